@@ -1,0 +1,182 @@
+/** From the sources of a configuration to its value, or to every fault in it at once. */
+
+import { z } from 'zod'
+import { type Config, configSchema } from './schema.ts'
+import { metaOf, type SettingMeta } from './settings.ts'
+
+/** Prefix of the environment variables. */
+export const VARIABLE_PREFIX = 'MEDIA_PROXY_'
+
+/** Variable that names the JSON file; not a setting itself. */
+export const CONFIG_FILE_VARIABLE = 'MEDIA_PROXY_CONFIG'
+
+export type Door = 'edge' | 'origin'
+
+export interface ConfigSources {
+  /** Parsed content of the JSON file. */
+  readonly json?: unknown
+  /** Environment variables, or the variables and secrets of the worker. */
+  readonly environment: Readonly<Record<string, unknown>>
+}
+
+export type LoadedConfig =
+  | { readonly ok: true; readonly config: Config; readonly warnings: readonly string[] }
+  | { readonly ok: false; readonly faults: readonly string[] }
+
+/** A setting: where it stands, its variable, its words and its default. */
+export interface Setting {
+  readonly path: readonly string[]
+  readonly variable: string
+  readonly meta: SettingMeta
+  readonly defaultValue: unknown
+}
+
+/**
+ * Loads a configuration: defaults, then the JSON file, then the environment. Every fault is named with its
+ * variable, what was found (never a secret) and what is accepted.
+ */
+export function loadConfig(door: Door, sources: ConfigSources): LoadedConfig {
+  const settings = listSettings()
+  const input = isRecord(sources.json) ? structuredClone(sources.json) : {}
+  const known = new Set(settings.map((setting) => setting.variable))
+  for (const { path, variable } of settings) {
+    const value = sources.environment[variable]
+    if (typeof value === 'string') assign(input, path, value)
+  }
+  const faults = new Map<string, string>()
+  if (sources.json !== undefined && !isRecord(sources.json)) {
+    faults.set('json', 'the configuration file: accepted: a JSON object')
+  }
+  let parsed = configSchema.safeParse(input)
+  for (const issue of parsed.error?.issues ?? []) {
+    const fault = wordFault(issue, input, settings)
+    if (!faults.has(fault.name)) faults.set(fault.name, fault.text)
+  }
+  // What only several settings together show is judged too, with the faulty ones left out.
+  if (!parsed.success) parsed = configSchema.safeParse(without(input, parsed.error.issues))
+  for (const fault of parsed.success ? crossFaults(door, parsed.data) : []) {
+    if (!faults.has(fault.name)) faults.set(fault.name, fault.text)
+  }
+  if (!parsed.success || faults.size > 0) return { ok: false, faults: [...faults.values()] }
+  const warnings = Object.keys(sources.environment)
+    .filter((name) => name.startsWith(VARIABLE_PREFIX) && name !== CONFIG_FILE_VARIABLE && !known.has(name))
+    .map((name) => `${name}: no such setting, ignored`)
+  return { ok: true, config: parsed.data, warnings }
+}
+
+/** Every setting of the schema, in its order. */
+export function listSettings(): readonly Setting[] {
+  return walk(configSchema, [])
+}
+
+/** The environment variable of a setting: `s3.bucketCdn` is `MEDIA_PROXY_S3_BUCKET_CDN`. */
+export function variableOf(path: readonly string[]): string {
+  const words = path.map((key) =>
+    // The variables of `rateLimitConfig` are named without its last word.
+    key === 'rateLimitConfig' ? 'RATE_LIMIT' : key.replace(/[A-Z]/g, '_$&').toUpperCase(),
+  )
+  return VARIABLE_PREFIX + words.join('_')
+}
+
+function walk(schema: z.ZodType, path: readonly string[]): Setting[] {
+  const meta = metaOf(schema)
+  if (meta !== undefined) {
+    const absent = schema.safeParse(undefined)
+    return [
+      { path, variable: variableOf(path), meta, defaultValue: absent.success ? absent.data : undefined },
+    ]
+  }
+  const inner = schema instanceof z.ZodPrefault ? schema.unwrap() : schema
+  if (!(inner instanceof z.ZodObject))
+    throw new TypeError(`${path.join('.')} is neither a setting nor a group`)
+  return Object.entries(inner.shape).flatMap(([key, child]) => walk(child as z.ZodType, [...path, key]))
+}
+
+/** What one setting alone cannot show. */
+function crossFaults(door: Door, config: Config): Fault[] {
+  const faults: Fault[] = []
+  const require = (present: boolean, path: readonly string[], why: string) => {
+    const name = variableOf(path)
+    if (!present) faults.push({ name, text: `${name}: found nothing; ${why}` })
+  }
+  const production = config.nodeEnv === 'production'
+  if (production && !config.staticMode) {
+    require(config.secretKey.length > 0, ['secretKey'], 'required in production')
+    require(config.edgeSecretKey.length > 0, ['edgeSecretKey'], 'required in production')
+  }
+  if (door === 'edge' && !config.staticMode)
+    require(config.originUrl !== undefined, ['originUrl'], 'required at the edge')
+  if (door === 'origin' && storageOf(config) === 's3') {
+    require(config.s3.endpoint !== undefined, ['s3', 'endpoint'], 'required for the s3 store')
+    require(config.s3.accessKeyId !== undefined, ['s3', 'accessKeyId'], 'required for the s3 store')
+    require(config.s3.secretAccessKey !== undefined, ['s3', 'secretAccessKey'], 'required for the s3 store')
+  }
+  return faults
+}
+
+/** The store that a configuration chooses. */
+export function storageOf(config: Config): 's3' | 'filesystem' {
+  if (config.storage !== 'auto') return config.storage
+  return config.s3.endpoint === undefined ? 'filesystem' : 's3'
+}
+
+interface Fault {
+  readonly name: string
+  readonly text: string
+}
+
+function wordFault(issue: z.core.$ZodIssue, input: unknown, settings: readonly Setting[]): Fault {
+  const path = issue.path.map(String)
+  if (issue.code === 'unrecognized_keys') {
+    const name = [...path, issue.keys.join(', ')].join('.')
+    return { name, text: `${name}: no such setting in the configuration file` }
+  }
+  const setting = settings.find((candidate) => candidate.path.every((key, index) => key === path[index]))
+  const found =
+    setting?.meta.secret === true ? 'a value that is not shown' : spell(valueAt(input, setting?.path ?? path))
+  const name = setting?.variable ?? path.join('.')
+  return { name, text: `${name}: found ${found}; accepted: ${setting?.meta.accepts ?? issue.message}` }
+}
+
+/** The input without what the issues complain of. */
+function without(input: Record<string, unknown>, issues: readonly z.core.$ZodIssue[]): unknown {
+  const copy = structuredClone(input)
+  for (const issue of issues) {
+    const paths =
+      issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...issue.path, key]) : [issue.path]
+    for (const path of paths) remove(copy, path.map(String))
+  }
+  return copy
+}
+
+function remove(root: unknown, [key, ...rest]: readonly string[]): void {
+  if (key === undefined || !isRecord(root)) return
+  // A fault inside a list takes the whole list with it.
+  if (rest.length === 0 || !isRecord(root[key])) delete root[key]
+  else remove(root[key], rest)
+}
+
+function spell(value: unknown): string {
+  return value === undefined ? 'nothing' : (JSON.stringify(value)?.slice(0, 200) ?? typeof value)
+}
+
+function valueAt(root: unknown, path: readonly string[]): unknown {
+  return path.reduce<unknown>((value, key) => (isRecord(value) ? value[key] : undefined), root)
+}
+
+function assign(root: Record<string, unknown>, path: readonly string[], value: string): void {
+  const [key, ...rest] = path
+  if (key === undefined) return
+  if (rest.length === 0) {
+    root[key] = value
+    return
+  }
+  const child = root[key]
+  const next = isRecord(child) ? child : {}
+  root[key] = next
+  assign(next, rest, value)
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,138 @@
+/** Every setting of the service, for both doors, with its default (see docs/configuration.md, made of this). */
+
+import { z } from 'zod'
+import {
+  choice,
+  flag,
+  httpUrl,
+  integer,
+  integerList,
+  list,
+  optionalInteger,
+  optionalText,
+  secrets,
+  text,
+} from './settings.ts'
+
+const MIB = 1024 * 1024
+
+function group<T extends z.ZodRawShape>(shape: T) {
+  return z.strictObject(shape).prefault({} as never)
+}
+
+export const configSchema = z.strictObject({
+  nodeEnv: choice('Production requires secrets and keeps quiet.', ['development', 'production', 'test'], {
+    default: 'development',
+  }),
+  secretKey: secrets('Signs external URLs and opens the internal endpoints.'),
+  edgeSecretKey: secrets('Signs the requests of the edge worker to the origin.'),
+  publicUrl: httpUrl('Where clients reach the service; names the keys of the edge cache.'),
+  originUrl: httpUrl('Where the edge worker reaches the origin.'),
+  host: text('Address the origin listens on.', { default: '127.0.0.1' }),
+  port: integer('Port the origin listens on; 0 takes a free one.', { min: 0, max: 65535, default: 8080 }),
+  requireCloudflareEdge: flag('The origin answers only Cloudflare and the edge worker.', { default: false }),
+  trustedProxies: list('Proxies whose X-Forwarded-For is believed.', {
+    default: [],
+    accepts: 'a comma-separated list of addresses and CIDR ranges',
+  }),
+  staticMode: flag('Serve the static bucket as a web site.', { default: false }),
+  negotiateFormat: choice('Whether assets without a format negotiate AVIF.', ['edge', 'always', 'off'], {
+    default: 'edge',
+  }),
+  storage: choice(
+    'Where objects are. Without a choice: s3 where an endpoint is given.',
+    ['auto', 's3', 'filesystem'],
+    {
+      default: 'auto',
+    },
+  ),
+  storageDir: text('Folder of the filesystem store, a folder per bucket.', { default: '.data' }),
+  s3: group({
+    endpoint: httpUrl('S3 endpoint; objects are addressed path-style.'),
+    region: text('S3 region.', { default: 'auto' }),
+    accessKeyId: optionalText('S3 access key id.'),
+    secretAccessKey: optionalText('S3 secret access key.', { secret: true }),
+    bucketCdn: text('Bucket of assets, attachments, themes and sounds.', { default: 'cdn' }),
+    bucketUploads: text('Bucket of uploads.', { default: 'uploads' }),
+    bucketStatic: text('Bucket of static mode.', { default: 'static' }),
+    timeoutMs: integer('Longest wait for the first byte of the store, and between bytes.', {
+      min: 100,
+      max: 120_000,
+      default: 10_000,
+    }),
+  }),
+  rateLimitConfig: group({
+    enabled: flag('Limit requests by client address.', { default: false }),
+    maxAttempts: integer('Requests a client may burst.', { min: 1, max: 1_000_000, default: 100 }),
+    windowMs: integer('Time in which a spent budget is full again.', {
+      min: 100,
+      max: 86_400_000,
+      default: 60_000,
+    }),
+    skipPaths: list('Paths without limit, exact or ending in *.', {
+      default: ['/_health'],
+      accepts: 'a comma-separated list of paths, each exact or ending in *',
+    }),
+    internalMaxAttempts: optionalInteger('Budget of the internal endpoints; default maxAttempts.', {
+      min: 1,
+      max: 1_000_000,
+    }),
+    badSignatureMaxAttempts: optionalInteger('Budget of wrong signatures; default a tenth of maxAttempts.', {
+      min: 1,
+      max: 1_000_000,
+    }),
+    renderMaxAttempts: optionalInteger('Budget of requests that cost a render; default none.', {
+      min: 1,
+      max: 1_000_000,
+    }),
+  }),
+  limits: group({
+    sourceBytes: integer('Largest source that is decoded.', { min: 1, max: 8192 * MIB, default: 500 * MIB }),
+    decodedBytes: integer('Most bytes a source may decode to, all frames together.', {
+      min: 1024,
+      max: 8192 * MIB,
+      default: 512 * MIB,
+    }),
+    sidePixels: integer('Longest side of a source.', { min: 1, max: 16384, default: 16384 }),
+    frames: integer('Most frames of an animation.', { min: 1, max: 10_000, default: 1000 }),
+    deadlineMs: integer('Longest time from a request to its first byte.', {
+      min: 100,
+      max: 300_000,
+      default: 30_000,
+    }),
+    renders: integer('Renders at the same time; 0 is one per processor.', { min: 0, max: 256, default: 0 }),
+    queuedRenders: integer('Renders that may wait for a place.', { min: 0, max: 100_000, default: 512 }),
+  }),
+  cache: group({
+    memoryBytes: integer('Renditions kept in the memory of the origin; 0 keeps none.', {
+      min: 0,
+      max: 64 * 1024 * MIB,
+      default: 256 * MIB,
+    }),
+    memoryEntryBytes: integer('Largest rendition kept in memory.', {
+      min: 1,
+      max: 1024 * MIB,
+      default: 8 * MIB,
+    }),
+    memorySeconds: integer('Age at which the origin asks the store whether a rendition still holds.', {
+      min: 0,
+      max: 86_400,
+      default: 120,
+    }),
+    edgeSeconds: integer('Age at which the edge asks the origin whether a copy still holds.', {
+      min: 1,
+      max: 31_536_000,
+      default: 86_400,
+    }),
+    edgeEntryBytes: integer('Largest body the edge keeps.', { min: 1, max: 512 * MIB, default: 32 * MIB }),
+  }),
+  telemetry: group({
+    enabled: flag('What /internal/telemetry reports.', { default: true }),
+    logLevel: choice('Least severe log line that is written.', ['silent', 'error', 'warn', 'info', 'debug'], {
+      default: 'info',
+    }),
+  }),
+})
+
+/** The validated configuration. */
+export type Config = z.output<typeof configSchema>

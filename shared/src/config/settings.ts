@@ -1,0 +1,152 @@
+/**
+ * The kinds of setting a configuration is made of. Each accepts its own type (from JSON) and its text (from an
+ * environment variable), and knows in words what it accepts, so that a fault can say so.
+ */
+
+import { z } from 'zod'
+
+/** What is known of a setting besides its schema. */
+export interface SettingMeta {
+  /** One sentence for the documentation. */
+  readonly description: string
+  /** What is accepted, in words. */
+  readonly accepts: string
+  /** A secret's value is never printed. */
+  readonly secret?: boolean
+}
+
+const metas = new WeakMap<z.ZodType, SettingMeta>()
+
+/** The words of a setting; undefined for a group. */
+export function metaOf(schema: z.ZodType): SettingMeta | undefined {
+  return metas.get(schema)
+}
+
+function describe<S extends z.ZodType>(schema: S, meta: SettingMeta): S {
+  metas.set(schema, meta)
+  return schema
+}
+
+/** A whole number in a range. */
+export function integer(
+  description: string,
+  options: { readonly min: number; readonly max: number; readonly default: number },
+) {
+  const schema = z.preprocess(readNumber, z.int().min(options.min).max(options.max)).default(options.default)
+  return describe(schema, { description, accepts: `a whole number from ${options.min} to ${options.max}` })
+}
+
+/** An optional whole number in a range. */
+export function optionalInteger(
+  description: string,
+  options: { readonly min: number; readonly max: number },
+) {
+  const schema = z.preprocess(readNumber, z.int().min(options.min).max(options.max)).optional()
+  return describe(schema, { description, accepts: `a whole number from ${options.min} to ${options.max}` })
+}
+
+/** A number in a range, fractions allowed. */
+export function ratio(
+  description: string,
+  options: { readonly min: number; readonly max: number; readonly default: number },
+) {
+  const schema = z
+    .preprocess(readNumber, z.number().min(options.min).max(options.max))
+    .default(options.default)
+  return describe(schema, { description, accepts: `a number from ${options.min} to ${options.max}` })
+}
+
+/** true or false. */
+export function flag(description: string, options: { readonly default: boolean }) {
+  return describe(z.preprocess(readFlag, z.boolean()).default(options.default), {
+    description,
+    accepts: 'true or false',
+  })
+}
+
+/** One of a few words. */
+export function choice<const T extends readonly [string, ...string[]]>(
+  description: string,
+  words: T,
+  options: { readonly default: T[number] },
+) {
+  return describe(z.enum(words).default(options.default), { description, accepts: words.join(', ') })
+}
+
+/** Text without limits but its length. */
+export function text(description: string, options: { readonly default: string }) {
+  return describe(z.string().min(1).max(2048).default(options.default), { description, accepts: 'a text' })
+}
+
+/** Text that may be absent. */
+export function optionalText(description: string, options: { readonly secret?: boolean } = {}) {
+  return describe(z.string().min(1).max(2048).optional(), {
+    description,
+    accepts: 'a text',
+    ...options,
+  })
+}
+
+/** An absolute http or https URL; kept without a slash at its end. */
+export function httpUrl(description: string) {
+  const schema = z
+    .url({ protocol: /^https?$/ })
+    .transform((url) => url.replace(/\/+$/, ''))
+    .optional()
+  return describe(schema, { description, accepts: 'an absolute http or https URL' })
+}
+
+/** A comma-separated list, or an array. */
+export function list(
+  description: string,
+  options: { readonly default: readonly string[]; readonly accepts: string },
+) {
+  const schema = z.preprocess(readList, z.array(z.string().min(1))).default([...options.default])
+  return describe(schema, { description, accepts: options.accepts })
+}
+
+/** A comma-separated list of whole numbers, or an array. */
+export function integerList(
+  description: string,
+  options: { readonly min: number; readonly max: number; readonly default: readonly number[] },
+) {
+  const numbers = z.array(z.int().min(options.min).max(options.max))
+  const schema = z
+    .preprocess((value) => asArray(readList(value))?.map(readNumber) ?? value, numbers)
+    .default([...options.default])
+  return describe(schema, {
+    description,
+    accepts: `a comma-separated list of whole numbers from ${options.min} to ${options.max}`,
+  })
+}
+
+/** One or more secrets: the first signs, all verify. */
+export function secrets(description: string) {
+  // A list from a variable is split at its commas: one inside a secret would silently make two of it.
+  const secret = z
+    .string()
+    .min(1)
+    .regex(/^[^,]+$/)
+  return describe(z.preprocess(readList, z.array(secret)).default([]), {
+    description,
+    accepts: 'one secret or a comma-separated list; the first signs, all verify; no secret contains a comma',
+    secret: true,
+  })
+}
+
+function readNumber(value: unknown): unknown {
+  return typeof value === 'string' && /^-?\d{1,15}(\.\d{1,6})?$/.test(value.trim()) ? Number(value) : value
+}
+
+function readFlag(value: unknown): unknown {
+  return value === 'true' ? true : value === 'false' ? false : value
+}
+
+function readList(value: unknown): unknown {
+  if (typeof value !== 'string') return value
+  return value === '' ? [] : value.split(',').map((item) => item.trim())
+}
+
+function asArray(value: unknown): readonly unknown[] | undefined {
+  return Array.isArray(value) ? value : undefined
+}

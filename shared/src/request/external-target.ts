@@ -1,0 +1,78 @@
+/**
+ * The three encodings of an external target (contract, section 5). The signature covers the raw text, so
+ * decoding comes after verification; one decoding, never two, or `%2568` would mean two things.
+ */
+
+import { type Failure, fail } from '../response/failure.ts'
+import { decodeBase64Url, encodeBase64Url } from '../signing/base64url.ts'
+import { decodeSegment } from './object-key.ts'
+
+/** Longest URL that is fetched, in characters. */
+export const MAX_EXTERNAL_URL_LENGTH = 8192
+
+/**
+ * Decodes a raw target to the absolute URL it names, normalised and without fragment.
+ * Fails with `bad-request` where it cannot be decoded, with `address-refused` where it names another scheme
+ * than http and https or is too long.
+ */
+export function decodeExternalTarget(rawTarget: string): string | Failure {
+  const absolute = rawTarget.startsWith('v2/')
+    ? decodeBinary(rawTarget.slice(3))
+    : /^https?%3a%2f%2f/i.test(rawTarget)
+      ? decodeSegment(rawTarget)
+      : decodeSegmented(rawTarget)
+  if (absolute === undefined) return fail('bad-request', 'undecodable external target')
+  if (absolute.length > MAX_EXTERNAL_URL_LENGTH) return fail('address-refused', 'external URL too long')
+  if (!URL.canParse(absolute)) return fail('bad-request', 'external target is not an absolute URL')
+  const url = new URL(absolute)
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') return fail('address-refused', 'scheme')
+  url.hash = ''
+  return url.href.length > MAX_EXTERNAL_URL_LENGTH
+    ? fail('address-refused', 'external URL too long')
+    : url.href
+}
+
+/** Encodes a URL the way the URL builder does and the canonical form spells it. */
+export function encodeExternalTarget(url: string): string {
+  return `v2/${encodeBase64Url(new TextEncoder().encode(url))}`
+}
+
+function decodeBinary(encoded: string): string | undefined {
+  const bytes = decodeBase64Url(encoded)
+  if (bytes === undefined) return undefined
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch (error) {
+    if (error instanceof TypeError) return undefined
+    throw error
+  }
+}
+
+/** `[<query>/]<scheme>/<host>[:<port>]/<path>`, each part percent-encoded but for its slashes. */
+function decodeSegmented(rawTarget: string): string | undefined {
+  const segments = rawTarget.split('/')
+  const schemeAt = findScheme(segments)
+  if (schemeAt === undefined) return undefined
+  const query = decodeSegment(segments.slice(0, schemeAt).join('/'))
+  const scheme = segments[schemeAt]
+  const host = decodeSegment(segments[schemeAt + 1] ?? '')
+  const path = decodeSegment(segments.slice(schemeAt + 2).join('/'))
+  if (query === undefined || scheme === undefined || path === undefined || !host) return undefined
+  // A host that carries a path, a query or user information would be another host than the one it shows.
+  if (/[/?#\\@\s]/.test(host)) return undefined
+  // Decoded text is put into a URL as it is, except for what would end the part it stands in.
+  const safePath = path.replace(/[?#]/g, encodeURIComponent)
+  const safeQuery = query.replaceAll('#', '%23')
+  return `${scheme.toLowerCase()}://${host}/${safePath}${safeQuery === '' ? '' : `?${safeQuery}`}`
+}
+
+function findScheme(segments: readonly string[]): number | undefined {
+  if (isScheme(segments[0])) return 0
+  if (segments[0]?.toUpperCase().includes('%3D') && isScheme(segments[1])) return 1
+  const at = segments.findIndex(isScheme)
+  return at === -1 ? undefined : at
+}
+
+function isScheme(segment: string | undefined): boolean {
+  return segment !== undefined && /^https?$/i.test(segment)
+}

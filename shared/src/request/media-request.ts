@@ -1,0 +1,125 @@
+import type { AssetExtension, ImageFormat } from '../formats.ts'
+import type { ObjectKey } from './object-key.ts'
+
+/** Everything a URL can ask of the service. A value of this type has passed the grammar: it cannot be invalid. */
+export type MediaRequest = AssetRequest | AttachmentRequest | FileRequest | ExternalRequest | EndpointRequest
+
+/** What reads or renders media, and therefore has a canonical URL. */
+export type SourceRequest = AssetRequest | AttachmentRequest | FileRequest | VerifiedExternal
+
+/** An avatar, icon, banner, splash, emoji or sticker: always a rendition. */
+export interface AssetRequest {
+  readonly kind: 'asset'
+  readonly route: AssetRoute
+  /** The object, without extension and without the `a_` that marks an animated hash. */
+  readonly key: ObjectKey
+  /** Part of the cache key, because a missing object is looked for again under `<key>.<extension>`. */
+  readonly extension: AssetExtension
+  readonly rendition: AssetRendition
+  readonly download: boolean
+  /** The answer depends on `Accept`. */
+  readonly negotiable: boolean
+}
+
+export type AssetRoute =
+  | 'avatars'
+  | 'icons'
+  | 'banners'
+  | 'splashes'
+  | 'embed-splashes'
+  | 'discovery-splashes'
+  | 'branding'
+  | 'member-avatars'
+  | 'member-banners'
+  | 'emojis'
+  | 'stickers'
+
+export interface AssetRendition {
+  /** Pixels, 16..16384, with `dpr` folded in: bounds the width, for stickers both sides. */
+  readonly size: number
+  readonly format: ImageFormat
+  readonly quality: Quality
+  readonly animated: boolean
+  readonly blur?: number
+}
+
+/** 1..100 on the WebP and JPEG scale, or exact. */
+export type Quality = number | 'lossless'
+
+/** A stored file: streamed as it is, or an image or video still made of it. */
+export interface AttachmentRequest {
+  readonly kind: 'attachment'
+  readonly key: ObjectKey
+  readonly transformation?: Transformation
+  readonly download: boolean
+  readonly negotiable: boolean
+}
+
+/** A theme or an entrance sound: streamed as it is. */
+export interface FileRequest {
+  readonly kind: 'file'
+  readonly route: 'themes' | 'entrance-sounds'
+  readonly key: ObjectKey
+}
+
+/** What attachments and external media can be turned into. */
+export interface Transformation {
+  /** Pixels, 1..16384, with `dpr` folded in. */
+  readonly width?: number
+  readonly height?: number
+  /** Only `cover` where one of the sides is missing: then it has no effect. */
+  readonly fit: Fit
+  readonly gravity: Gravity
+  /** `source`: the source's own format. */
+  readonly format: ImageFormat | 'source'
+  readonly quality: Quality
+  /** A quality was asked for: then even an unchanged picture is encoded anew. */
+  readonly qualityAsked: boolean
+  readonly animated: boolean
+  /** Gaussian sigma in pixels of the rendition, 1..100. */
+  readonly blur?: number
+  readonly time?: MediaTime
+}
+
+export type Fit = 'cover' | 'contain' | 'inside'
+
+export type Gravity = 'centre' | 'north' | 'east' | 'south' | 'west' | 'attention' | 'entropy'
+
+/** Where in a video: milliseconds from its start, or a whole percentage (0..100) of its duration. */
+export type MediaTime = { readonly milliseconds: number } | { readonly percent: number }
+
+/** External media as the URL states it; nothing of it may be used before `verifyExternal`. */
+export interface ExternalRequest {
+  readonly kind: 'external'
+  readonly signature: string
+  /** Exactly as it stands in the URL's path: this is what was signed. */
+  readonly rawTarget: string
+  /** Unix seconds from which on the URL is refused. */
+  readonly expiresAt?: number
+  readonly transformation?: Transformation
+  readonly download: boolean
+  readonly negotiable: boolean
+}
+
+/** External media whose signature and expiry were judged and whose target was decoded. */
+export interface VerifiedExternal extends Omit<ExternalRequest, 'kind'> {
+  readonly kind: 'verified-external'
+  /** Absolute and normalised, http or https, without fragment. Its address is not yet judged. */
+  readonly url: string
+}
+
+/** What is answered by the service itself rather than from a source. */
+export interface EndpointRequest {
+  readonly kind: 'endpoint'
+  readonly endpoint: Endpoint
+}
+
+export type Endpoint =
+  | 'health'
+  | 'ready'
+  | 'metrics'
+  | 'telemetry'
+  | 'purge'
+  | 'metadata'
+  | 'thumbnail'
+  | 'frames'

@@ -1,0 +1,71 @@
+import { type Failure, fail } from '../response/failure.ts'
+
+declare const objectKeyBrand: unique symbol
+
+/** A key inside a bucket: slash-separated segments, none of which can climb out of its folder. */
+export type ObjectKey = string & { readonly [objectKeyBrand]: true }
+
+/** S3's limit on the length of a key, in UTF-8 bytes. */
+export const MAX_KEY_BYTES = 1024
+
+const encoder = new TextEncoder()
+
+/**
+ * Makes a key of percent-encoded path segments.
+ *
+ * Each segment is decoded once and the whole is judged after decoding, so that `%2e%2e%2f` is seen for what
+ * it is. Fails with `bad-request` on invalid UTF-8, an empty segment, `.`, `..`, a control character, a
+ * backslash, or more than 1024 bytes.
+ */
+export function decodeObjectKey(encodedSegments: readonly string[]): ObjectKey | Failure {
+  const decoded: string[] = []
+  for (const segment of encodedSegments) {
+    const text = decodeSegment(segment)
+    if (text === undefined) return fail('bad-request', 'path is not valid UTF-8')
+    decoded.push(text)
+  }
+  return toObjectKey(decoded.join('/'))
+}
+
+/** Judges a decoded key; the same rules and failures as `decodeObjectKey`. */
+export function toObjectKey(key: string): ObjectKey | Failure {
+  if (/[\u0000-\u001f\u007f-\u009f\\]/.test(key)) return fail('bad-request', 'control character or backslash')
+  // A character is three bytes at the most and one at the least: count only where it can matter.
+  if (
+    key.length > MAX_KEY_BYTES ||
+    (key.length * 3 > MAX_KEY_BYTES && encoder.encode(key).length > MAX_KEY_BYTES)
+  ) {
+    return fail('bad-request', 'key longer than 1024 bytes')
+  }
+  for (const segment of key.split('/')) {
+    if (segment === '' || segment === '.' || segment === '..')
+      return fail('bad-request', 'empty or dot segment')
+  }
+  return key as ObjectKey
+}
+
+/** Appends to the last segment of a key, as the fallback keys `<key>.<ext>` do. */
+export function withSuffix(key: ObjectKey, suffix: `.${string}`): ObjectKey {
+  return `${key}${suffix}` as ObjectKey
+}
+
+/** The last segment of a key. */
+export function fileNameOf(key: ObjectKey): string {
+  return key.slice(key.lastIndexOf('/') + 1)
+}
+
+/** A key as the path of a URL: every segment percent-encoded, the slashes kept. */
+export function encodeKey(key: string): string {
+  return key.split('/').map(encodeURIComponent).join('/')
+}
+
+/** Percent-decodes one path segment; undefined where that is not valid UTF-8. */
+export function decodeSegment(segment: string): string | undefined {
+  if (!segment.includes('%')) return segment
+  try {
+    return decodeURIComponent(segment)
+  } catch (error) {
+    if (error instanceof URIError) return undefined
+    throw error
+  }
+}

@@ -1,0 +1,236 @@
+/**
+ * The query parameters: names, values, defaults, and which of them have an effect (contract, section 2).
+ * An unknown parameter is ignored; of a repeated one the first counts; a bad value of a known one is refused.
+ */
+
+import { AVIF_MIN_SIDE_PIXELS, acceptsAvif, type ImageFormat, parseImageFormat } from '../formats.ts'
+import { type Failure, fail, isFailure } from '../response/failure.ts'
+import type { AssetRendition, Fit, Gravity, MediaTime, Quality, Transformation } from './media-request.ts'
+
+/** The sizes an asset can be asked for, in pixels. */
+export const ASSET_SIZES = [
+  16, 20, 22, 24, 28, 32, 40, 44, 48, 56, 60, 64, 80, 96, 100, 128, 160, 240, 256, 300, 320, 480, 512, 600,
+  640, 1024, 1280, 1536, 2048, 3072, 4096, 8192, 16384,
+] as const
+
+export const DEFAULT_ASSET_SIZE = 128
+/** No source has a longer side, so no rendition can. In pixels. */
+export const MAX_SIDE_PIXELS = 16384
+export const DEFAULT_QUALITY = 80
+/** Device pixel ratios. */
+export const DPRS = [1, 1.5, 2, 3] as const
+
+const NAMED_QUALITIES: Readonly<Record<string, Quality>> = { high: 80, low: 20, lossless: 'lossless' }
+const FITS: readonly Fit[] = ['cover', 'contain', 'inside']
+const GRAVITIES: readonly Gravity[] = ['centre', 'north', 'east', 'south', 'west', 'attention', 'entropy']
+
+/** What the choice of a format depends on besides the URL. */
+export interface Negotiation {
+  readonly accept: string | null | undefined
+  /** Whether assets that name no format negotiate too (`negotiateFormat`). */
+  readonly assets: boolean
+}
+
+export interface ParsedRendition<T> {
+  readonly rendition: T
+  readonly download: boolean
+  readonly negotiable: boolean
+}
+
+export interface AssetDefaults {
+  /** What the extension asks for. */
+  readonly format: ImageFormat
+  readonly animated: boolean
+  /** The formats this route writes; anything else becomes WebP. */
+  readonly formats: readonly ImageFormat[]
+  /** Whether `negotiateFormat` applies where the URL gives no format. */
+  readonly negotiates: boolean
+}
+
+/** Reads the parameters of an asset, emoji or sticker. Fails with `bad-request`. */
+export function parseAssetParameters(
+  query: URLSearchParams,
+  defaults: AssetDefaults,
+  negotiation: Negotiation,
+): ParsedRendition<AssetRendition> | Failure {
+  const read = reader(query)
+  const size = read('size', parseSize)
+  const format = read('format', parseFormat)
+  const quality = read('quality', parseQuality)
+  const animated = read('animated', parseBoolean) ?? defaults.animated
+  const dpr = read('dpr', parseDpr) ?? 1
+  const blur = read('blur', parseBlur)
+  const download = read('download', parseBoolean) ?? false
+  if (read.refused !== undefined) return badParameter(read.refused)
+
+  const wantedSize = size === undefined ? undefined : scaled(size, dpr)
+  const own = format === undefined || format === 'auto' ? defaults.format : format
+  const writable = defaults.formats.includes(own) ? own : 'webp'
+  const asks = format === 'auto' || (format === undefined && defaults.negotiates && negotiation.assets)
+  const negotiable = asks && writable !== 'avif' && canBeAvif(animated, wantedSize)
+  const resolved = negotiable && acceptsAvif(negotiation.accept) ? 'avif' : writable
+  return {
+    rendition: {
+      size: wantedSize ?? scaled(DEFAULT_ASSET_SIZE, dpr),
+      format: resolved,
+      quality: effectiveQuality(resolved, quality ?? DEFAULT_QUALITY),
+      animated,
+      ...(blur === undefined ? {} : { blur }),
+    },
+    download,
+    negotiable,
+  }
+}
+
+/** Reads the parameters of an attachment or of external media. Fails with `bad-request`. */
+export function parseTransformation(
+  query: URLSearchParams,
+  negotiation: Negotiation,
+): ParsedRendition<Transformation | undefined> | Failure {
+  const read = reader(query)
+  const givenWidth = read('width', parseSide)
+  const givenHeight = read('height', parseSide)
+  const format = read('format', parseFormat)
+  const quality = read('quality', parseQuality)
+  const animated = read('animated', parseBoolean) ?? false
+  const fit = read('fit', oneOf(FITS)) ?? 'cover'
+  const gravity = read('gravity', oneOf(GRAVITIES)) ?? 'centre'
+  const dpr = read('dpr', parseDpr) ?? 1
+  const blur = read('blur', parseBlur)
+  const time = read('time', parseTime)
+  const download = read('download', parseBoolean) ?? false
+  if (read.refused !== undefined) return badParameter(read.refused)
+
+  const width = givenWidth === undefined ? undefined : scaled(givenWidth, dpr)
+  const height = givenHeight === undefined ? undefined : scaled(givenHeight, dpr)
+  const requestedOtherwise =
+    width !== undefined ||
+    height !== undefined ||
+    format !== undefined ||
+    blur !== undefined ||
+    time !== undefined ||
+    animated
+  const requested = requestedOtherwise || (quality !== undefined && quality !== 'lossless')
+  if (!requested) return { rendition: undefined, download, negotiable: false }
+
+  const largerSide =
+    width === undefined && height === undefined ? undefined : Math.max(width ?? 0, height ?? 0)
+  const negotiable = format === 'auto' && canBeAvif(animated, largerSide)
+  const resolved =
+    format === undefined || format === 'auto'
+      ? negotiable && acceptsAvif(negotiation.accept)
+        ? 'avif'
+        : 'source'
+      : format
+  const effective = effectiveQuality(resolved, quality ?? DEFAULT_QUALITY)
+  const bothSides = width !== undefined && height !== undefined
+  return {
+    rendition: {
+      ...(width === undefined ? {} : { width }),
+      ...(height === undefined ? {} : { height }),
+      fit: bothSides ? fit : 'cover',
+      gravity: bothSides ? effectiveGravity(fit, gravity) : 'centre',
+      format: resolved,
+      quality: effective,
+      qualityAsked: effective !== DEFAULT_QUALITY || (quality !== undefined && !requestedOtherwise),
+      animated,
+      ...(blur === undefined ? {} : { blur }),
+      ...(time === undefined ? {} : { time }),
+    },
+    download,
+    negotiable,
+  }
+}
+
+/** The quality that makes a difference: PNG knows exact or not, GIF has none. */
+function effectiveQuality(format: ImageFormat | 'source', quality: Quality): Quality {
+  if (format === 'gif') return DEFAULT_QUALITY
+  if (format === 'png' && quality !== 'lossless') return DEFAULT_QUALITY
+  return quality
+}
+
+/** Cropping has a point of interest, padding only a side, and `inside` neither. */
+function effectiveGravity(fit: Fit, gravity: Gravity): Gravity {
+  const interest = gravity === 'attention' || gravity === 'entropy'
+  return fit === 'inside' || (fit === 'contain' && interest) ? 'centre' : gravity
+}
+
+function canBeAvif(animated: boolean, wantedSidePixels: number | undefined): boolean {
+  return !animated && (wantedSidePixels === undefined || wantedSidePixels >= AVIF_MIN_SIDE_PIXELS)
+}
+
+function scaled(pixels: number, dpr: number): number {
+  return Math.min(MAX_SIDE_PIXELS, Math.round(pixels * dpr))
+}
+
+type ValueParser<T> = (value: string) => T | undefined
+
+interface Reader {
+  <T>(name: string, parse: ValueParser<T>): T | undefined
+  /** The first parameter whose value was refused. */
+  refused: string | undefined
+}
+
+/** Reads one parameter after the other and remembers the first that was refused. */
+function reader(query: URLSearchParams): Reader {
+  const read: Reader = <T>(name: string, parse: ValueParser<T>) => {
+    const value = query.get(name)
+    if (value === null) return undefined
+    const parsed = parse(value)
+    if (parsed === undefined) read.refused ??= name
+    return parsed
+  }
+  read.refused = undefined
+  return read
+}
+
+function badParameter(name: string): Failure {
+  return fail('bad-request', `bad value of the parameter ${name}`)
+}
+
+function parseSize(value: string): number | undefined {
+  return ASSET_SIZES.find((size) => String(size) === value)
+}
+
+function parseSide(value: string): number | undefined {
+  return parseInteger(value, 1, MAX_SIDE_PIXELS)
+}
+
+function parseFormat(value: string): ImageFormat | 'auto' | undefined {
+  return value === 'auto' ? 'auto' : parseImageFormat(value)
+}
+
+function parseQuality(value: string): Quality | undefined {
+  return Object.hasOwn(NAMED_QUALITIES, value) ? NAMED_QUALITIES[value] : parseInteger(value, 1, 100)
+}
+
+function parseBoolean(value: string): boolean | undefined {
+  return value === 'true' ? true : value === 'false' ? false : undefined
+}
+
+function parseDpr(value: string): number | undefined {
+  return DPRS.find((dpr) => String(dpr) === value)
+}
+
+function parseBlur(value: string): number | undefined {
+  return parseInteger(value, 1, 100)
+}
+
+function parseTime(value: string): MediaTime | undefined {
+  if (value.endsWith('%')) {
+    const percent = parseInteger(value.slice(0, -1), 0, 100)
+    return percent === undefined ? undefined : { percent }
+  }
+  if (!/^\d{1,7}(\.\d{1,9})?$/.test(value)) return undefined
+  return { milliseconds: Math.round(Number(value) * 1000) }
+}
+
+function parseInteger(value: string, minimum: number, maximum: number): number | undefined {
+  if (!/^(0|[1-9]\d{0,5})$/.test(value)) return undefined
+  const number = Number(value)
+  return number >= minimum && number <= maximum ? number : undefined
+}
+
+function oneOf<T extends string>(values: readonly T[]): ValueParser<T> {
+  return (value) => values.find((candidate) => candidate === value)
+}

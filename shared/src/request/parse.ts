@@ -1,0 +1,223 @@
+/** The URL grammar: from a method and a URL to a `MediaRequest`, the same at both doors (contract, sections 1 and 2). */
+
+import { type AssetExtension, formatOfExtension, type ImageFormat, parseAssetExtension } from '../formats.ts'
+import { type Failure, fail, isFailure } from '../response/failure.ts'
+import type { AssetRequest, AssetRoute, Endpoint, MediaRequest } from './media-request.ts'
+import { decodeObjectKey, decodeSegment, type ObjectKey } from './object-key.ts'
+import { type Negotiation, parseAssetParameters, parseTransformation } from './parameters.ts'
+
+/**
+ * Reads the request that a URL states. `url` is the raw one: its path is judged undecoded, segment by segment.
+ * Fails with `no-route`, `bad-request`, or, for an asset's own grammar, `not-found`. The method is not judged
+ * here: see `judgeMethod`.
+ */
+export function parseRequest(url: URL, negotiation: Negotiation): MediaRequest | Failure {
+  const [, first = '', ...rest] = url.pathname.split('/')
+  const endpoint = Object.hasOwn(ENDPOINTS, url.pathname) ? ENDPOINTS[url.pathname] : undefined
+  if (endpoint !== undefined) return { kind: 'endpoint', endpoint }
+  const query = url.searchParams
+  if (isImageRoute(first))
+    return rest.length === 2 ? parseAsset(first, [first, ...rest], query, negotiation) : noRoute()
+  switch (first) {
+    case 'emojis':
+    case 'stickers':
+      return rest.length === 1 ? parseExpression(first, rest[0] ?? '', query, negotiation) : noRoute()
+    case 'guilds':
+      return parseMemberAsset(rest, query, negotiation)
+    case 'attachments':
+      return rest.length >= 1 ? parseAttachment(rest, query, negotiation) : noRoute()
+    case 'themes':
+      return rest.length === 1 ? parseTheme(rest[0] ?? '') : noRoute()
+    case 'entrance-sounds':
+      return rest.length === 2 ? parseSound(rest) : noRoute()
+    case 'external':
+      return rest.length >= 1 ? parseExternal(rest, query, negotiation) : noRoute()
+    default:
+      return noRoute()
+  }
+}
+
+const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
+  '/_health': 'health',
+  '/_ready': 'ready',
+  '/_metrics': 'metrics',
+  '/internal/telemetry': 'telemetry',
+  '/_purge': 'purge',
+  '/_metadata': 'metadata',
+  '/_thumbnail': 'thumbnail',
+  '/_frames': 'frames',
+}
+
+const POST_ENDPOINTS: readonly Endpoint[] = ['purge', 'metadata', 'thumbnail', 'frames']
+
+/** The `Allow` header of a request's resource. */
+export function allowedMethods(request: MediaRequest): string {
+  const posted = request.kind === 'endpoint' && POST_ENDPOINTS.includes(request.endpoint)
+  return posted ? 'POST, OPTIONS' : 'GET, HEAD, OPTIONS'
+}
+
+/** Fails with `method-not-allowed` where a resource does not answer a method. OPTIONS is answered everywhere. */
+export function judgeMethod(request: MediaRequest, method: string): Failure | undefined {
+  const allow = allowedMethods(request)
+  return allow.split(', ').includes(method)
+    ? undefined
+    : fail('method-not-allowed', method.slice(0, 20), { allow })
+}
+
+const IMAGE_ROUTES = [
+  'avatars',
+  'icons',
+  'banners',
+  'splashes',
+  'embed-splashes',
+  'discovery-splashes',
+  'branding',
+] as const satisfies readonly AssetRoute[]
+
+function isImageRoute(segment: string): segment is (typeof IMAGE_ROUTES)[number] {
+  return (IMAGE_ROUTES as readonly string[]).includes(segment)
+}
+
+const ALL_FORMATS: readonly ImageFormat[] = ['png', 'jpeg', 'webp', 'gif', 'avif']
+/** Emojis and stickers have transparency and often motion: what cannot hold it is answered as WebP. */
+const EXPRESSION_FORMATS: readonly ImageFormat[] = ['webp', 'gif', 'png', 'avif']
+const EXPRESSION_DEFAULT_EXTENSION: AssetExtension = 'webp'
+
+const ID = /^[A-Za-z0-9_-]{1,64}$/
+const HASH = /^[A-Za-z0-9_]{1,100}$/
+const ANIMATED_HASH_PREFIX = 'a_'
+
+/** `folder` ends in the encoded file name `<hash>.<extension>`; the segments before it are the key's folder. */
+function parseAsset(
+  route: AssetRoute,
+  encodedPath: readonly string[],
+  query: URLSearchParams,
+  negotiation: Negotiation,
+): AssetRequest | Failure {
+  const segments = encodedPath.map(decodeSegment)
+  const file = splitFileName(segments.at(-1))
+  const folder = segments.slice(0, -1)
+  if (file === undefined || !HASH.test(file.name)) return fail('bad-request', 'asset file name')
+  if (!folder.every((segment) => segment !== undefined && ID.test(segment))) return fail('bad-request', 'id')
+  const marked = file.name.startsWith(ANIMATED_HASH_PREFIX)
+  const hash = marked ? file.name.slice(ANIMATED_HASH_PREFIX.length) : file.name
+  return assetRequest(route, [...folder, hash].join('/'), file.extension, query, negotiation, {
+    animated: marked,
+    formats: ALL_FORMATS,
+    negotiates: true,
+  })
+}
+
+function parseMemberAsset(
+  rest: readonly string[],
+  query: URLSearchParams,
+  negotiation: Negotiation,
+): AssetRequest | Failure {
+  const [, users, , kind] = rest
+  if (rest.length !== 5 || users !== 'users' || (kind !== 'avatars' && kind !== 'banners')) return noRoute()
+  const route = kind === 'avatars' ? 'member-avatars' : 'member-banners'
+  return parseAsset(route, ['guilds', ...rest], query, negotiation)
+}
+
+function parseExpression(
+  route: 'emojis' | 'stickers',
+  encodedFile: string,
+  query: URLSearchParams,
+  negotiation: Negotiation,
+): AssetRequest | Failure {
+  const decoded = decodeSegment(encodedFile)
+  const bare = route === 'stickers' && decoded !== undefined && !decoded.includes('.')
+  const file = bare ? { name: decoded, extension: EXPRESSION_DEFAULT_EXTENSION } : splitFileName(decoded)
+  if (file === undefined || !ID.test(file.name)) return fail('bad-request', `${route} file name`)
+  return assetRequest(route, `${route}/${file.name}`, file.extension, query, negotiation, {
+    animated: false,
+    formats: EXPRESSION_FORMATS,
+    negotiates: false,
+  })
+}
+
+function assetRequest(
+  route: AssetRoute,
+  path: string,
+  extension: AssetExtension,
+  query: URLSearchParams,
+  negotiation: Negotiation,
+  rules: {
+    readonly animated: boolean
+    readonly formats: readonly ImageFormat[]
+    readonly negotiates: boolean
+  },
+): AssetRequest | Failure {
+  const key = decodeObjectKey([path])
+  if (isFailure(key)) return key
+  const format = formatOfExtension(extension)
+  const parsed = parseAssetParameters(query, { format, ...rules }, negotiation)
+  return isFailure(parsed) ? parsed : { kind: 'asset', route, key, extension, ...parsed }
+}
+
+function parseAttachment(
+  encodedPath: readonly string[],
+  query: URLSearchParams,
+  negotiation: Negotiation,
+): MediaRequest | Failure {
+  const key = decodeObjectKey(['attachments', ...encodedPath])
+  if (isFailure(key)) return key
+  const parsed = parseTransformation(query, negotiation)
+  if (isFailure(parsed)) return parsed
+  const { rendition, download, negotiable } = parsed
+  const transformation = rendition === undefined ? {} : { transformation: rendition }
+  return { kind: 'attachment', key, ...transformation, download, negotiable }
+}
+
+function parseTheme(file: string): MediaRequest | Failure {
+  return /^[0-9a-f]{16}\.css$/.test(file)
+    ? { kind: 'file', route: 'themes', key: `themes/${file}` as ObjectKey }
+    : fail('not-found', 'theme id')
+}
+
+function parseSound(encodedPath: readonly string[]): MediaRequest | Failure {
+  const [id, file] = encodedPath.map(decodeSegment)
+  const match = /^(.*)\.(mp3|ogg|m4a|wav)$/.exec(file ?? '')
+  if (match === null) return file === undefined ? fail('bad-request', 'path is not valid UTF-8') : noRoute()
+  if (id === undefined || !ID.test(id) || !HASH.test(match[1] ?? '')) return fail('bad-request', 'sound name')
+  const key = decodeObjectKey([`entrance-sounds/${id}/${file}`])
+  return isFailure(key) ? key : { kind: 'file', route: 'entrance-sounds', key }
+}
+
+function parseExternal(
+  rest: readonly string[],
+  query: URLSearchParams,
+  negotiation: Negotiation,
+): MediaRequest | Failure {
+  const [signature = '', ...target] = rest
+  const rawTarget = target.join('/')
+  if (signature === '' || rawTarget === '') return fail('bad-request', 'missing signature or target')
+  const expiry = query.get('ex')
+  if (expiry !== null && !/^[1-9][0-9]{0,10}$/.test(expiry)) return fail('bad-request', 'bad value of ex')
+  const parsed = parseTransformation(query, negotiation)
+  if (isFailure(parsed)) return parsed
+  const { rendition, download, negotiable } = parsed
+  return {
+    kind: 'external',
+    signature,
+    rawTarget,
+    ...(expiry === null ? {} : { expiresAt: Number(expiry) }),
+    ...(rendition === undefined ? {} : { transformation: rendition }),
+    download,
+    negotiable,
+  }
+}
+
+function splitFileName(
+  file: string | undefined,
+): { readonly name: string; readonly extension: AssetExtension } | undefined {
+  const parts = file?.split('.')
+  const [name, suffix] = parts ?? []
+  if (parts?.length !== 2 || !name || suffix === undefined) return undefined
+  const extension = parseAssetExtension(suffix)
+  return extension === undefined ? undefined : { name, extension }
+}
+
+function noRoute(): Failure {
+  return fail('no-route')
+}

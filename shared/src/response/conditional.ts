@@ -1,0 +1,102 @@
+/** Conditional requests and ranges (RFC 9110, sections 13 and 14), decided from headers alone. */
+
+/** What a representation is known by. */
+export interface Validators {
+  /** Quoted, strong. */
+  readonly etag?: string | undefined
+  readonly lastModified?: Date | undefined
+}
+
+/** The part of a representation that is answered, in bytes, `end` inclusive as in `Content-Range`. */
+export interface ByteRange {
+  readonly start: number
+  readonly end: number
+}
+
+/** A range as it was asked for, before the size is known: `end` inclusive, or the last `suffix` bytes. */
+export type RangeRequest = { readonly start: number; readonly end?: number } | { readonly suffix: number }
+
+/** Tells whether `If-None-Match`, or without it `If-Modified-Since`, allows a 304. */
+export function isNotModified(headers: Headers, { etag, lastModified }: Validators): boolean {
+  const ifNoneMatch = headers.get('if-none-match')
+  if (ifNoneMatch !== null) return etag !== undefined && listsEtag(ifNoneMatch, etag)
+  const since = parseHttpDate(headers.get('if-modified-since'))
+  // HTTP dates have whole seconds: a fraction of the last one must not make a copy look older than it is.
+  return (
+    since !== undefined && lastModified !== undefined && wholeSeconds(lastModified) <= wholeSeconds(since)
+  )
+}
+
+/** Weak comparison, as section 13.1.2 asks. */
+function listsEtag(header: string, etag: string): boolean {
+  if (header.trim() === '*') return true
+  return header.split(',').some((candidate) => candidate.trim().replace(/^W\//, '') === etag)
+}
+
+/**
+ * The range a request asks for, judged against `If-Range`. Undefined where the whole is to be answered: no
+ * range, another unit, several ranges, a malformed one, or an `If-Range` that no longer holds.
+ */
+export function requestedRange(headers: Headers, validators?: Validators): RangeRequest | undefined {
+  const header = headers.get('range')
+  if (header === null) return undefined
+  const ifRange = headers.get('if-range')
+  if (ifRange !== null && !(validators !== undefined && holds(ifRange, validators))) return undefined
+  return parseRange(header)
+}
+
+/** `If-Range` wants a strong match: equal ETags, or the very date. */
+function holds(ifRange: string, { etag, lastModified }: Validators): boolean {
+  if (ifRange.includes('"')) return etag !== undefined && ifRange.trim() === etag && !etag.startsWith('W/')
+  const date = parseHttpDate(ifRange)
+  return date !== undefined && lastModified !== undefined && wholeSeconds(lastModified) === wholeSeconds(date)
+}
+
+function parseRange(header: string): RangeRequest | undefined {
+  const match = /^bytes=\s*(\d{0,15})-(\d{0,15})\s*$/i.exec(header)
+  if (match === null) return undefined
+  const [, first = '', last = ''] = match
+  if (first === '') return last === '' ? undefined : { suffix: Number(last) }
+  if (last === '') return { start: Number(first) }
+  return Number(last) < Number(first) ? undefined : { start: Number(first), end: Number(last) }
+}
+
+/** Fits a range to a size in bytes: clamped to the end, or `unsatisfiable`. */
+export function resolveRange(range: RangeRequest, size: number): ByteRange | 'unsatisfiable' {
+  if ('suffix' in range) {
+    return range.suffix === 0 || size === 0
+      ? 'unsatisfiable'
+      : { start: Math.max(0, size - range.suffix), end: size - 1 }
+  }
+  return range.start >= size
+    ? 'unsatisfiable'
+    : { start: range.start, end: Math.min(range.end ?? Number.POSITIVE_INFINITY, size - 1) }
+}
+
+/** A range as the `Range` header spells it. */
+export function spellRange(range: RangeRequest): string {
+  return 'suffix' in range ? `bytes=-${range.suffix}` : `bytes=${range.start}-${range.end ?? ''}`
+}
+
+/** The value of `Content-Range` for a part. */
+export function contentRange({ start, end }: ByteRange, size: number): string {
+  return `bytes ${start}-${end}/${size}`
+}
+
+/** A strong ETag of 128 bits: a truncated SHA-256 of the parts. */
+export async function strongEtag(...parts: readonly string[]): Promise<string> {
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(parts.join('\n')))
+  const hex = Array.from(new Uint8Array(digest, 0, 16), (byte) => byte.toString(16).padStart(2, '0'))
+  return `"${hex.join('')}"`
+}
+
+/** Reads an HTTP date; undefined where there is none or it is malformed. */
+export function parseHttpDate(value: string | null | undefined): Date | undefined {
+  if (!value) return undefined
+  const date = new Date(value)
+  return Number.isNaN(date.getTime()) ? undefined : date
+}
+
+function wholeSeconds(date: Date): number {
+  return Math.floor(date.getTime() / 1000)
+}

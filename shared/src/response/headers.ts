@@ -1,0 +1,129 @@
+/** The header policy: what every answer carries, at both doors (contract, sections 4 and 9). */
+
+import { type Failure, phraseOf, statusOf } from './failure.ts'
+
+/** Header names are lower case throughout, so that objects can be compared and spread. */
+export type HeaderRecord = Record<string, string>
+
+const YEAR_SECONDS = 31_536_000
+const IMMUTABLE = `public, max-age=${YEAR_SECONDS}, immutable`
+
+/** A picture or video opened by itself in a browser must still show; nothing else may run. */
+const CONTENT_SECURITY_POLICY =
+  "default-src 'none'; img-src 'self' blob: data:; media-src 'self' blob:; style-src 'unsafe-inline'; sandbox allow-same-origin"
+
+/** What every answer with media carries besides what describes its bytes. */
+export const MEDIA_HEADERS: Readonly<HeaderRecord> = {
+  'accept-ranges': 'bytes',
+  'access-control-allow-origin': '*',
+  'content-security-policy': CONTENT_SECURITY_POLICY,
+  'cross-origin-resource-policy': 'cross-origin',
+  'x-content-type-options': 'nosniff',
+  'x-robots-tag': 'noindex',
+}
+
+/** `Cache-Control` of media. An intermediary must not recompress video and audio. */
+export function mediaCacheControl(contentType: string): string {
+  return /^(video|audio)\//.test(contentType) ? `${IMMUTABLE}, no-transform` : IMMUTABLE
+}
+
+/** `Cache-Control` under a signed expiry: never longer than the URL is good for. Times in unix seconds. */
+export function expiringCacheControl(expiresAt: number, nowSeconds: number): string {
+  return `public, max-age=${Math.max(0, Math.min(YEAR_SECONDS, Math.floor(expiresAt - nowSeconds)))}`
+}
+
+/**
+ * The type under which a stored file may be answered: whatever a browser could execute becomes plain text,
+ * since the file would run with the rights of the host that serves it.
+ */
+export function inertContentType(contentType: string): string {
+  const essence = mimeEssence(contentType)
+  return EXECUTABLE_TYPES.has(essence) || essence.endsWith('+xml') ? 'text/plain; charset=utf-8' : contentType
+}
+
+/** JavaScript in all its names: WHATWG MIME Sniffing, section 4.6; XML types: RFC 7303. */
+const EXECUTABLE_TYPES: ReadonlySet<string> = new Set([
+  'text/html',
+  'text/xml',
+  'application/xml',
+  'text/xsl',
+  'application/javascript',
+  'application/ecmascript',
+  'application/x-ecmascript',
+  'application/x-javascript',
+  'text/ecmascript',
+  'text/javascript',
+  'text/javascript1.0',
+  'text/javascript1.1',
+  'text/javascript1.2',
+  'text/javascript1.3',
+  'text/javascript1.4',
+  'text/javascript1.5',
+  'text/jscript',
+  'text/livescript',
+  'text/x-ecmascript',
+  'text/x-javascript',
+])
+
+/** A content type without its parameters, lower case. */
+export function mimeEssence(contentType: string): string {
+  return (contentType.split(';')[0] ?? '').trim().toLowerCase()
+}
+
+/** `inline` for what a browser shows, `attachment` for the rest and for a download. */
+export function dispositionType(contentType: string, download: boolean): 'inline' | 'attachment' {
+  const shown = /^(image|video|audio)\//.test(contentType) && mimeEssence(contentType) !== 'image/svg+xml'
+  return shown && !download ? 'inline' : 'attachment'
+}
+
+/** `Content-Disposition` with a quoted ASCII fall-back and the exact name (RFC 6266, RFC 8187). */
+export function contentDisposition(type: 'inline' | 'attachment', fileName: string): string {
+  const ascii = fileName.replace(/[^\x20-\x7e]/g, '?').replace(/["\\%]/g, '_')
+  const exact = encodeURIComponent(fileName.toWellFormed()).replace(
+    /['()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  )
+  return `${type}; filename="${ascii}"; filename*=UTF-8''${exact}`
+}
+
+/** Replaces a file name's extension, or appends one where there is none. */
+export function withExtension(fileName: string, extension: string): string {
+  const dot = fileName.lastIndexOf('.')
+  return `${dot > 0 ? fileName.slice(0, dot) : fileName}.${extension}`
+}
+
+/** The answer to a failure: its phrase as plain text, never kept by a cache. */
+export function failureResponse(failure: Failure, requestId: string): Response {
+  return new Response(phraseOf(failure), {
+    status: statusOf(failure),
+    headers: {
+      'content-type': 'text/plain; charset=utf-8',
+      'cache-control': 'no-store',
+      'access-control-allow-origin': '*',
+      'x-content-type-options': 'nosniff',
+      'x-request-id': requestId,
+      ...failure.headers,
+    },
+  })
+}
+
+/** The answer to OPTIONS, for preflights. `allow` as `allowedMethods` gives it. */
+export function optionsResponse(allow: string, requestId: string): Response {
+  return new Response(null, {
+    status: 204,
+    headers: {
+      allow,
+      'access-control-allow-origin': '*',
+      'access-control-allow-methods': allow,
+      'access-control-allow-headers': 'Range, If-None-Match, If-Modified-Since, If-Range, X-Request-Id',
+      'access-control-max-age': '86400',
+      'x-request-id': requestId,
+    },
+  })
+}
+
+/** The caller's request id where it is well-formed, else a new one. */
+export function requestIdOf(headers: Headers): string {
+  const given = headers.get('x-request-id')
+  return given !== null && /^[A-Za-z0-9._:-]{1,128}$/.test(given) ? given : crypto.randomUUID()
+}
