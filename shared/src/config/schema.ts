@@ -6,7 +6,6 @@ import {
   flag,
   httpUrl,
   integer,
-  integerList,
   list,
   optionalInteger,
   optionalText,

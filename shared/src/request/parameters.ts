@@ -4,7 +4,7 @@
  */
 
 import { AVIF_MIN_SIDE_PIXELS, acceptsAvif, type ImageFormat, parseImageFormat } from '../formats.ts'
-import { type Failure, fail, isFailure } from '../response/failure.ts'
+import { type Failure, fail } from '../response/failure.ts'
 import type { AssetRendition, Fit, Gravity, MediaTime, Quality, Transformation } from './media-request.ts'
 
 /** The sizes an asset can be asked for, in pixels. */

@@ -1,0 +1,80 @@
+/** MP4, QuickTime, M4A, AVIF and HEIC share one container (ISO/IEC 14496-12); the brands tell them apart. */
+
+import type { MediaFormat } from './kinds.ts'
+
+/**
+ * The format of a file in the ISO base media container, `other` for a brand that is not accepted (camera raw),
+ * undefined where the bytes are of no such file.
+ */
+export const sniffIsoMedia = (
+  bytes: Uint8Array,
+  named: MediaFormat | undefined,
+): MediaFormat | 'other' | undefined => {
+  if (bytes.length < 12) return undefined
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const boxBytes = view.getUint32(0)
+  const type = fourCharacters(view, 4)
+
+  if (type === 'ftyp') {
+    const [major = '', ...compatible] = brands(view, boxBytes)
+    return formatOfBrands(major, compatible, named)
+  }
+  // Files older than the brands, and recorders that write the media first. Without brands nothing tells MP4
+  // from QuickTime but the name. Text that happens to have such a word there has no sensible size before it.
+  const isBox = boxBytes === 1 || (boxBytes >= 8 && boxBytes < MAX_UNBRANDED_BOX_BYTES)
+  if (!UNBRANDED_TYPES.has(type) || !isBox) return undefined
+  return named === 'mp4' || named === 'm4a' ? named : 'mov'
+}
+
+const UNBRANDED_TYPES: ReadonlySet<string> = new Set(['moov', 'mdat', 'free', 'skip', 'wide', 'pnot'])
+/** Four printable characters read as a size are at least this. */
+const MAX_UNBRANDED_BOX_BYTES = 0x2000_0000
+
+const brands = (view: DataView, boxBytes: number): string[] => {
+  const end = Math.min(boxBytes, view.byteLength, MAX_FTYP_BYTES)
+  const found = [fourCharacters(view, 8)]
+  for (let at = 16; at + 4 <= end; at += 4) found.push(fourCharacters(view, at))
+  return found
+}
+
+const MAX_FTYP_BYTES = 1024
+
+const formatOfBrands = (
+  major: string,
+  compatible: readonly string[],
+  named: MediaFormat | undefined,
+): MediaFormat | 'other' => {
+  const all = [major, ...compatible]
+  if (AVIF_BRANDS.has(major)) return 'avif'
+  if (HEVC_IMAGE_BRANDS.has(major)) return 'heic'
+  // The generic image brands say only "HEIF"; what codec it holds stands in the compatible ones.
+  if (major === 'mif1' || major === 'msf1')
+    return all.some((brand) => AVIF_BRANDS.has(brand)) ? 'avif' : 'heic'
+  if (major === 'qt  ') return 'mov'
+  if (major === 'crx ') return 'other'
+  if (/^(M4A|M4B|F4A|F4B)/.test(major)) return 'm4a'
+  // A video brand may hold sound alone; the tracks are further in the file.
+  return named === 'm4a' ? 'm4a' : 'mp4'
+}
+
+const AVIF_BRANDS: ReadonlySet<string> = new Set(['avif', 'avis'])
+const HEVC_IMAGE_BRANDS: ReadonlySet<string> = new Set([
+  'heic',
+  'heix',
+  'heim',
+  'heis',
+  'hevc',
+  'hevx',
+  'hevm',
+  'hevs',
+])
+
+const fourCharacters = (view: DataView, at: number): string =>
+  at + 4 > view.byteLength
+    ? ''
+    : String.fromCharCode(
+        view.getUint8(at),
+        view.getUint8(at + 1),
+        view.getUint8(at + 2),
+        view.getUint8(at + 3),
+      )

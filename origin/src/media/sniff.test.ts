@@ -1,0 +1,194 @@
+import sharp from 'sharp'
+import { describe, expect, it } from 'vitest'
+import { MEDIA_KINDS, mediaKindOfName } from './kinds.ts'
+import { SNIFF_BYTES, sniff } from './sniff.ts'
+
+const formatOf = async (head: Uint8Array, name?: string) => (await sniff(head, name))?.format
+
+const pixels = () =>
+  sharp({ create: { width: 16, height: 16, channels: 4, background: { r: 200, g: 40, b: 90, alpha: 0.5 } } })
+
+const ftyp = (major: string, ...compatible: string[]): Buffer => {
+  const box = Buffer.from(`\0\0\0\0ftyp${major}\0\0\0\0${compatible.join('')}`, 'latin1')
+  box.writeUInt32BE(box.length)
+  return Buffer.concat([box, Buffer.from('\0\0\0\x08free', 'latin1')])
+}
+
+const box = (type: string, bytes = 8): Buffer => {
+  const header = Buffer.alloc(16)
+  header.writeUInt32BE(bytes)
+  header.write(type, 4, 'latin1')
+  return header
+}
+
+const oggPage = (payload: string): Buffer =>
+  Buffer.concat([
+    Buffer.from('OggS\0\x02', 'latin1'),
+    Buffer.alloc(20),
+    Buffer.from([1, payload.length]),
+    Buffer.from(payload, 'latin1'),
+  ])
+
+describe('images that Sharp wrote', () => {
+  it.each(['png', 'jpeg', 'gif', 'webp', 'avif', 'tiff'] as const)(
+    '%s is known by its content',
+    async (format) => {
+      const bytes = await pixels().toFormat(format).toBuffer()
+      expect(await formatOf(bytes, 'wrong-name.mp3')).toBe(format)
+    },
+  )
+
+  it('knows a TIFF whose directory lies behind the head', async () => {
+    const noise = sharp({
+      create: {
+        width: 300,
+        height: 300,
+        channels: 3,
+        background: 'red',
+        noise: { type: 'gaussian', mean: 128, sigma: 30 },
+      },
+    })
+    const bytes = await noise.tiff({ compression: 'none' }).toBuffer()
+    expect(bytes.length).toBeGreaterThan(SNIFF_BYTES)
+    expect(await formatOf(bytes.subarray(0, SNIFF_BYTES))).toBe('tiff')
+  })
+})
+
+describe('the brands of the ISO container', () => {
+  it.each([
+    ['isom', [], 'mp4'],
+    ['iso5', ['dash'], 'mp4'],
+    ['mp42', ['isom', 'mp42'], 'mp4'],
+    ['M4V ', [], 'mp4'],
+    ['3gp5', [], 'mp4'],
+    ['qt  ', ['qt  '], 'mov'],
+    ['M4A ', ['isom'], 'm4a'],
+    ['M4B ', [], 'm4a'],
+    ['avif', ['mif1'], 'avif'],
+    ['avis', ['msf1'], 'avif'],
+    ['mif1', ['avif', 'miaf'], 'avif'],
+    ['mif1', ['heic'], 'heic'],
+    ['heic', ['mif1'], 'heic'],
+    ['heix', [], 'heic'],
+    ['hevc', ['msf1'], 'heic'],
+    ['crx ', [], undefined],
+  ])('%s with %j is %s', async (major, compatible, format) => {
+    expect(await formatOf(ftyp(major, ...compatible))).toBe(format)
+  })
+
+  it('lets the name decide where a video brand may hold sound alone', async () => {
+    expect(await formatOf(ftyp('mp42'), 'voice.M4A')).toBe('m4a')
+    expect(await formatOf(ftyp('mp42'), 'voice.png')).toBe('mp4')
+  })
+
+  it.each(['moov', 'mdat', 'free', 'skip', 'wide'])(
+    'takes a file that starts with %s for QuickTime',
+    async (type) => {
+      expect(await formatOf(box(type))).toBe('mov')
+      expect(await formatOf(box(type), 'clip.mp4')).toBe('mp4')
+    },
+  )
+
+  it('does not take prose for a box', async () => {
+    expect(await formatOf(Buffer.from('The free world, a text of some length'), 'text.mp4')).toBeUndefined()
+  })
+})
+
+describe('SVG', () => {
+  const root = '<svg xmlns="http://www.w3.org/2000/svg"/>'
+  it.each([
+    ['bare', root],
+    ['space before', `\n\t  ${root}`],
+    ['byte order mark', `\uFEFF${root}`],
+    ['prolog', `<?xml version="1.0"?>\n${root}`],
+    ['comments', `<!-- <html> --><!----> ${root}`],
+    ['document type with entities', `<!DOCTYPE svg [ <!ENTITY a "]>"> ]>${root}`],
+    ['style sheet instruction', `<?xml version='1.0'?><?xml-stylesheet href="a.css"?>${root}`],
+    ['prefix', '<s:svg xmlns:s="http://www.w3.org/2000/svg"/>'],
+    ['line break after the name', '<svg\nwidth="1">'],
+  ])('is found behind: %s', async (_, text) => {
+    expect(await formatOf(Buffer.from(text))).toBe('svg')
+  })
+
+  it.each(['utf-16le', 'utf-16be'])('is found in %s', async (encoding) => {
+    const bytes = Buffer.from(`\uFEFF<?xml version="1.0"?>${root}`, 'utf16le')
+    expect(await formatOf(encoding === 'utf-16be' ? bytes.swap16() : bytes)).toBe('svg')
+  })
+
+  it.each([
+    ['a page that holds one', `<!DOCTYPE html><html>${root}</html>`],
+    ['another root', '<svgfoo/>'],
+    ['a feed', '<?xml version="1.0"?><rss/>'],
+    ['a comment alone', `<!-- ${root} -->`],
+    ['text before it', `hello ${root}`],
+    ['nothing', ''],
+    ['one byte', '<'],
+  ])('is not: %s', async (_, text) => {
+    expect(await formatOf(Buffer.from(text))).toBeUndefined()
+  })
+
+  it('behind a comment longer than the head is known by its name alone', async () => {
+    const text = Buffer.from(`<!-- ${'x'.repeat(SNIFF_BYTES)} -->${root}`)
+    expect(await formatOf(text)).toBeUndefined()
+    expect(await formatOf(text, 'drawing.svg')).toBe('svg')
+  })
+})
+
+describe('sound', () => {
+  it('tells Opus from the rest of Ogg, wherever its page stands', async () => {
+    expect(await formatOf(oggPage('OpusHead\x01\x02'))).toBe('opus')
+    expect(await formatOf(oggPage('\x01vorbis'))).toBe('ogg')
+    expect(await formatOf(Buffer.concat([oggPage('fishead\0'), oggPage('OpusHead')]))).toBe('opus')
+    expect(await formatOf(Buffer.concat([oggPage('\x80theora'), oggPage('OpusHead')]), 'a.opus')).toBe('ogg')
+  })
+
+  it('looks behind an ID3 tag, or goes by the name where the tag is longer than the head', async () => {
+    const tag = (bytes: number, then: number[]) =>
+      Buffer.concat([
+        Buffer.from([0x49, 0x44, 0x33, 4, 0, 0, 0, 0, bytes >> 7, bytes & 0x7f]),
+        Buffer.alloc(bytes),
+        Buffer.from(then),
+      ])
+    expect(await formatOf(tag(20, [0xff, 0xfb, 0x90, 0x64]))).toBe('mp3')
+    expect(await formatOf(tag(20, [0xff, 0xf1, 0x50, 0x80]))).toBe('aac')
+    expect(await formatOf(tag(16_383, []).subarray(0, 4096), 'a.aac')).toBe('aac')
+    expect(await formatOf(tag(16_383, []).subarray(0, 4096), 'a.wav')).toBe('mp3')
+  })
+
+  it('knows the 64-bit forms of WAV', async () => {
+    expect(await formatOf(Buffer.from('RF64\xff\xff\xff\xffWAVEds64', 'latin1'))).toBe('wav')
+  })
+})
+
+it.each([
+  'plain text',
+  'GIF is a format of old',
+  '#EXTM3U\n#EXT-X-ENDLIST',
+  '%PDF-1.7',
+  'PK\x03\x04',
+  'BM123456',
+])('refuses %j whatever it is called', async (text) => {
+  for (const { extensions } of MEDIA_KINDS.filter(({ format }) => format !== 'svg')) {
+    expect(await formatOf(Buffer.from(text), `file.${extensions[0]}`)).toBeUndefined()
+  }
+})
+
+it('never throws, whatever the first bytes are cut to', async () => {
+  const whole = await pixels().png().toBuffer()
+  for (const head of [
+    whole,
+    ftyp('isom', 'iso2'),
+    oggPage('OpusHead'),
+    Buffer.from('<?xml version="1.0"?><svg>'),
+  ]) {
+    for (let length = 0; length < Math.min(head.length, 200); length += 1) {
+      await expect(sniff(head.subarray(0, length))).resolves.not.toBe(null)
+    }
+  }
+})
+
+it('finds a kind by the extension of a name in any case, and only by the last one', () => {
+  expect(mediaKindOfName('a.b.MP4')?.format).toBe('mp4')
+  expect(mediaKindOfName('png')).toBeUndefined()
+  expect(mediaKindOfName('a.png.exe')).toBeUndefined()
+})

@@ -1,0 +1,92 @@
+/**
+ * What a file is, judged by its first bytes. Names and declared types are claims of whoever uploaded the file:
+ * a name decides only between types that these bytes cannot tell apart.
+ */
+
+import { fileTypeFromBuffer } from 'file-type'
+import { type MediaFormat, type MediaKind, mediaKind, mediaKindOfName } from './kinds.ts'
+import { sniffIsoMedia } from './sniff-iso-media.ts'
+import { isSvg } from './sniff-svg.ts'
+
+/** How many bytes from the start of a file `sniff` wants to see; fewer only where the file is shorter. */
+export const SNIFF_BYTES = 16 * 1024
+
+/**
+ * The kind of a file from its first `SNIFF_BYTES` bytes; undefined for everything the service does not accept.
+ * More bytes than that are not looked at.
+ */
+export const sniff = async (head: Uint8Array, fileName?: string): Promise<MediaKind | undefined> => {
+  const bytes = head.subarray(0, SNIFF_BYTES)
+  const named = fileName === undefined ? undefined : mediaKindOfName(fileName)?.format
+  const format = await sniffFormat(bytes, named)
+  return format === undefined ? undefined : mediaKind(format)
+}
+
+const sniffFormat = async (
+  bytes: Uint8Array,
+  named: MediaFormat | undefined,
+): Promise<MediaFormat | undefined> => {
+  const iso = sniffIsoMedia(bytes, named)
+  if (iso !== undefined) return iso === 'other' ? undefined : iso
+  if (startsWith(bytes, 'OggS')) return sniffOgg(bytes)
+  if (startsWith(bytes, 'GIF')) return /^GIF8[79]a/.test(latin1(bytes, 0, 6)) ? 'gif' : undefined
+  if (isRiffWave64(bytes)) return 'wav'
+  if (isSvg(bytes, named === 'svg')) return 'svg'
+
+  const detected = await fileTypeFromBuffer(bytes)
+  if (detected === undefined) return isTiff(bytes) ? 'tiff' : undefined
+  if (detected.ext === 'mp3') return sniffBehindId3(bytes, named)
+  return FORMAT_OF_DETECTED.get(detected.ext)
+}
+
+/** The names that file-type gives; what is missing here (camera raw files, MP2, ASF, ...) is not accepted. */
+const FORMAT_OF_DETECTED: ReadonlyMap<string, MediaFormat> = new Map([
+  ['png', 'png'],
+  ['apng', 'png'],
+  ['jpg', 'jpeg'],
+  ['webp', 'webp'],
+  ['tif', 'tiff'],
+  ['webm', 'webm'],
+  ['mkv', 'mkv'],
+  ['avi', 'avi'],
+  ['wav', 'wav'],
+  ['flac', 'flac'],
+  ['aac', 'aac'],
+])
+
+/**
+ * The streams of an Ogg file announce themselves in the pages at its very start (RFC 3533, section 4), so the
+ * head has them all. Theora, Speex or FLAC in Ogg is still `ogg` here: refusing them is the codec check's part.
+ */
+const sniffOgg = (bytes: Uint8Array): MediaFormat => {
+  const text = latin1(bytes, 0, bytes.length)
+  return text.includes('OpusHead') && !text.includes('\x01vorbis') && !text.includes('\x80theora')
+    ? 'opus'
+    : 'ogg'
+}
+
+/** An ID3 tag longer than the head hides what follows it. AAC and FLAC with ID3 exist, so the name decides. */
+const sniffBehindId3 = (bytes: Uint8Array, named: MediaFormat | undefined): MediaFormat => {
+  const hidden = startsWith(bytes, 'ID3') && id3Bytes(bytes) + MPEG_HEADER_BYTES > bytes.length
+  return hidden && (named === 'aac' || named === 'flac') ? named : 'mp3'
+}
+
+const MPEG_HEADER_BYTES = 4
+
+const id3Bytes = (bytes: Uint8Array): number => {
+  const size = [6, 7, 8, 9].reduce((sum, at) => (sum << 7) | ((bytes[at] ?? 0) & 0x7f), 0)
+  return 10 + size
+}
+
+/** WAV beyond 4 GiB: the 64-bit forms of RIFF (EBU Tech 3306, ITU-R BS.2088), which file-type does not know. */
+const isRiffWave64 = (bytes: Uint8Array): boolean =>
+  (startsWith(bytes, 'RF64') || startsWith(bytes, 'BW64')) && latin1(bytes, 8, 12) === 'WAVE'
+
+/** Writers put the directory of a TIFF at its end; file-type, which wants to read it, then finds nothing. */
+const isTiff = (bytes: Uint8Array): boolean =>
+  (startsWith(bytes, 'II*\0') || startsWith(bytes, 'MM\0*')) && latin1(bytes, 8, 10) !== 'CR'
+
+const startsWith = (bytes: Uint8Array, text: string): boolean => latin1(bytes, 0, text.length) === text
+
+const latin1 = (bytes: Uint8Array, start: number, end: number): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1', start, end)
