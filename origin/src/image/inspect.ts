@@ -1,0 +1,95 @@
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { Metadata } from 'sharp'
+import type { ImageFormat as SourceFormat } from '../media/kinds.ts'
+import { judgeDeclaredSize, type MediaLimits } from '../media/limits.ts'
+import { countApngFrames } from './apng-frames.ts'
+import { sharp } from './sharp.ts'
+import { isLosslessWebp } from './webp-lossless.ts'
+
+/** What the header of an image tells. */
+export interface ImageFacts {
+  readonly format: SourceFormat
+  /** Pixels of one frame after EXIF orientation. */
+  readonly width: number
+  readonly height: number
+  readonly frames: number
+  /** EXIF orientation, 1 where nothing has to be turned. */
+  readonly orientation: number
+  readonly hasAlpha: boolean
+  readonly palette: boolean
+  /** The source's codec kept every pixel exactly. */
+  readonly lossless: boolean
+  /** sRGB or grey, which browsers show right without a profile. */
+  readonly plainColours: boolean
+  readonly bands: number
+  readonly bytesPerSample: number
+}
+
+export interface InspectOptions {
+  readonly limits: MediaLimits
+  /** All frames will be decoded, not only the first. */
+  readonly animated: boolean
+}
+
+/** Pixel limits of Sharp itself are off: `judgeDeclaredSize` has the say, in bytes. */
+export const UNLIMITED_PIXELS = { limitInputPixels: false } as const
+
+/**
+ * Reads the header of an image and judges it before anything is decoded. Fails with `undecodable` or
+ * `too-large-dimensions`.
+ */
+export async function inspectImage(
+  bytes: Uint8Array,
+  format: SourceFormat,
+  { limits, animated }: InspectOptions,
+): Promise<ImageFacts | Failure> {
+  const metadata = await readHeader(bytes)
+  if (isFailure(metadata)) return metadata
+  const facts = factsOf(metadata, format, bytes)
+  const decodedFrames = animated ? facts.frames : 1
+  return judgeDeclaredSize({ ...facts, decodedFrames }, limits) ?? facts
+}
+
+async function readHeader(bytes: Uint8Array): Promise<Metadata | Failure> {
+  try {
+    return await sharp(bytes, { ...UNLIMITED_PIXELS, failOn: 'none' }).metadata()
+  } catch (error) {
+    return fail('undecodable', error instanceof Error ? error.message : String(error))
+  }
+}
+
+const LOSSLESS_FORMATS: ReadonlySet<SourceFormat> = new Set(['png', 'gif', 'tiff', 'svg'])
+const BYTES_PER_SAMPLE: Readonly<Record<string, number>> = {
+  uchar: 1,
+  char: 1,
+  ushort: 2,
+  short: 2,
+  uint: 4,
+  int: 4,
+  float: 4,
+  complex: 8,
+  double: 8,
+  dpcomplex: 16,
+}
+
+function factsOf(metadata: Metadata, format: SourceFormat, bytes: Uint8Array): ImageFacts {
+  return {
+    format,
+    width: metadata.autoOrient.width,
+    height: metadata.autoOrient.height,
+    frames: countFrames(metadata, format, bytes),
+    orientation: metadata.orientation ?? 1,
+    hasAlpha: metadata.hasAlpha,
+    palette: metadata.isPalette,
+    lossless: LOSSLESS_FORMATS.has(format) || (format === 'webp' && isLosslessWebp(bytes)),
+    plainColours: metadata.space === 'srgb' || metadata.space === 'b-w',
+    bands: metadata.channels,
+    bytesPerSample: BYTES_PER_SAMPLE[metadata.depth] ?? 8,
+  }
+}
+
+/** libheif counts the images of a collection as pages, and TIFF its pages: neither are frames. */
+function countFrames(metadata: Metadata, format: SourceFormat, bytes: Uint8Array): number {
+  if (format === 'gif' || format === 'webp') return metadata.pages ?? 1
+  return format === 'png' ? countApngFrames(bytes) : 1
+}

@@ -1,0 +1,77 @@
+/**
+ * The geometry of a rendition: pure arithmetic over the source's size, always after EXIF orientation, never
+ * enlarging (contract, section 3). A derived side is max(1, round(x)).
+ */
+
+import type { AssetRoute, Fit, Gravity } from '@media-proxy/shared/request/media-request.ts'
+
+export interface Size {
+  readonly width: number
+  readonly height: number
+}
+
+/** How the source becomes the rendition. `width` and `height` are the rendition's. */
+export interface Plan extends Size {
+  /** `exact` scales to the very size, `cover` cuts what stands over, `contain` pads what is missing. */
+  readonly mode: 'exact' | 'cover' | 'contain'
+  readonly gravity: Gravity
+}
+
+/** The plan of an asset: `size` bounds the width; a sticker is padded to a box. */
+export function planAsset(route: AssetRoute, source: Size, size: number): Plan {
+  return route === 'stickers'
+    ? planBox(source, { width: size, height: size }, 'contain', 'centre')
+    : exact(scaleToWidth(source, size))
+}
+
+export interface WantedSize {
+  readonly width?: number
+  readonly height?: number
+  readonly fit: Fit
+  readonly gravity: Gravity
+}
+
+/** The plan of an attachment or of external media. */
+export function planTransformation(source: Size, { width, height, fit, gravity }: WantedSize): Plan {
+  if (width !== undefined && height !== undefined) return planBox(source, { width, height }, fit, gravity)
+  if (width !== undefined) return exact(scaleToWidth(source, width))
+  if (height !== undefined) return exact(flip(scaleToWidth(flip(source), height)))
+  return exact(source)
+}
+
+/** Tells whether a plan leaves every pixel where it is. */
+export function keepsSize(plan: Plan, source: Size): boolean {
+  return plan.width === source.width && plan.height === source.height
+}
+
+function planBox(source: Size, wanted: Size, fit: Fit, gravity: Gravity): Plan {
+  const box = {
+    width: Math.min(wanted.width, source.width),
+    height: Math.min(wanted.height, source.height),
+  }
+  const inside = scaleInside(source, box)
+  // Nothing to cut or to pad where the aspect ratios agree.
+  if (fit === 'inside' || (inside.width === box.width && inside.height === box.height)) return exact(inside)
+  return { ...box, mode: fit, gravity }
+}
+
+function exact(size: Size): Plan {
+  return { width: size.width, height: size.height, mode: 'exact', gravity: 'centre' }
+}
+
+function scaleToWidth(source: Size, width: number): Size {
+  return width >= source.width ? source : { width, height: side(source.height * (width / source.width)) }
+}
+
+function scaleInside(source: Size, box: Size): Size {
+  const scale = Math.min(box.width / source.width, box.height / source.height)
+  return { width: side(source.width * scale), height: side(source.height * scale) }
+}
+
+function side(pixels: number): number {
+  return Math.max(1, Math.round(pixels))
+}
+
+function flip({ width, height }: Size): Size {
+  return { width: height, height: width }
+}

@@ -1,0 +1,39 @@
+import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+
+/** What a source may cost before anything of it is decoded. */
+export interface MediaLimits {
+  readonly sourceBytes: number
+  readonly decodedBytes: number
+  readonly sidePixels: number
+  readonly frames: number
+}
+
+/** What a header declares, which is all that is known before decoding. */
+export interface DeclaredSize {
+  readonly width: number
+  readonly height: number
+  readonly bands: number
+  readonly bytesPerSample: number
+  /** How many frames exist. */
+  readonly frames: number
+  /** How many of them will be decoded. */
+  readonly decodedFrames: number
+}
+
+/**
+ * Judges what a header declares. Not by pixels: a file of 41 bytes can declare 25 megapixels of 16-bit RGBA,
+ * and only the bytes they decode to tell what that costs. Fails with `too-large-dimensions`.
+ */
+export function judgeDeclaredSize(declared: DeclaredSize, limits: MediaLimits): Failure | undefined {
+  const { width, height, frames } = declared
+  if (Math.max(width, height) > limits.sidePixels)
+    return fail('too-large-dimensions', `side ${width}x${height}`)
+  if (frames > limits.frames) return fail('too-large-dimensions', `${frames} frames`)
+  const bytes = decodedBytes(declared)
+  return bytes > limits.decodedBytes ? fail('too-large-dimensions', `${bytes} decoded bytes`) : undefined
+}
+
+/** Bytes of the decoded frames. */
+export function decodedBytes({ width, height, bands, bytesPerSample, decodedFrames }: DeclaredSize): number {
+  return width * height * bands * bytesPerSample * decodedFrames
+}

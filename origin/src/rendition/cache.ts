@@ -1,0 +1,67 @@
+import { LRUCache } from 'lru-cache'
+import type { Rendition } from './rendition.ts'
+
+export interface RenditionCacheOptions {
+  /** Bound on the sum of all entries; 0 keeps nothing. */
+  readonly maxBytes: number
+  /** Larger renditions are not kept, so that one of them cannot push out a thousand avatars. */
+  readonly maxEntryBytes: number
+  /** Age at which the store has to be asked whether an entry still holds. */
+  readonly freshForMs: number
+  /** Milliseconds; monotonic. */
+  readonly now: () => number
+}
+
+export interface CachedRendition {
+  readonly rendition: Rendition
+  readonly fresh: boolean
+}
+
+/** Finished renditions in memory, by canonical URL, least recently used first out. */
+export interface RenditionCache {
+  get(key: string): CachedRendition | undefined
+  /** Keeps a rendition; also says of a kept one that it was found to hold. */
+  set(key: string, rendition: Rendition): void
+  delete(key: string): void
+  readonly bytes: number
+}
+
+interface Entry {
+  readonly rendition: Rendition
+  readonly checkedAt: number
+}
+
+/** What an entry costs beside its bytes: key, headers, the entry itself. */
+const ENTRY_OVERHEAD_BYTES = 512
+
+export function createRenditionCache(options: RenditionCacheOptions): RenditionCache {
+  if (options.maxBytes === 0) return KEEPS_NOTHING
+  const entries = new LRUCache<string, Entry>({
+    maxSize: options.maxBytes,
+    maxEntrySize: Math.min(options.maxEntryBytes + ENTRY_OVERHEAD_BYTES, options.maxBytes),
+    sizeCalculation: (entry, key) => entry.rendition.bytes.length + key.length + ENTRY_OVERHEAD_BYTES,
+  })
+  return {
+    get(key) {
+      const entry = entries.get(key)
+      if (entry === undefined) return undefined
+      return { rendition: entry.rendition, fresh: options.now() - entry.checkedAt < options.freshForMs }
+    },
+    set(key, rendition) {
+      entries.set(key, { rendition, checkedAt: options.now() })
+    },
+    delete(key) {
+      entries.delete(key)
+    },
+    get bytes() {
+      return entries.calculatedSize
+    },
+  }
+}
+
+const KEEPS_NOTHING: RenditionCache = {
+  get: () => undefined,
+  set: () => undefined,
+  delete: () => undefined,
+  bytes: 0,
+}

@@ -1,0 +1,69 @@
+/**
+ * Work that is in flight together is one operation. The first caller of a key starts it; later ones join; it
+ * is cancelled when the last of them has left, and forgotten when the last of them is done with its value.
+ */
+
+export interface Coalescer<T> {
+  /**
+   * Joins the work of a key, or starts it. The caller must `release` the lease exactly once, when it no longer
+   * needs the value or no longer waits for it. A rejection is shared by those that waited and not kept.
+   */
+  join(key: string, start: (signal: AbortSignal) => Promise<T>): Lease<T>
+  /** Keys in flight. */
+  readonly size: number
+}
+
+export interface Lease<T> {
+  readonly value: Promise<T>
+  /** Whether this caller started the work. */
+  readonly leader: boolean
+  release(): void
+}
+
+interface Flight<T> {
+  readonly value: Promise<T>
+  readonly controller: AbortController
+  users: number
+}
+
+export function createCoalescer<T>(): Coalescer<T> {
+  const flights = new Map<string, Flight<T>>()
+
+  function leave(key: string, flight: Flight<T>): void {
+    flight.users -= 1
+    if (flight.users > 0) return
+    // From here on nobody can join: whoever comes next starts anew instead of sharing a cancelled flight.
+    if (flights.get(key) === flight) flights.delete(key)
+    flight.controller.abort()
+  }
+
+  return {
+    join(key, start) {
+      const running = flights.get(key)
+      const flight = running ?? takeOff(start)
+      if (running === undefined) flights.set(key, flight)
+      flight.users += 1
+      let released = false
+      return {
+        value: flight.value,
+        leader: running === undefined,
+        release() {
+          if (released) return
+          released = true
+          leave(key, flight)
+        },
+      }
+    },
+    get size() {
+      return flights.size
+    },
+  }
+}
+
+function takeOff<T>(start: (signal: AbortSignal) => Promise<T>): Flight<T> {
+  const controller = new AbortController()
+  const value = start(controller.signal)
+  // The last caller may have left before a rejection arrives; it is not unhandled, only unwanted.
+  value.catch(() => undefined)
+  return { value, controller, users: 0 }
+}

@@ -1,0 +1,91 @@
+/** From a request to what has to be done with its source: the one place where assets and attachments differ. */
+
+import type { ImageFormat } from '@media-proxy/shared/formats.ts'
+import type {
+  AssetRequest,
+  AttachmentRequest,
+  Quality,
+  Transformation,
+} from '@media-proxy/shared/request/media-request.ts'
+import { type ObjectKey, withSuffix } from '@media-proxy/shared/request/object-key.ts'
+import { DEFAULT_QUALITY } from '@media-proxy/shared/request/parameters.ts'
+import type { FailureCode } from '@media-proxy/shared/response/failure.ts'
+import { type Plan, planAsset, planTransformation, type Size } from '../image/plan.ts'
+import type { ImageFormat as SourceFormat } from '../media/kinds.ts'
+
+/** An attachment that is not streamed as it is. */
+export type TransformedAttachment = AttachmentRequest & { readonly transformation: Transformation }
+
+export type RenditionRequest = AssetRequest | TransformedAttachment
+
+export interface Order {
+  /** Where the source may be, in the order of looking. */
+  readonly keys: readonly string[]
+  /** What a source that cannot be decoded is to this request: a bad upload, or a broken store. */
+  readonly undecodableIs: FailureCode
+  /** Anything else than an image is a source that cannot be decoded. */
+  readonly imagesOnly: boolean
+  readonly quality: Quality
+  /** A quality was asked for, so that even an unchanged picture is encoded anew. */
+  readonly qualityAsked: boolean
+  readonly animated: boolean
+  readonly blur?: number
+  readonly format: (source: SourceFormat) => ImageFormat
+  readonly plan: (source: Size) => Plan
+}
+
+export function orderOf(request: RenditionRequest): Order {
+  return request.kind === 'asset' ? assetOrder(request) : attachmentOrder(request)
+}
+
+function assetOrder({ route, key, extension, rendition }: AssetRequest): Order {
+  const { size, format, quality, animated, blur } = rendition
+  return {
+    keys: [key, ...fallbackKeys(key, extension)],
+    undecodableIs: 'broken-source',
+    imagesOnly: true,
+    quality,
+    qualityAsked: quality !== DEFAULT_QUALITY,
+    animated,
+    ...(blur === undefined ? {} : { blur }),
+    format: () => format,
+    plan: (source) => planAsset(route, source, size),
+  }
+}
+
+/** Older deployments stored assets under their file name; `jpg` and `jpeg` are one extension here. */
+function fallbackKeys(key: ObjectKey, extension: AssetRequest['extension']): readonly ObjectKey[] {
+  const suffixes = extension === 'jpg' ? (['.jpg', '.jpeg'] as const) : ([`.${extension}`] as const)
+  return suffixes.map((suffix) => withSuffix(key, suffix))
+}
+
+function attachmentOrder({ key, transformation }: TransformedAttachment): Order {
+  const { format, quality, qualityAsked, animated, blur } = transformation
+  return {
+    keys: [key],
+    undecodableIs: 'undecodable',
+    imagesOnly: false,
+    quality,
+    qualityAsked,
+    animated,
+    ...(blur === undefined ? {} : { blur }),
+    format: (source) => (format === 'source' ? ownFormat(source) : format),
+    plan: (source) => planTransformation(source, transformation),
+  }
+}
+
+/** What is no output format itself (SVG, TIFF, HEIC) becomes WebP. */
+function ownFormat(source: SourceFormat): ImageFormat {
+  switch (source) {
+    case 'png':
+    case 'jpeg':
+    case 'webp':
+    case 'gif':
+    case 'avif':
+      return source
+    case 'svg':
+    case 'tiff':
+    case 'heic':
+      return 'webp'
+  }
+}

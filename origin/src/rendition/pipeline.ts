@@ -1,0 +1,199 @@
+/** The way of a rendition: memory, coalescing, source, header, limits, render, and back into memory. */
+
+import type { ImageFormat } from '@media-proxy/shared/formats.ts'
+import { renditionUrl } from '@media-proxy/shared/request/canonical.ts'
+import { isNotModified, strongEtag, type Validators } from '@media-proxy/shared/response/conditional.ts'
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { isBare } from '../image/bare.ts'
+import { type ImageFacts, inspectImage } from '../image/inspect.ts'
+import { keepsSize, type Plan } from '../image/plan.ts'
+import { holdsAnimation, renderImage } from '../image/render.ts'
+import { RENDERER_VERSION } from '../image/sharp.ts'
+import type { MediaLimits } from '../media/limits.ts'
+import type { Lane } from './admission.ts'
+import type { RenditionCache } from './cache.ts'
+import { createCoalescer } from './coalescer.ts'
+import { type Order, orderOf, type RenditionRequest } from './order.ts'
+import type { Rendition } from './rendition.ts'
+import type { Source, SourceReader } from './source.ts'
+import { waitFor } from './wait.ts'
+
+export interface PipelineOptions {
+  readonly sources: SourceReader
+  readonly cache: RenditionCache
+  readonly renders: Lane
+  readonly limits: MediaLimits
+  /** Longest time from a request to its rendition, in milliseconds. */
+  readonly deadlineMs: number
+}
+
+/** How a rendition came about, for the log: from memory, confirmed by the store, with others, or made. */
+export type RenditionOutcome = 'hit' | 'revalidated' | 'coalesced' | 'rendered'
+
+export type Rendered =
+  | { readonly outcome: RenditionOutcome; readonly rendition: Rendition }
+  /** The caller's copy still holds, and nothing had to be rendered to know it. */
+  | { readonly outcome: 'not-modified'; readonly validators: Validators }
+
+export interface Pipeline {
+  /** A rendition from memory that needs no question to the store. */
+  fresh(request: RenditionRequest): Rendition | undefined
+  /** A rendition by any way; `headers` are the request's, for its validators. */
+  render(request: RenditionRequest, headers: Headers, signal: AbortSignal): Promise<Rendered | Failure>
+}
+
+interface Made {
+  readonly rendition: Rendition
+  readonly confirmed: boolean
+}
+
+export function createPipeline(options: PipelineOptions): Pipeline {
+  const { sources, cache } = options
+  const flights = createCoalescer<Made | Failure>()
+
+  async function fly(url: string, order: Order, flightSignal: AbortSignal): Promise<Made | Failure> {
+    const signal = AbortSignal.any([flightSignal, AbortSignal.timeout(options.deadlineMs)])
+    const kept = cache.get(url)?.rendition
+    if (kept !== undefined) {
+      const verdict = await confirm(kept, order, signal)
+      if (verdict === 'holds') {
+        cache.set(url, kept)
+        return { rendition: kept, confirmed: true }
+      }
+      // A store that cannot be asked is no reason to withhold what was right two minutes ago.
+      if (verdict === 'unknown') return { rendition: kept, confirmed: true }
+      cache.delete(url)
+    }
+    const rendition = await makeFrom(url, order, signal)
+    if (isFailure(rendition)) return rendition
+    cache.set(url, rendition)
+    return { rendition, confirmed: false }
+  }
+
+  async function confirm(
+    kept: Rendition,
+    order: Order,
+    signal: AbortSignal,
+  ): Promise<'holds' | 'replaced' | 'unknown'> {
+    const located = await sources.locate(order.keys, signal)
+    if (isFailure(located)) return located.failure === 'not-found' ? 'replaced' : 'unknown'
+    return located.key === kept.sourceKey && located.info.etag === kept.sourceEtag ? 'holds' : 'replaced'
+  }
+
+  async function makeFrom(url: string, order: Order, signal: AbortSignal): Promise<Rendition | Failure> {
+    const startedAt = performance.now()
+    const lease = sources.open(order.keys)
+    try {
+      const source = await waitFor(lease.value, signal)
+      if (isFailure(source)) return source
+      const made = await options.renders.run(signal, () => {
+        const timeLeftMs = options.deadlineMs - (performance.now() - startedAt)
+        return make(source, order, options.limits, timeLeftMs)
+      })
+      if (isFailure(made))
+        return made.failure === 'undecodable' ? { ...made, failure: order.undecodableIs } : made
+      return {
+        ...made,
+        etag: await renditionEtag(source.info.etag, url),
+        lastModified: source.info.lastModified,
+        sourceKey: source.key,
+        sourceEtag: source.info.etag,
+      }
+    } finally {
+      lease.release()
+    }
+  }
+
+  /** A caller with a copy is answered from the validators alone, which cost one question to the store. */
+  async function unchanged(
+    url: string,
+    order: Order,
+    headers: Headers,
+    signal: AbortSignal,
+  ): Promise<Rendered | undefined> {
+    if (!headers.has('if-none-match') && !headers.has('if-modified-since')) return undefined
+    const located = await sources.locate(order.keys, signal)
+    if (isFailure(located)) return undefined
+    const validators = {
+      etag: await renditionEtag(located.info.etag, url),
+      lastModified: located.info.lastModified,
+    }
+    return isNotModified(headers, validators) ? { outcome: 'not-modified', validators } : undefined
+  }
+
+  return {
+    fresh(request) {
+      const kept = cache.get(renditionUrl(request))
+      return kept?.fresh ? kept.rendition : undefined
+    },
+
+    async render(request, headers, signal) {
+      const url = renditionUrl(request)
+      const order = orderOf(request)
+      const notModified = await unchanged(url, order, headers, signal)
+      if (notModified !== undefined) return notModified
+      const flight = flights.join(url, (flightSignal) => fly(url, order, flightSignal))
+      try {
+        const made = await waitFor(flight.value, signal)
+        if (isFailure(made)) return made
+        const outcome = made.confirmed ? 'revalidated' : flight.leader ? 'rendered' : 'coalesced'
+        return { outcome, rendition: made.rendition }
+      } finally {
+        flight.release()
+      }
+    },
+  }
+}
+
+/** The same on every node that would make the same bytes, another as soon as it would not. */
+function renditionEtag(sourceEtag: string, url: string): Promise<string> {
+  return strongEtag(sourceEtag, url, RENDERER_VERSION)
+}
+
+async function make(
+  source: Source,
+  order: Order,
+  limits: MediaLimits,
+  timeLeftMs: number,
+): Promise<Pick<Rendition, 'bytes' | 'format'> | Failure> {
+  const { kind, bytes } = source
+  if (order.imagesOnly && kind?.kind !== 'image') return fail('undecodable', `content is ${kind?.format}`)
+  if (kind === undefined) return fail('unsupported-format')
+  if (kind.kind === 'audio') return fail('not-visual')
+  if (kind.kind === 'video') return fail('not-implemented', 'stills of videos')
+  const facts = await inspectImage(bytes, kind.format, { limits, animated: order.animated })
+  if (isFailure(facts)) return facts
+  const format = order.format(kind.format)
+  const plan = order.plan(facts)
+  if (isUntouched(bytes, facts, order, format, plan)) return { bytes, format }
+  const { quality, animated, blur } = order
+  const rendered = await renderImage(bytes, facts, {
+    plan,
+    format,
+    quality,
+    animated,
+    ...(blur === undefined ? {} : { blur }),
+    timeLeftMs,
+  })
+  return isFailure(rendered) ? rendered : { bytes: rendered, format }
+}
+
+/** Original bytes are the best rendition there is, where nothing has to change and nothing has to be hidden. */
+function isUntouched(
+  bytes: Uint8Array,
+  facts: ImageFacts,
+  order: Order,
+  format: ImageFormat,
+  plan: Plan,
+): boolean {
+  return (
+    facts.format === format &&
+    keepsSize(plan, facts) &&
+    !order.qualityAsked &&
+    order.blur === undefined &&
+    facts.orientation === 1 &&
+    facts.plainColours &&
+    (facts.frames === 1 || (order.animated && holdsAnimation(format))) &&
+    isBare(bytes, facts.format)
+  )
+}

@@ -1,0 +1,38 @@
+import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+
+/**
+ * Reads a body of known size into one buffer. Fails with `store-unreachable` where it is shorter or longer than
+ * its store said; an abort rejects.
+ */
+export async function readAll(
+  body: ReadableStream<Uint8Array>,
+  sizeBytes: number,
+): Promise<Uint8Array | Failure> {
+  const reader = body.getReader()
+  const first = await readChunk(reader)
+  // The usual small object comes as one chunk, which then need not be copied.
+  if (first?.length === sizeBytes) {
+    const rest = await readChunk(reader)
+    return rest === undefined ? first : tooLong(reader)
+  }
+  const whole = Buffer.allocUnsafe(sizeBytes)
+  let length = 0
+  for (let chunk = first; chunk !== undefined; chunk = await readChunk(reader)) {
+    if (length + chunk.length > sizeBytes) return tooLong(reader)
+    whole.set(chunk, length)
+    length += chunk.length
+  }
+  return length === sizeBytes
+    ? whole
+    : fail('store-unreachable', `object ended after ${length} of ${sizeBytes} bytes`)
+}
+
+async function readChunk(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<Uint8Array | undefined> {
+  const { value } = await reader.read()
+  return value
+}
+
+async function tooLong(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<Failure> {
+  await reader.cancel()
+  return fail('store-unreachable', 'object longer than its store said')
+}

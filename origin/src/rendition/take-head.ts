@@ -1,0 +1,38 @@
+export interface HeadAndRest {
+  /** The first bytes: at least as many as were asked for, or all there are. */
+  readonly head: Uint8Array
+  /** The whole body, head included, still to be read. */
+  readonly rest: ReadableStream<Uint8Array>
+}
+
+/** Looks at the first bytes of a body without taking them away. */
+export async function takeHead(body: ReadableStream<Uint8Array>, bytes: number): Promise<HeadAndRest> {
+  const reader = body.getReader()
+  const chunks: Uint8Array[] = []
+  let length = 0
+  while (length < bytes) {
+    const { done, value } = await reader.read()
+    if (done) break
+    chunks.push(value)
+    length += value.length
+  }
+  const [first] = chunks
+  const head = chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks)
+  const pending = chunks[Symbol.iterator]()
+  const rest = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { done, value } = pending.next()
+        if (!done) return controller.enqueue(value)
+        const next = await reader.read()
+        if (next.done) controller.close()
+        else controller.enqueue(next.value)
+      },
+      async cancel(reason) {
+        await reader.cancel(reason)
+      },
+    },
+    { highWaterMark: 0 },
+  )
+  return { head, rest }
+}

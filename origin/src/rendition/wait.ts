@@ -1,0 +1,23 @@
+import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+
+/**
+ * Waits for shared work on behalf of one caller. Where the caller's own signal fires first the work goes on for
+ * the others, and this one gets `deadline` or `client-gone`.
+ */
+export async function waitFor<T>(work: Promise<T>, signal: AbortSignal): Promise<T | Failure> {
+  if (signal.aborted) return abortFailure(signal)
+  const { promise: left, resolve } = Promise.withResolvers<Failure>()
+  const onAbort = () => resolve(abortFailure(signal))
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    return await Promise.race([work, left])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}
+
+/** Why a request's signal fired: its deadline, or its client. */
+export function abortFailure(signal: AbortSignal): Failure {
+  const timedOut = signal.reason instanceof DOMException && signal.reason.name === 'TimeoutError'
+  return timedOut ? fail('deadline') : fail('client-gone')
+}

@@ -1,0 +1,24 @@
+import type { Failure } from '@media-proxy/shared/response/failure.ts'
+import { failureResponse } from '@media-proxy/shared/response/headers.ts'
+import type { RenditionOutcome } from '../rendition/pipeline.ts'
+
+/** One request on its way through the routes. */
+export interface Exchange {
+  readonly method: string
+  readonly headers: Headers
+  readonly requestId: string
+  /** Fires when the client leaves. Read it only where there is something to cancel: it is made on demand. */
+  readonly signal: AbortSignal
+}
+
+/** What goes to the client, and what the log is told of it. */
+export interface Answer {
+  readonly response: Response
+  readonly outcome?: RenditionOutcome | 'not-modified' | 'streamed'
+  readonly failure?: Failure
+}
+
+/** The answer to a failure. */
+export function refuse(failure: Failure, requestId: string): Answer {
+  return { response: failureResponse(failure, requestId), failure }
+}

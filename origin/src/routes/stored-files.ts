@@ -1,0 +1,194 @@
+import type { AttachmentRequest, FileRequest } from '@media-proxy/shared/request/media-request.ts'
+import { fileNameOf, type ObjectKey } from '@media-proxy/shared/request/object-key.ts'
+import {
+  contentRange,
+  isNotModified,
+  type RangeRequest,
+  requestedRange,
+} from '@media-proxy/shared/response/conditional.ts'
+import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { representationHeaders } from '@media-proxy/shared/response/finish.ts'
+import {
+  contentDisposition,
+  dispositionType,
+  type HeaderRecord,
+  inertContentType,
+  MEDIA_HEADERS,
+  mediaCacheControl,
+  mimeEssence,
+} from '@media-proxy/shared/response/headers.ts'
+import mime from 'mime'
+import { isSvg } from '../media/sniff-svg.ts'
+import { takeHead } from '../rendition/take-head.ts'
+import type { ObjectInfo, ObjectStore, StoredObject } from '../store/store.ts'
+import { type Answer, type Exchange, refuse } from './answer.ts'
+
+export interface StoredFileOptions {
+  readonly store: ObjectStore
+  readonly bucket: string
+}
+
+/** An attachment that turned out to be an SVG: it is rasterised, never passed through. */
+export const IS_SVG = Symbol('is an SVG')
+
+/**
+ * Streams an attachment as it is stored, by parts where a range is asked for. Gives `IS_SVG` instead where the
+ * name, the stored type or the content says SVG and no download was asked for.
+ */
+export async function serveAttachment(
+  options: StoredFileOptions,
+  request: AttachmentRequest,
+  exchange: Exchange,
+): Promise<Answer | typeof IS_SVG> {
+  const fileName = fileNameOf(request.key)
+  const mayBeSvg = !request.download
+  if (mayBeSvg && isSvgType(mime.getType(fileName))) return IS_SVG
+  return serveFile(options, request.key, exchange, {
+    mayBeSvg,
+    headers: (info) => attachmentHeaders(info, fileName, request.download),
+  })
+}
+
+/** Streams a theme or an entrance sound; its type is that of its name, whatever was stored. */
+export async function serveNamedFile(
+  options: StoredFileOptions,
+  request: FileRequest,
+  exchange: Exchange,
+): Promise<Answer> {
+  const named = mime.getType(request.key) ?? 'application/octet-stream'
+  const contentType = named === 'text/css' ? 'text/css; charset=utf-8' : named
+  const answer = await serveFile(options, request.key, exchange, {
+    mayBeSvg: false,
+    headers: () => ({ 'content-type': contentType, 'cache-control': mediaCacheControl(contentType) }),
+  })
+  if (answer === IS_SVG) throw new Error('a file that cannot be an SVG was taken for one')
+  return answer
+}
+
+interface FilePolicy {
+  readonly mayBeSvg: boolean
+  readonly headers: (info: ObjectInfo) => HeaderRecord
+}
+
+async function serveFile(
+  { store, bucket }: StoredFileOptions,
+  key: ObjectKey,
+  exchange: Exchange,
+  policy: FilePolicy,
+): Promise<Answer | typeof IS_SVG> {
+  const { requestId, signal } = exchange
+  const get = (range?: RangeRequest) =>
+    store.get(bucket, key, { signal, ...(range === undefined ? {} : { range }) })
+  const suspect = (info: ObjectInfo) => policy.mayBeSvg && !isTimedMedia(typeOf(info, fileNameOf(key)))
+  const headersOf = (info: ObjectInfo) =>
+    representationHeaders({ ...info, headers: { ...MEDIA_HEADERS, ...policy.headers(info) } }, requestId)
+
+  let range = requestedRange(exchange.headers)
+  let known: ObjectInfo | undefined
+  if (needsValidators(exchange)) {
+    const info = await store.head(bucket, key, signal)
+    if (isFailure(info)) return refuse(info, requestId)
+    if (suspect(info) && (await startsAsSvg(info, get))) return IS_SVG
+    if (isNotModified(exchange.headers, info)) {
+      return {
+        response: new Response(null, { status: 304, headers: headersOf(info) }),
+        outcome: 'not-modified',
+      }
+    }
+    if (exchange.method === 'HEAD') {
+      const headers = { ...headersOf(info), 'content-length': String(info.sizeBytes) }
+      return { response: new Response(null, { headers }), outcome: 'streamed' }
+    }
+    range = requestedRange(exchange.headers, info)
+    known = info
+  }
+
+  const object = await get(range)
+  if (isFailure(object)) return refuse(withRangeUnit(object), requestId)
+  const opened = known === undefined && suspect(object.info) ? await lookForSvg(object, get) : object
+  if (opened === IS_SVG) return IS_SVG
+  return { response: streamed(opened, headersOf(opened.info)), outcome: 'streamed' }
+}
+
+/** What can only be decided with the validators in hand asks for them first. */
+function needsValidators({ method, headers }: Exchange): boolean {
+  return (
+    method === 'HEAD' ||
+    headers.has('if-none-match') ||
+    headers.has('if-modified-since') ||
+    (headers.has('range') && headers.has('if-range'))
+  )
+}
+
+function streamed({ info, range, body }: StoredObject, headers: HeaderRecord): Response {
+  if (range === undefined) {
+    return new Response(body, { headers: { ...headers, 'content-length': String(info.sizeBytes) } })
+  }
+  return new Response(body, {
+    status: 206,
+    headers: {
+      ...headers,
+      'content-length': String(range.end - range.start + 1),
+      'content-range': contentRange(range, info.sizeBytes),
+    },
+  })
+}
+
+function withRangeUnit(failure: Failure): Failure {
+  return failure.failure === 'range-not-satisfiable'
+    ? { ...failure, headers: { ...failure.headers, 'accept-ranges': 'bytes' } }
+    : failure
+}
+
+/** How far into a file its root element is looked for. */
+const SVG_HEAD_BYTES = 4096
+
+type GetPart = (range: RangeRequest) => Promise<StoredObject | Failure>
+
+/** The start of a whole body is at hand; that of a part has to be fetched. */
+async function lookForSvg(object: StoredObject, get: GetPart): Promise<StoredObject | typeof IS_SVG> {
+  const { info, range, body } = object
+  if (range !== undefined && range.start > 0) {
+    if (!(await startsAsSvg(info, get))) return object
+    await body.cancel()
+    return IS_SVG
+  }
+  const { head, rest } = await takeHead(body, SVG_HEAD_BYTES)
+  if (!isSvgType(info.contentType) && !isSvg(head.subarray(0, SVG_HEAD_BYTES), false)) return { ...object, body: rest }
+  await rest.cancel()
+  return IS_SVG
+}
+
+async function startsAsSvg(info: ObjectInfo, get: GetPart): Promise<boolean> {
+  if (isSvgType(info.contentType)) return true
+  if (info.sizeBytes === 0) return false
+  const start = await get({ start: 0, end: SVG_HEAD_BYTES - 1 })
+  if (isFailure(start)) return false
+  const { head, rest } = await takeHead(start.body, SVG_HEAD_BYTES)
+  await rest.cancel()
+  return isSvg(head.subarray(0, SVG_HEAD_BYTES), false)
+}
+
+/** The stored type where it says picture, video or sound; else what the name says; else the stored one. */
+function typeOf(info: ObjectInfo, fileName: string): string {
+  const stored = info.contentType
+  if (stored !== undefined && /^(image|video|audio)\//i.test(stored)) return stored
+  return mime.getType(fileName) ?? stored ?? 'application/octet-stream'
+}
+
+function attachmentHeaders(info: ObjectInfo, fileName: string, download: boolean): HeaderRecord {
+  const contentType = inertContentType(typeOf(info, fileName))
+  return {
+    'content-type': contentType,
+    'cache-control': mediaCacheControl(contentType),
+    'content-disposition': contentDisposition(dispositionType(contentType, download), fileName),
+  }
+}
+
+function isTimedMedia(contentType: string): boolean {
+  return /^(video|audio)\//i.test(contentType)
+}
+
+function isSvgType(contentType: string | null | undefined): boolean {
+  return contentType != null && mimeEssence(contentType) === 'image/svg+xml'
+}

@@ -1,0 +1,130 @@
+import { constants } from 'node:fs'
+import { type FileHandle, open, realpath, stat } from 'node:fs/promises'
+import { join, sep } from 'node:path'
+import { Readable } from 'node:stream'
+import { resolveRange } from '@media-proxy/shared/response/conditional.ts'
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import mime from 'mime'
+import type { GetOptions, ObjectInfo, ObjectStore, StoredObject } from './store.ts'
+
+const STREAM_CHUNK_BYTES = 256 * 1024
+const SMALL_FILE_BYTES = 1024 * 1024
+
+/**
+ * A store in a folder: `<directory>/<bucket>/<key>`. Content types come from the names. A symbolic link may
+ * lead to another place inside its bucket, never out of it; what is no regular file does not exist.
+ */
+export function createFilesystemStore(directory: string): ObjectStore {
+  return {
+    async head(bucket, key) {
+      const opened = await openObject(directory, bucket, key)
+      if (isFailure(opened)) return opened
+      await opened.handle.close()
+      return opened.info
+    },
+
+    async get(bucket, key, options = {}) {
+      const opened = await openObject(directory, bucket, key)
+      if (isFailure(opened)) return opened
+      const { handle, info } = opened
+      const size = info.sizeBytes
+      const range = options.range === undefined ? undefined : resolveRange(options.range, size)
+      if (range === 'unsatisfiable') {
+        await handle.close()
+        return fail('range-not-satisfiable', undefined, { 'content-range': `bytes */${size}` })
+      }
+      const { start, end } = range ?? { start: 0, end: size - 1 }
+      const body = await read(handle, start, end - start + 1, options)
+      return { info, ...(range === undefined ? {} : { range }), body } satisfies StoredObject
+    },
+
+    async check(bucket) {
+      try {
+        const found = await stat(join(directory, bucket))
+        return found.isDirectory() ? undefined : fail('store-misconfigured', `${bucket} is not a folder`)
+      } catch (error) {
+        const { failure } = failureOf(error)
+        return failure === 'not-found'
+          ? fail('store-misconfigured', `the folder of the bucket ${bucket} does not exist`)
+          : failureOf(error)
+      }
+    },
+  }
+}
+
+async function openObject(
+  directory: string,
+  bucket: string,
+  key: string,
+): Promise<{ readonly handle: FileHandle; readonly info: ObjectInfo } | Failure> {
+  try {
+    const [root, path] = await Promise.all([
+      realpath(join(directory, bucket)),
+      realpath(join(directory, bucket, key)),
+    ])
+    if (!path.startsWith(root + sep)) return fail('not-found', 'a symbolic link leads out of the bucket')
+    // Without O_NONBLOCK, opening a named pipe would wait for its writer.
+    const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW)
+    const found = await handle.stat({ bigint: true })
+    if (!found.isFile()) {
+      await handle.close()
+      return fail('not-found', 'not a regular file')
+    }
+    const contentType = mime.getType(key)
+    const info: ObjectInfo = {
+      sizeBytes: Number(found.size),
+      etag: `"${found.size.toString(16)}-${found.mtimeNs.toString(16)}-${found.ino.toString(16)}"`,
+      lastModified: found.mtime,
+      ...(contentType === null ? {} : { contentType }),
+    }
+    return { handle, info }
+  } catch (error) {
+    return failureOf(error)
+  }
+}
+
+/** Small files come as one chunk, without the machinery of a stream behind it. */
+async function read(
+  handle: FileHandle,
+  start: number,
+  length: number,
+  { signal }: GetOptions,
+): Promise<ReadableStream<Uint8Array>> {
+  if (length <= SMALL_FILE_BYTES) {
+    try {
+      const buffer = Buffer.allocUnsafe(Math.max(0, length))
+      const { bytesRead } = await handle.read(buffer, 0, buffer.length, start)
+      return oneChunk(buffer.subarray(0, bytesRead))
+    } finally {
+      await handle.close()
+    }
+  }
+  const stream = handle.createReadStream({
+    start,
+    end: start + length - 1,
+    highWaterMark: STREAM_CHUNK_BYTES,
+  })
+  // An abort must close the file even when nobody reads any more.
+  signal?.addEventListener('abort', () => stream.destroy(), { once: true })
+  return Readable.toWeb(stream) as ReadableStream<Uint8Array>
+}
+
+function oneChunk(bytes: Uint8Array): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    start(controller) {
+      if (bytes.length > 0) controller.enqueue(bytes)
+      controller.close()
+    },
+  })
+}
+
+const MISSING_CODES = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'EISDIR', 'ENXIO'])
+
+function failureOf(error: unknown): Failure {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : undefined
+  if (code === undefined) throw error
+  if (MISSING_CODES.has(code)) return fail('not-found')
+  if (code === 'EACCES' || code === 'EPERM')
+    return fail('store-denied', `${code}: the store's folder is not readable`)
+  return fail('store-unreachable', code)
+}

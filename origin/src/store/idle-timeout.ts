@@ -1,0 +1,34 @@
+/**
+ * Passes a body on, but errors it where the next chunk takes longer than `timeoutMs`: a store that stops
+ * in the middle of an object must not hold a request for ever. Time in which nobody reads does not count.
+ */
+export function withIdleTimeout(
+  body: ReadableStream<Uint8Array>,
+  timeoutMs: number,
+): ReadableStream<Uint8Array> {
+  const reader = body.getReader()
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const timer = setTimeout(() => {
+          const reason = new Error(`the store sent nothing for ${timeoutMs} ms`)
+          controller.error(reason)
+          reader.cancel(reason).catch(() => {
+            // The body is lost either way; the reason has already gone to whoever reads it.
+          })
+        }, timeoutMs)
+        try {
+          const { done, value } = await reader.read()
+          if (done) controller.close()
+          else controller.enqueue(value)
+        } finally {
+          clearTimeout(timer)
+        }
+      },
+      async cancel(reason) {
+        await reader.cancel(reason)
+      },
+    },
+    { highWaterMark: 0 },
+  )
+}

@@ -1,0 +1,193 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { encodeKey } from '@media-proxy/shared/request/object-key.ts'
+import {
+  type ByteRange,
+  parseHttpDate,
+  resolveRange,
+  spellRange,
+} from '@media-proxy/shared/response/conditional.ts'
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { AwsClient } from 'aws4fetch'
+import { withIdleTimeout } from './idle-timeout.ts'
+import type { ObjectInfo, ObjectStore } from './store.ts'
+
+export interface S3StoreOptions {
+  /** Absolute URL without a slash at its end; buckets are addressed path-style below it. */
+  readonly endpoint: string
+  readonly region: string
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+  /** Longest wait for an answer's head, and between two chunks of its body. */
+  readonly timeoutMs: number
+}
+
+/** Waits before the second and the third try. Only reads are tried again, and only what another try may mend. */
+const RETRY_DELAYS_MS = [50, 250]
+const ERROR_BODY_BYTES = 4096
+
+/** A store that speaks S3, with signatures of version 4. */
+export function createS3Store(options: S3StoreOptions): ObjectStore {
+  const client = new AwsClient({
+    accessKeyId: options.accessKeyId,
+    secretAccessKey: options.secretAccessKey,
+    region: options.region,
+    service: 's3',
+    retries: 0,
+  })
+
+  async function send(
+    method: 'GET' | 'HEAD',
+    path: string,
+    range: string | undefined,
+    caller: AbortSignal | undefined,
+  ): Promise<Response | Failure> {
+    for (const wait of [...RETRY_DELAYS_MS, undefined]) {
+      const outcome = await attempt(method, path, range, caller)
+      if (wait === undefined || !isWorthRetrying(outcome)) return outcome
+      if (!isFailure(outcome)) await outcome.body?.cancel()
+      await delay(wait, undefined, caller === undefined ? {} : { signal: caller })
+    }
+    return fail('store-unreachable')
+  }
+
+  async function attempt(
+    method: 'GET' | 'HEAD',
+    path: string,
+    range: string | undefined,
+    caller: AbortSignal | undefined,
+  ): Promise<Response | Failure> {
+    const timeout = new AbortController()
+    const timer = setTimeout(() => timeout.abort(), options.timeoutMs)
+    const signal = caller === undefined ? timeout.signal : AbortSignal.any([caller, timeout.signal])
+    // A compressed answer would have another length than the object, and ranges of other bytes.
+    const headers = { 'accept-encoding': 'identity', ...(range === undefined ? {} : { range }) }
+    try {
+      const request = await client.sign(`${options.endpoint}/${path}`, { method, headers })
+      return await fetch(request, { signal, redirect: 'manual' })
+    } catch (error) {
+      caller?.throwIfAborted()
+      if (timeout.signal.aborted) return fail('store-timeout', `no answer in ${options.timeoutMs} ms`)
+      return fail('store-unreachable', reasonOf(error))
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  return {
+    async head(bucket, key, signal) {
+      const response = await send('HEAD', `${bucket}/${encodeKey(key)}`, undefined, signal)
+      if (isFailure(response)) return response
+      return response.status === 200 ? infoOf(response) : await refusalOf(response, bucket)
+    },
+
+    async get(bucket, key, { range, signal } = {}) {
+      const spelled = range === undefined ? undefined : spellRange(range)
+      const response = await send('GET', `${bucket}/${encodeKey(key)}`, spelled, signal)
+      if (isFailure(response)) return response
+      if (response.status !== 200 && response.status !== 206) return refusalOf(response, bucket)
+      const info = infoOf(response)
+      if (isFailure(info)) return info
+      // Some stores answer the whole object to a range behind its end.
+      if (
+        range !== undefined &&
+        response.status === 200 &&
+        resolveRange(range, info.sizeBytes) === 'unsatisfiable'
+      ) {
+        await response.body?.cancel()
+        return fail('range-not-satisfiable', undefined, { 'content-range': `bytes */${info.sizeBytes}` })
+      }
+      const body = withIdleTimeout(response.body ?? new Blob([]).stream(), options.timeoutMs)
+      const part = response.status === 206 ? partOf(response) : undefined
+      return part === undefined ? { info, body } : { info, range: part, body }
+    },
+
+    async check(bucket, signal) {
+      const response = await send('HEAD', bucket, undefined, signal)
+      if (isFailure(response)) return response
+      await response.body?.cancel()
+      // Credentials may well read objects without being allowed to look at the bucket itself.
+      if (response.status === 404) return fail('store-misconfigured', `the bucket ${bucket} does not exist`)
+      return response.status < 500 ? undefined : fail('store-unreachable', `status ${response.status}`)
+    },
+  }
+}
+
+function isWorthRetrying(outcome: Response | Failure): boolean {
+  return isFailure(outcome) ? outcome.failure === 'store-unreachable' : outcome.status >= 500
+}
+
+function infoOf(response: Response): ObjectInfo | Failure {
+  const { headers } = response
+  const size = totalSize(response)
+  const etag = headers.get('etag')?.replace(/^W\//, '')
+  const lastModified = parseHttpDate(headers.get('last-modified'))
+  if (size === undefined || !etag || lastModified === undefined) {
+    return fail('store-misconfigured', 'an answer without Content-Length, ETag or Last-Modified')
+  }
+  const contentType = headers.get('content-type')
+  const cacheControl = headers.get('cache-control')
+  return {
+    sizeBytes: size,
+    etag,
+    lastModified,
+    ...(contentType === null ? {} : { contentType }),
+    ...(cacheControl === null ? {} : { cacheControl }),
+  }
+}
+
+function totalSize(response: Response): number | undefined {
+  const total = /\/(\d+)$/.exec(response.headers.get('content-range') ?? '')?.[1]
+  const spelled = total ?? response.headers.get('content-length')
+  return spelled === null ? undefined : Number(spelled)
+}
+
+function partOf(response: Response): ByteRange | undefined {
+  const match = /^bytes (\d+)-(\d+)\//.exec(response.headers.get('content-range') ?? '')
+  return match === null ? undefined : { start: Number(match[1]), end: Number(match[2]) }
+}
+
+/** Names what the operator has to mend; the client learns nothing of it. */
+async function refusalOf(response: Response, bucket: string): Promise<Failure> {
+  const text = await readStart(response)
+  const code = /<Code>(\w{1,60})<\/Code>/.exec(text)?.[1] ?? ''
+  switch (response.status) {
+    case 404:
+      return code === 'NoSuchBucket'
+        ? fail('store-misconfigured', `the bucket ${bucket} does not exist: create it or name another`)
+        : fail('not-found')
+    case 401:
+    case 403:
+      return fail(
+        'store-denied',
+        `S3 refused the credentials (${code || response.status}): check MEDIA_PROXY_S3_ACCESS_KEY_ID and ` +
+          'MEDIA_PROXY_S3_SECRET_ACCESS_KEY, the clock of this machine, and that the key may read and list ' +
+          `the bucket ${bucket}`,
+      )
+    case 416: {
+      const size = /\/(\d+)$/.exec(response.headers.get('content-range') ?? '')?.[1]
+      const sizeHeader = size === undefined ? undefined : { 'content-range': `bytes */${size}` }
+      return fail('range-not-satisfiable', undefined, sizeHeader)
+    }
+    default:
+      return response.status >= 500
+        ? fail('store-unreachable', `S3 answered ${response.status} ${code}`)
+        : fail('store-misconfigured', `S3 answered ${response.status} ${code}`)
+  }
+}
+
+async function readStart(response: Response): Promise<string> {
+  if (response.body === null) return ''
+  const decoder = new TextDecoder()
+  let text = ''
+  for await (const chunk of response.body) {
+    text += decoder.decode(chunk, { stream: true })
+    if (text.length >= ERROR_BODY_BYTES) break
+  }
+  return text
+}
+
+function reasonOf(error: unknown): string {
+  const cause = error instanceof Error ? error.cause : undefined
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+  return String(code ?? (error instanceof Error ? error.message : error))
+}

@@ -1,0 +1,38 @@
+import type { ByteRange, RangeRequest } from '@media-proxy/shared/response/conditional.ts'
+import type { Failure } from '@media-proxy/shared/response/failure.ts'
+
+/** What a store knows of an object without its bytes. */
+export interface ObjectInfo {
+  readonly sizeBytes: number
+  /** Quoted and strong: it changes whenever the bytes do. */
+  readonly etag: string
+  readonly lastModified: Date
+  /** As it was stored; undefined where the store keeps none. */
+  readonly contentType?: string
+  readonly cacheControl?: string
+}
+
+/** An opened object. Whoever gets it reads `body` to its end or cancels it. */
+export interface StoredObject {
+  readonly info: ObjectInfo
+  /** The part that `body` is, where a range was asked for; else it is the whole. */
+  readonly range?: ByteRange
+  readonly body: ReadableStream<Uint8Array>
+}
+
+export interface GetOptions {
+  readonly range?: RangeRequest
+  /** Ends the exchange, and the body with it. */
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Where objects are. Failures: `not-found`, `range-not-satisfiable` (with its `content-range`),
+ * `store-unreachable`, `store-timeout`, `store-denied`, `store-misconfigured`.
+ */
+export interface ObjectStore {
+  head(bucket: string, key: string, signal?: AbortSignal): Promise<ObjectInfo | Failure>
+  get(bucket: string, key: string, options?: GetOptions): Promise<StoredObject | Failure>
+  /** Fails where the bucket cannot be read, for `/_ready`. */
+  check(bucket: string, signal?: AbortSignal): Promise<Failure | undefined>
+}

@@ -1,0 +1,66 @@
+import {
+  type ByteRange,
+  contentRange,
+  isNotModified,
+  requestedRange,
+  resolveRange,
+  type Validators,
+} from './conditional.ts'
+import { fail } from './failure.ts'
+import { failureResponse, type HeaderRecord } from './headers.ts'
+
+/** What would be answered to a plain GET, its bytes aside. */
+export interface Representation extends Validators {
+  /** Without `content-length`, `etag` and `last-modified`, which come from the fields below. */
+  readonly headers: Readonly<HeaderRecord>
+  readonly sizeBytes: number
+}
+
+export interface FinishedRequest {
+  readonly method: string
+  readonly headers: Headers
+  readonly requestId: string
+}
+
+/**
+ * Answers a GET or HEAD with a representation whose every part can be had: 304, 206, 416 or 200 as RFC 9110
+ * says. `open` is called at most once, and only where a body is sent; without a range it opens the whole.
+ */
+export function finish(
+  request: FinishedRequest,
+  representation: Representation,
+  open: (range: ByteRange | undefined) => BodyInit,
+): Response {
+  const { sizeBytes } = representation
+  const headers = representationHeaders(representation, request.requestId)
+  if (isNotModified(request.headers, representation)) return new Response(null, { status: 304, headers })
+  headers['content-length'] = String(sizeBytes)
+  if (request.method === 'HEAD') return new Response(null, { headers })
+  const wanted = requestedRange(request.headers, representation)
+  if (wanted === undefined) return new Response(open(undefined), { headers })
+  const range = resolveRange(wanted, sizeBytes)
+  if (range === 'unsatisfiable') return unsatisfiable(sizeBytes, request.requestId)
+  headers['content-length'] = String(range.end - range.start + 1)
+  headers['content-range'] = contentRange(range, sizeBytes)
+  return new Response(open(range), { status: 206, headers })
+}
+
+/** The headers of a representation with its validators, in a new object. */
+export function representationHeaders(representation: Representation, requestId: string): HeaderRecord {
+  const { etag, lastModified } = representation
+  const headers: HeaderRecord = { ...representation.headers, 'x-request-id': requestId }
+  if (etag !== undefined) headers.etag = etag
+  if (lastModified !== undefined) headers['last-modified'] = lastModified.toUTCString()
+  return headers
+}
+
+/** 416 with the size that would have been there. */
+export function unsatisfiable(sizeBytes: number, requestId: string): Response {
+  return failureResponse(
+    fail('range-not-satisfiable', undefined, {
+      'content-range': `bytes */${sizeBytes}`,
+      'accept-ranges': 'bytes',
+    }),
+    requestId,
+  )
+}
