@@ -1,0 +1,84 @@
+/**
+ * The edge cache: whole answers by canonical URL. The platform forgets an entry when its `max-age` is over, so
+ * entries are kept for longer than they are fresh, with the time of their last confirmation beside them: an old
+ * one is then confirmed by its ETag instead of being made again.
+ */
+
+import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
+import type { HeaderRecord } from '@media-proxy/shared/response/headers.ts'
+
+/** An answer in the cache. */
+export interface CachedAnswer {
+  /** As the client gets them, but for what differs from request to request. */
+  readonly headers: HeaderRecord
+  readonly sizeBytes: number
+  readonly etag: string | undefined
+  readonly lastModified: Date | undefined
+  /** Whether it may be answered without asking the origin. */
+  readonly fresh: boolean
+  readonly body: ReadableStream<Uint8Array>
+}
+
+export interface EdgeCache {
+  match(url: CanonicalUrl): Promise<CachedAnswer | undefined>
+  /** Keeps an answer, or confirms one. `headers` are the client's, `content-length` among them. */
+  put(url: CanonicalUrl, headers: Readonly<HeaderRecord>, body: BodyInit): Promise<void>
+  delete(url: CanonicalUrl): Promise<boolean>
+}
+
+export interface EdgeCacheOptions {
+  readonly cache: Cache
+  /** Scheme and host under which the keys live: a purge of the zone then reaches them. */
+  readonly publicUrl: string
+  readonly freshSeconds: number
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+}
+
+/** Raised when the form of entries changes; older ones are then simply never found. */
+const KEY_PREFIX = '/.cache/1'
+/** How long an entry is kept for confirmation, however often it is asked for. */
+const KEPT_SECONDS = 30 * 86_400
+
+const CONFIRMED_AT = 'x-edge-confirmed-at'
+const CLIENT_CACHE_CONTROL = 'x-edge-cache-control'
+
+export function createEdgeCache({ cache, publicUrl, freshSeconds, now }: EdgeCacheOptions): EdgeCache {
+  const keyOf = (url: CanonicalUrl) => `${publicUrl}${KEY_PREFIX}${url}`
+  return {
+    async match(url) {
+      const stored = await cache.match(keyOf(url))
+      if (stored?.body == null) return undefined
+      const { [CONFIRMED_AT]: confirmedAt, [CLIENT_CACHE_CONTROL]: cacheControl, ...headers } = Object.fromEntries(
+        stored.headers,
+      )
+      // The platform adds its own notes to what it stored; they are not the client's.
+      for (const name of PLATFORM_HEADERS) delete headers[name]
+      const lastModified = headers['last-modified']
+      return {
+        headers: { ...headers, ...(cacheControl === undefined ? {} : { 'cache-control': cacheControl }) },
+        sizeBytes: Number(headers['content-length']),
+        etag: headers.etag,
+        lastModified: lastModified === undefined ? undefined : new Date(lastModified),
+        fresh: now() - Number(confirmedAt) < freshSeconds * 1000,
+        body: stored.body,
+      }
+    },
+
+    async put(url, headers, body) {
+      const stored = {
+        ...headers,
+        'cache-control': `public, max-age=${KEPT_SECONDS}`,
+        [CLIENT_CACHE_CONTROL]: headers['cache-control'] ?? 'no-store',
+        [CONFIRMED_AT]: String(now()),
+      }
+      await cache.put(keyOf(url), new Response(body, { headers: stored }))
+    },
+
+    delete(url) {
+      return cache.delete(keyOf(url))
+    },
+  }
+}
+
+const PLATFORM_HEADERS = ['age', 'cf-cache-status', 'date', 'expires'] as const

@@ -1,0 +1,51 @@
+import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { Delivered } from './delivery.ts'
+import type { EdgeExchange } from './gateway.ts'
+import type { FetchOrigin } from './origin.ts'
+
+/** What of a client's request the origin gets to see. */
+const FORWARDED_HEADERS = [
+  'accept',
+  'authorization',
+  'content-length',
+  'content-type',
+  'if-modified-since',
+  'if-none-match',
+  'if-range',
+  'range',
+  'x-internal-secret',
+]
+
+/** Passes a request on as it is and its answer back, past the cache. */
+export async function forward(origin: FetchOrigin, exchange: EdgeExchange): Promise<Delivered | Failure> {
+  const { request, method, requestId, timings } = exchange
+  const { pathname, search } = new URL(request.url)
+  const response = await timings.measure('origin', () =>
+    origin({
+      method,
+      path: pathname + search,
+      headers: { ...pick(exchange.headers, FORWARDED_HEADERS), 'x-request-id': requestId },
+      body: request.body,
+    }),
+  )
+  return isFailure(response) ? response : { response: mutable(response), cache: 'BYPASS' }
+}
+
+/** The named headers that are there. */
+export function pick(headers: Headers, names: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const value = headers.get(name)
+      return value === null ? [] : [[name, value]]
+    }),
+  )
+}
+
+/** The same answer with headers that can be added to, without those of the connection to the origin. */
+export function mutable(response: Response): Response {
+  const copy = new Response(response.body, response)
+  for (const name of CONNECTION_HEADERS) copy.headers.delete(name)
+  return copy
+}
+
+export const CONNECTION_HEADERS = ['connection', 'keep-alive', 'date', 'transfer-encoding'] as const

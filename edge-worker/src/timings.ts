@@ -1,0 +1,24 @@
+/** The stages of one request, for `Server-Timing`. Between I/O the platform's clock stands still. */
+export interface Timings {
+  /** Runs a stage and remembers how long it took. */
+  measure<T>(stage: string, work: () => Promise<T>): Promise<T>
+  /** The value of `Server-Timing`, durations in milliseconds. */
+  header(): string
+}
+
+/** `now` in milliseconds. */
+export function createTimings(now: () => number): Timings {
+  const startedAt = now()
+  const stages: string[] = []
+  return {
+    async measure(stage, work) {
+      const from = now()
+      try {
+        return await work()
+      } finally {
+        stages.push(`${stage};dur=${now() - from}`)
+      }
+    },
+    header: () => [...stages, `total;dur=${now() - startedAt}`].join(', '),
+  }
+}
