@@ -1,0 +1,64 @@
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
+
+/**
+ * Child processes that end together, whole families at a time: each gets a process group of its own, so that a
+ * terminal's Ctrl-C reaches only the parent, which then ends them in order.
+ */
+export interface Children {
+  start(name: string, command: string, words: readonly string[], options: SpawnOptions): ChildProcess
+  /** Ends all of them: asks, waits, and then no longer asks. Safe to call again. */
+  stop(): Promise<void>
+}
+
+const PATIENCE_MS = 10_000
+
+/** `onExit` is told of a child that ends before it was asked to. */
+export function createChildren(onExit: (name: string, code: number | null) => void): Children {
+  const running = new Map<ChildProcess, Promise<void>>()
+  let stopping: Promise<void> | undefined
+
+  async function stopAll(): Promise<void> {
+    for (const child of running.keys()) signalGroup(child, 'SIGTERM')
+    const gone = Promise.all(running.values())
+    const timer = setTimeout(() => {
+      for (const child of running.keys()) signalGroup(child, 'SIGKILL')
+    }, PATIENCE_MS)
+    await gone
+    clearTimeout(timer)
+  }
+
+  return {
+    start(name, command, words, options) {
+      const child = spawn(command, words, { ...options, detached: true })
+      const exited = new Promise<void>((resolve) => {
+        child.once('error', (error) => {
+          console.error(`${name} cannot be started: ${error.message}`)
+          resolve()
+        })
+        child.once('exit', (code) => {
+          running.delete(child)
+          // Whatever the child left of its family goes with it.
+          signalGroup(child, 'SIGKILL')
+          resolve()
+          if (stopping === undefined) onExit(name, code)
+        })
+      })
+      running.set(child, exited)
+      return child
+    },
+    stop() {
+      stopping ??= stopAll()
+      return stopping
+    },
+  }
+}
+
+function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (child.pid === undefined) return
+  try {
+    process.kill(-child.pid, signal)
+  } catch (error) {
+    // The group is gone, which is what was wanted.
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
+  }
+}

@@ -1,0 +1,42 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+
+const SECRET_VARIABLES = ['MEDIA_PROXY_SECRET_KEY', 'MEDIA_PROXY_EDGE_SECRET_KEY'] as const
+
+const kept = z.partialRecord(z.enum(SECRET_VARIABLES), z.string())
+
+/**
+ * The secrets of a local stack: the environment's, else those kept in the data folder, else new random ones that
+ * are kept there from now on, readable by their owner alone.
+ */
+export async function localSecrets(
+  directory: string,
+  environment: NodeJS.ProcessEnv,
+): Promise<Record<(typeof SECRET_VARIABLES)[number], string>> {
+  const path = join(directory, 'secrets.json')
+  const stored = kept.parse(JSON.parse(await readIfThere(path, '{}')))
+  const value = (name: (typeof SECRET_VARIABLES)[number]) =>
+    environment[name] ?? stored[name] ?? randomBytes(32).toString('base64url')
+  const secrets = {
+    MEDIA_PROXY_SECRET_KEY: value('MEDIA_PROXY_SECRET_KEY'),
+    MEDIA_PROXY_EDGE_SECRET_KEY: value('MEDIA_PROXY_EDGE_SECRET_KEY'),
+  }
+  const missing = SECRET_VARIABLES.filter((name) => environment[name] === undefined && stored[name] === undefined)
+  if (missing.length > 0) {
+    const keep = Object.fromEntries(missing.map((name) => [name, secrets[name]]))
+    await mkdir(directory, { recursive: true })
+    await writeFile(path, `${JSON.stringify({ ...stored, ...keep }, null, 2)}\n`, { mode: 0o600 })
+  }
+  return secrets
+}
+
+async function readIfThere(path: string, otherwise: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return otherwise
+    throw error
+  }
+}

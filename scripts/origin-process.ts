@@ -1,0 +1,21 @@
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+
+/** The repository's folder. */
+export const ROOT = join(import.meta.dirname, '..')
+
+/** The origin's entry point. */
+export const ORIGIN_MAIN = join(ROOT, 'origin/src/main.ts')
+
+/** Threads that stay free for files and names while every processor renders. */
+const SPARE_POOL_THREADS = 4
+
+/** What must stand in the environment before Node starts: it is read once, at the start. */
+export function nativeEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return {
+    UV_THREADPOOL_SIZE: String(availableParallelism() + SPARE_POOL_THREADS),
+    // Fewer arenas: glibc otherwise keeps what each thread once freed.
+    MALLOC_ARENA_MAX: '2',
+    ...environment,
+  }
+}

@@ -1,0 +1,13 @@
+/** `pnpm start:origin`: the origin alone, with what has to be set before its process starts. */
+
+import { nativeEnvironment, ORIGIN_MAIN } from './origin-process.ts'
+import { createChildren } from './children.ts'
+
+const children = createChildren((_, code) => process.exit(code ?? 1))
+children.start('origin', process.execPath, [ORIGIN_MAIN], {
+  env: nativeEnvironment(process.env),
+  stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+})
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => children.stop().then(() => process.exit(0)))
+}

@@ -1,0 +1,88 @@
+/** `pnpm start`: the whole stack on this machine, edge in front of origin, with samples to look at. */
+
+import { once } from 'node:events'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
+import { createChildren } from './children.ts'
+import { localSecrets } from './local-secrets.ts'
+import { nativeEnvironment, ORIGIN_MAIN, ROOT } from './origin-process.ts'
+import { SAMPLE_KEYS, writeSamples } from './samples.ts'
+import { ensureFfmpeg } from './setup.ts'
+
+const directory = resolve(ROOT, process.env.MEDIA_PROXY_STORAGE_DIR ?? '.data')
+const edgePort = process.env.EDGE_PORT ?? '8787'
+
+const children = createChildren((name, code) => {
+  console.error(`The ${name} ended unexpectedly (exit code ${code}); stopping.`)
+  void children.stop().then(() => process.exit(1))
+})
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => void children.stop().then(() => process.exit(0)))
+}
+
+ensureFfmpeg()
+await writeSamples(directory)
+const secrets = await localSecrets(directory, process.env)
+const originUrl = await startOrigin()
+const edgeUrl = await startEdge(originUrl)
+console.log(`ready  edge ${edgeUrl}  origin ${originUrl}`)
+console.log('try:')
+console.log(`  curl -o avatar.webp '${edgeUrl}/${SAMPLE_KEYS.avatar}.webp?size=64'`)
+console.log(`  curl -o photo.avif '${edgeUrl}/${SAMPLE_KEYS.photo}?width=400&format=avif'`)
+console.log(`  curl -sI '${edgeUrl}/${SAMPLE_KEYS.animatedAvatar.replace(/\/(?=[^/]+$)/, '/a_')}.gif?size=96'`)
+
+async function startOrigin(): Promise<string> {
+  const origin = children.start('origin', process.execPath, [ORIGIN_MAIN], {
+    cwd: ROOT,
+    env: nativeEnvironment({ ...process.env, ...secrets, MEDIA_PROXY_STORAGE_DIR: directory }),
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
+  const [message] = (await once(origin, 'message')) as [{ readonly listening: number }]
+  return `http://127.0.0.1:${message.listening}`
+}
+
+/** Wrangler runs the real worker in the real runtime; its state lives beside the objects. */
+async function startEdge(origin: string): Promise<string> {
+  const state = join(directory, 'edge')
+  await mkdir(state, { recursive: true })
+  const variables = join(state, 'variables')
+  const settings = { ...workerSettings(process.env), ...secrets, MEDIA_PROXY_ORIGIN_URL: origin }
+  const lines = Object.entries(settings).map(([name, value]) => `${name}=${JSON.stringify(value)}\n`)
+  await writeFile(variables, lines.join(''), { mode: 0o600 })
+
+  const wrangler = join(ROOT, 'node_modules/wrangler/bin/wrangler.js')
+  const edge = children.start(
+    'edge',
+    process.execPath,
+    [
+      ...[wrangler, 'dev', '--ip', '127.0.0.1', '--port', edgePort, '--inspector-port', '0'],
+      ...['--persist-to', state, '--env-file', variables, '--show-interactive-dev-session=false', '--log-level', 'log'],
+    ],
+    {
+      cwd: ROOT,
+      env: { ...process.env, CI: '1', WRANGLER_SEND_METRICS: 'false', CLOUDFLARE_CF_FETCH_ENABLED: 'false' },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  )
+  return readyUrl(edge.stdout)
+}
+
+/** Settings of the service that were given to this process count for the worker too. */
+function workerSettings(environment: NodeJS.ProcessEnv): Record<string, string | undefined> {
+  const own = Object.entries(environment).filter(([name]) => name.startsWith('MEDIA_PROXY_'))
+  return Object.fromEntries(own)
+}
+
+async function readyUrl(output: Readable | null): Promise<string> {
+  if (output === null) throw new Error('the edge has no standard output')
+  const lines = createInterface({ input: output })
+  return new Promise((resolve) => {
+    lines.on('line', (line) => {
+      const url = /Ready on (http:\S+)/.exec(line)?.[1]
+      if (url !== undefined) resolve(url)
+      else if (/error|warn/i.test(line)) console.error(line)
+    })
+  })
+}
