@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 
 const SECRET_VARIABLES = ['MEDIA_PROXY_SECRET_KEY', 'MEDIA_PROXY_EDGE_SECRET_KEY'] as const
 
@@ -23,7 +23,9 @@ export async function localSecrets(
     MEDIA_PROXY_SECRET_KEY: value('MEDIA_PROXY_SECRET_KEY'),
     MEDIA_PROXY_EDGE_SECRET_KEY: value('MEDIA_PROXY_EDGE_SECRET_KEY'),
   }
-  const missing = SECRET_VARIABLES.filter((name) => environment[name] === undefined && stored[name] === undefined)
+  const missing = SECRET_VARIABLES.filter(
+    (name) => environment[name] === undefined && stored[name] === undefined,
+  )
   if (missing.length > 0) {
     const keep = Object.fromEntries(missing.map((name) => [name, secrets[name]]))
     await mkdir(directory, { recursive: true })

@@ -16,7 +16,9 @@ export const SAMPLE_KEYS = {
 
 /** Writes what is missing of the samples into `<directory>/cdn`; what is there is never touched. */
 export async function writeSamples(directory: string): Promise<void> {
-  await Promise.all(['cdn', 'uploads', 'static'].map((bucket) => mkdir(join(directory, bucket), { recursive: true })))
+  await Promise.all(
+    ['cdn', 'uploads', 'static'].map((bucket) => mkdir(join(directory, bucket), { recursive: true })),
+  )
   const samples = Object.entries(MAKERS).map(async ([name, make]) => {
     const path = join(directory, 'cdn', SAMPLE_KEYS[name as keyof typeof SAMPLE_KEYS])
     if (await exists(path)) return
@@ -30,14 +32,25 @@ export async function writeSamples(directory: string): Promise<void> {
 }
 
 const MAKERS: Readonly<Record<keyof typeof SAMPLE_KEYS, () => Promise<Uint8Array> | Uint8Array>> = {
-  avatar: () => draw(face('#5865f2', '#ffd166', 0), 400, 300).png().toBuffer(),
+  avatar: () =>
+    draw(face('#5865f2', '#ffd166', 0), 400, 300)
+      .png()
+      .toBuffer(),
   animatedAvatar,
   banner: () => draw(hills(), 1200, 480).jpeg({ quality: 90 }).toBuffer(),
-  emoji: () => draw(face('none', '#ffcc33', 0), 128, 128).png().toBuffer(),
+  emoji: () =>
+    draw(face('none', '#ffcc33', 0), 128, 128)
+      .png()
+      .toBuffer(),
   sticker: () => draw(speech(), 400, 200).webp({ quality: 90 }).toBuffer(),
-  // Stored lying on its side with EXIF orientation 6, as a phone held upright does it.
-  photo: () => draw(hills(), 1600, 1200).rotate(-90).withMetadata({ orientation: 6 }).jpeg({ quality: 90 }).toBuffer(),
+  photo: lyingPhoto,
   theme: () => Buffer.from(':root { --brand: #5865f2; --background: #1e1f22; --text: #dbdee1; }\n'),
+}
+
+/** Stored lying on its side with EXIF orientation 6, as a phone held upright does it. */
+async function lyingPhoto(): Promise<Uint8Array> {
+  const upright = await draw(hills(), 1600, 1200).png().toBuffer()
+  return sharp(upright).rotate(-90).withMetadata({ orientation: 6 }).jpeg({ quality: 90 }).toBuffer()
 }
 
 const ANIMATION_SIDE_PIXELS = 256

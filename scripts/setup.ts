@@ -22,7 +22,9 @@ export function ensureFfmpeg(): void {
 
 function hasFfmpeg(): boolean {
   const candidates = [process.env.FFMPEG_PATH, staticFfmpeg(), 'ffmpeg']
-  return candidates.some((path) => path !== undefined && spawnSync(path, ['-version'], { stdio: 'ignore' }).status === 0)
+  return candidates.some(
+    (path) => path !== undefined && spawnSync(path, ['-version'], { stdio: 'ignore' }).status === 0,
+  )
 }
 
 function staticFfmpeg(): string | undefined {
@@ -38,7 +40,9 @@ function staticFfmpeg(): string | undefined {
 
 function aptGet(...words: readonly string[]): boolean {
   const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-  return spawnSync('apt-get', words, { stdio: ['ignore', 'ignore', 'inherit'], env: environment }).status === 0
+  return (
+    spawnSync('apt-get', words, { stdio: ['ignore', 'ignore', 'inherit'], env: environment }).status === 0
+  )
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) ensureFfmpeg()

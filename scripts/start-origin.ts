@@ -1,7 +1,7 @@
 /** `pnpm start:origin`: the origin alone, with what has to be set before its process starts. */
 
-import { nativeEnvironment, ORIGIN_MAIN } from './origin-process.ts'
 import { createChildren } from './children.ts'
+import { nativeEnvironment, ORIGIN_MAIN } from './origin-process.ts'
 
 const children = createChildren((_, code) => process.exit(code ?? 1))
 children.start('origin', process.execPath, [ORIGIN_MAIN], {

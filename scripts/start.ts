@@ -31,7 +31,9 @@ console.log(`ready  edge ${edgeUrl}  origin ${originUrl}`)
 console.log('try:')
 console.log(`  curl -o avatar.webp '${edgeUrl}/${SAMPLE_KEYS.avatar}.webp?size=64'`)
 console.log(`  curl -o photo.avif '${edgeUrl}/${SAMPLE_KEYS.photo}?width=400&format=avif'`)
-console.log(`  curl -sI '${edgeUrl}/${SAMPLE_KEYS.animatedAvatar.replace(/\/(?=[^/]+$)/, '/a_')}.gif?size=96'`)
+console.log(
+  `  curl -sI '${edgeUrl}/${SAMPLE_KEYS.animatedAvatar.replace(/\/(?=[^/]+$)/, '/a_')}.gif?size=96'`,
+)
 
 async function startOrigin(): Promise<string> {
   const origin = children.start('origin', process.execPath, [ORIGIN_MAIN], {
@@ -58,7 +60,15 @@ async function startEdge(origin: string): Promise<string> {
     process.execPath,
     [
       ...[wrangler, 'dev', '--ip', '127.0.0.1', '--port', edgePort, '--inspector-port', '0'],
-      ...['--persist-to', state, '--env-file', variables, '--show-interactive-dev-session=false', '--log-level', 'log'],
+      ...[
+        '--persist-to',
+        state,
+        '--env-file',
+        variables,
+        '--show-interactive-dev-session=false',
+        '--log-level',
+        'log',
+      ],
     ],
     {
       cwd: ROOT,

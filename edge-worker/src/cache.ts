@@ -49,9 +49,11 @@ export function createEdgeCache({ cache, publicUrl, freshSeconds, now }: EdgeCac
     async match(url) {
       const stored = await cache.match(keyOf(url))
       if (stored?.body == null) return undefined
-      const { [CONFIRMED_AT]: confirmedAt, [CLIENT_CACHE_CONTROL]: cacheControl, ...headers } = Object.fromEntries(
-        stored.headers,
-      )
+      const {
+        [CONFIRMED_AT]: confirmedAt,
+        [CLIENT_CACHE_CONTROL]: cacheControl,
+        ...headers
+      } = Object.fromEntries(stored.headers)
       // The platform adds its own notes to what it stored; they are not the client's.
       for (const name of PLATFORM_HEADERS) delete headers[name]
       const lastModified = headers['last-modified']

@@ -1,7 +1,11 @@
 /** Delivers media from the cache, else from the origin by way of the cache. */
 
 import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
-import type { AssetRequest, AttachmentRequest, FileRequest } from '@media-proxy/shared/request/media-request.ts'
+import type {
+  AssetRequest,
+  AttachmentRequest,
+  FileRequest,
+} from '@media-proxy/shared/request/media-request.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { finish, type Representation } from '@media-proxy/shared/response/finish.ts'
 import type { HeaderRecord } from '@media-proxy/shared/response/headers.ts'

@@ -1,12 +1,17 @@
 /** The way of one request through the edge, top to bottom. */
 
 import { canonicalUrl } from '@media-proxy/shared/request/canonical.ts'
-import type { AssetRequest, AttachmentRequest, FileRequest, MediaRequest } from '@media-proxy/shared/request/media-request.ts'
+import type {
+  AssetRequest,
+  AttachmentRequest,
+  FileRequest,
+  MediaRequest,
+} from '@media-proxy/shared/request/media-request.ts'
 import { allowedMethods, judgeMethod, parseRequest } from '@media-proxy/shared/request/parse.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { failureResponse, optionsResponse, requestIdOf } from '@media-proxy/shared/response/headers.ts'
-import type { EdgeSettings } from './env.ts'
 import { type Delivered, type Delivery, deliver } from './delivery.ts'
+import type { EdgeSettings } from './env.ts'
 import { forward } from './forward.ts'
 import type { FetchOrigin } from './origin.ts'
 import { createTimings, type Timings } from './timings.ts'
@@ -73,7 +78,9 @@ async function answer(
     case 'external':
       return forward(options.origin, exchange)
     case 'endpoint':
-      return parsed.endpoint === 'metrics' ? fail('forbidden', 'metrics at the edge') : forward(options.origin, exchange)
+      return parsed.endpoint === 'metrics'
+        ? fail('forbidden', 'metrics at the edge')
+        : forward(options.origin, exchange)
   }
 }
 

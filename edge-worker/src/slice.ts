@@ -1,7 +1,10 @@
 import type { ByteRange } from '@media-proxy/shared/response/conditional.ts'
 
 /** The part of a body that a range names; what lies behind it is not read. */
-export function slice(body: ReadableStream<Uint8Array>, { start, end }: ByteRange): ReadableStream<Uint8Array> {
+export function slice(
+  body: ReadableStream<Uint8Array>,
+  { start, end }: ByteRange,
+): ReadableStream<Uint8Array> {
   const reader = body.getReader()
   let at = 0
   const part = new ReadableStream<Uint8Array>({

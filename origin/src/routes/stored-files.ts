@@ -148,13 +148,14 @@ type GetPart = (range: RangeRequest) => Promise<StoredObject | Failure>
 /** The start of a whole body is at hand; that of a part has to be fetched. */
 async function lookForSvg(object: StoredObject, get: GetPart): Promise<StoredObject | typeof IS_SVG> {
   const { info, range, body } = object
-  if (range !== undefined && range.start > 0) {
+  if (range !== undefined && (range.start > 0 || range.end + 1 < Math.min(SVG_HEAD_BYTES, info.sizeBytes))) {
     if (!(await startsAsSvg(info, get))) return object
     await body.cancel()
     return IS_SVG
   }
   const { head, rest } = await takeHead(body, SVG_HEAD_BYTES)
-  if (!isSvgType(info.contentType) && !isSvg(head.subarray(0, SVG_HEAD_BYTES), false)) return { ...object, body: rest }
+  if (!isSvgType(info.contentType) && !isSvg(head.subarray(0, SVG_HEAD_BYTES), false))
+    return { ...object, body: rest }
   await rest.cancel()
   return IS_SVG
 }

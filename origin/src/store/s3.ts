@@ -59,11 +59,13 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
     const timeout = new AbortController()
     const timer = setTimeout(() => timeout.abort(), options.timeoutMs)
     const signal = caller === undefined ? timeout.signal : AbortSignal.any([caller, timeout.signal])
-    // A compressed answer would have another length than the object, and ranges of other bytes.
-    const headers = { 'accept-encoding': 'identity', ...(range === undefined ? {} : { range }) }
     try {
-      const request = await client.sign(`${options.endpoint}/${path}`, { method, headers })
-      return await fetch(request, { signal, redirect: 'manual' })
+      const headers: Record<string, string> = range === undefined ? {} : { range }
+      const signed = await client.sign(`${options.endpoint}/${path}`, { method, headers })
+      // A compressed answer would have another length than the object, and ranges of other bytes. Not signed,
+      // because proxies in front of a store rewrite this header.
+      signed.headers.set('accept-encoding', 'identity')
+      return await fetch(signed, { signal, redirect: 'manual' })
     } catch (error) {
       caller?.throwIfAborted()
       if (timeout.signal.aborted) return fail('store-timeout', `no answer in ${options.timeoutMs} ms`)
@@ -84,6 +86,10 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
       const spelled = range === undefined ? undefined : spellRange(range)
       const response = await send('GET', `${bucket}/${encodeKey(key)}`, spelled, signal)
       if (isFailure(response)) return response
+      if (response.status === 416) {
+        await response.body?.cancel()
+        return beyondTheEnd(totalSize(response) ?? (await this.head(bucket, key, signal)))
+      }
       if (response.status !== 200 && response.status !== 206) return refusalOf(response, bucket)
       const info = infoOf(response)
       if (isFailure(info)) return info
@@ -94,7 +100,7 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
         resolveRange(range, info.sizeBytes) === 'unsatisfiable'
       ) {
         await response.body?.cancel()
-        return fail('range-not-satisfiable', undefined, { 'content-range': `bytes */${info.sizeBytes}` })
+        return beyondTheEnd(info)
       }
       const body = withIdleTimeout(response.body ?? new Blob([]).stream(), options.timeoutMs)
       const part = response.status === 206 ? partOf(response) : undefined
@@ -135,10 +141,18 @@ function infoOf(response: Response): ObjectInfo | Failure {
   }
 }
 
+/** 416 with the object's size, which not every store tells with its refusal. */
+function beyondTheEnd(known: ObjectInfo | Failure | number): Failure {
+  if (isFailure(known)) return known
+  const size = typeof known === 'number' ? known : known.sizeBytes
+  return fail('range-not-satisfiable', undefined, { 'content-range': `bytes */${size}` })
+}
+
 function totalSize(response: Response): number | undefined {
   const total = /\/(\d+)$/.exec(response.headers.get('content-range') ?? '')?.[1]
-  const spelled = total ?? response.headers.get('content-length')
-  return spelled === null ? undefined : Number(spelled)
+  // The length of a refusal is not that of the object.
+  const spelled = total ?? (response.ok ? response.headers.get('content-length') : null)
+  return spelled == null ? undefined : Number(spelled)
 }
 
 function partOf(response: Response): ByteRange | undefined {
@@ -163,11 +177,6 @@ async function refusalOf(response: Response, bucket: string): Promise<Failure> {
           'MEDIA_PROXY_S3_SECRET_ACCESS_KEY, the clock of this machine, and that the key may read and list ' +
           `the bucket ${bucket}`,
       )
-    case 416: {
-      const size = /\/(\d+)$/.exec(response.headers.get('content-range') ?? '')?.[1]
-      const sizeHeader = size === undefined ? undefined : { 'content-range': `bytes */${size}` }
-      return fail('range-not-satisfiable', undefined, sizeHeader)
-    }
     default:
       return response.status >= 500
         ? fail('store-unreachable', `S3 answered ${response.status} ${code}`)

@@ -1,6 +1,6 @@
 /** From the sources of a configuration to its value, or to every fault in it at once. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { type Config, configSchema } from './schema.ts'
 import { metaOf, type SettingMeta } from './settings.ts'
 

@@ -1,6 +1,6 @@
 /** Every setting of the service, for both doors, with its default (see docs/configuration.md, made of this). */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import {
   choice,
   flag,

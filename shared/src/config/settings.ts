@@ -3,7 +3,7 @@
  * environment variable), and knows in words what it accepts, so that a fault can say so.
  */
 
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** What is known of a setting besides its schema. */
 export interface SettingMeta {

@@ -1,0 +1,44 @@
+/** `pnpm check`: types, lint and format, dead code, generated files, and the worker's bundle with its size. */
+
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { ROOT } from './origin-process.ts'
+
+/** Larger bundles start slower at every location; compressed, as the platform counts. */
+const MAX_BUNDLE_KILOBYTES = 150
+
+const bundle = mkdtempSync(join(tmpdir(), 'media-proxy-bundle-'))
+const steps: readonly (readonly [name: string, command: string, ...words: string[]])[] = [
+  ['types', 'tsc', '-b'],
+  ['lint and format', 'biome', 'ci', '--error-on-warnings', '.'],
+  ['dead code', 'knip', '--no-progress'],
+  ['generated files', 'node', 'scripts/generate.ts', '--check'],
+  ['worker bundle', 'wrangler', 'deploy', '--dry-run', '--outdir', bundle],
+]
+
+let failed = 0
+for (const [name, command, ...words] of steps) {
+  const run = spawnSync(command, words, {
+    cwd: ROOT,
+    encoding: 'utf8',
+    env: { ...process.env, CI: '1', WRANGLER_SEND_METRICS: 'false' },
+  })
+  const passed = run.status === 0
+  if (!passed) failed += 1
+  console.log(`${passed ? 'ok    ' : 'FAILED'} ${name}`)
+  if (!passed) console.error(run.error?.message ?? `${run.stdout}${run.stderr}`)
+}
+
+const scripts = readdirSync(bundle).filter((file) => file.endsWith('.js'))
+const kilobytes =
+  scripts.reduce((sum, file) => sum + gzipSync(readFileSync(join(bundle, file))).length, 0) / 1000
+const fits = scripts.length > 0 && kilobytes <= MAX_BUNDLE_KILOBYTES
+if (!fits) failed += 1
+console.log(
+  `${fits ? 'ok    ' : 'FAILED'} bundle size: ${kilobytes.toFixed(1)} of ${MAX_BUNDLE_KILOBYTES} kB gzip`,
+)
+rmSync(bundle, { recursive: true })
+process.exitCode = failed === 0 ? 0 : 1

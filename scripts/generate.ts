@@ -1,0 +1,64 @@
+/** `pnpm generate`: the files that are made of code. With `--check`, fails where one of them is stale. */
+
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { CONFIG_FILE_VARIABLE, listSettings, VARIABLE_PREFIX } from '@media-proxy/shared/config/load.ts'
+import { configSchema } from '@media-proxy/shared/config/schema.ts'
+import * as z from 'zod'
+import { ROOT } from './origin-process.ts'
+
+const GENERATED: Readonly<Record<string, () => string>> = {
+  'docs/configuration.md': configurationPage,
+  'docs/configuration.schema.json': configurationSchema,
+}
+
+/** Paths of the generated files that differ from what they would be now. */
+export async function staleFiles(): Promise<readonly string[]> {
+  const stale = await Promise.all(
+    Object.entries(GENERATED).map(async ([path, make]) => {
+      const current = await readFile(join(ROOT, path), 'utf8').catch(() => '')
+      return current === make() ? [] : [path]
+    }),
+  )
+  return stale.flat()
+}
+
+function configurationPage(): string {
+  const rows = listSettings().map(({ path, variable, meta, defaultValue }) => {
+    const value = meta.secret || defaultValue === undefined ? '' : `\`${JSON.stringify(defaultValue)}\``
+    return `| \`${path.join('.')}\` | \`${variable}\` | ${value} | ${meta.accepts} | ${meta.description} |`
+  })
+  return `# Configuration
+
+Made of \`shared/src/config/schema.ts\` by \`pnpm generate\`; do not edit.
+
+Sources, later wins: the defaults, the JSON file named by \`${CONFIG_FILE_VARIABLE}\`, environment variables. A variable is
+\`${VARIABLE_PREFIX}\` and the key in upper snake case; the worker's variables and secrets have the same names. Lists are
+comma-separated. A bad configuration stops the start and names every fault at once.
+
+| key | variable | default | accepts | what it does |
+| --- | --- | --- | --- | --- |
+${rows.join('\n')}
+`
+}
+
+function configurationSchema(): string {
+  const schema = z.toJSONSchema(configSchema, { unrepresentable: 'any', io: 'output' })
+  // As output every default is filled in; a file may leave all of them out.
+  const optional = JSON.parse(
+    JSON.stringify(schema, (key, value) => (key === 'required' ? undefined : value)),
+  )
+  return `${JSON.stringify(optional, null, 2)}\n`
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const stale = await staleFiles()
+  if (process.argv.includes('--check')) {
+    for (const path of stale) console.error(`${path} is stale: run pnpm generate`)
+    process.exitCode = stale.length === 0 ? 0 : 1
+  } else {
+    for (const path of stale) await writeFile(join(ROOT, path), GENERATED[path]?.() ?? '')
+    console.log(stale.length === 0 ? 'all generated files are fresh' : `wrote ${stale.join(', ')}`)
+  }
+}

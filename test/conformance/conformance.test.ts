@@ -1,0 +1,182 @@
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Door, openEdge, openFilesystemOrigin, openS3Origin } from '../doors.ts'
+import { type RawRequest, type RawResponse, send } from '../http.ts'
+import { testObjects } from './objects.ts'
+import { type Case, type Picture, TABLE } from './table.ts'
+
+const DOORS: readonly (readonly [name: string, open: () => Promise<Door>])[] = [
+  ['the origin with a folder', openFilesystemOrigin],
+  ['the origin with S3', openS3Origin],
+  ['the edge', openEdge],
+]
+
+describe.each(DOORS)('%s', (_, open) => {
+  let door: Door
+
+  beforeAll(async () => {
+    door = await open()
+    for (const { key, bytes, contentType } of await testObjects()) await door.put(key, bytes, contentType)
+  })
+  afterAll(() => door.close())
+
+  it.each(TABLE)('$name', async (row) => {
+    // Twice: the first answer is made, the second may come from a cache, and nobody may see the difference.
+    const cold = await send(door.url, row.path, asked(row))
+    await judge(cold, row)
+    const warm = await send(door.url, row.path, asked(row))
+    await judge(warm, row)
+    expect(comparable(warm)).toEqual(comparable(cold))
+  })
+
+  it('gives HEAD the status and headers of GET', async () => {
+    for (const path of [
+      '/avatars/1/tall.png?size=32',
+      '/attachments/1/digits.bin',
+      '/attachments/1/logo.png',
+    ]) {
+      const head = await send(door.url, path, { method: 'HEAD' })
+      const get = await send(door.url, path)
+      expect(head.body).toHaveLength(0)
+      expect({ status: head.status, ...comparable(head).headers }).toEqual({
+        status: get.status,
+        ...comparable(get).headers,
+      })
+      expect(get.headers['content-length']).toBe(String(get.body.length))
+    }
+  })
+
+  it('answers 304 to the ETag and to the date it gave', async () => {
+    for (const path of ['/avatars/1/land.webp?size=100', '/attachments/1/digits.bin']) {
+      const { headers } = await send(door.url, path)
+      const etag = headers.etag ?? ''
+      const lastModified = headers['last-modified'] ?? ''
+      for (const condition of [
+        { 'if-none-match': etag },
+        { 'if-none-match': `"other", W/${etag}` },
+        { 'if-modified-since': lastModified },
+      ]) {
+        const again = await send(door.url, path, { headers: condition })
+        expect([again.status, again.body.length, again.headers.etag]).toEqual([304, 0, etag])
+      }
+    }
+  })
+
+  it('answers a part to an If-Range that holds', async () => {
+    for (const path of ['/avatars/1/land.webp?size=100', '/attachments/1/digits.bin']) {
+      const whole = await send(door.url, path)
+      for (const validator of [whole.headers.etag, whole.headers['last-modified']]) {
+        const part = await send(door.url, path, {
+          headers: { range: 'bytes=1-3', 'if-range': validator ?? '' },
+        })
+        expect(part.status).toBe(206)
+        expect(part.body).toEqual(whole.body.subarray(1, 4))
+      }
+    }
+  })
+
+  it('gives 304 for a validator that no cache has seen before', async () => {
+    const path = '/avatars/1/lastmod.webp?size=48'
+    const again = await send(door.url, path, {
+      headers: { 'if-modified-since': 'Fri, 01 Jan 2100 00:00:00 GMT' },
+    })
+    expect(again.status).toBe(304)
+    expect(again.headers.etag).toBe((await send(door.url, path)).headers.etag)
+  })
+
+  it('keeps every pixel of a lossless rendition', async () => {
+    const source = await sharp((await send(door.url, '/attachments/1/noise.png')).body)
+      .raw()
+      .toBuffer()
+    for (const format of ['webp', 'png', 'avif']) {
+      const rendition = await send(door.url, `/attachments/1/noise.png?format=${format}&quality=lossless`)
+      expect((await sharp(rendition.body).removeAlpha().raw().toBuffer()).equals(source)).toBe(true)
+    }
+  })
+
+  it('lets no metadata out of a rendition', async () => {
+    for (const format of ['jpeg', 'webp', 'png', 'avif', 'auto']) {
+      const { body } = await send(door.url, `/attachments/1/photo.jpg?format=${format}`)
+      const { exif, xmp, iptc, icc } = await sharp(body).metadata()
+      expect([exif, xmp, iptc, icc]).toEqual([undefined, undefined, undefined, undefined])
+    }
+  })
+
+  it('gives a smaller file for a lower quality, and the same one for its name', async () => {
+    const sizes = await Promise.all(
+      [20, 80, 95].map(async (quality) => {
+        const { body } = await send(door.url, `/attachments/1/noise.png?format=webp&quality=${quality}`)
+        return body.length
+      }),
+    )
+    expect(sizes).toEqual(sizes.toSorted((a, b) => a - b))
+    const [low, high] = await Promise.all(
+      ['low', 'high'].map((quality) =>
+        send(door.url, `/attachments/1/noise.png?format=webp&quality=${quality}`),
+      ),
+    )
+    expect([low?.body.length, high?.body.length]).toEqual(sizes.slice(0, 2))
+  })
+
+  it('answers with exactly one Content-Length and with bytes to match', async () => {
+    const { headers, body } = await send(door.url, '/avatars/1/land.webp?size=64')
+    expect(headers['content-length']).toBe(String(body.length))
+  })
+})
+
+async function judge(response: RawResponse, row: Case): Promise<void> {
+  expect(response.status).toBe(row.status)
+  for (const [name, value] of Object.entries(row.expect ?? {})) {
+    if (typeof value === 'string') expect(response.headers[name], name).toBe(value)
+    else expect(response.headers[name], name).toMatch(value)
+  }
+  for (const name of row.absent ?? []) expect(response.headers[name], name).toBeUndefined()
+  if (typeof row.body === 'string') expect(response.body.toString()).toBe(row.body)
+  else if (row.body !== undefined) expect(response.body.toString()).toMatch(row.body)
+  if (row.picture !== undefined) await judgePicture(response.body, row.picture)
+}
+
+async function judgePicture(bytes: Buffer, picture: Picture): Promise<void> {
+  const metadata = await sharp(bytes).metadata()
+  const format = metadata.format === 'heif' ? 'avif' : metadata.format
+  expect({ format, width: metadata.width, height: metadata.height }).toEqual({
+    format: picture.format,
+    width: picture.width,
+    height: picture.height,
+  })
+  if (picture.frames !== undefined) expect(metadata.pages ?? 1).toBe(picture.frames)
+  if (picture.delays !== undefined) expect(metadata.delay).toEqual(picture.delays)
+  if (picture.loop !== undefined) expect(metadata.loop).toBe(picture.loop)
+  if (picture.pixels === undefined) return
+  const { data, info } = await sharp(bytes).ensureAlpha().raw().toBuffer({ resolveWithObject: true })
+  for (const { x, y, rgba } of picture.pixels) {
+    const at = (y * info.width + x) * 4
+    const [red = 0, green = 0, blue = 0, alpha = 0] = data.subarray(at, at + 4)
+    const transparent = rgba[3] === 0
+    const found = transparent ? [0, 0, 0, alpha] : [red, green, blue, alpha]
+    const worst = Math.max(...found.map((value, channel) => Math.abs(value - (rgba[channel] ?? 0))))
+    expect(worst, `pixel ${x},${y} is ${found}, wanted ${rgba}`).toBeLessThanOrEqual(12)
+  }
+}
+
+const DIFFERING_HEADERS = new Set([
+  'date',
+  'x-request-id',
+  'x-cache',
+  'server-timing',
+  'connection',
+  'keep-alive',
+])
+
+/** What must not differ between two answers to one question. */
+function comparable({ status, headers, body }: RawResponse) {
+  const same = Object.entries(headers).filter(([name]) => !DIFFERING_HEADERS.has(name))
+  // The clock of the telemetry answer goes on.
+  const bytes = headers['content-type'] === 'application/json' ? '' : body.toString('base64')
+  return { status, headers: Object.fromEntries(same), bytes }
+}
+
+/** What is asked by a row. */
+function asked({ method = 'GET', headers = {} }: Case): RawRequest {
+  return { method, headers }
+}

@@ -1,0 +1,176 @@
+/** The set-ups that every answer is judged against: the real thing each time, on ports of their own. */
+
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { serve } from '@hono/node-server'
+import { createOrigin } from '@media-proxy/origin/service.ts'
+import { createFilesystemStore } from '@media-proxy/origin/store/filesystem.ts'
+import { createS3Store } from '@media-proxy/origin/store/s3.ts'
+import type { ObjectStore } from '@media-proxy/origin/store/store.ts'
+import { loadConfig } from '@media-proxy/shared/config/load.ts'
+import { encodeKey } from '@media-proxy/shared/request/object-key.ts'
+import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import { AwsClient } from 'aws4fetch'
+import { Miniflare } from 'miniflare'
+import { pino } from 'pino'
+import { createTestHarness } from 'wrangler'
+
+/** A way into the service. */
+export interface Door {
+  readonly url: string
+  /** Stores an object in the bucket `cdn`. */
+  put(key: string, bytes: Uint8Array, contentType?: string): Promise<void>
+  /** Log lines of the origin so far. */
+  readonly log: readonly LogLine[]
+  /** Operations on the store so far. */
+  readonly storeOperations: readonly StoreOperation[]
+  close(): Promise<void>
+}
+
+export interface LogLine {
+  readonly msg: string
+  readonly route?: string
+  readonly outcome?: string
+  readonly failure?: string
+  readonly detail?: string
+}
+
+export interface StoreOperation {
+  readonly operation: 'head' | 'get'
+  readonly key: string
+  bytes: number
+}
+
+export type Settings = Readonly<Record<string, string>>
+
+/** The origin with a folder as its store. */
+export async function openFilesystemOrigin(settings: Settings = {}): Promise<Door> {
+  const directory = await mkdtemp(join(tmpdir(), 'media-proxy-test-'))
+  await mkdir(join(directory, 'cdn'))
+  const origin = await openOrigin(createFilesystemStore(directory), settings)
+  return {
+    ...origin,
+    async put(key, bytes) {
+      const path = join(directory, 'cdn', key)
+      await mkdir(dirname(path), { recursive: true })
+      await writeFile(path, bytes)
+    },
+    async close() {
+      await origin.close()
+      await rm(directory, { recursive: true })
+    },
+  }
+}
+
+const S3_CREDENTIALS = {
+  accessKeyId: 'test-access-key-of-32-characters',
+  secretAccessKey: 'test-secret-access-key',
+}
+
+/** The origin with a real S3 endpoint, which checks signatures. */
+export async function openS3Origin(settings: Settings = {}): Promise<Door> {
+  const s3 = await openS3Server()
+  const store = createS3Store({ endpoint: s3.endpoint, region: 'auto', timeoutMs: 5000, ...S3_CREDENTIALS })
+  const origin = await openOrigin(store, settings)
+  return {
+    ...origin,
+    put: s3.put,
+    async close() {
+      await origin.close()
+      await s3.close()
+    },
+  }
+}
+
+/** An S3 server in front of nothing but memory, with the credentials that `openS3Origin` uses. */
+export async function openS3Server() {
+  const miniflare = new Miniflare({
+    modules: true,
+    script: 'export default { fetch() { return new Response(null, { status: 404 }) } }',
+    compatibilityDate: '2026-07-01',
+    r2Buckets: { CDN: { id: 'cdn', s3Credentials: S3_CREDENTIALS } },
+    cf: false,
+    port: 0,
+  })
+  const base = await miniflare.ready
+  const endpoint = `${base.origin}/cdn-cgi/local/r2/s3`
+  const client = new AwsClient({ ...S3_CREDENTIALS, region: 'auto', service: 's3' })
+  return {
+    endpoint,
+    credentials: S3_CREDENTIALS,
+    async put(key: string, bytes: Uint8Array, contentType = 'application/octet-stream') {
+      const response = await client.fetch(`${endpoint}/cdn/${encodeKey(key)}`, {
+        method: 'PUT',
+        body: new Uint8Array(bytes),
+        headers: { 'content-type': contentType },
+      })
+      if (!response.ok) throw new Error(`cannot store ${key}: ${response.status} ${await response.text()}`)
+    },
+    close: () => miniflare.dispose(),
+  }
+}
+
+/** The worker in the real runtime, in front of the origin with a folder. */
+export async function openEdge(settings: Settings = {}): Promise<Door> {
+  const origin = await openFilesystemOrigin(settings)
+  const vars = { MEDIA_PROXY_NODE_ENV: 'test', ...settings, MEDIA_PROXY_ORIGIN_URL: origin.url }
+  const harness = createTestHarness({
+    workers: [{ configPath: join(import.meta.dirname, '../wrangler.toml'), vars }],
+  })
+  const { url } = await harness.listen()
+  return {
+    ...origin,
+    url: url.origin,
+    async close() {
+      await harness.close()
+      await origin.close()
+    },
+  }
+}
+
+async function openOrigin(store: ObjectStore, settings: Settings): Promise<Omit<Door, 'put'>> {
+  const loaded = loadConfig('origin', { environment: { MEDIA_PROXY_NODE_ENV: 'test', ...settings } })
+  if (!loaded.ok) throw new Error(loaded.faults.join('\n'))
+  const log: LogLine[] = []
+  const storeOperations: StoreOperation[] = []
+  const app = createOrigin({
+    config: loaded.config,
+    store: observe(store, storeOperations),
+    log: pino({ level: 'info' }, { write: (line: string) => log.push(JSON.parse(line)) }),
+  })
+  const server = serve({ fetch: app.fetch, hostname: '127.0.0.1', port: 0 })
+  await new Promise((resolve) => server.once('listening', resolve))
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `http://127.0.0.1:${port}`,
+    log,
+    storeOperations,
+    close: () => new Promise((resolve) => server.close(() => resolve())),
+  }
+}
+
+/** Passes everything through and writes down what was asked and how much was read. */
+function observe(store: ObjectStore, operations: StoreOperation[]): ObjectStore {
+  return {
+    check: (bucket, signal) => store.check(bucket, signal),
+    head(bucket, key, signal) {
+      operations.push({ operation: 'head', key, bytes: 0 })
+      return store.head(bucket, key, signal)
+    },
+    async get(bucket, key, options) {
+      const operation: StoreOperation = { operation: 'get', key, bytes: 0 }
+      operations.push(operation)
+      const object = await store.get(bucket, key, options)
+      if (isFailure(object)) return object
+      const counted = new TransformStream<Uint8Array, Uint8Array>({
+        transform(chunk, controller) {
+          operation.bytes += chunk.length
+          controller.enqueue(chunk)
+        },
+      })
+      return { ...object, body: object.body.pipeThrough(counted) }
+    },
+  }
+}
