@@ -1,0 +1,93 @@
+import { describe, expect, it } from 'vitest'
+import { listSettings, loadConfig } from './load.ts'
+
+const load = (environment: Record<string, string>, json?: unknown) =>
+  loadConfig('origin', { environment, ...(json === undefined ? {} : { json }) })
+
+describe('the configuration', () => {
+  it('has defaults for all that can have one', () => {
+    const loaded = load({})
+    expect(loaded).toMatchObject({ ok: true, warnings: [] })
+    if (!loaded.ok) return
+    expect(loaded.config).toMatchObject({
+      negotiateFormat: 'edge',
+      rateLimitConfig: { enabled: false, maxAttempts: 100, windowMs: 60_000, skipPaths: ['/_health'] },
+      cache: { memoryBytes: 268_435_456, memorySeconds: 120, edgeSeconds: 86_400 },
+      limits: { sourceBytes: 524_288_000, sidePixels: 16_384 },
+    })
+  })
+
+  it('takes the environment before the file', () => {
+    const loaded = load(
+      { MEDIA_PROXY_PORT: '9000', MEDIA_PROXY_RATE_LIMIT_MAX_ATTEMPTS: '7' },
+      { port: 1, host: '::1', rateLimitConfig: { maxAttempts: 3, windowMs: 500 } },
+    )
+    expect(loaded).toMatchObject({
+      ok: true,
+      config: { port: 9000, host: '::1', rateLimitConfig: { maxAttempts: 7, windowMs: 500 } },
+    })
+  })
+
+  it('splits lists at commas', () => {
+    const loaded = load({ MEDIA_PROXY_SECRET_KEY: 'new,old', MEDIA_PROXY_TRUSTED_PROXIES: '10.0.0.0/8, ::1' })
+    expect(loaded).toMatchObject({
+      ok: true,
+      config: { secretKey: ['new', 'old'], trustedProxies: ['10.0.0.0/8', '::1'] },
+    })
+  })
+
+  it('names every fault at once, with what was found and what is accepted', () => {
+    const loaded = load(
+      {
+        MEDIA_PROXY_NODE_ENV: 'production',
+        MEDIA_PROXY_PORT: '70000',
+        MEDIA_PROXY_NEGOTIATE_FORMAT: 'sometimes',
+        MEDIA_PROXY_STATIC_MODE: 'yes',
+        MEDIA_PROXY_STORAGE: 's3',
+      },
+      { cache: { memoryBytes: -1 }, colour: 'blue' },
+    )
+    if (loaded.ok) throw new Error('accepted')
+    const text = loaded.faults.join('\n')
+    for (const part of [
+      /MEDIA_PROXY_PORT: found "70000"; accepted: a whole number from 0 to 65535/,
+      /MEDIA_PROXY_NEGOTIATE_FORMAT: found "sometimes"; accepted: edge, always, off/,
+      /MEDIA_PROXY_STATIC_MODE: found "yes"; accepted: true or false/,
+      /MEDIA_PROXY_CACHE_MEMORY_BYTES: found -1/,
+      /colour: no such setting/,
+      /MEDIA_PROXY_SECRET_KEY: found nothing; required in production/,
+      /MEDIA_PROXY_EDGE_SECRET_KEY: found nothing/,
+      /MEDIA_PROXY_S3_ENDPOINT: found nothing; required for the s3 store/,
+    ]) {
+      expect(text).toMatch(part)
+    }
+  })
+
+  it('never prints a secret', () => {
+    const loaded = load({}, { secretKey: ['a,b'], s3: { secretAccessKey: 17 } })
+    expect(loaded).toMatchObject({ ok: false })
+    expect(JSON.stringify(loaded)).not.toMatch(/a,b|17/)
+  })
+
+  it('warns of a variable it does not know', () => {
+    expect(load({ MEDIA_PROXY_SECRETKEY: 'x' })).toMatchObject({
+      ok: true,
+      warnings: ['MEDIA_PROXY_SECRETKEY: no such setting, ignored'],
+    })
+  })
+
+  it.each([
+    ['null', null],
+    ['a list', []],
+    ['a text', 'x'],
+  ])('refuses a file that holds %s', (_, json) => {
+    expect(load({}, json)).toMatchObject({ ok: false })
+  })
+
+  it('has one variable a setting', () => {
+    const variables = listSettings().map((setting) => setting.variable)
+    expect(new Set(variables).size).toBe(variables.length)
+    expect(variables).toContain('MEDIA_PROXY_S3_BUCKET_CDN')
+    expect(variables).toContain('MEDIA_PROXY_RATE_LIMIT_WINDOW_MS')
+  })
+})

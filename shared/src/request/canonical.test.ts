@@ -1,0 +1,182 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { isFailure } from '../response/failure.ts'
+import { canonicalUrl } from './canonical.ts'
+import type { MediaRequest, SourceRequest } from './media-request.ts'
+import { ASSET_SIZES, DPRS } from './parameters.ts'
+import { parseRequest } from './parse.ts'
+
+const NOTHING = { accept: null, assets: false }
+
+function parse(url: string, accept: string | null = null): MediaRequest {
+  const parsed = parseRequest(new URL(url, 'http://proxy.test'), { accept, assets: false })
+  if (isFailure(parsed)) throw new Error(`${url}: ${parsed.failure} ${parsed.detail}`)
+  return parsed
+}
+
+function source(request: MediaRequest): SourceRequest {
+  if (request.kind === 'endpoint') throw new Error('an endpoint has no source')
+  if (request.kind !== 'external') return request
+  return { ...request, kind: 'verified-external', url: 'https://example.com/a%20b.png?c=d' }
+}
+
+const key = (url: string, accept?: string) => canonicalUrl(source(parse(url, accept)))
+
+const optional = <T>(values: fc.Arbitrary<T>) => fc.option(values, { nil: undefined })
+const anyQuality = fc.oneof(
+  fc.constantFrom('high', 'low', 'lossless'),
+  fc.integer({ min: 1, max: 100 }).map(String),
+)
+const anyFormat = fc.constantFrom('png', 'jpg', 'jpeg', 'webp', 'gif', 'avif', 'auto')
+const flag = fc.constantFrom('true', 'false')
+const side = fc.integer({ min: 1, max: 16384 }).map(String)
+const blur = fc.integer({ min: 1, max: 100 }).map(String)
+const dpr = fc.constantFrom(...DPRS.map(String))
+
+const assetQuery = fc.record({
+  size: optional(fc.constantFrom(...ASSET_SIZES.map(String))),
+  format: optional(anyFormat),
+  quality: optional(anyQuality),
+  animated: optional(flag),
+  dpr: optional(dpr),
+  blur: optional(blur),
+  download: optional(flag),
+})
+
+const transformationQuery = fc.record({
+  width: optional(side),
+  height: optional(side),
+  format: optional(anyFormat),
+  quality: optional(anyQuality),
+  animated: optional(flag),
+  fit: optional(fc.constantFrom('cover', 'contain', 'inside')),
+  gravity: optional(fc.constantFrom('centre', 'north', 'east', 'south', 'west', 'attention', 'entropy')),
+  dpr: optional(dpr),
+  blur: optional(blur),
+  time: optional(fc.constantFrom('0', '1.5', '12.345', '50%', '0%', '100%')),
+  download: optional(flag),
+})
+
+const assetPath = fc.constantFrom(
+  '/avatars/1/abc.webp',
+  '/avatars/1/a_abc.gif',
+  '/avatars/1/a_a_abc.JPEG',
+  '/icons/2/abc.svg',
+  '/guilds/3/users/4/banners/a_x.avif',
+  '/emojis/5.png',
+  '/emojis/a_b.gif',
+  '/stickers/6',
+  '/stickers/6.jpg',
+)
+const attachmentPath = fc
+  .array(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 12 }), { minLength: 1, maxLength: 4 })
+  .filter((segments) =>
+    segments.every((segment) => !/^\.{1,2}$|[\u0000-\u001f\u007f-\u009f\\/]/.test(segment)),
+  )
+  .filter((segments) => segments.every((segment) => segment.isWellFormed()))
+  .map((segments) => `/attachments/${segments.map(encodeURIComponent).join('/')}`)
+const externalPath = fc.constant('/external/sig/https/example.com/a%2520b.png')
+
+const anyUrl = fc
+  .oneof(
+    fc.tuple(assetPath, assetQuery),
+    fc.tuple(attachmentPath, transformationQuery),
+    fc.tuple(externalPath, transformationQuery),
+  )
+  .map(([path, query]) => ({
+    path,
+    entries: Object.entries(query).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  }))
+
+const spell = (path: string, entries: readonly (readonly string[])[]) =>
+  `${path}?${entries.map(([name, value = '']) => `${name}=${encodeURIComponent(value)}`).join('&')}`
+
+describe('the canonical URL', () => {
+  it('parses to the request it was made of', () => {
+    fc.assert(
+      fc.property(anyUrl, fc.constantFrom(null, 'image/avif,*/*'), ({ path, entries }, accept) => {
+        const request = source(parse(spell(path, entries), accept))
+        const again = source(parse(canonicalUrl(request)))
+        // Whether an answer varies is the URL's own property: the canonical one has its format resolved.
+        expect({ ...again, negotiable: false, signature: '', rawTarget: '' }).toEqual({
+          ...request,
+          negotiable: false,
+          signature: '',
+          rawTarget: '',
+        })
+      }),
+    )
+  })
+
+  it('is its own canonical URL', () => {
+    fc.assert(
+      fc.property(anyUrl, ({ path, entries }) => {
+        const once = key(spell(path, entries))
+        expect(key(once)).toBe(once)
+      }),
+    )
+  })
+
+  it('is one for every order, repetition and unknown parameter', () => {
+    fc.assert(
+      fc.property(
+        anyUrl,
+        fc.infiniteStream(fc.nat(1000)),
+        fc.string({ maxLength: 8 }),
+        ({ path, entries }, ranks, extra) => {
+          const shuffled = entries
+            .map((entry) => ({ entry, rank: ranks.next().value }))
+            .sort((a, b) => (a.rank ?? 0) - (b.rank ?? 0))
+            .map(({ entry }) => entry)
+          const repeated = entries.map(([name = '']) => [name, 'second value'])
+          const noisy = spell(path, [...shuffled, ['unknown', extra], ...repeated])
+          expect(key(noisy)).toBe(key(spell(path, entries)))
+        },
+      ),
+    )
+  })
+
+  it.each([
+    ['/avatars/1/abc.webp', '/avatars/1/abc.webp?size=128&quality=high&animated=false&dpr=1&download=false'],
+    ['/avatars/1/abc.webp?size=128', '/avatars/1/abc.webp?dpr=2&size=64'],
+    ['/avatars/1/abc.webp?quality=80', '/avatars/1/abc.WEBP?quality=high'],
+    ['/avatars/1/abc.jpeg', '/avatars/1/abc.JPG'],
+    ['/avatars/1/a_abc.gif', '/avatars/1/abc.gif?animated=true'],
+    ['/stickers/1', '/stickers/1.webp'],
+    ['/attachments/1/a.png?width=100', '/attachments/1/a.png?width=100&fit=contain&gravity=north'],
+    ['/attachments/1/a.png?width=100', '/attachments/1/%61.png?dpr=2&width=50&quality=high'],
+    ['/attachments/1/a.png', '/attachments/1/a.png?quality=lossless&fit=inside&dpr=3&gravity=east'],
+    ['/attachments/1/a.png?format=png', '/attachments/1/a.png?format=png&quality=high'],
+    ['/attachments/1/a.mp4?time=1.5', '/attachments/1/a.mp4?time=1.500'],
+  ])('%s is %s', (first, second) => {
+    expect(key(first)).toBe(key(second))
+  })
+
+  it.each([
+    ['/avatars/1/abc.webp', '/avatars/1/abc.png?format=webp'],
+    ['/avatars/1/abc.webp?size=64', '/avatars/1/abc.webp?size=80'],
+    ['/attachments/1/a.png?width=100', '/attachments/1/a.png?height=100'],
+    ['/attachments/1/a.png?width=100', '/attachments/1/a.png?width=100&download=true'],
+    ['/attachments/1/a.png', '/attachments/1/A.png'],
+  ])('%s is not %s', (first, second) => {
+    expect(key(first)).not.toBe(key(second))
+  })
+
+  it('resolves the format, so that `auto` shares the entry of the format it became', () => {
+    const auto = '/avatars/1/abc.webp?format=auto&size=128'
+    expect(key(auto, 'image/avif')).toBe(key('/avatars/1/abc.webp?format=avif'))
+    expect(key(auto)).toBe(key('/avatars/1/abc.webp'))
+  })
+
+  it('says nothing of how an external target was signed or spelled', () => {
+    expect(key('/external/one/https/example.com/a.png?width=5')).toBe(
+      key('/external/two/v2/aHR0cHM6Ly9leGFtcGxlLmNvbS8?width=5&ex=99'),
+    )
+  })
+
+  it('is refused where the request is', () => {
+    expect(parseRequest(new URL('http://proxy.test/avatars/1/a.webp?size=1'), NOTHING)).toMatchObject({
+      failure: 'bad-request',
+    })
+  })
+})

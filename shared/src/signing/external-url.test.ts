@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest'
+import type { ExternalRequest } from '../request/media-request.ts'
+import { signExternalTarget, verifyExternal } from './external-url.ts'
+import { createKeyRing } from './hmac.ts'
+
+const TARGET = 'v2/aHR0cHM6Ly9leGFtcGxlLmNvbS8'
+const SIGNATURE = 'jkGeYYCiqJ67eS5T6lWJ4eQ77pwIaf6yoXXF5LncsHY'
+const HEX = Buffer.from(SIGNATURE, 'base64url').toString('hex')
+
+const request = (signature: string, more: Partial<ExternalRequest> = {}): ExternalRequest => ({
+  kind: 'external',
+  signature,
+  rawTarget: TARGET,
+  download: false,
+  negotiable: false,
+  ...more,
+})
+
+describe('an external signature', () => {
+  it('is that of the contract', async () => {
+    expect(await signExternalTarget(await createKeyRing(['secret']), TARGET)).toBe(SIGNATURE)
+  })
+
+  it.each([SIGNATURE, HEX])('verifies %s', async (signature) => {
+    const verified = await verifyExternal(request(signature), await createKeyRing(['secret']), 0)
+    expect(verified).toMatchObject({ kind: 'verified-external', url: 'https://example.com/' })
+  })
+
+  it('is verified by every key, and made by the first', async () => {
+    const rotated = await createKeyRing(['new', 'secret'])
+    expect(await verifyExternal(request(SIGNATURE), rotated, 0)).toMatchObject({ kind: 'verified-external' })
+    expect(await signExternalTarget(rotated, TARGET)).not.toBe(SIGNATURE)
+  })
+
+  it.each([
+    ['a flipped bit', SIGNATURE.replace('j', 'k')],
+    ['a spare bit', SIGNATURE.replace(/Y$/, 'Z')],
+    ['padding', `${SIGNATURE}=`],
+    ['upper-case hex', HEX.toUpperCase()],
+    ['half of it', SIGNATURE.slice(0, 21)],
+    ['one character', 'j'],
+    ['far too much of it', 'a'.repeat(5000)],
+    ['another alphabet', SIGNATURE.replace('j', '+')],
+  ])('is wrong with %s', async (_, signature) => {
+    const verdict = await verifyExternal(request(signature), await createKeyRing(['secret']), 0)
+    expect(verdict).toMatchObject({ failure: 'bad-signature' })
+  })
+
+  it('covers the expiry, which ends at its second', async () => {
+    const ring = await createKeyRing(['secret'])
+    const signature = await signExternalTarget(ring, TARGET, 1000)
+    const signed = request(signature, { expiresAt: 1000 })
+    expect(await verifyExternal(signed, ring, 999)).toMatchObject({ kind: 'verified-external' })
+    expect(await verifyExternal(signed, ring, 1000)).toMatchObject({ failure: 'expired' })
+    const moved = request(signature, { expiresAt: 2000 })
+    expect(await verifyExternal(moved, ring, 999)).toMatchObject({ failure: 'bad-signature' })
+    expect(await verifyExternal(request(signature), ring, 999)).toMatchObject({ failure: 'bad-signature' })
+  })
+
+  it('is judged before the target is decoded', async () => {
+    const ring = await createKeyRing(['secret'])
+    expect(await verifyExternal(request('x', { rawTarget: 'v2/!' }), ring, 0)).toMatchObject({
+      failure: 'bad-signature',
+    })
+    const signature = await signExternalTarget(ring, 'v2/!')
+    expect(await verifyExternal(request(signature, { rawTarget: 'v2/!' }), ring, 0)).toMatchObject({
+      failure: 'bad-request',
+    })
+  })
+})
