@@ -4,8 +4,11 @@ import { join } from 'node:path'
 /** The repository's folder. */
 export const ROOT = join(import.meta.dirname, '..')
 
-/** The origin's entry point. */
-export const ORIGIN_MAIN = join(ROOT, 'origin/src/main.ts')
+/**
+ * Arguments of Node that start the origin. A small young generation is collected often, and with it the buffers of
+ * finished streams: 500 MiB streamed then grow the process by 30 MiB instead of 70.
+ */
+export const ORIGIN_ARGUMENTS = ['--max-semi-space-size=2', join(ROOT, 'origin/src/main.ts')]
 
 /** Threads that stay free for files and names while every processor renders. */
 const SPARE_POOL_THREADS = 4

@@ -1,10 +1,10 @@
 /** `pnpm start:origin`: the origin alone, with what has to be set before its process starts. */
 
 import { createChildren } from './children.ts'
-import { nativeEnvironment, ORIGIN_MAIN } from './origin-process.ts'
+import { nativeEnvironment, ORIGIN_ARGUMENTS } from './origin-process.ts'
 
 const children = createChildren((_, code) => process.exit(code ?? 1))
-children.start('origin', process.execPath, [ORIGIN_MAIN], {
+children.start('origin', process.execPath, ORIGIN_ARGUMENTS, {
   env: nativeEnvironment(process.env),
   stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
 })

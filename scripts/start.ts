@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { createChildren } from './children.ts'
 import { localSecrets } from './local-secrets.ts'
-import { nativeEnvironment, ORIGIN_MAIN, ROOT } from './origin-process.ts'
+import { nativeEnvironment, ORIGIN_ARGUMENTS, ROOT } from './origin-process.ts'
 import { SAMPLE_KEYS, writeSamples } from './samples.ts'
 import { ensureFfmpeg } from './setup.ts'
 
@@ -36,7 +36,7 @@ console.log(
 )
 
 async function startOrigin(): Promise<string> {
-  const origin = children.start('origin', process.execPath, [ORIGIN_MAIN], {
+  const origin = children.start('origin', process.execPath, ORIGIN_ARGUMENTS, {
     cwd: ROOT,
     env: nativeEnvironment({ ...process.env, ...secrets, MEDIA_PROXY_STORAGE_DIR: directory }),
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

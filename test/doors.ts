@@ -130,7 +130,7 @@ export async function openEdge(settings: Settings = {}): Promise<Door> {
   }
 }
 
-async function openOrigin(store: ObjectStore, settings: Settings): Promise<Omit<Door, 'put'>> {
+export async function openOrigin(store: ObjectStore, settings: Settings): Promise<Omit<Door, 'put'>> {
   const loaded = loadConfig('origin', { environment: { MEDIA_PROXY_NODE_ENV: 'test', ...settings } })
   if (!loaded.ok) throw new Error(loaded.faults.join('\n'))
   const log: LogLine[] = []

@@ -11,6 +11,7 @@ import { type Answer, type Exchange, refuse } from './routes/answer.ts'
 import { serveRendition } from './routes/renditions.ts'
 import { type ServiceOptions, serveEndpoint } from './routes/service.ts'
 import { IS_SVG, serveAttachment, serveNamedFile } from './routes/stored-files.ts'
+import { BodyError } from './store/body-error.ts'
 import type { ObjectStore } from './store/store.ts'
 import type { Log } from './telemetry/log.ts'
 import { logRequest } from './telemetry/request-log.ts'
@@ -65,6 +66,7 @@ async function answerSafely(
       : refuse(refused, exchange.requestId)
   } catch (error) {
     if (exchange.signal.aborted) return refuse(fail('client-gone'), exchange.requestId)
+    if (error instanceof BodyError) return refuse(error.failure, exchange.requestId)
     options.log.error({ err: error, requestId: exchange.requestId }, 'a defect, answered with 500')
     return refuse(fail('defect'), exchange.requestId)
   }

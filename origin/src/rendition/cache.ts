@@ -38,7 +38,6 @@ export function createRenditionCache(options: RenditionCacheOptions): RenditionC
   if (options.maxBytes === 0) return KEEPS_NOTHING
   const entries = new LRUCache<string, Entry>({
     maxSize: options.maxBytes,
-    maxEntrySize: Math.min(options.maxEntryBytes + ENTRY_OVERHEAD_BYTES, options.maxBytes),
     sizeCalculation: (entry, key) => entry.rendition.bytes.length + key.length + ENTRY_OVERHEAD_BYTES,
   })
   return {
@@ -48,6 +47,7 @@ export function createRenditionCache(options: RenditionCacheOptions): RenditionC
       return { rendition: entry.rendition, fresh: options.now() - entry.checkedAt < options.freshForMs }
     },
     set(key, rendition) {
+      if (rendition.bytes.length > options.maxEntryBytes) return
       entries.set(key, { rendition, checkedAt: options.now() })
     },
     delete(key) {

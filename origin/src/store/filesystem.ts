@@ -7,7 +7,7 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import mime from 'mime'
 import type { GetOptions, ObjectInfo, ObjectStore, StoredObject } from './store.ts'
 
-const STREAM_CHUNK_BYTES = 256 * 1024
+const STREAM_CHUNK_BYTES = 64 * 1024
 const SMALL_FILE_BYTES = 1024 * 1024
 
 /**

@@ -8,8 +8,8 @@ import {
 } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { AwsClient } from 'aws4fetch'
-import { withIdleTimeout } from './idle-timeout.ts'
 import type { ObjectInfo, ObjectStore } from './store.ts'
+import { watchBody } from './watched-body.ts'
 
 export interface S3StoreOptions {
   /** Absolute URL without a slash at its end; buckets are addressed path-style below it. */
@@ -102,7 +102,7 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
         await response.body?.cancel()
         return beyondTheEnd(info)
       }
-      const body = withIdleTimeout(response.body ?? new Blob([]).stream(), options.timeoutMs)
+      const body = watchBody(response.body ?? new Blob([]).stream(), options.timeoutMs)
       const part = response.status === 206 ? partOf(response) : undefined
       return part === undefined ? { info, body } : { info, range: part, body }
     },
@@ -198,5 +198,6 @@ async function readStart(response: Response): Promise<string> {
 function reasonOf(error: unknown): string {
   const cause = error instanceof Error ? error.cause : undefined
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
-  return String(code ?? (error instanceof Error ? error.message : error))
+  if (code !== undefined) return String(code)
+  return error instanceof Error ? (cause instanceof Error ? cause : error).message : String(error)
 }

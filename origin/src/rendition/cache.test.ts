@@ -1,0 +1,52 @@
+import { expect, it } from 'vitest'
+import { createRenditionCache } from './cache.ts'
+import type { Rendition } from './rendition.ts'
+
+const rendition = (bytes: number): Rendition => ({
+  bytes: new Uint8Array(bytes),
+  format: 'webp',
+  etag: '"r"',
+  lastModified: new Date(0),
+  sourceKey: 'avatars/1/a',
+  sourceEtag: '"s"',
+})
+
+it('bounds the sum of its entries, oldest out first', () => {
+  const cache = createRenditionCache({ maxBytes: 10_000, maxEntryBytes: 8000, freshForMs: 1, now: () => 0 })
+  cache.set('a', rendition(4000))
+  cache.set('b', rendition(4000))
+  cache.set('c', rendition(4000))
+  expect(cache.get('a')).toBeUndefined()
+  expect(cache.get('c')?.rendition.bytes).toHaveLength(4000)
+  expect(cache.bytes).toBeLessThanOrEqual(10_000)
+})
+
+it('does not keep what is larger than an entry may be', () => {
+  const cache = createRenditionCache({ maxBytes: 100_000, maxEntryBytes: 5000, freshForMs: 1, now: () => 0 })
+  cache.set('fits', rendition(5000))
+  cache.set('large', rendition(6000))
+  expect([cache.get('fits') !== undefined, cache.get('large') !== undefined]).toEqual([true, false])
+})
+
+it('tells when the store has to be asked again', () => {
+  let now = 0
+  const cache = createRenditionCache({
+    maxBytes: 10_000,
+    maxEntryBytes: 5000,
+    freshForMs: 100,
+    now: () => now,
+  })
+  cache.set('a', rendition(10))
+  now = 99
+  expect(cache.get('a')?.fresh).toBe(true)
+  now = 100
+  expect(cache.get('a')?.fresh).toBe(false)
+  cache.set('a', rendition(10))
+  expect(cache.get('a')?.fresh).toBe(true)
+})
+
+it('keeps nothing where it may hold no bytes', () => {
+  const cache = createRenditionCache({ maxBytes: 0, maxEntryBytes: 5000, freshForMs: 1, now: () => 0 })
+  cache.set('a', rendition(0))
+  expect(cache.get('a')).toBeUndefined()
+})

@@ -1,0 +1,71 @@
+import { execFileSync } from 'node:child_process'
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createFilesystemStore } from './filesystem.ts'
+
+describe('the filesystem store', () => {
+  let directory: string
+  const store = () => createFilesystemStore(directory)
+
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'media-proxy-store-'))
+    await mkdir(join(directory, 'cdn/folder'), { recursive: true })
+    await mkdir(join(directory, 'cdn-other'))
+    await writeFile(join(directory, 'cdn/folder/a.png'), '0123456789')
+    await writeFile(join(directory, 'cdn-other/secret'), 'secret')
+    await writeFile(join(directory, 'outside'), 'secret')
+    await symlink(join(directory, 'outside'), join(directory, 'cdn/link-out'))
+    await symlink(join(directory, 'cdn-other'), join(directory, 'cdn/link-to-sibling'))
+    await symlink('folder/a.png', join(directory, 'cdn/link-in'))
+    await symlink('loop', join(directory, 'cdn/loop'))
+    execFileSync('mkfifo', [join(directory, 'cdn/pipe')])
+  })
+  afterAll(() => rm(directory, { recursive: true }))
+
+  const read = async (key: string, range?: { start: number; end: number }) => {
+    const object = await store().get('cdn', key, range === undefined ? {} : { range })
+    if (isFailure(object)) return object.failure
+    return new Response(object.body).text()
+  }
+
+  it('reads wholes and parts', async () => {
+    expect(await read('folder/a.png')).toBe('0123456789')
+    expect(await read('folder/a.png', { start: 2, end: 4 })).toBe('234')
+    expect(await read('folder/a.png', { start: 8, end: 99 })).toBe('89')
+    expect(await read('folder/a.png', { start: 10, end: 10 })).toBe('range-not-satisfiable')
+    expect(await store().head('cdn', 'folder/a.png')).toMatchObject({
+      sizeBytes: 10,
+      contentType: 'image/png',
+      etag: expect.stringMatching(/^"[^"]+"$/),
+    })
+  })
+
+  it('follows links inside a bucket and none out of it', async () => {
+    expect(await read('link-in')).toBe('0123456789')
+    for (const key of ['link-out', 'link-to-sibling/secret', 'loop'])
+      expect(await read(key)).toBe('not-found')
+  })
+
+  it('has nothing but regular files', async () => {
+    for (const key of ['folder', 'pipe', 'none', 'folder/a.png/b', 'x'.repeat(300)]) {
+      expect(await read(key)).toBe('not-found')
+    }
+  })
+
+  it('gives another ETag when the content changes', async () => {
+    const path = join(directory, 'cdn/changing')
+    await writeFile(path, 'one')
+    const before = await store().head('cdn', 'changing')
+    await writeFile(path, 'two')
+    const after = await store().head('cdn', 'changing')
+    expect(isFailure(before) || isFailure(after) || before.etag === after.etag).toBe(false)
+  })
+
+  it('says of a missing bucket that it is missing', async () => {
+    expect(await store().check('cdn')).toBeUndefined()
+    expect(await store().check('nowhere')).toMatchObject({ failure: 'store-misconfigured' })
+  })
+})

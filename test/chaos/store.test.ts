@@ -1,0 +1,165 @@
+/** What a client and an operator get to see when the store is down, slow, wrong, or says strange things. */
+
+import { once } from 'node:events'
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createS3Store } from '@media-proxy/origin/store/s3.ts'
+import { afterEach, describe, expect, it } from 'vitest'
+import { type Door, openOrigin, openS3Server } from '../doors.ts'
+import { declaredPng, halvesPng } from '../fixtures.ts'
+import { send } from '../http.ts'
+
+const closers: (() => Promise<unknown>)[] = []
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close()
+})
+
+/** An origin whose S3 is this listener. */
+async function originOn(listener: RequestListener, timeoutMs = 2000): Promise<Omit<Door, 'put'>> {
+  const server = createServer(listener)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  closers.push(async () => {
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
+  })
+  return originAt(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, timeoutMs)
+}
+
+async function originAt(
+  endpoint: string,
+  timeoutMs: number,
+  secretAccessKey = 's',
+): Promise<Omit<Door, 'put'>> {
+  const store = createS3Store({
+    endpoint,
+    region: 'auto',
+    accessKeyId: 'test-access-key-of-32-characters',
+    secretAccessKey,
+    timeoutMs,
+  })
+  const origin = await openOrigin(store, {})
+  closers.push(origin.close)
+  return origin
+}
+
+const PATHS = ['/avatars/1/a.webp', '/attachments/1/a.bin', '/attachments/1/a.png?width=10']
+const HEADERS = { etag: '"e"', 'last-modified': 'Sun, 01 Mar 2026 12:00:00 GMT' }
+
+describe('a store', () => {
+  it('that is down gives 502, and the log says why', async () => {
+    const gone = createServer().listen(0, '127.0.0.1')
+    await once(gone, 'listening')
+    const { port } = gone.address() as AddressInfo
+    await new Promise((resolve) => gone.close(resolve))
+    const origin = await originAt(`http://127.0.0.1:${port}`, 1000)
+    for (const path of PATHS) {
+      const { status, body, headers } = await send(origin.url, path)
+      expect([status, body.toString(), headers['cache-control']]).toEqual([502, 'Bad Gateway', 'no-store'])
+    }
+    expect(origin.log.at(-1)).toMatchObject({ failure: 'store-unreachable', detail: 'ECONNREFUSED' })
+    const ready = await send(origin.url, '/_ready')
+    expect([ready.status, ready.body.toString()]).toEqual([503, 'Not ready: store'])
+  })
+
+  it('that does not answer gives 504', async () => {
+    const origin = await originOn(() => undefined, 200)
+    for (const path of PATHS) expect((await send(origin.url, path)).status).toBe(504)
+    expect(origin.log.at(-1)).toMatchObject({ failure: 'store-timeout', detail: 'no answer in 200 ms' })
+  })
+
+  it('that refuses the credentials gives 502, and the log names what to mend', async () => {
+    const s3 = await openS3Server()
+    closers.push(s3.close)
+    const origin = await originAt(s3.endpoint, 5000, 'wrong')
+    for (const path of PATHS) expect((await send(origin.url, path)).status).toBe(502)
+    const { failure, detail } = origin.log.at(-1) ?? {}
+    expect(failure).toBe('store-denied')
+    expect(detail).toMatch(/MEDIA_PROXY_S3_SECRET_ACCESS_KEY/)
+    expect(JSON.stringify(origin.log)).not.toMatch(/AWS4-HMAC|x-amz-signature/i)
+  })
+
+  it('that lacks the bucket gives 502, and the log names the bucket', async () => {
+    const origin = await originOn((_, response) => {
+      response.writeHead(404).end('<Error><Code>NoSuchBucket</Code></Error>')
+    })
+    expect((await send(origin.url, '/avatars/1/a.webp')).status).toBe(502)
+    expect(origin.log.at(-1)?.detail).toMatch(/the bucket cdn does not exist/)
+  })
+
+  it('that fails twice is asked a third time', async () => {
+    const picture = await halvesPng(40, 30)
+    let asked = 0
+    const origin = await originOn((_, response) => {
+      asked += 1
+      if (asked < 3) response.writeHead(503).end()
+      else response.writeHead(200, { ...HEADERS, 'content-length': picture.length }).end(picture)
+    })
+    expect((await send(origin.url, '/avatars/1/a.webp')).status).toBe(200)
+    expect(asked).toBe(3)
+  })
+
+  it('that refuses is not asked again', async () => {
+    let asked = 0
+    const origin = await originOn((_, response) => {
+      asked += 1
+      response.writeHead(403).end()
+    })
+    expect((await send(origin.url, '/attachments/1/a.bin')).status).toBe(502)
+    expect(asked).toBe(1)
+  })
+
+  it('that ends in the middle of an object gives 502 and no half picture', async () => {
+    const origin = await originOn((_, response) => {
+      response.writeHead(200, { ...HEADERS, 'content-length': 1000 })
+      response.write(declaredPng(100, 100).subarray(0, 40))
+      setImmediate(() => response.destroy())
+    })
+    expect((await send(origin.url, '/avatars/1/a.webp')).status).toBe(502)
+  })
+
+  it('that stops in the middle of an object ends the answer instead of holding it', async () => {
+    const origin = await originOn((_, response) => {
+      response.writeHead(200, { ...HEADERS, 'content-length': 100_000 })
+      response.write(Buffer.concat([declaredPng(100, 100).subarray(0, 40), Buffer.alloc(50_000)]))
+    }, 300)
+    await expect(send(origin.url, '/attachments/1/a.bin')).rejects.toThrow()
+    expect((await send(origin.url, '/avatars/1/a.webp')).status).toBe(504)
+  })
+
+  it('that answers without validators is a fault of the set-up', async () => {
+    const origin = await originOn((_, response) => response.end('x'))
+    expect((await send(origin.url, '/attachments/1/a.bin')).status).toBe(502)
+    expect(origin.log.at(-1)).toMatchObject({ failure: 'store-misconfigured' })
+  })
+
+  it('that redirects is not followed', async () => {
+    let asked = 0
+    const origin = await originOn((_, response) => {
+      asked += 1
+      response.writeHead(302, { location: '/elsewhere' }).end()
+    })
+    expect((await send(origin.url, '/attachments/1/a.bin')).status).toBe(502)
+    expect(asked).toBe(1)
+  })
+
+  it('is let go when the client leaves in the middle', async () => {
+    const { promise: closed, resolve: onClose } = Promise.withResolvers<void>()
+    const { promise: started, resolve: onStart } = Promise.withResolvers<void>()
+    const origin = await originOn((_, response) => {
+      response.writeHead(200, { ...HEADERS, 'content-length': 1_000_000_000 })
+      response.on('close', onClose)
+      const write = (): void => {
+        if (response.destroyed) return
+        response.write(Buffer.alloc(64 * 1024)) ? setImmediate(write) : response.once('drain', write)
+      }
+      write()
+      onStart()
+    })
+    const controller = new AbortController()
+    const response = await fetch(`${origin.url}/attachments/1/a.bin`, { signal: controller.signal })
+    await started
+    await response.body?.getReader().read()
+    controller.abort()
+    await closed
+  })
+})

@@ -1,0 +1,93 @@
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Door, openFilesystemOrigin } from '../doors.ts'
+import { send } from '../http.ts'
+import { CORPUS, corpusFiles, readCorpus } from './corpus.ts'
+
+const PICTURES = ['photos', 'orientation', 'colour', 'animated', 'vector']
+  .flatMap(corpusFiles)
+  // An image sequence without a picture of its own, which libheif does not open.
+  .filter((file) => file !== 'animated/animated.avif')
+const HOSTILE = corpusFiles('hostile')
+
+/** What the header alone refuses, on every route and at once. */
+const TOO_LARGE = [
+  'hostile/png-41-bytes-1280-mib.png',
+  'hostile/17000x17000.avif',
+  'hostile/lottapixel.jpg',
+  'hostile/65536-wide.png',
+]
+
+describe.skipIf(CORPUS === undefined)(`the corpus: ${PICTURES.length + HOSTILE.length} files`, () => {
+  let door: Door
+
+  beforeAll(async () => {
+    door = await openFilesystemOrigin()
+    for (const file of [...PICTURES, ...HOSTILE]) {
+      await door.put(`attachments/${file}`, readCorpus(file))
+      await door.put(`avatars/1/${assetName(file)}`, readCorpus(file))
+      await door.put(`stickers/${assetName(file)}`, readCorpus(file))
+    }
+  })
+  afterAll(() => door.close())
+
+  it.each(PICTURES)('%s becomes a small picture of every format', async (file) => {
+    for (const format of ['webp', 'avif', 'jpeg', 'png', 'gif']) {
+      const answer = await send(
+        door.url,
+        `/attachments/${file}?width=64&height=64&fit=inside&format=${format}`,
+      )
+      expect([answer.status, answer.headers['content-type']]).toEqual([200, `image/${format}`])
+      const { width, height } = await sharp(answer.body).metadata()
+      expect(Math.max(width, height)).toBeLessThanOrEqual(64)
+    }
+  })
+
+  it.each(corpusFiles('orientation'))('%s is upright', async (file) => {
+    const { body } = await send(door.url, `/attachments/${file}?width=120&format=png`)
+    const upright = await sharp(readCorpus(file)).autoOrient().resize(120).raw().toBuffer()
+    const ours = await sharp(body).removeAlpha().raw().toBuffer()
+    expect(ours.length).toBe(upright.length)
+    expect(meanDifference(ours, upright)).toBeLessThan(3)
+  })
+
+  it.each(TOO_LARGE)('%s is refused by its header', async (file) => {
+    const before = process.memoryUsage().rss
+    for (const path of [
+      `/attachments/${file}?width=64`,
+      `/attachments/${file}?format=webp`,
+      `/avatars/1/${assetName(file)}.webp`,
+      `/stickers/${assetName(file)}.png`,
+    ]) {
+      const { status, body } = await send(door.url, path)
+      expect([status, body.toString()]).toEqual([400, 'Image dimensions too large'])
+    }
+    expect(process.memoryUsage().rss - before).toBeLessThan(100 * 1024 * 1024)
+  })
+
+  it.each(HOSTILE)(
+    '%s is answered or refused, and the service goes on',
+    async (file) => {
+      for (const path of [
+        `/attachments/${file}`,
+        `/attachments/${file}?width=64&format=webp`,
+        `/attachments/${file}?width=64&format=webp&animated=true`,
+        `/avatars/1/a_${assetName(file)}.gif?size=64`,
+      ]) {
+        const { status, body } = await send(door.url, path)
+        expect([200, 400, 500, 501]).toContain(status)
+        expect(body.toString('latin1')).not.toMatch(/root:x:/)
+      }
+      expect((await send(door.url, '/_health')).status).toBe(200)
+    },
+    5000,
+  )
+})
+
+function assetName(file: string): string {
+  return file.replace(/[^A-Za-z0-9]/g, '_')
+}
+
+function meanDifference(a: Uint8Array, b: Uint8Array): number {
+  return a.reduce((sum, value, index) => sum + Math.abs(value - (b[index] ?? 0)), 0) / a.length
+}
