@@ -5,7 +5,7 @@ import { createKeyRing } from './hmac.ts'
 
 const TARGET = 'v2/aHR0cHM6Ly9leGFtcGxlLmNvbS8'
 const SIGNATURE = 'jkGeYYCiqJ67eS5T6lWJ4eQ77pwIaf6yoXXF5LncsHY'
-const HEX = Buffer.from(SIGNATURE, 'base64url').toString('hex')
+const HEX = '8e419e6180a2a89ebb792e53ea5589e1e43bee9c0869feb2a175c5e4b9dcb076'
 
 const request = (signature: string, more: Partial<ExternalRequest> = {}): ExternalRequest => ({
   kind: 'external',

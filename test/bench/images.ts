@@ -1,0 +1,117 @@
+/** The same work by bare Sharp and by the service; hot renditions against a bare server. */
+
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import sharp from 'sharp'
+import { noisePng } from '../fixtures.ts'
+import { type BenchRow, comparePair, inFlight } from './measure.ts'
+import { createClient, startProcess, startService } from './service.ts'
+
+const IN_FLIGHT = 4
+const ROUNDS = 5
+const HOT_CONNECTIONS = 16
+
+export async function benchImages(): Promise<readonly BenchRow[]> {
+  sharp.concurrency(1)
+  sharp.cache(false)
+  const photograph = await largePhotograph()
+  const avatar = await sharp(photograph).resize(512, 512).webp({ quality: 90 }).toBuffer()
+  return [
+    await benchCold('JPEG 2725x2225 to WebP 550', photograph, 550, 24, '>= 0.85'),
+    await benchCold('WebP 512 to WebP 128', avatar, 128, 120, '>= 0.6'),
+    await benchHot(avatar),
+  ]
+}
+
+/** A photograph from the corpus; without one, a picture of the same size with a photograph's detail. */
+async function largePhotograph(): Promise<Buffer> {
+  const corpus = process.env.MEDIA_CORPUS
+  if (corpus !== undefined) return readFileSync(join(corpus, 'photos/barge-2725x2225.jpg'))
+  const noise = await noisePng(2725, 2225)
+  return sharp(noise).blur(2).jpeg({ quality: 85 }).toBuffer()
+}
+
+async function benchCold(
+  bench: string,
+  source: Buffer,
+  width: number,
+  units: number,
+  target: string,
+): Promise<BenchRow> {
+  const service = await startService()
+  const client = createClient(IN_FLIGHT)
+  const name = (round: number, index: number) => `attachments/1/${round}-${index}.bin`
+  // Distinct objects, so that nothing is shared and nothing is in a cache.
+  for (let round = 0; round <= ROUNDS; round += 1) {
+    for (let index = 0; index < units; index += 1) await service.put(`cdn/${name(round, index)}`, source)
+  }
+  try {
+    return await comparePair({
+      bench,
+      target,
+      units,
+      rounds: ROUNDS,
+      baseline: {
+        name: 'bare Sharp',
+        run: (count) =>
+          inFlight(count, IN_FLIGHT, () =>
+            sharp(source).autoOrient().resize(width).webp({ quality: 80, effort: 4 }).toBuffer(),
+          ),
+      },
+      subject: {
+        name: 'the service',
+        run: (count, round) =>
+          inFlight(count, IN_FLIGHT, (index) =>
+            client.get(`${service.url}/${name(round, index)}?width=${width}&format=webp`),
+          ),
+      },
+    })
+  } finally {
+    await client.close()
+    await service.close()
+  }
+}
+
+async function benchHot(source: Buffer): Promise<BenchRow> {
+  const service = await startService()
+  await service.put('cdn/avatars/1/hot', source)
+  const url = `${service.url}/avatars/1/hot.webp?size=128`
+  const response = await fetch(url)
+  const bytes = Buffer.from(await response.arrayBuffer())
+  const file = join(service.directory, 'hot.bin')
+  await writeFile(file, bytes)
+  const headers = Object.fromEntries(
+    [...response.headers].filter(
+      ([name]) => !['x-request-id', 'date', 'connection', 'keep-alive'].includes(name),
+    ),
+  )
+  const bare = await startProcess([
+    join(import.meta.dirname, 'bare-server.ts'),
+    file,
+    JSON.stringify(headers),
+  ])
+  const client = createClient(HOT_CONNECTIONS)
+  try {
+    return await comparePair({
+      bench: 'a hot rendition',
+      target: '>= 0.6',
+      units: 8000,
+      rounds: ROUNDS,
+      baseline: {
+        name: 'bare Hono',
+        run: (count) => inFlight(count, HOT_CONNECTIONS, () => client.get(bare.url)),
+      },
+      subject: {
+        name: 'the service',
+        run: (count) => inFlight(count, HOT_CONNECTIONS, () => client.get(url)),
+      },
+    })
+  } finally {
+    await client.close()
+    bare.child.disconnect()
+    await once(bare.child, 'exit')
+    await service.close()
+  }
+}

@@ -1,0 +1,50 @@
+/** `pnpm bench [suite ...]`: runs the named suites (all without a name), prints a table and writes JSON. */
+
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { arch, availableParallelism, cpus } from 'node:os'
+import { join } from 'node:path'
+import { benchImages } from './images.ts'
+import type { BenchRow } from './measure.ts'
+
+const SUITES: Readonly<Record<string, () => Promise<readonly BenchRow[]>>> = {
+  images: benchImages,
+}
+
+const wanted = process.argv.slice(2)
+const unknown = wanted.filter((name) => !Object.hasOwn(SUITES, name))
+if (unknown.length > 0) {
+  console.error(`There is no benchmark ${unknown.join(', ')}; there are: ${Object.keys(SUITES).join(', ')}.`)
+  process.exit(1)
+}
+
+const rows: BenchRow[] = []
+for (const [name, run] of Object.entries(SUITES)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue
+  console.log(`running ${name} …`)
+  rows.push(...(await run()))
+}
+
+console.table(
+  rows.map(({ bench, subject, baseline, subjectValue, baselineValue, unit, ratio, target }) => ({
+    bench,
+    subject: `${subject}: ${spell(subjectValue)} ${unit}`,
+    baseline: `${baseline}: ${spell(baselineValue)} ${unit}`,
+    ratio: spell(ratio),
+    target,
+  })),
+)
+const folder = join(import.meta.dirname, '../../bench-results')
+mkdirSync(folder, { recursive: true })
+const file = join(folder, `${wanted.length === 0 ? 'all' : wanted.join('-')}.json`)
+const machine = {
+  processor: cpus()[0]?.model,
+  cores: availableParallelism(),
+  arch: arch(),
+  node: process.version,
+}
+writeFileSync(file, `${JSON.stringify({ machine, rows }, null, 2)}\n`)
+console.log(`written to ${file}`)
+
+function spell(value: number): string {
+  return value >= 100 ? value.toFixed(0) : value.toPrecision(3)
+}

@@ -1,0 +1,79 @@
+/** What every benchmark needs: work that is interleaved round by round, and ratios that survive a noisy machine. */
+
+export interface Contender {
+  readonly name: string
+  /** Does `units` of work and resolves when all is done. */
+  readonly run: (units: number, round: number) => Promise<void>
+}
+
+/** A line of the result. */
+export interface BenchRow {
+  readonly bench: string
+  readonly subject: string
+  readonly baseline: string
+  readonly unit: string
+  readonly subjectValue: number
+  readonly baselineValue: number
+  /** Subject to baseline, the median over the rounds. */
+  readonly ratio: number
+  readonly target: string
+}
+
+export interface PairOptions {
+  readonly bench: string
+  readonly subject: Contender
+  readonly baseline: Contender
+  readonly units: number
+  readonly rounds: number
+  readonly target: string
+}
+
+/** Runs both in turn, round by round, and compares their throughput. One round before them is not counted. */
+export async function comparePair(options: PairOptions): Promise<BenchRow> {
+  const { bench, subject, baseline, units, rounds, target } = options
+  const subjectRates: number[] = []
+  const baselineRates: number[] = []
+  for (let round = 0; round <= rounds; round += 1) {
+    const baselineRate = await rateOf(baseline, units, round)
+    const subjectRate = await rateOf(subject, units, round)
+    if (round === 0) continue
+    baselineRates.push(baselineRate)
+    subjectRates.push(subjectRate)
+  }
+  return {
+    bench,
+    subject: subject.name,
+    baseline: baseline.name,
+    unit: 'per second',
+    subjectValue: median(subjectRates),
+    baselineValue: median(baselineRates),
+    ratio: median(subjectRates.map((rate, index) => rate / (baselineRates[index] ?? Number.NaN))),
+    target,
+  }
+}
+
+async function rateOf(contender: Contender, units: number, round: number): Promise<number> {
+  const startedAt = performance.now()
+  await contender.run(units, round)
+  return units / ((performance.now() - startedAt) / 1000)
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = sorted.length >> 1
+  const upper = sorted[middle] ?? Number.NaN
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2
+}
+
+/** Does a piece of work `count` times, `concurrency` at a time. */
+export async function inFlight(
+  count: number,
+  concurrency: number,
+  work: (index: number) => Promise<unknown>,
+): Promise<void> {
+  let next = 0
+  const worker = async () => {
+    for (let index = next++; index < count; index = next++) await work(index)
+  }
+  await Promise.all(Array.from({ length: concurrency }, worker))
+}

@@ -1,0 +1,73 @@
+/** The service as its operator runs it: a process of its own, over HTTP. */
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { nativeEnvironment, ORIGIN_ARGUMENTS } from '@media-proxy/scripts/origin-process.ts'
+import { Agent, request } from 'undici'
+
+export interface BenchService {
+  readonly url: string
+  readonly directory: string
+  put(key: string, bytes: Uint8Array | string): Promise<void>
+  close(): Promise<void>
+}
+
+/** The origin on a folder of its own, without its log. */
+export async function startService(settings: Readonly<Record<string, string>> = {}): Promise<BenchService> {
+  const directory = await mkdtemp(join(tmpdir(), 'media-proxy-bench-'))
+  for (const bucket of ['cdn', 'uploads', 'static']) await mkdir(join(directory, bucket))
+  const { child, url } = await startProcess(ORIGIN_ARGUMENTS, {
+    MEDIA_PROXY_NODE_ENV: 'test',
+    MEDIA_PROXY_PORT: '0',
+    MEDIA_PROXY_STORAGE_DIR: directory,
+    MEDIA_PROXY_TELEMETRY_LOG_LEVEL: 'silent',
+    MEDIA_PROXY_SECRET_KEY: 'bench-secret',
+    ...settings,
+  })
+  return {
+    url,
+    directory,
+    async put(key, bytes) {
+      const path = join(directory, key)
+      await mkdir(dirname(path), { recursive: true })
+      // A path instead of bytes is a file to copy: half a gigabyte need not pass through here.
+      if (typeof bytes === 'string') await cp(bytes, path)
+      else await writeFile(path, bytes)
+    },
+    async close() {
+      child.kill('SIGTERM')
+      await once(child, 'exit')
+      await rm(directory, { recursive: true })
+    },
+  }
+}
+
+/** A Node process that sends `{ listening: port }` when it can be asked. */
+export async function startProcess(
+  words: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<{ readonly child: ChildProcess; readonly url: string }> {
+  const child = spawn(process.execPath, words, {
+    env: nativeEnvironment({ ...process.env, ...environment }),
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
+  const [message] = (await once(child, 'message')) as [{ readonly listening: number }]
+  return { child, url: `http://127.0.0.1:${message.listening}` }
+}
+
+/** A client with connections that stay open. Gives the body's length; throws for anything but 200. */
+export function createClient(connections: number) {
+  const dispatcher = new Agent({ connections, pipelining: 1 })
+  return {
+    async get(url: string): Promise<number> {
+      const { statusCode, body } = await request(url, { dispatcher })
+      const bytes = await body.arrayBuffer()
+      if (statusCode !== 200) throw new Error(`${statusCode} for ${url}: ${Buffer.from(bytes)}`)
+      return bytes.byteLength
+    },
+    close: () => dispatcher.close(),
+  }
+}
