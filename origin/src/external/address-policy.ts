@@ -1,0 +1,123 @@
+/**
+ * Which addresses external fetches may reach (contract, section 8). It stops a URL that somebody had signed, or a
+ * redirect behind it, from reaching what only this machine or its network can: metadata services, databases,
+ * the service itself. Names are judged here by their form; what they resolve to is judged by `isPublicAddress` on
+ * the very address that is then connected to (see `pinned-agent.ts`), because a second resolution may differ.
+ */
+
+import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+import ipaddr from 'ipaddr.js'
+
+export interface AddressPolicy {
+  /** Ports besides 80 and 443. */
+  readonly ports: readonly number[]
+  /** `host` or `host:port`, exempt from the rules of addresses and ports. */
+  readonly allowedHosts: readonly string[]
+  /** Addresses of this machine, however public they look. */
+  readonly ownAddresses: readonly string[]
+}
+
+const DEFAULT_PORTS: readonly number[] = [80, 443]
+const MAX_NAME_LENGTH = 253
+const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/
+
+/**
+ * Judges everything about a URL that can be judged before a name is resolved. The URL parser has already turned
+ * decimal, octal, hexadecimal and short forms of IPv4, percent-encoded hosts and foreign dots into one spelling.
+ * Fails with `address-refused`.
+ */
+export function judgeUrl(url: URL, policy: AddressPolicy): Failure | undefined {
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') return refuse('scheme')
+  if (url.username !== '' || url.password !== '') return refuse('user information')
+  if (isAllowedHost(url, policy)) return undefined
+  const port = portOf(url)
+  if (!DEFAULT_PORTS.includes(port) && !policy.ports.includes(port)) return refuse(`port ${port}`)
+  const literal = literalAddress(url.hostname)
+  if (literal !== undefined) return isPublicAddress(literal, policy) ? undefined : refuse('address')
+  return isHostName(url.hostname) ? undefined : refuse('host name')
+}
+
+/** Whether the operator has exempted this host, or this host with this port. */
+export function isAllowedHost(url: URL, { allowedHosts }: AddressPolicy): boolean {
+  return allowedHosts.includes(url.hostname) || allowedHosts.includes(`${url.hostname}:${portOf(url)}`)
+}
+
+/** The address that a URL's host is, without the brackets of IPv6; undefined for a name. */
+export function literalAddress(hostname: string): string | undefined {
+  const bare = hostname.startsWith('[') && hostname.endsWith(']') ? hostname.slice(1, -1) : hostname
+  return ipaddr.isValid(bare) && (bare !== hostname || ipaddr.IPv4.isValidFourPartDecimal(bare))
+    ? bare
+    : undefined
+}
+
+/** A dotted name of valid labels; a trailing dot, a single label or a numeric top level is none. */
+function isHostName(hostname: string): boolean {
+  const labels = hostname.split('.')
+  if (hostname.length > MAX_NAME_LENGTH || labels.length < 2) return false
+  return labels.every((label) => LABEL.test(label)) && !/^\d+$/.test(labels.at(-1) ?? '')
+}
+
+/** Whether an address may be connected to. What cannot be parsed, or carries a zone, may not. */
+export function isPublicAddress(
+  address: string,
+  { ownAddresses }: Pick<AddressPolicy, 'ownAddresses'>,
+): boolean {
+  if (address.includes('%') || !ipaddr.isValid(address)) return false
+  // `process` turns an IPv4-mapped address into the IPv4 address it is.
+  const parsed = ipaddr.process(address)
+  if (ownAddresses.some((own) => isSame(own, parsed))) return false
+  return parsed instanceof ipaddr.IPv4 ? isPublicIpv4(parsed) : isPublicIpv6(parsed)
+}
+
+function isSame(own: string, address: ipaddr.IPv4 | ipaddr.IPv6): boolean {
+  return ipaddr.isValid(own) && ipaddr.process(own).toNormalizedString() === address.toNormalizedString()
+}
+
+const REFUSED_IPV4 = [
+  '0.0.0.0/8',
+  '10.0.0.0/8',
+  '100.64.0.0/10',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '172.16.0.0/12',
+  '192.0.0.0/24',
+  '192.0.2.0/24',
+  '192.88.99.0/24',
+  '192.168.0.0/16',
+  '198.18.0.0/15',
+  '198.51.100.0/24',
+  '203.0.113.0/24',
+  '224.0.0.0/4',
+  '240.0.0.0/4',
+  // The host endpoint of one cloud's virtual machines.
+  '168.63.129.16/32',
+].map((range) => ipaddr.IPv4.parseCIDR(range))
+
+function isPublicIpv4(address: ipaddr.IPv4): boolean {
+  return !REFUSED_IPV4.some((range) => address.match(range))
+}
+
+const GLOBAL_IPV6 = ipaddr.IPv6.parseCIDR('2000::/3')
+const REFUSED_IPV6 = [
+  // Protocol assignments, Teredo among them, whose addresses embed IPv4.
+  '2001::/23',
+  '2001:db8::/32',
+  // 6to4, which embeds IPv4.
+  '2002::/16',
+  '3fff::/20',
+].map((range) => ipaddr.IPv6.parseCIDR(range))
+
+function isPublicIpv6(address: ipaddr.IPv6): boolean {
+  if (!address.match(GLOBAL_IPV6) || REFUSED_IPV6.some((range) => address.match(range))) return false
+  // ISATAP interface identifiers embed IPv4 (RFC 5214, section 6.1).
+  const [, , , , high, low] = address.parts
+  return !((high === 0 || high === 0x0200) && low === 0x5efe)
+}
+
+function portOf(url: URL): number {
+  return url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port)
+}
+
+function refuse(why: string): Failure {
+  return fail('address-refused', why)
+}

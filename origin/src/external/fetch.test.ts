@@ -1,0 +1,333 @@
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { gzipSync } from 'node:zlib'
+import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type Answer, decode, encode } from 'dns-packet'
+import { afterEach, describe, expect, it } from 'vitest'
+import { BodyError } from '../store/body-error.ts'
+import { createExternalFetch, type ExternalFetchOptions, type ExternalResponse } from './fetch.ts'
+import { FORBIDDEN_URLS } from './forbidden-urls.ts'
+import { createPinnedLookup } from './pinned-agent.ts'
+
+const closers: (() => unknown)[] = []
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close()
+})
+
+const MAX_BYTES = 100_000
+
+function fetcher(
+  options: Partial<ExternalFetchOptions> & { readonly allowedHosts?: readonly string[] } = {},
+) {
+  const { allowedHosts = [], ...rest } = options
+  const external = createExternalFetch({
+    policy: { ports: [], allowedHosts, ownAddresses: [] },
+    nameServers: [],
+    userAgent: 'Testbot/1.0',
+    timeoutMs: 1000,
+    maxBytes: MAX_BYTES,
+    ...rest,
+  })
+  closers.push(() => external.close())
+  return (url: string, range?: { start: number; end?: number }) =>
+    external.open(url, {
+      signal: new AbortController().signal,
+      ...(range === undefined ? {} : { range }),
+    })
+}
+
+/** A server on loopback that counts who connects to it. */
+async function listen(listener: RequestListener) {
+  const server = createServer(listener)
+  let connections = 0
+  server.on('connection', () => {
+    connections += 1
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  closers.push(() => closeServer(server))
+  const { port } = server.address() as AddressInfo
+  return { host: `localhost:${port}`, url: `http://localhost:${port}`, port, connections: () => connections }
+}
+
+function closeServer(server: Server): Promise<unknown> {
+  server.closeAllConnections()
+  return new Promise((resolve) => server.close(resolve))
+}
+
+/** A name server that says whatever the test wants, and counts how often it was asked. */
+async function lie(answers: (name: string, type: string, asked: number) => Answer[] | 'silence') {
+  const socket = createSocket('udp4')
+  let asked = 0
+  socket.on('message', (message, remote) => {
+    const query = decode(message)
+    const [question] = query.questions ?? []
+    const said = answers(question?.name ?? '', question?.type ?? '', asked++)
+    if (said === 'silence') return
+    const packet = encode({
+      type: 'response',
+      id: query.id ?? 0,
+      flags: 0x0180,
+      questions: query.questions ?? [],
+      answers: said,
+    })
+    socket.send(packet, remote.port, remote.address)
+  })
+  socket.bind(0, '127.0.0.1')
+  await once(socket, 'listening')
+  closers.push(() => socket.close())
+  return { nameServers: [`127.0.0.1:${socket.address().port}`], asked: () => asked }
+}
+
+const a = (name: string, data: string): Answer => ({ type: 'A', name, data, ttl: 0 })
+
+const text = async (opened: ExternalResponse | Failure) =>
+  isFailure(opened) ? opened.failure : new Response(opened.body).text()
+
+describe('an external fetch', () => {
+  it('gives the body with what is known of it', async () => {
+    const far = await listen((_, response) => {
+      response.writeHead(200, {
+        'content-length': 5,
+        etag: '"abc"',
+        'last-modified': 'Sun, 01 Mar 2026 12:00:00 GMT',
+      })
+      response.end('hello')
+    })
+    const opened = await fetcher({ allowedHosts: [far.host] })(`${far.url}/a?b=c`)
+    expect(opened).toMatchObject({
+      sizeBytes: 5,
+      etag: '"abc"',
+      lastModified: new Date('2026-03-01T12:00:00Z'),
+    })
+    expect(await text(opened)).toBe('hello')
+  })
+
+  it('sends what it has to and nothing of anybody', async () => {
+    let headers: NodeJS.Dict<string | string[]> = {}
+    const far = await listen((request, response) => {
+      headers = request.headers
+      response.end('x')
+    })
+    await text(await fetcher({ allowedHosts: ['localhost'] })(far.url))
+    expect(headers).toEqual({
+      host: far.host,
+      connection: 'keep-alive',
+      accept: '*/*',
+      'accept-encoding': 'identity',
+      'user-agent': 'Testbot/1.0',
+    })
+  })
+
+  it('forwards a range and tells what part it got', async () => {
+    const far = await listen((request, response) => {
+      if (request.headers.range !== 'bytes=2-3') response.end('0123456789')
+      else response.writeHead(206, { 'content-range': 'bytes 2-3/10', 'content-length': 2 }).end('23')
+    })
+    const open = fetcher({ allowedHosts: [far.host] })
+    const part = await open(far.url, { start: 2, end: 3 })
+    expect(part).toMatchObject({ sizeBytes: 10, range: { start: 2, end: 3 } })
+    expect(await text(part)).toBe('23')
+    const whole = await open(far.url, { start: 5 })
+    expect(whole).not.toHaveProperty('range')
+    expect(await text(whole)).toBe('0123456789')
+  })
+
+  it.each([
+    [404, 'not-found'],
+    [410, 'not-found'],
+    [400, 'external-unreachable'],
+    [401, 'external-unreachable'],
+    [403, 'external-unreachable'],
+    [429, 'external-unreachable'],
+    [500, 'external-unreachable'],
+    [503, 'external-unreachable'],
+    [204, 'external-unreachable'],
+    [304, 'external-unreachable'],
+    [206, 'external-unreachable'],
+  ])('takes %i for %s', async (status, failure) => {
+    const far = await listen((_, response) => response.writeHead(status).end())
+    expect(await fetcher({ allowedHosts: [far.host] })(far.url)).toMatchObject({ failure })
+  })
+
+  it.each([
+    ['that says its size', { 'content-length': String(MAX_BYTES + 1) }],
+    ['that does not', {}],
+  ])('refuses a body beyond the limit %s', async (_, headers) => {
+    let sent = 0
+    const far = await listen((__, response) => {
+      response.writeHead(200, headers as Record<string, string>)
+      const write = (): void => {
+        while (!response.destroyed && sent <= MAX_BYTES * 20) {
+          sent += 10_000
+          if (!response.write(Buffer.alloc(10_000))) {
+            response.once('drain', write)
+            return
+          }
+        }
+      }
+      write()
+    })
+    const opened = await fetcher({ allowedHosts: [far.host] })(far.url)
+    if (isFailure(opened)) expect(opened.failure).toBe('source-too-large')
+    else await expect(text(opened)).rejects.toMatchObject({ failure: { failure: 'source-too-large' } })
+  })
+
+  it('does not unpack what it did not ask for', async () => {
+    const bomb = gzipSync(Buffer.alloc(10_000_000))
+    const far = await listen((_, response) => {
+      response.writeHead(200, { 'content-encoding': 'gzip', 'content-type': 'image/png' }).end(bomb)
+    })
+    const opened = await fetcher({ allowedHosts: [far.host] })(far.url)
+    if (isFailure(opened)) throw new Error(opened.failure)
+    expect((await new Response(opened.body).arrayBuffer()).byteLength).toBe(bomb.length)
+  })
+
+  it('has one deadline for head and body', async () => {
+    const silent = await listen(() => undefined)
+    const slow = await listen((_, response) => {
+      response.writeHead(200)
+      const timer = setInterval(() => response.write('x'), 50)
+      response.on('close', () => clearInterval(timer))
+    })
+    const open = fetcher({ allowedHosts: ['localhost'], timeoutMs: 300 })
+    expect(await open(silent.url)).toMatchObject({ failure: 'external-timeout' })
+    const opened = await open(slow.url)
+    await expect(text(opened)).rejects.toMatchObject({ failure: { failure: 'external-timeout' } })
+  })
+
+  it('tells a body that is shorter than its length', async () => {
+    const far = await listen((_, response) => {
+      response.writeHead(200, { 'content-length': 100 })
+      response.write('short')
+      setImmediate(() => response.destroy())
+    })
+    const opened = await fetcher({ allowedHosts: [far.host] })(far.url)
+    const read = text(opened)
+    await expect(read).rejects.toBeInstanceOf(BodyError)
+    await expect(read).rejects.toMatchObject({ failure: { failure: 'external-unreachable' } })
+  })
+
+  it('tells a host that nobody listens on', async () => {
+    const far = await listen((_, response) => response.end())
+    await closers.pop()?.()
+    expect(await fetcher({ allowedHosts: [far.host] })(far.url)).toMatchObject({
+      failure: 'external-unreachable',
+      detail: 'ECONNREFUSED',
+    })
+  })
+
+  it('ends when its caller leaves', async () => {
+    const { promise: closed, resolve } = Promise.withResolvers<void>()
+    const { promise: asked, resolve: onAsked } = Promise.withResolvers<void>()
+    const far = await listen((_, response) => {
+      response.on('close', resolve)
+      response.writeHead(200).write('x')
+      onAsked()
+    })
+    const external = createExternalFetch({
+      policy: { ports: [], allowedHosts: [far.host], ownAddresses: [] },
+      nameServers: [],
+      userAgent: 'x',
+      timeoutMs: 10_000,
+      maxBytes: 100,
+    })
+    closers.push(() => external.close())
+    const controller = new AbortController()
+    const opened = await external.open(far.url, { signal: controller.signal })
+    await asked
+    controller.abort()
+    await closed
+    expect(isFailure(opened)).toBe(false)
+  })
+})
+
+describe('a redirect', () => {
+  it('is followed five times and no more', async () => {
+    const far = await listen((request, response) => {
+      const left = Number(request.url?.slice(1))
+      if (left === 0) response.end('there')
+      else response.writeHead(302, { location: `/${left - 1}` }).end()
+    })
+    const open = fetcher({ allowedHosts: [far.host] })
+    expect(await text(await open(`${far.url}/5`))).toBe('there')
+    expect(await open(`${far.url}/6`)).toMatchObject({ failure: 'external-unreachable' })
+  })
+
+  it.each(FORBIDDEN_URLS.filter((url) => URL.canParse(url) && url.includes('//')))(
+    'to %s is refused',
+    async (location) => {
+      const far = await listen((_, response) => {
+        response.writeHead(302, { location: Buffer.from(location).toString('latin1') }).end()
+      })
+      const opened = await fetcher({ allowedHosts: [far.host] })(far.url)
+      expect(isFailure(opened)).toBe(true)
+      expect(far.connections()).toBe(1)
+    },
+  )
+
+  it('to nowhere is refused', async () => {
+    const far = await listen((_, response) => response.writeHead(302, { location: 'http://' }).end())
+    expect(await fetcher({ allowedHosts: [far.host] })(far.url)).toMatchObject({
+      failure: 'external-unreachable',
+    })
+  })
+})
+
+describe('a name server that lies', () => {
+  it.each([
+    ['an internal address', [a('evil.test', '127.0.0.1')]],
+    ['one among public ones', [a('evil.test', '8.8.8.8'), a('evil.test', '10.0.0.1')]],
+    ['a metadata service', [a('evil.test', '169.254.169.254')]],
+    [
+      'a chain that ends inside',
+      [
+        { type: 'CNAME', name: 'evil.test', data: 'two.test' } as const,
+        { type: 'CNAME', name: 'two.test', data: 'three.test' } as const,
+        a('three.test', '127.0.0.1'),
+      ],
+    ],
+  ])('with %s is refused', async (_, answers) => {
+    const far = await listen((__, response) => response.end('reached'))
+    const { nameServers } = await lie((___, type) => (type === 'A' ? answers : []))
+    const open = fetcher({ nameServers, policy: { ports: [far.port], allowedHosts: [], ownAddresses: [] } })
+    expect(await open(`http://evil.test:${far.port}/`)).toMatchObject({ failure: 'address-refused' })
+    expect(far.connections()).toBe(0)
+  })
+
+  it('with an internal address of IPv6 is refused', async () => {
+    const { nameServers } = await lie((name, type) =>
+      type === 'AAAA' ? [{ type: 'AAAA', name, data: '::1', ttl: 0 }] : [a(name, '8.8.8.8')],
+    )
+    expect(await fetcher({ nameServers })('http://evil.test/')).toMatchObject({ failure: 'address-refused' })
+  })
+
+  it('first public, then internal, hands over no second address', async () => {
+    // The addresses are only looked up here: a connection is made to the very one that is handed over.
+    const { nameServers, asked } = await lie((name, type, count) =>
+      type === 'A' ? [a(name, count < 2 ? '192.0.9.1' : '127.0.0.1')] : [],
+    )
+    const resolve = createPinnedLookup({ ownAddresses: [] }, nameServers)
+    const look = () =>
+      new Promise((done) => resolve('rebind.test', { all: true }, (error, found) => done(error ?? found)))
+    expect(await look()).toEqual([{ address: '192.0.9.1', family: 4 }])
+    expect(asked()).toBe(2)
+    expect(await look()).toMatchObject({ failure: { failure: 'address-refused' } })
+  })
+
+  it('that says nothing is a time-out', async () => {
+    const { nameServers } = await lie(() => 'silence')
+    expect(await fetcher({ nameServers, timeoutMs: 300 })('http://silent.test/')).toMatchObject({
+      failure: 'external-timeout',
+    })
+  })
+
+  it('that knows nothing is unreachable', async () => {
+    const { nameServers } = await lie(() => [])
+    expect(await fetcher({ nameServers })('http://nothing.test/')).toMatchObject({
+      failure: 'external-unreachable',
+    })
+  })
+})

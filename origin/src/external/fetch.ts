@@ -1,0 +1,219 @@
+/** Fetches external media: judged addresses, few redirects, one deadline, no more bytes than allowed. */
+
+import { parseHttpDate, type RangeRequest, spellRange } from '@media-proxy/shared/response/conditional.ts'
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type Agent, type Dispatcher, errors, request } from 'undici'
+import { BodyError } from '../store/body-error.ts'
+import { type AddressPolicy, isAllowedHost, judgeUrl } from './address-policy.ts'
+import { ConnectionRefusal, createExemptAgent, createPinnedAgent } from './pinned-agent.ts'
+
+export interface ExternalFetchOptions {
+  readonly policy: AddressPolicy
+  readonly nameServers: readonly string[]
+  readonly userAgent: string
+  /** For the whole exchange: names, connection, redirects and body. */
+  readonly timeoutMs: number
+  readonly maxBytes: number
+}
+
+/** A far server's answer. Whoever gets it reads `body` to its end or cancels it. */
+export interface ExternalResponse {
+  /** After redirects. */
+  readonly url: string
+  /** Of the whole; undefined where the far server does not tell. */
+  readonly sizeBytes: number | undefined
+  /** The part that `body` is, where a range was asked for and the far server gave one. */
+  readonly range?: { readonly start: number; readonly end: number }
+  /** Only a strong one: a weak one says nothing of bytes. */
+  readonly etag: string | undefined
+  readonly lastModified: Date | undefined
+  readonly body: ReadableStream<Uint8Array>
+}
+
+/**
+ * Opens an external URL. Fails with `address-refused`, `external-unreachable`, `external-timeout`,
+ * `source-too-large`, `not-found` or `range-not-satisfiable`. The body is errored with a `BodyError` where it
+ * breaks, exceeds the limit or outlasts the deadline. An abort of `signal` ends the exchange.
+ */
+export interface ExternalFetch {
+  open(url: string, options: OpenOptions): Promise<ExternalResponse | Failure>
+  close(): Promise<void>
+}
+
+export interface OpenOptions {
+  readonly range?: RangeRequest
+  readonly signal: AbortSignal
+}
+
+const MAX_REDIRECTS = 5
+const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308]
+const CONNECT_TIMEOUT_MS = 10_000
+
+export function createExternalFetch(options: ExternalFetchOptions): ExternalFetch {
+  const { policy, nameServers, timeoutMs } = options
+  const agentOptions = { policy, nameServers, connectTimeoutMs: Math.min(CONNECT_TIMEOUT_MS, timeoutMs) }
+  const pinned = createPinnedAgent(agentOptions)
+  const exempt = createExemptAgent(agentOptions)
+  const agentOf = (url: URL) => (isAllowedHost(url, policy) ? exempt : pinned)
+
+  return {
+    async open(start, { range, signal: caller }) {
+      const deadline = AbortSignal.timeout(timeoutMs)
+      const signal = AbortSignal.any([caller, deadline])
+      let url = new URL(start)
+      for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects += 1) {
+        const refused = judgeUrl(url, policy)
+        if (refused !== undefined) return refused
+        const answer = await ask(url, agentOf(url), options, range, signal)
+        if (isFailure(answer)) {
+          caller.throwIfAborted()
+          return deadline.aborted ? outOfTime(timeoutMs) : answer
+        }
+        const target = REDIRECTS.includes(answer.statusCode) ? header(answer, 'location') : undefined
+        if (target === undefined) return read(url, answer, options, range, deadline)
+        discard(answer)
+        if (!URL.canParse(target, url.href)) return fail('external-unreachable', 'a redirect to no URL')
+        url = new URL(target, url.href)
+      }
+      return fail('external-unreachable', 'too many redirects')
+    },
+
+    async close() {
+      await Promise.all([pinned.destroy(), exempt.destroy()])
+    },
+  }
+}
+
+async function ask(
+  url: URL,
+  dispatcher: Agent,
+  { userAgent, timeoutMs }: ExternalFetchOptions,
+  range: RangeRequest | undefined,
+  signal: AbortSignal,
+): Promise<Dispatcher.ResponseData | Failure> {
+  const target = new URL(url)
+  target.hash = ''
+  try {
+    return await request(target, {
+      dispatcher,
+      signal,
+      headersTimeout: timeoutMs,
+      bodyTimeout: timeoutMs,
+      headers: {
+        accept: '*/*',
+        // Decoded bytes would have another length than their server says, and a bomb's bytes no bound.
+        'accept-encoding': 'identity',
+        'user-agent': userAgent,
+        ...(range === undefined ? {} : { range: spellRange(range) }),
+      },
+    })
+  } catch (error) {
+    return failureOf(error, timeoutMs)
+  }
+}
+
+/** Turns an answer that is not a redirect into a response or a failure. */
+function read(
+  url: URL,
+  answer: Dispatcher.ResponseData,
+  { maxBytes, timeoutMs }: ExternalFetchOptions,
+  range: RangeRequest | undefined,
+  deadline: AbortSignal,
+): ExternalResponse | Failure {
+  const { statusCode } = answer
+  const part = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/.exec(header(answer, 'content-range') ?? '')
+  const usable = statusCode === 200 || (statusCode === 206 && range !== undefined && part !== null)
+  if (!usable) {
+    discard(answer)
+    return refusalOf(answer, range)
+  }
+  const length = header(answer, 'content-length')
+  const total = statusCode === 206 ? part?.[3] : length
+  const sizeBytes = total === undefined || !/^\d{1,15}$/.test(total) ? undefined : Number(total)
+  if (sizeBytes !== undefined && sizeBytes > maxBytes) {
+    discard(answer)
+    return fail('source-too-large', `${sizeBytes} bytes`)
+  }
+  const etag = header(answer, 'etag')
+  return {
+    url: url.href,
+    sizeBytes,
+    ...(statusCode === 206 && part !== null
+      ? { range: { start: Number(part[1]), end: Number(part[2]) } }
+      : {}),
+    etag: etag !== undefined && /^"[\x21\x23-\x7e]{1,200}"$/.test(etag) ? etag : undefined,
+    lastModified: parseHttpDate(header(answer, 'last-modified')),
+    body: boundedBody(answer.body, maxBytes, timeoutMs, deadline),
+  }
+}
+
+function refusalOf(answer: Dispatcher.ResponseData, range: RangeRequest | undefined): Failure {
+  const { statusCode } = answer
+  if (statusCode === 404 || statusCode === 410) return fail('not-found', `the far server says ${statusCode}`)
+  if (statusCode === 416 && range !== undefined) {
+    const total = /^bytes \*\/(\d{1,15})$/.exec(header(answer, 'content-range') ?? '')?.[1]
+    return fail(
+      'range-not-satisfiable',
+      undefined,
+      total === undefined ? {} : { 'content-range': `bytes */${total}` },
+    )
+  }
+  return fail('external-unreachable', `the far server says ${statusCode}`)
+}
+
+/** Passes the body on up to the limit; whatever goes wrong on the way is a `BodyError`. */
+function boundedBody(
+  body: Dispatcher.ResponseData['body'],
+  maxBytes: number,
+  timeoutMs: number,
+  deadline: AbortSignal,
+): ReadableStream<Uint8Array> {
+  const chunks: AsyncIterator<Uint8Array> = body[Symbol.asyncIterator]()
+  let length = 0
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const next = await chunks.next().catch((error: unknown) => {
+          throw new BodyError(deadline.aborted ? outOfTime(timeoutMs) : failureOf(error, timeoutMs), error)
+        })
+        if (next.done) return controller.close()
+        length += next.value.length
+        if (length <= maxBytes) return controller.enqueue(next.value)
+        body.destroy()
+        throw new BodyError(fail('source-too-large', `more than ${maxBytes} bytes`))
+      },
+      cancel() {
+        body.destroy()
+      },
+    },
+    { highWaterMark: 0 },
+  )
+}
+
+function discard({ body }: Dispatcher.ResponseData): void {
+  // Destroying an unread body reports the abort that was asked for.
+  body.on('error', () => undefined)
+  body.destroy()
+}
+
+function failureOf(error: unknown, timeoutMs: number): Failure {
+  if (error instanceof ConnectionRefusal) return error.failure
+  if (
+    error instanceof errors.HeadersTimeoutError ||
+    error instanceof errors.BodyTimeoutError ||
+    error instanceof errors.ConnectTimeoutError
+  ) {
+    return outOfTime(timeoutMs)
+  }
+  const code = error instanceof Error && 'code' in error ? String(error.code) : undefined
+  return fail('external-unreachable', code ?? (error instanceof Error ? error.name : 'unknown'))
+}
+
+function outOfTime(timeoutMs: number): Failure {
+  return fail('external-timeout', `not done in ${timeoutMs} ms`)
+}
+
+function header({ headers }: Dispatcher.ResponseData, name: string): string | undefined {
+  const value = headers[name]
+  return Array.isArray(value) ? value[0] : value
+}

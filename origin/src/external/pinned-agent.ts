@@ -1,0 +1,112 @@
+/**
+ * Connections to external hosts: a name is resolved once, every address of the answer is judged, and the
+ * connection goes to one that was. Checking first and connecting later would let a resolver answer twice.
+ */
+
+import { lookup } from 'node:dns'
+import { Resolver } from 'node:dns/promises'
+import type { LookupFunction } from 'node:net'
+import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+import { Agent } from 'undici'
+import { type AddressPolicy, isPublicAddress } from './address-policy.ts'
+
+export interface PinnedAgentOptions {
+  readonly policy: AddressPolicy
+  /** Name servers to ask, as `address` or `address:port`; the system's where there are none. */
+  readonly nameServers: readonly string[]
+  readonly connectTimeoutMs: number
+}
+
+/** What a connection is refused with; `failure` says why. */
+export class ConnectionRefusal extends Error {
+  readonly failure: Failure
+
+  constructor(failure: Failure) {
+    super(failure.failure)
+    this.failure = failure
+  }
+}
+
+const RESOLVE_TIMEOUT_MS = 5000
+const RESOLVE_TRIES = 2
+/** Addresses of one answer that are judged; a longer answer is not one of an honest host. */
+const MAX_ADDRESSES = 64
+
+/** The agent of all hosts under the policy. */
+export function createPinnedAgent(options: PinnedAgentOptions): Agent {
+  return createAgent(options, createPinnedLookup(options.policy, options.nameServers))
+}
+
+/** The agent of the hosts that the operator has exempted: their names may be anything the system resolves. */
+export function createExemptAgent(options: PinnedAgentOptions): Agent {
+  return createAgent(options, lookup as LookupFunction)
+}
+
+function createAgent({ connectTimeoutMs }: PinnedAgentOptions, resolve: LookupFunction): Agent {
+  return new Agent({
+    connect: { timeout: connectTimeoutMs, lookup: resolve },
+    // A far server's parser tricks stay with its own connection.
+    pipelining: 1,
+    keepAliveTimeout: 4000,
+    keepAliveMaxTimeout: 10_000,
+    maxHeaderSize: 32 * 1024,
+  })
+}
+
+/**
+ * Resolves a name for one connection and hands over judged addresses only. Not the system's `getaddrinfo`: that
+ * blocks a thread of the pool on which pictures are rendered.
+ */
+export function createPinnedLookup(
+  policy: Pick<AddressPolicy, 'ownAddresses'>,
+  nameServers: readonly string[],
+): LookupFunction {
+  const resolver = new Resolver({ timeout: RESOLVE_TIMEOUT_MS, tries: RESOLVE_TRIES })
+  if (nameServers.length > 0) resolver.setServers([...nameServers])
+  return (hostname, options, callback) => {
+    resolveAll(resolver, hostname).then(
+      (addresses) => {
+        const refused = judgeAll(addresses, policy)
+        if (refused !== undefined) return callback(new ConnectionRefusal(refused), '', 0)
+        const [first] = addresses
+        if (options.all || first === undefined) return callback(null, [...addresses])
+        callback(null, first.address, first.family)
+      },
+      (error: unknown) => callback(new ConnectionRefusal(unresolved(error)), '', 0),
+    )
+  }
+}
+
+interface Address {
+  readonly address: string
+  readonly family: 4 | 6
+}
+
+/** Both families; one may fail where the other answers, since only what was judged is connected to. */
+async function resolveAll(resolver: Resolver, hostname: string): Promise<Address[]> {
+  const [four, six] = await Promise.allSettled([resolver.resolve4(hostname), resolver.resolve6(hostname)])
+  if (four.status === 'rejected' && six.status === 'rejected') throw four.reason
+  return [
+    ...(four.status === 'fulfilled' ? four.value : []).map((address) => ({ address, family: 4 as const })),
+    ...(six.status === 'fulfilled' ? six.value : []).map((address) => ({ address, family: 6 as const })),
+  ]
+}
+
+/** One address that is not public spoils the whole answer: an honest host has none. */
+function judgeAll(
+  addresses: readonly Address[],
+  policy: Pick<AddressPolicy, 'ownAddresses'>,
+): Failure | undefined {
+  if (addresses.length === 0) return fail('external-unreachable', 'the name has no address')
+  if (addresses.length > MAX_ADDRESSES) return fail('address-refused', `${addresses.length} addresses`)
+  return addresses.every(({ address }) => isPublicAddress(address, policy))
+    ? undefined
+    : fail('address-refused', 'the name resolves to an address that is not public')
+}
+
+function unresolved(error: unknown): Failure {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
+  return code === 'ETIMEOUT' || code === 'ETIMEDOUT'
+    ? fail('external-timeout', 'the name servers do not answer')
+    : fail('external-unreachable', `the name cannot be resolved: ${code}`)
+}
