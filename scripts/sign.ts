@@ -1,0 +1,64 @@
+/** `pnpm sign <url> [--expires 1h] [--width 400 ...]`: prints a signed external URL. */
+
+import { resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { createExternalUrls } from '@media-proxy/shared/client/index.ts'
+import { parseRequest } from '@media-proxy/shared/request/parse.ts'
+import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import { localSecrets } from './local-secrets.ts'
+import { ROOT } from './origin-process.ts'
+
+const USAGE = `usage: pnpm sign <url> [--expires 1h] [--base http://127.0.0.1:8787] [--<parameter> <value> ...]
+parameters: width height format quality animated fit gravity dpr blur time download
+The key is MEDIA_PROXY_SECRET_KEY, else the one that pnpm start keeps in its data folder.`
+
+const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 }
+const text = { type: 'string' } as const
+
+try {
+  console.log(await sign())
+} catch (error) {
+  console.error(error instanceof Error ? error.message : String(error))
+  console.error(USAGE)
+  process.exitCode = 1
+}
+
+async function sign(): Promise<string> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      ...{
+        expires: text,
+        base: text,
+        width: text,
+        height: text,
+        format: text,
+        quality: text,
+        animated: text,
+      },
+      ...{ fit: text, gravity: text, dpr: text, blur: text, time: text, download: text },
+    },
+  })
+  const [url] = positionals
+  if (url === undefined || positionals.length > 1) throw new Error('Give one URL to sign.')
+  const { expires, base, ...parameters } = values
+  const directory = resolve(ROOT, process.env.MEDIA_PROXY_STORAGE_DIR ?? '.data')
+  const { MEDIA_PROXY_SECRET_KEY: keys } = await localSecrets(directory, process.env)
+  const baseUrl =
+    base ?? process.env.MEDIA_PROXY_PUBLIC_URL ?? `http://127.0.0.1:${process.env.EDGE_PORT ?? 8787}`
+  const urls = createExternalUrls({ baseUrl, secretKey: keys.split(',')[0] ?? keys })
+  // The parameters are passed on as they were typed; the service's own grammar judges them.
+  const signed = new URL(
+    await urls.sign(url, expires === undefined ? {} : { expiresInSeconds: secondsOf(expires) }),
+  )
+  for (const [name, value] of Object.entries(parameters)) signed.searchParams.set(name, value)
+  const parsed = parseRequest(signed, { accept: null, assets: false })
+  if (isFailure(parsed)) throw new Error(`The service would refuse this: ${parsed.detail ?? parsed.failure}.`)
+  return signed.href
+}
+
+function secondsOf(text: string): number {
+  const [, amount, unit = 's'] = /^(\d{1,9})([smhd])?$/.exec(text) ?? []
+  if (amount === undefined) throw new Error(`--expires: found ${text}; accepted: 90, 90s, 15m, 1h, 7d`)
+  return Number(amount) * (UNIT_SECONDS[unit] ?? 1)
+}

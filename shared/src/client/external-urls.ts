@@ -1,0 +1,57 @@
+import { encodeExternalTarget } from '../request/external-target.ts'
+import { signExternalTarget } from '../signing/external-url.ts'
+import { createKeyRing } from '../signing/hmac.ts'
+import { spellQuery, type TransformationParameters } from './parameters.ts'
+
+export interface ExternalUrlsOptions {
+  /** Where clients reach the service, with or without a slash at its end. */
+  readonly baseUrl: string
+  /** The service's `secretKey`; of several, the first. Never in a browser: who has it can make the service fetch. */
+  readonly secretKey: string
+  /** Milliseconds since the epoch. Default: the clock. */
+  readonly now?: () => number
+}
+
+export interface ExternalUrlOptions extends TransformationParameters {
+  /** Seconds for which the URL is good at least. Without it, it is good for ever. */
+  readonly expiresInSeconds?: number
+  /**
+   * The moment of expiry is rounded up to a multiple of this, so that the URLs made in one bucket are the same
+   * and caches keep hitting. Default: 3600.
+   */
+  readonly expiryBucketSeconds?: number
+}
+
+/** Signed URLs of media elsewhere. */
+export interface ExternalUrls {
+  /** Throws a `RangeError` for anything but an absolute http or https URL. */
+  sign(url: string, options?: ExternalUrlOptions): Promise<string>
+}
+
+const DEFAULT_BUCKET_SECONDS = 3600
+
+/** Makes a signer; the key is imported once, at its first use. */
+export function createExternalUrls(options: ExternalUrlsOptions): ExternalUrls {
+  const base = options.baseUrl.replace(/\/+$/, '')
+  const now = options.now ?? Date.now
+  let ring: ReturnType<typeof createKeyRing> | undefined
+  return {
+    async sign(url, { expiresInSeconds, expiryBucketSeconds = DEFAULT_BUCKET_SECONDS, ...parameters } = {}) {
+      if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
+        throw new RangeError('only absolute http and https URLs can be signed')
+      }
+      ring ??= createKeyRing([options.secretKey])
+      const target = encodeExternalTarget(url)
+      const expiresAt =
+        expiresInSeconds === undefined
+          ? undefined
+          : roundUp(now() / 1000 + expiresInSeconds, Math.max(1, Math.floor(expiryBucketSeconds)))
+      const signature = await signExternalTarget(await ring, target, expiresAt)
+      return `${base}/external/${signature}/${target}${spellQuery({ ex: expiresAt, ...parameters })}`
+    },
+  }
+}
+
+function roundUp(seconds: number, bucketSeconds: number): number {
+  return Math.ceil(seconds / bucketSeconds) * bucketSeconds
+}

@@ -1,0 +1,44 @@
+/** What a URL can ask of the service, as the query spells it. */
+
+/** Parameters of avatars, icons, banners, splashes, emojis and stickers. */
+export interface AssetParameters {
+  /** Pixels that bound the width (stickers: both sides); one of `ASSET_SIZES`. Default 128. */
+  readonly size?: number
+  readonly format?: OutputFormat
+  readonly quality?: OutputQuality
+  /** Default: true where the hash starts with `a_`. */
+  readonly animated?: boolean
+  /** Device pixel ratio. */
+  readonly dpr?: 1 | 1.5 | 2 | 3
+  /** Gaussian sigma, 1..100. */
+  readonly blur?: number
+  /** Answered as a file to keep. */
+  readonly download?: boolean
+}
+
+/** Parameters of attachments and of external media. */
+export interface TransformationParameters extends Omit<AssetParameters, 'size'> {
+  /** Pixels, 1..16384; never enlarged. */
+  readonly width?: number
+  readonly height?: number
+  /** What happens where both sides are given and the ratio differs. Default `cover`. */
+  readonly fit?: 'cover' | 'contain' | 'inside'
+  readonly gravity?: 'centre' | 'north' | 'east' | 'south' | 'west' | 'attention' | 'entropy'
+  /** Videos: seconds from the start, or a whole percentage such as `50%`. Default: the first frame that decodes. */
+  readonly time?: number | `${number}%`
+}
+
+export type OutputFormat = 'png' | 'jpg' | 'jpeg' | 'webp' | 'gif' | 'avif' | 'auto'
+
+/** `high` is 80 and `low` 20 on the scale of WebP and JPEG. */
+export type OutputQuality = 'high' | 'low' | 'lossless' | number
+
+/** A query with its question mark, in the order in which the parameters were given; empty for none. */
+export function spellQuery(parameters: object): string {
+  const query = new URLSearchParams()
+  for (const [name, value] of Object.entries(parameters)) {
+    if (value !== undefined) query.set(name, String(value))
+  }
+  const text = query.toString()
+  return text === '' ? '' : `?${text}`
+}
