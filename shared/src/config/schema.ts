@@ -6,6 +6,7 @@ import {
   flag,
   httpUrl,
   integer,
+  integerList,
   list,
   optionalInteger,
   optionalText,
@@ -84,6 +85,11 @@ export const configSchema = z.strictObject({
       min: 1,
       max: 1_000_000,
     }),
+    edgeDriver: choice(
+      'What counts at the edge: exactly, or by the approximate limiter of the platform (binding RATE_LIMITER).',
+      ['durable-object', 'binding'],
+      { default: 'durable-object' },
+    ),
   }),
   limits: group({
     sourceBytes: integer('Largest source that is decoded.', { min: 1, max: 8192 * MIB, default: 500 * MIB }),
@@ -123,7 +129,37 @@ export const configSchema = z.strictObject({
       max: 31_536_000,
       default: 86_400,
     }),
+    notFoundSeconds: integer('How long the edge remembers that there is no such object; 0 asks every time.', {
+      min: 0,
+      max: 3600,
+      default: 0,
+    }),
+    cloudflareZone: optionalText('Zone id of publicUrl: a purge then reaches every location.'),
+    cloudflareToken: optionalText('API token that may purge that zone.', { secret: true }),
     edgeEntryBytes: integer('Largest body the edge keeps.', { min: 1, max: 512 * MIB, default: 32 * MIB }),
+  }),
+  external: group({
+    allowedHosts: list('Hosts that external fetches may reach whatever their address and port.', {
+      default: [],
+      accepts: 'a comma-separated list of host or host:port',
+    }),
+    ports: integerList('Ports that external fetches may reach besides 80 and 443.', {
+      min: 1,
+      max: 65535,
+      default: [],
+    }),
+    nameServers: list("Name servers to resolve external hosts with; the system's where none is given.", {
+      default: [],
+      accepts: 'a comma-separated list of addresses, each with or without a port',
+    }),
+    userAgent: text('User-Agent of external fetches.', {
+      default: 'Mozilla/5.0 (compatible; Fluxerbot/1.0; +https://fluxer.app)',
+    }),
+    timeoutMs: integer('Longest time of an external fetch, redirects and body included.', {
+      min: 100,
+      max: 300_000,
+      default: 30_000,
+    }),
   }),
   telemetry: group({
     enabled: flag('What /internal/telemetry reports.', { default: true }),

@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest'
+import { type Budget, isSkipped, judgeAttempt, rateLimitKey, type Spent } from './rate-limit.ts'
+
+/** The verdicts of attempts at these times. */
+function attempts(times: readonly number[], budget: Budget) {
+  let spent: Spent | undefined
+  return times.map((now) => {
+    const judged = judgeAttempt(spent, now, budget)
+    spent = judged.spent
+    return judged.verdict
+  })
+}
+
+describe('the limit', () => {
+  it('lets a burst through and no more', () => {
+    const verdicts = attempts(new Array(9).fill(1000), { maxAttempts: 5, windowMs: 3000 })
+    expect(verdicts.map(({ allowed }) => allowed)).toEqual([...Array(5).fill(true), ...Array(4).fill(false)])
+    expect(verdicts.map(({ remaining }) => remaining)).toEqual([4, 3, 2, 1, 0, 0, 0, 0, 0])
+    expect(verdicts[8]).toMatchObject({ retryMs: 600, resetMs: 3000 })
+  })
+
+  it('gives one attempt back every window / attempts', () => {
+    const verdicts = attempts([0, 0, 0, 599, 600, 601, 1200, 4200, 4200], { maxAttempts: 5, windowMs: 3000 })
+    expect(verdicts.every(({ allowed }) => allowed)).toBe(true)
+    const tight = attempts([0, 999, 1000, 1999, 2000], { maxAttempts: 1, windowMs: 1000 })
+    expect(tight.map(({ allowed }) => allowed)).toEqual([true, false, true, false, true])
+  })
+
+  it.each([
+    [1, 100],
+    [3, 1000],
+    [7, 100],
+    [100, 60_000],
+    [999, 1234],
+  ])('passes exactly %i of a burst in %i ms, whatever the fractions', (maxAttempts, windowMs) => {
+    const verdicts = attempts(new Array(maxAttempts * 2).fill(1_795_000_000_123), { maxAttempts, windowMs })
+    expect(verdicts.filter(({ allowed }) => allowed)).toHaveLength(maxAttempts)
+    expect(verdicts[maxAttempts - 1]?.remaining).toBe(0)
+  })
+
+  it('forgets what was spent long ago', () => {
+    const verdicts = attempts([0, 0, 100_000], { maxAttempts: 2, windowMs: 1000 })
+    expect(verdicts[2]).toMatchObject({ allowed: true, remaining: 1, resetMs: 500 })
+  })
+})
+
+describe('who is limited', () => {
+  it.each([
+    ['192.0.9.1', '192.0.9.1'],
+    ['::ffff:192.0.9.1', '192.0.9.1'],
+    ['2606:4700:1:2:3:4:5:6', '2606:4700:1:2::/64'],
+    ['2606:4700:1:2::', '2606:4700:1:2::/64'],
+    ['nonsense', 'unknown'],
+  ])('%s counts as %s', (address, key) => {
+    expect(rateLimitKey(address)).toBe(key)
+  })
+
+  it.each([
+    ['/_health', [], true],
+    ['/avatars/1/a.webp', ['/avatars/*'], true],
+    ['/avatars', ['/avatars/*'], false],
+    ['/_ready', ['/_ready'], true],
+    ['/_ready/x', ['/_ready'], false],
+    ['/anything', ['*'], true],
+  ])('%s with %j is skipped: %s', (path, list, verdict) => {
+    expect(isSkipped(path, list)).toBe(verdict)
+  })
+})
