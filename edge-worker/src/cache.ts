@@ -23,7 +23,13 @@ export interface EdgeCache {
   match(url: CanonicalUrl): Promise<CachedAnswer | undefined>
   /** Keeps an answer, or confirms one. `headers` are the client's, `content-length` among them. */
   put(url: CanonicalUrl, headers: Readonly<HeaderRecord>, body: BodyInit): Promise<void>
+  /** Removes an answer, or the memory of there being none. */
   delete(url: CanonicalUrl): Promise<boolean>
+  /** Whether it was found lately that there is no such object. */
+  isMissing(url: CanonicalUrl): Promise<boolean>
+  putMissing(url: CanonicalUrl): Promise<void>
+  /** The URL by which the platform knows the entry. */
+  keyOf(url: CanonicalUrl): string
 }
 
 export interface EdgeCacheOptions {
@@ -31,21 +37,28 @@ export interface EdgeCacheOptions {
   /** Scheme and host under which the keys live: a purge of the zone then reaches them. */
   readonly publicUrl: string
   readonly freshSeconds: number
+  /** 0: what is missing is asked for every time. */
+  readonly notFoundSeconds: number
   /** Milliseconds since the epoch. */
   readonly now: () => number
 }
 
 /** Raised when the form of entries changes; older ones are then simply never found. */
 const KEY_PREFIX = '/.cache/1'
+const MISSING_PREFIX = '/.cache/missing'
 /** How long an entry is kept for confirmation, however often it is asked for. */
 const KEPT_SECONDS = 30 * 86_400
 
 const CONFIRMED_AT = 'x-edge-confirmed-at'
 const CLIENT_CACHE_CONTROL = 'x-edge-cache-control'
 
-export function createEdgeCache({ cache, publicUrl, freshSeconds, now }: EdgeCacheOptions): EdgeCache {
+export function createEdgeCache(options: EdgeCacheOptions): EdgeCache {
+  const { cache, publicUrl, freshSeconds, notFoundSeconds, now } = options
   const keyOf = (url: CanonicalUrl) => `${publicUrl}${KEY_PREFIX}${url}`
+  const missingKeyOf = (url: CanonicalUrl) => `${publicUrl}${MISSING_PREFIX}${url}`
   return {
+    keyOf,
+
     async match(url) {
       const stored = await cache.match(keyOf(url))
       if (stored?.body == null) return undefined
@@ -77,8 +90,19 @@ export function createEdgeCache({ cache, publicUrl, freshSeconds, now }: EdgeCac
       await cache.put(keyOf(url), new Response(body, { headers: stored }))
     },
 
-    delete(url) {
-      return cache.delete(keyOf(url))
+    async delete(url) {
+      const [removed] = await Promise.all([cache.delete(keyOf(url)), cache.delete(missingKeyOf(url))])
+      return removed
+    },
+
+    async isMissing(url) {
+      return notFoundSeconds > 0 && (await cache.match(missingKeyOf(url))) !== undefined
+    },
+
+    async putMissing(url) {
+      if (notFoundSeconds === 0) return
+      const headers = { 'cache-control': `public, max-age=${notFoundSeconds}` }
+      await cache.put(missingKeyOf(url), new Response('missing', { headers }))
     },
   }
 }

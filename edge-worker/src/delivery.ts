@@ -1,25 +1,49 @@
-/** Delivers media from the cache, else from the origin by way of the cache. */
+/** Delivers media from the cache, else from the origin by way of the cache, once for all that ask together. */
 
 import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
-import type {
-  AssetRequest,
-  AttachmentRequest,
-  FileRequest,
-} from '@media-proxy/shared/request/media-request.ts'
-import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { SourceRequest } from '@media-proxy/shared/request/media-request.ts'
+import { type SourceName, sourceNameOf } from '@media-proxy/shared/request/purge.ts'
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { finish, type Representation } from '@media-proxy/shared/response/finish.ts'
-import type { HeaderRecord } from '@media-proxy/shared/response/headers.ts'
+import {
+  expiringCacheControl,
+  failureResponse,
+  type HeaderRecord,
+  mediaCacheControl,
+} from '@media-proxy/shared/response/headers.ts'
 import type { CachedAnswer, EdgeCache } from './cache.ts'
+import type { EdgeExchange } from './exchange.ts'
+import type { Flights, Landing } from './flight.ts'
 import { CONNECTION_HEADERS, mutable, pick } from './forward.ts'
-import type { EdgeExchange } from './gateway.ts'
+import type { AnswerIndex } from './object-index.ts'
 import type { FetchOrigin } from './origin.ts'
 import { slice } from './slice.ts'
 
 export interface Delivery {
   readonly cache: EdgeCache
+  readonly flights: Flights
+  readonly index: AnswerIndex
   readonly origin: FetchOrigin
   /** Larger bodies stream past the cache. */
   readonly maxEntryBytes: number
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+}
+
+/** What is to be delivered. */
+export interface DeliveryOrder {
+  readonly request: SourceRequest
+  /** The one key of the cache and of single flight. */
+  readonly url: CanonicalUrl
+  /** Raw path and query by which the origin is asked for it. */
+  readonly originPath: string
+  /**
+   * The origin has it in one piece, so it is fetched and kept whole whatever part the client wants; otherwise a
+   * part that is not in the cache is asked of the origin as a part, past the cache.
+   */
+  readonly whole: boolean
+  /** Judged before the origin is asked for what no cache holds. */
+  readonly beforeRender: () => Promise<Failure | undefined>
 }
 
 export interface Delivered {
@@ -27,61 +51,115 @@ export interface Delivered {
   readonly cache: 'HIT' | 'MISS' | 'COALESCED' | 'BYPASS'
 }
 
-type CacheableRequest = AssetRequest | AttachmentRequest | FileRequest
+/** After so many leaders that gave up, a follower asks the origin itself. */
+const MAX_FLIGHTS = 5
 
-/**
- * `whole`: the origin has it in one piece, so it is fetched and kept whole whatever part the client wants;
- * otherwise a part that is not in the cache is asked of the origin as a part, past the cache.
- */
 export async function deliver(
   delivery: Delivery,
-  request: CacheableRequest,
-  url: CanonicalUrl,
-  whole: boolean,
+  order: DeliveryOrder,
   exchange: EdgeExchange,
 ): Promise<Delivered | Failure> {
-  const cached = await exchange.timings.measure('cache', () => delivery.cache.match(url))
-  if (cached?.fresh) return { response: fromCache(cached, request, exchange), cache: 'HIT' }
-  if (cached !== undefined) return revalidate(delivery, cached, request, url, exchange)
-  const partial = PARTIAL_HEADERS.some((name) => exchange.headers.has(name)) || exchange.method === 'HEAD'
-  if (!whole && partial) return pass(delivery, request, url, exchange)
-  return fetchWhole(delivery, request, url, {}, exchange)
+  const { cache, flights } = delivery
+  const { timings } = exchange
+  const cached = await timings.measure('cache', () => cache.match(order.url))
+  if (cached?.fresh) return { response: fromCache(cached, order, delivery, exchange), cache: 'HIT' }
+  await cached?.body.cancel()
+  if (cached === undefined && (await cache.isMissing(order.url))) {
+    return { response: failureResponse(fail('not-found'), exchange.requestId), cache: 'HIT' }
+  }
+  if (cached === undefined && !order.whole && isPartial(exchange)) return pass(delivery, order, exchange)
+
+  for (let flight = 0; flight < MAX_FLIGHTS; flight += 1) {
+    const role = await timings.measure('flight', () => flights.join(order.url))
+    if (role === 'lead') return lead(delivery, order, exchange)
+    if (role.kind === 'refused') {
+      const { text, status, headers } = role.refusal
+      const own = { ...headers, 'x-request-id': exchange.requestId }
+      return { response: new Response(text, { status, headers: own }), cache: 'COALESCED' }
+    }
+    if (role.kind === 'uncached') break
+    const kept = role.kind === 'cached' ? await cache.match(order.url) : undefined
+    if (kept !== undefined)
+      return { response: fromCache(kept, order, delivery, exchange), cache: 'COALESCED' }
+  }
+  return (await fetchWhole(delivery, order, exchange)).delivered
 }
 
 const PARTIAL_HEADERS = ['range', 'if-none-match', 'if-modified-since', 'if-range']
 
-function fromCache(cached: CachedAnswer, request: CacheableRequest, exchange: EdgeExchange): Response {
-  const representation = { ...cached, headers: clientHeaders(cached.headers, request) }
-  let opened = false
-  const response = finish(exchange, representation, (range) => {
-    opened = true
-    return range === undefined ? cached.body : slice(cached.body, range)
-  })
-  if (!opened) exchange.waitUntil(cached.body.cancel())
-  return response
+function isPartial({ method, headers }: EdgeExchange): boolean {
+  return method === 'HEAD' || PARTIAL_HEADERS.some((name) => headers.has(name))
+}
+
+/** What the leader answers its own client, and, later, tells its followers. */
+interface Fetched {
+  readonly delivered: Delivered | Failure
+  readonly landing: Landing | Promise<Landing>
+}
+
+/** The leader's work goes on when its own client leaves: others wait for it. */
+function lead(
+  delivery: Delivery,
+  order: DeliveryOrder,
+  exchange: EdgeExchange,
+): Promise<Delivered | Failure> {
+  const { promise: landing, resolve: land } = Promise.withResolvers<Landing>()
+  const work = flyAsLeader(delivery, order, exchange)
+  exchange.waitUntil(landing.then((found) => delivery.flights.land(order.url, found)))
+  const delivered = work.then(
+    (fetched) => {
+      land(fetched.landing)
+      return fetched.delivered
+    },
+    (error: unknown) => {
+      land({ kind: 'abandoned' })
+      throw error
+    },
+  )
+  exchange.waitUntil(delivered)
+  return delivered
+}
+
+async function flyAsLeader(
+  delivery: Delivery,
+  order: DeliveryOrder,
+  exchange: EdgeExchange,
+): Promise<Fetched> {
+  // The flight before this one may have landed between our look into the cache and our joining.
+  const cached = await delivery.cache.match(order.url)
+  if (cached?.fresh) {
+    const response = fromCache(cached, order, delivery, exchange)
+    return { delivered: { response, cache: 'HIT' }, landing: { kind: 'cached' } }
+  }
+  if (cached !== undefined) return revalidate(delivery, cached, order, exchange)
+  const refused = await order.beforeRender()
+  if (refused !== undefined) return { delivered: refused, landing: { kind: 'abandoned' } }
+  return fetchWhole(delivery, order, exchange)
 }
 
 /** A copy past its time is confirmed by its ETag; where the origin cannot say, it is still better than nothing. */
 async function revalidate(
   delivery: Delivery,
   cached: CachedAnswer,
-  request: CacheableRequest,
-  url: CanonicalUrl,
+  order: DeliveryOrder,
   exchange: EdgeExchange,
-): Promise<Delivered | Failure> {
+): Promise<Fetched> {
+  const { cache } = delivery
   const condition = cached.etag === undefined ? {} : { 'if-none-match': cached.etag }
-  const response = await askOrigin(delivery, url, condition, exchange)
+  const response = await askOrigin(delivery, order, condition, exchange)
+  const asBefore = (): Delivered => ({ response: fromCache(cached, order, delivery, exchange), cache: 'HIT' })
   if (isFailure(response) || response.status >= 500) {
     if (!isFailure(response)) exchange.waitUntil(response.body?.cancel() ?? Promise.resolve())
-    return { response: fromCache(cached, request, exchange), cache: 'HIT' }
+    return { delivered: asBefore(), landing: { kind: 'cached' } }
   }
   if (response.status === 304) {
-    exchange.waitUntil(confirm(delivery.cache, url, cached.headers))
-    return { response: fromCache(cached, request, exchange), cache: 'HIT' }
+    const confirmed = confirm(cache, order.url, cached.headers)
+    exchange.waitUntil(confirmed)
+    return { delivered: asBefore(), landing: confirmed.then(() => ({ kind: 'cached' })) }
   }
   await cached.body.cancel()
-  if (response.status !== 200) exchange.waitUntil(delivery.cache.delete(url))
-  return store(delivery, response, request, url, exchange)
+  if (response.status !== 200) exchange.waitUntil(cache.delete(order.url))
+  return store(delivery, response, order, exchange)
 }
 
 async function confirm(cache: EdgeCache, url: CanonicalUrl, headers: HeaderRecord): Promise<void> {
@@ -91,23 +169,23 @@ async function confirm(cache: EdgeCache, url: CanonicalUrl, headers: HeaderRecor
 
 async function fetchWhole(
   delivery: Delivery,
-  request: CacheableRequest,
-  url: CanonicalUrl,
-  condition: HeaderRecord,
+  order: DeliveryOrder,
   exchange: EdgeExchange,
-): Promise<Delivered | Failure> {
-  const response = await askOrigin(delivery, url, condition, exchange)
-  return isFailure(response) ? response : store(delivery, response, request, url, exchange)
+): Promise<Fetched> {
+  const response = await askOrigin(delivery, order, {}, exchange)
+  if (!isFailure(response)) return store(delivery, response, order, exchange)
+  const refusal = await refusalOf(failureResponse(response, exchange.requestId))
+  return { delivered: response, landing: { kind: 'refused', refusal } }
 }
 
 function askOrigin(
   { origin }: Delivery,
-  url: CanonicalUrl,
+  { originPath }: DeliveryOrder,
   headers: HeaderRecord,
-  { requestId, timings }: EdgeExchange,
+  exchange: EdgeExchange,
 ): Promise<Response | Failure> {
-  return timings.measure('origin', () =>
-    origin({ method: 'GET', path: url, headers: { ...headers, 'x-request-id': requestId } }),
+  return exchange.timings.measure('origin', () =>
+    origin({ method: 'GET', path: originPath, headers }, exchange),
   )
 }
 
@@ -116,54 +194,122 @@ const BUFFERED_BYTES = 1024 * 1024
 
 /** Keeps a whole answer of the origin and answers the client with what it asked of it. */
 async function store(
-  { cache, maxEntryBytes }: Delivery,
+  delivery: Delivery,
   response: Response,
-  request: CacheableRequest,
-  url: CanonicalUrl,
+  order: DeliveryOrder,
   exchange: EdgeExchange,
-): Promise<Delivered> {
+): Promise<Fetched> {
+  const { cache, index, maxEntryBytes } = delivery
+  if (response.status !== 200) return refuse(cache, response, order, exchange)
   const sizeBytes = Number(response.headers.get('content-length') ?? Number.POSITIVE_INFINITY)
-  if (response.status !== 200 || response.body === null || sizeBytes > maxEntryBytes) {
-    return { response: varied(response, request), cache: response.status === 200 ? 'BYPASS' : 'MISS' }
+  if (response.body === null || sizeBytes > maxEntryBytes) {
+    return {
+      delivered: { response: adapted(response, order, delivery), cache: 'BYPASS' },
+      landing: { kind: 'uncached' },
+    }
   }
   const headers = storedHeaders(response)
-  const representation = describe(headers, sizeBytes, request)
+  const representation = describe(headers, sizeBytes, order, delivery)
+  const keep = async (body: BodyInit): Promise<Landing> => {
+    await Promise.all([
+      cache.put(order.url, headers, body),
+      remember(index, sourceNameOf(order.request), order.url),
+    ])
+    return { kind: 'cached' }
+  }
   if (sizeBytes <= BUFFERED_BYTES) {
     const bytes = new Uint8Array(await response.arrayBuffer())
-    exchange.waitUntil(cache.put(url, headers, bytes))
     const answer = finish(exchange, representation, (range) =>
       range === undefined ? bytes : bytes.subarray(range.start, range.end + 1),
     )
-    return { response: answer, cache: 'MISS' }
+    return { delivered: { response: answer, cache: 'MISS' }, landing: landed(keep(bytes)) }
   }
   const [kept, sent] = response.body.tee()
-  exchange.waitUntil(cache.put(url, headers, kept.pipeThrough(new FixedLengthStream(sizeBytes))))
+  const landing = landed(keep(kept.pipeThrough(new FixedLengthStream(sizeBytes))))
   let opened = false
   const answer = finish(exchange, representation, (range) => {
     opened = true
     return slice(sent, range ?? { start: 0, end: sizeBytes - 1 })
   })
   if (!opened) exchange.waitUntil(sent.cancel())
-  return { response: answer, cache: 'MISS' }
+  return { delivered: { response: answer, cache: 'MISS' }, landing }
+}
+
+/** What could not be kept is asked for again by each follower. */
+function landed(keeping: Promise<Landing>): Promise<Landing> {
+  return keeping.catch((error: unknown) => {
+    console.warn({ message: 'an answer could not be kept', error: String(error) })
+    return { kind: 'uncached' }
+  })
+}
+
+/** An entry that the index does not know is only purged by its age: no reason not to answer. */
+async function remember(index: AnswerIndex, name: SourceName, url: CanonicalUrl): Promise<void> {
+  try {
+    await index.add(name, url)
+  } catch (error) {
+    console.warn({ message: 'an answer could not be indexed', error: String(error) })
+  }
+}
+
+async function refuse(
+  cache: EdgeCache,
+  response: Response,
+  { url }: DeliveryOrder,
+  exchange: EdgeExchange,
+): Promise<Fetched> {
+  if (response.status === 404) exchange.waitUntil(cache.putMissing(url))
+  const refusal = await refusalOf(response)
+  const delivered = new Response(refusal.text, { status: refusal.status, headers: refusal.headers })
+  return { delivered: { response: delivered, cache: 'MISS' }, landing: { kind: 'refused', refusal } }
+}
+
+/** A refusal is one short phrase; so it can be told to others. */
+async function refusalOf(response: Response): Promise<Extract<Landing, { kind: 'refused' }>['refusal']> {
+  const headers: HeaderRecord = Object.fromEntries(response.headers)
+  for (const name of CONNECTION_HEADERS) delete headers[name]
+  return { status: response.status, text: await response.text(), headers }
 }
 
 /** Asks the origin for just what the client wants of a stored file. */
 async function pass(
-  { origin }: Delivery,
-  request: CacheableRequest,
-  url: CanonicalUrl,
-  { method, headers, requestId, timings }: EdgeExchange,
+  delivery: Delivery,
+  order: DeliveryOrder,
+  exchange: EdgeExchange,
 ): Promise<Delivered | Failure> {
+  const { method, headers, timings } = exchange
   const response = await timings.measure('origin', () =>
-    origin({ method, path: url, headers: { ...pick(headers, PARTIAL_HEADERS), 'x-request-id': requestId } }),
+    delivery.origin({ method, path: order.originPath, headers: pick(headers, PARTIAL_HEADERS) }, exchange),
   )
-  return isFailure(response) ? response : { response: varied(response, request), cache: 'BYPASS' }
+  return isFailure(response) ? response : { response: adapted(response, order, delivery), cache: 'BYPASS' }
 }
 
-function varied(response: Response, request: CacheableRequest): Response {
+function fromCache(
+  cached: CachedAnswer,
+  order: DeliveryOrder,
+  delivery: Delivery,
+  exchange: EdgeExchange,
+): Response {
+  const representation = { ...cached, headers: clientHeaders(cached.headers, order, delivery) }
+  let opened = false
+  const response = finish(exchange, representation, (range) => {
+    opened = true
+    return range === undefined ? cached.body : slice(cached.body, range)
+  })
+  if (!opened) exchange.waitUntil(cached.body.cancel())
+  return response
+}
+
+/** An answer of the origin that passes through, with the headers that are this request's own. */
+function adapted(response: Response, order: DeliveryOrder, delivery: Delivery): Response {
   const copy = mutable(response)
-  if (request.kind !== 'file' && request.negotiable) copy.headers.set('vary', 'Accept')
-  else copy.headers.delete('vary')
+  if (response.ok || response.status === 304) {
+    copy.headers.delete('vary')
+    for (const [name, value] of Object.entries(
+      clientHeaders(Object.fromEntries(copy.headers), order, delivery),
+    ))
+      copy.headers.set(name, value)
+  }
   return copy
 }
 
@@ -173,17 +319,34 @@ function storedHeaders(response: Response): HeaderRecord {
   return headers
 }
 
-function describe(headers: HeaderRecord, sizeBytes: number, request: CacheableRequest): Representation {
+function describe(
+  headers: HeaderRecord,
+  sizeBytes: number,
+  order: DeliveryOrder,
+  delivery: Delivery,
+): Representation {
   const lastModified = headers['last-modified']
   return {
-    headers: clientHeaders(headers, request),
+    headers: clientHeaders(headers, order, delivery),
     sizeBytes,
     etag: headers.etag,
     lastModified: lastModified === undefined ? undefined : new Date(lastModified),
   }
 }
 
-/** Two URLs of one rendition may differ in whether they negotiate, so `Vary` is the request's, not the entry's. */
-function clientHeaders(headers: HeaderRecord, request: CacheableRequest): HeaderRecord {
-  return request.kind !== 'file' && request.negotiable ? { ...headers, vary: 'Accept' } : headers
+/**
+ * What is the request's and not the entry's: two URLs of one rendition may differ in whether they negotiate, and in
+ * how long their signatures are good, while the kept rendition has a life of its own.
+ */
+function clientHeaders(headers: HeaderRecord, { request }: DeliveryOrder, { now }: Delivery): HeaderRecord {
+  const own: HeaderRecord = { ...headers }
+  if (request.kind !== 'file' && request.negotiable) own.vary = 'Accept'
+  if (request.kind === 'verified-external') {
+    const { expiresAt } = request
+    own['cache-control'] =
+      expiresAt === undefined
+        ? mediaCacheControl(headers['content-type'] ?? '')
+        : expiringCacheControl(expiresAt, now() / 1000)
+  }
+  return own
 }

@@ -1,21 +1,48 @@
-import { loadConfig } from '@media-proxy/shared/config/load.ts'
-import type { Config } from '@media-proxy/shared/config/schema.ts'
+/** From the worker's bindings to validated settings. */
 
-/** The settings the edge works with; a setting it cannot do without is no longer optional here. */
-export interface EdgeSettings {
-  readonly config: Config
-  readonly originUrl: string
+import { loadConfig, storageOf } from '@media-proxy/shared/config/load.ts'
+import type { Config } from '@media-proxy/shared/config/schema.ts'
+import type { FlightCoordinator } from './flight.ts'
+import type { AttemptLedger } from './limiter.ts'
+import type { ObjectIndex } from './object-index.ts'
+
+/** What wrangler.toml binds besides variables and secrets. */
+export interface Bindings {
+  readonly FLIGHTS: DurableObjectNamespace<FlightCoordinator>
+  readonly LEDGERS: DurableObjectNamespace<AttemptLedger>
+  readonly ANSWERS: DurableObjectNamespace<ObjectIndex>
+  /** Static mode without S3. */
+  readonly STATIC?: R2Bucket
+  /** `rateLimitConfig.edgeDriver = binding`. */
+  readonly RATE_LIMITER?: RateLimit
+  readonly REQUESTS?: AnalyticsEngineDataset
 }
 
 export type LoadedSettings =
-  | { readonly ok: true; readonly settings: EdgeSettings }
+  | { readonly ok: true; readonly config: Config }
   | { readonly ok: false; readonly faults: readonly string[] }
 
-/** Reads the worker's variables and secrets, which have the names of the origin's environment variables. */
-export function loadSettings(bindings: Readonly<Record<string, unknown>>): LoadedSettings {
-  const loaded = loadConfig('edge', { environment: bindings })
+/** Reads the variables and secrets, which have the names of the origin's, and judges them with the bindings. */
+export function loadSettings(bindings: Bindings): LoadedSettings {
+  const loaded = loadConfig('edge', { environment: Object.fromEntries(Object.entries(bindings)) })
   if (!loaded.ok) return loaded
-  const { originUrl } = loaded.config
-  if (originUrl === undefined) return { ok: false, faults: ['MEDIA_PROXY_ORIGIN_URL: found nothing'] }
-  return { ok: true, settings: { config: loaded.config, originUrl } }
+  const faults = bindingFaults(loaded.config, bindings)
+  return faults.length === 0 ? { ok: true, config: loaded.config } : { ok: false, faults }
+}
+
+function bindingFaults(config: Config, bindings: Bindings): readonly string[] {
+  const faults: string[] = []
+  for (const name of ['FLIGHTS', 'LEDGERS', 'ANSWERS'] as const) {
+    if (bindings[name] === undefined) faults.push(`${name}: no such Durable Object is bound in wrangler.toml`)
+  }
+  if (config.rateLimitConfig.edgeDriver === 'binding' && bindings.RATE_LIMITER === undefined) {
+    faults.push(
+      'RATE_LIMITER: not bound in wrangler.toml, though MEDIA_PROXY_RATE_LIMIT_EDGE_DRIVER is binding',
+    )
+  }
+  const originless = config.staticMode && (bindings.STATIC !== undefined || storageOf(config) === 's3')
+  if (config.originUrl === undefined && !originless) {
+    faults.push('MEDIA_PROXY_ORIGIN_URL: found nothing; accepted: an absolute http or https URL')
+  }
+  return faults
 }

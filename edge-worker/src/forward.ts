@@ -1,6 +1,6 @@
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Delivered } from './delivery.ts'
-import type { EdgeExchange } from './gateway.ts'
+import type { EdgeExchange } from './exchange.ts'
 import type { FetchOrigin } from './origin.ts'
 
 /** What of a client's request the origin gets to see. */
@@ -18,15 +18,11 @@ const FORWARDED_HEADERS = [
 
 /** Passes a request on as it is and its answer back, past the cache. */
 export async function forward(origin: FetchOrigin, exchange: EdgeExchange): Promise<Delivered | Failure> {
-  const { request, method, requestId, timings } = exchange
+  const { request, method, timings } = exchange
   const { pathname, search } = new URL(request.url)
+  const headers = pick(exchange.headers, FORWARDED_HEADERS)
   const response = await timings.measure('origin', () =>
-    origin({
-      method,
-      path: pathname + search,
-      headers: { ...pick(exchange.headers, FORWARDED_HEADERS), 'x-request-id': requestId },
-      body: request.body,
-    }),
+    origin({ method, path: pathname + search, headers, body: request.body }, exchange),
   )
   return isFailure(response) ? response : { response: mutable(response), cache: 'BYPASS' }
 }

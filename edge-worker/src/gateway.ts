@@ -1,25 +1,42 @@
 /** The way of one request through the edge, top to bottom. */
 
+import type { BudgetName, RateLimiter } from '@media-proxy/shared/rate-limit.ts'
 import { canonicalUrl } from '@media-proxy/shared/request/canonical.ts'
 import type {
-  AssetRequest,
-  AttachmentRequest,
-  FileRequest,
+  EndpointRequest,
+  ExternalRequest,
   MediaRequest,
+  SourceRequest,
+  VerifiedExternal,
 } from '@media-proxy/shared/request/media-request.ts'
 import { allowedMethods, judgeMethod, parseRequest } from '@media-proxy/shared/request/parse.ts'
+import { MAX_PURGE_BYTES, parsePurge } from '@media-proxy/shared/request/purge.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { failureResponse, optionsResponse, requestIdOf } from '@media-proxy/shared/response/headers.ts'
+import { jsonResponse, textResponse } from '@media-proxy/shared/response/plain.ts'
+import { verifyExternal } from '@media-proxy/shared/signing/external-url.ts'
+import type { KeyRing } from '@media-proxy/shared/signing/hmac.ts'
+import { traceparentOf } from '@media-proxy/shared/trace-context.ts'
 import { type Delivered, type Delivery, deliver } from './delivery.ts'
-import type { EdgeSettings } from './env.ts'
-import { forward } from './forward.ts'
-import type { FetchOrigin } from './origin.ts'
-import { createTimings, type Timings } from './timings.ts'
+import type { EdgeExchange } from './exchange.ts'
+import { forward, pick } from './forward.ts'
+import { type PurgeOptions, purge } from './purge.ts'
+import type { StaticSite } from './static-site.ts'
+import { createTimings } from './timings.ts'
 
 export interface GatewayOptions {
-  readonly settings: EdgeSettings
+  /** Whether assets that name no format negotiate. */
+  readonly negotiatesAssets: boolean
+  /** Undefined where no `secretKey` is set: then no signature can be right. */
+  readonly externalRing: KeyRing | undefined
+  readonly limiter: RateLimiter
   readonly delivery: Delivery
-  readonly origin: FetchOrigin
+  readonly purging: PurgeOptions
+  /** Fails with `bad-secret`. */
+  readonly judgeSecret: (headers: Headers) => Promise<Failure | undefined>
+  /** Answers everything but the service endpoints, in static mode. */
+  readonly staticSite: StaticSite | undefined
+  /** Milliseconds since the epoch. */
   readonly now: () => number
 }
 
@@ -27,17 +44,15 @@ export interface GatewayContext {
   readonly waitUntil: (work: Promise<unknown>) => void
 }
 
-export type Gateway = (request: Request, context: GatewayContext) => Promise<Response>
-
-/** One request at the edge. */
-export interface EdgeExchange {
-  readonly request: Request
-  readonly method: string
-  readonly headers: Headers
-  readonly requestId: string
-  readonly timings: Timings
-  readonly waitUntil: (work: Promise<unknown>) => void
+/** What was answered, and what the log is told of it. */
+export interface Handled {
+  readonly response: Response
+  readonly exchange: EdgeExchange
+  readonly parsed: MediaRequest | Failure
+  readonly failure: Failure | undefined
 }
+
+export type Gateway = (request: Request, context: GatewayContext) => Promise<Handled>
 
 export function createGateway(options: GatewayOptions): Gateway {
   return async (request, { waitUntil }) => {
@@ -46,54 +61,182 @@ export function createGateway(options: GatewayOptions): Gateway {
       method: request.method,
       headers: request.headers,
       requestId: requestIdOf(request.headers),
+      traceparent: traceparentOf(request.headers),
+      clientAddress: request.headers.get('cf-connecting-ip') ?? '127.0.0.1',
       timings: createTimings(options.now),
       waitUntil,
     }
     const parsed = parseRequest(new URL(request.url), {
       accept: request.headers.get('accept'),
-      assets: options.settings.config.negotiateFormat !== 'off',
+      assets: options.negotiatesAssets,
     })
-    const answered = await answer(parsed, exchange, options)
-    return finishAtEdge(answered, exchange)
+    const limits = createSpending(options.limiter, exchange)
+    const answered = await answer(parsed, exchange, limits, options)
+    return finishAtEdge(answered, exchange, parsed, limits)
   }
 }
 
 async function answer(
   parsed: MediaRequest | Failure,
   exchange: EdgeExchange,
+  limits: Spending,
   options: GatewayOptions,
 ): Promise<Delivered | Failure> {
+  if (options.staticSite !== undefined && !isServiceEndpoint(parsed)) {
+    return (await limits.spend('requests')) ?? options.staticSite(exchange)
+  }
   if (isFailure(parsed)) return parsed
   if (exchange.method === 'OPTIONS') {
     return { response: optionsResponse(allowedMethods(parsed), exchange.requestId), cache: 'BYPASS' }
   }
   const refused = judgeMethod(parsed, exchange.method)
   if (refused !== undefined) return refused
-  // Signatures of external URLs and the budgets of clients are judged here, before anything is spent.
   switch (parsed.kind) {
     case 'asset':
     case 'attachment':
     case 'file':
-      return deliver(options.delivery, parsed, canonicalUrl(parsed), isWhole(parsed), exchange)
+      return (
+        (await limits.spend('requests')) ?? serve(parsed, canonicalUrl(parsed), exchange, limits, options)
+      )
     case 'external':
-      return forward(options.origin, exchange)
+      return answerExternal(parsed, exchange, limits, options)
     case 'endpoint':
-      return parsed.endpoint === 'metrics'
-        ? fail('forbidden', 'metrics at the edge')
-        : forward(options.origin, exchange)
+      return answerEndpoint(parsed, exchange, limits, options)
   }
 }
 
-/** Renditions are small and made whole; stored files may be of any size and are read by parts. */
-function isWhole(request: AssetRequest | AttachmentRequest | FileRequest): boolean {
-  return request.kind === 'asset' || (request.kind === 'attachment' && request.transformation !== undefined)
+/** The signature comes before anything else is spent, and a wrong one spends a stricter budget. */
+async function answerExternal(
+  request: ExternalRequest,
+  exchange: EdgeExchange,
+  limits: Spending,
+  options: GatewayOptions,
+): Promise<Delivered | Failure> {
+  const verified =
+    options.externalRing === undefined
+      ? fail('bad-signature', 'no key is configured')
+      : await verifyExternal(request, options.externalRing, options.now() / 1000)
+  if (isFailure(verified)) {
+    const judged = verified.failure === 'bad-signature' || verified.failure === 'expired'
+    return (await limits.spend(judged ? 'bad-signatures' : 'requests')) ?? verified
+  }
+  const refused = await limits.spend('requests')
+  return refused ?? serve(verified, originPathOf(verified), exchange, limits, options)
 }
 
-function finishAtEdge(answered: Delivered | Failure, { requestId, timings }: EdgeExchange): Response {
+/** The origin judges the signature too, so it is asked by the very target and expiry that were signed. */
+function originPathOf(request: VerifiedExternal): string {
+  const [, query] = canonicalUrl(request).split('?')
+  const expiry = request.expiresAt === undefined ? undefined : `ex=${request.expiresAt}`
+  const parameters = [query, expiry].filter((part) => part !== undefined).join('&')
+  const path = `/external/${request.signature}/${request.rawTarget}`
+  return parameters === '' ? path : `${path}?${parameters}`
+}
+
+function serve(
+  request: SourceRequest,
+  originPath: string,
+  exchange: EdgeExchange,
+  limits: Spending,
+  { delivery }: GatewayOptions,
+): Promise<Delivered | Failure> {
+  const whole = isRendition(request)
+  const beforeRender = async () => (whole ? await limits.spend('renders') : undefined)
+  return deliver(delivery, { request, url: canonicalUrl(request), originPath, whole, beforeRender }, exchange)
+}
+
+/** Renditions are small and made whole; other media may be of any size and are read by parts. */
+function isRendition(request: SourceRequest): boolean {
+  if (request.kind === 'asset') return true
+  return request.kind !== 'file' && request.transformation !== undefined
+}
+
+async function answerEndpoint(
+  { endpoint }: EndpointRequest,
+  exchange: EdgeExchange,
+  limits: Spending,
+  options: GatewayOptions,
+): Promise<Delivered | Failure> {
+  switch (endpoint) {
+    case 'health':
+      return { response: textResponse('OK', 200, exchange), cache: 'BYPASS' }
+    case 'metrics':
+      return fail('forbidden', 'metrics at the edge')
+    case 'ready':
+    case 'telemetry':
+      return (await limits.spend('requests')) ?? forward(options.delivery.origin, exchange)
+    case 'metadata':
+    case 'thumbnail':
+    case 'frames':
+    case 'purge': {
+      if (options.staticSite !== undefined) return fail('no-route')
+      const refused = await options.judgeSecret(exchange.headers)
+      if (refused !== undefined) return (await limits.spend('bad-signatures')) ?? refused
+      const limited = await limits.spend('internal')
+      if (limited !== undefined) return limited
+      return endpoint === 'purge'
+        ? answerPurge(exchange, options)
+        : forward(options.delivery.origin, exchange)
+    }
+  }
+}
+
+/** Both doors forget: the origin first, so that what the edge asks for next is new. */
+async function answerPurge(
+  exchange: EdgeExchange,
+  { delivery, purging }: GatewayOptions,
+): Promise<Delivered | Failure> {
+  if (Number(exchange.headers.get('content-length') ?? 0) > MAX_PURGE_BYTES) return fail('source-too-large')
+  const body = await exchange.request.text()
+  const names = body.length > MAX_PURGE_BYTES ? fail('source-too-large') : parsePurge(body)
+  if (isFailure(names)) return names
+  const headers = pick(exchange.headers, ['authorization', 'x-internal-secret'])
+  const response = await delivery.origin({ method: 'POST', path: '/_purge', headers, body }, exchange)
+  const here = await purge(purging, names)
+  if (isFailure(response)) return response
+  if (!response.ok) return { response: new Response(response.body, response), cache: 'BYPASS' }
+  if (isFailure(here)) return here
+  const { removed: there } = await response.json<{ removed: number }>()
+  return { response: jsonResponse({ removed: here + there }, exchange), cache: 'BYPASS' }
+}
+
+function isServiceEndpoint(parsed: MediaRequest | Failure): boolean {
+  return !isFailure(parsed) && parsed.kind === 'endpoint'
+}
+
+/** Spends budgets of one client, and remembers what its answer has to say of them. */
+interface Spending {
+  spend(name: BudgetName): Promise<Failure | undefined>
+  readonly headers: Record<string, string>
+}
+
+function createSpending(limiter: RateLimiter, { request, clientAddress, timings }: EdgeExchange): Spending {
+  const headers: Record<string, string> = {}
+  const { pathname } = new URL(request.url)
+  return {
+    headers,
+    async spend(name) {
+      const limited = await timings.measure('limit', () => limiter.spend(name, pathname, clientAddress))
+      // The answer tells of the budget that every request spends, or of the one that refused it.
+      if (name !== 'renders' || limited.failure !== undefined) Object.assign(headers, limited.headers)
+      return limited.failure
+    },
+  }
+}
+
+function finishAtEdge(
+  answered: Delivered | Failure,
+  exchange: EdgeExchange,
+  parsed: MediaRequest | Failure,
+  limits: Spending,
+): Handled {
+  const { requestId, timings } = exchange
+  const failure = isFailure(answered) ? answered : undefined
   const { response, cache } = isFailure(answered)
     ? { response: failureResponse(answered, requestId), cache: 'BYPASS' }
     : answered
+  for (const [name, value] of Object.entries(limits.headers)) response.headers.set(name, value)
   response.headers.set('x-cache', cache)
   response.headers.set('server-timing', timings.header())
-  return response
+  return { response, exchange, parsed, failure }
 }

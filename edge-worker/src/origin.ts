@@ -1,30 +1,52 @@
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+import { signEdgeRequest } from '@media-proxy/shared/signing/edge-request.ts'
+import type { KeyRing } from '@media-proxy/shared/signing/hmac.ts'
+
+/** Whom a request to the origin is made for, and by what it is followed through the logs. */
+export interface OnBehalf {
+  readonly clientAddress: string
+  readonly requestId: string
+  readonly traceparent: string
+}
 
 export interface OriginRequest {
   readonly method: string
-  /** Path and query. */
+  /** Raw path and query. */
   readonly path: string
-  readonly headers: Readonly<Record<string, string>>
-  readonly body?: ReadableStream<Uint8Array> | null
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: BodyInit | null
 }
 
-/** Sends a request to the origin. Fails with `origin-unreachable`. */
-export type FetchOrigin = (request: OriginRequest) => Promise<Response | Failure>
+/** Sends a signed request to the origin. Fails with `origin-unreachable`. */
+export type FetchOrigin = (request: OriginRequest, onBehalf: OnBehalf) => Promise<Response | Failure>
 
 export interface OriginOptions {
-  readonly originUrl: string
+  /** Undefined in static mode, where the bucket is all there is. */
+  readonly originUrl: string | undefined
+  /** Undefined where no `edgeSecretKey` is set: requests are then plain ones. */
+  readonly ring: KeyRing | undefined
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
 }
 
 /** When to try again where the origin cannot be reached, in seconds. */
 const RETRY_AFTER_SECONDS = '5'
 
-export function createOriginFetch({ originUrl, fetch }: OriginOptions): FetchOrigin {
-  return async ({ method, path, headers, body }) => {
+export function createOriginFetch({ originUrl, ring, fetch, now }: OriginOptions): FetchOrigin {
+  if (originUrl === undefined) return async () => fail('origin-unreachable', 'no origin is configured')
+  const base = new URL(originUrl)
+  const basePath = base.pathname.replace(/\/$/, '')
+  return async ({ method, path, headers, body }, { clientAddress, requestId, traceparent }) => {
+    // What is signed is what the origin reads: the path as the URL parser spells it.
+    const target = new URL(basePath + path, base)
+    const signed = target.pathname.slice(basePath.length) + target.search
+    const signature =
+      ring === undefined ? {} : await signEdgeRequest(ring, { method, path: signed, clientAddress }, now())
     try {
-      return await fetch(`${originUrl}${path}`, {
+      return await fetch(target.href, {
         method,
-        headers,
+        headers: { ...headers, ...signature, 'x-request-id': requestId, traceparent },
         // Followed redirects would carry the headers, secrets too, to wherever they lead.
         redirect: 'manual',
         ...(body == null ? {} : { body }),

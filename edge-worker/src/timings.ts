@@ -4,6 +4,7 @@ export interface Timings {
   measure<T>(stage: string, work: () => Promise<T>): Promise<T>
   /** The value of `Server-Timing`, durations in milliseconds. */
   header(): string
+  totalMs(): number
 }
 
 /** `now` in milliseconds. */
@@ -20,5 +21,6 @@ export function createTimings(now: () => number): Timings {
       }
     },
     header: () => [...stages, `total;dur=${now() - startedAt}`].join(', '),
+    totalMs: () => now() - startedAt,
   }
 }

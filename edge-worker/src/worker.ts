@@ -1,42 +1,123 @@
-/** The shell of the edge: bindings in, gateway out. */
+/** The shell of the edge: bindings in, gateway out, one report a request. */
 
-import { env } from 'cloudflare:workers'
+import type { Config } from '@media-proxy/shared/config/schema.ts'
+import { createRateLimiter } from '@media-proxy/shared/rate-limit.ts'
 import { fail } from '@media-proxy/shared/response/failure.ts'
 import { failureResponse, requestIdOf } from '@media-proxy/shared/response/headers.ts'
+import { createKeyRing, type KeyRing } from '@media-proxy/shared/signing/hmac.ts'
+import { createComparisonRing, judgeInternalSecret } from '@media-proxy/shared/signing/internal-secret.ts'
 import { createEdgeCache } from './cache.ts'
-import { type EdgeSettings, loadSettings } from './env.ts'
+import { type Bindings, type LoadedSettings, loadSettings } from './env.ts'
+import { createFlights } from './flight.ts'
 import { createGateway, type Gateway } from './gateway.ts'
+import { createBindingCounter, createLedgerCounter } from './limiter.ts'
+import { createAnswerIndex } from './object-index.ts'
 import { createOriginFetch } from './origin.ts'
+import { createZonePurge } from './purge.ts'
+import { report } from './report.ts'
+import { createStaticSite } from './static-site.ts'
 
-const loaded = loadSettings(Object.fromEntries(Object.entries(env)))
+export { FlightCoordinator } from './flight.ts'
+export { AttemptLedger } from './limiter.ts'
+export { ObjectIndex } from './object-index.ts'
+
+/** What is made once an isolate. Values only: a promise of one request must not be awaited by another. */
+interface Isolate {
+  readonly settings: LoadedSettings
+  readonly keys: Keys | undefined
+}
+
+interface Keys {
+  readonly external: KeyRing | undefined
+  readonly edge: KeyRing | undefined
+  readonly comparison: KeyRing
+}
+
+let isolate: Isolate | undefined
 
 export default {
-  async fetch(request, _env, context) {
+  async fetch(request, bindings, context) {
+    isolate ??= await prepare(bindings)
+    const { settings, keys } = isolate
     const requestId = requestIdOf(request.headers)
-    if (!loaded.ok) {
-      console.error({ message: 'the configuration has faults', faults: loaded.faults })
+    if (!settings.ok || keys === undefined) {
+      const faults = settings.ok ? [] : settings.faults
+      console.error({ message: 'the configuration has faults', faults })
       return failureResponse(fail('defect'), requestId)
     }
     try {
-      const gateway = assemble(loaded.settings, new URL(request.url).origin)
-      return await gateway(request, { waitUntil: (work) => context.waitUntil(work) })
+      const gateway = assemble(settings.config, keys, bindings, request)
+      const handled = await gateway(request, { waitUntil: (work) => context.waitUntil(work) })
+      report(handled, bindings.REQUESTS)
+      return handled.response
     } catch (error) {
       console.error({ message: 'a defect, answered with 500', requestId, error: String(error) })
       return failureResponse(fail('defect'), requestId)
     }
   },
-} satisfies ExportedHandler
+} satisfies ExportedHandler<Bindings>
 
-function assemble(settings: EdgeSettings, requestOrigin: string): Gateway {
-  const { config, originUrl } = settings
+async function prepare(bindings: Bindings): Promise<Isolate> {
+  const settings = loadSettings(bindings)
+  if (!settings.ok) return { settings, keys: undefined }
+  const { secretKey, edgeSecretKey } = settings.config
+  const ringOf = (secrets: readonly string[]) => (secrets.length === 0 ? undefined : createKeyRing(secrets))
+  const [external, edge, comparison] = await Promise.all([
+    ringOf(secretKey),
+    ringOf(edgeSecretKey),
+    createComparisonRing(),
+  ])
+  return { settings, keys: { external, edge, comparison } }
+}
+
+function assemble(config: Config, keys: Keys, bindings: Bindings, request: Request): Gateway {
   const now = () => Date.now()
-  const origin = createOriginFetch({ originUrl, fetch: (url, init) => fetch(url, init) })
-  const cache = createEdgeCache({
-    cache: caches.default,
-    publicUrl: config.publicUrl ?? requestOrigin,
-    freshSeconds: config.cache.edgeSeconds,
+  const publicUrl = config.publicUrl ?? new URL(request.url).origin
+  const { cloudflareZone: zone, cloudflareToken: token } = config.cache
+  const onFailure = (message: string) => (error: unknown) => console.warn({ message, error: String(error) })
+  const origin = createOriginFetch({
+    originUrl: config.originUrl,
+    ring: keys.edge,
+    fetch: (url, init) => fetch(url, init),
     now,
   })
-  const delivery = { cache, origin, maxEntryBytes: config.cache.edgeEntryBytes }
-  return createGateway({ settings, delivery, origin, now })
+  const cache = createEdgeCache({
+    cache: caches.default,
+    publicUrl,
+    freshSeconds: config.cache.edgeSeconds,
+    notFoundSeconds: config.cache.notFoundSeconds,
+    now,
+  })
+  const index = createAnswerIndex(bindings.ANSWERS)
+  const flights = createFlights({
+    namespace: bindings.FLIGHTS,
+    location: String(request.cf?.colo ?? 'here'),
+    onFailure: onFailure('single flight is not available, so every request asks the origin'),
+  })
+  const limiter = createRateLimiter({
+    config: config.rateLimitConfig,
+    counter:
+      config.rateLimitConfig.edgeDriver === 'binding' && bindings.RATE_LIMITER !== undefined
+        ? createBindingCounter(bindings.RATE_LIMITER)
+        : createLedgerCounter(bindings.LEDGERS),
+    now,
+    onFailure: onFailure('the rate limiter is not available, so requests pass'),
+  })
+  return createGateway({
+    negotiatesAssets: config.negotiateFormat !== 'off',
+    externalRing: keys.external,
+    limiter,
+    delivery: { cache, flights, index, origin, maxEntryBytes: config.cache.edgeEntryBytes, now },
+    purging: {
+      cache,
+      index,
+      everywhere:
+        zone === undefined || token === undefined
+          ? undefined
+          : createZonePurge({ zone, token, fetch: (url, init) => fetch(url, init) }),
+    },
+    judgeSecret: (headers) => judgeInternalSecret(headers, config.secretKey, keys.comparison),
+    staticSite: config.staticMode ? createStaticSite(config, bindings.STATIC, origin) : undefined,
+    now,
+  })
 }

@@ -3,6 +3,8 @@
 import { availableParallelism } from 'node:os'
 import { storageOf } from '@media-proxy/shared/config/load.ts'
 import type { Config } from '@media-proxy/shared/config/schema.ts'
+import { createS3Store } from '@media-proxy/shared/store/s3.ts'
+import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
 import type { Hono } from 'hono'
 import { createApp } from './app.ts'
 import { createLane } from './rendition/admission.ts'
@@ -10,8 +12,6 @@ import { createRenditionCache } from './rendition/cache.ts'
 import { createPipeline } from './rendition/pipeline.ts'
 import { createSourceReader } from './rendition/source.ts'
 import { createFilesystemStore } from './store/filesystem.ts'
-import { createS3Store } from './store/s3.ts'
-import type { ObjectStore } from './store/store.ts'
 import type { Log } from './telemetry/log.ts'
 
 /** Reads that may run at the same time; they wait for the network rather than for a processor. */

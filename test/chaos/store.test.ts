@@ -3,7 +3,7 @@
 import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { createS3Store } from '@media-proxy/origin/store/s3.ts'
+import { createS3Store } from '@media-proxy/shared/store/s3.ts'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type Door, openOrigin, openS3Server } from '../doors.ts'
 import { declaredPng, halvesPng } from '../fixtures.ts'

@@ -2,8 +2,8 @@
 
 import { parseHttpDate, type RangeRequest, spellRange } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { BodyError } from '@media-proxy/shared/store/body-error.ts'
 import { type Agent, type Dispatcher, errors, request } from 'undici'
-import { BodyError } from '../store/body-error.ts'
 import { type AddressPolicy, isAllowedHost, judgeUrl } from './address-policy.ts'
 import { ConnectionRefusal, createExemptAgent, createPinnedAgent } from './pinned-agent.ts'
 

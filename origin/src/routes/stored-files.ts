@@ -17,10 +17,10 @@ import {
   mediaCacheControl,
   mimeEssence,
 } from '@media-proxy/shared/response/headers.ts'
+import type { ObjectInfo, ObjectStore, StoredObject } from '@media-proxy/shared/store/store.ts'
 import mime from 'mime'
 import { isSvg } from '../media/sniff-svg.ts'
 import { takeHead } from '../rendition/take-head.ts'
-import type { ObjectInfo, ObjectStore, StoredObject } from '../store/store.ts'
 import { type Answer, type Exchange, refuse } from './answer.ts'
 
 export interface StoredFileOptions {

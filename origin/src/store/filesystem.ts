@@ -4,8 +4,8 @@ import { join, sep } from 'node:path'
 import { Readable } from 'node:stream'
 import { resolveRange } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { GetOptions, ObjectInfo, ObjectStore, StoredObject } from '@media-proxy/shared/store/store.ts'
 import mime from 'mime'
-import type { GetOptions, ObjectInfo, ObjectStore, StoredObject } from './store.ts'
 
 const STREAM_CHUNK_BYTES = 64 * 1024
 const SMALL_FILE_BYTES = 1024 * 1024

@@ -1,5 +1,5 @@
 import type { parseRequest } from '@media-proxy/shared/request/parse.ts'
-import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import { routeOf } from '@media-proxy/shared/request/route.ts'
 import type { Answer, Exchange } from '../routes/answer.ts'
 import type { Log } from './log.ts'
 
@@ -26,20 +26,4 @@ export function logRequest(
     },
     'request',
   )
-}
-
-/** The name of a request's route: one of a few words, never an id. */
-function routeOf(parsed: ReturnType<typeof parseRequest>): string {
-  if (isFailure(parsed)) return 'none'
-  switch (parsed.kind) {
-    case 'asset':
-    case 'file':
-      return parsed.route
-    case 'attachment':
-      return parsed.transformation === undefined ? 'attachments' : 'attachments-transformed'
-    case 'external':
-      return 'external'
-    case 'endpoint':
-      return parsed.endpoint
-  }
 }

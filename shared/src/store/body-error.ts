@@ -1,4 +1,4 @@
-import { type Failure, phraseOf } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, phraseOf } from '../response/failure.ts'
 
 /**
  * What a body is errored with: a stream can tell of an expected failure only by throwing. It becomes a `Failure`

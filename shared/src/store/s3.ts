@@ -1,13 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises'
-import { encodeKey } from '@media-proxy/shared/request/object-key.ts'
-import {
-  type ByteRange,
-  parseHttpDate,
-  resolveRange,
-  spellRange,
-} from '@media-proxy/shared/response/conditional.ts'
-import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { AwsClient } from 'aws4fetch'
+import { encodeKey } from '../request/object-key.ts'
+import { type ByteRange, parseHttpDate, resolveRange, spellRange } from '../response/conditional.ts'
+import { type Failure, fail, isFailure } from '../response/failure.ts'
 import type { ObjectInfo, ObjectStore } from './store.ts'
 import { watchBody } from './watched-body.ts'
 
@@ -45,7 +39,7 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
       const outcome = await attempt(method, path, range, caller)
       if (wait === undefined || !isWorthRetrying(outcome)) return outcome
       if (!isFailure(outcome)) await outcome.body?.cancel()
-      await delay(wait, undefined, caller === undefined ? {} : { signal: caller })
+      await pause(wait, caller)
     }
     return fail('store-unreachable')
   }
@@ -116,6 +110,17 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
       return response.status < 500 ? undefined : fail('store-unreachable', `status ${response.status}`)
     },
   }
+}
+
+/** Waits, or rejects with the caller's reason as soon as it leaves. */
+function pause(milliseconds: number, caller: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, milliseconds)
+    caller?.addEventListener('abort', () => {
+      clearTimeout(timer)
+      reject(caller.reason)
+    })
+  })
 }
 
 function isWorthRetrying(outcome: Response | Failure): boolean {

@@ -1,4 +1,4 @@
-import { fail } from '@media-proxy/shared/response/failure.ts'
+import { fail } from '../response/failure.ts'
 import { BodyError } from './body-error.ts'
 
 /**

@@ -1,5 +1,5 @@
-import type { ByteRange, RangeRequest } from '@media-proxy/shared/response/conditional.ts'
-import type { Failure } from '@media-proxy/shared/response/failure.ts'
+import type { ByteRange, RangeRequest } from '../response/conditional.ts'
+import type { Failure } from '../response/failure.ts'
 
 /** What a store knows of an object without its bytes. */
 export interface ObjectInfo {

@@ -1,0 +1,11 @@
+import type { OnBehalf } from './origin.ts'
+import type { Timings } from './timings.ts'
+
+/** One request at the edge. */
+export interface EdgeExchange extends OnBehalf {
+  readonly request: Request
+  readonly method: string
+  readonly headers: Headers
+  readonly timings: Timings
+  readonly waitUntil: (work: Promise<unknown>) => void
+}

@@ -1,0 +1,93 @@
+/**
+ * Single flight across isolates: of all that ask for one answer that no cache holds, at one location, one leads and
+ * asks the origin; the rest wait, and then read the cache. The coordinator never carries bytes.
+ */
+
+import { DurableObject } from 'cloudflare:workers'
+import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
+import type { HeaderRecord } from '@media-proxy/shared/response/headers.ts'
+
+/** What the leader found, for those that waited. */
+export type Landing =
+  /** The answer is in the cache of this location. */
+  | { readonly kind: 'cached' }
+  /** It cannot be kept (too large, say): ask the origin, which coalesces again. */
+  | { readonly kind: 'uncached' }
+  /** The same short refusal for all. */
+  | { readonly kind: 'refused'; readonly refusal: SharedRefusal }
+  /** The leader gave up for a reason of its own: somebody else may lead. */
+  | { readonly kind: 'abandoned' }
+
+export interface SharedRefusal {
+  readonly status: number
+  readonly text: string
+  readonly headers: HeaderRecord
+}
+
+/** A leader that has not landed after this long is given up, and its followers with it. In milliseconds. */
+const FLIGHT_MS = 25_000
+/** Followers have a limit of their own, should the coordinator itself be lost. */
+const PATIENCE_MS = FLIGHT_MS + 1000
+
+/** One object for each location and key, in memory only: a lost flight is flown again. */
+export class FlightCoordinator extends DurableObject {
+  #flight: PromiseWithResolvers<Landing> | undefined
+  #timer: ReturnType<typeof setTimeout> | null = null
+
+  /** `lead` for the first; for the others, once the leader has landed, what it found. */
+  async join(): Promise<'lead' | Landing> {
+    if (this.#flight !== undefined) return this.#flight.promise
+    this.#flight = Promise.withResolvers<Landing>()
+    this.#timer = setTimeout(() => this.land({ kind: 'abandoned' }), FLIGHT_MS)
+    return 'lead'
+  }
+
+  /** The leader's word. */
+  land(landing: Landing): void {
+    clearTimeout(this.#timer)
+    this.#flight?.resolve(landing)
+    this.#flight = undefined
+  }
+}
+
+export interface Flights {
+  join(url: CanonicalUrl): Promise<'lead' | Landing>
+  land(url: CanonicalUrl, landing: Landing): Promise<void>
+}
+
+export interface FlightsOptions {
+  readonly namespace: DurableObjectNamespace<FlightCoordinator>
+  /** The data centre: what is in its cache is all that its followers can read. */
+  readonly location: string
+  readonly onFailure: (error: unknown) => void
+}
+
+/** Where the coordinator cannot be reached, everybody asks the origin: slower, never wrong. */
+export function createFlights({ namespace, location, onFailure }: FlightsOptions): Flights {
+  const coordinator = (url: CanonicalUrl) => namespace.get(namespace.idFromName(`${location} ${url}`))
+  return {
+    async join(url) {
+      let timer: ReturnType<typeof setTimeout> | null = null
+      const impatient = new Promise<Landing>((resolve) => {
+        timer = setTimeout(() => resolve({ kind: 'uncached' }), PATIENCE_MS)
+      })
+      try {
+        return await Promise.race([coordinator(url).join(), impatient])
+      } catch (error) {
+        onFailure(error)
+        return { kind: 'uncached' }
+      } finally {
+        clearTimeout(timer)
+      }
+    },
+
+    async land(url, landing) {
+      try {
+        await coordinator(url).land(landing)
+      } catch (error) {
+        // The followers' own limits end their waiting.
+        onFailure(error)
+      }
+    },
+  }
+}

@@ -1,0 +1,39 @@
+/** Static mode at the edge: straight from the bucket, without the origin wherever the bucket can be reached. */
+
+import { storageOf } from '@media-proxy/shared/config/load.ts'
+import type { Config } from '@media-proxy/shared/config/schema.ts'
+import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { createS3Store } from '@media-proxy/shared/store/s3.ts'
+import { serveStaticSite } from '@media-proxy/shared/store/static-site.ts'
+import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
+import type { Delivered } from './delivery.ts'
+import type { EdgeExchange } from './exchange.ts'
+import { forward } from './forward.ts'
+import type { FetchOrigin } from './origin.ts'
+import { createR2Store } from './r2-store.ts'
+
+export type StaticSite = (exchange: EdgeExchange) => Promise<Delivered | Failure>
+
+/** Reads the bound bucket, else S3; a store that is a folder only the origin can read. */
+export function createStaticSite(
+  config: Config,
+  bucket: R2Bucket | undefined,
+  origin: FetchOrigin,
+): StaticSite {
+  const store = bucket === undefined ? s3StoreOf(config) : createR2Store(bucket)
+  if (store === undefined) return (exchange) => forward(origin, exchange)
+  return async (exchange) => {
+    const { pathname } = new URL(exchange.request.url)
+    const response = await exchange.timings.measure('store', () =>
+      serveStaticSite(store, config.s3.bucketStatic, pathname, exchange),
+    )
+    return isFailure(response) ? response : { response, cache: 'BYPASS' }
+  }
+}
+
+function s3StoreOf(config: Config): ObjectStore | undefined {
+  const { endpoint, region, accessKeyId, secretAccessKey, timeoutMs } = config.s3
+  if (storageOf(config) !== 's3' || endpoint === undefined) return undefined
+  if (accessKeyId === undefined || secretAccessKey === undefined) return undefined
+  return createS3Store({ endpoint, region, accessKeyId, secretAccessKey, timeoutMs })
+}

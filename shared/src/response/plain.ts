@@ -1,0 +1,34 @@
+/** Answers about the service itself: short, never kept by a cache. */
+
+export interface PlainRequest {
+  readonly method: string
+  readonly requestId: string
+}
+
+/** A short text. */
+export function textResponse(text: string, status: number, request: PlainRequest): Response {
+  return plainResponse(text, status, 'text/plain; charset=utf-8', request)
+}
+
+/** A value as JSON. */
+export function jsonResponse(value: unknown, request: PlainRequest): Response {
+  return plainResponse(JSON.stringify(value), 200, 'application/json', request)
+}
+
+function plainResponse(
+  body: string,
+  status: number,
+  contentType: string,
+  { method, requestId }: PlainRequest,
+): Response {
+  const bytes = new TextEncoder().encode(body)
+  const headers = {
+    'content-type': contentType,
+    'content-length': String(bytes.length),
+    'cache-control': 'no-store',
+    'access-control-allow-origin': '*',
+    'x-content-type-options': 'nosniff',
+    'x-request-id': requestId,
+  }
+  return new Response(method === 'HEAD' ? null : bytes, { status, headers })
+}

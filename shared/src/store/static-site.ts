@@ -1,0 +1,98 @@
+/** Static mode: a bucket as a web site's host, the same at both doors (contract, section 12). */
+
+import { decodeObjectKey } from '../request/object-key.ts'
+import { contentRange, isNotModified, requestedRange } from '../response/conditional.ts'
+import { type Failure, fail, isFailure } from '../response/failure.ts'
+import { representationHeaders, unsatisfiable } from '../response/finish.ts'
+import { optionsResponse } from '../response/headers.ts'
+import type { ObjectInfo, ObjectStore } from './store.ts'
+
+export interface StaticRequest {
+  readonly method: string
+  readonly headers: Headers
+  readonly requestId: string
+  readonly signal?: AbortSignal
+}
+
+const ALLOW = 'GET, HEAD, OPTIONS'
+
+/** Answers from the bucket what stands at the raw path, streamed, with its stored headers. */
+export async function serveStaticSite(
+  store: Pick<ObjectStore, 'head' | 'get'>,
+  bucket: string,
+  rawPath: string,
+  request: StaticRequest,
+): Promise<Response | Failure> {
+  const { method, headers, requestId, signal } = request
+  if (method === 'OPTIONS') return optionsResponse(ALLOW, requestId)
+  if (method !== 'GET' && method !== 'HEAD')
+    return fail('method-not-allowed', method.slice(0, 20), { allow: ALLOW })
+  if (rawPath === '/') return fail('not-found', 'no index')
+  const key = decodeObjectKey(rawPath.slice(1).split('/'))
+  if (isFailure(key)) return key
+
+  const conditional = CONDITIONS.some((name) => headers.has(name))
+  if (method === 'HEAD' || conditional) {
+    const info = await store.head(bucket, key, signal)
+    if (isFailure(info)) return info
+    const own = headersOf(info, requestId)
+    if (isNotModified(headers, info)) return new Response(null, { status: 304, headers: own })
+    const length = { 'content-length': String(info.sizeBytes) }
+    if (method === 'HEAD') return new Response(null, { headers: { ...own, ...length } })
+    return open(store, bucket, key, request, info)
+  }
+  return open(store, bucket, key, request, undefined)
+}
+
+const CONDITIONS = ['if-none-match', 'if-modified-since', 'if-range']
+
+async function open(
+  store: Pick<ObjectStore, 'get'>,
+  bucket: string,
+  key: string,
+  { headers, requestId, signal }: StaticRequest,
+  known: ObjectInfo | undefined,
+): Promise<Response | Failure> {
+  const range = requestedRange(headers, known)
+  const object = await store.get(bucket, key, {
+    ...(range === undefined ? {} : { range }),
+    ...(signal === undefined ? {} : { signal }),
+  })
+  if (isFailure(object)) {
+    const size = /\d+$/.exec(object.headers?.['content-range'] ?? '')?.[0]
+    return object.failure === 'range-not-satisfiable' && size !== undefined
+      ? unsatisfiable(Number(size), requestId)
+      : object
+  }
+  const { info, range: part, body } = object
+  const own = headersOf(info, requestId)
+  if (part === undefined) {
+    return new Response(body, { headers: { ...own, 'content-length': String(info.sizeBytes) } })
+  }
+  return new Response(body, {
+    status: 206,
+    headers: {
+      ...own,
+      'content-length': String(part.end - part.start + 1),
+      'content-range': contentRange(part, info.sizeBytes),
+    },
+  })
+}
+
+/** A site's own types and life: nothing is neutralised, nothing sandboxed. */
+function headersOf(info: ObjectInfo, requestId: string) {
+  return representationHeaders(
+    {
+      ...info,
+      headers: {
+        'content-type': info.contentType ?? 'application/octet-stream',
+        'cache-control': info.cacheControl ?? 'public, max-age=0, must-revalidate',
+        'accept-ranges': 'bytes',
+        'access-control-allow-origin': '*',
+        'cross-origin-resource-policy': 'cross-origin',
+        'x-content-type-options': 'nosniff',
+      },
+    },
+    requestId,
+  )
+}
