@@ -1,0 +1,75 @@
+/** Who is asking, and whether the origin answers them (contract, section 11). */
+
+import type { MediaRequest } from '@media-proxy/shared/request/media-request.ts'
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { isEdgeClaimed, verifyEdgeRequest } from '@media-proxy/shared/signing/edge-request.ts'
+import type { KeyRing } from '@media-proxy/shared/signing/hmac.ts'
+import ipaddr from 'ipaddr.js'
+import type { AddressRanges } from './cloudflare-ranges.ts'
+
+export interface GateOptions {
+  readonly requireCloudflareEdge: boolean
+  readonly cloudflare: AddressRanges
+  readonly trustedProxies: AddressRanges
+  /** Of `edgeSecretKey`; undefined where none is set: then no edge signature can be right. */
+  readonly edgeRing: KeyRing | undefined
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+}
+
+export interface Arrival {
+  readonly method: string
+  /** Raw path and query. */
+  readonly path: string
+  readonly headers: Headers
+  /** Address of the socket's other end. */
+  readonly peer: string
+}
+
+export interface Admitted {
+  readonly clientAddress: string
+  /** Signed by the edge worker, which has judged its budgets already. */
+  readonly viaEdge: boolean
+}
+
+/** Judges an arrival. Fails with `forbidden`. A wrong edge signature is never treated as none. */
+export type Gate = (arrival: Arrival) => Promise<Admitted | Failure>
+
+export function createGate(options: GateOptions): Gate {
+  const { requireCloudflareEdge, cloudflare, edgeRing, now } = options
+  return async (arrival) => {
+    if (isEdgeClaimed(arrival.headers)) {
+      const verified = await verifyEdgeRequest(edgeRing, arrival, arrival.headers, now())
+      return isFailure(verified) ? verified : { clientAddress: verified.clientAddress, viaEdge: true }
+    }
+    if (requireCloudflareEdge && !cloudflare.includes(arrival.peer)) {
+      return fail('forbidden', 'neither from Cloudflare nor signed by the edge')
+    }
+    return { clientAddress: clientAddressOf(arrival, options), viaEdge: false }
+  }
+}
+
+/** What has to be reachable past the gate: health for the machine's keepers, the internal endpoints by their secret. */
+export function isGated(request: MediaRequest | Failure): boolean {
+  if (isFailure(request) || request.kind !== 'endpoint') return true
+  return request.endpoint === 'telemetry' || request.endpoint === 'metrics'
+}
+
+/**
+ * The client behind the peer. A peer in Cloudflare's ranges is believed in `CF-Connecting-IP` alone; a trusted proxy
+ * in `X-Forwarded-For`, which is walked from the right, since everything left of the last trusted hop is a claim.
+ */
+function clientAddressOf({ headers, peer }: Arrival, { cloudflare, trustedProxies }: GateOptions): string {
+  if (cloudflare.includes(peer)) {
+    const claimed = headers.get('cf-connecting-ip') ?? ''
+    return ipaddr.isValid(claimed) ? claimed : peer
+  }
+  let client = peer
+  for (const hop of (headers.get('x-forwarded-for') ?? '').split(',').reverse()) {
+    if (!trustedProxies.includes(client)) break
+    const address = hop.trim()
+    if (!ipaddr.isValid(address)) break
+    client = address
+  }
+  return client
+}
