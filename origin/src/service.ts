@@ -3,6 +3,7 @@
 import { availableParallelism } from 'node:os'
 import { storageOf } from '@media-proxy/shared/config/load.ts'
 import type { Config } from '@media-proxy/shared/config/schema.ts'
+import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Hono } from 'hono'
 import { createApp } from './app.ts'
 import { createLane } from './rendition/admission.ts'
@@ -13,9 +14,13 @@ import { createFilesystemStore } from './store/filesystem.ts'
 import { createS3Store } from './store/s3.ts'
 import type { ObjectStore } from './store/store.ts'
 import type { Log } from './telemetry/log.ts'
+import { createFfmpeg, type Ffmpeg } from './video/ffmpeg.ts'
 
 /** Reads that may run at the same time; they wait for the network rather than for a processor. */
 const CONCURRENT_READS = 32
+
+/** While one video is read another one is decoded; each holds a frame of its own. */
+const VIDEOS_PER_PROCESSOR = 2
 
 export interface OriginOptions {
   readonly config: Config
@@ -33,6 +38,14 @@ export function createOrigin({ config, log, store = createStore(config) }: Origi
     limits,
     lane: createLane({ concurrency: CONCURRENT_READS, queue: limits.queuedRenders }),
   })
+  const processors = limits.renders || availableParallelism()
+  const ffmpeg = createFfmpeg({
+    environment: process.env,
+    log,
+    lane: createLane({ concurrency: limits.decoders || processors, queue: limits.queuedRenders }),
+    deadlineMs: limits.deadlineMs,
+    memoryBytes: limits.decoderMemoryBytes,
+  })
   const pipeline = createPipeline({
     sources,
     cache: createRenditionCache({
@@ -41,11 +54,9 @@ export function createOrigin({ config, log, store = createStore(config) }: Origi
       freshForMs: cache.memorySeconds * 1000,
       now: () => performance.now(),
     }),
-    renders: createLane({
-      concurrency: limits.renders || availableParallelism(),
-      queue: limits.queuedRenders,
-    }),
-    limits,
+    renders: createLane({ concurrency: processors, queue: limits.queuedRenders }),
+    videos: createLane({ concurrency: VIDEOS_PER_PROCESSOR * processors, queue: limits.queuedRenders }),
+    tools: { ffmpeg, limits },
     deadlineMs: limits.deadlineMs,
   })
   return createApp({
@@ -55,7 +66,7 @@ export function createOrigin({ config, log, store = createStore(config) }: Origi
     log,
     service: {
       telemetryEnabled: config.telemetry.enabled,
-      notReady: () => notReady(store, s3.bucketCdn, log),
+      notReady: () => notReady(store, s3.bucketCdn, ffmpeg, log),
       now: () => new Date(),
     },
   })
@@ -70,9 +81,18 @@ function createStore(config: Config): ObjectStore {
   return createS3Store({ endpoint, region, accessKeyId, secretAccessKey, timeoutMs })
 }
 
-async function notReady(store: ObjectStore, bucket: string, log: Log): Promise<readonly string[]> {
+async function notReady(
+  store: ObjectStore,
+  bucket: string,
+  ffmpeg: Ffmpeg,
+  log: Log,
+): Promise<readonly string[]> {
+  const missing: string[] = []
   const failure = await store.check(bucket)
-  if (failure === undefined) return []
-  log.warn({ failure: failure.failure, detail: failure.detail }, 'the store is not ready')
-  return ['store']
+  if (failure !== undefined) {
+    log.warn({ failure: failure.failure, detail: failure.detail }, 'the store is not ready')
+    missing.push('store')
+  }
+  if (isFailure(await ffmpeg.abilities)) missing.push('ffmpeg')
+  return missing
 }
