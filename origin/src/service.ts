@@ -10,6 +10,7 @@ import { createLane } from './rendition/admission.ts'
 import { createRenditionCache } from './rendition/cache.ts'
 import { createPipeline } from './rendition/pipeline.ts'
 import { createSourceReader } from './rendition/source.ts'
+import { createSecretJudge } from './routes/internal-body.ts'
 import { createFilesystemStore } from './store/filesystem.ts'
 import { createS3Store } from './store/s3.ts'
 import type { ObjectStore } from './store/store.ts'
@@ -32,12 +33,15 @@ export interface OriginOptions {
 /** The origin's application, ready to be served. */
 export function createOrigin({ config, log, store = createStore(config) }: OriginOptions): Hono {
   const { limits, cache, s3 } = config
-  const sources = createSourceReader({
-    store,
-    bucket: s3.bucketCdn,
-    limits,
-    lane: createLane({ concurrency: CONCURRENT_READS, queue: limits.queuedRenders }),
-  })
+  const reads = createLane({ concurrency: CONCURRENT_READS, queue: limits.queuedRenders })
+  const readerOf = (bucket: string) => createSourceReader({ store, bucket, limits, lane: reads })
+  const sources = readerOf(s3.bucketCdn)
+  const readers = new Map([
+    [s3.bucketUploads, readerOf(s3.bucketUploads)],
+    [s3.bucketStatic, readerOf(s3.bucketStatic)],
+    // Last, so that a bucket of several names shares its reads with the public routes.
+    [s3.bucketCdn, sources],
+  ])
   const processors = limits.renders || availableParallelism()
   const ffmpeg = createFfmpeg({
     environment: process.env,
@@ -46,6 +50,11 @@ export function createOrigin({ config, log, store = createStore(config) }: Origi
     deadlineMs: limits.deadlineMs,
     memoryBytes: limits.decoderMemoryBytes,
   })
+  const videos = createLane({
+    concurrency: VIDEOS_PER_PROCESSOR * processors,
+    queue: limits.queuedRenders,
+  })
+  const tools = { ffmpeg, limits }
   const pipeline = createPipeline({
     sources,
     cache: createRenditionCache({
@@ -55,8 +64,8 @@ export function createOrigin({ config, log, store = createStore(config) }: Origi
       now: () => performance.now(),
     }),
     renders: createLane({ concurrency: processors, queue: limits.queuedRenders }),
-    videos: createLane({ concurrency: VIDEOS_PER_PROCESSOR * processors, queue: limits.queuedRenders }),
-    tools: { ffmpeg, limits },
+    videos,
+    tools,
     deadlineMs: limits.deadlineMs,
   })
   return createApp({
@@ -68,6 +77,16 @@ export function createOrigin({ config, log, store = createStore(config) }: Origi
       telemetryEnabled: config.telemetry.enabled,
       notReady: () => notReady(store, s3.bucketCdn, ffmpeg, log),
       now: () => new Date(),
+    },
+    internal: {
+      judgeSecret: createSecretJudge(config.secretKey),
+      sourcesOf: (bucket) => readers.get(bucket),
+      uploadsBucket: s3.bucketUploads,
+      tools,
+      lane: videos,
+      maxBodyBytes: limits.internalBodyBytes,
+      maxBase64Bytes: limits.base64Bytes,
+      deadlineMs: limits.deadlineMs,
     },
   })
 }

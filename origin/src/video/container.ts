@@ -261,7 +261,8 @@ async function readRun(track: InputVideoTrack, atSeconds: number | undefined): P
   const sink = new EncodedPacketSink(track)
   const wanted = atSeconds === undefined ? null : await sink.getPacket(atSeconds, { metadataOnly: true })
   const key =
-    (wanted === null ? null : await sink.getKeyPacket(wanted.timestamp)) ?? (await sink.getFirstKeyPacket())
+    (wanted === null ? null : await keyPacketAt(sink, track, wanted.timestamp)) ??
+    (await sink.getFirstKeyPacket())
   if (key === null) return fail('undecodable', 'no key frame')
   const run = await packetsUpTo(sink, key, wanted)
   const shown = run.map((packet) => packet.timestamp).sort((a, b) => a - b)
@@ -273,6 +274,25 @@ async function readRun(track: InputVideoTrack, atSeconds: number | undefined): P
     timestampSeconds: Math.max(0, target),
     description: description === undefined ? undefined : bytesOf(description),
   }
+}
+
+/**
+ * The key frame before a moment. Writers mark frames as key that are none: then the bitstream has the last word,
+ * and where it knows of none, the container.
+ */
+async function keyPacketAt(
+  sink: EncodedPacketSink,
+  track: InputVideoTrack,
+  timestamp: number,
+): Promise<EncodedPacket | null> {
+  const marked = await sink.getKeyPacket(timestamp)
+  const tick = 1 / (await track.getTimeResolution())
+  let candidate = marked
+  for (let step = 0; candidate !== null && step < MAX_RUN_PACKETS; step += 1) {
+    if ((await track.determinePacketType(candidate)) !== 'delta') return candidate
+    candidate = await sink.getKeyPacket(candidate.timestamp - tick)
+  }
+  return marked
 }
 
 /** Frames that are shown before their key frame lean on the group before it, and nothing leans on them. */

@@ -83,26 +83,49 @@ export interface FileInput {
   readonly atSeconds: number | undefined
 }
 
+/** How far before the wanted moment is looked where no frame is left behind it. */
+const LOOK_BACK_SECONDS = 1
+
 /**
  * Decodes a frame of a file that lies on the disk. Only this file can be opened, and only by the named demuxer:
  * a playlist hidden in it finds none that would follow it.
  */
 export async function decodeFile(
   ffmpeg: Ffmpeg,
+  file: FileInput,
+  options: DecodeOptions,
+): Promise<Frame | Failure> {
+  const { atSeconds } = file
+  if (atSeconds === undefined) return decodeFileAt(ffmpeg, file, options)
+  // FFmpeg gives the first frame from a moment on; behind the last one there is none.
+  let frame = await decodeFileAt(ffmpeg, file, options)
+  for (const earlier of [Math.max(0, atSeconds - LOOK_BACK_SECONDS), undefined]) {
+    if (!isFailure(frame) || frame.failure !== 'undecodable') break
+    frame = await decodeFileAt(ffmpeg, { ...file, atSeconds: earlier }, options)
+  }
+  return frame
+}
+
+async function decodeFileAt(
+  ffmpeg: Ffmpeg,
   { path, demuxer, atSeconds }: FileInput,
   options: DecodeOptions,
 ): Promise<Frame | Failure> {
+  const { video } = options
   const chain = await colourChain(ffmpeg, options)
+  // Only the library's decoders look at the alpha beside a frame.
+  const alphaDecoder = video.codec === 'vp9' ? 'libvpx-vp9' : 'libvpx'
   return runDecoder(ffmpeg, options, {
     args: [
       ...['-protocol_whitelist', 'file', '-format_whitelist', demuxer, '-codec_whitelist', FFMPEG_DECODERS],
       ...['-max_pixels', String(options.maxPixels), '-noautorotate'],
+      ...(video.hasAlpha ? ['-c:v', alphaDecoder] : []),
       ...(atSeconds === undefined ? [] : ['-ss', atSeconds.toFixed(6)]),
       ...['-f', demuxer, '-i', `file:${path}`, '-map', '0:v:0', '-an', '-sn', '-dn'],
       ...['-vf', chain.join(',')],
     ],
     inputs: [],
-    channels: 3,
+    channels: video.hasAlpha ? 4 : 3,
     timestampSeconds: atSeconds ?? 0,
     signal: options.signal,
   })

@@ -44,7 +44,7 @@ function converted(video: VideoFacts, { width, height }: Size): readonly string[
   const range = video.colours.fullRange ? ':in_range=full' : ''
   return [
     `scale=${width}:${height}:flags=bicubic+full_chroma_int:in_color_matrix=${matrixOf(video)}${range}`,
-    'format=rgb24',
+    video.hasAlpha ? 'format=rgba' : 'format=rgb24',
   ]
 }
 

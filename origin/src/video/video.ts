@@ -62,7 +62,8 @@ export async function openVideo(
   const { video } = judged
   return {
     facts: judged,
-    async readFrame(atSeconds, shownAt) {
+    async readFrame(moment, shownAt) {
+      const atSeconds = moment === undefined ? undefined : Math.min(moment, judged.durationSeconds ?? moment)
       const options = { video, size: sizeOf(video, shownAt), maxPixels: maxPixels(limits), signal }
       const frame =
         container === undefined ? undefined : await decodeFromParts(ffmpeg, container, atSeconds, options)
