@@ -159,14 +159,9 @@ async function runDecoder(
     run.channels === 4 ? 'rgba' : 'rgb24',
   ]
   const pixels = await ffmpeg.run(
-    {
-      args: [...run.args, ...output, '-f', 'rawvideo', 'pipe:1'],
-      inputs: run.inputs,
-      maxOutputBytes: bytes,
-    },
+    { args: [...run.args, ...output, '-f', 'rawvideo', 'pipe:1'], inputs: run.inputs, outputBytes: bytes },
     run.signal,
   )
   if (isFailure(pixels)) return pixels
-  if (pixels.length !== bytes) return fail('undecodable', `${pixels.length} of ${bytes} bytes of pixels`)
   return { ...size, channels: run.channels, pixels, timestampSeconds: run.timestampSeconds }
 }

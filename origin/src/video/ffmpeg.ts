@@ -17,13 +17,13 @@ export interface FfmpegJob {
   readonly args: readonly string[]
   /** What is written to `pipe:0` and, where there is a second, to `pipe:3`. */
   readonly inputs: readonly (readonly Uint8Array[])[]
-  /** A child that answers more than this is killed. */
-  readonly maxOutputBytes: number
+  /** How long the answer is. A child that has written it is killed, whatever else it might have to say. */
+  readonly outputBytes: number
 }
 
 export interface Ffmpeg {
   /**
-   * Runs one child and gives what it wrote. Fails with `undecodable` where it failed or wrote too much, with
+   * Runs one child and gives what it wrote. Fails with `undecodable` where it failed or wrote too little, with
    * `unsupported-codec` where the codec is none of the accepted ones, and with `deadline`, `client-gone`,
    * `overloaded`, or `not-ready` where there is no FFmpeg.
    */
@@ -68,10 +68,21 @@ export function createFfmpeg(options: FfmpegOptions): Ffmpeg {
     async run(job, signal) {
       const found = await abilities
       if (isFailure(found)) return found
-      return lane.run(signal, () => {
-        const command = withLimits(found.path, [...COMMON_ARGS, ...job.args], options)
-        return runChild(command, job, childEnvironment(environment), withDeadline(signal, options.deadlineMs))
+      const command = withLimits(found.path, [...COMMON_ARGS, ...job.args], options)
+      const answer = Promise.withResolvers<Uint8Array | Failure>()
+      const work = lane.run(signal, async () => {
+        const running = runChild(
+          command,
+          job,
+          childEnvironment(environment),
+          withDeadline(signal, options.deadlineMs),
+        )
+        answer.resolve(running.answer)
+        // The place is free when the process is gone, the answer is there some milliseconds earlier.
+        await running.ended
       })
+      work.then((refused) => refused !== undefined && answer.resolve(refused), answer.reject)
+      return answer.promise
     },
   }
 }
@@ -90,11 +101,11 @@ async function inspect(options: FfmpegOptions): Promise<FfmpegAbilities | Failur
     collect(child.stderr, MAX_STDERR_BYTES),
     ended,
   ])
-  const version = /^ffmpeg version (\S+)/m.exec(banner.bytes.toString('latin1'))?.[1]
+  const version = /^ffmpeg version (\S+)/m.exec(banner.toString('latin1'))?.[1]
   if (exit.code !== 0 || version === undefined) {
     return fail('not-ready', `${path} does not run: ${exit.error ?? `status ${exit.code}`}`)
   }
-  const list = filters.bytes.toString('latin1')
+  const list = filters.toString('latin1')
   return { path, version, toneMaps: / zscale /.test(list) && / tonemap /.test(list) }
 }
 
@@ -133,38 +144,40 @@ function start([path = '', ...args]: readonly string[], env: NodeJS.ProcessEnv, 
   return { child, ended }
 }
 
-async function runChild(
+interface Running {
+  readonly answer: Promise<Uint8Array | Failure>
+  readonly ended: Promise<unknown>
+}
+
+function runChild(
   command: readonly string[],
   job: FfmpegJob,
   env: NodeJS.ProcessEnv,
   signal: AbortSignal,
-): Promise<Uint8Array | Failure> {
+): Running {
   const { child, ended } = start(command, env, Math.max(0, job.inputs.length - 1))
   const kill = () => child.kill('SIGKILL')
   signal.addEventListener('abort', kill, { once: true })
   if (signal.aborted) kill()
-  try {
-    const pipes = [child.stdin, ...child.stdio.slice(3)]
-    job.inputs.forEach((chunks, index) => {
-      const pipe = pipes[index]
-      if (pipe !== undefined && pipe !== null && 'write' in pipe) feed(pipe, chunks)
-    })
-    if (job.inputs.length === 0) child.stdin?.end()
-    const [output, complaints, exit] = await Promise.all([
-      collect(child.stdout, job.maxOutputBytes, kill),
-      collect(child.stderr, MAX_STDERR_BYTES),
-      ended,
-    ])
+  ended.then(() => signal.removeEventListener('abort', kill))
+  const pipes = [child.stdin, ...child.stdio.slice(3)]
+  job.inputs.forEach((chunks, index) => {
+    const pipe = pipes[index]
+    if (pipe !== undefined && pipe !== null && 'write' in pipe) feed(pipe, chunks)
+  })
+  if (job.inputs.length === 0) child.stdin?.end()
+  const complaints = collect(child.stderr, MAX_STDERR_BYTES)
+  return { answer: answerOf(), ended }
+
+  async function answerOf(): Promise<Uint8Array | Failure> {
+    const output = await collect(child.stdout, job.outputBytes, kill)
+    if (output.length === job.outputBytes) return output
+    const [complaint, exit] = await Promise.all([complaints, ended])
     if (signal.aborted) return abortFailure(signal)
-    if (output.overflowed) return fail('undecodable', `more than ${job.maxOutputBytes} bytes of pixels`)
-    const complaint = complaints.bytes.toString('utf8').trim().slice(0, 500)
-    if (/codec .* is not on whitelist|not on whitelist/i.test(complaint))
-      return fail('unsupported-codec', complaint)
-    if (exit.code !== 0)
-      return fail('undecodable', complaint || (exit.error ?? `FFmpeg ended with ${exit.code}`))
-    return output.bytes
-  } finally {
-    signal.removeEventListener('abort', kill)
+    const text = complaint.toString('utf8').trim().slice(0, 500)
+    if (/not on whitelist/i.test(text)) return fail('unsupported-codec', text)
+    const why = text || exit.error || `FFmpeg ended with ${exit.code}`
+    return fail('undecodable', `${output.length} of ${job.outputBytes} bytes: ${why}`)
   }
 }
 
@@ -177,26 +190,19 @@ function feed(pipe: Writable, chunks: readonly Uint8Array[]): void {
   pipe.end()
 }
 
-interface Collected {
-  readonly bytes: Buffer
-  readonly overflowed: boolean
-}
-
-/** Reads a stream to its end but keeps only so much of it. */
-function collect(stream: Readable | null, maxBytes: number, onOverflow?: () => void): Promise<Collected> {
-  const { promise, resolve } = Promise.withResolvers<Collected>()
-  const chunks: Buffer[] = []
+/** Reads a stream up to a length; `onFull` is called when it is reached, and what comes after is dropped. */
+function collect(stream: Readable | null, maxBytes: number, onFull?: () => void): Promise<Buffer> {
+  const { promise, resolve } = Promise.withResolvers<Buffer>()
+  const whole = Buffer.allocUnsafe(maxBytes)
   let length = 0
-  let overflowed = false
+  const end = () => resolve(whole.subarray(0, length))
   stream?.on('data', (chunk: Buffer) => {
-    if (length + chunk.length > maxBytes && !overflowed) {
-      overflowed = true
-      onOverflow?.()
-    }
-    if (!overflowed) chunks.push(chunk)
-    length += chunk.length
+    if (length === maxBytes) return
+    length += chunk.copy(whole, length)
+    if (length < maxBytes || onFull === undefined) return
+    end()
+    onFull()
   })
-  const end = () => resolve({ bytes: Buffer.concat(chunks), overflowed })
   stream?.once('close', end)
   stream?.once('error', end)
   if (stream === null) end()
