@@ -207,8 +207,7 @@ async function videoFacts(track: InputVideoTrack): Promise<VideoFacts> {
     await track.getInternalCodecId(),
     await track.getColorSpace(),
   ]
-  // ProRes says in its four characters which one it is.
-  const name = known === 'prores' ? proresName(await track.getCodecParameterString()) : (known ?? id)
+  const name = known === 'prores' ? await proresName(track) : (known ?? id)
   return {
     codec: typeof name === 'string' ? videoCodecOf(name) : undefined,
     width: await track.getDisplayWidth(),
@@ -227,8 +226,15 @@ async function videoFacts(track: InputVideoTrack): Promise<VideoFacts> {
   }
 }
 
-function proresName(parameters: string | null): string | undefined {
-  return parameters?.slice(0, 4)
+/** Where a ProRes frame says how its chroma is sampled (SMPTE RDD 36, section 5.1), in the top two bits. */
+const PRORES_CHROMA_OFFSET = 20
+const PRORES_444 = 3
+
+/** ProRes says in its four characters which one it is; a frame of 4444 under another one's name does not pass. */
+async function proresName(track: InputVideoTrack): Promise<string | undefined> {
+  const frame = await new EncodedPacketSink(track).getFirstPacket()
+  if (frame === null || (frame.data[PRORES_CHROMA_OFFSET] ?? 0) >> 6 === PRORES_444) return undefined
+  return (await track.getCodecParameterString())?.slice(0, 4)
 }
 
 async function audioCodecs(tracks: readonly InputTrack[]): Promise<readonly (AudioCodec | undefined)[]> {

@@ -20,7 +20,7 @@ export async function withTemporaryFile<T>(
 ): Promise<T | Failure> {
   if (bytes.sizeBytes > maxBytes)
     return fail('source-too-large', `${bytes.sizeBytes} bytes for a temporary file`)
-  const folder = await mkdtemp(join(tmpdir(), 'media-proxy-video-'))
+  const folder = await mkdtemp(join(tmpdir(), `media-proxy-video-${process.pid}-`))
   try {
     const path = join(folder, 'source')
     const body = await bytes.stream()
