@@ -15,6 +15,7 @@ import { createFilesystemStore } from './store/filesystem.ts'
 import { createS3Store } from './store/s3.ts'
 import type { ObjectStore } from './store/store.ts'
 import type { Log } from './telemetry/log.ts'
+import { createDemuxers, DEMUXER_DEFAULTS } from './video/container.ts'
 import { createFfmpeg, type Ffmpeg } from './video/ffmpeg.ts'
 
 /** Reads that may run at the same time; they wait for the network rather than for a processor. */
@@ -54,7 +55,8 @@ export function createOrigin({ config, log, store = createStore(config) }: Origi
     concurrency: VIDEOS_PER_PROCESSOR * processors,
     queue: limits.queuedRenders,
   })
-  const tools = { ffmpeg, limits }
+  const demuxers = createDemuxers({ kept: processors, ...DEMUXER_DEFAULTS })
+  const tools = { demuxers, ffmpeg, limits }
   const pipeline = createPipeline({
     sources,
     cache: createRenditionCache({

@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { mediaKind } from '@media-proxy/origin/media/kinds.ts'
 import { createMediaBytes } from '@media-proxy/origin/media/media-bytes.ts'
-import { openContainer } from '@media-proxy/origin/video/container.ts'
+import { createDemuxers, DEMUXER_DEFAULTS } from '@media-proxy/origin/video/container.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'
 import { openFilesystemOrigin } from '../doors.ts'
@@ -156,6 +156,7 @@ async function benchReads(path: string, name: string): Promise<BenchRow[]> {
 async function benchFacts(path: string): Promise<BenchRow[]> {
   const file = await readFile(path)
   const { size } = await stat(path)
+  const demuxers = createDemuxers({ kept: 1, ...DEMUXER_DEFAULTS })
   const times: number[] = []
   for (let round = 0; round < ROUNDS; round += 1) {
     times.push(
@@ -165,7 +166,7 @@ async function benchFacts(path: string): Promise<BenchRow[]> {
           fetchPart: async (start, end) => file.subarray(start, end),
           fetchAll: async () => new Blob([file]).stream(),
         })
-        const container = await openContainer(bytes, mediaKind('mp4').format, AbortSignal.timeout(10_000))
+        const container = await demuxers.open(bytes, mediaKind('mp4').format, AbortSignal.timeout(10_000))
         if (isFailure(container)) throw new Error(container.detail)
         container.close()
       }),

@@ -8,6 +8,7 @@ import { mediaKindOfName } from '@media-proxy/origin/media/kinds.ts'
 import type { MediaLimits } from '@media-proxy/origin/media/limits.ts'
 import { createMediaBytes } from '@media-proxy/origin/media/media-bytes.ts'
 import { createLane } from '@media-proxy/origin/rendition/admission.ts'
+import { createDemuxers, DEMUXER_DEFAULTS } from '@media-proxy/origin/video/container.ts'
 import { createFfmpeg } from '@media-proxy/origin/video/ffmpeg.ts'
 import { readThreeFrames } from '@media-proxy/origin/video/frames.ts'
 import { readSound } from '@media-proxy/origin/video/sound.ts'
@@ -32,6 +33,8 @@ const ffmpeg = createFfmpeg({
   deadlineMs: 10_000,
   memoryBytes: 2 * 2 ** 30,
 })
+const demuxers = createDemuxers({ kept: 1, ...DEMUXER_DEFAULTS })
+const tools = { demuxers, ffmpeg, limits: LIMITS }
 /** Twice the second that a hostile file is given, since other tests run beside this one. */
 const MAX_MS = 2000
 
@@ -46,7 +49,7 @@ function partsOf(file: Uint8Array) {
 const open = (name: string, file = readFileSync(join(CORPUS ?? '', name))) => {
   const kind = mediaKindOfName(name)
   if (kind?.kind !== 'video') throw new Error(`${name} has no name of a video`)
-  return openVideo({ ffmpeg, limits: LIMITS }, partsOf(file), kind.format, signal)
+  return openVideo(tools, partsOf(file), kind.format, signal)
 }
 
 async function opened(name: string): Promise<Video> {
@@ -87,12 +90,7 @@ describe.skipIf(CORPUS === undefined)('the corpus of videos (skipped without MED
   ] as const)('facts of %s', async (name, seconds, codec) => {
     const kind = mediaKindOfName(name)
     if (kind === undefined) throw new Error('no kind')
-    const facts = await readSound(
-      partsOf(readFileSync(join(CORPUS ?? '', name))),
-      kind.format,
-      LIMITS,
-      signal,
-    )
+    const facts = await readSound(tools, partsOf(readFileSync(join(CORPUS ?? '', name))), kind.format, signal)
     if (isFailure(facts)) throw new Error(facts.detail)
     expect(facts.audio).toEqual([codec])
     expect(facts.durationSeconds).toBeGreaterThan(seconds - 0.05)

@@ -1,34 +1,16 @@
 /**
- * Containers, demuxed in this process over reads by parts: what a file holds, and the coded frames around a
- * moment. Nothing that a file declares is believed: what is read is bounded, and whatever the demuxer throws
- * is a file that cannot be decoded.
+ * Containers, read by parts: what a file holds, and the coded frames around a moment. The reading is done by
+ * threads that are bounded in memory and in time, so that a file made to exhaust a demuxer takes one of them
+ * with it and nothing else.
  */
 
+import { Worker } from 'node:worker_threads'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import {
-  ADTS,
-  CustomSource,
-  type EncodedPacket,
-  EncodedPacketSink,
-  FLAC,
-  Input,
-  type InputFormat,
-  type InputTrack,
-  type InputVideoTrack,
-  Logging,
-  LogLevel,
-  MATROSKA,
-  MP3,
-  MP4,
-  OGG,
-  QTFF,
-  WAVE,
-  WEBM,
-} from 'mediabunny'
 import type { MediaFormat } from '../media/kinds.ts'
 import type { MediaBytes } from '../media/media-bytes.ts'
 import { abortFailure } from '../rendition/wait.ts'
-import { type AudioCodec, audioCodecOf, type VideoCodec, videoCodecOf } from './codecs.ts'
+import type { AudioCodec, VideoCodec } from './codecs.ts'
+import type { FromThread, ToThread } from './demux-messages.ts'
 
 /** What a file holds. */
 export interface ContainerFacts {
@@ -76,6 +58,7 @@ export interface CodedFrame {
   readonly alpha: Uint8Array | undefined
 }
 
+/** An opened container; one question at a time. */
 export interface Container {
   readonly facts: ContainerFacts
   /** The run of the frame that is shown at a moment; of the first key frame without one. */
@@ -83,246 +66,168 @@ export interface Container {
   close(): void
 }
 
-Logging.level = LogLevel.Silent
-
-/** What can be demuxed here; the rest (AVI) is FFmpeg's. */
-const INPUT_FORMATS: Readonly<Partial<Record<MediaFormat, readonly InputFormat[]>>> = {
-  mp4: [MP4, QTFF],
-  mov: [QTFF, MP4],
-  m4a: [MP4, QTFF],
-  webm: [WEBM, MATROSKA],
-  mkv: [MATROSKA, WEBM],
-  mp3: [MP3],
-  wav: [WAVE],
-  flac: [FLAC],
-  ogg: [OGG],
-  opus: [OGG],
-  aac: [ADTS],
+/** Opens containers. */
+export interface Demuxers {
+  /**
+   * Opens a container and reads what it holds. The caller closes it. Fails with `undecodable`, as the bytes do,
+   * or with the signal.
+   */
+  open(bytes: MediaBytes, format: MediaFormat, signal: AbortSignal): Promise<Container | Failure>
 }
 
-/** Most bytes one file may make the demuxer read: the index of ten hours, or a group of pictures in 4K. */
-const MAX_DEMUXED_BYTES = 64 * 1024 * 1024
-/** Most tracks that are looked at. */
-const MAX_TRACKS = 64
-/** How far behind its key frame a frame may be; beyond, the last one that was reached stands for it. */
-const MAX_RUN_PACKETS = 600
-const MAX_RUN_BYTES = 24 * 1024 * 1024
-
-/** Tells whether a format can be demuxed here. */
-export function isDemuxable(format: MediaFormat): boolean {
-  return INPUT_FORMATS[format] !== undefined
+export interface DemuxersOptions {
+  /** Threads that are kept for the next file. */
+  readonly kept: number
+  /** Heap of one thread; the index of ten hours of video fits into it. */
+  readonly memoryBytes: number
+  /** Longest that a thread may think between two reads, in milliseconds. */
+  readonly thinkMs: number
 }
 
-/**
- * Opens a container and reads what it holds. The caller closes it. Fails with `undecodable`, or as the bytes do.
- */
-export async function openContainer(
+export const DEMUXER_DEFAULTS = { memoryBytes: 256 * 1024 * 1024, thinkMs: 1500 } as const
+
+const MIB = 1024 * 1024
+
+export function createDemuxers({ kept, memoryBytes, thinkMs }: DemuxersOptions): Demuxers {
+  const idle: Worker[] = []
+
+  function take(): Worker {
+    const thread = idle.pop() ?? startThread(memoryBytes)
+    thread.ref()
+    return thread
+  }
+
+  function giveBack(thread: Worker): void {
+    thread.unref()
+    if (idle.length < kept) idle.push(thread)
+    else void thread.terminate()
+  }
+
+  return {
+    async open(bytes, format, signal) {
+      if (signal.aborted) return abortFailure(signal)
+      const session = startSession(take(), bytes, thinkMs, signal)
+      const close = () => {
+        const thread = session.end()
+        if (thread !== undefined) giveBack(thread)
+      }
+      const opened = await session.ask({ type: 'open', format, sizeBytes: bytes.sizeBytes })
+      if (isFailure(opened)) {
+        close()
+        return opened
+      }
+      if (opened.type !== 'opened' || isFailure(opened.result)) {
+        close()
+        return opened.type === 'opened' && isFailure(opened.result) ? opened.result : fail('undecodable')
+      }
+      return {
+        facts: opened.result,
+        async readRun(atSeconds) {
+          const answer = await session.ask({ type: 'run', atSeconds })
+          if (isFailure(answer)) return answer
+          return answer.type === 'run' ? answer.result : fail('undecodable')
+        },
+        close,
+      }
+    },
+  }
+}
+
+function startThread(memoryBytes: number): Worker {
+  const thread = new Worker(new URL('./demux-thread.ts', import.meta.url), {
+    // Nothing of the service's environment, which holds its secrets.
+    env: {},
+    resourceLimits: { maxOldGenerationSizeMb: Math.ceil(memoryBytes / MIB) },
+  })
+  // A listener of its own: without one the end of an idle thread would end the process.
+  thread.on('error', () => undefined)
+  return thread
+}
+
+type Answer = Exclude<FromThread, { type: 'read' }>
+
+interface Session {
+  ask(question: ToThread): Promise<Answer | Failure>
+  /** Closes the file; the thread where it can be used again. */
+  end(): Worker | undefined
+}
+
+/** One file in one thread: passes its reads on, and ends the thread where it thinks for too long. */
+function startSession(thread: Worker, bytes: MediaBytes, thinkMs: number, signal: AbortSignal): Session {
+  let pending: ((answer: Answer | Failure) => void) | undefined
+  let usable = true
+  let openReads = 0
+  let timer: NodeJS.Timeout | undefined
+
+  const settle = (answer: Answer | Failure) => {
+    clearTimeout(timer)
+    pending?.(answer)
+    pending = undefined
+  }
+  const giveUp = (failure: Failure) => {
+    usable = false
+    settle(failure)
+    void thread.terminate()
+  }
+  const watch = () => {
+    clearTimeout(timer)
+    if (pending === undefined || openReads > 0) return
+    timer = setTimeout(() => giveUp(fail('undecodable', `the demuxer thought for ${thinkMs} ms`)), thinkMs)
+  }
+  const onMessage = async (message: FromThread) => {
+    if (message.type !== 'read') return settle(message)
+    openReads += 1
+    watch()
+    const part = await readPart(bytes, message.start, message.end, signal)
+    openReads -= 1
+    if (!usable) return
+    send({ type: 'part', id: message.id, part })
+    watch()
+  }
+  const onError = (error: Error) => giveUp(fail('undecodable', `the demuxer failed: ${error.message}`))
+  const onExit = () => giveUp(fail('undecodable', 'the demuxer ended'))
+  // While it thinks it cannot be told to stop.
+  const onAbort = () => pending !== undefined && giveUp(abortFailure(signal))
+  const send = (message: ToThread) => thread.postMessage(message)
+  thread.on('message', onMessage)
+  thread.on('error', onError)
+  thread.on('exit', onExit)
+  signal.addEventListener('abort', onAbort, { once: true })
+
+  return {
+    ask(question) {
+      if (!usable) return Promise.resolve(fail('undecodable', 'the demuxer has ended'))
+      if (signal.aborted) return Promise.resolve(abortFailure(signal))
+      const { promise, resolve } = Promise.withResolvers<Answer | Failure>()
+      pending = resolve
+      send(question)
+      watch()
+      return promise
+    },
+    end() {
+      clearTimeout(timer)
+      thread.off('message', onMessage)
+      thread.off('error', onError)
+      thread.off('exit', onExit)
+      signal.removeEventListener('abort', onAbort)
+      if (!usable) return undefined
+      usable = false
+      send({ type: 'close' })
+      return thread
+    },
+  }
+}
+
+async function readPart(
   bytes: MediaBytes,
-  format: MediaFormat,
+  start: number,
+  end: number,
   signal: AbortSignal,
-): Promise<Container | Failure> {
-  const formats = INPUT_FORMATS[format]
-  if (formats === undefined) return fail('undecodable', `no demuxer for ${format}`)
-  const input = new Input({ formats: [...formats], source: sourceOf(bytes) })
-  const opened = await guarded(signal, async () => {
-    const tracks = (await input.getTracks()).slice(0, MAX_TRACKS)
-    const video = await firstVideo(tracks, format)
-    const facts: ContainerFacts = {
-      durationSeconds: await durationOf(input, bytes),
-      video: video === undefined ? undefined : await videoFacts(video),
-      audio: await audioCodecs(tracks),
-    }
-    return { facts, video }
-  })
-  if (isFailure(opened)) {
-    input.dispose()
-    return opened
-  }
-  const { facts, video } = opened
-  return {
-    facts,
-    readRun: (atSeconds) =>
-      guarded(signal, async () =>
-        video === undefined ? fail('undecodable', 'no video track') : readRun(video, atSeconds),
-      ),
-    close: () => input.dispose(),
-  }
-}
-
-/** A failure on its way through a demuxer that only knows exceptions. */
-class ReadFailure extends Error {
-  readonly failure: Failure
-
-  constructor(failure: Failure) {
-    super(failure.detail ?? failure.failure)
-    this.failure = failure
-  }
-}
-
-function sourceOf(bytes: MediaBytes): CustomSource {
-  let asked = 0
-  return new CustomSource({
-    getSize: () => bytes.sizeBytes,
-    async read(start, end) {
-      asked += end - start
-      if (asked > MAX_DEMUXED_BYTES) throw new ReadFailure(fail('undecodable', 'index or frame too large'))
-      const part = await bytes.read(start, end)
-      if (isFailure(part)) throw new ReadFailure(part)
-      return part
-    },
-    maxCacheSize: 4 * 1024 * 1024,
-    // What fails without anybody waiting for it will fail again for whoever asks.
-    handleUnhandledError: () => undefined,
-  })
-}
-
-async function guarded<T>(signal: AbortSignal, work: () => Promise<T | Failure>): Promise<T | Failure> {
+): Promise<Uint8Array | Failure> {
   try {
-    return await work()
+    return await bytes.read(start, end)
   } catch (error) {
-    if (error instanceof ReadFailure) return error.failure
     if (signal.aborted) return abortFailure(signal)
-    return fail('undecodable', error instanceof Error ? error.message.slice(0, 200) : String(error))
+    return fail('store-unreachable', error instanceof Error ? error.message : String(error))
   }
-}
-
-/** The first track that is a video: a chapter's picture or a cover is not. */
-async function firstVideo(
-  tracks: readonly InputTrack[],
-  format: MediaFormat,
-): Promise<InputVideoTrack | undefined> {
-  for (const track of tracks) {
-    if (!track.isVideoTrack()) continue
-    const id = await track.getInternalCodecId()
-    const picture = typeof id === 'string' && /^(jpeg|png|mjpg)\b/i.test(id.trim())
-    if (format === 'm4a' && picture) continue
-    return track
-  }
-  return undefined
-}
-
-async function videoFacts(track: InputVideoTrack): Promise<VideoFacts> {
-  const [known, id, colours] = [
-    await track.getCodec(),
-    await track.getInternalCodecId(),
-    await track.getColorSpace(),
-  ]
-  const name = known === 'prores' ? await proresName(track) : (known ?? id)
-  return {
-    codec: typeof name === 'string' ? videoCodecOf(name) : undefined,
-    width: await track.getDisplayWidth(),
-    height: await track.getDisplayHeight(),
-    codedWidth: await track.getCodedWidth(),
-    codedHeight: await track.getCodedHeight(),
-    rotation: await track.getRotation(),
-    mirrored: await track.getFlip(),
-    hasAlpha: (known === 'vp8' || known === 'vp9') && (await track.canBeTransparent()),
-    colours: {
-      matrix: colours.matrix ?? undefined,
-      transfer: colours.transfer ?? undefined,
-      primaries: colours.primaries ?? undefined,
-      fullRange: colours.fullRange === true,
-    },
-  }
-}
-
-/** Where a ProRes frame says how its chroma is sampled (SMPTE RDD 36, section 5.1), in the top two bits. */
-const PRORES_CHROMA_OFFSET = 20
-const PRORES_444 = 3
-
-/** ProRes says in its four characters which one it is; a frame of 4444 under another one's name does not pass. */
-async function proresName(track: InputVideoTrack): Promise<string | undefined> {
-  const frame = await new EncodedPacketSink(track).getFirstPacket()
-  if (frame === null || (frame.data[PRORES_CHROMA_OFFSET] ?? 0) >> 6 === PRORES_444) return undefined
-  return (await track.getCodecParameterString())?.slice(0, 4)
-}
-
-async function audioCodecs(tracks: readonly InputTrack[]): Promise<readonly (AudioCodec | undefined)[]> {
-  const audio = tracks.filter((track) => track.isAudioTrack())
-  return Promise.all(audio.map(async (track) => audioCodecOf((await track.getCodec()) ?? '')))
-}
-
-/** Files up to this size are read through where nothing but their last frame tells how long they last. */
-const MAX_SCANNED_BYTES = 8 * 1024 * 1024
-const SAMPLED_PACKETS = 1000
-
-async function durationOf(input: Input, bytes: MediaBytes): Promise<number | undefined> {
-  const declared = await input.getDurationFromMetadata()
-  if (declared !== null && declared > 0) return finite(declared)
-  const format = await input.getFormat()
-  // A bare AAC stream has no index at all: a large one is told by the bit rate of its start.
-  if (format === ADTS && bytes.sizeBytes > MAX_SCANNED_BYTES) {
-    const [track] = await input.getTracks()
-    const bitsPerSecond = (await track?.computePacketStats(SAMPLED_PACKETS))?.averageBitrate
-    return bitsPerSecond ? finite((bytes.sizeBytes * 8) / bitsPerSecond) : undefined
-  }
-  return finite(await input.computeDuration())
-}
-
-function finite(seconds: number): number | undefined {
-  return Number.isFinite(seconds) && seconds >= 0 ? seconds : undefined
-}
-
-async function readRun(track: InputVideoTrack, atSeconds: number | undefined): Promise<PacketRun | Failure> {
-  const sink = new EncodedPacketSink(track)
-  const wanted = atSeconds === undefined ? null : await sink.getPacket(atSeconds, { metadataOnly: true })
-  const key =
-    (wanted === null ? null : await keyPacketAt(sink, track, wanted.timestamp)) ??
-    (await sink.getFirstKeyPacket())
-  if (key === null) return fail('undecodable', 'no key frame')
-  const run = await packetsUpTo(sink, key, wanted)
-  const shown = run.map((packet) => packet.timestamp).sort((a, b) => a - b)
-  const target = shown.findLast((timestamp) => timestamp <= (wanted ?? key).timestamp) ?? key.timestamp
-  const description = (await track.getDecoderConfig())?.description
-  return {
-    packets: run.map(({ data, sideData }) => ({ data, alpha: sideData.alpha })),
-    wantedIndex: shown.indexOf(target),
-    timestampSeconds: Math.max(0, target),
-    description: description === undefined ? undefined : bytesOf(description),
-  }
-}
-
-/**
- * The key frame before a moment. Writers mark frames as key that are none: then the bitstream has the last word,
- * and where it knows of none, the container.
- */
-async function keyPacketAt(
-  sink: EncodedPacketSink,
-  track: InputVideoTrack,
-  timestamp: number,
-): Promise<EncodedPacket | null> {
-  const marked = await sink.getKeyPacket(timestamp)
-  const tick = 1 / (await track.getTimeResolution())
-  let candidate = marked
-  for (let step = 0; candidate !== null && step < MAX_RUN_PACKETS; step += 1) {
-    if ((await track.determinePacketType(candidate)) !== 'delta') return candidate
-    candidate = await sink.getKeyPacket(candidate.timestamp - tick)
-  }
-  return marked
-}
-
-/** Frames that are shown before their key frame lean on the group before it, and nothing leans on them. */
-async function packetsUpTo(
-  sink: EncodedPacketSink,
-  key: EncodedPacket,
-  wanted: EncodedPacket | null,
-): Promise<readonly EncodedPacket[]> {
-  const run = [key]
-  let bytes = key.byteLength
-  let last = key
-  while (wanted !== null && last.sequenceNumber < wanted.sequenceNumber) {
-    const next = await sink.getNextPacket(last)
-    if (next === null) break
-    bytes += next.byteLength
-    if (run.length >= MAX_RUN_PACKETS || bytes > MAX_RUN_BYTES) break
-    if (next.timestamp >= key.timestamp) run.push(next)
-    last = next
-  }
-  return run
-}
-
-function bytesOf(source: ArrayBufferLike | ArrayBufferView): Uint8Array {
-  return ArrayBuffer.isView(source)
-    ? new Uint8Array(source.buffer, source.byteOffset, source.byteLength)
-    : new Uint8Array(source)
 }

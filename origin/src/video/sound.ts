@@ -1,10 +1,10 @@
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { MediaFormat } from '../media/kinds.ts'
-import type { MediaLimits } from '../media/limits.ts'
 import type { MediaBytes } from '../media/media-bytes.ts'
 import { judgeCodecs } from './codecs.ts'
-import { type ContainerFacts, openContainer } from './container.ts'
+import type { ContainerFacts } from './container.ts'
 import { oggStreams } from './ogg.ts'
+import type { VideoTools } from './video.ts'
 
 /** Enough of an Ogg file to see every stream announce itself. */
 const OGG_HEAD_BYTES = 64 * 1024
@@ -15,9 +15,9 @@ const OGG_SOUND: ReadonlySet<string> = new Set(['vorbis', 'opus'])
  * `unsupported-codec`, or as the bytes do.
  */
 export async function readSound(
+  { demuxers, limits }: Pick<VideoTools, 'demuxers' | 'limits'>,
   bytes: MediaBytes,
   format: MediaFormat,
-  limits: MediaLimits,
   signal: AbortSignal,
 ): Promise<ContainerFacts | Failure> {
   if (bytes.sizeBytes > limits.sourceBytes) return fail('source-too-large', `${bytes.sizeBytes} bytes`)
@@ -30,7 +30,7 @@ export async function readSound(
     const other = streams.find((stream) => !OGG_SOUND.has(stream))
     if (other !== undefined) return fail('unsupported-codec', `${other} in Ogg`)
   }
-  const container = await openContainer(bytes, format, signal)
+  const container = await demuxers.open(bytes, format, signal)
   if (isFailure(container)) return container
   container.close()
   const { video, audio } = container.facts

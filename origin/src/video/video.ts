@@ -11,19 +11,14 @@ import { judgeDeclaredSize, type MediaLimits } from '../media/limits.ts'
 import type { MediaBytes } from '../media/media-bytes.ts'
 import { readAviFacts } from './avi.ts'
 import { judgeCodecs } from './codecs.ts'
-import {
-  type Container,
-  type ContainerFacts,
-  isDemuxable,
-  openContainer,
-  type VideoFacts,
-} from './container.ts'
+import type { Container, ContainerFacts, Demuxers, VideoFacts } from './container.ts'
 import { type DecodeOptions, decodeFile, decodeRun, type FileInput, type Frame } from './decode.ts'
 import type { Ffmpeg } from './ffmpeg.ts'
 import { isHdr } from './filters.ts'
 import { withTemporaryFile } from './temporary-file.ts'
 
 export interface VideoTools {
+  readonly demuxers: Demuxers
   readonly ffmpeg: Ffmpeg
   readonly limits: MediaLimits
 }
@@ -45,13 +40,13 @@ export interface Video {
  * `undecodable`, `not-visual` (sound alone), `unsupported-codec` or `too-large-dimensions`.
  */
 export async function openVideo(
-  { ffmpeg, limits }: VideoTools,
+  { demuxers, ffmpeg, limits }: VideoTools,
   bytes: MediaBytes,
   format: VideoFormat,
   signal: AbortSignal,
 ): Promise<Video | Failure> {
   if (bytes.sizeBytes > limits.sourceBytes) return fail('source-too-large', `${bytes.sizeBytes} bytes`)
-  const container = isDemuxable(format) ? await openContainer(bytes, format, signal) : undefined
+  const container = format === 'avi' ? undefined : await demuxers.open(bytes, format, signal)
   if (isFailure(container)) return container
   const facts = container === undefined ? await readAviFacts(bytes) : container.facts
   const judged = isFailure(facts) ? facts : judge(facts, limits)
