@@ -84,12 +84,13 @@ export interface DemuxersOptions {
   readonly thinkMs: number
 }
 
-export const DEMUXER_DEFAULTS = { memoryBytes: 256 * 1024 * 1024, thinkMs: 1500 } as const
+export const DEMUXER_DEFAULTS = { memoryBytes: 256 * 1024 * 1024, thinkMs: 1000 } as const
 
 const MIB = 1024 * 1024
 
 export function createDemuxers({ kept, memoryBytes, thinkMs }: DemuxersOptions): Demuxers {
-  const idle: Worker[] = []
+  // The first is started at once, so that no request waits for it.
+  const idle: Worker[] = [startThread(memoryBytes)]
 
   function take(): Worker {
     const thread = idle.pop() ?? startThread(memoryBytes)
@@ -141,6 +142,7 @@ function startThread(memoryBytes: number): Worker {
   })
   // A listener of its own: without one the end of an idle thread would end the process.
   thread.on('error', () => undefined)
+  thread.unref()
   return thread
 }
 
