@@ -20,14 +20,16 @@ import { createTestHarness } from 'wrangler'
 /** A way into the service. */
 export interface Door {
   readonly url: string
-  /** Stores an object in the bucket `cdn`. */
-  put(key: string, bytes: Uint8Array, contentType?: string): Promise<void>
+  /** Stores an object, in the bucket `cdn` unless another is named. */
+  put(key: string, bytes: Uint8Array, contentType?: string, bucket?: TestBucket): Promise<void>
   /** Log lines of the origin so far. */
   readonly log: readonly LogLine[]
   /** Operations on the store so far. */
   readonly storeOperations: readonly StoreOperation[]
   close(): Promise<void>
 }
+
+export type TestBucket = 'cdn' | 'uploads'
 
 export interface LogLine {
   readonly msg: string
@@ -49,11 +51,12 @@ export type Settings = Readonly<Record<string, string>>
 export async function openFilesystemOrigin(settings: Settings = {}): Promise<Door> {
   const directory = await mkdtemp(join(tmpdir(), 'media-proxy-test-'))
   await mkdir(join(directory, 'cdn'))
+  await mkdir(join(directory, 'uploads'))
   const origin = await openOrigin(createFilesystemStore(directory), settings)
   return {
     ...origin,
-    async put(key, bytes) {
-      const path = join(directory, 'cdn', key)
+    async put(key, bytes, _, bucket = 'cdn') {
+      const path = join(directory, bucket, key)
       await mkdir(dirname(path), { recursive: true })
       await writeFile(path, bytes)
     },
@@ -90,7 +93,10 @@ export async function openS3Server() {
     modules: true,
     script: 'export default { fetch() { return new Response(null, { status: 404 }) } }',
     compatibilityDate: '2026-07-01',
-    r2Buckets: { CDN: { id: 'cdn', s3Credentials: S3_CREDENTIALS } },
+    r2Buckets: {
+      CDN: { id: 'cdn', s3Credentials: S3_CREDENTIALS },
+      UPLOADS: { id: 'uploads', s3Credentials: S3_CREDENTIALS },
+    },
     cf: false,
     port: 0,
   })
@@ -100,8 +106,13 @@ export async function openS3Server() {
   return {
     endpoint,
     credentials: S3_CREDENTIALS,
-    async put(key: string, bytes: Uint8Array, contentType = 'application/octet-stream') {
-      const response = await client.fetch(`${endpoint}/cdn/${encodeKey(key)}`, {
+    async put(
+      key: string,
+      bytes: Uint8Array,
+      contentType = 'application/octet-stream',
+      bucket: TestBucket = 'cdn',
+    ) {
+      const response = await client.fetch(`${endpoint}/${bucket}/${encodeKey(key)}`, {
         method: 'PUT',
         body: new Uint8Array(bytes),
         headers: { 'content-type': contentType },

@@ -10,6 +10,7 @@ import { Hono } from 'hono'
 import type { TransformedAttachment } from './rendition/order.ts'
 import type { Pipeline } from './rendition/pipeline.ts'
 import { type Answer, type Exchange, refuse } from './routes/answer.ts'
+import { type InternalOptions, serveFrames, serveThumbnail } from './routes/internal-media.ts'
 import { serveRendition } from './routes/renditions.ts'
 import { type ServiceOptions, serveEndpoint } from './routes/service.ts'
 import { IS_SVG, serveAttachment, serveNamedFile } from './routes/stored-files.ts'
@@ -21,6 +22,7 @@ export interface AppOptions {
   readonly store: ObjectStore
   readonly pipeline: Pipeline
   readonly service: ServiceOptions
+  readonly internal: InternalOptions
   readonly log: Log
 }
 
@@ -34,6 +36,9 @@ export function createApp(options: AppOptions): Hono {
       method: request.method,
       headers: request.headers,
       requestId: requestIdOf(request.headers),
+      get body() {
+        return request.body
+      },
       get signal() {
         return request.signal
       },
@@ -88,6 +93,8 @@ async function dispatch(request: MediaRequest, exchange: Exchange, options: AppO
     case 'external':
       return refuse(fail('not-implemented', 'external media'), exchange.requestId)
     case 'endpoint':
+      if (request.endpoint === 'thumbnail') return serveThumbnail(exchange, options.internal)
+      if (request.endpoint === 'frames') return serveFrames(exchange, options.internal)
       return serveEndpoint(request.endpoint, exchange, options.service)
   }
 }

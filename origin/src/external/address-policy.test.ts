@@ -62,6 +62,20 @@ describe('the address policy', () => {
     )
   })
 
+  it.each([
+    '::8.8.8.8',
+    '::1.0.0.0',
+    '::127.0.0.1',
+    '::ffff:0:8.8.8.8',
+    'fe80::1%eth0',
+    '',
+    'x',
+    '1',
+    '8.8.8',
+  ])('does not pass the address %s', (address) => {
+    expect(isPublicAddress(address, POLICY)).toBe(false)
+  })
+
   it('passes no IPv6 address outside of 2000::/3', () => {
     fc.assert(
       fc.property(fc.ipV6(), (address) => {

@@ -62,15 +62,25 @@ export function isPublicAddress(
   address: string,
   { ownAddresses }: Pick<AddressPolicy, 'ownAddresses'>,
 ): boolean {
-  if (address.includes('%') || !ipaddr.isValid(address)) return false
-  // `process` turns an IPv4-mapped address into the IPv4 address it is.
-  const parsed = ipaddr.process(address)
-  if (ownAddresses.some((own) => isSame(own, parsed))) return false
+  const parsed = parseAddress(address)
+  if (parsed === undefined || ownAddresses.some((own) => isSame(own, parsed))) return false
   return parsed instanceof ipaddr.IPv4 ? isPublicIpv4(parsed) : isPublicIpv6(parsed)
 }
 
+/**
+ * An address with IPv4-mapped ones turned into the IPv4 they are. The URL parser spells IPv6 first, without dots:
+ * ipaddr.js takes `::1.2.3.4`, as resolvers print it, for a mapped address, which it is not.
+ */
+function parseAddress(address: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
+  if (!address.includes(':')) {
+    return ipaddr.IPv4.isValidFourPartDecimal(address) ? ipaddr.IPv4.parse(address) : undefined
+  }
+  const host = `http://[${address}]/`
+  return URL.canParse(host) ? ipaddr.process(new URL(host).hostname.slice(1, -1)) : undefined
+}
+
 function isSame(own: string, address: ipaddr.IPv4 | ipaddr.IPv6): boolean {
-  return ipaddr.isValid(own) && ipaddr.process(own).toNormalizedString() === address.toNormalizedString()
+  return parseAddress(own)?.toNormalizedString() === address.toNormalizedString()
 }
 
 const REFUSED_IPV4 = [

@@ -4,7 +4,7 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import type { FitEnum, Sharp, SharpOptions } from 'sharp'
 import { type AnimationTiming, encode } from './encode.ts'
 import { type ImageFacts, UNLIMITED_PIXELS } from './inspect.ts'
-import { keepsSize, type Plan } from './plan.ts'
+import { keepsSize, type Plan, type Size } from './plan.ts'
 import { sharp } from './sharp.ts'
 
 /** What is to be made of an image. */
@@ -33,6 +33,24 @@ export async function renderImage(
   const animated = await renderAnimation(bytes, facts, order)
   const broken = isFailure(animated) && animated.failure === 'undecodable'
   return broken ? run(stillPipeline(bytes, facts, order), facts, order) : animated
+}
+
+/** Decoded pixels, upright, in sRGB: what a frame of a video comes as. */
+export interface Pixels extends Size {
+  readonly channels: 3 | 4
+  readonly pixels: Uint8Array
+}
+
+/**
+ * Renders decoded pixels as a picture of the same size would be; `order.animated` has no meaning here. Fails
+ * with `undecodable` or `deadline`.
+ */
+export async function renderPixels(source: Pixels, order: RenderOrder): Promise<Uint8Array | Failure> {
+  const { width, height, channels, pixels } = source
+  const opened = limitTime(sharp(pixels, { ...UNLIMITED_PIXELS, raw: { width, height, channels } }), order)
+  const scaled = scale(opened, source, order)
+  const facts = { hasAlpha: channels === 4, lossless: false, palette: false }
+  return run(order.blur === undefined ? scaled : scaled.blur(order.blur), facts, order)
 }
 
 /** Tells whether a file of this format can be an animation; a PNG is one as APNG. */
@@ -72,8 +90,12 @@ async function renderAnimation(
 function open(bytes: Uint8Array, facts: ImageFacts, order: RenderOrder, options: SharpOptions): Sharp {
   // Warnings (a bad profile, stray bytes) are no reason to refuse what every browser shows; errors are.
   const pipeline = sharp(bytes, { ...UNLIMITED_PIXELS, failOn: 'error', ...options })
-  pipeline.timeout({ seconds: Math.max(1, Math.ceil(order.timeLeftMs / 1000)) })
+  limitTime(pipeline, order)
   return facts.orientation === 1 ? pipeline : pipeline.autoOrient()
+}
+
+function limitTime(pipeline: Sharp, { timeLeftMs }: RenderOrder): Sharp {
+  return pipeline.timeout({ seconds: Math.max(1, Math.ceil(timeLeftMs / 1000)) })
 }
 
 const WHITE = { r: 255, g: 255, b: 255, alpha: 1 }
@@ -84,7 +106,7 @@ const FIT_OF_MODE: Readonly<Record<Plan['mode'], keyof FitEnum>> = {
   contain: 'contain',
 }
 
-function scale(pipeline: Sharp, facts: ImageFacts, { plan, format }: RenderOrder): Sharp {
+function scale(pipeline: Sharp, facts: Size, { plan, format }: RenderOrder): Sharp {
   if (plan.mode === 'exact' && keepsSize(plan, facts)) return pipeline
   return pipeline.resize(plan.width, plan.height, {
     fit: FIT_OF_MODE[plan.mode],
@@ -96,7 +118,7 @@ function scale(pipeline: Sharp, facts: ImageFacts, { plan, format }: RenderOrder
 /** Encodes and runs a pipeline; whatever Sharp throws is about the source. */
 async function run(
   pipeline: Sharp,
-  facts: ImageFacts,
+  facts: Pick<ImageFacts, 'hasAlpha' | 'lossless' | 'palette'>,
   order: RenderOrder,
   timing?: AnimationTiming,
 ): Promise<Uint8Array | Failure> {

@@ -6,6 +6,8 @@ export interface MediaLimits {
   readonly decodedBytes: number
   readonly sidePixels: number
   readonly frames: number
+  /** Largest video that is put into a temporary file. */
+  readonly temporaryFileBytes: number
 }
 
 /** What a header declares, which is all that is known before decoding. */

@@ -4,6 +4,7 @@ import type { ImageFormat } from '@media-proxy/shared/formats.ts'
 import type {
   AssetRequest,
   AttachmentRequest,
+  MediaTime,
   Quality,
   Transformation,
 } from '@media-proxy/shared/request/media-request.ts'
@@ -30,7 +31,9 @@ export interface Order {
   readonly qualityAsked: boolean
   readonly animated: boolean
   readonly blur?: number
-  readonly format: (source: SourceFormat) => ImageFormat
+  /** Which frame of a video; the first that decodes where nothing was asked. */
+  readonly time?: MediaTime
+  readonly format: (source: SourceFormat | 'video') => ImageFormat
   readonly plan: (source: Size) => Plan
 }
 
@@ -60,7 +63,7 @@ function fallbackKeys(key: ObjectKey, extension: AssetRequest['extension']): rea
 }
 
 function attachmentOrder({ key, transformation }: TransformedAttachment): Order {
-  const { format, quality, qualityAsked, animated, blur } = transformation
+  const { format, quality, qualityAsked, animated, blur, time } = transformation
   return {
     keys: [key],
     undecodableIs: 'undecodable',
@@ -69,13 +72,14 @@ function attachmentOrder({ key, transformation }: TransformedAttachment): Order 
     qualityAsked,
     animated,
     ...(blur === undefined ? {} : { blur }),
+    ...(time === undefined ? {} : { time }),
     format: (source) => (format === 'source' ? ownFormat(source) : format),
     plan: (source) => planTransformation(source, transformation),
   }
 }
 
-/** What is no output format itself (SVG, TIFF, HEIC) becomes WebP. */
-function ownFormat(source: SourceFormat): ImageFormat {
+/** What is no output format itself (SVG, TIFF, HEIC, a still of a video) becomes WebP. */
+function ownFormat(source: SourceFormat | 'video'): ImageFormat {
   switch (source) {
     case 'png':
     case 'jpeg':
@@ -86,6 +90,7 @@ function ownFormat(source: SourceFormat): ImageFormat {
     case 'svg':
     case 'tiff':
     case 'heic':
+    case 'video':
       return 'webp'
   }
 }

@@ -1,28 +1,25 @@
 /** The way of a rendition: memory, coalescing, source, header, limits, render, and back into memory. */
 
-import type { ImageFormat } from '@media-proxy/shared/formats.ts'
 import { renditionUrl } from '@media-proxy/shared/request/canonical.ts'
 import { isNotModified, strongEtag, type Validators } from '@media-proxy/shared/response/conditional.ts'
-import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { isBare } from '../image/bare.ts'
-import { type ImageFacts, inspectImage } from '../image/inspect.ts'
-import { keepsSize, type Plan } from '../image/plan.ts'
-import { holdsAnimation, renderImage } from '../image/render.ts'
+import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { RENDERER_VERSION } from '../image/sharp.ts'
-import type { MediaLimits } from '../media/limits.ts'
 import type { Lane } from './admission.ts'
 import type { RenditionCache } from './cache.ts'
 import { createCoalescer } from './coalescer.ts'
+import { type MakeTools, makeRendition } from './make.ts'
 import { type Order, orderOf, type RenditionRequest } from './order.ts'
 import type { Rendition } from './rendition.ts'
-import type { Source, SourceReader } from './source.ts'
+import type { SourceReader } from './source.ts'
 import { waitFor } from './wait.ts'
 
 export interface PipelineOptions {
   readonly sources: SourceReader
   readonly cache: RenditionCache
   readonly renders: Lane
-  readonly limits: MediaLimits
+  /** Videos have a lane of their own: they wait for the store, and a frame in memory is megabytes. */
+  readonly videos: Lane
+  readonly tools: MakeTools
   /** Longest time from a request to its rendition, in milliseconds. */
   readonly deadlineMs: number
 }
@@ -86,10 +83,12 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     try {
       const source = await waitFor(lease.value, signal)
       if (isFailure(source)) return source
-      const made = await options.renders.run(signal, () => {
+      const lane = source.kind?.kind === 'video' ? options.videos : options.renders
+      const work = lane.run(signal, () => {
         const timeLeftMs = options.deadlineMs - (performance.now() - startedAt)
-        return make(source, order, options.limits, timeLeftMs)
+        return makeRendition(source, order, options.tools, { timeLeftMs, signal })
       })
+      const made = await waitFor(work, signal)
       if (isFailure(made))
         return made.failure === 'undecodable' ? { ...made, failure: order.undecodableIs } : made
       return {
@@ -148,52 +147,4 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 /** The same on every node that would make the same bytes, another as soon as it would not. */
 function renditionEtag(sourceEtag: string, url: string): Promise<string> {
   return strongEtag(sourceEtag, url, RENDERER_VERSION)
-}
-
-async function make(
-  source: Source,
-  order: Order,
-  limits: MediaLimits,
-  timeLeftMs: number,
-): Promise<Pick<Rendition, 'bytes' | 'format'> | Failure> {
-  const { kind, bytes } = source
-  if (order.imagesOnly && kind?.kind !== 'image') return fail('undecodable', `content is ${kind?.format}`)
-  if (kind === undefined) return fail('unsupported-format')
-  if (kind.kind === 'audio') return fail('not-visual')
-  if (kind.kind === 'video') return fail('not-implemented', 'stills of videos')
-  const facts = await inspectImage(bytes, kind.format, { limits, animated: order.animated })
-  if (isFailure(facts)) return facts
-  const format = order.format(kind.format)
-  const plan = order.plan(facts)
-  if (isUntouched(bytes, facts, order, format, plan)) return { bytes, format }
-  const { quality, animated, blur } = order
-  const rendered = await renderImage(bytes, facts, {
-    plan,
-    format,
-    quality,
-    animated,
-    ...(blur === undefined ? {} : { blur }),
-    timeLeftMs,
-  })
-  return isFailure(rendered) ? rendered : { bytes: rendered, format }
-}
-
-/** Original bytes are the best rendition there is, where nothing has to change and nothing has to be hidden. */
-function isUntouched(
-  bytes: Uint8Array,
-  facts: ImageFacts,
-  order: Order,
-  format: ImageFormat,
-  plan: Plan,
-): boolean {
-  return (
-    facts.format === format &&
-    keepsSize(plan, facts) &&
-    !order.qualityAsked &&
-    order.blur === undefined &&
-    facts.orientation === 1 &&
-    facts.plainColours &&
-    (facts.frames === 1 || (order.animated && holdsAnimation(format))) &&
-    isBare(bytes, facts.format)
-  )
 }

@@ -3,10 +3,12 @@ import type { ObjectInfo, ObjectStore, StoredObject } from '@media-proxy/shared/
 import { inspectImage } from '../image/inspect.ts'
 import type { MediaKind } from '../media/kinds.ts'
 import type { MediaLimits } from '../media/limits.ts'
+import type { MediaBytes } from '../media/media-bytes.ts'
+import { objectBytes } from '../media/object-bytes.ts'
+import { readAll } from '../media/read-all.ts'
 import { SNIFF_BYTES, sniff } from '../media/sniff.ts'
 import type { Lane } from './admission.ts'
 import { type Coalescer, createCoalescer, type Lease } from './coalescer.ts'
-import { readAll } from './read-all.ts'
 import { takeHead } from './take-head.ts'
 
 /** A source in memory, known by its content. */
@@ -17,6 +19,8 @@ export interface Source {
   readonly kind: MediaKind | undefined
   /** The whole object; only its head for what is not decoded from memory (video, audio, unknown). */
   readonly bytes: Uint8Array
+  /** The object by parts, for what is not decoded from memory; it can be read until the lease is released. */
+  readonly parts: MediaBytes
 }
 
 export interface SourceReader {
@@ -71,7 +75,11 @@ async function readFirst(
 ): Promise<Source | Failure> {
   for (const key of keys) {
     const object = await store.get(bucket, key, { signal })
-    if (!isFailure(object)) return readObject(key, object, limits)
+    if (!isFailure(object)) {
+      const partsBehind = (head: Uint8Array) =>
+        objectBytes({ store, bucket, key, info: object.info, head, signal })
+      return readObject(key, object, partsBehind, limits)
+    }
     if (object.failure !== 'not-found') return object
   }
   return fail('not-found')
@@ -81,13 +89,18 @@ async function readFirst(
 const JUDGED_EARLY_BYTES = 1024 * 1024
 
 /** Sniffs the head before the rest is read: half a gigabyte of something else is never brought into memory. */
-async function readObject(key: string, object: StoredObject, limits: MediaLimits): Promise<Source | Failure> {
+async function readObject(
+  key: string,
+  object: StoredObject,
+  partsBehind: (head: Uint8Array) => MediaBytes,
+  limits: MediaLimits,
+): Promise<Source | Failure> {
   const { info, body } = object
   const { head, rest } = await takeHead(body, SNIFF_BYTES)
   const kind = await sniff(head, key)
   if (kind?.kind !== 'image') {
     await rest.cancel()
-    return { key, info, kind, bytes: head }
+    return { key, info, kind, bytes: head, parts: partsBehind(head) }
   }
   if (info.sizeBytes > limits.sourceBytes) {
     await rest.cancel()
@@ -102,5 +115,5 @@ async function readObject(key: string, object: StoredObject, limits: MediaLimits
     }
   }
   const bytes = await readAll(rest, info.sizeBytes)
-  return isFailure(bytes) ? bytes : { key, info, kind, bytes }
+  return isFailure(bytes) ? bytes : { key, info, kind, bytes, parts: partsBehind(bytes) }
 }

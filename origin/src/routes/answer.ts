@@ -7,6 +7,8 @@ export interface Exchange {
   readonly method: string
   readonly headers: Headers
   readonly requestId: string
+  /** Read it only where it is wanted, as `signal`: it is made on demand. */
+  readonly body: ReadableStream<Uint8Array> | null
   /** Fires when the client leaves. Read it only where there is something to cancel: it is made on demand. */
   readonly signal: AbortSignal
 }

@@ -11,7 +11,7 @@ export interface ServiceOptions {
 
 /** Answers what is about the service itself. */
 export async function serveEndpoint(
-  endpoint: Endpoint,
+  endpoint: Exclude<Endpoint, 'thumbnail' | 'frames'>,
   exchange: Exchange,
   options: ServiceOptions,
 ): Promise<Answer> {
@@ -29,8 +29,6 @@ export async function serveEndpoint(
     case 'metrics':
     case 'purge':
     case 'metadata':
-    case 'thumbnail':
-    case 'frames':
       return refuse(notYet(endpoint), exchange.requestId)
   }
 }

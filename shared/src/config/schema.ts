@@ -107,6 +107,31 @@ export const configSchema = z.strictObject({
     }),
     renders: integer('Renders at the same time; 0 is one per processor.', { min: 0, max: 256, default: 0 }),
     queuedRenders: integer('Renders that may wait for a place.', { min: 0, max: 100_000, default: 512 }),
+    decoders: integer('FFmpeg processes at the same time; 0 is one per processor.', {
+      min: 0,
+      max: 256,
+      default: 0,
+    }),
+    decoderMemoryBytes: integer('Address space of one FFmpeg process.', {
+      min: 256 * MIB,
+      max: 64 * 1024 * MIB,
+      default: 2048 * MIB,
+    }),
+    temporaryFileBytes: integer('Largest video that is put into a temporary file for FFmpeg.', {
+      min: 0,
+      max: 8192 * MIB,
+      default: 256 * MIB,
+    }),
+    internalBodyBytes: integer('Largest body of a request to an internal endpoint.', {
+      min: 1024,
+      max: 512 * MIB,
+      default: 48 * MIB,
+    }),
+    base64Bytes: integer('Largest file that is answered as base64.', {
+      min: 1024,
+      max: 256 * MIB,
+      default: 32 * MIB,
+    }),
   }),
   cache: group({
     memoryBytes: integer('Renditions kept in the memory of the origin; 0 keeps none.', {

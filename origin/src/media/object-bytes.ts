@@ -1,0 +1,50 @@
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { ObjectInfo, ObjectStore, StoredObject } from '@media-proxy/shared/store/store.ts'
+import { createMediaBytes, type MediaBytes } from './media-bytes.ts'
+import { readAll } from './read-all.ts'
+
+export interface ObjectBytesOptions {
+  readonly store: ObjectStore
+  readonly bucket: string
+  readonly key: string
+  /** As it was when the object was opened: another ETag later on means other bytes. */
+  readonly info: ObjectInfo
+  /** The first bytes, where they are known already. */
+  readonly head?: Uint8Array
+  /** Ends every read that is under way. */
+  readonly signal: AbortSignal
+}
+
+/**
+ * A stored object, read by parts. Fails with a store's failures, and with `store-unreachable` where the object
+ * was replaced between two reads: parts of two files must never be put together.
+ */
+export function objectBytes({ store, bucket, key, info, head, signal }: ObjectBytesOptions): MediaBytes {
+  async function judged(object: StoredObject | Failure): Promise<StoredObject | Failure> {
+    if (isFailure(object) || object.info.etag === info.etag) return object
+    await object.body.cancel()
+    return fail('store-unreachable', 'the object was replaced while it was read')
+  }
+
+  return createMediaBytes({
+    sizeBytes: info.sizeBytes,
+    ...(head === undefined ? {} : { head: head.subarray(0, info.sizeBytes) }),
+    async fetchPart(start, end) {
+      const range = { start, end: end - 1 }
+      const object = await judged(await store.get(bucket, key, { range, signal }))
+      if (isFailure(object)) return object
+      const { range: got } = object
+      if (
+        got === undefined ? start !== 0 || end !== info.sizeBytes : got.start !== start || got.end !== end - 1
+      ) {
+        await object.body.cancel()
+        return fail('store-misconfigured', 'the store answered another range than was asked for')
+      }
+      return readAll(object.body, end - start)
+    },
+    async fetchAll() {
+      const object = await judged(await store.get(bucket, key, { signal }))
+      return isFailure(object) ? object : object.body
+    },
+  })
+}

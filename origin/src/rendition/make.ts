@@ -1,0 +1,111 @@
+/** From an opened source to the bytes of its rendition: header, limits, plan, render. */
+
+import type { ImageFormat } from '@media-proxy/shared/formats.ts'
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { isBare } from '../image/bare.ts'
+import { type ImageFacts, inspectImage } from '../image/inspect.ts'
+import { keepsSize, type Plan } from '../image/plan.ts'
+import { holdsAnimation, type RenderOrder, renderImage, renderPixels } from '../image/render.ts'
+import type { ImageFormat as SourceFormat, VideoFormat } from '../media/kinds.ts'
+import { momentOf, openVideo, type VideoTools } from '../video/video.ts'
+import type { Order } from './order.ts'
+import type { Rendition } from './rendition.ts'
+import type { Source } from './source.ts'
+
+export type MakeTools = VideoTools
+
+export interface MakeOptions {
+  readonly timeLeftMs: number
+  readonly signal: AbortSignal
+}
+
+type Made = Pick<Rendition, 'bytes' | 'format'>
+
+/** Makes a rendition of a source; fails as the kind of source does, or because it is none that can be seen. */
+export async function makeRendition(
+  source: Source,
+  order: Order,
+  tools: MakeTools,
+  options: MakeOptions,
+): Promise<Made | Failure> {
+  const { kind } = source
+  if (order.imagesOnly && kind?.kind !== 'image') return fail('undecodable', `content is ${kind?.format}`)
+  switch (kind?.kind) {
+    case undefined:
+      return fail('unsupported-format')
+    case 'audio':
+      return fail('not-visual')
+    case 'video':
+      return makeStill(source, kind.format, order, tools, options)
+    case 'image':
+      return makeImage(source, kind.format, order, tools, options)
+  }
+}
+
+async function makeImage(
+  { bytes }: Source,
+  sourceFormat: SourceFormat,
+  order: Order,
+  { limits }: MakeTools,
+  { timeLeftMs }: MakeOptions,
+): Promise<Made | Failure> {
+  const facts = await inspectImage(bytes, sourceFormat, { limits, animated: order.animated })
+  if (isFailure(facts)) return facts
+  const format = order.format(sourceFormat)
+  const plan = order.plan(facts)
+  if (isUntouched(bytes, facts, order, format, plan)) return { bytes, format }
+  const rendered = await renderImage(bytes, facts, renderOrder(order, format, plan, timeLeftMs))
+  return isFailure(rendered) ? rendered : { bytes: rendered, format }
+}
+
+/** A still of a video goes through the same plan and the same encoders as a picture. */
+async function makeStill(
+  { parts }: Source,
+  sourceFormat: VideoFormat,
+  order: Order,
+  tools: MakeTools,
+  { timeLeftMs, signal }: MakeOptions,
+): Promise<Made | Failure> {
+  const video = await openVideo(tools, parts, sourceFormat, signal)
+  if (isFailure(video)) return video
+  try {
+    const { facts } = video
+    const format = order.format('video')
+    const plan = order.plan(facts.video)
+    const frame = await video.readFrame(momentOf(order.time, facts.durationSeconds), plan)
+    if (isFailure(frame)) return frame
+    const rendered = await renderPixels(frame, renderOrder(order, format, plan, timeLeftMs))
+    return isFailure(rendered) ? rendered : { bytes: rendered, format }
+  } finally {
+    video.close()
+  }
+}
+
+function renderOrder(
+  { quality, animated, blur }: Order,
+  format: ImageFormat,
+  plan: Plan,
+  timeLeftMs: number,
+): RenderOrder {
+  return { plan, format, quality, animated, ...(blur === undefined ? {} : { blur }), timeLeftMs }
+}
+
+/** Original bytes are the best rendition there is, where nothing has to change and nothing has to be hidden. */
+function isUntouched(
+  bytes: Uint8Array,
+  facts: ImageFacts,
+  order: Order,
+  format: ImageFormat,
+  plan: Plan,
+): boolean {
+  return (
+    facts.format === format &&
+    keepsSize(plan, facts) &&
+    !order.qualityAsked &&
+    order.blur === undefined &&
+    facts.orientation === 1 &&
+    facts.plainColours &&
+    (facts.frames === 1 || (order.animated && holdsAnimation(format))) &&
+    isBare(bytes, facts.format)
+  )
+}

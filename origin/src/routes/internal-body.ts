@@ -1,0 +1,126 @@
+/** What every internal endpoint does first: judge the secret, then read a bounded JSON body (contract, section 6). */
+
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { type ObjectKey, toObjectKey } from '@media-proxy/shared/request/object-key.ts'
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import * as z from 'zod'
+import type { Exchange } from './answer.ts'
+
+/** Fails with `bad-secret`. Judged before anything of the body is read. */
+export type SecretJudge = (headers: Headers) => Failure | undefined
+
+/** Judges `X-Internal-Secret` or `Authorization: Bearer` against every configured secret; without one all fail. */
+export function createSecretJudge(secrets: readonly string[]): SecretJudge {
+  const digests = secrets.map(digest)
+  return (headers) => {
+    const bearer = /^Bearer +(\S+)\s*$/i.exec(headers.get('authorization') ?? '')?.[1]
+    const given = headers.get('x-internal-secret') ?? bearer
+    if (given === undefined) return fail('bad-secret', 'no secret')
+    const found = digest(given)
+    // Every one is compared, so that the time taken does not tell which.
+    const verdicts = digests.map((known) => timingSafeEqual(known, found))
+    return verdicts.includes(true) ? undefined : fail('bad-secret')
+  }
+}
+
+/** Digests are of one length, which `timingSafeEqual` asks for, and tell nothing of the length of a secret. */
+function digest(secret: string): Buffer {
+  return createHash('sha256').update(secret).digest()
+}
+
+/** Depth and number of values of a body: each costs memory, and deep ones the stack of whoever walks them. */
+const MAX_DEPTH = 64
+const MAX_VALUES = 10_000
+
+/**
+ * Reads a JSON body and checks it against a schema. Fails with `source-too-large`, `bad-json` or `bad-field`.
+ */
+export async function readJsonBody<T>(
+  exchange: Exchange,
+  schema: z.ZodType<T>,
+  maxBytes: number,
+): Promise<T | Failure> {
+  const bytes = await readBounded(exchange, maxBytes)
+  if (isFailure(bytes)) return bytes
+  if (!isShallow(bytes)) return fail('bad-json', 'too deep or too many values')
+  let value: unknown
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  } catch (error) {
+    return fail('bad-json', error instanceof Error ? error.name : undefined)
+  }
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  return fail(
+    'bad-field',
+    parsed.error.issues
+      .map(({ path }) => path.join('.'))
+      .join(', ')
+      .slice(0, 200),
+  )
+}
+
+async function readBounded(exchange: Exchange, maxBytes: number): Promise<Buffer | Failure> {
+  const declared = Number(exchange.headers.get('content-length') ?? 0)
+  if (declared > maxBytes) return fail('source-too-large', `${declared} bytes of body`)
+  const chunks: Uint8Array[] = []
+  let length = 0
+  for await (const chunk of exchange.body ?? []) {
+    length += chunk.length
+    // Leaving the loop cancels the body.
+    if (length > maxBytes) return fail('source-too-large', `more than ${maxBytes} bytes of body`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const OPENING: ReadonlySet<number> = new Set([0x5b, 0x7b])
+const CLOSING: ReadonlySet<number> = new Set([0x5d, 0x7d])
+const COMMA = 0x2c
+
+/** Counts before anything is parsed: 48 MB of brackets would become gigabytes of arrays. */
+function isShallow(json: Buffer): boolean {
+  let depth = 0
+  let values = 0
+  for (let at = 0; at < json.length; at += 1) {
+    const byte = json[at] ?? 0
+    if (byte === QUOTE) {
+      at = endOfString(json, at)
+    } else if (OPENING.has(byte)) {
+      depth += 1
+      values += 1
+    } else if (CLOSING.has(byte)) {
+      depth -= 1
+    } else if (byte === COMMA) {
+      values += 1
+    }
+    if (depth > MAX_DEPTH || values > MAX_VALUES) return false
+  }
+  return true
+}
+
+/** Where the string that starts at `start` ends: at the first quote that no odd number of backslashes precedes. */
+function endOfString(json: Buffer, start: number): number {
+  for (let end = json.indexOf(QUOTE, start + 1); end !== -1; end = json.indexOf(QUOTE, end + 1)) {
+    let slashes = 0
+    while (json[end - 1 - slashes] === BACKSLASH) slashes += 1
+    if (slashes % 2 === 0) return end
+  }
+  return json.length
+}
+
+/** A key as a body spells it: judged as those in paths are, but never percent-decoded. */
+export const objectKeySchema = z.string().transform((text, context): ObjectKey => {
+  const key = toObjectKey(text)
+  if (!isFailure(key)) return key
+  context.addIssue({ code: 'custom', message: 'not a key' })
+  return z.NEVER
+})
+
+/** An object in the bucket of uploads. */
+export const uploadSchema = z.object({ type: z.literal('upload'), upload_filename: objectKeySchema })
+
+/** An object in one of the configured buckets. */
+export const s3Schema = z.object({ type: z.literal('s3'), bucket: z.string(), key: objectKeySchema })

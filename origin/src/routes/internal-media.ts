@@ -1,0 +1,212 @@
+/** `POST /_thumbnail` and `POST /_frames`: stills for whoever holds the secret. Never cached. */
+
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import * as z from 'zod'
+import { animationFrameAt, animationTimes } from '../image/animation-frames.ts'
+import { inspectImage } from '../image/inspect.ts'
+import { renderPixels } from '../image/render.ts'
+import type { MediaKind } from '../media/kinds.ts'
+import type { Lane } from '../rendition/admission.ts'
+import type { Source, SourceReader } from '../rendition/source.ts'
+import { waitFor } from '../rendition/wait.ts'
+import type { Frame } from '../video/decode.ts'
+import { readThreeFrames } from '../video/frames.ts'
+import { threeMoments } from '../video/moments.ts'
+import { openVideo, type VideoTools } from '../video/video.ts'
+import { type Answer, type Exchange, refuse } from './answer.ts'
+import { readJsonBody, type SecretJudge, s3Schema, uploadSchema } from './internal-body.ts'
+
+export interface InternalOptions {
+  readonly judgeSecret: SecretJudge
+  /** The sources of a bucket; undefined for one that is not configured. */
+  readonly sourcesOf: (bucket: string) => SourceReader | undefined
+  readonly uploadsBucket: string
+  readonly tools: VideoTools
+  /** Bounds the work, together with that of the public routes. */
+  readonly lane: Lane
+  readonly maxBodyBytes: number
+  /** Largest still image that is answered as base64. */
+  readonly maxBase64Bytes: number
+  readonly deadlineMs: number
+}
+
+const THUMBNAIL_QUALITY = 80
+const framesSchema = z.discriminatedUnion('type', [uploadSchema, s3Schema])
+
+/** The first frame of an uploaded video that decodes, as JPEG of its full size. */
+export async function serveThumbnail(exchange: Exchange, options: InternalOptions): Promise<Answer> {
+  return answerInternal(exchange, options, async (signal) => {
+    const body = await readJsonBody(exchange, uploadSchema, options.maxBodyBytes)
+    if (isFailure(body)) return body
+    const made = await withSource(options, options.uploadsBucket, body.upload_filename, signal, (source) =>
+      thumbnailOf(source, options.tools, signal),
+    )
+    if (isFailure(made)) return isAboutMedia(made) ? fail('not-found', made.detail) : made
+    return { bytes: made, contentType: 'image/jpeg' }
+  })
+}
+
+interface FrameEntry {
+  readonly timestamp: number
+  readonly mime_type: string
+  readonly base64: string
+}
+
+/** Three frames of a video or animation; the picture itself for a still one. */
+export async function serveFrames(exchange: Exchange, options: InternalOptions): Promise<Answer> {
+  return answerInternal(exchange, options, async (signal) => {
+    const body = await readJsonBody(exchange, framesSchema, options.maxBodyBytes)
+    if (isFailure(body)) return body
+    const [bucket, key] =
+      body.type === 'upload' ? [options.uploadsBucket, body.upload_filename] : [body.bucket, body.key]
+    const made = await withSource(options, bucket, key, signal, (source) => framesOf(source, options, signal))
+    if (isFailure(made) && !isAboutMedia(made)) return made
+    const json = JSON.stringify({ frames: isFailure(made) ? [] : made })
+    return { bytes: Buffer.from(json), contentType: 'application/json' }
+  })
+}
+
+interface InternalBody {
+  readonly bytes: Uint8Array
+  readonly contentType: string
+}
+
+/** Secret first, then the work under the deadline, then one answer that no cache keeps. */
+export async function answerInternal(
+  exchange: Exchange,
+  { judgeSecret, deadlineMs }: Pick<InternalOptions, 'judgeSecret' | 'deadlineMs'>,
+  work: (signal: AbortSignal) => Promise<InternalBody | Failure>,
+): Promise<Answer> {
+  const refused = judgeSecret(exchange.headers)
+  if (refused !== undefined) return refuse(refused, exchange.requestId)
+  const made = await work(AbortSignal.any([exchange.signal, AbortSignal.timeout(deadlineMs)]))
+  if (isFailure(made)) return refuse(made, exchange.requestId)
+  const headers = {
+    'content-type': made.contentType,
+    'content-length': String(made.bytes.length),
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    'x-request-id': exchange.requestId,
+  }
+  // The bytes never live in shared memory, which is all that the cast rules out.
+  return { response: new Response(made.bytes as Uint8Array<ArrayBuffer>, { status: 200, headers }) }
+}
+
+/** Opens a source for as long as `use` runs in its lane. */
+async function withSource<T>(
+  { sourcesOf, lane }: InternalOptions,
+  bucket: string,
+  key: string,
+  signal: AbortSignal,
+  use: (source: Source) => Promise<T | Failure>,
+): Promise<T | Failure> {
+  const sources = sourcesOf(bucket)
+  if (sources === undefined) return fail('bad-field', 'bucket')
+  const lease = sources.open([key])
+  try {
+    const source = await waitFor(lease.value, signal)
+    if (isFailure(source)) return source
+    return await waitFor(
+      lane.run(signal, () => use(source)),
+      signal,
+    )
+  } finally {
+    lease.release()
+  }
+}
+
+/** Failures that say something of the media rather than of the service. */
+function isAboutMedia({ failure }: Failure): boolean {
+  return MEDIA_FAILURES.has(failure)
+}
+
+const MEDIA_FAILURES: ReadonlySet<Failure['failure']> = new Set([
+  'undecodable',
+  'unsupported-format',
+  'unsupported-codec',
+  'not-visual',
+  'too-large-dimensions',
+] as const)
+
+async function thumbnailOf(
+  { kind, parts }: Source,
+  tools: VideoTools,
+  signal: AbortSignal,
+): Promise<Uint8Array | Failure> {
+  if (kind?.kind !== 'video') return fail('undecodable', `content is ${kind?.format}`)
+  const video = await openVideo(tools, parts, kind.format, signal)
+  if (isFailure(video)) return video
+  try {
+    const frame = await video.readFrame(undefined)
+    return isFailure(frame) ? frame : await jpegOf(frame)
+  } finally {
+    video.close()
+  }
+}
+
+async function framesOf(
+  source: Source,
+  { tools, maxBase64Bytes }: InternalOptions,
+  signal: AbortSignal,
+): Promise<readonly FrameEntry[] | Failure> {
+  const { kind, bytes, parts } = source
+  switch (kind?.kind) {
+    case undefined:
+    case 'audio':
+      return fail('undecodable', `content is ${kind?.format}`)
+    case 'image':
+      return imageFrames(bytes, kind, tools, maxBase64Bytes)
+    case 'video': {
+      const video = await openVideo(tools, parts, kind.format, signal)
+      if (isFailure(video)) return video
+      try {
+        return await readThreeFrames(video, async (frame) => {
+          const jpeg = await jpegOf(frame)
+          return isFailure(jpeg) ? jpeg : jpegEntry(frame.timestampSeconds, jpeg)
+        })
+      } finally {
+        video.close()
+      }
+    }
+  }
+}
+
+async function imageFrames(
+  bytes: Uint8Array,
+  kind: MediaKind & { readonly kind: 'image' },
+  { limits }: VideoTools,
+  maxBase64Bytes: number,
+): Promise<readonly FrameEntry[] | Failure> {
+  const facts = await inspectImage(bytes, kind.format, { limits, animated: false })
+  if (isFailure(facts)) return facts
+  const animated = facts.frames > 1 && (kind.format === 'gif' || kind.format === 'webp')
+  if (!animated) {
+    if (bytes.length > maxBase64Bytes) return fail('source-too-large', `${bytes.length} bytes as base64`)
+    return [{ timestamp: 0, mime_type: kind.mime, base64: Buffer.from(bytes).toString('base64') }]
+  }
+  const times = await animationTimes(bytes)
+  const entries: FrameEntry[] = []
+  for (const moment of threeMoments(times.at(-1) ?? 0)) {
+    const frame = await animationFrameAt(bytes, times, moment, THUMBNAIL_QUALITY)
+    if (!isFailure(frame)) entries.push(jpegEntry(frame.timestampSeconds, frame.jpeg))
+  }
+  return entries
+}
+
+function jpegEntry(timestampSeconds: number, jpeg: Uint8Array): FrameEntry {
+  const timestamp = Math.round(timestampSeconds * 1000) / 1000
+  return { timestamp, mime_type: 'image/jpeg', base64: Buffer.from(jpeg).toString('base64') }
+}
+
+const NO_TIME_LIMIT_MS = 3_600_000
+
+function jpegOf(frame: Frame): Promise<Uint8Array | Failure> {
+  const { width, height } = frame
+  return renderPixels(frame, {
+    plan: { width, height, mode: 'exact', gravity: 'centre' },
+    format: 'jpeg',
+    quality: THUMBNAIL_QUALITY,
+    animated: false,
+    timeLeftMs: NO_TIME_LIMIT_MS,
+  })
+}

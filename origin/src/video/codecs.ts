@@ -1,0 +1,130 @@
+/**
+ * The codecs that are accepted (contract, section 7), by the names FFmpeg gives them, and the many names that
+ * containers give them. What has no name here is refused.
+ */
+
+import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+
+export type VideoCodec =
+  | 'h264'
+  | 'hevc'
+  | 'vp8'
+  | 'vp9'
+  | 'av1'
+  | 'theora'
+  | 'mpeg4'
+  | 'mpeg2video'
+  | 'mpeg1video'
+  | 'h263'
+  | 'prores'
+  | 'mjpeg'
+  | 'wmv1'
+  | 'wmv2'
+  | 'wmv3'
+  | 'vc1'
+  | 'msmpeg4v3'
+
+export type AudioCodec = 'aac' | 'mp3' | 'opus' | 'vorbis' | 'flac' | 'pcm_s16le' | 'pcm_s24le' | 'pcm_f32le'
+
+/**
+ * Decoders a child may open: the accepted codecs again, each by FFmpeg's own and by the libraries' decoders. Also
+ * the last word where a container hides its codec's name from us (Matroska's `V_MS/VFW/FOURCC`).
+ */
+export const FFMPEG_DECODERS = [
+  ...[
+    'h264',
+    'hevc',
+    'vp8',
+    'libvpx',
+    'vp9',
+    'libvpx-vp9',
+    'av1',
+    'libdav1d',
+    'libaom-av1',
+    'theora',
+    'mpeg4',
+  ],
+  ...['mpeg2video', 'mpegvideo', 'mpeg1video', 'h263', 'prores', 'mjpeg', 'wmv1', 'wmv2', 'wmv3', 'vc1'],
+  'msmpeg4',
+].join(',')
+
+/** What a container says of its streams: undefined for a codec without an accepted name. */
+export interface DeclaredCodecs {
+  /** `hidden` where only FFmpeg can tell. */
+  readonly video?: VideoCodec | 'hidden' | undefined
+  readonly hasVideo: boolean
+  readonly audio: readonly (AudioCodec | undefined)[]
+}
+
+/** Fails with `unsupported-codec` where a stream is none of the accepted ones. */
+export function judgeCodecs({ hasVideo, video, audio }: DeclaredCodecs): Failure | undefined {
+  if (hasVideo && video === undefined) return fail('unsupported-codec', 'video codec')
+  return audio.includes(undefined) ? fail('unsupported-codec', 'audio codec') : undefined
+}
+
+/** An accepted video codec from its four characters (MP4, QuickTime, AVI) or its Matroska name. */
+export function videoCodecOf(name: string): VideoCodec | 'hidden' | undefined {
+  const key = name.trim().toLowerCase()
+  // Matroska's names may go on after a slash (`V_MPEG4/ISO/ASP`).
+  const found = VIDEO_NAMES.get(key) ?? VIDEO_NAMES.get(key.split('/').slice(0, 2).join('/'))
+  return found ?? VIDEO_NAMES.get(key.split('/')[0] ?? '')
+}
+
+/** ProRes 4444 (`ap4h`, `ap4x`) is left out in whatever case it is written: no browser shows it. */
+const VIDEO_NAMES: ReadonlyMap<string, VideoCodec | 'hidden'> = new Map(
+  (
+    [
+      ['h264', 'avc avc1 avc2 avc3 avc4 h264 x264 davc v_mpeg4/iso/avc'],
+      ['hevc', 'hevc hvc1 hev1 dvh1 dvhe h265 x265 v_mpegh/iso/hevc'],
+      ['vp8', 'vp8 vp08 vp80 v_vp8'],
+      ['vp9', 'vp9 vp09 vp90 v_vp9'],
+      ['av1', 'av1 av01 v_av1'],
+      ['theora', 'theora theo v_theora'],
+      ['mpeg4', 'mp4v fmp4 xvid divx dx50 mp4s m4s2 rmp4 3iv2 v_mpeg4/iso'],
+      ['mpeg2video', 'mpg2 mp2v m2v1 mpeg hdv1 hdv2 hdv3 hdv5 hdv6 hdv7 hdv8 hdv9 v_mpeg2'],
+      ['mpeg1video', 'mpg1 mp1v m1v pim1 v_mpeg1'],
+      ['h263', 'h263 s263 u263'],
+      ['prores', 'apch apcn apcs apco'],
+      ['mjpeg', 'mjpg jpeg mjpa dmb1 v_mjpeg'],
+      ['wmv1', 'wmv1'],
+      ['wmv2', 'wmv2'],
+      ['wmv3', 'wmv3'],
+      ['vc1', 'vc-1 wvc1 wmva'],
+      ['msmpeg4v3', 'mp43 div3 div4 div5 div6 mpg3 ap41 col1 3ivd v_mpeg4/ms'],
+      ['hidden', 'v_ms v_quicktime'],
+    ] as const
+  ).flatMap(([codec, names]) => names.split(' ').map((name) => [name, codec] as const)),
+)
+
+/** An accepted audio codec from mediabunny's name. */
+export function audioCodecOf(name: string): AudioCodec | undefined {
+  return AUDIO_NAMES.get(name)
+}
+
+const AUDIO_NAMES: ReadonlyMap<string, AudioCodec> = new Map([
+  ['aac', 'aac'],
+  ['mp3', 'mp3'],
+  ['opus', 'opus'],
+  ['vorbis', 'vorbis'],
+  ['flac', 'flac'],
+  ['pcm-s16', 'pcm_s16le'],
+  ['pcm-s24', 'pcm_s24le'],
+  ['pcm-f32', 'pcm_f32le'],
+])
+
+/** An accepted audio codec from the format tag of a WAVE header (RFC 2361) and the bits of a sample. */
+export function audioCodecOfTag(tag: number, bits: number): AudioCodec | undefined {
+  if (tag === 1) return bits === 16 ? 'pcm_s16le' : bits === 24 ? 'pcm_s24le' : undefined
+  if (tag === 3) return bits === 32 ? 'pcm_f32le' : undefined
+  return AUDIO_TAGS.get(tag)
+}
+
+const AUDIO_TAGS: ReadonlyMap<number, AudioCodec> = new Map([
+  [0x55, 'mp3'],
+  [0xff, 'aac'],
+  [0x1600, 'aac'],
+  [0x1610, 'aac'],
+  [0x704f, 'opus'],
+  [0x566f, 'vorbis'],
+  [0xf1ac, 'flac'],
+])

@@ -1,0 +1,167 @@
+/** One child, one frame: coded bytes in, upright RGB pixels out. */
+
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { Size } from '../image/plan.ts'
+import { FFMPEG_DECODERS } from './codecs.ts'
+import type { PacketRun, VideoFacts } from './container.ts'
+import { alphaStream, elementaryStream, hasElementaryForm } from './elementary.ts'
+import type { Ffmpeg } from './ffmpeg.ts'
+import { alphaFilters, frameFilters } from './filters.ts'
+
+/** A decoded frame: upright, square pixels, sRGB, three or four bytes a pixel. */
+export interface Frame extends Size {
+  readonly channels: 3 | 4
+  readonly pixels: Uint8Array
+  readonly timestampSeconds: number
+}
+
+export interface DecodeOptions {
+  readonly video: VideoFacts
+  /** Size of the result, upright. */
+  readonly size: Size
+  /** Largest frame a decoder may make, in pixels: a bitstream may declare another size than its container. */
+  readonly maxPixels: number
+  readonly signal: AbortSignal
+}
+
+/** Little is probed: what the stream is has been told already. */
+const STREAM_PROBING = ['-probesize', '65536', '-fpsprobesize', '0', '-analyzeduration', '0']
+
+/**
+ * Decodes the wanted frame of a run from its elementary stream, with its alpha where it has one. Fails with
+ * `undecodable`, also where the codec has no elementary form, or as FFmpeg does.
+ */
+export async function decodeRun(
+  ffmpeg: Ffmpeg,
+  run: PacketRun,
+  options: DecodeOptions,
+): Promise<Frame | Failure> {
+  const { video, maxPixels, signal } = options
+  if (!hasElementaryForm(video.codec)) return fail('undecodable', `${video.codec} has no elementary form`)
+  const stream = elementaryStream(video.codec, run, video)
+  if (isFailure(stream)) return stream
+  const alpha = video.hasAlpha ? alphaStream(video.codec, run, video) : undefined
+  const chain = await colourChain(ffmpeg, options)
+  const select = `select=eq(n\\,${run.wantedIndex})`
+  const input = (demuxer: string, pipe: number) => [
+    ...['-protocol_whitelist', 'pipe', '-codec_whitelist', FFMPEG_DECODERS, '-max_pixels', String(maxPixels)],
+    ...[...STREAM_PROBING, '-f', demuxer, '-i', `pipe:${pipe}`],
+  ]
+  const filters =
+    alpha === undefined
+      ? ['-vf', [select, ...chain].join(',')]
+      : ['-filter_complex', alphaGraph(select, chain, alphaFilters(options).join(','))]
+  const channels = alpha === undefined ? 3 : 4
+  return runDecoder(ffmpeg, options, {
+    args: [
+      ...input(stream.demuxer, 0),
+      ...(alpha === undefined ? [] : input(alpha.demuxer, SECOND_PIPE)),
+      ...filters,
+    ],
+    inputs: alpha === undefined ? [stream.chunks] : [stream.chunks, alpha.chunks],
+    channels,
+    timestampSeconds: run.timestampSeconds,
+    signal,
+  })
+}
+
+const SECOND_PIPE = 3
+
+function alphaGraph(select: string, colour: readonly string[], alpha: string): string {
+  return [
+    `[0:v]${[select, ...colour].join(',')},format=rgba[colour]`,
+    `[1:v]${select},${alpha}[alpha]`,
+    '[colour][alpha]alphamerge,format=rgba',
+  ].join(';')
+}
+
+export interface FileInput {
+  readonly path: string
+  /** The only demuxer that may open the file. */
+  readonly demuxer: 'mov' | 'matroska' | 'avi'
+  /** Undefined for the first frame that decodes. */
+  readonly atSeconds: number | undefined
+}
+
+/** How far before the wanted moment is looked where no frame is left behind it. */
+const LOOK_BACK_SECONDS = 1
+
+/**
+ * Decodes a frame of a file that lies on the disk. Only this file can be opened, and only by the named demuxer:
+ * a playlist hidden in it finds none that would follow it.
+ */
+export async function decodeFile(
+  ffmpeg: Ffmpeg,
+  file: FileInput,
+  options: DecodeOptions,
+): Promise<Frame | Failure> {
+  const { atSeconds } = file
+  if (atSeconds === undefined) return decodeFileAt(ffmpeg, file, options)
+  // FFmpeg gives the first frame from a moment on; behind the last one there is none.
+  let frame = await decodeFileAt(ffmpeg, file, options)
+  for (const earlier of [Math.max(0, atSeconds - LOOK_BACK_SECONDS), undefined]) {
+    if (!isFailure(frame) || frame.failure !== 'undecodable') break
+    frame = await decodeFileAt(ffmpeg, { ...file, atSeconds: earlier }, options)
+  }
+  return frame
+}
+
+async function decodeFileAt(
+  ffmpeg: Ffmpeg,
+  { path, demuxer, atSeconds }: FileInput,
+  options: DecodeOptions,
+): Promise<Frame | Failure> {
+  const { video } = options
+  const chain = await colourChain(ffmpeg, options)
+  // Only the library's decoders look at the alpha beside a frame.
+  const alphaDecoder = video.codec === 'vp9' ? 'libvpx-vp9' : 'libvpx'
+  return runDecoder(ffmpeg, options, {
+    args: [
+      ...['-protocol_whitelist', 'file', '-format_whitelist', demuxer, '-codec_whitelist', FFMPEG_DECODERS],
+      ...['-max_pixels', String(options.maxPixels), '-noautorotate'],
+      ...(video.hasAlpha ? ['-c:v', alphaDecoder] : []),
+      ...(atSeconds === undefined ? [] : ['-ss', atSeconds.toFixed(6)]),
+      ...['-f', demuxer, '-i', `file:${path}`, '-map', '0:v:0', '-an', '-sn', '-dn'],
+      ...['-vf', chain.join(',')],
+    ],
+    inputs: [],
+    channels: video.hasAlpha ? 4 : 3,
+    timestampSeconds: atSeconds ?? 0,
+    signal: options.signal,
+  })
+}
+
+async function colourChain(ffmpeg: Ffmpeg, { video, size }: DecodeOptions): Promise<readonly string[]> {
+  const abilities = await ffmpeg.abilities
+  return frameFilters({ video, size, toneMaps: !isFailure(abilities) && abilities.toneMaps })
+}
+
+interface DecoderRun {
+  readonly args: readonly string[]
+  readonly inputs: readonly (readonly Uint8Array[])[]
+  readonly channels: 3 | 4
+  readonly timestampSeconds: number
+  readonly signal: AbortSignal
+}
+
+async function runDecoder(
+  ffmpeg: Ffmpeg,
+  { size }: DecodeOptions,
+  run: DecoderRun,
+): Promise<Frame | Failure> {
+  const bytes = size.width * size.height * run.channels
+  const output = [
+    '-frames:v',
+    '1',
+    '-fps_mode',
+    'passthrough',
+    '-pix_fmt',
+    run.channels === 4 ? 'rgba' : 'rgb24',
+  ]
+  const pixels = await ffmpeg.run(
+    { args: [...run.args, ...output, '-f', 'rawvideo', 'pipe:1'], inputs: run.inputs, outputBytes: bytes },
+    run.signal,
+  )
+  if (isFailure(pixels)) return pixels
+  return { ...size, channels: run.channels, pixels, timestampSeconds: run.timestampSeconds }
+}

@@ -1,0 +1,93 @@
+/** The filters between a decoded frame and upright RGB pixels of the right size and colours. */
+
+import type { Size } from '../image/plan.ts'
+import type { Colours, VideoFacts } from './container.ts'
+
+export interface FilterOptions {
+  readonly video: VideoFacts
+  /** Size of the result, upright. */
+  readonly size: Size
+  /** FFmpeg can map HDR; otherwise it comes out pale rather than not at all. */
+  readonly toneMaps: boolean
+}
+
+/** The chain that turns a frame into RGB: scaled, colours converted, upright. */
+export function frameFilters({ video, size, toneMaps }: FilterOptions): readonly string[] {
+  const sideways = video.rotation === 90 || video.rotation === 270
+  const stored = sideways ? { width: size.height, height: size.width } : size
+  const hdr = HDR_TRANSFERS.get(video.colours.transfer ?? '')
+  return [
+    ...(hdr !== undefined && toneMaps ? toneMapped(video.colours, hdr, stored) : converted(video, stored)),
+    ...turned(video),
+  ]
+}
+
+/** The chain of an alpha stream: its luma is the alpha, taken as it stands. */
+export function alphaFilters({ video, size }: Omit<FilterOptions, 'toneMaps'>): readonly string[] {
+  const sideways = video.rotation === 90 || video.rotation === 270
+  const stored = sideways ? { width: size.height, height: size.width } : size
+  return ['extractplanes=y', `scale=${stored.width}:${stored.height}`, ...turned(video)]
+}
+
+/** Tells whether a video's colours have to be brought down to what every screen shows. */
+export function isHdr({ transfer }: Colours): boolean {
+  return HDR_TRANSFERS.has(transfer ?? '')
+}
+
+/** WebCodecs' names of the HDR transfers, and zscale's. */
+const HDR_TRANSFERS: ReadonlyMap<string, string> = new Map([
+  ['pq', 'smpte2084'],
+  ['hlg', 'arib-std-b67'],
+])
+
+function converted(video: VideoFacts, { width, height }: Size): readonly string[] {
+  const range = video.colours.fullRange ? ':in_range=full' : ''
+  return [
+    `scale=${width}:${height}:flags=bicubic+full_chroma_int:in_color_matrix=${matrixOf(video)}${range}`,
+    video.hasAlpha ? 'format=rgba' : 'format=rgb24',
+  ]
+}
+
+/** From this size on a video that does not say is taken for BT.709, as players do. */
+const HD_WIDTH = 1280
+const HD_HEIGHT = 720
+
+function matrixOf({ colours, codedWidth, codedHeight }: VideoFacts): string {
+  const named = MATRICES.get(colours.matrix ?? '')
+  if (named !== undefined) return named
+  return codedWidth >= HD_WIDTH || codedHeight >= HD_HEIGHT ? 'bt709' : 'bt601'
+}
+
+/** WebCodecs' names of the matrices, and swscale's. */
+const MATRICES: ReadonlyMap<string, string> = new Map([
+  ['bt709', 'bt709'],
+  ['bt470bg', 'bt601'],
+  ['smpte170m', 'bt601'],
+  ['bt2020-ncl', 'bt2020'],
+  ['rgb', 'auto'],
+])
+
+/** Luminance of paper white in an HDR picture (ITU-R BT.2408), in cd/m²: it becomes the white of the still. */
+const REFERENCE_WHITE_NITS = 203
+
+/** To linear light, to BT.709's primaries, through a curve that keeps highlights, and back. */
+function toneMapped(colours: Colours, transfer: string, { width, height }: Size): readonly string[] {
+  const range = colours.fullRange ? 'full' : 'limited'
+  const input = `matrixin=2020_ncl:primariesin=2020:transferin=${transfer}:rangein=${range}`
+  return [
+    `zscale=w=${width}:h=${height}:${input}:transfer=linear:npl=${REFERENCE_WHITE_NITS}`,
+    'format=gbrpf32le',
+    'zscale=primaries=709',
+    'tonemap=mobius:desat=0',
+    'zscale=matrix=gbr:transfer=iec61966-2-1:range=full',
+    'format=gbrp',
+    'format=rgb24',
+  ]
+}
+
+function turned({ rotation, mirrored }: VideoFacts): readonly string[] {
+  const turn = { 0: [], 90: ['transpose=clock'], 180: ['hflip', 'vflip'], 270: ['transpose=cclock'] }[
+    rotation
+  ]
+  return mirrored ? [...turn, 'hflip'] : turn
+}

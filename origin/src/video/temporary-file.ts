@@ -1,0 +1,39 @@
+import { createWriteStream } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { MediaBytes } from '../media/media-bytes.ts'
+import { abortFailure } from '../rendition/wait.ts'
+
+/**
+ * Puts a source into a file of its own for as long as `use` runs. The file and its folder are gone when this
+ * returns, however it does. Fails with `source-too-large`, as the source does, or with the signal.
+ */
+export async function withTemporaryFile<T>(
+  bytes: MediaBytes,
+  maxBytes: number,
+  signal: AbortSignal,
+  use: (path: string) => Promise<T>,
+): Promise<T | Failure> {
+  if (bytes.sizeBytes > maxBytes)
+    return fail('source-too-large', `${bytes.sizeBytes} bytes for a temporary file`)
+  const folder = await mkdtemp(join(tmpdir(), `media-proxy-video-${process.pid}-`))
+  try {
+    const path = join(folder, 'source')
+    const body = await bytes.stream()
+    if (isFailure(body)) return body
+    try {
+      // Node's and the platform's stream types differ only in name.
+      await pipeline(Readable.fromWeb(body as never), createWriteStream(path, { mode: 0o600 }), { signal })
+    } catch (error) {
+      if (signal.aborted) return abortFailure(signal)
+      return fail('store-unreachable', error instanceof Error ? error.message : String(error))
+    }
+    return await use(path)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}

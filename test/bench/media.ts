@@ -1,0 +1,187 @@
+/** `pnpm bench media`: stills of videos through the whole origin, against FFmpeg on the local file. */
+
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { mediaKind } from '@media-proxy/origin/media/kinds.ts'
+import { createMediaBytes } from '@media-proxy/origin/media/media-bytes.ts'
+import { createDemuxers, DEMUXER_DEFAULTS } from '@media-proxy/origin/video/container.ts'
+import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import sharp from 'sharp'
+import { openFilesystemOrigin } from '../doors.ts'
+import { send } from '../http.ts'
+import { FFMPEG } from '../videos.ts'
+
+const run = promisify(execFile)
+
+export interface BenchRow {
+  readonly name: string
+  readonly value: number
+  readonly unit: 'ms' | 'KiB' | 'times'
+  /** What the value has to stay below, or above. */
+  readonly target?: { readonly atMost: number } | { readonly atLeast: number }
+}
+
+const ROUNDS = 15
+const QUERY = 'format=jpeg&width=400'
+
+/** Measures on videos it makes itself; needs an FFmpeg. */
+export async function benchMedia(): Promise<BenchRow[]> {
+  if (FFMPEG === undefined) throw new Error('no FFmpeg: install it or set FFMPEG_PATH')
+  const folder = await mkdtemp(join(tmpdir(), 'media-proxy-bench-'))
+  try {
+    const short = join(folder, 'short.mp4')
+    await makeVideo(FFMPEG, short, 10)
+    const longFirst = join(folder, 'long-first.mp4')
+    const longLast = join(folder, 'long-last.mp4')
+    await makeLongVideo(FFMPEG, short, longLast, [])
+    await makeLongVideo(FFMPEG, short, longFirst, ['-movflags', '+faststart'])
+    return [
+      ...(await benchStill(FFMPEG, folder, short)),
+      ...(await benchReads(longFirst, 'index first')),
+      ...(await benchReads(longLast, 'index last')),
+      ...(await benchFacts(short)),
+    ]
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+}
+
+async function makeVideo(ffmpeg: string, path: string, seconds: number): Promise<void> {
+  const source = `testsrc2=s=1920x1080:r=30:d=${seconds},noise=alls=12:allf=t`
+  const picture = [
+    '-c:v',
+    'libx264',
+    '-preset',
+    'ultrafast',
+    '-b:v',
+    '2650k',
+    '-maxrate',
+    '2800k',
+    '-bufsize',
+    '5M',
+  ]
+  const sound = ['-f', 'lavfi', '-i', `sine=d=${seconds}`, '-c:a', 'aac', '-b:a', '96k']
+  const input = ['-f', 'lavfi', '-i', source]
+  await run(ffmpeg, [...QUIET, ...input, ...sound, ...picture, '-pix_fmt', 'yuv420p', '-g', '250', path])
+}
+
+const QUIET = ['-nostdin', '-v', 'error', '-y']
+const REPEATS = 60
+
+/** Ten minutes and 200 MB. */
+async function makeLongVideo(
+  ffmpeg: string,
+  piece: string,
+  path: string,
+  flags: readonly string[],
+): Promise<void> {
+  const list = `${path}.txt`
+  await writeFile(list, `file '${piece}'\n`.repeat(REPEATS))
+  await run(ffmpeg, [...QUIET, '-f', 'concat', '-safe', '0', '-i', list, '-c', 'copy', ...flags, path])
+}
+
+/** Round by round in turn, so that whatever else the machine does weighs on all alike. */
+async function benchStill(ffmpeg: string, folder: string, path: string): Promise<BenchRow[]> {
+  const door = await openFilesystemOrigin({ MEDIA_PROXY_CACHE_MEMORY_BYTES: '0' })
+  try {
+    await door.put('attachments/1/short.mp4', await readFile(path))
+    const ways = {
+      ours: async () => {
+        const { status } = await send(door.url, `/attachments/1/short.mp4?${QUERY}`)
+        if (status !== 200) throw new Error(`a still answered ${status}`)
+      },
+      bare: () => bareCall(ffmpeg, path),
+      steps: () => threeSteps(ffmpeg, folder, path),
+    }
+    const times = { ours: [] as number[], bare: [] as number[], steps: [] as number[] }
+    for (let round = 0; round < ROUNDS; round += 1) {
+      for (const way of ['ours', 'bare', 'steps'] as const) times[way].push(await timed(ways[way]))
+    }
+    const [ours, bare, steps] = [median(times.ours), median(times.bare), median(times.steps)]
+    return [
+      { name: 'still of 1080p H.264, 400 wide, through the origin', value: ours, unit: 'ms' },
+      { name: 'one bare FFmpeg call on the local file', value: bare, unit: 'ms' },
+      { name: 'temporary file, ffprobe, FFmpeg to JPEG, encode again', value: steps, unit: 'ms' },
+      { name: 'still against one bare call', value: ours / bare, unit: 'times', target: { atMost: 1.25 } },
+      { name: 'three steps against the still', value: steps / ours, unit: 'times', target: { atLeast: 1.8 } },
+    ]
+  } finally {
+    await door.close()
+  }
+}
+
+async function bareCall(ffmpeg: string, path: string): Promise<void> {
+  const output = ['-frames:v', '1', '-vf', 'scale=400:-1', '-f', 'mjpeg', 'pipe:1']
+  await run(ffmpeg, [...QUIET, '-threads', '1', '-i', path, ...output], BINARY)
+}
+
+const BINARY = { encoding: 'buffer', maxBuffer: 64 * 1024 * 1024 } as const
+
+/** How it is commonly done: the object to a file, one process to ask, one for a JPEG, and that once more. */
+async function threeSteps(ffmpeg: string, folder: string, path: string): Promise<void> {
+  const copy = join(folder, 'copy.mp4')
+  await writeFile(copy, await readFile(path))
+  const ask = ['-v', 'error', '-show_streams', '-show_format', '-of', 'json', copy]
+  await run(join(dirname(ffmpeg), 'ffprobe'), ask)
+  const jpeg = join(folder, 'copy.jpg')
+  await run(ffmpeg, [...QUIET, '-threads', '1', '-i', copy, '-frames:v', '1', '-q:v', '2', jpeg])
+  await sharp(await readFile(jpeg))
+    .resize(400)
+    .jpeg({ quality: 80, progressive: true })
+    .toBuffer()
+}
+
+async function benchReads(path: string, name: string): Promise<BenchRow[]> {
+  const door = await openFilesystemOrigin({ MEDIA_PROXY_CACHE_MEMORY_BYTES: '0' })
+  try {
+    await door.put('attachments/1/long.mp4', await readFile(path))
+    const rows: BenchRow[] = []
+    for (const time of ['0%25', '50%25']) {
+      const before = door.storeOperations.length
+      const durationMs = await timed(() => send(door.url, `/attachments/1/long.mp4?${QUERY}&time=${time}`))
+      const bytes = door.storeOperations.slice(before).reduce((sum, operation) => sum + operation.bytes, 0)
+      const label = `200 MB, ${name}, still at ${time.replace('%25', ' %')}`
+      rows.push({ name: label, value: durationMs, unit: 'ms' })
+      rows.push({ name: `${label}: read`, value: bytes / 1024, unit: 'KiB', target: { atMost: 4096 } })
+    }
+    return rows
+  } finally {
+    await door.close()
+  }
+}
+
+async function benchFacts(path: string): Promise<BenchRow[]> {
+  const file = await readFile(path)
+  const { size } = await stat(path)
+  const demuxers = createDemuxers({ kept: 1, ...DEMUXER_DEFAULTS })
+  const times: number[] = []
+  for (let round = 0; round < ROUNDS; round += 1) {
+    times.push(
+      await timed(async () => {
+        const bytes = createMediaBytes({
+          sizeBytes: size,
+          fetchPart: async (start, end) => file.subarray(start, end),
+          fetchAll: async () => new Blob([file]).stream(),
+        })
+        const container = await demuxers.open(bytes, mediaKind('mp4').format, AbortSignal.timeout(10_000))
+        if (isFailure(container)) throw new Error(container.detail)
+        container.close()
+      }),
+    )
+  }
+  return [{ name: 'facts of a 1080p MP4', value: median(times), unit: 'ms', target: { atMost: 10 } }]
+}
+
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const startedAt = performance.now()
+  await work()
+  return performance.now() - startedAt
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
+}

@@ -1,0 +1,149 @@
+/** Real and hostile videos and sounds that nobody here made; `MEDIA_CORPUS` names their folder. */
+
+import { existsSync, readFileSync } from 'node:fs'
+import { readdir, readFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { mediaKindOfName } from '@media-proxy/origin/media/kinds.ts'
+import type { MediaLimits } from '@media-proxy/origin/media/limits.ts'
+import { createMediaBytes } from '@media-proxy/origin/media/media-bytes.ts'
+import { createLane } from '@media-proxy/origin/rendition/admission.ts'
+import { createDemuxers, DEMUXER_DEFAULTS } from '@media-proxy/origin/video/container.ts'
+import { createFfmpeg } from '@media-proxy/origin/video/ffmpeg.ts'
+import { readThreeFrames } from '@media-proxy/origin/video/frames.ts'
+import { readSound } from '@media-proxy/origin/video/sound.ts'
+import { openVideo, type Video } from '@media-proxy/origin/video/video.ts'
+import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { pino } from 'pino'
+import { describe, expect, it } from 'vitest'
+
+const CORPUS = process.env.MEDIA_CORPUS
+const LIMITS: MediaLimits = {
+  sourceBytes: 500 * 2 ** 20,
+  decodedBytes: 512 * 2 ** 20,
+  sidePixels: 16384,
+  frames: 1000,
+  temporaryFileBytes: 64 * 2 ** 20,
+}
+const signal = new AbortController().signal
+const ffmpeg = createFfmpeg({
+  environment: process.env,
+  log: pino({ level: 'silent' }),
+  lane: createLane({ concurrency: 2, queue: 100 }),
+  deadlineMs: 10_000,
+  memoryBytes: 2 * 2 ** 30,
+})
+const demuxers = createDemuxers({ kept: 1, ...DEMUXER_DEFAULTS })
+const tools = { demuxers, ffmpeg, limits: LIMITS }
+/** Twice the second that a hostile file is given, since other tests run beside this one. */
+const MAX_MS = 2000
+
+function partsOf(file: Uint8Array) {
+  return createMediaBytes({
+    sizeBytes: file.length,
+    fetchPart: async (start, end) => file.subarray(start, end),
+    fetchAll: async () => new Blob([new Uint8Array(file)]).stream(),
+  })
+}
+
+const open = (name: string, file = readFileSync(join(CORPUS ?? '', name))) => {
+  const kind = mediaKindOfName(name)
+  if (kind?.kind !== 'video') throw new Error(`${name} has no name of a video`)
+  return openVideo(tools, partsOf(file), kind.format, signal)
+}
+
+async function opened(name: string): Promise<Video> {
+  const video = await open(name)
+  if (isFailure(video)) throw new Error(`${name}: ${video.failure} ${video.detail}`)
+  return video
+}
+
+describe.skipIf(CORPUS === undefined)('the corpus of videos (skipped without MEDIA_CORPUS)', () => {
+  it.each([
+    ['video/bbb-480p-moov-first.mp4', [853, 480, 10.03, 'h264', ['aac']]],
+    ['video/bbb-480p-moov-last.mp4', [853, 480, 10.03, 'h264', ['aac']]],
+    ['video/av1.mp4', [1280, 720, 8.364, 'av1', ['aac']]],
+    ['video/vp8-alpha.webm', [720, 576, 12.04, 'vp8', []]],
+    ['video/vp9.mkv', [640, 480, 7.407, 'vp9', ['aac']]],
+    ['video/mpeg4-one-frame.mp4', [256, 144, 0.033, 'mpeg4', []]],
+  ] as const)('facts and stills of %s', async (name, [width, height, seconds, codec, audio]) => {
+    const video = await opened(name)
+    const { facts } = video
+    expect([facts.video.width, facts.video.height, facts.video.codec]).toEqual([width, height, codec])
+    expect(facts.durationSeconds).toBeCloseTo(seconds, 2)
+    expect(facts.audio).toEqual(audio)
+    const frames = await readThreeFrames(video, async (frame) => frame)
+    video.close()
+    if (isFailure(frames)) throw new Error(frames.detail)
+    expect(frames.map((frame) => [frame.width, frame.height])).toEqual(Array(3).fill([width, height]))
+    const times = frames.map(({ timestampSeconds }) => timestampSeconds)
+    expect(times).toEqual(times.toSorted((a, b) => a - b))
+    expect(frames[0]?.channels).toBe(name.includes('alpha') ? 4 : 3)
+  })
+
+  it.each([
+    ['audio/tos.mp3', 3.0302, 'mp3'],
+    ['audio/tos.wav', 3.000113, 'pcm_s16le'],
+    ['audio/tos.flac', 3.000113, 'flac'],
+    ['audio/tos.ogg', 3, 'vorbis'],
+    ['audio/tos.aac', 3.0, 'aac'],
+  ] as const)('facts of %s', async (name, seconds, codec) => {
+    const kind = mediaKindOfName(name)
+    if (kind === undefined) throw new Error('no kind')
+    const facts = await readSound(tools, partsOf(readFileSync(join(CORPUS ?? '', name))), kind.format, signal)
+    if (isFailure(facts)) throw new Error(facts.detail)
+    expect(facts.audio).toEqual([codec])
+    expect(facts.durationSeconds).toBeGreaterThan(seconds - 0.05)
+    expect(facts.durationSeconds).toBeLessThan(seconds + 0.1)
+  })
+
+  it.each([
+    'hostile/chunk-out-of-range.mp4',
+    'hostile/zero-length-atom.mp4',
+    'hostile/hls-read-passwd.mp4',
+    'hostile/hls-ssrf.avi',
+  ])('%s is refused at once', async (name) => {
+    const result = await quick(async () => judged(await open(name)))
+    expect(isFailure(result) ? result.failure : 'a frame').toBe('undecodable')
+    await nothingIsLeft()
+  })
+
+  const truncated = ['video/bbb-480p-moov-first.mp4', 'video/bbb-480p-moov-last.mp4', 'video/av1.mp4']
+  truncated.push('video/vp8-alpha.webm', 'video/vp9.mkv')
+  it.each(truncated)('%s cut at every tenth is refused or shown', async (name) => {
+    const whole = await readFile(join(CORPUS ?? '', name))
+    for (let tenth = 1; tenth < 10; tenth += 1) {
+      const part = whole.subarray(0, Math.floor((whole.length * tenth) / 10))
+      const result = await quick(async () => judged(await open(name, part)))
+      const outcome = isFailure(result) ? result.failure : 'frame'
+      expect(['frame', 'undecodable', 'not-visual'], `${tenth} tenths: ${outcome}`).toContain(outcome)
+    }
+    await nothingIsLeft()
+  })
+})
+
+/** The first frame of what was opened. */
+async function judged(video: Video | Failure) {
+  if (isFailure(video)) return video
+  try {
+    return await video.readFrame(undefined)
+  } finally {
+    video.close()
+  }
+}
+
+async function quick<T>(work: () => Promise<T>): Promise<T> {
+  const startedAt = performance.now()
+  const result = await work()
+  expect(performance.now() - startedAt).toBeLessThan(MAX_MS)
+  return result
+}
+
+/** No child of this process, and no temporary file. */
+async function nothingIsLeft(): Promise<void> {
+  expect(
+    (await readdir(tmpdir())).filter((name) => name.startsWith(`media-proxy-video-${process.pid}-`)),
+  ).toEqual([])
+  const children = `/proc/self/task/${process.pid}/children`
+  if (existsSync(children)) await expect.poll(() => readFileSync(children, 'utf8').trim()).toBe('')
+}

@@ -1,0 +1,190 @@
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Door, openEdge, openFilesystemOrigin, openS3Origin, type Settings } from '../doors.ts'
+import { animatedGif, halvesPng } from '../fixtures.ts'
+import { type RawRequest, send } from '../http.ts'
+import { FFMPEG, makeVideo, SECONDS } from '../videos.ts'
+
+const SECRET = 'a-secret-for-tests'
+const SETTINGS: Settings = { MEDIA_PROXY_SECRET_KEY: `${SECRET},an-older-one` }
+const DOORS = [
+  ['the origin with a folder', openFilesystemOrigin],
+  ['the origin with S3', openS3Origin],
+  ['the edge', openEdge],
+] as const
+
+describe.each(DOORS)('internal stills at %s', (_, open) => {
+  let door: Door
+
+  beforeAll(async () => {
+    door = await open(SETTINGS)
+    await door.put('picture', await halvesPng(40, 30), 'image/png', 'uploads')
+    await door.put('text', Buffer.from('no media at all'), 'text/plain', 'uploads')
+    await door.put('animation', await animatedGif(40, 30), 'image/gif', 'uploads')
+    await door.put('broken.mp4', Buffer.from('\0\0\0\x14ftypisom\0\0\0\0isom'), 'video/mp4', 'uploads')
+    if (FFMPEG !== undefined) {
+      const video = await makeVideo('mp4', SECONDS, ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-g', '25'])
+      await door.put('video', video, 'video/mp4', 'uploads')
+      await door.put('attachments/1/video', video, 'video/mp4')
+    }
+  })
+  afterAll(() => door.close())
+
+  function post(
+    path: string,
+    body: unknown,
+    headers: RawRequest['headers'] = { 'x-internal-secret': SECRET },
+  ) {
+    const text = typeof body === 'string' ? body : JSON.stringify(body)
+    return send(door.url, path, { method: 'POST', headers: { ...headers }, body: text })
+  }
+  const thumbnail = (name: string) => post('/_thumbnail', { type: 'upload', upload_filename: name })
+  const frames = async (body: unknown) => {
+    const response = await post('/_frames', body)
+    expect(response.status).toBe(200)
+    expect(response.headers['content-type']).toBe('application/json')
+    expect(response.headers['cache-control']).toBe('no-store')
+    return JSON.parse(response.body.toString()).frames
+  }
+
+  it.each([
+    ['none', {}],
+    ['a wrong one', { 'x-internal-secret': 'wrong' }],
+    ['a part of it', { 'x-internal-secret': SECRET.slice(0, -1) }],
+    ['an empty one', { 'x-internal-secret': '' }],
+    ['a wrong bearer', { authorization: 'Bearer wrong' }],
+    ['another scheme', { authorization: `Basic ${SECRET}` }],
+  ])('a secret is wanted: %s', async (__, headers) => {
+    for (const path of ['/_thumbnail', '/_frames']) {
+      const response = await post(path, { type: 'upload', upload_filename: 'picture' }, headers)
+      expect([response.status, response.body.toString()]).toEqual([401, 'Unauthorized'])
+    }
+  })
+
+  it.each([
+    ['the header', { 'x-internal-secret': SECRET }],
+    ['a bearer', { authorization: `Bearer ${SECRET}` }],
+    ['an older secret', { authorization: 'Bearer an-older-one' }],
+  ])('a secret is taken by %s', async (__, headers) => {
+    const response = await post('/_frames', { type: 'upload', upload_filename: 'picture' }, headers)
+    expect(response.status).toBe(200)
+  })
+
+  it.each([
+    ['not JSON', '{', 'Invalid JSON'],
+    ['nothing', '', 'Invalid JSON'],
+    ['nested 5,000 deep', '['.repeat(5000) + ']'.repeat(5000), 'Invalid JSON'],
+    [
+      'nested in a field that is ignored',
+      `{"x":${'{"a":'.repeat(5000)}1${'}'.repeat(5000)}}`,
+      'Invalid JSON',
+    ],
+    ['a million values', `[${'1,'.repeat(1_000_000)}1]`, 'Invalid JSON'],
+    ['a list', '[]', 'Invalid request body'],
+    ['no type', '{}', 'Invalid request body'],
+    ['another type', '{"type":"external","url":"https://example.com/"}', 'Invalid request body'],
+    ['no name', '{"type":"upload"}', 'Invalid request body'],
+    ['a number', '{"type":"upload","upload_filename":7}', 'Invalid request body'],
+    ['a name that climbs', '{"type":"upload","upload_filename":"../cdn/x"}', 'Invalid request body'],
+    ['a name with a NUL', '{"type":"upload","upload_filename":"a\\u0000b"}', 'Invalid request body'],
+    ['an empty name', '{"type":"upload","upload_filename":""}', 'Invalid request body'],
+  ])('a body is judged: %s', async (name, body, phrase) => {
+    for (const path of ['/_thumbnail', '/_frames']) {
+      const response = await post(path, body)
+      expect(response.status).toBe(400)
+      expect(response.body.toString(), name).toBe(phrase)
+      expect(response.headers['cache-control']).toBe('no-store')
+    }
+  })
+
+  it('a bucket has to be a configured one', async () => {
+    const response = await post('/_frames', { type: 's3', bucket: 'etc', key: 'passwd' })
+    expect([response.status, response.body.toString()]).toEqual([400, 'Invalid request body'])
+  })
+
+  it('a missing object is 404', async () => {
+    expect((await thumbnail('none')).status).toBe(404)
+    expect((await post('/_frames', { type: 'upload', upload_filename: 'none' })).status).toBe(404)
+  })
+
+  it.each(['picture', 'text', 'animation', 'broken.mp4'])(
+    'no thumbnail of what is no video: %s',
+    async (name) => {
+      const response = await thumbnail(name)
+      expect([response.status, response.body.toString()]).toEqual([404, 'Not Found'])
+    },
+  )
+
+  it.each(['text', 'broken.mp4'])('no frames of what cannot be read: %s', async (name) => {
+    expect(await frames({ type: 'upload', upload_filename: name })).toEqual([])
+  })
+
+  it('a still picture is its only frame, byte for byte', async () => {
+    const bytes = await halvesPng(40, 30)
+    expect(await frames({ type: 'upload', upload_filename: 'picture' })).toEqual([
+      { timestamp: 0, mime_type: 'image/png', base64: bytes.toString('base64') },
+    ])
+  })
+
+  it('an animation gives the frames of its moments', async () => {
+    const found = await frames({ type: 'upload', upload_filename: 'animation' })
+    expect(found.map(({ timestamp }: { timestamp: number }) => timestamp)).toEqual([0, 0.35, 0.35])
+    expect(found[0].mime_type).toBe('image/jpeg')
+    expect(await colourOf(found[0].base64)).toBe('red')
+    expect(await colourOf(found[1].base64)).toBe('blue')
+  })
+
+  it.skipIf(FFMPEG === undefined)(
+    'a thumbnail is the first frame in full size (skipped without FFmpeg)',
+    async () => {
+      const response = await thumbnail('video')
+      expect([response.status, response.headers['content-type']]).toEqual([200, 'image/jpeg'])
+      const { format, width, height } = await sharp(response.body).metadata()
+      expect([format, width, height]).toEqual(['jpeg', 320, 192])
+      expect(await colourOf(response.body.toString('base64'))).toBe('red')
+    },
+  )
+
+  it.skipIf(FFMPEG === undefined)(
+    'three frames of a video, each with its time (skipped without FFmpeg)',
+    async () => {
+      for (const body of [
+        { type: 'upload', upload_filename: 'video' },
+        { type: 's3', bucket: 'cdn', key: 'attachments/1/video', extra: 'ignored' },
+      ]) {
+        const found = await frames(body)
+        expect(found.map(({ timestamp }: { timestamp: number }) => timestamp)).toEqual([1, 1.48, 2])
+        expect(await Promise.all(found.map(({ base64 }: { base64: string }) => colourOf(base64)))).toEqual([
+          'lime',
+          'lime',
+          'blue',
+        ])
+      }
+    },
+  )
+})
+
+describe('the size of a body', () => {
+  it('is judged by what is declared and by what comes', async () => {
+    const door = await openFilesystemOrigin({ ...SETTINGS, MEDIA_PROXY_LIMITS_INTERNAL_BODY_BYTES: '2048' })
+    try {
+      for (const headers of [{}, { 'transfer-encoding': 'chunked' }]) {
+        const body = JSON.stringify({ type: 'upload', upload_filename: 'x', padding: 'x'.repeat(4096) })
+        const response = await send(door.url, '/_thumbnail', {
+          method: 'POST',
+          headers: { 'x-internal-secret': SECRET, ...headers },
+          body,
+        })
+        expect([response.status, response.body.toString()]).toEqual([413, 'Payload Too Large'])
+      }
+    } finally {
+      await door.close()
+    }
+  })
+})
+
+async function colourOf(base64: string): Promise<string> {
+  const { dominant } = await sharp(Buffer.from(base64, 'base64')).stats()
+  const { r, g, b } = dominant
+  return r > g && r > b ? 'red' : g > b ? 'lime' : 'blue'
+}

@@ -1,0 +1,224 @@
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Door, openFilesystemOrigin } from '../doors.ts'
+import { send } from '../http.ts'
+import { CORNERS, canEncode, FFMPEG, makeVideo, remakeVideo, SECONDS, withFile } from '../videos.ts'
+
+const RED = [255, 0, 0]
+const LIME = [0, 255, 0]
+const BLUE = [0, 0, 255]
+const WHITE = [255, 255, 255]
+const H264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-preset', 'ultrafast', '-crf', '10']
+/** What colour conversion, chroma subsampling and coding together may be off by, out of 255. */
+const TOLERANCE = 12
+
+describe.skipIf(FFMPEG === undefined)('stills of made videos (skipped without FFmpeg)', () => {
+  let door: Door
+  let upright: Buffer
+
+  beforeAll(async () => {
+    door = await openFilesystemOrigin()
+    upright = await makeVideo('mp4', CORNERS, H264, 1)
+  })
+  afterAll(() => door.close())
+
+  async function still(name: string, bytes: Buffer, query = 'format=png') {
+    await door.put(`attachments/1/${name}`, bytes)
+    const response = await send(door.url, `/attachments/1/${name}?${query}`)
+    expect(response.status, door.log.at(-1)?.detail ?? '').toBe(200)
+    return picture(response.body)
+  }
+
+  it.each([
+    [0, [RED, LIME, BLUE, WHITE], [320, 192]],
+    [90, [BLUE, RED, WHITE, LIME], [192, 320]],
+    [180, [WHITE, BLUE, LIME, RED], [320, 192]],
+    [270, [LIME, WHITE, RED, BLUE], [192, 320]],
+  ])('a video turned by %i degrees is shown upright', async (degrees, corners, [width, height]) => {
+    const turned = await withFile(upright, (path) =>
+      remakeVideo({ path }, 'mp4', ['-metadata:s:v', `rotate=${360 - degrees}`, '-c', 'copy']),
+    )
+    const found = await still(`turned-${degrees}.mp4`, degrees === 0 ? upright : turned)
+    expect([found.width, found.height]).toEqual([width, height])
+    expectCorners(found, corners)
+  })
+
+  it('pixels that are not square are stretched', async () => {
+    const anamorphic = await makeVideo('mp4', `${CORNERS},setsar=4/3`, H264, 1)
+    const found = await still('anamorphic.mp4', anamorphic)
+    expect([found.width, found.height]).toEqual([427, 192])
+    expectCorners(found, [RED, LIME, BLUE, WHITE])
+  })
+
+  const codecs = [
+    ['h264 with its index last', 'mp4', 'libx264', [...H264, '-bf', '2']],
+    ['h264 in fragments', 'mp4', 'libx264', [...H264, '-movflags', 'frag_keyframe+empty_moov']],
+    ['h264 in QuickTime', 'mov', 'libx264', H264],
+    ['h264 in Matroska', 'mkv', 'libx264', H264],
+    ['hevc', 'mp4', 'libx265', ['-c:v', 'libx265', '-pix_fmt', 'yuv420p', '-x265-params', 'log-level=none']],
+    ['vp8', 'webm', 'libvpx', ['-c:v', 'libvpx', '-b:v', '2M']],
+    ['vp9', 'webm', 'libvpx-vp9', ['-c:v', 'libvpx-vp9', '-deadline', 'realtime', '-cpu-used', '8']],
+    ['av1', 'mp4', 'libsvtav1', ['-c:v', 'libsvtav1', '-preset', '12']],
+    ['prores', 'mov', 'prores_ks', ['-c:v', 'prores_ks', '-profile:v', '2']],
+    ['mpeg4 in MP4', 'mp4', 'mpeg4', ['-c:v', 'mpeg4', '-q:v', '2']],
+    ['mpeg4 in AVI', 'avi', 'mpeg4', ['-c:v', 'mpeg4', '-q:v', '2']],
+    ['msmpeg4v3 in AVI', 'avi', 'msmpeg4', ['-c:v', 'msmpeg4', '-q:v', '2']],
+    ['mjpeg in AVI', 'avi', 'mjpeg', ['-c:v', 'mjpeg', '-q:v', '2', '-pix_fmt', 'yuvj420p']],
+    ['mpeg2video in Matroska', 'mkv', 'mpeg2video', ['-c:v', 'mpeg2video', '-q:v', '2']],
+    ['wmv2 in AVI', 'avi', 'wmv2', ['-c:v', 'wmv2', '-q:v', '2']],
+    ['wmv2 in Matroska', 'mkv', 'wmv2', ['-c:v', 'wmv2', '-q:v', '2']],
+    ['theora in Matroska', 'mkv', 'libtheora', ['-c:v', 'libtheora', '-q:v', '8']],
+    ['h264 in AVI', 'avi', 'libx264', H264],
+  ] as const
+
+  it.each(codecs)('%s', async (name, extension, encoder, output) => {
+    // An FFmpeg without the encoder cannot make the video to try.
+    if (!(await canEncode(encoder))) return console.warn(`${name}: no encoder ${encoder}, not tried`)
+    const video = await makeVideo(extension, CORNERS, output, 1)
+    const found = await still(`${name.replaceAll(' ', '-')}.${extension}`, video)
+    expect([found.width, found.height]).toEqual([320, 192])
+    expectCorners(found, [RED, LIME, BLUE, WHITE])
+  })
+
+  it.each([
+    ['', RED],
+    ['time=0.5', RED],
+    ['time=1.5', LIME],
+    ['time=2.96', BLUE],
+    ['time=1', LIME],
+    ['time=0.999', RED],
+    ['time=50%25', LIME],
+    ['time=0%25', RED],
+    ['time=100%25', BLUE],
+    ['time=9999', BLUE],
+  ])('the frame at "%s"', async (time, colour) => {
+    const oneKeyFrame = await makeVideo('mp4', SECONDS, [
+      ...H264,
+      '-g',
+      '250',
+      '-bf',
+      '3',
+      '-sc_threshold',
+      '0',
+    ])
+    const found = await still('seconds.mp4', oneKeyFrame, `format=png&${time}`)
+    expectCorners(found, [colour, colour, colour, colour])
+  })
+
+  it.each([
+    ['time=1.5', LIME],
+    ['time=99', BLUE],
+  ])('the frame at "%s" of what only FFmpeg can read', async (time, colour) => {
+    const found = await still(
+      'seconds.avi',
+      await makeVideo('avi', SECONDS, ['-c:v', 'mpeg4', '-q:v', '2']),
+      `format=png&${time}`,
+    )
+    expectCorners(found, [colour, colour, colour, colour])
+  })
+
+  const matrices = [
+    ['bt709', 'limited'],
+    ['bt601', 'limited'],
+    ['bt709', 'full'],
+    ['bt2020', 'limited'],
+  ] as const
+  it.each(matrices)('colours of %s in %s range are right', async (matrix, range) => {
+    const tag = { bt709: 'bt709', bt601: 'smpte170m', bt2020: 'bt2020nc' }[matrix]
+    const wide = range === 'full' ? 'pc' : 'tv'
+    const video = await makeVideo(
+      'mp4',
+      `${CORNERS},scale=out_color_matrix=${matrix}:out_range=${range},format=yuv420p`,
+      [...H264, '-colorspace', tag, '-color_range', wide],
+      1,
+    )
+    expectCorners(await still(`${matrix}-${range}.mp4`, video), [RED, LIME, BLUE, WHITE])
+  })
+
+  it('a large video that does not say is BT.709, a small one BT.601', async () => {
+    for (const [size, matrix] of [
+      ['1280x720', 'bt709'],
+      ['640x360', 'bt601'],
+    ] as const) {
+      const source = `color=red:s=${size},scale=out_color_matrix=${matrix},format=yuv420p`
+      const video = await makeVideo('mp4', source, H264, 0.2)
+      expectCorners(await still(`untold-${size}.mp4`, video), [RED, RED, RED, RED])
+    }
+  })
+
+  it('alpha is kept where the output has it', async () => {
+    const source = `${CORNERS},format=rgba,colorchannelmixer=aa=0.5`
+    const video = await makeVideo(
+      'webm',
+      source,
+      ['-c:v', 'libvpx-vp9', '-pix_fmt', 'yuva420p', '-cpu-used', '8'],
+      0.5,
+    )
+    await door.put('attachments/1/alpha.webm', video)
+    const { body } = await send(door.url, '/attachments/1/alpha.webm?format=png')
+    const { data, info } = await sharp(body).raw().toBuffer({ resolveWithObject: true })
+    expect(info.channels).toBe(4)
+    expect(Math.abs((data[3] ?? 0) - 128)).toBeLessThan(6)
+  })
+
+  it.each(['90', '180'])(
+    'a transformation of a turned video (%s) without a format is WebP',
+    async (degrees) => {
+      const turned = await withFile(upright, (path) =>
+        remakeVideo({ path }, 'mp4', ['-metadata:s:v', `rotate=${degrees}`, '-c', 'copy']),
+      )
+      await door.put('attachments/1/small.mp4', turned)
+      const { body, headers } = await send(door.url, '/attachments/1/small.mp4?width=64')
+      expect(headers['content-type']).toBe('image/webp')
+      expect((await sharp(body).metadata()).width).toBe(64)
+    },
+  )
+
+  it('a much larger frame is scaled on its way and keeps its colours', async () => {
+    const large = await makeVideo(
+      'mp4',
+      `${CORNERS},scale=3840:2304:flags=neighbor:out_color_matrix=bt709,format=yuv420p`,
+      H264,
+      0.2,
+    )
+    const found = await still('large.mp4', large, 'format=png&width=240')
+    expect([found.width, found.height]).toEqual([240, 144])
+    expectCorners(found, [RED, LIME, BLUE, WHITE])
+  })
+})
+
+interface Decoded {
+  readonly width: number
+  readonly height: number
+  readonly at: (x: number, y: number) => readonly number[]
+}
+
+async function picture(bytes: Buffer): Promise<Decoded> {
+  const { data, info } = await sharp(bytes).removeAlpha().raw().toBuffer({ resolveWithObject: true })
+  const { width, height } = info
+  return {
+    width,
+    height,
+    at(x, y) {
+      const start = (Math.floor(y * height) * width + Math.floor(x * width)) * 3
+      return [...data.subarray(start, start + 3)]
+    },
+  }
+}
+
+/** Top left, top right, bottom left, bottom right. */
+function expectCorners(found: Decoded, corners: readonly (readonly number[])[]): void {
+  const places = [
+    [0.25, 0.25],
+    [0.75, 0.25],
+    [0.25, 0.75],
+    [0.75, 0.75],
+  ] as const
+  places.forEach(([x, y], index) => {
+    const colour = found.at(x, y)
+    const worst = Math.max(
+      ...colour.map((value, channel) => Math.abs(value - (corners[index]?.[channel] ?? 0))),
+    )
+    expect(worst, `corner ${index} is ${colour}, wanted ${corners[index]}`).toBeLessThanOrEqual(TOLERANCE)
+  })
+}

@@ -1,0 +1,74 @@
+/** Videos that the tests make themselves, with the FFmpeg that the service runs. */
+
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { findFfmpeg } from '@media-proxy/origin/video/ffmpeg-binary.ts'
+
+const run = promisify(execFile)
+
+/** The FFmpeg to make videos with; undefined where there is none. */
+export const FFMPEG = findFfmpeg(process.env)
+
+/** Red, green, blue and white in the corners: tells apart what was turned, mirrored or coloured wrongly. */
+export const CORNERS =
+  'color=red:s=160x96:r=25[a];color=lime:s=160x96:r=25[b];color=blue:s=160x96:r=25[c];color=white:s=160x96:r=25[d];' +
+  '[a][b][c][d]xstack=inputs=4:layout=0_0|w0_0|0_h0|w0_h0'
+
+/** Red for the first second, then lime, then blue: tells which moment a still is of. */
+export const SECONDS =
+  'color=red:s=320x192:r=25:d=1[a];color=lime:s=320x192:r=25:d=1[b];color=blue:s=320x192:r=25:d=1[c];[a][b][c]concat=n=3'
+
+/** Runs FFmpeg over `source` (a lavfi graph) and gives the file it makes. */
+export async function makeVideo(
+  extension: string,
+  source: string,
+  output: readonly string[],
+  seconds = 3,
+): Promise<Buffer> {
+  return withOutput(extension, (path) => [
+    ...['-f', 'lavfi', '-i', source, '-t', String(seconds), ...output, path],
+  ])
+}
+
+/** Runs FFmpeg over a file and gives the file it makes of it. */
+export async function remakeVideo(
+  input: { readonly path: string },
+  extension: string,
+  output: readonly string[],
+): Promise<Buffer> {
+  return withOutput(extension, (path) => ['-i', input.path, ...output, path])
+}
+
+/** Gives a file its own name on the disk for as long as `use` runs. */
+export async function withFile<T>(bytes: Uint8Array, use: (path: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), 'media-proxy-made-'))
+  try {
+    const path = join(folder, 'input')
+    await writeFile(path, bytes)
+    return await use(path)
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+}
+
+async function withOutput(extension: string, args: (path: string) => readonly string[]): Promise<Buffer> {
+  if (FFMPEG === undefined) throw new Error('no FFmpeg to make videos with')
+  const folder = await mkdtemp(join(tmpdir(), 'media-proxy-made-'))
+  try {
+    const path = join(folder, `video.${extension}`)
+    await run(FFMPEG, ['-nostdin', '-v', 'error', '-y', ...args(path)])
+    return await readFile(path)
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+}
+
+/** Tells whether the FFmpeg at hand can encode with `encoder`. */
+export async function canEncode(encoder: string): Promise<boolean> {
+  if (FFMPEG === undefined) return false
+  const { stdout } = await run(FFMPEG, ['-hide_banner', '-v', 'error', '-encoders'])
+  return stdout.split('\n').some((line) => line.trim().split(/\s+/)[1] === encoder)
+}
