@@ -146,7 +146,7 @@ export async function openOrigin(store: ObjectStore, settings: Settings): Promis
   if (!loaded.ok) throw new Error(loaded.faults.join('\n'))
   const log: LogLine[] = []
   const storeOperations: StoreOperation[] = []
-  const app = createOrigin({
+  const app = await createOrigin({
     config: loaded.config,
     store: observe(store, storeOperations),
     log: pino({ level: 'info' }, { write: (line: string) => log.push(JSON.parse(line)) }),

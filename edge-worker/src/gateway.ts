@@ -1,6 +1,6 @@
 /** The way of one request through the edge, top to bottom. */
 
-import type { BudgetName, RateLimiter } from '@media-proxy/shared/rate-limit.ts'
+import { createSpending, type RateLimiter, type Spending } from '@media-proxy/shared/rate-limit.ts'
 import { canonicalUrl } from '@media-proxy/shared/request/canonical.ts'
 import type {
   EndpointRequest,
@@ -70,7 +70,8 @@ export function createGateway(options: GatewayOptions): Gateway {
       accept: request.headers.get('accept'),
       assets: options.negotiatesAssets,
     })
-    const limits = createSpending(options.limiter, exchange)
+    const { pathname } = new URL(request.url)
+    const limits = createSpending(options.limiter, pathname, exchange.clientAddress)
     const answered = await answer(parsed, exchange, limits, options)
     return finishAtEdge(answered, exchange, parsed, limits)
   }
@@ -202,26 +203,6 @@ async function answerPurge(
 
 function isServiceEndpoint(parsed: MediaRequest | Failure): boolean {
   return !isFailure(parsed) && parsed.kind === 'endpoint'
-}
-
-/** Spends budgets of one client, and remembers what its answer has to say of them. */
-interface Spending {
-  spend(name: BudgetName): Promise<Failure | undefined>
-  readonly headers: Record<string, string>
-}
-
-function createSpending(limiter: RateLimiter, { request, clientAddress, timings }: EdgeExchange): Spending {
-  const headers: Record<string, string> = {}
-  const { pathname } = new URL(request.url)
-  return {
-    headers,
-    async spend(name) {
-      const limited = await timings.measure('limit', () => limiter.spend(name, pathname, clientAddress))
-      // The answer tells of the budget that every request spends, or of the one that refused it.
-      if (name !== 'renders' || limited.failure !== undefined) Object.assign(headers, limited.headers)
-      return limited.failure
-    },
-  }
 }
 
 function finishAtEdge(

@@ -1,16 +1,24 @@
+/** The origin: who asks, what the URL says, what it may cost, and the route that answers. */
+
 import type { Config } from '@media-proxy/shared/config/schema.ts'
+import { createSpending, type RateLimiter, type Spending } from '@media-proxy/shared/rate-limit.ts'
 import type { AttachmentRequest, MediaRequest } from '@media-proxy/shared/request/media-request.ts'
-import { DEFAULT_QUALITY } from '@media-proxy/shared/request/parameters.ts'
 import { allowedMethods, judgeMethod, parseRequest } from '@media-proxy/shared/request/parse.ts'
-import { fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { optionsResponse, requestIdOf } from '@media-proxy/shared/response/headers.ts'
+import { verifyExternal } from '@media-proxy/shared/signing/external-url.ts'
+import type { KeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { BodyError } from '@media-proxy/shared/store/body-error.ts'
+import { serveStaticSite } from '@media-proxy/shared/store/static-site.ts'
 import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
-import { Hono } from 'hono'
-import type { TransformedAttachment } from './rendition/order.ts'
+import { type Context, Hono } from 'hono'
+import type { ExternalFetch } from './external/fetch.ts'
+import { type Gate, isGated } from './gate.ts'
+import { rasterised, type TransformedAttachment } from './rendition/order.ts'
 import type { Pipeline } from './rendition/pipeline.ts'
 import { type Answer, type Exchange, refuse } from './routes/answer.ts'
-import { type InternalOptions, serveFrames, serveThumbnail } from './routes/internal-media.ts'
+import { type StoredRequest, serveExternal } from './routes/external.ts'
+import { type InternalOptions, serveInternal } from './routes/internal.ts'
 import { serveRendition } from './routes/renditions.ts'
 import { type ServiceOptions, serveEndpoint } from './routes/service.ts'
 import { IS_SVG, serveAttachment, serveNamedFile } from './routes/stored-files.ts'
@@ -20,55 +28,87 @@ import { logRequest } from './telemetry/request-log.ts'
 export interface AppOptions {
   readonly config: Config
   readonly store: ObjectStore
+  readonly external: ExternalFetch
   readonly pipeline: Pipeline
+  readonly gate: Gate
+  readonly limiter: RateLimiter
+  /** Of `secretKey`; undefined where none is set: then no signature can be right. */
+  readonly externalRing: KeyRing | undefined
   readonly service: ServiceOptions
   readonly internal: InternalOptions
   readonly log: Log
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
 }
 
-/** The origin: one grammar decides what a URL asks, one route family answers it. */
+type Parsed = MediaRequest | Failure
+
 export function createApp(options: AppOptions): Hono {
   const app = new Hono()
   app.all('*', async (context) => {
     const startedAt = performance.now()
-    const request = context.req.raw
-    const exchange: Exchange = {
-      method: request.method,
-      headers: request.headers,
-      requestId: requestIdOf(request.headers),
-      get body() {
-        return request.body
-      },
-      get signal() {
-        return request.signal
-      },
-    }
-    const parsed = parseRequest(new URL(request.url), {
-      accept: exchange.headers.get('accept'),
-      assets: options.config.negotiateFormat === 'always',
-    })
-    const answer = await answerSafely(parsed, exchange, options)
+    const { exchange, parsed, answer } = await handle(context, options)
     logRequest(options.log, exchange, parsed, answer, performance.now() - startedAt)
     return answer.response
   })
   return app
 }
 
+/** What the server knows of the connection; absent where a test calls the application itself. */
+function peerOf(context: Context): string {
+  return context.env?.incoming?.socket?.remoteAddress ?? '127.0.0.1'
+}
+
+async function handle(
+  context: Context,
+  options: AppOptions,
+): Promise<{ readonly exchange: Exchange; readonly parsed: Parsed; readonly answer: Answer }> {
+  const request = context.req.raw
+  const url = new URL(request.url)
+  const { method, headers } = request
+  const peer = peerOf(context)
+  const admitted = await options.gate({ method, path: url.pathname + url.search, headers, peer })
+  const viaEdge = !isFailure(admitted) && admitted.viaEdge
+  const clientAddress = isFailure(admitted) ? peer : admitted.clientAddress
+  const { negotiateFormat } = options.config
+  const parsed = parseRequest(url, {
+    accept: headers.get('accept'),
+    assets: negotiateFormat === 'always' || (negotiateFormat === 'edge' && viaEdge),
+  })
+  // What came through the edge has spent its budgets there.
+  const spending = viaEdge ? NOTHING_TO_SPEND : createSpending(options.limiter, url.pathname, clientAddress)
+  const exchange: Exchange = {
+    method,
+    headers,
+    url,
+    requestId: requestIdOf(headers),
+    clientAddress,
+    peer,
+    spending,
+    get body() {
+      return request.body
+    },
+    get signal() {
+      return request.signal
+    },
+  }
+  const answer = await answerSafely(parsed, exchange, isFailure(admitted) ? admitted : undefined, options)
+  for (const [name, value] of Object.entries(spending.headers)) answer.response.headers.set(name, value)
+  return { exchange, parsed, answer }
+}
+
+const NOTHING_TO_SPEND: Spending = { spend: async () => undefined, headers: {} }
+
 /** What is thrown is a defect: one logged 500, never the end of the process. */
 async function answerSafely(
-  parsed: ReturnType<typeof parseRequest>,
+  parsed: Parsed,
   exchange: Exchange,
+  turnedAway: Failure | undefined,
   options: AppOptions,
 ): Promise<Answer> {
   try {
-    if (isFailure(parsed)) return refuse(parsed, exchange.requestId)
-    if (exchange.method === 'OPTIONS') {
-      return { response: optionsResponse(allowedMethods(parsed), exchange.requestId) }
-    }
-    const refused = judgeMethod(parsed, exchange.method)
-    return refused === undefined
-      ? await dispatch(parsed, exchange, options)
-      : refuse(refused, exchange.requestId)
+    if (turnedAway !== undefined && isGated(parsed)) return refuse(turnedAway, exchange.requestId)
+    return await answerRequest(parsed, exchange, options)
   } catch (error) {
     if (exchange.signal.aborted) return refuse(fail('client-gone'), exchange.requestId)
     if (error instanceof BodyError) return refuse(error.failure, exchange.requestId)
@@ -77,8 +117,82 @@ async function answerSafely(
   }
 }
 
-async function dispatch(request: MediaRequest, exchange: Exchange, options: AppOptions): Promise<Answer> {
-  const { store, pipeline, config } = options
+async function answerRequest(parsed: Parsed, exchange: Exchange, options: AppOptions): Promise<Answer> {
+  const { requestId, method, spending } = exchange
+  const isEndpoint = !isFailure(parsed) && parsed.kind === 'endpoint'
+  if (options.config.staticMode && !isEndpoint) return answerStatic(exchange, options)
+  if (isFailure(parsed)) return refuse(parsed, requestId)
+  if (method === 'OPTIONS') return { response: optionsResponse(allowedMethods(parsed), requestId) }
+  const refused = judgeMethod(parsed, method)
+  if (refused !== undefined) return refuse(refused, requestId)
+  switch (parsed.kind) {
+    case 'asset':
+    case 'attachment':
+    case 'file': {
+      const limited = await spending.spend('requests')
+      return limited === undefined ? serveStored(parsed, exchange, options) : refuse(limited, requestId)
+    }
+    case 'external':
+      return answerExternal(parsed, exchange, options)
+    case 'endpoint':
+      switch (parsed.endpoint) {
+        case 'metadata':
+        case 'thumbnail':
+        case 'frames':
+        case 'purge':
+          if (options.config.staticMode) return refuse(fail('no-route'), requestId)
+          return serveInternal(parsed.endpoint, exchange, options.internal)
+        default:
+          return serveEndpoint(parsed.endpoint, exchange, options.service)
+      }
+  }
+}
+
+async function answerStatic(exchange: Exchange, { store, config }: AppOptions): Promise<Answer> {
+  const { requestId, url, spending } = exchange
+  const limited = await spending.spend('requests')
+  if (limited !== undefined) return refuse(limited, requestId)
+  const response = await serveStaticSite(store, config.s3.bucketStatic, url.pathname, exchange)
+  return isFailure(response) ? refuse(response, requestId) : { response, outcome: 'streamed' }
+}
+
+/** The signature comes before anything else is spent, and a wrong one spends a stricter budget. */
+async function answerExternal(
+  request: Extract<MediaRequest, { kind: 'external' }>,
+  exchange: Exchange,
+  options: AppOptions,
+): Promise<Answer> {
+  const { externalRing, external, pipeline, config, now } = options
+  const { requestId, spending } = exchange
+  const verified =
+    externalRing === undefined
+      ? fail('bad-signature', 'no key is configured')
+      : await verifyExternal(request, externalRing, now() / 1000)
+  if (isFailure(verified)) {
+    const judged = verified.failure === 'bad-signature' || verified.failure === 'expired'
+    const limited = await spending.spend(judged ? 'bad-signatures' : 'requests')
+    return refuse(limited ?? verified, requestId)
+  }
+  const limited = await spending.spend('requests')
+  if (limited !== undefined) return refuse(limited, requestId)
+  return serveExternal(
+    {
+      external,
+      pipeline,
+      publicUrl: config.publicUrl,
+      serveStored: (stored, own) => serveStored(stored, own, options),
+      now,
+    },
+    verified,
+    exchange,
+  )
+}
+
+async function serveStored(
+  request: StoredRequest,
+  exchange: Exchange,
+  { store, pipeline, config }: AppOptions,
+): Promise<Answer> {
   const files = { store, bucket: config.s3.bucketCdn }
   switch (request.kind) {
     case 'asset':
@@ -90,30 +204,9 @@ async function dispatch(request: MediaRequest, exchange: Exchange, options: AppO
     }
     case 'file':
       return serveNamedFile(files, request, exchange)
-    case 'external':
-      return refuse(fail('not-implemented', 'external media'), exchange.requestId)
-    case 'endpoint':
-      if (request.endpoint === 'thumbnail') return serveThumbnail(exchange, options.internal)
-      if (request.endpoint === 'frames') return serveFrames(exchange, options.internal)
-      return serveEndpoint(request.endpoint, exchange, options.service)
   }
 }
 
 function isTransformed(request: AttachmentRequest): request is TransformedAttachment {
   return request.transformation !== undefined
-}
-
-/** What an SVG becomes where nothing was asked of it. */
-function rasterised(request: AttachmentRequest): TransformedAttachment {
-  return {
-    ...request,
-    transformation: {
-      fit: 'cover',
-      gravity: 'centre',
-      format: 'webp',
-      quality: DEFAULT_QUALITY,
-      qualityAsked: false,
-      animated: false,
-    },
-  }
 }

@@ -19,7 +19,7 @@ const { config, warnings } = loaded
 const log = createLog({ level: config.telemetry.logLevel, pretty: config.nodeEnv === 'development' })
 for (const warning of warnings) log.warn(warning)
 
-const app = createOrigin({ config, log })
+const app = await createOrigin({ config, log })
 const server = serve({ fetch: app.fetch, hostname: config.host, port: config.port }, ({ address, port }) => {
   log.info({ address, port }, 'listening')
   process.send?.({ listening: port })

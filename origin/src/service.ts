@@ -1,18 +1,24 @@
 /** Puts the origin together from a configuration. */
 
-import { availableParallelism } from 'node:os'
+import { availableParallelism, networkInterfaces } from 'node:os'
 import { storageOf } from '@media-proxy/shared/config/load.ts'
 import type { Config } from '@media-proxy/shared/config/schema.ts'
+import { createRateLimiter } from '@media-proxy/shared/rate-limit.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import { createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
+import { createComparisonRing, judgeInternalSecret } from '@media-proxy/shared/signing/internal-secret.ts'
 import { createS3Store } from '@media-proxy/shared/store/s3.ts'
 import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
 import type { Hono } from 'hono'
 import { createApp } from './app.ts'
+import { createAttemptCounter } from './attempt-counter.ts'
+import { createCloudflareRanges, parseRanges } from './cloudflare-ranges.ts'
+import { createExternalFetch } from './external/fetch.ts'
+import { createGate } from './gate.ts'
 import { createLane } from './rendition/admission.ts'
 import { createRenditionCache } from './rendition/cache.ts'
 import { createPipeline } from './rendition/pipeline.ts'
 import { createSourceReader } from './rendition/source.ts'
-import { createSecretJudge } from './routes/internal-body.ts'
 import { createFilesystemStore } from './store/filesystem.ts'
 import type { Log } from './telemetry/log.ts'
 import { createDemuxers, DEMUXER_DEFAULTS } from './video/container.ts'
@@ -32,10 +38,34 @@ export interface OriginOptions {
 }
 
 /** The origin's application, ready to be served. */
-export function createOrigin({ config, log, store = createStore(config) }: OriginOptions): Hono {
+export async function createOrigin({
+  config,
+  log,
+  store = createStore(config),
+}: OriginOptions): Promise<Hono> {
   const { limits, cache, s3 } = config
+  const now = () => Date.now()
+  const ringOf = (secrets: readonly string[]) => (secrets.length === 0 ? undefined : createKeyRing(secrets))
+  const [externalRing, edgeRing, comparison] = await Promise.all([
+    ringOf(config.secretKey),
+    ringOf(config.edgeSecretKey),
+    createComparisonRing(),
+  ])
+  const cloudflare = createCloudflareRanges({ log })
+  if (config.requireCloudflareEdge) cloudflare.keepFresh()
+  const external = createExternalFetch({
+    policy: {
+      ports: config.external.ports,
+      allowedHosts: config.external.allowedHosts,
+      ownAddresses: ownAddresses(),
+    },
+    nameServers: config.external.nameServers,
+    userAgent: config.external.userAgent,
+    timeoutMs: config.external.timeoutMs,
+    maxBytes: limits.sourceBytes,
+  })
   const reads = createLane({ concurrency: CONCURRENT_READS, queue: limits.queuedRenders })
-  const readerOf = (bucket: string) => createSourceReader({ store, bucket, limits, lane: reads })
+  const readerOf = (bucket: string) => createSourceReader({ store, bucket, external, limits, lane: reads })
   const sources = readerOf(s3.bucketCdn)
   const readers = new Map([
     [s3.bucketUploads, readerOf(s3.bucketUploads)],
@@ -73,15 +103,32 @@ export function createOrigin({ config, log, store = createStore(config) }: Origi
   return createApp({
     config,
     store,
+    external,
     pipeline,
+    gate: createGate({
+      requireCloudflareEdge: config.requireCloudflareEdge,
+      cloudflare,
+      trustedProxies: parseRanges(config.trustedProxies),
+      edgeRing,
+      now,
+    }),
+    limiter: createRateLimiter({
+      config: config.rateLimitConfig,
+      counter: createAttemptCounter(() => performance.now()),
+      now,
+      onFailure: (error) => log.error({ err: error }, 'the rate limiter failed, so a request passed'),
+    }),
+    externalRing,
     log,
+    now,
     service: {
       telemetryEnabled: config.telemetry.enabled,
       notReady: () => notReady(store, s3.bucketCdn, ffmpeg, log),
       now: () => new Date(),
     },
     internal: {
-      judgeSecret: createSecretJudge(config.secretKey),
+      judgeSecret: (headers) => judgeInternalSecret(headers, config.secretKey, comparison),
+      pipeline,
       sourcesOf: (bucket) => readers.get(bucket),
       uploadsBucket: s3.bucketUploads,
       tools,
@@ -91,6 +138,13 @@ export function createOrigin({ config, log, store = createStore(config) }: Origi
       deadlineMs: limits.deadlineMs,
     },
   })
+}
+
+/** Every address of this machine, however public it looks. */
+function ownAddresses(): readonly string[] {
+  return Object.values(networkInterfaces()).flatMap((addresses = []) =>
+    addresses.map(({ address }) => address),
+  )
 }
 
 function createStore(config: Config): ObjectStore {

@@ -110,6 +110,26 @@ export function createRateLimiter({ config, counter, now, onFailure }: RateLimit
   }
 }
 
+/** Spends budgets of one client, and remembers what its answer has to say of them. */
+export interface Spending {
+  spend(name: BudgetName): Promise<Failure | undefined>
+  readonly headers: Readonly<HeaderRecord>
+}
+
+/** The budgets of one request. */
+export function createSpending(limiter: RateLimiter, path: string, address: string): Spending {
+  const headers: HeaderRecord = {}
+  return {
+    headers,
+    async spend(name) {
+      const limited = await limiter.spend(name, path, address)
+      // The answer tells of the budget that every request spends, or of the one that refused it.
+      if (name !== 'renders' || limited.failure !== undefined) Object.assign(headers, limited.headers)
+      return limited.failure
+    },
+  }
+}
+
 /** The budgets that are active. */
 export function budgetsOf(config: Config['rateLimitConfig']): Partial<Record<BudgetName, Budget>> {
   if (!config.enabled) return {}

@@ -27,6 +27,8 @@ export interface ExternalResponse {
   /** Only a strong one: a weak one says nothing of bytes. */
   readonly etag: string | undefined
   readonly lastModified: Date | undefined
+  /** The far server says that it answers ranges, or has just done so. */
+  readonly offersRanges: boolean
   readonly body: ReadableStream<Uint8Array>
 }
 
@@ -143,6 +145,7 @@ function read(
       : {}),
     etag: etag !== undefined && /^"[\x21\x23-\x7e]{1,200}"$/.test(etag) ? etag : undefined,
     lastModified: parseHttpDate(header(answer, 'last-modified')),
+    offersRanges: statusCode === 206 || header(answer, 'accept-ranges')?.toLowerCase() === 'bytes',
     body: boundedBody(answer.body, maxBytes, timeoutMs, deadline),
   }
 }

@@ -50,6 +50,19 @@ export async function inspectImage(
   return judgeDeclaredSize({ ...facts, decodedFrames }, limits) ?? facts
 }
 
+/**
+ * Judges what the first bytes of an image declare, before the rest is fetched. A head alone may well be undecodable;
+ * what it declares is final. Gives `too-large-dimensions` or nothing.
+ */
+export async function judgeHead(
+  head: Uint8Array,
+  format: SourceFormat,
+  limits: MediaLimits,
+): Promise<Failure | undefined> {
+  const facts = await inspectImage(head, format, { limits, animated: false })
+  return isFailure(facts) && facts.failure === 'too-large-dimensions' ? facts : undefined
+}
+
 async function readHeader(bytes: Uint8Array): Promise<Metadata | Failure> {
   try {
     return await sharp(bytes, { ...UNLIMITED_PIXELS, failOn: 'none' }).metadata()

@@ -7,7 +7,8 @@ const rendition = (bytes: number): Rendition => ({
   format: 'webp',
   etag: '"r"',
   lastModified: new Date(0),
-  sourceKey: 'avatars/1/a',
+  sourceName: 'avatars/1/a',
+  sourceKey: 'avatars/1/a.png',
   sourceEtag: '"s"',
 })
 

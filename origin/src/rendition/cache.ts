@@ -1,3 +1,4 @@
+import type { SourceName } from '@media-proxy/shared/request/purge.ts'
 import { LRUCache } from 'lru-cache'
 import type { Rendition } from './rendition.ts'
 
@@ -23,6 +24,8 @@ export interface RenditionCache {
   /** Keeps a rendition; also says of a kept one that it was found to hold. */
   set(key: string, rendition: Rendition): void
   delete(key: string): void
+  /** Removes all that were made of these sources; gives their number. */
+  purge(names: readonly SourceName[]): number
   readonly bytes: number
 }
 
@@ -53,6 +56,13 @@ export function createRenditionCache(options: RenditionCacheOptions): RenditionC
     delete(key) {
       entries.delete(key)
     },
+    purge(names) {
+      const keys = [...entries]
+        .filter(([, { rendition }]) => names.includes(rendition.sourceName))
+        .map(([key]) => key)
+      for (const key of keys) entries.delete(key)
+      return keys.length
+    },
     get bytes() {
       return entries.calculatedSize
     },
@@ -63,5 +73,6 @@ const KEEPS_NOTHING: RenditionCache = {
   get: () => undefined,
   set: () => undefined,
   delete: () => undefined,
+  purge: () => 0,
   bytes: 0,
 }

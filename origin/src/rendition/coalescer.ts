@@ -9,6 +9,7 @@ export interface Coalescer<T> {
    * needs the value or no longer waits for it. A rejection is shared by those that waited and not kept.
    */
   join(key: string, start: (signal: AbortSignal) => Promise<T>): Lease<T>
+  has(key: string): boolean
   /** Keys in flight. */
   readonly size: number
 }
@@ -54,6 +55,7 @@ export function createCoalescer<T>(): Coalescer<T> {
         },
       }
     },
+    has: (key) => flights.has(key),
     get size() {
       return flights.size
     },

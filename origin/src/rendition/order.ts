@@ -7,21 +7,28 @@ import type {
   MediaTime,
   Quality,
   Transformation,
+  VerifiedExternal,
 } from '@media-proxy/shared/request/media-request.ts'
 import { type ObjectKey, withSuffix } from '@media-proxy/shared/request/object-key.ts'
 import { DEFAULT_QUALITY } from '@media-proxy/shared/request/parameters.ts'
+import { type SourceName, sourceNameOf } from '@media-proxy/shared/request/purge.ts'
 import type { FailureCode } from '@media-proxy/shared/response/failure.ts'
 import { type Plan, planAsset, planTransformation, type Size } from '../image/plan.ts'
 import type { ImageFormat as SourceFormat } from '../media/kinds.ts'
+import type { SourcePlace } from './source.ts'
 
 /** An attachment that is not streamed as it is. */
 export type TransformedAttachment = AttachmentRequest & { readonly transformation: Transformation }
 
-export type RenditionRequest = AssetRequest | TransformedAttachment
+/** External media that are not passed through as they are. */
+export type TransformedExternal = VerifiedExternal & { readonly transformation: Transformation }
+
+export type RenditionRequest = AssetRequest | TransformedAttachment | TransformedExternal
 
 export interface Order {
-  /** Where the source may be, in the order of looking. */
-  readonly keys: readonly string[]
+  readonly place: SourcePlace
+  /** What a purge calls the source. */
+  readonly sourceName: SourceName
   /** What a source that cannot be decoded is to this request: a bad upload, or a broken store. */
   readonly undecodableIs: FailureCode
   /** Anything else than an image is a source that cannot be decoded. */
@@ -38,13 +45,21 @@ export interface Order {
 }
 
 export function orderOf(request: RenditionRequest): Order {
-  return request.kind === 'asset' ? assetOrder(request) : attachmentOrder(request)
+  switch (request.kind) {
+    case 'asset':
+      return assetOrder(request)
+    case 'attachment':
+      return transformationOrder(request, { keys: [request.key] })
+    case 'verified-external':
+      return transformationOrder(request, { url: request.url })
+  }
 }
 
 function assetOrder({ route, key, extension, rendition }: AssetRequest): Order {
   const { size, format, quality, animated, blur } = rendition
   return {
-    keys: [key, ...fallbackKeys(key, extension)],
+    place: { keys: assetKeys(key, extension) },
+    sourceName: key,
     undecodableIs: 'broken-source',
     imagesOnly: true,
     quality,
@@ -57,15 +72,20 @@ function assetOrder({ route, key, extension, rendition }: AssetRequest): Order {
 }
 
 /** Older deployments stored assets under their file name; `jpg` and `jpeg` are one extension here. */
-function fallbackKeys(key: ObjectKey, extension: AssetRequest['extension']): readonly ObjectKey[] {
+function assetKeys(key: ObjectKey, extension: AssetRequest['extension']): readonly ObjectKey[] {
   const suffixes = extension === 'jpg' ? (['.jpg', '.jpeg'] as const) : ([`.${extension}`] as const)
-  return suffixes.map((suffix) => withSuffix(key, suffix))
+  return [key, ...suffixes.map((suffix) => withSuffix(key, suffix))]
 }
 
-function attachmentOrder({ key, transformation }: TransformedAttachment): Order {
+function transformationOrder(
+  request: TransformedAttachment | TransformedExternal,
+  place: SourcePlace,
+): Order {
+  const { transformation } = request
   const { format, quality, qualityAsked, animated, blur, time } = transformation
   return {
-    keys: [key],
+    place,
+    sourceName: sourceNameOf(request),
     undecodableIs: 'undecodable',
     imagesOnly: false,
     quality,
@@ -75,6 +95,23 @@ function attachmentOrder({ key, transformation }: TransformedAttachment): Order 
     ...(time === undefined ? {} : { time }),
     format: (source) => (format === 'source' ? ownFormat(source) : format),
     plan: (source) => planTransformation(source, transformation),
+  }
+}
+
+/** What an SVG becomes where nothing was asked of it. */
+export function rasterised<R extends AttachmentRequest | VerifiedExternal>(
+  request: R,
+): R & { readonly transformation: Transformation } {
+  return {
+    ...request,
+    transformation: {
+      fit: 'cover',
+      gravity: 'centre',
+      format: 'webp',
+      quality: DEFAULT_QUALITY,
+      qualityAsked: false,
+      animated: false,
+    },
   }
 }
 

@@ -1,6 +1,7 @@
 /** The way of a rendition: memory, coalescing, source, header, limits, render, and back into memory. */
 
 import { renditionUrl } from '@media-proxy/shared/request/canonical.ts'
+import type { SourceName } from '@media-proxy/shared/request/purge.ts'
 import { isNotModified, strongEtag, type Validators } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { RENDERER_VERSION } from '../image/sharp.ts'
@@ -35,6 +36,10 @@ export type Rendered =
 export interface Pipeline {
   /** A rendition from memory that needs no question to the store. */
   fresh(request: RenditionRequest): Rendition | undefined
+  /** Neither in memory nor under way: answering it would take a render. */
+  costsRender(request: RenditionRequest): boolean
+  /** Forgets every rendition of these sources; gives their number. */
+  purge(names: readonly SourceName[]): Promise<number | Failure>
   /** A rendition by any way; `headers` are the request's, for its validators. */
   render(request: RenditionRequest, headers: Headers, signal: AbortSignal): Promise<Rendered | Failure>
 }
@@ -47,8 +52,10 @@ interface Made {
 export function createPipeline(options: PipelineOptions): Pipeline {
   const { sources, cache } = options
   const flights = createCoalescer<Made | Failure>()
+  let purges = 0
 
   async function fly(url: string, order: Order, flightSignal: AbortSignal): Promise<Made | Failure> {
+    const purgesBefore = purges
     const signal = AbortSignal.any([flightSignal, AbortSignal.timeout(options.deadlineMs)])
     const kept = cache.get(url)?.rendition
     if (kept !== undefined) {
@@ -59,30 +66,39 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       }
       // A store that cannot be asked is no reason to withhold what was right two minutes ago.
       if (verdict === 'unknown') return { rendition: kept, confirmed: true }
-      cache.delete(url)
+      if (verdict === 'replaced') cache.delete(url)
     }
-    const rendition = await makeFrom(url, order, signal)
+    const rendition = await makeFrom(url, order, kept, signal)
     if (isFailure(rendition)) return rendition
-    cache.set(url, rendition)
-    return { rendition, confirmed: false }
+    // What was read before a purge must not be remembered after it.
+    if (purges === purgesBefore) cache.set(url, rendition)
+    return { rendition, confirmed: rendition === kept }
   }
 
   async function confirm(
     kept: Rendition,
     order: Order,
     signal: AbortSignal,
-  ): Promise<'holds' | 'replaced' | 'unknown'> {
-    const located = await sources.locate(order.keys, signal)
+  ): Promise<'holds' | 'replaced' | 'unknown' | 'unread'> {
+    const located = await sources.locate(order.place, signal)
+    if (located === undefined) return 'unread'
     if (isFailure(located)) return located.failure === 'not-found' ? 'replaced' : 'unknown'
     return located.key === kept.sourceKey && located.info.etag === kept.sourceEtag ? 'holds' : 'replaced'
   }
 
-  async function makeFrom(url: string, order: Order, signal: AbortSignal): Promise<Rendition | Failure> {
+  async function makeFrom(
+    url: string,
+    order: Order,
+    kept: Rendition | undefined,
+    signal: AbortSignal,
+  ): Promise<Rendition | Failure> {
     const startedAt = performance.now()
-    const lease = sources.open(order.keys)
+    const lease = sources.open(order.place)
     try {
       const source = await waitFor(lease.value, signal)
       if (isFailure(source)) return source
+      // Read again, and found to be the same.
+      if (kept?.sourceKey === source.key && kept.sourceEtag === source.info.etag) return kept
       const lane = source.kind?.kind === 'video' ? options.videos : options.renders
       const work = lane.run(signal, () => {
         const timeLeftMs = options.deadlineMs - (performance.now() - startedAt)
@@ -95,6 +111,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
         ...made,
         etag: await renditionEtag(source.info.etag, url),
         lastModified: source.info.lastModified,
+        sourceName: order.sourceName,
         sourceKey: source.key,
         sourceEtag: source.info.etag,
       }
@@ -111,8 +128,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     signal: AbortSignal,
   ): Promise<Rendered | undefined> {
     if (!headers.has('if-none-match') && !headers.has('if-modified-since')) return undefined
-    const located = await sources.locate(order.keys, signal)
-    if (isFailure(located)) return undefined
+    const located = await sources.locate(order.place, signal)
+    if (located === undefined || isFailure(located)) return undefined
     const validators = {
       etag: await renditionEtag(located.info.etag, url),
       lastModified: located.info.lastModified,
@@ -124,6 +141,16 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     fresh(request) {
       const kept = cache.get(renditionUrl(request))
       return kept?.fresh ? kept.rendition : undefined
+    },
+
+    costsRender(request) {
+      const url = renditionUrl(request)
+      return cache.get(url) === undefined && !flights.has(url)
+    },
+
+    async purge(names) {
+      purges += 1
+      return cache.purge(names)
     },
 
     async render(request, headers, signal) {

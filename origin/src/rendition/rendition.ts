@@ -1,4 +1,5 @@
 import type { ImageFormat } from '@media-proxy/shared/formats.ts'
+import type { SourceName } from '@media-proxy/shared/request/purge.ts'
 
 /** What a request made of a source, ready to be answered. */
 export interface Rendition {
@@ -6,8 +7,10 @@ export interface Rendition {
   readonly format: ImageFormat
   /** Of the rendition: quoted and strong. */
   readonly etag: string
-  readonly lastModified: Date
-  /** The object it was made of, and that object's validator. */
+  readonly lastModified: Date | undefined
+  /** What a purge calls its source. */
+  readonly sourceName: SourceName
+  /** The object or URL it was made of, and that source's validator. */
   readonly sourceKey: string
   readonly sourceEtag: string
 }

@@ -1,6 +1,8 @@
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { ObjectInfo, ObjectStore, StoredObject } from '@media-proxy/shared/store/store.ts'
-import { inspectImage } from '../image/inspect.ts'
+import type { ObjectStore, StoredObject } from '@media-proxy/shared/store/store.ts'
+import type { ExternalFetch } from '../external/fetch.ts'
+import { readExternalSource } from '../external/source.ts'
+import { judgeHead } from '../image/inspect.ts'
 import type { MediaKind } from '../media/kinds.ts'
 import type { MediaLimits } from '../media/limits.ts'
 import type { MediaBytes } from '../media/media-bytes.ts'
@@ -13,8 +15,9 @@ import { takeHead } from './take-head.ts'
 
 /** A source in memory, known by its content. */
 export interface Source {
+  /** The object's key, or the external URL. */
   readonly key: string
-  readonly info: ObjectInfo
+  readonly info: SourceInfo
   /** Undefined where the content is no accepted media. */
   readonly kind: MediaKind | undefined
   /** The whole object; only its head for what is not decoded from memory (video, audio, unknown). */
@@ -23,40 +26,59 @@ export interface Source {
   readonly parts: MediaBytes
 }
 
+/** What a source is known by. */
+export interface SourceInfo {
+  readonly sizeBytes: number
+  /** Another as soon as the bytes are others. */
+  readonly etag: string
+  readonly lastModified: Date | undefined
+}
+
+/** Where a source is: the first of some keys that exists, or an external URL. */
+export type SourcePlace = { readonly keys: readonly string[] } | { readonly url: string }
+
 export interface SourceReader {
   /**
-   * Opens the first of the keys that exists, reads and sniffs it. Renditions of one object that are in flight
+   * Opens a source, reads and sniffs it. Renditions of one object that are in flight
    * together share one read, which stays in memory until the last lease is released. Fails with `not-found`,
-   * `source-too-large` or a store's failure.
+   * `source-too-large`, a store's failure or that of an external fetch.
    */
-  open(keys: readonly string[]): Lease<Source | Failure>
-  /** Finds the first of the keys that exists without reading it. */
-  locate(keys: readonly string[], signal: AbortSignal): Promise<LocatedSource | Failure>
+  open(place: SourcePlace): Lease<Source | Failure>
+  /** Finds a stored source without reading it; undefined for an external one, which only its bytes tell. */
+  locate(place: SourcePlace, signal: AbortSignal): Promise<LocatedSource | Failure | undefined>
 }
 
 export interface LocatedSource {
   readonly key: string
-  readonly info: ObjectInfo
+  readonly info: SourceInfo
 }
 
 export interface SourceReaderOptions {
   readonly store: ObjectStore
   readonly bucket: string
+  readonly external: ExternalFetch
   readonly limits: MediaLimits
   /** Bounds how many sources are read at the same time. */
   readonly lane: Lane
 }
 
-export function createSourceReader({ store, bucket, limits, lane }: SourceReaderOptions): SourceReader {
+export function createSourceReader(options: SourceReaderOptions): SourceReader {
+  const { store, bucket, external, limits, lane } = options
   const reads: Coalescer<Source | Failure> = createCoalescer()
   return {
-    open(keys) {
-      return reads.join(keys.join('\n'), (signal) =>
-        lane.run(signal, () => readFirst(store, bucket, keys, limits, signal)),
+    open(place) {
+      const name = 'url' in place ? `external//${place.url}` : place.keys.join('\n')
+      return reads.join(name, (signal) =>
+        lane.run(signal, () =>
+          'url' in place
+            ? readExternalSource(external, limits, place.url, signal)
+            : readFirst(store, bucket, place.keys, limits, signal),
+        ),
       )
     },
-    async locate(keys, signal) {
-      for (const key of keys) {
+    async locate(place, signal) {
+      if ('url' in place) return undefined
+      for (const key of place.keys) {
         const info = await store.head(bucket, key, signal)
         if (!isFailure(info)) return { key, info }
         if (info.failure !== 'not-found') return info
@@ -107,11 +129,10 @@ async function readObject(
     return fail('source-too-large', `${info.sizeBytes} bytes`)
   }
   if (info.sizeBytes > JUDGED_EARLY_BYTES) {
-    const facts = await inspectImage(head, kind.format, { limits, animated: false })
-    // A head alone may well be undecodable; what it declares is final.
-    if (isFailure(facts) && facts.failure === 'too-large-dimensions') {
+    const refused = await judgeHead(head, kind.format, limits)
+    if (refused !== undefined) {
       await rest.cancel()
-      return facts
+      return refused
     }
   }
   const bytes = await readAll(rest, info.sizeBytes)

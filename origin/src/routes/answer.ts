@@ -1,3 +1,4 @@
+import type { Spending } from '@media-proxy/shared/rate-limit.ts'
 import type { Failure } from '@media-proxy/shared/response/failure.ts'
 import { failureResponse } from '@media-proxy/shared/response/headers.ts'
 import type { RenditionOutcome } from '../rendition/pipeline.ts'
@@ -6,7 +7,14 @@ import type { RenditionOutcome } from '../rendition/pipeline.ts'
 export interface Exchange {
   readonly method: string
   readonly headers: Headers
+  readonly url: URL
   readonly requestId: string
+  /** Who asks, as far as it can be believed. */
+  readonly clientAddress: string
+  /** The socket's other end. */
+  readonly peer: string
+  /** The budgets of the client. */
+  readonly spending: Spending
   /** Read it only where it is wanted, as `signal`: it is made on demand. */
   readonly body: ReadableStream<Uint8Array> | null
   /** Fires when the client leaves. Read it only where there is something to cancel: it is made on demand. */

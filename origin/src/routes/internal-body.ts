@@ -1,32 +1,9 @@
-/** What every internal endpoint does first: judge the secret, then read a bounded JSON body (contract, section 6). */
+/** Bounded JSON bodies of the internal endpoints (contract, section 6). */
 
-import { createHash, timingSafeEqual } from 'node:crypto'
 import { type ObjectKey, toObjectKey } from '@media-proxy/shared/request/object-key.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import * as z from 'zod'
 import type { Exchange } from './answer.ts'
-
-/** Fails with `bad-secret`. Judged before anything of the body is read. */
-export type SecretJudge = (headers: Headers) => Failure | undefined
-
-/** Judges `X-Internal-Secret` or `Authorization: Bearer` against every configured secret; without one all fail. */
-export function createSecretJudge(secrets: readonly string[]): SecretJudge {
-  const digests = secrets.map(digest)
-  return (headers) => {
-    const bearer = /^Bearer +(\S+)\s*$/i.exec(headers.get('authorization') ?? '')?.[1]
-    const given = headers.get('x-internal-secret') ?? bearer
-    if (given === undefined) return fail('bad-secret', 'no secret')
-    const found = digest(given)
-    // Every one is compared, so that the time taken does not tell which.
-    const verdicts = digests.map((known) => timingSafeEqual(known, found))
-    return verdicts.includes(true) ? undefined : fail('bad-secret')
-  }
-}
-
-/** Digests are of one length, which `timingSafeEqual` asks for, and tell nothing of the length of a secret. */
-function digest(secret: string): Buffer {
-  return createHash('sha256').update(secret).digest()
-}
 
 /** Depth and number of values of a body: each costs memory, and deep ones the stack of whoever walks them. */
 const MAX_DEPTH = 64
@@ -40,7 +17,7 @@ export async function readJsonBody<T>(
   schema: z.ZodType<T>,
   maxBytes: number,
 ): Promise<T | Failure> {
-  const bytes = await readBounded(exchange, maxBytes)
+  const bytes = await readBody(exchange, maxBytes)
   if (isFailure(bytes)) return bytes
   if (!isShallow(bytes)) return fail('bad-json', 'too deep or too many values')
   let value: unknown
@@ -60,7 +37,8 @@ export async function readJsonBody<T>(
   )
 }
 
-async function readBounded(exchange: Exchange, maxBytes: number): Promise<Buffer | Failure> {
+/** Reads a body up to a limit. Fails with `source-too-large`. */
+export async function readBody(exchange: Exchange, maxBytes: number): Promise<Buffer | Failure> {
   const declared = Number(exchange.headers.get('content-length') ?? 0)
   if (declared > maxBytes) return fail('source-too-large', `${declared} bytes of body`)
   const chunks: Uint8Array[] = []

@@ -13,11 +13,10 @@ import type { Frame } from '../video/decode.ts'
 import { readThreeFrames } from '../video/frames.ts'
 import { threeMoments } from '../video/moments.ts'
 import { openVideo, type VideoTools } from '../video/video.ts'
-import { type Answer, type Exchange, refuse } from './answer.ts'
-import { readJsonBody, type SecretJudge, s3Schema, uploadSchema } from './internal-body.ts'
+import type { Answer, Exchange } from './answer.ts'
+import { readJsonBody, s3Schema, uploadSchema } from './internal-body.ts'
 
-export interface InternalOptions {
-  readonly judgeSecret: SecretJudge
+export interface InternalMediaOptions {
   /** The sources of a bucket; undefined for one that is not configured. */
   readonly sourcesOf: (bucket: string) => SourceReader | undefined
   readonly uploadsBucket: string
@@ -34,7 +33,10 @@ const THUMBNAIL_QUALITY = 80
 const framesSchema = z.discriminatedUnion('type', [uploadSchema, s3Schema])
 
 /** The first frame of an uploaded video that decodes, as JPEG of its full size. */
-export async function serveThumbnail(exchange: Exchange, options: InternalOptions): Promise<Answer> {
+export async function serveThumbnail(
+  exchange: Exchange,
+  options: InternalMediaOptions,
+): Promise<Answer | Failure> {
   return answerInternal(exchange, options, async (signal) => {
     const body = await readJsonBody(exchange, uploadSchema, options.maxBodyBytes)
     if (isFailure(body)) return body
@@ -53,7 +55,10 @@ interface FrameEntry {
 }
 
 /** Three frames of a video or animation; the picture itself for a still one. */
-export async function serveFrames(exchange: Exchange, options: InternalOptions): Promise<Answer> {
+export async function serveFrames(
+  exchange: Exchange,
+  options: InternalMediaOptions,
+): Promise<Answer | Failure> {
   return answerInternal(exchange, options, async (signal) => {
     const body = await readJsonBody(exchange, framesSchema, options.maxBodyBytes)
     if (isFailure(body)) return body
@@ -71,16 +76,14 @@ interface InternalBody {
   readonly contentType: string
 }
 
-/** Secret first, then the work under the deadline, then one answer that no cache keeps. */
-export async function answerInternal(
+/** The work under the deadline, and one answer that no cache keeps. */
+async function answerInternal(
   exchange: Exchange,
-  { judgeSecret, deadlineMs }: Pick<InternalOptions, 'judgeSecret' | 'deadlineMs'>,
+  { deadlineMs }: Pick<InternalMediaOptions, 'deadlineMs'>,
   work: (signal: AbortSignal) => Promise<InternalBody | Failure>,
-): Promise<Answer> {
-  const refused = judgeSecret(exchange.headers)
-  if (refused !== undefined) return refuse(refused, exchange.requestId)
+): Promise<Answer | Failure> {
   const made = await work(AbortSignal.any([exchange.signal, AbortSignal.timeout(deadlineMs)]))
-  if (isFailure(made)) return refuse(made, exchange.requestId)
+  if (isFailure(made)) return made
   const headers = {
     'content-type': made.contentType,
     'content-length': String(made.bytes.length),
@@ -94,7 +97,7 @@ export async function answerInternal(
 
 /** Opens a source for as long as `use` runs in its lane. */
 async function withSource<T>(
-  { sourcesOf, lane }: InternalOptions,
+  { sourcesOf, lane }: InternalMediaOptions,
   bucket: string,
   key: string,
   signal: AbortSignal,
@@ -102,7 +105,7 @@ async function withSource<T>(
 ): Promise<T | Failure> {
   const sources = sourcesOf(bucket)
   if (sources === undefined) return fail('bad-field', 'bucket')
-  const lease = sources.open([key])
+  const lease = sources.open({ keys: [key] })
   try {
     const source = await waitFor(lease.value, signal)
     if (isFailure(source)) return source
@@ -146,7 +149,7 @@ async function thumbnailOf(
 
 async function framesOf(
   source: Source,
-  { tools, maxBase64Bytes }: InternalOptions,
+  { tools, maxBase64Bytes }: InternalMediaOptions,
   signal: AbortSignal,
 ): Promise<readonly FrameEntry[] | Failure> {
   const { kind, bytes, parts } = source

@@ -9,12 +9,13 @@ import {
   mediaCacheControl,
   withExtension,
 } from '@media-proxy/shared/response/headers.ts'
+import { fileNameOfUrl } from '../external/source.ts'
 import type { RenditionRequest } from '../rendition/order.ts'
 import type { Pipeline } from '../rendition/pipeline.ts'
 import type { Rendition } from '../rendition/rendition.ts'
 import { type Answer, type Exchange, refuse } from './answer.ts'
 
-/** Answers an asset or a transformed attachment. */
+/** Answers an asset, or what was made of an attachment or of external media. */
 export async function serveRendition(
   pipeline: Pipeline,
   request: RenditionRequest,
@@ -22,13 +23,15 @@ export async function serveRendition(
 ): Promise<Answer> {
   const kept = pipeline.fresh(request)
   if (kept !== undefined) return { response: finishRendition(kept, request, exchange), outcome: 'hit' }
+  const refused = pipeline.costsRender(request) ? await exchange.spending.spend('renders') : undefined
+  if (refused !== undefined) return refuse(refused, exchange.requestId)
   const rendered = await pipeline.render(request, exchange.headers, exchange.signal)
   if (isFailure(rendered)) return refuse(rendered, exchange.requestId)
   if (rendered.outcome !== 'not-modified') {
     return { response: finishRendition(rendered.rendition, request, exchange), outcome: rendered.outcome }
   }
   const headers = representationHeaders(
-    { headers: policyHeaders(request), sizeBytes: 0, ...rendered.validators },
+    { headers: policyHeaders(request), ...rendered.validators },
     exchange.requestId,
   )
   return { response: new Response(null, { status: 304, headers }), outcome: 'not-modified' }
@@ -56,6 +59,8 @@ function policyHeaders({ negotiable }: RenditionRequest): HeaderRecord {
 /** The file name takes the output's extension; an asset has a name only where it is downloaded. */
 function dispositionOf(request: RenditionRequest, format: ImageFormat): string | undefined {
   if (request.kind === 'asset' && !request.download) return undefined
-  const name = withExtension(fileNameOf(request.key), extensionOf(format))
+  const source =
+    request.kind === 'verified-external' ? fileNameOfUrl(request.url) || 'file' : fileNameOf(request.key)
+  const name = withExtension(source, extensionOf(format))
   return contentDisposition(request.download ? 'attachment' : 'inline', name)
 }

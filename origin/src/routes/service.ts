@@ -1,6 +1,8 @@
 import type { Endpoint } from '@media-proxy/shared/request/media-request.ts'
-import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+import { fail } from '@media-proxy/shared/response/failure.ts'
+import { jsonResponse, textResponse } from '@media-proxy/shared/response/plain.ts'
 import { type Answer, type Exchange, refuse } from './answer.ts'
+import type { InternalEndpoint } from './internal.ts'
 
 export interface ServiceOptions {
   readonly telemetryEnabled: boolean
@@ -11,7 +13,7 @@ export interface ServiceOptions {
 
 /** Answers what is about the service itself. */
 export async function serveEndpoint(
-  endpoint: Exclude<Endpoint, 'thumbnail' | 'frames'>,
+  endpoint: Exclude<Endpoint, InternalEndpoint>,
   exchange: Exchange,
   options: ServiceOptions,
 ): Promise<Answer> {
@@ -27,37 +29,19 @@ export async function serveEndpoint(
     case 'telemetry':
       return telemetry(exchange, options)
     case 'metrics':
-    case 'purge':
-    case 'metadata':
-      return refuse(notYet(endpoint), exchange.requestId)
+      return refuse(fail('not-implemented', endpoint), exchange.requestId)
   }
-}
-
-function notYet(endpoint: Endpoint): Failure {
-  return fail('not-implemented', endpoint)
 }
 
 function telemetry(exchange: Exchange, { telemetryEnabled, now }: ServiceOptions): Answer {
-  const body = JSON.stringify({
+  const value = {
     telemetry_enabled: telemetryEnabled,
     service: 'fluxer_media_proxy',
     timestamp: now().toISOString(),
-  })
-  return plain(body, 200, 'application/json', exchange)
+  }
+  return { response: jsonResponse(value, exchange) }
 }
 
 function text(body: string, status: number, exchange: Exchange): Answer {
-  return plain(body, status, 'text/plain; charset=utf-8', exchange)
-}
-
-function plain(body: string, status: number, contentType: string, exchange: Exchange): Answer {
-  const headers = {
-    'content-type': contentType,
-    'content-length': String(Buffer.byteLength(body)),
-    'cache-control': 'no-store',
-    'access-control-allow-origin': '*',
-    'x-content-type-options': 'nosniff',
-    'x-request-id': exchange.requestId,
-  }
-  return { response: new Response(exchange.method === 'HEAD' ? null : body, { status, headers }) }
+  return { response: textResponse(body, status, exchange) }
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { BodyError } from '@media-proxy/shared/store/body-error.ts'
 import type { MediaBytes } from '../media/media-bytes.ts'
 import { abortFailure } from '../rendition/wait.ts'
 
@@ -30,6 +31,7 @@ export async function withTemporaryFile<T>(
       await pipeline(Readable.fromWeb(body as never), createWriteStream(path, { mode: 0o600 }), { signal })
     } catch (error) {
       if (signal.aborted) return abortFailure(signal)
+      if (error instanceof BodyError) return error.failure
       return fail('store-unreachable', error instanceof Error ? error.message : String(error))
     }
     return await use(path)

@@ -46,7 +46,10 @@ export function finish(
 }
 
 /** The headers of a representation with its validators, in a new object. */
-export function representationHeaders(representation: Representation, requestId: string): HeaderRecord {
+export function representationHeaders(
+  representation: Omit<Representation, 'sizeBytes'>,
+  requestId: string,
+): HeaderRecord {
   const { etag, lastModified } = representation
   const headers: HeaderRecord = { ...representation.headers, 'x-request-id': requestId }
   if (etag !== undefined) headers.etag = etag

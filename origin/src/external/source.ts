@@ -1,0 +1,122 @@
+/** External media as the source of a rendition: read whole where it is a picture, by parts where it is a video. */
+
+import { createHash } from 'node:crypto'
+import { strongEtag } from '@media-proxy/shared/response/conditional.ts'
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { judgeHead } from '../image/inspect.ts'
+import type { MediaLimits } from '../media/limits.ts'
+import { createMediaBytes, type MediaBytes } from '../media/media-bytes.ts'
+import { readAll } from '../media/read-all.ts'
+import { SNIFF_BYTES, sniff } from '../media/sniff.ts'
+import type { Source } from '../rendition/source.ts'
+import { takeHead } from '../rendition/take-head.ts'
+import type { ExternalFetch, ExternalResponse } from './fetch.ts'
+import { spool } from './spool.ts'
+
+/** Opens, sniffs and reads external media. `signal` ends every read, and what is kept of it. */
+export async function readExternalSource(
+  external: ExternalFetch,
+  limits: MediaLimits,
+  url: string,
+  signal: AbortSignal,
+): Promise<Source | Failure> {
+  const response = await external.open(url, { signal })
+  if (isFailure(response)) return response
+  const { head, rest } = await takeHead(response.body, SNIFF_BYTES)
+  const kind = await sniff(head, fileNameOfUrl(url))
+  if (kind?.kind === 'image') {
+    const refused = await judgeHead(head, kind.format, limits)
+    if (refused !== undefined) {
+      await rest.cancel()
+      return refused
+    }
+    const bytes = await new Response(rest).bytes()
+    // What the bytes are tells more than what their server says of them.
+    const etag = `"${createHash('sha256').update(bytes).digest('hex')}"`
+    return sourceOf(url, response, kind, bytes, etag, inMemory(bytes))
+  }
+  if (kind === undefined) {
+    await rest.cancel()
+    return sourceOf(url, response, kind, head, await etagOf(response), inMemory(head))
+  }
+  const parts = await partsOf(external, response, head, rest, limits, signal)
+  return isFailure(parts) ? parts : sourceOf(url, response, kind, head, await etagOf(response), parts)
+}
+
+function sourceOf(
+  url: string,
+  { lastModified }: ExternalResponse,
+  kind: Source['kind'],
+  bytes: Uint8Array,
+  etag: string,
+  parts: MediaBytes,
+): Source {
+  return { key: url, info: { sizeBytes: parts.sizeBytes, etag, lastModified }, kind, bytes, parts }
+}
+
+/** What stands for the bytes of a file that is not read whole. */
+function etagOf({ url, etag, lastModified, sizeBytes }: ExternalResponse): Promise<string> {
+  return strongEtag(url, etag ?? '', lastModified?.toUTCString() ?? '', String(sizeBytes))
+}
+
+/** By ranges where the far server offers them, so that only what is looked at travels; else by way of a file. */
+async function partsOf(
+  external: ExternalFetch,
+  response: ExternalResponse,
+  head: Uint8Array,
+  rest: ReadableStream<Uint8Array>,
+  limits: MediaLimits,
+  signal: AbortSignal,
+): Promise<MediaBytes | Failure> {
+  const { sizeBytes, offersRanges } = response
+  if (sizeBytes === undefined || !offersRanges) {
+    return spool({ body: rest, sizeBytes, maxBytes: limits.temporaryFileBytes, signal })
+  }
+  await rest.cancel()
+  return createMediaBytes({
+    sizeBytes,
+    head: head.subarray(0, sizeBytes),
+    fetchPart: (start, end) => readRange(external, response, start, end, signal),
+    async fetchAll() {
+      const whole = await external.open(response.url, { signal })
+      return isFailure(whole) ? whole : whole.body
+    },
+  })
+}
+
+async function readRange(
+  external: ExternalFetch,
+  known: ExternalResponse,
+  start: number,
+  end: number,
+  signal: AbortSignal,
+): Promise<Uint8Array | Failure> {
+  const part = await external.open(known.url, { range: { start, end: end - 1 }, signal })
+  if (isFailure(part)) return part
+  const asWanted = part.range?.start === start && part.range.end === end - 1
+  if (asWanted && part.sizeBytes === known.sizeBytes && part.etag === known.etag) {
+    return readAll(part.body, end - start)
+  }
+  await part.body.cancel()
+  return fail('external-unreachable', 'the far server answers another range, or another file')
+}
+
+function inMemory(bytes: Uint8Array): MediaBytes {
+  return createMediaBytes({
+    sizeBytes: bytes.length,
+    head: bytes,
+    fetchPart: async (start, end) => bytes.subarray(start, end),
+    fetchAll: async () => new Blob([new Uint8Array(bytes)]).stream(),
+  })
+}
+
+/** The last segment of a URL's path, decoded where it can be; empty where it ends in a slash. */
+export function fileNameOfUrl(url: string): string {
+  const segment = new URL(url).pathname.split('/').at(-1) ?? ''
+  try {
+    return decodeURIComponent(segment).replace(/[\u0000-\u001f\u007f-\u009f/\\]/g, '_')
+  } catch (error) {
+    if (error instanceof URIError) return segment
+    throw error
+  }
+}

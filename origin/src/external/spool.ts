@@ -1,0 +1,73 @@
+import { createReadStream, createWriteStream } from 'node:fs'
+import { mkdtemp, open, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Readable, Transform } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+import { BodyError } from '@media-proxy/shared/store/body-error.ts'
+import { createMediaBytes, type MediaBytes } from '../media/media-bytes.ts'
+import { abortFailure } from '../rendition/wait.ts'
+
+export interface SpoolOptions {
+  readonly body: ReadableStream<Uint8Array>
+  /** Undefined where the far server does not tell. */
+  readonly sizeBytes: number | undefined
+  readonly maxBytes: number
+  /** The file is gone as soon as this fires. */
+  readonly signal: AbortSignal
+}
+
+/**
+ * Puts a body into a temporary file, to be read by parts: for far servers that cannot give parts themselves. Fails
+ * with `source-too-large`, or as the body does.
+ */
+export async function spool({
+  body,
+  sizeBytes,
+  maxBytes,
+  signal,
+}: SpoolOptions): Promise<MediaBytes | Failure> {
+  if (sizeBytes !== undefined && sizeBytes > maxBytes) {
+    await body.cancel()
+    return fail('source-too-large', `${sizeBytes} bytes for a temporary file`)
+  }
+  const folder = await mkdtemp(join(tmpdir(), `media-proxy-spool-${process.pid}-`))
+  const remove = () => rm(folder, { recursive: true, force: true })
+  const path = join(folder, 'source')
+  let length = 0
+  const bounded = new Transform({
+    transform(chunk: Uint8Array, _, done) {
+      length += chunk.length
+      if (length > maxBytes) done(new BodyError(fail('source-too-large', `more than ${maxBytes} bytes`)))
+      else done(null, chunk)
+    },
+  })
+  try {
+    // Node's and the platform's stream types differ only in name.
+    await pipeline(Readable.fromWeb(body as never), bounded, createWriteStream(path, { mode: 0o600 }), {
+      signal,
+    })
+  } catch (error) {
+    await remove()
+    if (signal.aborted) return abortFailure(signal)
+    if (error instanceof BodyError) return error.failure
+    throw error
+  }
+  // Nothing waits for the removal: whoever read the file has left.
+  signal.addEventListener('abort', () => void remove(), { once: true })
+  return createMediaBytes({
+    sizeBytes: length,
+    async fetchPart(start, end) {
+      const file = await open(path, 'r')
+      try {
+        const part = new Uint8Array(end - start)
+        await file.read(part, 0, part.length, start)
+        return part
+      } finally {
+        await file.close()
+      }
+    },
+    fetchAll: async () => Readable.toWeb(createReadStream(path)) as ReadableStream<Uint8Array>,
+  })
+}

@@ -1,0 +1,139 @@
+/** External media that pass through as they are: sniffed before the first byte leaves, streamed, by parts. */
+
+import type { VerifiedExternal } from '@media-proxy/shared/request/media-request.ts'
+import {
+  contentRange,
+  isNotModified,
+  type RangeRequest,
+  requestedRange,
+  strongEtag,
+  type Validators,
+} from '@media-proxy/shared/response/conditional.ts'
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { representationHeaders } from '@media-proxy/shared/response/finish.ts'
+import {
+  contentDisposition,
+  dispositionType,
+  type HeaderRecord,
+  inertContentType,
+  MEDIA_HEADERS,
+  mediaCacheControl,
+  withExtension,
+} from '@media-proxy/shared/response/headers.ts'
+import type { ExternalFetch, ExternalResponse } from '../external/fetch.ts'
+import { fileNameOfUrl } from '../external/source.ts'
+import type { MediaKind } from '../media/kinds.ts'
+import { SNIFF_BYTES, sniff } from '../media/sniff.ts'
+import { takeHead } from '../rendition/take-head.ts'
+import { type Answer, type Exchange, refuse } from './answer.ts'
+import { IS_SVG } from './stored-files.ts'
+
+/**
+ * Streams external media through. The far server's word for their type counts for nothing: it could be HTML. Gives
+ * `IS_SVG` where they are an SVG and no download was asked for.
+ */
+export async function serveExternalFile(
+  external: ExternalFetch,
+  request: VerifiedExternal,
+  exchange: Exchange,
+): Promise<Answer | typeof IS_SVG> {
+  const opened =
+    exchange.headers.has('range') && exchange.method === 'GET'
+      ? await openPart(external, request, exchange)
+      : await openWhole(external, request, exchange)
+  if (isFailure(opened)) return refuse(withRangeUnit(opened), exchange.requestId)
+  const { kind, validators, response, body } = opened
+  if (kind.format === 'svg' && !request.download) {
+    await body.cancel()
+    return IS_SVG
+  }
+  const headers = representationHeaders(
+    { ...validators, headers: { ...MEDIA_HEADERS, ...headersOf(kind, request) } },
+    exchange.requestId,
+  )
+  if (isNotModified(exchange.headers, validators)) {
+    await body.cancel()
+    return { response: new Response(null, { status: 304, headers }), outcome: 'not-modified' }
+  }
+  const { range, sizeBytes } = response
+  if (range !== undefined) {
+    headers['content-length'] = String(range.end - range.start + 1)
+    if (sizeBytes !== undefined) headers['content-range'] = contentRange(range, sizeBytes)
+    return { response: new Response(body, { status: 206, headers }), outcome: 'streamed' }
+  }
+  if (sizeBytes !== undefined) headers['content-length'] = String(sizeBytes)
+  if (exchange.method === 'HEAD') {
+    await body.cancel()
+    return { response: new Response(null, { headers }), outcome: 'streamed' }
+  }
+  return { response: new Response(body, { headers }), outcome: 'streamed' }
+}
+
+interface Opened {
+  readonly kind: MediaKind
+  readonly validators: Validators
+  readonly response: ExternalResponse
+  /** All of what `response` is of, still to be read. */
+  readonly body: ReadableStream<Uint8Array>
+}
+
+async function openWhole(
+  external: ExternalFetch,
+  { url }: VerifiedExternal,
+  { signal }: Exchange,
+): Promise<Opened | Failure> {
+  const response = await external.open(url, { signal })
+  return isFailure(response) ? response : lookAt(url, response)
+}
+
+/** A part tells nothing of what the whole is, so the first bytes are asked for by a small request of their own. */
+async function openPart(
+  external: ExternalFetch,
+  request: VerifiedExternal,
+  { headers, signal }: Exchange,
+): Promise<Opened | Failure> {
+  const start = await external.open(request.url, { range: { start: 0, end: SNIFF_BYTES - 1 }, signal })
+  if (isFailure(start)) return start
+  const opened = await lookAt(request.url, start)
+  // A far server that ignores ranges has answered the whole.
+  if (isFailure(opened) || start.range === undefined) return opened
+  await opened.body.cancel()
+  const range: RangeRequest | undefined = requestedRange(headers, opened.validators)
+  const response = await external.open(request.url, { signal, ...(range === undefined ? {} : { range }) })
+  return isFailure(response) ? response : { ...opened, response, body: response.body }
+}
+
+async function lookAt(url: string, response: ExternalResponse): Promise<Opened | Failure> {
+  const { head, rest } = await takeHead(response.body, SNIFF_BYTES)
+  const kind = await sniff(head, fileNameOfUrl(url))
+  if (kind === undefined) {
+    await rest.cancel()
+    return fail('unsupported-format')
+  }
+  const etag = response.etag === undefined ? undefined : await strongEtag(url, response.etag)
+  return { kind, validators: { etag, lastModified: response.lastModified }, response, body: rest }
+}
+
+function headersOf(kind: MediaKind, { url, download }: VerifiedExternal): HeaderRecord {
+  const contentType = inertContentType(kind.mime)
+  return {
+    'content-type': contentType,
+    'cache-control': mediaCacheControl(contentType),
+    'content-disposition': contentDisposition(dispositionType(contentType, download), nameOf(url, kind)),
+  }
+}
+
+/** The name in the URL, with an extension that tells what the bytes are. */
+function nameOf(url: string, kind: MediaKind): string {
+  const name = fileNameOfUrl(url) || 'file'
+  const extension = /\.([^.]+)$/.exec(name)?.[1]?.toLowerCase()
+  return extension !== undefined && kind.extensions.includes(extension)
+    ? name
+    : withExtension(name, kind.extensions[0])
+}
+
+function withRangeUnit(failure: Failure): Failure {
+  return failure.failure === 'range-not-satisfiable'
+    ? { ...failure, headers: { ...failure.headers, 'accept-ranges': 'bytes' } }
+    : failure
+}

@@ -1,0 +1,16 @@
+import { MAX_PURGE_BYTES, parsePurge } from '@media-proxy/shared/request/purge.ts'
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { jsonResponse } from '@media-proxy/shared/response/plain.ts'
+import type { Pipeline } from '../rendition/pipeline.ts'
+import type { Answer, Exchange } from './answer.ts'
+import { readBody } from './internal-body.ts'
+
+/** `POST /_purge`: forgets every rendition that was made of a source. */
+export async function servePurge(exchange: Exchange, pipeline: Pipeline): Promise<Answer | Failure> {
+  const body = await readBody(exchange, MAX_PURGE_BYTES)
+  if (isFailure(body)) return body
+  const names = parsePurge(body.toString())
+  if (isFailure(names)) return names
+  const removed = await pipeline.purge(names)
+  return isFailure(removed) ? fail('store-unreachable') : { response: jsonResponse({ removed }, exchange) }
+}
