@@ -5,6 +5,7 @@ import type { FitEnum, Sharp, SharpOptions } from 'sharp'
 import { type AnimationTiming, encode } from './encode.ts'
 import { type ImageFacts, UNLIMITED_PIXELS } from './inspect.ts'
 import { keepsSize, type Plan } from './plan.ts'
+import type { RawPicture } from './raw-picture.ts'
 import { sharp } from './sharp.ts'
 
 /** What is to be made of an image. */
@@ -35,6 +36,20 @@ export async function renderImage(
   return broken ? run(stillPipeline(bytes, facts, order), facts, order) : animated
 }
 
+/**
+ * Renders pixels that another decoder took from a lossy source (a video, HEIC) by the same plan: scale, blur,
+ * encode. Fails with `undecodable` or `deadline`.
+ */
+export function renderRaw(picture: RawPicture, order: RenderOrder): Promise<Uint8Array | Failure> {
+  const { data, width, height, channels } = picture
+  const facts = { width, height, hasAlpha: channels === 4, palette: false, lossless: false }
+  const opened = sharp(data, { ...UNLIMITED_PIXELS, raw: { width, height, channels } })
+  return run(blur(scale(limitTime(opened, order), facts, order), order), facts, order)
+}
+
+/** What rendering has to know of a source once it is opened. */
+type SourceFacts = Pick<ImageFacts, 'width' | 'height' | 'hasAlpha' | 'palette' | 'lossless'>
+
 /** Tells whether a file of this format can be an animation; a PNG is one as APNG. */
 export function holdsAnimation(format: ImageFormat): boolean {
   return format === 'png' || ENCODED_ANIMATIONS.has(format)
@@ -48,7 +63,10 @@ function keepsAnimation(facts: ImageFacts, order: Pick<RenderOrder, 'animated' |
 }
 
 function stillPipeline(bytes: Uint8Array, facts: ImageFacts, order: RenderOrder): Sharp {
-  const pipeline = scale(open(bytes, facts, order, { pages: 1 }), facts, order)
+  return blur(scale(open(bytes, facts, order, { pages: 1 }), facts, order), order)
+}
+
+function blur(pipeline: Sharp, order: RenderOrder): Sharp {
   return order.blur === undefined ? pipeline : pipeline.blur(order.blur)
 }
 
@@ -71,9 +89,12 @@ async function renderAnimation(
 
 function open(bytes: Uint8Array, facts: ImageFacts, order: RenderOrder, options: SharpOptions): Sharp {
   // Warnings (a bad profile, stray bytes) are no reason to refuse what every browser shows; errors are.
-  const pipeline = sharp(bytes, { ...UNLIMITED_PIXELS, failOn: 'error', ...options })
-  pipeline.timeout({ seconds: Math.max(1, Math.ceil(order.timeLeftMs / 1000)) })
+  const pipeline = limitTime(sharp(bytes, { ...UNLIMITED_PIXELS, failOn: 'error', ...options }), order)
   return facts.orientation === 1 ? pipeline : pipeline.autoOrient()
+}
+
+function limitTime(pipeline: Sharp, { timeLeftMs }: RenderOrder): Sharp {
+  return pipeline.timeout({ seconds: Math.max(1, Math.ceil(timeLeftMs / 1000)) })
 }
 
 const WHITE = { r: 255, g: 255, b: 255, alpha: 1 }
@@ -84,7 +105,7 @@ const FIT_OF_MODE: Readonly<Record<Plan['mode'], keyof FitEnum>> = {
   contain: 'contain',
 }
 
-function scale(pipeline: Sharp, facts: ImageFacts, { plan, format }: RenderOrder): Sharp {
+function scale(pipeline: Sharp, facts: SourceFacts, { plan, format }: RenderOrder): Sharp {
   if (plan.mode === 'exact' && keepsSize(plan, facts)) return pipeline
   return pipeline.resize(plan.width, plan.height, {
     fit: FIT_OF_MODE[plan.mode],
@@ -96,7 +117,7 @@ function scale(pipeline: Sharp, facts: ImageFacts, { plan, format }: RenderOrder
 /** Encodes and runs a pipeline; whatever Sharp throws is about the source. */
 async function run(
   pipeline: Sharp,
-  facts: ImageFacts,
+  facts: SourceFacts,
   order: RenderOrder,
   timing?: AnimationTiming,
 ): Promise<Uint8Array | Failure> {
