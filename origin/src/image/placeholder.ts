@@ -3,6 +3,7 @@ import { rgbaToThumbHash } from 'thumbhash'
 import { UNLIMITED_PIXELS } from './inspect.ts'
 import type { RawPicture } from './raw-picture.ts'
 import { sharp } from './sharp.ts'
+import { underStillBrand } from './still-brand.ts'
 
 /** ThumbHash takes no more, and has no use for it. */
 const MAX_SIDE_PIXELS = 100
@@ -15,7 +16,7 @@ const MAX_SIDE_PIXELS = 100
 export async function placeholderOf(source: RawPicture | Uint8Array): Promise<string | Failure> {
   const pipeline =
     source instanceof Uint8Array
-      ? sharp(source, { ...UNLIMITED_PIXELS, failOn: 'error' }).autoOrient()
+      ? sharp(underStillBrand(source), { ...UNLIMITED_PIXELS, failOn: 'error' }).autoOrient()
       : sharp(source.data, {
           ...UNLIMITED_PIXELS,
           raw: { width: source.width, height: source.height, channels: source.channels },
