@@ -5,6 +5,8 @@ import { storageOf } from '@media-proxy/shared/config/load.ts'
 import type { Config } from '@media-proxy/shared/config/schema.ts'
 import type { Hono } from 'hono'
 import { createApp } from './app.ts'
+import { type Classifier, createClassifier } from './nsfw/classifier.ts'
+import { modelOf } from './nsfw/model.ts'
 import { createLane } from './rendition/admission.ts'
 import { createRenditionCache } from './rendition/cache.ts'
 import { createPipeline } from './rendition/pipeline.ts'
@@ -22,10 +24,22 @@ export interface OriginOptions {
   readonly log: Log
   /** The store to use instead of the configured one. */
   readonly store?: ObjectStore
+  /** What scans; without it nothing is scanned. */
+  readonly classifier?: Classifier
+}
+
+/** The classifier that a configuration asks for, loading its model; undefined where nothing is scanned. */
+export function openClassifier(config: Config, log: Log): Classifier | undefined {
+  if (!config.nsfw.enabled || config.staticMode) return undefined
+  const classifier = createClassifier({ model: modelOf(config), queue: config.nsfw.queuedScans, log })
+  void classifier.loaded.then((fault) => {
+    if (fault !== undefined) log.error({ detail: fault.detail }, 'nothing is scanned')
+  })
+  return classifier
 }
 
 /** The origin's application, ready to be served. */
-export function createOrigin({ config, log, store = createStore(config) }: OriginOptions): Hono {
+export function createOrigin({ config, log, store = createStore(config), classifier }: OriginOptions): Hono {
   const { limits, cache, s3 } = config
   const sources = createSourceReader({
     store,
@@ -55,7 +69,7 @@ export function createOrigin({ config, log, store = createStore(config) }: Origi
     log,
     service: {
       telemetryEnabled: config.telemetry.enabled,
-      notReady: () => notReady(store, s3.bucketCdn, log),
+      notReady: () => notReady(store, s3.bucketCdn, classifier, log),
       now: () => new Date(),
     },
   })
@@ -70,9 +84,18 @@ function createStore(config: Config): ObjectStore {
   return createS3Store({ endpoint, region, accessKeyId, secretAccessKey, timeoutMs })
 }
 
-async function notReady(store: ObjectStore, bucket: string, log: Log): Promise<readonly string[]> {
+async function notReady(
+  store: ObjectStore,
+  bucket: string,
+  classifier: Classifier | undefined,
+  log: Log,
+): Promise<readonly string[]> {
+  const missing: string[] = []
   const failure = await store.check(bucket)
-  if (failure === undefined) return []
-  log.warn({ failure: failure.failure, detail: failure.detail }, 'the store is not ready')
-  return ['store']
+  if (failure !== undefined) {
+    log.warn({ failure: failure.failure, detail: failure.detail }, 'the store is not ready')
+    missing.push('store')
+  }
+  if (classifier?.fault !== undefined) missing.push('model')
+  return missing
 }

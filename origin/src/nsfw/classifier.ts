@@ -71,8 +71,6 @@ export function createClassifier(options: ClassifierOptions): Classifier {
       resourceLimits: { maxOldGenerationSizeMb: MAX_WORKER_HEAP_MIB },
     })
     worker = started
-    // The service ends when its server does, whatever is still scanned.
-    started.unref()
     started.on('message', (reply: WorkerReply) => onReply(reply))
     started.on('error', (error) => log.error({ err: error }, 'the scanning thread failed'))
     started.once('exit', (code) => {
@@ -87,11 +85,11 @@ export function createClassifier(options: ClassifierOptions): Classifier {
         log.info({ model: model.path }, 'the NSFW model is loaded')
         resolveLoaded(undefined)
         feed()
+        watch()
         break
       case 'unusable':
         unusable = true
         fault = fail('not-ready', `NSFW model ${model.path}: ${reply.detail}`)
-        log.error({ detail: fault.detail }, 'the NSFW model cannot be used')
         resolveLoaded(fault)
         failAll(fault)
         break
@@ -157,10 +155,14 @@ export function createClassifier(options: ClassifierOptions): Classifier {
     return tasks
   }
 
-  /** A thread that is stuck in one batch is ended; its exit does the rest. */
+  /** A thread that is stuck in one batch is ended; its exit does the rest. One without work keeps nobody alive. */
   function watch(): void {
     clearTimeout(stuckTimer)
-    if (underWay.length === 0) return
+    if (underWay.length === 0) {
+      worker?.unref()
+      return
+    }
+    worker?.ref()
     stuckTimer = setTimeout(() => {
       log.error({ batchTimeoutMs }, 'the scanning thread is stuck')
       void worker?.terminate()
