@@ -126,6 +126,25 @@ describe('another model', () => {
     })
   })
 
+  it('that takes one picture at a time answers everybody in turn', async () => {
+    const path = join(directory, 'one-by-one.onnx')
+    await writeFile(path, averaging('nhwc', 1))
+    await using({ model: { ...bundled, path } }, async (classifier) => {
+      // A large batch and a small one by turns: the small one must not overtake.
+      const greys = [10, 60, 110, 160, 210]
+      const results = await Promise.all(
+        greys.map((grey, index) =>
+          classifier.classify(new Array(index % 2 === 0 ? 4 : 1).fill(picture(grey)), never),
+        ),
+      )
+      for (const [index, result] of results.entries()) {
+        if (isFailure(result)) throw new Error(JSON.stringify(result))
+        for (const { drawing } of result)
+          expect(drawing).toBeCloseTo(((greys[index] ?? 0) / 255) * SCALE + BIAS, 5)
+      }
+    })
+  })
+
   it.each([
     ['that is missing', undefined, 'File doesn'],
     ['that is no model', () => Buffer.from('not a model'), 'Protobuf parsing failed'],
@@ -170,6 +189,16 @@ describe('a thread with a fault', () => {
       expect(classifier.fault).toBeUndefined()
     })
   })
+
+  it('that never gets to load its model is given up', () =>
+    using(
+      { script: new URL('data:text/javascript,throw new Error("no such library")') },
+      async (classifier) => {
+        const early = classifier.classify([picture(0)], never)
+        expect((await classifier.loaded)?.detail).toContain('no such library')
+        expect(failureOf(await early)).toBe('not-ready')
+      },
+    ))
 
   it('that is stuck is ended, and the next one scans again', () =>
     using({ script, batchTimeoutMs: 200 }, async (classifier) => {

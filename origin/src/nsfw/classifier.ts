@@ -47,6 +47,8 @@ const MAX_BATCH_PICTURES = 4
 /** While one batch is scanned the next lies ready, so that the thread never waits for this one. */
 const MAX_BATCHES_UNDER_WAY = 2
 const BATCH_TIMEOUT_MS = 30_000
+/** About what a full queue of the default length takes. */
+const RETRY_AFTER = { 'retry-after': '1' }
 const FIRST_RESTART_DELAY_MS = 250
 const MAX_RESTART_DELAY_MS = 30_000
 const MAX_WORKER_HEAP_MIB = 256
@@ -60,6 +62,7 @@ export function createClassifier(options: ClassifierOptions): Classifier {
   let worker: Worker | undefined
   let fault: Failure | undefined = fail('not-ready', 'the model is being loaded')
   let unusable = false
+  let everLoaded = false
   let closed = false
   let restartDelayMs = FIRST_RESTART_DELAY_MS
   let restartTimer: NodeJS.Timeout | undefined
@@ -72,26 +75,26 @@ export function createClassifier(options: ClassifierOptions): Classifier {
     })
     worker = started
     started.on('message', (reply: WorkerReply) => onReply(reply))
-    started.on('error', (error) => log.error({ err: error }, 'the scanning thread failed'))
-    started.once('exit', (code) => {
-      if (worker === started) onExit(code)
+    let reason = 'it ended'
+    started.on('error', (error) => {
+      reason = error.message
+      log.error({ err: error }, 'the scanning thread failed')
     })
+    started.once('exit', (code) => onExit(`${reason} (code ${code})`))
   }
 
   function onReply(reply: WorkerReply): void {
     switch (reply.kind) {
       case 'loaded':
         fault = undefined
+        everLoaded = true
         log.info({ model: model.path }, 'the NSFW model is loaded')
         resolveLoaded(undefined)
         feed()
         watch()
         break
       case 'unusable':
-        unusable = true
-        fault = fail('not-ready', `NSFW model ${model.path}: ${reply.detail}`)
-        resolveLoaded(fault)
-        failAll(fault)
+        giveUp(reply.detail)
         break
       case 'scanned':
         restartDelayMs = FIRST_RESTART_DELAY_MS
@@ -116,17 +119,28 @@ export function createClassifier(options: ClassifierOptions): Classifier {
     feed()
   }
 
-  function onExit(code: number): void {
+  /** What cannot be used now will not be usable in a second: an operator has to look. */
+  function giveUp(detail: string): void {
+    unusable = true
+    fault = fail('not-ready', `NSFW model ${model.path}: ${detail}`)
+    resolveLoaded(fault)
+    failAll(fault)
+  }
+
+  function onExit(reason: string): void {
     worker = undefined
     clearTimeout(stuckTimer)
     const lost = underWay
     underWay = []
-    for (const { tasks } of lost)
-      for (const task of tasks) task.settle(fail('scan-failed', `the thread ended with ${code}`))
-    // A model that cannot be used now will not be usable in a second: an operator has to look.
+    for (const { tasks } of lost) for (const task of tasks) task.settle(fail('scan-failed', reason))
     if (closed || unusable) return
+    if (!everLoaded) {
+      // The runtime itself did not load, as where it has no build for the machine.
+      giveUp(reason)
+      return
+    }
     fault = fail('not-ready', 'the scanning thread starts again')
-    log.warn({ code, inMs: restartDelayMs }, 'the scanning thread ended and is started again')
+    log.warn({ reason, inMs: restartDelayMs }, 'the scanning thread ended and is started again')
     restartTimer = setTimeout(start, restartDelayMs)
     restartTimer.unref()
     restartDelayMs = Math.min(MAX_RESTART_DELAY_MS, restartDelayMs * 2)
@@ -190,7 +204,7 @@ export function createClassifier(options: ClassifierOptions): Classifier {
       if (closed || unusable) return fault ?? fail('not-ready')
       if (frames.some((frame) => frame.length !== MODEL_PICTURE_BYTES))
         throw new RangeError(`a picture for the model has ${MODEL_PICTURE_BYTES} bytes`)
-      if (waiting.size >= queue) return fail('overloaded', `${waiting.size} scans waiting`)
+      if (waiting.size >= queue) return fail('overloaded', `${waiting.size} scans waiting`, RETRY_AFTER)
       const { promise, resolve } = Promise.withResolvers<readonly Predictions[] | Failure>()
       const task: Task = { frames, settle: resolve }
       const onAbort = () => {

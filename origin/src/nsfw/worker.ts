@@ -81,12 +81,13 @@ try {
   const scan = await load(options)
   // A model that loads but wants other input fails here, at the start, and not at the first upload.
   await scan(new Uint8Array(MODEL_PICTURE_BYTES))
-  parentPort?.on('message', async (pictures: WorkerRequest) => {
-    try {
-      reply({ kind: 'scanned', predictions: await scan(pictures) })
-    } catch (error) {
-      reply({ kind: 'failed', detail: words(error) })
-    }
+  // One after the other: whoever asks counts on answers in the order of the questions.
+  let last: Promise<void> = Promise.resolve()
+  parentPort?.on('message', (pictures: WorkerRequest) => {
+    last = last
+      .then(() => scan(pictures))
+      .then((predictions) => reply({ kind: 'scanned', predictions }))
+      .catch((error: unknown) => reply({ kind: 'failed', detail: words(error) }))
   })
   reply({ kind: 'loaded' })
 } catch (error) {
