@@ -1,5 +1,8 @@
 /** Media that the tests make themselves. */
 
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { encodePngChunk, PNG_SIGNATURE, pngChunks } from '@media-proxy/origin/image/png-chunks.ts'
 import sharp from 'sharp'
 
 const RED = { r: 220, g: 30, b: 30 }
@@ -75,27 +78,107 @@ export function declaredPng(width: number, height: number): Buffer {
   header.writeUInt32BE(height, 4)
   header.set([8, 6, 0, 0, 0], 8)
   return Buffer.concat([
-    Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
-    pngChunk('IHDR', header),
-    pngChunk('IDAT', Buffer.alloc(8, 7)),
-    pngChunk('IEND', Buffer.alloc(0)),
+    PNG_SIGNATURE,
+    encodePngChunk('IHDR', header),
+    encodePngChunk('IDAT', Buffer.alloc(8, 7)),
+    encodePngChunk('IEND'),
   ])
 }
 
-function pngChunk(type: string, data: Buffer): Buffer {
-  const body = Buffer.concat([Buffer.from(type, 'latin1'), data])
-  const framed = Buffer.alloc(body.length + 8)
-  framed.writeUInt32BE(data.length, 0)
-  framed.set(body, 4)
-  framed.writeUInt32BE(crc32(body), body.length + 4)
-  return framed
+/** A frame of an animated PNG: a rectangle of one colour. */
+export interface PngFrame {
+  readonly left: number
+  readonly top: number
+  readonly width: number
+  readonly height: number
+  /** RGBA, 0..255. */
+  readonly colour: readonly [number, number, number, number]
+  /** Numerator and denominator of the seconds it is shown. */
+  readonly delay: readonly [number, number]
+  /** 0 none, 1 background, 2 previous. */
+  readonly dispose: number
+  /** 0 source, 1 over. */
+  readonly blend: number
 }
 
-function crc32(bytes: Uint8Array): number {
-  let crc = 0xffffffff
-  for (const byte of bytes) {
-    crc ^= byte
-    for (let bit = 0; bit < 8; bit += 1) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0)
-  }
-  return (crc ^ 0xffffffff) >>> 0
+export interface AnimatedPngOptions {
+  readonly width: number
+  readonly height: number
+  readonly loop: number
+  readonly frames: readonly PngFrame[]
+  /** Colour of a picture that is no frame, shown by viewers without animation. */
+  readonly defaultColour?: PngFrame['colour']
+  /** What the header says, where that is a lie. */
+  readonly announcedFrames?: number
 }
+
+export async function animatedPng(options: AnimatedPngOptions): Promise<Buffer> {
+  const { width, height, loop, frames, defaultColour, announcedFrames = frames.length } = options
+  const chunks: Uint8Array[] = []
+  let sequence = 0
+  if (defaultColour !== undefined)
+    chunks.push(encodePngChunk('IDAT', await rectangleData(width, height, defaultColour)))
+  for (const [index, frame] of frames.entries()) {
+    const control = Buffer.alloc(26)
+    const numbers = [sequence, frame.width, frame.height, frame.left, frame.top]
+    for (const [at, value] of numbers.entries()) control.writeUInt32BE(value, at * 4)
+    control.writeUInt16BE(frame.delay[0], 20)
+    control.writeUInt16BE(frame.delay[1], 22)
+    control.set([frame.dispose, frame.blend], 24)
+    chunks.push(encodePngChunk('fcTL', control))
+    sequence += 1
+    const data = await rectangleData(Math.max(1, frame.width), Math.max(1, frame.height), frame.colour)
+    if (index === 0 && defaultColour === undefined) {
+      chunks.push(encodePngChunk('IDAT', data))
+    } else {
+      chunks.push(encodePngChunk('fdAT', uint32(sequence), data))
+      sequence += 1
+    }
+  }
+  const header = Buffer.concat([uint32(width), uint32(height), Buffer.from([8, 6, 0, 0, 0])])
+  return Buffer.concat([
+    PNG_SIGNATURE,
+    encodePngChunk('IHDR', header),
+    encodePngChunk('acTL', uint32(announcedFrames), uint32(loop)),
+    ...chunks,
+    encodePngChunk('IEND'),
+  ])
+}
+
+/** The coded pixels of one colour, as an `IDAT` holds them. */
+async function rectangleData(
+  width: number,
+  height: number,
+  [r, g, b, alpha]: PngFrame['colour'],
+): Promise<Uint8Array> {
+  const background = { r, g, b, alpha: alpha / 255 }
+  const png = await sharp({ create: { width, height, channels: 4, background } })
+    .png()
+    .toBuffer()
+  return Buffer.concat([...pngChunks(png)].filter(({ id }) => id === 'IDAT').map(({ data }) => data))
+}
+
+function uint32(value: number): Buffer {
+  const bytes = Buffer.alloc(4)
+  bytes.writeUInt32BE(value)
+  return bytes
+}
+
+/** The same three frames as `animatedGif`, with the same times, played twice; the second and third draw only a part. */
+export function movingPng(width: number, height: number): Promise<Buffer> {
+  const whole = { left: 0, top: 0, width, height, dispose: 0, blend: 0 }
+  const half = { ...whole, width: width / 2, blend: 1 }
+  return animatedPng({
+    width,
+    height,
+    loop: 2,
+    frames: [
+      { ...whole, colour: [255, 0, 0, 255], delay: [1, 10] },
+      { ...half, colour: [0, 128, 0, 255], delay: [25, 100] },
+      { ...half, colour: [0, 0, 255, 255], delay: [400, 1000] },
+    ],
+  })
+}
+
+/** 48x64 upright, blue above red in sRGB; stored on its side (`irot`) with a Display P3 profile and alpha. */
+export const turnedHeic = () => readFile(join(import.meta.dirname, 'media/turned-p3.heic'))

@@ -2,7 +2,7 @@
 
 import { serve } from '@hono/node-server'
 import { loadOriginConfig } from './config.ts'
-import { createOrigin } from './service.ts'
+import { createOrigin, openClassifier } from './service.ts'
 import { createLog } from './telemetry/log.ts'
 
 /** Longest time that running requests get to end after a signal. */
@@ -19,7 +19,16 @@ const { config, warnings } = loaded
 const log = createLog({ level: config.telemetry.logLevel, pretty: config.nodeEnv === 'development' })
 for (const warning of warnings) log.warn(warning)
 
-const app = await createOrigin({ config, log })
+const classifier = openClassifier(config, log)
+if (classifier !== undefined && config.nsfw.required) {
+  const fault = await classifier.loaded
+  if (fault !== undefined) {
+    console.error(`The origin does not start without its model: ${fault.detail}`)
+    process.exit(1)
+  }
+}
+
+const app = await createOrigin({ config, log, ...(classifier === undefined ? {} : { classifier }) })
 const server = serve({ fetch: app.fetch, hostname: config.host, port: config.port }, ({ address, port }) => {
   log.info({ address, port }, 'listening')
   process.send?.({ listening: port })

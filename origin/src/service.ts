@@ -15,6 +15,8 @@ import { createAttemptCounter } from './attempt-counter.ts'
 import { createCloudflareRanges, parseRanges } from './cloudflare-ranges.ts'
 import { createExternalFetch } from './external/fetch.ts'
 import { createGate } from './gate.ts'
+import { type Classifier, createClassifier } from './nsfw/classifier.ts'
+import { modelOf } from './nsfw/model.ts'
 import { createLane } from './rendition/admission.ts'
 import { createRenditionCache } from './rendition/cache.ts'
 import { createPipeline } from './rendition/pipeline.ts'
@@ -35,6 +37,18 @@ export interface OriginOptions {
   readonly log: Log
   /** The store to use instead of the configured one. */
   readonly store?: ObjectStore
+  /** What scans; without it nothing is scanned. */
+  readonly classifier?: Classifier
+}
+
+/** The classifier that a configuration asks for, loading its model; undefined where nothing is scanned. */
+export function openClassifier(config: Config, log: Log): Classifier | undefined {
+  if (!config.nsfw.enabled || config.staticMode) return undefined
+  const classifier = createClassifier({ model: modelOf(config), queue: config.nsfw.queuedScans, log })
+  void classifier.loaded.then((fault) => {
+    if (fault !== undefined) log.error({ detail: fault.detail }, 'nothing is scanned')
+  })
+  return classifier
 }
 
 /** The origin's application, ready to be served. */
@@ -42,6 +56,7 @@ export async function createOrigin({
   config,
   log,
   store = createStore(config),
+  classifier,
 }: OriginOptions): Promise<Hono> {
   const { limits, cache, s3 } = config
   const now = () => Date.now()
@@ -123,7 +138,7 @@ export async function createOrigin({
     now,
     service: {
       telemetryEnabled: config.telemetry.enabled,
-      notReady: () => notReady(store, s3.bucketCdn, ffmpeg, log),
+      notReady: () => notReady(store, s3.bucketCdn, ffmpeg, classifier, log),
       now: () => new Date(),
     },
     internal: {
@@ -160,6 +175,7 @@ async function notReady(
   store: ObjectStore,
   bucket: string,
   ffmpeg: Ffmpeg,
+  classifier: Classifier | undefined,
   log: Log,
 ): Promise<readonly string[]> {
   const missing: string[] = []
@@ -169,5 +185,6 @@ async function notReady(
     missing.push('store')
   }
   if (isFailure(await ffmpeg.abilities)) missing.push('ffmpeg')
+  if (classifier?.fault !== undefined) missing.push('model')
   return missing
 }

@@ -5,10 +5,12 @@ import {
   declaredPng,
   halvesJpeg,
   halvesPng,
+  movingPng,
   noisePng,
   orientedJpeg,
   SVG,
   transparentPng,
+  turnedHeic,
 } from '../fixtures.ts'
 
 export interface TestObject {
@@ -24,6 +26,7 @@ export async function testObjects(): Promise<readonly TestObject[]> {
     { key: 'avatars/1/land', bytes: landscape },
     { key: 'avatars/1/tall', bytes: await halvesPng(300, 900) },
     { key: 'avatars/1/anim', bytes: animation },
+    { key: 'avatars/1/moving', bytes: await movingPng(80, 60) },
     { key: 'avatars/1/lastmod', bytes: landscape },
     { key: 'avatars/1/named.jpeg', bytes: await halvesJpeg(200, 200) },
     { key: 'avatars/1/small', bytes: await halvesPng(40, 30) },
@@ -49,6 +52,8 @@ export async function testObjects(): Promise<readonly TestObject[]> {
     { key: 'attachments/1/noise.png', bytes: await noisePng(256, 256), contentType: 'image/png' },
     { key: 'attachments/1/glass.png', bytes: await transparentPng(64, 64), contentType: 'image/png' },
     { key: 'attachments/1/anim.gif', bytes: animation, contentType: 'image/gif' },
+    { key: 'attachments/1/moving.png', bytes: await movingPng(80, 60), contentType: 'image/png' },
+    { key: 'attachments/1/turned.heic', bytes: await turnedHeic(), contentType: 'image/heic' },
     { key: 'attachments/1/logo.svg', bytes: SVG, contentType: 'image/svg+xml' },
     { key: 'attachments/1/logo.png', bytes: SVG, contentType: 'image/png' },
     { key: 'attachments/1/page.html', bytes: Buffer.from('<h1>hello</h1>'), contentType: 'text/html' },

@@ -538,6 +538,91 @@ const transformations: readonly Case[] = [
   },
 ]
 
+/** The three frames of the test animations: red, green, blue. */
+const MOVING = { frames: 3, delays: [100, 250, 400], loop: 2 }
+
+const moreInputs: readonly Case[] = [
+  ...(['png', 'webp', 'gif'] as const).flatMap((format) => [
+    {
+      name: `an animated PNG becomes an animated ${format}`,
+      path: `/attachments/1/moving.png?width=40&animated=true&format=${format}`,
+      status: 200,
+      expect: { 'content-type': `image/${format}` },
+      picture: {
+        format,
+        width: 40,
+        height: 30,
+        ...MOVING,
+        pixels: [{ x: 20, y: 15, rgba: [255, 0, 0, 255] }],
+      },
+    } as const,
+    {
+      name: `an animated PNG becomes a still ${format}`,
+      path: `/attachments/1/moving.png?width=40&format=${format}`,
+      status: 200,
+      picture: {
+        format,
+        width: 40,
+        height: 30,
+        frames: 1,
+        pixels: [{ x: 20, y: 15, rgba: [255, 0, 0, 255] }],
+      },
+    } as const,
+  ]),
+  {
+    name: 'an animated GIF becomes an animated PNG',
+    path: '/attachments/1/anim.gif?width=40&animated=true&format=png',
+    status: 200,
+    picture: { format: 'png', width: 40, height: 30, ...MOVING },
+  },
+  {
+    name: 'a marked hash is animated as PNG',
+    path: '/avatars/1/a_moving.png?size=40',
+    status: 200,
+    picture: { format: 'png', width: 40, height: 30, ...MOVING },
+  },
+  {
+    name: 'an animated PNG that needs no change is kept',
+    path: '/avatars/1/a_moving.png?size=128',
+    status: 200,
+    picture: { format: 'png', width: 80, height: 60, ...MOVING },
+  },
+  {
+    name: 'attention on an animated PNG, blurred',
+    path: '/attachments/1/moving.png?width=20&height=40&gravity=attention&animated=true&blur=2',
+    status: 200,
+    picture: { format: 'png', width: 20, height: 40, ...MOVING },
+  },
+  {
+    name: 'AVIF keeps no animation',
+    path: '/attachments/1/moving.png?width=40&animated=true&format=avif',
+    status: 200,
+    picture: { format: 'avif', width: 40, height: 30 },
+  },
+  {
+    name: 'HEIC is turned upright and its colours are converted',
+    path: '/attachments/1/turned.heic?format=png',
+    status: 200,
+    expect: { 'content-type': 'image/png' },
+    picture: {
+      format: 'png',
+      width: 48,
+      height: 64,
+      pixels: [
+        { x: 24, y: 8, rgba: [60, 60, 200, 255] },
+        { x: 24, y: 56, rgba: [200, 60, 60, 255] },
+      ],
+    },
+  },
+  {
+    name: 'HEIC has no format of its own here',
+    path: '/attachments/1/turned.heic?width=24',
+    status: 200,
+    expect: { 'content-type': 'image/webp' },
+    picture: { format: 'webp', width: 24, height: 32 },
+  },
+]
+
 const files: readonly Case[] = [
   {
     name: 'a picture as it is',
@@ -849,6 +934,7 @@ export const TABLE: readonly Case[] = [
   ...assets,
   ...expressions,
   ...transformations,
+  ...moreInputs,
   ...files,
   ...ranges,
   ...refusals,

@@ -5,7 +5,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { mediaKindOfName } from '@media-proxy/origin/media/kinds.ts'
-import type { MediaLimits } from '@media-proxy/origin/media/limits.ts'
+import type { SourceLimits } from '@media-proxy/origin/media/limits.ts'
 import { createMediaBytes } from '@media-proxy/origin/media/media-bytes.ts'
 import { createLane } from '@media-proxy/origin/rendition/admission.ts'
 import { createDemuxers, DEMUXER_DEFAULTS } from '@media-proxy/origin/video/container.ts'
@@ -18,7 +18,7 @@ import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
 
 const CORPUS = process.env.MEDIA_CORPUS
-const LIMITS: MediaLimits = {
+const LIMITS: SourceLimits = {
   sourceBytes: 500 * 2 ** 20,
   decodedBytes: 512 * 2 ** 20,
   sidePixels: 16384,

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { strongEtag } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { judgeHead } from '../image/inspect.ts'
-import type { MediaLimits } from '../media/limits.ts'
+import type { SourceLimits } from '../media/limits.ts'
 import { createMediaBytes, type MediaBytes } from '../media/media-bytes.ts'
 import { readAll } from '../media/read-all.ts'
 import { SNIFF_BYTES, sniff } from '../media/sniff.ts'
@@ -16,7 +16,7 @@ import { spool } from './spool.ts'
 /** Opens, sniffs and reads external media. `signal` ends every read, and what is kept of it. */
 export async function readExternalSource(
   external: ExternalFetch,
-  limits: MediaLimits,
+  limits: SourceLimits,
   url: string,
   signal: AbortSignal,
 ): Promise<Source | Failure> {
@@ -65,7 +65,7 @@ async function partsOf(
   response: ExternalResponse,
   head: Uint8Array,
   rest: ReadableStream<Uint8Array>,
-  limits: MediaLimits,
+  limits: SourceLimits,
   signal: AbortSignal,
 ): Promise<MediaBytes | Failure> {
   const { sizeBytes, offersRanges } = response

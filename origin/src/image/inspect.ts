@@ -2,8 +2,9 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import type { Metadata } from 'sharp'
 import type { ImageFormat as SourceFormat } from '../media/kinds.ts'
 import { judgeDeclaredSize, type MediaLimits } from '../media/limits.ts'
-import { countApngFrames } from './apng-frames.ts'
+import { countApngFrames, hidesDefaultImage } from './apng.ts'
 import { sharp } from './sharp.ts'
+import { underStillBrand } from './still-brand.ts'
 import { isLosslessWebp } from './webp-lossless.ts'
 
 /** What the header of an image tells. */
@@ -65,7 +66,7 @@ export async function judgeHead(
 
 async function readHeader(bytes: Uint8Array): Promise<Metadata | Failure> {
   try {
-    return await sharp(bytes, { ...UNLIMITED_PIXELS, failOn: 'none' }).metadata()
+    return await sharp(underStillBrand(bytes), { ...UNLIMITED_PIXELS, failOn: 'none' }).metadata()
   } catch (error) {
     return fail('undecodable', error instanceof Error ? error.message : String(error))
   }
@@ -86,17 +87,22 @@ const BYTES_PER_SAMPLE: Readonly<Record<string, number>> = {
 }
 
 function factsOf(metadata: Metadata, format: SourceFormat, bytes: Uint8Array): ImageFacts {
+  const frames = countFrames(metadata, format, bytes)
+  const animatedPng = format === 'png' && (frames > 1 || hidesDefaultImage(bytes))
+  // The frames of an animated PNG lie on a canvas that no viewer turns.
+  const { width, height } = animatedPng ? metadata : metadata.autoOrient
   return {
     format,
-    width: metadata.autoOrient.width,
-    height: metadata.autoOrient.height,
-    frames: countFrames(metadata, format, bytes),
-    orientation: metadata.orientation ?? 1,
+    width,
+    height,
+    frames,
+    orientation: animatedPng ? 1 : (metadata.orientation ?? 1),
     hasAlpha: metadata.hasAlpha,
     palette: metadata.isPalette,
     lossless: LOSSLESS_FORMATS.has(format) || (format === 'webp' && isLosslessWebp(bytes)),
     plainColours: metadata.space === 'srgb' || metadata.space === 'b-w',
-    bands: metadata.channels,
+    // That canvas has alpha, whatever the frames have.
+    bands: animatedPng ? 4 : metadata.channels,
     bytesPerSample: BYTES_PER_SAMPLE[metadata.depth] ?? 8,
   }
 }

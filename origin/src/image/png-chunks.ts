@@ -1,3 +1,5 @@
+import { crc32 } from 'node:zlib'
+
 export interface PngChunk {
   readonly id: string
   readonly data: Uint8Array
@@ -18,4 +20,17 @@ export function* pngChunks(bytes: Uint8Array): Generator<PngChunk> {
     yield { id: buffer.toString('latin1', at + 4, at + 8), data: buffer.subarray(at + 8, end - 4), end }
     at = end
   }
+}
+
+/** The eight bytes at the start of every PNG. */
+export const PNG_SIGNATURE: Uint8Array = Buffer.from('\x89PNG\r\n\x1a\n', 'latin1')
+
+/** A chunk as it stands in a file: length, type, data, checksum over type and data. */
+export function encodePngChunk(id: string, ...data: readonly Uint8Array[]): Uint8Array {
+  const body = Buffer.concat([Buffer.from(id, 'latin1'), ...data])
+  const framed = Buffer.allocUnsafe(body.length + 8)
+  framed.writeUInt32BE(body.length - 4, 0)
+  framed.set(body, 4)
+  framed.writeUInt32BE(crc32(body), body.length + 4)
+  return framed
 }

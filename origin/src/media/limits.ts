@@ -6,6 +6,10 @@ export interface MediaLimits {
   readonly decodedBytes: number
   readonly sidePixels: number
   readonly frames: number
+}
+
+/** What a source may cost that is not read into memory. */
+export interface SourceLimits extends MediaLimits {
   /** Largest video that is put into a temporary file. */
   readonly temporaryFileBytes: number
 }

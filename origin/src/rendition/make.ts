@@ -5,7 +5,7 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import { isBare } from '../image/bare.ts'
 import { type ImageFacts, inspectImage } from '../image/inspect.ts'
 import { keepsSize, type Plan } from '../image/plan.ts'
-import { holdsAnimation, type RenderOrder, renderImage, renderPixels } from '../image/render.ts'
+import { holdsAnimation, type RenderOrder, renderImage, renderRaw } from '../image/render.ts'
 import type { ImageFormat as SourceFormat, VideoFormat } from '../media/kinds.ts'
 import { momentOf, openVideo, type VideoTools } from '../video/video.ts'
 import type { Order } from './order.ts'
@@ -74,7 +74,7 @@ async function makeStill(
     const plan = order.plan(facts.video)
     const frame = await video.readFrame(momentOf(order.time, facts.durationSeconds), plan)
     if (isFailure(frame)) return frame
-    const rendered = await renderPixels(frame, renderOrder(order, format, plan, timeLeftMs))
+    const rendered = await renderRaw(frame, renderOrder(order, format, plan, timeLeftMs))
     return isFailure(rendered) ? rendered : { bytes: rendered, format }
   } finally {
     video.close()

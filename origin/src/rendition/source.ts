@@ -4,7 +4,7 @@ import type { ExternalFetch } from '../external/fetch.ts'
 import { readExternalSource } from '../external/source.ts'
 import { judgeHead } from '../image/inspect.ts'
 import type { MediaKind } from '../media/kinds.ts'
-import type { MediaLimits } from '../media/limits.ts'
+import type { SourceLimits } from '../media/limits.ts'
 import type { MediaBytes } from '../media/media-bytes.ts'
 import { objectBytes } from '../media/object-bytes.ts'
 import { readAll } from '../media/read-all.ts'
@@ -57,7 +57,7 @@ export interface SourceReaderOptions {
   readonly store: ObjectStore
   readonly bucket: string
   readonly external: ExternalFetch
-  readonly limits: MediaLimits
+  readonly limits: SourceLimits
   /** Bounds how many sources are read at the same time. */
   readonly lane: Lane
 }
@@ -92,7 +92,7 @@ async function readFirst(
   store: ObjectStore,
   bucket: string,
   keys: readonly string[],
-  limits: MediaLimits,
+  limits: SourceLimits,
   signal: AbortSignal,
 ): Promise<Source | Failure> {
   for (const key of keys) {
@@ -115,7 +115,7 @@ async function readObject(
   key: string,
   object: StoredObject,
   partsBehind: (head: Uint8Array) => MediaBytes,
-  limits: MediaLimits,
+  limits: SourceLimits,
 ): Promise<Source | Failure> {
   const { info, body } = object
   const { head, rest } = await takeHead(body, SNIFF_BYTES)

@@ -4,7 +4,7 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import * as z from 'zod'
 import { animationFrameAt, animationTimes } from '../image/animation-frames.ts'
 import { inspectImage } from '../image/inspect.ts'
-import { renderPixels } from '../image/render.ts'
+import { renderRaw } from '../image/render.ts'
 import type { MediaKind } from '../media/kinds.ts'
 import type { Lane } from '../rendition/admission.ts'
 import type { Source, SourceReader } from '../rendition/source.ts'
@@ -205,7 +205,7 @@ const NO_TIME_LIMIT_MS = 3_600_000
 
 function jpegOf(frame: Frame): Promise<Uint8Array | Failure> {
   const { width, height } = frame
-  return renderPixels(frame, {
+  return renderRaw(frame, {
     plan: { width, height, mode: 'exact', gravity: 'centre' },
     format: 'jpeg',
     quality: THUMBNAIL_QUALITY,

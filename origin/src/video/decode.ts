@@ -2,16 +2,15 @@
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Size } from '../image/plan.ts'
+import type { RawPicture } from '../image/raw-picture.ts'
 import { FFMPEG_DECODERS } from './codecs.ts'
 import type { PacketRun, VideoFacts } from './container.ts'
 import { alphaStream, elementaryStream, hasElementaryForm } from './elementary.ts'
 import type { Ffmpeg } from './ffmpeg.ts'
 import { alphaFilters, frameFilters } from './filters.ts'
 
-/** A decoded frame: upright, square pixels, sRGB, three or four bytes a pixel. */
-export interface Frame extends Size {
-  readonly channels: 3 | 4
-  readonly pixels: Uint8Array
+/** A decoded frame, with square pixels. */
+export interface Frame extends RawPicture {
   readonly timestampSeconds: number
 }
 
@@ -158,10 +157,10 @@ async function runDecoder(
     '-pix_fmt',
     run.channels === 4 ? 'rgba' : 'rgb24',
   ]
-  const pixels = await ffmpeg.run(
+  const data = await ffmpeg.run(
     { args: [...run.args, ...output, '-f', 'rawvideo', 'pipe:1'], inputs: run.inputs, outputBytes: bytes },
     run.signal,
   )
-  if (isFailure(pixels)) return pixels
-  return { ...size, channels: run.channels, pixels, timestampSeconds: run.timestampSeconds }
+  if (isFailure(data)) return data
+  return { ...size, channels: run.channels, data, timestampSeconds: run.timestampSeconds }
 }

@@ -7,7 +7,7 @@ import type { MediaTime } from '@media-proxy/shared/request/media-request.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Size } from '../image/plan.ts'
 import type { VideoFormat } from '../media/kinds.ts'
-import { judgeDeclaredSize, type MediaLimits } from '../media/limits.ts'
+import { judgeDeclaredSize, type SourceLimits } from '../media/limits.ts'
 import type { MediaBytes } from '../media/media-bytes.ts'
 import { readAviFacts } from './avi.ts'
 import { judgeCodecs } from './codecs.ts'
@@ -20,7 +20,7 @@ import { withTemporaryFile } from './temporary-file.ts'
 export interface VideoTools {
   readonly demuxers: Demuxers
   readonly ffmpeg: Ffmpeg
-  readonly limits: MediaLimits
+  readonly limits: SourceLimits
 }
 
 /** A video with at least one frame to show, as far as its container tells. */
@@ -81,7 +81,7 @@ export function momentOf(
   return 'percent' in time ? ((durationSeconds ?? 0) * time.percent) / 100 : time.milliseconds / 1000
 }
 
-function judge(facts: ContainerFacts, limits: MediaLimits): Video['facts'] | Failure {
+function judge(facts: ContainerFacts, limits: SourceLimits): Video['facts'] | Failure {
   const { video, audio } = facts
   if (video === undefined) return audio.length > 0 ? fail('not-visual') : fail('undecodable', 'no stream')
   const refused = judgeCodecs({ hasVideo: true, video: video.codec, audio })
@@ -96,7 +96,7 @@ function judge(facts: ContainerFacts, limits: MediaLimits): Video['facts'] | Fai
 }
 
 /** Four bytes a pixel, as the limit on decoded bytes counts them. */
-function maxPixels(limits: MediaLimits): number {
+function maxPixels(limits: SourceLimits): number {
   return Math.floor(limits.decodedBytes / 4)
 }
 

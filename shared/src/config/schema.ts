@@ -10,6 +10,7 @@ import {
   list,
   optionalInteger,
   optionalText,
+  ratio,
   secrets,
   text,
 } from './settings.ts'
@@ -185,6 +186,31 @@ export const configSchema = z.strictObject({
       max: 300_000,
       default: 30_000,
     }),
+  }),
+  nsfwModelPath: optionalText('ONNX model that scans; default the bundled one.'),
+  nsfw: group({
+    enabled: flag('Scan uploads where their request asks for it; else no model is loaded.', {
+      default: true,
+    }),
+    required: flag('The origin does not start without its model.', { default: false }),
+    failClosed: flag('A scan that fails is answered with 503 instead of not flagging.', { default: false }),
+    threshold: ratio('Probability above which media is flagged.', { min: 0, max: 1, default: 0.85 }),
+    countHentai: flag('Count the class hentai too, which often hits harmless drawings.', { default: false }),
+    onServe: choice(
+      'What flagged attachments and external media become when they are served.',
+      ['off', 'header', 'blur', 'block'],
+      { default: 'off' },
+    ),
+    layout: choice("Order of the model's input: channels last or first.", ['nhwc', 'nchw'], {
+      default: 'nhwc',
+    }),
+    colours: choice(
+      "Colours of the model's input: RGB in 0..1, or BGR less the means of ImageNet.",
+      ['rgb', 'bgr-caffe'],
+      { default: 'rgb' },
+    ),
+    threads: integer('Threads of one scan.', { min: 1, max: 64, default: 1 }),
+    queuedScans: integer('Scans that may wait for the model.', { min: 1, max: 10_000, default: 64 }),
   }),
   telemetry: group({
     enabled: flag('What /internal/telemetry reports.', { default: true }),

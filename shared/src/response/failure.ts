@@ -37,6 +37,7 @@ const FAILURES = {
   'external-unreachable': [502, 'Bad Gateway'],
   'origin-unreachable': [502, 'Bad Gateway'],
   overloaded: [503, 'Service Unavailable'],
+  'scan-failed': [503, 'Service Unavailable'],
   'not-ready': [503, 'Service Unavailable'],
   'store-timeout': [504, 'Gateway Timeout'],
   'external-timeout': [504, 'Gateway Timeout'],

@@ -1,0 +1,102 @@
+import { setImmediate } from 'node:timers/promises'
+import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+import type { Apng, ApngFrame } from './apng.ts'
+import { UNLIMITED_PIXELS } from './inspect.ts'
+import type { RawPicture } from './raw-picture.ts'
+import { sharp } from './sharp.ts'
+
+/**
+ * Plays an animated PNG: each frame as it is shown, RGBA, one at a time. A picture is overwritten by the next
+ * one, so it has to be used before that is asked for. Ends with a failure (`undecodable`) at a broken frame.
+ */
+export async function* playApng(apng: Apng): AsyncGenerator<RawPicture | Failure, void, void> {
+  const { width, height } = apng
+  const canvas: Canvas = { data: Buffer.alloc(width * height * RGBA), width, height }
+  for (const [index, frame] of apng.frames.entries()) {
+    // There is nothing before the first frame but an empty canvas.
+    const restored = frame.dispose === 'previous' && index > 0 ? Buffer.from(canvas.data) : undefined
+    const failure = await draw(frame, canvas)
+    if (failure !== undefined) {
+      yield failure
+      return
+    }
+    yield { data: canvas.data, width, height, channels: RGBA }
+    if (restored !== undefined) canvas.data = restored
+    else if (frame.dispose !== 'none') clear(frame, canvas)
+  }
+}
+
+const RGBA = 4
+
+interface Canvas {
+  data: Buffer
+  readonly width: number
+  readonly height: number
+}
+
+async function draw(frame: ApngFrame, canvas: Canvas): Promise<Failure | undefined> {
+  const { width, height } = frame
+  try {
+    const part = sharp(frame.png(), { ...UNLIMITED_PIXELS, failOn: 'error' })
+      .toColourspace('srgb')
+      .ensureAlpha()
+    const pixels = await part.raw({ depth: 'uchar' }).toBuffer()
+    if (pixels.length !== width * height * RGBA)
+      return fail('undecodable', `a frame of ${pixels.length} bytes`)
+    if (frame.blend === 'source') return copy(pixels, frame, canvas)
+    return await blendOver(pixels, frame, canvas)
+  } catch (error) {
+    return fail('undecodable', error instanceof Error ? error.message : String(error))
+  }
+}
+
+function copy(pixels: Buffer, { left, top, width, height }: ApngFrame, canvas: Canvas): undefined {
+  for (let row = 0; row < height; row += 1) {
+    const target = ((top + row) * canvas.width + left) * RGBA
+    pixels.copy(canvas.data, target, row * width * RGBA, (row + 1) * width * RGBA)
+  }
+}
+
+/** Pixels blended before the event loop gets its turn: a few milliseconds. */
+const PIXELS_AT_A_TIME = 500_000
+
+/**
+ * The source over what is there, both with straight alpha, to the nearest level. Sharp could do it, but rounds
+ * down: over hundreds of frames a picture would grow darker.
+ */
+async function blendOver(pixels: Buffer, frame: ApngFrame, canvas: Canvas): Promise<undefined> {
+  const { left, top, width, height } = frame
+  const rowsAtATime = Math.max(1, Math.floor(PIXELS_AT_A_TIME / width))
+  for (let row = 0; row < height; row += 1) {
+    if (row > 0 && row % rowsAtATime === 0) await setImmediate()
+    const target = ((top + row) * canvas.width + left) * RGBA
+    blendRow(pixels, row * width * RGBA, canvas.data, target, width)
+  }
+}
+
+function blendRow(source: Buffer, from: number, canvas: Buffer, to: number, width: number): void {
+  for (let at = 0; at < width * RGBA; at += RGBA) {
+    const alpha = source[from + at + 3] ?? 0
+    const under = canvas[to + at + 3] ?? 0
+    if (alpha === 0) continue
+    if (alpha === 255 || under === 0) {
+      canvas.writeUInt32LE(source.readUInt32LE(from + at), to + at)
+      continue
+    }
+    // In units of 1/255²: what the source covers, and what is left of what lies under it.
+    const over = alpha * 255
+    const left = (255 - alpha) * under
+    for (let channel = 0; channel < 3; channel += 1) {
+      const value = (source[from + at + channel] ?? 0) * over + (canvas[to + at + channel] ?? 0) * left
+      canvas[to + at + channel] = Math.round(value / (over + left))
+    }
+    canvas[to + at + 3] = Math.round((over + left) / 255)
+  }
+}
+
+function clear({ left, top, width, height }: ApngFrame, canvas: Canvas): void {
+  for (let row = 0; row < height; row += 1) {
+    const start = ((top + row) * canvas.width + left) * RGBA
+    canvas.data.fill(0, start, start + width * RGBA)
+  }
+}

@@ -1,0 +1,172 @@
+/** The structure of an animated PNG (PNG specification, third edition, section 4.9 and chunks acTL, fcTL, fdAT). */
+
+import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+import { encodePngChunk, PNG_SIGNATURE, pngChunks } from './png-chunks.ts'
+
+export interface Apng {
+  readonly width: number
+  readonly height: number
+  /** How often it plays; 0 is for ever. */
+  readonly loop: number
+  readonly frames: readonly ApngFrame[]
+}
+
+export interface ApngFrame {
+  /** A part of the canvas. */
+  readonly left: number
+  readonly top: number
+  readonly width: number
+  readonly height: number
+  readonly delayMs: number
+  /** What becomes of the part before the next frame is drawn. */
+  readonly dispose: 'none' | 'background' | 'previous'
+  readonly blend: 'source' | 'over'
+  /** The part as a PNG of its own; made when it is asked for. */
+  readonly png: () => Uint8Array
+}
+
+/** Frames that the header announces; 1 for a plain PNG. */
+export function countApngFrames(bytes: Uint8Array): number {
+  for (const { id, data } of pngChunks(bytes)) {
+    if (id === 'acTL' && data.length >= ACTL_BYTES) return Math.max(1, viewOf(data).getUint32(0))
+    if (id === 'IDAT') return 1
+  }
+  return 1
+}
+
+/**
+ * Tells whether the picture that viewers without animation show is no frame: then what Sharp decodes is not what
+ * a browser shows.
+ */
+export function hidesDefaultImage(bytes: Uint8Array): boolean {
+  let animated = false
+  for (const { id } of pngChunks(bytes)) {
+    if (id === 'acTL') animated = true
+    if (id === 'fcTL') return false
+    if (id === 'IDAT') return animated
+  }
+  return false
+}
+
+/**
+ * Splits an animation into its frames. Fails with `undecodable` where there are fewer than announced or one
+ * lies outside of the canvas; more than announced are not looked at, as nobody judged what they cost.
+ */
+export function readApng(bytes: Uint8Array): Apng | Failure {
+  let header: Uint8Array | undefined
+  let announced = 0
+  let loop = 0
+  const colours = new Map<string, Uint8Array>()
+  const frames: ApngFrame[] = []
+  let control: Uint8Array | undefined
+  let data: Uint8Array[] = []
+
+  /** Ends the frame under way; undefined where it is as it should be. */
+  const endFrame = (): Failure | undefined => {
+    if (control === undefined || header === undefined) return undefined
+    const frame = frameOf(control, header, [...colours.values()], data)
+    control = undefined
+    data = []
+    if (typeof frame === 'string') return fail('undecodable', frame)
+    frames.push(frame)
+    return undefined
+  }
+
+  for (const chunk of pngChunks(bytes)) {
+    switch (chunk.id) {
+      case 'IHDR':
+        if (chunk.data.length === IHDR_BYTES) header ??= chunk.data
+        break
+      case 'acTL': {
+        // The first counts: it is the one that was judged.
+        if (chunk.data.length < ACTL_BYTES || announced > 0) break
+        announced = Math.max(1, viewOf(chunk.data).getUint32(0))
+        loop = viewOf(chunk.data).getUint32(4)
+        break
+      }
+      case 'fcTL': {
+        const failure = endFrame()
+        if (failure !== undefined) return failure
+        control = chunk.data
+        data = []
+        break
+      }
+      case 'IDAT':
+        // Without a control before it this is the picture for viewers without animation.
+        if (control !== undefined) data.push(chunk.data)
+        break
+      case 'fdAT':
+        if (chunk.data.length > SEQUENCE_BYTES) data.push(chunk.data.subarray(SEQUENCE_BYTES))
+        break
+      default:
+        if (!COLOUR_CHUNKS.has(chunk.id) || colours.has(chunk.id)) break
+        if (chunk.data.length > MAX_COLOUR_CHUNK_BYTES) return fail('undecodable', `a large ${chunk.id}`)
+        colours.set(chunk.id, encodePngChunk(chunk.id, chunk.data))
+    }
+    if (frames.length > 0 && frames.length === announced) break
+  }
+  const failure = frames.length < announced ? endFrame() : undefined
+  if (failure !== undefined) return failure
+  if (header === undefined || frames.length === 0 || frames.length < announced)
+    return fail('undecodable', `${frames.length} of ${announced} frames`)
+  const view = viewOf(header)
+  return { width: view.getUint32(0), height: view.getUint32(4), loop, frames }
+}
+
+const IHDR_BYTES = 13
+const ACTL_BYTES = 8
+const FCTL_BYTES = 26
+const SEQUENCE_BYTES = 4
+
+/** What says how the numbers of every frame become colours. */
+const COLOUR_CHUNKS: ReadonlySet<string> = new Set(['PLTE', 'tRNS', 'iCCP', 'sRGB', 'gAMA', 'cHRM', 'sBIT'])
+
+/** They are repeated for every frame. */
+const MAX_COLOUR_CHUNK_BYTES = 256 * 1024
+
+const DISPOSALS = ['none', 'background', 'previous'] as const
+const BLENDS = ['source', 'over'] as const
+
+/** The frame, or what is wrong with it. */
+function frameOf(
+  control: Uint8Array,
+  header: Uint8Array,
+  colours: readonly Uint8Array[],
+  data: readonly Uint8Array[],
+): ApngFrame | string {
+  if (control.length < FCTL_BYTES || data.length === 0) return 'a frame without data'
+  const canvas = viewOf(header)
+  const view = viewOf(control)
+  const [width, height] = [view.getUint32(4), view.getUint32(8)]
+  const [left, top] = [view.getUint32(12), view.getUint32(16)]
+  const inside = left + width <= canvas.getUint32(0) && top + height <= canvas.getUint32(4)
+  if (width === 0 || height === 0 || !inside) return 'a frame outside of its canvas'
+  const dispose = DISPOSALS[view.getUint8(24)]
+  const blend = BLENDS[view.getUint8(25)]
+  if (dispose === undefined || blend === undefined) return 'a frame with unknown flags'
+  return {
+    left,
+    top,
+    width,
+    height,
+    delayMs: Math.round((1000 * view.getUint16(20)) / (view.getUint16(22) || 100)),
+    dispose,
+    blend,
+    png: () => {
+      const own = Buffer.from(header)
+      own.writeUInt32BE(width, 0)
+      own.writeUInt32BE(height, 4)
+      return Buffer.concat([
+        PNG_SIGNATURE,
+        encodePngChunk('IHDR', own),
+        ...colours,
+        encodePngChunk('IDAT', ...data),
+        encodePngChunk('IEND'),
+      ])
+    },
+  }
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}

@@ -1,0 +1,97 @@
+/** From files to pixels, for what wants to see a picture rather than to serve it. */
+
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { hidesDefaultImage, readApng } from './apng.ts'
+import { playApng } from './apng-compose.ts'
+import { decodeHeic } from './heic.ts'
+import { type ImageFacts, UNLIMITED_PIXELS } from './inspect.ts'
+import type { RawPicture } from './raw-picture.ts'
+import { sharp } from './sharp.ts'
+import { underStillBrand } from './still-brand.ts'
+
+/** Tells whether Sharp, asked for a still, would not give the first frame that is shown. */
+export function needsOwnDecoder(bytes: Uint8Array, { format }: Pick<ImageFacts, 'format'>): boolean {
+  return format === 'heic' || (format === 'png' && hidesDefaultImage(bytes))
+}
+
+export interface DecodeOptions {
+  /** From 0; the last one where there are fewer. */
+  readonly frame: number
+  /** Shrunk to fit where it is larger; decoders of large pictures then do less. */
+  readonly maxSidePixels: number
+  readonly timeLeftMs: number
+}
+
+/**
+ * One frame of an image whose header was inspected and judged (with `animated` for any frame but the first):
+ * upright, sRGB. Fails with `undecodable` or `deadline`.
+ */
+export async function decodePicture(
+  bytes: Uint8Array,
+  facts: ImageFacts,
+  options: DecodeOptions,
+): Promise<RawPicture | Failure> {
+  const frame = Math.min(options.frame, facts.frames - 1)
+  if (needsOwnDecoder(bytes, facts) || (facts.format === 'png' && frame > 0)) {
+    const picture = await decodeFrame(bytes, facts, frame, options.timeLeftMs)
+    return isFailure(picture) ? picture : shrink(picture, options)
+  }
+  const paged = facts.format === 'gif' || facts.format === 'webp'
+  const opened = sharp(underStillBrand(bytes), {
+    ...UNLIMITED_PIXELS,
+    failOn: 'error',
+    ...(paged ? { page: frame } : {}),
+  })
+  return take(opened.autoOrient(), options)
+}
+
+/** The same with the decoders that are not Sharp's, at full size. */
+export async function decodeFrame(
+  bytes: Uint8Array,
+  facts: ImageFacts,
+  frame: number,
+  timeLeftMs: number,
+): Promise<RawPicture | Failure> {
+  if (facts.format === 'heic') return decodeHeic(bytes, facts, timeLeftMs)
+  const deadline = performance.now() + timeLeftMs
+  const apng = readApng(bytes)
+  if (isFailure(apng)) return apng
+  let index = 0
+  for await (const shown of playApng(apng)) {
+    if (isFailure(shown) || index === frame) return shown
+    if (performance.now() > deadline) return fail('deadline')
+    index += 1
+  }
+  return fail('undecodable', `no frame ${frame}`)
+}
+
+async function shrink(picture: RawPicture, options: DecodeOptions): Promise<RawPicture | Failure> {
+  const { data, width, height, channels } = picture
+  if (Math.max(width, height) <= options.maxSidePixels) return picture
+  return take(sharp(data, { ...UNLIMITED_PIXELS, raw: { width, height, channels } }), options)
+}
+
+async function take(
+  pipeline: ReturnType<typeof sharp>,
+  { maxSidePixels, timeLeftMs }: DecodeOptions,
+): Promise<RawPicture | Failure> {
+  try {
+    const { data, info } = await pipeline
+      .timeout({ seconds: Math.max(1, Math.ceil(timeLeftMs / 1000)) })
+      .resize(maxSidePixels, maxSidePixels, { fit: 'inside', withoutEnlargement: true })
+      .toColourspace('srgb')
+      .raw({ depth: 'uchar' })
+      .toBuffer({ resolveWithObject: true })
+    const { width, height } = info
+    if (info.channels === 3 || info.channels === 4) return { data, width, height, channels: info.channels }
+    return fail('undecodable', `${info.channels} channels`)
+  } catch (error) {
+    return decodingFailure(error)
+  }
+}
+
+/** What Sharp throws is about the source, or about the time it took. */
+export function decodingFailure(error: unknown): Failure {
+  const message = error instanceof Error ? error.message : String(error)
+  return fail(message.startsWith('timeout:') ? 'deadline' : 'undecodable', message.slice(0, 200))
+}

@@ -1,0 +1,119 @@
+/** Animations: all frames by one plan, with their timing. */
+
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { OutputInfo, Sharp } from 'sharp'
+import { readApng } from './apng.ts'
+import { playApng } from './apng-compose.ts'
+import { encodeApng } from './apng-encode.ts'
+import { decodingFailure } from './decode.ts'
+import { type ImageFacts, UNLIMITED_PIXELS } from './inspect.ts'
+import { open, openRaw, type RenderOrder, run, scale } from './render-stages.ts'
+import { sharp } from './sharp.ts'
+import { framesOf, type Strip } from './strip.ts'
+
+/** Fails with `undecodable` where a frame is broken, or with `deadline`. */
+export async function renderAnimation(
+  bytes: Uint8Array,
+  facts: ImageFacts,
+  order: RenderOrder,
+): Promise<Uint8Array | Failure> {
+  try {
+    const fromApng = facts.format === 'png'
+    if (!fromApng && order.format !== 'png' && order.blur === undefined)
+      return await run(await scaleFrames(bytes, facts, order), facts, order)
+    const strip = fromApng
+      ? await scaleApng(bytes, facts, order)
+      : await stripOf(await scaleFrames(bytes, facts, order), bytes)
+    if (isFailure(strip)) return strip
+    if (order.blur !== undefined) await blurFrames(strip, order.blur)
+    return order.format === 'png' ? await encodeApng(strip) : await encodeStrip(strip, facts, order)
+  } catch (error) {
+    return decodingFailure(error)
+  }
+}
+
+/** All frames of a file that Sharp plays. */
+async function scaleFrames(bytes: Uint8Array, facts: ImageFacts, order: RenderOrder): Promise<Sharp> {
+  const opened = open(bytes, facts, order, { pages: -1 })
+  if (!seeksInterest(order)) return scale(opened, facts, order)
+  const crop = await cropOf(open(bytes, facts, order, { pages: 1 }), facts, order)
+  return crop(opened)
+}
+
+/** The same for what Sharp shows only the first frame of: each is drawn, scaled and laid below the others. */
+async function scaleApng(bytes: Uint8Array, facts: ImageFacts, order: RenderOrder): Promise<Strip | Failure> {
+  const apng = readApng(bytes)
+  if (isFailure(apng)) return apng
+  const { width, height } = order.plan
+  const frameBytes = width * height * 4
+  const data = Buffer.alloc(frameBytes * apng.frames.length)
+  const deadline = performance.now() + order.timeLeftMs
+  let scaled = (pipeline: Sharp) => scale(pipeline, facts, order)
+  let at = 0
+  for await (const shown of playApng(apng)) {
+    if (isFailure(shown)) return shown
+    if (performance.now() > deadline) return fail('deadline')
+    if (at === 0 && seeksInterest(order)) scaled = await cropOf(openRaw(shown, order), facts, order)
+    data.set(await scaled(openRaw(shown, order)).raw().toBuffer(), at)
+    at += frameBytes
+  }
+  const timing = { loop: apng.loop, delay: apng.frames.map(({ delayMs }) => delayMs) }
+  return { data, width, height, timing }
+}
+
+function seeksInterest({ plan }: RenderOrder): boolean {
+  return plan.mode === 'cover' && (plan.gravity === 'attention' || plan.gravity === 'entropy')
+}
+
+/** The point of interest of the first frame serves for all, or the picture would jump from frame to frame. */
+async function cropOf(
+  first: Sharp,
+  facts: ImageFacts,
+  order: RenderOrder,
+): Promise<(pipeline: Sharp) => Sharp> {
+  const { plan } = order
+  const { info }: { info: OutputInfo } = await scale(first, facts, order)
+    .raw()
+    .toBuffer({ resolveWithObject: true })
+  const scaleFactor = Math.max(plan.width / facts.width, plan.height / facts.height)
+  const width = Math.max(plan.width, Math.round(facts.width * scaleFactor))
+  const height = Math.max(plan.height, Math.round(facts.height * scaleFactor))
+  const part = {
+    left: Math.min(width - plan.width, Math.abs(info.cropOffsetLeft ?? 0)),
+    top: Math.min(height - plan.height, Math.abs(info.cropOffsetTop ?? 0)),
+    width: plan.width,
+    height: plan.height,
+  }
+  return (pipeline) => pipeline.resize(width, height, { fit: 'fill' }).extract(part)
+}
+
+async function stripOf(pipeline: Sharp, bytes: Uint8Array): Promise<Strip> {
+  const { loop = 0, delay } = await sharp(bytes, UNLIMITED_PIXELS).metadata()
+  const { data, info } = await pipeline
+    .toColourspace('srgb')
+    .ensureAlpha()
+    .raw({ depth: 'uchar' })
+    .toBuffer({ resolveWithObject: true })
+  const timing = { loop, ...(delay === undefined ? {} : { delay }) }
+  return { data, width: info.width, height: info.pageHeight ?? info.height, timing }
+}
+
+/** Frames lie below each other in one tall picture: blurred together, each would bleed into the next. */
+async function blurFrames(strip: Strip, sigma: number): Promise<void> {
+  const { width, height } = strip
+  for (const frame of framesOf(strip)) {
+    const raw = { width, height, channels: 4 } as const
+    frame.set(
+      await sharp(frame, { ...UNLIMITED_PIXELS, raw })
+        .blur(sigma)
+        .raw()
+        .toBuffer(),
+    )
+  }
+}
+
+function encodeStrip(strip: Strip, facts: ImageFacts, order: RenderOrder): Promise<Uint8Array | Failure> {
+  const { data, width, height, timing } = strip
+  const raw = { width, height: data.length / (width * 4), channels: 4, pageHeight: height } as const
+  return run(sharp(data, { ...UNLIMITED_PIXELS, raw }), facts, order, timing)
+}

@@ -1,0 +1,18 @@
+import type { AnimationTiming } from './encode.ts'
+
+/** An animation as Sharp handles one: its frames below each other in one tall RGBA picture. */
+export interface Strip {
+  readonly data: Uint8Array
+  /** Of one frame, in pixels. */
+  readonly width: number
+  readonly height: number
+  readonly timing: AnimationTiming
+}
+
+/** The frames of a strip, without copying them. */
+export function framesOf({ data, width, height }: Strip): readonly Uint8Array[] {
+  const frameBytes = width * height * 4
+  return Array.from({ length: data.length / frameBytes }, (_, index) =>
+    data.subarray(index * frameBytes, (index + 1) * frameBytes),
+  )
+}

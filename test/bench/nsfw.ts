@@ -1,0 +1,90 @@
+/** Scans through the classifier against a bare loop over onnxruntime, and what they do to the event loop. */
+
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { createClassifier } from '@media-proxy/origin/nsfw/classifier.ts'
+import { BUNDLED_MODEL_PATH, MODEL_PICTURE_BYTES, toTensorData } from '@media-proxy/origin/nsfw/model.ts'
+import { modelPixels } from '@media-proxy/origin/nsfw/pixels.ts'
+import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import { InferenceSession, Tensor } from 'onnxruntime-node'
+import { pino } from 'pino'
+
+export interface NsfwBench {
+  readonly barePerSecond: number
+  readonly scansPerSecond: number
+  /** Scans to bare runs; 0.85 is wanted. */
+  readonly share: number
+  /** Of the thread that serves, while pictures are prepared and scanned; under 20 ms is wanted. */
+  readonly eventLoopDelayP99Ms: number
+}
+
+const ROUND_MS = 2000
+const ROUNDS = 3
+const CALLERS = 8
+
+export async function benchNsfw(): Promise<NsfwBench> {
+  const preprocessing = { layout: 'nhwc', colours: 'rgb' } as const
+  const session = await InferenceSession.create(BUNDLED_MODEL_PATH, {
+    intraOpNumThreads: 1,
+    interOpNumThreads: 1,
+  })
+  const classifier = createClassifier({
+    model: { path: BUNDLED_MODEL_PATH, threads: 1, ...preprocessing },
+    queue: 64,
+    log: pino({ level: 'silent' }),
+  })
+  const data = new Uint8Array(640 * 480 * 3).map((_, index) => (index * 7919) % 251)
+  const source = { data, width: 640, height: 480, channels: 3 } as const
+  const input = new Tensor(
+    'float32',
+    toTensorData(new Uint8Array(MODEL_PICTURE_BYTES).fill(90), preprocessing),
+    [1, 224, 224, 3],
+  )
+  const never = new AbortController().signal
+  const scan = async () => {
+    const pixels = await modelPixels(source)
+    const result = isFailure(pixels) ? pixels : await classifier.classify([pixels], never)
+    if (isFailure(result)) throw new Error(`not scanned: ${result.failure} ${result.detail}`)
+  }
+  try {
+    await classifier.loaded
+    const delay = monitorEventLoopDelay({ resolution: 1 })
+    const bare: number[] = []
+    const scans: number[] = []
+    // In turns, so that a busy machine slows both alike.
+    for (let round = 0; round < ROUNDS; round += 1) {
+      bare.push(await rate(1, () => session.run({ input })))
+      delay.enable()
+      scans.push(await rate(CALLERS, scan))
+      delay.disable()
+    }
+    const barePerSecond = median(bare)
+    const scansPerSecond = median(scans)
+    return {
+      barePerSecond,
+      scansPerSecond,
+      share: scansPerSecond / barePerSecond,
+      eventLoopDelayP99Ms: delay.percentile(99) / 1e6,
+    }
+  } finally {
+    await classifier.close()
+    await session.release()
+  }
+}
+
+/** Calls per second with so many callers, each of which calls again when it is answered. */
+async function rate(callers: number, call: () => Promise<unknown>): Promise<number> {
+  const startedAt = performance.now()
+  let calls = 0
+  const caller = async () => {
+    while (performance.now() - startedAt < ROUND_MS) {
+      await call()
+      calls += 1
+    }
+  }
+  await Promise.all(Array.from({ length: callers }, caller))
+  return calls / ((performance.now() - startedAt) / 1000)
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
+}

@@ -1,0 +1,106 @@
+/** Real animations and HEIC pictures; MEDIA_CORPUS names their folder. */
+
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Apng, readApng } from '@media-proxy/origin/image/apng.ts'
+import { playApng } from '@media-proxy/origin/image/apng-compose.ts'
+import { decodeHeic } from '@media-proxy/origin/image/heic.ts'
+import { inspectImage } from '@media-proxy/origin/image/inspect.ts'
+import { placeholderOf } from '@media-proxy/origin/image/placeholder.ts'
+import { renderImage } from '@media-proxy/origin/image/render.ts'
+import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import sharp from 'sharp'
+import { describe, expect, it } from 'vitest'
+
+const corpus = process.env.MEDIA_CORPUS
+const limits = { sourceBytes: 1e8, decodedBytes: 5e8, sidePixels: 16384, frames: 1000 }
+
+function value<T>(result: T): Exclude<T, { failure: unknown }> {
+  if (isFailure(result)) throw new Error(`${result.failure}: ${result.detail}`)
+  return result as Exclude<T, { failure: unknown }>
+}
+
+const file = (path: string) => readFile(join(corpus ?? '', path))
+
+async function render(
+  bytes: Buffer,
+  source: 'png' | 'gif' | 'webp' | 'avif',
+  output: 'png' | 'webp' | 'gif',
+) {
+  const facts = value(await inspectImage(bytes, source, { limits, animated: true }))
+  const plan = { width: facts.width, height: facts.height, mode: 'exact', gravity: 'centre' } as const
+  const order = { plan, format: output, quality: 'lossless', animated: true, timeLeftMs: 20_000 } as const
+  return { facts, bytes: value(await renderImage(bytes, facts, order)) }
+}
+
+async function play(apng: Apng): Promise<readonly Buffer[]> {
+  const frames: Buffer[] = []
+  for await (const shown of playApng(apng)) frames.push(Buffer.from(value(shown).data))
+  return frames
+}
+
+describe.skipIf(corpus === undefined)('animated PNG in (skipped without MEDIA_CORPUS)', () => {
+  // The colour that the test pictures' author says every conforming viewer ends with.
+  it.each([
+    ['apng-blend-over.png', 2, [100, 100], [0, 255, 0, 255]],
+    ['apng-delay.png', 4, [500, 1000, 500, 1000], [255, 255, 0, 255]],
+    ['apng-dispose-background.png', 3, [100, 100, 100], [0, 0, 0, 0]],
+  ] as const)('%s', async (name, count, delays, last) => {
+    const apng = value(readApng(await file(`animated/${name}`)))
+    expect(apng.frames.map(({ delayMs }) => delayMs)).toEqual(delays)
+    const frames = await play(apng)
+    expect(frames).toHaveLength(count)
+    const middle = (apng.width * (apng.height >> 1) + (apng.width >> 1)) * 4
+    expect([...(frames.at(-1)?.subarray(middle, middle + 4) ?? [])]).toEqual(last)
+  })
+})
+
+describe.skipIf(corpus === undefined)('animated PNG out (skipped without MEDIA_CORPUS)', () => {
+  it.each([
+    ['dispose-background.gif', 'gif'],
+    ['loop-3.gif', 'gif'],
+    ['no-loop.gif', 'gif'],
+    ['party.gif', 'gif'],
+    ['restore-previous.gif', 'gif'],
+    ['rotating-squares.gif', 'gif'],
+    ['rotating-squares.webp', 'webp'],
+    ['animated.webp', 'webp'],
+  ] as const)('%s keeps every pixel, its times and its loops', async (name, format) => {
+    const source = await file(`animated/${name}`)
+    const { facts, bytes } = await render(source, format, 'png')
+    const apng = value(readApng(bytes))
+    const { loop, delay } = await sharp(source).metadata()
+    expect(apng.frames.map(({ delayMs }) => delayMs)).toEqual(delay)
+    expect(apng.loop).toBe(loop)
+    const whole = await sharp(source, { pages: -1 }).ensureAlpha().raw().toBuffer()
+    const frames = await play(apng)
+    expect(frames).toHaveLength(facts.frames)
+    expect(Buffer.concat(frames).equals(whole)).toBe(true)
+  })
+})
+
+describe.skipIf(corpus === undefined)('other inputs (skipped without MEDIA_CORPUS)', () => {
+  it('an animated AVIF has its first frame', async () => {
+    const { facts, bytes } = await render(await file('animated/animated.avif'), 'avif', 'webp')
+    const { width, height, pages } = await sharp(bytes).metadata()
+    expect([width, height, pages]).toEqual([facts.width, facts.height, undefined])
+  })
+
+  it('HEIC', async () => {
+    const source = await file('heic/rainbow-451x461.heic')
+    const facts = value(await inspectImage(source, 'heic', { limits, animated: false }))
+    expect([facts.width, facts.height, facts.hasAlpha]).toEqual([451, 461, false])
+    const picture = value(await decodeHeic(source, facts, 10_000))
+    const corner = (x: number, y: number) => [
+      ...picture.data.subarray((y * 451 + x) * 3, (y * 451 + x) * 3 + 3),
+    ]
+    // Violet, cyan, red and green at the corners; nearly white in the middle.
+    expect(corner(2, 2)).toEqual([
+      expect.closeTo(159, -1.5),
+      expect.closeTo(9, -1.5),
+      expect.closeTo(254, -1.5),
+    ])
+    expect(Math.min(...corner(225, 230))).toBeGreaterThan(200)
+    expect(value(await placeholderOf(picture))).toMatch(/^[A-Za-z0-9+/]{20,}=*$/)
+  })
+})

@@ -1,0 +1,311 @@
+import { type Apng, countApngFrames, hidesDefaultImage, readApng } from '@media-proxy/origin/image/apng.ts'
+import { playApng } from '@media-proxy/origin/image/apng-compose.ts'
+import { encodeApng } from '@media-proxy/origin/image/apng-encode.ts'
+import { decodePicture } from '@media-proxy/origin/image/decode.ts'
+import { inspectImage } from '@media-proxy/origin/image/inspect.ts'
+import { encodePngChunk } from '@media-proxy/origin/image/png-chunks.ts'
+import { renderImage } from '@media-proxy/origin/image/render.ts'
+import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import sharp from 'sharp'
+import { describe, expect, it } from 'vitest'
+import { type AnimatedPngOptions, animatedPng, movingPng, type PngFrame } from '../fixtures.ts'
+
+const RED = [255, 0, 0, 255] as const
+const GREEN = [0, 255, 0, 255] as const
+const BLUE = [0, 0, 255, 255] as const
+const NOTHING = [0, 0, 0, 0] as const
+const [NONE, BACKGROUND, PREVIOUS] = [0, 1, 2] as const
+const [SOURCE, OVER] = [0, 1] as const
+
+const SIDE = 8
+const whole: PngFrame = {
+  ...{ left: 0, top: 0, width: SIDE, height: SIDE, colour: RED, delay: [1, 10] },
+  ...{ dispose: NONE, blend: SOURCE },
+}
+const corner = { ...whole, left: 4, top: 4, width: 4, height: 4 }
+
+const make = (frames: readonly PngFrame[], options: Partial<AnimatedPngOptions> = {}) =>
+  animatedPng({ width: SIDE, height: SIDE, loop: 0, frames, ...options })
+
+function read(bytes: Uint8Array): Apng {
+  const apng = readApng(bytes)
+  if (isFailure(apng)) throw new Error(apng.detail)
+  return apng
+}
+
+/** Each frame's colours at the top left and the bottom right. */
+async function play(bytes: Uint8Array) {
+  const frames: unknown[] = []
+  for await (const shown of playApng(read(bytes))) {
+    if (isFailure(shown)) throw new Error(shown.detail)
+    const { data } = shown
+    frames.push([[...data.subarray(0, 4)], [...data.subarray(data.length - 4)]])
+  }
+  return frames
+}
+
+describe('playing an animated PNG', () => {
+  const half = [0, 0, 255, 128] as const
+
+  it.each([
+    {
+      why: 'a part is drawn over what is there',
+      first: whole,
+      second: { ...corner, colour: GREEN },
+      end: GREEN,
+    },
+    {
+      why: 'source replaces what is there, alpha too',
+      first: whole,
+      second: { ...corner, colour: NOTHING },
+      end: NOTHING,
+    },
+    {
+      why: 'over leaves what shows through',
+      first: whole,
+      second: { ...corner, colour: NOTHING, blend: OVER },
+      end: RED,
+    },
+    {
+      why: 'over mixes',
+      first: whole,
+      second: { ...corner, colour: half, blend: OVER },
+      end: [127, 0, 128, 255] as const,
+    },
+  ])('$why', async ({ first, second, end }) => {
+    expect(await play(await make([first, second]))).toEqual([
+      [RED, RED],
+      [RED, end],
+    ])
+  })
+
+  it('mixes hundreds of times without growing darker', async () => {
+    const veil = { ...whole, colour: [200, 200, 200, 3] as const, blend: OVER }
+    const frames = [
+      { ...whole, colour: [200, 200, 200, 255] as const },
+      ...Array.from({ length: 300 }, () => veil),
+    ]
+    expect((await play(await make(frames))).at(-1)).toEqual([
+      [200, 200, 200, 255],
+      [200, 200, 200, 255],
+    ])
+  })
+
+  it.each([
+    ['none', NONE, GREEN],
+    ['background', BACKGROUND, NOTHING],
+    ['previous', PREVIOUS, RED],
+  ])('disposal %s', async (_, dispose, left) => {
+    const frames = [
+      whole,
+      { ...corner, colour: GREEN, dispose },
+      { ...corner, width: 1, height: 1, colour: BLUE },
+    ]
+    expect(await play(await make(frames))).toEqual([
+      [RED, RED],
+      [RED, GREEN],
+      [RED, left],
+    ])
+  })
+
+  it('takes previous on the first frame as background', async () => {
+    const frames = [
+      { ...whole, dispose: PREVIOUS },
+      { ...corner, colour: BLUE },
+    ]
+    expect(await play(await make(frames))).toEqual([
+      [RED, RED],
+      [NOTHING, BLUE],
+    ])
+  })
+
+  it('reads delays as fractions, a denominator of 0 as hundredths', async () => {
+    const delays: readonly (readonly [number, number])[] = [
+      [1, 3],
+      [7, 0],
+      [0, 1],
+      [65535, 1],
+    ]
+    const { frames, loop } = read(
+      await make(
+        delays.map((delay) => ({ ...whole, delay })),
+        { loop: 3 },
+      ),
+    )
+    expect(frames.map(({ delayMs }) => delayMs)).toEqual([333, 70, 0, 65_535_000])
+    expect(loop).toBe(3)
+  })
+
+  it('looks at no more frames than the header announced', async () => {
+    const bytes = await make([whole, whole, whole], { announcedFrames: 2 })
+    expect(countApngFrames(bytes)).toBe(2)
+    expect(read(bytes).frames).toHaveLength(2)
+  })
+
+  it('believes the first header, which was judged, and no second one', async () => {
+    const bytes = await make([whole, whole, whole], { announcedFrames: 2 })
+    const header = bytes.subarray(33, 53)
+    const second = Buffer.concat([bytes.subarray(0, 53), header, bytes.subarray(53)])
+    second.writeUInt32BE(3, 53 + 8)
+    expect(countApngFrames(second)).toBe(2)
+    expect(read(second).frames).toHaveLength(2)
+  })
+
+  it('copies no large profile into every frame', async () => {
+    const bytes = await make([whole, whole])
+    const profile = encodePngChunk('iCCP', Buffer.alloc(300 * 1024))
+    const apng = readApng(Buffer.concat([bytes.subarray(0, 33), profile, bytes.subarray(33)]))
+    expect(isFailure(apng) && apng.detail).toBe('a large iCCP')
+  })
+
+  it.each([
+    ['fewer frames than announced', [whole], { announcedFrames: 3 }],
+    ['a frame without a width', [whole, { ...corner, width: 0 }], {}],
+    ['a frame beyond the right', [whole, { ...corner, left: 5 }], {}],
+    ['a frame beyond the bottom', [whole, { ...corner, top: 5 }], {}],
+    ['a frame far outside', [whole, { ...corner, left: 0xffff_fff0, width: 16 }], {}],
+    ['an unknown disposal', [whole, { ...corner, dispose: 3 }], {}],
+    ['an unknown blending', [whole, { ...corner, blend: 2 }], {}],
+  ] as const)('%s is no animation', async (_, frames, options) => {
+    const apng = readApng(await make(frames, options))
+    expect(isFailure(apng) && apng.failure).toBe('undecodable')
+  })
+
+  it('ends at a frame whose pixels are broken', async () => {
+    const bytes = await make([whole, { ...corner, colour: GREEN }])
+    // The data of the last frame, after its sequence number.
+    bytes.fill(0xff, bytes.lastIndexOf('fdAT') + 8, bytes.lastIndexOf('IEND') - 8)
+    const shown = []
+    for await (const frame of playApng(read(bytes))) shown.push(isFailure(frame) ? frame.failure : 'shown')
+    expect(shown).toEqual(['shown', 'undecodable'])
+  })
+})
+
+const limits = { sourceBytes: 1e6, decodedBytes: 1e6, sidePixels: 16384, frames: 100 }
+
+describe('a picture that only viewers without animation show', () => {
+  const hidden = () => make([whole, { ...whole, colour: GREEN }], { defaultColour: BLUE })
+
+  it('is told from a first frame', async () => {
+    expect(hidesDefaultImage(await hidden())).toBe(true)
+    expect(hidesDefaultImage(await make([whole]))).toBe(false)
+    expect(
+      hidesDefaultImage(
+        await sharp(await hidden())
+          .png()
+          .toBuffer(),
+      ),
+    ).toBe(false)
+  })
+
+  it('is not in the still', async () => {
+    const bytes = await hidden()
+    const facts = await inspectImage(bytes, 'png', { limits, animated: false })
+    if (isFailure(facts)) throw new Error(facts.detail)
+    const plan = { width: 4, height: 4, mode: 'exact', gravity: 'centre' } as const
+    const order = { plan, format: 'png', quality: 80, animated: false, timeLeftMs: 5000 } as const
+    const rendered = await renderImage(bytes, facts, order)
+    if (isFailure(rendered)) throw new Error(rendered.detail)
+    expect([...(await sharp(rendered).raw().toBuffer()).subarray(0, 4)]).toEqual([...RED])
+  })
+})
+
+describe('an animation that costs too much', () => {
+  it('is refused by its header: each frame is a whole canvas, whatever part it draws', async () => {
+    const frames = Array.from({ length: 20 }, () => ({ ...whole, width: 1, height: 1 }))
+    const bytes = await animatedPng({ width: 200, height: 200, loop: 0, frames })
+    const refused = await inspectImage(bytes, 'png', { limits, animated: true })
+    expect(isFailure(refused) && refused.failure).toBe('too-large-dimensions')
+    expect(isFailure(await inspectImage(bytes, 'png', { limits, animated: false }))).toBe(false)
+  })
+})
+
+describe('an orientation in an animated PNG', () => {
+  it('turns neither its measures nor its frames', async () => {
+    const bytes = await movingPng(40, 30)
+    const exif = Buffer.from('MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0', 'latin1')
+    const turned = Buffer.concat([bytes.subarray(0, 33), encodePngChunk('eXIf', exif), bytes.subarray(33)])
+    expect((await sharp(turned).metadata()).orientation).toBe(6)
+    const facts = await inspectImage(turned, 'png', { limits, animated: true })
+    expect(facts).toMatchObject({ width: 40, height: 30, orientation: 1, frames: 3 })
+  })
+})
+
+describe('single frames', () => {
+  it.each([
+    [0, RED],
+    [2, BLUE],
+    [99, BLUE],
+  ])('frame %d of an animation is as it is shown', async (frame, [red, , blue]) => {
+    const animated = await movingPng(40, 30)
+    for (const [format, bytes] of [
+      ['png', animated],
+      ['gif', await rendition(animated, 'gif')],
+      ['webp', await rendition(animated, 'webp')],
+    ] as const) {
+      const facts = await inspectImage(bytes, format, { limits, animated: true })
+      if (isFailure(facts)) throw new Error(facts.detail)
+      const picture = await decodePicture(bytes, facts, { frame, maxSidePixels: 20, timeLeftMs: 5000 })
+      if (isFailure(picture)) throw new Error(picture.detail)
+      expect([picture.width, picture.height]).toEqual([20, 15])
+      const [r = 0, , b = 0] = picture.data
+      expect(Math.abs(r - red) + Math.abs(b - blue)).toBeLessThan(20)
+    }
+  })
+
+  async function rendition(bytes: Uint8Array, format: 'gif' | 'webp'): Promise<Uint8Array> {
+    const facts = await inspectImage(bytes, 'png', { limits, animated: true })
+    if (isFailure(facts)) throw new Error(facts.detail)
+    const plan = { width: 40, height: 30, mode: 'exact', gravity: 'centre' } as const
+    const order = { plan, format, quality: 'lossless', animated: true, timeLeftMs: 5000 } as const
+    const rendered = await renderImage(bytes, facts, order)
+    if (isFailure(rendered)) throw new Error(rendered.detail)
+    return rendered
+  }
+})
+
+describe('writing an animated PNG', () => {
+  const width = 24
+  const height = 16
+  const delay = [20, 70_000, 100_000_000, 0, 33]
+
+  /** Five frames: noise, a changed pixel, no change, a changed part, all changed. */
+  function frames(alpha: number): readonly Uint8Array[] {
+    const first = new Uint8Array(width * height * 4).map((_, at) => (at % 4 === 3 ? alpha : (at * 73) % 256))
+    const second = first.with(4 * (width * 5 + 7), 1)
+    const fourth = second.map((value, at) => {
+      const x = (at >> 2) % width
+      return x > 3 && x < 9 && at % 4 < 3 ? 255 - value : value
+    })
+    return [first, second, second, fourth, first.map((value, at) => (at % 4 === 3 ? value : value ^ 0x55))]
+  }
+
+  it.each([255, 120, 0])('keeps every pixel of every frame, alpha %d', async (alpha) => {
+    const made = frames(alpha)
+    const bytes = await encodeApng({ data: Buffer.concat(made), width, height, timing: { loop: 5, delay } })
+    const shown: Buffer[] = []
+    for await (const frame of playApng(read(bytes))) {
+      if (isFailure(frame)) throw new Error(frame.detail)
+      shown.push(Buffer.from(frame.data))
+    }
+    expect(shown.map((frame, index) => frame.equals(made[index] ?? frame.subarray(1)))).toEqual(
+      made.map(() => true),
+    )
+    expect((await sharp(bytes).metadata()).channels).toBe(alpha === 255 ? 3 : 4)
+  })
+
+  it('keeps its timing, and draws no more than changed', async () => {
+    const data = Buffer.concat(frames(255))
+    const apng = read(await encodeApng({ data, width, height, timing: { loop: 5, delay } }))
+    expect(apng.loop).toBe(5)
+    // Beyond 65 seconds the format counts in seconds, and ends at 65535 of them.
+    expect(apng.frames.map(({ delayMs }) => delayMs)).toEqual([20, 70_000, 65_535_000, 0, 33])
+    expect(apng.frames.map((frame) => [frame.left, frame.top, frame.width, frame.height])).toEqual([
+      [0, 0, width, height],
+      [7, 5, 1, 1],
+      [0, 0, 1, 1],
+      [4, 0, 5, height],
+      [0, 0, width, height],
+    ])
+  })
+})

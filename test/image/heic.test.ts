@@ -1,0 +1,78 @@
+import { decodeHeic } from '@media-proxy/origin/image/heic.ts'
+import { inspectImage } from '@media-proxy/origin/image/inspect.ts'
+import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import { describe, expect, it } from 'vitest'
+import { turnedHeic } from '../fixtures.ts'
+
+const limits = { sourceBytes: 1e6, decodedBytes: 1e8, sidePixels: 16384, frames: 100 }
+const facts = { width: 48, height: 64, hasAlpha: true }
+
+const failureOf = (result: unknown) => (isFailure(result) ? result.failure : 'decoded')
+
+/** The file with another size in every property that says one. */
+async function declaring(width: number, height: number): Promise<Buffer> {
+  const bytes = await turnedHeic()
+  for (let at = bytes.indexOf('ispe'); at >= 0; at = bytes.indexOf('ispe', at + 1)) {
+    bytes.writeUInt32BE(width, at + 8)
+    bytes.writeUInt32BE(height, at + 12)
+  }
+  return bytes
+}
+
+describe('a HEIC picture', () => {
+  it('is measured upright, without decoding it', async () => {
+    const found = await inspectImage(await turnedHeic(), 'heic', { limits, animated: false })
+    expect(found).toMatchObject({ width: 48, height: 64, frames: 1, orientation: 1, hasAlpha: true })
+  })
+
+  it('is decoded upright, in sRGB, with its alpha', async () => {
+    const picture = await decodeHeic(await turnedHeic(), facts, 10_000)
+    if (isFailure(picture)) throw new Error(picture.detail)
+    expect([picture.width, picture.height, picture.channels]).toEqual([48, 64, 4])
+    const top = picture.data.subarray(0, 4)
+    const bottom = picture.data.subarray(-4)
+    for (const [found, wanted] of [
+      [top, [60, 60, 200, 255]],
+      [bottom, [200, 60, 60, 255]],
+    ] as const)
+      expect(Math.max(...wanted.map((value, at) => Math.abs(value - (found[at] ?? 0))))).toBeLessThan(8)
+  })
+
+  it('has no alpha where its header names none', async () => {
+    const picture = await decodeHeic(await turnedHeic(), { ...facts, hasAlpha: false }, 10_000)
+    if (isFailure(picture)) throw new Error(picture.detail)
+    expect([picture.channels, picture.data.length]).toEqual([3, 48 * 64 * 3])
+  })
+
+  it('of a size that costs too much is refused by its header', async () => {
+    const bytes = await declaring(15_000, 15_000)
+    expect(failureOf(await inspectImage(bytes, 'heic', { limits, animated: false }))).toBe(
+      'too-large-dimensions',
+    )
+  })
+
+  it('whose stream has another size than its header is refused', async () => {
+    const bytes = await declaring(200, 100)
+    expect(failureOf(await decodeHeic(bytes, { ...facts, width: 100, height: 200 }, 10_000))).toBe(
+      'undecodable',
+    )
+  })
+
+  it('ends with an answer wherever it is cut', async () => {
+    const bytes = await turnedHeic()
+    for (let tenth = 1; tenth < 10; tenth += 1) {
+      const cut = bytes.subarray(0, Math.floor((bytes.length * tenth) / 10))
+      expect(failureOf(await decodeHeic(cut, facts, 10_000)), `${tenth} tenths`).toBe('undecodable')
+    }
+  })
+
+  it('carrying more than a picture is not handed to the decoder', async () => {
+    const bytes = Buffer.concat([await turnedHeic(), Buffer.alloc(33 * 1024 * 1024)])
+    const refused = await decodeHeic(bytes, facts, 10_000)
+    expect(isFailure(refused) && refused.detail).toContain('bytes for 48x64')
+  })
+
+  it('gets no more time than there is', async () => {
+    expect(failureOf(await decodeHeic(await turnedHeic(), facts, 1))).toBe('deadline')
+  })
+})

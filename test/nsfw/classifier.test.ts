@@ -1,0 +1,244 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type ClassifierOptions, createClassifier } from '@media-proxy/origin/nsfw/classifier.ts'
+import { BUNDLED_MODEL_PATH, MODEL_PICTURE_BYTES, type ModelOptions } from '@media-proxy/origin/nsfw/model.ts'
+import { encodeModel, type Operation } from '@media-proxy/scripts/nsfw-model/onnx.ts'
+import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import { pino } from 'pino'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { CANNOT_SCAN, ENDS, NEVER_ANSWERS, THROWS } from './faulty-worker.ts'
+
+const log = pino({ level: 'silent' })
+const bundled: ModelOptions = { path: BUNDLED_MODEL_PATH, layout: 'nhwc', colours: 'rgb', threads: 1 }
+const never = new AbortController().signal
+
+function open(options: Partial<ClassifierOptions> = {}) {
+  return createClassifier({ model: bundled, queue: 16, log, ...options })
+}
+
+/** Any test that forgets a thread leaves it to the next. */
+async function using(
+  options: Partial<ClassifierOptions>,
+  work: (classifier: ReturnType<typeof createClassifier>) => Promise<void>,
+): Promise<void> {
+  const classifier = open(options)
+  try {
+    await work(classifier)
+  } finally {
+    await classifier.close()
+  }
+}
+
+/** A picture of one grey, or with a first byte that tells the faulty thread what to do. */
+const picture = (value: number) => new Uint8Array(MODEL_PICTURE_BYTES).fill(value)
+
+const failureOf = (result: unknown) => (isFailure(result) ? result.failure : result)
+
+let directory = ''
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'media-proxy-model-'))
+})
+afterAll(() => rm(directory, { recursive: true }))
+
+describe('the bundled model', () => {
+  it('gives every frame of a source its five probabilities, in order', () =>
+    using({}, async (classifier) => {
+      expect(await classifier.loaded).toBeUndefined()
+      expect(classifier.fault).toBeUndefined()
+      const alone = await classifier.classify([picture(20)], never)
+      const together = await classifier.classify([picture(200), picture(20)], never)
+      if (isFailure(alone) || isFailure(together)) throw new Error('not scanned')
+      expect(together).toHaveLength(2)
+      expect(together[0]).not.toEqual(together[1])
+      for (const [name, value] of Object.entries(together[1] ?? {}))
+        expect(value).toBeCloseTo(Object.entries(alone[0] ?? {}).find(([other]) => other === name)?.[1] ?? -1)
+      for (const predictions of together)
+        expect(Object.values(predictions).reduce((sum, value) => sum + value, 0)).toBeCloseTo(1)
+    }))
+
+  it('answers many at once, each with its own', () =>
+    using({ queue: 64 }, async (classifier) => {
+      const greys = Array.from({ length: 24 }, (_, index) => index * 10)
+      const alone = new Map<number, unknown>()
+      for (const grey of greys.slice(0, 3)) alone.set(grey, await classifier.classify([picture(grey)], never))
+      const all = await Promise.all(greys.map((grey) => classifier.classify([picture(grey)], never)))
+      for (const [index, grey] of greys.slice(0, 3).entries()) {
+        const [first] = all[index] as readonly { neutral: number }[]
+        const [expected] = alone.get(grey) as readonly { neutral: number }[]
+        expect(first?.neutral).toBeCloseTo(expected?.neutral ?? -1)
+      }
+      expect(all.every((result) => !isFailure(result))).toBe(true)
+    }))
+
+  it('can be asked before it is loaded', () =>
+    using({}, async (classifier) => {
+      expect(failureOf(classifier.fault)).toBe('not-ready')
+      expect(await classifier.classify([picture(0)], never)).toHaveLength(1)
+    }))
+})
+
+describe('another model', () => {
+  /** Its first three predictions are the means of the three channels of its input. */
+  function averaging(layout: 'nhwc' | 'nchw', batch: number | string, bias = BIAS): Uint8Array {
+    const pooled: Operation[] = [
+      { type: 'GlobalAveragePool', inputs: [layout === 'nhwc' ? 'planes' : 'input'], output: 'means' },
+      { type: 'Flatten', inputs: ['means'], output: 'flat' },
+      { type: 'Gemm', inputs: ['flat', 'weights', 'bias'], output: 'prediction' },
+    ]
+    const transposed: Operation[] = [
+      { type: 'Transpose', inputs: ['input'], output: 'planes', attributes: { perm: [0, 3, 1, 2] } },
+    ]
+    const weights = new Float32Array(15)
+    for (const channel of [0, 1, 2]) weights[channel * 5 + channel] = SCALE
+    return encodeModel({
+      name: 'averaging',
+      documentation: '',
+      input: { name: 'input', shape: layout === 'nhwc' ? [batch, 224, 224, 3] : [batch, 3, 224, 224] },
+      output: { name: 'prediction', shape: [batch, 5] },
+      constants: [
+        { name: 'weights', shape: [3, 5], data: weights },
+        { name: 'bias', shape: [5], data: new Float32Array(5).fill(bias) },
+      ],
+      operations: layout === 'nhwc' ? [...transposed, ...pooled] : pooled,
+    })
+  }
+
+  const SCALE = 1 / 300
+  const BIAS = 0.45
+
+  it.each([
+    { layout: 'nhwc', colours: 'rgb', batch: 'N', input: [1, 0.2, 0] },
+    { layout: 'nchw', colours: 'rgb', batch: 'N', input: [1, 0.2, 0] },
+    { layout: 'nhwc', colours: 'bgr-caffe', batch: 1, input: [-103.939, 51 - 116.779, 255 - 123.68] },
+    { layout: 'nchw', colours: 'bgr-caffe', batch: 1, input: [-103.939, 51 - 116.779, 255 - 123.68] },
+  ] as const)('of $layout and $colours, batch $batch', async ({ layout, colours, batch, input }) => {
+    const path = join(directory, `${layout}-${colours}.onnx`)
+    await writeFile(path, averaging(layout, batch))
+    const orange = new Uint8Array(MODEL_PICTURE_BYTES)
+    for (let at = 0; at < orange.length; at += 3) orange.set([255, 51, 0], at)
+    await using({ model: { ...bundled, path, layout, colours } }, async (classifier) => {
+      const result = await classifier.classify([picture(0), orange], never)
+      if (isFailure(result)) throw new Error(JSON.stringify(result))
+      const { drawing, hentai, neutral } = result[1] ?? {}
+      for (const [index, value] of [drawing, hentai, neutral].entries())
+        expect(value).toBeCloseTo((input[index] ?? 0) * SCALE + BIAS, 3)
+    })
+  })
+
+  it('that takes one picture at a time answers everybody in turn', async () => {
+    const path = join(directory, 'one-by-one.onnx')
+    await writeFile(path, averaging('nhwc', 1))
+    await using({ model: { ...bundled, path } }, async (classifier) => {
+      // A large batch and a small one by turns: the small one must not overtake.
+      const greys = [10, 60, 110, 160, 210]
+      const results = await Promise.all(
+        greys.map((grey, index) =>
+          classifier.classify(new Array(index % 2 === 0 ? 4 : 1).fill(picture(grey)), never),
+        ),
+      )
+      for (const [index, result] of results.entries()) {
+        if (isFailure(result)) throw new Error(JSON.stringify(result))
+        for (const { drawing } of result)
+          expect(drawing).toBeCloseTo(((greys[index] ?? 0) / 255) * SCALE + BIAS, 5)
+      }
+    })
+  })
+
+  it.each([
+    ['that is missing', undefined, 'File doesn'],
+    ['that is no model', () => Buffer.from('not a model'), 'Protobuf parsing failed'],
+    ['that ends in the middle', () => averaging('nhwc', 'N').subarray(0, 200), 'Protobuf parsing failed'],
+    ['of another shape than configured', () => averaging('nchw', 'N'), 'invalid dimensions'],
+    ['whose output is no probability', () => averaging('nhwc', 'N', -1), 'prediction is no probability'],
+    ['whose names are others', renamed, 'this one is input -> prognostic'],
+  ] as const)('%s is named by its fault, and nothing hangs', async (why, make, words) => {
+    const path = join(directory, `${why}.onnx`)
+    if (make !== undefined) await writeFile(path, make())
+    await using({ model: { ...bundled, path } }, async (classifier) => {
+      const early = classifier.classify([picture(0)], never)
+      const fault = await classifier.loaded
+      expect(fault?.failure).toBe('not-ready')
+      expect(fault?.detail).toContain(path)
+      expect(fault?.detail).toContain(words)
+      expect(fault?.detail).not.toContain('\n')
+      expect(classifier.fault).toEqual(fault)
+      expect(failureOf(await early)).toBe('not-ready')
+      expect(failureOf(await classifier.classify([picture(0)], never))).toBe('not-ready')
+    })
+  })
+
+  function renamed(): Uint8Array {
+    const text = Buffer.from(averaging('nhwc', 'N')).toString('latin1')
+    return Buffer.from(text.replaceAll('prediction', 'prognostic'), 'latin1')
+  }
+})
+
+describe('a thread with a fault', () => {
+  const script = new URL('./faulty-worker.ts', import.meta.url)
+
+  it.each([
+    ['ends', ENDS],
+    ['throws', THROWS],
+  ])('that %s fails what it had, and the next one scans again', async (_, byte) => {
+    await using({ script }, async (classifier) => {
+      expect(await classifier.loaded).toBeUndefined()
+      expect(failureOf(await classifier.classify([picture(byte)], never))).toBe('scan-failed')
+      expect(classifier.fault).toBeDefined()
+      expect(await classifier.classify([picture(0)], never)).toHaveLength(1)
+      expect(classifier.fault).toBeUndefined()
+    })
+  })
+
+  it('that never gets to load its model is given up', () =>
+    using(
+      { script: new URL('data:text/javascript,throw new Error("no such library")') },
+      async (classifier) => {
+        const early = classifier.classify([picture(0)], never)
+        expect((await classifier.loaded)?.detail).toContain('no such library')
+        expect(failureOf(await early)).toBe('not-ready')
+      },
+    ))
+
+  it('that is stuck is ended, and the next one scans again', () =>
+    using({ script, batchTimeoutMs: 200 }, async (classifier) => {
+      expect(failureOf(await classifier.classify([picture(NEVER_ANSWERS)], never))).toBe('scan-failed')
+      expect(await classifier.classify([picture(0)], never)).toHaveLength(1)
+    }))
+
+  it('fails a scan alone', () =>
+    using({ script }, async (classifier) => {
+      expect(failureOf(await classifier.classify([picture(CANNOT_SCAN)], never))).toBe('scan-failed')
+      expect(classifier.fault).toBeUndefined()
+      expect(await classifier.classify([picture(0)], never)).toHaveLength(1)
+    }))
+
+  it('refuses at once what the queue cannot hold', () =>
+    using({ script, queue: 2 }, async (classifier) => {
+      await classifier.loaded
+      const stuck = [1, 2].map(() => classifier.classify([picture(NEVER_ANSWERS)], never))
+      const queued = [1, 2].map(() => classifier.classify([picture(0)], never))
+      expect(classifier.waiting).toBe(2)
+      expect(failureOf(await classifier.classify([picture(0)], never))).toBe('overloaded')
+      await classifier.close()
+      expect((await Promise.all(stuck)).map(failureOf)).toEqual(['scan-failed', 'scan-failed'])
+      expect((await Promise.all(queued)).map(failureOf)).toEqual(['not-ready', 'not-ready'])
+    }))
+
+  it('lets go of those who leave or run out of time, waiting or under way', () =>
+    using({ script }, async (classifier) => {
+      await classifier.loaded
+      const leaver = new AbortController()
+      const underWay = classifier.classify([picture(NEVER_ANSWERS)], leaver.signal)
+      void classifier.classify([picture(NEVER_ANSWERS)], never)
+      const waiting = classifier.classify([picture(0)], leaver.signal)
+      const late = classifier.classify([picture(0)], AbortSignal.timeout(20))
+      expect(classifier.waiting).toBe(2)
+      leaver.abort()
+      expect(failureOf(await underWay)).toBe('client-gone')
+      expect(failureOf(await waiting)).toBe('client-gone')
+      expect(failureOf(await late)).toBe('deadline')
+      expect(classifier.waiting).toBe(0)
+      expect(failureOf(await classifier.classify([picture(0)], leaver.signal))).toBe('client-gone')
+    }))
+})
