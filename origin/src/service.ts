@@ -29,10 +29,17 @@ export interface OriginOptions {
   readonly log: Log
   /** The store to use instead of the configured one. */
   readonly store?: ObjectStore
+  /** Where FFmpeg is looked for; the process's own unless given. */
+  readonly environment?: Readonly<Record<string, string | undefined>>
 }
 
 /** The origin's application, ready to be served. */
-export function createOrigin({ config, log, store = createStore(config) }: OriginOptions): Hono {
+export function createOrigin({
+  config,
+  log,
+  store = createStore(config),
+  environment = process.env,
+}: OriginOptions): Hono {
   const { limits, cache, s3 } = config
   const reads = createLane({ concurrency: CONCURRENT_READS, queue: limits.queuedRenders })
   const readerOf = (bucket: string) => createSourceReader({ store, bucket, limits, lane: reads })
@@ -45,7 +52,7 @@ export function createOrigin({ config, log, store = createStore(config) }: Origi
   ])
   const processors = limits.renders || availableParallelism()
   const ffmpeg = createFfmpeg({
-    environment: process.env,
+    environment,
     log,
     lane: createLane({ concurrency: limits.decoders || processors, queue: limits.queuedRenders }),
     deadlineMs: limits.deadlineMs,

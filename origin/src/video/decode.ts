@@ -52,7 +52,7 @@ export async function decodeRun(
       ? ['-vf', [select, ...chain].join(',')]
       : ['-filter_complex', alphaGraph(select, chain, alphaFilters(options).join(','))]
   const channels = alpha === undefined ? 3 : 4
-  return runDecoder(ffmpeg, options, {
+  const decoded = await runDecoder(ffmpeg, options, {
     args: [
       ...input(stream.demuxer, 0),
       ...(alpha === undefined ? [] : input(alpha.demuxer, SECOND_PIPE)),
@@ -60,9 +60,9 @@ export async function decodeRun(
     ],
     inputs: alpha === undefined ? [stream.chunks] : [stream.chunks, alpha.chunks],
     channels,
-    timestampSeconds: run.timestampSeconds,
     signal,
   })
+  return isFailure(decoded) ? decoded : { ...decoded.frame, timestampSeconds: run.timestampSeconds }
 }
 
 const SECOND_PIPE = 3
@@ -113,22 +113,26 @@ async function decodeFileAt(
 ): Promise<Frame | Failure> {
   const { video } = options
   const chain = await colourChain(ffmpeg, options)
+  // The sink would tell nothing of a frame's time: this prints it to standard error.
+  const tellTime = ['metadata=mode=add:key=shown:value=1', 'metadata=mode=print:key=shown:file=pipe\\\\:2']
   // Only the library's decoders look at the alpha beside a frame.
   const alphaDecoder = video.codec === 'vp9' ? 'libvpx-vp9' : 'libvpx'
-  return runDecoder(ffmpeg, options, {
+  const decoded = await runDecoder(ffmpeg, options, {
     args: [
       ...['-protocol_whitelist', 'file', '-format_whitelist', demuxer, '-codec_whitelist', FFMPEG_DECODERS],
-      ...['-max_pixels', String(options.maxPixels), '-noautorotate'],
+      ...['-max_pixels', String(options.maxPixels), '-noautorotate', '-copyts'],
       ...(video.hasAlpha ? ['-c:v', alphaDecoder] : []),
       ...(atSeconds === undefined ? [] : ['-ss', atSeconds.toFixed(6)]),
       ...['-f', demuxer, '-i', `file:${path}`, '-map', '0:v:0', '-an', '-sn', '-dn'],
-      ...['-vf', chain.join(',')],
+      ...['-vf', [...tellTime, ...chain].join(',')],
     ],
     inputs: [],
     channels: video.hasAlpha ? 4 : 3,
-    timestampSeconds: atSeconds ?? 0,
     signal: options.signal,
   })
+  if (isFailure(decoded)) return decoded
+  const told = /pts_time:(\d+(?:\.\d+)?)/.exec(await decoded.messages)?.[1]
+  return { ...decoded.frame, timestampSeconds: Number(told ?? atSeconds ?? 0) }
 }
 
 async function colourChain(ffmpeg: Ffmpeg, { video, size }: DecodeOptions): Promise<readonly string[]> {
@@ -140,28 +144,26 @@ interface DecoderRun {
   readonly args: readonly string[]
   readonly inputs: readonly (readonly Uint8Array[])[]
   readonly channels: 3 | 4
-  readonly timestampSeconds: number
   readonly signal: AbortSignal
+}
+
+interface Decoded {
+  readonly frame: Omit<Frame, 'timestampSeconds'>
+  readonly messages: Promise<string>
 }
 
 async function runDecoder(
   ffmpeg: Ffmpeg,
   { size }: DecodeOptions,
   run: DecoderRun,
-): Promise<Frame | Failure> {
+): Promise<Decoded | Failure> {
   const bytes = size.width * size.height * run.channels
-  const output = [
-    '-frames:v',
-    '1',
-    '-fps_mode',
-    'passthrough',
-    '-pix_fmt',
-    run.channels === 4 ? 'rgba' : 'rgb24',
-  ]
-  const pixels = await ffmpeg.run(
-    { args: [...run.args, ...output, '-f', 'rawvideo', 'pipe:1'], inputs: run.inputs, outputBytes: bytes },
+  const pixelFormat = run.channels === 4 ? 'rgba' : 'rgb24'
+  const shape = ['-frames:v', '1', '-fps_mode', 'passthrough', '-pix_fmt', pixelFormat]
+  const output = await ffmpeg.run(
+    { args: [...run.args, ...shape, '-f', 'rawvideo', 'pipe:1'], inputs: run.inputs, outputBytes: bytes },
     run.signal,
   )
-  if (isFailure(pixels)) return pixels
-  return { ...size, channels: run.channels, pixels, timestampSeconds: run.timestampSeconds }
+  if (isFailure(output)) return output
+  return { frame: { ...size, channels: run.channels, pixels: output.bytes }, messages: output.messages }
 }
