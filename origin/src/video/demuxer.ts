@@ -128,7 +128,9 @@ async function guarded<T>(work: () => Promise<T | Failure>): Promise<T | Failure
     return await work()
   } catch (error) {
     if (error instanceof ReadFailure) return error.failure
-    return fail('undecodable', error instanceof Error ? error.message.slice(0, 200) : String(error))
+    const message = (error instanceof Error ? error.message : String(error)).slice(0, 200)
+    // The one codec judgement that the library makes itself, by throwing.
+    return fail(message.startsWith('Unsupported WAVE') ? 'unsupported-codec' : 'undecodable', message)
   }
 }
 
