@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { createMediaBytes, type MediaBytes } from '@media-proxy/origin/media/media-bytes.ts'
 import { createLane } from '@media-proxy/origin/rendition/admission.ts'
 import { createDemuxers, DEMUXER_DEFAULTS } from '@media-proxy/origin/video/container.ts'
-import { decodeFile, decodeRun } from '@media-proxy/origin/video/decode.ts'
+import { decodeFile, decodeRuns } from '@media-proxy/origin/video/decode.ts'
 import { createFfmpeg } from '@media-proxy/origin/video/ffmpeg.ts'
 import { openVideo } from '@media-proxy/origin/video/video.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -125,7 +125,7 @@ describe.skipIf(FFMPEG === undefined)('hostile videos (skipped without FFmpeg)',
       [320 * 192, 'frame'],
       [320 * 100, 'undecodable'],
     ] as const) {
-      const frame = await decodeRun(ffmpeg, run, { video, size: video, maxPixels, signal: NEVER })
+      const frame = await decodeRuns(ffmpeg, [run], { video, size: video, maxPixels, signal: NEVER })
       expect(isFailure(frame) ? frame.failure : 'frame').toBe(outcome)
     }
   })

@@ -160,10 +160,15 @@ async function framesOf(
       const video = await openVideo(tools, parts, kind.format, signal)
       if (isFailure(video)) return video
       try {
-        return await readThreeFrames(video, async (frame) => {
+        const frames = await readThreeFrames(video)
+        if (isFailure(frames)) return frames
+        const entries: FrameEntry[] = []
+        for (const frame of frames) {
           const jpeg = await jpegOf(frame)
-          return isFailure(jpeg) ? jpeg : jpegEntry(frame.timestampSeconds, jpeg)
-        })
+          if (isFailure(jpeg)) return jpeg
+          entries.push(jpegEntry(frame.timestampSeconds, jpeg))
+        }
+        return entries
       } finally {
         video.close()
       }

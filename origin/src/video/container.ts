@@ -46,8 +46,9 @@ export interface Colours {
 /** Coded frames from a key frame up to the wanted one, in the order of decoding. */
 export interface PacketRun {
   readonly packets: readonly CodedFrame[]
-  /** Which of the decoded frames, in the order of showing, is the wanted one. */
-  readonly wantedIndex: number
+  /** When each of them is shown, in order: the first is the key frame's time. */
+  readonly shownSeconds: readonly number[]
+  /** When the wanted one is. */
   readonly timestampSeconds: number
   /** Parameter sets beside the stream (`avcC`, `hvcC`). */
   readonly description: Uint8Array | undefined

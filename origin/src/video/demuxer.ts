@@ -224,8 +224,8 @@ async function readRun(track: InputVideoTrack, atSeconds: number | undefined): P
   const description = (await track.getDecoderConfig())?.description
   return {
     packets: run.map(({ data, sideData }) => ({ data, alpha: sideData.alpha })),
-    wantedIndex: shown.indexOf(target),
-    timestampSeconds: Math.max(0, target),
+    shownSeconds: shown,
+    timestampSeconds: target,
     description: description === undefined ? undefined : bytesOf(description),
   }
 }
