@@ -185,6 +185,25 @@ describe.skipIf(FFMPEG === undefined)('frames of what only FFmpeg can read (skip
   })
 })
 
+describe('an origin without FFmpeg', () => {
+  it('says so, refuses stills for now, and serves the rest', async () => {
+    const door = await openFilesystemOrigin({ ...SETTINGS, FFMPEG_PATH: '/no/such/ffmpeg' })
+    try {
+      await door.put('attachments/1/picture.png', await halvesPng(40, 30))
+      if (FFMPEG !== undefined) {
+        await door.put('attachments/1/video.mp4', await makeVideo('mp4', SECONDS, ['-c:v', 'libx264'], 0.2))
+        expect((await send(door.url, '/attachments/1/video.mp4?format=png')).status).toBe(503)
+      }
+      const ready = await send(door.url, '/_ready')
+      expect([ready.status, ready.body.toString()]).toEqual([503, 'Not ready: ffmpeg'])
+      expect((await send(door.url, '/attachments/1/picture.png?width=20')).status).toBe(200)
+      expect(door.log.map(({ msg }) => msg)).toContain('FFmpeg is missing')
+    } finally {
+      await door.close()
+    }
+  })
+})
+
 describe('the size of a body', () => {
   it('is judged by what is declared and by what comes', async () => {
     const door = await openFilesystemOrigin({ ...SETTINGS, MEDIA_PROXY_LIMITS_INTERNAL_BODY_BYTES: '2048' })
