@@ -46,9 +46,7 @@ export interface Colours {
 /** Coded frames from a key frame up to the wanted one, in the order of decoding. */
 export interface PacketRun {
   readonly packets: readonly CodedFrame[]
-  /** When each of them is shown, in order: the first is the key frame's time. */
-  readonly shownSeconds: readonly number[]
-  /** When the wanted one is. */
+  /** When the wanted one is shown. */
   readonly timestampSeconds: number
   /** Parameter sets beside the stream (`avcC`, `hvcC`). */
   readonly description: Uint8Array | undefined
@@ -57,6 +55,8 @@ export interface PacketRun {
 export interface CodedFrame {
   readonly data: Uint8Array
   readonly alpha: Uint8Array | undefined
+  /** When it is shown. */
+  readonly timestampSeconds: number
 }
 
 /** An opened container; one question at a time. */

@@ -55,7 +55,11 @@ function read(start: number, end: number): Promise<Uint8Array | Failure> {
 function withOwnBytes(run: PacketRun): PacketRun {
   return {
     ...run,
-    packets: run.packets.map(({ data, alpha }) => ({ data: data.slice(), alpha: alpha?.slice() })),
+    packets: run.packets.map((frame) => ({
+      ...frame,
+      data: frame.data.slice(),
+      alpha: frame.alpha?.slice(),
+    })),
     description: run.description?.slice(),
   }
 }

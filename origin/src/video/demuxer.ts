@@ -219,12 +219,15 @@ async function readRun(track: InputVideoTrack, atSeconds: number | undefined): P
     (await sink.getFirstKeyPacket())
   if (key === null) return fail('undecodable', 'no key frame')
   const run = await packetsUpTo(sink, key, wanted)
-  const shown = run.map((packet) => packet.timestamp).sort((a, b) => a - b)
-  const target = shown.findLast((timestamp) => timestamp <= (wanted ?? key).timestamp) ?? key.timestamp
+  const reached = run.map(({ timestamp }) => timestamp).filter((time) => time <= (wanted ?? key).timestamp)
+  const target = reached.reduce((latest, time) => Math.max(latest, time), key.timestamp)
   const description = (await track.getDecoderConfig())?.description
   return {
-    packets: run.map(({ data, sideData }) => ({ data, alpha: sideData.alpha })),
-    shownSeconds: shown,
+    packets: run.map(({ data, sideData, timestamp }) => ({
+      data,
+      alpha: sideData.alpha,
+      timestampSeconds: timestamp,
+    })),
     timestampSeconds: target,
     description: description === undefined ? undefined : bytesOf(description),
   }

@@ -1,7 +1,7 @@
 /** Several wanted frames of one video as one stream: one child instead of three, which is most of their cost. */
 
-import type { PacketRun, VideoFacts } from './container.ts'
-import { startsAnew } from './elementary.ts'
+import type { CodedFrame, PacketRun, VideoFacts } from './container.ts'
+import { isDisposable, startsAnew } from './elementary.ts'
 
 export interface JoinedRuns {
   /** All frames to decode, in order. */
@@ -25,27 +25,30 @@ export function joinRuns(codec: VideoFacts['codec'], runs: readonly PacketRun[])
   }
   const groups = [...longest].sort(([a], [b]) => a - b)
   if (groups.slice(1).some(([, run]) => !startsAnew(codec, run))) return undefined
-  const starts = new Map<number, number>()
-  let frames = 0
-  for (const [key, run] of groups) {
-    starts.set(key, frames)
-    frames += run.packets.length
-  }
-  const indexes = runs.map((run) => {
-    const key = keyOf(run)
-    return (
-      (starts.get(key) ?? 0) + Math.max(0, longest.get(key)?.shownSeconds.indexOf(run.timestampSeconds) ?? 0)
+  const wantedTimes = new Set(runs.map(({ timestampSeconds }) => timestampSeconds))
+  const packets: CodedFrame[] = []
+  const indexOf = new Map<number, number>()
+  for (const [, { packets: group, description }] of groups) {
+    const needed = group.filter(
+      ({ data, timestampSeconds }, index) =>
+        index === 0 || wantedTimes.has(timestampSeconds) || !isDisposable(codec, data, description),
     )
-  })
+    const shown = needed.map(({ timestampSeconds }) => timestampSeconds).sort((a, b) => a - b)
+    for (const [index, time] of shown.entries()) {
+      if (!indexOf.has(time)) indexOf.set(time, packets.length + index)
+    }
+    packets.push(...needed)
+  }
+  const indexes = runs.map(({ timestampSeconds }) => indexOf.get(timestampSeconds) ?? 0)
   const wanted = [...new Set(indexes)].sort((a, b) => a - b)
   return {
-    run: { packets: groups.flatMap(([, run]) => run.packets), description: runs[0]?.description },
+    run: { packets, description: runs[0]?.description },
     wanted,
     ownOf: indexes.map((index) => wanted.indexOf(index)),
   }
 }
 
-/** Frames shown before their key frame are left out of a run, so the key frame is the first that is shown. */
+/** Frames shown before their key frame are left out of a run, so its first one in any order is the key frame. */
 function keyOf(run: PacketRun): number {
-  return run.shownSeconds[0] ?? 0
+  return run.packets[0]?.timestampSeconds ?? 0
 }
