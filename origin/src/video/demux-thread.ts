@@ -42,6 +42,8 @@ port.on('message', async (message: ToThread) => {
   }
 })
 
+tell({ type: 'ready' })
+
 function read(start: number, end: number): Promise<Uint8Array | Failure> {
   lastRead += 1
   const id = lastRead
