@@ -1,6 +1,6 @@
 /**
  * The one place that starts FFmpeg. Decoders are where hostile files win, so a child gets as little as will do:
- * no network, no shell, no file but one, one thread, a bounded answer, and limits of time and memory that the
+ * no network, no environment, no file but one, one thread, a bounded answer, and limits of time and memory that the
  * kernel keeps. It dies with the request it works for.
  */
 
