@@ -149,6 +149,8 @@ export async function openOrigin(store: ObjectStore, settings: Settings): Promis
   const app = await createOrigin({
     config: loaded.config,
     store: observe(store, storeOperations),
+    // So that a test can take FFmpeg away from one origin.
+    environment: { ...process.env, ...settings },
     log: pino({ level: 'info' }, { write: (line: string) => log.push(JSON.parse(line)) }),
   })
   const server = serve({ fetch: app.fetch, hostname: '127.0.0.1', port: 0 })
