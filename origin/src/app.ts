@@ -19,6 +19,7 @@ import type { Pipeline } from './rendition/pipeline.ts'
 import { type Answer, type Exchange, refuse } from './routes/answer.ts'
 import { type StoredRequest, serveExternal } from './routes/external.ts'
 import { type InternalOptions, serveInternal } from './routes/internal.ts'
+import { type PolicedOptions, servePoliced } from './routes/policed.ts'
 import { serveRendition } from './routes/renditions.ts'
 import { type ServiceOptions, serveEndpoint } from './routes/service.ts'
 import { IS_SVG, serveAttachment, serveNamedFile } from './routes/stored-files.ts'
@@ -30,6 +31,7 @@ export interface AppOptions {
   readonly store: ObjectStore
   readonly external: ExternalFetch
   readonly pipeline: Pipeline
+  readonly policed: PolicedOptions
   readonly gate: Gate
   readonly limiter: RateLimiter
   /** Of `secretKey`; undefined where none is set: then no signature can be right. */
@@ -179,6 +181,7 @@ async function answerExternal(
     {
       external,
       pipeline,
+      policed: options.policed,
       publicUrl: config.publicUrl,
       serveStored: (stored, own) => serveStored(stored, own, options),
       now,
@@ -191,7 +194,7 @@ async function answerExternal(
 async function serveStored(
   request: StoredRequest,
   exchange: Exchange,
-  { store, pipeline, config }: AppOptions,
+  { store, pipeline, policed, config }: AppOptions,
 ): Promise<Answer> {
   const files = { store, bucket: config.s3.bucketCdn }
   switch (request.kind) {
@@ -199,8 +202,13 @@ async function serveStored(
       return serveRendition(pipeline, request, exchange)
     case 'attachment': {
       if (isTransformed(request)) return serveRendition(pipeline, request, exchange)
-      const answer = await serveAttachment(files, request, exchange)
-      return answer === IS_SVG ? serveRendition(pipeline, rasterised(request), exchange) : answer
+      const rasterise = () => serveRendition(pipeline, rasterised(request), exchange)
+      const pass = async () => {
+        const answer = await serveAttachment(files, request, exchange)
+        return answer === IS_SVG ? rasterise() : answer
+      }
+      // Flagged, it goes through the pipeline, which blurs it.
+      return servePoliced(policed, { keys: [request.key] }, exchange, pass, rasterise)
     }
     case 'file':
       return serveNamedFile(files, request, exchange)

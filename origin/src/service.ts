@@ -15,9 +15,11 @@ import { createAttemptCounter } from './attempt-counter.ts'
 import { createCloudflareRanges, parseRanges } from './cloudflare-ranges.ts'
 import { createExternalFetch } from './external/fetch.ts'
 import { createGate } from './gate.ts'
+import { RENDERER_VERSION } from './image/sharp.ts'
 import { type Classifier, createClassifier } from './nsfw/classifier.ts'
 import { modelOf } from './nsfw/model.ts'
 import { createScanner } from './nsfw/scanner.ts'
+import { createServePolicy } from './nsfw/serve-policy.ts'
 import { createLane } from './rendition/admission.ts'
 import { createRenditionCache } from './rendition/cache.ts'
 import { createPipeline } from './rendition/pipeline.ts'
@@ -107,7 +109,13 @@ export async function createOrigin({
   })
   const demuxers = createDemuxers({ kept: processors, ...DEMUXER_DEFAULTS })
   const tools = { demuxers, ffmpeg, limits }
+  const scanner = createScanner({ classifier, score: config.nsfw, failClosed: config.nsfw.failClosed, log })
+  const policy = createServePolicy({ mode: config.nsfw.onServe, score: config.nsfw, scanner, tools })
   const pipeline = createPipeline({
+    policy,
+    rendererVersion: ffmpeg.abilities.then((abilities) =>
+      JSON.stringify([RENDERER_VERSION, isFailure(abilities) ? '' : abilities.version]),
+    ),
     sources,
     cache: createRenditionCache({
       maxBytes: cache.memoryBytes,
@@ -125,6 +133,7 @@ export async function createOrigin({
     store,
     external,
     pipeline,
+    policed: { policy, sources, deadlineMs: limits.deadlineMs },
     gate: createGate({
       requireCloudflareEdge: config.requireCloudflareEdge,
       cloudflare,
@@ -152,7 +161,7 @@ export async function createOrigin({
         uploadsBucket: s3.bucketUploads,
         publicBucket: s3.bucketCdn,
         tools,
-        scanner: createScanner({ classifier, score: config.nsfw, failClosed: config.nsfw.failClosed, log }),
+        scanner,
         lane: videos,
         maxBodyBytes: limits.internalBodyBytes,
         maxBase64Bytes: limits.base64Bytes,

@@ -51,11 +51,16 @@ async function makeImage(
 ): Promise<Made | Failure> {
   const facts = await inspectImage(bytes, sourceFormat, { limits, animated: order.animated })
   if (isFailure(facts)) return facts
-  const format = order.format(sourceFormat)
+  const format = animatedFormat(order.format(sourceFormat), facts, order)
   const plan = order.plan(facts)
   if (isUntouched(bytes, facts, order, format, plan)) return { bytes, format }
   const rendered = await renderImage(bytes, facts, renderOrder(order, format, plan, timeLeftMs))
   return isFailure(rendered) ? rendered : { bytes: rendered, format }
+}
+
+/** AVIF is encoded as a still only: what moves and was asked for as AVIF is WebP. */
+function animatedFormat(format: ImageFormat, { frames }: ImageFacts, { animated }: Order): ImageFormat {
+  return format === 'avif' && animated && frames > 1 ? 'webp' : format
 }
 
 /** A still of a video goes through the same plan and the same encoders as a picture. */

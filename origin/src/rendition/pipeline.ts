@@ -4,7 +4,7 @@ import { renditionUrl } from '@media-proxy/shared/request/canonical.ts'
 import type { SourceName } from '@media-proxy/shared/request/purge.ts'
 import { isNotModified, strongEtag, type Validators } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { RENDERER_VERSION } from '../image/sharp.ts'
+import { FLAGGED_BLUR, type ServePolicy } from '../nsfw/serve-policy.ts'
 import type { Lane } from './admission.ts'
 import type { RenditionCache } from './cache.ts'
 import { createCoalescer } from './coalescer.ts'
@@ -21,6 +21,9 @@ export interface PipelineOptions {
   /** Videos have a lane of their own: they wait for the store, and a frame in memory is megabytes. */
   readonly videos: Lane
   readonly tools: MakeTools
+  readonly policy: ServePolicy
+  /** All that decides the bytes of a rendition besides its source and its request. */
+  readonly rendererVersion: Promise<string>
   /** Longest time from a request to its rendition, in milliseconds. */
   readonly deadlineMs: number
 }
@@ -100,16 +103,24 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       // Read again, and found to be the same.
       if (kept?.sourceKey === source.key && kept.sourceEtag === source.info.etag) return kept
       const lane = source.kind?.kind === 'video' ? options.videos : options.renders
-      const work = lane.run(signal, () => {
-        const timeLeftMs = options.deadlineMs - (performance.now() - startedAt)
-        return makeRendition(source, order, options.tools, { timeLeftMs, signal })
+      const work = lane.run(signal, async () => {
+        const timeLeftMs = () => options.deadlineMs - (performance.now() - startedAt)
+        const verdict = order.policed ? await options.policy.judge(source, timeLeftMs(), signal) : undefined
+        if (isFailure(verdict)) return verdict
+        const allowed = verdict?.nsfw && options.policy.mode === 'blur' ? blurred(order) : order
+        const rendered = await makeRendition(source, allowed, options.tools, {
+          timeLeftMs: timeLeftMs(),
+          signal,
+        })
+        if (isFailure(rendered) || verdict === undefined) return rendered
+        return { ...rendered, nsfwProbability: verdict.probability }
       })
       const made = await waitFor(work, signal)
       if (isFailure(made))
         return made.failure === 'undecodable' ? { ...made, failure: order.undecodableIs } : made
       return {
         ...made,
-        etag: await renditionEtag(source.info.etag, url),
+        etag: await etagOf(source.info.etag, url, order),
         lastModified: source.info.lastModified,
         sourceName: order.sourceName,
         sourceKey: source.key,
@@ -131,10 +142,16 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     const located = await sources.locate(order.place, signal)
     if (located === undefined || isFailure(located)) return undefined
     const validators = {
-      etag: await renditionEtag(located.info.etag, url),
+      etag: await etagOf(located.info.etag, url, order),
       lastModified: located.info.lastModified,
     }
     return isNotModified(headers, validators) ? { outcome: 'not-modified', validators } : undefined
+  }
+
+  /** The same on every node that would make the same bytes, another as soon as it would not. */
+  async function etagOf(sourceEtag: string, url: string, { policed }: Order): Promise<string> {
+    const policy = policed ? options.policy.version : ''
+    return strongEtag(sourceEtag, url, await options.rendererVersion, policy)
   }
 
   return {
@@ -171,7 +188,6 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   }
 }
 
-/** The same on every node that would make the same bytes, another as soon as it would not. */
-function renditionEtag(sourceEtag: string, url: string): Promise<string> {
-  return strongEtag(sourceEtag, url, RENDERER_VERSION)
+function blurred(order: Order): Order {
+  return { ...order, blur: Math.max(order.blur ?? 0, FLAGGED_BLUR) }
 }

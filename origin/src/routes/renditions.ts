@@ -10,6 +10,7 @@ import {
   withExtension,
 } from '@media-proxy/shared/response/headers.ts'
 import { fileNameOfUrl } from '../external/source.ts'
+import { NSFW_HEADER } from '../nsfw/serve-policy.ts'
 import type { RenditionRequest } from '../rendition/order.ts'
 import type { Pipeline } from '../rendition/pipeline.ts'
 import type { Rendition } from '../rendition/rendition.ts'
@@ -42,6 +43,7 @@ function finishRendition(rendition: Rendition, request: RenditionRequest, exchan
   const headers: HeaderRecord = { 'content-type': IMAGE_MIME[format], ...policyHeaders(request) }
   const disposition = dispositionOf(request, format)
   if (disposition !== undefined) headers['content-disposition'] = disposition
+  if (rendition.nsfwProbability !== undefined) headers[NSFW_HEADER] = rendition.nsfwProbability.toFixed(4)
   const representation: Representation = { headers, etag, lastModified, sizeBytes: bytes.length }
   return finish(exchange, representation, (range) => {
     const part = range === undefined ? bytes : bytes.subarray(range.start, range.end + 1)
