@@ -13,6 +13,8 @@ export interface Bindings {
   readonly ANSWERS: DurableObjectNamespace<ObjectIndex>
   /** Static mode without S3. */
   readonly STATIC?: R2Bucket
+  /** The origins' bucket of finished renditions: read before they are asked. */
+  readonly RENDITIONS?: R2Bucket
   /** `rateLimitConfig.edgeDriver = binding`. */
   readonly RATE_LIMITER?: RateLimit
   readonly REQUESTS?: AnalyticsEngineDataset

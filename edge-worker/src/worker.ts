@@ -16,6 +16,7 @@ import { createOriginFetch } from './origin.ts'
 import { createZonePurge } from './purge.ts'
 import { report } from './report.ts'
 import { createStaticSite } from './static-site.ts'
+import { createStoredRenditions } from './stored-renditions.ts'
 
 export { FlightCoordinator } from './flight.ts'
 export { AttemptLedger } from './limiter.ts'
@@ -107,7 +108,18 @@ function assemble(config: Config, keys: Keys, bindings: Bindings, request: Reque
     negotiatesAssets: config.negotiateFormat !== 'off',
     externalRing: keys.external,
     limiter,
-    delivery: { cache, flights, index, origin, maxEntryBytes: config.cache.edgeEntryBytes, now },
+    delivery: {
+      ...{ cache, flights, index, origin, now },
+      maxEntryBytes: config.cache.edgeEntryBytes,
+      renditions:
+        bindings.RENDITIONS === undefined
+          ? undefined
+          : createStoredRenditions({
+              bucket: bindings.RENDITIONS,
+              freshSeconds: config.cache.edgeSeconds,
+              now,
+            }),
+    },
     purging: {
       cache,
       index,

@@ -23,6 +23,7 @@ import { createServePolicy } from './nsfw/serve-policy.ts'
 import { createLane } from './rendition/admission.ts'
 import { createRenditionCache } from './rendition/cache.ts'
 import { createPipeline } from './rendition/pipeline.ts'
+import { createRenditionStore } from './rendition/rendition-store.ts'
 import { createSourceReader } from './rendition/source.ts'
 import { createMetadataRoute } from './routes/metadata.ts'
 import { createFilesystemStore } from './store/filesystem.ts'
@@ -111,8 +112,18 @@ export async function createOrigin({
   const tools = { demuxers, ffmpeg, limits }
   const scanner = createScanner({ classifier, score: config.nsfw, failClosed: config.nsfw.failClosed, log })
   const policy = createServePolicy({ mode: config.nsfw.onServe, score: config.nsfw, scanner, tools })
+  const stored =
+    s3.bucketRenditions === undefined
+      ? undefined
+      : createRenditionStore({
+          store,
+          bucket: s3.bucketRenditions,
+          maxEntryBytes: cache.memoryEntryBytes,
+          log,
+        })
   const pipeline = createPipeline({
     policy,
+    stored,
     rendererVersion: ffmpeg.abilities.then((abilities) =>
       JSON.stringify([RENDERER_VERSION, isFailure(abilities) ? '' : abilities.version]),
     ),

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto'
 import { strongEtag } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { fileNameOfUrl } from '@media-proxy/shared/response/headers.ts'
 import { judgeHead } from '../image/inspect.ts'
 import type { SourceLimits } from '../media/limits.ts'
 import { createMediaBytes, type MediaBytes } from '../media/media-bytes.ts'
@@ -100,15 +101,4 @@ async function readRange(
   }
   await part.body.cancel()
   return fail('external-unreachable', 'the far server answers another range, or another file')
-}
-
-/** The last segment of a URL's path, decoded where it can be; empty where it ends in a slash. */
-export function fileNameOfUrl(url: string): string {
-  const segment = new URL(url).pathname.split('/').at(-1) ?? ''
-  try {
-    return decodeURIComponent(segment).replace(/[\u0000-\u001f\u007f-\u009f/\\]/g, '_')
-  } catch (error) {
-    if (error instanceof URIError) return segment
-    throw error
-  }
 }

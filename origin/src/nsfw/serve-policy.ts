@@ -34,9 +34,6 @@ export interface ServePolicyOptions {
 /** Gaussian sigma at which nothing is recognised any more, in pixels of the rendition. */
 export const FLAGGED_BLUR = 40
 
-/** Answers that carry a verdict tell it by this header. */
-export const NSFW_HEADER = 'x-media-nsfw'
-
 export function createServePolicy({ mode, score, scanner, tools }: ServePolicyOptions): ServePolicy {
   return {
     mode,

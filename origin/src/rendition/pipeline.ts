@@ -1,6 +1,6 @@
 /** The way of a rendition: memory, coalescing, source, header, limits, render, and back into memory. */
 
-import { renditionUrl } from '@media-proxy/shared/request/canonical.ts'
+import { type CanonicalUrl, renditionUrl } from '@media-proxy/shared/request/canonical.ts'
 import type { SourceName } from '@media-proxy/shared/request/purge.ts'
 import { isNotModified, strongEtag, type Validators } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -11,6 +11,7 @@ import { createCoalescer } from './coalescer.ts'
 import { type MakeTools, makeRendition } from './make.ts'
 import { type Order, orderOf, type RenditionRequest } from './order.ts'
 import type { Rendition } from './rendition.ts'
+import type { RenditionStore } from './rendition-store.ts'
 import type { SourceReader } from './source.ts'
 import { waitFor } from './wait.ts'
 
@@ -22,14 +23,16 @@ export interface PipelineOptions {
   readonly videos: Lane
   readonly tools: MakeTools
   readonly policy: ServePolicy
+  /** What all origins share; undefined without a bucket for it. */
+  readonly stored: RenditionStore | undefined
   /** All that decides the bytes of a rendition besides its source and its request. */
   readonly rendererVersion: Promise<string>
   /** Longest time from a request to its rendition, in milliseconds. */
   readonly deadlineMs: number
 }
 
-/** How a rendition came about, for the log: from memory, confirmed by the store, with others, or made. */
-export type RenditionOutcome = 'hit' | 'revalidated' | 'coalesced' | 'rendered'
+/** How a rendition came about: from memory, confirmed by the store, made by another origin, with others, or made. */
+export type RenditionOutcome = 'hit' | 'revalidated' | 'stored' | 'coalesced' | 'rendered'
 
 export type Rendered =
   | { readonly outcome: RenditionOutcome; readonly rendition: Rendition }
@@ -49,7 +52,8 @@ export interface Pipeline {
 
 interface Made {
   readonly rendition: Rendition
-  readonly confirmed: boolean
+  /** Undefined where it was rendered. */
+  readonly found?: 'revalidated' | 'stored'
 }
 
 export function createPipeline(options: PipelineOptions): Pipeline {
@@ -57,7 +61,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const flights = createCoalescer<Made | Failure>()
   let purges = 0
 
-  async function fly(url: string, order: Order, flightSignal: AbortSignal): Promise<Made | Failure> {
+  async function fly(url: CanonicalUrl, order: Order, flightSignal: AbortSignal): Promise<Made | Failure> {
     const purgesBefore = purges
     const signal = AbortSignal.any([flightSignal, AbortSignal.timeout(options.deadlineMs)])
     const kept = cache.get(url)?.rendition
@@ -65,17 +69,36 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       const verdict = await confirm(kept, order, signal)
       if (verdict === 'holds') {
         cache.set(url, kept)
-        return { rendition: kept, confirmed: true }
+        return { rendition: kept, found: 'revalidated' }
       }
       // A store that cannot be asked is no reason to withhold what was right two minutes ago.
-      if (verdict === 'unknown') return { rendition: kept, confirmed: true }
+      if (verdict === 'unknown') return { rendition: kept, found: 'revalidated' }
       if (verdict === 'replaced') cache.delete(url)
     }
-    const rendition = await makeFrom(url, order, kept, signal)
+    const stored = await findStored(url, order, signal)
+    const rendition = stored ?? (await makeFrom(url, order, kept, signal))
     if (isFailure(rendition)) return rendition
     // What was read before a purge must not be remembered after it.
-    if (purges === purgesBefore) cache.set(url, rendition)
-    return { rendition, confirmed: rendition === kept }
+    if (purges === purgesBefore) {
+      cache.set(url, rendition)
+      if (rendition !== stored && rendition !== kept && 'keys' in order.place)
+        options.stored?.put(url, rendition)
+    }
+    if (rendition === stored) return { rendition, found: 'stored' }
+    return rendition === kept ? { rendition, found: 'revalidated' } : { rendition }
+  }
+
+  /** What another origin made of the very source that is in the store now. */
+  async function findStored(
+    url: CanonicalUrl,
+    order: Order,
+    signal: AbortSignal,
+  ): Promise<Rendition | undefined> {
+    if (options.stored === undefined) return undefined
+    const located = await sources.locate(order.place, signal)
+    if (located === undefined || isFailure(located)) return undefined
+    const etag = await etagOf(located.info.etag, url, order)
+    return options.stored.get(url, order.sourceName, etag, signal)
   }
 
   async function confirm(
@@ -167,7 +190,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 
     async purge(names) {
       purges += 1
-      return cache.purge(names)
+      const stored = (await options.stored?.purge(names)) ?? 0
+      return isFailure(stored) ? stored : stored + cache.purge(names)
     },
 
     async render(request, headers, signal) {
@@ -179,7 +203,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       try {
         const made = await waitFor(flight.value, signal)
         if (isFailure(made)) return made
-        const outcome = made.confirmed ? 'revalidated' : flight.leader ? 'rendered' : 'coalesced'
+        const outcome = flight.leader ? (made.found ?? 'rendered') : 'coalesced'
         return { outcome, rendition: made.rendition }
       } finally {
         flight.release()

@@ -1,7 +1,8 @@
 /** Untransformed media under `nsfw.onServe`: looked at before the first byte leaves. */
 
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
-import { NSFW_HEADER, type ServePolicy } from '../nsfw/serve-policy.ts'
+import { NSFW_HEADER } from '@media-proxy/shared/response/rendition.ts'
+import type { ServePolicy } from '../nsfw/serve-policy.ts'
 import type { SourcePlace, SourceReader } from '../rendition/source.ts'
 import { waitFor } from '../rendition/wait.ts'
 import { type Answer, type Exchange, refuse } from './answer.ts'

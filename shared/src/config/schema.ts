@@ -55,6 +55,7 @@ export const configSchema = z.strictObject({
     secretAccessKey: optionalText('S3 secret access key.', { secret: true }),
     bucketCdn: text('Bucket of assets, attachments, themes and sounds.', { default: 'cdn' }),
     bucketUploads: text('Bucket of uploads.', { default: 'uploads' }),
+    bucketRenditions: optionalText('Bucket of finished renditions, shared by all origins; default none.'),
     bucketStatic: text('Bucket of static mode.', { default: 'static' }),
     timeoutMs: integer('Longest wait for the first byte of the store, and between bytes.', {
       min: 100,
