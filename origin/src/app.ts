@@ -19,6 +19,7 @@ import type { Pipeline } from './rendition/pipeline.ts'
 import { type Answer, type Exchange, refuse } from './routes/answer.ts'
 import { type StoredRequest, serveExternal } from './routes/external.ts'
 import { type InternalOptions, serveInternal } from './routes/internal.ts'
+import { withPatience } from './routes/patience.ts'
 import { type PolicedOptions, servePoliced } from './routes/policed.ts'
 import { serveRendition } from './routes/renditions.ts'
 import { type ServiceOptions, serveEndpoint } from './routes/service.ts'
@@ -51,9 +52,19 @@ export function createApp(options: AppOptions): Hono {
     const startedAt = performance.now()
     const { exchange, parsed, answer } = await handle(context, options)
     logRequest(options.log, exchange, parsed, answer, performance.now() - startedAt)
-    return answer.response
+    return answer.outcome === 'streamed' ? patiently(answer.response, context, options) : answer.response
   })
   return app
+}
+
+/** A stream ends where its client does not take it; what is in memory is sent by the server alone. */
+function patiently(response: Response, context: Context, { config }: AppOptions): Response {
+  if (response.body === null) return response
+  const body = withPatience(response.body, {
+    idleMs: config.limits.streamIdleMs,
+    cutOff: () => context.env?.outgoing?.destroy(),
+  })
+  return new Response(body, response)
 }
 
 /** What the server knows of the connection; absent where a test calls the application itself. */

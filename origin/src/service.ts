@@ -22,6 +22,7 @@ import { createScanner } from './nsfw/scanner.ts'
 import { createServePolicy } from './nsfw/serve-policy.ts'
 import { createLane } from './rendition/admission.ts'
 import { createRenditionCache } from './rendition/cache.ts'
+import { createRenderLanes } from './rendition/lanes.ts'
 import { createPipeline } from './rendition/pipeline.ts'
 import { createRenditionStore } from './rendition/rendition-store.ts'
 import { createSourceReader } from './rendition/source.ts'
@@ -33,9 +34,6 @@ import { createFfmpeg, type Ffmpeg } from './video/ffmpeg.ts'
 
 /** Reads that may run at the same time; they wait for the network rather than for a processor. */
 const CONCURRENT_READS = 32
-
-/** While one video is read another one is decoded; each holds a frame of its own. */
-const VIDEOS_PER_PROCESSOR = 2
 
 export interface OriginOptions {
   readonly config: Config
@@ -88,7 +86,13 @@ export async function createOrigin({
     maxBytes: limits.sourceBytes,
   })
   const reads = createLane({ concurrency: CONCURRENT_READS, queue: limits.queuedRenders })
-  const readerOf = (bucket: string) => createSourceReader({ store, bucket, external, limits, lane: reads })
+  const memory = createLane({
+    concurrency: Number.POSITIVE_INFINITY,
+    queue: limits.queuedRenders,
+    capacityBytes: limits.sourceMemoryBytes,
+  })
+  const readerOf = (bucket: string) =>
+    createSourceReader({ store, bucket, external, limits, memory, lane: reads })
   const sources = readerOf(s3.bucketCdn)
   const readers = new Map([
     [s3.bucketUploads, readerOf(s3.bucketUploads)],
@@ -104,9 +108,10 @@ export async function createOrigin({
     deadlineMs: limits.deadlineMs,
     memoryBytes: limits.decoderMemoryBytes,
   })
-  const videos = createLane({
-    concurrency: VIDEOS_PER_PROCESSOR * processors,
+  const lanes = createRenderLanes({
+    processors,
     queue: limits.queuedRenders,
+    memoryBytes: limits.renderMemoryBytes,
   })
   const demuxers = createDemuxers({ kept: processors, ...DEMUXER_DEFAULTS })
   const tools = { demuxers, ffmpeg, limits }
@@ -134,8 +139,7 @@ export async function createOrigin({
       freshForMs: cache.memorySeconds * 1000,
       now: () => performance.now(),
     }),
-    renders: createLane({ concurrency: processors, queue: limits.queuedRenders }),
-    videos,
+    lanes,
     tools,
     deadlineMs: limits.deadlineMs,
   })
@@ -173,7 +177,7 @@ export async function createOrigin({
         publicBucket: s3.bucketCdn,
         tools,
         scanner,
-        lane: videos,
+        lane: lanes.videos,
         maxBodyBytes: limits.internalBodyBytes,
         maxBase64Bytes: limits.base64Bytes,
         deadlineMs: limits.deadlineMs,
@@ -183,7 +187,7 @@ export async function createOrigin({
       sourcesOf: (bucket) => readers.get(bucket),
       uploadsBucket: s3.bucketUploads,
       tools,
-      lane: videos,
+      lane: lanes.videos,
       maxBodyBytes: limits.internalBodyBytes,
       maxBase64Bytes: limits.base64Bytes,
       deadlineMs: limits.deadlineMs,

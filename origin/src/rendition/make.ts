@@ -3,7 +3,7 @@
 import type { ImageFormat } from '@media-proxy/shared/formats.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { isBare } from '../image/bare.ts'
-import { type ImageFacts, inspectImage } from '../image/inspect.ts'
+import { type ImageFacts, judgeFacts } from '../image/inspect.ts'
 import { keepsSize, type Plan } from '../image/plan.ts'
 import { holdsAnimation, type RenderOrder, renderImage, renderRaw } from '../image/render.ts'
 import type { ImageFormat as SourceFormat, VideoFormat } from '../media/kinds.ts'
@@ -43,14 +43,16 @@ export async function makeRendition(
 }
 
 async function makeImage(
-  { bytes }: Source,
+  { bytes, facts: readFacts }: Source,
   sourceFormat: SourceFormat,
   order: Order,
   { limits }: MakeTools,
   { timeLeftMs }: MakeOptions,
 ): Promise<Made | Failure> {
-  const facts = await inspectImage(bytes, sourceFormat, { limits, animated: order.animated })
+  const facts = await readFacts()
   if (isFailure(facts)) return facts
+  const refused = judgeFacts(facts, { limits, animated: order.animated })
+  if (refused !== undefined) return refused
   const format = animatedFormat(order.format(sourceFormat), facts, order)
   const plan = order.plan(facts)
   if (isUntouched(bytes, facts, order, format, plan)) return { bytes, format }

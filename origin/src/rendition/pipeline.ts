@@ -5,9 +5,9 @@ import type { SourceName } from '@media-proxy/shared/request/purge.ts'
 import { isNotModified, strongEtag, type Validators } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { FLAGGED_BLUR, type ServePolicy } from '../nsfw/serve-policy.ts'
-import type { Lane } from './admission.ts'
 import type { RenditionCache } from './cache.ts'
 import { createCoalescer } from './coalescer.ts'
+import { laneOf, type RenderLanes } from './lanes.ts'
 import { type MakeTools, makeRendition } from './make.ts'
 import { type Order, orderOf, type RenditionRequest } from './order.ts'
 import type { Rendition } from './rendition.ts'
@@ -18,9 +18,7 @@ import { waitFor } from './wait.ts'
 export interface PipelineOptions {
   readonly sources: SourceReader
   readonly cache: RenditionCache
-  readonly renders: Lane
-  /** Videos have a lane of their own: they wait for the store, and a frame in memory is megabytes. */
-  readonly videos: Lane
+  readonly lanes: RenderLanes
   readonly tools: MakeTools
   readonly policy: ServePolicy
   /** What all origins share; undefined without a bucket for it. */
@@ -125,19 +123,23 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       if (isFailure(source)) return source
       // Read again, and found to be the same.
       if (kept?.sourceKey === source.key && kept.sourceEtag === source.info.etag) return kept
-      const lane = source.kind?.kind === 'video' ? options.videos : options.renders
-      const work = lane.run(signal, async () => {
-        const timeLeftMs = () => options.deadlineMs - (performance.now() - startedAt)
-        const verdict = order.policed ? await options.policy.judge(source, timeLeftMs(), signal) : undefined
-        if (isFailure(verdict)) return verdict
-        const allowed = verdict?.nsfw && options.policy.mode === 'blur' ? blurred(order) : order
-        const rendered = await makeRendition(source, allowed, options.tools, {
-          timeLeftMs: timeLeftMs(),
-          signal,
-        })
-        if (isFailure(rendered) || verdict === undefined) return rendered
-        return { ...rendered, nsfwProbability: verdict.probability }
-      })
+      const timeLeftMs = () => options.deadlineMs - (performance.now() - startedAt)
+      const { lane, weightBytes } = await laneOf(source, order.animated, options.lanes)
+      const work = lane.run(
+        signal,
+        async () => {
+          const verdict = order.policed ? await options.policy.judge(source, timeLeftMs(), signal) : undefined
+          if (isFailure(verdict)) return verdict
+          const allowed = verdict?.nsfw && options.policy.mode === 'blur' ? blurred(order) : order
+          const rendered = await makeRendition(source, allowed, options.tools, {
+            timeLeftMs: timeLeftMs(),
+            signal,
+          })
+          if (isFailure(rendered) || verdict === undefined) return rendered
+          return { ...rendered, nsfwProbability: verdict.probability }
+        },
+        { weightBytes, timeLeftMs: timeLeftMs() },
+      )
       const made = await waitFor(work, signal)
       if (isFailure(made))
         return made.failure === 'undecodable' ? { ...made, failure: order.undecodableIs } : made
