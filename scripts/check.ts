@@ -18,6 +18,12 @@ const steps: readonly (readonly [name: string, command: string, ...words: string
   ['generated files', 'node', 'scripts/generate.ts', '--check'],
   ['worker bundle', 'wrangler', 'deploy', '--dry-run', '--outdir', bundle],
   [
+    'container bundle',
+    'wrangler',
+    ...['deploy', '--config', 'deploy/cloudflare-containers/wrangler.toml', '--dry-run'],
+    ...['--containers-rollout', 'none', '--outdir', `${bundle}-container`],
+  ],
+  [
     'production bundle',
     'wrangler',
     'deploy',
@@ -50,5 +56,6 @@ if (!fits) failed += 1
 console.log(
   `${fits ? 'ok    ' : 'FAILED'} bundle size: ${kilobytes.toFixed(1)} of ${MAX_BUNDLE_KILOBYTES} kB gzip`,
 )
-for (const folder of [bundle, `${bundle}-production`]) rmSync(folder, { recursive: true, force: true })
+for (const folder of [bundle, `${bundle}-production`, `${bundle}-container`])
+  rmSync(folder, { recursive: true, force: true })
 process.exitCode = failed === 0 ? 0 : 1

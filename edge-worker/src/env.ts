@@ -18,6 +18,13 @@ export interface Bindings {
   /** `rateLimitConfig.edgeDriver = binding`. */
   readonly RATE_LIMITER?: RateLimit
   readonly REQUESTS?: AnalyticsEngineDataset
+  /** The way to the origin where it is not the open net: a service, a container. */
+  readonly ORIGIN?: OriginService
+}
+
+/** What can be sent a request. */
+export interface OriginService {
+  fetch(url: string, init: RequestInit): Promise<Response>
 }
 
 export type LoadedSettings =

@@ -79,7 +79,8 @@ function assemble(config: Config, keys: Keys, bindings: Bindings, request: Reque
   const origin = createOriginFetch({
     originUrl: config.originUrl,
     ring: keys.edge,
-    fetch: (url, init) => fetch(url, init),
+    fetch: (url, init) =>
+      bindings.ORIGIN === undefined ? fetch(url, init) : bindings.ORIGIN.fetch(url, init),
     now,
   })
   const cache = createEdgeCache({
