@@ -2,8 +2,8 @@
 
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
+import { findFfmpeg } from '@media-proxy/origin/video/ffmpeg-binary.ts'
 
 /** Makes sure that there is an FFmpeg, or says in one line what to do. */
 export function ensureFfmpeg(): void {
@@ -21,21 +21,8 @@ export function ensureFfmpeg(): void {
 }
 
 function hasFfmpeg(): boolean {
-  const candidates = [process.env.FFMPEG_PATH, staticFfmpeg(), 'ffmpeg']
-  return candidates.some(
-    (path) => path !== undefined && spawnSync(path, ['-version'], { stdio: 'ignore' }).status === 0,
-  )
-}
-
-function staticFfmpeg(): string | undefined {
-  try {
-    const path: unknown = createRequire(import.meta.url)('ffmpeg-static')
-    return typeof path === 'string' && existsSync(path) ? path : undefined
-  } catch (error) {
-    // An optional dependency: its absence is one of the cases this file exists for.
-    if (error instanceof Error && 'code' in error && error.code === 'MODULE_NOT_FOUND') return undefined
-    throw error
-  }
+  const path = findFfmpeg(process.env)
+  return path !== undefined && spawnSync(path, ['-version'], { stdio: 'ignore' }).status === 0
 }
 
 function aptGet(...words: readonly string[]): boolean {

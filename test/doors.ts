@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { serve } from '@hono/node-server'
-import { createOrigin } from '@media-proxy/origin/service.ts'
+import { createOrigin, openClassifier } from '@media-proxy/origin/service.ts'
 import { createFilesystemStore } from '@media-proxy/origin/store/filesystem.ts'
 import { loadConfig } from '@media-proxy/shared/config/load.ts'
 import { encodeKey } from '@media-proxy/shared/request/object-key.ts'
@@ -24,12 +24,14 @@ export interface Door {
   put(key: string, bytes: Uint8Array, contentType?: string, bucket?: TestBucket): Promise<void>
   /** Log lines of the origin so far. */
   readonly log: readonly LogLine[]
+  /** The origin's own address; the door's, unless the edge stands before it. */
+  readonly originUrl: string
   /** Operations on the store so far. */
   readonly storeOperations: readonly StoreOperation[]
   close(): Promise<void>
 }
 
-export type TestBucket = 'cdn' | 'uploads'
+export type TestBucket = 'cdn' | 'uploads' | 'static'
 
 export interface LogLine {
   readonly msg: string
@@ -52,6 +54,7 @@ export async function openFilesystemOrigin(settings: Settings = {}): Promise<Doo
   const directory = await mkdtemp(join(tmpdir(), 'media-proxy-test-'))
   await mkdir(join(directory, 'cdn'))
   await mkdir(join(directory, 'uploads'))
+  await mkdir(join(directory, 'static'))
   const origin = await openOrigin(createFilesystemStore(directory), settings)
   return {
     ...origin,
@@ -96,6 +99,7 @@ export async function openS3Server() {
     r2Buckets: {
       CDN: { id: 'cdn', s3Credentials: S3_CREDENTIALS },
       UPLOADS: { id: 'uploads', s3Credentials: S3_CREDENTIALS },
+      STATIC: { id: 'static', s3Credentials: S3_CREDENTIALS },
     },
     cf: false,
     port: 0,
@@ -125,8 +129,12 @@ export async function openS3Server() {
 
 /** The worker in the real runtime, in front of the origin with a folder. */
 export async function openEdge(settings: Settings = {}): Promise<Door> {
-  const origin = await openFilesystemOrigin(settings)
-  const vars = { MEDIA_PROXY_NODE_ENV: 'test', ...settings, MEDIA_PROXY_ORIGIN_URL: origin.url }
+  return openEdgeBefore(await openFilesystemOrigin(settings), settings)
+}
+
+/** The worker in front of an origin that is there; it ends with its worker. */
+export async function openEdgeBefore(origin: Door, settings: Settings = {}): Promise<Door> {
+  const vars = { MEDIA_PROXY_NODE_ENV: 'test', ...settings, MEDIA_PROXY_ORIGIN_URL: origin.originUrl }
   const harness = createTestHarness({
     workers: [{ configPath: join(import.meta.dirname, '../wrangler.toml'), vars }],
   })
@@ -146,19 +154,31 @@ export async function openOrigin(store: ObjectStore, settings: Settings): Promis
   if (!loaded.ok) throw new Error(loaded.faults.join('\n'))
   const log: LogLine[] = []
   const storeOperations: StoreOperation[] = []
+  const pinoLog = pino({ level: 'info' }, { write: (line: string) => log.push(JSON.parse(line)) })
+  // A model costs a second to load: only who asks for scans gets one.
+  const classifier =
+    settings.MEDIA_PROXY_NSFW_ENABLED === 'true' ? openClassifier(loaded.config, pinoLog) : undefined
+  await classifier?.loaded
   const app = await createOrigin({
     config: loaded.config,
+    ...(classifier === undefined ? {} : { classifier }),
     store: observe(store, storeOperations),
-    log: pino({ level: 'info' }, { write: (line: string) => log.push(JSON.parse(line)) }),
+    // So that a test can take FFmpeg away from one origin.
+    environment: { ...process.env, ...settings },
+    log: pinoLog,
   })
   const server = serve({ fetch: app.fetch, hostname: '127.0.0.1', port: 0 })
   await new Promise((resolve) => server.once('listening', resolve))
   const { port } = server.address() as AddressInfo
   return {
     url: `http://127.0.0.1:${port}`,
+    originUrl: `http://127.0.0.1:${port}`,
     log,
     storeOperations,
-    close: () => new Promise((resolve) => server.close(() => resolve())),
+    async close() {
+      await new Promise<void>((resolve) => server.close(() => resolve()))
+      await classifier?.close()
+    },
   }
 }
 

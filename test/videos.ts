@@ -67,8 +67,17 @@ async function withOutput(extension: string, args: (path: string) => readonly st
 }
 
 /** Tells whether the FFmpeg at hand can encode with `encoder`. */
-export async function canEncode(encoder: string): Promise<boolean> {
+export function canEncode(encoder: string): Promise<boolean> {
+  return lists('-encoders', encoder)
+}
+
+/** Tells whether the FFmpeg at hand has a filter. */
+export function canFilter(filter: string): Promise<boolean> {
+  return lists('-filters', filter)
+}
+
+async function lists(option: string, name: string): Promise<boolean> {
   if (FFMPEG === undefined) return false
-  const { stdout } = await run(FFMPEG, ['-hide_banner', '-v', 'error', '-encoders'])
-  return stdout.split('\n').some((line) => line.trim().split(/\s+/)[1] === encoder)
+  const { stdout } = await run(FFMPEG, ['-hide_banner', '-v', 'error', option])
+  return stdout.split('\n').some((line) => line.trim().split(/\s+/)[1] === name)
 }

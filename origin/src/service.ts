@@ -17,10 +17,12 @@ import { createExternalFetch } from './external/fetch.ts'
 import { createGate } from './gate.ts'
 import { type Classifier, createClassifier } from './nsfw/classifier.ts'
 import { modelOf } from './nsfw/model.ts'
+import { createScanner } from './nsfw/scanner.ts'
 import { createLane } from './rendition/admission.ts'
 import { createRenditionCache } from './rendition/cache.ts'
 import { createPipeline } from './rendition/pipeline.ts'
 import { createSourceReader } from './rendition/source.ts'
+import { createMetadataRoute } from './routes/metadata.ts'
 import { createFilesystemStore } from './store/filesystem.ts'
 import type { Log } from './telemetry/log.ts'
 import { createDemuxers, DEMUXER_DEFAULTS } from './video/container.ts'
@@ -39,6 +41,8 @@ export interface OriginOptions {
   readonly store?: ObjectStore
   /** What scans; without it nothing is scanned. */
   readonly classifier?: Classifier
+  /** Where FFmpeg is looked for; the process's own unless given. */
+  readonly environment?: Readonly<Record<string, string | undefined>>
 }
 
 /** The classifier that a configuration asks for, loading its model; undefined where nothing is scanned. */
@@ -57,6 +61,7 @@ export async function createOrigin({
   log,
   store = createStore(config),
   classifier,
+  environment = process.env,
 }: OriginOptions): Promise<Hono> {
   const { limits, cache, s3 } = config
   const now = () => Date.now()
@@ -90,7 +95,7 @@ export async function createOrigin({
   ])
   const processors = limits.renders || availableParallelism()
   const ffmpeg = createFfmpeg({
-    environment: process.env,
+    environment,
     log,
     lane: createLane({ concurrency: limits.decoders || processors, queue: limits.queuedRenders }),
     deadlineMs: limits.deadlineMs,
@@ -142,6 +147,17 @@ export async function createOrigin({
       now: () => new Date(),
     },
     internal: {
+      serveMetadata: createMetadataRoute({
+        sourcesOf: (bucket) => readers.get(bucket),
+        uploadsBucket: s3.bucketUploads,
+        publicBucket: s3.bucketCdn,
+        tools,
+        scanner: createScanner({ classifier, score: config.nsfw, failClosed: config.nsfw.failClosed, log }),
+        lane: videos,
+        maxBodyBytes: limits.internalBodyBytes,
+        maxBase64Bytes: limits.base64Bytes,
+        deadlineMs: limits.deadlineMs,
+      }),
       judgeSecret: (headers) => judgeInternalSecret(headers, config.secretKey, comparison),
       pipeline,
       sourcesOf: (bucket) => readers.get(bucket),

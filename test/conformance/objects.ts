@@ -12,6 +12,7 @@ import {
   transparentPng,
   turnedHeic,
 } from '../fixtures.ts'
+import { FFMPEG, makeVideo, SECONDS } from '../videos.ts'
 
 export interface TestObject {
   readonly key: string
@@ -20,6 +21,40 @@ export interface TestObject {
 }
 
 export async function testObjects(): Promise<readonly TestObject[]> {
+  return [...(await pictures()), ...(FFMPEG === undefined ? [] : await videos())]
+}
+
+async function videos(): Promise<readonly TestObject[]> {
+  const h264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-crf', '10']
+  const video = await makeVideo('mp4', SECONDS, [...h264, '-g', '25'])
+  const prores4444 = await makeVideo(
+    'mov',
+    SECONDS,
+    ['-c:v', 'prores_ks', '-profile:v', '4', '-pix_fmt', 'yuv444p10le'],
+    0.2,
+  )
+  const disguised = Buffer.from(prores4444)
+  // Under the name of a ProRes that is accepted.
+  disguised.write('apcn', disguised.indexOf('ap4h', 0, 'latin1'), 'latin1')
+  const badSound = ['-f', 'lavfi', '-i', 'sine=d=1', '-c:a', 'ac3']
+  return [
+    { key: 'attachments/1/video.mp4', bytes: video, contentType: 'video/mp4' },
+    { key: 'attachments/1/video.png', bytes: video, contentType: 'image/png' },
+    { key: 'attachments/1/4444.mov', bytes: prores4444, contentType: 'video/quicktime' },
+    { key: 'attachments/1/disguised.mov', bytes: disguised, contentType: 'video/quicktime' },
+    { key: 'attachments/1/ac3.mp4', bytes: await makeVideo('mp4', SECONDS, [...badSound, ...h264], 1) },
+    { key: 'attachments/1/raw.avi', bytes: await makeVideo('avi', SECONDS, ['-c:v', 'rawvideo'], 0.1) },
+    {
+      key: 'attachments/1/sound.mp4',
+      bytes: await makeVideo('mp4', SECONDS, [...badSound.slice(0, 4), '-c:a', 'aac', '-vn'], 1),
+    },
+    { key: 'attachments/1/cut.mp4', bytes: video.subarray(0, video.length / 2), contentType: 'video/mp4' },
+    { key: 'attachments/1/text.mp4', bytes: Buffer.from('this is no video'), contentType: 'video/mp4' },
+    { key: 'avatars/1/video', bytes: video },
+  ]
+}
+
+async function pictures(): Promise<readonly TestObject[]> {
   const landscape = await halvesPng(400, 300)
   const animation = await animatedGif(80, 60)
   return [

@@ -72,7 +72,7 @@ describe.skipIf(CORPUS === undefined)('the corpus of videos (skipped without MED
     expect([facts.video.width, facts.video.height, facts.video.codec]).toEqual([width, height, codec])
     expect(facts.durationSeconds).toBeCloseTo(seconds, 2)
     expect(facts.audio).toEqual(audio)
-    const frames = await readThreeFrames(video, async (frame) => frame)
+    const frames = await readThreeFrames(video)
     video.close()
     if (isFailure(frames)) throw new Error(frames.detail)
     expect(frames.map((frame) => [frame.width, frame.height])).toEqual(Array(3).fill([width, height]))

@@ -1,15 +1,17 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
+import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { createMediaBytes, type MediaBytes } from '@media-proxy/origin/media/media-bytes.ts'
 import { createLane } from '@media-proxy/origin/rendition/admission.ts'
 import { createDemuxers, DEMUXER_DEFAULTS } from '@media-proxy/origin/video/container.ts'
-import { decodeFile, decodeRun } from '@media-proxy/origin/video/decode.ts'
+import { decodeFile, decodeRuns } from '@media-proxy/origin/video/decode.ts'
 import { createFfmpeg } from '@media-proxy/origin/video/ffmpeg.ts'
 import { openVideo } from '@media-proxy/origin/video/video.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { pino } from 'pino'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { openFilesystemOrigin } from '../doors.ts'
 import { CORNERS, FFMPEG, makeVideo, withFile } from '../videos.ts'
 
 const LIMITS = {
@@ -49,13 +51,24 @@ async function firstFrame(bytes: MediaBytes, signal = NEVER) {
   }
 }
 
+const CHILDREN = `/proc/self/task/${process.pid}/children`
+
+function commandsOfChildren(): readonly string[] {
+  const pids = readFileSync(CHILDREN, 'utf8').trim().split(' ')
+  return pids
+    .filter((pid) => pid !== '')
+    .map((pid) => {
+      const path = `/proc/${pid}/cmdline`
+      return existsSync(path) ? readFileSync(path, 'utf8') : ''
+    })
+}
+
 async function nothingIsLeft(): Promise<void> {
   const prefix = `media-proxy-video-${process.pid}-`
   await expect
     .poll(async () => (await readdir(tmpdir())).filter((name) => name.startsWith(prefix)))
     .toEqual([])
-  const children = `/proc/self/task/${process.pid}/children`
-  if (existsSync(children)) await expect.poll(() => readFileSync(children, 'utf8').trim()).toBe('')
+  if (existsSync(CHILDREN)) await expect.poll(() => readFileSync(CHILDREN, 'utf8').trim()).toBe('')
 }
 
 describe.skipIf(FFMPEG === undefined)('hostile videos (skipped without FFmpeg)', () => {
@@ -125,7 +138,7 @@ describe.skipIf(FFMPEG === undefined)('hostile videos (skipped without FFmpeg)',
       [320 * 192, 'frame'],
       [320 * 100, 'undecodable'],
     ] as const) {
-      const frame = await decodeRun(ffmpeg, run, { video, size: video, maxPixels, signal: NEVER })
+      const frame = await decodeRuns(ffmpeg, [run], { video, size: video, maxPixels, signal: NEVER })
       expect(isFailure(frame) ? frame.failure : 'frame').toBe(outcome)
     }
   })
@@ -180,6 +193,27 @@ describe.skipIf(FFMPEG === undefined)('a client that leaves (skipped without FFm
     await nothingIsLeft()
   })
 
+  it.skipIf(!existsSync(CHILDREN))('frees everything at the door (needs /proc)', async () => {
+    const door = await openFilesystemOrigin()
+    try {
+      const slow = `testsrc2=s=1920x1080,noise=alls=60:allf=t`
+      const video = await makeVideo('mp4', slow, ['-c:v', 'libx264', '-preset', 'ultrafast', '-g', '250'], 5)
+      await door.put('attachments/1/slow.mp4', video)
+      const leaving = request(`${door.url}/attachments/1/slow.mp4?format=png&time=4.9`)
+      leaving.on('error', () => undefined)
+      leaving.end()
+      // The child that decodes, not the one that only tells its version.
+      await expect.poll(() => commandsOfChildren().some((command) => command.includes('rawvideo'))).toBe(true)
+      leaving.destroy()
+      const leftAt = performance.now()
+      await expect.poll(() => commandsOfChildren(), { interval: 10 }).toEqual([])
+      expect(performance.now() - leftAt).toBeLessThan(1000)
+      await nothingIsLeft()
+    } finally {
+      await door.close()
+    }
+  })
+
   it('has its child killed', async () => {
     const controller = new AbortController()
     const endless = ffmpeg.run(
@@ -190,8 +224,7 @@ describe.skipIf(FFMPEG === undefined)('a client that leaves (skipped without FFm
       },
       controller.signal,
     )
-    const children = `/proc/self/task/${process.pid}/children`
-    if (existsSync(children)) await expect.poll(() => readFileSync(children, 'utf8').trim()).not.toBe('')
+    if (existsSync(CHILDREN)) await expect.poll(() => readFileSync(CHILDREN, 'utf8').trim()).not.toBe('')
     controller.abort()
     const startedAt = performance.now()
     expect(await endless).toEqual({ failure: 'client-gone' })

@@ -164,6 +164,46 @@ describe.each(DOORS)('internal stills at %s', (_, open) => {
   )
 })
 
+describe.skipIf(FFMPEG === undefined)('frames of what only FFmpeg can read (skipped without FFmpeg)', () => {
+  it('have their true times', async () => {
+    const door = await openFilesystemOrigin(SETTINGS)
+    try {
+      const video = await makeVideo('avi', SECONDS, ['-c:v', 'mpeg4', '-q:v', '2'])
+      await door.put('video.avi', video, undefined, 'uploads')
+      const { body } = await send(door.url, '/_frames', {
+        method: 'POST',
+        headers: { 'x-internal-secret': SECRET },
+        body: JSON.stringify({ type: 'upload', upload_filename: 'video.avi' }),
+      })
+      const { frames } = JSON.parse(body.toString())
+      // 25 frames a second: the first one that starts at or after 1, 1.5 and 2 seconds.
+      expect(frames.map(({ timestamp }: { timestamp: number }) => timestamp)).toEqual([1, 1.52, 2])
+      expect(await colourOf(frames[2].base64)).toBe('blue')
+    } finally {
+      await door.close()
+    }
+  })
+})
+
+describe('an origin without FFmpeg', () => {
+  it('says so, refuses stills for now, and serves the rest', async () => {
+    const door = await openFilesystemOrigin({ ...SETTINGS, FFMPEG_PATH: '/no/such/ffmpeg' })
+    try {
+      await door.put('attachments/1/picture.png', await halvesPng(40, 30))
+      if (FFMPEG !== undefined) {
+        await door.put('attachments/1/video.mp4', await makeVideo('mp4', SECONDS, ['-c:v', 'libx264'], 0.2))
+        expect((await send(door.url, '/attachments/1/video.mp4?format=png')).status).toBe(503)
+      }
+      const ready = await send(door.url, '/_ready')
+      expect([ready.status, ready.body.toString()]).toEqual([503, 'Not ready: ffmpeg'])
+      expect((await send(door.url, '/attachments/1/picture.png?width=20')).status).toBe(200)
+      expect(door.log.map(({ msg }) => msg)).toContain('FFmpeg is missing')
+    } finally {
+      await door.close()
+    }
+  })
+})
+
 describe('the size of a body', () => {
   it('is judged by what is declared and by what comes', async () => {
     const door = await openFilesystemOrigin({ ...SETTINGS, MEDIA_PROXY_LIMITS_INTERNAL_BODY_BYTES: '2048' })

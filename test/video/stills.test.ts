@@ -2,7 +2,16 @@ import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Door, openFilesystemOrigin } from '../doors.ts'
 import { send } from '../http.ts'
-import { CORNERS, canEncode, FFMPEG, makeVideo, remakeVideo, SECONDS, withFile } from '../videos.ts'
+import {
+  CORNERS,
+  canEncode,
+  canFilter,
+  FFMPEG,
+  makeVideo,
+  remakeVideo,
+  SECONDS,
+  withFile,
+} from '../videos.ts'
 
 const RED = [255, 0, 0]
 const LIME = [0, 255, 0]
@@ -144,6 +153,22 @@ describe.skipIf(FFMPEG === undefined)('stills of made videos (skipped without FF
       const video = await makeVideo('mp4', source, H264, 0.2)
       expectCorners(await still(`untold-${size}.mp4`, video), [RED, RED, RED, RED])
     }
+  })
+
+  it.each(['smpte2084', 'arib-std-b67'])('HDR is mapped to what every screen shows: %s', async (transfer) => {
+    // An FFmpeg without the encoder or the filter cannot make the video to try.
+    if (!(await canEncode('libx265')) || !(await canFilter('zscale'))) return console.warn('HDR: not tried')
+    const linear =
+      'format=gbrp,setparams=colorspace=gbr:color_primaries=bt709:color_trc=iec61966-2-1:range=pc,' +
+      'zscale=t=linear:npl=203,format=gbrpf32le,zscale=p=bt2020'
+    const coded = `zscale=t=${transfer}:npl=203,format=gbrp16le,zscale=m=2020_ncl:r=limited,format=yuv420p10le`
+    const tags = `log-level=none:colorprim=bt2020:transfer=${transfer}:colormatrix=bt2020nc`
+    const source = `color=0x4060a0:s=160x96,${linear},${coded}`
+    const video = await makeVideo('mp4', source, ['-c:v', 'libx265', '-x265-params', tags], 0.2)
+    const { at } = await still(`${transfer}.mp4`, video)
+    const [red = 0, green = 0, blue = 0] = at(0.5, 0.5)
+    // Below the knee of the curve a colour stays what it was.
+    expect(Math.max(Math.abs(red - 0x40), Math.abs(green - 0x60), Math.abs(blue - 0xa0))).toBeLessThan(14)
   })
 
   it('alpha is kept where the output has it', async () => {

@@ -6,6 +6,7 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import { judgeHead } from '../image/inspect.ts'
 import type { SourceLimits } from '../media/limits.ts'
 import { createMediaBytes, type MediaBytes } from '../media/media-bytes.ts'
+import { memoryBytes } from '../media/memory-bytes.ts'
 import { readAll } from '../media/read-all.ts'
 import { SNIFF_BYTES, sniff } from '../media/sniff.ts'
 import type { Source } from '../rendition/source.ts'
@@ -33,11 +34,11 @@ export async function readExternalSource(
     const bytes = await new Response(rest).bytes()
     // What the bytes are tells more than what their server says of them.
     const etag = `"${createHash('sha256').update(bytes).digest('hex')}"`
-    return sourceOf(url, response, kind, bytes, etag, inMemory(bytes))
+    return sourceOf(url, response, kind, bytes, etag, memoryBytes(bytes))
   }
   if (kind === undefined) {
     await rest.cancel()
-    return sourceOf(url, response, kind, head, await etagOf(response), inMemory(head))
+    return sourceOf(url, response, kind, head, await etagOf(response), memoryBytes(head))
   }
   const parts = await partsOf(external, response, head, rest, limits, signal)
   return isFailure(parts) ? parts : sourceOf(url, response, kind, head, await etagOf(response), parts)
@@ -99,15 +100,6 @@ async function readRange(
   }
   await part.body.cancel()
   return fail('external-unreachable', 'the far server answers another range, or another file')
-}
-
-function inMemory(bytes: Uint8Array): MediaBytes {
-  return createMediaBytes({
-    sizeBytes: bytes.length,
-    head: bytes,
-    fetchPart: async (start, end) => bytes.subarray(start, end),
-    fetchAll: async () => new Blob([new Uint8Array(bytes)]).stream(),
-  })
 }
 
 /** The last segment of a URL's path, decoded where it can be; empty where it ends in a slash. */

@@ -1,5 +1,7 @@
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { BodyError } from '@media-proxy/shared/store/body-error.ts'
 import type { ObjectInfo, ObjectStore, StoredObject } from '@media-proxy/shared/store/store.ts'
+import { abortFailure } from '../rendition/wait.ts'
 import { createMediaBytes, type MediaBytes } from './media-bytes.ts'
 import { readAll } from './read-all.ts'
 
@@ -26,25 +28,37 @@ export function objectBytes({ store, bucket, key, info, head, signal }: ObjectBy
     return fail('store-unreachable', 'the object was replaced while it was read')
   }
 
+  /** A request that ends in the middle of a read is a failure like others, not an exception. */
+  async function guarded<T>(work: () => Promise<T | Failure>): Promise<T | Failure> {
+    try {
+      return await work()
+    } catch (error) {
+      if (signal.aborted) return abortFailure(signal)
+      if (error instanceof BodyError) return error.failure
+      return fail('store-unreachable', error instanceof Error ? error.message : String(error))
+    }
+  }
+
+  async function fetchPart(start: number, end: number): Promise<Uint8Array | Failure> {
+    const range = { start, end: end - 1 }
+    const object = await judged(await store.get(bucket, key, { range, signal }))
+    if (isFailure(object)) return object
+    const { start: gotStart, end: gotEnd } = object.range ?? { start: 0, end: info.sizeBytes - 1 }
+    if (gotStart !== range.start || gotEnd !== range.end) {
+      await object.body.cancel()
+      return fail('store-misconfigured', 'the store answered another range than was asked for')
+    }
+    return readAll(object.body, end - start)
+  }
+
   return createMediaBytes({
     sizeBytes: info.sizeBytes,
     ...(head === undefined ? {} : { head: head.subarray(0, info.sizeBytes) }),
-    async fetchPart(start, end) {
-      const range = { start, end: end - 1 }
-      const object = await judged(await store.get(bucket, key, { range, signal }))
-      if (isFailure(object)) return object
-      const { range: got } = object
-      if (
-        got === undefined ? start !== 0 || end !== info.sizeBytes : got.start !== start || got.end !== end - 1
-      ) {
-        await object.body.cancel()
-        return fail('store-misconfigured', 'the store answered another range than was asked for')
-      }
-      return readAll(object.body, end - start)
-    },
-    async fetchAll() {
-      const object = await judged(await store.get(bucket, key, { signal }))
-      return isFailure(object) ? object : object.body
-    },
+    fetchPart: (start, end) => guarded(() => fetchPart(start, end)),
+    fetchAll: () =>
+      guarded(async () => {
+        const object = await judged(await store.get(bucket, key, { signal }))
+        return isFailure(object) ? object : object.body
+      }),
   })
 }

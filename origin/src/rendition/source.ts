@@ -6,6 +6,7 @@ import { judgeHead } from '../image/inspect.ts'
 import type { MediaKind } from '../media/kinds.ts'
 import type { SourceLimits } from '../media/limits.ts'
 import type { MediaBytes } from '../media/media-bytes.ts'
+import { memoryBytes } from '../media/memory-bytes.ts'
 import { objectBytes } from '../media/object-bytes.ts'
 import { readAll } from '../media/read-all.ts'
 import { SNIFF_BYTES, sniff } from '../media/sniff.ts'
@@ -105,6 +106,19 @@ async function readFirst(
     if (object.failure !== 'not-found') return object
   }
   return fail('not-found')
+}
+
+/** A source that came with its request. */
+export async function sourceFromBytes(
+  bytes: Uint8Array,
+  fileName: string | undefined,
+  limits: SourceLimits,
+): Promise<Source | Failure> {
+  const kind = await sniff(bytes, fileName)
+  const refused = kind?.kind === 'image' ? await judgeHead(bytes, kind.format, limits) : undefined
+  if (refused !== undefined) return refused
+  const info = { sizeBytes: bytes.length, etag: '""', lastModified: undefined }
+  return { key: '', info, kind, bytes, parts: memoryBytes(bytes) }
 }
 
 /** From this size on the head is judged before the rest is fetched. */

@@ -2,14 +2,15 @@
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import * as z from 'zod'
-import { animationFrameAt, animationTimes } from '../image/animation-frames.ts'
+import { animationTimes, frameAt } from '../image/animation-frames.ts'
+import { decodePicture } from '../image/decode.ts'
 import { inspectImage } from '../image/inspect.ts'
+import type { RawPicture } from '../image/raw-picture.ts'
 import { renderRaw } from '../image/render.ts'
 import type { MediaKind } from '../media/kinds.ts'
 import type { Lane } from '../rendition/admission.ts'
 import type { Source, SourceReader } from '../rendition/source.ts'
 import { waitFor } from '../rendition/wait.ts'
-import type { Frame } from '../video/decode.ts'
 import { readThreeFrames } from '../video/frames.ts'
 import { threeMoments } from '../video/moments.ts'
 import { openVideo, type VideoTools } from '../video/video.ts'
@@ -163,10 +164,15 @@ async function framesOf(
       const video = await openVideo(tools, parts, kind.format, signal)
       if (isFailure(video)) return video
       try {
-        return await readThreeFrames(video, async (frame) => {
+        const frames = await readThreeFrames(video)
+        if (isFailure(frames)) return frames
+        const entries: FrameEntry[] = []
+        for (const frame of frames) {
           const jpeg = await jpegOf(frame)
-          return isFailure(jpeg) ? jpeg : jpegEntry(frame.timestampSeconds, jpeg)
-        })
+          if (isFailure(jpeg)) return jpeg
+          entries.push(jpegEntry(frame.timestampSeconds, jpeg))
+        }
+        return entries
       } finally {
         video.close()
       }
@@ -180,18 +186,23 @@ async function imageFrames(
   { limits }: VideoTools,
   maxBase64Bytes: number,
 ): Promise<readonly FrameEntry[] | Failure> {
-  const facts = await inspectImage(bytes, kind.format, { limits, animated: false })
+  const facts = await inspectImage(bytes, kind.format, { limits, animated: true })
   if (isFailure(facts)) return facts
-  const animated = facts.frames > 1 && (kind.format === 'gif' || kind.format === 'webp')
-  if (!animated) {
+  if (facts.frames === 1) {
     if (bytes.length > maxBase64Bytes) return fail('source-too-large', `${bytes.length} bytes as base64`)
     return [{ timestamp: 0, mime_type: kind.mime, base64: Buffer.from(bytes).toString('base64') }]
   }
-  const times = await animationTimes(bytes)
+  const times = await animationTimes(bytes, facts)
   const entries: FrameEntry[] = []
   for (const moment of threeMoments(times.at(-1) ?? 0)) {
-    const frame = await animationFrameAt(bytes, times, moment, THUMBNAIL_QUALITY)
-    if (!isFailure(frame)) entries.push(jpegEntry(frame.timestampSeconds, frame.jpeg))
+    const frame = frameAt(times, moment)
+    const picture = await decodePicture(bytes, facts, {
+      frame,
+      maxSidePixels: Math.max(facts.width, facts.height),
+      timeLeftMs: NO_TIME_LIMIT_MS,
+    })
+    const jpeg = isFailure(picture) ? picture : await jpegOf(picture)
+    if (!isFailure(jpeg)) entries.push(jpegEntry(times[frame] ?? 0, jpeg))
   }
   return entries
 }
@@ -203,7 +214,7 @@ function jpegEntry(timestampSeconds: number, jpeg: Uint8Array): FrameEntry {
 
 const NO_TIME_LIMIT_MS = 3_600_000
 
-function jpegOf(frame: Frame): Promise<Uint8Array | Failure> {
+function jpegOf(frame: RawPicture): Promise<Uint8Array | Failure> {
   const { width, height } = frame
   return renderRaw(frame, {
     plan: { width, height, mode: 'exact', gravity: 'centre' },

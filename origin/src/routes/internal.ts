@@ -4,6 +4,7 @@ import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts
 import type { Pipeline } from '../rendition/pipeline.ts'
 import { type Answer, type Exchange, refuse } from './answer.ts'
 import { type InternalMediaOptions, serveFrames, serveThumbnail } from './internal-media.ts'
+import type { ServeMetadata } from './metadata.ts'
 import { servePurge } from './purge.ts'
 
 export type InternalEndpoint = 'metadata' | 'thumbnail' | 'frames' | 'purge'
@@ -12,6 +13,7 @@ export interface InternalOptions extends InternalMediaOptions {
   /** Fails with `bad-secret`. */
   readonly judgeSecret: (headers: Headers) => Promise<Failure | undefined>
   readonly pipeline: Pipeline
+  readonly serveMetadata: ServeMetadata
 }
 
 /** Judges the secret before anything of the body is read, and wrong ones by the budget of wrong signatures. */
@@ -42,6 +44,6 @@ function dispatch(
     case 'purge':
       return servePurge(exchange, options.pipeline)
     case 'metadata':
-      return Promise.resolve({ failure: 'not-implemented' })
+      return options.serveMetadata(exchange)
   }
 }

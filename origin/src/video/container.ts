@@ -46,8 +46,7 @@ export interface Colours {
 /** Coded frames from a key frame up to the wanted one, in the order of decoding. */
 export interface PacketRun {
   readonly packets: readonly CodedFrame[]
-  /** Which of the decoded frames, in the order of showing, is the wanted one. */
-  readonly wantedIndex: number
+  /** When the wanted one is shown. */
   readonly timestampSeconds: number
   /** Parameter sets beside the stream (`avcC`, `hvcC`). */
   readonly description: Uint8Array | undefined
@@ -56,6 +55,8 @@ export interface PacketRun {
 export interface CodedFrame {
   readonly data: Uint8Array
   readonly alpha: Uint8Array | undefined
+  /** When it is shown. */
+  readonly timestampSeconds: number
 }
 
 /** An opened container; one question at a time. */
@@ -89,19 +90,30 @@ export const DEMUXER_DEFAULTS = { memoryBytes: 256 * 1024 * 1024, thinkMs: 1000 
 const MIB = 1024 * 1024
 
 export function createDemuxers({ kept, memoryBytes, thinkMs }: DemuxersOptions): Demuxers {
+  const idle: Thread[] = []
   // The first is started at once, so that no request waits for it.
-  const idle: Worker[] = [startThread(memoryBytes)]
+  idle.push(start())
 
-  function take(): Worker {
-    const thread = idle.pop() ?? startThread(memoryBytes)
-    thread.ref()
+  function start(): Thread {
+    const thread = startThread(memoryBytes)
+    // What is left of a file can still end a thread that waits for the next one.
+    thread.worker.once('exit', () => {
+      const at = idle.indexOf(thread)
+      if (at !== -1) idle.splice(at, 1)
+    })
     return thread
   }
 
-  function giveBack(thread: Worker): void {
-    thread.unref()
+  function take(): Thread {
+    const thread = idle.pop() ?? start()
+    thread.worker.ref()
+    return thread
+  }
+
+  function giveBack(thread: Thread): void {
+    thread.worker.unref()
     if (idle.length < kept) idle.push(thread)
-    else void thread.terminate()
+    else void thread.worker.terminate()
   }
 
   return {
@@ -134,28 +146,38 @@ export function createDemuxers({ kept, memoryBytes, thinkMs }: DemuxersOptions):
   }
 }
 
-function startThread(memoryBytes: number): Worker {
-  const thread = new Worker(new URL('./demux-thread.ts', import.meta.url), {
+interface Thread {
+  readonly worker: Worker
+  /** Settles when its code is loaded, or when it ended before. */
+  readonly ready: Promise<void>
+}
+
+function startThread(memoryBytes: number): Thread {
+  const worker = new Worker(new URL('./demux-thread.ts', import.meta.url), {
     // Nothing of the service's environment, which holds its secrets.
     env: {},
     resourceLimits: { maxOldGenerationSizeMb: Math.ceil(memoryBytes / MIB) },
   })
+  const { promise: ready, resolve } = Promise.withResolvers<void>()
+  worker.once('message', () => resolve())
+  worker.once('exit', () => resolve())
   // A listener of its own: without one the end of an idle thread would end the process.
-  thread.on('error', () => undefined)
-  thread.unref()
-  return thread
+  worker.on('error', () => resolve())
+  worker.unref()
+  return { worker, ready }
 }
 
-type Answer = Exclude<FromThread, { type: 'read' }>
+type Answer = Exclude<FromThread, { type: 'read' | 'ready' }>
 
 interface Session {
   ask(question: ToThread): Promise<Answer | Failure>
   /** Closes the file; the thread where it can be used again. */
-  end(): Worker | undefined
+  end(): Thread | undefined
 }
 
 /** One file in one thread: passes its reads on, and ends the thread where it thinks for too long. */
-function startSession(thread: Worker, bytes: MediaBytes, thinkMs: number, signal: AbortSignal): Session {
+function startSession(thread: Thread, bytes: MediaBytes, thinkMs: number, signal: AbortSignal): Session {
+  const { worker } = thread
   let pending: ((answer: Answer | Failure) => void) | undefined
   let usable = true
   let openReads = 0
@@ -169,7 +191,7 @@ function startSession(thread: Worker, bytes: MediaBytes, thinkMs: number, signal
   const giveUp = (failure: Failure) => {
     usable = false
     settle(failure)
-    void thread.terminate()
+    void worker.terminate()
   }
   const watch = () => {
     clearTimeout(timer)
@@ -177,6 +199,7 @@ function startSession(thread: Worker, bytes: MediaBytes, thinkMs: number, signal
     timer = setTimeout(() => giveUp(fail('undecodable', `the demuxer thought for ${thinkMs} ms`)), thinkMs)
   }
   const onMessage = async (message: FromThread) => {
+    if (message.type === 'ready') return
     if (message.type !== 'read') return settle(message)
     openReads += 1
     watch()
@@ -190,10 +213,10 @@ function startSession(thread: Worker, bytes: MediaBytes, thinkMs: number, signal
   const onExit = () => giveUp(fail('undecodable', 'the demuxer ended'))
   // While it thinks it cannot be told to stop.
   const onAbort = () => pending !== undefined && giveUp(abortFailure(signal))
-  const send = (message: ToThread) => thread.postMessage(message)
-  thread.on('message', onMessage)
-  thread.on('error', onError)
-  thread.on('exit', onExit)
+  const send = (message: ToThread) => worker.postMessage(message)
+  worker.on('message', onMessage)
+  worker.on('error', onError)
+  worker.on('exit', onExit)
   signal.addEventListener('abort', onAbort, { once: true })
 
   return {
@@ -203,14 +226,15 @@ function startSession(thread: Worker, bytes: MediaBytes, thinkMs: number, signal
       const { promise, resolve } = Promise.withResolvers<Answer | Failure>()
       pending = resolve
       send(question)
-      watch()
+      // Loading its code is no thinking.
+      thread.ready.then(watch)
       return promise
     },
     end() {
       clearTimeout(timer)
-      thread.off('message', onMessage)
-      thread.off('error', onError)
-      thread.off('exit', onExit)
+      worker.off('message', onMessage)
+      worker.off('error', onError)
+      worker.off('exit', onExit)
       signal.removeEventListener('abort', onAbort)
       if (!usable) return undefined
       usable = false

@@ -1,4 +1,4 @@
-/** One child, one frame: coded bytes in, upright RGB pixels out. */
+/** Coded bytes in, upright RGB pixels out: one child for a frame, or for several of one video. */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Size } from '../image/plan.ts'
@@ -8,6 +8,7 @@ import type { PacketRun, VideoFacts } from './container.ts'
 import { alphaStream, elementaryStream, hasElementaryForm } from './elementary.ts'
 import type { Ffmpeg } from './ffmpeg.ts'
 import { alphaFilters, frameFilters } from './filters.ts'
+import { joinRuns } from './join-runs.ts'
 
 /** A decoded frame, with square pixels. */
 export interface Frame extends RawPicture {
@@ -26,22 +27,33 @@ export interface DecodeOptions {
 /** Little is probed: what the stream is has been told already. */
 const STREAM_PROBING = ['-probesize', '65536', '-fpsprobesize', '0', '-analyzeduration', '0']
 
+/** Frames that may be in memory together. */
+const MAX_JOINED_BYTES = 64 * 1024 * 1024
+
 /**
- * Decodes the wanted frame of a run from its elementary stream, with its alpha where it has one. Fails with
- * `undecodable`, also where the codec has no elementary form, or as FFmpeg does.
+ * Decodes the wanted frames of runs from their elementary stream, with their alpha where they have one. Fails
+ * with `undecodable` where they cannot all be had so: where the codec has no elementary form, the runs cannot
+ * follow each other, or their frames are too large to be in memory together.
  */
-export async function decodeRun(
+export async function decodeRuns(
   ffmpeg: Ffmpeg,
-  run: PacketRun,
+  runs: readonly PacketRun[],
   options: DecodeOptions,
-): Promise<Frame | Failure> {
-  const { video, maxPixels, signal } = options
+): Promise<readonly Frame[] | Failure> {
+  const { video, size, maxPixels, signal } = options
   if (!hasElementaryForm(video.codec)) return fail('undecodable', `${video.codec} has no elementary form`)
+  const joined = joinRuns(video.codec, runs)
+  if (joined === undefined) return fail('undecodable', 'runs that lean on what was before')
+  const { run, wanted, ownOf } = joined
   const stream = elementaryStream(video.codec, run, video)
   if (isFailure(stream)) return stream
   const alpha = video.hasAlpha ? alphaStream(video.codec, run, video) : undefined
+  const channels = alpha === undefined ? 3 : 4
+  const frameBytes = size.width * size.height * channels
+  if (wanted.length > 1 && wanted.length * frameBytes > MAX_JOINED_BYTES)
+    return fail('undecodable', 'too large together')
   const chain = await colourChain(ffmpeg, options)
-  const select = `select=eq(n\\,${run.wantedIndex})`
+  const select = `select=${wanted.map((index) => `eq(n\\,${index})`).join('+')}`
   const input = (demuxer: string, pipe: number) => [
     ...['-protocol_whitelist', 'pipe', '-codec_whitelist', FFMPEG_DECODERS, '-max_pixels', String(maxPixels)],
     ...[...STREAM_PROBING, '-f', demuxer, '-i', `pipe:${pipe}`],
@@ -50,8 +62,7 @@ export async function decodeRun(
     alpha === undefined
       ? ['-vf', [select, ...chain].join(',')]
       : ['-filter_complex', alphaGraph(select, chain, alphaFilters(options).join(','))]
-  const channels = alpha === undefined ? 3 : 4
-  return runDecoder(ffmpeg, options, {
+  const decoded = await runDecoder(ffmpeg, options, {
     args: [
       ...input(stream.demuxer, 0),
       ...(alpha === undefined ? [] : input(alpha.demuxer, SECOND_PIPE)),
@@ -59,9 +70,19 @@ export async function decodeRun(
     ],
     inputs: alpha === undefined ? [stream.chunks] : [stream.chunks, alpha.chunks],
     channels,
-    timestampSeconds: run.timestampSeconds,
+    frames: wanted.length,
     signal,
   })
+  if (isFailure(decoded)) return decoded
+  return runs.map((own, index) => {
+    const start = (ownOf[index] ?? 0) * frameBytes
+    const data = decoded.data.subarray(start, start + frameBytes)
+    return { ...sizeOnly(size), channels, data, timestampSeconds: Math.max(0, own.timestampSeconds) }
+  })
+}
+
+function sizeOnly({ width, height }: Size): Size {
+  return { width, height }
 }
 
 const SECOND_PIPE = 3
@@ -111,23 +132,30 @@ async function decodeFileAt(
   options: DecodeOptions,
 ): Promise<Frame | Failure> {
   const { video } = options
+  const channels = video.hasAlpha ? 4 : 3
   const chain = await colourChain(ffmpeg, options)
+  // The sink would tell nothing of a frame's time: this prints it to standard error.
+  const tellTime = ['metadata=mode=add:key=shown:value=1', 'metadata=mode=print:key=shown:file=pipe\\\\:2']
   // Only the library's decoders look at the alpha beside a frame.
   const alphaDecoder = video.codec === 'vp9' ? 'libvpx-vp9' : 'libvpx'
-  return runDecoder(ffmpeg, options, {
+  const decoded = await runDecoder(ffmpeg, options, {
     args: [
       ...['-protocol_whitelist', 'file', '-format_whitelist', demuxer, '-codec_whitelist', FFMPEG_DECODERS],
-      ...['-max_pixels', String(options.maxPixels), '-noautorotate'],
+      ...['-max_pixels', String(options.maxPixels), '-noautorotate', '-copyts'],
       ...(video.hasAlpha ? ['-c:v', alphaDecoder] : []),
       ...(atSeconds === undefined ? [] : ['-ss', atSeconds.toFixed(6)]),
       ...['-f', demuxer, '-i', `file:${path}`, '-map', '0:v:0', '-an', '-sn', '-dn'],
-      ...['-vf', chain.join(',')],
+      ...['-vf', [...tellTime, ...chain].join(',')],
     ],
     inputs: [],
-    channels: video.hasAlpha ? 4 : 3,
-    timestampSeconds: atSeconds ?? 0,
+    channels,
+    frames: 1,
     signal: options.signal,
   })
+  if (isFailure(decoded)) return decoded
+  const told = /pts_time:(\d+(?:\.\d+)?)/.exec(await decoded.messages)?.[1]
+  const timestampSeconds = Number(told ?? atSeconds ?? 0)
+  return { ...sizeOnly(options.size), channels, data: decoded.data, timestampSeconds }
 }
 
 async function colourChain(ffmpeg: Ffmpeg, { video, size }: DecodeOptions): Promise<readonly string[]> {
@@ -139,28 +167,29 @@ interface DecoderRun {
   readonly args: readonly string[]
   readonly inputs: readonly (readonly Uint8Array[])[]
   readonly channels: 3 | 4
-  readonly timestampSeconds: number
+  /** How many frames come out. */
+  readonly frames: number
   readonly signal: AbortSignal
+}
+
+interface Decoded {
+  /** Frame after frame. */
+  readonly data: Uint8Array
+  readonly messages: Promise<string>
 }
 
 async function runDecoder(
   ffmpeg: Ffmpeg,
   { size }: DecodeOptions,
   run: DecoderRun,
-): Promise<Frame | Failure> {
-  const bytes = size.width * size.height * run.channels
-  const output = [
-    '-frames:v',
-    '1',
-    '-fps_mode',
-    'passthrough',
-    '-pix_fmt',
-    run.channels === 4 ? 'rgba' : 'rgb24',
-  ]
-  const data = await ffmpeg.run(
-    { args: [...run.args, ...output, '-f', 'rawvideo', 'pipe:1'], inputs: run.inputs, outputBytes: bytes },
+): Promise<Decoded | Failure> {
+  const bytes = size.width * size.height * run.channels * run.frames
+  const pixelFormat = run.channels === 4 ? 'rgba' : 'rgb24'
+  const shape = ['-frames:v', String(run.frames), '-fps_mode', 'passthrough', '-pix_fmt', pixelFormat]
+  const output = await ffmpeg.run(
+    { args: [...run.args, ...shape, '-f', 'rawvideo', 'pipe:1'], inputs: run.inputs, outputBytes: bytes },
     run.signal,
   )
-  if (isFailure(data)) return data
-  return { ...size, channels: run.channels, data, timestampSeconds: run.timestampSeconds }
+  if (isFailure(output)) return output
+  return { data: output.bytes, messages: output.messages }
 }

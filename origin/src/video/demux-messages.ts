@@ -12,6 +12,8 @@ export type ToThread =
   | { readonly type: 'close' }
 
 export type FromThread =
+  /** The first of all: from here on its time is counted. */
+  | { readonly type: 'ready' }
   | { readonly type: 'read'; readonly id: number; readonly start: number; readonly end: number }
   | { readonly type: 'opened'; readonly result: ContainerFacts | Failure }
   | { readonly type: 'run'; readonly result: PacketRun | Failure }

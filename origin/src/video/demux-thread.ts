@@ -42,6 +42,8 @@ port.on('message', async (message: ToThread) => {
   }
 })
 
+tell({ type: 'ready' })
+
 function read(start: number, end: number): Promise<Uint8Array | Failure> {
   lastRead += 1
   const id = lastRead
@@ -55,7 +57,11 @@ function read(start: number, end: number): Promise<Uint8Array | Failure> {
 function withOwnBytes(run: PacketRun): PacketRun {
   return {
     ...run,
-    packets: run.packets.map(({ data, alpha }) => ({ data: data.slice(), alpha: alpha?.slice() })),
+    packets: run.packets.map((frame) => ({
+      ...frame,
+      data: frame.data.slice(),
+      alpha: frame.alpha?.slice(),
+    })),
     description: run.description?.slice(),
   }
 }

@@ -128,7 +128,9 @@ async function guarded<T>(work: () => Promise<T | Failure>): Promise<T | Failure
     return await work()
   } catch (error) {
     if (error instanceof ReadFailure) return error.failure
-    return fail('undecodable', error instanceof Error ? error.message.slice(0, 200) : String(error))
+    const message = (error instanceof Error ? error.message : String(error)).slice(0, 200)
+    // The one codec judgement that the library makes itself, by throwing.
+    return fail(message.startsWith('Unsupported WAVE') ? 'unsupported-codec' : 'undecodable', message)
   }
 }
 
@@ -217,13 +219,16 @@ async function readRun(track: InputVideoTrack, atSeconds: number | undefined): P
     (await sink.getFirstKeyPacket())
   if (key === null) return fail('undecodable', 'no key frame')
   const run = await packetsUpTo(sink, key, wanted)
-  const shown = run.map((packet) => packet.timestamp).sort((a, b) => a - b)
-  const target = shown.findLast((timestamp) => timestamp <= (wanted ?? key).timestamp) ?? key.timestamp
+  const reached = run.map(({ timestamp }) => timestamp).filter((time) => time <= (wanted ?? key).timestamp)
+  const target = reached.reduce((latest, time) => Math.max(latest, time), key.timestamp)
   const description = (await track.getDecoderConfig())?.description
   return {
-    packets: run.map(({ data, sideData }) => ({ data, alpha: sideData.alpha })),
-    wantedIndex: shown.indexOf(target),
-    timestampSeconds: Math.max(0, target),
+    packets: run.map(({ data, sideData, timestamp }) => ({
+      data,
+      alpha: sideData.alpha,
+      timestampSeconds: timestamp,
+    })),
+    timestampSeconds: target,
     description: description === undefined ? undefined : bytesOf(description),
   }
 }

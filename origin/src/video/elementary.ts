@@ -24,7 +24,7 @@ const ELEMENTARY_CODECS: ReadonlySet<string> = new Set(['h264', 'hevc', 'vp8', '
 /** Fails with `undecodable` where frames or parameter sets do not have the lengths they declare. */
 export function elementaryStream(
   codec: ElementaryCodec,
-  run: PacketRun,
+  run: Pick<PacketRun, 'packets' | 'description'>,
   size: { readonly codedWidth: number; readonly codedHeight: number },
 ): ElementaryStream | Failure {
   const frames = run.packets.map(({ data }) => data)
@@ -35,13 +35,52 @@ export function elementaryStream(
 /** The alpha of VP8 and VP9, which is a stream of its own whose luma it is; undefined where a frame has none. */
 export function alphaStream(
   codec: VideoFacts['codec'],
-  run: PacketRun,
+  run: Pick<PacketRun, 'packets' | 'description'>,
   size: { readonly codedWidth: number; readonly codedHeight: number },
 ): ElementaryStream | undefined {
   if (codec !== 'vp8' && codec !== 'vp9') return undefined
   const frames = run.packets.flatMap(({ alpha }) => (alpha === undefined ? [] : [alpha]))
   if (frames.length !== run.packets.length) return undefined
   return { demuxer: 'ivf', chunks: ivf(codec, frames, size) }
+}
+
+/**
+ * Tells whether a run can follow another one in a stream: its key frame makes the decoder forget what came
+ * before. A recovery point of H.264 and a clean random access picture of HEVC do so only at the start of a stream.
+ */
+export function startsAnew(codec: VideoFacts['codec'], { packets, description }: PacketRun): boolean {
+  const key = packets[0]?.data
+  if (key === undefined) return false
+  if (codec !== 'h264' && codec !== 'hevc') return hasElementaryForm(codec)
+  if (description === undefined) return false
+  const parameters = codec === 'h264' ? avcParameters(description) : hevcParameters(description)
+  const units = parameters === undefined ? undefined : nalUnits(key, parameters.lengthBytes)
+  return units?.some(([first = 0]) => (codec === 'h264' ? isAvcIdr(first) : isHevcIdr(first))) ?? false
+}
+
+/**
+ * Tells whether no other frame leans on this one, so that it can be left out where it is not wanted: a third of
+ * the frames of a usual H.264 video, and of the time to get through them.
+ */
+export function isDisposable(
+  codec: VideoFacts['codec'],
+  frame: Uint8Array,
+  description: Uint8Array | undefined,
+): boolean {
+  if (codec !== 'h264' || description === undefined) return false
+  const units = nalUnits(frame, ((description[4] ?? 3) & 3) + 1)
+  // nal_ref_idc, in the bits above the type (ISO/IEC 14496-10, section 7.4.1).
+  return units?.every(([header = 0]) => (header & 0x1f) > 5 || (header & 0x60) === 0) ?? false
+}
+
+function isAvcIdr(header: number): boolean {
+  return (header & 0x1f) === 5
+}
+
+/** BLA and IDR pictures: types 16 to 20. */
+function isHevcIdr(header: number): boolean {
+  const type = (header >> 1) & 0x3f
+  return type >= 16 && type <= 20
 }
 
 const START_CODE = Uint8Array.of(0, 0, 0, 1)

@@ -1,6 +1,6 @@
 /**
  * The one place that starts FFmpeg. Decoders are where hostile files win, so a child gets as little as will do:
- * no network, no shell, no file but one, one thread, a bounded answer, and limits of time and memory that the
+ * no network, no environment, no file but one, one thread, a bounded answer, and limits of time and memory that the
  * kernel keeps. It dies with the request it works for.
  */
 
@@ -27,9 +27,15 @@ export interface Ffmpeg {
    * `unsupported-codec` where the codec is none of the accepted ones, and with `deadline`, `client-gone`,
    * `overloaded`, or `not-ready` where there is no FFmpeg.
    */
-  run(job: FfmpegJob, signal: AbortSignal): Promise<Uint8Array | Failure>
+  run(job: FfmpegJob, signal: AbortSignal): Promise<FfmpegOutput | Failure>
   /** What the binary is and can; a failure where there is none. Asked once. */
   readonly abilities: Promise<FfmpegAbilities | Failure>
+}
+
+export interface FfmpegOutput {
+  readonly bytes: Uint8Array
+  /** What was written to standard error: complaints, and what a filter was told to print. */
+  readonly messages: Promise<string>
 }
 
 export interface FfmpegAbilities {
@@ -69,7 +75,7 @@ export function createFfmpeg(options: FfmpegOptions): Ffmpeg {
       const found = await abilities
       if (isFailure(found)) return found
       const command = withLimits(found.path, [...COMMON_ARGS, ...job.args], options)
-      const answer = Promise.withResolvers<Uint8Array | Failure>()
+      const answer = Promise.withResolvers<FfmpegOutput | Failure>()
       const work = lane.run(signal, async () => {
         const running = runChild(
           command,
@@ -145,7 +151,7 @@ function start([path = '', ...args]: readonly string[], env: NodeJS.ProcessEnv, 
 }
 
 interface Running {
-  readonly answer: Promise<Uint8Array | Failure>
+  readonly answer: Promise<FfmpegOutput | Failure>
   readonly ended: Promise<unknown>
 }
 
@@ -166,18 +172,18 @@ function runChild(
     if (pipe !== undefined && pipe !== null && 'write' in pipe) feed(pipe, chunks)
   })
   if (job.inputs.length === 0) child.stdin?.end()
-  const complaints = collect(child.stderr, MAX_STDERR_BYTES)
+  const messages = collect(child.stderr, MAX_STDERR_BYTES).then((bytes) => bytes.toString('utf8').trim())
   return { answer: answerOf(), ended }
 
-  async function answerOf(): Promise<Uint8Array | Failure> {
-    const output = await collect(child.stdout, job.outputBytes, kill)
-    if (output.length === job.outputBytes) return output
-    const [complaint, exit] = await Promise.all([complaints, ended])
+  async function answerOf(): Promise<FfmpegOutput | Failure> {
+    const bytes = await collect(child.stdout, job.outputBytes, kill)
+    if (bytes.length === job.outputBytes) return { bytes, messages }
+    const [complaint, exit] = await Promise.all([messages, ended])
     if (signal.aborted) return abortFailure(signal)
-    const text = complaint.toString('utf8').trim().slice(0, 500)
-    if (/not on whitelist/i.test(text)) return fail('unsupported-codec', text)
-    const why = text || exit.error || `FFmpeg ended with ${exit.code}`
-    return fail('undecodable', `${output.length} of ${job.outputBytes} bytes: ${why}`)
+    if (/^\[.*\] Codec \(.+\) not on whitelist/m.test(complaint))
+      return fail('unsupported-codec', complaint.slice(0, 200))
+    const why = complaint.slice(0, 500) || exit.error || `FFmpeg ended with ${exit.code}`
+    return fail('undecodable', `${bytes.length} of ${job.outputBytes} bytes: ${why}`)
   }
 }
 

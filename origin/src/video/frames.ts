@@ -6,22 +6,15 @@ import type { Video } from './video.ts'
 
 /**
  * Three frames of an opened video, near its start, middle and end, in order of time and each with its own
- * timestamp, one after the other so that only one is in memory. `use` may run on each. A frame that does not
- * decode is left out; fails where none does, or for a reason that is not the video's.
+ * timestamp. A frame that does not decode is left out; fails where none does, or for a reason that is not the
+ * video's.
  */
-export async function readThreeFrames<T>(
-  video: Video,
-  use: (frame: Frame) => Promise<T | Failure>,
-  shownAt?: Size,
-): Promise<readonly T[] | Failure> {
-  const used: T[] = []
-  let failure: Failure | undefined
-  for (const moment of threeMoments(video.facts.durationSeconds ?? 0)) {
-    const frame = await video.readFrame(moment, shownAt)
-    const result = isFailure(frame) ? frame : await use(frame)
-    if (!isFailure(result)) used.push(result)
-    else if (result.failure === 'undecodable') failure = result
-    else return result
-  }
-  return used.length === 0 && failure !== undefined ? failure : used
+export async function readThreeFrames(video: Video, shownAt?: Size): Promise<readonly Frame[] | Failure> {
+  const moments = threeMoments(video.facts.durationSeconds ?? 0)
+  const read = await video.readFrames(moments, shownAt)
+  const failures = read.filter(isFailure)
+  const grave = failures.find(({ failure }) => failure !== 'undecodable')
+  if (grave !== undefined) return grave
+  const frames = read.filter((frame): frame is Frame => !isFailure(frame))
+  return frames.length === 0 && failures[0] !== undefined ? failures[0] : frames
 }

@@ -11,11 +11,10 @@ import { judgeDeclaredSize, type SourceLimits } from '../media/limits.ts'
 import type { MediaBytes } from '../media/media-bytes.ts'
 import { readAviFacts } from './avi.ts'
 import { judgeCodecs } from './codecs.ts'
-import type { Container, ContainerFacts, Demuxers, VideoFacts } from './container.ts'
-import { type DecodeOptions, decodeFile, decodeRun, type FileInput, type Frame } from './decode.ts'
+import type { ContainerFacts, Demuxers, VideoFacts } from './container.ts'
+import type { Frame } from './decode.ts'
 import type { Ffmpeg } from './ffmpeg.ts'
-import { isHdr } from './filters.ts'
-import { withTemporaryFile } from './temporary-file.ts'
+import { readFrames } from './frame-reader.ts'
 
 export interface VideoTools {
   readonly demuxers: Demuxers
@@ -32,6 +31,8 @@ export interface Video {
    * the bytes and FFmpeg do.
    */
   readFrame(atSeconds: number | undefined, shownAt?: Size): Promise<Frame | Failure>
+  /** Several frames, each as `readFrame` gives it, for little more than the price of one. */
+  readFrames(moments: readonly number[], shownAt?: Size): Promise<readonly (Frame | Failure)[]>
   close(): void
 }
 
@@ -54,20 +55,15 @@ export async function openVideo(
     container?.close()
     return judged
   }
-  const { video } = judged
+  const { durationSeconds, video } = judged
+  const source = { bytes, container, format, video, durationSeconds, ffmpeg, limits, signal }
   return {
     facts: judged,
     async readFrame(moment, shownAt) {
-      const atSeconds = moment === undefined ? undefined : Math.min(moment, judged.durationSeconds ?? moment)
-      const options = { video, size: sizeOf(video, shownAt), maxPixels: maxPixels(limits), signal }
-      const frame =
-        container === undefined ? undefined : await decodeFromParts(ffmpeg, container, atSeconds, options)
-      if (frame !== undefined && !(isFailure(frame) && frame.failure === 'undecodable')) return frame
-      const demuxer = DEMUXERS[format]
-      return withTemporaryFile(bytes, limits.temporaryFileBytes, signal, (path) =>
-        decodeFile(ffmpeg, { path, demuxer, atSeconds }, options),
-      )
+      const [frame] = await readFrames(source, [moment], shownAt)
+      return frame ?? fail('undecodable')
     },
+    readFrames: (moments, shownAt) => readFrames(source, moments, shownAt),
     close: () => container?.close(),
   }
 }
@@ -93,43 +89,4 @@ function judge(facts: ContainerFacts, limits: SourceLimits): Video['facts'] | Fa
     if (tooLarge !== undefined) return tooLarge
   }
   return { ...facts, video }
-}
-
-/** Four bytes a pixel, as the limit on decoded bytes counts them. */
-function maxPixels(limits: SourceLimits): number {
-  return Math.floor(limits.decodedBytes / 4)
-}
-
-const DEMUXERS: Readonly<Record<VideoFormat, FileInput['demuxer']>> = {
-  mp4: 'mov',
-  mov: 'mov',
-  webm: 'matroska',
-  mkv: 'matroska',
-  avi: 'avi',
-}
-
-async function decodeFromParts(
-  ffmpeg: Ffmpeg,
-  container: Container,
-  atSeconds: number | undefined,
-  options: DecodeOptions,
-): Promise<Frame | Failure> {
-  const run = await container.readRun(atSeconds)
-  return isFailure(run) ? run : decodeRun(ffmpeg, run, options)
-}
-
-/** From this ratio on FFmpeg scales, so that fewer pixels travel; to twice the size, so that it is not seen. */
-const SHRINK_RATIO = 4
-/** Tone mapping costs by the pixel: there it pays at once. */
-const HDR_SHRINK_RATIO = 2
-const HEADROOM = 2
-
-/** The size in which a frame is handed over. */
-function sizeOf(video: VideoFacts, shownAt: Size | undefined): Size {
-  const { width, height } = video
-  if (shownAt === undefined) return { width, height }
-  const ratio = Math.min(width / shownAt.width, height / shownAt.height)
-  if (ratio < (isHdr(video.colours) ? HDR_SHRINK_RATIO : SHRINK_RATIO)) return { width, height }
-  const scale = HEADROOM / ratio
-  return { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)) }
 }

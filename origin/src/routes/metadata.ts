@@ -1,0 +1,198 @@
+/** `POST /_metadata`: all that an API server wants to know of an upload, from one reading (contract, section 6). */
+
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { jsonResponse } from '@media-proxy/shared/response/plain.ts'
+import * as z from 'zod'
+import { placeholderOf } from '../image/placeholder.ts'
+import { contentHash } from '../metadata/content-hash.ts'
+import { type Examined, examine } from '../metadata/examine.ts'
+import type { Scanner } from '../nsfw/scanner.ts'
+import type { Verdict } from '../nsfw/score.ts'
+import type { Lane } from '../rendition/admission.ts'
+import { createCoalescer, type Lease } from '../rendition/coalescer.ts'
+import { type Source, type SourcePlace, type SourceReader, sourceFromBytes } from '../rendition/source.ts'
+import { waitFor } from '../rendition/wait.ts'
+import type { VideoTools } from '../video/video.ts'
+import type { Answer, Exchange } from './answer.ts'
+import { objectKeySchema, readJsonBody, s3Schema } from './internal-body.ts'
+
+export interface MetadataOptions {
+  /** The sources of a bucket; undefined for one that is not configured. */
+  readonly sourcesOf: (bucket: string) => SourceReader | undefined
+  readonly uploadsBucket: string
+  readonly publicBucket: string
+  readonly tools: VideoTools
+  readonly scanner: Scanner
+  /** Bounds the work. */
+  readonly lane: Lane
+  readonly maxBodyBytes: number
+  readonly maxBase64Bytes: number
+  readonly deadlineMs: number
+}
+
+export type ServeMetadata = (exchange: Exchange) => Promise<Answer | Failure>
+
+type Metadata = Readonly<Record<string, unknown>>
+
+/** The route; requests for the same source that are in flight together are one. */
+export function createMetadataRoute(options: MetadataOptions): ServeMetadata {
+  const flights = createCoalescer<Metadata | Failure>()
+  return async (exchange) => {
+    const body = await readJsonBody(exchange, bodySchema, options.maxBodyBytes)
+    if (isFailure(body)) return body
+    const signal = AbortSignal.any([exchange.signal, AbortSignal.timeout(options.deadlineMs)])
+    const work = await workOf(body, options)
+    if (isFailure(work)) return work
+    const start = (flightSignal: AbortSignal) =>
+      tell(work, body, options, AbortSignal.any([flightSignal, AbortSignal.timeout(options.deadlineMs)]))
+    const flight = flights.join(work.name ?? `own//${crypto.randomUUID()}`, start)
+    try {
+      const metadata = await waitFor(flight.value, signal)
+      return isFailure(metadata) ? metadata : { response: jsonResponse(metadata, exchange) }
+    } finally {
+      flight.release()
+    }
+  }
+}
+
+const common = {
+  filename: z.string().max(1024).optional(),
+  with_base64: z.boolean().optional(),
+  isNSFWAllowed: z.boolean().optional(),
+  version: z.literal(2).optional(),
+  nsfw: z.enum(['block', 'flag', 'allow']).optional(),
+}
+
+const bodySchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('external'), url: z.string().min(1).max(8192), ...common }),
+  z.object({ type: z.literal('upload'), upload_filename: objectKeySchema, ...common }),
+  z.object({ type: z.literal('base64'), base64: z.string().min(1), ...common }),
+  s3Schema.extend(common),
+])
+
+type Body = z.output<typeof bodySchema>
+
+/** Both dialects; where neither says anything, a scan is made. */
+function wantsScan({ isNSFWAllowed, nsfw }: Body): boolean {
+  return isNSFWAllowed !== true && nsfw !== 'allow'
+}
+
+/** Where the source is. `name` tells what may share one flight. */
+interface Work {
+  readonly open: () => Lease<Source | Failure>
+  readonly name: string | undefined
+}
+
+async function workOf(body: Body, options: MetadataOptions): Promise<Work | Failure> {
+  const answer = `${wantsScan(body)} ${body.with_base64 === true} ${body.filename ?? ''}`
+  const stored = (bucket: string, place: SourcePlace): Work | Failure => {
+    const sources = options.sourcesOf(bucket)
+    if (sources === undefined) return fail('bad-field', 'bucket')
+    const name = JSON.stringify([bucket, place, answer])
+    return { open: () => sources.open(place), name }
+  }
+  switch (body.type) {
+    case 'upload':
+      return stored(options.uploadsBucket, { keys: [body.upload_filename] })
+    case 's3':
+      return stored(body.bucket, { keys: [body.key] })
+    case 'external':
+      if (!/^https?:\/\//i.test(body.url) || !URL.canParse(body.url)) return fail('bad-field', 'url')
+      return stored(options.publicBucket, { url: new URL(body.url).href })
+    case 'base64': {
+      const bytes = decodeBase64(body.base64)
+      if (bytes === undefined) return fail('bad-field', 'base64')
+      const source = await sourceFromBytes(bytes, body.filename, options.tools.limits)
+      const lease = { value: Promise.resolve(source), leader: true, release: () => undefined }
+      return { open: () => lease, name: undefined }
+    }
+  }
+}
+
+/** Standard base64, padded or not, plain or in a data URL; undefined for anything else. */
+function decodeBase64(text: string): Uint8Array | undefined {
+  const encoded = text.replace(/^data:[^,]{0,200};base64,/i, '')
+  const unpadded = encoded.replace(/={1,2}$/, '')
+  if (unpadded === '' || unpadded.length % 4 === 1 || !/^[A-Za-z0-9+/]+$/.test(unpadded)) return undefined
+  return Buffer.from(unpadded, 'base64')
+}
+
+async function tell(
+  work: Work,
+  body: Body,
+  options: MetadataOptions,
+  signal: AbortSignal,
+): Promise<Metadata | Failure> {
+  const startedAt = performance.now()
+  const lease = work.open()
+  try {
+    const source = await waitFor(lease.value, signal)
+    if (isFailure(source)) return source
+    if (body.with_base64 === true && source.parts.sizeBytes > options.maxBase64Bytes) {
+      return fail('source-too-large', `${source.parts.sizeBytes} bytes as base64`)
+    }
+    const timeLeftMs = options.deadlineMs - (performance.now() - startedAt)
+    const examining = options.lane.run(signal, () =>
+      examine(source, {
+        tools: options.tools,
+        scan: options.scanner.enabled && wantsScan(body),
+        timeLeftMs,
+        signal,
+      }),
+    )
+    // The hash is read beside the examination: one waits for the network, the other for a processor.
+    const [examined, hash] = await waitForBoth(examining, contentHash(source), signal)
+    if (isFailure(examined)) return examined
+    if (isFailure(hash)) return hash
+    const verdict = await options.scanner.scan(hash, examined.frames, signal)
+    if (isFailure(verdict)) return verdict
+    const base64 = body.with_base64 === true ? await base64Of(source) : undefined
+    if (isFailure(base64)) return base64
+    return spell(source, examined, hash, verdict, base64)
+  } finally {
+    lease.release()
+  }
+}
+
+async function waitForBoth<A, B>(
+  first: Promise<A>,
+  second: Promise<B>,
+  signal: AbortSignal,
+): Promise<readonly [A | Failure, B | Failure]> {
+  // Neither is left to reject unheard while the other is waited for.
+  const both = Promise.all([first, second])
+  const waited = await waitFor(both, signal)
+  return isFailure(waited) ? [waited, waited] : waited
+}
+
+async function base64Of({ bytes, parts }: Source): Promise<string | Failure> {
+  if (bytes.length === parts.sizeBytes) return Buffer.from(bytes).toString('base64')
+  const body = await parts.stream()
+  return isFailure(body) ? body : Buffer.from(await new Response(body).arrayBuffer()).toString('base64')
+}
+
+/** The fields that apply; one that does not is absent, never null. */
+async function spell(
+  { parts }: Source,
+  { kind, size, durationSeconds, animated, first }: Examined,
+  hash: string,
+  verdict: Verdict | undefined,
+  base64: string | undefined,
+): Promise<Metadata | Failure> {
+  const placeholder = first === undefined ? undefined : await placeholderOf(first)
+  if (isFailure(placeholder)) return placeholder
+  return {
+    format: kind.format,
+    content_type: kind.mime,
+    content_hash: hash,
+    size: parts.sizeBytes,
+    ...size,
+    ...(durationSeconds === undefined ? {} : { duration: Math.ceil(durationSeconds) }),
+    ...(placeholder === undefined ? {} : { placeholder }),
+    ...(animated === undefined ? {} : { animated }),
+    nsfw: verdict?.nsfw ?? false,
+    nsfw_probability: verdict?.probability ?? 0,
+    nsfw_predictions: verdict?.predictions ?? {},
+    ...(base64 === undefined ? {} : { base64 }),
+  }
+}

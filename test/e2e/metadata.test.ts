@@ -1,0 +1,208 @@
+import { createHash } from 'node:crypto'
+import sharp from 'sharp'
+import { thumbHashToAverageRGBA } from 'thumbhash'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Door, openEdge, openFilesystemOrigin } from '../doors.ts'
+import { animatedGif, declaredPng, halvesPng, orientedJpeg, SVG } from '../fixtures.ts'
+import { send } from '../http.ts'
+import { FFMPEG, makeVideo, SECONDS } from '../videos.ts'
+
+const SECRET = 'internal-secret'
+const SETTINGS = {
+  MEDIA_PROXY_SECRET_KEY: `${SECRET},older-secret`,
+  MEDIA_PROXY_EDGE_SECRET_KEY: 'edge',
+  MEDIA_PROXY_NSFW_ENABLED: 'true',
+}
+
+describe.each([
+  ['the origin', openFilesystemOrigin],
+  ['the edge', openEdge],
+] as const)('/_metadata at %s', (_, open) => {
+  let door: Door
+
+  beforeAll(async () => {
+    door = await open(SETTINGS)
+    await door.put('still', await halvesPng(400, 300), undefined, 'uploads')
+    await door.put('photo', await orientedJpeg(400, 300), undefined, 'uploads')
+    await door.put('anim', await animatedGif(80, 60), undefined, 'uploads')
+    await door.put('drawing', SVG, undefined, 'uploads')
+    await door.put('huge', declaredPng(20_000, 20_000), undefined, 'uploads')
+    await door.put('text', Buffer.from('this is no media'), undefined, 'uploads')
+    await door.put('attachments/1/a.png', await halvesPng(40, 30))
+    if (FFMPEG !== undefined) {
+      await door.put('video', await makeVideo('mp4', SECONDS, ['-pix_fmt', 'yuv420p']), undefined, 'uploads')
+      await door.put('sound', await makeVideo('mp3', 'sine=d=2.5', [], 2.5), undefined, 'uploads')
+    }
+  })
+  afterAll(() => door.close())
+
+  async function ask(body: unknown, headers: Record<string, string> = { 'x-internal-secret': SECRET }) {
+    const text = typeof body === 'string' ? body : JSON.stringify(body)
+    const response = await send(door.url, '/_metadata', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: text,
+    })
+    const json = response.headers['content-type'] === 'application/json'
+    return { ...response, value: json ? JSON.parse(response.body.toString()) : response.body.toString() }
+  }
+
+  const upload = (name: string, more: object = {}) => ask({ type: 'upload', upload_filename: name, ...more })
+
+  it('tells all of a picture', async () => {
+    const bytes = await halvesPng(400, 300)
+    const { status, value, headers } = await upload('still')
+    expect([status, headers['cache-control']]).toEqual([200, 'no-store'])
+    expect(value).toEqual({
+      format: 'png',
+      content_type: 'image/png',
+      content_hash: createHash('sha256').update(bytes).digest('hex'),
+      size: bytes.length,
+      width: 400,
+      height: 300,
+      animated: false,
+      placeholder: expect.stringMatching(/^[A-Za-z0-9+/]+=*$/),
+      nsfw: false,
+      nsfw_probability: expect.any(Number),
+      nsfw_predictions: {
+        drawing: expect.any(Number),
+        hentai: expect.any(Number),
+        neutral: expect.any(Number),
+        porn: expect.any(Number),
+        sexy: expect.any(Number),
+      },
+    })
+    const total = Object.values<number>(value.nsfw_predictions).reduce((sum, share) => sum + share, 0)
+    expect(total).toBeCloseTo(1, 3)
+    // Half red and half blue.
+    const average = thumbHashToAverageRGBA(Buffer.from(value.placeholder, 'base64'))
+    expect(average.r).toBeGreaterThan(average.g)
+    expect(average.b).toBeGreaterThan(average.g)
+  })
+
+  it('tells the size as it is shown', async () => {
+    expect((await upload('photo')).value).toMatchObject({ format: 'jpeg', width: 300, height: 400 })
+  })
+
+  it('tells how long an animation takes', async () => {
+    // 100 + 250 + 400 ms, rounded up.
+    expect((await upload('anim')).value).toMatchObject({ format: 'gif', animated: true, duration: 1 })
+  })
+
+  it('tells an SVG by its content', async () => {
+    expect((await upload('drawing')).value).toMatchObject({
+      format: 'svg',
+      content_type: 'image/svg+xml',
+      width: 200,
+      height: 100,
+    })
+  })
+
+  it.skipIf(FFMPEG === undefined)('tells all of a video and of sound (needs FFmpeg)', async () => {
+    const video = (await upload('video')).value
+    expect(video).toMatchObject({
+      format: 'mp4',
+      content_type: 'video/mp4',
+      width: 320,
+      height: 192,
+      duration: 3,
+    })
+    expect(video.placeholder).toBeTypeOf('string')
+    expect(video).not.toHaveProperty('animated')
+    const sound = (await upload('sound')).value
+    expect(sound).toMatchObject({ format: 'mp3', content_type: 'audio/mpeg', duration: 3, nsfw: false })
+    for (const field of ['width', 'height', 'placeholder', 'animated', 'base64']) {
+      expect(sound).not.toHaveProperty(field)
+    }
+  })
+
+  it.each([{ isNSFWAllowed: true }, { version: 2, nsfw: 'allow' }])(
+    'does not scan for %j',
+    async (dialect) => {
+      expect((await upload('still', dialect)).value).toMatchObject({
+        nsfw: false,
+        nsfw_probability: 0,
+        nsfw_predictions: {},
+      })
+    },
+  )
+
+  it.each([{ isNSFWAllowed: false }, { version: 2, nsfw: 'flag' }, { version: 2, nsfw: 'block' }, {}])(
+    'scans for %j',
+    async (dialect) => {
+      expect(Object.keys((await upload('still', dialect)).value.nsfw_predictions)).toHaveLength(5)
+    },
+  )
+
+  it('gives the bytes where they are wanted', async () => {
+    const { value } = await upload('still', { with_base64: true })
+    expect(Buffer.from(value.base64, 'base64').equals(await halvesPng(400, 300))).toBe(true)
+  })
+
+  it('takes bytes, plain and as a data URL, and a bucket by name', async () => {
+    const base64 = (await halvesPng(64, 48)).toString('base64')
+    for (const spelled of [base64, `data:image/png;base64,${base64}`, base64.replace(/=+$/, '')]) {
+      expect((await ask({ type: 'base64', base64: spelled })).value).toMatchObject({ width: 64, height: 48 })
+    }
+    expect((await ask({ type: 's3', bucket: 'cdn', key: 'attachments/1/a.png' })).value).toMatchObject({
+      width: 40,
+    })
+  })
+
+  it('takes either form of the secret, and any of them', async () => {
+    for (const headers of [
+      { authorization: `Bearer ${SECRET}` },
+      { 'x-internal-secret': 'older-secret' },
+      { authorization: 'bearer older-secret' },
+    ]) {
+      expect((await ask({ type: 'upload', upload_filename: 'still' }, headers as never)).status).toBe(200)
+    }
+    for (const headers of [{}, { 'x-internal-secret': 'wrong' }, { authorization: `Basic ${SECRET}` }]) {
+      const { status, value } = await ask({ type: 'upload', upload_filename: 'still' }, headers as never)
+      expect([status, value]).toEqual([401, 'Unauthorized'])
+    }
+  })
+
+  it.each([
+    ['bad JSON', '{', 400],
+    ['nothing', '', 400],
+    ['a list', '[]', 400],
+    ['nesting', `${'['.repeat(5000)}${']'.repeat(5000)}`, 400],
+    ['another type', { type: 'ftp', url: 'x' }, 400],
+    ['a missing field', { type: 'upload' }, 400],
+    ['a key that climbs', { type: 'upload', upload_filename: '../cdn/attachments/1/a.png' }, 400],
+    ['another bucket', { type: 's3', bucket: 'etc', key: 'passwd' }, 400],
+    ['bad base64', { type: 'base64', base64: '!!!!' }, 400],
+    ['another scheme', { type: 'external', url: 'file:///etc/passwd' }, 400],
+    ['an internal address', { type: 'external', url: 'http://169.254.169.254/latest/' }, 400],
+    ['a missing object', { type: 'upload', upload_filename: 'none' }, 404],
+    ['what is no media', { type: 'upload', upload_filename: 'text' }, 400],
+    ['too large a picture', { type: 'upload', upload_filename: 'huge' }, 400],
+    ['unknown keys', { type: 'upload', upload_filename: 'still', colour: 'blue' }, 200],
+  ])('answers %s', async (__, body, status) => {
+    expect((await ask(body)).status).toBe(status)
+  })
+
+  it('refuses a body beyond the limit before it is sent', async () => {
+    const { status } = await ask({ type: 'upload', upload_filename: 'still' }, {
+      'x-internal-secret': SECRET,
+      'content-length': String(100 * 1024 * 1024),
+    } as never).catch(() => ({ status: 413 }))
+    expect(status).toBe(413)
+  })
+
+  it('reads one upload once for all that ask together', async () => {
+    const before = door.storeOperations.length
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, () => upload('photo', { filename: 'together' })),
+    )
+    for (const { value } of answers) expect(value).toEqual(answers[0]?.value)
+    expect(door.storeOperations.slice(before).filter(({ operation }) => operation === 'get')).toHaveLength(1)
+  })
+
+  it('agrees with the picture it describes', async () => {
+    const { value } = await upload('anim')
+    const { pages } = await sharp(await animatedGif(80, 60)).metadata()
+    expect(value.animated).toBe((pages ?? 1) > 1)
+  })
+})

@@ -1,0 +1,133 @@
+import { createMediaBytes } from '@media-proxy/origin/media/media-bytes.ts'
+import { createLane, type Lane } from '@media-proxy/origin/rendition/admission.ts'
+import { createDemuxers, DEMUXER_DEFAULTS } from '@media-proxy/origin/video/container.ts'
+import { createFfmpeg } from '@media-proxy/origin/video/ffmpeg.ts'
+import { readThreeFrames } from '@media-proxy/origin/video/frames.ts'
+import { threeMoments } from '@media-proxy/origin/video/moments.ts'
+import { openVideo } from '@media-proxy/origin/video/video.ts'
+import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import { pino } from 'pino'
+import { describe, expect, it } from 'vitest'
+import { canEncode, FFMPEG, makeVideo, SECONDS } from '../videos.ts'
+
+describe('the three moments', () => {
+  it.each([
+    [0, [0, 0, 0]],
+    [0.4, [0, 0.2, 0.4]],
+    [1, [0, 0.5, 1]],
+    [2, [1, 1, 1]],
+    [3, [1, 1.5, 2]],
+    [5, [1, 2.5, 4]],
+    [10, [1.5, 5, 9]],
+    [15, [2, 7.5, 14]],
+    [600, [2, 300, 599]],
+  ])('of %d seconds', (seconds, moments) => {
+    expect(threeMoments(seconds)).toEqual(moments)
+  })
+})
+
+/** A lane that counts who went through it. */
+function countingLane(): Lane & { readonly entered: number } {
+  const lane = createLane({ concurrency: 2, queue: 10 })
+  let entered = 0
+  return {
+    run(signal, work) {
+      entered += 1
+      return lane.run(signal, work)
+    },
+    running: 0,
+    waiting: 0,
+    get entered() {
+      return entered
+    },
+  }
+}
+
+const demuxers = createDemuxers({ kept: 1, ...DEMUXER_DEFAULTS })
+const limits = {
+  sourceBytes: 2 ** 26,
+  decodedBytes: 2 ** 28,
+  sidePixels: 16384,
+  frames: 1000,
+  temporaryFileBytes: 2 ** 26,
+}
+const X264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-crf', '10']
+const X265 = ['-c:v', 'libx265', '-pix_fmt', 'yuv420p']
+
+describe.skipIf(FFMPEG === undefined)('three frames (skipped without FFmpeg)', () => {
+  it.each([
+    [
+      'H.264 from one key frame',
+      'mp4',
+      'libx264',
+      [...X264, '-g', '250', '-sc_threshold', '0', '-bf', '3'],
+      1,
+    ],
+    ['H.264 from several', 'mp4', 'libx264', [...X264, '-g', '20', '-bf', '3'], 1],
+    ['H.264 from key frames alone', 'mkv', 'libx264', [...X264, '-g', '1'], 1],
+    [
+      'H.264 with open groups',
+      'mp4',
+      'libx264',
+      [...X264, '-x264-params', 'open-gop=1:keyint=20:bframes=3'],
+      undefined,
+    ],
+    ['HEVC', 'mp4', 'libx265', [...X265, '-x265-params', 'log-level=none:keyint=20:open-gop=0'], 1],
+    [
+      'HEVC with open groups',
+      'mp4',
+      'libx265',
+      [...X265, '-x265-params', 'log-level=none:keyint=20:open-gop=1'],
+      undefined,
+    ],
+    ['VP8', 'webm', 'libvpx', ['-c:v', 'libvpx', '-b:v', '2M', '-g', '20'], 1],
+    [
+      'VP9',
+      'webm',
+      'libvpx-vp9',
+      ['-c:v', 'libvpx-vp9', '-deadline', 'realtime', '-cpu-used', '8', '-g', '20'],
+      1,
+    ],
+    ['AV1', 'mp4', 'libsvtav1', ['-c:v', 'libsvtav1', '-preset', '12', '-g', '20'], 1],
+    ['MPEG-4 in AVI', 'avi', 'mpeg4', ['-c:v', 'mpeg4', '-q:v', '2'], 3],
+  ] as const)('%s', async (name, extension, encoder, output, children) => {
+    // An FFmpeg without the encoder cannot make the video to try.
+    if (!(await canEncode(encoder))) return console.warn(`${name}: no encoder ${encoder}, not tried`)
+    const file = await makeVideo(extension, SECONDS, output)
+    const lane = countingLane()
+    const log = pino({ level: 'silent' })
+    const ffmpeg = createFfmpeg({
+      environment: process.env,
+      log,
+      lane,
+      deadlineMs: 10_000,
+      memoryBytes: 2 ** 31,
+    })
+    const bytes = createMediaBytes({
+      sizeBytes: file.length,
+      fetchPart: async (start, end) => file.subarray(start, end),
+      fetchAll: async () => new Blob([new Uint8Array(file)]).stream(),
+    })
+    const video = await openVideo(
+      { demuxers, ffmpeg, limits },
+      bytes,
+      extension,
+      new AbortController().signal,
+    )
+    if (isFailure(video)) throw new Error(video.detail)
+    const frames = await readThreeFrames(video)
+    video.close()
+    if (isFailure(frames)) throw new Error(frames.detail)
+    expect(frames.map(({ data }) => colourOf(data))).toEqual(['lime', 'lime', 'blue'])
+    const times = frames.map(({ timestampSeconds }) => timestampSeconds)
+    expect(times[0]).toBeCloseTo(1, 2)
+    expect(Math.abs((times[1] ?? 0) - 1.5)).toBeLessThanOrEqual(0.021)
+    expect(times[2]).toBeCloseTo(2, 2)
+    if (children !== undefined) expect(lane.entered).toBe(children)
+  })
+})
+
+function colourOf(pixels: Uint8Array): string {
+  const [red = 0, green = 0, blue = 0] = pixels.subarray(pixels.length - 3)
+  return red > green && red > blue ? 'red' : green > blue ? 'lime' : 'blue'
+}

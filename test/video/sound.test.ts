@@ -1,0 +1,95 @@
+import { mediaKind } from '@media-proxy/origin/media/kinds.ts'
+import { createMediaBytes } from '@media-proxy/origin/media/media-bytes.ts'
+import { sniff } from '@media-proxy/origin/media/sniff.ts'
+import { createDemuxers, DEMUXER_DEFAULTS } from '@media-proxy/origin/video/container.ts'
+import { readSound } from '@media-proxy/origin/video/sound.ts'
+import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import { describe, expect, it } from 'vitest'
+import { FFMPEG, makeVideo } from '../videos.ts'
+
+const tools = {
+  demuxers: createDemuxers({ kept: 1, ...DEMUXER_DEFAULTS }),
+  limits: {
+    sourceBytes: 2 ** 24,
+    decodedBytes: 2 ** 28,
+    sidePixels: 16384,
+    frames: 1000,
+    temporaryFileBytes: 0,
+  },
+}
+
+const SINE = 'sine=d=2.5'
+const COVER = ['-f', 'lavfi', '-i', 'color=red:s=64x64', '-map', '0', '-map', '1', '-frames:v', '1']
+
+describe.skipIf(FFMPEG === undefined)('sound (skipped without FFmpeg)', () => {
+  it.each([
+    ['mp3', 'mp3', [], 'mp3'],
+    ['mp3 with cover art', 'mp3', [...COVER, '-c:v', 'mjpeg', '-disposition:v', 'attached_pic'], 'mp3'],
+    ['m4a', 'm4a', ['-c:a', 'aac'], 'aac'],
+    ['m4a with cover art', 'm4a', [...COVER, '-c:v', 'mjpeg', '-disposition:v', 'attached_pic'], 'aac'],
+    ['flac', 'flac', [], 'flac'],
+    ['flac with cover art', 'flac', [...COVER, '-c:v', 'mjpeg', '-disposition:v', 'attached_pic'], 'flac'],
+    ['vorbis', 'ogg', ['-c:a', 'libvorbis'], 'vorbis'],
+    ['opus', 'opus', ['-c:a', 'libopus'], 'opus'],
+    ['aac', 'aac', ['-c:a', 'aac'], 'aac'],
+    ['16 bits', 'wav', ['-c:a', 'pcm_s16le'], 'pcm_s16le'],
+    ['24 bits', 'wav', ['-c:a', 'pcm_s24le'], 'pcm_s24le'],
+    ['floating point', 'wav', ['-c:a', 'pcm_f32le'], 'pcm_f32le'],
+    ['8 bits', 'wav', ['-c:a', 'pcm_u8'], 'unsupported-codec'],
+    ['32 bits', 'wav', ['-c:a', 'pcm_s32le'], 'unsupported-codec'],
+    ['A-law', 'wav', ['-c:a', 'pcm_alaw'], 'unsupported-codec'],
+    ['ADPCM', 'wav', ['-c:a', 'adpcm_ms'], 'unsupported-codec'],
+    ['ALAC', 'm4a', ['-c:a', 'alac'], 'unsupported-codec'],
+    ['FLAC in Ogg', 'ogg', ['-c:a', 'flac'], 'unsupported-codec'],
+    [
+      'Ogg with a video',
+      'ogg',
+      [
+        '-f',
+        'lavfi',
+        '-i',
+        'testsrc2=d=1',
+        '-map',
+        '0',
+        '-map',
+        '1',
+        '-c:v',
+        'libtheora',
+        '-c:a',
+        'libvorbis',
+      ],
+      'unsupported-codec',
+    ],
+  ] as const)('%s', async (_, extension, output, codec) => {
+    const file = await makeVideo(extension, SINE, output)
+    const kind = await sniff(file, `sound.${extension}`)
+    expect(kind?.format).toBe(extension)
+    const facts = await readSound(tools, partsOf(file), kind?.format ?? 'mp3', new AbortController().signal)
+    if (isFailure(facts)) return expect(facts.failure).toBe(codec)
+    expect(facts.audio).toEqual([codec])
+    expect(facts.video).toBeUndefined()
+    expect(Math.abs((facts.durationSeconds ?? 0) - 2.5)).toBeLessThan(0.1)
+  })
+
+  it.each(['mp3', 'wav', 'flac', 'ogg', 'opus', 'aac', 'm4a'] as const)(
+    'nothing that is %s',
+    async (format) => {
+      const text = Buffer.from('this is no sound at all'.repeat(10))
+      const facts = await readSound(
+        tools,
+        partsOf(text),
+        mediaKind(format).format,
+        new AbortController().signal,
+      )
+      expect(isFailure(facts) && facts.failure).toBe('undecodable')
+    },
+  )
+})
+
+function partsOf(file: Uint8Array) {
+  return createMediaBytes({
+    sizeBytes: file.length,
+    fetchPart: async (start, end) => file.subarray(start, end),
+    fetchAll: async () => new Blob([new Uint8Array(file)]).stream(),
+  })
+}
