@@ -19,6 +19,7 @@ import type { Pipeline } from './rendition/pipeline.ts'
 import { type Answer, type Exchange, refuse } from './routes/answer.ts'
 import { type StoredRequest, serveExternal } from './routes/external.ts'
 import { type InternalOptions, serveInternal } from './routes/internal.ts'
+import type { Playground } from './routes/playground.ts'
 import { serveRendition } from './routes/renditions.ts'
 import { type ServiceOptions, serveEndpoint } from './routes/service.ts'
 import { IS_SVG, serveAttachment, serveNamedFile } from './routes/stored-files.ts'
@@ -36,6 +37,7 @@ export interface AppOptions {
   readonly externalRing: KeyRing | undefined
   readonly service: ServiceOptions
   readonly internal: InternalOptions
+  readonly playground: Playground
   readonly log: Log
   /** Milliseconds since the epoch. */
   readonly now: () => number
@@ -84,6 +86,7 @@ async function handle(
     requestId: requestIdOf(headers),
     clientAddress,
     peer,
+    viaEdge,
     spending,
     get body() {
       return request.body
@@ -122,6 +125,7 @@ async function answerRequest(parsed: Parsed, exchange: Exchange, options: AppOpt
   const isEndpoint = !isFailure(parsed) && parsed.kind === 'endpoint'
   if (options.config.staticMode && !isEndpoint) return answerStatic(exchange, options)
   if (isFailure(parsed)) return refuse(parsed, requestId)
+  if (parsed.kind === 'playground') return options.playground(parsed, exchange)
   if (method === 'OPTIONS') return { response: optionsResponse(allowedMethods(parsed), requestId) }
   const refused = judgeMethod(parsed, method)
   if (refused !== undefined) return refuse(refused, requestId)
