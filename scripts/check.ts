@@ -17,6 +17,22 @@ const steps: readonly (readonly [name: string, command: string, ...words: string
   ['dead code', 'knip', '--no-progress'],
   ['generated files', 'node', 'scripts/generate.ts', '--check'],
   ['worker bundle', 'wrangler', 'deploy', '--dry-run', '--outdir', bundle],
+  [
+    'container bundle',
+    'wrangler',
+    ...['deploy', '--config', 'deploy/cloudflare-containers/wrangler.toml', '--dry-run'],
+    ...['--containers-rollout', 'none', '--outdir', `${bundle}-container`],
+  ],
+  [
+    'production bundle',
+    'wrangler',
+    'deploy',
+    '--dry-run',
+    '--env',
+    'production',
+    '--outdir',
+    `${bundle}-production`,
+  ],
 ]
 
 let failed = 0
@@ -40,5 +56,6 @@ if (!fits) failed += 1
 console.log(
   `${fits ? 'ok    ' : 'FAILED'} bundle size: ${kilobytes.toFixed(1)} of ${MAX_BUNDLE_KILOBYTES} kB gzip`,
 )
-rmSync(bundle, { recursive: true })
+for (const folder of [bundle, `${bundle}-production`, `${bundle}-container`])
+  rmSync(folder, { recursive: true, force: true })
 process.exitCode = failed === 0 ? 0 : 1

@@ -109,6 +109,7 @@ export async function openS3Server() {
       CDN: { id: 'cdn', s3Credentials: S3_CREDENTIALS },
       UPLOADS: { id: 'uploads', s3Credentials: S3_CREDENTIALS },
       STATIC: { id: 'static', s3Credentials: S3_CREDENTIALS },
+      RENDITIONS: { id: 'renditions', s3Credentials: S3_CREDENTIALS },
     },
     cf: false,
     port: 0,
@@ -194,7 +195,7 @@ export async function openOrigin(store: ObjectStore, settings: Settings): Promis
 /** Passes everything through and writes down what was asked and how much was read. */
 function observe(store: ObjectStore, operations: StoreOperation[]): ObjectStore {
   return {
-    check: (bucket, signal) => store.check(bucket, signal),
+    ...store,
     head(bucket, key, signal) {
       operations.push({ operation: 'head', key, bytes: 0 })
       return store.head(bucket, key, signal)

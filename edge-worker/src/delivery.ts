@@ -18,12 +18,15 @@ import { CONNECTION_HEADERS, mutable, pick } from './forward.ts'
 import type { AnswerIndex } from './object-index.ts'
 import type { FetchOrigin } from './origin.ts'
 import { slice } from './slice.ts'
+import type { StoredRendition, StoredRenditions } from './stored-renditions.ts'
 
 export interface Delivery {
   readonly cache: EdgeCache
   readonly flights: Flights
   readonly index: AnswerIndex
   readonly origin: FetchOrigin
+  /** Undefined where no bucket of finished renditions is bound. */
+  readonly renditions: StoredRenditions | undefined
   /** Larger bodies stream past the cache. */
   readonly maxEntryBytes: number
   /** Milliseconds since the epoch. */
@@ -132,9 +135,25 @@ async function flyAsLeader(
     return { delivered: { response, cache: 'HIT' }, landing: { kind: 'cached' } }
   }
   if (cached !== undefined) return revalidate(delivery, cached, order, exchange)
+  const stored = order.whole ? await findStored(delivery, order, exchange) : undefined
+  if (stored !== undefined) return keep(delivery, stored.bytes, stored.headers, order, exchange)
   const refused = await order.beforeRender()
   if (refused !== undefined) return { delivered: refused, landing: { kind: 'abandoned' } }
   return fetchWhole(delivery, order, exchange)
+}
+
+/** A bucket that fails is no reason not to ask the origin. */
+async function findStored(
+  { renditions }: Delivery,
+  { request, url }: DeliveryOrder,
+  { timings }: EdgeExchange,
+): Promise<StoredRendition | undefined> {
+  try {
+    return await timings.measure('store', async () => renditions?.find(request, url))
+  } catch (error) {
+    console.warn({ message: 'stored renditions cannot be read', error: String(error) })
+    return undefined
+  }
 }
 
 /** A copy past its time is confirmed by its ETag; where the origin cannot say, it is still better than nothing. */
@@ -199,7 +218,7 @@ async function store(
   order: DeliveryOrder,
   exchange: EdgeExchange,
 ): Promise<Fetched> {
-  const { cache, index, maxEntryBytes } = delivery
+  const { cache, maxEntryBytes } = delivery
   if (response.status !== 200) return refuse(cache, response, order, exchange)
   const sizeBytes = Number(response.headers.get('content-length') ?? Number.POSITIVE_INFINITY)
   if (response.body === null || sizeBytes > maxEntryBytes) {
@@ -209,25 +228,13 @@ async function store(
     }
   }
   const headers = storedHeaders(response)
-  const representation = describe(headers, sizeBytes, order, delivery)
-  const keep = async (body: BodyInit): Promise<Landing> => {
-    await Promise.all([
-      cache.put(order.url, headers, body),
-      remember(index, sourceNameOf(order.request), order.url),
-    ])
-    return { kind: 'cached' }
-  }
   if (sizeBytes <= BUFFERED_BYTES) {
-    const bytes = new Uint8Array(await response.arrayBuffer())
-    const answer = finish(exchange, representation, (range) =>
-      range === undefined ? bytes : bytes.subarray(range.start, range.end + 1),
-    )
-    return { delivered: { response: answer, cache: 'MISS' }, landing: landed(keep(bytes)) }
+    return keep(delivery, new Uint8Array(await response.arrayBuffer()), headers, order, exchange)
   }
   const [kept, sent] = response.body.tee()
-  const landing = landed(keep(kept.pipeThrough(new FixedLengthStream(sizeBytes))))
+  const landing = putAway(delivery, kept.pipeThrough(new FixedLengthStream(sizeBytes)), headers, order)
   let opened = false
-  const answer = finish(exchange, representation, (range) => {
+  const answer = finish(exchange, describe(headers, sizeBytes, order, delivery), (range) => {
     opened = true
     return slice(sent, range ?? { start: 0, end: sizeBytes - 1 })
   })
@@ -235,12 +242,34 @@ async function store(
   return { delivered: { response: answer, cache: 'MISS' }, landing }
 }
 
+/** Keeps what is in memory, and answers with it. */
+function keep(
+  delivery: Delivery,
+  bytes: Uint8Array<ArrayBuffer>,
+  headers: HeaderRecord,
+  order: DeliveryOrder,
+  exchange: EdgeExchange,
+): Fetched {
+  const answer = finish(exchange, describe(headers, bytes.length, order, delivery), (range) =>
+    range === undefined ? bytes : bytes.subarray(range.start, range.end + 1),
+  )
+  return { delivered: { response: answer, cache: 'MISS' }, landing: putAway(delivery, bytes, headers, order) }
+}
+
 /** What could not be kept is asked for again by each follower. */
-function landed(keeping: Promise<Landing>): Promise<Landing> {
-  return keeping.catch((error: unknown) => {
+async function putAway(
+  { cache, index }: Delivery,
+  body: BodyInit,
+  headers: HeaderRecord,
+  { request, url }: DeliveryOrder,
+): Promise<Landing> {
+  try {
+    await Promise.all([cache.put(url, headers, body), remember(index, sourceNameOf(request), url)])
+    return { kind: 'cached' }
+  } catch (error) {
     console.warn({ message: 'an answer could not be kept', error: String(error) })
     return { kind: 'uncached' }
-  })
+  }
 }
 
 /** An entry that the index does not know is only purged by its age: no reason not to answer. */

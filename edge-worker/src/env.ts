@@ -13,9 +13,18 @@ export interface Bindings {
   readonly ANSWERS: DurableObjectNamespace<ObjectIndex>
   /** Static mode without S3. */
   readonly STATIC?: R2Bucket
+  /** The origins' bucket of finished renditions: read before they are asked. */
+  readonly RENDITIONS?: R2Bucket
   /** `rateLimitConfig.edgeDriver = binding`. */
   readonly RATE_LIMITER?: RateLimit
   readonly REQUESTS?: AnalyticsEngineDataset
+  /** The way to the origin where it is not the open net: a service, a container. */
+  readonly ORIGIN?: OriginService
+}
+
+/** What can be sent a request. */
+export interface OriginService {
+  fetch(url: string, init: RequestInit): Promise<Response>
 }
 
 export type LoadedSettings =

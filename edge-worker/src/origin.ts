@@ -44,16 +44,24 @@ export function createOriginFetch({ originUrl, ring, fetch, now }: OriginOptions
     const signature =
       ring === undefined ? {} : await signEdgeRequest(ring, { method, path: signed, clientAddress }, now())
     try {
-      return await fetch(target.href, {
+      const response = await fetch(target.href, {
         method,
         headers: { ...headers, ...signature, 'x-request-id': requestId, traceparent },
         // Followed redirects would carry the headers, secrets too, to wherever they lead.
         redirect: 'manual',
         ...(body == null ? {} : { body }),
       })
+      // The origin names the request in every answer; the platform's own errors (521, 522, …) do not.
+      if (response.status < 500 || response.headers.has('x-request-id')) return response
+      await response.body?.cancel()
+      return unreachable(`the platform answers ${response.status} for it`)
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
-      return fail('origin-unreachable', reason, { 'retry-after': RETRY_AFTER_SECONDS })
+      return unreachable(reason)
     }
   }
+}
+
+function unreachable(reason: string): Failure {
+  return fail('origin-unreachable', reason, { 'retry-after': RETRY_AFTER_SECONDS })
 }

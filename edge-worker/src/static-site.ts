@@ -27,8 +27,15 @@ export function createStaticSite(
     const response = await exchange.timings.measure('store', () =>
       serveStaticSite(store, config.s3.bucketStatic, pathname, exchange),
     )
-    return isFailure(response) ? response : { response, cache: 'BYPASS' }
+    return isFailure(response) ? response : { response: withLength(response), cache: 'BYPASS' }
   }
+}
+
+/** Without a body of declared length the platform would drop Content-Length and send chunks. */
+function withLength(response: Response): Response {
+  const length = response.headers.get('content-length')
+  if (response.body === null || length === null) return response
+  return new Response(response.body.pipeThrough(new FixedLengthStream(Number(length))), response)
 }
 
 function s3StoreOf(config: Config): ObjectStore | undefined {

@@ -16,6 +16,7 @@ import { createOriginFetch } from './origin.ts'
 import { createZonePurge } from './purge.ts'
 import { report } from './report.ts'
 import { createStaticSite } from './static-site.ts'
+import { createStoredRenditions } from './stored-renditions.ts'
 
 export { FlightCoordinator } from './flight.ts'
 export { AttemptLedger } from './limiter.ts'
@@ -78,7 +79,8 @@ function assemble(config: Config, keys: Keys, bindings: Bindings, request: Reque
   const origin = createOriginFetch({
     originUrl: config.originUrl,
     ring: keys.edge,
-    fetch: (url, init) => fetch(url, init),
+    fetch: (url, init) =>
+      bindings.ORIGIN === undefined ? fetch(url, init) : bindings.ORIGIN.fetch(url, init),
     now,
   })
   const cache = createEdgeCache({
@@ -107,7 +109,18 @@ function assemble(config: Config, keys: Keys, bindings: Bindings, request: Reque
     negotiatesAssets: config.negotiateFormat !== 'off',
     externalRing: keys.external,
     limiter,
-    delivery: { cache, flights, index, origin, maxEntryBytes: config.cache.edgeEntryBytes, now },
+    delivery: {
+      ...{ cache, flights, index, origin, now },
+      maxEntryBytes: config.cache.edgeEntryBytes,
+      renditions:
+        bindings.RENDITIONS === undefined
+          ? undefined
+          : createStoredRenditions({
+              bucket: bindings.RENDITIONS,
+              freshSeconds: config.cache.edgeSeconds,
+              now,
+            }),
+    },
     purging: {
       cache,
       index,

@@ -19,7 +19,9 @@ import type { Pipeline } from './rendition/pipeline.ts'
 import { type Answer, type Exchange, refuse } from './routes/answer.ts'
 import { type StoredRequest, serveExternal } from './routes/external.ts'
 import { type InternalOptions, serveInternal } from './routes/internal.ts'
+import { withPatience } from './routes/patience.ts'
 import type { Playground } from './routes/playground.ts'
+import { type PolicedOptions, servePoliced } from './routes/policed.ts'
 import { serveRendition } from './routes/renditions.ts'
 import { type ServiceOptions, serveEndpoint } from './routes/service.ts'
 import { IS_SVG, serveAttachment, serveNamedFile } from './routes/stored-files.ts'
@@ -31,6 +33,7 @@ export interface AppOptions {
   readonly store: ObjectStore
   readonly external: ExternalFetch
   readonly pipeline: Pipeline
+  readonly policed: PolicedOptions
   readonly gate: Gate
   readonly limiter: RateLimiter
   /** Of `secretKey`; undefined where none is set: then no signature can be right. */
@@ -51,9 +54,19 @@ export function createApp(options: AppOptions): Hono {
     const startedAt = performance.now()
     const { exchange, parsed, answer } = await handle(context, options)
     logRequest(options.log, exchange, parsed, answer, performance.now() - startedAt)
-    return answer.response
+    return answer.outcome === 'streamed' ? patiently(answer.response, context, options) : answer.response
   })
   return app
+}
+
+/** A stream ends where its client does not take it; what is in memory is sent by the server alone. */
+function patiently(response: Response, context: Context, { config }: AppOptions): Response {
+  if (response.body === null) return response
+  const body = withPatience(response.body, {
+    idleMs: config.limits.streamIdleMs,
+    cutOff: () => context.env?.outgoing?.destroy(),
+  })
+  return new Response(body, response)
 }
 
 /** What the server knows of the connection; absent where a test calls the application itself. */
@@ -183,6 +196,7 @@ async function answerExternal(
     {
       external,
       pipeline,
+      policed: options.policed,
       publicUrl: config.publicUrl,
       serveStored: (stored, own) => serveStored(stored, own, options),
       now,
@@ -195,7 +209,7 @@ async function answerExternal(
 async function serveStored(
   request: StoredRequest,
   exchange: Exchange,
-  { store, pipeline, config }: AppOptions,
+  { store, pipeline, policed, config }: AppOptions,
 ): Promise<Answer> {
   const files = { store, bucket: config.s3.bucketCdn }
   switch (request.kind) {
@@ -203,8 +217,13 @@ async function serveStored(
       return serveRendition(pipeline, request, exchange)
     case 'attachment': {
       if (isTransformed(request)) return serveRendition(pipeline, request, exchange)
-      const answer = await serveAttachment(files, request, exchange)
-      return answer === IS_SVG ? serveRendition(pipeline, rasterised(request), exchange) : answer
+      const rasterise = () => serveRendition(pipeline, rasterised(request), exchange)
+      const pass = async () => {
+        const answer = await serveAttachment(files, request, exchange)
+        return answer === IS_SVG ? rasterise() : answer
+      }
+      // Flagged, it goes through the pipeline, which blurs it.
+      return servePoliced(policed, { keys: [request.key] }, exchange, pass, rasterise)
     }
     case 'file':
       return serveNamedFile(files, request, exchange)

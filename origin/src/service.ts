@@ -15,12 +15,16 @@ import { createAttemptCounter } from './attempt-counter.ts'
 import { createCloudflareRanges, parseRanges } from './cloudflare-ranges.ts'
 import { createExternalFetch } from './external/fetch.ts'
 import { createGate } from './gate.ts'
+import { RENDERER_VERSION } from './image/sharp.ts'
 import { type Classifier, createClassifier } from './nsfw/classifier.ts'
 import { modelOf } from './nsfw/model.ts'
 import { createScanner } from './nsfw/scanner.ts'
+import { createServePolicy } from './nsfw/serve-policy.ts'
 import { createLane } from './rendition/admission.ts'
 import { createRenditionCache } from './rendition/cache.ts'
+import { createRenderLanes } from './rendition/lanes.ts'
 import { createPipeline } from './rendition/pipeline.ts'
+import { createRenditionStore } from './rendition/rendition-store.ts'
 import { createSourceReader } from './rendition/source.ts'
 import type { InternalOptions } from './routes/internal.ts'
 import { createMetadataRoute } from './routes/metadata.ts'
@@ -32,9 +36,6 @@ import { createFfmpeg, type Ffmpeg } from './video/ffmpeg.ts'
 
 /** Reads that may run at the same time; they wait for the network rather than for a processor. */
 const CONCURRENT_READS = 32
-
-/** While one video is read another one is decoded; each holds a frame of its own. */
-const VIDEOS_PER_PROCESSOR = 2
 
 export interface OriginOptions {
   readonly config: Config
@@ -87,7 +88,13 @@ export async function createOrigin({
     maxBytes: limits.sourceBytes,
   })
   const reads = createLane({ concurrency: CONCURRENT_READS, queue: limits.queuedRenders })
-  const readerOf = (bucket: string) => createSourceReader({ store, bucket, external, limits, lane: reads })
+  const memory = createLane({
+    concurrency: Number.POSITIVE_INFINITY,
+    queue: limits.queuedRenders,
+    capacityBytes: limits.sourceMemoryBytes,
+  })
+  const readerOf = (bucket: string) =>
+    createSourceReader({ store, bucket, external, limits, memory, lane: reads })
   const sources = readerOf(s3.bucketCdn)
   const readers = new Map([
     [s3.bucketUploads, readerOf(s3.bucketUploads)],
@@ -103,13 +110,30 @@ export async function createOrigin({
     deadlineMs: limits.deadlineMs,
     memoryBytes: limits.decoderMemoryBytes,
   })
-  const videos = createLane({
-    concurrency: VIDEOS_PER_PROCESSOR * processors,
+  const lanes = createRenderLanes({
+    processors,
     queue: limits.queuedRenders,
+    memoryBytes: limits.renderMemoryBytes,
   })
   const demuxers = createDemuxers({ kept: processors, ...DEMUXER_DEFAULTS })
   const tools = { demuxers, ffmpeg, limits }
+  const scanner = createScanner({ classifier, score: config.nsfw, failClosed: config.nsfw.failClosed, log })
+  const policy = createServePolicy({ mode: config.nsfw.onServe, score: config.nsfw, scanner, tools })
+  const stored =
+    s3.bucketRenditions === undefined
+      ? undefined
+      : createRenditionStore({
+          store,
+          bucket: s3.bucketRenditions,
+          maxEntryBytes: cache.memoryEntryBytes,
+          log,
+        })
   const pipeline = createPipeline({
+    policy,
+    stored,
+    rendererVersion: ffmpeg.abilities.then((abilities) =>
+      JSON.stringify([RENDERER_VERSION, isFailure(abilities) ? '' : abilities.version]),
+    ),
     sources,
     cache: createRenditionCache({
       maxBytes: cache.memoryBytes,
@@ -117,8 +141,7 @@ export async function createOrigin({
       freshForMs: cache.memorySeconds * 1000,
       now: () => performance.now(),
     }),
-    renders: createLane({ concurrency: processors, queue: limits.queuedRenders }),
-    videos,
+    lanes,
     tools,
     deadlineMs: limits.deadlineMs,
   })
@@ -128,8 +151,8 @@ export async function createOrigin({
       uploadsBucket: s3.bucketUploads,
       publicBucket: s3.bucketCdn,
       tools,
-      scanner: createScanner({ classifier, score: config.nsfw, failClosed: config.nsfw.failClosed, log }),
-      lane: videos,
+      scanner,
+      lane: lanes.videos,
       maxBodyBytes: limits.internalBodyBytes,
       maxBase64Bytes: limits.base64Bytes,
       deadlineMs: limits.deadlineMs,
@@ -139,7 +162,7 @@ export async function createOrigin({
     sourcesOf: (bucket) => readers.get(bucket),
     uploadsBucket: s3.bucketUploads,
     tools,
-    lane: videos,
+    lane: lanes.videos,
     maxBodyBytes: limits.internalBodyBytes,
     maxBase64Bytes: limits.base64Bytes,
     deadlineMs: limits.deadlineMs,
@@ -149,6 +172,7 @@ export async function createOrigin({
     store,
     external,
     pipeline,
+    policed: { policy, sources, deadlineMs: limits.deadlineMs },
     gate: createGate({
       requireCloudflareEdge: config.requireCloudflareEdge,
       cloudflare,

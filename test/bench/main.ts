@@ -3,11 +3,17 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { arch, availableParallelism, cpus } from 'node:os'
 import { join } from 'node:path'
+import { benchEdge } from './edge.ts'
 import { benchImages } from './images.ts'
 import type { BenchRow } from './measure.ts'
+import { benchMedia } from './media.ts'
+import { benchNsfw } from './nsfw.ts'
 
 const SUITES: Readonly<Record<string, () => Promise<readonly BenchRow[]>>> = {
   images: benchImages,
+  media: benchMedia,
+  nsfw: benchNsfw,
+  edge: benchEdge,
 }
 
 const wanted = process.argv.slice(2)
@@ -25,12 +31,13 @@ for (const [name, run] of Object.entries(SUITES)) {
 }
 
 console.table(
-  rows.map(({ bench, subject, baseline, subjectValue, baselineValue, unit, ratio, target }) => ({
-    bench,
-    subject: `${subject}: ${spell(subjectValue)} ${unit}`,
-    baseline: `${baseline}: ${spell(baselineValue)} ${unit}`,
-    ratio: spell(ratio),
-    target,
+  rows.map(({ name, value, unit, target, note }) => ({
+    name,
+    value: `${spell(value)} ${unit}`,
+    target: target === undefined ? '' : spellTarget(target),
+    reached:
+      target === undefined ? '' : 'atMost' in target ? value <= target.atMost : value >= target.atLeast,
+    note: note ?? '',
   })),
 )
 const folder = join(import.meta.dirname, '../../bench-results')
@@ -44,6 +51,10 @@ const machine = {
 }
 writeFileSync(file, `${JSON.stringify({ machine, rows }, null, 2)}\n`)
 console.log(`written to ${file}`)
+
+function spellTarget(target: NonNullable<BenchRow['target']>): string {
+  return 'atMost' in target ? `at most ${target.atMost}` : `at least ${target.atLeast}`
+}
 
 function spell(value: number): string {
   return value >= 100 ? value.toFixed(0) : value.toPrecision(3)

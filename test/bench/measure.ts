@@ -8,15 +8,13 @@ export interface Contender {
 
 /** A line of the result. */
 export interface BenchRow {
-  readonly bench: string
-  readonly subject: string
-  readonly baseline: string
-  readonly unit: string
-  readonly subjectValue: number
-  readonly baselineValue: number
-  /** Subject to baseline, the median over the rounds. */
-  readonly ratio: number
-  readonly target: string
+  readonly name: string
+  readonly value: number
+  readonly unit: 'times' | 'ms' | 'KiB' | 'MiB' | 'per second' | 'count'
+  /** What the value has to stay below, or above. */
+  readonly target?: { readonly atMost: number } | { readonly atLeast: number }
+  /** What the value is made of. */
+  readonly note?: string
 }
 
 export interface PairOptions {
@@ -25,12 +23,13 @@ export interface PairOptions {
   readonly baseline: Contender
   readonly units: number
   readonly rounds: number
-  readonly target: string
+  /** What the subject's throughput has to be of the baseline's, at least. */
+  readonly atLeast: number
 }
 
 /** Runs both in turn, round by round, and compares their throughput. One round before them is not counted. */
 export async function comparePair(options: PairOptions): Promise<BenchRow> {
-  const { bench, subject, baseline, units, rounds, target } = options
+  const { bench, subject, baseline, units, rounds, atLeast } = options
   const subjectRates: number[] = []
   const baselineRates: number[] = []
   for (let round = 0; round <= rounds; round += 1) {
@@ -41,14 +40,11 @@ export async function comparePair(options: PairOptions): Promise<BenchRow> {
     subjectRates.push(subjectRate)
   }
   return {
-    bench,
-    subject: subject.name,
-    baseline: baseline.name,
-    unit: 'per second',
-    subjectValue: median(subjectRates),
-    baselineValue: median(baselineRates),
-    ratio: median(subjectRates.map((rate, index) => rate / (baselineRates[index] ?? Number.NaN))),
-    target,
+    name: `${bench}: ${subject.name} to ${baseline.name}`,
+    value: median(subjectRates.map((rate, index) => rate / (baselineRates[index] ?? Number.NaN))),
+    unit: 'times',
+    target: { atLeast },
+    note: `${median(subjectRates).toFixed(1)} to ${median(baselineRates).toFixed(1)} per second`,
   }
 }
 

@@ -13,16 +13,9 @@ import sharp from 'sharp'
 import { openFilesystemOrigin } from '../doors.ts'
 import { send } from '../http.ts'
 import { FFMPEG } from '../videos.ts'
+import type { BenchRow } from './measure.ts'
 
 const run = promisify(execFile)
-
-export interface BenchRow {
-  readonly name: string
-  readonly value: number
-  readonly unit: 'ms' | 'KiB' | 'times'
-  /** What the value has to stay below, or above. */
-  readonly target?: { readonly atMost: number } | { readonly atLeast: number }
-}
 
 const ROUNDS = 15
 const QUERY = 'format=jpeg&width=400'

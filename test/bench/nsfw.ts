@@ -7,21 +7,13 @@ import { modelPixels } from '@media-proxy/origin/nsfw/pixels.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { pino } from 'pino'
-
-export interface NsfwBench {
-  readonly barePerSecond: number
-  readonly scansPerSecond: number
-  /** Scans to bare runs; 0.85 is wanted. */
-  readonly share: number
-  /** Of the thread that serves, while pictures are prepared and scanned; under 20 ms is wanted. */
-  readonly eventLoopDelayP99Ms: number
-}
+import { type BenchRow, median } from './measure.ts'
 
 const ROUND_MS = 2000
 const ROUNDS = 3
 const CALLERS = 8
 
-export async function benchNsfw(): Promise<NsfwBench> {
+export async function benchNsfw(): Promise<readonly BenchRow[]> {
   const preprocessing = { layout: 'nhwc', colours: 'rgb' } as const
   const session = await InferenceSession.create(BUNDLED_MODEL_PATH, {
     intraOpNumThreads: 1,
@@ -59,12 +51,21 @@ export async function benchNsfw(): Promise<NsfwBench> {
     }
     const barePerSecond = median(bare)
     const scansPerSecond = median(scans)
-    return {
-      barePerSecond,
-      scansPerSecond,
-      share: scansPerSecond / barePerSecond,
-      eventLoopDelayP99Ms: delay.percentile(99) / 1e6,
-    }
+    return [
+      {
+        name: 'scans: the classifier to a bare onnxruntime loop',
+        value: scansPerSecond / barePerSecond,
+        unit: 'times',
+        target: { atLeast: 0.85 },
+        note: `${scansPerSecond.toFixed(1)} to ${barePerSecond.toFixed(1)} per second`,
+      },
+      {
+        name: 'scans at full load: event-loop delay, p99',
+        value: delay.percentile(99) / 1e6,
+        unit: 'ms',
+        target: { atMost: 20 },
+      },
+    ]
   } finally {
     await classifier.close()
     await session.release()
@@ -83,8 +84,4 @@ async function rate(callers: number, call: () => Promise<unknown>): Promise<numb
   }
   await Promise.all(Array.from({ length: callers }, caller))
   return calls / ((performance.now() - startedAt) / 1000)
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
 }

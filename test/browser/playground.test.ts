@@ -1,8 +1,7 @@
 /** The playground as people use it: in a real browser, by pointer, by keyboard, by a file that is dropped. */
 
-import { readFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
 import { PARAMETER_GUIDE } from '@media-proxy/shared/request/parameter-guide.ts'
+import axe from 'axe-core'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { FilesystemDoor } from '../doors.ts'
@@ -73,10 +72,9 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
       const { page, close } = await openPage(hash, options)
       await page.click('#sheet-button')
       await page.waitForFunction(() => document.querySelectorAll('.sheet img').length === 15)
-      const source = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
       // Into the page's world from outside: its own policy would let no such script in.
       const violations = await page.evaluate(
-        `${source}; axe.run().then(({ violations }) => violations.map((v) => v.id + ': ' + v.nodes.map((n) => n.html.slice(0, 120)).join(' | ')))`,
+        `${axe.source}; axe.run().then(({ violations }) => violations.map((v) => v.id + ': ' + v.nodes.map((n) => n.html.slice(0, 120)).join(' | ')))`,
       )
       expect(violations).toEqual([])
       const width = await page.evaluate(

@@ -596,10 +596,10 @@ const moreInputs: readonly Case[] = [
     picture: { format: 'png', width: 20, height: 40, ...MOVING },
   },
   {
-    name: 'AVIF keeps no animation',
+    name: 'what moves and was asked for as AVIF is WebP',
     path: '/attachments/1/moving.png?width=40&animated=true&format=avif',
     status: 200,
-    picture: { format: 'avif', width: 40, height: 30 },
+    picture: { format: 'webp', width: 40, height: 30, frames: 3 },
   },
   {
     name: 'HEIC is turned upright and its colours are converted',

@@ -35,6 +35,7 @@ function countingLane(): Lane & { readonly entered: number } {
       entered += 1
       return lane.run(signal, work)
     },
+    acquire: (signal) => lane.acquire(signal),
     running: 0,
     waiting: 0,
     get entered() {

@@ -203,11 +203,15 @@ describe.skipIf(FFMPEG === undefined)('a client that leaves (skipped without FFm
       leaving.on('error', () => undefined)
       leaving.end()
       // The child that decodes, not the one that only tells its version.
-      await expect.poll(() => commandsOfChildren().some((command) => command.includes('rawvideo'))).toBe(true)
+      await expect
+        .poll(() => commandsOfChildren().some((command) => command.includes('rawvideo')), {
+          interval: 5,
+          timeout: 20_000,
+        })
+        .toBe(true)
       leaving.destroy()
-      const leftAt = performance.now()
-      await expect.poll(() => commandsOfChildren(), { interval: 10 }).toEqual([])
-      expect(performance.now() - leftAt).toBeLessThan(1000)
+      // A second on a machine that does nothing else; other tests run beside this one.
+      await expect.poll(() => commandsOfChildren(), { interval: 10, timeout: 3000 }).toEqual([])
       await nothingIsLeft()
     } finally {
       await door.close()

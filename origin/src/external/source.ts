@@ -3,21 +3,31 @@
 import { createHash } from 'node:crypto'
 import { strongEtag } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { fileNameOfUrl } from '@media-proxy/shared/response/headers.ts'
 import { judgeHead } from '../image/inspect.ts'
 import type { SourceLimits } from '../media/limits.ts'
 import { createMediaBytes, type MediaBytes } from '../media/media-bytes.ts'
 import { memoryBytes } from '../media/memory-bytes.ts'
 import { readAll } from '../media/read-all.ts'
 import { SNIFF_BYTES, sniff } from '../media/sniff.ts'
-import type { Source } from '../rendition/source.ts'
+import type { Lane } from '../rendition/admission.ts'
+import { factsReader, hold, noFacts, type Source } from '../rendition/source.ts'
 import { takeHead } from '../rendition/take-head.ts'
 import type { ExternalFetch, ExternalResponse } from './fetch.ts'
 import { spool } from './spool.ts'
 
+export interface ExternalSourceOptions {
+  readonly external: ExternalFetch
+  readonly limits: SourceLimits
+  /** Bounds the bytes of sources in memory. */
+  readonly memory: Lane
+}
+
+const UNTOLD_BYTES = 32 * 1024 * 1024
+
 /** Opens, sniffs and reads external media. `signal` ends every read, and what is kept of it. */
 export async function readExternalSource(
-  external: ExternalFetch,
-  limits: SourceLimits,
+  { external, limits, memory }: ExternalSourceOptions,
   url: string,
   signal: AbortSignal,
 ): Promise<Source | Failure> {
@@ -31,10 +41,17 @@ export async function readExternalSource(
       await rest.cancel()
       return refused
     }
+    // A far server that does not tell the size counts for a large picture; the limit on bytes still holds.
+    const held = await hold(response.sizeBytes ?? UNTOLD_BYTES, memory, signal)
+    if (held !== undefined) {
+      await rest.cancel()
+      return held
+    }
     const bytes = await new Response(rest).bytes()
     // What the bytes are tells more than what their server says of them.
     const etag = `"${createHash('sha256').update(bytes).digest('hex')}"`
-    return sourceOf(url, response, kind, bytes, etag, memoryBytes(bytes))
+    const source = sourceOf(url, response, kind, bytes, etag, memoryBytes(bytes))
+    return { ...source, facts: factsReader(bytes, kind.format) }
   }
   if (kind === undefined) {
     await rest.cancel()
@@ -52,7 +69,8 @@ function sourceOf(
   etag: string,
   parts: MediaBytes,
 ): Source {
-  return { key: url, info: { sizeBytes: parts.sizeBytes, etag, lastModified }, kind, bytes, parts }
+  const info = { sizeBytes: parts.sizeBytes, etag, lastModified }
+  return { key: url, info, kind, bytes, parts, facts: noFacts }
 }
 
 /** What stands for the bytes of a file that is not read whole. */
@@ -100,15 +118,4 @@ async function readRange(
   }
   await part.body.cancel()
   return fail('external-unreachable', 'the far server answers another range, or another file')
-}
-
-/** The last segment of a URL's path, decoded where it can be; empty where it ends in a slash. */
-export function fileNameOfUrl(url: string): string {
-  const segment = new URL(url).pathname.split('/').at(-1) ?? ''
-  try {
-    return decodeURIComponent(segment).replace(/[\u0000-\u001f\u007f-\u009f/\\]/g, '_')
-  } catch (error) {
-    if (error instanceof URIError) return segment
-    throw error
-  }
 }

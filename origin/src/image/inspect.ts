@@ -1,7 +1,7 @@
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Metadata } from 'sharp'
 import type { ImageFormat as SourceFormat } from '../media/kinds.ts'
-import { judgeDeclaredSize, type MediaLimits } from '../media/limits.ts'
+import { decodedBytes, judgeDeclaredSize, type MediaLimits } from '../media/limits.ts'
 import { countApngFrames, hidesDefaultImage } from './apng.ts'
 import { sharp } from './sharp.ts'
 import { underStillBrand } from './still-brand.ts'
@@ -44,11 +44,8 @@ export async function inspectImage(
   format: SourceFormat,
   { limits, animated }: InspectOptions,
 ): Promise<ImageFacts | Failure> {
-  const metadata = await readHeader(bytes)
-  if (isFailure(metadata)) return metadata
-  const facts = factsOf(metadata, format, bytes)
-  const decodedFrames = animated ? facts.frames : 1
-  return judgeDeclaredSize({ ...facts, decodedFrames }, limits) ?? facts
+  const facts = await readFacts(bytes, format)
+  return isFailure(facts) ? facts : (judgeFacts(facts, { limits, animated }) ?? facts)
 }
 
 /**
@@ -62,6 +59,22 @@ export async function judgeHead(
 ): Promise<Failure | undefined> {
   const facts = await inspectImage(head, format, { limits, animated: false })
   return isFailure(facts) && facts.failure === 'too-large-dimensions' ? facts : undefined
+}
+
+/** Reads the header of an image without judging it. Fails with `undecodable`. */
+export async function readFacts(bytes: Uint8Array, format: SourceFormat): Promise<ImageFacts | Failure> {
+  const metadata = await readHeader(bytes)
+  return isFailure(metadata) ? metadata : factsOf(metadata, format, bytes)
+}
+
+/** Judges what a header declares. Gives `too-large-dimensions` or nothing. */
+export function judgeFacts(facts: ImageFacts, { limits, animated }: InspectOptions): Failure | undefined {
+  return judgeDeclaredSize({ ...facts, decodedFrames: animated ? facts.frames : 1 }, limits)
+}
+
+/** What decoding costs, in bytes: all frames, or only the first. */
+export function decodedBytesOf(facts: ImageFacts, animated: boolean): number {
+  return decodedBytes({ ...facts, decodedFrames: animated ? facts.frames : 1 })
 }
 
 async function readHeader(bytes: Uint8Array): Promise<Metadata | Failure> {

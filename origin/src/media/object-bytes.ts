@@ -6,7 +6,7 @@ import { createMediaBytes, type MediaBytes } from './media-bytes.ts'
 import { readAll } from './read-all.ts'
 
 export interface ObjectBytesOptions {
-  readonly store: ObjectStore
+  readonly store: Pick<ObjectStore, 'get'>
   readonly bucket: string
   readonly key: string
   /** As it was when the object was opened: another ETag later on means other bytes. */

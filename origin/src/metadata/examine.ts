@@ -6,9 +6,9 @@
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { animationTimes, frameAt } from '../image/animation-frames.ts'
 import { decodePicture } from '../image/decode.ts'
-import { type ImageFacts, inspectImage } from '../image/inspect.ts'
+import { type ImageFacts, judgeFacts } from '../image/inspect.ts'
 import type { RawPicture } from '../image/raw-picture.ts'
-import { type ImageFormat, type MediaKind, mediaKind } from '../media/kinds.ts'
+import { type MediaKind, mediaKind } from '../media/kinds.ts'
 import type { Source } from '../rendition/source.ts'
 import { readThreeFrames } from '../video/frames.ts'
 import { threeMoments } from '../video/moments.ts'
@@ -50,7 +50,7 @@ export async function examine(source: Source, options: ExamineOptions): Promise<
     case undefined:
       return fail('unsupported-format')
     case 'image':
-      return examineImage(source.bytes, kind, options)
+      return examineImage(source, kind, options)
     case 'video':
       return examineVideo(source, kind, options)
     case 'audio':
@@ -59,12 +59,14 @@ export async function examine(source: Source, options: ExamineOptions): Promise<
 }
 
 async function examineImage(
-  bytes: Uint8Array,
-  kind: MediaKind & { readonly format: ImageFormat },
+  { bytes, facts: readFacts }: Source,
+  kind: MediaKind,
   { tools, scan, timeLeftMs }: ExamineOptions,
 ): Promise<Examined | Failure> {
-  const facts = await inspectImage(bytes, kind.format, { limits: tools.limits, animated: scan })
+  const facts = await readFacts()
   if (isFailure(facts)) return facts
+  const refused = judgeFacts(facts, { limits: tools.limits, animated: scan })
+  if (refused !== undefined) return refused
   const decode = (frame: number) =>
     decodePicture(bytes, facts, { frame, maxSidePixels: LOOK_SIDE_PIXELS, timeLeftMs })
   const first = await decode(0)

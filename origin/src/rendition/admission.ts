@@ -1,3 +1,8 @@
+/**
+ * Admission: how much of each kind of work runs at once, how much may wait, and what is refused at once rather than
+ * answered too late. Every kind has a lane of its own, so that none starves another.
+ */
+
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import { abortFailure } from './wait.ts'
 
@@ -6,76 +11,141 @@ export interface LaneOptions {
   readonly concurrency: number
   /** How much may wait; beyond it work is refused at once. */
   readonly queue: number
+  /** Bound on the sum of the weights that run, in bytes. One piece of work alone may weigh more. Default: none. */
+  readonly capacityBytes?: number
+}
+
+export interface Admission {
+  /** What the work weighs, in bytes. Default 0. */
+  readonly weightBytes?: number
+  /** Work that would still be waiting when this time is over is refused at once. Default: for ever. */
+  readonly timeLeftMs?: number
 }
 
 /**
- * Bounded work: at most `concurrency` at a time, at most `queue` waiting, first come first served. Refuses with
- * `overloaded` and a `Retry-After` computed from the queue; a caller whose signal fires while it waits leaves
- * the queue.
+ * Bounded work, first come first served. Refuses with `overloaded` and a `Retry-After` computed from the queue where
+ * the queue is full, or so long that the work could not start in time; a caller whose signal fires while it waits
+ * leaves the queue.
  */
 export interface Lane {
-  run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T | Failure>
+  run<T>(signal: AbortSignal, work: () => Promise<T>, admission?: Admission): Promise<T | Failure>
+  /** A place that is held until `release` is called, once. */
+  acquire(signal: AbortSignal, admission?: Admission): Promise<Place | Failure>
   readonly running: number
   readonly waiting: number
+}
+
+export interface Place {
+  release(): void
 }
 
 /** Share of the newest duration in the running average. */
 const SMOOTHING = 0.1
 
-export function createLane({ concurrency, queue }: LaneOptions): Lane {
-  const waiters = new Set<() => void>()
+interface Waiter {
+  readonly weightBytes: number
+  readonly admit: () => void
+}
+
+export function createLane({
+  concurrency,
+  queue,
+  capacityBytes = Number.POSITIVE_INFINITY,
+}: LaneOptions): Lane {
+  const waiters = new Set<Waiter>()
   let running = 0
+  let usedBytes = 0
   let averageMs = 0
 
+  function fits(weightBytes: number): boolean {
+    return running === 0 || (running < concurrency && usedBytes + weightBytes <= capacityBytes)
+  }
+
   /** Resolves to whether a place was got; false where the signal fired first. */
-  function enter(signal: AbortSignal): Promise<boolean> {
-    if (running < concurrency) {
-      running += 1
+  function enter(signal: AbortSignal, weightBytes: number): Promise<boolean> {
+    // Nobody slips past those that wait, however light: heavy work would never run.
+    if (waiters.size === 0 && fits(weightBytes)) {
+      take(weightBytes)
       return Promise.resolve(true)
     }
     const { promise, resolve } = Promise.withResolvers<boolean>()
-    const onPlace = () => {
-      signal.removeEventListener('abort', onAbort)
-      resolve(true)
+    const waiter: Waiter = {
+      weightBytes,
+      admit() {
+        signal.removeEventListener('abort', onAbort)
+        resolve(true)
+      },
     }
     const onAbort = () => {
-      if (waiters.delete(onPlace)) resolve(false)
+      if (!waiters.delete(waiter)) return
+      resolve(false)
+      admitNext()
     }
-    waiters.add(onPlace)
+    waiters.add(waiter)
     signal.addEventListener('abort', onAbort, { once: true })
     return promise
   }
 
-  /** The place passes from hand to hand, so that nobody can slip in between. */
-  function leave(): void {
-    const next = waiters.values().next().value
-    if (next === undefined) {
-      running -= 1
-    } else {
-      waiters.delete(next)
-      next()
+  function take(weightBytes: number): void {
+    running += 1
+    usedBytes += weightBytes
+  }
+
+  function leave(weightBytes: number): void {
+    running -= 1
+    usedBytes -= weightBytes
+    admitNext()
+  }
+
+  function admitNext(): void {
+    for (const waiter of waiters) {
+      if (!fits(waiter.weightBytes)) return
+      waiters.delete(waiter)
+      take(waiter.weightBytes)
+      waiter.admit()
     }
   }
 
-  function retryAfterSeconds(): number {
-    return Math.max(1, Math.ceil((averageMs * (waiters.size + 1)) / concurrency / 1000))
+  /** How long the newest to wait would wait. */
+  function expectedWaitMs(): number {
+    return (averageMs * (waiters.size + 1)) / concurrency
   }
 
-  return {
-    async run(signal, work) {
+  function overloaded(why: string): Failure {
+    const seconds = Math.max(1, Math.ceil(expectedWaitMs() / 1000))
+    return fail('overloaded', why, { 'retry-after': String(seconds) })
+  }
+
+  const lane: Lane = {
+    async acquire(signal, { weightBytes = 0, timeLeftMs = Number.POSITIVE_INFINITY } = {}) {
       if (signal.aborted) return abortFailure(signal)
-      if (running >= concurrency && waiters.size >= queue) {
-        return fail('overloaded', `${waiters.size} waiting`, { 'retry-after': String(retryAfterSeconds()) })
+      if (!fits(weightBytes) || waiters.size > 0) {
+        if (waiters.size >= queue) return overloaded(`${waiters.size} waiting`)
+        if (expectedWaitMs() > timeLeftMs) return overloaded(`a wait of ${Math.round(expectedWaitMs())} ms`)
       }
-      if (!(await enter(signal))) return abortFailure(signal)
+      if (!(await enter(signal, weightBytes))) return abortFailure(signal)
       const startedAt = performance.now()
+      let held = true
+      return {
+        release() {
+          if (!held) return
+          held = false
+          averageMs += SMOOTHING * (performance.now() - startedAt - averageMs)
+          leave(weightBytes)
+        },
+      }
+    },
+
+    async run(signal, work, admission) {
+      const place = await lane.acquire(signal, admission)
+      if (!('release' in place)) return place
       try {
         return await work()
       } finally {
-        averageMs += SMOOTHING * (performance.now() - startedAt - averageMs)
-        leave()
+        place.release()
       }
     },
+
     get running() {
       return running
     },
@@ -83,4 +153,5 @@ export function createLane({ concurrency, queue }: LaneOptions): Lane {
       return waiters.size
     },
   }
+  return lane
 }

@@ -3,7 +3,7 @@
 import type { ImageFormat } from '@media-proxy/shared/formats.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { isBare } from '../image/bare.ts'
-import { type ImageFacts, inspectImage } from '../image/inspect.ts'
+import { type ImageFacts, judgeFacts } from '../image/inspect.ts'
 import { keepsSize, type Plan } from '../image/plan.ts'
 import { holdsAnimation, type RenderOrder, renderImage, renderRaw } from '../image/render.ts'
 import type { ImageFormat as SourceFormat, VideoFormat } from '../media/kinds.ts'
@@ -43,19 +43,26 @@ export async function makeRendition(
 }
 
 async function makeImage(
-  { bytes }: Source,
+  { bytes, facts: readFacts }: Source,
   sourceFormat: SourceFormat,
   order: Order,
   { limits }: MakeTools,
   { timeLeftMs }: MakeOptions,
 ): Promise<Made | Failure> {
-  const facts = await inspectImage(bytes, sourceFormat, { limits, animated: order.animated })
+  const facts = await readFacts()
   if (isFailure(facts)) return facts
-  const format = order.format(sourceFormat)
+  const refused = judgeFacts(facts, { limits, animated: order.animated })
+  if (refused !== undefined) return refused
+  const format = animatedFormat(order.format(sourceFormat), facts, order)
   const plan = order.plan(facts)
   if (isUntouched(bytes, facts, order, format, plan)) return { bytes, format }
   const rendered = await renderImage(bytes, facts, renderOrder(order, format, plan, timeLeftMs))
   return isFailure(rendered) ? rendered : { bytes: rendered, format }
+}
+
+/** AVIF is encoded as a still only: what moves and was asked for as AVIF is WebP. */
+function animatedFormat(format: ImageFormat, { frames }: ImageFacts, { animated }: Order): ImageFormat {
+  return format === 'avif' && animated && frames > 1 ? 'webp' : format
 }
 
 /** A still of a video goes through the same plan and the same encoders as a picture. */

@@ -29,6 +29,8 @@ export interface Order {
   readonly place: SourcePlace
   /** What a purge calls the source. */
   readonly sourceName: SourceName
+  /** Uploads of users and media from elsewhere: `nsfw.onServe` has a say. */
+  readonly policed: boolean
   /** What a source that cannot be decoded is to this request: a bad upload, or a broken store. */
   readonly undecodableIs: FailureCode
   /** Anything else than an image is a source that cannot be decoded. */
@@ -60,6 +62,7 @@ function assetOrder({ route, key, extension, rendition }: AssetRequest): Order {
   return {
     place: { keys: assetKeys(key, extension) },
     sourceName: key,
+    policed: false,
     undecodableIs: 'broken-source',
     imagesOnly: true,
     quality,
@@ -86,6 +89,7 @@ function transformationOrder(
   return {
     place,
     sourceName: sourceNameOf(request),
+    policed: true,
     undecodableIs: 'undecodable',
     imagesOnly: false,
     quality,

@@ -1,32 +1,36 @@
 /** The way of a rendition: memory, coalescing, source, header, limits, render, and back into memory. */
 
-import { renditionUrl } from '@media-proxy/shared/request/canonical.ts'
+import { type CanonicalUrl, renditionUrl } from '@media-proxy/shared/request/canonical.ts'
 import type { SourceName } from '@media-proxy/shared/request/purge.ts'
 import { isNotModified, strongEtag, type Validators } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { RENDERER_VERSION } from '../image/sharp.ts'
-import type { Lane } from './admission.ts'
+import { FLAGGED_BLUR, type ServePolicy } from '../nsfw/serve-policy.ts'
 import type { RenditionCache } from './cache.ts'
 import { createCoalescer } from './coalescer.ts'
+import { laneOf, type RenderLanes } from './lanes.ts'
 import { type MakeTools, makeRendition } from './make.ts'
 import { type Order, orderOf, type RenditionRequest } from './order.ts'
 import type { Rendition } from './rendition.ts'
+import type { RenditionStore } from './rendition-store.ts'
 import type { SourceReader } from './source.ts'
 import { waitFor } from './wait.ts'
 
 export interface PipelineOptions {
   readonly sources: SourceReader
   readonly cache: RenditionCache
-  readonly renders: Lane
-  /** Videos have a lane of their own: they wait for the store, and a frame in memory is megabytes. */
-  readonly videos: Lane
+  readonly lanes: RenderLanes
   readonly tools: MakeTools
+  readonly policy: ServePolicy
+  /** What all origins share; undefined without a bucket for it. */
+  readonly stored: RenditionStore | undefined
+  /** All that decides the bytes of a rendition besides its source and its request. */
+  readonly rendererVersion: Promise<string>
   /** Longest time from a request to its rendition, in milliseconds. */
   readonly deadlineMs: number
 }
 
-/** How a rendition came about, for the log: from memory, confirmed by the store, with others, or made. */
-export type RenditionOutcome = 'hit' | 'revalidated' | 'coalesced' | 'rendered'
+/** How a rendition came about: from memory, confirmed by the store, made by another origin, with others, or made. */
+export type RenditionOutcome = 'hit' | 'revalidated' | 'stored' | 'coalesced' | 'rendered'
 
 export type Rendered =
   | { readonly outcome: RenditionOutcome; readonly rendition: Rendition }
@@ -46,7 +50,8 @@ export interface Pipeline {
 
 interface Made {
   readonly rendition: Rendition
-  readonly confirmed: boolean
+  /** Undefined where it was rendered. */
+  readonly found?: 'revalidated' | 'stored'
 }
 
 export function createPipeline(options: PipelineOptions): Pipeline {
@@ -54,7 +59,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const flights = createCoalescer<Made | Failure>()
   let purges = 0
 
-  async function fly(url: string, order: Order, flightSignal: AbortSignal): Promise<Made | Failure> {
+  async function fly(url: CanonicalUrl, order: Order, flightSignal: AbortSignal): Promise<Made | Failure> {
     const purgesBefore = purges
     const signal = AbortSignal.any([flightSignal, AbortSignal.timeout(options.deadlineMs)])
     const kept = cache.get(url)?.rendition
@@ -62,17 +67,36 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       const verdict = await confirm(kept, order, signal)
       if (verdict === 'holds') {
         cache.set(url, kept)
-        return { rendition: kept, confirmed: true }
+        return { rendition: kept, found: 'revalidated' }
       }
       // A store that cannot be asked is no reason to withhold what was right two minutes ago.
-      if (verdict === 'unknown') return { rendition: kept, confirmed: true }
+      if (verdict === 'unknown') return { rendition: kept, found: 'revalidated' }
       if (verdict === 'replaced') cache.delete(url)
     }
-    const rendition = await makeFrom(url, order, kept, signal)
+    const stored = await findStored(url, order, signal)
+    const rendition = stored ?? (await makeFrom(url, order, kept, signal))
     if (isFailure(rendition)) return rendition
     // What was read before a purge must not be remembered after it.
-    if (purges === purgesBefore) cache.set(url, rendition)
-    return { rendition, confirmed: rendition === kept }
+    if (purges === purgesBefore) {
+      cache.set(url, rendition)
+      if (rendition !== stored && rendition !== kept && 'keys' in order.place)
+        options.stored?.put(url, rendition)
+    }
+    if (rendition === stored) return { rendition, found: 'stored' }
+    return rendition === kept ? { rendition, found: 'revalidated' } : { rendition }
+  }
+
+  /** What another origin made of the very source that is in the store now. */
+  async function findStored(
+    url: CanonicalUrl,
+    order: Order,
+    signal: AbortSignal,
+  ): Promise<Rendition | undefined> {
+    if (options.stored === undefined) return undefined
+    const located = await sources.locate(order.place, signal)
+    if (located === undefined || isFailure(located)) return undefined
+    const etag = await etagOf(located.info.etag, url, order)
+    return options.stored.get(url, order.sourceName, etag, signal)
   }
 
   async function confirm(
@@ -99,17 +123,29 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       if (isFailure(source)) return source
       // Read again, and found to be the same.
       if (kept?.sourceKey === source.key && kept.sourceEtag === source.info.etag) return kept
-      const lane = source.kind?.kind === 'video' ? options.videos : options.renders
-      const work = lane.run(signal, () => {
-        const timeLeftMs = options.deadlineMs - (performance.now() - startedAt)
-        return makeRendition(source, order, options.tools, { timeLeftMs, signal })
-      })
+      const timeLeftMs = () => options.deadlineMs - (performance.now() - startedAt)
+      const { lane, weightBytes } = await laneOf(source, order.animated, options.lanes)
+      const work = lane.run(
+        signal,
+        async () => {
+          const verdict = order.policed ? await options.policy.judge(source, timeLeftMs(), signal) : undefined
+          if (isFailure(verdict)) return verdict
+          const allowed = verdict?.nsfw && options.policy.mode === 'blur' ? blurred(order) : order
+          const rendered = await makeRendition(source, allowed, options.tools, {
+            timeLeftMs: timeLeftMs(),
+            signal,
+          })
+          if (isFailure(rendered) || verdict === undefined) return rendered
+          return { ...rendered, nsfwProbability: verdict.probability }
+        },
+        { weightBytes, timeLeftMs: timeLeftMs() },
+      )
       const made = await waitFor(work, signal)
       if (isFailure(made))
         return made.failure === 'undecodable' ? { ...made, failure: order.undecodableIs } : made
       return {
         ...made,
-        etag: await renditionEtag(source.info.etag, url),
+        etag: await etagOf(source.info.etag, url, order),
         lastModified: source.info.lastModified,
         sourceName: order.sourceName,
         sourceKey: source.key,
@@ -131,10 +167,16 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     const located = await sources.locate(order.place, signal)
     if (located === undefined || isFailure(located)) return undefined
     const validators = {
-      etag: await renditionEtag(located.info.etag, url),
+      etag: await etagOf(located.info.etag, url, order),
       lastModified: located.info.lastModified,
     }
     return isNotModified(headers, validators) ? { outcome: 'not-modified', validators } : undefined
+  }
+
+  /** The same on every node that would make the same bytes, another as soon as it would not. */
+  async function etagOf(sourceEtag: string, url: string, { policed }: Order): Promise<string> {
+    const policy = policed ? options.policy.version : ''
+    return strongEtag(sourceEtag, url, await options.rendererVersion, policy)
   }
 
   return {
@@ -150,7 +192,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 
     async purge(names) {
       purges += 1
-      return cache.purge(names)
+      const stored = (await options.stored?.purge(names)) ?? 0
+      return isFailure(stored) ? stored : stored + cache.purge(names)
     },
 
     async render(request, headers, signal) {
@@ -162,7 +205,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       try {
         const made = await waitFor(flight.value, signal)
         if (isFailure(made)) return made
-        const outcome = made.confirmed ? 'revalidated' : flight.leader ? 'rendered' : 'coalesced'
+        const outcome = flight.leader ? (made.found ?? 'rendered') : 'coalesced'
         return { outcome, rendition: made.rendition }
       } finally {
         flight.release()
@@ -171,7 +214,6 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   }
 }
 
-/** The same on every node that would make the same bytes, another as soon as it would not. */
-function renditionEtag(sourceEtag: string, url: string): Promise<string> {
-  return strongEtag(sourceEtag, url, RENDERER_VERSION)
+function blurred(order: Order): Order {
+  return { ...order, blur: Math.max(order.blur ?? 0, FLAGGED_BLUR) }
 }

@@ -2,8 +2,8 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import type { ObjectStore, StoredObject } from '@media-proxy/shared/store/store.ts'
 import type { ExternalFetch } from '../external/fetch.ts'
 import { readExternalSource } from '../external/source.ts'
-import { judgeHead } from '../image/inspect.ts'
-import type { MediaKind } from '../media/kinds.ts'
+import { type ImageFacts, judgeHead, readFacts } from '../image/inspect.ts'
+import type { ImageFormat, MediaKind } from '../media/kinds.ts'
 import type { SourceLimits } from '../media/limits.ts'
 import type { MediaBytes } from '../media/media-bytes.ts'
 import { memoryBytes } from '../media/memory-bytes.ts'
@@ -23,6 +23,8 @@ export interface Source {
   readonly kind: MediaKind | undefined
   /** The whole object; only its head for what is not decoded from memory (video, audio, unknown). */
   readonly bytes: Uint8Array
+  /** What the header of an image tells, read once for all its renditions and not yet judged. */
+  readonly facts: () => Promise<ImageFacts | Failure>
   /** The object by parts, for what is not decoded from memory; it can be read until the lease is released. */
   readonly parts: MediaBytes
 }
@@ -59,12 +61,14 @@ export interface SourceReaderOptions {
   readonly bucket: string
   readonly external: ExternalFetch
   readonly limits: SourceLimits
+  /** Bounds the bytes of sources in memory. */
+  readonly memory: Lane
   /** Bounds how many sources are read at the same time. */
   readonly lane: Lane
 }
 
 export function createSourceReader(options: SourceReaderOptions): SourceReader {
-  const { store, bucket, external, limits, lane } = options
+  const { store, bucket, external, limits, memory, lane } = options
   const reads: Coalescer<Source | Failure> = createCoalescer()
   return {
     open(place) {
@@ -72,8 +76,8 @@ export function createSourceReader(options: SourceReaderOptions): SourceReader {
       return reads.join(name, (signal) =>
         lane.run(signal, () =>
           'url' in place
-            ? readExternalSource(external, limits, place.url, signal)
-            : readFirst(store, bucket, place.keys, limits, signal),
+            ? readExternalSource({ external, limits, memory }, place.url, signal)
+            : readFirst(options, place.keys, signal),
         ),
       )
     },
@@ -90,10 +94,8 @@ export function createSourceReader(options: SourceReaderOptions): SourceReader {
 }
 
 async function readFirst(
-  store: ObjectStore,
-  bucket: string,
+  { store, bucket, limits, memory }: SourceReaderOptions,
   keys: readonly string[],
-  limits: SourceLimits,
   signal: AbortSignal,
 ): Promise<Source | Failure> {
   for (const key of keys) {
@@ -101,7 +103,7 @@ async function readFirst(
     if (!isFailure(object)) {
       const partsBehind = (head: Uint8Array) =>
         objectBytes({ store, bucket, key, info: object.info, head, signal })
-      return readObject(key, object, partsBehind, limits)
+      return readObject(key, object, partsBehind, { limits, memory, signal })
     }
     if (object.failure !== 'not-found') return object
   }
@@ -118,25 +120,30 @@ export async function sourceFromBytes(
   const refused = kind?.kind === 'image' ? await judgeHead(bytes, kind.format, limits) : undefined
   if (refused !== undefined) return refused
   const info = { sizeBytes: bytes.length, etag: '""', lastModified: undefined }
-  return { key: '', info, kind, bytes, parts: memoryBytes(bytes) }
+  const facts = kind?.kind === 'image' ? factsReader(bytes, kind.format) : noFacts
+  return { key: '', info, kind, bytes, parts: memoryBytes(bytes), facts }
 }
 
 /** From this size on the head is judged before the rest is fetched. */
 const JUDGED_EARLY_BYTES = 1024 * 1024
+
+interface ReadOptions extends Pick<SourceReaderOptions, 'limits' | 'memory'> {
+  readonly signal: AbortSignal
+}
 
 /** Sniffs the head before the rest is read: half a gigabyte of something else is never brought into memory. */
 async function readObject(
   key: string,
   object: StoredObject,
   partsBehind: (head: Uint8Array) => MediaBytes,
-  limits: SourceLimits,
+  { limits, memory: lane, signal }: ReadOptions,
 ): Promise<Source | Failure> {
   const { info, body } = object
   const { head, rest } = await takeHead(body, SNIFF_BYTES)
   const kind = await sniff(head, key)
   if (kind?.kind !== 'image') {
     await rest.cancel()
-    return { key, info, kind, bytes: head, parts: partsBehind(head) }
+    return { key, info, kind, bytes: head, parts: partsBehind(head), facts: noFacts }
   }
   if (info.sizeBytes > limits.sourceBytes) {
     await rest.cancel()
@@ -149,6 +156,36 @@ async function readObject(
       return refused
     }
   }
+  const memory = await hold(info.sizeBytes, lane, signal)
+  if (memory !== undefined) {
+    await rest.cancel()
+    return memory
+  }
   const bytes = await readAll(rest, info.sizeBytes)
-  return isFailure(bytes) ? bytes : { key, info, kind, bytes, parts: partsBehind(bytes) }
+  if (isFailure(bytes)) return bytes
+  return { key, info, kind, bytes, parts: partsBehind(bytes), facts: factsReader(bytes, kind.format) }
 }
+
+/**
+ * Waits until the memory for a source is there, and holds it for as long as the source is leased. Gives what failed.
+ */
+export async function hold(bytes: number, memory: Lane, signal: AbortSignal): Promise<Failure | undefined> {
+  const place = await memory.acquire(signal, { weightBytes: bytes })
+  if (isFailure(place)) return place
+  // The flight's signal fires when the last lease is released.
+  if (signal.aborted) place.release()
+  else signal.addEventListener('abort', () => place.release(), { once: true })
+  return undefined
+}
+
+/** Reads the header when it is first asked for, and once. */
+export function factsReader(bytes: Uint8Array, format: ImageFormat): Source['facts'] {
+  let facts: ReturnType<Source['facts']> | undefined
+  return () => {
+    facts ??= readFacts(bytes, format)
+    return facts
+  }
+}
+
+/** What is no image has no header of one. */
+export const noFacts: Source['facts'] = async () => fail('unsupported-format')

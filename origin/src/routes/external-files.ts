@@ -14,6 +14,7 @@ import { representationHeaders } from '@media-proxy/shared/response/finish.ts'
 import {
   contentDisposition,
   dispositionType,
+  fileNameOfUrl,
   type HeaderRecord,
   inertContentType,
   MEDIA_HEADERS,
@@ -21,7 +22,6 @@ import {
   withExtension,
 } from '@media-proxy/shared/response/headers.ts'
 import type { ExternalFetch, ExternalResponse } from '../external/fetch.ts'
-import { fileNameOfUrl } from '../external/source.ts'
 import type { MediaKind } from '../media/kinds.ts'
 import { SNIFF_BYTES, sniff } from '../media/sniff.ts'
 import { takeHead } from '../rendition/take-head.ts'

@@ -13,12 +13,14 @@ import { rasterised, type TransformedExternal } from '../rendition/order.ts'
 import type { Pipeline } from '../rendition/pipeline.ts'
 import { type Answer, type Exchange, refuse } from './answer.ts'
 import { serveExternalFile } from './external-files.ts'
+import { type PolicedOptions, servePoliced } from './policed.ts'
 import { serveRendition } from './renditions.ts'
 import { IS_SVG } from './stored-files.ts'
 
 export interface ExternalOptions {
   readonly external: ExternalFetch
   readonly pipeline: Pipeline
+  readonly policed: PolicedOptions
   /** Where clients reach this service: what lies there is read from the store. */
   readonly publicUrl: string | undefined
   /** Answers stored media. */
@@ -45,7 +47,7 @@ export async function serveExternal(
 }
 
 async function answerExternal(
-  { external, pipeline, publicUrl, serveStored }: ExternalOptions,
+  { external, pipeline, policed, publicUrl, serveStored }: ExternalOptions,
   request: VerifiedExternal,
   exchange: Exchange,
 ): Promise<Answer> {
@@ -54,8 +56,12 @@ async function answerExternal(
     return refuse(fail('address-refused', 'no stored media of this service'), exchange.requestId)
   if (own !== undefined) return serveStored(own, exchange)
   if (isTransformed(request)) return serveRendition(pipeline, request, exchange)
-  const answer = await serveExternalFile(external, request, exchange)
-  return answer === IS_SVG ? serveRendition(pipeline, rasterised(request), exchange) : answer
+  const rasterise = () => serveRendition(pipeline, rasterised(request), exchange)
+  const pass = async () => {
+    const answer = await serveExternalFile(external, request, exchange)
+    return answer === IS_SVG ? rasterise() : answer
+  }
+  return servePoliced(policed, { url: request.url }, exchange, pass, rasterise)
 }
 
 function isTransformed(request: VerifiedExternal): request is TransformedExternal {

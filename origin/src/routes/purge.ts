@@ -1,5 +1,5 @@
 import { MAX_PURGE_BYTES, parsePurge } from '@media-proxy/shared/request/purge.ts'
-import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { jsonResponse } from '@media-proxy/shared/response/plain.ts'
 import type { Pipeline } from '../rendition/pipeline.ts'
 import type { Answer, Exchange } from './answer.ts'
@@ -12,5 +12,5 @@ export async function servePurge(exchange: Exchange, pipeline: Pipeline): Promis
   const names = parsePurge(body.toString())
   if (isFailure(names)) return names
   const removed = await pipeline.purge(names)
-  return isFailure(removed) ? fail('store-unreachable') : { response: jsonResponse({ removed }, exchange) }
+  return isFailure(removed) ? removed : { response: jsonResponse({ removed }, exchange) }
 }

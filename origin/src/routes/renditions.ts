@@ -1,15 +1,6 @@
-import { extensionOf, IMAGE_MIME, type ImageFormat } from '@media-proxy/shared/formats.ts'
-import { fileNameOf } from '@media-proxy/shared/request/object-key.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { finish, type Representation, representationHeaders } from '@media-proxy/shared/response/finish.ts'
-import {
-  contentDisposition,
-  type HeaderRecord,
-  MEDIA_HEADERS,
-  mediaCacheControl,
-  withExtension,
-} from '@media-proxy/shared/response/headers.ts'
-import { fileNameOfUrl } from '../external/source.ts'
+import { renditionHeaders, renditionPolicyHeaders } from '@media-proxy/shared/response/rendition.ts'
 import type { RenditionRequest } from '../rendition/order.ts'
 import type { Pipeline } from '../rendition/pipeline.ts'
 import type { Rendition } from '../rendition/rendition.ts'
@@ -31,36 +22,19 @@ export async function serveRendition(
     return { response: finishRendition(rendered.rendition, request, exchange), outcome: rendered.outcome }
   }
   const headers = representationHeaders(
-    { headers: policyHeaders(request), ...rendered.validators },
+    { headers: renditionPolicyHeaders(request), ...rendered.validators },
     exchange.requestId,
   )
   return { response: new Response(null, { status: 304, headers }), outcome: 'not-modified' }
 }
 
 function finishRendition(rendition: Rendition, request: RenditionRequest, exchange: Exchange): Response {
-  const { bytes, format, etag, lastModified } = rendition
-  const headers: HeaderRecord = { 'content-type': IMAGE_MIME[format], ...policyHeaders(request) }
-  const disposition = dispositionOf(request, format)
-  if (disposition !== undefined) headers['content-disposition'] = disposition
+  const { bytes, etag, lastModified } = rendition
+  const headers = renditionHeaders(request, rendition)
   const representation: Representation = { headers, etag, lastModified, sizeBytes: bytes.length }
   return finish(exchange, representation, (range) => {
     const part = range === undefined ? bytes : bytes.subarray(range.start, range.end + 1)
     // The bytes of a rendition never live in shared memory, which is all that the cast rules out.
     return part as Uint8Array<ArrayBuffer>
   })
-}
-
-function policyHeaders({ negotiable }: RenditionRequest): HeaderRecord {
-  const headers: HeaderRecord = { ...MEDIA_HEADERS, 'cache-control': mediaCacheControl('image/') }
-  if (negotiable) headers.vary = 'Accept'
-  return headers
-}
-
-/** The file name takes the output's extension; an asset has a name only where it is downloaded. */
-function dispositionOf(request: RenditionRequest, format: ImageFormat): string | undefined {
-  if (request.kind === 'asset' && !request.download) return undefined
-  const source =
-    request.kind === 'verified-external' ? fileNameOfUrl(request.url) || 'file' : fileNameOf(request.key)
-  const name = withExtension(source, extensionOf(format))
-  return contentDisposition(request.download ? 'attachment' : 'inline', name)
 }

@@ -1,6 +1,17 @@
+import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
-import { type FileHandle, open, realpath, stat } from 'node:fs/promises'
-import { join, sep } from 'node:path'
+import {
+  type FileHandle,
+  mkdir,
+  open,
+  readdir,
+  realpath,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises'
+import { dirname, join, sep } from 'node:path'
 import { Readable } from 'node:stream'
 import { resolveRange } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -36,6 +47,33 @@ export function createFilesystemStore(directory: string): ObjectStore {
       const { start, end } = range ?? { start: 0, end: size - 1 }
       const body = await read(handle, start, end - start + 1, options)
       return { info, ...(range === undefined ? {} : { range }), body } satisfies StoredObject
+    },
+
+    async put(bucket, key, bytes) {
+      const path = join(directory, bucket, key)
+      // Under another name until it is whole: a reader sees the old file or the new one, never half of it.
+      const unfinished = `${path}.${randomUUID()}.part`
+      try {
+        await mkdir(dirname(path), { recursive: true })
+        await writeFile(unfinished, bytes)
+        await rename(unfinished, path)
+        return undefined
+      } catch (error) {
+        await rm(unfinished, { force: true })
+        return failureOf(error)
+      }
+    },
+
+    async removeBelow(bucket, folder) {
+      const path = join(directory, bucket, folder)
+      try {
+        const entries = await readdir(path, { recursive: true, withFileTypes: true })
+        await rm(path, { recursive: true, force: true })
+        return entries.filter((entry) => entry.isFile()).length
+      } catch (error) {
+        const failure = failureOf(error)
+        return failure.failure === 'not-found' ? 0 : failure
+      }
     },
 
     async check(bucket) {

@@ -41,7 +41,8 @@ export function loadConfig(door: Door, sources: ConfigSources): LoadedConfig {
   const known = new Set(settings.map((setting) => setting.variable))
   for (const { path, variable } of settings) {
     const value = sources.environment[variable]
-    if (typeof value === 'string') assign(input, path, value)
+    // An empty variable is an unset one, as in a compose file that passes on what it has.
+    if (typeof value === 'string' && value !== '') assign(input, path, value)
   }
   const faults = new Map<string, string>()
   if (sources.json !== undefined && !isRecord(sources.json)) {

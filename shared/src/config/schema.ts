@@ -56,6 +56,7 @@ export const configSchema = z.strictObject({
     secretAccessKey: optionalText('S3 secret access key.', { secret: true }),
     bucketCdn: text('Bucket of assets, attachments, themes and sounds.', { default: 'cdn' }),
     bucketUploads: text('Bucket of uploads.', { default: 'uploads' }),
+    bucketRenditions: optionalText('Bucket of finished renditions, shared by all origins; default none.'),
     bucketStatic: text('Bucket of static mode.', { default: 'static' }),
     timeoutMs: integer('Longest wait for the first byte of the store, and between bytes.', {
       min: 100,
@@ -108,6 +109,21 @@ export const configSchema = z.strictObject({
       default: 30_000,
     }),
     renders: integer('Renders at the same time; 0 is one per processor.', { min: 0, max: 256, default: 0 }),
+    sourceMemoryBytes: integer('Most bytes of sources that are in memory together, read or waiting.', {
+      min: MIB,
+      max: 256 * 1024 * MIB,
+      default: 512 * MIB,
+    }),
+    renderMemoryBytes: integer('Most decoded bytes of large pictures that are rendered together.', {
+      min: MIB,
+      max: 256 * 1024 * MIB,
+      default: 1024 * MIB,
+    }),
+    streamIdleMs: integer('Longest that a client may take for 64 KiB of a stream before it is cut off.', {
+      min: 1000,
+      max: 3_600_000,
+      default: 60_000,
+    }),
     queuedRenders: integer('Renders that may wait for a place.', { min: 0, max: 100_000, default: 512 }),
     decoders: integer('FFmpeg processes at the same time; 0 is one per processor.', {
       min: 0,

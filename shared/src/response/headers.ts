@@ -86,6 +86,17 @@ export function contentDisposition(type: 'inline' | 'attachment', fileName: stri
   return `${type}; filename="${ascii}"; filename*=UTF-8''${exact}`
 }
 
+/** The last segment of a URL's path, decoded where it can be; empty where it ends in a slash. */
+export function fileNameOfUrl(url: string): string {
+  const segment = new URL(url).pathname.split('/').at(-1) ?? ''
+  try {
+    return decodeURIComponent(segment).replace(/[\u0000-\u001f\u007f-\u009f/\\]/g, '_')
+  } catch (error) {
+    if (error instanceof URIError) return segment
+    throw error
+  }
+}
+
 /** Replaces a file name's extension, or appends one where there is none. */
 export function withExtension(fileName: string, extension: string): string {
   const dot = fileName.lastIndexOf('.')

@@ -15,9 +15,13 @@ export interface S3StoreOptions {
   readonly timeoutMs: number
 }
 
-/** Waits before the second and the third try. Only reads are tried again, and only what another try may mend. */
+/** Waits before the second and the third try. Only what another try may mend is tried again. */
 const RETRY_DELAYS_MS = [50, 250]
 const ERROR_BODY_BYTES = 4096
+/** Keys of one listing; the most that S3 gives. */
+const LISTED_KEYS = 1000
+
+type Method = 'GET' | 'HEAD' | 'PUT' | 'DELETE'
 
 /** A store that speaks S3, with signatures of version 4. */
 export function createS3Store(options: S3StoreOptions): ObjectStore {
@@ -30,13 +34,14 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
   })
 
   async function send(
-    method: 'GET' | 'HEAD',
+    method: Method,
     path: string,
     range: string | undefined,
     caller: AbortSignal | undefined,
+    body?: Uint8Array<ArrayBuffer>,
   ): Promise<Response | Failure> {
     for (const wait of [...RETRY_DELAYS_MS, undefined]) {
-      const outcome = await attempt(method, path, range, caller)
+      const outcome = await attempt(method, path, range, caller, body)
       if (wait === undefined || !isWorthRetrying(outcome)) return outcome
       if (!isFailure(outcome)) await outcome.body?.cancel()
       await pause(wait, caller)
@@ -45,17 +50,22 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
   }
 
   async function attempt(
-    method: 'GET' | 'HEAD',
+    method: Method,
     path: string,
     range: string | undefined,
     caller: AbortSignal | undefined,
+    body: Uint8Array<ArrayBuffer> | undefined,
   ): Promise<Response | Failure> {
     const timeout = new AbortController()
     const timer = setTimeout(() => timeout.abort(), options.timeoutMs)
     const signal = caller === undefined ? timeout.signal : AbortSignal.any([caller, timeout.signal])
     try {
       const headers: Record<string, string> = range === undefined ? {} : { range }
-      const signed = await client.sign(`${options.endpoint}/${path}`, { method, headers })
+      const signed = await client.sign(`${options.endpoint}/${path}`, {
+        method,
+        headers,
+        ...(body === undefined ? {} : { body }),
+      })
       // A compressed answer would have another length than the object, and ranges of other bytes. Not signed,
       // because proxies in front of a store rewrite this header.
       signed.headers.set('accept-encoding', 'identity')
@@ -99,6 +109,34 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
       const body = watchBody(response.body ?? new Blob([]).stream(), options.timeoutMs)
       const part = response.status === 206 ? partOf(response) : undefined
       return part === undefined ? { info, body } : { info, range: part, body }
+    },
+
+    async put(bucket, key, bytes) {
+      // Writing the same bytes twice is harmless, so writes are tried again like reads.
+      const response = await send('PUT', `${bucket}/${encodeKey(key)}`, undefined, undefined, bytes)
+      if (isFailure(response)) return response
+      if (!response.ok) return refusalOf(response, bucket)
+      await response.body?.cancel()
+      return undefined
+    },
+
+    async removeBelow(bucket, folder) {
+      let removed = 0
+      for (;;) {
+        const query = `list-type=2&max-keys=${LISTED_KEYS}&prefix=${encodeURIComponent(folder)}`
+        const response = await send('GET', `${bucket}?${query}`, undefined, undefined)
+        if (isFailure(response)) return response
+        if (!response.ok) return refusalOf(response, bucket)
+        const keys = [...(await response.text()).matchAll(/<Key>([^<]+)<\/Key>/g)].map(([, key = '']) => key)
+        for (const key of keys) {
+          const gone = await send('DELETE', `${bucket}/${encodeKey(key)}`, undefined, undefined)
+          if (isFailure(gone)) return gone
+          if (!gone.ok && gone.status !== 404) return refusalOf(gone, bucket)
+          await gone.body?.cancel()
+        }
+        removed += keys.length
+        if (keys.length < LISTED_KEYS) return removed
+      }
     },
 
     async check(bucket, signal) {

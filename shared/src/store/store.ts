@@ -33,6 +33,10 @@ export interface GetOptions {
 export interface ObjectStore {
   head(bucket: string, key: string, signal?: AbortSignal): Promise<ObjectInfo | Failure>
   get(bucket: string, key: string, options?: GetOptions): Promise<StoredObject | Failure>
+  /** Writes an object whole, or not at all; an object that is there is replaced. Gives what failed. */
+  put(bucket: string, key: string, bytes: Uint8Array<ArrayBuffer>): Promise<Failure | undefined>
+  /** Removes every object below a folder (which ends in a slash); gives their number. */
+  removeBelow(bucket: string, folder: string): Promise<number | Failure>
   /** Fails where the bucket cannot be read, for `/_ready`. */
   check(bucket: string, signal?: AbortSignal): Promise<Failure | undefined>
 }

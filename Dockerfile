@@ -1,0 +1,47 @@
+# The origin. Built from the lock file alone; runs on amd64 and arm64 as a user without rights, on a read-only root:
+#   docker build -t media-proxy .
+#   docker run --read-only --tmpfs /tmp -p 8080:8080 --env-file production.env media-proxy
+# syntax=docker/dockerfile:1.7
+
+FROM node:24-bookworm-slim AS dependencies
+WORKDIR /app
+ENV CI=true
+COPY package.json pnpm-lock.yaml pnpm-workspace.yaml ./
+COPY shared/package.json shared/
+COPY playground/package.json playground/
+COPY origin/package.json origin/
+COPY edge-worker/package.json edge-worker/
+COPY scripts/package.json scripts/
+COPY test/package.json test/
+# Only what the origin needs at run time: no wrangler, no test tools, no TensorFlow.
+RUN npx -y pnpm@12 install --frozen-lockfile --prod --filter @media-proxy/origin...
+
+FROM node:24-bookworm-slim
+RUN apt-get update \
+  && apt-get install -y --no-install-recommends ffmpeg libjemalloc2 tini \
+  && rm -rf /var/lib/apt/lists/* \
+  && ln -s "/usr/lib/$(uname -m)-linux-gnu/libjemalloc.so.2" /usr/lib/libjemalloc.so
+WORKDIR /app
+COPY --from=dependencies /app ./
+COPY shared/src shared/src
+COPY playground/build.ts playground/
+COPY playground/src playground/src
+COPY origin/src origin/src
+COPY origin/models origin/models
+
+# jemalloc gives memory back where glibc keeps it; the pool is Sharp's and the file system's.
+ENV NODE_ENV=production \
+  MEDIA_PROXY_NODE_ENV=production \
+  MEDIA_PROXY_HOST=0.0.0.0 \
+  MEDIA_PROXY_PORT=8080 \
+  MEDIA_PROXY_RATE_LIMIT_ENABLED=true \
+  MEDIA_PROXY_RATE_LIMIT_MAX_ATTEMPTS=1000 \
+  MEDIA_PROXY_RATE_LIMIT_RENDER_MAX_ATTEMPTS=300 \
+  LD_PRELOAD=/usr/lib/libjemalloc.so \
+  UV_THREADPOOL_SIZE=8
+USER node
+EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \
+  CMD ["node", "-e", "fetch('http://127.0.0.1:' + process.env.MEDIA_PROXY_PORT + '/_health').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+ENTRYPOINT ["tini", "--"]
+CMD ["node", "--max-semi-space-size=2", "origin/src/main.ts"]

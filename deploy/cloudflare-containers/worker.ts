@@ -1,0 +1,41 @@
+/** The edge worker with the origin as a container beside it: one deployment, no machine of one's own. */
+
+import { Container, getRandom } from '@cloudflare/containers'
+import type { Bindings } from '@media-proxy/edge-worker/env.ts'
+import edge from '@media-proxy/edge-worker/worker.ts'
+
+export { AttemptLedger, FlightCoordinator, ObjectIndex } from '@media-proxy/edge-worker/worker.ts'
+
+/** Containers that requests are spread over; what they have rendered they share through the bucket `renditions`. */
+const INSTANCES = 3
+
+interface ContainerBindings extends Bindings {
+  readonly ORIGINS: DurableObjectNamespace<OriginContainer>
+}
+
+/** One container with the origin in it, started by its first request. */
+export class OriginContainer extends Container<ContainerBindings> {
+  override defaultPort = 8080
+  override sleepAfter = '15m'
+  override pingEndpoint = '_health'
+
+  constructor(
+    context: ConstructorParameters<typeof Container<ContainerBindings>>[0],
+    bindings: ContainerBindings,
+  ) {
+    super(context, bindings)
+    // The worker's variables and secrets have the names of the origin's.
+    const own = Object.entries(bindings).filter(([name]) => name.startsWith('MEDIA_PROXY_'))
+    this.envVars = Object.fromEntries(own.map(([name, value]) => [name, String(value)]))
+  }
+}
+
+export default {
+  fetch(request, bindings, context) {
+    const origin = {
+      fetch: async (url: string, init: RequestInit) =>
+        (await getRandom(bindings.ORIGINS, INSTANCES)).fetch(new Request(url, init)),
+    }
+    return edge.fetch(request, { ...bindings, ORIGIN: origin }, context)
+  },
+} satisfies ExportedHandler<ContainerBindings>

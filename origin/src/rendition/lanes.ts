@@ -1,0 +1,46 @@
+/** Which lane a piece of work takes: small pictures never wait for large ones, and neither for videos. */
+
+import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import { decodedBytesOf } from '../image/inspect.ts'
+import { createLane, type Lane } from './admission.ts'
+import type { Source } from './source.ts'
+
+export interface RenderLanes {
+  readonly small: Lane
+  /** Bounded in decoded bytes too. */
+  readonly large: Lane
+  /** Videos wait for the store and for children, and a frame in memory is megabytes. */
+  readonly videos: Lane
+}
+
+export interface RenderLanesOptions {
+  readonly processors: number
+  readonly queue: number
+  /** Bound on the decoded bytes of large pictures under way. */
+  readonly memoryBytes: number
+}
+
+/** Decoded bytes from which a picture is a large one: 8 megapixels with alpha. */
+const LARGE_BYTES = 32 * 1024 * 1024
+/** While one video is read another one is decoded; each holds a frame of its own. */
+const VIDEOS_PER_PROCESSOR = 2
+
+export function createRenderLanes({ processors, queue, memoryBytes }: RenderLanesOptions): RenderLanes {
+  return {
+    small: createLane({ concurrency: processors, queue }),
+    large: createLane({ concurrency: processors, queue, capacityBytes: memoryBytes }),
+    videos: createLane({ concurrency: VIDEOS_PER_PROCESSOR * processors, queue }),
+  }
+}
+
+/** The lane of a source, and what the work on it weighs. A header that cannot be read costs next to nothing. */
+export async function laneOf(
+  source: Source,
+  animated: boolean,
+  lanes: RenderLanes,
+): Promise<{ readonly lane: Lane; readonly weightBytes: number }> {
+  if (source.kind?.kind === 'video') return { lane: lanes.videos, weightBytes: 0 }
+  const facts = await source.facts()
+  const weightBytes = isFailure(facts) ? 0 : decodedBytesOf(facts, animated)
+  return { lane: weightBytes > LARGE_BYTES ? lanes.large : lanes.small, weightBytes }
+}

@@ -1,0 +1,125 @@
+/** Finished renditions in a bucket that all origins share: read before rendering, written behind the answer. */
+
+import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
+import type { SourceName } from '@media-proxy/shared/request/purge.ts'
+import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import {
+  decodeRendition,
+  encodeRendition,
+  renditionFolder,
+  renditionKey,
+} from '@media-proxy/shared/store/rendition-object.ts'
+import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
+import type { Log } from '../telemetry/log.ts'
+import type { Rendition } from './rendition.ts'
+
+export interface RenditionStore {
+  /** A stored rendition that has this ETag; undefined for none, an outdated one, or a store that fails. */
+  get(
+    url: CanonicalUrl,
+    sourceName: SourceName,
+    etag: string,
+    signal: AbortSignal,
+  ): Promise<Rendition | undefined>
+  /** Writes behind the answer. What is too large, or would have to wait too long, is not written. */
+  put(url: CanonicalUrl, rendition: Rendition): void
+  /** Removes every rendition of these sources; gives their number. */
+  purge(names: readonly SourceName[]): Promise<number | Failure>
+  /** Resolves when all that was to be written is. */
+  settled(): Promise<void>
+}
+
+export interface RenditionStoreOptions {
+  readonly store: ObjectStore
+  readonly bucket: string
+  readonly maxEntryBytes: number
+  readonly log: Log
+}
+
+/** Bytes of renditions that wait to be written; beyond it they are dropped, and made again some day. */
+const MAX_PENDING_BYTES = 64 * 1024 * 1024
+const CONCURRENT_WRITES = 4
+
+export function createRenditionStore({
+  store,
+  bucket,
+  maxEntryBytes,
+  log,
+}: RenditionStoreOptions): RenditionStore {
+  const pending: (() => Promise<void>)[] = []
+  const writing = new Set<Promise<void>>()
+  let pendingBytes = 0
+
+  function startNext(): void {
+    while (writing.size < CONCURRENT_WRITES) {
+      const next = pending.shift()
+      if (next === undefined) return
+      const written = next().finally(() => {
+        writing.delete(written)
+        startNext()
+      })
+      writing.add(written)
+    }
+  }
+
+  async function write(url: CanonicalUrl, rendition: Rendition): Promise<void> {
+    const { bytes, format, etag, lastModified, nsfwProbability, sourceName, sourceKey, sourceEtag } =
+      rendition
+    const head = {
+      ...{ format, etag, sourceKey, sourceEtag },
+      ...(lastModified === undefined ? {} : { lastModified: lastModified.getTime() }),
+      ...(nsfwProbability === undefined ? {} : { nsfwProbability }),
+    }
+    try {
+      const key = await renditionKey(sourceName, url)
+      const failure = await store.put(bucket, key, encodeRendition(head, bytes))
+      if (failure !== undefined) log.warn({ ...failure }, 'a rendition could not be stored')
+    } catch (error) {
+      log.warn({ err: error }, 'a rendition could not be stored')
+    }
+  }
+
+  return {
+    async get(url, sourceName, etag, signal) {
+      const object = await store.get(bucket, await renditionKey(sourceName, url), { signal })
+      if (isFailure(object)) {
+        if (object.failure !== 'not-found') log.warn({ ...object }, 'a stored rendition could not be read')
+        return undefined
+      }
+      const decoded = decodeRendition(new Uint8Array(await new Response(object.body).arrayBuffer()))
+      if (decoded === undefined || decoded.head.etag !== etag) return undefined
+      const { format, lastModified, nsfwProbability, sourceKey, sourceEtag } = decoded.head
+      return {
+        ...{ bytes: decoded.bytes, format, etag, sourceName, sourceKey, sourceEtag },
+        lastModified: lastModified === undefined ? undefined : new Date(lastModified),
+        ...(nsfwProbability === undefined ? {} : { nsfwProbability }),
+      }
+    },
+
+    put(url, rendition) {
+      const size = rendition.bytes.length
+      if (size > maxEntryBytes || pendingBytes + size > MAX_PENDING_BYTES) return
+      pendingBytes += size
+      pending.push(() =>
+        write(url, rendition).finally(() => {
+          pendingBytes -= size
+        }),
+      )
+      startNext()
+    },
+
+    async purge(names) {
+      let removed = 0
+      for (const name of names) {
+        const count = await store.removeBelow(bucket, await renditionFolder(name))
+        if (isFailure(count)) return count
+        removed += count
+      }
+      return removed
+    },
+
+    async settled() {
+      while (writing.size > 0) await Promise.all(writing)
+    },
+  }
+}

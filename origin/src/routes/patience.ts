@@ -1,0 +1,41 @@
+/**
+ * Ends streams that nobody takes: a client that reads a byte an hour would otherwise hold a connection to the store,
+ * and its buffers, for as long as it likes.
+ */
+
+export interface PatienceOptions {
+  /** Longest that a client may take for one chunk, in milliseconds; with chunks of 64 KiB, a minimum rate too. */
+  readonly idleMs: number
+  /** Cuts the client's connection: it would not notice the end of a stream that it does not read. */
+  readonly cutOff: () => void
+}
+
+/** Passes a body on, and gives it up where a chunk is not taken in time. Time in which the source is silent does not count. */
+export function withPatience(
+  body: ReadableStream<Uint8Array>,
+  { idleMs, cutOff }: PatienceOptions,
+): ReadableStream<Uint8Array> {
+  const reader = body.getReader()
+  let timer: ReturnType<typeof setTimeout> | undefined
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        clearTimeout(timer)
+        const { done, value } = await reader.read()
+        if (done) return controller.close()
+        controller.enqueue(value)
+        timer = setTimeout(() => {
+          reader.cancel().catch(() => {
+            // It is given up either way.
+          })
+          cutOff()
+        }, idleMs)
+      },
+      async cancel(reason) {
+        clearTimeout(timer)
+        await reader.cancel(reason)
+      },
+    },
+    { highWaterMark: 0 },
+  )
+}

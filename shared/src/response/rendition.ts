@@ -1,0 +1,53 @@
+/** What a rendition is answered with, at whichever door it is found. */
+
+import { extensionOf, IMAGE_MIME, type ImageFormat } from '../formats.ts'
+import type { AssetRequest, AttachmentRequest, VerifiedExternal } from '../request/media-request.ts'
+import { fileNameOf } from '../request/object-key.ts'
+import {
+  contentDisposition,
+  fileNameOfUrl,
+  type HeaderRecord,
+  MEDIA_HEADERS,
+  mediaCacheControl,
+  withExtension,
+} from './headers.ts'
+
+/** Answers that carry a verdict of a scan tell its probability by this header. */
+export const NSFW_HEADER = 'x-media-nsfw'
+
+/** A request that can be answered by a rendition. */
+export type RenderableRequest = AssetRequest | AttachmentRequest | VerifiedExternal
+
+export interface RenditionDescription {
+  readonly format: ImageFormat
+  /** How likely the source is not safe for work, 0..1, where that was looked at. */
+  readonly nsfwProbability?: number | undefined
+}
+
+/** All headers of a rendition but its length and validators. */
+export function renditionHeaders(
+  request: RenderableRequest,
+  { format, nsfwProbability }: RenditionDescription,
+): HeaderRecord {
+  const headers: HeaderRecord = { 'content-type': IMAGE_MIME[format], ...renditionPolicyHeaders(request) }
+  const disposition = dispositionOf(request, format)
+  if (disposition !== undefined) headers['content-disposition'] = disposition
+  if (nsfwProbability !== undefined) headers[NSFW_HEADER] = nsfwProbability.toFixed(4)
+  return headers
+}
+
+/** Those that do not depend on what was made, for a 304. */
+export function renditionPolicyHeaders({ negotiable }: RenderableRequest): HeaderRecord {
+  const headers: HeaderRecord = { ...MEDIA_HEADERS, 'cache-control': mediaCacheControl('image/') }
+  if (negotiable) headers.vary = 'Accept'
+  return headers
+}
+
+/** The file name takes the output's extension; an asset has a name only where it is downloaded. */
+function dispositionOf(request: RenderableRequest, format: ImageFormat): string | undefined {
+  if (request.kind === 'asset' && !request.download) return undefined
+  const source =
+    request.kind === 'verified-external' ? fileNameOfUrl(request.url) || 'file' : fileNameOf(request.key)
+  const name = withExtension(source, extensionOf(format))
+  return contentDisposition(request.download ? 'attachment' : 'inline', name)
+}

@@ -1,0 +1,127 @@
+/** What cannot be run without an engine or a cluster is checked as far as its text goes. */
+
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { listSettings } from '@media-proxy/shared/config/load.ts'
+import { describe, expect, it } from 'vitest'
+import { parseAllDocuments } from 'yaml'
+
+const ROOT = join(import.meta.dirname, '../..')
+const KNOWN = new Set(listSettings().map(({ variable }) => variable))
+
+const read = (path: string) => readFileSync(join(ROOT, path), 'utf8')
+const variablesOf = (text: string) => text.match(/MEDIA_PROXY_[A-Z0-9_]+/g) ?? []
+
+const TEMPLATES = [
+  'Dockerfile',
+  'deploy/compose.yaml',
+  'deploy/kubernetes/origin.yaml',
+  'deploy/cloudflare-containers/wrangler.toml',
+  'wrangler.toml',
+  '.dev.vars.example',
+  'docs/deploy.md',
+]
+
+describe.each(TEMPLATES)('%s', (path) => {
+  it('names only settings that there are', () => {
+    const unknown = variablesOf(read(path)).filter(
+      // A prefix in a sentence ends in an underscore.
+      (name) => !KNOWN.has(name) && !name.endsWith('_') && name !== 'MEDIA_PROXY_CONFIG',
+    )
+    expect(unknown).toEqual([])
+  })
+})
+
+describe('the Dockerfile', () => {
+  const lines = read('Dockerfile').split('\n')
+
+  it('copies what there is', () => {
+    for (const line of lines.filter((text) => text.startsWith('COPY ') && !text.includes('--from'))) {
+      const sources = line.split(/\s+/).slice(1, -1)
+      for (const source of sources) expect(existsSync(join(ROOT, source)), source).toBe(true)
+    }
+  })
+
+  it('ends as a user without rights, with a health check and a pinned base', () => {
+    expect(lines.filter((line) => line.startsWith('FROM ')).every((line) => /:\d+-\w+-slim/.test(line))).toBe(
+      true,
+    )
+    const user = lines.indexOf('USER node')
+    expect(user).toBeGreaterThan(lines.findLastIndex((line) => line.startsWith('RUN ')))
+    expect(lines.some((line) => line.startsWith('HEALTHCHECK '))).toBe(true)
+  })
+
+  it('installs by the lock file', () => {
+    expect(read('Dockerfile')).toMatch(/install --frozen-lockfile --prod/)
+  })
+})
+
+interface Manifest {
+  readonly kind: string
+  readonly metadata: { readonly name: string }
+  // biome-ignore lint/suspicious/noExplicitAny: a manifest has as many shapes as kinds; each test reads its own.
+  readonly [field: string]: any
+}
+
+describe('the manifests for Kubernetes', () => {
+  const documents = parseAllDocuments(read('deploy/kubernetes/origin.yaml'))
+  const manifests = documents.map((document) => document.toJS() as Manifest)
+  const find = (kind: string) => manifests.find((manifest) => manifest.kind === kind)
+
+  it('are all there', () => {
+    for (const document of documents) expect(document.errors).toEqual([])
+    expect(manifests.map(({ kind }) => kind)).toEqual([
+      'ConfigMap',
+      'Deployment',
+      'Service',
+      'PodDisruptionBudget',
+      'HorizontalPodAutoscaler',
+      'NetworkPolicy',
+    ])
+  })
+
+  it('select the very pods that the deployment makes', () => {
+    const labels = find('Deployment')?.spec.template.metadata.labels
+    expect(find('Deployment')?.spec.selector.matchLabels).toEqual(labels)
+    expect(find('Service')?.spec.selector).toEqual(labels)
+    expect(find('PodDisruptionBudget')?.spec.selector.matchLabels).toEqual(labels)
+    expect(find('NetworkPolicy')?.spec.podSelector.matchLabels).toEqual(labels)
+    expect(find('HorizontalPodAutoscaler')?.spec.scaleTargetRef.name).toBe(find('Deployment')?.metadata.name)
+  })
+
+  it('run without rights, and leave time to drain', () => {
+    const { spec } = find('Deployment')?.spec.template ?? {}
+    expect(spec.terminationGracePeriodSeconds).toBeGreaterThan(30)
+    expect(spec.securityContext.runAsNonRoot).toBe(true)
+    expect(spec.containers[0].securityContext).toMatchObject({
+      readOnlyRootFilesystem: true,
+      allowPrivilegeEscalation: false,
+    })
+    expect(spec.containers[0].readinessProbe.httpGet.path).toBe('/_ready')
+    expect(spec.containers[0].livenessProbe.httpGet.path).toBe('/_health')
+  })
+
+  it('deny the pod every private address', () => {
+    const blocks = find('NetworkPolicy')?.spec.egress.flatMap(
+      ({ to }: { to: { ipBlock?: { except?: string[] } }[] }) =>
+        to.flatMap(({ ipBlock }) => ipBlock?.except ?? []),
+    )
+    for (const range of ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '169.254.0.0/16', '127.0.0.0/8']) {
+      expect(blocks).toContain(range)
+    }
+  })
+})
+
+it('compose.yaml limits the origin and keeps secrets out of the file', () => {
+  const [document] = parseAllDocuments(read('deploy/compose.yaml'), { merge: true })
+  const compose = document?.toJS() as {
+    services: Record<string, { read_only?: boolean; mem_limit?: string }>
+  }
+  expect(document?.errors).toEqual([])
+  expect(Object.keys(compose.services)).toEqual(['origin', 'edge', 'store', 'buckets'])
+  expect(compose.services.origin).toMatchObject({ read_only: true, mem_limit: '2g' })
+  // Every secret is asked for by name; none has a default.
+  for (const name of ['MEDIA_PROXY_SECRET_KEY', 'MEDIA_PROXY_EDGE_SECRET_KEY', 'S3_SECRET_ACCESS_KEY']) {
+    expect(read('deploy/compose.yaml')).toMatch(new RegExp(`\\$\\{${name}:\\?`))
+  }
+})

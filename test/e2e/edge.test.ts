@@ -1,0 +1,211 @@
+import { request as rawRequest } from 'node:http'
+import sharp from 'sharp'
+import { afterEach, describe, expect, it } from 'vitest'
+import { type Door, openEdge, openEdgeBefore, openFilesystemOrigin, type Settings } from '../doors.ts'
+import { halvesPng } from '../fixtures.ts'
+import { send } from '../http.ts'
+
+const KEYS: Settings = { MEDIA_PROXY_SECRET_KEY: 'secret', MEDIA_PROXY_EDGE_SECRET_KEY: 'edge' }
+
+const doors: Door[] = []
+afterEach(async () => {
+  for (const door of doors.splice(0).reverse()) await door.close()
+})
+
+async function edge(settings: Settings = {}): Promise<Door> {
+  const door = await openEdge({ ...KEYS, ...settings })
+  doors.push(door)
+  return door
+}
+
+const requests = ({ log }: Door) => log.filter(({ msg }) => msg === 'request')
+const renders = ({ log }: Door) => log.filter(({ outcome }) => outcome === 'rendered')
+
+/** Asks until the answer is one. */
+async function until(ask: () => Promise<boolean>): Promise<void> {
+  while (!(await ask())) await new Promise(setImmediate)
+}
+
+describe('single flight at the edge', () => {
+  it('makes one request to the origin of a thousand', async () => {
+    const door = await edge()
+    await door.put('avatars/1/big', await halvesPng(3000, 2000))
+    const path = '/avatars/1/big.webp?size=512'
+    const answers = await Promise.all(Array.from({ length: 1000 }, () => send(door.url, path)))
+    const [first] = answers
+    for (const { status, body } of answers) {
+      expect(status).toBe(200)
+      expect(body.equals(first?.body ?? Buffer.alloc(0))).toBe(true)
+    }
+    expect(requests(door)).toHaveLength(1)
+    const outcomes = answers.map(({ headers }) => headers['x-cache'])
+    expect(outcomes.filter((outcome) => outcome === 'MISS')).toHaveLength(1)
+    expect(new Set(outcomes)).toEqual(new Set(['MISS', 'COALESCED', 'HIT']))
+  }, 60_000)
+
+  it('makes one render of what two edges ask for', async () => {
+    const origin = await openFilesystemOrigin(KEYS)
+    await origin.put('avatars/1/big', await halvesPng(3000, 2000))
+    const first = await openEdgeBefore(origin, KEYS)
+    const second = await openEdgeBefore({ ...origin, close: async () => undefined }, KEYS)
+    doors.push(first, second)
+    const answers = await Promise.all(
+      [first, second].flatMap((door) =>
+        Array.from({ length: 100 }, () => send(door.url, '/avatars/1/big.webp?size=256')),
+      ),
+    )
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]))
+    expect(requests(origin).length).toBeLessThanOrEqual(2)
+    expect(renders(origin)).toHaveLength(1)
+  }, 60_000)
+
+  it('answers the others when the leader leaves', async () => {
+    const door = await edge()
+    await door.put('avatars/1/big', await halvesPng(4000, 3000))
+    const path = '/avatars/1/big.avif?size=2048&quality=lossless'
+    const { hostname, port } = new URL(door.url)
+    const leader = rawRequest({ hostname, port, path })
+    leader.on('error', () => undefined)
+    leader.end()
+    await until(async () => door.storeOperations.length > 0)
+    const others = Array.from({ length: 5 }, () => send(door.url, path))
+    leader.destroy()
+    await new Promise((resolve) => leader.once('close', resolve))
+    for (const { status } of await Promise.all(others)) expect(status).toBe(200)
+    expect(renders(door)).toHaveLength(1)
+  }, 60_000)
+
+  it('shares a refusal and keeps none', async () => {
+    const door = await edge()
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, () => send(door.url, '/avatars/1/none.webp')),
+    )
+    for (const { status, body, headers } of answers) {
+      expect([status, body.toString(), headers['cache-control']]).toEqual([404, 'Not Found', 'no-store'])
+    }
+    expect(new Set(answers.map(({ headers }) => headers['x-request-id'])).size).toBe(50)
+    expect(requests(door).length).toBeLessThan(50)
+    await door.put('avatars/1/none', await halvesPng(40, 30))
+    expect((await send(door.url, '/avatars/1/none.webp')).status).toBe(200)
+  })
+})
+
+describe('what is missing', () => {
+  it('is remembered at the edge where that is asked for, and nowhere else', async () => {
+    const door = await edge({ MEDIA_PROXY_CACHE_NOT_FOUND_SECONDS: '3600' })
+    const path = '/avatars/1/none.webp'
+    await send(door.url, path)
+    await until(async () => (await send(door.url, path)).headers['x-cache'] === 'HIT')
+    const asked = requests(door).length
+    const { status, headers } = await send(door.url, path)
+    expect([status, headers['cache-control'], headers['x-cache']]).toEqual([404, 'no-store', 'HIT'])
+    expect(requests(door)).toHaveLength(asked)
+  })
+})
+
+describe('a purge', () => {
+  const purge = (door: Door, body: object, url = door.url) =>
+    send(url, '/_purge', {
+      method: 'POST',
+      headers: { 'x-internal-secret': 'secret', 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+
+  it('shows a replaced object at once, at both doors and in every size', async () => {
+    const door = await edge()
+    const paths = [
+      '/avatars/1/a.webp?size=64',
+      '/avatars/1/a.png?size=32',
+      '/avatars/1/a.webp?size=64&blur=3',
+    ]
+    await door.put('avatars/1/a', await halvesPng(400, 300))
+    await door.put('avatars/1/other', await halvesPng(400, 300))
+    for (const path of [...paths, '/avatars/1/other.webp']) {
+      await until(async () => (await send(door.url, path)).headers['x-cache'] === 'HIT')
+    }
+    await door.put('avatars/1/a', await halvesPng(300, 900))
+    for (const base of [door.url, door.originUrl]) {
+      const { body } = await send(base, paths[0] ?? '')
+      expect((await sharp(body).metadata()).height, 'without a purge').toBe(48)
+    }
+    const { status, body } = await purge(door, { object: 'avatars/1/a' })
+    expect([status, JSON.parse(body.toString())]).toEqual([200, { removed: 6 }])
+    for (const base of [door.url, door.originUrl]) {
+      expect((await sharp((await send(base, paths[0] ?? '')).body).metadata()).height).toBe(192)
+    }
+    const other = await send(door.url, '/avatars/1/other.webp')
+    expect(other.headers['x-cache']).toBe('HIT')
+    expect(JSON.parse((await purge(door, { object: 'avatars/1/none' })).body.toString())).toEqual({
+      removed: 0,
+    })
+  })
+
+  it.each([
+    ['no secret', {}, '{"object":"a"}', 401],
+    ['bad JSON', { 'x-internal-secret': 'secret' }, '{', 400],
+    ['nothing named', { 'x-internal-secret': 'secret' }, '{}', 400],
+    ['both named', { 'x-internal-secret': 'secret' }, '{"object":"a","external":"http://a/"}', 400],
+    ['a key that climbs', { 'x-internal-secret': 'secret' }, '{"object":"../a"}', 400],
+    ['too much', { 'x-internal-secret': 'secret' }, `{"object":"${'a'.repeat(20_000)}"}`, 413],
+  ])('is refused with %s', async (_, headers, body, status) => {
+    const door = await edge()
+    for (const url of [door.url, door.originUrl]) {
+      const answer = await send(url, '/_purge', { method: 'POST', headers: headers as never, body })
+      expect(answer.status).toBe(status)
+    }
+  })
+})
+
+describe('an origin that is gone', () => {
+  it('leaves what the cache holds, and 502 with Retry-After for the rest', async () => {
+    const origin = await openFilesystemOrigin(KEYS)
+    await origin.put('avatars/1/a', await halvesPng(400, 300))
+    const door = await openEdgeBefore(
+      { ...origin, close: async () => undefined },
+      {
+        ...KEYS,
+        MEDIA_PROXY_CACHE_EDGE_SECONDS: '1',
+      },
+    )
+    doors.push(door)
+    await until(async () => (await send(door.url, '/avatars/1/a.webp')).headers['x-cache'] === 'HIT')
+    await origin.close()
+    const other = await send(door.url, '/avatars/1/a.webp?size=64')
+    expect([other.status, other.body.toString()]).toEqual([502, 'Bad Gateway'])
+    expect(Number(other.headers['retry-after'])).toBeGreaterThanOrEqual(1)
+    expect((await send(door.url, '/_health')).body.toString()).toBe('OK')
+    // Also past its time: an old copy is better than none.
+    const started = Date.now()
+    await until(async () => {
+      expect((await send(door.url, '/avatars/1/a.webp')).status).toBe(200)
+      return Date.now() - started > 1500
+    })
+  })
+})
+
+describe('a request through the edge', () => {
+  it('carries its ids to the origin and nothing of the client but its address', async () => {
+    const door = await edge()
+    await send(door.url, '/attachments/none', {
+      headers: {
+        'x-request-id': 'from-client',
+        traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
+        cookie: 'secret=1',
+      },
+    })
+    expect(requests(door).at(-1)).toMatchObject({ requestId: 'from-client', status: 404 })
+  })
+
+  it('negotiates AVIF for assets that name no format, at the edge only', async () => {
+    const door = await edge()
+    await door.put('avatars/1/a', await halvesPng(400, 300))
+    const accept = { headers: { accept: 'image/avif,*/*' } }
+    const path = '/avatars/1/a.webp?size=128'
+    const atEdge = await send(door.url, path, accept)
+    expect([atEdge.headers['content-type'], atEdge.headers.vary]).toEqual(['image/avif', 'Accept'])
+    const other = await send(door.url, path)
+    expect([other.headers['content-type'], other.headers.vary]).toEqual(['image/webp', 'Accept'])
+    const atOrigin = await send(door.originUrl, path, accept)
+    expect([atOrigin.headers['content-type'], atOrigin.headers.vary]).toEqual(['image/webp', undefined])
+  })
+})

@@ -1,0 +1,350 @@
+import { createExternalUrls } from '@media-proxy/shared/client/index.ts'
+import { signExternalTarget } from '@media-proxy/shared/signing/external-url.ts'
+import { createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
+import sharp from 'sharp'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { type Door, openEdge, openFilesystemOrigin, type Settings } from '../doors.ts'
+import { type FarServer, files, openFarServer } from '../far-server.ts'
+import { animatedGif, halvesPng, orientedJpeg, SVG } from '../fixtures.ts'
+import { send } from '../http.ts'
+import { FFMPEG, makeVideo, SECONDS } from '../videos.ts'
+
+const SECRET = 'secret'
+const KEYS: Settings = {
+  MEDIA_PROXY_SECRET_KEY: `${SECRET},older`,
+  MEDIA_PROXY_EDGE_SECRET_KEY: 'edge',
+  MEDIA_PROXY_PUBLIC_URL: 'https://media.example.com',
+}
+
+const DOORS = [
+  ['the origin', openFilesystemOrigin],
+  ['the edge', openEdge],
+] as const
+
+async function path(target: string, query = '', secret = SECRET): Promise<string> {
+  const expiry = /(?:^|&)ex=(\d+)/.exec(query)?.[1]
+  const ring = await createKeyRing([secret])
+  const signature = await signExternalTarget(ring, target, expiry === undefined ? undefined : Number(expiry))
+  return `/external/${signature}/${target}${query === '' ? '' : `?${query}`}`
+}
+
+const v2 = (url: string) => `v2/${Buffer.from(url).toString('base64url')}`
+
+describe.each(DOORS)('external media at %s', (_, open) => {
+  let door: Door
+  let far: FarServer
+  let picture: Buffer
+
+  beforeAll(async () => {
+    picture = await halvesPng(400, 300)
+    const contents: Record<string, Uint8Array> = {
+      '/a.png': picture,
+      '/a b.png': picture,
+      '/a%20b.png': picture,
+      '/a%5Bb%5D.png': picture,
+      '/photo.jpg': await orientedJpeg(400, 300),
+      '/anim.gif': await animatedGif(80, 60),
+      '/logo.svg': SVG,
+      '/page.png': Buffer.from('<html><script>alert(1)</script></html>'),
+      '/wrong.png': Buffer.concat([picture.subarray(0, 60), Buffer.alloc(100)]),
+    }
+    if (FFMPEG !== undefined) {
+      contents['/video.mp4'] = await makeVideo('mp4', SECONDS, ['-pix_fmt', 'yuv420p'])
+      contents['/sound.mp3'] = await makeVideo('mp3', 'sine=d=1', [], 1)
+    }
+    far = await openFarServer(files(contents))
+    door = await open({ ...KEYS, MEDIA_PROXY_EXTERNAL_ALLOWED_HOSTS: far.host })
+    await door.put('attachments/1/own.png', picture)
+    await door.put('avatars/1/own', picture)
+  })
+  afterAll(async () => {
+    await door.close()
+    await far.close()
+  })
+
+  const get = async (target: string, query = '', headers: Record<string, string> = {}) =>
+    send(door.url, await path(target, query), { headers })
+
+  it('passes through, typed by its content', async () => {
+    const answer = await get(v2(`${far.url}/a.png`))
+    expect(answer.status).toBe(200)
+    expect(answer.body.equals(picture)).toBe(true)
+    expect(answer.headers).toMatchObject({
+      'content-type': 'image/png',
+      'content-length': String(picture.length),
+      'content-disposition': `inline; filename="a.png"; filename*=UTF-8''a.png`,
+      'cache-control': 'public, max-age=31536000, immutable',
+      'last-modified': 'Sun, 01 Mar 2026 12:00:00 GMT',
+      'x-content-type-options': 'nosniff',
+      'access-control-allow-origin': '*',
+    })
+    expect(answer.headers.etag).toMatch(/^"[0-9a-f]{32}"$/)
+  })
+
+  it('takes all three encodings of a target', async () => {
+    const { host } = far
+    for (const target of [
+      v2(`${far.url}/a.png?c=d`),
+      `http/${encodeURIComponent(host)}/a.png`,
+      `http/${host}/a.png`,
+      `c%3Dd/http/${host}/a.png`,
+      `flag/http/${host}/a.png`,
+      `http/${host}/a%2520b.png`,
+      encodeURIComponent(`${far.url}/a.png?c=d&e=%20`),
+    ]) {
+      expect((await get(target)).status, target).toBe(200)
+    }
+    const asked = far.requests.map(({ url }) => url)
+    for (const url of ['/a.png?c=d', '/a.png', '/a.png?flag', '/a%20b.png', '/a.png?c=d&e=%20']) {
+      expect(asked).toContain(url)
+    }
+  })
+
+  it('is signed by any key, in base64url or hex', async () => {
+    const target = v2(`${far.url}/a.png`)
+    expect((await send(door.url, await path(target, '', 'older'))).status).toBe(200)
+    const signature = await signExternalTarget(await createKeyRing([SECRET]), target)
+    const hex = Buffer.from(signature, 'base64url').toString('hex')
+    expect((await send(door.url, `/external/${hex}/${target}`)).status).toBe(200)
+  })
+
+  it('is refused with a wrong signature, and nothing is fetched', async () => {
+    const target = v2(`${far.url}/never.png`)
+    const right = await signExternalTarget(await createKeyRing([SECRET]), target)
+    const before = far.requests.length
+    for (const signature of [
+      'x',
+      right.slice(1),
+      `${right}A`,
+      `${right}=`,
+      right.replace(/^./, (c) => (c === 'A' ? 'B' : 'A')),
+      Buffer.from(right, 'base64url').toString('hex').toUpperCase(),
+      'a'.repeat(5000),
+    ]) {
+      const { status, body } = await send(door.url, `/external/${signature}/${target}`)
+      expect([status, body.toString()]).toEqual([401, 'Unauthorized'])
+    }
+    expect((await send(door.url, await path(target, '', 'stranger'))).status).toBe(401)
+    expect(far.requests).toHaveLength(before)
+  })
+
+  it('ends at its expiry, and is kept no longer than until then', async () => {
+    const now = Math.floor(Date.now() / 1000)
+    const target = v2(`${far.url}/photo.jpg`)
+    for (const query of [`ex=${now + 100}`, `ex=${now + 100}&width=100`, `width=100&ex=${now + 100}`]) {
+      for (let visit = 0; visit < 2; visit += 1) {
+        const { status, headers } = await get(target, query)
+        expect(status).toBe(200)
+        const age = /^public, max-age=(\d+)$/.exec(headers['cache-control'] ?? '')?.[1]
+        expect(Number(age)).toBeLessThanOrEqual(100)
+        expect(Number(age)).toBeGreaterThan(90)
+      }
+    }
+    expect((await get(target, `ex=${now - 1}`)).status).toBe(401)
+    expect((await get(target, 'ex=0')).status).toBe(400)
+    // The same rendition without an expiry has its own life.
+    const { headers } = await get(target, 'width=100')
+    expect(headers['cache-control']).toBe('public, max-age=31536000, immutable')
+    const moved = (await path(target, `ex=${now + 100}`)).replace(`ex=${now + 100}`, `ex=${now + 9999}`)
+    expect((await send(door.url, moved)).status).toBe(401)
+  })
+
+  it('is transformed like an attachment', async () => {
+    const upright = await get(v2(`${far.url}/photo.jpg`), 'width=150&format=webp')
+    expect(await sharp(upright.body).metadata()).toMatchObject({ format: 'webp', width: 150, height: 200 })
+    const animated = await get(v2(`${far.url}/anim.gif`), 'width=40&animated=true')
+    expect(await sharp(animated.body).metadata()).toMatchObject({ format: 'gif', width: 40, pages: 3 })
+    expect(upright.headers['content-disposition']).toBe(
+      `inline; filename="photo.webp"; filename*=UTF-8''photo.webp`,
+    )
+  })
+
+  it('negotiates AVIF where that is asked', async () => {
+    const answer = await get(v2(`${far.url}/a.png`), 'format=auto', { accept: 'image/avif' })
+    expect(answer.headers).toMatchObject({ 'content-type': 'image/avif', vary: 'Accept' })
+    const other = await get(v2(`${far.url}/a.png`), 'format=auto')
+    expect(other.headers).toMatchObject({ 'content-type': 'image/png', vary: 'Accept' })
+  })
+
+  it('rasterises an SVG, and gives its text only to keep', async () => {
+    const shown = await get(v2(`${far.url}/logo.svg`))
+    expect(shown.headers['content-type']).toBe('image/webp')
+    const kept = await get(v2(`${far.url}/logo.svg`), 'download=true')
+    expect(kept.headers['content-type']).toBe('text/plain; charset=utf-8')
+    expect(kept.headers['content-disposition']).toMatch(/^attachment; /)
+    expect(kept.body.equals(SVG)).toBe(true)
+  })
+
+  it('answers parts, 304 and HEAD', async () => {
+    const target = v2(`${far.url}/photo.jpg`)
+    const whole = await get(target)
+    const part = await get(target, '', { range: 'bytes=2-4' })
+    expect([part.status, part.headers['content-range']]).toEqual([206, `bytes 2-4/${whole.body.length}`])
+    expect(part.body.equals(whole.body.subarray(2, 5))).toBe(true)
+    const last = await get(target, '', { range: 'bytes=-1' })
+    expect([last.status, last.body.length]).toEqual([206, 1])
+    const beyond = await get(target, '', { range: 'bytes=99999999-' })
+    expect([beyond.status, beyond.headers['content-range']]).toEqual([416, `bytes */${whole.body.length}`])
+    const again = await get(target, '', { 'if-none-match': whole.headers.etag ?? '' })
+    expect([again.status, again.body.length]).toEqual([304, 0])
+    const head = await send(door.url, await path(target), { method: 'HEAD' })
+    expect([head.status, head.body.length, head.headers['content-length']]).toEqual([
+      200,
+      0,
+      String(whole.body.length),
+    ])
+  })
+
+  it.skipIf(FFMPEG === undefined)('makes stills of videos, by ranges (needs FFmpeg)', async () => {
+    const still = await get(v2(`${far.url}/video.mp4`), 'time=1.5&format=png')
+    expect(await sharp(still.body).metadata()).toMatchObject({ width: 320, height: 192 })
+    const { dominant } = await sharp(still.body).stats()
+    expect(dominant.g).toBeGreaterThan(200)
+    const sound = await get(v2(`${far.url}/sound.mp3`), 'width=10')
+    expect([sound.status, sound.body.toString()]).toEqual([400, 'Only images and videos can be transformed'])
+    expect((await get(v2(`${far.url}/sound.mp3`))).headers['content-type']).toBe('audio/mpeg')
+  })
+
+  it('is refused where it is no media, whatever its server says', async () => {
+    for (const query of ['', 'width=10']) {
+      const { status, body } = await get(v2(`${far.url}/page.png`), query)
+      expect([status, body.toString()]).toEqual([400, 'Unsupported file format'])
+    }
+    expect((await get(v2(`${far.url}/wrong.png`), 'width=10')).status).toBe(400)
+  })
+
+  it.each([
+    ['a missing file', () => v2(`${far.url}/none.png`), 404],
+    ['an internal address', () => v2('http://169.254.169.254/latest/meta-data/'), 400],
+    ['loopback', () => v2('http://127.0.0.1:22/'), 400],
+    ['another scheme', () => v2('file:///etc/passwd'), 400],
+    ['user information', () => v2('http://a:b@example.com/'), 400],
+    ['an undecodable target', () => 'v2/!!!', 400],
+    ['no URL', () => v2('nothing'), 400],
+    ['too long a URL', () => v2(`http://example.com/${'a'.repeat(8200)}`), 400],
+  ])('answers %s', async (__, target, status) => {
+    expect((await get(target())).status).toBe(status)
+  })
+
+  it('reads its own URLs from the store', async () => {
+    const before = far.requests.length
+    const own = await get(v2('https://media.example.com/attachments/1/own.png'))
+    expect(own.body.equals(picture)).toBe(true)
+    const small = await get(v2('https://media.example.com/attachments/1/own.png?width=300'), 'width=40')
+    expect(await sharp(small.body).metadata()).toMatchObject({ width: 40, height: 30 })
+    const avatar = await get(v2('https://media.example.com/avatars/1/own.webp?size=64'))
+    expect(await sharp(avatar.body).metadata()).toMatchObject({ format: 'webp', width: 64 })
+    expect((await get(v2('https://media.example.com/_health'))).status).toBe(400)
+    expect((await get(v2('https://media.example.com/external/x/https/example.com/'))).status).toBe(400)
+    expect(far.requests).toHaveLength(before)
+  })
+
+  it('is one rendition however its target is spelled', async () => {
+    const url = `${far.url}/a.png`
+    const before = door.log.filter(({ outcome }) => outcome === 'rendered').length
+    for (const target of [
+      v2(url),
+      `http/${far.host}/a.png`,
+      encodeURIComponent(url),
+      v2(`${url}#fragment`),
+    ]) {
+      expect((await get(target, 'width=77')).status).toBe(200)
+    }
+    expect(door.log.filter(({ outcome }) => outcome === 'rendered').length - before).toBe(1)
+  })
+
+  it('is built by the builder', async () => {
+    const urls = createExternalUrls({ baseUrl: door.url, secretKey: SECRET })
+    const url = new URL(await urls.sign(`${far.url}/photo.jpg`, { width: 60, expiresInSeconds: 60 }))
+    const { body } = await send(door.url, url.pathname + url.search)
+    expect(await sharp(body).metadata()).toMatchObject({ width: 60, height: 80 })
+  })
+})
+
+describe('a far server that misbehaves', () => {
+  const closers: (() => Promise<void>)[] = []
+  afterEach(async () => {
+    for (const close of closers.splice(0).reverse()) await close()
+  })
+
+  async function opened(listener: Parameters<typeof openFarServer>[0], settings: Settings = {}) {
+    const far = await openFarServer(listener)
+    const door = await openFilesystemOrigin({
+      ...KEYS,
+      MEDIA_PROXY_EXTERNAL_ALLOWED_HOSTS: far.host,
+      MEDIA_PROXY_EXTERNAL_TIMEOUT_MS: '500',
+      ...settings,
+    })
+    closers.push(far.close, door.close)
+    return {
+      far,
+      status: async (query = '') => (await send(door.url, await path(v2(far.url), query))).status,
+    }
+  }
+
+  it('is 502 where it fails, and 404 where it has nothing', async () => {
+    for (const [theirs, ours] of [
+      [500, 502],
+      [403, 502],
+      [404, 404],
+      [410, 404],
+    ] as const) {
+      const { status } = await opened((_, response) => response.writeHead(theirs).end())
+      expect([await status(), await status('width=10')]).toEqual([ours, ours])
+    }
+  })
+
+  it('is 504 where it says nothing, or a byte at a time', async () => {
+    const silent = await opened(() => undefined)
+    expect([await silent.status(), await silent.status('width=10')]).toEqual([504, 504])
+    const slow = await opened((_, response) => {
+      const timer = setInterval(() => response.write('x'), 100)
+      response.on('close', () => clearInterval(timer))
+    })
+    expect([await slow.status(), await slow.status('width=10')]).toEqual([504, 504])
+  })
+
+  it('is 502 where it redirects for ever, or tells a wrong length', async () => {
+    const endless = await opened((_, response) => response.writeHead(302, { location: '/' }).end())
+    expect(await endless.status()).toBe(502)
+    expect(endless.far.requests).toHaveLength(6)
+    const picture = await halvesPng(40, 30)
+    const wrong = await opened((_, response) => {
+      response.writeHead(200, { 'content-length': picture.length + 10 })
+      response.write(picture)
+      setImmediate(() => response.destroy())
+    })
+    expect([await wrong.status(), await wrong.status('width=10')]).toEqual([502, 502])
+  })
+
+  it('is 413 where it sends too much', async () => {
+    const limit = { MEDIA_PROXY_LIMITS_SOURCE_BYTES: '100000' }
+    const told = await opened((_, response) => {
+      response.writeHead(200, { 'content-length': 100_001 })
+      response.write(Buffer.alloc(10))
+    }, limit)
+    expect([await told.status(), await told.status('width=10')]).toEqual([413, 413])
+    const header = (await halvesPng(400, 300)).subarray(0, 100)
+    const endless = await opened((_, response) => {
+      response.write(header)
+      const write = (): void => {
+        while (!response.destroyed && response.write(Buffer.alloc(16_384)));
+        response.once('drain', write)
+      }
+      write()
+    }, limit)
+    expect(await endless.status('width=10')).toBe(413)
+  })
+
+  it.skipIf(FFMPEG === undefined)(
+    'is answered even without ranges, by way of a file (needs FFmpeg)',
+    async () => {
+      const video = await makeVideo('mp4', SECONDS, ['-pix_fmt', 'yuv420p'])
+      const { status, far } = await opened(files({ '/': video }, false), {
+        MEDIA_PROXY_EXTERNAL_TIMEOUT_MS: '5000',
+      })
+      expect(await status('time=50%25&format=jpg')).toBe(200)
+      expect(far.requests).toHaveLength(1)
+    },
+  )
+})

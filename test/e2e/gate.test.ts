@@ -1,0 +1,70 @@
+import { signEdgeRequest } from '@media-proxy/shared/signing/edge-request.ts'
+import { createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Door, openEdge } from '../doors.ts'
+import { halvesPng } from '../fixtures.ts'
+import { send } from '../http.ts'
+
+describe('an origin that answers the edge alone', () => {
+  let door: Door
+  const path = '/avatars/1/a.webp?size=16'
+
+  beforeAll(async () => {
+    door = await openEdge({
+      MEDIA_PROXY_SECRET_KEY: 'secret',
+      MEDIA_PROXY_EDGE_SECRET_KEY: 'new,old',
+      MEDIA_PROXY_REQUIRE_CLOUDFLARE_EDGE: 'true',
+    })
+    await door.put('avatars/1/a', await halvesPng(64, 48))
+  })
+  afterAll(() => door.close())
+
+  async function signed(change: { path?: string; secret?: string; ageMs?: number } = {}) {
+    return signEdgeRequest(
+      await createKeyRing([change.secret ?? 'new']),
+      { method: 'GET', path: change.path ?? path, clientAddress: '192.0.9.1' },
+      Date.now() - (change.ageMs ?? 0),
+    )
+  }
+
+  it('answers what comes through the edge', async () => {
+    expect((await send(door.url, path)).status).toBe(200)
+  })
+
+  it('turns everybody else away, however they dress', async () => {
+    for (const headers of [
+      {},
+      { 'cf-connecting-ip': '104.16.0.1', 'cf-ray': '1-FRA' },
+      { 'x-forwarded-for': '104.16.0.1' },
+      { forwarded: 'for=104.16.0.1' },
+      { 'x-edge-client': '192.0.9.1' },
+      await signed({ secret: 'wrong' }),
+      await signed({ path: '/avatars/1/b.webp' }),
+      await signed({ ageMs: 61_000 }),
+      await signed({ ageMs: -61_000 }),
+    ]) {
+      const { status, body } = await send(door.originUrl, path, { headers: headers as never })
+      expect([status, body.toString()]).toEqual([403, 'Forbidden'])
+    }
+    expect((await send(door.originUrl, '/nothing/here')).status, 'learns nothing of routes').toBe(403)
+    expect((await send(door.originUrl, '/_metrics')).status).toBe(403)
+  })
+
+  it('takes every key of a rotation', async () => {
+    for (const secret of ['new', 'old']) {
+      const { status } = await send(door.originUrl, path, { headers: await signed({ secret }) })
+      expect(status).toBe(200)
+    }
+  })
+
+  it('keeps health and the internal endpoints reachable', async () => {
+    expect((await send(door.originUrl, '/_health')).body.toString()).toBe('OK')
+    expect((await send(door.originUrl, '/_ready')).status).toBe(200)
+    const internal = await send(door.originUrl, '/_thumbnail', {
+      method: 'POST',
+      headers: { 'x-internal-secret': 'secret' },
+      body: '{}',
+    })
+    expect(internal.status).toBe(400)
+  })
+})

@@ -1,0 +1,150 @@
+import { signExternalTarget } from '@media-proxy/shared/signing/external-url.ts'
+import { createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
+import { afterEach, describe, expect, it } from 'vitest'
+import { type Door, openEdge, openFilesystemOrigin, type Settings } from '../doors.ts'
+import { halvesPng } from '../fixtures.ts'
+import { type RawResponse, send } from '../http.ts'
+
+const BASE: Settings = {
+  MEDIA_PROXY_SECRET_KEY: 'secret',
+  MEDIA_PROXY_EDGE_SECRET_KEY: 'edge',
+  MEDIA_PROXY_RATE_LIMIT_ENABLED: 'true',
+}
+
+const statuses = (answers: readonly RawResponse[]) => answers.map(({ status }) => status).sort()
+
+describe.each([
+  ['the origin', openFilesystemOrigin],
+  ['the edge', openEdge],
+] as const)('limits at %s', (_, open) => {
+  let door: Door
+  afterEach(() => door.close())
+
+  async function opened(settings: Settings) {
+    door = await open({ ...BASE, ...settings })
+    await door.put('avatars/1/a', await halvesPng(64, 48))
+    return door
+  }
+
+  it('let exactly the burst through, and say what is left', async () => {
+    const { url } = await opened({
+      MEDIA_PROXY_RATE_LIMIT_MAX_ATTEMPTS: '5',
+      MEDIA_PROXY_RATE_LIMIT_WINDOW_MS: '60000',
+    })
+    const answers = await Promise.all(Array.from({ length: 9 }, () => send(url, '/avatars/1/a.webp')))
+    expect(statuses(answers)).toEqual([200, 200, 200, 200, 200, 429, 429, 429, 429])
+    const left = answers
+      .filter(({ status }) => status === 200)
+      .map(({ headers }) => headers['ratelimit-remaining'])
+    expect(left.sort()).toEqual(['0', '1', '2', '3', '4'])
+    const refused = answers.find(({ status }) => status === 429)
+    expect(refused?.body.toString()).toBe('Too Many Requests')
+    expect(refused?.headers).toMatchObject({
+      'cache-control': 'no-store',
+      'ratelimit-limit': '5',
+      'ratelimit-remaining': '0',
+      'x-ratelimit-limit': '5',
+      'x-ratelimit-remaining': '0',
+      'access-control-allow-origin': '*',
+    })
+    // One comes back every 12 seconds.
+    const retryAfter = Number(refused?.headers['retry-after'])
+    expect(retryAfter).toBeGreaterThanOrEqual(1)
+    expect(retryAfter).toBeLessThanOrEqual(12)
+    expect(Number(refused?.headers['ratelimit-reset'])).toBeLessThanOrEqual(60)
+    expect(Number(refused?.headers['x-ratelimit-reset'])).toBeGreaterThan(Date.now() / 1000)
+  })
+
+  it('give attempts back', async () => {
+    const { url } = await opened({
+      MEDIA_PROXY_RATE_LIMIT_MAX_ATTEMPTS: '2',
+      MEDIA_PROXY_RATE_LIMIT_WINDOW_MS: '400',
+    })
+    let status = 200
+    while (status === 200) ({ status } = await send(url, '/avatars/1/a.webp'))
+    while (status === 429) ({ status } = await send(url, '/avatars/1/a.webp'))
+    expect(status).toBe(200)
+  })
+
+  it('never touch health or what is skipped', async () => {
+    const { url } = await opened({
+      MEDIA_PROXY_RATE_LIMIT_MAX_ATTEMPTS: '1',
+      MEDIA_PROXY_RATE_LIMIT_SKIP_PATHS: '/avatars/*,/_ready',
+    })
+    for (const path of ['/_health', '/_ready', '/avatars/1/a.webp']) {
+      const answers = await Promise.all(Array.from({ length: 4 }, () => send(url, path)))
+      expect(statuses(answers)).toEqual([200, 200, 200, 200])
+    }
+    const others = await Promise.all(Array.from({ length: 3 }, () => send(url, '/attachments/none')))
+    expect(statuses(others)).toEqual([404, 429, 429])
+  })
+
+  it('count wrong signatures by a stricter budget, and right ones not at all by it', async () => {
+    const { url } = await opened({
+      MEDIA_PROXY_RATE_LIMIT_MAX_ATTEMPTS: '100',
+      MEDIA_PROXY_RATE_LIMIT_BAD_SIGNATURE_MAX_ATTEMPTS: '3',
+    })
+    const wrong = await Promise.all(
+      Array.from({ length: 5 }, () => send(url, `/external/wrong/v2/aHR0cHM6Ly9leGFtcGxlLmNvbS8`)),
+    )
+    expect(statuses(wrong)).toEqual([401, 401, 401, 429, 429])
+    const target = `v2/${Buffer.from('http://127.0.0.1/').toString('base64url')}`
+    const signature = await signExternalTarget(await createKeyRing(['secret']), target)
+    // Signed rightly, then refused for its address.
+    expect((await send(url, `/external/${signature}/${target}`)).status).toBe(400)
+    expect((await send(url, '/avatars/1/a.webp')).status).toBe(200)
+    const secrets = await send(url, '/_metadata', {
+      method: 'POST',
+      headers: { 'x-internal-secret': 'wrong' },
+    })
+    expect(secrets.status).toBe(429)
+  })
+
+  it('count the internal endpoints apart', async () => {
+    const { url } = await opened({
+      MEDIA_PROXY_RATE_LIMIT_MAX_ATTEMPTS: '1',
+      MEDIA_PROXY_RATE_LIMIT_INTERNAL_MAX_ATTEMPTS: '3',
+    })
+    const ask = () =>
+      send(url, '/_thumbnail', { method: 'POST', headers: { 'x-internal-secret': 'secret' }, body: '{}' })
+    const answers = await Promise.all(Array.from({ length: 5 }, ask))
+    expect(statuses(answers)).toEqual([400, 400, 400, 429, 429])
+    expect((await send(url, '/avatars/1/a.webp')).status).toBe(200)
+  })
+
+  it('stop an attacker of the cold cache, and leave hits free', async () => {
+    const { url, log } = await opened({
+      MEDIA_PROXY_RATE_LIMIT_MAX_ATTEMPTS: '10000',
+      MEDIA_PROXY_RATE_LIMIT_RENDER_MAX_ATTEMPTS: '20',
+      MEDIA_PROXY_RATE_LIMIT_WINDOW_MS: '600000',
+    })
+    const sizes = [16, 20, 24, 28, 32, 40]
+    const paths = Array.from(
+      { length: 60 },
+      (__, index) => `/avatars/1/a.webp?size=${sizes[index % 6]}&quality=${index + 1}`,
+    )
+    const answers = await Promise.all(paths.map((path) => send(url, path)))
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(20)
+    expect(answers.filter(({ status }) => status === 429)).toHaveLength(40)
+    expect(log.filter(({ outcome }) => outcome === 'rendered')).toHaveLength(20)
+    const known = paths[answers.findIndex(({ status }) => status === 200)] ?? ''
+    const hits = await Promise.all(Array.from({ length: 50 }, () => send(url, known)))
+    expect(new Set(statuses(hits))).toEqual(new Set([200]))
+  })
+})
+
+describe('the two doors together', () => {
+  it('spend a request once', async () => {
+    const door = await openEdge({ ...BASE, MEDIA_PROXY_RATE_LIMIT_MAX_ATTEMPTS: '3' })
+    try {
+      await door.put('avatars/1/a', await halvesPng(64, 48))
+      const answers = []
+      for (const size of [16, 20, 24, 28])
+        answers.push(await send(door.url, `/avatars/1/a.webp?size=${size}`))
+      expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 429])
+      expect(door.log.filter(({ failure }) => failure === 'rate-limited')).toEqual([])
+    } finally {
+      await door.close()
+    }
+  })
+})
