@@ -8,6 +8,7 @@ WORKDIR /app
 ENV CI=true
 COPY package.json pnpm-lock.yaml pnpm-workspace.yaml ./
 COPY shared/package.json shared/
+COPY playground/package.json playground/
 COPY origin/package.json origin/
 COPY edge-worker/package.json edge-worker/
 COPY scripts/package.json scripts/
@@ -23,6 +24,8 @@ RUN apt-get update \
 WORKDIR /app
 COPY --from=dependencies /app ./
 COPY shared/src shared/src
+COPY playground/build.ts playground/
+COPY playground/src playground/src
 COPY origin/src origin/src
 COPY origin/models origin/models
 

@@ -6,7 +6,7 @@ process.env.UV_THREADPOOL_SIZE ??= String(availableParallelism() + 4)
 
 export default defineConfig({
   test: {
-    include: ['{shared,edge-worker,origin,scripts}/**/*.test.ts', 'test/**/*.test.ts'],
+    include: ['{shared,edge-worker,origin,playground,scripts}/**/*.test.ts', 'test/**/*.test.ts'],
     pool: 'forks',
     testTimeout: 30_000,
     hookTimeout: 60_000,

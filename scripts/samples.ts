@@ -3,6 +3,7 @@
 import { access, mkdir, rename, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import sharp from 'sharp'
+import { chime, dayVideo } from './moving-samples.ts'
 
 export const SAMPLE_KEYS = {
   avatar: 'avatars/1/5a6d0c1e',
@@ -11,6 +12,8 @@ export const SAMPLE_KEYS = {
   emoji: 'emojis/1001',
   sticker: 'stickers/2001',
   photo: 'attachments/1/1/harbour.jpg',
+  video: 'attachments/1/1/day.mp4',
+  sound: 'attachments/1/1/chime.wav',
   theme: 'themes/00c0ffee00c0ffee.css',
 } as const
 
@@ -25,27 +28,32 @@ export async function writeSamples(directory: string): Promise<void> {
     await mkdir(dirname(path), { recursive: true })
     // Complete or not at all: a start that is interrupted leaves no half picture behind.
     const unfinished = `${path}.${process.pid}.part`
-    await writeFile(unfinished, await make())
+    const bytes = await make()
+    if (bytes === undefined) return
+    await writeFile(unfinished, bytes)
     await rename(unfinished, path)
   })
   await Promise.all(samples)
 }
 
-const MAKERS: Readonly<Record<keyof typeof SAMPLE_KEYS, () => Promise<Uint8Array> | Uint8Array>> = {
-  avatar: () =>
-    draw(face('#5865f2', '#ffd166', 0), 400, 300)
-      .png()
-      .toBuffer(),
-  animatedAvatar,
-  banner: () => draw(hills(), 1200, 480).jpeg({ quality: 90 }).toBuffer(),
-  emoji: () =>
-    draw(face('none', '#ffcc33', 0), 128, 128)
-      .png()
-      .toBuffer(),
-  sticker: () => draw(speech(), 400, 200).webp({ quality: 90 }).toBuffer(),
-  photo: lyingPhoto,
-  theme: () => Buffer.from(':root { --brand: #5865f2; --background: #1e1f22; --text: #dbdee1; }\n'),
-}
+const MAKERS: Readonly<Record<keyof typeof SAMPLE_KEYS, () => Promise<Uint8Array | undefined> | Uint8Array>> =
+  {
+    avatar: () =>
+      draw(face('#5865f2', '#ffd166', 0), 400, 300)
+        .png()
+        .toBuffer(),
+    animatedAvatar,
+    banner: () => draw(hills(), 1200, 480).jpeg({ quality: 90 }).toBuffer(),
+    emoji: () =>
+      draw(face('none', '#ffcc33', 0), 128, 128)
+        .png()
+        .toBuffer(),
+    sticker: () => draw(speech(), 400, 200).webp({ quality: 90 }).toBuffer(),
+    photo: lyingPhoto,
+    video: dayVideo,
+    sound: chime,
+    theme: () => Buffer.from(':root { --brand: #5865f2; --background: #1e1f22; --text: #dbdee1; }\n'),
+  }
 
 /** Stored lying on its side with EXIF orientation 6, as a phone held upright does it. */
 async function lyingPhoto(): Promise<Uint8Array> {

@@ -31,6 +31,11 @@ export interface Door {
   close(): Promise<void>
 }
 
+/** One whose store is a folder. */
+export interface FilesystemDoor extends Door {
+  readonly directory: string
+}
+
 export type TestBucket = 'cdn' | 'uploads' | 'static'
 
 export interface LogLine {
@@ -50,14 +55,18 @@ export interface StoreOperation {
 export type Settings = Readonly<Record<string, string>>
 
 /** The origin with a folder as its store. */
-export async function openFilesystemOrigin(settings: Settings = {}): Promise<Door> {
+export async function openFilesystemOrigin(settings: Settings = {}): Promise<FilesystemDoor> {
   const directory = await mkdtemp(join(tmpdir(), 'media-proxy-test-'))
   await mkdir(join(directory, 'cdn'))
   await mkdir(join(directory, 'uploads'))
   await mkdir(join(directory, 'static'))
-  const origin = await openOrigin(createFilesystemStore(directory), settings)
+  const origin = await openOrigin(createFilesystemStore(directory), {
+    MEDIA_PROXY_STORAGE_DIR: directory,
+    ...settings,
+  })
   return {
     ...origin,
+    directory,
     async put(key, bytes, _, bucket = 'cdn') {
       const path = join(directory, bucket, key)
       await mkdir(dirname(path), { recursive: true })
@@ -129,12 +138,12 @@ export async function openS3Server() {
 }
 
 /** The worker in the real runtime, in front of the origin with a folder. */
-export async function openEdge(settings: Settings = {}): Promise<Door> {
+export async function openEdge(settings: Settings = {}): Promise<FilesystemDoor> {
   return openEdgeBefore(await openFilesystemOrigin(settings), settings)
 }
 
 /** The worker in front of an origin that is there; it ends with its worker. */
-export async function openEdgeBefore(origin: Door, settings: Settings = {}): Promise<Door> {
+export async function openEdgeBefore<D extends Door>(origin: D, settings: Settings = {}): Promise<D> {
   const vars = { MEDIA_PROXY_NODE_ENV: 'test', ...settings, MEDIA_PROXY_ORIGIN_URL: origin.originUrl }
   const harness = createTestHarness({
     workers: [{ configPath: join(import.meta.dirname, '../wrangler.toml'), vars }],

@@ -1,4 +1,5 @@
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { ASKED_HOST_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
 import type { Delivered } from './delivery.ts'
 import type { EdgeExchange } from './exchange.ts'
 import type { FetchOrigin } from './origin.ts'
@@ -17,14 +18,24 @@ const FORWARDED_HEADERS = [
 ]
 
 /** Passes a request on as it is and its answer back, past the cache. */
-export async function forward(origin: FetchOrigin, exchange: EdgeExchange): Promise<Delivered | Failure> {
+export async function forward(
+  origin: FetchOrigin,
+  exchange: EdgeExchange,
+  extraHeaders: Readonly<Record<string, string>> = {},
+): Promise<Delivered | Failure> {
   const { request, method, timings } = exchange
   const { pathname, search } = new URL(request.url)
-  const headers = pick(exchange.headers, FORWARDED_HEADERS)
+  const headers = { ...pick(exchange.headers, FORWARDED_HEADERS), ...extraHeaders }
   const response = await timings.measure('origin', () =>
     origin({ method, path: pathname + search, headers, body: request.body }, exchange),
   )
   return isFailure(response) ? response : { response: mutable(response), cache: 'BYPASS' }
+}
+
+/** What the playground judges its caller by: the host of this door, and whether something stands before it. */
+export function playgroundHeaders(headers: Headers): Record<string, string> {
+  const names = ['origin', 'sec-fetch-site', 'forwarded', 'x-forwarded-for']
+  return { ...pick(headers, names), [ASKED_HOST_HEADER]: headers.get('host') ?? '' }
 }
 
 /** The named headers that are there. */

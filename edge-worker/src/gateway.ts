@@ -19,7 +19,7 @@ import type { KeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { traceparentOf } from '@media-proxy/shared/trace-context.ts'
 import { type Delivered, type Delivery, deliver } from './delivery.ts'
 import type { EdgeExchange } from './exchange.ts'
-import { forward, pick } from './forward.ts'
+import { forward, pick, playgroundHeaders } from './forward.ts'
 import { type PurgeOptions, purge } from './purge.ts'
 import type { StaticSite } from './static-site.ts'
 import { createTimings } from './timings.ts'
@@ -34,6 +34,8 @@ export interface GatewayOptions {
   readonly purging: PurgeOptions
   /** Fails with `bad-secret`. */
   readonly judgeSecret: (headers: Headers) => Promise<Failure | undefined>
+  /** Whether the origin is asked for `/_playground`. */
+  readonly hasPlayground: boolean
   /** Answers everything but the service endpoints, in static mode. */
   readonly staticSite: StaticSite | undefined
   /** Milliseconds since the epoch. */
@@ -87,6 +89,7 @@ async function answer(
     return (await limits.spend('requests')) ?? options.staticSite(exchange)
   }
   if (isFailure(parsed)) return parsed
+  if (parsed.kind === 'playground') return answerPlayground(exchange, limits, options)
   if (exchange.method === 'OPTIONS') {
     return { response: optionsResponse(allowedMethods(parsed), exchange.requestId), cache: 'BYPASS' }
   }
@@ -180,6 +183,17 @@ async function answerEndpoint(
         : forward(options.delivery.origin, exchange)
     }
   }
+}
+
+/** The page is the origin's; the edge only tells it by which name it was asked. */
+async function answerPlayground(
+  exchange: EdgeExchange,
+  limits: Spending,
+  { hasPlayground, delivery }: GatewayOptions,
+): Promise<Delivered | Failure> {
+  if (!hasPlayground) return fail('no-route')
+  const limited = await limits.spend('requests')
+  return limited ?? forward(delivery.origin, exchange, playgroundHeaders(exchange.headers))
 }
 
 /** Both doors forget: the origin first, so that what the edge asks for next is new. */

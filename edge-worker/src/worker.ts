@@ -1,6 +1,6 @@
 /** The shell of the edge: bindings in, gateway out, one report a request. */
 
-import type { Config } from '@media-proxy/shared/config/schema.ts'
+import { type Config, hasPlayground } from '@media-proxy/shared/config/schema.ts'
 import { createRateLimiter } from '@media-proxy/shared/rate-limit.ts'
 import { fail } from '@media-proxy/shared/response/failure.ts'
 import { failureResponse, requestIdOf } from '@media-proxy/shared/response/headers.ts'
@@ -130,6 +130,7 @@ function assemble(config: Config, keys: Keys, bindings: Bindings, request: Reque
           : createZonePurge({ zone, token, fetch: (url, init) => fetch(url, init) }),
     },
     judgeSecret: (headers) => judgeInternalSecret(headers, config.secretKey, keys.comparison),
+    hasPlayground: hasPlayground(config),
     staticSite: config.staticMode ? createStaticSite(config, bindings.STATIC, origin) : undefined,
     now,
   })

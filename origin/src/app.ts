@@ -20,6 +20,7 @@ import { type Answer, type Exchange, refuse } from './routes/answer.ts'
 import { type StoredRequest, serveExternal } from './routes/external.ts'
 import { type InternalOptions, serveInternal } from './routes/internal.ts'
 import { withPatience } from './routes/patience.ts'
+import type { Playground } from './routes/playground.ts'
 import { type PolicedOptions, servePoliced } from './routes/policed.ts'
 import { serveRendition } from './routes/renditions.ts'
 import { type ServiceOptions, serveEndpoint } from './routes/service.ts'
@@ -39,6 +40,7 @@ export interface AppOptions {
   readonly externalRing: KeyRing | undefined
   readonly service: ServiceOptions
   readonly internal: InternalOptions
+  readonly playground: Playground
   readonly log: Log
   /** Milliseconds since the epoch. */
   readonly now: () => number
@@ -97,6 +99,7 @@ async function handle(
     requestId: requestIdOf(headers),
     clientAddress,
     peer,
+    viaEdge,
     spending,
     get body() {
       return request.body
@@ -135,6 +138,7 @@ async function answerRequest(parsed: Parsed, exchange: Exchange, options: AppOpt
   const isEndpoint = !isFailure(parsed) && parsed.kind === 'endpoint'
   if (options.config.staticMode && !isEndpoint) return answerStatic(exchange, options)
   if (isFailure(parsed)) return refuse(parsed, requestId)
+  if (parsed.kind === 'playground') return options.playground(parsed, exchange)
   if (method === 'OPTIONS') return { response: optionsResponse(allowedMethods(parsed), requestId) }
   const refused = judgeMethod(parsed, method)
   if (refused !== undefined) return refuse(refused, requestId)

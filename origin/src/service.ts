@@ -26,7 +26,9 @@ import { createRenderLanes } from './rendition/lanes.ts'
 import { createPipeline } from './rendition/pipeline.ts'
 import { createRenditionStore } from './rendition/rendition-store.ts'
 import { createSourceReader } from './rendition/source.ts'
+import type { InternalOptions } from './routes/internal.ts'
 import { createMetadataRoute } from './routes/metadata.ts'
+import { createPlayground } from './routes/playground.ts'
 import { createFilesystemStore } from './store/filesystem.ts'
 import type { Log } from './telemetry/log.ts'
 import { createDemuxers, DEMUXER_DEFAULTS } from './video/container.ts'
@@ -144,6 +146,28 @@ export async function createOrigin({
     tools,
     deadlineMs: limits.deadlineMs,
   })
+  const internal: InternalOptions = {
+    serveMetadata: createMetadataRoute({
+      sourcesOf: (bucket) => readers.get(bucket),
+      uploadsBucket: s3.bucketUploads,
+      publicBucket: s3.bucketCdn,
+      tools,
+      scanner,
+      lane: lanes.videos,
+      maxBodyBytes: limits.internalBodyBytes,
+      maxBase64Bytes: limits.base64Bytes,
+      deadlineMs: limits.deadlineMs,
+    }),
+    judgeSecret: (headers) => judgeInternalSecret(headers, config.secretKey, comparison),
+    pipeline,
+    sourcesOf: (bucket) => readers.get(bucket),
+    uploadsBucket: s3.bucketUploads,
+    tools,
+    lane: lanes.videos,
+    maxBodyBytes: limits.internalBodyBytes,
+    maxBase64Bytes: limits.base64Bytes,
+    deadlineMs: limits.deadlineMs,
+  }
   return createApp({
     config,
     store,
@@ -171,28 +195,8 @@ export async function createOrigin({
       notReady: () => notReady(store, s3.bucketCdn, ffmpeg, classifier, log),
       now: () => new Date(),
     },
-    internal: {
-      serveMetadata: createMetadataRoute({
-        sourcesOf: (bucket) => readers.get(bucket),
-        uploadsBucket: s3.bucketUploads,
-        publicBucket: s3.bucketCdn,
-        tools,
-        scanner,
-        lane: lanes.videos,
-        maxBodyBytes: limits.internalBodyBytes,
-        maxBase64Bytes: limits.base64Bytes,
-        deadlineMs: limits.deadlineMs,
-      }),
-      judgeSecret: (headers) => judgeInternalSecret(headers, config.secretKey, comparison),
-      pipeline,
-      sourcesOf: (bucket) => readers.get(bucket),
-      uploadsBucket: s3.bucketUploads,
-      tools,
-      lane: lanes.videos,
-      maxBodyBytes: limits.internalBodyBytes,
-      maxBase64Bytes: limits.base64Bytes,
-      deadlineMs: limits.deadlineMs,
-    },
+    internal,
+    playground: createPlayground({ config, internal }),
   })
 }
 

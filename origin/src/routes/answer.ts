@@ -13,6 +13,8 @@ export interface Exchange {
   readonly clientAddress: string
   /** The socket's other end. */
   readonly peer: string
+  /** Signed by the edge worker. */
+  readonly viaEdge: boolean
   /** The budgets of the client. */
   readonly spending: Spending
   /** Read it only where it is wanted, as `signal`: it is made on demand. */

@@ -1,6 +1,10 @@
 /** Signed external media, once the signature has been judged. */
 
-import type { AttachmentRequest, VerifiedExternal } from '@media-proxy/shared/request/media-request.ts'
+import type {
+  AttachmentRequest,
+  MediaRequest,
+  VerifiedExternal,
+} from '@media-proxy/shared/request/media-request.ts'
 import { parseRequest } from '@media-proxy/shared/request/parse.ts'
 import { fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { expiringCacheControl } from '@media-proxy/shared/response/headers.ts'
@@ -75,7 +79,7 @@ function ownRequest(
   if (publicUrl === undefined || !(url === publicUrl || url.startsWith(`${publicUrl}/`))) return undefined
   const path = url.slice(publicUrl.length)
   const inner = parseRequest(new URL(path, 'http://own'), { accept: null, assets: false })
-  if (isFailure(inner) || inner.kind === 'external' || inner.kind === 'endpoint') return 'refused'
+  if (isFailure(inner) || !isStored(inner)) return 'refused'
   if (transformation === undefined) return inner.kind === 'file' ? inner : { ...inner, download }
   if (inner.kind === 'file') return 'refused'
   const stored: AttachmentRequest = {
@@ -86,4 +90,8 @@ function ownRequest(
     negotiable,
   }
   return stored
+}
+
+function isStored(request: MediaRequest): request is StoredRequest {
+  return request.kind === 'asset' || request.kind === 'attachment' || request.kind === 'file'
 }

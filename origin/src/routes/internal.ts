@@ -27,11 +27,12 @@ export async function serveInternal(
   if (refused !== undefined) return refuse((await spending.spend('bad-signatures')) ?? refused, requestId)
   const limited = await spending.spend('internal')
   if (limited !== undefined) return refuse(limited, requestId)
-  const answer = await dispatch(endpoint, exchange, options)
+  const answer = await dispatchInternal(endpoint, exchange, options)
   return isFailure(answer) ? refuse(answer, requestId) : answer
 }
 
-function dispatch(
+/** The endpoint's own work, once it is known that the caller may have it done. */
+export function dispatchInternal(
   endpoint: InternalEndpoint,
   exchange: Exchange,
   options: InternalOptions,

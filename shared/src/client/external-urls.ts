@@ -1,7 +1,9 @@
-import { encodeExternalTarget } from '../request/external-target.ts'
+import { decodeExternalTarget, encodeExternalTarget } from '../request/external-target.ts'
+import { isFailure } from '../response/failure.ts'
 import { signExternalTarget } from '../signing/external-url.ts'
 import { createKeyRing } from '../signing/hmac.ts'
 import { spellQuery, type TransformationParameters } from './parameters.ts'
+import { spelled } from './spelled.ts'
 
 export interface ExternalUrlsOptions {
   /** Where clients reach the service, with or without a slash at its end. */
@@ -24,7 +26,10 @@ export interface ExternalUrlOptions extends TransformationParameters {
 
 /** Signed URLs of media elsewhere. */
 export interface ExternalUrls {
-  /** Throws a `RangeError` for anything but an absolute http or https URL. */
+  /**
+   * Throws a `RangeError` for anything but an absolute http or https URL, and for parameters that the service
+   * would refuse.
+   */
   sign(url: string, options?: ExternalUrlOptions): Promise<string>
 }
 
@@ -40,14 +45,17 @@ export function createExternalUrls(options: ExternalUrlsOptions): ExternalUrls {
       if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
         throw new RangeError('only absolute http and https URLs can be signed')
       }
+      // As the URL parser spells it: otherwise half a surrogate pair, say, would be signed as one thing and read as another.
+      const target = encodeExternalTarget(new URL(url).href)
+      if (isFailure(decodeExternalTarget(target))) throw new RangeError('a URL that is too long')
       ring ??= createKeyRing([options.secretKey])
-      const target = encodeExternalTarget(url)
       const expiresAt =
         expiresInSeconds === undefined
           ? undefined
           : roundUp(now() / 1000 + expiresInSeconds, Math.max(1, Math.floor(expiryBucketSeconds)))
       const signature = await signExternalTarget(await ring, target, expiresAt)
-      return `${base}/external/${signature}/${target}${spellQuery({ ex: expiresAt, ...parameters })}`
+      const query = spellQuery({ ex: expiresAt, ...parameters })
+      return base + spelled(`/external/${signature}/${target}`, query)
     },
   }
 }

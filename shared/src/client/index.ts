@@ -1,7 +1,23 @@
 /** What an API server or an app imports: URLs of the service, without a dependency, for Node, Workers and browsers. */
 
 export { ASSET_SIZES } from '../request/parameters.ts'
-export { createExternalUrls, type ExternalUrlOptions, type ExternalUrls } from './external-urls.ts'
+export type { Metadata, NsfwClass, StillFrame } from './client-answers.ts'
+export { type ClientFailure, type ClientFailureCode, isClientFailure } from './client-failure.ts'
+export {
+  createExternalUrls,
+  type ExternalUrlOptions,
+  type ExternalUrls,
+  type ExternalUrlsOptions,
+} from './external-urls.ts'
+export {
+  type CallOptions,
+  createMediaClient,
+  type FramesSource,
+  type MediaClient,
+  type MediaClientOptions,
+  type MetadataOptions,
+  type MetadataSource,
+} from './media-client.ts'
 export { type AssetKind, type AssetUrlOptions, createMediaUrls, type MediaUrls } from './media-urls.ts'
 export type {
   AssetParameters,
@@ -9,3 +25,5 @@ export type {
   OutputQuality,
   TransformationParameters,
 } from './parameters.ts'
+export { placeholderAspectRatio, placeholderDataUrl, placeholderPixels } from './placeholder.ts'
+export { assetSizeFor, densitySrcset, widthSrcset } from './srcset.ts'

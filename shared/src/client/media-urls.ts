@@ -1,5 +1,6 @@
 import { encodeKey } from '../request/object-key.ts'
 import { type AssetParameters, spellQuery, type TransformationParameters } from './parameters.ts'
+import { spelled } from './spelled.ts'
 
 /** Folders of images that belong to somebody or something. */
 export type AssetKind =
@@ -21,7 +22,7 @@ export interface AssetUrlOptions extends AssetParameters {
 
 /** URLs of stored media. Nothing is signed, nothing is asked: these are only spelled. */
 export interface MediaUrls {
-  /** `/avatars/<id>/<hash>.<extension>` and its like. */
+  /** `/avatars/<id>/<hash>.<extension>` and its like. All throw a `RangeError` for what the service would refuse. */
   asset(kind: AssetKind, id: string, hash: string, options?: AssetUrlOptions): string
   /** The avatar or banner of a member in one guild. */
   memberAsset(
@@ -35,6 +36,7 @@ export interface MediaUrls {
   sticker(id: string, options?: AssetUrlOptions): string
   /** `path` is the object's key below `attachments/`, decoded. */
   attachment(path: string, parameters?: TransformationParameters): string
+  /** `id`: 16 lower-case hexadecimal digits. */
   theme(id: string): string
   entranceSound(userId: string, hash: string, extension: 'mp3' | 'ogg' | 'm4a' | 'wav'): string
 }
@@ -42,17 +44,33 @@ export interface MediaUrls {
 /** `baseUrl`: where clients reach the service, with or without a slash at its end. */
 export function createMediaUrls(baseUrl: string): MediaUrls {
   const base = baseUrl.replace(/\/+$/, '')
-  const asset = (folder: string, name: string, { extension = 'webp', ...parameters }: AssetUrlOptions = {}) =>
-    `${base}/${encodeKey(`${folder}/${name}`)}.${extension}${spellQuery(parameters)}`
+  const file = (key: string) => base + spelled(`/${encodeKey(key)}`, '', key)
+  const asset = (
+    folder: string,
+    name: string,
+    { extension = 'webp', ...parameters }: AssetUrlOptions = {},
+    objectName = name,
+  ) =>
+    base +
+    spelled(
+      `/${encodeKey(`${folder}/${name}`)}.${extension}`,
+      spellQuery(parameters),
+      `${folder}/${objectName}`,
+    )
   return {
-    asset: (kind, id, hash, options) => asset(`${kind}/${id}`, hash, options),
+    asset: (kind, id, hash, options) => asset(`${kind}/${id}`, hash, options, unmarked(hash)),
     memberAsset: (guildId, userId, kind, hash, options) =>
-      asset(`guilds/${guildId}/users/${userId}/${kind}`, hash, options),
+      asset(`guilds/${guildId}/users/${userId}/${kind}`, hash, options, unmarked(hash)),
     emoji: (id, options) => asset('emojis', id, options),
     sticker: (id, options) => asset('stickers', id, options),
-    attachment: (path, parameters = {}) => `${base}/attachments/${encodeKey(path)}${spellQuery(parameters)}`,
-    theme: (id) => `${base}/themes/${encodeURIComponent(id)}.css`,
-    entranceSound: (userId, hash, extension) =>
-      `${base}/${encodeKey(`entrance-sounds/${userId}/${hash}.${extension}`)}`,
+    attachment: (path, parameters = {}) =>
+      base + spelled(`/attachments/${encodeKey(path)}`, spellQuery(parameters), `attachments/${path}`),
+    theme: (id) => file(`themes/${id}.css`),
+    entranceSound: (userId, hash, extension) => file(`entrance-sounds/${userId}/${hash}.${extension}`),
   }
+}
+
+/** The hash as the object's key has it: without the mark of an animated one. */
+function unmarked(hash: string): string {
+  return hash.startsWith('a_') ? hash.slice(2) : hash
 }

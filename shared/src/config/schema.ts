@@ -8,6 +8,7 @@ import {
   integer,
   integerList,
   list,
+  optionalFlag,
   optionalInteger,
   optionalText,
   ratio,
@@ -228,6 +229,9 @@ export const configSchema = z.strictObject({
     threads: integer('Threads of one scan.', { min: 1, max: 64, default: 1 }),
     queuedScans: integer('Scans that may wait for the model.', { min: 1, max: 10_000, default: 64 }),
   }),
+  playground: group({
+    enabled: optionalFlag('The page /_playground, at both doors; default only in development.'),
+  }),
   telemetry: group({
     enabled: flag('What /internal/telemetry reports.', { default: true }),
     logLevel: choice('Least severe log line that is written.', ['silent', 'error', 'warn', 'info', 'debug'], {
@@ -238,3 +242,8 @@ export const configSchema = z.strictObject({
 
 /** The validated configuration. */
 export type Config = z.output<typeof configSchema>
+
+/** Whether `/_playground` is answered. */
+export function hasPlayground({ playground, nodeEnv, staticMode }: Config): boolean {
+  return !staticMode && (playground.enabled ?? nodeEnv === 'development')
+}

@@ -64,6 +64,11 @@ export function flag(description: string, options: { readonly default: boolean }
   })
 }
 
+/** true or false, or nothing, where the default depends on something else. */
+export function optionalFlag(description: string) {
+  return describe(z.preprocess(readFlag, z.boolean()).optional(), { description, accepts: 'true or false' })
+}
+
 /** One of a few words. */
 export function choice<const T extends readonly [string, ...string[]]>(
   description: string,

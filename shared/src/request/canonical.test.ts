@@ -15,7 +15,7 @@ function parse(url: string, accept: string | null = null): MediaRequest {
 }
 
 function source(request: MediaRequest): SourceRequest {
-  if (request.kind === 'endpoint') throw new Error('an endpoint has no source')
+  if (request.kind === 'endpoint' || request.kind === 'playground') throw new Error('no source')
   if (request.kind !== 'external') return request
   return { ...request, kind: 'verified-external', url: 'https://example.com/a%20b.png?c=d' }
 }

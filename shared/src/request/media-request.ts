@@ -2,7 +2,13 @@ import type { AssetExtension, ImageFormat } from '../formats.ts'
 import type { ObjectKey } from './object-key.ts'
 
 /** Everything a URL can ask of the service. A value of this type has passed the grammar: it cannot be invalid. */
-export type MediaRequest = AssetRequest | AttachmentRequest | FileRequest | ExternalRequest | EndpointRequest
+export type MediaRequest =
+  | AssetRequest
+  | AttachmentRequest
+  | FileRequest
+  | ExternalRequest
+  | EndpointRequest
+  | PlaygroundRequest
 
 /** What reads or renders media, and therefore has a canonical URL. */
 export type SourceRequest = AssetRequest | AttachmentRequest | FileRequest | VerifiedExternal
@@ -113,6 +119,17 @@ export interface EndpointRequest {
   readonly kind: 'endpoint'
   readonly endpoint: Endpoint
 }
+
+/** The playground's page, what it is made of, and what it asks of the service. */
+export interface PlaygroundRequest {
+  readonly kind: 'playground'
+  readonly resource: PlaygroundFile | PlaygroundAction
+}
+
+export type PlaygroundFile = 'page' | 'script' | 'style'
+
+/** What signs, stores or reads with the service's authority: POST only, for pages of the same host alone. */
+export type PlaygroundAction = 'session' | 'sign' | 'upload' | 'metadata' | 'frames'
 
 export type Endpoint =
   | 'health'

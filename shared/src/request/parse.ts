@@ -2,7 +2,7 @@
 
 import { type AssetExtension, formatOfExtension, type ImageFormat, parseAssetExtension } from '../formats.ts'
 import { type Failure, fail, isFailure } from '../response/failure.ts'
-import type { AssetRequest, AssetRoute, Endpoint, MediaRequest } from './media-request.ts'
+import type { AssetRequest, AssetRoute, Endpoint, MediaRequest, PlaygroundRequest } from './media-request.ts'
 import { decodeObjectKey, decodeSegment, type ObjectKey } from './object-key.ts'
 import { type Negotiation, parseAssetParameters, parseTransformation } from './parameters.ts'
 
@@ -15,6 +15,8 @@ export function parseRequest(url: URL, negotiation: Negotiation): MediaRequest |
   const [, first = '', ...rest] = url.pathname.split('/')
   const endpoint = Object.hasOwn(ENDPOINTS, url.pathname) ? ENDPOINTS[url.pathname] : undefined
   if (endpoint !== undefined) return { kind: 'endpoint', endpoint }
+  const resource = Object.hasOwn(PLAYGROUND, url.pathname) ? PLAYGROUND[url.pathname] : undefined
+  if (resource !== undefined) return { kind: 'playground', resource }
   const query = url.searchParams
   if (isImageRoute(first))
     return rest.length === 2 ? parseAsset(first, [first, ...rest], query, negotiation) : noRoute()
@@ -48,15 +50,30 @@ const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
   '/_frames': 'frames',
 }
 
+const PLAYGROUND: Readonly<Record<string, PlaygroundRequest['resource']>> = {
+  '/_playground': 'page',
+  '/_playground/app.js': 'script',
+  '/_playground/app.css': 'style',
+  '/_playground/session': 'session',
+  '/_playground/sign': 'sign',
+  '/_playground/upload': 'upload',
+  '/_playground/metadata': 'metadata',
+  '/_playground/frames': 'frames',
+}
+
+const PLAYGROUND_FILES: readonly PlaygroundRequest['resource'][] = ['page', 'script', 'style']
+
 const POST_ENDPOINTS: readonly Endpoint[] = ['purge', 'metadata', 'thumbnail', 'frames']
 
 /** The `Allow` header of a request's resource. */
 export function allowedMethods(request: MediaRequest): string {
+  // For pages of its own host alone: a preflight gets no answer that could allow anything.
+  if (request.kind === 'playground') return PLAYGROUND_FILES.includes(request.resource) ? 'GET, HEAD' : 'POST'
   const posted = request.kind === 'endpoint' && POST_ENDPOINTS.includes(request.endpoint)
   return posted ? 'POST, OPTIONS' : 'GET, HEAD, OPTIONS'
 }
 
-/** Fails with `method-not-allowed` where a resource does not answer a method. OPTIONS is answered everywhere. */
+/** Fails with `method-not-allowed` where a resource does not answer a method. OPTIONS is answered by all but the playground. */
 export function judgeMethod(request: MediaRequest, method: string): Failure | undefined {
   const allow = allowedMethods(request)
   return allow.split(', ').includes(method)

@@ -15,6 +15,12 @@ export const EDGE_HEADERS = {
   signature: 'x-edge-signature',
 } as const
 
+/**
+ * The host by which a client asked the edge, on requests for the playground. Believed only beside a signature: a page
+ * that was led to the origin by a rebound name could send it too.
+ */
+export const ASKED_HOST_HEADER = 'x-edge-host'
+
 /** How old a signed request may be, or how far in the future where clocks disagree. */
 export const EDGE_SIGNATURE_SECONDS = 60
 

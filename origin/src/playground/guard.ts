@@ -1,0 +1,58 @@
+/**
+ * Who may drive the playground. Two attacks are met here: a strange web page that sends requests through somebody's
+ * browser (its `Origin` is another), and one whose name was rebound to this machine's address (its `Host` is a name
+ * that is none of ours, and says so).
+ */
+
+import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+import { ASKED_HOST_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
+import type { Exchange } from '../routes/answer.ts'
+
+/** Fails with `forbidden` where a request comes from no page of this service's own hosts. */
+export function judgePage(exchange: Exchange, publicUrl: string | undefined): Failure | undefined {
+  const host = askedHost(exchange)
+  if (!isOwnHost(host, publicUrl)) return fail('forbidden', 'a host that is not the playground’s')
+  const origin = exchange.headers.get('origin') ?? ''
+  if (!URL.canParse(origin) || new URL(origin).host !== host) {
+    return fail('forbidden', 'a page of another origin')
+  }
+  const site = exchange.headers.get('sec-fetch-site') ?? 'same-origin'
+  return site === 'same-origin' ? undefined : fail('forbidden', 'a request from another site')
+}
+
+/** Fails with `forbidden` where the page is asked for by a name that is none of this service's. */
+export function judgeHost(exchange: Exchange, publicUrl: string | undefined): Failure | undefined {
+  return isOwnHost(askedHost(exchange), publicUrl)
+    ? undefined
+    : fail('forbidden', 'a host that is not the playground’s')
+}
+
+/** Somebody at this very machine: nothing stands between, as far as headers can tell. */
+export function isLocal({ peer, viaEdge, clientAddress, headers }: Exchange): boolean {
+  if (!isLoopback(peer) || (viaEdge && !isLoopback(clientAddress))) return false
+  // Every worker's requests carry `CF-Worker`; of ours the signature says more.
+  return ![...headers.keys()].some(
+    (name) => FORWARDING_HEADER.test(name) && !(viaEdge && name === 'cf-worker'),
+  )
+}
+
+const FORWARDING_HEADER = /^(forwarded|via|x-forwarded-.*|x-real-ip|cf-.*|true-client-ip)$/
+
+function isLoopback(address: string): boolean {
+  return /^(127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+)$/.test(address)
+}
+
+/** The edge tells by which host it was asked; nobody else is believed about it. */
+function askedHost({ viaEdge, headers }: Exchange): string {
+  return (viaEdge ? headers.get(ASKED_HOST_HEADER) : headers.get('host'))?.toLowerCase() ?? ''
+}
+
+/** A name can be rebound to any address, an address cannot; `localhost` is never looked up by a browser. */
+function isOwnHost(host: string, publicUrl: string | undefined): boolean {
+  if (!URL.canParse(`http://${host}`)) return false
+  const { hostname } = new URL(`http://${host}`)
+  const isAddress = /^\d+\.\d+\.\d+\.\d+$/.test(hostname) || hostname.startsWith('[')
+  return (
+    isAddress || hostname === 'localhost' || (publicUrl !== undefined && host === new URL(publicUrl).host)
+  )
+}

@@ -1,0 +1,79 @@
+/** Keeps a file that was dropped on the page: in the bucket of uploads, and as an attachment to look at. */
+
+import { randomBytes } from 'node:crypto'
+import { createWriteStream } from 'node:fs'
+import { copyFile, mkdir, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { encodeKey } from '@media-proxy/shared/request/object-key.ts'
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { Exchange } from '../routes/answer.ts'
+
+export interface UploadOptions {
+  readonly storageDir: string
+  readonly bucketUploads: string
+  readonly bucketCdn: string
+  readonly maxBytes: number
+}
+
+export interface Upload {
+  /** Key in the bucket of uploads. */
+  readonly upload_filename: string
+  /** Path of the copy in the public bucket. */
+  readonly path: string
+}
+
+/** Fails with `bad-request` for an empty file, with `source-too-large`, or where the folder cannot be written. */
+export async function keepUpload(exchange: Exchange, options: UploadOptions): Promise<Upload | Failure> {
+  const name = `playground-${randomBytes(6).toString('hex')}-${tameName(exchange.url.searchParams.get('name'))}`
+  const upload = join(options.storageDir, options.bucketUploads, name)
+  const unfinished = `${upload}.part`
+  const key = `attachments/playground/${name}`
+  const copy = join(options.storageDir, options.bucketCdn, key)
+  try {
+    await Promise.all([dirname(upload), dirname(copy)].map((folder) => mkdir(folder, { recursive: true })))
+    const written = await write(exchange, unfinished, options.maxBytes)
+    if (isFailure(written)) return written
+    await rename(unfinished, upload)
+    await copyFile(upload, copy)
+    return { upload_filename: name, path: `/${encodeKey(key)}` }
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : undefined
+    if (code === undefined || exchange.signal.aborted) throw error
+    return fail('store-denied', `${code}: the store’s folder cannot be written`)
+  } finally {
+    await rm(unfinished, { force: true })
+  }
+}
+
+async function write(exchange: Exchange, path: string, maxBytes: number): Promise<Failure | undefined> {
+  const declared = Number(exchange.headers.get('content-length') ?? 0)
+  if (declared > maxBytes || exchange.body === null) {
+    return exchange.body === null ? fail('bad-request', 'nothing was sent') : tooLarge(`${declared} bytes`)
+  }
+  let bytes = 0
+  const counted = async function* (chunks: AsyncIterable<Uint8Array>) {
+    for await (const chunk of chunks) {
+      bytes += chunk.length
+      if (bytes > maxBytes) return
+      yield chunk
+    }
+  }
+  await pipeline(Readable.from(counted(exchange.body)), createWriteStream(path, { flags: 'wx', mode: 0o600 }))
+  if (bytes > maxBytes) return tooLarge(`more than ${maxBytes} bytes`)
+  return bytes === 0 ? fail('bad-request', 'an empty file') : undefined
+}
+
+/** The rest of the body is not read, so nothing else can come over this connection. */
+function tooLarge(detail: string): Failure {
+  return fail('source-too-large', detail, { connection: 'close' })
+}
+
+const MAX_NAME_LENGTH = 60
+
+/** What is harmless in any file system; the end is kept, since it holds the extension. */
+function tameName(name: string | null): string {
+  const tame = (name ?? '').replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[.-]+|\.{2,}/g, '')
+  return tame.slice(-MAX_NAME_LENGTH) || 'file'
+}

@@ -1,0 +1,102 @@
+/** What the page asks of the service beyond media: POST, to its own host, with the secret where one was typed in. */
+
+import {
+  type Metadata,
+  readFrames,
+  readMetadata,
+  type StillFrame,
+} from '@media-proxy/shared/client/client-answers.ts'
+import {
+  type ClientFailure,
+  failureOfError,
+  failureOfResponse,
+} from '@media-proxy/shared/client/client-failure.ts'
+
+export interface Session {
+  readonly trusted: boolean
+  readonly signs: boolean
+  readonly uploads: boolean
+  readonly maxUploadBytes: number
+  readonly buckets: { readonly cdn: string; readonly uploads: string }
+  readonly objects: readonly string[]
+}
+
+export interface Kept {
+  readonly upload_filename: string
+  readonly path: string
+}
+
+const TIMEOUT_MS = 120_000
+let secret = ''
+
+export function useSecret(value: string): void {
+  secret = value
+}
+
+async function post<T>(
+  action: string,
+  body: BodyInit,
+  type: string,
+  read: (value: unknown) => T | undefined,
+) {
+  const limit = AbortSignal.timeout(TIMEOUT_MS)
+  try {
+    const response = await fetch(`/_playground/${action}`, {
+      method: 'POST',
+      headers: { 'content-type': type, ...(secret === '' ? {} : { 'x-internal-secret': secret }) },
+      body,
+      signal: limit,
+    })
+    if (!response.ok) return await failureOfResponse(response)
+    const value = read(await response.json())
+    return value ?? ({ failure: 'unexpected', message: 'an answer of another form' } satisfies ClientFailure)
+  } catch (error) {
+    return failureOfError(error, { timedOut: limit.aborted, cancelled: false })
+  }
+}
+
+const postJson = <T>(action: string, body: object, read: (value: unknown) => T | undefined) =>
+  post(action, JSON.stringify(body), 'application/json', read)
+
+// The page and the service are of one version: their own small answers need no more than a look.
+const asOwn =
+  <T extends object>(field: keyof T & string) =>
+  (value: unknown): T | undefined =>
+    typeof value === 'object' && value !== null && field in value ? (value as T) : undefined
+
+export const openSession = () => postJson('session', {}, asOwn<Session>('trusted'))
+export const signUrl = (url: string) => postJson('sign', { url }, asOwn<{ readonly path: string }>('path'))
+
+export function upload(file: File): Promise<Kept | ClientFailure> {
+  const action = `upload?name=${encodeURIComponent(file.name)}`
+  return post(action, file, 'application/octet-stream', asOwn<Kept>('path'))
+}
+
+export type Place =
+  | { readonly type: 's3'; readonly bucket: string; readonly key: string }
+  | { readonly type: 'upload'; readonly upload_filename: string }
+  | { readonly type: 'external'; readonly url: string }
+
+export const metadataOf = (place: Place): Promise<Metadata | ClientFailure> =>
+  postJson('metadata', { ...place, version: 2, nsfw: 'flag' }, readMetadata)
+
+export const framesOf = (place: Place): Promise<readonly StillFrame[] | ClientFailure> =>
+  postJson('frames', place, readFrames)
+
+/** Where the object of a path lies; `extension` false leaves the one of an asset's URL out. */
+export function placeOf(source: string, bucket: string): Place {
+  if (/^https?:/i.test(source)) return { type: 'external', url: source }
+  const path = source.split('?')[0] ?? ''
+  const key = path.slice(1).split('/').map(decodeSegment).join('/')
+  if (/^(attachments|themes|entrance-sounds)\//.test(key)) return { type: 's3', bucket, key }
+  return { type: 's3', bucket, key: key.replace(/\.[a-z]+$/i, '').replace(/\/a_(?=[^/]+$)/, '/') }
+}
+
+function decodeSegment(segment: string): string {
+  try {
+    return decodeURIComponent(segment)
+  } catch {
+    // The service refuses such a path and says so.
+    return segment
+  }
+}

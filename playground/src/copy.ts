@@ -1,0 +1,32 @@
+import { byId } from './dom.ts'
+
+/** Copies a text and says so, to eyes and to screen readers. */
+export async function copy(text: string, button: HTMLButtonElement): Promise<void> {
+  const done = await write(text)
+  const label = button.dataset.label ?? button.textContent ?? ''
+  button.dataset.label = label
+  button.textContent = done ? 'Copied' : 'Not allowed'
+  byId('said', HTMLParagraphElement).textContent = done ? 'Copied' : 'The browser did not allow to copy'
+  window.setTimeout(() => {
+    button.textContent = label
+  }, 1500)
+}
+
+async function write(text: string): Promise<boolean> {
+  try {
+    // Not there on a plain http page of another machine.
+    if (navigator.clipboard !== undefined) {
+      await navigator.clipboard.writeText(text)
+      return true
+    }
+  } catch {
+    // Refused by the person or the browser: the old way may still be open.
+  }
+  const area = document.createElement('textarea')
+  area.value = text
+  document.body.append(area)
+  area.select()
+  const done = document.execCommand('copy')
+  area.remove()
+  return done
+}

@@ -1,0 +1,82 @@
+import { h } from './dom.ts'
+import { type Loaded, readServerTiming } from './load.ts'
+import { bytesInWords, savingInWords } from './words.ts'
+
+export interface Shown {
+  readonly loaded: Loaded
+  readonly width: number | undefined
+  readonly height: number | undefined
+}
+
+/** Original and rendition, row by row; what differs is what the page is about. */
+export function renderFacts(
+  table: HTMLTableElement,
+  original: Shown | undefined,
+  rendition: Shown | undefined,
+): void {
+  const rows: readonly (readonly [string, (shown: Shown) => string])[] = [
+    ['Status', ({ loaded }) => String(loaded.status)],
+    ['Format', ({ loaded }) => (loaded.ok ? loaded.contentType : '')],
+    ['Dimensions', ({ width, height }) => (width === undefined ? '' : `${width} × ${height}`)],
+    [
+      'Bytes',
+      ({ loaded }) =>
+        loaded.ok ? `${bytesInWords(loaded.bytes)} (${loaded.bytes.toLocaleString('en')})` : '',
+    ],
+    ['Took', ({ loaded }) => `${loaded.tookMs.toFixed(0)} ms`],
+    ['X-Cache', ({ loaded }) => loaded.headers.get('x-cache') ?? ''],
+    ['ETag', ({ loaded }) => loaded.headers.get('etag') ?? ''],
+    ['Cache-Control', ({ loaded }) => loaded.headers.get('cache-control') ?? ''],
+    ['Vary', ({ loaded }) => loaded.headers.get('vary') ?? ''],
+  ]
+  const cell = (shown: Shown | undefined, read: (shown: Shown) => string) =>
+    h('td', {}, (shown === undefined ? '' : read(shown)) || '–')
+  table.replaceChildren(
+    h(
+      'thead',
+      {},
+      h('tr', {}, h('td'), h('th', { scope: 'col' }, 'Original'), h('th', { scope: 'col' }, 'Rendition')),
+    ),
+    h(
+      'tbody',
+      {},
+      ...rows.map(([name, read]) =>
+        h(
+          'tr',
+          { 'data-fact': name },
+          h('th', { scope: 'row' }, name),
+          cell(original, read),
+          cell(rendition, read),
+        ),
+      ),
+    ),
+  )
+}
+
+/** What the rendition saves, in the heading. */
+export function renderSaving(
+  element: HTMLElement,
+  original: Shown | undefined,
+  rendition: Shown | undefined,
+): void {
+  const both = original?.loaded.ok === true && rendition?.loaded.ok === true
+  element.textContent = both ? savingInWords(original.loaded.bytes, rendition.loaded.bytes) : ''
+  element.classList.toggle('larger', both && rendition.loaded.bytes > original.loaded.bytes)
+}
+
+/** The stages of the answer as bars against the longest. */
+export function renderTimings(element: HTMLElement, rendition: Shown | undefined): void {
+  const stages = readServerTiming(rendition?.loaded.headers.get('server-timing') ?? null)
+  const longest = Math.max(0.1, ...stages.map(({ duration }) => duration))
+  element.replaceChildren(
+    ...stages.map(({ name, duration }) =>
+      h(
+        'div',
+        { class: 'bar' },
+        h('span', {}, name),
+        h('meter', { min: 0, max: longest, value: duration, 'aria-label': name }),
+        h('span', {}, `${duration.toFixed(1)} ms`),
+      ),
+    ),
+  )
+}

@@ -1,0 +1,59 @@
+/** One answer of the service with all that is shown of it. */
+
+export interface Loaded {
+  readonly url: string
+  readonly status: number
+  readonly ok: boolean
+  readonly phrase: string
+  readonly contentType: string
+  readonly bytes: number
+  readonly headers: Headers
+  /** Milliseconds until the whole answer was here. */
+  readonly tookMs: number
+  /** Of the bytes; undefined where there are none to show. Revoke it when it is no longer shown. */
+  readonly objectUrl: string | undefined
+}
+
+/** Of more, only the head is read: a video plays from its own URL. */
+const MAX_SHOWN_BYTES = 48_000_000
+
+/** Past the browser's own cache, so that what is told is told of this request. */
+export async function load(url: string, signal: AbortSignal): Promise<Loaded> {
+  const startedAt = performance.now()
+  const response = await fetch(url, { signal, cache: 'no-store' })
+  const contentType = response.headers.get('content-type') ?? ''
+  const declared = Number(response.headers.get('content-length') ?? Number.NaN)
+  const shown = response.ok && contentType.startsWith('image/') && !(declared > MAX_SHOWN_BYTES)
+  const common = { url, status: response.status, ok: response.ok, contentType, headers: response.headers }
+  if (!response.ok) {
+    const phrase = (await response.text()).slice(0, 200)
+    return { ...common, phrase, bytes: 0, tookMs: performance.now() - startedAt, objectUrl: undefined }
+  }
+  if (!shown) {
+    await response.body?.cancel()
+    const bytes = Number.isNaN(declared) ? 0 : declared
+    return { ...common, phrase: '', bytes, tookMs: performance.now() - startedAt, objectUrl: undefined }
+  }
+  const blob = await response.blob()
+  const tookMs = performance.now() - startedAt
+  return { ...common, phrase: '', bytes: blob.size, tookMs, objectUrl: URL.createObjectURL(blob) }
+}
+
+export function release(loaded: Loaded | undefined): void {
+  if (loaded?.objectUrl !== undefined) URL.revokeObjectURL(loaded.objectUrl)
+}
+
+export interface Timing {
+  readonly name: string
+  /** Milliseconds. */
+  readonly duration: number
+}
+
+/** The stages of a `Server-Timing` header. */
+export function readServerTiming(header: string | null): readonly Timing[] {
+  return (header ?? '').split(',').flatMap((stage) => {
+    const [name = '', ...attributes] = stage.split(';').map((part) => part.trim())
+    const duration = attributes.find((attribute) => attribute.startsWith('dur='))?.slice(4)
+    return name === '' || duration === undefined ? [] : [{ name, duration: Number(duration) }]
+  })
+}

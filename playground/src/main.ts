@@ -1,0 +1,288 @@
+/** The page: one state, spelled in the address bar, and everything that is shown of it. */
+
+import type { Metadata } from '@media-proxy/shared/client/client-answers.ts'
+import { isClientFailure } from '@media-proxy/shared/client/client-failure.ts'
+import { PARAMETER_GUIDE } from '@media-proxy/shared/request/parameter-guide.ts'
+import {
+  framesOf,
+  metadataOf,
+  openSession,
+  placeOf,
+  type Session,
+  signUrl,
+  upload,
+  useSecret,
+} from './api.ts'
+import { createCode } from './code.ts'
+import { createControls } from './controls.ts'
+import { copy } from './copy.ts'
+import { byId, debounce, h, show } from './dom.ts'
+import { watchDrops } from './drop.ts'
+import { renderFacts, renderSaving, renderTimings, type Shown } from './facts.ts'
+import { load } from './load.ts'
+import { renderMetadata } from './metadata-panel.ts'
+import { createMoments } from './moments.ts'
+import { renderSamples } from './samples.ts'
+import { renderSheet } from './sheet.ts'
+import { createStage } from './stage.ts'
+import {
+  FIRST_STATE,
+  familyOf,
+  isExternal,
+  parametersOf,
+  readHash,
+  type State,
+  spellHash,
+  urlOf,
+} from './state.ts'
+import { createTheme } from './theme.ts'
+
+const RENDER_DELAY_MS = 120
+
+let state: State = readHash(location.hash) ?? FIRST_STATE
+let session: Session | undefined
+/** Path of the source, signed where it is an external one; undefined until it is. */
+let base: string | undefined
+let original: Shown | undefined
+let rendition: Shown | undefined
+let durationSeconds: number | undefined
+let ofRendition = new AbortController()
+let ofSource = new AbortController()
+
+const facts = byId('facts', HTMLTableElement)
+const sourceInput = byId('source-input', HTMLInputElement)
+const metadataPanel = byId('metadata', HTMLDivElement)
+const code = createCode()
+const stage = createStage(({ seconds, width, height }) => {
+  durationSeconds = seconds
+  moments.setDuration(seconds)
+  if (original !== undefined && width > 0) original = { ...original, width, height }
+  renderControls()
+  renderKnown()
+})
+const moments = createMoments({
+  onTime: (time) => setParameter('time', time),
+  readFrames: () => framesOf(placeOf(state.source, session?.buckets.cdn ?? 'cdn')),
+})
+const controls = createControls(byId('control-list', HTMLDivElement), PARAMETER_GUIDE, setParameter)
+const renderSoon = debounce(RENDER_DELAY_MS, () => void renderRendition())
+
+createTheme(byId('theme', HTMLButtonElement))
+const firstPicture = Promise.withResolvers<void>()
+renderSamples(byId('samples', HTMLUListElement), firstPicture.promise, chooseSource)
+wire()
+let opened = openTheSession()
+renderAll()
+
+function setParameter(name: string, value: string | undefined): void {
+  const { [name]: _, ...others } = state.parameters
+  state = { ...state, parameters: value === undefined ? others : { ...others, [name]: value } }
+  history.replaceState(null, '', spellHash(state))
+  renderControls()
+  renderUrl()
+  renderSoon()
+}
+
+function chooseSource(source: string): void {
+  const isSound = /\.(mp3|ogg|opus|wav|flac|m4a|aac)$/i.test(source)
+  const { time: _, ...parameters } = state.parameters
+  state = { source, parameters: isSound ? {} : parameters }
+  history.pushState(null, '', spellHash(state))
+  renderAll()
+}
+
+function renderAll(): void {
+  sourceInput.value = state.source
+  for (const button of document.querySelectorAll<HTMLElement>('.sample')) {
+    button.setAttribute('aria-pressed', String(button.dataset.source === state.source))
+  }
+  ofSource.abort()
+  ofSource = new AbortController()
+  original = undefined
+  rendition = undefined
+  durationSeconds = undefined
+  moments.reset()
+  byId('sheet', HTMLDivElement).replaceChildren(
+    h('p', { class: 'hint' }, 'The same picture in every format and named quality, with its bytes.'),
+  )
+  renderControls()
+  renderKnown()
+  void renderSource(ofSource.signal)
+}
+
+async function renderSource(signal: AbortSignal): Promise<void> {
+  base = isExternal(state.source) ? await signed(state.source) : state.source
+  if (signal.aborted || base === undefined) return
+  renderUrl()
+  void renderRendition()
+  // Of an asset the original is the largest rendition in the source's own format, which only the metadata tell.
+  const described = renderDescription(signal)
+  const metadata = familyOf(state.source) === 'asset' ? await described : undefined
+  await renderOriginal(originalUrl(base, metadata), signal)
+}
+
+async function signed(url: string): Promise<string | undefined> {
+  const answer = await signUrl(url)
+  if (!isClientFailure(answer)) return answer.path
+  stage.refuse(answer.status, answer.message)
+  if (answer.failure === 'unauthorized') show(byId('secret-field', HTMLDivElement), true)
+  return undefined
+}
+
+async function renderRendition(): Promise<void> {
+  if (base === undefined) return
+  ofRendition.abort()
+  ofRendition = new AbortController()
+  const { signal } = ofRendition
+  stage.busy(true)
+  try {
+    const loaded = await load(urlOf(base, state), signal)
+    if (signal.aborted) return
+    rendition = loaded.ok
+      ? await stage.showRendition(loaded)
+      : { loaded, width: undefined, height: undefined }
+    if (!loaded.ok) stage.refuse(loaded.status, loaded.phrase)
+    renderKnown()
+    stage.busy(false)
+    firstPicture.resolve()
+  } catch (error) {
+    if (signal.aborted) return
+    stage.busy(false)
+    stage.refuse(undefined, error instanceof Error ? error.message : String(error))
+    firstPicture.resolve()
+  }
+}
+
+async function renderOriginal(url: string, signal: AbortSignal): Promise<void> {
+  try {
+    const loaded = await load(url, signal)
+    if (signal.aborted) return
+    const [kind] = loaded.contentType.split('/')
+    const player = loaded.ok && (kind === 'video' || kind === 'audio') ? kind : undefined
+    stage.showPlayer(player, url)
+    moments.setKind(player)
+    original = await stage.showOriginal(loaded)
+    renderControls()
+    renderKnown()
+  } catch (error) {
+    // The rendition's own failure is shown already.
+    if (!signal.aborted && !(error instanceof TypeError)) throw error
+  }
+}
+
+function originalUrl(path: string, metadata: Metadata | undefined): string {
+  if (familyOf(state.source) !== 'asset') return path
+  const extension = metadata?.format === 'jpeg' ? 'jpg' : (metadata?.format ?? 'png')
+  const own = ['png', 'jpg', 'webp', 'gif', 'avif'].includes(extension) ? extension : 'png'
+  return `${path.split('?')[0]?.replace(/\.[a-z]+$/i, '')}.${own}?size=16384`
+}
+
+async function renderDescription(signal: AbortSignal): Promise<Metadata | undefined> {
+  metadataPanel.replaceChildren(h('p', { class: 'hint' }, 'Looking …'))
+  await opened
+  if (signal.aborted) return undefined
+  if (session?.trusted !== true) {
+    metadataPanel.replaceChildren(h('p', { class: 'hint' }, LOCKED))
+    return undefined
+  }
+  const place = placeOf(state.source, session?.buckets.cdn ?? 'cdn')
+  const answer = await metadataOf(place)
+  if (signal.aborted) return undefined
+  renderMetadata(metadataPanel, answer)
+  return isClientFailure(answer) ? undefined : answer
+}
+
+const LOCKED = 'Only on the service’s own machine, or with the internal secret.'
+
+function renderControls(): void {
+  const sides = [original?.width ?? 0, original?.height ?? 0]
+  const sidePixels = Math.max(...sides) || undefined
+  const shown = parametersOf(familyOf(state.source))
+  controls.update(shown, state.parameters, { sidePixels, isVideo: moments.isVideo })
+  moments.setTime(state.parameters.time, durationSeconds)
+}
+
+function renderKnown(): void {
+  renderFacts(facts, original, rendition)
+  renderSaving(byId('saving', HTMLParagraphElement), original, rendition)
+  renderTimings(byId('timings', HTMLDivElement), rendition)
+}
+
+function renderUrl(): void {
+  if (base === undefined) return
+  byId('url', HTMLElement).textContent = urlOf(base, state)
+  code.update(location.origin + base, state)
+}
+
+async function openTheSession(): Promise<void> {
+  const answer = await openSession()
+  const badge = byId('access', HTMLParagraphElement)
+  if (isClientFailure(answer)) {
+    badge.textContent = 'read only'
+    return
+  }
+  session = answer
+  badge.textContent = answer.trusted ? (answer.uploads ? 'local' : 'unlocked') : 'read only'
+  byId('upload-button', HTMLLabelElement).toggleAttribute('data-locked', !answer.uploads)
+  show(byId('secret-field', HTMLDivElement), !answer.trusted)
+  byId('objects', HTMLDataListElement).replaceChildren(
+    ...answer.objects.map((value) => h('option', { value })),
+  )
+}
+
+async function keep(file: File): Promise<void> {
+  if (session?.uploads !== true) {
+    stage.refuse(403, 'Forbidden')
+    return
+  }
+  stage.busy(true)
+  const kept = await upload(file)
+  stage.busy(false)
+  if (isClientFailure(kept)) {
+    stage.refuse(kept.status, kept.message)
+    return
+  }
+  byId('objects', HTMLDataListElement).prepend(h('option', { value: kept.path }))
+  chooseSource(kept.path)
+}
+
+function wire(): void {
+  byId('source', HTMLFormElement).addEventListener('submit', (event) => {
+    event.preventDefault()
+    chooseSource(sourceInput.value.trim())
+  })
+  sourceInput.addEventListener('change', () => {
+    const value = sourceInput.value.trim()
+    if (value !== state.source && value !== '') chooseSource(value)
+  })
+  byId('reset', HTMLButtonElement).addEventListener('click', () => {
+    state = { ...state, parameters: {} }
+    history.replaceState(null, '', spellHash(state))
+    renderControls()
+    renderUrl()
+    renderSoon()
+  })
+  byId('secret-use', HTMLButtonElement).addEventListener('click', async () => {
+    useSecret(byId('secret', HTMLInputElement).value)
+    opened = openTheSession()
+    renderAll()
+  })
+  byId('sheet-button', HTMLButtonElement).addEventListener('click', () => {
+    if (base === undefined) return
+    const sheet = byId('sheet', HTMLDivElement)
+    renderSheet(sheet, base, state, original?.loaded.bytes, ofSource.signal).catch((error: unknown) => {
+      sheet.replaceChildren(h('p', { class: 'hint' }, `The sheet was not finished: ${String(error)}`))
+    })
+  })
+  const copyUrl = byId('copy-url', HTMLButtonElement)
+  copyUrl.addEventListener('click', () => {
+    if (base !== undefined) void copy(location.origin + urlOf(base, state), copyUrl)
+  })
+  const copyCode = byId('copy-code', HTMLButtonElement)
+  copyCode.addEventListener('click', () => void copy(code.text, copyCode))
+  window.addEventListener('popstate', () => {
+    state = readHash(location.hash) ?? FIRST_STATE
+    renderAll()
+  })
+  watchDrops(byId('drop', HTMLDivElement), byId('upload', HTMLInputElement), (file) => void keep(file))
+}

@@ -1,0 +1,83 @@
+/** Videos: the moment of the poster on a scrubber, and the three frames of `/_frames`. */
+
+import type { StillFrame } from '@media-proxy/shared/client/client-answers.ts'
+import { type ClientFailure, isClientFailure } from '@media-proxy/shared/client/client-failure.ts'
+import { byId, h, show } from './dom.ts'
+import { refusalInWords } from './words.ts'
+
+export interface MomentsOptions {
+  readonly onTime: (time: string) => void
+  readonly readFrames: () => Promise<readonly StillFrame[] | ClientFailure>
+}
+
+export interface Moments {
+  readonly isVideo: boolean
+  reset(): void
+  setKind(kind: 'video' | 'audio' | undefined): void
+  setDuration(seconds: number): void
+  /** Moves the scrubber to where the parameter stands. */
+  setTime(time: string | undefined, durationSeconds: number | undefined): void
+}
+
+export function createMoments({ onTime, readFrames }: MomentsOptions): Moments {
+  const section = byId('motion', HTMLElement)
+  const scrubber = byId('scrubber', HTMLInputElement)
+  const output = byId('scrubber-out', HTMLOutputElement)
+  const frames = byId('frames', HTMLDivElement)
+  const button = byId('frames-button', HTMLButtonElement)
+  let isVideo = false
+
+  const tell = () => {
+    output.textContent = `${Number(scrubber.value).toFixed(1)} s`
+  }
+  scrubber.addEventListener('input', () => {
+    tell()
+    onTime(scrubber.value)
+  })
+  button.addEventListener('click', async () => {
+    button.disabled = true
+    const answer = await readFrames()
+    button.disabled = false
+    frames.replaceChildren(...renderFrames(answer))
+  })
+
+  return {
+    get isVideo() {
+      return isVideo
+    },
+    reset() {
+      isVideo = false
+      show(section, false)
+      frames.replaceChildren()
+    },
+    setKind(kind) {
+      isVideo = kind === 'video'
+      show(section, isVideo)
+    },
+    setDuration(seconds) {
+      scrubber.max = String(Math.floor(seconds * 10) / 10)
+    },
+    setTime(time, durationSeconds) {
+      const percent = /^(\d+)%$/.exec(time ?? '')?.[1]
+      const seconds =
+        percent === undefined ? Number(time ?? 0) : (Number(percent) / 100) * (durationSeconds ?? 0)
+      if (document.activeElement !== scrubber) scrubber.value = String(Number.isNaN(seconds) ? 0 : seconds)
+      tell()
+    },
+  }
+}
+
+function renderFrames(answer: readonly StillFrame[] | ClientFailure): readonly HTMLElement[] {
+  if (isClientFailure(answer)) {
+    return [h('p', { class: 'hint' }, `${answer.message}: ${refusalInWords(answer.status, answer.message)}`)]
+  }
+  if (answer.length === 0) return [h('p', { class: 'hint' }, 'There is no frame that can be read.')]
+  return answer.map(({ timestamp, mime_type, base64 }) =>
+    h(
+      'figure',
+      {},
+      h('img', { src: `data:${mime_type};base64,${base64}`, alt: `Frame at ${timestamp} seconds` }),
+      h('figcaption', {}, `${timestamp} s`),
+    ),
+  )
+}

@@ -1,0 +1,129 @@
+/** Original and rendition, one over the other with a cut to move, or side by side. */
+
+import { byId, h, show } from './dom.ts'
+import type { Shown } from './facts.ts'
+import { type Loaded, release } from './load.ts'
+import { refusalInWords } from './words.ts'
+
+export type View = 'slider' | 'side'
+
+export interface VideoFacts {
+  readonly seconds: number
+  readonly width: number
+  readonly height: number
+}
+
+/** Pictures of other proportions cannot lie on one another. */
+const SAME_RATIO = 0.02
+
+export interface Stage {
+  showOriginal(loaded: Loaded): Promise<Shown>
+  showRendition(loaded: Loaded): Promise<Shown>
+  /** The moving or sounding original beside the still one. */
+  showPlayer(kind: 'video' | 'audio' | undefined, url: string): void
+  refuse(status: number | undefined, phrase: string): void
+  busy(isBusy: boolean): void
+}
+
+export function createStage(onVideo: (video: VideoFacts) => void): Stage {
+  const canvas = byId('canvas', HTMLDivElement)
+  const images = {
+    original: byId('original', HTMLImageElement),
+    rendition: byId('rendition', HTMLImageElement),
+  }
+  const cut = byId('cut', HTMLInputElement)
+  const video = byId('video', HTMLVideoElement)
+  const audio = byId('audio', HTMLAudioElement)
+  const refusal = byId('refusal', HTMLDivElement)
+  const held: { original: Loaded | undefined; rendition: Loaded | undefined } = {
+    original: undefined,
+    rendition: undefined,
+  }
+  let wanted: View = 'slider'
+  let player: 'video' | 'audio' | undefined
+
+  const arrange = () => {
+    const [a, b] = [ratioOf(images.original), ratioOf(images.rendition)]
+    // Until both are there nothing speaks against it, and nothing has to move.
+    const alike = a === undefined || b === undefined || Math.abs(a / b - 1) <= SAME_RATIO
+    const view = wanted === 'slider' && player === undefined && alike ? 'slider' : 'side'
+    canvas.dataset.view = view
+    // The cut lies over the pictures alone, not over the space beside them.
+    const ratio = a ?? b
+    if (ratio !== undefined) canvas.style.setProperty('--ratio', String(ratio))
+    show(cut, view === 'slider')
+  }
+  const moveCut = () => canvas.style.setProperty('--cut', `${cut.value}%`)
+  cut.addEventListener('input', moveCut)
+  moveCut()
+  renderViews(byId('views', HTMLDivElement), (view) => {
+    wanted = view
+    arrange()
+  })
+  video.addEventListener('loadedmetadata', () => {
+    const { duration, videoWidth, videoHeight } = video
+    onVideo({ seconds: Number.isFinite(duration) ? duration : 0, width: videoWidth, height: videoHeight })
+  })
+
+  async function put(which: 'original' | 'rendition', loaded: Loaded): Promise<Shown> {
+    const image = images[which]
+    const before = held[which]
+    held[which] = loaded
+    if (loaded.objectUrl === undefined) {
+      image.removeAttribute('src')
+    } else {
+      image.src = loaded.objectUrl
+      await image.decode().catch(() => {
+        // A format this browser does not show; its facts stand beside it all the same.
+      })
+    }
+    release(before)
+    arrange()
+    const { naturalWidth: width, naturalHeight: height } = image
+    return width === 0 ? { loaded, width: undefined, height: undefined } : { loaded, width, height }
+  }
+
+  return {
+    showOriginal: (loaded) => put('original', loaded),
+    async showRendition(loaded) {
+      show(refusal, false)
+      return put('rendition', loaded)
+    },
+    showPlayer(kind, url) {
+      player = kind
+      for (const [name, element] of [['video', video] as const, ['audio', audio] as const]) {
+        show(element, kind === name)
+        if (kind === name) {
+          if (element.getAttribute('src') !== url) element.src = url
+        } else if (element.hasAttribute('src')) {
+          element.removeAttribute('src')
+          element.load()
+        }
+      }
+      canvas.dataset.player = kind ?? ''
+      arrange()
+    },
+    refuse(status, phrase) {
+      images.rendition.removeAttribute('src')
+      refusal.replaceChildren(
+        h('strong', {}, status === undefined ? 'No answer' : `${status} ${phrase}`),
+        h('p', {}, refusalInWords(status, phrase)),
+      )
+      show(refusal, true)
+      arrange()
+    },
+    busy: (isBusy) => canvas.setAttribute('aria-busy', String(isBusy)),
+  }
+}
+
+function ratioOf({ naturalWidth, naturalHeight }: HTMLImageElement): number | undefined {
+  return naturalHeight === 0 ? undefined : naturalWidth / naturalHeight
+}
+
+function renderViews(container: HTMLElement, onChange: (view: View) => void): void {
+  for (const [value, label] of [['slider', 'Slider'] as const, ['side', 'Side by side'] as const]) {
+    const input = h('input', { type: 'radio', name: 'view', value, checked: value === 'slider' })
+    input.addEventListener('change', () => onChange(value))
+    container.append(h('label', {}, input, h('span', {}, label)))
+  }
+}

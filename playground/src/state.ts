@@ -1,0 +1,69 @@
+/** What the page shows, and how the address bar spells it. */
+
+import { PARAMETER_GUIDE, type ParameterGuide } from '@media-proxy/shared/request/parameter-guide.ts'
+
+export interface State {
+  /** A path of the store, or an external http or https URL. */
+  readonly source: string
+  /** As the query spells them; what is not given is not there. */
+  readonly parameters: Readonly<Record<string, string>>
+}
+
+export const FIRST_STATE: State = {
+  source: '/attachments/1/1/harbour.jpg',
+  parameters: { width: '640', format: 'webp' },
+}
+
+export type Family = 'asset' | 'transformation' | 'file'
+
+export function isExternal(source: string): boolean {
+  return /^https?:\/\//i.test(source)
+}
+
+/** Which parameters a source has. */
+export function familyOf(source: string): Family {
+  if (isExternal(source) || source.startsWith('/attachments/') || source.startsWith('/external/')) {
+    return 'transformation'
+  }
+  return /^\/(themes|entrance-sounds)\//.test(source) ? 'file' : 'asset'
+}
+
+export function parametersOf(family: Family): readonly ParameterGuide[] {
+  return PARAMETER_GUIDE.filter(({ on }) => family !== 'file' && (on === 'both' || on === family))
+}
+
+/** Only those that the source has: what was set for another kind is kept, but not asked. */
+export function queryOf({ source, parameters }: State): string {
+  const query = new URLSearchParams()
+  for (const { name } of parametersOf(familyOf(source))) {
+    const value = parameters[name]
+    if (value !== undefined) query.set(name, value)
+  }
+  // A percent sign is spelled so that the URL stands in a shell and in a page as it is.
+  return query.toString()
+}
+
+export function readHash(hash: string): State | undefined {
+  const entries = new URLSearchParams(hash.replace(/^#/, ''))
+  const source = entries.get('source')
+  if (source === null || !(isExternal(source) || source.startsWith('/'))) return undefined
+  const known = PARAMETER_GUIDE.flatMap(({ name }) => {
+    const value = entries.get(name)
+    return value === null ? [] : [[name, value] as const]
+  })
+  return { source, parameters: Object.fromEntries(known) }
+}
+
+export function spellHash(state: State): string {
+  return `#${new URLSearchParams({ source: state.source, ...state.parameters })}`
+}
+
+/** A path with the query of a state; `base` is the source's path, signed where it is an external one. */
+export function urlOf(base: string, state: State): string {
+  return withQuery(base, queryOf(state))
+}
+
+export function withQuery(base: string, query: string): string {
+  if (query === '') return base
+  return base + (base.includes('?') ? '&' : '?') + query
+}

@@ -1,0 +1,18 @@
+const THEMES = ['auto', 'light', 'dark'] as const
+const KEY = 'media-proxy-theme'
+
+/** Light, dark, or as the system has it; remembered in this browser. */
+export function createTheme(button: HTMLButtonElement): void {
+  let at = Math.max(0, THEMES.map(String).indexOf(localStorage.getItem(KEY) ?? 'auto'))
+  const apply = () => {
+    const theme = THEMES[at] ?? 'auto'
+    document.documentElement.dataset.theme = theme
+    button.textContent = `Theme: ${theme}`
+    localStorage.setItem(KEY, theme)
+  }
+  button.addEventListener('click', () => {
+    at = (at + 1) % THEMES.length
+    apply()
+  })
+  apply()
+}

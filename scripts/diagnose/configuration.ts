@@ -1,0 +1,169 @@
+/** The settings of both doors, and whether they fit together. */
+
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { parseEnv } from 'node:util'
+import { loadOriginConfig } from '@media-proxy/origin/config.ts'
+import { loadConfig, storageOf } from '@media-proxy/shared/config/load.ts'
+import type { Config } from '@media-proxy/shared/config/schema.ts'
+import { unstable_readConfig as readWorkerConfig } from 'wrangler'
+import { type Finding, failed, ok, warning } from './finding.ts'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+export interface OriginConfiguration {
+  /** Undefined where it has faults: then nothing else can be looked at. */
+  readonly config: Config | undefined
+  readonly findings: readonly Finding[]
+}
+
+const DOCUMENT = 'see docs/configuration.md'
+
+export function checkOrigin(environment: Environment): OriginConfiguration {
+  const loaded = loadOriginConfig(environment)
+  if (!loaded.ok) {
+    const findings = loaded.faults.map((fault) =>
+      failed('configuration', fault, `set it to what is accepted, or leave it out; ${DOCUMENT}`),
+    )
+    return { config: undefined, findings }
+  }
+  const { config, warnings } = loaded
+  const strangers = warnings.map((text) =>
+    warning('configuration', text, `mend its name, or leave it out; ${DOCUMENT}`),
+  )
+  const summary = ok('configuration', `${config.nodeEnv}, store ${storageOf(config)}, port ${config.port}`)
+  return { config, findings: [summary, ...strangers, ...checkSecrets(config)] }
+}
+
+function checkSecrets({ secretKey, edgeSecretKey }: Config): readonly Finding[] {
+  return [
+    [
+      'secretKey',
+      secretKey,
+      'MEDIA_PROXY_SECRET_KEY',
+      'no external URL is accepted and no internal endpoint opens',
+    ] as const,
+    [
+      'edgeSecretKey',
+      edgeSecretKey,
+      'MEDIA_PROXY_EDGE_SECRET_KEY',
+      'requests of the worker are taken for plain ones',
+    ] as const,
+  ].map(([name, keys, variable, consequence]) =>
+    keys.length === 0
+      ? warning(
+          name,
+          `none: ${consequence}`,
+          `set ${variable}; pnpm start makes one and keeps it in its data folder`,
+        )
+      : ok(name, fingerprints(keys)),
+  )
+}
+
+export interface WorkerSources {
+  readonly wranglerToml: string
+  /** Files with variables and secrets, as wrangler reads them; later ones win, those that are not there do not count. */
+  readonly variableFiles: readonly string[]
+}
+
+/** The worker's own settings, and its secrets against the origin's, by fingerprint. */
+export async function checkWorker(sources: WorkerSources, origin: Config): Promise<readonly Finding[]> {
+  const environment: Record<string, unknown> = { ...readWorkerConfig({ config: sources.wranglerToml }).vars }
+  const read: string[] = []
+  for (const file of sources.variableFiles) {
+    const text = await readIfThere(file)
+    if (text === undefined) continue
+    Object.assign(environment, parseEnv(text))
+    read.push(file)
+  }
+  const loaded = loadConfig('edge', { environment })
+  if (!loaded.ok) {
+    return loaded.faults.map((fault) =>
+      failed('worker', fault, 'mend it in wrangler.toml, or with `wrangler secret put`'),
+    )
+  }
+  if (read.length === 0) {
+    return [
+      warning(
+        'worker secrets',
+        'no file with the worker’s variables: its secrets cannot be compared',
+        'give the file as --edge-variables; secrets that Cloudflare keeps cannot be read back',
+      ),
+    ]
+  }
+  return [
+    compare('secretKey', loaded.config.secretKey, origin.secretKey, 'MEDIA_PROXY_SECRET_KEY'),
+    compare(
+      'edgeSecretKey',
+      loaded.config.edgeSecretKey,
+      origin.edgeSecretKey,
+      'MEDIA_PROXY_EDGE_SECRET_KEY',
+    ),
+    ...compareSettings(loaded.config, origin),
+  ]
+}
+
+/** The edge signs with its first key; the origin has to know it. External URLs are judged at both. */
+function compare(
+  name: string,
+  edge: readonly string[],
+  origin: readonly string[],
+  variable: string,
+): Finding {
+  const check = `worker ${name}`
+  const [first] = edge
+  const found = `worker ${fingerprints(edge)}, origin ${fingerprints(origin)}`
+  const known = first === undefined ? origin.length === 0 : origin.includes(first)
+  const complete = name === 'edgeSecretKey' || origin.every((key) => edge.includes(key))
+  if (known && complete) return ok(check, found)
+  return failed(
+    check,
+    `${found}: they differ`,
+    `give both doors the same ${variable} (worker: wrangler secret put ${variable})`,
+  )
+}
+
+function compareSettings(edge: Config, origin: Config): readonly Finding[] {
+  const pairs = [
+    ['staticMode', edge.staticMode, origin.staticMode],
+    ['publicUrl', edge.publicUrl, origin.publicUrl],
+    ['nodeEnv', edge.nodeEnv, origin.nodeEnv],
+  ] as const
+  return pairs
+    .filter(([, atEdge, atOrigin]) => atEdge !== atOrigin)
+    .map(([name, atEdge, atOrigin]) =>
+      warning(
+        `worker ${name}`,
+        `worker ${atEdge ?? 'none'}, origin ${atOrigin ?? 'none'}`,
+        `give both doors the same ${name}`,
+      ),
+    )
+}
+
+/** Enough of a hash to tell secrets apart, too little to guess one by. */
+function fingerprints(keys: readonly string[]): string {
+  if (keys.length === 0) return 'none'
+  return keys
+    .map((key) => createHash('sha256').update(`fingerprint:${key}`).digest('hex').slice(0, 8))
+    .join(', ')
+}
+
+/** What `pnpm start` keeps for a stack on this machine. */
+export async function keptSecrets(storageDir: string): Promise<Environment> {
+  const text = await readIfThere(join(storageDir, 'secrets.json'))
+  if (text === undefined) return {}
+  const kept: unknown = JSON.parse(text)
+  return typeof kept === 'object' && kept !== null
+    ? Object.fromEntries(Object.entries(kept).map(([name, value]) => [name, String(value)]))
+    : {}
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    throw error
+  }
+}

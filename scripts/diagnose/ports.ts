@@ -1,0 +1,57 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { type Finding, failed, ok, warning } from './finding.ts'
+
+/** Whether a port is free, or already this service's. */
+export async function checkPort(
+  name: string,
+  host: string,
+  port: number,
+  variable: string,
+): Promise<Finding> {
+  const check = `${name} port`
+  if (port === 0) return ok(check, 'any free one')
+  const code = await tryToListen(host, port)
+  if (code === undefined) return ok(check, `${host}:${port} is free`)
+  if (code === 'EADDRINUSE') {
+    return (await answersHealth(host, port))
+      ? ok(check, `${host}:${port}, where the service runs`)
+      : failed(
+          check,
+          `${host}:${port} is taken by another program`,
+          `stop it (ss -ltnp 'sport = :${port}' names it), or set ${variable} to another port`,
+        )
+  }
+  return code === 'EACCES'
+    ? failed(check, `${host}:${port} may not be opened by this user`, `set ${variable} to a port above 1023`)
+    : warning(
+        check,
+        `${host}:${port} cannot be opened (${code})`,
+        'set MEDIA_PROXY_HOST to an address of this machine',
+      )
+}
+
+async function tryToListen(host: string, port: number): Promise<string | undefined> {
+  const server = createServer()
+  try {
+    const listening = once(server, 'listening')
+    server.listen(port, host)
+    await listening
+    return undefined
+  } catch (error) {
+    return error instanceof Error && 'code' in error ? String(error.code) : String(error)
+  } finally {
+    server.close()
+  }
+}
+
+async function answersHealth(host: string, port: number): Promise<boolean> {
+  const address = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host
+  try {
+    const response = await fetch(`http://${address}:${port}/_health`, { signal: AbortSignal.timeout(2000) })
+    return response.ok && (await response.text()) === 'OK'
+  } catch {
+    // Whatever listens there does not speak HTTP, or not in time: not this service.
+    return false
+  }
+}

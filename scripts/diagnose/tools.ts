@@ -1,0 +1,149 @@
+/** What the origin works with: FFmpeg, Sharp, the model, the allocator. */
+
+import { spawnSync } from 'node:child_process'
+import { availableParallelism } from 'node:os'
+import { createClassifier } from '@media-proxy/origin/nsfw/classifier.ts'
+import { MODEL_PICTURE_BYTES, modelOf } from '@media-proxy/origin/nsfw/model.ts'
+import { FFMPEG_VARIABLE, findFfmpeg } from '@media-proxy/origin/video/ffmpeg-binary.ts'
+import type { Config } from '@media-proxy/shared/config/schema.ts'
+import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import { pino } from 'pino'
+import sharp from 'sharp'
+import { type Finding, failed, ok, warning } from './finding.ts'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Video codecs of the contract under FFmpeg's names; without one of them its stills are refused. */
+const DECODERS = [
+  'h264',
+  'hevc',
+  'vp8',
+  'vp9',
+  'theora',
+  'mpeg4',
+  'mpeg2video',
+  'mpeg1video',
+  'h263',
+  'prores',
+  'mjpeg',
+  'wmv1',
+  'wmv2',
+  'wmv3',
+  'vc1',
+  'msmpeg4',
+]
+/** Any of these decodes AV1. */
+const AV1_DECODERS = ['libdav1d', 'libaom-av1', 'av1']
+const INSTALL_FFMPEG =
+  'install FFmpeg 5 or newer (Debian and Ubuntu: apt-get install ffmpeg; macOS: brew install ffmpeg), or set FFMPEG_PATH'
+
+export function checkFfmpeg(environment: Environment): readonly Finding[] {
+  const path = findFfmpeg(environment)
+  if (path === undefined) {
+    const named = environment[FFMPEG_VARIABLE]
+    const found = named === undefined ? 'none was found' : `FFMPEG_PATH names ${named}, which cannot be run`
+    return [failed('FFmpeg', `${found}: no stills of videos`, INSTALL_FFMPEG)]
+  }
+  const run = (word: string) => spawnSync(path, ['-hide_banner', word], { encoding: 'utf8', timeout: 10_000 })
+  const version = spawnSync(path, ['-version'], { encoding: 'utf8', timeout: 10_000 })
+  const name = /^ffmpeg version (\S+)/.exec(version.stdout ?? '')?.[1]
+  if (version.status !== 0 || name === undefined) {
+    return [
+      failed(
+        'FFmpeg',
+        `${path} does not run (${version.error?.message ?? version.stderr.slice(0, 100)})`,
+        INSTALL_FFMPEG,
+      ),
+    ]
+  }
+  const decoders = namesIn(run('-decoders').stdout)
+  const missing = DECODERS.filter((codec) => !decoders.has(codec))
+  if (!AV1_DECODERS.some((codec) => decoders.has(codec))) missing.push('av1')
+  const toneMaps = namesIn(run('-filters').stdout).has('zscale')
+  return [
+    ok('FFmpeg', `${name}, ${path}`),
+    missing.length === 0
+      ? ok('FFmpeg decoders', 'all that matter')
+      : warning('FFmpeg decoders', `without ${missing.join(', ')}`, 'install a full build of FFmpeg'),
+    toneMaps
+      ? ok('FFmpeg filters', 'maps HDR to what every screen shows')
+      : warning(
+          'FFmpeg filters',
+          'without zscale: stills of HDR videos look pale',
+          'install a build with zimg',
+        ),
+  ]
+}
+
+/** The second word of a line, after the column of flags. */
+function namesIn(listing: string | null): ReadonlySet<string> {
+  return new Set((listing ?? '').split('\n').flatMap((line) => /^ ?\S+ +(\S+)/.exec(line)?.[1] ?? []))
+}
+
+const WRITTEN_FORMATS = ['jpeg', 'png', 'webp', 'gif', 'heif'] as const
+const READ_FORMATS = [...WRITTEN_FORMATS, 'svg', 'tiff'] as const
+
+export function checkSharp(): Finding {
+  const { format, versions } = sharp
+  const missing = [
+    ...READ_FORMATS.filter((name) => !format[name]?.input.buffer).map((name) => `reading ${name}`),
+    ...WRITTEN_FORMATS.filter((name) => !format[name]?.output.buffer).map((name) => `writing ${name}`),
+  ]
+  return missing.length === 0
+    ? ok('Sharp', `${versions.sharp}, libvips ${versions.vips}, every format`)
+    : failed(
+        'Sharp',
+        `without ${missing.join(', ')}`,
+        'install again with sharp’s own binaries: pnpm install --force',
+      )
+}
+
+const MODEL_TIMEOUT_MS = 30_000
+
+/** Loads the model and has it look at a grey square. */
+export async function checkModel(config: Config): Promise<Finding> {
+  const check = 'NSFW model'
+  if (!config.nsfw.enabled || config.staticMode) return ok(check, 'not used')
+  const model = modelOf(config)
+  const fix =
+    'set MEDIA_PROXY_NSFW_MODEL_PATH to an ONNX model of the contract in origin/models/README.md, or leave it out'
+  const classifier = createClassifier({ model, queue: 1, log: pino({ level: 'silent' }) })
+  try {
+    const fault = await classifier.loaded
+    if (fault !== undefined)
+      return failed(check, `${model.path} is not loaded: ${fault.detail ?? fault.failure}`, fix)
+    const startedAt = performance.now()
+    const grey = new Uint8Array(MODEL_PICTURE_BYTES).fill(128)
+    const scores = await classifier.classify([grey], AbortSignal.timeout(MODEL_TIMEOUT_MS))
+    return isFailure(scores)
+      ? failed(check, `${model.path} does not answer: ${scores.detail ?? scores.failure}`, fix)
+      : ok(check, `answers in ${(performance.now() - startedAt).toFixed(0)} ms`)
+  } finally {
+    await classifier.close()
+  }
+}
+
+/** What has to stand in the environment before Node starts. `pnpm start:origin` sets all of it but jemalloc. */
+export function checkProcess(environment: Environment): readonly Finding[] {
+  const jemalloc = /jemalloc|mimalloc|tcmalloc/.exec(environment.LD_PRELOAD ?? '')?.[0]
+  const arenas = environment.MALLOC_ARENA_MAX
+  const threads = Number(environment.UV_THREADPOOL_SIZE ?? 4)
+  const wanted = availableParallelism()
+  const bounded = jemalloc !== undefined || arenas !== undefined || process.platform !== 'linux'
+  return [
+    bounded
+      ? ok('allocator', jemalloc ?? (arenas === undefined ? process.platform : `${arenas} arenas`))
+      : warning(
+          'allocator',
+          'glibc with an arena for each thread keeps memory that was freed',
+          'start with pnpm start:origin, which sets MALLOC_ARENA_MAX=2, or preload jemalloc as the Dockerfile does',
+        ),
+    threads > wanted
+      ? ok('thread pool', `${threads} threads for ${wanted} processors`)
+      : warning(
+          'thread pool',
+          `${threads} threads for ${wanted} processors: files wait while pictures are rendered`,
+          `start with pnpm start:origin, or set UV_THREADPOOL_SIZE=${wanted + 4}`,
+        ),
+  ]
+}

@@ -1,0 +1,111 @@
+/** A short film and a sound for a fresh store, made here like the pictures. */
+
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { findFfmpeg } from '@media-proxy/origin/video/ffmpeg-binary.ts'
+import sharp from 'sharp'
+
+const WIDTH_PIXELS = 640
+const HEIGHT_PIXELS = 360
+const FRAMES_PER_SECOND = 12
+const SECONDS = 4
+
+/** A day over the hills as MP4: every moment of it looks another. Undefined where there is no FFmpeg. */
+export async function dayVideo(): Promise<Uint8Array | undefined> {
+  const ffmpeg = findFfmpeg(process.env)
+  if (ffmpeg === undefined) return undefined
+  const folder = await mkdtemp(join(tmpdir(), 'media-proxy-sample-'))
+  const path = join(folder, 'day.mp4')
+  try {
+    const size = `${WIDTH_PIXELS}x${HEIGHT_PIXELS}`
+    const input = [
+      '-f',
+      'rawvideo',
+      '-pix_fmt',
+      'rgb24',
+      '-s',
+      size,
+      '-r',
+      String(FRAMES_PER_SECOND),
+      '-i',
+      '-',
+    ]
+    const codec = ['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '26', '-g', '24', '-pix_fmt', 'yuv420p']
+    const child = spawn(
+      ffmpeg,
+      ['-hide_banner', '-loglevel', 'error', ...input, ...codec, '-movflags', '+faststart', path],
+      { stdio: ['pipe', 'ignore', 'inherit'] },
+    )
+    const ended = once(child, 'exit')
+    const [[code]] = await Promise.all([ended, pipeline(Readable.from(frames()), child.stdin)])
+    return code === 0 ? await readFile(path) : undefined
+  } catch (error) {
+    // An FFmpeg that cannot write H.264 leaves the store without a film, and the rest of the service is well.
+    console.warn(
+      `The sample video could not be made: ${error instanceof Error ? error.message : String(error)}`,
+    )
+    return undefined
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+}
+
+async function* frames(): AsyncGenerator<Buffer> {
+  const total = FRAMES_PER_SECOND * SECONDS
+  for (let index = 0; index < total; index += 1) {
+    const svg = Buffer.from(hour(index / total))
+    yield await sharp(svg).removeAlpha().raw().toBuffer()
+  }
+}
+
+/** `progress` from 0, sunrise, to 1, sunset. */
+function hour(progress: number): string {
+  const height = Math.sin(Math.PI * progress)
+  const mix = (low: number, high: number) => Math.round(low + (high - low) * height)
+  const sky = `rgb(${mix(38, 120)},${mix(40, 180)},${mix(92, 240)})`
+  const horizon = `rgb(${mix(240, 225)},${mix(150, 238)},${mix(110, 250)})`
+  const hills = `rgb(${mix(16, 46)},${mix(36, 110)},${mix(48, 92)})`
+  const x = 40 + progress * 560
+  const y = 260 - height * 190
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH_PIXELS}" height="${HEIGHT_PIXELS}">
+    <defs><linearGradient id="sky" x2="0" y2="1"><stop stop-color="${sky}"/><stop offset="1" stop-color="${horizon}"/></linearGradient></defs>
+    <rect width="640" height="360" fill="url(#sky)"/><circle cx="${x}" cy="${y}" r="34" fill="#fff3b0"/>
+    <path d="M0 270 L140 150 L260 260 L390 170 L640 300 V360 H0 Z" fill="${hills}"/>
+    <path d="M0 310 Q160 270 320 310 T640 300 V360 H0 Z" fill="rgb(${mix(8, 26)},${mix(26, 84)},${mix(32, 62)})"/></svg>`
+}
+
+const SAMPLE_RATE_HZ = 22_050
+const NOTES_HZ = [523.25, 659.25, 783.99, 1046.5]
+const NOTE_SECONDS = 0.45
+
+/** Four notes that fade, as WAV. */
+export function chime(): Uint8Array {
+  const perNote = Math.round(SAMPLE_RATE_HZ * NOTE_SECONDS)
+  const samples = perNote * NOTES_HZ.length
+  const bytes = Buffer.alloc(44 + samples * 2)
+  bytes.write('RIFF', 0)
+  bytes.writeUInt32LE(bytes.length - 8, 4)
+  bytes.write('WAVEfmt ', 8)
+  bytes.writeUInt32LE(16, 16)
+  // PCM, one channel, 16 bits.
+  bytes.writeUInt16LE(1, 20)
+  bytes.writeUInt16LE(1, 22)
+  bytes.writeUInt32LE(SAMPLE_RATE_HZ, 24)
+  bytes.writeUInt32LE(SAMPLE_RATE_HZ * 2, 28)
+  bytes.writeUInt16LE(2, 32)
+  bytes.writeUInt16LE(16, 34)
+  bytes.write('data', 36)
+  bytes.writeUInt32LE(samples * 2, 40)
+  for (let at = 0; at < samples; at += 1) {
+    const seconds = (at % perNote) / SAMPLE_RATE_HZ
+    const pitch = NOTES_HZ[Math.floor(at / perNote)] ?? 0
+    const value = Math.sin(2 * Math.PI * pitch * seconds) * Math.exp(-6 * seconds) * 0.5
+    bytes.writeInt16LE(Math.round(value * 0x7fff), 44 + at * 2)
+  }
+  return bytes
+}

@@ -1,0 +1,86 @@
+/** The answers of the internal endpoints (contract, section 6), read with care but without a library. */
+
+/** What a file is. Fields that do not apply are absent. */
+export interface Metadata {
+  readonly format: string
+  readonly content_type: string
+  /** Lower-case hexadecimal SHA-256 of the bytes. */
+  readonly content_hash: string
+  /** Bytes. */
+  readonly size: number
+  /** Pixels of one frame, upright. */
+  readonly width?: number
+  readonly height?: number
+  /** Whole seconds, rounded up. */
+  readonly duration?: number
+  /** ThumbHash in standard base64; see `placeholderDataUrl`. */
+  readonly placeholder?: string
+  readonly animated?: boolean
+  readonly nsfw: boolean
+  /** 0..1 */
+  readonly nsfw_probability: number
+  /** Empty where nothing was scanned. */
+  readonly nsfw_predictions: Readonly<Partial<Record<NsfwClass, number>>>
+  /** The bytes, where they were asked for. */
+  readonly base64?: string
+}
+
+export type NsfwClass = 'drawing' | 'hentai' | 'neutral' | 'porn' | 'sexy'
+
+export interface StillFrame {
+  /** Seconds from the start. */
+  readonly timestamp: number
+  readonly mime_type: string
+  readonly base64: string
+}
+
+type Check = (value: unknown) => boolean
+
+const isText: Check = (value) => typeof value === 'string'
+const isNumber: Check = (value) => typeof value === 'number' && Number.isFinite(value)
+const isFlag: Check = (value) => typeof value === 'boolean'
+const isPredictions: Check = (value) => isRecord(value) && Object.values(value).every(isNumber)
+const absentOr =
+  (check: Check): Check =>
+  (value) =>
+    value === undefined || check(value)
+
+const METADATA: Readonly<Record<keyof Metadata, Check>> = {
+  format: isText,
+  content_type: isText,
+  content_hash: isText,
+  size: isNumber,
+  width: absentOr(isNumber),
+  height: absentOr(isNumber),
+  duration: absentOr(isNumber),
+  placeholder: absentOr(isText),
+  animated: absentOr(isFlag),
+  nsfw: isFlag,
+  nsfw_probability: isNumber,
+  nsfw_predictions: isPredictions,
+  base64: absentOr(isText),
+}
+
+const FRAME: Readonly<Record<keyof StillFrame, Check>> = {
+  timestamp: isNumber,
+  mime_type: isText,
+  base64: isText,
+}
+
+/** Undefined where the answer has another form. */
+export function readMetadata(value: unknown): Metadata | undefined {
+  return has<Metadata>(value, METADATA) ? value : undefined
+}
+
+export function readFrames(value: unknown): readonly StillFrame[] | undefined {
+  const frames = isRecord(value) ? value.frames : undefined
+  return Array.isArray(frames) && frames.every((frame) => has<StillFrame>(frame, FRAME)) ? frames : undefined
+}
+
+function has<T>(value: unknown, checks: Readonly<Record<keyof T, Check>>): value is T {
+  return isRecord(value) && Object.entries<Check>(checks).every(([name, check]) => check(value[name]))
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,113 @@
+/** A client of the internal endpoints, for API servers: every failure is a value, every call has a time limit. */
+
+import { type Metadata, readFrames, readMetadata, type StillFrame } from './client-answers.ts'
+import { type ClientFailure, failureOfError, failureOfResponse, unexpected } from './client-failure.ts'
+
+export interface MediaClientOptions {
+  /** Where the service is reached, with or without a slash at its end. */
+  readonly baseUrl: string
+  /** One of the service's secrets. Never in a browser: it opens everything below. */
+  readonly secretKey: string
+  /** Longest wait for a whole answer, in milliseconds. Default 30,000. */
+  readonly timeoutMs?: number
+  readonly fetch?: typeof fetch
+}
+
+export interface CallOptions {
+  /** Ends the call early. */
+  readonly signal?: AbortSignal
+  readonly timeoutMs?: number
+}
+
+/** What metadata can be asked of. */
+export type MetadataSource =
+  | { readonly type: 'external'; readonly url: string; readonly filename?: string }
+  | { readonly type: 'upload'; readonly upload_filename: string; readonly filename?: string }
+  | { readonly type: 'base64'; readonly base64: string; readonly filename?: string }
+  | { readonly type: 's3'; readonly bucket: string; readonly key: string }
+
+export interface MetadataOptions extends CallOptions {
+  /** `allow` does not scan; `block` and `flag` do. Default `flag`. */
+  readonly nsfw?: 'block' | 'flag' | 'allow'
+  /** Answer the bytes too; not for what was sent as base64. */
+  readonly withBase64?: boolean
+}
+
+export type FramesSource = Extract<MetadataSource, { type: 'upload' | 's3' }>
+
+export interface MediaClient {
+  /** What a file is: format, size, hash, placeholder, scan. */
+  metadata(source: MetadataSource, options?: MetadataOptions): Promise<Metadata | ClientFailure>
+  /** The first frame of an uploaded video that decodes, as JPEG. */
+  thumbnail(uploadFilename: string, options?: CallOptions): Promise<Uint8Array<ArrayBuffer> | ClientFailure>
+  /** Three frames of a video or animation, the picture itself for a still one, none for what cannot be read. */
+  frames(source: FramesSource, options?: CallOptions): Promise<readonly StillFrame[] | ClientFailure>
+  /** Forgets every rendition of an object or an external URL, in all caches; answers how many. */
+  purge(
+    source: { readonly object: string } | { readonly external: string },
+    options?: CallOptions,
+  ): Promise<number | ClientFailure>
+}
+
+const DEFAULT_TIMEOUT_MS = 30_000
+
+export function createMediaClient(options: MediaClientOptions): MediaClient {
+  const base = options.baseUrl.replace(/\/+$/, '')
+
+  /** One call: `read` runs under its time limit too, since a body can be as slow as an answer. */
+  async function call<T>(
+    path: string,
+    body: object,
+    { signal, timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS }: CallOptions,
+    read: (response: Response) => Promise<T | ClientFailure>,
+  ): Promise<T | ClientFailure> {
+    const limit = AbortSignal.timeout(timeoutMs)
+    try {
+      const response = await (options.fetch ?? fetch)(base + path, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'x-internal-secret': options.secretKey },
+        body: JSON.stringify(body),
+        // A redirect would carry the secret to wherever it leads.
+        redirect: 'error',
+        signal: signal === undefined ? limit : AbortSignal.any([signal, limit]),
+      })
+      return response.ok ? await read(response) : await failureOfResponse(response)
+    } catch (error) {
+      return failureOfError(error, { timedOut: limit.aborted, cancelled: signal?.aborted === true })
+    }
+  }
+
+  const readJson =
+    <T>(parse: (value: unknown) => T | undefined) =>
+    async (response: Response) =>
+      parse(await response.json()) ?? unexpected('the answer has not the form of this endpoint')
+
+  return {
+    metadata: (source, { nsfw = 'flag', withBase64, ...callOptions } = {}) =>
+      call(
+        '/_metadata',
+        { ...source, version: 2, nsfw, ...(withBase64 === undefined ? {} : { with_base64: withBase64 }) },
+        callOptions,
+        readJson(readMetadata),
+      ),
+    thumbnail: (uploadFilename, callOptions = {}) =>
+      call(
+        '/_thumbnail',
+        { type: 'upload', upload_filename: uploadFilename },
+        callOptions,
+        async (response) => new Uint8Array(await response.arrayBuffer()),
+      ),
+    frames: (source, callOptions = {}) => call('/_frames', source, callOptions, readJson(readFrames)),
+    purge: (source, callOptions = {}) =>
+      call(
+        '/_purge',
+        source,
+        callOptions,
+        readJson((value) => {
+          const removed =
+            typeof value === 'object' && value !== null && 'removed' in value ? value.removed : undefined
+          return typeof removed === 'number' ? removed : undefined
+        }),
+      ),
+  }
+}

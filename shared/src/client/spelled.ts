@@ -1,0 +1,25 @@
+import { type ObjectKey, toObjectKey } from '../request/object-key.ts'
+import { parseRequest } from '../request/parse.ts'
+import { isFailure } from '../response/failure.ts'
+
+/**
+ * A path with its query that the service accepts, judged by the service's own grammar: what it would refuse is never
+ * handed out. `key`, where the URL is to name an object: a name with `..` or a slash too many must not name another.
+ * Throws a `RangeError`.
+ */
+export function spelled(path: string, query: string, key?: string): string {
+  const url = new URL(path + query, 'https://media.invalid')
+  const parsed = parseRequest(url, { accept: null, assets: false })
+  if (isFailure(parsed)) {
+    throw new RangeError(`the service would refuse this URL: ${parsed.detail ?? 'no such route'}`)
+  }
+  if (key !== undefined && (!('key' in parsed) || parsed.key !== objectKey(key))) {
+    throw new RangeError('a name that would lead to another object')
+  }
+  return path + query
+}
+
+function objectKey(key: string): ObjectKey | undefined {
+  const judged = toObjectKey(key)
+  return isFailure(judged) ? undefined : judged
+}

@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest'
+import { isFailure } from '../response/failure.ts'
+import { PARAMETER_GUIDE, type ParameterGuide } from './parameter-guide.ts'
+import { parseRequest } from './parse.ts'
+
+const ASSET = 'https://media.example.com/avatars/1/abc.webp'
+const ATTACHMENT = 'https://media.example.com/attachments/1/abc.webp'
+const NEGOTIATION = { accept: null, assets: false }
+
+const accepts = (base: string, query: string) =>
+  !isFailure(parseRequest(new URL(`${base}?${query}`), NEGOTIATION))
+
+describe('the guide of parameters', () => {
+  it.each(['asset', 'transformation'] as const)(
+    'names those that the grammar of an %s reads, and no other',
+    (on) => {
+      const read = new Set<string>()
+      const url = new URL(on === 'asset' ? ASSET : ATTACHMENT)
+      const get = url.searchParams.get.bind(url.searchParams)
+      url.searchParams.get = (name) => {
+        read.add(name)
+        return get(name)
+      }
+      parseRequest(url, NEGOTIATION)
+      const named = PARAMETER_GUIDE.filter((parameter) => parameter.on === on || parameter.on === 'both')
+      expect(named.map(({ name }) => name).sort()).toEqual([...read].sort())
+    },
+  )
+
+  it.each(PARAMETER_GUIDE)(
+    '$name has values that are accepted, and what is beside them is refused',
+    (parameter) => {
+      const base = parameter.on === 'asset' ? ASSET : ATTACHMENT
+      for (const value of valuesOf(parameter)) {
+        expect(accepts(base, `${parameter.name}=${encodeURIComponent(value)}`), value).toBe(true)
+      }
+      for (const value of strangersOf(parameter)) {
+        expect(accepts(base, `${parameter.name}=${encodeURIComponent(value)}`), value).toBe(false)
+      }
+      expect(accepts(base, parameter.example)).toBe(true)
+    },
+  )
+})
+
+function valuesOf({ values }: ParameterGuide): readonly string[] {
+  switch (values.kind) {
+    case 'choice':
+      return values.of
+    case 'number':
+      return [String(values.min), String(values.max)]
+    case 'quality':
+      return [...values.names, String(values.min), String(values.max)]
+    case 'flag':
+      return ['true', 'false']
+    case 'time':
+      return ['0', '1.5', '0%', '100%']
+  }
+}
+
+function strangersOf({ values }: ParameterGuide): readonly string[] {
+  switch (values.kind) {
+    case 'number':
+    case 'quality':
+      return ['', 'x', String(values.min - 1), String(values.max + 1), `${values.min}.5`]
+    case 'time':
+      return ['', '-1', '101%', '1.5%']
+    default:
+      return ['', 'x', 'TRUE']
+  }
+}

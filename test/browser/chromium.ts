@@ -1,0 +1,28 @@
+/** The system's Chromium, for tests that look at pages as people do. */
+
+import { existsSync } from 'node:fs'
+import { type Browser, chromium } from 'playwright-core'
+
+const CANDIDATES = [process.env.CHROMIUM_PATH, '/usr/bin/chromium', '/usr/bin/google-chrome']
+
+/** Path of the browser; undefined where there is none. */
+export const CHROMIUM = CANDIDATES.find((path) => path !== undefined && existsSync(path))
+
+/** Why browser tests are skipped, for their names. */
+export const NO_CHROMIUM = 'no Chromium was found: set CHROMIUM_PATH, or on Debian apt-get install chromium'
+
+/** Nothing of it asks for anything but the page under test. */
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
+
+export function openBrowser(): Promise<Browser> {
+  if (CHROMIUM === undefined) throw new Error(NO_CHROMIUM)
+  return chromium.launch({ executablePath: CHROMIUM, args: FLAGS, headless: true })
+}

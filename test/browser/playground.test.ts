@@ -1,0 +1,296 @@
+/** The playground as people use it: in a real browser, by pointer, by keyboard, by a file that is dropped. */
+
+import { PARAMETER_GUIDE } from '@media-proxy/shared/request/parameter-guide.ts'
+import axe from 'axe-core'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { FilesystemDoor } from '../doors.ts'
+import { halvesPng } from '../fixtures.ts'
+import { PLAYGROUND_DOORS } from '../playground/doors.ts'
+import { CHROMIUM, NO_CHROMIUM, openBrowser } from './chromium.ts'
+
+if (CHROMIUM === undefined) console.warn(`skipped: ${NO_CHROMIUM}`)
+
+describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
+  'the playground in a browser, at %s',
+  (_, open) => {
+    let door: FilesystemDoor
+    let browser: Browser
+
+    beforeAll(async () => {
+      ;[door, browser] = await Promise.all([open(), openBrowser()])
+    })
+    afterAll(async () => {
+      await browser.close()
+      await door.close()
+    })
+
+    /** A page, and what it complained of or asked of other hosts. */
+    async function openPage(hash = '', options: Parameters<Browser['newPage']>[0] = {}) {
+      const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options })
+      const page = await context.newPage()
+      const complaints: string[] = []
+      page.on('console', (message) => {
+        if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text())
+      })
+      page.on('pageerror', (error) => complaints.push(error.message))
+      page.on('request', (request) => {
+        const url = new URL(request.url())
+        if (url.protocol.startsWith('http') && url.origin !== door.url) complaints.push(`asked ${url.origin}`)
+      })
+      await page.addInitScript(measureShift)
+      await page.goto(`${door.url}/_playground${hash}`)
+      await settled(page)
+      return { page, complaints, close: () => context.close() }
+    }
+
+    it('shows its first picture within a second, without a shift, a complaint or a stranger', async () => {
+      const times: number[] = []
+      // Each time a browser profile without a cache; other tests share the processors, so the best of three counts.
+      for (let visit = 0; visit < 3; visit += 1) {
+        const { page, complaints, close } = await openPage()
+        const { width, shownAtMs, shift } = await page.evaluate(() => ({
+          width: document.querySelector<HTMLImageElement>('#rendition')?.naturalWidth,
+          shownAtMs: Number(document.documentElement.dataset.firstPictureMs),
+          shift: Number(document.documentElement.dataset.shift ?? 0),
+        }))
+        times.push(shownAtMs)
+        expect(width).toBe(640)
+        expect(shift).toBeLessThan(0.01)
+        expect(await page.textContent('#saving')).toMatch(/^−\d+ %$/)
+        expect(complaints).toEqual([])
+        await close()
+      }
+      expect(Math.min(...times)).toBeLessThan(1000)
+    })
+
+    it.each([
+      ['light', { colorScheme: 'light' as const }, ''],
+      ['dark', { colorScheme: 'dark' as const }, '#source=/attachments/1/1/day.mp4&width=320&format=webp'],
+      ['narrow', { viewport: { width: 390, height: 844 }, hasTouch: true }, ''],
+    ])('has nothing that axe objects to, %s', async (_name, options, hash) => {
+      const { page, close } = await openPage(hash, options)
+      await page.click('#sheet-button')
+      await page.waitForFunction(() => document.querySelectorAll('.sheet img').length === 15)
+      // Into the page's world from outside: its own policy would let no such script in.
+      const violations = await page.evaluate(
+        `${axe.source}; axe.run().then(({ violations }) => violations.map((v) => v.id + ': ' + v.nodes.map((n) => n.html.slice(0, 120)).join(' | ')))`,
+      )
+      expect(violations).toEqual([])
+      const width = await page.evaluate(
+        () => [document.documentElement.scrollWidth, window.innerWidth] as const,
+      )
+      expect(width[0], 'scrolls sideways').toBeLessThanOrEqual(width[1])
+      await close()
+    })
+
+    it('changes the URL and the picture with every control', async () => {
+      const { page, complaints, close } = await openPage(
+        '#source=/attachments/1/1/harbour.jpg&width=300&height=300',
+      )
+      const picture = () => page.getAttribute('#rendition', 'src')
+      const changes: Readonly<Record<string, () => Promise<unknown>>> = {
+        width: () => page.fill('#parameter-width', '200'),
+        height: () => page.fill('#parameter-height', '180'),
+        fit: () => page.check('[data-parameter=fit] input[value=contain]', { force: true }),
+        gravity: () => page.selectOption('#parameter-gravity', 'north'),
+        format: () => page.selectOption('#parameter-format', 'webp'),
+        quality: () => page.click('[data-parameter=quality] button:text-is("low")'),
+        animated: () => page.check('[data-parameter=animated] input[value=false]', { force: true }),
+        dpr: () => page.check('[data-parameter=dpr] input[value="1.5"]', { force: true }),
+        blur: () => page.fill('#parameter-blur', '6'),
+        download: () => page.check('[data-parameter=download] input[value=true]', { force: true }),
+      }
+      for (const [name, change] of Object.entries(changes)) {
+        const before = await picture()
+        await change()
+        await page.waitForFunction(
+          (old) => document.querySelector('#rendition')?.getAttribute('src') !== old,
+          before,
+        )
+        await settled(page)
+        expect(await page.textContent('#url'), name).toMatch(new RegExp(`[?&]${name}=`))
+      }
+      expect(await page.locator('#rendition').evaluate((image: HTMLImageElement) => image.naturalWidth)).toBe(
+        300,
+      )
+      expect(complaints).toEqual([])
+      await page.reload()
+      await settled(page)
+      expect(await page.textContent('#url'), 'kept by the address').toContain('blur=6')
+
+      const left = PARAMETER_GUIDE.map(({ name }) => name).filter((name) => !(name in changes))
+      expect(left, 'tried below').toEqual(['size', 'time'])
+      await page.click('.sample[data-source="/avatars/1/5a6d0c1e.webp"]')
+      await settled(page)
+      await page.selectOption('#parameter-size', '32')
+      await page.waitForFunction(
+        () => document.querySelector<HTMLImageElement>('#rendition')?.naturalWidth === 48,
+      )
+      await close()
+    })
+
+    it('is used by the keyboard alone', async () => {
+      const { page, close } = await openPage()
+      await page.keyboard.press('Tab')
+      expect(await focused(page)).toContain('Skip to the picture')
+      const reached = new Set<string>()
+      for (let presses = 0; presses < 80; presses += 1) {
+        await page.keyboard.press('Tab')
+        reached.add(
+          await page.evaluate(
+            () => document.activeElement?.id || document.activeElement?.getAttribute('name') || '',
+          ),
+        )
+      }
+      for (const id of [
+        'source-input',
+        'upload',
+        'parameter-width',
+        'fit',
+        'cut',
+        'copy-url',
+        'sheet-button',
+        'tab-URL',
+      ]) {
+        expect([...reached]).toContain(id)
+      }
+      await page.focus('#cut')
+      await page.keyboard.press('Home')
+      expect(
+        await page
+          .locator('#canvas')
+          .evaluate((canvas: HTMLElement) => canvas.style.getPropertyValue('--cut')),
+      ).toBe('0%')
+      await page.focus('#tab-URL')
+      await page.keyboard.press('ArrowRight')
+      expect(await focused(page)).toBe('curl')
+      await page.focus('#source-input')
+      await page.fill('#source-input', '/emojis/1001.webp')
+      await page.keyboard.press('Enter')
+      await page.waitForFunction(() =>
+        document.querySelector('#url')?.textContent?.startsWith('/emojis/1001.webp'),
+      )
+      await close()
+    })
+
+    it('copies the URL and each language', async () => {
+      const { page, close } = await openPage('', { permissions: ['clipboard-read', 'clipboard-write'] })
+      const copied = () => page.evaluate(() => navigator.clipboard.readText())
+      await page.click('#copy-url')
+      const url = `${door.url}/attachments/1/1/harbour.jpg?width=640&format=webp`
+      await expect.poll(copied).toBe(url)
+      for (const [tab, expected] of [
+        ['curl', `curl -o harbour.webp '${url}'`],
+        ['img', 'srcset="'],
+        ['picture', '<source type="image/avif"'],
+        ['CSS', 'image-set('],
+        ['TypeScript', 'media.attachment("1/1/harbour.jpg", { width: 640, format: "webp" })'],
+      ] as const) {
+        await page.click(`[role=tab]:text-is("${tab}")`)
+        await page.click('#copy-code')
+        await expect.poll(copied).toContain(expected)
+      }
+      await close()
+    })
+
+    it('takes a file that is dropped, shows it and what is known of it', async () => {
+      const { page, complaints, close } = await openPage()
+      await drop(page, 'my picture.png', 'image/png', await halvesPng(300, 200))
+      await page.waitForFunction(() =>
+        document.querySelector('#url')?.textContent?.includes('-my-picture.png'),
+      )
+      await page.waitForSelector('.placeholder img')
+      expect(await page.textContent('#metadata')).toContain('300 × 200')
+      await page.waitForFunction(
+        () => document.querySelector<HTMLImageElement>('#original')?.naturalWidth === 300,
+      )
+      expect(complaints).toEqual([])
+
+      await drop(page, 'notes.png', 'image/png', Buffer.from('this is no picture'))
+      await page.waitForSelector('#refusal:not([hidden])')
+      await expect.poll(() => page.textContent('#metadata')).toContain('Unsupported file format')
+      expect(await page.textContent('#metadata')).toContain('whatever its name says')
+      await drop(page, 'large.png', 'image/png', Buffer.alloc(3_000_001))
+      await expect.poll(() => page.textContent('#refusal')).toContain('larger than the service takes')
+      await close()
+    })
+
+    it('shows a moment of a video, its three frames, and plays sound', async () => {
+      const { page, complaints, close } = await openPage(
+        '#source=/attachments/1/1/day.mp4&width=320&format=webp',
+      )
+      await page.waitForSelector('#motion:not([hidden])')
+      await page.waitForFunction(() => Number(document.querySelector<HTMLInputElement>('#scrubber')?.max) > 3)
+      const before = await page.getAttribute('#rendition', 'src')
+      await page.fill('#scrubber', '2')
+      await page.waitForFunction(
+        (old) => document.querySelector('#rendition')?.getAttribute('src') !== old,
+        before,
+      )
+      expect(await page.textContent('#url')).toContain('time=2')
+      await page.click('#frames-button')
+      await page.waitForFunction(() => document.querySelectorAll('#frames img').length === 3)
+      await page.click('.sample[data-source="/attachments/1/1/chime.wav"]')
+      await page.waitForSelector('#audio:not([hidden])')
+      await expect.poll(() => page.textContent('#metadata')).toContain('2 s')
+      expect(complaints).toEqual([])
+      await close()
+    })
+
+    it('signs an external URL, and says in words why it is not shown', async () => {
+      const { page, close } = await openPage()
+      await page.fill('#source-input', 'http://192.168.0.1/cat.png')
+      await page.keyboard.press('Enter')
+      await page.waitForFunction(() => document.querySelector('#url')?.textContent?.startsWith('/external/'))
+      await expect.poll(() => page.textContent('#refusal')).toContain('400 Bad Request')
+      await close()
+    })
+  },
+)
+
+/** Notes the first picture and every shift of the layout that nobody asked for. */
+function measureShift(): void {
+  const root = () => document.documentElement?.dataset
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) {
+      const shift = entry as PerformanceEntry & { value: number; hadRecentInput: boolean }
+      const data = root()
+      if (data !== undefined && !shift.hadRecentInput)
+        data.shift = String(Number(data.shift ?? 0) + shift.value)
+    }
+  }).observe({ type: 'layout-shift', buffered: true })
+  document.addEventListener(
+    'load',
+    ({ target }) => {
+      const data = root()
+      if (data !== undefined && (target as HTMLElement).id === 'rendition') {
+        data.firstPictureMs ??= String(performance.now())
+      }
+    },
+    true,
+  )
+}
+
+async function settled(page: Page): Promise<void> {
+  await page.waitForLoadState('networkidle')
+  await page.waitForFunction(() => document.querySelector('#canvas')?.getAttribute('aria-busy') === 'false')
+}
+
+function focused(page: Page): Promise<string> {
+  return page.evaluate(() => document.activeElement?.textContent ?? '')
+}
+
+/** As the browser tells a page of a file that is let go over it. */
+async function drop(page: Page, name: string, type: string, bytes: Uint8Array): Promise<void> {
+  const transfer = await page.evaluateHandle(
+    ({ name, type, base64 }) => {
+      const data = new DataTransfer()
+      const content = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))
+      data.items.add(new File([content], name, { type }))
+      return data
+    },
+    { name, type, base64: Buffer.from(bytes).toString('base64') },
+  )
+  await page.dispatchEvent('body', 'drop', { dataTransfer: transfer })
+}

@@ -1,0 +1,228 @@
+/** `pnpm diagnose` on set-ups with one fault each: it names the fault, says what to do, and ends with 1. */
+
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer as createHttpServer, type Server } from 'node:http'
+import { type AddressInfo, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Finding } from '@media-proxy/scripts/diagnose/finding.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openS3Server } from '../doors.ts'
+
+const ROOT = join(import.meta.dirname, '../..')
+const SECRETS = 'MEDIA_PROXY_SECRET_KEY=one\nMEDIA_PROXY_EDGE_SECRET_KEY=two\n'
+/** Somebody without rights, for whom a locked folder is locked. */
+const NOBODY = 65_534
+
+interface Diagnosis {
+  readonly code: number | null
+  readonly ok: boolean
+  readonly findings: readonly Finding[]
+  readonly text: string
+}
+
+describe('pnpm diagnose', () => {
+  let directory: string
+  let s3: Awaited<ReturnType<typeof openS3Server>>
+  let sound: Readonly<Record<string, string>>
+
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'media-proxy-diagnose-'))
+    await Promise.all(['cdn', 'uploads'].map((bucket) => mkdir(join(directory, bucket))))
+    await writeFile(join(directory, 'variables'), SECRETS)
+    await writeFile(join(directory, 'others'), SECRETS.replace('two', 'three'))
+    await chmod(directory, 0o755)
+    s3 = await openS3Server()
+    sound = {
+      MEDIA_PROXY_STORAGE_DIR: directory,
+      MEDIA_PROXY_SECRET_KEY: 'one',
+      MEDIA_PROXY_EDGE_SECRET_KEY: 'two',
+      MEDIA_PROXY_PORT: '0',
+      EDGE_PORT: '0',
+    }
+  })
+  afterAll(async () => {
+    await s3.close()
+    await rm(directory, { recursive: true })
+  })
+
+  const s3Settings = (changes: Readonly<Record<string, string>> = {}) => ({
+    MEDIA_PROXY_S3_ENDPOINT: s3.endpoint,
+    MEDIA_PROXY_S3_ACCESS_KEY_ID: s3.credentials.accessKeyId,
+    MEDIA_PROXY_S3_SECRET_ACCESS_KEY: s3.credentials.secretAccessKey,
+    MEDIA_PROXY_NSFW_ENABLED: 'false',
+    ...changes,
+  })
+
+  async function diagnose(
+    changes: Readonly<Record<string, string>> = {},
+    { variables = 'variables', asNobody = false, words = ['--json'] }: DiagnoseOptions = {},
+  ): Promise<Diagnosis> {
+    const child = spawn(
+      process.execPath,
+      [join(ROOT, 'scripts/diagnose.ts'), ...words, '--edge-variables', join(directory, variables)],
+      {
+        env: { PATH: process.env.PATH, HOME: directory, ...sound, ...changes },
+        stdio: ['ignore', 'pipe', 'inherit'],
+        ...(asNobody ? { uid: NOBODY, gid: NOBODY } : {}),
+      },
+    )
+    const chunks: Buffer[] = []
+    child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
+    const [code] = await once(child, 'close')
+    const text = Buffer.concat(chunks).toString()
+    return { code, text, ...(words.includes('--json') ? JSON.parse(text) : { ok: false, findings: [] }) }
+  }
+
+  /** The one failure there is. */
+  async function fault(...args: Parameters<typeof diagnose>): Promise<Finding | undefined> {
+    const { code, ok, findings } = await diagnose(...args)
+    expect([code, ok]).toEqual([1, false])
+    const failures = findings.filter(({ state }) => state === 'failed')
+    expect(failures.map(({ check }) => check)).toHaveLength(1)
+    expect(failures[0]?.fix).toMatch(/\w/)
+    return failures[0]
+  }
+
+  it('finds nothing wrong with what is well, and ends with 0', async () => {
+    const folder = await diagnose()
+    expect(folder.findings.filter(({ state }) => state === 'failed')).toEqual([])
+    expect([folder.code, folder.ok]).toEqual([0, true])
+    const bucket = await diagnose(s3Settings())
+    expect(bucket.findings.filter(({ state }) => state === 'failed')).toEqual([])
+    expect(bucket.findings).toContainEqual({ check: 'bucket cdn', state: 'ok', found: 'readable' })
+    expect(bucket.text + folder.text).not.toContain(s3.credentials.secretAccessKey)
+  })
+
+  it('names a wrong secret of the store', async () => {
+    const { findings } = await diagnose(s3Settings({ MEDIA_PROXY_S3_SECRET_ACCESS_KEY: 'wrong' }))
+    const denied = findings.filter(({ state }) => state === 'failed')
+    expect(denied.map(({ check }) => check)).toEqual(['bucket cdn', 'bucket uploads'])
+    expect(denied[0]).toMatchObject({
+      found: expect.stringMatching(/refused the credentials/),
+      fix: expect.stringMatching(/the secret belongs to the access key/),
+    })
+  })
+
+  it('names a store that cannot be reached', async () => {
+    const { findings } = await diagnose(s3Settings({ MEDIA_PROXY_S3_ENDPOINT: 'http://127.0.0.1:9' }))
+    expect(findings.find(({ check }) => check === 'bucket cdn')).toMatchObject({
+      state: 'failed',
+      found: expect.stringMatching(/127\.0\.0\.1:9 cannot be reached/),
+      fix: expect.stringMatching(/MEDIA_PROXY_S3_ENDPOINT/),
+    })
+  })
+
+  it('names a bucket that does not exist', async () => {
+    expect(await fault(s3Settings({ MEDIA_PROXY_S3_BUCKET_UPLOADS: 'nowhere' }))).toMatchObject({
+      check: 'bucket nowhere',
+      fix: expect.stringMatching(/create the bucket, or set MEDIA_PROXY_S3_BUCKET_UPLOADS/),
+    })
+  })
+
+  it('names an FFmpeg that is missing', async () => {
+    expect(await fault({ FFMPEG_PATH: '/nowhere/ffmpeg' })).toMatchObject({
+      check: 'FFmpeg',
+      found: expect.stringContaining('/nowhere/ffmpeg'),
+      fix: expect.stringContaining('apt-get install ffmpeg'),
+    })
+  })
+
+  it('names a model that is broken', async () => {
+    await writeFile(join(directory, 'broken.onnx'), 'no model')
+    expect(await fault({ MEDIA_PROXY_NSFW_MODEL_PATH: join(directory, 'broken.onnx') })).toMatchObject({
+      check: 'NSFW model',
+      fix: expect.stringContaining('MEDIA_PROXY_NSFW_MODEL_PATH'),
+    })
+  })
+
+  it('names a port that another program has', async () => {
+    const other = createServer().listen(0, '127.0.0.1')
+    await once(other, 'listening')
+    const { port } = other.address() as AddressInfo
+    expect(await fault({ MEDIA_PROXY_PORT: String(port) })).toMatchObject({
+      check: 'origin port',
+      found: expect.stringContaining(`127.0.0.1:${port} is taken`),
+      fix: expect.stringContaining('MEDIA_PROXY_PORT'),
+    })
+    other.close()
+  })
+
+  it('names a clock that goes wrong', async () => {
+    const store = await openStoreOfAnotherTime(20 * 60)
+    const { findings } = await diagnose(s3Settings({ MEDIA_PROXY_S3_ENDPOINT: urlOf(store) }))
+    expect(findings.find(({ check }) => check === 'clock')).toMatchObject({
+      state: 'failed',
+      found: expect.stringMatching(/^1[12]\d\d s behind the store/),
+      fix: expect.stringContaining('set the clock'),
+    })
+    store.close()
+    const punctual = await openStoreOfAnotherTime(0)
+    const { findings: same } = await diagnose(s3Settings({ MEDIA_PROXY_S3_ENDPOINT: urlOf(punctual) }))
+    expect(same.find(({ check }) => check === 'clock')?.state).toBe('ok')
+    punctual.close()
+  })
+
+  it('names secrets that differ between the doors, without telling them', async () => {
+    const found = await fault({}, { variables: 'others' })
+    expect(found).toMatchObject({
+      check: 'worker edgeSecretKey',
+      fix: expect.stringContaining('wrangler secret put MEDIA_PROXY_EDGE_SECRET_KEY'),
+    })
+    expect(found?.found).not.toMatch(/two|three/)
+  })
+
+  it('names a folder that cannot be read', async () => {
+    await mkdir(join(directory, 'locked'), { mode: 0o000 })
+    const found = await fault(
+      { MEDIA_PROXY_S3_BUCKET_CDN: 'locked', MEDIA_PROXY_NSFW_ENABLED: 'false' },
+      { asNobody: process.getuid?.() === 0 },
+    )
+    expect(found).toMatchObject({
+      check: 'store folder',
+      found: expect.stringMatching(/locked is not readable \(EACCES\)/),
+      fix: expect.stringContaining('chmod'),
+    })
+  })
+
+  it('names every fault of a bad configuration', async () => {
+    const { findings } = await diagnose({ MEDIA_PROXY_PORT: 'x', MEDIA_PROXY_STORAGE: 'tape' })
+    const faults = findings.filter(({ check, state }) => check === 'configuration' && state === 'failed')
+    expect(faults.map(({ found }) => found.split(':')[0])).toEqual([
+      'MEDIA_PROXY_PORT',
+      'MEDIA_PROXY_STORAGE',
+    ])
+    expect(faults[0]?.fix).toContain('docs/configuration.md')
+  })
+
+  it('is a table for people, and has words for words it does not know', async () => {
+    const { text, code } = await diagnose({ FFMPEG_PATH: '/nowhere' }, { words: [] })
+    expect(code).toBe(1)
+    expect(text).toMatch(/^FAILED {3}FFmpeg .*\n +→ install FFmpeg/m)
+    expect(text).toMatch(/\n1 failed, \d to look at\.\n$/)
+    expect((await diagnose({}, { words: ['--nonsense'] })).code).toBe(2)
+  })
+})
+
+interface DiagnoseOptions {
+  readonly variables?: string
+  readonly asNobody?: boolean
+  readonly words?: readonly string[]
+}
+
+/** Knows no object, and is ahead of this machine by so many seconds. */
+async function openStoreOfAnotherTime(seconds: number): Promise<Server> {
+  const server = createHttpServer((_, response) => {
+    response.sendDate = false
+    response.writeHead(404, { date: new Date(Date.now() + seconds * 1000).toUTCString() }).end()
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return server
+}
+
+function urlOf(server: Server): string {
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}

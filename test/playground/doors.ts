@@ -1,0 +1,23 @@
+import { writeSamples } from '@media-proxy/scripts/samples.ts'
+import { type FilesystemDoor, openEdge, openFilesystemOrigin } from '../doors.ts'
+
+export const SECRET = 'playground-secret'
+
+const SETTINGS = {
+  MEDIA_PROXY_NODE_ENV: 'development',
+  MEDIA_PROXY_SECRET_KEY: SECRET,
+  MEDIA_PROXY_EDGE_SECRET_KEY: 'edge-secret',
+  MEDIA_PROXY_LIMITS_SOURCE_BYTES: '3000000',
+}
+
+/** Both doors as `pnpm start` opens them, with the samples. */
+export const PLAYGROUND_DOORS: readonly (readonly [name: string, open: () => Promise<FilesystemDoor>])[] = [
+  ['the edge', () => withSamples(openEdge(SETTINGS))],
+  ['the origin', () => withSamples(openFilesystemOrigin(SETTINGS))],
+]
+
+async function withSamples(opening: Promise<FilesystemDoor>): Promise<FilesystemDoor> {
+  const door = await opening
+  await writeSamples(door.directory)
+  return door
+}
