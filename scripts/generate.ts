@@ -3,6 +3,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { METRICS, type MetricName, prometheusName } from '@media-proxy/origin/telemetry/metric-table.ts'
 import { CONFIG_FILE_VARIABLE, listSettings, VARIABLE_PREFIX } from '@media-proxy/shared/config/load.ts'
 import { configSchema } from '@media-proxy/shared/config/schema.ts'
 import * as z from 'zod'
@@ -11,6 +12,7 @@ import { ROOT } from './origin-process.ts'
 const GENERATED: Readonly<Record<string, () => string>> = {
   'docs/configuration.md': configurationPage,
   'docs/configuration.schema.json': configurationSchema,
+  'docs/metrics.md': metricsPage,
 }
 
 /** Paths of the generated files that differ from what they would be now. */
@@ -39,6 +41,25 @@ comma-separated. A bad configuration stops the start and names every fault at on
 
 | key | variable | default | accepts | what it does |
 | --- | --- | --- | --- | --- |
+${rows.join('\n')}
+`
+}
+
+function metricsPage(): string {
+  const rows = Object.entries(METRICS).map(([name, { kind, unit, description, labels }]) => {
+    const spelled = prometheusName(name as MetricName)
+    return `| \`${name}\` | \`${spelled}\` | ${kind} | ${unit} | ${labels.map((label) => `\`${label}\``).join(', ')} | ${description} |`
+  })
+  return `# Metrics
+
+Made of \`origin/src/telemetry/metric-table.ts\` by \`pnpm generate\`; do not edit.
+
+\`GET /_metrics\` answers in the text format of Prometheus: to a collector on the same machine, and to whoever sends the
+internal secret. With \`MEDIA_PROXY_TELEMETRY_OTLP_ENDPOINT\` they are pushed by OTLP/HTTP too. A dashboard and alert
+rules over them are in [deploy/](../deploy).
+
+| name | in Prometheus | kind | unit | labels | what it tells |
+| --- | --- | --- | --- | --- | --- |
 ${rows.join('\n')}
 `
 }

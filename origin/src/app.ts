@@ -26,7 +26,9 @@ import { serveRendition } from './routes/renditions.ts'
 import { type ServiceOptions, serveEndpoint } from './routes/service.ts'
 import { IS_SVG, serveAttachment, serveNamedFile } from './routes/stored-files.ts'
 import type { Log } from './telemetry/log.ts'
-import { logRequest } from './telemetry/request-log.ts'
+import type { Labels } from './telemetry/metric-table.ts'
+import type { Observer } from './telemetry/observer.ts'
+import { logRequest, recordRequest, requestAttributes } from './telemetry/request-log.ts'
 
 export interface AppOptions {
   readonly config: Config
@@ -36,6 +38,7 @@ export interface AppOptions {
   readonly policed: PolicedOptions
   readonly gate: Gate
   readonly limiter: RateLimiter
+  readonly observer: Observer
   /** Of `secretKey`; undefined where none is set: then no signature can be right. */
   readonly externalRing: KeyRing | undefined
   readonly service: ServiceOptions
@@ -52,19 +55,37 @@ export function createApp(options: AppOptions): Hono {
   const app = new Hono()
   app.all('*', async (context) => {
     const startedAt = performance.now()
-    const { exchange, parsed, answer } = await handle(context, options)
-    logRequest(options.log, exchange, parsed, answer, performance.now() - startedAt)
-    return answer.outcome === 'streamed' ? patiently(answer.response, context, options) : answer.response
+    let attributes: Labels = {}
+    const observed = { name: 'request', headers: context.req.raw.headers, attributes: () => attributes }
+    return options.observer.request(observed, async (stages) => {
+      const { exchange, parsed, answer } = await handle(context, options)
+      attributes = requestAttributes(exchange, parsed, answer)
+      const milliseconds = performance.now() - startedAt
+      recordRequest(options.observer.metrics, attributes, answer, milliseconds)
+      logRequest(options.log, exchange, parsed, answer, { milliseconds, stages })
+      return answer.outcome === 'streamed'
+        ? patiently(answer.response, exchange, context, options)
+        : answer.response
+    })
   })
   return app
 }
 
 /** A stream ends where its client does not take it; what is in memory is sent by the server alone. */
-function patiently(response: Response, context: Context, { config }: AppOptions): Response {
+function patiently(
+  response: Response,
+  { requestId }: Exchange,
+  context: Context,
+  { config, log }: AppOptions,
+): Response {
   if (response.body === null) return response
   const body = withPatience(response.body, {
     idleMs: config.limits.streamIdleMs,
     cutOff: () => context.env?.outgoing?.destroy(),
+    onBreak(error) {
+      const failure = error instanceof BodyError ? error.failure : fail('defect', String(error))
+      log.warn({ requestId, failure: failure.failure, detail: failure.detail }, 'an answer broke off')
+    },
   })
   return new Response(body, response)
 }
@@ -128,6 +149,7 @@ async function answerSafely(
   } catch (error) {
     if (exchange.signal.aborted) return refuse(fail('client-gone'), exchange.requestId)
     if (error instanceof BodyError) return refuse(error.failure, exchange.requestId)
+    options.observer.metrics.count('media_proxy.unhandled_errors')
     options.log.error({ err: error, requestId: exchange.requestId }, 'a defect, answered with 500')
     return refuse(fail('defect'), exchange.requestId)
   }
@@ -159,6 +181,12 @@ async function answerRequest(parsed: Parsed, exchange: Exchange, options: AppOpt
         case 'purge':
           if (options.config.staticMode) return refuse(fail('no-route'), requestId)
           return serveInternal(parsed.endpoint, exchange, options.internal)
+        case 'ready':
+        case 'telemetry': {
+          const limited = await spending.spend('requests')
+          if (limited !== undefined) return refuse(limited, requestId)
+          return serveEndpoint(parsed.endpoint, exchange, options.service)
+        }
         default:
           return serveEndpoint(parsed.endpoint, exchange, options.service)
       }

@@ -1,5 +1,6 @@
 /** The shell of the origin: configuration in, listening server out, signals. */
 
+import { readFileSync } from 'node:fs'
 import { serve } from '@hono/node-server'
 import { loadOriginConfig } from './config.ts'
 import { createOrigin, openClassifier } from './service.ts'
@@ -7,6 +8,8 @@ import { createLog } from './telemetry/log.ts'
 
 /** Longest time that running requests get to end after a signal. */
 const DRAIN_MS = 30_000
+/** Longer than any answer may take to begin: what is silent for so long is nobody. */
+const SOCKET_IDLE_MS = 120_000
 
 const loaded = loadOriginConfig(process.env)
 if (!loaded.ok) {
@@ -19,6 +22,21 @@ const { config, warnings } = loaded
 const log = createLog({ level: config.telemetry.logLevel, pretty: config.nodeEnv === 'development' })
 for (const warning of warnings) log.warn(warning)
 
+for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+  process.on(event, (error) => {
+    log.fatal({ err: error }, 'a defect that nobody handled; the process ends')
+    process.exit(1)
+  })
+}
+
+const { otlpEndpoint, sampleRatio } = config.telemetry
+const stopTracing =
+  otlpEndpoint === undefined
+    ? undefined
+    : await import('./telemetry/tracing.ts').then(({ startTracing }) =>
+        startTracing({ otlpEndpoint, sampleRatio }),
+      )
+
 const classifier = openClassifier(config, log)
 if (classifier !== undefined && config.nsfw.required) {
   const fault = await classifier.loaded
@@ -28,21 +46,39 @@ if (classifier !== undefined && config.nsfw.required) {
   }
 }
 
-const app = await createOrigin({ config, log, ...(classifier === undefined ? {} : { classifier }) })
+let draining = false
+const app = await createOrigin({
+  config,
+  log,
+  draining: () => draining,
+  ...(classifier === undefined ? {} : { classifier }),
+})
 const server = serve({ fetch: app.fetch, hostname: config.host, port: config.port }, ({ address, port }) => {
-  log.info({ address, port }, 'listening')
+  log.info(
+    { address, port, threads: process.env.UV_THREADPOOL_SIZE ?? '4', allocator: allocator() },
+    'listening',
+  )
   process.send?.({ listening: port })
 })
+if ('timeout' in server) server.timeout = SOCKET_IDLE_MS
 server.once('error', (error) => {
   log.fatal(error, 'cannot listen')
   process.exit(1)
 })
 
+/** Not ready, no new connections; what runs gets its time, then nothing is left. */
 function drain(): void {
+  if (draining) return
+  draining = true
   log.info('draining')
-  server.close(() => process.exit(0))
+  server.close(() => void end())
   if ('closeIdleConnections' in server) server.closeIdleConnections()
-  setTimeout(() => process.exit(0), DRAIN_MS).unref()
+  setTimeout(() => void end(), DRAIN_MS).unref()
+}
+
+async function end(): Promise<void> {
+  await Promise.allSettled([classifier?.close(), stopTracing?.()])
+  process.exit(0)
 }
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -53,3 +89,13 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
 }
 // Started by another process, it ends with it, however that one ends.
 process.once('disconnect', drain)
+
+/** What allocates memory here, as the process itself sees it: a preload that failed is silent. */
+function allocator(): string {
+  try {
+    if (readFileSync('/proc/self/maps', 'latin1').includes('jemalloc')) return 'jemalloc'
+  } catch {
+    return 'unknown'
+  }
+  return `glibc, ${process.env.MALLOC_ARENA_MAX ?? 'any number of'} arenas`
+}

@@ -20,9 +20,10 @@ import { type Classifier, createClassifier } from './nsfw/classifier.ts'
 import { modelOf } from './nsfw/model.ts'
 import { createScanner } from './nsfw/scanner.ts'
 import { createServePolicy } from './nsfw/serve-policy.ts'
-import { createLane } from './rendition/admission.ts'
+import { createLane, type Lane } from './rendition/admission.ts'
 import { createRenditionCache } from './rendition/cache.ts'
 import { createRenderLanes } from './rendition/lanes.ts'
+import { makeRendition } from './rendition/make.ts'
 import { createPipeline } from './rendition/pipeline.ts'
 import { createRenditionStore } from './rendition/rendition-store.ts'
 import { createSourceReader } from './rendition/source.ts'
@@ -30,7 +31,19 @@ import type { InternalOptions } from './routes/internal.ts'
 import { createMetadataRoute } from './routes/metadata.ts'
 import { createPlayground } from './routes/playground.ts'
 import { createFilesystemStore } from './store/filesystem.ts'
+import {
+  observeClassifier,
+  observeExternal,
+  observeFfmpeg,
+  observeLane,
+  observeLimiter,
+  observeRenders,
+  observeStore,
+  watchLanes,
+} from './telemetry/instrument.ts'
 import type { Log } from './telemetry/log.ts'
+import { createMetrics } from './telemetry/metrics.ts'
+import { createObserver } from './telemetry/observer.ts'
 import { createDemuxers, DEMUXER_DEFAULTS } from './video/container.ts'
 import { createFfmpeg, type Ffmpeg } from './video/ffmpeg.ts'
 
@@ -44,6 +57,8 @@ export interface OriginOptions {
   readonly store?: ObjectStore
   /** What scans; without it nothing is scanned. */
   readonly classifier?: Classifier
+  /** Whether the process is about to end: then it is not ready. */
+  readonly draining?: () => boolean
   /** Where FFmpeg is looked for; the process's own unless given. */
   readonly environment?: Readonly<Record<string, string | undefined>>
 }
@@ -62,11 +77,16 @@ export function openClassifier(config: Config, log: Log): Classifier | undefined
 export async function createOrigin({
   config,
   log,
-  store = createStore(config),
-  classifier,
+  store: bareStore = createStore(config),
+  classifier: bareClassifier,
+  draining = () => false,
   environment = process.env,
 }: OriginOptions): Promise<Hono> {
   const { limits, cache, s3 } = config
+  const metrics = createMetrics({ otlpEndpoint: config.telemetry.otlpEndpoint })
+  const observer = createObserver(metrics)
+  const store = observeStore(bareStore, observer)
+  const classifier = bareClassifier === undefined ? undefined : observeClassifier(bareClassifier, observer)
   const now = () => Date.now()
   const ringOf = (secrets: readonly string[]) => (secrets.length === 0 ? undefined : createKeyRing(secrets))
   const [externalRing, edgeRing, comparison] = await Promise.all([
@@ -76,7 +96,7 @@ export async function createOrigin({
   ])
   const cloudflare = createCloudflareRanges({ log })
   if (config.requireCloudflareEdge) cloudflare.keepFresh()
-  const external = createExternalFetch({
+  const bareExternal = createExternalFetch({
     policy: {
       ports: config.external.ports,
       allowedHosts: config.external.allowedHosts,
@@ -87,7 +107,9 @@ export async function createOrigin({
     timeoutMs: config.external.timeoutMs,
     maxBytes: limits.sourceBytes,
   })
-  const reads = createLane({ concurrency: CONCURRENT_READS, queue: limits.queuedRenders })
+  const external = observeExternal(bareExternal, observer)
+  const watched = (name: string, lane: Lane) => observeLane(lane, name, observer)
+  const reads = watched('reads', createLane({ concurrency: CONCURRENT_READS, queue: limits.queuedRenders }))
   const memory = createLane({
     concurrency: Number.POSITIVE_INFINITY,
     queue: limits.queuedRenders,
@@ -103,19 +125,22 @@ export async function createOrigin({
     [s3.bucketCdn, sources],
   ])
   const processors = limits.renders || availableParallelism()
-  const ffmpeg = createFfmpeg({
+  const bareFfmpeg = createFfmpeg({
     environment,
     log,
     lane: createLane({ concurrency: limits.decoders || processors, queue: limits.queuedRenders }),
     deadlineMs: limits.deadlineMs,
     memoryBytes: limits.decoderMemoryBytes,
   })
+  const ffmpeg = observeFfmpeg(bareFfmpeg, observer)
   const lanes = createRenderLanes({
     reads,
+    watched,
     processors,
     queue: limits.queuedRenders,
     memoryBytes: limits.renderMemoryBytes,
   })
+  watchLanes({ ...lanes }, observer)
   const demuxers = createDemuxers({ kept: processors, ...DEMUXER_DEFAULTS })
   const tools = { demuxers, ffmpeg, limits }
   const scanner = createScanner({ classifier, score: config.nsfw, failClosed: config.nsfw.failClosed, log })
@@ -129,19 +154,22 @@ export async function createOrigin({
           maxEntryBytes: cache.memoryEntryBytes,
           log,
         })
+  const renditions = createRenditionCache({
+    maxBytes: cache.memoryBytes,
+    maxEntryBytes: cache.memoryEntryBytes,
+    freshForMs: cache.memorySeconds * 1000,
+    now: () => performance.now(),
+  })
+  metrics.watch('media_proxy.rendition.cache.bytes', () => [[renditions.bytes, {}]])
   const pipeline = createPipeline({
+    make: observeRenders(makeRendition, observer),
     policy,
     stored,
     rendererVersion: ffmpeg.abilities.then((abilities) =>
       JSON.stringify([RENDERER_VERSION, isFailure(abilities) ? '' : abilities.version]),
     ),
     sources,
-    cache: createRenditionCache({
-      maxBytes: cache.memoryBytes,
-      maxEntryBytes: cache.memoryEntryBytes,
-      freshForMs: cache.memorySeconds * 1000,
-      now: () => performance.now(),
-    }),
+    cache: renditions,
     lanes,
     tools,
     deadlineMs: limits.deadlineMs,
@@ -181,18 +209,25 @@ export async function createOrigin({
       edgeRing,
       now,
     }),
-    limiter: createRateLimiter({
-      config: config.rateLimitConfig,
-      counter: createAttemptCounter(() => performance.now()),
-      now,
-      onFailure: (error) => log.error({ err: error }, 'the rate limiter failed, so a request passed'),
-    }),
+    limiter: observeLimiter(
+      createRateLimiter({
+        config: config.rateLimitConfig,
+        counter: createAttemptCounter(() => performance.now()),
+        now,
+        onFailure: (error) => log.error({ err: error }, 'the rate limiter failed, so a request passed'),
+      }),
+      observer,
+    ),
+    observer,
     externalRing,
     log,
     now,
     service: {
       telemetryEnabled: config.telemetry.enabled,
-      notReady: () => notReady(store, s3.bucketCdn, ffmpeg, classifier, log),
+      metrics,
+      judgeSecret: internal.judgeSecret,
+      notReady: async () =>
+        draining() ? ['draining'] : notReady(store, s3.bucketCdn, ffmpeg, classifier, log),
       now: () => new Date(),
     },
     internal,

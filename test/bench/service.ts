@@ -14,6 +14,8 @@ export interface BenchService {
   readonly url: string
   readonly directory: string
   readonly pid: number
+  /** The exit code, once it has ended. */
+  readonly exited: Promise<number | null>
   put(key: string, bytes: Uint8Array | string): Promise<void>
   /** How each request was answered so far, as the log tells; nothing where it is silent. */
   outcomes(): readonly string[]
@@ -33,6 +35,7 @@ export async function startService(settings: Readonly<Record<string, string>> = 
     MEDIA_PROXY_SECRET_KEY: 'bench-secret',
     ...settings,
   })
+  const exited = once(child, 'exit').then(([code]: (number | null)[]) => code ?? null)
   if (child.stdout !== null) {
     createInterface({ input: child.stdout }).on('line', (line) => {
       const outcome = /"outcome":"(\w+)"/.exec(line)?.[1]
@@ -43,6 +46,7 @@ export async function startService(settings: Readonly<Record<string, string>> = 
     url,
     directory,
     pid: child.pid ?? 0,
+    exited,
     outcomes: () => outcomes,
     async put(key, bytes) {
       const path = join(directory, key)
@@ -53,7 +57,7 @@ export async function startService(settings: Readonly<Record<string, string>> = 
     },
     async close() {
       child.kill('SIGTERM')
-      await once(child, 'exit')
+      await exited
       await rm(directory, { recursive: true })
     },
   }

@@ -23,6 +23,8 @@ export interface RenderLanesOptions {
   readonly queue: number
   /** Bound on the decoded bytes of large pictures under way. */
   readonly memoryBytes: number
+  /** Puts whoever watches at the door of a lane. */
+  readonly watched: (name: string, lane: Lane) => Lane
 }
 
 /** Decoded bytes from which a picture is a large one: 8 megapixels with alpha. */
@@ -35,12 +37,13 @@ export function createRenderLanes({
   processors,
   queue,
   memoryBytes,
+  watched,
 }: RenderLanesOptions): RenderLanes {
   return {
     reads,
-    small: createLane({ concurrency: processors, queue }),
-    large: createLane({ concurrency: processors, queue, capacityBytes: memoryBytes }),
-    videos: createLane({ concurrency: VIDEOS_PER_PROCESSOR * processors, queue }),
+    small: watched('small', createLane({ concurrency: processors, queue })),
+    large: watched('large', createLane({ concurrency: processors, queue, capacityBytes: memoryBytes })),
+    videos: watched('videos', createLane({ concurrency: VIDEOS_PER_PROCESSOR * processors, queue })),
   }
 }
 

@@ -8,7 +8,7 @@ import { FLAGGED_BLUR, type ServePolicy } from '../nsfw/serve-policy.ts'
 import type { RenditionCache } from './cache.ts'
 import { createCoalescer } from './coalescer.ts'
 import { laneOf, type RenderLanes, refusalOf } from './lanes.ts'
-import { type MakeTools, makeRendition } from './make.ts'
+import type { MakeTools, makeRendition } from './make.ts'
 import { type Order, orderOf, type RenditionRequest } from './order.ts'
 import type { Rendition } from './rendition.ts'
 import type { RenditionStore } from './rendition-store.ts'
@@ -19,6 +19,7 @@ export interface PipelineOptions {
   readonly sources: SourceReader
   readonly cache: RenditionCache
   readonly lanes: RenderLanes
+  readonly make: typeof makeRendition
   readonly tools: MakeTools
   readonly policy: ServePolicy
   /** What all origins share; undefined without a bucket for it. */
@@ -131,7 +132,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
           const verdict = order.policed ? await options.policy.judge(source, timeLeftMs(), signal) : undefined
           if (isFailure(verdict)) return verdict
           const allowed = verdict?.nsfw && options.policy.mode === 'blur' ? blurred(order) : order
-          const rendered = await makeRendition(source, allowed, options.tools, {
+          const rendered = await options.make(source, allowed, options.tools, {
             timeLeftMs: timeLeftMs(),
             signal,
           })

@@ -8,12 +8,14 @@ export interface PatienceOptions {
   readonly idleMs: number
   /** Cuts the client's connection: it would not notice the end of a stream that it does not read. */
   readonly cutOff: () => void
+  /** Told of a source that breaks off in the middle; its words are not for the client. */
+  readonly onBreak: (error: unknown) => void
 }
 
 /** Passes a body on, and gives it up where a chunk is not taken in time. Time in which the source is silent does not count. */
 export function withPatience(
   body: ReadableStream<Uint8Array>,
-  { idleMs, cutOff }: PatienceOptions,
+  { idleMs, cutOff, onBreak }: PatienceOptions,
 ): ReadableStream<Uint8Array> {
   const reader = body.getReader()
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -21,8 +23,13 @@ export function withPatience(
     {
       async pull(controller) {
         clearTimeout(timer)
-        const { done, value } = await reader.read()
-        if (done) return controller.close()
+        const { done, value } = await reader.read().catch((error: unknown) => {
+          onBreak(error)
+          cutOff()
+          // The connection is gone: what is left of the stream is nobody's.
+          return { done: true, value: undefined }
+        })
+        if (done || value === undefined) return controller.close()
         controller.enqueue(value)
         timer = setTimeout(() => {
           reader.cancel().catch(() => {

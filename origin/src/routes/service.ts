@@ -1,10 +1,10 @@
 import type { Endpoint } from '@media-proxy/shared/request/media-request.ts'
-import { fail } from '@media-proxy/shared/response/failure.ts'
 import { jsonResponse, textResponse } from '@media-proxy/shared/response/plain.ts'
-import { type Answer, type Exchange, refuse } from './answer.ts'
+import type { Answer, Exchange } from './answer.ts'
 import type { InternalEndpoint } from './internal.ts'
+import { type MetricsRouteOptions, serveMetrics } from './metrics.ts'
 
-export interface ServiceOptions {
+export interface ServiceOptions extends MetricsRouteOptions {
   readonly telemetryEnabled: boolean
   /** What is not ready, by name; empty when all is. */
   readonly notReady: () => Promise<readonly string[]>
@@ -29,7 +29,7 @@ export async function serveEndpoint(
     case 'telemetry':
       return telemetry(exchange, options)
     case 'metrics':
-      return refuse(fail('not-implemented', endpoint), exchange.requestId)
+      return serveMetrics(exchange, options)
   }
 }
 

@@ -234,6 +234,8 @@ export const configSchema = z.strictObject({
   }),
   telemetry: group({
     enabled: flag('What /internal/telemetry reports.', { default: true }),
+    otlpEndpoint: httpUrl('OTLP/HTTP receiver of traces and metrics; without one there are no traces.'),
+    sampleRatio: ratio('Share of the traces that begin here.', { min: 0, max: 1, default: 0.01 }),
     logLevel: choice('Least severe log line that is written.', ['silent', 'error', 'warn', 'info', 'debug'], {
       default: 'info',
     }),

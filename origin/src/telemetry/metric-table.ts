@@ -1,0 +1,155 @@
+/** Every metric of the origin: docs/metrics.md, the dashboard and the alerts are checked against this table. */
+
+export type MetricKind = 'counter' | 'histogram' | 'gauge'
+
+export interface MetricDefinition {
+  readonly kind: MetricKind
+  /** In the notation of UCUM, as OpenTelemetry wants it. */
+  readonly unit: 's' | 'By' | '1'
+  readonly description: string
+  /** Names of its labels; each has a handful of values, never an id or a path. */
+  readonly labels: readonly string[]
+}
+
+/** Names by OpenTelemetry's conventions where they exist. */
+export const METRICS = {
+  'http.server.request.duration': {
+    kind: 'histogram',
+    unit: 's',
+    description: 'Requests, from their arrival to the head of the answer.',
+    labels: ['http.request.method', 'http.route', 'http.response.status_code'],
+  },
+  'http.server.response.body.size': {
+    kind: 'histogram',
+    unit: 'By',
+    description: 'Bodies of answers, as their heads declare them.',
+    labels: ['http.route'],
+  },
+  'media_proxy.rendition.answers': {
+    kind: 'counter',
+    unit: '1',
+    description:
+      'Renditions by how they came about: hit, revalidated, stored, coalesced, rendered, not-modified.',
+    labels: ['outcome'],
+  },
+  'media_proxy.rendition.cache.bytes': {
+    kind: 'gauge',
+    unit: 'By',
+    description: 'Renditions in memory.',
+    labels: [],
+  },
+  'media_proxy.render.duration': {
+    kind: 'histogram',
+    unit: 's',
+    description: 'Renders: decoding, scaling and encoding of one rendition.',
+    labels: ['input', 'output', 'outcome'],
+  },
+  'media_proxy.store.operation.duration': {
+    kind: 'histogram',
+    unit: 's',
+    description: 'Operations of the object store, up to the head of its answer.',
+    labels: ['operation', 'outcome'],
+  },
+  'media_proxy.store.read.bytes': {
+    kind: 'counter',
+    unit: 'By',
+    description: 'Bytes read from the object store.',
+    labels: [],
+  },
+  'media_proxy.external.request.duration': {
+    kind: 'histogram',
+    unit: 's',
+    description:
+      'External fetches, up to the head of the answer; refused addresses have the outcome address-refused.',
+    labels: ['outcome'],
+  },
+  'media_proxy.ffmpeg.run.duration': {
+    kind: 'histogram',
+    unit: 's',
+    description: 'FFmpeg children, waiting for a place included.',
+    labels: ['outcome'],
+  },
+  'media_proxy.nsfw.scan.duration': {
+    kind: 'histogram',
+    unit: 's',
+    description: 'Scans of one source, waiting for the model included.',
+    labels: ['outcome'],
+  },
+  'media_proxy.nsfw.frames': {
+    kind: 'counter',
+    unit: '1',
+    description: 'Frames that were given to the model.',
+    labels: [],
+  },
+  'media_proxy.admission.waiting': {
+    kind: 'gauge',
+    unit: '1',
+    description: 'Pieces of work that wait for a place.',
+    labels: ['lane'],
+  },
+  'media_proxy.admission.running': {
+    kind: 'gauge',
+    unit: '1',
+    description: 'Pieces of work that run.',
+    labels: ['lane'],
+  },
+  'media_proxy.admission.wait.duration': {
+    kind: 'histogram',
+    unit: 's',
+    description: 'Time from asking for a place to getting it.',
+    labels: ['lane'],
+  },
+  'media_proxy.refusals': {
+    kind: 'counter',
+    unit: '1',
+    description: 'Requests that ended in a failure, by its code.',
+    labels: ['failure'],
+  },
+  'media_proxy.rate_limit.refusals': {
+    kind: 'counter',
+    unit: '1',
+    description: 'Requests over a budget.',
+    labels: ['budget'],
+  },
+  'media_proxy.unhandled_errors': {
+    kind: 'counter',
+    unit: '1',
+    description: 'Defects: errors that were thrown where none is expected.',
+    labels: [],
+  },
+  'nodejs.eventloop.delay.p99': {
+    kind: 'gauge',
+    unit: 's',
+    description: 'Delay of the event loop, since the metrics were last asked for.',
+    labels: [],
+  },
+  'process.memory.usage': {
+    kind: 'gauge',
+    unit: 'By',
+    description: 'Resident memory of the process.',
+    labels: [],
+  },
+  'v8js.memory.heap.used': {
+    kind: 'gauge',
+    unit: 'By',
+    description: 'Used part of the JavaScript heap.',
+    labels: [],
+  },
+} as const satisfies Readonly<Record<string, MetricDefinition>>
+
+export type MetricName = keyof typeof METRICS
+export type Labels = Readonly<Record<string, string | number>>
+
+type NamesOf<Kind extends MetricKind> = {
+  [Name in MetricName]: (typeof METRICS)[Name]['kind'] extends Kind ? Name : never
+}[MetricName]
+
+export type CounterName = NamesOf<'counter'>
+export type HistogramName = NamesOf<'histogram'>
+export type GaugeName = NamesOf<'gauge'>
+
+/** The name as `/_metrics` spells it; counters end in `_total`, histograms have `_bucket` and its like behind it. */
+export function prometheusName(name: MetricName): string {
+  const base = name.replaceAll('.', '_')
+  return METRICS[name].kind === 'counter' ? `${base}_total` : base
+}

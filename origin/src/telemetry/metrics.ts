@@ -1,0 +1,113 @@
+/** The metrics of one origin: recorded through OpenTelemetry, read by Prometheus, pushed by OTLP where that is asked for. */
+
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { OTLPMetricExporter } from '@opentelemetry/exporter-metrics-otlp-http'
+import { PrometheusSerializer } from '@opentelemetry/exporter-prometheus'
+import { resourceFromAttributes } from '@opentelemetry/resources'
+import {
+  type IMetricReader,
+  MeterProvider,
+  MetricReader,
+  PeriodicExportingMetricReader,
+} from '@opentelemetry/sdk-metrics'
+import {
+  type CounterName,
+  type GaugeName,
+  type HistogramName,
+  type Labels,
+  METRICS,
+  type MetricDefinition,
+  type MetricName,
+} from './metric-table.ts'
+
+export interface Metrics {
+  count(name: CounterName, labels?: Labels, by?: number): void
+  record(name: HistogramName, value: number, labels?: Labels): void
+  /** A value that is asked for when the metrics are read. */
+  watch(name: GaugeName, read: () => readonly (readonly [value: number, labels: Labels])[]): void
+  /** In the text format of Prometheus. */
+  exposition(): Promise<string>
+  close(): Promise<void>
+}
+
+export interface MetricsOptions {
+  /** Base URL of an OTLP/HTTP receiver; metrics are pushed there too. */
+  readonly otlpEndpoint: string | undefined
+}
+
+export const SERVICE_NAME = 'media-proxy-origin'
+
+const SECOND_BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+const BYTE_BOUNDS = [256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216, 268_435_456]
+const PUSH_INTERVAL_MS = 30_000
+
+/** Is asked rather than asking: the scrape of Prometheus decides when. */
+class PullReader extends MetricReader {
+  protected override async onForceFlush(): Promise<void> {}
+  protected override async onShutdown(): Promise<void> {}
+}
+
+export function createMetrics({ otlpEndpoint }: MetricsOptions): Metrics {
+  const pull = new PullReader()
+  const readers: IMetricReader[] = [pull]
+  if (otlpEndpoint !== undefined) {
+    const exporter = new OTLPMetricExporter({ url: `${otlpEndpoint}/v1/metrics` })
+    readers.push(new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: PUSH_INTERVAL_MS }))
+  }
+  const provider = new MeterProvider({
+    resource: resourceFromAttributes({ 'service.name': SERVICE_NAME }),
+    readers,
+  })
+  const meter = provider.getMeter('media-proxy')
+  const serializer = new PrometheusSerializer(undefined, false, undefined, true, true)
+  const optionsOf = (name: MetricName) => {
+    const { unit, description, kind }: MetricDefinition = METRICS[name]
+    const bounds = unit === 'By' ? BYTE_BOUNDS : SECOND_BOUNDS
+    return {
+      unit,
+      description,
+      ...(kind === 'histogram' ? { advice: { explicitBucketBoundaries: bounds } } : {}),
+    }
+  }
+  const named = <Kind extends MetricDefinition['kind'], T>(kind: Kind, make: (name: MetricName) => T) =>
+    new Map(
+      (Object.keys(METRICS) as MetricName[])
+        .filter((name) => METRICS[name].kind === kind)
+        .map((name) => [name, make(name)]),
+    )
+  const counters = named('counter', (name) => meter.createCounter(name, optionsOf(name)))
+  const histograms = named('histogram', (name) => meter.createHistogram(name, optionsOf(name)))
+  const gauges = named('gauge', (name) => meter.createObservableGauge(name, optionsOf(name)))
+
+  // A counter that has never counted would be missing, and an alert on it blind.
+  for (const [name, counter] of counters) if (METRICS[name].labels.length === 0) counter.add(0)
+
+  const metrics: Metrics = {
+    count: (name, labels = {}, by = 1) => counters.get(name)?.add(by, labels),
+    record: (name, value, labels = {}) => histograms.get(name)?.record(value, labels),
+    watch(name, read) {
+      gauges.get(name)?.addCallback((result) => {
+        for (const [value, labels] of read()) result.observe(value, labels)
+      })
+    },
+    async exposition() {
+      const { resourceMetrics } = await pull.collect()
+      return serializer.serialize(resourceMetrics)
+    },
+    close: () => provider.shutdown(),
+  }
+  watchProcess(metrics)
+  return metrics
+}
+
+function watchProcess(metrics: Metrics): void {
+  const delay = monitorEventLoopDelay({ resolution: 10 })
+  delay.enable()
+  metrics.watch('nodejs.eventloop.delay.p99', () => {
+    const seconds = delay.percentile(99) / 1e9
+    delay.reset()
+    return [[Number.isFinite(seconds) ? seconds : 0, {}]]
+  })
+  metrics.watch('process.memory.usage', () => [[process.memoryUsage.rss(), {}]])
+  metrics.watch('v8js.memory.heap.used', () => [[process.memoryUsage().heapUsed, {}]])
+}

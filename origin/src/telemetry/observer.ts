@@ -1,0 +1,87 @@
+/** What is told of a piece of work: its span, its duration as a metric, and its part in the request's log line. */
+
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import { context, propagation, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
+import type { HistogramName, Labels } from './metric-table.ts'
+import type { Metrics } from './metrics.ts'
+
+export interface Observer {
+  readonly metrics: Metrics
+  /**
+   * Runs work as a span under the request's, and records how long it took with `outcome` beside the labels: `ok`, a
+   * failure's code, or `error` where it threw.
+   */
+  observe<T>(what: Observed, work: () => Promise<T>): Promise<T>
+  /** Runs a request as the root span of this service, with a sheet of its own for the times of its stages. */
+  request<T>(request: ObservedRequest, work: (stages: Stages) => Promise<T>): Promise<T>
+}
+
+export interface Observed {
+  readonly span: string
+  readonly metric?: HistogramName
+  readonly labels?: Labels
+}
+
+export interface ObservedRequest {
+  readonly name: string
+  readonly headers: Headers
+  /** Attributes of the span once the work is done. */
+  readonly attributes: () => Labels
+}
+
+/** Milliseconds by stage, summed. What is shared by several requests stands with the one that began it. */
+export type Stages = Map<string, number>
+
+export function createObserver(metrics: Metrics): Observer {
+  const stages = new AsyncLocalStorage<Stages>()
+  const tracer = trace.getTracer('media-proxy')
+  return {
+    metrics,
+
+    async observe({ span: name, metric, labels = {} }, work) {
+      const startedAt = performance.now()
+      let outcome = 'error'
+      return tracer.startActiveSpan(name, async (span) => {
+        try {
+          const result = await work()
+          outcome = isFailure(result) ? result.failure : 'ok'
+          return result
+        } finally {
+          const milliseconds = performance.now() - startedAt
+          const sheet = stages.getStore()
+          sheet?.set(name, (sheet.get(name) ?? 0) + milliseconds)
+          if (metric !== undefined) metrics.record(metric, milliseconds / 1000, { ...labels, outcome })
+          end(span, { ...labels, outcome })
+        }
+      })
+    },
+
+    request({ name, headers, attributes }, work) {
+      const sheet: Stages = new Map()
+      const parent = propagation.extract(context.active(), headers, {
+        get: (carrier, key) => carrier.get(key) ?? undefined,
+        keys: (carrier) => [...carrier.keys()],
+      })
+      return stages.run(sheet, () =>
+        tracer.startActiveSpan(name, { kind: SpanKind.SERVER }, parent, async (span) => {
+          try {
+            return await work(sheet)
+          } finally {
+            end(span, attributes())
+          }
+        }),
+      )
+    },
+  }
+}
+
+function end(span: Span, attributes: Labels): void {
+  if (span.isRecording()) {
+    span.setAttributes(attributes)
+    if (attributes.outcome !== undefined && attributes.outcome !== 'ok') {
+      span.setStatus({ code: SpanStatusCode.ERROR, message: String(attributes.outcome) })
+    }
+  }
+  span.end()
+}

@@ -1,0 +1,37 @@
+import { expect, it } from 'vitest'
+import { createTimedClient, startService } from '../bench/service.ts'
+import { noisePng } from '../fixtures.ts'
+import { send } from '../http.ts'
+
+it('answers every request that it has accepted, and ends with 0', async () => {
+  const service = await startService({ MEDIA_PROXY_NSFW_ENABLED: 'false' })
+  await service.put('cdn/attachments/1/a.png', await noisePng(1500, 1000))
+  const client = createTimedClient(service.url)
+  await send(service.url, '/_health')
+  const running = Array.from({ length: 20 }, (_, index) =>
+    client.get(`/attachments/1/a.png?width=600&format=avif&quality=${index + 1}`),
+  )
+  await client.get('/_health')
+  while (!(await send(service.url, '/_metrics')).body.toString().includes('lane="small"} 2')) {
+    // Until the lane is full.
+  }
+  process.kill(service.pid, 'SIGTERM')
+  expect((await Promise.all(running)).map(({ status }) => status)).toEqual(new Array(20).fill(200))
+  await client.close()
+  expect(await service.exited).toBe(0)
+  await expect(send(service.url, '/_health')).rejects.toThrow()
+  await service.close()
+})
+
+it('ends at once at a second signal', async () => {
+  const service = await startService({ MEDIA_PROXY_NSFW_ENABLED: 'false' })
+  await service.put('cdn/attachments/1/a.bin', Buffer.alloc(50_000_000))
+  const response = await fetch(`${service.url}/attachments/1/a.bin`)
+  process.kill(service.pid, 'SIGTERM')
+  // The first has been heard when nobody is let in any more; two at once would be one.
+  while (await send(service.url, '/_health').then(Boolean, () => false));
+  process.kill(service.pid, 'SIGTERM')
+  expect(await service.exited).toBe(1)
+  await response.body?.cancel().catch(() => undefined)
+  await service.close()
+})

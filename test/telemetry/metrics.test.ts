@@ -1,0 +1,124 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { METRICS, type MetricName, prometheusName } from '@media-proxy/origin/telemetry/metric-table.ts'
+import { signExternalTarget } from '@media-proxy/shared/signing/external-url.ts'
+import { createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { type Door, openEdge } from '../doors.ts'
+import { halvesPng } from '../fixtures.ts'
+import { send } from '../http.ts'
+import { FFMPEG, makeVideo, SECONDS } from '../videos.ts'
+
+const ROOT = join(import.meta.dirname, '../..')
+const NAMES = Object.keys(METRICS) as MetricName[]
+
+describe('the metrics', () => {
+  let door: Door
+  let text = ''
+
+  beforeAll(async () => {
+    door = await openEdge({
+      MEDIA_PROXY_SECRET_KEY: 'secret',
+      MEDIA_PROXY_EDGE_SECRET_KEY: 'edge',
+      MEDIA_PROXY_NSFW_ENABLED: 'true',
+      MEDIA_PROXY_RATE_LIMIT_ENABLED: 'true',
+      MEDIA_PROXY_RATE_LIMIT_BAD_SIGNATURE_MAX_ATTEMPTS: '1',
+    })
+    await door.put('avatars/987654321/hash123', await halvesPng(64, 48))
+    await door.put('upload', await halvesPng(64, 48), undefined, 'uploads')
+    const origin = door.originUrl
+    for (let visit = 0; visit < 2; visit += 1) await send(origin, '/avatars/987654321/hash123.webp?size=16')
+    await send(origin, '/avatars/987654321/none.webp')
+    for (let visit = 0; visit < 2; visit += 1) await send(origin, '/external/wrong/v2/aHR0cDovL2EuYg')
+    const target = `v2/${Buffer.from('http://169.254.169.254/').toString('base64url')}`
+    await send(
+      origin,
+      `/external/${await signExternalTarget(await createKeyRing(['secret']), target)}/${target}`,
+    )
+    await send(origin, '/_metadata', {
+      method: 'POST',
+      headers: { 'x-internal-secret': 'secret' },
+      body: JSON.stringify({ type: 'upload', upload_filename: 'upload' }),
+    })
+    if (FFMPEG !== undefined) {
+      await door.put('attachments/1/v.mp4', await makeVideo('mp4', SECONDS, ['-pix_fmt', 'yuv420p']))
+      await send(origin, '/attachments/1/v.mp4?format=png&width=16')
+    }
+    text = (await send(origin, '/_metrics')).body.toString()
+  })
+  afterAll(() => door.close())
+
+  it.each(NAMES.filter((name) => FFMPEG !== undefined || !name.includes('ffmpeg')))(
+    '%s is there and has moved',
+    (name) => {
+      const spelled = prometheusName(name)
+      const lines = text
+        .split('\n')
+        .filter((line) => new RegExp(`^${spelled}(_count|_bucket|_sum)?[ {]`).test(line))
+      expect(lines.length, text.slice(0, 2000)).toBeGreaterThan(0)
+      // Defects and, on a quiet machine, waiting are rightly nought.
+      const still = [
+        'media_proxy.unhandled_errors',
+        'media_proxy.admission.waiting',
+        'media_proxy.admission.running',
+      ]
+      if (!still.includes(name)) expect(lines.some((line) => Number(line.split(' ').at(-1)) > 0)).toBe(true)
+    },
+  )
+
+  it('have no other labels than the table names, and no ids in them', () => {
+    const allowed = new Set(
+      ['le', ...NAMES.flatMap((name) => METRICS[name].labels)].map((label) => label.replaceAll('.', '_')),
+    )
+    for (const [, labels = ''] of text.matchAll(/^\w+\{([^}]*)\}/gm)) {
+      for (const [, label = ''] of labels.matchAll(/(\w+)="/g)) expect(allowed).toContain(label)
+    }
+    expect(text).not.toMatch(/987654321|hash123|169\.254/)
+  })
+
+  it('are for this machine and for who has the secret', async () => {
+    const status = async (headers: Record<string, string>) =>
+      (await send(door.originUrl, '/_metrics', { headers })).status
+    expect(await status({})).toBe(200)
+    for (const header of ['forwarded', 'x-forwarded-for', 'cf-ray', 'cf-connecting-ip']) {
+      expect(await status({ [header]: '1' }), header).toBe(403)
+      expect(await status({ [header]: '1', 'x-internal-secret': 'secret' }), header).toBe(200)
+    }
+    expect((await send(door.url, '/_metrics')).status).toBe(403)
+    expect((await send(door.url, '/_metrics', { headers: { 'x-internal-secret': 'secret' } })).status).toBe(
+      403,
+    )
+  })
+})
+
+describe('what is built on the metrics', () => {
+  const known = NAMES.flatMap((name) => {
+    const spelled = prometheusName(name)
+    return METRICS[name].kind === 'histogram'
+      ? [`${spelled}_bucket`, `${spelled}_sum`, `${spelled}_count`]
+      : [spelled]
+  })
+  const used = (expression: string) =>
+    expression.match(/\b(?:media_proxy|http_server|nodejs|process|v8js)_\w+/g) ?? []
+
+  it('the dashboard asks for what there is', () => {
+    const dashboard = JSON.parse(readFileSync(join(ROOT, 'deploy/grafana-dashboard.json'), 'utf8'))
+    const expressions: string[] = dashboard.panels.flatMap((panel: { targets?: { expr: string }[] }) =>
+      (panel.targets ?? []).map(({ expr }) => expr),
+    )
+    expect(expressions.length).toBeGreaterThan(8)
+    for (const name of expressions.flatMap(used)) expect(known).toContain(name)
+  })
+
+  it('every alert asks for what there is, and says what to do', () => {
+    const { groups } = parse(readFileSync(join(ROOT, 'deploy/alerts.yaml'), 'utf8'))
+    const operations = readFileSync(join(ROOT, 'docs/operations.md'), 'utf8')
+    for (const { alert, expr, annotations } of groups.flatMap(({ rules }: { rules: unknown[] }) => rules)) {
+      expect(used(expr).length).toBeGreaterThan(0)
+      for (const name of used(expr)) expect(known).toContain(name)
+      expect(annotations.summary).toBeTypeOf('string')
+      expect(operations, `${alert} is not explained`).toContain(`\`${alert}\``)
+    }
+  })
+})

@@ -1,0 +1,100 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { signExternalTarget } from '@media-proxy/shared/signing/external-url.ts'
+import { createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
+import { expect, it } from 'vitest'
+import { startService } from '../bench/service.ts'
+import { files, openFarServer } from '../far-server.ts'
+import { halvesPng } from '../fixtures.ts'
+import { send } from '../http.ts'
+import { FFMPEG, makeVideo, SECONDS } from '../videos.ts'
+
+interface Span {
+  readonly traceId: string
+  readonly spanId: string
+  readonly parentSpanId?: string
+  readonly name: string
+}
+
+/** A receiver of OTLP over HTTP in JSON, as the protocol has it. */
+async function openReceiver() {
+  const spans: Span[] = []
+  const server = createServer(async (request, response) => {
+    const chunks: Buffer[] = []
+    for await (const chunk of request) chunks.push(chunk)
+    if (request.url === '/v1/traces') {
+      const body = JSON.parse(Buffer.concat(chunks).toString())
+      for (const { scopeSpans } of body.resourceSpans) {
+        for (const scope of scopeSpans) spans.push(...scope.spans)
+      }
+    }
+    response.setHeader('content-type', 'application/json')
+    response.end('{}')
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    spans,
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close: () => new Promise((resolve) => server.close(resolve)),
+  }
+}
+
+const trace = (digit: string) => `00-${digit.repeat(32)}-${'1'.repeat(16)}-01`
+
+it('follows a request from the edge through every room', async () => {
+  const receiver = await openReceiver()
+  const far = await openFarServer(files({ '/a.png': await halvesPng(64, 48) }))
+  const service = await startService({
+    MEDIA_PROXY_TELEMETRY_OTLP_ENDPOINT: receiver.url,
+    // Nothing begins here: what the caller has begun goes on.
+    MEDIA_PROXY_TELEMETRY_SAMPLE_RATIO: '0',
+    MEDIA_PROXY_EXTERNAL_ALLOWED_HOSTS: far.host,
+    MEDIA_PROXY_NSFW_ENABLED: 'false',
+  })
+  try {
+    await service.put('cdn/avatars/1/a', await halvesPng(400, 300))
+    const ask = (path: string, digit: string) =>
+      send(service.url, path, { headers: { traceparent: trace(digit) } })
+    await send(service.url, '/avatars/1/a.webp?size=32')
+    await ask('/avatars/1/a.webp?size=64', 'a')
+    if (FFMPEG !== undefined) {
+      await service.put('cdn/attachments/1/v.mp4', await makeVideo('mp4', SECONDS, ['-pix_fmt', 'yuv420p']))
+      await ask('/attachments/1/v.mp4?format=png', 'b')
+    }
+    const target = `v2/${Buffer.from(`${far.url}/a.png`).toString('base64url')}`
+    const signature = await signExternalTarget(await createKeyRing(['bench-secret']), target)
+    await ask(`/external/${signature}/${target}?width=16`, 'c')
+  } finally {
+    // What is left is sent before the process ends.
+    await service.close()
+    await far.close()
+    await receiver.close()
+  }
+  expect(tree(receiver.spans, 'a')).toEqual({
+    request: ['queue reads', 'store get', 'queue small', 'render'],
+  })
+  if (FFMPEG !== undefined) {
+    const video = tree(receiver.spans, 'b')
+    expect(video.request).toEqual(expect.arrayContaining(['store get', 'queue videos', 'render']))
+    expect(video.render).toContain('ffmpeg')
+  }
+  expect(tree(receiver.spans, 'c')).toEqual({
+    request: ['queue reads', 'external fetch', 'queue small', 'render'],
+  })
+  const traces = new Set(receiver.spans.map(({ traceId }) => traceId[0]))
+  expect(traces, 'what nobody asked to trace').toEqual(
+    new Set(FFMPEG === undefined ? ['a', 'c'] : ['a', 'b', 'c']),
+  )
+})
+
+/** Names of the spans below each span of a trace, in the order of their ends. */
+function tree(spans: readonly Span[], digit: string): Record<string, string[]> {
+  const own = spans.filter(({ traceId }) => traceId === digit.repeat(32))
+  const below: Record<string, string[]> = {}
+  for (const { parentSpanId, name } of own) {
+    const parent = own.find(({ spanId }) => spanId === parentSpanId)
+    if (parent !== undefined) below[parent.name] = [...(below[parent.name] ?? []), name]
+  }
+  return below
+}
