@@ -6,11 +6,13 @@ import { pathToFileURL } from 'node:url'
 import { CONFIG_FILE_VARIABLE, listSettings, VARIABLE_PREFIX } from '@media-proxy/shared/config/load.ts'
 import { configSchema } from '@media-proxy/shared/config/schema.ts'
 import * as z from 'zod'
+import { urlsPage } from './documents/parameters.ts'
 import { ROOT } from './origin-process.ts'
 
 const GENERATED: Readonly<Record<string, () => string>> = {
   'docs/configuration.md': configurationPage,
   'docs/configuration.schema.json': configurationSchema,
+  'docs/urls.md': urlsPage,
 }
 
 /** Paths of the generated files that differ from what they would be now. */
