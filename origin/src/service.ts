@@ -111,6 +111,7 @@ export async function createOrigin({
     memoryBytes: limits.decoderMemoryBytes,
   })
   const lanes = createRenderLanes({
+    reads,
     processors,
     queue: limits.queuedRenders,
     memoryBytes: limits.renderMemoryBytes,

@@ -5,26 +5,33 @@ import { arch, availableParallelism, cpus } from 'node:os'
 import { join } from 'node:path'
 import { benchEdge } from './edge.ts'
 import { benchImages } from './images.ts'
+import { benchLoad } from './load.ts'
 import type { BenchRow } from './measure.ts'
 import { benchMedia } from './media.ts'
 import { benchNsfw } from './nsfw.ts'
+import { benchSoak } from './soak.ts'
 
 const SUITES: Readonly<Record<string, () => Promise<readonly BenchRow[]>>> = {
   images: benchImages,
   media: benchMedia,
   nsfw: benchNsfw,
   edge: benchEdge,
+  load: benchLoad,
 }
 
+/** Only where they are named: they take minutes. */
+const LONG_SUITES: typeof SUITES = { soak: benchSoak }
+
 const wanted = process.argv.slice(2)
-const unknown = wanted.filter((name) => !Object.hasOwn(SUITES, name))
+const all = { ...SUITES, ...LONG_SUITES }
+const unknown = wanted.filter((name) => !Object.hasOwn(all, name))
 if (unknown.length > 0) {
-  console.error(`There is no benchmark ${unknown.join(', ')}; there are: ${Object.keys(SUITES).join(', ')}.`)
+  console.error(`There is no benchmark ${unknown.join(', ')}; there are: ${Object.keys(all).join(', ')}.`)
   process.exit(1)
 }
 
 const rows: BenchRow[] = []
-for (const [name, run] of Object.entries(SUITES)) {
+for (const [name, run] of Object.entries(wanted.length === 0 ? SUITES : all)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue
   console.log(`running ${name} …`)
   rows.push(...(await run()))

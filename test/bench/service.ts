@@ -5,13 +5,18 @@ import { once } from 'node:events'
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { nativeEnvironment, ORIGIN_ARGUMENTS } from '@media-proxy/scripts/origin-process.ts'
 import { Agent, request } from 'undici'
+import type { Sample } from './latency.ts'
 
 export interface BenchService {
   readonly url: string
   readonly directory: string
+  readonly pid: number
   put(key: string, bytes: Uint8Array | string): Promise<void>
+  /** How each request was answered so far, as the log tells; nothing where it is silent. */
+  outcomes(): readonly string[]
   close(): Promise<void>
 }
 
@@ -19,6 +24,7 @@ export interface BenchService {
 export async function startService(settings: Readonly<Record<string, string>> = {}): Promise<BenchService> {
   const directory = await mkdtemp(join(tmpdir(), 'media-proxy-bench-'))
   for (const bucket of ['cdn', 'uploads', 'static']) await mkdir(join(directory, bucket))
+  const outcomes: string[] = []
   const { child, url } = await startProcess(ORIGIN_ARGUMENTS, {
     MEDIA_PROXY_NODE_ENV: 'test',
     MEDIA_PROXY_PORT: '0',
@@ -27,9 +33,17 @@ export async function startService(settings: Readonly<Record<string, string>> = 
     MEDIA_PROXY_SECRET_KEY: 'bench-secret',
     ...settings,
   })
+  if (child.stdout !== null) {
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      const outcome = /"outcome":"(\w+)"/.exec(line)?.[1]
+      if (outcome !== undefined) outcomes.push(outcome)
+    })
+  }
   return {
     url,
     directory,
+    pid: child.pid ?? 0,
+    outcomes: () => outcomes,
     async put(key, bytes) {
       const path = join(directory, key)
       await mkdir(dirname(path), { recursive: true })
@@ -52,7 +66,7 @@ export async function startProcess(
 ): Promise<{ readonly child: ChildProcess; readonly url: string }> {
   const child = spawn(process.execPath, words, {
     env: nativeEnvironment({ ...process.env, ...environment }),
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   })
   const [message] = (await once(child, 'message')) as [{ readonly listening: number }]
   return { child, url: `http://127.0.0.1:${message.listening}` }
@@ -67,6 +81,21 @@ export function createClient(connections: number) {
       const bytes = await body.arrayBuffer()
       if (statusCode !== 200) throw new Error(`${statusCode} for ${url}: ${Buffer.from(bytes)}`)
       return bytes.byteLength
+    },
+    close: () => dispatcher.close(),
+  }
+}
+
+/** A client that takes every answer, and tells how long it took. */
+export function createTimedClient(base: string) {
+  // More than may wait in the service's queue, so that a refusal never waits for a connection.
+  const dispatcher = new Agent({ connections: 1024, pipelining: 1, headersTimeout: 120_000 })
+  return {
+    async get(path: string): Promise<Sample> {
+      const startedAt = performance.now()
+      const { statusCode, body } = await request(base + path, { dispatcher })
+      await body.arrayBuffer()
+      return { status: statusCode, milliseconds: performance.now() - startedAt }
     },
     close: () => dispatcher.close(),
   }

@@ -36,6 +36,7 @@ function countingLane(): Lane & { readonly entered: number } {
       return lane.run(signal, work)
     },
     acquire: (signal) => lane.acquire(signal),
+    refusal: () => undefined,
     running: 0,
     waiting: 0,
     get entered() {

@@ -31,6 +31,8 @@ export interface Lane {
   run<T>(signal: AbortSignal, work: () => Promise<T>, admission?: Admission): Promise<T | Failure>
   /** A place that is held until `release` is called, once. */
   acquire(signal: AbortSignal, admission?: Admission): Promise<Place | Failure>
+  /** Why work would be refused now, if so much more than what waits here is on its way to it. */
+  refusal(underWay: number): Failure | undefined
   readonly running: number
   readonly waiting: number
 }
@@ -120,7 +122,8 @@ export function createLane({
     async acquire(signal, { weightBytes = 0, timeLeftMs = Number.POSITIVE_INFINITY } = {}) {
       if (signal.aborted) return abortFailure(signal)
       if (!fits(weightBytes) || waiters.size > 0) {
-        if (waiters.size >= queue) return overloaded(`${waiters.size} waiting`)
+        const refused = lane.refusal(0)
+        if (refused !== undefined) return refused
         if (expectedWaitMs() > timeLeftMs) return overloaded(`a wait of ${Math.round(expectedWaitMs())} ms`)
       }
       if (!(await enter(signal, weightBytes))) return abortFailure(signal)
@@ -146,6 +149,9 @@ export function createLane({
       }
     },
 
+    refusal(underWay) {
+      return waiters.size + underWay >= queue ? overloaded(`${waiters.size} waiting`) : undefined
+    },
     get running() {
       return running
     },

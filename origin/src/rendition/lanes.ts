@@ -1,11 +1,15 @@
 /** Which lane a piece of work takes: small pictures never wait for large ones, and neither for videos. */
 
-import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { decodedBytesOf } from '../image/inspect.ts'
+import { mediaKindOfName } from '../media/kinds.ts'
 import { createLane, type Lane } from './admission.ts'
+import type { Order } from './order.ts'
 import type { Source } from './source.ts'
 
 export interface RenderLanes {
+  /** What is being read, or waits for it, and will want one of the others. */
+  readonly reads: Lane
   readonly small: Lane
   /** Bounded in decoded bytes too. */
   readonly large: Lane
@@ -14,6 +18,7 @@ export interface RenderLanes {
 }
 
 export interface RenderLanesOptions {
+  readonly reads: Lane
   readonly processors: number
   readonly queue: number
   /** Bound on the decoded bytes of large pictures under way. */
@@ -25,12 +30,28 @@ const LARGE_BYTES = 32 * 1024 * 1024
 /** While one video is read another one is decoded; each holds a frame of its own. */
 const VIDEOS_PER_PROCESSOR = 2
 
-export function createRenderLanes({ processors, queue, memoryBytes }: RenderLanesOptions): RenderLanes {
+export function createRenderLanes({
+  reads,
+  processors,
+  queue,
+  memoryBytes,
+}: RenderLanesOptions): RenderLanes {
   return {
+    reads,
     small: createLane({ concurrency: processors, queue }),
     large: createLane({ concurrency: processors, queue, capacityBytes: memoryBytes }),
     videos: createLane({ concurrency: VIDEOS_PER_PROCESSOR * processors, queue }),
   }
+}
+
+/**
+ * Why a request would be refused, told before anything is read for it: under overload, reading what is then refused
+ * would take the processor from what is not. A name is only a hint at the kind; it decides nothing but this.
+ */
+export function refusalOf({ place }: Pick<Order, 'place'>, lanes: RenderLanes): Failure | undefined {
+  const name = 'url' in place ? new URL(place.url).pathname : (place.keys[0] ?? '')
+  const lane = mediaKindOfName(name)?.kind === 'video' ? lanes.videos : lanes.small
+  return lane.refusal(lanes.reads.running + lanes.reads.waiting)
 }
 
 /** The lane of a source, and what the work on it weighs. A header that cannot be read costs next to nothing. */

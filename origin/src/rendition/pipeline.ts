@@ -7,7 +7,7 @@ import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts
 import { FLAGGED_BLUR, type ServePolicy } from '../nsfw/serve-policy.ts'
 import type { RenditionCache } from './cache.ts'
 import { createCoalescer } from './coalescer.ts'
-import { laneOf, type RenderLanes } from './lanes.ts'
+import { laneOf, type RenderLanes, refusalOf } from './lanes.ts'
 import { type MakeTools, makeRendition } from './make.ts'
 import { type Order, orderOf, type RenditionRequest } from './order.ts'
 import type { Rendition } from './rendition.ts'
@@ -201,6 +201,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       const order = orderOf(request)
       const notModified = await unchanged(url, order, headers, signal)
       if (notModified !== undefined) return notModified
+      const refused = this.costsRender(request) ? refusalOf(order, options.lanes) : undefined
+      if (refused !== undefined) return refused
       const flight = flights.join(url, (flightSignal) => fly(url, order, flightSignal))
       try {
         const made = await waitFor(flight.value, signal)

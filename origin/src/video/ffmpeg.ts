@@ -5,6 +5,7 @@
  */
 
 import { type ChildProcess, spawn } from 'node:child_process'
+import { setPriority } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Lane } from '../rendition/admission.ts'
@@ -135,6 +136,19 @@ function withLimits(path: string, args: readonly string[], options: FfmpegOption
   return ['/bin/sh', '-c', `{ ${limits.join('; ')}; } 2>/dev/null; exec "$@"`, 'sh', path, ...args]
 }
 
+/** Where processors are short, pictures and answers come before videos. */
+const CHILD_NICENESS = 10
+
+function yieldTo(pid: number | undefined): void {
+  if (pid === undefined) return
+  try {
+    setPriority(pid, CHILD_NICENESS)
+  } catch (error) {
+    // It has ended already, or this system does not allow it: then it runs as everybody does.
+    if (!(error instanceof Error && 'code' in error)) throw error
+  }
+}
+
 interface Exit {
   readonly code: number | null
   readonly error?: string
@@ -143,6 +157,7 @@ interface Exit {
 function start([path = '', ...args]: readonly string[], env: NodeJS.ProcessEnv, extraInputs: number) {
   const extra = Array.from({ length: extraInputs }, () => 'pipe' as const)
   const child: ChildProcess = spawn(path, args, { env, stdio: ['pipe', 'pipe', 'pipe', ...extra] })
+  yieldTo(child.pid)
   const ended = new Promise<Exit>((resolve) => {
     child.once('error', (error) => resolve({ code: null, error: error.message }))
     child.once('close', (code) => resolve({ code }))

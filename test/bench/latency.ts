@@ -1,0 +1,30 @@
+/** Times of requests, and what is said of them. */
+
+import type { BenchRow } from './measure.ts'
+
+export interface Sample {
+  readonly status: number
+  readonly milliseconds: number
+}
+
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
+}
+
+/** The half, the tail, and the far tail of some times, as one note. */
+export function spellLatencies(milliseconds: readonly number[]): string {
+  const [half, tail, far] = [0.5, 0.95, 0.99].map((share) => percentile(milliseconds, share).toFixed(0))
+  return `p50 ${half} ms, p95 ${tail} ms, p99 ${far} ms`
+}
+
+/** Requests per second with their latencies. */
+export function rateRow(name: string, samples: readonly Sample[], seconds: number): BenchRow {
+  const answered = samples.filter(({ status }) => status === 200)
+  return {
+    name,
+    value: answered.length / seconds,
+    unit: 'per second',
+    note: spellLatencies(answered.map(({ milliseconds }) => milliseconds)),
+  }
+}

@@ -1,0 +1,188 @@
+/** The whole service under load: a chat's day, each lane at every crowd, ten times what it can do, lanes beside each other. */
+
+import { type Chat, dayOfRequests, fillChat, seededRandom } from './chat.ts'
+import { percentile, rateRow, type Sample, spellLatencies } from './latency.ts'
+import { type BenchRow, inFlight } from './measure.ts'
+import { createTimedClient, startService } from './service.ts'
+
+const DAY_REQUESTS = 8000
+const CLIENTS = 16
+const CROWDS = [1, 4, 16, 64, 256] as const
+const REQUESTS_A_CROWD = 300
+/** `BENCH_OVERLOAD_SECONDS`; a minute for the figure of record. */
+const OVERLOAD_SECONDS = Number(process.env.BENCH_OVERLOAD_SECONDS ?? 10)
+const DEADLINE_MS = 30_000
+
+export async function benchLoad(): Promise<readonly BenchRow[]> {
+  return [
+    ...(await benchDay('a chat day, cold start', {})),
+    ...(await benchDay('the same day with all caches off', { MEDIA_PROXY_CACHE_MEMORY_BYTES: '0' })),
+    ...(await benchCrowds()),
+    ...(await benchOverload()),
+    ...(await benchNeighbours()),
+  ]
+}
+
+async function benchDay(name: string, settings: Record<string, string>): Promise<readonly BenchRow[]> {
+  const service = await startService({ MEDIA_PROXY_TELEMETRY_LOG_LEVEL: 'info', ...settings })
+  const client = createTimedClient(service.url)
+  try {
+    const requests = dayOfRequests(await fillChat(service), DAY_REQUESTS)
+    const samples: Sample[] = []
+    const startedAt = performance.now()
+    await inFlight(requests.length, CLIENTS, async (index) => {
+      samples.push(await client.get(requests[index] ?? '/'))
+    })
+    const seconds = (performance.now() - startedAt) / 1000
+    const unique = new Set(requests).size
+    const rendered = service.outcomes().filter((outcome) => outcome === 'rendered').length
+    return [
+      rateRow(name, samples, seconds),
+      {
+        name: `${name}: renders per unique rendition`,
+        value: rendered / unique,
+        unit: 'times',
+        ...(Object.keys(settings).length === 0 ? { target: { atMost: 1 } } : {}),
+        note: `${rendered} renders of ${unique} renditions for ${requests.length} requests`,
+      },
+    ]
+  } finally {
+    await client.close()
+    await service.close()
+  }
+}
+
+/** Renditions that nobody has asked for before, of one kind. */
+function freshPaths(chat: Chat, kind: Chat['objects'][number]['kind'], seed: number): () => string {
+  const random = seededRandom(seed)
+  const objects = chat.objects.filter((object) => object.kind === kind)
+  let asked = 0
+  return () => {
+    asked += 1
+    const path = objects[Math.floor(random() * objects.length)]?.paths[0] ?? '/'
+    // No two are the same: quality and blur make each its own rendition.
+    return `${path}&quality=${1 + (asked % 100)}&blur=${1 + (Math.floor(asked / 100) % 100)}`
+  }
+}
+
+async function benchCrowds(): Promise<readonly BenchRow[]> {
+  const service = await startService()
+  try {
+    const chat = await fillChat(service)
+    const rows: BenchRow[] = []
+    for (const kind of ['avatar', 'attachment', 'video'] as const) {
+      const next = freshPaths(chat, kind, 11)
+      for (const crowd of CROWDS) {
+        const client = createTimedClient(service.url)
+        const samples: Sample[] = []
+        const count = Math.max(crowd, kind === 'video' ? REQUESTS_A_CROWD / 5 : REQUESTS_A_CROWD)
+        const startedAt = performance.now()
+        await inFlight(count, crowd, async () => {
+          samples.push(await client.get(next()))
+        })
+        rows.push(rateRow(`${kind}s, ${crowd} clients`, samples, (performance.now() - startedAt) / 1000))
+        await client.close()
+      }
+    }
+    return rows
+  } finally {
+    await service.close()
+  }
+}
+
+/** Arrivals that do not wait for answers, ten times as many as the service can render. */
+async function benchOverload(): Promise<readonly BenchRow[]> {
+  const service = await startService()
+  const client = createTimedClient(service.url)
+  try {
+    const next = freshPaths(await fillChat(service), 'avatar', 13)
+    const capacity = await capacityOf(client, next)
+    const samples: Sample[] = []
+    const running: Promise<void>[] = []
+    const startedAt = performance.now()
+    for (let sent = 0; performance.now() - startedAt < OVERLOAD_SECONDS * 1000; ) {
+      const due = ((performance.now() - startedAt) / 1000) * capacity * 10
+      for (; sent < due; sent += 1)
+        running.push(client.get(next()).then((sample) => void samples.push(sample)))
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+    const inTime = samples.filter(({ status }) => status === 200).length
+    await Promise.all(running)
+    const admitted = samples.filter(({ status }) => status === 200).map(({ milliseconds }) => milliseconds)
+    const refused = samples.filter(({ status }) => status === 503).map(({ milliseconds }) => milliseconds)
+    const others = samples.length - admitted.length - refused.length
+    return [
+      {
+        name: 'overload: throughput to that at capacity',
+        value: inTime / OVERLOAD_SECONDS / capacity,
+        unit: 'times',
+        target: { atLeast: 0.9 },
+        note: `${(inTime / OVERLOAD_SECONDS).toFixed(1)} to ${capacity.toFixed(1)} per second`,
+      },
+      {
+        name: 'overload: admitted, p99',
+        value: percentile(admitted, 0.99),
+        unit: 'ms',
+        target: { atMost: DEADLINE_MS },
+        note: spellLatencies(admitted),
+      },
+      {
+        name: 'overload: refused with 503, p99',
+        value: percentile(refused, 0.99),
+        unit: 'ms',
+        target: { atMost: 50 },
+        note: `${refused.length} refused, ${spellLatencies(refused)}`,
+      },
+      { name: 'overload: neither answered nor refused', value: others, unit: 'count', target: { atMost: 0 } },
+    ]
+  } finally {
+    await client.close()
+    await service.close()
+  }
+}
+
+type TimedClient = ReturnType<typeof createTimedClient>
+
+async function capacityOf(client: TimedClient, next: () => string): Promise<number> {
+  await inFlight(100, 8, () => client.get(next()))
+  const startedAt = performance.now()
+  await inFlight(400, 8, () => client.get(next()))
+  return 400 / ((performance.now() - startedAt) / 1000)
+}
+
+/** Avatars while videos have all that their lane gives them. */
+async function benchNeighbours(): Promise<readonly BenchRow[]> {
+  const service = await startService()
+  const client = createTimedClient(service.url)
+  try {
+    const chat = await fillChat(service)
+    const video = freshPaths(chat, 'video', 17)
+    const avatar = freshPaths(chat, 'avatar', 19)
+    const alone: Sample[] = []
+    await inFlight(200, 2, async () => alone.push(await client.get(avatar())))
+    const beside: Sample[] = []
+    let done = false
+    const videos = inFlight(Number.POSITIVE_INFINITY, 16, async () => {
+      if (!done) await client.get(video())
+      else throw new DOMException('done', 'AbortError')
+    }).catch((error: unknown) => {
+      if (!(error instanceof DOMException)) throw error
+    })
+    await inFlight(200, 2, async () => beside.push(await client.get(avatar())))
+    done = true
+    await videos
+    const times = beside.map(({ milliseconds }) => milliseconds)
+    return [
+      {
+        name: 'avatars beside videos that fill their lane, p99',
+        value: percentile(times, 0.99),
+        unit: 'ms',
+        target: { atMost: 150 },
+        note: `${spellLatencies(times)}; alone: ${spellLatencies(alone.map(({ milliseconds }) => milliseconds))}`,
+      },
+    ]
+  } finally {
+    await client.close()
+    await service.close()
+  }
+}

@@ -1,0 +1,105 @@
+/** A mixed load for minutes: what must not grow does not. Writes a chart of the memory beside the figures. */
+
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { lineChart } from './chart.ts'
+import { dayOfRequests, fillChat } from './chat.ts'
+import { rateRow, type Sample } from './latency.ts'
+import { type BenchRow, inFlight } from './measure.ts'
+import { createTimedClient, startService } from './service.ts'
+
+/** `BENCH_SOAK_MINUTES`. */
+const MINUTES = Number(process.env.BENCH_SOAK_MINUTES ?? 10)
+/** What is left out of the slope: caches fill, code is compiled. */
+const WARM_UP_SHARE = 0.4
+const SAMPLE_MS = 1000
+const MIB = 1024 * 1024
+
+interface Look {
+  readonly seconds: number
+  readonly rssMib: number
+  readonly files: number
+  readonly children: number
+}
+
+export async function benchSoak(): Promise<readonly BenchRow[]> {
+  const service = await startService({ MEDIA_PROXY_CACHE_MEMORY_BYTES: String(64 * MIB) })
+  const client = createTimedClient(service.url)
+  const looks: Look[] = []
+  const startedAt = performance.now()
+  const elapsed = () => (performance.now() - startedAt) / 1000
+  const sampler = setInterval(() => looks.push({ seconds: elapsed(), ...lookAt(service.pid) }), SAMPLE_MS)
+  try {
+    const requests = dayOfRequests(await fillChat(service), 200_000, 23)
+    const samples: Sample[] = []
+    const before = lookAt(service.pid)
+    await inFlight(Number.POSITIVE_INFINITY, 16, async (index) => {
+      if (elapsed() > MINUTES * 60) throw new DOMException('done', 'AbortError')
+      // Every second one is new, so that renders never end; the others are what a day brings.
+      const path = requests[index % requests.length] ?? '/'
+      samples.push(await client.get(index % 2 === 0 ? path : `${path}&blur=${1 + (index % 100)}`))
+    }).catch((error: unknown) => {
+      if (!(error instanceof DOMException)) throw error
+    })
+    await client.close()
+    const after = lookAt(service.pid)
+    const warm = looks.slice(Math.floor(looks.length * WARM_UP_SHARE))
+    writeChart(looks)
+    return [
+      rateRow(`soak of ${MINUTES} minutes`, samples, elapsed()),
+      {
+        name: 'soak: largest RSS',
+        value: Math.max(...looks.map(({ rssMib }) => rssMib)),
+        unit: 'MiB',
+        target: { atMost: 700 },
+      },
+      {
+        name: 'soak: growth of the RSS after the warm-up, a minute',
+        value: slopePerMinute(warm),
+        unit: 'MiB',
+        target: { atMost: 1 },
+      },
+      {
+        name: 'soak: open files and sockets more than before',
+        value: after.files - before.files,
+        unit: 'count',
+        target: { atMost: 20 },
+      },
+      { name: 'soak: children left', value: after.children, unit: 'count', target: { atMost: 0 } },
+    ]
+  } finally {
+    clearInterval(sampler)
+    await service.close()
+  }
+}
+
+/** As Linux tells it. */
+function lookAt(pid: number): Omit<Look, 'seconds'> {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim()
+  return {
+    rssMib: Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) / 1024,
+    files: readdirSync(`/proc/${pid}/fd`).length,
+    children: children === '' ? 0 : children.split(' ').length,
+  }
+}
+
+/** Least squares. */
+function slopePerMinute(looks: readonly Look[]): number {
+  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
+  const times = looks.map(({ seconds }) => seconds / 60)
+  const sizes = looks.map(({ rssMib }) => rssMib)
+  const [time, size] = [mean(times), mean(sizes)]
+  const covariance = times.reduce((sum, t, index) => sum + (t - time) * ((sizes[index] ?? size) - size), 0)
+  return covariance / times.reduce((sum, t) => sum + (t - time) ** 2, 0)
+}
+
+function writeChart(looks: readonly Look[]): void {
+  const folder = join(import.meta.dirname, '../../bench-results')
+  mkdirSync(folder, { recursive: true })
+  const points = looks.map(({ seconds, rssMib }) => ({ x: seconds / 60, y: rssMib }))
+  writeFileSync(
+    join(folder, 'soak.svg'),
+    lineChart({ title: 'Resident memory of the origin under a mixed load', x: 'minutes', y: 'MiB', points }),
+  )
+}
