@@ -16,6 +16,7 @@ const steps: readonly (readonly [name: string, command: string, ...words: string
   ['lint and format', 'biome', 'ci', '--error-on-warnings', '.'],
   ['dead code', 'knip', '--no-progress'],
   ['generated files', 'node', 'scripts/generate.ts', '--check'],
+  ['pictures of the documents', 'node', 'scripts/pictures.ts', '--check'],
   ['worker bundle', 'wrangler', 'deploy', '--dry-run', '--outdir', bundle],
   [
     'container bundle',

@@ -7,12 +7,14 @@ import { METRICS, type MetricName, prometheusName } from '@media-proxy/origin/te
 import { CONFIG_FILE_VARIABLE, listSettings, VARIABLE_PREFIX } from '@media-proxy/shared/config/load.ts'
 import { configSchema } from '@media-proxy/shared/config/schema.ts'
 import * as z from 'zod'
+import { urlsPage } from './documents/parameters.ts'
 import { ROOT } from './origin-process.ts'
 
 const GENERATED: Readonly<Record<string, () => string>> = {
   'docs/configuration.md': configurationPage,
   'docs/configuration.schema.json': configurationSchema,
   'docs/metrics.md': metricsPage,
+  'docs/urls.md': urlsPage,
 }
 
 /** Paths of the generated files that differ from what they would be now. */

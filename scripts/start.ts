@@ -15,7 +15,10 @@ const directory = resolve(ROOT, process.env.MEDIA_PROXY_STORAGE_DIR ?? '.data')
 const edgePort = process.env.EDGE_PORT ?? '8787'
 
 const children = createChildren((name, code) => {
-  console.error(`The ${name} ended unexpectedly (exit code ${code}); stopping.`)
+  console.error(
+    `The ${name} ended unexpectedly (exit code ${code}), so the rest is stopped. What it said stands above; ` +
+      'pnpm diagnose looks at ports, store, secrets and tools and says what to do.',
+  )
   void children.stop().then(() => process.exit(1))
 })
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -23,11 +26,15 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 
 ensureFfmpeg()
+console.log(`samples in ${directory} …`)
 await writeSamples(directory)
 const secrets = await localSecrets(directory, process.env)
+console.log('starting the origin …')
 const originUrl = await startOrigin()
+console.log('starting the edge …')
 const edgeUrl = await startEdge(originUrl)
 console.log(`ready  edge ${edgeUrl}  origin ${originUrl}`)
+console.log(`playground  ${edgeUrl}/_playground`)
 console.log('try:')
 console.log(`  curl -o avatar.webp '${edgeUrl}/${SAMPLE_KEYS.avatar}.webp?size=64'`)
 console.log(`  curl -o photo.avif '${edgeUrl}/${SAMPLE_KEYS.photo}?width=400&format=avif'`)

@@ -62,7 +62,11 @@ const server = serve({ fetch: app.fetch, hostname: config.host, port: config.por
 })
 if ('timeout' in server) server.timeout = SOCKET_IDLE_MS
 server.once('error', (error) => {
-  log.fatal(error, 'cannot listen')
+  const taken = 'code' in error && error.code === 'EADDRINUSE'
+  const advice = taken
+    ? 'another program has this port: stop it, or set MEDIA_PROXY_PORT to another one'
+    : 'set MEDIA_PROXY_HOST and MEDIA_PROXY_PORT to an address and a port that this user may open'
+  log.fatal(error, `cannot listen on ${config.host}:${config.port}; ${advice}`)
   process.exit(1)
 })
 

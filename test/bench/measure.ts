@@ -33,6 +33,7 @@ export async function comparePair(options: PairOptions): Promise<BenchRow> {
   const subjectRates: number[] = []
   const baselineRates: number[] = []
   for (let round = 0; round <= rounds; round += 1) {
+    showRound(bench, round, rounds)
     const baselineRate = await rateOf(baseline, units, round)
     const subjectRate = await rateOf(subject, units, round)
     if (round === 0) continue
@@ -46,6 +47,13 @@ export async function comparePair(options: PairOptions): Promise<BenchRow> {
     target: { atLeast },
     note: `${median(subjectRates).toFixed(1)} to ${median(baselineRates).toFixed(1)} per second`,
   }
+}
+
+/** On a terminal only: where a log is kept, a line for each round would be the log. */
+function showRound(bench: string, round: number, rounds: number): void {
+  if (!process.stderr.isTTY) return
+  process.stderr.write(`\r\u001b[K${bench}: ${round === 0 ? 'warming up' : `round ${round} of ${rounds}`}`)
+  if (round === rounds) process.stderr.write('\r\u001b[K')
 }
 
 async function rateOf(contender: Contender, units: number, round: number): Promise<number> {

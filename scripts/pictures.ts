@@ -1,0 +1,69 @@
+/**
+ * The pictures of docs/urls.md: each is what the service itself answers to the example of a parameter, over the
+ * samples. With `--check`, fails where one of them would look another now.
+ */
+
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createOrigin } from '@media-proxy/origin/service.ts'
+import { loadConfig } from '@media-proxy/shared/config/load.ts'
+import { PARAMETER_GUIDE } from '@media-proxy/shared/request/parameter-guide.ts'
+import { pino } from 'pino'
+import sharp from 'sharp'
+import { type DocumentedPicture, picturesOf } from './documents/parameters.ts'
+import { ROOT } from './origin-process.ts'
+import { writeSamples } from './samples.ts'
+
+const FOLDER = join(ROOT, 'docs/pictures')
+/** Mean difference of a channel, 0..255: what encoders and processors may differ by. */
+const MAX_DIFFERENCE = 3
+
+const check = process.argv.includes('--check')
+const pictures = PARAMETER_GUIDE.flatMap(picturesOf)
+const made = await makeAll(pictures)
+await mkdir(FOLDER, { recursive: true })
+const stale: string[] = []
+for (const [{ file }, bytes] of made) {
+  if (await looksTheSame(join(FOLDER, file), bytes)) continue
+  stale.push(file)
+  if (!check) await writeFile(join(FOLDER, file), bytes)
+}
+for (const file of stale)
+  console.log(check ? `docs/pictures/${file} is stale: run pnpm pictures` : `wrote docs/pictures/${file}`)
+if (stale.length === 0) console.log(`${made.length} pictures are fresh`)
+process.exitCode = check && stale.length > 0 ? 1 : 0
+
+async function makeAll(wanted: readonly DocumentedPicture[]) {
+  const directory = await mkdtemp(join(tmpdir(), 'media-proxy-pictures-'))
+  try {
+    await writeSamples(directory)
+    const environment = { MEDIA_PROXY_NODE_ENV: 'test', MEDIA_PROXY_STORAGE_DIR: directory }
+    const loaded = loadConfig('origin', { environment })
+    if (!loaded.ok) throw new Error(loaded.faults.join('\n'))
+    const app = await createOrigin({ config: loaded.config, log: pino({ level: 'silent' }) })
+    return await Promise.all(
+      wanted.map(async (picture) => {
+        const response = await app.request(`http://127.0.0.1${picture.path}`)
+        if (!response.ok) throw new Error(`${picture.path}: ${response.status} ${await response.text()}`)
+        return [picture, Buffer.from(await response.arrayBuffer())] as const
+      }),
+    )
+  } finally {
+    await rm(directory, { recursive: true })
+  }
+}
+
+async function looksTheSame(path: string, bytes: Buffer): Promise<boolean> {
+  const kept = await readFile(path).catch(() => undefined)
+  if (kept === undefined) return false
+  const [a, b] = await Promise.all([kept, bytes].map((file) => decode(file)))
+  if (a === undefined || b === undefined || a.data.length !== b.data.length || a.info.width !== b.info.width)
+    return false
+  const sum = a.data.reduce((total, value, at) => total + Math.abs(value - (b.data[at] ?? 0)), 0)
+  return sum / a.data.length <= MAX_DIFFERENCE
+}
+
+function decode(bytes: Buffer) {
+  return sharp(bytes, { animated: true }).ensureAlpha().raw().toBuffer({ resolveWithObject: true })
+}

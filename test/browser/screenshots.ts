@@ -1,0 +1,34 @@
+/** The README's picture of the playground, made by a browser: part of `pnpm pictures`. */
+
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import sharp from 'sharp'
+import { PLAYGROUND_DOORS } from '../playground/doors.ts'
+import { CHROMIUM, NO_CHROMIUM, openBrowser } from './chromium.ts'
+
+const FOLDER = join(import.meta.dirname, '../../docs/pictures')
+
+if (CHROMIUM === undefined) {
+  console.log(`no screenshots: ${NO_CHROMIUM}`)
+} else {
+  const door = await PLAYGROUND_DOORS[0]?.[1]()
+  if (door === undefined) throw new Error('there is no door')
+  const browser = await openBrowser()
+  for (const colorScheme of ['light', 'dark'] as const) {
+    const page = await browser.newPage({ colorScheme, viewport: { width: 1240, height: 860 } })
+    await page.goto(
+      `${door.url}/_playground#source=/attachments/1/1/harbour.jpg&width=480&format=avif&quality=20`,
+    )
+    await page.waitForLoadState('networkidle')
+    const file = `playground-${colorScheme}.webp`
+    await writeFile(
+      join(FOLDER, file),
+      await sharp(await page.screenshot())
+        .webp({ quality: 80 })
+        .toBuffer(),
+    )
+    console.log(`wrote docs/pictures/${file}`)
+  }
+  await browser.close()
+  await door.close()
+}

@@ -1,0 +1,80 @@
+/** The documents name nothing that is not there: links, paths, tests, settings, commands. */
+
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { listSettings } from '@media-proxy/shared/config/load.ts'
+import { PARAMETER_GUIDE } from '@media-proxy/shared/request/parameter-guide.ts'
+import { describe, expect, it } from 'vitest'
+
+const ROOT = join(import.meta.dirname, '../..')
+const read = (path: string) => readFileSync(join(ROOT, path), 'utf8')
+const DOCUMENTS = [
+  ...['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md'],
+  ...readdirSync(join(ROOT, 'docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+]
+const SETTINGS = new Set([...listSettings().map(({ variable }) => variable), 'MEDIA_PROXY_CONFIG'])
+const SCRIPTS: Readonly<Record<string, string>> = JSON.parse(read('package.json')).scripts
+/** What pnpm itself understands. */
+const PNPM_COMMANDS = new Set(['install', 'exec'])
+const ROOMS = /^(shared|edge-worker|origin|playground|scripts|test|docs)\//
+
+describe.each(DOCUMENTS)('%s', (document) => {
+  const text = read(document)
+  const spans = [...text.matchAll(/`([^`\n]+)`/g)].map(([, span = '']) => span)
+
+  it('links to what is there', () => {
+    const links = [...text.matchAll(/\]\(([^)\s]+)\)|(?:src|srcset)="(docs[^"]+)"/g)].map(
+      ([, a, b]) => a ?? b ?? '',
+    )
+    const broken = links
+      .filter((link) => !/^(https?:|#)/.test(link))
+      .filter((link) => !existsSync(join(ROOT, dirname(document), link.split('#')[0] ?? '')))
+    expect(broken).toEqual([])
+  })
+
+  it('names paths that are there', () => {
+    const paths = spans.filter((span) => ROOMS.test(span) && !/[\s*<>…]/.test(span))
+    expect(paths.filter((path) => !existsSync(join(ROOT, path)))).toEqual([])
+  })
+
+  it('names tests by what they are called', () => {
+    for (const [, file = '', name = ''] of text.matchAll(/`([^`\n]+\.test\.ts)` › `([^`\n]+)`/g)) {
+      expect(read(file), `${file} › ${name}`).toContain(name)
+    }
+  })
+
+  it('names settings and commands that there are', () => {
+    const settings = (text.match(/MEDIA_PROXY_[A-Z0-9_]+/g) ?? []).filter((name) => !name.endsWith('_'))
+    expect(settings.filter((name) => !SETTINGS.has(name))).toEqual([])
+    const commands = [...text.matchAll(/\bpnpm(?:@12)? ([a-z:]+)/g)].map(([, command = '']) => command)
+    const own = commands.filter(
+      (command) => text.includes(`\`pnpm ${command}`) || text.includes(`pnpm@12 ${command}`),
+    )
+    expect(own.filter((command) => !Object.hasOwn(SCRIPTS, command) && !PNPM_COMMANDS.has(command))).toEqual(
+      [],
+    )
+  })
+})
+
+it('the README is read without much scrolling', () => {
+  expect(read('README.md').split('\n').length).toBeLessThan(110)
+})
+
+it('every parameter has its section and its two pictures', () => {
+  const text = read('docs/urls.md')
+  for (const { name } of PARAMETER_GUIDE) {
+    const pictures = [...text.matchAll(new RegExp(`\\(pictures/(${name}(?:-without)?\\.\\w+)\\)`, 'g'))]
+    expect(pictures, name).toHaveLength(2)
+    expect(text).toContain(`\n### ${name}\n`)
+  }
+})
+
+it('every guide to an addition has five steps', () => {
+  const guides = read('CONTRIBUTING.md')
+    .split('\n## ')
+    .filter((part) => part.startsWith('Add '))
+  expect(guides).toHaveLength(4)
+  for (const guide of guides) expect(guide.match(/^\d\. /gm)).toEqual(['1. ', '2. ', '3. ', '4. ', '5. '])
+})

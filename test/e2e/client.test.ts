@@ -1,0 +1,192 @@
+/** The URL builder and the client against both doors: what the builder makes is accepted, what the client is told is typed. */
+
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import {
+  ASSET_SIZES,
+  createExternalUrls,
+  createMediaClient,
+  createMediaUrls,
+  type TransformationParameters,
+} from '@media-proxy/shared/client/index.ts'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Door, openEdge, openFilesystemOrigin } from '../doors.ts'
+import { animatedGif, halvesPng } from '../fixtures.ts'
+
+const SECRET = 'client-secret'
+const SETTINGS = {
+  MEDIA_PROXY_SECRET_KEY: SECRET,
+  MEDIA_PROXY_EDGE_SECRET_KEY: 'edge-secret',
+  // Allowed, and nobody is there: what is accepted ends with 502.
+  MEDIA_PROXY_EXTERNAL_ALLOWED_HOSTS: '127.0.0.1:9',
+}
+
+const side = fc.integer({ min: 1, max: 16384 })
+const common = {
+  format: fc.constantFrom(
+    'png' as const,
+    'jpg' as const,
+    'webp' as const,
+    'gif' as const,
+    'avif' as const,
+    'auto' as const,
+  ),
+  quality: fc.oneof(
+    fc.constantFrom('high' as const, 'low' as const, 'lossless' as const),
+    fc.integer({ min: 1, max: 100 }),
+  ),
+  animated: fc.boolean(),
+  dpr: fc.constantFrom(1 as const, 1.5 as const, 2 as const, 3 as const),
+  blur: fc.integer({ min: 1, max: 100 }),
+  download: fc.boolean(),
+}
+const asset = fc.record({ size: fc.constantFrom(...ASSET_SIZES), ...common }, { requiredKeys: [] })
+const transformation: fc.Arbitrary<TransformationParameters> = fc.record(
+  {
+    width: side,
+    height: side,
+    fit: fc.constantFrom('cover' as const, 'contain' as const, 'inside' as const),
+    gravity: fc.constantFrom('north' as const, 'attention' as const, 'entropy' as const),
+    time: fc.integer({ min: 0, max: 100 }).map((percent) => `${percent}%` as const),
+    ...common,
+  },
+  { requiredKeys: [] },
+)
+const name = fc.stringMatching(/^[A-Za-z0-9_]{1,40}$/)
+const fileName = fc
+  .string({ unit: 'grapheme', minLength: 1, maxLength: 20 })
+  .filter((text) => !/[\u0000-\u001f\u007f-\u009f\\/]/.test(text) && text !== '.' && text !== '..')
+
+describe.each([
+  ['the edge', openEdge],
+  ['the origin', openFilesystemOrigin],
+] as const)('at %s', (_, open) => {
+  let door: Door
+  beforeAll(async () => {
+    door = await open(SETTINGS)
+    await door.put('attachments/1/halves.png', await halvesPng(60, 40))
+    await door.put('moving.gif', await animatedGif(20, 10), 'image/gif', 'uploads')
+    await door.put('text.txt', Buffer.from('no media'), 'text/plain', 'uploads')
+  })
+  afterAll(() => door.close())
+
+  it('every URL that the builder makes is accepted', async () => {
+    const urls = createMediaUrls(door.url)
+    const external = createExternalUrls({ baseUrl: door.url, secretKey: SECRET })
+    await fc.assert(
+      fc.asyncProperty(name, fileName, asset, transformation, async (id, file, a, t) => {
+        const missing = [
+          urls.asset('icons', id, id, a),
+          urls.memberAsset(id, id, 'avatars', id, a),
+          urls.emoji(id, a),
+          urls.sticker(id, a),
+          urls.attachment(`${id}/${file}`, t),
+        ]
+        for (const url of missing) expect((await fetch(url)).status, url).toBe(404)
+        const signed = await external.sign(`http://127.0.0.1:9/${id}?${id}`, { ...t, expiresInSeconds: 60 })
+        expect((await fetch(signed)).status, signed).toBe(502)
+      }),
+      { numRuns: 25 },
+    )
+  })
+
+  it('the client tells of media, and of refusals by their kind', async () => {
+    const client = createMediaClient({ baseUrl: `${door.url}/`, secretKey: SECRET })
+    expect(
+      await client.metadata({ type: 's3', bucket: 'cdn', key: 'attachments/1/halves.png' }),
+    ).toMatchObject({
+      format: 'png',
+      width: 60,
+      height: 40,
+      nsfw_predictions: {},
+    })
+    const upload = { type: 'upload', upload_filename: 'moving.gif' } as const
+    expect(await client.metadata(upload, { withBase64: true, nsfw: 'allow' })).toMatchObject({
+      animated: true,
+      base64: expect.stringMatching(/^R0lGOD/),
+    })
+    expect(await client.frames(upload)).toHaveLength(3)
+    expect(await client.frames({ type: 'upload', upload_filename: 'text.txt' })).toEqual([])
+    expect(await client.purge({ object: 'attachments/1/halves.png' })).toEqual(expect.any(Number))
+    expect(await client.thumbnail('moving.gif')).toMatchObject({ failure: 'not-found', status: 404 })
+    expect(await client.metadata({ type: 'upload', upload_filename: 'missing' })).toMatchObject({
+      failure: 'not-found',
+      requestId: expect.any(String),
+    })
+    expect(await client.metadata({ type: 'upload', upload_filename: 'text.txt' })).toMatchObject({
+      failure: 'refused',
+      message: 'Unsupported file format',
+    })
+    const stranger = createMediaClient({ baseUrl: door.url, secretKey: 'wrong' })
+    expect(await stranger.frames(upload)).toMatchObject({ failure: 'unauthorized', status: 401 })
+  })
+})
+
+describe('the client before a service that is none', () => {
+  const ask = (baseUrl: string, options = {}) =>
+    createMediaClient({ baseUrl, secretKey: SECRET }).frames(
+      { type: 'upload', upload_filename: 'a' },
+      options,
+    )
+
+  async function before(listener: Parameters<typeof createServer>[1], options = {}) {
+    const server = createServer(listener).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const answer = await ask(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, options)
+    server.closeAllConnections()
+    server.close()
+    return answer
+  }
+
+  it.each([
+    ['says nothing', () => {}, 'timeout', { timeoutMs: 50 }],
+    [
+      'never ends its answer',
+      (_: unknown, response: { write(text: string): void }) => response.write('{'),
+      'timeout',
+      { timeoutMs: 200 },
+    ],
+    ['is left by the caller', () => {}, 'cancelled', { signal: AbortSignal.timeout(20) }],
+    [
+      'answers a page',
+      (_: unknown, response: { end(text: string): void }) => response.end('<html>'),
+      'unexpected',
+      {},
+    ],
+    [
+      'answers another form',
+      (_: unknown, response: { end(text: string): void }) => response.end('{}'),
+      'unexpected',
+      {},
+    ],
+  ] as const)('%s: the failure has a name', async (_name, listener, failure, options) => {
+    expect(await before(listener as Parameters<typeof createServer>[1], options)).toMatchObject({ failure })
+  })
+
+  it.each([
+    [413, 'too-large'],
+    [429, 'rate-limited'],
+    [503, 'unavailable'],
+  ])('status %i is %s', async (status, failure) => {
+    const answer = await before((_, response) => response.writeHead(status, { 'retry-after': '7' }).end('No'))
+    expect(answer).toEqual({ failure, message: 'No', status, retryAfterSeconds: 7 })
+  })
+
+  it('carries the secret nowhere else, and tells of a service that is not there', async () => {
+    let visits = 0
+    const elsewhere = createServer((_, response) => {
+      visits += 1
+      response.end()
+    }).listen(0, '127.0.0.1')
+    await once(elsewhere, 'listening')
+    const location = `http://127.0.0.1:${(elsewhere.address() as AddressInfo).port}/`
+    expect(await before((_, response) => response.writeHead(307, { location }).end())).toMatchObject({
+      failure: 'unreachable',
+    })
+    expect(visits).toBe(0)
+    elsewhere.close()
+    expect(await ask('http://127.0.0.1:9')).toMatchObject({ failure: 'unreachable' })
+  })
+})

@@ -1,0 +1,30 @@
+/** The same on Hono: runs in Node, Workers, Deno and Bun. */
+
+import { createExternalUrls } from '@media-proxy/shared/client/index.ts'
+import { Hono } from 'hono'
+
+export function createHonoApi({
+  mediaUrl,
+  secretKey,
+}: {
+  readonly mediaUrl: string
+  readonly secretKey: string
+}): Hono {
+  const external = createExternalUrls({ baseUrl: mediaUrl, secretKey })
+  const app = new Hono()
+  app.get('/api/media', async (context) => {
+    // Here your own check of who asks: whoever gets a signature makes the service fetch.
+    try {
+      const url = await external.sign(context.req.query('url') ?? '', {
+        width: 400,
+        format: 'auto',
+        expiresInSeconds: 3600,
+      })
+      return context.json({ url })
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error
+      return context.json({ error: error.message }, 400)
+    }
+  })
+  return app
+}

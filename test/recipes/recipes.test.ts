@@ -1,0 +1,146 @@
+/** Every recipe runs, and what it makes is accepted by the service. */
+
+import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createExternalUrls } from '@media-proxy/shared/client/index.ts'
+import { parseRequest } from '@media-proxy/shared/request/parse.ts'
+import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import { verifyExternal } from '@media-proxy/shared/signing/external-url.ts'
+import { createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
+import { createElement } from 'react'
+import { renderToStaticMarkup } from 'react-dom/server'
+import { describe, expect, it } from 'vitest'
+import { createExpressApi } from './express-server.ts'
+import { createHonoApi } from './hono-server.ts'
+import { signImages } from './markdown-images.ts'
+import { Media, type MediaProps } from './media.tsx'
+import mediaLoader from './next-image-loader.ts'
+
+const MEDIA = 'https://media.example.com'
+const SECRET = 'secret'
+
+/** The URL that the service would fetch; throws where it would refuse. */
+async function verified(signed: string): Promise<string> {
+  const parsed = parseRequest(new URL(signed), { accept: null, assets: false })
+  if (isFailure(parsed) || parsed.kind !== 'external') throw new Error(`refused: ${signed}`)
+  const request = await verifyExternal(parsed, await createKeyRing([SECRET]), 0)
+  if (isFailure(request)) throw new Error(`${request.failure}: ${signed}`)
+  return request.url
+}
+
+const accepted = (url: string) => !isFailure(parseRequest(new URL(url), { accept: null, assets: false }))
+
+describe('<Media>', () => {
+  const base: MediaProps = {
+    baseUrl: MEDIA,
+    path: '1/2/a b.png',
+    metadata: {
+      content_type: 'image/png',
+      width: 1000,
+      height: 500,
+      placeholder: 'k0oGLQaSVsN0BVhn2oq2Z5SQUQcZ',
+    },
+    alt: 'A cat',
+    maxWidth: 400,
+  }
+  const render = (changes: Partial<MediaProps> = {}) =>
+    renderToStaticMarkup(createElement(Media, { ...base, ...changes })).replaceAll('&amp;', '&')
+
+  it('is a picture with its place, its placeholder and its widths', () => {
+    const html = render()
+    expect(html).toContain('width="400" height="200"')
+    expect(html).toContain('url(data:image/png;base64,')
+    const srcset = /srcSet="([^"]+)"/i.exec(html)?.[1] ?? ''
+    expect(srcset.split(', ').map((candidate) => candidate.split(' ')[1])).toEqual([
+      '200w',
+      '400w',
+      '800w',
+      '1000w',
+    ])
+    for (const candidate of srcset.split(', ')) expect(accepted(candidate.split(' ')[0] ?? '')).toBe(true)
+  })
+
+  it('is a video with a poster', () => {
+    const html = render({
+      path: '1/2/film.mp4',
+      metadata: { content_type: 'video/mp4', width: 640, height: 360 },
+    })
+    const poster = /poster="([^"]+)"/.exec(html)?.[1] ?? ''
+    expect(html).toMatch(/^<video src="https:\/\/media.example.com\/attachments\/1\/2\/film.mp4"/)
+    expect(accepted(poster)).toBe(true)
+  })
+})
+
+it('the Next.js loader answers URLs of attachments and of avatars in the sizes there are', () => {
+  expect(mediaLoader({ src: '1/2/a.png', width: 640, quality: 75 })).toBe(
+    'http://127.0.0.1:8787/attachments/1/2/a.png?width=640&format=auto&quality=75',
+  )
+  expect(mediaLoader({ src: 'avatars/1/abc', width: 65 })).toBe(
+    'http://127.0.0.1:8787/avatars/1/abc.webp?size=80',
+  )
+})
+
+it('Markdown images are signed, and code is left alone', async () => {
+  const markdown =
+    'A ![cat](https://example.com/a.png?b=c "Cat") and `![no](https://example.com/b.png)`.\n![x](/own.png)'
+  const signed = await signImages(markdown, createExternalUrls({ baseUrl: MEDIA, secretKey: SECRET }))
+  const [, url = '', rest] = /^A !\[cat\]\((\S+) "Cat"\)(.*)$/s.exec(signed) ?? []
+  expect(await verified(url)).toBe('https://example.com/a.png?b=c')
+  expect(rest).toBe(' and `![no](https://example.com/b.png)`.\n![x](/own.png)')
+})
+
+describe.each([
+  ['Express', createExpressApi({ mediaUrl: MEDIA, secretKey: SECRET })],
+  ['Hono', createHonoApi({ mediaUrl: MEDIA, secretKey: SECRET })],
+] as const)('the API server on %s', (_, app) => {
+  it('signs what can be fetched and refuses what cannot', async () => {
+    const ask = 'request' in app && 'fetch' in app ? (path: string) => app.request(path) : askServer(app)
+    const response = await ask('/api/media?url=https%3A%2F%2Fexample.com%2Fa.png')
+    expect(await verified((await response.json()).url)).toBe('https://example.com/a.png')
+    expect((await ask('/api/media?url=file%3A%2F%2F%2Fetc%2Fpasswd')).status).toBe(400)
+    expect((await ask('/api/media')).status).toBe(400)
+  })
+})
+
+function askServer(listener: Parameters<typeof createServer>[1]) {
+  return async (path: string): Promise<Response> => {
+    const server = createServer(listener).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    try {
+      return await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`)
+    } finally {
+      server.close()
+    }
+  }
+}
+
+const SNIPPETS = [
+  ['Python', 'python3', ['sign.py'], '--version'],
+  ['Go', 'go', ['run', 'sign.go'], 'version'],
+] as const
+
+describe.each(SNIPPETS)('the %s snippet', (_, command, words, probe) => {
+  const isThere = spawnSync(command, [probe]).status === 0
+
+  it.skipIf(!isThere)(`signs as the contract says (skipped where there is no ${command})`, async () => {
+    const sign = (...more: readonly string[]) => {
+      const run = spawnSync(command, [...words, MEDIA, SECRET, ...more], {
+        cwd: import.meta.dirname,
+        encoding: 'utf8',
+        env: { ...process.env, GOCACHE: join(tmpdir(), 'media-proxy-go-cache') },
+      })
+      expect(run.stderr).toBe('')
+      return run.stdout.trim()
+    }
+    expect(sign('https://example.com/')).toBe(
+      `${MEDIA}/external/jkGeYYCiqJ67eS5T6lWJ4eQ77pwIaf6yoXXF5LncsHY/v2/aHR0cHM6Ly9leGFtcGxlLmNvbS8`,
+    )
+    expect(await verified(sign('https://example.com/ä?b=c', '4102444800'))).toBe(
+      'https://example.com/%C3%A4?b=c',
+    )
+  })
+})
