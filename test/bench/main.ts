@@ -9,6 +9,7 @@ import { benchLoad } from './load.ts'
 import type { BenchRow } from './measure.ts'
 import { benchMedia } from './media.ts'
 import { benchNsfw } from './nsfw.ts'
+import { benchScaling } from './scaling.ts'
 import { benchSoak } from './soak.ts'
 
 const SUITES: Readonly<Record<string, () => Promise<readonly BenchRow[]>>> = {
@@ -17,6 +18,7 @@ const SUITES: Readonly<Record<string, () => Promise<readonly BenchRow[]>>> = {
   nsfw: benchNsfw,
   edge: benchEdge,
   load: benchLoad,
+  scaling: benchScaling,
 }
 
 /** Only where they are named: they take minutes. */

@@ -1,0 +1,84 @@
+/**
+ * A simulation, not a measurement: what caches and coalescing leave to be rendered by 1 to 100 origins behind one
+ * balancer, with and without the bucket of renditions that they share, under a chat's Zipf load. The load is what
+ * the edge lets through, so every request is a miss there.
+ */
+
+import { LRUCache } from 'lru-cache'
+import { seededRandom } from './chat.ts'
+import type { BenchRow } from './measure.ts'
+
+const RENDITIONS = 50_000
+const REQUESTS = 400_000
+/** Renditions that fit into one origin's memory. */
+const MEMORY_RENDITIONS = 10_000
+/** Requests that arrive while one rendition is made: those for the same one on the same origin are one. */
+const ARRIVALS_A_RENDER = 20
+const ORIGINS = [1, 3, 10, 30, 100] as const
+
+export async function benchScaling(): Promise<readonly BenchRow[]> {
+  return ORIGINS.flatMap((origins) =>
+    [false, true].map((shared) => {
+      const { renders, unique, stampede } = simulate(origins, shared)
+      return {
+        name: `${origins} origins, ${shared ? 'sharing' : 'not sharing'} renditions: renders per unique rendition`,
+        value: renders / unique,
+        unit: 'times' as const,
+        note: `${renders} renders of ${unique}; most at once for one rendition: ${stampede}`,
+      }
+    }),
+  )
+}
+
+function simulate(origins: number, shared: boolean) {
+  const random = seededRandom(29)
+  const pick = zipf(RENDITIONS, random)
+  const memories = Array.from(
+    { length: origins },
+    () => new LRUCache<number, true>({ max: MEMORY_RENDITIONS }),
+  )
+  const flights = Array.from({ length: origins }, () => new Map<number, number>())
+  /** When a rendition is in the bucket. */
+  const bucket = new Map<number, number>()
+  const seen = new Set<number>()
+  let renders = 0
+  let stampede = 0
+  for (let now = 0; now < REQUESTS; now += 1) {
+    const rendition = pick()
+    const origin = Math.floor(random() * origins)
+    seen.add(rendition)
+    const memory = memories[origin]
+    const flight = flights[origin]
+    if (memory === undefined || flight === undefined) continue
+    const underWay = (flight.get(rendition) ?? -1) > now
+    if (memory.get(rendition) !== undefined || underWay) continue
+    memory.set(rendition, true)
+    if (shared && (bucket.get(rendition) ?? Number.POSITIVE_INFINITY) <= now) continue
+    renders += 1
+    flight.set(rendition, now + ARRIVALS_A_RENDER)
+    if (!bucket.has(rendition)) bucket.set(rendition, now + ARRIVALS_A_RENDER)
+    const together = flights.filter((other) => (other.get(rendition) ?? -1) > now).length
+    stampede = Math.max(stampede, together)
+  }
+  return { renders, unique: seen.size, stampede }
+}
+
+function zipf(count: number, random: () => number): () => number {
+  const cumulative = new Float64Array(count)
+  let total = 0
+  for (let rank = 0; rank < count; rank += 1) {
+    total += 1 / (rank + 1)
+    cumulative[rank] = total
+  }
+  return () => {
+    const wanted = random() * total
+    let low = 0
+    let high = count - 1
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if ((cumulative[middle] ?? 0) < wanted) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+}
