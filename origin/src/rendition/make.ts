@@ -8,9 +8,9 @@ import { keepsSize, type Plan } from '../image/plan.ts'
 import { holdsAnimation, type RenderOrder, renderImage, renderRaw } from '../image/render.ts'
 import type { ImageFormat as SourceFormat, VideoFormat } from '../media/kinds.ts'
 import { momentOf, openVideo, type VideoTools } from '../video/video.ts'
+import type { Source } from './opened-source.ts'
 import type { Order } from './order.ts'
 import type { Rendition } from './rendition.ts'
-import type { Source } from './source.ts'
 
 export type MakeTools = VideoTools
 
