@@ -13,6 +13,21 @@ export const HAS_PROC = existsSync('/proc/self/task')
 const MAX_GROWTH_MIB = 150
 const LET_GO_MS = 15_000
 
+/** What a process holds that has nothing to do: no child, and no socket that is still closing. */
+export async function lookAtRest(pid: number): Promise<ProcessLook> {
+  let last = lookAt(pid)
+  let since = performance.now()
+  await until(() => {
+    const look = lookAt(pid)
+    if (look.files !== last.files || look.children > 0) since = performance.now()
+    last = look
+    return performance.now() - since > REST_MS
+  })
+  return last
+}
+
+const REST_MS = 100
+
 /** Passes once the process holds no more than it did, and its folder of temporary files nothing. */
 export async function expectNothingKept(
   pid: number,

@@ -4,11 +4,11 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { childrenOf, lookAt } from '../bench/process-look.ts'
+import { childrenOf } from '../bench/process-look.ts'
 import { type BenchService, startService } from '../bench/service.ts'
 import { send } from '../http.ts'
 import { FFMPEG, makeVideo } from '../videos.ts'
-import { expectNothingKept, HAS_PROC, until } from './counts.ts'
+import { expectNothingKept, HAS_PROC, lookAtRest, until } from './counts.ts'
 
 /** One group of pictures: a late moment takes long to decode. */
 const ONE_GROUP = ['-g', '1000', '-pix_fmt', 'yuv420p']
@@ -39,8 +39,7 @@ describe.skipIf(FFMPEG === undefined || !HAS_PROC)('FFmpeg that is killed (needs
   ])('while it %s: 503, and the next still is there in 2 s', async (_, name) => {
     const path = (seconds: number) => `/attachments/1/${name}?format=webp&width=64&time=${seconds}`
     expect((await send(service.url, path(0.1))).status).toBe(200)
-    await until(() => lookAt(service.pid).children === 0)
-    const before = lookAt(service.pid)
+    const before = await lookAtRest(service.pid)
     const answer = send(service.url, path(2.9))
     process.kill(await workingChild(service.pid), 'SIGKILL')
     const { status, body, headers } = await answer

@@ -7,12 +7,11 @@ import { join } from 'node:path'
 import { signExternalTarget } from '@media-proxy/shared/signing/external-url.ts'
 import { createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { lookAt } from '../bench/process-look.ts'
 import { type BenchService, startService } from '../bench/service.ts'
 import { type FarServer, files, openFarServer } from '../far-server.ts'
 import { send } from '../http.ts'
 import { FFMPEG, makeVideo } from '../videos.ts'
-import { expectNothingKept, HAS_PROC } from './counts.ts'
+import { expectNothingKept, HAS_PROC, lookAtRest } from './counts.ts'
 
 const DISK_BYTES = 256 * 1024
 const SECRET = 'bench-secret'
@@ -71,7 +70,7 @@ describe.skipIf(FFMPEG === undefined || !HAS_PROC).each([
       '10',
       'no-store',
     ])
-    const before = lookAt(service.pid)
+    const before = await lookAtRest(service.pid)
     const answers = await Promise.all(Array.from({ length: 20 }, () => send(service.url, path)))
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([503]))
     const small = await send(service.url, `${await pathOf('small')}?${still}`)

@@ -1,0 +1,107 @@
+/** Connections that are opened and then say nothing: each costs a socket, and none may cost an answer. */
+
+import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { lookAt, type ProcessLook } from '../bench/process-look.ts'
+import { type BenchService, startService } from '../bench/service.ts'
+import { halvesPng } from '../fixtures.ts'
+import { send } from '../http.ts'
+import { HAS_PROC, lookAtRest, until } from './counts.ts'
+
+const CONNECTIONS = 2000
+/** What Node, the libraries and the test itself hold open. */
+const SPARE_FILES = 300
+const ENOUGH_FILES = openFilesLimit() >= CONNECTIONS + SPARE_FILES
+const MAX_GROWTH_MIB = 100
+/** Node's time for a connection that has been answered, and a second that it adds. */
+const KEPT_ALIVE_MS = 6000
+
+const WHY = `needs /proc, and ulimit -n of ${CONNECTIONS + SPARE_FILES}`
+
+describe.skipIf(!HAS_PROC || !ENOUGH_FILES)(`${CONNECTIONS} idle connections (${WHY})`, () => {
+  let service: BenchService
+  let url: URL
+  let before: ProcessLook
+
+  beforeAll(async () => {
+    service = await startService({ MEDIA_PROXY_NSFW_ENABLED: 'false' })
+    url = new URL(service.url)
+    await service.put('cdn/avatars/1/a', await halvesPng(512, 512))
+    expect((await send(service.url, '/_ready')).status).toBe(200)
+    expect((await send(service.url, '/avatars/1/a.webp?size=64')).status).toBe(200)
+    before = await lookAtRest(service.pid)
+  })
+  afterAll(() => service.close())
+
+  const sockets: Socket[] = []
+  const leave = () => {
+    for (const socket of sockets.splice(0)) socket.destroy()
+  }
+  afterEach(leave)
+
+  it.each([
+    ['that never said a word', ''],
+    ['that never ended their request', 'GET /_health HTTP/1.1\r\nHost: te'],
+  ])('%s: others are answered quickly, and when they leave nothing is kept', async (_, words) => {
+    await open(words)
+    await expectQuickAnswers()
+    expect(lookAt(service.pid).files).toBeGreaterThanOrEqual(before.files + CONNECTIONS)
+    leave()
+    await expectLetGo()
+  })
+
+  it('that were answered are closed by the service itself', async () => {
+    await open('GET /_health HTTP/1.1\r\nHost: test\r\n\r\n')
+    const closed = Promise.all(sockets.map((socket) => once(socket, 'close')))
+    await Promise.all(sockets.map((socket) => once(socket, 'readable')))
+    const answeredAt = performance.now()
+    // Reading is what tells of the end.
+    for (const socket of sockets) socket.resume()
+    await expectQuickAnswers()
+    await closed
+    expect(performance.now() - answeredAt).toBeLessThan(2 * KEPT_ALIVE_MS)
+    await expectLetGo()
+  })
+
+  async function open(words: string): Promise<void> {
+    // Not all at once: the system keeps 511 that have not been accepted yet.
+    while (sockets.length < CONNECTIONS) {
+      const some = Array.from({ length: 200 }, () => connect(Number(url.port), url.hostname))
+      sockets.push(...some)
+      await Promise.all(some.map((socket) => once(socket, 'connect')))
+      for (const socket of some) {
+        socket.on('error', () => undefined)
+        if (words !== '') socket.write(words)
+      }
+    }
+    await until(() => lookAt(service.pid).files >= before.files + CONNECTIONS)
+  }
+
+  /** A rendition and the health by turns. */
+  async function expectQuickAnswers(): Promise<void> {
+    const times: number[] = []
+    for (let index = 0; index < 50; index += 1) {
+      const startedAt = performance.now()
+      const path = index % 2 === 0 ? '/avatars/1/a.webp?size=64' : '/_health'
+      expect((await send(service.url, path)).status).toBe(200)
+      times.push(performance.now() - startedAt)
+    }
+    const median = times.toSorted((a, b) => a - b)[25]
+    expect(median).toBeLessThan(50)
+    expect(Math.max(...times)).toBeLessThan(1000)
+  }
+
+  async function expectLetGo(): Promise<void> {
+    await until(() => lookAt(service.pid).files <= before.files)
+    expect(lookAt(service.pid).rssMib).toBeLessThan(before.rssMib + MAX_GROWTH_MIB)
+    expect((await send(service.url, '/_health')).status).toBe(200)
+  }
+})
+
+/** How many files a process may open, as this one and the service it starts. */
+function openFilesLimit(): number {
+  if (!existsSync('/proc/self/limits')) return 0
+  return Number(/^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1] ?? 0)
+}

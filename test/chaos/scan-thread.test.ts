@@ -1,0 +1,106 @@
+/** The thread that scans ends in the middle of its work; the service around it does not. */
+
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type ServerType, serve } from '@hono/node-server'
+import { createClassifier } from '@media-proxy/origin/nsfw/classifier.ts'
+import { BUNDLED_MODEL_PATH } from '@media-proxy/origin/nsfw/model.ts'
+import { createOrigin } from '@media-proxy/origin/service.ts'
+import { loadConfig } from '@media-proxy/shared/config/load.ts'
+import { pino } from 'pino'
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { send } from '../http.ts'
+import { ENDS, THROWS } from '../nsfw/faulty-worker.ts'
+import { expectNothingKept, HAS_PROC, lookAtRest } from './counts.ts'
+
+const SECRET = 'internal-secret'
+const HARMLESS = 128
+
+describe.each([
+  ['a scan may fail', 'false'],
+  ['a scan may not fail', 'true'],
+])('a scanning thread that is killed, where %s', (_, failClosed) => {
+  let directory = ''
+  let classifier: ReturnType<typeof createClassifier>
+  let server: ServerType
+  let url = ''
+
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'media-proxy-test-'))
+    for (const bucket of ['cdn', 'uploads', 'static']) await mkdir(join(directory, bucket))
+    const loaded = loadConfig('origin', {
+      environment: {
+        MEDIA_PROXY_NODE_ENV: 'test',
+        MEDIA_PROXY_STORAGE_DIR: directory,
+        MEDIA_PROXY_SECRET_KEY: SECRET,
+        MEDIA_PROXY_NSFW_FAIL_CLOSED: failClosed,
+      },
+    })
+    if (!loaded.ok) throw new Error(loaded.faults.join('\n'))
+    const log = pino({ level: 'silent' })
+    classifier = createClassifier({
+      model: { path: BUNDLED_MODEL_PATH, layout: 'nhwc', colours: 'rgb', threads: 1 },
+      queue: 64,
+      log,
+      script: new URL('../nsfw/faulty-worker.ts', import.meta.url),
+    })
+    await classifier.loaded
+    const app = await createOrigin({ config: loaded.config, log, classifier })
+    server = serve({ fetch: app.fetch, hostname: '127.0.0.1', port: 0 })
+    await new Promise((resolve) => server.once('listening', resolve))
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  })
+  afterAll(async () => {
+    await new Promise((resolve) => server.close(resolve))
+    await classifier.close()
+    await rm(directory, { recursive: true })
+  })
+
+  /** An upload of one grey, which tells the thread what to do; each width is a content of its own. */
+  async function upload(grey: number, width: number) {
+    const background = { r: grey, g: grey, b: grey }
+    const png = await sharp({ create: { width, height: 32, channels: 3, background } })
+      .png()
+      .toBuffer()
+    const name = `${grey}-${width}`
+    await writeFile(join(directory, 'uploads', name), png)
+    const { status, body } = await send(url, '/_metadata', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-internal-secret': SECRET },
+      body: JSON.stringify({ type: 'upload', upload_filename: name }),
+    })
+    return { status, value: status === 200 ? JSON.parse(body.toString()) : body.toString() }
+  }
+
+  it.each([
+    ['ends', ENDS],
+    ['throws', THROWS],
+  ])('and %s: /_metadata goes on, and scans again within 2 s', async (_, fault) => {
+    expect((await upload(HARMLESS, 20 + fault)).value).toMatchObject({ nsfw: false })
+    const before = HAS_PROC ? await lookAtRest(process.pid) : undefined
+    const lost = await upload(fault, 33)
+    if (failClosed === 'true') {
+      expect(lost).toEqual({ status: 503, value: 'Service Unavailable' })
+    } else {
+      expect(lost).toMatchObject({ status: 200, value: { format: 'png', width: 33, height: 32 } })
+      // Nothing is claimed of what was not scanned.
+      expect(lost.value.nsfw_predictions).toEqual({})
+    }
+    const lostAt = performance.now()
+    expect((await send(url, '/_ready')).body.toString()).toMatch(/^Not ready: .*model/)
+    // While there is no thread they wait for the next one; none has been scanned before.
+    const all = await Promise.all(
+      Array.from({ length: 12 }, (_, index) => upload(HARMLESS, 40 * fault + index)),
+    )
+    expect(performance.now() - lostAt).toBeLessThan(2000)
+    for (const { status, value } of all) {
+      expect([status, value.nsfw, value.nsfw_predictions.neutral]).toEqual([200, false, 1])
+    }
+    expect(classifier.fault).toBeUndefined()
+    expect(classifier.waiting).toBe(0)
+    if (before !== undefined) await expectNothingKept(process.pid, before)
+  })
+})
