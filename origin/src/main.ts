@@ -1,7 +1,7 @@
 /** The shell of the origin: configuration in, listening server out, signals. */
 
 import { readFileSync } from 'node:fs'
-import { serve } from '@hono/node-server'
+import { createAdaptorServer } from '@hono/node-server'
 import { loadOriginConfig } from './config.ts'
 import { createOrigin, openClassifier } from './service.ts'
 import { createLog } from './telemetry/log.ts'
@@ -10,6 +10,11 @@ import { createLog } from './telemetry/log.ts'
 const DRAIN_MS = 30_000
 /** Longer than any answer may take to begin: what is silent for so long is nobody. */
 const SOCKET_IDLE_MS = 120_000
+/**
+ * Connections that may wait to be accepted; the kernel's `somaxconn` bounds it too. With Node's 511, a crowd that
+ * comes all at once is made to wait seconds for its connections to be tried again.
+ */
+const LISTEN_BACKLOG = 4096
 
 const loaded = loadOriginConfig(process.env)
 if (!loaded.ok) {
@@ -58,16 +63,17 @@ process.on('uncaughtException', (error) => {
 })
 process.on('exit', () => origin.abandon())
 
-const server = serve(
-  { fetch: origin.fetch, hostname: config.host, port: config.port },
-  ({ address, port }) => {
-    log.info(
-      { address, port, threads: process.env.UV_THREADPOOL_SIZE ?? '4', allocator: allocator() },
-      'listening',
-    )
-    process.send?.({ listening: port })
-  },
-)
+const server = createAdaptorServer({ fetch: origin.fetch })
+server.listen({ host: config.host, port: config.port, backlog: LISTEN_BACKLOG }, () => {
+  const listening = server.address()
+  if (listening === null || typeof listening === 'string') return
+  const { address, port } = listening
+  log.info(
+    { address, port, threads: process.env.UV_THREADPOOL_SIZE ?? '4', allocator: allocator() },
+    'listening',
+  )
+  process.send?.({ listening: port })
+})
 if ('timeout' in server) server.timeout = SOCKET_IDLE_MS
 server.once('error', (error) => {
   const taken = 'code' in error && error.code === 'EADDRINUSE'
