@@ -1,0 +1,138 @@
+/** The origin dies under load and comes back, with the edge before it all the while. */
+
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { type BenchService, startService } from '../bench/service.ts'
+import { type Door, openEdgeBefore } from '../doors.ts'
+import { halvesPng } from '../fixtures.ts'
+import { send } from '../http.ts'
+import { expectNothingKept, HAS_PROC, lookAtRest, until } from './counts.ts'
+
+const SETTINGS = {
+  MEDIA_PROXY_NSFW_ENABLED: 'false',
+  MEDIA_PROXY_SECRET_KEY: 'bench-secret',
+  MEDIA_PROXY_EDGE_SECRET_KEY: 'edge',
+}
+const CLIENTS = 8
+/** How long the load itself may take where the machine has other work. */
+const PATIENCE_MS = 20_000
+const CACHED = '/avatars/1/a.webp?size=128'
+/** Every one is new to the edge. */
+const fresh = (index: number) =>
+  `/attachments/1/a.png?width=200&format=webp&blur=${1 + (index % 100)}&height=${50 + Math.floor(index / 100)}`
+
+type Headers = Readonly<Record<string, string>>
+
+interface Answer {
+  readonly path: string
+  readonly status: number
+  readonly retryAfter: string | undefined
+  readonly cache: string | undefined
+}
+
+describe.each(['SIGKILL'] as const)('an origin that ends by %s behind the edge', (signal) => {
+  const origins: BenchService[] = []
+  let load: ReturnType<typeof startLoad> | undefined
+  let edge: Door
+
+  beforeAll(async () => {
+    const first = await startService(SETTINGS)
+    origins.push(first)
+    await first.put('cdn/avatars/1/a', await halvesPng(400, 400))
+    await first.put('cdn/attachments/1/a.png', await halvesPng(400, 300))
+    edge = await openEdgeBefore(
+      {
+        url: first.url,
+        originUrl: first.url,
+        put: first.put,
+        log: [],
+        storeOperations: [],
+        close: async () => undefined,
+      },
+      SETTINGS,
+    )
+  })
+  afterEach(() => load?.stop())
+  afterAll(async () => {
+    await edge.close()
+    for (const origin of origins.reverse()) await origin.close()
+  })
+
+  it('what is cached goes on, the rest gets 502 and a time to come back, then all is well', async () => {
+    const [first] = origins
+    if (first === undefined) throw new Error('no origin')
+    expect((await send(edge.url, CACHED)).status).toBe(200)
+    await until(async () => (await send(edge.url, CACHED)).headers['x-cache'] === 'HIT', PATIENCE_MS)
+
+    load = startLoad(edge.url)
+    const { answers } = load
+    const good = () => answers.filter(({ status }) => status === 200).length
+    await until(() => good() >= 50, PATIENCE_MS)
+
+    process.kill(first.pid, signal)
+    await first.exited
+    const downFrom = answers.length
+    await until(() => answers.length >= downFrom + 100, PATIENCE_MS)
+    const down = answers.slice(downFrom + CLIENTS)
+    expect(new Set(down.filter(({ path }) => path !== CACHED).map(({ status }) => status))).toEqual(
+      new Set([502]),
+    )
+
+    const port = new URL(first.url).port
+    const second = await startService({
+      ...SETTINGS,
+      MEDIA_PROXY_PORT: port,
+      MEDIA_PROXY_STORAGE_DIR: first.directory,
+    })
+    origins.push(second)
+    const upAt = performance.now()
+    const upFrom = answers.length
+    await until(() => answers.slice(upFrom).some(({ status, path }) => status === 200 && path !== CACHED))
+    expect(performance.now() - upAt).toBeLessThan(2000)
+    const wellFrom = answers.length + CLIENTS
+    await until(() => answers.length >= wellFrom + 50, PATIENCE_MS)
+    await load.stop()
+
+    for (const { path, status, retryAfter, cache } of answers) {
+      if (path === CACHED) expect([status, cache]).toEqual([200, 'HIT'])
+      else if (status !== 200) expect([status, retryAfter]).toEqual([502, '5'])
+    }
+    expect(new Set(answers.slice(wellFrom).map(({ status }) => status))).toEqual(new Set([200]))
+  }, 60_000)
+
+  it.skipIf(!HAS_PROC)(
+    'and the new one keeps nothing of another hundred requests (needs /proc)',
+    async () => {
+      const pid = origins.at(-1)?.pid ?? 0
+      await send(edge.url, fresh(100_000))
+      const before = await lookAtRest(pid)
+      const all = await Promise.all(
+        Array.from({ length: 100 }, (_, index) => send(edge.url, fresh(200_000 + index))),
+      )
+      expect(new Set(all.map(({ status }) => status))).toEqual(new Set([200]))
+      await expectNothingKept(pid, before)
+    },
+  )
+})
+
+/** Clients that ask without a pause, every third time for what the edge knows. */
+function startLoad(url: string) {
+  const answers: Answer[] = []
+  let running = true
+  let asked = 0
+  const clients = Array.from({ length: CLIENTS }, async () => {
+    while (running) {
+      asked += 1
+      const path = asked % 3 === 0 ? CACHED : fresh(asked)
+      // 0 stands for a connection that breaks.
+      const { status, headers } = await send(url, path).catch(() => ({ status: 0, headers: {} as Headers }))
+      answers.push({ path, status, retryAfter: headers['retry-after'], cache: headers['x-cache'] })
+    }
+  })
+  return {
+    answers,
+    async stop(): Promise<void> {
+      running = false
+      await Promise.all(clients)
+    },
+  }
+}
