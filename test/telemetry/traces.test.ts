@@ -72,15 +72,19 @@ it('follows a request from the edge through every room', async () => {
     await receiver.close()
   }
   expect(tree(receiver.spans, 'a')).toEqual({
-    request: ['queue reads', 'store get', 'queue small', 'render'],
+    request: ['queue reads', 'store get', 'queue memory', 'probe', 'queue small', 'render'],
+    render: ['encode'],
   })
   if (FFMPEG !== undefined) {
     const video = tree(receiver.spans, 'b')
     expect(video.request).toEqual(expect.arrayContaining(['store get', 'queue videos', 'render']))
-    expect(video.render).toContain('ffmpeg')
+    expect(video.render).toEqual(['probe', 'decode', 'encode'])
+    expect(video.decode).toEqual(['demux', 'ffmpeg'])
+    expect(video.ffmpeg).toEqual(['queue decoders'])
   }
   expect(tree(receiver.spans, 'c')).toEqual({
-    request: ['queue reads', 'external fetch', 'queue small', 'render'],
+    request: ['queue reads', 'external fetch', 'queue memory', 'probe', 'queue small', 'render'],
+    render: ['encode'],
   })
   const traces = new Set(receiver.spans.map(({ traceId }) => traceId[0]))
   expect(traces, 'what nobody asked to trace').toEqual(
