@@ -44,7 +44,9 @@ async function makeAll(wanted: readonly DocumentedPicture[]) {
     const app = await createOrigin({ config: loaded.config, log: pino({ level: 'silent' }) })
     return await Promise.all(
       wanted.map(async (picture) => {
-        const response = await app.request(`http://127.0.0.1${picture.path}`)
+        const response = await app.fetch(
+          new Request(new URL(`http://127.0.0.1${picture.path}`, 'http://docs.test')),
+        )
         if (!response.ok) throw new Error(`${picture.path}: ${response.status} ${await response.text()}`)
         return [picture, Buffer.from(await response.arrayBuffer())] as const
       }),

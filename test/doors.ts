@@ -187,7 +187,7 @@ export async function openOrigin(store: ObjectStore, settings: Settings): Promis
     storeOperations,
     async close() {
       await new Promise<void>((resolve) => server.close(() => resolve()))
-      await classifier?.close()
+      await app.close()
     },
   }
 }

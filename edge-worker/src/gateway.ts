@@ -16,7 +16,7 @@ import { failureResponse, optionsResponse, requestIdOf } from '@media-proxy/shar
 import { jsonResponse, textResponse } from '@media-proxy/shared/response/plain.ts'
 import { verifyExternal } from '@media-proxy/shared/signing/external-url.ts'
 import type { KeyRing } from '@media-proxy/shared/signing/hmac.ts'
-import { traceparentOf } from '@media-proxy/shared/trace-context.ts'
+import { beginTrace } from '@media-proxy/shared/trace-context.ts'
 import { type Delivered, type Delivery, deliver } from './delivery.ts'
 import type { EdgeExchange } from './exchange.ts'
 import { forward, pick, playgroundHeaders } from './forward.ts'
@@ -25,6 +25,8 @@ import type { StaticSite } from './static-site.ts'
 import { createTimings } from './timings.ts'
 
 export interface GatewayOptions {
+  /** Share of the requests that are traced, 0..1. */
+  readonly sampleRatio: number
   /** Whether assets that name no format negotiate. */
   readonly negotiatesAssets: boolean
   /** Undefined where no `secretKey` is set: then no signature can be right. */
@@ -63,7 +65,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       method: request.method,
       headers: request.headers,
       requestId: requestIdOf(request.headers),
-      traceparent: traceparentOf(request.headers),
+      traceparent: beginTrace(request.headers, Math.random() < options.sampleRatio),
       clientAddress: request.headers.get('cf-connecting-ip') ?? '127.0.0.1',
       timings: createTimings(options.now),
       waitUntil,

@@ -106,6 +106,7 @@ function assemble(config: Config, keys: Keys, bindings: Bindings, request: Reque
     onFailure: onFailure('the rate limiter is not available, so requests pass'),
   })
   return createGateway({
+    sampleRatio: config.telemetry.sampleRatio,
     negotiatesAssets: config.negotiateFormat !== 'off',
     externalRing: keys.external,
     limiter,

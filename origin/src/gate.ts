@@ -52,7 +52,8 @@ export function createGate(options: GateOptions): Gate {
 /** What has to be reachable past the gate: health for the machine's keepers, the internal endpoints by their secret. */
 export function isGated(request: MediaRequest | Failure): boolean {
   if (isFailure(request) || request.kind !== 'endpoint') return true
-  return request.endpoint === 'telemetry' || request.endpoint === 'metrics'
+  // `/_metrics` has a rule of its own, which is narrower.
+  return request.endpoint === 'telemetry'
 }
 
 /**

@@ -25,13 +25,6 @@ const { config, warnings } = loaded
 const log = createLog({ level: config.telemetry.logLevel, pretty: config.nodeEnv === 'development' })
 for (const warning of warnings) log.warn(warning)
 
-for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
-  process.on(event, (error) => {
-    log.fatal({ err: error }, 'a defect that nobody handled; the process ends')
-    process.exit(1)
-  })
-}
-
 const { otlpEndpoint, sampleRatio } = config.telemetry
 const stopTracing =
   otlpEndpoint === undefined
@@ -50,19 +43,34 @@ if (classifier !== undefined && config.nsfw.required) {
 }
 
 let draining = false
-const app = await createOrigin({
+const origin = await createOrigin({
   config,
   log,
   draining: () => draining,
   ...(classifier === undefined ? {} : { classifier }),
 })
-const server = serve({ fetch: app.fetch, hostname: config.host, port: config.port }, ({ address, port }) => {
-  log.info(
-    { address, port, threads: process.env.UV_THREADPOOL_SIZE ?? '4', allocator: allocator() },
-    'listening',
-  )
-  process.send?.({ listening: port })
+
+// A promise that nobody waited for is a defect of one request; an exception that nobody caught leaves nobody knows what.
+process.on('unhandledRejection', (error) => {
+  origin.countDefect()
+  log.error({ err: error }, 'a rejection that nobody handled')
 })
+process.on('uncaughtException', (error) => {
+  log.fatal({ err: error }, 'an exception that nobody caught; the process ends')
+  process.exit(1)
+})
+process.on('exit', () => origin.abandon())
+
+const server = serve(
+  { fetch: origin.fetch, hostname: config.host, port: config.port },
+  ({ address, port }) => {
+    log.info(
+      { address, port, threads: process.env.UV_THREADPOOL_SIZE ?? '4', allocator: allocator() },
+      'listening',
+    )
+    process.send?.({ listening: port })
+  },
+)
 if ('timeout' in server) server.timeout = SOCKET_IDLE_MS
 server.once('error', (error) => {
   const taken = 'code' in error && error.code === 'EADDRINUSE'
@@ -93,7 +101,7 @@ function drain(): void {
 }
 
 async function end(): Promise<void> {
-  await Promise.allSettled([classifier?.close(), stopTracing?.()])
+  await Promise.allSettled([origin.close(), stopTracing?.()])
   process.exit(0)
 }
 

@@ -75,7 +75,17 @@ export function openClassifier(config: Config, log: Log): Classifier | undefined
   return classifier
 }
 
-/** The origin's application, ready to be served. */
+/** The whole origin, ready to be served. */
+export interface Origin {
+  readonly fetch: Hono['fetch']
+  /** Counts an error that nobody handled. */
+  countDefect(): void
+  /** Finishes what goes on behind the answers: writes what is to be stored, sends what is to be told. */
+  close(): Promise<void>
+  /** Ends every child at once. */
+  abandon(): void
+}
+
 export async function createOrigin({
   config,
   log,
@@ -83,7 +93,7 @@ export async function createOrigin({
   classifier: bareClassifier,
   draining = () => false,
   environment = process.env,
-}: OriginOptions): Promise<Hono> {
+}: OriginOptions): Promise<Origin> {
   const { limits, cache, s3 } = config
   const metrics = createMetrics({ otlpEndpoint: config.telemetry.otlpEndpoint })
   const observer = createObserver(metrics)
@@ -134,7 +144,9 @@ export async function createOrigin({
     'decoders',
     createLane({ concurrency: limits.decoders || processors, queue: limits.queuedRenders }),
   )
+  const ending = new AbortController()
   const bareFfmpeg = createFfmpeg({
+    ending: ending.signal,
     environment,
     log,
     lane: decoders,
@@ -206,7 +218,7 @@ export async function createOrigin({
     maxBase64Bytes: limits.base64Bytes,
     deadlineMs: limits.deadlineMs,
   }
-  return createApp({
+  const app = createApp({
     config,
     store,
     external,
@@ -243,6 +255,15 @@ export async function createOrigin({
     internal,
     playground: createPlayground({ config, internal }),
   })
+  return {
+    fetch: app.fetch,
+    countDefect: () => metrics.count('media_proxy.unhandled_errors'),
+    async close() {
+      await stored?.settled()
+      await Promise.allSettled([metrics.close(), bareExternal.close(), bareClassifier?.close()])
+    },
+    abandon: () => ending.abort(),
+  }
 }
 
 /** Every address of this machine, however public it looks. */

@@ -2,15 +2,20 @@
 
 const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
 
-/** The caller's `traceparent` where it is valid, else a new one that is not sampled. */
-export function traceparentOf(headers: Headers): string {
+/**
+ * The caller's trace where it has a valid one, else a new one; whether it is sampled is decided here. A stranger's
+ * word for that would let anybody have everything traced.
+ */
+export function beginTrace(headers: Headers, sampled: boolean): string {
   const given = headers.get('traceparent')
-  return given !== null && TRACEPARENT.test(given) ? given : `00-${randomHex(16)}-${randomHex(8)}-00`
+  const ids =
+    given !== null && TRACEPARENT.test(given) ? given.slice(0, -2) : `00-${randomHex(16)}-${randomHex(8)}-`
+  return ids + (sampled ? '01' : '00')
 }
 
-/** The trace id of a valid `traceparent`. */
-export function traceIdOf(traceparent: string): string {
-  return traceparent.slice(3, 35)
+/** The trace id of a `traceparent`; undefined where it is not valid. */
+export function traceIdOf(traceparent: string | null): string | undefined {
+  return traceparent !== null && TRACEPARENT.test(traceparent) ? traceparent.slice(3, 35) : undefined
 }
 
 function randomHex(bytes: number): string {

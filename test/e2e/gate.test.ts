@@ -47,7 +47,8 @@ describe('an origin that answers the edge alone', () => {
       expect([status, body.toString()]).toEqual([403, 'Forbidden'])
     }
     expect((await send(door.originUrl, '/nothing/here')).status, 'learns nothing of routes').toBe(403)
-    expect((await send(door.originUrl, '/_metrics')).status).toBe(403)
+    const headers = { 'x-forwarded-for': '104.16.0.1' }
+    expect((await send(door.originUrl, '/_metrics', { headers })).status).toBe(403)
   })
 
   it('takes every key of a rotation', async () => {

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { signEdgeRequest } from '@media-proxy/shared/signing/edge-request.ts'
 import { signExternalTarget } from '@media-proxy/shared/signing/external-url.ts'
 import { createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { expect, it } from 'vitest'
@@ -50,12 +51,19 @@ it('follows a request from the edge through every room', async () => {
     // Nothing begins here: what the caller has begun goes on.
     MEDIA_PROXY_TELEMETRY_SAMPLE_RATIO: '0',
     MEDIA_PROXY_EXTERNAL_ALLOWED_HOSTS: far.host,
+    MEDIA_PROXY_EDGE_SECRET_KEY: 'edge',
     MEDIA_PROXY_NSFW_ENABLED: 'false',
   })
   try {
     await service.put('cdn/avatars/1/a', await halvesPng(400, 300))
-    const ask = (path: string, digit: string) =>
-      send(service.url, path, { headers: { traceparent: trace(digit) } })
+    const ring = await createKeyRing(['edge'])
+    const ask = async (path: string, digit: string) => {
+      const request = { method: 'GET', path, clientAddress: '127.0.0.1' }
+      const signature = await signEdgeRequest(ring, request, Date.now())
+      return send(service.url, path, { headers: { traceparent: trace(digit), ...signature } })
+    }
+    // Neither a stranger's wish nor a plain request is traced.
+    await send(service.url, '/avatars/1/a.webp?size=16', { headers: { traceparent: trace('d') } })
     await send(service.url, '/avatars/1/a.webp?size=32')
     await ask('/avatars/1/a.webp?size=64', 'a')
     if (FFMPEG !== undefined) {

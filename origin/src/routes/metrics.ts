@@ -16,8 +16,10 @@ export async function serveMetrics(
   exchange: Exchange,
   { metrics, judgeSecret }: MetricsRouteOptions,
 ): Promise<Answer> {
-  const allowed = isLocal(exchange) || (await judgeSecret(exchange.headers)) === undefined
-  if (!allowed) return refuse(fail('forbidden', 'metrics'), exchange.requestId)
+  if (!isLocal(exchange) && (await judgeSecret(exchange.headers)) !== undefined) {
+    const limited = await exchange.spending.spend('bad-signatures')
+    return refuse(limited ?? fail('forbidden', 'metrics'), exchange.requestId)
+  }
   const body = exchange.method === 'HEAD' ? null : await metrics.exposition()
   return {
     response: new Response(body, {

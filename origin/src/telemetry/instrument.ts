@@ -8,7 +8,7 @@ import type { RenderStage } from '../image/render-stages.ts'
 import type { Classifier } from '../nsfw/classifier.ts'
 import type { Lane } from '../rendition/admission.ts'
 import type { makeRendition } from '../rendition/make.ts'
-import type { Source, SourceReader } from '../rendition/source.ts'
+import type { SourceReader } from '../rendition/source.ts'
 import type { Container, Demuxers } from '../video/container.ts'
 import type { Ffmpeg } from '../video/ffmpeg.ts'
 import type { Observer } from './observer.ts'
@@ -58,6 +58,8 @@ export function observeFfmpeg(ffmpeg: Ffmpeg, observer: Observer): Ffmpeg {
     },
   }
 }
+
+type Source = Exclude<Awaited<ReturnType<SourceReader['open']>['value']>, Failure>
 
 /** Tells who shares a read with whom, and how long headers take. */
 export function observeSources(reader: SourceReader, { metrics, observe }: Observer): SourceReader {

@@ -2,6 +2,7 @@
 
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import { isEdgeClaimed } from '@media-proxy/shared/signing/edge-request.ts'
 import { context, propagation, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import type { HistogramName, Labels } from './metric-table.ts'
 import type { Metrics } from './metrics.ts'
@@ -59,10 +60,13 @@ export function createObserver(metrics: Metrics): Observer {
 
     request({ name, headers, attributes }, work) {
       const sheet: Stages = new Map()
-      const parent = propagation.extract(context.active(), headers, {
-        get: (carrier, key) => carrier.get(key) ?? undefined,
-        keys: (carrier) => [...carrier.keys()],
-      })
+      // Only the edge's word counts for what is sampled; the gate refuses who only claims to be it.
+      const parent = isEdgeClaimed(headers)
+        ? propagation.extract(context.active(), headers, {
+            get: (carrier, key) => carrier.get(key) ?? undefined,
+            keys: (carrier) => [...carrier.keys()],
+          })
+        : context.active()
       return stages.run(sheet, () =>
         tracer.startActiveSpan(name, { kind: SpanKind.SERVER }, parent, async (span) => {
           try {

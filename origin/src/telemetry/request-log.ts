@@ -1,6 +1,6 @@
 import type { parseRequest } from '@media-proxy/shared/request/parse.ts'
 import { routeOf } from '@media-proxy/shared/request/route.ts'
-import { traceIdOf, traceparentOf } from '@media-proxy/shared/trace-context.ts'
+import { traceIdOf } from '@media-proxy/shared/trace-context.ts'
 import { trace } from '@opentelemetry/api'
 import type { Answer, Exchange } from '../routes/answer.ts'
 import type { Log } from './log.ts'
@@ -82,7 +82,7 @@ export function logRequest(
 function traceIdNow(headers: Headers): string | undefined {
   const running = trace.getActiveSpan()?.spanContext().traceId
   if (running !== undefined && !/^0+$/.test(running)) return running
-  return headers.has('traceparent') ? traceIdOf(traceparentOf(headers)) : undefined
+  return traceIdOf(headers.get('traceparent'))
 }
 
 function spellStages(stages: Stages): Record<string, number> {

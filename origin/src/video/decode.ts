@@ -134,8 +134,11 @@ async function decodeFileAt(
   const { video } = options
   const channels = video.hasAlpha ? 4 : 3
   const chain = await colourChain(ffmpeg, options)
-  // The sink would tell nothing of a frame's time: this prints it to standard error.
-  const tellTime = ['metadata=mode=add:key=shown:value=1', 'metadata=mode=print:key=shown:file=pipe\\\\:2']
+  // The sink would tell nothing of a frame's time: this prints it to standard error, before the frame comes out.
+  const tellTime = [
+    'metadata=mode=add:key=shown:value=1',
+    'metadata=mode=print:key=shown:direct=1:file=pipe\\\\:2',
+  ]
   // Only the library's decoders look at the alpha beside a frame.
   const alphaDecoder = video.codec === 'vp9' ? 'libvpx-vp9' : 'libvpx'
   const decoded = await runDecoder(ffmpeg, options, {

@@ -47,6 +47,8 @@ export interface FfmpegAbilities {
 }
 
 export interface FfmpegOptions {
+  /** Fires when the process ends: no child outlives it. */
+  readonly ending?: AbortSignal
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly log: Log
   /** Bounds how many children run and wait. */
@@ -82,7 +84,7 @@ export function createFfmpeg(options: FfmpegOptions): Ffmpeg {
           command,
           job,
           childEnvironment(environment),
-          withDeadline(signal, options.deadlineMs),
+          AbortSignal.any([signal, options.ending ?? signal, AbortSignal.timeout(options.deadlineMs)]),
         )
         answer.resolve(running.answer)
         // The place is free when the process is gone, the answer is there some milliseconds earlier.
@@ -92,10 +94,6 @@ export function createFfmpeg(options: FfmpegOptions): Ffmpeg {
       return answer.promise
     },
   }
-}
-
-function withDeadline(signal: AbortSignal, deadlineMs: number): AbortSignal {
-  return AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)])
 }
 
 /** One child tells both: its banner the version, its list of filters whether it can map HDR. */
