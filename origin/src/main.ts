@@ -7,8 +7,10 @@ import { loadOriginConfig } from './config.ts'
 import { createOrigin, openClassifier } from './service.ts'
 import { createLog } from './telemetry/log.ts'
 
-/** Longest time that running requests get to end after a signal. */
+/** Longest time from a signal to the end of the process. */
 const DRAIN_MS = 30_000
+/** The part of it that is kept for what goes on behind the answers: a receiver of traces may be gone, or hang. */
+const FAREWELL_MS = 5000
 /** A connection that is silent for so long while the process drains has nothing more to ask. */
 const LAST_WORD_MS = 2000
 /** Longer than any answer may take to begin: what is silent for so long is nobody. */
@@ -97,10 +99,11 @@ function drain(): void {
   setTimeout(() => {
     if ('closeIdleConnections' in server) server.closeIdleConnections()
   }, LAST_WORD_MS).unref()
-  setTimeout(() => void end(), DRAIN_MS).unref()
+  setTimeout(() => void end(), DRAIN_MS - FAREWELL_MS).unref()
 }
 
 async function end(): Promise<void> {
+  setTimeout(() => process.exit(0), FAREWELL_MS).unref()
   await Promise.allSettled([origin.close(), stopTracing?.()])
   process.exit(0)
 }

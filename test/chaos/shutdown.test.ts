@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
 import { Agent, request } from 'undici'
 import { expect, it } from 'vitest'
@@ -57,6 +60,24 @@ it('ends although its clients keep their connections and go on asking, and cuts 
   await dispatcher.close()
   expect([...statuses]).toEqual([200])
   expect(new Set(ends)).toEqual(new Set(['ECONNREFUSED']))
+  await service.close()
+})
+
+it('does not wait for a receiver of traces that never answers', async () => {
+  const silent = createServer(() => undefined).listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  const service = await startService({
+    MEDIA_PROXY_NSFW_ENABLED: 'false',
+    MEDIA_PROXY_TELEMETRY_OTLP_ENDPOINT: `http://127.0.0.1:${(silent.address() as AddressInfo).port}`,
+    MEDIA_PROXY_TELEMETRY_SAMPLE_RATIO: '1',
+  })
+  expect((await send(service.url, '/avatars/1/none.png')).status).toBe(404)
+  const startedAt = performance.now()
+  process.kill(service.pid, 'SIGTERM')
+  expect(await service.exited).toBe(0)
+  expect(performance.now() - startedAt).toBeLessThan(9000)
+  silent.closeAllConnections()
+  silent.close()
   await service.close()
 })
 
