@@ -4,17 +4,13 @@ import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
 import type { SourceRequest } from '@media-proxy/shared/request/media-request.ts'
 import { type SourceName, sourceNameOf } from '@media-proxy/shared/request/purge.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { finish, type Representation } from '@media-proxy/shared/response/finish.ts'
-import {
-  expiringCacheControl,
-  failureResponse,
-  type HeaderRecord,
-  mediaCacheControl,
-} from '@media-proxy/shared/response/headers.ts'
+import { finish } from '@media-proxy/shared/response/finish.ts'
+import { failureResponse, type HeaderRecord } from '@media-proxy/shared/response/headers.ts'
 import type { CachedAnswer, EdgeCache } from './cache.ts'
-import type { EdgeExchange } from './exchange.ts'
+import { type ClientView, describe, fromCache, passedThrough, storedHeaders } from './client-answer.ts'
+import type { Delivered, EdgeExchange } from './exchange.ts'
 import type { Flights, Landing } from './flight.ts'
-import { CONNECTION_HEADERS, mutable, pick } from './forward.ts'
+import { CONNECTION_HEADERS, pick } from './forward.ts'
 import type { AnswerIndex } from './object-index.ts'
 import type { FetchOrigin } from './origin.ts'
 import { slice } from './slice.ts'
@@ -49,11 +45,6 @@ export interface DeliveryOrder {
   readonly beforeRender: () => Promise<Failure | undefined>
 }
 
-export interface Delivered {
-  readonly response: Response
-  readonly cache: 'HIT' | 'MISS' | 'COALESCED' | 'BYPASS'
-}
-
 /** After so many leaders that gave up, a follower asks the origin itself. */
 const MAX_FLIGHTS = 5
 
@@ -65,7 +56,7 @@ export async function deliver(
   const { cache, flights } = delivery
   const { timings } = exchange
   const cached = await timings.measure('cache', () => cache.match(order.url))
-  if (cached?.fresh) return { response: fromCache(cached, order, delivery, exchange), cache: 'HIT' }
+  if (cached?.fresh) return { response: fromCache(cached, viewOf(delivery, order), exchange), cache: 'HIT' }
   await cached?.body.cancel()
   if (cached === undefined && (await cache.isMissing(order.url))) {
     return { response: failureResponse(fail('not-found'), exchange.requestId), cache: 'HIT' }
@@ -83,7 +74,7 @@ export async function deliver(
     if (role.kind === 'uncached') break
     const kept = role.kind === 'cached' ? await cache.match(order.url) : undefined
     if (kept !== undefined)
-      return { response: fromCache(kept, order, delivery, exchange), cache: 'COALESCED' }
+      return { response: fromCache(kept, viewOf(delivery, order), exchange), cache: 'COALESCED' }
   }
   return (await fetchWhole(delivery, order, exchange)).delivered
 }
@@ -131,7 +122,7 @@ async function flyAsLeader(
   // The flight before this one may have landed between our look into the cache and our joining.
   const cached = await delivery.cache.match(order.url)
   if (cached?.fresh) {
-    const response = fromCache(cached, order, delivery, exchange)
+    const response = fromCache(cached, viewOf(delivery, order), exchange)
     return { delivered: { response, cache: 'HIT' }, landing: { kind: 'cached' } }
   }
   if (cached !== undefined) return revalidate(delivery, cached, order, exchange)
@@ -166,7 +157,10 @@ async function revalidate(
   const { cache } = delivery
   const condition = cached.etag === undefined ? {} : { 'if-none-match': cached.etag }
   const response = await askOrigin(delivery, order, condition, exchange)
-  const asBefore = (): Delivered => ({ response: fromCache(cached, order, delivery, exchange), cache: 'HIT' })
+  const asBefore = (): Delivered => ({
+    response: fromCache(cached, viewOf(delivery, order), exchange),
+    cache: 'HIT',
+  })
   if (isFailure(response) || response.status >= 500) {
     if (!isFailure(response)) exchange.waitUntil(response.body?.cancel() ?? Promise.resolve())
     return { delivered: asBefore(), landing: { kind: 'cached' } }
@@ -223,7 +217,7 @@ async function store(
   const sizeBytes = Number(response.headers.get('content-length') ?? Number.POSITIVE_INFINITY)
   if (response.body === null || sizeBytes > maxEntryBytes) {
     return {
-      delivered: { response: adapted(response, order, delivery), cache: 'BYPASS' },
+      delivered: { response: passedThrough(response, viewOf(delivery, order)), cache: 'BYPASS' },
       landing: { kind: 'uncached' },
     }
   }
@@ -234,7 +228,7 @@ async function store(
   const [kept, sent] = response.body.tee()
   const landing = putAway(delivery, kept.pipeThrough(new FixedLengthStream(sizeBytes)), headers, order)
   let opened = false
-  const answer = finish(exchange, describe(headers, sizeBytes, order, delivery), (range) => {
+  const answer = finish(exchange, describe(headers, sizeBytes, viewOf(delivery, order)), (range) => {
     opened = true
     return slice(sent, range ?? { start: 0, end: sizeBytes - 1 })
   })
@@ -250,7 +244,7 @@ function keep(
   order: DeliveryOrder,
   exchange: EdgeExchange,
 ): Fetched {
-  const answer = finish(exchange, describe(headers, bytes.length, order, delivery), (range) =>
+  const answer = finish(exchange, describe(headers, bytes.length, viewOf(delivery, order)), (range) =>
     range === undefined ? bytes : bytes.subarray(range.start, range.end + 1),
   )
   return { delivered: { response: answer, cache: 'MISS' }, landing: putAway(delivery, bytes, headers, order) }
@@ -310,72 +304,11 @@ async function pass(
   const response = await timings.measure('origin', () =>
     delivery.origin({ method, path: order.originPath, headers: pick(headers, PARTIAL_HEADERS) }, exchange),
   )
-  return isFailure(response) ? response : { response: adapted(response, order, delivery), cache: 'BYPASS' }
+  return isFailure(response)
+    ? response
+    : { response: passedThrough(response, viewOf(delivery, order)), cache: 'BYPASS' }
 }
 
-function fromCache(
-  cached: CachedAnswer,
-  order: DeliveryOrder,
-  delivery: Delivery,
-  exchange: EdgeExchange,
-): Response {
-  const representation = { ...cached, headers: clientHeaders(cached.headers, order, delivery) }
-  let opened = false
-  const response = finish(exchange, representation, (range) => {
-    opened = true
-    return range === undefined ? cached.body : slice(cached.body, range)
-  })
-  if (!opened) exchange.waitUntil(cached.body.cancel())
-  return response
-}
-
-/** An answer of the origin that passes through, with the headers that are this request's own. */
-function adapted(response: Response, order: DeliveryOrder, delivery: Delivery): Response {
-  const copy = mutable(response)
-  if (response.ok || response.status === 304) {
-    copy.headers.delete('vary')
-    for (const [name, value] of Object.entries(
-      clientHeaders(Object.fromEntries(copy.headers), order, delivery),
-    ))
-      copy.headers.set(name, value)
-  }
-  return copy
-}
-
-function storedHeaders(response: Response): HeaderRecord {
-  const headers: HeaderRecord = Object.fromEntries(response.headers)
-  for (const name of [...CONNECTION_HEADERS, 'vary', 'x-request-id']) delete headers[name]
-  return headers
-}
-
-function describe(
-  headers: HeaderRecord,
-  sizeBytes: number,
-  order: DeliveryOrder,
-  delivery: Delivery,
-): Representation {
-  const lastModified = headers['last-modified']
-  return {
-    headers: clientHeaders(headers, order, delivery),
-    sizeBytes,
-    etag: headers.etag,
-    lastModified: lastModified === undefined ? undefined : new Date(lastModified),
-  }
-}
-
-/**
- * What is the request's and not the entry's: two URLs of one rendition may differ in whether they negotiate, and in
- * how long their signatures are good, while the kept rendition has a life of its own.
- */
-function clientHeaders(headers: HeaderRecord, { request }: DeliveryOrder, { now }: Delivery): HeaderRecord {
-  const own: HeaderRecord = { ...headers }
-  if (request.kind !== 'file' && request.negotiable) own.vary = 'Accept'
-  if (request.kind === 'verified-external') {
-    const { expiresAt } = request
-    own['cache-control'] =
-      expiresAt === undefined
-        ? mediaCacheControl(headers['content-type'] ?? '')
-        : expiringCacheControl(expiresAt, now() / 1000)
-  }
-  return own
+function viewOf({ now }: Delivery, { request }: DeliveryOrder): ClientView {
+  return { request, nowMs: now() }
 }

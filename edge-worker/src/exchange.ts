@@ -9,3 +9,9 @@ export interface EdgeExchange extends OnBehalf {
   readonly timings: Timings
   readonly waitUntil: (work: Promise<unknown>) => void
 }
+
+/** What is answered, and how it was come by. */
+export interface Delivered {
+  readonly response: Response
+  readonly cache: 'HIT' | 'MISS' | 'COALESCED' | 'BYPASS'
+}

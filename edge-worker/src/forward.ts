@@ -1,7 +1,6 @@
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { ASKED_HOST_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
-import type { Delivered } from './delivery.ts'
-import type { EdgeExchange } from './exchange.ts'
+import type { Delivered, EdgeExchange } from './exchange.ts'
 import type { FetchOrigin } from './origin.ts'
 
 /** What of a client's request the origin gets to see. */

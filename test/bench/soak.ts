@@ -1,11 +1,12 @@
 /** A mixed load for minutes: what must not grow does not. Writes a chart of the memory beside the figures. */
 
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { lineChart } from './chart.ts'
 import { dayOfRequests, fillChat } from './chat.ts'
 import { rateRow, type Sample } from './latency.ts'
 import { type BenchRow, inFlight } from './measure.ts'
+import { lookAt, type ProcessLook } from './process-look.ts'
 import { createTimedClient, startService } from './service.ts'
 
 /** `BENCH_SOAK_MINUTES`. */
@@ -15,17 +16,14 @@ const WARM_UP_SHARE = 0.4
 const SAMPLE_MS = 1000
 const MIB = 1024 * 1024
 
-interface Look {
+interface TimedLook extends ProcessLook {
   readonly seconds: number
-  readonly rssMib: number
-  readonly files: number
-  readonly children: number
 }
 
 export async function benchSoak(): Promise<readonly BenchRow[]> {
   const service = await startService({ MEDIA_PROXY_CACHE_MEMORY_BYTES: String(64 * MIB) })
   const client = createTimedClient(service.url)
-  const looks: Look[] = []
+  const looks: TimedLook[] = []
   const startedAt = performance.now()
   const elapsed = () => (performance.now() - startedAt) / 1000
   const sampler = setInterval(() => looks.push({ seconds: elapsed(), ...lookAt(service.pid) }), SAMPLE_MS)
@@ -73,19 +71,8 @@ export async function benchSoak(): Promise<readonly BenchRow[]> {
   }
 }
 
-/** As Linux tells it. */
-function lookAt(pid: number): Omit<Look, 'seconds'> {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim()
-  return {
-    rssMib: Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) / 1024,
-    files: readdirSync(`/proc/${pid}/fd`).length,
-    children: children === '' ? 0 : children.split(' ').length,
-  }
-}
-
 /** Least squares. */
-function slopePerMinute(looks: readonly Look[]): number {
+function slopePerMinute(looks: readonly TimedLook[]): number {
   const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
   const times = looks.map(({ seconds }) => seconds / 60)
   const sizes = looks.map(({ rssMib }) => rssMib)
@@ -94,7 +81,7 @@ function slopePerMinute(looks: readonly Look[]): number {
   return covariance / times.reduce((sum, t) => sum + (t - time) ** 2, 0)
 }
 
-function writeChart(looks: readonly Look[]): void {
+function writeChart(looks: readonly TimedLook[]): void {
   const folder = join(import.meta.dirname, '../../bench-results')
   mkdirSync(folder, { recursive: true })
   const points = looks.map(({ seconds, rssMib }) => ({ x: seconds / 60, y: rssMib }))

@@ -1,12 +1,12 @@
 import { createReadStream, createWriteStream } from 'node:fs'
-import { mkdtemp, open, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { BodyError } from '@media-proxy/shared/store/body-error.ts'
 import { createMediaBytes, type MediaBytes } from '../media/media-bytes.ts'
+import { makeTemporaryFolder, writeFailure } from '../media/temporary-folder.ts'
 import { abortFailure } from '../rendition/wait.ts'
 
 export interface SpoolOptions {
@@ -20,7 +20,7 @@ export interface SpoolOptions {
 
 /**
  * Puts a body into a temporary file, to be read by parts: for far servers that cannot give parts themselves. Fails
- * with `source-too-large`, or as the body does.
+ * with `source-too-large`, with `overloaded` where there is no room, or as the body does.
  */
 export async function spool({
   body,
@@ -32,9 +32,12 @@ export async function spool({
     await body.cancel()
     return fail('source-too-large', `${sizeBytes} bytes for a temporary file`)
   }
-  const folder = await mkdtemp(join(tmpdir(), `media-proxy-spool-${process.pid}-`))
-  const remove = () => rm(folder, { recursive: true, force: true })
-  const path = join(folder, 'source')
+  const folder = await makeTemporaryFolder('spool')
+  if (isFailure(folder)) {
+    await body.cancel()
+    return folder
+  }
+  const path = join(folder.path, 'source')
   let length = 0
   const bounded = new Transform({
     transform(chunk: Uint8Array, _, done) {
@@ -49,13 +52,15 @@ export async function spool({
       signal,
     })
   } catch (error) {
-    await remove()
+    await folder.remove()
     if (signal.aborted) return abortFailure(signal)
     if (error instanceof BodyError) return error.failure
-    throw error
+    const failure = writeFailure(error)
+    if (failure === undefined) throw error
+    return failure
   }
   // Nothing waits for the removal: whoever read the file has left.
-  signal.addEventListener('abort', () => void remove(), { once: true })
+  signal.addEventListener('abort', () => void folder.remove(), { once: true })
   return createMediaBytes({
     sizeBytes: length,
     async fetchPart(start, end) {

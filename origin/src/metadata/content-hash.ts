@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { Source } from '../rendition/source.ts'
+import type { Source } from '../rendition/opened-source.ts'
 
 /** Lower-case hex SHA-256 of all bytes of a source: of memory where they are there, else streamed, never held. */
 export async function contentHash({ bytes, parts }: Source): Promise<string | Failure> {

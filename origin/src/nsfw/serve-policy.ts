@@ -6,7 +6,7 @@
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { contentHash } from '../metadata/content-hash.ts'
 import { examine } from '../metadata/examine.ts'
-import type { Source } from '../rendition/source.ts'
+import type { Source } from '../rendition/opened-source.ts'
 import type { VideoTools } from '../video/video.ts'
 import type { Scanner } from './scanner.ts'
 import type { ScoreOptions, Verdict } from './score.ts'

@@ -4,8 +4,8 @@ import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts
 import { decodedBytesOf } from '../image/inspect.ts'
 import { mediaKindOfName } from '../media/kinds.ts'
 import { createLane, type Lane } from './admission.ts'
+import type { Source } from './opened-source.ts'
 import type { Order } from './order.ts'
-import type { Source } from './source.ts'
 
 export interface RenderLanes {
   /** What is being read, or waits for it, and will want one of the others. */

@@ -9,9 +9,9 @@ import { holdsAnimation, type RenderOrder, renderImage, renderRaw } from '../ima
 import { inStage, type RenderStage } from '../image/render-stages.ts'
 import type { ImageFormat as SourceFormat, VideoFormat } from '../media/kinds.ts'
 import { momentOf, openVideo, type VideoTools } from '../video/video.ts'
+import type { Source } from './opened-source.ts'
 import type { Order } from './order.ts'
 import type { Rendition } from './rendition.ts'
-import type { Source } from './source.ts'
 
 export type MakeTools = VideoTools
 

@@ -26,7 +26,7 @@ export interface Ffmpeg {
   /**
    * Runs one child and gives what it wrote. Fails with `undecodable` where it failed or wrote too little, with
    * `unsupported-codec` where the codec is none of the accepted ones, and with `deadline`, `client-gone`,
-   * `overloaded`, or `not-ready` where there is no FFmpeg.
+   * `overloaded` (also where somebody else killed it), or `not-ready` where there is no FFmpeg.
    */
   run(job: FfmpegJob, signal: AbortSignal): Promise<FfmpegOutput | Failure>
   /** What the binary is and can; a failure where there is none. Asked once. */
@@ -149,6 +149,7 @@ function yieldTo(pid: number | undefined): void {
 
 interface Exit {
   readonly code: number | null
+  readonly signal?: NodeJS.Signals | null
   readonly error?: string
 }
 
@@ -158,7 +159,7 @@ function start([path = '', ...args]: readonly string[], env: NodeJS.ProcessEnv, 
   yieldTo(child.pid)
   const ended = new Promise<Exit>((resolve) => {
     child.once('error', (error) => resolve({ code: null, error: error.message }))
-    child.once('close', (code) => resolve({ code }))
+    child.once('close', (code, signal) => resolve({ code, signal }))
   })
   return { child, ended }
 }
@@ -193,12 +194,16 @@ function runChild(
     if (bytes.length === job.outputBytes) return { bytes, messages }
     const [complaint, exit] = await Promise.all([messages, ended])
     if (signal.aborted) return abortFailure(signal)
+    // Where memory is short the kernel kills, too: that tells nothing of the file, and the next attempt may work.
+    if (exit.signal === 'SIGKILL') return fail('overloaded', 'FFmpeg was killed', KILLED_RETRY_AFTER)
     if (/^\[.*\] Codec \(.+\) not on whitelist/m.test(complaint))
       return fail('unsupported-codec', complaint.slice(0, 200))
-    const why = complaint.slice(0, 500) || exit.error || `FFmpeg ended with ${exit.code}`
+    const why = complaint.slice(0, 500) || exit.error || `FFmpeg ended with ${exit.signal ?? exit.code}`
     return fail('undecodable', `${bytes.length} of ${job.outputBytes} bytes: ${why}`)
   }
 }
+
+const KILLED_RETRY_AFTER = { 'retry-after': '10' }
 
 /** A child may end before it has read all it was given: that its pipe is closed is then no error. */
 function feed(pipe: Writable, chunks: readonly Uint8Array[]): void {

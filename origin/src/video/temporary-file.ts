@@ -1,17 +1,17 @@
 import { createWriteStream } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { BodyError } from '@media-proxy/shared/store/body-error.ts'
 import type { MediaBytes } from '../media/media-bytes.ts'
+import { makeTemporaryFolder, writeFailure } from '../media/temporary-folder.ts'
 import { abortFailure } from '../rendition/wait.ts'
 
 /**
  * Puts a source into a file of its own for as long as `use` runs. The file and its folder are gone when this
- * returns, however it does. Fails with `source-too-large`, as the source does, or with the signal.
+ * returns, however it does. Fails with `source-too-large`, with `overloaded` where there is no room, as the source
+ * does, or with the signal.
  */
 export async function withTemporaryFile<T>(
   bytes: MediaBytes,
@@ -21,9 +21,10 @@ export async function withTemporaryFile<T>(
 ): Promise<T | Failure> {
   if (bytes.sizeBytes > maxBytes)
     return fail('source-too-large', `${bytes.sizeBytes} bytes for a temporary file`)
-  const folder = await mkdtemp(join(tmpdir(), `media-proxy-video-${process.pid}-`))
+  const folder = await makeTemporaryFolder('video')
+  if (isFailure(folder)) return folder
   try {
-    const path = join(folder, 'source')
+    const path = join(folder.path, 'source')
     const body = await bytes.stream()
     if (isFailure(body)) return body
     try {
@@ -32,10 +33,12 @@ export async function withTemporaryFile<T>(
     } catch (error) {
       if (signal.aborted) return abortFailure(signal)
       if (error instanceof BodyError) return error.failure
+      const failure = writeFailure(error)
+      if (failure !== undefined) return failure
       return fail('store-unreachable', error instanceof Error ? error.message : String(error))
     }
     return await use(path)
   } finally {
-    await rm(folder, { recursive: true, force: true })
+    await folder.remove()
   }
 }

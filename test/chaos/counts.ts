@@ -1,0 +1,49 @@
+/** What a service must not keep after a fault. */
+
+import { existsSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { setTimeout as pause } from 'node:timers/promises'
+import { expect } from 'vitest'
+import { lookAt, type ProcessLook } from '../bench/process-look.ts'
+
+/** Files, children and memory of another process are told by Linux alone. */
+export const HAS_PROC = existsSync('/proc/self/task')
+
+/** The library and its caches grow while they warm up; a leak of what these tests move is far more. */
+const MAX_GROWTH_MIB = 150
+const LET_GO_MS = 15_000
+
+/** Passes once the process holds no more than it did, and its folder of temporary files nothing. */
+export async function expectNothingKept(
+  pid: number,
+  before: ProcessLook,
+  temporaryFolder?: string,
+): Promise<void> {
+  await until(() => {
+    const { files, children } = lookAt(pid)
+    return files <= before.files && children <= before.children
+  }, LET_GO_MS).catch(() => undefined)
+  const after = lookAt(pid)
+  expect(after.files).toBeLessThanOrEqual(before.files)
+  expect(after.children).toBeLessThanOrEqual(before.children)
+  expect(after.rssMib).toBeLessThan(before.rssMib + MAX_GROWTH_MIB)
+  if (temporaryFolder !== undefined) {
+    // The answer may be there some milliseconds before the folder of its request is gone.
+    await until(async () => (await ownFolders(temporaryFolder)).length === 0).catch(() => undefined)
+    expect(await ownFolders(temporaryFolder)).toEqual([])
+  }
+}
+
+async function ownFolders(temporaryFolder: string): Promise<readonly string[]> {
+  return (await readdir(temporaryFolder)).filter((name) => /^media-proxy-(?:video|spool)-/.test(name))
+}
+
+/** Asks until the answer is yes. Throws after the time. */
+export async function until(ask: () => boolean | Promise<boolean>, milliseconds = 5000): Promise<void> {
+  const end = performance.now() + milliseconds
+  while (!(await ask())) {
+    if (performance.now() > end) throw new Error(`not so within ${milliseconds} ms`)
+    // Other processes tell of no event: a millisecond leaves them the processor.
+    await pause(1)
+  }
+}
