@@ -95,7 +95,7 @@ export async function createOrigin({
   environment = process.env,
 }: OriginOptions): Promise<Origin> {
   const { limits, cache, s3 } = config
-  const metrics = createMetrics({ otlpEndpoint: config.telemetry.otlpEndpoint })
+  const metrics = await createMetrics({ otlpEndpoint: config.telemetry.otlpEndpoint })
   const observer = createObserver(metrics)
   const store = observeStore(bareStore, observer)
   const classifier = bareClassifier === undefined ? undefined : observeClassifier(bareClassifier, observer)

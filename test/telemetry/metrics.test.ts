@@ -122,6 +122,10 @@ describe('what is built on the metrics', () => {
     )
     expect(expressions.length).toBeGreaterThan(8)
     for (const name of expressions.flatMap(used)) expect(known).toContain(name)
+    const shown = expressions.join('\n')
+    for (const name of NAMES) expect(shown, 'every metric has a panel').toContain(prometheusName(name))
+    const places = dashboard.panels.map(({ gridPos }: { gridPos: { x: number; y: number } }) => gridPos)
+    expect(new Set(places.map(({ x, y }: { x: number; y: number }) => `${x} ${y}`)).size).toBe(places.length)
   })
 
   it('every alert asks for what there is, and says what to do', () => {

@@ -21,6 +21,7 @@ interface Span {
 /** A receiver of OTLP over HTTP in JSON, as the protocol has it. */
 async function openReceiver() {
   const spans: Span[] = []
+  const metrics = new Set<string>()
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk)
@@ -30,12 +31,19 @@ async function openReceiver() {
         for (const scope of scopeSpans) spans.push(...scope.spans)
       }
     }
+    if (request.url === '/v1/metrics') {
+      const body = JSON.parse(Buffer.concat(chunks).toString())
+      for (const { scopeMetrics } of body.resourceMetrics) {
+        for (const scope of scopeMetrics) for (const { name } of scope.metrics) metrics.add(name)
+      }
+    }
     response.setHeader('content-type', 'application/json')
     response.end('{}')
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   return {
     spans,
+    metrics,
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     close: () => new Promise((resolve) => server.close(resolve)),
   }
@@ -98,6 +106,8 @@ it('follows a request from the edge through every room', async () => {
   expect(traces, 'what nobody asked to trace').toEqual(
     new Set(FFMPEG === undefined ? ['a', 'c'] : ['a', 'b', 'c']),
   )
+  const pushed = ['http.server.request.duration', 'media_proxy.render.duration', 'process.memory.usage']
+  expect([...receiver.metrics]).toEqual(expect.arrayContaining(pushed))
 })
 
 /** Names of the spans below each span of a trace, in the order of their ends. */

@@ -1,7 +1,6 @@
 /** The metrics of one origin: recorded through OpenTelemetry, read by Prometheus, pushed by OTLP where that is asked for. */
 
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { OTLPMetricExporter } from '@opentelemetry/exporter-metrics-otlp-http'
 import { PrometheusSerializer } from '@opentelemetry/exporter-prometheus'
 import { resourceFromAttributes } from '@opentelemetry/resources'
 import {
@@ -49,10 +48,12 @@ class PullReader extends MetricReader {
   protected override async onShutdown(): Promise<void> {}
 }
 
-export function createMetrics({ otlpEndpoint }: MetricsOptions): Metrics {
+export async function createMetrics({ otlpEndpoint }: MetricsOptions): Promise<Metrics> {
   const pull = new PullReader()
   const readers: IMetricReader[] = [pull]
   if (otlpEndpoint !== undefined) {
+    // Where nothing is pushed it would cost the start a tenth of a second, and 20 MB.
+    const { OTLPMetricExporter } = await import('@opentelemetry/exporter-metrics-otlp-http')
     const exporter = new OTLPMetricExporter({ url: `${otlpEndpoint}/v1/metrics` })
     readers.push(new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: PUSH_INTERVAL_MS }))
   }
