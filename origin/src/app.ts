@@ -29,6 +29,7 @@ import type { Log } from './telemetry/log.ts'
 import type { Labels } from './telemetry/metric-table.ts'
 import type { Observer } from './telemetry/observer.ts'
 import { logRequest, recordRequest, requestAttributes } from './telemetry/request-log.ts'
+import { serverTiming } from './telemetry/server-timing.ts'
 
 export interface AppOptions {
   readonly config: Config
@@ -62,6 +63,7 @@ export function createApp(options: AppOptions): Hono {
       attributes = requestAttributes(exchange, parsed, answer)
       const milliseconds = performance.now() - startedAt
       recordRequest(options.observer.metrics, attributes, answer, milliseconds)
+      answer.response.headers.set('server-timing', serverTiming(stages, milliseconds))
       logRequest(options.log, exchange, parsed, answer, { milliseconds, stages })
       return answer.outcome === 'streamed'
         ? patiently(answer.response, exchange, context, options)

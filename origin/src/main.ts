@@ -1,13 +1,18 @@
 /** The shell of the origin: configuration in, listening server out, signals. */
 
 import { readFileSync } from 'node:fs'
+import { Server } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
 import { loadOriginConfig } from './config.ts'
 import { createOrigin, openClassifier } from './service.ts'
 import { createLog } from './telemetry/log.ts'
 
-/** Longest time that running requests get to end after a signal. */
+/** Longest time from a signal to the end of the process. */
 const DRAIN_MS = 30_000
+/** The part of it that is kept for what goes on behind the answers: a receiver of traces may be gone, or hang. */
+const FAREWELL_MS = 5000
+/** A connection that is silent for so long while the process drains has nothing more to ask. */
+const LAST_WORD_MS = 2000
 /** Longer than any answer may take to begin: what is silent for so long is nobody. */
 const SOCKET_IDLE_MS = 120_000
 /**
@@ -84,17 +89,27 @@ server.once('error', (error) => {
   process.exit(1)
 })
 
-/** Not ready, no new connections; what runs gets its time, then nothing is left. */
+/**
+ * Not ready, no new connections; what runs gets its time, then nothing is left. A connection that stays open gets one
+ * more answer, which says that it is the last: closed at once, it would cut off the request that is on its way.
+ */
 function drain(): void {
   if (draining) return
   draining = true
   log.info('draining')
-  server.close(() => void end())
-  if ('closeIdleConnections' in server) server.closeIdleConnections()
-  setTimeout(() => void end(), DRAIN_MS).unref()
+  server.prependListener('request', (_, response) => {
+    response.shouldKeepAlive = false
+  })
+  // That of HTTP would close the idle connections with it.
+  Server.prototype.close.call(server, () => void end())
+  setTimeout(() => {
+    if ('closeIdleConnections' in server) server.closeIdleConnections()
+  }, LAST_WORD_MS).unref()
+  setTimeout(() => void end(), DRAIN_MS - FAREWELL_MS).unref()
 }
 
 async function end(): Promise<void> {
+  setTimeout(() => process.exit(0), FAREWELL_MS).unref()
   await Promise.allSettled([origin.close(), stopTracing?.()])
   process.exit(0)
 }

@@ -33,11 +33,13 @@ import { createPlayground } from './routes/playground.ts'
 import { createFilesystemStore } from './store/filesystem.ts'
 import {
   observeClassifier,
+  observeDemuxers,
   observeExternal,
   observeFfmpeg,
   observeLane,
   observeLimiter,
   observeRenders,
+  observeSources,
   observeStore,
   watchLanes,
 } from './telemetry/instrument.ts'
@@ -93,7 +95,7 @@ export async function createOrigin({
   environment = process.env,
 }: OriginOptions): Promise<Origin> {
   const { limits, cache, s3 } = config
-  const metrics = createMetrics({ otlpEndpoint: config.telemetry.otlpEndpoint })
+  const metrics = await createMetrics({ otlpEndpoint: config.telemetry.otlpEndpoint })
   const observer = createObserver(metrics)
   const store = observeStore(bareStore, observer)
   const classifier = bareClassifier === undefined ? undefined : observeClassifier(bareClassifier, observer)
@@ -120,13 +122,16 @@ export async function createOrigin({
   const external = observeExternal(bareExternal, observer)
   const watched = (name: string, lane: Lane) => observeLane(lane, name, observer)
   const reads = watched('reads', createLane({ concurrency: CONCURRENT_READS, queue: limits.queuedRenders }))
-  const memory = createLane({
-    concurrency: Number.POSITIVE_INFINITY,
-    queue: limits.queuedRenders,
-    capacityBytes: limits.sourceMemoryBytes,
-  })
+  const memory = watched(
+    'memory',
+    createLane({
+      concurrency: Number.POSITIVE_INFINITY,
+      queue: limits.queuedRenders,
+      capacityBytes: limits.sourceMemoryBytes,
+    }),
+  )
   const readerOf = (bucket: string) =>
-    createSourceReader({ store, bucket, external, limits, memory, lane: reads })
+    observeSources(createSourceReader({ store, bucket, external, limits, memory, lane: reads }), observer)
   const sources = readerOf(s3.bucketCdn)
   const readers = new Map([
     [s3.bucketUploads, readerOf(s3.bucketUploads)],
@@ -135,12 +140,16 @@ export async function createOrigin({
     [s3.bucketCdn, sources],
   ])
   const processors = limits.renders || availableParallelism()
+  const decoders = watched(
+    'decoders',
+    createLane({ concurrency: limits.decoders || processors, queue: limits.queuedRenders }),
+  )
   const ending = new AbortController()
   const bareFfmpeg = createFfmpeg({
     ending: ending.signal,
     environment,
     log,
-    lane: createLane({ concurrency: limits.decoders || processors, queue: limits.queuedRenders }),
+    lane: decoders,
     deadlineMs: limits.deadlineMs,
     memoryBytes: limits.decoderMemoryBytes,
   })
@@ -152,8 +161,8 @@ export async function createOrigin({
     queue: limits.queuedRenders,
     memoryBytes: limits.renderMemoryBytes,
   })
-  watchLanes({ ...lanes }, observer)
-  const demuxers = createDemuxers({ kept: processors, ...DEMUXER_DEFAULTS })
+  watchLanes({ ...lanes, memory, decoders }, observer)
+  const demuxers = observeDemuxers(createDemuxers({ kept: processors, ...DEMUXER_DEFAULTS }), observer)
   const tools = { demuxers, ffmpeg, limits }
   const scanner = createScanner({ classifier, score: config.nsfw, failClosed: config.nsfw.failClosed, log })
   const policy = createServePolicy({ mode: config.nsfw.onServe, score: config.nsfw, scanner, tools })
@@ -170,6 +179,7 @@ export async function createOrigin({
     maxBytes: cache.memoryBytes,
     maxEntryBytes: cache.memoryEntryBytes,
     freshForMs: cache.memorySeconds * 1000,
+    onEvict: () => metrics.count('media_proxy.rendition.cache.evictions'),
     now: () => performance.now(),
   })
   metrics.watch('media_proxy.rendition.cache.bytes', () => [[renditions.bytes, {}]])

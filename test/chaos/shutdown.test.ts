@@ -1,3 +1,8 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
+import { Agent, request } from 'undici'
 import { expect, it } from 'vitest'
 import { createTimedClient, startService } from '../bench/service.ts'
 import { noisePng } from '../fixtures.ts'
@@ -20,6 +25,59 @@ it('answers every request that it has accepted, and ends with 0', async () => {
   await client.close()
   expect(await service.exited).toBe(0)
   await expect(send(service.url, '/_health')).rejects.toThrow()
+  await service.close()
+})
+
+it('ends although its clients keep their connections and go on asking, and cuts none of them off', async () => {
+  const service = await startService({ MEDIA_PROXY_NSFW_ENABLED: 'false' })
+  await service.put('cdn/attachments/1/a.png', await noisePng(400, 300))
+  const dispatcher = new Agent({ connections: 8, pipelining: 1 })
+  let asked = 0
+  const ends: string[] = []
+  const statuses = new Set<number>()
+  const goOn = async () => {
+    for (;;) {
+      asked += 1
+      const path = `/attachments/1/a.png?width=${1 + (asked % 399)}&format=webp`
+      try {
+        const { statusCode, body } = await request(service.url + path, { dispatcher })
+        await body.arrayBuffer()
+        statuses.add(statusCode)
+      } catch (error) {
+        ends.push(error instanceof Error && 'code' in error ? String(error.code) : String(error))
+        return
+      }
+    }
+  }
+  const clients = Array.from({ length: 8 }, goOn)
+  while (asked < 100) await setImmediate()
+  const startedAt = performance.now()
+  process.kill(service.pid, 'SIGTERM')
+  expect(await service.exited).toBe(0)
+  // The limit of 30 s is for work, not for whoever keeps a connection.
+  expect(performance.now() - startedAt).toBeLessThan(15_000)
+  await Promise.all(clients)
+  await dispatcher.close()
+  expect([...statuses]).toEqual([200])
+  expect(new Set(ends)).toEqual(new Set(['ECONNREFUSED']))
+  await service.close()
+})
+
+it('does not wait for a receiver of traces that never answers', async () => {
+  const silent = createServer(() => undefined).listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  const service = await startService({
+    MEDIA_PROXY_NSFW_ENABLED: 'false',
+    MEDIA_PROXY_TELEMETRY_OTLP_ENDPOINT: `http://127.0.0.1:${(silent.address() as AddressInfo).port}`,
+    MEDIA_PROXY_TELEMETRY_SAMPLE_RATIO: '1',
+  })
+  expect((await send(service.url, '/avatars/1/none.png')).status).toBe(404)
+  const startedAt = performance.now()
+  process.kill(service.pid, 'SIGTERM')
+  expect(await service.exited).toBe(0)
+  expect(performance.now() - startedAt).toBeLessThan(9000)
+  silent.closeAllConnections()
+  silent.close()
   await service.close()
 })
 

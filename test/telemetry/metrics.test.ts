@@ -6,7 +6,7 @@ import { createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { type Door, openEdge } from '../doors.ts'
-import { halvesPng } from '../fixtures.ts'
+import { halvesPng, noisePng } from '../fixtures.ts'
 import { send } from '../http.ts'
 import { FFMPEG, makeVideo, SECONDS } from '../videos.ts'
 
@@ -24,11 +24,23 @@ describe('the metrics', () => {
       MEDIA_PROXY_NSFW_ENABLED: 'true',
       MEDIA_PROXY_RATE_LIMIT_ENABLED: 'true',
       MEDIA_PROXY_RATE_LIMIT_BAD_SIGNATURE_MAX_ATTEMPTS: '1',
+      // Little memory and short queues, so that something has to leave and somebody is turned away.
+      MEDIA_PROXY_CACHE_MEMORY_BYTES: '4000',
+      MEDIA_PROXY_LIMITS_RENDERS: '1',
+      MEDIA_PROXY_LIMITS_QUEUED_RENDERS: '1',
     })
     await door.put('avatars/987654321/hash123', await halvesPng(64, 48))
     await door.put('upload', await halvesPng(64, 48), undefined, 'uploads')
     const origin = door.originUrl
+    for (const size of [20, 22, 24, 28, 32, 40, 44, 48])
+      await send(origin, `/avatars/987654321/hash123.webp?size=${size}`)
     for (let visit = 0; visit < 2; visit += 1) await send(origin, '/avatars/987654321/hash123.webp?size=16')
+    await door.put('attachments/1/large.png', await noisePng(1000, 800))
+    const crowd = Array.from({ length: 12 }, (_, index) =>
+      send(origin, `/attachments/1/large.png?width=${500 + index}&format=webp`),
+    )
+    const crowded = (await Promise.all(crowd)).map(({ status }) => status)
+    expect(new Set(crowded)).toEqual(new Set([200, 503]))
     await send(origin, '/avatars/987654321/none.webp')
     for (let visit = 0; visit < 2; visit += 1) await send(origin, '/external/wrong/v2/aHR0cDovL2EuYg')
     const target = `v2/${Buffer.from('http://169.254.169.254/').toString('base64url')}`
@@ -110,6 +122,10 @@ describe('what is built on the metrics', () => {
     )
     expect(expressions.length).toBeGreaterThan(8)
     for (const name of expressions.flatMap(used)) expect(known).toContain(name)
+    const shown = expressions.join('\n')
+    for (const name of NAMES) expect(shown, 'every metric has a panel').toContain(prometheusName(name))
+    const places = dashboard.panels.map(({ gridPos }: { gridPos: { x: number; y: number } }) => gridPos)
+    expect(new Set(places.map(({ x, y }: { x: number; y: number }) => `${x} ${y}`)).size).toBe(places.length)
   })
 
   it('every alert asks for what there is, and says what to do', () => {

@@ -21,6 +21,7 @@ interface Span {
 /** A receiver of OTLP over HTTP in JSON, as the protocol has it. */
 async function openReceiver() {
   const spans: Span[] = []
+  const metrics = new Set<string>()
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk)
@@ -30,12 +31,19 @@ async function openReceiver() {
         for (const scope of scopeSpans) spans.push(...scope.spans)
       }
     }
+    if (request.url === '/v1/metrics') {
+      const body = JSON.parse(Buffer.concat(chunks).toString())
+      for (const { scopeMetrics } of body.resourceMetrics) {
+        for (const scope of scopeMetrics) for (const { name } of scope.metrics) metrics.add(name)
+      }
+    }
     response.setHeader('content-type', 'application/json')
     response.end('{}')
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   return {
     spans,
+    metrics,
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     close: () => new Promise((resolve) => server.close(resolve)),
   }
@@ -80,20 +88,26 @@ it('follows a request from the edge through every room', async () => {
     await receiver.close()
   }
   expect(tree(receiver.spans, 'a')).toEqual({
-    request: ['queue reads', 'store get', 'queue small', 'render'],
+    request: ['queue reads', 'store get', 'queue memory', 'probe', 'queue small', 'render'],
+    render: ['encode'],
   })
   if (FFMPEG !== undefined) {
     const video = tree(receiver.spans, 'b')
     expect(video.request).toEqual(expect.arrayContaining(['store get', 'queue videos', 'render']))
-    expect(video.render).toContain('ffmpeg')
+    expect(video.render).toEqual(['probe', 'decode', 'encode'])
+    expect(video.decode).toEqual(['demux', 'ffmpeg'])
+    expect(video.ffmpeg).toEqual(['queue decoders'])
   }
   expect(tree(receiver.spans, 'c')).toEqual({
-    request: ['queue reads', 'external fetch', 'queue small', 'render'],
+    request: ['queue reads', 'external fetch', 'queue memory', 'probe', 'queue small', 'render'],
+    render: ['encode'],
   })
   const traces = new Set(receiver.spans.map(({ traceId }) => traceId[0]))
   expect(traces, 'what nobody asked to trace').toEqual(
     new Set(FFMPEG === undefined ? ['a', 'c'] : ['a', 'b', 'c']),
   )
+  const pushed = ['http.server.request.duration', 'media_proxy.render.duration', 'process.memory.usage']
+  expect([...receiver.metrics]).toEqual(expect.arrayContaining(pushed))
 })
 
 /** Names of the spans below each span of a trace, in the order of their ends. */

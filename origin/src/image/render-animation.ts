@@ -7,7 +7,7 @@ import { playApng } from './apng-compose.ts'
 import { encodeApng } from './apng-encode.ts'
 import { decodingFailure } from './decode.ts'
 import { type ImageFacts, UNLIMITED_PIXELS } from './inspect.ts'
-import { open, openRaw, type RenderOrder, run, scale } from './render-stages.ts'
+import { inStage, open, openRaw, type RenderOrder, run, scale } from './render-stages.ts'
 import { sharp } from './sharp.ts'
 import { framesOf, type Strip } from './strip.ts'
 
@@ -21,12 +21,14 @@ export async function renderAnimation(
     const fromApng = facts.format === 'png'
     if (!fromApng && order.format !== 'png' && order.blur === undefined)
       return await run(await scaleFrames(bytes, facts, order), facts, order)
-    const strip = fromApng
-      ? await scaleApng(bytes, facts, order)
-      : await stripOf(await scaleFrames(bytes, facts, order), bytes)
+    const strip = await inStage(order, 'decode', async () =>
+      fromApng ? scaleApng(bytes, facts, order) : stripOf(await scaleFrames(bytes, facts, order), bytes),
+    )
     if (isFailure(strip)) return strip
     if (order.blur !== undefined) await blurFrames(strip, order.blur)
-    return order.format === 'png' ? await encodeApng(strip) : await encodeStrip(strip, facts, order)
+    return order.format === 'png'
+      ? await inStage(order, 'encode', () => encodeApng(strip))
+      : await encodeStrip(strip, facts, order)
   } catch (error) {
     return decodingFailure(error)
   }

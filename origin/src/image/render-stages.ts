@@ -12,6 +12,23 @@ import type { RawPicture } from './raw-picture.ts'
 import { sharp } from './sharp.ts'
 import { underStillBrand } from './still-brand.ts'
 
+/**
+ * Runs a part of a render under its name, so that it can be timed. Where Sharp itself reads the file, decoding is
+ * a part of `encode`: libvips does both in one pass, strip by strip.
+ */
+export type RenderStage = <T>(name: 'decode' | 'encode', work: () => Promise<T>) => Promise<T>
+
+const UNTIMED: RenderStage = (_, work) => work()
+
+/** Runs a part of a render that an order asks for. */
+export function inStage<T>(
+  { stage = UNTIMED }: Pick<RenderOrder, 'stage'>,
+  name: 'decode' | 'encode',
+  work: () => Promise<T>,
+): Promise<T> {
+  return stage(name, work)
+}
+
 /** What is to be made of an image. */
 export interface RenderOrder {
   readonly plan: Plan
@@ -23,6 +40,7 @@ export interface RenderOrder {
   readonly blur?: number
   /** Time left, in milliseconds; Sharp stops a pipeline by itself, to the second. */
   readonly timeLeftMs: number
+  readonly stage?: RenderStage
 }
 
 /** What rendering has to know of a source once it is opened. */
@@ -90,9 +108,11 @@ export async function run(
     sourcePalette: facts.palette && order.blur === undefined,
     ...(timing === undefined ? {} : { timing }),
   })
-  try {
-    return await encoder.toBuffer()
-  } catch (error) {
-    return decodingFailure(error)
-  }
+  return inStage(order, 'encode', async () => {
+    try {
+      return await encoder.toBuffer()
+    } catch (error) {
+      return decodingFailure(error)
+    }
+  })
 }

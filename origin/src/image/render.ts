@@ -4,7 +4,7 @@ import { decodeFrame, needsOwnDecoder } from './decode.ts'
 import type { ImageFacts } from './inspect.ts'
 import type { RawPicture } from './raw-picture.ts'
 import { renderAnimation } from './render-animation.ts'
-import { blur, open, openRaw, type RenderOrder, run, scale } from './render-stages.ts'
+import { blur, inStage, open, openRaw, type RenderOrder, run, scale } from './render-stages.ts'
 
 export type { RenderOrder } from './render-stages.ts'
 
@@ -56,6 +56,6 @@ async function renderStill(
 ): Promise<Uint8Array | Failure> {
   if (!needsOwnDecoder(bytes, facts))
     return run(blur(scale(open(bytes, facts, order, { pages: 1 }), facts, order), order), facts, order)
-  const picture = await decodeFrame(bytes, facts, 0, order.timeLeftMs)
+  const picture = await inStage(order, 'decode', () => decodeFrame(bytes, facts, 0, order.timeLeftMs))
   return isFailure(picture) ? picture : renderRaw(picture, order, facts.lossless)
 }

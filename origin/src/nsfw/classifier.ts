@@ -29,6 +29,8 @@ export interface Classifier {
    * The predictions of a source's frames, each `MODEL_PICTURE_BYTES` of RGB. Fails with `not-ready`, `overloaded`, `scan-failed`, `deadline` or `client-gone`.
    */
   classify(frames: readonly Uint8Array[], signal: AbortSignal): Promise<readonly Predictions[] | Failure>
+  /** Calls with the number of pictures of each batch that is given to the thread. */
+  watchBatches(onBatch: (pictures: number) => void): void
   /** Ends the thread; whatever waits fails with `not-ready`. */
   close(): Promise<void>
 }
@@ -58,6 +60,7 @@ export function createClassifier(options: ClassifierOptions): Classifier {
   const script = options.script ?? new URL('./worker.ts', import.meta.url)
   const { promise: loaded, resolve: resolveLoaded } = Promise.withResolvers<Failure | undefined>()
   const waiting = new Set<Task>()
+  const watchers = new Set<(pictures: number) => void>()
   let underWay: Batch[] = []
   let worker: Worker | undefined
   let fault: Failure | undefined = fail('not-ready', 'the model is being loaded')
@@ -150,7 +153,9 @@ export function createClassifier(options: ClassifierOptions): Classifier {
     while (worker !== undefined && fault === undefined && underWay.length < MAX_BATCHES_UNDER_WAY) {
       const tasks = takeBatch()
       if (tasks.length === 0) return
-      const pictures = joined(tasks.flatMap((task) => task.frames))
+      const frames = tasks.flatMap((task) => task.frames)
+      const pictures = joined(frames)
+      for (const onBatch of watchers) onBatch(frames.length)
       underWay.push({ tasks })
       worker.postMessage(pictures, [pictures.buffer])
       if (underWay.length === 1) watch()
@@ -219,6 +224,10 @@ export function createClassifier(options: ClassifierOptions): Classifier {
       } finally {
         signal.removeEventListener('abort', onAbort)
       }
+    },
+
+    watchBatches(onBatch) {
+      watchers.add(onBatch)
     },
 
     async close() {

@@ -9,6 +9,8 @@ export interface RenditionCacheOptions {
   readonly maxEntryBytes: number
   /** Age at which the store has to be asked whether an entry still holds. */
   readonly freshForMs: number
+  /** Called for each entry that had to make room. */
+  readonly onEvict?: () => void
   /** Milliseconds; monotonic. */
   readonly now: () => number
 }
@@ -41,6 +43,9 @@ export function createRenditionCache(options: RenditionCacheOptions): RenditionC
   if (options.maxBytes === 0) return KEEPS_NOTHING
   const entries = new LRUCache<string, Entry>({
     maxSize: options.maxBytes,
+    dispose: (_entry, _key, reason) => {
+      if (reason === 'evict') options.onEvict?.()
+    },
     sizeCalculation: (entry, key) => entry.rendition.bytes.length + key.length + ENTRY_OVERHEAD_BYTES,
   })
   return {

@@ -6,6 +6,7 @@ import { isBare } from '../image/bare.ts'
 import { type ImageFacts, judgeFacts } from '../image/inspect.ts'
 import { keepsSize, type Plan } from '../image/plan.ts'
 import { holdsAnimation, type RenderOrder, renderImage, renderRaw } from '../image/render.ts'
+import { inStage, type RenderStage } from '../image/render-stages.ts'
 import type { ImageFormat as SourceFormat, VideoFormat } from '../media/kinds.ts'
 import { momentOf, openVideo, type VideoTools } from '../video/video.ts'
 import type { Source } from './opened-source.ts'
@@ -17,6 +18,8 @@ export type MakeTools = VideoTools
 export interface MakeOptions {
   readonly timeLeftMs: number
   readonly signal: AbortSignal
+  /** Told what the parts of the render are, and when. */
+  readonly stage?: RenderStage
 }
 
 type Made = Pick<Rendition, 'bytes' | 'format'>
@@ -47,7 +50,7 @@ async function makeImage(
   sourceFormat: SourceFormat,
   order: Order,
   { limits }: MakeTools,
-  { timeLeftMs }: MakeOptions,
+  options: MakeOptions,
 ): Promise<Made | Failure> {
   const facts = await readFacts()
   if (isFailure(facts)) return facts
@@ -56,7 +59,7 @@ async function makeImage(
   const format = animatedFormat(order.format(sourceFormat), facts, order)
   const plan = order.plan(facts)
   if (isUntouched(bytes, facts, order, format, plan)) return { bytes, format }
-  const rendered = await renderImage(bytes, facts, renderOrder(order, format, plan, timeLeftMs))
+  const rendered = await renderImage(bytes, facts, renderOrder(order, format, plan, options))
   return isFailure(rendered) ? rendered : { bytes: rendered, format }
 }
 
@@ -71,17 +74,18 @@ async function makeStill(
   sourceFormat: VideoFormat,
   order: Order,
   tools: MakeTools,
-  { timeLeftMs, signal }: MakeOptions,
+  options: MakeOptions,
 ): Promise<Made | Failure> {
-  const video = await openVideo(tools, parts, sourceFormat, signal)
+  const video = await openVideo(tools, parts, sourceFormat, options.signal)
   if (isFailure(video)) return video
   try {
     const { facts } = video
     const format = order.format('video')
     const plan = order.plan(facts.video)
-    const frame = await video.readFrame(momentOf(order.time, facts.durationSeconds), plan)
+    const moment = momentOf(order.time, facts.durationSeconds)
+    const frame = await inStage(options, 'decode', () => video.readFrame(moment, plan))
     if (isFailure(frame)) return frame
-    const rendered = await renderRaw(frame, renderOrder(order, format, plan, timeLeftMs))
+    const rendered = await renderRaw(frame, renderOrder(order, format, plan, options))
     return isFailure(rendered) ? rendered : { bytes: rendered, format }
   } finally {
     video.close()
@@ -92,9 +96,13 @@ function renderOrder(
   { quality, animated, blur }: Order,
   format: ImageFormat,
   plan: Plan,
-  timeLeftMs: number,
+  { timeLeftMs, stage }: MakeOptions,
 ): RenderOrder {
-  return { plan, format, quality, animated, ...(blur === undefined ? {} : { blur }), timeLeftMs }
+  return {
+    ...{ plan, format, quality, animated, timeLeftMs },
+    ...(blur === undefined ? {} : { blur }),
+    ...(stage === undefined ? {} : { stage }),
+  }
 }
 
 /** Original bytes are the best rendition there is, where nothing has to change and nothing has to be hidden. */

@@ -1,12 +1,15 @@
 /** The rooms of the service with an observer at their doors; inside, nothing knows of it. */
 
 import type { RateLimiter } from '@media-proxy/shared/rate-limit.ts'
-import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
 import type { ExternalFetch } from '../external/fetch.ts'
+import type { RenderStage } from '../image/render-stages.ts'
 import type { Classifier } from '../nsfw/classifier.ts'
 import type { Lane } from '../rendition/admission.ts'
 import type { makeRendition } from '../rendition/make.ts'
+import type { SourceReader } from '../rendition/source.ts'
+import type { Container, Demuxers } from '../video/container.ts'
 import type { Ffmpeg } from '../video/ffmpeg.ts'
 import type { Observer } from './observer.ts'
 
@@ -46,14 +49,68 @@ export function observeExternal(external: ExternalFetch, observer: Observer): Ex
 export function observeFfmpeg(ffmpeg: Ffmpeg, observer: Observer): Ffmpeg {
   return {
     abilities: ffmpeg.abilities,
-    run: (...words) =>
-      observer.observe({ span: 'ffmpeg', metric: 'media_proxy.ffmpeg.run.duration' }, () =>
-        ffmpeg.run(...words),
-      ),
+    run(job, signal) {
+      // What is given nothing reads a file.
+      const labels = { operation: job.inputs.length === 0 ? 'file' : 'stream' }
+      return observer.observe({ span: 'ffmpeg', metric: 'media_proxy.ffmpeg.run.duration', labels }, () =>
+        ffmpeg.run(job, signal),
+      )
+    },
+  }
+}
+
+type Source = Exclude<Awaited<ReturnType<SourceReader['open']>['value']>, Failure>
+
+/** Tells who shares a read with whom, and how long headers take. */
+export function observeSources(reader: SourceReader, { metrics, observe }: Observer): SourceReader {
+  const watched = new WeakMap<Source, Source>()
+  // One for all that share a source: its header is read once.
+  function watch(source: Source): Source {
+    const known = watched.get(source)
+    if (known !== undefined) return known
+    let facts: ReturnType<Source['facts']> | undefined
+    const own: Source = {
+      ...source,
+      facts() {
+        facts ??= source.kind?.kind === 'image' ? observe({ span: 'probe' }, source.facts) : source.facts()
+        return facts
+      },
+    }
+    watched.set(source, own)
+    return own
+  }
+  return {
+    locate: (...words) => reader.locate(...words),
+    open(place) {
+      const lease = reader.open(place)
+      metrics.count('media_proxy.source.opens', { role: lease.leader ? 'leader' : 'follower' })
+      const value = lease.value.then((source) => (isFailure(source) ? source : watch(source)))
+      // Who leaves early waits for neither of the two.
+      value.catch(() => undefined)
+      return { value, leader: lease.leader, release: () => lease.release() }
+    },
+  }
+}
+
+export function observeDemuxers(demuxers: Demuxers, { observe }: Observer): Demuxers {
+  return {
+    async open(...words) {
+      const container = await observe({ span: 'probe' }, () => demuxers.open(...words))
+      return isFailure(container) ? container : watch(container)
+    },
+  }
+
+  function watch(container: Container): Container {
+    return {
+      facts: container.facts,
+      readRun: (atSeconds) => observe({ span: 'demux' }, () => container.readRun(atSeconds)),
+      close: () => container.close(),
+    }
   }
 }
 
 export function observeClassifier(classifier: Classifier, observer: Observer): Classifier {
+  classifier.watchBatches((pictures) => observer.metrics.record('media_proxy.nsfw.batch.size', pictures))
   return {
     loaded: classifier.loaded,
     get fault() {
@@ -68,6 +125,7 @@ export function observeClassifier(classifier: Classifier, observer: Observer): C
         classifier.classify(frames, signal),
       )
     },
+    watchBatches: (onBatch) => classifier.watchBatches(onBatch),
     close: () => classifier.close(),
   }
 }
@@ -88,6 +146,8 @@ export function watchLanes(lanes: Readonly<Record<string, Lane>>, { metrics }: O
 
 /** `name` is the label of its metrics. */
 export function observeLane(lane: Lane, name: string, { metrics, observe }: Observer): Lane {
+  const countRefusal = ({ failure }: Failure) =>
+    metrics.count('media_proxy.admission.refusals', { lane: name, failure })
   const observed: Lane = {
     async acquire(...words) {
       const startedAt = performance.now()
@@ -95,6 +155,7 @@ export function observeLane(lane: Lane, name: string, { metrics, observe }: Obse
       metrics.record('media_proxy.admission.wait.duration', (performance.now() - startedAt) / 1000, {
         lane: name,
       })
+      if (isFailure(place)) countRefusal(place)
       return place
     },
     async run(signal, work, admission) {
@@ -106,7 +167,11 @@ export function observeLane(lane: Lane, name: string, { metrics, observe }: Obse
         place.release()
       }
     },
-    refusal: (underWay) => lane.refusal(underWay),
+    refusal(underWay) {
+      const refused = lane.refusal(underWay)
+      if (refused !== undefined) countRefusal(refused)
+      return refused
+    },
     get running() {
       return lane.running
     },
@@ -128,11 +193,12 @@ export function observeLimiter(limiter: RateLimiter, { metrics }: Observer): Rat
 }
 
 export function observeRenders(make: typeof makeRendition, observer: Observer): typeof makeRendition {
-  return async (source, order, ...words) => {
+  const stage: RenderStage = (name, work) => observer.observe({ span: name }, work)
+  return async (source, order, tools, options) => {
     const input = source.kind?.format ?? 'unknown'
     const startedAt = performance.now()
     const made = await observer.observe({ span: 'render', labels: { input } }, () =>
-      make(source, order, ...words),
+      make(source, order, tools, { ...options, stage }),
     )
     observer.metrics.record('media_proxy.render.duration', (performance.now() - startedAt) / 1000, {
       input,

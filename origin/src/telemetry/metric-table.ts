@@ -38,6 +38,19 @@ export const METRICS = {
     description: 'Renditions in memory.',
     labels: [],
   },
+  'media_proxy.rendition.cache.evictions': {
+    kind: 'counter',
+    unit: '1',
+    description: 'Renditions that left the memory to make room for others.',
+    labels: [],
+  },
+  'media_proxy.source.opens': {
+    kind: 'counter',
+    unit: '1',
+    description:
+      'Sources that renders and examinations wanted: a leader reads one, a follower shares what a leader reads.',
+    labels: ['role'],
+  },
   'media_proxy.render.duration': {
     kind: 'histogram',
     unit: 's',
@@ -66,8 +79,9 @@ export const METRICS = {
   'media_proxy.ffmpeg.run.duration': {
     kind: 'histogram',
     unit: 's',
-    description: 'FFmpeg children, waiting for a place included.',
-    labels: ['outcome'],
+    description:
+      'FFmpeg children, waiting for a place included: frames out of a stream of coded frames, or of a temporary file.',
+    labels: ['operation', 'outcome'],
   },
   'media_proxy.nsfw.scan.duration': {
     kind: 'histogram',
@@ -79,6 +93,12 @@ export const METRICS = {
     kind: 'counter',
     unit: '1',
     description: 'Frames that were given to the model.',
+    labels: [],
+  },
+  'media_proxy.nsfw.batch.size': {
+    kind: 'histogram',
+    unit: '1',
+    description: 'Frames that the model was given at once.',
     labels: [],
   },
   'media_proxy.admission.waiting': {
@@ -98,6 +118,13 @@ export const METRICS = {
     unit: 's',
     description: 'Time from asking for a place to getting it.',
     labels: ['lane'],
+  },
+  'media_proxy.admission.refusals': {
+    kind: 'counter',
+    unit: '1',
+    description:
+      'Work that got no place: overloaded, or its deadline passed or its last client left while it waited.',
+    labels: ['lane', 'failure'],
   },
   'media_proxy.refusals': {
     kind: 'counter',

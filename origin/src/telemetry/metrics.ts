@@ -1,7 +1,6 @@
 /** The metrics of one origin: recorded through OpenTelemetry, read by Prometheus, pushed by OTLP where that is asked for. */
 
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { OTLPMetricExporter } from '@opentelemetry/exporter-metrics-otlp-http'
 import { PrometheusSerializer } from '@opentelemetry/exporter-prometheus'
 import { resourceFromAttributes } from '@opentelemetry/resources'
 import {
@@ -39,6 +38,8 @@ export const SERVICE_NAME = 'media-proxy-origin'
 
 const SECOND_BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 const BYTE_BOUNDS = [256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216, 268_435_456]
+const COUNT_BOUNDS = [1, 2, 3, 4, 8, 16]
+const BOUNDS = { s: SECOND_BOUNDS, By: BYTE_BOUNDS, '1': COUNT_BOUNDS } as const
 const PUSH_INTERVAL_MS = 30_000
 
 /** Is asked rather than asking: the scrape of Prometheus decides when. */
@@ -47,10 +48,12 @@ class PullReader extends MetricReader {
   protected override async onShutdown(): Promise<void> {}
 }
 
-export function createMetrics({ otlpEndpoint }: MetricsOptions): Metrics {
+export async function createMetrics({ otlpEndpoint }: MetricsOptions): Promise<Metrics> {
   const pull = new PullReader()
   const readers: IMetricReader[] = [pull]
   if (otlpEndpoint !== undefined) {
+    // Where nothing is pushed it would cost the start a tenth of a second, and 20 MB.
+    const { OTLPMetricExporter } = await import('@opentelemetry/exporter-metrics-otlp-http')
     const exporter = new OTLPMetricExporter({ url: `${otlpEndpoint}/v1/metrics` })
     readers.push(new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: PUSH_INTERVAL_MS }))
   }
@@ -62,11 +65,10 @@ export function createMetrics({ otlpEndpoint }: MetricsOptions): Metrics {
   const serializer = new PrometheusSerializer(undefined, false, undefined, true, true)
   const optionsOf = (name: MetricName) => {
     const { unit, description, kind }: MetricDefinition = METRICS[name]
-    const bounds = unit === 'By' ? BYTE_BOUNDS : SECOND_BOUNDS
     return {
       unit,
       description,
-      ...(kind === 'histogram' ? { advice: { explicitBucketBoundaries: bounds } } : {}),
+      ...(kind === 'histogram' ? { advice: { explicitBucketBoundaries: [...BOUNDS[unit]] } } : {}),
     }
   }
   const named = <Kind extends MetricDefinition['kind'], T>(kind: Kind, make: (name: MetricName) => T) =>
