@@ -29,7 +29,7 @@ interface Answer {
   readonly cache: string | undefined
 }
 
-describe.each(['SIGKILL'] as const)('an origin that ends by %s behind the edge', (signal) => {
+describe.each(['SIGKILL', 'SIGTERM'] as const)('an origin that ends by %s behind the edge', (signal) => {
   const origins: BenchService[] = []
   let load: ReturnType<typeof startLoad> | undefined
   let edge: Door
