@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { serve } from '@hono/node-server'
 import { createOrigin, openClassifier } from '@media-proxy/origin/service.ts'
 import { createFilesystemStore } from '@media-proxy/origin/store/filesystem.ts'
@@ -28,6 +29,8 @@ export interface Door {
   readonly originUrl: string
   /** Operations on the store so far. */
   readonly storeOperations: readonly StoreOperation[]
+  /** Has each later read wait so long, so that requests which leave together also meet there. */
+  slowReads(milliseconds: number): void
   close(): Promise<void>
 }
 
@@ -164,6 +167,7 @@ export async function openOrigin(store: ObjectStore, settings: Settings): Promis
   if (!loaded.ok) throw new Error(loaded.faults.join('\n'))
   const log: LogLine[] = []
   const storeOperations: StoreOperation[] = []
+  let readDelayMs = 0
   const pinoLog = pino({ level: 'info' }, { write: (line: string) => log.push(JSON.parse(line)) })
   // A model costs a second to load: only who asks for scans gets one.
   const classifier =
@@ -172,7 +176,7 @@ export async function openOrigin(store: ObjectStore, settings: Settings): Promis
   const app = await createOrigin({
     config: loaded.config,
     ...(classifier === undefined ? {} : { classifier }),
-    store: observe(store, storeOperations),
+    store: observe(store, storeOperations, () => pause(readDelayMs)),
     // So that a test can take FFmpeg away from one origin.
     environment: { ...process.env, ...settings },
     log: pinoLog,
@@ -185,6 +189,9 @@ export async function openOrigin(store: ObjectStore, settings: Settings): Promis
     originUrl: `http://127.0.0.1:${port}`,
     log,
     storeOperations,
+    slowReads(milliseconds) {
+      readDelayMs = milliseconds
+    },
     async close() {
       await new Promise<void>((resolve) => server.close(() => resolve()))
       await app.close()
@@ -193,7 +200,11 @@ export async function openOrigin(store: ObjectStore, settings: Settings): Promis
 }
 
 /** Passes everything through and writes down what was asked and how much was read. */
-function observe(store: ObjectStore, operations: StoreOperation[]): ObjectStore {
+function observe(
+  store: ObjectStore,
+  operations: StoreOperation[],
+  beforeRead: () => Promise<void>,
+): ObjectStore {
   return {
     ...store,
     head(bucket, key, signal) {
@@ -203,6 +214,7 @@ function observe(store: ObjectStore, operations: StoreOperation[]): ObjectStore 
     async get(bucket, key, options) {
       const operation: StoreOperation = { operation: 'get', key, bytes: 0 }
       operations.push(operation)
+      await beforeRead()
       const object = await store.get(bucket, key, options)
       if (isFailure(object)) return object
       const counted = new TransformStream<Uint8Array, Uint8Array>({

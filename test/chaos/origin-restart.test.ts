@@ -46,6 +46,7 @@ describe.each(['SIGKILL', 'SIGTERM'] as const)('an origin that ends by %s behind
         put: first.put,
         log: [],
         storeOperations: [],
+        slowReads: () => undefined,
         close: async () => undefined,
       },
       SETTINGS,
