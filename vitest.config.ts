@@ -10,6 +10,8 @@ export default defineConfig({
     pool: 'forks',
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // A browser on a busy machine takes more than the second that is the default.
+    expect: { poll: { timeout: 10_000 } },
     maxWorkers: 2,
   },
 })

@@ -201,7 +201,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
         document.querySelector('#url')?.textContent?.includes('-my-picture.png'),
       )
       await page.waitForSelector('.placeholder img')
-      expect(await page.textContent('#metadata')).toContain('300 × 200')
+      await expect.poll(() => page.textContent('#metadata')).toContain('300 × 200')
       await page.waitForFunction(
         () => document.querySelector<HTMLImageElement>('#original')?.naturalWidth === 300,
       )
@@ -210,7 +210,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
       await drop(page, 'notes.png', 'image/png', Buffer.from('this is no picture'))
       await page.waitForSelector('#refusal:not([hidden])')
       await expect.poll(() => page.textContent('#metadata')).toContain('Unsupported file format')
-      expect(await page.textContent('#metadata')).toContain('whatever its name says')
+      await expect.poll(() => page.textContent('#metadata')).toContain('whatever its name says')
       await drop(page, 'large.png', 'image/png', Buffer.alloc(3_000_001))
       await expect.poll(() => page.textContent('#refusal')).toContain('larger than the service takes')
       await close()
