@@ -5,6 +5,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { createMediaBytes, type MediaBytes } from '@media-proxy/origin/media/media-bytes.ts'
 import { findFfmpeg } from '@media-proxy/origin/video/ffmpeg-binary.ts'
 
 const run = promisify(execFile)
@@ -20,6 +21,15 @@ export const CORNERS =
 /** Red for the first second, then lime, then blue: tells which moment a still is of. */
 export const SECONDS =
   'color=red:s=320x192:r=25:d=1[a];color=lime:s=320x192:r=25:d=1[b];color=blue:s=320x192:r=25:d=1[c];[a][b][c]concat=n=3'
+
+/** A file to be read by parts, as from a store. */
+export function partsOf(file: Uint8Array): MediaBytes {
+  return createMediaBytes({
+    sizeBytes: file.length,
+    fetchPart: async (start, end) => file.subarray(start, end),
+    fetchAll: async () => new Blob([new Uint8Array(file)]).stream(),
+  })
+}
 
 /** Runs FFmpeg over `source` (a lavfi graph) and gives the file it makes. */
 export async function makeVideo(

@@ -34,6 +34,7 @@ export async function expectNothingKept(
   before: ProcessLook,
   temporaryFolder?: string,
 ): Promise<void> {
+  // That time is over is no failure yet: what is looked at below says what was kept.
   await until(() => {
     const { files, children } = lookAt(pid)
     return files <= before.files && children <= before.children

@@ -90,6 +90,7 @@ it('ends at once at a second signal', async () => {
   while (await send(service.url, '/_health').then(Boolean, () => false));
   process.kill(service.pid, 'SIGTERM')
   expect(await service.exited).toBe(1)
+  // The process is gone, and the rest of the body with it.
   await response.body?.cancel().catch(() => undefined)
   await service.close()
 })

@@ -4,8 +4,9 @@ import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Door, openEdge, openFilesystemOrigin, openS3Origin } from '../doors.ts'
 import { type RawRequest, type RawResponse, send } from '../http.ts'
+import type { Case, Picture } from './case.ts'
 import { testObjects } from './objects.ts'
-import { type Case, type Picture, TABLE } from './table.ts'
+import { TABLE } from './table.ts'
 
 const DOORS: readonly (readonly [name: string, open: () => Promise<Door>])[] = [
   ['the origin with a folder', openFilesystemOrigin],

@@ -5,46 +5,19 @@ import { readdir, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { mediaKindOfName } from '@media-proxy/origin/media/kinds.ts'
-import type { SourceLimits } from '@media-proxy/origin/media/limits.ts'
-import { createMediaBytes } from '@media-proxy/origin/media/media-bytes.ts'
-import { createLane } from '@media-proxy/origin/rendition/admission.ts'
-import { createDemuxers, DEMUXER_DEFAULTS } from '@media-proxy/origin/video/container.ts'
-import { createFfmpeg } from '@media-proxy/origin/video/ffmpeg.ts'
 import { readThreeFrames } from '@media-proxy/origin/video/frames.ts'
 import { readSound } from '@media-proxy/origin/video/sound.ts'
 import { openVideo, type Video } from '@media-proxy/origin/video/video.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
+import { createVideoTools } from '../video-tools.ts'
+import { partsOf } from '../videos.ts'
 
 const CORPUS = process.env.MEDIA_CORPUS
-const LIMITS: SourceLimits = {
-  sourceBytes: 500 * 2 ** 20,
-  decodedBytes: 512 * 2 ** 20,
-  sidePixels: 16384,
-  frames: 1000,
-  temporaryFileBytes: 64 * 2 ** 20,
-}
 const signal = new AbortController().signal
-const ffmpeg = createFfmpeg({
-  environment: process.env,
-  log: pino({ level: 'silent' }),
-  lane: createLane({ concurrency: 2, queue: 100 }),
-  deadlineMs: 10_000,
-  memoryBytes: 2 * 2 ** 30,
-})
-const demuxers = createDemuxers({ kept: 1, ...DEMUXER_DEFAULTS })
-const tools = { demuxers, ffmpeg, limits: LIMITS }
+const tools = createVideoTools()
 /** Twice the second that a hostile file is given, since other tests run beside this one. */
 const MAX_MS = 2000
-
-function partsOf(file: Uint8Array) {
-  return createMediaBytes({
-    sizeBytes: file.length,
-    fetchPart: async (start, end) => file.subarray(start, end),
-    fetchAll: async () => new Blob([new Uint8Array(file)]).stream(),
-  })
-}
 
 const open = (name: string, file = readFileSync(join(CORPUS ?? '', name))) => {
   const kind = mediaKindOfName(name)

@@ -1,4 +1,3 @@
-import { createMediaBytes } from '@media-proxy/origin/media/media-bytes.ts'
 import { createLane, type Lane } from '@media-proxy/origin/rendition/admission.ts'
 import { createDemuxers, DEMUXER_DEFAULTS } from '@media-proxy/origin/video/container.ts'
 import { createFfmpeg } from '@media-proxy/origin/video/ffmpeg.ts'
@@ -8,7 +7,7 @@ import { openVideo } from '@media-proxy/origin/video/video.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
-import { canEncode, FFMPEG, makeVideo, SECONDS } from '../videos.ts'
+import { canEncode, FFMPEG, makeVideo, partsOf, SECONDS } from '../videos.ts'
 
 describe('the three moments', () => {
   it.each([
@@ -105,14 +104,9 @@ describe.skipIf(FFMPEG === undefined)('three frames (skipped without FFmpeg)', (
       deadlineMs: 10_000,
       memoryBytes: 2 ** 31,
     })
-    const bytes = createMediaBytes({
-      sizeBytes: file.length,
-      fetchPart: async (start, end) => file.subarray(start, end),
-      fetchAll: async () => new Blob([new Uint8Array(file)]).stream(),
-    })
     const video = await openVideo(
       { demuxers, ffmpeg, limits },
-      bytes,
+      partsOf(file),
       extension,
       new AbortController().signal,
     )

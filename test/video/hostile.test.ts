@@ -3,42 +3,18 @@ import { readdir } from 'node:fs/promises'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { createMediaBytes, type MediaBytes } from '@media-proxy/origin/media/media-bytes.ts'
-import { createLane } from '@media-proxy/origin/rendition/admission.ts'
-import { createDemuxers, DEMUXER_DEFAULTS } from '@media-proxy/origin/video/container.ts'
+import { DEMUXER_DEFAULTS } from '@media-proxy/origin/video/container.ts'
 import { decodeFile, decodeRuns } from '@media-proxy/origin/video/decode.ts'
-import { createFfmpeg } from '@media-proxy/origin/video/ffmpeg.ts'
 import { openVideo } from '@media-proxy/origin/video/video.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
-import { pino } from 'pino'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { openFilesystemOrigin } from '../doors.ts'
-import { CORNERS, FFMPEG, makeVideo, withFile } from '../videos.ts'
+import { createVideoTools } from '../video-tools.ts'
+import { CORNERS, FFMPEG, makeVideo, partsOf, withFile } from '../videos.ts'
 
-const LIMITS = {
-  sourceBytes: 500 * 2 ** 20,
-  decodedBytes: 512 * 2 ** 20,
-  sidePixels: 16384,
-  frames: 1000,
-  temporaryFileBytes: 64 * 2 ** 20,
-}
-const ffmpeg = createFfmpeg({
-  environment: process.env,
-  log: pino({ level: 'silent' }),
-  lane: createLane({ concurrency: 2, queue: 100 }),
-  deadlineMs: 10_000,
-  memoryBytes: 2 * 2 ** 30,
-})
-const demuxers = createDemuxers({ kept: 1, ...DEMUXER_DEFAULTS })
-const tools = { demuxers, ffmpeg, limits: LIMITS }
+const tools = createVideoTools()
+const { demuxers, ffmpeg } = tools
 const NEVER = new AbortController().signal
-
-function partsOf(file: Uint8Array): MediaBytes {
-  return createMediaBytes({
-    sizeBytes: file.length,
-    fetchPart: async (start, end) => file.subarray(start, end),
-    fetchAll: async () => new Blob([new Uint8Array(file)]).stream(),
-  })
-}
 
 async function firstFrame(bytes: MediaBytes, signal = NEVER) {
   const video = await openVideo(tools, bytes, 'mp4', signal)

@@ -1,11 +1,10 @@
 import { mediaKind } from '@media-proxy/origin/media/kinds.ts'
-import { createMediaBytes } from '@media-proxy/origin/media/media-bytes.ts'
 import { sniff } from '@media-proxy/origin/media/sniff.ts'
 import { createDemuxers, DEMUXER_DEFAULTS } from '@media-proxy/origin/video/container.ts'
 import { readSound } from '@media-proxy/origin/video/sound.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { describe, expect, it } from 'vitest'
-import { FFMPEG, makeVideo } from '../videos.ts'
+import { FFMPEG, makeVideo, partsOf } from '../videos.ts'
 
 const tools = {
   demuxers: createDemuxers({ kept: 1, ...DEMUXER_DEFAULTS }),
@@ -85,11 +84,3 @@ describe.skipIf(FFMPEG === undefined)('sound (skipped without FFmpeg)', () => {
     },
   )
 })
-
-function partsOf(file: Uint8Array) {
-  return createMediaBytes({
-    sizeBytes: file.length,
-    fetchPart: async (start, end) => file.subarray(start, end),
-    fetchAll: async () => new Blob([new Uint8Array(file)]).stream(),
-  })
-}

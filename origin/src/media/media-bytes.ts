@@ -113,6 +113,7 @@ export function createMediaBytes({ sizeBytes, fetchPart, fetchAll, head }: Media
       if (start < 0 || end > sizeBytes || start >= end) throw new RangeError(`no bytes ${start}..${end}`)
       // One after the other: two readers of one block must not fetch it twice.
       const reading = tail.then(() => readNow(start, end))
+      // Whoever asked is told of the failure; the next one tries for itself.
       tail = reading.catch(() => undefined)
       return reading
     },

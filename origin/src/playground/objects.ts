@@ -2,6 +2,7 @@
 
 import { opendir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { IMAGE_ROUTES } from '@media-proxy/shared/request/media-request.ts'
 import { encodeKey } from '@media-proxy/shared/request/object-key.ts'
 
 const MAX_OBJECTS = 500
@@ -47,15 +48,7 @@ export function pathOfKey(key: string): string | undefined {
   }
 }
 
-const ASSET_FOLDERS: ReadonlySet<string> = new Set([
-  'avatars',
-  'icons',
-  'banners',
-  'splashes',
-  'embed-splashes',
-  'discovery-splashes',
-  'branding',
-])
+const ASSET_FOLDERS: ReadonlySet<string> = new Set(IMAGE_ROUTES)
 
 /** Assets lie without an extension, or with one as the fallback key has it. */
 function withExtension(key: string): string {

@@ -1,16 +1,10 @@
+import type { ImageRoute } from '../request/media-request.ts'
 import { encodeKey } from '../request/object-key.ts'
 import { type AssetParameters, spellQuery, type TransformationParameters } from './parameters.ts'
 import { spelled } from './spelled.ts'
 
 /** Folders of images that belong to somebody or something. */
-export type AssetKind =
-  | 'avatars'
-  | 'icons'
-  | 'banners'
-  | 'splashes'
-  | 'embed-splashes'
-  | 'discovery-splashes'
-  | 'branding'
+export type AssetKind = ImageRoute
 
 /** File name extensions of assets: what is answered where no `format` is given. */
 export type AssetFileExtension = 'png' | 'jpg' | 'jpeg' | 'webp' | 'gif' | 'avif'

@@ -27,18 +27,20 @@ export interface AssetRequest {
   readonly negotiable: boolean
 }
 
-export type AssetRoute =
-  | 'avatars'
-  | 'icons'
-  | 'banners'
-  | 'splashes'
-  | 'embed-splashes'
-  | 'discovery-splashes'
-  | 'branding'
-  | 'member-avatars'
-  | 'member-banners'
-  | 'emojis'
-  | 'stickers'
+/** Folders of images that belong to somebody or something; each is a route of its own. */
+export const IMAGE_ROUTES = [
+  'avatars',
+  'icons',
+  'banners',
+  'splashes',
+  'embed-splashes',
+  'discovery-splashes',
+  'branding',
+] as const
+
+export type ImageRoute = (typeof IMAGE_ROUTES)[number]
+
+export type AssetRoute = ImageRoute | 'member-avatars' | 'member-banners' | 'emojis' | 'stickers'
 
 export interface AssetRendition {
   /** Pixels, 16..16384, with `dpr` folded in: bounds the width, for stickers both sides. */

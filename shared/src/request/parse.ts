@@ -2,7 +2,15 @@
 
 import { type AssetExtension, formatOfExtension, type ImageFormat, parseAssetExtension } from '../formats.ts'
 import { type Failure, fail, isFailure } from '../response/failure.ts'
-import type { AssetRequest, AssetRoute, Endpoint, MediaRequest, PlaygroundRequest } from './media-request.ts'
+import {
+  type AssetRequest,
+  type AssetRoute,
+  type Endpoint,
+  IMAGE_ROUTES,
+  type ImageRoute,
+  type MediaRequest,
+  type PlaygroundRequest,
+} from './media-request.ts'
 import { decodeObjectKey, decodeSegment, type ObjectKey } from './object-key.ts'
 import { type Negotiation, parseAssetParameters, parseTransformation } from './parameters.ts'
 
@@ -81,17 +89,7 @@ export function judgeMethod(request: MediaRequest, method: string): Failure | un
     : fail('method-not-allowed', method.slice(0, 20), { allow })
 }
 
-const IMAGE_ROUTES = [
-  'avatars',
-  'icons',
-  'banners',
-  'splashes',
-  'embed-splashes',
-  'discovery-splashes',
-  'branding',
-] as const satisfies readonly AssetRoute[]
-
-function isImageRoute(segment: string): segment is (typeof IMAGE_ROUTES)[number] {
+function isImageRoute(segment: string): segment is ImageRoute {
   return (IMAGE_ROUTES as readonly string[]).includes(segment)
 }
 

@@ -1,0 +1,85 @@
+/** Attachments that are videos. */
+
+import { type Case, ERROR_HEADERS, MEDIA_HEADERS } from './case.ts'
+
+const RED_FRAME = [254, 0, 0, 255] as const
+const LIME_FRAME = [0, 255, 0, 255] as const
+const REFUSED_CODECS = 'File contains unsupported or non-web-compatible codecs'
+
+export const stills: readonly Case[] = [
+  {
+    name: 'a still of a video',
+    path: '/attachments/1/video.mp4?format=jpeg',
+    status: 200,
+    expect: {
+      ...MEDIA_HEADERS,
+      'content-type': 'image/jpeg',
+      'content-disposition': `inline; filename="video.jpg"; filename*=UTF-8''video.jpg`,
+    },
+    picture: { format: 'jpeg', width: 320, height: 192, pixels: [{ x: 160, y: 96, rgba: RED_FRAME }] },
+  },
+  {
+    name: 'a still without a format is WebP',
+    path: '/attachments/1/video.mp4?width=100',
+    status: 200,
+    expect: { 'content-type': 'image/webp' },
+    picture: { format: 'webp', width: 100, height: 60 },
+  },
+  {
+    name: 'a still of a moment',
+    path: '/attachments/1/video.mp4?time=1.5',
+    status: 200,
+    picture: { format: 'webp', width: 320, height: 192, pixels: [{ x: 160, y: 96, rgba: LIME_FRAME }] },
+  },
+  {
+    name: 'a still of a share of the time, cut to a box',
+    path: '/attachments/1/video.mp4?time=50%25&width=64&height=64&format=png',
+    status: 200,
+    picture: { format: 'png', width: 64, height: 64, pixels: [{ x: 32, y: 32, rgba: LIME_FRAME }] },
+  },
+  {
+    name: 'a still does not move',
+    path: '/attachments/1/video.mp4?animated=true&format=webp&width=32',
+    status: 200,
+    picture: { format: 'webp', width: 32, height: 19, frames: 1 },
+  },
+  {
+    name: 'a still negotiates',
+    path: '/attachments/1/video.mp4?format=auto',
+    headers: { accept: 'image/avif' },
+    status: 200,
+    expect: { vary: 'Accept', 'content-type': 'image/avif' },
+    picture: { format: 'avif', width: 320, height: 192 },
+  },
+  {
+    name: 'content, not the name, makes a video',
+    path: '/attachments/1/video.png?format=png',
+    status: 200,
+    picture: { format: 'png', width: 320, height: 192 },
+  },
+  {
+    name: 'a video that nothing is asked of is streamed',
+    path: '/attachments/1/video.mp4',
+    headers: { range: 'bytes=4-7' },
+    status: 206,
+    expect: { 'content-type': 'video/mp4', 'cache-control': /no-transform/ },
+    body: 'ftyp',
+  },
+  ...[
+    ['ProRes 4444', '4444.mov', REFUSED_CODECS],
+    ['ProRes 4444 under another name', 'disguised.mov', REFUSED_CODECS],
+    ['AC-3 beside H.264', 'ac3.mp4', REFUSED_CODECS],
+    ['raw video in AVI', 'raw.avi', REFUSED_CODECS],
+    ['sound in a container for video', 'sound.mp4', 'Only images and videos can be transformed'],
+    ['sound', 'clip.mp3', 'Only images and videos can be transformed'],
+    ['half a video without its index', 'cut.mp4', 'Bad Request'],
+    ['text with the name of a video', 'text.mp4', 'Unsupported file format'],
+  ].map(([name = '', file = '', body = '']) => ({
+    name: `no still of ${name}`,
+    path: `/attachments/1/${file}?format=webp`,
+    status: 400,
+    expect: ERROR_HEADERS,
+    body,
+  })),
+  { name: 'no avatar of a video', path: '/avatars/1/video.webp', status: 500, expect: ERROR_HEADERS },
+]
