@@ -22,6 +22,15 @@ it('bounds the sum of its entries, oldest out first', () => {
   expect(cache.bytes).toBeLessThanOrEqual(10_000)
 })
 
+it('keeps the bytes alone, not the larger buffer that they lie in', () => {
+  const cache = createRenditionCache({ maxBytes: 10_000, maxEntryBytes: 5000, freshForMs: 1, now: () => 0 })
+  const bytes = new Uint8Array(1_000_000).fill(7).subarray(10, 40)
+  cache.set('a', { ...rendition(0), bytes })
+  const kept = cache.get('a')?.rendition.bytes
+  expect(kept).toEqual(new Uint8Array(30).fill(7))
+  expect(kept?.buffer.byteLength).toBe(30)
+})
+
 it('does not keep what is larger than an entry may be', () => {
   const cache = createRenditionCache({ maxBytes: 100_000, maxEntryBytes: 5000, freshForMs: 1, now: () => 0 })
   cache.set('fits', rendition(5000))
