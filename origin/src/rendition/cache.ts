@@ -36,8 +36,11 @@ interface Entry {
   readonly checkedAt: number
 }
 
-/** What an entry costs beside its bytes: key, headers, the entry itself. */
-const ENTRY_OVERHEAD_BYTES = 512
+/**
+ * What an entry costs beside its bytes: key, validators, the buffer's own objects. Measured as the growth of the
+ * process over 50,000 entries of 100 bytes.
+ */
+const ENTRY_OVERHEAD_BYTES = 1792
 
 export function createRenditionCache(options: RenditionCacheOptions): RenditionCache {
   if (options.maxBytes === 0) return KEEPS_NOTHING
