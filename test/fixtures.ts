@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { encodePngChunk, PNG_SIGNATURE, pngChunks } from '@media-proxy/origin/image/png-chunks.ts'
 import sharp from 'sharp'
+import { seededRandom } from './seeded-random.ts'
 
 const RED = { r: 220, g: 30, b: 30 }
 const BLUE = { r: 30, g: 30, b: 220 }
@@ -32,19 +33,14 @@ export const orientedJpeg = (width: number, height: number) =>
     .withExifMerge({ IFD0: { Make: 'TestCamera' }, IFD3: { GPSLatitude: '52/1 31/1 0/1' } })
     .toBuffer()
 
-/** Noise that no encoder can make small: for measuring sizes and for telling qualities apart. */
-export const noisePng = (width: number, height: number) =>
-  sharp({
-    create: {
-      width,
-      height,
-      channels: 3,
-      background: 'black',
-      noise: { type: 'gaussian', mean: 128, sigma: 40 },
-    },
-  })
+/** Noise that no encoder can make small: for measuring sizes and for telling qualities apart. The same every time. */
+export function noisePng(width: number, height: number): Promise<Buffer> {
+  const random = seededRandom(1)
+  const pixels = Uint8Array.from({ length: width * height * 3 }, () => 256 * random())
+  return sharp(pixels, { raw: { width, height, channels: 3 } })
     .png()
     .toBuffer()
+}
 
 export const transparentPng = (width: number, height: number) =>
   sharp({ create: { width, height, channels: 4, background: { r: 20, g: 200, b: 20, alpha: 0.5 } } })

@@ -2,6 +2,7 @@
 
 import sharp from 'sharp'
 import { animatedGif } from '../fixtures.ts'
+import { seededRandom } from '../seeded-random.ts'
 import { FFMPEG, makeVideo } from '../videos.ts'
 import type { BenchService } from './service.ts'
 
@@ -115,18 +116,6 @@ async function makeMedia(): Promise<Readonly<Record<Kind, readonly Buffer[]>>> {
               4,
             ),
           ],
-  }
-}
-
-/** The same order every time, so that two runs ask for the same. */
-export function seededRandom(seed: number): () => number {
-  let state = seed
-  return () => {
-    // Mulberry32.
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
 }
 

@@ -1,6 +1,7 @@
 /** The whole service under load: a chat's day, each lane at every crowd, ten times what it can do, lanes beside each other. */
 
-import { type Chat, dayOfRequests, fillChat, seededRandom } from './chat.ts'
+import { seededRandom } from '../seeded-random.ts'
+import { type Chat, dayOfRequests, fillChat } from './chat.ts'
 import { percentile, rateRow, type Sample, spellLatencies } from './latency.ts'
 import { type BenchRow, inFlight } from './measure.ts'
 import { createTimedClient, startService } from './service.ts'

@@ -5,7 +5,7 @@
  */
 
 import { LRUCache } from 'lru-cache'
-import { seededRandom } from './chat.ts'
+import { seededRandom } from '../seeded-random.ts'
 import type { BenchRow } from './measure.ts'
 
 const RENDITIONS = 50_000

@@ -9,6 +9,7 @@ import { openVideo } from '@media-proxy/origin/video/video.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { openFilesystemOrigin } from '../doors.ts'
+import { seededRandom } from '../seeded-random.ts'
 import { createVideoTools } from '../video-tools.ts'
 import { CORNERS, FFMPEG, makeVideo, partsOf, withFile } from '../videos.ts'
 
@@ -91,12 +92,11 @@ describe.skipIf(FFMPEG === undefined)('hostile videos (skipped without FFmpeg)',
   it('random damage to an index ends in a frame or a refusal', async () => {
     const moov = plain.indexOf('moov', 0, 'latin1')
     const mdat = plain.indexOf('mdat', 0, 'latin1')
-    let seed = 1
+    const random = seededRandom(1)
     for (let round = 0; round < 40; round += 1) {
       const copy = Buffer.from(plain)
       for (let flip = 0; flip < 4; flip += 1) {
-        seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31
-        copy[moov + (seed % (mdat - moov))] = (seed >> 16) & 0xff
+        copy[moov + Math.floor(random() * (mdat - moov))] = Math.floor(random() * 256)
       }
       expect(await firstFrame(partsOf(copy))).not.toBe('defect')
     }
