@@ -3,7 +3,7 @@
 import { seededRandom } from '../seeded-random.ts'
 import { type Chat, dayOfRequests, fillChat } from './chat.ts'
 import { percentile, rateRow, type Sample, spellLatencies } from './latency.ts'
-import { type BenchRow, inFlight } from './measure.ts'
+import { type BenchRow, inFlight, inFlightWhile } from './measure.ts'
 import { createTimedClient, startService } from './service.ts'
 
 const DAY_REQUESTS = 8000
@@ -163,12 +163,11 @@ async function benchNeighbours(): Promise<readonly BenchRow[]> {
     await inFlight(200, 2, async () => alone.push(await client.get(avatar())))
     const beside: Sample[] = []
     let done = false
-    const videos = inFlight(Number.POSITIVE_INFINITY, 16, async () => {
-      if (!done) await client.get(video())
-      else throw new DOMException('done', 'AbortError')
-    }).catch((error: unknown) => {
-      if (!(error instanceof DOMException)) throw error
-    })
+    const videos = inFlightWhile(
+      () => !done,
+      16,
+      () => client.get(video()),
+    )
     await inFlight(200, 2, async () => beside.push(await client.get(avatar())))
     done = true
     await videos

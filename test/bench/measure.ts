@@ -70,14 +70,23 @@ export function median(values: readonly number[]): number {
 }
 
 /** Does a piece of work `count` times, `concurrency` at a time. */
-export async function inFlight(
+export function inFlight(
   count: number,
+  concurrency: number,
+  work: (index: number) => Promise<unknown>,
+): Promise<void> {
+  return inFlightWhile((index) => index < count, concurrency, work)
+}
+
+/** Does a piece of work again and again, `concurrency` at a time, as long as `goesOn` says so of the next one. */
+export async function inFlightWhile(
+  goesOn: (index: number) => boolean,
   concurrency: number,
   work: (index: number) => Promise<unknown>,
 ): Promise<void> {
   let next = 0
   const worker = async () => {
-    for (let index = next++; index < count; index = next++) await work(index)
+    for (let index = next++; goesOn(index); index = next++) await work(index)
   }
   await Promise.all(Array.from({ length: concurrency }, worker))
 }
