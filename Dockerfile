@@ -44,4 +44,4 @@ EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:' + process.env.MEDIA_PROXY_PORT + '/_health').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["tini", "--"]
-CMD ["node", "--max-semi-space-size=2", "origin/src/main.ts"]
+CMD ["node", "--max-semi-space-size=2", "--heap-growing-percent=100", "origin/src/main.ts"]

@@ -63,7 +63,8 @@ export function createApp(options: AppOptions): Hono {
       attributes = requestAttributes(exchange, parsed, answer)
       const milliseconds = performance.now() - startedAt
       recordRequest(options.observer.metrics, attributes, answer, milliseconds)
-      answer.response.headers.set('server-timing', serverTiming(stages, milliseconds))
+      // What came from memory has no stages to tell, and is spared the making of its headers.
+      if (stages.size > 0) answer.response.headers.set('server-timing', serverTiming(stages, milliseconds))
       logRequest(options.log, exchange, parsed, answer, { milliseconds, stages })
       return answer.outcome === 'streamed'
         ? patiently(answer.response, exchange, context, options)

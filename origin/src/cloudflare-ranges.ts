@@ -1,6 +1,7 @@
 /** Cloudflare's published address ranges: built in, refreshed while the service runs. */
 
 import ipaddr from 'ipaddr.js'
+import { LRUCache } from 'lru-cache'
 import type { Log } from './telemetry/log.ts'
 
 /** As published in February 2026 at www.cloudflare.com/ips-v4 and ips-v6. */
@@ -17,6 +18,8 @@ const REFRESH_MS = 86_400_000
 const FETCH_TIMEOUT_MS = 10_000
 /** The lists have a handful of lines; a page of something else has many more. */
 const MAX_RANGES = 200
+/** The same few peers ask again and again, and an address takes longer to read than to remember. */
+const REMEMBERED_ADDRESSES = 1024
 
 export interface AddressRanges {
   includes(address: string): boolean
@@ -25,13 +28,13 @@ export interface AddressRanges {
 /** Ranges in CIDR notation or single addresses. Throws a `RangeError` that names the first that is neither. */
 export function parseRanges(texts: readonly string[]): AddressRanges {
   const ranges = texts.map(parseRange)
-  return {
-    includes(address) {
-      if (!ipaddr.isValid(address)) return false
-      const parsed = ipaddr.process(address)
-      return ranges.some(([range, bits]) => parsed.kind() === range.kind() && parsed.match(range, bits))
-    },
+  const isIncluded = (address: string) => {
+    if (!ipaddr.isValid(address)) return false
+    const parsed = ipaddr.process(address)
+    return ranges.some(([range, bits]) => parsed.kind() === range.kind() && parsed.match(range, bits))
   }
+  const known = new LRUCache<string, boolean>({ max: REMEMBERED_ADDRESSES, memoMethod: isIncluded })
+  return { includes: (address) => known.memo(address) }
 }
 
 function parseRange(text: string): [ipaddr.IPv4 | ipaddr.IPv6, number] {

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { Server } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
 import { loadOriginConfig } from './config.ts'
+import { lowerPoolPriority } from './priority.ts'
 import { createOrigin, openClassifier } from './service.ts'
 import { createLog } from './telemetry/log.ts'
 
@@ -70,6 +71,7 @@ process.on('exit', () => origin.abandon())
 
 const server = createAdaptorServer({ fetch: origin.fetch })
 server.listen({ host: config.host, port: config.port, backlog: LISTEN_BACKLOG }, () => {
+  lowerPoolPriority()
   const listening = server.address()
   if (listening === null || typeof listening === 'string') return
   const { address, port } = listening

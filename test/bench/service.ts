@@ -90,10 +90,12 @@ export function createClient(connections: number) {
   }
 }
 
+/** More than may wait in the service's queue, so that a refusal never waits for a connection. */
+export const CONNECTIONS = 1024
+
 /** A client that takes every answer, and tells how long it took. */
 export function createTimedClient(base: string) {
-  // More than may wait in the service's queue, so that a refusal never waits for a connection.
-  const dispatcher = new Agent({ connections: 1024, pipelining: 1, headersTimeout: 120_000 })
+  const dispatcher = new Agent({ connections: CONNECTIONS, pipelining: 1, headersTimeout: 120_000 })
   return {
     async get(path: string): Promise<Sample> {
       const startedAt = performance.now()

@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { MainModule } from 'libheif-js/libheif-wasm/libheif.js'
+import { lowerOwnPriority, PRIORITIES } from '../priority.ts'
 
 export interface HeicJob {
   readonly bytes: Uint8Array
@@ -83,6 +84,7 @@ async function decode({ bytes, width, height }: HeicJob): Promise<Uint8Array<Arr
 
 const job: HeicJob = workerData
 limitMemory(job.maxMemoryBytes)
+lowerOwnPriority(PRIORITIES.renders)
 try {
   const data = await decode(job)
   const reply: HeicReply = { kind: 'decoded', data }

@@ -5,6 +5,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
+import { lowerOwnPriority, PRIORITIES } from '../priority.ts'
 import { MODEL_PICTURE_BYTES, MODEL_SIDE_PIXELS, type ModelOptions, toTensorData } from './model.ts'
 import { CLASSES } from './score.ts'
 
@@ -76,6 +77,7 @@ function words(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).split('\n', 1).join('').slice(0, 300)
 }
 
+lowerOwnPriority(PRIORITIES.scans)
 try {
   const options: ModelOptions = workerData
   const scan = await load(options)

@@ -1,5 +1,5 @@
 import type { Spending } from '@media-proxy/shared/rate-limit.ts'
-import type { Failure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, phraseOf } from '@media-proxy/shared/response/failure.ts'
 import { failureResponse } from '@media-proxy/shared/response/headers.ts'
 import type { RenditionOutcome } from '../rendition/pipeline.ts'
 
@@ -28,9 +28,11 @@ export interface Answer {
   readonly response: Response
   readonly outcome?: RenditionOutcome | 'not-modified' | 'streamed'
   readonly failure?: Failure
+  /** Length of the body, where it is known without the headers, which the server would have to make for it. */
+  readonly bodyBytes?: number
 }
 
 /** The answer to a failure. */
 export function refuse(failure: Failure, requestId: string): Answer {
-  return { response: failureResponse(failure, requestId), failure }
+  return { response: failureResponse(failure, requestId), failure, bodyBytes: phraseOf(failure).length }
 }

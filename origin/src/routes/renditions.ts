@@ -13,13 +13,13 @@ export async function serveRendition(
   exchange: Exchange,
 ): Promise<Answer> {
   const kept = pipeline.fresh(request)
-  if (kept !== undefined) return { response: finishRendition(kept, request, exchange), outcome: 'hit' }
+  if (kept !== undefined) return { ...finishRendition(kept, request, exchange), outcome: 'hit' }
   const refused = pipeline.costsRender(request) ? await exchange.spending.spend('renders') : undefined
   if (refused !== undefined) return refuse(refused, exchange.requestId)
   const rendered = await pipeline.render(request, exchange.headers, exchange.signal)
   if (isFailure(rendered)) return refuse(rendered, exchange.requestId)
   if (rendered.outcome !== 'not-modified') {
-    return { response: finishRendition(rendered.rendition, request, exchange), outcome: rendered.outcome }
+    return { ...finishRendition(rendered.rendition, request, exchange), outcome: rendered.outcome }
   }
   const headers = representationHeaders(
     { headers: renditionPolicyHeaders(request), ...rendered.validators },
@@ -28,13 +28,16 @@ export async function serveRendition(
   return { response: new Response(null, { status: 304, headers }), outcome: 'not-modified' }
 }
 
-function finishRendition(rendition: Rendition, request: RenditionRequest, exchange: Exchange): Response {
+function finishRendition(rendition: Rendition, request: RenditionRequest, exchange: Exchange): Answer {
   const { bytes, etag, lastModified } = rendition
   const headers = renditionHeaders(request, rendition)
   const representation: Representation = { headers, etag, lastModified, sizeBytes: bytes.length }
-  return finish(exchange, representation, (range) => {
+  let bodyBytes = 0
+  const response = finish(exchange, representation, (range) => {
     const part = range === undefined ? bytes : bytes.subarray(range.start, range.end + 1)
+    bodyBytes = part.length
     // The bytes of a rendition never live in shared memory, which is all that the cast rules out.
     return part as Uint8Array<ArrayBuffer>
   })
+  return { response, bodyBytes }
 }

@@ -33,17 +33,21 @@ const KNOWN_METHODS: ReadonlySet<string> = new Set([
 export function recordRequest(
   metrics: Metrics,
   attributes: Labels,
-  { response, outcome, failure }: Answer,
+  answer: Answer,
   milliseconds: number,
 ): void {
+  const { outcome, failure } = answer
   metrics.record('http.server.request.duration', milliseconds / 1000, attributes)
-  const bytes = Number(response.headers.get('content-length') ?? 0)
-  metrics.record('http.server.response.body.size', bytes, {
+  metrics.record('http.server.response.body.size', bytesOf(answer), {
     'http.route': attributes['http.route'] ?? 'none',
   })
   if (outcome !== undefined && outcome !== 'streamed')
     metrics.count('media_proxy.rendition.answers', { outcome })
   if (failure !== undefined) metrics.count('media_proxy.refusals', { failure: failure.failure })
+}
+
+function bytesOf({ bodyBytes, response }: Answer): number {
+  return bodyBytes ?? Number(response.headers.get('content-length') ?? 0)
 }
 
 export interface RequestTimes {
@@ -56,9 +60,10 @@ export function logRequest(
   log: Log,
   exchange: Exchange,
   parsed: Parsed,
-  { response, outcome, failure }: Answer,
+  answer: Answer,
   { milliseconds, stages }: RequestTimes,
 ): void {
+  const { response, outcome, failure } = answer
   const level = response.status >= 500 && failure?.failure !== 'not-implemented' ? 'warn' : 'info'
   if (!log.isLevelEnabled(level)) return
   log[level](
@@ -68,7 +73,7 @@ export function logRequest(
       method: exchange.method,
       route: routeOf(parsed),
       status: response.status,
-      bytes: Number(response.headers.get('content-length') ?? 0),
+      bytes: bytesOf(answer),
       ms: tenths(milliseconds),
       ...(stages.size === 0 ? {} : { stages: spellStages(stages) }),
       ...(outcome === undefined ? {} : { outcome }),

@@ -5,9 +5,9 @@
  */
 
 import { type ChildProcess, spawn } from 'node:child_process'
-import { setPriority } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { lowerPriority, PRIORITIES } from '../priority.ts'
 import type { Lane } from '../rendition/admission.ts'
 import { abortFailure } from '../rendition/wait.ts'
 import type { Log } from '../telemetry/log.ts'
@@ -134,19 +134,6 @@ function withLimits(path: string, args: readonly string[], options: FfmpegOption
   return ['/bin/sh', '-c', `{ ${limits.join('; ')}; } 2>/dev/null; exec "$@"`, 'sh', path, ...args]
 }
 
-/** Where processors are short, pictures and answers come before videos. */
-const CHILD_NICENESS = 10
-
-function yieldTo(pid: number | undefined): void {
-  if (pid === undefined) return
-  try {
-    setPriority(pid, CHILD_NICENESS)
-  } catch (error) {
-    // It has ended already, or this system does not allow it: then it runs as everybody does.
-    if (!(error instanceof Error && 'code' in error)) throw error
-  }
-}
-
 interface Exit {
   readonly code: number | null
   readonly signal?: NodeJS.Signals | null
@@ -156,7 +143,7 @@ interface Exit {
 function start([path = '', ...args]: readonly string[], env: NodeJS.ProcessEnv, extraInputs: number) {
   const extra = Array.from({ length: extraInputs }, () => 'pipe' as const)
   const child: ChildProcess = spawn(path, args, { env, stdio: ['pipe', 'pipe', 'pipe', ...extra] })
-  yieldTo(child.pid)
+  if (child.pid !== undefined) lowerPriority(child.pid, PRIORITIES.children)
   const ended = new Promise<Exit>((resolve) => {
     child.once('error', (error) => resolve({ code: null, error: error.message }))
     child.once('close', (code, signal) => resolve({ code, signal }))
