@@ -7,10 +7,13 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import { animationTimes, frameAt } from '../image/animation-frames.ts'
 import { decodePicture } from '../image/decode.ts'
 import { type ImageFacts, judgeFacts } from '../image/inspect.ts'
+import type { Size } from '../image/plan.ts'
 import type { RawPicture } from '../image/raw-picture.ts'
 import { type MediaKind, mediaKind } from '../media/kinds.ts'
+import { memoryBytes } from '../media/memory-bytes.ts'
 import type { Source } from '../rendition/opened-source.ts'
 import { readThreeFrames } from '../video/frames.ts'
+import { sequenceAsVideo } from '../video/image-sequence.ts'
 import { threeMoments } from '../video/moments.ts'
 import { readSound } from '../video/sound.ts'
 import { openVideo, type Video, type VideoTools } from '../video/video.ts'
@@ -18,7 +21,7 @@ import { openVideo, type Video, type VideoTools } from '../video/video.ts'
 export interface Examined {
   readonly kind: MediaKind
   /** Pixels as they are shown; undefined for sound. */
-  readonly size?: { readonly width: number; readonly height: number }
+  readonly size?: Size
   /** Undefined for what does not move. */
   readonly durationSeconds?: number
   /** Of images only. */
@@ -61,8 +64,9 @@ export async function examine(source: Source, options: ExamineOptions): Promise<
 async function examineImage(
   { bytes, facts: readFacts }: Source,
   kind: MediaKind,
-  { tools, scan, timeLeftMs }: ExamineOptions,
+  options: ExamineOptions,
 ): Promise<Examined | Failure> {
+  const { tools, scan, timeLeftMs } = options
   const facts = await readFacts()
   if (isFailure(facts)) return facts
   const refused = judgeFacts(facts, { limits: tools.limits, animated: scan })
@@ -71,16 +75,40 @@ async function examineImage(
     decodePicture(bytes, facts, { frame, maxSidePixels: LOOK_SIDE_PIXELS, timeLeftMs })
   const first = await decode(0)
   if (isFailure(first)) return first
+  const size = { width: facts.width, height: facts.height }
+  const sequence = facts.format === 'avif' || facts.format === 'heic' ? sequenceAsVideo(bytes) : undefined
+  if (sequence !== undefined) {
+    const played = await lookAtSequence(sequence, options)
+    if (isFailure(played)) return played
+    const { durationSeconds, frames } = played
+    return { kind, size, first, animated: true, durationSeconds, frames: scan ? [first, ...frames] : [] }
+  }
   const animated = facts.frames > 1
   const times = animated ? await animationTimes(bytes, facts) : [0]
   const durationSeconds = times.at(-1) ?? 0
   return {
     kind,
-    size: { width: facts.width, height: facts.height },
+    size,
     animated,
     ...(animated ? { durationSeconds } : {}),
     first,
     frames: scan ? await framesOf(facts, times, first, decode) : [],
+  }
+}
+
+/** What a player shows of a file whose still may show something else entirely: both are to be looked at. */
+async function lookAtSequence(
+  sequence: Uint8Array,
+  { tools, scan, signal }: ExamineOptions,
+): Promise<{ readonly durationSeconds: number; readonly frames: readonly RawPicture[] } | Failure> {
+  const video = await openVideo(tools, memoryBytes(sequence), 'mp4', signal)
+  if (isFailure(video)) return video
+  try {
+    const { durationSeconds = 0 } = video.facts
+    const frames = scan ? await readThreeFrames(video, lookSize(video.facts.video)) : []
+    return isFailure(frames) ? frames : { durationSeconds, frames }
+  } finally {
+    video.close()
   }
 }
 
@@ -124,8 +152,7 @@ async function lookAtVideo(
   { scan }: ExamineOptions,
 ): Promise<Examined | Failure> {
   const { width, height } = video.facts.video
-  const scale = Math.min(1, LOOK_SIDE_PIXELS / Math.max(width, height))
-  const shownAt = { width: Math.max(1, width * scale), height: Math.max(1, height * scale) }
+  const shownAt = lookSize(video.facts.video)
   const first = await video.readFrame(undefined, shownAt)
   if (isFailure(first)) return first
   const frames = scan ? await readThreeFrames(video, shownAt) : []
@@ -138,6 +165,11 @@ async function lookAtVideo(
     first,
     frames,
   }
+}
+
+function lookSize({ width, height }: Size): Size {
+  const scale = Math.min(1, LOOK_SIDE_PIXELS / Math.max(width, height))
+  return { width: Math.max(1, width * scale), height: Math.max(1, height * scale) }
 }
 
 function soundOf(kind: MediaKind): MediaKind {
