@@ -1,11 +1,16 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { countApngFrames } from '@media-proxy/origin/image/apng.ts'
+import { readSequence } from '@media-proxy/origin/image/sequence.ts'
 import { mediaKind } from '@media-proxy/origin/media/kinds.ts'
 import { memoryBytes } from '@media-proxy/origin/media/memory-bytes.ts'
 import { examine } from '@media-proxy/origin/metadata/examine.ts'
 import { factsReader } from '@media-proxy/origin/rendition/opened-source.ts'
-import { sequenceAsVideo } from '@media-proxy/origin/video/image-sequence.ts'
-import { describe, expect, it } from 'vitest'
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Door, openFilesystemOrigin } from '../doors.ts'
+import { send } from '../http.ts'
+import { seededRandom } from '../seeded-random.ts'
 import { createVideoTools } from '../video-tools.ts'
 import { canEncode, FFMPEG, makeVideo } from '../videos.ts'
 
@@ -16,6 +21,11 @@ const corpus = process.env.MEDIA_CORPUS
 /** Red, from 1.2 s lime, from 1.8 s blue, up to 3 s. */
 const COLOURS =
   'color=red:s=320x192:r=5:d=1.2[a];color=lime:s=320x192:r=5:d=0.6[b];color=blue:s=320x192:r=5:d=1.2[c];[a][b][c]concat=n=3'
+
+const made =
+  ENCODER === ''
+    ? Promise.resolve(Buffer.alloc(0))
+    : makeVideo('avif', COLOURS, ['-pix_fmt', 'yuv420p', '-c:v', ENCODER])
 
 function look(bytes: Uint8Array, scan = true) {
   const source = {
@@ -32,8 +42,6 @@ function look(bytes: Uint8Array, scan = true) {
 describe.skipIf(FFMPEG === undefined || ENCODER === '')(
   'an animated AVIF (needs FFmpeg and an AV1 encoder)',
   () => {
-    const made = makeVideo('avif', COLOURS, ['-pix_fmt', 'yuv420p', '-c:v', ENCODER])
-
     it('is looked at near its start, middle and end, besides its still', async () => {
       const examined = await look(await made)
       expect(examined).toMatchObject({
@@ -75,17 +83,97 @@ function colourOf({ data }: { readonly data: Uint8Array }): string {
   return red > 128 ? 'red' : green > 128 ? 'lime' : blue > 128 ? 'blue' : 'none'
 }
 
+describe.skipIf(FFMPEG === undefined || ENCODER === '')(
+  'a rendition of an animated AVIF (needs FFmpeg and an AV1 encoder)',
+  () => {
+    let door: Door
+    beforeAll(async () => {
+      door = await openFilesystemOrigin()
+      await door.put('attachments/1/a.avif', await made)
+      const broken = Buffer.from(await made)
+      broken.writeUInt32BE(0xffff_fff0, broken.indexOf('stco', 0, 'latin1') + 12)
+      await door.put('attachments/1/broken.avif', broken)
+    })
+    afterAll(() => door.close())
+
+    it.each(['webp', 'gif', 'avif', 'png'])('plays as %s where that is asked for', async (format) => {
+      const { status, headers, body } = await send(
+        door.url,
+        `/attachments/1/a.avif?width=80&animated=true&format=${format}`,
+      )
+      // An encoder for moving AVIF there is not.
+      expect([status, headers['content-type']]).toEqual([
+        200,
+        format === 'avif' ? 'image/webp' : `image/${format}`,
+      ])
+      if (format === 'png') return expect(countApngFrames(body)).toBe(15)
+      const { pages, pageHeight, width, delay, loop } = await sharp(body, { pages: -1 }).metadata()
+      expect([width, pageHeight, loop]).toEqual([80, 48, 0])
+      expect(pages).toBe(delay?.length)
+      expect(delay?.reduce((sum, one) => sum + one, 0)).toBe(3000)
+      const colours = await Promise.all(
+        [0, (pages ?? 1) - 1].map(async (page) =>
+          colourOf({ data: await sharp(body, { page }).raw().toBuffer() }),
+        ),
+      )
+      expect(colours).toEqual(['red', 'blue'])
+    })
+
+    it('of a damaged file is a picture or a refusal', async () => {
+      const random = seededRandom(5)
+      const file = await made
+      const moov = file.indexOf('moov', 0, 'latin1')
+      for (let round = 0; round < 30; round += 1) {
+        const damaged = Buffer.from(file)
+        for (let flip = 0; flip < 3; flip += 1)
+          damaged[moov + Math.floor(random() * 800)] = Math.floor(random() * 256)
+        await door.put(`attachments/1/damaged-${round}.avif`, damaged)
+        const path = `/attachments/1/damaged-${round}.avif?animated=true&width=40&format=webp`
+        expect([200, 400]).toContain((await send(door.url, path)).status)
+      }
+    })
+
+    it('is a still where none is asked for, or the track does not decode', async () => {
+      for (const path of ['a.avif?width=80&format=webp', 'broken.avif?width=80&format=webp&animated=true']) {
+        const { status, body } = await send(door.url, `/attachments/1/${path}`)
+        expect(status).toBe(200)
+        expect((await sharp(body).metadata()).pages).toBeUndefined()
+        expect(colourOf({ data: await sharp(body).raw().toBuffer() })).toBe('red')
+      }
+    })
+  },
+)
+
 describe('a sequence of images', () => {
   it('is none without its track', () => {
-    expect(sequenceAsVideo(Buffer.from('no boxes at all'))).toBeUndefined()
-    expect(sequenceAsVideo(new Uint8Array(0))).toBeUndefined()
-    expect(sequenceAsVideo(Buffer.alloc(64))).toBeUndefined()
+    expect(readSequence(Buffer.from('no boxes at all'))).toBeUndefined()
+    expect(readSequence(new Uint8Array(0))).toBeUndefined()
+    expect(readSequence(Buffer.alloc(64))).toBeUndefined()
   })
 
-  it.skipIf(corpus === undefined)('is found in the corpus (MEDIA_CORPUS names its folder)', async () => {
-    const file = await readFile(join(corpus ?? '', 'animated/animated.avif'))
-    const examined = await look(file)
-    expect(examined).toMatchObject({ animated: true })
-    expect('frames' in examined && examined.frames.length).toBeGreaterThan(1)
-  })
+  it.skipIf(corpus === undefined || FFMPEG === undefined)(
+    'of the corpus plays with its alpha (MEDIA_CORPUS names its folder; needs FFmpeg)',
+    async () => {
+      const file = await readFile(join(corpus ?? '', 'animated/animated.avif'))
+      const examined = await look(file)
+      expect('frames' in examined && examined.frames.length).toBeGreaterThan(1)
+      const door = await openFilesystemOrigin()
+      try {
+        await door.put('attachments/1/a.avif', file)
+        const moving = (
+          await send(door.url, '/attachments/1/a.avif?animated=true&format=webp&quality=lossless')
+        ).body
+        const still = (await send(door.url, '/attachments/1/a.avif?format=png')).body
+        const { pages, delay } = await sharp(moving).metadata()
+        expect([pages, delay]).toEqual([5, new Array(5).fill(167)])
+        const [first, only] = await Promise.all(
+          [moving, still].map((bytes) => sharp(bytes).ensureAlpha().raw().toBuffer()),
+        )
+        const differences = first?.map((value, at) => Math.abs(value - (only?.[at] ?? 0))) ?? [255]
+        expect(Math.max(...differences)).toBeLessThan(4)
+      } finally {
+        await door.close()
+      }
+    },
+  )
 })

@@ -3,6 +3,7 @@ import type { Metadata } from 'sharp'
 import type { ImageFormat as SourceFormat } from '../media/kinds.ts'
 import { decodedBytes, judgeDeclaredSize, type MediaLimits } from '../media/limits.ts'
 import { countApngFrames, hidesDefaultImage } from './apng.ts'
+import { readSequence } from './sequence.ts'
 import { sharp } from './sharp.ts'
 import { underStillBrand } from './still-brand.ts'
 import { isLosslessWebp } from './webp-lossless.ts'
@@ -123,5 +124,6 @@ function factsOf(metadata: Metadata, format: SourceFormat, bytes: Uint8Array): I
 /** libheif counts the images of a collection as pages, and TIFF its pages: neither are frames. */
 function countFrames(metadata: Metadata, format: SourceFormat, bytes: Uint8Array): number {
   if (format === 'gif' || format === 'webp') return metadata.pages ?? 1
+  if (format === 'avif') return Math.max(1, readSequence(bytes)?.frames ?? 1)
   return format === 'png' ? countApngFrames(bytes) : 1
 }

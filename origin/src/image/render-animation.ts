@@ -6,10 +6,19 @@ import { readApng } from './apng.ts'
 import { playApng } from './apng-compose.ts'
 import { encodeApng } from './apng-encode.ts'
 import { decodingFailure } from './decode.ts'
+import type { AnimationTiming } from './encode.ts'
 import { type ImageFacts, UNLIMITED_PIXELS } from './inspect.ts'
+import type { RawPicture } from './raw-picture.ts'
 import { inStage, open, openRaw, type RenderOrder, run, scale } from './render-stages.ts'
 import { sharp } from './sharp.ts'
 import { framesOf, type Strip } from './strip.ts'
+
+/** What another decoder plays, frame by frame. */
+export interface Played {
+  readonly frames: Iterable<RawPicture> | AsyncIterable<RawPicture | Failure>
+  readonly count: number
+  readonly timing: AnimationTiming
+}
 
 /** Fails with `undecodable` where a frame is broken, or with `deadline`. */
 export async function renderAnimation(
@@ -18,20 +27,43 @@ export async function renderAnimation(
   order: RenderOrder,
 ): Promise<Uint8Array | Failure> {
   try {
-    const fromApng = facts.format === 'png'
-    if (!fromApng && order.format !== 'png' && order.blur === undefined)
-      return await run(await scaleFrames(bytes, facts, order), facts, order)
-    const strip = await inStage(order, 'decode', async () =>
-      fromApng ? scaleApng(bytes, facts, order) : stripOf(await scaleFrames(bytes, facts, order), bytes),
-    )
-    if (isFailure(strip)) return strip
-    if (order.blur !== undefined) await blurFrames(strip, order.blur)
-    return order.format === 'png'
-      ? await inStage(order, 'encode', () => encodeApng(strip))
-      : await encodeStrip(strip, facts, order)
+    if (facts.format === 'png') {
+      const apng = readApng(bytes)
+      if (isFailure(apng)) return apng
+      const timing = { loop: apng.loop, delay: apng.frames.map(({ delayMs }) => delayMs) }
+      return await renderPlayed({ frames: playApng(apng), count: apng.frames.length, timing }, facts, order)
+    }
+    const scaled = await scaleFrames(bytes, facts, order)
+    if (order.format !== 'png' && order.blur === undefined) return await run(scaled, facts, order)
+    return await encodeFrames(await inStage(order, 'decode', () => stripOf(scaled, bytes)), facts, order)
   } catch (error) {
     return decodingFailure(error)
   }
+}
+
+/** The same for what Sharp shows only the first frame of. */
+export async function renderPlayed(
+  played: Played,
+  facts: ImageFacts,
+  order: RenderOrder,
+): Promise<Uint8Array | Failure> {
+  try {
+    const strip = await inStage(order, 'decode', () => scalePlayed(played, facts, order))
+    return isFailure(strip) ? strip : await encodeFrames(strip, facts, order)
+  } catch (error) {
+    return decodingFailure(error)
+  }
+}
+
+async function encodeFrames(
+  strip: Strip,
+  facts: ImageFacts,
+  order: RenderOrder,
+): Promise<Uint8Array | Failure> {
+  if (order.blur !== undefined) await blurFrames(strip, order.blur)
+  return order.format === 'png'
+    ? inStage(order, 'encode', () => encodeApng(strip))
+    : encodeStrip(strip, facts, order)
 }
 
 /** All frames of a file that Sharp plays. */
@@ -42,24 +74,25 @@ async function scaleFrames(bytes: Uint8Array, facts: ImageFacts, order: RenderOr
   return crop(opened)
 }
 
-/** The same for what Sharp shows only the first frame of: each is drawn, scaled and laid below the others. */
-async function scaleApng(bytes: Uint8Array, facts: ImageFacts, order: RenderOrder): Promise<Strip | Failure> {
-  const apng = readApng(bytes)
-  if (isFailure(apng)) return apng
+/** Each frame is drawn, scaled and laid below the others. */
+async function scalePlayed(
+  { frames, count, timing }: Played,
+  facts: ImageFacts,
+  order: RenderOrder,
+): Promise<Strip | Failure> {
   const { width, height } = order.plan
   const frameBytes = width * height * 4
-  const data = Buffer.alloc(frameBytes * apng.frames.length)
+  const data = Buffer.alloc(frameBytes * count)
   const deadline = performance.now() + order.timeLeftMs
   let scaled = (pipeline: Sharp) => scale(pipeline, facts, order)
   let at = 0
-  for await (const shown of playApng(apng)) {
+  for await (const shown of frames) {
     if (isFailure(shown)) return shown
     if (performance.now() > deadline) return fail('deadline')
     if (at === 0 && seeksInterest(order)) scaled = await cropOf(openRaw(shown, order), facts, order)
-    data.set(await scaled(openRaw(shown, order)).raw().toBuffer(), at)
+    data.set(await scaled(openRaw(shown, order)).ensureAlpha().raw().toBuffer(), at)
     at += frameBytes
   }
-  const timing = { loop: apng.loop, delay: apng.frames.map(({ delayMs }) => delayMs) }
   return { data, width, height, timing }
 }
 

@@ -6,6 +6,7 @@ import type { RawPicture } from './raw-picture.ts'
 import { renderAnimation } from './render-animation.ts'
 import { blur, inStage, open, openRaw, type RenderOrder, run, scale } from './render-stages.ts'
 
+export { type Played, renderPlayed } from './render-animation.ts'
 export type { RenderOrder } from './render-stages.ts'
 
 /**
@@ -17,7 +18,8 @@ export async function renderImage(
   facts: ImageFacts,
   order: RenderOrder,
 ): Promise<Uint8Array | Failure> {
-  if (!keepsAnimation(facts, order)) return renderStill(bytes, facts, order)
+  // The frames of an AVIF are not Sharp's to decode: they come by `renderPlayed`.
+  if (!keepsAnimation(facts, order) || facts.format === 'avif') return renderStill(bytes, facts, order)
   const animated = await renderAnimation(bytes, facts, order)
   const broken = isFailure(animated) && animated.failure === 'undecodable'
   return broken ? renderStill(bytes, facts, order) : animated
@@ -38,14 +40,14 @@ export function renderRaw(
 }
 
 /** Tells whether a file of this format can be an animation that is kept; a PNG is one as APNG. */
-export function holdsAnimation(format: ImageFormat): boolean {
+function holdsAnimation(format: ImageFormat): boolean {
   return ENCODED_ANIMATIONS.has(format)
 }
 
 const ENCODED_ANIMATIONS: ReadonlySet<ImageFormat> = new Set(['gif', 'webp', 'png'])
 
 /** Tells whether the rendition will have more than one frame. */
-function keepsAnimation(facts: ImageFacts, order: Pick<RenderOrder, 'animated' | 'format'>): boolean {
+export function keepsAnimation(facts: ImageFacts, order: Pick<RenderOrder, 'animated' | 'format'>): boolean {
   return order.animated && facts.frames > 1 && holdsAnimation(order.format)
 }
 

@@ -9,11 +9,11 @@ import { decodePicture } from '../image/decode.ts'
 import { type ImageFacts, judgeFacts } from '../image/inspect.ts'
 import type { Size } from '../image/plan.ts'
 import type { RawPicture } from '../image/raw-picture.ts'
+import { type ImageSequence, readSequence } from '../image/sequence.ts'
 import { type MediaKind, mediaKind } from '../media/kinds.ts'
 import { memoryBytes } from '../media/memory-bytes.ts'
 import type { Source } from '../rendition/opened-source.ts'
 import { readThreeFrames } from '../video/frames.ts'
-import { sequenceAsVideo } from '../video/image-sequence.ts'
 import { threeMoments } from '../video/moments.ts'
 import { readSound } from '../video/sound.ts'
 import { openVideo, type Video, type VideoTools } from '../video/video.ts'
@@ -69,14 +69,15 @@ async function examineImage(
   const { tools, scan, timeLeftMs } = options
   const facts = await readFacts()
   if (isFailure(facts)) return facts
-  const refused = judgeFacts(facts, { limits: tools.limits, animated: scan })
+  const sequence = facts.format === 'avif' || facts.format === 'heic' ? readSequence(bytes) : undefined
+  // Of a sequence single frames are decoded, whatever there are.
+  const refused = judgeFacts(facts, { limits: tools.limits, animated: scan && sequence === undefined })
   if (refused !== undefined) return refused
   const decode = (frame: number) =>
     decodePicture(bytes, facts, { frame, maxSidePixels: LOOK_SIDE_PIXELS, timeLeftMs })
   const first = await decode(0)
   if (isFailure(first)) return first
   const size = { width: facts.width, height: facts.height }
-  const sequence = facts.format === 'avif' || facts.format === 'heic' ? sequenceAsVideo(bytes) : undefined
   if (sequence !== undefined) {
     const played = await lookAtSequence(sequence, options)
     if (isFailure(played)) return played
@@ -98,10 +99,10 @@ async function examineImage(
 
 /** What a player shows of a file whose still may show something else entirely: both are to be looked at. */
 async function lookAtSequence(
-  sequence: Uint8Array,
+  sequence: ImageSequence,
   { tools, scan, signal }: ExamineOptions,
 ): Promise<{ readonly durationSeconds: number; readonly frames: readonly RawPicture[] } | Failure> {
-  const video = await openVideo(tools, memoryBytes(sequence), 'mp4', signal)
+  const video = await openVideo(tools, memoryBytes(sequence.asVideo()), 'mp4', signal)
   if (isFailure(video)) return video
   try {
     const { durationSeconds = 0 } = video.facts

@@ -5,9 +5,11 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import { isBare } from '../image/bare.ts'
 import { type ImageFacts, judgeFacts } from '../image/inspect.ts'
 import { keepsSize, type Plan } from '../image/plan.ts'
-import { holdsAnimation, type RenderOrder, renderImage, renderRaw } from '../image/render.ts'
+import { keepsAnimation, type RenderOrder, renderImage, renderPlayed, renderRaw } from '../image/render.ts'
 import { inStage, type RenderStage } from '../image/render-stages.ts'
+import { readSequence } from '../image/sequence.ts'
 import type { ImageFormat as SourceFormat, VideoFormat } from '../media/kinds.ts'
+import { playSequence } from '../video/play-sequence.ts'
 import { momentOf, openVideo, type VideoTools } from '../video/video.ts'
 import type { Source } from './opened-source.ts'
 import type { Order } from './order.ts'
@@ -49,19 +51,43 @@ async function makeImage(
   { bytes, facts: readFacts }: Source,
   sourceFormat: SourceFormat,
   order: Order,
-  { limits }: MakeTools,
+  tools: MakeTools,
   options: MakeOptions,
 ): Promise<Made | Failure> {
   const facts = await readFacts()
   if (isFailure(facts)) return facts
-  const refused = judgeFacts(facts, { limits, animated: order.animated })
+  const refused = judgeFacts(facts, { limits: tools.limits, animated: order.animated })
   if (refused !== undefined) return refused
   const format = animatedFormat(order.format(sourceFormat), facts, order)
   const plan = order.plan(facts)
   if (isUntouched(bytes, facts, order, format, plan)) return { bytes, format }
-  const rendered = await renderImage(bytes, facts, renderOrder(order, format, plan, options))
+  const wanted = renderOrder(order, format, plan, options)
+  const rendered =
+    (await renderSequence(bytes, facts, wanted, tools, options)) ?? (await renderImage(bytes, facts, wanted))
   return isFailure(rendered) ? rendered : { bytes: rendered, format }
 }
+
+/** Undefined for what is no animated AVIF, or is to be a still, or does not play: then its still is rendered. */
+async function renderSequence(
+  bytes: Uint8Array,
+  facts: ImageFacts,
+  order: RenderOrder,
+  tools: MakeTools,
+  { signal }: MakeOptions,
+): Promise<Uint8Array | Failure | undefined> {
+  const sequence = facts.format === 'avif' && keepsAnimation(facts, order) ? readSequence(bytes) : undefined
+  if (sequence === undefined) return undefined
+  const played = await inStage(order, 'decode', () => playSequence(tools, sequence, facts, signal))
+  const rendered = isFailure(played) ? played : await renderPlayed(played, facts, order)
+  return isFailure(rendered) && UNPLAYABLE.has(rendered.failure) ? undefined : rendered
+}
+
+const UNPLAYABLE: ReadonlySet<string> = new Set([
+  'undecodable',
+  'unsupported-codec',
+  'not-visual',
+  'not-ready',
+])
 
 /** AVIF is encoded as a still only: what moves and was asked for as AVIF is WebP. */
 function animatedFormat(format: ImageFormat, { frames }: ImageFacts, { animated }: Order): ImageFormat {
@@ -120,7 +146,7 @@ function isUntouched(
     order.blur === undefined &&
     facts.orientation === 1 &&
     facts.plainColours &&
-    (facts.frames === 1 || (order.animated && holdsAnimation(format))) &&
+    (facts.frames === 1 || order.animated) &&
     isBare(bytes, facts.format)
   )
 }

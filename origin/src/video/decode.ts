@@ -61,7 +61,7 @@ export async function decodeRuns(
   const filters =
     alpha === undefined
       ? ['-vf', [select, ...chain].join(',')]
-      : ['-filter_complex', alphaGraph(select, chain, alphaFilters(options).join(','))]
+      : ['-filter_complex', alphaGraph('1:v', [select, ...chain], [select, ...alphaFilters(options)])]
   const decoded = await runDecoder(ffmpeg, options, {
     args: [
       ...input(stream.demuxer, 0),
@@ -87,12 +87,42 @@ function sizeOnly({ width, height }: Size): Size {
 
 const SECOND_PIPE = 3
 
-function alphaGraph(select: string, colour: readonly string[], alpha: string): string {
+/** `alphaStream` carries the alpha of the first one. */
+function alphaGraph(alphaStream: string, colour: readonly string[], alpha: readonly string[]): string {
   return [
-    `[0:v]${[select, ...colour].join(',')},format=rgba[colour]`,
-    `[1:v]${select},${alpha}[alpha]`,
+    `[0:v:0]${[...colour].join(',')},format=rgba[colour]`,
+    `[${alphaStream}]${alpha.join(',')}[alpha]`,
     '[colour][alpha]alphamerge,format=rgba',
   ].join(';')
+}
+
+/**
+ * Decodes a whole sequence of images that is declared as a video, with its alpha where `video` has one. The frames
+ * follow each other in what is given. Fails with `undecodable` where there are fewer, or as FFmpeg does.
+ */
+export async function decodeSequence(
+  ffmpeg: Ffmpeg,
+  file: Uint8Array,
+  frames: number,
+  options: DecodeOptions,
+): Promise<Pick<RawPicture, 'data' | 'channels'> | Failure> {
+  const chain = await colourChain(ffmpeg, options)
+  const channels = options.video.hasAlpha ? 4 : 3
+  const decoded = await runDecoder(ffmpeg, options, {
+    args: [
+      ...['-protocol_whitelist', 'pipe', '-format_whitelist', 'mov', '-codec_whitelist', FFMPEG_DECODERS],
+      ...['-max_pixels', String(options.maxPixels), '-noautorotate', '-ignore_editlist', '1'],
+      ...['-f', 'mov', '-i', 'pipe:0', '-an', '-sn', '-dn'],
+      ...(options.video.hasAlpha
+        ? ['-filter_complex', alphaGraph('0:v:1', chain, alphaFilters(options))]
+        : ['-map', '0:v:0', '-vf', chain.join(',')]),
+    ],
+    inputs: [[file]],
+    channels,
+    frames,
+    signal: options.signal,
+  })
+  return isFailure(decoded) ? decoded : { data: decoded.data, channels }
 }
 
 export interface FileInput {

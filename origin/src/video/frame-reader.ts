@@ -56,7 +56,7 @@ function isUndecodable(frame: Frame | Failure): boolean {
 }
 
 /** Four bytes a pixel, as the limit on decoded bytes counts them. */
-function maxPixels(limits: SourceLimits): number {
+export function maxPixels(limits: SourceLimits): number {
   return Math.floor(limits.decodedBytes / 4)
 }
 

@@ -1,0 +1,144 @@
+/**
+ * Animated AVIF, and HEIC of a burst: a still, and beside it a track of coded frames as a video has it (ISO/IEC
+ * 23008-12, section 7). Sharp sees the still alone; who plays the file sees the track. Under a video's name the track
+ * is read by what reads videos.
+ */
+
+import type { AnimationTiming } from './encode.ts'
+
+/** What the index of a sequence tells. */
+export interface ImageSequence {
+  readonly frames: number
+  readonly hasAlpha: boolean
+  /** Of as many frames as are wanted at most. */
+  timing(mostFrames: number): AnimationTiming
+  /** The same file with its pictures declared as a video; on demand, the alpha of each as another one behind it. */
+  asVideo(alpha?: 'with alpha'): Uint8Array
+}
+
+/** Boxes of one list that are looked at: a file has a handful, unless it was made to keep us busy. */
+const MAX_BOXES = 256
+/** Runs of frames of one duration that are looked at. */
+const MAX_RUNS = 10_000
+const HANDLER_OFFSET = 8
+const PICTURES = 'pict'
+const AUXILIARY = 'auxv'
+const VIDEO = 'vide'
+/** A brand that says no more than "boxes" (ISO/IEC 14496-12). */
+const PLAIN_BRAND = 'isom'
+
+/** Reads the sequence that a file has beside its still; undefined where it has none. */
+export function readSequence(bytes: Uint8Array): ImageSequence | undefined {
+  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const whole = { start: 0, end: file.length }
+  const [brand] = inside(file, [whole], 'ftyp')
+  const tracks = inside(file, [whole], 'moov', 'trak').map((track) => trackOf(file, track))
+  const pictures = tracks.find(({ handler }) => handler === PICTURES)
+  if (pictures === undefined || brand === undefined) return undefined
+  const runs = durationRuns(file, pictures.box)
+  const alpha = tracks.filter(({ handler }) => handler === AUXILIARY)
+  return {
+    frames: runs.reduce((sum, { frames }) => sum + frames, 0),
+    hasAlpha: alpha.length > 0,
+    timing: (mostFrames) => ({
+      loop: loopOf(file, pictures.box),
+      delay: delaysOf(runs, mostFrames),
+    }),
+    asVideo(withAlpha) {
+      const video = Buffer.from(file)
+      video.write(PLAIN_BRAND, brand.start, 'latin1')
+      for (const { handlerAt } of [pictures, ...(withAlpha === undefined ? [] : alpha)])
+        video.write(VIDEO, handlerAt, 'latin1')
+      return video
+    },
+  }
+}
+
+interface Box {
+  /** Of its content. */
+  readonly start: number
+  readonly end: number
+}
+
+function trackOf(file: Buffer, box: Box) {
+  const [header] = inside(file, [box], 'mdia', 'hdlr')
+  const handlerAt = (header?.start ?? file.length) + HANDLER_OFFSET
+  return { box, handlerAt, handler: file.toString('latin1', handlerAt, handlerAt + 4) }
+}
+
+interface DurationRun {
+  readonly frames: number
+  readonly milliseconds: number
+}
+
+/** How many frames are shown for how long, one after the other (`stts`, in the units of `mdhd`). */
+function durationRuns(file: Buffer, track: Box): readonly DurationRun[] {
+  const [header] = inside(file, [track], 'mdia', 'mdhd')
+  const [table] = inside(file, [track], 'mdia', 'minf', 'stbl', 'stts')
+  if (header === undefined || table === undefined) return []
+  const unitsPerSecond = word(file, header, file[header.start] === 1 ? 20 : 12)
+  const runs = []
+  for (let run = 0; run < Math.min(word(file, table, 4), MAX_RUNS); run += 1) {
+    const [frames, units] = [word(file, table, 8 + run * 8), word(file, table, 12 + run * 8)]
+    runs.push({ frames, milliseconds: Math.round((units * 1000) / Math.max(1, unitsPerSecond)) })
+  }
+  return runs
+}
+
+function delaysOf(runs: readonly DurationRun[], mostFrames: number): number[] {
+  const delays: number[] = []
+  for (const { frames, milliseconds } of runs) {
+    if (delays.length >= mostFrames) break
+    for (let left = Math.min(frames, mostFrames - delays.length); left > 0; left -= 1)
+      delays.push(milliseconds)
+  }
+  return delays
+}
+
+const FOR_EVER = 0
+const REPEATED_FLAG = 1
+
+/**
+ * How often it plays, 0 for ever, by the edit list of its track (AV1 Image File Format, section 6.1). Without one
+ * browsers play it for ever.
+ */
+function loopOf(file: Buffer, track: Box): number {
+  const [header] = inside(file, [track], 'tkhd')
+  const [list] = inside(file, [track], 'edts', 'elst')
+  if (header === undefined || list === undefined) return FOR_EVER
+  if ((word(file, list, 0) & REPEATED_FLAG) === 0) return 1
+  const large = file[header.start] === 1
+  const [high, low] = large ? [word(file, header, 28), word(file, header, 32)] : [0, word(file, header, 20)]
+  const once = file[list.start] === 1 ? word(file, list, 12) : word(file, list, 8)
+  const endless = low === 0xffff_ffff && (!large || high === 0xffff_ffff)
+  if (endless || once === 0) return FOR_EVER
+  return Math.min(0xffff, Math.max(1, Math.ceil((high * 2 ** 32 + low) / once)))
+}
+
+/** Four bytes of a box; 0 behind its end. */
+function word(file: Buffer, { start, end }: Box, offset: number): number {
+  return start + offset + 4 <= end ? file.readUInt32BE(start + offset) : 0
+}
+
+/** The boxes at the end of a path of types. */
+function inside(file: Buffer, boxes: readonly Box[], ...types: readonly string[]): readonly Box[] {
+  return types.reduce((found, type) => found.flatMap((box) => childrenOf(file, box, type)), boxes)
+}
+
+/** The boxes of one type in another, up to the first that does not fit into it. */
+function childrenOf(file: Buffer, parent: Box, type: string): readonly Box[] {
+  const found: Box[] = []
+  let at = parent.start
+  for (let seen = 0; seen < MAX_BOXES && at + 8 <= parent.end; seen += 1) {
+    const declared = file.readUInt32BE(at)
+    const large = declared === 1
+    if (large && at + 16 > parent.end) break
+    const size = large ? Number(file.readBigUInt64BE(at + 8)) : declared === 0 ? parent.end - at : declared
+    const start = at + (large ? 16 : 8)
+    const end = at + size
+    if (end < start || end > parent.end) break
+    if (file.toString('latin1', at + 4, at + 8) === type) found.push({ start, end })
+    at = end
+  }
+  return found
+}
