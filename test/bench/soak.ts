@@ -14,7 +14,7 @@ const MINUTES = Number(process.env.BENCH_SOAK_MINUTES ?? 10)
 /** What is left out of the slope: the cache fills, code is compiled. */
 const WARM_UP_SHARE = 0.4
 /** So small that it is full long before the warm-up has ended: what still grows then is no cache. */
-const CACHE_MIB = 32
+const CACHE_MIB = 16
 const CLIENTS = 16
 const SAMPLE_MS = 1000
 
