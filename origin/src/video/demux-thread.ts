@@ -2,12 +2,14 @@
 
 import { parentPort } from 'node:worker_threads'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { lowerOwnPriority, PRIORITIES } from '../priority.ts'
 import type { PacketRun } from './container.ts'
 import type { FromThread, ToThread } from './demux-messages.ts'
 import { demux, type OpenedFile } from './demuxer.ts'
 
 if (parentPort === null) throw new Error('demux-thread.ts is started as a thread only')
 const port = parentPort
+lowerOwnPriority(PRIORITIES.scans)
 
 let file: OpenedFile | undefined
 let lastRead = 0
