@@ -15,13 +15,13 @@ export const ORIGIN_ARGUMENTS = [
   join(ROOT, 'origin/src/main.ts'),
 ]
 
-/** Threads that stay free for files and names while every processor renders. */
-const SPARE_POOL_THREADS = 4
+/** Threads of libuv's pool: for as many small and large pictures as are rendered together, and two for files and names. */
+export const POOL_THREADS = 2 * (availableParallelism() + 1) + 2
 
 /** What must stand in the environment before Node starts: it is read once, at the start. */
 export function nativeEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return {
-    UV_THREADPOOL_SIZE: String(availableParallelism() + SPARE_POOL_THREADS),
+    UV_THREADPOOL_SIZE: String(POOL_THREADS),
     // Fewer arenas: glibc otherwise keeps what each thread once freed.
     MALLOC_ARENA_MAX: '2',
     // Pictures go back to the system as soon as they are done; by itself glibc comes to keep them among small things.

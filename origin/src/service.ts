@@ -49,6 +49,8 @@ import { createObserver } from './telemetry/observer.ts'
 import { createDemuxers, DEMUXER_DEFAULTS } from './video/container.ts'
 import { createFfmpeg, type Ffmpeg } from './video/ffmpeg.ts'
 
+/** While one video is read another one is decoded; each holds a frame of its own. */
+const VIDEOS_PER_PROCESSOR = 2
 /** Reads that may run at the same time; they wait for the network rather than for a processor. */
 const CONCURRENT_READS = 32
 
@@ -139,10 +141,12 @@ export async function createOrigin({
     // Last, so that a bucket of several names shares its reads with the public routes.
     [s3.bucketCdn, sources],
   ])
-  const processors = limits.renders || availableParallelism()
+  const processors = availableParallelism()
+  // One more than there are processors: while one is answered, none of them has nothing to do.
+  const renders = limits.renders || processors + 1
   const decoders = watched(
     'decoders',
-    createLane({ concurrency: limits.decoders || processors, queue: limits.queuedRenders }),
+    createLane({ concurrency: limits.decoders || limits.renders || processors, queue: limits.queuedRenders }),
   )
   const ending = new AbortController()
   const bareFfmpeg = createFfmpeg({
@@ -157,7 +161,8 @@ export async function createOrigin({
   const lanes = createRenderLanes({
     reads,
     watched,
-    processors,
+    renders,
+    videos: VIDEOS_PER_PROCESSOR * (limits.renders || processors),
     queue: limits.queuedRenders,
     memoryBytes: limits.renderMemoryBytes,
   })

@@ -9,6 +9,7 @@ import type { Config } from '@media-proxy/shared/config/schema.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { pino } from 'pino'
 import sharp from 'sharp'
+import { POOL_THREADS } from '../origin-process.ts'
 import { type Finding, failed, ok, warning } from './finding.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -128,7 +129,6 @@ export function checkProcess(environment: Environment): readonly Finding[] {
   const jemalloc = /jemalloc|mimalloc|tcmalloc/.exec(environment.LD_PRELOAD ?? '')?.[0]
   const arenas = environment.MALLOC_ARENA_MAX
   const threads = Number(environment.UV_THREADPOOL_SIZE ?? 4)
-  const wanted = availableParallelism()
   const bounded = jemalloc !== undefined || arenas !== undefined || process.platform !== 'linux'
   return [
     bounded
@@ -138,12 +138,12 @@ export function checkProcess(environment: Environment): readonly Finding[] {
           'glibc with an arena for each thread keeps memory that was freed',
           'start with pnpm start:origin, which sets MALLOC_ARENA_MAX=2, or preload jemalloc as the Dockerfile does',
         ),
-    threads > wanted
-      ? ok('thread pool', `${threads} threads for ${wanted} processors`)
+    threads >= POOL_THREADS
+      ? ok('thread pool', `${threads} threads for ${availableParallelism()} processors`)
       : warning(
           'thread pool',
-          `${threads} threads for ${wanted} processors: files wait while pictures are rendered`,
-          `start with pnpm start:origin, or set UV_THREADPOOL_SIZE=${wanted + 4}`,
+          `${threads} threads for ${availableParallelism()} processors: files wait while pictures are rendered`,
+          `start with pnpm start:origin, or set UV_THREADPOOL_SIZE=${POOL_THREADS}`,
         ),
   ]
 }

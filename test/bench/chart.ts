@@ -20,7 +20,8 @@ export function lineChart({ title, x, y, points }: ChartOptions): string {
   const path = points.map((point) => `${left(point.x).toFixed(1)},${top(point.y).toFixed(1)}`).join(' ')
   const ticks = Array.from({ length: TICKS + 1 }, (_, index) => index / TICKS)
   const label = (value: number) => (value >= 10 ? value.toFixed(0) : value.toFixed(1))
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" font-family="sans-serif" font-size="12">
+<title>${title}</title>
 <rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>
 <text x="${WIDTH / 2}" y="24" text-anchor="middle" font-size="15">${title}</text>
 ${ticks.map((share) => `<path d="M${MARGIN} ${top(share * maxY).toFixed(1)}H${WIDTH - MARGIN}" stroke="#ddd"/><text x="${MARGIN - 8}" y="${(top(share * maxY) + 4).toFixed(1)}" text-anchor="end">${label(share * maxY)}</text>`).join('\n')}

@@ -19,7 +19,9 @@ export interface RenderLanes {
 
 export interface RenderLanesOptions {
   readonly reads: Lane
-  readonly processors: number
+  /** Pictures of one lane that are rendered at the same time. */
+  readonly renders: number
+  readonly videos: number
   readonly queue: number
   /** Bound on the decoded bytes of large pictures under way. */
   readonly memoryBytes: number
@@ -29,21 +31,20 @@ export interface RenderLanesOptions {
 
 /** Decoded bytes from which a picture is a large one: 8 megapixels with alpha. */
 const LARGE_BYTES = 32 * 1024 * 1024
-/** While one video is read another one is decoded; each holds a frame of its own. */
-const VIDEOS_PER_PROCESSOR = 2
 
 export function createRenderLanes({
   reads,
-  processors,
+  renders,
+  videos,
   queue,
   memoryBytes,
   watched,
 }: RenderLanesOptions): RenderLanes {
   return {
     reads,
-    small: watched('small', createLane({ concurrency: processors, queue })),
-    large: watched('large', createLane({ concurrency: processors, queue, capacityBytes: memoryBytes })),
-    videos: watched('videos', createLane({ concurrency: VIDEOS_PER_PROCESSOR * processors, queue })),
+    small: watched('small', createLane({ concurrency: renders, queue })),
+    large: watched('large', createLane({ concurrency: renders, queue, capacityBytes: memoryBytes })),
+    videos: watched('videos', createLane({ concurrency: videos, queue })),
   }
 }
 

@@ -108,7 +108,10 @@ export const configSchema = z.strictObject({
       max: 300_000,
       default: 30_000,
     }),
-    renders: integer('Renders at the same time; 0 is one per processor.', { min: 0, max: 256, default: 0 }),
+    renders: integer(
+      'Renders at the same time, of small and of large pictures each; 0 is one more than there are processors.',
+      { min: 0, max: 256, default: 0 },
+    ),
     sourceMemoryBytes: integer('Most bytes of sources that are in memory together, read or waiting.', {
       min: MIB,
       max: 256 * 1024 * MIB,
