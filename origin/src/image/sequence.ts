@@ -26,11 +26,12 @@ const AUXILIARY = 'auxv'
 const VIDEO = 'vide'
 /** A brand that says no more than "boxes" (ISO/IEC 14496-12). */
 const PLAIN_BRAND = 'isom'
+const IGNORED_BOX = 'free'
 
 /** Reads the sequence that a file has beside its still; undefined where it has none. */
 export function readSequence(bytes: Uint8Array): ImageSequence | undefined {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const whole = { start: 0, end: file.length }
+  const whole = { typeAt: 0, start: 0, end: file.length }
   const [brand] = inside(file, [whole], 'ftyp')
   const tracks = inside(file, [whole], 'moov', 'trak').map((track) => trackOf(file, track))
   const pictures = tracks.find(({ handler }) => handler === PICTURES)
@@ -47,6 +48,8 @@ export function readSequence(bytes: Uint8Array): ImageSequence | undefined {
     asVideo(withAlpha) {
       const video = Buffer.from(file)
       video.write(PLAIN_BRAND, brand.start, 'latin1')
+      // Newer versions of FFmpeg would take the still for the first video.
+      for (const { typeAt } of inside(file, [whole], 'meta')) video.write(IGNORED_BOX, typeAt, 'latin1')
       for (const { handlerAt } of [pictures, ...(withAlpha === undefined ? [] : alpha)])
         video.write(VIDEO, handlerAt, 'latin1')
       return video
@@ -55,6 +58,7 @@ export function readSequence(bytes: Uint8Array): ImageSequence | undefined {
 }
 
 interface Box {
+  readonly typeAt: number
   /** Of its content. */
   readonly start: number
   readonly end: number
@@ -137,7 +141,7 @@ function childrenOf(file: Buffer, parent: Box, type: string): readonly Box[] {
     const start = at + (large ? 16 : 8)
     const end = at + size
     if (end < start || end > parent.end) break
-    if (file.toString('latin1', at + 4, at + 8) === type) found.push({ start, end })
+    if (file.toString('latin1', at + 4, at + 8) === type) found.push({ typeAt: at + 4, start, end })
     at = end
   }
   return found
