@@ -13,6 +13,7 @@ const REQUESTS_A_CROWD = 300
 /** `BENCH_OVERLOAD_SECONDS`; a minute for the figure of record. */
 const OVERLOAD_SECONDS = Number(process.env.BENCH_OVERLOAD_SECONDS ?? 10)
 const NEIGHBOUR_REQUESTS = 600
+const REFUSED_WITHIN_MS = 50
 const DEADLINE_MS = 30_000
 
 export async function benchLoad(): Promise<readonly BenchRow[]> {
@@ -116,6 +117,7 @@ async function benchOverload(): Promise<readonly BenchRow[]> {
     await Promise.all(running)
     const admitted = samples.filter(({ status }) => status === 200).map(({ milliseconds }) => milliseconds)
     const refused = samples.filter(({ status }) => status === 503).map(({ milliseconds }) => milliseconds)
+    const late = refused.filter((milliseconds) => milliseconds > REFUSED_WITHIN_MS).length
     const others = samples.length - admitted.length - refused.length
     return [
       {
@@ -136,8 +138,8 @@ async function benchOverload(): Promise<readonly BenchRow[]> {
         name: 'overload: refused with 503, p99',
         value: percentile(refused, 0.99),
         unit: 'ms',
-        target: { atMost: 50 },
-        note: `${refused.length} refused, ${spellLatencies(refused)}`,
+        target: { atMost: REFUSED_WITHIN_MS },
+        note: `${refused.length} refused, ${late} of them later than that; ${spellLatencies(refused)}`,
       },
       { name: 'overload: neither answered nor refused', value: others, unit: 'count', target: { atMost: 0 } },
     ]
