@@ -98,7 +98,7 @@ export async function createOrigin({
 }: OriginOptions): Promise<Origin> {
   const { limits, cache, s3 } = config
   const metrics = await createMetrics({ otlpEndpoint: config.telemetry.otlpEndpoint })
-  const observer = createObserver(metrics)
+  const observer = createObserver({ metrics, traced: config.telemetry.otlpEndpoint !== undefined })
   const store = observeStore(bareStore, observer)
   const classifier = bareClassifier === undefined ? undefined : observeClassifier(bareClassifier, observer)
   const now = () => Date.now()
