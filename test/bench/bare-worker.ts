@@ -1,6 +1,6 @@
 /** What a hit is measured against: nothing but a look into the cache. */
 
-/** The types of this package are Node's; the runtime's own cache is told here. */
+/** What the runtime has and Node has not. */
 interface Platform {
   readonly caches: {
     readonly default: {
@@ -12,6 +12,7 @@ interface Platform {
 
 export default {
   async fetch(request: Request): Promise<Response> {
+    // Node's types, which this package is checked with, know no such caches.
     const { default: cache } = (globalThis as unknown as Platform).caches
     if (request.method === 'POST') {
       const headers = { 'content-type': 'image/webp', 'cache-control': 'public, max-age=3600' }

@@ -8,6 +8,7 @@ import type { RenderStage } from '../image/render-stages.ts'
 import type { Classifier } from '../nsfw/classifier.ts'
 import type { Lane } from '../rendition/admission.ts'
 import type { makeRendition } from '../rendition/make.ts'
+import type { Source } from '../rendition/opened-source.ts'
 import type { SourceReader } from '../rendition/source.ts'
 import type { Container, Demuxers } from '../video/container.ts'
 import type { Ffmpeg } from '../video/ffmpeg.ts'
@@ -58,8 +59,6 @@ export function observeFfmpeg(ffmpeg: Ffmpeg, observer: Observer): Ffmpeg {
     },
   }
 }
-
-type Source = Exclude<Awaited<ReturnType<SourceReader['open']>['value']>, Failure>
 
 /** Tells who shares a read with whom, and how long headers take. */
 export function observeSources(reader: SourceReader, { metrics, observe }: Observer): SourceReader {
