@@ -2,7 +2,11 @@
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { encodePngChunk, PNG_SIGNATURE, pngChunks } from '@media-proxy/origin/image/png-chunks.ts'
+import {
+  encodePngChunk,
+  PNG_SIGNATURE,
+  pngChunks,
+} from '@media-proxy/origin/engine/process/image/png-chunks.ts'
 import sharp from 'sharp'
 import { seededRandom } from './seeded-random.ts'
 

@@ -1,10 +1,10 @@
 /** What a video is opened with, as in the service, but without its log. */
 
+import { createLane } from '@media-proxy/origin/concurrency/lane.ts'
+import { createDemuxers, DEMUXER_DEFAULTS } from '@media-proxy/origin/engine/process/video/container.ts'
+import { createFfmpeg } from '@media-proxy/origin/engine/process/video/ffmpeg.ts'
+import type { VideoTools } from '@media-proxy/origin/engine/process/video/video.ts'
 import type { SourceLimits } from '@media-proxy/origin/media/limits.ts'
-import { createLane } from '@media-proxy/origin/rendition/admission.ts'
-import { createDemuxers, DEMUXER_DEFAULTS } from '@media-proxy/origin/video/container.ts'
-import { createFfmpeg } from '@media-proxy/origin/video/ffmpeg.ts'
-import type { VideoTools } from '@media-proxy/origin/video/video.ts'
 import { pino } from 'pino'
 
 export const LIMITS: SourceLimits = {

@@ -5,8 +5,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { createMediaBytes, type MediaBytes } from '@media-proxy/origin/media/media-bytes.ts'
-import { findFfmpeg } from '@media-proxy/origin/video/ffmpeg-binary.ts'
+import { findFfmpeg } from '@media-proxy/origin/engine/process/video/ffmpeg-binary.ts'
+import { createMediaBytes, type MediaBytes } from '@media-proxy/origin/source/ranges.ts'
 
 const run = promisify(execFile)
 

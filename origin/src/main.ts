@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs'
 import { Server } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
 import { loadOriginConfig } from './config.ts'
-import { lowerPoolPriority } from './priority.ts'
-import { createOrigin, openClassifier } from './service.ts'
+import { lowerPoolPriority } from './engine/priority.ts'
+import { createOrigin, openClassifier } from './origin.ts'
 import { createLog } from './telemetry/log.ts'
 
 /** Longest time from a signal to the end of the process. */

@@ -2,9 +2,9 @@
 
 import { spawnSync } from 'node:child_process'
 import { availableParallelism } from 'node:os'
+import { MODEL_PICTURE_BYTES, modelOf } from '@media-proxy/origin/engine/process/scan/model.ts'
+import { FFMPEG_VARIABLE, findFfmpeg } from '@media-proxy/origin/engine/process/video/ffmpeg-binary.ts'
 import { createClassifier } from '@media-proxy/origin/nsfw/classifier.ts'
-import { MODEL_PICTURE_BYTES, modelOf } from '@media-proxy/origin/nsfw/model.ts'
-import { FFMPEG_VARIABLE, findFfmpeg } from '@media-proxy/origin/video/ffmpeg-binary.ts'
 import type { Config } from '@media-proxy/shared/config/schema.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { pino } from 'pino'

@@ -2,9 +2,9 @@
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { BUNDLED_MODEL_PATH, MODEL_SIDE_PIXELS } from '@media-proxy/origin/engine/process/scan/model.ts'
+import { modelPixels } from '@media-proxy/origin/engine/process/scan/pixels.ts'
 import { createClassifier } from '@media-proxy/origin/nsfw/classifier.ts'
-import { BUNDLED_MODEL_PATH, MODEL_SIDE_PIXELS } from '@media-proxy/origin/nsfw/model.ts'
-import { modelPixels } from '@media-proxy/origin/nsfw/pixels.ts'
 import { CLASSES } from '@media-proxy/origin/nsfw/score.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import * as tf from '@tensorflow/tfjs'

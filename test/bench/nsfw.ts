@@ -1,9 +1,13 @@
 /** Scans through the classifier against a bare loop over onnxruntime, and what they do to the event loop. */
 
 import { monitorEventLoopDelay } from 'node:perf_hooks'
+import {
+  BUNDLED_MODEL_PATH,
+  MODEL_PICTURE_BYTES,
+  toTensorData,
+} from '@media-proxy/origin/engine/process/scan/model.ts'
+import { modelPixels } from '@media-proxy/origin/engine/process/scan/pixels.ts'
 import { createClassifier } from '@media-proxy/origin/nsfw/classifier.ts'
-import { BUNDLED_MODEL_PATH, MODEL_PICTURE_BYTES, toTensorData } from '@media-proxy/origin/nsfw/model.ts'
-import { modelPixels } from '@media-proxy/origin/nsfw/pixels.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { pino } from 'pino'

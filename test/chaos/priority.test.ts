@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { PRIORITIES } from '@media-proxy/origin/priority.ts'
+import { PRIORITIES } from '@media-proxy/origin/engine/priority.ts'
 import { expect, it } from 'vitest'
 import { createTimedClient, startService } from '../bench/service.ts'
 import { noisePng } from '../fixtures.ts'

@@ -1,10 +1,15 @@
-import { type Apng, countApngFrames, hidesDefaultImage, readApng } from '@media-proxy/origin/image/apng.ts'
-import { playApng } from '@media-proxy/origin/image/apng-compose.ts'
-import { encodeApng } from '@media-proxy/origin/image/apng-encode.ts'
-import { decodePicture } from '@media-proxy/origin/image/decode.ts'
-import { inspectImage } from '@media-proxy/origin/image/inspect.ts'
-import { encodePngChunk } from '@media-proxy/origin/image/png-chunks.ts'
-import { renderImage } from '@media-proxy/origin/image/render.ts'
+import {
+  type Apng,
+  countApngFrames,
+  hidesDefaultImage,
+  readApng,
+} from '@media-proxy/origin/engine/process/image/apng.ts'
+import { playApng } from '@media-proxy/origin/engine/process/image/apng-compose.ts'
+import { encodeApng } from '@media-proxy/origin/engine/process/image/apng-encode.ts'
+import { decodePicture } from '@media-proxy/origin/engine/process/image/decode.ts'
+import { inspectImage } from '@media-proxy/origin/engine/process/image/inspect.ts'
+import { encodePngChunk } from '@media-proxy/origin/engine/process/image/png-chunks.ts'
+import { renderImage } from '@media-proxy/origin/engine/process/image/render-image.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'

@@ -1,5 +1,5 @@
-import { decodeHeic } from '@media-proxy/origin/image/heic.ts'
-import { inspectImage } from '@media-proxy/origin/image/inspect.ts'
+import { decodeHeic } from '@media-proxy/origin/engine/process/image/heic.ts'
+import { inspectImage } from '@media-proxy/origin/engine/process/image/inspect.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { describe, expect, it } from 'vitest'
 import { turnedHeic } from '../fixtures.ts'

@@ -1,8 +1,12 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import {
+  BUNDLED_MODEL_PATH,
+  MODEL_PICTURE_BYTES,
+  type ModelOptions,
+} from '@media-proxy/origin/engine/process/scan/model.ts'
 import { type ClassifierOptions, createClassifier } from '@media-proxy/origin/nsfw/classifier.ts'
-import { BUNDLED_MODEL_PATH, MODEL_PICTURE_BYTES, type ModelOptions } from '@media-proxy/origin/nsfw/model.ts'
 import { encodeModel, type Operation } from '@media-proxy/scripts/nsfw-model/onnx.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { pino } from 'pino'

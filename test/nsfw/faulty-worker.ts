@@ -4,7 +4,7 @@
  */
 
 import { parentPort } from 'node:worker_threads'
-import { MODEL_PICTURE_BYTES } from '@media-proxy/origin/nsfw/model.ts'
+import { MODEL_PICTURE_BYTES } from '@media-proxy/origin/engine/process/scan/model.ts'
 
 export const ENDS = 1
 export const THROWS = 2

@@ -1,10 +1,10 @@
 import { Worker } from 'node:worker_threads'
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
-import { abortFailure } from '../rendition/wait.ts'
+import { abortFailure } from '../concurrency/wait.ts'
+import { MODEL_PICTURE_BYTES, type ModelOptions } from '../engine/process/scan/model.ts'
+import type { WorkerReply } from '../engine/process/scan/worker.ts'
 import type { Log } from '../telemetry/log.ts'
-import { MODEL_PICTURE_BYTES, type ModelOptions } from './model.ts'
 import { CLASSES, type Predictions } from './score.ts'
-import type { WorkerReply } from './worker.ts'
 
 export interface ClassifierOptions {
   readonly model: ModelOptions
@@ -57,7 +57,7 @@ const MAX_WORKER_HEAP_MIB = 256
 
 export function createClassifier(options: ClassifierOptions): Classifier {
   const { model, queue, log, batchTimeoutMs = BATCH_TIMEOUT_MS } = options
-  const script = options.script ?? new URL('./worker.ts', import.meta.url)
+  const script = options.script ?? new URL('../engine/process/scan/worker.ts', import.meta.url)
   const { promise: loaded, resolve: resolveLoaded } = Promise.withResolvers<Failure | undefined>()
   const waiting = new Set<Task>()
   const watchers = new Set<(pictures: number) => void>()

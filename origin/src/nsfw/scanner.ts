@@ -2,10 +2,10 @@
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { LRUCache } from 'lru-cache'
-import type { RawPicture } from '../image/raw-picture.ts'
+import type { RawPicture } from '../engine/process/image/raw-picture.ts'
+import { modelPixels } from '../engine/process/scan/pixels.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { Classifier } from './classifier.ts'
-import { modelPixels } from './pixels.ts'
 import { judgeFrames, type ScoreOptions, type Verdict } from './score.ts'
 
 export interface ScannerOptions {

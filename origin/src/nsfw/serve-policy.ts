@@ -4,10 +4,10 @@
  */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { contentHash } from '../metadata/content-hash.ts'
-import { examine } from '../metadata/examine.ts'
-import type { Source } from '../rendition/opened-source.ts'
-import type { VideoTools } from '../video/video.ts'
+import { examine } from '../engine/process/examine.ts'
+import type { VideoTools } from '../engine/process/video/video.ts'
+import { contentHash } from '../source/content-hash.ts'
+import type { Source } from '../source/source.ts'
 import type { Scanner } from './scanner.ts'
 import type { ScoreOptions, Verdict } from './score.ts'
 

@@ -6,7 +6,7 @@
 
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import { ASKED_HOST_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
-import type { Exchange } from '../routes/answer.ts'
+import type { Exchange } from '../routes/exchange.ts'
 
 /** Fails with `forbidden` where a request comes from no page of this service's own hosts. */
 export function judgePage(exchange: Exchange, publicUrl: string | undefined): Failure | undefined {

@@ -8,7 +8,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { encodeKey } from '@media-proxy/shared/request/object-key.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { Exchange } from '../routes/answer.ts'
+import type { Exchange } from '../routes/exchange.ts'
 
 export interface UploadOptions {
   readonly storageDir: string

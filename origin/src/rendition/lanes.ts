@@ -1,10 +1,10 @@
 /** Which lane a piece of work takes: small pictures never wait for large ones, and neither for videos. */
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { decodedBytesOf } from '../image/inspect.ts'
+import { createLane, type Lane } from '../concurrency/lane.ts'
+import { decodedBytesOf } from '../engine/process/image/inspect.ts'
 import { mediaKindOfName } from '../media/kinds.ts'
-import { createLane, type Lane } from './admission.ts'
-import type { Source } from './opened-source.ts'
+import type { Source } from '../source/source.ts'
 import type { Order } from './order.ts'
 
 export interface RenderLanes {

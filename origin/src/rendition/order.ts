@@ -13,9 +13,9 @@ import { type ObjectKey, withSuffix } from '@media-proxy/shared/request/object-k
 import { DEFAULT_QUALITY } from '@media-proxy/shared/request/parameters.ts'
 import { type SourceName, sourceNameOf } from '@media-proxy/shared/request/purge.ts'
 import type { FailureCode } from '@media-proxy/shared/response/failure.ts'
-import { type Plan, planAsset, planTransformation, type Size } from '../image/plan.ts'
+import { type Plan, planAsset, planTransformation, type Size } from '../engine/process/image/plan.ts'
 import type { ImageFormat as SourceFormat } from '../media/kinds.ts'
-import type { SourcePlace } from './source.ts'
+import type { SourcePlace } from '../source/reader.ts'
 
 /** An attachment that is not streamed as it is. */
 export type TransformedAttachment = AttachmentRequest & { readonly transformation: Transformation }

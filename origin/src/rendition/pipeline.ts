@@ -4,16 +4,16 @@ import { type CanonicalUrl, renditionUrl } from '@media-proxy/shared/request/can
 import type { SourceName } from '@media-proxy/shared/request/purge.ts'
 import { isNotModified, strongEtag, type Validators } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { createCoalescer } from '../concurrency/single-flight.ts'
+import { waitFor } from '../concurrency/wait.ts'
+import type { MakeTools, makeRendition } from '../engine/process/render.ts'
 import { FLAGGED_BLUR, type ServePolicy } from '../nsfw/serve-policy.ts'
+import type { SourceReader } from '../source/reader.ts'
 import type { RenditionCache } from './cache.ts'
-import { createCoalescer } from './coalescer.ts'
 import { laneOf, type RenderLanes, refusalOf } from './lanes.ts'
-import type { MakeTools, makeRendition } from './make.ts'
 import { type Order, orderOf, type RenditionRequest } from './order.ts'
 import type { Rendition } from './rendition.ts'
-import type { RenditionStore } from './rendition-store.ts'
-import type { SourceReader } from './source.ts'
-import { waitFor } from './wait.ts'
+import type { RenditionStore } from './store.ts'
 
 export interface PipelineOptions {
   readonly sources: SourceReader

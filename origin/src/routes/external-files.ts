@@ -21,11 +21,11 @@ import {
   mediaCacheControl,
   withExtension,
 } from '@media-proxy/shared/response/headers.ts'
-import type { ExternalFetch, ExternalResponse } from '../external/fetch.ts'
 import type { MediaKind } from '../media/kinds.ts'
 import { SNIFF_BYTES, sniff } from '../media/sniff.ts'
-import { takeHead } from '../rendition/take-head.ts'
-import { type Answer, type Exchange, refuse } from './answer.ts'
+import type { ExternalFetch, ExternalResponse } from '../source/external/fetch.ts'
+import { takeHead } from '../streams/peek.ts'
+import { type Answer, type Exchange, refuse } from './exchange.ts'
 import { IS_SVG } from './stored-files.ts'
 
 /**

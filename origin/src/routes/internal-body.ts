@@ -3,7 +3,7 @@
 import { type ObjectKey, toObjectKey } from '@media-proxy/shared/request/object-key.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import * as z from 'zod'
-import type { Exchange } from './answer.ts'
+import type { Exchange } from './exchange.ts'
 
 /** Depth and number of values of a body: each costs memory, and deep ones the stack of whoever walks them. */
 const MAX_DEPTH = 64

@@ -2,7 +2,7 @@
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Pipeline } from '../rendition/pipeline.ts'
-import { type Answer, type Exchange, refuse } from './answer.ts'
+import { type Answer, type Exchange, refuse } from './exchange.ts'
 import { type InternalMediaOptions, serveFrames, serveThumbnail } from './internal-media.ts'
 import type { ServeMetadata } from './metadata.ts'
 import { servePurge } from './purge.ts'

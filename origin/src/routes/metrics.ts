@@ -4,7 +4,7 @@ import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import { isEdgeClaimed } from '@media-proxy/shared/signing/edge-request.ts'
 import ipaddr from 'ipaddr.js'
 import type { Metrics } from '../telemetry/metrics.ts'
-import { type Answer, type Exchange, refuse } from './answer.ts'
+import { type Answer, type Exchange, refuse } from './exchange.ts'
 
 export interface MetricsRouteOptions {
   readonly metrics: Metrics

@@ -16,7 +16,7 @@ import * as z from 'zod'
 import { isLocal, judgeHost, judgePage } from '../playground/guard.ts'
 import { listObjectPaths } from '../playground/objects.ts'
 import { keepUpload } from '../playground/upload.ts'
-import { type Answer, type Exchange, refuse } from './answer.ts'
+import { type Answer, type Exchange, refuse } from './exchange.ts'
 import { dispatchInternal, type InternalOptions } from './internal.ts'
 import { readJsonBody } from './internal-body.ts'
 

@@ -2,7 +2,7 @@ import { MAX_PURGE_BYTES, parsePurge } from '@media-proxy/shared/request/purge.t
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { jsonResponse } from '@media-proxy/shared/response/plain.ts'
 import type { Pipeline } from '../rendition/pipeline.ts'
-import type { Answer, Exchange } from './answer.ts'
+import type { Answer, Exchange } from './exchange.ts'
 import { readBody } from './internal-body.ts'
 
 /** `POST /_purge`: forgets every rendition that was made of a source. */

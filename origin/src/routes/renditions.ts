@@ -4,7 +4,7 @@ import { renditionHeaders, renditionPolicyHeaders } from '@media-proxy/shared/re
 import type { RenditionRequest } from '../rendition/order.ts'
 import type { Pipeline } from '../rendition/pipeline.ts'
 import type { Rendition } from '../rendition/rendition.ts'
-import { type Answer, type Exchange, refuse } from './answer.ts'
+import { type Answer, type Exchange, refuse } from './exchange.ts'
 
 /** Answers an asset, or what was made of an attachment or of external media. */
 export async function serveRendition(

@@ -1,6 +1,6 @@
 import type { Endpoint } from '@media-proxy/shared/request/media-request.ts'
 import { jsonResponse, textResponse } from '@media-proxy/shared/response/plain.ts'
-import type { Answer, Exchange } from './answer.ts'
+import type { Answer, Exchange } from './exchange.ts'
 import type { InternalEndpoint } from './internal.ts'
 import { type MetricsRouteOptions, serveMetrics } from './metrics.ts'
 

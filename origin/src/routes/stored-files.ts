@@ -20,8 +20,8 @@ import {
 import type { ObjectInfo, ObjectStore, StoredObject } from '@media-proxy/shared/store/store.ts'
 import mime from 'mime'
 import { isSvg } from '../media/sniff-svg.ts'
-import { takeHead } from '../rendition/take-head.ts'
-import { type Answer, type Exchange, refuse } from './answer.ts'
+import { takeHead } from '../streams/peek.ts'
+import { type Answer, type Exchange, refuse } from './exchange.ts'
 
 export interface StoredFileOptions {
   readonly store: ObjectStore

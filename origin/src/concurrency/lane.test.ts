@@ -1,0 +1,103 @@
+import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import { describe, expect, it } from 'vitest'
+import { createLane, type Lane, type Place } from './lane.ts'
+
+const never = new AbortController().signal
+
+async function place(lane: Lane, weightBytes = 0): Promise<Place> {
+  const got = await lane.acquire(never, { weightBytes })
+  if (isFailure(got)) throw new Error(got.failure)
+  return got
+}
+
+/** Whether a promise has settled by now. */
+async function settled(promise: Promise<unknown>): Promise<boolean> {
+  const pending = Symbol('pending')
+  return (await Promise.race([promise, Promise.resolve(pending)])) !== pending
+}
+
+describe('a lane', () => {
+  it('runs no more at once than it may, first come first served', async () => {
+    const lane = createLane({ concurrency: 2, queue: 10 })
+    const order: number[] = []
+    let most = 0
+    const work = (index: number) =>
+      lane.run(never, async () => {
+        most = Math.max(most, lane.running)
+        order.push(index)
+        await new Promise(setImmediate)
+      })
+    await Promise.all([0, 1, 2, 3, 4, 5].map(work))
+    expect([most, order, lane.running]).toEqual([2, [0, 1, 2, 3, 4, 5], 0])
+  })
+
+  it('refuses what finds the queue full, at once and with a time to come back', async () => {
+    const lane = createLane({ concurrency: 1, queue: 1 })
+    const first = await place(lane)
+    const second = lane.acquire(never)
+    expect(await lane.acquire(never)).toMatchObject({
+      failure: 'overloaded',
+      headers: { 'retry-after': expect.stringMatching(/^[1-9]\d*$/) },
+    })
+    first.release()
+    expect(isFailure(await second)).toBe(false)
+  })
+
+  it('refuses what could not start in time', async () => {
+    const lane = createLane({ concurrency: 1, queue: 100 })
+    // The lane learns that a piece of work takes some 50 ms.
+    for (let round = 0; round < 30; round += 1) {
+      const held = await place(lane)
+      const until = performance.now() + 20
+      while (performance.now() < until);
+      held.release()
+    }
+    const held = await place(lane)
+    const patient = lane.acquire(never, { timeLeftMs: 10_000 })
+    expect(await lane.acquire(never, { timeLeftMs: 5 })).toMatchObject({ failure: 'overloaded' })
+    held.release()
+    expect(isFailure(await patient)).toBe(false)
+  })
+
+  it('bounds the sum of the weights, and lets nothing light past what is heavy', async () => {
+    const lane = createLane({ concurrency: 10, queue: 10, capacityBytes: 100 })
+    const light = await place(lane, 60)
+    const heavy = lane.acquire(never, { weightBytes: 80 })
+    const lighter = lane.acquire(never, { weightBytes: 10 })
+    expect([await settled(heavy), await settled(lighter)]).toEqual([false, false])
+    light.release()
+    expect(isFailure(await heavy)).toBe(false)
+    expect(isFailure(await lighter)).toBe(false)
+    expect(lane.running).toBe(2)
+  })
+
+  it('runs what is heavier than all it may hold, alone', async () => {
+    const lane = createLane({ concurrency: 10, queue: 10, capacityBytes: 100 })
+    const giant = await place(lane, 500)
+    const other = lane.acquire(never, { weightBytes: 1 })
+    expect(await settled(other)).toBe(false)
+    giant.release()
+    expect(isFailure(await other)).toBe(false)
+  })
+
+  it('lets a caller leave the queue, and those behind it move up', async () => {
+    const lane = createLane({ concurrency: 10, queue: 10, capacityBytes: 100 })
+    const first = await place(lane, 60)
+    const controller = new AbortController()
+    const heavy = lane.acquire(controller.signal, { weightBytes: 80 })
+    const light = lane.acquire(never, { weightBytes: 10 })
+    controller.abort()
+    expect(await heavy).toMatchObject({ failure: 'client-gone' })
+    expect(isFailure(await light)).toBe(false)
+    expect(lane.waiting).toBe(0)
+    first.release()
+    first.release()
+    expect(lane.running).toBe(1)
+  })
+
+  it('gives back the place of work that throws', async () => {
+    const lane = createLane({ concurrency: 1, queue: 1 })
+    await expect(lane.run(never, () => Promise.reject(new Error('no')))).rejects.toThrow('no')
+    expect(lane.running).toBe(0)
+  })
+})

@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest'
+import { createCoalescer } from './single-flight.ts'
+
+describe('the coalescer', () => {
+  it('runs what is in flight together once', async () => {
+    const coalescer = createCoalescer<number>()
+    let starts = 0
+    const start = async () => {
+      starts += 1
+      return 7
+    }
+    const leases = Array.from({ length: 100 }, () => coalescer.join('key', start))
+    expect(await Promise.all(leases.map((lease) => lease.value))).toEqual(new Array(100).fill(7))
+    expect(leases.filter((lease) => lease.leader)).toHaveLength(1)
+    expect(starts).toBe(1)
+    for (const lease of leases) lease.release()
+    expect(coalescer.size).toBe(0)
+  })
+
+  it('goes on while one caller stays, and is cancelled when the last one leaves', () => {
+    const coalescer = createCoalescer<never>()
+    let cancelled = false
+    const start = (signal: AbortSignal) => {
+      signal.addEventListener('abort', () => {
+        cancelled = true
+      })
+      return new Promise<never>(() => undefined)
+    }
+    const first = coalescer.join('key', start)
+    const second = coalescer.join('key', start)
+    first.release()
+    first.release()
+    expect(cancelled).toBe(false)
+    second.release()
+    expect(cancelled).toBe(true)
+  })
+
+  it('never lets anybody join what was cancelled', async () => {
+    const coalescer = createCoalescer<number>()
+    coalescer.join('key', () => new Promise<number>(() => undefined)).release()
+    const next = coalescer.join('key', async () => 2)
+    expect(next.leader).toBe(true)
+    expect(await next.value).toBe(2)
+  })
+
+  it('shares an error with those that waited and does not keep it', async () => {
+    const coalescer = createCoalescer<number>()
+    const fails = () => Promise.reject(new Error('no'))
+    const leases = [coalescer.join('key', fails), coalescer.join('key', fails)]
+    for (const lease of leases) await expect(lease.value).rejects.toThrow('no')
+    for (const lease of leases) lease.release()
+    expect(await coalescer.join('key', async () => 1).value).toBe(1)
+  })
+})

@@ -1,0 +1,189 @@
+/**
+ * What a source is, and what of it is to be seen: one opening serves the facts, the placeholder and the scan. Every
+ * kind ends in the same shape, and frames come no larger than those that look at them need.
+ */
+
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type MediaKind, mediaKind } from '../../media/kinds.ts'
+import { memoryBytes } from '../../source/memory-ranges.ts'
+import type { Source } from '../../source/source.ts'
+import { animationTimes, frameAt } from './image/animation-frames.ts'
+import { decodePicture } from './image/decode.ts'
+import { type ImageFacts, judgeFacts } from './image/inspect.ts'
+import type { Size } from './image/plan.ts'
+import type { RawPicture } from './image/raw-picture.ts'
+import { type ImageSequence, readSequence } from './image/sequence.ts'
+import { readThreeFrames } from './video/frames.ts'
+import { threeMoments } from './video/moments.ts'
+import { readSound } from './video/sound.ts'
+import { openVideo, type Video, type VideoTools } from './video/video.ts'
+
+export interface Examined {
+  readonly kind: MediaKind
+  /** Pixels as they are shown; undefined for sound. */
+  readonly size?: Size
+  /** Undefined for what does not move. */
+  readonly durationSeconds?: number
+  /** Of images only. */
+  readonly animated?: boolean
+  /** The first shown frame; undefined for sound. */
+  readonly first?: RawPicture
+  /** What a scan looks at: the picture, or three frames of what moves; empty for sound, or where none was asked. */
+  readonly frames: readonly RawPicture[]
+}
+
+export interface ExamineOptions {
+  readonly tools: VideoTools
+  /** Whether frames for a scan are wanted. */
+  readonly scan: boolean
+  readonly timeLeftMs: number
+  readonly signal: AbortSignal
+}
+
+/** Twice the side of what a scan sees; a placeholder needs less. */
+const LOOK_SIDE_PIXELS = 448
+
+/**
+ * Examines a source. Fails with `unsupported-format`, `unsupported-codec`, `undecodable`, `too-large-dimensions`,
+ * `source-too-large`, or as the bytes and FFmpeg do.
+ */
+export async function examine(source: Source, options: ExamineOptions): Promise<Examined | Failure> {
+  const { kind } = source
+  switch (kind?.kind) {
+    case undefined:
+      return fail('unsupported-format')
+    case 'image':
+      return examineImage(source, kind, options)
+    case 'video':
+      return examineVideo(source, kind, options)
+    case 'audio':
+      return examineSound(source, kind, options)
+  }
+}
+
+async function examineImage(
+  { bytes, facts: readFacts }: Source,
+  kind: MediaKind,
+  options: ExamineOptions,
+): Promise<Examined | Failure> {
+  const { tools, scan, timeLeftMs } = options
+  const facts = await readFacts()
+  if (isFailure(facts)) return facts
+  const sequence = facts.format === 'avif' || facts.format === 'heic' ? readSequence(bytes) : undefined
+  // Of a sequence single frames are decoded, whatever there are.
+  const refused = judgeFacts(facts, { limits: tools.limits, animated: scan && sequence === undefined })
+  if (refused !== undefined) return refused
+  const decode = (frame: number) =>
+    decodePicture(bytes, facts, { frame, maxSidePixels: LOOK_SIDE_PIXELS, timeLeftMs })
+  const first = await decode(0)
+  if (isFailure(first)) return first
+  const size = { width: facts.width, height: facts.height }
+  if (sequence !== undefined) {
+    const played = await lookAtSequence(sequence, options)
+    if (isFailure(played)) return played
+    const { durationSeconds, frames } = played
+    return { kind, size, first, animated: true, durationSeconds, frames: scan ? [first, ...frames] : [] }
+  }
+  const animated = facts.frames > 1
+  const times = animated ? await animationTimes(bytes, facts) : [0]
+  const durationSeconds = times.at(-1) ?? 0
+  return {
+    kind,
+    size,
+    animated,
+    ...(animated ? { durationSeconds } : {}),
+    first,
+    frames: scan ? await framesOf(facts, times, first, decode) : [],
+  }
+}
+
+/** What a player shows of a file whose still may show something else entirely: both are to be looked at. */
+async function lookAtSequence(
+  sequence: ImageSequence,
+  { tools, scan, signal }: ExamineOptions,
+): Promise<{ readonly durationSeconds: number; readonly frames: readonly RawPicture[] } | Failure> {
+  const video = await openVideo(tools, memoryBytes(sequence.asVideo()), 'mp4', signal)
+  if (isFailure(video)) return video
+  try {
+    const { durationSeconds = 0 } = video.facts
+    const frames = scan ? await readThreeFrames(video, lookSize(video.facts.video)) : []
+    return isFailure(frames) ? frames : { durationSeconds, frames }
+  } finally {
+    video.close()
+  }
+}
+
+/** The picture; or the frames of an animation near its start, middle and end, those that decode. */
+async function framesOf(
+  { frames }: ImageFacts,
+  times: readonly number[],
+  first: RawPicture,
+  decode: (frame: number) => Promise<RawPicture | Failure>,
+): Promise<readonly RawPicture[]> {
+  if (frames === 1) return [first]
+  const wanted = new Set(threeMoments(times.at(-1) ?? 0).map((moment) => frameAt(times, moment)))
+  const decoded: RawPicture[] = []
+  for (const frame of wanted) {
+    const picture = frame === 0 ? first : await decode(frame)
+    if (!isFailure(picture)) decoded.push(picture)
+  }
+  return decoded.length === 0 ? [first] : decoded
+}
+
+async function examineVideo(
+  source: Source,
+  kind: MediaKind & { readonly kind: 'video' },
+  options: ExamineOptions,
+): Promise<Examined | Failure> {
+  const video = await openVideo(options.tools, source.parts, kind.format, options.signal)
+  if (isFailure(video)) {
+    // A container for videos that holds sound alone is sound.
+    return video.failure === 'not-visual' ? examineSound(source, soundOf(kind), options) : video
+  }
+  try {
+    return await lookAtVideo(video, kind, options)
+  } finally {
+    video.close()
+  }
+}
+
+async function lookAtVideo(
+  video: Video,
+  kind: MediaKind,
+  { scan }: ExamineOptions,
+): Promise<Examined | Failure> {
+  const { width, height } = video.facts.video
+  const shownAt = lookSize(video.facts.video)
+  const first = await video.readFrame(undefined, shownAt)
+  if (isFailure(first)) return first
+  const frames = scan ? await readThreeFrames(video, shownAt) : []
+  if (isFailure(frames)) return frames
+  const { durationSeconds } = video.facts
+  return {
+    kind,
+    size: { width, height },
+    ...(durationSeconds === undefined ? {} : { durationSeconds }),
+    first,
+    frames,
+  }
+}
+
+function lookSize({ width, height }: Size): Size {
+  const scale = Math.min(1, LOOK_SIDE_PIXELS / Math.max(width, height))
+  return { width: Math.max(1, width * scale), height: Math.max(1, height * scale) }
+}
+
+function soundOf(kind: MediaKind): MediaKind {
+  return kind.format === 'mp4' || kind.format === 'mov' ? mediaKind('m4a') : kind
+}
+
+async function examineSound(
+  { parts }: Source,
+  kind: MediaKind,
+  { tools, signal }: ExamineOptions,
+): Promise<Examined | Failure> {
+  const facts = await readSound(tools, parts, kind.format, signal)
+  if (isFailure(facts)) return facts
+  const { durationSeconds } = facts
+  return { kind, ...(durationSeconds === undefined ? {} : { durationSeconds }), frames: [] }
+}

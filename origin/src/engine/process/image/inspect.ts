@@ -1,0 +1,129 @@
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { Metadata } from 'sharp'
+import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
+import { decodedBytes, judgeDeclaredSize, type MediaLimits } from '../../../media/limits.ts'
+import { countApngFrames, hidesDefaultImage } from './apng.ts'
+import { readSequence } from './sequence.ts'
+import { sharp } from './sharp.ts'
+import { underStillBrand } from './still-brand.ts'
+import { isLosslessWebp } from './webp-lossless.ts'
+
+/** What the header of an image tells. */
+export interface ImageFacts {
+  readonly format: SourceFormat
+  /** Pixels of one frame after EXIF orientation. */
+  readonly width: number
+  readonly height: number
+  readonly frames: number
+  /** EXIF orientation, 1 where nothing has to be turned. */
+  readonly orientation: number
+  readonly hasAlpha: boolean
+  readonly palette: boolean
+  /** The source's codec kept every pixel exactly. */
+  readonly lossless: boolean
+  /** sRGB or grey, which browsers show right without a profile. */
+  readonly plainColours: boolean
+  readonly bands: number
+  readonly bytesPerSample: number
+}
+
+export interface InspectOptions {
+  readonly limits: MediaLimits
+  /** All frames will be decoded, not only the first. */
+  readonly animated: boolean
+}
+
+/** Pixel limits of Sharp itself are off: `judgeDeclaredSize` has the say, in bytes. */
+export const UNLIMITED_PIXELS = { limitInputPixels: false } as const
+
+/**
+ * Reads the header of an image and judges it before anything is decoded. Fails with `undecodable` or
+ * `too-large-dimensions`.
+ */
+export async function inspectImage(
+  bytes: Uint8Array,
+  format: SourceFormat,
+  { limits, animated }: InspectOptions,
+): Promise<ImageFacts | Failure> {
+  const facts = await readFacts(bytes, format)
+  return isFailure(facts) ? facts : (judgeFacts(facts, { limits, animated }) ?? facts)
+}
+
+/**
+ * Judges what the first bytes of an image declare, before the rest is fetched. A head alone may well be undecodable;
+ * what it declares is final. Gives `too-large-dimensions` or nothing.
+ */
+export async function judgeHead(
+  head: Uint8Array,
+  format: SourceFormat,
+  limits: MediaLimits,
+): Promise<Failure | undefined> {
+  const facts = await inspectImage(head, format, { limits, animated: false })
+  return isFailure(facts) && facts.failure === 'too-large-dimensions' ? facts : undefined
+}
+
+/** Reads the header of an image without judging it. Fails with `undecodable`. */
+export async function readFacts(bytes: Uint8Array, format: SourceFormat): Promise<ImageFacts | Failure> {
+  const metadata = await readHeader(bytes)
+  return isFailure(metadata) ? metadata : factsOf(metadata, format, bytes)
+}
+
+/** Judges what a header declares. Gives `too-large-dimensions` or nothing. */
+export function judgeFacts(facts: ImageFacts, { limits, animated }: InspectOptions): Failure | undefined {
+  return judgeDeclaredSize({ ...facts, decodedFrames: animated ? facts.frames : 1 }, limits)
+}
+
+/** What decoding costs, in bytes: all frames, or only the first. */
+export function decodedBytesOf(facts: ImageFacts, animated: boolean): number {
+  return decodedBytes({ ...facts, decodedFrames: animated ? facts.frames : 1 })
+}
+
+async function readHeader(bytes: Uint8Array): Promise<Metadata | Failure> {
+  try {
+    return await sharp(underStillBrand(bytes), { ...UNLIMITED_PIXELS, failOn: 'none' }).metadata()
+  } catch (error) {
+    return fail('undecodable', error instanceof Error ? error.message : String(error))
+  }
+}
+
+const LOSSLESS_FORMATS: ReadonlySet<SourceFormat> = new Set(['png', 'gif', 'tiff', 'svg'])
+const BYTES_PER_SAMPLE: Readonly<Record<string, number>> = {
+  uchar: 1,
+  char: 1,
+  ushort: 2,
+  short: 2,
+  uint: 4,
+  int: 4,
+  float: 4,
+  complex: 8,
+  double: 8,
+  dpcomplex: 16,
+}
+
+function factsOf(metadata: Metadata, format: SourceFormat, bytes: Uint8Array): ImageFacts {
+  const frames = countFrames(metadata, format, bytes)
+  const animatedPng = format === 'png' && (frames > 1 || hidesDefaultImage(bytes))
+  // The frames of an animated PNG lie on a canvas that no viewer turns.
+  const { width, height } = animatedPng ? metadata : metadata.autoOrient
+  return {
+    format,
+    width,
+    height,
+    frames,
+    orientation: animatedPng ? 1 : (metadata.orientation ?? 1),
+    hasAlpha: metadata.hasAlpha,
+    palette: metadata.isPalette,
+    lossless: LOSSLESS_FORMATS.has(format) || (format === 'webp' && isLosslessWebp(bytes)),
+    plainColours: metadata.space === 'srgb' || metadata.space === 'b-w',
+    // That canvas has alpha, whatever the frames have.
+    bands: animatedPng ? 4 : metadata.channels,
+    bytesPerSample: BYTES_PER_SAMPLE[metadata.depth] ?? 8,
+  }
+}
+
+/** libheif counts the images of a collection as pages, and TIFF its pages: neither are frames. */
+function countFrames(metadata: Metadata, format: SourceFormat, bytes: Uint8Array): number {
+  if (format === 'gif' || format === 'webp') return metadata.pages ?? 1
+  if (format === 'avif') return Math.max(1, readSequence(bytes)?.frames ?? 1)
+  return format === 'png' ? countApngFrames(bytes) : 1
+}

@@ -1,0 +1,209 @@
+/** The rooms of the service with an observer at their doors; inside, nothing knows of it. */
+
+import type { RateLimiter } from '@media-proxy/shared/rate-limit.ts'
+import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
+import type { Lane } from './concurrency/lane.ts'
+import type { RenderStage } from './engine/process/image/render-stages.ts'
+import type { makeRendition } from './engine/process/render.ts'
+import type { Container, Demuxers } from './engine/process/video/container.ts'
+import type { Ffmpeg } from './engine/process/video/ffmpeg.ts'
+import type { Classifier } from './nsfw/classifier.ts'
+import type { ExternalFetch } from './source/external/fetch.ts'
+import type { SourceReader } from './source/reader.ts'
+import type { Source } from './source/source.ts'
+import type { Observer } from './telemetry/observer.ts'
+
+export function observeStore(store: ObjectStore, observer: Observer): ObjectStore {
+  const { metrics } = observer
+  const observed = (operation: string) => ({
+    span: `store ${operation}`,
+    metric: 'media_proxy.store.operation.duration' as const,
+    labels: { operation },
+  })
+  return {
+    head: (...words) => observer.observe(observed('head'), () => store.head(...words)),
+    async get(...words) {
+      const object = await observer.observe(observed('get'), () => store.get(...words))
+      if (!isFailure(object)) {
+        const { start, end } = object.range ?? { start: 0, end: object.info.sizeBytes - 1 }
+        metrics.count('media_proxy.store.read.bytes', {}, Math.max(0, end - start + 1))
+      }
+      return object
+    },
+    put: (...words) => observer.observe(observed('put'), () => store.put(...words)),
+    removeBelow: (...words) => observer.observe(observed('remove'), () => store.removeBelow(...words)),
+    check: (...words) => store.check(...words),
+  }
+}
+
+export function observeExternal(external: ExternalFetch, observer: Observer): ExternalFetch {
+  return {
+    open: (...words) =>
+      observer.observe({ span: 'external fetch', metric: 'media_proxy.external.request.duration' }, () =>
+        external.open(...words),
+      ),
+    close: () => external.close(),
+  }
+}
+
+export function observeFfmpeg(ffmpeg: Ffmpeg, observer: Observer): Ffmpeg {
+  return {
+    abilities: ffmpeg.abilities,
+    run(job, signal) {
+      // What is given nothing reads a file.
+      const labels = { operation: job.inputs.length === 0 ? 'file' : 'stream' }
+      return observer.observe({ span: 'ffmpeg', metric: 'media_proxy.ffmpeg.run.duration', labels }, () =>
+        ffmpeg.run(job, signal),
+      )
+    },
+  }
+}
+
+/** Tells who shares a read with whom, and how long headers take. */
+export function observeSources(reader: SourceReader, { metrics, observe }: Observer): SourceReader {
+  const watched = new WeakMap<Source, Source>()
+  // One for all that share a source: its header is read once.
+  function watch(source: Source): Source {
+    const known = watched.get(source)
+    if (known !== undefined) return known
+    let facts: ReturnType<Source['facts']> | undefined
+    const own: Source = {
+      ...source,
+      facts() {
+        facts ??= source.kind?.kind === 'image' ? observe({ span: 'probe' }, source.facts) : source.facts()
+        return facts
+      },
+    }
+    watched.set(source, own)
+    return own
+  }
+  return {
+    locate: (...words) => reader.locate(...words),
+    open(place) {
+      const lease = reader.open(place)
+      metrics.count('media_proxy.source.opens', { role: lease.leader ? 'leader' : 'follower' })
+      const value = lease.value.then((source) => (isFailure(source) ? source : watch(source)))
+      // Who leaves early waits for neither of the two.
+      value.catch(() => undefined)
+      return { value, leader: lease.leader, release: () => lease.release() }
+    },
+  }
+}
+
+export function observeDemuxers(demuxers: Demuxers, { observe }: Observer): Demuxers {
+  return {
+    async open(...words) {
+      const container = await observe({ span: 'probe' }, () => demuxers.open(...words))
+      return isFailure(container) ? container : watch(container)
+    },
+  }
+
+  function watch(container: Container): Container {
+    return {
+      facts: container.facts,
+      readRun: (atSeconds) => observe({ span: 'demux' }, () => container.readRun(atSeconds)),
+      close: () => container.close(),
+    }
+  }
+}
+
+export function observeClassifier(classifier: Classifier, observer: Observer): Classifier {
+  classifier.watchBatches((pictures) => observer.metrics.record('media_proxy.nsfw.batch.size', pictures))
+  return {
+    loaded: classifier.loaded,
+    get fault() {
+      return classifier.fault
+    },
+    get waiting() {
+      return classifier.waiting
+    },
+    classify(frames, signal) {
+      observer.metrics.count('media_proxy.nsfw.frames', {}, frames.length)
+      return observer.observe({ span: 'nsfw scan', metric: 'media_proxy.nsfw.scan.duration' }, () =>
+        classifier.classify(frames, signal),
+      )
+    },
+    watchBatches: (onBatch) => classifier.watchBatches(onBatch),
+    close: () => classifier.close(),
+  }
+}
+
+/** Tells what waits and runs in lanes, by their names. */
+export function watchLanes(lanes: Readonly<Record<string, Lane>>, { metrics }: Observer): void {
+  const each = (read: (lane: Lane) => number) => () =>
+    Object.entries(lanes).map(([lane, own]) => [read(own), { lane }] as const)
+  metrics.watch(
+    'media_proxy.admission.waiting',
+    each((lane) => lane.waiting),
+  )
+  metrics.watch(
+    'media_proxy.admission.running',
+    each((lane) => lane.running),
+  )
+}
+
+/** `name` is the label of its metrics. */
+export function observeLane(lane: Lane, name: string, { metrics, observe }: Observer): Lane {
+  const countRefusal = ({ failure }: Failure) =>
+    metrics.count('media_proxy.admission.refusals', { lane: name, failure })
+  const observed: Lane = {
+    async acquire(...words) {
+      const startedAt = performance.now()
+      const place = await observe({ span: `queue ${name}` }, () => lane.acquire(...words))
+      metrics.record('media_proxy.admission.wait.duration', (performance.now() - startedAt) / 1000, {
+        lane: name,
+      })
+      if (isFailure(place)) countRefusal(place)
+      return place
+    },
+    async run(signal, work, admission) {
+      const place = await observed.acquire(signal, admission)
+      if (isFailure(place)) return place
+      try {
+        return await work()
+      } finally {
+        place.release()
+      }
+    },
+    refusal(underWay) {
+      const refused = lane.refusal(underWay)
+      if (refused !== undefined) countRefusal(refused)
+      return refused
+    },
+    get running() {
+      return lane.running
+    },
+    get waiting() {
+      return lane.waiting
+    },
+  }
+  return observed
+}
+
+export function observeLimiter(limiter: RateLimiter, { metrics }: Observer): RateLimiter {
+  return {
+    async spend(name, ...words) {
+      const limited = await limiter.spend(name, ...words)
+      if (limited.failure !== undefined) metrics.count('media_proxy.rate_limit.refusals', { budget: name })
+      return limited
+    },
+  }
+}
+
+export function observeRenders(make: typeof makeRendition, observer: Observer): typeof makeRendition {
+  const stage: RenderStage = (name, work) => observer.observe({ span: name }, work)
+  return async (source, order, tools, options) => {
+    const input = source.kind?.format ?? 'unknown'
+    const startedAt = performance.now()
+    const made = await observer.observe({ span: 'render', labels: { input } }, () =>
+      make(source, order, tools, { ...options, stage }),
+    )
+    observer.metrics.record('media_proxy.render.duration', (performance.now() - startedAt) / 1000, {
+      input,
+      output: isFailure(made) ? 'none' : made.format,
+      outcome: isFailure(made) ? made.failure : 'ok',
+    })
+    return made
+  }
+}

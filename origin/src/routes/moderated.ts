@@ -1,0 +1,42 @@
+/** Untransformed media under `nsfw.onServe`: looked at before the first byte leaves. */
+
+import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import { NSFW_HEADER } from '@media-proxy/shared/response/rendition.ts'
+import { waitFor } from '../concurrency/wait.ts'
+import type { ServePolicy } from '../nsfw/serve-policy.ts'
+import type { SourcePlace, SourceReader } from '../source/reader.ts'
+import { type Answer, type Exchange, refuse } from './exchange.ts'
+
+export interface PolicedOptions {
+  readonly policy: ServePolicy
+  readonly sources: SourceReader
+  readonly deadlineMs: number
+}
+
+/** Answers as `pass` does, unless the source is flagged: then not at all, or as `blur` does (a still), by the mode. */
+export async function servePoliced(
+  { policy, sources, deadlineMs }: PolicedOptions,
+  place: SourcePlace,
+  exchange: Exchange,
+  pass: () => Promise<Answer>,
+  blur: () => Promise<Answer>,
+): Promise<Answer> {
+  if (policy.mode === 'off') return pass()
+  const signal = AbortSignal.any([exchange.signal, AbortSignal.timeout(deadlineMs)])
+  const lease = sources.open(place)
+  try {
+    const source = await waitFor(lease.value, signal)
+    // What cannot be opened is refused by its own route, in its own words.
+    if (isFailure(source)) return pass()
+    const verdict = await policy.judge(source, deadlineMs, signal)
+    if (isFailure(verdict)) return refuse(verdict, exchange.requestId)
+    if (verdict?.nsfw && policy.mode === 'blur') return blur()
+    const answer = await pass()
+    if (verdict !== undefined && answer.failure === undefined) {
+      answer.response.headers.set(NSFW_HEADER, verdict.probability.toFixed(4))
+    }
+    return answer
+  } finally {
+    lease.release()
+  }
+}

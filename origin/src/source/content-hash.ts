@@ -1,0 +1,13 @@
+import { createHash } from 'node:crypto'
+import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { Source } from './source.ts'
+
+/** Lower-case hex SHA-256 of all bytes of a source: of memory where they are there, else streamed, never held. */
+export async function contentHash({ bytes, parts }: Source): Promise<string | Failure> {
+  const hash = createHash('sha256')
+  if (bytes.length === parts.sizeBytes) return hash.update(bytes).digest('hex')
+  const body = await parts.stream()
+  if (isFailure(body)) return body
+  for await (const chunk of body) hash.update(chunk)
+  return hash.digest('hex')
+}

@@ -1,0 +1,78 @@
+import { createReadStream, createWriteStream } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Readable, Transform } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { BodyError } from '@media-proxy/shared/store/body-error.ts'
+import { abortFailure } from '../../concurrency/wait.ts'
+import { makeTemporaryFolder, writeFailure } from '../../streams/temporary-folder.ts'
+import { createMediaBytes, type MediaBytes } from '../ranges.ts'
+
+export interface SpoolOptions {
+  readonly body: ReadableStream<Uint8Array>
+  /** Undefined where the far server does not tell. */
+  readonly sizeBytes: number | undefined
+  readonly maxBytes: number
+  /** The file is gone as soon as this fires. */
+  readonly signal: AbortSignal
+}
+
+/**
+ * Puts a body into a temporary file, to be read by parts: for far servers that cannot give parts themselves. Fails
+ * with `source-too-large`, with `overloaded` where there is no room, or as the body does.
+ */
+export async function spool({
+  body,
+  sizeBytes,
+  maxBytes,
+  signal,
+}: SpoolOptions): Promise<MediaBytes | Failure> {
+  if (sizeBytes !== undefined && sizeBytes > maxBytes) {
+    await body.cancel()
+    return fail('source-too-large', `${sizeBytes} bytes for a temporary file`)
+  }
+  const folder = await makeTemporaryFolder('spool')
+  if (isFailure(folder)) {
+    await body.cancel()
+    return folder
+  }
+  const path = join(folder.path, 'source')
+  let length = 0
+  const bounded = new Transform({
+    transform(chunk: Uint8Array, _, done) {
+      length += chunk.length
+      if (length > maxBytes) done(new BodyError(fail('source-too-large', `more than ${maxBytes} bytes`)))
+      else done(null, chunk)
+    },
+  })
+  try {
+    // Node's and the platform's stream types differ only in name.
+    await pipeline(Readable.fromWeb(body as never), bounded, createWriteStream(path, { mode: 0o600 }), {
+      signal,
+    })
+  } catch (error) {
+    await folder.remove()
+    if (signal.aborted) return abortFailure(signal)
+    if (error instanceof BodyError) return error.failure
+    const failure = writeFailure(error)
+    if (failure === undefined) throw error
+    return failure
+  }
+  // Nothing waits for the removal: whoever read the file has left.
+  signal.addEventListener('abort', () => void folder.remove(), { once: true })
+  return createMediaBytes({
+    sizeBytes: length,
+    async fetchPart(start, end) {
+      const file = await open(path, 'r')
+      try {
+        const part = new Uint8Array(end - start)
+        await file.read(part, 0, part.length, start)
+        return part
+      } finally {
+        await file.close()
+      }
+    },
+    fetchAll: async () => Readable.toWeb(createReadStream(path)) as ReadableStream<Uint8Array>,
+  })
+}

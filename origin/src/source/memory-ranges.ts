@@ -1,0 +1,17 @@
+import { createMediaBytes, type MediaBytes } from './ranges.ts'
+
+/** Bytes that are in memory already, read by parts like any others. */
+export function memoryBytes(bytes: Uint8Array): MediaBytes {
+  return createMediaBytes({
+    sizeBytes: bytes.length,
+    head: bytes,
+    fetchPart: async (start, end) => bytes.subarray(start, end),
+    fetchAll: async () =>
+      new ReadableStream({
+        start(controller) {
+          if (bytes.length > 0) controller.enqueue(bytes)
+          controller.close()
+        },
+      }),
+  })
+}

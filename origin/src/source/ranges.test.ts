@@ -1,0 +1,115 @@
+import { fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { ObjectInfo, ObjectStore } from '@media-proxy/shared/store/store.ts'
+import { describe, expect, it } from 'vitest'
+import { objectBytes } from './object-ranges.ts'
+import { createMediaBytes } from './ranges.ts'
+
+const SIZE = 1_000_003
+const FILE = new Uint8Array(SIZE).map((_, index) => (index * 31 + (index >> 8)) & 0xff)
+
+function counted(head?: Uint8Array) {
+  const fetched: [start: number, end: number][] = []
+  const bytes = createMediaBytes({
+    sizeBytes: SIZE,
+    async fetchPart(start, end) {
+      fetched.push([start, end])
+      return FILE.slice(start, end)
+    },
+    fetchAll: async () => new Blob([FILE]).stream(),
+    ...(head === undefined ? {} : { head }),
+  })
+  return { bytes, fetched }
+}
+
+describe('bytes by parts', () => {
+  it.each([
+    [0, 1],
+    [0, SIZE],
+    [SIZE - 1, SIZE],
+    [32_767, 32_769],
+    [500_000, 700_000],
+    [900_000, SIZE],
+  ])('%i to %i are those of the file', async (start, end) => {
+    expect(await counted().bytes.read(start, end)).toEqual(FILE.slice(start, end))
+    expect(await counted(FILE.slice(0, 40_000)).bytes.read(start, end)).toEqual(FILE.slice(start, end))
+  })
+
+  it('random reads in any order are those of the file', async () => {
+    const { bytes } = counted(FILE.slice(0, 16_384))
+    let seed = 7
+    for (let round = 0; round < 300; round += 1) {
+      seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31
+      const start = seed % (SIZE - 1)
+      const end = Math.min(SIZE, start + 1 + ((seed >> 7) % 90_000))
+      expect(
+        Buffer.compare(Buffer.from(await taken(bytes.read(start, end))), FILE.subarray(start, end)),
+      ).toBe(0)
+    }
+  })
+
+  it('what was read is not fetched again, nor what was known', async () => {
+    const { bytes, fetched } = counted(FILE.slice(0, 65_536))
+    await bytes.read(10, 20)
+    expect(fetched).toEqual([])
+    await Promise.all([bytes.read(500_000, 500_010), bytes.read(500_100, 500_110)])
+    expect(fetched).toHaveLength(1)
+    expect(bytes.bytesRead).toBe(65_536 + 32_768)
+  })
+
+  it('reads that follow each other are fetched in growing pieces', async () => {
+    const { bytes, fetched } = counted()
+    for (let at = 0; at + 1000 <= SIZE; at += 1000) await bytes.read(at, at + 1000)
+    expect(fetched.length).toBeLessThan(10)
+    expect(bytes.bytesRead).toBe(SIZE)
+  })
+
+  it('a failure is passed on and not kept', async () => {
+    let broken = true
+    const bytes = createMediaBytes({
+      sizeBytes: SIZE,
+      fetchPart: async (start, end) => (broken ? fail('store-unreachable') : FILE.slice(start, end)),
+      fetchAll: async () => fail('store-unreachable'),
+    })
+    expect(await bytes.read(0, 10)).toEqual({ failure: 'store-unreachable' })
+    broken = false
+    expect(await bytes.read(0, 10)).toEqual(FILE.slice(0, 10))
+  })
+})
+
+describe('an object by parts', () => {
+  const info: ObjectInfo = { sizeBytes: SIZE, etag: '"one"', lastModified: new Date(0) }
+  const signal = new AbortController().signal
+  const storeWith = (etag: string, shift = 0): Pick<ObjectStore, 'get'> => ({
+    async get(_, __, { range } = {}) {
+      if (range === undefined || 'suffix' in range) return fail('not-found')
+      const start = range.start + shift
+      const end = (range.end ?? SIZE - 1) + shift
+      return {
+        info: { ...info, etag },
+        range: { start, end },
+        body: new Blob([FILE.slice(start, end + 1)]).stream(),
+      }
+    },
+  })
+
+  it('is read where it did not change', async () => {
+    const bytes = objectBytes({ store: storeWith('"one"'), bucket: 'b', key: 'k', info, signal })
+    expect(await bytes.read(100, 200)).toEqual(FILE.slice(100, 200))
+  })
+
+  it('fails where it was replaced in between', async () => {
+    const bytes = objectBytes({ store: storeWith('"two"'), bucket: 'b', key: 'k', info, signal })
+    expect(await bytes.read(100, 200)).toMatchObject({ failure: 'store-unreachable' })
+  })
+
+  it('fails where the store answers another range', async () => {
+    const bytes = objectBytes({ store: storeWith('"one"', 1), bucket: 'b', key: 'k', info, signal })
+    expect(await bytes.read(100, 200)).toMatchObject({ failure: 'store-misconfigured' })
+  })
+})
+
+async function taken(read: ReturnType<ReturnType<typeof createMediaBytes>['read']>): Promise<Uint8Array> {
+  const part = await read
+  if (isFailure(part)) throw new Error(part.failure)
+  return part
+}

@@ -1,0 +1,144 @@
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { ObjectStore, StoredObject } from '@media-proxy/shared/store/store.ts'
+import type { Lane } from '../concurrency/lane.ts'
+import { type Coalescer, createCoalescer, type Lease } from '../concurrency/single-flight.ts'
+import { judgeHead } from '../engine/process/image/inspect.ts'
+import type { SourceLimits } from '../media/limits.ts'
+import { SNIFF_BYTES, sniff } from '../media/sniff.ts'
+import { takeHead } from '../streams/peek.ts'
+import { readAll } from '../streams/read-all.ts'
+import type { ExternalFetch } from './external/fetch.ts'
+import { readExternalSource } from './external/source.ts'
+import { memoryBytes } from './memory-ranges.ts'
+import { objectBytes } from './object-ranges.ts'
+import type { MediaBytes } from './ranges.ts'
+import { factsReader, hold, noFacts, type Source, type SourceInfo } from './source.ts'
+
+/** Where a source is: the first of some keys that exists, or an external URL. */
+export type SourcePlace = { readonly keys: readonly string[] } | { readonly url: string }
+
+export interface SourceReader {
+  /**
+   * Opens a source, reads and sniffs it. Renditions of one object that are in flight
+   * together share one read, which stays in memory until the last lease is released. Fails with `not-found`,
+   * `source-too-large`, a store's failure or that of an external fetch.
+   */
+  open(place: SourcePlace): Lease<Source | Failure>
+  /** Finds a stored source without reading it; undefined for an external one, which only its bytes tell. */
+  locate(place: SourcePlace, signal: AbortSignal): Promise<LocatedSource | Failure | undefined>
+}
+
+export interface LocatedSource {
+  readonly key: string
+  readonly info: SourceInfo
+}
+
+export interface SourceReaderOptions {
+  readonly store: ObjectStore
+  readonly bucket: string
+  readonly external: ExternalFetch
+  readonly limits: SourceLimits
+  /** Bounds the bytes of sources in memory. */
+  readonly memory: Lane
+  /** Bounds how many sources are read at the same time. */
+  readonly lane: Lane
+}
+
+export function createSourceReader(options: SourceReaderOptions): SourceReader {
+  const { store, bucket, external, limits, memory, lane } = options
+  const reads: Coalescer<Source | Failure> = createCoalescer()
+  return {
+    open(place) {
+      const name = 'url' in place ? `external//${place.url}` : place.keys.join('\n')
+      return reads.join(name, (signal) =>
+        lane.run(signal, () =>
+          'url' in place
+            ? readExternalSource({ external, limits, memory }, place.url, signal)
+            : readFirst(options, place.keys, signal),
+        ),
+      )
+    },
+    async locate(place, signal) {
+      if ('url' in place) return undefined
+      for (const key of place.keys) {
+        const info = await store.head(bucket, key, signal)
+        if (!isFailure(info)) return { key, info }
+        if (info.failure !== 'not-found') return info
+      }
+      return fail('not-found')
+    },
+  }
+}
+
+async function readFirst(
+  { store, bucket, limits, memory }: SourceReaderOptions,
+  keys: readonly string[],
+  signal: AbortSignal,
+): Promise<Source | Failure> {
+  for (const key of keys) {
+    const object = await store.get(bucket, key, { signal })
+    if (!isFailure(object)) {
+      const partsBehind = (head: Uint8Array) =>
+        objectBytes({ store, bucket, key, info: object.info, head, signal })
+      return readObject(key, object, partsBehind, { limits, memory, signal })
+    }
+    if (object.failure !== 'not-found') return object
+  }
+  return fail('not-found')
+}
+
+/** A source that came with its request. */
+export async function sourceFromBytes(
+  bytes: Uint8Array,
+  fileName: string | undefined,
+  limits: SourceLimits,
+): Promise<Source | Failure> {
+  const kind = await sniff(bytes, fileName)
+  const refused = kind?.kind === 'image' ? await judgeHead(bytes, kind.format, limits) : undefined
+  if (refused !== undefined) return refused
+  const info = { sizeBytes: bytes.length, etag: '""', lastModified: undefined }
+  const facts = kind?.kind === 'image' ? factsReader(bytes, kind.format) : noFacts
+  return { key: '', info, kind, bytes, parts: memoryBytes(bytes), facts }
+}
+
+/** From this size on the head is judged before the rest is fetched. */
+const JUDGED_EARLY_BYTES = 1024 * 1024
+
+interface ReadOptions extends Pick<SourceReaderOptions, 'limits' | 'memory'> {
+  readonly signal: AbortSignal
+}
+
+/** Sniffs the head before the rest is read: half a gigabyte of something else is never brought into memory. */
+async function readObject(
+  key: string,
+  object: StoredObject,
+  partsBehind: (head: Uint8Array) => MediaBytes,
+  { limits, memory: lane, signal }: ReadOptions,
+): Promise<Source | Failure> {
+  const { info, body } = object
+  const { head, rest } = await takeHead(body, SNIFF_BYTES)
+  const kind = await sniff(head, key)
+  if (kind?.kind !== 'image') {
+    await rest.cancel()
+    return { key, info, kind, bytes: head, parts: partsBehind(head), facts: noFacts }
+  }
+  if (info.sizeBytes > limits.sourceBytes) {
+    await rest.cancel()
+    return fail('source-too-large', `${info.sizeBytes} bytes`)
+  }
+  if (info.sizeBytes > JUDGED_EARLY_BYTES) {
+    const refused = await judgeHead(head, kind.format, limits)
+    if (refused !== undefined) {
+      await rest.cancel()
+      return refused
+    }
+  }
+  const memory = await hold(info.sizeBytes, lane, signal)
+  if (memory !== undefined) {
+    await rest.cancel()
+    return memory
+  }
+  const bytes = await readAll(rest, info.sizeBytes)
+  if (isFailure(bytes)) return bytes
+  return { key, info, kind, bytes, parts: partsBehind(bytes), facts: factsReader(bytes, kind.format) }
+}
