@@ -53,7 +53,7 @@ async function sign(): Promise<string> {
   )
   for (const [name, value] of Object.entries(parameters)) signed.searchParams.set(name, value)
   const parsed = parseRequest(signed, { accept: null, assets: false })
-  if (isFailure(parsed)) throw new Error(`The service would refuse this: ${parsed.detail ?? parsed.failure}.`)
+  if (isFailure(parsed)) throw new Error(`The service would refuse this: ${parsed.detail ?? parsed.code}.`)
   return signed.href
 }
 

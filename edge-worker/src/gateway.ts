@@ -123,7 +123,7 @@ async function answerExternal(
       ? fail('bad-signature', 'no key is configured')
       : await verifyExternal(request, options.externalRing, options.now() / 1000)
   if (isFailure(verified)) {
-    const judged = verified.failure === 'bad-signature' || verified.failure === 'expired'
+    const judged = verified.code === 'bad-signature' || verified.code === 'expired'
     return (await limits.spend(judged ? 'bad-signatures' : 'requests')) ?? verified
   }
   const refused = await limits.spend('requests')

@@ -24,11 +24,11 @@ export function report(
     bytes,
     cache,
     ms: timings.totalMs(),
-    ...(failure === undefined ? {} : { failure: failure.failure, detail: failure.detail }),
+    ...(failure === undefined ? {} : { failure: failure.code, detail: failure.detail }),
   })
   requests?.writeDataPoint({
     indexes: [route],
-    blobs: [route, method, String(status), cache, failure?.failure ?? ''],
+    blobs: [route, method, String(status), cache, failure?.code ?? ''],
     doubles: [timings.totalMs(), bytes],
   })
 }

@@ -87,7 +87,7 @@ function patiently(
     cutOff: () => context.env?.outgoing?.destroy(),
     onBreak(error) {
       const failure = error instanceof BodyError ? error.failure : fail('defect', String(error))
-      log.warn({ requestId, failure: failure.failure, detail: failure.detail }, 'an answer broke off')
+      log.warn({ requestId, failure: failure.code, detail: failure.detail }, 'an answer broke off')
     },
   })
   return new Response(body, response)
@@ -217,7 +217,7 @@ async function answerExternal(
       ? fail('bad-signature', 'no key is configured')
       : await verifyExternal(request, externalRing, now() / 1000)
   if (isFailure(verified)) {
-    const judged = verified.failure === 'bad-signature' || verified.failure === 'expired'
+    const judged = verified.code === 'bad-signature' || verified.code === 'expired'
     const limited = await spending.spend(judged ? 'bad-signatures' : 'requests')
     return refuse(limited ?? verified, requestId)
   }

@@ -56,10 +56,10 @@ describe('the client', () => {
 describe('the gate', () => {
   it('lets in Cloudflare and the signed edge where it must, and nobody else', async () => {
     const closed = await gate({ requireCloudflareEdge: true })
-    expect(await closed(arrival(STRANGER))).toMatchObject({ failure: 'forbidden' })
+    expect(await closed(arrival(STRANGER))).toMatchObject({ code: 'forbidden' })
     for (const forged of ['cf-connecting-ip', 'x-forwarded-for', 'cf-ray']) {
       expect(await closed(arrival(STRANGER, { [forged]: CLOUDFLARE }))).toMatchObject({
-        failure: 'forbidden',
+        code: 'forbidden',
       })
     }
     expect(isFailure(await closed(arrival(CLOUDFLARE)))).toBe(false)
@@ -75,12 +75,12 @@ describe('the gate', () => {
   it('never takes a wrong signature for none', async () => {
     const open = await gate()
     const wrong = { 'x-edge-signature': 'AAAA', 'x-edge-time': String(NOW), 'x-edge-client': '8.8.8.8' }
-    expect(await open(arrival(STRANGER, wrong))).toMatchObject({ failure: 'forbidden' })
+    expect(await open(arrival(STRANGER, wrong))).toMatchObject({ code: 'forbidden' })
     expect(await open(arrival(CLOUDFLARE, { 'x-edge-client': '8.8.8.8' }))).toMatchObject({
-      failure: 'forbidden',
+      code: 'forbidden',
     })
     const keyless = await gate({ edgeRing: undefined })
-    expect(await keyless(arrival(STRANGER, wrong))).toMatchObject({ failure: 'forbidden' })
+    expect(await keyless(arrival(STRANGER, wrong))).toMatchObject({ code: 'forbidden' })
   })
 })
 

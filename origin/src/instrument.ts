@@ -145,8 +145,8 @@ export function watchLanes(lanes: Readonly<Record<string, Lane>>, { metrics }: O
 
 /** `name` is the label of its metrics. */
 export function observeLane(lane: Lane, name: string, { metrics, observe }: Observer): Lane {
-  const countRefusal = ({ failure }: Failure) =>
-    metrics.count('media_proxy.admission.refusals', { lane: name, failure })
+  const countRefusal = ({ code }: Failure) =>
+    metrics.count('media_proxy.admission.refusals', { lane: name, failure: code })
   const observed: Lane = {
     async acquire(...words) {
       const startedAt = performance.now()
@@ -202,7 +202,7 @@ export function observeRenders(make: typeof makeRendition, observer: Observer): 
     observer.metrics.record('media_proxy.render.duration', (performance.now() - startedAt) / 1000, {
       input,
       output: isFailure(made) ? 'none' : made.format,
-      outcome: isFailure(made) ? made.failure : 'ok',
+      outcome: isFailure(made) ? made.code : 'ok',
     })
     return made
   }

@@ -297,7 +297,7 @@ async function notReady(
   const missing: string[] = []
   const failure = await store.check(bucket)
   if (failure !== undefined) {
-    log.warn({ failure: failure.failure, detail: failure.detail }, 'the store is not ready')
+    log.warn({ failure: failure.code, detail: failure.detail }, 'the store is not ready')
     missing.push('store')
   }
   if (isFailure(await ffmpeg.abilities)) missing.push('ffmpeg')

@@ -43,7 +43,7 @@ export function recordRequest(
   })
   if (outcome !== undefined && outcome !== 'streamed')
     metrics.count('media_proxy.rendition.answers', { outcome })
-  if (failure !== undefined) metrics.count('media_proxy.refusals', { failure: failure.failure })
+  if (failure !== undefined) metrics.count('media_proxy.refusals', { failure: failure.code })
 }
 
 function bytesOf({ bodyBytes, response }: Answer): number {
@@ -64,7 +64,7 @@ export function logRequest(
   { milliseconds, stages }: RequestTimes,
 ): void {
   const { response, outcome, failure } = answer
-  const level = response.status >= 500 && failure?.failure !== 'not-implemented' ? 'warn' : 'info'
+  const level = response.status >= 500 && failure?.code !== 'not-implemented' ? 'warn' : 'info'
   if (!log.isLevelEnabled(level)) return
   log[level](
     {
@@ -77,7 +77,7 @@ export function logRequest(
       ms: tenths(milliseconds),
       ...(stages.size === 0 ? {} : { stages: spellStages(stages) }),
       ...(outcome === undefined ? {} : { outcome }),
-      ...(failure === undefined ? {} : { failure: failure.failure, detail: failure.detail }),
+      ...(failure === undefined ? {} : { failure: failure.code, detail: failure.detail }),
     },
     'request',
   )

@@ -56,8 +56,8 @@ async function checkBucket({ s3 }: Config, name: string, bucket: string): Promis
     await object.body.cancel()
     return ok(check, 'readable')
   }
-  const detail = object.detail ?? object.failure
-  switch (object.failure) {
+  const detail = object.detail ?? object.code
+  switch (object.code) {
     case 'not-found':
       return ok(check, 'readable')
     case 'store-denied':

@@ -112,12 +112,12 @@ export async function checkModel(config: Config): Promise<Finding> {
   try {
     const fault = await classifier.loaded
     if (fault !== undefined)
-      return failed(check, `${model.path} is not loaded: ${fault.detail ?? fault.failure}`, fix)
+      return failed(check, `${model.path} is not loaded: ${fault.detail ?? fault.code}`, fix)
     const startedAt = performance.now()
     const grey = new Uint8Array(MODEL_PICTURE_BYTES).fill(128)
     const scores = await classifier.classify([grey], AbortSignal.timeout(MODEL_TIMEOUT_MS))
     return isFailure(scores)
-      ? failed(check, `${model.path} does not answer: ${scores.detail ?? scores.failure}`, fix)
+      ? failed(check, `${model.path} does not answer: ${scores.detail ?? scores.code}`, fix)
       : ok(check, `answers in ${(performance.now() - startedAt).toFixed(0)} ms`)
   } finally {
     await classifier.close()

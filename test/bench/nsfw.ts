@@ -39,7 +39,7 @@ export async function benchNsfw(): Promise<readonly BenchRow[]> {
   const scan = async () => {
     const pixels = await modelPixels(source)
     const result = isFailure(pixels) ? pixels : await classifier.classify([pixels], never)
-    if (isFailure(result)) throw new Error(`not scanned: ${result.failure} ${result.detail}`)
+    if (isFailure(result)) throw new Error(`not scanned: ${result.code} ${result.detail}`)
   }
   try {
     await classifier.loaded

@@ -8,16 +8,16 @@ import { decodeHeic } from '@media-proxy/origin/engine/process/image/heic.ts'
 import { inspectImage } from '@media-proxy/origin/engine/process/image/inspect.ts'
 import { placeholderOf } from '@media-proxy/origin/engine/process/image/placeholder.ts'
 import { renderImage } from '@media-proxy/origin/engine/process/image/render-image.ts'
-import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
 
 const corpus = process.env.MEDIA_CORPUS
 const limits = { sourceBytes: 1e8, decodedBytes: 5e8, sidePixels: 16384, frames: 1000 }
 
-function value<T>(result: T): Exclude<T, { failure: unknown }> {
-  if (isFailure(result)) throw new Error(`${result.failure}: ${result.detail}`)
-  return result as Exclude<T, { failure: unknown }>
+function value<T>(result: T): Exclude<T, Failure> {
+  if (isFailure(result)) throw new Error(`${result.code}: ${result.detail}`)
+  return result as Exclude<T, Failure>
 }
 
 const file = (path: string) => readFile(join(corpus ?? '', path))

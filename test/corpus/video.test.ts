@@ -27,7 +27,7 @@ const open = (name: string, file = readFileSync(join(CORPUS ?? '', name))) => {
 
 async function opened(name: string): Promise<Video> {
   const video = await open(name)
-  if (isFailure(video)) throw new Error(`${name}: ${video.failure} ${video.detail}`)
+  if (isFailure(video)) throw new Error(`${name}: ${video.code} ${video.detail}`)
   return video
 }
 
@@ -77,7 +77,7 @@ describe.skipIf(CORPUS === undefined)('the corpus of videos (skipped without MED
     'hostile/hls-ssrf.avi',
   ])('%s is refused at once', async (name) => {
     const result = await quick(async () => judged(await open(name)))
-    expect(isFailure(result) ? result.failure : 'a frame').toBe('undecodable')
+    expect(isFailure(result) ? result.code : 'a frame').toBe('undecodable')
     await nothingIsLeft()
   })
 
@@ -88,7 +88,7 @@ describe.skipIf(CORPUS === undefined)('the corpus of videos (skipped without MED
     for (let tenth = 1; tenth < 10; tenth += 1) {
       const part = whole.subarray(0, Math.floor((whole.length * tenth) / 10))
       const result = await quick(async () => judged(await open(name, part)))
-      const outcome = isFailure(result) ? result.failure : 'frame'
+      const outcome = isFailure(result) ? result.code : 'frame'
       expect(['frame', 'undecodable', 'not-visual'], `${tenth} tenths: ${outcome}`).toContain(outcome)
     }
     await nothingIsLeft()

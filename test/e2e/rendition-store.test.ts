@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { createFilesystemStore } from '@media-proxy/origin/store/filesystem.ts'
 import { renditionUrl } from '@media-proxy/shared/request/canonical.ts'
 import { parseRequest } from '@media-proxy/shared/request/parse.ts'
-import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import { fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { renditionKey } from '@media-proxy/shared/store/rendition-object.ts'
 import { createS3Store } from '@media-proxy/shared/store/s3.ts'
 import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
@@ -112,12 +112,12 @@ describe.each([
     })
     // Two in the store and two in memory.
     expect(JSON.parse(body.toString())).toEqual({ removed: 4 })
-    for (const path of PATHS) expect(await find(shared.store, path)).toMatchObject({ failure: 'not-found' })
+    for (const path of PATHS) expect(await find(shared.store, path)).toMatchObject({ code: 'not-found' })
   })
 
   it('are no reason to fail where they cannot be written', async () => {
     const { shared } = await opened()
-    const broken = { ...shared.store, put: async () => ({ failure: 'store-denied' }) as const }
+    const broken = { ...shared.store, put: async () => fail('store-denied') }
     const origin = await openOrigin(broken, SETTINGS)
     closers.push(origin.close)
     expect((await send(origin.url, PATHS[0] ?? '')).status).toBe(200)

@@ -173,7 +173,7 @@ describe('playing an animated PNG', () => {
     ['an unknown blending', [whole, { ...corner, blend: 2 }], {}],
   ] as const)('%s is no animation', async (_, frames, options) => {
     const apng = readApng(await make(frames, options))
-    expect(isFailure(apng) && apng.failure).toBe('undecodable')
+    expect(isFailure(apng) && apng.code).toBe('undecodable')
   })
 
   it('ends at a frame whose pixels are broken', async () => {
@@ -181,7 +181,7 @@ describe('playing an animated PNG', () => {
     // The data of the last frame, after its sequence number.
     bytes.fill(0xff, bytes.lastIndexOf('fdAT') + 8, bytes.lastIndexOf('IEND') - 8)
     const shown = []
-    for await (const frame of playApng(read(bytes))) shown.push(isFailure(frame) ? frame.failure : 'shown')
+    for await (const frame of playApng(read(bytes))) shown.push(isFailure(frame) ? frame.code : 'shown')
     expect(shown).toEqual(['shown', 'undecodable'])
   })
 })
@@ -220,7 +220,7 @@ describe('an animation that costs too much', () => {
     const frames = Array.from({ length: 20 }, () => ({ ...whole, width: 1, height: 1 }))
     const bytes = await animatedPng({ width: 200, height: 200, loop: 0, frames })
     const refused = await inspectImage(bytes, 'png', { limits, animated: true })
-    expect(isFailure(refused) && refused.failure).toBe('too-large-dimensions')
+    expect(isFailure(refused) && refused.code).toBe('too-large-dimensions')
     expect(isFailure(await inspectImage(bytes, 'png', { limits, animated: false }))).toBe(false)
   })
 })

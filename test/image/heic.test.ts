@@ -7,7 +7,7 @@ import { turnedHeic } from '../fixtures.ts'
 const limits = { sourceBytes: 1e6, decodedBytes: 1e8, sidePixels: 16384, frames: 100 }
 const facts = { width: 48, height: 64, hasAlpha: true }
 
-const failureOf = (result: unknown) => (isFailure(result) ? result.failure : 'decoded')
+const failureOf = (result: unknown) => (isFailure(result) ? result.code : 'decoded')
 
 /** The file with another size in every property that says one. */
 async function declaring(width: number, height: number): Promise<Buffer> {

@@ -37,7 +37,7 @@ async function using(
 /** A picture of one grey, or with a first byte that tells the faulty thread what to do. */
 const picture = (value: number) => new Uint8Array(MODEL_PICTURE_BYTES).fill(value)
 
-const failureOf = (result: unknown) => (isFailure(result) ? result.failure : result)
+const failureOf = (result: unknown) => (isFailure(result) ? result.code : result)
 
 let directory = ''
 beforeAll(async () => {
@@ -162,7 +162,7 @@ describe('another model', () => {
     await using({ model: { ...bundled, path } }, async (classifier) => {
       const early = classifier.classify([picture(0)], never)
       const fault = await classifier.loaded
-      expect(fault?.failure).toBe('not-ready')
+      expect(fault?.code).toBe('not-ready')
       expect(fault?.detail).toContain(path)
       expect(fault?.detail).toContain(words)
       expect(fault?.detail).not.toContain('\n')

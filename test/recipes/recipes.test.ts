@@ -28,7 +28,7 @@ async function verified(signed: string): Promise<string> {
   const parsed = parseRequest(new URL(signed), { accept: null, assets: false })
   if (isFailure(parsed) || parsed.kind !== 'external') throw new Error(`refused: ${signed}`)
   const request = await verifyExternal(parsed, await createKeyRing([SECRET]), 0)
-  if (isFailure(request)) throw new Error(`${request.failure}: ${signed}`)
+  if (isFailure(request)) throw new Error(`${request.code}: ${signed}`)
   return request.url
 }
 

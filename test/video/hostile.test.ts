@@ -19,10 +19,10 @@ const NEVER = new AbortController().signal
 
 async function firstFrame(bytes: MediaBytes, signal = NEVER) {
   const video = await openVideo(tools, bytes, 'mp4', signal)
-  if (isFailure(video)) return video.failure
+  if (isFailure(video)) return video.code
   try {
     const frame = await video.readFrame(undefined)
-    return isFailure(frame) ? frame.failure : 'frame'
+    return isFailure(frame) ? frame.code : 'frame'
   } finally {
     video.close()
   }
@@ -115,7 +115,7 @@ describe.skipIf(FFMPEG === undefined)('hostile videos (skipped without FFmpeg)',
       [320 * 100, 'undecodable'],
     ] as const) {
       const frame = await decodeRuns(ffmpeg, [run], { video, size: video, maxPixels, signal: NEVER })
-      expect(isFailure(frame) ? frame.failure : 'frame').toBe(outcome)
+      expect(isFailure(frame) ? frame.code : 'frame').toBe(outcome)
     }
   })
 
@@ -132,7 +132,7 @@ describe.skipIf(FFMPEG === undefined)('hostile videos (skipped without FFmpeg)',
           { path, demuxer, atSeconds: undefined },
           { video, size: video, maxPixels: 1e6, signal: NEVER },
         )
-        expect(isFailure(frame) && frame.failure).toBe('undecodable')
+        expect(isFailure(frame) && frame.code).toBe('undecodable')
       }),
     )
   })
@@ -144,7 +144,7 @@ describe.skipIf(FFMPEG === undefined)('hostile videos (skipped without FFmpeg)',
     expect(opened.facts.video.codec).toBe('hidden')
     const frame = await opened.readFrame(undefined)
     opened.close()
-    expect(isFailure(frame) && frame.failure).toBe('unsupported-codec')
+    expect(isFailure(frame) && frame.code).toBe('unsupported-codec')
   })
 })
 
@@ -207,7 +207,7 @@ describe.skipIf(FFMPEG === undefined)('a client that leaves (skipped without FFm
     if (existsSync(CHILDREN)) await expect.poll(() => readFileSync(CHILDREN, 'utf8').trim()).not.toBe('')
     controller.abort()
     const startedAt = performance.now()
-    expect(await endless).toEqual({ failure: 'client-gone' })
+    expect(await endless).toEqual({ ok: false, code: 'client-gone' })
     expect(performance.now() - startedAt).toBeLessThan(1000)
     await nothingIsLeft()
   })

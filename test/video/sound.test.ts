@@ -64,7 +64,7 @@ describe.skipIf(FFMPEG === undefined)('sound (skipped without FFmpeg)', () => {
     const kind = await sniff(file, `sound.${extension}`)
     expect(kind?.format).toBe(extension)
     const facts = await readSound(tools, partsOf(file), kind?.format ?? 'mp3', new AbortController().signal)
-    if (isFailure(facts)) return expect(facts.failure).toBe(codec)
+    if (isFailure(facts)) return expect(facts.code).toBe(codec)
     expect(facts.audio).toEqual([codec])
     expect(facts.video).toBeUndefined()
     expect(Math.abs((facts.durationSeconds ?? 0) - 2.5)).toBeLessThan(0.1)
@@ -80,7 +80,7 @@ describe.skipIf(FFMPEG === undefined)('sound (skipped without FFmpeg)', () => {
         mediaKind(format).format,
         new AbortController().signal,
       )
-      expect(isFailure(facts) && facts.failure).toBe('undecodable')
+      expect(isFailure(facts) && facts.code).toBe('undecodable')
     },
   )
 })

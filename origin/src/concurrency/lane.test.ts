@@ -6,7 +6,7 @@ const never = new AbortController().signal
 
 async function place(lane: Lane, weightBytes = 0): Promise<Place> {
   const got = await lane.acquire(never, { weightBytes })
-  if (isFailure(got)) throw new Error(got.failure)
+  if (isFailure(got)) throw new Error(got.code)
   return got
 }
 
@@ -36,7 +36,7 @@ describe('a lane', () => {
     const first = await place(lane)
     const second = lane.acquire(never)
     expect(await lane.acquire(never)).toMatchObject({
-      failure: 'overloaded',
+      code: 'overloaded',
       headers: { 'retry-after': expect.stringMatching(/^[1-9]\d*$/) },
     })
     first.release()
@@ -54,7 +54,7 @@ describe('a lane', () => {
     }
     const held = await place(lane)
     const patient = lane.acquire(never, { timeLeftMs: 10_000 })
-    expect(await lane.acquire(never, { timeLeftMs: 5 })).toMatchObject({ failure: 'overloaded' })
+    expect(await lane.acquire(never, { timeLeftMs: 5 })).toMatchObject({ code: 'overloaded' })
     held.release()
     expect(isFailure(await patient)).toBe(false)
   })
@@ -87,7 +87,7 @@ describe('a lane', () => {
     const heavy = lane.acquire(controller.signal, { weightBytes: 80 })
     const light = lane.acquire(never, { weightBytes: 10 })
     controller.abort()
-    expect(await heavy).toMatchObject({ failure: 'client-gone' })
+    expect(await heavy).toMatchObject({ code: 'client-gone' })
     expect(isFailure(await light)).toBe(false)
     expect(lane.waiting).toBe(0)
     first.release()

@@ -39,8 +39,8 @@ export function createScanner({ classifier, score, failClosed, log }: ScannerOpt
   const verdicts = new LRUCache<string, Verdict>({ max: REMEMBERED_VERDICTS })
 
   function failed(failure: Failure): Failure | undefined {
-    log.error({ failure: failure.failure, detail: failure.detail }, 'a scan failed')
-    return failClosed ? fail('scan-failed', failure.detail ?? failure.failure) : undefined
+    log.error({ failure: failure.code, detail: failure.detail }, 'a scan failed')
+    return failClosed ? fail('scan-failed', failure.detail ?? failure.code) : undefined
   }
 
   return {
@@ -58,7 +58,7 @@ export function createScanner({ classifier, score, failClosed, log }: ScannerOpt
       }
       const predictions = await classifier.classify(pixels, signal)
       if (isFailure(predictions)) {
-        const left = predictions.failure === 'client-gone' || predictions.failure === 'deadline'
+        const left = predictions.code === 'client-gone' || predictions.code === 'deadline'
         return left ? predictions : failed(predictions)
       }
       const [first, ...rest] = predictions

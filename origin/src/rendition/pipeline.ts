@@ -107,7 +107,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   ): Promise<'holds' | 'replaced' | 'unknown' | 'unread'> {
     const located = await sources.locate(order.place, signal)
     if (located === undefined) return 'unread'
-    if (isFailure(located)) return located.failure === 'not-found' ? 'replaced' : 'unknown'
+    if (isFailure(located)) return located.code === 'not-found' ? 'replaced' : 'unknown'
     return located.key === kept.sourceKey && located.info.etag === kept.sourceEtag ? 'holds' : 'replaced'
   }
 
@@ -142,8 +142,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
         { weightBytes, timeLeftMs: timeLeftMs() },
       )
       const made = await waitFor(work, signal)
-      if (isFailure(made))
-        return made.failure === 'undecodable' ? { ...made, failure: order.undecodableIs } : made
+      if (isFailure(made)) return made.code === 'undecodable' ? { ...made, code: order.undecodableIs } : made
       return {
         ...made,
         etag: await etagOf(source.info.etag, url, order),

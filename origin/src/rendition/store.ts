@@ -73,7 +73,7 @@ export function createRenditionStore({
     try {
       const key = await renditionKey(sourceName, url)
       const failure = await store.put(bucket, key, encodeRendition(head, bytes))
-      if (failure !== undefined) log.warn({ ...failure }, 'a rendition could not be stored')
+      if (failure !== undefined) log.warn(logged(failure), 'a rendition could not be stored')
     } catch (error) {
       log.warn({ err: error }, 'a rendition could not be stored')
     }
@@ -83,7 +83,7 @@ export function createRenditionStore({
     async get(url, sourceName, etag, signal) {
       const object = await store.get(bucket, await renditionKey(sourceName, url), { signal })
       if (isFailure(object)) {
-        if (object.failure !== 'not-found') log.warn({ ...object }, 'a stored rendition could not be read')
+        if (object.code !== 'not-found') log.warn(logged(object), 'a stored rendition could not be read')
         return undefined
       }
       const decoded = decodeRendition(new Uint8Array(await new Response(object.body).arrayBuffer()))
@@ -122,4 +122,8 @@ export function createRenditionStore({
       while (writing.size > 0) await Promise.all(writing)
     },
   }
+}
+
+function logged({ code, detail }: Failure) {
+  return { failure: code, detail }
 }

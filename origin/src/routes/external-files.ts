@@ -133,7 +133,7 @@ function nameOf(url: string, kind: MediaKind): string {
 }
 
 function withRangeUnit(failure: Failure): Failure {
-  return failure.failure === 'range-not-satisfiable'
+  return failure.code === 'range-not-satisfiable'
     ? { ...failure, headers: { ...failure.headers, 'accept-ranges': 'bytes' } }
     : failure
 }

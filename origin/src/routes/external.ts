@@ -6,7 +6,7 @@ import type {
   VerifiedExternal,
 } from '@media-proxy/shared/request/media-request.ts'
 import { parseRequest } from '@media-proxy/shared/request/parse.ts'
-import { fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { expiringCacheControl } from '@media-proxy/shared/response/headers.ts'
 import { rasterised, type TransformedExternal } from '../rendition/order.ts'
 import type { Pipeline } from '../rendition/pipeline.ts'
@@ -29,7 +29,7 @@ export interface ExternalOptions {
   readonly now: () => number
 }
 
-type ParsedRequest = Exclude<ReturnType<typeof parseRequest>, { readonly failure: unknown }>
+type ParsedRequest = Exclude<ReturnType<typeof parseRequest>, Failure>
 export type StoredRequest = Extract<ParsedRequest, { readonly kind: 'asset' | 'attachment' | 'file' }>
 
 export async function serveExternal(

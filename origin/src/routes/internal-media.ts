@@ -121,11 +121,11 @@ async function withSource<T>(
 }
 
 /** Failures that say something of the media rather than of the service. */
-function isAboutMedia({ failure }: Failure): boolean {
-  return MEDIA_FAILURES.has(failure)
+function isAboutMedia({ code }: Failure): boolean {
+  return MEDIA_FAILURES.has(code)
 }
 
-const MEDIA_FAILURES: ReadonlySet<Failure['failure']> = new Set([
+const MEDIA_FAILURES: ReadonlySet<Failure['code']> = new Set([
   'undecodable',
   'unsupported-format',
   'unsupported-codec',

@@ -135,7 +135,7 @@ function streamed({ info, range, body }: StoredObject, headers: HeaderRecord): R
 }
 
 function withRangeUnit(failure: Failure): Failure {
-  return failure.failure === 'range-not-satisfiable'
+  return failure.code === 'range-not-satisfiable'
     ? { ...failure, headers: { ...failure.headers, 'accept-ranges': 'bytes' } }
     : failure
 }

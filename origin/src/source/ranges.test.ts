@@ -70,7 +70,7 @@ describe('bytes by parts', () => {
       fetchPart: async (start, end) => (broken ? fail('store-unreachable') : FILE.slice(start, end)),
       fetchAll: async () => fail('store-unreachable'),
     })
-    expect(await bytes.read(0, 10)).toEqual({ failure: 'store-unreachable' })
+    expect(await bytes.read(0, 10)).toEqual({ ok: false, code: 'store-unreachable' })
     broken = false
     expect(await bytes.read(0, 10)).toEqual(FILE.slice(0, 10))
   })
@@ -99,17 +99,17 @@ describe('an object by parts', () => {
 
   it('fails where it was replaced in between', async () => {
     const bytes = objectBytes({ store: storeWith('"two"'), bucket: 'b', key: 'k', info, signal })
-    expect(await bytes.read(100, 200)).toMatchObject({ failure: 'store-unreachable' })
+    expect(await bytes.read(100, 200)).toMatchObject({ code: 'store-unreachable' })
   })
 
   it('fails where the store answers another range', async () => {
     const bytes = objectBytes({ store: storeWith('"one"', 1), bucket: 'b', key: 'k', info, signal })
-    expect(await bytes.read(100, 200)).toMatchObject({ failure: 'store-misconfigured' })
+    expect(await bytes.read(100, 200)).toMatchObject({ code: 'store-misconfigured' })
   })
 })
 
 async function taken(read: ReturnType<ReturnType<typeof createMediaBytes>['read']>): Promise<Uint8Array> {
   const part = await read
-  if (isFailure(part)) throw new Error(part.failure)
+  if (isFailure(part)) throw new Error(part.code)
   return part
 }

@@ -3,7 +3,7 @@
  * parts that are looked at. Independent of where the bytes are: a store and a ranged HTTP source serve alike.
  */
 
-import type { Failure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 
 export interface MediaBytes {
   readonly sizeBytes: number
@@ -66,7 +66,7 @@ export function createMediaBytes({ sizeBytes, fetchPart, fetchAll, head }: Media
     const start = first * BLOCK_BYTES
     const end = Math.min(sizeBytes, (last + 1) * BLOCK_BYTES + readAheadBytes)
     const part = await fetchPart(start, end)
-    if ('failure' in part) return part
+    if (isFailure(part)) return part
     bytesRead += part.length
     for (let at = 0, index = first; at < part.length; at += BLOCK_BYTES, index += 1) {
       const block = part.subarray(at, at + BLOCK_BYTES)

@@ -63,7 +63,7 @@ export function createSourceReader(options: SourceReaderOptions): SourceReader {
       for (const key of place.keys) {
         const info = await store.head(bucket, key, signal)
         if (!isFailure(info)) return { key, info }
-        if (info.failure !== 'not-found') return info
+        if (info.code !== 'not-found') return info
       }
       return fail('not-found')
     },
@@ -82,7 +82,7 @@ async function readFirst(
         objectBytes({ store, bucket, key, info: object.info, head, signal })
       return readObject(key, object, partsBehind, { limits, memory, signal })
     }
-    if (object.failure !== 'not-found') return object
+    if (object.code !== 'not-found') return object
   }
   return fail('not-found')
 }

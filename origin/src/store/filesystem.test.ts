@@ -27,7 +27,7 @@ describe('the filesystem store', () => {
 
   const read = async (key: string, range?: { start: number; end: number }) => {
     const object = await store().get('cdn', key, range === undefined ? {} : { range })
-    if (isFailure(object)) return object.failure
+    if (isFailure(object)) return object.code
     return new Response(object.body).text()
   }
 
@@ -66,6 +66,6 @@ describe('the filesystem store', () => {
 
   it('says of a missing bucket that it is missing', async () => {
     expect(await store().check('cdn')).toBeUndefined()
-    expect(await store().check('nowhere')).toMatchObject({ failure: 'store-misconfigured' })
+    expect(await store().check('nowhere')).toMatchObject({ code: 'store-misconfigured' })
   })
 })

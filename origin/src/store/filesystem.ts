@@ -72,7 +72,7 @@ export function createFilesystemStore(directory: string): ObjectStore {
         return entries.filter((entry) => entry.isFile()).length
       } catch (error) {
         const failure = failureOf(error)
-        return failure.failure === 'not-found' ? 0 : failure
+        return failure.code === 'not-found' ? 0 : failure
       }
     },
 
@@ -81,8 +81,8 @@ export function createFilesystemStore(directory: string): ObjectStore {
         const found = await stat(join(directory, bucket))
         return found.isDirectory() ? undefined : fail('store-misconfigured', `${bucket} is not a folder`)
       } catch (error) {
-        const { failure } = failureOf(error)
-        return failure === 'not-found'
+        const { code } = failureOf(error)
+        return code === 'not-found'
           ? fail('store-misconfigured', `the folder of the bucket ${bucket} does not exist`)
           : failureOf(error)
       }

@@ -63,7 +63,7 @@ export function createObserver({ metrics, traced }: ObserverOptions): Observer {
       return inSpan(name, {}, context.active(), async (span) => {
         try {
           const result = await work()
-          outcome = isFailure(result) ? result.failure : 'ok'
+          outcome = isFailure(result) ? result.code : 'ok'
           return result
         } finally {
           const milliseconds = performance.now() - startedAt

@@ -10,7 +10,7 @@ const NOTHING = { accept: null, assets: false }
 
 function parse(url: string, accept: string | null = null): MediaRequest {
   const parsed = parseRequest(new URL(url, 'http://proxy.test'), { accept, assets: false })
-  if (isFailure(parsed)) throw new Error(`${url}: ${parsed.failure} ${parsed.detail}`)
+  if (isFailure(parsed)) throw new Error(`${url}: ${parsed.code} ${parsed.detail}`)
   return parsed
 }
 
@@ -176,7 +176,7 @@ describe('the canonical URL', () => {
 
   it('is refused where the request is', () => {
     expect(parseRequest(new URL('http://proxy.test/avatars/1/a.webp?size=1'), NOTHING)).toMatchObject({
-      failure: 'bad-request',
+      code: 'bad-request',
     })
   })
 })

@@ -48,7 +48,9 @@ export type FailureCode = keyof typeof FAILURES
 
 /** An expected failure. `detail` is for the log; `headers` (lower-case names) go to the client with it. */
 export interface Failure {
-  readonly failure: FailureCode
+  /** What tells a failure from everything that a function hopes to give: no other type has `ok: false` with a code. */
+  readonly ok: false
+  readonly code: FailureCode
   readonly detail?: string
   readonly headers?: Readonly<Record<string, string>>
 }
@@ -60,7 +62,8 @@ export function fail(
   headers?: Readonly<Record<string, string>>,
 ): Failure {
   return {
-    failure: code,
+    ok: false,
+    code,
     ...(detail === undefined ? {} : { detail }),
     ...(headers === undefined ? {} : { headers }),
   }
@@ -68,17 +71,17 @@ export function fail(
 
 /** Tells a failure from the value that was hoped for. */
 export function isFailure(value: unknown): value is Failure {
-  return typeof value === 'object' && value !== null && 'failure' in value
+  return typeof value === 'object' && value !== null && 'code' in value && 'ok' in value && value.ok === false
 }
 
 /** The HTTP status of a failure. */
 export function statusOf(failure: Failure): number {
-  return FAILURES[failure.failure][0]
+  return FAILURES[failure.code][0]
 }
 
 /** The text of a failure's answer, the same for everybody. */
 export function phraseOf(failure: Failure): string {
-  return FAILURES[failure.failure][1]
+  return FAILURES[failure.code][1]
 }
 
 /** All failure codes, for tables in tests and documents. */

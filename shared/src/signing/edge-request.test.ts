@@ -35,7 +35,7 @@ describe('a request of the edge', () => {
   ])('is of no use for %s', async (_, change) => {
     const ring = await createKeyRing(['edge'])
     expect(await verifyEdgeRequest(ring, { ...REQUEST, ...change }, await signed(), NOW)).toMatchObject({
-      failure: 'forbidden',
+      code: 'forbidden',
     })
   })
 
@@ -49,13 +49,13 @@ describe('a request of the edge', () => {
     const headers = await signed()
     headers.set(name, value)
     const ring = await createKeyRing(['edge'])
-    expect(await verifyEdgeRequest(ring, REQUEST, headers, NOW)).toMatchObject({ failure: 'forbidden' })
+    expect(await verifyEdgeRequest(ring, REQUEST, headers, NOW)).toMatchObject({ code: 'forbidden' })
   })
 
   it('is refused with another key, or where there is none', async () => {
     for (const ring of [await createKeyRing(['other']), undefined]) {
       expect(await verifyEdgeRequest(ring, REQUEST, await signed(), NOW)).toMatchObject({
-        failure: 'forbidden',
+        code: 'forbidden',
       })
     }
   })

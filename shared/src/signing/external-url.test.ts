@@ -43,7 +43,7 @@ describe('an external signature', () => {
     ['another alphabet', SIGNATURE.replace('j', '+')],
   ])('is wrong with %s', async (_, signature) => {
     const verdict = await verifyExternal(request(signature), await createKeyRing(['secret']), 0)
-    expect(verdict).toMatchObject({ failure: 'bad-signature' })
+    expect(verdict).toMatchObject({ code: 'bad-signature' })
   })
 
   it('covers the expiry, which ends at its second', async () => {
@@ -51,20 +51,20 @@ describe('an external signature', () => {
     const signature = await signExternalTarget(ring, TARGET, 1000)
     const signed = request(signature, { expiresAt: 1000 })
     expect(await verifyExternal(signed, ring, 999)).toMatchObject({ kind: 'verified-external' })
-    expect(await verifyExternal(signed, ring, 1000)).toMatchObject({ failure: 'expired' })
+    expect(await verifyExternal(signed, ring, 1000)).toMatchObject({ code: 'expired' })
     const moved = request(signature, { expiresAt: 2000 })
-    expect(await verifyExternal(moved, ring, 999)).toMatchObject({ failure: 'bad-signature' })
-    expect(await verifyExternal(request(signature), ring, 999)).toMatchObject({ failure: 'bad-signature' })
+    expect(await verifyExternal(moved, ring, 999)).toMatchObject({ code: 'bad-signature' })
+    expect(await verifyExternal(request(signature), ring, 999)).toMatchObject({ code: 'bad-signature' })
   })
 
   it('is judged before the target is decoded', async () => {
     const ring = await createKeyRing(['secret'])
     expect(await verifyExternal(request('x', { rawTarget: 'v2/!' }), ring, 0)).toMatchObject({
-      failure: 'bad-signature',
+      code: 'bad-signature',
     })
     const signature = await signExternalTarget(ring, 'v2/!')
     expect(await verifyExternal(request(signature, { rawTarget: 'v2/!' }), ring, 0)).toMatchObject({
-      failure: 'bad-request',
+      code: 'bad-request',
     })
   })
 })

@@ -162,7 +162,7 @@ function pause(milliseconds: number, caller: AbortSignal | undefined): Promise<v
 }
 
 function isWorthRetrying(outcome: Response | Failure): boolean {
-  return isFailure(outcome) ? outcome.failure === 'store-unreachable' : outcome.status >= 500
+  return isFailure(outcome) ? outcome.code === 'store-unreachable' : outcome.status >= 500
 }
 
 function infoOf(response: Response): ObjectInfo | Failure {

@@ -60,7 +60,7 @@ async function open(
   })
   if (isFailure(object)) {
     const size = /\d+$/.exec(object.headers?.['content-range'] ?? '')?.[0]
-    return object.failure === 'range-not-satisfiable' && size !== undefined
+    return object.code === 'range-not-satisfiable' && size !== undefined
       ? unsatisfiable(Number(size), requestId)
       : object
   }

@@ -138,7 +138,7 @@ async function examineVideo(
   const video = await openVideo(options.tools, source.parts, kind.format, options.signal)
   if (isFailure(video)) {
     // A container for videos that holds sound alone is sound.
-    return video.failure === 'not-visual' ? examineSound(source, soundOf(kind), options) : video
+    return video.code === 'not-visual' ? examineSound(source, soundOf(kind), options) : video
   }
   try {
     return await lookAtVideo(video, kind, options)

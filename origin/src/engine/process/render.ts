@@ -85,7 +85,7 @@ async function renderSequence(
   if (sequence === undefined) return undefined
   const played = await inStage(order, 'decode', () => playSequence(tools, sequence, facts, signal))
   const rendered = isFailure(played) ? played : await renderPlayed(played, facts, order)
-  return isFailure(rendered) && UNPLAYABLE.has(rendered.failure) ? undefined : rendered
+  return isFailure(rendered) && UNPLAYABLE.has(rendered.code) ? undefined : rendered
 }
 
 const UNPLAYABLE: ReadonlySet<string> = new Set([

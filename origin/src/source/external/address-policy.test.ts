@@ -13,7 +13,7 @@ describe('the address policy', () => {
   it.each(FORBIDDEN_URLS)('refuses %s', (spelling) => {
     // What the URL parser itself refuses never gets as far as the policy.
     if (URL.canParse(spelling)) {
-      expect(judgeUrl(new URL(spelling), POLICY)).toMatchObject({ failure: 'address-refused' })
+      expect(judgeUrl(new URL(spelling), POLICY)).toMatchObject({ code: 'address-refused' })
     }
   })
 
@@ -43,7 +43,7 @@ describe('the address policy', () => {
       expect(judgeUrl(new URL(url), policy)).toBeUndefined()
     }
     for (const url of ['http://example.com:8081/', 'http://localhost:9001/', 'http://10.0.0.8/']) {
-      expect(judgeUrl(new URL(url), policy)).toMatchObject({ failure: 'address-refused' })
+      expect(judgeUrl(new URL(url), policy)).toMatchObject({ code: 'address-refused' })
     }
   })
 

@@ -84,7 +84,7 @@ async function lie(answers: (name: string, type: string, asked: number) => Answe
 const a = (name: string, data: string): Answer => ({ type: 'A', name, data, ttl: 0 })
 
 const text = async (opened: ExternalResponse | Failure) =>
-  isFailure(opened) ? opened.failure : new Response(opened.body).text()
+  isFailure(opened) ? opened.code : new Response(opened.body).text()
 
 describe('an external fetch', () => {
   it('gives the body with what is known of it', async () => {
@@ -171,8 +171,8 @@ describe('an external fetch', () => {
       write()
     })
     const opened = await fetcher({ allowedHosts: [far.host] })(far.url)
-    if (isFailure(opened)) expect(opened.failure).toBe('source-too-large')
-    else await expect(text(opened)).rejects.toMatchObject({ failure: { failure: 'source-too-large' } })
+    if (isFailure(opened)) expect(opened.code).toBe('source-too-large')
+    else await expect(text(opened)).rejects.toMatchObject({ failure: { code: 'source-too-large' } })
   })
 
   it('does not unpack what it did not ask for', async () => {
@@ -181,7 +181,7 @@ describe('an external fetch', () => {
       response.writeHead(200, { 'content-encoding': 'gzip', 'content-type': 'image/png' }).end(bomb)
     })
     const opened = await fetcher({ allowedHosts: [far.host] })(far.url)
-    if (isFailure(opened)) throw new Error(opened.failure)
+    if (isFailure(opened)) throw new Error(opened.code)
     expect((await new Response(opened.body).arrayBuffer()).byteLength).toBe(bomb.length)
   })
 
@@ -193,9 +193,9 @@ describe('an external fetch', () => {
       response.on('close', () => clearInterval(timer))
     })
     const open = fetcher({ allowedHosts: ['localhost'], timeoutMs: 300 })
-    expect(await open(silent.url)).toMatchObject({ failure: 'external-timeout' })
+    expect(await open(silent.url)).toMatchObject({ code: 'external-timeout' })
     const opened = await open(slow.url)
-    await expect(text(opened)).rejects.toMatchObject({ failure: { failure: 'external-timeout' } })
+    await expect(text(opened)).rejects.toMatchObject({ failure: { code: 'external-timeout' } })
   })
 
   it('tells a body that is shorter than its length', async () => {
@@ -207,14 +207,14 @@ describe('an external fetch', () => {
     const opened = await fetcher({ allowedHosts: [far.host] })(far.url)
     const read = text(opened)
     await expect(read).rejects.toBeInstanceOf(BodyError)
-    await expect(read).rejects.toMatchObject({ failure: { failure: 'external-unreachable' } })
+    await expect(read).rejects.toMatchObject({ failure: { code: 'external-unreachable' } })
   })
 
   it('tells a host that nobody listens on', async () => {
     const far = await listen((_, response) => response.end())
     await closers.pop()?.()
     expect(await fetcher({ allowedHosts: [far.host] })(far.url)).toMatchObject({
-      failure: 'external-unreachable',
+      code: 'external-unreachable',
       detail: 'ECONNREFUSED',
     })
   })
@@ -253,7 +253,7 @@ describe('a redirect', () => {
     })
     const open = fetcher({ allowedHosts: [far.host] })
     expect(await text(await open(`${far.url}/5`))).toBe('there')
-    expect(await open(`${far.url}/6`)).toMatchObject({ failure: 'external-unreachable' })
+    expect(await open(`${far.url}/6`)).toMatchObject({ code: 'external-unreachable' })
   })
 
   it.each(FORBIDDEN_URLS.filter((url) => URL.canParse(url) && url.includes('//')))(
@@ -271,7 +271,7 @@ describe('a redirect', () => {
   it('to nowhere is refused', async () => {
     const far = await listen((_, response) => response.writeHead(302, { location: 'http://' }).end())
     expect(await fetcher({ allowedHosts: [far.host] })(far.url)).toMatchObject({
-      failure: 'external-unreachable',
+      code: 'external-unreachable',
     })
   })
 })
@@ -293,7 +293,7 @@ describe('a name server that lies', () => {
     const far = await listen((__, response) => response.end('reached'))
     const { nameServers } = await lie((___, type) => (type === 'A' ? answers : []))
     const open = fetcher({ nameServers, policy: { ports: [far.port], allowedHosts: [], ownAddresses: [] } })
-    expect(await open(`http://evil.test:${far.port}/`)).toMatchObject({ failure: 'address-refused' })
+    expect(await open(`http://evil.test:${far.port}/`)).toMatchObject({ code: 'address-refused' })
     expect(far.connections()).toBe(0)
   })
 
@@ -301,7 +301,7 @@ describe('a name server that lies', () => {
     const { nameServers } = await lie((name, type) =>
       type === 'AAAA' ? [{ type: 'AAAA', name, data: '::1', ttl: 0 }] : [a(name, '8.8.8.8')],
     )
-    expect(await fetcher({ nameServers })('http://evil.test/')).toMatchObject({ failure: 'address-refused' })
+    expect(await fetcher({ nameServers })('http://evil.test/')).toMatchObject({ code: 'address-refused' })
   })
 
   it('first public, then internal, hands over no second address', async () => {
@@ -314,20 +314,20 @@ describe('a name server that lies', () => {
       new Promise((done) => resolve('rebind.test', { all: true }, (error, found) => done(error ?? found)))
     expect(await look()).toEqual([{ address: '192.0.9.1', family: 4 }])
     expect(asked()).toBe(2)
-    expect(await look()).toMatchObject({ failure: { failure: 'address-refused' } })
+    expect(await look()).toMatchObject({ failure: { code: 'address-refused' } })
   })
 
   it('that says nothing is a time-out', async () => {
     const { nameServers } = await lie(() => 'silence')
     expect(await fetcher({ nameServers, timeoutMs: 300 })('http://silent.test/')).toMatchObject({
-      failure: 'external-timeout',
+      code: 'external-timeout',
     })
   })
 
   it('that knows nothing is unreachable', async () => {
     const { nameServers } = await lie(() => [])
     expect(await fetcher({ nameServers })('http://nothing.test/')).toMatchObject({
-      failure: 'external-unreachable',
+      code: 'external-unreachable',
     })
   })
 })

@@ -22,7 +22,7 @@ export class ConnectionRefusal extends Error {
   readonly failure: Failure
 
   constructor(failure: Failure) {
-    super(failure.failure)
+    super(failure.code)
     this.failure = failure
   }
 }

@@ -59,7 +59,7 @@ export async function judgeHead(
   limits: MediaLimits,
 ): Promise<Failure | undefined> {
   const facts = await inspectImage(head, format, { limits, animated: false })
-  return isFailure(facts) && facts.failure === 'too-large-dimensions' ? facts : undefined
+  return isFailure(facts) && facts.code === 'too-large-dimensions' ? facts : undefined
 }
 
 /** Reads the header of an image without judging it. Fails with `undecodable`. */

@@ -62,6 +62,6 @@ describe('the placeholder', () => {
 
   it('of what cannot be decoded is a failure', async () => {
     const broken = await placeholderOf(Buffer.from('no picture'))
-    expect(isFailure(broken) && broken.failure).toBe('undecodable')
+    expect(isFailure(broken) && broken.code).toBe('undecodable')
   })
 })

@@ -48,6 +48,6 @@ describe('raw pixels', () => {
   it('that are fewer than their size says are a failure', async () => {
     const picture = { data: new Uint8Array(10), width: 80, height: 40, channels: 3 as const }
     const rendered = await renderRaw(picture, order('webp', 40, 20))
-    expect(isFailure(rendered) && rendered.failure).toBe('undecodable')
+    expect(isFailure(rendered) && rendered.code).toBe('undecodable')
   })
 })

@@ -21,7 +21,7 @@ export async function renderImage(
   // The frames of an AVIF are not Sharp's to decode: they come by `renderPlayed`.
   if (!keepsAnimation(facts, order) || facts.format === 'avif') return renderStill(bytes, facts, order)
   const animated = await renderAnimation(bytes, facts, order)
-  const broken = isFailure(animated) && animated.failure === 'undecodable'
+  const broken = isFailure(animated) && animated.code === 'undecodable'
   return broken ? renderStill(bytes, facts, order) : animated
 }
 

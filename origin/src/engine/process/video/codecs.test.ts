@@ -73,12 +73,10 @@ describe('names of audio codecs', () => {
 
 describe('the judgement', () => {
   it('refuses one bad stream among good ones', () => {
-    expect(judgeCodecs({ hasVideo: true, video: 'h264', audio: ['aac', undefined] })?.failure).toBe(
+    expect(judgeCodecs({ hasVideo: true, video: 'h264', audio: ['aac', undefined] })?.code).toBe(
       'unsupported-codec',
     )
-    expect(judgeCodecs({ hasVideo: true, video: undefined, audio: ['aac'] })?.failure).toBe(
-      'unsupported-codec',
-    )
+    expect(judgeCodecs({ hasVideo: true, video: undefined, audio: ['aac'] })?.code).toBe('unsupported-codec')
   })
 
   it('takes silence, and sound alone', () => {

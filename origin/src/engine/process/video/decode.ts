@@ -150,7 +150,7 @@ export async function decodeFile(
   // FFmpeg gives the first frame from a moment on; behind the last one there is none.
   let frame = await decodeFileAt(ffmpeg, file, options)
   for (const earlier of [Math.max(0, atSeconds - LOOK_BACK_SECONDS), undefined]) {
-    if (!isFailure(frame) || frame.failure !== 'undecodable') break
+    if (!isFailure(frame) || frame.code !== 'undecodable') break
     frame = await decodeFileAt(ffmpeg, { ...file, atSeconds: earlier }, options)
   }
   return frame

@@ -101,7 +101,7 @@ class ReadFailure extends Error {
   readonly failure: Failure
 
   constructor(failure: Failure) {
-    super(failure.detail ?? failure.failure)
+    super(failure.detail ?? failure.code)
     this.failure = failure
   }
 }

@@ -34,13 +34,13 @@ const endless = {
 describe('the binary', () => {
   it.each(['/no/such/ffmpeg', 'no-such-ffmpeg', '/etc/passwd', '/'])('%s is none', async (path) => {
     const ffmpeg = create({ environment: { FFMPEG_PATH: path, PATH: process.env.PATH } })
-    expect(await ffmpeg.abilities).toMatchObject({ failure: 'not-ready' })
-    expect(await ffmpeg.run(copy('x'), NEVER)).toMatchObject({ failure: 'not-ready' })
+    expect(await ffmpeg.abilities).toMatchObject({ code: 'not-ready' })
+    expect(await ffmpeg.run(copy('x'), NEVER)).toMatchObject({ code: 'not-ready' })
   })
 
   it('that is something else is none', async () => {
     const ffmpeg = create({ environment: { FFMPEG_PATH: '/bin/true' } })
-    expect(await ffmpeg.abilities).toMatchObject({ failure: 'not-ready' })
+    expect(await ffmpeg.abilities).toMatchObject({ code: 'not-ready' })
   })
 })
 
@@ -52,7 +52,7 @@ describe.skipIf(FFMPEG === undefined)('a child (skipped without FFmpeg)', () => 
 
   it('that writes too little failed', async () => {
     const output = await create().run({ ...copy('some bytes'), outputBytes: 11 }, NEVER)
-    expect(output).toMatchObject({ failure: 'undecodable' })
+    expect(output).toMatchObject({ code: 'undecodable' })
   })
 
   it('that writes more is cut off', async () => {
@@ -61,18 +61,18 @@ describe.skipIf(FFMPEG === undefined)('a child (skipped without FFmpeg)', () => 
   })
 
   it('ends at its deadline', async () => {
-    expect(await create({ deadlineMs: 300 }).run(endless, NEVER)).toEqual({ failure: 'deadline' })
+    expect(await create({ deadlineMs: 300 }).run(endless, NEVER)).toEqual({ ok: false, code: 'deadline' })
   })
 
   it('ends with its request', async () => {
     const controller = new AbortController()
     const running = create().run(endless, controller.signal)
     setImmediate(() => controller.abort())
-    expect(await running).toEqual({ failure: 'client-gone' })
+    expect(await running).toEqual({ ok: false, code: 'client-gone' })
   })
 
   it('does not start for a request that is gone', async () => {
-    expect(await create().run(endless, AbortSignal.abort())).toEqual({ failure: 'client-gone' })
+    expect(await create().run(endless, AbortSignal.abort())).toEqual({ ok: false, code: 'client-gone' })
   })
 
   it('waits for its place, and is refused where too many wait', async () => {
@@ -82,9 +82,9 @@ describe.skipIf(FFMPEG === undefined)('a child (skipped without FFmpeg)', () => 
     const running = ffmpeg.run(endless, controller.signal)
     const waiting = ffmpeg.run(copy('later'), NEVER)
     await new Promise(setImmediate)
-    expect(await ffmpeg.run(copy('too much'), NEVER)).toMatchObject({ failure: 'overloaded' })
+    expect(await ffmpeg.run(copy('too much'), NEVER)).toMatchObject({ code: 'overloaded' })
     controller.abort()
-    expect(await running).toEqual({ failure: 'client-gone' })
+    expect(await running).toEqual({ ok: false, code: 'client-gone' })
     expect(await waiting).toMatchObject({ bytes: Buffer.from('later') })
   })
 
@@ -98,7 +98,7 @@ describe.skipIf(FFMPEG === undefined)('a child (skipped without FFmpeg)', () => 
       }
       expect(isFailure(await create({ memoryBytes: 2 ** 31 }).run(large, NEVER))).toBe(false)
       expect(await create({ memoryBytes: 2 ** 29 }).run(large, NEVER)).toMatchObject({
-        failure: 'undecodable',
+        code: 'undecodable',
       })
     },
   )
@@ -113,7 +113,7 @@ describe.skipIf(FFMPEG === undefined)('a child (skipped without FFmpeg)', () => 
       NEVER,
     )
     expect(output).toMatchObject({
-      failure: 'undecodable',
+      code: 'undecodable',
       detail: expect.stringMatching(/whitelist|Invalid/),
     })
   })

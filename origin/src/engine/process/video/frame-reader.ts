@@ -52,7 +52,7 @@ export async function readFrames(
 }
 
 function isUndecodable(frame: Frame | Failure): boolean {
-  return isFailure(frame) && frame.failure === 'undecodable'
+  return isFailure(frame) && frame.code === 'undecodable'
 }
 
 /** Four bytes a pixel, as the limit on decoded bytes counts them. */
@@ -83,7 +83,7 @@ async function decodeFromParts(
   if (readable.length === runs.length) {
     const frames = await decodeRuns(ffmpeg, readable, options)
     if (!isFailure(frames)) return frames
-    if (frames.failure !== 'undecodable' || runs.length === 1) return moments.map(() => frames)
+    if (frames.code !== 'undecodable' || runs.length === 1) return moments.map(() => frames)
   }
   const frames: (Frame | Failure)[] = []
   for (const run of runs) {

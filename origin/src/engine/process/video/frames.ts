@@ -13,7 +13,7 @@ export async function readThreeFrames(video: Video, shownAt?: Size): Promise<rea
   const moments = threeMoments(video.facts.durationSeconds ?? 0)
   const read = await video.readFrames(moments, shownAt)
   const failures = read.filter(isFailure)
-  const grave = failures.find(({ failure }) => failure !== 'undecodable')
+  const grave = failures.find(({ code }) => code !== 'undecodable')
   if (grave !== undefined) return grave
   const frames = read.filter((frame): frame is Frame => !isFailure(frame))
   return frames.length === 0 && failures[0] !== undefined ? failures[0] : frames

@@ -1,0 +1,27 @@
+import { expect, it } from 'vitest'
+import { FAILURE_CODES, fail, isFailure } from './failure.ts'
+
+it('tells every failure', () => {
+  for (const code of FAILURE_CODES) expect(isFailure(fail(code, 'why'))).toBe(true)
+})
+
+it('takes nothing else for one, whatever fields it has', () => {
+  const others = [
+    undefined,
+    null,
+    'not-found',
+    {},
+    { failure: fail('not-found') },
+    { failure: 'not-found' },
+    { code: 'ENOENT' },
+    { ok: false },
+    { ok: true, code: 'not-found' },
+    Object.assign(new Error('not found'), { code: 'ENOENT' }),
+    new Response(null, { status: 404 }),
+  ]
+  for (const other of others) expect(isFailure(other)).toBe(false)
+})
+
+it('tells one that crossed a process as JSON', () => {
+  expect(isFailure(JSON.parse(JSON.stringify(fail('overloaded', 'full', { 'retry-after': '1' }))))).toBe(true)
+})
