@@ -41,7 +41,7 @@ describe('an external target', () => {
     [`https/example.com/${'a'.repeat(8200)}`, 'address-refused'],
     ['nothing', 'bad-request'],
   ])('%s is refused', (target, failure) => {
-    expect(decodeExternalTarget(target)).toMatchObject({ failure })
+    expect(decodeExternalTarget(target)).toMatchObject({ code: failure })
   })
 
   it('decodes what it encodes, once and no more', () => {

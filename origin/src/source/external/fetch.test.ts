@@ -149,7 +149,7 @@ describe('an external fetch', () => {
     [206, 'external-unreachable'],
   ])('takes %i for %s', async (status, failure) => {
     const far = await listen((_, response) => response.writeHead(status).end())
-    expect(await fetcher({ allowedHosts: [far.host] })(far.url)).toMatchObject({ failure })
+    expect(await fetcher({ allowedHosts: [far.host] })(far.url)).toMatchObject({ code: failure })
   })
 
   it.each([
