@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { findFfmpeg } from '@media-proxy/origin/engine/process/video/ffmpeg-binary.ts'
+import { findFfmpeg } from '@media-proxy/origin/engine/ffmpeg-binary.ts'
 import sharp from 'sharp'
 
 const WIDTH_PIXELS = 640

@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
-import { findFfmpeg } from '@media-proxy/origin/engine/process/video/ffmpeg-binary.ts'
+import { findFfmpeg } from '@media-proxy/origin/engine/ffmpeg-binary.ts'
 
 /** Makes sure that there is an FFmpeg, or says in one line what to do. */
 export function ensureFfmpeg(): void {

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { serve } from '@hono/node-server'
-import { createOrigin, openClassifier } from '@media-proxy/origin/origin.ts'
+import { openClassifier } from '@media-proxy/origin/assembly/scan.ts'
+import { createOrigin, type OriginOptions } from '@media-proxy/origin/origin.ts'
 import { createFilesystemStore } from '@media-proxy/origin/store/filesystem.ts'
 import { loadConfig } from '@media-proxy/shared/config/load.ts'
 import { encodeKey } from '@media-proxy/shared/request/object-key.ts'
@@ -55,18 +56,28 @@ export interface StoreOperation {
   bytes: number
 }
 
+/** What is to go wrong. */
+export type Faults = Pick<OriginOptions, 'crashOn'>
+
 export type Settings = Readonly<Record<string, string>>
 
 /** The origin with a folder as its store. */
-export async function openFilesystemOrigin(settings: Settings = {}): Promise<FilesystemDoor> {
+export async function openFilesystemOrigin(
+  settings: Settings = {},
+  faults: Faults = {},
+): Promise<FilesystemDoor> {
   const directory = await mkdtemp(join(tmpdir(), 'media-proxy-test-'))
   await mkdir(join(directory, 'cdn'))
   await mkdir(join(directory, 'uploads'))
   await mkdir(join(directory, 'static'))
-  const origin = await openOrigin(createFilesystemStore(directory), {
-    MEDIA_PROXY_STORAGE_DIR: directory,
-    ...settings,
-  })
+  const origin = await openOrigin(
+    createFilesystemStore(directory),
+    {
+      MEDIA_PROXY_STORAGE_DIR: directory,
+      ...settings,
+    },
+    faults,
+  )
   return {
     ...origin,
     directory,
@@ -162,7 +173,11 @@ export async function openEdgeBefore<D extends Door>(origin: D, settings: Settin
   }
 }
 
-export async function openOrigin(store: ObjectStore, settings: Settings): Promise<Omit<Door, 'put'>> {
+export async function openOrigin(
+  store: ObjectStore,
+  settings: Settings,
+  faults: Faults = {},
+): Promise<Omit<Door, 'put'>> {
   const loaded = loadConfig('origin', { environment: { MEDIA_PROXY_NODE_ENV: 'test', ...settings } })
   if (!loaded.ok) throw new Error(loaded.faults.join('\n'))
   const log: LogLine[] = []
@@ -180,6 +195,7 @@ export async function openOrigin(store: ObjectStore, settings: Settings): Promis
     // So that a test can take FFmpeg away from one origin.
     environment: { ...process.env, ...settings },
     log: pinoLog,
+    ...faults,
   })
   const server = serve({ fetch: app.fetch, hostname: '127.0.0.1', port: 0 })
   await new Promise((resolve) => server.once('listening', resolve))

@@ -1,11 +1,9 @@
-/** What a video is opened with, as in the service, but without its log. */
+/** What a video is opened with in an engine process, here without one. */
 
-import { createLane } from '@media-proxy/origin/concurrency/lane.ts'
-import { createDemuxers, DEMUXER_DEFAULTS } from '@media-proxy/origin/engine/process/video/container.ts'
+import { inspectFfmpeg } from '@media-proxy/origin/engine/ffmpeg-binary.ts'
 import { createFfmpeg } from '@media-proxy/origin/engine/process/video/ffmpeg.ts'
 import type { VideoTools } from '@media-proxy/origin/engine/process/video/video.ts'
 import type { SourceLimits } from '@media-proxy/origin/media/limits.ts'
-import { pino } from 'pino'
 
 export const LIMITS: SourceLimits = {
   sourceBytes: 500 * 2 ** 20,
@@ -13,19 +11,16 @@ export const LIMITS: SourceLimits = {
   sidePixels: 16384,
   frames: 1000,
   temporaryFileBytes: 64 * 2 ** 20,
+  avifPixels: 8_400_000,
 }
 
-/** Of one thread that reads containers, and two children at once. */
-export function createVideoTools(): VideoTools {
-  return {
-    demuxers: createDemuxers({ kept: 1, ...DEMUXER_DEFAULTS }),
-    ffmpeg: createFfmpeg({
-      environment: process.env,
-      log: pino({ level: 'silent' }),
-      lane: createLane({ concurrency: 2, queue: 100 }),
-      deadlineMs: 10_000,
-      memoryBytes: 2 * 2 ** 30,
-    }),
-    limits: LIMITS,
-  }
+/** Whatever a job costs, it is admitted. */
+export const ANY_COST = { memoryBytes: Number.MAX_SAFE_INTEGER, cpuSeconds: Number.MAX_SAFE_INTEGER }
+
+export const tellNobody = () => undefined
+
+export async function createVideoTools(): Promise<VideoTools> {
+  const binary = await inspectFfmpeg(process.env)
+  const ffmpeg = 'fault' in binary ? undefined : createFfmpeg({ binary, memoryBytes: 2 * 2 ** 30 })
+  return { ffmpeg, limits: LIMITS }
 }

@@ -5,8 +5,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { findFfmpeg } from '@media-proxy/origin/engine/process/video/ffmpeg-binary.ts'
-import { createMediaBytes, type MediaBytes } from '@media-proxy/origin/source/ranges.ts'
+import { findFfmpeg } from '@media-proxy/origin/engine/ffmpeg-binary.ts'
+import { type MediaSource, memorySource } from '@media-proxy/origin/engine/process/source.ts'
 
 const run = promisify(execFile)
 
@@ -23,12 +23,8 @@ export const SECONDS =
   'color=red:s=320x192:r=25:d=1[a];color=lime:s=320x192:r=25:d=1[b];color=blue:s=320x192:r=25:d=1[c];[a][b][c]concat=n=3'
 
 /** A file to be read by parts, as from a store. */
-export function partsOf(file: Uint8Array): MediaBytes {
-  return createMediaBytes({
-    sizeBytes: file.length,
-    fetchPart: async (start, end) => file.subarray(start, end),
-    fetchAll: async () => new Blob([new Uint8Array(file)]).stream(),
-  })
+export function partsOf(file: Uint8Array): MediaSource {
+  return memorySource(file, undefined)
 }
 
 /** Runs FFmpeg over `source` (a lavfi graph) and gives the file it makes. */

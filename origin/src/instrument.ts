@@ -4,14 +4,12 @@ import type { RateLimiter } from '@media-proxy/shared/rate-limit.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
 import type { Lane } from './concurrency/lane.ts'
-import type { RenderStage } from './engine/process/image/render-stages.ts'
-import type { makeRendition } from './engine/process/render.ts'
-import type { Container, Demuxers } from './engine/process/video/container.ts'
-import type { Ffmpeg } from './engine/process/video/ffmpeg.ts'
+import type { Engine, EngineEvents } from './engine/client.ts'
+import { MODEL_PICTURE_BYTES } from './engine/scan-model.ts'
 import type { Classifier } from './nsfw/classifier.ts'
 import type { ExternalFetch } from './source/external/fetch.ts'
 import type { SourceReader } from './source/reader.ts'
-import type { Source } from './source/source.ts'
+import type { Log } from './telemetry/log.ts'
 import type { Observer } from './telemetry/observer.ts'
 
 export function observeStore(store: ObjectStore, observer: Observer): ObjectStore {
@@ -47,64 +45,15 @@ export function observeExternal(external: ExternalFetch, observer: Observer): Ex
   }
 }
 
-export function observeFfmpeg(ffmpeg: Ffmpeg, observer: Observer): Ffmpeg {
-  return {
-    abilities: ffmpeg.abilities,
-    run(job, signal) {
-      // What is given nothing reads a file.
-      const labels = { operation: job.inputs.length === 0 ? 'file' : 'stream' }
-      return observer.observe({ span: 'ffmpeg', metric: 'media_proxy.ffmpeg.run.duration', labels }, () =>
-        ffmpeg.run(job, signal),
-      )
-    },
-  }
-}
-
-/** Tells who shares a read with whom, and how long headers take. */
-export function observeSources(reader: SourceReader, { metrics, observe }: Observer): SourceReader {
-  const watched = new WeakMap<Source, Source>()
-  // One for all that share a source: its header is read once.
-  function watch(source: Source): Source {
-    const known = watched.get(source)
-    if (known !== undefined) return known
-    let facts: ReturnType<Source['facts']> | undefined
-    const own: Source = {
-      ...source,
-      facts() {
-        facts ??= source.kind?.kind === 'image' ? observe({ span: 'probe' }, source.facts) : source.facts()
-        return facts
-      },
-    }
-    watched.set(source, own)
-    return own
-  }
+/** Tells who shares a read with whom. */
+export function observeSources(reader: SourceReader, { metrics }: Observer): SourceReader {
   return {
     locate: (...words) => reader.locate(...words),
     open(place) {
       const lease = reader.open(place)
       metrics.count('media_proxy.source.opens', { role: lease.leader ? 'leader' : 'follower' })
-      const value = lease.value.then((source) => (isFailure(source) ? source : watch(source)))
-      // Who leaves early waits for neither of the two.
-      value.catch(() => undefined)
-      return { value, leader: lease.leader, release: () => lease.release() }
+      return lease
     },
-  }
-}
-
-export function observeDemuxers(demuxers: Demuxers, { observe }: Observer): Demuxers {
-  return {
-    async open(...words) {
-      const container = await observe({ span: 'probe' }, () => demuxers.open(...words))
-      return isFailure(container) ? container : watch(container)
-    },
-  }
-
-  function watch(container: Container): Container {
-    return {
-      facts: container.facts,
-      readRun: (atSeconds) => observe({ span: 'demux' }, () => container.readRun(atSeconds)),
-      close: () => container.close(),
-    }
   }
 }
 
@@ -118,10 +67,13 @@ export function observeClassifier(classifier: Classifier, observer: Observer): C
     get waiting() {
       return classifier.waiting
     },
-    classify(frames, signal) {
-      observer.metrics.count('media_proxy.nsfw.frames', {}, frames.length)
+    get pids() {
+      return classifier.pids
+    },
+    classify(pictures, signal) {
+      observer.metrics.count('media_proxy.nsfw.frames', {}, pictures.length / MODEL_PICTURE_BYTES)
       return observer.observe({ span: 'nsfw scan', metric: 'media_proxy.nsfw.scan.duration' }, () =>
-        classifier.classify(frames, signal),
+        classifier.classify(pictures, signal),
       )
     },
     watchBatches: (onBatch) => classifier.watchBatches(onBatch),
@@ -166,6 +118,7 @@ export function observeLane(lane: Lane, name: string, { metrics, observe }: Obse
         place.release()
       }
     },
+    tryAcquire: (weightBytes) => lane.tryAcquire(weightBytes),
     refusal(underWay) {
       const refused = lane.refusal(underWay)
       if (refused !== undefined) countRefusal(refused)
@@ -191,19 +144,38 @@ export function observeLimiter(limiter: RateLimiter, { metrics }: Observer): Rat
   }
 }
 
-export function observeRenders(make: typeof makeRendition, observer: Observer): typeof makeRendition {
-  const stage: RenderStage = (name, work) => observer.observe({ span: name }, work)
-  return async (source, order, tools, options) => {
-    const input = source.kind?.format ?? 'unknown'
-    const startedAt = performance.now()
-    const made = await observer.observe({ span: 'render', labels: { input } }, () =>
-      make(source, order, tools, { ...options, stage }),
-    )
-    observer.metrics.record('media_proxy.render.duration', (performance.now() - startedAt) / 1000, {
-      input,
-      output: isFailure(made) ? 'none' : made.format,
-      outcome: isFailure(made) ? made.code : 'ok',
-    })
-    return made
+/** Tells how long renders take, waiting for admission and a process included. */
+export function observeEngine(engine: Engine, observer: Observer): Engine {
+  return {
+    async render(source, options, time) {
+      const input = source.kind?.format ?? 'unknown'
+      const startedAt = performance.now()
+      const made = await observer.observe({ span: 'render', labels: { input } }, () =>
+        engine.render(source, options, time),
+      )
+      observer.metrics.record('media_proxy.render.duration', (performance.now() - startedAt) / 1000, {
+        input,
+        output: isFailure(made) ? 'none' : made.format,
+        outcome: isFailure(made) ? made.code : 'ok',
+      })
+      return made
+    },
+    examine: (...words) => observer.observe({ span: 'examine' }, () => engine.examine(...words)),
+    readFrames: (...words) => observer.observe({ span: 'frames' }, () => engine.readFrames(...words)),
+    refusal: (...words) => engine.refusal(...words),
+  }
+}
+
+/** What the engine tells of its jobs. */
+export function engineEvents({ metrics }: Observer, log: Log): EngineEvents {
+  return {
+    onJob(job, outcome, seconds, cpuSeconds) {
+      metrics.record('media_proxy.engine.job.duration', seconds, { job, outcome })
+      metrics.count('media_proxy.engine.cpu.time', { job }, cpuSeconds)
+    },
+    onLost(job, detail) {
+      metrics.count('media_proxy.engine.lost', { job })
+      log.warn({ job, detail }, 'a job ended its process')
+    },
   }
 }

@@ -3,9 +3,9 @@
 import { readFileSync } from 'node:fs'
 import { Server } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
+import { openClassifier } from './assembly/scan.ts'
 import { loadOriginConfig } from './config.ts'
-import { lowerPoolPriority } from './engine/priority.ts'
-import { createOrigin, openClassifier } from './origin.ts'
+import { createOrigin } from './origin.ts'
 import { createLog } from './telemetry/log.ts'
 
 /** Longest time from a signal to the end of the process. */
@@ -67,11 +67,9 @@ process.on('uncaughtException', (error) => {
   log.fatal({ err: error }, 'an exception that nobody caught; the process ends')
   process.exit(1)
 })
-process.on('exit', () => origin.abandon())
 
 const server = createAdaptorServer({ fetch: origin.fetch })
 server.listen({ host: config.host, port: config.port, backlog: LISTEN_BACKLOG }, () => {
-  lowerPoolPriority()
   const listening = server.address()
   if (listening === null || typeof listening === 'string') return
   const { address, port } = listening

@@ -1,58 +1,36 @@
 /** Puts the origin together from a configuration. */
 
-import { availableParallelism, networkInterfaces } from 'node:os'
-import { storageOf } from '@media-proxy/shared/config/load.ts'
 import type { Config } from '@media-proxy/shared/config/schema.ts'
-import { createRateLimiter } from '@media-proxy/shared/rate-limit.ts'
-import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { createComparisonRing, judgeInternalSecret } from '@media-proxy/shared/signing/internal-secret.ts'
-import { createS3Store } from '@media-proxy/shared/store/s3.ts'
 import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
 import type { Hono } from 'hono'
 import { createApp } from './app.ts'
-import { createAttemptCounter } from './attempt-counter.ts'
-import { createCloudflareRanges, parseRanges } from './cloudflare-ranges.ts'
-import { createLane, type Lane } from './concurrency/lane.ts'
-import { RENDERER_VERSION } from './engine/process/image/sharp.ts'
-import { makeRendition } from './engine/process/render.ts'
-import { modelOf } from './engine/process/scan/model.ts'
-import { createDemuxers, DEMUXER_DEFAULTS } from './engine/process/video/container.ts'
-import { createFfmpeg, type Ffmpeg } from './engine/process/video/ffmpeg.ts'
-import { createGate } from './gate.ts'
+import { openGate, openLimiter } from './assembly/doors.ts'
+import { type OpenedEngine, openEngine } from './assembly/engine.ts'
+import { openExternal, openSources, type Sources } from './assembly/sources.ts'
+import { createStore } from './assembly/store.ts'
+import type { Lane } from './concurrency/lane.ts'
 import {
   observeClassifier,
-  observeDemuxers,
   observeExternal,
-  observeFfmpeg,
   observeLane,
   observeLimiter,
-  observeRenders,
-  observeSources,
   observeStore,
   watchLanes,
 } from './instrument.ts'
-import { type Classifier, createClassifier } from './nsfw/classifier.ts'
-import { createScanner } from './nsfw/scanner.ts'
-import { createServePolicy } from './nsfw/serve-policy.ts'
+import type { Classifier } from './nsfw/classifier.ts'
+import { createScanner, type Scanner } from './nsfw/scanner.ts'
+import { createServePolicy, type ServePolicy } from './nsfw/serve-policy.ts'
 import { createRenditionCache } from './rendition/cache.ts'
-import { createRenderLanes } from './rendition/lanes.ts'
-import { createPipeline } from './rendition/pipeline.ts'
-import { createRenditionStore } from './rendition/store.ts'
+import { createPipeline, type Pipeline } from './rendition/pipeline.ts'
+import { createRenditionStore, type RenditionStore } from './rendition/store.ts'
 import type { InternalOptions } from './routes/internal.ts'
 import { createMetadataRoute } from './routes/metadata.ts'
 import { createPlayground } from './routes/playground.ts'
-import { createExternalFetch } from './source/external/fetch.ts'
-import { createSourceReader } from './source/reader.ts'
-import { createFilesystemStore } from './store/filesystem.ts'
 import type { Log } from './telemetry/log.ts'
-import { createMetrics } from './telemetry/metrics.ts'
+import { createMetrics, type Metrics } from './telemetry/metrics.ts'
 import { createObserver } from './telemetry/observer.ts'
-
-/** While one video is read another one is decoded; each holds a frame of its own. */
-const VIDEOS_PER_PROCESSOR = 2
-/** Reads that may run at the same time; they wait for the network rather than for a processor. */
-const CONCURRENT_READS = 32
 
 export interface OriginOptions {
   readonly config: Config
@@ -65,27 +43,19 @@ export interface OriginOptions {
   readonly draining?: () => boolean
   /** Where FFmpeg is looked for; the process's own unless given. */
   readonly environment?: Readonly<Record<string, string | undefined>>
-}
-
-/** The classifier that a configuration asks for, loading its model; undefined where nothing is scanned. */
-export function openClassifier(config: Config, log: Log): Classifier | undefined {
-  if (!config.nsfw.enabled || config.staticMode) return undefined
-  const classifier = createClassifier({ model: modelOf(config), queue: config.nsfw.queuedScans, log })
-  void classifier.loaded.then((fault) => {
-    if (fault !== undefined) log.error({ detail: fault.detail }, 'nothing is scanned')
-  })
-  return classifier
+  /** A file whose presence makes every job crash its process: for tests of what a crash does. */
+  readonly crashOn?: string
 }
 
 /** The whole origin, ready to be served. */
 export interface Origin {
   readonly fetch: Hono['fetch']
+  /** Processes of the engine. */
+  readonly enginePids: () => readonly number[]
   /** Counts an error that nobody handled. */
   countDefect(): void
   /** Finishes what goes on behind the answers: writes what is to be stored, sends what is to be told. */
   close(): Promise<void>
-  /** Ends every child at once. */
-  abandon(): void
 }
 
 export async function createOrigin({
@@ -95,8 +65,8 @@ export async function createOrigin({
   classifier: bareClassifier,
   draining = () => false,
   environment = process.env,
+  crashOn,
 }: OriginOptions): Promise<Origin> {
-  const { limits, cache, s3 } = config
   const metrics = await createMetrics({ otlpEndpoint: config.telemetry.otlpEndpoint })
   const observer = createObserver({ metrics, traced: config.telemetry.otlpEndpoint !== undefined })
   const store = observeStore(bareStore, observer)
@@ -108,78 +78,75 @@ export async function createOrigin({
     ringOf(config.edgeSecretKey),
     createComparisonRing(),
   ])
-  const cloudflare = createCloudflareRanges({ log })
-  if (config.requireCloudflareEdge) cloudflare.keepFresh()
-  const bareExternal = createExternalFetch({
-    policy: {
-      ports: config.external.ports,
-      allowedHosts: config.external.allowedHosts,
-      ownAddresses: ownAddresses(),
-    },
-    nameServers: config.external.nameServers,
-    userAgent: config.external.userAgent,
-    timeoutMs: config.external.timeoutMs,
-    maxBytes: limits.sourceBytes,
-  })
+  const bareExternal = openExternal(config)
   const external = observeExternal(bareExternal, observer)
   const watched = (name: string, lane: Lane) => observeLane(lane, name, observer)
-  const reads = watched('reads', createLane({ concurrency: CONCURRENT_READS, queue: limits.queuedRenders }))
-  const memory = watched(
-    'memory',
-    createLane({
-      concurrency: Number.POSITIVE_INFINITY,
-      queue: limits.queuedRenders,
-      capacityBytes: limits.sourceMemoryBytes,
-    }),
-  )
-  const readerOf = (bucket: string) =>
-    observeSources(createSourceReader({ store, bucket, external, limits, memory, lane: reads }), observer)
-  const sources = readerOf(s3.bucketCdn)
-  const readers = new Map([
-    [s3.bucketUploads, readerOf(s3.bucketUploads)],
-    [s3.bucketStatic, readerOf(s3.bucketStatic)],
-    // Last, so that a bucket of several names shares its reads with the public routes.
-    [s3.bucketCdn, sources],
-  ])
-  const processors = availableParallelism()
-  // One more than there are processors: while one is answered, none of them has nothing to do.
-  const renders = limits.renders || processors + 1
-  const decoders = watched(
-    'decoders',
-    createLane({ concurrency: limits.decoders || limits.renders || processors, queue: limits.queuedRenders }),
-  )
-  const ending = new AbortController()
-  const bareFfmpeg = createFfmpeg({
-    ending: ending.signal,
-    environment,
-    log,
-    lane: decoders,
-    deadlineMs: limits.deadlineMs,
-    memoryBytes: limits.decoderMemoryBytes,
+  const sources = openSources(config, { store, external, observer, watched })
+  const opened = await openEngine({
+    ...{ config, log, observer, environment, watched },
+    ...(crashOn === undefined ? {} : { crashOn }),
   })
-  const ffmpeg = observeFfmpeg(bareFfmpeg, observer)
-  const lanes = createRenderLanes({
-    reads,
-    watched,
-    renders,
-    videos: VIDEOS_PER_PROCESSOR * (limits.renders || processors),
-    queue: limits.queuedRenders,
-    memoryBytes: limits.renderMemoryBytes,
-  })
-  watchLanes({ ...lanes, memory, decoders }, observer)
-  const demuxers = observeDemuxers(createDemuxers({ kept: processors, ...DEMUXER_DEFAULTS }), observer)
-  const tools = { demuxers, ffmpeg, limits }
+  const { engine } = opened
+  watchLanes({ ...opened.lanes, reads: sources.reads, memory: sources.memory }, observer)
   const scanner = createScanner({ classifier, score: config.nsfw, failClosed: config.nsfw.failClosed, log })
-  const policy = createServePolicy({ mode: config.nsfw.onServe, score: config.nsfw, scanner, tools })
-  const stored =
-    s3.bucketRenditions === undefined
-      ? undefined
-      : createRenditionStore({
-          store,
-          bucket: s3.bucketRenditions,
-          maxEntryBytes: cache.memoryEntryBytes,
-          log,
-        })
+  const policy = createServePolicy({ mode: config.nsfw.onServe, score: config.nsfw, scanner, engine })
+  const stored = openRenditionStore(config, store, log)
+  const pipeline = openPipeline(config, { sources, opened, policy, stored, metrics })
+  const internal = internalOptions(config, {
+    ...{ sources, opened, scanner, pipeline },
+    judgeSecret: (headers) => judgeInternalSecret(headers, config.secretKey, comparison),
+  })
+  const app = createApp({
+    ...{ config, store, external, pipeline, observer, externalRing, log, now, internal },
+    policed: { policy, sources: sources.publicReader, deadlineMs: config.limits.deadlineMs },
+    gate: openGate(config, { log, edgeRing, now }),
+    limiter: observeLimiter(openLimiter(config, log, now), observer),
+    service: {
+      telemetryEnabled: config.telemetry.enabled,
+      metrics,
+      judgeSecret: internal.judgeSecret,
+      notReady: async () =>
+        draining() ? ['draining'] : notReady(store, config.s3.bucketCdn, opened, classifier, log),
+      now: () => new Date(),
+    },
+    playground: createPlayground({ config, internal }),
+  })
+  return {
+    fetch: app.fetch,
+    enginePids: () => opened.pool.pids,
+    countDefect: () => metrics.count('media_proxy.unhandled_errors'),
+    async close() {
+      await stored?.settled()
+      await Promise.allSettled([
+        metrics.close(),
+        bareExternal.close(),
+        bareClassifier?.close(),
+        opened.pool.close(),
+      ])
+    },
+  }
+}
+
+function openRenditionStore({ s3, cache }: Config, store: ObjectStore, log: Log): RenditionStore | undefined {
+  if (s3.bucketRenditions === undefined) return undefined
+  return createRenditionStore({
+    store,
+    bucket: s3.bucketRenditions,
+    maxEntryBytes: cache.memoryEntryBytes,
+    log,
+  })
+}
+
+interface PipelineParts {
+  readonly sources: Sources
+  readonly opened: OpenedEngine
+  readonly policy: ServePolicy
+  readonly stored: RenditionStore | undefined
+  readonly metrics: Metrics
+}
+
+function openPipeline({ cache, limits }: Config, parts: PipelineParts): Pipeline {
+  const { sources, opened, policy, stored, metrics } = parts
   const renditions = createRenditionCache({
     maxBytes: cache.memoryBytes,
     maxEntryBytes: cache.memoryEntryBytes,
@@ -188,119 +155,58 @@ export async function createOrigin({
     now: () => performance.now(),
   })
   metrics.watch('media_proxy.rendition.cache.bytes', () => [[renditions.bytes, {}]])
-  const pipeline = createPipeline({
-    make: observeRenders(makeRendition, observer),
+  return createPipeline({
     policy,
     stored,
-    rendererVersion: ffmpeg.abilities.then((abilities) =>
-      JSON.stringify([RENDERER_VERSION, isFailure(abilities) ? '' : abilities.version]),
-    ),
-    sources,
+    rendererVersion: opened.rendererVersion,
+    sources: sources.publicReader,
+    reads: sources.reads,
     cache: renditions,
-    lanes,
-    tools,
+    engine: opened.engine,
     deadlineMs: limits.deadlineMs,
   })
-  const internal: InternalOptions = {
-    serveMetadata: createMetadataRoute({
-      sourcesOf: (bucket) => readers.get(bucket),
-      uploadsBucket: s3.bucketUploads,
-      publicBucket: s3.bucketCdn,
-      tools,
-      scanner,
-      lane: lanes.videos,
-      maxBodyBytes: limits.internalBodyBytes,
-      maxBase64Bytes: limits.base64Bytes,
-      deadlineMs: limits.deadlineMs,
-    }),
-    judgeSecret: (headers) => judgeInternalSecret(headers, config.secretKey, comparison),
-    pipeline,
-    sourcesOf: (bucket) => readers.get(bucket),
+}
+
+interface InternalParts extends Pick<InternalOptions, 'pipeline' | 'judgeSecret'> {
+  readonly sources: Sources
+  readonly opened: OpenedEngine
+  readonly scanner: Scanner
+}
+
+function internalOptions(
+  { s3, limits }: Config,
+  { sources, opened, scanner, pipeline, judgeSecret }: InternalParts,
+): InternalOptions {
+  const common = {
+    sourcesOf: (bucket: string) => sources.readerOf(bucket),
     uploadsBucket: s3.bucketUploads,
-    tools,
-    lane: lanes.videos,
+    engine: opened.engine,
     maxBodyBytes: limits.internalBodyBytes,
     maxBase64Bytes: limits.base64Bytes,
     deadlineMs: limits.deadlineMs,
   }
-  const app = createApp({
-    config,
-    store,
-    external,
-    pipeline,
-    policed: { policy, sources, deadlineMs: limits.deadlineMs },
-    gate: createGate({
-      requireCloudflareEdge: config.requireCloudflareEdge,
-      cloudflare,
-      trustedProxies: parseRanges(config.trustedProxies),
-      edgeRing,
-      now,
-    }),
-    limiter: observeLimiter(
-      createRateLimiter({
-        config: config.rateLimitConfig,
-        counter: createAttemptCounter(() => performance.now()),
-        now,
-        onFailure: (error) => log.error({ err: error }, 'the rate limiter failed, so a request passed'),
-      }),
-      observer,
-    ),
-    observer,
-    externalRing,
-    log,
-    now,
-    service: {
-      telemetryEnabled: config.telemetry.enabled,
-      metrics,
-      judgeSecret: internal.judgeSecret,
-      notReady: async () =>
-        draining() ? ['draining'] : notReady(store, s3.bucketCdn, ffmpeg, classifier, log),
-      now: () => new Date(),
-    },
-    internal,
-    playground: createPlayground({ config, internal }),
-  })
   return {
-    fetch: app.fetch,
-    countDefect: () => metrics.count('media_proxy.unhandled_errors'),
-    async close() {
-      await stored?.settled()
-      await Promise.allSettled([metrics.close(), bareExternal.close(), bareClassifier?.close()])
-    },
-    abandon: () => ending.abort(),
+    ...common,
+    serveMetadata: createMetadataRoute({ ...common, publicBucket: s3.bucketCdn, scanner }),
+    judgeSecret,
+    pipeline,
   }
-}
-
-/** Every address of this machine, however public it looks. */
-function ownAddresses(): readonly string[] {
-  return Object.values(networkInterfaces()).flatMap((addresses = []) =>
-    addresses.map(({ address }) => address),
-  )
-}
-
-function createStore(config: Config): ObjectStore {
-  if (storageOf(config) === 'filesystem') return createFilesystemStore(config.storageDir)
-  const { endpoint, region, accessKeyId, secretAccessKey, timeoutMs } = config.s3
-  if (endpoint === undefined || accessKeyId === undefined || secretAccessKey === undefined) {
-    throw new Error('an s3 store without endpoint or credentials passed the configuration')
-  }
-  return createS3Store({ endpoint, region, accessKeyId, secretAccessKey, timeoutMs })
 }
 
 async function notReady(
   store: ObjectStore,
   bucket: string,
-  ffmpeg: Ffmpeg,
+  engine: OpenedEngine,
   classifier: Classifier | undefined,
   log: Log,
 ): Promise<readonly string[]> {
-  const missing: string[] = []
-  const failure = await store.check(bucket)
+  const [failure, missing] = await Promise.all([store.check(bucket), engine.notReady()])
   if (failure !== undefined) {
     log.warn({ failure: failure.code, detail: failure.detail }, 'the store is not ready')
-    missing.push('store')
   }
-  if (isFailure(await ffmpeg.abilities)) missing.push('ffmpeg')
-  if (classifier?.fault !== undefined) missing.push('model')
-  return missing
+  return [
+    ...(failure === undefined ? [] : ['store']),
+    ...missing,
+    ...(classifier?.fault === undefined ? [] : ['model']),
+  ]
 }

@@ -2,9 +2,10 @@
 
 import { spawnSync } from 'node:child_process'
 import { availableParallelism } from 'node:os'
-import { MODEL_PICTURE_BYTES, modelOf } from '@media-proxy/origin/engine/process/scan/model.ts'
-import { FFMPEG_VARIABLE, findFfmpeg } from '@media-proxy/origin/engine/process/video/ffmpeg-binary.ts'
-import { createClassifier } from '@media-proxy/origin/nsfw/classifier.ts'
+import { classifierOf } from '@media-proxy/origin/assembly/scan.ts'
+import { FFMPEG_VARIABLE, findFfmpeg } from '@media-proxy/origin/engine/ffmpeg-binary.ts'
+import { MODEL_PICTURE_BYTES } from '@media-proxy/origin/engine/scan-model.ts'
+import { modelOf } from '@media-proxy/origin/nsfw/model.ts'
 import type { Config } from '@media-proxy/shared/config/schema.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { pino } from 'pino'
@@ -108,14 +109,14 @@ export async function checkModel(config: Config): Promise<Finding> {
   const model = modelOf(config)
   const fix =
     'set MEDIA_PROXY_NSFW_MODEL_PATH to an ONNX model of the contract in origin/models/README.md, or leave it out'
-  const classifier = createClassifier({ model, queue: 1, log: pino({ level: 'silent' }) })
+  const classifier = classifierOf(model, 1, pino({ level: 'silent' }))
   try {
     const fault = await classifier.loaded
     if (fault !== undefined)
       return failed(check, `${model.path} is not loaded: ${fault.detail ?? fault.code}`, fix)
     const startedAt = performance.now()
     const grey = new Uint8Array(MODEL_PICTURE_BYTES).fill(128)
-    const scores = await classifier.classify([grey], AbortSignal.timeout(MODEL_TIMEOUT_MS))
+    const scores = await classifier.classify(grey, AbortSignal.timeout(MODEL_TIMEOUT_MS))
     return isFailure(scores)
       ? failed(check, `${model.path} does not answer: ${scores.detail ?? scores.code}`, fix)
       : ok(check, `answers in ${(performance.now() - startedAt).toFixed(0)} ms`)

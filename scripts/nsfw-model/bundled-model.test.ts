@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { BUNDLED_MODEL_PATH } from '@media-proxy/origin/engine/process/scan/model.ts'
+import { BUNDLED_MODEL_PATH } from '@media-proxy/origin/nsfw/model.ts'
 import { expect, it } from 'vitest'
 import { convert } from './convert.ts'
 import { readGraphModel } from './graph-model.ts'

@@ -2,9 +2,10 @@
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { BUNDLED_MODEL_PATH, MODEL_SIDE_PIXELS } from '@media-proxy/origin/engine/process/scan/model.ts'
+import { classifierOf } from '@media-proxy/origin/assembly/scan.ts'
 import { modelPixels } from '@media-proxy/origin/engine/process/scan/pixels.ts'
-import { createClassifier } from '@media-proxy/origin/nsfw/classifier.ts'
+import { MODEL_SIDE_PIXELS } from '@media-proxy/origin/engine/scan-model.ts'
+import { BUNDLED_MODEL_PATH } from '@media-proxy/origin/nsfw/model.ts'
 import { CLASSES } from '@media-proxy/origin/nsfw/score.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import * as tf from '@tensorflow/tfjs'
@@ -18,11 +19,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 const MAX_DIFFERENCE = 1e-3
 
 const log = pino({ level: 'silent' })
-const classifier = createClassifier({
-  model: { path: BUNDLED_MODEL_PATH, layout: 'nhwc', colours: 'rgb', threads: 1 },
-  queue: 16,
+const classifier = classifierOf(
+  { path: BUNDLED_MODEL_PATH, layout: 'nhwc', colours: 'rgb', threads: 1 },
+  16,
   log,
-})
+)
 let original: NSFWJS
 
 beforeAll(async () => {
@@ -38,7 +39,7 @@ async function compare(picture: Sharp): Promise<void> {
   const pixels = await modelPixels({ data, width, height, channels: info.channels === 4 ? 4 : 3 })
   if (isFailure(pixels)) throw new Error(JSON.stringify(pixels))
   const [ours, theirs] = await Promise.all([
-    classifier.classify([pixels], AbortSignal.timeout(10_000)),
+    classifier.classify(pixels, AbortSignal.timeout(10_000)),
     original.classify(tf.tensor3d(Array.from(pixels), [MODEL_SIDE_PIXELS, MODEL_SIDE_PIXELS, 3], 'int32')),
   ])
   if (isFailure(ours)) throw new Error(JSON.stringify(ours))

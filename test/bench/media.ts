@@ -5,9 +5,8 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { createDemuxers, DEMUXER_DEFAULTS } from '@media-proxy/origin/engine/process/video/container.ts'
+import { demux } from '@media-proxy/origin/engine/process/video/demuxer.ts'
 import { mediaKind } from '@media-proxy/origin/media/kinds.ts'
-import { createMediaBytes } from '@media-proxy/origin/source/ranges.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'
 import { openFilesystemOrigin } from '../doors.ts'
@@ -173,17 +172,12 @@ async function benchReads(
 async function benchFacts(path: string): Promise<BenchRow[]> {
   const file = await readFile(path)
   const { size } = await stat(path)
-  const demuxers = createDemuxers({ kept: 1, ...DEMUXER_DEFAULTS })
   const times: number[] = []
   for (let round = 0; round < ROUNDS; round += 1) {
     times.push(
       await timed(async () => {
-        const bytes = createMediaBytes({
-          sizeBytes: size,
-          fetchPart: async (start, end) => file.subarray(start, end),
-          fetchAll: async () => new Blob([file]).stream(),
-        })
-        const container = await demuxers.open(bytes, mediaKind('mp4').format, AbortSignal.timeout(10_000))
+        const source = { sizeBytes: size, read: (start: number, end: number) => file.subarray(start, end) }
+        const container = await demux(source, mediaKind('mp4').format)
         if (isFailure(container)) throw new Error(container.detail)
         container.close()
       }),

@@ -1,13 +1,11 @@
 /** Scans through the classifier against a bare loop over onnxruntime, and what they do to the event loop. */
 
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import {
-  BUNDLED_MODEL_PATH,
-  MODEL_PICTURE_BYTES,
-  toTensorData,
-} from '@media-proxy/origin/engine/process/scan/model.ts'
+import { classifierOf } from '@media-proxy/origin/assembly/scan.ts'
 import { modelPixels } from '@media-proxy/origin/engine/process/scan/pixels.ts'
-import { createClassifier } from '@media-proxy/origin/nsfw/classifier.ts'
+import { toTensorData } from '@media-proxy/origin/engine/process/scan/tensor.ts'
+import { MODEL_PICTURE_BYTES } from '@media-proxy/origin/engine/scan-model.ts'
+import { BUNDLED_MODEL_PATH } from '@media-proxy/origin/nsfw/model.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { pino } from 'pino'
@@ -23,11 +21,11 @@ export async function benchNsfw(): Promise<readonly BenchRow[]> {
     intraOpNumThreads: 1,
     interOpNumThreads: 1,
   })
-  const classifier = createClassifier({
-    model: { path: BUNDLED_MODEL_PATH, threads: 1, ...preprocessing },
-    queue: 64,
-    log: pino({ level: 'silent' }),
-  })
+  const classifier = classifierOf(
+    { path: BUNDLED_MODEL_PATH, threads: 1, ...preprocessing },
+    64,
+    pino({ level: 'silent' }),
+  )
   const data = new Uint8Array(640 * 480 * 3).map((_, index) => (index * 7919) % 251)
   const source = { data, width: 640, height: 480, channels: 3 } as const
   const input = new Tensor(
@@ -38,7 +36,7 @@ export async function benchNsfw(): Promise<readonly BenchRow[]> {
   const never = new AbortController().signal
   const scan = async () => {
     const pixels = await modelPixels(source)
-    const result = isFailure(pixels) ? pixels : await classifier.classify([pixels], never)
+    const result = isFailure(pixels) ? pixels : await classifier.classify(pixels, never)
     if (isFailure(result)) throw new Error(`not scanned: ${result.code} ${result.detail}`)
   }
   try {

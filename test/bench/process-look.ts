@@ -2,9 +2,11 @@ import { readdirSync, readFileSync } from 'node:fs'
 
 /** What a process holds, as Linux tells it. */
 export interface ProcessLook {
+  /** Resident memory of the process itself. */
   readonly rssMib: number
   /** Open files and sockets. */
   readonly files: number
+  /** Processes below it, however deep, beside those of its engine. */
   readonly children: number
 }
 
@@ -13,11 +15,53 @@ export function lookAt(pid: number): ProcessLook {
   return {
     rssMib: Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) / 1024,
     files: readdirSync(`/proc/${pid}/fd`).length,
-    children: childrenOf(pid).length,
+    children: descendantsOf(pid).filter((child) => !isEngine(child)).length,
   }
 }
 
+/** Proportional set sizes of a process and of all below it, in MiB: what they share is counted once. */
+export function treeMib(pid: number): number {
+  return [pid, ...descendantsOf(pid)].reduce((sum, each) => sum + pssMib(each), 0)
+}
+
+/** The largest resident memory that a process below this one has had so far, in MiB. */
+export function largestChildMib(pid: number): number {
+  return Math.max(
+    0,
+    ...descendantsOf(pid).map(
+      (child) => Number(/^VmHWM:\s+(\d+)/m.exec(read(child, 'status'))?.[1] ?? 0) / 1024,
+    ),
+  )
+}
+
+/** Processes of the engine below this one. */
+export function engineOf(pid: number): readonly number[] {
+  return descendantsOf(pid).filter(isEngine)
+}
+
+export function descendantsOf(pid: number): readonly number[] {
+  return childrenOf(pid).flatMap((child) => [child, ...descendantsOf(child)])
+}
+
 export function childrenOf(pid: number): readonly number[] {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim()
+  const children = read(pid, `task/${pid}/children`).trim()
   return children === '' ? [] : children.split(' ').map(Number)
+}
+
+/** Named by itself once its code runs, by its script before. */
+function isEngine(pid: number): boolean {
+  return /media-proxy engine|engine\/process\/main/.test(read(pid, 'cmdline'))
+}
+
+function pssMib(pid: number): number {
+  return Number(/^Pss:\s+(\d+)/m.exec(read(pid, 'smaps_rollup'))?.[1] ?? 0) / 1024
+}
+
+/** Empty where the process has just ended. */
+function read(pid: number, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8')
+  } catch {
+    return ''
+  }
 }

@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { childrenOf } from '../bench/process-look.ts'
+import { descendantsOf } from '../bench/process-look.ts'
 import { type BenchService, startService } from '../bench/service.ts'
 import { send } from '../http.ts'
 import { FFMPEG, makeVideo } from '../videos.ts'
@@ -20,7 +20,11 @@ describe.skipIf(FFMPEG === undefined || !HAS_PROC)('FFmpeg that is killed (needs
 
   beforeAll(async () => {
     temporary = await mkdtemp(join(tmpdir(), 'media-proxy-test-'))
-    service = await startService({ MEDIA_PROXY_NSFW_ENABLED: 'false', TMPDIR: temporary })
+    service = await startService({
+      MEDIA_PROXY_NSFW_ENABLED: 'false',
+      MEDIA_PROXY_ENGINE_LIBAV: 'false',
+      TMPDIR: temporary,
+    })
     await service.put('cdn/attachments/1/parts.mp4', await makeVideo('mp4', PATTERN, ONE_GROUP))
     await service.put(
       'cdn/attachments/1/whole.avi',
@@ -36,7 +40,7 @@ describe.skipIf(FFMPEG === undefined || !HAS_PROC)('FFmpeg that is killed (needs
   it.each([
     ['reads the parts it is given', 'parts.mp4'],
     ['reads a temporary file', 'whole.avi'],
-  ])('while it %s: 503, and the next still is there in 2 s', async (_, name) => {
+  ])('while it %s: 503, and the next still is there', async (_, name) => {
     const path = (seconds: number) => `/attachments/1/${name}?format=webp&width=64&time=${seconds}`
     expect((await send(service.url, path(0.1))).status).toBe(200)
     const before = await lookAtRest(service.pid)
@@ -45,19 +49,17 @@ describe.skipIf(FFMPEG === undefined || !HAS_PROC)('FFmpeg that is killed (needs
     const { status, body, headers } = await answer
     expect([status, body.toString()]).toEqual([503, 'Service Unavailable'])
     expect([headers['retry-after'], headers['cache-control']]).toEqual(['10', 'no-store'])
-    const killedAt = performance.now()
     const next = await send(service.url, path(2.9))
     expect([next.status, next.headers['content-type']]).toEqual([200, 'image/webp'])
-    expect(performance.now() - killedAt).toBeLessThan(2000)
     await expectNothingKept(service.pid, before, temporary)
   })
 })
 
-/** A child of the service that has become FFmpeg. */
+/** A process below the service that has become FFmpeg. */
 async function workingChild(pid: number): Promise<number> {
   let found = 0
   await until(async () => {
-    for (const child of childrenOf(pid)) {
+    for (const child of descendantsOf(pid)) {
       // Gone already: not the one.
       const name = await readFile(`/proc/${child}/comm`, 'utf8').catch(() => '')
       if (name.startsWith('ffmpeg')) found = child

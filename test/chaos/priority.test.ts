@@ -1,41 +1,32 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { PRIORITIES } from '@media-proxy/origin/engine/priority.ts'
+import { ENGINE_NICENESS, SCAN_NICENESS } from '@media-proxy/origin/assembly/engine.ts'
 import { expect, it } from 'vitest'
-import { createTimedClient, startService } from '../bench/service.ts'
-import { noisePng } from '../fixtures.ts'
+import { engineOf } from '../bench/process-look.ts'
+import { startService } from '../bench/service.ts'
+import { send } from '../http.ts'
 
-/** The niceness of each thread of a process, by the threads' name. */
-function nicenessByName(pid: number): Map<string, Set<number>> {
-  const threads = new Map<string, Set<number>>()
+/** The niceness of every thread of a process. */
+function nicenessOf(pid: number): ReadonlySet<number> {
+  const levels = new Set<number>()
   for (const id of readdirSync(`/proc/${pid}/task`)) {
     const stat = readFileSync(`/proc/${pid}/task/${id}/stat`, 'latin1')
-    const name = stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')'))
-    // The nineteenth field of proc_pid_stat(5); the name is the second.
-    const niceness = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16])
-    threads.set(name, (threads.get(name) ?? new Set()).add(niceness))
+    // The nineteenth field of proc_pid_stat(5); the name, the second, may hold anything.
+    levels.add(Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16]))
   }
-  return threads
+  return levels
 }
 
 it.skipIf(!existsSync('/proc/self/task'))(
-  'renders and scans give way to the thread that answers (needs /proc)',
+  'renders and scans give way to the process that answers (needs /proc)',
   async () => {
     const service = await startService()
-    const client = createTimedClient(service.url)
     try {
-      await service.put('cdn/attachments/1/a.png', await noisePng(400, 300))
-      while ((await client.get('/_ready')).status !== 200) {
-        // Until the model is loaded.
-      }
-      const own = nicenessByName(process.pid).get('MainThread') ?? new Set([0])
-      const base = Math.min(...own)
-      expect((await client.get('/attachments/1/a.png?width=200&format=webp')).status).toBe(200)
-      const threads = nicenessByName(service.pid)
-      expect(threads.get('MainThread')).toEqual(new Set([base]))
-      expect(threads.get('libuv-worker')).toEqual(new Set([base + PRIORITIES.renders]))
-      expect(threads.get('WorkerThread')).toContain(base + PRIORITIES.scans)
+      await expect.poll(async () => (await send(service.url, '/_ready')).status).toBe(200)
+      const [base = 0] = nicenessOf(process.pid)
+      expect(nicenessOf(service.pid)).toEqual(new Set([base]))
+      const levels = new Set(engineOf(service.pid).flatMap((pid) => [...nicenessOf(pid)]))
+      expect(levels).toEqual(new Set([base + ENGINE_NICENESS, base + SCAN_NICENESS]))
     } finally {
-      await client.close()
       await service.close()
     }
   },

@@ -9,7 +9,7 @@ import { noisePng } from '../fixtures.ts'
 import { send } from '../http.ts'
 
 it('answers every request that it has accepted, and ends with 0', async () => {
-  const service = await startService({ MEDIA_PROXY_NSFW_ENABLED: 'false', MEDIA_PROXY_LIMITS_RENDERS: '2' })
+  const service = await startService({ MEDIA_PROXY_NSFW_ENABLED: 'false', MEDIA_PROXY_ENGINE_PROCESSES: '2' })
   await service.put('cdn/attachments/1/a.png', await noisePng(1500, 1000))
   const client = createTimedClient(service.url)
   await send(service.url, '/_health')

@@ -208,7 +208,7 @@ describe('a picture that only viewers without animation show', () => {
     const facts = await inspectImage(bytes, 'png', { limits, animated: false })
     if (isFailure(facts)) throw new Error(facts.detail)
     const plan = { width: 4, height: 4, mode: 'exact', gravity: 'centre' } as const
-    const order = { plan, format: 'png', quality: 80, animated: false, timeLeftMs: 5000 } as const
+    const order = { plan, format: 'png', quality: 80, animated: false } as const
     const rendered = await renderImage(bytes, facts, order)
     if (isFailure(rendered)) throw new Error(rendered.detail)
     expect([...(await sharp(rendered).raw().toBuffer()).subarray(0, 4)]).toEqual([...RED])
@@ -250,7 +250,7 @@ describe('single frames', () => {
     ] as const) {
       const facts = await inspectImage(bytes, format, { limits, animated: true })
       if (isFailure(facts)) throw new Error(facts.detail)
-      const picture = await decodePicture(bytes, facts, { frame, maxSidePixels: 20, timeLeftMs: 5000 })
+      const picture = await decodePicture(bytes, facts, { frame, maxSidePixels: 20 })
       if (isFailure(picture)) throw new Error(picture.detail)
       expect([picture.width, picture.height]).toEqual([20, 15])
       const [r = 0, , b = 0] = picture.data
@@ -262,7 +262,7 @@ describe('single frames', () => {
     const facts = await inspectImage(bytes, 'png', { limits, animated: true })
     if (isFailure(facts)) throw new Error(facts.detail)
     const plan = { width: 40, height: 30, mode: 'exact', gravity: 'centre' } as const
-    const order = { plan, format, quality: 'lossless', animated: true, timeLeftMs: 5000 } as const
+    const order = { plan, format, quality: 'lossless', animated: true } as const
     const rendered = await renderImage(bytes, facts, order)
     if (isFailure(rendered)) throw new Error(rendered.detail)
     return rendered

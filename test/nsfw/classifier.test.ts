@@ -1,27 +1,25 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import {
-  BUNDLED_MODEL_PATH,
-  MODEL_PICTURE_BYTES,
-  type ModelOptions,
-} from '@media-proxy/origin/engine/process/scan/model.ts'
+import { scanProcesses } from '@media-proxy/origin/assembly/scan.ts'
+import { MODEL_PICTURE_BYTES, type ModelOptions } from '@media-proxy/origin/engine/scan-model.ts'
 import { type ClassifierOptions, createClassifier } from '@media-proxy/origin/nsfw/classifier.ts'
+import { BUNDLED_MODEL_PATH } from '@media-proxy/origin/nsfw/model.ts'
 import { encodeModel, type Operation } from '@media-proxy/scripts/nsfw-model/onnx.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { CANNOT_SCAN, ENDS, NEVER_ANSWERS, THROWS } from './faulty-worker.ts'
+import { CANNOT_SCAN, ENDS, NEVER_ANSWERS, startFaultyProcess, THROWS } from './faulty-process.ts'
 
 const log = pino({ level: 'silent' })
 const bundled: ModelOptions = { path: BUNDLED_MODEL_PATH, layout: 'nhwc', colours: 'rgb', threads: 1 }
 const never = new AbortController().signal
 
 function open(options: Partial<ClassifierOptions> = {}) {
-  return createClassifier({ model: bundled, queue: 16, log, ...options })
+  return createClassifier({ start: scanProcesses(bundled), model: bundled.path, queue: 16, log, ...options })
 }
 
-/** Any test that forgets a thread leaves it to the next. */
+/** Any test that forgets a process leaves it to the next. */
 async function using(
   options: Partial<ClassifierOptions>,
   work: (classifier: ReturnType<typeof createClassifier>) => Promise<void>,
@@ -34,7 +32,7 @@ async function using(
   }
 }
 
-/** A picture of one grey, or with a first byte that tells the faulty thread what to do. */
+/** A picture of one grey, or with a first byte that tells the faulty process what to do. */
 const picture = (value: number) => new Uint8Array(MODEL_PICTURE_BYTES).fill(value)
 
 const failureOf = (result: unknown) => (isFailure(result) ? result.code : result)
@@ -50,8 +48,8 @@ describe('the bundled model', () => {
     using({}, async (classifier) => {
       expect(await classifier.loaded).toBeUndefined()
       expect(classifier.fault).toBeUndefined()
-      const alone = await classifier.classify([picture(20)], never)
-      const together = await classifier.classify([picture(200), picture(20)], never)
+      const alone = await classifier.classify(picture(20), never)
+      const together = await classifier.classify(Buffer.concat([picture(200), picture(20)]), never)
       if (isFailure(alone) || isFailure(together)) throw new Error('not scanned')
       expect(together).toHaveLength(2)
       expect(together[0]).not.toEqual(together[1])
@@ -65,8 +63,8 @@ describe('the bundled model', () => {
     using({ queue: 64 }, async (classifier) => {
       const greys = Array.from({ length: 24 }, (_, index) => index * 10)
       const alone = new Map<number, unknown>()
-      for (const grey of greys.slice(0, 3)) alone.set(grey, await classifier.classify([picture(grey)], never))
-      const all = await Promise.all(greys.map((grey) => classifier.classify([picture(grey)], never)))
+      for (const grey of greys.slice(0, 3)) alone.set(grey, await classifier.classify(picture(grey), never))
+      const all = await Promise.all(greys.map((grey) => classifier.classify(picture(grey), never)))
       for (const [index, grey] of greys.slice(0, 3).entries()) {
         const [first] = all[index] as readonly { neutral: number }[]
         const [expected] = alone.get(grey) as readonly { neutral: number }[]
@@ -78,7 +76,7 @@ describe('the bundled model', () => {
   it('can be asked before it is loaded', () =>
     using({}, async (classifier) => {
       expect(failureOf(classifier.fault)).toBe('not-ready')
-      expect(await classifier.classify([picture(0)], never)).toHaveLength(1)
+      expect(await classifier.classify(picture(0), never)).toHaveLength(1)
     }))
 })
 
@@ -121,24 +119,27 @@ describe('another model', () => {
     await writeFile(path, averaging(layout, batch))
     const orange = new Uint8Array(MODEL_PICTURE_BYTES)
     for (let at = 0; at < orange.length; at += 3) orange.set([255, 51, 0], at)
-    await using({ model: { ...bundled, path, layout, colours } }, async (classifier) => {
-      const result = await classifier.classify([picture(0), orange], never)
-      if (isFailure(result)) throw new Error(JSON.stringify(result))
-      const { drawing, hentai, neutral } = result[1] ?? {}
-      for (const [index, value] of [drawing, hentai, neutral].entries())
-        expect(value).toBeCloseTo((input[index] ?? 0) * SCALE + BIAS, 3)
-    })
+    await using(
+      { start: scanProcesses({ ...bundled, path, layout, colours }), model: path },
+      async (classifier) => {
+        const result = await classifier.classify(Buffer.concat([picture(0), orange]), never)
+        if (isFailure(result)) throw new Error(JSON.stringify(result))
+        const { drawing, hentai, neutral } = result[1] ?? {}
+        for (const [index, value] of [drawing, hentai, neutral].entries())
+          expect(value).toBeCloseTo((input[index] ?? 0) * SCALE + BIAS, 3)
+      },
+    )
   })
 
   it('that takes one picture at a time answers everybody in turn', async () => {
     const path = join(directory, 'one-by-one.onnx')
     await writeFile(path, averaging('nhwc', 1))
-    await using({ model: { ...bundled, path } }, async (classifier) => {
+    await using({ start: scanProcesses({ ...bundled, path }), model: path }, async (classifier) => {
       // A large batch and a small one by turns: the small one must not overtake.
       const greys = [10, 60, 110, 160, 210]
       const results = await Promise.all(
         greys.map((grey, index) =>
-          classifier.classify(new Array(index % 2 === 0 ? 4 : 1).fill(picture(grey)), never),
+          classifier.classify(Buffer.concat(new Array(index % 2 === 0 ? 4 : 1).fill(picture(grey))), never),
         ),
       )
       for (const [index, result] of results.entries()) {
@@ -159,8 +160,8 @@ describe('another model', () => {
   ] as const)('%s is named by its fault, and nothing hangs', async (why, make, words) => {
     const path = join(directory, `${why}.onnx`)
     if (make !== undefined) await writeFile(path, make())
-    await using({ model: { ...bundled, path } }, async (classifier) => {
-      const early = classifier.classify([picture(0)], never)
+    await using({ start: scanProcesses({ ...bundled, path }), model: path }, async (classifier) => {
+      const early = classifier.classify(picture(0), never)
       const fault = await classifier.loaded
       expect(fault?.code).toBe('not-ready')
       expect(fault?.detail).toContain(path)
@@ -168,7 +169,7 @@ describe('another model', () => {
       expect(fault?.detail).not.toContain('\n')
       expect(classifier.fault).toEqual(fault)
       expect(failureOf(await early)).toBe('not-ready')
-      expect(failureOf(await classifier.classify([picture(0)], never))).toBe('not-ready')
+      expect(failureOf(await classifier.classify(picture(0), never))).toBe('not-ready')
     })
   })
 
@@ -178,71 +179,73 @@ describe('another model', () => {
   }
 })
 
-describe('a thread with a fault', () => {
-  const script = new URL('./faulty-worker.ts', import.meta.url)
+describe('a process with a fault', () => {
+  const start = () => startFaultyProcess()
 
   it.each([
     ['ends', ENDS],
     ['throws', THROWS],
   ])('that %s fails what it had, and the next one scans again', async (_, byte) => {
-    await using({ script }, async (classifier) => {
+    await using({ start }, async (classifier) => {
       expect(await classifier.loaded).toBeUndefined()
-      expect(failureOf(await classifier.classify([picture(byte)], never))).toBe('scan-failed')
+      expect(failureOf(await classifier.classify(picture(byte), never))).toBe('scan-failed')
       expect(classifier.fault).toBeDefined()
-      expect(await classifier.classify([picture(0)], never)).toHaveLength(1)
+      expect(await classifier.classify(picture(0), never)).toHaveLength(1)
       expect(classifier.fault).toBeUndefined()
     })
   })
 
   it('that never gets to load its model is given up', () =>
     using(
-      { script: new URL('data:text/javascript,throw new Error("no such library")') },
+      { start: () => startFaultyProcess(['--eval', 'throw new Error("no such library")']) },
       async (classifier) => {
-        const early = classifier.classify([picture(0)], never)
+        const early = classifier.classify(picture(0), never)
         expect((await classifier.loaded)?.detail).toContain('no such library')
         expect(failureOf(await early)).toBe('not-ready')
       },
     ))
 
   it('that is stuck is ended, and the next one scans again', () =>
-    using({ script, batchTimeoutMs: 200 }, async (classifier) => {
-      expect(failureOf(await classifier.classify([picture(NEVER_ANSWERS)], never))).toBe('scan-failed')
-      expect(await classifier.classify([picture(0)], never)).toHaveLength(1)
+    using({ start, batchTimeoutMs: 200 }, async (classifier) => {
+      expect(failureOf(await classifier.classify(picture(NEVER_ANSWERS), never))).toBe('scan-failed')
+      expect(await classifier.classify(picture(0), never)).toHaveLength(1)
     }))
 
   it('fails a scan alone', () =>
-    using({ script }, async (classifier) => {
-      expect(failureOf(await classifier.classify([picture(CANNOT_SCAN)], never))).toBe('scan-failed')
+    using({ start }, async (classifier) => {
+      expect(failureOf(await classifier.classify(picture(CANNOT_SCAN), never))).toBe('scan-failed')
       expect(classifier.fault).toBeUndefined()
-      expect(await classifier.classify([picture(0)], never)).toHaveLength(1)
+      expect(await classifier.classify(picture(0), never)).toHaveLength(1)
     }))
 
   it('refuses at once what the queue cannot hold', () =>
-    using({ script, queue: 2 }, async (classifier) => {
+    using({ start, queue: 2 }, async (classifier) => {
       await classifier.loaded
-      const stuck = [1, 2].map(() => classifier.classify([picture(NEVER_ANSWERS)], never))
-      const queued = [1, 2].map(() => classifier.classify([picture(0)], never))
+      const stuck = [classifier.classify(picture(NEVER_ANSWERS), never)]
+      // The process takes it from the queue.
+      await expect.poll(() => classifier.waiting).toBe(0)
+      const queued = [1, 2].map(() => classifier.classify(picture(0), never))
       expect(classifier.waiting).toBe(2)
-      expect(failureOf(await classifier.classify([picture(0)], never))).toBe('overloaded')
+      expect(failureOf(await classifier.classify(picture(0), never))).toBe('overloaded')
       await classifier.close()
-      expect((await Promise.all(stuck)).map(failureOf)).toEqual(['scan-failed', 'scan-failed'])
+      expect((await Promise.all(stuck)).map(failureOf)).toEqual(['scan-failed'])
       expect((await Promise.all(queued)).map(failureOf)).toEqual(['not-ready', 'not-ready'])
     }))
 
   it('lets go of those who leave or run out of time, waiting or under way', () =>
-    using({ script }, async (classifier) => {
+    using({ start }, async (classifier) => {
       await classifier.loaded
       const leaver = new AbortController()
-      const underWay = classifier.classify([picture(NEVER_ANSWERS)], leaver.signal)
-      void classifier.classify([picture(NEVER_ANSWERS)], never)
-      const waiting = classifier.classify([picture(0)], leaver.signal)
-      const late = classifier.classify([picture(0)], AbortSignal.timeout(20))
+      const underWay = classifier.classify(picture(NEVER_ANSWERS), leaver.signal)
+      await expect.poll(() => classifier.waiting).toBe(0)
+      const waiting = classifier.classify(picture(0), leaver.signal)
+      const late = classifier.classify(picture(0), AbortSignal.timeout(20))
       expect(classifier.waiting).toBe(2)
       leaver.abort()
       expect(failureOf(await underWay)).toBe('client-gone')
       expect(failureOf(await waiting)).toBe('client-gone')
       expect(failureOf(await late)).toBe('deadline')
       expect(classifier.waiting).toBe(0)
-      expect(failureOf(await classifier.classify([picture(0)], leaver.signal))).toBe('client-gone')
+      expect(failureOf(await classifier.classify(picture(0), leaver.signal))).toBe('client-gone')
     }))
 })

@@ -64,7 +64,11 @@ it('has one line for a request, with what it was, what became of it, and where i
     bytes: answer?.body.length,
     outcome: 'rendered',
     ms: expect.any(Number),
-    stages: { 'store get': expect.any(Number), probe: expect.any(Number), render: expect.any(Number) },
+    stages: {
+      'store get': expect.any(Number),
+      'queue small': expect.any(Number),
+      render: expect.any(Number),
+    },
   })
 })
 

@@ -26,7 +26,7 @@ describe('the metrics', () => {
       MEDIA_PROXY_RATE_LIMIT_BAD_SIGNATURE_MAX_ATTEMPTS: '1',
       // Little memory and short queues, so that something has to leave and somebody is turned away.
       MEDIA_PROXY_CACHE_MEMORY_BYTES: '4000',
-      MEDIA_PROXY_LIMITS_RENDERS: '1',
+      MEDIA_PROXY_ENGINE_PROCESSES: '1',
       MEDIA_PROXY_LIMITS_QUEUED_RENDERS: '1',
     })
     await door.put('avatars/987654321/hash123', await halvesPng(64, 48))

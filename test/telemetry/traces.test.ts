@@ -88,19 +88,17 @@ it('follows a request from the edge through every room', async () => {
     await receiver.close()
   }
   expect(tree(receiver.spans, 'a')).toEqual({
-    request: ['queue reads', 'store get', 'queue memory', 'probe', 'queue small', 'render'],
-    render: ['encode'],
+    request: ['queue reads', 'store get', 'queue memory', 'render'],
+    render: ['queue small'],
   })
   if (FFMPEG !== undefined) {
     const video = tree(receiver.spans, 'b')
-    expect(video.request).toEqual(expect.arrayContaining(['store get', 'queue videos', 'render']))
-    expect(video.render).toEqual(['probe', 'decode', 'encode'])
-    expect(video.decode).toEqual(['demux', 'ffmpeg'])
-    expect(video.ffmpeg).toEqual(['queue decoders'])
+    expect(video.request).toEqual(expect.arrayContaining(['store get', 'render']))
+    expect(video.render).toEqual(expect.arrayContaining(['queue videos']))
   }
   expect(tree(receiver.spans, 'c')).toEqual({
-    request: ['queue reads', 'external fetch', 'queue memory', 'probe', 'queue small', 'render'],
-    render: ['encode'],
+    request: ['queue reads', 'external fetch', 'render'],
+    render: ['queue small'],
   })
   const traces = new Set(receiver.spans.map(({ traceId }) => traceId[0]))
   expect(traces, 'what nobody asked to trace').toEqual(

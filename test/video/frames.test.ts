@@ -1,12 +1,10 @@
-import { createLane, type Lane } from '@media-proxy/origin/concurrency/lane.ts'
-import { createDemuxers, DEMUXER_DEFAULTS } from '@media-proxy/origin/engine/process/video/container.ts'
-import { createFfmpeg } from '@media-proxy/origin/engine/process/video/ffmpeg.ts'
+import type { Ffmpeg } from '@media-proxy/origin/engine/process/video/ffmpeg.ts'
 import { readThreeFrames } from '@media-proxy/origin/engine/process/video/frames.ts'
 import { threeMoments } from '@media-proxy/origin/engine/process/video/moments.ts'
 import { openVideo } from '@media-proxy/origin/engine/process/video/video.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
-import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
+import { createVideoTools } from '../video-tools.ts'
 import { canEncode, FFMPEG, makeVideo, partsOf, SECONDS } from '../videos.ts'
 
 describe('the three moments', () => {
@@ -25,33 +23,22 @@ describe('the three moments', () => {
   })
 })
 
-/** A lane that counts who went through it. */
-function countingLane(): Lane & { readonly entered: number } {
-  const lane = createLane({ concurrency: 2, queue: 10 })
-  let entered = 0
+/** Counts the children that are started. */
+function counting(ffmpeg: Ffmpeg): Ffmpeg & { readonly runs: number } {
+  let runs = 0
   return {
-    run(signal, work) {
-      entered += 1
-      return lane.run(signal, work)
+    binary: ffmpeg.binary,
+    run(job) {
+      runs += 1
+      return ffmpeg.run(job)
     },
-    acquire: (signal) => lane.acquire(signal),
-    refusal: () => undefined,
-    running: 0,
-    waiting: 0,
-    get entered() {
-      return entered
+    get runs() {
+      return runs
     },
   }
 }
 
-const demuxers = createDemuxers({ kept: 1, ...DEMUXER_DEFAULTS })
-const limits = {
-  sourceBytes: 2 ** 26,
-  decodedBytes: 2 ** 28,
-  sidePixels: 16384,
-  frames: 1000,
-  temporaryFileBytes: 2 ** 26,
-}
+const tools = await createVideoTools()
 const X264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-crf', '10']
 const X265 = ['-c:v', 'libx265', '-pix_fmt', 'yuv420p']
 
@@ -95,21 +82,9 @@ describe.skipIf(FFMPEG === undefined)('three frames (skipped without FFmpeg)', (
     // An FFmpeg without the encoder cannot make the video to try.
     if (!(await canEncode(encoder))) return console.warn(`${name}: no encoder ${encoder}, not tried`)
     const file = await makeVideo(extension, SECONDS, output)
-    const lane = countingLane()
-    const log = pino({ level: 'silent' })
-    const ffmpeg = createFfmpeg({
-      environment: process.env,
-      log,
-      lane,
-      deadlineMs: 10_000,
-      memoryBytes: 2 ** 31,
-    })
-    const video = await openVideo(
-      { demuxers, ffmpeg, limits },
-      partsOf(file),
-      extension,
-      new AbortController().signal,
-    )
+    if (tools.ffmpeg === undefined) throw new Error('no FFmpeg')
+    const ffmpeg = counting(tools.ffmpeg)
+    const video = await openVideo({ ffmpeg, limits: tools.limits }, partsOf(file), extension)
     if (isFailure(video)) throw new Error(video.detail)
     const frames = await readThreeFrames(video)
     video.close()
@@ -119,7 +94,7 @@ describe.skipIf(FFMPEG === undefined)('three frames (skipped without FFmpeg)', (
     expect(times[0]).toBeCloseTo(1, 2)
     expect(Math.abs((times[1] ?? 0) - 1.5)).toBeLessThanOrEqual(0.021)
     expect(times[2]).toBeCloseTo(2, 2)
-    if (children !== undefined) expect(lane.entered).toBe(children)
+    if (children !== undefined) expect(ffmpeg.runs).toBe(children)
   })
 })
 

@@ -185,9 +185,13 @@ describe.skipIf(FFMPEG === undefined)('frames of what only FFmpeg can read (skip
   })
 })
 
-describe('an origin without FFmpeg', () => {
+describe('an origin with neither libav nor FFmpeg', () => {
   it('says so, refuses stills for now, and serves the rest', async () => {
-    const door = await openFilesystemOrigin({ ...SETTINGS, FFMPEG_PATH: '/no/such/ffmpeg' })
+    const door = await openFilesystemOrigin({
+      ...SETTINGS,
+      FFMPEG_PATH: '/no/such/ffmpeg',
+      MEDIA_PROXY_ENGINE_LIBAV: 'false',
+    })
     try {
       await door.put('attachments/1/picture.png', await halvesPng(40, 30))
       if (FFMPEG !== undefined) {
@@ -195,7 +199,7 @@ describe('an origin without FFmpeg', () => {
         expect((await send(door.url, '/attachments/1/video.mp4?format=png')).status).toBe(503)
       }
       const ready = await send(door.url, '/_ready')
-      expect([ready.status, ready.body.toString()]).toEqual([503, 'Not ready: ffmpeg'])
+      expect([ready.status, ready.body.toString()]).toEqual([503, 'Not ready: video decoder'])
       expect((await send(door.url, '/attachments/1/picture.png?width=20')).status).toBe(200)
       expect(door.log.map(({ msg }) => msg)).toContain('FFmpeg is missing')
     } finally {

@@ -1,20 +1,13 @@
-import { createDemuxers, DEMUXER_DEFAULTS } from '@media-proxy/origin/engine/process/video/container.ts'
 import { readSound } from '@media-proxy/origin/engine/process/video/sound.ts'
 import { mediaKind } from '@media-proxy/origin/media/kinds.ts'
 import { sniff } from '@media-proxy/origin/media/sniff.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { describe, expect, it } from 'vitest'
+import { LIMITS } from '../video-tools.ts'
 import { FFMPEG, makeVideo, partsOf } from '../videos.ts'
 
 const tools = {
-  demuxers: createDemuxers({ kept: 1, ...DEMUXER_DEFAULTS }),
-  limits: {
-    sourceBytes: 2 ** 24,
-    decodedBytes: 2 ** 28,
-    sidePixels: 16384,
-    frames: 1000,
-    temporaryFileBytes: 0,
-  },
+  limits: LIMITS,
 }
 
 const SINE = 'sine=d=2.5'
@@ -63,7 +56,7 @@ describe.skipIf(FFMPEG === undefined)('sound (skipped without FFmpeg)', () => {
     const file = await makeVideo(extension, SINE, output)
     const kind = await sniff(file, `sound.${extension}`)
     expect(kind?.format).toBe(extension)
-    const facts = await readSound(tools, partsOf(file), kind?.format ?? 'mp3', new AbortController().signal)
+    const facts = await readSound(tools, partsOf(file), kind?.format ?? 'mp3')
     if (isFailure(facts)) return expect(facts.code).toBe(codec)
     expect(facts.audio).toEqual([codec])
     expect(facts.video).toBeUndefined()
@@ -74,12 +67,7 @@ describe.skipIf(FFMPEG === undefined)('sound (skipped without FFmpeg)', () => {
     'nothing that is %s',
     async (format) => {
       const text = Buffer.from('this is no sound at all'.repeat(10))
-      const facts = await readSound(
-        tools,
-        partsOf(text),
-        mediaKind(format).format,
-        new AbortController().signal,
-      )
+      const facts = await readSound(tools, partsOf(text), mediaKind(format).format)
       expect(isFailure(facts) && facts.code).toBe('undecodable')
     },
   )

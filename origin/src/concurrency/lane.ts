@@ -31,6 +31,8 @@ export interface Lane {
   run<T>(signal: AbortSignal, work: () => Promise<T>, admission?: Admission): Promise<T | Failure>
   /** A place that is held until `release` is called, once. */
   acquire(signal: AbortSignal, admission?: Admission): Promise<Place | Failure>
+  /** A place for work of this weight, in bytes, where there is one at once; undefined otherwise. */
+  tryAcquire(weightBytes: number): Place | undefined
   /** Why work would be refused now, if so much more than what waits here is on its way to it. */
   refusal(underWay: number): Failure | undefined
   readonly running: number
@@ -108,6 +110,20 @@ export function createLane({
     }
   }
 
+  /** A place that was taken. */
+  function placeOf(weightBytes: number): Place {
+    const startedAt = performance.now()
+    let held = true
+    return {
+      release() {
+        if (!held) return
+        held = false
+        averageMs += SMOOTHING * (performance.now() - startedAt - averageMs)
+        leave(weightBytes)
+      },
+    }
+  }
+
   /** How long the newest to wait would wait. */
   function expectedWaitMs(): number {
     return (averageMs * (waiters.size + 1)) / concurrency
@@ -127,16 +143,14 @@ export function createLane({
         if (expectedWaitMs() > timeLeftMs) return overloaded(`a wait of ${Math.round(expectedWaitMs())} ms`)
       }
       if (!(await enter(signal, weightBytes))) return abortFailure(signal)
-      const startedAt = performance.now()
-      let held = true
-      return {
-        release() {
-          if (!held) return
-          held = false
-          averageMs += SMOOTHING * (performance.now() - startedAt - averageMs)
-          leave(weightBytes)
-        },
-      }
+      return placeOf(weightBytes)
+    },
+
+    tryAcquire(weightBytes) {
+      const hasRoom = running < concurrency && usedBytes + weightBytes <= capacityBytes
+      if (waiters.size > 0 || !hasRoom) return undefined
+      take(weightBytes)
+      return placeOf(weightBytes)
     },
 
     async run(signal, work, admission) {

@@ -8,10 +8,12 @@ export interface MediaLimits {
   readonly frames: number
 }
 
-/** What a source may cost that is not read into memory. */
+/** What a job may cost beside that. */
 export interface SourceLimits extends MediaLimits {
   /** Largest video that is put into a temporary file. */
   readonly temporaryFileBytes: number
+  /** Largest rendition in AVIF, in pixels; what is larger is answered as WebP. */
+  readonly avifPixels: number
 }
 
 /** What a header declares, which is all that is known before decoding. */

@@ -1,192 +1,142 @@
-import { Worker } from 'node:worker_threads'
-import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+/** Has pictures looked at by the model, in an engine process of its own: batches, a queue, and its readiness. */
+
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { abortFailure } from '../concurrency/wait.ts'
-import { MODEL_PICTURE_BYTES, type ModelOptions } from '../engine/process/scan/model.ts'
-import type { WorkerReply } from '../engine/process/scan/worker.ts'
+import type { EngineProcess, JobOutput } from '../engine/engine-process.ts'
+import { createPool } from '../engine/pool.ts'
+import { CLASSES, MODEL_PICTURE_BYTES } from '../engine/scan-model.ts'
 import type { Log } from '../telemetry/log.ts'
-import { CLASSES, type Predictions } from './score.ts'
+import type { Predictions } from './score.ts'
 
 export interface ClassifierOptions {
-  readonly model: ModelOptions
+  /** Starts the process that holds the model. */
+  readonly start: () => EngineProcess
+  /** What the log and failures call the model. */
+  readonly model: string
   /** Sources that may wait; beyond it a scan is refused at once. */
   readonly queue: number
   readonly log: Log
-  /** Longest time one batch may take, in milliseconds, before its thread counts as stuck. */
+  /** Longest time one batch may take, in milliseconds, before its process counts as stuck. */
   readonly batchTimeoutMs?: number
-  /** The thread's script, where a fault has to be forced. */
-  readonly script?: URL
 }
 
-/** Scans pictures on a thread of its own. */
+/** Scans pictures in a process of its own. */
 export interface Classifier {
   /** Settles once the model is loaded (undefined) or turned out not to be usable (`not-ready`). */
   readonly loaded: Promise<Failure | undefined>
   /** Why nothing can be scanned now; undefined where all is well. */
   readonly fault: Failure | undefined
-  /** Sources that wait for the thread. */
+  /** Sources that wait for the process. */
   readonly waiting: number
+  readonly pids: readonly number[]
   /**
-   * The predictions of a source's frames, each `MODEL_PICTURE_BYTES` of RGB. Fails with `not-ready`, `overloaded`, `scan-failed`, `deadline` or `client-gone`.
+   * The predictions of pictures of `MODEL_PICTURE_BYTES` of RGB, one after the other. Fails with `not-ready`,
+   * `overloaded`, `scan-failed`, `deadline` or `client-gone`.
    */
-  classify(frames: readonly Uint8Array[], signal: AbortSignal): Promise<readonly Predictions[] | Failure>
-  /** Calls with the number of pictures of each batch that is given to the thread. */
+  classify(pictures: Uint8Array, signal: AbortSignal): Promise<readonly Predictions[] | Failure>
+  /** Calls with the number of pictures of each batch that is given to the process. */
   watchBatches(onBatch: (pictures: number) => void): void
-  /** Ends the thread; whatever waits fails with `not-ready`. */
+  /** Ends the process; whatever waits fails with `not-ready`. */
   close(): Promise<void>
 }
 
 interface Task {
-  readonly frames: readonly Uint8Array[]
+  readonly pictures: Uint8Array
   readonly settle: (result: readonly Predictions[] | Failure) => void
 }
 
-interface Batch {
-  readonly tasks: readonly Task[]
-}
-
 /** More pictures at once make nothing faster on a processor, but everybody in the batch waits for all of it. */
-const MAX_BATCH_PICTURES = 4
-/** While one batch is scanned the next lies ready, so that the thread never waits for this one. */
-const MAX_BATCHES_UNDER_WAY = 2
+const MAX_BATCH_BYTES = 4 * MODEL_PICTURE_BYTES
 const BATCH_TIMEOUT_MS = 30_000
 /** About what a full queue of the default length takes. */
 const RETRY_AFTER = { 'retry-after': '1' }
-const FIRST_RESTART_DELAY_MS = 250
-const MAX_RESTART_DELAY_MS = 30_000
-const MAX_WORKER_HEAP_MIB = 256
+/** The session's memory does not grow; a process is renewed before what else it leaks counts. */
+const RENEW_AFTER_JOBS = 100_000
 
 export function createClassifier(options: ClassifierOptions): Classifier {
   const { model, queue, log, batchTimeoutMs = BATCH_TIMEOUT_MS } = options
-  const script = options.script ?? new URL('../engine/process/scan/worker.ts', import.meta.url)
-  const { promise: loaded, resolve: resolveLoaded } = Promise.withResolvers<Failure | undefined>()
   const waiting = new Set<Task>()
   const watchers = new Set<(pictures: number) => void>()
-  let underWay: Batch[] = []
-  let worker: Worker | undefined
+  const { promise: loaded, resolve: resolveLoaded } = Promise.withResolvers<Failure | undefined>()
+  const closing = new AbortController()
   let fault: Failure | undefined = fail('not-ready', 'the model is being loaded')
-  let unusable = false
   let everLoaded = false
-  let closed = false
-  let restartDelayMs = FIRST_RESTART_DELAY_MS
-  let restartTimer: NodeJS.Timeout | undefined
-  let stuckTimer: NodeJS.Timeout | undefined
+  let working = false
 
-  function start(): void {
-    const started = new Worker(script, {
-      workerData: model,
-      resourceLimits: { maxOldGenerationSizeMb: MAX_WORKER_HEAP_MIB },
-    })
-    worker = started
-    started.on('message', (reply: WorkerReply) => onReply(reply))
-    let reason = 'it ended'
-    started.on('error', (error) => {
-      reason = error.message
-      log.error({ err: error }, 'the scanning thread failed')
-    })
-    started.once('exit', (code) => onExit(`${reason} (code ${code})`))
-  }
+  const pool = createPool({
+    start: options.start,
+    warm: 1,
+    most: 1,
+    renewAfterJobs: RENEW_AFTER_JOBS,
+    renewAfterBytes: Number.POSITIVE_INFINITY,
+    idleMs: Number.MAX_SAFE_INTEGER,
+    onReady() {
+      fault = undefined
+      if (!everLoaded) log.info({ model }, 'the NSFW model is loaded')
+      everLoaded = true
+      resolveLoaded(undefined)
+    },
+    onEnd({ cause }) {
+      const detail = cause.kind === 'crashed' ? cause.detail : cause.kind
+      if (everLoaded) {
+        fault = fail('not-ready', 'the scanning process starts again')
+        log.warn({ reason: detail }, 'the scanning process ended and is started again')
+        return
+      }
+      // What cannot be used now will not be usable in a second: an operator has to look.
+      fault = fail('not-ready', `NSFW model ${model}: ${detail}`)
+      resolveLoaded(fault)
+      failAll(fault)
+      void pool.close()
+    },
+  })
 
-  function onReply(reply: WorkerReply): void {
-    switch (reply.kind) {
-      case 'loaded':
-        fault = undefined
-        everLoaded = true
-        log.info({ model: model.path }, 'the NSFW model is loaded')
-        resolveLoaded(undefined)
-        feed()
-        watch()
-        break
-      case 'unusable':
-        giveUp(reply.detail)
-        break
-      case 'scanned':
-        restartDelayMs = FIRST_RESTART_DELAY_MS
-        settleOldest((task, at) => predictionsOf(reply.predictions, at, task.frames.length))
-        break
-      case 'failed':
-        log.error({ detail: reply.detail }, 'a scan failed')
-        settleOldest(() => fail('scan-failed', reply.detail))
-        break
+  async function work(): Promise<void> {
+    if (working) return
+    working = true
+    try {
+      while (waiting.size > 0) {
+        const process = await pool.take(closing.signal)
+        if (process === undefined) return failAll(fault ?? fail('not-ready'))
+        const tasks = takeBatch()
+        if (tasks.length > 0) await runBatch(process, tasks)
+        pool.release(process)
+      }
+    } finally {
+      working = false
     }
   }
 
-  /** Replies come in the order of the requests. */
-  function settleOldest(resultOf: (task: Task, picture: number) => readonly Predictions[] | Failure): void {
-    const batch = underWay.shift()
+  async function runBatch(process: EngineProcess, tasks: readonly Task[]): Promise<void> {
+    const pictures =
+      tasks.length === 1 && tasks[0] ? tasks[0].pictures : Buffer.concat(tasks.map((task) => task.pictures))
+    for (const onBatch of watchers) onBatch(pictures.length / MODEL_PICTURE_BYTES)
+    const timer = setTimeout(() => {
+      log.error({ batchTimeoutMs }, 'the scanning process is stuck')
+      process.kill('deadline')
+    }, batchTimeoutMs)
+    const ended = await process.run({ kind: 'scan' }, { body: pictures })
+    clearTimeout(timer)
+    const result = predictionsOf(ended, pictures.length / MODEL_PICTURE_BYTES)
+    if (isFailure(result)) log.error({ detail: result.detail }, 'a scan failed')
     let at = 0
-    for (const task of batch?.tasks ?? []) {
-      task.settle(resultOf(task, at))
-      at += task.frames.length
-    }
-    watch()
-    feed()
-  }
-
-  /** What cannot be used now will not be usable in a second: an operator has to look. */
-  function giveUp(detail: string): void {
-    unusable = true
-    fault = fail('not-ready', `NSFW model ${model.path}: ${detail}`)
-    resolveLoaded(fault)
-    failAll(fault)
-  }
-
-  function onExit(reason: string): void {
-    worker = undefined
-    clearTimeout(stuckTimer)
-    const lost = underWay
-    underWay = []
-    for (const { tasks } of lost) for (const task of tasks) task.settle(fail('scan-failed', reason))
-    if (closed || unusable) return
-    if (!everLoaded) {
-      // The runtime itself did not load, as where it has no build for the machine.
-      giveUp(reason)
-      return
-    }
-    fault = fail('not-ready', 'the scanning thread starts again')
-    log.warn({ reason, inMs: restartDelayMs }, 'the scanning thread ended and is started again')
-    restartTimer = setTimeout(start, restartDelayMs)
-    restartTimer.unref()
-    restartDelayMs = Math.min(MAX_RESTART_DELAY_MS, restartDelayMs * 2)
-  }
-
-  function feed(): void {
-    while (worker !== undefined && fault === undefined && underWay.length < MAX_BATCHES_UNDER_WAY) {
-      const tasks = takeBatch()
-      if (tasks.length === 0) return
-      const frames = tasks.flatMap((task) => task.frames)
-      const pictures = joined(frames)
-      for (const onBatch of watchers) onBatch(frames.length)
-      underWay.push({ tasks })
-      worker.postMessage(pictures, [pictures.buffer])
-      if (underWay.length === 1) watch()
+    for (const task of tasks) {
+      const count = task.pictures.length / MODEL_PICTURE_BYTES
+      task.settle(isFailure(result) ? result : result.slice(at, at + count))
+      at += count
     }
   }
 
   function takeBatch(): readonly Task[] {
     const tasks: Task[] = []
-    let pictures = 0
+    let bytes = 0
     for (const task of waiting) {
-      if (tasks.length > 0 && pictures + task.frames.length > MAX_BATCH_PICTURES) break
+      if (tasks.length > 0 && bytes + task.pictures.length > MAX_BATCH_BYTES) break
       waiting.delete(task)
       tasks.push(task)
-      pictures += task.frames.length
+      bytes += task.pictures.length
     }
     return tasks
-  }
-
-  /** A thread that is stuck in one batch is ended; its exit does the rest. One without work keeps nobody alive. */
-  function watch(): void {
-    clearTimeout(stuckTimer)
-    if (underWay.length === 0) {
-      worker?.unref()
-      return
-    }
-    worker?.ref()
-    stuckTimer = setTimeout(() => {
-      log.error({ batchTimeoutMs }, 'the scanning thread is stuck')
-      void worker?.terminate()
-    }, batchTimeoutMs)
-    stuckTimer.unref()
   }
 
   function failAll(failure: Failure): void {
@@ -194,7 +144,6 @@ export function createClassifier(options: ClassifierOptions): Classifier {
     waiting.clear()
   }
 
-  start()
   return {
     loaded,
     get fault() {
@@ -203,22 +152,25 @@ export function createClassifier(options: ClassifierOptions): Classifier {
     get waiting() {
       return waiting.size
     },
+    get pids() {
+      return pool.pids
+    },
 
-    async classify(frames, signal) {
+    async classify(pictures, signal) {
       if (signal.aborted) return abortFailure(signal)
-      if (closed || unusable) return fault ?? fail('not-ready')
-      if (frames.some((frame) => frame.length !== MODEL_PICTURE_BYTES))
+      if (pictures.length % MODEL_PICTURE_BYTES !== 0)
         throw new RangeError(`a picture for the model has ${MODEL_PICTURE_BYTES} bytes`)
+      if (fault !== undefined && (pool.closed || closing.signal.aborted)) return fault
       if (waiting.size >= queue) return fail('overloaded', `${waiting.size} scans waiting`, RETRY_AFTER)
       const { promise, resolve } = Promise.withResolvers<readonly Predictions[] | Failure>()
-      const task: Task = { frames, settle: resolve }
+      const task: Task = { pictures, settle: resolve }
       const onAbort = () => {
         waiting.delete(task)
         resolve(abortFailure(signal))
       }
       waiting.add(task)
       signal.addEventListener('abort', onAbort, { once: true })
-      feed()
+      void work()
       try {
         return await promise
       } finally {
@@ -231,28 +183,36 @@ export function createClassifier(options: ClassifierOptions): Classifier {
     },
 
     async close() {
-      closed = true
       fault = fail('not-ready', 'closed')
-      clearTimeout(restartTimer)
-      clearTimeout(stuckTimer)
+      closing.abort()
       resolveLoaded(fault)
       failAll(fault)
-      await worker?.terminate()
+      await pool.close()
     },
   }
 }
 
-/** One buffer that holds nothing else: a message carries all that lies behind a view. */
-function joined(frames: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(frames.length * MODEL_PICTURE_BYTES)
-  for (const [index, frame] of frames.entries()) all.set(frame, index * MODEL_PICTURE_BYTES)
-  return all
-}
+type Ended = Awaited<ReturnType<EngineProcess['run']>> | JobOutput<'scan'>
 
-function predictionsOf(all: Float32Array, first: number, count: number): readonly Predictions[] {
+function predictionsOf(ended: Ended, count: number): readonly Predictions[] | Failure {
+  if ('cause' in ended) {
+    const { cause } = ended
+    return fail(
+      'scan-failed',
+      cause.kind === 'crashed' ? cause.detail : `the process was ended: ${cause.kind}`,
+    )
+  }
+  const { result } = ended
+  if (isFailure(result)) return result
+  if (result.kind !== 'scanned' || result.predictions.length !== count * CLASSES.length)
+    return fail('scan-failed', 'not as many predictions as pictures')
+  const { predictions } = result
   return Array.from({ length: count }, (_, index) => {
-    const at = (first + index) * CLASSES.length
-    const [drawing = 0, hentai = 0, neutral = 0, porn = 0, sexy = 0] = all.subarray(at, at + CLASSES.length)
+    const at = index * CLASSES.length
+    const [drawing = 0, hentai = 0, neutral = 0, porn = 0, sexy = 0] = predictions.slice(
+      at,
+      at + CLASSES.length,
+    )
     return { drawing, hentai, neutral, porn, sexy }
   })
 }

@@ -2,8 +2,6 @@
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { LRUCache } from 'lru-cache'
-import type { RawPicture } from '../engine/process/image/raw-picture.ts'
-import { modelPixels } from '../engine/process/scan/pixels.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { Classifier } from './classifier.ts'
 import { judgeFrames, type ScoreOptions, type Verdict } from './score.ts'
@@ -22,14 +20,10 @@ export interface Scanner {
   /** What is known of a content; undefined where it was not scanned lately. */
   known(contentHash: string): Verdict | undefined
   /**
-   * The verdict over frames; undefined where nothing is scanned, or where a scan failed and may. Fails with
+   * The verdict over the pictures that the model is to see of a source; undefined where nothing is scanned, or where a scan failed and may. Fails with
    * `scan-failed` where it may not, or with the signal.
    */
-  scan(
-    contentHash: string,
-    frames: readonly RawPicture[],
-    signal: AbortSignal,
-  ): Promise<Verdict | Failure | undefined>
+  scan(contentHash: string, pictures: Uint8Array, signal: AbortSignal): Promise<Verdict | Failure | undefined>
 }
 
 /** A verdict is a few numbers: a hundred thousand are some megabytes. */
@@ -46,17 +40,11 @@ export function createScanner({ classifier, score, failClosed, log }: ScannerOpt
   return {
     enabled: classifier !== undefined,
     known: (contentHash) => verdicts.get(contentHash),
-    async scan(contentHash, frames, signal) {
-      if (classifier === undefined || frames.length === 0) return undefined
+    async scan(contentHash, pictures, signal) {
+      if (classifier === undefined || pictures.length === 0) return undefined
       const known = verdicts.get(contentHash)
       if (known !== undefined) return known
-      const pixels: Uint8Array[] = []
-      for (const frame of frames) {
-        const square = await modelPixels(frame)
-        if (isFailure(square)) return failed(square)
-        pixels.push(square)
-      }
-      const predictions = await classifier.classify(pixels, signal)
+      const predictions = await classifier.classify(pictures, signal)
       if (isFailure(predictions)) {
         const left = predictions.code === 'client-gone' || predictions.code === 'deadline'
         return left ? predictions : failed(predictions)

@@ -1,7 +1,8 @@
 /** What the model's five numbers mean. */
 
-/** The classes in the order of the model's output. */
-export const CLASSES = ['drawing', 'hentai', 'neutral', 'porn', 'sexy'] as const
+import { CLASSES } from '../engine/scan-model.ts'
+
+export { CLASSES }
 
 /** The probability of each class, 0..1; together 1. */
 export type Predictions = Readonly<Record<(typeof CLASSES)[number], number>>

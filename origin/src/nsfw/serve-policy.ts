@@ -4,8 +4,7 @@
  */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { examine } from '../engine/process/examine.ts'
-import type { VideoTools } from '../engine/process/video/video.ts'
+import type { Engine } from '../engine/client.ts'
 import { contentHash } from '../source/content-hash.ts'
 import type { Source } from '../source/source.ts'
 import type { Scanner } from './scanner.ts'
@@ -28,13 +27,13 @@ export interface ServePolicyOptions {
   readonly mode: ServeMode
   readonly score: ScoreOptions
   readonly scanner: Scanner
-  readonly tools: VideoTools
+  readonly engine: Pick<Engine, 'examine'>
 }
 
 /** Gaussian sigma at which nothing is recognised any more, in pixels of the rendition. */
 export const FLAGGED_BLUR = 40
 
-export function createServePolicy({ mode, score, scanner, tools }: ServePolicyOptions): ServePolicy {
+export function createServePolicy({ mode, score, scanner, engine }: ServePolicyOptions): ServePolicy {
   return {
     mode,
     version: mode === 'off' ? '' : JSON.stringify([mode, score.threshold, score.countHentai]),
@@ -47,9 +46,9 @@ export function createServePolicy({ mode, score, scanner, tools }: ServePolicyOp
       return mode === 'block' && verdict.nsfw ? fail('forbidden', 'flagged and blocked') : verdict
 
       async function scan(hash: string, of: Source) {
-        const examined = await examine(of, { tools, scan: true, timeLeftMs, signal })
+        const examined = await engine.examine(of, true, { timeLeftMs, signal })
         // What cannot be decoded cannot be seen either; its own route says what is wrong with it.
-        return isFailure(examined) ? undefined : scanner.scan(hash, examined.frames, signal)
+        return isFailure(examined) ? undefined : scanner.scan(hash, examined.pictures, signal)
       }
     },
   }

@@ -8,7 +8,7 @@ import type {
 import { parseRequest } from '@media-proxy/shared/request/parse.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { expiringCacheControl } from '@media-proxy/shared/response/headers.ts'
-import { rasterised, type TransformedExternal } from '../rendition/order.ts'
+import { rasterised, type TransformedExternal } from '../rendition/job.ts'
 import type { Pipeline } from '../rendition/pipeline.ts'
 import type { ExternalFetch } from '../source/external/fetch.ts'
 import { type Answer, type Exchange, refuse } from './exchange.ts'

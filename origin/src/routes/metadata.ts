@@ -3,12 +3,10 @@
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { jsonResponse } from '@media-proxy/shared/response/plain.ts'
 import * as z from 'zod'
-import type { Lane } from '../concurrency/lane.ts'
 import { createCoalescer, type Lease } from '../concurrency/single-flight.ts'
 import { waitFor } from '../concurrency/wait.ts'
-import { type Examined, examine } from '../engine/process/examine.ts'
-import { placeholderOf } from '../engine/process/image/placeholder.ts'
-import type { VideoTools } from '../engine/process/video/video.ts'
+import type { Engine, Examined } from '../engine/client.ts'
+import { mediaKind } from '../media/kinds.ts'
 import type { Scanner } from '../nsfw/scanner.ts'
 import type { Verdict } from '../nsfw/score.ts'
 import { contentHash } from '../source/content-hash.ts'
@@ -22,10 +20,8 @@ export interface MetadataOptions {
   readonly sourcesOf: (bucket: string) => SourceReader | undefined
   readonly uploadsBucket: string
   readonly publicBucket: string
-  readonly tools: VideoTools
+  readonly engine: Pick<Engine, 'examine'>
   readonly scanner: Scanner
-  /** Bounds the work. */
-  readonly lane: Lane
   readonly maxBodyBytes: number
   readonly maxBase64Bytes: number
   readonly deadlineMs: number
@@ -103,7 +99,7 @@ async function workOf(body: Body, options: MetadataOptions): Promise<Work | Fail
     case 'base64': {
       const bytes = decodeBase64(body.base64)
       if (bytes === undefined) return fail('bad-field', 'base64')
-      const source = await sourceFromBytes(bytes, body.filename, options.tools.limits)
+      const source = await sourceFromBytes(bytes, body.filename)
       const lease = { value: Promise.resolve(source), leader: true, release: () => undefined }
       return { open: () => lease, name: undefined }
     }
@@ -133,23 +129,17 @@ async function tell(
       return fail('source-too-large', `${source.parts.sizeBytes} bytes as base64`)
     }
     const timeLeftMs = options.deadlineMs - (performance.now() - startedAt)
-    const examining = options.lane.run(signal, () =>
-      examine(source, {
-        tools: options.tools,
-        scan: options.scanner.enabled && wantsScan(body),
-        timeLeftMs,
-        signal,
-      }),
-    )
+    const scan = options.scanner.enabled && wantsScan(body)
+    const examining = options.engine.examine(source, scan, { timeLeftMs, signal })
     // The hash is read beside the examination: one waits for the network, the other for a processor.
     const [examined, hash] = await waitForBoth(examining, contentHash(source), signal)
     if (isFailure(examined)) return examined
     if (isFailure(hash)) return hash
-    const verdict = await options.scanner.scan(hash, examined.frames, signal)
+    const verdict = await options.scanner.scan(hash, examined.pictures, signal)
     if (isFailure(verdict)) return verdict
     const base64 = body.with_base64 === true ? await base64Of(source) : undefined
     if (isFailure(base64)) return base64
-    return spell(source, examined, hash, verdict, base64)
+    return describe(source, examined, hash, verdict, base64)
   } finally {
     lease.release()
   }
@@ -173,18 +163,16 @@ async function base64Of({ bytes, parts }: Source): Promise<string | Failure> {
 }
 
 /** The fields that apply; one that does not is absent, never null. */
-async function spell(
+function describe(
   { parts }: Source,
-  { kind, size, durationSeconds, animated, first }: Examined,
+  { format, size, durationSeconds, animated, placeholder }: Examined,
   hash: string,
   verdict: Verdict | undefined,
   base64: string | undefined,
-): Promise<Metadata | Failure> {
-  const placeholder = first === undefined ? undefined : await placeholderOf(first)
-  if (isFailure(placeholder)) return placeholder
+): Metadata {
   return {
-    format: kind.format,
-    content_type: kind.mime,
+    format,
+    content_type: mediaKind(format).mime,
     content_hash: hash,
     size: parts.sizeBytes,
     ...size,

@@ -1,7 +1,7 @@
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { finish, type Representation, representationHeaders } from '@media-proxy/shared/response/finish.ts'
 import { renditionHeaders, renditionPolicyHeaders } from '@media-proxy/shared/response/rendition.ts'
-import type { RenditionRequest } from '../rendition/order.ts'
+import type { RenditionRequest } from '../rendition/job.ts'
 import type { Pipeline } from '../rendition/pipeline.ts'
 import type { Rendition } from '../rendition/rendition.ts'
 import { type Answer, type Exchange, refuse } from './exchange.ts'

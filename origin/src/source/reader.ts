@@ -1,8 +1,8 @@
+import { createHash } from 'node:crypto'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { ObjectStore, StoredObject } from '@media-proxy/shared/store/store.ts'
 import type { Lane } from '../concurrency/lane.ts'
 import { type Coalescer, createCoalescer, type Lease } from '../concurrency/single-flight.ts'
-import { judgeHead } from '../engine/process/image/inspect.ts'
 import type { SourceLimits } from '../media/limits.ts'
 import { SNIFF_BYTES, sniff } from '../media/sniff.ts'
 import { takeHead } from '../streams/peek.ts'
@@ -12,7 +12,7 @@ import { readExternalSource } from './external/source.ts'
 import { memoryBytes } from './memory-ranges.ts'
 import { objectBytes } from './object-ranges.ts'
 import type { MediaBytes } from './ranges.ts'
-import { factsReader, hold, noFacts, type Source, type SourceInfo } from './source.ts'
+import { hold, type Source, type SourceInfo, WHOLE_BYTES } from './source.ts'
 
 /** Where a source is: the first of some keys that exists, or an external URL. */
 export type SourcePlace = { readonly keys: readonly string[] } | { readonly url: string }
@@ -87,28 +87,19 @@ async function readFirst(
   return fail('not-found')
 }
 
-/** A source that came with its request. */
-export async function sourceFromBytes(
-  bytes: Uint8Array,
-  fileName: string | undefined,
-  limits: SourceLimits,
-): Promise<Source | Failure> {
+/** A source that came with its request. Its name is its content: no two of them are one. */
+export async function sourceFromBytes(bytes: Uint8Array, fileName: string | undefined): Promise<Source> {
   const kind = await sniff(bytes, fileName)
-  const refused = kind?.kind === 'image' ? await judgeHead(bytes, kind.format, limits) : undefined
-  if (refused !== undefined) return refused
-  const info = { sizeBytes: bytes.length, etag: '""', lastModified: undefined }
-  const facts = kind?.kind === 'image' ? factsReader(bytes, kind.format) : noFacts
-  return { key: '', info, kind, bytes, parts: memoryBytes(bytes), facts }
+  const etag = `"${createHash('sha256').update(bytes).digest('hex')}"`
+  const info = { sizeBytes: bytes.length, etag, lastModified: undefined }
+  return { key: '', info, kind, bytes, parts: memoryBytes(bytes) }
 }
-
-/** From this size on the head is judged before the rest is fetched. */
-const JUDGED_EARLY_BYTES = 1024 * 1024
 
 interface ReadOptions extends Pick<SourceReaderOptions, 'limits' | 'memory'> {
   readonly signal: AbortSignal
 }
 
-/** Sniffs the head before the rest is read: half a gigabyte of something else is never brought into memory. */
+/** Sniffs the head before the rest is read: of what is no picture, and of large ones, ranges are read later. */
 async function readObject(
   key: string,
   object: StoredObject,
@@ -118,20 +109,13 @@ async function readObject(
   const { info, body } = object
   const { head, rest } = await takeHead(body, SNIFF_BYTES)
   const kind = await sniff(head, key)
-  if (kind?.kind !== 'image') {
+  const refused =
+    kind?.kind === 'image' && info.sizeBytes > limits.sourceBytes
+      ? fail('source-too-large', `${info.sizeBytes} bytes`)
+      : undefined
+  if (refused !== undefined || kind?.kind !== 'image' || info.sizeBytes > WHOLE_BYTES) {
     await rest.cancel()
-    return { key, info, kind, bytes: head, parts: partsBehind(head), facts: noFacts }
-  }
-  if (info.sizeBytes > limits.sourceBytes) {
-    await rest.cancel()
-    return fail('source-too-large', `${info.sizeBytes} bytes`)
-  }
-  if (info.sizeBytes > JUDGED_EARLY_BYTES) {
-    const refused = await judgeHead(head, kind.format, limits)
-    if (refused !== undefined) {
-      await rest.cancel()
-      return refused
-    }
+    return refused ?? { key, info, kind, bytes: head, parts: partsBehind(head) }
   }
   const memory = await hold(info.sizeBytes, lane, signal)
   if (memory !== undefined) {
@@ -139,6 +123,5 @@ async function readObject(
     return memory
   }
   const bytes = await readAll(rest, info.sizeBytes)
-  if (isFailure(bytes)) return bytes
-  return { key, info, kind, bytes, parts: partsBehind(bytes), facts: factsReader(bytes, kind.format) }
+  return isFailure(bytes) ? bytes : { key, info, kind, bytes, parts: partsBehind(bytes) }
 }

@@ -1,23 +1,20 @@
-/** An opened source, wherever it came from, and what every way of opening one has in common. */
+/** An opened source, wherever it came from. */
 
-import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Lane } from '../concurrency/lane.ts'
-import { type ImageFacts, readFacts } from '../engine/process/image/inspect.ts'
-import type { ImageFormat, MediaKind } from '../media/kinds.ts'
+import type { MediaKind } from '../media/kinds.ts'
 import type { MediaBytes } from './ranges.ts'
 
-/** A source in memory, known by its content. */
+/** A source, known by its content. */
 export interface Source {
   /** The object's key, or the external URL. */
   readonly key: string
   readonly info: SourceInfo
   /** Undefined where the content is no accepted media. */
   readonly kind: MediaKind | undefined
-  /** The whole object; only its head for what is not decoded from memory (video, audio, unknown). */
+  /** The whole object where it is a picture of at most `WHOLE_BYTES`; only its head otherwise. */
   readonly bytes: Uint8Array
-  /** What the header of an image tells, read once for all its renditions and not yet judged. */
-  readonly facts: () => Promise<ImageFacts | Failure>
-  /** The object by parts, for what is not decoded from memory; it can be read until the lease is released. */
+  /** The object by ranges; it can be read until the handle is released. */
   readonly parts: MediaBytes
 }
 
@@ -29,26 +26,21 @@ export interface SourceInfo {
   readonly lastModified: Date | undefined
 }
 
+/** The largest picture that is held in memory, shared by all its renditions; of larger ones ranges are read. */
+export const WHOLE_BYTES = 16 * 1024 * 1024
+
 /**
- * Waits until the memory for a source is there, and holds it for as long as the source is leased. Gives what failed.
+ * Waits until the memory for a source is there, and holds it for as long as the source is open. Gives what failed.
  */
 export async function hold(bytes: number, memory: Lane, signal: AbortSignal): Promise<Failure | undefined> {
   const place = await memory.acquire(signal, { weightBytes: bytes })
   if (isFailure(place)) return place
-  // The flight's signal fires when the last lease is released.
-  if (signal.aborted) place.release()
-  else signal.addEventListener('abort', () => place.release(), { once: true })
+  releaseWith(signal, place)
   return undefined
 }
 
-/** Reads the header when it is first asked for, and once. */
-export function factsReader(bytes: Uint8Array, format: ImageFormat): Source['facts'] {
-  let facts: ReturnType<Source['facts']> | undefined
-  return () => {
-    facts ??= readFacts(bytes, format)
-    return facts
-  }
+/** The signal of an open source fires when the last handle is released. */
+export function releaseWith(signal: AbortSignal, place: { release(): void }): void {
+  if (signal.aborted) place.release()
+  else signal.addEventListener('abort', () => place.release(), { once: true })
 }
-
-/** What is no image has no header of one. */
-export const noFacts: Source['facts'] = async () => fail('unsupported-format')

@@ -18,8 +18,16 @@ export async function takeHead(body: ReadableStream<Uint8Array>, bytes: number):
   }
   const [first] = chunks
   const head = chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks)
+  return { head, rest: resumed(chunks, reader) }
+}
+
+/** A body whose start was read already: that again, and then the rest. */
+export function resumed(
+  chunks: readonly Uint8Array[],
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+): ReadableStream<Uint8Array> {
   const pending = chunks[Symbol.iterator]()
-  const rest = new ReadableStream<Uint8Array>(
+  return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         const { done, value } = pending.next()
@@ -28,11 +36,8 @@ export async function takeHead(body: ReadableStream<Uint8Array>, bytes: number):
         if (next.done) controller.close()
         else controller.enqueue(next.value)
       },
-      async cancel(reason) {
-        await reader.cancel(reason)
-      },
+      cancel: (reason) => reader.cancel(reason),
     },
     { highWaterMark: 0 },
   )
-  return { head, rest }
 }

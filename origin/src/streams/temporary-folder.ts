@@ -1,6 +1,6 @@
 /** Where files lie that are needed for the length of one request. */
 
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
@@ -11,15 +11,28 @@ export interface TemporaryFolder {
 }
 
 /** A folder of its own, named after what it is for and the process. Fails with `overloaded` where there is no room. */
-export async function makeTemporaryFolder(purpose: 'spool' | 'video'): Promise<TemporaryFolder | Failure> {
+export async function makeTemporaryFolder(purpose: Purpose): Promise<TemporaryFolder | Failure> {
   try {
-    const path = await mkdtemp(join(tmpdir(), `media-proxy-${purpose}-${process.pid}-`))
+    const path = await mkdtemp(join(tmpdir(), prefixOf(purpose, process.pid)))
     return { path, remove: () => rm(path, { recursive: true, force: true }) }
   } catch (error) {
     const failure = writeFailure(error)
     if (failure === undefined) throw error
     return failure
   }
+}
+
+type Purpose = 'spool' | 'video'
+
+function prefixOf(purpose: Purpose, pid: number): string {
+  return `media-proxy-${purpose}-${pid}-`
+}
+
+/** Removes what a process left that was killed. */
+export async function removeFoldersOf(pid: number, purpose: Purpose): Promise<void> {
+  const names = await readdir(tmpdir()).catch(() => [])
+  const left = names.filter((name) => name.startsWith(prefixOf(purpose, pid)))
+  await Promise.all(left.map((name) => rm(join(tmpdir(), name), { recursive: true, force: true })))
 }
 
 /** The system calls that only whoever makes or writes a file gets an error from. */

@@ -76,12 +76,30 @@ export const METRICS = {
       'External fetches, up to the head of the answer; refused addresses have the outcome address-refused.',
     labels: ['outcome'],
   },
-  'media_proxy.ffmpeg.run.duration': {
+  'media_proxy.engine.job.duration': {
     kind: 'histogram',
     unit: 's',
+    description: 'Jobs of engine processes, from the process that took one to its result.',
+    labels: ['job', 'outcome'],
+  },
+  'media_proxy.engine.cpu.time': {
+    kind: 'counter',
+    unit: 's',
+    description: 'Processor time of the jobs of engine processes.',
+    labels: ['job'],
+  },
+  'media_proxy.engine.processes': {
+    kind: 'gauge',
+    unit: '1',
+    description: 'Engine processes, at work or ready for it.',
+    labels: [],
+  },
+  'media_proxy.engine.lost': {
+    kind: 'counter',
+    unit: '1',
     description:
-      'FFmpeg children, waiting for a place included: frames out of a stream of coded frames, or of a temporary file.',
-    labels: ['operation', 'outcome'],
+      'Jobs that ended their process: a decoder crashed, a limit of processor time or memory was passed, or it was killed.',
+    labels: ['job'],
   },
   'media_proxy.nsfw.scan.duration': {
     kind: 'histogram',

@@ -108,16 +108,12 @@ export const configSchema = z.strictObject({
       max: 300_000,
       default: 30_000,
     }),
-    renders: integer(
-      'Renders at the same time, of small and of large pictures each; 0 is one more than there are processors.',
-      { min: 0, max: 256, default: 0 },
-    ),
     sourceMemoryBytes: integer('Most bytes of sources that are in memory together, read or waiting.', {
       min: MIB,
       max: 256 * 1024 * MIB,
-      default: 512 * MIB,
+      default: 256 * MIB,
     }),
-    renderMemoryBytes: integer('Most decoded bytes of large pictures that are rendered together.', {
+    renderMemoryBytes: integer('Most predicted bytes of large jobs that run together.', {
       min: MIB,
       max: 256 * 1024 * MIB,
       default: 1024 * MIB,
@@ -128,12 +124,12 @@ export const configSchema = z.strictObject({
       default: 60_000,
     }),
     queuedRenders: integer('Renders that may wait for a place.', { min: 0, max: 100_000, default: 512 }),
-    decoders: integer('FFmpeg processes at the same time; 0 is one per processor.', {
+    avifPixels: integer('Largest rendition in AVIF, in pixels; what is larger is answered as WebP.', {
       min: 0,
-      max: 256,
-      default: 0,
+      max: 268_435_456,
+      default: 8_400_000,
     }),
-    decoderMemoryBytes: integer('Address space of one FFmpeg process.', {
+    decoderMemoryBytes: integer('Address space of one FFmpeg process, where libav is not used.', {
       min: 256 * MIB,
       max: 64 * 1024 * MIB,
       default: 2048 * MIB,
@@ -152,6 +148,35 @@ export const configSchema = z.strictObject({
       min: 1024,
       max: 256 * MIB,
       default: 32 * MIB,
+    }),
+  }),
+  engine: group({
+    processes: integer(
+      'Jobs of small pictures at the same time, and as many of large ones; 0 is one more than there are processors.',
+      { min: 0, max: 256, default: 0 },
+    ),
+    videos: integer('Jobs of videos at the same time; 0 is one per processor.', {
+      min: 0,
+      max: 256,
+      default: 0,
+    }),
+    memoryBytes: integer('Memory that one job may take; what is predicted to take more is refused.', {
+      min: 64 * MIB,
+      max: 64 * 1024 * MIB,
+      default: 768 * MIB,
+    }),
+    cpuSeconds: integer('Processor time that one job may be predicted to take, in seconds.', {
+      min: 1,
+      max: 600,
+      default: 20,
+    }),
+    renewAfterJobs: integer('Jobs after which a process is renewed.', {
+      min: 1,
+      max: 1_000_000,
+      default: 2000,
+    }),
+    libav: flag('Decode videos in the process by libav (node-av) where it is installed, else by FFmpeg.', {
+      default: true,
     }),
   }),
   cache: group({

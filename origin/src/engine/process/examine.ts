@@ -5,14 +5,16 @@
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { type MediaKind, mediaKind } from '../../media/kinds.ts'
-import { memoryBytes } from '../../source/memory-ranges.ts'
-import type { Source } from '../../source/source.ts'
+import type { Cost, Deferred, ExamineJob } from '../jobs.ts'
+import { type Admission, admit } from './admit.ts'
 import { animationTimes, frameAt } from './image/animation-frames.ts'
 import { decodePicture } from './image/decode.ts'
-import { type ImageFacts, judgeFacts } from './image/inspect.ts'
+import { type ImageFacts, judgeFacts, readFacts } from './image/inspect.ts'
 import type { Size } from './image/plan.ts'
 import type { RawPicture } from './image/raw-picture.ts'
 import { type ImageSequence, readSequence } from './image/sequence.ts'
+import { costOfStill, costOfThumbnails } from './predict.ts'
+import { type MediaSource, memorySource } from './source.ts'
 import { readThreeFrames } from './video/frames.ts'
 import { threeMoments } from './video/moments.ts'
 import { readSound } from './video/sound.ts'
@@ -32,23 +34,21 @@ export interface Examined {
   readonly frames: readonly RawPicture[]
 }
 
-export interface ExamineOptions {
-  readonly tools: VideoTools
-  /** Whether frames for a scan are wanted. */
-  readonly scan: boolean
-  readonly timeLeftMs: number
-  readonly signal: AbortSignal
-}
-
 /** Twice the side of what a scan sees; a placeholder needs less. */
 const LOOK_SIDE_PIXELS = 448
 
 /**
- * Examines a source. Fails with `unsupported-format`, `unsupported-codec`, `undecodable`, `too-large-dimensions`,
- * `source-too-large`, or as the bytes and FFmpeg do.
+ * Examines a source, or tells what that costs where it is more than was admitted. Fails with `unsupported-format`,
+ * `unsupported-codec`, `undecodable`, `too-large-dimensions`, `source-too-large`, or as the bytes do.
  */
-export async function examine(source: Source, options: ExamineOptions): Promise<Examined | Failure> {
+export async function examine(
+  source: MediaSource,
+  { scan, allowance }: Pick<ExamineJob, 'scan' | 'allowance'>,
+  tools: VideoTools,
+  tellCost: (cost: Cost) => void,
+): Promise<Examined | Deferred | Failure> {
   const { kind } = source
+  const options = { scan, tools, admission: { allowance, tellCost } }
   switch (kind?.kind) {
     case undefined:
       return fail('unsupported-format')
@@ -61,25 +61,33 @@ export async function examine(source: Source, options: ExamineOptions): Promise<
   }
 }
 
+interface ExamineOptions {
+  readonly scan: boolean
+  readonly tools: VideoTools
+  readonly admission: Admission
+}
+
 async function examineImage(
-  { bytes, facts: readFacts }: Source,
-  kind: MediaKind,
-  options: ExamineOptions,
-): Promise<Examined | Failure> {
-  const { tools, scan, timeLeftMs } = options
-  const facts = await readFacts()
+  source: MediaSource,
+  kind: MediaKind & { readonly kind: 'image' },
+  { tools, scan, admission }: ExamineOptions,
+): Promise<Examined | Deferred | Failure> {
+  const bytes = source.whole(tools.limits.sourceBytes)
+  if (isFailure(bytes)) return bytes
+  const facts = await readFacts(bytes, kind.format)
   if (isFailure(facts)) return facts
   const sequence = facts.format === 'avif' || facts.format === 'heic' ? readSequence(bytes) : undefined
   // Of a sequence single frames are decoded, whatever there are.
   const refused = judgeFacts(facts, { limits: tools.limits, animated: scan && sequence === undefined })
   if (refused !== undefined) return refused
-  const decode = (frame: number) =>
-    decodePicture(bytes, facts, { frame, maxSidePixels: LOOK_SIDE_PIXELS, timeLeftMs })
+  const deferred = admit(costOfThumbnails(facts, bytes.length), admission)
+  if (deferred !== undefined) return deferred
+  const decode = (frame: number) => decodePicture(bytes, facts, { frame, maxSidePixels: LOOK_SIDE_PIXELS })
   const first = await decode(0)
   if (isFailure(first)) return first
   const size = { width: facts.width, height: facts.height }
   if (sequence !== undefined) {
-    const played = await lookAtSequence(sequence, options)
+    const played = await lookAtSequence(sequence, scan, tools)
     if (isFailure(played)) return played
     const { durationSeconds, frames } = played
     return { kind, size, first, animated: true, durationSeconds, frames: scan ? [first, ...frames] : [] }
@@ -100,9 +108,10 @@ async function examineImage(
 /** What a player shows of a file whose still may show something else entirely: both are to be looked at. */
 async function lookAtSequence(
   sequence: ImageSequence,
-  { tools, scan, signal }: ExamineOptions,
+  scan: boolean,
+  tools: VideoTools,
 ): Promise<{ readonly durationSeconds: number; readonly frames: readonly RawPicture[] } | Failure> {
-  const video = await openVideo(tools, memoryBytes(sequence.asVideo()), 'mp4', signal)
+  const video = await openVideo(tools, memorySource(sequence.asVideo(), undefined), 'mp4')
   if (isFailure(video)) return video
   try {
     const { durationSeconds = 0 } = video.facts
@@ -131,11 +140,11 @@ async function framesOf(
 }
 
 async function examineVideo(
-  source: Source,
+  source: MediaSource,
   kind: MediaKind & { readonly kind: 'video' },
   options: ExamineOptions,
-): Promise<Examined | Failure> {
-  const video = await openVideo(options.tools, source.parts, kind.format, options.signal)
+): Promise<Examined | Deferred | Failure> {
+  const video = await openVideo(options.tools, source, kind.format)
   if (isFailure(video)) {
     // A container for videos that holds sound alone is sound.
     return video.code === 'not-visual' ? examineSound(source, soundOf(kind), options) : video
@@ -150,10 +159,14 @@ async function examineVideo(
 async function lookAtVideo(
   video: Video,
   kind: MediaKind,
-  { scan }: ExamineOptions,
-): Promise<Examined | Failure> {
+  { scan, admission }: ExamineOptions,
+): Promise<Examined | Deferred | Failure> {
   const { width, height } = video.facts.video
   const shownAt = lookSize(video.facts.video)
+  const plan = { ...shownAt, mode: 'exact', gravity: 'centre' } as const
+  const still = { plan, format: 'jpeg', quality: 80, animated: false } as const
+  const deferred = admit(costOfStill(video.facts.video, still), admission)
+  if (deferred !== undefined) return deferred
   const first = await video.readFrame(undefined, shownAt)
   if (isFailure(first)) return first
   const frames = scan ? await readThreeFrames(video, shownAt) : []
@@ -178,11 +191,11 @@ function soundOf(kind: MediaKind): MediaKind {
 }
 
 async function examineSound(
-  { parts }: Source,
+  source: MediaSource,
   kind: MediaKind,
-  { tools, signal }: ExamineOptions,
+  { tools }: ExamineOptions,
 ): Promise<Examined | Failure> {
-  const facts = await readSound(tools, parts, kind.format, signal)
+  const facts = await readSound(tools, source, kind.format)
   if (isFailure(facts)) return facts
   const { durationSeconds } = facts
   return { kind, ...(durationSeconds === undefined ? {} : { durationSeconds }), frames: [] }

@@ -1,90 +1,90 @@
-/** From an opened source to the bytes of its rendition: header, limits, plan, render. */
+/** From a source to the bytes of its rendition: header, limits, cost, plan, render. */
 
 import type { ImageFormat } from '@media-proxy/shared/formats.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { ImageFormat as SourceFormat, VideoFormat } from '../../media/kinds.ts'
-import type { Order } from '../../rendition/order.ts'
-import type { Rendition } from '../../rendition/rendition.ts'
-import type { Source } from '../../source/source.ts'
+import type { Cost, Deferred, RenderJob } from '../jobs.ts'
+import type { RenderOptions } from '../render-options.ts'
+import { type Admission, admit } from './admit.ts'
 import { isBare } from './image/bare.ts'
-import { type ImageFacts, judgeFacts } from './image/inspect.ts'
-import { keepsSize, type Plan } from './image/plan.ts'
-import {
-  keepsAnimation,
-  type RenderOrder,
-  renderImage,
-  renderPlayed,
-  renderRaw,
-} from './image/render-image.ts'
-import { inStage, type RenderStage } from './image/render-stages.ts'
+import { type ImageFacts, judgeFacts, readFacts } from './image/inspect.ts'
+import { keepsSize, type Plan, planOf } from './image/plan.ts'
+import { keepsAnimation, type Render, renderImage, renderPlayed, renderRaw } from './image/render-image.ts'
 import { readSequence } from './image/sequence.ts'
+import { costOfPicture, costOfStill } from './predict.ts'
+import type { MediaSource } from './source.ts'
 import { playSequence } from './video/play-sequence.ts'
 import { momentOf, openVideo, type VideoTools } from './video/video.ts'
 
-export type MakeTools = VideoTools
-
-export interface MakeOptions {
-  readonly timeLeftMs: number
-  readonly signal: AbortSignal
-  /** Told what the parts of the render are, and when. */
-  readonly stage?: RenderStage
+export interface Rendered {
+  readonly kind: 'rendered'
+  readonly format: ImageFormat
+  /** Undefined where the source itself is the rendition. */
+  readonly bytes: Uint8Array | undefined
 }
 
-type Made = Pick<Rendition, 'bytes' | 'format'>
-
-/** Makes a rendition of a source; fails as the kind of source does, or because it is none that can be seen. */
-export async function makeRendition(
-  source: Source,
-  order: Order,
-  tools: MakeTools,
-  options: MakeOptions,
-): Promise<Made | Failure> {
+/**
+ * Makes a rendition of a source, or tells its cost where that is more than was admitted. Fails as the kind of source
+ * does, or because it is none that can be seen.
+ */
+export async function render(
+  source: MediaSource,
+  job: Pick<RenderJob, 'options' | 'allowance' | 'limits'>,
+  tools: VideoTools,
+  tellCost: (cost: Cost) => void,
+): Promise<Rendered | Deferred | Failure> {
   const { kind } = source
-  if (order.imagesOnly && kind?.kind !== 'image') return fail('undecodable', `content is ${kind?.format}`)
+  const { options } = job
+  const admission = { allowance: job.allowance, tellCost }
+  if (options.imagesOnly && kind?.kind !== 'image') return fail('undecodable', `content is ${kind?.format}`)
   switch (kind?.kind) {
     case undefined:
       return fail('unsupported-format')
     case 'audio':
       return fail('not-visual')
     case 'video':
-      return makeStill(source, kind.format, order, tools, options)
+      return renderVideo(source, kind.format, options, tools, admission)
     case 'image':
-      return makeImage(source, kind.format, order, tools, options)
+      return renderPicture(source, kind.format, options, tools, admission)
   }
 }
 
-async function makeImage(
-  { bytes, facts: readFacts }: Source,
+async function renderPicture(
+  source: MediaSource,
   sourceFormat: SourceFormat,
-  order: Order,
-  tools: MakeTools,
-  options: MakeOptions,
-): Promise<Made | Failure> {
-  const facts = await readFacts()
+  options: RenderOptions,
+  tools: VideoTools,
+  admission: Admission,
+): Promise<Rendered | Deferred | Failure> {
+  const bytes = source.whole(tools.limits.sourceBytes)
+  if (isFailure(bytes)) return bytes
+  const facts = await readFacts(bytes, sourceFormat)
   if (isFailure(facts)) return facts
-  const refused = judgeFacts(facts, { limits: tools.limits, animated: order.animated })
+  const refused = judgeFacts(facts, { limits: tools.limits, animated: options.animated })
   if (refused !== undefined) return refused
-  const format = animatedFormat(order.format(sourceFormat), facts, order)
-  const plan = order.plan(facts)
-  if (isUntouched(bytes, facts, order, format, plan)) return { bytes, format }
-  const wanted = renderOrder(order, format, plan, options)
+  const plan = planOf(options.geometry, facts)
+  const format = outputFormat(writtenFormat(options.format, sourceFormat), facts, options, plan, tools)
+  if (isUntouched(bytes, facts, options, format, plan)) return { kind: 'rendered', format, bytes: undefined }
+  const wanted = renderOf(options, format, plan)
+  const frames = keepsAnimation(facts, wanted) ? facts.frames : 1
+  const deferred = admit(costOfPicture(facts, wanted, frames, bytes.length), admission)
+  if (deferred !== undefined) return deferred
   const rendered =
-    (await renderSequence(bytes, facts, wanted, tools, options)) ?? (await renderImage(bytes, facts, wanted))
-  return isFailure(rendered) ? rendered : { bytes: rendered, format }
+    (await renderSequence(bytes, facts, wanted, tools)) ?? (await renderImage(bytes, facts, wanted))
+  return isFailure(rendered) ? rendered : { kind: 'rendered', format, bytes: rendered }
 }
 
 /** Undefined for what is no animated AVIF, or is to be a still, or does not play: then its still is rendered. */
 async function renderSequence(
   bytes: Uint8Array,
   facts: ImageFacts,
-  order: RenderOrder,
-  tools: MakeTools,
-  { signal }: MakeOptions,
+  wanted: Render,
+  tools: VideoTools,
 ): Promise<Uint8Array | Failure | undefined> {
-  const sequence = facts.format === 'avif' && keepsAnimation(facts, order) ? readSequence(bytes) : undefined
+  const sequence = facts.format === 'avif' && keepsAnimation(facts, wanted) ? readSequence(bytes) : undefined
   if (sequence === undefined) return undefined
-  const played = await inStage(order, 'decode', () => playSequence(tools, sequence, facts, signal))
-  const rendered = isFailure(played) ? played : await renderPlayed(played, facts, order)
+  const played = await playSequence(tools, sequence, facts)
+  const rendered = isFailure(played) ? played : await renderPlayed(played, facts, wanted)
   return isFailure(rendered) && UNPLAYABLE.has(rendered.code) ? undefined : rendered
 }
 
@@ -95,64 +95,82 @@ const UNPLAYABLE: ReadonlySet<string> = new Set([
   'not-ready',
 ])
 
-/** AVIF is encoded as a still only: what moves and was asked for as AVIF is WebP. */
-function animatedFormat(format: ImageFormat, { frames }: ImageFacts, { animated }: Order): ImageFormat {
-  return format === 'avif' && animated && frames > 1 ? 'webp' : format
+/** What is no output format itself (SVG, TIFF, HEIC, a still of a video) becomes WebP. */
+function writtenFormat(wanted: RenderOptions['format'], source: SourceFormat | 'video'): ImageFormat {
+  if (wanted !== 'source') return wanted
+  switch (source) {
+    case 'png':
+    case 'jpeg':
+    case 'webp':
+    case 'gif':
+    case 'avif':
+      return source
+    case 'svg':
+    case 'tiff':
+    case 'heic':
+    case 'video':
+      return 'webp'
+  }
+}
+
+/** AVIF is encoded as a still only, and only up to a size: what moves and what is larger is WebP. */
+function outputFormat(
+  format: ImageFormat,
+  { frames }: Pick<ImageFacts, 'frames'>,
+  { animated }: RenderOptions,
+  plan: Plan,
+  { limits }: VideoTools,
+): ImageFormat {
+  if (format !== 'avif') return format
+  return (animated && frames > 1) || plan.width * plan.height > limits.avifPixels ? 'webp' : format
 }
 
 /** A still of a video goes through the same plan and the same encoders as a picture. */
-async function makeStill(
-  { parts }: Source,
+async function renderVideo(
+  source: MediaSource,
   sourceFormat: VideoFormat,
-  order: Order,
-  tools: MakeTools,
-  options: MakeOptions,
-): Promise<Made | Failure> {
-  const video = await openVideo(tools, parts, sourceFormat, options.signal)
+  options: RenderOptions,
+  tools: VideoTools,
+  admission: Admission,
+): Promise<Rendered | Deferred | Failure> {
+  const video = await openVideo(tools, source, sourceFormat)
   if (isFailure(video)) return video
   try {
     const { facts } = video
-    const format = order.format('video')
-    const plan = order.plan(facts.video)
-    const moment = momentOf(order.time, facts.durationSeconds)
-    const frame = await inStage(options, 'decode', () => video.readFrame(moment, plan))
+    const plan = planOf(options.geometry, facts.video)
+    const format = outputFormat(writtenFormat(options.format, 'video'), { frames: 1 }, options, plan, tools)
+    const wanted = renderOf(options, format, plan)
+    const deferred = admit(costOfStill(facts.video, wanted), admission)
+    if (deferred !== undefined) return deferred
+    const frame = await video.readFrame(momentOf(options.time, facts.durationSeconds), plan)
     if (isFailure(frame)) return frame
-    const rendered = await renderRaw(frame, renderOrder(order, format, plan, options))
-    return isFailure(rendered) ? rendered : { bytes: rendered, format }
+    const rendered = await renderRaw(frame, wanted)
+    return isFailure(rendered) ? rendered : { kind: 'rendered', format, bytes: rendered }
   } finally {
     video.close()
   }
 }
 
-function renderOrder(
-  { quality, animated, blur }: Order,
-  format: ImageFormat,
-  plan: Plan,
-  { timeLeftMs, stage }: MakeOptions,
-): RenderOrder {
-  return {
-    ...{ plan, format, quality, animated, timeLeftMs },
-    ...(blur === undefined ? {} : { blur }),
-    ...(stage === undefined ? {} : { stage }),
-  }
+function renderOf({ quality, animated, blur }: RenderOptions, format: ImageFormat, plan: Plan): Render {
+  return { plan, format, quality, animated, ...(blur === undefined ? {} : { blur }) }
 }
 
 /** Original bytes are the best rendition there is, where nothing has to change and nothing has to be hidden. */
 function isUntouched(
   bytes: Uint8Array,
   facts: ImageFacts,
-  order: Order,
+  options: RenderOptions,
   format: ImageFormat,
   plan: Plan,
 ): boolean {
   return (
     facts.format === format &&
     keepsSize(plan, facts) &&
-    !order.qualityAsked &&
-    order.blur === undefined &&
+    !options.qualityAsked &&
+    options.blur === undefined &&
     facts.orientation === 1 &&
     facts.plainColours &&
-    (facts.frames === 1 || order.animated) &&
+    (facts.frames === 1 || options.animated) &&
     isBare(bytes, facts.format)
   )
 }

@@ -1,19 +1,19 @@
-/** External media as the source of a rendition: read whole where it is a picture, by parts where it is a video. */
+/** External media as the source of a rendition: read whole where it is a small picture, else by ranges. */
 
 import { createHash } from 'node:crypto'
 import { strongEtag } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { fileNameOfUrl } from '@media-proxy/shared/response/headers.ts'
 import type { Lane } from '../../concurrency/lane.ts'
-import { judgeHead } from '../../engine/process/image/inspect.ts'
 import type { SourceLimits } from '../../media/limits.ts'
 import { SNIFF_BYTES, sniff } from '../../media/sniff.ts'
 import { takeHead } from '../../streams/peek.ts'
 import { readAll } from '../../streams/read-all.ts'
 import { memoryBytes } from '../memory-ranges.ts'
 import { createMediaBytes, type MediaBytes } from '../ranges.ts'
-import { factsReader, hold, noFacts, type Source } from '../source.ts'
+import { type Source, WHOLE_BYTES } from '../source.ts'
 import type { ExternalFetch, ExternalResponse } from './fetch.ts'
+import { readGrowing } from './growing.ts'
 import { spool } from './spool.ts'
 
 export interface ExternalSourceOptions {
@@ -22,8 +22,6 @@ export interface ExternalSourceOptions {
   /** Bounds the bytes of sources in memory. */
   readonly memory: Lane
 }
-
-const UNTOLD_BYTES = 32 * 1024 * 1024
 
 /** Opens, sniffs and reads external media. `signal` ends every read, and what is kept of it. */
 export async function readExternalSource(
@@ -35,42 +33,50 @@ export async function readExternalSource(
   if (isFailure(response)) return response
   const { head, rest } = await takeHead(response.body, SNIFF_BYTES)
   const kind = await sniff(head, fileNameOfUrl(url))
-  if (kind?.kind === 'image') {
-    const refused = await judgeHead(head, kind.format, limits)
-    if (refused !== undefined) {
-      await rest.cancel()
-      return refused
-    }
-    // A far server that does not tell the size counts for a large picture; the limit on bytes still holds.
-    const held = await hold(response.sizeBytes ?? UNTOLD_BYTES, memory, signal)
-    if (held !== undefined) {
-      await rest.cancel()
-      return held
-    }
-    const bytes = await new Response(rest).bytes()
-    // What the bytes are tells more than what their server says of them.
-    const etag = `"${createHash('sha256').update(bytes).digest('hex')}"`
-    const source = sourceOf(url, response, kind, bytes, etag, memoryBytes(bytes))
-    return { ...source, facts: factsReader(bytes, kind.format) }
-  }
+  const known = { url, response, kind }
   if (kind === undefined) {
     await rest.cancel()
-    return sourceOf(url, response, kind, head, await etagOf(response), memoryBytes(head))
+    return sourceOf(known, head, await etagOf(response), memoryBytes(head))
   }
-  const parts = await partsOf(external, response, head, rest, limits, signal)
-  return isFailure(parts) ? parts : sourceOf(url, response, kind, head, await etagOf(response), parts)
+  if (kind.kind === 'image' && (response.sizeBytes ?? 0) <= WHOLE_BYTES) {
+    const read = await readGrowing(rest, { maxBytes: WHOLE_BYTES, memory, signal })
+    if (isFailure(read)) return read
+    if (read.complete) {
+      // What the bytes are tells more than what their server says of them.
+      const etag = `"${createHash('sha256').update(read.bytes).digest('hex')}"`
+      return sourceOf(known, read.bytes, etag, memoryBytes(read.bytes))
+    }
+    const spooled = await spool({
+      body: read.body,
+      sizeBytes: undefined,
+      maxBytes: limits.temporaryFileBytes,
+      signal,
+    })
+    return isFailure(spooled) ? spooled : sourceOf(known, head, `"${spooled.sha256}"`, spooled.parts)
+  }
+  if (response.sizeBytes !== undefined && response.offersRanges) {
+    await rest.cancel()
+    const parts = rangesOf(external, response, response.sizeBytes, head, signal)
+    return sourceOf(known, head, await etagOf(response), parts)
+  }
+  const { sizeBytes } = response
+  const spooled = await spool({ body: rest, sizeBytes, maxBytes: limits.temporaryFileBytes, signal })
+  return isFailure(spooled) ? spooled : sourceOf(known, head, `"${spooled.sha256}"`, spooled.parts)
+}
+
+interface Known {
+  readonly url: string
+  readonly response: ExternalResponse
+  readonly kind: Source['kind']
 }
 
 function sourceOf(
-  url: string,
-  { lastModified }: ExternalResponse,
-  kind: Source['kind'],
+  { url, response: { lastModified }, kind }: Known,
   bytes: Uint8Array,
   etag: string,
   parts: MediaBytes,
 ): Source {
-  const info = { sizeBytes: parts.sizeBytes, etag, lastModified }
-  return { key: url, info, kind, bytes, parts, facts: noFacts }
+  return { key: url, info: { sizeBytes: parts.sizeBytes, etag, lastModified }, kind, bytes, parts }
 }
 
 /** What stands for the bytes of a file that is not read whole. */
@@ -78,20 +84,14 @@ function etagOf({ url, etag, lastModified, sizeBytes }: ExternalResponse): Promi
   return strongEtag(url, etag ?? '', lastModified?.toUTCString() ?? '', String(sizeBytes))
 }
 
-/** By ranges where the far server offers them, so that only what is looked at travels; else by way of a file. */
-async function partsOf(
+/** By ranges of the far server, so that only what is looked at travels. */
+function rangesOf(
   external: ExternalFetch,
   response: ExternalResponse,
+  sizeBytes: number,
   head: Uint8Array,
-  rest: ReadableStream<Uint8Array>,
-  limits: SourceLimits,
   signal: AbortSignal,
-): Promise<MediaBytes | Failure> {
-  const { sizeBytes, offersRanges } = response
-  if (sizeBytes === undefined || !offersRanges) {
-    return spool({ body: rest, sizeBytes, maxBytes: limits.temporaryFileBytes, signal })
-  }
-  await rest.cancel()
+): MediaBytes {
   return createMediaBytes({
     sizeBytes,
     head: head.subarray(0, sizeBytes),

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { createReadStream, createWriteStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -18,16 +19,17 @@ export interface SpoolOptions {
   readonly signal: AbortSignal
 }
 
+export interface Spooled {
+  readonly parts: MediaBytes
+  /** Of all bytes, lower-case hex. */
+  readonly sha256: string
+}
+
 /**
  * Puts a body into a temporary file, to be read by parts: for far servers that cannot give parts themselves. Fails
  * with `source-too-large`, with `overloaded` where there is no room, or as the body does.
  */
-export async function spool({
-  body,
-  sizeBytes,
-  maxBytes,
-  signal,
-}: SpoolOptions): Promise<MediaBytes | Failure> {
+export async function spool({ body, sizeBytes, maxBytes, signal }: SpoolOptions): Promise<Spooled | Failure> {
   if (sizeBytes !== undefined && sizeBytes > maxBytes) {
     await body.cancel()
     return fail('source-too-large', `${sizeBytes} bytes for a temporary file`)
@@ -39,9 +41,11 @@ export async function spool({
   }
   const path = join(folder.path, 'source')
   let length = 0
+  const hash = createHash('sha256')
   const bounded = new Transform({
     transform(chunk: Uint8Array, _, done) {
       length += chunk.length
+      hash.update(chunk)
       if (length > maxBytes) done(new BodyError(fail('source-too-large', `more than ${maxBytes} bytes`)))
       else done(null, chunk)
     },
@@ -61,7 +65,7 @@ export async function spool({
   }
   // Nothing waits for the removal: whoever read the file has left.
   signal.addEventListener('abort', () => void folder.remove(), { once: true })
-  return createMediaBytes({
+  const parts = createMediaBytes({
     sizeBytes: length,
     async fetchPart(start, end) {
       const file = await open(path, 'r')
@@ -75,4 +79,5 @@ export async function spool({
     },
     fetchAll: async () => Readable.toWeb(createReadStream(path)) as ReadableStream<Uint8Array>,
   })
+  return { parts, sha256: hash.digest('hex') }
 }

@@ -19,12 +19,11 @@ export interface DecodeOptions {
   readonly frame: number
   /** Shrunk to fit where it is larger; decoders of large pictures then do less. */
   readonly maxSidePixels: number
-  readonly timeLeftMs: number
 }
 
 /**
  * One frame of an image whose header was inspected and judged (with `animated` for any frame but the first):
- * upright, sRGB. Fails with `undecodable` or `deadline`.
+ * upright, sRGB. Fails with `undecodable`.
  */
 export async function decodePicture(
   bytes: Uint8Array,
@@ -33,7 +32,7 @@ export async function decodePicture(
 ): Promise<RawPicture | Failure> {
   const frame = Math.min(options.frame, facts.frames - 1)
   if (needsOwnDecoder(bytes, facts) || (facts.format === 'png' && frame > 0)) {
-    const picture = await decodeFrame(bytes, facts, frame, options.timeLeftMs)
+    const picture = await decodeFrame(bytes, facts, frame)
     return isFailure(picture) ? picture : shrink(picture, options)
   }
   const paged = facts.format === 'gif' || facts.format === 'webp'
@@ -50,16 +49,13 @@ export async function decodeFrame(
   bytes: Uint8Array,
   facts: ImageFacts,
   frame: number,
-  timeLeftMs: number,
 ): Promise<RawPicture | Failure> {
-  if (facts.format === 'heic') return decodeHeic(bytes, facts, timeLeftMs)
-  const deadline = performance.now() + timeLeftMs
+  if (facts.format === 'heic') return decodeHeic(bytes, facts)
   const apng = readApng(bytes)
   if (isFailure(apng)) return apng
   let index = 0
   for await (const shown of playApng(apng)) {
     if (isFailure(shown) || index === frame) return shown
-    if (performance.now() > deadline) return fail('deadline')
     index += 1
   }
   return fail('undecodable', `no frame ${frame}`)
@@ -73,11 +69,10 @@ async function shrink(picture: RawPicture, options: DecodeOptions): Promise<RawP
 
 async function take(
   pipeline: ReturnType<typeof sharp>,
-  { maxSidePixels, timeLeftMs }: DecodeOptions,
+  { maxSidePixels }: DecodeOptions,
 ): Promise<RawPicture | Failure> {
   try {
     const { data, info } = await pipeline
-      .timeout({ seconds: Math.max(1, Math.ceil(timeLeftMs / 1000)) })
       .resize(maxSidePixels, maxSidePixels, { fit: 'inside', withoutEnlargement: true })
       .toColourspace('srgb')
       .raw({ depth: 'uchar' })
@@ -90,8 +85,8 @@ async function take(
   }
 }
 
-/** What Sharp throws is about the source, or about the time it took. */
+/** What Sharp throws is about the source. */
 export function decodingFailure(error: unknown): Failure {
   const message = error instanceof Error ? error.message : String(error)
-  return fail(message.startsWith('timeout:') ? 'deadline' : 'undecodable', message.slice(0, 200))
+  return fail('undecodable', message.slice(0, 200))
 }

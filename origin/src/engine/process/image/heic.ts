@@ -1,68 +1,94 @@
-/** HEIC stills, which Sharp can measure but not decode: libheif as WebAssembly does that, on a thread. */
+/** HEIC stills, which Sharp can measure but not decode: libheif as WebAssembly does that. */
 
-import { Worker } from 'node:worker_threads'
-import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { HeicJob, HeicReply } from './heic-worker.ts'
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+import type { MainModule } from 'libheif-js/libheif-wasm/libheif.js'
 import { type ImageFacts, UNLIMITED_PIXELS } from './inspect.ts'
 import type { RawPicture } from './raw-picture.ts'
 import { sharp } from './sharp.ts'
 import { underStillBrand } from './still-brand.ts'
 import { wrapInTiff } from './tiff-wrap.ts'
 
-/** Measured: 7.3 bytes of the decoder's memory a pixel at 12 megapixels; hidden planes may double it. */
-const DECODER_BYTES_PER_PIXEL = 16
-const DECODER_BASE_BYTES = 64 * 1024 * 1024
 /** A coded picture larger than its pixels carries something else, which nobody asked to read. */
 const MAX_PAYLOAD_BYTES = 32 * 1024 * 1024
-const MAX_WORKER_HEAP_MIB = 128
+const RGBA = 4
 
 /**
- * Decodes a picture whose header was inspected and judged: turned upright, converted from its profile to sRGB.
- * Fails with `undecodable` or `deadline`.
+ * Decodes a picture whose header was inspected and validated: turned upright, converted from its profile to sRGB.
+ * Fails with `undecodable`.
  */
 export async function decodeHeic(
   bytes: Uint8Array,
   { width, height, hasAlpha }: Pick<ImageFacts, 'width' | 'height' | 'hasAlpha'>,
-  timeLeftMs: number,
 ): Promise<RawPicture | Failure> {
-  const pixels = width * height
-  if (bytes.length > pixels * 4 + MAX_PAYLOAD_BYTES)
+  if (bytes.length > width * height * RGBA + MAX_PAYLOAD_BYTES)
     return fail('undecodable', `${bytes.length} bytes for ${width}x${height}`)
-  const maxMemoryBytes = DECODER_BASE_BYTES + 3 * bytes.length + DECODER_BYTES_PER_PIXEL * pixels
   const file = underStillBrand(bytes)
-  const data = await decodeOnThread({ bytes: file, width, height, maxMemoryBytes }, timeLeftMs)
-  if (isFailure(data)) return data
   try {
+    const data = await decodePrimary(file, width, height)
     const { icc } = await sharp(file, UNLIMITED_PIXELS).metadata()
     const opened =
       icc === undefined
-        ? sharp(data, { ...UNLIMITED_PIXELS, raw: { width, height, channels: 4 } })
+        ? sharp(data, { ...UNLIMITED_PIXELS, raw: { width, height, channels: RGBA } })
         : sharp(wrapInTiff({ data, width, height }, icc), UNLIMITED_PIXELS)
     const pipeline = hasAlpha ? opened : opened.removeAlpha()
     const converted = await pipeline.toColourspace('srgb').raw().toBuffer()
-    return { data: converted, width, height, channels: hasAlpha ? 4 : 3 }
+    return { data: converted, width, height, channels: hasAlpha ? RGBA : 3 }
   } catch (error) {
     return fail('undecodable', error instanceof Error ? error.message : String(error))
   }
 }
 
-function decodeOnThread(job: HeicJob, timeLeftMs: number): Promise<Uint8Array | Failure> {
-  const { promise, resolve } = Promise.withResolvers<Uint8Array | Failure>()
-  const worker = new Worker(new URL('./heic-worker.ts', import.meta.url), {
-    workerData: job,
-    resourceLimits: { maxOldGenerationSizeMb: MAX_WORKER_HEAP_MIB },
-    // What the decoder writes for developers is about somebody's file.
-    stdout: true,
-    stderr: true,
-  })
-  const timer = setTimeout(() => resolve(fail('deadline')), timeLeftMs)
-  worker.once('message', (reply: HeicReply) =>
-    resolve(reply.kind === 'decoded' ? reply.data : fail('undecodable', reply.detail)),
+interface DecodedPlane {
+  readonly id: unknown
+  readonly width: number
+  readonly height: number
+  /** Bytes from one row to the next. */
+  readonly stride: number
+  readonly data: Uint8Array
+}
+
+/** RGBA without padding. The stream may be larger than its header says: the limit on the process's memory holds. */
+async function decodePrimary(bytes: Uint8Array, width: number, height: number): Promise<Uint8Array> {
+  const libheif = loadLibheif()
+  const context = libheif.heif_context_alloc()
+  if (context === null) throw new Error('no context')
+  const read = libheif.heif_context_read_from_memory(context, bytes)
+  if (read.code !== libheif.heif_error_code.heif_error_Ok) throw new Error(String(read.message))
+  const handle = libheif.heif_js_context_get_primary_image_handle(context)
+  if (!handle || handle.code) throw new Error('no primary picture')
+  // Rotation, mirroring and cropping are applied by the decoder; EXIF orientation repeats them and is ignored.
+  const decoded = await libheif.heif_js_decode_image2(
+    handle,
+    libheif.heif_colorspace.heif_colorspace_RGB,
+    libheif.heif_chroma.heif_chroma_interleaved_RGBA,
   )
-  worker.once('error', (error) => resolve(fail('undecodable', error.message)))
-  worker.once('exit', () => resolve(fail('undecodable', 'the decoder ended')))
-  return promise.finally(() => {
-    clearTimeout(timer)
-    void worker.terminate()
+  if (!decoded || decoded.code) throw new Error(String(decoded?.message ?? 'not decoded'))
+  const planes: readonly DecodedPlane[] = decoded.channels
+  const plane = planes.find(({ id }) => id === libheif.heif_channel.heif_channel_interleaved)
+  if (plane === undefined || plane.width !== width || plane.height !== height)
+    throw new Error(`decoded to ${plane?.width}x${plane?.height} instead of ${width}x${height}`)
+  const pixels = new Uint8Array(width * height * RGBA)
+  for (let row = 0; row < height; row += 1) {
+    const start = row * plane.stride
+    pixels.set(plane.data.subarray(start, start + width * RGBA), row * width * RGBA)
+  }
+  return pixels
+}
+
+/** A new one for each picture: what a hostile file does to the decoder's memory ends with it. */
+function loadLibheif(): MainModule {
+  const require = createRequire(import.meta.url)
+  const create: (options: {
+    readonly wasmBinary: Uint8Array
+    readonly print: () => void
+    readonly printErr: () => void
+  }) => MainModule = require('libheif-js/libheif-wasm/libheif.js')
+  return create({
+    wasmBinary: readFileSync(require.resolve('libheif-js/libheif-wasm/libheif.wasm')),
+    // What the decoder writes for developers is about somebody's file.
+    print: () => undefined,
+    printErr: () => undefined,
   })
 }

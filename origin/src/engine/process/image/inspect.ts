@@ -23,6 +23,8 @@ export interface ImageFacts {
   readonly lossless: boolean
   /** sRGB or grey, which browsers show right without a profile. */
   readonly plainColours: boolean
+  /** Coded in several passes over the whole picture. */
+  readonly interlaced: boolean
   readonly bands: number
   readonly bytesPerSample: number
 }
@@ -47,19 +49,6 @@ export async function inspectImage(
 ): Promise<ImageFacts | Failure> {
   const facts = await readFacts(bytes, format)
   return isFailure(facts) ? facts : (judgeFacts(facts, { limits, animated }) ?? facts)
-}
-
-/**
- * Judges what the first bytes of an image declare, before the rest is fetched. A head alone may well be undecodable;
- * what it declares is final. Gives `too-large-dimensions` or nothing.
- */
-export async function judgeHead(
-  head: Uint8Array,
-  format: SourceFormat,
-  limits: MediaLimits,
-): Promise<Failure | undefined> {
-  const facts = await inspectImage(head, format, { limits, animated: false })
-  return isFailure(facts) && facts.code === 'too-large-dimensions' ? facts : undefined
 }
 
 /** Reads the header of an image without judging it. Fails with `undecodable`. */
@@ -115,6 +104,7 @@ function factsOf(metadata: Metadata, format: SourceFormat, bytes: Uint8Array): I
     palette: metadata.isPalette,
     lossless: LOSSLESS_FORMATS.has(format) || (format === 'webp' && isLosslessWebp(bytes)),
     plainColours: metadata.space === 'srgb' || metadata.space === 'b-w',
+    interlaced: metadata.isProgressive,
     // That canvas has alpha, whatever the frames have.
     bands: animatedPng ? 4 : metadata.channels,
     bytesPerSample: BYTES_PER_SAMPLE[metadata.depth] ?? 8,

@@ -4,6 +4,7 @@
  */
 
 import type { AssetRoute, Fit, Gravity } from '@media-proxy/shared/request/media-request.ts'
+import type { Geometry } from '../../render-options.ts'
 
 export interface Size {
   readonly width: number
@@ -15,6 +16,13 @@ export interface Plan extends Size {
   /** `exact` scales to the very size, `cover` cuts what stands over, `contain` pads what is missing. */
   readonly mode: 'exact' | 'cover' | 'contain'
   readonly gravity: Gravity
+}
+
+/** The plan that a geometry makes of a source of this size. */
+export function planOf(geometry: Geometry, source: Size): Plan {
+  return geometry.kind === 'asset'
+    ? planAsset(geometry.route, source, geometry.size)
+    : planTransformation(source, geometry)
 }
 
 /** The plan of an asset: `size` bounds the width; a sticker is padded to a box. */

@@ -1,6 +1,6 @@
 /** Animations: all frames by one plan, with their timing. */
 
-import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { OutputInfo, Sharp } from 'sharp'
 import { readApng } from './apng.ts'
 import { playApng } from './apng-compose.ts'
@@ -9,7 +9,7 @@ import { decodingFailure } from './decode.ts'
 import type { AnimationTiming } from './encode.ts'
 import { type ImageFacts, UNLIMITED_PIXELS } from './inspect.ts'
 import type { RawPicture } from './raw-picture.ts'
-import { inStage, open, openRaw, type RenderOrder, run, scale } from './render-stages.ts'
+import { open, openRaw, type Render, run, scale } from './render-stages.ts'
 import { sharp } from './sharp.ts'
 import { framesOf, type Strip } from './strip.ts'
 
@@ -20,22 +20,22 @@ export interface Played {
   readonly timing: AnimationTiming
 }
 
-/** Fails with `undecodable` where a frame is broken, or with `deadline`. */
+/** Fails with `undecodable` where a frame is broken. */
 export async function renderAnimation(
   bytes: Uint8Array,
   facts: ImageFacts,
-  order: RenderOrder,
+  render: Render,
 ): Promise<Uint8Array | Failure> {
   try {
     if (facts.format === 'png') {
       const apng = readApng(bytes)
       if (isFailure(apng)) return apng
       const timing = { loop: apng.loop, delay: apng.frames.map(({ delayMs }) => delayMs) }
-      return await renderPlayed({ frames: playApng(apng), count: apng.frames.length, timing }, facts, order)
+      return await renderPlayed({ frames: playApng(apng), count: apng.frames.length, timing }, facts, render)
     }
-    const scaled = await scaleFrames(bytes, facts, order)
-    if (order.format !== 'png' && order.blur === undefined) return await run(scaled, facts, order)
-    return await encodeFrames(await inStage(order, 'decode', () => stripOf(scaled, bytes)), facts, order)
+    const scaled = await scaleFrames(bytes, facts, render)
+    if (render.format !== 'png' && render.blur === undefined) return await run(scaled, facts, render)
+    return await encodeFrames(await stripOf(scaled, bytes), facts, render)
   } catch (error) {
     return decodingFailure(error)
   }
@@ -45,32 +45,26 @@ export async function renderAnimation(
 export async function renderPlayed(
   played: Played,
   facts: ImageFacts,
-  order: RenderOrder,
+  render: Render,
 ): Promise<Uint8Array | Failure> {
   try {
-    const strip = await inStage(order, 'decode', () => scalePlayed(played, facts, order))
-    return isFailure(strip) ? strip : await encodeFrames(strip, facts, order)
+    const strip = await scalePlayed(played, facts, render)
+    return isFailure(strip) ? strip : await encodeFrames(strip, facts, render)
   } catch (error) {
     return decodingFailure(error)
   }
 }
 
-async function encodeFrames(
-  strip: Strip,
-  facts: ImageFacts,
-  order: RenderOrder,
-): Promise<Uint8Array | Failure> {
-  if (order.blur !== undefined) await blurFrames(strip, order.blur)
-  return order.format === 'png'
-    ? inStage(order, 'encode', () => encodeApng(strip))
-    : encodeStrip(strip, facts, order)
+async function encodeFrames(strip: Strip, facts: ImageFacts, render: Render): Promise<Uint8Array | Failure> {
+  if (render.blur !== undefined) await blurFrames(strip, render.blur)
+  return render.format === 'png' ? encodeApng(strip) : encodeStrip(strip, facts, render)
 }
 
 /** All frames of a file that Sharp plays. */
-async function scaleFrames(bytes: Uint8Array, facts: ImageFacts, order: RenderOrder): Promise<Sharp> {
-  const opened = open(bytes, facts, order, { pages: -1 })
-  if (!seeksInterest(order)) return scale(opened, facts, order)
-  const crop = await cropOf(open(bytes, facts, order, { pages: 1 }), facts, order)
+async function scaleFrames(bytes: Uint8Array, facts: ImageFacts, render: Render): Promise<Sharp> {
+  const opened = open(bytes, facts, { pages: -1 })
+  if (!seeksInterest(render)) return scale(opened, facts, render)
+  const crop = await cropOf(open(bytes, facts, { pages: 1 }), facts, render)
   return crop(opened)
 }
 
@@ -78,36 +72,30 @@ async function scaleFrames(bytes: Uint8Array, facts: ImageFacts, order: RenderOr
 async function scalePlayed(
   { frames, count, timing }: Played,
   facts: ImageFacts,
-  order: RenderOrder,
+  render: Render,
 ): Promise<Strip | Failure> {
-  const { width, height } = order.plan
+  const { width, height } = render.plan
   const frameBytes = width * height * 4
   const data = Buffer.alloc(frameBytes * count)
-  const deadline = performance.now() + order.timeLeftMs
-  let scaled = (pipeline: Sharp) => scale(pipeline, facts, order)
+  let scaled = (pipeline: Sharp) => scale(pipeline, facts, render)
   let at = 0
   for await (const shown of frames) {
     if (isFailure(shown)) return shown
-    if (performance.now() > deadline) return fail('deadline')
-    if (at === 0 && seeksInterest(order)) scaled = await cropOf(openRaw(shown, order), facts, order)
-    data.set(await scaled(openRaw(shown, order)).ensureAlpha().raw().toBuffer(), at)
+    if (at === 0 && seeksInterest(render)) scaled = await cropOf(openRaw(shown), facts, render)
+    data.set(await scaled(openRaw(shown)).ensureAlpha().raw().toBuffer(), at)
     at += frameBytes
   }
   return { data, width, height, timing }
 }
 
-function seeksInterest({ plan }: RenderOrder): boolean {
+function seeksInterest({ plan }: Render): boolean {
   return plan.mode === 'cover' && (plan.gravity === 'attention' || plan.gravity === 'entropy')
 }
 
 /** The point of interest of the first frame serves for all, or the picture would jump from frame to frame. */
-async function cropOf(
-  first: Sharp,
-  facts: ImageFacts,
-  order: RenderOrder,
-): Promise<(pipeline: Sharp) => Sharp> {
-  const { plan } = order
-  const { info }: { info: OutputInfo } = await scale(first, facts, order)
+async function cropOf(first: Sharp, facts: ImageFacts, render: Render): Promise<(pipeline: Sharp) => Sharp> {
+  const { plan } = render
+  const { info }: { info: OutputInfo } = await scale(first, facts, render)
     .raw()
     .toBuffer({ resolveWithObject: true })
   const scaleFactor = Math.max(plan.width / facts.width, plan.height / facts.height)
@@ -147,8 +135,8 @@ async function blurFrames(strip: Strip, sigma: number): Promise<void> {
   }
 }
 
-function encodeStrip(strip: Strip, facts: ImageFacts, order: RenderOrder): Promise<Uint8Array | Failure> {
+function encodeStrip(strip: Strip, facts: ImageFacts, render: Render): Promise<Uint8Array | Failure> {
   const { data, width, height, timing } = strip
   const raw = { width, height: data.length / (width * 4), channels: 4, pageHeight: height } as const
-  return run(sharp(data, { ...UNLIMITED_PIXELS, raw }), facts, order, timing)
+  return run(sharp(data, { ...UNLIMITED_PIXELS, raw }), facts, render, timing)
 }

@@ -1,14 +1,13 @@
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
-import { type RenderOrder, renderRaw } from './render-image.ts'
+import { type Render, renderRaw } from './render-image.ts'
 
-const order = (format: RenderOrder['format'], width: number, height: number): RenderOrder => ({
+const order = (format: Render['format'], width: number, height: number): Render => ({
   plan: { width, height, mode: 'exact', gravity: 'centre' },
   format,
   quality: 80,
   animated: false,
-  timeLeftMs: 10_000,
 })
 
 /** Left half red, right half blue with the given alpha. */

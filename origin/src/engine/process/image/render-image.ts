@@ -4,39 +4,39 @@ import { decodeFrame, needsOwnDecoder } from './decode.ts'
 import type { ImageFacts } from './inspect.ts'
 import type { RawPicture } from './raw-picture.ts'
 import { renderAnimation } from './render-animation.ts'
-import { blur, inStage, open, openRaw, type RenderOrder, run, scale } from './render-stages.ts'
+import { blur, open, openRaw, type Render, run, scale } from './render-stages.ts'
 
 export { type Played, renderPlayed } from './render-animation.ts'
-export type { RenderOrder } from './render-stages.ts'
+export type { Render } from './render-stages.ts'
 
 /**
  * Renders an image: decode, turn upright, scale, blur, convert to sRGB, encode without metadata. An animation
- * with a broken frame is rendered once more as a still. Fails with `undecodable` or `deadline`.
+ * with a broken frame is rendered once more as a still. Fails with `undecodable`.
  */
 export async function renderImage(
   bytes: Uint8Array,
   facts: ImageFacts,
-  order: RenderOrder,
+  render: Render,
 ): Promise<Uint8Array | Failure> {
   // The frames of an AVIF are not Sharp's to decode: they come by `renderPlayed`.
-  if (!keepsAnimation(facts, order) || facts.format === 'avif') return renderStill(bytes, facts, order)
-  const animated = await renderAnimation(bytes, facts, order)
+  if (!keepsAnimation(facts, render) || facts.format === 'avif') return renderStill(bytes, facts, render)
+  const animated = await renderAnimation(bytes, facts, render)
   const broken = isFailure(animated) && animated.code === 'undecodable'
-  return broken ? renderStill(bytes, facts, order) : animated
+  return broken ? renderStill(bytes, facts, render) : animated
 }
 
 /**
  * Renders pixels that another decoder took from a source (a video, HEIC) by the same plan: scale, blur, encode.
- * `lossless` tells that the source's codec was. Fails with `undecodable` or `deadline`.
+ * `lossless` tells that the source's codec was. Fails with `undecodable`.
  */
 export function renderRaw(
   picture: RawPicture,
-  order: RenderOrder,
+  render: Render,
   lossless = false,
 ): Promise<Uint8Array | Failure> {
   const { width, height, channels } = picture
   const facts = { width, height, hasAlpha: channels === 4, palette: false, lossless }
-  return run(blur(scale(openRaw(picture, order), facts, order), order), facts, order)
+  return run(blur(scale(openRaw(picture), facts, render), render), facts, render)
 }
 
 /** Tells whether a file of this format can be an animation that is kept; a PNG is one as APNG. */
@@ -47,17 +47,17 @@ function holdsAnimation(format: ImageFormat): boolean {
 const ENCODED_ANIMATIONS: ReadonlySet<ImageFormat> = new Set(['gif', 'webp', 'png'])
 
 /** Tells whether the rendition will have more than one frame. */
-export function keepsAnimation(facts: ImageFacts, order: Pick<RenderOrder, 'animated' | 'format'>): boolean {
-  return order.animated && facts.frames > 1 && holdsAnimation(order.format)
+export function keepsAnimation(facts: ImageFacts, render: Pick<Render, 'animated' | 'format'>): boolean {
+  return render.animated && facts.frames > 1 && holdsAnimation(render.format)
 }
 
 async function renderStill(
   bytes: Uint8Array,
   facts: ImageFacts,
-  order: RenderOrder,
+  render: Render,
 ): Promise<Uint8Array | Failure> {
   if (!needsOwnDecoder(bytes, facts))
-    return run(blur(scale(open(bytes, facts, order, { pages: 1 }), facts, order), order), facts, order)
-  const picture = await inStage(order, 'decode', () => decodeFrame(bytes, facts, 0, order.timeLeftMs))
-  return isFailure(picture) ? picture : renderRaw(picture, order, facts.lossless)
+    return run(blur(scale(open(bytes, facts, { pages: 1 }), facts, render), render), facts, render)
+  const picture = await decodeFrame(bytes, facts, 0)
+  return isFailure(picture) ? picture : renderRaw(picture, render, facts.lossless)
 }

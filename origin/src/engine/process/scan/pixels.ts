@@ -1,8 +1,8 @@
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+import { MODEL_SIDE_PIXELS } from '../../scan-model.ts'
 import { UNLIMITED_PIXELS } from '../image/inspect.ts'
 import type { RawPicture } from '../image/raw-picture.ts'
 import { sharp } from '../image/sharp.ts'
-import { MODEL_SIDE_PIXELS } from './model.ts'
 
 /**
  * The square that the model sees: the whole picture, stretched, without alpha (on white). Linear, as in nsfwjs;

@@ -4,7 +4,7 @@
  */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { MediaBytes } from '../../../source/ranges.ts'
+import type { MediaSource } from '../source.ts'
 import { type AudioCodec, audioCodecOfTag, videoCodecOf } from './codecs.ts'
 import type { ContainerFacts, VideoFacts } from './container.ts'
 
@@ -13,8 +13,8 @@ const MAX_HEADER_BYTES = 1024 * 1024
 const MAX_STREAMS = 64
 
 /** Reads the header of an AVI. Fails with `undecodable`, or as the bytes do. */
-export async function readAviFacts(bytes: MediaBytes): Promise<ContainerFacts | Failure> {
-  const head = await bytes.read(0, Math.min(bytes.sizeBytes, MAX_HEADER_BYTES))
+export function readAviFacts(bytes: Pick<MediaSource, 'sizeBytes' | 'read'>): ContainerFacts | Failure {
+  const head = bytes.read(0, Math.min(bytes.sizeBytes, MAX_HEADER_BYTES))
   if (isFailure(head)) return head
   const buffer = Buffer.from(head.buffer, head.byteOffset, head.byteLength)
   const streams = [...aviStreams(buffer)].slice(0, MAX_STREAMS)

@@ -21,7 +21,6 @@ export interface DecodeOptions {
   readonly size: Size
   /** Largest frame a decoder may make, in pixels: a bitstream may declare another size than its container. */
   readonly maxPixels: number
-  readonly signal: AbortSignal
 }
 
 /** Little is probed: what the stream is has been told already. */
@@ -40,7 +39,7 @@ export async function decodeRuns(
   runs: readonly PacketRun[],
   options: DecodeOptions,
 ): Promise<readonly Frame[] | Failure> {
-  const { video, size, maxPixels, signal } = options
+  const { video, size, maxPixels } = options
   if (!hasElementaryForm(video.codec)) return fail('undecodable', `${video.codec} has no elementary form`)
   const joined = joinRuns(video.codec, runs)
   if (joined === undefined) return fail('undecodable', 'runs that lean on what was before')
@@ -52,7 +51,7 @@ export async function decodeRuns(
   const frameBytes = size.width * size.height * channels
   if (wanted.length > 1 && wanted.length * frameBytes > MAX_JOINED_BYTES)
     return fail('undecodable', 'too large together')
-  const chain = await colourChain(ffmpeg, options)
+  const chain = colourChain(ffmpeg, options)
   const select = `select=${wanted.map((index) => `eq(n\\,${index})`).join('+')}`
   const input = (demuxer: string, pipe: number) => [
     ...['-protocol_whitelist', 'pipe', '-codec_whitelist', FFMPEG_DECODERS, '-max_pixels', String(maxPixels)],
@@ -71,7 +70,6 @@ export async function decodeRuns(
     inputs: alpha === undefined ? [stream.chunks] : [stream.chunks, alpha.chunks],
     channels,
     frames: wanted.length,
-    signal,
   })
   if (isFailure(decoded)) return decoded
   return runs.map((own, index) => {
@@ -106,7 +104,7 @@ export async function decodeSequence(
   frames: number,
   options: DecodeOptions,
 ): Promise<Pick<RawPicture, 'data' | 'channels'> | Failure> {
-  const chain = await colourChain(ffmpeg, options)
+  const chain = colourChain(ffmpeg, options)
   const channels = options.video.hasAlpha ? 4 : 3
   const decoded = await runDecoder(ffmpeg, options, {
     args: [
@@ -120,7 +118,6 @@ export async function decodeSequence(
     inputs: [[file]],
     channels,
     frames,
-    signal: options.signal,
   })
   return isFailure(decoded) ? decoded : { data: decoded.data, channels }
 }
@@ -163,7 +160,7 @@ async function decodeFileAt(
 ): Promise<Frame | Failure> {
   const { video } = options
   const channels = video.hasAlpha ? 4 : 3
-  const chain = await colourChain(ffmpeg, options)
+  const chain = colourChain(ffmpeg, options)
   // The sink would tell nothing of a frame's time: this prints it to standard error, before the frame comes out.
   const tellTime = [
     'metadata=mode=add:key=shown:value=1',
@@ -183,7 +180,6 @@ async function decodeFileAt(
     inputs: [],
     channels,
     frames: 1,
-    signal: options.signal,
   })
   if (isFailure(decoded)) return decoded
   const told = /pts_time:(\d+(?:\.\d+)?)/.exec(await decoded.messages)?.[1]
@@ -191,9 +187,8 @@ async function decodeFileAt(
   return { ...sizeOnly(options.size), channels, data: decoded.data, timestampSeconds }
 }
 
-async function colourChain(ffmpeg: Ffmpeg, { video, size }: DecodeOptions): Promise<readonly string[]> {
-  const abilities = await ffmpeg.abilities
-  return frameFilters({ video, size, toneMaps: !isFailure(abilities) && abilities.toneMaps })
+function colourChain(ffmpeg: Ffmpeg, { video, size }: DecodeOptions): readonly string[] {
+  return frameFilters({ video, size, toneMaps: ffmpeg.binary.toneMaps })
 }
 
 interface DecoderRun {
@@ -202,7 +197,6 @@ interface DecoderRun {
   readonly channels: 3 | 4
   /** How many frames come out. */
   readonly frames: number
-  readonly signal: AbortSignal
 }
 
 interface Decoded {
@@ -219,10 +213,11 @@ async function runDecoder(
   const bytes = size.width * size.height * run.channels * run.frames
   const pixelFormat = run.channels === 4 ? 'rgba' : 'rgb24'
   const shape = ['-frames:v', String(run.frames), '-fps_mode', 'passthrough', '-pix_fmt', pixelFormat]
-  const output = await ffmpeg.run(
-    { args: [...run.args, ...shape, '-f', 'rawvideo', 'pipe:1'], inputs: run.inputs, outputBytes: bytes },
-    run.signal,
-  )
+  const output = await ffmpeg.run({
+    args: [...run.args, ...shape, '-f', 'rawvideo', 'pipe:1'],
+    inputs: run.inputs,
+    outputBytes: bytes,
+  })
   if (isFailure(output)) return output
   return { data: output.bytes, messages: output.messages }
 }

@@ -1,7 +1,7 @@
 /**
- * Demuxing by mediabunny: what a file holds, and the coded frames around a moment. Runs in a thread of its own
- * (`demux-thread.ts`), because an index of a few bytes can declare billions of frames and the library believes it.
- * What is read is bounded here; whatever the library throws is a file that cannot be decoded.
+ * Demuxing by mediabunny: what a file holds, and the coded frames around a moment. An index of a few bytes can declare
+ * billions of frames, and the library believes it: the limits of the process end that. What is read is bounded here;
+ * whatever the library throws is a file that cannot be decoded.
  */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -26,8 +26,9 @@ import {
   WEBM,
 } from 'mediabunny'
 import type { MediaFormat } from '../../../media/kinds.ts'
+import type { MediaSource } from '../source.ts'
 import { type AudioCodec, audioCodecOf, videoCodecOf } from './codecs.ts'
-import type { ContainerFacts, PacketRun, VideoFacts } from './container.ts'
+import type { Container, ContainerFacts, PacketRun, VideoFacts } from './container.ts'
 
 Logging.level = LogLevel.Silent
 
@@ -54,20 +55,10 @@ const MAX_TRACKS = 64
 const MAX_RUN_PACKETS = 600
 const MAX_RUN_BYTES = 24 * 1024 * 1024
 
-/** Bytes of a file, as the thread gets them from the main one. */
-export interface PartSource {
-  readonly sizeBytes: number
-  read(start: number, end: number): Promise<Uint8Array | Failure>
-}
+type ByRange = Pick<MediaSource, 'sizeBytes' | 'read'>
 
-export interface OpenedFile {
-  readonly facts: ContainerFacts
-  readRun(atSeconds: number | undefined): Promise<PacketRun | Failure>
-  close(): void
-}
-
-/** Opens a container and reads what it holds. Fails with `undecodable`, or as the bytes do. */
-export async function demux(bytes: PartSource, format: MediaFormat): Promise<OpenedFile | Failure> {
+/** Opens a container and reads what it holds. The caller closes it. Fails with `undecodable`, or as the bytes do. */
+export async function demux(bytes: ByRange, format: MediaFormat): Promise<Container | Failure> {
   const formats = INPUT_FORMATS[format]
   if (formats === undefined) return fail('undecodable', `no demuxer for ${format}`)
   const input = new Input({ formats: [...formats], source: sourceOf(bytes) })
@@ -106,14 +97,14 @@ class ReadFailure extends Error {
   }
 }
 
-function sourceOf(bytes: PartSource): CustomSource {
+function sourceOf(bytes: ByRange): CustomSource {
   let asked = 0
   return new CustomSource({
     getSize: () => bytes.sizeBytes,
-    async read(start, end) {
+    read(start, end) {
       asked += end - start
       if (asked > MAX_DEMUXED_BYTES) throw new ReadFailure(fail('undecodable', 'index or frame too large'))
-      const part = await bytes.read(start, end)
+      const part = bytes.read(start, end)
       if (isFailure(part)) throw new ReadFailure(part)
       return part
     },
@@ -194,7 +185,7 @@ async function audioCodecs(tracks: readonly InputTrack[]): Promise<readonly (Aud
 const MAX_SCANNED_BYTES = 8 * 1024 * 1024
 const SAMPLED_PACKETS = 1000
 
-async function durationOf(input: Input, bytes: PartSource): Promise<number | undefined> {
+async function durationOf(input: Input, bytes: ByRange): Promise<number | undefined> {
   const declared = await input.getDurationFromMetadata()
   if (declared !== null && declared > 0) return finite(declared)
   const format = await input.getFormat()

@@ -6,8 +6,8 @@
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { VideoFormat } from '../../../media/kinds.ts'
 import type { SourceLimits } from '../../../media/limits.ts'
-import type { MediaBytes } from '../../../source/ranges.ts'
 import type { Size } from '../image/plan.ts'
+import type { MediaSource } from '../source.ts'
 import type { Container, PacketRun, VideoFacts } from './container.ts'
 import { type DecodeOptions, decodeFile, decodeRuns, type FileInput, type Frame } from './decode.ts'
 import type { Ffmpeg } from './ffmpeg.ts'
@@ -15,15 +15,14 @@ import { isHdr } from './filters.ts'
 import { withTemporaryFile } from './temporary-file.ts'
 
 export interface FrameSource {
-  readonly bytes: MediaBytes
+  readonly bytes: Pick<MediaSource, 'sizeBytes' | 'read'>
   /** Undefined where only FFmpeg can read the file. */
   readonly container: Container | undefined
   readonly format: VideoFormat
   readonly video: VideoFacts
   readonly durationSeconds: number | undefined
-  readonly ffmpeg: Ffmpeg
+  readonly ffmpeg: Ffmpeg | undefined
   readonly limits: SourceLimits
-  readonly signal: AbortSignal
 }
 
 /** One result a moment; a moment that is undefined is that of the first frame that decodes. */
@@ -32,14 +31,15 @@ export async function readFrames(
   moments: readonly (number | undefined)[],
   shownAt: Size | undefined,
 ): Promise<readonly (Frame | Failure)[]> {
-  const { bytes, container, format, video, durationSeconds, ffmpeg, limits, signal } = source
-  const options = { video, size: sizeOf(video, shownAt), maxPixels: maxPixels(limits), signal }
+  const { bytes, container, format, video, durationSeconds, ffmpeg, limits } = source
+  if (ffmpeg === undefined) return moments.map(() => fail('not-ready', 'there is no decoder of videos'))
+  const options = { video, size: sizeOf(video, shownAt), maxPixels: maxPixels(limits) }
   const inside = moments.map((moment) =>
     moment === undefined ? undefined : Math.min(moment, durationSeconds ?? moment),
   )
   const frames = await decodeFromParts(ffmpeg, container, inside, options)
   if (!frames.some(isUndecodable)) return frames
-  const fromFile = await withTemporaryFile(bytes, limits.temporaryFileBytes, signal, async (path) => {
+  const fromFile = await withTemporaryFile(bytes, limits.temporaryFileBytes, async (path) => {
     const file = { path, demuxer: DEMUXERS[format] }
     const again: (Frame | Failure)[] = []
     for (const [index, frame] of frames.entries()) {

@@ -1,8 +1,8 @@
-import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { memoryBytes } from '../../../source/memory-ranges.ts'
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { ImageFacts } from '../image/inspect.ts'
 import type { Played } from '../image/render-image.ts'
 import type { ImageSequence } from '../image/sequence.ts'
+import { memorySource } from '../source.ts'
 import { decodeSequence } from './decode.ts'
 import { maxPixels } from './frame-reader.ts'
 import { openVideo, type VideoTools } from './video.ts'
@@ -15,17 +15,16 @@ export async function playSequence(
   tools: VideoTools,
   sequence: ImageSequence,
   { width, height }: ImageFacts,
-  signal: AbortSignal,
 ): Promise<Played | Failure> {
-  const opened = await openVideo(tools, memoryBytes(sequence.asVideo()), 'mp4', signal)
+  const opened = await openVideo(tools, memorySource(sequence.asVideo(), undefined), 'mp4')
   if (isFailure(opened)) return opened
   opened.close()
+  if (tools.ffmpeg === undefined) return fail('not-ready', 'there is no decoder of videos')
   const { hasAlpha, frames: count } = sequence
   const decoded = await decodeSequence(tools.ffmpeg, sequence.asVideo('with alpha'), count, {
     video: { ...opened.facts.video, hasAlpha },
     size: { width, height },
     maxPixels: maxPixels(tools.limits),
-    signal,
   })
   if (isFailure(decoded)) return decoded
   const { data, channels } = decoded

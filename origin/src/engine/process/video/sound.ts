@@ -1,8 +1,9 @@
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { MediaFormat } from '../../../media/kinds.ts'
-import type { MediaBytes } from '../../../source/ranges.ts'
+import type { MediaSource } from '../source.ts'
 import { judgeCodecs } from './codecs.ts'
 import type { ContainerFacts } from './container.ts'
+import { demux } from './demuxer.ts'
 import { oggStreams } from './ogg.ts'
 import type { VideoTools } from './video.ts'
 
@@ -15,22 +16,21 @@ const OGG_SOUND: ReadonlySet<string> = new Set(['vorbis', 'opus'])
  * `unsupported-codec`, or as the bytes do.
  */
 export async function readSound(
-  { demuxers, limits }: Pick<VideoTools, 'demuxers' | 'limits'>,
-  bytes: MediaBytes,
+  { limits }: Pick<VideoTools, 'limits'>,
+  bytes: Pick<MediaSource, 'sizeBytes' | 'read'>,
   format: MediaFormat,
-  signal: AbortSignal,
 ): Promise<ContainerFacts | Failure> {
   if (bytes.sizeBytes > limits.sourceBytes) return fail('source-too-large', `${bytes.sizeBytes} bytes`)
   if (format === 'ogg' || format === 'opus') {
     // The demuxer passes over the streams it does not know, a video among them.
-    const head = await bytes.read(0, Math.min(bytes.sizeBytes, OGG_HEAD_BYTES))
+    const head = bytes.read(0, Math.min(bytes.sizeBytes, OGG_HEAD_BYTES))
     if (isFailure(head)) return head
     const streams = oggStreams(head).filter((stream) => stream !== 'skeleton')
     if (streams.length === 0) return fail('undecodable', 'an Ogg without streams')
     const other = streams.find((stream) => !OGG_SOUND.has(stream))
     if (other !== undefined) return fail('unsupported-codec', `${other} in Ogg`)
   }
-  const container = await demuxers.open(bytes, format, signal)
+  const container = await demux(bytes, format)
   if (isFailure(container)) return container
   container.close()
   const { video, audio } = container.facts

@@ -7,18 +7,19 @@ import type { MediaTime } from '@media-proxy/shared/request/media-request.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { VideoFormat } from '../../../media/kinds.ts'
 import { judgeDeclaredSize, type SourceLimits } from '../../../media/limits.ts'
-import type { MediaBytes } from '../../../source/ranges.ts'
 import type { Size } from '../image/plan.ts'
+import type { MediaSource } from '../source.ts'
 import { readAviFacts } from './avi.ts'
 import { judgeCodecs } from './codecs.ts'
-import type { ContainerFacts, Demuxers, VideoFacts } from './container.ts'
+import type { ContainerFacts, VideoFacts } from './container.ts'
 import type { Frame } from './decode.ts'
+import { demux } from './demuxer.ts'
 import type { Ffmpeg } from './ffmpeg.ts'
 import { readFrames } from './frame-reader.ts'
 
 export interface VideoTools {
-  readonly demuxers: Demuxers
-  readonly ffmpeg: Ffmpeg
+  /** Undefined where this system has none. */
+  readonly ffmpeg: Ffmpeg | undefined
   readonly limits: SourceLimits
 }
 
@@ -41,22 +42,21 @@ export interface Video {
  * `undecodable`, `not-visual` (sound alone), `unsupported-codec` or `too-large-dimensions`.
  */
 export async function openVideo(
-  { demuxers, ffmpeg, limits }: VideoTools,
-  bytes: MediaBytes,
+  { ffmpeg, limits }: VideoTools,
+  bytes: Pick<MediaSource, 'sizeBytes' | 'read'>,
   format: VideoFormat,
-  signal: AbortSignal,
 ): Promise<Video | Failure> {
   if (bytes.sizeBytes > limits.sourceBytes) return fail('source-too-large', `${bytes.sizeBytes} bytes`)
-  const container = format === 'avi' ? undefined : await demuxers.open(bytes, format, signal)
+  const container = format === 'avi' ? undefined : await demux(bytes, format)
   if (isFailure(container)) return container
-  const facts = container === undefined ? await readAviFacts(bytes) : container.facts
+  const facts = container === undefined ? readAviFacts(bytes) : container.facts
   const judged = isFailure(facts) ? facts : judge(facts, limits)
   if (isFailure(judged)) {
     container?.close()
     return judged
   }
   const { durationSeconds, video } = judged
-  const source = { bytes, container, format, video, durationSeconds, ffmpeg, limits, signal }
+  const source = { bytes, container, format, video, durationSeconds, ffmpeg, limits }
   return {
     facts: judged,
     async readFrame(moment, shownAt) {

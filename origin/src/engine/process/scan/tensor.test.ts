@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { MODEL_PICTURE_BYTES, MODEL_SIDE_PIXELS, toTensorData } from './model.ts'
+import { MODEL_PICTURE_BYTES, MODEL_SIDE_PIXELS } from '../../scan-model.ts'
+import { toTensorData } from './tensor.ts'
 
 const PLANE = MODEL_SIDE_PIXELS * MODEL_SIDE_PIXELS
 const [RED, GREEN, BLUE] = [255, 51, 0] as const

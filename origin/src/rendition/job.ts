@@ -1,11 +1,8 @@
-/** From a request to what has to be done with its source: the one place where assets and attachments differ. */
+/** From a request to what has to be done: the one place where assets and attachments differ. */
 
-import type { ImageFormat } from '@media-proxy/shared/formats.ts'
 import type {
   AssetRequest,
   AttachmentRequest,
-  MediaTime,
-  Quality,
   Transformation,
   VerifiedExternal,
 } from '@media-proxy/shared/request/media-request.ts'
@@ -13,8 +10,7 @@ import { type ObjectKey, withSuffix } from '@media-proxy/shared/request/object-k
 import { DEFAULT_QUALITY } from '@media-proxy/shared/request/parameters.ts'
 import { type SourceName, sourceNameOf } from '@media-proxy/shared/request/purge.ts'
 import type { FailureCode } from '@media-proxy/shared/response/failure.ts'
-import { type Plan, planAsset, planTransformation, type Size } from '../engine/process/image/plan.ts'
-import type { ImageFormat as SourceFormat } from '../media/kinds.ts'
+import type { Geometry, RenderOptions } from '../engine/render-options.ts'
 import type { SourcePlace } from '../source/reader.ts'
 
 /** An attachment that is not streamed as it is. */
@@ -25,52 +21,45 @@ export type TransformedExternal = VerifiedExternal & { readonly transformation: 
 
 export type RenditionRequest = AssetRequest | TransformedAttachment | TransformedExternal
 
-export interface Order {
+/** What a request wants done: where its source is, and what is to be made of it. */
+export interface RenditionJob {
   readonly place: SourcePlace
   /** What a purge calls the source. */
   readonly sourceName: SourceName
   /** Uploads of users and media from elsewhere: `nsfw.onServe` has a say. */
-  readonly policed: boolean
+  readonly moderated: boolean
   /** What a source that cannot be decoded is to this request: a bad upload, or a broken store. */
   readonly undecodableIs: FailureCode
-  /** Anything else than an image is a source that cannot be decoded. */
-  readonly imagesOnly: boolean
-  readonly quality: Quality
-  /** A quality was asked for, so that even an unchanged picture is encoded anew. */
-  readonly qualityAsked: boolean
-  readonly animated: boolean
-  readonly blur?: number
-  /** Which frame of a video; the first that decodes where nothing was asked. */
-  readonly time?: MediaTime
-  readonly format: (source: SourceFormat | 'video') => ImageFormat
-  readonly plan: (source: Size) => Plan
+  readonly options: RenderOptions
 }
 
-export function orderOf(request: RenditionRequest): Order {
+export function jobOf(request: RenditionRequest): RenditionJob {
   switch (request.kind) {
     case 'asset':
-      return assetOrder(request)
+      return assetJob(request)
     case 'attachment':
-      return transformationOrder(request, { keys: [request.key] })
+      return transformationJob(request, { keys: [request.key] })
     case 'verified-external':
-      return transformationOrder(request, { url: request.url })
+      return transformationJob(request, { url: request.url })
   }
 }
 
-function assetOrder({ route, key, extension, rendition }: AssetRequest): Order {
+function assetJob({ route, key, extension, rendition }: AssetRequest): RenditionJob {
   const { size, format, quality, animated, blur } = rendition
   return {
     place: { keys: assetKeys(key, extension) },
     sourceName: key,
-    policed: false,
+    moderated: false,
     undecodableIs: 'broken-source',
-    imagesOnly: true,
-    quality,
-    qualityAsked: quality !== DEFAULT_QUALITY,
-    animated,
-    ...(blur === undefined ? {} : { blur }),
-    format: () => format,
-    plan: (source) => planAsset(route, source, size),
+    options: {
+      geometry: { kind: 'asset', route, size },
+      format,
+      quality,
+      qualityAsked: quality !== DEFAULT_QUALITY,
+      animated,
+      ...(blur === undefined ? {} : { blur }),
+      imagesOnly: true,
+    },
   }
 }
 
@@ -80,25 +69,24 @@ function assetKeys(key: ObjectKey, extension: AssetRequest['extension']): readon
   return [key, ...suffixes.map((suffix) => withSuffix(key, suffix))]
 }
 
-function transformationOrder(
+function transformationJob(
   request: TransformedAttachment | TransformedExternal,
   place: SourcePlace,
-): Order {
-  const { transformation } = request
-  const { format, quality, qualityAsked, animated, blur, time } = transformation
+): RenditionJob {
+  const { width, height, fit, gravity, ...rest } = request.transformation
+  const geometry: Geometry = {
+    kind: 'transformation',
+    ...(width === undefined ? {} : { width }),
+    ...(height === undefined ? {} : { height }),
+    fit,
+    gravity,
+  }
   return {
     place,
     sourceName: sourceNameOf(request),
-    policed: true,
+    moderated: true,
     undecodableIs: 'undecodable',
-    imagesOnly: false,
-    quality,
-    qualityAsked,
-    animated,
-    ...(blur === undefined ? {} : { blur }),
-    ...(time === undefined ? {} : { time }),
-    format: (source) => (format === 'source' ? ownFormat(source) : format),
-    plan: (source) => planTransformation(source, transformation),
+    options: { geometry, ...rest, imagesOnly: false },
   }
 }
 
@@ -116,22 +104,5 @@ export function rasterised<R extends AttachmentRequest | VerifiedExternal>(
       qualityAsked: false,
       animated: false,
     },
-  }
-}
-
-/** What is no output format itself (SVG, TIFF, HEIC, a still of a video) becomes WebP. */
-function ownFormat(source: SourceFormat | 'video'): ImageFormat {
-  switch (source) {
-    case 'png':
-    case 'jpeg':
-    case 'webp':
-    case 'gif':
-    case 'avif':
-      return source
-    case 'svg':
-    case 'tiff':
-    case 'heic':
-    case 'video':
-      return 'webp'
   }
 }

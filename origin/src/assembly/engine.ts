@@ -1,0 +1,139 @@
+/** The engine of a configuration: its processes, its lanes, and what decodes videos. */
+
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Config } from '@media-proxy/shared/config/schema.ts'
+import type { Lane } from '../concurrency/lane.ts'
+import { createEngine, type Engine } from '../engine/client.ts'
+import { startEngineProcess } from '../engine/engine-process.ts'
+import { type FfmpegBinary, inspectFfmpeg } from '../engine/ffmpeg-binary.ts'
+import { createEngineLanes, type EngineLanes } from '../engine/lanes.ts'
+import { createPool, type Pool } from '../engine/pool.ts'
+import { findIsolation, type Isolation } from '../engine/sandbox.ts'
+import type { EngineSetup } from '../engine/setup.ts'
+import { engineEvents, observeEngine } from '../instrument.ts'
+import { removeFoldersOf } from '../streams/temporary-folder.ts'
+import type { Log } from '../telemetry/log.ts'
+import type { Observer } from '../telemetry/observer.ts'
+
+export interface OpenEngineOptions {
+  readonly config: Config
+  readonly log: Log
+  readonly observer: Observer
+  /** Where FFmpeg is looked for. */
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** Puts whoever watches at the door of a lane. */
+  readonly watched: (name: string, lane: Lane) => Lane
+  /** A file whose presence makes every job crash its process: for tests of what a crash does. */
+  readonly crashOn?: string
+}
+
+export interface OpenedEngine {
+  readonly engine: Engine
+  readonly lanes: EngineLanes
+  readonly pool: Pool
+  /** All that decides the bytes of a rendition besides its source and its options. */
+  readonly rendererVersion: Promise<string>
+  /** What of the engine is not ready, by name. */
+  notReady(): Promise<readonly string[]>
+}
+
+/** Niceness of engine processes: the thread that answers gets a processor first. */
+export const ENGINE_NICENESS = 5
+export const SCAN_NICENESS = 10
+
+/** Arguments of Node before the script: a job's own objects are small, what it decodes is not on V8's heap. */
+const NODE_FLAGS = [
+  '--max-semi-space-size=2',
+  '--max-old-space-size=256',
+  '--disable-warning=ExperimentalWarning',
+]
+const SCRIPT = join(import.meta.dirname, '../engine/process/main.ts')
+
+const RENEW_AFTER_BYTES = 8 * 1024 ** 3
+/** How long processes that a rush called for are kept. */
+const IDLE_MS = 10_000
+
+/** The words that start an engine process of a role. */
+export function engineWords(setup: EngineSetup): readonly string[] {
+  return [...NODE_FLAGS, SCRIPT, JSON.stringify(setup)]
+}
+
+export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngine> {
+  const { config, log, observer, environment } = options
+  const { limits } = config
+  const isolation = findIsolation()
+  logIsolation(isolation, log)
+  const pictures = config.engine.processes || availableParallelism() + 1
+  const videos = config.engine.videos || availableParallelism()
+  const binary = await inspectFfmpeg(environment)
+  const ffmpeg = 'fault' in binary ? undefined : binary
+  if ('fault' in binary) log.error({ detail: binary.fault }, 'FFmpeg is missing')
+  else log.info({ ...binary }, 'FFmpeg')
+  const setup: EngineSetup = {
+    role: 'media',
+    libav: 'off',
+    decoderMemoryBytes: limits.decoderMemoryBytes,
+    ...(ffmpeg === undefined ? {} : { ffmpeg }),
+    ...(options.crashOn === undefined ? {} : { crashOn: options.crashOn }),
+  }
+  const words = engineWords(setup)
+  const pool = createPool({
+    start: () =>
+      startEngineProcess({
+        words,
+        // Only FFmpeg has a use for files.
+        environment: ffmpeg === undefined ? {} : { TMPDIR: tmpdir() },
+        sandbox: {
+          jobMemoryBytes: config.engine.memoryBytes,
+          fileBytes: ffmpeg === undefined ? 0 : limits.temporaryFileBytes,
+          niceness: ENGINE_NICENESS,
+          isolation,
+        },
+      }),
+    warm: availableParallelism() + 1,
+    most: 2 * pictures + videos + 1,
+    renewAfterJobs: config.engine.renewAfterJobs,
+    renewAfterBytes: RENEW_AFTER_BYTES,
+    idleMs: IDLE_MS,
+    onEnd({ cause }, { pid }) {
+      log.debug({ pid, cause }, 'an engine process ended')
+      if (ffmpeg !== undefined) void removeFoldersOf(pid, 'video')
+    },
+  })
+  observer.metrics.watch('media_proxy.engine.processes', () => [[pool.size, {}]])
+  const lanes = createEngineLanes({
+    pictures,
+    videos,
+    queue: limits.queuedRenders,
+    memoryBytes: limits.renderMemoryBytes,
+    watched: options.watched,
+  })
+  const engine = createEngine({
+    pool,
+    lanes,
+    limits,
+    mostCost: config.engine,
+    events: engineEvents(observer, log),
+  })
+  return {
+    engine: observeEngine(engine, observer),
+    lanes,
+    pool,
+    rendererVersion: pool.ready.then(({ renderer, libav }) => versionOf(renderer, libav, ffmpeg)),
+    async notReady() {
+      if (pool.fault !== undefined) return ['engine']
+      const { libav } = await pool.ready
+      return libav === null && ffmpeg === undefined ? ['video decoder'] : []
+    },
+  }
+}
+
+function versionOf(renderer: string, libav: string | null, ffmpeg: FfmpegBinary | undefined): string {
+  return JSON.stringify([renderer, libav ?? ffmpeg?.version ?? ''])
+}
+
+function logIsolation({ network }: Isolation, log: Log): void {
+  if (network === 'none') log.info('engine processes have no network')
+  else log.warn('this system does not let engine processes be cut off from the network; their limits hold')
+}

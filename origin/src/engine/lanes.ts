@@ -1,0 +1,38 @@
+/** Which lane a job takes: small pictures never wait for large ones, and neither for videos. */
+
+import { createLane, type Lane } from '../concurrency/lane.ts'
+import type { Cost } from './jobs.ts'
+
+export interface EngineLanes {
+  readonly small: Lane
+  /** Bounded in predicted bytes too. */
+  readonly large: Lane
+  /** Videos wait for the store, and a frame in memory is megabytes. */
+  readonly videos: Lane
+}
+
+export interface EngineLanesOptions {
+  /** Pictures of one lane that are rendered at the same time. */
+  readonly pictures: number
+  readonly videos: number
+  readonly queue: number
+  /** Bound on the predicted bytes of large jobs under way. */
+  readonly memoryBytes: number
+  /** Puts whoever watches at the door of a lane. */
+  readonly watched: (name: string, lane: Lane) => Lane
+}
+
+/** What a job may cost that is admitted before its header is read: a photograph of ten megapixels to WebP. */
+export const SMALL_JOB: Cost = { memoryBytes: 64 * 1024 * 1024, cpuSeconds: 1 }
+
+/** What a video may cost that is admitted before its index is read: a frame of 1080p. */
+export const VIDEO_JOB: Cost = { memoryBytes: 192 * 1024 * 1024, cpuSeconds: 5 }
+
+export function createEngineLanes(options: EngineLanesOptions): EngineLanes {
+  const { pictures, videos, queue, memoryBytes, watched } = options
+  return {
+    small: watched('small', createLane({ concurrency: pictures, queue })),
+    large: watched('large', createLane({ concurrency: pictures, queue, capacityBytes: memoryBytes })),
+    videos: watched('videos', createLane({ concurrency: videos, queue })),
+  }
+}

@@ -1,0 +1,21 @@
+/** Whether a job goes on once its header is read. */
+
+import type { Cost, Deferred } from '../jobs.ts'
+
+export interface Admission {
+  /** What was admitted before the header was read. */
+  readonly allowance: Cost
+  /** Tells the server of a job that takes longer than a header may. */
+  readonly tellCost: (cost: Cost) => void
+}
+
+/** Below this the limit of a header serves for the whole job, and nothing has to be told. */
+const BRIEF_CPU_SECONDS = 1
+
+/** Gives what the server has to admit first; undefined where the job may go on. */
+export function admit(cost: Cost, { allowance, tellCost }: Admission): Deferred | undefined {
+  if (cost.memoryBytes > allowance.memoryBytes || cost.cpuSeconds > allowance.cpuSeconds)
+    return { kind: 'deferred', cost }
+  if (cost.cpuSeconds > BRIEF_CPU_SECONDS) tellCost(cost)
+  return undefined
+}

@@ -1,0 +1,87 @@
+/**
+ * The process's end of the socket. Reading blocks: a process has one job at a time, and nothing else to do than to
+ * wait for the next, or for a range that it asked for. That also serves libraries that can only be given bytes at once.
+ */
+
+import { readSync, writeSync } from 'node:fs'
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { Cost } from '../jobs.ts'
+import { decodeHead, encodeHead, FRAME, type Frame, type FrameKind, HEAD_BYTES } from '../protocol.ts'
+
+export interface Channel {
+  /** Waits for the next frame; undefined when the server is gone. */
+  receive(): Frame | undefined
+  send(kind: FrameKind, value: unknown, body?: Uint8Array): void
+  /** Asks for the bytes from `start` up to, not including, `end` of the job's source, and waits for them. */
+  readRange(start: number, end: number): Uint8Array | Failure
+  /** Tells what the job will cost, where it takes longer than usual. */
+  tellCost(cost: Cost): void
+}
+
+export function openChannel(descriptor: number): Channel {
+  const head = Buffer.alloc(HEAD_BYTES)
+
+  function receive(): Frame | undefined {
+    if (!fill(descriptor, head)) return undefined
+    const { kind, textBytes, bodyBytes } = decodeHead(head)
+    const text = Buffer.allocUnsafeSlow(textBytes)
+    const body = Buffer.allocUnsafeSlow(bodyBytes)
+    if (!fill(descriptor, text) || !fill(descriptor, body)) return undefined
+    return { kind, text: text.toString('utf8'), body }
+  }
+
+  function send(kind: FrameKind, value: unknown, body: Uint8Array = NOTHING): void {
+    drain(descriptor, encodeHead(kind, value, body.length))
+    drain(descriptor, body)
+  }
+
+  return {
+    receive,
+    send,
+    readRange(start, end) {
+      send(FRAME.read, { start, end })
+      const frame = receive()
+      // Without a server nobody is left to be answered.
+      if (frame === undefined) process.exit(0)
+      if (frame.kind !== FRAME.part) throw new Error(`frame ${frame.kind} instead of a range`)
+      const { failure }: { failure?: unknown } = JSON.parse(frame.text)
+      if (isFailure(failure)) return failure
+      return frame.body.length === end - start
+        ? frame.body
+        : fail('store-unreachable', 'a range of another length')
+    },
+    tellCost: (cost) => send(FRAME.inspected, { cost }),
+  }
+}
+
+const NOTHING = new Uint8Array()
+
+/** Reads until a buffer is full; false at the end of the stream. */
+function fill(descriptor: number, buffer: Buffer): boolean {
+  for (let at = 0; at < buffer.length; ) {
+    const bytes = retried(() => readSync(descriptor, buffer, at, buffer.length - at, null))
+    if (bytes === 0) return false
+    at += bytes
+  }
+  return true
+}
+
+function drain(descriptor: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; ) {
+    at += retried(() => writeSync(descriptor, bytes, at, bytes.length - at))
+  }
+}
+
+/** The descriptor blocks where Node leaves it as it was given; elsewhere it is asked again after a moment. */
+function retried(call: () => number): number {
+  for (;;) {
+    try {
+      return call()
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) throw error
+      Atomics.wait(PAUSE, 0, 0, 1)
+    }
+  }
+}
+
+const PAUSE = new Int32Array(new SharedArrayBuffer(4))

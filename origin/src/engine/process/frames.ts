@@ -1,0 +1,106 @@
+/** `POST /_frames`: three frames of what moves as JPEG; a still picture as it is. */
+
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { MediaKind } from '../../media/kinds.ts'
+import type { Cost, Deferred, FramesJob } from '../jobs.ts'
+import { type Admission, admit } from './admit.ts'
+import { animationTimes, frameAt } from './image/animation-frames.ts'
+import { decodePicture } from './image/decode.ts'
+import { judgeFacts, readFacts } from './image/inspect.ts'
+import type { RawPicture } from './image/raw-picture.ts'
+import { type Render, renderRaw } from './image/render-image.ts'
+import { costOfPicture, costOfStill } from './predict.ts'
+import type { MediaSource } from './source.ts'
+import { readThreeFrames } from './video/frames.ts'
+import { threeMoments } from './video/moments.ts'
+import { openVideo, type VideoTools } from './video/video.ts'
+
+export interface FrameFile {
+  readonly timestampSeconds: number
+  readonly mime: string
+  readonly bytes: Uint8Array
+}
+
+const JPEG_QUALITY = 80
+
+/** Fails with `undecodable`, `unsupported-codec`, `too-large-dimensions`, or as the source does. */
+export async function readFrameFiles(
+  source: MediaSource,
+  { allowance }: Pick<FramesJob, 'allowance'>,
+  tools: VideoTools,
+  tellCost: (cost: Cost) => void,
+): Promise<readonly FrameFile[] | Deferred | Failure> {
+  const { kind } = source
+  const admission = { allowance, tellCost }
+  switch (kind?.kind) {
+    case undefined:
+    case 'audio':
+      return fail('undecodable', `content is ${kind?.format}`)
+    case 'image':
+      return pictureFiles(source, kind, tools, admission)
+    case 'video':
+      return videoFiles(source, kind, tools, admission)
+  }
+}
+
+async function videoFiles(
+  source: MediaSource,
+  kind: MediaKind & { readonly kind: 'video' },
+  tools: VideoTools,
+  admission: Admission,
+): Promise<readonly FrameFile[] | Deferred | Failure> {
+  const video = await openVideo(tools, source, kind.format)
+  if (isFailure(video)) return video
+  try {
+    const deferred = admit(costOfStill(video.facts.video, jpegRender(video.facts.video)), admission)
+    if (deferred !== undefined) return deferred
+    const frames = await readThreeFrames(video)
+    if (isFailure(frames)) return frames
+    const files: FrameFile[] = []
+    for (const frame of frames) {
+      const file = await jpegFile(frame, frame.timestampSeconds)
+      if (isFailure(file)) return file
+      files.push(file)
+    }
+    return files
+  } finally {
+    video.close()
+  }
+}
+
+async function pictureFiles(
+  source: MediaSource,
+  kind: MediaKind & { readonly kind: 'image' },
+  { limits }: VideoTools,
+  admission: Admission,
+): Promise<readonly FrameFile[] | Deferred | Failure> {
+  const bytes = source.whole(limits.sourceBytes)
+  if (isFailure(bytes)) return bytes
+  const facts = await readFacts(bytes, kind.format)
+  if (isFailure(facts)) return facts
+  const refused = judgeFacts(facts, { limits, animated: true })
+  if (refused !== undefined) return refused
+  if (facts.frames === 1) return [{ timestampSeconds: 0, mime: kind.mime, bytes }]
+  const deferred = admit(costOfPicture(facts, jpegRender(facts), 1, bytes.length), admission)
+  if (deferred !== undefined) return deferred
+  const times = await animationTimes(bytes, facts)
+  const files: FrameFile[] = []
+  for (const moment of threeMoments(times.at(-1) ?? 0)) {
+    const frame = frameAt(times, moment)
+    const maxSidePixels = Math.max(facts.width, facts.height)
+    const picture = await decodePicture(bytes, facts, { frame, maxSidePixels })
+    const file = isFailure(picture) ? picture : await jpegFile(picture, times[frame] ?? 0)
+    if (!isFailure(file)) files.push(file)
+  }
+  return files
+}
+
+async function jpegFile(picture: RawPicture, timestampSeconds: number): Promise<FrameFile | Failure> {
+  const bytes = await renderRaw(picture, jpegRender(picture))
+  return isFailure(bytes) ? bytes : { timestampSeconds, mime: 'image/jpeg', bytes }
+}
+
+function jpegRender({ width, height }: { readonly width: number; readonly height: number }): Render {
+  const plan = { width, height, mode: 'exact', gravity: 'centre' } as const
+  return { plan, format: 'jpeg', quality: JPEG_QUALITY, animated: false }
+}

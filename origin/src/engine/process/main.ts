@@ -1,0 +1,55 @@
+/** An engine process: one job after the other, until the server is gone. */
+
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import type { Job } from '../jobs.ts'
+import { FRAME } from '../protocol.ts'
+import { parseSetup } from '../setup.ts'
+import { openChannel } from './channel.ts'
+import type { Workshop } from './workshop.ts'
+
+/** Beside its channel a process has no other descriptor than the standard ones. */
+const CHANNEL_DESCRIPTOR = 3
+/** How often a process at work looks whether its server is still there. */
+const ORPHAN_CHECK_MS = 1000
+/** After a job of so many bytes, what it left is collected: while it waits for the next one, nothing else would. */
+const COLLECTED_BYTES = 4 * 1024 * 1024
+
+process.title = 'media-proxy engine'
+const server = process.ppid
+const channel = openChannel(CHANNEL_DESCRIPTOR)
+const setup = parseSetup(process.argv[2])
+const workshop = await openWorkshop().catch((error: unknown) => {
+  // The first line tells the operator; the server logs it.
+  process.stderr.write((error instanceof Error ? error.message : String(error)).split('\n', 1).join(''))
+  process.exit(1)
+})
+const collectGarbage = garbageCollector()
+
+channel.send(FRAME.ready, workshop.ready)
+// While a job runs the event loop turns; between two jobs the process waits in a blocking read, which ends with the server.
+setInterval(() => {
+  if (process.ppid !== server) process.exit(0)
+}, ORPHAN_CHECK_MS).unref()
+
+for (let frame = channel.receive(); frame !== undefined; frame = channel.receive()) {
+  if (frame.kind !== FRAME.job) throw new Error(`frame ${frame.kind} instead of a job`)
+  const job: Job = JSON.parse(frame.text)
+  const { result, body } = await workshop.work(job, frame.body)
+  const { user, system } = process.cpuUsage()
+  channel.send(FRAME.done, { cpuSeconds: (user + system) / 1e6, result }, body)
+  if (frame.body.length + (body?.length ?? 0) > COLLECTED_BYTES) collectGarbage()
+}
+
+/** Each role loads its own libraries alone. */
+async function openWorkshop(): Promise<Workshop> {
+  if (setup.role === 'scan') return (await import('./scan-workshop.ts')).openScanWorkshop(setup)
+  return (await import('./media-workshop.ts')).openMediaWorkshop(setup, channel)
+}
+
+function garbageCollector(): () => void {
+  setFlagsFromString('--expose-gc')
+  const collect: unknown = runInNewContext('gc')
+  if (typeof collect !== 'function') throw new Error('V8 has no collector to call')
+  return () => collect()
+}

@@ -1,0 +1,105 @@
+import { existsSync } from 'node:fs'
+import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import { MEDIA_KINDS, type MediaKind } from '../../media/kinds.ts'
+import type { Job, JobSource } from '../jobs.ts'
+import type { MediaSetup } from '../setup.ts'
+import type { Channel } from './channel.ts'
+import { examine } from './examine.ts'
+import { readFrameFiles } from './frames.ts'
+import { placeholderOf } from './image/placeholder.ts'
+import { RENDERER_VERSION } from './image/sharp.ts'
+import { render } from './render.ts'
+import { modelPixels } from './scan/pixels.ts'
+import { type MediaSource, memorySource, rangedSource } from './source.ts'
+import { createFfmpeg } from './video/ffmpeg.ts'
+import type { VideoTools } from './video/video.ts'
+import type { Work, Workshop } from './workshop.ts'
+
+/** The role that opens media. */
+export async function openMediaWorkshop(setup: MediaSetup, channel: Channel): Promise<Workshop> {
+  const ffmpeg =
+    setup.ffmpeg === undefined
+      ? undefined
+      : createFfmpeg({ binary: setup.ffmpeg, memoryBytes: setup.decoderMemoryBytes })
+  return {
+    ready: { renderer: RENDERER_VERSION, libav: null },
+    async work(job, body) {
+      if (job.kind === 'scan') throw new Error('a scan for a process without a model')
+      if (setup.crashOn !== undefined && existsSync(setup.crashOn)) process.abort()
+      const tools: VideoTools = { ffmpeg, limits: job.limits }
+      return workOn(sourceOf(job.source, body, channel), job, tools, channel)
+    },
+  }
+}
+
+type SourceJob = Exclude<Job, { readonly kind: 'scan' }>
+
+async function workOn(
+  source: MediaSource,
+  job: SourceJob,
+  tools: VideoTools,
+  channel: Channel,
+): Promise<Work> {
+  switch (job.kind) {
+    case 'render': {
+      const rendered = await render(source, job, tools, channel.tellCost)
+      if (isFailure(rendered) || rendered.kind === 'deferred') return { result: rendered }
+      const { kind, format, bytes } = rendered
+      const result = { kind, format, untouched: bytes === undefined }
+      return bytes === undefined ? { result } : { result, body: bytes }
+    }
+    case 'examine':
+      return workOnExamination(source, job, tools, channel)
+    case 'frames': {
+      const files = await readFrameFiles(source, job, tools, channel.tellCost)
+      if (isFailure(files) || 'kind' in files) return { result: files }
+      return {
+        result: {
+          kind: 'frames',
+          frames: files.map(({ timestampSeconds, mime, bytes }) => ({
+            timestampSeconds,
+            mime,
+            bytes: bytes.length,
+          })),
+        },
+        body: Buffer.concat(files.map(({ bytes }) => bytes)),
+      }
+    }
+  }
+}
+
+async function workOnExamination(
+  source: MediaSource,
+  job: Extract<Job, { readonly kind: 'examine' }>,
+  tools: VideoTools,
+  channel: Channel,
+): Promise<Work> {
+  const examined = await examine(source, job, tools, channel.tellCost)
+  if (isFailure(examined)) return { result: examined }
+  if (!('frames' in examined)) return { result: examined }
+  const { kind, size, durationSeconds, animated, first, frames } = examined
+  const placeholder = first === undefined ? undefined : await placeholderOf(first)
+  if (isFailure(placeholder)) return { result: placeholder }
+  const pictures: Uint8Array[] = []
+  for (const frame of frames) {
+    const pixels = await modelPixels(frame)
+    if (isFailure(pixels)) return { result: pixels }
+    pictures.push(pixels)
+  }
+  return {
+    result: {
+      kind: 'examined',
+      format: kind.format,
+      ...(size === undefined ? {} : { size }),
+      ...(durationSeconds === undefined ? {} : { durationSeconds }),
+      ...(animated === undefined ? {} : { animated }),
+      ...(placeholder === undefined ? {} : { placeholder }),
+    },
+    body: Buffer.concat(pictures),
+  }
+}
+
+function sourceOf({ format, sizeBytes, whole }: JobSource, body: Uint8Array, channel: Channel): MediaSource {
+  const kind: MediaKind | undefined = MEDIA_KINDS.find((known) => known.format === format)
+  return whole ? memorySource(body, kind) : rangedSource(sizeBytes, kind, channel.readRange)
+}

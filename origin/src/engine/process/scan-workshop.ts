@@ -1,0 +1,21 @@
+import { fail } from '@media-proxy/shared/response/failure.ts'
+import type { ModelOptions } from '../scan-model.ts'
+import { loadScan } from './scan/scan.ts'
+import type { Workshop } from './workshop.ts'
+
+/** The role that looks at pictures. Throws where the model cannot be used. */
+export async function openScanWorkshop(model: ModelOptions): Promise<Workshop> {
+  const scan = await loadScan(model)
+  return {
+    ready: { renderer: '', libav: null },
+    async work(job, pictures) {
+      if (job.kind !== 'scan') throw new Error(`a job of the kind ${job.kind} for the model`)
+      try {
+        return { result: { kind: 'scanned', predictions: [...(await scan(pictures))] } }
+      } catch (error) {
+        const detail = error instanceof Error ? error.message : String(error)
+        return { result: fail('scan-failed', detail.split('\n', 1).join('').slice(0, 300)) }
+      }
+    },
+  }
+}

@@ -1,0 +1,59 @@
+/** The model, loaded once for the life of its process: a session that is made anew leaks. */
+
+import { InferenceSession, Tensor } from 'onnxruntime-node'
+import { CLASSES, MODEL_PICTURE_BYTES, MODEL_SIDE_PIXELS, type ModelOptions } from '../../scan-model.ts'
+import { toTensorData } from './tensor.ts'
+
+/** The classes of every picture, one after the other. */
+export type Scan = (pictures: Uint8Array) => Promise<Float32Array>
+
+const INPUT = 'input'
+const OUTPUT = 'prediction'
+
+/** Loads a model. Throws an `Error` that says why where it cannot be used, also where it only wants other input. */
+export async function loadScan(options: ModelOptions): Promise<Scan> {
+  const session = await InferenceSession.create(options.path, {
+    intraOpNumThreads: options.threads,
+    interOpNumThreads: 1,
+    // Waiting threads that spin would take a processor from the renders.
+    extra: { session: { intra_op: { allow_spinning: '0' } } },
+    logSeverityLevel: 4,
+  })
+  const input = session.inputMetadata.find(({ name }) => name === INPUT)
+  if (!input?.isTensor || !session.outputNames.includes(OUTPUT)) {
+    const found = `${session.inputNames.join(', ')} -> ${session.outputNames.join(', ')}`
+    throw new Error(`the model has to be ${INPUT} -> ${OUTPUT}, this one is ${found}`)
+  }
+  const side = MODEL_SIDE_PIXELS
+  const pictureShape = options.layout === 'nhwc' ? [side, side, 3] : [3, side, side]
+
+  async function run(pictures: Uint8Array): Promise<Float32Array> {
+    const count = pictures.length / MODEL_PICTURE_BYTES
+    const tensor = new Tensor('float32', toTensorData(pictures, options), [count, ...pictureShape])
+    const { [OUTPUT]: output } = await session.run({ [INPUT]: tensor })
+    const data = output?.data
+    if (!(data instanceof Float32Array) || data.length !== count * CLASSES.length)
+      throw new Error(`${OUTPUT} is ${output?.type} of ${output?.dims.join('x')}`)
+    if (!data.every((value) => value >= 0 && value <= MAX_PROBABILITY))
+      throw new Error(`${OUTPUT} is no probability`)
+    return data.map((value) => Math.min(1, value))
+  }
+
+  // Many exported models take one picture at a time.
+  const scan = input.shape[0] === 1 ? oneByOne(run) : run
+  // A model that loads but wants other input fails here, and not at the first upload.
+  await scan(new Uint8Array(MODEL_PICTURE_BYTES))
+  return scan
+}
+
+/** A softmax may end a rounding error above 1. */
+const MAX_PROBABILITY = 1.001
+
+function oneByOne(run: Scan): Scan {
+  return async (pictures) => {
+    const all: number[] = []
+    for (let at = 0; at < pictures.length; at += MODEL_PICTURE_BYTES)
+      all.push(...(await run(pictures.subarray(at, at + MODEL_PICTURE_BYTES))))
+    return Float32Array.from(all)
+  }
+}

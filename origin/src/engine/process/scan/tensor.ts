@@ -1,0 +1,25 @@
+import { MODEL_PICTURE_BYTES, MODEL_SIDE_PIXELS, type Preprocessing } from '../../scan-model.ts'
+
+/** Means of ImageNet in the order blue, green, red. */
+const CAFFE_MEANS = [103.939, 116.779, 123.68] as const
+
+/** Makes the model's numbers of any number of pictures, one after the other. */
+export function toTensorData(pictures: Uint8Array, { layout, colours }: Preprocessing): Float32Array {
+  const data = new Float32Array(pictures.length)
+  const pixels = MODEL_SIDE_PIXELS * MODEL_SIDE_PIXELS
+  const caffe = colours === 'bgr-caffe'
+  const [pixelStep, channelStep] = layout === 'nhwc' ? [3, 1] : [1, pixels]
+  for (let start = 0; start < pictures.length; start += MODEL_PICTURE_BYTES) {
+    for (let channel = 0; channel < 3; channel += 1) {
+      const source = start + (caffe ? 2 - channel : channel)
+      const target = start + channel * channelStep
+      const mean = caffe ? (CAFFE_MEANS[channel] ?? 0) : 0
+      const range = caffe ? 1 : 255
+      for (let pixel = 0; pixel < pixels; pixel += 1) {
+        const value = pictures[source + pixel * 3] ?? 0
+        data[target + pixel * pixelStep] = (value - mean) / range
+      }
+    }
+  }
+  return data
+}

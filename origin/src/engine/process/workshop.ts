@@ -1,0 +1,13 @@
+import type { Job, Ready, ResultSent } from '../jobs.ts'
+
+/** What a role of the engine can do. */
+export interface Workshop {
+  readonly ready: Ready
+  /** Does a job. Expected failures are its result; what it throws ends the process. */
+  work(job: Job, body: Uint8Array): Promise<Work>
+}
+
+export interface Work {
+  readonly result: ResultSent<Job['kind']>
+  readonly body?: Uint8Array
+}

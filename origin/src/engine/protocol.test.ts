@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest'
+import {
+  createFrameReader,
+  encodeHead,
+  FRAME,
+  type Frame,
+  HEAD_BYTES,
+  MAX_BODY_BYTES,
+  MAX_TEXT_BYTES,
+} from './protocol.ts'
+
+function encode(kind: Frame['kind'], value: unknown, body: Uint8Array): Buffer {
+  return Buffer.concat([encodeHead(kind, value, body.length), body])
+}
+
+function read(chunks: readonly Buffer[]): readonly Frame[] {
+  const frames: Frame[] = []
+  const take = createFrameReader((frame) => frames.push(frame))
+  for (const chunk of chunks) take(chunk)
+  return frames
+}
+
+const FRAMES = [
+  [FRAME.ready, { libav: true }, Buffer.alloc(0)],
+  [FRAME.done, { name: 'Grüße' }, Buffer.from('some bytes')],
+  [FRAME.read, [], Buffer.alloc(0)],
+  [FRAME.part, {}, Buffer.alloc(70_000, 7)],
+] as const
+const WHOLE = Buffer.concat(FRAMES.map(([kind, value, body]) => encode(kind, value, body)))
+
+describe('frames', () => {
+  it.each([1, 2, 11, 12, 13, 1000, 65_536, WHOLE.length])('arrive whole from chunks of %i bytes', (bytes) => {
+    const chunks = []
+    for (let at = 0; at < WHOLE.length; at += bytes) chunks.push(WHOLE.subarray(at, at + bytes))
+    expect(read(chunks).map(({ kind, text, body }) => [kind, JSON.parse(text), Buffer.from(body)])).toEqual(
+      FRAMES.map(([...frame]) => frame),
+    )
+  })
+
+  it('wait for their last byte', () => {
+    const whole = encode(FRAME.done, {}, Buffer.from('abc'))
+    expect(read([whole.subarray(0, -1)])).toEqual([])
+    expect(read([whole])).toHaveLength(1)
+  })
+
+  it.each([
+    ['an unknown kind', [0, 2, 0]],
+    ['another unknown kind', [7, 2, 0]],
+    ['a text that is too long', [FRAME.done, MAX_TEXT_BYTES + 1, 0]],
+    ['a body that is too long', [FRAME.done, 2, MAX_BODY_BYTES + 1]],
+  ])('with %s are none', (_, numbers) => {
+    const head = Buffer.alloc(HEAD_BYTES)
+    for (const [index, number] of numbers.entries()) head.writeUInt32LE(number, index * 4)
+    expect(() => read([head])).toThrow(RangeError)
+  })
+})

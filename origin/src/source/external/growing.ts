@@ -1,0 +1,59 @@
+/** Bodies whose length nobody tells: they are charged as they grow, and refused where there is no room for more. */
+
+import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+import type { Lane } from '../../concurrency/lane.ts'
+import { resumed } from '../../streams/peek.ts'
+import { releaseWith } from '../source.ts'
+
+export interface GrowingOptions {
+  /** Beyond it the body is given back instead, still to be read. */
+  readonly maxBytes: number
+  /** Bounds the bytes of sources in memory. */
+  readonly memory: Lane
+  /** Fires when what was read is no longer needed. */
+  readonly signal: AbortSignal
+}
+
+export type GrowingBody =
+  | { readonly complete: true; readonly bytes: Uint8Array }
+  /** All of the body, its start included. */
+  | { readonly complete: false; readonly body: ReadableStream<Uint8Array> }
+
+/** Memory is taken in steps of so much. */
+const STEP_BYTES = 1024 * 1024
+const RETRY_AFTER = { 'retry-after': '1' }
+
+/**
+ * Reads a body into memory. Fails with `overloaded` where there is no memory for more of it: who holds a part must not
+ * wait for the rest, since all could wait for each other.
+ */
+export async function readGrowing(
+  body: ReadableStream<Uint8Array>,
+  { maxBytes, memory, signal }: GrowingOptions,
+): Promise<GrowingBody | Failure> {
+  const reader = body.getReader()
+  const chunks: Uint8Array[] = []
+  let length = 0
+  let charged = 0
+  for (;;) {
+    const { value } = await reader.read()
+    if (value === undefined) return { complete: true, bytes: joined(chunks) }
+    chunks.push(value)
+    length += value.length
+    if (length > maxBytes) return { complete: false, body: resumed(chunks, reader) }
+    while (charged < length) {
+      const place = memory.tryAcquire(STEP_BYTES)
+      if (place === undefined) {
+        await reader.cancel()
+        return fail('overloaded', 'no memory for more of a source without a length', RETRY_AFTER)
+      }
+      releaseWith(signal, place)
+      charged += STEP_BYTES
+    }
+  }
+}
+
+function joined(chunks: readonly Uint8Array[]): Uint8Array {
+  const [first] = chunks
+  return chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks)
+}

@@ -1,0 +1,106 @@
+/** Engine processes that end in the middle of their work: killed from outside, or by the file they open. */
+
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { engineOf } from '../bench/process-look.ts'
+import { type BenchService, startService } from '../bench/service.ts'
+import { type FilesystemDoor, openFilesystemOrigin } from '../doors.ts'
+import { noisePng } from '../fixtures.ts'
+import { send } from '../http.ts'
+import { expectNothingKept, HAS_PROC, lookAtRest } from './counts.ts'
+
+const KILLS = 100
+
+describe.skipIf(!HAS_PROC)('an engine process that is killed (needs /proc)', () => {
+  let service: BenchService
+
+  beforeAll(async () => {
+    service = await startService({ MEDIA_PROXY_NSFW_ENABLED: 'false', MEDIA_PROXY_CACHE_MEMORY_BYTES: '0' })
+    await service.put('cdn/attachments/1/a.png', await noisePng(800, 600))
+  })
+  afterAll(() => service.close())
+
+  it(`costs its own request alone, ${KILLS} times under load`, async () => {
+    const path = (index: number) => `/attachments/1/a.png?width=${100 + index}&format=webp`
+    expect((await send(service.url, path(0))).status).toBe(200)
+    const before = await lookAtRest(service.pid)
+    let asked = 0
+    let killing = true
+    const statuses: number[] = []
+    const client = async () => {
+      while (killing) {
+        asked += 1
+        const { status, headers } = await send(service.url, path(1 + (asked % 600)))
+        statuses.push(status)
+        if (status === 503) expect(headers['retry-after']).toBe('1')
+      }
+    }
+    const clients = Promise.all([client(), client(), client()])
+    let killed = 0
+    while (killed < KILLS) {
+      const processes = engineOf(service.pid)
+      const victim = processes[killed % Math.max(1, processes.length)]
+      if (victim !== undefined) {
+        process.kill(victim, 'SIGKILL')
+        killed += 1
+      }
+      const answered = statuses.length
+      // The next is answered before another is killed.
+      await expect.poll(() => statuses.length, { interval: 1 }).toBeGreaterThan(answered)
+    }
+    killing = false
+    await clients
+    for (const status of new Set(statuses)) expect([200, 503]).toContain(status)
+    // Of those that were killed some had nothing to do.
+    expect(statuses.filter((status) => status === 503).length).toBeLessThanOrEqual(KILLS)
+    expect((await send(service.url, path(700))).status).toBe(200)
+    await expectNothingKept(service.pid, before)
+  })
+})
+
+describe('a file that crashes its decoder', () => {
+  let door: FilesystemDoor
+  let folder = ''
+  let crashOn = ''
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'media-proxy-test-'))
+    crashOn = join(folder, 'crash')
+    door = await openFilesystemOrigin({}, { crashOn })
+    for (const name of ['a', 'b']) {
+      await door.put(`attachments/1/${name}.png`, await noisePng(60, 40))
+      await door.put(`avatars/1/${name}`, await noisePng(60, 40))
+    }
+  })
+  afterAll(async () => {
+    await door.close()
+    await rm(folder, { recursive: true })
+  })
+
+  it.each([
+    ['an attachment', '/attachments/1/a.png?width=20', '/attachments/1/b.png?width=20', 400],
+    ['an asset', '/avatars/1/a.webp?size=20', '/avatars/1/b.webp?size=20', 500],
+  ])('as %s is refused, and at once the second time', async (_, path, other, status) => {
+    const lost = () => door.log.filter(({ msg }) => msg === 'a job ended its process').length
+    const before = lost()
+    await writeFile(crashOn, '')
+    expect((await send(door.url, path)).status).toBe(status)
+    expect(lost()).toBe(before + 1)
+    await rm(crashOn)
+    // Another of its sizes opens nothing.
+    expect((await send(door.url, path.replace('20', '22'))).status).toBe(status)
+    expect(lost()).toBe(before + 1)
+    expect((await send(door.url, other)).status).toBe(200)
+  })
+
+  it('is told to the operator without its name', () => {
+    const lines = door.log.filter(({ msg }) => msg === 'a job ended its process')
+    expect(lines.length).toBeGreaterThan(0)
+    for (const line of lines) {
+      expect(line).toMatchObject({ job: 'render', detail: expect.stringContaining('SIGABRT') })
+      expect(JSON.stringify(line)).not.toContain('a.png')
+    }
+  })
+})

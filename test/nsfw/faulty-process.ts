@@ -1,0 +1,60 @@
+/**
+ * Stands in for the scanning process where a fault has to be forced: the first byte of a picture says what it
+ * does with the batch. Any other byte is answered as neutral.
+ */
+
+import { fileURLToPath } from 'node:url'
+import { startEngineProcess } from '@media-proxy/origin/engine/engine-process.ts'
+import { openChannel } from '@media-proxy/origin/engine/process/channel.ts'
+import { FRAME } from '@media-proxy/origin/engine/protocol.ts'
+import { MODEL_PICTURE_BYTES } from '@media-proxy/origin/engine/scan-model.ts'
+import { fail } from '@media-proxy/shared/response/failure.ts'
+
+export const ENDS = 1
+export const THROWS = 2
+export const NEVER_ANSWERS = 3
+export const CANNOT_SCAN = 4
+
+const SCRIPT = fileURLToPath(import.meta.url)
+
+/** Starts a script as an engine process; this one unless another is given. */
+export function startFaultyProcess(script: readonly string[] = [SCRIPT]) {
+  return startEngineProcess({
+    words: script,
+    sandbox: {
+      jobMemoryBytes: 2 ** 30,
+      fileBytes: 0,
+      niceness: 0,
+      isolation: { network: 'shared', command: [] },
+    },
+  })
+}
+
+if (process.argv[1] === SCRIPT) await work()
+
+async function work(): Promise<void> {
+  const channel = openChannel(3)
+  channel.send(FRAME.ready, { renderer: '', libav: null })
+  for (let frame = channel.receive(); frame !== undefined; frame = channel.receive()) {
+    const done = (result: unknown) => channel.send(FRAME.done, { cpuSeconds: 0, result })
+    const { body } = frame
+    switch (body[0]) {
+      case ENDS:
+        process.exit(7)
+        break
+      case THROWS:
+        throw new Error('thrown on purpose')
+      case NEVER_ANSWERS:
+        await new Promise(() => setInterval(() => undefined, 1000))
+        break
+      case CANNOT_SCAN:
+        done(fail('scan-failed', 'failed on purpose'))
+        break
+      default: {
+        const count = body.length / MODEL_PICTURE_BYTES
+        const predictions = Array.from({ length: count * 5 }, (_, index) => (index % 5 === 2 ? 1 : 0))
+        done({ kind: 'scanned', predictions })
+      }
+    }
+  }
+}
