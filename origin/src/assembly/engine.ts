@@ -10,7 +10,7 @@ import { type FfmpegBinary, inspectFfmpeg } from '../engine/ffmpeg-binary.ts'
 import { createEngineLanes, type EngineLanes } from '../engine/lanes.ts'
 import { createPool, type Pool } from '../engine/pool.ts'
 import { findIsolation, type Isolation } from '../engine/sandbox.ts'
-import type { EngineSetup } from '../engine/setup.ts'
+import { type EngineSetup, encodeSetup } from '../engine/setup.ts'
 import { engineEvents, observeEngine } from '../instrument.ts'
 import { removeFoldersOf } from '../streams/temporary-folder.ts'
 import type { Log } from '../telemetry/log.ts'
@@ -56,7 +56,7 @@ const IDLE_MS = 10_000
 
 /** The words that start an engine process of a role. */
 export function engineWords(setup: EngineSetup): readonly string[] {
-  return [...NODE_FLAGS, SCRIPT, JSON.stringify(setup)]
+  return [...NODE_FLAGS, SCRIPT, encodeSetup(setup)]
 }
 
 export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngine> {

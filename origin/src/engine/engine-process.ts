@@ -176,8 +176,8 @@ export function startEngineProcess(options: EngineProcessOptions): EngineProcess
       breakOff(error instanceof Error ? error.message : String(error))
     }
   })
-  // What goes wrong with the socket is told by the end of the process.
-  socket.on('error', () => kill('protocol'))
+  // A socket breaks because its process has ended, which then tells why; one that lives on is of no use.
+  socket.on('error', () => killGroup(child.pid))
 
   const onEnd = async (code: number | null, signal: NodeJS.Signals | null) => {
     alive = false

@@ -81,7 +81,8 @@ export function createPool(options: PoolOptions): Pool {
       if (at !== -1) idle.splice(at, 1)
       if (closed) return
       options.onEnd(end, started)
-      if (isReady) return fill()
+      // Only what fails by itself would fail again at once.
+      if (isReady || end.cause.kind === 'killed-from-outside') return fill()
       fault = end.cause.kind === 'crashed' ? end.cause.detail : end.cause.kind
       retryTimer = setTimeout(() => {
         retryTimer = undefined

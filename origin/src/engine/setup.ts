@@ -1,39 +1,33 @@
-/** What an engine process is told when it is started. */
+/** What an engine process is told when it is started, as a word of its command line. */
 
-import * as z from 'zod'
+import type { FfmpegBinary } from './ffmpeg-binary.ts'
+import type { ModelOptions } from './scan-model.ts'
 
-const ffmpegSchema = z.object({
-  path: z.string(),
-  version: z.string(),
-  toneMaps: z.boolean(),
-})
+export type EngineSetup = MediaSetup | ScanSetup
 
-const mediaSchema = z.object({
-  role: z.literal('media'),
+export interface MediaSetup {
+  readonly role: 'media'
   /** Whether videos are decoded by libav, and whether it is loaded at once or with the first of them. */
-  libav: z.enum(['off', 'when needed', 'at once']),
+  readonly libav: 'off' | 'when needed' | 'at once'
   /** The binary that decodes them where libav does not. */
-  ffmpeg: ffmpegSchema.optional(),
-  /** Address space of one FFmpeg child. */
-  decoderMemoryBytes: z.number(),
-  /** A file whose presence makes a decoder crash: for tests of what a crash does. */
-  crashOn: z.string().optional(),
-})
+  readonly ffmpeg?: FfmpegBinary
+  /** Address space of one FFmpeg child, in bytes. */
+  readonly decoderMemoryBytes: number
+  /** A file whose presence makes every job crash: for tests of what a crash does. */
+  readonly crashOn?: string
+}
 
-const scanSchema = z.object({
-  role: z.literal('scan'),
-  path: z.string(),
-  layout: z.enum(['nhwc', 'nchw']),
-  colours: z.enum(['rgb', 'bgr-caffe']),
-  threads: z.number(),
-})
+export interface ScanSetup extends ModelOptions {
+  readonly role: 'scan'
+}
 
-const setupSchema = z.discriminatedUnion('role', [mediaSchema, scanSchema])
+export function encodeSetup(setup: EngineSetup): string {
+  return JSON.stringify(setup)
+}
 
-export type EngineSetup = z.output<typeof setupSchema>
-export type MediaSetup = z.output<typeof mediaSchema>
-
-/** Reads the setup from the words of a command line. Throws where it is none. */
-export function parseSetup(text: string | undefined): EngineSetup {
-  return setupSchema.parse(JSON.parse(text ?? 'null'))
+/** Reads what the server wrote. */
+export function decodeSetup(word: string | undefined): EngineSetup {
+  if (word === undefined) throw new Error('an engine process is started by its server only')
+  const setup: EngineSetup = JSON.parse(word)
+  return setup
 }

@@ -4,7 +4,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import type { Job } from '../jobs.ts'
 import { FRAME } from '../protocol.ts'
-import { parseSetup } from '../setup.ts'
+import { decodeSetup } from '../setup.ts'
 import { openChannel } from './channel.ts'
 import type { Workshop } from './workshop.ts'
 
@@ -18,7 +18,7 @@ const COLLECTED_BYTES = 4 * 1024 * 1024
 process.title = 'media-proxy engine'
 const server = process.ppid
 const channel = openChannel(CHANNEL_DESCRIPTOR)
-const setup = parseSetup(process.argv[2])
+const setup = decodeSetup(process.argv[2])
 const workshop = await openWorkshop().catch((error: unknown) => {
   // The first line tells the operator; the server logs it.
   process.stderr.write((error instanceof Error ? error.message : String(error)).split('\n', 1).join(''))

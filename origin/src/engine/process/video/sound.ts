@@ -3,8 +3,8 @@ import type { MediaFormat } from '../../../media/kinds.ts'
 import type { MediaSource } from '../source.ts'
 import { judgeCodecs } from './codecs.ts'
 import type { ContainerFacts } from './container.ts'
-import { demux } from './demuxer.ts'
 import { oggStreams } from './ogg.ts'
+import { openContainer } from './open-container.ts'
 import type { VideoTools } from './video.ts'
 
 /** Enough of an Ogg file to see every stream announce itself. */
@@ -30,7 +30,7 @@ export async function readSound(
     const other = streams.find((stream) => !OGG_SOUND.has(stream))
     if (other !== undefined) return fail('unsupported-codec', `${other} in Ogg`)
   }
-  const container = await demux(bytes, format)
+  const container = await openContainer(bytes, format)
   if (isFailure(container)) return container
   container.close()
   const { video, audio } = container.facts

@@ -13,9 +13,9 @@ import { readAviFacts } from './avi.ts'
 import { judgeCodecs } from './codecs.ts'
 import type { ContainerFacts, VideoFacts } from './container.ts'
 import type { Frame } from './decode.ts'
-import { demux } from './demuxer.ts'
 import type { Ffmpeg } from './ffmpeg.ts'
 import { readFrames } from './frame-reader.ts'
+import { openContainer } from './open-container.ts'
 
 export interface VideoTools {
   /** Undefined where this system has none. */
@@ -47,7 +47,7 @@ export async function openVideo(
   format: VideoFormat,
 ): Promise<Video | Failure> {
   if (bytes.sizeBytes > limits.sourceBytes) return fail('source-too-large', `${bytes.sizeBytes} bytes`)
-  const container = format === 'avi' ? undefined : await demux(bytes, format)
+  const container = format === 'avi' ? undefined : await openContainer(bytes, format)
   if (isFailure(container)) return container
   const facts = container === undefined ? readAviFacts(bytes) : container.facts
   const judged = isFailure(facts) ? facts : judge(facts, limits)
