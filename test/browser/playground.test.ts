@@ -9,6 +9,16 @@ import { halvesPng } from '../fixtures.ts'
 import { PLAYGROUND_DOORS } from '../playground/doors.ts'
 import { CHROMIUM, NO_CHROMIUM, openBrowser } from './chromium.ts'
 
+/** Fonts of every width, as far as this machine has them: the last is wider than any of them. */
+const FONTS = [
+  ['sans-serif', 'font-family: sans-serif'],
+  ['serif', 'font-family: serif'],
+  ['monospace', 'font-family: monospace'],
+  // The letter spacing that WCAG 2.2, 1.4.12 asks every page to stand.
+  ['monospace and letter-spacing', 'font-family: monospace; letter-spacing: 0.12em; word-spacing: 0.16em'],
+] as const
+const NARROW_WIDTHS = [320, 360, 390, 768]
+
 if (CHROMIUM === undefined) console.warn(`skipped: ${NO_CHROMIUM}`)
 
 describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
@@ -81,6 +91,23 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
         () => [document.documentElement.scrollWidth, window.innerWidth] as const,
       )
       expect(width[0], 'scrolls sideways').toBeLessThanOrEqual(width[1])
+      await close()
+    })
+
+    it.each(FONTS)('never scrolls sideways, in %s', async (_name, style) => {
+      const { page, close } = await openPage('#source=/attachments/1/1/day.mp4&width=320&format=webp')
+      await page.evaluate((rules) => {
+        const sheet = new CSSStyleSheet()
+        sheet.replaceSync(`* { ${rules.replaceAll(';', ' !important;')} !important }`)
+        document.adoptedStyleSheets = [sheet]
+      }, style)
+      await page.click('#sheet-button')
+      await page.click('#frames-button')
+      await page.waitForFunction(() => document.querySelectorAll('#frames img').length === 3)
+      for (const width of NARROW_WIDTHS) {
+        await page.setViewportSize({ width, height: 844 })
+        expect(await page.evaluate(() => document.documentElement.scrollWidth), `${width} px`).toBe(width)
+      }
       await close()
     })
 
