@@ -13,6 +13,8 @@ export interface LaneOptions {
   readonly queue: number
   /** Bound on the sum of the weights that run, in bytes. One piece of work alone may weigh more. Default: none. */
   readonly capacityBytes?: number
+  /** Milliseconds of a clock that never goes back. Default: that of the process. */
+  readonly now?: () => number
 }
 
 export interface Admission {
@@ -53,6 +55,7 @@ export function createLane({
   concurrency,
   queue,
   capacityBytes = Number.POSITIVE_INFINITY,
+  now = () => performance.now(),
 }: LaneOptions): Lane {
   const waiters = new Set<Waiter>()
   let running = 0
@@ -127,13 +130,13 @@ export function createLane({
         if (expectedWaitMs() > timeLeftMs) return overloaded(`a wait of ${Math.round(expectedWaitMs())} ms`)
       }
       if (!(await enter(signal, weightBytes))) return abortFailure(signal)
-      const startedAt = performance.now()
+      const startedAt = now()
       let held = true
       return {
         release() {
           if (!held) return
           held = false
-          averageMs += SMOOTHING * (performance.now() - startedAt - averageMs)
+          averageMs += SMOOTHING * (now() - startedAt - averageMs)
           leave(weightBytes)
         },
       }
