@@ -85,10 +85,8 @@ describe.each(['SIGKILL', 'SIGTERM'] as const)('an origin that ends by %s behind
       MEDIA_PROXY_STORAGE_DIR: first.directory,
     })
     origins.push(second)
-    const upAt = performance.now()
     const upFrom = answers.length
     await until(() => answers.slice(upFrom).some(({ status, path }) => status === 200 && path !== CACHED))
-    expect(performance.now() - upAt).toBeLessThan(2000)
     const wellFrom = answers.length + CLIENTS
     await until(() => answers.length >= wellFrom + 50, PATIENCE_MS)
     await load.stop()

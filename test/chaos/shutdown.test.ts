@@ -51,14 +51,12 @@ it('ends although its clients keep their connections and go on asking, and cuts 
   }
   const clients = Array.from({ length: 8 }, goOn)
   while (asked < 100) await setImmediate()
-  const startedAt = performance.now()
   process.kill(service.pid, 'SIGTERM')
   expect(await service.exited).toBe(0)
-  // The limit of 30 s is for work, not for whoever keeps a connection.
-  expect(performance.now() - startedAt).toBeLessThan(15_000)
   await Promise.all(clients)
   await dispatcher.close()
   expect([...statuses]).toEqual([200])
+  // At the limit for work, connections that were still open would be cut off: ECONNRESET.
   expect(new Set(ends)).toEqual(new Set(['ECONNREFUSED']))
   await service.close()
 })
@@ -70,12 +68,12 @@ it('does not wait for a receiver of traces that never answers', async () => {
     MEDIA_PROXY_NSFW_ENABLED: 'false',
     MEDIA_PROXY_TELEMETRY_OTLP_ENDPOINT: `http://127.0.0.1:${(silent.address() as AddressInfo).port}`,
     MEDIA_PROXY_TELEMETRY_SAMPLE_RATIO: '1',
+    // The exporter itself would have patience for an hour.
+    OTEL_EXPORTER_OTLP_TIMEOUT: '3600000',
   })
   expect((await send(service.url, '/avatars/1/none.png')).status).toBe(404)
-  const startedAt = performance.now()
   process.kill(service.pid, 'SIGTERM')
   expect(await service.exited).toBe(0)
-  expect(performance.now() - startedAt).toBeLessThan(9000)
   silent.closeAllConnections()
   silent.close()
   await service.close()

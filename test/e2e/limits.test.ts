@@ -31,6 +31,7 @@ describe.each([
       MEDIA_PROXY_RATE_LIMIT_MAX_ATTEMPTS: '5',
       MEDIA_PROXY_RATE_LIMIT_WINDOW_MS: '60000',
     })
+    const askedAtSeconds = Date.now() / 1000
     const answers = await Promise.all(Array.from({ length: 9 }, () => send(url, '/avatars/1/a.webp')))
     expect(statuses(answers)).toEqual([200, 200, 200, 200, 200, 429, 429, 429, 429])
     const left = answers
@@ -52,7 +53,7 @@ describe.each([
     expect(retryAfter).toBeGreaterThanOrEqual(1)
     expect(retryAfter).toBeLessThanOrEqual(12)
     expect(Number(refused?.headers['ratelimit-reset'])).toBeLessThanOrEqual(60)
-    expect(Number(refused?.headers['x-ratelimit-reset'])).toBeGreaterThan(Date.now() / 1000)
+    expect(Number(refused?.headers['x-ratelimit-reset'])).toBeGreaterThan(askedAtSeconds)
   })
 
   it('give attempts back', async () => {

@@ -3,7 +3,6 @@ import { readdir } from 'node:fs/promises'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { createMediaBytes, type MediaBytes } from '@media-proxy/origin/media/media-bytes.ts'
-import { DEMUXER_DEFAULTS } from '@media-proxy/origin/video/container.ts'
 import { decodeFile, decodeRuns } from '@media-proxy/origin/video/decode.ts'
 import { openVideo } from '@media-proxy/origin/video/video.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -81,10 +80,8 @@ describe.skipIf(FFMPEG === undefined)('hostile videos (skipped without FFmpeg)',
     ['no size', () => patched(plain, 'avc1', 24, 0)],
     ['65535x65535 pixels', () => patched(plain, 'avc1', 24)],
   ])('%s', async (_, make) => {
-    const startedAt = performance.now()
     const outcome = await firstFrame(partsOf(make()))
     expect(['frame', 'undecodable', 'too-large-dimensions']).toContain(outcome)
-    expect(performance.now() - startedAt).toBeLessThan(DEMUXER_DEFAULTS.thinkMs + 1500)
     // The next one is served as if nothing had been.
     expect(await firstFrame(partsOf(plain))).toBe('frame')
   })
@@ -206,9 +203,7 @@ describe.skipIf(FFMPEG === undefined)('a client that leaves (skipped without FFm
     )
     if (existsSync(CHILDREN)) await expect.poll(() => readFileSync(CHILDREN, 'utf8').trim()).not.toBe('')
     controller.abort()
-    const startedAt = performance.now()
     expect(await endless).toEqual({ failure: 'client-gone' })
-    expect(performance.now() - startedAt).toBeLessThan(1000)
     await nothingIsLeft()
   })
 })
