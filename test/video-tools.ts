@@ -6,6 +6,7 @@ import { createDemuxers, DEMUXER_DEFAULTS } from '@media-proxy/origin/video/cont
 import { createFfmpeg } from '@media-proxy/origin/video/ffmpeg.ts'
 import type { VideoTools } from '@media-proxy/origin/video/video.ts'
 import { pino } from 'pino'
+import { patient } from './patience.ts'
 
 export const LIMITS: SourceLimits = {
   sourceBytes: 500 * 2 ** 20,
@@ -18,12 +19,12 @@ export const LIMITS: SourceLimits = {
 /** Of one thread that reads containers, and two children at once. */
 export function createVideoTools(): VideoTools {
   return {
-    demuxers: createDemuxers({ kept: 1, ...DEMUXER_DEFAULTS }),
+    demuxers: createDemuxers({ kept: 1, ...DEMUXER_DEFAULTS, thinkMs: patient(DEMUXER_DEFAULTS.thinkMs) }),
     ffmpeg: createFfmpeg({
       environment: process.env,
       log: pino({ level: 'silent' }),
       lane: createLane({ concurrency: 2, queue: 100 }),
-      deadlineMs: 10_000,
+      deadlineMs: patient(10_000),
       memoryBytes: 2 * 2 ** 30,
     }),
     limits: LIMITS,

@@ -6,6 +6,7 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { FilesystemDoor } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
+import { patient } from '../patience.ts'
 import { PLAYGROUND_DOORS } from '../playground/doors.ts'
 import { CHROMIUM, NO_CHROMIUM, openBrowser } from './chromium.ts'
 
@@ -38,6 +39,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
     /** A page, what it asked for in order, and what it complained of or asked of other hosts. */
     async function openPage(hash = '', options: Parameters<Browser['newPage']>[0] = {}) {
       const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options })
+      context.setDefaultTimeout(patient(20_000))
       const page = await context.newPage()
       const asked: string[] = []
       const complaints: string[] = []

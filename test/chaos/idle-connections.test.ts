@@ -8,7 +8,8 @@ import { lookAt, type ProcessLook } from '../bench/process-look.ts'
 import { type BenchService, startService } from '../bench/service.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
-import { HAS_PROC, lookAtRest, until } from './counts.ts'
+import { until } from '../until.ts'
+import { HAS_PROC, lookAtRest } from './counts.ts'
 
 const CONNECTIONS = 2000
 /** What Node, the libraries and the test itself hold open. */

@@ -3,6 +3,7 @@ import { PRIORITIES } from '@media-proxy/origin/priority.ts'
 import { expect, it } from 'vitest'
 import { createTimedClient, startService } from '../bench/service.ts'
 import { noisePng } from '../fixtures.ts'
+import { until } from '../until.ts'
 
 /** The niceness of each thread of a process, by the threads' name. */
 function nicenessByName(pid: number): Map<string, Set<number>> {
@@ -24,9 +25,7 @@ it.skipIf(!existsSync('/proc/self/task'))(
     const client = createTimedClient(service.url)
     try {
       await service.put('cdn/attachments/1/a.png', await noisePng(400, 300))
-      while ((await client.get('/_ready')).status !== 200) {
-        // Until the model is loaded.
-      }
+      await until(async () => (await client.get('/_ready')).status === 200)
       const own = nicenessByName(process.pid).get('MainThread') ?? new Set([0])
       const base = Math.min(...own)
       expect((await client.get('/attachments/1/a.png?width=200&format=webp')).status).toBe(200)

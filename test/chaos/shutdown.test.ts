@@ -1,12 +1,12 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { setImmediate } from 'node:timers/promises'
 import { Agent, request } from 'undici'
 import { expect, it } from 'vitest'
 import { createTimedClient, startService } from '../bench/service.ts'
 import { noisePng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { until } from '../until.ts'
 
 it('answers every request that it has accepted, and ends with 0', async () => {
   const service = await startService({ MEDIA_PROXY_NSFW_ENABLED: 'false', MEDIA_PROXY_LIMITS_RENDERS: '2' })
@@ -17,9 +17,8 @@ it('answers every request that it has accepted, and ends with 0', async () => {
     client.get(`/attachments/1/a.png?width=600&format=avif&quality=${index + 1}`),
   )
   await client.get('/_health')
-  while (!(await send(service.url, '/_metrics')).body.toString().includes('lane="small"} 2')) {
-    // Until the lane is full.
-  }
+  // The lane is full.
+  await until(async () => (await send(service.url, '/_metrics')).body.toString().includes('lane="small"} 2'))
   process.kill(service.pid, 'SIGTERM')
   expect((await Promise.all(running)).map(({ status }) => status)).toEqual(new Array(20).fill(200))
   await client.close()
@@ -50,7 +49,7 @@ it('ends although its clients keep their connections and go on asking, and cuts 
     }
   }
   const clients = Array.from({ length: 8 }, goOn)
-  while (asked < 100) await setImmediate()
+  await until(() => asked >= 100)
   process.kill(service.pid, 'SIGTERM')
   expect(await service.exited).toBe(0)
   await Promise.all(clients)
@@ -85,7 +84,12 @@ it('ends at once at a second signal', async () => {
   const response = await fetch(`${service.url}/attachments/1/a.bin`)
   process.kill(service.pid, 'SIGTERM')
   // The first has been heard when nobody is let in any more; two at once would be one.
-  while (await send(service.url, '/_health').then(Boolean, () => false));
+  await until(() =>
+    send(service.url, '/_health').then(
+      () => false,
+      () => true,
+    ),
+  )
   process.kill(service.pid, 'SIGTERM')
   expect(await service.exited).toBe(1)
   // The process is gone, and the rest of the body with it.

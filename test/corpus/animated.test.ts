@@ -11,6 +11,7 @@ import { renderImage } from '@media-proxy/origin/image/render.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
+import { patient } from '../patience.ts'
 
 const corpus = process.env.MEDIA_CORPUS
 const limits = { sourceBytes: 1e8, decodedBytes: 5e8, sidePixels: 16384, frames: 1000 }
@@ -90,7 +91,7 @@ describe.skipIf(corpus === undefined)('other inputs (skipped without MEDIA_CORPU
     const source = await file('heic/rainbow-451x461.heic')
     const facts = value(await inspectImage(source, 'heic', { limits, animated: false }))
     expect([facts.width, facts.height, facts.hasAlpha]).toEqual([451, 461, false])
-    const picture = value(await decodeHeic(source, facts, 10_000))
+    const picture = value(await decodeHeic(source, facts, patient(10_000)))
     const corner = (x: number, y: number) => [
       ...picture.data.subarray((y * 451 + x) * 3, (y * 451 + x) * 3 + 3),
     ]

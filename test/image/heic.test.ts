@@ -3,6 +3,7 @@ import { inspectImage } from '@media-proxy/origin/image/inspect.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { describe, expect, it } from 'vitest'
 import { turnedHeic } from '../fixtures.ts'
+import { patient } from '../patience.ts'
 
 const limits = { sourceBytes: 1e6, decodedBytes: 1e8, sidePixels: 16384, frames: 100 }
 const facts = { width: 48, height: 64, hasAlpha: true }
@@ -26,7 +27,7 @@ describe('a HEIC picture', () => {
   })
 
   it('is decoded upright, in sRGB, with its alpha', async () => {
-    const picture = await decodeHeic(await turnedHeic(), facts, 10_000)
+    const picture = await decodeHeic(await turnedHeic(), facts, patient(10_000))
     if (isFailure(picture)) throw new Error(picture.detail)
     expect([picture.width, picture.height, picture.channels]).toEqual([48, 64, 4])
     const top = picture.data.subarray(0, 4)
@@ -39,7 +40,7 @@ describe('a HEIC picture', () => {
   })
 
   it('has no alpha where its header names none', async () => {
-    const picture = await decodeHeic(await turnedHeic(), { ...facts, hasAlpha: false }, 10_000)
+    const picture = await decodeHeic(await turnedHeic(), { ...facts, hasAlpha: false }, patient(10_000))
     if (isFailure(picture)) throw new Error(picture.detail)
     expect([picture.channels, picture.data.length]).toEqual([3, 48 * 64 * 3])
   })
@@ -53,7 +54,7 @@ describe('a HEIC picture', () => {
 
   it('whose stream has another size than its header is refused', async () => {
     const bytes = await declaring(200, 100)
-    expect(failureOf(await decodeHeic(bytes, { ...facts, width: 100, height: 200 }, 10_000))).toBe(
+    expect(failureOf(await decodeHeic(bytes, { ...facts, width: 100, height: 200 }, patient(10_000)))).toBe(
       'undecodable',
     )
   })
@@ -62,13 +63,13 @@ describe('a HEIC picture', () => {
     const bytes = await turnedHeic()
     for (let tenth = 1; tenth < 10; tenth += 1) {
       const cut = bytes.subarray(0, Math.floor((bytes.length * tenth) / 10))
-      expect(failureOf(await decodeHeic(cut, facts, 10_000)), `${tenth} tenths`).toBe('undecodable')
+      expect(failureOf(await decodeHeic(cut, facts, patient(10_000))), `${tenth} tenths`).toBe('undecodable')
     }
   })
 
   it('carrying more than a picture is not handed to the decoder', async () => {
     const bytes = Buffer.concat([await turnedHeic(), Buffer.alloc(33 * 1024 * 1024)])
-    const refused = await decodeHeic(bytes, facts, 10_000)
+    const refused = await decodeHeic(bytes, facts, patient(10_000))
     expect(isFailure(refused) && refused.detail).toContain('bytes for 48x64')
   })
 

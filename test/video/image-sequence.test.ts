@@ -10,6 +10,7 @@ import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Door, openFilesystemOrigin } from '../doors.ts'
 import { send } from '../http.ts'
+import { patient } from '../patience.ts'
 import { seededRandom } from '../seeded-random.ts'
 import { createVideoTools } from '../video-tools.ts'
 import { canEncode, FFMPEG, makeVideo } from '../videos.ts'
@@ -36,7 +37,12 @@ function look(bytes: Uint8Array, scan = true) {
     facts: factsReader(bytes, 'avif'),
     parts: memoryBytes(bytes),
   }
-  return examine(source, { tools, scan, timeLeftMs: 10_000, signal: AbortSignal.timeout(10_000) })
+  return examine(source, {
+    tools,
+    scan,
+    timeLeftMs: patient(10_000),
+    signal: AbortSignal.timeout(patient(10_000)),
+  })
 }
 
 describe.skipIf(FFMPEG === undefined || ENCODER === '')(

@@ -26,7 +26,7 @@ function fetcher(
     policy: { ports: [], allowedHosts, ownAddresses: [] },
     nameServers: [],
     userAgent: 'Testbot/1.0',
-    timeoutMs: 1000,
+    timeoutMs: 20_000,
     maxBytes: MAX_BYTES,
     ...rest,
   })
