@@ -1,17 +1,19 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
+import { measurePatience, patient } from './test/patience.ts'
 
 // Sharp's work runs on this pool, as in the service itself.
 process.env.UV_THREADPOOL_SIZE ??= String(availableParallelism() + 4)
+measurePatience()
 
 export default defineConfig({
   test: {
     include: ['{shared,edge-worker,origin,playground,scripts}/**/*.test.ts', 'test/**/*.test.ts'],
     pool: 'forks',
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
-    // A browser on a busy machine takes more than the second that is the default.
-    expect: { poll: { timeout: 10_000 } },
+    testTimeout: patient(30_000),
+    hookTimeout: patient(60_000),
+    // A browser takes more than the second that is the default.
+    expect: { poll: { timeout: patient(10_000) } },
     maxWorkers: 2,
   },
 })

@@ -18,6 +18,7 @@ import { AwsClient } from 'aws4fetch'
 import { Miniflare } from 'miniflare'
 import { pino } from 'pino'
 import { createTestHarness } from 'wrangler'
+import { patient } from './patience.ts'
 
 /** A way into the service. */
 export interface Door {
@@ -101,7 +102,12 @@ const S3_CREDENTIALS = {
 /** The origin with a real S3 endpoint, which checks signatures. */
 export async function openS3Origin(settings: Settings = {}): Promise<Door> {
   const s3 = await openS3Server()
-  const store = createS3Store({ endpoint: s3.endpoint, region: 'auto', timeoutMs: 5000, ...S3_CREDENTIALS })
+  const store = createS3Store({
+    endpoint: s3.endpoint,
+    region: 'auto',
+    timeoutMs: patient(5000),
+    ...S3_CREDENTIALS,
+  })
   const origin = await openOrigin(store, settings)
   return {
     ...origin,
@@ -178,7 +184,12 @@ export async function openOrigin(
   settings: Settings,
   faults: Faults = {},
 ): Promise<Omit<Door, 'put'>> {
-  const loaded = loadConfig('origin', { environment: { MEDIA_PROXY_NODE_ENV: 'test', ...settings } })
+  const environment = {
+    MEDIA_PROXY_NODE_ENV: 'test',
+    MEDIA_PROXY_LIMITS_DEADLINE_MS: String(patient(30_000)),
+    ...settings,
+  }
+  const loaded = loadConfig('origin', { environment })
   if (!loaded.ok) throw new Error(loaded.faults.join('\n'))
   const log: LogLine[] = []
   const storeOperations: StoreOperation[] = []

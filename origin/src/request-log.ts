@@ -64,7 +64,7 @@ export function logRequest(
   { milliseconds, stages }: RequestTimes,
 ): void {
   const { response, outcome, failure } = answer
-  const level = response.status >= 500 && failure?.code !== 'not-implemented' ? 'warn' : 'info'
+  const level = response.status >= 500 ? 'warn' : 'info'
   if (!log.isLevelEnabled(level)) return
   log[level](
     {

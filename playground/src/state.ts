@@ -39,7 +39,7 @@ export function queryOf({ source, parameters }: State): string {
     const value = parameters[name]
     if (value !== undefined) query.set(name, value)
   }
-  // A percent sign is spelled so that the URL stands in a shell and in a page as it is.
+  // Percent-encoded, also what the service takes as it is: the URL is pasted into shells and pages.
   return query.toString()
 }
 

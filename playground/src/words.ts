@@ -37,7 +37,6 @@ const PHRASES: Readonly<Record<string, string>> = {
   'Bad Gateway': 'The store, or the far server, cannot be reached or refused.',
   'Service Unavailable': 'The service is busy or not ready: try again.',
   'Gateway Timeout': 'It took too long.',
-  'Not Implemented': 'This service does not have it.',
 }
 
 /** What a refusal means for whoever sees it. */

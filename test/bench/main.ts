@@ -11,12 +11,14 @@ import { benchMedia } from './media.ts'
 import { benchNsfw } from './nsfw.ts'
 import { benchScaling } from './scaling.ts'
 import { benchSoak } from './soak.ts'
+import { benchStart } from './start.ts'
 
 const SUITES: Readonly<Record<string, () => Promise<readonly BenchRow[]>>> = {
   images: benchImages,
   media: benchMedia,
   nsfw: benchNsfw,
   edge: benchEdge,
+  start: benchStart,
   load: benchLoad,
   scaling: benchScaling,
 }

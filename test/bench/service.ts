@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { nativeEnvironment, ORIGIN_ARGUMENTS } from '@media-proxy/scripts/origin-process.ts'
 import { Agent, request } from 'undici'
+import { patient } from '../patience.ts'
 import type { Sample } from './latency.ts'
 
 export interface BenchService {
@@ -33,6 +34,7 @@ export async function startService(settings: Readonly<Record<string, string>> = 
     MEDIA_PROXY_STORAGE_DIR: directory,
     MEDIA_PROXY_TELEMETRY_LOG_LEVEL: 'silent',
     MEDIA_PROXY_SECRET_KEY: 'bench-secret',
+    MEDIA_PROXY_LIMITS_DEADLINE_MS: String(patient(30_000)),
     ...settings,
   })
   const exited = once(child, 'exit').then(([code]: (number | null)[]) => code ?? null)
@@ -95,7 +97,7 @@ export const CONNECTIONS = 1024
 
 /** A client that takes every answer, and tells how long it took. */
 export function createTimedClient(base: string) {
-  const dispatcher = new Agent({ connections: CONNECTIONS, pipelining: 1, headersTimeout: 120_000 })
+  const dispatcher = new Agent({ connections: CONNECTIONS, pipelining: 1, headersTimeout: patient(120_000) })
   return {
     async get(path: string): Promise<Sample> {
       const startedAt = performance.now()

@@ -13,6 +13,7 @@ import {
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { FilesystemDoor } from '../doors.ts'
+import { patient } from '../patience.ts'
 import { PLAYGROUND_DOORS, SECRET } from '../playground/doors.ts'
 import { CHROMIUM, openBrowser } from './chromium.ts'
 
@@ -38,6 +39,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)('a chat in front 
   it('has every picture decoded, animates on hover, and hears no complaint', async () => {
     const browser = await openBrowser()
     const page = await browser.newPage({ viewport: { width: 1000, height: 800 } })
+    page.setDefaultTimeout(patient(20_000))
     const complaints: string[] = []
     page.on('console', (message) => complaints.push(message.text()))
     page.on('pageerror', (error) => complaints.push(error.message))

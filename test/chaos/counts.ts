@@ -2,26 +2,27 @@
 
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
-import { setTimeout as pause } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { lookAt, type ProcessLook } from '../bench/process-look.ts'
+import { patient } from '../patience.ts'
+import { until } from '../until.ts'
 
 /** Files, children and memory of another process are told by Linux alone. */
 export const HAS_PROC = existsSync('/proc/self/task')
 
 /** The library and its caches grow while they warm up; a leak of what these tests move is far more. */
 const MAX_GROWTH_MIB = 150
-const LET_GO_MS = 15_000
 
 /** What a process holds that has nothing to do: no child, and no socket that is still closing. */
 export async function lookAtRest(pid: number): Promise<ProcessLook> {
   let last = lookAt(pid)
   let since = performance.now()
+  const restMs = patient(REST_MS)
   await until(() => {
     const look = lookAt(pid)
     if (look.files !== last.files || look.children > 0) since = performance.now()
     last = look
-    return performance.now() - since > REST_MS
+    return performance.now() - since > restMs
   })
   return last
 }
@@ -38,7 +39,7 @@ export async function expectNothingKept(
   await until(() => {
     const { files, children } = lookAt(pid)
     return files <= before.files && children <= before.children
-  }, LET_GO_MS).catch(() => undefined)
+  }).catch(() => undefined)
   const after = lookAt(pid)
   expect(after.files).toBeLessThanOrEqual(before.files)
   expect(after.children).toBeLessThanOrEqual(before.children)
@@ -52,14 +53,4 @@ export async function expectNothingKept(
 
 async function ownFolders(temporaryFolder: string): Promise<readonly string[]> {
   return (await readdir(temporaryFolder)).filter((name) => /^media-proxy-(?:video|spool)-/.test(name))
-}
-
-/** Asks until the answer is yes. Throws after the time. */
-export async function until(ask: () => boolean | Promise<boolean>, milliseconds = 5000): Promise<void> {
-  const end = performance.now() + milliseconds
-  while (!(await ask())) {
-    if (performance.now() > end) throw new Error(`not so within ${milliseconds} ms`)
-    // Other processes tell of no event: a millisecond leaves them the processor.
-    await pause(1)
-  }
 }

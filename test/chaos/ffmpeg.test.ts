@@ -7,8 +7,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { descendantsOf } from '../bench/process-look.ts'
 import { type BenchService, startService } from '../bench/service.ts'
 import { send } from '../http.ts'
+import { until } from '../until.ts'
 import { FFMPEG, makeVideo } from '../videos.ts'
-import { expectNothingKept, HAS_PROC, lookAtRest, until } from './counts.ts'
+import { expectNothingKept, HAS_PROC, lookAtRest } from './counts.ts'
 
 /** One group of pictures: a late moment takes long to decode. */
 const ONE_GROUP = ['-g', '1000', '-pix_fmt', 'yuv420p']

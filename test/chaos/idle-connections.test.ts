@@ -8,15 +8,14 @@ import { lookAt, type ProcessLook } from '../bench/process-look.ts'
 import { type BenchService, startService } from '../bench/service.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
-import { HAS_PROC, lookAtRest, until } from './counts.ts'
+import { until } from '../until.ts'
+import { HAS_PROC, lookAtRest } from './counts.ts'
 
 const CONNECTIONS = 2000
 /** What Node, the libraries and the test itself hold open. */
 const SPARE_FILES = 300
 const ENOUGH_FILES = openFilesLimit() >= CONNECTIONS + SPARE_FILES
 const MAX_GROWTH_MIB = 100
-/** Node's time for a connection that has been answered, and a second that it adds. */
-const KEPT_ALIVE_MS = 6000
 
 const WHY = `needs /proc, and ulimit -n of ${CONNECTIONS + SPARE_FILES}`
 
@@ -44,9 +43,9 @@ describe.skipIf(!HAS_PROC || !ENOUGH_FILES)(`${CONNECTIONS} idle connections (${
   it.each([
     ['that never said a word', ''],
     ['that never ended their request', 'GET /_health HTTP/1.1\r\nHost: te'],
-  ])('%s: others are answered quickly, and when they leave nothing is kept', async (_, words) => {
+  ])('%s: others are answered, and when they leave nothing is kept', async (_, words) => {
     await open(words)
-    await expectQuickAnswers()
+    await expectAnswers()
     expect(lookAt(service.pid).files).toBeGreaterThanOrEqual(before.files + CONNECTIONS)
     leave()
     await expectLetGo()
@@ -56,12 +55,10 @@ describe.skipIf(!HAS_PROC || !ENOUGH_FILES)(`${CONNECTIONS} idle connections (${
     await open('GET /_health HTTP/1.1\r\nHost: test\r\n\r\n')
     const closed = Promise.all(sockets.map((socket) => once(socket, 'close')))
     await Promise.all(sockets.map((socket) => once(socket, 'readable')))
-    const answeredAt = performance.now()
     // Reading is what tells of the end.
     for (const socket of sockets) socket.resume()
-    await expectQuickAnswers()
+    await expectAnswers()
     await closed
-    expect(performance.now() - answeredAt).toBeLessThan(2 * KEPT_ALIVE_MS)
     await expectLetGo()
   })
 
@@ -80,17 +77,11 @@ describe.skipIf(!HAS_PROC || !ENOUGH_FILES)(`${CONNECTIONS} idle connections (${
   }
 
   /** A rendition and the health by turns. */
-  async function expectQuickAnswers(): Promise<void> {
-    const times: number[] = []
+  async function expectAnswers(): Promise<void> {
     for (let index = 0; index < 50; index += 1) {
-      const startedAt = performance.now()
       const path = index % 2 === 0 ? '/avatars/1/a.webp?size=64' : '/_health'
       expect((await send(service.url, path)).status).toBe(200)
-      times.push(performance.now() - startedAt)
     }
-    const median = times.toSorted((a, b) => a - b)[25]
-    expect(median).toBeLessThan(50)
-    expect(Math.max(...times)).toBeLessThan(1000)
   }
 
   async function expectLetGo(): Promise<void> {

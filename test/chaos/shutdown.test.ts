@@ -1,12 +1,12 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { setImmediate } from 'node:timers/promises'
 import { Agent, request } from 'undici'
 import { expect, it } from 'vitest'
 import { createTimedClient, startService } from '../bench/service.ts'
 import { noisePng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { until } from '../until.ts'
 
 it('answers every request that it has accepted, and ends with 0', async () => {
   const service = await startService({ MEDIA_PROXY_NSFW_ENABLED: 'false', MEDIA_PROXY_ENGINE_PROCESSES: '2' })
@@ -17,9 +17,8 @@ it('answers every request that it has accepted, and ends with 0', async () => {
     client.get(`/attachments/1/a.png?width=600&format=avif&quality=${index + 1}`),
   )
   await client.get('/_health')
-  while (!(await send(service.url, '/_metrics')).body.toString().includes('lane="small"} 2')) {
-    // Until the lane is full.
-  }
+  // The lane is full.
+  await until(async () => (await send(service.url, '/_metrics')).body.toString().includes('lane="small"} 2'))
   process.kill(service.pid, 'SIGTERM')
   expect((await Promise.all(running)).map(({ status }) => status)).toEqual(new Array(20).fill(200))
   await client.close()
@@ -50,15 +49,13 @@ it('ends although its clients keep their connections and go on asking, and cuts 
     }
   }
   const clients = Array.from({ length: 8 }, goOn)
-  while (asked < 100) await setImmediate()
-  const startedAt = performance.now()
+  await until(() => asked >= 100)
   process.kill(service.pid, 'SIGTERM')
   expect(await service.exited).toBe(0)
-  // The limit of 30 s is for work, not for whoever keeps a connection.
-  expect(performance.now() - startedAt).toBeLessThan(15_000)
   await Promise.all(clients)
   await dispatcher.close()
   expect([...statuses]).toEqual([200])
+  // At the limit for work, connections that were still open would be cut off: ECONNRESET.
   expect(new Set(ends)).toEqual(new Set(['ECONNREFUSED']))
   await service.close()
 })
@@ -70,12 +67,12 @@ it('does not wait for a receiver of traces that never answers', async () => {
     MEDIA_PROXY_NSFW_ENABLED: 'false',
     MEDIA_PROXY_TELEMETRY_OTLP_ENDPOINT: `http://127.0.0.1:${(silent.address() as AddressInfo).port}`,
     MEDIA_PROXY_TELEMETRY_SAMPLE_RATIO: '1',
+    // The exporter itself would have patience for an hour.
+    OTEL_EXPORTER_OTLP_TIMEOUT: '3600000',
   })
   expect((await send(service.url, '/avatars/1/none.png')).status).toBe(404)
-  const startedAt = performance.now()
   process.kill(service.pid, 'SIGTERM')
   expect(await service.exited).toBe(0)
-  expect(performance.now() - startedAt).toBeLessThan(9000)
   silent.closeAllConnections()
   silent.close()
   await service.close()
@@ -87,7 +84,12 @@ it('ends at once at a second signal', async () => {
   const response = await fetch(`${service.url}/attachments/1/a.bin`)
   process.kill(service.pid, 'SIGTERM')
   // The first has been heard when nobody is let in any more; two at once would be one.
-  while (await send(service.url, '/_health').then(Boolean, () => false));
+  await until(() =>
+    send(service.url, '/_health').then(
+      () => false,
+      () => true,
+    ),
+  )
   process.kill(service.pid, 'SIGTERM')
   expect(await service.exited).toBe(1)
   // The process is gone, and the rest of the body with it.

@@ -4,6 +4,7 @@ import { type AddressInfo, connect } from 'node:net'
 import { createS3Store } from '@media-proxy/shared/store/s3.ts'
 import { expect, it } from 'vitest'
 import { openOrigin } from '../doors.ts'
+import { patient } from '../patience.ts'
 
 it('cuts off a client that does not read, and lets go of the store', async () => {
   const { promise: released, resolve: onRelease } = Promise.withResolvers<void>()
@@ -23,7 +24,13 @@ it('cuts off a client that does not read, and lets go of the store', async () =>
   await once(store, 'listening')
   const endpoint = `http://127.0.0.1:${(store.address() as AddressInfo).port}`
   const origin = await openOrigin(
-    createS3Store({ endpoint, region: 'auto', timeoutMs: 5000, accessKeyId: 'a', secretAccessKey: 's' }),
+    createS3Store({
+      endpoint,
+      region: 'auto',
+      timeoutMs: patient(5000),
+      accessKeyId: 'a',
+      secretAccessKey: 's',
+    }),
     { MEDIA_PROXY_LIMITS_STREAM_IDLE_MS: '1000' },
   )
   const client = connect(Number(new URL(origin.url).port), '127.0.0.1')

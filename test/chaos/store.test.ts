@@ -8,6 +8,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { type Door, openOrigin, openS3Server } from '../doors.ts'
 import { declaredPng, halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { patient } from '../patience.ts'
 
 const closers: (() => Promise<unknown>)[] = []
 afterEach(async () => {
@@ -15,7 +16,7 @@ afterEach(async () => {
 })
 
 /** An origin whose S3 is this listener. */
-async function originOn(listener: RequestListener, timeoutMs = 2000): Promise<Omit<Door, 'put'>> {
+async function originOn(listener: RequestListener, timeoutMs = patient(2000)): Promise<Omit<Door, 'put'>> {
   const server = createServer(listener)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   closers.push(async () => {
@@ -51,7 +52,7 @@ describe('a store', () => {
     await once(gone, 'listening')
     const { port } = gone.address() as AddressInfo
     await new Promise((resolve) => gone.close(resolve))
-    const origin = await originAt(`http://127.0.0.1:${port}`, 1000)
+    const origin = await originAt(`http://127.0.0.1:${port}`, patient(1000))
     for (const path of PATHS) {
       const { status, body, headers } = await send(origin.url, path)
       expect([status, body.toString(), headers['cache-control']]).toEqual([502, 'Bad Gateway', 'no-store'])
@@ -70,7 +71,7 @@ describe('a store', () => {
   it('that refuses the credentials gives 502, and the log names what to mend', async () => {
     const s3 = await openS3Server()
     closers.push(s3.close)
-    const origin = await originAt(s3.endpoint, 5000, 'wrong')
+    const origin = await originAt(s3.endpoint, patient(5000), 'wrong')
     for (const path of PATHS) expect((await send(origin.url, path)).status).toBe(502)
     const { failure, detail } = lastRefusal(origin) ?? {}
     expect(failure).toBe('store-denied')

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { type Door, openEdge, openFilesystemOrigin, type Settings } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { until } from '../until.ts'
 
 let door: Door | undefined
 afterEach(async () => {
@@ -60,7 +61,7 @@ describe('two spellings of one rendition', () => {
 })
 
 async function hit(edge: Door, path: string): Promise<void> {
-  for (;;) if ((await send(edge.url, path)).headers['x-cache'] === 'HIT') return
+  await until(async () => (await send(edge.url, path)).headers['x-cache'] === 'HIT')
 }
 
 describe('what is asked for together', () => {
@@ -118,14 +119,17 @@ describe('a copy at the edge', () => {
     await hit(edge, path)
     const asked = edge.log.length
     // Older than its time as soon as the origin is asked again.
-    while (edge.log.length === asked) expect((await send(edge.url, path)).headers['x-cache']).toBe('HIT')
+    await until(async () => {
+      expect((await send(edge.url, path)).headers['x-cache']).toBe('HIT')
+      return edge.log.length > asked
+    })
     expect(edge.log.at(-1)).toMatchObject({ status: 304 })
     await edge.put('avatars/1/a', await halvesPng(300, 900))
-    for (;;) {
-      const { headers, body } = await send(edge.url, path)
-      if (headers.etag === first.headers.etag) continue
-      expect((await sharp(body).metadata()).height).toBe(192)
-      break
-    }
+    let replaced = first
+    await until(async () => {
+      replaced = await send(edge.url, path)
+      return replaced.headers.etag !== first.headers.etag
+    })
+    expect((await sharp(replaced.body).metadata()).height).toBe(192)
   })
 })

@@ -1,9 +1,11 @@
 import { request as rawRequest } from 'node:http'
+import { createServer } from 'node:net'
 import sharp from 'sharp'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type Door, openEdge, openEdgeBefore, openFilesystemOrigin, type Settings } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { until } from '../until.ts'
 
 const KEYS: Settings = { MEDIA_PROXY_SECRET_KEY: 'secret', MEDIA_PROXY_EDGE_SECRET_KEY: 'edge' }
 
@@ -21,17 +23,15 @@ async function edge(settings: Settings = {}): Promise<Door> {
 const requests = ({ log }: Door) => log.filter(({ msg }) => msg === 'request')
 const renders = ({ log }: Door) => log.filter(({ outcome }) => outcome === 'rendered')
 
-/** Asks until the answer is one. */
-async function until(ask: () => Promise<boolean>): Promise<void> {
-  while (!(await ask())) await new Promise(setImmediate)
-}
-
 describe('single flight at the edge', () => {
   it('makes one request to the origin of a thousand', async () => {
     const door = await edge()
     await door.put('avatars/1/big', await halvesPng(3000, 2000))
     const path = '/avatars/1/big.webp?size=512'
+    // Longer under way than it takes the second of the thousand to come.
+    door.slowReads(500)
     const answers = await Promise.all(Array.from({ length: 1000 }, () => send(door.url, path)))
+    door.slowReads(0)
     const [first] = answers
     for (const { status, body } of answers) {
       expect(status).toBe(200)
@@ -40,8 +40,10 @@ describe('single flight at the edge', () => {
     expect(requests(door)).toHaveLength(1)
     const outcomes = answers.map(({ headers }) => headers['x-cache'])
     expect(outcomes.filter((outcome) => outcome === 'MISS')).toHaveLength(1)
-    expect(new Set(outcomes)).toEqual(new Set(['MISS', 'COALESCED', 'HIT']))
-  }, 60_000)
+    expect(outcomes).toContain('COALESCED')
+    // Who comes when all is done finds it in the cache.
+    expect(['MISS', 'COALESCED', 'HIT']).toEqual(expect.arrayContaining([...new Set(outcomes)]))
+  })
 
   it('makes one render of what two edges ask for', async () => {
     const origin = await openFilesystemOrigin(KEYS)
@@ -57,7 +59,7 @@ describe('single flight at the edge', () => {
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]))
     expect(requests(origin).length).toBeLessThanOrEqual(2)
     expect(renders(origin)).toHaveLength(1)
-  }, 60_000)
+  })
 
   it('answers the others when the leader leaves', async () => {
     const door = await edge()
@@ -73,7 +75,7 @@ describe('single flight at the edge', () => {
     await new Promise((resolve) => leader.once('close', resolve))
     for (const { status } of await Promise.all(others)) expect(status).toBe(200)
     expect(renders(door)).toHaveLength(1)
-  }, 60_000)
+  })
 
   it('shares a refusal and keeps none', async () => {
     const door = await edge()
@@ -174,12 +176,17 @@ describe('an origin that is gone', () => {
     expect([other.status, other.body.toString()]).toEqual([502, 'Bad Gateway'])
     expect(Number(other.headers['retry-after'])).toBeGreaterThanOrEqual(1)
     expect((await send(door.url, '/_health')).body.toString()).toBe('OK')
-    // Also past its time: an old copy is better than none.
-    const started = Date.now()
+    // Also past its time, when the edge asks again and is cut off: an old copy is better than none.
+    let asked = 0
+    const broken = createServer((socket) => {
+      asked += 1
+      socket.destroy()
+    }).listen(Number(new URL(origin.url).port), '127.0.0.1')
     await until(async () => {
       expect((await send(door.url, '/avatars/1/a.webp')).status).toBe(200)
-      return Date.now() - started > 1500
+      return asked > 0
     })
+    broken.close()
   })
 })
 

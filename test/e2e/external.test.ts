@@ -130,14 +130,16 @@ describe.each(DOORS)('external media at %s', (_, open) => {
 
   it('ends at its expiry, and is kept no longer than until then', async () => {
     const now = Math.floor(Date.now() / 1000)
+    const soon = now + 36_000
     const target = v2(`${far.url}/photo.jpg`)
-    for (const query of [`ex=${now + 100}`, `ex=${now + 100}&width=100`, `width=100&ex=${now + 100}`]) {
+    for (const query of [`ex=${soon}`, `ex=${soon}&width=100`, `width=100&ex=${soon}`]) {
       for (let visit = 0; visit < 2; visit += 1) {
         const { status, headers } = await get(target, query)
         expect(status).toBe(200)
         const age = /^public, max-age=(\d+)$/.exec(headers['cache-control'] ?? '')?.[1]
-        expect(Number(age)).toBeLessThanOrEqual(100)
-        expect(Number(age)).toBeGreaterThan(90)
+        expect(Number(age)).toBeLessThanOrEqual(soon - now)
+        // An hour is more than any machine needs to answer.
+        expect(Number(age)).toBeGreaterThan(soon - now - 3600)
       }
     }
     expect((await get(target, `ex=${now - 1}`)).status).toBe(401)

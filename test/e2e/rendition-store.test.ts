@@ -12,6 +12,8 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { type Door, openOrigin, openS3Server } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { patient } from '../patience.ts'
+import { until } from '../until.ts'
 
 const SETTINGS = {
   MEDIA_PROXY_S3_BUCKET_RENDITIONS: 'renditions',
@@ -41,7 +43,7 @@ async function folder(): Promise<Shared> {
 async function s3(): Promise<Shared> {
   const { endpoint, credentials, put, close } = await openS3Server()
   return {
-    store: createS3Store({ endpoint, region: 'auto', timeoutMs: 5000, ...credentials }),
+    store: createS3Store({ endpoint, region: 'auto', timeoutMs: patient(5000), ...credentials }),
     put: (key, bytes) => put(key, bytes),
     close,
   }
@@ -121,7 +123,7 @@ describe.each([
     const origin = await openOrigin(broken, SETTINGS)
     closers.push(origin.close)
     expect((await send(origin.url, PATHS[0] ?? '')).status).toBe(200)
-    while (!origin.log.some(({ failure }) => failure === 'store-denied')) await new Promise(setImmediate)
+    await until(() => origin.log.some(({ failure }) => failure === 'store-denied'))
   })
 })
 
@@ -133,5 +135,5 @@ async function find(store: ObjectStore, path: string) {
 }
 
 async function untilStored(store: ObjectStore, path: string): Promise<void> {
-  while (isFailure(await find(store, path))) await new Promise(setImmediate)
+  await until(async () => !isFailure(await find(store, path)))
 }

@@ -44,19 +44,22 @@ describe('a lane', () => {
   })
 
   it('refuses what could not start in time', async () => {
-    const lane = createLane({ concurrency: 1, queue: 100 })
-    // The lane learns that a piece of work takes some 50 ms.
-    for (let round = 0; round < 30; round += 1) {
-      const held = await place(lane)
-      const until = performance.now() + 20
-      while (performance.now() < until);
-      held.release()
-    }
+    let nowMs = 0
+    const lane = createLane({ concurrency: 1, queue: 100, now: () => nowMs })
+    // A tenth of the newest duration counts: the lane expects work of 100 ms.
+    const first = await place(lane)
+    nowMs += 1000
+    first.release()
     const held = await place(lane)
-    const patient = lane.acquire(never, { timeLeftMs: 10_000 })
-    expect(await lane.acquire(never, { timeLeftMs: 5 })).toMatchObject({ code: 'overloaded' })
+    const patient = lane.acquire(never, { timeLeftMs: 100 })
+    // The second to wait would have to wait for two.
+    expect(await lane.acquire(never, { timeLeftMs: 199 })).toMatchObject({ code: 'overloaded' })
+    const second = lane.acquire(never, { timeLeftMs: 200 })
     held.release()
-    expect(isFailure(await patient)).toBe(false)
+    const next = await patient
+    if (isFailure(next)) throw new Error(next.code)
+    next.release()
+    expect(isFailure(await second)).toBe(false)
   })
 
   it('bounds the sum of the weights, and lets nothing light past what is heavy', async () => {

@@ -13,6 +13,8 @@ export interface LaneOptions {
   readonly queue: number
   /** Bound on the sum of the weights that run, in bytes. One piece of work alone may weigh more. Default: none. */
   readonly capacityBytes?: number
+  /** Milliseconds of a clock that never goes back. Default: that of the process. */
+  readonly now?: () => number
 }
 
 export interface Admission {
@@ -55,6 +57,7 @@ export function createLane({
   concurrency,
   queue,
   capacityBytes = Number.POSITIVE_INFINITY,
+  now = () => performance.now(),
 }: LaneOptions): Lane {
   const waiters = new Set<Waiter>()
   let running = 0
@@ -112,13 +115,13 @@ export function createLane({
 
   /** A place that was taken. */
   function placeOf(weightBytes: number): Place {
-    const startedAt = performance.now()
+    const startedAt = now()
     let held = true
     return {
       release() {
         if (!held) return
         held = false
-        averageMs += SMOOTHING * (performance.now() - startedAt - averageMs)
+        averageMs += SMOOTHING * (now() - startedAt - averageMs)
         leave(weightBytes)
       },
     }

@@ -102,7 +102,7 @@ const ID = /^[A-Za-z0-9_-]{1,64}$/
 const HASH = /^[A-Za-z0-9_]{1,100}$/
 const ANIMATED_HASH_PREFIX = 'a_'
 
-/** `folder` ends in the encoded file name `<hash>.<extension>`; the segments before it are the key's folder. */
+/** `encodedPath` ends in the file name `<hash>.<extension>`; the segments before it are the key's folder. */
 function parseAsset(
   route: AssetRoute,
   encodedPath: readonly string[],

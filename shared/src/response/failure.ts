@@ -30,7 +30,6 @@ const FAILURES = {
   'client-gone': [499, 'Client Closed Request'],
   'broken-source': [500, 'Internal Server Error'],
   defect: [500, 'Internal Server Error'],
-  'not-implemented': [501, 'Not Implemented'],
   'store-unreachable': [502, 'Bad Gateway'],
   'store-denied': [502, 'Bad Gateway'],
   'store-misconfigured': [502, 'Bad Gateway'],

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type AddressPolicy, isPublicAddress, judgeUrl } from './address-policy.ts'
-import { FORBIDDEN_URLS } from './forbidden-urls.ts'
+import { FORBIDDEN_URLS } from './forbidden-urls.test-data.ts'
 
 const POLICY: AddressPolicy = { ports: [], allowedHosts: [], ownAddresses: ['198.41.0.4', '2001:4860::1'] }
 

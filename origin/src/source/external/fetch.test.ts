@@ -8,7 +8,7 @@ import { BodyError } from '@media-proxy/shared/store/body-error.ts'
 import { type Answer, decode, encode } from 'dns-packet'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createExternalFetch, type ExternalFetchOptions, type ExternalResponse } from './fetch.ts'
-import { FORBIDDEN_URLS } from './forbidden-urls.ts'
+import { FORBIDDEN_URLS } from './forbidden-urls.test-data.ts'
 import { createPinnedLookup } from './pinned-agent.ts'
 
 const closers: (() => unknown)[] = []
@@ -26,7 +26,7 @@ function fetcher(
     policy: { ports: [], allowedHosts, ownAddresses: [] },
     nameServers: [],
     userAgent: 'Testbot/1.0',
-    timeoutMs: 1000,
+    timeoutMs: 20_000,
     maxBytes: MAX_BYTES,
     ...rest,
   })

@@ -63,7 +63,7 @@ export function encode(pipeline: Sharp, options: EncodeOptions): Sharp {
 
 /**
  * The AVIF setting of equal visual quality for a quality on the WebP and JPEG scale (1..100). Piecewise linear
- * between measured points; see `pnpm bench quality`.
+ * between measured points.
  */
 export function avifQuality(quality: number): number {
   const upper = AVIF_EQUIVALENTS.findIndex(([scale]) => scale >= quality)

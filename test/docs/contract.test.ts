@@ -1,0 +1,43 @@
+/** What refers to the contract by a section's number refers to a section that there is. */
+
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+
+const ROOT = join(import.meta.dirname, '../..')
+const read = (path: string) => readFileSync(join(ROOT, path), 'utf8')
+
+const CONTRACT = 'docs/contract.md'
+const REFERENCE =
+  /\bcontract, sections? (\d+(?:(?:, | and )\d+)*)|\bsections? (\d+(?:(?:, | and )\d+)*) of the contract/gi
+
+const sections = [...read(CONTRACT).matchAll(/^## (\d+)\. /gm)].map(([, number]) => Number(number))
+
+it('the contract numbers its sections without a gap', () => {
+  expect(sections).toEqual(Array.from({ length: sections.length }, (_, index) => index + 1))
+  expect(sections.length).toBeGreaterThan(0)
+})
+
+it('every reference to a section of the contract finds it', () => {
+  const files = execFileSync('git', ['ls-files', '*.ts', '*.md'], { cwd: ROOT, encoding: 'utf8' })
+  const references = files
+    .split('\n')
+    .filter((file) => file !== '')
+    .flatMap((file) => sectionsNamedIn(read(file)).map((number) => ({ file, number })))
+  expect(references.length).toBeGreaterThan(10)
+  expect(references.filter(({ number }) => !sections.includes(number))).toEqual([])
+})
+
+it('the contract refers to sections of its own that there are', () => {
+  const own = [...read(CONTRACT).matchAll(/\bsection (\d+)/g)].map(([, number]) => Number(number))
+  expect(own.filter((number) => !sections.includes(number))).toEqual([])
+})
+
+/** Also where a comment breaks the line between the words. */
+function sectionsNamedIn(text: string): readonly number[] {
+  const flowing = text.replaceAll(/\s*\n\s*(?:\*|\/\/|>)?\s*/g, ' ')
+  return [...flowing.matchAll(REFERENCE)].flatMap(([, after = '', before = '']) =>
+    [...(after + before).matchAll(/\d+/g)].map(Number),
+  )
+}
