@@ -11,7 +11,6 @@ import { renderImage } from '@media-proxy/origin/engine/process/image/render-ima
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
-import { patient } from '../patience.ts'
 
 const corpus = process.env.MEDIA_CORPUS
 const limits = { sourceBytes: 1e8, decodedBytes: 5e8, sidePixels: 16384, frames: 1000 }

@@ -3,7 +3,6 @@ import { inspectImage } from '@media-proxy/origin/engine/process/image/inspect.t
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { describe, expect, it } from 'vitest'
 import { turnedHeic } from '../fixtures.ts'
-import { patient } from '../patience.ts'
 
 const limits = { sourceBytes: 1e6, decodedBytes: 1e8, sidePixels: 16384, frames: 100 }
 const facts = { width: 48, height: 64, hasAlpha: true }
