@@ -4,17 +4,23 @@ import type { Codec } from 'node-av/lib'
 import type { AudioCodec, VideoCodec } from '../codecs.ts'
 import type { Libav } from './load.ts'
 
-/** Chroma that is not subsampled: ProRes 4444 in whatever name it comes, which no browser shows. */
+/** From this profile on ProRes is 4444, which no browser shows. */
 const PRORES_4444_PROFILE = 4
+
+export interface CodecDetails {
+  readonly profile: number
+  /** Chroma is not subsampled: ProRes 4444 in whatever name it comes. */
+  readonly fullChroma: boolean
+}
 
 /** Our name of libav's codec; undefined for one that is not accepted. */
 export function acceptedVideoCodec(
   name: string | null,
-  { profile, pixelFormat }: { readonly profile: number; readonly pixelFormat: string | null },
+  { profile, fullChroma }: CodecDetails,
 ): VideoCodec | undefined {
   const codec = VIDEO_NAMES.get(name ?? '')
-  const opaque = profile < PRORES_4444_PROFILE && !pixelFormat?.includes('444')
-  return codec === 'prores' && !opaque ? undefined : codec
+  const refused = codec === 'prores' && (fullChroma || profile >= PRORES_4444_PROFILE)
+  return refused ? undefined : codec
 }
 
 /** Our name of libav's codec; undefined for one that is not accepted. */

@@ -1,7 +1,7 @@
 /** One decoder of libav: coded frames in, pictures out, bounded in size and to one thread. */
 
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
-import type { Codec, CodecParameters, Frame, Packet } from 'node-av/lib'
+import type { Codec, CodecParameters, Frame, IRational, Packet } from 'node-av/lib'
 import type { Libav } from './load.ts'
 
 export interface DecoderOptions {
@@ -10,6 +10,8 @@ export interface DecoderOptions {
   readonly description?: Uint8Array | undefined
   /** What libav's own demuxer knows of the stream, instead of a description. */
   readonly parameters?: CodecParameters
+  /** What the times of the packets count; microseconds where nothing is said. */
+  readonly timeBase?: IRational
   /** Largest picture that is decoded, in pixels: a bitstream may declare another size than its container. */
   readonly maxPixels: number
 }
@@ -31,7 +33,7 @@ export interface Decoder extends Disposable {
 /** Opens a decoder; the caller disposes of it. Fails with `undecodable`. */
 export function openDecoder(
   { library, constants }: Libav,
-  { codec, description, parameters, maxPixels }: DecoderOptions,
+  { codec, description, parameters, timeBase, maxPixels }: DecoderOptions,
 ): Decoder | Failure {
   const context = new library.CodecContext()
   const dispose = () => context.freeContext()
@@ -42,7 +44,7 @@ export function openDecoder(
   }
   if (description !== undefined) context.extraData = Buffer.from(description)
   context.threadCount = 1
-  context.pktTimebase = new library.Rational(1, MICROSECONDS)
+  context.pktTimebase = new library.Rational(timeBase?.num ?? 1, timeBase?.den ?? MICROSECONDS)
   // Not as a dictionary for the call below: node-av frees that one twice, and the process dies of it.
   context.setOption('max_pixels', Math.floor(maxPixels))
   const opened = context.open2Sync(codec)

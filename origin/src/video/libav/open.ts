@@ -1,0 +1,112 @@
+/**
+ * Files that libav demuxes: what nothing else here reads. The bytes come by ranges, and the one demuxer that was
+ * named sees them; there is no protocol, no probing and no other file.
+ */
+
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { FormatContext } from 'node-av/lib'
+import type { Size } from '../../image/plan.ts'
+import type { ContainerFacts } from '../container.ts'
+import type { Frame } from '../decode.ts'
+import { DECODER_WHITELIST } from './codec-names.ts'
+import { durationOf } from './duration.ts'
+import { type Demuxer, demuxerOf, inputFormat, type LibavFormat } from './formats.ts'
+import type { Libav } from './load.ts'
+import { openRangeIo, type RangeIo, type RangeSource } from './range-io.ts'
+import { createShownFrameReader, type ShownFrameReader } from './shown-frame.ts'
+import { audioCodecs, firstVideo, videoFacts } from './stream-facts.ts'
+
+export interface LibavFile extends Disposable {
+  readonly facts: ContainerFacts
+  /**
+   * The frame that a player shows at a moment, in seconds from the start: the last one whose time is not later.
+   * Past the end the last frame, without a moment the first that is shown. Fails with `undecodable`, with
+   * `unsupported-codec`, or as the source does.
+   */
+  readFrame(atSeconds: number | undefined, options: ReadFrameOptions): Frame | Failure
+}
+
+export interface ReadFrameOptions {
+  /** Size of the result, upright. */
+  readonly size: Size
+  /** Largest frame that is decoded, in pixels. */
+  readonly maxPixels: number
+}
+
+/** Most bytes of one question: the index of ten hours, or a group of pictures in 4K. */
+const MAX_QUESTION_BYTES = 64 * 1024 * 1024
+/** Most streams that a file may declare. */
+const MAX_STREAMS = 64
+/** How much of a file is looked at for its streams, in bytes and in microseconds. */
+const PROBED_BYTES = 2 * 1024 * 1024
+const PROBED_MICROSECONDS = 3_000_000
+
+/**
+ * Opens a file and reads what it holds; the caller disposes of it. Fails with `undecodable`, or as the source
+ * does.
+ */
+export function openWithLibav(libav: Libav, source: RangeSource, format: LibavFormat): LibavFile | Failure {
+  const demuxer = demuxerOf(format)
+  const bytes = openRangeIo(libav, source)
+  const context = new libav.library.FormatContext()
+  const dispose = () => {
+    context.closeInputSync()
+    bytes[Symbol.dispose]()
+  }
+  bytes.allow(MAX_QUESTION_BYTES)
+  const opened = openInput(libav, { context, bytes, demuxer })
+  if (isFailure(opened)) {
+    dispose()
+    return opened
+  }
+  const streams = context.streams
+  const stream = firstVideo(libav, streams)
+  const facts: ContainerFacts = {
+    video: stream === undefined ? undefined : videoFacts(libav, stream),
+    audio: audioCodecs(libav, streams),
+    durationSeconds: durationOf(libav, { context, demuxer, sizeBytes: source.sizeBytes }),
+  }
+  let reader: ShownFrameReader | undefined
+  return {
+    facts,
+    readFrame(atSeconds, options) {
+      if (stream === undefined || facts.video === undefined) return fail('undecodable', 'no video')
+      bytes.allow(MAX_QUESTION_BYTES)
+      reader ??= createShownFrameReader(libav, { context, stream, demuxer, video: facts.video })
+      const frame = reader.read(atSeconds, options)
+      return isFailure(frame) ? (bytes.failure ?? frame) : frame
+    },
+    [Symbol.dispose]() {
+      reader?.[Symbol.dispose]()
+      dispose()
+    },
+  }
+}
+
+interface Input {
+  readonly context: FormatContext
+  readonly bytes: RangeIo
+  readonly demuxer: Demuxer
+}
+
+function openInput(libav: Libav, { context, bytes, demuxer }: Input): Failure | undefined {
+  const { library } = libav
+  const input = inputFormat(libav, demuxer)
+  if (input === undefined) return fail('undecodable', `no demuxer ${demuxer.name}`)
+  context.allocContext()
+  context.pb = bytes.io
+  context.maxStreams = MAX_STREAMS
+  context.probesize = BigInt(PROBED_BYTES)
+  context.maxAnalyzeDuration = BigInt(PROBED_MICROSECONDS)
+  using settings = library.Dictionary.fromObject({
+    format_whitelist: demuxer.name,
+    codec_whitelist: DECODER_WHITELIST,
+    // A list without a protocol in it.
+    protocol_whitelist: 'none',
+  })
+  const opened = context.openInputSync('', input, settings)
+  if (opened < 0) return bytes.failure ?? fail('undecodable', `${demuxer.name}: ${opened}`)
+  const described = context.findStreamInfoSync()
+  if (described < 0) return bytes.failure ?? fail('undecodable', `streams: ${described}`)
+  return undefined
+}
