@@ -29,12 +29,13 @@ export function acceptedAudioCodec(name: string | null): AudioCodec | undefined 
 }
 
 /** The decoder for a codec; that of alpha beside the frames where it is wanted, which only VP8 and VP9 have. */
-export function decoderOf(
-  { library }: Libav,
-  codec: VideoCodec | 'flv1',
-  alpha?: 'with alpha',
-): Codec | undefined {
+export function decoderOf(libav: Libav, codec: VideoCodec | 'flv1', alpha?: 'with alpha'): Codec | undefined {
   const name = (alpha === undefined ? undefined : ALPHA_DECODERS.get(codec)) ?? DECODER_NAMES[codec]
+  return codecNamed(libav, name)
+}
+
+/** A decoder by libav's own name of it; undefined where the build has none. */
+export function codecNamed({ library }: Libav, name: string): Codec | undefined {
   return library.Codec.getCodecList().find((known) => known.name === name && known.isDecoder())
 }
 

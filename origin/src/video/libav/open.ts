@@ -4,15 +4,14 @@
  */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { FormatContext } from 'node-av/lib'
 import type { Size } from '../../image/plan.ts'
 import type { ContainerFacts } from '../container.ts'
 import type { Frame } from '../decode.ts'
-import { DECODER_WHITELIST } from './codec-names.ts'
 import { durationOf } from './duration.ts'
-import { type Demuxer, demuxerOf, inputFormat, type LibavFormat } from './formats.ts'
+import { demuxerOf, type LibavFormat } from './formats.ts'
+import { openInput } from './input.ts'
 import type { Libav } from './load.ts'
-import { openRangeIo, type RangeIo, type RangeSource } from './range-io.ts'
+import { openRangeIo, type RangeSource } from './range-io.ts'
 import { createShownFrameReader, type ShownFrameReader } from './shown-frame.ts'
 import { audioCodecs, firstVideo, videoFacts } from './stream-facts.ts'
 
@@ -35,11 +34,6 @@ export interface ReadFrameOptions {
 
 /** Most bytes of one question: the index of ten hours, or a group of pictures in 4K. */
 const MAX_QUESTION_BYTES = 64 * 1024 * 1024
-/** Most streams that a file may declare. */
-const MAX_STREAMS = 64
-/** How much of a file is looked at for its streams, in bytes and in microseconds. */
-const PROBED_BYTES = 2 * 1024 * 1024
-const PROBED_MICROSECONDS = 3_000_000
 
 /**
  * Opens a file and reads what it holds; the caller disposes of it. Fails with `undecodable`, or as the source
@@ -81,32 +75,4 @@ export function openWithLibav(libav: Libav, source: RangeSource, format: LibavFo
       dispose()
     },
   }
-}
-
-interface Input {
-  readonly context: FormatContext
-  readonly bytes: RangeIo
-  readonly demuxer: Demuxer
-}
-
-function openInput(libav: Libav, { context, bytes, demuxer }: Input): Failure | undefined {
-  const { library } = libav
-  const input = inputFormat(libav, demuxer)
-  if (input === undefined) return fail('undecodable', `no demuxer ${demuxer.name}`)
-  context.allocContext()
-  context.pb = bytes.io
-  context.maxStreams = MAX_STREAMS
-  context.probesize = BigInt(PROBED_BYTES)
-  context.maxAnalyzeDuration = BigInt(PROBED_MICROSECONDS)
-  using settings = library.Dictionary.fromObject({
-    format_whitelist: demuxer.name,
-    codec_whitelist: DECODER_WHITELIST,
-    // A list without a protocol in it.
-    protocol_whitelist: 'none',
-  })
-  const opened = context.openInputSync('', input, settings)
-  if (opened < 0) return bytes.failure ?? fail('undecodable', `${demuxer.name}: ${opened}`)
-  const described = context.findStreamInfoSync()
-  if (described < 0) return bytes.failure ?? fail('undecodable', `streams: ${described}`)
-  return undefined
 }
