@@ -1,7 +1,6 @@
 /** Pictures that are one coded frame without a container: JPEG XL and BMP. */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { AVPixelFormat } from 'node-av/constants'
 import type { Frame } from 'node-av/lib'
 import type { Colours } from '../container.ts'
 import { codecNamed } from './codec-names.ts'
@@ -9,6 +8,7 @@ import { coloursOf } from './colours.ts'
 import { createConverter } from './convert.ts'
 import { openDecoder } from './decoder.ts'
 import type { Libav } from './load.ts'
+import { pixelName } from './pixels.ts'
 
 /** A decoded picture in the colours of its file. */
 export interface DecodedStill {
@@ -57,9 +57,9 @@ const DEEP = /(?:9|10|12|14|16|48|64|f16|f32)(?:le|be)?$/
 const TRANSPARENT = /^(?:rgba|bgra|argb|abgr|ya|yuva|gbrap)/
 
 function drawn(libav: Libav, picture: Frame): DecodedStill | Failure {
-  const { library, constants } = libav
+  const { constants } = libav
   const { width, height } = picture
-  const name = isOfPixels(picture.format, picture) ? (library.avGetPixFmtName(picture.format) ?? '') : ''
+  const name = pixelName(libav, picture)
   const deep = DEEP.test(name)
   const transparent = TRANSPARENT.test(name)
   const pixels = transparent ? (deep ? 'rgba64le' : 'rgba') : deep ? 'rgb48le' : 'rgb24'
@@ -78,8 +78,3 @@ function drawn(libav: Libav, picture: Frame): DecodedStill | Failure {
 
 /** To RGB and nothing else: the size stays. */
 const SCALE = 'scale=flags=bicubic+full_chroma_int+accurate_rnd'
-
-/** One field of a frame says what samples it has, of sound or of pixels. */
-function isOfPixels(_format: Frame['format'], picture: Frame): _format is AVPixelFormat {
-  return picture.isVideo()
-}
