@@ -25,7 +25,7 @@ import { layoutOf, pictureBytes, place } from './yuv-canvas.ts'
 export function decodeHeicStill(libav: Libav, bytes: Uint8Array, maxPixels: number): DecodedStill | Failure {
   const file = readHeif(bytes)
   if (file === undefined) return fail('undecodable', 'no HEIF with a primary picture')
-  const { primary } = file
+  const primary = withoutIdentity(file, file.primary)
   const decoded = decodeItem(libav, { file, item: primary, maxPixels })
   if (isFailure(decoded)) return decoded
   using picture = decoded
@@ -33,7 +33,7 @@ export function decodeHeicStill(libav: Libav, bytes: Uint8Array, maxPixels: numb
   if (transforms === undefined) return fail('undecodable', 'cropped to nothing')
   const colours = mergeColours(nclxColours(primary.properties), coloursOf(picture))
   const deep = layoutOf(pixelName(libav, picture))?.bytesPerSample === 2
-  const alphaItem = file.alphaOf(primary)
+  const alphaItem = file.alphaOf(file.primary) ?? file.alphaOf(primary)
   const pixels = alphaItem === undefined ? (deep ? 'rgb48le' : 'rgb24') : deep ? 'rgba64le' : 'rgba'
   // Cropping first to the pixel and then converting would move the chroma.
   const filters = [scaleFilter(colours), `format=${pixels}`, ...transforms.filters]
@@ -51,6 +51,19 @@ export function decodeHeicStill(libav: Libav, bytes: Uint8Array, maxPixels: numb
     bitsPerSample: deep ? 16 : 8,
     icc: profileOf(primary.properties),
   }
+}
+
+/** Pictures that are another one, cropped or turned (`iden`), one behind the other. */
+const MAX_IDENTITIES = 4
+
+function withoutIdentity(file: HeifFile, item: HeifItem): HeifItem {
+  let found = item
+  for (let depth = 0; depth < MAX_IDENTITIES && found.type === 'iden'; depth += 1) {
+    const [source] = file.sourcesOf(found)
+    if (source === undefined) break
+    found = { ...source, properties: [...source.properties, ...found.properties] }
+  }
+  return found
 }
 
 /** BT.601 where nothing tells, which is what cameras of the time without tags wrote. */
@@ -123,6 +136,9 @@ function putTogether(
       // Tiles are all of one kind (section 6.6.2.3.1), which tells where each one lies.
       if (pixels !== canvas.pixels || tile.width !== model.width || tile.height !== model.height)
         return fail('undecodable', 'tiles of several kinds')
+      // A tile that lies outside shows nothing and only costs.
+      if ((grid.columns - 1) * tile.width >= grid.width || (grid.rows - 1) * tile.height >= grid.height)
+        return fail('undecodable', 'more tiles than the picture has room for')
       const [x, y] = [(index % grid.columns) * tile.width, Math.floor(index / grid.columns) * tile.height]
       place(canvas.data, layout, grid, { data: tile.toBuffer(), size: tile, x, y })
     }
