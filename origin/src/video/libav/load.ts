@@ -3,9 +3,12 @@
  * platform; what is loaded is the thin layer of classes over the C functions, and nothing above it.
  */
 
+import { createIoPool, type IoPool } from './io-pool.ts'
+
 export interface Libav {
   readonly library: typeof import('node-av/lib')
   readonly constants: typeof import('node-av/constants')
+  readonly pool: IoPool
 }
 
 /**
@@ -18,7 +21,7 @@ export async function loadLibav(): Promise<Libav | undefined> {
   try {
     const [library, constants] = await Promise.all([import('node-av/lib'), import('node-av/constants')])
     library.Log.setLevel(constants.AV_LOG_QUIET)
-    return { library, constants }
+    return { library, constants, pool: createIoPool(library, constants) }
   } catch {
     // Whatever the reason is, there are no libraries to work with, and that is what the caller is told.
     return undefined

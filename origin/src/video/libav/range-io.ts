@@ -19,11 +19,8 @@ export interface RangeIo extends Disposable {
   readonly failure: Failure | undefined
 }
 
-/** One request to the source; libav reads ahead by as much. */
-const BUFFER_BYTES = 64 * 1024
-
 /** Opens a source for libav. What holds the context is closed before this is disposed of. */
-export function openRangeIo({ library, constants }: Libav, source: RangeSource): RangeIo {
+export function openRangeIo({ pool, constants }: Libav, source: RangeSource): RangeIo {
   let at = 0
   let left = 0
   let failure: Failure | undefined
@@ -46,16 +43,20 @@ export function openRangeIo({ library, constants }: Libav, source: RangeSource):
 
   function seek(offset: bigint, whence: number): bigint {
     if (whence === constants.AVSEEK_SIZE) return BigInt(source.sizeBytes)
-    const target = whence === SEEK_SET ? Number(offset) : whence === SEEK_CUR ? at + Number(offset) : -1
+    const target =
+      whence === constants.AVSEEK_SET
+        ? Number(offset)
+        : whence === constants.AVSEEK_CUR
+          ? at + Number(offset)
+          : -1
     if (target < 0) return NO_SEEK
     at = target
     return BigInt(at)
   }
 
-  const io = new library.IOContext()
-  io.allocContextWithCallbacks(BUFFER_BYTES, 0, read, null, seek)
+  const lease = pool.lease({ read, seek })
   return {
-    io,
+    io: lease.io,
     allow(bytes) {
       left = bytes
       failure = undefined
@@ -63,10 +64,8 @@ export function openRangeIo({ library, constants }: Libav, source: RangeSource):
     get failure() {
       return failure
     },
-    [Symbol.dispose]: () => io.freeContext(),
+    [Symbol.dispose]: () => lease[Symbol.dispose](),
   }
 }
 
-const SEEK_SET = 0
-const SEEK_CUR = 1
 const NO_SEEK = -1n
