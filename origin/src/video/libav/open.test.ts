@@ -176,6 +176,14 @@ describe.skipIf(corpus === undefined || libav === undefined)(
       expect(frame).toMatchObject({ failure: 'undecodable' })
     })
 
+    it('lets what its source throws through, and holds on to nothing', () => {
+      if (libav === undefined) throw new Error('no libraries')
+      const read = () => {
+        throw new Error('a defect')
+      }
+      expect(() => openWithLibav(libav, { sizeBytes: 1000, read }, 'avi')).toThrow('a defect')
+    })
+
     it('fails as its source does, and reads the next file right', async () => {
       if (libav === undefined) throw new Error('no libraries')
       const source = { sizeBytes: 1000, read: () => fail('store-unreachable', 'gone') }

@@ -4,10 +4,11 @@
  */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { Stream } from 'node-av/lib'
 import type { Size } from '../../image/plan.ts'
 import type { ContainerFacts } from '../container.ts'
 import type { Frame } from '../decode.ts'
-import { durationOf } from './duration.ts'
+import { type DurationOptions, durationOf } from './duration.ts'
 import { demuxerOf, type LibavFormat } from './formats.ts'
 import { openInput } from './input.ts'
 import type { Libav } from './load.ts'
@@ -48,18 +49,20 @@ export function openWithLibav(libav: Libav, source: RangeSource, format: LibavFo
     bytes[Symbol.dispose]()
   }
   bytes.allow(MAX_QUESTION_BYTES)
-  const opened = openInput(libav, { context, bytes, demuxer })
-  if (isFailure(opened)) {
+  let described: Described | Failure
+  try {
+    const refused = openInput(libav, { context, bytes, demuxer })
+    described = refused ?? describe(libav, { context, demuxer, sizeBytes: source.sizeBytes })
+  } catch (error) {
+    // A source that throws has thrown through libav.
     dispose()
-    return opened
+    throw error
   }
-  const streams = context.streams
-  const stream = firstVideo(libav, streams)
-  const facts: ContainerFacts = {
-    video: stream === undefined ? undefined : videoFacts(libav, stream),
-    audio: audioCodecs(libav, streams),
-    durationSeconds: durationOf(libav, { context, demuxer, sizeBytes: source.sizeBytes }),
+  if (isFailure(described)) {
+    dispose()
+    return described
   }
+  const { facts, stream } = described
   let reader: ShownFrameReader | undefined
   return {
     facts,
@@ -75,4 +78,20 @@ export function openWithLibav(libav: Libav, source: RangeSource, format: LibavFo
       dispose()
     },
   }
+}
+
+interface Described {
+  readonly facts: ContainerFacts
+  readonly stream: Stream | undefined
+}
+
+function describe(libav: Libav, options: DurationOptions): Described {
+  const streams = options.context.streams
+  const stream = firstVideo(libav, streams)
+  const facts: ContainerFacts = {
+    video: stream === undefined ? undefined : videoFacts(libav, stream),
+    audio: audioCodecs(libav, streams),
+    durationSeconds: durationOf(libav, options),
+  }
+  return { facts, stream }
 }
