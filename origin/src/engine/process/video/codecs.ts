@@ -24,7 +24,21 @@ export type VideoCodec =
   | 'vc1'
   | 'msmpeg4v3'
 
-export type AudioCodec = 'aac' | 'mp3' | 'opus' | 'vorbis' | 'flac' | 'pcm_s16le' | 'pcm_s24le' | 'pcm_f32le'
+export type AudioCodec =
+  | 'aac'
+  | 'mp3'
+  | 'opus'
+  | 'vorbis'
+  | 'flac'
+  | 'pcm_s16le'
+  | 'pcm_s24le'
+  | 'pcm_f32le'
+  | 'alac'
+  | 'pcm_s16be'
+  | 'pcm_s24be'
+  | 'pcm_u8'
+  | 'ac3'
+  | 'eac3'
 
 /**
  * Decoders a child may open: the accepted codecs again, each by FFmpeg's own and by the libraries' decoders. Also

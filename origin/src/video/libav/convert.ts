@@ -1,0 +1,89 @@
+/** Decoded pictures as bytes: scaled, in the right colours, upright. libavfilter does the work, in one thread. */
+
+import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+import type { FilterContext, FilterGraph, Frame } from 'node-av/lib'
+import type { Libav } from './load.ts'
+
+/** What a chain may look at before it is made. */
+export type Picture = Pick<
+  Frame,
+  'width' | 'height' | 'format' | 'colorSpace' | 'colorTrc' | 'colorPrimaries' | 'colorRange'
+>
+
+export interface ConverterOptions {
+  /** The filters for a picture; asked for again where the next picture is of another kind. */
+  readonly filtersFor: (picture: Picture) => readonly string[]
+  /** FFmpeg's name of the pixels that come out, in one plane. */
+  readonly pixels: 'rgb24' | 'rgba' | 'rgb48le' | 'rgba64le' | 'gray'
+}
+
+export interface Converter extends Disposable {
+  /** The picture's bytes, row after row without padding. Fails with `undecodable`. */
+  convert(picture: Frame): Buffer | Failure
+}
+
+/** Makes a converter for pictures of one video, which mostly are all of one kind. The caller disposes of it. */
+export function createConverter(libav: Libav, { filtersFor, pixels }: ConverterOptions): Converter {
+  const { library, constants } = libav
+  const converted = new library.Frame()
+  converted.alloc()
+  let chain: Chain | undefined
+  let kind = ''
+
+  return {
+    convert(picture) {
+      const seen = kindOf(picture)
+      if (chain === undefined || seen !== kind) {
+        chain?.graph.free()
+        chain = startChain(libav, picture, [...filtersFor(picture), `format=${pixels}`])
+        kind = seen
+      }
+      if (chain === undefined) return fail('undecodable', 'no filters for the picture')
+      try {
+        const given = chain.source.buffersrcAddFrameSync(picture, constants.AV_BUFFERSRC_FLAG_KEEP_REF)
+        const taken = given < 0 ? given : chain.sink.buffersinkGetFrameSync(converted)
+        return taken < 0 ? fail('undecodable', `filters: ${taken}`) : converted.toBuffer()
+      } finally {
+        converted.unref()
+      }
+    },
+    [Symbol.dispose]() {
+      chain?.graph.free()
+      converted.free()
+    },
+  }
+}
+
+interface Chain {
+  readonly graph: FilterGraph
+  readonly source: FilterContext
+  readonly sink: FilterContext
+}
+
+function startChain({ library }: Libav, picture: Picture, filters: readonly string[]): Chain | undefined {
+  const { width, height, format, colorSpace, colorRange } = picture
+  const shape = `video_size=${width}x${height}:pix_fmt=${format}:time_base=1/1000000:pixel_aspect=1/1`
+  const source = `buffer@source=${shape}:colorspace=${colorSpace}:range=${colorRange}`
+  const graph = new library.FilterGraph()
+  graph.alloc()
+  graph.nbThreads = 1
+  const parsed = graph.parsePtr([source, ...filters, 'buffersink@sink'].join(','))
+  const [from, to] = [graph.getFilter('buffer@source'), graph.getFilter('buffersink@sink')]
+  if (parsed < 0 || from === null || to === null || graph.configSync() < 0) {
+    graph.free()
+    return undefined
+  }
+  return { graph, source: from, sink: to }
+}
+
+function kindOf({
+  width,
+  height,
+  format,
+  colorSpace,
+  colorTrc,
+  colorPrimaries,
+  colorRange,
+}: Picture): string {
+  return [width, height, format, colorSpace, colorTrc, colorPrimaries, colorRange].join(' ')
+}

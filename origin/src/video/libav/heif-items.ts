@@ -1,0 +1,206 @@
+/**
+ * The items of a HEIF file (ISO/IEC 14496-12, section 8.11; ISO/IEC 23008-12): which bytes are a picture, what it is
+ * made of and what is done to it before it is shown.
+ */
+
+export interface HeifItem {
+  readonly id: number
+  /** Four characters: `hvc1` for a coded picture, `grid` for one of tiles. */
+  readonly type: string
+  /** In the order in which they apply. */
+  readonly properties: readonly HeifProperty[]
+}
+
+export interface HeifProperty {
+  readonly type: string
+  readonly data: Buffer
+}
+
+export interface HeifFile {
+  readonly primary: HeifItem
+  /** What an item is derived from, in order. */
+  sourcesOf(item: HeifItem): readonly HeifItem[]
+  /** The picture whose luma is the alpha of an item. */
+  alphaOf(item: HeifItem): HeifItem | undefined
+  /** The coded bytes of an item, or the description of a derived one; undefined where they lie outside the file. */
+  bytesOf(item: HeifItem): Buffer | undefined
+}
+
+/** A phone's picture of 200 megapixels has some 800 tiles. */
+const MAX_ITEMS = 4096
+const ALPHA_TYPES: ReadonlySet<string> = new Set([
+  'urn:mpeg:mpegB:cicp:systems:auxiliary:alpha',
+  'urn:mpeg:hevc:2015:auxid:1',
+])
+
+/** Reads the items of a file; undefined where it is none with a primary picture, or a broken one. */
+export function readHeif(bytes: Uint8Array): HeifFile | undefined {
+  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  try {
+    return parse(file)
+  } catch (error) {
+    // The only thing that reading a broken file throws.
+    if (error instanceof RangeError) return undefined
+    throw error
+  }
+}
+
+function parse(file: Buffer): HeifFile | undefined {
+  const meta = childOf(file, 'meta')?.subarray(FULL_BOX)
+  if (meta === undefined) return undefined
+  const properties = propertiesOf(meta)
+  const items = new Map(
+    typesOf(meta).map(([id, type]) => [id, { id, type, properties: properties.get(id) ?? [] }]),
+  )
+  const references = referencesOf(meta)
+  const extents = extentsOf(meta)
+  const primaryId = childOf(meta, 'pitm')
+  const primary = primaryId && items.get(idAt(primaryId, FULL_BOX, primaryId[0] !== 0))
+  if (primary === undefined) return undefined
+  const ofIds = (ids: readonly number[]) =>
+    ids.map((id) => items.get(id)).filter((item) => item !== undefined)
+  return {
+    primary,
+    sourcesOf: ({ id }) =>
+      ofIds(references.filter(({ type, from }) => type === 'dimg' && from === id).flatMap(({ to }) => to)),
+    alphaOf: ({ id }) =>
+      ofIds(
+        references.filter(({ type, to }) => type === 'auxl' && to.includes(id)).map(({ from }) => from),
+      ).find(isAlpha),
+    bytesOf({ id }) {
+      const parts = (extents.get(id) ?? []).map(({ inIdat, start, bytes }) => {
+        const source = inIdat ? childOf(meta, 'idat') : file
+        return source !== undefined && start + bytes <= source.length
+          ? source.subarray(start, bytes === 0 ? undefined : start + bytes)
+          : undefined
+      })
+      const whole = parts.filter((part) => part !== undefined)
+      return whole.length === parts.length && whole.length > 0 ? Buffer.concat(whole) : undefined
+    },
+  }
+}
+
+function isAlpha({ properties }: HeifItem): boolean {
+  const type = properties.find((property) => property.type === 'auxC')?.data.toString('latin1', FULL_BOX)
+  return ALPHA_TYPES.has(type?.split('\0')[0] ?? '')
+}
+
+/** Version and flags, which some boxes start with. */
+const FULL_BOX = 4
+
+function idAt(data: Buffer, at: number, long: boolean): number {
+  return long ? data.readUInt32BE(at) : data.readUInt16BE(at)
+}
+
+function* boxesOf(data: Buffer): Generator<HeifProperty> {
+  for (let at = 0, seen = 0; at + 8 <= data.length && seen < MAX_ITEMS; seen += 1) {
+    const declared = data.readUInt32BE(at)
+    const header = declared === 1 ? 16 : 8
+    const size =
+      declared === 1 ? Number(data.readBigUInt64BE(at + 8)) : declared === 0 ? data.length - at : declared
+    if (size < header || at + size > data.length) return
+    yield { type: data.toString('latin1', at + 4, at + 8), data: data.subarray(at + header, at + size) }
+    at += size
+  }
+}
+
+function childOf(data: Buffer, type: string): Buffer | undefined {
+  for (const box of boxesOf(data)) if (box.type === type) return box.data
+  return undefined
+}
+
+function typesOf(meta: Buffer): readonly (readonly [id: number, type: string])[] {
+  const list = childOf(meta, 'iinf')
+  if (list === undefined) return []
+  const entries = boxesOf(list.subarray(FULL_BOX + (list[0] === 0 ? 2 : 4)))
+  return [...entries].map(({ data }) => {
+    const long = data[0] === 3
+    const typeAt = FULL_BOX + (long ? 6 : 4)
+    return [idAt(data, FULL_BOX, long), data.toString('latin1', typeAt, typeAt + 4)]
+  })
+}
+
+/** `ipma` says which of the boxes in `ipco` belong to an item. */
+function propertiesOf(meta: Buffer): ReadonlyMap<number, readonly HeifProperty[]> {
+  const boxes = childOf(meta, 'iprp')
+  const known = [...boxesOf((boxes && childOf(boxes, 'ipco')) ?? Buffer.alloc(0))]
+  const found = new Map<number, HeifProperty[]>()
+  for (const { type, data } of boxesOf(boxes ?? Buffer.alloc(0))) {
+    if (type !== 'ipma') continue
+    const [longId, longIndex] = [data[0] !== 0, ((data[3] ?? 0) & 1) === 1]
+    let at = FULL_BOX + 4
+    for (let entry = 0; entry < Math.min(data.readUInt32BE(FULL_BOX), MAX_ITEMS); entry += 1) {
+      const id = idAt(data, at, longId)
+      at += longId ? 4 : 2
+      const count = data.readUInt8(at)
+      at += 1
+      const properties: HeifProperty[] = []
+      for (let index = 0; index < count; index += 1) {
+        const number = longIndex ? data.readUInt16BE(at) & 0x7fff : data.readUInt8(at) & 0x7f
+        at += longIndex ? 2 : 1
+        const property = known[number - 1]
+        if (property !== undefined) properties.push(property)
+      }
+      found.set(id, properties)
+    }
+  }
+  return found
+}
+
+interface Reference {
+  readonly type: string
+  readonly from: number
+  readonly to: readonly number[]
+}
+
+function referencesOf(meta: Buffer): readonly Reference[] {
+  const list = childOf(meta, 'iref')
+  if (list === undefined) return []
+  const long = list[0] !== 0
+  const idBytes = long ? 4 : 2
+  return [...boxesOf(list.subarray(FULL_BOX))].map(({ type, data }) => ({
+    type,
+    from: idAt(data, 0, long),
+    to: Array.from({ length: Math.min(data.readUInt16BE(idBytes), MAX_ITEMS) }, (_, index) =>
+      idAt(data, idBytes + 2 + index * idBytes, long),
+    ),
+  }))
+}
+
+interface Extent {
+  readonly inIdat: boolean
+  readonly start: number
+  readonly bytes: number
+}
+
+/** `iloc`: sizes of its fields in half bytes, then where each item lies. */
+function extentsOf(meta: Buffer): ReadonlyMap<number, readonly Extent[]> {
+  const list = childOf(meta, 'iloc')
+  const found = new Map<number, readonly Extent[]>()
+  if (list === undefined) return found
+  const version = list.readUInt8(0)
+  const [sizes, baseSizes] = [list.readUInt8(FULL_BOX), list.readUInt8(FULL_BOX + 1)]
+  let at = FULL_BOX + 2
+  const take = (bytes: number) => {
+    if (bytes > 8 || at + bytes > list.length) throw new RangeError('iloc')
+    const value = [...list.subarray(at, at + bytes)].reduce((sum, byte) => sum * 256 + byte, 0)
+    at += bytes
+    return value
+  }
+  const items = take(version < 2 ? 2 : 4)
+  for (let item = 0; item < Math.min(items, MAX_ITEMS); item += 1) {
+    const id = take(version < 2 ? 2 : 4)
+    const inIdat = version > 0 && (take(2) & 0xf) === 1
+    take(2)
+    const base = take(baseSizes >> 4)
+    const extents: Extent[] = []
+    const count = take(2)
+    for (let extent = 0; extent < Math.min(count, MAX_ITEMS); extent += 1) {
+      if (version > 0) take(baseSizes & 0xf)
+      const start = base + take(sizes >> 4)
+      extents.push({ inIdat, start, bytes: take(sizes & 0xf) })
+    }
+    found.set(id, extents)
+  }
+  return found
+}

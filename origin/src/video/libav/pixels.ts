@@ -1,0 +1,16 @@
+/** FFmpeg's names of pixels. */
+
+import type { AVPixelFormat } from 'node-av/constants'
+import type { Frame } from 'node-av/lib'
+import type { Libav } from './load.ts'
+
+/** FFmpeg's name of the pixels of a picture, as `yuv420p10le`; empty where it has none. */
+export function pixelName({ library }: Libav, picture: Frame): string {
+  const { format } = picture
+  return isPixelFormat(format, picture) ? (library.avGetPixFmtName(format) ?? '') : ''
+}
+
+/** One field of a frame says what samples it has, of sound or of pixels. */
+export function isPixelFormat(_format: Frame['format'], picture: Frame): _format is AVPixelFormat {
+  return picture.isVideo()
+}
