@@ -7,6 +7,7 @@ import {
   PNG_SIGNATURE,
   pngChunks,
 } from '@media-proxy/origin/engine/process/image/png-chunks.ts'
+import { fail } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'
 import { seededRandom } from './seeded-random.ts'
 
@@ -182,3 +183,6 @@ export function movingPng(width: number, height: number): Promise<Buffer> {
 
 /** 48x64 upright, blue above red in sRGB; stored on its side (`irot`) with a Display P3 profile and alpha. */
 export const turnedHeic = () => readFile(join(import.meta.dirname, 'media/turned-p3.heic'))
+
+/** For pictures that Sharp decodes: a decoder of the others that is never asked. */
+export const noStills = async () => fail('defect', 'no such picture here')

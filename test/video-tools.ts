@@ -1,7 +1,10 @@
 /** What a video is opened with in an engine process, here without one. */
 
 import { inspectFfmpeg } from '@media-proxy/origin/engine/ffmpeg-binary.ts'
-import { createFfmpeg } from '@media-proxy/origin/engine/process/video/ffmpeg.ts'
+import { createFfmpeg, type Ffmpeg } from '@media-proxy/origin/engine/process/video/ffmpeg/ffmpeg.ts'
+import { createFfmpegDecoder } from '@media-proxy/origin/engine/process/video/ffmpeg/ffmpeg-decoder.ts'
+import { createLibavDecoder } from '@media-proxy/origin/engine/process/video/libav/libav-decoder.ts'
+import { loadLibav } from '@media-proxy/origin/engine/process/video/libav/load.ts'
 import type { VideoTools } from '@media-proxy/origin/engine/process/video/video.ts'
 import type { SourceLimits } from '@media-proxy/origin/media/limits.ts'
 
@@ -19,8 +22,28 @@ export const ANY_COST = { memoryBytes: Number.MAX_SAFE_INTEGER, cpuSeconds: Numb
 
 export const tellNobody = () => undefined
 
-export async function createVideoTools(): Promise<VideoTools> {
-  const binary = await inspectFfmpeg(process.env)
-  const ffmpeg = 'fault' in binary ? undefined : createFfmpeg({ binary, memoryBytes: 2 * 2 ** 30 })
-  return { ffmpeg, limits: LIMITS }
+const libav = await loadLibav()
+const binary = await inspectFfmpeg(process.env)
+
+/** FFmpeg's binary; undefined where there is none. */
+export const ffmpeg: Ffmpeg | undefined =
+  'fault' in binary ? undefined : createFfmpeg({ binary, memoryBytes: 2 * 2 ** 30 })
+
+/** FFmpeg's libraries; undefined where the platform has no build of them. */
+export const LIBAV = libav
+
+export const libavTools: VideoTools = {
+  decoder: async () => (libav === undefined ? undefined : createLibavDecoder(libav)),
+  libav: async () => libav,
+  limits: LIMITS,
 }
+
+export const ffmpegTools: VideoTools = {
+  decoder: async () =>
+    ffmpeg === undefined ? undefined : createFfmpegDecoder(ffmpeg, LIMITS.temporaryFileBytes),
+  libav: async () => undefined,
+  limits: LIMITS,
+}
+
+/** What the service itself would use here. */
+export const videoTools: VideoTools = libav === undefined ? ffmpegTools : libavTools

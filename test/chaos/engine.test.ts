@@ -1,6 +1,7 @@
 /** Engine processes that end in the middle of their work: killed from outside, or by the file they open. */
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -58,6 +59,33 @@ describe.skipIf(!HAS_PROC)('an engine process that is killed (needs /proc)', () 
     expect((await send(service.url, path(700))).status).toBe(200)
     await expectNothingKept(service.pid, before)
   })
+})
+
+describe.skipIf(!HAS_PROC)('a client that leaves (needs /proc)', () => {
+  it('takes the process with it that works for nobody any more, and nothing else', async () => {
+    const service = await startService({ MEDIA_PROXY_NSFW_ENABLED: 'false' })
+    try {
+      await service.put('cdn/attachments/1/large.png', await noisePng(3000, 3000))
+      await service.put('cdn/attachments/1/small.png', await noisePng(60, 40))
+      expect((await send(service.url, '/attachments/1/small.png?width=20')).status).toBe(200)
+      const before = await lookAtRest(service.pid)
+      const processes = engineOf(service.pid)
+      const leaving = request(`${service.url}/attachments/1/large.png?format=webp&quality=lossless`)
+      leaving.on('error', () => undefined)
+      leaving.end()
+      await expect.poll(async () => (await send(service.url, '/_metrics')).body.toString()).toMatch(RUNNING)
+      leaving.destroy()
+      await expect
+        .poll(() => engineOf(service.pid).filter((pid) => processes.includes(pid)).length)
+        .toBe(processes.length - 1)
+      expect((await send(service.url, '/attachments/1/small.png?width=30')).status).toBe(200)
+      await expectNothingKept(service.pid, before)
+    } finally {
+      await service.close()
+    }
+  })
+
+  const RUNNING = /^media_proxy_admission_running\{[^}]*lane="large"[^}]*\} 1$/m
 })
 
 describe('a file that crashes its decoder', () => {

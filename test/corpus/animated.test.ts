@@ -11,6 +11,7 @@ import { renderImage } from '@media-proxy/origin/engine/process/image/render-ima
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
+import { noStills } from '../fixtures.ts'
 
 const corpus = process.env.MEDIA_CORPUS
 const limits = { sourceBytes: 1e8, decodedBytes: 5e8, sidePixels: 16384, frames: 1000 }
@@ -30,7 +31,7 @@ async function render(
   const facts = value(await inspectImage(bytes, source, { limits, animated: true }))
   const plan = { width: facts.width, height: facts.height, mode: 'exact', gravity: 'centre' } as const
   const order = { plan, format: output, quality: 'lossless', animated: true } as const
-  return { facts, bytes: value(await renderImage(bytes, facts, order)) }
+  return { facts, bytes: value(await renderImage(bytes, facts, order, noStills)) }
 }
 
 async function play(apng: Apng): Promise<readonly Buffer[]> {

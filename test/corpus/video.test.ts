@@ -10,11 +10,11 @@ import { openVideo, type Video } from '@media-proxy/origin/engine/process/video/
 import { mediaKindOfName } from '@media-proxy/origin/media/kinds.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { describe, expect, it } from 'vitest'
-import { createVideoTools } from '../video-tools.ts'
+import { videoTools } from '../video-tools.ts'
 import { partsOf } from '../videos.ts'
 
 const CORPUS = process.env.MEDIA_CORPUS
-const tools = await createVideoTools()
+const tools = videoTools
 
 const open = (name: string, file = readFileSync(join(CORPUS ?? '', name))) => {
   const kind = mediaKindOfName(name)
@@ -43,7 +43,7 @@ describe.skipIf(CORPUS === undefined)('the corpus of videos (skipped without MED
     expect(facts.durationSeconds).toBeCloseTo(seconds, 2)
     expect(facts.audio).toEqual(audio)
     const frames = await readThreeFrames(video)
-    video.close()
+    await video.close()
     if (isFailure(frames)) throw new Error(frames.detail)
     expect(frames.map((frame) => [frame.width, frame.height])).toEqual(Array(3).fill([width, height]))
     const times = frames.map(({ timestampSeconds }) => timestampSeconds)
@@ -98,7 +98,7 @@ async function judged(video: Video | Failure) {
   try {
     return await video.readFrame(undefined)
   } finally {
-    video.close()
+    await video.close()
   }
 }
 

@@ -13,7 +13,7 @@ import { renderImage } from '@media-proxy/origin/engine/process/image/render-ima
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
-import { type AnimatedPngOptions, animatedPng, movingPng, type PngFrame } from '../fixtures.ts'
+import { type AnimatedPngOptions, animatedPng, movingPng, noStills, type PngFrame } from '../fixtures.ts'
 
 const RED = [255, 0, 0, 255] as const
 const GREEN = [0, 255, 0, 255] as const
@@ -209,7 +209,7 @@ describe('a picture that only viewers without animation show', () => {
     if (isFailure(facts)) throw new Error(facts.detail)
     const plan = { width: 4, height: 4, mode: 'exact', gravity: 'centre' } as const
     const order = { plan, format: 'png', quality: 80, animated: false } as const
-    const rendered = await renderImage(bytes, facts, order)
+    const rendered = await renderImage(bytes, facts, order, noStills)
     if (isFailure(rendered)) throw new Error(rendered.detail)
     expect([...(await sharp(rendered).raw().toBuffer()).subarray(0, 4)]).toEqual([...RED])
   })
@@ -250,7 +250,7 @@ describe('single frames', () => {
     ] as const) {
       const facts = await inspectImage(bytes, format, { limits, animated: true })
       if (isFailure(facts)) throw new Error(facts.detail)
-      const picture = await decodePicture(bytes, facts, { frame, maxSidePixels: 20 })
+      const picture = await decodePicture(bytes, facts, { frame, maxSidePixels: 20 }, noStills)
       if (isFailure(picture)) throw new Error(picture.detail)
       expect([picture.width, picture.height]).toEqual([20, 15])
       const [r = 0, , b = 0] = picture.data
@@ -263,7 +263,7 @@ describe('single frames', () => {
     if (isFailure(facts)) throw new Error(facts.detail)
     const plan = { width: 40, height: 30, mode: 'exact', gravity: 'centre' } as const
     const order = { plan, format, quality: 'lossless', animated: true } as const
-    const rendered = await renderImage(bytes, facts, order)
+    const rendered = await renderImage(bytes, facts, order, noStills)
     if (isFailure(rendered)) throw new Error(rendered.detail)
     return rendered
   }

@@ -1,10 +1,11 @@
-import type { Ffmpeg } from '@media-proxy/origin/engine/process/video/ffmpeg.ts'
+import type { Ffmpeg } from '@media-proxy/origin/engine/process/video/ffmpeg/ffmpeg.ts'
+import { createFfmpegDecoder } from '@media-proxy/origin/engine/process/video/ffmpeg/ffmpeg-decoder.ts'
 import { readThreeFrames } from '@media-proxy/origin/engine/process/video/frames.ts'
 import { threeMoments } from '@media-proxy/origin/engine/process/video/moments.ts'
 import { openVideo } from '@media-proxy/origin/engine/process/video/video.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { describe, expect, it } from 'vitest'
-import { createVideoTools } from '../video-tools.ts'
+import { ffmpeg, LIMITS } from '../video-tools.ts'
 import { canEncode, FFMPEG, makeVideo, partsOf, SECONDS } from '../videos.ts'
 
 describe('the three moments', () => {
@@ -24,13 +25,13 @@ describe('the three moments', () => {
 })
 
 /** Counts the children that are started. */
-function counting(ffmpeg: Ffmpeg): Ffmpeg & { readonly runs: number } {
+function counting(bare: Ffmpeg): Ffmpeg & { readonly runs: number } {
   let runs = 0
   return {
-    binary: ffmpeg.binary,
+    binary: bare.binary,
     run(job) {
       runs += 1
-      return ffmpeg.run(job)
+      return bare.run(job)
     },
     get runs() {
       return runs
@@ -38,7 +39,6 @@ function counting(ffmpeg: Ffmpeg): Ffmpeg & { readonly runs: number } {
   }
 }
 
-const tools = await createVideoTools()
 const X264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-crf', '10']
 const X265 = ['-c:v', 'libx265', '-pix_fmt', 'yuv420p']
 
@@ -82,19 +82,20 @@ describe.skipIf(FFMPEG === undefined)('three frames (skipped without FFmpeg)', (
     // An FFmpeg without the encoder cannot make the video to try.
     if (!(await canEncode(encoder))) return console.warn(`${name}: no encoder ${encoder}, not tried`)
     const file = await makeVideo(extension, SECONDS, output)
-    if (tools.ffmpeg === undefined) throw new Error('no FFmpeg')
-    const ffmpeg = counting(tools.ffmpeg)
-    const video = await openVideo({ ffmpeg, limits: tools.limits }, partsOf(file), extension)
+    if (ffmpeg === undefined) throw new Error('no FFmpeg')
+    const counted = counting(ffmpeg)
+    const decoder = async () => createFfmpegDecoder(counted, LIMITS.temporaryFileBytes)
+    const video = await openVideo({ decoder, limits: LIMITS }, partsOf(file), extension)
     if (isFailure(video)) throw new Error(video.detail)
     const frames = await readThreeFrames(video)
-    video.close()
+    await video.close()
     if (isFailure(frames)) throw new Error(frames.detail)
     expect(frames.map(({ data }) => colourOf(data))).toEqual(['lime', 'lime', 'blue'])
     const times = frames.map(({ timestampSeconds }) => timestampSeconds)
     expect(times[0]).toBeCloseTo(1, 2)
     expect(Math.abs((times[1] ?? 0) - 1.5)).toBeLessThanOrEqual(0.021)
     expect(times[2]).toBeCloseTo(2, 2)
-    if (children !== undefined) expect(ffmpeg.runs).toBe(children)
+    if (children !== undefined) expect(counted.runs).toBe(children)
   })
 })
 

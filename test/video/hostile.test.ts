@@ -1,21 +1,18 @@
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
-import { request } from 'node:http'
 import { tmpdir } from 'node:os'
-import { decodeFile, decodeRuns } from '@media-proxy/origin/engine/process/video/decode.ts'
 import { demux } from '@media-proxy/origin/engine/process/video/demuxer.ts'
+import { decodeFile, decodeRuns } from '@media-proxy/origin/engine/process/video/ffmpeg/decode.ts'
 import { openVideo } from '@media-proxy/origin/engine/process/video/video.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { descendantsOf, engineOf } from '../bench/process-look.ts'
 import { type FilesystemDoor, openFilesystemOrigin } from '../doors.ts'
-import { noisePng } from '../fixtures.ts'
 import { send } from '../http.ts'
 import { seededRandom } from '../seeded-random.ts'
-import { createVideoTools } from '../video-tools.ts'
+import { ffmpeg, ffmpegTools } from '../video-tools.ts'
 import { CORNERS, FFMPEG, makeVideo, partsOf, withFile } from '../videos.ts'
 
-const tools = await createVideoTools()
 const HAS_PROC = existsSync('/proc/self/task')
 
 /** Nothing runs but the engine, and no temporary file is left. */
@@ -100,13 +97,13 @@ describe.skipIf(FFMPEG === undefined)('hostile videos (skipped without FFmpeg)',
     if (isFailure(container) || container.facts.video === undefined) throw new Error('not opened')
     const run = await container.readRun(undefined)
     container.close()
-    if (isFailure(run) || tools.ffmpeg === undefined) throw new Error('nothing to decode')
+    if (isFailure(run) || ffmpeg === undefined) throw new Error('nothing to decode')
     const { video } = container.facts
     for (const [maxPixels, outcome] of [
       [320 * 192, 'frame'],
       [320 * 100, 'undecodable'],
     ] as const) {
-      const frame = await decodeRuns(tools.ffmpeg, [run], { video, size: video, maxPixels })
+      const frame = await decodeRuns(ffmpeg, [run], { video, size: video, maxPixels })
       expect(isFailure(frame) ? frame.code : 'frame').toBe(outcome)
     }
   })
@@ -115,13 +112,13 @@ describe.skipIf(FFMPEG === undefined)('hostile videos (skipped without FFmpeg)',
     const secret = Buffer.from('secret')
     await withFile(secret, (secretPath) =>
       withFile(Buffer.from(`#EXTM3U\n#EXTINF:1,\nfile://${secretPath}\n#EXT-X-ENDLIST\n`), async (path) => {
-        if (tools.ffmpeg === undefined) throw new Error('no FFmpeg')
-        const facts = await openVideo(tools, partsOf(plain), 'mp4')
+        if (ffmpeg === undefined) throw new Error('no FFmpeg')
+        const facts = await openVideo(ffmpegTools, partsOf(plain), 'mp4')
         if (isFailure(facts)) throw new Error(facts.detail)
-        facts.close()
+        await facts.close()
         const { video } = facts.facts
         const frame = await decodeFile(
-          tools.ffmpeg,
+          ffmpeg,
           { path, demuxer, atSeconds: undefined },
           { video, size: video, maxPixels: 1e6 },
         )
@@ -132,36 +129,11 @@ describe.skipIf(FFMPEG === undefined)('hostile videos (skipped without FFmpeg)',
 
   it('a codec that only the bitstream names is refused by the decoder', async () => {
     const video = await makeVideo('mkv', CORNERS, ['-c:v', 'huffyuv', '-pix_fmt', 'yuv422p'], 0.2)
-    const opened = await openVideo(tools, partsOf(video), 'mkv')
+    const opened = await openVideo(ffmpegTools, partsOf(video), 'mkv')
     if (isFailure(opened)) throw new Error(opened.detail)
     expect(opened.facts.video.codec).toBe('hidden')
     const frame = await opened.readFrame(undefined)
-    opened.close()
+    await opened.close()
     expect(isFailure(frame) && frame.code).toBe('unsupported-codec')
-  })
-})
-
-describe.skipIf(FFMPEG === undefined || !HAS_PROC)('a client that leaves (needs FFmpeg and /proc)', () => {
-  it('ends the process that worked for it, and nothing is left', async () => {
-    const door = await openFilesystemOrigin()
-    try {
-      const slow = `testsrc2=s=1920x1080,noise=alls=60:allf=t`
-      const video = await makeVideo('mp4', slow, ['-c:v', 'libx264', '-preset', 'ultrafast', '-g', '250'], 5)
-      await door.put('attachments/1/slow.mp4', video)
-      await door.put('attachments/1/a.png', await noisePng(64, 64))
-      expect((await send(door.url, '/attachments/1/a.png?width=20')).status).toBe(200)
-      const before = new Set(engineOf(process.pid))
-      const leaving = request(`${door.url}/attachments/1/slow.mp4?format=png&time=4.9`)
-      leaving.on('error', () => undefined)
-      leaving.end()
-      await expect.poll(() => door.storeOperations.length, { interval: 5 }).toBeGreaterThan(3)
-      leaving.destroy()
-      // One of those that were there is gone, and others stand ready.
-      await expect.poll(() => [...before].every((pid) => engineOf(process.pid).includes(pid))).toBe(false)
-      expect((await send(door.url, '/attachments/1/a.png?width=30')).status).toBe(200)
-      await expectNothingLeft()
-    } finally {
-      await door.close()
-    }
   })
 })

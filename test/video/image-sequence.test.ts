@@ -11,10 +11,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Door, openFilesystemOrigin } from '../doors.ts'
 import { send } from '../http.ts'
 import { seededRandom } from '../seeded-random.ts'
-import { ANY_COST, createVideoTools, tellNobody } from '../video-tools.ts'
+import { ANY_COST, tellNobody, videoTools } from '../video-tools.ts'
 import { canEncode, FFMPEG, makeVideo } from '../videos.ts'
 
-const tools = await createVideoTools()
+const tools = videoTools
 const AV1 = (await Promise.all(['libaom-av1', 'libsvtav1'].map(canEncode))).indexOf(true)
 const ENCODER = ['libaom-av1', 'libsvtav1'][AV1] ?? ''
 const corpus = process.env.MEDIA_CORPUS

@@ -1,5 +1,6 @@
 /** The engine of a configuration: its processes, its lanes, and what decodes videos. */
 
+import { createRequire } from 'node:module'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Config } from '@media-proxy/shared/config/schema.ts'
@@ -66,31 +67,34 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
   logIsolation(isolation, log)
   const pictures = config.engine.processes || availableParallelism() + 1
   const videos = config.engine.videos || availableParallelism()
-  const binary = await inspectFfmpeg(environment)
-  const ffmpeg = 'fault' in binary ? undefined : binary
-  if ('fault' in binary) log.error({ detail: binary.fault }, 'FFmpeg is missing')
-  else log.info({ ...binary }, 'FFmpeg')
-  const setup: EngineSetup = {
-    role: 'media',
-    libav: 'off',
-    decoderMemoryBytes: limits.decoderMemoryBytes,
-    ...(ffmpeg === undefined ? {} : { ffmpeg }),
-    ...(options.crashOn === undefined ? {} : { crashOn: options.crashOn }),
+  const usesLibav = config.engine.libav && hasLibav()
+  let ffmpeg = usesLibav ? undefined : await lookForFfmpeg(environment, log)
+  let started = 0
+  const start = () => {
+    started += 1
+    const setup: EngineSetup = {
+      role: 'media',
+      // The first one tells whether it loads.
+      libav: !usesLibav ? 'off' : started === 1 ? 'at once' : 'when needed',
+      decoderMemoryBytes: limits.decoderMemoryBytes,
+      temporaryFileBytes: limits.temporaryFileBytes,
+      ...(ffmpeg === undefined ? {} : { ffmpeg }),
+      ...(options.crashOn === undefined ? {} : { crashOn: options.crashOn }),
+    }
+    return startEngineProcess({
+      words: engineWords(setup),
+      // Only FFmpeg has a use for files.
+      environment: ffmpeg === undefined ? {} : { TMPDIR: tmpdir() },
+      sandbox: {
+        jobMemoryBytes: config.engine.memoryBytes,
+        fileBytes: ffmpeg === undefined ? 0 : limits.temporaryFileBytes,
+        niceness: ENGINE_NICENESS,
+        isolation,
+      },
+    })
   }
-  const words = engineWords(setup)
   const pool = createPool({
-    start: () =>
-      startEngineProcess({
-        words,
-        // Only FFmpeg has a use for files.
-        environment: ffmpeg === undefined ? {} : { TMPDIR: tmpdir() },
-        sandbox: {
-          jobMemoryBytes: config.engine.memoryBytes,
-          fileBytes: ffmpeg === undefined ? 0 : limits.temporaryFileBytes,
-          niceness: ENGINE_NICENESS,
-          isolation,
-        },
-      }),
+    start,
     warm: availableParallelism() + 1,
     most: 2 * pictures + videos + 1,
     renewAfterJobs: config.engine.renewAfterJobs,
@@ -100,6 +104,19 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
       log.debug({ pid, cause }, 'an engine process ended')
       if (ffmpeg !== undefined) void removeFoldersOf(pid, 'video')
     },
+  })
+  const decoder = pool.ready.then(async ({ renderer, libav }) => {
+    if (libav !== null) {
+      log.info({ version: libav }, 'libav decodes videos')
+      return { renderer, version: libav }
+    }
+    if (usesLibav) {
+      log.warn('libav is installed but does not load, so FFmpeg decodes videos')
+      ffmpeg = await lookForFfmpeg(environment, log)
+      // Those that run were not told of it.
+      pool.renew()
+    }
+    return { renderer, version: ffmpeg?.version }
   })
   observer.metrics.watch('media_proxy.engine.processes', () => [[pool.size, {}]])
   const lanes = createEngineLanes({
@@ -120,17 +137,40 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
     engine: observeEngine(engine, observer),
     lanes,
     pool,
-    rendererVersion: pool.ready.then(({ renderer, libav }) => versionOf(renderer, libav, ffmpeg)),
+    rendererVersion: decoder.then(({ renderer, version }) => JSON.stringify([renderer, version ?? ''])),
     async notReady() {
       if (pool.fault !== undefined) return ['engine']
-      const { libav } = await pool.ready
-      return libav === null && ffmpeg === undefined ? ['video decoder'] : []
+      const { version } = await decoder
+      return version === undefined ? ['video decoder'] : []
     },
   }
 }
 
-function versionOf(renderer: string, libav: string | null, ffmpeg: FfmpegBinary | undefined): string {
-  return JSON.stringify([renderer, libav ?? ffmpeg?.version ?? ''])
+/** Tells whether the package is there, with a build for this platform; whether it loads is told by a process. */
+function hasLibav(): boolean {
+  const require = createRequire(import.meta.url)
+  try {
+    const inPackage = createRequire(require.resolve('node-av/lib'))
+    inPackage.resolve(`@seydx/node-av-${process.platform}-${process.arch}/package.json`)
+    return true
+  } catch (error) {
+    // An optional dependency: its absence is one of the cases that this is for.
+    if (error instanceof Error && 'code' in error && error.code === 'MODULE_NOT_FOUND') return false
+    throw error
+  }
+}
+
+async function lookForFfmpeg(
+  environment: OpenEngineOptions['environment'],
+  log: Log,
+): Promise<FfmpegBinary | undefined> {
+  const binary = await inspectFfmpeg(environment)
+  if ('fault' in binary) {
+    log.error({ detail: binary.fault }, 'FFmpeg is missing')
+    return undefined
+  }
+  log.info({ ...binary }, 'FFmpeg decodes videos')
+  return binary
 }
 
 function logIsolation({ network }: Isolation, log: Log): void {

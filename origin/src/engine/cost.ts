@@ -55,6 +55,8 @@ const DECODERS: Readonly<Record<SourceFormat, Rate>> = {
   avif: { memory: 4, seconds: 0.25 },
   heic: { memory: 8, seconds: 0.5 },
   tiff: { memory: 2, seconds: 0.1 },
+  jxl: { memory: 4, seconds: 0.3 },
+  bmp: { memory: 3, seconds: 0.05 },
   svg: { memory: 2, seconds: 0.3 },
 }
 

@@ -33,6 +33,8 @@ export interface Pool {
   readonly closed: boolean
   readonly size: number
   readonly pids: readonly number[]
+  /** Ends every process that is there, each when it has no work, and starts others. */
+  renew(): void
   close(): Promise<void>
 }
 
@@ -42,6 +44,7 @@ const LONGEST_RETRY_MS = 10_000
 export function createPool(options: PoolOptions): Pool {
   const { warm, most } = options
   const all = new Set<EngineProcess>()
+  const outdated = new WeakSet<EngineProcess>()
   const idle: EngineProcess[] = []
   const waiters = new Set<(process: EngineProcess | undefined) => void>()
   const firstReady = Promise.withResolvers<Ready>()
@@ -95,6 +98,11 @@ export function createPool(options: PoolOptions): Pool {
 
   function offer(process: EngineProcess): void {
     if (closed || !process.alive) return
+    if (outdated.has(process)) {
+      all.delete(process)
+      process.kill('renewed')
+      return fill()
+    }
     const [waiter] = waiters
     if (waiter !== undefined) {
       waiters.delete(waiter)
@@ -144,7 +152,8 @@ export function createPool(options: PoolOptions): Pool {
 
     release(process) {
       if (!process.alive) return
-      if (process.jobs >= options.renewAfterJobs || process.bytes >= options.renewAfterBytes) {
+      const worn = process.jobs >= options.renewAfterJobs || process.bytes >= options.renewAfterBytes
+      if (worn || outdated.has(process)) {
         all.delete(process)
         process.kill('renewed')
         fill()
@@ -165,6 +174,15 @@ export function createPool(options: PoolOptions): Pool {
     },
     get pids() {
       return [...all].map(({ pid }) => pid)
+    },
+
+    renew() {
+      for (const process of all) outdated.add(process)
+      for (const process of idle.splice(0)) {
+        all.delete(process)
+        process.kill('renewed')
+      }
+      fill()
     },
 
     async close() {

@@ -11,6 +11,8 @@ export interface MediaSetup {
   readonly libav: 'off' | 'when needed' | 'at once'
   /** The binary that decodes them where libav does not. */
   readonly ffmpeg?: FfmpegBinary
+  /** Largest video that is put into a file for it. */
+  readonly temporaryFileBytes: number
   /** Address space of one FFmpeg child, in bytes. */
   readonly decoderMemoryBytes: number
   /** A file whose presence makes every job crash: for tests of what a crash does. */

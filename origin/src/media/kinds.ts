@@ -3,7 +3,7 @@
  * with, and the file name extensions that stand for it. A format that is not here is refused everywhere.
  */
 
-export type ImageFormat = 'png' | 'jpeg' | 'gif' | 'webp' | 'avif' | 'svg' | 'heic' | 'tiff'
+export type ImageFormat = 'png' | 'jpeg' | 'gif' | 'webp' | 'avif' | 'svg' | 'heic' | 'jxl' | 'tiff' | 'bmp'
 export type VideoFormat = 'mp4' | 'mov' | 'webm' | 'mkv' | 'avi'
 export type AudioFormat = 'mp3' | 'wav' | 'flac' | 'ogg' | 'opus' | 'aac' | 'm4a'
 export type MediaFormat = ImageFormat | VideoFormat | AudioFormat
@@ -30,6 +30,8 @@ const KINDS: Readonly<Record<MediaFormat, MediaKind>> = {
   avif: { kind: 'image', format: 'avif', mime: 'image/avif', extensions: ['avif'] },
   svg: { kind: 'image', format: 'svg', mime: 'image/svg+xml', extensions: ['svg'] },
   heic: { kind: 'image', format: 'heic', mime: 'image/heic', extensions: ['heic', 'heif'] },
+  jxl: { kind: 'image', format: 'jxl', mime: 'image/jxl', extensions: ['jxl'] },
+  bmp: { kind: 'image', format: 'bmp', mime: 'image/bmp', extensions: ['bmp', 'dib'] },
   tiff: { kind: 'image', format: 'tiff', mime: 'image/tiff', extensions: ['tiff', 'tif'] },
   mp4: { kind: 'video', format: 'mp4', mime: 'video/mp4', extensions: ['mp4', 'm4v'] },
   mov: { kind: 'video', format: 'mov', mime: 'video/quicktime', extensions: ['mov', 'qt'] },

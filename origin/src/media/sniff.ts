@@ -46,6 +46,8 @@ const FORMAT_OF_DETECTED: ReadonlyMap<string, MediaFormat> = new Map([
   ['jpg', 'jpeg'],
   ['webp', 'webp'],
   ['tif', 'tiff'],
+  ['jxl', 'jxl'],
+  ['bmp', 'bmp'],
   ['webm', 'webm'],
   ['mkv', 'mkv'],
   ['avi', 'avi'],

@@ -15,6 +15,7 @@ import type { RawPicture } from './image/raw-picture.ts'
 import { type ImageSequence, readSequence } from './image/sequence.ts'
 import { costOfStill, costOfThumbnails } from './predict.ts'
 import { type MediaSource, memorySource } from './source.ts'
+import { createStillDecoder } from './stills.ts'
 import { readThreeFrames } from './video/frames.ts'
 import { threeMoments } from './video/moments.ts'
 import { readSound } from './video/sound.ts'
@@ -82,7 +83,9 @@ async function examineImage(
   if (refused !== undefined) return refused
   const deferred = admit(costOfThumbnails(facts, bytes.length), admission)
   if (deferred !== undefined) return deferred
-  const decode = (frame: number) => decodePicture(bytes, facts, { frame, maxSidePixels: LOOK_SIDE_PIXELS })
+  const decodeStill = createStillDecoder(tools.libav)
+  const decode = (frame: number) =>
+    decodePicture(bytes, facts, { frame, maxSidePixels: LOOK_SIDE_PIXELS }, decodeStill)
   const first = await decode(0)
   if (isFailure(first)) return first
   const size = { width: facts.width, height: facts.height }
@@ -118,7 +121,7 @@ async function lookAtSequence(
     const frames = scan ? await readThreeFrames(video, lookSize(video.facts.video)) : []
     return isFailure(frames) ? frames : { durationSeconds, frames }
   } finally {
-    video.close()
+    await video.close()
   }
 }
 
@@ -152,7 +155,7 @@ async function examineVideo(
   try {
     return await lookAtVideo(video, kind, options)
   } finally {
-    video.close()
+    await video.close()
   }
 }
 

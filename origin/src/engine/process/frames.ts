@@ -11,6 +11,7 @@ import type { RawPicture } from './image/raw-picture.ts'
 import { type Render, renderRaw } from './image/render-image.ts'
 import { costOfPicture, costOfStill } from './predict.ts'
 import type { MediaSource } from './source.ts'
+import { createStillDecoder } from './stills.ts'
 import { readThreeFrames } from './video/frames.ts'
 import { threeMoments } from './video/moments.ts'
 import { openVideo, type VideoTools } from './video/video.ts'
@@ -64,14 +65,14 @@ async function videoFiles(
     }
     return files
   } finally {
-    video.close()
+    await video.close()
   }
 }
 
 async function pictureFiles(
   source: MediaSource,
   kind: MediaKind & { readonly kind: 'image' },
-  { limits }: VideoTools,
+  { limits, libav }: VideoTools,
   admission: Admission,
 ): Promise<readonly FrameFile[] | Deferred | Failure> {
   const bytes = source.whole(limits.sourceBytes)
@@ -88,7 +89,7 @@ async function pictureFiles(
   for (const moment of threeMoments(times.at(-1) ?? 0)) {
     const frame = frameAt(times, moment)
     const maxSidePixels = Math.max(facts.width, facts.height)
-    const picture = await decodePicture(bytes, facts, { frame, maxSidePixels })
+    const picture = await decodePicture(bytes, facts, { frame, maxSidePixels }, createStillDecoder(libav))
     const file = isFailure(picture) ? picture : await jpegFile(picture, times[frame] ?? 0)
     if (!isFailure(file)) files.push(file)
   }

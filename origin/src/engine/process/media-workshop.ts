@@ -11,22 +11,24 @@ import { RENDERER_VERSION } from './image/sharp.ts'
 import { render } from './render.ts'
 import { modelPixels } from './scan/pixels.ts'
 import { type MediaSource, memorySource, rangedSource } from './source.ts'
-import { createFfmpeg } from './video/ffmpeg.ts'
+import { createDecoders } from './video/load-decoder.ts'
 import type { VideoTools } from './video/video.ts'
 import type { Work, Workshop } from './workshop.ts'
 
 /** The role that opens media. */
 export async function openMediaWorkshop(setup: MediaSetup, channel: Channel): Promise<Workshop> {
-  const ffmpeg =
-    setup.ffmpeg === undefined
-      ? undefined
-      : createFfmpeg({ binary: setup.ffmpeg, memoryBytes: setup.decoderMemoryBytes })
+  const decoders = createDecoders(setup)
+  const libav = setup.libav === 'at once' ? await decoders.libav() : undefined
   return {
-    ready: { renderer: RENDERER_VERSION, libav: null },
+    ready: { renderer: RENDERER_VERSION, libav: libav?.version ?? null },
     async work(job, body) {
       if (job.kind === 'scan') throw new Error('a scan for a process without a model')
       if (setup.crashOn !== undefined && existsSync(setup.crashOn)) process.abort()
-      const tools: VideoTools = { ffmpeg, limits: job.limits }
+      const tools: VideoTools = {
+        decoder: decoders.video,
+        libav: decoders.libav,
+        limits: job.limits,
+      }
       return workOn(sourceOf(job.source, body, channel), job, tools, channel)
     },
   }

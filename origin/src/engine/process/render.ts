@@ -13,6 +13,7 @@ import { keepsAnimation, type Render, renderImage, renderPlayed, renderRaw } fro
 import { readSequence } from './image/sequence.ts'
 import { costOfPicture, costOfStill } from './predict.ts'
 import type { MediaSource } from './source.ts'
+import { createStillDecoder } from './stills.ts'
 import { playSequence } from './video/play-sequence.ts'
 import { momentOf, openVideo, type VideoTools } from './video/video.ts'
 
@@ -70,7 +71,8 @@ async function renderPicture(
   const deferred = admit(costOfPicture(facts, wanted, frames, bytes.length), admission)
   if (deferred !== undefined) return deferred
   const rendered =
-    (await renderSequence(bytes, facts, wanted, tools)) ?? (await renderImage(bytes, facts, wanted))
+    (await renderSequence(bytes, facts, wanted, tools)) ??
+    (await renderImage(bytes, facts, wanted, createStillDecoder(tools.libav)))
   return isFailure(rendered) ? rendered : { kind: 'rendered', format, bytes: rendered }
 }
 
@@ -108,6 +110,8 @@ function writtenFormat(wanted: RenderOptions['format'], source: SourceFormat | '
     case 'svg':
     case 'tiff':
     case 'heic':
+    case 'jxl':
+    case 'bmp':
     case 'video':
       return 'webp'
   }
@@ -147,7 +151,7 @@ async function renderVideo(
     const rendered = await renderRaw(frame, wanted)
     return isFailure(rendered) ? rendered : { kind: 'rendered', format, bytes: rendered }
   } finally {
-    video.close()
+    await video.close()
   }
 }
 

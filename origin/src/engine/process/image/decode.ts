@@ -1,9 +1,9 @@
 /** From files to pixels, for what wants to see a picture rather than to serve it. */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
 import { hidesDefaultImage, readApng } from './apng.ts'
 import { playApng } from './apng-compose.ts'
-import { decodeHeic } from './heic.ts'
 import { type ImageFacts, UNLIMITED_PIXELS } from './inspect.ts'
 import type { RawPicture } from './raw-picture.ts'
 import { sharp } from './sharp.ts'
@@ -11,8 +11,13 @@ import { underStillBrand } from './still-brand.ts'
 
 /** Tells whether Sharp, asked for a still, would not give the first frame that is shown. */
 export function needsOwnDecoder(bytes: Uint8Array, { format }: Pick<ImageFacts, 'format'>): boolean {
-  return format === 'heic' || (format === 'png' && hidesDefaultImage(bytes))
+  return OTHERS.has(format) || (format === 'png' && hidesDefaultImage(bytes))
 }
+
+const OTHERS: ReadonlySet<SourceFormat> = new Set(['heic', 'jxl', 'bmp'])
+
+/** Decodes the still of a format that Sharp does not: upright, 8-bit sRGB. */
+export type DecodeStill = (bytes: Uint8Array, facts: ImageFacts) => Promise<RawPicture | Failure>
 
 export interface DecodeOptions {
   /** From 0; the last one where there are fewer. */
@@ -29,10 +34,11 @@ export async function decodePicture(
   bytes: Uint8Array,
   facts: ImageFacts,
   options: DecodeOptions,
+  decodeStill: DecodeStill,
 ): Promise<RawPicture | Failure> {
   const frame = Math.min(options.frame, facts.frames - 1)
   if (needsOwnDecoder(bytes, facts) || (facts.format === 'png' && frame > 0)) {
-    const picture = await decodeFrame(bytes, facts, frame)
+    const picture = await decodeFrame(bytes, facts, frame, decodeStill)
     return isFailure(picture) ? picture : shrink(picture, options)
   }
   const paged = facts.format === 'gif' || facts.format === 'webp'
@@ -49,8 +55,9 @@ export async function decodeFrame(
   bytes: Uint8Array,
   facts: ImageFacts,
   frame: number,
+  decodeStill: DecodeStill,
 ): Promise<RawPicture | Failure> {
-  if (facts.format === 'heic') return decodeHeic(bytes, facts)
+  if (OTHERS.has(facts.format)) return decodeStill(bytes, facts)
   const apng = readApng(bytes)
   if (isFailure(apng)) return apng
   let index = 0

@@ -12,7 +12,7 @@ import { wrapInTiff } from './tiff-wrap.ts'
 
 /** A coded picture larger than its pixels carries something else, which nobody asked to read. */
 const MAX_PAYLOAD_BYTES = 32 * 1024 * 1024
-const RGBA = 4
+const RGBA = 4 as const
 
 /**
  * Decodes a picture whose header was inspected and validated: turned upright, converted from its profile to sRGB.
@@ -31,7 +31,7 @@ export async function decodeHeic(
     const opened =
       icc === undefined
         ? sharp(data, { ...UNLIMITED_PIXELS, raw: { width, height, channels: RGBA } })
-        : sharp(wrapInTiff({ data, width, height }, icc), UNLIMITED_PIXELS)
+        : sharp(wrapInTiff({ data, width, height, channels: RGBA }, icc), UNLIMITED_PIXELS)
     const pipeline = hasAlpha ? opened : opened.removeAlpha()
     const converted = await pipeline.toColourspace('srgb').raw().toBuffer()
     return { data: converted, width, height, channels: hasAlpha ? RGBA : 3 }

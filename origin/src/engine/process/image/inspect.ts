@@ -3,6 +3,7 @@ import type { Metadata } from 'sharp'
 import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
 import { decodedBytes, judgeDeclaredSize, type MediaLimits } from '../../../media/limits.ts'
 import { countApngFrames, hidesDefaultImage } from './apng.ts'
+import { bmpSize, jxlSize } from './plain-headers.ts'
 import { readSequence } from './sequence.ts'
 import { sharp } from './sharp.ts'
 import { underStillBrand } from './still-brand.ts'
@@ -53,6 +54,7 @@ export async function inspectImage(
 
 /** Reads the header of an image without judging it. Fails with `undecodable`. */
 export async function readFacts(bytes: Uint8Array, format: SourceFormat): Promise<ImageFacts | Failure> {
+  if (format === 'bmp' || format === 'jxl') return plainFacts(bytes, format)
   const metadata = await readHeader(bytes)
   return isFailure(metadata) ? metadata : factsOf(metadata, format, bytes)
 }
@@ -65,6 +67,21 @@ export function judgeFacts(facts: ImageFacts, { limits, animated }: InspectOptio
 /** What decoding costs, in bytes: all frames, or only the first. */
 export function decodedBytesOf(facts: ImageFacts, animated: boolean): number {
   return decodedBytes({ ...facts, decodedFrames: animated ? facts.frames : 1 })
+}
+
+function plainFacts(bytes: Uint8Array, format: 'bmp' | 'jxl'): ImageFacts | Failure {
+  const size = format === 'bmp' ? bmpSize(bytes) : jxlSize(bytes)
+  if (size === undefined) return fail('undecodable', `no header of ${format}`)
+  return {
+    ...{ format, ...size, frames: 1, orientation: 1, palette: false, interlaced: false },
+    // Told by the decoded picture.
+    hasAlpha: false,
+    plainColours: false,
+    lossless: format === 'bmp',
+    // What the decoder makes at the most.
+    bands: 4,
+    bytesPerSample: format === 'bmp' ? 1 : 2,
+  }
 }
 
 async function readHeader(bytes: Uint8Array): Promise<Metadata | Failure> {

@@ -1,6 +1,6 @@
 import type { ImageFormat } from '@media-proxy/shared/formats.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { decodeFrame, needsOwnDecoder } from './decode.ts'
+import { type DecodeStill, decodeFrame, needsOwnDecoder } from './decode.ts'
 import type { ImageFacts } from './inspect.ts'
 import type { RawPicture } from './raw-picture.ts'
 import { renderAnimation } from './render-animation.ts'
@@ -17,12 +17,14 @@ export async function renderImage(
   bytes: Uint8Array,
   facts: ImageFacts,
   render: Render,
+  decodeStill: DecodeStill,
 ): Promise<Uint8Array | Failure> {
   // The frames of an AVIF are not Sharp's to decode: they come by `renderPlayed`.
-  if (!keepsAnimation(facts, render) || facts.format === 'avif') return renderStill(bytes, facts, render)
+  if (!keepsAnimation(facts, render) || facts.format === 'avif')
+    return renderStill(bytes, facts, render, decodeStill)
   const animated = await renderAnimation(bytes, facts, render)
   const broken = isFailure(animated) && animated.code === 'undecodable'
-  return broken ? renderStill(bytes, facts, render) : animated
+  return broken ? renderStill(bytes, facts, render, decodeStill) : animated
 }
 
 /**
@@ -55,9 +57,10 @@ async function renderStill(
   bytes: Uint8Array,
   facts: ImageFacts,
   render: Render,
+  decodeStill: DecodeStill,
 ): Promise<Uint8Array | Failure> {
   if (!needsOwnDecoder(bytes, facts))
     return run(blur(scale(open(bytes, facts, { pages: 1 }), facts, render), render), facts, render)
-  const picture = await decodeFrame(bytes, facts, 0)
+  const picture = await decodeFrame(bytes, facts, 0, decodeStill)
   return isFailure(picture) ? picture : renderRaw(picture, render, facts.lossless)
 }

@@ -4,11 +4,10 @@
  * profile, and a directory of where they stand.
  */
 
-/** RGBA pixels as a TIFF with this profile. */
-export function wrapInTiff(
-  { data, width, height }: { readonly data: Uint8Array; readonly width: number; readonly height: number },
-  profile: Uint8Array,
-): Uint8Array {
+import type { RawPicture } from './raw-picture.ts'
+
+/** RGB or RGBA pixels, 8 bits a sample, as a TIFF with this profile. */
+export function wrapInTiff({ data, width, height, channels }: RawPicture, profile: Uint8Array): Uint8Array {
   const pixelsAt = HEADER_BYTES
   const depthsAt = pixelsAt + data.length
   const profileAt = depthsAt + DEPTHS_BYTES
@@ -16,15 +15,15 @@ export function wrapInTiff(
   const entries: readonly Entry[] = [
     [256, LONG, 1, width],
     [257, LONG, 1, height],
-    [258, SHORT, 4, depthsAt],
+    [258, SHORT, channels, depthsAt],
     [259, SHORT, 1, NO_COMPRESSION],
     [262, SHORT, 1, RGB],
     [273, LONG, 1, pixelsAt],
-    [277, SHORT, 1, 4],
+    [277, SHORT, 1, channels],
     [278, LONG, 1, height],
     [279, LONG, 1, data.length],
     [284, SHORT, 1, INTERLEAVED],
-    [338, SHORT, 1, STRAIGHT_ALPHA],
+    ...(channels === 4 ? ([[338, SHORT, 1, STRAIGHT_ALPHA]] as const) : []),
     [34675, UNDEFINED, profile.length, profileAt],
   ]
   const file = Buffer.alloc(directoryAt + 2 + entries.length * ENTRY_BYTES + 4)

@@ -1,54 +1,46 @@
 /**
  * Frames of a video at given moments: from the few bytes they are coded in where the container can be read here,
- * else from a temporary file through FFmpeg.
+ * else by the decoder that reads the file itself.
  */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { VideoFormat } from '../../../media/kinds.ts'
 import type { SourceLimits } from '../../../media/limits.ts'
 import type { Size } from '../image/plan.ts'
-import type { MediaSource } from '../source.ts'
 import type { Container, PacketRun, VideoFacts } from './container.ts'
-import { type DecodeOptions, decodeFile, decodeRuns, type FileInput, type Frame } from './decode.ts'
-import type { Ffmpeg } from './ffmpeg.ts'
 import { isHdr } from './filters.ts'
-import { withTemporaryFile } from './temporary-file.ts'
+import type { DecodedFile, DecodeOptions, Frame, VideoDecoder } from './video-decoder.ts'
 
 export interface FrameSource {
-  readonly bytes: Pick<MediaSource, 'sizeBytes' | 'read'>
-  /** Undefined where only FFmpeg can read the file. */
+  readonly decoder: VideoDecoder
+  /** Undefined where only the decoder reads the file. */
   readonly container: Container | undefined
-  readonly format: VideoFormat
+  /** The file, opened by the decoder; opened once, when it is first wanted. */
+  readonly openFile: () => Promise<DecodedFile | Failure>
   readonly video: VideoFacts
   readonly durationSeconds: number | undefined
-  readonly ffmpeg: Ffmpeg | undefined
   readonly limits: SourceLimits
 }
 
-/** One result a moment; a moment that is undefined is that of the first frame that decodes. */
+/** One result a moment; a moment that is undefined is that of the first frame that is shown. */
 export async function readFrames(
   source: FrameSource,
   moments: readonly (number | undefined)[],
   shownAt: Size | undefined,
 ): Promise<readonly (Frame | Failure)[]> {
-  const { bytes, container, format, video, durationSeconds, ffmpeg, limits } = source
-  if (ffmpeg === undefined) return moments.map(() => fail('not-ready', 'there is no decoder of videos'))
+  const { container, video, durationSeconds, decoder, limits } = source
   const options = { video, size: sizeOf(video, shownAt), maxPixels: maxPixels(limits) }
   const inside = moments.map((moment) =>
     moment === undefined ? undefined : Math.min(moment, durationSeconds ?? moment),
   )
-  const frames = await decodeFromParts(ffmpeg, container, inside, options)
+  const frames = await decodeFromRuns(decoder, container, inside, options)
   if (!frames.some(isUndecodable)) return frames
-  const fromFile = await withTemporaryFile(bytes, limits.temporaryFileBytes, async (path) => {
-    const file = { path, demuxer: DEMUXERS[format] }
-    const again: (Frame | Failure)[] = []
-    for (const [index, frame] of frames.entries()) {
-      const atSeconds = inside[index]
-      again.push(isUndecodable(frame) ? await decodeFile(ffmpeg, { ...file, atSeconds }, options) : frame)
-    }
-    return again
-  })
-  return isFailure(fromFile) ? frames.map((frame) => (isUndecodable(frame) ? fromFile : frame)) : fromFile
+  const file = await source.openFile()
+  const all: (Frame | Failure)[] = []
+  for (const [index, frame] of frames.entries()) {
+    if (!isUndecodable(frame)) all.push(frame)
+    else all.push(isFailure(file) ? file : await file.readFrame(inside[index], options))
+  }
+  return all
 }
 
 function isUndecodable(frame: Frame | Failure): boolean {
@@ -60,17 +52,8 @@ export function maxPixels(limits: SourceLimits): number {
   return Math.floor(limits.decodedBytes / 4)
 }
 
-const DEMUXERS: Readonly<Record<VideoFormat, FileInput['demuxer']>> = {
-  mp4: 'mov',
-  mov: 'mov',
-  webm: 'matroska',
-  mkv: 'matroska',
-  avi: 'avi',
-}
-
-/** All together where that works, else each by itself. */
-async function decodeFromParts(
-  ffmpeg: Ffmpeg,
+async function decodeFromRuns(
+  decoder: VideoDecoder,
   container: Container | undefined,
   moments: readonly (number | undefined)[],
   options: DecodeOptions,
@@ -80,20 +63,16 @@ async function decodeFromParts(
     runs.push((await container?.readRun(moment)) ?? fail('undecodable', 'no demuxer for it'))
   }
   const readable = runs.filter((run): run is PacketRun => !isFailure(run))
-  if (readable.length === runs.length) {
-    const frames = await decodeRuns(ffmpeg, readable, options)
-    if (!isFailure(frames)) return frames
-    if (frames.code !== 'undecodable' || runs.length === 1) return moments.map(() => frames)
-  }
-  const frames: (Frame | Failure)[] = []
-  for (const run of runs) {
-    const single = isFailure(run) ? run : await decodeRuns(ffmpeg, [run], options)
-    frames.push(isFailure(single) ? single : (single[0] ?? fail('undecodable')))
-  }
-  return frames
+  const decoded = readable.length === 0 ? [] : await decoder.decodeRuns(readable, options)
+  let next = 0
+  return runs.map((run) => {
+    if (isFailure(run)) return run
+    next += 1
+    return decoded[next - 1] ?? fail('undecodable')
+  })
 }
 
-/** From this ratio on FFmpeg scales, so that fewer pixels travel; to twice the size, so that it is not seen. */
+/** From this ratio on the decoder scales, so that fewer pixels travel; to twice the size, so that it is not seen. */
 const SHRINK_RATIO = 4
 /** Tone mapping costs by the pixel: there it pays at once. */
 const HDR_SHRINK_RATIO = 2

@@ -1,25 +1,22 @@
-/**
- * A video, opened: what it holds, judged by what is accepted, and its frames. Frames come from the few bytes
- * they are coded in where the container can be read here; else from a temporary file through FFmpeg.
- */
+/** A video, opened: what it holds, validated by what is accepted, and its frames. */
 
 import type { MediaTime } from '@media-proxy/shared/request/media-request.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { VideoFormat } from '../../../media/kinds.ts'
 import { judgeDeclaredSize, type SourceLimits } from '../../../media/limits.ts'
 import type { Size } from '../image/plan.ts'
-import type { MediaSource } from '../source.ts'
-import { readAviFacts } from './avi.ts'
 import { judgeCodecs } from './codecs.ts'
 import type { ContainerFacts, VideoFacts } from './container.ts'
-import type { Frame } from './decode.ts'
-import type { Ffmpeg } from './ffmpeg.ts'
 import { readFrames } from './frame-reader.ts'
+import type { Libav } from './libav/load.ts'
 import { openContainer } from './open-container.ts'
+import type { ByRange, DecodedFile, Frame, VideoDecoder } from './video-decoder.ts'
 
 export interface VideoTools {
-  /** Undefined where this system has none. */
-  readonly ffmpeg: Ffmpeg | undefined
+  /** Loads what decodes videos, once; undefined where this system has nothing that does. */
+  readonly decoder: () => Promise<VideoDecoder | undefined>
+  /** Loads FFmpeg's libraries, once; undefined where they cannot be had. */
+  readonly libav: () => Promise<Libav | undefined>
   readonly limits: SourceLimits
 }
 
@@ -27,48 +24,73 @@ export interface VideoTools {
 export interface Video {
   readonly facts: ContainerFacts & { readonly video: VideoFacts }
   /**
-   * The frame that is shown at a moment, or the first that decodes. `shownAt` is the size at which it will be
-   * seen: a much larger frame comes smaller than it is. Fails with `undecodable`, `unsupported-codec`, or as
-   * the bytes and FFmpeg do.
+   * The frame that is shown at a moment, or the first. `shownAt` is the size at which it will be seen: a much larger
+   * frame comes smaller than it is. Fails with `undecodable`, `unsupported-codec`, or as the bytes do.
    */
   readFrame(atSeconds: number | undefined, shownAt?: Size): Promise<Frame | Failure>
   /** Several frames, each as `readFrame` gives it, for little more than the price of one. */
   readFrames(moments: readonly number[], shownAt?: Size): Promise<readonly (Frame | Failure)[]>
-  close(): void
+  close(): Promise<void>
 }
 
 /**
- * Opens a video and judges it before anything is decoded. The caller closes it. Fails with `source-too-large`,
- * `undecodable`, `not-visual` (sound alone), `unsupported-codec` or `too-large-dimensions`.
+ * Opens a video and validates it before anything is decoded. The caller closes it. Fails with `source-too-large`,
+ * `undecodable`, `not-visual` (audio alone), `unsupported-codec`, `too-large-dimensions`, or with `not-ready` where
+ * nothing decodes videos.
  */
 export async function openVideo(
-  { ffmpeg, limits }: VideoTools,
-  bytes: Pick<MediaSource, 'sizeBytes' | 'read'>,
+  { decoder: loadDecoder, limits }: Pick<VideoTools, 'decoder' | 'limits'>,
+  bytes: ByRange,
   format: VideoFormat,
 ): Promise<Video | Failure> {
   if (bytes.sizeBytes > limits.sourceBytes) return fail('source-too-large', `${bytes.sizeBytes} bytes`)
-  const container = format === 'avi' ? undefined : await openContainer(bytes, format)
-  if (isFailure(container)) return container
-  const facts = container === undefined ? readAviFacts(bytes) : container.facts
-  const judged = isFailure(facts) ? facts : judge(facts, limits)
-  if (isFailure(judged)) {
-    container?.close()
-    return judged
+  const decoder = await loadDecoder()
+  if (decoder === undefined) return fail('not-ready', 'there is no decoder of videos')
+  const container = await openContainer(bytes, format)
+  const known = isFailure(container) ? undefined : container.facts
+  let file: Promise<DecodedFile | Failure> | undefined
+  const openFile = () => {
+    file ??= decoder.openFile(bytes, format, known)
+    return file
   }
-  const { durationSeconds, video } = judged
-  const source = { bytes, container, format, video, durationSeconds, ffmpeg, limits }
+  const close = async () => {
+    if (!isFailure(container)) container.close()
+    const opened = await file
+    if (opened !== undefined && !isFailure(opened)) await opened.close()
+  }
+  const facts = known ?? (await factsOf(container, openFile))
+  const validated = isFailure(facts) ? facts : validate(facts, limits)
+  if (isFailure(validated)) {
+    await close()
+    return validated
+  }
+  const { durationSeconds, video } = validated
+  const source = {
+    ...{ decoder, openFile, video, durationSeconds, limits },
+    container: isFailure(container) ? undefined : container,
+  }
   return {
-    facts: judged,
+    facts: validated,
     async readFrame(moment, shownAt) {
       const [frame] = await readFrames(source, [moment], shownAt)
       return frame ?? fail('undecodable')
     },
     readFrames: (moments, shownAt) => readFrames(source, moments, shownAt),
-    close: () => container?.close(),
+    close,
   }
 }
 
-/** The moment a request asks for, in seconds; undefined for the first frame that decodes. */
+/** What the decoder finds in a file that the demuxer here does not read. */
+async function factsOf(
+  container: unknown,
+  openFile: () => Promise<DecodedFile | Failure>,
+): Promise<ContainerFacts | Failure> {
+  if (isFailure(container) && container.code !== 'undecodable') return container
+  const file = await openFile()
+  return isFailure(file) ? file : file.facts
+}
+
+/** The moment a request asks for, in seconds; undefined for the first frame that is shown. */
 export function momentOf(
   time: MediaTime | undefined,
   durationSeconds: number | undefined,
@@ -77,7 +99,7 @@ export function momentOf(
   return 'percent' in time ? ((durationSeconds ?? 0) * time.percent) / 100 : time.milliseconds / 1000
 }
 
-function judge(facts: ContainerFacts, limits: SourceLimits): Video['facts'] | Failure {
+function validate(facts: ContainerFacts, limits: SourceLimits): Video['facts'] | Failure {
   const { video, audio } = facts
   if (video === undefined) return audio.length > 0 ? fail('not-visual') : fail('undecodable', 'no stream')
   const refused = judgeCodecs({ hasVideo: true, video: video.codec, audio })

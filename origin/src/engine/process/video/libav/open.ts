@@ -7,7 +7,7 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import type { Stream } from 'node-av/lib'
 import type { Size } from '../../image/plan.ts'
 import type { ContainerFacts } from '../container.ts'
-import type { Frame } from '../decode.ts'
+import type { Frame } from '../video-decoder.ts'
 import { type DurationOptions, durationOf } from './duration.ts'
 import { demuxerOf, type LibavFormat } from './formats.ts'
 import { openInput } from './input.ts'

@@ -4,8 +4,8 @@
  */
 
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
-import type { VideoCodec } from './codecs.ts'
-import type { PacketRun, VideoFacts } from './container.ts'
+import type { VideoCodec } from '../codecs.ts'
+import type { PacketRun, VideoFacts } from '../container.ts'
 
 /** A stream and the name of the FFmpeg demuxer that reads it. */
 export interface ElementaryStream {

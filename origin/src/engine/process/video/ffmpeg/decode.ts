@@ -1,27 +1,15 @@
 /** Coded bytes in, upright RGB pixels out: one child for a frame, or for several of one video. */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { Size } from '../image/plan.ts'
-import type { RawPicture } from '../image/raw-picture.ts'
-import { FFMPEG_DECODERS } from './codecs.ts'
-import type { PacketRun, VideoFacts } from './container.ts'
+import type { Size } from '../../image/plan.ts'
+import type { RawPicture } from '../../image/raw-picture.ts'
+import { FFMPEG_DECODERS } from '../codecs.ts'
+import type { PacketRun, VideoFacts } from '../container.ts'
+import { alphaFilters, frameFilters } from '../filters.ts'
+import type { DecodeOptions, Frame } from '../video-decoder.ts'
 import { alphaStream, elementaryStream, hasElementaryForm } from './elementary.ts'
 import type { Ffmpeg } from './ffmpeg.ts'
-import { alphaFilters, frameFilters } from './filters.ts'
 import { joinRuns } from './join-runs.ts'
-
-/** A decoded frame, with square pixels. */
-export interface Frame extends RawPicture {
-  readonly timestampSeconds: number
-}
-
-export interface DecodeOptions {
-  readonly video: VideoFacts
-  /** Size of the result, upright. */
-  readonly size: Size
-  /** Largest frame a decoder may make, in pixels: a bitstream may declare another size than its container. */
-  readonly maxPixels: number
-}
 
 /** Little is probed: what the stream is has been told already. */
 const STREAM_PROBING = ['-probesize', '65536', '-fpsprobesize', '0', '-analyzeduration', '0']

@@ -9,6 +9,8 @@ export interface Libav {
   readonly library: typeof import('node-av/lib')
   readonly constants: typeof import('node-av/constants')
   readonly pool: IoPool
+  /** Of FFmpeg's codec library, which decides what its pictures are. */
+  readonly version: string
 }
 
 /**
@@ -21,7 +23,8 @@ export async function loadLibav(): Promise<Libav | undefined> {
   try {
     const [library, constants] = await Promise.all([import('node-av/lib'), import('node-av/constants')])
     library.Log.setLevel(constants.AV_LOG_QUIET)
-    return { library, constants, pool: createIoPool(library, constants) }
+    const { version } = library.getFFmpegInfo()
+    return { library, constants, version, pool: createIoPool(library, constants) }
   } catch {
     // Whatever the reason is, there are no libraries to work with, and that is what the caller is told.
     return undefined

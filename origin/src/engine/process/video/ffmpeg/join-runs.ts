@@ -1,6 +1,6 @@
 /** Several wanted frames of one video as one stream: one child instead of three, which is most of their cost. */
 
-import type { CodedFrame, PacketRun, VideoFacts } from './container.ts'
+import type { CodedFrame, PacketRun, VideoFacts } from '../container.ts'
 import { isDisposable, startsAnew } from './elementary.ts'
 
 export interface JoinedRuns {

@@ -4,7 +4,7 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import type { FormatContext, Frame as NativeFrame, Stream } from 'node-av/lib'
 import type { VideoCodec } from '../codecs.ts'
 import type { VideoFacts } from '../container.ts'
-import type { Frame } from '../decode.ts'
+import type { Frame } from '../video-decoder.ts'
 import { decoderOf } from './codec-names.ts'
 import { type Decoder, openDecoder } from './decoder.ts'
 import type { Demuxer } from './formats.ts'

@@ -1,6 +1,6 @@
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { describe, expect, it } from 'vitest'
-import { type FfmpegBinary, inspectFfmpeg } from '../../ffmpeg-binary.ts'
+import { type FfmpegBinary, inspectFfmpeg } from '../../../ffmpeg-binary.ts'
 import { createFfmpeg } from './ffmpeg.ts'
 
 const found = await inspectFfmpeg(process.env)

@@ -14,7 +14,7 @@ afterAll(() => libav?.pool.close())
 async function runsOf(name: string, format: 'mp4' | 'webm' | 'mkv' | 'mov', moments: readonly number[]) {
   const bytes = await readFile(join(corpus ?? '', name))
   const file = await demux(
-    { sizeBytes: bytes.length, read: async (start, end) => bytes.subarray(start, end) },
+    { sizeBytes: bytes.length, read: (start, end) => bytes.subarray(start, end) },
     format,
   )
   if (isFailure(file) || file.facts.video === undefined) throw new Error(`${name} is no video`)
@@ -37,7 +37,7 @@ function decode(
   if (libav === undefined) throw new Error('no libraries')
   return decodeRuns(libav, runs, { video, size, maxPixels }).map((frame) =>
     isFailure(frame)
-      ? frame.failure
+      ? frame.code
       : { at: Number(frame.timestampSeconds.toFixed(3)), channels: frame.channels, pixels: [...frame.data] },
   )
 }

@@ -4,9 +4,9 @@
  */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { MediaSource } from '../source.ts'
-import { type AudioCodec, audioCodecOfTag, videoCodecOf } from './codecs.ts'
-import type { ContainerFacts, VideoFacts } from './container.ts'
+import type { MediaSource } from '../../source.ts'
+import { type AudioCodec, audioCodecOfTag, videoCodecOf } from '../codecs.ts'
+import type { ContainerFacts, VideoFacts } from '../container.ts'
 
 /** The header list of an AVI stands at its start; indexes in it can make it long. */
 const MAX_HEADER_BYTES = 1024 * 1024

@@ -7,7 +7,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
-import type { FfmpegBinary } from '../../ffmpeg-binary.ts'
+import type { FfmpegBinary } from '../../../ffmpeg-binary.ts'
 
 export interface FfmpegRun {
   /** Inputs, filters and output; the output is written to `pipe:1`. */

@@ -165,7 +165,7 @@ describe.skipIf(corpus === undefined || libav === undefined)(
       ['hostile/chunk-out-of-range.mp4', 'mp4'],
       ['wild/v.wmv', 'avi'],
     ] as const)('opens %s with no other demuxer than that of %s', async (name, format) => {
-      expect(await open(name, format)).toMatchObject({ failure: 'undecodable' })
+      expect(await open(name, format)).toMatchObject({ code: 'undecodable' })
     })
 
     it('refuses to decode a frame that is larger than its limit', async () => {
@@ -173,7 +173,7 @@ describe.skipIf(corpus === undefined || libav === undefined)(
       if (isFailure(file)) throw new Error(file.detail)
       using opened = file
       const frame = opened.readFrame(undefined, { ...OPTIONS, maxPixels: 320 * 180 - 1 })
-      expect(frame).toMatchObject({ failure: 'undecodable' })
+      expect(frame).toMatchObject({ code: 'undecodable' })
     })
 
     it('lets what its source throws through, and holds on to nothing', () => {

@@ -1,0 +1,80 @@
+/** Headers of the formats that Sharp does not read: JPEG XL (ISO/IEC 18181-1, annex D) and BMP (BITMAPINFOHEADER). */
+
+import type { Size } from './plan.ts'
+
+/** Pixels of a BMP as it is shown; undefined where there is no header of one. */
+export function bmpSize(bytes: Uint8Array): Size | undefined {
+  const view = viewOf(bytes)
+  if (bytes.length < 26) return undefined
+  // OS/2's header has 16 bits for each side.
+  const old = view.getUint32(14, true) === OS2_HEADER_BYTES
+  const width = old ? view.getUint16(18, true) : view.getInt32(18, true)
+  // A negative height says that the rows stand from top to bottom.
+  const height = old ? view.getUint16(20, true) : Math.abs(view.getInt32(22, true))
+  return width > 0 && height > 0 ? { width, height } : undefined
+}
+
+const OS2_HEADER_BYTES = 12
+
+/** Pixels of a JPEG XL as it is shown, orientation applied; undefined where there is no header of one. */
+export function jxlSize(bytes: Uint8Array): Size | undefined {
+  const codestream = jxlCodestream(bytes)
+  if (codestream === undefined) return undefined
+  const bits = bitReader(codestream)
+  const size = readSize(bits)
+  return readOrientation(bits) > 4 ? { width: size.height, height: size.width } : size
+}
+
+/** The codestream: bare, or in the first box that holds (a part of) it. */
+function jxlCodestream(bytes: Uint8Array): Uint8Array | undefined {
+  if (bytes[0] === 0xff && bytes[1] === 0x0a) return bytes.subarray(2)
+  const view = viewOf(bytes)
+  for (let at = 0; at + 16 <= bytes.length; ) {
+    const declared = view.getUint32(at)
+    const size = declared === 1 ? Number(view.getBigUint64(at + 8)) : declared || bytes.length - at
+    const start = at + (declared === 1 ? 16 : 8)
+    const type = String.fromCharCode(...bytes.subarray(at + 4, at + 8))
+    if (type === 'jxlc') return bytes.subarray(start + 2)
+    // A part begins with its number.
+    if (type === 'jxlp') return bytes.subarray(start + 4 + 2)
+    if (size < 8) return undefined
+    at += size
+  }
+  return undefined
+}
+
+type BitReader = (count: number) => number
+
+/** Bits from the lowest of each byte on; zeros behind the end. */
+function bitReader(bytes: Uint8Array): BitReader {
+  let at = 0
+  return (count) => {
+    let value = 0
+    for (let bit = 0; bit < count; bit += 1, at += 1)
+      value += (((bytes[at >> 3] ?? 0) >> (at & 7)) & 1) * 2 ** bit
+    return value
+  }
+}
+
+/** Widths for a height by the three bits that follow it; 0 says that the width follows itself. */
+const RATIOS = [0, 1, 12 / 10, 4 / 3, 3 / 2, 16 / 9, 5 / 4, 2] as const
+const SIDE_BITS = [9, 13, 18, 30] as const
+
+function readSize(bits: BitReader): Size {
+  const isSmall = bits(1) === 1
+  const side = () => (isSmall ? 8 * (bits(5) + 1) : bits(SIDE_BITS[bits(2)] ?? 30) + 1)
+  const height = side()
+  const ratio = RATIOS[bits(3)] ?? 0
+  return { width: ratio === 0 ? side() : Math.floor(height * ratio), height }
+}
+
+/** 1..8 as in EXIF. */
+function readOrientation(bits: BitReader): number {
+  const allDefault = bits(1) === 1
+  const hasExtraFields = !allDefault && bits(1) === 1
+  return hasExtraFields ? bits(3) + 1 : 1
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}

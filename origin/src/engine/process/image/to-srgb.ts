@@ -1,0 +1,39 @@
+import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+import { UNLIMITED_PIXELS } from './inspect.ts'
+import type { RawPicture } from './raw-picture.ts'
+import { sharp } from './sharp.ts'
+import { wrapInTiff } from './tiff-wrap.ts'
+
+/** Pixels in the colours of their file. */
+export interface ProfiledPicture {
+  /** RGB or RGBA, row after row; two bytes a sample, the lower one first, where there are 16 bits. */
+  readonly data: Uint8Array
+  readonly width: number
+  readonly height: number
+  readonly channels: 3 | 4
+  readonly bitsPerSample: 8 | 16
+  readonly icc: Uint8Array | undefined
+}
+
+/** Converts pixels from their profile to 8-bit sRGB; without one they are sRGB. Fails with `undecodable`. */
+export async function toSrgb(picture: ProfiledPicture): Promise<RawPicture | Failure> {
+  const { width, height, channels, icc } = picture
+  const data = picture.bitsPerSample === 16 ? upperBytes(picture.data) : picture.data
+  if (icc === undefined) return { data, width, height, channels }
+  try {
+    const converted = await sharp(wrapInTiff({ data, width, height, channels }, icc), UNLIMITED_PIXELS)
+      .toColourspace('srgb')
+      .raw()
+      .toBuffer()
+    return { data: converted, width, height, channels }
+  } catch (error) {
+    return fail('undecodable', error instanceof Error ? error.message : String(error))
+  }
+}
+
+/** The nearest 8-bit level but for half a step, which nobody sees. */
+function upperBytes(samples: Uint8Array): Uint8Array {
+  const upper = new Uint8Array(samples.length / 2)
+  for (let at = 0; at < upper.length; at += 1) upper[at] = samples[2 * at + 1] ?? 0
+  return upper
+}

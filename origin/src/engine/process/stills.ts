@@ -1,0 +1,59 @@
+/** Stills that Sharp does not decode: HEIC by libav, or by libheif where that fails; JPEG XL and BMP by libav. */
+
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { DecodeStill } from './image/decode.ts'
+import { decodeHeic } from './image/heic.ts'
+import type { ImageFacts } from './image/inspect.ts'
+import type { RawPicture } from './image/raw-picture.ts'
+import { underStillBrand } from './image/still-brand.ts'
+import { toSrgb } from './image/to-srgb.ts'
+import type { Libav } from './video/libav/load.ts'
+import type { DecodedStill } from './video/libav/still.ts'
+
+/** Files have a validated header. Fails with `undecodable`, or with `not-ready` where nothing decodes the format. */
+export function createStillDecoder(loadLibav: () => Promise<Libav | undefined>): DecodeStill {
+  return async (bytes, facts) => {
+    const libav = await loadLibav()
+    const decoded = libav === undefined ? undefined : await decodeWithLibav(libav, bytes, facts)
+    if (facts.format !== 'heic') return decoded ?? fail('not-ready', `nothing here decodes ${facts.format}`)
+    return decoded === undefined || isFailure(decoded) ? decodeHeic(bytes, facts) : decoded
+  }
+}
+
+async function decodeWithLibav(
+  libav: Libav,
+  bytes: Uint8Array,
+  { format, width, height }: ImageFacts,
+): Promise<RawPicture | Failure> {
+  const still = await decode(libav, bytes, format, width * height)
+  if (isFailure(still)) return still
+  if (still.width !== width || still.height !== height)
+    return fail('undecodable', `decoded to ${still.width}x${still.height} instead of ${width}x${height}`)
+  return toSrgb(still)
+}
+
+/** Pixels that a coded picture may have beside those that are shown: cropped edges, and tiles that stand over. */
+const MARGIN = 2
+const LEAST_PIXELS = 1_000_000
+
+async function decode(
+  libav: Libav,
+  bytes: Uint8Array,
+  format: ImageFacts['format'],
+  pixels: number,
+): Promise<DecodedStill | Failure> {
+  const maxPixels = Math.max(LEAST_PIXELS, pixels * MARGIN)
+  switch (format) {
+    case 'heic': {
+      const { decodeHeicStill } = await import('./video/libav/heic.ts')
+      return decodeHeicStill(libav, underStillBrand(bytes), maxPixels)
+    }
+    case 'jxl':
+    case 'bmp': {
+      const { decodeStill } = await import('./video/libav/still.ts')
+      return decodeStill(libav, bytes, format, maxPixels)
+    }
+    default:
+      return fail('undecodable', `no decoder of ${format}`)
+  }
+}
