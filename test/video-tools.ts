@@ -29,9 +29,6 @@ const binary = await inspectFfmpeg(process.env)
 export const ffmpeg: Ffmpeg | undefined =
   'fault' in binary ? undefined : createFfmpeg({ binary, memoryBytes: 2 * 2 ** 30 })
 
-/** FFmpeg's libraries; undefined where the platform has no build of them. */
-export const LIBAV = libav
-
 export const libavTools: VideoTools = {
   decoder: async () => (libav === undefined ? undefined : createLibavDecoder(libav)),
   libav: async () => libav,
