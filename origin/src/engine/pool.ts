@@ -101,7 +101,8 @@ export function createPool(options: PoolOptions): Pool {
     if (outdated.has(process)) {
       all.delete(process)
       process.kill('renewed')
-      return fill()
+      fill()
+      return
     }
     const [waiter] = waiters
     if (waiter !== undefined) {

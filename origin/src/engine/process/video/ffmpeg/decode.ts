@@ -4,7 +4,7 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import type { Size } from '../../image/plan.ts'
 import type { RawPicture } from '../../image/raw-picture.ts'
 import { FFMPEG_DECODERS } from '../codecs.ts'
-import type { PacketRun, VideoFacts } from '../container.ts'
+import type { PacketRun } from '../container.ts'
 import { alphaFilters, frameFilters } from '../filters.ts'
 import type { DecodeOptions, Frame } from '../video-decoder.ts'
 import { alphaStream, elementaryStream, hasElementaryForm } from './elementary.ts'
