@@ -35,7 +35,7 @@ export function createCoalescer<T>(): Coalescer<T> {
     if (flight.users > 0) return
     // From here on nobody can join: whoever comes next starts anew instead of sharing a cancelled flight.
     if (flights.get(key) === flight) flights.delete(key)
-    flight.controller.abort()
+    flight.controller.abort(NOBODY_WAITS)
   }
 
   return {
@@ -61,6 +61,9 @@ export function createCoalescer<T>(): Coalescer<T> {
     },
   }
 }
+
+/** Made once: a reason with a stack for every request costs a tenth of a millisecond. */
+const NOBODY_WAITS = new DOMException('nobody waits for it any more', 'AbortError')
 
 function takeOff<T>(start: (signal: AbortSignal) => Promise<T>): Flight<T> {
   const controller = new AbortController()

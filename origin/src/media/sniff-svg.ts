@@ -5,6 +5,7 @@
  * or document type), `named` decides.
  */
 export const isSvg = (bytes: Uint8Array, named: boolean): boolean => {
+  if (!mayBeText(bytes)) return false
   const text = decode(bytes)
   let at = 0
   for (;;) {
@@ -16,6 +17,13 @@ export const isSvg = (bytes: Uint8Array, named: boolean): boolean => {
     at = skipped
   }
 }
+
+/** The usual picture is told from text by its first byte, without decoding any of it: a byte order mark, space, or `<`. */
+const mayBeText = ([first = 0]: Uint8Array): boolean => TEXT_STARTS.has(first)
+
+const TEXT_STARTS: ReadonlySet<number> = new Set([
+  0xef, 0xff, 0xfe, 0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x20, 0x3c, 0x00,
+])
 
 /** `<svg>`, or the same with a namespace prefix; another element's name may begin alike (`<svgfoo>`). */
 const ROOT = /^<(?:[A-Za-z_][\w.-]{0,40}:)?svg[\s/>]/

@@ -36,6 +36,7 @@ const sniffFormat = async (
   const detected = await fileTypeFromBuffer(bytes)
   if (detected === undefined) return isTiff(bytes) ? 'tiff' : undefined
   if (detected.ext === 'mp3') return sniffBehindId3(bytes, named)
+  if (detected.ext === 'bmp') return isBmp(bytes) ? 'bmp' : undefined
   return FORMAT_OF_DETECTED.get(detected.ext)
 }
 
@@ -83,6 +84,11 @@ const id3Bytes = (bytes: Uint8Array): number => {
 /** WAV beyond 4 GiB: the 64-bit forms of RIFF (EBU Tech 3306, ITU-R BS.2088), which file-type does not know. */
 const isRiffWave64 = (bytes: Uint8Array): boolean =>
   (startsWith(bytes, 'RF64') || startsWith(bytes, 'BW64')) && latin1(bytes, 8, 12) === 'WAVE'
+
+/** Two letters begin many a text: the size of the second header, which is one of a few, tells a BMP. */
+const isBmp = (bytes: Uint8Array): boolean => bytes.length >= 18 && BMP_HEADER_BYTES.has(bytes[14] ?? 0)
+
+const BMP_HEADER_BYTES: ReadonlySet<number> = new Set([12, 16, 40, 52, 56, 64, 108, 124])
 
 /** Writers put the directory of a TIFF at its end; file-type, which wants to read it, then finds nothing. */
 const isTiff = (bytes: Uint8Array): boolean =>

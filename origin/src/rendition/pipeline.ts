@@ -2,7 +2,7 @@
 
 import { type CanonicalUrl, renditionUrl } from '@media-proxy/shared/request/canonical.ts'
 import type { SourceName } from '@media-proxy/shared/request/purge.ts'
-import { isNotModified, strongEtag, type Validators } from '@media-proxy/shared/response/conditional.ts'
+import { isNotModified, type Validators } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Lane } from '../concurrency/lane.ts'
 import { createCoalescer } from '../concurrency/single-flight.ts'
@@ -14,6 +14,7 @@ import { FLAGGED_BLUR, type ServePolicy } from '../nsfw/serve-policy.ts'
 import type { SourceReader } from '../source/reader.ts'
 import type { Source } from '../source/source.ts'
 import type { RenditionCache } from './cache.ts'
+import { etagOf } from './etag.ts'
 import { jobOf, type RenditionJob, type RenditionRequest } from './job.ts'
 import type { Rendition } from './rendition.ts'
 import type { RenditionStore } from './store.ts'
@@ -103,7 +104,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     if (options.stored === undefined) return undefined
     const located = await sources.locate(job.place, signal)
     if (located === undefined || isFailure(located)) return undefined
-    const etag = await etagOf(located.info.etag, url, job)
+    const etag = await renditionEtag(located.info.etag, url, job)
     return options.stored.get(url, job.sourceName, etag, signal)
   }
 
@@ -135,7 +136,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       if (isFailure(made)) return made.code === 'undecodable' ? { ...made, code: job.undecodableIs } : made
       return {
         ...made,
-        etag: await etagOf(source.info.etag, url, job),
+        etag: await renditionEtag(source.info.etag, url, job),
         lastModified: source.info.lastModified,
         sourceName: job.sourceName,
         sourceKey: source.key,
@@ -174,16 +175,20 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     const located = await sources.locate(job.place, signal)
     if (located === undefined || isFailure(located)) return undefined
     const validators = {
-      etag: await etagOf(located.info.etag, url, job),
+      etag: await renditionEtag(located.info.etag, url, job),
       lastModified: located.info.lastModified,
     }
     return isNotModified(headers, validators) ? { outcome: 'not-modified', validators } : undefined
   }
 
   /** The same on every node that would make the same bytes, another as soon as it would not. */
-  async function etagOf(sourceEtag: string, url: string, { moderated }: RenditionJob): Promise<string> {
+  async function renditionEtag(
+    sourceEtag: string,
+    url: string,
+    { moderated }: RenditionJob,
+  ): Promise<string> {
     const policy = moderated ? options.policy.version : ''
-    return strongEtag(sourceEtag, url, await options.rendererVersion, policy)
+    return etagOf(sourceEtag, url, await options.rendererVersion, policy)
   }
 
   return {

@@ -26,16 +26,17 @@ const SMALL_FILE_BYTES = 1024 * 1024
  * lead to another place inside its bucket, never out of it; what is no regular file does not exist.
  */
 export function createFilesystemStore(directory: string): ObjectStore {
+  const rootOf = createRoots(directory)
   return {
     async head(bucket, key) {
-      const opened = await openObject(directory, bucket, key)
+      const opened = await openObject(join(directory, bucket, key), key, rootOf(bucket))
       if (isFailure(opened)) return opened
       await opened.handle.close()
       return opened.info
     },
 
     async get(bucket, key, options = {}) {
-      const opened = await openObject(directory, bucket, key)
+      const opened = await openObject(join(directory, bucket, key), key, rootOf(bucket))
       if (isFailure(opened)) return opened
       const { handle, info } = opened
       const size = info.sizeBytes
@@ -90,16 +91,30 @@ export function createFilesystemStore(directory: string): ObjectStore {
   }
 }
 
+/** How long it is remembered where a bucket's folder really is. */
+const ROOT_MS = 1000
+
+/** Where the folder of a bucket really is, symbolic links followed. */
+function createRoots(directory: string): (bucket: string) => Promise<string> {
+  const roots = new Map<string, { readonly path: Promise<string>; readonly until: number }>()
+  return (bucket) => {
+    const now = performance.now()
+    const known = roots.get(bucket)
+    if (known !== undefined && now < known.until) return known.path
+    const path = realpath(join(directory, bucket))
+    roots.set(bucket, { path, until: now + ROOT_MS })
+    path.catch(() => roots.delete(bucket))
+    return path
+  }
+}
+
 async function openObject(
-  directory: string,
-  bucket: string,
+  name: string,
   key: string,
+  rootPath: Promise<string>,
 ): Promise<{ readonly handle: FileHandle; readonly info: ObjectInfo } | Failure> {
   try {
-    const [root, path] = await Promise.all([
-      realpath(join(directory, bucket)),
-      realpath(join(directory, bucket, key)),
-    ])
+    const [root, path] = await Promise.all([rootPath, realpath(name)])
     if (!path.startsWith(root + sep)) return fail('not-found', 'a symbolic link leads out of the bucket')
     // Without O_NONBLOCK, opening a named pipe would wait for its writer.
     const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW)
