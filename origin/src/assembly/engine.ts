@@ -8,6 +8,7 @@ import type { Lane } from '../concurrency/lane.ts'
 import { createEngine, type Engine } from '../engine/client.ts'
 import { startEngineProcess } from '../engine/engine-process.ts'
 import { type FfmpegBinary, inspectFfmpeg } from '../engine/ffmpeg-binary.ts'
+import type { Ready } from '../engine/jobs.ts'
 import { createEngineLanes, type EngineLanes } from '../engine/lanes.ts'
 import { createPool, type Pool } from '../engine/pool.ts'
 import { findIsolation, type Isolation } from '../engine/sandbox.ts'
@@ -69,19 +70,21 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
   const videos = config.engine.videos || availableParallelism()
   const usesLibav = config.engine.libav && hasLibav()
   let ffmpeg = usesLibav ? undefined : await lookForFfmpeg(environment, log)
-  let started = 0
+  const loaded = Promise.withResolvers<Ready>()
+  let asked = false
   const start = () => {
-    started += 1
+    // One of them loads libav at once, and tells whether it could.
+    const asks = !asked
+    asked = true
     const setup: EngineSetup = {
       role: 'media',
-      // The first one tells whether it loads.
-      libav: !usesLibav ? 'off' : started === 1 ? 'at once' : 'when needed',
+      libav: !usesLibav ? 'off' : asks ? 'at once' : 'when needed',
       decoderMemoryBytes: limits.decoderMemoryBytes,
       temporaryFileBytes: limits.temporaryFileBytes,
       ...(ffmpeg === undefined ? {} : { ffmpeg }),
       ...(options.crashOn === undefined ? {} : { crashOn: options.crashOn }),
     }
-    return startEngineProcess({
+    const started = startEngineProcess({
       words: engineWords(setup),
       // Only FFmpeg has a use for files.
       environment: ffmpeg === undefined ? {} : { TMPDIR: tmpdir() },
@@ -92,6 +95,13 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
         isolation,
       },
     })
+    if (asks) {
+      void started.ready.then((ready) => {
+        if (ready === undefined) asked = false
+        else loaded.resolve(ready)
+      })
+    }
+    return started
   }
   const pool = createPool({
     start,
@@ -105,7 +115,7 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
       if (ffmpeg !== undefined) void removeFoldersOf(pid, 'video')
     },
   })
-  const decoder = pool.ready.then(async ({ renderer, libav }) => {
+  const decoder = loaded.promise.then(async ({ renderer, libav }) => {
     if (libav !== null) {
       log.info({ version: libav }, 'libav decodes videos')
       return { renderer, version: libav }

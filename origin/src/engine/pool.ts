@@ -4,7 +4,6 @@
  */
 
 import type { EngineProcess, ProcessEnd } from './engine-process.ts'
-import type { Ready } from './jobs.ts'
 
 export interface PoolOptions {
   readonly start: () => EngineProcess
@@ -26,8 +25,6 @@ export interface Pool {
   take(signal: AbortSignal): Promise<EngineProcess | undefined>
   /** Gives a process back, alive or not. */
   release(process: EngineProcess): void
-  /** What the first process that was ever ready is and can. */
-  readonly ready: Promise<Ready>
   /** Why no process starts; undefined where all is well. */
   readonly fault: string | undefined
   readonly closed: boolean
@@ -47,7 +44,6 @@ export function createPool(options: PoolOptions): Pool {
   const outdated = new WeakSet<EngineProcess>()
   const idle: EngineProcess[] = []
   const waiters = new Set<(process: EngineProcess | undefined) => void>()
-  const firstReady = Promise.withResolvers<Ready>()
   let starting = 0
   let closed = false
   let fault: string | undefined
@@ -74,7 +70,6 @@ export function createPool(options: PoolOptions): Pool {
       isReady = true
       fault = undefined
       retryMs = FIRST_RETRY_MS
-      firstReady.resolve(ready)
       options.onReady?.()
       offer(started)
     })
@@ -163,7 +158,6 @@ export function createPool(options: PoolOptions): Pool {
       offer(process)
     },
 
-    ready: firstReady.promise,
     get fault() {
       return fault
     },
