@@ -113,7 +113,7 @@ export async function createOrigin({
   })
   return {
     fetch: app.fetch,
-    enginePids: () => opened.pool.pids,
+    enginePids: () => [...opened.pools.quick.pids, ...opened.pools.heavy.pids],
     countDefect: () => metrics.count('media_proxy.unhandled_errors'),
     async close() {
       await stored?.settled()
@@ -121,7 +121,8 @@ export async function createOrigin({
         metrics.close(),
         bareExternal.close(),
         bareClassifier?.close(),
-        opened.pool.close(),
+        opened.pools.quick.close(),
+        opened.pools.heavy.close(),
       ])
     },
   }

@@ -3,6 +3,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { arch, availableParallelism, cpus } from 'node:os'
 import { join } from 'node:path'
+import { benchAttack } from './attack.ts'
 import { benchEdge } from './edge.ts'
 import { benchImages } from './images.ts'
 import { benchLoad } from './load.ts'
@@ -14,6 +15,7 @@ import { benchSoak } from './soak.ts'
 import { benchStart } from './start.ts'
 
 const SUITES: Readonly<Record<string, () => Promise<readonly BenchRow[]>>> = {
+  attack: benchAttack,
   images: benchImages,
   media: benchMedia,
   nsfw: benchNsfw,

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { ENGINE_NICENESS, SCAN_NICENESS } from '@media-proxy/origin/assembly/engine.ts'
+import { ENGINE_NICENESS, HEAVY_NICENESS, SCAN_NICENESS } from '@media-proxy/origin/assembly/engine.ts'
 import { expect, it } from 'vitest'
 import { engineOf } from '../bench/process-look.ts'
 import { startService } from '../bench/service.ts'
@@ -25,7 +25,7 @@ it.skipIf(!existsSync('/proc/self/task'))(
       const [base = 0] = nicenessOf(process.pid)
       expect(nicenessOf(service.pid)).toEqual(new Set([base]))
       const levels = new Set(engineOf(service.pid).flatMap((pid) => [...nicenessOf(pid)]))
-      expect(levels).toEqual(new Set([base + ENGINE_NICENESS, base + SCAN_NICENESS]))
+      expect(levels).toEqual(new Set([base + ENGINE_NICENESS, base + HEAVY_NICENESS, base + SCAN_NICENESS]))
     } finally {
       await service.close()
     }

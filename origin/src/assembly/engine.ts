@@ -5,12 +5,12 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Config } from '@media-proxy/shared/config/schema.ts'
 import type { Lane } from '../concurrency/lane.ts'
-import { createEngine, type Engine } from '../engine/client.ts'
+import { createEngine, type Engine, type EnginePools } from '../engine/client.ts'
 import { startEngineProcess } from '../engine/engine-process.ts'
 import { type FfmpegBinary, inspectFfmpeg } from '../engine/ffmpeg-binary.ts'
 import type { Ready } from '../engine/jobs.ts'
 import { createEngineLanes, type EngineLanes } from '../engine/lanes.ts'
-import { createPool, type Pool } from '../engine/pool.ts'
+import { createPool } from '../engine/pool.ts'
 import { findIsolation, type Isolation } from '../engine/sandbox.ts'
 import { type EngineSetup, encodeSetup } from '../engine/setup.ts'
 import { engineEvents, observeEngine } from '../instrument.ts'
@@ -33,7 +33,7 @@ export interface OpenEngineOptions {
 export interface OpenedEngine {
   readonly engine: Engine
   readonly lanes: EngineLanes
-  readonly pool: Pool
+  readonly pools: EnginePools
   /** All that decides the bytes of a rendition besides its source and its options. */
   readonly rendererVersion: Promise<string>
   /** What of the engine is not ready, by name. */
@@ -42,6 +42,8 @@ export interface OpenedEngine {
 
 /** Niceness of engine processes: the thread that answers gets a processor first. */
 export const ENGINE_NICENESS = 5
+/** Of those that open what takes long: five steps are three quarters of a processor (sched(7)). */
+export const HEAVY_NICENESS = 12
 export const SCAN_NICENESS = 10
 
 /** Arguments of Node before the script: a job's own objects are small, what it decodes is not on V8's heap. */
@@ -72,10 +74,10 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
   let ffmpeg = usesLibav ? undefined : await lookForFfmpeg(environment, log)
   const loaded = Promise.withResolvers<Ready>()
   let asked = false
-  const start = () => {
+  const start = (niceness: number) => {
     // One of them loads libav at once, and tells whether it could.
-    const asks = !asked
-    asked = true
+    const asks = !asked && niceness === HEAVY_NICENESS
+    if (asks) asked = true
     const setup: EngineSetup = {
       role: 'media',
       libav: !usesLibav ? 'off' : asks ? 'at once' : 'when needed',
@@ -91,7 +93,7 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
       sandbox: {
         jobMemoryBytes: config.engine.memoryBytes,
         fileBytes: ffmpeg === undefined ? 0 : limits.temporaryFileBytes,
-        niceness: ENGINE_NICENESS,
+        niceness,
         isolation,
       },
     })
@@ -103,18 +105,23 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
     }
     return started
   }
-  const pool = createPool({
-    start,
-    warm: availableParallelism() + 1,
-    most: 2 * pictures + videos + 1,
-    renewAfterJobs: config.engine.renewAfterJobs,
-    renewAfterBytes: RENEW_AFTER_BYTES,
-    idleMs: IDLE_MS,
-    onEnd({ cause }, { pid }) {
-      log.debug({ pid, cause }, 'an engine process ended')
-      if (ffmpeg !== undefined) void removeFoldersOf(pid, 'video')
-    },
-  })
+  const poolOf = (niceness: number, warm: number, most: number) =>
+    createPool({
+      start: () => start(niceness),
+      ...{ warm, most },
+      renewAfterJobs: config.engine.renewAfterJobs,
+      renewAfterBytes: RENEW_AFTER_BYTES,
+      idleMs: IDLE_MS,
+      onEnd({ cause }, { pid }) {
+        log.debug({ pid, cause }, 'an engine process ended')
+        if (ffmpeg !== undefined) void removeFoldersOf(pid, 'video')
+      },
+    })
+  const pools = {
+    quick: poolOf(ENGINE_NICENESS, availableParallelism(), pictures + 1),
+    // Videos are opened here, and libav with them.
+    heavy: poolOf(HEAVY_NICENESS, 1, pictures + videos + 1),
+  }
   const decoder = loaded.promise.then(async ({ renderer, libav }) => {
     if (libav !== null) {
       log.info({ version: libav }, 'libav decodes videos')
@@ -124,11 +131,15 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
       log.warn('libav is installed but does not load, so FFmpeg decodes videos')
       ffmpeg = await lookForFfmpeg(environment, log)
       // Those that run were not told of it.
-      pool.renew()
+      pools.heavy.renew()
+      pools.quick.renew()
     }
     return { renderer, version: ffmpeg?.version }
   })
-  observer.metrics.watch('media_proxy.engine.processes', () => [[pool.size, {}]])
+  observer.metrics.watch('media_proxy.engine.processes', () => [
+    [pools.quick.size, { pool: 'quick' }],
+    [pools.heavy.size, { pool: 'heavy' }],
+  ])
   const lanes = createEngineLanes({
     pictures,
     videos,
@@ -137,7 +148,7 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
     watched: options.watched,
   })
   const engine = createEngine({
-    pool,
+    pools,
     lanes,
     limits,
     mostCost: config.engine,
@@ -146,10 +157,10 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
   return {
     engine: observeEngine(engine, observer),
     lanes,
-    pool,
+    pools,
     rendererVersion: decoder.then(({ renderer, version }) => JSON.stringify([renderer, version ?? ''])),
     async notReady() {
-      if (pool.fault !== undefined) return ['engine']
+      if (pools.quick.fault !== undefined || pools.heavy.fault !== undefined) return ['engine']
       const { version } = await decoder
       return version === undefined ? ['video decoder'] : []
     },

@@ -7,6 +7,7 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import { LRUCache } from 'lru-cache'
 import type { Lane } from '../concurrency/lane.ts'
 import { abortFailure } from '../concurrency/wait.ts'
+import { mayBeDear } from '../media/dear-svg.ts'
 import type { MediaKind } from '../media/kinds.ts'
 import type { SourceLimits } from '../media/limits.ts'
 import type { Source } from '../source/source.ts'
@@ -17,12 +18,21 @@ import type { Pool } from './pool.ts'
 import type { RenderOptions } from './render-options.ts'
 
 export interface EngineOptions {
-  readonly pool: Pool
+  readonly pools: EnginePools
   readonly lanes: EngineLanes
   readonly limits: SourceLimits
   /** Most that one job may cost; what is predicted to cost more is refused before it begins. */
   readonly mostCost: Cost
   readonly events: EngineEvents
+}
+
+/**
+ * Processes for what is over soon, and processes of lower priority for the rest: a crowd of files that are dear to open
+ * keeps nobody's avatar waiting.
+ */
+export interface EnginePools {
+  readonly quick: Pool
+  readonly heavy: Pool
 }
 
 /** What is told of the engine's work; a kind of job, never a name. */
@@ -70,12 +80,16 @@ export interface Engine {
   refusal(kind: 'image' | 'video', underWay: number): Failure | undefined
 }
 
-/** By its first bytes, by its header, and once more where the two differ. */
-const MOST_ROUNDS = 3
+/** By its first bytes, in the heavy lane, by its header, and once more where the two differ. */
+const MOST_ROUNDS = 4
 /** Reading a header takes milliseconds; one that takes so long was made to. */
 const HEADER_CPU_SECONDS = 2
+/** What is not over so soon goes on (from its start) where it is in nobody's way. */
+const QUICK_CPU_SECONDS = 0.15
 /** How much longer than predicted a job may take. */
 const CPU_MARGIN = 2
+/** What a header is admitted with that takes long: nobody knows what it builds in memory. */
+const SLOW_HEADER_BYTES = 384 * 1024 * 1024
 /** A job that nobody waits for any more is ended where it would take longer than to start a process. */
 const RESTART_COST_MS = 150
 const REMEMBERED_SOURCES = 1000
@@ -84,8 +98,21 @@ const RETRY_AFTER = { 'retry-after': '1' }
 
 type SourceJob = Extract<Job, { readonly source: unknown; readonly allowance: unknown }>
 
-export function createEngine({ pool, lanes, limits, mostCost, events }: EngineOptions): Engine {
+export function createEngine({ pools, lanes, limits, mostCost, events }: EngineOptions): Engine {
   const refusedSources = new LRUCache<string, Failure>({ max: REMEMBERED_SOURCES, ttl: REMEMBERED_MS })
+  const slowSources = new LRUCache<string, true>({ max: REMEMBERED_SOURCES, ttl: REMEMBERED_MS })
+  const quickWay: Way = {
+    ...{ lane: lanes.small, pool: pools.quick, allowance: SMALL_JOB, weightBytes: 0 },
+    ...{ headerCpuSeconds: QUICK_CPU_SECONDS, isQuick: true },
+  }
+  const videoWay: Way = {
+    ...{ lane: lanes.videos, pool: pools.heavy, allowance: VIDEO_JOB, weightBytes: 0 },
+    ...{ headerCpuSeconds: HEADER_CPU_SECONDS, isQuick: false },
+  }
+  const heavyWay = (allowance: Cost, weightBytes: number): Way => ({
+    ...{ lane: lanes.large, pool: pools.heavy, allowance, weightBytes },
+    ...{ headerCpuSeconds: HEADER_CPU_SECONDS, isQuick: false },
+  })
 
   /** Runs a job on a source: at once where it is cheap, else once its predicted cost is admitted. */
   async function runOnSource<J extends SourceJob>(
@@ -96,24 +123,32 @@ export function createEngine({ pool, lanes, limits, mostCost, events }: EngineOp
     const name = `${source.key}\n${source.info.etag}`
     const known = refusedSources.get(name)
     if (known !== undefined) return known
-    const isVideo = source.kind?.kind === 'video' || source.kind?.kind === 'audio'
-    let lane = isVideo ? lanes.videos : lanes.small
-    let allowance = isVideo ? VIDEO_JOB : SMALL_JOB
-    let weightBytes = 0
+    let way = firstWay(source, name)
     for (let round = 0; round < MOST_ROUNDS; round += 1) {
-      const admission = { timeLeftMs: time.timeLeftMs, weightBytes }
-      const ended = await runInLane(lane, admission, jobOf(allowance), source, time)
+      const ended = await runInLane(way, jobOf(way.allowance), source, time)
+      if (ended === TOO_SLOW) {
+        slowSources.set(name, true)
+        way = heavyWay(SMALL_JOB, SLOW_HEADER_BYTES)
+        continue
+      }
       if (isFailure(ended)) return remembered(name, ended)
       const { result } = ended
       if (!isDeferred(result)) return ended
       const { cost } = result
       if (cost.memoryBytes > mostCost.memoryBytes || cost.cpuSeconds > mostCost.cpuSeconds)
         return fail('too-large-dimensions', `predicted ${describeCost(cost)}`)
-      lane = lanes.large
-      allowance = cost
-      weightBytes = cost.memoryBytes
+      way = heavyWay(cost, cost.memoryBytes)
     }
     return fail('defect', 'a job costs more each time than it said')
+  }
+
+  /** Where a job begins, by what is known before its header is. */
+  function firstWay({ kind, bytes, parts }: Source, name: string): Way {
+    if (kind?.kind === 'video' || kind?.kind === 'audio') return videoWay
+    if (slowSources.has(name) || (kind?.format === 'svg' && mayBeDear(bytes)))
+      return heavyWay(SMALL_JOB, SLOW_HEADER_BYTES)
+    // What is not in memory is read first, however long that takes.
+    return bytes.length === parts.sizeBytes ? quickWay : heavyWay(SMALL_JOB, SMALL_JOB.memoryBytes)
   }
 
   function remembered<T>(name: string, outcome: T): T {
@@ -125,25 +160,24 @@ export function createEngine({ pool, lanes, limits, mostCost, events }: EngineOp
   const lethal = new WeakSet<Failure>()
 
   async function runInLane<J extends Job>(
-    lane: Lane,
-    admission: Parameters<Lane['run']>[2],
+    way: Way,
     job: J,
     source: Source,
-    { signal }: JobTime,
-  ): Promise<JobOutput<J['kind']> | Failure> {
-    return lane.run(
+    { signal, timeLeftMs }: JobTime,
+  ): Promise<JobOutput<J['kind']> | Failure | typeof TOO_SLOW> {
+    return way.lane.run(
       signal,
       async () => {
-        const process = await pool.take(signal)
+        const process = await way.pool.take(signal)
         if (process === undefined)
           return signal.aborted ? abortFailure(signal) : fail('not-ready', 'the engine is closed')
         try {
-          return await runOn(process, job, inputOf(source, signal), signal)
+          return await runOn(process, job, inputOf(source, signal), signal, way)
         } finally {
-          pool.release(process)
+          way.pool.release(process)
         }
       },
-      admission,
+      { timeLeftMs, weightBytes: way.weightBytes },
     )
   }
 
@@ -152,15 +186,20 @@ export function createEngine({ pool, lanes, limits, mostCost, events }: EngineOp
     job: J,
     input: JobInput,
     signal: AbortSignal,
-  ): Promise<JobOutput<J['kind']> | Failure> {
+    way: Way,
+  ): Promise<JobOutput<J['kind']> | Failure | typeof TOO_SLOW> {
     const startedAt = performance.now()
-    const watch = watchOver(process, signal)
+    const watch = watchOver(process, signal, way.headerCpuSeconds)
     let cpuSeconds = 0
     let outcome = 'error'
     try {
       const ended = await process.run(job, input, watch.extend)
       if ('cause' in ended) {
-        cpuSeconds = process.cpuSeconds() ?? 0
+        cpuSeconds = ended.cpuSeconds ?? 0
+        if (way.isQuick && ended.cause.kind === 'killed' && ended.cause.reason === 'cpu') {
+          outcome = 'too-slow'
+          return TOO_SLOW
+        }
         const failure = failureOf(ended, job.kind, signal)
         outcome = failure.code
         return failure
@@ -289,6 +328,21 @@ function describeCost({ memoryBytes, cpuSeconds }: Cost): string {
   return `${Math.ceil(memoryBytes / 2 ** 20)} MiB, ${cpuSeconds.toFixed(1)} s`
 }
 
+/** The way of a job to a process. */
+interface Way {
+  readonly lane: Lane
+  readonly pool: Pool
+  readonly allowance: Cost
+  readonly weightBytes: number
+  /** Processor time until the header is read, and for all of a job that says nothing of its cost. */
+  readonly headerCpuSeconds: number
+  /** A job that takes longer is begun again elsewhere, instead of being refused. */
+  readonly isQuick: boolean
+}
+
+/** A job of the quick lane was none. */
+const TOO_SLOW = Symbol('too slow')
+
 interface Watch {
   /** Tells of a predicted cost: the process gets the time for it. */
   readonly extend: (cost: Cost) => void
@@ -299,9 +353,9 @@ interface Watch {
  * Ends a process at the limit of its job's processor time, at the deadline, and when nobody waits any more. Processor
  * time, and not time on the wall, is what a source is judged by: on a busy machine everything takes long.
  */
-function watchOver(process: EngineProcess, signal: AbortSignal): Watch {
+function watchOver(process: EngineProcess, signal: AbortSignal, headerCpuSeconds: number): Watch {
   const startedAt = performance.now()
-  let limitSeconds = HEADER_CPU_SECONDS
+  let limitSeconds = headerCpuSeconds
   let timer: NodeJS.Timeout | undefined
   const check = () => {
     const used = process.cpuSeconds() ?? (performance.now() - startedAt) / 1000
@@ -324,7 +378,7 @@ function watchOver(process: EngineProcess, signal: AbortSignal): Watch {
   if (signal.aborted) onAbort()
   return {
     extend(cost) {
-      limitSeconds = Math.max(HEADER_CPU_SECONDS, CPU_MARGIN * cost.cpuSeconds)
+      limitSeconds = Math.max(headerCpuSeconds, CPU_MARGIN * cost.cpuSeconds)
     },
     end() {
       clearTimeout(timer)

@@ -28,6 +28,8 @@ export interface EngineProcessOptions {
 
 /** Why a process is no more. */
 export interface ProcessEnd {
+  /** Processor seconds since its last job ended; undefined where the system does not tell. */
+  readonly cpuSeconds: number | undefined
   readonly cause: /** The server ended it, for the reason that it gave. */
     | { readonly kind: 'killed'; readonly reason: KillReason }
     /** Somebody else did: an operator, or the kernel for want of memory. */
@@ -98,10 +100,16 @@ export function startEngineProcess(options: EngineProcessOptions): EngineProcess
   let jobs = 0
   let bytes = 0
   let usedCpuSeconds = 0
+  let lastCpuSeconds: number | undefined
 
+  const cpuSeconds = () => {
+    const now = child.pid === undefined ? undefined : processorSeconds(child.pid)
+    return now === undefined ? undefined : Math.max(0, now - usedCpuSeconds)
+  }
   const kill = (reason: KillReason) => {
     if (!alive || child.pid === undefined) return
     killedFor ??= reason
+    lastCpuSeconds ??= cpuSeconds()
     // Whoever ends it may wait for that.
     child.ref()
     killGroup(child.pid)
@@ -184,7 +192,10 @@ export function startEngineProcess(options: EngineProcessOptions): EngineProcess
     // What it started itself, and did not take with it.
     killGroup(child.pid)
     const words = (await complaint).trim().slice(-500)
-    const end: ProcessEnd = { cause: causeOf(code, signal, killedFor, broken, words) }
+    const end: ProcessEnd = {
+      cpuSeconds: lastCpuSeconds,
+      cause: causeOf(code, signal, killedFor, broken, words),
+    }
     socket.destroy()
     ready.resolve(undefined)
     current?.done(end)
@@ -232,10 +243,7 @@ export function startEngineProcess(options: EngineProcessOptions): EngineProcess
       send(socket, FRAME.job, job, input.body)
       return promise
     },
-    cpuSeconds() {
-      const now = child.pid === undefined ? undefined : processorSeconds(child.pid)
-      return now === undefined ? undefined : Math.max(0, now - usedCpuSeconds)
-    },
+    cpuSeconds,
     kill,
   }
 }

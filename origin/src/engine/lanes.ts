@@ -23,7 +23,7 @@ export interface EngineLanesOptions {
 }
 
 /** What a job may cost that is admitted before its header is read: a photograph of ten megapixels to WebP. */
-export const SMALL_JOB: Cost = { memoryBytes: 64 * 1024 * 1024, cpuSeconds: 1 }
+export const SMALL_JOB: Cost = { memoryBytes: 64 * 1024 * 1024, cpuSeconds: 0.4 }
 
 /** What a video may cost that is admitted before its index is read: a frame of 1080p. */
 export const VIDEO_JOB: Cost = { memoryBytes: 192 * 1024 * 1024, cpuSeconds: 5 }

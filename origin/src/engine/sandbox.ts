@@ -50,7 +50,9 @@ export function sandboxed(program: readonly string[], options: SandboxOptions): 
     '-c 0',
   ].map((limit) => `ulimit ${limit}`)
   // A limit that a system does not know is passed over.
-  const script = `{ ${limits.join('; ')}; } 2>/dev/null; exec "$@"`
+  // Where the kernel groups processes by session (sched(7), autogroup), the niceness of the group is what counts.
+  const group = `echo ${options.niceness} > /proc/self/autogroup`
+  const script = `{ ${[group, ...limits].join('; ')}; } 2>/dev/null; exec "$@"`
   const nice = ['nice', '-n', String(options.niceness)]
   return ['/bin/sh', '-c', script, 'sh', ...nice, ...options.isolation.command, ...program]
 }

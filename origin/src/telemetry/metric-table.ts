@@ -91,8 +91,9 @@ export const METRICS = {
   'media_proxy.engine.processes': {
     kind: 'gauge',
     unit: '1',
-    description: 'Engine processes, at work or ready for it.',
-    labels: [],
+    description:
+      'Engine processes, at work or ready for it, by pool: for what is over soon, and for the rest.',
+    labels: ['pool'],
   },
   'media_proxy.engine.lost': {
     kind: 'counter',

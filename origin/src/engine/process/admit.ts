@@ -10,7 +10,7 @@ export interface Admission {
 }
 
 /** Below this the limit of a header serves for the whole job, and nothing has to be told. */
-const BRIEF_CPU_SECONDS = 1
+const BRIEF_CPU_SECONDS = 0.05
 
 /** Gives what the server has to admit first; undefined where the job may go on. */
 export function admit(cost: Cost, { allowance, tellCost }: Admission): Deferred | undefined {

@@ -9,10 +9,11 @@ import type { Cost, Deferred, ExamineJob } from '../jobs.ts'
 import { type Admission, admit } from './admit.ts'
 import { animationTimes, frameAt } from './image/animation-frames.ts'
 import { decodePicture } from './image/decode.ts'
-import { type ImageFacts, judgeFacts, readFacts } from './image/inspect.ts'
+import { type ImageFacts, judgeFacts } from './image/inspect.ts'
 import type { Size } from './image/plan.ts'
 import type { RawPicture } from './image/raw-picture.ts'
 import { type ImageSequence, readSequence } from './image/sequence.ts'
+import { openPicture } from './open-picture.ts'
 import { costOfStill, costOfThumbnails } from './predict.ts'
 import { type MediaSource, memorySource } from './source.ts'
 import { createStillDecoder } from './stills.ts'
@@ -73,16 +74,19 @@ async function examineImage(
   kind: MediaKind & { readonly kind: 'image' },
   { tools, scan, admission }: ExamineOptions,
 ): Promise<Examined | Deferred | Failure> {
-  const bytes = source.whole(tools.limits.sourceBytes)
-  if (isFailure(bytes)) return bytes
-  const facts = await readFacts(bytes, kind.format)
-  if (isFailure(facts)) return facts
-  const sequence = facts.format === 'avif' || facts.format === 'heic' ? readSequence(bytes) : undefined
-  // Of a sequence single frames are decoded, whatever there are.
-  const refused = judgeFacts(facts, { limits: tools.limits, animated: scan && sequence === undefined })
-  if (refused !== undefined) return refused
-  const deferred = admit(costOfThumbnails(facts, bytes.length), admission)
-  if (deferred !== undefined) return deferred
+  const { limits } = tools
+  const isSequence = (facts: ImageFacts) => facts.format === 'avif' || facts.format === 'heic'
+  const opened = await openPicture(source, {
+    format: kind.format,
+    maxBytes: limits.sourceBytes,
+    // Of a sequence single frames are decoded, whatever there are.
+    judge: (facts, sourceBytes) =>
+      judgeFacts(facts, { limits, animated: scan && !isSequence(facts) }) ??
+      admit(costOfThumbnails(facts, sourceBytes), admission),
+  })
+  if (!('facts' in opened)) return opened
+  const { bytes, facts } = opened
+  const sequence = isSequence(facts) ? readSequence(bytes) : undefined
   const decodeStill = createStillDecoder(tools.libav)
   const decode = (frame: number) =>
     decodePicture(bytes, facts, { frame, maxSidePixels: LOOK_SIDE_PIXELS }, decodeStill)

@@ -6,9 +6,10 @@ import type { Cost, Deferred, FramesJob } from '../jobs.ts'
 import { type Admission, admit } from './admit.ts'
 import { animationTimes, frameAt } from './image/animation-frames.ts'
 import { decodePicture } from './image/decode.ts'
-import { judgeFacts, readFacts } from './image/inspect.ts'
+import { judgeFacts } from './image/inspect.ts'
 import type { RawPicture } from './image/raw-picture.ts'
 import { type Render, renderRaw } from './image/render-image.ts'
+import { openPicture } from './open-picture.ts'
 import { costOfPicture, costOfStill } from './predict.ts'
 import type { MediaSource } from './source.ts'
 import { createStillDecoder } from './stills.ts'
@@ -75,15 +76,20 @@ async function pictureFiles(
   { limits, libav }: VideoTools,
   admission: Admission,
 ): Promise<readonly FrameFile[] | Deferred | Failure> {
-  const bytes = source.whole(limits.sourceBytes)
-  if (isFailure(bytes)) return bytes
-  const facts = await readFacts(bytes, kind.format)
-  if (isFailure(facts)) return facts
-  const refused = judgeFacts(facts, { limits, animated: true })
-  if (refused !== undefined) return refused
+  const opened = await openPicture(source, {
+    format: kind.format,
+    maxBytes: limits.sourceBytes,
+    // A still is answered as it is.
+    intact: true,
+    judge: (facts, sourceBytes) =>
+      judgeFacts(facts, { limits, animated: true }) ??
+      (facts.frames === 1
+        ? undefined
+        : admit(costOfPicture(facts, jpegRender(facts), 1, sourceBytes), admission)),
+  })
+  if (!('facts' in opened)) return opened
+  const { bytes, facts } = opened
   if (facts.frames === 1) return [{ timestampSeconds: 0, mime: kind.mime, bytes }]
-  const deferred = admit(costOfPicture(facts, jpegRender(facts), 1, bytes.length), admission)
-  if (deferred !== undefined) return deferred
   const times = await animationTimes(bytes, facts)
   const files: FrameFile[] = []
   for (const moment of threeMoments(times.at(-1) ?? 0)) {

@@ -7,10 +7,11 @@ import type { Cost, Deferred, RenderJob } from '../jobs.ts'
 import type { RenderOptions } from '../render-options.ts'
 import { type Admission, admit } from './admit.ts'
 import { isBare } from './image/bare.ts'
-import { type ImageFacts, judgeFacts, readFacts } from './image/inspect.ts'
+import { type ImageFacts, judgeFacts } from './image/inspect.ts'
 import { keepsSize, type Plan, planOf } from './image/plan.ts'
 import { keepsAnimation, type Render, renderImage, renderPlayed, renderRaw } from './image/render-image.ts'
 import { readSequence } from './image/sequence.ts'
+import { openPicture } from './open-picture.ts'
 import { costOfPicture, costOfStill } from './predict.ts'
 import type { MediaSource } from './source.ts'
 import { createStillDecoder } from './stills.ts'
@@ -57,23 +58,42 @@ async function renderPicture(
   tools: VideoTools,
   admission: Admission,
 ): Promise<Rendered | Deferred | Failure> {
-  const bytes = source.whole(tools.limits.sourceBytes)
-  if (isFailure(bytes)) return bytes
-  const facts = await readFacts(bytes, sourceFormat)
-  if (isFailure(facts)) return facts
-  const refused = judgeFacts(facts, { limits: tools.limits, animated: options.animated })
-  if (refused !== undefined) return refused
-  const plan = planOf(options.geometry, facts)
-  const format = outputFormat(writtenFormat(options.format, sourceFormat), facts, options, plan, tools)
-  if (isUntouched(bytes, facts, options, format, plan)) return { kind: 'rendered', format, bytes: undefined }
-  const wanted = renderOf(options, format, plan)
-  const frames = keepsAnimation(facts, wanted) ? facts.frames : 1
-  const deferred = admit(costOfPicture(facts, wanted, frames, bytes.length), admission)
-  if (deferred !== undefined) return deferred
+  const { limits } = tools
+  const wantedOf = (facts: ImageFacts) => {
+    const plan = planOf(options.geometry, facts)
+    const format = outputFormat(writtenFormat(options.format, sourceFormat), facts, options, plan, tools)
+    return renderOf(options, format, plan)
+  }
+  const opened = await openPicture(source, {
+    format: sourceFormat,
+    maxBytes: limits.sourceBytes,
+    judge(facts, sourceBytes) {
+      const wanted = wantedOf(facts)
+      return (
+        judgeFacts(facts, { limits, animated: options.animated }) ??
+        (mayBeUntouched(facts, options, wanted)
+          ? undefined
+          : admit(costOf(facts, wanted, sourceBytes), admission))
+      )
+    },
+  })
+  if (!('facts' in opened)) return opened
+  const { bytes, facts } = opened
+  const wanted = wantedOf(facts)
+  const { format } = wanted
+  if (mayBeUntouched(facts, options, wanted)) {
+    if (isBare(bytes, facts.format)) return { kind: 'rendered', format, bytes: undefined }
+    const deferred = admit(costOf(facts, wanted, bytes.length), admission)
+    if (deferred !== undefined) return deferred
+  }
   const rendered =
     (await renderSequence(bytes, facts, wanted, tools)) ??
     (await renderImage(bytes, facts, wanted, createStillDecoder(tools.libav)))
   return isFailure(rendered) ? rendered : { kind: 'rendered', format, bytes: rendered }
+}
+
+function costOf(facts: ImageFacts, wanted: Render, sourceBytes: number): Cost {
+  return costOfPicture(facts, wanted, keepsAnimation(facts, wanted) ? facts.frames : 1, sourceBytes)
 }
 
 /** Undefined for what is no animated AVIF, or is to be a still, or does not play: then its still is rendered. */
@@ -160,13 +180,7 @@ function renderOf({ quality, animated, blur }: RenderOptions, format: ImageForma
 }
 
 /** Original bytes are the best rendition there is, where nothing has to change and nothing has to be hidden. */
-function isUntouched(
-  bytes: Uint8Array,
-  facts: ImageFacts,
-  options: RenderOptions,
-  format: ImageFormat,
-  plan: Plan,
-): boolean {
+function mayBeUntouched(facts: ImageFacts, options: RenderOptions, { format, plan }: Render): boolean {
   return (
     facts.format === format &&
     keepsSize(plan, facts) &&
@@ -174,7 +188,6 @@ function isUntouched(
     options.blur === undefined &&
     facts.orientation === 1 &&
     facts.plainColours &&
-    (facts.frames === 1 || options.animated) &&
-    isBare(bytes, facts.format)
+    (facts.frames === 1 || options.animated)
   )
 }

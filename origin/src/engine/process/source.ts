@@ -6,6 +6,8 @@ import type { MediaKind } from '../../media/kinds.ts'
 export interface MediaSource {
   readonly kind: MediaKind | undefined
   readonly sizeBytes: number
+  /** Every read asks the server. */
+  readonly isRanged: boolean
   /** The bytes from `start` up to, not including, `end`; both have to lie inside the source. */
   read(start: number, end: number): Uint8Array | Failure
   /** All bytes. Fails with `source-too-large` beyond `maxBytes`. */
@@ -16,6 +18,7 @@ export interface MediaSource {
 export function memorySource(bytes: Uint8Array, kind: MediaKind | undefined): MediaSource {
   return {
     kind,
+    isRanged: false,
     sizeBytes: bytes.length,
     read: (start, end) => bytes.subarray(start, end),
     whole: (maxBytes) =>
@@ -31,6 +34,7 @@ export function rangedSource(
 ): MediaSource {
   return {
     kind,
+    isRanged: true,
     sizeBytes,
     read: readRange,
     whole(maxBytes) {

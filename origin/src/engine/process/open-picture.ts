@@ -1,0 +1,49 @@
+import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { ImageFormat as SourceFormat } from '../../media/kinds.ts'
+import type { Deferred } from '../jobs.ts'
+import { hideTheRest } from './image/hide-the-rest.ts'
+import { type ImageFacts, readFacts } from './image/inspect.ts'
+import type { MediaSource } from './source.ts'
+
+export interface OpenedPicture {
+  readonly bytes: Uint8Array
+  readonly facts: ImageFacts
+}
+
+/** Validates a header and what would be made of the picture: why it ends here, or nothing. */
+export type Judge = (facts: ImageFacts, sourceBytes: number) => Failure | Deferred | undefined
+
+export interface OpenPictureOptions {
+  readonly format: SourceFormat
+  readonly maxBytes: number
+  readonly judge: Judge
+  /** The bytes are given as they are; otherwise what is not shown of them may be hidden. */
+  readonly intact?: boolean
+}
+
+/** The headers of a picture stand at its start, but for what cameras and editors put before them. */
+const HEAD_BYTES = 256 * 1024
+
+/**
+ * Reads a picture and its header, and has it judged before anything is decoded; of what is read by ranges before the
+ * rest is read. Fails with `undecodable`, `source-too-large`, as the source does, or as it is judged.
+ */
+export async function openPicture(
+  source: MediaSource,
+  { format, maxBytes, judge, intact }: OpenPictureOptions,
+): Promise<OpenedPicture | Failure | Deferred> {
+  if (source.isRanged && source.sizeBytes > HEAD_BYTES) {
+    const head = source.read(0, HEAD_BYTES)
+    if (isFailure(head)) return head
+    const early = await readFacts(head, format)
+    // A head alone may well be undecodable; what it declares is final.
+    const ended = isFailure(early) ? undefined : judge(early, source.sizeBytes)
+    if (ended !== undefined) return ended
+  }
+  const bytes = source.whole(maxBytes)
+  if (isFailure(bytes)) return bytes
+  if (!intact) hideTheRest(bytes, format)
+  const facts = await readFacts(bytes, format)
+  if (isFailure(facts)) return facts
+  return judge(facts, bytes.length) ?? { bytes, facts }
+}
