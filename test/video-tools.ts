@@ -1,10 +1,10 @@
 /** What a video is opened with in an engine process, here without one. */
 
 import { inspectFfmpeg } from '@media-proxy/origin/engine/ffmpeg-binary.ts'
-import { createFfmpeg, type Ffmpeg } from '@media-proxy/origin/engine/process/video/ffmpeg/ffmpeg.ts'
-import { createFfmpegDecoder } from '@media-proxy/origin/engine/process/video/ffmpeg/ffmpeg-decoder.ts'
-import { createLibavDecoder } from '@media-proxy/origin/engine/process/video/libav/libav-decoder.ts'
-import { loadLibav } from '@media-proxy/origin/engine/process/video/libav/load.ts'
+import { createFfmpeg, type Ffmpeg } from '@media-proxy/origin/engine/process/ffmpeg/ffmpeg.ts'
+import { createFfmpegDecoder } from '@media-proxy/origin/engine/process/ffmpeg/ffmpeg-decoder.ts'
+import { createLibavDecoder } from '@media-proxy/origin/engine/process/libav/libav-decoder.ts'
+import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
 import type { VideoTools } from '@media-proxy/origin/engine/process/video/video.ts'
 import type { SourceLimits } from '@media-proxy/origin/media/limits.ts'
 

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { findFfmpeg } from '@media-proxy/origin/engine/ffmpeg-binary.ts'
-import { type MediaSource, memorySource } from '@media-proxy/origin/engine/process/source.ts'
+import { type MediaSource, memorySource } from '@media-proxy/origin/engine/process/source/media-source.ts'
 
 const run = promisify(execFile)
 

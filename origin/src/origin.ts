@@ -8,9 +8,6 @@ import type { Hono } from 'hono'
 import { createApp } from './app.ts'
 import { openGate, openLimiter } from './assembly/doors.ts'
 import { type OpenedEngine, openEngine } from './assembly/engine.ts'
-import { openExternal, openSources, type Sources } from './assembly/sources.ts'
-import { createStore } from './assembly/store.ts'
-import type { Lane } from './concurrency/lane.ts'
 import {
   observeClassifier,
   observeExternal,
@@ -18,16 +15,19 @@ import {
   observeLimiter,
   observeStore,
   watchLanes,
-} from './instrument.ts'
+} from './assembly/instrument.ts'
+import { openExternal, openSources, type Sources } from './assembly/sources.ts'
+import { createStore } from './assembly/store.ts'
+import type { Lane } from './concurrency/lane.ts'
 import type { Classifier } from './nsfw/classifier.ts'
 import { createScanner, type Scanner } from './nsfw/scanner.ts'
 import { createServePolicy, type ServePolicy } from './nsfw/serve-policy.ts'
+import { createPlayground } from './playground/playground.ts'
 import { createRenditionCache } from './rendition/cache.ts'
 import { createPipeline, type Pipeline } from './rendition/pipeline.ts'
 import { createRenditionStore, type RenditionStore } from './rendition/store.ts'
 import type { InternalOptions } from './routes/internal.ts'
 import { createMetadataRoute } from './routes/metadata.ts'
-import { createPlayground } from './routes/playground.ts'
 import type { Log } from './telemetry/log.ts'
 import { createMetrics, type Metrics } from './telemetry/metrics.ts'
 import { createObserver } from './telemetry/observer.ts'

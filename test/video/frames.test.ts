@@ -1,5 +1,5 @@
-import type { Ffmpeg } from '@media-proxy/origin/engine/process/video/ffmpeg/ffmpeg.ts'
-import { createFfmpegDecoder } from '@media-proxy/origin/engine/process/video/ffmpeg/ffmpeg-decoder.ts'
+import type { Ffmpeg } from '@media-proxy/origin/engine/process/ffmpeg/ffmpeg.ts'
+import { createFfmpegDecoder } from '@media-proxy/origin/engine/process/ffmpeg/ffmpeg-decoder.ts'
 import { readThreeFrames } from '@media-proxy/origin/engine/process/video/frames.ts'
 import { threeMoments } from '@media-proxy/origin/engine/process/video/moments.ts'
 import { openVideo } from '@media-proxy/origin/engine/process/video/video.ts'

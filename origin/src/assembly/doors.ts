@@ -3,9 +3,9 @@
 import type { Config } from '@media-proxy/shared/config/schema.ts'
 import { createRateLimiter, type RateLimiter } from '@media-proxy/shared/rate-limit.ts'
 import type { KeyRing } from '@media-proxy/shared/signing/hmac.ts'
-import { createAttemptCounter } from '../attempt-counter.ts'
-import { createCloudflareRanges, parseRanges } from '../cloudflare-ranges.ts'
-import { createGate, type Gate } from '../gate.ts'
+import { createAttemptCounter } from '../gate/attempt-counter.ts'
+import { createCloudflareRanges, parseRanges } from '../gate/cloudflare-ranges.ts'
+import { createGate, type Gate } from '../gate/gate.ts'
 import type { Log } from '../telemetry/log.ts'
 
 export function openGate(

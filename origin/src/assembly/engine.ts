@@ -13,10 +13,10 @@ import { createEngineLanes, type EngineLanes } from '../engine/lanes.ts'
 import { createPool } from '../engine/pool.ts'
 import { findIsolation, type Isolation } from '../engine/sandbox.ts'
 import { type EngineSetup, encodeSetup } from '../engine/setup.ts'
-import { engineEvents, observeEngine } from '../instrument.ts'
 import { removeFoldersOf } from '../streams/temporary-folder.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { Observer } from '../telemetry/observer.ts'
+import { engineEvents, observeEngine } from './instrument.ts'
 
 export interface OpenEngineOptions {
   readonly config: Config

@@ -4,10 +4,10 @@ import { networkInterfaces } from 'node:os'
 import type { Config } from '@media-proxy/shared/config/schema.ts'
 import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
 import { createLane, type Lane } from '../concurrency/lane.ts'
-import { observeSources } from '../instrument.ts'
 import { createExternalFetch, type ExternalFetch } from '../source/external/fetch.ts'
 import { createSourceReader, type SourceReader } from '../source/reader.ts'
 import type { Observer } from '../telemetry/observer.ts'
+import { observeSources } from './instrument.ts'
 
 /** Reads that may run at the same time; they wait for the network rather than for a processor. */
 const CONCURRENT_READS = 32

@@ -5,8 +5,8 @@
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Engine } from '../engine/client.ts'
-import { contentHash } from '../source/content-hash.ts'
-import type { Source } from '../source/source.ts'
+import { contentHash } from '../source/bytes/content-hash.ts'
+import type { Source } from '../source/bytes/source.ts'
 import type { Scanner } from './scanner.ts'
 import type { ScoreOptions, Verdict } from './score.ts'
 

@@ -7,12 +7,12 @@ import type { SourceLimits } from '../media/limits.ts'
 import { SNIFF_BYTES, sniff } from '../media/sniff.ts'
 import { takeHead } from '../streams/peek.ts'
 import { readAll } from '../streams/read-all.ts'
+import { memoryBytes } from './bytes/memory-ranges.ts'
+import { objectBytes } from './bytes/object-ranges.ts'
+import type { MediaBytes } from './bytes/ranges.ts'
+import { hold, type Source, type SourceInfo, WHOLE_BYTES } from './bytes/source.ts'
 import type { ExternalFetch } from './external/fetch.ts'
 import { readExternalSource } from './external/source.ts'
-import { memoryBytes } from './memory-ranges.ts'
-import { objectBytes } from './object-ranges.ts'
-import type { MediaBytes } from './ranges.ts'
-import { hold, type Source, type SourceInfo, WHOLE_BYTES } from './source.ts'
 
 /** Where a source is: the first of some keys that exists, or an external URL. */
 export type SourcePlace = { readonly keys: readonly string[] } | { readonly url: string }

@@ -3,7 +3,7 @@ import type { ImageFormat as SourceFormat } from '../../media/kinds.ts'
 import type { Deferred } from '../jobs.ts'
 import { hideTheRest } from './image/hide-the-rest.ts'
 import { type ImageFacts, readFacts } from './image/inspect.ts'
-import type { MediaSource } from './source.ts'
+import type { MediaSource } from './source/media-source.ts'
 
 export interface OpenedPicture {
   readonly bytes: Uint8Array

@@ -13,7 +13,7 @@ import { keepsAnimation, type Render, renderImage, renderPlayed, renderRaw } fro
 import { readSequence } from './image/sequence.ts'
 import { openPicture } from './open-picture.ts'
 import { costOfPicture, costOfStill } from './predict.ts'
-import type { MediaSource } from './source.ts'
+import type { MediaSource } from './source/media-source.ts'
 import { createStillDecoder } from './stills.ts'
 import { playSequence } from './video/play-sequence.ts'
 import { momentOf, openVideo, type VideoTools } from './video/video.ts'

@@ -7,8 +7,8 @@ import type { ImageFacts } from './image/inspect.ts'
 import type { RawPicture } from './image/raw-picture.ts'
 import { underStillBrand } from './image/still-brand.ts'
 import { toSrgb } from './image/to-srgb.ts'
-import type { Libav } from './video/libav/load.ts'
-import type { DecodedStill } from './video/libav/still.ts'
+import type { Libav } from './libav/load.ts'
+import type { DecodedStill } from './libav/still.ts'
 
 /** Files have a validated header. Fails with `undecodable`, or with `not-ready` where nothing decodes the format. */
 export function createStillDecoder(loadLibav: () => Promise<Libav | undefined>): DecodeStill {
@@ -45,12 +45,12 @@ async function decode(
   const maxPixels = Math.max(LEAST_PIXELS, pixels * MARGIN)
   switch (format) {
     case 'heic': {
-      const { decodeHeicStill } = await import('./video/libav/heic.ts')
+      const { decodeHeicStill } = await import('./libav/heic.ts')
       return decodeHeicStill(libav, underStillBrand(bytes), maxPixels)
     }
     case 'jxl':
     case 'bmp': {
-      const { decodeStill } = await import('./video/libav/still.ts')
+      const { decodeStill } = await import('./libav/still.ts')
       return decodeStill(libav, bytes, format, maxPixels)
     }
     default:

@@ -5,10 +5,10 @@
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { SourceLimits } from '../../../media/limits.ts'
+import type { Container, PacketRun, VideoFacts } from '../container/container.ts'
+import { isHdr } from '../container/filters.ts'
+import type { DecodedFile, DecodeOptions, Frame, VideoDecoder } from '../container/video-decoder.ts'
 import type { Size } from '../image/plan.ts'
-import type { Container, PacketRun, VideoFacts } from './container.ts'
-import { isHdr } from './filters.ts'
-import type { DecodedFile, DecodeOptions, Frame, VideoDecoder } from './video-decoder.ts'
 
 export interface FrameSource {
   readonly decoder: VideoDecoder

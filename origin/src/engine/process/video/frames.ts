@@ -1,8 +1,8 @@
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { Frame } from '../container/video-decoder.ts'
 import type { Size } from '../image/plan.ts'
 import { threeMoments } from './moments.ts'
 import type { Video } from './video.ts'
-import type { Frame } from './video-decoder.ts'
 
 /**
  * Three frames of an opened video, near its start, middle and end, in order of time and each with its own

@@ -1,6 +1,6 @@
 import type { MediaSetup } from '../../setup.ts'
-import type { Libav } from './libav/load.ts'
-import type { VideoDecoder } from './video-decoder.ts'
+import type { VideoDecoder } from '../container/video-decoder.ts'
+import type { Libav } from '../libav/load.ts'
 
 export interface LoadedDecoders {
   /** Undefined where libav is switched off, has no build for this platform, or does not load. */
@@ -20,13 +20,13 @@ export function createDecoders(setup: MediaSetup): LoadedDecoders {
   const loadVideo = async () => {
     const loaded = await loadLibavOnce()
     if (loaded !== undefined) {
-      const { createLibavDecoder } = await import('./libav/libav-decoder.ts')
+      const { createLibavDecoder } = await import('../libav/libav-decoder.ts')
       return createLibavDecoder(loaded)
     }
     if (setup.ffmpeg === undefined) return undefined
     const [{ createFfmpeg }, { createFfmpegDecoder }] = await Promise.all([
-      import('./ffmpeg/ffmpeg.ts'),
-      import('./ffmpeg/ffmpeg-decoder.ts'),
+      import('../ffmpeg/ffmpeg.ts'),
+      import('../ffmpeg/ffmpeg-decoder.ts'),
     ])
     const ffmpeg = createFfmpeg({ binary: setup.ffmpeg, memoryBytes: setup.decoderMemoryBytes })
     return createFfmpegDecoder(ffmpeg, setup.temporaryFileBytes)
@@ -41,6 +41,6 @@ export function createDecoders(setup: MediaSetup): LoadedDecoders {
 }
 
 async function loadLibav(): Promise<Libav | undefined> {
-  const { loadLibav: load } = await import('./libav/load.ts')
+  const { loadLibav: load } = await import('../libav/load.ts')
   return load()
 }

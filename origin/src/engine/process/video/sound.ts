@@ -1,10 +1,10 @@
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { MediaFormat } from '../../../media/kinds.ts'
-import type { MediaSource } from '../source.ts'
-import { judgeCodecs } from './codecs.ts'
-import type { ContainerFacts } from './container.ts'
-import { oggStreams } from './ogg.ts'
-import { openContainer } from './open-container.ts'
+import { judgeCodecs } from '../container/codecs.ts'
+import type { ContainerFacts } from '../container/container.ts'
+import { oggStreams } from '../container/ogg.ts'
+import { openContainer } from '../container/open-container.ts'
+import type { MediaSource } from '../source/media-source.ts'
 import type { VideoTools } from './video.ts'
 
 /** Enough of an Ogg file to see every stream announce itself. */

@@ -4,13 +4,13 @@ import type { MediaTime } from '@media-proxy/shared/request/media-request.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { VideoFormat } from '../../../media/kinds.ts'
 import { judgeDeclaredSize, type SourceLimits } from '../../../media/limits.ts'
+import { judgeCodecs } from '../container/codecs.ts'
+import type { ContainerFacts, VideoFacts } from '../container/container.ts'
+import { openContainer } from '../container/open-container.ts'
+import type { ByRange, DecodedFile, Frame, VideoDecoder } from '../container/video-decoder.ts'
 import type { Size } from '../image/plan.ts'
-import { judgeCodecs } from './codecs.ts'
-import type { ContainerFacts, VideoFacts } from './container.ts'
+import type { Libav } from '../libav/load.ts'
 import { readFrames } from './frame-reader.ts'
-import type { Libav } from './libav/load.ts'
-import { openContainer } from './open-container.ts'
-import type { ByRange, DecodedFile, Frame, VideoDecoder } from './video-decoder.ts'
 
 export interface VideoTools {
   /** Loads what decodes videos, once; undefined where this system has nothing that does. */

@@ -1,0 +1,181 @@
+/** The rooms of the service with an observer at their doors; inside, nothing knows of it. */
+
+import type { RateLimiter } from '@media-proxy/shared/rate-limit.ts'
+import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
+import type { Lane } from '../concurrency/lane.ts'
+import type { Engine, EngineEvents } from '../engine/client.ts'
+import { MODEL_PICTURE_BYTES } from '../engine/scan-model.ts'
+import type { Classifier } from '../nsfw/classifier.ts'
+import type { ExternalFetch } from '../source/external/fetch.ts'
+import type { SourceReader } from '../source/reader.ts'
+import type { Log } from '../telemetry/log.ts'
+import type { Observer } from '../telemetry/observer.ts'
+
+export function observeStore(store: ObjectStore, observer: Observer): ObjectStore {
+  const { metrics } = observer
+  const observed = (operation: string) => ({
+    span: `store ${operation}`,
+    metric: 'media_proxy.store.operation.duration' as const,
+    labels: { operation },
+  })
+  return {
+    head: (...words) => observer.observe(observed('head'), () => store.head(...words)),
+    async get(...words) {
+      const object = await observer.observe(observed('get'), () => store.get(...words))
+      if (!isFailure(object)) {
+        const { start, end } = object.range ?? { start: 0, end: object.info.sizeBytes - 1 }
+        metrics.count('media_proxy.store.read.bytes', {}, Math.max(0, end - start + 1))
+      }
+      return object
+    },
+    put: (...words) => observer.observe(observed('put'), () => store.put(...words)),
+    removeBelow: (...words) => observer.observe(observed('remove'), () => store.removeBelow(...words)),
+    check: (...words) => store.check(...words),
+  }
+}
+
+export function observeExternal(external: ExternalFetch, observer: Observer): ExternalFetch {
+  return {
+    open: (...words) =>
+      observer.observe({ span: 'external fetch', metric: 'media_proxy.external.request.duration' }, () =>
+        external.open(...words),
+      ),
+    close: () => external.close(),
+  }
+}
+
+/** Tells who shares a read with whom. */
+export function observeSources(reader: SourceReader, { metrics }: Observer): SourceReader {
+  return {
+    locate: (...words) => reader.locate(...words),
+    open(place) {
+      const lease = reader.open(place)
+      metrics.count('media_proxy.source.opens', { role: lease.leader ? 'leader' : 'follower' })
+      return lease
+    },
+  }
+}
+
+export function observeClassifier(classifier: Classifier, observer: Observer): Classifier {
+  classifier.watchBatches((pictures) => observer.metrics.record('media_proxy.nsfw.batch.size', pictures))
+  return {
+    loaded: classifier.loaded,
+    get fault() {
+      return classifier.fault
+    },
+    get waiting() {
+      return classifier.waiting
+    },
+    get pids() {
+      return classifier.pids
+    },
+    classify(pictures, signal) {
+      observer.metrics.count('media_proxy.nsfw.frames', {}, pictures.length / MODEL_PICTURE_BYTES)
+      return observer.observe({ span: 'nsfw scan', metric: 'media_proxy.nsfw.scan.duration' }, () =>
+        classifier.classify(pictures, signal),
+      )
+    },
+    watchBatches: (onBatch) => classifier.watchBatches(onBatch),
+    close: () => classifier.close(),
+  }
+}
+
+/** Tells what waits and runs in lanes, by their names. */
+export function watchLanes(lanes: Readonly<Record<string, Lane>>, { metrics }: Observer): void {
+  const each = (read: (lane: Lane) => number) => () =>
+    Object.entries(lanes).map(([lane, own]) => [read(own), { lane }] as const)
+  metrics.watch(
+    'media_proxy.admission.waiting',
+    each((lane) => lane.waiting),
+  )
+  metrics.watch(
+    'media_proxy.admission.running',
+    each((lane) => lane.running),
+  )
+}
+
+/** `name` is the label of its metrics. */
+export function observeLane(lane: Lane, name: string, { metrics, observe }: Observer): Lane {
+  const countRefusal = ({ code }: Failure) =>
+    metrics.count('media_proxy.admission.refusals', { lane: name, failure: code })
+  const observed: Lane = {
+    async acquire(...words) {
+      const startedAt = performance.now()
+      const place = await observe({ span: `queue ${name}` }, () => lane.acquire(...words))
+      metrics.record('media_proxy.admission.wait.duration', (performance.now() - startedAt) / 1000, {
+        lane: name,
+      })
+      if (isFailure(place)) countRefusal(place)
+      return place
+    },
+    async run(signal, work, admission) {
+      const place = await observed.acquire(signal, admission)
+      if (isFailure(place)) return place
+      try {
+        return await work()
+      } finally {
+        place.release()
+      }
+    },
+    tryAcquire: (weightBytes) => lane.tryAcquire(weightBytes),
+    refusal(underWay) {
+      const refused = lane.refusal(underWay)
+      if (refused !== undefined) countRefusal(refused)
+      return refused
+    },
+    get running() {
+      return lane.running
+    },
+    get waiting() {
+      return lane.waiting
+    },
+  }
+  return observed
+}
+
+export function observeLimiter(limiter: RateLimiter, { metrics }: Observer): RateLimiter {
+  return {
+    async spend(name, ...words) {
+      const limited = await limiter.spend(name, ...words)
+      if (limited.failure !== undefined) metrics.count('media_proxy.rate_limit.refusals', { budget: name })
+      return limited
+    },
+  }
+}
+
+/** Tells how long renders take, waiting for admission and a process included. */
+export function observeEngine(engine: Engine, observer: Observer): Engine {
+  return {
+    async render(source, options, time) {
+      const input = source.kind?.format ?? 'unknown'
+      const startedAt = performance.now()
+      const made = await observer.observe({ span: 'render', labels: { input } }, () =>
+        engine.render(source, options, time),
+      )
+      observer.metrics.record('media_proxy.render.duration', (performance.now() - startedAt) / 1000, {
+        input,
+        output: isFailure(made) ? 'none' : made.format,
+        outcome: isFailure(made) ? made.code : 'ok',
+      })
+      return made
+    },
+    examine: (...words) => observer.observe({ span: 'examine' }, () => engine.examine(...words)),
+    readFrames: (...words) => observer.observe({ span: 'frames' }, () => engine.readFrames(...words)),
+    refusal: (...words) => engine.refusal(...words),
+  }
+}
+
+/** What the engine tells of its jobs. */
+export function engineEvents({ metrics }: Observer, log: Log): EngineEvents {
+  return {
+    onJob(job, outcome, seconds, cpuSeconds) {
+      metrics.record('media_proxy.engine.job.duration', seconds, { job, outcome })
+      metrics.count('media_proxy.engine.cpu.time', { job }, cpuSeconds)
+    },
+    onLost(job, detail) {
+      metrics.count('media_proxy.engine.lost', { job })
+      log.warn({ job, detail }, 'a job ended its process')
+    },
+  }
+}

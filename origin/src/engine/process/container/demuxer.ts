@@ -1,0 +1,270 @@
+/**
+ * Demuxing by mediabunny: what a file holds, and the coded frames around a moment. An index of a few bytes can declare
+ * billions of frames, and the library believes it: the limits of the process end that. What is read is bounded here;
+ * whatever the library throws is a file that cannot be decoded.
+ */
+
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import {
+  ADTS,
+  CustomSource,
+  type EncodedPacket,
+  EncodedPacketSink,
+  FLAC,
+  Input,
+  type InputFormat,
+  type InputTrack,
+  type InputVideoTrack,
+  Logging,
+  LogLevel,
+  MATROSKA,
+  MP3,
+  MP4,
+  OGG,
+  QTFF,
+  WAVE,
+  WEBM,
+} from 'mediabunny'
+import type { MediaFormat } from '../../../media/kinds.ts'
+import type { MediaSource } from '../source/media-source.ts'
+import { type AudioCodec, audioCodecOf, videoCodecOf } from './codecs.ts'
+import type { Container, ContainerFacts, PacketRun, VideoFacts } from './container.ts'
+
+Logging.level = LogLevel.Silent
+
+/** What can be demuxed here; the rest (AVI) is FFmpeg's. */
+const INPUT_FORMATS: Readonly<Partial<Record<MediaFormat, readonly InputFormat[]>>> = {
+  mp4: [MP4, QTFF],
+  mov: [QTFF, MP4],
+  m4a: [MP4, QTFF],
+  webm: [WEBM, MATROSKA],
+  mkv: [MATROSKA, WEBM],
+  mp3: [MP3],
+  wav: [WAVE],
+  flac: [FLAC],
+  ogg: [OGG],
+  opus: [OGG],
+  aac: [ADTS],
+}
+
+/** Most bytes one file may make the demuxer read: the index of ten hours, or a group of pictures in 4K. */
+const MAX_DEMUXED_BYTES = 64 * 1024 * 1024
+/** Most tracks that are looked at. */
+const MAX_TRACKS = 64
+/** How far behind its key frame a frame may be; beyond, the last one that was reached stands for it. */
+const MAX_RUN_PACKETS = 600
+const MAX_RUN_BYTES = 24 * 1024 * 1024
+
+type ByRange = Pick<MediaSource, 'sizeBytes' | 'read'>
+
+/** Opens a container and reads what it holds. The caller closes it. Fails with `undecodable`, or as the bytes do. */
+export async function demux(bytes: ByRange, format: MediaFormat): Promise<Container | Failure> {
+  const formats = INPUT_FORMATS[format]
+  if (formats === undefined) return fail('undecodable', `no demuxer for ${format}`)
+  const input = new Input({ formats: [...formats], source: sourceOf(bytes) })
+  const opened = await guarded(async () => {
+    const tracks = (await input.getTracks()).slice(0, MAX_TRACKS)
+    const video = await firstVideo(tracks, format)
+    const facts: ContainerFacts = {
+      durationSeconds: await durationOf(input, bytes),
+      video: video === undefined ? undefined : await videoFacts(video),
+      audio: await audioCodecs(tracks),
+    }
+    return { facts, video }
+  })
+  if (isFailure(opened)) {
+    input.dispose()
+    return opened
+  }
+  const { facts, video } = opened
+  return {
+    facts,
+    readRun: (atSeconds) =>
+      guarded(async () =>
+        video === undefined ? fail('undecodable', 'no video track') : readRun(video, atSeconds),
+      ),
+    close: () => input.dispose(),
+  }
+}
+
+/** A failure on its way through a demuxer that only knows exceptions. */
+class ReadFailure extends Error {
+  readonly failure: Failure
+
+  constructor(failure: Failure) {
+    super(failure.detail ?? failure.code)
+    this.failure = failure
+  }
+}
+
+function sourceOf(bytes: ByRange): CustomSource {
+  let asked = 0
+  return new CustomSource({
+    getSize: () => bytes.sizeBytes,
+    read(start, end) {
+      asked += end - start
+      if (asked > MAX_DEMUXED_BYTES) throw new ReadFailure(fail('undecodable', 'index or frame too large'))
+      const part = bytes.read(start, end)
+      if (isFailure(part)) throw new ReadFailure(part)
+      return part
+    },
+    maxCacheSize: 4 * 1024 * 1024,
+    // What fails without anybody waiting for it will fail again for whoever asks.
+    handleUnhandledError: () => undefined,
+  })
+}
+
+async function guarded<T>(work: () => Promise<T | Failure>): Promise<T | Failure> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof ReadFailure) return error.failure
+    const message = (error instanceof Error ? error.message : String(error)).slice(0, 200)
+    // The one codec judgement that the library makes itself, by throwing.
+    return fail(message.startsWith('Unsupported WAVE') ? 'unsupported-codec' : 'undecodable', message)
+  }
+}
+
+/** The first track that is a video: a chapter's picture or a cover is not. */
+async function firstVideo(
+  tracks: readonly InputTrack[],
+  format: MediaFormat,
+): Promise<InputVideoTrack | undefined> {
+  for (const track of tracks) {
+    if (!track.isVideoTrack()) continue
+    const id = await track.getInternalCodecId()
+    const picture = typeof id === 'string' && /^(jpeg|png|mjpg)\b/i.test(id.trim())
+    if (format === 'm4a' && picture) continue
+    return track
+  }
+  return undefined
+}
+
+async function videoFacts(track: InputVideoTrack): Promise<VideoFacts> {
+  const [known, id, colours] = [
+    await track.getCodec(),
+    await track.getInternalCodecId(),
+    await track.getColorSpace(),
+  ]
+  const name = known === 'prores' ? await proresName(track) : (known ?? id)
+  return {
+    codec: typeof name === 'string' ? videoCodecOf(name) : undefined,
+    width: await track.getDisplayWidth(),
+    height: await track.getDisplayHeight(),
+    codedWidth: await track.getCodedWidth(),
+    codedHeight: await track.getCodedHeight(),
+    rotation: await track.getRotation(),
+    mirrored: await track.getFlip(),
+    hasAlpha: (known === 'vp8' || known === 'vp9') && (await track.canBeTransparent()),
+    colours: {
+      matrix: colours.matrix ?? undefined,
+      transfer: colours.transfer ?? undefined,
+      primaries: colours.primaries ?? undefined,
+      fullRange: colours.fullRange === true,
+    },
+  }
+}
+
+/** Where a ProRes frame says how its chroma is sampled (SMPTE RDD 36, section 5.1), in the top two bits. */
+const PRORES_CHROMA_OFFSET = 20
+const PRORES_444 = 3
+
+/** ProRes says in its four characters which one it is; a frame of 4444 under another one's name does not pass. */
+async function proresName(track: InputVideoTrack): Promise<string | undefined> {
+  const frame = await new EncodedPacketSink(track).getFirstPacket()
+  if (frame === null || (frame.data[PRORES_CHROMA_OFFSET] ?? 0) >> 6 === PRORES_444) return undefined
+  return (await track.getCodecParameterString())?.slice(0, 4)
+}
+
+async function audioCodecs(tracks: readonly InputTrack[]): Promise<readonly (AudioCodec | undefined)[]> {
+  const audio = tracks.filter((track) => track.isAudioTrack())
+  return Promise.all(audio.map(async (track) => audioCodecOf((await track.getCodec()) ?? '')))
+}
+
+/** Files up to this size are read through where nothing but their last frame tells how long they last. */
+const MAX_SCANNED_BYTES = 8 * 1024 * 1024
+const SAMPLED_PACKETS = 1000
+
+async function durationOf(input: Input, bytes: ByRange): Promise<number | undefined> {
+  const declared = await input.getDurationFromMetadata()
+  if (declared !== null && declared > 0) return finite(declared)
+  const format = await input.getFormat()
+  // A bare AAC stream has no index at all: a large one is told by the bit rate of its start.
+  if (format === ADTS && bytes.sizeBytes > MAX_SCANNED_BYTES) {
+    const [track] = await input.getTracks()
+    const bitsPerSecond = (await track?.computePacketStats(SAMPLED_PACKETS))?.averageBitrate
+    return bitsPerSecond ? finite((bytes.sizeBytes * 8) / bitsPerSecond) : undefined
+  }
+  return finite(await input.computeDuration())
+}
+
+function finite(seconds: number): number | undefined {
+  return Number.isFinite(seconds) && seconds >= 0 ? seconds : undefined
+}
+
+async function readRun(track: InputVideoTrack, atSeconds: number | undefined): Promise<PacketRun | Failure> {
+  const sink = new EncodedPacketSink(track)
+  const wanted = atSeconds === undefined ? null : await sink.getPacket(atSeconds, { metadataOnly: true })
+  const key =
+    (wanted === null ? null : await keyPacketAt(sink, track, wanted.timestamp)) ??
+    (await sink.getFirstKeyPacket())
+  if (key === null) return fail('undecodable', 'no key frame')
+  const run = await packetsUpTo(sink, key, wanted)
+  const reached = run.map(({ timestamp }) => timestamp).filter((time) => time <= (wanted ?? key).timestamp)
+  const target = reached.reduce((latest, time) => Math.max(latest, time), key.timestamp)
+  const description = (await track.getDecoderConfig())?.description
+  return {
+    packets: run.map(({ data, sideData, timestamp }) => ({
+      data,
+      alpha: sideData.alpha,
+      timestampSeconds: timestamp,
+    })),
+    timestampSeconds: target,
+    description: description === undefined ? undefined : bytesOf(description),
+  }
+}
+
+/**
+ * The key frame before a moment. Writers mark frames as key that are none: then the bitstream has the last word,
+ * and where it knows of none, the container.
+ */
+async function keyPacketAt(
+  sink: EncodedPacketSink,
+  track: InputVideoTrack,
+  timestamp: number,
+): Promise<EncodedPacket | null> {
+  const marked = await sink.getKeyPacket(timestamp)
+  const tick = 1 / (await track.getTimeResolution())
+  let candidate = marked
+  for (let step = 0; candidate !== null && step < MAX_RUN_PACKETS; step += 1) {
+    if ((await track.determinePacketType(candidate)) !== 'delta') return candidate
+    candidate = await sink.getKeyPacket(candidate.timestamp - tick)
+  }
+  return marked
+}
+
+/** Frames that are shown before their key frame lean on the group before it, and nothing leans on them. */
+async function packetsUpTo(
+  sink: EncodedPacketSink,
+  key: EncodedPacket,
+  wanted: EncodedPacket | null,
+): Promise<readonly EncodedPacket[]> {
+  const run = [key]
+  let bytes = key.byteLength
+  let last = key
+  while (wanted !== null && last.sequenceNumber < wanted.sequenceNumber) {
+    const next = await sink.getNextPacket(last)
+    if (next === null) break
+    bytes += next.byteLength
+    if (run.length >= MAX_RUN_PACKETS || bytes > MAX_RUN_BYTES) break
+    if (next.timestamp >= key.timestamp) run.push(next)
+    last = next
+  }
+  return run
+}
+
+function bytesOf(source: ArrayBufferLike | ArrayBufferView): Uint8Array {
+  return ArrayBuffer.isView(source)
+    ? new Uint8Array(source.buffer, source.byteOffset, source.byteLength)
+    : new Uint8Array(source)
+}

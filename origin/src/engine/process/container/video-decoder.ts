@@ -1,0 +1,56 @@
+/** What decodes videos: libav in the process, or FFmpeg's binary as its child. Both mean the same by a moment. */
+
+import type { Failure } from '@media-proxy/shared/response/failure.ts'
+import type { VideoFormat } from '../../../media/kinds.ts'
+import type { Size } from '../image/plan.ts'
+import type { RawPicture } from '../image/raw-picture.ts'
+import type { ImageSequence } from '../image/sequence.ts'
+import type { MediaSource } from '../source/media-source.ts'
+import type { ContainerFacts, PacketRun, VideoFacts } from './container.ts'
+
+/** A decoded frame, with square pixels. */
+export interface Frame extends RawPicture {
+  readonly timestampSeconds: number
+}
+
+export interface DecodeOptions {
+  readonly video: VideoFacts
+  /** Size of the result, upright. */
+  readonly size: Size
+  /** Largest frame a decoder may make, in pixels: a bitstream may declare another size than its container. */
+  readonly maxPixels: number
+}
+
+export type ByRange = Pick<MediaSource, 'sizeBytes' | 'read'>
+
+export interface VideoDecoder {
+  /** The wanted frame of each run. `undecodable` where the codec needs its container, or nothing decodes. */
+  decodeRuns(runs: readonly PacketRun[], options: DecodeOptions): Promise<readonly (Frame | Failure)[]>
+  /**
+   * Opens a file for what cannot be had by runs. `known` is what another demuxer found in it. The caller closes it.
+   * Fails with `undecodable` where this decoder does not read such files, or as the bytes do.
+   */
+  openFile(
+    source: ByRange,
+    format: VideoFormat,
+    known: ContainerFacts | undefined,
+  ): Promise<DecodedFile | Failure>
+  /** The frames of an image sequence, one after the other; ends with a failure where there are fewer. */
+  playFrames(sequence: ImageSequence, options: PlayOptions): AsyncIterable<RawPicture | Failure>
+}
+
+export interface DecodedFile {
+  readonly facts: ContainerFacts
+  /**
+   * The frame that a player shows at a moment: the last one whose time is not later; past the end the last one,
+   * without a moment the first.
+   */
+  readFrame(atSeconds: number | undefined, options: DecodeOptions): Promise<Frame | Failure>
+  close(): Promise<void>
+}
+
+export interface PlayOptions {
+  /** Size of each frame, upright. */
+  readonly size: Size
+  readonly maxPixels: number
+}

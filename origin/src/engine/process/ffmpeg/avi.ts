@@ -1,0 +1,97 @@
+/**
+ * What the header of an AVI tells. Read here rather than asked of FFmpeg, since the demuxer we have does not
+ * know AVI: it costs no child, and ffmpeg-static brings no ffprobe whose output could be relied on.
+ */
+
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type AudioCodec, audioCodecOfTag, videoCodecOf } from '../container/codecs.ts'
+import type { ContainerFacts, VideoFacts } from '../container/container.ts'
+import type { MediaSource } from '../source/media-source.ts'
+
+/** The header list of an AVI stands at its start; indexes in it can make it long. */
+const MAX_HEADER_BYTES = 1024 * 1024
+const MAX_STREAMS = 64
+
+/** Reads the header of an AVI. Fails with `undecodable`, or as the bytes do. */
+export function readAviFacts(bytes: Pick<MediaSource, 'sizeBytes' | 'read'>): ContainerFacts | Failure {
+  const head = bytes.read(0, Math.min(bytes.sizeBytes, MAX_HEADER_BYTES))
+  if (isFailure(head)) return head
+  const buffer = Buffer.from(head.buffer, head.byteOffset, head.byteLength)
+  const streams = [...aviStreams(buffer)].slice(0, MAX_STREAMS)
+  if (streams.length === 0) return fail('undecodable', 'an AVI without streams')
+  const durations = streams.map(({ header }) => durationOf(header))
+  const longest = Math.max(...durations)
+  const video = streams.find(({ header }) => header.toString('latin1', 0, 4) === 'vids')
+  return {
+    durationSeconds: longest > 0 ? longest : undefined,
+    video: video === undefined ? undefined : videoFacts(video),
+    audio: streams.filter(({ header }) => header.toString('latin1', 0, 4) === 'auds').map(audioCodec),
+  }
+}
+
+interface AviStream {
+  /** AVIStreamHeader: type, handler, scale, rate, length. */
+  readonly header: Buffer
+  /** BITMAPINFOHEADER or WAVEFORMATEX. */
+  readonly format: Buffer
+}
+
+const LIST_HEADER_BYTES = 12
+const CHUNK_HEADER_BYTES = 8
+const STREAM_HEADER_BYTES = 36
+
+/** Walks RIFF 'AVI ' > LIST 'hdrl' > LIST 'strl' > 'strh', 'strf'. */
+function* aviStreams(file: Buffer): Generator<AviStream> {
+  for (const list of chunks(file, LIST_HEADER_BYTES)) {
+    if (list.id !== 'LIST' || list.data.toString('latin1', 0, 4) !== 'hdrl') continue
+    for (const stream of chunks(list.data, 4)) {
+      if (stream.id !== 'LIST' || stream.data.toString('latin1', 0, 4) !== 'strl') continue
+      const parts = new Map([...chunks(stream.data, 4)].map(({ id, data }) => [id, data]))
+      const header = parts.get('strh')
+      const format = parts.get('strf')
+      if (header === undefined || format === undefined || header.length < STREAM_HEADER_BYTES) continue
+      yield { header, format }
+    }
+    return
+  }
+}
+
+function* chunks(buffer: Buffer, from: number): Generator<{ readonly id: string; readonly data: Buffer }> {
+  let at = from
+  while (at + CHUNK_HEADER_BYTES <= buffer.length) {
+    const length = buffer.readUInt32LE(at + 4)
+    const start = at + CHUNK_HEADER_BYTES
+    yield { id: buffer.toString('latin1', at, at + 4), data: buffer.subarray(start, start + length) }
+    at = start + length + (length % 2)
+  }
+}
+
+function durationOf(header: Buffer): number {
+  const scale = header.readUInt32LE(20)
+  const rate = header.readUInt32LE(24)
+  return scale > 0 && rate > 0 ? (header.readUInt32LE(32) * scale) / rate : 0
+}
+
+function videoFacts({ header, format }: AviStream): VideoFacts | undefined {
+  if (format.length < 20) return undefined
+  const width = format.readInt32LE(4)
+  // A negative height says that the rows stand from top to bottom.
+  const height = Math.abs(format.readInt32LE(8))
+  const codec =
+    videoCodecOf(format.toString('latin1', 16, 20)) ?? videoCodecOf(header.toString('latin1', 4, 8))
+  return {
+    codec,
+    width,
+    height,
+    codedWidth: width,
+    codedHeight: height,
+    rotation: 0,
+    mirrored: false,
+    hasAlpha: false,
+    colours: { matrix: undefined, transfer: undefined, primaries: undefined, fullRange: false },
+  }
+}
+
+function audioCodec({ format }: AviStream): AudioCodec | undefined {
+  return format.length < 16 ? undefined : audioCodecOfTag(format.readUInt16LE(0), format.readUInt16LE(14))
+}

@@ -1,0 +1,98 @@
+/** Accepted codecs, by libav's names of codecs and of the decoders that may be opened for them. */
+
+import type { Codec } from 'node-av/lib'
+import type { AudioCodec, VideoCodec } from '../container/codecs.ts'
+import type { Libav } from './load.ts'
+
+/** From this profile on ProRes is 4444, which no browser shows. */
+const PRORES_4444_PROFILE = 4
+
+export interface CodecDetails {
+  readonly profile: number
+  /** Chroma is not subsampled: ProRes 4444 in whatever name it comes. */
+  readonly fullChroma: boolean
+}
+
+/** Our name of libav's codec; undefined for one that is not accepted. */
+export function acceptedVideoCodec(
+  name: string | null,
+  { profile, fullChroma }: CodecDetails,
+): VideoCodec | undefined {
+  const codec = VIDEO_NAMES.get(name ?? '')
+  const refused = codec === 'prores' && (fullChroma || profile >= PRORES_4444_PROFILE)
+  return refused ? undefined : codec
+}
+
+/** Our name of libav's codec; undefined for one that is not accepted. */
+export function acceptedAudioCodec(name: string | null): AudioCodec | undefined {
+  return AUDIO_CODECS.find((codec) => codec === name)
+}
+
+/** The decoder for a codec; that of alpha beside the frames where it is wanted, which only VP8 and VP9 have. */
+export function decoderOf(libav: Libav, codec: VideoCodec | 'flv1', alpha?: 'with alpha'): Codec | undefined {
+  const name = (alpha === undefined ? undefined : ALPHA_DECODERS.get(codec)) ?? DECODER_NAMES[codec]
+  return codecNamed(libav, name)
+}
+
+/** A decoder by libav's own name of it; undefined where the build has none. */
+export function codecNamed({ library }: Libav, name: string): Codec | undefined {
+  return library.Codec.getCodecList().find((known) => known.name === name && known.isDecoder())
+}
+
+/** Decoders by codec. FFmpeg's own of AV1 is for hardware only. */
+const DECODER_NAMES: Readonly<Record<VideoCodec | 'flv1', string>> = {
+  h264: 'h264',
+  hevc: 'hevc',
+  vp8: 'vp8',
+  vp9: 'vp9',
+  av1: 'libdav1d',
+  theora: 'theora',
+  mpeg4: 'mpeg4',
+  mpeg2video: 'mpeg2video',
+  mpeg1video: 'mpeg1video',
+  h263: 'h263',
+  flv1: 'flv',
+  prores: 'prores',
+  mjpeg: 'mjpeg',
+  wmv1: 'wmv1',
+  wmv2: 'wmv2',
+  wmv3: 'wmv3',
+  vc1: 'vc1',
+  msmpeg4v3: 'msmpeg4',
+}
+
+/** The libraries' decoders look at the alpha that Matroska keeps beside a frame. */
+const ALPHA_DECODERS: ReadonlyMap<string, string> = new Map([
+  ['vp8', 'libvpx'],
+  ['vp9', 'libvpx-vp9'],
+])
+
+/** Every decoder that may be opened, as the libraries want their lists. */
+export const DECODER_WHITELIST = [...Object.values(DECODER_NAMES), ...ALPHA_DECODERS.values()].join(',')
+
+/** Sorenson's variant of H.263 is what Flash videos of that name hold. */
+const VIDEO_NAMES: ReadonlyMap<string, VideoCodec> = new Map([
+  ['h264', 'h264'],
+  ['hevc', 'hevc'],
+  ['vp8', 'vp8'],
+  ['vp9', 'vp9'],
+  ['av1', 'av1'],
+  ['theora', 'theora'],
+  ['mpeg4', 'mpeg4'],
+  ['mpeg2video', 'mpeg2video'],
+  ['mpeg1video', 'mpeg1video'],
+  ['h263', 'h263'],
+  ['flv1', 'h263'],
+  ['prores', 'prores'],
+  ['mjpeg', 'mjpeg'],
+  ['wmv1', 'wmv1'],
+  ['wmv2', 'wmv2'],
+  ['wmv3', 'wmv3'],
+  ['vc1', 'vc1'],
+  ['msmpeg4v3', 'msmpeg4v3'],
+])
+
+const AUDIO_CODECS: readonly AudioCodec[] = [
+  ...(['aac', 'mp3', 'opus', 'vorbis', 'flac', 'pcm_s16le', 'pcm_s24le', 'pcm_f32le'] as const),
+  ...(['alac', 'pcm_s16be', 'pcm_s24be', 'pcm_u8', 'ac3', 'eac3'] as const),
+]

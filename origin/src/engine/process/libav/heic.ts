@@ -1,0 +1,207 @@
+/**
+ * HEIC stills by libav's HEVC decoder. Its demuxer tells neither which tiles make a picture nor what is done to it
+ * before it is shown, so the file is read here and only the coded pictures are given to the decoder.
+ */
+
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { Frame } from 'node-av/lib'
+import type { Colours } from '../container/container.ts'
+import type { Size } from '../image/plan.ts'
+import { decoderOf } from './codec-names.ts'
+import { coloursOf, mergeColours } from './colours.ts'
+import { createConverter } from './convert.ts'
+import { openDecoder } from './decoder.ts'
+import { type HeifFile, type HeifItem, readHeif } from './heif-items.ts'
+import { nclxColours, profileOf, transformsOf } from './heif-properties.ts'
+import type { Libav } from './load.ts'
+import { isPixelFormat, pixelName } from './pixels.ts'
+import type { DecodedStill } from './still.ts'
+import { layoutOf, pictureBytes, place } from './yuv-canvas.ts'
+
+/**
+ * Decodes the primary picture: its tiles put together, cropped, turned and mirrored, with its alpha. Fails with
+ * `undecodable`, also for what is neither one coded picture nor a grid of them.
+ */
+export function decodeHeicStill(libav: Libav, bytes: Uint8Array, maxPixels: number): DecodedStill | Failure {
+  const file = readHeif(bytes)
+  if (file === undefined) return fail('undecodable', 'no HEIF with a primary picture')
+  const primary = withoutIdentity(file, file.primary)
+  const decoded = decodeItem(libav, { file, item: primary, maxPixels })
+  if (isFailure(decoded)) return decoded
+  using picture = decoded
+  const transforms = transformsOf(primary.properties, picture)
+  if (transforms === undefined) return fail('undecodable', 'cropped to nothing')
+  const colours = mergeColours(nclxColours(primary.properties), coloursOf(picture))
+  const deep = layoutOf(pixelName(libav, picture))?.bytesPerSample === 2
+  const alphaItem = file.alphaOf(file.primary) ?? file.alphaOf(primary)
+  const pixels = alphaItem === undefined ? (deep ? 'rgb48le' : 'rgb24') : deep ? 'rgba64le' : 'rgba'
+  // Cropping first to the pixel and then converting would move the chroma.
+  const filters = [scaleFilter(colours), `format=${pixels}`, ...transforms.filters]
+  using converter = createConverter(libav, { filtersFor: () => filters, pixels })
+  const data = converter.convert(picture)
+  if (isFailure(data)) return data
+  if (alphaItem !== undefined) {
+    const mask = decodeMask(libav, { file, item: alphaItem, maxPixels }, primary)
+    if (isFailure(mask)) return mask
+    if (!setAlpha(data, mask, deep ? 2 : 1)) return fail('undecodable', 'alpha of another size')
+  }
+  return {
+    ...{ data, ...transforms.size, colours },
+    channels: alphaItem === undefined ? 3 : 4,
+    bitsPerSample: deep ? 16 : 8,
+    icc: profileOf(primary.properties),
+  }
+}
+
+/** Pictures that are another one, cropped or turned (`iden`), one behind the other. */
+const MAX_IDENTITIES = 4
+
+function withoutIdentity(file: HeifFile, item: HeifItem): HeifItem {
+  let found = item
+  for (let depth = 0; depth < MAX_IDENTITIES && found.type === 'iden'; depth += 1) {
+    const [source] = file.sourcesOf(found)
+    if (source === undefined) break
+    found = { ...source, properties: [...source.properties, ...found.properties] }
+  }
+  return found
+}
+
+/** BT.601 where nothing tells, which is what cameras of the time without tags wrote. */
+function scaleFilter({ matrix, fullRange }: Colours): string {
+  const named = MATRICES.get(matrix ?? '') ?? 'bt601'
+  return `scale=flags=bicubic+full_chroma_int+accurate_rnd:in_color_matrix=${named}${fullRange ? ':in_range=full' : ''}`
+}
+
+const MATRICES: ReadonlyMap<string, string> = new Map([
+  ['bt709', 'bt709'],
+  ['bt2020-ncl', 'bt2020'],
+  ['rgb', 'auto'],
+])
+
+interface ItemOptions {
+  readonly file: HeifFile
+  readonly item: HeifItem
+  readonly maxPixels: number
+}
+
+/** The picture of an item as it is coded; the caller frees it. */
+function decodeItem(libav: Libav, options: ItemOptions): Frame | Failure {
+  const { file, item, maxPixels } = options
+  const grid = item.type === 'grid' ? gridOf(file, item) : undefined
+  if (item.type !== 'grid') return decodeCoded(libav, options)
+  if (grid === undefined || grid.width * grid.height > maxPixels) return fail('undecodable', 'grid')
+  const tiles = file.sourcesOf(item)
+  if (tiles.length !== grid.rows * grid.columns) return fail('undecodable', `${tiles.length} tiles`)
+  return putTogether(libav, { ...options, grid, tiles })
+}
+
+interface Grid extends Size {
+  readonly rows: number
+  readonly columns: number
+}
+
+/** ImageGrid (ISO/IEC 23008-12, section 6.6.2.3). */
+function gridOf(file: HeifFile, item: HeifItem): Grid | undefined {
+  const data = file.bytesOf(item)
+  if (data === undefined || data.length < 8) return undefined
+  const long = (data.readUInt8(1) & 1) === 1
+  if (long && data.length < 12) return undefined
+  const [width, height] = long
+    ? [data.readUInt32BE(4), data.readUInt32BE(8)]
+    : [data.readUInt16BE(4), data.readUInt16BE(6)]
+  const grid = { rows: data.readUInt8(2) + 1, columns: data.readUInt8(3) + 1, width, height }
+  return width > 0 && height > 0 ? grid : undefined
+}
+
+function putTogether(
+  libav: Libav,
+  {
+    file,
+    grid,
+    tiles,
+    maxPixels,
+  }: ItemOptions & { readonly grid: Grid; readonly tiles: readonly HeifItem[] },
+): Frame | Failure {
+  let canvas: { readonly data: Buffer; readonly pixels: string; readonly model: Frame } | undefined
+  try {
+    for (const [index, item] of tiles.entries()) {
+      const decoded = decodeCoded(libav, { file, item, maxPixels })
+      if (isFailure(decoded)) return decoded
+      using tile = decoded
+      const pixels = pixelName(libav, tile)
+      const layout = layoutOf(pixels)
+      const model = canvas === undefined ? tile.clone() : canvas.model
+      if (layout === undefined || model === null) return fail('undecodable', `tiles of ${pixels}`)
+      canvas ??= { data: Buffer.alloc(pictureBytes(layout, grid)), pixels, model }
+      // Tiles are all of one kind (section 6.6.2.3.1), which tells where each one lies.
+      if (pixels !== canvas.pixels || tile.width !== model.width || tile.height !== model.height)
+        return fail('undecodable', 'tiles of several kinds')
+      // A tile that lies outside shows nothing and only costs.
+      if ((grid.columns - 1) * tile.width >= grid.width || (grid.rows - 1) * tile.height >= grid.height)
+        return fail('undecodable', 'more tiles than the picture has room for')
+      const [x, y] = [(index % grid.columns) * tile.width, Math.floor(index / grid.columns) * tile.height]
+      place(canvas.data, layout, grid, { data: tile.toBuffer(), size: tile, x, y })
+    }
+    return canvas === undefined ? fail('undecodable', 'no tiles') : asFrame(libav, canvas, grid)
+  } finally {
+    canvas?.model.free()
+  }
+}
+
+function asFrame(
+  { library }: Libav,
+  { data, model }: { readonly data: Buffer; readonly model: Frame },
+  { width, height }: Size,
+): Frame | Failure {
+  const { format } = model
+  if (!isPixelFormat(format, model)) return fail('undecodable')
+  const frame = library.Frame.fromVideoBuffer(data, { width, height, format })
+  frame.colorSpace = model.colorSpace
+  frame.colorRange = model.colorRange
+  frame.colorTrc = model.colorTrc
+  frame.colorPrimaries = model.colorPrimaries
+  return frame
+}
+
+function decodeCoded(libav: Libav, { file, item, maxPixels }: ItemOptions): Frame | Failure {
+  const description = item.properties.find(({ type }) => type === 'hvcC')?.data
+  const coded = file.bytesOf(item)
+  const codec = decoderOf(libav, 'hevc')
+  if (item.type !== 'hvc1' || description === undefined || coded === undefined || codec === undefined)
+    return fail('undecodable', `an item of ${item.type}`)
+  const opened = openDecoder(libav, { codec, description, maxPixels })
+  if (isFailure(opened)) return opened
+  using decoder = opened
+  using packet = new libav.library.Packet()
+  packet.alloc()
+  packet.data = coded
+  packet.pts = 0n
+  let picture: Frame | undefined
+  const onPicture = (decoded: Frame) => {
+    picture ??= decoded.clone() ?? undefined
+  }
+  decoder.decode(packet, onPicture)
+  decoder.drain(onPicture)
+  return picture ?? fail('undecodable', 'a picture does not decode')
+}
+
+/** The luma of an alpha picture, in the size and the position of the picture that it belongs to. */
+function decodeMask(libav: Libav, options: ItemOptions, of: HeifItem): Buffer | Failure {
+  const decoded = decodeItem(libav, options)
+  if (isFailure(decoded)) return decoded
+  using picture = decoded
+  const own = transformsOf(options.item.properties, picture)
+  const transforms = own === undefined || own.filters.length > 0 ? own : transformsOf(of.properties, picture)
+  if (transforms === undefined) return fail('undecodable', 'alpha cropped to nothing')
+  const filters = ['extractplanes=y', ...transforms.filters]
+  using converter = createConverter(libav, { filtersFor: () => filters, pixels: 'gray' })
+  return converter.convert(picture)
+}
+
+function setAlpha(data: Buffer, mask: Buffer, bytesPerSample: number): boolean {
+  const pixelBytes = 4 * bytesPerSample
+  if (mask.length * pixelBytes !== data.length) return false
+  for (let pixel = 0; pixel < mask.length; pixel += 1)
+    data.fill(mask[pixel] ?? 0, (pixel + 1) * pixelBytes - bytesPerSample, (pixel + 1) * pixelBytes)
+  return true
+}

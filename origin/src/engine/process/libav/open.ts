@@ -1,0 +1,97 @@
+/**
+ * Files that libav demuxes: what nothing else here reads. The bytes come by ranges, and the one demuxer that was
+ * named sees them; there is no protocol, no probing and no other file.
+ */
+
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { Stream } from 'node-av/lib'
+import type { ContainerFacts } from '../container/container.ts'
+import type { Frame } from '../container/video-decoder.ts'
+import type { Size } from '../image/plan.ts'
+import { type DurationOptions, durationOf } from './duration.ts'
+import { demuxerOf, type LibavFormat } from './formats.ts'
+import { openInput } from './input.ts'
+import type { Libav } from './load.ts'
+import { openRangeIo, type RangeSource } from './range-io.ts'
+import { createShownFrameReader, type ShownFrameReader } from './shown-frame.ts'
+import { audioCodecs, firstVideo, videoFacts } from './stream-facts.ts'
+
+export interface LibavFile extends Disposable {
+  readonly facts: ContainerFacts
+  /**
+   * The frame that a player shows at a moment, in seconds from the start: the last one whose time is not later.
+   * Past the end the last frame, without a moment the first that is shown. Fails with `undecodable`, with
+   * `unsupported-codec`, or as the source does.
+   */
+  readFrame(atSeconds: number | undefined, options: ReadFrameOptions): Frame | Failure
+}
+
+export interface ReadFrameOptions {
+  /** Size of the result, upright. */
+  readonly size: Size
+  /** Largest frame that is decoded, in pixels. */
+  readonly maxPixels: number
+}
+
+/** Most bytes of one question: the index of ten hours, or a group of pictures in 4K. */
+const MAX_QUESTION_BYTES = 64 * 1024 * 1024
+
+/**
+ * Opens a file and reads what it holds; the caller disposes of it. Fails with `undecodable`, or as the source
+ * does.
+ */
+export function openWithLibav(libav: Libav, source: RangeSource, format: LibavFormat): LibavFile | Failure {
+  const demuxer = demuxerOf(format)
+  const bytes = openRangeIo(libav, source)
+  const context = new libav.library.FormatContext()
+  const dispose = () => {
+    context.closeInputSync()
+    bytes[Symbol.dispose]()
+  }
+  bytes.allow(MAX_QUESTION_BYTES)
+  let described: Described | Failure
+  try {
+    const refused = openInput(libav, { context, bytes, demuxer })
+    described = refused ?? describe(libav, { context, demuxer, sizeBytes: source.sizeBytes })
+  } catch (error) {
+    // A source that throws has thrown through libav.
+    dispose()
+    throw error
+  }
+  if (isFailure(described)) {
+    dispose()
+    return described
+  }
+  const { facts, stream } = described
+  let reader: ShownFrameReader | undefined
+  return {
+    facts,
+    readFrame(atSeconds, options) {
+      if (stream === undefined || facts.video === undefined) return fail('undecodable', 'no video')
+      bytes.allow(MAX_QUESTION_BYTES)
+      reader ??= createShownFrameReader(libav, { context, stream, demuxer, video: facts.video })
+      const frame = reader.read(atSeconds, options)
+      return isFailure(frame) ? (bytes.failure ?? frame) : frame
+    },
+    [Symbol.dispose]() {
+      reader?.[Symbol.dispose]()
+      dispose()
+    },
+  }
+}
+
+interface Described {
+  readonly facts: ContainerFacts
+  readonly stream: Stream | undefined
+}
+
+function describe(libav: Libav, options: DurationOptions): Described {
+  const streams = options.context.streams
+  const stream = firstVideo(libav, streams)
+  const facts: ContainerFacts = {
+    video: stream === undefined ? undefined : videoFacts(libav, stream),
+    audio: audioCodecs(libav, streams),
+    durationSeconds: durationOf(libav, options),
+  }
+  return { facts, stream }
+}

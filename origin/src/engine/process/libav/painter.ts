@@ -1,0 +1,61 @@
+/** From a decoded picture, and the alpha that was decoded beside it, to the bytes that are handed out. */
+
+import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { Frame } from 'node-av/lib'
+import type { VideoFacts } from '../container/container.ts'
+import { alphaFilters, frameFilters } from '../container/filters.ts'
+import type { Size } from '../image/plan.ts'
+import type { RawPicture } from '../image/raw-picture.ts'
+import { coloursOf, mergeColours } from './colours.ts'
+import { createConverter, type Picture } from './convert.ts'
+import type { Libav } from './load.ts'
+
+export interface PainterOptions {
+  readonly video: VideoFacts
+  /** Size of the result, upright. */
+  readonly size: Size
+}
+
+export interface Painter extends Disposable {
+  /**
+   * Upright RGB of a picture, or RGBA: with the luma of `mask` as its alpha, or with the picture's own where the
+   * video has alpha and there is no mask. Fails with `undecodable`.
+   */
+  paint(picture: Frame, mask?: Frame): RawPicture | Failure
+}
+
+const RGBA = 4
+
+/** Makes a painter for the pictures of one video; the caller disposes of it. */
+export function createPainter(libav: Libav, { video, size }: PainterOptions): Painter {
+  const { width, height } = size
+  const filtersFor = (picture: Picture) =>
+    frameFilters({
+      video: { ...video, colours: mergeColours(video.colours, coloursOf(picture)) },
+      size,
+      toneMaps: true,
+    })
+  const plain = createConverter(libav, { filtersFor, pixels: 'rgb24' })
+  const transparent = createConverter(libav, { filtersFor, pixels: 'rgba' })
+  const masks = createConverter(libav, { filtersFor: () => alphaFilters({ video, size }), pixels: 'gray' })
+  return {
+    paint(picture, mask) {
+      const channels = video.hasAlpha ? RGBA : 3
+      const data = (video.hasAlpha ? transparent : plain).convert(picture)
+      if (isFailure(data)) return data
+      const alpha = mask === undefined ? undefined : masks.convert(mask)
+      if (isFailure(alpha)) return alpha
+      if (alpha !== undefined && channels === RGBA) setAlpha(data, alpha)
+      return { data, width, height, channels }
+    },
+    [Symbol.dispose]() {
+      plain[Symbol.dispose]()
+      transparent[Symbol.dispose]()
+      masks[Symbol.dispose]()
+    },
+  }
+}
+
+function setAlpha(rgba: Buffer, alpha: Buffer): void {
+  for (let pixel = 0; pixel < alpha.length; pixel += 1) rgba[pixel * RGBA + 3] = alpha[pixel] ?? 0
+}

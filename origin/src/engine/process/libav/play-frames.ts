@@ -1,0 +1,153 @@
+/**
+ * The frames of an animated AVIF or of a burst in HEIC, one after the other: each is decoded when it is asked for,
+ * with its alpha, which is a track of its own.
+ */
+
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { FormatContext, Frame, Packet, Stream } from 'node-av/lib'
+import type { Size } from '../image/plan.ts'
+import type { RawPicture } from '../image/raw-picture.ts'
+import type { ImageSequence } from '../image/sequence.ts'
+import { acceptedVideoCodec, decoderOf } from './codec-names.ts'
+import { type Decoder, openDecoder } from './decoder.ts'
+import { demuxerOf } from './formats.ts'
+import { openInput } from './input.ts'
+import type { Libav } from './load.ts'
+import { createPainter } from './painter.ts'
+import { openRangeIo } from './range-io.ts'
+import { videoFacts } from './stream-facts.ts'
+
+export interface PlayFramesOptions {
+  /** Size of each frame, upright. */
+  readonly size: Size
+  /** Largest picture that is decoded, in pixels. */
+  readonly maxPixels: number
+}
+
+/** How often the bytes of a file in memory may be read: by the demuxer's index, the still and the frames. */
+const READ_FACTOR = 4
+const LEAST_READ_BYTES = 1024 * 1024
+
+/**
+ * Plays a sequence from its first frame. Whoever stops before the end calls `return` (a `for` loop does). The last
+ * value is `undecodable` where there are fewer frames than the index tells, or none.
+ */
+export function* playFrames(
+  libav: Libav,
+  sequence: ImageSequence,
+  { size, maxPixels }: PlayFramesOptions,
+): Generator<RawPicture | Failure, void, undefined> {
+  const file = sequence.asVideo('with alpha')
+  const source = {
+    sizeBytes: file.length,
+    read: (start: number, end: number) => file.subarray(start, end),
+  }
+  using bytes = openRangeIo(libav, source)
+  bytes.allow(Math.max(LEAST_READ_BYTES, file.length * READ_FACTOR))
+  const context = new libav.library.FormatContext()
+  const demuxer = demuxerOf('mp4')
+  const tracks: Track[] = []
+  try {
+    const failed = openInput(libav, { context, bytes, demuxer, ignoresEditList: true })
+    if (failed !== undefined) return yield failed
+    const [pictures, masks] = openTracks(libav, { context, maxPixels, tracks })
+    if (pictures === undefined) return yield fail('undecodable', 'no pictures')
+    if (sequence.hasAlpha && masks === undefined) return yield fail('undecodable', 'no alpha')
+    const facts = videoFacts(libav, pictures.stream)
+    const video = { ...facts, hasAlpha: sequence.hasAlpha }
+    using painter = createPainter(libav, { video, size })
+    for (let shown = 0; shown < sequence.frames; shown += 1) {
+      using picture = pictures.next()
+      using mask = sequence.hasAlpha ? masks?.next() : undefined
+      if (picture === undefined || (sequence.hasAlpha && mask === undefined))
+        return yield fail('undecodable', `${shown} of ${sequence.frames} frames`)
+      yield painter.paint(picture, mask)
+    }
+  } finally {
+    for (const track of tracks) track.close()
+    context.closeInputSync()
+  }
+}
+
+interface Track {
+  readonly stream: Stream
+  /** The next picture, which the caller frees; undefined behind the last one. */
+  next(): Frame | undefined
+  close(): void
+}
+
+interface TracksOptions {
+  readonly context: FormatContext
+  readonly maxPixels: number
+  /** Filled as they are opened, so that whatever happens they are closed. */
+  readonly tracks: Track[]
+}
+
+/** The pictures and their alpha. Coded frames wait for their turn, decoded ones do not: they would fill the memory. */
+function openTracks(libav: Libav, { context, maxPixels, tracks }: TracksOptions): readonly Track[] {
+  const { library, constants } = libav
+  const waiting = new Map<number, Packet[]>()
+  const videos = context.streams.filter(({ codecpar }) => codecpar.codecType === constants.AVMEDIA_TYPE_VIDEO)
+
+  /** The next coded frame of a stream; those of the others that come before it are kept for them. */
+  function nextPacket(index: number): Packet | undefined {
+    const queued = waiting.get(index)?.shift()
+    if (queued !== undefined) return queued
+    for (;;) {
+      const packet = new library.Packet()
+      packet.alloc()
+      if (context.readFrameSync(packet) < 0) {
+        packet.free()
+        return undefined
+      }
+      if (packet.streamIndex === index) return packet
+      const queue = waiting.get(packet.streamIndex)
+      if (queue === undefined) packet.free()
+      else queue.push(packet)
+    }
+  }
+
+  function openTrack(stream: Stream, decoder: Decoder): Track {
+    const ready: Frame[] = []
+    let ended = false
+    const onPicture = (picture: Frame) => {
+      const kept = picture.clone()
+      if (kept !== null) ready.push(kept)
+    }
+    return {
+      stream,
+      next() {
+        while (ready.length === 0 && !ended) {
+          using packet = nextPacket(stream.index)
+          if (packet !== undefined) decoder.decode(packet, onPicture)
+          else {
+            ended = true
+            decoder.drain(onPicture)
+          }
+        }
+        return ready.shift()
+      },
+      close() {
+        for (const frame of ready) frame.free()
+        for (const packet of waiting.get(stream.index) ?? []) packet.free()
+        decoder[Symbol.dispose]()
+      },
+    }
+  }
+
+  for (const stream of videos.slice(0, PICTURES_AND_ALPHA)) {
+    const name = acceptedVideoCodec(library.avGetCodecName(stream.codecpar.codecId), {
+      profile: stream.codecpar.profile,
+      fullChroma: false,
+    })
+    const codec = name && decoderOf(libav, name)
+    if (codec === undefined) break
+    const decoder = openDecoder(libav, { codec, parameters: stream.codecpar, maxPixels })
+    if (isFailure(decoder)) break
+    waiting.set(stream.index, [])
+    tracks.push(openTrack(stream, decoder))
+  }
+  return tracks
+}
+
+const PICTURES_AND_ALPHA = 2

@@ -1,0 +1,80 @@
+/** Pictures that are one coded frame without a container: JPEG XL and BMP. */
+
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { Frame } from 'node-av/lib'
+import type { Colours } from '../container/container.ts'
+import { codecNamed } from './codec-names.ts'
+import { coloursOf } from './colours.ts'
+import { createConverter } from './convert.ts'
+import { openDecoder } from './decoder.ts'
+import type { Libav } from './load.ts'
+import { pixelName } from './pixels.ts'
+
+/** A decoded picture in the colours of its file. */
+export interface DecodedStill {
+  /** RGB or RGBA, row after row from the top; two bytes a sample, the lower one first, where there are 16 bits. */
+  readonly data: Uint8Array
+  readonly width: number
+  readonly height: number
+  readonly channels: 3 | 4
+  readonly bitsPerSample: 8 | 16
+  /** The colour profile of the file; it goes before `colours`. */
+  readonly icc: Uint8Array | undefined
+  readonly colours: Colours
+}
+
+export type LibavStill = 'jxl' | 'bmp'
+
+const DECODERS: Readonly<Record<LibavStill, string>> = { jxl: 'libjxl', bmp: 'bmp' }
+
+/** Decodes the first picture of a file, upright. Fails with `undecodable`. */
+export function decodeStill(
+  libav: Libav,
+  bytes: Uint8Array,
+  format: LibavStill,
+  maxPixels: number,
+): DecodedStill | Failure {
+  const codec = codecNamed(libav, DECODERS[format])
+  if (codec === undefined) return fail('undecodable', `no decoder of ${format}`)
+  const opened = openDecoder(libav, { codec, maxPixels })
+  if (isFailure(opened)) return opened
+  using decoder = opened
+  using packet = new libav.library.Packet()
+  packet.alloc()
+  packet.data = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  packet.pts = 0n
+  let still: DecodedStill | Failure | undefined
+  const onPicture = (picture: Frame) => {
+    still ??= drawn(libav, picture)
+  }
+  decoder.decode(packet, onPicture)
+  if (still === undefined) decoder.drain(onPicture)
+  return still ?? fail('undecodable', `${format} does not decode`)
+}
+
+/** FFmpeg's names of pixels with more than 8 bits a sample, and of those with alpha. */
+const DEEP = /(?:9|10|12|14|16|48|64|f16|f32)(?:le|be)?$/
+const TRANSPARENT = /^(?:rgba|bgra|argb|abgr|ya|yuva|gbrap)/
+
+function drawn(libav: Libav, picture: Frame): DecodedStill | Failure {
+  const { constants } = libav
+  const { width, height } = picture
+  const name = pixelName(libav, picture)
+  const deep = DEEP.test(name)
+  const transparent = TRANSPARENT.test(name)
+  const pixels = transparent ? (deep ? 'rgba64le' : 'rgba') : deep ? 'rgb48le' : 'rgb24'
+  using converter = createConverter(libav, { filtersFor: () => [SCALE], pixels })
+  const data = converter.convert(picture)
+  if (isFailure(data)) return data
+  const profile = picture.getSideData(constants.AV_FRAME_DATA_ICC_PROFILE)
+  return {
+    ...{ data, width, height },
+    channels: transparent ? 4 : 3,
+    bitsPerSample: deep ? 16 : 8,
+    icc: profile === null ? undefined : Buffer.from(profile),
+    colours: coloursOf(picture),
+  }
+}
+
+/** To RGB and nothing else: the size stays. */
+const SCALE = 'scale=flags=bicubic+full_chroma_int+accurate_rnd'

@@ -1,0 +1,94 @@
+/** What libav says of a file's streams, in our names. */
+
+import type { CodecParameters, Rational, Stream } from 'node-av/lib'
+import type { AudioCodec } from '../container/codecs.ts'
+import type { VideoFacts } from '../container/container.ts'
+import { acceptedAudioCodec, acceptedVideoCodec } from './codec-names.ts'
+import { coloursOf } from './colours.ts'
+import type { Libav } from './load.ts'
+
+/** The first video that plays: no cover, thumbnail or chapter picture. */
+export function firstVideo({ constants }: Libav, streams: readonly Stream[]): Stream | undefined {
+  return streams.find(
+    (stream) =>
+      stream.codecpar.codecType === constants.AVMEDIA_TYPE_VIDEO &&
+      !stream.hasDisposition(constants.AV_DISPOSITION_ATTACHED_PIC) &&
+      !stream.hasDisposition(constants.AV_DISPOSITION_TIMED_THUMBNAILS) &&
+      !stream.hasDisposition(constants.AV_DISPOSITION_STILL_IMAGE),
+  )
+}
+
+/** What a video stream holds; its size is that of a frame as it is shown. */
+export function videoFacts(libav: Libav, stream: Stream): VideoFacts {
+  const { library } = libav
+  const parameters = stream.codecpar
+  const { width: codedWidth, height: codedHeight } = parameters
+  const { rotation, mirrored } = orientationOf(libav, parameters)
+  const aspect = aspectOf(stream.sampleAspectRatio) ?? aspectOf(parameters.sampleAspectRatio) ?? 1
+  const width = aspect > 1 ? Math.round(codedWidth * aspect) : codedWidth
+  const height = aspect < 1 ? Math.round(codedHeight / aspect) : codedHeight
+  const sideways = rotation === 90 || rotation === 270
+  const codec = acceptedVideoCodec(library.avGetCodecName(parameters.codecId), {
+    profile: parameters.profile,
+    fullChroma: fullChroma(libav).some((format) => format === parameters.format),
+  })
+  return {
+    codec,
+    width: sideways ? height : width,
+    height: sideways ? width : height,
+    codedWidth,
+    codedHeight,
+    rotation,
+    mirrored,
+    hasAlpha: (codec === 'vp8' || codec === 'vp9') && stream.metadata?.get('alpha_mode') === '1',
+    colours: coloursOf(parameters),
+  }
+}
+
+/** One entry a stream of sound; undefined for a codec that is not accepted. */
+export function audioCodecs(
+  { library, constants }: Libav,
+  streams: readonly Stream[],
+): readonly (AudioCodec | undefined)[] {
+  return streams
+    .filter(({ codecpar }) => codecpar.codecType === constants.AVMEDIA_TYPE_AUDIO)
+    .map(({ codecpar }) => acceptedAudioCodec(library.avGetCodecName(codecpar.codecId)))
+}
+
+/** What ProRes decodes to where its chroma is not subsampled. */
+function fullChroma({ constants }: Libav) {
+  return [
+    constants.AV_PIX_FMT_YUV444P10LE,
+    constants.AV_PIX_FMT_YUVA444P10LE,
+    constants.AV_PIX_FMT_YUV444P12LE,
+    constants.AV_PIX_FMT_YUVA444P12LE,
+  ]
+}
+
+/** Width of a pixel over its height, where it says so and it is one that a player believes. */
+function aspectOf({ num, den }: Rational): number | undefined {
+  return num > 0 && den > 0 ? num / den : undefined
+}
+
+const MATRIX_BYTES = 36
+const QUARTER_TURN = 90
+const TURNS: readonly VideoFacts['rotation'][] = [0, 90, 180, 270]
+
+/**
+ * How a frame is turned, then mirrored. The display matrix (ISO/IEC 14496-12, section 6.2.2, in the machine's byte
+ * order) maps a point by its first and second row; a negative determinant tells a mirror.
+ */
+function orientationOf(
+  { constants }: Libav,
+  parameters: CodecParameters,
+): Pick<VideoFacts, 'rotation' | 'mirrored'> {
+  const matrix = parameters.getCodedSideData(constants.AV_PKT_DATA_DISPLAYMATRIX)
+  if (matrix === null || matrix.length < MATRIX_BYTES) return { rotation: 0, mirrored: false }
+  const [a, b, c, d] = [0, 4, 12, 16].map((offset) => matrix.readInt32LE(offset))
+  if (a === undefined || b === undefined || c === undefined || d === undefined)
+    return { rotation: 0, mirrored: false }
+  const mirrored = a * d - b * c < 0
+  const degrees = (Math.atan2(b, mirrored ? -a : a) * 180) / Math.PI
+  const turns = (Math.round(degrees / QUARTER_TURN) + TURNS.length) % TURNS.length
+  return { rotation: TURNS[turns] ?? 0, mirrored }
+}

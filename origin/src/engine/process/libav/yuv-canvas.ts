@@ -1,0 +1,79 @@
+/** A decoded picture that is put together from tiles, plane by plane, so that colours are converted across seams. */
+
+import type { Size } from '../image/plan.ts'
+
+/** How the samples of one kind of pixels lie in memory, plane after plane without padding. */
+export interface PlaneLayout {
+  readonly bytesPerSample: 1 | 2
+  /** By how many bits chroma is narrower and lower; undefined without chroma. */
+  readonly chromaShift: readonly [x: number, y: number] | undefined
+}
+
+const CHROMA_SHIFTS: Readonly<Record<string, readonly [number, number]>> = {
+  '420': [1, 1],
+  '422': [1, 0],
+  '444': [0, 0],
+}
+
+/** The layout of pixels by FFmpeg's name of them; undefined for others than those that HEVC decodes to. */
+export function layoutOf(pixels: string): PlaneLayout | undefined {
+  const [, grey, chroma, depth] = /^(?:(gray)|yuvj?(4\d\d)p)(10le|12le)?$/.exec(pixels) ?? []
+  if (grey === undefined && chroma === undefined) return undefined
+  const bytesPerSample = depth === undefined ? 1 : 2
+  return { bytesPerSample, chromaShift: chroma === undefined ? undefined : CHROMA_SHIFTS[chroma] }
+}
+
+interface Plane {
+  readonly start: number
+  readonly rowBytes: number
+  readonly rows: number
+  readonly shift: readonly [x: number, y: number]
+}
+
+function planesOf({ bytesPerSample, chromaShift }: PlaneLayout, { width, height }: Size): readonly Plane[] {
+  const shifts = chromaShift === undefined ? [NONE] : [NONE, chromaShift, chromaShift]
+  let start = 0
+  return shifts.map((shift) => {
+    const rowBytes = shifted(width, shift[0]) * bytesPerSample
+    const rows = shifted(height, shift[1])
+    const plane = { start, rowBytes, rows, shift }
+    start += rowBytes * rows
+    return plane
+  })
+}
+
+const NONE = [0, 0] as const
+
+/** Half a pixel counts as one. */
+function shifted(length: number, bits: number): number {
+  return (length + (1 << bits) - 1) >> bits
+}
+
+/** Bytes of a picture of this layout. */
+export function pictureBytes(layout: PlaneLayout, size: Size): number {
+  return planesOf(layout, size).reduce((sum, { rowBytes, rows }) => sum + rowBytes * rows, 0)
+}
+
+export interface PlacedTile {
+  readonly data: Buffer
+  readonly size: Size
+  /** Where its left upper corner lies, on a whole sample of chroma. */
+  readonly x: number
+  readonly y: number
+}
+
+/** Copies a tile to its place; what lies beyond the canvas is left out. */
+export function place(canvas: Buffer, layout: PlaneLayout, size: Size, tile: PlacedTile): void {
+  const targets = planesOf(layout, size)
+  for (const [index, from] of planesOf(layout, tile.size).entries()) {
+    const to = targets[index]
+    if (to === undefined) continue
+    const left = (tile.x >> to.shift[0]) * layout.bytesPerSample
+    const top = tile.y >> to.shift[1]
+    const bytes = Math.min(from.rowBytes, to.rowBytes - left)
+    for (let row = 0; row < Math.min(from.rows, to.rows - top); row += 1) {
+      const start = from.start + row * from.rowBytes
+      tile.data.copy(canvas, to.start + (top + row) * to.rowBytes + left, start, start + bytes)
+    }
+  }
+}

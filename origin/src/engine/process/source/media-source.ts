@@ -1,0 +1,72 @@
+/** The source of a job, as the process sees it: all of it in memory, or ranges that it asks for. */
+
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { MediaKind } from '../../../media/kinds.ts'
+
+export interface MediaSource {
+  readonly kind: MediaKind | undefined
+  readonly sizeBytes: number
+  /** Every read asks the server. */
+  readonly isRanged: boolean
+  /** The bytes from `start` up to, not including, `end`; both have to lie inside the source. */
+  read(start: number, end: number): Uint8Array | Failure
+  /** All bytes. Fails with `source-too-large` beyond `maxBytes`. */
+  whole(maxBytes: number): Uint8Array | Failure
+}
+
+/** A source that is in memory already. */
+export function memorySource(bytes: Uint8Array, kind: MediaKind | undefined): MediaSource {
+  return {
+    kind,
+    isRanged: false,
+    sizeBytes: bytes.length,
+    read: (start, end) => bytes.subarray(start, end),
+    whole: (maxBytes) =>
+      bytes.length > maxBytes ? fail('source-too-large', `${bytes.length} bytes`) : bytes,
+  }
+}
+
+/** A source that is asked for by ranges. */
+export function rangedSource(
+  sizeBytes: number,
+  kind: MediaKind | undefined,
+  readRange: (start: number, end: number) => Uint8Array | Failure,
+): MediaSource {
+  return {
+    kind,
+    isRanged: true,
+    sizeBytes,
+    read: readRange,
+    whole(maxBytes) {
+      if (sizeBytes > maxBytes) return fail('source-too-large', `${sizeBytes} bytes`)
+      const whole = Buffer.allocUnsafeSlow(sizeBytes)
+      for (const part of parts(sizeBytes, readRange)) {
+        if (isFailure(part)) return part
+        whole.set(part.bytes, part.start)
+      }
+      return whole
+    },
+  }
+}
+
+const PART_BYTES = 1024 * 1024
+
+export interface Part {
+  readonly start: number
+  readonly bytes: Uint8Array
+}
+
+/** A source from its start to its end; ends with the first failure. */
+export function* parts(
+  sizeBytes: number,
+  readRange: (start: number, end: number) => Uint8Array | Failure,
+): Generator<Part | Failure> {
+  for (let start = 0; start < sizeBytes; start += PART_BYTES) {
+    const bytes = readRange(start, Math.min(sizeBytes, start + PART_BYTES))
+    if (isFailure(bytes)) {
+      yield bytes
+      return
+    }
+    yield { start, bytes }
+  }
+}

@@ -1,0 +1,198 @@
+/** `/_playground`: the page, and what it may ask of the service beyond what every client may. */
+
+import { join } from 'node:path'
+import type { PlaygroundFiles } from '@media-proxy/playground/build.ts'
+import { createExternalUrls } from '@media-proxy/shared/client/index.ts'
+import { storageOf } from '@media-proxy/shared/config/load.ts'
+import { type Config, hasPlayground } from '@media-proxy/shared/config/schema.ts'
+import type {
+  PlaygroundAction,
+  PlaygroundFile,
+  PlaygroundRequest,
+} from '@media-proxy/shared/request/media-request.ts'
+import { judgeMethod } from '@media-proxy/shared/request/parse.ts'
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import * as z from 'zod'
+import { type Answer, type Exchange, refuse } from '../routes/exchange.ts'
+import { dispatchInternal, type InternalOptions } from '../routes/internal.ts'
+import { readJsonBody } from '../routes/internal-body.ts'
+import { isLocal, judgeHost, judgePage } from './guard.ts'
+import { listObjectPaths } from './objects.ts'
+import { keepUpload } from './upload.ts'
+
+export interface PlaygroundOptions {
+  readonly config: Config
+  readonly internal: InternalOptions
+}
+
+export type Playground = (request: PlaygroundRequest, exchange: Exchange) => Promise<Answer>
+
+export function createPlayground(options: PlaygroundOptions): Playground {
+  let files: Promise<PlaygroundFiles> | undefined
+  const bundled = () => {
+    // Where there is no playground there need not be a bundler either.
+    files ??= import('@media-proxy/playground/build.ts').then(({ buildPlayground }) => buildPlayground())
+    return files
+  }
+  if (hasPlayground(options.config)) {
+    // Ahead of the first visit; a failure is met again by it, and told there.
+    bundled().catch(() => {
+      files = undefined
+    })
+  }
+  return async (request, exchange) => {
+    const answer = await answerPlayground(request, exchange, options, bundled)
+    // Nothing here is for other origins to read, refusals included.
+    answer.response.headers.delete('access-control-allow-origin')
+    return answer
+  }
+}
+
+async function answerPlayground(
+  request: PlaygroundRequest,
+  exchange: Exchange,
+  options: PlaygroundOptions,
+  files: () => Promise<PlaygroundFiles>,
+): Promise<Answer> {
+  const { requestId, method, spending } = exchange
+  const { config } = options
+  if (!hasPlayground(config)) return refuse(fail('no-route'), requestId)
+  const wrongMethod = judgeMethod(request, method)
+  if (wrongMethod !== undefined) return refuse(wrongMethod, requestId)
+  const { resource } = request
+  if (isFile(resource)) {
+    const refused = judgeHost(exchange, config.publicUrl) ?? (await spending.spend('requests'))
+    return refused === undefined ? fileAnswer(resource, await files(), exchange) : refuse(refused, requestId)
+  }
+  const refused =
+    judgePage(exchange, config.publicUrl) ??
+    (await spending.spend('internal')) ??
+    (resource === 'session' ? undefined : await judgeAuthority(exchange, options))
+  if (refused !== undefined) return refuse(refused, requestId)
+  const answer = await act(resource, exchange, options)
+  return isFailure(answer) ? refuse(answer, requestId) : answer
+}
+
+/** Somebody at this machine, or whoever knows the secret. Fails with `bad-secret`. */
+async function judgeAuthority(
+  exchange: Exchange,
+  { internal }: PlaygroundOptions,
+): Promise<Failure | undefined> {
+  if (isLocal(exchange)) return undefined
+  const refused = await internal.judgeSecret(exchange.headers)
+  return refused === undefined ? undefined : ((await exchange.spending.spend('bad-signatures')) ?? refused)
+}
+
+async function act(
+  action: PlaygroundAction,
+  exchange: Exchange,
+  options: PlaygroundOptions,
+): Promise<Answer | Failure> {
+  const { config, internal } = options
+  switch (action) {
+    case 'session':
+      return json(await sessionOf(exchange, options), exchange)
+    case 'sign':
+      return signFor(exchange, config)
+    case 'upload': {
+      if (!takesUploads(config)) return fail('forbidden', 'only a folder in development takes uploads')
+      const kept = await keepUpload(exchange, {
+        storageDir: config.storageDir,
+        bucketUploads: config.s3.bucketUploads,
+        bucketCdn: config.s3.bucketCdn,
+        maxBytes: config.limits.sourceBytes,
+      })
+      return isFailure(kept) ? kept : json(kept, exchange)
+    }
+    case 'metadata':
+    case 'frames':
+      return dispatchInternal(action, exchange, internal)
+  }
+}
+
+/** What the page can do for whom it is shown to. */
+async function sessionOf(exchange: Exchange, options: PlaygroundOptions) {
+  const { config } = options
+  const trusted = (await judgeAuthority(exchange, options)) === undefined
+  const listed = trusted && storageOf(config) === 'filesystem'
+  return {
+    trusted,
+    signs: trusted && config.secretKey.length > 0,
+    uploads: trusted && takesUploads(config),
+    maxUploadBytes: config.limits.sourceBytes,
+    buckets: { cdn: config.s3.bucketCdn, uploads: config.s3.bucketUploads },
+    objects: listed ? await listObjectPaths(join(config.storageDir, config.s3.bucketCdn)) : [],
+  }
+}
+
+function takesUploads(config: Config): boolean {
+  return config.nodeEnv === 'development' && storageOf(config) === 'filesystem'
+}
+
+const signSchema = z.object({
+  url: z.string().max(8192),
+  expiresInSeconds: z.int().min(1).max(31_536_000).optional(),
+})
+const MAX_SIGN_BYTES = 32 * 1024
+
+async function signFor(exchange: Exchange, { secretKey }: Config): Promise<Answer | Failure> {
+  const body = await readJsonBody(exchange, signSchema, MAX_SIGN_BYTES)
+  if (isFailure(body)) return body
+  const [key] = secretKey
+  if (key === undefined) return fail('bad-field', 'no secretKey is configured')
+  try {
+    const { url, expiresInSeconds } = body
+    const path = await createExternalUrls({ baseUrl: '', secretKey: key }).sign(
+      url,
+      expiresInSeconds === undefined ? {} : { expiresInSeconds },
+    )
+    return json({ path }, exchange)
+  } catch (error) {
+    if (error instanceof RangeError) return fail('bad-field', error.message)
+    throw error
+  }
+}
+
+function isFile(resource: PlaygroundRequest['resource']): resource is PlaygroundFile {
+  return resource === 'page' || resource === 'script' || resource === 'style'
+}
+
+const CONTENT_TYPES: Readonly<Record<PlaygroundFile, string>> = {
+  page: 'text/html; charset=utf-8',
+  script: 'text/javascript; charset=utf-8',
+  style: 'text/css; charset=utf-8',
+}
+
+/** No request leaves for another host, nothing runs that is not the page's own file, nobody frames it. */
+const CONTENT_SECURITY_POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' blob: data:; " +
+  "media-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+function fileAnswer(file: PlaygroundFile, files: PlaygroundFiles, exchange: Exchange): Answer {
+  return own(files[file], exchange, {
+    'content-type': CONTENT_TYPES[file],
+    'content-security-policy': CONTENT_SECURITY_POLICY,
+  })
+}
+
+function json(value: unknown, exchange: Exchange): Answer {
+  return own(JSON.stringify(value), exchange, { 'content-type': 'application/json' })
+}
+
+function own(text: string, { method, requestId }: Exchange, headers: Record<string, string>): Answer {
+  const bytes = new TextEncoder().encode(text)
+  const response = new Response(method === 'HEAD' ? null : bytes, {
+    headers: {
+      ...headers,
+      'content-length': String(bytes.length),
+      'cache-control': 'no-store',
+      'cross-origin-opener-policy': 'same-origin',
+      'cross-origin-resource-policy': 'same-origin',
+      'referrer-policy': 'no-referrer',
+      'x-content-type-options': 'nosniff',
+      'x-robots-tag': 'noindex',
+      'x-request-id': requestId,
+    },
+  })
+  return { response }
+}

@@ -1,0 +1,64 @@
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { BodyError } from '@media-proxy/shared/store/body-error.ts'
+import type { ObjectInfo, ObjectStore, StoredObject } from '@media-proxy/shared/store/store.ts'
+import { abortFailure } from '../../concurrency/wait.ts'
+import { readAll } from '../../streams/read-all.ts'
+import { createMediaBytes, type MediaBytes } from './ranges.ts'
+
+export interface ObjectBytesOptions {
+  readonly store: Pick<ObjectStore, 'get'>
+  readonly bucket: string
+  readonly key: string
+  /** As it was when the object was opened: another ETag later on means other bytes. */
+  readonly info: ObjectInfo
+  /** The first bytes, where they are known already. */
+  readonly head?: Uint8Array
+  /** Ends every read that is under way. */
+  readonly signal: AbortSignal
+}
+
+/**
+ * A stored object, read by parts. Fails with a store's failures, and with `store-unreachable` where the object
+ * was replaced between two reads: parts of two files must never be put together.
+ */
+export function objectBytes({ store, bucket, key, info, head, signal }: ObjectBytesOptions): MediaBytes {
+  async function judged(object: StoredObject | Failure): Promise<StoredObject | Failure> {
+    if (isFailure(object) || object.info.etag === info.etag) return object
+    await object.body.cancel()
+    return fail('store-unreachable', 'the object was replaced while it was read')
+  }
+
+  /** A request that ends in the middle of a read is a failure like others, not an exception. */
+  async function guarded<T>(work: () => Promise<T | Failure>): Promise<T | Failure> {
+    try {
+      return await work()
+    } catch (error) {
+      if (signal.aborted) return abortFailure(signal)
+      if (error instanceof BodyError) return error.failure
+      return fail('store-unreachable', error instanceof Error ? error.message : String(error))
+    }
+  }
+
+  async function fetchPart(start: number, end: number): Promise<Uint8Array | Failure> {
+    const range = { start, end: end - 1 }
+    const object = await judged(await store.get(bucket, key, { range, signal }))
+    if (isFailure(object)) return object
+    const { start: gotStart, end: gotEnd } = object.range ?? { start: 0, end: info.sizeBytes - 1 }
+    if (gotStart !== range.start || gotEnd !== range.end) {
+      await object.body.cancel()
+      return fail('store-misconfigured', 'the store answered another range than was asked for')
+    }
+    return readAll(object.body, end - start)
+  }
+
+  return createMediaBytes({
+    sizeBytes: info.sizeBytes,
+    ...(head === undefined ? {} : { head: head.subarray(0, info.sizeBytes) }),
+    fetchPart: (start, end) => guarded(() => fetchPart(start, end)),
+    fetchAll: () =>
+      guarded(async () => {
+        const object = await judged(await store.get(bucket, key, { signal }))
+        return isFailure(object) ? object : object.body
+      }),
+  })
+}

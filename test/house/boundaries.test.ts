@@ -1,0 +1,89 @@
+/** The walls of the house: which room may know of which. */
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize, relative } from 'node:path'
+import { describe, expect, it } from 'vitest'
+
+const ROOT = join(import.meta.dirname, '../..')
+const ORIGIN = join(ROOT, 'origin/src')
+
+/** What opens media, in native code or in WebAssembly. */
+const MEDIA_LIBRARIES = ['sharp', 'node-av', 'libheif-js', 'onnxruntime-node']
+
+function sourcesOf(folder: string): readonly string[] {
+  return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts') && !/\.test(-data)?\.ts$/.test(name))
+    .map((name) => join(ROOT, folder, name))
+}
+
+/** The modules that a file imports, types too, also on demand. */
+function importsOf(file: string): readonly string[] {
+  const text = readFileSync(file, 'utf8')
+  const names = text.matchAll(/(?:\bfrom\s+|\bimport\s*\(\s*|\bimport\s+|\brequire\(\s*)'([^']+)'/g)
+  return [...names].map(([, name = '']) => name)
+}
+
+describe('the rooms of the origin', () => {
+  const below = new Map<string, Set<string>>()
+  for (const file of sourcesOf('origin/src')) {
+    const room = relative(ORIGIN, dirname(file))
+    // The files at the top put the rooms together.
+    if (room === '') continue
+    const known = below.get(room) ?? new Set<string>()
+    below.set(room, known)
+    for (const name of importsOf(file)) {
+      if (!name.startsWith('.')) continue
+      const other = relative(ORIGIN, dirname(normalize(join(dirname(file), name))))
+      if (other !== room) known.add(other)
+    }
+  }
+
+  it('are found', () => {
+    expect(below.size).toBeGreaterThan(15)
+  })
+
+  it('know nothing of the files that put them together', () => {
+    expect([...below].filter(([, others]) => others.has('')).map(([room]) => room)).toEqual([])
+  })
+
+  it.each([...below.keys()])('%s is known to nothing that it knows', (room) => {
+    const reached = new Set<string>()
+    const waiting = [...(below.get(room) ?? [])]
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      if (reached.has(next)) continue
+      reached.add(next)
+      waiting.push(...(below.get(next) ?? []))
+    }
+    expect([...reached].filter((other) => other === room)).toEqual([])
+  })
+})
+
+describe('media', () => {
+  const isLibrary = (name: string) =>
+    MEDIA_LIBRARIES.some((library) => name === library || name.startsWith(`${library}/`))
+
+  it('is opened in the processes of the engine, and nowhere else', () => {
+    const openers = sourcesOf('origin/src').filter((file) => importsOf(file).some(isLibrary))
+    const rooms = new Set(openers.map((file) => relative(ORIGIN, file).split('/').slice(0, 2).join('/')))
+    expect([...rooms]).toEqual(['engine/process'])
+  })
+
+  it('is opened by code that the server does not load', () => {
+    const inProcess = (file: string) => relative(ORIGIN, file).startsWith('engine/process/')
+    const loaders = sourcesOf('origin/src').filter(
+      (file) =>
+        !inProcess(file) &&
+        importsOf(file).some(
+          (name) => name.startsWith('.') && inProcess(normalize(join(dirname(file), name))),
+        ),
+    )
+    expect(loaders.map((file) => relative(ORIGIN, file))).toEqual([])
+  })
+})
+
+it('what both doors share runs in any of them', () => {
+  const users = sourcesOf('shared/src').filter((file) =>
+    importsOf(file).some((name) => name.startsWith('node:') || name.startsWith('cloudflare:')),
+  )
+  expect(users.map((file) => relative(ROOT, file))).toEqual([])
+})
