@@ -5,14 +5,16 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Config } from '@media-proxy/shared/config/schema.ts'
 import type { Lane } from '../concurrency/lane.ts'
-import { createEngine, type Engine, type EnginePools } from '../engine/client.ts'
+import { createEngine, type Engine } from '../engine/client.ts'
 import { startEngineProcess } from '../engine/engine-process.ts'
 import { type FfmpegBinary, inspectFfmpeg } from '../engine/ffmpeg-binary.ts'
 import type { Ready } from '../engine/jobs.ts'
 import { createEngineLanes, type EngineLanes } from '../engine/lanes.ts'
 import { createPool } from '../engine/pool.ts'
+import { createRunner } from '../engine/runner.ts'
 import { findIsolation, type Isolation } from '../engine/sandbox.ts'
 import { type EngineSetup, encodeSetup } from '../engine/setup.ts'
+import { createWays, type EnginePools } from '../engine/ways.ts'
 import { removeFoldersOf } from '../streams/temporary-folder.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { Observer } from '../telemetry/observer.ts'
@@ -148,11 +150,13 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
     watched: options.watched,
   })
   const engine = createEngine({
-    pools,
+    run: createRunner({
+      ways: createWays(lanes, pools),
+      mostCost: config.engine,
+      events: engineEvents(observer, log),
+    }),
     lanes,
     limits,
-    mostCost: config.engine,
-    events: engineEvents(observer, log),
   })
   return {
     engine: observeEngine(engine, observer),

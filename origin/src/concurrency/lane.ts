@@ -53,26 +53,80 @@ interface Waiter {
   readonly admit: () => void
 }
 
-export function createLane({
-  concurrency,
-  queue,
-  capacityBytes = Number.POSITIVE_INFINITY,
-  now = () => performance.now(),
-}: LaneOptions): Lane {
-  const waiters = new Set<Waiter>()
-  let running = 0
-  let usedBytes = 0
-  let averageMs = 0
+export function createLane(options: LaneOptions): Lane {
+  return new BoundedLane(options)
+}
 
-  function fits(weightBytes: number): boolean {
-    return running === 0 || (running < concurrency && usedBytes + weightBytes <= capacityBytes)
+class BoundedLane implements Lane {
+  readonly #concurrency: number
+  readonly #queue: number
+  readonly #capacityBytes: number
+  readonly #now: () => number
+  readonly #waiters = new Set<Waiter>()
+  #running = 0
+  #usedBytes = 0
+  #averageMs = 0
+
+  constructor({ concurrency, queue, capacityBytes, now }: LaneOptions) {
+    this.#concurrency = concurrency
+    this.#queue = queue
+    this.#capacityBytes = capacityBytes ?? Number.POSITIVE_INFINITY
+    this.#now = now ?? (() => performance.now())
+  }
+
+  async acquire(signal: AbortSignal, admission: Admission = {}): Promise<Place | Failure> {
+    const { weightBytes = 0, timeLeftMs = Number.POSITIVE_INFINITY } = admission
+    if (signal.aborted) return abortFailure(signal)
+    if (!this.#fits(weightBytes) || this.#waiters.size > 0) {
+      const refused = this.refusal(0)
+      if (refused !== undefined) return refused
+      const waitMs = this.#expectedWaitMs()
+      if (waitMs > timeLeftMs) return this.#overloaded(`a wait of ${Math.round(waitMs)} ms`)
+    }
+    if (!(await this.#enter(signal, weightBytes))) return abortFailure(signal)
+    return this.#placeOf(weightBytes)
+  }
+
+  tryAcquire(weightBytes: number): Place | undefined {
+    const hasRoom = this.#running < this.#concurrency && this.#usedBytes + weightBytes <= this.#capacityBytes
+    if (this.#waiters.size > 0 || !hasRoom) return undefined
+    this.#take(weightBytes)
+    return this.#placeOf(weightBytes)
+  }
+
+  async run<T>(signal: AbortSignal, work: () => Promise<T>, admission?: Admission): Promise<T | Failure> {
+    const place = await this.acquire(signal, admission)
+    if (!('release' in place)) return place
+    try {
+      return await work()
+    } finally {
+      place.release()
+    }
+  }
+
+  refusal(underWay: number): Failure | undefined {
+    const waiting = this.#waiters.size
+    return waiting + underWay >= this.#queue ? this.#overloaded(`${waiting} waiting`) : undefined
+  }
+
+  get running(): number {
+    return this.#running
+  }
+
+  get waiting(): number {
+    return this.#waiters.size
+  }
+
+  #fits(weightBytes: number): boolean {
+    if (this.#running === 0) return true
+    return this.#running < this.#concurrency && this.#usedBytes + weightBytes <= this.#capacityBytes
   }
 
   /** Resolves to whether a place was got; false where the signal fired first. */
-  function enter(signal: AbortSignal, weightBytes: number): Promise<boolean> {
+  #enter(signal: AbortSignal, weightBytes: number): Promise<boolean> {
     // Nobody slips past those that wait, however light: heavy work would never run.
-    if (waiters.size === 0 && fits(weightBytes)) {
-      take(weightBytes)
+    if (this.#waiters.size === 0 && this.#fits(weightBytes)) {
+      this.#take(weightBytes)
       return Promise.resolve(true)
     }
     const { promise, resolve } = Promise.withResolvers<boolean>()
@@ -84,97 +138,52 @@ export function createLane({
       },
     }
     const onAbort = () => {
-      if (!waiters.delete(waiter)) return
+      if (!this.#waiters.delete(waiter)) return
       resolve(false)
-      admitNext()
+      this.#admitNext()
     }
-    waiters.add(waiter)
+    this.#waiters.add(waiter)
     signal.addEventListener('abort', onAbort, { once: true })
     return promise
   }
 
-  function take(weightBytes: number): void {
-    running += 1
-    usedBytes += weightBytes
+  #take(weightBytes: number): void {
+    this.#running += 1
+    this.#usedBytes += weightBytes
   }
 
-  function leave(weightBytes: number): void {
-    running -= 1
-    usedBytes -= weightBytes
-    admitNext()
-  }
-
-  function admitNext(): void {
-    for (const waiter of waiters) {
-      if (!fits(waiter.weightBytes)) return
-      waiters.delete(waiter)
-      take(waiter.weightBytes)
+  #admitNext(): void {
+    for (const waiter of this.#waiters) {
+      if (!this.#fits(waiter.weightBytes)) return
+      this.#waiters.delete(waiter)
+      this.#take(waiter.weightBytes)
       waiter.admit()
     }
   }
 
   /** A place that was taken. */
-  function placeOf(weightBytes: number): Place {
-    const startedAt = now()
+  #placeOf(weightBytes: number): Place {
+    const startedAt = this.#now()
     let held = true
     return {
-      release() {
+      release: () => {
         if (!held) return
         held = false
-        averageMs += SMOOTHING * (now() - startedAt - averageMs)
-        leave(weightBytes)
+        this.#averageMs += SMOOTHING * (this.#now() - startedAt - this.#averageMs)
+        this.#running -= 1
+        this.#usedBytes -= weightBytes
+        this.#admitNext()
       },
     }
   }
 
   /** How long the newest to wait would wait. */
-  function expectedWaitMs(): number {
-    return (averageMs * (waiters.size + 1)) / concurrency
+  #expectedWaitMs(): number {
+    return (this.#averageMs * (this.#waiters.size + 1)) / this.#concurrency
   }
 
-  function overloaded(why: string): Failure {
-    const seconds = Math.max(1, Math.ceil(expectedWaitMs() / 1000))
+  #overloaded(why: string): Failure {
+    const seconds = Math.max(1, Math.ceil(this.#expectedWaitMs() / 1000))
     return fail('overloaded', why, { 'retry-after': String(seconds) })
   }
-
-  const lane: Lane = {
-    async acquire(signal, { weightBytes = 0, timeLeftMs = Number.POSITIVE_INFINITY } = {}) {
-      if (signal.aborted) return abortFailure(signal)
-      if (!fits(weightBytes) || waiters.size > 0) {
-        const refused = lane.refusal(0)
-        if (refused !== undefined) return refused
-        if (expectedWaitMs() > timeLeftMs) return overloaded(`a wait of ${Math.round(expectedWaitMs())} ms`)
-      }
-      if (!(await enter(signal, weightBytes))) return abortFailure(signal)
-      return placeOf(weightBytes)
-    },
-
-    tryAcquire(weightBytes) {
-      const hasRoom = running < concurrency && usedBytes + weightBytes <= capacityBytes
-      if (waiters.size > 0 || !hasRoom) return undefined
-      take(weightBytes)
-      return placeOf(weightBytes)
-    },
-
-    async run(signal, work, admission) {
-      const place = await lane.acquire(signal, admission)
-      if (!('release' in place)) return place
-      try {
-        return await work()
-      } finally {
-        place.release()
-      }
-    },
-
-    refusal(underWay) {
-      return waiters.size + underWay >= queue ? overloaded(`${waiters.size} waiting`) : undefined
-    },
-    get running() {
-      return running
-    },
-    get waiting() {
-      return waiters.size
-    },
-  }
-  return lane
 }

@@ -39,155 +39,166 @@ const FIRST_RETRY_MS = 100
 const LONGEST_RETRY_MS = 10_000
 
 export function createPool(options: PoolOptions): Pool {
-  const { warm, most } = options
-  const all = new Set<EngineProcess>()
-  const outdated = new WeakSet<EngineProcess>()
-  const idle: EngineProcess[] = []
-  const waiters = new Set<(process: EngineProcess | undefined) => void>()
-  let starting = 0
-  let closed = false
-  let fault: string | undefined
-  let retryMs = FIRST_RETRY_MS
-  let retryTimer: NodeJS.Timeout | undefined
-  let idleTimer: NodeJS.Timeout | undefined
+  return new ProcessPool(options)
+}
+
+class ProcessPool implements Pool {
+  readonly #options: PoolOptions
+  readonly #all = new Set<EngineProcess>()
+  readonly #outdated = new WeakSet<EngineProcess>()
+  readonly #idle: EngineProcess[] = []
+  readonly #waiters = new Set<(process: EngineProcess | undefined) => void>()
+  #starting = 0
+  #closed = false
+  #fault: string | undefined
+  #retryMs = FIRST_RETRY_MS
+  #retryTimer: NodeJS.Timeout | undefined
+  #idleTimer: NodeJS.Timeout | undefined
+
+  constructor(options: PoolOptions) {
+    this.#options = options
+    this.#fill()
+  }
+
+  async take(signal: AbortSignal): Promise<EngineProcess | undefined> {
+    if (this.#closed || signal.aborted) return undefined
+    // The one that worked last: its memory is warm, and the others may end.
+    for (let next = this.#idle.pop(); next !== undefined; next = this.#idle.pop()) {
+      if (!next.alive) continue
+      if (this.#idle.length === 0) this.#fill()
+      return next
+    }
+    const { promise, resolve } = Promise.withResolvers<EngineProcess | undefined>()
+    this.#waiters.add(resolve)
+    const onAbort = () => {
+      if (this.#waiters.delete(resolve)) resolve(undefined)
+    }
+    signal.addEventListener('abort', onAbort, { once: true })
+    this.#fill()
+    try {
+      return await promise
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  release(process: EngineProcess): void {
+    if (!process.alive) return
+    const { renewAfterJobs, renewAfterBytes } = this.#options
+    if (process.jobs >= renewAfterJobs || process.bytes >= renewAfterBytes) this.#outdated.add(process)
+    this.#offer(process)
+  }
+
+  renew(): void {
+    for (const process of this.#all) this.#outdated.add(process)
+    for (const process of this.#idle.splice(0)) this.#retire(process)
+    this.#fill()
+  }
+
+  get fault(): string | undefined {
+    return this.#fault
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  get size(): number {
+    return this.#all.size
+  }
+
+  get pids(): readonly number[] {
+    return [...this.#all].map(({ pid }) => pid)
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    clearTimeout(this.#retryTimer)
+    clearTimeout(this.#idleTimer)
+    for (const waiter of this.#waiters) waiter(undefined)
+    this.#waiters.clear()
+    const ended = [...this.#all].map((process) => process.ended)
+    for (const process of this.#all) process.kill('closed')
+    await Promise.all(ended)
+  }
 
   /** Starts what is missing: the warm ones, one for each that waits, and one that stands ready. */
-  function fill(): void {
-    if (closed || retryTimer !== undefined) return
-    const working = all.size - starting - idle.length
-    const wanted = Math.min(most, Math.max(warm, working + waiters.size + 1))
-    while (all.size < wanted) startOne()
+  #fill(): void {
+    if (this.#closed || this.#retryTimer !== undefined) return
+    const { warm, most } = this.#options
+    const working = this.#all.size - this.#starting - this.#idle.length
+    const wanted = Math.min(most, Math.max(warm, working + this.#waiters.size + 1))
+    while (this.#all.size < wanted) this.#start()
   }
 
-  function startOne(): void {
-    const started = options.start()
-    all.add(started)
-    starting += 1
+  #start(): void {
+    const started = this.#options.start()
+    this.#all.add(started)
+    this.#starting += 1
     let isReady = false
     void started.ready.then((ready) => {
-      starting -= 1
+      this.#starting -= 1
       if (ready === undefined) return
       isReady = true
-      fault = undefined
-      retryMs = FIRST_RETRY_MS
-      options.onReady?.()
-      offer(started)
+      this.#fault = undefined
+      this.#retryMs = FIRST_RETRY_MS
+      this.#options.onReady?.()
+      this.#offer(started)
     })
     void started.ended.then((end) => {
-      all.delete(started)
-      const at = idle.indexOf(started)
-      if (at !== -1) idle.splice(at, 1)
-      if (closed) return
-      options.onEnd(end, started)
+      this.#all.delete(started)
+      const at = this.#idle.indexOf(started)
+      if (at !== -1) this.#idle.splice(at, 1)
+      if (this.#closed) return
+      this.#options.onEnd(end, started)
       // Only what fails by itself would fail again at once.
-      if (isReady || end.cause.kind === 'killed-from-outside') return fill()
-      fault = end.cause.kind === 'crashed' ? end.cause.detail : end.cause.kind
-      retryTimer = setTimeout(() => {
-        retryTimer = undefined
-        fill()
-      }, retryMs)
-      retryTimer.unref()
-      retryMs = Math.min(LONGEST_RETRY_MS, retryMs * 2)
+      if (isReady || end.cause.kind === 'killed-from-outside') this.#fill()
+      else this.#retryLater(end)
     })
   }
 
-  function offer(process: EngineProcess): void {
-    if (closed || !process.alive) return
-    if (outdated.has(process)) {
-      all.delete(process)
-      process.kill('renewed')
-      fill()
+  #retryLater({ cause }: ProcessEnd): void {
+    this.#fault = cause.kind === 'crashed' ? cause.detail : cause.kind
+    clearTimeout(this.#retryTimer)
+    this.#retryTimer = setTimeout(() => {
+      this.#retryTimer = undefined
+      this.#fill()
+    }, this.#retryMs)
+    this.#retryTimer.unref()
+    this.#retryMs = Math.min(LONGEST_RETRY_MS, this.#retryMs * 2)
+  }
+
+  #offer(process: EngineProcess): void {
+    if (this.#closed || !process.alive) return
+    if (this.#outdated.has(process)) {
+      this.#retire(process)
+      this.#fill()
       return
     }
-    const [waiter] = waiters
+    const [waiter] = this.#waiters
     if (waiter !== undefined) {
-      waiters.delete(waiter)
+      this.#waiters.delete(waiter)
       waiter(process)
       return
     }
-    idle.push(process)
-    if (all.size > warm) trimLater()
+    this.#idle.push(process)
+    if (this.#all.size > this.#options.warm) this.#trimLater()
   }
 
-  function trimLater(): void {
-    clearTimeout(idleTimer)
-    idleTimer = setTimeout(() => {
-      while (all.size > warm) {
-        const surplus = idle.shift()
+  #trimLater(): void {
+    clearTimeout(this.#idleTimer)
+    this.#idleTimer = setTimeout(() => {
+      while (this.#all.size > this.#options.warm) {
+        const surplus = this.#idle.shift()
         if (surplus === undefined) return
-        all.delete(surplus)
-        surplus.kill('renewed')
+        this.#retire(surplus)
       }
-    }, options.idleMs)
-    idleTimer.unref()
+    }, this.#options.idleMs)
+    this.#idleTimer.unref()
   }
 
-  fill()
-  return {
-    async take(signal) {
-      if (closed || signal.aborted) return undefined
-      // The one that worked last: its memory is warm, and the others may end.
-      for (let next = idle.pop(); next !== undefined; next = idle.pop()) {
-        if (!next.alive) continue
-        if (idle.length === 0) fill()
-        return next
-      }
-      const { promise, resolve } = Promise.withResolvers<EngineProcess | undefined>()
-      waiters.add(resolve)
-      const onAbort = () => {
-        if (waiters.delete(resolve)) resolve(undefined)
-      }
-      signal.addEventListener('abort', onAbort, { once: true })
-      fill()
-      try {
-        return await promise
-      } finally {
-        signal.removeEventListener('abort', onAbort)
-      }
-    },
-
-    release(process) {
-      if (!process.alive) return
-      const worn = process.jobs >= options.renewAfterJobs || process.bytes >= options.renewAfterBytes
-      if (worn || outdated.has(process)) {
-        all.delete(process)
-        process.kill('renewed')
-        fill()
-        return
-      }
-      offer(process)
-    },
-
-    get fault() {
-      return fault
-    },
-    get closed() {
-      return closed
-    },
-    get size() {
-      return all.size
-    },
-    get pids() {
-      return [...all].map(({ pid }) => pid)
-    },
-
-    renew() {
-      for (const process of all) outdated.add(process)
-      for (const process of idle.splice(0)) {
-        all.delete(process)
-        process.kill('renewed')
-      }
-      fill()
-    },
-
-    async close() {
-      closed = true
-      clearTimeout(retryTimer)
-      clearTimeout(idleTimer)
-      for (const waiter of waiters) waiter(undefined)
-      waiters.clear()
-      for (const process of all) process.kill('closed')
-      await Promise.all([...all].map(({ ended }) => ended))
-    },
+  #retire(process: EngineProcess): void {
+    this.#all.delete(process)
+    process.kill('renewed')
   }
 }

@@ -1,0 +1,201 @@
+/** Runs a job on a source: admission, a process, and an end that always comes and is always a value. */
+
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { LRUCache } from 'lru-cache'
+import { abortFailure } from '../concurrency/wait.ts'
+import type { Source } from '../source/bytes/source.ts'
+import type { EngineProcess, JobInput, JobOutput, ProcessEnd } from './engine-process.ts'
+import type { Cost, Job, ResultOf } from './jobs.ts'
+import { watchOver } from './watch.ts'
+import type { Way, Ways } from './ways.ts'
+
+export interface JobTime {
+  /** Fires when nobody waits for the result any more, or at the deadline. */
+  readonly signal: AbortSignal
+  /** Work that would still be waiting when this time is over is refused at once. */
+  readonly timeLeftMs: number
+}
+
+/** What is told of the engine's work; a kind of job, never a name. */
+export interface EngineEvents {
+  /** A job took so long, ended so, and cost so much processor time. */
+  onJob(kind: Job['kind'], outcome: string, seconds: number, cpuSeconds: number): void
+  /** A process ended while it had a job, for another reason than the server's own. */
+  onLost(kind: Job['kind'], detail: string): void
+}
+
+export interface RunnerOptions {
+  readonly ways: Ways
+  /** Most that one job may cost; what is predicted to cost more is refused before it begins. */
+  readonly mostCost: Cost
+  readonly events: EngineEvents
+}
+
+export type SourceJob = Extract<Job, { readonly source: unknown; readonly allowance: unknown }>
+
+/** Runs a job on a source: at once where it is cheap, else once its predicted cost is admitted. */
+export type Runner = <J extends SourceJob>(
+  source: Source,
+  jobOf: (allowance: Cost) => J,
+  time: JobTime,
+) => Promise<JobOutput<J['kind']> | Failure>
+
+/** By its first bytes, in the heavy lane, by its header, and once more where the two differ. */
+const MOST_ROUNDS = 4
+const REMEMBERED_SOURCES = 1000
+const REMEMBERED_MS = 600_000
+
+/** A source that ended its process is remembered for a while, and refused at once; one that took long begins elsewhere. */
+export function createRunner({ ways, mostCost, events }: RunnerOptions): Runner {
+  const refusedSources = new LRUCache<string, Failure>({ max: REMEMBERED_SOURCES, ttl: REMEMBERED_MS })
+  const slowSources = new LRUCache<string, true>({ max: REMEMBERED_SOURCES, ttl: REMEMBERED_MS })
+  return async (source, jobOf, time) => {
+    const name = `${source.key}\n${source.info.etag}`
+    const known = refusedSources.get(name)
+    if (known !== undefined) return known
+    let way = ways.first(source, slowSources.has(name))
+    for (let round = 0; round < MOST_ROUNDS; round += 1) {
+      const ended = await runInLane(way, jobOf(way.allowance), source, time, events)
+      if ('refused' in ended) return ended.refused
+      if ('lethal' in ended) {
+        refusedSources.set(name, ended.lethal)
+        return ended.lethal
+      }
+      if ('tooSlow' in ended) {
+        slowSources.set(name, true)
+        way = ways.slow
+        continue
+      }
+      const { result } = ended.output
+      if (!isDeferred(result)) return ended.output
+      const { cost } = result
+      if (cost.memoryBytes > mostCost.memoryBytes || cost.cpuSeconds > mostCost.cpuSeconds)
+        return fail('too-large-dimensions', `predicted ${describeCost(cost)}`)
+      way = ways.admitted(cost)
+    }
+    return fail('defect', 'a job costs more each time than it said')
+  }
+}
+
+/** How a job ended. */
+type Ended<Kind extends Job['kind']> =
+  | { readonly output: JobOutput<Kind> }
+  /** Not the source's fault, or said by the job itself. */
+  | { readonly refused: Failure }
+  /** The source ended its process. */
+  | { readonly lethal: Failure }
+  /** A job of the quick lane was none. */
+  | { readonly tooSlow: true }
+
+async function runInLane<J extends SourceJob>(
+  way: Way,
+  job: J,
+  source: Source,
+  { signal, timeLeftMs }: JobTime,
+  events: EngineEvents,
+): Promise<Ended<J['kind']>> {
+  const { lane, pool, weightBytes } = way
+  const place = await lane.acquire(signal, { timeLeftMs, weightBytes })
+  if (isFailure(place)) return { refused: place }
+  try {
+    const process = await pool.take(signal)
+    if (process === undefined)
+      return { refused: signal.aborted ? abortFailure(signal) : fail('not-ready', 'the engine is closed') }
+    try {
+      return await runOn(process, way, job, inputOf(source, signal), signal, events)
+    } finally {
+      pool.release(process)
+    }
+  } finally {
+    place.release()
+  }
+}
+
+async function runOn<J extends SourceJob>(
+  process: EngineProcess,
+  way: Way,
+  job: J,
+  input: JobInput,
+  signal: AbortSignal,
+  events: EngineEvents,
+): Promise<Ended<J['kind']>> {
+  const startedAt = performance.now()
+  const watch = watchOver(process, signal, way.headerCpuSeconds)
+  let cpuSeconds = 0
+  let outcome = 'error'
+  try {
+    const ended = await process.run(job, input, watch.extend)
+    if ('cause' in ended) {
+      cpuSeconds = ended.cpuSeconds ?? 0
+      const told = judgeEnd(ended, way, signal)
+      outcome = 'tooSlow' in told ? 'too-slow' : ('lethal' in told ? told.lethal : told.refused).code
+      if ('lost' in told) events.onLost(job.kind, told.lost)
+      return told
+    }
+    cpuSeconds = ended.usedCpuSeconds
+    const { result } = ended
+    outcome = isFailure(result) ? result.code : 'ok'
+    return isFailure(result) ? { refused: result } : { output: ended }
+  } finally {
+    watch.end()
+    // Whatever was thrown, a process that still has a job is of no use to the next one.
+    if (outcome === 'error') process.kill('abandoned')
+    events.onJob(job.kind, outcome, (performance.now() - startedAt) / 1000, cpuSeconds)
+  }
+}
+
+const RETRY_AFTER = { 'retry-after': '1' }
+const TOO_MUCH_TIME = 'more processor time than was admitted'
+
+/** What the end of a process says of its job; `lost` is for the operator. */
+function judgeEnd(
+  { cause }: ProcessEnd,
+  { isQuick }: Way,
+  signal: AbortSignal,
+): Exclude<Ended<Job['kind']>, { readonly output: unknown }> & { readonly lost?: string } {
+  switch (cause.kind) {
+    case 'killed-from-outside':
+      return {
+        refused: fail('overloaded', 'the process was killed', RETRY_AFTER),
+        lost: 'killed from outside',
+      }
+    case 'crashed':
+      return {
+        lethal: fail('undecodable', `it ended its process: ${cause.detail}`.slice(0, 300)),
+        lost: cause.detail,
+      }
+    case 'killed': {
+      if (cause.reason === 'cpu')
+        return isQuick
+          ? { tooSlow: true }
+          : { lethal: fail('too-large-dimensions', TOO_MUCH_TIME), lost: TOO_MUCH_TIME }
+      if (signal.aborted) return { refused: abortFailure(signal) }
+      return { refused: fail('not-ready', `the process was ended: ${cause.reason}`) }
+    }
+  }
+}
+
+function isDeferred(result: ResultOf<Job['kind']>): result is Extract<typeof result, { kind: 'deferred' }> {
+  return !isFailure(result) && result.kind === 'deferred'
+}
+
+function inputOf({ bytes, parts }: Source, signal: AbortSignal): JobInput {
+  if (bytes.length === parts.sizeBytes) return { body: bytes }
+  return {
+    body: NOTHING,
+    async read(start, end) {
+      try {
+        return await parts.read(start, end)
+      } catch (error) {
+        if (signal.aborted) return abortFailure(signal)
+        return fail('store-unreachable', error instanceof Error ? error.message : String(error))
+      }
+    },
+  }
+}
+
+const NOTHING = new Uint8Array()
+
+function describeCost({ memoryBytes, cpuSeconds }: Cost): string {
+  return `${Math.ceil(memoryBytes / 2 ** 20)} MiB, ${cpuSeconds.toFixed(1)} s`
+}

@@ -1,0 +1,81 @@
+/** The way of a job to a process: its lane, its pool, and what it may cost until its header tells. */
+
+import type { Lane } from '../concurrency/lane.ts'
+import { mayBeDear } from '../media/dear-svg.ts'
+import type { Source } from '../source/bytes/source.ts'
+import type { Cost } from './jobs.ts'
+import { type EngineLanes, SMALL_JOB, VIDEO_JOB } from './lanes.ts'
+import type { Pool } from './pool.ts'
+
+export interface Way {
+  readonly lane: Lane
+  readonly pool: Pool
+  readonly allowance: Cost
+  readonly weightBytes: number
+  /** Processor time until the header is read, and for all of a job that says nothing of its cost. */
+  readonly headerCpuSeconds: number
+  /** A job that takes longer is begun again elsewhere, instead of being refused. */
+  readonly isQuick: boolean
+}
+
+/**
+ * Processes for what is over soon, and processes of lower priority for the rest: a crowd of files that are dear to open
+ * keeps nobody's avatar waiting.
+ */
+export interface EnginePools {
+  readonly quick: Pool
+  readonly heavy: Pool
+}
+
+export interface Ways {
+  /** Where a job begins, by what is known before its header is. */
+  first(source: Source, isSlow: boolean): Way
+  /** For a job that was not over so soon. */
+  readonly slow: Way
+  /** For a job of a predicted cost. */
+  admitted(cost: Cost): Way
+}
+
+/** Reading a header takes milliseconds; one that takes so long was made to. */
+const HEADER_CPU_SECONDS = 2
+/** What is not over so soon begins again where it is in nobody's way. */
+const QUICK_CPU_SECONDS = 0.15
+/** What a header is admitted with that takes long: nobody knows what it builds in memory. */
+const SLOW_HEADER_BYTES = 384 * 1024 * 1024
+
+export function createWays(lanes: EngineLanes, pools: EnginePools): Ways {
+  const quick: Way = {
+    lane: lanes.small,
+    pool: pools.quick,
+    allowance: SMALL_JOB,
+    weightBytes: 0,
+    headerCpuSeconds: QUICK_CPU_SECONDS,
+    isQuick: true,
+  }
+  const video: Way = {
+    ...quick,
+    lane: lanes.videos,
+    pool: pools.heavy,
+    allowance: VIDEO_JOB,
+    headerCpuSeconds: HEADER_CPU_SECONDS,
+    isQuick: false,
+  }
+  const heavy = (allowance: Cost, weightBytes: number): Way => ({
+    ...video,
+    lane: lanes.large,
+    allowance,
+    weightBytes,
+  })
+  const slow = heavy(SMALL_JOB, SLOW_HEADER_BYTES)
+  // What is not in memory is read first, however long that takes.
+  const ranged = heavy(SMALL_JOB, SMALL_JOB.memoryBytes)
+  return {
+    slow,
+    admitted: (cost) => heavy(cost, cost.memoryBytes),
+    first({ kind, bytes, parts }, isSlow) {
+      if (kind?.kind === 'video' || kind?.kind === 'audio') return video
+      if (isSlow || (kind?.format === 'svg' && mayBeDear(bytes))) return slow
+      return bytes.length === parts.sizeBytes ? quick : ranged
+    },
+  }
+}
