@@ -80,7 +80,7 @@ async function examineImage(
   // Of a sequence single frames are decoded, whatever there are.
   const refused = judgeFacts(facts, { limits: tools.limits, animated: scan && sequence === undefined })
   if (refused !== undefined) return refused
-  const deferred = admit(costOfThumbnails(facts, bytes.length), admission)
+  const deferred = admit(costOfThumbnails(facts, bytes), admission)
   if (deferred !== undefined) return deferred
   const decode = (frame: number) => decodePicture(bytes, facts, { frame, maxSidePixels: LOOK_SIDE_PIXELS })
   const first = await decode(0)

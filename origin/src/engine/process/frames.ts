@@ -81,7 +81,7 @@ async function pictureFiles(
   const refused = judgeFacts(facts, { limits, animated: true })
   if (refused !== undefined) return refused
   if (facts.frames === 1) return [{ timestampSeconds: 0, mime: kind.mime, bytes }]
-  const deferred = admit(costOfPicture(facts, jpegRender(facts), 1, bytes.length), admission)
+  const deferred = admit(costOfPicture(facts, jpegRender(facts), 1, bytes), admission)
   if (deferred !== undefined) return deferred
   const times = await animationTimes(bytes, facts)
   const files: FrameFile[] = []

@@ -67,7 +67,7 @@ async function renderPicture(
   if (isUntouched(bytes, facts, options, format, plan)) return { kind: 'rendered', format, bytes: undefined }
   const wanted = renderOf(options, format, plan)
   const frames = keepsAnimation(facts, wanted) ? facts.frames : 1
-  const deferred = admit(costOfPicture(facts, wanted, frames, bytes.length), admission)
+  const deferred = admit(costOfPicture(facts, wanted, frames, bytes), admission)
   if (deferred !== undefined) return deferred
   const rendered =
     (await renderSequence(bytes, facts, wanted, tools)) ?? (await renderImage(bytes, facts, wanted))
