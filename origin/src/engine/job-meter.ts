@@ -4,7 +4,7 @@
  */
 
 import { readFileSync, writeFileSync } from 'node:fs'
-import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { MediaFormat } from '../media/kinds.ts'
 import type { SourceLimits } from '../media/limits.ts'
 import { type EngineProcess, type EngineProcessOptions, startEngineProcess } from './engine-process.ts'
@@ -26,7 +26,10 @@ export interface MeteredRender {
   readonly renditionBytes: number
 }
 
-/** Predicts and runs a render. Gives why it could not be done where that is so. */
+/** Some are made to take minutes; what is wanted of those is that the server ends them. */
+const LONGEST_MS = 60_000
+
+/** Predicts and runs a render. Gives why it could not be done where that is so; `deadline` after a minute. */
 export async function meterRender(
   process: EngineProcessOptions,
   source: MeteredSource,
@@ -34,6 +37,7 @@ export async function meterRender(
   limits: SourceLimits,
 ): Promise<MeteredRender | Failure> {
   const started = startEngineProcess(process)
+  const timer = setTimeout(() => started.kill('deadline'), LONGEST_MS)
   try {
     await started.ready
     // What every process takes once, for its first job.
@@ -54,6 +58,7 @@ export async function meterRender(
       renditionBytes: done.body.length,
     }
   } finally {
+    clearTimeout(timer)
     started.kill('closed')
     await started.ended
   }
@@ -68,6 +73,7 @@ const WARM_UP_OPTIONS: RenderOptions = {
   animated: false,
   imagesOnly: false,
 }
+const NOTHING = new Uint8Array()
 const NO_COST: Cost = { memoryBytes: 0, cpuSeconds: 0 }
 const ANY_COST: Cost = { memoryBytes: Number.MAX_SAFE_INTEGER, cpuSeconds: Number.MAX_SAFE_INTEGER }
 
@@ -80,8 +86,11 @@ function jobOptions(options: RenderOptions, limits: SourceLimits, allowance: Cos
 async function renderOn(process: EngineProcess, { format, bytes }: MeteredSource, options: JobOptions) {
   const source = { format, sizeBytes: bytes.length, whole: true }
   const ended = await process.run({ kind: 'render', source, ...options }, { body: bytes })
-  if ('cause' in ended) throw new Error(`the process ended: ${JSON.stringify(ended.cause)}`)
-  return ended
+  if (!('cause' in ended)) return ended
+  const { cause } = ended
+  if (cause.kind === 'killed' && cause.reason === 'deadline')
+    return { result: fail('deadline'), body: NOTHING, usedCpuSeconds: Number.NaN }
+  throw new Error(`the process ended: ${JSON.stringify(cause)}`)
 }
 
 function statusOf(pid: number) {
