@@ -169,12 +169,19 @@ const CASES: readonly {
     options: options('avif', 1200),
   },
   {
-    name: 'a PNG in passes to JPEG',
+    name: 'a JPEG to WebP of its size',
+    source: async () => ({ format: 'jpeg', bytes: await noise(2000, 1500).jpeg().toBuffer() }),
+    options: options('webp', 2000),
+  },
+  {
+    name: 'a PNG in passes, of one colour, to a small JPEG',
     source: async () => ({
       format: 'png',
-      bytes: await noise(2000, 1500).png({ progressive: true, compressionLevel: 1 }).toBuffer(),
+      bytes: await sharp({ create: { width: 4000, height: 3000, channels: 3, background: '#0a0' } })
+        .png({ progressive: true })
+        .toBuffer(),
     }),
-    options: options('jpeg', 1000),
+    options: options('jpeg', 64),
   },
   {
     name: 'a PNG of 16 bits to lossless WebP',

@@ -90,10 +90,9 @@ const DECODERS: Readonly<Record<DecoderName, Decoder>> = {
     secondsPerMegapixel: 0.008,
     secondsPerMib: 0.016,
   },
-  // The coefficients of all passes: two bytes for a sample, in 4:2:0 half as many as here.
-  'jpeg in passes': { bytesPerPixel: 6, keptPerPixel: 6, secondsPerMegapixel: 0.02, secondsPerMib: 0.04 },
+  'jpeg in passes': { bytesPerPixel: 0, keptPerPixel: 0, secondsPerMegapixel: 0.02, secondsPerMib: 0.04 },
   png: { bytesPerPixel: 0, keptPerPixel: 0, secondsPerMegapixel: 0.02, secondsPerMib: 0.008 },
-  'png in passes': { bytesPerPixel: 8, keptPerPixel: 8, secondsPerMegapixel: 0.03, secondsPerMib: 0.008 },
+  'png in passes': { bytesPerPixel: 0, keptPerPixel: 0, secondsPerMegapixel: 0.03, secondsPerMib: 0.008 },
   webp: { bytesPerPixel: 6, keptPerPixel: 6, shrinks: true, secondsPerMegapixel: 0.03, secondsPerMib: 0.06 },
   'webp lossless': { bytesPerPixel: 6, keptPerPixel: 6, secondsPerMegapixel: 0.03, secondsPerMib: 0.005 },
   gif: { bytesPerPixel: 6, keptPerPixel: 6, secondsPerMegapixel: 0.03, secondsPerMib: 0.003 },
@@ -117,6 +116,12 @@ const DECODERS: Readonly<Record<DecoderName, Decoder>> = {
     secondsPerMib: 2,
   },
 }
+
+/**
+ * Bytes that are held for a byte of pixels where they come in several passes: JPEG's coefficients have two (in 4:2:0
+ * there are half as many, which the header does not tell here), PNG's pixels are what they are.
+ */
+const BYTES_BETWEEN_PASSES: Readonly<Partial<Record<SourceFormat, number>>> = { jpeg: 2, png: 1 }
 
 /** `fine` is a quality above 80; a blurred picture has little left to encode. */
 type EncoderName =
@@ -200,6 +205,9 @@ function workBytes(source: CostSource, render: CostRender): number {
   const heldPixels = decoder.shrinks ? Math.min(sourcePixels, renderedPixels) : sourcePixels
   const heldWidth = decoder.shrinks ? Math.min(source.width, 2 * render.width) : source.width
   const rows = heldWidth * Math.min(source.height, HELD_ROWS) * pixelBytes * (source.hasAlpha ? 2 : 1)
+  const passes = source.interlaced
+    ? sourcePixels * pixelBytes * (BYTES_BETWEEN_PASSES[source.format] ?? 0)
+    : 0
   const encoding =
     encoder.bytesPerPixel +
     (source.hasAlpha ? encoder.bytesPerAlpha : 0) +
@@ -216,7 +224,7 @@ function workBytes(source: CostSource, render: CostRender): number {
     heldPixels * decoder.bytesPerPixel,
     heldPixels * decoder.keptPerPixel + renderedPixels * encoding,
   )
-  return (decoder.startBytes ?? 0) + rows + frames + peak
+  return (decoder.startBytes ?? 0) + rows + passes + frames + peak
 }
 
 /** Frames that another program than Sharp draws, or writes, or blurs, lie below each other in one tall picture. */
