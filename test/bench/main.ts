@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { arch, availableParallelism, cpus } from 'node:os'
 import { join } from 'node:path'
 import { benchAttack } from './attack.ts'
+import { benchCost } from './cost.ts'
 import { benchEdge } from './edge.ts'
 import { benchImages } from './images.ts'
 import { benchLoad } from './load.ts'
@@ -26,7 +27,7 @@ const SUITES: Readonly<Record<string, () => Promise<readonly BenchRow[]>>> = {
 }
 
 /** Only where they are named: they take minutes. */
-const LONG_SUITES: typeof SUITES = { soak: benchSoak }
+const LONG_SUITES: typeof SUITES = { soak: benchSoak, cost: benchCost }
 
 const wanted = process.argv.slice(2)
 const all = { ...SUITES, ...LONG_SUITES }

@@ -1,109 +1,295 @@
 /**
  * What a job will cost, told from its header and its options before anything is decoded: the peak of memory beside
  * that of an idle process, and processor seconds. The tables are measured by `pnpm bench cost`, and a test holds them to
- * that: a prediction is never less than the truth, and at most three times it.
+ * that: a prediction of memory is never less than the truth, and at most three times it and some.
  */
 
 import type { ImageFormat } from '@media-proxy/shared/formats.ts'
+import type { Quality } from '@media-proxy/shared/request/media-request.ts'
 import type { ImageFormat as SourceFormat } from '../media/kinds.ts'
 import type { Cost } from './jobs.ts'
 
 /** What the header of a picture tells that matters for its cost. */
-export interface CostSource {
+export interface CostSource extends Size {
   readonly format: SourceFormat
-  readonly width: number
-  readonly height: number
   /** Frames that will be decoded. */
   readonly frames: number
   readonly bands: number
   readonly bytesPerSample: number
+  readonly hasAlpha: boolean
+  readonly palette: boolean
+  /** The source's codec kept every pixel exactly. */
+  readonly lossless: boolean
   /** Coded in several passes over the whole picture: it has to be held whole before its first row is there. */
   readonly interlaced: boolean
-  /** Turned on the way: then all of it is held. */
+  /** Turned on the way: then all of what is left after scaling is held. */
   readonly turned: boolean
+  /** Drawn with filters, each of which holds and computes the whole picture anew. */
+  readonly filtered: boolean
   readonly sourceBytes: number
 }
 
-export interface CostRender {
+export interface CostRender extends Size {
   readonly format: ImageFormat
-  readonly width: number
-  readonly height: number
   /** Frames that will be encoded. */
   readonly frames: number
-  readonly lossless: boolean
-  readonly blur: boolean
+  readonly quality: Quality
+  /** Sigma of the blur in pixels; 0 for none. */
+  readonly blur: number
 }
 
-interface Rate {
-  /** Bytes of memory for a decoded (or encoded) byte. */
-  readonly memory: number
-  /** Processor seconds for a megapixel. */
-  readonly seconds: number
+interface Size {
+  readonly width: number
+  readonly height: number
+}
+
+interface Decoder {
+  /** Bytes that are held for a pixel of the source while it is decoded; 0 where rows come as they are needed. */
+  readonly bytesPerPixel: number
+  /** Those of them that are still held while the rendition is encoded. */
+  readonly keptPerPixel: number
+  /** Decoded no larger than it is wanted, or twice that: then those are the pixels that are held. */
+  readonly shrinks?: true
+  /** What it takes before the first pixel. Default: nothing. */
+  readonly startBytes?: number
+  readonly startSeconds?: number
+  readonly secondsPerMegapixel: number
+  /** Coded bytes take their time too: noise has several times as many as a photograph. */
+  readonly secondsPerMib: number
+}
+
+interface Encoder {
+  /** Bytes that are held for a pixel of the rendition, its coded bytes among them. */
+  readonly bytesPerPixel: number
+  /** Beside that, for a pixel with alpha. */
+  readonly bytesPerAlpha: number
+  readonly secondsPerMegapixel: number
 }
 
 const MIB = 1024 * 1024
 
-/** Buffers, tiles and tables of the smallest job. */
-const BASE_BYTES = 8 * MIB
-const BASE_SECONDS = 0.01
+/** Tables and tiles of the smallest job. */
+const BASE_BYTES = 6 * MIB
+const BASE_SECONDS = 0.02
+/** Rows of the source that its stages hold between decoder and encoder. */
+const HELD_ROWS = 1400
 
-const DECODERS: Readonly<Record<SourceFormat, Rate>> = {
-  jpeg: { memory: 0.4, seconds: 0.03 },
-  png: { memory: 0.4, seconds: 0.08 },
-  webp: { memory: 2.2, seconds: 0.06 },
-  gif: { memory: 2, seconds: 0.05 },
-  avif: { memory: 4, seconds: 0.25 },
-  heic: { memory: 8, seconds: 0.5 },
-  tiff: { memory: 2, seconds: 0.1 },
-  jxl: { memory: 4, seconds: 0.3 },
-  bmp: { memory: 3, seconds: 0.05 },
-  svg: { memory: 2, seconds: 0.3 },
+type DecoderName = SourceFormat | 'jpeg in passes' | 'png in passes' | 'webp lossless' | 'svg with filters'
+
+/**
+ * Measured on pictures of 0.1 to 48 megapixels, smooth and of noise, made 64 pixels wide, so that decoding is all there
+ * is; the dearest of them counts. Node 24.21, Sharp 0.35.5 (libvips 8.18.7), libheif-js 1.23.2, two cores of a Xeon.
+ */
+const DECODERS: Readonly<Record<DecoderName, Decoder>> = {
+  jpeg: {
+    bytesPerPixel: 0,
+    keptPerPixel: 0,
+    shrinks: true,
+    secondsPerMegapixel: 0.008,
+    secondsPerMib: 0.016,
+  },
+  'jpeg in passes': { bytesPerPixel: 0, keptPerPixel: 0, secondsPerMegapixel: 0.02, secondsPerMib: 0.04 },
+  png: { bytesPerPixel: 0, keptPerPixel: 0, secondsPerMegapixel: 0.02, secondsPerMib: 0.008 },
+  'png in passes': { bytesPerPixel: 0, keptPerPixel: 0, secondsPerMegapixel: 0.03, secondsPerMib: 0.008 },
+  webp: { bytesPerPixel: 6, keptPerPixel: 6, shrinks: true, secondsPerMegapixel: 0.03, secondsPerMib: 0.06 },
+  'webp lossless': { bytesPerPixel: 6, keptPerPixel: 6, secondsPerMegapixel: 0.03, secondsPerMib: 0.005 },
+  gif: { bytesPerPixel: 6, keptPerPixel: 6, secondsPerMegapixel: 0.03, secondsPerMib: 0.003 },
+  avif: { bytesPerPixel: 22, keptPerPixel: 4, secondsPerMegapixel: 0.12, secondsPerMib: 0.16 },
+  // WebAssembly: a machine of its own for each picture.
+  heic: {
+    bytesPerPixel: 19,
+    keptPerPixel: 5,
+    startBytes: 12 * MIB,
+    startSeconds: 0.12,
+    secondsPerMegapixel: 0.22,
+    secondsPerMib: 0.1,
+  },
+  tiff: { bytesPerPixel: 0, keptPerPixel: 0, secondsPerMegapixel: 0.03, secondsPerMib: 0 },
+  // By libav, and converted: at the most two copies of sixteen bits.
+  jxl: {
+    bytesPerPixel: 28,
+    keptPerPixel: 8,
+    startBytes: 40 * MIB,
+    startSeconds: 0.1,
+    secondsPerMegapixel: 0.3,
+    secondsPerMib: 0.3,
+  },
+  bmp: {
+    bytesPerPixel: 12,
+    keptPerPixel: 4,
+    startBytes: 40 * MIB,
+    startSeconds: 0.1,
+    secondsPerMegapixel: 0.03,
+    secondsPerMib: 0,
+  },
+  svg: { bytesPerPixel: 0, keptPerPixel: 0, shrinks: true, secondsPerMegapixel: 0.08, secondsPerMib: 2 },
+  'svg with filters': {
+    bytesPerPixel: 30,
+    keptPerPixel: 5,
+    shrinks: true,
+    secondsPerMegapixel: 1.3,
+    secondsPerMib: 2,
+  },
 }
 
-/** Bytes of memory for a pixel of the rendition. */
-const ENCODERS: Readonly<Record<ImageFormat, Rate>> = {
-  jpeg: { memory: 8, seconds: 0.1 },
-  png: { memory: 5, seconds: 0.5 },
-  webp: { memory: 12, seconds: 0.5 },
-  gif: { memory: 12, seconds: 0.8 },
-  avif: { memory: 32, seconds: 0.6 },
+/**
+ * Bytes that are held for a byte of pixels where they come in several passes: JPEG's coefficients have two (in 4:2:0
+ * there are half as many, which the header does not tell here), PNG's pixels are what they are.
+ */
+const BYTES_BETWEEN_PASSES: Readonly<Partial<Record<SourceFormat, number>>> = { jpeg: 2, png: 1 }
+
+/** `fine` is a quality above 80; a blurred picture has little left to encode. */
+type EncoderName =
+  | ImageFormat
+  | `${'jpeg' | 'webp' | 'avif'} ${'fine' | 'blurred'}`
+  | `${'webp' | 'avif'} lossless`
+  | 'png alpha'
+  | 'png palette'
+  | 'gif palette'
+
+/** Measured on the same pictures, as large as they are. */
+const ENCODERS: Readonly<Record<EncoderName, Encoder>> = {
+  jpeg: { bytesPerPixel: 9, bytesPerAlpha: 0, secondsPerMegapixel: 0.06 },
+  'jpeg fine': { bytesPerPixel: 10.5, bytesPerAlpha: 0, secondsPerMegapixel: 0.09 },
+  'jpeg blurred': { bytesPerPixel: 9, bytesPerAlpha: 0, secondsPerMegapixel: 0.03 },
+  png: { bytesPerPixel: 5, bytesPerAlpha: 0, secondsPerMegapixel: 0.16 },
+  'png alpha': { bytesPerPixel: 6, bytesPerAlpha: 0, secondsPerMegapixel: 0.22 },
+  'png palette': { bytesPerPixel: 26, bytesPerAlpha: 0, secondsPerMegapixel: 0.5 },
+  webp: { bytesPerPixel: 20.5, bytesPerAlpha: 12, secondsPerMegapixel: 0.22 },
+  'webp fine': { bytesPerPixel: 30, bytesPerAlpha: 12, secondsPerMegapixel: 0.32 },
+  'webp blurred': { bytesPerPixel: 10, bytesPerAlpha: 12, secondsPerMegapixel: 0.12 },
+  'webp lossless': { bytesPerPixel: 46, bytesPerAlpha: 0, secondsPerMegapixel: 1 },
+  avif: { bytesPerPixel: 42, bytesPerAlpha: 12, secondsPerMegapixel: 0.2 },
+  'avif fine': { bytesPerPixel: 42, bytesPerAlpha: 12, secondsPerMegapixel: 0.3 },
+  'avif blurred': { bytesPerPixel: 42, bytesPerAlpha: 12, secondsPerMegapixel: 0.13 },
+  'avif lossless': { bytesPerPixel: 64, bytesPerAlpha: 12, secondsPerMegapixel: 0.6 },
+  // A photograph takes 1 to 3 seconds; noise of every colour 4 to 7, which is what twice as much is allowed for.
+  gif: { bytesPerPixel: 52, bytesPerAlpha: 0, secondsPerMegapixel: 3.2 },
+  // Its colours are those of the source.
+  'gif palette': { bytesPerPixel: 52, bytesPerAlpha: 0, secondsPerMegapixel: 0.7 },
 }
+
+/** What each frame takes, however small: for GIF, to choose its colours. */
+const SECONDS_PER_FRAME: Readonly<Record<ImageFormat, number>> = {
+  jpeg: 0.002,
+  png: 0.004,
+  webp: 0.004,
+  avif: 0.004,
+  gif: 0.03,
+}
+
+/** Of all frames: as pixels, copied once, and coded. */
+const STRIP_BYTES_PER_PIXEL = 12
+/** Of all frames, coded. */
+const CODED_BYTES_PER_PIXEL = 3
+/** A blur holds as many rows as it is wide, and computes each pixel from them. */
+const BLUR_BYTES_PER_PIXEL = 3
+const BLUR_SECONDS_PER_MEGAPIXEL = 0.001
+/** Conversion of colours by a profile, which print colours always need. */
+const PRINT_SECONDS = 0.06
+const PRINT_SECONDS_PER_MEGAPIXEL = 0.05
 
 /** The cost of a rendition of a picture. */
 export function predictRender(source: CostSource, render: CostRender): Cost {
-  const decoder = DECODERS[source.format]
-  const encoder = ENCODERS[render.format]
-  const decodedPixels = source.width * source.height * source.frames
-  const decodedBytes = decodedPixels * source.bands * source.bytesPerSample
-  const heldWhole = source.interlaced || source.turned || source.frames > 1
+  const decoder = DECODERS[decoderOf(source)]
+  const encoder = ENCODERS[encoderOf(source, render)]
+  // A drawing is drawn as large as it is wanted. Others are read in full, however small they become.
+  const decoded = source.format === 'svg' ? render : source
+  const decodedPixels = decoded.width * decoded.height * source.frames
   const renderedPixels = render.width * render.height * render.frames
   return {
-    memoryBytes: Math.ceil(
-      BASE_BYTES +
-        2 * source.sourceBytes +
-        decodedBytes * (heldWhole ? Math.max(1.5, decoder.memory) : decoder.memory) +
-        renderedPixels * (encoder.memory + (render.blur ? 8 : 0)),
-    ),
+    memoryBytes: Math.ceil(BASE_BYTES + source.sourceBytes + workBytes(source, render)),
     cpuSeconds:
       BASE_SECONDS +
-      (decodedPixels / 1e6) * decoder.seconds +
-      (renderedPixels / 1e6) * (encoder.seconds * (render.lossless ? 3 : 1) + (render.blur ? 0.5 : 0)),
+      (decoder.startSeconds ?? 0) +
+      (decodedPixels / 1e6) * decoder.secondsPerMegapixel +
+      (source.sourceBytes / MIB) * decoder.secondsPerMib +
+      (renderedPixels / 1e6) * (encoder.secondsPerMegapixel + render.blur * BLUR_SECONDS_PER_MEGAPIXEL) +
+      render.frames * SECONDS_PER_FRAME[render.format] +
+      printSeconds(source, renderedPixels),
   }
 }
 
-/** The cost of one frame of a video of this size, and of its rendition. */
-export function predictStill(
-  video: { readonly width: number; readonly height: number },
+/** What is held beside the coded source. Frames of an animation come and go one at a time, where nothing wants all. */
+function workBytes(source: CostSource, render: CostRender): number {
+  const decoder = DECODERS[decoderOf(source)]
+  const encoder = ENCODERS[encoderOf(source, render)]
+  const sourcePixels = source.width * source.height
+  const renderedPixels = render.width * render.height
+  const pixelBytes = source.bands * source.bytesPerSample
+  const heldPixels = decoder.shrinks ? Math.min(sourcePixels, renderedPixels) : sourcePixels
+  const heldWidth = decoder.shrinks ? Math.min(source.width, 2 * render.width) : source.width
+  const rows = heldWidth * Math.min(source.height, HELD_ROWS) * pixelBytes * (source.hasAlpha ? 2 : 1)
+  const passes = source.interlaced
+    ? sourcePixels * pixelBytes * (BYTES_BETWEEN_PASSES[source.format] ?? 0)
+    : 0
+  const encoding =
+    encoder.bytesPerPixel +
+    (source.hasAlpha ? encoder.bytesPerAlpha : 0) +
+    (render.blur > 0 ? BLUR_BYTES_PER_PIXEL : 0) +
+    (source.turned ? pixelBytes : 0)
+  const frames =
+    render.frames > 1
+      ? renderedPixels *
+        render.frames *
+        (ofStrip(source, render) ? STRIP_BYTES_PER_PIXEL : CODED_BYTES_PER_PIXEL)
+      : 0
+  // What decoding alone needs is free again when the encoder begins.
+  const peak = Math.max(
+    heldPixels * decoder.bytesPerPixel,
+    heldPixels * decoder.keptPerPixel + renderedPixels * encoding,
+  )
+  return (decoder.startBytes ?? 0) + rows + passes + frames + peak
+}
+
+/** Frames that another program than Sharp draws, or writes, or blurs, lie below each other in one tall picture. */
+function ofStrip({ format }: CostSource, render: CostRender): boolean {
+  return render.format === 'png' || render.blur > 0 || format === 'png' || format === 'avif'
+}
+
+function decoderOf({ format, interlaced, lossless, filtered }: CostSource): DecoderName {
+  if (format === 'webp') return lossless ? 'webp lossless' : format
+  if (format === 'svg') return filtered ? 'svg with filters' : 'svg'
+  return interlaced && (format === 'jpeg' || format === 'png') ? `${format} in passes` : format
+}
+
+function encoderOf(
+  source: Pick<CostSource, 'palette' | 'hasAlpha' | 'lossless' | 'width' | 'height'>,
   render: CostRender,
-): Cost {
-  const pixels = video.width * video.height
-  const encoder = ENCODERS[render.format]
+): EncoderName {
+  const { format, quality, blur } = render
+  if (format === 'gif')
+    return source.palette && keepsSize(source, render) && blur === 0 ? 'gif palette' : format
+  if (format === 'png') {
+    // An animation is written frame by frame, with all of its colours.
+    if (source.palette && blur === 0 && quality !== 'lossless' && render.frames === 1) return 'png palette'
+    return source.hasAlpha ? 'png alpha' : format
+  }
+  if (quality === 'lossless')
+    return source.lossless && format !== 'jpeg' ? `${format} lossless` : `${format} fine`
+  if (blur > 0) return `${format} blurred`
+  return quality > 80 ? `${format} fine` : format
+}
+
+function keepsSize(source: Size, render: Size): boolean {
+  return source.width === render.width && source.height === render.height
+}
+
+function printSeconds({ bands, hasAlpha }: CostSource, renderedPixels: number): number {
+  return bands === 4 && !hasAlpha ? PRINT_SECONDS + (renderedPixels / 1e6) * PRINT_SECONDS_PER_MEGAPIXEL : 0
+}
+
+/** The cost of one frame of a video of this size, and of its rendition. */
+export function predictStill(video: Size, render: CostRender): Cost {
+  const encoder = ENCODERS[encoderOf({ ...video, palette: false, hasAlpha: false, lossless: false }, render)]
   const renderedPixels = render.width * render.height
   return {
     memoryBytes: Math.ceil(
-      VIDEO_BASE_BYTES + pixels * VIDEO_BYTES_PER_PIXEL + renderedPixels * encoder.memory,
+      VIDEO_BASE_BYTES +
+        video.width * video.height * VIDEO_BYTES_PER_PIXEL +
+        renderedPixels * encoder.bytesPerPixel,
     ),
-    cpuSeconds: VIDEO_SECONDS + (renderedPixels / 1e6) * encoder.seconds,
+    cpuSeconds: VIDEO_SECONDS + (renderedPixels / 1e6) * encoder.secondsPerMegapixel,
   }
 }
 

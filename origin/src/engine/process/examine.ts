@@ -80,9 +80,9 @@ async function examineImage(
     format: kind.format,
     maxBytes: limits.sourceBytes,
     // Of a sequence single frames are decoded, whatever there are.
-    judge: (facts, sourceBytes) =>
+    judge: (facts, seen) =>
       judgeFacts(facts, { limits, animated: scan && !isSequence(facts) }) ??
-      admit(costOfThumbnails(facts, sourceBytes), admission),
+      admit(costOfThumbnails(facts, seen), admission),
   })
   if (!('facts' in opened)) return opened
   const { bytes, facts } = opened

@@ -81,11 +81,9 @@ async function pictureFiles(
     maxBytes: limits.sourceBytes,
     // A still is answered as it is.
     intact: true,
-    judge: (facts, sourceBytes) =>
+    judge: (facts, seen) =>
       judgeFacts(facts, { limits, animated: true }) ??
-      (facts.frames === 1
-        ? undefined
-        : admit(costOfPicture(facts, jpegRender(facts), 1, sourceBytes), admission)),
+      (facts.frames === 1 ? undefined : admit(costOfPicture(facts, jpegRender(facts), 1, seen), admission)),
   })
   if (!('facts' in opened)) return opened
   const { bytes, facts } = opened

@@ -32,13 +32,22 @@ setInterval(() => {
   if (process.ppid !== server) process.exit(0)
 }, ORPHAN_CHECK_MS).unref()
 
-for (let frame = channel.receive(); frame !== undefined; frame = channel.receive()) {
+for (let bytes = await workOnNext(); bytes !== undefined; bytes = await workOnNext()) {
+  if (bytes > COLLECTED_BYTES) collectGarbage()
+}
+// Libraries may keep the event loop alive for ever.
+process.exit(0)
+
+/** Does one job, and keeps nothing of it; gives how many bytes it had, or nothing when the server is gone. */
+async function workOnNext(): Promise<number | undefined> {
+  const frame = channel.receive()
+  if (frame === undefined) return undefined
   if (frame.kind !== FRAME.job) throw new Error(`frame ${frame.kind} instead of a job`)
   const job: Job = JSON.parse(frame.text)
   const { result, body } = await workshop.work(job, frame.body)
   const { user, system } = process.cpuUsage()
   channel.send(FRAME.done, { cpuSeconds: (user + system) / 1e6, result }, body)
-  if (frame.body.length + (body?.length ?? 0) > COLLECTED_BYTES) collectGarbage()
+  return frame.body.length + (body?.length ?? 0)
 }
 
 /** Each role loads its own libraries alone. */

@@ -3,6 +3,7 @@ import type { ImageFormat as SourceFormat } from '../../media/kinds.ts'
 import type { Deferred } from '../jobs.ts'
 import { hideTheRest } from './image/hide-the-rest.ts'
 import { type ImageFacts, readFacts } from './image/inspect.ts'
+import type { SeenBytes } from './predict.ts'
 import type { MediaSource } from './source/media-source.ts'
 
 export interface OpenedPicture {
@@ -11,7 +12,7 @@ export interface OpenedPicture {
 }
 
 /** Validates a header and what would be made of the picture: why it ends here, or nothing. */
-export type Judge = (facts: ImageFacts, sourceBytes: number) => Failure | Deferred | undefined
+export type Judge = (facts: ImageFacts, seen: SeenBytes) => Failure | Deferred | undefined
 
 export interface OpenPictureOptions {
   readonly format: SourceFormat
@@ -37,7 +38,7 @@ export async function openPicture(
     if (isFailure(head)) return head
     const early = await readFacts(head, format)
     // A head alone may well be undecodable; what it declares is final.
-    const ended = isFailure(early) ? undefined : judge(early, source.sizeBytes)
+    const ended = isFailure(early) ? undefined : judge(early, { bytes: head, sizeBytes: source.sizeBytes })
     if (ended !== undefined) return ended
   }
   const bytes = source.whole(maxBytes)
@@ -45,5 +46,5 @@ export async function openPicture(
   if (!intact) hideTheRest(bytes, format)
   const facts = await readFacts(bytes, format)
   if (isFailure(facts)) return facts
-  return judge(facts, bytes.length) ?? { bytes, facts }
+  return judge(facts, { bytes, sizeBytes: bytes.length }) ?? { bytes, facts }
 }

@@ -12,7 +12,7 @@ import { keepsSize, type Plan, planOf } from './image/plan.ts'
 import { keepsAnimation, type Render, renderImage, renderPlayed, renderRaw } from './image/render-image.ts'
 import { readSequence } from './image/sequence.ts'
 import { openPicture } from './open-picture.ts'
-import { costOfPicture, costOfStill } from './predict.ts'
+import { costOfPicture, costOfStill, type SeenBytes } from './predict.ts'
 import type { MediaSource } from './source/media-source.ts'
 import { createStillDecoder } from './stills.ts'
 import { playSequence } from './video/play-sequence.ts'
@@ -67,13 +67,11 @@ async function renderPicture(
   const opened = await openPicture(source, {
     format: sourceFormat,
     maxBytes: limits.sourceBytes,
-    judge(facts, sourceBytes) {
+    judge(facts, seen) {
       const wanted = wantedOf(facts)
       return (
         judgeFacts(facts, { limits, animated: options.animated }) ??
-        (mayBeUntouched(facts, options, wanted)
-          ? undefined
-          : admit(costOf(facts, wanted, sourceBytes), admission))
+        (mayBeUntouched(facts, options, wanted) ? undefined : admit(costOf(facts, wanted, seen), admission))
       )
     },
   })
@@ -83,7 +81,7 @@ async function renderPicture(
   const { format } = wanted
   if (mayBeUntouched(facts, options, wanted)) {
     if (isBare(bytes, facts.format)) return { kind: 'rendered', format, bytes: undefined }
-    const deferred = admit(costOf(facts, wanted, bytes.length), admission)
+    const deferred = admit(costOf(facts, wanted, { bytes, sizeBytes: bytes.length }), admission)
     if (deferred !== undefined) return deferred
   }
   const rendered =
@@ -92,8 +90,8 @@ async function renderPicture(
   return isFailure(rendered) ? rendered : { kind: 'rendered', format, bytes: rendered }
 }
 
-function costOf(facts: ImageFacts, wanted: Render, sourceBytes: number): Cost {
-  return costOfPicture(facts, wanted, keepsAnimation(facts, wanted) ? facts.frames : 1, sourceBytes)
+function costOf(facts: ImageFacts, wanted: Render, seen: SeenBytes): Cost {
+  return costOfPicture(facts, wanted, keepsAnimation(facts, wanted) ? facts.frames : 1, seen)
 }
 
 /** Undefined for what is no animated AVIF, or is to be a still, or does not play: then its still is rendered. */

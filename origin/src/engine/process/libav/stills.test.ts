@@ -12,7 +12,7 @@ const corpus = process.env.MEDIA_CORPUS
 const libav = await loadLibav()
 afterAll(() => libav?.pool.close())
 const MAX_PIXELS = 4e7
-const turnedHeic = join(import.meta.dirname, '../../../../../../test/media/turned-p3.heic')
+const turnedHeic = join(import.meta.dirname, '../../../../../test/media/turned-p3.heic')
 
 describe.skipIf(libav === undefined)('HEIC (needs FFmpeg’s libraries)', () => {
   it('puts tiles together, turns them, and gives alpha and profile', async () => {

@@ -1,0 +1,246 @@
+import { join } from 'node:path'
+import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import sharp from 'sharp'
+import { describe, expect, it } from 'vitest'
+import { type CostRender, type CostSource, predictRender, predictStill } from './cost.ts'
+import { type MeteredSource, meterRender } from './job-meter.ts'
+import { SMALL_JOB } from './lanes.ts'
+import type { RenderOptions } from './render-options.ts'
+import { encodeSetup } from './setup.ts'
+
+const MIB = 2 ** 20
+
+const photograph = (width: number, height: number): CostSource => ({
+  format: 'jpeg',
+  width,
+  height,
+  frames: 1,
+  bands: 3,
+  bytesPerSample: 1,
+  hasAlpha: false,
+  palette: false,
+  lossless: false,
+  interlaced: false,
+  turned: true,
+  filtered: false,
+  sourceBytes: width * height * 0.4,
+})
+const to = (format: CostRender['format'], width: number, height: number): CostRender => ({
+  format,
+  width,
+  height,
+  frames: 1,
+  quality: 80,
+  blur: 0,
+})
+const FORMATS = ['jpeg', 'png', 'webp', 'avif', 'gif'] as const
+const SOURCES = ['jpeg', 'png', 'webp', 'gif', 'avif', 'heic', 'tiff', 'svg'] as const
+/** Budgets of the default configuration. */
+const MOST = { memoryBytes: 768 * MIB, cpuSeconds: 40 }
+
+describe('a predicted cost', () => {
+  it.each(SOURCES)('of %s grows with its pixels and with those of its rendition', (format) => {
+    const cost = (source: number, rendition: number) =>
+      predictRender(
+        { ...photograph(source, source), format, sourceBytes: 1000 },
+        to('webp', rendition, rendition),
+      )
+    expect(cost(2000, 500).memoryBytes).toBeLessThan(cost(4000, 2000).memoryBytes)
+    expect(cost(4000, 500).cpuSeconds).toBeLessThan(cost(4000, 1000).cpuSeconds)
+    // Decoding may need more than any encoder behind it.
+    expect(cost(4000, 500).memoryBytes).toBeLessThanOrEqual(cost(4000, 1000).memoryBytes)
+    expect(cost(2000, 500).memoryBytes).toBeLessThanOrEqual(cost(4000, 500).memoryBytes)
+  })
+
+  it('grows with frames, with the bytes of the source, with passes, with turning and with blur', () => {
+    const source = { ...photograph(2000, 1000), turned: false }
+    const render = to('webp', 1000, 500)
+    const plain = predictRender(source, render)
+    const dearer = [
+      predictRender({ ...source, frames: 10 }, { ...render, frames: 10 }),
+      predictRender({ ...source, sourceBytes: 2 * source.sourceBytes }, render),
+      predictRender({ ...source, interlaced: true }, render),
+      predictRender({ ...source, turned: true }, render),
+      predictRender(source, { ...render, quality: 'lossless' }),
+    ]
+    for (const cost of dearer) expect(cost.memoryBytes).toBeGreaterThan(plain.memoryBytes)
+    const blurred = (blur: number) => predictRender(source, { ...render, blur }).cpuSeconds
+    expect(blurred(100)).toBeGreaterThan(blurred(1))
+  })
+
+  it('tells that AVIF takes several times the memory of JPEG', () => {
+    const memory = (format: CostRender['format']) =>
+      predictRender(photograph(4000, 3000), to(format, 4000, 3000)).memoryBytes
+    expect(memory('avif')).toBeGreaterThan(3 * memory('jpeg'))
+    expect(memory('webp')).toBeGreaterThan(memory('jpeg'))
+  })
+
+  it('of a few bytes that declare a huge PNG is beyond any budget', () => {
+    const huge = { ...photograph(16_384, 10_000), format: 'png', turned: false, sourceBytes: 1000 } as const
+    for (const format of FORMATS)
+      expect(predictRender(huge, to(format, 16_384, 10_000)).memoryBytes).toBeGreaterThan(MOST.memoryBytes)
+  })
+
+  it('of an ordinary photograph is that of a small job', () => {
+    const cost = predictRender(photograph(4032, 3024), to('webp', 550, 413))
+    expect(cost.memoryBytes).toBeLessThan(SMALL_JOB.memoryBytes)
+    expect(cost.cpuSeconds).toBeLessThan(SMALL_JOB.cpuSeconds)
+  })
+
+  it.each(FORMATS)('of what a telephone takes is within the budget, to %s', (format) => {
+    for (const cost of [
+      predictRender(photograph(6000, 4000), to(format, 4096, 2731)),
+      predictRender(photograph(8000, 6000), to(format, 2048, 1536)),
+    ]) {
+      expect(cost.memoryBytes).toBeLessThan(MOST.memoryBytes)
+      expect(cost.cpuSeconds).toBeLessThan(MOST.cpuSeconds)
+    }
+  })
+
+  it('of a still of a video grows with both sizes', () => {
+    const cost = (height: number, rendition: number) =>
+      predictStill({ width: height * 2, height }, to('jpeg', rendition, rendition)).memoryBytes
+    expect(cost(1080, 64)).toBeGreaterThan(cost(540, 64))
+    expect(cost(540, 640)).toBeGreaterThan(cost(540, 64))
+  })
+})
+
+/** What may be predicted beyond three times the truth: a process at rest has some memory to spare. */
+const FLOOR_BYTES = 16 * MIB
+
+const engine = {
+  words: [
+    join(import.meta.dirname, 'process/main.ts'),
+    encodeSetup({ role: 'media', libav: 'off', temporaryFileBytes: 0, decoderMemoryBytes: 2048 * MIB }),
+  ],
+  sandbox: {
+    jobMemoryBytes: MOST.memoryBytes,
+    fileBytes: 0,
+    niceness: 5,
+    isolation: { network: 'shared', command: [] },
+  },
+} as const
+const LIMITS = {
+  sourceBytes: 64 * MIB,
+  decodedBytes: 512 * MIB,
+  sidePixels: 16_384,
+  frames: 1000,
+  temporaryFileBytes: 0,
+  avifPixels: 8_400_000,
+}
+const options = (format: RenderOptions['format'], width: number, rest: Partial<RenderOptions> = {}) => ({
+  geometry: { kind: 'transformation', width, fit: 'cover', gravity: 'centre' } as const,
+  format,
+  quality: 80,
+  qualityAsked: true,
+  animated: false,
+  imagesOnly: false,
+  ...rest,
+})
+
+/** Noise, which is the worst that a coder is given. */
+const noise = (width: number, height: number) =>
+  sharp({
+    create: {
+      width,
+      height,
+      channels: 3,
+      background: 'grey',
+      noise: { type: 'gaussian', mean: 128, sigma: 60 },
+    },
+  })
+
+const CASES: readonly {
+  readonly name: string
+  readonly source: () => Promise<MeteredSource>
+  readonly options: RenderOptions
+}[] = [
+  {
+    name: 'a large JPEG to a small WebP',
+    source: async () => ({ format: 'jpeg', bytes: await noise(4000, 3000).jpeg().toBuffer() }),
+    options: options('webp', 550),
+  },
+  {
+    name: 'a turned JPEG to AVIF',
+    source: async () => ({
+      format: 'jpeg',
+      bytes: await noise(1600, 1200).withMetadata({ orientation: 6 }).jpeg().toBuffer(),
+    }),
+    options: options('avif', 1200),
+  },
+  {
+    name: 'a JPEG to WebP of its size',
+    source: async () => ({ format: 'jpeg', bytes: await noise(2000, 1500).jpeg().toBuffer() }),
+    options: options('webp', 2000),
+  },
+  {
+    name: 'a PNG in passes, of one colour, to a small JPEG',
+    source: async () => ({
+      format: 'png',
+      bytes: await sharp({ create: { width: 4000, height: 3000, channels: 3, background: '#0a0' } })
+        .png({ progressive: true })
+        .toBuffer(),
+    }),
+    options: options('jpeg', 64),
+  },
+  {
+    name: 'a PNG of 16 bits to lossless WebP',
+    source: async () => ({
+      format: 'png',
+      bytes: await noise(1400, 1000)
+        .ensureAlpha()
+        .toColourspace('rgb16')
+        .png({ compressionLevel: 1 })
+        .toBuffer(),
+    }),
+    options: options('webp', 1400, { quality: 'lossless' }),
+  },
+  {
+    name: 'an AVIF to WebP',
+    source: async () => ({ format: 'avif', bytes: await noise(1600, 1200).avif({ effort: 0 }).toBuffer() }),
+    options: options('webp', 1600),
+  },
+  {
+    name: 'a blurred WebP',
+    source: async () => ({ format: 'webp', bytes: await noise(1600, 1200).webp({ effort: 0 }).toBuffer() }),
+    options: options('webp', 1600, { blur: 20 }),
+  },
+  {
+    name: 'an animated WebP to an animated PNG',
+    source: async () => ({
+      format: 'webp',
+      bytes: await sharp(
+        await noise(320, 240 * 30)
+          .raw()
+          .toBuffer(),
+        {
+          raw: { width: 320, height: 240 * 30, channels: 3, pageHeight: 240 },
+        },
+      )
+        .webp({ effort: 0 })
+        .toBuffer(),
+    }),
+    options: options('png', 320, { animated: true }),
+  },
+  {
+    name: 'a drawing',
+    source: async () => ({
+      format: 'svg',
+      bytes: Buffer.from(
+        '<svg xmlns="http://www.w3.org/2000/svg" width="1600" height="1200"><circle cx="800" cy="600" r="500"/></svg>',
+      ),
+    }),
+    options: options('png', 1600),
+  },
+]
+
+// The peak of a process is read from Linux's /proc; elsewhere the tables are taken as they are.
+describe.skipIf(process.platform !== 'linux')('the memory of a real job', () => {
+  it.each(CASES)('is what was predicted, or down to a third of it: $name', async ({ source, options }) => {
+    const metered = await meterRender(engine, await source(), options, LIMITS)
+    if (isFailure(metered)) throw new Error(metered.detail ?? metered.code)
+    const { predicted, used } = metered
+    expect(used.memoryBytes).toBeLessThanOrEqual(predicted.memoryBytes)
+    expect(predicted.memoryBytes).toBeLessThanOrEqual(3 * used.memoryBytes + FLOOR_BYTES)
+  })
+})

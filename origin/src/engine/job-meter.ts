@@ -1,0 +1,105 @@
+/**
+ * What a render really costs, which is what its prediction is held to: for tests and benchmarks, on Linux. Each job is
+ * measured in a fresh process that has worked once, so that no job is lent what another one left behind.
+ */
+
+import { readFileSync, writeFileSync } from 'node:fs'
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { MediaFormat } from '../media/kinds.ts'
+import type { SourceLimits } from '../media/limits.ts'
+import { type EngineProcess, type EngineProcessOptions, startEngineProcess } from './engine-process.ts'
+import type { Cost, RenderJob } from './jobs.ts'
+import { FULL_SIZE, type RenderOptions } from './render-options.ts'
+
+export interface MeteredSource {
+  readonly format: MediaFormat
+  readonly bytes: Uint8Array
+}
+
+export interface MeteredRender {
+  /** What the process said before it decoded anything. */
+  readonly predicted: Cost
+  /** What it took: the peak of resident memory beside an idle process, and processor seconds. */
+  readonly used: Cost
+  /** Peak of mapped memory beside an idle process: what the kernel's limit sees, touched or not. */
+  readonly mappedBytes: number
+  readonly renditionBytes: number
+}
+
+/** Some are made to take minutes; what is wanted of those is that the server ends them. */
+const LONGEST_MS = 60_000
+
+/** Predicts and runs a render. Gives why it could not be done where that is so; `deadline` after a minute. */
+export async function meterRender(
+  process: EngineProcessOptions,
+  source: MeteredSource,
+  options: RenderOptions,
+  limits: SourceLimits,
+): Promise<MeteredRender | Failure> {
+  const started = startEngineProcess(process)
+  const timer = setTimeout(() => started.kill('deadline'), LONGEST_MS)
+  try {
+    await started.ready
+    // What every process takes once, for its first job.
+    await renderOn(started, { format: 'svg', bytes: WARM_UP }, jobOptions(WARM_UP_OPTIONS, limits, ANY_COST))
+    const idle = statusOf(started.pid)
+    // Resets the peak of resident memory (proc_pid_clear_refs(5)).
+    writeFileSync(`/proc/${started.pid}/clear_refs`, '5')
+    const first = await renderOn(started, source, jobOptions(options, limits, NO_COST))
+    if (isFailure(first.result)) return first.result
+    if (first.result.kind !== 'deferred') throw new Error('a source that is its own rendition costs nothing')
+    const done = await renderOn(started, source, jobOptions(options, limits, ANY_COST))
+    if (isFailure(done.result)) return done.result
+    const peak = statusOf(started.pid)
+    return {
+      predicted: first.result.cost,
+      used: { memoryBytes: peak.peakBytes - idle.residentBytes, cpuSeconds: done.usedCpuSeconds },
+      mappedBytes: peak.mostMappedBytes - idle.mappedBytes,
+      renditionBytes: done.body.length,
+    }
+  } finally {
+    clearTimeout(timer)
+    started.kill('closed')
+    await started.ended
+  }
+}
+
+const WARM_UP = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"/>')
+const WARM_UP_OPTIONS: RenderOptions = {
+  geometry: FULL_SIZE,
+  format: 'webp',
+  quality: 80,
+  qualityAsked: true,
+  animated: false,
+  imagesOnly: false,
+}
+const NOTHING = new Uint8Array()
+const NO_COST: Cost = { memoryBytes: 0, cpuSeconds: 0 }
+const ANY_COST: Cost = { memoryBytes: Number.MAX_SAFE_INTEGER, cpuSeconds: Number.MAX_SAFE_INTEGER }
+
+type JobOptions = Pick<RenderJob, 'options' | 'limits' | 'allowance'>
+
+function jobOptions(options: RenderOptions, limits: SourceLimits, allowance: Cost): JobOptions {
+  return { options, limits, allowance }
+}
+
+async function renderOn(process: EngineProcess, { format, bytes }: MeteredSource, options: JobOptions) {
+  const source = { format, sizeBytes: bytes.length, whole: true }
+  const ended = await process.run({ kind: 'render', source, ...options }, { body: bytes })
+  if (!('cause' in ended)) return ended
+  const { cause } = ended
+  if (cause.kind === 'killed' && cause.reason === 'deadline')
+    return { result: fail('deadline'), body: NOTHING, usedCpuSeconds: Number.NaN }
+  throw new Error(`the process ended: ${JSON.stringify(cause)}`)
+}
+
+function statusOf(pid: number) {
+  const status = readFileSync(`/proc/${pid}/status`, 'latin1')
+  const bytesOf = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) * 1024
+  return {
+    residentBytes: bytesOf('VmRSS'),
+    peakBytes: bytesOf('VmHWM'),
+    mappedBytes: bytesOf('VmSize'),
+    mostMappedBytes: bytesOf('VmPeak'),
+  }
+}

@@ -1,0 +1,245 @@
+/**
+ * `pnpm bench cost`: what jobs are predicted to cost against what they cost, each in a process of its own. The tables of
+ * `origin/src/engine/cost.ts` are made of what this prints; it takes some ten minutes.
+ */
+
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { engineWords } from '@media-proxy/origin/assembly/engine.ts'
+import type { EngineProcessOptions } from '@media-proxy/origin/engine/engine-process.ts'
+import { inspectFfmpeg } from '@media-proxy/origin/engine/ffmpeg-binary.ts'
+import { type MeteredRender, type MeteredSource, meterRender } from '@media-proxy/origin/engine/job-meter.ts'
+import type { RenderOptions } from '@media-proxy/origin/engine/render-options.ts'
+import { SNIFF_BYTES, sniff } from '@media-proxy/origin/media/sniff.ts'
+import type { ImageFormat } from '@media-proxy/shared/formats.ts'
+import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import { LIMITS } from '../video-tools.ts'
+import { CODINGS, type Coding, type Content, sidesOf } from './cost-pictures.ts'
+import type { BenchRow } from './measure.ts'
+
+/** Nothing is refused and nothing is answered as something else: the truth is wanted of what is too dear, too. */
+const NO_LIMITS = { ...LIMITS, decodedBytes: 2 ** 40, avifPixels: 2 ** 40 }
+const MAPPED_BYTES = 16 * 2 ** 30
+
+/** A prediction below these is never too high: nothing depends on it. */
+const FLOOR_BYTES = 16 * 2 ** 20
+const FLOOR_SECONDS = 0.05
+const MOST_RATIO = 3
+const WORST_SHOWN = 8
+const FOLDER = join(import.meta.dirname, '../../bench-results')
+
+interface CostRow {
+  readonly source: string
+  readonly rendition: string
+  readonly predictedMib: number
+  readonly usedMib: number
+  readonly memoryRatio: number
+  /** Peak of mapped memory, which is what the kernel's limit counts. */
+  readonly mappedMib: number
+  readonly predictedSeconds: number
+  readonly usedSeconds: number
+  readonly secondsRatio: number
+}
+
+export async function benchCost(): Promise<readonly BenchRow[]> {
+  if (process.platform !== 'linux') {
+    console.log('the peak of a process is read from /proc: this benchmark runs on Linux')
+    return []
+  }
+  const engine = await engineOptions()
+  const rows: CostRow[] = []
+  for await (const { name, source, renditions } of sources()) {
+    for (const { name: rendition, options } of renditions) {
+      const metered = await meterRender(engine, source, options, NO_LIMITS)
+      // A file of the corpus that is broken, or made to take for ever.
+      if (isFailure(metered)) continue
+      rows.push(rowOf(name, rendition, metered))
+    }
+  }
+  console.table(rows)
+  mkdirSync(FOLDER, { recursive: true })
+  writeFileSync(join(FOLDER, 'cost-jobs.json'), `${JSON.stringify(rows, null, 2)}\n`)
+  return [...summary('memory', rows, memoryOf), ...summary('processor time', rows, secondsOf)]
+}
+
+async function engineOptions(): Promise<EngineProcessOptions> {
+  const binary = await inspectFfmpeg(process.env)
+  const setup = { role: 'media', libav: 'off', temporaryFileBytes: 0, decoderMemoryBytes: 2 ** 31 } as const
+  return {
+    words: engineWords('fault' in binary ? setup : { ...setup, ffmpeg: binary }),
+    environment: { TMPDIR: process.env.TMPDIR ?? '/tmp' },
+    sandbox: {
+      jobMemoryBytes: MAPPED_BYTES,
+      fileBytes: LIMITS.temporaryFileBytes,
+      niceness: 0,
+      isolation: { network: 'shared', command: [] },
+    },
+  }
+}
+
+interface Rendition {
+  readonly name: string
+  readonly options: RenderOptions
+}
+
+interface CostSource {
+  readonly name: string
+  readonly source: MeteredSource
+  readonly renditions: readonly Rendition[]
+}
+
+const FORMATS: readonly ImageFormat[] = ['webp', 'avif', 'jpeg', 'png', 'gif']
+
+function rendition(
+  format: ImageFormat,
+  { width, ...options }: Partial<RenderOptions> & { readonly width?: number } = {},
+): Rendition {
+  const words = [width, options.quality === 'lossless' ? 'lossless' : '', options.animated ? 'animated' : '']
+  return {
+    name: [format, ...words, options.blur === undefined ? '' : `blur ${options.blur}`]
+      .filter((word) => word !== '' && word !== undefined)
+      .join(' '),
+    options: {
+      geometry: {
+        kind: 'transformation',
+        fit: 'cover',
+        gravity: 'centre',
+        ...(width === undefined ? {} : { width }),
+      },
+      format,
+      quality: 80,
+      qualityAsked: true,
+      animated: false,
+      imagesOnly: false,
+      ...options,
+    },
+  }
+}
+
+async function* sources(): AsyncGenerator<CostSource> {
+  for (const coding of CODINGS) {
+    for (const content of ['smooth', 'noise'] as const) {
+      for (const megapixels of coding.moves ? [0.1, 0.3] : [0.1, 1, 4, 12, 40]) {
+        if (megapixels > coding.mostMegapixels) continue
+        yield {
+          name: `${coding.name} ${content} ${megapixels} MP`,
+          source: { format: coding.format, bytes: await madeOf(coding, content, megapixels) },
+          renditions: coding.moves ? MOVING_RENDITIONS : renditionsOf(coding, content, megapixels),
+        }
+      }
+    }
+  }
+  yield* corpusSources()
+}
+
+function madeOf(coding: Coding, content: Content, megapixels: number): Promise<Buffer> {
+  const { width, height } = sidesOf(megapixels)
+  return coding.make(content, width, height)
+}
+
+const MOVING_RENDITIONS: readonly Rendition[] = [
+  ...(['webp', 'gif', 'png'] as const).flatMap((format) => [
+    rendition(format, { animated: true }),
+    rendition(format, { animated: true, width: 64 }),
+  ]),
+  rendition('webp', { animated: true, blur: 5 }),
+  rendition('webp', { animated: true, quality: 'lossless' }),
+  rendition('jpeg', { width: 64 }),
+]
+
+/** Every coding small, which is decoding alone; those that stand for the others in every way there is. */
+function renditionsOf({ name }: Coding, content: Content, megapixels: number): readonly Rendition[] {
+  const small = [rendition('jpeg', { width: 64 }), rendition('webp', { width: 512 })]
+  const half = Math.round(sidesOf(megapixels).width / 2)
+  if (megapixels > 12) return [...small, rendition('webp', { width: half })]
+  if (name === 'PNG')
+    return [
+      ...small,
+      ...FORMATS.filter((format) => format !== 'gif' || megapixels < 4).map((format) =>
+        rendition(format, { quality: 'lossless' }),
+      ),
+      rendition('jpeg', { width: half }),
+    ]
+  if (name !== 'JPEG' && name !== 'PNG RGBA') return small
+  // Dithering noise takes seconds for a megapixel.
+  const formats = FORMATS.filter((format) => format !== 'gif' || content === 'smooth' || megapixels <= 1)
+  return [
+    ...small,
+    ...formats.map((format) => rendition(format)),
+    rendition('avif', { width: half }),
+    rendition('webp', { blur: 10 }),
+    rendition('jpeg', { width: half, blur: 100 }),
+  ]
+}
+
+/** Real pictures and videos, where there are some. */
+async function* corpusSources(): AsyncGenerator<CostSource> {
+  const corpus = process.env.MEDIA_CORPUS
+  if (corpus === undefined) return
+  for (const entry of readdirSync(corpus, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue
+    const bytes = readFileSync(join(entry.parentPath, entry.name))
+    const kind = await sniff(bytes.subarray(0, SNIFF_BYTES), entry.name)
+    if (kind === undefined || kind.kind === 'audio') continue
+    yield {
+      name: entry.name,
+      source: { format: kind.format, bytes },
+      renditions: [
+        rendition('webp', { width: 550, animated: true }),
+        rendition('avif'),
+        rendition('jpeg', { width: 64 }),
+      ],
+    }
+  }
+}
+
+function rowOf(source: string, name: string, { predicted, used, mappedBytes }: MeteredRender): CostRow {
+  return {
+    source,
+    rendition: name,
+    predictedMib: rounded(predicted.memoryBytes / 2 ** 20),
+    usedMib: rounded(used.memoryBytes / 2 ** 20),
+    memoryRatio: rounded(predicted.memoryBytes / used.memoryBytes),
+    mappedMib: rounded(mappedBytes / 2 ** 20),
+    predictedSeconds: rounded(predicted.cpuSeconds),
+    usedSeconds: rounded(used.cpuSeconds),
+    secondsRatio: rounded(predicted.cpuSeconds / used.cpuSeconds),
+  }
+}
+
+const rounded = (value: number) => Number(value.toPrecision(3))
+
+interface Judged {
+  readonly ratio: number
+  /** Too little to matter when the prediction is higher. */
+  readonly floor: boolean
+}
+
+const memoryOf = (row: CostRow): Judged => ({
+  ratio: row.memoryRatio,
+  floor: row.predictedMib * 2 ** 20 <= FLOOR_BYTES,
+})
+const secondsOf = (row: CostRow): Judged => ({
+  ratio: row.secondsRatio,
+  floor: row.usedSeconds <= FLOOR_SECONDS,
+})
+
+/** The lowest and the highest ratios of predicted to true. */
+function summary(
+  name: string,
+  rows: readonly CostRow[],
+  judge: (row: CostRow) => Judged,
+): readonly BenchRow[] {
+  const judged = rows.map((row) => ({ row, ...judge(row) })).toSorted((a, b) => a.ratio - b.ratio)
+  const low = judged.slice(0, WORST_SHOWN)
+  const high = judged.filter(({ floor }) => !floor).slice(-WORST_SHOWN)
+  const line = ({ row, ratio }: (typeof judged)[number]) => ({
+    name: `cost, predicted ${name} to true: ${row.source} to ${row.rendition}`,
+    value: ratio,
+    unit: 'times' as const,
+  })
+  return [
+    ...low.map((each) => ({ ...line(each), target: { atLeast: 1 } })),
+    ...high.map((each) => ({ ...line(each), target: { atMost: MOST_RATIO } })),
+  ]
+}
