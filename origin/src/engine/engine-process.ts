@@ -82,169 +82,200 @@ export interface EngineProcess {
 const MAX_STDERR_BYTES = 2048
 
 export function startEngineProcess(options: EngineProcessOptions): EngineProcess {
-  const [program = '', ...words] = sandboxed([process.execPath, ...options.words], options.sandbox)
-  const child = spawn(program, words, {
-    env: { ...ENGINE_ENVIRONMENT, ...options.environment },
-    stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
-    // A group of its own: what the process starts itself ends with it, and a terminal's Ctrl-C does not reach it.
-    detached: true,
-  })
-  const socket = socketOf(child)
-  const complaint = collect(child.stderr)
-  const ready = Promise.withResolvers<Ready | undefined>()
-  const ended = Promise.withResolvers<ProcessEnd>()
-  let alive = true
-  let killedFor: KillReason | undefined
-  let broken: string | undefined
-  let current: CurrentJob | undefined
-  let jobs = 0
-  let bytes = 0
-  let usedCpuSeconds = 0
-  let lastCpuSeconds: number | undefined
+  return new ChildEngine(options)
+}
 
-  const cpuSeconds = () => {
-    const now = child.pid === undefined ? undefined : processorSeconds(child.pid)
-    return now === undefined ? undefined : Math.max(0, now - usedCpuSeconds)
+class ChildEngine implements EngineProcess {
+  readonly ended: Promise<ProcessEnd>
+  readonly ready: Promise<Ready | undefined>
+  readonly #child: ChildProcess
+  readonly #socket: Socket
+  readonly #resolveEnded: (end: ProcessEnd) => void
+  readonly #resolveReady: (ready: Ready | undefined) => void
+  #running = true
+  #killedFor: KillReason | undefined
+  /** What it said that is nothing that it may say. */
+  #broken: string | undefined
+  #current: CurrentJob | undefined
+  #jobs = 0
+  #bytes = 0
+  /** Processor seconds of its start and its finished jobs. */
+  #usedCpuSeconds = 0
+  #cpuSecondsAtKill: number | undefined
+
+  constructor(options: EngineProcessOptions) {
+    const [program = '', ...words] = sandboxed([process.execPath, ...options.words], options.sandbox)
+    this.#child = spawn(program, words, {
+      env: { ...ENGINE_ENVIRONMENT, ...options.environment },
+      stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+      // A group of its own: what the process starts itself ends with it, and a terminal's Ctrl-C does not reach it.
+      detached: true,
+    })
+    this.#socket = socketOf(this.#child)
+    const ended = Promise.withResolvers<ProcessEnd>()
+    const ready = Promise.withResolvers<Ready | undefined>()
+    this.ended = ended.promise
+    this.ready = ready.promise
+    this.#resolveEnded = ended.resolve
+    this.#resolveReady = ready.resolve
+    this.#listen()
+    // Until it is ready somebody waits for it.
+    void this.ready.then(() => {
+      this.#child.unref()
+      if (this.#current === undefined) this.#socket.unref()
+    })
   }
-  const kill = (reason: KillReason) => {
-    if (!alive || child.pid === undefined) return
-    killedFor ??= reason
-    lastCpuSeconds ??= cpuSeconds()
+
+  get pid(): number {
+    return this.#child.pid ?? 0
+  }
+
+  get alive(): boolean {
+    return this.#running && this.#killedFor === undefined
+  }
+
+  get jobs(): number {
+    return this.#jobs
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  run<J extends Job>(
+    job: J,
+    input: JobInput,
+    onInspected?: (cost: Cost) => void,
+  ): Promise<JobOutput<J['kind']> | ProcessEnd> {
+    if (!this.#running) return this.ended
+    if (this.#current !== undefined) throw new Error('an engine process runs one job at a time')
+    const { promise, resolve, reject } = Promise.withResolvers<JobOutput<J['kind']> | ProcessEnd>()
+    this.#jobs += 1
+    this.#bytes += input.body.length
+    this.#current = {
+      kind: job.kind,
+      sizeBytes: 'source' in job ? job.source.sizeBytes : input.body.length,
+      ...(input.read === undefined ? {} : { read: input.read }),
+      ...(onInspected === undefined ? {} : { onInspected }),
+      // The result was parsed by the schema of this very kind.
+      done: resolve as CurrentJob['done'],
+      fail: reject,
+    }
+    // A process with nothing to do keeps nobody alive; one at work does.
+    this.#socket.ref()
+    send(this.#socket, FRAME.job, job, input.body)
+    return promise
+  }
+
+  cpuSeconds(): number | undefined {
+    const now = processorSeconds(this.pid)
+    return now === undefined ? undefined : Math.max(0, now - this.#usedCpuSeconds)
+  }
+
+  kill(reason: KillReason): void {
+    if (!this.#running || this.#child.pid === undefined) return
+    this.#killedFor ??= reason
+    this.#cpuSecondsAtKill ??= this.cpuSeconds()
     // Whoever ends it may wait for that.
-    child.ref()
-    killGroup(child.pid)
-  }
-  const breakOff = (detail: string): undefined => {
-    broken ??= detail
-    kill('protocol')
-    return undefined
+    this.#child.ref()
+    killGroup(this.#child.pid)
   }
 
-  const onFrame = ({ kind, text, body }: Frame) => {
+  #listen(): void {
+    const complaint = collect(this.#child.stderr)
+    const read = createFrameReader((frame) => this.#onFrame(frame))
+    this.#socket.on('data', (chunk: Buffer) => {
+      try {
+        read(chunk)
+      } catch (error) {
+        this.#breakOff(error instanceof Error ? error.message : String(error))
+      }
+    })
+    // A socket breaks because its process has ended, which then tells why; one that lives on is of no use.
+    this.#socket.on('error', () => killGroup(this.#child.pid))
+    this.#child.once('error', () => void this.#onExit(complaint, null, null))
+    this.#child.once('exit', (code, signal) => void this.#onExit(complaint, code, signal))
+  }
+
+  #onFrame({ kind, text, body }: Frame): void {
+    const current = this.#current
     switch (kind) {
       case FRAME.ready: {
-        const said = parseReady(text)
-        if (said === undefined) return breakOff('no ready')
-        return ready.resolve(said)
+        const ready = parseReady(text)
+        if (ready === undefined) this.#breakOff('no ready')
+        else this.#resolveReady(ready)
+        break
       }
-      case FRAME.read:
-        return current === undefined ? breakOff('a range without a job') : answerRange(text, current)
       case FRAME.inspected: {
         const inspection = parseInspection(text)
-        if (inspection === undefined) return breakOff('no inspection')
-        return current?.onInspected?.(inspection.cost)
+        if (inspection === undefined) this.#breakOff('no inspection')
+        else current?.onInspected?.(inspection.cost)
+        break
       }
-      case FRAME.done: {
-        const finished = current
-        if (finished === undefined) return breakOff('a result without a job')
-        return finish(finished, text, body)
-      }
+      case FRAME.read:
+        if (current === undefined) this.#breakOff('a range without a job')
+        else this.#answerRange(text, current)
+        break
+      case FRAME.done:
+        if (current === undefined) this.#breakOff('a result without a job')
+        else this.#finish(current, text, body)
+        break
       default:
-        return breakOff(`frame ${kind}`)
+        this.#breakOff(`frame ${kind}`)
     }
   }
 
-  function answerRange(text: string, job: CurrentJob): undefined {
+  #answerRange(text: string, { read, sizeBytes, fail }: CurrentJob): void {
     const range = parseRange(text)
-    if (
-      range === undefined ||
-      range.end <= range.start ||
-      range.end > job.sizeBytes ||
-      job.read === undefined
-    )
-      return breakOff('a range outside of the source')
-    job.read(range.start, range.end).then(
-      (part) => {
-        if (!alive) return
-        if (part instanceof Uint8Array) {
-          bytes += part.length
-          send(socket, FRAME.part, {}, part)
-        } else send(socket, FRAME.part, { failure: part }, NOTHING)
-      },
-      (error: unknown) => job.fail(error),
-    )
+    if (range === undefined || range.end <= range.start || range.end > sizeBytes || read === undefined) {
+      this.#breakOff('a range outside of the source')
+      return
+    }
+    read(range.start, range.end).then((part) => {
+      if (!this.#running) return
+      const isBytes = part instanceof Uint8Array
+      if (isBytes) this.#bytes += part.length
+      send(this.#socket, FRAME.part, isBytes ? {} : { failure: part }, isBytes ? part : NOTHING)
+    }, fail)
   }
 
-  function finish(job: CurrentJob, text: string, body: Uint8Array): undefined {
+  #finish(job: CurrentJob, text: string, body: Uint8Array): void {
     const done = parseDone(job.kind, text)
-    if (done === undefined) return breakOff('no result')
-    current = undefined
-    socket.unref()
-    const used = Math.max(0, done.cpuSeconds - usedCpuSeconds)
-    usedCpuSeconds += used
-    bytes += body.length
+    if (done === undefined) {
+      this.#breakOff('no result')
+      return
+    }
+    this.#current = undefined
+    this.#socket.unref()
+    const used = Math.max(0, done.cpuSeconds - this.#usedCpuSeconds)
+    this.#usedCpuSeconds += used
+    this.#bytes += body.length
     job.done({ result: done.result, body, usedCpuSeconds: used })
   }
 
-  const read = createFrameReader(onFrame)
-  socket.on('data', (chunk: Buffer) => {
-    try {
-      read(chunk)
-    } catch (error) {
-      breakOff(error instanceof Error ? error.message : String(error))
-    }
-  })
-  // A socket breaks because its process has ended, which then tells why; one that lives on is of no use.
-  socket.on('error', () => killGroup(child.pid))
+  #breakOff(detail: string): void {
+    this.#broken ??= detail
+    this.kill('protocol')
+  }
 
-  const onEnd = async (code: number | null, signal: NodeJS.Signals | null) => {
-    alive = false
+  async #onExit(
+    complaint: Promise<string>,
+    code: number | null,
+    signal: NodeJS.Signals | null,
+  ): Promise<void> {
+    this.#running = false
     // What it started itself, and did not take with it.
-    killGroup(child.pid)
+    killGroup(this.#child.pid)
     const words = (await complaint).trim().slice(-500)
     const end: ProcessEnd = {
-      cpuSeconds: lastCpuSeconds,
-      cause: causeOf(code, signal, killedFor, broken, words),
+      cpuSeconds: this.#cpuSecondsAtKill,
+      cause: causeOf(code, signal, this.#killedFor, this.#broken, words),
     }
-    socket.destroy()
-    ready.resolve(undefined)
-    current?.done(end)
-    current = undefined
-    ended.resolve(end)
-  }
-  child.once('error', (error) => void onEnd(null, null).then(() => error))
-  child.once('exit', (code, signal) => void onEnd(code, signal))
-  // Until it is ready somebody waits for it.
-  void ready.promise.then(() => {
-    child.unref()
-    if (current === undefined) socket.unref()
-  })
-
-  return {
-    pid: child.pid ?? 0,
-    ready: ready.promise,
-    ended: ended.promise,
-    get alive() {
-      return alive && killedFor === undefined
-    },
-    get jobs() {
-      return jobs
-    },
-    get bytes() {
-      return bytes
-    },
-    run(job, input, onInspected) {
-      const { promise, resolve, reject } = Promise.withResolvers<JobOutput<typeof job.kind> | ProcessEnd>()
-      if (!alive) return ended.promise
-      if (current !== undefined) throw new Error('an engine process runs one job at a time')
-      jobs += 1
-      bytes += input.body.length
-      current = {
-        kind: job.kind,
-        sizeBytes: 'source' in job ? job.source.sizeBytes : input.body.length,
-        ...(input.read === undefined ? {} : { read: input.read }),
-        ...(onInspected === undefined ? {} : { onInspected }),
-        // The result was parsed by the schema of this very kind.
-        done: resolve as CurrentJob['done'],
-        fail: reject,
-      }
-      // A process with nothing to do keeps nobody alive; one at work does.
-      socket.ref()
-      send(socket, FRAME.job, job, input.body)
-      return promise
-    },
-    cpuSeconds,
-    kill,
+    this.#socket.destroy()
+    this.#resolveReady(undefined)
+    this.#current?.done(end)
+    this.#current = undefined
+    this.#resolveEnded(end)
   }
 }
 
