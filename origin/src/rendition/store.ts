@@ -40,45 +40,9 @@ export interface RenditionStoreOptions {
 const MAX_PENDING_BYTES = 64 * 1024 * 1024
 const CONCURRENT_WRITES = 4
 
-export function createRenditionStore({
-  store,
-  bucket,
-  maxEntryBytes,
-  log,
-}: RenditionStoreOptions): RenditionStore {
-  const pending: (() => Promise<void>)[] = []
-  const writing = new Set<Promise<void>>()
-  let pendingBytes = 0
-
-  function startNext(): void {
-    while (writing.size < CONCURRENT_WRITES) {
-      const next = pending.shift()
-      if (next === undefined) return
-      const written = next().finally(() => {
-        writing.delete(written)
-        startNext()
-      })
-      writing.add(written)
-    }
-  }
-
-  async function write(url: CanonicalUrl, rendition: Rendition): Promise<void> {
-    const { bytes, format, etag, lastModified, nsfwProbability, sourceName, sourceKey, sourceEtag } =
-      rendition
-    const head = {
-      ...{ format, etag, sourceKey, sourceEtag },
-      ...(lastModified === undefined ? {} : { lastModified: lastModified.getTime() }),
-      ...(nsfwProbability === undefined ? {} : { nsfwProbability }),
-    }
-    try {
-      const key = await renditionKey(sourceName, url)
-      const failure = await store.put(bucket, key, encodeRendition(head, bytes))
-      if (failure !== undefined) log.warn(logged(failure), 'a rendition could not be stored')
-    } catch (error) {
-      log.warn({ err: error }, 'a rendition could not be stored')
-    }
-  }
-
+export function createRenditionStore(options: RenditionStoreOptions): RenditionStore {
+  const { store, bucket, maxEntryBytes, log } = options
+  const writes = createWrites()
   return {
     async get(url, sourceName, etag, signal) {
       const object = await store.get(bucket, await renditionKey(sourceName, url), { signal })
@@ -97,15 +61,8 @@ export function createRenditionStore({
     },
 
     put(url, rendition) {
-      const size = rendition.bytes.length
-      if (size > maxEntryBytes || pendingBytes + size > MAX_PENDING_BYTES) return
-      pendingBytes += size
-      pending.push(() =>
-        write(url, rendition).finally(() => {
-          pendingBytes -= size
-        }),
-      )
-      startNext()
+      if (rendition.bytes.length > maxEntryBytes) return
+      writes.add(rendition.bytes.length, () => write(options, url, rendition))
     },
 
     async purge(names) {
@@ -118,7 +75,62 @@ export function createRenditionStore({
       return removed
     },
 
-    async settled() {
+    settled: () => writes.settled(),
+  }
+}
+
+async function write(
+  { store, bucket, log }: RenditionStoreOptions,
+  url: CanonicalUrl,
+  rendition: Rendition,
+): Promise<void> {
+  const { bytes, format, etag, lastModified, nsfwProbability, sourceName, sourceKey, sourceEtag } = rendition
+  const head = {
+    ...{ format, etag, sourceKey, sourceEtag },
+    ...(lastModified === undefined ? {} : { lastModified: lastModified.getTime() }),
+    ...(nsfwProbability === undefined ? {} : { nsfwProbability }),
+  }
+  try {
+    const key = await renditionKey(sourceName, url)
+    const failure = await store.put(bucket, key, encodeRendition(head, bytes))
+    if (failure !== undefined) log.warn(logged(failure), 'a rendition could not be stored')
+  } catch (error) {
+    log.warn({ err: error }, 'a rendition could not be stored')
+  }
+}
+
+/** Writes behind the answers: a few at a time, and no more bytes than may wait. */
+function createWrites() {
+  const pending: (() => Promise<void>)[] = []
+  const writing = new Set<Promise<void>>()
+  let pendingBytes = 0
+
+  function startNext(): void {
+    while (writing.size < CONCURRENT_WRITES) {
+      const next = pending.shift()
+      if (next === undefined) return
+      const written = next().finally(() => {
+        writing.delete(written)
+        startNext()
+      })
+      writing.add(written)
+    }
+  }
+
+  return {
+    /** What would have to wait too long is not written. */
+    add(sizeBytes: number, write: () => Promise<void>): void {
+      if (pendingBytes + sizeBytes > MAX_PENDING_BYTES) return
+      pendingBytes += sizeBytes
+      pending.push(() =>
+        write().finally(() => {
+          pendingBytes -= sizeBytes
+        }),
+      )
+      startNext()
+    },
+
+    async settled(): Promise<void> {
       while (writing.size > 0) await Promise.all(writing)
     },
   }

@@ -31,92 +31,106 @@ const KEPT_BLOCKS = 64
 /** The most that is fetched beyond what was asked for, when reads follow each other. */
 const MAX_READ_AHEAD_BYTES = 512 * 1024
 
-export function createMediaBytes({ sizeBytes, fetchPart, fetchAll, head }: MediaBytesOptions): MediaBytes {
-  const blocks = new Map<number, Uint8Array>()
-  const headBytes = head ?? new Uint8Array()
-  let bytesRead = headBytes.length
-  let expectedBlock = -1
-  let readAheadBytes = 0
-  let tail: Promise<unknown> = Promise.resolve()
+export function createMediaBytes(options: MediaBytesOptions): MediaBytes {
+  return new CachedRanges(options)
+}
 
-  function keep(index: number, block: Uint8Array): void {
-    blocks.set(index, block)
-    const oldest = blocks.keys().next().value
-    if (blocks.size > KEPT_BLOCKS && oldest !== undefined) blocks.delete(oldest)
+class CachedRanges implements MediaBytes {
+  readonly sizeBytes: number
+  readonly stream: MediaBytes['stream']
+  readonly #fetchPart: MediaBytesOptions['fetchPart']
+  readonly #head: Uint8Array
+  readonly #blocks = new Map<number, Uint8Array>()
+  #bytesRead: number
+  #expectedBlock = -1
+  #readAheadBytes = 0
+  #lastRead: Promise<unknown> = Promise.resolve()
+
+  constructor({ sizeBytes, fetchPart, fetchAll, head }: MediaBytesOptions) {
+    this.sizeBytes = sizeBytes
+    this.stream = fetchAll
+    this.#fetchPart = fetchPart
+    this.#head = head ?? new Uint8Array()
+    this.#bytesRead = this.#head.length
   }
 
-  function known(index: number): Uint8Array | undefined {
-    const start = index * BLOCK_BYTES
-    const end = Math.min(start + BLOCK_BYTES, sizeBytes)
-    if (end <= headBytes.length) return headBytes.subarray(start, end)
-    const block = blocks.get(index)
-    // Used again: the last to go.
-    if (block !== undefined && blocks.delete(index)) blocks.set(index, block)
-    return block
+  get bytesRead(): number {
+    return this.#bytesRead
   }
 
-  /** Fetches the blocks of a gap in one go, with some more where reading goes on where it stopped. */
-  async function fill(
-    first: number,
-    last: number,
-    into: Map<number, Uint8Array>,
-  ): Promise<Failure | undefined> {
-    readAheadBytes =
-      first === expectedBlock ? Math.min(MAX_READ_AHEAD_BYTES, Math.max(BLOCK_BYTES, readAheadBytes * 2)) : 0
-    const start = first * BLOCK_BYTES
-    const end = Math.min(sizeBytes, (last + 1) * BLOCK_BYTES + readAheadBytes)
-    const part = await fetchPart(start, end)
-    if (isFailure(part)) return part
-    bytesRead += part.length
-    for (let at = 0, index = first; at < part.length; at += BLOCK_BYTES, index += 1) {
-      const block = part.subarray(at, at + BLOCK_BYTES)
-      if (index <= last) into.set(index, block)
-      // A copy: a kept block must not hold a part of many megabytes in memory.
-      keep(index, part.length > BLOCK_BYTES ? block.slice() : block)
-      expectedBlock = index + 1
-    }
-    return undefined
+  read(start: number, end: number): Promise<Uint8Array | Failure> {
+    if (start < 0 || end > this.sizeBytes || start >= end) throw new RangeError(`no bytes ${start}..${end}`)
+    // One after the other: two readers of one block must not fetch it twice.
+    const reading = this.#lastRead.then(() => this.#readNow(start, end))
+    // Whoever asked is told of the failure; the next one tries for itself.
+    this.#lastRead = reading.catch(() => undefined)
+    return reading
   }
 
-  async function readNow(start: number, end: number): Promise<Uint8Array | Failure> {
+  async #readNow(start: number, end: number): Promise<Uint8Array | Failure> {
     const first = Math.floor(start / BLOCK_BYTES)
     const last = Math.floor((end - 1) / BLOCK_BYTES)
     const found = new Map<number, Uint8Array>()
     for (let index = first; index <= last; index += 1) {
-      const block = known(index)
+      const block = this.#known(index)
       if (block !== undefined) found.set(index, block)
     }
     for (let index = first; index <= last; index += 1) {
       if (found.has(index)) continue
       let gapEnd = index
       while (gapEnd < last && !found.has(gapEnd + 1)) gapEnd += 1
-      const failure = await fill(index, gapEnd, found)
+      const failure = await this.#fill(index, gapEnd, found)
       if (failure !== undefined) return failure
       index = gapEnd
     }
-    const whole = new Uint8Array(end - start)
-    for (const [index, block] of found) {
-      const blockStart = index * BLOCK_BYTES
-      const from = Math.max(start, blockStart)
-      const to = Math.min(end, blockStart + block.length)
-      whole.set(block.subarray(from - blockStart, to - blockStart), from - start)
-    }
-    return whole
+    return joined(found, start, end)
   }
 
-  return {
-    sizeBytes,
-    get bytesRead() {
-      return bytesRead
-    },
-    read(start, end) {
-      if (start < 0 || end > sizeBytes || start >= end) throw new RangeError(`no bytes ${start}..${end}`)
-      // One after the other: two readers of one block must not fetch it twice.
-      const reading = tail.then(() => readNow(start, end))
-      // Whoever asked is told of the failure; the next one tries for itself.
-      tail = reading.catch(() => undefined)
-      return reading
-    },
-    stream: fetchAll,
+  #known(index: number): Uint8Array | undefined {
+    const start = index * BLOCK_BYTES
+    const end = Math.min(start + BLOCK_BYTES, this.sizeBytes)
+    if (end <= this.#head.length) return this.#head.subarray(start, end)
+    const block = this.#blocks.get(index)
+    // Used again: the last to go.
+    if (block !== undefined && this.#blocks.delete(index)) this.#blocks.set(index, block)
+    return block
   }
+
+  /** Fetches the blocks of a gap in one go, with some more where reading goes on where it stopped. */
+  async #fill(first: number, last: number, into: Map<number, Uint8Array>): Promise<Failure | undefined> {
+    const goesOn = first === this.#expectedBlock
+    const doubled = Math.max(BLOCK_BYTES, this.#readAheadBytes * 2)
+    this.#readAheadBytes = goesOn ? Math.min(MAX_READ_AHEAD_BYTES, doubled) : 0
+    const start = first * BLOCK_BYTES
+    const end = Math.min(this.sizeBytes, (last + 1) * BLOCK_BYTES + this.#readAheadBytes)
+    const part = await this.#fetchPart(start, end)
+    if (isFailure(part)) return part
+    this.#bytesRead += part.length
+    for (let at = 0, index = first; at < part.length; at += BLOCK_BYTES, index += 1) {
+      const block = part.subarray(at, at + BLOCK_BYTES)
+      if (index <= last) into.set(index, block)
+      // A copy: a kept block must not hold a part of many megabytes in memory.
+      this.#keep(index, part.length > BLOCK_BYTES ? block.slice() : block)
+      this.#expectedBlock = index + 1
+    }
+    return undefined
+  }
+
+  #keep(index: number, block: Uint8Array): void {
+    this.#blocks.set(index, block)
+    const oldest = this.#blocks.keys().next().value
+    if (this.#blocks.size > KEPT_BLOCKS && oldest !== undefined) this.#blocks.delete(oldest)
+  }
+}
+
+/** The bytes from `start` up to `end`, out of the blocks that hold them. */
+function joined(blocks: ReadonlyMap<number, Uint8Array>, start: number, end: number): Uint8Array {
+  const whole = new Uint8Array(end - start)
+  for (const [index, block] of blocks) {
+    const blockStart = index * BLOCK_BYTES
+    const from = Math.max(start, blockStart)
+    const to = Math.min(end, blockStart + block.length)
+    whole.set(block.subarray(from - blockStart, to - blockStart), from - start)
+  }
+  return whole
 }
