@@ -5,7 +5,7 @@
 
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { engineWords } from '@media-proxy/origin/assembly/engine.ts'
+import { engineWords } from '@media-proxy/origin/assembly/starter.ts'
 import type { EngineProcessOptions } from '@media-proxy/origin/engine/engine-process.ts'
 import { inspectFfmpeg } from '@media-proxy/origin/engine/ffmpeg-binary.ts'
 import { type MeteredRender, type MeteredSource, meterRender } from '@media-proxy/origin/engine/job-meter.ts'

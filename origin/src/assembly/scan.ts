@@ -5,7 +5,8 @@ import type { ModelOptions } from '../engine/scan-model.ts'
 import { type Classifier, createClassifier } from '../nsfw/classifier.ts'
 import { modelOf } from '../nsfw/model.ts'
 import type { Log } from '../telemetry/log.ts'
-import { engineWords, SCAN_NICENESS } from './engine.ts'
+import { SCAN_NICENESS } from './engine.ts'
+import { engineWords } from './starter.ts'
 
 /** The classifier that a configuration asks for, loading its model; undefined where nothing is scanned. */
 export function openClassifier(config: Config, log: Log): Classifier | undefined {

@@ -7,31 +7,21 @@ import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts
 import type { Lane } from '../concurrency/lane.ts'
 import { createCoalescer } from '../concurrency/single-flight.ts'
 import { waitFor } from '../concurrency/wait.ts'
-import type { Engine, Rendered } from '../engine/client.ts'
-import type { RenderOptions } from '../engine/render-options.ts'
+import type { Engine } from '../engine/client.ts'
 import { mediaKindOfName } from '../media/kinds.ts'
-import { FLAGGED_BLUR, type ServePolicy } from '../nsfw/serve-policy.ts'
-import type { Source } from '../source/bytes/source.ts'
-import type { SourceReader } from '../source/reader.ts'
 import type { RenditionCache } from './cache.ts'
-import { etagOf } from './etag.ts'
 import { jobOf, type RenditionJob, type RenditionRequest } from './job.ts'
+import { createMaker, type Maker, type MakerOptions } from './maker.ts'
 import type { Rendition } from './rendition.ts'
 import type { RenditionStore } from './store.ts'
 
-export interface PipelineOptions {
-  readonly sources: SourceReader
+export interface PipelineOptions extends MakerOptions {
   readonly cache: RenditionCache
   /** What is being read, or waits for it, and will want the engine. */
   readonly reads: Lane
   readonly engine: Pick<Engine, 'render' | 'refusal'>
-  readonly policy: ServePolicy
   /** What all origins share; undefined without a bucket for it. */
   readonly stored: RenditionStore | undefined
-  /** All that decides the bytes of a rendition besides its source and its request. */
-  readonly rendererVersion: Promise<string>
-  /** Longest time from a request to its rendition, in milliseconds. */
-  readonly deadlineMs: number
 }
 
 /** How a rendition came about: from memory, confirmed by the store, made by another origin, with others, or made. */
@@ -60,180 +50,125 @@ interface Made {
 }
 
 export function createPipeline(options: PipelineOptions): Pipeline {
-  const { sources, cache } = options
-  const flights = createCoalescer<Made | Failure>()
-  let purges = 0
+  return new CoalescingPipeline(options)
+}
 
-  async function fly(
-    url: CanonicalUrl,
-    job: RenditionJob,
-    flightSignal: AbortSignal,
-  ): Promise<Made | Failure> {
-    const purgesBefore = purges
-    const signal = AbortSignal.any([flightSignal, AbortSignal.timeout(options.deadlineMs)])
+class CoalescingPipeline implements Pipeline {
+  readonly #options: PipelineOptions
+  readonly #maker: Maker
+  readonly #flights = createCoalescer<Made | Failure>()
+  #purges = 0
+
+  constructor(options: PipelineOptions) {
+    this.#options = options
+    this.#maker = createMaker(options)
+  }
+
+  fresh(request: RenditionRequest): Rendition | undefined {
+    const kept = this.#options.cache.get(renditionUrl(request))
+    return kept?.fresh ? kept.rendition : undefined
+  }
+
+  costsRender(request: RenditionRequest): boolean {
+    const url = renditionUrl(request)
+    return this.#options.cache.get(url) === undefined && !this.#flights.has(url)
+  }
+
+  async purge(names: readonly SourceName[]): Promise<number | Failure> {
+    this.#purges += 1
+    const stored = (await this.#options.stored?.purge(names)) ?? 0
+    return isFailure(stored) ? stored : stored + this.#options.cache.purge(names)
+  }
+
+  async render(
+    request: RenditionRequest,
+    headers: Headers,
+    signal: AbortSignal,
+  ): Promise<PipelineResult | Failure> {
+    const { reads, engine } = this.#options
+    const url = renditionUrl(request)
+    const job = jobOf(request)
+    const notModified = await this.#unchanged(url, job, headers, signal)
+    if (notModified !== undefined) return notModified
+    // Told before anything is read: under overload, reading what is then refused would take the time of what is not.
+    const underWay = reads.running + reads.waiting
+    const refused = this.costsRender(request) ? engine.refusal(kindOfName(job), underWay) : undefined
+    if (refused !== undefined) return refused
+    const flight = this.#flights.join(url, (flightSignal) => this.#fly(url, job, flightSignal))
+    try {
+      const made = await waitFor(flight.value, signal)
+      if (isFailure(made)) return made
+      const outcome = flight.leader ? (made.found ?? 'rendered') : 'coalesced'
+      return { outcome, rendition: made.rendition }
+    } finally {
+      flight.release()
+    }
+  }
+
+  async #fly(url: CanonicalUrl, job: RenditionJob, flightSignal: AbortSignal): Promise<Made | Failure> {
+    const { cache, deadlineMs } = this.#options
+    const purgesBefore = this.#purges
+    const signal = AbortSignal.any([flightSignal, AbortSignal.timeout(deadlineMs)])
     const kept = cache.get(url)?.rendition
     if (kept !== undefined) {
-      const verdict = await confirm(kept, job, signal)
-      if (verdict === 'holds') {
-        cache.set(url, kept)
-        return { rendition: kept, found: 'revalidated' }
-      }
+      const verdict = await this.#confirm(kept, job, signal)
+      if (verdict === 'holds') cache.set(url, kept)
       // A store that cannot be asked is no reason to withhold what was right two minutes ago.
-      if (verdict === 'unknown') return { rendition: kept, found: 'revalidated' }
+      if (verdict === 'holds' || verdict === 'unknown') return { rendition: kept, found: 'revalidated' }
       if (verdict === 'replaced') cache.delete(url)
     }
-    const stored = await findStored(url, job, signal)
-    const rendition = stored ?? (await makeFrom(url, job, kept, signal))
+    const stored = await this.#findStored(url, job, signal)
+    const rendition = stored ?? (await this.#maker.make(url, job, kept, signal))
     if (isFailure(rendition)) return rendition
     // What was read before a purge must not be remembered after it.
-    if (purges === purgesBefore) {
+    if (this.#purges === purgesBefore) {
       cache.set(url, rendition)
       if (rendition !== stored && rendition !== kept && 'keys' in job.place)
-        options.stored?.put(url, rendition)
+        this.#options.stored?.put(url, rendition)
     }
     if (rendition === stored) return { rendition, found: 'stored' }
     return rendition === kept ? { rendition, found: 'revalidated' } : { rendition }
   }
 
   /** What another origin made of the very source that is in the store now. */
-  async function findStored(
+  async #findStored(
     url: CanonicalUrl,
     job: RenditionJob,
     signal: AbortSignal,
   ): Promise<Rendition | undefined> {
-    if (options.stored === undefined) return undefined
+    const { stored, sources } = this.#options
+    if (stored === undefined) return undefined
     const located = await sources.locate(job.place, signal)
     if (located === undefined || isFailure(located)) return undefined
-    const etag = await renditionEtag(located.info.etag, url, job)
-    return options.stored.get(url, job.sourceName, etag, signal)
+    return stored.get(url, job.sourceName, await this.#maker.etag(located.info.etag, url, job), signal)
   }
 
-  async function confirm(
+  async #confirm(
     kept: Rendition,
     job: RenditionJob,
     signal: AbortSignal,
   ): Promise<'holds' | 'replaced' | 'unknown' | 'unread'> {
-    const located = await sources.locate(job.place, signal)
+    const located = await this.#options.sources.locate(job.place, signal)
     if (located === undefined) return 'unread'
     if (isFailure(located)) return located.code === 'not-found' ? 'replaced' : 'unknown'
     return located.key === kept.sourceKey && located.info.etag === kept.sourceEtag ? 'holds' : 'replaced'
   }
 
-  async function makeFrom(
-    url: string,
-    job: RenditionJob,
-    kept: Rendition | undefined,
-    signal: AbortSignal,
-  ): Promise<Rendition | Failure> {
-    const startedAt = performance.now()
-    const lease = sources.open(job.place)
-    try {
-      const source = await waitFor(lease.value, signal)
-      if (isFailure(source)) return source
-      // Read again, and found to be the same.
-      if (kept?.sourceKey === source.key && kept.sourceEtag === source.info.etag) return kept
-      const made = await waitFor(renderModerated(source, job, startedAt, signal), signal)
-      if (isFailure(made)) return made.code === 'undecodable' ? { ...made, code: job.undecodableIs } : made
-      return {
-        ...made,
-        etag: await renditionEtag(source.info.etag, url, job),
-        lastModified: source.info.lastModified,
-        sourceName: job.sourceName,
-        sourceKey: source.key,
-        sourceEtag: source.info.etag,
-      }
-    } finally {
-      lease.release()
-    }
-  }
-
-  /** Flagged media is blurred, or not rendered at all, by the policy. */
-  async function renderModerated(
-    source: Source,
-    job: RenditionJob,
-    startedAt: number,
-    signal: AbortSignal,
-  ): Promise<(Rendered & { readonly nsfwProbability?: number }) | Failure> {
-    const timeLeftMs = () => options.deadlineMs - (performance.now() - startedAt)
-    const verdict = job.moderated ? await options.policy.judge(source, timeLeftMs(), signal) : undefined
-    if (isFailure(verdict)) return verdict
-    const flagged = verdict?.nsfw === true && options.policy.mode === 'blur'
-    const wanted = flagged ? blurred(job.options) : job.options
-    const rendered = await options.engine.render(source, wanted, { timeLeftMs: timeLeftMs(), signal })
-    if (isFailure(rendered) || verdict === undefined) return rendered
-    return { ...rendered, nsfwProbability: verdict.probability }
-  }
-
   /** A caller with a copy is answered from the validators alone, which cost one question to the store. */
-  async function unchanged(
+  async #unchanged(
     url: string,
     job: RenditionJob,
     headers: Headers,
     signal: AbortSignal,
   ): Promise<PipelineResult | undefined> {
     if (!headers.has('if-none-match') && !headers.has('if-modified-since')) return undefined
-    const located = await sources.locate(job.place, signal)
+    const located = await this.#options.sources.locate(job.place, signal)
     if (located === undefined || isFailure(located)) return undefined
-    const validators = {
-      etag: await renditionEtag(located.info.etag, url, job),
-      lastModified: located.info.lastModified,
-    }
+    const { info } = located
+    const etag = await this.#maker.etag(info.etag, url, job)
+    const validators = { etag, lastModified: info.lastModified }
     return isNotModified(headers, validators) ? { outcome: 'not-modified', validators } : undefined
   }
-
-  /** The same on every node that would make the same bytes, another as soon as it would not. */
-  async function renditionEtag(
-    sourceEtag: string,
-    url: string,
-    { moderated }: RenditionJob,
-  ): Promise<string> {
-    const policy = moderated ? options.policy.version : ''
-    return etagOf(sourceEtag, url, await options.rendererVersion, policy)
-  }
-
-  return {
-    fresh(request) {
-      const kept = cache.get(renditionUrl(request))
-      return kept?.fresh ? kept.rendition : undefined
-    },
-
-    costsRender(request) {
-      const url = renditionUrl(request)
-      return cache.get(url) === undefined && !flights.has(url)
-    },
-
-    async purge(names) {
-      purges += 1
-      const stored = (await options.stored?.purge(names)) ?? 0
-      return isFailure(stored) ? stored : stored + cache.purge(names)
-    },
-
-    async render(request, headers, signal) {
-      const url = renditionUrl(request)
-      const job = jobOf(request)
-      const notModified = await unchanged(url, job, headers, signal)
-      if (notModified !== undefined) return notModified
-      // Told before anything is read: under overload, reading what is then refused would take the time of what is not.
-      const underWay = options.reads.running + options.reads.waiting
-      const refused = this.costsRender(request)
-        ? options.engine.refusal(kindOfName(job), underWay)
-        : undefined
-      if (refused !== undefined) return refused
-      const flight = flights.join(url, (flightSignal) => fly(url, job, flightSignal))
-      try {
-        const made = await waitFor(flight.value, signal)
-        if (isFailure(made)) return made
-        const outcome = flight.leader ? (made.found ?? 'rendered') : 'coalesced'
-        return { outcome, rendition: made.rendition }
-      } finally {
-        flight.release()
-      }
-    },
-  }
-}
-
-function blurred(options: RenderOptions): RenderOptions {
-  return { ...options, blur: Math.max(options.blur ?? 0, FLAGGED_BLUR) }
 }
 
 /** A name is only a hint at the kind; it decides nothing but in which lane a crowd is seen early. */

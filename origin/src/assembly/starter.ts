@@ -1,0 +1,154 @@
+/** Starts the processes that open media, and finds out what decodes videos in them. */
+
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type EngineProcess, startEngineProcess } from '../engine/engine-process.ts'
+import { type FfmpegBinary, inspectFfmpeg } from '../engine/ffmpeg-binary.ts'
+import type { Ready } from '../engine/jobs.ts'
+import { findIsolation, type Isolation } from '../engine/sandbox.ts'
+import { type EngineSetup, encodeSetup } from '../engine/setup.ts'
+import { removeFoldersOf } from '../streams/temporary-folder.ts'
+import type { Log } from '../telemetry/log.ts'
+import type { OpenEngineOptions } from './engine.ts'
+
+export interface Starter {
+  /** `decodesVideos` where the process is one that may be asked whether libav loads. */
+  start(niceness: number, decodesVideos: boolean): EngineProcess
+  /** Removes what a process left behind that has ended. */
+  cleanUp(process: EngineProcess): void
+  /** What renders, and what decodes videos, once a process has told whether libav loads. */
+  readonly decoder: Promise<Decoder>
+}
+
+export interface Decoder {
+  readonly renderer: string
+  /** Of libav, or of FFmpeg's binary; undefined where neither is there. */
+  readonly version: string | undefined
+  /** Processes that were started before were told of another one. */
+  readonly changed: boolean
+}
+
+/** Arguments of Node before the script: a job's own objects are small, what it decodes is not on V8's heap. */
+const NODE_FLAGS = [
+  '--max-semi-space-size=2',
+  '--max-old-space-size=256',
+  '--disable-warning=ExperimentalWarning',
+]
+const SCRIPT = join(import.meta.dirname, '../engine/process/main.ts')
+
+/** Processes that are asked whether libav loads and end without an answer, until it is not asked again. */
+const MOST_TRIES = 3
+
+/** The words that start an engine process of a role. */
+export function engineWords(setup: EngineSetup): readonly string[] {
+  return [...NODE_FLAGS, SCRIPT, encodeSetup(setup)]
+}
+
+export async function openStarter(options: OpenEngineOptions): Promise<Starter> {
+  const { config, log, environment } = options
+  const isolation = findIsolation()
+  logIsolation(isolation, log)
+  const usesLibav = config.engine.libav && hasLibav()
+  let ffmpeg = usesLibav ? undefined : await lookForFfmpeg(environment, log)
+  const told = Promise.withResolvers<Ready>()
+  let asked = false
+  let tries = 0
+  const decoder = told.promise.then(async ({ renderer, libav }): Promise<Decoder> => {
+    if (libav !== null) {
+      log.info({ version: libav }, 'libav decodes videos')
+      return { renderer, version: libav, changed: false }
+    }
+    if (usesLibav) {
+      log.warn('libav is installed but does not load, so FFmpeg decodes videos')
+      ffmpeg = await lookForFfmpeg(environment, log)
+    }
+    return { renderer, version: ffmpeg?.version, changed: usesLibav }
+  })
+  return {
+    decoder,
+    start(niceness, decodesVideos) {
+      // One of them loads libav at once, and tells whether it could.
+      const asks = decodesVideos && !asked
+      if (asks) asked = true
+      // A libav that ends its process while it loads is done without.
+      const given = usesLibav && tries < MOST_TRIES
+      const libav = !given ? 'off' : asks ? 'at once' : 'when needed'
+      const started = startEngineProcess(processOptions(options, { niceness, libav, ffmpeg, isolation }))
+      if (asks) {
+        void started.ready.then((ready) => {
+          if (ready !== undefined) return told.resolve(ready)
+          asked = false
+          tries += 1
+        })
+      }
+      return started
+    },
+    cleanUp({ pid }) {
+      if (ffmpeg !== undefined) void removeFoldersOf(pid, 'video')
+    },
+  }
+}
+
+interface ProcessWishes {
+  readonly niceness: number
+  readonly libav: 'off' | 'when needed' | 'at once'
+  readonly ffmpeg: FfmpegBinary | undefined
+  readonly isolation: Isolation
+}
+
+function processOptions(
+  { config: { limits, engine }, crashOn }: OpenEngineOptions,
+  { niceness, libav, ffmpeg, isolation }: ProcessWishes,
+) {
+  const setup: EngineSetup = {
+    role: 'media',
+    libav,
+    decoderMemoryBytes: limits.decoderMemoryBytes,
+    temporaryFileBytes: limits.temporaryFileBytes,
+    ...(ffmpeg === undefined ? {} : { ffmpeg }),
+    ...(crashOn === undefined ? {} : { crashOn }),
+  }
+  return {
+    words: engineWords(setup),
+    // Only FFmpeg has a use for files.
+    environment: ffmpeg === undefined ? {} : { TMPDIR: tmpdir() },
+    sandbox: {
+      jobMemoryBytes: engine.memoryBytes,
+      fileBytes: ffmpeg === undefined ? 0 : limits.temporaryFileBytes,
+      ...{ niceness, isolation },
+    },
+  }
+}
+
+/** Tells whether the package is there, with a build for this platform; whether it loads is told by a process. */
+function hasLibav(): boolean {
+  const require = createRequire(import.meta.url)
+  try {
+    const inPackage = createRequire(require.resolve('node-av/lib'))
+    inPackage.resolve(`@seydx/node-av-${process.platform}-${process.arch}/package.json`)
+    return true
+  } catch (error) {
+    // An optional dependency: its absence is one of the cases that this is for.
+    if (error instanceof Error && 'code' in error && error.code === 'MODULE_NOT_FOUND') return false
+    throw error
+  }
+}
+
+async function lookForFfmpeg(
+  environment: OpenEngineOptions['environment'],
+  log: Log,
+): Promise<FfmpegBinary | undefined> {
+  const binary = await inspectFfmpeg(environment)
+  if ('fault' in binary) {
+    log.error({ detail: binary.fault }, 'FFmpeg is missing')
+    return undefined
+  }
+  log.info({ ...binary }, 'FFmpeg decodes videos')
+  return binary
+}
+
+function logIsolation({ network }: Isolation, log: Log): void {
+  if (network === 'none') log.info('engine processes have no network')
+  else log.warn('this system does not let engine processes be cut off from the network; their limits hold')
+}

@@ -1,0 +1,89 @@
+/** From a source to its rendition: opened, moderated, rendered, and named by its ETag. */
+
+import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { waitFor } from '../concurrency/wait.ts'
+import type { Engine, Rendered } from '../engine/client.ts'
+import type { RenderOptions } from '../engine/render-options.ts'
+import { FLAGGED_BLUR, type ServePolicy } from '../nsfw/serve-policy.ts'
+import type { Source } from '../source/bytes/source.ts'
+import type { SourceReader } from '../source/reader.ts'
+import { etagOf } from './etag.ts'
+import type { RenditionJob } from './job.ts'
+import type { Rendition } from './rendition.ts'
+
+export interface MakerOptions {
+  readonly sources: SourceReader
+  readonly engine: Pick<Engine, 'render'>
+  readonly policy: ServePolicy
+  /** All that decides the bytes of a rendition besides its source and its request. */
+  readonly rendererVersion: Promise<string>
+  /** Longest time from a request to its rendition, in milliseconds. */
+  readonly deadlineMs: number
+}
+
+export interface Maker {
+  /**
+   * Makes a rendition; gives `kept`, which was made before, where the source is still the same. Fails as the source,
+   * the policy or the engine does.
+   */
+  make(
+    url: string,
+    job: RenditionJob,
+    kept: Rendition | undefined,
+    signal: AbortSignal,
+  ): Promise<Rendition | Failure>
+  /** The same on every node that would make the same bytes, another as soon as it would not. */
+  etag(sourceEtag: string, url: string, job: RenditionJob): Promise<string>
+}
+
+export function createMaker(options: MakerOptions): Maker {
+  const { sources, policy } = options
+  const etag: Maker['etag'] = async (sourceEtag, url, { moderated }) =>
+    etagOf(sourceEtag, url, await options.rendererVersion, moderated ? policy.version : '')
+  return {
+    etag,
+    async make(url, job, kept, signal) {
+      const startedAt = performance.now()
+      const lease = sources.open(job.place)
+      try {
+        const source = await waitFor(lease.value, signal)
+        if (isFailure(source)) return source
+        // Read again, and found to be the same.
+        if (kept?.sourceKey === source.key && kept.sourceEtag === source.info.etag) return kept
+        const made = await waitFor(renderModerated(source, job, options, startedAt, signal), signal)
+        if (isFailure(made)) return made.code === 'undecodable' ? { ...made, code: job.undecodableIs } : made
+        return {
+          ...made,
+          etag: await etag(source.info.etag, url, job),
+          lastModified: source.info.lastModified,
+          sourceName: job.sourceName,
+          sourceKey: source.key,
+          sourceEtag: source.info.etag,
+        }
+      } finally {
+        lease.release()
+      }
+    },
+  }
+}
+
+/** Flagged media is blurred, or not rendered at all, by the policy. */
+async function renderModerated(
+  source: Source,
+  job: RenditionJob,
+  { policy, engine, deadlineMs }: MakerOptions,
+  startedAt: number,
+  signal: AbortSignal,
+): Promise<(Rendered & { readonly nsfwProbability?: number }) | Failure> {
+  const timeLeftMs = () => deadlineMs - (performance.now() - startedAt)
+  const verdict = job.moderated ? await policy.judge(source, timeLeftMs(), signal) : undefined
+  if (isFailure(verdict)) return verdict
+  const wanted = verdict?.nsfw && policy.mode === 'blur' ? blurred(job.options) : job.options
+  const rendered = await engine.render(source, wanted, { timeLeftMs: timeLeftMs(), signal })
+  if (isFailure(rendered) || verdict === undefined) return rendered
+  return { ...rendered, nsfwProbability: verdict.probability }
+}
+
+function blurred(options: RenderOptions): RenderOptions {
+  return { ...options, blur: Math.max(options.blur ?? 0, FLAGGED_BLUR) }
+}
