@@ -9,7 +9,6 @@ import { createChildren } from './children.ts'
 import { localSecrets } from './local-secrets.ts'
 import { nativeEnvironment, ORIGIN_ARGUMENTS, ROOT } from './origin-process.ts'
 import { SAMPLE_KEYS, writeSamples } from './samples.ts'
-import { ensureFfmpeg } from './setup.ts'
 
 const directory = resolve(ROOT, process.env.MEDIA_PROXY_STORAGE_DIR ?? '.data')
 const edgePort = process.env.EDGE_PORT ?? '8787'
@@ -25,7 +24,6 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => void children.stop().then(() => process.exit(0)))
 }
 
-ensureFfmpeg()
 console.log(`samples in ${directory} …`)
 await writeSamples(directory)
 const secrets = await localSecrets(directory, process.env)
