@@ -101,6 +101,19 @@ describe.skipIf(libav === undefined)('videos without FFmpeg (needs libav: node-a
     })
   })
 
+  it('of which nothing but the head is WebM end in an answer, not in their process', async () => {
+    if (libav === undefined) throw new Error('no libav')
+    const film = await transparentWebm(libav)
+    for (const [name, bytes] of [
+      ['head.webm', 300],
+      ['half.webm', film.length >> 1],
+    ] as const) {
+      await put(name, Buffer.concat([film.subarray(0, bytes), Buffer.alloc(100_000)]))
+      expect([200, 400]).toContain((await send(door.url, `/attachments/1/${name}?format=webp`)).status)
+    }
+    expect(door.log.map(({ msg }) => msg)).not.toContain('a job ended its process')
+  })
+
   describe.skipIf(CORPUS === undefined)('those of the corpus (skipped without MEDIA_CORPUS)', () => {
     it.each(corpusFiles('video').map(fileName))('%s', async (name) => {
       const facts = JSON.parse((await ask('/_metadata', name)).body.toString())
