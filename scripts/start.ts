@@ -77,11 +77,23 @@ async function startEdge(origin: string): Promise<string> {
     ],
     {
       cwd: ROOT,
-      env: { ...process.env, CI: '1', WRANGLER_SEND_METRICS: 'false', CLOUDFLARE_CF_FETCH_ENABLED: 'false' },
+      env: { ...process.env, ...keptToItself(state) },
       stdio: ['ignore', 'pipe', 'inherit'],
     },
   )
   return readyUrl(edge.stdout)
+}
+
+/** Wrangler reports to nobody, asks no registry for a newer one, and keeps what it notes in the data folder. */
+function keptToItself(state: string): NodeJS.ProcessEnv {
+  return {
+    CI: '1',
+    WRANGLER_SEND_METRICS: 'false',
+    CLOUDFLARE_CF_FETCH_ENABLED: 'false',
+    // The banner is what asks.
+    WRANGLER_HIDE_BANNER: 'true',
+    XDG_CONFIG_HOME: join(state, 'config'),
+  }
 }
 
 /** Settings of the service that were given to this process count for the worker too. */
