@@ -14,6 +14,9 @@ const [RED, LIME, BLUE] = FILM_SECONDS
 /** What colour conversion, chroma subsampling and coding together may be off by, out of 255. */
 const TOLERANCE = 12
 
+/** Of Matroska, at its last place: behind it stands how long the description of the tracks is. */
+const TRACKS_ID = Buffer.from('1654ae6b', 'hex')
+
 const libav = await loadLibav()
 
 describe.skipIf(libav === undefined)('videos without FFmpeg (needs libav: node-av has no build here)', () => {
@@ -101,15 +104,17 @@ describe.skipIf(libav === undefined)('videos without FFmpeg (needs libav: node-a
     })
   })
 
-  it('of which nothing but the head is WebM end in an answer, not in their process', async () => {
+  it('that are broken WebM end in an answer, not in their process', async () => {
     if (libav === undefined) throw new Error('no libav')
     const film = await transparentWebm(libav)
-    for (const [name, bytes] of [
-      ['head.webm', 300],
-      ['half.webm', film.length >> 1],
-    ] as const) {
-      await put(name, Buffer.concat([film.subarray(0, bytes), Buffer.alloc(100_000)]))
-      expect([200, 400]).toContain((await send(door.url, `/attachments/1/${name}?format=webp`)).status)
+    const headAlone = Buffer.concat([film.subarray(0, 300), Buffer.alloc(100_000)])
+    const half = Buffer.concat([film.subarray(0, film.length >> 1), Buffer.alloc(100_000)])
+    const withoutSize = Buffer.from(film)
+    withoutSize[film.lastIndexOf(TRACKS_ID) + TRACKS_ID.length] = 0
+    for (const [index, bytes] of [headAlone, half, withoutSize].entries()) {
+      await put(`broken-${index}.webm`, bytes)
+      const { status } = await send(door.url, `/attachments/1/broken-${index}.webm?format=webp`)
+      expect([200, 400]).toContain(status)
     }
     expect(door.log.map(({ msg }) => msg)).not.toContain('a job ended its process')
   })
