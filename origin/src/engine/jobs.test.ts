@@ -9,3 +9,8 @@ it('a complaint of any length is a failure, with its beginning', () => {
     detail: detail.slice(0, 1000),
   })
 })
+
+it('an overload comes with when to ask again', () => {
+  const text = JSON.stringify({ cpuSeconds: 1, result: { ok: false, code: 'overloaded' } })
+  expect(parseDone('render', text)?.result).toMatchObject({ headers: { 'retry-after': '10' } })
+})
