@@ -7,6 +7,7 @@ FROM node:24-bookworm-slim AS dependencies
 WORKDIR /app
 ENV CI=true
 COPY package.json pnpm-lock.yaml pnpm-workspace.yaml ./
+COPY patches patches
 COPY shared/package.json shared/
 COPY playground/package.json playground/
 COPY origin/package.json origin/

@@ -7,7 +7,7 @@ import type { Finding } from './diagnose/finding.ts'
 import { checkPort } from './diagnose/ports.ts'
 import { checkStore } from './diagnose/store.ts'
 import { renderTable } from './diagnose/table.ts'
-import { checkFfmpeg, checkModel, checkProcess, checkSharp } from './diagnose/tools.ts'
+import { checkModel, checkProcess, checkSharp, checkVideoDecoder } from './diagnose/tools.ts'
 import { nativeEnvironment, ROOT } from './origin-process.ts'
 
 const USAGE = `usage: pnpm diagnose [--json] [--edge-variables FILE]
@@ -55,7 +55,7 @@ async function* diagnose(edgeVariables: string | undefined): AsyncGenerator<Find
     yield await checkPort('origin', config.host, config.port, 'MEDIA_PROXY_PORT')
     yield await checkPort('edge', '127.0.0.1', Number(process.env.EDGE_PORT ?? 8787), 'EDGE_PORT')
   }
-  yield* checkFfmpeg(environment)
+  yield* await checkVideoDecoder(environment, config?.engine.libav ?? true)
   yield checkSharp()
   // In production nobody but the container or the service manager sets it up.
   yield* checkProcess(config?.nodeEnv === 'production' ? process.env : environment)

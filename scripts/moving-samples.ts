@@ -2,26 +2,56 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { findFfmpeg } from '@media-proxy/origin/engine/ffmpeg-binary.ts'
+import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
 import sharp from 'sharp'
+import { encodeVideo, type Film } from './encode-video.ts'
 
 const WIDTH_PIXELS = 640
 const HEIGHT_PIXELS = 360
 const FRAMES_PER_SECOND = 12
 const SECONDS = 4
 
-/** A day over the hills as MP4: every moment of it looks another. Undefined where there is no FFmpeg. */
+/** A day over the hills as MP4, with a chime: every moment of it looks another. Undefined where nothing encodes it. */
 export async function dayVideo(): Promise<Uint8Array | undefined> {
+  const libav = await loadLibav()
+  try {
+    return await (libav === undefined ? encodeWithFfmpeg() : encodeVideo(libav, day(), 'mp4'))
+  } catch (error) {
+    // What cannot write H.264 leaves the store without a film, and the rest of the service is well.
+    console.warn(
+      `The sample video could not be made: ${error instanceof Error ? error.message : String(error)}`,
+    )
+    return undefined
+  } finally {
+    libav?.pool.close()
+  }
+}
+
+function day(): Film {
+  return {
+    width: WIDTH_PIXELS,
+    height: HEIGHT_PIXELS,
+    framesPerSecond: FRAMES_PER_SECOND,
+    frames: frames(),
+    sound: { samples: notes(), rateHz: SAMPLE_RATE_HZ },
+  }
+}
+
+/** Where libav has no build for this platform. */
+async function encodeWithFfmpeg(): Promise<Uint8Array | undefined> {
   const ffmpeg = findFfmpeg(process.env)
+  // The origin says at its start what is missing.
   if (ffmpeg === undefined) return undefined
   const folder = await mkdtemp(join(tmpdir(), 'media-proxy-sample-'))
-  const path = join(folder, 'day.mp4')
   try {
+    const [sound, path] = [join(folder, 'chime.wav'), join(folder, 'day.mp4')]
+    await writeFile(sound, chime())
     const size = `${WIDTH_PIXELS}x${HEIGHT_PIXELS}`
     const input = [
       '-f',
@@ -35,21 +65,14 @@ export async function dayVideo(): Promise<Uint8Array | undefined> {
       '-i',
       '-',
     ]
-    const codec = ['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '26', '-g', '24', '-pix_fmt', 'yuv420p']
-    const child = spawn(
-      ffmpeg,
-      ['-hide_banner', '-loglevel', 'error', ...input, ...codec, '-movflags', '+faststart', path],
-      { stdio: ['pipe', 'ignore', 'inherit'] },
-    )
+    const codec = ['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '23', '-g', '24', '-pix_fmt', 'yuv420p']
+    const words = [...input, '-i', sound, ...codec, '-c:a', 'aac', '-movflags', '+faststart', path]
+    const child = spawn(ffmpeg, ['-hide_banner', '-loglevel', 'error', ...words], {
+      stdio: ['pipe', 'ignore', 'inherit'],
+    })
     const ended = once(child, 'exit')
     const [[code]] = await Promise.all([ended, pipeline(Readable.from(frames()), child.stdin)])
     return code === 0 ? await readFile(path) : undefined
-  } catch (error) {
-    // An FFmpeg that cannot write H.264 leaves the store without a film, and the rest of the service is well.
-    console.warn(
-      `The sample video could not be made: ${error instanceof Error ? error.message : String(error)}`,
-    )
-    return undefined
   } finally {
     await rm(folder, { recursive: true })
   }
@@ -85,9 +108,8 @@ const NOTE_SECONDS = 0.45
 
 /** Four notes that fade, as WAV. */
 export function chime(): Uint8Array {
-  const perNote = Math.round(SAMPLE_RATE_HZ * NOTE_SECONDS)
-  const samples = perNote * NOTES_HZ.length
-  const bytes = Buffer.alloc(44 + samples * 2)
+  const samples = notes()
+  const bytes = Buffer.alloc(44 + samples.length * 2)
   bytes.write('RIFF', 0)
   bytes.writeUInt32LE(bytes.length - 8, 4)
   bytes.write('WAVEfmt ', 8)
@@ -100,12 +122,17 @@ export function chime(): Uint8Array {
   bytes.writeUInt16LE(2, 32)
   bytes.writeUInt16LE(16, 34)
   bytes.write('data', 36)
-  bytes.writeUInt32LE(samples * 2, 40)
-  for (let at = 0; at < samples; at += 1) {
+  bytes.writeUInt32LE(samples.length * 2, 40)
+  for (const [at, value] of samples.entries()) bytes.writeInt16LE(Math.round(value * 0x7fff), 44 + at * 2)
+  return bytes
+}
+
+/** From -1 to 1. */
+function notes(): Float32Array {
+  const perNote = Math.round(SAMPLE_RATE_HZ * NOTE_SECONDS)
+  return Float32Array.from({ length: perNote * NOTES_HZ.length }, (_, at) => {
     const seconds = (at % perNote) / SAMPLE_RATE_HZ
     const pitch = NOTES_HZ[Math.floor(at / perNote)] ?? 0
-    const value = Math.sin(2 * Math.PI * pitch * seconds) * Math.exp(-6 * seconds) * 0.5
-    bytes.writeInt16LE(Math.round(value * 0x7fff), 44 + at * 2)
-  }
-  return bytes
+    return Math.sin(2 * Math.PI * pitch * seconds) * Math.exp(-6 * seconds) * 0.5
+  })
 }

@@ -9,7 +9,6 @@ import { createChildren } from './children.ts'
 import { localSecrets } from './local-secrets.ts'
 import { nativeEnvironment, ORIGIN_ARGUMENTS, ROOT } from './origin-process.ts'
 import { SAMPLE_KEYS, writeSamples } from './samples.ts'
-import { ensureFfmpeg } from './setup.ts'
 
 const directory = resolve(ROOT, process.env.MEDIA_PROXY_STORAGE_DIR ?? '.data')
 const edgePort = process.env.EDGE_PORT ?? '8787'
@@ -25,7 +24,6 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.on(signal, () => void children.stop().then(() => process.exit(0)))
 }
 
-ensureFfmpeg()
 console.log(`samples in ${directory} …`)
 await writeSamples(directory)
 const secrets = await localSecrets(directory, process.env)
@@ -79,11 +77,23 @@ async function startEdge(origin: string): Promise<string> {
     ],
     {
       cwd: ROOT,
-      env: { ...process.env, CI: '1', WRANGLER_SEND_METRICS: 'false', CLOUDFLARE_CF_FETCH_ENABLED: 'false' },
+      env: { ...process.env, ...keptToItself(state) },
       stdio: ['ignore', 'pipe', 'inherit'],
     },
   )
   return readyUrl(edge.stdout)
+}
+
+/** Wrangler reports to nobody, asks no registry for a newer one, and keeps what it notes in the data folder. */
+function keptToItself(state: string): NodeJS.ProcessEnv {
+  return {
+    CI: '1',
+    WRANGLER_SEND_METRICS: 'false',
+    CLOUDFLARE_CF_FETCH_ENABLED: 'false',
+    // The banner is what asks.
+    WRANGLER_HIDE_BANNER: 'true',
+    XDG_CONFIG_HOME: join(state, 'config'),
+  }
 }
 
 /** Settings of the service that were given to this process count for the worker too. */

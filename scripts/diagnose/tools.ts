@@ -1,9 +1,10 @@
-/** What the origin works with: FFmpeg, Sharp, the model, the allocator. */
+/** What the origin works with: what decodes videos, Sharp, the model, the allocator. */
 
 import { spawnSync } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { classifierOf } from '@media-proxy/origin/assembly/scan.ts'
 import { FFMPEG_VARIABLE, findFfmpeg } from '@media-proxy/origin/engine/ffmpeg-binary.ts'
+import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
 import { MODEL_PICTURE_BYTES } from '@media-proxy/origin/engine/scan-model.ts'
 import { modelOf } from '@media-proxy/origin/nsfw/model.ts'
 import type { Config } from '@media-proxy/shared/config/schema.ts'
@@ -39,7 +40,18 @@ const AV1_DECODERS = ['libdav1d', 'libaom-av1', 'av1']
 const INSTALL_FFMPEG =
   'install FFmpeg 5 or newer (Debian and Ubuntu: apt-get install ffmpeg; macOS: brew install ffmpeg), or set FFMPEG_PATH'
 
-export function checkFfmpeg(environment: Environment): readonly Finding[] {
+/** Looks at what decodes videos: libav in the engine, else FFmpeg's binary. `usesLibav` is the setting. */
+export async function checkVideoDecoder(
+  environment: Environment,
+  usesLibav: boolean,
+): Promise<readonly Finding[]> {
+  const libav = usesLibav ? await loadLibav() : undefined
+  return libav === undefined
+    ? checkFfmpeg(environment)
+    : [ok('libav', `${libav.version}, decodes videos in the engine`)]
+}
+
+function checkFfmpeg(environment: Environment): readonly Finding[] {
   const path = findFfmpeg(environment)
   if (path === undefined) {
     const named = environment[FFMPEG_VARIABLE]

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { benchAttack } from './attack.ts'
 import { benchCost } from './cost.ts'
 import { benchEdge } from './edge.ts'
+import { benchHostile } from './hostile.ts'
 import { benchImages } from './images.ts'
 import { benchLoad } from './load.ts'
 import type { BenchRow } from './measure.ts'
@@ -27,7 +28,7 @@ const SUITES: Readonly<Record<string, () => Promise<readonly BenchRow[]>>> = {
 }
 
 /** Only where they are named: they take minutes. */
-const LONG_SUITES: typeof SUITES = { soak: benchSoak, cost: benchCost }
+const LONG_SUITES: typeof SUITES = { soak: benchSoak, cost: benchCost, hostile: benchHostile }
 
 const wanted = process.argv.slice(2)
 const all = { ...SUITES, ...LONG_SUITES }

@@ -10,7 +10,7 @@ export interface Contender {
 export interface BenchRow {
   readonly name: string
   readonly value: number
-  readonly unit: 'times' | 'ms' | 'KiB' | 'MiB' | 'per second' | 'count'
+  readonly unit: 'times' | 's' | 'ms' | 'KiB' | 'MiB' | 'per second' | 'count'
   /** What the value has to stay below, or above. */
   readonly target?: { readonly atMost: number } | { readonly atLeast: number }
   /** What the value is made of. */

@@ -1,5 +1,6 @@
 /** Scans through the classifier against a bare loop over onnxruntime, and what they do to the event loop. */
 
+import './no-telemetry.ts'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { classifierOf } from '@media-proxy/origin/assembly/scan.ts'
 import { modelPixels } from '@media-proxy/origin/engine/process/scan/pixels.ts'

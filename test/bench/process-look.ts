@@ -26,12 +26,16 @@ export function treeMib(pid: number): number {
 
 /** The largest resident memory that a process below this one has had so far, in MiB. */
 export function largestChildMib(pid: number): number {
-  return Math.max(
-    0,
-    ...descendantsOf(pid).map(
-      (child) => Number(/^VmHWM:\s+(\d+)/m.exec(read(child, 'status'))?.[1] ?? 0) / 1024,
-    ),
-  )
+  return Math.max(0, ...descendantsOf(pid).map(peakMib))
+}
+
+/** The same of the processes of the engine alone. */
+export function largestEngineMib(pid: number): number {
+  return Math.max(0, ...engineOf(pid).map(peakMib))
+}
+
+function peakMib(pid: number): number {
+  return Number(/^VmHWM:\s+(\d+)/m.exec(read(pid, 'status'))?.[1] ?? 0) / 1024
 }
 
 /** Processes of the engine below this one. */

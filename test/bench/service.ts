@@ -23,8 +23,11 @@ export interface BenchService {
   close(): Promise<void>
 }
 
-/** The origin on a folder of its own, without its log. */
-export async function startService(settings: Readonly<Record<string, string>> = {}): Promise<BenchService> {
+/** The origin on a folder of its own, without its log; `onLine` is told every line where there is one. */
+export async function startService(
+  settings: Readonly<Record<string, string>> = {},
+  onLine: (line: string) => void = () => undefined,
+): Promise<BenchService> {
   const directory = await mkdtemp(join(tmpdir(), 'media-proxy-bench-'))
   for (const bucket of ['cdn', 'uploads', 'static']) await mkdir(join(directory, bucket))
   const outcomes: string[] = []
@@ -42,6 +45,7 @@ export async function startService(settings: Readonly<Record<string, string>> = 
     createInterface({ input: child.stdout }).on('line', (line) => {
       const outcome = /"outcome":"(\w+)"/.exec(line)?.[1]
       if (outcome !== undefined) outcomes.push(outcome)
+      onLine(line)
     })
   }
   return {

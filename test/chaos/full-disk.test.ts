@@ -44,6 +44,8 @@ describe.skipIf(FFMPEG === undefined || !HAS_PROC).each([
     far = await openFarServer(files({ '/large.avi': large, '/small.avi': small }, false))
     service = await startService({
       MEDIA_PROXY_NSFW_ENABLED: 'false',
+      // Libav reads ranges; only FFmpeg's binary wants a file.
+      MEDIA_PROXY_ENGINE_LIBAV: 'false',
       MEDIA_PROXY_SECRET_KEY: SECRET,
       MEDIA_PROXY_EXTERNAL_ALLOWED_HOSTS: far.host,
       TMPDIR: folder,

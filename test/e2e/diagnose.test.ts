@@ -122,8 +122,8 @@ describe('pnpm diagnose', () => {
     })
   })
 
-  it('names an FFmpeg that is missing', async () => {
-    expect(await fault({ FFMPEG_PATH: '/nowhere/ffmpeg' })).toMatchObject({
+  it('names an FFmpeg that is missing where nothing else decodes videos', async () => {
+    expect(await fault({ FFMPEG_PATH: '/nowhere/ffmpeg', MEDIA_PROXY_ENGINE_LIBAV: 'false' })).toMatchObject({
       check: 'FFmpeg',
       found: expect.stringContaining('/nowhere/ffmpeg'),
       fix: expect.stringContaining('apt-get install ffmpeg'),
@@ -198,7 +198,10 @@ describe('pnpm diagnose', () => {
   })
 
   it('is a table for people, and has words for words it does not know', async () => {
-    const { text, code } = await diagnose({ FFMPEG_PATH: '/nowhere' }, { words: [] })
+    const { text, code } = await diagnose(
+      { FFMPEG_PATH: '/nowhere', MEDIA_PROXY_ENGINE_LIBAV: 'false' },
+      { words: [] },
+    )
     expect(code).toBe(1)
     expect(text).toMatch(/^FAILED {3}FFmpeg .*\n +→ install FFmpeg/m)
     expect(text).toMatch(/\n1 failed, \d to look at\.\n$/)

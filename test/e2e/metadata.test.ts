@@ -98,6 +98,12 @@ describe.each([
     })
   })
 
+  it('tells of the frames before one that is broken', async () => {
+    await door.put('broken-anim', breakLastFrame(await animatedGif(80, 60)), undefined, 'uploads')
+    expect((await upload('broken-anim')).value).toMatchObject({ format: 'gif', animated: true, duration: 1 })
+    expect(door.log.map(({ msg }) => msg)).not.toContain('a job ended its process')
+  })
+
   it.skipIf(FFMPEG === undefined)('tells all of a video and of sound (needs FFmpeg)', async () => {
     const video = (await upload('video')).value
     expect(video).toMatchObject({
@@ -207,3 +213,13 @@ describe.each([
     expect(value.animated).toBe((pages ?? 1) > 1)
   })
 })
+
+/** An impossible size of codes in the last frame of a GIF. */
+function breakLastFrame(gif: Buffer): Buffer {
+  const copy = Buffer.from(gif)
+  const descriptor = gif.lastIndexOf(Buffer.from([0x21, 0xf9, 0x04])) + 8
+  const flags = gif[descriptor + 9] ?? 0
+  const paletteBytes = flags >= 0x80 ? 3 * 2 ** ((flags & 7) + 1) : 0
+  copy[descriptor + 10 + paletteBytes] = 0x55
+  return copy
+}

@@ -69,8 +69,9 @@ describe('the metrics', () => {
         .split('\n')
         .filter((line) => new RegExp(`^${spelled}(_count|_bucket|_sum)?[ {]`).test(line))
       expect(lines.length, text.slice(0, 2000)).toBeGreaterThan(0)
-      // Defects and, on a quiet machine, waiting are rightly nought.
+      // Defects, processes that a job ended and, on a quiet machine, waiting are rightly nought.
       const still = [
+        'media_proxy.engine.lost',
         'media_proxy.unhandled_errors',
         'media_proxy.admission.waiting',
         'media_proxy.admission.running',

@@ -204,7 +204,9 @@ describe('an origin with neither libav nor FFmpeg', () => {
       const ready = await send(door.url, '/_ready')
       expect([ready.status, ready.body.toString()]).toEqual([503, 'Not ready: video decoder'])
       expect((await send(door.url, '/attachments/1/picture.png?width=20')).status).toBe(200)
-      expect(door.log.map(({ msg }) => msg)).toContain('FFmpeg is missing')
+      expect(door.log.map(({ msg }) => msg)).toContain(
+        'no stills of videos: install FFmpeg 5 or newer, or set FFMPEG_PATH',
+      )
     } finally {
       await door.close()
     }

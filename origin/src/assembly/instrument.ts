@@ -5,6 +5,7 @@ import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts
 import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
 import type { Lane } from '../concurrency/lane.ts'
 import type { Engine, EngineEvents } from '../engine/client.ts'
+import type { Job } from '../engine/jobs.ts'
 import { MODEL_PICTURE_BYTES } from '../engine/scan-model.ts'
 import type { Classifier } from '../nsfw/classifier.ts'
 import type { ExternalFetch } from '../source/external/fetch.ts'
@@ -166,8 +167,12 @@ export function observeEngine(engine: Engine, observer: Observer): Engine {
   }
 }
 
+const JOB_KINDS: readonly Job['kind'][] = ['render', 'examine', 'frames', 'scan']
+
 /** What the engine tells of its jobs. */
 export function engineEvents({ metrics }: Observer, log: Log): EngineEvents {
+  // Nothing is lost for weeks, and an alert on a counter that is not there would be blind.
+  for (const job of JOB_KINDS) metrics.count('media_proxy.engine.lost', { job }, 0)
   return {
     onJob(job, outcome, seconds, cpuSeconds) {
       metrics.record('media_proxy.engine.job.duration', seconds, { job, outcome })

@@ -141,7 +141,7 @@ async function lookForFfmpeg(
 ): Promise<FfmpegBinary | undefined> {
   const binary = await inspectFfmpeg(environment)
   if ('fault' in binary) {
-    log.error({ detail: binary.fault }, 'FFmpeg is missing')
+    log.error({ detail: binary.fault }, 'no stills of videos: install FFmpeg 5 or newer, or set FFMPEG_PATH')
     return undefined
   }
   log.info({ ...binary }, 'FFmpeg decodes videos')

@@ -57,9 +57,18 @@ export type Job = RenderJob | ExamineJob | FramesJob | ScanJob
 
 const costSchema = z.object({ memoryBytes: z.number().nonnegative(), cpuSeconds: z.number().nonnegative() })
 
+/** What a process ran out of is not there again at once: room on a disk, or memory for FFmpeg. */
+const RETRY_AFTER = { 'retry-after': '10' }
+
+/** A decoder may complain of every part of a file; what is logged of it is the beginning. */
+const MAX_DETAIL_LENGTH = 1000
+
 const failureSchema = z
-  .object({ ok: z.literal(false), code: z.enum(FAILURE_CODES), detail: z.string().max(1000).optional() })
-  .transform(({ code, detail }): Failure => fail(code, detail))
+  .object({ ok: z.literal(false), code: z.enum(FAILURE_CODES), detail: z.string().optional() })
+  .transform(
+    ({ code, detail }): Failure =>
+      fail(code, detail?.slice(0, MAX_DETAIL_LENGTH), code === 'overloaded' ? RETRY_AFTER : undefined),
+  )
 
 /** The source costs more than was admitted: nothing of it was decoded. */
 const deferredSchema = z.object({ kind: z.literal('deferred'), cost: costSchema })

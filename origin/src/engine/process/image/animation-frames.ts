@@ -2,8 +2,7 @@
 
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { readApng } from './apng.ts'
-import { type ImageFacts, UNLIMITED_PIXELS } from './inspect.ts'
-import { sharp } from './sharp.ts'
+import { type ImageFacts, readHeader } from './inspect.ts'
 
 /** What browsers show a frame for that asks for less than 20 ms. */
 const DEFAULT_DELAY_MS = 100
@@ -32,8 +31,8 @@ export function frameAt(times: readonly number[], atSeconds: number): number {
 }
 
 async function sharpDelays(bytes: Uint8Array): Promise<readonly number[]> {
-  const { delay = [] } = await sharp(bytes, UNLIMITED_PIXELS).metadata()
-  return delay
+  const header = await readHeader(bytes)
+  return isFailure(header) ? [] : (header.delay ?? [])
 }
 
 function apngDelays(bytes: Uint8Array): readonly number[] {

@@ -84,7 +84,8 @@ function plainFacts(bytes: Uint8Array, format: 'bmp' | 'jxl'): ImageFacts | Fail
   }
 }
 
-async function readHeader(bytes: Uint8Array): Promise<Metadata | Failure> {
+/** The header as it stands, whatever is broken behind it. Fails with `undecodable`. */
+export async function readHeader(bytes: Uint8Array): Promise<Metadata | Failure> {
   try {
     return await sharp(underStillBrand(bytes), { ...UNLIMITED_PIXELS, failOn: 'none' }).metadata()
   } catch (error) {

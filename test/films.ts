@@ -1,0 +1,52 @@
+/** Small films that the tests encode by libav in their own process, where there is no FFmpeg to make them. */
+
+import type { Libav } from '@media-proxy/origin/engine/process/libav/load.ts'
+import { encodeVideo } from '@media-proxy/scripts/encode-video.ts'
+
+export const FILM_WIDTH = 160
+export const FILM_HEIGHT = 96
+const FRAMES_PER_SECOND = 25
+const SOUND_HZ = 22_050
+
+/** The colour of each second, red, green and blue: tells which moment a still is of. */
+export const FILM_SECONDS = [
+  [255, 0, 0],
+  [0, 255, 0],
+  [0, 0, 255],
+] as const
+
+/** H.264 and AAC in MP4: the three seconds, each white in its upper left quarter. */
+export function secondsMp4(libav: Libav): Promise<Buffer> {
+  const samples = Float32Array.from(
+    { length: SOUND_HZ * FILM_SECONDS.length },
+    (_, at) => Math.sin(at / 8) / 2,
+  )
+  return encodeVideo(libav, { ...shape(3), sound: { samples, rateHz: SOUND_HZ } }, 'mp4')
+}
+
+/** VP9 in WebM: the three seconds, transparent in their upper left quarter. */
+export function transparentWebm(libav: Libav): Promise<Buffer> {
+  return encodeVideo(libav, shape(4), 'webm')
+}
+
+function shape(channels: 3 | 4) {
+  const size = { width: FILM_WIDTH, height: FILM_HEIGHT, framesPerSecond: FRAMES_PER_SECOND }
+  return { ...size, frames: frames(channels) }
+}
+
+function* frames(channels: 3 | 4): Generator<Buffer> {
+  for (const colour of FILM_SECONDS) {
+    const frame = picture(colour, channels)
+    for (let shown = 0; shown < FRAMES_PER_SECOND; shown += 1) yield frame
+  }
+}
+
+function picture(colour: readonly number[], channels: 3 | 4): Buffer {
+  const pixels = Buffer.alloc(FILM_WIDTH * FILM_HEIGHT * channels)
+  for (let pixel = 0; pixel < FILM_WIDTH * FILM_HEIGHT; pixel += 1) {
+    const inCorner = pixel % FILM_WIDTH < FILM_WIDTH / 2 && pixel < (FILM_WIDTH * FILM_HEIGHT) / 2
+    const rgb = inCorner && channels === 3 ? [255, 255, 255] : colour
+    pixels.set(channels === 3 ? rgb : [...rgb, inCorner ? 0 : 255], pixel * channels)
+  }
+  return pixels
+}

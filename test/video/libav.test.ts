@@ -1,0 +1,155 @@
+/** Videos through the door where there is no FFmpeg at all: made here by libav, and those of the corpus. */
+
+import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
+import { mediaKindOfName } from '@media-proxy/origin/media/kinds.ts'
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { CORPUS, corpusFiles, readCorpus } from '../corpus/corpus.ts'
+import { type Door, openFilesystemOrigin } from '../doors.ts'
+import { FILM_HEIGHT, FILM_SECONDS, FILM_WIDTH, secondsMp4, transparentWebm } from '../films.ts'
+import { send } from '../http.ts'
+
+const SECRET = 'a-secret-for-tests'
+const [RED, LIME, BLUE] = FILM_SECONDS
+/** What colour conversion, chroma subsampling and coding together may be off by, out of 255. */
+const TOLERANCE = 12
+
+/** Of Matroska, at its last place: behind it stands how long the description of the tracks is. */
+const TRACKS_ID = Buffer.from('1654ae6b', 'hex')
+
+const libav = await loadLibav()
+
+describe.skipIf(libav === undefined)('videos without FFmpeg (needs libav: node-av has no build here)', () => {
+  let door: Door
+
+  beforeAll(async () => {
+    if (libav === undefined) throw new Error('no libav')
+    door = await openFilesystemOrigin({
+      FFMPEG_PATH: '/no/such/ffmpeg',
+      MEDIA_PROXY_SECRET_KEY: SECRET,
+      MEDIA_PROXY_NSFW_ENABLED: 'false',
+    })
+    await put('seconds.mp4', await secondsMp4(libav))
+    await put('transparent.webm', await transparentWebm(libav))
+    for (const name of corpusFiles('video')) await put(fileName(name), readCorpus(name))
+  })
+  afterAll(async () => {
+    await door.close()
+    libav?.pool.close()
+  })
+
+  async function put(name: string, bytes: Uint8Array): Promise<void> {
+    await door.put(`attachments/1/${name}`, bytes)
+    await door.put(name, bytes, undefined, 'uploads')
+  }
+
+  async function still(name: string, query: string) {
+    const response = await send(door.url, `/attachments/1/${name}?${query}`)
+    expect(response.status, door.log.at(-1)?.detail).toBe(200)
+    return response
+  }
+
+  async function ask(path: string, name: string) {
+    const response = await send(door.url, path, {
+      method: 'POST',
+      headers: { 'x-internal-secret': SECRET, 'content-type': 'application/json' },
+      body: JSON.stringify({ type: 'upload', upload_filename: name }),
+    })
+    expect(response.status, door.log.at(-1)?.detail).toBe(200)
+    return response
+  }
+
+  it('are decoded by libav, and the origin is ready', async () => {
+    expect((await send(door.url, '/_ready')).body.toString()).toBe('OK')
+    expect(door.log.map(({ msg }) => msg)).toContain('libav decodes videos')
+  })
+
+  describe.each(['seconds.mp4', 'transparent.webm'])('%s', (name) => {
+    it.each([
+      ['without a moment', '', RED],
+      ['at its start', '&time=0', RED],
+      ['before a cut', '&time=0.99', RED],
+      ['at a cut', '&time=1', LIME],
+      ['by a share', '&time=50%', LIME],
+      ['at its last frame', '&time=2.96', BLUE],
+      ['behind its end', '&time=60', BLUE],
+    ])('a still %s', async (_, time, colour) => {
+      const { body } = await still(name, `format=png${time}`)
+      const { data, info } = await sharp(body).raw().toBuffer({ resolveWithObject: true })
+      expect([info.width, info.height]).toEqual([FILM_WIDTH, FILM_HEIGHT])
+      const at = (x: number, y: number) => [
+        ...data.subarray((y * info.width + x) * info.channels).subarray(0, info.channels),
+      ]
+      const isTransparent = name === 'transparent.webm'
+      expectColour(at(120, 70), isTransparent ? [...colour, 255] : colour)
+      if (isTransparent) expect(at(40, 24)[3]).toBeLessThan(TOLERANCE)
+      else expectColour(at(40, 24), [255, 255, 255])
+    })
+
+    it('is told of', async () => {
+      const facts = JSON.parse((await ask('/_metadata', name)).body.toString())
+      const format = name.endsWith('.mp4') ? 'mp4' : 'webm'
+      expect(facts).toMatchObject({ format, width: FILM_WIDTH, height: FILM_HEIGHT, duration: 3 })
+      expect(facts.placeholder).toBeTypeOf('string')
+    })
+
+    it('gives its three frames and its thumbnail', async () => {
+      const { frames } = JSON.parse((await ask('/_frames', name)).body.toString())
+      expect(frames.map(({ timestamp }: { timestamp: number }) => timestamp)).toEqual([1, 1.48, 2])
+      for (const [index, colour] of [LIME, LIME, BLUE].entries())
+        expectColour(await lastPixel(Buffer.from(frames[index].base64, 'base64')), colour)
+      const thumbnail = await ask('/_thumbnail', name)
+      expect(thumbnail.headers['content-type']).toBe('image/jpeg')
+      expectColour(await lastPixel(thumbnail.body), RED)
+    })
+  })
+
+  it('that are broken WebM end in an answer, not in their process', async () => {
+    if (libav === undefined) throw new Error('no libav')
+    const film = await transparentWebm(libav)
+    const headAlone = Buffer.concat([film.subarray(0, 300), Buffer.alloc(100_000)])
+    const half = Buffer.concat([film.subarray(0, film.length >> 1), Buffer.alloc(100_000)])
+    const withoutSize = Buffer.from(film)
+    withoutSize[film.lastIndexOf(TRACKS_ID) + TRACKS_ID.length] = 0
+    for (const [index, bytes] of [headAlone, half, withoutSize].entries()) {
+      await put(`broken-${index}.webm`, bytes)
+      const { status } = await send(door.url, `/attachments/1/broken-${index}.webm?format=webp`)
+      expect([200, 400]).toContain(status)
+    }
+    expect(door.log.map(({ msg }) => msg)).not.toContain('a job ended its process')
+  })
+
+  describe.skipIf(CORPUS === undefined)('those of the corpus (skipped without MEDIA_CORPUS)', () => {
+    it.each(corpusFiles('video').map(fileName))('%s', async (name) => {
+      const facts = JSON.parse((await ask('/_metadata', name)).body.toString())
+      expect(facts).toMatchObject({ format: mediaKindOfName(name)?.format, placeholder: expect.any(String) })
+      for (const time of ['', '&time=0', '&time=50%', '&time=600']) {
+        const { width, height } = await sharp(
+          (await still(name, `format=webp&width=64${time}`)).body,
+        ).metadata()
+        expect([width, height]).toEqual([64, Math.round((64 * facts.height) / facts.width)])
+      }
+      const { frames } = JSON.parse((await ask('/_frames', name)).body.toString())
+      expect(frames).toHaveLength(3)
+      for (const { base64 } of frames) {
+        const { width, height } = await sharp(Buffer.from(base64, 'base64')).metadata()
+        expect([width, height]).toEqual([facts.width, facts.height])
+      }
+      expect((await ask('/_thumbnail', name)).headers['content-type']).toBe('image/jpeg')
+    })
+  })
+})
+
+function fileName(name: string): string {
+  return name.slice(name.lastIndexOf('/') + 1)
+}
+
+async function lastPixel(file: Buffer): Promise<readonly number[]> {
+  const pixels = await sharp(file).removeAlpha().raw().toBuffer()
+  return [...pixels.subarray(pixels.length - 3)]
+}
+
+function expectColour(found: readonly number[], wanted: readonly number[]): void {
+  const worst = Math.max(...wanted.map((value, channel) => Math.abs(value - (found[channel] ?? Number.NaN))))
+  expect(worst, `${found} instead of ${wanted}`).toBeLessThanOrEqual(TOLERANCE)
+}
