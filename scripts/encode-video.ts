@@ -17,7 +17,7 @@ export interface Film {
   /** What is shown, frame after frame: rows of RGB, or of RGBA where the encoding has alpha. */
   readonly frames: AsyncIterable<Buffer> | Iterable<Buffer>
   /** One channel, from -1 to 1. */
-  readonly sound?: { readonly samples: Float32Array; readonly rateHz: number }
+  readonly audio?: { readonly samples: Float32Array; readonly rateHz: number }
 }
 
 /** H.264 and AAC in MP4, with its index first; VP9 with alpha in WebM, without sound. */
@@ -44,7 +44,7 @@ async function writeFilm(libav: Libav, film: Film, encoding: Encoding, path: str
   using file = openOutput(libav, encoding, path)
   const { output } = file
   using video = videoTrack(libav, output, film, encoding)
-  using sound = film.sound === undefined ? undefined : soundTrack(libav, output, film.sound.rateHz)
+  using audio = film.audio === undefined ? undefined : audioTrack(libav, output, film.audio.rateHz)
   using paint = painter(libav, film, encoding)
   must('file', output.openOutputSync())
   using options = libav.library.Dictionary.fromObject(encoding === 'mp4' ? { movflags: '+faststart' } : {})
@@ -56,12 +56,12 @@ async function writeFilm(libav: Libav, film: Film, encoding: Encoding, path: str
     shown += 1n
   }
   video.encode(null)
-  if (sound !== undefined && film.sound !== undefined) {
-    for (const frame of soundFrames(libav, film.sound, sound.frameSamples)) {
+  if (audio !== undefined && film.audio !== undefined) {
+    for (const frame of audioFrames(libav, film.audio, audio.frameSamples)) {
       using samples = frame
-      sound.encode(samples)
+      audio.encode(samples)
     }
-    sound.encode(null)
+    audio.encode(null)
   }
   must('trailer', output.writeTrailerSync())
 }
@@ -117,7 +117,7 @@ function mono({ constants }: Libav) {
   return { nbChannels: 1, order: constants.AV_CHANNEL_ORDER_NATIVE, mask: MONO_MASK }
 }
 
-function soundTrack(libav: Libav, output: FormatContext, rateHz: number): Track {
+function audioTrack(libav: Libav, output: FormatContext, rateHz: number): Track {
   const { library, constants } = libav
   return openTrack(libav, output, constants.FF_ENCODER_AAC, (context) => {
     context.sampleRate = rateHz
@@ -199,9 +199,9 @@ function painter({ library, constants }: Libav, { width, height }: Film, encodin
   }
 }
 
-function* soundFrames(
+function* audioFrames(
   libav: Libav,
-  { samples, rateHz }: NonNullable<Film['sound']>,
+  { samples, rateHz }: NonNullable<Film['audio']>,
   frameSamples: number,
 ): Generator<Frame> {
   const { library, constants } = libav

@@ -49,8 +49,8 @@ ${rows.join('\n')}
 
 function metricsPage(): string {
   const rows = Object.entries(METRICS).map(([name, { kind, unit, description, labels }]) => {
-    const spelled = prometheusName(name as MetricName)
-    return `| \`${name}\` | \`${spelled}\` | ${kind} | ${unit} | ${labels.map((label) => `\`${label}\``).join(', ')} | ${description} |`
+    const serialized = prometheusName(name as MetricName)
+    return `| \`${name}\` | \`${serialized}\` | ${kind} | ${unit} | ${labels.map((label) => `\`${label}\``).join(', ')} | ${description} |`
   })
   return `# Metrics
 

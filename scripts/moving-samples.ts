@@ -39,7 +39,7 @@ function day(): Film {
     height: HEIGHT_PIXELS,
     framesPerSecond: FRAMES_PER_SECOND,
     frames: frames(),
-    sound: { samples: notes(), rateHz: SAMPLE_RATE_HZ },
+    audio: { samples: notes(), rateHz: SAMPLE_RATE_HZ },
   }
 }
 
@@ -50,8 +50,8 @@ async function encodeWithFfmpeg(): Promise<Uint8Array | undefined> {
   if (ffmpeg === undefined) return undefined
   const folder = await mkdtemp(join(tmpdir(), 'media-proxy-sample-'))
   try {
-    const [sound, path] = [join(folder, 'chime.wav'), join(folder, 'day.mp4')]
-    await writeFile(sound, chime())
+    const [audio, path] = [join(folder, 'chime.wav'), join(folder, 'day.mp4')]
+    await writeFile(audio, chime())
     const size = `${WIDTH_PIXELS}x${HEIGHT_PIXELS}`
     const input = [
       '-f',
@@ -66,7 +66,7 @@ async function encodeWithFfmpeg(): Promise<Uint8Array | undefined> {
       '-',
     ]
     const codec = ['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '23', '-g', '24', '-pix_fmt', 'yuv420p']
-    const words = [...input, '-i', sound, ...codec, '-c:a', 'aac', '-movflags', '+faststart', path]
+    const words = [...input, '-i', audio, ...codec, '-c:a', 'aac', '-movflags', '+faststart', path]
     const child = spawn(ffmpeg, ['-hide_banner', '-loglevel', 'error', ...words], {
       stdio: ['pipe', 'ignore', 'inherit'],
     })

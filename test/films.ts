@@ -6,7 +6,7 @@ import { encodeVideo } from '@media-proxy/scripts/encode-video.ts'
 export const FILM_WIDTH = 160
 export const FILM_HEIGHT = 96
 const FRAMES_PER_SECOND = 25
-const SOUND_HZ = 22_050
+const AUDIO_HZ = 22_050
 
 /** The colour of each second, red, green and blue: tells which moment a still is of. */
 export const FILM_SECONDS = [
@@ -18,10 +18,10 @@ export const FILM_SECONDS = [
 /** H.264 and AAC in MP4: the three seconds, each white in its upper left quarter. */
 export function secondsMp4(libav: Libav): Promise<Buffer> {
   const samples = Float32Array.from(
-    { length: SOUND_HZ * FILM_SECONDS.length },
+    { length: AUDIO_HZ * FILM_SECONDS.length },
     (_, at) => Math.sin(at / 8) / 2,
   )
-  return encodeVideo(libav, { ...shape(3), sound: { samples, rateHz: SOUND_HZ } }, 'mp4')
+  return encodeVideo(libav, { ...shape(3), audio: { samples, rateHz: AUDIO_HZ } }, 'mp4')
 }
 
 /** VP9 in WebM: the three seconds, transparent in their upper left quarter. */

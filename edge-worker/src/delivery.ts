@@ -9,16 +9,16 @@ import { failureResponse, type HeaderRecord } from '@media-proxy/shared/response
 import type { CachedAnswer, EdgeCache } from './cache.ts'
 import { type ClientView, describe, fromCache, passedThrough, storedHeaders } from './client-answer.ts'
 import type { Delivered, EdgeExchange } from './exchange.ts'
-import type { Flights, Landing } from './flight.ts'
 import { CONNECTION_HEADERS, pick } from './forward.ts'
 import type { AnswerIndex } from './object-index.ts'
 import type { FetchOrigin } from './origin.ts'
+import type { LeaderOutcome, SingleFlight } from './single-flight.ts'
 import { slice } from './slice.ts'
 import type { StoredRendition, StoredRenditions } from './stored-renditions.ts'
 
 export interface Delivery {
   readonly cache: EdgeCache
-  readonly flights: Flights
+  readonly singleFlight: SingleFlight
   readonly index: AnswerIndex
   readonly origin: FetchOrigin
   /** Undefined where no bucket of finished renditions is bound. */
@@ -53,7 +53,7 @@ export async function deliver(
   order: DeliveryOrder,
   exchange: EdgeExchange,
 ): Promise<Delivered | Failure> {
-  const { cache, flights } = delivery
+  const { cache, singleFlight } = delivery
   const { timings } = exchange
   const cached = await timings.measure('cache', () => cache.match(order.url))
   if (cached?.fresh) return { response: fromCache(cached, viewOf(delivery, order), exchange), cache: 'HIT' }
@@ -63,11 +63,11 @@ export async function deliver(
   }
   if (cached === undefined && !order.whole && isPartial(exchange)) return pass(delivery, order, exchange)
 
-  for (let flight = 0; flight < MAX_FLIGHTS; flight += 1) {
-    const role = await timings.measure('flight', () => flights.join(order.url))
+  for (let call = 0; call < MAX_FLIGHTS; call += 1) {
+    const role = await timings.measure('flight', () => singleFlight.join(order.url))
     if (role === 'lead') return lead(delivery, order, exchange)
-    if (role.kind === 'refused') {
-      const { text, status, headers } = role.refusal
+    if (role.kind === 'rejected') {
+      const { text, status, headers } = role.rejection
       const own = { ...headers, 'x-request-id': exchange.requestId }
       return { response: new Response(text, { status, headers: own }), cache: 'COALESCED' }
     }
@@ -88,7 +88,7 @@ function isPartial({ method, headers }: EdgeExchange): boolean {
 /** What the leader answers its own client, and, later, tells its followers. */
 interface Fetched {
   readonly delivered: Delivered | Failure
-  readonly landing: Landing | Promise<Landing>
+  readonly outcome: LeaderOutcome | Promise<LeaderOutcome>
 }
 
 /** The leader's work goes on when its own client leaves: others wait for it. */
@@ -97,16 +97,16 @@ function lead(
   order: DeliveryOrder,
   exchange: EdgeExchange,
 ): Promise<Delivered | Failure> {
-  const { promise: landing, resolve: land } = Promise.withResolvers<Landing>()
-  const work = flyAsLeader(delivery, order, exchange)
-  exchange.waitUntil(landing.then((found) => delivery.flights.land(order.url, found)))
+  const { promise: outcome, resolve: settle } = Promise.withResolvers<LeaderOutcome>()
+  const work = fetchAsLeader(delivery, order, exchange)
+  exchange.waitUntil(outcome.then((found) => delivery.singleFlight.settle(order.url, found)))
   const delivered = work.then(
     (fetched) => {
-      land(fetched.landing)
+      settle(fetched.outcome)
       return fetched.delivered
     },
     (error: unknown) => {
-      land({ kind: 'abandoned' })
+      settle({ kind: 'abandoned' })
       throw error
     },
   )
@@ -114,7 +114,7 @@ function lead(
   return delivered
 }
 
-async function flyAsLeader(
+async function fetchAsLeader(
   delivery: Delivery,
   order: DeliveryOrder,
   exchange: EdgeExchange,
@@ -123,13 +123,13 @@ async function flyAsLeader(
   const cached = await delivery.cache.match(order.url)
   if (cached?.fresh) {
     const response = fromCache(cached, viewOf(delivery, order), exchange)
-    return { delivered: { response, cache: 'HIT' }, landing: { kind: 'cached' } }
+    return { delivered: { response, cache: 'HIT' }, outcome: { kind: 'cached' } }
   }
   if (cached !== undefined) return revalidate(delivery, cached, order, exchange)
   const stored = order.whole ? await findStored(delivery, order, exchange) : undefined
   if (stored !== undefined) return keep(delivery, stored.bytes, stored.headers, order, exchange)
-  const refused = await order.beforeRender()
-  if (refused !== undefined) return { delivered: refused, landing: { kind: 'abandoned' } }
+  const rejected = await order.beforeRender()
+  if (rejected !== undefined) return { delivered: rejected, outcome: { kind: 'abandoned' } }
   return fetchWhole(delivery, order, exchange)
 }
 
@@ -163,12 +163,12 @@ async function revalidate(
   })
   if (isFailure(response) || response.status >= 500) {
     if (!isFailure(response)) exchange.waitUntil(response.body?.cancel() ?? Promise.resolve())
-    return { delivered: asBefore(), landing: { kind: 'cached' } }
+    return { delivered: asBefore(), outcome: { kind: 'cached' } }
   }
   if (response.status === 304) {
     const confirmed = confirm(cache, order.url, cached.headers)
     exchange.waitUntil(confirmed)
-    return { delivered: asBefore(), landing: confirmed.then(() => ({ kind: 'cached' })) }
+    return { delivered: asBefore(), outcome: confirmed.then(() => ({ kind: 'cached' })) }
   }
   await cached.body.cancel()
   if (response.status !== 200) exchange.waitUntil(cache.delete(order.url))
@@ -187,8 +187,8 @@ async function fetchWhole(
 ): Promise<Fetched> {
   const response = await askOrigin(delivery, order, {}, exchange)
   if (!isFailure(response)) return store(delivery, response, order, exchange)
-  const refusal = await refusalOf(failureResponse(response, exchange.requestId))
-  return { delivered: response, landing: { kind: 'refused', refusal } }
+  const rejection = await rejectionOf(failureResponse(response, exchange.requestId))
+  return { delivered: response, outcome: { kind: 'rejected', rejection } }
 }
 
 function askOrigin(
@@ -213,12 +213,12 @@ async function store(
   exchange: EdgeExchange,
 ): Promise<Fetched> {
   const { cache, maxEntryBytes } = delivery
-  if (response.status !== 200) return refuse(cache, response, order, exchange)
+  if (response.status !== 200) return reject(cache, response, order, exchange)
   const sizeBytes = Number(response.headers.get('content-length') ?? Number.POSITIVE_INFINITY)
   if (response.body === null || sizeBytes > maxEntryBytes) {
     return {
       delivered: { response: passedThrough(response, viewOf(delivery, order)), cache: 'BYPASS' },
-      landing: { kind: 'uncached' },
+      outcome: { kind: 'uncached' },
     }
   }
   const headers = storedHeaders(response)
@@ -226,14 +226,14 @@ async function store(
     return keep(delivery, new Uint8Array(await response.arrayBuffer()), headers, order, exchange)
   }
   const [kept, sent] = response.body.tee()
-  const landing = putAway(delivery, kept.pipeThrough(new FixedLengthStream(sizeBytes)), headers, order)
+  const outcome = putAway(delivery, kept.pipeThrough(new FixedLengthStream(sizeBytes)), headers, order)
   let opened = false
   const answer = finish(exchange, describe(headers, sizeBytes, viewOf(delivery, order)), (range) => {
     opened = true
     return slice(sent, range ?? { start: 0, end: sizeBytes - 1 })
   })
   if (!opened) exchange.waitUntil(sent.cancel())
-  return { delivered: { response: answer, cache: 'MISS' }, landing }
+  return { delivered: { response: answer, cache: 'MISS' }, outcome }
 }
 
 /** Keeps what is in memory, and answers with it. */
@@ -247,7 +247,7 @@ function keep(
   const answer = finish(exchange, describe(headers, bytes.length, viewOf(delivery, order)), (range) =>
     range === undefined ? bytes : bytes.subarray(range.start, range.end + 1),
   )
-  return { delivered: { response: answer, cache: 'MISS' }, landing: putAway(delivery, bytes, headers, order) }
+  return { delivered: { response: answer, cache: 'MISS' }, outcome: putAway(delivery, bytes, headers, order) }
 }
 
 /** What could not be kept is asked for again by each follower. */
@@ -256,7 +256,7 @@ async function putAway(
   body: BodyInit,
   headers: HeaderRecord,
   { request, url }: DeliveryOrder,
-): Promise<Landing> {
+): Promise<LeaderOutcome> {
   try {
     await Promise.all([cache.put(url, headers, body), remember(index, sourceNameOf(request), url)])
     return { kind: 'cached' }
@@ -275,20 +275,22 @@ async function remember(index: AnswerIndex, name: SourceName, url: CanonicalUrl)
   }
 }
 
-async function refuse(
+async function reject(
   cache: EdgeCache,
   response: Response,
   { url }: DeliveryOrder,
   exchange: EdgeExchange,
 ): Promise<Fetched> {
   if (response.status === 404) exchange.waitUntil(cache.putMissing(url))
-  const refusal = await refusalOf(response)
-  const delivered = new Response(refusal.text, { status: refusal.status, headers: refusal.headers })
-  return { delivered: { response: delivered, cache: 'MISS' }, landing: { kind: 'refused', refusal } }
+  const rejection = await rejectionOf(response)
+  const delivered = new Response(rejection.text, { status: rejection.status, headers: rejection.headers })
+  return { delivered: { response: delivered, cache: 'MISS' }, outcome: { kind: 'rejected', rejection } }
 }
 
 /** A refusal is one short phrase; so it can be told to others. */
-async function refusalOf(response: Response): Promise<Extract<Landing, { kind: 'refused' }>['refusal']> {
+async function rejectionOf(
+  response: Response,
+): Promise<Extract<LeaderOutcome, { kind: 'rejected' }>['rejection']> {
   const headers: HeaderRecord = Object.fromEntries(response.headers)
   for (const name of CONNECTION_HEADERS) delete headers[name]
   return { status: response.status, text: await response.text(), headers }

@@ -2,9 +2,9 @@
 
 import { loadConfig, storageOf } from '@media-proxy/shared/config/load.ts'
 import type { Config } from '@media-proxy/shared/config/schema.ts'
-import type { FlightCoordinator } from './flight.ts'
 import type { AttemptLedger } from './limiter.ts'
 import type { ObjectIndex } from './object-index.ts'
+import type { FlightCoordinator } from './single-flight.ts'
 
 /** What wrangler.toml binds besides variables and secrets. */
 export interface Bindings {

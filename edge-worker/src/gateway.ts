@@ -1,6 +1,6 @@
 /** The way of one request through the edge, top to bottom. */
 
-import { createSpending, type RateLimiter, type Spending } from '@media-proxy/shared/rate-limit.ts'
+import { createRequestLimits, type RateLimiter, type RequestLimits } from '@media-proxy/shared/rate-limit.ts'
 import { canonicalUrl } from '@media-proxy/shared/request/canonical.ts'
 import type {
   EndpointRequest,
@@ -9,7 +9,7 @@ import type {
   SourceRequest,
   VerifiedExternal,
 } from '@media-proxy/shared/request/media-request.ts'
-import { allowedMethods, judgeMethod, parseRequest } from '@media-proxy/shared/request/parse.ts'
+import { allowedMethods, parseRequest, validateMethod } from '@media-proxy/shared/request/parse.ts'
 import { MAX_PURGE_BYTES, parsePurge } from '@media-proxy/shared/request/purge.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { failureResponse, optionsResponse, requestIdOf } from '@media-proxy/shared/response/headers.ts'
@@ -35,7 +35,7 @@ export interface GatewayOptions {
   readonly delivery: Delivery
   readonly purging: PurgeOptions
   /** Fails with `bad-secret`. */
-  readonly judgeSecret: (headers: Headers) => Promise<Failure | undefined>
+  readonly checkSecret: (headers: Headers) => Promise<Failure | undefined>
   /** Whether the origin is asked for `/_playground`. */
   readonly hasPlayground: boolean
   /** Answers everything but the service endpoints, in static mode. */
@@ -75,7 +75,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       assets: options.negotiatesAssets,
     })
     const { pathname } = new URL(request.url)
-    const limits = createSpending(options.limiter, pathname, exchange.clientAddress)
+    const limits = createRequestLimits(options.limiter, pathname, exchange.clientAddress)
     const answered = await answer(parsed, exchange, limits, options)
     return finishAtEdge(answered, exchange, parsed, limits)
   }
@@ -84,25 +84,25 @@ export function createGateway(options: GatewayOptions): Gateway {
 async function answer(
   parsed: MediaRequest | Failure,
   exchange: EdgeExchange,
-  limits: Spending,
+  limits: RequestLimits,
   options: GatewayOptions,
 ): Promise<Delivered | Failure> {
   if (options.staticSite !== undefined && !isServiceEndpoint(parsed)) {
-    return (await limits.spend('requests')) ?? options.staticSite(exchange)
+    return (await limits.consume('requests')) ?? options.staticSite(exchange)
   }
   if (isFailure(parsed)) return parsed
   if (parsed.kind === 'playground') return answerPlayground(exchange, limits, options)
   if (exchange.method === 'OPTIONS') {
     return { response: optionsResponse(allowedMethods(parsed), exchange.requestId), cache: 'BYPASS' }
   }
-  const refused = judgeMethod(parsed, exchange.method)
-  if (refused !== undefined) return refused
+  const rejected = validateMethod(parsed, exchange.method)
+  if (rejected !== undefined) return rejected
   switch (parsed.kind) {
     case 'asset':
     case 'attachment':
     case 'file':
       return (
-        (await limits.spend('requests')) ?? serve(parsed, canonicalUrl(parsed), exchange, limits, options)
+        (await limits.consume('requests')) ?? serve(parsed, canonicalUrl(parsed), exchange, limits, options)
       )
     case 'external':
       return answerExternal(parsed, exchange, limits, options)
@@ -115,7 +115,7 @@ async function answer(
 async function answerExternal(
   request: ExternalRequest,
   exchange: EdgeExchange,
-  limits: Spending,
+  limits: RequestLimits,
   options: GatewayOptions,
 ): Promise<Delivered | Failure> {
   const verified =
@@ -123,11 +123,11 @@ async function answerExternal(
       ? fail('bad-signature', 'no key is configured')
       : await verifyExternal(request, options.externalRing, options.now() / 1000)
   if (isFailure(verified)) {
-    const judged = verified.code === 'bad-signature' || verified.code === 'expired'
-    return (await limits.spend(judged ? 'bad-signatures' : 'requests')) ?? verified
+    const badSignature = verified.code === 'bad-signature' || verified.code === 'expired'
+    return (await limits.consume(badSignature ? 'bad-signatures' : 'requests')) ?? verified
   }
-  const refused = await limits.spend('requests')
-  return refused ?? serve(verified, originPathOf(verified), exchange, limits, options)
+  const rejected = await limits.consume('requests')
+  return rejected ?? serve(verified, originPathOf(verified), exchange, limits, options)
 }
 
 /** The origin judges the signature too, so it is asked by the very target and expiry that were signed. */
@@ -143,11 +143,11 @@ function serve(
   request: SourceRequest,
   originPath: string,
   exchange: EdgeExchange,
-  limits: Spending,
+  limits: RequestLimits,
   { delivery }: GatewayOptions,
 ): Promise<Delivered | Failure> {
   const whole = isRendition(request)
-  const beforeRender = async () => (whole ? await limits.spend('renders') : undefined)
+  const beforeRender = async () => (whole ? await limits.consume('renders') : undefined)
   return deliver(delivery, { request, url: canonicalUrl(request), originPath, whole, beforeRender }, exchange)
 }
 
@@ -160,7 +160,7 @@ function isRendition(request: SourceRequest): boolean {
 async function answerEndpoint(
   { endpoint }: EndpointRequest,
   exchange: EdgeExchange,
-  limits: Spending,
+  limits: RequestLimits,
   options: GatewayOptions,
 ): Promise<Delivered | Failure> {
   switch (endpoint) {
@@ -170,15 +170,15 @@ async function answerEndpoint(
       return fail('forbidden', 'metrics at the edge')
     case 'ready':
     case 'telemetry':
-      return (await limits.spend('requests')) ?? forward(options.delivery.origin, exchange)
+      return (await limits.consume('requests')) ?? forward(options.delivery.origin, exchange)
     case 'metadata':
     case 'thumbnail':
     case 'frames':
     case 'purge': {
       if (options.staticSite !== undefined) return fail('no-route')
-      const refused = await options.judgeSecret(exchange.headers)
-      if (refused !== undefined) return (await limits.spend('bad-signatures')) ?? refused
-      const limited = await limits.spend('internal')
+      const rejected = await options.checkSecret(exchange.headers)
+      if (rejected !== undefined) return (await limits.consume('bad-signatures')) ?? rejected
+      const limited = await limits.consume('internal')
       if (limited !== undefined) return limited
       return endpoint === 'purge'
         ? answerPurge(exchange, options)
@@ -190,11 +190,11 @@ async function answerEndpoint(
 /** The page is the origin's; the edge only tells it by which name it was asked. */
 async function answerPlayground(
   exchange: EdgeExchange,
-  limits: Spending,
+  limits: RequestLimits,
   { hasPlayground, delivery }: GatewayOptions,
 ): Promise<Delivered | Failure> {
   if (!hasPlayground) return fail('no-route')
-  const limited = await limits.spend('requests')
+  const limited = await limits.consume('requests')
   return limited ?? forward(delivery.origin, exchange, playgroundHeaders(exchange.headers))
 }
 
@@ -225,7 +225,7 @@ function finishAtEdge(
   answered: Delivered | Failure,
   exchange: EdgeExchange,
   parsed: MediaRequest | Failure,
-  limits: Spending,
+  limits: RequestLimits,
 ): Handled {
   const { requestId, timings } = exchange
   const failure = isFailure(answered) ? answered : undefined

@@ -5,7 +5,7 @@ import {
   type AttemptCounter,
   type Budget,
   type BudgetName,
-  judgeAttempt,
+  checkAttempt,
   type Spent,
   type Verdict,
 } from '@media-proxy/shared/rate-limit.ts'
@@ -24,7 +24,7 @@ export class AttemptLedger extends DurableObject {
 
   async attempt(name: BudgetName, budget: Budget): Promise<Verdict> {
     const now = Date.now()
-    const { verdict, spent } = judgeAttempt(this.#spent.get(name), now, budget)
+    const { verdict, spent } = checkAttempt(this.#spent.get(name), now, budget)
     this.#spent.set(name, spent)
     // The answer need not wait for the disk: a crash in that moment costs a few attempts.
     void this.ctx.storage.put(name, spent, { allowUnconfirmed: true })

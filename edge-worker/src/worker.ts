@@ -5,22 +5,22 @@ import { createRateLimiter } from '@media-proxy/shared/rate-limit.ts'
 import { fail } from '@media-proxy/shared/response/failure.ts'
 import { failureResponse, requestIdOf } from '@media-proxy/shared/response/headers.ts'
 import { createKeyRing, type KeyRing } from '@media-proxy/shared/signing/hmac.ts'
-import { createComparisonRing, judgeInternalSecret } from '@media-proxy/shared/signing/internal-secret.ts'
+import { checkInternalSecret, createComparisonRing } from '@media-proxy/shared/signing/internal-secret.ts'
 import { createEdgeCache } from './cache.ts'
 import { type Bindings, type LoadedSettings, loadSettings } from './env.ts'
-import { createFlights } from './flight.ts'
 import { createGateway, type Gateway } from './gateway.ts'
 import { createBindingCounter, createLedgerCounter } from './limiter.ts'
 import { createAnswerIndex } from './object-index.ts'
 import { createOriginFetch } from './origin.ts'
 import { createZonePurge } from './purge.ts'
 import { report } from './report.ts'
+import { createSingleFlight } from './single-flight.ts'
 import { createStaticSite } from './static-site.ts'
 import { createStoredRenditions } from './stored-renditions.ts'
 
-export { FlightCoordinator } from './flight.ts'
 export { AttemptLedger } from './limiter.ts'
 export { ObjectIndex } from './object-index.ts'
+export { FlightCoordinator } from './single-flight.ts'
 
 /** What is made once an isolate. Values only: a promise of one request must not be awaited by another. */
 interface Isolate {
@@ -91,7 +91,7 @@ function assemble(config: Config, keys: Keys, bindings: Bindings, request: Reque
     now,
   })
   const index = createAnswerIndex(bindings.ANSWERS)
-  const flights = createFlights({
+  const singleFlight = createSingleFlight({
     namespace: bindings.FLIGHTS,
     location: String(request.cf?.colo ?? 'here'),
     onFailure: onFailure('single flight is not available, so every request asks the origin'),
@@ -111,7 +111,7 @@ function assemble(config: Config, keys: Keys, bindings: Bindings, request: Reque
     externalRing: keys.external,
     limiter,
     delivery: {
-      ...{ cache, flights, index, origin, now },
+      ...{ cache, singleFlight, index, origin, now },
       maxEntryBytes: config.cache.edgeEntryBytes,
       renditions:
         bindings.RENDITIONS === undefined
@@ -130,7 +130,7 @@ function assemble(config: Config, keys: Keys, bindings: Bindings, request: Reque
           ? undefined
           : createZonePurge({ zone, token, fetch: (url, init) => fetch(url, init) }),
     },
-    judgeSecret: (headers) => judgeInternalSecret(headers, config.secretKey, keys.comparison),
+    checkSecret: (headers) => checkInternalSecret(headers, config.secretKey, keys.comparison),
     hasPlayground: hasPlayground(config),
     staticSite: config.staticMode ? createStaticSite(config, bindings.STATIC, origin) : undefined,
     now,

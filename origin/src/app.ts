@@ -1,9 +1,9 @@
 /** The origin: who asks, what the URL says, what it may cost, and the route that answers. */
 
 import type { Config } from '@media-proxy/shared/config/schema.ts'
-import { createSpending, type RateLimiter, type Spending } from '@media-proxy/shared/rate-limit.ts'
+import { createRequestLimits, type RateLimiter, type RequestLimits } from '@media-proxy/shared/rate-limit.ts'
 import type { AttachmentRequest, MediaRequest } from '@media-proxy/shared/request/media-request.ts'
-import { allowedMethods, judgeMethod, parseRequest } from '@media-proxy/shared/request/parse.ts'
+import { allowedMethods, parseRequest, validateMethod } from '@media-proxy/shared/request/parse.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { optionsResponse, requestIdOf } from '@media-proxy/shared/response/headers.ts'
 import { verifyExternal } from '@media-proxy/shared/signing/external-url.ts'
@@ -17,15 +17,15 @@ import type { Playground } from './playground/playground.ts'
 import { rasterised, type TransformedAttachment } from './rendition/job.ts'
 import type { Pipeline } from './rendition/pipeline.ts'
 import { logRequest, recordRequest, requestAttributes } from './request-log.ts'
-import { type Answer, type Exchange, refuse } from './routes/exchange.ts'
+import { type Answer, type Exchange, reject } from './routes/exchange.ts'
 import { type StoredRequest, serveExternal } from './routes/external.ts'
 import { type InternalOptions, serveInternal } from './routes/internal.ts'
-import { type PolicedOptions, servePoliced } from './routes/moderated.ts'
+import { type ModeratedOptions, serveModerated } from './routes/moderated.ts'
 import { serveRendition } from './routes/renditions.ts'
 import { type ServiceOptions, serveEndpoint } from './routes/service.ts'
 import { IS_SVG, serveAttachment, serveNamedFile } from './routes/stored-files.ts'
 import type { ExternalFetch } from './source/external/fetch.ts'
-import { withPatience } from './streams/idle-timeout.ts'
+import { withIdleTimeout } from './streams/idle-timeout.ts'
 import type { Log } from './telemetry/log.ts'
 import type { Labels } from './telemetry/metric-table.ts'
 import type { Observer } from './telemetry/observer.ts'
@@ -36,7 +36,7 @@ export interface AppOptions {
   readonly store: ObjectStore
   readonly external: ExternalFetch
   readonly pipeline: Pipeline
-  readonly policed: PolicedOptions
+  readonly moderated: ModeratedOptions
   readonly gate: Gate
   readonly limiter: RateLimiter
   readonly observer: Observer
@@ -82,7 +82,7 @@ function patiently(
   { config, log }: AppOptions,
 ): Response {
   if (response.body === null) return response
-  const body = withPatience(response.body, {
+  const body = withIdleTimeout(response.body, {
     idleMs: config.limits.streamIdleMs,
     cutOff: () => context.env?.outgoing?.destroy(),
     onBreak(error) {
@@ -115,7 +115,9 @@ async function handle(
     assets: negotiateFormat === 'always' || (negotiateFormat === 'edge' && viaEdge),
   })
   // What came through the edge has spent its budgets there.
-  const spending = viaEdge ? NOTHING_TO_SPEND : createSpending(options.limiter, url.pathname, clientAddress)
+  const requestLimits = viaEdge
+    ? NOTHING_TO_SPEND
+    : createRequestLimits(options.limiter, url.pathname, clientAddress)
   const exchange: Exchange = {
     method,
     headers,
@@ -124,7 +126,7 @@ async function handle(
     clientAddress,
     peer,
     viaEdge,
-    spending,
+    requestLimits,
     get body() {
       return request.body
     },
@@ -133,11 +135,11 @@ async function handle(
     },
   }
   const answer = await answerSafely(parsed, exchange, isFailure(admitted) ? admitted : undefined, options)
-  for (const [name, value] of Object.entries(spending.headers)) answer.response.headers.set(name, value)
+  for (const [name, value] of Object.entries(requestLimits.headers)) answer.response.headers.set(name, value)
   return { exchange, parsed, answer }
 }
 
-const NOTHING_TO_SPEND: Spending = { spend: async () => undefined, headers: {} }
+const NOTHING_TO_SPEND: RequestLimits = { consume: async () => undefined, headers: {} }
 
 /** What is thrown is a defect: one logged 500, never the end of the process. */
 async function answerSafely(
@@ -147,32 +149,32 @@ async function answerSafely(
   options: AppOptions,
 ): Promise<Answer> {
   try {
-    if (turnedAway !== undefined && isGated(parsed)) return refuse(turnedAway, exchange.requestId)
+    if (turnedAway !== undefined && isGated(parsed)) return reject(turnedAway, exchange.requestId)
     return await answerRequest(parsed, exchange, options)
   } catch (error) {
-    if (exchange.signal.aborted) return refuse(fail('client-gone'), exchange.requestId)
-    if (error instanceof BodyError) return refuse(error.failure, exchange.requestId)
+    if (exchange.signal.aborted) return reject(fail('client-gone'), exchange.requestId)
+    if (error instanceof BodyError) return reject(error.failure, exchange.requestId)
     options.observer.metrics.count('media_proxy.unhandled_errors')
     options.log.error({ err: error, requestId: exchange.requestId }, 'a defect, answered with 500')
-    return refuse(fail('defect'), exchange.requestId)
+    return reject(fail('defect'), exchange.requestId)
   }
 }
 
 async function answerRequest(parsed: Parsed, exchange: Exchange, options: AppOptions): Promise<Answer> {
-  const { requestId, method, spending } = exchange
+  const { requestId, method, requestLimits } = exchange
   const isEndpoint = !isFailure(parsed) && parsed.kind === 'endpoint'
   if (options.config.staticMode && !isEndpoint) return answerStatic(exchange, options)
-  if (isFailure(parsed)) return refuse(parsed, requestId)
+  if (isFailure(parsed)) return reject(parsed, requestId)
   if (parsed.kind === 'playground') return options.playground(parsed, exchange)
   if (method === 'OPTIONS') return { response: optionsResponse(allowedMethods(parsed), requestId) }
-  const refused = judgeMethod(parsed, method)
-  if (refused !== undefined) return refuse(refused, requestId)
+  const rejected = validateMethod(parsed, method)
+  if (rejected !== undefined) return reject(rejected, requestId)
   switch (parsed.kind) {
     case 'asset':
     case 'attachment':
     case 'file': {
-      const limited = await spending.spend('requests')
-      return limited === undefined ? serveStored(parsed, exchange, options) : refuse(limited, requestId)
+      const limited = await requestLimits.consume('requests')
+      return limited === undefined ? serveStored(parsed, exchange, options) : reject(limited, requestId)
     }
     case 'external':
       return answerExternal(parsed, exchange, options)
@@ -182,12 +184,12 @@ async function answerRequest(parsed: Parsed, exchange: Exchange, options: AppOpt
         case 'thumbnail':
         case 'frames':
         case 'purge':
-          if (options.config.staticMode) return refuse(fail('no-route'), requestId)
+          if (options.config.staticMode) return reject(fail('no-route'), requestId)
           return serveInternal(parsed.endpoint, exchange, options.internal)
         case 'ready':
         case 'telemetry': {
-          const limited = await spending.spend('requests')
-          if (limited !== undefined) return refuse(limited, requestId)
+          const limited = await requestLimits.consume('requests')
+          if (limited !== undefined) return reject(limited, requestId)
           return serveEndpoint(parsed.endpoint, exchange, options.service)
         }
         default:
@@ -197,11 +199,11 @@ async function answerRequest(parsed: Parsed, exchange: Exchange, options: AppOpt
 }
 
 async function answerStatic(exchange: Exchange, { store, config }: AppOptions): Promise<Answer> {
-  const { requestId, url, spending } = exchange
-  const limited = await spending.spend('requests')
-  if (limited !== undefined) return refuse(limited, requestId)
+  const { requestId, url, requestLimits } = exchange
+  const limited = await requestLimits.consume('requests')
+  if (limited !== undefined) return reject(limited, requestId)
   const response = await serveStaticSite(store, config.s3.bucketStatic, url.pathname, exchange)
-  return isFailure(response) ? refuse(response, requestId) : { response, outcome: 'streamed' }
+  return isFailure(response) ? reject(response, requestId) : { response, outcome: 'streamed' }
 }
 
 /** The signature comes before anything else is spent, and a wrong one spends a stricter budget. */
@@ -211,23 +213,23 @@ async function answerExternal(
   options: AppOptions,
 ): Promise<Answer> {
   const { externalRing, external, pipeline, config, now } = options
-  const { requestId, spending } = exchange
+  const { requestId, requestLimits } = exchange
   const verified =
     externalRing === undefined
       ? fail('bad-signature', 'no key is configured')
       : await verifyExternal(request, externalRing, now() / 1000)
   if (isFailure(verified)) {
-    const judged = verified.code === 'bad-signature' || verified.code === 'expired'
-    const limited = await spending.spend(judged ? 'bad-signatures' : 'requests')
-    return refuse(limited ?? verified, requestId)
+    const badSignature = verified.code === 'bad-signature' || verified.code === 'expired'
+    const limited = await requestLimits.consume(badSignature ? 'bad-signatures' : 'requests')
+    return reject(limited ?? verified, requestId)
   }
-  const limited = await spending.spend('requests')
-  if (limited !== undefined) return refuse(limited, requestId)
+  const limited = await requestLimits.consume('requests')
+  if (limited !== undefined) return reject(limited, requestId)
   return serveExternal(
     {
       external,
       pipeline,
-      policed: options.policed,
+      moderated: options.moderated,
       publicUrl: config.publicUrl,
       serveStored: (stored, own) => serveStored(stored, own, options),
       now,
@@ -240,7 +242,7 @@ async function answerExternal(
 async function serveStored(
   request: StoredRequest,
   exchange: Exchange,
-  { store, pipeline, policed, config }: AppOptions,
+  { store, pipeline, moderated, config }: AppOptions,
 ): Promise<Answer> {
   const files = { store, bucket: config.s3.bucketCdn }
   switch (request.kind) {
@@ -254,7 +256,7 @@ async function serveStored(
         return answer === IS_SVG ? rasterise() : answer
       }
       // Flagged, it goes through the pipeline, which blurs it.
-      return servePoliced(policed, { keys: [request.key] }, exchange, pass, rasterise)
+      return serveModerated(moderated, { keys: [request.key] }, exchange, pass, rasterise)
     }
     case 'file':
       return serveNamedFile(files, request, exchange)

@@ -2,7 +2,7 @@
 
 import type { Config } from '@media-proxy/shared/config/schema.ts'
 import { createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
-import { createComparisonRing, judgeInternalSecret } from '@media-proxy/shared/signing/internal-secret.ts'
+import { checkInternalSecret, createComparisonRing } from '@media-proxy/shared/signing/internal-secret.ts'
 import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
 import type { Hono } from 'hono'
 import { createApp } from './app.ts'
@@ -94,17 +94,17 @@ export async function createOrigin({
   const pipeline = openPipeline(config, { sources, opened, policy, stored, metrics })
   const internal = internalOptions(config, {
     ...{ sources, opened, scanner, pipeline },
-    judgeSecret: (headers) => judgeInternalSecret(headers, config.secretKey, comparison),
+    checkSecret: (headers) => checkInternalSecret(headers, config.secretKey, comparison),
   })
   const app = createApp({
     ...{ config, store, external, pipeline, observer, externalRing, log, now, internal },
-    policed: { policy, sources: sources.publicReader, deadlineMs: config.limits.deadlineMs },
+    moderated: { policy, sources: sources.publicReader, deadlineMs: config.limits.deadlineMs },
     gate: openGate(config, { log, edgeRing, now }),
     limiter: observeLimiter(openLimiter(config, log, now), observer),
     service: {
       telemetryEnabled: config.telemetry.enabled,
       metrics,
-      judgeSecret: internal.judgeSecret,
+      checkSecret: internal.checkSecret,
       notReady: async () =>
         draining() ? ['draining'] : notReady(store, config.s3.bucketCdn, opened, classifier, log),
       now: () => new Date(),
@@ -168,7 +168,7 @@ function openPipeline({ cache, limits }: Config, parts: PipelineParts): Pipeline
   })
 }
 
-interface InternalParts extends Pick<InternalOptions, 'pipeline' | 'judgeSecret'> {
+interface InternalParts extends Pick<InternalOptions, 'pipeline' | 'checkSecret'> {
   readonly sources: Sources
   readonly opened: OpenedEngine
   readonly scanner: Scanner
@@ -176,7 +176,7 @@ interface InternalParts extends Pick<InternalOptions, 'pipeline' | 'judgeSecret'
 
 function internalOptions(
   { s3, limits }: Config,
-  { sources, opened, scanner, pipeline, judgeSecret }: InternalParts,
+  { sources, opened, scanner, pipeline, checkSecret }: InternalParts,
 ): InternalOptions {
   const common = {
     sourcesOf: (bucket: string) => sources.readerOf(bucket),
@@ -189,7 +189,7 @@ function internalOptions(
   return {
     ...common,
     serveMetadata: createMetadataRoute({ ...common, publicBucket: s3.bucketCdn, scanner }),
-    judgeSecret,
+    checkSecret,
     pipeline,
   }
 }

@@ -75,7 +75,7 @@ export function logRequest(
       status: response.status,
       bytes: bytesOf(answer),
       ms: tenths(milliseconds),
-      ...(stages.size === 0 ? {} : { stages: spellStages(stages) }),
+      ...(stages.size === 0 ? {} : { stages: formatStages(stages) }),
       ...(outcome === undefined ? {} : { outcome }),
       ...(failure === undefined ? {} : { failure: failure.code, detail: failure.detail }),
     },
@@ -90,7 +90,7 @@ function traceIdNow(headers: Headers): string | undefined {
   return traceIdOf(headers.get('traceparent'))
 }
 
-function spellStages(stages: Stages): Record<string, number> {
+function formatStages(stages: Stages): Record<string, number> {
   return Object.fromEntries([...stages].map(([stage, milliseconds]) => [stage, tenths(milliseconds)]))
 }
 

@@ -32,7 +32,7 @@ import {
   parametersOf,
   readHash,
   type State,
-  spellHash,
+  serializeHash,
   urlOf,
 } from './state.ts'
 import { createTheme } from './theme.ts'
@@ -77,7 +77,7 @@ renderAll()
 function setParameter(name: string, value: string | undefined): void {
   const { [name]: _, ...others } = state.parameters
   state = { ...state, parameters: value === undefined ? others : { ...others, [name]: value } }
-  history.replaceState(null, '', spellHash(state))
+  history.replaceState(null, '', serializeHash(state))
   renderControls()
   renderUrl()
   renderSoon()
@@ -87,7 +87,7 @@ function chooseSource(source: string): void {
   const isSound = /\.(mp3|ogg|opus|wav|flac|m4a|aac)$/i.test(source)
   const { time: _, ...parameters } = state.parameters
   state = { source, parameters: isSound ? {} : parameters }
-  history.pushState(null, '', spellHash(state))
+  history.pushState(null, '', serializeHash(state))
   renderAll()
 }
 
@@ -124,7 +124,7 @@ async function renderSource(signal: AbortSignal): Promise<void> {
 async function signed(url: string): Promise<string | undefined> {
   const answer = await signUrl(url)
   if (!isClientFailure(answer)) return answer.path
-  stage.refuse(answer.status, answer.message)
+  stage.reject(answer.status, answer.message)
   if (answer.failure === 'unauthorized') show(byId('secret-field', HTMLDivElement), true)
   return undefined
 }
@@ -141,14 +141,14 @@ async function renderRendition(): Promise<void> {
     rendition = loaded.ok
       ? await stage.showRendition(loaded)
       : { loaded, width: undefined, height: undefined }
-    if (!loaded.ok) stage.refuse(loaded.status, loaded.phrase)
+    if (!loaded.ok) stage.reject(loaded.status, loaded.phrase)
     renderKnown()
     stage.busy(false)
     firstPicture.resolve()
   } catch (error) {
     if (signal.aborted) return
     stage.busy(false)
-    stage.refuse(undefined, error instanceof Error ? error.message : String(error))
+    stage.reject(undefined, error instanceof Error ? error.message : String(error))
     firstPicture.resolve()
   }
 }
@@ -232,14 +232,14 @@ async function openTheSession(): Promise<void> {
 
 async function keep(file: File): Promise<void> {
   if (session?.uploads !== true) {
-    stage.refuse(403, 'Forbidden')
+    stage.reject(403, 'Forbidden')
     return
   }
   stage.busy(true)
   const kept = await upload(file)
   stage.busy(false)
   if (isClientFailure(kept)) {
-    stage.refuse(kept.status, kept.message)
+    stage.reject(kept.status, kept.message)
     return
   }
   byId('objects', HTMLDataListElement).prepend(h('option', { value: kept.path }))
@@ -257,7 +257,7 @@ function wire(): void {
   })
   byId('reset', HTMLButtonElement).addEventListener('click', () => {
     state = { ...state, parameters: {} }
-    history.replaceState(null, '', spellHash(state))
+    history.replaceState(null, '', serializeHash(state))
     renderControls()
     renderUrl()
     renderSoon()

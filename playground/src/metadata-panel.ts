@@ -2,21 +2,21 @@ import type { Metadata } from '@media-proxy/shared/client/client-answers.ts'
 import { type ClientFailure, isClientFailure } from '@media-proxy/shared/client/client-failure.ts'
 import { placeholderDataUrl } from '@media-proxy/shared/client/placeholder.ts'
 import { h } from './dom.ts'
-import { bytesInWords, refusalInWords } from './words.ts'
+import { bytesInWords, rejectionInWords } from './words.ts'
 
 /** Facts, placeholder and scan of a source; or, in words, why there are none. */
 export function renderMetadata(container: HTMLElement, answer: Metadata | ClientFailure): void {
   if (isClientFailure(answer)) {
     container.replaceChildren(
       h('p', {}, h('strong', {}, `${answer.status ?? ''} ${answer.message}`.trim())),
-      h('p', { class: 'hint' }, refusalInWords(answer.status, answer.message)),
+      h('p', { class: 'hint' }, rejectionInWords(answer.status, answer.message)),
     )
     return
   }
-  container.replaceChildren(factsOf(answer), ...placeholderOf(answer), ...scanOf(answer))
+  container.replaceChildren(infoOf(answer), ...placeholderOf(answer), ...scanOf(answer))
 }
 
-function factsOf(metadata: Metadata): HTMLElement {
+function infoOf(metadata: Metadata): HTMLElement {
   const { format, content_type, size, width, height, duration, animated, content_hash } = metadata
   const facts: readonly (readonly [string, string | undefined])[] = [
     ['Format', `${format} (${content_type})`],

@@ -3,7 +3,7 @@
 import type { StillFrame } from '@media-proxy/shared/client/client-answers.ts'
 import { type ClientFailure, isClientFailure } from '@media-proxy/shared/client/client-failure.ts'
 import { byId, h, show } from './dom.ts'
-import { refusalInWords } from './words.ts'
+import { rejectionInWords } from './words.ts'
 
 export interface MomentsOptions {
   readonly onTime: (time: string) => void
@@ -69,7 +69,9 @@ export function createMoments({ onTime, readFrames }: MomentsOptions): Moments {
 
 function renderFrames(answer: readonly StillFrame[] | ClientFailure): readonly HTMLElement[] {
   if (isClientFailure(answer)) {
-    return [h('p', { class: 'hint' }, `${answer.message}: ${refusalInWords(answer.status, answer.message)}`)]
+    return [
+      h('p', { class: 'hint' }, `${answer.message}: ${rejectionInWords(answer.status, answer.message)}`),
+    ]
   }
   if (answer.length === 0) return [h('p', { class: 'hint' }, 'There is no frame that can be read.')]
   return answer.map(({ timestamp, mime_type, base64 }) =>

@@ -1,7 +1,7 @@
 import { createMediaUrls } from '@media-proxy/shared/client/index.ts'
 import { describe, expect, it } from 'vitest'
 import { LANGUAGES, snippet } from './snippets.ts'
-import { readHash, type State, spellHash } from './state.ts'
+import { readHash, type State, serializeHash } from './state.ts'
 
 const BASE = 'http://127.0.0.1:8787'
 const of = (source: string, parameters: Readonly<Record<string, string>> = {}): State => ({
@@ -48,7 +48,7 @@ describe('the snippets', () => {
 
 it('the address bar keeps the state, and ignores what is none', () => {
   const state = of('/attachments/1/a b&c.png', { width: '64', time: '50%' })
-  expect(readHash(spellHash(state))).toEqual(state)
+  expect(readHash(serializeHash(state))).toEqual(state)
   expect(readHash('#source=javascript:alert(1)')).toBeUndefined()
   expect(readHash('#other=1')).toBeUndefined()
   expect(readHash('#source=/a&unknown=1')).toEqual(of('/a'))

@@ -3,11 +3,11 @@
 import { byId, h, show } from './dom.ts'
 import type { Shown } from './facts.ts'
 import { type Loaded, release } from './load.ts'
-import { refusalInWords } from './words.ts'
+import { rejectionInWords } from './words.ts'
 
 export type View = 'slider' | 'side'
 
-export interface VideoFacts {
+export interface VideoInfo {
   readonly seconds: number
   readonly width: number
   readonly height: number
@@ -21,11 +21,11 @@ export interface Stage {
   showRendition(loaded: Loaded): Promise<Shown>
   /** The moving or sounding original beside the still one. */
   showPlayer(kind: 'video' | 'audio' | undefined, url: string): void
-  refuse(status: number | undefined, phrase: string): void
+  reject(status: number | undefined, phrase: string): void
   busy(isBusy: boolean): void
 }
 
-export function createStage(onVideo: (video: VideoFacts) => void): Stage {
+export function createStage(onVideo: (video: VideoInfo) => void): Stage {
   const canvas = byId('canvas', HTMLDivElement)
   const images = {
     original: byId('original', HTMLImageElement),
@@ -103,11 +103,11 @@ export function createStage(onVideo: (video: VideoFacts) => void): Stage {
       canvas.dataset.player = kind ?? ''
       arrange()
     },
-    refuse(status, phrase) {
+    reject(status, phrase) {
       images.rendition.removeAttribute('src')
       refusal.replaceChildren(
         h('strong', {}, status === undefined ? 'No answer' : `${status} ${phrase}`),
-        h('p', {}, refusalInWords(status, phrase)),
+        h('p', {}, rejectionInWords(status, phrase)),
       )
       show(refusal, true)
       arrange()

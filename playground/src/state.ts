@@ -54,7 +54,7 @@ export function readHash(hash: string): State | undefined {
   return { source, parameters: Object.fromEntries(known) }
 }
 
-export function spellHash(state: State): string {
+export function serializeHash(state: State): string {
   return `#${new URLSearchParams({ source: state.source, ...state.parameters })}`
 }
 

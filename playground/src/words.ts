@@ -40,6 +40,6 @@ const PHRASES: Readonly<Record<string, string>> = {
 }
 
 /** What a refusal means for whoever sees it. */
-export function refusalInWords(status: number | undefined, phrase: string): string {
+export function rejectionInWords(status: number | undefined, phrase: string): string {
   return PHRASES[phrase] ?? (status === undefined ? 'The service did not answer.' : 'The service refused.')
 }

@@ -90,10 +90,10 @@ async function checkClock(endpoint: string, nowMs: number): Promise<Finding> {
       redirect: 'manual',
       signal: AbortSignal.timeout(5000),
     })
-    const told = Date.parse(response.headers.get('date') ?? '')
-    if (Number.isNaN(told))
+    const reported = Date.parse(response.headers.get('date') ?? '')
+    if (Number.isNaN(reported))
       return warning(check, 'the store tells no time', 'compare the clock of this machine by hand')
-    const skew = Math.round((nowMs - told) / 1000)
+    const skew = Math.round((nowMs - reported) / 1000)
     const found = `${Math.abs(skew)} s ${skew < 0 ? 'behind' : 'ahead of'} the store`
     const fix = 'set the clock: timedatectl set-ntp true'
     if (Math.abs(skew) >= MAX_SKEW_SECONDS) return failed(check, `${found}: it refuses every signature`, fix)

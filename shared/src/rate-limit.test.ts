@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { type Budget, isSkipped, judgeAttempt, rateLimitKey, type Spent } from './rate-limit.ts'
+import { type Budget, checkAttempt, isSkipped, rateLimitKey, type Spent } from './rate-limit.ts'
 
 /** The verdicts of attempts at these times. */
 function attempts(times: readonly number[], budget: Budget) {
   let spent: Spent | undefined
   return times.map((now) => {
-    const judged = judgeAttempt(spent, now, budget)
-    spent = judged.spent
-    return judged.verdict
+    const checked = checkAttempt(spent, now, budget)
+    spent = checked.spent
+    return checked.verdict
   })
 }
 

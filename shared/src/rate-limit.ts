@@ -40,7 +40,7 @@ const TOLERANCE_INTERVALS = 1e-6
  * `nowMs`; the result's must be kept for the next, and means nothing any more once its time has passed. (Kept as
  * an amount, not as the algorithm's "theoretical arrival time": on a clock of 13 digits, fractions get lost.)
  */
-export function judgeAttempt(
+export function checkAttempt(
   before: Spent | undefined,
   nowMs: number,
   { maxAttempts, windowMs }: Budget,
@@ -75,7 +75,7 @@ export interface Limited {
 
 export interface RateLimiter {
   /** Spends one attempt of a client. Without an active budget of that name everything passes. */
-  spend(name: BudgetName, path: string, address: string): Promise<Limited>
+  consume(name: BudgetName, path: string, address: string): Promise<Limited>
 }
 
 export interface RateLimiterOptions {
@@ -92,7 +92,7 @@ const NOTHING: Limited = { headers: {} }
 export function createRateLimiter({ config, counter, now, onFailure }: RateLimiterOptions): RateLimiter {
   const budgets = budgetsOf(config)
   return {
-    async spend(name, path, address) {
+    async consume(name, path, address) {
       const budget = budgets[name]
       if (budget === undefined || isSkipped(path, config.skipPaths)) return NOTHING
       let verdict: Verdict
@@ -111,18 +111,18 @@ export function createRateLimiter({ config, counter, now, onFailure }: RateLimit
 }
 
 /** Spends budgets of one client, and remembers what its answer has to say of them. */
-export interface Spending {
-  spend(name: BudgetName): Promise<Failure | undefined>
+export interface RequestLimits {
+  consume(name: BudgetName): Promise<Failure | undefined>
   readonly headers: Readonly<HeaderRecord>
 }
 
 /** The budgets of one request. */
-export function createSpending(limiter: RateLimiter, path: string, address: string): Spending {
+export function createRequestLimits(limiter: RateLimiter, path: string, address: string): RequestLimits {
   const headers: HeaderRecord = {}
   return {
     headers,
-    async spend(name) {
-      const limited = await limiter.spend(name, path, address)
+    async consume(name) {
+      const limited = await limiter.consume(name, path, address)
       // The answer tells of the budget that every request spends, or of the one that refused it.
       if (name !== 'renders' || limited.failure !== undefined) Object.assign(headers, limited.headers)
       return limited.failure

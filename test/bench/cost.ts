@@ -209,17 +209,17 @@ function rowOf(source: string, name: string, { predicted, used, mappedBytes }: M
 
 const rounded = (value: number) => Number(value.toPrecision(3))
 
-interface Judged {
+interface Checked {
   readonly ratio: number
   /** Too little to matter when the prediction is higher. */
   readonly floor: boolean
 }
 
-const memoryOf = (row: CostRow): Judged => ({
+const memoryOf = (row: CostRow): Checked => ({
   ratio: row.memoryRatio,
   floor: row.predictedMib * 2 ** 20 <= FLOOR_BYTES,
 })
-const secondsOf = (row: CostRow): Judged => ({
+const secondsOf = (row: CostRow): Checked => ({
   ratio: row.secondsRatio,
   floor: row.usedSeconds <= FLOOR_SECONDS,
 })
@@ -228,12 +228,12 @@ const secondsOf = (row: CostRow): Judged => ({
 function summary(
   name: string,
   rows: readonly CostRow[],
-  judge: (row: CostRow) => Judged,
+  validate: (row: CostRow) => Checked,
 ): readonly BenchRow[] {
-  const judged = rows.map((row) => ({ row, ...judge(row) })).toSorted((a, b) => a.ratio - b.ratio)
-  const low = judged.slice(0, WORST_SHOWN)
-  const high = judged.filter(({ floor }) => !floor).slice(-WORST_SHOWN)
-  const line = ({ row, ratio }: (typeof judged)[number]) => ({
+  const checked = rows.map((row) => ({ row, ...validate(row) })).toSorted((a, b) => a.ratio - b.ratio)
+  const low = checked.slice(0, WORST_SHOWN)
+  const high = checked.filter(({ floor }) => !floor).slice(-WORST_SHOWN)
+  const line = ({ row, ratio }: (typeof checked)[number]) => ({
     name: `cost, predicted ${name} to true: ${row.source} to ${row.rendition}`,
     value: ratio,
     unit: 'times' as const,

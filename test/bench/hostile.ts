@@ -97,10 +97,10 @@ export async function benchHostile(): Promise<readonly BenchRow[]> {
     const answers = await askAll(service, files, () => hasEnded)
     clearInterval(sampler)
     const endedEarly = hasEnded ? 1 : 0
-    const refusals = new Map(answers.map((answer) => [answer, log.refusals.get(answer.requestId) ?? '']))
+    const rejections = new Map(answers.map((answer) => [answer, log.rejections.get(answer.requestId) ?? '']))
     const costs = await costsOf(answers, files)
-    keep(answers, files, refusals, costs)
-    return rowsOf({ answers, refusals, costs, engineMib, endedEarly, lost: log.lost })
+    keep(answers, files, rejections, costs)
+    return rowsOf({ answers, rejections, costs, engineMib, endedEarly, lost: log.lost })
   } finally {
     clearInterval(sampler)
     await service.close()
@@ -195,35 +195,35 @@ async function engineCpuSeconds(url: string): Promise<number> {
 
 /** What the service says of its refusals, and of the jobs that ended their process. */
 function createLog() {
-  const refusals = new Map<string, string>()
+  const rejections = new Map<string, string>()
   const lost: string[] = []
   return {
-    refusals,
+    rejections,
     lost,
     take(line: string) {
       const { msg, requestId, failure, detail, job } = JSON.parse(line)
-      if (msg === 'a job ended its process') lost.push(`${job}: ${spellEnd(detail)}`)
-      if (failure !== undefined) refusals.set(requestId, `${failure}: ${detail}`)
+      if (msg === 'a job ended its process') lost.push(`${job}: ${formatEnd(detail)}`)
+      if (failure !== undefined) rejections.set(requestId, `${failure}: ${detail}`)
     },
   }
 }
 
 /** The exit and, where code of the engine threw, which function did. */
-function spellEnd(detail: string): string {
+function formatEnd(detail: string): string {
   const thrower = /at (?:async )?(\S+) \(file:\S*\/engine\/process\//.exec(detail)?.[1]
   return thrower === undefined ? detail : `${detail.slice(0, detail.indexOf(' ', 7))} in ${thrower}`
 }
 
 interface Findings {
   readonly answers: readonly Answer[]
-  readonly refusals: ReadonlyMap<Answer, string>
+  readonly rejections: ReadonlyMap<Answer, string>
   readonly costs: ReadonlyMap<Answer, number>
   readonly engineMib: number
   readonly endedEarly: number
   readonly lost: readonly string[]
 }
 
-function rowsOf({ answers, refusals, costs, engineMib, endedEarly, lost }: Findings): readonly BenchRow[] {
+function rowsOf({ answers, rejections, costs, engineMib, endedEarly, lost }: Findings): readonly BenchRow[] {
   const times = answers.map(({ milliseconds }) => milliseconds)
   const dearest = [...costs].toSorted(([, a], [, b]) => b - a)[0]
   // Beside the suspects no answer took more than all together did.
@@ -233,14 +233,14 @@ function rowsOf({ answers, refusals, costs, engineMib, endedEarly, lost }: Findi
       name: 'hostile: answers',
       value: answers.length,
       unit: 'count',
-      note: spellCounts(answers.map(({ status }) => String(status))),
+      note: formatCounts(answers.map(({ status }) => String(status))),
     },
     {
       name: 'hostile: 500 where it is not the contract',
       value: answers.filter(isDefect).length,
       unit: 'count',
       target: { atMost: 0 },
-      note: spellCounts(answers.filter(isDefect).map((answer) => refusals.get(answer) ?? '')),
+      note: formatCounts(answers.filter(isDefect).map((answer) => rejections.get(answer) ?? '')),
     },
     {
       name: 'hostile: connections that broke',
@@ -273,7 +273,7 @@ function rowsOf({ answers, refusals, costs, engineMib, endedEarly, lost }: Findi
       name: 'hostile: jobs that ended their process',
       value: lost.length,
       unit: 'count',
-      note: spellCounts(lost),
+      note: formatCounts(lost),
     },
   ]
 }
@@ -283,7 +283,7 @@ function isDefect({ status, route }: Answer): boolean {
   return status === 500 && route.name !== 'avatar'
 }
 
-function spellCounts(values: readonly string[]): string {
+function formatCounts(values: readonly string[]): string {
   const counts = new Map<string, number>()
   for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1)
   return [...counts]
@@ -296,7 +296,7 @@ function spellCounts(values: readonly string[]): string {
 function keep(
   answers: readonly Answer[],
   files: readonly NamedFile[],
-  refusals: Findings['refusals'],
+  rejections: Findings['rejections'],
   costs: Findings['costs'],
 ): void {
   const kept = answers.filter(
@@ -305,7 +305,7 @@ function keep(
       answer.status === 0 ||
       answer.milliseconds > LATE_MS ||
       (costs.get(answer) ?? 0) > MOST_CPU_SECONDS ||
-      /ended its process|processor time/.test(refusals.get(answer) ?? ''),
+      /ended its process|processor time/.test(rejections.get(answer) ?? ''),
   )
   for (const { seed, name } of kept) writeFileSync(join(FOLDER, name), mutate(files, seed).bytes)
   const list = kept.map((answer) => ({
@@ -316,7 +316,7 @@ function keep(
     status: answer.status,
     milliseconds: Math.round(answer.milliseconds),
     cpuSecondsAlone: costs.get(answer),
-    refusal: refusals.get(answer),
+    rejection: rejections.get(answer),
   }))
   writeFileSync(join(FOLDER, 'list.json'), `${JSON.stringify(list, null, 2)}\n`)
 }

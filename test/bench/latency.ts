@@ -13,7 +13,7 @@ export function percentile(values: readonly number[], share: number): number {
 }
 
 /** The half, the tail, and the far tail of some times, as one note. */
-export function spellLatencies(milliseconds: readonly number[]): string {
+export function formatLatencies(milliseconds: readonly number[]): string {
   const [half, tail, far] = [0.5, 0.95, 0.99].map((share) => percentile(milliseconds, share).toFixed(0))
   return `p50 ${half} ms, p95 ${tail} ms, p99 ${far} ms`
 }
@@ -25,6 +25,6 @@ export function rateRow(name: string, samples: readonly Sample[], seconds: numbe
     name,
     value: answered.length / seconds,
     unit: 'per second',
-    note: spellLatencies(answered.map(({ milliseconds }) => milliseconds)),
+    note: formatLatencies(answered.map(({ milliseconds }) => milliseconds)),
   }
 }

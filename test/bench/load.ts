@@ -2,7 +2,7 @@
 
 import { seededRandom } from '../seeded-random.ts'
 import { type Chat, dayOfRequests, fillChat } from './chat.ts'
-import { percentile, rateRow, type Sample, spellLatencies } from './latency.ts'
+import { formatLatencies, percentile, rateRow, type Sample } from './latency.ts'
 import { type BenchRow, inFlight, inFlightWhile } from './measure.ts'
 import { CONNECTIONS, createTimedClient, startService } from './service.ts'
 
@@ -116,9 +116,9 @@ async function benchOverload(): Promise<readonly BenchRow[]> {
     const inTime = samples.filter(({ status }) => status === 200).length
     await Promise.all(running)
     const admitted = samples.filter(({ status }) => status === 200).map(({ milliseconds }) => milliseconds)
-    const refused = samples.filter(({ status }) => status === 503).map(({ milliseconds }) => milliseconds)
-    const late = refused.filter((milliseconds) => milliseconds > REFUSED_WITHIN_MS).length
-    const others = samples.length - admitted.length - refused.length
+    const rejected = samples.filter(({ status }) => status === 503).map(({ milliseconds }) => milliseconds)
+    const late = rejected.filter((milliseconds) => milliseconds > REFUSED_WITHIN_MS).length
+    const others = samples.length - admitted.length - rejected.length
     return [
       {
         name: 'overload: throughput to that at capacity',
@@ -132,14 +132,14 @@ async function benchOverload(): Promise<readonly BenchRow[]> {
         value: percentile(admitted, 0.99),
         unit: 'ms',
         target: { atMost: DEADLINE_MS },
-        note: spellLatencies(admitted),
+        note: formatLatencies(admitted),
       },
       {
         name: 'overload: refused with 503, p99',
-        value: percentile(refused, 0.99),
+        value: percentile(rejected, 0.99),
         unit: 'ms',
         target: { atMost: REFUSED_WITHIN_MS },
-        note: `${refused.length} refused, ${late} of them later than that; ${spellLatencies(refused)}`,
+        note: `${rejected.length} refused, ${late} of them later than that; ${formatLatencies(rejected)}`,
       },
       { name: 'overload: neither answered nor refused', value: others, unit: 'count', target: { atMost: 0 } },
     ]
@@ -185,7 +185,7 @@ async function benchNeighbours(): Promise<readonly BenchRow[]> {
         value: percentile(times, 0.99),
         unit: 'ms',
         target: { atMost: 150 },
-        note: `${spellLatencies(times)}; alone: ${spellLatencies(alone.map(({ milliseconds }) => milliseconds))}`,
+        note: `${formatLatencies(times)}; alone: ${formatLatencies(alone.map(({ milliseconds }) => milliseconds))}`,
       },
     ]
   } finally {

@@ -48,8 +48,8 @@ for (const [name, run] of Object.entries(wanted.length === 0 ? SUITES : all)) {
 console.table(
   rows.map(({ name, value, unit, target, note }) => ({
     name,
-    value: `${spell(value)} ${unit}`,
-    target: target === undefined ? '' : spellTarget(target),
+    value: `${format(value)} ${unit}`,
+    target: target === undefined ? '' : formatTarget(target),
     reached:
       target === undefined ? '' : 'atMost' in target ? value <= target.atMost : value >= target.atLeast,
     note: note ?? '',
@@ -67,10 +67,10 @@ const machine = {
 writeFileSync(file, `${JSON.stringify({ machine, rows }, null, 2)}\n`)
 console.log(`written to ${file}`)
 
-function spellTarget(target: NonNullable<BenchRow['target']>): string {
+function formatTarget(target: NonNullable<BenchRow['target']>): string {
   return 'atMost' in target ? `at most ${target.atMost}` : `at least ${target.atLeast}`
 }
 
-function spell(value: number): string {
+function format(value: number): string {
   return value >= 100 ? value.toFixed(0) : value.toPrecision(3)
 }

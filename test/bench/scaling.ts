@@ -37,7 +37,7 @@ function simulate(origins: number, shared: boolean) {
     { length: origins },
     () => new LRUCache<number, true>({ max: MEMORY_RENDITIONS }),
   )
-  const flights = Array.from({ length: origins }, () => new Map<number, number>())
+  const inFlight = Array.from({ length: origins }, () => new Map<number, number>())
   /** When a rendition is in the bucket. */
   const bucket = new Map<number, number>()
   const seen = new Set<number>()
@@ -48,16 +48,16 @@ function simulate(origins: number, shared: boolean) {
     const origin = Math.floor(random() * origins)
     seen.add(rendition)
     const memory = memories[origin]
-    const flight = flights[origin]
-    if (memory === undefined || flight === undefined) continue
-    const underWay = (flight.get(rendition) ?? -1) > now
+    const ofOrigin = inFlight[origin]
+    if (memory === undefined || ofOrigin === undefined) continue
+    const underWay = (ofOrigin.get(rendition) ?? -1) > now
     if (memory.get(rendition) !== undefined || underWay) continue
     memory.set(rendition, true)
     if (shared && (bucket.get(rendition) ?? Number.POSITIVE_INFINITY) <= now) continue
     renders += 1
-    flight.set(rendition, now + ARRIVALS_A_RENDER)
+    ofOrigin.set(rendition, now + ARRIVALS_A_RENDER)
     if (!bucket.has(rendition)) bucket.set(rendition, now + ARRIVALS_A_RENDER)
-    const together = flights.filter((other) => (other.get(rendition) ?? -1) > now).length
+    const together = inFlight.filter((other) => (other.get(rendition) ?? -1) > now).length
     stampede = Math.max(stampede, together)
   }
   return { renders, unique: seen.size, stampede }

@@ -58,7 +58,8 @@ describe.skipIf(!HAS_PROC)('an engine process that is killed (needs /proc)', () 
     expect(statuses.filter((status) => status === 503).length).toBeLessThanOrEqual(KILLS)
     expect((await send(service.url, path(700))).status).toBe(200)
     await expectNothingKept(service.pid, before)
-  })
+    // Each kill waits for an answer, and each answer may wait for a process that starts.
+  }, 120_000)
 })
 
 describe.skipIf(!HAS_PROC)('a client that leaves (needs /proc)', () => {

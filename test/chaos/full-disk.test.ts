@@ -8,8 +8,8 @@ import { signExternalTarget } from '@media-proxy/shared/signing/external-url.ts'
 import { createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type BenchService, startService } from '../bench/service.ts'
-import { type FarServer, files, openFarServer } from '../far-server.ts'
 import { send } from '../http.ts'
+import { files, openUpstreamServer, type UpstreamServer } from '../upstream-server.ts'
 import { FFMPEG, makeVideo } from '../videos.ts'
 import { expectNothingKept, HAS_PROC, lookAtRest } from './counts.ts'
 
@@ -32,7 +32,7 @@ describe.skipIf(FFMPEG === undefined || !HAS_PROC).each([
   ['a folder that is not there (needs FFmpeg and /proc)', '/nonexistent/media-proxy'],
 ])('temporary files on %s', (_, folder) => {
   let service: BenchService
-  let far: FarServer
+  let far: UpstreamServer
 
   beforeAll(async () => {
     if (folder === undefined) return
@@ -41,7 +41,7 @@ describe.skipIf(FFMPEG === undefined || !HAS_PROC).each([
     expect(large.length).toBeGreaterThan(2 * DISK_BYTES)
     expect(small.length).toBeLessThan(DISK_BYTES / 2)
     // Without ranges: all of it has to be fetched at once, and put somewhere.
-    far = await openFarServer(files({ '/large.avi': large, '/small.avi': small }, false))
+    far = await openUpstreamServer(files({ '/large.avi': large, '/small.avi': small }, false))
     service = await startService({
       MEDIA_PROXY_NSFW_ENABLED: 'false',
       // Libav reads ranges; only FFmpeg's binary wants a file.
@@ -83,7 +83,7 @@ describe.skipIf(FFMPEG === undefined || !HAS_PROC).each([
   })
 })
 
-async function externalPath(far: FarServer, path: string): Promise<string> {
+async function externalPath(far: UpstreamServer, path: string): Promise<string> {
   const target = `http/${far.host}${path}`
   return `/external/${await signExternalTarget(await createKeyRing([SECRET]), target)}/${target}`
 }

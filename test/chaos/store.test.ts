@@ -57,7 +57,7 @@ describe('a store', () => {
       const { status, body, headers } = await send(origin.url, path)
       expect([status, body.toString(), headers['cache-control']]).toEqual([502, 'Bad Gateway', 'no-store'])
     }
-    expect(lastRefusal(origin)).toMatchObject({ failure: 'store-unreachable', detail: 'ECONNREFUSED' })
+    expect(lastRejection(origin)).toMatchObject({ failure: 'store-unreachable', detail: 'ECONNREFUSED' })
     const ready = await send(origin.url, '/_ready')
     expect([ready.status, ready.body.toString()]).toEqual([503, 'Not ready: store'])
   })
@@ -65,7 +65,7 @@ describe('a store', () => {
   it('that does not answer gives 504', async () => {
     const origin = await originOn(() => undefined, 200)
     for (const path of PATHS) expect((await send(origin.url, path)).status).toBe(504)
-    expect(lastRefusal(origin)).toMatchObject({ failure: 'store-timeout', detail: 'no answer in 200 ms' })
+    expect(lastRejection(origin)).toMatchObject({ failure: 'store-timeout', detail: 'no answer in 200 ms' })
   })
 
   it('that refuses the credentials gives 502, and the log names what to mend', async () => {
@@ -73,7 +73,7 @@ describe('a store', () => {
     closers.push(s3.close)
     const origin = await originAt(s3.endpoint, patient(5000), 'wrong')
     for (const path of PATHS) expect((await send(origin.url, path)).status).toBe(502)
-    const { failure, detail } = lastRefusal(origin) ?? {}
+    const { failure, detail } = lastRejection(origin) ?? {}
     expect(failure).toBe('store-denied')
     expect(detail).toMatch(/MEDIA_PROXY_S3_SECRET_ACCESS_KEY/)
     expect(JSON.stringify(origin.log)).not.toMatch(/AWS4-HMAC|x-amz-signature/i)
@@ -84,7 +84,7 @@ describe('a store', () => {
       response.writeHead(404).end('<Error><Code>NoSuchBucket</Code></Error>')
     })
     expect((await send(origin.url, '/avatars/1/a.webp')).status).toBe(502)
-    expect(lastRefusal(origin)?.detail).toMatch(/the bucket cdn does not exist/)
+    expect(lastRejection(origin)?.detail).toMatch(/the bucket cdn does not exist/)
   })
 
   it('that fails twice is asked a third time', async () => {
@@ -130,7 +130,7 @@ describe('a store', () => {
   it('that answers without validators is a fault of the set-up', async () => {
     const origin = await originOn((_, response) => response.end('x'))
     expect((await send(origin.url, '/attachments/1/a.bin')).status).toBe(502)
-    expect(lastRefusal(origin)).toMatchObject({ failure: 'store-misconfigured' })
+    expect(lastRejection(origin)).toMatchObject({ failure: 'store-misconfigured' })
   })
 
   it('that redirects is not followed', async () => {
@@ -166,6 +166,6 @@ describe('a store', () => {
 })
 
 /** The newest log line of a refusal: others (what FFmpeg is there, say) may come at any time. */
-function lastRefusal({ log }: Omit<Door, 'put'>) {
+function lastRejection({ log }: Omit<Door, 'put'>) {
   return log.findLast(({ failure }) => failure !== undefined)
 }

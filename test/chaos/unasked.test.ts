@@ -15,11 +15,11 @@ import { signExternalTarget } from '@media-proxy/shared/signing/external-url.ts'
 import { createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { childrenOf } from '../bench/process-look.ts'
-import { type FarServer, files, openFarServer } from '../far-server.ts'
 import { secondsMp4 } from '../films.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
 import { until } from '../until.ts'
+import { files, openUpstreamServer, type UpstreamServer } from '../upstream-server.ts'
 import { CAN_TRACE, readTrace, startTraced, type Trace } from './strace.ts'
 
 const SECRET = 'a-secret-that-is-long-enough-for-production'
@@ -30,7 +30,7 @@ const DNS_PORT = 53
 
 describe.skipIf(!CAN_TRACE)('an origin in production (needs Linux, and an strace that may trace)', () => {
   let folder = ''
-  let far: FarServer
+  let far: UpstreamServer
   let child: ChildProcess | undefined
   let trace: Trace
   let exitCode: number | null = null
@@ -47,7 +47,7 @@ describe.skipIf(!CAN_TRACE)('an origin in production (needs Linux, and an strace
     const libav = await loadLibav()
     const film = libav === undefined ? undefined : await secondsMp4(libav)
     if (film !== undefined) await store('cdn/attachments/1/film.mp4', film)
-    far = await openFarServer(files({ '/a.png': picture }))
+    far = await openUpstreamServer(files({ '/a.png': picture }))
 
     child = startTraced([process.execPath, ...ORIGIN_ARGUMENTS], join(folder, 'trace'), environment())
     const exited = once(child, 'exit')

@@ -26,9 +26,9 @@ describe.each(DOORS)('%s', (_, open) => {
   it.each(TABLE)('$name', async (row) => {
     // Twice: the first answer is made, the second may come from a cache, and nobody may see the difference.
     const cold = await send(door.url, row.path, asked(row))
-    await judge(cold, row)
+    await validate(cold, row)
     const warm = await send(door.url, row.path, asked(row))
-    await judge(warm, row)
+    await validate(warm, row)
     expect(comparable(warm)).toEqual(comparable(cold))
   })
 
@@ -127,7 +127,7 @@ describe.each(DOORS)('%s', (_, open) => {
   })
 })
 
-async function judge(response: RawResponse, row: Case): Promise<void> {
+async function validate(response: RawResponse, row: Case): Promise<void> {
   expect(response.status).toBe(row.status)
   for (const [name, value] of Object.entries(row.expect ?? {})) {
     if (typeof value === 'string') expect(response.headers[name], name).toBe(value)
@@ -136,10 +136,10 @@ async function judge(response: RawResponse, row: Case): Promise<void> {
   for (const name of row.absent ?? []) expect(response.headers[name], name).toBeUndefined()
   if (typeof row.body === 'string') expect(response.body.toString()).toBe(row.body)
   else if (row.body !== undefined) expect(response.body.toString()).toMatch(row.body)
-  if (row.picture !== undefined) await judgePicture(response.body, row.picture)
+  if (row.picture !== undefined) await checkPicture(response.body, row.picture)
 }
 
-async function judgePicture(bytes: Buffer, picture: Picture): Promise<void> {
+async function checkPicture(bytes: Buffer, picture: Picture): Promise<void> {
   const metadata = await sharp(bytes).metadata()
   const format = metadata.format === 'heif' ? 'avif' : metadata.format
   expect({ format, width: metadata.width, height: metadata.height }).toEqual({

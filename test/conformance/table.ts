@@ -4,7 +4,7 @@ import { FFMPEG } from '../videos.ts'
 import { assets, expressions } from './assets.ts'
 import type { Case } from './case.ts'
 import { files, ranges } from './files.ts'
-import { refusals, service } from './refusals.ts'
+import { rejections, service } from './rejections.ts'
 import { stills } from './stills.ts'
 import { moreInputs, transformations } from './transformations.ts'
 
@@ -16,6 +16,6 @@ export const TABLE: readonly Case[] = [
   ...(FFMPEG === undefined ? [] : stills),
   ...files,
   ...ranges,
-  ...refusals,
+  ...rejections,
   ...service,
 ]

@@ -28,10 +28,10 @@ async function render(
   source: 'png' | 'gif' | 'webp' | 'avif',
   output: 'png' | 'webp' | 'gif',
 ) {
-  const facts = value(await inspectImage(bytes, source, { limits, animated: true }))
-  const plan = { width: facts.width, height: facts.height, mode: 'exact', gravity: 'centre' } as const
+  const info = value(await inspectImage(bytes, source, { limits, animated: true }))
+  const plan = { width: info.width, height: info.height, mode: 'exact', gravity: 'centre' } as const
   const order = { plan, format: output, quality: 'lossless', animated: true } as const
-  return { facts, bytes: value(await renderImage(bytes, facts, order, noStills)) }
+  return { info, bytes: value(await renderImage(bytes, info, order, noStills)) }
 }
 
 async function play(apng: Apng): Promise<readonly Buffer[]> {
@@ -68,30 +68,30 @@ describe.skipIf(corpus === undefined)('animated PNG out (skipped without MEDIA_C
     ['animated.webp', 'webp'],
   ] as const)('%s keeps every pixel, its times and its loops', async (name, format) => {
     const source = await file(`animated/${name}`)
-    const { facts, bytes } = await render(source, format, 'png')
+    const { info, bytes } = await render(source, format, 'png')
     const apng = value(readApng(bytes))
     const { loop, delay } = await sharp(source).metadata()
     expect(apng.frames.map(({ delayMs }) => delayMs)).toEqual(delay)
     expect(apng.loop).toBe(loop)
     const whole = await sharp(source, { pages: -1 }).ensureAlpha().raw().toBuffer()
     const frames = await play(apng)
-    expect(frames).toHaveLength(facts.frames)
+    expect(frames).toHaveLength(info.frames)
     expect(Buffer.concat(frames).equals(whole)).toBe(true)
   })
 })
 
 describe.skipIf(corpus === undefined)('other inputs (skipped without MEDIA_CORPUS)', () => {
   it('an animated AVIF has its first frame', async () => {
-    const { facts, bytes } = await render(await file('animated/animated.avif'), 'avif', 'webp')
+    const { info, bytes } = await render(await file('animated/animated.avif'), 'avif', 'webp')
     const { width, height, pages } = await sharp(bytes).metadata()
-    expect([width, height, pages]).toEqual([facts.width, facts.height, undefined])
+    expect([width, height, pages]).toEqual([info.width, info.height, undefined])
   })
 
   it('HEIC', async () => {
     const source = await file('heic/rainbow-451x461.heic')
-    const facts = value(await inspectImage(source, 'heic', { limits, animated: false }))
-    expect([facts.width, facts.height, facts.hasAlpha]).toEqual([451, 461, false])
-    const picture = value(await decodeHeic(source, facts))
+    const info = value(await inspectImage(source, 'heic', { limits, animated: false }))
+    expect([info.width, info.height, info.hasAlpha]).toEqual([451, 461, false])
+    const picture = value(await decodeHeic(source, info))
     const corner = (x: number, y: number) => [
       ...picture.data.subarray((y * 451 + x) * 3, (y * 451 + x) * 3 + 3),
     ]

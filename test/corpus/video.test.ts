@@ -4,8 +4,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { readAudio } from '@media-proxy/origin/engine/process/video/audio.ts'
 import { readThreeFrames } from '@media-proxy/origin/engine/process/video/frames.ts'
-import { readSound } from '@media-proxy/origin/engine/process/video/sound.ts'
 import { openVideo, type Video } from '@media-proxy/origin/engine/process/video/video.ts'
 import { mediaKindOfName } from '@media-proxy/origin/media/kinds.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -38,10 +38,10 @@ describe.skipIf(CORPUS === undefined)('the corpus of videos (skipped without MED
     ['video/mpeg4-one-frame.mp4', [256, 144, 0.033, 'mpeg4', []]],
   ] as const)('facts and stills of %s', async (name, [width, height, seconds, codec, audio]) => {
     const video = await opened(name)
-    const { facts } = video
-    expect([facts.video.width, facts.video.height, facts.video.codec]).toEqual([width, height, codec])
-    expect(facts.durationSeconds).toBeCloseTo(seconds, 2)
-    expect(facts.audio).toEqual(audio)
+    const { info } = video
+    expect([info.video.width, info.video.height, info.video.codec]).toEqual([width, height, codec])
+    expect(info.durationSeconds).toBeCloseTo(seconds, 2)
+    expect(info.audio).toEqual(audio)
     const frames = await readThreeFrames(video)
     await video.close()
     if (isFailure(frames)) throw new Error(frames.detail)
@@ -60,11 +60,11 @@ describe.skipIf(CORPUS === undefined)('the corpus of videos (skipped without MED
   ] as const)('facts of %s', async (name, seconds, codec) => {
     const kind = mediaKindOfName(name)
     if (kind === undefined) throw new Error('no kind')
-    const facts = await readSound(tools, partsOf(readFileSync(join(CORPUS ?? '', name))), kind.format)
-    if (isFailure(facts)) throw new Error(facts.detail)
-    expect(facts.audio).toEqual([codec])
-    expect(facts.durationSeconds).toBeGreaterThan(seconds - 0.05)
-    expect(facts.durationSeconds).toBeLessThan(seconds + 0.1)
+    const info = await readAudio(tools, partsOf(readFileSync(join(CORPUS ?? '', name))), kind.format)
+    if (isFailure(info)) throw new Error(info.detail)
+    expect(info.audio).toEqual([codec])
+    expect(info.durationSeconds).toBeGreaterThan(seconds - 0.05)
+    expect(info.durationSeconds).toBeLessThan(seconds + 0.1)
   })
 
   it.each([
@@ -73,7 +73,7 @@ describe.skipIf(CORPUS === undefined)('the corpus of videos (skipped without MED
     'hostile/hls-read-passwd.mp4',
     'hostile/hls-ssrf.avi',
   ])('%s is refused', async (name) => {
-    const result = await judged(await open(name))
+    const result = await checked(await open(name))
     expect(isFailure(result) ? result.code : 'a frame').toBe('undecodable')
     await nothingIsLeft()
   })
@@ -84,7 +84,7 @@ describe.skipIf(CORPUS === undefined)('the corpus of videos (skipped without MED
     const whole = await readFile(join(CORPUS ?? '', name))
     for (let tenth = 1; tenth < 10; tenth += 1) {
       const part = whole.subarray(0, Math.floor((whole.length * tenth) / 10))
-      const result = await judged(await open(name, part))
+      const result = await checked(await open(name, part))
       const outcome = isFailure(result) ? result.code : 'frame'
       expect(['frame', 'undecodable', 'not-visual'], `${tenth} tenths: ${outcome}`).toContain(outcome)
     }
@@ -93,7 +93,7 @@ describe.skipIf(CORPUS === undefined)('the corpus of videos (skipped without MED
 })
 
 /** The first frame of what was opened. */
-async function judged(video: Video | Failure) {
+async function checked(video: Video | Failure) {
   if (isFailure(video)) return video
   try {
     return await video.readFrame(undefined)

@@ -4,9 +4,9 @@ import { createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import sharp from 'sharp'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { type Door, openEdge, openFilesystemOrigin, type Settings } from '../doors.ts'
-import { type FarServer, files, openFarServer } from '../far-server.ts'
 import { animatedGif, halvesPng, orientedJpeg, SVG } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { files, openUpstreamServer, type UpstreamServer } from '../upstream-server.ts'
 import { FFMPEG, makeVideo, SECONDS } from '../videos.ts'
 
 const SECRET = 'secret'
@@ -32,7 +32,7 @@ const v2 = (url: string) => `v2/${Buffer.from(url).toString('base64url')}`
 
 describe.each(DOORS)('external media at %s', (_, open) => {
   let door: Door
-  let far: FarServer
+  let far: UpstreamServer
   let picture: Buffer
 
   beforeAll(async () => {
@@ -52,7 +52,7 @@ describe.each(DOORS)('external media at %s', (_, open) => {
       contents['/video.mp4'] = await makeVideo('mp4', SECONDS, ['-pix_fmt', 'yuv420p'])
       contents['/sound.mp3'] = await makeVideo('mp3', 'sine=d=1', [], 1)
     }
-    far = await openFarServer(files(contents))
+    far = await openUpstreamServer(files(contents))
     door = await open({ ...KEYS, MEDIA_PROXY_EXTERNAL_ALLOWED_HOSTS: far.host })
     await door.put('attachments/1/own.png', picture)
     await door.put('avatars/1/own', picture)
@@ -269,8 +269,8 @@ describe('a far server that misbehaves', () => {
     for (const close of closers.splice(0).reverse()) await close()
   })
 
-  async function opened(listener: Parameters<typeof openFarServer>[0], settings: Settings = {}) {
-    const far = await openFarServer(listener)
+  async function opened(listener: Parameters<typeof openUpstreamServer>[0], settings: Settings = {}) {
+    const far = await openUpstreamServer(listener)
     const door = await openFilesystemOrigin({
       ...KEYS,
       MEDIA_PROXY_EXTERNAL_ALLOWED_HOSTS: far.host,
@@ -321,11 +321,11 @@ describe('a far server that misbehaves', () => {
 
   it('is 413 where it sends too much', async () => {
     const limit = { MEDIA_PROXY_LIMITS_SOURCE_BYTES: '100000' }
-    const told = await opened((_, response) => {
+    const served = await opened((_, response) => {
       response.writeHead(200, { 'content-length': 100_001 })
       response.write(Buffer.alloc(10))
     }, limit)
-    expect([await told.status(), await told.status('width=10')]).toEqual([413, 413])
+    expect([await served.status(), await served.status('width=10')]).toEqual([413, 413])
     const header = (await halvesPng(400, 300)).subarray(0, 100)
     const endless = await opened((_, response) => {
       response.write(header)

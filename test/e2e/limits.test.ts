@@ -39,9 +39,9 @@ describe.each([
       .filter(({ status }) => status === 200)
       .map(({ headers }) => headers['ratelimit-remaining'])
     expect(left.sort()).toEqual(['0', '1', '2', '3', '4'])
-    const refused = answers.find(({ status }) => status === 429)
-    expect(refused?.body.toString()).toBe('Too Many Requests')
-    expect(refused?.headers).toMatchObject({
+    const rejected = answers.find(({ status }) => status === 429)
+    expect(rejected?.body.toString()).toBe('Too Many Requests')
+    expect(rejected?.headers).toMatchObject({
       'cache-control': 'no-store',
       'ratelimit-limit': '5',
       'ratelimit-remaining': '0',
@@ -50,11 +50,11 @@ describe.each([
       'access-control-allow-origin': '*',
     })
     // One comes back every 12 seconds.
-    const retryAfter = Number(refused?.headers['retry-after'])
+    const retryAfter = Number(rejected?.headers['retry-after'])
     expect(retryAfter).toBeGreaterThanOrEqual(1)
     expect(retryAfter).toBeLessThanOrEqual(12)
-    expect(Number(refused?.headers['ratelimit-reset'])).toBeLessThanOrEqual(60)
-    expect(Number(refused?.headers['x-ratelimit-reset'])).toBeGreaterThan(askedAtSeconds)
+    expect(Number(rejected?.headers['ratelimit-reset'])).toBeLessThanOrEqual(60)
+    expect(Number(rejected?.headers['x-ratelimit-reset'])).toBeGreaterThan(askedAtSeconds)
   })
 
   it('give attempts back', async () => {

@@ -147,8 +147,11 @@ describe.each([
 
   it('takes bytes, plain and as a data URL, and a bucket by name', async () => {
     const base64 = (await halvesPng(64, 48)).toString('base64')
-    for (const spelled of [base64, `data:image/png;base64,${base64}`, base64.replace(/=+$/, '')]) {
-      expect((await ask({ type: 'base64', base64: spelled })).value).toMatchObject({ width: 64, height: 48 })
+    for (const serialized of [base64, `data:image/png;base64,${base64}`, base64.replace(/=+$/, '')]) {
+      expect((await ask({ type: 'base64', base64: serialized })).value).toMatchObject({
+        width: 64,
+        height: 48,
+      })
     }
     expect((await ask({ type: 's3', bucket: 'cdn', key: 'attachments/1/a.png' })).value).toMatchObject({
       width: 40,

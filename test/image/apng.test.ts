@@ -205,11 +205,11 @@ describe('a picture that only viewers without animation show', () => {
 
   it('is not in the still', async () => {
     const bytes = await hidden()
-    const facts = await inspectImage(bytes, 'png', { limits, animated: false })
-    if (isFailure(facts)) throw new Error(facts.detail)
+    const info = await inspectImage(bytes, 'png', { limits, animated: false })
+    if (isFailure(info)) throw new Error(info.detail)
     const plan = { width: 4, height: 4, mode: 'exact', gravity: 'centre' } as const
     const order = { plan, format: 'png', quality: 80, animated: false } as const
-    const rendered = await renderImage(bytes, facts, order, noStills)
+    const rendered = await renderImage(bytes, info, order, noStills)
     if (isFailure(rendered)) throw new Error(rendered.detail)
     expect([...(await sharp(rendered).raw().toBuffer()).subarray(0, 4)]).toEqual([...RED])
   })
@@ -219,8 +219,8 @@ describe('an animation that costs too much', () => {
   it('is refused by its header: each frame is a whole canvas, whatever part it draws', async () => {
     const frames = Array.from({ length: 20 }, () => ({ ...whole, width: 1, height: 1 }))
     const bytes = await animatedPng({ width: 200, height: 200, loop: 0, frames })
-    const refused = await inspectImage(bytes, 'png', { limits, animated: true })
-    expect(isFailure(refused) && refused.code).toBe('too-large-dimensions')
+    const rejected = await inspectImage(bytes, 'png', { limits, animated: true })
+    expect(isFailure(rejected) && rejected.code).toBe('too-large-dimensions')
     expect(isFailure(await inspectImage(bytes, 'png', { limits, animated: false }))).toBe(false)
   })
 })
@@ -231,8 +231,8 @@ describe('an orientation in an animated PNG', () => {
     const exif = Buffer.from('MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0', 'latin1')
     const turned = Buffer.concat([bytes.subarray(0, 33), encodePngChunk('eXIf', exif), bytes.subarray(33)])
     expect((await sharp(turned).metadata()).orientation).toBe(6)
-    const facts = await inspectImage(turned, 'png', { limits, animated: true })
-    expect(facts).toMatchObject({ width: 40, height: 30, orientation: 1, frames: 3 })
+    const info = await inspectImage(turned, 'png', { limits, animated: true })
+    expect(info).toMatchObject({ width: 40, height: 30, orientation: 1, frames: 3 })
   })
 })
 
@@ -248,9 +248,9 @@ describe('single frames', () => {
       ['gif', await rendition(animated, 'gif')],
       ['webp', await rendition(animated, 'webp')],
     ] as const) {
-      const facts = await inspectImage(bytes, format, { limits, animated: true })
-      if (isFailure(facts)) throw new Error(facts.detail)
-      const picture = await decodePicture(bytes, facts, { frame, maxSidePixels: 20 }, noStills)
+      const info = await inspectImage(bytes, format, { limits, animated: true })
+      if (isFailure(info)) throw new Error(info.detail)
+      const picture = await decodePicture(bytes, info, { frame, maxSidePixels: 20 }, noStills)
       if (isFailure(picture)) throw new Error(picture.detail)
       expect([picture.width, picture.height]).toEqual([20, 15])
       const [r = 0, , b = 0] = picture.data
@@ -259,11 +259,11 @@ describe('single frames', () => {
   })
 
   async function rendition(bytes: Uint8Array, format: 'gif' | 'webp'): Promise<Uint8Array> {
-    const facts = await inspectImage(bytes, 'png', { limits, animated: true })
-    if (isFailure(facts)) throw new Error(facts.detail)
+    const info = await inspectImage(bytes, 'png', { limits, animated: true })
+    if (isFailure(info)) throw new Error(info.detail)
     const plan = { width: 40, height: 30, mode: 'exact', gravity: 'centre' } as const
     const order = { plan, format, quality: 'lossless', animated: true } as const
-    const rendered = await renderImage(bytes, facts, order, noStills)
+    const rendered = await renderImage(bytes, info, order, noStills)
     if (isFailure(rendered)) throw new Error(rendered.detail)
     return rendered
   }

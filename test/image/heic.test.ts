@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { turnedHeic } from '../fixtures.ts'
 
 const limits = { sourceBytes: 1e6, decodedBytes: 1e8, sidePixels: 16384, frames: 100 }
-const facts = { width: 48, height: 64, hasAlpha: true }
+const info = { width: 48, height: 64, hasAlpha: true }
 
 const failureOf = (result: unknown) => (isFailure(result) ? result.code : 'decoded')
 
@@ -26,7 +26,7 @@ describe('a HEIC picture', () => {
   })
 
   it('is decoded upright, in sRGB, with its alpha', async () => {
-    const picture = await decodeHeic(await turnedHeic(), facts)
+    const picture = await decodeHeic(await turnedHeic(), info)
     if (isFailure(picture)) throw new Error(picture.detail)
     expect([picture.width, picture.height, picture.channels]).toEqual([48, 64, 4])
     const top = picture.data.subarray(0, 4)
@@ -39,7 +39,7 @@ describe('a HEIC picture', () => {
   })
 
   it('has no alpha where its header names none', async () => {
-    const picture = await decodeHeic(await turnedHeic(), { ...facts, hasAlpha: false })
+    const picture = await decodeHeic(await turnedHeic(), { ...info, hasAlpha: false })
     if (isFailure(picture)) throw new Error(picture.detail)
     expect([picture.channels, picture.data.length]).toEqual([3, 48 * 64 * 3])
   })
@@ -53,20 +53,20 @@ describe('a HEIC picture', () => {
 
   it('whose stream has another size than its header is refused', async () => {
     const bytes = await declaring(200, 100)
-    expect(failureOf(await decodeHeic(bytes, { ...facts, width: 100, height: 200 }))).toBe('undecodable')
+    expect(failureOf(await decodeHeic(bytes, { ...info, width: 100, height: 200 }))).toBe('undecodable')
   })
 
   it('ends with an answer wherever it is cut', async () => {
     const bytes = await turnedHeic()
     for (let tenth = 1; tenth < 10; tenth += 1) {
       const cut = bytes.subarray(0, Math.floor((bytes.length * tenth) / 10))
-      expect(failureOf(await decodeHeic(cut, facts)), `${tenth} tenths`).toBe('undecodable')
+      expect(failureOf(await decodeHeic(cut, info)), `${tenth} tenths`).toBe('undecodable')
     }
   })
 
   it('carrying more than a picture is not handed to the decoder', async () => {
     const bytes = Buffer.concat([await turnedHeic(), Buffer.alloc(33 * 1024 * 1024)])
-    const refused = await decodeHeic(bytes, facts)
-    expect(isFailure(refused) && refused.detail).toContain('bytes for 48x64')
+    const rejected = await decodeHeic(bytes, info)
+    expect(isFailure(rejected) && rejected.detail).toContain('bytes for 48x64')
   })
 })

@@ -44,7 +44,7 @@ describe.each(PLAYGROUND_DOORS)('the playground at %s', (_, open) => {
 
   it.each(ACTIONS)('%s is for POST from a page of the same host only', async (action) => {
     const { port } = new URL(door.url)
-    const refused = [
+    const rejected = [
       { method: 'GET', headers: {}, status: 405 },
       {
         method: 'OPTIONS',
@@ -71,7 +71,7 @@ describe.each(PLAYGROUND_DOORS)('the playground at %s', (_, open) => {
         status: 403,
       },
     ]
-    for (const { method, headers, status } of refused) {
+    for (const { method, headers, status } of rejected) {
       const answer = await send(door.url, `/_playground/${action}`, {
         method,
         headers,

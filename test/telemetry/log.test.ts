@@ -2,15 +2,15 @@ import { signExternalTarget } from '@media-proxy/shared/signing/external-url.ts'
 import { createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type FilesystemDoor, openFilesystemOrigin } from '../doors.ts'
-import { type FarServer, files, openFarServer } from '../far-server.ts'
 import { halvesPng, noisePng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { files, openUpstreamServer, type UpstreamServer } from '../upstream-server.ts'
 
 const KEY = 'key-that-nobody-may-read'
 const TRACE_ID = 'a'.repeat(32)
 const TRACED = { traceparent: `00-${TRACE_ID}-${'1'.repeat(16)}-00` }
 
-let far: FarServer
+let far: UpstreamServer
 let door: FilesystemDoor
 const signatures: string[] = []
 
@@ -34,7 +34,7 @@ async function lineOf(path: string, requestId: string, options: Parameters<typeo
 beforeAll(async () => {
   const picture = await halvesPng(64, 48)
   const served = files({ '/hidden-path/a.png': picture })
-  far = await openFarServer((request, response) => {
+  far = await openUpstreamServer((request, response) => {
     if (!request.url?.startsWith('/hidden-path/broken')) return served(request, response)
     response.writeHead(200, { 'content-length': 1_000_000 })
     // More than is looked at before the answer begins.

@@ -64,10 +64,10 @@ describe('the metrics', () => {
   it.each(NAMES.filter((name) => FFMPEG !== undefined || !name.includes('ffmpeg')))(
     '%s is there and has moved',
     (name) => {
-      const spelled = prometheusName(name)
+      const serialized = prometheusName(name)
       const lines = text
         .split('\n')
-        .filter((line) => new RegExp(`^${spelled}(_count|_bucket|_sum)?[ {]`).test(line))
+        .filter((line) => new RegExp(`^${serialized}(_count|_bucket|_sum)?[ {]`).test(line))
       expect(lines.length, text.slice(0, 2000)).toBeGreaterThan(0)
       // Defects, processes that a job ended and, on a quiet machine, waiting are rightly nought.
       const still = [
@@ -108,10 +108,10 @@ describe('the metrics', () => {
 
 describe('what is built on the metrics', () => {
   const known = NAMES.flatMap((name) => {
-    const spelled = prometheusName(name)
+    const serialized = prometheusName(name)
     return METRICS[name].kind === 'histogram'
-      ? [`${spelled}_bucket`, `${spelled}_sum`, `${spelled}_count`]
-      : [spelled]
+      ? [`${serialized}_bucket`, `${serialized}_sum`, `${serialized}_count`]
+      : [serialized]
   })
   const used = (expression: string) =>
     expression.match(/\b(?:media_proxy|http_server|nodejs|process|v8js)_\w+/g) ?? []

@@ -6,9 +6,9 @@ import { signExternalTarget } from '@media-proxy/shared/signing/external-url.ts'
 import { createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { expect, it } from 'vitest'
 import { startService } from '../bench/service.ts'
-import { files, openFarServer } from '../far-server.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { files, openUpstreamServer } from '../upstream-server.ts'
 import { FFMPEG, makeVideo, SECONDS } from '../videos.ts'
 
 interface Span {
@@ -53,7 +53,7 @@ const trace = (digit: string) => `00-${digit.repeat(32)}-${'1'.repeat(16)}-01`
 
 it('follows a request from the edge through every room', async () => {
   const receiver = await openReceiver()
-  const far = await openFarServer(files({ '/a.png': await halvesPng(64, 48) }))
+  const far = await openUpstreamServer(files({ '/a.png': await halvesPng(64, 48) }))
   const service = await startService({
     MEDIA_PROXY_TELEMETRY_OTLP_ENDPOINT: receiver.url,
     // Nothing begins here: what the caller has begun goes on.

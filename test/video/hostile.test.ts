@@ -94,11 +94,11 @@ describe.skipIf(FFMPEG === undefined)('hostile videos (skipped without FFmpeg)',
 
   it('a bitstream larger than its container says is stopped by the decoder', async () => {
     const container = await demux(partsOf(plain), 'mp4')
-    if (isFailure(container) || container.facts.video === undefined) throw new Error('not opened')
+    if (isFailure(container) || container.info.video === undefined) throw new Error('not opened')
     const run = await container.readRun(undefined)
     container.close()
     if (isFailure(run) || ffmpeg === undefined) throw new Error('nothing to decode')
-    const { video } = container.facts
+    const { video } = container.info
     for (const [maxPixels, outcome] of [
       [320 * 192, 'frame'],
       [320 * 100, 'undecodable'],
@@ -113,10 +113,10 @@ describe.skipIf(FFMPEG === undefined)('hostile videos (skipped without FFmpeg)',
     await withFile(secret, (secretPath) =>
       withFile(Buffer.from(`#EXTM3U\n#EXTINF:1,\nfile://${secretPath}\n#EXT-X-ENDLIST\n`), async (path) => {
         if (ffmpeg === undefined) throw new Error('no FFmpeg')
-        const facts = await openVideo(ffmpegTools, partsOf(plain), 'mp4')
-        if (isFailure(facts)) throw new Error(facts.detail)
-        await facts.close()
-        const { video } = facts.facts
+        const info = await openVideo(ffmpegTools, partsOf(plain), 'mp4')
+        if (isFailure(info)) throw new Error(info.detail)
+        await info.close()
+        const { video } = info.info
         const frame = await decodeFile(
           ffmpeg,
           { path, demuxer, atSeconds: undefined },
@@ -131,7 +131,7 @@ describe.skipIf(FFMPEG === undefined)('hostile videos (skipped without FFmpeg)',
     const video = await makeVideo('mkv', CORNERS, ['-c:v', 'huffyuv', '-pix_fmt', 'yuv422p'], 0.2)
     const opened = await openVideo(ffmpegTools, partsOf(video), 'mkv')
     if (isFailure(opened)) throw new Error(opened.detail)
-    expect(opened.facts.video.codec).toBe('hidden')
+    expect(opened.info.video.codec).toBe('hidden')
     const frame = await opened.readFrame(undefined)
     await opened.close()
     expect(isFailure(frame) && frame.code).toBe('unsupported-codec')

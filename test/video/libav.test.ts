@@ -87,10 +87,10 @@ describe.skipIf(libav === undefined)('videos without FFmpeg (needs libav: node-a
     })
 
     it('is told of', async () => {
-      const facts = JSON.parse((await ask('/_metadata', name)).body.toString())
+      const info = JSON.parse((await ask('/_metadata', name)).body.toString())
       const format = name.endsWith('.mp4') ? 'mp4' : 'webm'
-      expect(facts).toMatchObject({ format, width: FILM_WIDTH, height: FILM_HEIGHT, duration: 3 })
-      expect(facts.placeholder).toBeTypeOf('string')
+      expect(info).toMatchObject({ format, width: FILM_WIDTH, height: FILM_HEIGHT, duration: 3 })
+      expect(info.placeholder).toBeTypeOf('string')
     })
 
     it('gives its three frames and its thumbnail', async () => {
@@ -121,19 +121,19 @@ describe.skipIf(libav === undefined)('videos without FFmpeg (needs libav: node-a
 
   describe.skipIf(CORPUS === undefined)('those of the corpus (skipped without MEDIA_CORPUS)', () => {
     it.each(corpusFiles('video').map(fileName))('%s', async (name) => {
-      const facts = JSON.parse((await ask('/_metadata', name)).body.toString())
-      expect(facts).toMatchObject({ format: mediaKindOfName(name)?.format, placeholder: expect.any(String) })
+      const info = JSON.parse((await ask('/_metadata', name)).body.toString())
+      expect(info).toMatchObject({ format: mediaKindOfName(name)?.format, placeholder: expect.any(String) })
       for (const time of ['', '&time=0', '&time=50%', '&time=600']) {
         const { width, height } = await sharp(
           (await still(name, `format=webp&width=64${time}`)).body,
         ).metadata()
-        expect([width, height]).toEqual([64, Math.round((64 * facts.height) / facts.width)])
+        expect([width, height]).toEqual([64, Math.round((64 * info.height) / info.width)])
       }
       const { frames } = JSON.parse((await ask('/_frames', name)).body.toString())
       expect(frames).toHaveLength(3)
       for (const { base64 } of frames) {
         const { width, height } = await sharp(Buffer.from(base64, 'base64')).metadata()
-        expect([width, height]).toEqual([facts.width, facts.height])
+        expect([width, height]).toEqual([info.width, info.height])
       }
       expect((await ask('/_thumbnail', name)).headers['content-type']).toBe('image/jpeg')
     })

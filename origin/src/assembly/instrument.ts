@@ -51,9 +51,9 @@ export function observeSources(reader: SourceReader, { metrics }: Observer): Sou
   return {
     locate: (...words) => reader.locate(...words),
     open(place) {
-      const lease = reader.open(place)
-      metrics.count('media_proxy.source.opens', { role: lease.leader ? 'leader' : 'follower' })
-      return lease
+      const handle = reader.open(place)
+      metrics.count('media_proxy.source.opens', { role: handle.leader ? 'leader' : 'follower' })
+      return handle
     },
   }
 }
@@ -98,7 +98,7 @@ export function watchLanes(lanes: Readonly<Record<string, Lane>>, { metrics }: O
 
 /** `name` is the label of its metrics. */
 export function observeLane(lane: Lane, name: string, { metrics, observe }: Observer): Lane {
-  const countRefusal = ({ code }: Failure) =>
+  const countRejection = ({ code }: Failure) =>
     metrics.count('media_proxy.admission.refusals', { lane: name, failure: code })
   const observed: Lane = {
     async acquire(...words) {
@@ -107,7 +107,7 @@ export function observeLane(lane: Lane, name: string, { metrics, observe }: Obse
       metrics.record('media_proxy.admission.wait.duration', (performance.now() - startedAt) / 1000, {
         lane: name,
       })
-      if (isFailure(place)) countRefusal(place)
+      if (isFailure(place)) countRejection(place)
       return place
     },
     async run(signal, work, admission) {
@@ -120,10 +120,10 @@ export function observeLane(lane: Lane, name: string, { metrics, observe }: Obse
       }
     },
     tryAcquire: (weightBytes) => lane.tryAcquire(weightBytes),
-    refusal(underWay) {
-      const refused = lane.refusal(underWay)
-      if (refused !== undefined) countRefusal(refused)
-      return refused
+    rejection(underWay) {
+      const rejected = lane.rejection(underWay)
+      if (rejected !== undefined) countRejection(rejected)
+      return rejected
     },
     get running() {
       return lane.running
@@ -137,8 +137,8 @@ export function observeLane(lane: Lane, name: string, { metrics, observe }: Obse
 
 export function observeLimiter(limiter: RateLimiter, { metrics }: Observer): RateLimiter {
   return {
-    async spend(name, ...words) {
-      const limited = await limiter.spend(name, ...words)
+    async consume(name, ...words) {
+      const limited = await limiter.consume(name, ...words)
       if (limited.failure !== undefined) metrics.count('media_proxy.rate_limit.refusals', { budget: name })
       return limited
     },
@@ -163,7 +163,7 @@ export function observeEngine(engine: Engine, observer: Observer): Engine {
     },
     examine: (...words) => observer.observe({ span: 'examine' }, () => engine.examine(...words)),
     readFrames: (...words) => observer.observe({ span: 'frames' }, () => engine.readFrames(...words)),
-    refusal: (...words) => engine.refusal(...words),
+    rejection: (...words) => engine.rejection(...words),
   }
 }
 

@@ -51,10 +51,10 @@ export async function openStarter(options: OpenEngineOptions): Promise<Starter> 
   logIsolation(isolation, log)
   const usesLibav = config.engine.libav && hasLibav()
   let ffmpeg = usesLibav ? undefined : await lookForFfmpeg(environment, log)
-  const told = Promise.withResolvers<Ready>()
+  const reported = Promise.withResolvers<Ready>()
   let asked = false
   let tries = 0
-  const decoder = told.promise.then(async ({ renderer, libav }): Promise<Decoder> => {
+  const decoder = reported.promise.then(async ({ renderer, libav }): Promise<Decoder> => {
     if (libav !== null) {
       log.info({ version: libav }, 'libav decodes videos')
       return { renderer, version: libav, changed: false }
@@ -77,7 +77,7 @@ export async function openStarter(options: OpenEngineOptions): Promise<Starter> 
       const started = startEngineProcess(processOptions(options, { niceness, libav, ffmpeg, isolation }))
       if (asks) {
         void started.ready.then((ready) => {
-          if (ready !== undefined) return told.resolve(ready)
+          if (ready !== undefined) return reported.resolve(ready)
           asked = false
           tries += 1
         })

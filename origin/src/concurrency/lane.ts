@@ -36,7 +36,7 @@ export interface Lane {
   /** A place for work of this weight, in bytes, where there is one at once; undefined otherwise. */
   tryAcquire(weightBytes: number): Place | undefined
   /** Why work would be refused now, if so much more than what waits here is on its way to it. */
-  refusal(underWay: number): Failure | undefined
+  rejection(underWay: number): Failure | undefined
   readonly running: number
   readonly waiting: number
 }
@@ -78,8 +78,8 @@ class BoundedLane implements Lane {
     const { weightBytes = 0, timeLeftMs = Number.POSITIVE_INFINITY } = admission
     if (signal.aborted) return abortFailure(signal)
     if (!this.#fits(weightBytes) || this.#waiters.size > 0) {
-      const refused = this.refusal(0)
-      if (refused !== undefined) return refused
+      const rejected = this.rejection(0)
+      if (rejected !== undefined) return rejected
       const waitMs = this.#expectedWaitMs()
       if (waitMs > timeLeftMs) return this.#overloaded(`a wait of ${Math.round(waitMs)} ms`)
     }
@@ -104,7 +104,7 @@ class BoundedLane implements Lane {
     }
   }
 
-  refusal(underWay: number): Failure | undefined {
+  rejection(underWay: number): Failure | undefined {
     const waiting = this.#waiters.size
     return waiting + underWay >= this.#queue ? this.#overloaded(`${waiting} waiting`) : undefined
   }

@@ -9,11 +9,11 @@ describe('the coalescer', () => {
       starts += 1
       return 7
     }
-    const leases = Array.from({ length: 100 }, () => coalescer.join('key', start))
-    expect(await Promise.all(leases.map((lease) => lease.value))).toEqual(new Array(100).fill(7))
-    expect(leases.filter((lease) => lease.leader)).toHaveLength(1)
+    const handles = Array.from({ length: 100 }, () => coalescer.join('key', start))
+    expect(await Promise.all(handles.map((handle) => handle.value))).toEqual(new Array(100).fill(7))
+    expect(handles.filter((handle) => handle.leader)).toHaveLength(1)
     expect(starts).toBe(1)
-    for (const lease of leases) lease.release()
+    for (const handle of handles) handle.release()
     expect(coalescer.size).toBe(0)
   })
 
@@ -46,9 +46,9 @@ describe('the coalescer', () => {
   it('shares an error with those that waited and does not keep it', async () => {
     const coalescer = createCoalescer<number>()
     const fails = () => Promise.reject(new Error('no'))
-    const leases = [coalescer.join('key', fails), coalescer.join('key', fails)]
-    for (const lease of leases) await expect(lease.value).rejects.toThrow('no')
-    for (const lease of leases) lease.release()
+    const handles = [coalescer.join('key', fails), coalescer.join('key', fails)]
+    for (const handle of handles) await expect(handle.value).rejects.toThrow('no')
+    for (const handle of handles) handle.release()
     expect(await coalescer.join('key', async () => 1).value).toBe(1)
   })
 })

@@ -8,56 +8,56 @@ export interface Coalescer<T> {
    * Joins the work of a key, or starts it. The caller must `release` the lease exactly once, when it no longer
    * needs the value or no longer waits for it. A rejection is shared by those that waited and not kept.
    */
-  join(key: string, start: (signal: AbortSignal) => Promise<T>): Lease<T>
+  join(key: string, start: (signal: AbortSignal) => Promise<T>): Handle<T>
   has(key: string): boolean
   /** Keys in flight. */
   readonly size: number
 }
 
-export interface Lease<T> {
+export interface Handle<T> {
   readonly value: Promise<T>
   /** Whether this caller started the work. */
   readonly leader: boolean
   release(): void
 }
 
-interface Flight<T> {
+interface Call<T> {
   readonly value: Promise<T>
   readonly controller: AbortController
   users: number
 }
 
 export function createCoalescer<T>(): Coalescer<T> {
-  const flights = new Map<string, Flight<T>>()
+  const calls = new Map<string, Call<T>>()
 
-  function leave(key: string, flight: Flight<T>): void {
-    flight.users -= 1
-    if (flight.users > 0) return
+  function leave(key: string, call: Call<T>): void {
+    call.users -= 1
+    if (call.users > 0) return
     // From here on nobody can join: whoever comes next starts anew instead of sharing a cancelled flight.
-    if (flights.get(key) === flight) flights.delete(key)
-    flight.controller.abort(NOBODY_WAITS)
+    if (calls.get(key) === call) calls.delete(key)
+    call.controller.abort(NOBODY_WAITS)
   }
 
   return {
     join(key, start) {
-      const running = flights.get(key)
-      const flight = running ?? takeOff(start)
-      if (running === undefined) flights.set(key, flight)
-      flight.users += 1
+      const running = calls.get(key)
+      const call = running ?? startCall(start)
+      if (running === undefined) calls.set(key, call)
+      call.users += 1
       let released = false
       return {
-        value: flight.value,
+        value: call.value,
         leader: running === undefined,
         release() {
           if (released) return
           released = true
-          leave(key, flight)
+          leave(key, call)
         },
       }
     },
-    has: (key) => flights.has(key),
+    has: (key) => calls.has(key),
     get size() {
-      return flights.size
+      return calls.size
     },
   }
 }
@@ -65,7 +65,7 @@ export function createCoalescer<T>(): Coalescer<T> {
 /** Made once: a reason with a stack for every request costs a tenth of a millisecond. */
 const NOBODY_WAITS = new DOMException('nobody waits for it any more', 'AbortError')
 
-function takeOff<T>(start: (signal: AbortSignal) => Promise<T>): Flight<T> {
+function startCall<T>(start: (signal: AbortSignal) => Promise<T>): Call<T> {
   const controller = new AbortController()
   const value = start(controller.signal)
   // The last caller may have left before a rejection arrives; it is not unhandled, only unwanted.

@@ -44,16 +44,16 @@ export interface Engine {
   /** Three frames of what moves; a still picture as it is. */
   readFrames(source: Source, time: JobTime): Promise<readonly FrameFile[] | Failure>
   /** Why a job would be refused now, if so much more than what waits is on its way. */
-  refusal(kind: 'image' | 'video', underWay: number): Failure | undefined
+  rejection(kind: 'image' | 'video', underWay: number): Failure | undefined
 }
 
 export function createEngine({ run, lanes, limits }: EngineOptions): Engine {
   return {
     async render(source, options, time) {
-      const told = jobSource(source)
+      const described = jobSource(source)
       const ended = await run(
         source,
-        (allowance) => ({ kind: 'render', source: told, limits, options, allowance }),
+        (allowance) => ({ kind: 'render', source: described, limits, options, allowance }),
         time,
       )
       if (isFailure(ended)) return ended
@@ -65,10 +65,10 @@ export function createEngine({ run, lanes, limits }: EngineOptions): Engine {
     },
 
     async examine(source, scan, time) {
-      const told = jobSource(source)
+      const described = jobSource(source)
       const ended = await run(
         source,
-        (allowance) => ({ kind: 'examine', source: told, limits, scan, allowance }),
+        (allowance) => ({ kind: 'examine', source: described, limits, scan, allowance }),
         time,
       )
       if (isFailure(ended)) return ended
@@ -80,10 +80,10 @@ export function createEngine({ run, lanes, limits }: EngineOptions): Engine {
     },
 
     async readFrames(source, time) {
-      const told = jobSource(source)
+      const described = jobSource(source)
       const ended = await run(
         source,
-        (allowance) => ({ kind: 'frames', source: told, limits, allowance }),
+        (allowance) => ({ kind: 'frames', source: described, limits, allowance }),
         time,
       )
       if (isFailure(ended)) return ended
@@ -92,7 +92,7 @@ export function createEngine({ run, lanes, limits }: EngineOptions): Engine {
       return result.kind === 'frames' ? cutFrames(result.frames, body) : fail('defect', result.kind)
     },
 
-    refusal: (kind, underWay) => (kind === 'video' ? lanes.videos : lanes.small).refusal(underWay),
+    rejection: (kind, underWay) => (kind === 'video' ? lanes.videos : lanes.small).rejection(underWay),
   }
 }
 

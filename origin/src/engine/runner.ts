@@ -47,18 +47,18 @@ const REMEMBERED_MS = 600_000
 
 /** A source that ended its process is remembered for a while, and refused at once; one that took long begins elsewhere. */
 export function createRunner({ ways, mostCost, events }: RunnerOptions): Runner {
-  const refusedSources = new LRUCache<string, Failure>({ max: REMEMBERED_SOURCES, ttl: REMEMBERED_MS })
+  const rejectedSources = new LRUCache<string, Failure>({ max: REMEMBERED_SOURCES, ttl: REMEMBERED_MS })
   const slowSources = new LRUCache<string, true>({ max: REMEMBERED_SOURCES, ttl: REMEMBERED_MS })
   return async (source, jobOf, time) => {
     const name = `${source.key}\n${source.info.etag}`
-    const known = refusedSources.get(name)
+    const known = rejectedSources.get(name)
     if (known !== undefined) return known
     let way = ways.first(source, slowSources.has(name))
     for (let round = 0; round < MOST_ROUNDS; round += 1) {
       const ended = await runInLane(way, jobOf(way.allowance), source, time, events)
-      if ('refused' in ended) return ended.refused
+      if ('rejected' in ended) return ended.rejected
       if ('lethal' in ended) {
-        refusedSources.set(name, ended.lethal)
+        rejectedSources.set(name, ended.lethal)
         return ended.lethal
       }
       if ('tooSlow' in ended) {
@@ -81,7 +81,7 @@ export function createRunner({ ways, mostCost, events }: RunnerOptions): Runner 
 type Ended<Kind extends Job['kind']> =
   | { readonly output: JobOutput<Kind> }
   /** Not the source's fault, or said by the job itself. */
-  | { readonly refused: Failure }
+  | { readonly rejected: Failure }
   /** The source ended its process. */
   | { readonly lethal: Failure }
   /** A job of the quick lane was none. */
@@ -96,11 +96,11 @@ async function runInLane<J extends SourceJob>(
 ): Promise<Ended<J['kind']>> {
   const { lane, pool, weightBytes } = way
   const place = await lane.acquire(signal, { timeLeftMs, weightBytes })
-  if (isFailure(place)) return { refused: place }
+  if (isFailure(place)) return { rejected: place }
   try {
     const process = await pool.take(signal)
     if (process === undefined)
-      return { refused: signal.aborted ? abortFailure(signal) : fail('not-ready', 'the engine is closed') }
+      return { rejected: signal.aborted ? abortFailure(signal) : fail('not-ready', 'the engine is closed') }
     try {
       return await runOn(process, way, job, inputOf(source, signal), signal, events)
     } finally {
@@ -127,15 +127,16 @@ async function runOn<J extends SourceJob>(
     const ended = await process.run(job, input, watch.extend)
     if ('cause' in ended) {
       cpuSeconds = ended.cpuSeconds ?? 0
-      const told = judgeEnd(ended, way, signal)
-      outcome = 'tooSlow' in told ? 'too-slow' : ('lethal' in told ? told.lethal : told.refused).code
-      if ('lost' in told) events.onLost(job.kind, told.lost)
-      return told
+      const reported = classifyEnd(ended, way, signal)
+      outcome =
+        'tooSlow' in reported ? 'too-slow' : ('lethal' in reported ? reported.lethal : reported.rejected).code
+      if ('lost' in reported) events.onLost(job.kind, reported.lost)
+      return reported
     }
     cpuSeconds = ended.usedCpuSeconds
     const { result } = ended
     outcome = isFailure(result) ? result.code : 'ok'
-    return isFailure(result) ? { refused: result } : { output: ended }
+    return isFailure(result) ? { rejected: result } : { output: ended }
   } finally {
     watch.end()
     // Whatever was thrown, a process that still has a job is of no use to the next one.
@@ -148,7 +149,7 @@ const RETRY_AFTER = { 'retry-after': '1' }
 const TOO_MUCH_TIME = 'more processor time than was admitted'
 
 /** What the end of a process says of its job; `lost` is for the operator. */
-function judgeEnd(
+function classifyEnd(
   { cause }: ProcessEnd,
   { isQuick }: Way,
   signal: AbortSignal,
@@ -156,7 +157,7 @@ function judgeEnd(
   switch (cause.kind) {
     case 'killed-from-outside':
       return {
-        refused: fail('overloaded', 'the process was killed', RETRY_AFTER),
+        rejected: fail('overloaded', 'the process was killed', RETRY_AFTER),
         lost: 'killed from outside',
       }
     case 'crashed':
@@ -169,8 +170,8 @@ function judgeEnd(
         return isQuick
           ? { tooSlow: true }
           : { lethal: fail('too-large-dimensions', TOO_MUCH_TIME), lost: TOO_MUCH_TIME }
-      if (signal.aborted) return { refused: abortFailure(signal) }
-      return { refused: fail('not-ready', `the process was ended: ${cause.reason}`) }
+      if (signal.aborted) return { rejected: abortFailure(signal) }
+      return { rejected: fail('not-ready', `the process was ended: ${cause.reason}`) }
     }
   }
 }

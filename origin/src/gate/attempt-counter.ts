@@ -1,4 +1,4 @@
-import { type AttemptCounter, judgeAttempt, type Spent } from '@media-proxy/shared/rate-limit.ts'
+import { type AttemptCounter, checkAttempt, type Spent } from '@media-proxy/shared/rate-limit.ts'
 import { LRUCache } from 'lru-cache'
 
 /** Beyond so many clients the one not seen for longest is forgotten: a flood of addresses must not fill the memory. */
@@ -10,7 +10,7 @@ export function createAttemptCounter(now: () => number): AttemptCounter {
   return {
     async attempt(name, client, budget) {
       const key = `${name} ${client}`
-      const { verdict, spent } = judgeAttempt(spentByClient.get(key), now(), budget)
+      const { verdict, spent } = checkAttempt(spentByClient.get(key), now(), budget)
       spentByClient.set(key, spent)
       return verdict
     },

@@ -4,7 +4,7 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import { LRUCache } from 'lru-cache'
 import type { Log } from '../telemetry/log.ts'
 import type { Classifier } from './classifier.ts'
-import { judgeFrames, type ScoreOptions, type Verdict } from './score.ts'
+import { type ScoreOptions, scoreFrames, type Verdict } from './score.ts'
 
 export interface ScannerOptions {
   /** Undefined where nothing is scanned. */
@@ -51,7 +51,7 @@ export function createScanner({ classifier, score, failClosed, log }: ScannerOpt
       }
       const [first, ...rest] = predictions
       if (first === undefined) return failed(fail('scan-failed', 'no predictions'))
-      const verdict = judgeFrames([first, ...rest], score)
+      const verdict = scoreFrames([first, ...rest], score)
       verdicts.set(contentHash, verdict)
       return verdict
     },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { judgeFrames, type Predictions, probabilityOf } from './score.ts'
+import { type Predictions, probabilityOf, scoreFrames } from './score.ts'
 
 const NEUTRAL: Predictions = { drawing: 0, hentai: 0, neutral: 1, porn: 0, sexy: 0 }
 const frame = (porn: number, sexy = 0): Predictions => ({ ...NEUTRAL, neutral: 1 - porn - sexy, porn, sexy })
@@ -33,7 +33,7 @@ describe('the verdict', () => {
     { why: 'the only two frames there are', scores: [0.9, 0.9], nsfw: true },
   ])('$why', ({ scores, nsfw }) => {
     const [first = NEUTRAL, ...rest] = scores.map((score) => frame(score))
-    const verdict = judgeFrames([first, ...rest], options)
+    const verdict = scoreFrames([first, ...rest], options)
     expect(verdict.nsfw).toBe(nsfw)
     expect(verdict.probability).toBe(Math.max(...scores))
     expect(verdict.predictions.porn).toBe(Math.max(...scores))

@@ -32,7 +32,7 @@ export function probabilityOf(predictions: Predictions, { countHentai }: ScoreOp
  * several frames, one that is barely above the threshold (by less than half of what is left to 1) is not
  * enough unless another comes at least half as far: a single blurred frame should not flag a whole video.
  */
-export function judgeFrames(
+export function scoreFrames(
   frames: readonly [Predictions, ...Predictions[]],
   options: ScoreOptions,
 ): Verdict {

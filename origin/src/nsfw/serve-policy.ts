@@ -20,7 +20,7 @@ export interface ServePolicy {
    * The verdict over a source; undefined where there is nothing to see, or where a scan failed and may. Fails with
    * `forbidden` for what is flagged and blocked, with `scan-failed`, or as the source does.
    */
-  judge(source: Source, timeLeftMs: number, signal: AbortSignal): Promise<Verdict | Failure | undefined>
+  check(source: Source, timeLeftMs: number, signal: AbortSignal): Promise<Verdict | Failure | undefined>
 }
 
 export interface ServePolicyOptions {
@@ -37,7 +37,7 @@ export function createServePolicy({ mode, score, scanner, engine }: ServePolicyO
   return {
     mode,
     version: mode === 'off' ? '' : JSON.stringify([mode, score.threshold, score.countHentai]),
-    async judge(source, timeLeftMs, signal) {
+    async check(source, timeLeftMs, signal) {
       if (mode === 'off' || (source.kind?.kind !== 'image' && source.kind?.kind !== 'video')) return undefined
       const name = await contentName(source)
       if (isFailure(name)) return name

@@ -9,7 +9,7 @@ import { ASKED_HOST_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
 import type { Exchange } from '../routes/exchange.ts'
 
 /** Fails with `forbidden` where a request comes from no page of this service's own hosts. */
-export function judgePage(exchange: Exchange, publicUrl: string | undefined): Failure | undefined {
+export function validatePage(exchange: Exchange, publicUrl: string | undefined): Failure | undefined {
   const host = askedHost(exchange)
   if (!isOwnHost(host, publicUrl)) return fail('forbidden', 'a host that is not the playground’s')
   const origin = exchange.headers.get('origin') ?? ''
@@ -21,7 +21,7 @@ export function judgePage(exchange: Exchange, publicUrl: string | undefined): Fa
 }
 
 /** Fails with `forbidden` where the page is asked for by a name that is none of this service's. */
-export function judgeHost(exchange: Exchange, publicUrl: string | undefined): Failure | undefined {
+export function validateHost(exchange: Exchange, publicUrl: string | undefined): Failure | undefined {
   return isOwnHost(askedHost(exchange), publicUrl)
     ? undefined
     : fail('forbidden', 'a host that is not the playground’s')

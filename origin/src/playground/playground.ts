@@ -10,13 +10,13 @@ import type {
   PlaygroundFile,
   PlaygroundRequest,
 } from '@media-proxy/shared/request/media-request.ts'
-import { judgeMethod } from '@media-proxy/shared/request/parse.ts'
+import { validateMethod } from '@media-proxy/shared/request/parse.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import * as z from 'zod'
-import { type Answer, type Exchange, refuse } from '../routes/exchange.ts'
+import { type Answer, type Exchange, reject } from '../routes/exchange.ts'
 import { dispatchInternal, type InternalOptions } from '../routes/internal.ts'
 import { readJsonBody } from '../routes/internal-body.ts'
-import { isLocal, judgeHost, judgePage } from './guard.ts'
+import { isLocal, validateHost, validatePage } from './guard.ts'
 import { listObjectPaths } from './objects.ts'
 import { keepUpload } from './upload.ts'
 
@@ -54,33 +54,37 @@ async function answerPlayground(
   options: PlaygroundOptions,
   files: () => Promise<PlaygroundFiles>,
 ): Promise<Answer> {
-  const { requestId, method, spending } = exchange
+  const { requestId, method, requestLimits } = exchange
   const { config } = options
-  if (!hasPlayground(config)) return refuse(fail('no-route'), requestId)
-  const wrongMethod = judgeMethod(request, method)
-  if (wrongMethod !== undefined) return refuse(wrongMethod, requestId)
+  if (!hasPlayground(config)) return reject(fail('no-route'), requestId)
+  const wrongMethod = validateMethod(request, method)
+  if (wrongMethod !== undefined) return reject(wrongMethod, requestId)
   const { resource } = request
   if (isFile(resource)) {
-    const refused = judgeHost(exchange, config.publicUrl) ?? (await spending.spend('requests'))
-    return refused === undefined ? fileAnswer(resource, await files(), exchange) : refuse(refused, requestId)
+    const rejected = validateHost(exchange, config.publicUrl) ?? (await requestLimits.consume('requests'))
+    return rejected === undefined
+      ? fileAnswer(resource, await files(), exchange)
+      : reject(rejected, requestId)
   }
-  const refused =
-    judgePage(exchange, config.publicUrl) ??
-    (await spending.spend('internal')) ??
-    (resource === 'session' ? undefined : await judgeAuthority(exchange, options))
-  if (refused !== undefined) return refuse(refused, requestId)
+  const rejected =
+    validatePage(exchange, config.publicUrl) ??
+    (await requestLimits.consume('internal')) ??
+    (resource === 'session' ? undefined : await checkAuthority(exchange, options))
+  if (rejected !== undefined) return reject(rejected, requestId)
   const answer = await act(resource, exchange, options)
-  return isFailure(answer) ? refuse(answer, requestId) : answer
+  return isFailure(answer) ? reject(answer, requestId) : answer
 }
 
 /** Somebody at this machine, or whoever knows the secret. Fails with `bad-secret`. */
-async function judgeAuthority(
+async function checkAuthority(
   exchange: Exchange,
   { internal }: PlaygroundOptions,
 ): Promise<Failure | undefined> {
   if (isLocal(exchange)) return undefined
-  const refused = await internal.judgeSecret(exchange.headers)
-  return refused === undefined ? undefined : ((await exchange.spending.spend('bad-signatures')) ?? refused)
+  const rejected = await internal.checkSecret(exchange.headers)
+  return rejected === undefined
+    ? undefined
+    : ((await exchange.requestLimits.consume('bad-signatures')) ?? rejected)
 }
 
 async function act(
@@ -113,7 +117,7 @@ async function act(
 /** What the page can do for whom it is shown to. */
 async function sessionOf(exchange: Exchange, options: PlaygroundOptions) {
   const { config } = options
-  const trusted = (await judgeAuthority(exchange, options)) === undefined
+  const trusted = (await checkAuthority(exchange, options)) === undefined
   const listed = trusted && storageOf(config) === 'filesystem'
   return {
     trusted,

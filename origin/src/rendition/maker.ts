@@ -44,9 +44,9 @@ export function createMaker(options: MakerOptions): Maker {
     etag,
     async make(url, job, kept, signal) {
       const startedAt = performance.now()
-      const lease = sources.open(job.place)
+      const handle = sources.open(job.place)
       try {
-        const source = await waitFor(lease.value, signal)
+        const source = await waitFor(handle.value, signal)
         if (isFailure(source)) return source
         // Read again, and found to be the same.
         if (kept?.sourceKey === source.key && kept.sourceEtag === source.info.etag) return kept
@@ -61,7 +61,7 @@ export function createMaker(options: MakerOptions): Maker {
           sourceEtag: source.info.etag,
         }
       } finally {
-        lease.release()
+        handle.release()
       }
     },
   }
@@ -76,7 +76,7 @@ async function renderModerated(
   signal: AbortSignal,
 ): Promise<(Rendered & { readonly nsfwProbability?: number }) | Failure> {
   const timeLeftMs = () => deadlineMs - (performance.now() - startedAt)
-  const verdict = job.moderated ? await policy.judge(source, timeLeftMs(), signal) : undefined
+  const verdict = job.moderated ? await policy.check(source, timeLeftMs(), signal) : undefined
   if (isFailure(verdict)) return verdict
   const wanted = verdict?.nsfw && policy.mode === 'blur' ? blurred(job.options) : job.options
   const rendered = await engine.render(source, wanted, { timeLeftMs: timeLeftMs(), signal })

@@ -19,7 +19,7 @@ export interface PipelineOptions extends MakerOptions {
   readonly cache: RenditionCache
   /** What is being read, or waits for it, and will want the engine. */
   readonly reads: Lane
-  readonly engine: Pick<Engine, 'render' | 'refusal'>
+  readonly engine: Pick<Engine, 'render' | 'rejection'>
   /** What all origins share; undefined without a bucket for it. */
   readonly stored: RenditionStore | undefined
 }
@@ -56,7 +56,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 class CoalescingPipeline implements Pipeline {
   readonly #options: PipelineOptions
   readonly #maker: Maker
-  readonly #flights = createCoalescer<Made | Failure>()
+  readonly #calls = createCoalescer<Made | Failure>()
   #purges = 0
 
   constructor(options: PipelineOptions) {
@@ -71,7 +71,7 @@ class CoalescingPipeline implements Pipeline {
 
   costsRender(request: RenditionRequest): boolean {
     const url = renditionUrl(request)
-    return this.#options.cache.get(url) === undefined && !this.#flights.has(url)
+    return this.#options.cache.get(url) === undefined && !this.#calls.has(url)
   }
 
   async purge(names: readonly SourceName[]): Promise<number | Failure> {
@@ -92,23 +92,23 @@ class CoalescingPipeline implements Pipeline {
     if (notModified !== undefined) return notModified
     // Told before anything is read: under overload, reading what is then refused would take the time of what is not.
     const underWay = reads.running + reads.waiting
-    const refused = this.costsRender(request) ? engine.refusal(kindOfName(job), underWay) : undefined
-    if (refused !== undefined) return refused
-    const flight = this.#flights.join(url, (flightSignal) => this.#fly(url, job, flightSignal))
+    const rejected = this.costsRender(request) ? engine.rejection(kindOfName(job), underWay) : undefined
+    if (rejected !== undefined) return rejected
+    const call = this.#calls.join(url, (callSignal) => this.#runCall(url, job, callSignal))
     try {
-      const made = await waitFor(flight.value, signal)
+      const made = await waitFor(call.value, signal)
       if (isFailure(made)) return made
-      const outcome = flight.leader ? (made.found ?? 'rendered') : 'coalesced'
+      const outcome = call.leader ? (made.found ?? 'rendered') : 'coalesced'
       return { outcome, rendition: made.rendition }
     } finally {
-      flight.release()
+      call.release()
     }
   }
 
-  async #fly(url: CanonicalUrl, job: RenditionJob, flightSignal: AbortSignal): Promise<Made | Failure> {
+  async #runCall(url: CanonicalUrl, job: RenditionJob, callSignal: AbortSignal): Promise<Made | Failure> {
     const { cache, deadlineMs } = this.#options
     const purgesBefore = this.#purges
-    const signal = AbortSignal.any([flightSignal, AbortSignal.timeout(deadlineMs)])
+    const signal = AbortSignal.any([callSignal, AbortSignal.timeout(deadlineMs)])
     const kept = cache.get(url)?.rendition
     if (kept !== undefined) {
       const verdict = await this.#confirm(kept, job, signal)

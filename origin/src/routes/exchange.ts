@@ -1,4 +1,4 @@
-import type { Spending } from '@media-proxy/shared/rate-limit.ts'
+import type { RequestLimits } from '@media-proxy/shared/rate-limit.ts'
 import { type Failure, phraseOf } from '@media-proxy/shared/response/failure.ts'
 import { failureResponse } from '@media-proxy/shared/response/headers.ts'
 import type { RenditionOutcome } from '../rendition/pipeline.ts'
@@ -16,7 +16,7 @@ export interface Exchange {
   /** Signed by the edge worker. */
   readonly viaEdge: boolean
   /** The budgets of the client. */
-  readonly spending: Spending
+  readonly requestLimits: RequestLimits
   /** Read it only where it is wanted, as `signal`: it is made on demand. */
   readonly body: ReadableStream<Uint8Array> | null
   /** Fires when the client leaves. Read it only where there is something to cancel: it is made on demand. */
@@ -33,6 +33,6 @@ export interface Answer {
 }
 
 /** The answer to a failure. */
-export function refuse(failure: Failure, requestId: string): Answer {
+export function reject(failure: Failure, requestId: string): Answer {
   return { response: failureResponse(failure, requestId), failure, bodyBytes: phraseOf(failure).length }
 }

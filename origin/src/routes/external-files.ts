@@ -24,8 +24,8 @@ import {
 import type { MediaKind } from '../media/kinds.ts'
 import { SNIFF_BYTES, sniff } from '../media/sniff.ts'
 import type { ExternalFetch, ExternalResponse } from '../source/external/fetch.ts'
-import { takeHead } from '../streams/peek.ts'
-import { type Answer, type Exchange, refuse } from './exchange.ts'
+import { peek } from '../streams/peek.ts'
+import { type Answer, type Exchange, reject } from './exchange.ts'
 import { IS_SVG } from './stored-files.ts'
 
 /**
@@ -41,7 +41,7 @@ export async function serveExternalFile(
     exchange.headers.has('range') && exchange.method === 'GET'
       ? await openPart(external, request, exchange)
       : await openWhole(external, request, exchange)
-  if (isFailure(opened)) return refuse(withRangeUnit(opened), exchange.requestId)
+  if (isFailure(opened)) return reject(withRangeUnit(opened), exchange.requestId)
   const { kind, validators, response, body } = opened
   if (kind.format === 'svg' && !request.download) {
     await body.cancel()
@@ -104,7 +104,7 @@ async function openPart(
 }
 
 async function lookAt(url: string, response: ExternalResponse): Promise<Opened | Failure> {
-  const { head, rest } = await takeHead(response.body, SNIFF_BYTES)
+  const { head, rest } = await peek(response.body, SNIFF_BYTES)
   const kind = await sniff(head, fileNameOfUrl(url))
   if (kind === undefined) {
     await rest.cancel()

@@ -11,16 +11,16 @@ import { expiringCacheControl } from '@media-proxy/shared/response/headers.ts'
 import { rasterised, type TransformedExternal } from '../rendition/job.ts'
 import type { Pipeline } from '../rendition/pipeline.ts'
 import type { ExternalFetch } from '../source/external/fetch.ts'
-import { type Answer, type Exchange, refuse } from './exchange.ts'
+import { type Answer, type Exchange, reject } from './exchange.ts'
 import { serveExternalFile } from './external-files.ts'
-import { type PolicedOptions, servePoliced } from './moderated.ts'
+import { type ModeratedOptions, serveModerated } from './moderated.ts'
 import { serveRendition } from './renditions.ts'
 import { IS_SVG } from './stored-files.ts'
 
 export interface ExternalOptions {
   readonly external: ExternalFetch
   readonly pipeline: Pipeline
-  readonly policed: PolicedOptions
+  readonly moderated: ModeratedOptions
   /** Where clients reach this service: what lies there is read from the store. */
   readonly publicUrl: string | undefined
   /** Answers stored media. */
@@ -47,13 +47,13 @@ export async function serveExternal(
 }
 
 async function answerExternal(
-  { external, pipeline, policed, publicUrl, serveStored }: ExternalOptions,
+  { external, pipeline, moderated, publicUrl, serveStored }: ExternalOptions,
   request: VerifiedExternal,
   exchange: Exchange,
 ): Promise<Answer> {
   const own = ownRequest(request, publicUrl)
   if (own === 'refused')
-    return refuse(fail('address-refused', 'no stored media of this service'), exchange.requestId)
+    return reject(fail('address-refused', 'no stored media of this service'), exchange.requestId)
   if (own !== undefined) return serveStored(own, exchange)
   if (isTransformed(request)) return serveRendition(pipeline, request, exchange)
   const rasterise = () => serveRendition(pipeline, rasterised(request), exchange)
@@ -61,7 +61,7 @@ async function answerExternal(
     const answer = await serveExternalFile(external, request, exchange)
     return answer === IS_SVG ? rasterise() : answer
   }
-  return servePoliced(policed, { url: request.url }, exchange, pass, rasterise)
+  return serveModerated(moderated, { url: request.url }, exchange, pass, rasterise)
 }
 
 function isTransformed(request: VerifiedExternal): request is TransformedExternal {

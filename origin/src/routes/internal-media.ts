@@ -122,12 +122,12 @@ async function withSource<T>(
 ): Promise<T | Failure> {
   const sources = sourcesOf(bucket)
   if (sources === undefined) return fail('bad-field', 'bucket')
-  const lease = sources.open({ keys: [key] })
+  const handle = sources.open({ keys: [key] })
   try {
-    const source = await waitFor(lease.value, signal)
+    const source = await waitFor(handle.value, signal)
     return isFailure(source) ? source : await use(source)
   } finally {
-    lease.release()
+    handle.release()
   }
 }
 

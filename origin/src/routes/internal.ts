@@ -2,7 +2,7 @@
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Pipeline } from '../rendition/pipeline.ts'
-import { type Answer, type Exchange, refuse } from './exchange.ts'
+import { type Answer, type Exchange, reject } from './exchange.ts'
 import { type InternalMediaOptions, serveFrames, serveThumbnail } from './internal-media.ts'
 import type { ServeMetadata } from './metadata.ts'
 import { servePurge } from './purge.ts'
@@ -11,7 +11,7 @@ export type InternalEndpoint = 'metadata' | 'thumbnail' | 'frames' | 'purge'
 
 export interface InternalOptions extends InternalMediaOptions {
   /** Fails with `bad-secret`. */
-  readonly judgeSecret: (headers: Headers) => Promise<Failure | undefined>
+  readonly checkSecret: (headers: Headers) => Promise<Failure | undefined>
   readonly pipeline: Pipeline
   readonly serveMetadata: ServeMetadata
 }
@@ -22,13 +22,14 @@ export async function serveInternal(
   exchange: Exchange,
   options: InternalOptions,
 ): Promise<Answer> {
-  const { requestId, spending } = exchange
-  const refused = await options.judgeSecret(exchange.headers)
-  if (refused !== undefined) return refuse((await spending.spend('bad-signatures')) ?? refused, requestId)
-  const limited = await spending.spend('internal')
-  if (limited !== undefined) return refuse(limited, requestId)
+  const { requestId, requestLimits } = exchange
+  const rejected = await options.checkSecret(exchange.headers)
+  if (rejected !== undefined)
+    return reject((await requestLimits.consume('bad-signatures')) ?? rejected, requestId)
+  const limited = await requestLimits.consume('internal')
+  if (limited !== undefined) return reject(limited, requestId)
   const answer = await dispatchInternal(endpoint, exchange, options)
-  return isFailure(answer) ? refuse(answer, requestId) : answer
+  return isFailure(answer) ? reject(answer, requestId) : answer
 }
 
 /** The endpoint's own work, once it is known that the caller may have it done. */

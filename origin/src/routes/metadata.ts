@@ -3,7 +3,7 @@
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { jsonResponse } from '@media-proxy/shared/response/plain.ts'
 import * as z from 'zod'
-import { createCoalescer, type Lease } from '../concurrency/single-flight.ts'
+import { createCoalescer, type Handle } from '../concurrency/single-flight.ts'
 import { waitFor } from '../concurrency/wait.ts'
 import type { Engine, Examined } from '../engine/client.ts'
 import { mediaKind } from '../media/kinds.ts'
@@ -33,21 +33,21 @@ type Metadata = Readonly<Record<string, unknown>>
 
 /** The route; requests for the same source that are in flight together are one. */
 export function createMetadataRoute(options: MetadataOptions): ServeMetadata {
-  const flights = createCoalescer<Metadata | Failure>()
+  const calls = createCoalescer<Metadata | Failure>()
   return async (exchange) => {
     const body = await readJsonBody(exchange, bodySchema, options.maxBodyBytes)
     if (isFailure(body)) return body
     const signal = AbortSignal.any([exchange.signal, AbortSignal.timeout(options.deadlineMs)])
     const work = await workOf(body, options)
     if (isFailure(work)) return work
-    const start = (flightSignal: AbortSignal) =>
-      tell(work, body, options, AbortSignal.any([flightSignal, AbortSignal.timeout(options.deadlineMs)]))
-    const flight = flights.join(work.name ?? `own//${crypto.randomUUID()}`, start)
+    const start = (callSignal: AbortSignal) =>
+      tell(work, body, options, AbortSignal.any([callSignal, AbortSignal.timeout(options.deadlineMs)]))
+    const call = calls.join(work.name ?? `own//${crypto.randomUUID()}`, start)
     try {
-      const metadata = await waitFor(flight.value, signal)
+      const metadata = await waitFor(call.value, signal)
       return isFailure(metadata) ? metadata : { response: jsonResponse(metadata, exchange) }
     } finally {
-      flight.release()
+      call.release()
     }
   }
 }
@@ -76,7 +76,7 @@ function wantsScan({ isNSFWAllowed, nsfw }: Body): boolean {
 
 /** Where the source is. `name` tells what may share one flight. */
 interface Work {
-  readonly open: () => Lease<Source | Failure>
+  readonly open: () => Handle<Source | Failure>
   readonly name: string | undefined
 }
 
@@ -100,8 +100,8 @@ async function workOf(body: Body, options: MetadataOptions): Promise<Work | Fail
       const bytes = decodeBase64(body.base64)
       if (bytes === undefined) return fail('bad-field', 'base64')
       const source = await sourceFromBytes(bytes, body.filename)
-      const lease = { value: Promise.resolve(source), leader: true, release: () => undefined }
-      return { open: () => lease, name: undefined }
+      const handle = { value: Promise.resolve(source), leader: true, release: () => undefined }
+      return { open: () => handle, name: undefined }
     }
   }
 }
@@ -121,9 +121,9 @@ async function tell(
   signal: AbortSignal,
 ): Promise<Metadata | Failure> {
   const startedAt = performance.now()
-  const lease = work.open()
+  const handle = work.open()
   try {
-    const source = await waitFor(lease.value, signal)
+    const source = await waitFor(handle.value, signal)
     if (isFailure(source)) return source
     if (body.with_base64 === true && source.parts.sizeBytes > options.maxBase64Bytes) {
       return fail('source-too-large', `${source.parts.sizeBytes} bytes as base64`)
@@ -141,7 +141,7 @@ async function tell(
     if (isFailure(base64)) return base64
     return describe(source, examined, hash, verdict, base64)
   } finally {
-    lease.release()
+    handle.release()
   }
 }
 

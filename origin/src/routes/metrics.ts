@@ -4,21 +4,21 @@ import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import { isEdgeClaimed } from '@media-proxy/shared/signing/edge-request.ts'
 import ipaddr from 'ipaddr.js'
 import type { Metrics } from '../telemetry/metrics.ts'
-import { type Answer, type Exchange, refuse } from './exchange.ts'
+import { type Answer, type Exchange, reject } from './exchange.ts'
 
 export interface MetricsRouteOptions {
   readonly metrics: Metrics
   /** Fails with `bad-secret`. */
-  readonly judgeSecret: (headers: Headers) => Promise<Failure | undefined>
+  readonly checkSecret: (headers: Headers) => Promise<Failure | undefined>
 }
 
 export async function serveMetrics(
   exchange: Exchange,
-  { metrics, judgeSecret }: MetricsRouteOptions,
+  { metrics, checkSecret }: MetricsRouteOptions,
 ): Promise<Answer> {
-  if (!isLocal(exchange) && (await judgeSecret(exchange.headers)) !== undefined) {
-    const limited = await exchange.spending.spend('bad-signatures')
-    return refuse(limited ?? fail('forbidden', 'metrics'), exchange.requestId)
+  if (!isLocal(exchange) && (await checkSecret(exchange.headers)) !== undefined) {
+    const limited = await exchange.requestLimits.consume('bad-signatures')
+    return reject(limited ?? fail('forbidden', 'metrics'), exchange.requestId)
   }
   const body = exchange.method === 'HEAD' ? null : await metrics.exposition()
   return {

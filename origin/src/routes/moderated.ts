@@ -5,17 +5,17 @@ import { NSFW_HEADER } from '@media-proxy/shared/response/rendition.ts'
 import { waitFor } from '../concurrency/wait.ts'
 import type { ServePolicy } from '../nsfw/serve-policy.ts'
 import type { SourcePlace, SourceReader } from '../source/reader.ts'
-import { type Answer, type Exchange, refuse } from './exchange.ts'
+import { type Answer, type Exchange, reject } from './exchange.ts'
 
-export interface PolicedOptions {
+export interface ModeratedOptions {
   readonly policy: ServePolicy
   readonly sources: SourceReader
   readonly deadlineMs: number
 }
 
 /** Answers as `pass` does, unless the source is flagged: then not at all, or as `blur` does (a still), by the mode. */
-export async function servePoliced(
-  { policy, sources, deadlineMs }: PolicedOptions,
+export async function serveModerated(
+  { policy, sources, deadlineMs }: ModeratedOptions,
   place: SourcePlace,
   exchange: Exchange,
   pass: () => Promise<Answer>,
@@ -23,13 +23,13 @@ export async function servePoliced(
 ): Promise<Answer> {
   if (policy.mode === 'off') return pass()
   const signal = AbortSignal.any([exchange.signal, AbortSignal.timeout(deadlineMs)])
-  const lease = sources.open(place)
+  const handle = sources.open(place)
   try {
-    const source = await waitFor(lease.value, signal)
+    const source = await waitFor(handle.value, signal)
     // What cannot be opened is refused by its own route, in its own words.
     if (isFailure(source)) return pass()
-    const verdict = await policy.judge(source, deadlineMs, signal)
-    if (isFailure(verdict)) return refuse(verdict, exchange.requestId)
+    const verdict = await policy.check(source, deadlineMs, signal)
+    if (isFailure(verdict)) return reject(verdict, exchange.requestId)
     if (verdict?.nsfw && policy.mode === 'blur') return blur()
     const answer = await pass()
     if (verdict !== undefined && answer.failure === undefined) {
@@ -37,6 +37,6 @@ export async function servePoliced(
     }
     return answer
   } finally {
-    lease.release()
+    handle.release()
   }
 }

@@ -4,7 +4,7 @@ import { renditionHeaders, renditionPolicyHeaders } from '@media-proxy/shared/re
 import type { RenditionRequest } from '../rendition/job.ts'
 import type { Pipeline } from '../rendition/pipeline.ts'
 import type { Rendition } from '../rendition/rendition.ts'
-import { type Answer, type Exchange, refuse } from './exchange.ts'
+import { type Answer, type Exchange, reject } from './exchange.ts'
 
 /** Answers an asset, or what was made of an attachment or of external media. */
 export async function serveRendition(
@@ -14,10 +14,10 @@ export async function serveRendition(
 ): Promise<Answer> {
   const kept = pipeline.fresh(request)
   if (kept !== undefined) return { ...finishRendition(kept, request, exchange), outcome: 'hit' }
-  const refused = pipeline.costsRender(request) ? await exchange.spending.spend('renders') : undefined
-  if (refused !== undefined) return refuse(refused, exchange.requestId)
+  const rejected = pipeline.costsRender(request) ? await exchange.requestLimits.consume('renders') : undefined
+  if (rejected !== undefined) return reject(rejected, exchange.requestId)
   const rendered = await pipeline.render(request, exchange.headers, exchange.signal)
-  if (isFailure(rendered)) return refuse(rendered, exchange.requestId)
+  if (isFailure(rendered)) return reject(rendered, exchange.requestId)
   if (rendered.outcome !== 'not-modified') {
     return { ...finishRendition(rendered.rendition, request, exchange), outcome: rendered.outcome }
   }

@@ -20,8 +20,8 @@ import {
 import type { ObjectInfo, ObjectStore, StoredObject } from '@media-proxy/shared/store/store.ts'
 import mime from 'mime'
 import { isSvg } from '../media/sniff-svg.ts'
-import { takeHead } from '../streams/peek.ts'
-import { type Answer, type Exchange, refuse } from './exchange.ts'
+import { peek } from '../streams/peek.ts'
+import { type Answer, type Exchange, reject } from './exchange.ts'
 
 export interface StoredFileOptions {
   readonly store: ObjectStore
@@ -87,7 +87,7 @@ async function serveFile(
   let known: ObjectInfo | undefined
   if (needsValidators(exchange)) {
     const info = await store.head(bucket, key, signal)
-    if (isFailure(info)) return refuse(info, requestId)
+    if (isFailure(info)) return reject(info, requestId)
     if (suspect(info) && (await startsAsSvg(info, get))) return IS_SVG
     if (isNotModified(exchange.headers, info)) {
       return {
@@ -104,7 +104,7 @@ async function serveFile(
   }
 
   const object = await get(range)
-  if (isFailure(object)) return refuse(withRangeUnit(object), requestId)
+  if (isFailure(object)) return reject(withRangeUnit(object), requestId)
   const opened = known === undefined && suspect(object.info) ? await lookForSvg(object, get) : object
   if (opened === IS_SVG) return IS_SVG
   return { response: streamed(opened, headersOf(opened.info)), outcome: 'streamed' }
@@ -153,7 +153,7 @@ async function lookForSvg(object: StoredObject, get: GetPart): Promise<StoredObj
     await body.cancel()
     return IS_SVG
   }
-  const { head, rest } = await takeHead(body, SVG_HEAD_BYTES)
+  const { head, rest } = await peek(body, SVG_HEAD_BYTES)
   if (!isSvgType(info.contentType) && !isSvg(head.subarray(0, SVG_HEAD_BYTES), false))
     return { ...object, body: rest }
   await rest.cancel()
@@ -165,7 +165,7 @@ async function startsAsSvg(info: ObjectInfo, get: GetPart): Promise<boolean> {
   if (info.sizeBytes === 0) return false
   const start = await get({ start: 0, end: SVG_HEAD_BYTES - 1 })
   if (isFailure(start)) return false
-  const { head, rest } = await takeHead(start.body, SVG_HEAD_BYTES)
+  const { head, rest } = await peek(start.body, SVG_HEAD_BYTES)
   await rest.cancel()
   return isSvg(head.subarray(0, SVG_HEAD_BYTES), false)
 }

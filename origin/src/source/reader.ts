@@ -2,14 +2,14 @@ import { createHash } from 'node:crypto'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { ObjectStore, StoredObject } from '@media-proxy/shared/store/store.ts'
 import type { Lane } from '../concurrency/lane.ts'
-import { type Coalescer, createCoalescer, type Lease } from '../concurrency/single-flight.ts'
+import { type Coalescer, createCoalescer, type Handle } from '../concurrency/single-flight.ts'
 import type { SourceLimits } from '../media/limits.ts'
 import { SNIFF_BYTES, sniff } from '../media/sniff.ts'
-import { takeHead } from '../streams/peek.ts'
+import { peek } from '../streams/peek.ts'
 import { readAll } from '../streams/read-all.ts'
-import { memoryBytes } from './bytes/memory-ranges.ts'
-import { objectBytes } from './bytes/object-ranges.ts'
-import type { MediaBytes } from './bytes/ranges.ts'
+import { memoryRanges } from './bytes/memory-ranges.ts'
+import { objectRanges } from './bytes/object-ranges.ts'
+import type { RangeSource } from './bytes/ranges.ts'
 import { hold, type Source, type SourceInfo, WHOLE_BYTES } from './bytes/source.ts'
 import type { ExternalFetch } from './external/fetch.ts'
 import { readExternalSource } from './external/source.ts'
@@ -23,7 +23,7 @@ export interface SourceReader {
    * together share one read, which stays in memory until the last lease is released. Fails with `not-found`,
    * `source-too-large`, a store's failure or that of an external fetch.
    */
-  open(place: SourcePlace): Lease<Source | Failure>
+  open(place: SourcePlace): Handle<Source | Failure>
   /** Finds a stored source without reading it; undefined for an external one, which only its bytes tell. */
   locate(place: SourcePlace, signal: AbortSignal): Promise<LocatedSource | Failure | undefined>
 }
@@ -79,7 +79,7 @@ async function readFirst(
     const object = await store.get(bucket, key, { signal })
     if (!isFailure(object)) {
       const partsBehind = (head: Uint8Array) =>
-        objectBytes({ store, bucket, key, info: object.info, head, signal })
+        objectRanges({ store, bucket, key, info: object.info, head, signal })
       return readObject(key, object, partsBehind, { limits, memory, signal })
     }
     if (object.code !== 'not-found') return object
@@ -92,7 +92,7 @@ export async function sourceFromBytes(bytes: Uint8Array, fileName: string | unde
   const kind = await sniff(bytes, fileName)
   const etag = `"${createHash('sha256').update(bytes).digest('hex')}"`
   const info = { sizeBytes: bytes.length, etag, lastModified: undefined }
-  return { key: '', info, kind, bytes, parts: memoryBytes(bytes) }
+  return { key: '', info, kind, bytes, parts: memoryRanges(bytes) }
 }
 
 interface ReadOptions extends Pick<SourceReaderOptions, 'limits' | 'memory'> {
@@ -103,19 +103,19 @@ interface ReadOptions extends Pick<SourceReaderOptions, 'limits' | 'memory'> {
 async function readObject(
   key: string,
   object: StoredObject,
-  partsBehind: (head: Uint8Array) => MediaBytes,
+  partsBehind: (head: Uint8Array) => RangeSource,
   { limits, memory: lane, signal }: ReadOptions,
 ): Promise<Source | Failure> {
   const { info, body } = object
-  const { head, rest } = await takeHead(body, SNIFF_BYTES)
+  const { head, rest } = await peek(body, SNIFF_BYTES)
   const kind = await sniff(head, key)
-  const refused =
+  const rejected =
     kind?.kind === 'image' && info.sizeBytes > limits.sourceBytes
       ? fail('source-too-large', `${info.sizeBytes} bytes`)
       : undefined
-  if (refused !== undefined || kind?.kind !== 'image' || info.sizeBytes > WHOLE_BYTES) {
+  if (rejected !== undefined || kind?.kind !== 'image' || info.sizeBytes > WHOLE_BYTES) {
     await rest.cancel()
-    return refused ?? { key, info, kind, bytes: head, parts: partsBehind(head) }
+    return rejected ?? { key, info, kind, bytes: head, parts: partsBehind(head) }
   }
   const memory = await hold(info.sizeBytes, lane, signal)
   if (memory !== undefined) {

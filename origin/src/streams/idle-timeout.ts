@@ -3,7 +3,7 @@
  * and its buffers, for as long as it likes.
  */
 
-export interface PatienceOptions {
+export interface IdleTimeoutOptions {
   /** Longest that a client may take for one chunk, in milliseconds; with chunks of 64 KiB, a minimum rate too. */
   readonly idleMs: number
   /** Cuts the client's connection: it would not notice the end of a stream that it does not read. */
@@ -13,9 +13,9 @@ export interface PatienceOptions {
 }
 
 /** Passes a body on, and gives it up where a chunk is not taken in time. Time in which the source is silent does not count. */
-export function withPatience(
+export function withIdleTimeout(
   body: ReadableStream<Uint8Array>,
-  { idleMs, cutOff, onBreak }: PatienceOptions,
+  { idleMs, cutOff, onBreak }: IdleTimeoutOptions,
 ): ReadableStream<Uint8Array> {
   const reader = body.getReader()
   let timer: ReturnType<typeof setTimeout> | undefined

@@ -6,7 +6,7 @@ export interface HeadAndRest {
 }
 
 /** Looks at the first bytes of a body without taking them away. */
-export async function takeHead(body: ReadableStream<Uint8Array>, bytes: number): Promise<HeadAndRest> {
+export async function peek(body: ReadableStream<Uint8Array>, bytes: number): Promise<HeadAndRest> {
   const reader = body.getReader()
   const chunks: Uint8Array[] = []
   let length = 0

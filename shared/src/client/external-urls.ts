@@ -2,8 +2,8 @@ import { decodeExternalTarget, encodeExternalTarget } from '../request/external-
 import { isFailure } from '../response/failure.ts'
 import { signExternalTarget } from '../signing/external-url.ts'
 import { createKeyRing } from '../signing/hmac.ts'
-import { spellQuery, type TransformationParameters } from './parameters.ts'
-import { spelled } from './spelled.ts'
+import { serializeQuery, type TransformationParameters } from './parameters.ts'
+import { serializePath } from './serialize-path.ts'
 
 export interface ExternalUrlsOptions {
   /** Where clients reach the service, with or without a slash at its end. */
@@ -54,8 +54,8 @@ export function createExternalUrls(options: ExternalUrlsOptions): ExternalUrls {
           ? undefined
           : roundUp(now() / 1000 + expiresInSeconds, Math.max(1, Math.floor(expiryBucketSeconds)))
       const signature = await signExternalTarget(await ring, target, expiresAt)
-      const query = spellQuery({ ex: expiresAt, ...parameters })
-      return base + spelled(`/external/${signature}/${target}`, query)
+      const query = serializeQuery({ ex: expiresAt, ...parameters })
+      return base + serializePath(`/external/${signature}/${target}`, query)
     },
   }
 }

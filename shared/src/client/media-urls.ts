@@ -1,7 +1,7 @@
 import type { ImageRoute } from '../request/media-request.ts'
 import { encodeKey } from '../request/object-key.ts'
-import { type AssetParameters, spellQuery, type TransformationParameters } from './parameters.ts'
-import { spelled } from './spelled.ts'
+import { type AssetParameters, serializeQuery, type TransformationParameters } from './parameters.ts'
+import { serializePath } from './serialize-path.ts'
 
 /** Folders of images that belong to somebody or something. */
 export type AssetKind = ImageRoute
@@ -38,7 +38,7 @@ export interface MediaUrls {
 /** `baseUrl`: where clients reach the service, with or without a slash at its end. */
 export function createMediaUrls(baseUrl: string): MediaUrls {
   const base = baseUrl.replace(/\/+$/, '')
-  const file = (key: string) => base + spelled(`/${encodeKey(key)}`, '', key)
+  const file = (key: string) => base + serializePath(`/${encodeKey(key)}`, '', key)
   const asset = (
     folder: string,
     name: string,
@@ -46,9 +46,9 @@ export function createMediaUrls(baseUrl: string): MediaUrls {
     objectName = name,
   ) =>
     base +
-    spelled(
+    serializePath(
       `/${encodeKey(`${folder}/${name}`)}.${extension}`,
-      spellQuery(parameters),
+      serializeQuery(parameters),
       `${folder}/${objectName}`,
     )
   return {
@@ -58,7 +58,8 @@ export function createMediaUrls(baseUrl: string): MediaUrls {
     emoji: (id, options) => asset('emojis', id, options),
     sticker: (id, options) => asset('stickers', id, options),
     attachment: (path, parameters = {}) =>
-      base + spelled(`/attachments/${encodeKey(path)}`, spellQuery(parameters), `attachments/${path}`),
+      base +
+      serializePath(`/attachments/${encodeKey(path)}`, serializeQuery(parameters), `attachments/${path}`),
     theme: (id) => file(`themes/${id}.css`),
     entranceSound: (userId, hash, extension) => file(`entrance-sounds/${userId}/${hash}.${extension}`),
   }

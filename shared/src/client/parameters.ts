@@ -34,7 +34,7 @@ export type OutputFormat = 'png' | 'jpg' | 'jpeg' | 'webp' | 'gif' | 'avif' | 'a
 export type OutputQuality = 'high' | 'low' | 'lossless' | number
 
 /** A query with its question mark, in the order in which the parameters were given; empty for none. */
-export function spellQuery(parameters: object): string {
+export function serializeQuery(parameters: object): string {
   const query = new URLSearchParams()
   for (const [name, value] of Object.entries(parameters)) {
     if (value !== undefined) query.set(name, String(value))

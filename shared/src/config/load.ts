@@ -134,7 +134,9 @@ function wordFault(issue: z.core.$ZodIssue, input: unknown, settings: readonly S
   }
   const setting = settings.find((candidate) => candidate.path.every((key, index) => key === path[index]))
   const found =
-    setting?.meta.secret === true ? 'a value that is not shown' : spell(valueAt(input, setting?.path ?? path))
+    setting?.meta.secret === true
+      ? 'a value that is not shown'
+      : format(valueAt(input, setting?.path ?? path))
   const name = setting?.variable ?? path.join('.')
   return { name, text: `${name}: found ${found}; accepted: ${setting?.meta.accepts ?? issue.message}` }
 }
@@ -157,7 +159,7 @@ function remove(root: unknown, [key, ...rest]: readonly string[]): void {
   else remove(root[key], rest)
 }
 
-function spell(value: unknown): string {
+function format(value: unknown): string {
   return value === undefined ? 'nothing' : (JSON.stringify(value)?.slice(0, 200) ?? typeof value)
 }
 

@@ -88,14 +88,14 @@ const anyUrl = fc
     entries: Object.entries(query).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
   }))
 
-const spell = (path: string, entries: readonly (readonly string[])[]) =>
+const serialize = (path: string, entries: readonly (readonly string[])[]) =>
   `${path}?${entries.map(([name, value = '']) => `${name}=${encodeURIComponent(value)}`).join('&')}`
 
 describe('the canonical URL', () => {
   it('parses to the request it was made of', () => {
     fc.assert(
       fc.property(anyUrl, fc.constantFrom(null, 'image/avif,*/*'), ({ path, entries }, accept) => {
-        const request = source(parse(spell(path, entries), accept))
+        const request = source(parse(serialize(path, entries), accept))
         const again = source(parse(canonicalUrl(request)))
         // Whether an answer varies is the URL's own property: the canonical one has its format resolved.
         expect({ ...again, negotiable: false, signature: '', rawTarget: '' }).toEqual({
@@ -111,7 +111,7 @@ describe('the canonical URL', () => {
   it('is its own canonical URL', () => {
     fc.assert(
       fc.property(anyUrl, ({ path, entries }) => {
-        const once = key(spell(path, entries))
+        const once = key(serialize(path, entries))
         expect(key(once)).toBe(once)
       }),
     )
@@ -129,8 +129,8 @@ describe('the canonical URL', () => {
             .sort((a, b) => (a.rank ?? 0) - (b.rank ?? 0))
             .map(({ entry }) => entry)
           const repeated = entries.map(([name = '']) => [name, 'second value'])
-          const noisy = spell(path, [...shuffled, ['unknown', extra], ...repeated])
-          expect(key(noisy)).toBe(key(spell(path, entries)))
+          const noisy = serialize(path, [...shuffled, ['unknown', extra], ...repeated])
+          expect(key(noisy)).toBe(key(serialize(path, entries)))
         },
       ),
     )

@@ -52,8 +52,8 @@ function assetPath(request: AssetRequest): string {
   const name = request.key.slice(slash + 1)
   // One `a_` is taken off when the path is read: a name that still starts with it needs another.
   const expression = request.route === 'emojis' || request.route === 'stickers'
-  const spelled = !expression && name.startsWith('a_') ? `a_${name}` : name
-  return `/${folder}/${spelled}.${request.extension}`
+  const serialized = !expression && name.startsWith('a_') ? `a_${name}` : name
+  return `/${folder}/${serialized}.${request.extension}`
 }
 
 function parametersOf(request: SourceRequest): string[] {
@@ -74,14 +74,14 @@ function assetParameters({ rendition }: AssetRequest): string[] {
     `animated=${animated}`,
     `format=${extensionOf(format)}`,
     `quality=${quality}`,
-    spellSize(size),
+    serializeSize(size),
   ]
   if (blur !== undefined) parameters.unshift(`blur=${blur}`)
   return parameters
 }
 
 /** The product of size and density need not be a listed size: then the smallest density that gives it spells it. */
-function spellSize(size: number): string {
+function serializeSize(size: number): string {
   for (const dpr of DPRS) {
     const listed = ASSET_SIZES.find((candidate) => Math.round(candidate * dpr) === size)
     if (listed !== undefined) return dpr === 1 ? `size=${listed}` : `dpr=${dpr}&size=${listed}`
@@ -99,7 +99,7 @@ function transformationParameters(transformation: Transformation): string[] {
   if (gravity !== 'centre') parameters.push(`gravity=${gravity}`)
   if (height !== undefined) parameters.push(`height=${height}`)
   parameters.push(`quality=${quality}`)
-  if (time !== undefined) parameters.push(`time=${spellTime(time)}`)
+  if (time !== undefined) parameters.push(`time=${serializeTime(time)}`)
   if (width !== undefined) parameters.push(`width=${width}`)
   // With nothing else asked, `auto` (which resolved to the own format) is what requests the transformation.
   const quiet = !animated && format === 'source' && [width, height, blur, time].every((x) => x === undefined)
@@ -107,6 +107,6 @@ function transformationParameters(transformation: Transformation): string[] {
   return parameters
 }
 
-function spellTime(time: MediaTime): string {
+function serializeTime(time: MediaTime): string {
   return 'percent' in time ? `${time.percent}%25` : String(time.milliseconds / 1000)
 }

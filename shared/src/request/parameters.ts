@@ -61,7 +61,7 @@ export function parseAssetParameters(
   const dpr = read('dpr', parseDpr) ?? 1
   const blur = read('blur', parseBlur)
   const download = read('download', parseBoolean) ?? false
-  if (read.refused !== undefined) return badParameter(read.refused)
+  if (read.rejected !== undefined) return badParameter(read.rejected)
 
   const wantedSize = size === undefined ? undefined : scaled(size, dpr)
   const own = format === undefined || format === 'auto' ? defaults.format : format
@@ -99,7 +99,7 @@ export function parseTransformation(
   const blur = read('blur', parseBlur)
   const time = read('time', parseTime)
   const download = read('download', parseBoolean) ?? false
-  if (read.refused !== undefined) return badParameter(read.refused)
+  if (read.rejected !== undefined) return badParameter(read.rejected)
 
   const width = givenWidth === undefined ? undefined : scaled(givenWidth, dpr)
   const height = givenHeight === undefined ? undefined : scaled(givenHeight, dpr)
@@ -168,7 +168,7 @@ type ValueParser<T> = (value: string) => T | undefined
 interface Reader {
   <T>(name: string, parse: ValueParser<T>): T | undefined
   /** The first parameter whose value was refused. */
-  refused: string | undefined
+  rejected: string | undefined
 }
 
 /** Reads one parameter after the other and remembers the first that was refused. */
@@ -177,10 +177,10 @@ function reader(query: URLSearchParams): Reader {
     const value = query.get(name)
     if (value === null) return undefined
     const parsed = parse(value)
-    if (parsed === undefined) read.refused ??= name
+    if (parsed === undefined) read.rejected ??= name
     return parsed
   }
-  read.refused = undefined
+  read.rejected = undefined
   return read
 }
 

@@ -17,7 +17,7 @@ import { type Negotiation, parseAssetParameters, parseTransformation } from './p
 /**
  * Reads the request that a URL states. `url` is the raw one: its path is judged undecoded, segment by segment.
  * Fails with `no-route`, `bad-request`, or, for an asset's own grammar, `not-found`. The method is not judged
- * here: see `judgeMethod`.
+ * here: see `validateMethod`.
  */
 export function parseRequest(url: URL, negotiation: Negotiation): MediaRequest | Failure {
   const [, first = '', ...rest] = url.pathname.split('/')
@@ -82,7 +82,7 @@ export function allowedMethods(request: MediaRequest): string {
 }
 
 /** Fails with `method-not-allowed` where a resource does not answer a method. OPTIONS is answered by all but the playground. */
-export function judgeMethod(request: MediaRequest, method: string): Failure | undefined {
+export function validateMethod(request: MediaRequest, method: string): Failure | undefined {
   const allow = allowedMethods(request)
   return allow.split(', ').includes(method)
     ? undefined

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { isNotModified, requestedRange, resolveRange, spellRange } from './conditional.ts'
+import { formatRange, isNotModified, requestedRange, resolveRange } from './conditional.ts'
 
 const etag = '"abc"'
 const lastModified = new Date('2026-03-01T12:00:00.700Z')
@@ -62,6 +62,6 @@ describe('a range', () => {
 
   it.each(['bytes=0-0', 'bytes=7-', 'bytes=-3'])('%s is spelled as it was read', (range) => {
     const wanted = requestedRange(new Headers({ range }))
-    expect(wanted && spellRange(wanted)).toBe(range)
+    expect(wanted && formatRange(wanted)).toBe(range)
   })
 })

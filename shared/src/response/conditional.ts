@@ -74,7 +74,7 @@ export function resolveRange(range: RangeRequest, size: number): ByteRange | 'un
 }
 
 /** A range as the `Range` header spells it. */
-export function spellRange(range: RangeRequest): string {
+export function formatRange(range: RangeRequest): string {
   return 'suffix' in range ? `bytes=-${range.suffix}` : `bytes=${range.start}-${range.end ?? ''}`
 }
 

@@ -7,7 +7,7 @@ import { type KeyRing, sign, verify } from './hmac.ts'
  * Judges `X-Internal-Secret` or `Authorization: Bearer` against every configured secret. Fails with `bad-secret`.
  * The comparison is one of MACs, so its time tells nothing of either text or its length.
  */
-export async function judgeInternalSecret(
+export async function checkInternalSecret(
   headers: Headers,
   secrets: readonly string[],
   comparison: KeyRing,

@@ -1,6 +1,6 @@
 import { AwsClient } from 'aws4fetch'
 import { encodeKey } from '../request/object-key.ts'
-import { type ByteRange, parseHttpDate, resolveRange, spellRange } from '../response/conditional.ts'
+import { type ByteRange, formatRange, parseHttpDate, resolveRange } from '../response/conditional.ts'
 import { type Failure, fail, isFailure } from '../response/failure.ts'
 import type { ObjectInfo, ObjectStore } from './store.ts'
 import { watchBody } from './watched-body.ts'
@@ -83,18 +83,18 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
     async head(bucket, key, signal) {
       const response = await send('HEAD', `${bucket}/${encodeKey(key)}`, undefined, signal)
       if (isFailure(response)) return response
-      return response.status === 200 ? infoOf(response) : await refusalOf(response, bucket)
+      return response.status === 200 ? infoOf(response) : await rejectionOf(response, bucket)
     },
 
     async get(bucket, key, { range, signal } = {}) {
-      const spelled = range === undefined ? undefined : spellRange(range)
-      const response = await send('GET', `${bucket}/${encodeKey(key)}`, spelled, signal)
+      const headerValue = range === undefined ? undefined : formatRange(range)
+      const response = await send('GET', `${bucket}/${encodeKey(key)}`, headerValue, signal)
       if (isFailure(response)) return response
       if (response.status === 416) {
         await response.body?.cancel()
         return beyondTheEnd(totalSize(response) ?? (await this.head(bucket, key, signal)))
       }
-      if (response.status !== 200 && response.status !== 206) return refusalOf(response, bucket)
+      if (response.status !== 200 && response.status !== 206) return rejectionOf(response, bucket)
       const info = infoOf(response)
       if (isFailure(info)) return info
       // Some stores answer the whole object to a range behind its end.
@@ -115,7 +115,7 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
       // Writing the same bytes twice is harmless, so writes are tried again like reads.
       const response = await send('PUT', `${bucket}/${encodeKey(key)}`, undefined, undefined, bytes)
       if (isFailure(response)) return response
-      if (!response.ok) return refusalOf(response, bucket)
+      if (!response.ok) return rejectionOf(response, bucket)
       await response.body?.cancel()
       return undefined
     },
@@ -126,12 +126,12 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
         const query = `list-type=2&max-keys=${LISTED_KEYS}&prefix=${encodeURIComponent(folder)}`
         const response = await send('GET', `${bucket}?${query}`, undefined, undefined)
         if (isFailure(response)) return response
-        if (!response.ok) return refusalOf(response, bucket)
+        if (!response.ok) return rejectionOf(response, bucket)
         const keys = [...(await response.text()).matchAll(/<Key>([^<]+)<\/Key>/g)].map(([, key = '']) => key)
         for (const key of keys) {
           const gone = await send('DELETE', `${bucket}/${encodeKey(key)}`, undefined, undefined)
           if (isFailure(gone)) return gone
-          if (!gone.ok && gone.status !== 404) return refusalOf(gone, bucket)
+          if (!gone.ok && gone.status !== 404) return rejectionOf(gone, bucket)
           await gone.body?.cancel()
         }
         removed += keys.length
@@ -194,8 +194,8 @@ function beyondTheEnd(known: ObjectInfo | Failure | number): Failure {
 function totalSize(response: Response): number | undefined {
   const total = /\/(\d+)$/.exec(response.headers.get('content-range') ?? '')?.[1]
   // The length of a refusal is not that of the object.
-  const spelled = total ?? (response.ok ? response.headers.get('content-length') : null)
-  return spelled == null ? undefined : Number(spelled)
+  const headerValue = total ?? (response.ok ? response.headers.get('content-length') : null)
+  return headerValue == null ? undefined : Number(headerValue)
 }
 
 function partOf(response: Response): ByteRange | undefined {
@@ -204,7 +204,7 @@ function partOf(response: Response): ByteRange | undefined {
 }
 
 /** Names what the operator has to mend; the client learns nothing of it. */
-async function refusalOf(response: Response, bucket: string): Promise<Failure> {
+async function rejectionOf(response: Response, bucket: string): Promise<Failure> {
   const text = await readStart(response)
   const code = /<Code>(\w{1,60})<\/Code>/.exec(text)?.[1] ?? ''
   switch (response.status) {

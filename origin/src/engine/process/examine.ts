@@ -9,7 +9,7 @@ import type { Cost, Deferred, ExamineJob } from '../jobs.ts'
 import { type Admission, admit } from './admit.ts'
 import { animationTimes, frameAt } from './image/animation-frames.ts'
 import { decodePicture } from './image/decode.ts'
-import { type ImageFacts, judgeFacts } from './image/inspect.ts'
+import { type ImageInfo, validateInfo } from './image/inspect.ts'
 import type { Size } from './image/plan.ts'
 import type { RawPicture } from './image/raw-picture.ts'
 import { type ImageSequence, readSequence } from './image/sequence.ts'
@@ -17,9 +17,9 @@ import { openPicture } from './open-picture.ts'
 import { costOfStill, costOfThumbnails } from './predict.ts'
 import { type MediaSource, memorySource } from './source/media-source.ts'
 import { createStillDecoder } from './stills.ts'
+import { readAudio } from './video/audio.ts'
 import { readThreeFrames } from './video/frames.ts'
 import { threeMoments } from './video/moments.ts'
-import { readSound } from './video/sound.ts'
 import { openVideo, type Video, type VideoTools } from './video/video.ts'
 
 export interface Examined {
@@ -59,7 +59,7 @@ export async function examine(
     case 'video':
       return examineVideo(source, kind, options)
     case 'audio':
-      return examineSound(source, kind, options)
+      return examineAudio(source, kind, options)
   }
 }
 
@@ -75,32 +75,32 @@ async function examineImage(
   { tools, scan, admission }: ExamineOptions,
 ): Promise<Examined | Deferred | Failure> {
   const { limits } = tools
-  const isSequence = (facts: ImageFacts) => facts.format === 'avif' || facts.format === 'heic'
+  const isSequence = (info: ImageInfo) => info.format === 'avif' || info.format === 'heic'
   const opened = await openPicture(source, {
     format: kind.format,
     maxBytes: limits.sourceBytes,
     // Of a sequence single frames are decoded, whatever there are.
-    judge: (facts, seen) =>
-      judgeFacts(facts, { limits, animated: scan && !isSequence(facts) }) ??
-      admit(costOfThumbnails(facts, seen), admission),
+    validate: (info, seen) =>
+      validateInfo(info, { limits, animated: scan && !isSequence(info) }) ??
+      admit(costOfThumbnails(info, seen), admission),
   })
-  if (!('facts' in opened)) return opened
-  const { bytes, facts } = opened
-  const sequence = isSequence(facts) ? readSequence(bytes) : undefined
+  if (!('info' in opened)) return opened
+  const { bytes, info } = opened
+  const sequence = isSequence(info) ? readSequence(bytes) : undefined
   const decodeStill = createStillDecoder(tools.libav)
   const decode = (frame: number) =>
-    decodePicture(bytes, facts, { frame, maxSidePixels: LOOK_SIDE_PIXELS }, decodeStill)
+    decodePicture(bytes, info, { frame, maxSidePixels: LOOK_SIDE_PIXELS }, decodeStill)
   const first = await decode(0)
   if (isFailure(first)) return first
-  const size = { width: facts.width, height: facts.height }
+  const size = { width: info.width, height: info.height }
   if (sequence !== undefined) {
     const played = await lookAtSequence(sequence, scan, tools)
     if (isFailure(played)) return played
     const { durationSeconds, frames } = played
     return { kind, size, first, animated: true, durationSeconds, frames: scan ? [first, ...frames] : [] }
   }
-  const animated = facts.frames > 1
-  const times = animated ? await animationTimes(bytes, facts) : [0]
+  const animated = info.frames > 1
+  const times = animated ? await animationTimes(bytes, info) : [0]
   const durationSeconds = times.at(-1) ?? 0
   return {
     kind,
@@ -108,7 +108,7 @@ async function examineImage(
     animated,
     ...(animated ? { durationSeconds } : {}),
     first,
-    frames: scan ? await framesOf(facts, times, first, decode) : [],
+    frames: scan ? await framesOf(info, times, first, decode) : [],
   }
 }
 
@@ -121,8 +121,8 @@ async function lookAtSequence(
   const video = await openVideo(tools, memorySource(sequence.asVideo(), undefined), 'mp4')
   if (isFailure(video)) return video
   try {
-    const { durationSeconds = 0 } = video.facts
-    const frames = scan ? await readThreeFrames(video, lookSize(video.facts.video)) : []
+    const { durationSeconds = 0 } = video.info
+    const frames = scan ? await readThreeFrames(video, lookSize(video.info.video)) : []
     return isFailure(frames) ? frames : { durationSeconds, frames }
   } finally {
     await video.close()
@@ -131,7 +131,7 @@ async function lookAtSequence(
 
 /** The picture; or the frames of an animation near its start, middle and end, those that decode. */
 async function framesOf(
-  { frames }: ImageFacts,
+  { frames }: ImageInfo,
   times: readonly number[],
   first: RawPicture,
   decode: (frame: number) => Promise<RawPicture | Failure>,
@@ -154,7 +154,7 @@ async function examineVideo(
   const video = await openVideo(options.tools, source, kind.format)
   if (isFailure(video)) {
     // A container for videos that holds sound alone is sound.
-    return video.code === 'not-visual' ? examineSound(source, soundOf(kind), options) : video
+    return video.code === 'not-visual' ? examineAudio(source, audioOf(kind), options) : video
   }
   try {
     return await lookAtVideo(video, kind, options)
@@ -168,17 +168,17 @@ async function lookAtVideo(
   kind: MediaKind,
   { scan, admission }: ExamineOptions,
 ): Promise<Examined | Deferred | Failure> {
-  const { width, height } = video.facts.video
-  const shownAt = lookSize(video.facts.video)
+  const { width, height } = video.info.video
+  const shownAt = lookSize(video.info.video)
   const plan = { ...shownAt, mode: 'exact', gravity: 'centre' } as const
   const still = { plan, format: 'jpeg', quality: 80, animated: false } as const
-  const deferred = admit(costOfStill(video.facts.video, still), admission)
+  const deferred = admit(costOfStill(video.info.video, still), admission)
   if (deferred !== undefined) return deferred
   const first = await video.readFrame(undefined, shownAt)
   if (isFailure(first)) return first
   const frames = scan ? await readThreeFrames(video, shownAt) : []
   if (isFailure(frames)) return frames
-  const { durationSeconds } = video.facts
+  const { durationSeconds } = video.info
   return {
     kind,
     size: { width, height },
@@ -193,17 +193,17 @@ function lookSize({ width, height }: Size): Size {
   return { width: Math.max(1, width * scale), height: Math.max(1, height * scale) }
 }
 
-function soundOf(kind: MediaKind): MediaKind {
+function audioOf(kind: MediaKind): MediaKind {
   return kind.format === 'mp4' || kind.format === 'mov' ? mediaKind('m4a') : kind
 }
 
-async function examineSound(
+async function examineAudio(
   source: MediaSource,
   kind: MediaKind,
   { tools }: ExamineOptions,
 ): Promise<Examined | Failure> {
-  const facts = await readSound(tools, source, kind.format)
-  if (isFailure(facts)) return facts
-  const { durationSeconds } = facts
+  const info = await readAudio(tools, source, kind.format)
+  if (isFailure(info)) return info
+  const { durationSeconds } = info
   return { kind, ...(durationSeconds === undefined ? {} : { durationSeconds }), frames: [] }
 }

@@ -6,7 +6,7 @@ import type { Cost, Deferred, FramesJob } from '../jobs.ts'
 import { type Admission, admit } from './admit.ts'
 import { animationTimes, frameAt } from './image/animation-frames.ts'
 import { decodePicture } from './image/decode.ts'
-import { judgeFacts } from './image/inspect.ts'
+import { validateInfo } from './image/inspect.ts'
 import type { RawPicture } from './image/raw-picture.ts'
 import { type Render, renderRaw } from './image/render-image.ts'
 import { openPicture } from './open-picture.ts'
@@ -54,7 +54,7 @@ async function videoFiles(
   const video = await openVideo(tools, source, kind.format)
   if (isFailure(video)) return video
   try {
-    const deferred = admit(costOfStill(video.facts.video, jpegRender(video.facts.video)), admission)
+    const deferred = admit(costOfStill(video.info.video, jpegRender(video.info.video)), admission)
     if (deferred !== undefined) return deferred
     const frames = await readThreeFrames(video)
     if (isFailure(frames)) return frames
@@ -81,19 +81,19 @@ async function pictureFiles(
     maxBytes: limits.sourceBytes,
     // A still is answered as it is.
     intact: true,
-    judge: (facts, seen) =>
-      judgeFacts(facts, { limits, animated: true }) ??
-      (facts.frames === 1 ? undefined : admit(costOfPicture(facts, jpegRender(facts), 1, seen), admission)),
+    validate: (info, seen) =>
+      validateInfo(info, { limits, animated: true }) ??
+      (info.frames === 1 ? undefined : admit(costOfPicture(info, jpegRender(info), 1, seen), admission)),
   })
-  if (!('facts' in opened)) return opened
-  const { bytes, facts } = opened
-  if (facts.frames === 1) return [{ timestampSeconds: 0, mime: kind.mime, bytes }]
-  const times = await animationTimes(bytes, facts)
+  if (!('info' in opened)) return opened
+  const { bytes, info } = opened
+  if (info.frames === 1) return [{ timestampSeconds: 0, mime: kind.mime, bytes }]
+  const times = await animationTimes(bytes, info)
   const files: FrameFile[] = []
   for (const moment of threeMoments(times.at(-1) ?? 0)) {
     const frame = frameAt(times, moment)
-    const maxSidePixels = Math.max(facts.width, facts.height)
-    const picture = await decodePicture(bytes, facts, { frame, maxSidePixels }, createStillDecoder(libav))
+    const maxSidePixels = Math.max(info.width, info.height)
+    const picture = await decodePicture(bytes, info, { frame, maxSidePixels }, createStillDecoder(libav))
     const file = isFailure(picture) ? picture : await jpegFile(picture, times[frame] ?? 0)
     if (!isFailure(file)) files.push(file)
   }

@@ -2,22 +2,22 @@ import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts
 import type { ImageFormat as SourceFormat } from '../../media/kinds.ts'
 import type { Deferred } from '../jobs.ts'
 import { hideTheRest } from './image/hide-the-rest.ts'
-import { type ImageFacts, readFacts } from './image/inspect.ts'
+import { type ImageInfo, readInfo } from './image/inspect.ts'
 import type { SeenBytes } from './predict.ts'
 import type { MediaSource } from './source/media-source.ts'
 
 export interface OpenedPicture {
   readonly bytes: Uint8Array
-  readonly facts: ImageFacts
+  readonly info: ImageInfo
 }
 
 /** Validates a header and what would be made of the picture: why it ends here, or nothing. */
-export type Judge = (facts: ImageFacts, seen: SeenBytes) => Failure | Deferred | undefined
+export type Validate = (info: ImageInfo, seen: SeenBytes) => Failure | Deferred | undefined
 
 export interface OpenPictureOptions {
   readonly format: SourceFormat
   readonly maxBytes: number
-  readonly judge: Judge
+  readonly validate: Validate
   /** The bytes are given as they are; otherwise what is not shown of them may be hidden. */
   readonly intact?: boolean
 }
@@ -31,20 +31,20 @@ const HEAD_BYTES = 256 * 1024
  */
 export async function openPicture(
   source: MediaSource,
-  { format, maxBytes, judge, intact }: OpenPictureOptions,
+  { format, maxBytes, validate, intact }: OpenPictureOptions,
 ): Promise<OpenedPicture | Failure | Deferred> {
   if (source.isRanged && source.sizeBytes > HEAD_BYTES) {
     const head = source.read(0, HEAD_BYTES)
     if (isFailure(head)) return head
-    const early = await readFacts(head, format)
+    const early = await readInfo(head, format)
     // A head alone may well be undecodable; what it declares is final.
-    const ended = isFailure(early) ? undefined : judge(early, { bytes: head, sizeBytes: source.sizeBytes })
+    const ended = isFailure(early) ? undefined : validate(early, { bytes: head, sizeBytes: source.sizeBytes })
     if (ended !== undefined) return ended
   }
   const bytes = source.whole(maxBytes)
   if (isFailure(bytes)) return bytes
   if (!intact) hideTheRest(bytes, format)
-  const facts = await readFacts(bytes, format)
-  if (isFailure(facts)) return facts
-  return judge(facts, { bytes, sizeBytes: bytes.length }) ?? { bytes, facts }
+  const info = await readInfo(bytes, format)
+  if (isFailure(info)) return info
+  return validate(info, { bytes, sizeBytes: bytes.length }) ?? { bytes, info }
 }

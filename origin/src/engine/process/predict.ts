@@ -2,7 +2,7 @@
 
 import { type CostRender, predictRender, predictStill } from '../cost.ts'
 import type { Cost } from '../jobs.ts'
-import type { ImageFacts } from './image/inspect.ts'
+import type { ImageInfo } from './image/inspect.ts'
 import type { Size } from './image/plan.ts'
 import type { Render } from './image/render-image.ts'
 
@@ -14,12 +14,12 @@ export interface SeenBytes {
 }
 
 /** The cost of rendering a picture; `frames` of it are decoded and encoded. */
-export function costOfPicture(facts: ImageFacts, render: Render, frames: number, seen: SeenBytes): Cost {
+export function costOfPicture(info: ImageInfo, render: Render, frames: number, seen: SeenBytes): Cost {
   const source = {
-    ...facts,
+    ...info,
     frames,
-    turned: facts.orientation > 1,
-    filtered: facts.format === 'svg' && hasFilters(seen.bytes),
+    turned: info.orientation > 1,
+    filtered: info.format === 'svg' && hasFilters(seen.bytes),
     sourceBytes: seen.sizeBytes,
   }
   return predictRender(source, { ...costRender(render), frames })
@@ -41,7 +41,7 @@ export function costOfStill(video: Size, render: Render): Cost {
 }
 
 /** The cost of a picture, or of some of its frames, as small as a scan or a placeholder needs it. */
-export function costOfThumbnails(facts: ImageFacts, seen: SeenBytes): Cost {
+export function costOfThumbnails(info: ImageInfo, seen: SeenBytes): Cost {
   const plan = { width: 448, height: 448, mode: 'exact', gravity: 'centre' } as const
-  return costOfPicture(facts, { plan, format: 'jpeg', quality: 80, animated: false }, 1, seen)
+  return costOfPicture(info, { plan, format: 'jpeg', quality: 80, animated: false }, 1, seen)
 }

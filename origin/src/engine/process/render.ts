@@ -7,7 +7,7 @@ import type { Cost, Deferred, RenderJob } from '../jobs.ts'
 import type { RenderOptions } from '../render-options.ts'
 import { type Admission, admit } from './admit.ts'
 import { isBare } from './image/bare.ts'
-import { type ImageFacts, judgeFacts } from './image/inspect.ts'
+import { type ImageInfo, validateInfo } from './image/inspect.ts'
 import { keepsSize, type Plan, planOf } from './image/plan.ts'
 import { keepsAnimation, type Render, renderImage, renderPlayed, renderRaw } from './image/render-image.ts'
 import { readSequence } from './image/sequence.ts'
@@ -59,52 +59,52 @@ async function renderPicture(
   admission: Admission,
 ): Promise<Rendered | Deferred | Failure> {
   const { limits } = tools
-  const wantedOf = (facts: ImageFacts) => {
-    const plan = planOf(options.geometry, facts)
-    const format = outputFormat(writtenFormat(options.format, sourceFormat), facts, options, plan, tools)
+  const wantedOf = (info: ImageInfo) => {
+    const plan = planOf(options.geometry, info)
+    const format = outputFormat(writtenFormat(options.format, sourceFormat), info, options, plan, tools)
     return renderOf(options, format, plan)
   }
   const opened = await openPicture(source, {
     format: sourceFormat,
     maxBytes: limits.sourceBytes,
-    judge(facts, seen) {
-      const wanted = wantedOf(facts)
+    validate(info, seen) {
+      const wanted = wantedOf(info)
       return (
-        judgeFacts(facts, { limits, animated: options.animated }) ??
-        (mayBeUntouched(facts, options, wanted) ? undefined : admit(costOf(facts, wanted, seen), admission))
+        validateInfo(info, { limits, animated: options.animated }) ??
+        (mayBeUntouched(info, options, wanted) ? undefined : admit(costOf(info, wanted, seen), admission))
       )
     },
   })
-  if (!('facts' in opened)) return opened
-  const { bytes, facts } = opened
-  const wanted = wantedOf(facts)
+  if (!('info' in opened)) return opened
+  const { bytes, info } = opened
+  const wanted = wantedOf(info)
   const { format } = wanted
-  if (mayBeUntouched(facts, options, wanted)) {
-    if (isBare(bytes, facts.format)) return { kind: 'rendered', format, bytes: undefined }
-    const deferred = admit(costOf(facts, wanted, { bytes, sizeBytes: bytes.length }), admission)
+  if (mayBeUntouched(info, options, wanted)) {
+    if (isBare(bytes, info.format)) return { kind: 'rendered', format, bytes: undefined }
+    const deferred = admit(costOf(info, wanted, { bytes, sizeBytes: bytes.length }), admission)
     if (deferred !== undefined) return deferred
   }
   const rendered =
-    (await renderSequence(bytes, facts, wanted, tools)) ??
-    (await renderImage(bytes, facts, wanted, createStillDecoder(tools.libav)))
+    (await renderSequence(bytes, info, wanted, tools)) ??
+    (await renderImage(bytes, info, wanted, createStillDecoder(tools.libav)))
   return isFailure(rendered) ? rendered : { kind: 'rendered', format, bytes: rendered }
 }
 
-function costOf(facts: ImageFacts, wanted: Render, seen: SeenBytes): Cost {
-  return costOfPicture(facts, wanted, keepsAnimation(facts, wanted) ? facts.frames : 1, seen)
+function costOf(info: ImageInfo, wanted: Render, seen: SeenBytes): Cost {
+  return costOfPicture(info, wanted, keepsAnimation(info, wanted) ? info.frames : 1, seen)
 }
 
 /** Undefined for what is no animated AVIF, or is to be a still, or does not play: then its still is rendered. */
 async function renderSequence(
   bytes: Uint8Array,
-  facts: ImageFacts,
+  info: ImageInfo,
   wanted: Render,
   tools: VideoTools,
 ): Promise<Uint8Array | Failure | undefined> {
-  const sequence = facts.format === 'avif' && keepsAnimation(facts, wanted) ? readSequence(bytes) : undefined
+  const sequence = info.format === 'avif' && keepsAnimation(info, wanted) ? readSequence(bytes) : undefined
   if (sequence === undefined) return undefined
-  const played = await playSequence(tools, sequence, facts)
-  const rendered = isFailure(played) ? played : await renderPlayed(played, facts, wanted)
+  const played = await playSequence(tools, sequence, info)
+  const rendered = isFailure(played) ? played : await renderPlayed(played, info, wanted)
   return isFailure(rendered) && UNPLAYABLE.has(rendered.code) ? undefined : rendered
 }
 
@@ -138,7 +138,7 @@ function writtenFormat(wanted: RenderOptions['format'], source: SourceFormat | '
 /** AVIF is encoded as a still only, and only up to a size: what moves and what is larger is WebP. */
 function outputFormat(
   format: ImageFormat,
-  { frames }: Pick<ImageFacts, 'frames'>,
+  { frames }: Pick<ImageInfo, 'frames'>,
   { animated }: RenderOptions,
   plan: Plan,
   { limits }: VideoTools,
@@ -158,13 +158,13 @@ async function renderVideo(
   const video = await openVideo(tools, source, sourceFormat)
   if (isFailure(video)) return video
   try {
-    const { facts } = video
-    const plan = planOf(options.geometry, facts.video)
+    const { info } = video
+    const plan = planOf(options.geometry, info.video)
     const format = outputFormat(writtenFormat(options.format, 'video'), { frames: 1 }, options, plan, tools)
     const wanted = renderOf(options, format, plan)
-    const deferred = admit(costOfStill(facts.video, wanted), admission)
+    const deferred = admit(costOfStill(info.video, wanted), admission)
     if (deferred !== undefined) return deferred
-    const frame = await video.readFrame(momentOf(options.time, facts.durationSeconds), plan)
+    const frame = await video.readFrame(momentOf(options.time, info.durationSeconds), plan)
     if (isFailure(frame)) return frame
     const rendered = await renderRaw(frame, wanted)
     return isFailure(rendered) ? rendered : { kind: 'rendered', format, bytes: rendered }
@@ -178,14 +178,14 @@ function renderOf({ quality, animated, blur }: RenderOptions, format: ImageForma
 }
 
 /** Original bytes are the best rendition there is, where nothing has to change and nothing has to be hidden. */
-function mayBeUntouched(facts: ImageFacts, options: RenderOptions, { format, plan }: Render): boolean {
+function mayBeUntouched(info: ImageInfo, options: RenderOptions, { format, plan }: Render): boolean {
   return (
-    facts.format === format &&
-    keepsSize(plan, facts) &&
+    info.format === format &&
+    keepsSize(plan, info) &&
     !options.qualityAsked &&
     options.blur === undefined &&
-    facts.orientation === 1 &&
-    facts.plainColours &&
-    (facts.frames === 1 || options.animated)
+    info.orientation === 1 &&
+    info.plainColours &&
+    (info.frames === 1 || options.animated)
   )
 }

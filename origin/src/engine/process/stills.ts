@@ -3,7 +3,7 @@
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { DecodeStill } from './image/decode.ts'
 import { decodeHeic } from './image/heic.ts'
-import type { ImageFacts } from './image/inspect.ts'
+import type { ImageInfo } from './image/inspect.ts'
 import type { RawPicture } from './image/raw-picture.ts'
 import { underStillBrand } from './image/still-brand.ts'
 import { toSrgb } from './image/to-srgb.ts'
@@ -12,18 +12,18 @@ import type { DecodedStill } from './libav/still.ts'
 
 /** Files have a validated header. Fails with `undecodable`, or with `not-ready` where nothing decodes the format. */
 export function createStillDecoder(loadLibav: () => Promise<Libav | undefined>): DecodeStill {
-  return async (bytes, facts) => {
+  return async (bytes, info) => {
     const libav = await loadLibav()
-    const decoded = libav === undefined ? undefined : await decodeWithLibav(libav, bytes, facts)
-    if (facts.format !== 'heic') return decoded ?? fail('not-ready', `nothing here decodes ${facts.format}`)
-    return decoded === undefined || isFailure(decoded) ? decodeHeic(bytes, facts) : decoded
+    const decoded = libav === undefined ? undefined : await decodeWithLibav(libav, bytes, info)
+    if (info.format !== 'heic') return decoded ?? fail('not-ready', `nothing here decodes ${info.format}`)
+    return decoded === undefined || isFailure(decoded) ? decodeHeic(bytes, info) : decoded
   }
 }
 
 async function decodeWithLibav(
   libav: Libav,
   bytes: Uint8Array,
-  { format, width, height }: ImageFacts,
+  { format, width, height }: ImageInfo,
 ): Promise<RawPicture | Failure> {
   const still = await decode(libav, bytes, format, width * height)
   if (isFailure(still)) return still
@@ -39,7 +39,7 @@ const LEAST_PIXELS = 1_000_000
 async function decode(
   libav: Libav,
   bytes: Uint8Array,
-  format: ImageFacts['format'],
+  format: ImageInfo['format'],
   pixels: number,
 ): Promise<DecodedStill | Failure> {
   const maxPixels = Math.max(LEAST_PIXELS, pixels * MARGIN)

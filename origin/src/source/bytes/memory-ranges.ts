@@ -1,8 +1,8 @@
-import { createMediaBytes, type MediaBytes } from './ranges.ts'
+import { createRangeSource, type RangeSource } from './ranges.ts'
 
 /** Bytes that are in memory already, read by parts like any others. */
-export function memoryBytes(bytes: Uint8Array): MediaBytes {
-  return createMediaBytes({
+export function memoryRanges(bytes: Uint8Array): RangeSource {
+  return createRangeSource({
     sizeBytes: bytes.length,
     head: bytes,
     fetchPart: async (start, end) => bytes.subarray(start, end),

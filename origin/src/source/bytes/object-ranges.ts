@@ -3,7 +3,7 @@ import { BodyError } from '@media-proxy/shared/store/body-error.ts'
 import type { ObjectInfo, ObjectStore, StoredObject } from '@media-proxy/shared/store/store.ts'
 import { abortFailure } from '../../concurrency/wait.ts'
 import { readAll } from '../../streams/read-all.ts'
-import { createMediaBytes, type MediaBytes } from './ranges.ts'
+import { createRangeSource, type RangeSource } from './ranges.ts'
 
 export interface ObjectBytesOptions {
   readonly store: Pick<ObjectStore, 'get'>
@@ -21,8 +21,8 @@ export interface ObjectBytesOptions {
  * A stored object, read by parts. Fails with a store's failures, and with `store-unreachable` where the object
  * was replaced between two reads: parts of two files must never be put together.
  */
-export function objectBytes({ store, bucket, key, info, head, signal }: ObjectBytesOptions): MediaBytes {
-  async function judged(object: StoredObject | Failure): Promise<StoredObject | Failure> {
+export function objectRanges({ store, bucket, key, info, head, signal }: ObjectBytesOptions): RangeSource {
+  async function checked(object: StoredObject | Failure): Promise<StoredObject | Failure> {
     if (isFailure(object) || object.info.etag === info.etag) return object
     await object.body.cancel()
     return fail('store-unreachable', 'the object was replaced while it was read')
@@ -41,7 +41,7 @@ export function objectBytes({ store, bucket, key, info, head, signal }: ObjectBy
 
   async function fetchPart(start: number, end: number): Promise<Uint8Array | Failure> {
     const range = { start, end: end - 1 }
-    const object = await judged(await store.get(bucket, key, { range, signal }))
+    const object = await checked(await store.get(bucket, key, { range, signal }))
     if (isFailure(object)) return object
     const { start: gotStart, end: gotEnd } = object.range ?? { start: 0, end: info.sizeBytes - 1 }
     if (gotStart !== range.start || gotEnd !== range.end) {
@@ -51,13 +51,13 @@ export function objectBytes({ store, bucket, key, info, head, signal }: ObjectBy
     return readAll(object.body, end - start)
   }
 
-  return createMediaBytes({
+  return createRangeSource({
     sizeBytes: info.sizeBytes,
     ...(head === undefined ? {} : { head: head.subarray(0, info.sizeBytes) }),
     fetchPart: (start, end) => guarded(() => fetchPart(start, end)),
     fetchAll: () =>
       guarded(async () => {
-        const object = await judged(await store.get(bucket, key, { signal }))
+        const object = await checked(await store.get(bucket, key, { signal }))
         return isFailure(object) ? object : object.body
       }),
   })

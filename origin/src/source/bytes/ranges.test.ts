@@ -1,15 +1,15 @@
 import { fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { ObjectInfo, ObjectStore } from '@media-proxy/shared/store/store.ts'
 import { describe, expect, it } from 'vitest'
-import { objectBytes } from './object-ranges.ts'
-import { createMediaBytes } from './ranges.ts'
+import { objectRanges } from './object-ranges.ts'
+import { createRangeSource } from './ranges.ts'
 
 const SIZE = 1_000_003
 const FILE = new Uint8Array(SIZE).map((_, index) => (index * 31 + (index >> 8)) & 0xff)
 
 function counted(head?: Uint8Array) {
   const fetched: [start: number, end: number][] = []
-  const bytes = createMediaBytes({
+  const bytes = createRangeSource({
     sizeBytes: SIZE,
     async fetchPart(start, end) {
       fetched.push([start, end])
@@ -65,7 +65,7 @@ describe('bytes by parts', () => {
 
   it('a failure is passed on and not kept', async () => {
     let broken = true
-    const bytes = createMediaBytes({
+    const bytes = createRangeSource({
       sizeBytes: SIZE,
       fetchPart: async (start, end) => (broken ? fail('store-unreachable') : FILE.slice(start, end)),
       fetchAll: async () => fail('store-unreachable'),
@@ -93,22 +93,22 @@ describe('an object by parts', () => {
   })
 
   it('is read where it did not change', async () => {
-    const bytes = objectBytes({ store: storeWith('"one"'), bucket: 'b', key: 'k', info, signal })
+    const bytes = objectRanges({ store: storeWith('"one"'), bucket: 'b', key: 'k', info, signal })
     expect(await bytes.read(100, 200)).toEqual(FILE.slice(100, 200))
   })
 
   it('fails where it was replaced in between', async () => {
-    const bytes = objectBytes({ store: storeWith('"two"'), bucket: 'b', key: 'k', info, signal })
+    const bytes = objectRanges({ store: storeWith('"two"'), bucket: 'b', key: 'k', info, signal })
     expect(await bytes.read(100, 200)).toMatchObject({ code: 'store-unreachable' })
   })
 
   it('fails where the store answers another range', async () => {
-    const bytes = objectBytes({ store: storeWith('"one"', 1), bucket: 'b', key: 'k', info, signal })
+    const bytes = objectRanges({ store: storeWith('"one"', 1), bucket: 'b', key: 'k', info, signal })
     expect(await bytes.read(100, 200)).toMatchObject({ code: 'store-misconfigured' })
   })
 })
 
-async function taken(read: ReturnType<ReturnType<typeof createMediaBytes>['read']>): Promise<Uint8Array> {
+async function taken(read: ReturnType<ReturnType<typeof createRangeSource>['read']>): Promise<Uint8Array> {
   const part = await read
   if (isFailure(part)) throw new Error(part.code)
   return part

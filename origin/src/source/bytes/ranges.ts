@@ -5,7 +5,7 @@
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 
-export interface MediaBytes {
+export interface RangeSource {
   readonly sizeBytes: number
   /** How many bytes the source has been asked for so far, for limits, logs and tests. */
   readonly bytesRead: number
@@ -15,7 +15,7 @@ export interface MediaBytes {
   stream(): Promise<ReadableStream<Uint8Array> | Failure>
 }
 
-export interface MediaBytesOptions {
+export interface RangeSourceOptions {
   readonly sizeBytes: number
   /** Fetches `start` up to, not including, `end`. Bound to the signal of whoever opened the source. */
   readonly fetchPart: (start: number, end: number) => Promise<Uint8Array | Failure>
@@ -31,14 +31,14 @@ const KEPT_BLOCKS = 64
 /** The most that is fetched beyond what was asked for, when reads follow each other. */
 const MAX_READ_AHEAD_BYTES = 512 * 1024
 
-export function createMediaBytes(options: MediaBytesOptions): MediaBytes {
+export function createRangeSource(options: RangeSourceOptions): RangeSource {
   return new CachedRanges(options)
 }
 
-class CachedRanges implements MediaBytes {
+class CachedRanges implements RangeSource {
   readonly sizeBytes: number
-  readonly stream: MediaBytes['stream']
-  readonly #fetchPart: MediaBytesOptions['fetchPart']
+  readonly stream: RangeSource['stream']
+  readonly #fetchPart: RangeSourceOptions['fetchPart']
   readonly #head: Uint8Array
   readonly #blocks = new Map<number, Uint8Array>()
   #bytesRead: number
@@ -46,7 +46,7 @@ class CachedRanges implements MediaBytes {
   #readAheadBytes = 0
   #lastRead: Promise<unknown> = Promise.resolve()
 
-  constructor({ sizeBytes, fetchPart, fetchAll, head }: MediaBytesOptions) {
+  constructor({ sizeBytes, fetchPart, fetchAll, head }: RangeSourceOptions) {
     this.sizeBytes = sizeBytes
     this.stream = fetchAll
     this.#fetchPart = fetchPart

@@ -3,7 +3,7 @@
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Lane } from '../../concurrency/lane.ts'
 import type { MediaKind } from '../../media/kinds.ts'
-import type { MediaBytes } from './ranges.ts'
+import type { RangeSource } from './ranges.ts'
 
 /** A source, known by its content. */
 export interface Source {
@@ -15,7 +15,7 @@ export interface Source {
   /** The whole object where it is a picture of at most `WHOLE_BYTES`; only its head otherwise. */
   readonly bytes: Uint8Array
   /** The object by ranges; it can be read until the handle is released. */
-  readonly parts: MediaBytes
+  readonly parts: RangeSource
 }
 
 /** What a source is known by. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type AddressPolicy, isPublicAddress, judgeUrl } from './address-policy.ts'
+import { type AddressPolicy, isPublicAddress, validateUrl } from './address-policy.ts'
 import { FORBIDDEN_URLS } from './forbidden-urls.test-data.ts'
 
 const POLICY: AddressPolicy = { ports: [], allowedHosts: [], ownAddresses: ['198.41.0.4', '2001:4860::1'] }
@@ -13,7 +13,7 @@ describe('the address policy', () => {
   it.each(FORBIDDEN_URLS)('refuses %s', (spelling) => {
     // What the URL parser itself refuses never gets as far as the policy.
     if (URL.canParse(spelling)) {
-      expect(judgeUrl(new URL(spelling), POLICY)).toMatchObject({ code: 'address-refused' })
+      expect(validateUrl(new URL(spelling), POLICY)).toMatchObject({ code: 'address-refused' })
     }
   })
 
@@ -34,16 +34,16 @@ describe('the address policy', () => {
     'http://[2001:200::1]/',
     'http://[2000::1]/',
   ])('passes %s', (spelling) => {
-    expect(judgeUrl(new URL(spelling), POLICY)).toBeUndefined()
+    expect(validateUrl(new URL(spelling), POLICY)).toBeUndefined()
   })
 
   it('passes other ports and exempt hosts where the operator said so', () => {
     const policy = { ...POLICY, ports: [8080], allowedHosts: ['localhost:9000', '10.0.0.7'] }
     for (const url of ['http://example.com:8080/', 'http://localhost:9000/', 'http://10.0.0.7:1234/']) {
-      expect(judgeUrl(new URL(url), policy)).toBeUndefined()
+      expect(validateUrl(new URL(url), policy)).toBeUndefined()
     }
     for (const url of ['http://example.com:8081/', 'http://localhost:9001/', 'http://10.0.0.8/']) {
-      expect(judgeUrl(new URL(url), policy)).toMatchObject({ code: 'address-refused' })
+      expect(validateUrl(new URL(url), policy)).toMatchObject({ code: 'address-refused' })
     }
   })
 

@@ -26,15 +26,15 @@ const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/
  * decimal, octal, hexadecimal and short forms of IPv4, percent-encoded hosts and foreign dots into one spelling.
  * Fails with `address-refused`.
  */
-export function judgeUrl(url: URL, policy: AddressPolicy): Failure | undefined {
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') return refuse('scheme')
-  if (url.username !== '' || url.password !== '') return refuse('user information')
+export function validateUrl(url: URL, policy: AddressPolicy): Failure | undefined {
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') return reject('scheme')
+  if (url.username !== '' || url.password !== '') return reject('user information')
   if (isAllowedHost(url, policy)) return undefined
   const port = portOf(url)
-  if (!DEFAULT_PORTS.includes(port) && !policy.ports.includes(port)) return refuse(`port ${port}`)
+  if (!DEFAULT_PORTS.includes(port) && !policy.ports.includes(port)) return reject(`port ${port}`)
   const literal = literalAddress(url.hostname)
-  if (literal !== undefined) return isPublicAddress(literal, policy) ? undefined : refuse('address')
-  return isHostName(url.hostname) ? undefined : refuse('host name')
+  if (literal !== undefined) return isPublicAddress(literal, policy) ? undefined : reject('address')
+  return isHostName(url.hostname) ? undefined : reject('host name')
 }
 
 /** Whether the operator has exempted this host, or this host with this port. */
@@ -128,6 +128,6 @@ function portOf(url: URL): number {
   return url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port)
 }
 
-function refuse(why: string): Failure {
+function reject(why: string): Failure {
   return fail('address-refused', why)
 }

@@ -1,11 +1,11 @@
 /** Fetches external media: judged addresses, few redirects, one deadline, no more bytes than allowed. */
 
-import { parseHttpDate, type RangeRequest, spellRange } from '@media-proxy/shared/response/conditional.ts'
+import { formatRange, parseHttpDate, type RangeRequest } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { BodyError } from '@media-proxy/shared/store/body-error.ts'
 import { type Agent, type Dispatcher, errors, request } from 'undici'
-import { type AddressPolicy, isAllowedHost, judgeUrl } from './address-policy.ts'
-import { ConnectionRefusal, createExemptAgent, createPinnedAgent } from './pinned-agent.ts'
+import { type AddressPolicy, isAllowedHost, validateUrl } from './address-policy.ts'
+import { ConnectionRejection, createExemptAgent, createPinnedAgent } from './pinned-agent.ts'
 
 export interface ExternalFetchOptions {
   readonly policy: AddressPolicy
@@ -64,8 +64,8 @@ export function createExternalFetch(options: ExternalFetchOptions): ExternalFetc
       const signal = AbortSignal.any([caller, deadline])
       let url = new URL(start)
       for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects += 1) {
-        const refused = judgeUrl(url, policy)
-        if (refused !== undefined) return refused
+        const rejected = validateUrl(url, policy)
+        if (rejected !== undefined) return rejected
         const answer = await ask(url, agentOf(url), options, range, signal)
         if (isFailure(answer)) {
           caller.throwIfAborted()
@@ -106,7 +106,7 @@ async function ask(
         // Decoded bytes would have another length than their server says, and a bomb's bytes no bound.
         'accept-encoding': 'identity',
         'user-agent': userAgent,
-        ...(range === undefined ? {} : { range: spellRange(range) }),
+        ...(range === undefined ? {} : { range: formatRange(range) }),
       },
     })
   } catch (error) {
@@ -127,7 +127,7 @@ function read(
   const usable = statusCode === 200 || (statusCode === 206 && range !== undefined && part !== null)
   if (!usable) {
     discard(answer)
-    return refusalOf(answer, range)
+    return rejectionOf(answer, range)
   }
   const length = header(answer, 'content-length')
   const total = statusCode === 206 ? part?.[3] : length
@@ -150,7 +150,7 @@ function read(
   }
 }
 
-function refusalOf(answer: Dispatcher.ResponseData, range: RangeRequest | undefined): Failure {
+function rejectionOf(answer: Dispatcher.ResponseData, range: RangeRequest | undefined): Failure {
   const { statusCode } = answer
   if (statusCode === 404 || statusCode === 410) return fail('not-found', `the far server says ${statusCode}`)
   if (statusCode === 416 && range !== undefined) {
@@ -200,7 +200,7 @@ function discard({ body }: Dispatcher.ResponseData): void {
 }
 
 function failureOf(error: unknown, timeoutMs: number): Failure {
-  if (error instanceof ConnectionRefusal) return error.failure
+  if (error instanceof ConnectionRejection) return error.failure
   if (
     error instanceof errors.HeadersTimeoutError ||
     error instanceof errors.BodyTimeoutError ||

@@ -18,7 +18,7 @@ export interface PinnedAgentOptions {
 }
 
 /** What a connection is refused with; `failure` says why. */
-export class ConnectionRefusal extends Error {
+export class ConnectionRejection extends Error {
   readonly failure: Failure
 
   constructor(failure: Failure) {
@@ -66,13 +66,13 @@ export function createPinnedLookup(
   return (hostname, options, callback) => {
     resolveAll(resolver, hostname).then(
       (addresses) => {
-        const refused = judgeAll(addresses, policy)
-        if (refused !== undefined) return callback(new ConnectionRefusal(refused), '', 0)
+        const rejected = validateAll(addresses, policy)
+        if (rejected !== undefined) return callback(new ConnectionRejection(rejected), '', 0)
         const [first] = addresses
         if (options.all || first === undefined) return callback(null, [...addresses])
         callback(null, first.address, first.family)
       },
-      (error: unknown) => callback(new ConnectionRefusal(unresolved(error)), '', 0),
+      (error: unknown) => callback(new ConnectionRejection(unresolved(error)), '', 0),
     )
   }
 }
@@ -93,7 +93,7 @@ async function resolveAll(resolver: Resolver, hostname: string): Promise<Address
 }
 
 /** One address that is not public spoils the whole answer: an honest host has none. */
-function judgeAll(
+function validateAll(
   addresses: readonly Address[],
   policy: Pick<AddressPolicy, 'ownAddresses'>,
 ): Failure | undefined {

@@ -7,10 +7,10 @@ import { fileNameOfUrl } from '@media-proxy/shared/response/headers.ts'
 import type { Lane } from '../../concurrency/lane.ts'
 import type { SourceLimits } from '../../media/limits.ts'
 import { SNIFF_BYTES, sniff } from '../../media/sniff.ts'
-import { takeHead } from '../../streams/peek.ts'
+import { peek } from '../../streams/peek.ts'
 import { readAll } from '../../streams/read-all.ts'
-import { memoryBytes } from '../bytes/memory-ranges.ts'
-import { createMediaBytes, type MediaBytes } from '../bytes/ranges.ts'
+import { memoryRanges } from '../bytes/memory-ranges.ts'
+import { createRangeSource, type RangeSource } from '../bytes/ranges.ts'
 import { type Source, WHOLE_BYTES } from '../bytes/source.ts'
 import type { ExternalFetch, ExternalResponse } from './fetch.ts'
 import { readGrowing } from './growing.ts'
@@ -31,12 +31,12 @@ export async function readExternalSource(
 ): Promise<Source | Failure> {
   const response = await external.open(url, { signal })
   if (isFailure(response)) return response
-  const { head, rest } = await takeHead(response.body, SNIFF_BYTES)
+  const { head, rest } = await peek(response.body, SNIFF_BYTES)
   const kind = await sniff(head, fileNameOfUrl(url))
   const known = { url, response, kind }
   if (kind === undefined) {
     await rest.cancel()
-    return sourceOf(known, head, await etagOf(response), memoryBytes(head))
+    return sourceOf(known, head, await etagOf(response), memoryRanges(head))
   }
   if (kind.kind === 'image' && (response.sizeBytes ?? 0) <= WHOLE_BYTES) {
     const read = await readGrowing(rest, { maxBytes: WHOLE_BYTES, memory, signal })
@@ -44,7 +44,7 @@ export async function readExternalSource(
     if (read.complete) {
       // What the bytes are tells more than what their server says of them.
       const etag = `"${createHash('sha256').update(read.bytes).digest('hex')}"`
-      return sourceOf(known, read.bytes, etag, memoryBytes(read.bytes))
+      return sourceOf(known, read.bytes, etag, memoryRanges(read.bytes))
     }
     const spooled = await spool({
       body: read.body,
@@ -74,7 +74,7 @@ function sourceOf(
   { url, response: { lastModified }, kind }: Known,
   bytes: Uint8Array,
   etag: string,
-  parts: MediaBytes,
+  parts: RangeSource,
 ): Source {
   return { key: url, info: { sizeBytes: parts.sizeBytes, etag, lastModified }, kind, bytes, parts }
 }
@@ -91,8 +91,8 @@ function rangesOf(
   sizeBytes: number,
   head: Uint8Array,
   signal: AbortSignal,
-): MediaBytes {
-  return createMediaBytes({
+): RangeSource {
+  return createRangeSource({
     sizeBytes,
     head: head.subarray(0, sizeBytes),
     fetchPart: (start, end) => readRange(external, response, start, end, signal),

@@ -8,7 +8,7 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import { BodyError } from '@media-proxy/shared/store/body-error.ts'
 import { abortFailure } from '../../concurrency/wait.ts'
 import { makeTemporaryFolder, writeFailure } from '../../streams/temporary-folder.ts'
-import { createMediaBytes, type MediaBytes } from '../bytes/ranges.ts'
+import { createRangeSource, type RangeSource } from '../bytes/ranges.ts'
 
 export interface SpoolOptions {
   readonly body: ReadableStream<Uint8Array>
@@ -20,7 +20,7 @@ export interface SpoolOptions {
 }
 
 export interface Spooled {
-  readonly parts: MediaBytes
+  readonly parts: RangeSource
   /** Of all bytes, lower-case hex. */
   readonly sha256: string
 }
@@ -65,7 +65,7 @@ export async function spool({ body, sizeBytes, maxBytes, signal }: SpoolOptions)
   }
   // Nothing waits for the removal: whoever read the file has left.
   signal.addEventListener('abort', () => void folder.remove(), { once: true })
-  const parts = createMediaBytes({
+  const parts = createRangeSource({
     sizeBytes: length,
     async fetchPart(start, end) {
       const file = await open(path, 'r')

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { audioCodecOf, audioCodecOfTag, judgeCodecs, videoCodecOf } from './codecs.ts'
+import { audioCodecOf, audioCodecOfTag, validateCodecs, videoCodecOf } from './codecs.ts'
 
 describe('names of video codecs', () => {
   it.each([
@@ -73,14 +73,16 @@ describe('names of audio codecs', () => {
 
 describe('the judgement', () => {
   it('refuses one bad stream among good ones', () => {
-    expect(judgeCodecs({ hasVideo: true, video: 'h264', audio: ['aac', undefined] })?.code).toBe(
+    expect(validateCodecs({ hasVideo: true, video: 'h264', audio: ['aac', undefined] })?.code).toBe(
       'unsupported-codec',
     )
-    expect(judgeCodecs({ hasVideo: true, video: undefined, audio: ['aac'] })?.code).toBe('unsupported-codec')
+    expect(validateCodecs({ hasVideo: true, video: undefined, audio: ['aac'] })?.code).toBe(
+      'unsupported-codec',
+    )
   })
 
   it('takes silence, and sound alone', () => {
-    expect(judgeCodecs({ hasVideo: true, video: 'av1', audio: [] })).toBeUndefined()
-    expect(judgeCodecs({ hasVideo: false, audio: ['opus'] })).toBeUndefined()
+    expect(validateCodecs({ hasVideo: true, video: 'av1', audio: [] })).toBeUndefined()
+    expect(validateCodecs({ hasVideo: false, audio: ['opus'] })).toBeUndefined()
   })
 })

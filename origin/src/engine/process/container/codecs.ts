@@ -71,7 +71,7 @@ export interface DeclaredCodecs {
 }
 
 /** Fails with `unsupported-codec` where a stream is none of the accepted ones. */
-export function judgeCodecs({ hasVideo, video, audio }: DeclaredCodecs): Failure | undefined {
+export function validateCodecs({ hasVideo, video, audio }: DeclaredCodecs): Failure | undefined {
   if (hasVideo && video === undefined) return fail('unsupported-codec', 'video codec')
   return audio.includes(undefined) ? fail('unsupported-codec', 'audio codec') : undefined
 }

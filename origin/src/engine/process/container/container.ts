@@ -4,14 +4,14 @@ import type { Failure } from '@media-proxy/shared/response/failure.ts'
 import type { AudioCodec, VideoCodec } from './codecs.ts'
 
 /** What a file holds. */
-export interface ContainerFacts {
+export interface ContainerInfo {
   readonly durationSeconds: number | undefined
-  readonly video: VideoFacts | undefined
+  readonly video: VideoInfo | undefined
   /** One entry a stream; undefined for a codec that is not accepted. */
   readonly audio: readonly (AudioCodec | undefined)[]
 }
 
-export interface VideoFacts {
+export interface VideoInfo {
   /** Undefined for a codec that is not accepted. */
   readonly codec: VideoCodec | 'hidden' | undefined
   /** Pixels as they are shown: pixel aspect and rotation applied. */
@@ -52,7 +52,7 @@ export interface CodedFrame {
 
 /** An opened container. */
 export interface Container {
-  readonly facts: ContainerFacts
+  readonly info: ContainerInfo
   /** The run of the frame that is shown at a moment; of the first key frame without one. */
   readRun(atSeconds: number | undefined): Promise<PacketRun | Failure>
   close(): void

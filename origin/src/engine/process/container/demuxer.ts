@@ -28,7 +28,7 @@ import {
 import type { MediaFormat } from '../../../media/kinds.ts'
 import type { MediaSource } from '../source/media-source.ts'
 import { type AudioCodec, audioCodecOf, videoCodecOf } from './codecs.ts'
-import type { Container, ContainerFacts, PacketRun, VideoFacts } from './container.ts'
+import type { Container, ContainerInfo, PacketRun, VideoInfo } from './container.ts'
 
 Logging.level = LogLevel.Silent
 
@@ -65,20 +65,20 @@ export async function demux(bytes: ByRange, format: MediaFormat): Promise<Contai
   const opened = await guarded(async () => {
     const tracks = (await input.getTracks()).slice(0, MAX_TRACKS)
     const video = await firstVideo(tracks, format)
-    const facts: ContainerFacts = {
+    const info: ContainerInfo = {
       durationSeconds: await durationOf(input, bytes),
-      video: video === undefined ? undefined : await videoFacts(video),
+      video: video === undefined ? undefined : await videoInfo(video),
       audio: await audioCodecs(tracks),
     }
-    return { facts, video }
+    return { info, video }
   })
   if (isFailure(opened)) {
     input.dispose()
     return opened
   }
-  const { facts, video } = opened
+  const { info, video } = opened
   return {
-    facts,
+    info,
     readRun: (atSeconds) =>
       guarded(async () =>
         video === undefined ? fail('undecodable', 'no video track') : readRun(video, atSeconds),
@@ -140,7 +140,7 @@ async function firstVideo(
   return undefined
 }
 
-async function videoFacts(track: InputVideoTrack): Promise<VideoFacts> {
+async function videoInfo(track: InputVideoTrack): Promise<VideoInfo> {
   const [known, id, colours] = [
     await track.getCodec(),
     await track.getInternalCodecId(),

@@ -1,10 +1,10 @@
 /** The filters between a decoded frame and upright RGB pixels of the right size and colours. */
 
 import type { Size } from '../image/plan.ts'
-import type { Colours, VideoFacts } from './container.ts'
+import type { Colours, VideoInfo } from './container.ts'
 
 export interface FilterOptions {
-  readonly video: VideoFacts
+  readonly video: VideoInfo
   /** Size of the result, upright. */
   readonly size: Size
   /** FFmpeg can map HDR; otherwise it comes out pale rather than not at all. */
@@ -40,7 +40,7 @@ const HDR_TRANSFERS: ReadonlyMap<string, string> = new Map([
   ['hlg', 'arib-std-b67'],
 ])
 
-function converted(video: VideoFacts, { width, height }: Size): readonly string[] {
+function converted(video: VideoInfo, { width, height }: Size): readonly string[] {
   const range = video.colours.fullRange ? ':in_range=full' : ''
   return [
     `scale=${width}:${height}:flags=bicubic+full_chroma_int:in_color_matrix=${matrixOf(video)}${range}`,
@@ -52,7 +52,7 @@ function converted(video: VideoFacts, { width, height }: Size): readonly string[
 const HD_WIDTH = 1280
 const HD_HEIGHT = 720
 
-function matrixOf({ colours, codedWidth, codedHeight }: VideoFacts): string {
+function matrixOf({ colours, codedWidth, codedHeight }: VideoInfo): string {
   const named = MATRICES.get(colours.matrix ?? '')
   if (named !== undefined) return named
   return codedWidth >= HD_WIDTH || codedHeight >= HD_HEIGHT ? 'bt709' : 'bt601'
@@ -85,7 +85,7 @@ function toneMapped(colours: Colours, transfer: string, { width, height }: Size)
   ]
 }
 
-function turned({ rotation, mirrored }: VideoFacts): readonly string[] {
+function turned({ rotation, mirrored }: VideoInfo): readonly string[] {
   const turn = { 0: [], 90: ['transpose=clock'], 180: ['hflip', 'vflip'], 270: ['transpose=cclock'] }[
     rotation
   ]

@@ -6,7 +6,7 @@ import type { Size } from '../image/plan.ts'
 import type { RawPicture } from '../image/raw-picture.ts'
 import type { ImageSequence } from '../image/sequence.ts'
 import type { MediaSource } from '../source/media-source.ts'
-import type { ContainerFacts, PacketRun, VideoFacts } from './container.ts'
+import type { ContainerInfo, PacketRun, VideoInfo } from './container.ts'
 
 /** A decoded frame, with square pixels. */
 export interface Frame extends RawPicture {
@@ -14,7 +14,7 @@ export interface Frame extends RawPicture {
 }
 
 export interface DecodeOptions {
-  readonly video: VideoFacts
+  readonly video: VideoInfo
   /** Size of the result, upright. */
   readonly size: Size
   /** Largest frame a decoder may make, in pixels: a bitstream may declare another size than its container. */
@@ -33,14 +33,14 @@ export interface VideoDecoder {
   openFile(
     source: ByRange,
     format: VideoFormat,
-    known: ContainerFacts | undefined,
+    known: ContainerInfo | undefined,
   ): Promise<DecodedFile | Failure>
   /** The frames of an image sequence, one after the other; ends with a failure where there are fewer. */
   playFrames(sequence: ImageSequence, options: PlayOptions): AsyncIterable<RawPicture | Failure>
 }
 
 export interface DecodedFile {
-  readonly facts: ContainerFacts
+  readonly info: ContainerInfo
   /**
    * The frame that a player shows at a moment: the last one whose time is not later; past the end the last one,
    * without a moment the first.

@@ -5,7 +5,7 @@
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { type AudioCodec, audioCodecOfTag, videoCodecOf } from '../container/codecs.ts'
-import type { ContainerFacts, VideoFacts } from '../container/container.ts'
+import type { ContainerInfo, VideoInfo } from '../container/container.ts'
 import type { MediaSource } from '../source/media-source.ts'
 
 /** The header list of an AVI stands at its start; indexes in it can make it long. */
@@ -13,7 +13,7 @@ const MAX_HEADER_BYTES = 1024 * 1024
 const MAX_STREAMS = 64
 
 /** Reads the header of an AVI. Fails with `undecodable`, or as the bytes do. */
-export function readAviFacts(bytes: Pick<MediaSource, 'sizeBytes' | 'read'>): ContainerFacts | Failure {
+export function readAviInfo(bytes: Pick<MediaSource, 'sizeBytes' | 'read'>): ContainerInfo | Failure {
   const head = bytes.read(0, Math.min(bytes.sizeBytes, MAX_HEADER_BYTES))
   if (isFailure(head)) return head
   const buffer = Buffer.from(head.buffer, head.byteOffset, head.byteLength)
@@ -24,7 +24,7 @@ export function readAviFacts(bytes: Pick<MediaSource, 'sizeBytes' | 'read'>): Co
   const video = streams.find(({ header }) => header.toString('latin1', 0, 4) === 'vids')
   return {
     durationSeconds: longest > 0 ? longest : undefined,
-    video: video === undefined ? undefined : videoFacts(video),
+    video: video === undefined ? undefined : videoInfo(video),
     audio: streams.filter(({ header }) => header.toString('latin1', 0, 4) === 'auds').map(audioCodec),
   }
 }
@@ -72,7 +72,7 @@ function durationOf(header: Buffer): number {
   return scale > 0 && rate > 0 ? (header.readUInt32LE(32) * scale) / rate : 0
 }
 
-function videoFacts({ header, format }: AviStream): VideoFacts | undefined {
+function videoInfo({ header, format }: AviStream): VideoInfo | undefined {
   if (format.length < 20) return undefined
   const width = format.readInt32LE(4)
   // A negative height says that the rows stand from top to bottom.

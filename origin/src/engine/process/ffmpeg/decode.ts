@@ -170,8 +170,8 @@ async function decodeFileAt(
     frames: 1,
   })
   if (isFailure(decoded)) return decoded
-  const told = /pts_time:(\d+(?:\.\d+)?)/.exec(await decoded.messages)?.[1]
-  const timestampSeconds = Number(told ?? atSeconds ?? 0)
+  const reported = /pts_time:(\d+(?:\.\d+)?)/.exec(await decoded.messages)?.[1]
+  const timestampSeconds = Number(reported ?? atSeconds ?? 0)
   return { ...sizeOnly(options.size), channels, data: decoded.data, timestampSeconds }
 }
 

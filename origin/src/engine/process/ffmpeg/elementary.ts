@@ -5,7 +5,7 @@
 
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import type { VideoCodec } from '../container/codecs.ts'
-import type { PacketRun, VideoFacts } from '../container/container.ts'
+import type { PacketRun, VideoInfo } from '../container/container.ts'
 
 /** A stream and the name of the FFmpeg demuxer that reads it. */
 export interface ElementaryStream {
@@ -14,7 +14,7 @@ export interface ElementaryStream {
 }
 
 /** Tells whether a codec has an elementary form that FFmpeg reads. */
-export function hasElementaryForm(codec: VideoFacts['codec']): codec is ElementaryCodec {
+export function hasElementaryForm(codec: VideoInfo['codec']): codec is ElementaryCodec {
   return codec !== undefined && ELEMENTARY_CODECS.has(codec)
 }
 
@@ -34,7 +34,7 @@ export function elementaryStream(
 
 /** The alpha of VP8 and VP9, which is a stream of its own whose luma it is; undefined where a frame has none. */
 export function alphaStream(
-  codec: VideoFacts['codec'],
+  codec: VideoInfo['codec'],
   run: Pick<PacketRun, 'packets' | 'description'>,
   size: { readonly codedWidth: number; readonly codedHeight: number },
 ): ElementaryStream | undefined {
@@ -48,7 +48,7 @@ export function alphaStream(
  * Tells whether a run can follow another one in a stream: its key frame makes the decoder forget what came
  * before. A recovery point of H.264 and a clean random access picture of HEVC do so only at the start of a stream.
  */
-export function startsAnew(codec: VideoFacts['codec'], { packets, description }: PacketRun): boolean {
+export function startsAnew(codec: VideoInfo['codec'], { packets, description }: PacketRun): boolean {
   const key = packets[0]?.data
   if (key === undefined) return false
   if (codec !== 'h264' && codec !== 'hevc') return hasElementaryForm(codec)
@@ -63,7 +63,7 @@ export function startsAnew(codec: VideoFacts['codec'], { packets, description }:
  * the frames of a usual H.264 video, and of the time to get through them.
  */
 export function isDisposable(
-  codec: VideoFacts['codec'],
+  codec: VideoInfo['codec'],
   frame: Uint8Array,
   description: Uint8Array | undefined,
 ): boolean {

@@ -14,7 +14,7 @@ import type {
 import type { RawPicture } from '../image/raw-picture.ts'
 import type { ImageSequence } from '../image/sequence.ts'
 import { memorySource } from '../source/media-source.ts'
-import { readAviFacts } from './avi.ts'
+import { readAviInfo } from './avi.ts'
 import { decodeFile, decodeRuns, decodeSequence, type FileInput } from './decode.ts'
 import type { Ffmpeg } from './ffmpeg.ts'
 import { openTemporaryFile } from './temporary-file.ts'
@@ -33,12 +33,12 @@ export function createFfmpegDecoder(ffmpeg: Ffmpeg, maxFileBytes: number): Video
     decodeRuns: (runs, options) => decodeTogether(ffmpeg, runs, options),
 
     async openFile(source, format, known) {
-      const facts =
-        known ?? (format === 'avi' ? readAviFacts(source) : fail('undecodable', `no reader of ${format}`))
-      if (isFailure(facts)) return facts
+      const info =
+        known ?? (format === 'avi' ? readAviInfo(source) : fail('undecodable', `no reader of ${format}`))
+      if (isFailure(info)) return info
       let file: Awaited<ReturnType<typeof openTemporaryFile>> | undefined
       const opened: DecodedFile = {
-        facts,
+        info,
         async readFrame(atSeconds, options) {
           file ??= await openTemporaryFile(source, maxFileBytes)
           if (isFailure(file)) return file
@@ -81,9 +81,9 @@ async function* playSequence(
   const opened = await openContainer(memorySource(sequence.asVideo(), undefined), 'mp4')
   if (isFailure(opened)) return yield opened
   opened.close()
-  if (opened.facts.video === undefined) return yield fail('undecodable', 'no pictures')
+  if (opened.info.video === undefined) return yield fail('undecodable', 'no pictures')
   const { hasAlpha, frames } = sequence
-  const video = { ...opened.facts.video, hasAlpha }
+  const video = { ...opened.info.video, hasAlpha }
   const decoded = await decodeSequence(ffmpeg, sequence.asVideo('with alpha'), frames, {
     video,
     size,

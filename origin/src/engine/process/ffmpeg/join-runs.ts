@@ -1,6 +1,6 @@
 /** Several wanted frames of one video as one stream: one child instead of three, which is most of their cost. */
 
-import type { CodedFrame, PacketRun, VideoFacts } from '../container/container.ts'
+import type { CodedFrame, PacketRun, VideoInfo } from '../container/container.ts'
 import { isDisposable, startsAnew } from './elementary.ts'
 
 export interface JoinedRuns {
@@ -16,7 +16,7 @@ export interface JoinedRuns {
  * Joins runs; undefined where a later one does not start on a frame that makes a decoder forget what was before.
  * Runs from the same key frame are parts of each other, and the longest is decoded for all.
  */
-export function joinRuns(codec: VideoFacts['codec'], runs: readonly PacketRun[]): JoinedRuns | undefined {
+export function joinRuns(codec: VideoInfo['codec'], runs: readonly PacketRun[]): JoinedRuns | undefined {
   const longest = new Map<number, PacketRun>()
   for (const run of runs) {
     const key = keyOf(run)

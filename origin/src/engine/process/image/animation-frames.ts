@@ -2,7 +2,7 @@
 
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { readApng } from './apng.ts'
-import { type ImageFacts, readHeader } from './inspect.ts'
+import { type ImageInfo, readHeader } from './inspect.ts'
 
 /** What browsers show a frame for that asks for less than 20 ms. */
 const DEFAULT_DELAY_MS = 100
@@ -11,7 +11,7 @@ const MIN_DELAY_MS = 20
 /** When each frame starts, in seconds, and when the last is over: one entry more than there are frames. */
 export async function animationTimes(
   bytes: Uint8Array,
-  { format, frames }: Pick<ImageFacts, 'format' | 'frames'>,
+  { format, frames }: Pick<ImageInfo, 'format' | 'frames'>,
 ): Promise<readonly number[]> {
   const delays = format === 'png' ? apngDelays(bytes) : await sharpDelays(bytes)
   const times = [0]

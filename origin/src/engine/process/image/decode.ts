@@ -4,20 +4,20 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
 import { hidesDefaultImage, readApng } from './apng.ts'
 import { playApng } from './apng-compose.ts'
-import { type ImageFacts, UNLIMITED_PIXELS } from './inspect.ts'
+import { type ImageInfo, UNLIMITED_PIXELS } from './inspect.ts'
 import type { RawPicture } from './raw-picture.ts'
 import { sharp } from './sharp.ts'
 import { underStillBrand } from './still-brand.ts'
 
 /** Tells whether Sharp, asked for a still, would not give the first frame that is shown. */
-export function needsOwnDecoder(bytes: Uint8Array, { format }: Pick<ImageFacts, 'format'>): boolean {
+export function needsOwnDecoder(bytes: Uint8Array, { format }: Pick<ImageInfo, 'format'>): boolean {
   return OTHERS.has(format) || (format === 'png' && hidesDefaultImage(bytes))
 }
 
 const OTHERS: ReadonlySet<SourceFormat> = new Set(['heic', 'jxl', 'bmp'])
 
 /** Decodes the still of a format that Sharp does not: upright, 8-bit sRGB. */
-export type DecodeStill = (bytes: Uint8Array, facts: ImageFacts) => Promise<RawPicture | Failure>
+export type DecodeStill = (bytes: Uint8Array, info: ImageInfo) => Promise<RawPicture | Failure>
 
 export interface DecodeOptions {
   /** From 0; the last one where there are fewer. */
@@ -32,16 +32,16 @@ export interface DecodeOptions {
  */
 export async function decodePicture(
   bytes: Uint8Array,
-  facts: ImageFacts,
+  info: ImageInfo,
   options: DecodeOptions,
   decodeStill: DecodeStill,
 ): Promise<RawPicture | Failure> {
-  const frame = Math.min(options.frame, facts.frames - 1)
-  if (needsOwnDecoder(bytes, facts) || (facts.format === 'png' && frame > 0)) {
-    const picture = await decodeFrame(bytes, facts, frame, decodeStill)
+  const frame = Math.min(options.frame, info.frames - 1)
+  if (needsOwnDecoder(bytes, info) || (info.format === 'png' && frame > 0)) {
+    const picture = await decodeFrame(bytes, info, frame, decodeStill)
     return isFailure(picture) ? picture : shrink(picture, options)
   }
-  const paged = facts.format === 'gif' || facts.format === 'webp'
+  const paged = info.format === 'gif' || info.format === 'webp'
   const opened = sharp(underStillBrand(bytes), {
     ...UNLIMITED_PIXELS,
     failOn: 'error',
@@ -53,11 +53,11 @@ export async function decodePicture(
 /** The same with the decoders that are not Sharp's, at full size. */
 export async function decodeFrame(
   bytes: Uint8Array,
-  facts: ImageFacts,
+  info: ImageInfo,
   frame: number,
   decodeStill: DecodeStill,
 ): Promise<RawPicture | Failure> {
-  if (OTHERS.has(facts.format)) return decodeStill(bytes, facts)
+  if (OTHERS.has(info.format)) return decodeStill(bytes, info)
   const apng = readApng(bytes)
   if (isFailure(apng)) return apng
   let index = 0

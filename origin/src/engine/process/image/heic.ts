@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import type { MainModule } from 'libheif-js/libheif-wasm/libheif.js'
-import { type ImageFacts, UNLIMITED_PIXELS } from './inspect.ts'
+import { type ImageInfo, UNLIMITED_PIXELS } from './inspect.ts'
 import type { RawPicture } from './raw-picture.ts'
 import { sharp } from './sharp.ts'
 import { underStillBrand } from './still-brand.ts'
@@ -20,7 +20,7 @@ const RGBA = 4 as const
  */
 export async function decodeHeic(
   bytes: Uint8Array,
-  { width, height, hasAlpha }: Pick<ImageFacts, 'width' | 'height' | 'hasAlpha'>,
+  { width, height, hasAlpha }: Pick<ImageInfo, 'width' | 'height' | 'hasAlpha'>,
 ): Promise<RawPicture | Failure> {
   if (bytes.length > width * height * RGBA + MAX_PAYLOAD_BYTES)
     return fail('undecodable', `${bytes.length} bytes for ${width}x${height}`)

@@ -1,7 +1,7 @@
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Metadata } from 'sharp'
 import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
-import { decodedBytes, judgeDeclaredSize, type MediaLimits } from '../../../media/limits.ts'
+import { decodedBytes, type MediaLimits, validateDeclaredSize } from '../../../media/limits.ts'
 import { countApngFrames, hidesDefaultImage } from './apng.ts'
 import { bmpSize, jxlSize } from './plain-headers.ts'
 import { readSequence } from './sequence.ts'
@@ -10,7 +10,7 @@ import { underStillBrand } from './still-brand.ts'
 import { isLosslessWebp } from './webp-lossless.ts'
 
 /** What the header of an image tells. */
-export interface ImageFacts {
+export interface ImageInfo {
   readonly format: SourceFormat
   /** Pixels of one frame after EXIF orientation. */
   readonly width: number
@@ -36,7 +36,7 @@ export interface InspectOptions {
   readonly animated: boolean
 }
 
-/** Pixel limits of Sharp itself are off: `judgeDeclaredSize` has the say, in bytes. */
+/** Pixel limits of Sharp itself are off: `validateDeclaredSize` has the say, in bytes. */
 export const UNLIMITED_PIXELS = { limitInputPixels: false } as const
 
 /**
@@ -47,29 +47,29 @@ export async function inspectImage(
   bytes: Uint8Array,
   format: SourceFormat,
   { limits, animated }: InspectOptions,
-): Promise<ImageFacts | Failure> {
-  const facts = await readFacts(bytes, format)
-  return isFailure(facts) ? facts : (judgeFacts(facts, { limits, animated }) ?? facts)
+): Promise<ImageInfo | Failure> {
+  const info = await readInfo(bytes, format)
+  return isFailure(info) ? info : (validateInfo(info, { limits, animated }) ?? info)
 }
 
 /** Reads the header of an image without judging it. Fails with `undecodable`. */
-export async function readFacts(bytes: Uint8Array, format: SourceFormat): Promise<ImageFacts | Failure> {
-  if (format === 'bmp' || format === 'jxl') return plainFacts(bytes, format)
+export async function readInfo(bytes: Uint8Array, format: SourceFormat): Promise<ImageInfo | Failure> {
+  if (format === 'bmp' || format === 'jxl') return plainInfo(bytes, format)
   const metadata = await readHeader(bytes)
-  return isFailure(metadata) ? metadata : factsOf(metadata, format, bytes)
+  return isFailure(metadata) ? metadata : infoOf(metadata, format, bytes)
 }
 
 /** Judges what a header declares. Gives `too-large-dimensions` or nothing. */
-export function judgeFacts(facts: ImageFacts, { limits, animated }: InspectOptions): Failure | undefined {
-  return judgeDeclaredSize({ ...facts, decodedFrames: animated ? facts.frames : 1 }, limits)
+export function validateInfo(info: ImageInfo, { limits, animated }: InspectOptions): Failure | undefined {
+  return validateDeclaredSize({ ...info, decodedFrames: animated ? info.frames : 1 }, limits)
 }
 
 /** What decoding costs, in bytes: all frames, or only the first. */
-export function decodedBytesOf(facts: ImageFacts, animated: boolean): number {
-  return decodedBytes({ ...facts, decodedFrames: animated ? facts.frames : 1 })
+export function decodedBytesOf(info: ImageInfo, animated: boolean): number {
+  return decodedBytes({ ...info, decodedFrames: animated ? info.frames : 1 })
 }
 
-function plainFacts(bytes: Uint8Array, format: 'bmp' | 'jxl'): ImageFacts | Failure {
+function plainInfo(bytes: Uint8Array, format: 'bmp' | 'jxl'): ImageInfo | Failure {
   const size = format === 'bmp' ? bmpSize(bytes) : jxlSize(bytes)
   if (size === undefined) return fail('undecodable', `no header of ${format}`)
   return {
@@ -107,7 +107,7 @@ const BYTES_PER_SAMPLE: Readonly<Record<string, number>> = {
   dpcomplex: 16,
 }
 
-function factsOf(metadata: Metadata, format: SourceFormat, bytes: Uint8Array): ImageFacts {
+function infoOf(metadata: Metadata, format: SourceFormat, bytes: Uint8Array): ImageInfo {
   const frames = countFrames(metadata, format, bytes)
   const animatedPng = format === 'png' && (frames > 1 || hidesDefaultImage(bytes))
   // The frames of an animated PNG lie on a canvas that no viewer turns.

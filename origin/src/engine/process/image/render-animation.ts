@@ -7,7 +7,7 @@ import { playApng } from './apng-compose.ts'
 import { encodeApng } from './apng-encode.ts'
 import { decodingFailure } from './decode.ts'
 import type { AnimationTiming } from './encode.ts'
-import { type ImageFacts, UNLIMITED_PIXELS } from './inspect.ts'
+import { type ImageInfo, UNLIMITED_PIXELS } from './inspect.ts'
 import type { RawPicture } from './raw-picture.ts'
 import { open, openRaw, type Render, run, scale } from './render-stages.ts'
 import { sharp } from './sharp.ts'
@@ -23,19 +23,19 @@ export interface Played {
 /** Fails with `undecodable` where a frame is broken. */
 export async function renderAnimation(
   bytes: Uint8Array,
-  facts: ImageFacts,
+  info: ImageInfo,
   render: Render,
 ): Promise<Uint8Array | Failure> {
   try {
-    if (facts.format === 'png') {
+    if (info.format === 'png') {
       const apng = readApng(bytes)
       if (isFailure(apng)) return apng
       const timing = { loop: apng.loop, delay: apng.frames.map(({ delayMs }) => delayMs) }
-      return await renderPlayed({ frames: playApng(apng), count: apng.frames.length, timing }, facts, render)
+      return await renderPlayed({ frames: playApng(apng), count: apng.frames.length, timing }, info, render)
     }
-    const scaled = await scaleFrames(bytes, facts, render)
-    if (render.format !== 'png' && render.blur === undefined) return await run(scaled, facts, render)
-    return await encodeFrames(await stripOf(scaled, bytes), facts, render)
+    const scaled = await scaleFrames(bytes, info, render)
+    if (render.format !== 'png' && render.blur === undefined) return await run(scaled, info, render)
+    return await encodeFrames(await stripOf(scaled, bytes), info, render)
   } catch (error) {
     return decodingFailure(error)
   }
@@ -44,44 +44,44 @@ export async function renderAnimation(
 /** The same for what Sharp shows only the first frame of. */
 export async function renderPlayed(
   played: Played,
-  facts: ImageFacts,
+  info: ImageInfo,
   render: Render,
 ): Promise<Uint8Array | Failure> {
   try {
-    const strip = await scalePlayed(played, facts, render)
-    return isFailure(strip) ? strip : await encodeFrames(strip, facts, render)
+    const strip = await scalePlayed(played, info, render)
+    return isFailure(strip) ? strip : await encodeFrames(strip, info, render)
   } catch (error) {
     return decodingFailure(error)
   }
 }
 
-async function encodeFrames(strip: Strip, facts: ImageFacts, render: Render): Promise<Uint8Array | Failure> {
+async function encodeFrames(strip: Strip, info: ImageInfo, render: Render): Promise<Uint8Array | Failure> {
   if (render.blur !== undefined) await blurFrames(strip, render.blur)
-  return render.format === 'png' ? encodeApng(strip) : encodeStrip(strip, facts, render)
+  return render.format === 'png' ? encodeApng(strip) : encodeStrip(strip, info, render)
 }
 
 /** All frames of a file that Sharp plays. */
-async function scaleFrames(bytes: Uint8Array, facts: ImageFacts, render: Render): Promise<Sharp> {
-  const opened = open(bytes, facts, { pages: -1 })
-  if (!seeksInterest(render)) return scale(opened, facts, render)
-  const crop = await cropOf(open(bytes, facts, { pages: 1 }), facts, render)
+async function scaleFrames(bytes: Uint8Array, info: ImageInfo, render: Render): Promise<Sharp> {
+  const opened = open(bytes, info, { pages: -1 })
+  if (!seeksInterest(render)) return scale(opened, info, render)
+  const crop = await cropOf(open(bytes, info, { pages: 1 }), info, render)
   return crop(opened)
 }
 
 /** Each frame is drawn, scaled and laid below the others. */
 async function scalePlayed(
   { frames, count, timing }: Played,
-  facts: ImageFacts,
+  info: ImageInfo,
   render: Render,
 ): Promise<Strip | Failure> {
   const { width, height } = render.plan
   const frameBytes = width * height * 4
   const data = Buffer.alloc(frameBytes * count)
-  let scaled = (pipeline: Sharp) => scale(pipeline, facts, render)
+  let scaled = (pipeline: Sharp) => scale(pipeline, info, render)
   let at = 0
   for await (const shown of frames) {
     if (isFailure(shown)) return shown
-    if (at === 0 && seeksInterest(render)) scaled = await cropOf(openRaw(shown), facts, render)
+    if (at === 0 && seeksInterest(render)) scaled = await cropOf(openRaw(shown), info, render)
     data.set(await scaled(openRaw(shown)).ensureAlpha().raw().toBuffer(), at)
     at += frameBytes
   }
@@ -93,17 +93,17 @@ function seeksInterest({ plan }: Render): boolean {
 }
 
 /** The point of interest of the first frame serves for all, or the picture would jump from frame to frame. */
-async function cropOf(first: Sharp, facts: ImageFacts, render: Render): Promise<(pipeline: Sharp) => Sharp> {
+async function cropOf(first: Sharp, info: ImageInfo, render: Render): Promise<(pipeline: Sharp) => Sharp> {
   const { plan } = render
-  const { info }: { info: OutputInfo } = await scale(first, facts, render)
+  const { info: scaled }: { info: OutputInfo } = await scale(first, info, render)
     .raw()
     .toBuffer({ resolveWithObject: true })
-  const scaleFactor = Math.max(plan.width / facts.width, plan.height / facts.height)
-  const width = Math.max(plan.width, Math.round(facts.width * scaleFactor))
-  const height = Math.max(plan.height, Math.round(facts.height * scaleFactor))
+  const scaleFactor = Math.max(plan.width / scaled.width, plan.height / scaled.height)
+  const width = Math.max(plan.width, Math.round(scaled.width * scaleFactor))
+  const height = Math.max(plan.height, Math.round(scaled.height * scaleFactor))
   const part = {
-    left: Math.min(width - plan.width, Math.abs(info.cropOffsetLeft ?? 0)),
-    top: Math.min(height - plan.height, Math.abs(info.cropOffsetTop ?? 0)),
+    left: Math.min(width - plan.width, Math.abs(scaled.cropOffsetLeft ?? 0)),
+    top: Math.min(height - plan.height, Math.abs(scaled.cropOffsetTop ?? 0)),
     width: plan.width,
     height: plan.height,
   }
@@ -135,8 +135,8 @@ async function blurFrames(strip: Strip, sigma: number): Promise<void> {
   }
 }
 
-function encodeStrip(strip: Strip, facts: ImageFacts, render: Render): Promise<Uint8Array | Failure> {
+function encodeStrip(strip: Strip, info: ImageInfo, render: Render): Promise<Uint8Array | Failure> {
   const { data, width, height, timing } = strip
   const raw = { width, height: data.length / (width * 4), channels: 4, pageHeight: height } as const
-  return run(sharp(data, { ...UNLIMITED_PIXELS, raw }), facts, render, timing)
+  return run(sharp(data, { ...UNLIMITED_PIXELS, raw }), info, render, timing)
 }

@@ -1,7 +1,7 @@
 import type { ImageFormat } from '@media-proxy/shared/formats.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { type DecodeStill, decodeFrame, needsOwnDecoder } from './decode.ts'
-import type { ImageFacts } from './inspect.ts'
+import type { ImageInfo } from './inspect.ts'
 import type { RawPicture } from './raw-picture.ts'
 import { renderAnimation } from './render-animation.ts'
 import { blur, open, openRaw, type Render, run, scale } from './render-stages.ts'
@@ -15,16 +15,16 @@ export type { Render } from './render-stages.ts'
  */
 export async function renderImage(
   bytes: Uint8Array,
-  facts: ImageFacts,
+  info: ImageInfo,
   render: Render,
   decodeStill: DecodeStill,
 ): Promise<Uint8Array | Failure> {
   // The frames of an AVIF are not Sharp's to decode: they come by `renderPlayed`.
-  if (!keepsAnimation(facts, render) || facts.format === 'avif')
-    return renderStill(bytes, facts, render, decodeStill)
-  const animated = await renderAnimation(bytes, facts, render)
+  if (!keepsAnimation(info, render) || info.format === 'avif')
+    return renderStill(bytes, info, render, decodeStill)
+  const animated = await renderAnimation(bytes, info, render)
   const broken = isFailure(animated) && animated.code === 'undecodable'
-  return broken ? renderStill(bytes, facts, render, decodeStill) : animated
+  return broken ? renderStill(bytes, info, render, decodeStill) : animated
 }
 
 /**
@@ -37,8 +37,8 @@ export function renderRaw(
   lossless = false,
 ): Promise<Uint8Array | Failure> {
   const { width, height, channels } = picture
-  const facts = { width, height, hasAlpha: channels === 4, palette: false, lossless }
-  return run(blur(scale(openRaw(picture), facts, render), render), facts, render)
+  const info = { width, height, hasAlpha: channels === 4, palette: false, lossless }
+  return run(blur(scale(openRaw(picture), info, render), render), info, render)
 }
 
 /** Tells whether a file of this format can be an animation that is kept; a PNG is one as APNG. */
@@ -49,18 +49,18 @@ function holdsAnimation(format: ImageFormat): boolean {
 const ENCODED_ANIMATIONS: ReadonlySet<ImageFormat> = new Set(['gif', 'webp', 'png'])
 
 /** Tells whether the rendition will have more than one frame. */
-export function keepsAnimation(facts: ImageFacts, render: Pick<Render, 'animated' | 'format'>): boolean {
-  return render.animated && facts.frames > 1 && holdsAnimation(render.format)
+export function keepsAnimation(info: ImageInfo, render: Pick<Render, 'animated' | 'format'>): boolean {
+  return render.animated && info.frames > 1 && holdsAnimation(render.format)
 }
 
 async function renderStill(
   bytes: Uint8Array,
-  facts: ImageFacts,
+  info: ImageInfo,
   render: Render,
   decodeStill: DecodeStill,
 ): Promise<Uint8Array | Failure> {
-  if (!needsOwnDecoder(bytes, facts))
-    return run(blur(scale(open(bytes, facts, { pages: 1 }), facts, render), render), facts, render)
-  const picture = await decodeFrame(bytes, facts, 0, decodeStill)
-  return isFailure(picture) ? picture : renderRaw(picture, render, facts.lossless)
+  if (!needsOwnDecoder(bytes, info))
+    return run(blur(scale(open(bytes, info, { pages: 1 }), info, render), render), info, render)
+  const picture = await decodeFrame(bytes, info, 0, decodeStill)
+  return isFailure(picture) ? picture : renderRaw(picture, render, info.lossless)
 }

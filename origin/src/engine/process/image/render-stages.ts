@@ -6,7 +6,7 @@ import type { Failure } from '@media-proxy/shared/response/failure.ts'
 import type { FitEnum, Sharp, SharpOptions } from 'sharp'
 import { decodingFailure } from './decode.ts'
 import { type AnimationTiming, encode } from './encode.ts'
-import { type ImageFacts, UNLIMITED_PIXELS } from './inspect.ts'
+import { type ImageInfo, UNLIMITED_PIXELS } from './inspect.ts'
 import { keepsSize, type Plan } from './plan.ts'
 import type { RawPicture } from './raw-picture.ts'
 import { sharp } from './sharp.ts'
@@ -24,13 +24,13 @@ export interface Render {
 }
 
 /** What rendering has to know of a source once it is opened. */
-export type SourceFacts = Pick<ImageFacts, 'width' | 'height' | 'hasAlpha' | 'palette' | 'lossless'>
+export type SourceImageInfo = Pick<ImageInfo, 'width' | 'height' | 'hasAlpha' | 'palette' | 'lossless'>
 
 /** Opens a file that Sharp reads, upright. */
-export function open(bytes: Uint8Array, facts: ImageFacts, options: SharpOptions): Sharp {
+export function open(bytes: Uint8Array, info: ImageInfo, options: SharpOptions): Sharp {
   // Warnings (a bad profile, stray bytes) are no reason to refuse what every browser shows; errors are.
   const pipeline = sharp(underStillBrand(bytes), { ...UNLIMITED_PIXELS, failOn: 'error', ...options })
-  return facts.orientation === 1 ? pipeline : pipeline.autoOrient()
+  return info.orientation === 1 ? pipeline : pipeline.autoOrient()
 }
 
 /** Opens decoded pixels. */
@@ -49,10 +49,10 @@ const FIT_OF_MODE: Readonly<Record<Plan['mode'], keyof FitEnum>> = {
 /** Adds the geometry of the plan. */
 export function scale(
   pipeline: Sharp,
-  facts: Pick<SourceFacts, 'width' | 'height'>,
+  info: Pick<SourceImageInfo, 'width' | 'height'>,
   { plan, format }: Render,
 ): Sharp {
-  if (plan.mode === 'exact' && keepsSize(plan, facts)) return pipeline
+  if (plan.mode === 'exact' && keepsSize(plan, info)) return pipeline
   return pipeline.resize(plan.width, plan.height, {
     fit: FIT_OF_MODE[plan.mode],
     position: plan.gravity,
@@ -68,17 +68,17 @@ export function blur(pipeline: Sharp, render: Render): Sharp {
 /** Encodes and runs a pipeline; whatever Sharp throws is about the source. */
 export async function run(
   pipeline: Sharp,
-  facts: SourceFacts,
+  info: SourceImageInfo,
   render: Render,
   timing?: AnimationTiming,
 ): Promise<Uint8Array | Failure> {
   const { format, quality } = render
-  const opaque = format === 'jpeg' && facts.hasAlpha ? pipeline.flatten({ background: WHITE }) : pipeline
+  const opaque = format === 'jpeg' && info.hasAlpha ? pipeline.flatten({ background: WHITE }) : pipeline
   const encoder = encode(opaque, {
     format,
     quality,
-    sourceLossless: facts.lossless,
-    sourcePalette: facts.palette && render.blur === undefined,
+    sourceLossless: info.lossless,
+    sourcePalette: info.palette && render.blur === undefined,
     ...(timing === undefined ? {} : { timing }),
   })
   try {

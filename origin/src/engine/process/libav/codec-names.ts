@@ -19,8 +19,8 @@ export function acceptedVideoCodec(
   { profile, fullChroma }: CodecDetails,
 ): VideoCodec | undefined {
   const codec = VIDEO_NAMES.get(name ?? '')
-  const refused = codec === 'prores' && (fullChroma || profile >= PRORES_4444_PROFILE)
-  return refused ? undefined : codec
+  const rejected = codec === 'prores' && (fullChroma || profile >= PRORES_4444_PROFILE)
+  return rejected ? undefined : codec
 }
 
 /** Our name of libav's codec; undefined for one that is not accepted. */

@@ -13,13 +13,13 @@ export interface IoHandlers {
   readonly seek: (offset: bigint, whence: number) => bigint
 }
 
-export interface IoLease extends Disposable {
+export interface IoHandle extends Disposable {
   readonly io: IOContext
 }
 
 export interface IoPool {
   /** A context of one's own until it is disposed of, at the start of the source. */
-  lease(handlers: IoHandlers): IoLease
+  acquire(handlers: IoHandlers): IoHandle
   /** Frees what is idle. A context keeps the process alive, so one that is to end by itself calls this. */
   close(): void
 }
@@ -53,7 +53,7 @@ export function createIoPool(
     close() {
       for (const { io } of idle.splice(0)) io.freeContext()
     },
-    lease(handlers) {
+    acquire(handlers) {
       const slot = idle.pop() ?? create()
       slot.handlers = handlers
       return {

@@ -14,7 +14,7 @@ export function createLibavDecoder(libav: Libav): VideoDecoder {
       const file = openWithLibav(libav, source, format)
       if (isFailure(file)) return file
       return {
-        facts: file.facts,
+        info: file.info,
         readFrame: async (atSeconds, options) => file.readFrame(atSeconds, options),
         close: async () => file[Symbol.dispose](),
       }

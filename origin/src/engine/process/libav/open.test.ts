@@ -40,8 +40,8 @@ describe.skipIf(corpus === undefined || libav === undefined)(
       const file = await open(name, format)
       if (isFailure(file)) throw new Error(file.detail)
       using opened = file
-      expect(opened.facts).toMatchObject({ video: { codec, width, height }, audio })
-      expect(opened.facts.durationSeconds).toBeCloseTo(seconds, 2)
+      expect(opened.info).toMatchObject({ video: { codec, width, height }, audio })
+      expect(opened.info.durationSeconds).toBeCloseTo(seconds, 2)
     })
 
     it.each([
@@ -56,8 +56,8 @@ describe.skipIf(corpus === undefined || libav === undefined)(
         const file = await open(name, format)
         if (isFailure(file)) throw new Error(file.detail)
         using opened = file
-        expect(opened.facts.audio).toEqual([codec])
-        expect(Math.abs((opened.facts.durationSeconds ?? 0) - seconds)).toBeLessThan(0.02)
+        expect(opened.info.audio).toEqual([codec])
+        expect(Math.abs((opened.info.durationSeconds ?? 0) - seconds)).toBeLessThan(0.02)
       },
     )
 

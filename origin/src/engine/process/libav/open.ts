@@ -5,7 +5,7 @@
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Stream } from 'node-av/lib'
-import type { ContainerFacts } from '../container/container.ts'
+import type { ContainerInfo } from '../container/container.ts'
 import type { Frame } from '../container/video-decoder.ts'
 import type { Size } from '../image/plan.ts'
 import { type DurationOptions, durationOf } from './duration.ts'
@@ -14,10 +14,10 @@ import { openInput } from './input.ts'
 import type { Libav } from './load.ts'
 import { openRangeIo, type RangeSource } from './range-io.ts'
 import { createShownFrameReader, type ShownFrameReader } from './shown-frame.ts'
-import { audioCodecs, firstVideo, videoFacts } from './stream-facts.ts'
+import { audioCodecs, firstVideo, videoInfo } from './stream-info.ts'
 
 export interface LibavFile extends Disposable {
-  readonly facts: ContainerFacts
+  readonly info: ContainerInfo
   /**
    * The frame that a player shows at a moment, in seconds from the start: the last one whose time is not later.
    * Past the end the last frame, without a moment the first that is shown. Fails with `undecodable`, with
@@ -51,8 +51,8 @@ export function openWithLibav(libav: Libav, source: RangeSource, format: LibavFo
   bytes.allow(MAX_QUESTION_BYTES)
   let described: Described | Failure
   try {
-    const refused = openInput(libav, { context, bytes, demuxer })
-    described = refused ?? describe(libav, { context, demuxer, sizeBytes: source.sizeBytes })
+    const rejected = openInput(libav, { context, bytes, demuxer })
+    described = rejected ?? describe(libav, { context, demuxer, sizeBytes: source.sizeBytes })
   } catch (error) {
     // A source that throws has thrown through libav.
     dispose()
@@ -62,14 +62,14 @@ export function openWithLibav(libav: Libav, source: RangeSource, format: LibavFo
     dispose()
     return described
   }
-  const { facts, stream } = described
+  const { info, stream } = described
   let reader: ShownFrameReader | undefined
   return {
-    facts,
+    info,
     readFrame(atSeconds, options) {
-      if (stream === undefined || facts.video === undefined) return fail('undecodable', 'no video')
+      if (stream === undefined || info.video === undefined) return fail('undecodable', 'no video')
       bytes.allow(MAX_QUESTION_BYTES)
-      reader ??= createShownFrameReader(libav, { context, stream, demuxer, video: facts.video })
+      reader ??= createShownFrameReader(libav, { context, stream, demuxer, video: info.video })
       const frame = reader.read(atSeconds, options)
       return isFailure(frame) ? (bytes.failure ?? frame) : frame
     },
@@ -81,17 +81,17 @@ export function openWithLibav(libav: Libav, source: RangeSource, format: LibavFo
 }
 
 interface Described {
-  readonly facts: ContainerFacts
+  readonly info: ContainerInfo
   readonly stream: Stream | undefined
 }
 
 function describe(libav: Libav, options: DurationOptions): Described {
   const streams = options.context.streams
   const stream = firstVideo(libav, streams)
-  const facts: ContainerFacts = {
-    video: stream === undefined ? undefined : videoFacts(libav, stream),
+  const info: ContainerInfo = {
+    video: stream === undefined ? undefined : videoInfo(libav, stream),
     audio: audioCodecs(libav, streams),
     durationSeconds: durationOf(libav, options),
   }
-  return { facts, stream }
+  return { info, stream }
 }

@@ -2,7 +2,7 @@
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Frame } from 'node-av/lib'
-import type { VideoFacts } from '../container/container.ts'
+import type { VideoInfo } from '../container/container.ts'
 import { alphaFilters, frameFilters } from '../container/filters.ts'
 import type { Size } from '../image/plan.ts'
 import type { RawPicture } from '../image/raw-picture.ts'
@@ -11,7 +11,7 @@ import { createConverter, type Picture } from './convert.ts'
 import type { Libav } from './load.ts'
 
 export interface PainterOptions {
-  readonly video: VideoFacts
+  readonly video: VideoInfo
   /** Size of the result, upright. */
   readonly size: Size
 }

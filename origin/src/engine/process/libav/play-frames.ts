@@ -15,7 +15,7 @@ import { openInput } from './input.ts'
 import type { Libav } from './load.ts'
 import { createPainter } from './painter.ts'
 import { openRangeIo } from './range-io.ts'
-import { videoFacts } from './stream-facts.ts'
+import { videoInfo } from './stream-info.ts'
 
 export interface PlayFramesOptions {
   /** Size of each frame, upright. */
@@ -53,8 +53,8 @@ export function* playFrames(
     const [pictures, masks] = openTracks(libav, { context, maxPixels, tracks })
     if (pictures === undefined) return yield fail('undecodable', 'no pictures')
     if (sequence.hasAlpha && masks === undefined) return yield fail('undecodable', 'no alpha')
-    const facts = videoFacts(libav, pictures.stream)
-    const video = { ...facts, hasAlpha: sequence.hasAlpha }
+    const info = videoInfo(libav, pictures.stream)
+    const video = { ...info, hasAlpha: sequence.hasAlpha }
     using painter = createPainter(libav, { video, size })
     for (let shown = 0; shown < sequence.frames; shown += 1) {
       using picture = pictures.next()

@@ -54,9 +54,9 @@ export function openRangeIo({ pool, constants }: Libav, source: RangeSource): Ra
     return BigInt(at)
   }
 
-  const lease = pool.lease({ read, seek })
+  const handle = pool.acquire({ read, seek })
   return {
-    io: lease.io,
+    io: handle.io,
     allow(bytes) {
       left = bytes
       failure = undefined
@@ -64,7 +64,7 @@ export function openRangeIo({ pool, constants }: Libav, source: RangeSource): Ra
     get failure() {
       return failure
     },
-    [Symbol.dispose]: () => lease[Symbol.dispose](),
+    [Symbol.dispose]: () => handle[Symbol.dispose](),
   }
 }
 

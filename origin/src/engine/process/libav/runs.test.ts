@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { afterAll, describe, expect, it } from 'vitest'
-import type { PacketRun, VideoFacts } from '../container/container.ts'
+import type { PacketRun, VideoInfo } from '../container/container.ts'
 import { demux } from '../container/demuxer.ts'
 import { loadLibav } from './load.ts'
 import { decodeRuns } from './runs.ts'
@@ -17,7 +17,7 @@ async function runsOf(name: string, format: 'mp4' | 'webm' | 'mkv' | 'mov', mome
     { sizeBytes: bytes.length, read: (start, end) => bytes.subarray(start, end) },
     format,
   )
-  if (isFailure(file) || file.facts.video === undefined) throw new Error(`${name} is no video`)
+  if (isFailure(file) || file.info.video === undefined) throw new Error(`${name} is no video`)
   const runs: PacketRun[] = []
   for (const moment of moments) {
     const run = await file.readRun(moment)
@@ -25,12 +25,12 @@ async function runsOf(name: string, format: 'mp4' | 'webm' | 'mkv' | 'mov', mome
     runs.push(run)
   }
   file.close()
-  return { runs, video: file.facts.video }
+  return { runs, video: file.info.video }
 }
 
 function decode(
   runs: readonly PacketRun[],
-  video: VideoFacts,
+  video: VideoInfo,
   size = { width: 2, height: 2 },
   maxPixels = 4e7,
 ) {

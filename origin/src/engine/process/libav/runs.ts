@@ -6,7 +6,7 @@
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Frame as NativeFrame } from 'node-av/lib'
 import type { VideoCodec } from '../container/codecs.ts'
-import type { CodedFrame, PacketRun, VideoFacts } from '../container/container.ts'
+import type { CodedFrame, PacketRun, VideoInfo } from '../container/container.ts'
 import type { Frame } from '../container/video-decoder.ts'
 import type { Size } from '../image/plan.ts'
 import { decoderOf } from './codec-names.ts'
@@ -15,7 +15,7 @@ import type { Libav } from './load.ts'
 import { createPainter, type Painter } from './painter.ts'
 
 export interface DecodeRunsOptions {
-  readonly video: VideoFacts
+  readonly video: VideoInfo
   /** Size of the result, upright. */
   readonly size: Size
   /** Largest frame that is decoded, in pixels: a bitstream may declare another size than its container. */
@@ -61,7 +61,7 @@ export function decodeRuns(
 /** Codecs whose frames say all that their decoder has to know, but for the description that comes with them. */
 const SELF_CONTAINED: ReadonlySet<string> = new Set(['h264', 'hevc', 'vp8', 'vp9', 'av1', 'prores', 'mjpeg'])
 
-function isSelfContained(codec: VideoFacts['codec']): codec is VideoCodec {
+function isSelfContained(codec: VideoInfo['codec']): codec is VideoCodec {
   return codec !== undefined && SELF_CONTAINED.has(codec)
 }
 

@@ -3,7 +3,7 @@
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { FormatContext, Frame as NativeFrame, Stream } from 'node-av/lib'
 import type { VideoCodec } from '../container/codecs.ts'
-import type { VideoFacts } from '../container/container.ts'
+import type { VideoInfo } from '../container/container.ts'
 import type { Frame } from '../container/video-decoder.ts'
 import { decoderOf } from './codec-names.ts'
 import { type Decoder, openDecoder } from './decoder.ts'
@@ -20,7 +20,7 @@ export interface ShownFrameOptions {
   readonly context: FormatContext
   readonly stream: Stream
   readonly demuxer: Demuxer
-  readonly video: VideoFacts
+  readonly video: VideoInfo
 }
 
 /**

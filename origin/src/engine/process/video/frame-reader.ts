@@ -5,7 +5,7 @@
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { SourceLimits } from '../../../media/limits.ts'
-import type { Container, PacketRun, VideoFacts } from '../container/container.ts'
+import type { Container, PacketRun, VideoInfo } from '../container/container.ts'
 import { isHdr } from '../container/filters.ts'
 import type { DecodedFile, DecodeOptions, Frame, VideoDecoder } from '../container/video-decoder.ts'
 import type { Size } from '../image/plan.ts'
@@ -16,7 +16,7 @@ export interface FrameSource {
   readonly container: Container | undefined
   /** The file, opened by the decoder; opened once, when it is first wanted. */
   readonly openFile: () => Promise<DecodedFile | Failure>
-  readonly video: VideoFacts
+  readonly video: VideoInfo
   readonly durationSeconds: number | undefined
   readonly limits: SourceLimits
 }
@@ -79,7 +79,7 @@ const HDR_SHRINK_RATIO = 2
 const HEADROOM = 2
 
 /** The size in which a frame is handed over. */
-function sizeOf(video: VideoFacts, shownAt: Size | undefined): Size {
+function sizeOf(video: VideoInfo, shownAt: Size | undefined): Size {
   const { width, height } = video
   if (shownAt === undefined) return { width, height }
   const ratio = Math.min(width / shownAt.width, height / shownAt.height)

@@ -10,7 +10,7 @@ import type { Video } from './video.ts'
  * video's.
  */
 export async function readThreeFrames(video: Video, shownAt?: Size): Promise<readonly Frame[] | Failure> {
-  const moments = threeMoments(video.facts.durationSeconds ?? 0)
+  const moments = threeMoments(video.info.durationSeconds ?? 0)
   const read = await video.readFrames(moments, shownAt)
   const failures = read.filter(isFailure)
   const grave = failures.find(({ code }) => code !== 'undecodable')

@@ -1,5 +1,5 @@
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
-import type { ImageFacts } from '../image/inspect.ts'
+import type { ImageInfo } from '../image/inspect.ts'
 import type { Played } from '../image/render-image.ts'
 import type { ImageSequence } from '../image/sequence.ts'
 import { maxPixels } from './frame-reader.ts'
@@ -12,7 +12,7 @@ import type { VideoTools } from './video.ts'
 export async function playSequence(
   tools: VideoTools,
   sequence: ImageSequence,
-  { width, height }: ImageFacts,
+  { width, height }: ImageInfo,
 ): Promise<Played | Failure> {
   const decoder = await tools.decoder()
   if (decoder === undefined) return fail('not-ready', 'there is no decoder of videos')

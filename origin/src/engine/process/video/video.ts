@@ -3,9 +3,9 @@
 import type { MediaTime } from '@media-proxy/shared/request/media-request.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { VideoFormat } from '../../../media/kinds.ts'
-import { judgeDeclaredSize, type SourceLimits } from '../../../media/limits.ts'
-import { judgeCodecs } from '../container/codecs.ts'
-import type { ContainerFacts, VideoFacts } from '../container/container.ts'
+import { type SourceLimits, validateDeclaredSize } from '../../../media/limits.ts'
+import { validateCodecs } from '../container/codecs.ts'
+import type { ContainerInfo, VideoInfo } from '../container/container.ts'
 import { openContainer } from '../container/open-container.ts'
 import type { ByRange, DecodedFile, Frame, VideoDecoder } from '../container/video-decoder.ts'
 import type { Size } from '../image/plan.ts'
@@ -22,7 +22,7 @@ export interface VideoTools {
 
 /** A video with at least one frame to show, as far as its container tells. */
 export interface Video {
-  readonly facts: ContainerFacts & { readonly video: VideoFacts }
+  readonly info: ContainerInfo & { readonly video: VideoInfo }
   /**
    * The frame that is shown at a moment, or the first. `shownAt` is the size at which it will be seen: a much larger
    * frame comes smaller than it is. Fails with `undecodable`, `unsupported-codec`, or as the bytes do.
@@ -47,7 +47,7 @@ export async function openVideo(
   const decoder = await loadDecoder()
   if (decoder === undefined) return fail('not-ready', 'there is no decoder of videos')
   const container = await openContainer(bytes, format)
-  const known = isFailure(container) ? undefined : container.facts
+  const known = isFailure(container) ? undefined : container.info
   let file: Promise<DecodedFile | Failure> | undefined
   const openFile = () => {
     file ??= decoder.openFile(bytes, format, known)
@@ -58,8 +58,8 @@ export async function openVideo(
     const opened = await file
     if (opened !== undefined && !isFailure(opened)) await opened.close()
   }
-  const facts = known ?? (await factsOf(container, openFile))
-  const validated = isFailure(facts) ? facts : validate(facts, limits)
+  const info = known ?? (await infoOf(container, openFile))
+  const validated = isFailure(info) ? info : validate(info, limits)
   if (isFailure(validated)) {
     await close()
     return validated
@@ -70,7 +70,7 @@ export async function openVideo(
     container: isFailure(container) ? undefined : container,
   }
   return {
-    facts: validated,
+    info: validated,
     async readFrame(moment, shownAt) {
       const [frame] = await readFrames(source, [moment], shownAt)
       return frame ?? fail('undecodable')
@@ -81,13 +81,13 @@ export async function openVideo(
 }
 
 /** What the decoder finds in a file that the demuxer here does not read. */
-async function factsOf(
+async function infoOf(
   container: unknown,
   openFile: () => Promise<DecodedFile | Failure>,
-): Promise<ContainerFacts | Failure> {
+): Promise<ContainerInfo | Failure> {
   if (isFailure(container) && container.code !== 'undecodable') return container
   const file = await openFile()
-  return isFailure(file) ? file : file.facts
+  return isFailure(file) ? file : file.info
 }
 
 /** The moment a request asks for, in seconds; undefined for the first frame that is shown. */
@@ -99,16 +99,16 @@ export function momentOf(
   return 'percent' in time ? ((durationSeconds ?? 0) * time.percent) / 100 : time.milliseconds / 1000
 }
 
-function validate(facts: ContainerFacts, limits: SourceLimits): Video['facts'] | Failure {
-  const { video, audio } = facts
+function validate(info: ContainerInfo, limits: SourceLimits): Video['info'] | Failure {
+  const { video, audio } = info
   if (video === undefined) return audio.length > 0 ? fail('not-visual') : fail('undecodable', 'no stream')
-  const refused = judgeCodecs({ hasVideo: true, video: video.codec, audio })
-  if (refused !== undefined) return refused
+  const rejected = validateCodecs({ hasVideo: true, video: video.codec, audio })
+  if (rejected !== undefined) return rejected
   for (const size of [video, { width: video.codedWidth, height: video.codedHeight }]) {
     if (!(size.width > 0 && size.height > 0)) return fail('undecodable', `${size.width}x${size.height}`)
     const declared = { ...size, bands: 4, bytesPerSample: 1, frames: 1, decodedFrames: 1 }
-    const tooLarge = judgeDeclaredSize(declared, limits)
+    const tooLarge = validateDeclaredSize(declared, limits)
     if (tooLarge !== undefined) return tooLarge
   }
-  return { ...facts, video }
+  return { ...info, video }
 }

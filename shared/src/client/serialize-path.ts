@@ -7,7 +7,7 @@ import { isFailure } from '../response/failure.ts'
  * handed out. `key`, where the URL is to name an object: a name with `..` or a slash too many must not name another.
  * Throws a `RangeError`.
  */
-export function spelled(path: string, query: string, key?: string): string {
+export function serializePath(path: string, query: string, key?: string): string {
   const url = new URL(path + query, 'https://media.invalid')
   const parsed = parseRequest(url, { accept: null, assets: false })
   if (isFailure(parsed)) {
@@ -20,6 +20,6 @@ export function spelled(path: string, query: string, key?: string): string {
 }
 
 function objectKey(key: string): ObjectKey | undefined {
-  const judged = toObjectKey(key)
-  return isFailure(judged) ? undefined : judged
+  const objectKey = toObjectKey(key)
+  return isFailure(objectKey) ? undefined : objectKey
 }

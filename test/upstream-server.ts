@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-export interface FarServer {
+export interface UpstreamServer {
   readonly url: string
   /** As `external.allowedHosts` names it. */
   readonly host: string
@@ -13,7 +13,7 @@ export interface FarServer {
   close(): Promise<void>
 }
 
-export async function openFarServer(listener: RequestListener): Promise<FarServer> {
+export async function openUpstreamServer(listener: RequestListener): Promise<UpstreamServer> {
   const requests: IncomingMessage[] = []
   const server = createServer((request, response) => {
     requests.push(request)
@@ -60,7 +60,10 @@ export function files(contents: Readonly<Record<string, Uint8Array>>, ranges = t
       return
     }
     const part = body.subarray(start, end + 1)
-    const told = { 'content-range': `bytes ${start}-${end}/${body.length}`, 'content-length': part.length }
-    response.writeHead(206, { ...headers, ...told }).end(part)
+    const declared = {
+      'content-range': `bytes ${start}-${end}/${body.length}`,
+      'content-length': part.length,
+    }
+    response.writeHead(206, { ...headers, ...declared }).end(part)
   }
 }

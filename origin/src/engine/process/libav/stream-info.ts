@@ -2,7 +2,7 @@
 
 import type { CodecParameters, Rational, Stream } from 'node-av/lib'
 import type { AudioCodec } from '../container/codecs.ts'
-import type { VideoFacts } from '../container/container.ts'
+import type { VideoInfo } from '../container/container.ts'
 import { acceptedAudioCodec, acceptedVideoCodec } from './codec-names.ts'
 import { coloursOf } from './colours.ts'
 import type { Libav } from './load.ts'
@@ -19,7 +19,7 @@ export function firstVideo({ constants }: Libav, streams: readonly Stream[]): St
 }
 
 /** What a video stream holds; its size is that of a frame as it is shown. */
-export function videoFacts(libav: Libav, stream: Stream): VideoFacts {
+export function videoInfo(libav: Libav, stream: Stream): VideoInfo {
   const { library } = libav
   const parameters = stream.codecpar
   const { width: codedWidth, height: codedHeight } = parameters
@@ -72,7 +72,7 @@ function aspectOf({ num, den }: Rational): number | undefined {
 
 const MATRIX_BYTES = 36
 const QUARTER_TURN = 90
-const TURNS: readonly VideoFacts['rotation'][] = [0, 90, 180, 270]
+const TURNS: readonly VideoInfo['rotation'][] = [0, 90, 180, 270]
 
 /**
  * How a frame is turned, then mirrored. The display matrix (ISO/IEC 14496-12, section 6.2.2, in the machine's byte
@@ -81,7 +81,7 @@ const TURNS: readonly VideoFacts['rotation'][] = [0, 90, 180, 270]
 function orientationOf(
   { constants }: Libav,
   parameters: CodecParameters,
-): Pick<VideoFacts, 'rotation' | 'mirrored'> {
+): Pick<VideoInfo, 'rotation' | 'mirrored'> {
   const matrix = parameters.getCodedSideData(constants.AV_PKT_DATA_DISPLAYMATRIX)
   if (matrix === null || matrix.length < MATRIX_BYTES) return { rotation: 0, mirrored: false }
   const [a, b, c, d] = [0, 4, 12, 16].map((offset) => matrix.readInt32LE(offset))

@@ -72,7 +72,7 @@ const NO_ROUTES = [
   '/attachments/%2e%2e/%2e%2e/etc/passwd',
 ]
 
-export const refusals: readonly Case[] = [
+export const rejections: readonly Case[] = [
   ...BAD_REQUESTS.map((path) => ({
     name: `400 ${path.slice(0, 60)}`,
     path,

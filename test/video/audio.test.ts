@@ -1,4 +1,4 @@
-import { readSound } from '@media-proxy/origin/engine/process/video/sound.ts'
+import { readAudio } from '@media-proxy/origin/engine/process/video/audio.ts'
 import { mediaKind } from '@media-proxy/origin/media/kinds.ts'
 import { sniff } from '@media-proxy/origin/media/sniff.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -56,19 +56,19 @@ describe.skipIf(FFMPEG === undefined)('sound (skipped without FFmpeg)', () => {
     const file = await makeVideo(extension, SINE, output)
     const kind = await sniff(file, `sound.${extension}`)
     expect(kind?.format).toBe(extension)
-    const facts = await readSound(tools, partsOf(file), kind?.format ?? 'mp3')
-    if (isFailure(facts)) return expect(facts.code).toBe(codec)
-    expect(facts.audio).toEqual([codec])
-    expect(facts.video).toBeUndefined()
-    expect(Math.abs((facts.durationSeconds ?? 0) - 2.5)).toBeLessThan(0.1)
+    const info = await readAudio(tools, partsOf(file), kind?.format ?? 'mp3')
+    if (isFailure(info)) return expect(info.code).toBe(codec)
+    expect(info.audio).toEqual([codec])
+    expect(info.video).toBeUndefined()
+    expect(Math.abs((info.durationSeconds ?? 0) - 2.5)).toBeLessThan(0.1)
   })
 
   it.each(['mp3', 'wav', 'flac', 'ogg', 'opus', 'aac', 'm4a'] as const)(
     'nothing that is %s',
     async (format) => {
       const text = Buffer.from('this is no sound at all'.repeat(10))
-      const facts = await readSound(tools, partsOf(text), mediaKind(format).format)
-      expect(isFailure(facts) && facts.code).toBe('undecodable')
+      const info = await readAudio(tools, partsOf(text), mediaKind(format).format)
+      expect(isFailure(info) && info.code).toBe('undecodable')
     },
   )
 })

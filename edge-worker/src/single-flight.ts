@@ -8,54 +8,54 @@ import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
 import type { HeaderRecord } from '@media-proxy/shared/response/headers.ts'
 
 /** What the leader found, for those that waited. */
-export type Landing =
+export type LeaderOutcome =
   /** The answer is in the cache of this location. */
   | { readonly kind: 'cached' }
   /** It cannot be kept (too large, say): ask the origin, which coalesces again. */
   | { readonly kind: 'uncached' }
   /** The same short refusal for all. */
-  | { readonly kind: 'refused'; readonly refusal: SharedRefusal }
+  | { readonly kind: 'rejected'; readonly rejection: SharedRejection }
   /** The leader gave up for a reason of its own: somebody else may lead. */
   | { readonly kind: 'abandoned' }
 
-export interface SharedRefusal {
+export interface SharedRejection {
   readonly status: number
   readonly text: string
   readonly headers: HeaderRecord
 }
 
 /** A leader that has not landed after this long is given up, and its followers with it. In milliseconds. */
-const FLIGHT_MS = 25_000
+const LEADER_MS = 25_000
 /** Followers have a limit of their own, should the coordinator itself be lost. */
-const PATIENCE_MS = FLIGHT_MS + 1000
+const FOLLOWER_MS = LEADER_MS + 1000
 
 /** One object for each location and key, in memory only: a lost flight is flown again. */
 export class FlightCoordinator extends DurableObject {
-  #flight: PromiseWithResolvers<Landing> | undefined
+  #call: PromiseWithResolvers<LeaderOutcome> | undefined
   #timer: ReturnType<typeof setTimeout> | null = null
 
   /** `lead` for the first; for the others, once the leader has landed, what it found. */
-  async join(): Promise<'lead' | Landing> {
-    if (this.#flight !== undefined) return this.#flight.promise
-    this.#flight = Promise.withResolvers<Landing>()
-    this.#timer = setTimeout(() => this.land({ kind: 'abandoned' }), FLIGHT_MS)
+  async join(): Promise<'lead' | LeaderOutcome> {
+    if (this.#call !== undefined) return this.#call.promise
+    this.#call = Promise.withResolvers<LeaderOutcome>()
+    this.#timer = setTimeout(() => this.settle({ kind: 'abandoned' }), LEADER_MS)
     return 'lead'
   }
 
   /** The leader's word. */
-  land(landing: Landing): void {
+  settle(outcome: LeaderOutcome): void {
     clearTimeout(this.#timer)
-    this.#flight?.resolve(landing)
-    this.#flight = undefined
+    this.#call?.resolve(outcome)
+    this.#call = undefined
   }
 }
 
-export interface Flights {
-  join(url: CanonicalUrl): Promise<'lead' | Landing>
-  land(url: CanonicalUrl, landing: Landing): Promise<void>
+export interface SingleFlight {
+  join(url: CanonicalUrl): Promise<'lead' | LeaderOutcome>
+  settle(url: CanonicalUrl, outcome: LeaderOutcome): Promise<void>
 }
 
-export interface FlightsOptions {
+export interface SingleFlightOptions {
   readonly namespace: DurableObjectNamespace<FlightCoordinator>
   /** The data centre: what is in its cache is all that its followers can read. */
   readonly location: string
@@ -63,13 +63,13 @@ export interface FlightsOptions {
 }
 
 /** Where the coordinator cannot be reached, everybody asks the origin: slower, never wrong. */
-export function createFlights({ namespace, location, onFailure }: FlightsOptions): Flights {
+export function createSingleFlight({ namespace, location, onFailure }: SingleFlightOptions): SingleFlight {
   const coordinator = (url: CanonicalUrl) => namespace.get(namespace.idFromName(`${location} ${url}`))
   return {
     async join(url) {
       let timer: ReturnType<typeof setTimeout> | null = null
-      const impatient = new Promise<Landing>((resolve) => {
-        timer = setTimeout(() => resolve({ kind: 'uncached' }), PATIENCE_MS)
+      const impatient = new Promise<LeaderOutcome>((resolve) => {
+        timer = setTimeout(() => resolve({ kind: 'uncached' }), FOLLOWER_MS)
       })
       try {
         return await Promise.race([coordinator(url).join(), impatient])
@@ -81,9 +81,9 @@ export function createFlights({ namespace, location, onFailure }: FlightsOptions
       }
     },
 
-    async land(url, landing) {
+    async settle(url, outcome) {
       try {
-        await coordinator(url).land(landing)
+        await coordinator(url).settle(outcome)
       } catch (error) {
         // The followers' own limits end their waiting.
         onFailure(error)

@@ -1,7 +1,7 @@
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { MediaFormat } from '../../../media/kinds.ts'
-import { judgeCodecs } from '../container/codecs.ts'
-import type { ContainerFacts } from '../container/container.ts'
+import { validateCodecs } from '../container/codecs.ts'
+import type { ContainerInfo } from '../container/container.ts'
 import { oggStreams } from '../container/ogg.ts'
 import { openContainer } from '../container/open-container.ts'
 import type { MediaSource } from '../source/media-source.ts'
@@ -15,11 +15,11 @@ const OGG_SOUND: ReadonlySet<string> = new Set(['vorbis', 'opus'])
  * What a file of sound alone holds, judged by what is accepted. Fails with `source-too-large`, `undecodable`,
  * `unsupported-codec`, or as the bytes do.
  */
-export async function readSound(
+export async function readAudio(
   { limits }: Pick<VideoTools, 'limits'>,
   bytes: Pick<MediaSource, 'sizeBytes' | 'read'>,
   format: MediaFormat,
-): Promise<ContainerFacts | Failure> {
+): Promise<ContainerInfo | Failure> {
   if (bytes.sizeBytes > limits.sourceBytes) return fail('source-too-large', `${bytes.sizeBytes} bytes`)
   if (format === 'ogg' || format === 'opus') {
     // The demuxer passes over the streams it does not know, a video among them.
@@ -33,7 +33,7 @@ export async function readSound(
   const container = await openContainer(bytes, format)
   if (isFailure(container)) return container
   container.close()
-  const { video, audio } = container.facts
+  const { video, audio } = container.info
   if (audio.length === 0) return fail('undecodable', 'no stream of sound')
-  return judgeCodecs({ hasVideo: video !== undefined, video: video?.codec, audio }) ?? container.facts
+  return validateCodecs({ hasVideo: video !== undefined, video: video?.codec, audio }) ?? container.info
 }
