@@ -33,6 +33,7 @@ export function startFaultyProcess(script: readonly string[] = [SCRIPT]) {
 if (process.argv[1] === SCRIPT) await work()
 
 async function work(): Promise<void> {
+  process.title = 'media-proxy engine'
   const channel = openChannel(3)
   channel.send(FRAME.ready, { renderer: '', libav: null })
   for (let frame = channel.receive(); frame !== undefined; frame = channel.receive()) {

@@ -3,7 +3,7 @@
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { abortFailure } from '../concurrency/wait.ts'
 import type { EngineProcess, JobOutput } from '../engine/engine-process.ts'
-import { createPool } from '../engine/pool.ts'
+import { createPool, type Pool } from '../engine/pool.ts'
 import { CLASSES, MODEL_PICTURE_BYTES } from '../engine/scan-model.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { Predictions } from './score.ts'
@@ -54,63 +54,128 @@ const RETRY_AFTER = { 'retry-after': '1' }
 const RENEW_AFTER_JOBS = 100_000
 
 export function createClassifier(options: ClassifierOptions): Classifier {
-  const { model, queue, log, batchTimeoutMs = BATCH_TIMEOUT_MS } = options
-  const waiting = new Set<Task>()
-  const watchers = new Set<(pictures: number) => void>()
-  const { promise: loaded, resolve: resolveLoaded } = Promise.withResolvers<Failure | undefined>()
-  const closing = new AbortController()
-  let fault: Failure | undefined = fail('not-ready', 'the model is being loaded')
-  let everLoaded = false
-  let working = false
+  return new BatchingClassifier(options)
+}
 
-  const pool = createPool({
-    start: options.start,
-    warm: 1,
-    most: 1,
-    renewAfterJobs: RENEW_AFTER_JOBS,
-    renewAfterBytes: Number.POSITIVE_INFINITY,
-    idleMs: Number.MAX_SAFE_INTEGER,
-    onReady() {
-      fault = undefined
-      if (!everLoaded) log.info({ model }, 'the NSFW model is loaded')
-      everLoaded = true
-      resolveLoaded(undefined)
-    },
-    onEnd({ cause }) {
-      const detail = cause.kind === 'crashed' ? cause.detail : cause.kind
-      if (everLoaded) {
-        fault = fail('not-ready', 'the scanning process starts again')
-        log.warn({ reason: detail }, 'the scanning process ended and is started again')
-        return
-      }
-      // What cannot be used now will not be usable in a second: an operator has to look.
-      fault = fail('not-ready', `NSFW model ${model}: ${detail}`)
-      resolveLoaded(fault)
-      failAll(fault)
-      void pool.close()
-    },
-  })
+/** Holds what waits, and gives it to the process in batches. */
+class BatchingClassifier implements Classifier {
+  readonly loaded: Promise<Failure | undefined>
+  readonly #options: ClassifierOptions
+  readonly #pool: Pool
+  readonly #waiting = new Set<Task>()
+  readonly #watchers = new Set<(pictures: number) => void>()
+  readonly #closing = new AbortController()
+  readonly #resolveLoaded: (fault: Failure | undefined) => void
+  #fault: Failure | undefined = fail('not-ready', 'the model is being loaded')
+  #everLoaded = false
+  #working = false
 
-  async function work(): Promise<void> {
-    if (working) return
-    working = true
+  constructor(options: ClassifierOptions) {
+    this.#options = options
+    const { promise, resolve } = Promise.withResolvers<Failure | undefined>()
+    this.loaded = promise
+    this.#resolveLoaded = resolve
+    this.#pool = createPool({
+      start: options.start,
+      warm: 1,
+      most: 1,
+      renewAfterJobs: RENEW_AFTER_JOBS,
+      renewAfterBytes: Number.POSITIVE_INFINITY,
+      idleMs: Number.MAX_SAFE_INTEGER,
+      onReady: () => this.#setReady(),
+      onEnd: ({ cause }) => this.#setLost(cause.kind === 'crashed' ? cause.detail : cause.kind),
+    })
+  }
+
+  get fault(): Failure | undefined {
+    return this.#fault
+  }
+
+  get waiting(): number {
+    return this.#waiting.size
+  }
+
+  get pids(): readonly number[] {
+    return this.#pool.pids
+  }
+
+  async classify(pictures: Uint8Array, signal: AbortSignal): Promise<readonly Predictions[] | Failure> {
+    if (signal.aborted) return abortFailure(signal)
+    if (pictures.length % MODEL_PICTURE_BYTES !== 0)
+      throw new RangeError(`a picture for the model has ${MODEL_PICTURE_BYTES} bytes`)
+    if (this.#fault !== undefined && (this.#pool.closed || this.#closing.signal.aborted)) return this.#fault
+    if (this.waiting >= this.#options.queue)
+      return fail('overloaded', `${this.waiting} scans waiting`, RETRY_AFTER)
+    const { promise, resolve } = Promise.withResolvers<readonly Predictions[] | Failure>()
+    const task: Task = { pictures, settle: resolve }
+    const onAbort = () => {
+      this.#waiting.delete(task)
+      resolve(abortFailure(signal))
+    }
+    this.#waiting.add(task)
+    signal.addEventListener('abort', onAbort, { once: true })
+    void this.#work()
     try {
-      while (waiting.size > 0) {
-        const process = await pool.take(closing.signal)
-        if (process === undefined) return failAll(fault ?? fail('not-ready'))
-        const tasks = takeBatch()
-        if (tasks.length > 0) await runBatch(process, tasks)
-        pool.release(process)
-      }
+      return await promise
     } finally {
-      working = false
+      signal.removeEventListener('abort', onAbort)
     }
   }
 
-  async function runBatch(process: EngineProcess, tasks: readonly Task[]): Promise<void> {
+  watchBatches(onBatch: (pictures: number) => void): void {
+    this.#watchers.add(onBatch)
+  }
+
+  async close(): Promise<void> {
+    this.#fault = fail('not-ready', 'closed')
+    this.#closing.abort()
+    this.#resolveLoaded(this.#fault)
+    this.#failAll(this.#fault)
+    await this.#pool.close()
+  }
+
+  #setReady(): void {
+    this.#fault = undefined
+    if (!this.#everLoaded) this.#options.log.info({ model: this.#options.model }, 'the NSFW model is loaded')
+    this.#everLoaded = true
+    this.#resolveLoaded(undefined)
+  }
+
+  #setLost(detail: string): void {
+    const { log, model } = this.#options
+    if (this.#everLoaded) {
+      this.#fault = fail('not-ready', 'the scanning process starts again')
+      log.warn({ reason: detail }, 'the scanning process ended and is started again')
+      return
+    }
+    // What cannot be used now will not be usable in a second: an operator has to look.
+    this.#fault = fail('not-ready', `NSFW model ${model}: ${detail}`)
+    this.#resolveLoaded(this.#fault)
+    this.#failAll(this.#fault)
+    void this.#pool.close()
+  }
+
+  async #work(): Promise<void> {
+    if (this.#working) return
+    this.#working = true
+    try {
+      while (this.#waiting.size > 0) {
+        const process = await this.#pool.take(this.#closing.signal)
+        if (process === undefined) return this.#failAll(this.#fault ?? fail('not-ready'))
+        const tasks = this.#takeBatch()
+        if (tasks.length > 0) await this.#runBatch(process, tasks)
+        this.#pool.release(process)
+      }
+    } finally {
+      this.#working = false
+    }
+  }
+
+  async #runBatch(process: EngineProcess, tasks: readonly Task[]): Promise<void> {
+    const { log, batchTimeoutMs = BATCH_TIMEOUT_MS } = this.#options
     const pictures =
       tasks.length === 1 && tasks[0] ? tasks[0].pictures : Buffer.concat(tasks.map((task) => task.pictures))
-    for (const onBatch of watchers) onBatch(pictures.length / MODEL_PICTURE_BYTES)
+    for (const onBatch of this.#watchers) onBatch(pictures.length / MODEL_PICTURE_BYTES)
     const timer = setTimeout(() => {
       log.error({ batchTimeoutMs }, 'the scanning process is stuck')
       process.kill('deadline')
@@ -127,68 +192,21 @@ export function createClassifier(options: ClassifierOptions): Classifier {
     }
   }
 
-  function takeBatch(): readonly Task[] {
+  #takeBatch(): readonly Task[] {
     const tasks: Task[] = []
     let bytes = 0
-    for (const task of waiting) {
+    for (const task of this.#waiting) {
       if (tasks.length > 0 && bytes + task.pictures.length > MAX_BATCH_BYTES) break
-      waiting.delete(task)
+      this.#waiting.delete(task)
       tasks.push(task)
       bytes += task.pictures.length
     }
     return tasks
   }
 
-  function failAll(failure: Failure): void {
-    for (const task of waiting) task.settle(failure)
-    waiting.clear()
-  }
-
-  return {
-    loaded,
-    get fault() {
-      return fault
-    },
-    get waiting() {
-      return waiting.size
-    },
-    get pids() {
-      return pool.pids
-    },
-
-    async classify(pictures, signal) {
-      if (signal.aborted) return abortFailure(signal)
-      if (pictures.length % MODEL_PICTURE_BYTES !== 0)
-        throw new RangeError(`a picture for the model has ${MODEL_PICTURE_BYTES} bytes`)
-      if (fault !== undefined && (pool.closed || closing.signal.aborted)) return fault
-      if (waiting.size >= queue) return fail('overloaded', `${waiting.size} scans waiting`, RETRY_AFTER)
-      const { promise, resolve } = Promise.withResolvers<readonly Predictions[] | Failure>()
-      const task: Task = { pictures, settle: resolve }
-      const onAbort = () => {
-        waiting.delete(task)
-        resolve(abortFailure(signal))
-      }
-      waiting.add(task)
-      signal.addEventListener('abort', onAbort, { once: true })
-      void work()
-      try {
-        return await promise
-      } finally {
-        signal.removeEventListener('abort', onAbort)
-      }
-    },
-
-    watchBatches(onBatch) {
-      watchers.add(onBatch)
-    },
-
-    async close() {
-      fault = fail('not-ready', 'closed')
-      closing.abort()
-      resolveLoaded(fault)
-      failAll(fault)
-      await pool.close()
-    },
+  #failAll(failure: Failure): void {
+    for (const task of this.#waiting) task.settle(failure)
+    this.#waiting.clear()
   }
 }
 

@@ -33,132 +33,153 @@ const MAX_FRAMES = 3600
 
 /** Makes a reader for a file whose streams are known. The caller disposes of it before the file. */
 export function createShownFrameReader(libav: Libav, options: ShownFrameOptions): ShownFrameReader {
-  const { context, stream, demuxer, video } = options
-  const { library, constants } = libav
-  const secondsPerTick = stream.timeBase.num / stream.timeBase.den
-  const startTicks = startOf(options, libav)
-  const { num, den } = stream.avgFrameRate
-  const ticksPerPicture = num > 0 ? BigInt(Math.max(1, Math.round(den / num / secondsPerTick))) : 1n
-  const shown = new library.Frame()
-  shown.alloc()
-  let shownTick = 0n
-  let decoder: Decoder | undefined
-  let decoderPixels = 0
+  return new SeekingReader(libav, options)
+}
 
-  function decoderFor(maxPixels: number): Decoder | Failure {
-    if (decoder !== undefined && decoderPixels === maxPixels) return decoder
-    decoder?.[Symbol.dispose]()
-    decoder = undefined
-    const name = codecOf(libav, options)
-    const codec = name && decoderOf(libav, name, video.hasAlpha ? 'with alpha' : undefined)
+class SeekingReader implements ShownFrameReader {
+  readonly #libav: Libav
+  readonly #options: ShownFrameOptions
+  readonly #secondsPerTick: number
+  readonly #startTicks: bigint
+  readonly #ticksPerPicture: bigint
+  /** What was found last, and when it is shown. */
+  readonly #shown: NativeFrame
+  #shownTick = 0n
+  #decoder: Decoder | undefined
+  #decoderPixels = 0
+
+  constructor(libav: Libav, options: ShownFrameOptions) {
+    const { context, stream } = options
+    this.#libav = libav
+    this.#options = options
+    this.#secondsPerTick = stream.timeBase.num / stream.timeBase.den
+    this.#startTicks = startOf(options, libav)
+    const { num, den } = stream.avgFrameRate
+    this.#ticksPerPicture = num > 0 ? BigInt(Math.max(1, Math.round(den / num / this.#secondsPerTick))) : 1n
+    this.#shown = new libav.library.Frame()
+    this.#shown.alloc()
+    for (const other of context.streams) {
+      if (other.index !== stream.index) other.discard = libav.constants.AVDISCARD_ALL
+    }
+  }
+
+  read(atSeconds: number | undefined, { size, maxPixels }: ReadFrameOptions): Frame | Failure {
+    const { demuxer, video } = this.#options
+    const decoder = this.#decoderFor(maxPixels)
+    if (isFailure(decoder)) return decoder
+    if (!this.#find(decoder, atSeconds)) return fail('undecodable', `${demuxer.name}: no frame decodes`)
+    using painter = createPainter(this.#libav, { video, size })
+    const pixels = painter.paint(this.#shown)
+    const timestampSeconds = Math.max(0, Number(this.#shownTick - this.#startTicks) * this.#secondsPerTick)
+    this.#shown.unref()
+    return isFailure(pixels) ? pixels : { ...pixels, timestampSeconds }
+  }
+
+  [Symbol.dispose](): void {
+    this.#decoder?.[Symbol.dispose]()
+    this.#shown.free()
+  }
+
+  #decoderFor(maxPixels: number): Decoder | Failure {
+    if (this.#decoder !== undefined && this.#decoderPixels === maxPixels) return this.#decoder
+    this.#decoder?.[Symbol.dispose]()
+    this.#decoder = undefined
+    const { stream, video } = this.#options
+    const name = codecOf(this.#libav, this.#options)
+    const codec = name && decoderOf(this.#libav, name, video.hasAlpha ? 'with alpha' : undefined)
     if (codec === undefined) return fail('unsupported-codec', 'video codec')
-    const opened = openDecoder(libav, {
-      codec,
-      parameters: stream.codecpar,
-      maxPixels,
-      timeBase: stream.timeBase,
-    })
+    const { codecpar: parameters, timeBase } = stream
+    const opened = openDecoder(this.#libav, { codec, parameters, maxPixels, timeBase })
     if (isFailure(opened)) return opened
-    decoder = opened
-    decoderPixels = maxPixels
+    this.#decoder = opened
+    this.#decoderPixels = maxPixels
     return opened
   }
 
+  /** Where the file marks no key frame at all, whatever decodes from the start. */
+  #find(decoder: Decoder, atSeconds: number | undefined): boolean {
+    if (atSeconds === undefined) {
+      this.#seekToStart()
+      return this.#decodeUpTo(decoder, undefined) !== 'none'
+    }
+    const lastTick = this.#startTicks + BigInt(Math.floor(atSeconds / this.#secondsPerTick + ROUNDING))
+    for (const back of LOOK_BACK_SECONDS) {
+      const target = lastTick - BigInt(Math.ceil(back / this.#secondsPerTick))
+      if (target <= this.#startTicks) break
+      if (this.#seek(target) && this.#decodeUpTo(decoder, lastTick) === 'found') return true
+    }
+    this.#seekToStart()
+    return this.#decodeUpTo(decoder, lastTick) !== 'none'
+  }
+
   /** Goes to a key frame at or before a time, in ticks of the stream. */
-  function seek(ticks: bigint): boolean {
-    return context.seekFrameSync(stream.index, ticks, constants.AVSEEK_FLAG_BACKWARD) >= 0
+  #seek(ticks: bigint): boolean {
+    const { context, stream } = this.#options
+    return context.seekFrameSync(stream.index, ticks, this.#libav.constants.AVSEEK_FLAG_BACKWARD) >= 0
   }
 
   /** Streams without an index are searched by their clock, which skips the first key frame. */
-  function seekToStart(): void {
-    if (!demuxer.hasIndex && context.seekFrameSync(stream.index, 0n, constants.AVSEEK_FLAG_BYTE) >= 0) return
-    if (seek(startTicks)) return
-    context.seekFrameSync(stream.index, 0n, constants.AVSEEK_FLAG_BYTE)
-  }
-
-  /** When a picture is shown; of AVI, which has no such times, the last ones are one picture after the other. */
-  function tickOf(picture: NativeFrame, before: bigint | undefined): bigint {
-    if (picture.bestEffortTimestamp !== constants.AV_NOPTS_VALUE) return picture.bestEffortTimestamp
-    return before === undefined ? startTicks : before + ticksPerPicture
+  #seekToStart(): void {
+    const { context, stream, demuxer } = this.#options
+    const { AVSEEK_FLAG_BYTE } = this.#libav.constants
+    if (!demuxer.hasIndex && context.seekFrameSync(stream.index, 0n, AVSEEK_FLAG_BYTE) >= 0) return
+    if (this.#seek(this.#startTicks)) return
+    context.seekFrameSync(stream.index, 0n, AVSEEK_FLAG_BYTE)
   }
 
   /**
-   * Decodes from where the file stands up to the frame of a time and leaves it in `shown`; tells whether there is
+   * Decodes from where the file stands up to the frame of a time and leaves it in `#shown`; tells whether there is
    * one, and whether it is early enough.
    */
-  function decodeUpTo(from: Decoder, lastTick: bigint | undefined): 'found' | 'late' | 'none' {
+  #decodeUpTo(decoder: Decoder, lastTick: bigint | undefined): 'found' | 'late' | 'none' {
     let state: 'found' | 'late' | 'none' = 'none'
     let done = false
     let before: bigint | undefined
     const onPicture = (picture: NativeFrame) => {
       if (done) return
-      const tick = tickOf(picture, before)
+      const tick = this.#tickOf(picture, before)
       before = tick
       const late = lastTick === undefined ? state !== 'none' : tick > lastTick
       if (late && state !== 'none') {
         done = true
         return
       }
-      shown.unref()
-      shown.ref(picture)
-      shownTick = tick
+      this.#shown.unref()
+      this.#shown.ref(picture)
+      this.#shownTick = tick
       state = late ? 'late' : 'found'
       done = late || lastTick === undefined
     }
-    using packet = new library.Packet()
+    this.#decode(decoder, onPicture, () => done)
+    return state
+  }
+
+  /** Gives the pictures behind the next key frame to `onPicture`, until there are enough or no more. */
+  #decode(decoder: Decoder, onPicture: (picture: NativeFrame) => void, isDone: () => boolean): void {
+    const { context, stream } = this.#options
+    using packet = new this.#libav.library.Packet()
     packet.alloc()
-    from.restart()
+    decoder.restart()
     let keySeen = false
-    for (let frames = 0; frames < MAX_FRAMES && !done; ) {
+    for (let frames = 0; frames < MAX_FRAMES && !isDone(); ) {
       if (context.readFrameSync(packet) < 0) {
-        from.drain(onPicture)
-        break
+        decoder.drain(onPicture)
+        return
       }
       if (packet.streamIndex === stream.index) {
         frames += 1
         keySeen ||= packet.isKeyframe
-        if (keySeen) from.decode(packet, onPicture)
+        if (keySeen) decoder.decode(packet, onPicture)
       }
       packet.unref()
     }
-    return state
   }
 
-  /** Where the file marks no key frame at all, whatever decodes from the start. */
-  function find(from: Decoder, atSeconds: number | undefined): boolean {
-    if (atSeconds === undefined) {
-      seekToStart()
-      return decodeUpTo(from, undefined) !== 'none'
-    }
-    const lastTick = startTicks + BigInt(Math.floor(atSeconds / secondsPerTick + ROUNDING))
-    for (const back of LOOK_BACK_SECONDS) {
-      const target = lastTick - BigInt(Math.ceil(back / secondsPerTick))
-      if (target <= startTicks) break
-      if (seek(target) && decodeUpTo(from, lastTick) === 'found') return true
-    }
-    seekToStart()
-    return decodeUpTo(from, lastTick) !== 'none'
-  }
-
-  for (const other of context.streams) {
-    if (other.index !== stream.index) other.discard = constants.AVDISCARD_ALL
-  }
-
-  return {
-    read(atSeconds, { size, maxPixels }) {
-      const opened = decoderFor(maxPixels)
-      if (isFailure(opened)) return opened
-      if (!find(opened, atSeconds)) return fail('undecodable', `${demuxer.name}: no frame decodes`)
-      using painter = createPainter(libav, { video, size })
-      const pixels = painter.paint(shown)
-      const timestampSeconds = Math.max(0, Number(shownTick - startTicks) * secondsPerTick)
-      shown.unref()
-      return isFailure(pixels) ? pixels : { ...pixels, timestampSeconds }
-    },
-    [Symbol.dispose]() {
-      decoder?.[Symbol.dispose]()
-      shown.free()
-    },
+  /** When a picture is shown; of AVI, which has no such times, the last ones are one picture after the other. */
+  #tickOf(picture: NativeFrame, before: bigint | undefined): bigint {
+    if (picture.bestEffortTimestamp !== this.#libav.constants.AV_NOPTS_VALUE)
+      return picture.bestEffortTimestamp
+    return before === undefined ? this.#startTicks : before + this.#ticksPerPicture
   }
 }
 
