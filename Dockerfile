@@ -19,7 +19,7 @@ RUN npx -y pnpm@12 install --frozen-lockfile --prod --filter @media-proxy/origin
 
 FROM node:24-bookworm-slim
 RUN apt-get update \
-  && apt-get install -y --no-install-recommends ffmpeg libjemalloc2 tini \
+  && apt-get install -y --no-install-recommends libjemalloc2 tini \
   && rm -rf /var/lib/apt/lists/* \
   && ln -s "/usr/lib/$(uname -m)-linux-gnu/libjemalloc.so.2" /usr/lib/libjemalloc.so
 WORKDIR /app
@@ -30,7 +30,8 @@ COPY playground/src playground/src
 COPY origin/src origin/src
 COPY origin/models origin/models
 
-# jemalloc gives memory back where glibc keeps it; the pool is Sharp's and the file system's.
+# jemalloc gives memory back where glibc keeps it; the pool reads files and looks names up. Videos are decoded by
+# libav, which is one of the packages.
 ENV NODE_ENV=production \
   MEDIA_PROXY_NODE_ENV=production \
   MEDIA_PROXY_HOST=0.0.0.0 \

@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 
 /** The repository's folder. */
@@ -15,8 +14,8 @@ export const ORIGIN_ARGUMENTS = [
   join(ROOT, 'origin/src/main.ts'),
 ]
 
-/** Threads of libuv's pool: for as many small and large pictures as are rendered together, and two for files and names. */
-export const POOL_THREADS = 2 * (availableParallelism() + 1) + 2
+/** Threads of libuv's pool, twice Node's four: they read files, look names up and hash. Pictures have processes. */
+export const POOL_THREADS = 8
 
 /** What must stand in the environment before Node starts: it is read once, at the start. */
 export function nativeEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {

@@ -1,7 +1,6 @@
 /** What the origin works with: what decodes videos, Sharp, the model, the allocator. */
 
 import { spawnSync } from 'node:child_process'
-import { availableParallelism } from 'node:os'
 import { classifierOf } from '@media-proxy/origin/assembly/scan.ts'
 import { FFMPEG_VARIABLE, findFfmpeg } from '@media-proxy/origin/engine/ffmpeg-binary.ts'
 import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
@@ -152,10 +151,10 @@ export function checkProcess(environment: Environment): readonly Finding[] {
           'start with pnpm start:origin, which sets MALLOC_ARENA_MAX=2, or preload jemalloc as the Dockerfile does',
         ),
     threads >= POOL_THREADS
-      ? ok('thread pool', `${threads} threads for ${availableParallelism()} processors`)
+      ? ok('thread pool', `${threads} threads`)
       : warning(
           'thread pool',
-          `${threads} threads for ${availableParallelism()} processors: files wait while pictures are rendered`,
+          `${threads} threads: files and names wait for each other`,
           `start with pnpm start:origin, or set UV_THREADPOOL_SIZE=${POOL_THREADS}`,
         ),
   ]

@@ -18,9 +18,11 @@ export async function benchImages(): Promise<readonly BenchRow[]> {
   sharp.cache(false)
   const photograph = await largePhotograph()
   const avatar = await sharp(photograph).resize(512, 512).webp({ quality: 90 }).toBuffer()
+  const emoji = await sharp(photograph).resize(128, 128).png().toBuffer()
   return [
-    await benchCold('JPEG 2725x2225 to WebP 550', photograph, 550, 24, 0.85),
-    await benchCold('WebP 512 to WebP 128', avatar, 128, 120, 0.6),
+    await benchCold('JPEG 2725x2225 to WebP 550', photograph, 550, 24, 0.9),
+    await benchCold('WebP 512 to WebP 128', avatar, 128, 120, 0.8),
+    await benchCold('PNG 128 to WebP 48', emoji, 48, 240, 1),
     await benchHot(avatar),
   ]
 }

@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process'
-import { accessSync, constants, existsSync, statSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { accessSync, constants, statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 
@@ -8,25 +7,13 @@ import { promisify } from 'node:util'
 export const FFMPEG_VARIABLE = 'FFMPEG_PATH'
 
 /**
- * The FFmpeg to run, as an absolute path: what `FFMPEG_PATH` names, else the binary of ffmpeg-static where its
- * download was allowed, else the system's. Undefined where there is none.
+ * The FFmpeg to run, as an absolute path: what `FFMPEG_PATH` names, else the system's. Undefined where there is none.
  */
 export function findFfmpeg(environment: Readonly<Record<string, string | undefined>>): string | undefined {
   const named = environment[FFMPEG_VARIABLE]
   // A name that leads nowhere is a mistake to be told of, not to be papered over with another binary.
   if (named !== undefined && named !== '') return onPath(named, environment)
-  return staticFfmpeg() ?? onPath('ffmpeg', environment)
-}
-
-function staticFfmpeg(): string | undefined {
-  try {
-    const path: unknown = createRequire(import.meta.url)('ffmpeg-static')
-    return typeof path === 'string' && existsSync(path) ? path : undefined
-  } catch (error) {
-    // An optional dependency: its absence is one of the cases this file exists for.
-    if (error instanceof Error && 'code' in error && error.code === 'MODULE_NOT_FOUND') return undefined
-    throw error
-  }
+  return onPath('ffmpeg', environment)
 }
 
 function onPath(name: string, environment: Readonly<Record<string, string | undefined>>): string | undefined {

@@ -1,6 +1,6 @@
 /**
  * What the header of an AVI tells. Read here rather than asked of FFmpeg, since the demuxer we have does not
- * know AVI: it costs no child, and ffmpeg-static brings no ffprobe whose output could be relied on.
+ * know AVI: it costs no child, and not every installation has an ffprobe whose output could be relied on.
  */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
