@@ -36,7 +36,12 @@ export async function benchMedia(): Promise<BenchRow[]> {
       await repeatVideo(FFMPEG, short, paths.small, SMALL_REPEATS, flags)
       rows.push(...(await benchReads(paths, name)))
     }
-    return [...(await benchStill(FFMPEG, folder, short)), ...rows, ...(await benchInfo(short))]
+    return [
+      ...(await benchStill(FFMPEG, folder, short)),
+      ...(await benchFirstFrames(FFMPEG, folder)),
+      ...rows,
+      ...(await benchInfo(short)),
+    ]
   } finally {
     await rm(folder, { recursive: true })
   }
@@ -77,6 +82,67 @@ async function repeatVideo(
   const list = `${path}.txt`
   await writeFile(list, `file '${piece}'\n`.repeat(times))
   await run(ffmpeg, [...QUIET, '-f', 'concat', '-safe', '0', '-i', list, '-c', 'copy', ...flags, path])
+}
+
+interface Clip {
+  readonly name: string
+  readonly flags: readonly string[]
+  readonly extension: 'mp4' | 'webm'
+}
+
+const CLIPS: readonly Clip[] = [
+  { name: 'H.264', extension: 'mp4', flags: ['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '23'] },
+  {
+    name: 'VP9',
+    extension: 'webm',
+    flags: ['-c:v', 'libvpx-vp9', '-deadline', 'realtime', '-cpu-used', '8', '-crf', '34', '-b:v', '0'],
+  },
+  { name: 'AV1', extension: 'mp4', flags: ['-c:v', 'libsvtav1', '-preset', '10', '-crf', '38'] },
+]
+/** Heights, and how many times as fast as a call of FFmpeg a first frame has to be. */
+const HEIGHTS = [
+  { height: 480, atLeast: 5 },
+  { height: 1080, atLeast: 2.5 },
+] as const
+
+/** First frames of what browsers play, through HTTP, against one call of FFmpeg on the local file. */
+async function benchFirstFrames(ffmpeg: string, folder: string): Promise<BenchRow[]> {
+  const door = await openFilesystemOrigin({ MEDIA_PROXY_CACHE_MEMORY_BYTES: '0' })
+  const rows: BenchRow[] = []
+  try {
+    for (const { height, atLeast } of HEIGHTS) {
+      for (const { name, extension, flags } of CLIPS) {
+        const file = `${height}-${name}.${extension}`
+        const path = join(folder, file)
+        const source = `testsrc2=s=${Math.round((height * 8) / 9) * 2}x${height}:r=30:d=4,noise=alls=8:allf=t`
+        await run(ffmpeg, [...QUIET, '-f', 'lavfi', '-i', source, ...flags, '-pix_fmt', 'yuv420p', path])
+        await door.put(`attachments/1/${file}`, await readFile(path))
+        const times = { ours: [] as number[], bare: [] as number[] }
+        for (let round = 0; round < ROUNDS; round += 1) {
+          // Another rendition each time: nothing comes from memory.
+          const query = `format=jpeg&width=${400 - round}&time=0`
+          times.ours.push(
+            await timed(async () => {
+              const { status } = await send(door.url, `/attachments/1/${file}?${query}`)
+              if (status !== 200) throw new Error(`a still answered ${status}`)
+            }),
+          )
+          times.bare.push(await timed(() => bareCall(ffmpeg, path)))
+        }
+        const [ours, bare] = [median(times.ours), median(times.bare)]
+        rows.push({
+          name: `first frame of ${height}p ${name}: one call of FFmpeg against the origin`,
+          value: bare / ours,
+          unit: 'times',
+          target: { atLeast },
+          note: `${bare.toFixed(0)} to ${ours.toFixed(0)} ms`,
+        })
+      }
+    }
+    return rows
+  } finally {
+    await door.close()
+  }
 }
 
 /** Round by round in turn, so that whatever else the machine does weighs on all alike. */

@@ -78,14 +78,16 @@ export interface Transformation {
   /** Only `cover` where one of the sides is missing: then it has no effect. */
   readonly fit: Fit
   readonly gravity: Gravity
-  /** `source`: the source's own format. */
+  /** `source`: the source's own format, or WebP where that is none which is written. */
   readonly format: ImageFormat | 'source'
   readonly quality: Quality
   /** A quality was asked for: then even an unchanged picture is encoded anew. */
   readonly qualityAsked: boolean
+  /** Keep all frames where the output format can hold them. */
   readonly animated: boolean
   /** Gaussian sigma in pixels of the rendition, 1..100. */
   readonly blur?: number
+  /** Which frame of a video; the first that is shown where nothing is asked. */
   readonly time?: MediaTime
 }
 

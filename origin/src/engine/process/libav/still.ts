@@ -3,6 +3,7 @@
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Frame } from 'node-av/lib'
 import type { Colours } from '../container/container.ts'
+import type { ProfiledPicture } from '../image/to-srgb.ts'
 import { codecNamed } from './codec-names.ts'
 import { coloursOf } from './colours.ts'
 import { createConverter } from './convert.ts'
@@ -10,16 +11,8 @@ import { openDecoder } from './decoder.ts'
 import type { Libav } from './load.ts'
 import { pixelName } from './pixels.ts'
 
-/** A decoded picture in the colours of its file. */
-export interface DecodedStill {
-  /** RGB or RGBA, row after row from the top; two bytes a sample, the lower one first, where there are 16 bits. */
-  readonly data: Uint8Array
-  readonly width: number
-  readonly height: number
-  readonly channels: 3 | 4
-  readonly bitsPerSample: 8 | 16
-  /** The colour profile of the file; it goes before `colours`. */
-  readonly icc: Uint8Array | undefined
+/** A decoded picture in the colours of its file. Its colour profile, where it has one, goes before `colours`. */
+export interface DecodedStill extends ProfiledPicture {
   readonly colours: Colours
 }
 
