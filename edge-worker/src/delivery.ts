@@ -119,7 +119,7 @@ async function fetchAsLeader(
   order: DeliveryOrder,
   exchange: EdgeExchange,
 ): Promise<Fetched> {
-  // The flight before this one may have landed between our look into the cache and our joining.
+  // The call before this one may have settled between our look into the cache and our joining.
   const cached = await delivery.cache.match(order.url)
   if (cached?.fresh) {
     const response = fromCache(cached, viewOf(delivery, order), exchange)

@@ -31,7 +31,7 @@ export type LoadedSettings =
   | { readonly ok: true; readonly config: Config }
   | { readonly ok: false; readonly faults: readonly string[] }
 
-/** Reads the variables and secrets, which have the names of the origin's, and judges them with the bindings. */
+/** Reads the variables and secrets, which have the names of the origin's, and checks them with the bindings. */
 export function loadSettings(bindings: Bindings): LoadedSettings {
   const loaded = loadConfig('edge', { environment: Object.fromEntries(Object.entries(bindings)) })
   if (!loaded.ok) return loaded

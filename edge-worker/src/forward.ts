@@ -31,7 +31,7 @@ export async function forward(
   return isFailure(response) ? response : { response: mutable(response), cache: 'BYPASS' }
 }
 
-/** What the playground judges its caller by: the host of this door, and whether something stands before it. */
+/** What the playground checks its caller by: the host of this door, and whether something stands before it. */
 export function playgroundHeaders(headers: Headers): Record<string, string> {
   const names = ['origin', 'sec-fetch-site', 'forwarded', 'x-forwarded-for']
   return { ...pick(headers, names), [ASKED_HOST_HEADER]: headers.get('host') ?? '' }

@@ -111,7 +111,7 @@ async function answer(
   }
 }
 
-/** The signature comes before anything else is spent, and a wrong one spends a stricter budget. */
+/** The signature comes before anything else is consumed, and a wrong one consumes a stricter budget. */
 async function answerExternal(
   request: ExternalRequest,
   exchange: EdgeExchange,
@@ -130,7 +130,7 @@ async function answerExternal(
   return rejected ?? serve(verified, originPathOf(verified), exchange, limits, options)
 }
 
-/** The origin judges the signature too, so it is asked by the very target and expiry that were signed. */
+/** The origin checks the signature too, so it is asked by the very target and expiry that were signed. */
 function originPathOf(request: VerifiedExternal): string {
   const [, query] = canonicalUrl(request).split('?')
   const expiry = request.expiresAt === undefined ? undefined : `ex=${request.expiresAt}`

@@ -38,7 +38,7 @@ export function createOriginFetch({ originUrl, ring, fetch, now }: OriginOptions
   const base = new URL(originUrl)
   const basePath = base.pathname.replace(/\/$/, '')
   return async ({ method, path, headers, body }, { clientAddress, requestId, traceparent }) => {
-    // What is signed is what the origin reads: the path as the URL parser spells it.
+    // What is signed is what the origin reads: the path as the URL parser serializes it.
     const target = new URL(basePath + path, base)
     const signed = target.pathname.slice(basePath.length) + target.search
     const signature =

@@ -24,17 +24,17 @@ export interface SharedRejection {
   readonly headers: HeaderRecord
 }
 
-/** A leader that has not landed after this long is given up, and its followers with it. In milliseconds. */
+/** A leader that has not settled after this long is given up, and its followers with it. In milliseconds. */
 const LEADER_MS = 25_000
 /** Followers have a limit of their own, should the coordinator itself be lost. */
 const FOLLOWER_MS = LEADER_MS + 1000
 
-/** One object for each location and key, in memory only: a lost flight is flown again. */
+/** One object for each location and key, in memory only: a lost call is made again. */
 export class FlightCoordinator extends DurableObject {
   #call: PromiseWithResolvers<LeaderOutcome> | undefined
   #timer: ReturnType<typeof setTimeout> | null = null
 
-  /** `lead` for the first; for the others, once the leader has landed, what it found. */
+  /** `lead` for the first; for the others, once the leader has settled, what it found. */
   async join(): Promise<'lead' | LeaderOutcome> {
     if (this.#call !== undefined) return this.#call.promise
     this.#call = Promise.withResolvers<LeaderOutcome>()

@@ -206,7 +206,7 @@ async function answerStatic(exchange: Exchange, { store, config }: AppOptions): 
   return isFailure(response) ? reject(response, requestId) : { response, outcome: 'streamed' }
 }
 
-/** The signature comes before anything else is spent, and a wrong one spends a stricter budget. */
+/** The signature comes before anything else is consumed, and a wrong one consumes a stricter budget. */
 async function answerExternal(
   request: Extract<MediaRequest, { kind: 'external' }>,
   exchange: Exchange,

@@ -8,7 +8,7 @@ import type { Config } from './config/schema.ts'
 import { type Failure, fail } from './response/failure.ts'
 import type { HeaderRecord } from './response/headers.ts'
 
-/** What a client may spend: `maxAttempts` at once, all of it again after `windowMs`. */
+/** What a client may consume: `maxAttempts` at once, all of it again after `windowMs`. */
 export interface Budget {
   readonly maxAttempts: number
   readonly windowMs: number
@@ -36,7 +36,7 @@ export interface Spent {
 const TOLERANCE_INTERVALS = 1e-6
 
 /**
- * Judges one attempt. `before` is what the attempt before left behind (undefined at the first), on the clock of
+ * Checks one attempt. `before` is what the attempt before left behind (undefined at the first), on the clock of
  * `nowMs`; the result's must be kept for the next, and means nothing any more once its time has passed. (Kept as
  * an amount, not as the algorithm's "theoretical arrival time": on a clock of 13 digits, fractions get lost.)
  */
@@ -123,7 +123,7 @@ export function createRequestLimits(limiter: RateLimiter, path: string, address:
     headers,
     async consume(name) {
       const limited = await limiter.consume(name, path, address)
-      // The answer tells of the budget that every request spends, or of the one that refused it.
+      // The answer tells of the budget that every request consumes, or of the one that refused it.
       if (name !== 'renders' || limited.failure !== undefined) Object.assign(headers, limited.headers)
       return limited.failure
     },

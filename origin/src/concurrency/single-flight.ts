@@ -5,7 +5,7 @@
 
 export interface Coalescer<T> {
   /**
-   * Joins the work of a key, or starts it. The caller must `release` the lease exactly once, when it no longer
+   * Joins the work of a key, or starts it. The caller must `release` the handle exactly once, when it no longer
    * needs the value or no longer waits for it. A rejection is shared by those that waited and not kept.
    */
   join(key: string, start: (signal: AbortSignal) => Promise<T>): Handle<T>
@@ -33,7 +33,7 @@ export function createCoalescer<T>(): Coalescer<T> {
   function leave(key: string, call: Call<T>): void {
     call.users -= 1
     if (call.users > 0) return
-    // From here on nobody can join: whoever comes next starts anew instead of sharing a cancelled flight.
+    // From here on nobody can join: whoever comes next starts anew instead of sharing a cancelled call.
     if (calls.get(key) === call) calls.delete(key)
     call.controller.abort(NOBODY_WAITS)
   }

@@ -18,7 +18,7 @@ const LEAST_CHECK_MS = 50
 /**
  * Watches a process until its job ends: at the limit of processor time, at the deadline of `signal` (its reason is a
  * `TimeoutError`), or soon after the last caller left. Processor time, and not time on the wall, is what a source is
- * judged by: on a busy machine everything takes long.
+ * measured by: on a busy machine everything takes long.
  */
 export function watchOver(process: EngineProcess, signal: AbortSignal, headerCpuSeconds: number): Watch {
   const startedAt = performance.now()

@@ -28,11 +28,11 @@ export interface Arrival {
 
 export interface Admitted {
   readonly clientAddress: string
-  /** Signed by the edge worker, which has judged its budgets already. */
+  /** Signed by the edge worker, which has checked its budgets already. */
   readonly viaEdge: boolean
 }
 
-/** Judges an arrival. Fails with `forbidden`. A wrong edge signature is never treated as none. */
+/** Checks an arrival. Fails with `forbidden`. A wrong edge signature is never treated as none. */
 export type Gate = (arrival: Arrival) => Promise<Admitted | Failure>
 
 export function createGate(options: GateOptions): Gate {

@@ -29,7 +29,7 @@ export interface DeclaredSize {
 }
 
 /**
- * Judges what a header declares. Not by pixels: a file of 41 bytes can declare 25 megapixels of 16-bit RGBA,
+ * Checks what a header declares. Not by pixels: a file of 41 bytes can declare 25 megapixels of 16-bit RGBA,
  * and only the bytes they decode to tell what that costs. Fails with `too-large-dimensions`.
  */
 export function validateDeclaredSize(declared: DeclaredSize, limits: MediaLimits): Failure | undefined {

@@ -1,5 +1,5 @@
 /**
- * What a file is, judged by its first bytes. Names and declared types are claims of whoever uploaded the file:
+ * What a file is, decided by its first bytes. Names and declared types are claims of whoever uploaded the file:
  * a name decides only between types that these bytes cannot tell apart.
  */
 

@@ -29,7 +29,7 @@ import { type Answer, type Exchange, reject } from './exchange.ts'
 import { IS_SVG } from './stored-files.ts'
 
 /**
- * Streams external media through. The far server's word for their type counts for nothing: it could be HTML. Gives
+ * Streams external media through. The upstream's word for their type counts for nothing: it could be HTML. Gives
  * `IS_SVG` where they are an SVG and no download was asked for.
  */
 export async function serveExternalFile(
@@ -95,7 +95,7 @@ async function openPart(
   const start = await external.open(request.url, { range: { start: 0, end: SNIFF_BYTES - 1 }, signal })
   if (isFailure(start)) return start
   const opened = await lookAt(request.url, start)
-  // A far server that ignores ranges has answered the whole.
+  // An upstream that ignores ranges has answered the whole.
   if (isFailure(opened) || start.range === undefined) return opened
   await opened.body.cancel()
   const range: RangeRequest | undefined = requestedRange(headers, opened.validators)

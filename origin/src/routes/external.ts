@@ -1,4 +1,4 @@
-/** Signed external media, once the signature has been judged. */
+/** Signed external media, once the signature has been checked. */
 
 import type {
   AttachmentRequest,

@@ -89,7 +89,7 @@ function endOfString(json: Buffer, start: number): number {
   return json.length
 }
 
-/** A key as a body spells it: judged as those in paths are, but never percent-decoded. */
+/** A key as a body has it: checked as those in paths are, but never percent-decoded. */
 export const objectKeySchema = z.string().transform((text, context): ObjectKey => {
   const key = toObjectKey(text)
   if (!isFailure(key)) return key

@@ -16,7 +16,7 @@ export interface InternalOptions extends InternalMediaOptions {
   readonly serveMetadata: ServeMetadata
 }
 
-/** Judges the secret before anything of the body is read, and wrong ones by the budget of wrong signatures. */
+/** Checks the secret before anything of the body is read, and wrong ones by the budget of wrong signatures. */
 export async function serveInternal(
   endpoint: InternalEndpoint,
   exchange: Exchange,

@@ -74,7 +74,7 @@ function wantsScan({ isNSFWAllowed, nsfw }: Body): boolean {
   return isNSFWAllowed !== true && nsfw !== 'allow'
 }
 
-/** Where the source is. `name` tells what may share one flight. */
+/** Where the source is. `name` tells what may share one call. */
 interface Work {
   readonly open: () => Handle<Source | Failure>
   readonly name: string | undefined

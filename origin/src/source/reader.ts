@@ -20,7 +20,7 @@ export type SourcePlace = { readonly keys: readonly string[] } | { readonly url:
 export interface SourceReader {
   /**
    * Opens a source, reads and sniffs it. Renditions of one object that are in flight
-   * together share one read, which stays in memory until the last lease is released. Fails with `not-found`,
+   * together share one read, which stays in memory until the last handle is released. Fails with `not-found`,
    * `source-too-large`, a store's failure or that of an external fetch.
    */
   open(place: SourcePlace): Handle<Source | Failure>

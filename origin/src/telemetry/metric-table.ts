@@ -194,7 +194,7 @@ export type CounterName = NamesOf<'counter'>
 export type HistogramName = NamesOf<'histogram'>
 export type GaugeName = NamesOf<'gauge'>
 
-/** The name as `/_metrics` spells it; counters end in `_total`, histograms have `_bucket` and its like behind it. */
+/** The name as `/_metrics` has it; counters end in `_total`, histograms have `_bucket` and its like behind it. */
 export function prometheusName(name: MetricName): string {
   const base = name.replaceAll('.', '_')
   return METRICS[name].kind === 'counter' ? `${base}_total` : base

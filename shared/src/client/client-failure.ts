@@ -11,7 +11,7 @@ export type ClientFailureCode =
   | 'too-large'
   /** 429; see `retryAfterSeconds`. */
   | 'rate-limited'
-  /** 5xx: the service, its store, or a far server; worth another try. */
+  /** 5xx: the service, its store, or an upstream; worth another try. */
   | 'unavailable'
   /** No answer, or no end of one, within the time limit. */
   | 'timeout'

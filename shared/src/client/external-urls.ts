@@ -45,7 +45,7 @@ export function createExternalUrls(options: ExternalUrlsOptions): ExternalUrls {
       if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
         throw new RangeError('only absolute http and https URLs can be signed')
       }
-      // As the URL parser spells it: otherwise half a surrogate pair, say, would be signed as one thing and read as another.
+      // As the URL parser serializes it: otherwise half a surrogate pair would be signed as one thing and read as another.
       const target = encodeExternalTarget(new URL(url).href)
       if (isFailure(decodeExternalTarget(target))) throw new RangeError('a URL that is too long')
       ring ??= createKeyRing([options.secretKey])

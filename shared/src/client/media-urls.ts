@@ -14,7 +14,7 @@ export interface AssetUrlOptions extends AssetParameters {
   readonly extension?: AssetFileExtension
 }
 
-/** URLs of stored media. Nothing is signed, nothing is asked: these are only spelled. */
+/** URLs of stored media. Nothing is signed, nothing is asked: these are only built. */
 export interface MediaUrls {
   /** `/avatars/<id>/<hash>.<extension>` and its like. All throw a `RangeError` for what the service would refuse. */
   asset(kind: AssetKind, id: string, hash: string, options?: AssetUrlOptions): string

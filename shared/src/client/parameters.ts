@@ -1,4 +1,4 @@
-/** What a URL can ask of the service, as the query spells it. */
+/** What a URL can ask of the service, as the query has it. */
 
 /** Parameters of avatars, icons, banners, splashes, emojis and stickers. */
 export interface AssetParameters {

@@ -3,7 +3,7 @@ import { parseRequest } from '../request/parse.ts'
 import { isFailure } from '../response/failure.ts'
 
 /**
- * A path with its query that the service accepts, judged by the service's own grammar: what it would refuse is never
+ * A path with its query that the service accepts, checked by the service's own grammar: what it would refuse is never
  * handed out. `key`, where the URL is to name an object: a name with `..` or a slash too many must not name another.
  * Throws a `RangeError`.
  */

@@ -3,7 +3,7 @@
 import { ASSET_SIZES } from '../request/parameters.ts'
 
 /**
- * A `srcset` of widths in pixels: `a.webp?width=320 320w, a.webp?width=640 640w`. `urlOf` spells the URL of one width.
+ * A `srcset` of widths in pixels: `a.webp?width=320 320w, a.webp?width=640 640w`. `urlOf` makes the URL of one width.
  * Goes with `sizes`.
  */
 export function widthSrcset(widths: readonly number[], urlOf: (width: number) => string): string {
@@ -13,7 +13,7 @@ export function widthSrcset(widths: readonly number[], urlOf: (width: number) =>
 }
 
 /**
- * A `srcset` of device pixel ratios: `a.webp?size=64 1x, a.webp?size=128 2x`. `urlOf` spells the URL of one density,
+ * A `srcset` of device pixel ratios: `a.webp?size=64 1x, a.webp?size=128 2x`. `urlOf` makes the URL of one density,
  * with `dpr` or by itself.
  */
 export function densitySrcset<D extends number>(

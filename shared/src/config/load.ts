@@ -53,7 +53,7 @@ export function loadConfig(door: Door, sources: ConfigSources): LoadedConfig {
     const fault = wordFault(issue, input, settings)
     if (!faults.has(fault.name)) faults.set(fault.name, fault.text)
   }
-  // What only several settings together show is judged too, with the faulty ones left out.
+  // What only several settings together show is checked too, with the faulty ones left out.
   if (!parsed.success) parsed = configSchema.safeParse(without(input, parsed.error.issues))
   for (const fault of parsed.success ? crossFaults(door, parsed.data) : []) {
     if (!faults.has(fault.name)) faults.set(fault.name, fault.text)

@@ -80,7 +80,7 @@ function assetParameters({ rendition }: AssetRequest): string[] {
   return parameters
 }
 
-/** The product of size and density need not be a listed size: then the smallest density that gives it spells it. */
+/** The product of size and density need not be a listed size: then the smallest density that gives it is the one. */
 function serializeSize(size: number): string {
   for (const dpr of DPRS) {
     const listed = ASSET_SIZES.find((candidate) => Math.round(candidate * dpr) === size)

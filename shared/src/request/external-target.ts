@@ -32,7 +32,7 @@ export function decodeExternalTarget(rawTarget: string): string | Failure {
     : url.href
 }
 
-/** Encodes a URL the way the URL builder does and the canonical form spells it. */
+/** Encodes a URL the way the URL builder does and the canonical form does. */
 export function encodeExternalTarget(url: string): string {
   return `v2/${encodeBase64Url(new TextEncoder().encode(url))}`
 }

@@ -111,10 +111,10 @@ export interface ExternalRequest {
   readonly negotiable: boolean
 }
 
-/** External media whose signature and expiry were judged and whose target was decoded. */
+/** External media whose signature and expiry were checked and whose target was decoded. */
 export interface VerifiedExternal extends Omit<ExternalRequest, 'kind'> {
   readonly kind: 'verified-external'
-  /** Absolute and normalised, http or https, without fragment. Its address is not yet judged. */
+  /** Absolute and normalised, http or https, without fragment. Its address is not checked yet. */
   readonly url: string
 }
 

@@ -13,7 +13,7 @@ const encoder = new TextEncoder()
 /**
  * Makes a key of percent-encoded path segments.
  *
- * Each segment is decoded once and the whole is judged after decoding, so that `%2e%2e%2f` is seen for what
+ * Each segment is decoded once and the whole is checked after decoding, so that `%2e%2e%2f` is seen for what
  * it is. Fails with `bad-request` on invalid UTF-8, an empty segment, `.`, `..`, a control character, a
  * backslash, or more than 1024 bytes.
  */
@@ -27,7 +27,7 @@ export function decodeObjectKey(encodedSegments: readonly string[]): ObjectKey |
   return toObjectKey(decoded.join('/'))
 }
 
-/** Judges a decoded key; the same rules and failures as `decodeObjectKey`. */
+/** Checks a decoded key; the same rules and failures as `decodeObjectKey`. */
 export function toObjectKey(key: string): ObjectKey | Failure {
   if (/[\u0000-\u001f\u007f-\u009f\\]/.test(key)) return fail('bad-request', 'control character or backslash')
   // A character is three bytes at the most and one at the least: count only where it can matter.

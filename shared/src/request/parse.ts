@@ -15,8 +15,8 @@ import { decodeObjectKey, decodeSegment, type ObjectKey } from './object-key.ts'
 import { type Negotiation, parseAssetParameters, parseTransformation } from './parameters.ts'
 
 /**
- * Reads the request that a URL states. `url` is the raw one: its path is judged undecoded, segment by segment.
- * Fails with `no-route`, `bad-request`, or, for an asset's own grammar, `not-found`. The method is not judged
+ * Reads the request that a URL states. `url` is the raw one: its path is checked undecoded, segment by segment.
+ * Fails with `no-route`, `bad-request`, or, for an asset's own grammar, `not-found`. The method is not checked
  * here: see `validateMethod`.
  */
 export function parseRequest(url: URL, negotiation: Negotiation): MediaRequest | Failure {

@@ -34,7 +34,7 @@ function listsEtag(header: string, etag: string): boolean {
 }
 
 /**
- * The range a request asks for, judged against `If-Range`. Undefined where the whole is to be answered: no
+ * The range a request asks for, checked against `If-Range`. Undefined where the whole is to be answered: no
  * range, another unit, several ranges, a malformed one, or an `If-Range` that no longer holds.
  */
 export function requestedRange(headers: Headers, validators?: Validators): RangeRequest | undefined {
@@ -73,7 +73,7 @@ export function resolveRange(range: RangeRequest, size: number): ByteRange | 'un
     : { start: range.start, end: Math.min(range.end ?? Number.POSITIVE_INFINITY, size - 1) }
 }
 
-/** A range as the `Range` header spells it. */
+/** A range as the `Range` header has it. */
 export function formatRange(range: RangeRequest): string {
   return 'suffix' in range ? `bytes=-${range.suffix}` : `bytes=${range.start}-${range.end ?? ''}`
 }

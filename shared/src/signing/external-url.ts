@@ -21,7 +21,7 @@ export async function signExternalTarget(
 }
 
 /**
- * Judges an external request in the contract's order: signature, expiry, decoding of the target. Fails with
+ * Checks an external request in the contract's order: signature, expiry, decoding of the target. Fails with
  * `bad-signature`, `expired`, `bad-request` or `address-refused`. `nowSeconds` is unix time.
  */
 export async function verifyExternal(

@@ -4,7 +4,7 @@ import { type Failure, fail } from '../response/failure.ts'
 import { type KeyRing, sign, verify } from './hmac.ts'
 
 /**
- * Judges `X-Internal-Secret` or `Authorization: Bearer` against every configured secret. Fails with `bad-secret`.
+ * Checks `X-Internal-Secret` or `Authorization: Bearer` against every configured secret. Fails with `bad-secret`.
  * The comparison is one of MACs, so its time tells nothing of either text or its length.
  */
 export async function checkInternalSecret(

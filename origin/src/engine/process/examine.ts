@@ -1,5 +1,5 @@
 /**
- * What a source is, and what of it is to be seen: one opening serves the facts, the placeholder and the scan. Every
+ * What a source is, and what of it is to be seen: one opening serves its info, the placeholder and the scan. Every
  * kind ends in the same shape, and frames come no larger than those that look at them need.
  */
 

@@ -26,8 +26,8 @@ export interface OpenPictureOptions {
 const HEAD_BYTES = 256 * 1024
 
 /**
- * Reads a picture and its header, and has it judged before anything is decoded; of what is read by ranges before the
- * rest is read. Fails with `undecodable`, `source-too-large`, as the source does, or as it is judged.
+ * Reads a picture and its header, and has it checked before anything is decoded; of what is read by ranges before the
+ * rest is read. Fails with `undecodable`, `source-too-large`, as the source does, or as it is checked.
  */
 export async function openPicture(
   source: MediaSource,

@@ -1,7 +1,7 @@
 /**
  * Which addresses external fetches may reach (contract, section 8). It stops a URL that somebody had signed, or a
  * redirect behind it, from reaching what only this machine or its network can: metadata services, databases,
- * the service itself. Names are judged here by their form; what they resolve to is judged by `isPublicAddress` on
+ * the service itself. Names are checked here by their form; what they resolve to is checked by `isPublicAddress` on
  * the very address that is then connected to (see `pinned-agent.ts`), because a second resolution may differ.
  */
 
@@ -22,7 +22,7 @@ const MAX_NAME_LENGTH = 253
 const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/
 
 /**
- * Judges everything about a URL that can be judged before a name is resolved. The URL parser has already turned
+ * Checks everything about a URL that can be checked before a name is resolved. The URL parser has already turned
  * decimal, octal, hexadecimal and short forms of IPv4, percent-encoded hosts and foreign dots into one spelling.
  * Fails with `address-refused`.
  */
@@ -68,7 +68,7 @@ export function isPublicAddress(
 }
 
 /**
- * An address with IPv4-mapped ones turned into the IPv4 they are. The URL parser spells IPv6 first, without dots:
+ * An address with IPv4-mapped ones turned into the IPv4 they are. The URL parser writes IPv6 first, without dots:
  * ipaddr.js takes `::1.2.3.4`, as resolvers print it, for a mapped address, which it is not.
  */
 function parseAddress(address: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {

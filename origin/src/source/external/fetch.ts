@@ -1,4 +1,4 @@
-/** Fetches external media: judged addresses, few redirects, one deadline, no more bytes than allowed. */
+/** Fetches external media: checked addresses, few redirects, one deadline, no more bytes than allowed. */
 
 import { formatRange, parseHttpDate, type RangeRequest } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -16,18 +16,18 @@ export interface ExternalFetchOptions {
   readonly maxBytes: number
 }
 
-/** A far server's answer. Whoever gets it reads `body` to its end or cancels it. */
+/** An upstream's answer. Whoever gets it reads `body` to its end or cancels it. */
 export interface ExternalResponse {
   /** After redirects. */
   readonly url: string
-  /** Of the whole; undefined where the far server does not tell. */
+  /** Of the whole; undefined where the upstream does not tell. */
   readonly sizeBytes: number | undefined
-  /** The part that `body` is, where a range was asked for and the far server gave one. */
+  /** The part that `body` is, where a range was asked for and the upstream gave one. */
   readonly range?: { readonly start: number; readonly end: number }
   /** Only a strong one: a weak one says nothing of bytes. */
   readonly etag: string | undefined
   readonly lastModified: Date | undefined
-  /** The far server says that it answers ranges, or has just done so. */
+  /** The upstream says that it answers ranges, or has just done so. */
   readonly offersRanges: boolean
   readonly body: ReadableStream<Uint8Array>
 }

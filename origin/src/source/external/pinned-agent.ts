@@ -1,5 +1,5 @@
 /**
- * Connections to external hosts: a name is resolved once, every address of the answer is judged, and the
+ * Connections to external hosts: a name is resolved once, every address of the answer is checked, and the
  * connection goes to one that was. Checking first and connecting later would let a resolver answer twice.
  */
 
@@ -29,7 +29,7 @@ export class ConnectionRejection extends Error {
 
 const RESOLVE_TIMEOUT_MS = 5000
 const RESOLVE_TRIES = 2
-/** Addresses of one answer that are judged; a longer answer is not one of an honest host. */
+/** Addresses of one answer that are checked; a longer answer is not one of an honest host. */
 const MAX_ADDRESSES = 64
 
 /** The agent of all hosts under the policy. */
@@ -45,7 +45,7 @@ export function createExemptAgent(options: PinnedAgentOptions): Agent {
 function createAgent({ connectTimeoutMs }: PinnedAgentOptions, resolve: LookupFunction): Agent {
   return new Agent({
     connect: { timeout: connectTimeoutMs, lookup: resolve },
-    // A far server's parser tricks stay with its own connection.
+    // An upstream's parser tricks stay with its own connection.
     pipelining: 1,
     keepAliveTimeout: 4000,
     keepAliveMaxTimeout: 10_000,
@@ -54,7 +54,7 @@ function createAgent({ connectTimeoutMs }: PinnedAgentOptions, resolve: LookupFu
 }
 
 /**
- * Resolves a name for one connection and hands over judged addresses only. Not the system's `getaddrinfo`: that
+ * Resolves a name for one connection and hands over checked addresses only. Not the system's `getaddrinfo`: that
  * blocks a thread of the pool on which pictures are rendered.
  */
 export function createPinnedLookup(
@@ -82,7 +82,7 @@ interface Address {
   readonly family: 4 | 6
 }
 
-/** Both families; one may fail where the other answers, since only what was judged is connected to. */
+/** Both families; one may fail where the other answers, since only what was checked is connected to. */
 async function resolveAll(resolver: Resolver, hostname: string): Promise<Address[]> {
   const [four, six] = await Promise.allSettled([resolver.resolve4(hostname), resolver.resolve6(hostname)])
   if (four.status === 'rejected' && six.status === 'rejected') throw four.reason

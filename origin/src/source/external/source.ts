@@ -84,7 +84,7 @@ function etagOf({ url, etag, lastModified, sizeBytes }: ExternalResponse): Promi
   return strongEtag(url, etag ?? '', lastModified?.toUTCString() ?? '', String(sizeBytes))
 }
 
-/** By ranges of the far server, so that only what is looked at travels. */
+/** By ranges of the upstream, so that only what is looked at travels. */
 function rangesOf(
   external: ExternalFetch,
   response: ExternalResponse,

@@ -12,7 +12,7 @@ import { createRangeSource, type RangeSource } from '../bytes/ranges.ts'
 
 export interface SpoolOptions {
   readonly body: ReadableStream<Uint8Array>
-  /** Undefined where the far server does not tell. */
+  /** Undefined where the upstream does not tell. */
   readonly sizeBytes: number | undefined
   readonly maxBytes: number
   /** The file is gone as soon as this fires. */

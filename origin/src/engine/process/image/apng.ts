@@ -50,7 +50,7 @@ export function hidesDefaultImage(bytes: Uint8Array): boolean {
 
 /**
  * Splits an animation into its frames. Fails with `undecodable` where there are fewer than announced or one
- * lies outside of the canvas; more than announced are not looked at, as nobody judged what they cost.
+ * lies outside of the canvas; more than announced are not looked at, as nobody checked what they cost.
  */
 export function readApng(bytes: Uint8Array): Apng | Failure {
   let header: Uint8Array | undefined
@@ -78,7 +78,7 @@ export function readApng(bytes: Uint8Array): Apng | Failure {
         if (chunk.data.length === IHDR_BYTES) header ??= chunk.data
         break
       case 'acTL': {
-        // The first counts: it is the one that was judged.
+        // The first counts: it is the one that was checked.
         if (chunk.data.length < ACTL_BYTES || announced > 0) break
         announced = Math.max(1, viewOf(chunk.data).getUint32(0))
         loop = viewOf(chunk.data).getUint32(4)

@@ -27,7 +27,7 @@ export interface DecodeOptions {
 }
 
 /**
- * One frame of an image whose header was inspected and judged (with `animated` for any frame but the first):
+ * One frame of an image whose header was inspected and checked (with `animated` for any frame but the first):
  * upright, sRGB. Fails with `undecodable`.
  */
 export async function decodePicture(

@@ -40,7 +40,7 @@ export interface InspectOptions {
 export const UNLIMITED_PIXELS = { limitInputPixels: false } as const
 
 /**
- * Reads the header of an image and judges it before anything is decoded. Fails with `undecodable` or
+ * Reads the header of an image and checks it before anything is decoded. Fails with `undecodable` or
  * `too-large-dimensions`.
  */
 export async function inspectImage(
@@ -59,7 +59,7 @@ export async function readInfo(bytes: Uint8Array, format: SourceFormat): Promise
   return isFailure(metadata) ? metadata : infoOf(metadata, format, bytes)
 }
 
-/** Judges what a header declares. Gives `too-large-dimensions` or nothing. */
+/** Checks what a header declares. Gives `too-large-dimensions` or nothing. */
 export function validateInfo(info: ImageInfo, { limits, animated }: InspectOptions): Failure | undefined {
   return validateDeclaredSize({ ...info, decodedFrames: animated ? info.frames : 1 }, limits)
 }

@@ -11,7 +11,7 @@ const MAX_SIDE_PIXELS = 100
 /**
  * The placeholder that stands for a picture while it loads: its ThumbHash (https://evanw.github.io/thumbhash/)
  * in standard base64, alpha respected. Of an encoded image the first frame, upright; its declared size has to be
- * judged before. Fails with `undecodable`.
+ * checked before. Fails with `undecodable`.
  */
 export async function placeholderOf(source: RawPicture | Uint8Array): Promise<string | Failure> {
   const pipeline =

@@ -12,7 +12,7 @@ const OGG_HEAD_BYTES = 64 * 1024
 const OGG_SOUND: ReadonlySet<string> = new Set(['vorbis', 'opus'])
 
 /**
- * What a file of sound alone holds, judged by what is accepted. Fails with `source-too-large`, `undecodable`,
+ * What a file of audio alone holds, checked against what is accepted. Fails with `source-too-large`, `undecodable`,
  * `unsupported-codec`, or as the bytes do.
  */
 export async function readAudio(
