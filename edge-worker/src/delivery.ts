@@ -30,7 +30,7 @@ export interface Delivery {
 }
 
 /** What is to be delivered. */
-export interface DeliveryOrder {
+export interface DeliveryRequest {
   readonly request: SourceRequest
   /** The one key of the cache and of single flight. */
   readonly url: CanonicalUrl
@@ -50,33 +50,33 @@ const MAX_FLIGHTS = 5
 
 export async function deliver(
   delivery: Delivery,
-  order: DeliveryOrder,
+  wanted: DeliveryRequest,
   exchange: EdgeExchange,
 ): Promise<Delivered | Failure> {
   const { cache, singleFlight } = delivery
   const { timings } = exchange
-  const cached = await timings.measure('cache', () => cache.match(order.url))
-  if (cached?.fresh) return { response: fromCache(cached, viewOf(delivery, order), exchange), cache: 'HIT' }
+  const cached = await timings.measure('cache', () => cache.match(wanted.url))
+  if (cached?.fresh) return { response: fromCache(cached, viewOf(delivery, wanted), exchange), cache: 'HIT' }
   await cached?.body.cancel()
-  if (cached === undefined && (await cache.isMissing(order.url))) {
+  if (cached === undefined && (await cache.isMissing(wanted.url))) {
     return { response: failureResponse(fail('not-found'), exchange.requestId), cache: 'HIT' }
   }
-  if (cached === undefined && !order.whole && isPartial(exchange)) return pass(delivery, order, exchange)
+  if (cached === undefined && !wanted.whole && isPartial(exchange)) return pass(delivery, wanted, exchange)
 
   for (let call = 0; call < MAX_FLIGHTS; call += 1) {
-    const role = await timings.measure('flight', () => singleFlight.join(order.url))
-    if (role === 'lead') return lead(delivery, order, exchange)
+    const role = await timings.measure('flight', () => singleFlight.join(wanted.url))
+    if (role === 'lead') return lead(delivery, wanted, exchange)
     if (role.kind === 'rejected') {
       const { text, status, headers } = role.rejection
       const own = { ...headers, 'x-request-id': exchange.requestId }
       return { response: new Response(text, { status, headers: own }), cache: 'COALESCED' }
     }
     if (role.kind === 'uncached') break
-    const kept = role.kind === 'cached' ? await cache.match(order.url) : undefined
+    const kept = role.kind === 'cached' ? await cache.match(wanted.url) : undefined
     if (kept !== undefined)
-      return { response: fromCache(kept, viewOf(delivery, order), exchange), cache: 'COALESCED' }
+      return { response: fromCache(kept, viewOf(delivery, wanted), exchange), cache: 'COALESCED' }
   }
-  return (await fetchWhole(delivery, order, exchange)).delivered
+  return (await fetchWhole(delivery, wanted, exchange)).delivered
 }
 
 const PARTIAL_HEADERS = ['range', 'if-none-match', 'if-modified-since', 'if-range']
@@ -94,12 +94,12 @@ interface Fetched {
 /** The leader's work goes on when its own client leaves: others wait for it. */
 function lead(
   delivery: Delivery,
-  order: DeliveryOrder,
+  wanted: DeliveryRequest,
   exchange: EdgeExchange,
 ): Promise<Delivered | Failure> {
   const { promise: outcome, resolve: settle } = Promise.withResolvers<LeaderOutcome>()
-  const work = fetchAsLeader(delivery, order, exchange)
-  exchange.waitUntil(outcome.then((found) => delivery.singleFlight.settle(order.url, found)))
+  const work = fetchAsLeader(delivery, wanted, exchange)
+  exchange.waitUntil(outcome.then((found) => delivery.singleFlight.settle(wanted.url, found)))
   const delivered = work.then(
     (fetched) => {
       settle(fetched.outcome)
@@ -116,27 +116,27 @@ function lead(
 
 async function fetchAsLeader(
   delivery: Delivery,
-  order: DeliveryOrder,
+  wanted: DeliveryRequest,
   exchange: EdgeExchange,
 ): Promise<Fetched> {
   // The call before this one may have settled between our look into the cache and our joining.
-  const cached = await delivery.cache.match(order.url)
+  const cached = await delivery.cache.match(wanted.url)
   if (cached?.fresh) {
-    const response = fromCache(cached, viewOf(delivery, order), exchange)
+    const response = fromCache(cached, viewOf(delivery, wanted), exchange)
     return { delivered: { response, cache: 'HIT' }, outcome: { kind: 'cached' } }
   }
-  if (cached !== undefined) return revalidate(delivery, cached, order, exchange)
-  const stored = order.whole ? await findStored(delivery, order, exchange) : undefined
-  if (stored !== undefined) return keep(delivery, stored.bytes, stored.headers, order, exchange)
-  const rejected = await order.beforeRender()
+  if (cached !== undefined) return revalidate(delivery, cached, wanted, exchange)
+  const stored = wanted.whole ? await findStored(delivery, wanted, exchange) : undefined
+  if (stored !== undefined) return keep(delivery, stored.bytes, stored.headers, wanted, exchange)
+  const rejected = await wanted.beforeRender()
   if (rejected !== undefined) return { delivered: rejected, outcome: { kind: 'abandoned' } }
-  return fetchWhole(delivery, order, exchange)
+  return fetchWhole(delivery, wanted, exchange)
 }
 
 /** A bucket that fails is no reason not to ask the origin. */
 async function findStored(
   { renditions }: Delivery,
-  { request, url }: DeliveryOrder,
+  { request, url }: DeliveryRequest,
   { timings }: EdgeExchange,
 ): Promise<StoredRendition | undefined> {
   try {
@@ -151,14 +151,14 @@ async function findStored(
 async function revalidate(
   delivery: Delivery,
   cached: CachedAnswer,
-  order: DeliveryOrder,
+  wanted: DeliveryRequest,
   exchange: EdgeExchange,
 ): Promise<Fetched> {
   const { cache } = delivery
   const condition = cached.etag === undefined ? {} : { 'if-none-match': cached.etag }
-  const response = await askOrigin(delivery, order, condition, exchange)
+  const response = await askOrigin(delivery, wanted, condition, exchange)
   const asBefore = (): Delivered => ({
-    response: fromCache(cached, viewOf(delivery, order), exchange),
+    response: fromCache(cached, viewOf(delivery, wanted), exchange),
     cache: 'HIT',
   })
   if (isFailure(response) || response.status >= 500) {
@@ -166,13 +166,13 @@ async function revalidate(
     return { delivered: asBefore(), outcome: { kind: 'cached' } }
   }
   if (response.status === 304) {
-    const confirmed = confirm(cache, order.url, cached.headers)
+    const confirmed = confirm(cache, wanted.url, cached.headers)
     exchange.waitUntil(confirmed)
     return { delivered: asBefore(), outcome: confirmed.then(() => ({ kind: 'cached' })) }
   }
   await cached.body.cancel()
-  if (response.status !== 200) exchange.waitUntil(cache.delete(order.url))
-  return store(delivery, response, order, exchange)
+  if (response.status !== 200) exchange.waitUntil(cache.delete(wanted.url))
+  return store(delivery, response, wanted, exchange)
 }
 
 async function confirm(cache: EdgeCache, url: CanonicalUrl, headers: HeaderRecord): Promise<void> {
@@ -182,18 +182,18 @@ async function confirm(cache: EdgeCache, url: CanonicalUrl, headers: HeaderRecor
 
 async function fetchWhole(
   delivery: Delivery,
-  order: DeliveryOrder,
+  wanted: DeliveryRequest,
   exchange: EdgeExchange,
 ): Promise<Fetched> {
-  const response = await askOrigin(delivery, order, {}, exchange)
-  if (!isFailure(response)) return store(delivery, response, order, exchange)
+  const response = await askOrigin(delivery, wanted, {}, exchange)
+  if (!isFailure(response)) return store(delivery, response, wanted, exchange)
   const rejection = await rejectionOf(failureResponse(response, exchange.requestId))
   return { delivered: response, outcome: { kind: 'rejected', rejection } }
 }
 
 function askOrigin(
   { origin }: Delivery,
-  { originPath }: DeliveryOrder,
+  { originPath }: DeliveryRequest,
   headers: HeaderRecord,
   exchange: EdgeExchange,
 ): Promise<Response | Failure> {
@@ -209,26 +209,26 @@ const BUFFERED_BYTES = 1024 * 1024
 async function store(
   delivery: Delivery,
   response: Response,
-  order: DeliveryOrder,
+  wanted: DeliveryRequest,
   exchange: EdgeExchange,
 ): Promise<Fetched> {
   const { cache, maxEntryBytes } = delivery
-  if (response.status !== 200) return reject(cache, response, order, exchange)
+  if (response.status !== 200) return reject(cache, response, wanted, exchange)
   const sizeBytes = Number(response.headers.get('content-length') ?? Number.POSITIVE_INFINITY)
   if (response.body === null || sizeBytes > maxEntryBytes) {
     return {
-      delivered: { response: passedThrough(response, viewOf(delivery, order)), cache: 'BYPASS' },
+      delivered: { response: passedThrough(response, viewOf(delivery, wanted)), cache: 'BYPASS' },
       outcome: { kind: 'uncached' },
     }
   }
   const headers = storedHeaders(response)
   if (sizeBytes <= BUFFERED_BYTES) {
-    return keep(delivery, new Uint8Array(await response.arrayBuffer()), headers, order, exchange)
+    return keep(delivery, new Uint8Array(await response.arrayBuffer()), headers, wanted, exchange)
   }
   const [kept, sent] = response.body.tee()
-  const outcome = putAway(delivery, kept.pipeThrough(new FixedLengthStream(sizeBytes)), headers, order)
+  const outcome = putAway(delivery, kept.pipeThrough(new FixedLengthStream(sizeBytes)), headers, wanted)
   let opened = false
-  const answer = finish(exchange, describe(headers, sizeBytes, viewOf(delivery, order)), (range) => {
+  const answer = finish(exchange, describe(headers, sizeBytes, viewOf(delivery, wanted)), (range) => {
     opened = true
     return slice(sent, range ?? { start: 0, end: sizeBytes - 1 })
   })
@@ -241,13 +241,16 @@ function keep(
   delivery: Delivery,
   bytes: Uint8Array<ArrayBuffer>,
   headers: HeaderRecord,
-  order: DeliveryOrder,
+  wanted: DeliveryRequest,
   exchange: EdgeExchange,
 ): Fetched {
-  const answer = finish(exchange, describe(headers, bytes.length, viewOf(delivery, order)), (range) =>
+  const answer = finish(exchange, describe(headers, bytes.length, viewOf(delivery, wanted)), (range) =>
     range === undefined ? bytes : bytes.subarray(range.start, range.end + 1),
   )
-  return { delivered: { response: answer, cache: 'MISS' }, outcome: putAway(delivery, bytes, headers, order) }
+  return {
+    delivered: { response: answer, cache: 'MISS' },
+    outcome: putAway(delivery, bytes, headers, wanted),
+  }
 }
 
 /** What could not be kept is asked for again by each follower. */
@@ -255,7 +258,7 @@ async function putAway(
   { cache, index }: Delivery,
   body: BodyInit,
   headers: HeaderRecord,
-  { request, url }: DeliveryOrder,
+  { request, url }: DeliveryRequest,
 ): Promise<LeaderOutcome> {
   try {
     await Promise.all([cache.put(url, headers, body), remember(index, sourceNameOf(request), url)])
@@ -278,7 +281,7 @@ async function remember(index: AnswerIndex, name: SourceName, url: CanonicalUrl)
 async function reject(
   cache: EdgeCache,
   response: Response,
-  { url }: DeliveryOrder,
+  { url }: DeliveryRequest,
   exchange: EdgeExchange,
 ): Promise<Fetched> {
   if (response.status === 404) exchange.waitUntil(cache.putMissing(url))
@@ -299,18 +302,18 @@ async function rejectionOf(
 /** Asks the origin for just what the client wants of a stored file. */
 async function pass(
   delivery: Delivery,
-  order: DeliveryOrder,
+  wanted: DeliveryRequest,
   exchange: EdgeExchange,
 ): Promise<Delivered | Failure> {
   const { method, headers, timings } = exchange
   const response = await timings.measure('origin', () =>
-    delivery.origin({ method, path: order.originPath, headers: pick(headers, PARTIAL_HEADERS) }, exchange),
+    delivery.origin({ method, path: wanted.originPath, headers: pick(headers, PARTIAL_HEADERS) }, exchange),
   )
   return isFailure(response)
     ? response
-    : { response: passedThrough(response, viewOf(delivery, order)), cache: 'BYPASS' }
+    : { response: passedThrough(response, viewOf(delivery, wanted)), cache: 'BYPASS' }
 }
 
-function viewOf({ now }: Delivery, { request }: DeliveryOrder): ClientView {
+function viewOf({ now }: Delivery, { request }: DeliveryRequest): ClientView {
   return { request, nowMs: now() }
 }

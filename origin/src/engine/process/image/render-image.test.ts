@@ -3,7 +3,7 @@ import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
 import { type Render, renderRaw } from './render-image.ts'
 
-const order = (format: Render['format'], width: number, height: number): Render => ({
+const render = (format: Render['format'], width: number, height: number): Render => ({
   plan: { width, height, mode: 'exact', gravity: 'centre' },
   format,
   quality: 80,
@@ -29,7 +29,7 @@ async function decode(bytes: unknown) {
 describe('raw pixels', () => {
   it.each(['png', 'jpeg', 'webp', 'gif', 'avif'] as const)('become %s by the plan', async (format) => {
     const picture = { data: halves(80, 40, 3), width: 80, height: 40, channels: 3 as const }
-    const { info, pixel } = await decode(await renderRaw(picture, order(format, 40, 20)))
+    const { info, pixel } = await decode(await renderRaw(picture, render(format, 40, 20)))
     expect([info.width, info.height]).toEqual([40, 20])
     const [red = 0, , blue = 255] = pixel(5, 10)
     expect(red).toBeGreaterThan(200)
@@ -38,15 +38,15 @@ describe('raw pixels', () => {
 
   it('keep their alpha, and lie on white where the format has none', async () => {
     const picture = { data: halves(16, 16, 4, 0), width: 16, height: 16, channels: 4 as const }
-    const kept = await decode(await renderRaw(picture, order('webp', 16, 16)))
+    const kept = await decode(await renderRaw(picture, render('webp', 16, 16)))
     expect([kept.info.channels, kept.pixel(4, 4)[3]]).toEqual([4, 0])
-    const flat = await decode(await renderRaw(picture, order('jpeg', 16, 16)))
+    const flat = await decode(await renderRaw(picture, render('jpeg', 16, 16)))
     expect(flat.pixel(4, 4).slice(0, 3)).toEqual([255, 255, 255])
   })
 
   it('that are fewer than their size says are a failure', async () => {
     const picture = { data: new Uint8Array(10), width: 80, height: 40, channels: 3 as const }
-    const rendered = await renderRaw(picture, order('webp', 40, 20))
+    const rendered = await renderRaw(picture, render('webp', 40, 20))
     expect(isFailure(rendered) && rendered.code).toBe('undecodable')
   })
 })
