@@ -17,6 +17,8 @@ import { expectNothingKept, HAS_PROC, lookAtRest } from './counts.ts'
 
 const SECRET = 'internal-secret'
 const HARMLESS = 128
+/** While this file is there, no process gets ready. */
+const GATE = 'gate'
 
 describe.each([
   ['a scan may fail', 'false'],
@@ -45,7 +47,7 @@ describe.each([
       model: 'faulty',
       queue: 64,
       log,
-      start: () => startFaultyProcess(),
+      start: () => startFaultyProcess({ gate: join(directory, GATE) }),
     })
     await classifier.loaded
     app = await createOrigin({ config: loaded.config, log, classifier })
@@ -81,6 +83,7 @@ describe.each([
   ])('and %s: /_metadata goes on, and scans again', async (_, fault) => {
     expect((await upload(HARMLESS, 20 + fault)).value).toMatchObject({ nsfw: false })
     const before = HAS_PROC ? await lookAtRest(process.pid) : undefined
+    await writeFile(join(directory, GATE), '')
     const lost = await upload(fault, 33)
     if (failClosed === 'true') {
       expect(lost).toEqual({ status: 503, value: 'Service Unavailable' })
@@ -90,6 +93,7 @@ describe.each([
       expect(lost.value.nsfw_predictions).toEqual({})
     }
     expect((await send(url, '/_ready')).body.toString()).toMatch(/^Not ready: .*model/)
+    await rm(join(directory, GATE))
     // While there is no process they wait for the next one; none has been scanned before.
     const all = await Promise.all(
       Array.from({ length: 12 }, (_, index) => upload(HARMLESS, 40 * fault + index)),

@@ -197,7 +197,7 @@ describe('a process with a fault', () => {
 
   it('that never gets to load its model is given up', () =>
     using(
-      { start: () => startFaultyProcess(['--eval', 'throw new Error("no such library")']) },
+      { start: () => startFaultyProcess({ words: ['--eval', 'throw new Error("no such library")'] }) },
       async (classifier) => {
         const early = classifier.classify(picture(0), never)
         expect((await classifier.loaded)?.detail).toContain('no such library')

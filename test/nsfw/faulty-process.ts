@@ -3,6 +3,8 @@
  * does with the batch. Any other byte is answered as neutral.
  */
 
+import { existsSync } from 'node:fs'
+import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { startEngineProcess } from '@media-proxy/origin/engine/engine-process.ts'
 import { openChannel } from '@media-proxy/origin/engine/process/channel.ts'
@@ -15,12 +17,13 @@ export const THROWS = 2
 export const NEVER_ANSWERS = 3
 export const CANNOT_SCAN = 4
 
+const GATE_MS = 5
 const SCRIPT = fileURLToPath(import.meta.url)
 
-/** Starts a script as an engine process; this one unless another is given. */
-export function startFaultyProcess(script: readonly string[] = [SCRIPT]) {
+/** Starts this script as an engine process, which gets ready once no file `gate` is there; or other words of Node. */
+export function startFaultyProcess({ gate, words }: { gate?: string; words?: readonly string[] } = {}) {
   return startEngineProcess({
-    words: script,
+    words: words ?? [SCRIPT, ...(gate === undefined ? [] : [gate])],
     sandbox: {
       jobMemoryBytes: 2 ** 30,
       fileBytes: 0,
@@ -35,6 +38,8 @@ if (process.argv[1] === SCRIPT) await work()
 async function work(): Promise<void> {
   process.title = 'media-proxy engine'
   const channel = openChannel(3)
+  const gate = process.argv[2]
+  while (gate !== undefined && existsSync(gate)) await setTimeout(GATE_MS)
   channel.send(FRAME.ready, { renderer: '', libav: null })
   for (let frame = channel.receive(); frame !== undefined; frame = channel.receive()) {
     const done = (result: unknown) => channel.send(FRAME.done, { cpuSeconds: 0, result })
