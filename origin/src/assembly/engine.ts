@@ -49,6 +49,7 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
   const { config, log, observer } = options
   const pictures = config.engine.processes || availableParallelism() + 1
   const videos = config.engine.videos || availableParallelism()
+  const asked = [config.engine.processes, config.engine.videos]
   const starter = await openStarter(options)
   const poolOf = (niceness: number, warm: number, most: number) =>
     createPool({
@@ -64,8 +65,9 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
     })
   const pools = {
     quick: poolOf(ENGINE_NICENESS, availableParallelism(), pictures + 1),
-    // Videos are opened here, and libav with them.
-    heavy: poolOf(HEAVY_NICENESS, 1, pictures + videos + 1),
+    // Videos are opened here, and libav with them: each process holds some 70 MiB, so there are no more than processors
+    // and one that stands ready, unless more are asked for.
+    heavy: poolOf(HEAVY_NICENESS, 1, Math.max(availableParallelism(), ...asked) + 1),
   }
   void starter.decoder.then(({ changed }) => {
     // Those that run were not told of the binary.
