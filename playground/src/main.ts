@@ -235,6 +235,11 @@ async function keep(file: File): Promise<void> {
     stage.reject(403, 'Forbidden')
     return
   }
+  // Known before anything is sent: a refusal in the middle of a body may never reach the page.
+  if (file.size > session.maxUploadBytes) {
+    stage.reject(413, 'Payload Too Large')
+    return
+  }
   stage.busy(true)
   const kept = await upload(file)
   stage.busy(false)

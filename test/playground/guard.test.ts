@@ -120,7 +120,10 @@ describe.each(PLAYGROUND_DOORS)('the playground at %s', (_, open) => {
     expect((await send(door.url, path)).body.toString()).toBe('a file')
     const kept = await readdir(join(door.directory, 'uploads'))
     expect(kept).toContain(upload_filename)
-    expect((await post('upload?name=a', Buffer.alloc(3_000_001))).status).toBe(413)
+    // The refusal arrives each time, whatever is left of the body before it.
+    for (const bytes of [3_000_001, 20_000_000, 3_000_001]) {
+      expect((await post('upload?name=a', Buffer.alloc(bytes))).status).toBe(413)
+    }
     expect((await post('upload?name=a', '')).status).toBe(400)
     expect(await readdir(join(door.directory, 'uploads')), 'nothing half').toEqual(kept)
   })

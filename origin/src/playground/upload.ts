@@ -9,6 +9,7 @@ import { pipeline } from 'node:stream/promises'
 import { encodeKey } from '@media-proxy/shared/request/object-key.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Exchange } from '../routes/exchange.ts'
+import { discard } from '../streams/discard.ts'
 
 export interface UploadOptions {
   readonly storageDir: string
@@ -49,8 +50,9 @@ export async function keepUpload(exchange: Exchange, options: UploadOptions): Pr
 
 async function write(exchange: Exchange, path: string, maxBytes: number): Promise<Failure | undefined> {
   const declared = Number(exchange.headers.get('content-length') ?? 0)
-  if (declared > maxBytes || exchange.body === null) {
-    return exchange.body === null ? fail('bad-request', 'nothing was sent') : tooLarge(`${declared} bytes`)
+  if (exchange.body === null) return fail('bad-request', 'nothing was sent')
+  if (declared > maxBytes) {
+    return fail('source-too-large', `${declared} bytes`, await discard(exchange.body))
   }
   let bytes = 0
   const counted = async function* (chunks: AsyncIterable<Uint8Array>) {
@@ -61,13 +63,11 @@ async function write(exchange: Exchange, path: string, maxBytes: number): Promis
     }
   }
   await pipeline(Readable.from(counted(exchange.body)), createWriteStream(path, { flags: 'wx', mode: 0o600 }))
-  if (bytes > maxBytes) return tooLarge(`more than ${maxBytes} bytes`)
+  if (bytes > maxBytes) {
+    // What reads the file has cancelled the rest of the body.
+    return fail('source-too-large', `more than ${maxBytes} bytes`, { connection: 'close' })
+  }
   return bytes === 0 ? fail('bad-request', 'an empty file') : undefined
-}
-
-/** The rest of the body is not read, so nothing else can come over this connection. */
-function tooLarge(detail: string): Failure {
-  return fail('source-too-large', detail, { connection: 'close' })
 }
 
 const MAX_NAME_LENGTH = 60

@@ -3,6 +3,7 @@
 import { type ObjectKey, toObjectKey } from '@media-proxy/shared/request/object-key.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import * as z from 'zod'
+import { discard } from '../streams/discard.ts'
 import type { Exchange } from './exchange.ts'
 
 /** Depth and number of values of a body: each costs memory, and deep ones the stack of whoever walks them. */
@@ -40,7 +41,9 @@ export async function readJsonBody<T>(
 /** Reads a body up to a limit. Fails with `source-too-large`. */
 export async function readBody(exchange: Exchange, maxBytes: number): Promise<Buffer | Failure> {
   const declared = Number(exchange.headers.get('content-length') ?? 0)
-  if (declared > maxBytes) return fail('source-too-large', `${declared} bytes of body`)
+  if (declared > maxBytes) {
+    return fail('source-too-large', `${declared} bytes of body`, await discard(exchange.body))
+  }
   const chunks: Uint8Array[] = []
   let length = 0
   for await (const chunk of exchange.body ?? []) {

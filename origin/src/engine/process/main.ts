@@ -1,5 +1,6 @@
 /** An engine process: one job after the other, until the server is gone. */
 
+import { setTimeout } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import type { Job } from '../jobs.ts'
@@ -40,6 +41,7 @@ process.exit(0)
 
 /** Does one job, and keeps nothing of it; gives how many bytes it had, or nothing when the server is gone. */
 async function workOnNext(): Promise<number | undefined> {
+  await childrenEnded()
   const frame = channel.receive()
   if (frame === undefined) return undefined
   if (frame.kind !== FRAME.job) throw new Error(`frame ${frame.kind} instead of a job`)
@@ -48,6 +50,11 @@ async function workOnNext(): Promise<number | undefined> {
   const { user, system } = process.cpuUsage()
   channel.send(FRAME.done, { cpuSeconds: (user + system) / 1e6, result }, body)
   return frame.body.length + (body?.length ?? 0)
+}
+
+/** A child that was killed stays a zombie until the event loop turns, which it does not while the process waits. */
+async function childrenEnded(): Promise<void> {
+  while (process.getActiveResourcesInfo().includes('ProcessWrap')) await setTimeout(1)
 }
 
 /** Each role loads its own libraries alone. */

@@ -1,0 +1,39 @@
+/** How much of a body that nobody wants is read, and for how long, before its connection is closed. */
+const MOST_BYTES = 64 * 1024 * 1024
+const LONGEST_MS = 2000
+/** A client that sends nothing for so long may be waiting for the answer before it sends more. */
+const SILENCE_MS = 100
+
+/**
+ * Reads and drops what is left of a body before it is refused: a connection that is closed on a client which still
+ * writes is reset, and the client never sees the refusal. Gives the headers of the refusal: they close the connection
+ * where the body is longer, or slower, than is read.
+ */
+export async function discard(
+  body: ReadableStream<Uint8Array> | null,
+): Promise<Readonly<Record<string, string>>> {
+  if (body === null) return {}
+  const reader = body.getReader()
+  const endsAt = performance.now() + LONGEST_MS
+  try {
+    for (let bytes = 0; bytes <= MOST_BYTES && performance.now() < endsAt; ) {
+      const chunk = await orSilence(reader.read())
+      if (chunk === undefined) break
+      if (chunk.done) return {}
+      bytes += chunk.value.length
+    }
+  } catch {
+    // The client has gone: nobody reads the refusal.
+  }
+  return { connection: 'close' }
+}
+
+async function orSilence<T>(read: Promise<T>): Promise<T | undefined> {
+  const { promise, resolve } = Promise.withResolvers<undefined>()
+  const timer = setTimeout(resolve, SILENCE_MS, undefined)
+  try {
+    return await Promise.race([read, promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}
