@@ -41,7 +41,10 @@ ENV NODE_ENV=production \
   MEDIA_PROXY_RATE_LIMIT_RENDER_MAX_ATTEMPTS=300 \
   LD_PRELOAD=/usr/lib/libjemalloc.so \
   UV_THREADPOOL_SIZE=16
+# Node keeps a compile cache for each user.
+RUN mkdir -p origin/node_modules/.cache && chown node origin/node_modules/.cache
 USER node
+RUN node --input-type=module --eval "(await import('/app/origin/src/engine/compile-cache.ts')).compileEngine()"
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:' + process.env.MEDIA_PROXY_PORT + '/_health').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]

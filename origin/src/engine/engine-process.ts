@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import type { Failure } from '@media-proxy/shared/response/failure.ts'
+import { compileCacheEnvironment } from './compile-cache.ts'
 import {
   type Cost,
   type Done,
@@ -106,7 +107,7 @@ class ChildEngine implements EngineProcess {
   constructor(options: EngineProcessOptions) {
     const [program = '', ...words] = sandboxed([process.execPath, ...options.words], options.sandbox)
     this.#child = spawn(program, words, {
-      env: { ...ENGINE_ENVIRONMENT, ...options.environment },
+      env: { ...ENGINE_ENVIRONMENT, ...compileCacheEnvironment(), ...options.environment },
       stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
       // A group of its own: what the process starts itself ends with it, and a terminal's Ctrl-C does not reach it.
       detached: true,
