@@ -46,8 +46,12 @@ describe('the Dockerfile', () => {
     expect(lines.filter((line) => line.startsWith('FROM ')).every((line) => /:\d+-\w+-slim/.test(line))).toBe(
       true,
     )
+    const users = lines.filter((line) => line.startsWith('USER '))
+    expect(users).toEqual(['USER node'])
     const user = lines.indexOf('USER node')
-    expect(user).toBeGreaterThan(lines.findLastIndex((line) => line.startsWith('RUN ')))
+    const installs = lines.findLastIndex((line) => /^(RUN|\s).*(apt-get|chown|npx|install)/.test(line))
+    expect(user).toBeGreaterThan(installs)
+    expect(user).toBeLessThan(lines.findIndex((line) => line.startsWith('CMD ')))
     expect(lines.some((line) => line.startsWith('HEALTHCHECK '))).toBe(true)
   })
 
