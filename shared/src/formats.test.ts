@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { acceptsAvif } from './formats.ts'
+import { acceptsType } from './formats.ts'
 
 it.each([
   ['image/avif', true],
@@ -14,5 +14,5 @@ it.each([
   ['', false],
   [null, false],
 ])('Accept %s asks for AVIF: %s', (accept, verdict) => {
-  expect(acceptsAvif(accept)).toBe(verdict)
+  expect(acceptsType(accept, 'image/avif')).toBe(verdict)
 })

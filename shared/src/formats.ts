@@ -4,7 +4,10 @@
 export type ImageFormat = 'png' | 'jpeg' | 'webp' | 'gif' | 'avif'
 
 /** An extension of an asset's file name, lower case, `jpeg` folded into `jpg`. */
-export type AssetExtension = 'png' | 'jpg' | 'webp' | 'gif' | 'avif' | 'svg'
+export type AssetExtension = WrittenExtension | 'apng' | 'svg' | 'heic' | 'jxl'
+
+/** The extension of a file that the service writes. */
+export type WrittenExtension = 'png' | 'jpg' | 'webp' | 'gif' | 'avif'
 
 /** MIME type of each output format. */
 export const IMAGE_MIME: Readonly<Record<ImageFormat, string>> = {
@@ -35,31 +38,36 @@ export function parseImageFormat(value: string): ImageFormat | undefined {
 /** Reads an asset's file name extension in any case; undefined if it is none. */
 export function parseAssetExtension(value: string): AssetExtension | undefined {
   const lower = value.toLowerCase()
-  if (lower === 'svg') return 'svg'
+  if (Object.hasOwn(READ_ONLY_EXTENSIONS, lower)) return lower as keyof typeof READ_ONLY_EXTENSIONS
   const format = parseImageFormat(lower)
   return format === undefined ? undefined : extensionOf(format)
 }
 
-/** The format an extension asks for. An SVG is never passed through, it is rasterised to WebP. */
+/** Extensions that files are stored under and that are answered in another format. An SVG is never passed through. */
+const READ_ONLY_EXTENSIONS = { apng: 'png', svg: 'webp', heic: 'webp', jxl: 'webp' } as const
+
+/** The format an extension asks for. */
 export function formatOfExtension(extension: AssetExtension): ImageFormat {
-  if (extension === 'svg') return 'webp'
-  return extension === 'jpg' ? 'jpeg' : extension
+  if (extension === 'jpg') return 'jpeg'
+  return Object.hasOwn(READ_ONLY_EXTENSIONS, extension)
+    ? READ_ONLY_EXTENSIONS[extension as keyof typeof READ_ONLY_EXTENSIONS]
+    : (extension as Exclude<WrittenExtension, 'jpg'>)
 }
 
 /** The file name extension of a format, without the dot. */
-export function extensionOf(format: ImageFormat): Exclude<AssetExtension, 'svg'> {
+export function extensionOf(format: ImageFormat): WrittenExtension {
   return format === 'jpeg' ? 'jpg' : format
 }
 
 /**
- * Tells whether an `Accept` header names `image/avif` with a weight above zero.
+ * Tells whether an `Accept` header names a type with a weight above zero.
  * Wildcards negotiate nothing: every client sends one, whether it can show AVIF or not.
  */
-export function acceptsAvif(accept: string | null | undefined): boolean {
+export function acceptsType(accept: string | null | undefined, wanted: 'image/avif' | 'image/webp'): boolean {
   if (!accept) return false
   for (const range of accept.split(',')) {
     const [type, ...parameters] = range.split(';')
-    if (type?.trim().toLowerCase() !== 'image/avif') continue
+    if (type?.trim().toLowerCase() !== wanted) continue
     return !parameters.some((parameter) => /^\s*q\s*=\s*0(\.0{0,3})?\s*$/i.test(parameter))
   }
   return false

@@ -60,6 +60,36 @@ export const assets: readonly Case[] = [
     status: 200,
     picture: { format: 'webp', width: 30, height: 23 },
   },
+  ...(
+    [
+      ['1', 16],
+      ['63', 64],
+      ['64.5', 80],
+      ['0128', 128],
+      ['350', 400],
+      ['1000', 400],
+      ['12000', 400],
+      ['99999999999999999999', 400],
+    ] as const
+  ).map(([size, width]) => ({
+    name: `size=${size} is the next one on the list`,
+    path: `/avatars/1/land.webp?size=${size}`,
+    status: 200,
+    picture: { format: 'webp' as const, width, height: width * 0.75 },
+  })),
+  ...(
+    [
+      ['heic', 'webp'],
+      ['JXL', 'webp'],
+      ['apng', 'png'],
+    ] as const
+  ).map(([extension, format]) => ({
+    name: `the extension ${extension} is answered as ${format}`,
+    path: `/avatars/1/land.${extension}?size=64`,
+    status: 200,
+    expect: { 'content-type': `image/${format}` },
+    picture: { format, width: 64, height: 48 },
+  })),
   {
     name: 'the extension names the format',
     path: '/avatars/1/land.jpg?size=64',
@@ -93,6 +123,38 @@ export const assets: readonly Case[] = [
     status: 200,
     expect: { vary: 'Accept' },
     picture: { format: 'avif', width: 96, height: 72 },
+  },
+  {
+    name: 'auto is WebP for who names only that',
+    path: '/avatars/1/land.png?size=96&format=auto',
+    headers: { accept: 'image/webp,image/avif;q=0,*/*' },
+    status: 200,
+    expect: { vary: 'Accept' },
+    picture: { format: 'webp', width: 96, height: 72 },
+  },
+  {
+    name: 'auto of a small picture is WebP too',
+    path: '/avatars/1/land.png?size=64&format=auto',
+    headers: { accept: 'image/avif,image/webp,*/*' },
+    status: 200,
+    expect: { vary: 'Accept' },
+    picture: { format: 'webp', width: 64, height: 48 },
+  },
+  {
+    name: 'auto is the extension for who names none',
+    path: '/avatars/1/land.png?size=64&format=auto',
+    headers: { accept: 'image/*,*/*' },
+    status: 200,
+    expect: { vary: 'Accept' },
+    picture: { format: 'png', width: 64, height: 48 },
+  },
+  {
+    name: 'auto of a GIF that moves is WebP that moves',
+    path: '/avatars/1/a_anim.gif?size=96&format=auto',
+    headers: { accept: 'image/avif,image/webp' },
+    status: 200,
+    expect: { vary: 'Accept' },
+    picture: { format: 'webp', width: 80, height: 60, frames: 3 },
   },
   {
     name: 'auto is the own format for others',
@@ -153,6 +215,19 @@ export const assets: readonly Case[] = [
       frames: 1,
       pixels: [{ x: 20, y: 15, rgba: [255, 0, 0, 255] }],
     },
+  },
+  {
+    name: 'flags may be written as numbers',
+    path: '/avatars/1/anim.gif?size=40&animated=1&download=1',
+    status: 200,
+    expect: { 'content-disposition': /^attachment; filename="anim.gif"/ },
+    picture: { format: 'gif', width: 40, height: 30, frames: 3 },
+  },
+  {
+    name: 'a marked hash as PNG is a still',
+    path: '/avatars/1/a_anim.png?size=40',
+    status: 200,
+    picture: { format: 'png', width: 40, height: 30, frames: 1 },
   },
   {
     name: 'a still format takes the first frame',
@@ -253,10 +328,40 @@ export const expressions: readonly Case[] = [
     picture: { format: 'avif', width: 48, height: 48 },
   },
   {
-    name: 'an animated emoji',
-    path: '/emojis/6.gif?size=40&animated=true',
+    name: 'an emoji asked for as GIF moves',
+    path: '/emojis/6.gif?size=40',
     status: 200,
     picture: { format: 'gif', width: 40, height: 30, frames: 3 },
+  },
+  {
+    name: 'an emoji asked for as GIF by format moves',
+    path: '/emojis/6.webp?size=40&format=gif',
+    status: 200,
+    picture: { format: 'gif', width: 40, height: 30, frames: 3 },
+  },
+  {
+    name: 'an emoji asked for as APNG moves',
+    path: '/emojis/6.apng?size=40',
+    status: 200,
+    picture: { format: 'png', width: 40, height: 30, frames: 3 },
+  },
+  {
+    name: 'an emoji asked for as GIF but still',
+    path: '/emojis/6.gif?size=40&animated=false',
+    status: 200,
+    picture: { format: 'gif', width: 40, height: 30, frames: 1 },
+  },
+  {
+    name: 'an emoji asked for as WebP is a still',
+    path: '/emojis/6.webp?size=40',
+    status: 200,
+    picture: { format: 'webp', width: 40, height: 30, frames: 1 },
+  },
+  {
+    name: 'a sticker asked for as GIF moves',
+    path: '/stickers/9.gif?size=80',
+    status: 200,
+    picture: { format: 'gif', width: 80, height: 60, frames: 3 },
   },
   {
     name: 'an emoji stored under its file name',

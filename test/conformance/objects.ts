@@ -79,6 +79,7 @@ async function pictures(): Promise<readonly TestObject[]> {
     { key: 'emojis/5', bytes: await transparentPng(96, 96) },
     { key: 'emojis/6', bytes: animation },
     { key: 'emojis/7.png', bytes: await transparentPng(96, 96) },
+    { key: 'stickers/9', bytes: animation },
     { key: 'stickers/8', bytes: await halvesPng(400, 200) },
     { key: 'themes/0123456789abcdef.css', bytes: Buffer.from(':root { color: red }') },
     { key: 'entrance-sounds/9/abc.mp3', bytes: Buffer.from('ID3 not really a sound') },

@@ -3,17 +3,20 @@
 import { type Case, ERROR_HEADERS } from './case.ts'
 
 const BAD_REQUESTS = [
-  '/avatars/1/land.webp?size=63',
+  '/avatars/1/land.webp?size=64px',
+  '/avatars/1/land.webp?size=-64',
+  '/avatars/1/land.webp?size=1e3',
   '/avatars/1/land.webp?size=',
   '/avatars/1/land.webp?quality=0',
   '/avatars/1/land.webp?quality=101',
   '/avatars/1/land.webp?quality=best',
   '/avatars/1/land.webp?animated=yes',
+  '/avatars/1/land.webp?animated=2',
   '/avatars/1/land.webp?dpr=4',
   '/avatars/1/land.webp?blur=0',
   '/avatars/1/land.webp?blur=101',
   '/avatars/1/land.webp?format=svg',
-  '/avatars/1/land.webp?download=1',
+  '/avatars/1/land.webp?download=on',
   '/avatars/1/land.bmp',
   '/avatars/1/land',
   '/avatars/1/la.nd.webp',

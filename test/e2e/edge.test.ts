@@ -203,7 +203,7 @@ describe('a request through the edge', () => {
     expect(requests(door).at(-1)).toMatchObject({ requestId: 'from-client', status: 404 })
   })
 
-  it('negotiates AVIF for assets that name no format, at the edge only', async () => {
+  it('negotiates AVIF for assets asked for as WebP, at the edge only', async () => {
     const door = await edge()
     await door.put('avatars/1/a', await halvesPng(400, 300))
     const accept = { headers: { accept: 'image/avif,*/*' } }
@@ -212,6 +212,8 @@ describe('a request through the edge', () => {
     expect([atEdge.headers['content-type'], atEdge.headers.vary]).toEqual(['image/avif', 'Accept'])
     const other = await send(door.url, path)
     expect([other.headers['content-type'], other.headers.vary]).toEqual(['image/webp', 'Accept'])
+    const named = await send(door.url, '/avatars/1/a.png?size=128', accept)
+    expect([named.headers['content-type'], named.headers.vary]).toEqual(['image/png', undefined])
     const atOrigin = await send(door.originUrl, path, accept)
     expect([atOrigin.headers['content-type'], atOrigin.headers.vary]).toEqual(['image/webp', undefined])
   })

@@ -64,6 +64,8 @@ const assetPath = fc.constantFrom(
   '/icons/2/abc.svg',
   '/guilds/3/users/4/banners/a_x.avif',
   '/emojis/5.png',
+  '/avatars/1/a_abc.apng',
+  '/avatars/1/a_abc.heic',
   '/emojis/a_b.gif',
   '/stickers/6',
   '/stickers/6.jpg',
@@ -142,6 +144,10 @@ describe('the canonical URL', () => {
     ['/avatars/1/abc.webp?quality=80', '/avatars/1/abc.WEBP?quality=high'],
     ['/avatars/1/abc.jpeg', '/avatars/1/abc.JPG'],
     ['/avatars/1/a_abc.gif', '/avatars/1/abc.gif?animated=true'],
+    ['/avatars/1/a_abc.png', '/avatars/1/abc.png'],
+    ['/avatars/1/abc.jpg', '/avatars/1/abc.jpg?animated=1'],
+    ['/avatars/1/abc.webp?size=1024', '/avatars/1/abc.webp?size=1000'],
+    ['/emojis/1.gif', '/emojis/1.gif?animated=1'],
     ['/stickers/1', '/stickers/1.webp'],
     ['/attachments/1/a.png?width=100', '/attachments/1/a.png?width=100&fit=contain&gravity=north'],
     ['/attachments/1/a.png?width=100', '/attachments/1/%61.png?dpr=2&width=50&quality=high'],
@@ -175,7 +181,7 @@ describe('the canonical URL', () => {
   })
 
   it('is refused where the request is', () => {
-    expect(parseRequest(new URL('http://proxy.test/avatars/1/a.webp?size=1'), NOTHING)).toMatchObject({
+    expect(parseRequest(new URL('http://proxy.test/avatars/1/a.webp?size=x'), NOTHING)).toMatchObject({
       code: 'bad-request',
     })
   })

@@ -39,7 +39,8 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     on: 'asset',
     values: { kind: 'choice', of: ASSET_SIZES.map(String) },
     otherwise: String(DEFAULT_ASSET_SIZE),
-    summary: 'Bounds the width in pixels; of stickers both sides. Never enlarges.',
+    summary:
+      'Bounds the width in pixels; of stickers both sides. Never enlarges. Another number counts as the next larger one.',
     example: 'size=64',
   },
   {
@@ -79,7 +80,8 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     on: 'both',
     values: { kind: 'choice', of: ['png', 'jpg', 'jpeg', 'webp', 'gif', 'avif', 'auto'] },
     otherwise: "the extension's, or the source's own",
-    summary: 'Format of the answer. `auto`: AVIF to whoever names it in `Accept`. Of a video: a still.',
+    summary:
+      'Format of the answer. `auto`: AVIF or WebP to whoever names it in `Accept`. Of a video: a still.',
     example: 'width=200&format=webp',
   },
   {
@@ -94,7 +96,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     name: 'animated',
     on: 'both',
     values: { kind: 'flag' },
-    otherwise: 'true where the hash of an asset starts with `a_`',
+    otherwise: 'true for `a_` hashes as gif, webp, avif or apng, and for emojis and stickers as gif or apng',
     summary: 'Keeps the animation, where the format can hold one.',
     example: 'width=100&format=webp&animated=true',
   },

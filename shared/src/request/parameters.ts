@@ -3,7 +3,7 @@
  * An unknown parameter is ignored; of a repeated one the first counts; a bad value of a known one is refused.
  */
 
-import { AVIF_MIN_SIDE_PIXELS, acceptsAvif, type ImageFormat, parseImageFormat } from '../formats.ts'
+import { AVIF_MIN_SIDE_PIXELS, acceptsType, type ImageFormat, parseImageFormat } from '../formats.ts'
 import { type Failure, fail } from '../response/failure.ts'
 import type { AssetRendition, Fit, Gravity, MediaTime, Quality, Transformation } from './media-request.ts'
 
@@ -40,7 +40,8 @@ export interface ParsedRendition<T> {
 export interface AssetDefaults {
   /** What the extension asks for. */
   readonly format: ImageFormat
-  readonly animated: boolean
+  /** Whether the animation is kept where the URL does not say; `asked` is the format that the URL names, if any. */
+  readonly animated: (asked: ImageFormat | undefined) => boolean
   /** The formats this route writes; anything else becomes WebP. */
   readonly formats: readonly ImageFormat[]
   /** Whether `negotiateFormat` applies where the URL gives no format. */
@@ -57,24 +58,32 @@ export function parseAssetParameters(
   const size = read('size', parseSize)
   const format = read('format', parseFormat)
   const quality = read('quality', parseQuality)
-  const animated = read('animated', parseBoolean) ?? defaults.animated
+  const saidAnimated = read('animated', parseBoolean)
   const dpr = read('dpr', parseDpr) ?? 1
   const blur = read('blur', parseBlur)
   const download = read('download', parseBoolean) ?? false
   if (read.rejected !== undefined) return badParameter(read.rejected)
 
   const wantedSize = size === undefined ? undefined : scaled(size, dpr)
-  const own = format === undefined || format === 'auto' ? defaults.format : format
+  const asked = format === 'auto' ? undefined : format
+  const own = asked ?? defaults.format
   const writable = defaults.formats.includes(own) ? own : 'webp'
-  const asks = format === 'auto' || (format === undefined && defaults.negotiates && negotiation.assets)
-  const negotiable = asks && writable !== 'avif' && canBeAvif(animated, wantedSize)
-  const resolved = negotiable && acceptsAvif(negotiation.accept) ? 'avif' : writable
+  const animated = saidAnimated ?? defaults.animated(asked)
+  const rule =
+    format === 'auto'
+      ? 'auto'
+      : format === undefined && defaults.negotiates && negotiation.assets
+        ? 'avif'
+        : 'none'
+  const avif = canBeAvif(animated, wantedSize)
+  const negotiable = canNegotiate(rule, writable, avif)
+  const resolved = negotiate(rule, negotiation.accept, avif) ?? writable
   return {
     rendition: {
       size: wantedSize ?? scaled(DEFAULT_ASSET_SIZE, dpr),
       format: resolved,
       quality: effectiveQuality(resolved, quality ?? DEFAULT_QUALITY),
-      animated,
+      animated: animated && resolved !== 'jpeg',
       ...(blur === undefined ? {} : { blur }),
     },
     download,
@@ -115,13 +124,11 @@ export function parseTransformation(
 
   const largerSide =
     width === undefined && height === undefined ? undefined : Math.max(width ?? 0, height ?? 0)
-  const negotiable = format === 'auto' && canBeAvif(animated, largerSide)
-  const resolved =
-    format === undefined || format === 'auto'
-      ? negotiable && acceptsAvif(negotiation.accept)
-        ? 'avif'
-        : 'source'
-      : format
+  const rule = format === 'auto' ? 'auto' : 'none'
+  const avif = canBeAvif(animated, largerSide)
+  const negotiable = canNegotiate(rule, 'source', avif)
+  const own = format === undefined || format === 'auto' ? 'source' : format
+  const resolved = negotiate(rule, negotiation.accept, avif) ?? own
   const effective = effectiveQuality(resolved, quality ?? DEFAULT_QUALITY)
   const bothSides = width !== undefined && height !== undefined
   return {
@@ -133,7 +140,7 @@ export function parseTransformation(
       format: resolved,
       quality: effective,
       qualityAsked: effective !== DEFAULT_QUALITY || (quality !== undefined && !requestedOtherwise),
-      animated,
+      animated: animated && resolved !== 'jpeg',
       ...(blur === undefined ? {} : { blur }),
       ...(time === undefined ? {} : { time }),
     },
@@ -153,6 +160,26 @@ function effectiveQuality(format: ImageFormat | 'source', quality: Quality): Qua
 function effectiveGravity(fit: Fit, gravity: Gravity): Gravity {
   const interest = gravity === 'attention' || gravity === 'entropy'
   return fit === 'inside' || (fit === 'contain' && interest) ? 'centre' : gravity
+}
+
+/** `auto` chooses AVIF, then WebP; `avif` only that, which is what assets do by themselves. */
+type NegotiationRule = 'auto' | 'avif' | 'none'
+
+/** What `Accept` makes of the format; undefined leaves the own one. `avif`: whether an AVIF may be answered. */
+function negotiate(
+  rule: NegotiationRule,
+  accept: string | null | undefined,
+  avif: boolean,
+): ImageFormat | undefined {
+  if (rule === 'none') return undefined
+  if (avif && acceptsType(accept, 'image/avif')) return 'avif'
+  return rule === 'auto' && acceptsType(accept, 'image/webp') ? 'webp' : undefined
+}
+
+/** Whether two `Accept` headers can get two formats; then every answer of the URL varies. */
+function canNegotiate(rule: NegotiationRule, own: ImageFormat | 'source', avif: boolean): boolean {
+  if (rule === 'none') return false
+  return (avif && own !== 'avif') || (rule === 'auto' && own !== 'webp')
 }
 
 function canBeAvif(animated: boolean, wantedSidePixels: number | undefined): boolean {
@@ -188,8 +215,10 @@ function badParameter(name: string): Failure {
   return fail('bad-request', `bad value of the parameter ${name}`)
 }
 
+/** The listed size that a number asks for: clients compute theirs, and no picture is worth a refusal. */
 function parseSize(value: string): number | undefined {
-  return ASSET_SIZES.find((size) => String(size) === value)
+  if (!/^\d+(\.\d+)?$/.test(value)) return undefined
+  return ASSET_SIZES.find((size) => size >= Number(value)) ?? ASSET_SIZES.at(-1)
 }
 
 function parseSide(value: string): number | undefined {
@@ -205,7 +234,8 @@ function parseQuality(value: string): Quality | undefined {
 }
 
 function parseBoolean(value: string): boolean | undefined {
-  return value === 'true' ? true : value === 'false' ? false : undefined
+  if (value === 'true' || value === '1') return true
+  return value === 'false' || value === '0' ? false : undefined
 }
 
 function parseDpr(value: string): number | undefined {

@@ -12,7 +12,12 @@ import {
   type PlaygroundRequest,
 } from './media-request.ts'
 import { decodeObjectKey, decodeSegment, type ObjectKey } from './object-key.ts'
-import { type Negotiation, parseAssetParameters, parseTransformation } from './parameters.ts'
+import {
+  type AssetDefaults,
+  type Negotiation,
+  parseAssetParameters,
+  parseTransformation,
+} from './parameters.ts'
 
 /**
  * Reads the request that a URL states. `url` is the raw one: its path is checked undecoded, segment by segment.
@@ -101,6 +106,8 @@ const EXPRESSION_DEFAULT_EXTENSION: AssetExtension = 'webp'
 const ID = /^[A-Za-z0-9_-]{1,64}$/
 const HASH = /^[A-Za-z0-9_]{1,100}$/
 const ANIMATED_HASH_PREFIX = 'a_'
+/** What is expected to move. A PNG or JPEG of a moving avatar is its still. */
+const MOVING_EXTENSIONS: readonly AssetExtension[] = ['gif', 'webp', 'avif', 'apng']
 
 /** `encodedPath` ends in the file name `<hash>.<extension>`; the segments before it are the key's folder. */
 function parseAsset(
@@ -114,12 +121,13 @@ function parseAsset(
   const folder = segments.slice(0, -1)
   if (file === undefined || !HASH.test(file.name)) return fail('bad-request', 'asset file name')
   if (!folder.every((segment) => segment !== undefined && ID.test(segment))) return fail('bad-request', 'id')
+  const { extension } = file
   const marked = file.name.startsWith(ANIMATED_HASH_PREFIX)
   const hash = marked ? file.name.slice(ANIMATED_HASH_PREFIX.length) : file.name
-  return assetRequest(route, [...folder, hash].join('/'), file.extension, query, negotiation, {
-    animated: marked,
+  return assetRequest(route, [...folder, hash].join('/'), extension, query, negotiation, {
+    animated: () => marked && MOVING_EXTENSIONS.includes(extension),
     formats: ALL_FORMATS,
-    negotiates: true,
+    negotiates: extension === 'webp',
   })
 }
 
@@ -144,8 +152,13 @@ function parseExpression(
   const bare = route === 'stickers' && decoded !== undefined && !decoded.includes('.')
   const file = bare ? { name: decoded, extension: EXPRESSION_DEFAULT_EXTENSION } : splitFileName(decoded)
   if (file === undefined || !ID.test(file.name)) return fail('bad-request', `${route} file name`)
-  return assetRequest(route, `${route}/${file.name}`, file.extension, query, negotiation, {
-    animated: false,
+  const { extension } = file
+  return assetRequest(route, `${route}/${file.name}`, extension, query, negotiation, {
+    // Who asks for a GIF wants motion, and clients have no other way to say so.
+    animated: (asked) =>
+      asked === undefined
+        ? extension === 'gif' || extension === 'apng'
+        : asked === 'gif' || (asked === 'png' && extension === 'apng'),
     formats: EXPRESSION_FORMATS,
     negotiates: false,
   })
@@ -157,11 +170,7 @@ function assetRequest(
   extension: AssetExtension,
   query: URLSearchParams,
   negotiation: Negotiation,
-  rules: {
-    readonly animated: boolean
-    readonly formats: readonly ImageFormat[]
-    readonly negotiates: boolean
-  },
+  rules: Omit<AssetDefaults, 'format'>,
 ): AssetRequest | Failure {
   const key = decodeObjectKey([path])
   if (isFailure(key)) return key
