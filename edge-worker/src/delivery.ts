@@ -3,6 +3,7 @@
 import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
 import type { SourceRequest } from '@media-proxy/shared/request/media-request.ts'
 import { type SourceName, sourceNameOf } from '@media-proxy/shared/request/purge.ts'
+import { CONDITIONAL_HEADERS } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { finish } from '@media-proxy/shared/response/finish.ts'
 import { failureResponse, type HeaderRecord } from '@media-proxy/shared/response/headers.ts'
@@ -79,7 +80,7 @@ export async function deliver(
   return (await fetchWhole(delivery, wanted, exchange)).delivered
 }
 
-const PARTIAL_HEADERS = ['range', 'if-none-match', 'if-modified-since', 'if-range']
+const PARTIAL_HEADERS = ['range', ...CONDITIONAL_HEADERS, 'if-range']
 
 function isPartial({ method, headers }: EdgeExchange): boolean {
   return method === 'HEAD' || PARTIAL_HEADERS.some((name) => headers.has(name))

@@ -1,3 +1,4 @@
+import { CONDITIONAL_HEADERS } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { ASKED_HOST_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
 import type { Delivered, EdgeExchange } from './exchange.ts'
@@ -9,8 +10,7 @@ const FORWARDED_HEADERS = [
   'authorization',
   'content-length',
   'content-type',
-  'if-modified-since',
-  'if-none-match',
+  ...CONDITIONAL_HEADERS,
   'if-range',
   'range',
   'x-internal-secret',

@@ -151,6 +151,33 @@ export const ranges: readonly Case[] = ['/attachments/1/digits.bin', '/avatars/1
       body: '',
     },
     { name: `${path} an ETag that is another`, path, headers: { 'if-none-match': '"other"' }, status: 200 },
+    {
+      name: `${path} If-Match of another`,
+      path,
+      headers: { 'if-match': '"other"' },
+      status: 412,
+      expect: ERROR_HEADERS,
+      body: 'Precondition Failed',
+    },
+    { name: `${path} If-Match of any`, path, headers: { 'if-match': '*' }, status: 200 },
+    {
+      name: `${path} If-Match of another, of a part`,
+      path,
+      headers: { 'if-match': '"other"', range: 'bytes=0-1' },
+      status: 412,
+    },
+    {
+      name: `${path} If-Unmodified-Since long past`,
+      path,
+      headers: { 'if-unmodified-since': 'Thu, 01 Jan 1970 00:00:00 GMT' },
+      status: 412,
+    },
+    {
+      name: `${path} If-Unmodified-Since to come`,
+      path,
+      headers: { 'if-unmodified-since': 'Fri, 01 Jan 2100 00:00:00 GMT' },
+      status: 200,
+    },
     { name: `${path} any ETag`, path, headers: { 'if-none-match': '*' }, status: 304, body: '' },
     {
       name: `${path} a date to come`,

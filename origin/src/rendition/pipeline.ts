@@ -2,8 +2,12 @@
 
 import { type CanonicalUrl, renditionUrl } from '@media-proxy/shared/request/canonical.ts'
 import type { SourceName } from '@media-proxy/shared/request/purge.ts'
-import { isNotModified, type Validators } from '@media-proxy/shared/response/conditional.ts'
-import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import {
+  CONDITIONAL_HEADERS,
+  checkConditions,
+  type Validators,
+} from '@media-proxy/shared/response/conditional.ts'
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Lane } from '../concurrency/lane.ts'
 import { createCoalescer } from '../concurrency/single-flight.ts'
 import { waitFor } from '../concurrency/wait.ts'
@@ -88,8 +92,8 @@ class CoalescingPipeline implements Pipeline {
     const { reads, engine } = this.#options
     const url = renditionUrl(request)
     const job = jobOf(request)
-    const notModified = await this.#unchanged(url, job, headers, signal)
-    if (notModified !== undefined) return notModified
+    const decided = await this.#decideByConditions(url, job, headers, signal)
+    if (decided !== undefined) return decided
     // Told before anything is read: under overload, reading what is then refused would take the time of what is not.
     const underWay = reads.running + reads.waiting
     const rejected = this.costsRender(request) ? engine.rejection(kindOfName(job), underWay) : undefined
@@ -155,19 +159,21 @@ class CoalescingPipeline implements Pipeline {
   }
 
   /** A caller with a copy is answered from the validators alone, which cost one question to the store. */
-  async #unchanged(
+  async #decideByConditions(
     url: string,
     job: RenditionJob,
     headers: Headers,
     signal: AbortSignal,
-  ): Promise<PipelineResult | undefined> {
-    if (!headers.has('if-none-match') && !headers.has('if-modified-since')) return undefined
+  ): Promise<PipelineResult | Failure | undefined> {
+    if (!CONDITIONAL_HEADERS.some((name) => headers.has(name))) return undefined
     const located = await this.#options.sources.locate(job.place, signal)
     if (located === undefined || isFailure(located)) return undefined
     const { info } = located
     const etag = await this.#maker.etag(info.etag, url, job)
     const validators = { etag, lastModified: info.lastModified }
-    return isNotModified(headers, validators) ? { outcome: 'not-modified', validators } : undefined
+    const verdict = checkConditions(headers, validators)
+    if (verdict === 'precondition-failed') return fail(verdict)
+    return verdict === 'not-modified' ? { outcome: verdict, validators } : undefined
   }
 }
 

@@ -2,8 +2,8 @@
 
 import type { VerifiedExternal } from '@media-proxy/shared/request/media-request.ts'
 import {
+  checkConditions,
   contentRange,
-  isNotModified,
   type RangeRequest,
   requestedRange,
   strongEtag,
@@ -51,8 +51,10 @@ export async function serveExternalFile(
     { ...validators, headers: { ...MEDIA_HEADERS, ...headersOf(kind, request) } },
     exchange.requestId,
   )
-  if (isNotModified(exchange.headers, validators)) {
+  const verdict = checkConditions(exchange.headers, validators)
+  if (verdict !== undefined) {
     await body.cancel()
+    if (verdict === 'precondition-failed') return reject(fail(verdict), exchange.requestId)
     return { response: new Response(null, { status: 304, headers }), outcome: 'not-modified' }
   }
   const { range, sizeBytes } = response

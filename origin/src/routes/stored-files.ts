@@ -1,12 +1,13 @@
 import type { AttachmentRequest, FileRequest } from '@media-proxy/shared/request/media-request.ts'
 import { fileNameOf, type ObjectKey } from '@media-proxy/shared/request/object-key.ts'
 import {
+  CONDITIONAL_HEADERS,
+  checkConditions,
   contentRange,
-  isNotModified,
   type RangeRequest,
   requestedRange,
 } from '@media-proxy/shared/response/conditional.ts'
-import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { representationHeaders } from '@media-proxy/shared/response/finish.ts'
 import {
   contentDisposition,
@@ -89,7 +90,9 @@ async function serveFile(
     const info = await store.head(bucket, key, signal)
     if (isFailure(info)) return reject(info, requestId)
     if (suspect(info) && (await startsAsSvg(info, get))) return IS_SVG
-    if (isNotModified(exchange.headers, info)) {
+    const verdict = checkConditions(exchange.headers, info)
+    if (verdict === 'precondition-failed') return reject(fail(verdict), requestId)
+    if (verdict === 'not-modified') {
       return {
         response: new Response(null, { status: 304, headers: headersOf(info) }),
         outcome: 'not-modified',
@@ -114,8 +117,7 @@ async function serveFile(
 function needsValidators({ method, headers }: Exchange): boolean {
   return (
     method === 'HEAD' ||
-    headers.has('if-none-match') ||
-    headers.has('if-modified-since') ||
+    CONDITIONAL_HEADERS.some((name) => headers.has(name)) ||
     (headers.has('range') && headers.has('if-range'))
   )
 }

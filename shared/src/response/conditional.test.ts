@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { formatRange, isNotModified, requestedRange, resolveRange } from './conditional.ts'
+import { checkConditions, formatRange, requestedRange, resolveRange } from './conditional.ts'
 
 const etag = '"abc"'
 const lastModified = new Date('2026-03-01T12:00:00.700Z')
@@ -7,20 +7,32 @@ const known = { etag, lastModified }
 
 describe('a condition', () => {
   it.each([
-    [{ 'if-none-match': '"abc"' }, true],
-    [{ 'if-none-match': 'W/"abc"' }, true],
-    [{ 'if-none-match': '"x", "abc"' }, true],
-    [{ 'if-none-match': '*' }, true],
-    [{ 'if-none-match': '"x"' }, false],
-    [{ 'if-none-match': 'abc' }, false],
-    [{ 'if-modified-since': 'Sun, 01 Mar 2026 12:00:00 GMT' }, true],
-    [{ 'if-modified-since': 'Sun, 01 Mar 2026 11:59:59 GMT' }, false],
-    [{ 'if-modified-since': 'soon' }, false],
+    [{ 'if-none-match': '"abc"' }, 'not-modified'],
+    [{ 'if-none-match': 'W/"abc"' }, 'not-modified'],
+    [{ 'if-none-match': '"x", "abc"' }, 'not-modified'],
+    [{ 'if-none-match': '*' }, 'not-modified'],
+    [{ 'if-none-match': '"x"' }, undefined],
+    [{ 'if-none-match': 'abc' }, undefined],
+    [{ 'if-modified-since': 'Sun, 01 Mar 2026 12:00:00 GMT' }, 'not-modified'],
+    [{ 'if-modified-since': 'Sun, 01 Mar 2026 11:59:59 GMT' }, undefined],
+    [{ 'if-modified-since': 'soon' }, undefined],
     // The ETag has the say where both are given (RFC 9110, section 13.2.2).
-    [{ 'if-none-match': '"x"', 'if-modified-since': 'Sun, 01 Mar 2026 12:00:00 GMT' }, false],
-    [{}, false],
+    [{ 'if-none-match': '"x"', 'if-modified-since': 'Sun, 01 Mar 2026 12:00:00 GMT' }, undefined],
+    [{}, undefined],
+    [{ 'if-match': '"abc"' }, undefined],
+    [{ 'if-match': '"x", "abc"' }, undefined],
+    [{ 'if-match': '*' }, undefined],
+    [{ 'if-match': '"x"' }, 'precondition-failed'],
+    // The comparison is strong (section 13.1.1).
+    [{ 'if-match': 'W/"abc"' }, 'precondition-failed'],
+    [{ 'if-unmodified-since': 'Sun, 01 Mar 2026 12:00:00 GMT' }, undefined],
+    [{ 'if-unmodified-since': 'Sun, 01 Mar 2026 11:59:59 GMT' }, 'precondition-failed'],
+    [{ 'if-unmodified-since': 'soon' }, undefined],
+    [{ 'if-match': '"abc"', 'if-unmodified-since': 'Sun, 01 Mar 2026 11:59:59 GMT' }, undefined],
+    [{ 'if-match': '"abc"', 'if-none-match': '"abc"' }, 'not-modified'],
+    [{ 'if-match': '"x"', 'if-none-match': '"abc"' }, 'precondition-failed'],
   ])('%j is %s', (headers, verdict) => {
-    expect(isNotModified(new Headers(headers as Record<string, string>), known)).toBe(verdict)
+    expect(checkConditions(new Headers(headers as Record<string, string>), known)).toBe(verdict)
   })
 })
 

@@ -16,8 +16,36 @@ export interface ByteRange {
 /** A range as it was asked for, before the size is known: `end` inclusive, or the last `suffix` bytes. */
 export type RangeRequest = { readonly start: number; readonly end?: number } | { readonly suffix: number }
 
+/** Headers that make a request conditional. */
+export const CONDITIONAL_HEADERS = [
+  'if-match',
+  'if-unmodified-since',
+  'if-none-match',
+  'if-modified-since',
+] as const
+
+/** What the conditions of a request come to: a 412, a 304, or, undefined, the answer that there would be without them. */
+export function checkConditions(
+  headers: Headers,
+  validators: Validators,
+): 'precondition-failed' | 'not-modified' | undefined {
+  if (failsPrecondition(headers, validators)) return 'precondition-failed'
+  return isNotModified(headers, validators) ? 'not-modified' : undefined
+}
+
+/** `If-Match`, or without it `If-Unmodified-Since` (RFC 9110, section 13.2.2); the comparison is strong. */
+function failsPrecondition(headers: Headers, { etag, lastModified }: Validators): boolean {
+  const ifMatch = headers.get('if-match')
+  if (ifMatch !== null) {
+    if (ifMatch.trim() === '*') return false
+    return etag === undefined || !ifMatch.split(',').some((candidate) => candidate.trim() === etag)
+  }
+  const since = parseHttpDate(headers.get('if-unmodified-since'))
+  return since !== undefined && lastModified !== undefined && wholeSeconds(lastModified) > wholeSeconds(since)
+}
+
 /** Tells whether `If-None-Match`, or without it `If-Modified-Since`, allows a 304. */
-export function isNotModified(headers: Headers, { etag, lastModified }: Validators): boolean {
+function isNotModified(headers: Headers, { etag, lastModified }: Validators): boolean {
   const ifNoneMatch = headers.get('if-none-match')
   if (ifNoneMatch !== null) return etag !== undefined && listsEtag(ifNoneMatch, etag)
   const since = parseHttpDate(headers.get('if-modified-since'))

@@ -24,6 +24,7 @@ const FAILURES = {
   'no-route': [404, 'Not Found'],
   'not-found': [404, 'Not Found'],
   'method-not-allowed': [405, 'Method Not Allowed'],
+  'precondition-failed': [412, 'Precondition Failed'],
   'source-too-large': [413, 'Payload Too Large'],
   'range-not-satisfiable': [416, 'Range Not Satisfiable'],
   'rate-limited': [429, 'Too Many Requests'],

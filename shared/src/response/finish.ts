@@ -1,7 +1,7 @@
 import {
   type ByteRange,
+  checkConditions,
   contentRange,
-  isNotModified,
   requestedRange,
   resolveRange,
   type Validators,
@@ -33,7 +33,9 @@ export function finish(
 ): Response {
   const { sizeBytes } = representation
   const headers = representationHeaders(representation, request.requestId)
-  if (isNotModified(request.headers, representation)) return new Response(null, { status: 304, headers })
+  const verdict = checkConditions(request.headers, representation)
+  if (verdict === 'precondition-failed') return failureResponse(fail(verdict), request.requestId)
+  if (verdict === 'not-modified') return new Response(null, { status: 304, headers })
   headers['content-length'] = String(sizeBytes)
   if (request.method === 'HEAD') return new Response(null, { headers })
   const wanted = requestedRange(request.headers, representation)

@@ -1,7 +1,12 @@
 /** Static mode: a bucket as a web site's host, the same at both doors (contract, section 12). */
 
 import { decodeObjectKey } from '../request/object-key.ts'
-import { contentRange, isNotModified, requestedRange } from '../response/conditional.ts'
+import {
+  CONDITIONAL_HEADERS,
+  checkConditions,
+  contentRange,
+  requestedRange,
+} from '../response/conditional.ts'
 import { type Failure, fail, isFailure } from '../response/failure.ts'
 import { representationHeaders, unsatisfiable } from '../response/finish.ts'
 import { optionsResponse } from '../response/headers.ts'
@@ -36,7 +41,9 @@ export async function serveStaticSite(
     const info = await store.head(bucket, key, signal)
     if (isFailure(info)) return info
     const own = headersOf(info, requestId)
-    if (isNotModified(headers, info)) return new Response(null, { status: 304, headers: own })
+    const verdict = checkConditions(headers, info)
+    if (verdict === 'precondition-failed') return fail(verdict)
+    if (verdict === 'not-modified') return new Response(null, { status: 304, headers: own })
     const length = { 'content-length': String(info.sizeBytes) }
     if (method === 'HEAD') return new Response(null, { headers: { ...own, ...length } })
     return open(store, bucket, key, request, info)
@@ -44,7 +51,7 @@ export async function serveStaticSite(
   return open(store, bucket, key, request, undefined)
 }
 
-const CONDITIONS = ['if-none-match', 'if-modified-since', 'if-range']
+const CONDITIONS = [...CONDITIONAL_HEADERS, 'if-range']
 
 async function open(
   store: Pick<ObjectStore, 'get'>,
