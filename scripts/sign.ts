@@ -45,7 +45,9 @@ async function sign(): Promise<string> {
   const directory = resolve(ROOT, process.env.MEDIA_PROXY_STORAGE_DIR ?? '.data')
   const { MEDIA_PROXY_SECRET_KEY: keys } = await localSecrets(directory, process.env)
   const baseUrl =
-    base ?? process.env.MEDIA_PROXY_PUBLIC_URL ?? `http://127.0.0.1:${process.env.EDGE_PORT ?? 8787}`
+    base ??
+    process.env.MEDIA_PROXY_PUBLIC_URL?.split(',')[0] ??
+    `http://127.0.0.1:${process.env.EDGE_PORT ?? 8787}`
   const urls = createExternalUrls({ baseUrl, secretKey: keys.split(',')[0] ?? keys })
   // The parameters are passed on as they were typed; the service's own grammar judges them.
   const signed = new URL(

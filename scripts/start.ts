@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { createChildren } from './children.ts'
 import './compile-engine.ts'
+import { localPublicUrls } from './local-public-urls.ts'
 import { localSecrets } from './local-secrets.ts'
 import { nativeEnvironment, ORIGIN_ARGUMENTS, ROOT } from './origin-process.ts'
 import { SAMPLE_KEYS, writeSamples } from './samples.ts'
@@ -28,6 +29,10 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 console.log(`samples in ${directory} …`)
 await writeSamples(directory)
 const secrets = await localSecrets(directory, process.env)
+const publicUrl = {
+  MEDIA_PROXY_PUBLIC_URL:
+    process.env.MEDIA_PROXY_PUBLIC_URL ?? localPublicUrls([edgePort, process.env.MEDIA_PROXY_PORT ?? '8080']),
+}
 console.log('starting the origin …')
 const originUrl = await startOrigin()
 console.log('starting the edge …')
@@ -44,7 +49,7 @@ console.log(
 async function startOrigin(): Promise<string> {
   const origin = children.start('origin', process.execPath, ORIGIN_ARGUMENTS, {
     cwd: ROOT,
-    env: nativeEnvironment({ ...process.env, ...secrets, MEDIA_PROXY_STORAGE_DIR: directory }),
+    env: nativeEnvironment({ ...process.env, ...secrets, ...publicUrl, MEDIA_PROXY_STORAGE_DIR: directory }),
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
   const [message] = (await once(origin, 'message')) as [{ readonly listening: number }]
@@ -56,7 +61,12 @@ async function startEdge(origin: string): Promise<string> {
   const state = join(directory, 'edge')
   await mkdir(state, { recursive: true })
   const variables = join(state, 'variables')
-  const settings = { ...workerSettings(process.env), ...secrets, MEDIA_PROXY_ORIGIN_URL: origin }
+  const settings = {
+    ...workerSettings(process.env),
+    ...secrets,
+    ...publicUrl,
+    MEDIA_PROXY_ORIGIN_URL: origin,
+  }
   const lines = Object.entries(settings).map(([name, value]) => `${name}=${JSON.stringify(value)}\n`)
   await writeFile(variables, lines.join(''), { mode: 0o600 })
 

@@ -4,6 +4,8 @@ import type { Timings } from './timings.ts'
 /** One request at the edge. */
 export interface EdgeExchange extends OnBehalf {
   readonly request: Request
+  /** As the grammar reads it: without `publicPath`. */
+  readonly url: URL
   readonly method: string
   readonly headers: Headers
   readonly timings: Timings

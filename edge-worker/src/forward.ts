@@ -23,7 +23,7 @@ export async function forward(
   extraHeaders: Readonly<Record<string, string>> = {},
 ): Promise<Delivered | Failure> {
   const { request, method, timings } = exchange
-  const { pathname, search } = new URL(request.url)
+  const { pathname, search } = exchange.url
   const headers = { ...pick(exchange.headers, FORWARDED_HEADERS), ...extraHeaders }
   const response = await timings.measure('origin', () =>
     origin({ method, path: pathname + search, headers, body: request.body }, exchange),

@@ -10,9 +10,11 @@ import type {
   VerifiedExternal,
 } from '@media-proxy/shared/request/media-request.ts'
 import { allowedMethods, parseRequest, validateMethod } from '@media-proxy/shared/request/parse.ts'
+import { withoutPublicPath } from '@media-proxy/shared/request/public-path.ts'
 import { MAX_PURGE_BYTES, parsePurge } from '@media-proxy/shared/request/purge.ts'
+import { preflightResponse, restrictOrigins } from '@media-proxy/shared/response/cors.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { failureResponse, optionsResponse, requestIdOf } from '@media-proxy/shared/response/headers.ts'
+import { failureResponse, requestIdOf } from '@media-proxy/shared/response/headers.ts'
 import { jsonResponse, textResponse } from '@media-proxy/shared/response/plain.ts'
 import { verifyExternal } from '@media-proxy/shared/signing/external-url.ts'
 import type { KeyRing } from '@media-proxy/shared/signing/hmac.ts'
@@ -29,6 +31,10 @@ export interface GatewayOptions {
   readonly sampleRatio: number
   /** Whether assets that name no format negotiate. */
   readonly negotiatesAssets: boolean
+  /** Prefix that paths may have. */
+  readonly publicPath: string
+  /** Origins whose scripts may read answers; `*` is every one. */
+  readonly corsOrigins: readonly string[]
   /** Undefined where no `secretKey` is set: then no signature can be right. */
   readonly externalRing: KeyRing | undefined
   readonly limiter: RateLimiter
@@ -60,8 +66,10 @@ export type Gateway = (request: Request, context: GatewayContext) => Promise<Han
 
 export function createGateway(options: GatewayOptions): Gateway {
   return async (request, { waitUntil }) => {
+    const url = withoutPublicPath(new URL(request.url), options.publicPath)
     const exchange: EdgeExchange = {
       request,
+      url,
       method: request.method,
       headers: request.headers,
       requestId: requestIdOf(request.headers),
@@ -70,14 +78,24 @@ export function createGateway(options: GatewayOptions): Gateway {
       timings: createTimings(options.now),
       waitUntil,
     }
-    const parsed = parseRequest(new URL(request.url), {
+    const parsed = parseRequest(url, {
       accept: request.headers.get('accept'),
       assets: options.negotiatesAssets,
     })
-    const { pathname } = new URL(request.url)
-    const limits = createRequestLimits(options.limiter, pathname, exchange.clientAddress)
+    const limits = createRequestLimits(options.limiter, url.pathname, exchange.clientAddress)
     const answered = await answer(parsed, exchange, limits, options)
-    return finishAtEdge(answered, exchange, parsed, limits)
+    const handled = finishAtEdge(answered, exchange, parsed, limits)
+    allowOrigins(handled, options.corsOrigins)
+    return handled
+  }
+}
+
+/** What the origin allows, nobody's `Origin` before it, is not what this client is allowed. */
+function allowOrigins({ response, exchange, parsed }: Handled, origins: readonly string[]): void {
+  if (!isFailure(parsed) && parsed.kind === 'playground') return
+  if (!origins.includes('*')) {
+    response.headers.set('access-control-allow-origin', '*')
+    restrictOrigins(response.headers, exchange.headers.get('origin'), origins)
   }
 }
 
@@ -93,7 +111,7 @@ async function answer(
   if (isFailure(parsed)) return parsed
   if (parsed.kind === 'playground') return answerPlayground(exchange, limits, options)
   if (exchange.method === 'OPTIONS') {
-    return { response: optionsResponse(allowedMethods(parsed), exchange.requestId), cache: 'BYPASS' }
+    return { response: preflightResponse(allowedMethods(parsed), exchange.requestId), cache: 'BYPASS' }
   }
   const rejected = validateMethod(parsed, exchange.method)
   if (rejected !== undefined) return rejected

@@ -22,7 +22,7 @@ export function createStaticSite(
   const store = bucket === undefined ? s3StoreOf(config) : createR2Store(bucket)
   if (store === undefined) return (exchange) => forward(origin, exchange)
   return async (exchange) => {
-    const { pathname } = new URL(exchange.request.url)
+    const { pathname } = exchange.url
     const response = await exchange.timings.measure('store', () =>
       serveStaticSite(store, config.s3.bucketStatic, pathname, exchange),
     )

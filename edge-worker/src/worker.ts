@@ -73,7 +73,7 @@ async function prepare(bindings: Bindings): Promise<Isolate> {
 
 function assemble(config: Config, keys: Keys, bindings: Bindings, request: Request): Gateway {
   const now = () => Date.now()
-  const publicUrl = config.publicUrl ?? new URL(request.url).origin
+  const publicUrl = config.publicUrl[0] ?? new URL(request.url).origin
   const { cloudflareZone: zone, cloudflareToken: token } = config.cache
   const onFailure = (message: string) => (error: unknown) => console.warn({ message, error: String(error) })
   const origin = createOriginFetch({
@@ -108,6 +108,8 @@ function assemble(config: Config, keys: Keys, bindings: Bindings, request: Reque
   return createGateway({
     sampleRatio: config.telemetry.sampleRatio,
     negotiatesAssets: config.negotiateFormat !== 'off',
+    publicPath: config.publicPath,
+    corsOrigins: config.corsOrigins,
     externalRing: keys.external,
     limiter,
     delivery: {

@@ -4,8 +4,10 @@ import type { Config } from '@media-proxy/shared/config/schema.ts'
 import { createRequestLimits, type RateLimiter, type RequestLimits } from '@media-proxy/shared/rate-limit.ts'
 import type { AttachmentRequest, MediaRequest } from '@media-proxy/shared/request/media-request.ts'
 import { allowedMethods, parseRequest, validateMethod } from '@media-proxy/shared/request/parse.ts'
+import { withoutPublicPath } from '@media-proxy/shared/request/public-path.ts'
+import { preflightResponse, restrictOrigins } from '@media-proxy/shared/response/cors.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { optionsResponse, requestIdOf } from '@media-proxy/shared/response/headers.ts'
+import { requestIdOf } from '@media-proxy/shared/response/headers.ts'
 import { verifyExternal } from '@media-proxy/shared/signing/external-url.ts'
 import type { KeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { BodyError } from '@media-proxy/shared/store/body-error.ts'
@@ -18,13 +20,14 @@ import { rasterised, type TransformedAttachment } from './rendition/job.ts'
 import type { Pipeline } from './rendition/pipeline.ts'
 import { logRequest, recordRequest, requestAttributes } from './request-log.ts'
 import { type Answer, type Exchange, reject } from './routes/exchange.ts'
-import { type StoredRequest, serveExternal } from './routes/external.ts'
+import { serveExternal } from './routes/external.ts'
 import { type InternalOptions, serveInternal } from './routes/internal.ts'
 import { type ModeratedOptions, serveModerated } from './routes/moderated.ts'
 import { serveRendition } from './routes/renditions.ts'
 import { type ServiceOptions, serveEndpoint } from './routes/service.ts'
 import { IS_SVG, serveAttachment, serveNamedFile } from './routes/stored-files.ts'
 import type { ExternalFetch } from './source/external/fetch.ts'
+import type { StoredRequest } from './source/own-url.ts'
 import { withIdleTimeout } from './streams/idle-timeout.ts'
 import type { Log } from './telemetry/log.ts'
 import type { Labels } from './telemetry/metric-table.ts'
@@ -103,10 +106,11 @@ async function handle(
   options: AppOptions,
 ): Promise<{ readonly exchange: Exchange; readonly parsed: Parsed; readonly answer: Answer }> {
   const request = context.req.raw
-  const url = new URL(request.url)
+  const asked = new URL(request.url)
+  const url = withoutPublicPath(asked, options.config.publicPath)
   const { method, headers } = request
   const peer = peerOf(context)
-  const admitted = await options.gate({ method, path: url.pathname + url.search, headers, peer })
+  const admitted = await options.gate({ method, path: asked.pathname + asked.search, headers, peer })
   const viaEdge = !isFailure(admitted) && admitted.viaEdge
   const clientAddress = isFailure(admitted) ? peer : admitted.clientAddress
   const { negotiateFormat } = options.config
@@ -136,6 +140,9 @@ async function handle(
   }
   const answer = await answerSafely(parsed, exchange, isFailure(admitted) ? admitted : undefined, options)
   for (const [name, value] of Object.entries(requestLimits.headers)) answer.response.headers.set(name, value)
+  if (!options.config.corsOrigins.includes('*')) {
+    restrictOrigins(answer.response.headers, headers.get('origin'), options.config.corsOrigins)
+  }
   return { exchange, parsed, answer }
 }
 
@@ -166,7 +173,7 @@ async function answerRequest(parsed: Parsed, exchange: Exchange, options: AppOpt
   if (options.config.staticMode && !isEndpoint) return answerStatic(exchange, options)
   if (isFailure(parsed)) return reject(parsed, requestId)
   if (parsed.kind === 'playground') return options.playground(parsed, exchange)
-  if (method === 'OPTIONS') return { response: optionsResponse(allowedMethods(parsed), requestId) }
+  if (method === 'OPTIONS') return { response: preflightResponse(allowedMethods(parsed), requestId) }
   const rejected = validateMethod(parsed, method)
   if (rejected !== undefined) return reject(rejected, requestId)
   switch (parsed.kind) {
@@ -230,7 +237,7 @@ async function answerExternal(
       external,
       pipeline,
       moderated: options.moderated,
-      publicUrl: config.publicUrl,
+      ownUrls: { publicUrls: config.publicUrl, publicPath: config.publicPath },
       serveStored: (stored, own) => serveStored(stored, own, options),
       now,
     },

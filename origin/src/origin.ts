@@ -175,7 +175,7 @@ interface InternalParts extends Pick<InternalOptions, 'pipeline' | 'checkSecret'
 }
 
 function internalOptions(
-  { s3, limits }: Config,
+  { s3, limits, publicUrl, publicPath }: Config,
   { sources, opened, scanner, pipeline, checkSecret }: InternalParts,
 ): InternalOptions {
   const common = {
@@ -188,7 +188,12 @@ function internalOptions(
   }
   return {
     ...common,
-    serveMetadata: createMetadataRoute({ ...common, publicBucket: s3.bucketCdn, scanner }),
+    serveMetadata: createMetadataRoute({
+      ...common,
+      publicBucket: s3.bucketCdn,
+      ownUrls: { publicUrls: publicUrl, publicPath },
+      scanner,
+    }),
     checkSecret,
     pipeline,
   }

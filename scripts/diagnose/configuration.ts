@@ -127,7 +127,9 @@ function compare(
 function compareSettings(edge: Config, origin: Config): readonly Finding[] {
   const pairs = [
     ['staticMode', edge.staticMode, origin.staticMode],
-    ['publicUrl', edge.publicUrl, origin.publicUrl],
+    ['publicUrl', edge.publicUrl.join(','), origin.publicUrl.join(',')],
+    ['publicPath', edge.publicPath, origin.publicPath],
+    ['corsOrigins', edge.corsOrigins.join(','), origin.corsOrigins.join(',')],
     ['nodeEnv', edge.nodeEnv, origin.nodeEnv],
   ] as const
   return pairs
@@ -135,7 +137,7 @@ function compareSettings(edge: Config, origin: Config): readonly Finding[] {
     .map(([name, atEdge, atOrigin]) =>
       warning(
         `worker ${name}`,
-        `worker ${atEdge ?? 'none'}, origin ${atOrigin ?? 'none'}`,
+        `worker ${atEdge || 'none'}, origin ${atOrigin || 'none'}`,
         `give both doors the same ${name}`,
       ),
     )

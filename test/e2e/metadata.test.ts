@@ -12,6 +12,7 @@ const SETTINGS = {
   MEDIA_PROXY_SECRET_KEY: `${SECRET},older-secret`,
   MEDIA_PROXY_EDGE_SECRET_KEY: 'edge',
   MEDIA_PROXY_NSFW_ENABLED: 'true',
+  MEDIA_PROXY_PUBLIC_URL: 'https://media.example.com,https://192.0.2.7:8443/media,http://127.0.0.1:9',
 }
 
 describe.each([
@@ -79,6 +80,23 @@ describe.each([
     expect(average.r).toBeGreaterThan(average.g)
     expect(average.b).toBeGreaterThan(average.g)
   })
+
+  it.each([
+    'http://media.example.com/attachments/1/a.png?ex=1&width=5',
+    'https://192.0.2.7:8443/media/attachments/1/a.png',
+    'http://127.0.0.1:9/attachments/1/a.png',
+  ])('reads its own URL %s from the store', async (url) => {
+    const { status, value } = await ask({ type: 'external', url, isNSFWAllowed: true })
+    expect(status).toBe(200)
+    expect(value).toMatchObject({ format: 'png', width: 40, height: 30 })
+  })
+
+  it.each(['https://media.example.com/_metrics', 'http://127.0.0.1:10/attachments/1/a.png'])(
+    'refuses %s',
+    async (url) => {
+      expect((await ask({ type: 'external', url })).status).toBe(400)
+    },
+  )
 
   it('tells the size as it is shown', async () => {
     expect((await upload('photo')).value).toMatchObject({ format: 'jpeg', width: 300, height: 400 })

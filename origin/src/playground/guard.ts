@@ -9,9 +9,9 @@ import { ASKED_HOST_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
 import type { Exchange } from '../routes/exchange.ts'
 
 /** Fails with `forbidden` where a request comes from no page of this service's own hosts. */
-export function validatePage(exchange: Exchange, publicUrl: string | undefined): Failure | undefined {
+export function validatePage(exchange: Exchange, publicUrls: readonly string[]): Failure | undefined {
   const host = askedHost(exchange)
-  if (!isOwnHost(host, publicUrl)) return fail('forbidden', 'a host that is not the playground’s')
+  if (!isOwnHost(host, publicUrls)) return fail('forbidden', 'a host that is not the playground’s')
   const origin = exchange.headers.get('origin') ?? ''
   if (!URL.canParse(origin) || new URL(origin).host !== host) {
     return fail('forbidden', 'a page of another origin')
@@ -21,8 +21,8 @@ export function validatePage(exchange: Exchange, publicUrl: string | undefined):
 }
 
 /** Fails with `forbidden` where the page is asked for by a name that is none of this service's. */
-export function validateHost(exchange: Exchange, publicUrl: string | undefined): Failure | undefined {
-  return isOwnHost(askedHost(exchange), publicUrl)
+export function validateHost(exchange: Exchange, publicUrls: readonly string[]): Failure | undefined {
+  return isOwnHost(askedHost(exchange), publicUrls)
     ? undefined
     : fail('forbidden', 'a host that is not the playground’s')
 }
@@ -48,11 +48,9 @@ function askedHost({ viaEdge, headers }: Exchange): string {
 }
 
 /** A name can be rebound to any address, an address cannot; `localhost` is never looked up by a browser. */
-function isOwnHost(host: string, publicUrl: string | undefined): boolean {
+function isOwnHost(host: string, publicUrls: readonly string[]): boolean {
   if (!URL.canParse(`http://${host}`)) return false
   const { hostname } = new URL(`http://${host}`)
   const isAddress = /^\d+\.\d+\.\d+\.\d+$/.test(hostname) || hostname.startsWith('[')
-  return (
-    isAddress || hostname === 'localhost' || (publicUrl !== undefined && host === new URL(publicUrl).host)
-  )
+  return isAddress || hostname === 'localhost' || publicUrls.some((url) => host === new URL(url).host)
 }

@@ -3,6 +3,7 @@
 import type {
   AssetRequest,
   AttachmentRequest,
+  FileRequest,
   Transformation,
   VerifiedExternal,
 } from '@media-proxy/shared/request/media-request.ts'
@@ -44,10 +45,19 @@ export function jobOf(request: RenditionRequest): RenditionJob {
   }
 }
 
+/** Where stored media are. */
+export function placeOf(
+  stored:
+    | Pick<AssetRequest, 'kind' | 'key' | 'extension'>
+    | Pick<AttachmentRequest | FileRequest, 'kind' | 'key'>,
+): SourcePlace {
+  return { keys: stored.kind === 'asset' ? assetKeys(stored.key, stored.extension) : [stored.key] }
+}
+
 function assetJob({ route, key, extension, rendition }: AssetRequest): RenditionJob {
   const { size, format, quality, animated, blur } = rendition
   return {
-    place: { keys: assetKeys(key, extension) },
+    place: placeOf({ kind: 'asset', key, extension }),
     sourceName: key,
     moderated: false,
     undecodableIs: 'broken-source',

@@ -1,16 +1,12 @@
 /** Signed external media, once the signature has been checked. */
 
-import type {
-  AttachmentRequest,
-  MediaRequest,
-  VerifiedExternal,
-} from '@media-proxy/shared/request/media-request.ts'
-import { parseRequest } from '@media-proxy/shared/request/parse.ts'
-import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { VerifiedExternal } from '@media-proxy/shared/request/media-request.ts'
+import { fail } from '@media-proxy/shared/response/failure.ts'
 import { expiringCacheControl } from '@media-proxy/shared/response/headers.ts'
 import { rasterised, type TransformedExternal } from '../rendition/job.ts'
 import type { Pipeline } from '../rendition/pipeline.ts'
 import type { ExternalFetch } from '../source/external/fetch.ts'
+import { type OwnUrls, readMediaUrl, type StoredRequest } from '../source/own-url.ts'
 import { type Answer, type Exchange, reject } from './exchange.ts'
 import { serveExternalFile } from './external-files.ts'
 import { type ModeratedOptions, serveModerated } from './moderated.ts'
@@ -21,16 +17,14 @@ export interface ExternalOptions {
   readonly external: ExternalFetch
   readonly pipeline: Pipeline
   readonly moderated: ModeratedOptions
-  /** Where clients reach this service: what lies there is read from the store. */
-  readonly publicUrl: string | undefined
+  readonly ownUrls: OwnUrls
   /** Answers stored media. */
   readonly serveStored: (request: StoredRequest, exchange: Exchange) => Promise<Answer>
   /** Milliseconds since the epoch. */
   readonly now: () => number
 }
 
-type ParsedRequest = Exclude<ReturnType<typeof parseRequest>, Failure>
-export type StoredRequest = Extract<ParsedRequest, { readonly kind: 'asset' | 'attachment' | 'file' }>
+const NO_OWN_MEDIA = fail('address-refused', 'no stored media of this service')
 
 export async function serveExternal(
   options: ExternalOptions,
@@ -47,14 +41,17 @@ export async function serveExternal(
 }
 
 async function answerExternal(
-  { external, pipeline, moderated, publicUrl, serveStored }: ExternalOptions,
-  request: VerifiedExternal,
+  { external, pipeline, moderated, ownUrls, serveStored }: ExternalOptions,
+  outer: VerifiedExternal,
   exchange: Exchange,
 ): Promise<Answer> {
-  const own = ownRequest(request, publicUrl)
-  if (own === 'refused')
-    return reject(fail('address-refused', 'no stored media of this service'), exchange.requestId)
-  if (own !== undefined) return serveStored(own, exchange)
+  const named = readMediaUrl(outer.url, ownUrls)
+  if (named === 'no-media') return reject(NO_OWN_MEDIA, exchange.requestId)
+  if ('stored' in named) {
+    const stored = storedRequest(named.stored, outer)
+    return stored === 'refused' ? reject(NO_OWN_MEDIA, exchange.requestId) : serveStored(stored, exchange)
+  }
+  const request = { ...outer, url: named.url }
   if (isTransformed(request)) return serveRendition(pipeline, request, exchange)
   const rasterise = () => serveRendition(pipeline, rasterised(request), exchange)
   const pass = async () => {
@@ -68,30 +65,12 @@ function isTransformed(request: VerifiedExternal): request is TransformedExterna
   return request.transformation !== undefined
 }
 
-/**
- * What a URL of the service itself names in the store: fetching it would have the service wait for itself. A
- * transformation is one of the stored source, whatever rendition the URL names.
- */
-function ownRequest(
-  { url, transformation, download, negotiable }: VerifiedExternal,
-  publicUrl: string | undefined,
-): StoredRequest | 'refused' | undefined {
-  if (publicUrl === undefined || !(url === publicUrl || url.startsWith(`${publicUrl}/`))) return undefined
-  const path = url.slice(publicUrl.length)
-  const inner = parseRequest(new URL(path, 'http://own'), { accept: null, assets: false })
-  if (isFailure(inner) || !isStored(inner)) return 'refused'
-  if (transformation === undefined) return inner.kind === 'file' ? inner : { ...inner, download }
-  if (inner.kind === 'file') return 'refused'
-  const stored: AttachmentRequest = {
-    kind: 'attachment',
-    key: inner.key,
-    transformation,
-    download,
-    negotiable,
-  }
-  return stored
-}
-
-function isStored(request: MediaRequest): request is StoredRequest {
-  return request.kind === 'asset' || request.kind === 'attachment' || request.kind === 'file'
+/** What stands in the store for an own URL. A transformation is one of the stored source, whatever the URL asks of it. */
+function storedRequest(
+  stored: StoredRequest,
+  { transformation, download, negotiable }: VerifiedExternal,
+): StoredRequest | 'refused' {
+  if (transformation === undefined) return stored.kind === 'file' ? stored : { ...stored, download }
+  if (stored.kind === 'file') return 'refused'
+  return { kind: 'attachment', key: stored.key, transformation, download, negotiable }
 }

@@ -9,8 +9,10 @@ import type { Engine, Examined } from '../engine/client.ts'
 import { mediaKind } from '../media/kinds.ts'
 import type { Scanner } from '../nsfw/scanner.ts'
 import type { Verdict } from '../nsfw/score.ts'
+import { placeOf } from '../rendition/job.ts'
 import { contentHash } from '../source/bytes/content-hash.ts'
 import type { Source } from '../source/bytes/source.ts'
+import { type OwnUrls, readMediaUrl } from '../source/own-url.ts'
 import { type SourcePlace, type SourceReader, sourceFromBytes } from '../source/reader.ts'
 import type { Answer, Exchange } from './exchange.ts'
 import { objectKeySchema, readJsonBody, s3Schema } from './internal-body.ts'
@@ -20,6 +22,7 @@ export interface MetadataOptions {
   readonly sourcesOf: (bucket: string) => SourceReader | undefined
   readonly uploadsBucket: string
   readonly publicBucket: string
+  readonly ownUrls: OwnUrls
   readonly engine: Pick<Engine, 'examine'>
   readonly scanner: Scanner
   readonly maxBodyBytes: number
@@ -88,6 +91,11 @@ async function workOf(body: Body, options: MetadataOptions): Promise<Work | Fail
     const name = JSON.stringify([bucket, place, answer])
     return { open: () => sources.open(place), name }
   }
+  const externalWork = (url: string): Work | Failure => {
+    const named = readMediaUrl(url, options.ownUrls)
+    if (named === 'no-media') return fail('address-refused', 'no stored media of this service')
+    return stored(options.publicBucket, 'stored' in named ? placeOf(named.stored) : named)
+  }
   switch (body.type) {
     case 'upload':
       return stored(options.uploadsBucket, { keys: [body.upload_filename] })
@@ -95,7 +103,7 @@ async function workOf(body: Body, options: MetadataOptions): Promise<Work | Fail
       return stored(body.bucket, { keys: [body.key] })
     case 'external':
       if (!/^https?:\/\//i.test(body.url) || !URL.canParse(body.url)) return fail('bad-field', 'url')
-      return stored(options.publicBucket, { url: new URL(body.url).href })
+      return externalWork(new URL(body.url).href)
     case 'base64': {
       const bytes = decodeBase64(body.base64)
       if (bytes === undefined) return fail('bad-field', 'base64')

@@ -5,15 +5,18 @@ import {
   choice,
   flag,
   httpUrl,
+  httpUrls,
   integer,
   integerList,
   list,
   optionalFlag,
   optionalInteger,
   optionalText,
+  originList,
   ratio,
   secrets,
   text,
+  urlPath,
 } from './settings.ts'
 
 const MIB = 1024 * 1024
@@ -28,7 +31,12 @@ export const configSchema = z.strictObject({
   }),
   secretKey: secrets('Signs external URLs and opens the internal endpoints.'),
   edgeSecretKey: secrets('Signs the requests of the edge worker to the origin.'),
-  publicUrl: httpUrl('Where clients reach the service; names the keys of the edge cache.'),
+  publicUrl: httpUrls(
+    'Where clients reach the service, all of its names; the first names the keys of the edge cache. Media behind ' +
+      'them are read from the store.',
+  ),
+  publicPath: urlPath('Prefix that both doors take before every path, such as /media.'),
+  corsOrigins: originList('Origins whose scripts may read answers; * allows every one.'),
   originUrl: httpUrl('Where the edge worker reaches the origin.'),
   host: text('Address the origin listens on.', { default: '127.0.0.1' }),
   port: integer('Port the origin listens on; 0 takes a free one.', { min: 0, max: 65535, default: 8080 }),

@@ -101,6 +101,39 @@ export function httpUrl(description: string) {
   return describe(schema, { description, accepts: 'an absolute http or https URL' })
 }
 
+/** Absolute http or https URLs, each kept without a slash at its end. */
+export function httpUrls(description: string) {
+  const url = z.url({ protocol: /^https?$/ }).transform((text) => text.replace(/\/+$/, ''))
+  return describe(z.preprocess(readList, z.array(url)).default([]), {
+    description,
+    accepts: 'an absolute http or https URL, or a comma-separated list of them',
+  })
+}
+
+/** A path that begins with a slash, kept without one at its end; empty where there is none. */
+export function urlPath(description: string) {
+  const schema = z
+    .string()
+    .regex(/^((\/[A-Za-z0-9._~-]+)*\/?)$/)
+    .refine((path) => !/\/\.{1,2}(\/|$)/.test(path))
+    .transform((path) => path.replace(/\/$/, ''))
+    .default('')
+  return describe(schema, { description, accepts: 'a path such as /media' })
+}
+
+/** Web origins as a browser sends them, or `*`. */
+export function originList(description: string) {
+  const origin = z
+    .string()
+    .transform((text) => text.replace(/\/$/, ''))
+    .refine((text) => text === '*' || (URL.canParse(text) && new URL(text).origin === text.toLowerCase()))
+    .transform((text) => text.toLowerCase())
+  return describe(z.preprocess(readList, z.array(origin)).default(['*']), {
+    description,
+    accepts: '* or a comma-separated list of origins such as https://app.example.com',
+  })
+}
+
 /** A comma-separated list, or an array. */
 export function list(
   description: string,

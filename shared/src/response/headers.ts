@@ -1,5 +1,6 @@
 /** The header policy: what every answer carries, at both doors (contract, sections 4 and 9). */
 
+import { CORS_HEADERS } from './cors.ts'
 import { type Failure, phraseOf, statusOf } from './failure.ts'
 
 /** Header names are lower case throughout, so that objects can be compared and spread. */
@@ -15,7 +16,7 @@ const CONTENT_SECURITY_POLICY =
 /** What every answer with media carries besides what describes its bytes. */
 export const MEDIA_HEADERS: Readonly<HeaderRecord> = {
   'accept-ranges': 'bytes',
-  'access-control-allow-origin': '*',
+  ...CORS_HEADERS,
   'content-security-policy': CONTENT_SECURITY_POLICY,
   'cross-origin-resource-policy': 'cross-origin',
   'x-content-type-options': 'nosniff',
@@ -110,25 +111,10 @@ export function failureResponse(failure: Failure, requestId: string): Response {
     headers: {
       'content-type': 'text/plain; charset=utf-8',
       'cache-control': 'no-store',
-      'access-control-allow-origin': '*',
+      ...CORS_HEADERS,
       'x-content-type-options': 'nosniff',
       'x-request-id': requestId,
       ...failure.headers,
-    },
-  })
-}
-
-/** The answer to OPTIONS, for preflights. `allow` as `allowedMethods` gives it. */
-export function optionsResponse(allow: string, requestId: string): Response {
-  return new Response(null, {
-    status: 204,
-    headers: {
-      allow,
-      'access-control-allow-origin': '*',
-      'access-control-allow-methods': allow,
-      'access-control-allow-headers': 'Range, If-None-Match, If-Modified-Since, If-Range, X-Request-Id',
-      'access-control-max-age': '86400',
-      'x-request-id': requestId,
     },
   })
 }

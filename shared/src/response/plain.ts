@@ -1,5 +1,7 @@
 /** Answers about the service itself: short, never kept by a cache. */
 
+import { CORS_HEADERS } from './cors.ts'
+
 export interface PlainRequest {
   readonly method: string
   readonly requestId: string
@@ -26,7 +28,7 @@ function plainResponse(
     'content-type': contentType,
     'content-length': String(bytes.length),
     'cache-control': 'no-store',
-    'access-control-allow-origin': '*',
+    ...CORS_HEADERS,
     'x-content-type-options': 'nosniff',
     'x-request-id': requestId,
   }

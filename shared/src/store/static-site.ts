@@ -7,9 +7,9 @@ import {
   contentRange,
   requestedRange,
 } from '../response/conditional.ts'
+import { CORS_HEADERS, preflightResponse } from '../response/cors.ts'
 import { type Failure, fail, isFailure } from '../response/failure.ts'
 import { representationHeaders, unsatisfiable } from '../response/finish.ts'
-import { optionsResponse } from '../response/headers.ts'
 import type { ObjectInfo, ObjectStore } from './store.ts'
 
 export interface StaticRequest {
@@ -29,7 +29,7 @@ export async function serveStaticSite(
   request: StaticRequest,
 ): Promise<Response | Failure> {
   const { method, headers, requestId, signal } = request
-  if (method === 'OPTIONS') return optionsResponse(ALLOW, requestId)
+  if (method === 'OPTIONS') return preflightResponse(ALLOW, requestId)
   if (method !== 'GET' && method !== 'HEAD')
     return fail('method-not-allowed', method.slice(0, 20), { allow: ALLOW })
   if (rawPath === '/') return fail('not-found', 'no index')
@@ -95,7 +95,7 @@ function headersOf(info: ObjectInfo, requestId: string) {
         'content-type': info.contentType ?? 'application/octet-stream',
         'cache-control': info.cacheControl ?? 'public, max-age=0, must-revalidate',
         'accept-ranges': 'bytes',
-        'access-control-allow-origin': '*',
+        ...CORS_HEADERS,
         'cross-origin-resource-policy': 'cross-origin',
         'x-content-type-options': 'nosniff',
       },
