@@ -66,7 +66,7 @@ export function describe(headers: HeaderRecord, sizeBytes: number, view: ClientV
 function clientHeaders(headers: HeaderRecord, { request, nowMs }: ClientView): HeaderRecord {
   const own: HeaderRecord = { ...headers }
   if (request.kind !== 'file' && request.negotiable) own.vary = 'Accept'
-  if (request.kind === 'verified-external') {
+  if (request.kind === 'verified-external' || request.kind === 'attachment') {
     const { expiresAt } = request
     own['cache-control'] =
       expiresAt === undefined

@@ -1,8 +1,9 @@
 /** The way of one request through the edge, top to bottom. */
 
 import { createRequestLimits, type RateLimiter, type RequestLimits } from '@media-proxy/shared/rate-limit.ts'
-import { canonicalUrl } from '@media-proxy/shared/request/canonical.ts'
+import { type CanonicalUrl, canonicalUrl } from '@media-proxy/shared/request/canonical.ts'
 import type {
+  AttachmentRequest,
   EndpointRequest,
   ExternalRequest,
   MediaRequest,
@@ -16,6 +17,11 @@ import { preflightResponse, restrictOrigins } from '@media-proxy/shared/response
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { failureResponse, requestIdOf } from '@media-proxy/shared/response/headers.ts'
 import { jsonResponse, textResponse } from '@media-proxy/shared/response/plain.ts'
+import {
+  type AttachmentPolicy,
+  serializeAttachmentSignature,
+  verifyAttachment,
+} from '@media-proxy/shared/signing/attachment-url.ts'
 import { verifyExternal } from '@media-proxy/shared/signing/external-url.ts'
 import type { KeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { beginTrace } from '@media-proxy/shared/trace-context.ts'
@@ -37,6 +43,7 @@ export interface GatewayOptions {
   readonly corsOrigins: readonly string[]
   /** Undefined where no `secretKey` is set: then no signature can be right. */
   readonly externalRing: KeyRing | undefined
+  readonly attachments: AttachmentPolicy
   readonly limiter: RateLimiter
   readonly delivery: Delivery
   readonly purging: PurgeOptions
@@ -116,8 +123,9 @@ async function answer(
   const rejected = validateMethod(parsed, exchange.method)
   if (rejected !== undefined) return rejected
   switch (parsed.kind) {
-    case 'asset':
     case 'attachment':
+      return answerAttachment(parsed, exchange, limits, options)
+    case 'asset':
     case 'file':
       return (
         (await limits.consume('requests')) ?? serve(parsed, canonicalUrl(parsed), exchange, limits, options)
@@ -127,6 +135,30 @@ async function answer(
     case 'endpoint':
       return answerEndpoint(parsed, exchange, limits, options)
   }
+}
+
+/** Without a signature that holds the cache is not asked either: there is no such object. */
+async function answerAttachment(
+  request: AttachmentRequest,
+  exchange: EdgeExchange,
+  limits: RequestLimits,
+  options: GatewayOptions,
+): Promise<Delivered | Failure> {
+  const { requestId } = exchange
+  const verified = await verifyAttachment(request, options.attachments, options.now() / 1000, (failure) =>
+    console.warn({ message: 'an attachment would be refused', requestId, detail: failure.detail }),
+  )
+  const rejected = await limits.consume('requests')
+  if (rejected !== undefined) return rejected
+  return isFailure(verified)
+    ? verified
+    : serve(verified, signedPathOf(canonicalUrl(verified), verified), exchange, limits, options)
+}
+
+/** The origin checks the signature too. */
+function signedPathOf(url: CanonicalUrl, { signature }: AttachmentRequest): string {
+  if (signature === undefined || signature === 'malformed') return url
+  return `${url}${url.includes('?') ? '&' : '?'}${serializeAttachmentSignature(signature)}`
 }
 
 /** The signature comes before anything else is consumed, and a wrong one consumes a stricter budget. */

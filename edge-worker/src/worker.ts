@@ -4,6 +4,7 @@ import { type Config, hasPlayground } from '@media-proxy/shared/config/schema.ts
 import { createRateLimiter } from '@media-proxy/shared/rate-limit.ts'
 import { fail } from '@media-proxy/shared/response/failure.ts'
 import { failureResponse, requestIdOf } from '@media-proxy/shared/response/headers.ts'
+import { type AttachmentPolicy, attachmentPolicyOf } from '@media-proxy/shared/signing/attachment-url.ts'
 import { createKeyRing, type KeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { checkInternalSecret, createComparisonRing } from '@media-proxy/shared/signing/internal-secret.ts'
 import { createEdgeCache } from './cache.ts'
@@ -31,6 +32,7 @@ interface Isolate {
 interface Keys {
   readonly external: KeyRing | undefined
   readonly edge: KeyRing | undefined
+  readonly attachments: AttachmentPolicy
   readonly comparison: KeyRing
 }
 
@@ -63,12 +65,13 @@ async function prepare(bindings: Bindings): Promise<Isolate> {
   if (!settings.ok) return { settings, keys: undefined }
   const { secretKey, edgeSecretKey } = settings.config
   const ringOf = (secrets: readonly string[]) => (secrets.length === 0 ? undefined : createKeyRing(secrets))
-  const [external, edge, comparison] = await Promise.all([
+  const [external, edge, attachments, comparison] = await Promise.all([
     ringOf(secretKey),
     ringOf(edgeSecretKey),
+    attachmentPolicyOf(settings.config),
     createComparisonRing(),
   ])
-  return { settings, keys: { external, edge, comparison } }
+  return { settings, keys: { external, edge, attachments, comparison } }
 }
 
 function assemble(config: Config, keys: Keys, bindings: Bindings, request: Request): Gateway {
@@ -111,6 +114,7 @@ function assemble(config: Config, keys: Keys, bindings: Bindings, request: Reque
     publicPath: config.publicPath,
     corsOrigins: config.corsOrigins,
     externalRing: keys.external,
+    attachments: keys.attachments,
     limiter,
     delivery: {
       ...{ cache, singleFlight, index, origin, now },

@@ -8,6 +8,7 @@ import { withoutPublicPath } from '@media-proxy/shared/request/public-path.ts'
 import { preflightResponse, restrictOrigins } from '@media-proxy/shared/response/cors.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { requestIdOf } from '@media-proxy/shared/response/headers.ts'
+import { type AttachmentPolicy, verifyAttachment } from '@media-proxy/shared/signing/attachment-url.ts'
 import { verifyExternal } from '@media-proxy/shared/signing/external-url.ts'
 import type { KeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { BodyError } from '@media-proxy/shared/store/body-error.ts'
@@ -19,7 +20,7 @@ import type { Playground } from './playground/playground.ts'
 import { rasterised, type TransformedAttachment } from './rendition/job.ts'
 import type { Pipeline } from './rendition/pipeline.ts'
 import { logRequest, recordRequest, requestAttributes } from './request-log.ts'
-import { type Answer, type Exchange, reject } from './routes/exchange.ts'
+import { type Answer, type Exchange, limitLife, reject } from './routes/exchange.ts'
 import { serveExternal } from './routes/external.ts'
 import { type InternalOptions, serveInternal } from './routes/internal.ts'
 import { type ModeratedOptions, serveModerated } from './routes/moderated.ts'
@@ -45,6 +46,7 @@ export interface AppOptions {
   readonly observer: Observer
   /** Of `secretKey`; undefined where none is set: then no signature can be right. */
   readonly externalRing: KeyRing | undefined
+  readonly attachments: AttachmentPolicy
   readonly service: ServiceOptions
   readonly internal: InternalOptions
   readonly playground: Playground
@@ -177,8 +179,9 @@ async function answerRequest(parsed: Parsed, exchange: Exchange, options: AppOpt
   const rejected = validateMethod(parsed, method)
   if (rejected !== undefined) return reject(rejected, requestId)
   switch (parsed.kind) {
-    case 'asset':
     case 'attachment':
+      return answerAttachment(parsed, exchange, options)
+    case 'asset':
     case 'file': {
       const limited = await requestLimits.consume('requests')
       return limited === undefined ? serveStored(parsed, exchange, options) : reject(limited, requestId)
@@ -211,6 +214,28 @@ async function answerStatic(exchange: Exchange, { store, config }: AppOptions): 
   if (limited !== undefined) return reject(limited, requestId)
   const response = await serveStaticSite(store, config.s3.bucketStatic, url.pathname, exchange)
   return isFailure(response) ? reject(response, requestId) : { response, outcome: 'streamed' }
+}
+
+/** Without a signature that holds there is no such object. */
+async function answerAttachment(
+  request: AttachmentRequest,
+  exchange: Exchange,
+  options: AppOptions,
+): Promise<Answer> {
+  const { requestId } = exchange
+  const limited = await exchange.requestLimits.consume('requests')
+  if (limited !== undefined) return reject(limited, requestId)
+  const verified = await verifyAttachment(
+    request,
+    options.attachments,
+    options.now() / 1000,
+    ({ detail }) => {
+      options.observer.metrics.count('media_proxy.attachment.reports')
+      options.log.warn({ requestId, detail }, 'an attachment would be refused')
+    },
+  )
+  if (isFailure(verified)) return reject(verified, requestId)
+  return limitLife(await serveStored(verified, exchange, options), verified.expiresAt, options.now())
 }
 
 /** The signature comes before anything else is consumed, and a wrong one consumes a stricter budget. */

@@ -1,6 +1,7 @@
 /** Puts the origin together from a configuration. */
 
 import type { Config } from '@media-proxy/shared/config/schema.ts'
+import { attachmentPolicyOf } from '@media-proxy/shared/signing/attachment-url.ts'
 import { createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { checkInternalSecret, createComparisonRing } from '@media-proxy/shared/signing/internal-secret.ts'
 import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
@@ -73,9 +74,10 @@ export async function createOrigin({
   const classifier = bareClassifier === undefined ? undefined : observeClassifier(bareClassifier, observer)
   const now = () => Date.now()
   const ringOf = (secrets: readonly string[]) => (secrets.length === 0 ? undefined : createKeyRing(secrets))
-  const [externalRing, edgeRing, comparison] = await Promise.all([
+  const [externalRing, edgeRing, attachments, comparison] = await Promise.all([
     ringOf(config.secretKey),
     ringOf(config.edgeSecretKey),
+    attachmentPolicyOf(config),
     createComparisonRing(),
   ])
   const bareExternal = openExternal(config)
@@ -97,7 +99,7 @@ export async function createOrigin({
     checkSecret: (headers) => checkInternalSecret(headers, config.secretKey, comparison),
   })
   const app = createApp({
-    ...{ config, store, external, pipeline, observer, externalRing, log, now, internal },
+    ...{ config, store, external, pipeline, observer, externalRing, attachments, log, now, internal },
     moderated: { policy, sources: sources.publicReader, deadlineMs: config.limits.deadlineMs },
     gate: openGate(config, { log, edgeRing, now }),
     limiter: observeLimiter(openLimiter(config, log, now), observer),

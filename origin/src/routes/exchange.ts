@@ -1,6 +1,6 @@
 import type { RequestLimits } from '@media-proxy/shared/rate-limit.ts'
 import { type Failure, phraseOf } from '@media-proxy/shared/response/failure.ts'
-import { failureResponse } from '@media-proxy/shared/response/headers.ts'
+import { expiringCacheControl, failureResponse } from '@media-proxy/shared/response/headers.ts'
 import type { RenditionOutcome } from '../rendition/pipeline.ts'
 
 /** One request on its way through the routes. */
@@ -30,6 +30,15 @@ export interface Answer {
   readonly failure?: Failure
   /** Length of the body, where it is known without the headers, which the server would have to make for it. */
   readonly bodyBytes?: number
+}
+
+/** An answer under a signed expiry is not kept for longer than its URL is good. Times: unix seconds, and milliseconds. */
+export function limitLife(answer: Answer, expiresAt: number | undefined, nowMs: number): Answer {
+  const { status, headers } = answer.response
+  if (expiresAt !== undefined && (status < 300 || status === 304)) {
+    headers.set('cache-control', expiringCacheControl(expiresAt, nowMs / 1000))
+  }
+  return answer
 }
 
 /** The answer to a failure. */

@@ -2,12 +2,11 @@
 
 import type { VerifiedExternal } from '@media-proxy/shared/request/media-request.ts'
 import { fail } from '@media-proxy/shared/response/failure.ts'
-import { expiringCacheControl } from '@media-proxy/shared/response/headers.ts'
 import { rasterised, type TransformedExternal } from '../rendition/job.ts'
 import type { Pipeline } from '../rendition/pipeline.ts'
 import type { ExternalFetch } from '../source/external/fetch.ts'
 import { type OwnUrls, readMediaUrl, type StoredRequest } from '../source/own-url.ts'
-import { type Answer, type Exchange, reject } from './exchange.ts'
+import { type Answer, type Exchange, limitLife, reject } from './exchange.ts'
 import { serveExternalFile } from './external-files.ts'
 import { type ModeratedOptions, serveModerated } from './moderated.ts'
 import { serveRendition } from './renditions.ts'
@@ -31,13 +30,7 @@ export async function serveExternal(
   request: VerifiedExternal,
   exchange: Exchange,
 ): Promise<Answer> {
-  const answer = await answerExternal(options, request, exchange)
-  const { expiresAt } = request
-  const { status, headers } = answer.response
-  if (expiresAt !== undefined && (status < 300 || status === 304)) {
-    headers.set('cache-control', expiringCacheControl(expiresAt, options.now() / 1000))
-  }
-  return answer
+  return limitLife(await answerExternal(options, request, exchange), request.expiresAt, options.now())
 }
 
 async function answerExternal(

@@ -151,6 +151,12 @@ export const METRICS = {
     description: 'Requests that ended in a failure, by its code.',
     labels: ['failure'],
   },
+  'media_proxy.attachment.reports': {
+    kind: 'counter',
+    unit: '1',
+    description: 'Attachments whose signature does not hold, served because attachmentSignatures is report.',
+    labels: [],
+  },
   'media_proxy.rate_limit.refusals': {
     kind: 'counter',
     unit: '1',

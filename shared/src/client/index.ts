@@ -1,6 +1,11 @@
 /** What an API server or an app imports: URLs of the service, without a dependency, for Node, Workers and browsers. */
 
 export { ASSET_SIZES } from '../request/parameters.ts'
+export {
+  type AttachmentUrls,
+  type AttachmentUrlsOptions,
+  createAttachmentUrls,
+} from './attachment-urls.ts'
 export type { Metadata, NsfwClass, StillFrame } from './client-answers.ts'
 export { type ClientFailure, type ClientFailureCode, isClientFailure } from './client-failure.ts'
 export {

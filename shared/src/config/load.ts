@@ -105,6 +105,10 @@ function crossFaults(door: Door, config: Config): Fault[] {
     require(config.secretKey.length > 0, ['secretKey'], 'required in production')
     require(config.edgeSecretKey.length > 0, ['edgeSecretKey'], 'required in production')
   }
+  if (config.attachmentSignatures !== 'off' && !config.staticMode) {
+    const why = `required where attachmentSignatures is ${config.attachmentSignatures}`
+    require(config.attachmentSecrets.length > 0, ['attachmentSecrets'], why)
+  }
   if (door === 'edge' && !config.staticMode)
     require(config.originUrl !== undefined, ['originUrl'], 'required at the edge')
   if (door === 'origin' && storageOf(config) === 's3') {

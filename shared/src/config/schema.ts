@@ -2,6 +2,7 @@
 
 import * as z from 'zod'
 import {
+  base64Secrets,
   choice,
   flag,
   httpUrl,
@@ -45,6 +46,12 @@ export const configSchema = z.strictObject({
     default: [],
     accepts: 'a comma-separated list of addresses and CIDR ranges',
   }),
+  attachmentSignatures: choice(
+    'Whether URLs of attachments must be signed; report only counts and logs what would be refused.',
+    ['off', 'report', 'enforce'],
+    { default: 'off' },
+  ),
+  attachmentSecrets: base64Secrets('Sign URLs of attachments.', { minBytes: 1 }),
   staticMode: flag('Serve the static bucket as a web site.', { default: false }),
   negotiateFormat: choice('Whether assets without a format negotiate AVIF.', ['edge', 'always', 'off'], {
     default: 'edge',

@@ -172,6 +172,22 @@ export function secrets(description: string) {
   })
 }
 
+/** Secrets written in base64, standard or of URLs. */
+export function base64Secrets(description: string, { minBytes }: { readonly minBytes: number }) {
+  const secret = z
+    .string()
+    .regex(/^[A-Za-z0-9+/_-]+={0,2}$/)
+    .refine((text) => {
+      const digits = text.replace(/=+$/, '').length
+      return digits % 4 !== 1 && Math.floor((digits * 3) / 4) >= minBytes
+    })
+  return describe(z.preprocess(readList, z.array(secret)).default([]), {
+    description,
+    accepts: `base64 of at least ${minBytes} bytes, or a comma-separated list; the first signs, all verify`,
+    secret: true,
+  })
+}
+
 function readNumber(value: unknown): unknown {
   return typeof value === 'string' && /^-?\d{1,15}(\.\d{1,6})?$/.test(value.trim()) ? Number(value) : value
 }

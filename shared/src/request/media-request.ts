@@ -59,8 +59,21 @@ export interface AttachmentRequest {
   readonly kind: 'attachment'
   readonly key: ObjectKey
   readonly transformation?: Transformation
+  /** As the URL states it; nothing of it holds before `verifyAttachment`. */
+  readonly signature?: AttachmentSignature | 'malformed'
+  /** Unix seconds from which on the URL is refused, once its signature was checked. */
+  readonly expiresAt?: number
   readonly download: boolean
   readonly negotiable: boolean
+}
+
+/** The parameters `ex`, `is`, `hm` and `uc` of an attachment's URL; times are eight hexadecimal digits of unix seconds. */
+export interface AttachmentSignature {
+  readonly issued: string
+  /** `never`: the URL of a data package. */
+  readonly expires: string
+  /** 64 lower-case hexadecimal digits. */
+  readonly mac: string
 }
 
 /** A theme or an entrance sound: streamed as it is. */

@@ -2,6 +2,7 @@
 
 import { type AssetExtension, formatOfExtension, type ImageFormat, parseAssetExtension } from '../formats.ts'
 import { type Failure, fail, isFailure } from '../response/failure.ts'
+import { readAttachmentSignature } from '../signing/attachment-url.ts'
 import {
   type AssetRequest,
   type AssetRoute,
@@ -40,7 +41,7 @@ export function parseRequest(url: URL, negotiation: Negotiation): MediaRequest |
     case 'guilds':
       return parseMemberAsset(rest, query, negotiation)
     case 'attachments':
-      return rest.length >= 1 ? parseAttachment(rest, query, negotiation) : noRoute()
+      return rest.length >= 1 ? parseAttachment(rest, url, negotiation) : noRoute()
     case 'themes':
       return rest.length === 1 ? parseTheme(rest[0] ?? '') : noRoute()
     case 'entrance-sounds':
@@ -181,16 +182,18 @@ function assetRequest(
 
 function parseAttachment(
   encodedPath: readonly string[],
-  query: URLSearchParams,
+  { search, searchParams }: URL,
   negotiation: Negotiation,
 ): MediaRequest | Failure {
   const key = decodeObjectKey(['attachments', ...encodedPath])
   if (isFailure(key)) return key
-  const parsed = parseTransformation(query, negotiation)
+  const parsed = parseTransformation(searchParams, negotiation)
   if (isFailure(parsed)) return parsed
   const { rendition, download, negotiable } = parsed
   const transformation = rendition === undefined ? {} : { transformation: rendition }
-  return { kind: 'attachment', key, ...transformation, download, negotiable }
+  const signature = readAttachmentSignature(search)
+  const signed = signature === undefined ? {} : { signature }
+  return { kind: 'attachment', key, ...transformation, ...signed, download, negotiable }
 }
 
 function parseTheme(file: string): MediaRequest | Failure {

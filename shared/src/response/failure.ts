@@ -23,6 +23,8 @@ const FAILURES = {
   forbidden: [403, 'Forbidden'],
   'no-route': [404, 'Not Found'],
   'not-found': [404, 'Not Found'],
+  // Nobody learns whether there is such an object.
+  'attachment-refused': [404, 'Not Found'],
   'method-not-allowed': [405, 'Method Not Allowed'],
   'precondition-failed': [412, 'Precondition Failed'],
   'source-too-large': [413, 'Payload Too Large'],

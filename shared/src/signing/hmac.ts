@@ -13,16 +13,35 @@ const ALGORITHM = { name: 'HMAC', hash: 'SHA-256' }
 export const SIGNATURE_BYTES = 32
 
 /** Imports the UTF-8 bytes of each secret. Rejects if there is none, or an empty one. */
-export async function createKeyRing(secrets: readonly string[]): Promise<KeyRing> {
-  const keys = await Promise.all(
+export function createKeyRing(secrets: readonly string[]): Promise<KeyRing> {
+  return importKeys(secrets.map((secret) => encoder.encode(secret)))
+}
+
+/** Imports secrets that are written in base64, standard or of URLs, padded or not. Rejects as `createKeyRing` does. */
+export function createBase64KeyRing(secrets: readonly string[]): Promise<KeyRing> {
+  return importKeys(
     secrets.map((secret) =>
-      crypto.subtle.importKey('raw', encoder.encode(secret), ALGORITHM, false, ['sign', 'verify']),
+      Uint8Array.from(
+        atob(secret.replaceAll('-', '+').replaceAll('_', '/').replace(/=+$/, '')),
+        (character) => character.charCodeAt(0),
+      ),
     ),
   )
+}
+
+async function importKeys(secrets: readonly Uint8Array<ArrayBuffer>[]): Promise<KeyRing> {
+  const keys = await Promise.all(
+    secrets.map((secret) => crypto.subtle.importKey('raw', secret, ALGORITHM, false, ['sign', 'verify'])),
+  )
   const [signing] = keys
-  if (signing === undefined || secrets.includes(''))
+  if (signing === undefined || secrets.some(({ length }) => length === 0))
     throw new RangeError('a key ring needs non-empty secrets')
   return { signing, verifying: keys }
+}
+
+/** Lower-case hexadecimal digits, two a byte. */
+export function encodeHex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
 /** Signs the UTF-8 bytes of a message with the ring's first key. */

@@ -1,0 +1,132 @@
+/**
+ * Signatures of attachment URLs (contract, section 4): whoever may not see a file has no URL of it that works, and one
+ * that was passed on stops working. The signature is no part of any cache key.
+ */
+
+import type { Config } from '../config/schema.ts'
+import type { AttachmentRequest, AttachmentSignature } from '../request/media-request.ts'
+import type { ObjectKey } from '../request/object-key.ts'
+import { type Failure, fail, isFailure } from '../response/failure.ts'
+import { createBase64KeyRing, encodeHex, type KeyRing, SIGNATURE_BYTES, sign, verify } from './hmac.ts'
+
+const VERSION = 'fluxer-attachment-url-v1'
+/** The one use besides an ordinary one: a data package, whose URLs never expire. */
+const DATA_PACKAGE = 'dp'
+const NAMES: ReadonlySet<string> = new Set(['ex', 'is', 'hm', 'uc'])
+const SECONDS = /^[0-9a-f]{8}$/
+const MAC = /^[0-9a-f]{64}$/
+
+/**
+ * Reads the signature of a raw query (with or without its question mark). Names may be percent-encoded, values may not;
+ * the order does not count. `malformed` where a part is missing, repeated, or not of its form; undefined where the query
+ * has no part of one.
+ */
+export function readAttachmentSignature(search: string): AttachmentSignature | 'malformed' | undefined {
+  const parts = new Map<string, string>()
+  for (const pair of search.replace(/^\?/, '').split('&')) {
+    const equals = pair.indexOf('=')
+    const name = decodeName(equals === -1 ? pair : pair.slice(0, equals))
+    if (name === undefined || !NAMES.has(name)) continue
+    if (parts.has(name)) return 'malformed'
+    parts.set(name, equals === -1 ? '' : pair.slice(equals + 1))
+  }
+  if (parts.size === 0) return undefined
+  const [expires, issued, mac, use] = ['ex', 'is', 'hm', 'uc'].map((name) => parts.get(name))
+  if (expires === undefined || issued === undefined || mac === undefined) return 'malformed'
+  if (!SECONDS.test(issued) || !MAC.test(mac)) return 'malformed'
+  if (use !== undefined) {
+    const isPackage = use === DATA_PACKAGE && expires === '0'
+    return isPackage ? { issued, mac, expires: 'never' } : 'malformed'
+  }
+  return SECONDS.test(expires) && issued <= expires ? { issued, mac, expires } : 'malformed'
+}
+
+/** The query of a signature, as it was read. */
+export function serializeAttachmentSignature({ issued, mac, expires }: AttachmentSignature): string {
+  return expires === 'never'
+    ? `ex=0&is=${issued}&hm=${mac}&uc=${DATA_PACKAGE}`
+    : `ex=${expires}&is=${issued}&hm=${mac}`
+}
+
+/** What `attachmentSignatures` and `attachmentSecrets` come to. */
+export type AttachmentPolicy =
+  | { readonly mode: 'off' }
+  | { readonly mode: 'report' | 'enforce'; readonly ring: KeyRing }
+
+/** Imports the secrets of a configuration. */
+export async function attachmentPolicyOf({
+  attachmentSignatures: mode,
+  attachmentSecrets,
+}: Pick<Config, 'attachmentSignatures' | 'attachmentSecrets'>): Promise<AttachmentPolicy> {
+  return mode === 'off' ? { mode } : { mode, ring: await createBase64KeyRing(attachmentSecrets) }
+}
+
+/**
+ * Checks the signature of an attachment's URL. Gives the request with the end of its life, where it has one; fails with
+ * `attachment-refused`, whose answer is that of a missing object. Under `report` nothing is refused: `onReport` hears
+ * what would have been. `nowSeconds` is unix time.
+ */
+export async function verifyAttachment(
+  request: AttachmentRequest,
+  policy: AttachmentPolicy,
+  nowSeconds: number,
+  onReport: (failure: Failure) => void,
+): Promise<AttachmentRequest | Failure> {
+  if (policy.mode === 'off') return request
+  const verified = await check(request, policy.ring, nowSeconds)
+  if (policy.mode === 'enforce') return verified
+  if (isFailure(verified)) onReport(verified)
+  return request
+}
+
+async function check(
+  request: AttachmentRequest,
+  ring: KeyRing,
+  nowSeconds: number,
+): Promise<AttachmentRequest | Failure> {
+  const { signature, key } = request
+  if (signature === undefined) return fail('attachment-refused', 'no signature')
+  if (signature === 'malformed') return fail('attachment-refused', 'a malformed signature')
+  const mac = Uint8Array.from({ length: SIGNATURE_BYTES }, (_, index) =>
+    Number.parseInt(signature.mac.slice(2 * index, 2 * index + 2), 16),
+  )
+  if (!(await verify(ring, messageOf(signature, key), mac)))
+    return fail('attachment-refused', 'a wrong signature')
+  if (signature.expires === 'never') return request
+  const expiresAt = Number.parseInt(signature.expires, 16)
+  return nowSeconds >= expiresAt
+    ? fail('attachment-refused', 'an expired signature')
+    : { ...request, expiresAt }
+}
+
+/** Signs an object's key. Times in unix seconds; `never` is a data package's. */
+export async function signAttachment(
+  ring: KeyRing,
+  key: ObjectKey,
+  issuedAt: number,
+  expiresAt: number | 'never',
+): Promise<AttachmentSignature> {
+  const unsigned = {
+    issued: hexSeconds(issuedAt),
+    expires: expiresAt === 'never' ? expiresAt : hexSeconds(expiresAt),
+  }
+  return { ...unsigned, mac: encodeHex(await sign(ring, messageOf(unsigned, key))) }
+}
+
+function messageOf({ expires, issued }: Omit<AttachmentSignature, 'mac'>, key: ObjectKey): string {
+  const [end, use] = expires === 'never' ? ['00000000', DATA_PACKAGE] : [expires, '']
+  return [VERSION, end, issued, use, key].join('\n')
+}
+
+function hexSeconds(seconds: number): string {
+  return Math.floor(seconds).toString(16).padStart(8, '0')
+}
+
+function decodeName(name: string): string | undefined {
+  try {
+    return decodeURIComponent(name)
+  } catch (error) {
+    if (error instanceof URIError) return undefined
+    throw error
+  }
+}

@@ -1,0 +1,114 @@
+import { createAttachmentUrls } from '@media-proxy/shared/client/index.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Door, openEdge, openFilesystemOrigin } from '../doors.ts'
+import { halvesPng } from '../fixtures.ts'
+import { type RawResponse, send } from '../http.ts'
+
+const SECRET = Buffer.alloc(32, 5).toString('base64')
+const OLD_SECRET = Buffer.alloc(32, 6).toString('base64')
+const DOORS = [
+  ['the origin', openFilesystemOrigin],
+  ['the edge', openEdge],
+] as const
+
+const urls = (secret = SECRET, now = Date.now()) =>
+  createAttachmentUrls({ baseUrl: '', secret, now: () => now })
+const settings = (mode: string) => ({
+  MEDIA_PROXY_ATTACHMENT_SIGNATURES: mode,
+  MEDIA_PROXY_ATTACHMENT_SECRETS: `${SECRET},${OLD_SECRET}`,
+  MEDIA_PROXY_SECRET_KEY: 'secret',
+})
+
+/** How long the store took is told to who may ask it. */
+const namesOf = ({ headers }: RawResponse) =>
+  Object.keys(headers)
+    .filter((name) => name !== 'server-timing')
+    .sort()
+
+async function opened(open: (typeof DOORS)[number][1], mode: string): Promise<Door> {
+  const door = await open(settings(mode))
+  await door.put('attachments/1/2/a.png', await halvesPng(64, 48))
+  await door.put('attachments/1/2/b ü.txt', Buffer.from('0123456789'))
+  return door
+}
+
+describe.each(DOORS)('attachments that must be signed, at %s', (_, open) => {
+  let door: Door
+  beforeAll(async () => {
+    door = await opened(open, 'enforce')
+  })
+  afterAll(() => door.close())
+
+  it('are answered for as long as their URL is good', async () => {
+    for (const path of ['1/2/a.png', '1/2/b ü.txt']) {
+      for (const _ of ['cold', 'warm']) {
+        const url = await urls().sign(path)
+        const expires = Number.parseInt(new URL(url, 'http://x').searchParams.get('ex') ?? '', 16)
+        const { status, headers } = await send(door.url, url)
+        expect([path, status]).toEqual([path, 200])
+        const seconds = /^public, max-age=(\d+)$/.exec(headers['cache-control'] ?? '')?.[1]
+        expect(Math.abs(Number(seconds) - (expires - Date.now() / 1000))).toBeLessThan(30)
+      }
+    }
+  })
+
+  it('are one rendition whatever the signature', async () => {
+    const first = await send(door.url, await urls().sign('1/2/a.png', { width: 20 }))
+    const second = await send(door.url, await urls(OLD_SECRET).sign('1/2/a.png', { width: 20 }))
+    const dataPackage = await urls(OLD_SECRET).signForDataPackage('1/2/a.png')
+    const third = await send(door.url, `${dataPackage}&width=20`)
+    expect([first, second, third].map(({ status }) => status)).toEqual([200, 200, 200])
+    expect(second.headers.etag).toBe(first.headers.etag)
+    expect(third.headers['cache-control']).toBe('public, max-age=31536000, immutable')
+    expect(door.log.filter(({ outcome }) => outcome === 'rendered')).toHaveLength(1)
+    if (first.headers['x-cache'] !== undefined) expect(second.headers['x-cache']).toBe('HIT')
+  })
+
+  it('are not there without a signature that holds, cold and warm, whoever asks how', async () => {
+    const missing = await send(door.url, await urls().sign('1/2/none.png'))
+    const old = Date.now() - 3 * 86_400_000
+    for (const path of ['1/2/a.png', '1/2/b ü.txt']) {
+      await send(door.url, await urls().sign(path))
+      const good = await urls().sign(path)
+      const bad = [
+        good.replace(/\?.*/, ''),
+        good.replace(/hm=./, 'hm='),
+        good.replace(/hm=../, (found) => `hm=${found === 'hm=00' ? '11' : '00'}`),
+        await urls(SECRET, old).sign(path),
+        await urls(Buffer.alloc(32, 9).toString('base64')).sign(path),
+      ]
+      for (const url of bad.flatMap((one) => [one, `${one}${one.includes('?') ? '&' : '?'}width=20`])) {
+        const answer = await send(door.url, url)
+        expect([url, answer.status, answer.body.toString()]).toEqual([url, 404, 'Not Found'])
+        expect(answer.headers['cache-control']).toBe('no-store')
+        expect(namesOf(answer)).toEqual(namesOf(missing))
+        const part = await send(door.url, url, { headers: { range: 'bytes=0-0', 'if-none-match': '*' } })
+        expect(part.status).toBe(404)
+        expect((await send(door.url, url, { method: 'HEAD' })).status).toBe(404)
+      }
+    }
+    expect(missing.status).toBe(404)
+  })
+
+  it('answer ranges and conditions where it holds', async () => {
+    const url = await urls().sign('1/2/b ü.txt')
+    const part = await send(door.url, url, { headers: { range: 'bytes=2-4' } })
+    expect([part.status, part.body.toString()]).toEqual([206, '234'])
+    const again = await send(door.url, url, { headers: { 'if-none-match': part.headers.etag ?? '' } })
+    expect([again.status, again.headers['cache-control']]).toEqual([
+      304,
+      expect.stringMatching(/^public, max-age=\d+$/),
+    ])
+  })
+})
+
+describe.each(DOORS)('attachments whose signatures are only watched, at %s', (_, open) => {
+  it('are answered, and what would be refused is logged', async () => {
+    const door = await opened(open, 'report')
+    const { status, headers } = await send(door.url, '/attachments/1/2/a.png?ex=1')
+    expect([status, headers['cache-control']]).toEqual([200, 'public, max-age=31536000, immutable'])
+    expect((await send(door.url, await urls().sign('1/2/a.png'))).status).toBe(200)
+    expect(door.log.filter(({ msg }) => msg === 'an attachment would be refused').length).toBeGreaterThan(0)
+    await door.close()
+  })
+})
