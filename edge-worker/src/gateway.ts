@@ -99,7 +99,7 @@ export function createGateway(options: GatewayOptions): Gateway {
 
 /** What the origin allows, nobody's `Origin` before it, is not what this client is allowed. */
 function allowOrigins({ response, exchange, parsed }: Handled, origins: readonly string[]): void {
-  if (!isFailure(parsed) && parsed.kind === 'playground') return
+  if (!isFailure(parsed) && (parsed.kind === 'playground' || parsed.kind === 'relay')) return
   if (!origins.includes('*')) {
     response.headers.set('access-control-allow-origin', '*')
     restrictOrigins(response.headers, exchange.headers.get('origin'), origins)
@@ -116,6 +116,7 @@ async function answer(
     return (await limits.consume('requests')) ?? options.staticSite(exchange)
   }
   if (isFailure(parsed)) return parsed
+  if (parsed.kind === 'relay') return answerRelay(exchange, limits, options)
   if (parsed.kind === 'playground') return answerPlayground(exchange, limits, options)
   if (exchange.method === 'OPTIONS') {
     return { response: preflightResponse(allowedMethods(parsed), exchange.requestId), cache: 'BYPASS' }
@@ -235,6 +236,16 @@ async function answerEndpoint(
         : forward(options.delivery.origin, exchange)
     }
   }
+}
+
+/** The relay is the origin's, which has the store and checks the token; the body passes through. */
+async function answerRelay(
+  exchange: EdgeExchange,
+  limits: RequestLimits,
+  { delivery }: GatewayOptions,
+): Promise<Delivered | Failure> {
+  const limited = exchange.method === 'OPTIONS' ? undefined : await limits.consume('requests')
+  return limited ?? forward(delivery.origin, exchange)
 }
 
 /** The page is the origin's; the edge only tells it by which name it was asked. */

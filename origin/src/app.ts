@@ -24,6 +24,7 @@ import { type Answer, type Exchange, limitLife, reject } from './routes/exchange
 import { serveExternal } from './routes/external.ts'
 import { type InternalOptions, serveInternal } from './routes/internal.ts'
 import { type ModeratedOptions, serveModerated } from './routes/moderated.ts'
+import { type RelayOptions, serveRelay } from './routes/relay.ts'
 import { serveRendition } from './routes/renditions.ts'
 import { type ServiceOptions, serveEndpoint } from './routes/service.ts'
 import { IS_SVG, serveAttachment, serveNamedFile } from './routes/stored-files.ts'
@@ -49,6 +50,7 @@ export interface AppOptions {
   readonly attachments: AttachmentPolicy
   readonly service: ServiceOptions
   readonly internal: InternalOptions
+  readonly relay: RelayOptions
   readonly playground: Playground
   readonly log: Log
   /** Milliseconds since the epoch. */
@@ -142,7 +144,9 @@ async function handle(
   }
   const answer = await answerSafely(parsed, exchange, isFailure(admitted) ? admitted : undefined, options)
   for (const [name, value] of Object.entries(requestLimits.headers)) answer.response.headers.set(name, value)
-  if (!options.config.corsOrigins.includes('*')) {
+  // Apps of any origin upload; their tokens are what counts.
+  const isRelay = !isFailure(parsed) && parsed.kind === 'relay'
+  if (!isRelay && !options.config.corsOrigins.includes('*')) {
     restrictOrigins(answer.response.headers, headers.get('origin'), options.config.corsOrigins)
   }
   return { exchange, parsed, answer }
@@ -174,6 +178,7 @@ async function answerRequest(parsed: Parsed, exchange: Exchange, options: AppOpt
   const isEndpoint = !isFailure(parsed) && parsed.kind === 'endpoint'
   if (options.config.staticMode && !isEndpoint) return answerStatic(exchange, options)
   if (isFailure(parsed)) return reject(parsed, requestId)
+  if (parsed.kind === 'relay') return serveRelay(parsed, exchange, options.relay)
   if (parsed.kind === 'playground') return options.playground(parsed, exchange)
   if (method === 'OPTIONS') return { response: preflightResponse(allowedMethods(parsed), requestId) }
   const rejected = validateMethod(parsed, method)

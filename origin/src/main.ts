@@ -79,7 +79,11 @@ server.listen({ host: config.host, port: config.port, backlog: LISTEN_BACKLOG },
   )
   process.send?.({ listening: port })
 })
-if ('timeout' in server) server.timeout = SOCKET_IDLE_MS
+if ('timeout' in server) {
+  server.timeout = SOCKET_IDLE_MS
+  // An upload may take longer than Node's five minutes; the relay has a floor of its own.
+  server.requestTimeout = 0
+}
 server.once('error', (error) => {
   const taken = 'code' in error && error.code === 'EADDRINUSE'
   const advice = taken

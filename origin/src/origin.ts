@@ -2,7 +2,7 @@
 
 import type { Config } from '@media-proxy/shared/config/schema.ts'
 import { attachmentPolicyOf } from '@media-proxy/shared/signing/attachment-url.ts'
-import { createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
+import { createBase64KeyRing, createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { checkInternalSecret, createComparisonRing } from '@media-proxy/shared/signing/internal-secret.ts'
 import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
 import type { Hono } from 'hono'
@@ -24,6 +24,8 @@ import type { Classifier } from './nsfw/classifier.ts'
 import { createScanner, type Scanner } from './nsfw/scanner.ts'
 import { createServePolicy, type ServePolicy } from './nsfw/serve-policy.ts'
 import { createPlayground } from './playground/playground.ts'
+import { createSpool } from './relay/spool.ts'
+import { UPLOAD_PACE } from './relay/upload-body.ts'
 import { createRenditionCache } from './rendition/cache.ts'
 import { createPipeline, type Pipeline } from './rendition/pipeline.ts'
 import { createRenditionStore, type RenditionStore } from './rendition/store.ts'
@@ -110,6 +112,18 @@ export async function createOrigin({
       notReady: async () =>
         draining() ? ['draining'] : notReady(store, config.s3.bucketCdn, opened, classifier, log),
       now: () => new Date(),
+    },
+    relay: {
+      ring:
+        config.uploadRelaySecret.length === 0
+          ? undefined
+          : await createBase64KeyRing(config.uploadRelaySecret),
+      store,
+      bucket: config.s3.bucketUploads,
+      maxBytes: config.limits.uploadBytes,
+      spool: createSpool(config.limits.spoolBytes),
+      pace: UPLOAD_PACE,
+      now,
     },
     playground: createPlayground({ config, internal }),
   })

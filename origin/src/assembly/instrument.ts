@@ -31,6 +31,7 @@ export function observeStore(store: ObjectStore, observer: Observer): ObjectStor
       return object
     },
     put: (...words) => observer.observe(observed('put'), () => store.put(...words)),
+    upload: (...words) => observer.observe(observed('upload'), () => store.upload(...words)),
     removeBelow: (...words) => observer.observe(observed('remove'), () => store.removeBelow(...words)),
     check: (...words) => store.check(...words),
   }

@@ -33,7 +33,8 @@ export function readMediaUrl(url: string, own: OwnUrls): NamedMedia {
     // Behind a host that is not ours alone.
     if (isFailure(parsed) && parsed.code === 'no-route' && own.publicPath !== '') return { url: current }
     if (isFailure(parsed)) return 'no-media'
-    if (parsed.kind === 'endpoint' || parsed.kind === 'playground') return 'no-media'
+    if (parsed.kind === 'endpoint' || parsed.kind === 'playground' || parsed.kind === 'relay')
+      return 'no-media'
     if (parsed.kind !== 'external') return { stored: parsed }
     const target = decodeExternalTarget(parsed.rawTarget)
     if (isFailure(target)) return 'no-media'

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { constants } from 'node:fs'
+import { constants, createWriteStream } from 'node:fs'
 import {
   type FileHandle,
   mkdir,
@@ -13,8 +13,10 @@ import {
 } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
 import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { resolveRange } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { BodyError } from '@media-proxy/shared/store/body-error.ts'
 import type { GetOptions, ObjectInfo, ObjectStore, StoredObject } from '@media-proxy/shared/store/store.ts'
 import mime from 'mime'
 
@@ -63,6 +65,28 @@ export function createFilesystemStore(directory: string): ObjectStore {
         await rm(unfinished, { force: true })
         return failureOf(error)
       }
+    },
+
+    async upload(bucket, key, { body, sizeBytes, part }) {
+      if (part !== undefined) {
+        await body.cancel()
+        return fail('store-misconfigured', 'a folder knows no multipart uploads')
+      }
+      const path = join(directory, bucket, key)
+      const unfinished = `${path}.${randomUUID()}.part`
+      try {
+        await mkdir(dirname(path), { recursive: true })
+        await pipeline(Readable.fromWeb(body as never), createWriteStream(unfinished, { flags: 'wx' }))
+        if ((await stat(unfinished)).size !== sizeBytes)
+          return fail('bad-request', 'a body of another length')
+        await rename(unfinished, path)
+      } catch (error) {
+        return error instanceof BodyError ? error.failure : failureOf(error)
+      } finally {
+        await rm(unfinished, { force: true })
+      }
+      const info = await this.head(bucket, key)
+      return isFailure(info) ? {} : { etag: info.etag }
     },
 
     async removeBelow(bucket, folder) {

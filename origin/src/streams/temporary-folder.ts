@@ -22,7 +22,7 @@ export async function makeTemporaryFolder(purpose: Purpose): Promise<TemporaryFo
   }
 }
 
-type Purpose = 'spool' | 'video'
+type Purpose = 'spool' | 'upload' | 'video'
 
 function prefixOf(purpose: Purpose, pid: number): string {
   return `media-proxy-${purpose}-${pid}-`

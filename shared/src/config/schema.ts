@@ -52,6 +52,9 @@ export const configSchema = z.strictObject({
     { default: 'off' },
   ),
   attachmentSecrets: base64Secrets('Sign URLs of attachments.', { minBytes: 1 }),
+  uploadRelaySecret: base64Secrets('Verifies upload tokens; without one there is no upload relay.', {
+    minBytes: 32,
+  }),
   staticMode: flag('Serve the static bucket as a web site.', { default: false }),
   negotiateFormat: choice('Whether assets without a format negotiate AVIF.', ['edge', 'always', 'off'], {
     default: 'edge',
@@ -159,6 +162,16 @@ export const configSchema = z.strictObject({
       min: 1024,
       max: 512 * MIB,
       default: 48 * MIB,
+    }),
+    uploadBytes: integer('Largest upload through the relay.', {
+      min: 1,
+      max: 5 * 1024 * MIB,
+      default: 500 * MIB,
+    }),
+    spoolBytes: integer('Uploads of unknown length that wait in temporary files, all together.', {
+      min: 0,
+      max: 1024 * 1024 * MIB,
+      default: 1024 * MIB,
     }),
     base64Bytes: integer('Largest file that is answered as base64.', {
       min: 1024,

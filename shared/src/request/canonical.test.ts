@@ -15,7 +15,8 @@ function parse(url: string, accept: string | null = null): MediaRequest {
 }
 
 function source(request: MediaRequest): SourceRequest {
-  if (request.kind === 'endpoint' || request.kind === 'playground') throw new Error('no source')
+  if (request.kind === 'endpoint' || request.kind === 'playground' || request.kind === 'relay')
+    throw new Error('no source')
   if (request.kind !== 'external') return request
   return { ...request, kind: 'verified-external', url: 'https://example.com/a%20b.png?c=d' }
 }

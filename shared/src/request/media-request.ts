@@ -1,5 +1,6 @@
 import type { AssetExtension, ImageFormat } from '../formats.ts'
 import type { ObjectKey } from './object-key.ts'
+import type { RelayRequest } from './relay.ts'
 
 /** Everything a URL can ask of the service. A value of this type has passed the grammar: it cannot be invalid. */
 export type MediaRequest =
@@ -8,6 +9,7 @@ export type MediaRequest =
   | FileRequest
   | ExternalRequest
   | EndpointRequest
+  | RelayRequest
   | PlaygroundRequest
 
 /** What reads or renders media, and therefore has a canonical URL. */

@@ -19,6 +19,7 @@ import {
   parseAssetParameters,
   parseTransformation,
 } from './parameters.ts'
+import { parseRelay, RELAY_METHODS } from './relay.ts'
 
 /**
  * Reads the request that a URL states. `url` is the raw one: its path is checked undecoded, segment by segment.
@@ -46,6 +47,8 @@ export function parseRequest(url: URL, negotiation: Negotiation): MediaRequest |
       return rest.length === 1 ? parseTheme(rest[0] ?? '') : noRoute()
     case 'entrance-sounds':
       return rest.length === 2 ? parseSound(rest) : noRoute()
+    case 'v1':
+      return parseRelay(url) ?? noRoute()
     case 'external':
       return rest.length >= 1 ? parseExternal(rest, query, negotiation) : noRoute()
     default:
@@ -83,6 +86,7 @@ const POST_ENDPOINTS: readonly Endpoint[] = ['purge', 'metadata', 'thumbnail', '
 export function allowedMethods(request: MediaRequest): string {
   // For pages of its own host alone: a preflight gets no answer that could allow anything.
   if (request.kind === 'playground') return PLAYGROUND_FILES.includes(request.resource) ? 'GET, HEAD' : 'POST'
+  if (request.kind === 'relay') return RELAY_METHODS
   const posted = request.kind === 'endpoint' && POST_ENDPOINTS.includes(request.endpoint)
   return posted ? 'POST, OPTIONS' : 'GET, HEAD, OPTIONS'
 }

@@ -12,6 +12,8 @@ export function routeOf(parsed: MediaRequest | Failure): string {
       return parsed.transformation === undefined ? 'attachments' : 'attachments-transformed'
     case 'external':
       return parsed.transformation === undefined ? 'external' : 'external-transformed'
+    case 'relay':
+      return 'relay'
     case 'playground':
       return 'playground'
     case 'endpoint':

@@ -26,6 +26,7 @@ const FAILURES = {
   // Nobody learns whether there is such an object.
   'attachment-refused': [404, 'Not Found'],
   'method-not-allowed': [405, 'Method Not Allowed'],
+  'upload-too-slow': [408, 'Request Timeout'],
   'precondition-failed': [412, 'Precondition Failed'],
   'source-too-large': [413, 'Payload Too Large'],
   'range-not-satisfiable': [416, 'Range Not Satisfiable'],

@@ -3,7 +3,7 @@ import { encodeKey } from '../request/object-key.ts'
 import { type ByteRange, formatRange, parseHttpDate, resolveRange } from '../response/conditional.ts'
 import { type Failure, fail, isFailure } from '../response/failure.ts'
 import type { ObjectInfo, ObjectStore } from './store.ts'
-import { watchBody } from './watched-body.ts'
+import { watchBody, watchUpload } from './watched-body.ts'
 
 export interface S3StoreOptions {
   /** Absolute URL without a slash at its end; buckets are addressed path-style below it. */
@@ -79,6 +79,38 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
     }
   }
 
+  /** Sent once: a stream cannot be sent again. Its bytes are not signed, since they are not known beforehand. */
+  async function sendStream(
+    path: string,
+    body: ReadableStream<Uint8Array>,
+    headers: Record<string, string>,
+  ): Promise<Response | Failure> {
+    const signed = await client.sign(`${options.endpoint}/${path}`, {
+      method: 'PUT',
+      headers: { ...headers, 'x-amz-content-sha256': 'UNSIGNED-PAYLOAD' },
+    })
+    const stalled = new AbortController()
+    const watched = watchUpload(body, options.timeoutMs, stalled)
+    try {
+      const init = {
+        method: 'PUT',
+        headers: signed.headers,
+        body: watched.stream,
+        // The answer comes after the body.
+        duplex: 'half',
+        redirect: 'manual' as const,
+        signal: stalled.signal,
+      }
+      return await fetch(signed.url, init)
+    } catch (error) {
+      return stalled.signal.aborted
+        ? fail('store-timeout', `nothing taken for ${options.timeoutMs} ms`)
+        : fail('store-unreachable', reasonOf(error))
+    } finally {
+      watched.answered()
+    }
+  }
+
   return {
     async head(bucket, key, signal) {
       const response = await send('HEAD', `${bucket}/${encodeKey(key)}`, undefined, signal)
@@ -118,6 +150,22 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
       if (!response.ok) return rejectionOf(response, bucket)
       await response.body?.cancel()
       return undefined
+    },
+
+    async upload(bucket, key, { body, sizeBytes, contentType, part }) {
+      const query =
+        part === undefined
+          ? ''
+          : `?partNumber=${part.partNumber}&uploadId=${encodeURIComponent(part.uploadId)}`
+      const response = await sendStream(`${bucket}/${encodeKey(key)}${query}`, body, {
+        'content-length': String(sizeBytes),
+        ...(contentType === undefined ? {} : { 'content-type': contentType }),
+      })
+      if (isFailure(response)) return response
+      if (!response.ok) return rejectionOf(response, bucket)
+      await response.body?.cancel()
+      const etag = response.headers.get('etag')
+      return etag === null ? {} : { etag }
     },
 
     async removeBelow(bucket, folder) {

@@ -26,6 +26,21 @@ export interface GetOptions {
   readonly signal?: AbortSignal
 }
 
+/** What is written from a stream. */
+export interface Upload {
+  readonly body: ReadableStream<Uint8Array>
+  /** Of the whole body: nothing is written of one that is shorter or longer. */
+  readonly sizeBytes: number
+  readonly contentType?: string
+  /** One part of a multipart upload that was begun elsewhere. */
+  readonly part?: { readonly uploadId: string; readonly partNumber: number }
+}
+
+export interface StoredUpload {
+  /** As the store gave it. */
+  readonly etag?: string
+}
+
 /**
  * Where objects are. Failures: `not-found`, `range-not-satisfiable` (with its `content-range`),
  * `store-unreachable`, `store-timeout`, `store-denied`, `store-misconfigured`.
@@ -35,6 +50,8 @@ export interface ObjectStore {
   get(bucket: string, key: string, options?: GetOptions): Promise<StoredObject | Failure>
   /** Writes an object whole, or not at all; an object that is there is replaced. Gives what failed. */
   put(bucket: string, key: string, bytes: Uint8Array<ArrayBuffer>): Promise<Failure | undefined>
+  /** Writes an object, or a part of one, whole or not at all, without holding it. The body is used up either way. */
+  upload(bucket: string, key: string, upload: Upload): Promise<StoredUpload | Failure>
   /** Removes every object below a folder (which ends in a slash); gives their number. */
   removeBelow(bucket: string, folder: string): Promise<number | Failure>
   /** Fails where the bucket cannot be read, for `/_ready`. */

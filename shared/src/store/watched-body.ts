@@ -40,3 +40,46 @@ export function watchBody(body: ReadableStream<Uint8Array>, timeoutMs: number): 
     { highWaterMark: 0 },
   )
 }
+
+export interface WatchedUpload {
+  readonly stream: ReadableStream<Uint8Array>
+  /** Ends the watch. */
+  answered(): void
+}
+
+/**
+ * Passes an upload on to a store, and aborts where the store takes nothing for `timeoutMs`, or does not answer for so
+ * long after the last byte. Time in which the client sends nothing does not count.
+ */
+export function watchUpload(
+  body: ReadableStream<Uint8Array>,
+  timeoutMs: number,
+  stalled: AbortController,
+): WatchedUpload {
+  const reader = body.getReader()
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let answered = false
+  const stream = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        clearTimeout(timer)
+        const { done, value } = await reader.read()
+        if (done) controller.close()
+        else controller.enqueue(value)
+        if (!answered) timer = setTimeout(() => stalled.abort(), timeoutMs)
+      },
+      async cancel(reason) {
+        clearTimeout(timer)
+        await reader.cancel(reason)
+      },
+    },
+    { highWaterMark: 0 },
+  )
+  return {
+    stream,
+    answered() {
+      answered = true
+      clearTimeout(timer)
+    },
+  }
+}

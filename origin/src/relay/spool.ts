@@ -1,0 +1,66 @@
+/** Bodies that do not tell their length: a store wants to know it, so they wait in temporary files. */
+
+import { createReadStream, createWriteStream } from 'node:fs'
+import { join } from 'node:path'
+import { Readable, Transform } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { BodyError } from '@media-proxy/shared/store/body-error.ts'
+import { makeTemporaryFolder, writeFailure } from '../streams/temporary-folder.ts'
+
+export interface SpooledUpload {
+  readonly sizeBytes: number
+  open(): ReadableStream<Uint8Array>
+  remove(): Promise<void>
+}
+
+export interface Spool {
+  /** Fails with `overloaded` where all spooled bodies together would be too many, else as the body does. */
+  keep(body: ReadableStream<Uint8Array>): Promise<SpooledUpload | Failure>
+}
+
+const RETRY_AFTER = { 'retry-after': '10' }
+
+/** `maxBytes`: of all bodies together. */
+export function createSpool(maxBytes: number): Spool {
+  let usedBytes = 0
+
+  return {
+    async keep(body) {
+      const folder = await makeTemporaryFolder('upload')
+      if (isFailure(folder)) return folder
+      const path = join(folder.path, 'body')
+      let sizeBytes = 0
+      const release = async () => {
+        usedBytes -= sizeBytes
+        await folder.remove()
+      }
+      const counted = new Transform({
+        transform(chunk: Uint8Array, _, done) {
+          if (usedBytes + chunk.length > maxBytes) {
+            done(new BodyError(fail('overloaded', 'the spool is full', RETRY_AFTER)))
+            return
+          }
+          usedBytes += chunk.length
+          sizeBytes += chunk.length
+          done(null, chunk)
+        },
+      })
+      try {
+        // Node's and the platform's stream types differ only in name.
+        await pipeline(Readable.fromWeb(body as never), counted, createWriteStream(path, { mode: 0o600 }))
+      } catch (error) {
+        await release()
+        if (error instanceof BodyError) return error.failure
+        const failure = writeFailure(error)
+        if (failure === undefined) throw error
+        return failure
+      }
+      return {
+        sizeBytes,
+        open: () => Readable.toWeb(createReadStream(path)) as ReadableStream<Uint8Array>,
+        remove: release,
+      }
+    },
+  }
+}

@@ -1,0 +1,95 @@
+/** The body of an upload on its way to the store: counted, bounded, and not slower than a floor. */
+
+import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+import { BodyError } from '@media-proxy/shared/store/body-error.ts'
+
+export interface UploadBodyOptions {
+  /** Fails with `source-too-large` beyond. */
+  readonly maxBytes: number
+  readonly pace: Pace
+}
+
+/** Each window must bring `bytesPerSecond` on average: there is no deadline, but nobody holds a place for nothing. */
+export interface Pace {
+  readonly bytesPerSecond: number
+  readonly windowMs: number
+}
+
+/** 16 KiB/s over 15 minutes. */
+export const UPLOAD_PACE: Pace = { bytesPerSecond: 16 * 1024, windowMs: 15 * 60_000 }
+
+export interface UploadBody {
+  readonly stream: ReadableStream<Uint8Array>
+  /** What went wrong with the body, once it has: the store only sees that it broke off. */
+  readonly failure: Failure | undefined
+  readonly receivedBytes: number
+}
+
+/** Wraps a client's body. It errors with a `BodyError` where it is too long, too slow, or breaks off. */
+export function uploadBody(
+  body: ReadableStream<Uint8Array>,
+  { maxBytes, pace }: UploadBodyOptions,
+): UploadBody {
+  const reader = body.getReader()
+  let receivedBytes = 0
+  let failure: Failure | undefined
+  let receivedBefore = 0
+  let timer: NodeJS.Timeout | undefined
+  const stream = new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        timer = setInterval(() => {
+          const least = (pace.bytesPerSecond * pace.windowMs) / 1000
+          if (receivedBytes - receivedBefore < least) {
+            end(fail('upload-too-slow', `${receivedBytes - receivedBefore} bytes in ${pace.windowMs} ms`))
+            controller.error(new BodyError(failure ?? fail('client-gone')))
+          }
+          receivedBefore = receivedBytes
+        }, pace.windowMs)
+        timer.unref()
+      },
+      async pull(controller) {
+        try {
+          const { done, value } = await reader.read()
+          if (failure !== undefined) return
+          if (done) {
+            clearInterval(timer)
+            controller.close()
+            return
+          }
+          receivedBytes += value.length
+          if (receivedBytes <= maxBytes) {
+            controller.enqueue(value)
+            return
+          }
+          end(fail('source-too-large', `more than ${maxBytes} bytes of upload`))
+        } catch {
+          end(fail('bad-request', 'the body broke off'))
+        }
+        controller.error(new BodyError(failure ?? fail('client-gone')))
+      },
+      async cancel() {
+        clearInterval(timer)
+        reader.releaseLock()
+      },
+    },
+    { highWaterMark: 0 },
+  )
+
+  function end(reason: Failure): void {
+    failure ??= reason
+    clearInterval(timer)
+    // What is left is read and dropped by whoever refuses it.
+    reader.releaseLock()
+  }
+
+  return {
+    stream,
+    get failure() {
+      return failure
+    },
+    get receivedBytes() {
+      return receivedBytes
+    },
+  }
+}

@@ -1,0 +1,319 @@
+import { createServer, request } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
+import { Readable } from 'node:stream'
+import { createBase64KeyRing } from '@media-proxy/shared/signing/hmac.ts'
+import { signUploadToken, type UploadGrant } from '@media-proxy/shared/signing/upload-token.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Door, openEdge, openEdgeBefore, openFilesystemOrigin, openS3Origin } from '../doors.ts'
+import { send } from '../http.ts'
+
+const SECRET = Buffer.alloc(32, 3).toString('base64')
+const INTERNAL = 'internal-secret'
+const SETTINGS = {
+  MEDIA_PROXY_UPLOAD_RELAY_SECRET: SECRET,
+  MEDIA_PROXY_SECRET_KEY: INTERNAL,
+  MEDIA_PROXY_LIMITS_UPLOAD_BYTES: '5000000',
+  MEDIA_PROXY_LIMITS_SPOOL_BYTES: '4000000',
+  MEDIA_PROXY_CORS_ORIGINS: 'https://app.example.com',
+}
+
+const DOORS = [
+  ['the origin with a folder', openFilesystemOrigin],
+  ['the origin with S3', openS3Origin],
+  ['the edge', openEdge],
+  [
+    'the edge before S3',
+    async (settings: Record<string, string>) => openEdgeBefore(await openS3Origin(settings), settings),
+  ],
+] as const
+
+async function token(change: Partial<UploadGrant> = {}, secret = SECRET): Promise<string> {
+  return signUploadToken(await createBase64KeyRing([secret]), {
+    bucket: 'uploads',
+    key: 'folder/a b',
+    method: 'put',
+    maxBytes: 5_000_000,
+    expiresAt: Math.floor(Date.now() / 1000) + 60,
+    ...change,
+  })
+}
+
+const pathOf = (uploadToken: string, key = 'folder/a b', more = '') =>
+  `/v1/relay/${encodeURIComponent(key)}?t=${uploadToken}${more}`
+
+describe.each(DOORS)('the upload relay at %s', (_, open) => {
+  let door: Door
+  beforeAll(async () => {
+    door = await open(SETTINGS)
+  })
+  afterAll(() => door.close())
+
+  const put = (path: string, body: Uint8Array | string, headers: Record<string, string> = {}) =>
+    send(door.url, path, { method: 'PUT', headers: { origin: 'https://other.example', ...headers }, body })
+
+  /** What is in the bucket, by way of the internal endpoint; undefined where there is nothing. */
+  async function stored(key: string): Promise<number | undefined> {
+    const answer = await send(door.originUrl, '/_metadata', {
+      method: 'POST',
+      headers: { 'x-internal-secret': INTERNAL },
+      body: JSON.stringify({ type: 'upload', upload_filename: key, isNSFWAllowed: true }),
+    })
+    return answer.status === 404 ? undefined : answer.status
+  }
+
+  it('stores a body of known length', async () => {
+    for (const size of [0, 1, 1000, 5_000_000]) {
+      const key = `known ${size}`
+      const answer = await put(pathOf(await token({ key }), key), Buffer.alloc(size, 7))
+      expect([size, answer.status, answer.body.length]).toEqual([size, 200, 0])
+      expect(answer.headers.etag).toMatch(/^"?[^"]+"?$/)
+      expect(answer.headers['access-control-allow-origin']).toBe('*')
+      expect(answer.headers['access-control-expose-headers']).toMatch(/\bETag\b/)
+      expect(answer.headers['cache-control']).toBe('no-store')
+      // It is no media, and it is there.
+      expect(await stored(key)).toBe(400)
+    }
+  })
+
+  it('stores a body of unknown length', async () => {
+    for (const size of [0, 70_000, 3_000_000]) {
+      const key = `unknown ${size}`
+      const answer = await chunked(door.url, pathOf(await token({ key }), key), size)
+      expect([size, answer]).toEqual([size, 200])
+      expect(await stored(key)).toBe(400)
+    }
+  })
+
+  it('answers a preflight', async () => {
+    const { status, headers } = await send(door.url, pathOf('any'), { method: 'OPTIONS' })
+    expect(status).toBe(204)
+    expect(headers).toMatchObject({
+      'access-control-allow-origin': '*',
+      'access-control-allow-methods': 'PUT, OPTIONS',
+      'access-control-allow-headers':
+        'Content-Type, Content-Length, Authorization, X-Fluxer-Features, X-Client-Context',
+      'access-control-max-age': '600',
+    })
+  })
+
+  it('knows no other method', async () => {
+    for (const method of ['GET', 'HEAD', 'POST', 'DELETE']) {
+      const { status, headers } = await send(door.url, pathOf(await token()), { method })
+      expect([method, status, headers.allow]).toEqual([method, 405, 'PUT, OPTIONS'])
+    }
+  })
+
+  const soon = () => Math.floor(Date.now() / 1000) + 60
+
+  it.each([
+    ['no token', 401, async () => '/v1/relay/folder%2Fa%20b'],
+    ['an empty token', 401, async () => pathOf('')],
+    ['a malformed token', 401, async () => pathOf('abc')],
+    [
+      'a token of another secret',
+      401,
+      async () => pathOf(await token({}, Buffer.alloc(32, 4).toString('base64'))),
+    ],
+    ['an expired token', 401, async () => pathOf(await token({ expiresAt: soon() - 61 }))],
+    ['no token and a bad query', 401, async () => '/v1/relay/x?partNumber=0'],
+    ['another bucket', 403, async () => pathOf(await token({ bucket: 'cdn' }))],
+    ['another key', 403, async () => pathOf(await token({ key: 'folder/a' }))],
+    ['another method', 403, async () => pathOf(await token({ method: 'get' }))],
+    [
+      'a part that the token does not name',
+      403,
+      async () => pathOf(await token(), undefined, '&uploadId=u&partNumber=1'),
+    ],
+    [
+      'no part where the token names one',
+      403,
+      async () => pathOf(await token({ uploadId: 'u', partNumber: 1 })),
+    ],
+    [
+      'another part',
+      403,
+      async () =>
+        pathOf(await token({ uploadId: 'u', partNumber: 1 }), undefined, '&uploadId=u&partNumber=2'),
+    ],
+    [
+      'another upload',
+      403,
+      async () =>
+        pathOf(await token({ uploadId: 'u', partNumber: 1 }), undefined, '&uploadId=v&partNumber=1'),
+    ],
+    ['a part without its upload', 400, async () => pathOf(await token(), undefined, '&partNumber=1')],
+    ['an upload without a part', 400, async () => pathOf(await token(), undefined, '&uploadId=u')],
+    [
+      'a part that is no number',
+      400,
+      async () => pathOf(await token(), undefined, '&uploadId=u&partNumber=x'),
+    ],
+    ['part zero', 400, async () => pathOf(await token(), undefined, '&uploadId=u&partNumber=0')],
+    ['part 10001', 400, async () => pathOf(await token(), undefined, '&uploadId=u&partNumber=10001')],
+    [
+      'a repeated part',
+      400,
+      async () => pathOf(await token(), undefined, '&uploadId=u&partNumber=1&partNumber=1'),
+    ],
+    ['a key that climbs', 400, async () => pathOf(await token({ key: '../x' }), '../x')],
+    ['an empty segment', 400, async () => pathOf(await token({ key: 'a//x' }), 'a//x')],
+    ['no key', 404, async () => '/v1/relay/'],
+    ['another version', 404, async () => '/v2/relay/x'],
+  ])('refuses %s with %i, and scripts can read it', async (__, status, path) => {
+    const answer = await put(await path(), 'body')
+    expect(answer.status).toBe(status)
+    if (status !== 404) expect(answer.headers['access-control-allow-origin']).toBe('*')
+    expect(answer.headers['content-type']).toBe('text/plain; charset=utf-8')
+    expect(await stored('folder/a b')).toBeUndefined()
+  })
+
+  it('refuses what is longer than the token or the limit allows, known or not', async () => {
+    const small = await token({ maxBytes: 9 })
+    expect((await put(pathOf(small), '0123456789')).status).toBe(413)
+    expect(await chunked(door.url, pathOf(small), 10)).toBe(413)
+    const large = await token({ maxBytes: 500_000_000 })
+    expect((await put(pathOf(large), Buffer.alloc(5_000_001))).status).toBe(413)
+    expect(await stored('folder/a b')).toBeUndefined()
+    expect((await put(pathOf(await token({ maxBytes: 10 })), '0123456789')).status).toBe(200)
+  })
+
+  it('refuses uploads of unknown length beyond its spool', async () => {
+    const answer = await chunked(door.url, pathOf(await token({ key: 'spool' }), 'spool'), 4_500_000)
+    expect(answer).toBe(503)
+    expect(await stored('spool')).toBeUndefined()
+    // The room is free again.
+    expect(await chunked(door.url, pathOf(await token({ key: 'spool' }), 'spool'), 3_500_000)).toBe(200)
+  })
+
+  it('stores nothing of a body that breaks off', async () => {
+    const key = 'broken'
+    const path = pathOf(await token({ key }), key)
+    const answered = await breakOff(door.url, path, 'content-length: 100000\r\n', 'half of it')
+    expect(answered).not.toMatch(/^HTTP\/1\.1 2/)
+    await breakOff(door.url, path, 'transfer-encoding: chunked\r\n', '5\r\nhello\r\n')
+    await expect.poll(() => stored(key)).toBeUndefined()
+    expect((await put(pathOf(await token({ key }), key), 'whole')).status).toBe(200)
+  })
+})
+
+describe.each([
+  ['the origin', openFilesystemOrigin],
+  ['the edge', openEdge],
+] as const)('without a secret, at %s', (_, open) => {
+  it('there is no relay', async () => {
+    const door = await open({ MEDIA_PROXY_SECRET_KEY: INTERNAL })
+    for (const method of ['PUT', 'OPTIONS', 'GET'])
+      expect((await send(door.url, pathOf(await token()), { method })).status).toBe(404)
+    await door.close()
+  })
+})
+
+/** A body without a length, in pieces; answers the status. */
+function chunked(base: string, path: string, sizeBytes: number): Promise<number> {
+  const { hostname, port } = new URL(base)
+  return new Promise((resolve, reject) => {
+    const outgoing = request({ hostname, port, path, method: 'PUT', agent: false }, (incoming) => {
+      incoming.resume()
+      incoming.on('end', () => resolve(incoming.statusCode ?? 0))
+    })
+    outgoing.on('error', reject)
+    outgoing.setHeader('transfer-encoding', 'chunked')
+    const pieces = function* () {
+      for (let left = sizeBytes; left > 0; left -= 65_536) yield Buffer.alloc(Math.min(left, 65_536), 1)
+    }
+    Readable.from(pieces()).pipe(outgoing)
+  })
+}
+
+/** Sends less than it says, and ends; answers what came back. */
+function breakOff(base: string, path: string, header: string, body: string): Promise<string> {
+  const { hostname, port } = new URL(base)
+  return new Promise((resolve) => {
+    let answer = ''
+    const socket = connect(Number(port), hostname, () => {
+      socket.end(`PUT ${path} HTTP/1.1\r\nhost: x\r\n${header}\r\n${body}`)
+    })
+    socket.on('data', (chunk) => {
+      answer += chunk.toString('latin1')
+    })
+    socket.on('error', () => undefined)
+    socket.on('close', () => resolve(answer))
+  })
+}
+
+describe('the store behind the relay', () => {
+  interface Seen {
+    readonly method: string | undefined
+    readonly url: string | undefined
+    readonly headers: Readonly<Record<string, unknown>>
+    readonly body: string
+  }
+
+  async function withStore(
+    answer: { readonly status: number; readonly headers?: Record<string, string>; readonly silent?: boolean },
+    run: (door: Door, seen: readonly Seen[]) => Promise<void>,
+  ): Promise<void> {
+    const seen: Seen[] = []
+    const server = createServer(async (incoming, response) => {
+      let body = ''
+      for await (const chunk of incoming) body += chunk
+      seen.push({ method: incoming.method, url: incoming.url, headers: incoming.headers, body })
+      if (answer.silent !== true) response.writeHead(answer.status, answer.headers).end()
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const { createS3Store } = await import('@media-proxy/shared/store/s3.ts')
+    const { openOrigin } = await import('../doors.ts')
+    const store = createS3Store({
+      endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      region: 'auto',
+      accessKeyId: 'id',
+      secretAccessKey: 'secret',
+      timeoutMs: 300,
+    })
+    const origin = await openOrigin(store, SETTINGS)
+    try {
+      await run({ ...origin, put: async () => undefined }, seen)
+    } finally {
+      await origin.close()
+      server.closeAllConnections()
+      server.close()
+    }
+  }
+
+  it('gets the type of the token, the part, and the length, and its ETag is told', async () => {
+    await withStore({ status: 200, headers: { etag: '"of the store"' } }, async (door, seen) => {
+      const part = { uploadId: 'u/+ ', partNumber: 7, contentType: 'image/png' }
+      const answer = await send(
+        door.url,
+        pathOf(await token(part), undefined, `&uploadId=${encodeURIComponent('u/+ ')}&partNumber=7`),
+        { method: 'PUT', headers: { 'content-type': 'text/html' }, body: '0123456789' },
+      )
+      expect([answer.status, answer.headers.etag]).toEqual([200, '"of the store"'])
+      expect(seen).toHaveLength(1)
+      expect(seen[0]).toMatchObject({
+        method: 'PUT',
+        url: '/uploads/folder/a%20b?partNumber=7&uploadId=u%2F%2B%20',
+        body: '0123456789',
+        headers: { 'content-type': 'image/png', 'content-length': '10' },
+      })
+    })
+  })
+
+  it.each([400, 403, 404, 500, 503])('that answers %i is a bad gateway', async (status) => {
+    await withStore({ status }, async (door) => {
+      const answer = await send(door.url, pathOf(await token()), { method: 'PUT', body: 'x' })
+      expect([answer.status, answer.headers['access-control-allow-origin']]).toEqual([
+        status === 503 ? expect.any(Number) : 502,
+        '*',
+      ])
+      expect(answer.status).toBeGreaterThanOrEqual(502)
+    })
+  })
+
+  it('that does not answer is not waited for', async () => {
+    await withStore({ status: 200, silent: true }, async (door) => {
+      const answer = await send(door.url, pathOf(await token()), { method: 'PUT', body: 'x' })
+      expect(answer.status).toBe(504)
+    })
+  })
+})
