@@ -1,18 +1,18 @@
 import { join } from 'node:path'
+import { compileCacheEnvironment } from '@media-proxy/origin/engine/compile-cache.ts'
 
 /** The repository's folder. */
 export const ROOT = join(import.meta.dirname, '..')
 
 /**
- * Arguments of Node that start the origin. A small young generation is collected often, and with it the buffers of
- * finished streams: 500 MiB streamed then grow the process by 30 MiB instead of 70. The old generation may double
+ * V8's flags for the origin. A small young generation is collected often, and with it the buffers of
+ * finished streams, which the service itself asks for while it streams (`--expose-gc`). The old generation may double
  * before it is collected: by itself V8 collected it after every twelfth photograph, which took a tenth of each render.
  */
-export const ORIGIN_ARGUMENTS = [
-  '--max-semi-space-size=2',
-  '--heap-growing-percent=100',
-  join(ROOT, 'origin/src/main.ts'),
-]
+export const ORIGIN_FLAGS = ['--max-semi-space-size=2', '--heap-growing-percent=100', '--expose-gc']
+
+/** Arguments of Node that start the origin. */
+export const ORIGIN_ARGUMENTS = [...ORIGIN_FLAGS, join(ROOT, 'origin/src/main.ts')]
 
 /** Threads of libuv's pool, twice Node's four: they read files, look names up and hash. Pictures have processes. */
 export const POOL_THREADS = 8
@@ -20,6 +20,7 @@ export const POOL_THREADS = 8
 /** What must stand in the environment before Node starts: it is read once, at the start. */
 export function nativeEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return {
+    ...compileCacheEnvironment(),
     UV_THREADPOOL_SIZE: String(POOL_THREADS),
     // Fewer arenas: glibc otherwise keeps what each thread once freed.
     MALLOC_ARENA_MAX: '2',

@@ -1,7 +1,7 @@
 /** `pnpm start:origin`: the origin alone, with what has to be set before its process starts. */
 
 import { createChildren } from './children.ts'
-import './compile-engine.ts'
+import './compile-ahead.ts'
 import { nativeEnvironment, ORIGIN_ARGUMENTS } from './origin-process.ts'
 
 const children = createChildren((_, code) => process.exit(code ?? 1))

@@ -30,6 +30,7 @@ import { type ServiceOptions, serveEndpoint } from './routes/service.ts'
 import { IS_SVG, serveAttachment, serveNamedFile } from './routes/stored-files.ts'
 import type { ExternalFetch } from './source/external/fetch.ts'
 import type { StoredRequest } from './source/own-url.ts'
+import type { BufferCollector } from './streams/buffer-collector.ts'
 import { withIdleTimeout } from './streams/idle-timeout.ts'
 import type { Log } from './telemetry/log.ts'
 import type { Labels } from './telemetry/metric-table.ts'
@@ -52,6 +53,7 @@ export interface AppOptions {
   readonly internal: InternalOptions
   readonly relay: RelayOptions
   readonly playground: Playground
+  readonly collector: BufferCollector
   readonly log: Log
   /** Milliseconds since the epoch. */
   readonly now: () => number
@@ -86,11 +88,12 @@ function patiently(
   response: Response,
   { requestId }: Exchange,
   context: Context,
-  { config, log }: AppOptions,
+  { config, log, collector }: AppOptions,
 ): Response {
   if (response.body === null) return response
   const body = withIdleTimeout(response.body, {
     idleMs: config.limits.streamIdleMs,
+    onBytes: collector,
     cutOff: () => context.env?.outgoing?.destroy(),
     onBreak(error) {
       const failure = error instanceof BodyError ? error.failure : fail('defect', String(error))

@@ -31,6 +31,7 @@ import { createPipeline, type Pipeline } from './rendition/pipeline.ts'
 import { createRenditionStore, type RenditionStore } from './rendition/store.ts'
 import type { InternalOptions } from './routes/internal.ts'
 import { createMetadataRoute } from './routes/metadata.ts'
+import { createBufferCollector } from './streams/buffer-collector.ts'
 import type { Log } from './telemetry/log.ts'
 import { createMetrics, type Metrics } from './telemetry/metrics.ts'
 import { createObserver } from './telemetry/observer.ts'
@@ -100,7 +101,9 @@ export async function createOrigin({
     ...{ sources, opened, scanner, pipeline },
     checkSecret: (headers) => checkInternalSecret(headers, config.secretKey, comparison),
   })
+  const collector = createBufferCollector()
   const app = createApp({
+    collector,
     ...{ config, store, external, pipeline, observer, externalRing, attachments, log, now, internal },
     moderated: { policy, sources: sources.publicReader, deadlineMs: config.limits.deadlineMs },
     gate: openGate(config, { log, edgeRing, now }),
@@ -121,8 +124,9 @@ export async function createOrigin({
       store,
       bucket: config.s3.bucketUploads,
       maxBytes: config.limits.uploadBytes,
-      spool: createSpool(config.limits.spoolBytes),
+      spool: createSpool(config.limits.spoolBytes, collector),
       pace: UPLOAD_PACE,
+      collector,
       now,
     },
     playground: createPlayground({ config, internal }),

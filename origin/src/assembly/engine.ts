@@ -64,10 +64,11 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
       },
     })
   const pools = {
-    quick: poolOf(ENGINE_NICENESS, availableParallelism(), pictures + 1),
-    // Videos are opened here, and libav with them: each process holds some 70 MiB, so there are no more than processors
-    // and one that stands ready, unless more are asked for.
-    heavy: poolOf(HEAVY_NICENESS, 1, Math.max(availableParallelism(), ...asked) + 1),
+    // One stands ready until all lanes are at work: then the end of a process costs one job the start of another.
+    quick: poolOf(ENGINE_NICENESS, availableParallelism(), pictures),
+    // Videos are opened here, and libav with them: each process holds some 60 MiB, so there are no more than processors,
+    // unless more are asked for.
+    heavy: poolOf(HEAVY_NICENESS, 1, Math.max(availableParallelism(), ...asked)),
   }
   void starter.decoder.then(({ changed }) => {
     // Those that run were not told of the binary.

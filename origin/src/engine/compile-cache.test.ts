@@ -3,24 +3,30 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { compileCacheEnvironment, compileEngine } from './compile-cache.ts'
+import { compileAhead, compileCacheEnvironment } from './compile-cache.ts'
 
-const MAIN = join(import.meta.dirname, 'process/main.ts')
+const ENGINE = join(import.meta.dirname, 'process/main.ts')
+/** As the service is started. */
+const FLAGS = ['--max-semi-space-size=2', '--heap-growing-percent=100', '--expose-gc']
+const SERVER = join(import.meta.dirname, '../main.ts')
 let copy = ''
 
 beforeAll(() => {
-  compileEngine()
+  compileAhead(FLAGS)
   copy = mkdtempSync(join(tmpdir(), 'media-proxy-test-'))
 })
 afterAll(() => rmSync(copy, { recursive: true }))
 
-it('holds all that an engine process loads before its first job', () => {
+it.each([
+  ['an engine process', [ENGINE, JSON.stringify({ role: 'media', libav: 'off' })], {}],
+  // It ends with its configuration, after it has loaded all.
+  ['the server', [...FLAGS, SERVER], { MEDIA_PROXY_PORT: 'none' }],
+] as const)('holds all that %s loads before its first job', (_, args, environment) => {
   const { NODE_COMPILE_CACHE: folder = '' } = compileCacheEnvironment()
   // A copy, so that what it lacks is not added to it.
   cpSync(folder, copy, { recursive: true })
-  const setup = JSON.stringify({ role: 'media', libav: 'off' })
-  const { stderr } = spawnSync(process.execPath, [MAIN, setup], {
-    env: { NODE_COMPILE_CACHE: copy, NODE_DEBUG_NATIVE: 'COMPILE_CACHE' },
+  const { stderr } = spawnSync(process.execPath, args, {
+    env: { ...environment, NODE_COMPILE_CACHE: copy, NODE_DEBUG_NATIVE: 'COMPILE_CACHE' },
     stdio: ['ignore', 'ignore', 'pipe', 'ignore'],
     encoding: 'utf8',
   })

@@ -1,42 +1,65 @@
 /**
- * Node's compile cache of what an engine process runs (`NODE_COMPILE_CACHE`). Without it each process strips the types
- * of some fifty files by a WebAssembly module of its own: 18 MiB of memory, and two thirds of its start. Written when
- * the packages are installed; the service only reads it. Node checks each entry against its source, so an old cache is
- * slow and never wrong.
+ * Node's compile cache of what the server and its engine processes run (`NODE_COMPILE_CACHE`). Without it each of them
+ * strips the types of its files by a WebAssembly module of its own: 18 MiB of memory, and two thirds of the start of an
+ * engine process. Written when the packages are installed; the service only reads it. Node checks each entry against its
+ * source, so an old cache is slow and never wrong.
  */
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, globSync, mkdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 
-const FOLDER = join(import.meta.dirname, '../../node_modules/.cache/media-proxy/engine')
-/** What its files import is compiled with them. */
+const FOLDER = join(import.meta.dirname, '../../node_modules/.cache/media-proxy/compiled')
 const SOURCES = [
-  join(import.meta.dirname, '**/*.ts'),
-  join(import.meta.dirname, '../media/*.ts'),
+  join(import.meta.dirname, '../**/*.ts'),
   join(import.meta.dirname, '../../../shared/src/**/*.ts'),
 ]
-const PROGRAM = join(import.meta.dirname, 'process/**/*.ts')
+/** What they import is compiled with them. */
+const ENGINE = join(import.meta.dirname, 'process/**/*.ts')
+const SERVER = ['../origin.ts', '../telemetry/tracing.ts', '../main.ts'].map((path) =>
+  join(import.meta.dirname, path),
+)
+/** What is only loaded with the first connection, and would then be written by the server. */
+const LATE = fileURLToPath(import.meta.resolve('undici')).replace(
+  /index\.js$/,
+  'lib/llhttp/llhttp_simd-wasm.js',
+)
+/** With it the server ends as soon as it has read its configuration. */
+const UNUSABLE_CONFIGURATION = { MEDIA_PROXY_PORT: 'none: the server is only compiled' }
 
 /** The environment of a process that reads the cache: empty where there is none. */
 export function compileCacheEnvironment(): Readonly<Record<string, string>> {
   return existsSync(FOLDER) ? { NODE_COMPILE_CACHE: FOLDER } : {}
 }
 
-/** Writes the cache where it is missing or older than a source. Throws where the folder cannot be written. */
-export function compileEngine(): void {
+/**
+ * Writes the cache where it is missing or older than a source. `serverFlags`: V8's, with which the server will run, since
+ * it keeps another cache for each set of them. Throws where the folder cannot be written.
+ */
+export function compileAhead(serverFlags: readonly string[]): void {
   const changedAt = Math.max(...globSync(SOURCES).map((path) => statSync(path).mtimeMs))
   if (existsSync(FOLDER) && statSync(FOLDER).mtimeMs > changedAt) return
   rmSync(FOLDER, { recursive: true, force: true })
   mkdirSync(FOLDER, { recursive: true })
-  const modules = globSync(PROGRAM).filter((path) => !path.endsWith('.test.ts'))
-  // A module is compiled before it runs: what an optional package is missing for, or what only a server may start,
-  // ends in an error that nobody needs.
-  const script = `await Promise.allSettled(${JSON.stringify(modules.map((path) => pathToFileURL(path).href))}
-    .map((url) => import(url))); process.exit(0)`
-  spawnSync(process.execPath, ['--input-type=module', '--eval', script], {
-    env: { ...process.env, NODE_COMPILE_CACHE: FOLDER, ORT_DISABLE_TELEMETRY: '1' },
+  compile(
+    globSync(ENGINE).filter((path) => !path.endsWith('.test.ts')),
+    [],
+  )
+  compile([LATE, ...SERVER], serverFlags)
+}
+
+/** A module is compiled before it runs: what an optional package is missing for ends in an error that nobody needs. */
+function compile(modules: readonly string[], flags: readonly string[]): void {
+  const urls = JSON.stringify(modules.map((path) => pathToFileURL(path).href))
+  const script = `for (const url of ${urls}) await import(url).catch(() => undefined)`
+  spawnSync(process.execPath, [...flags, '--input-type=module', '--eval', script], {
+    env: {
+      ...process.env,
+      ...UNUSABLE_CONFIGURATION,
+      NODE_COMPILE_CACHE: FOLDER,
+      ORT_DISABLE_TELEMETRY: '1',
+    },
     stdio: 'ignore',
   })
 }

@@ -6,6 +6,7 @@ import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { BodyError } from '@media-proxy/shared/store/body-error.ts'
+import type { BufferCollector } from '../streams/buffer-collector.ts'
 import { makeTemporaryFolder, writeFailure } from '../streams/temporary-folder.ts'
 
 export interface SpooledUpload {
@@ -22,8 +23,15 @@ export interface Spool {
 const RETRY_AFTER = { 'retry-after': '10' }
 
 /** `maxBytes`: of all bodies together. */
-export function createSpool(maxBytes: number): Spool {
+export function createSpool(maxBytes: number, collector: BufferCollector): Spool {
   let usedBytes = 0
+
+  async function* readFile(path: string): AsyncGenerator<Uint8Array> {
+    for await (const chunk of createReadStream(path)) {
+      collector(chunk.length)
+      yield chunk
+    }
+  }
 
   return {
     async keep(body) {
@@ -58,7 +66,7 @@ export function createSpool(maxBytes: number): Spool {
       }
       return {
         sizeBytes,
-        open: () => Readable.toWeb(createReadStream(path)) as ReadableStream<Uint8Array>,
+        open: () => ReadableStream.from(readFile(path)),
         remove: release,
       }
     },

@@ -2,11 +2,14 @@
 
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import { BodyError } from '@media-proxy/shared/store/body-error.ts'
+import type { BufferCollector } from '../streams/buffer-collector.ts'
 
 export interface UploadBodyOptions {
   /** Fails with `source-too-large` beyond. */
   readonly maxBytes: number
   readonly pace: Pace
+  /** Hears of every byte. */
+  readonly collector: BufferCollector
 }
 
 /** Each window must bring `bytesPerSecond` on average: there is no deadline, but nobody holds a place for nothing. */
@@ -28,7 +31,7 @@ export interface UploadBody {
 /** Wraps a client's body. It errors with a `BodyError` where it is too long, too slow, or breaks off. */
 export function uploadBody(
   body: ReadableStream<Uint8Array>,
-  { maxBytes, pace }: UploadBodyOptions,
+  { maxBytes, pace, collector }: UploadBodyOptions,
 ): UploadBody {
   const reader = body.getReader()
   let receivedBytes = 0
@@ -58,6 +61,7 @@ export function uploadBody(
             return
           }
           receivedBytes += value.length
+          collector(value.length)
           if (receivedBytes <= maxBytes) {
             controller.enqueue(value)
             return

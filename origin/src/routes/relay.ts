@@ -14,6 +14,7 @@ import { type UploadGrant, verifyUploadToken } from '@media-proxy/shared/signing
 import type { ObjectStore, StoredUpload } from '@media-proxy/shared/store/store.ts'
 import type { Spool } from '../relay/spool.ts'
 import { type Pace, type UploadBody, uploadBody } from '../relay/upload-body.ts'
+import type { BufferCollector } from '../streams/buffer-collector.ts'
 import { discard } from '../streams/discard.ts'
 import { type Answer, type Exchange, reject } from './exchange.ts'
 
@@ -26,6 +27,7 @@ export interface RelayOptions {
   readonly maxBytes: number
   readonly spool: Spool
   readonly pace: Pace
+  readonly collector: BufferCollector
   /** Milliseconds since the epoch. */
   readonly now: () => number
 }
@@ -104,13 +106,13 @@ async function authorize(
 async function upload(
   { grant, target }: AllowedUpload,
   exchange: Exchange,
-  { store, bucket, maxBytes: most, spool, pace }: RelayOptions,
+  { store, bucket, maxBytes: most, spool, pace, collector }: RelayOptions,
 ): Promise<StoredUpload | Failure> {
   const maxBytes = Math.min(grant.maxBytes, most)
   const declared = declaredBytes(exchange.headers)
   if (declared !== undefined && declared > maxBytes)
     return fail('source-too-large', `${declared} bytes of upload, ${maxBytes} allowed`)
-  const received = uploadBody(exchange.body ?? new Blob([]).stream(), { maxBytes, pace })
+  const received = uploadBody(exchange.body ?? new Blob([]).stream(), { maxBytes, pace, collector })
   const put = async (body: ReadableStream<Uint8Array>, sizeBytes: number) =>
     whose(
       received,

@@ -10,12 +10,14 @@ export interface IdleTimeoutOptions {
   readonly cutOff: () => void
   /** Told of a source that breaks off in the middle; its words are not for the client. */
   readonly onBreak: (error: unknown) => void
+  /** Hears of every byte that passes. */
+  readonly onBytes: (bytes: number) => void
 }
 
 /** Passes a body on, and gives it up where a chunk is not taken in time. Time in which the source is silent does not count. */
 export function withIdleTimeout(
   body: ReadableStream<Uint8Array>,
-  { idleMs, cutOff, onBreak }: IdleTimeoutOptions,
+  { idleMs, cutOff, onBreak, onBytes }: IdleTimeoutOptions,
 ): ReadableStream<Uint8Array> {
   const reader = body.getReader()
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -30,6 +32,7 @@ export function withIdleTimeout(
           return { done: true, value: undefined }
         })
         if (done || value === undefined) return controller.close()
+        onBytes(value.length)
         controller.enqueue(value)
         timer = setTimeout(() => {
           reader.cancel().catch(() => {
