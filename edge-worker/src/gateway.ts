@@ -225,6 +225,7 @@ async function answerEndpoint(
     case 'metadata':
     case 'thumbnail':
     case 'frames':
+    case 'sniff':
     case 'purge': {
       if (options.staticSite !== undefined) return fail('no-route')
       const rejected = await options.checkSecret(exchange.headers)

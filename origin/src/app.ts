@@ -201,6 +201,7 @@ async function answerRequest(parsed: Parsed, exchange: Exchange, options: AppOpt
         case 'metadata':
         case 'thumbnail':
         case 'frames':
+        case 'sniff':
         case 'purge':
           if (options.config.staticMode) return reject(fail('no-route'), requestId)
           return serveInternal(parsed.endpoint, exchange, options.internal)

@@ -98,7 +98,7 @@ export async function createOrigin({
   const stored = openRenditionStore(config, store, log)
   const pipeline = openPipeline(config, { sources, opened, policy, stored, metrics })
   const internal = internalOptions(config, {
-    ...{ sources, opened, scanner, pipeline },
+    ...{ store, sources, opened, scanner, pipeline },
     checkSecret: (headers) => checkInternalSecret(headers, config.secretKey, comparison),
   })
   const collector = createBufferCollector()
@@ -188,7 +188,7 @@ function openPipeline({ cache, limits }: Config, parts: PipelineParts): Pipeline
   })
 }
 
-interface InternalParts extends Pick<InternalOptions, 'pipeline' | 'checkSecret'> {
+interface InternalParts extends Pick<InternalOptions, 'store' | 'pipeline' | 'checkSecret'> {
   readonly sources: Sources
   readonly opened: OpenedEngine
   readonly scanner: Scanner
@@ -196,7 +196,7 @@ interface InternalParts extends Pick<InternalOptions, 'pipeline' | 'checkSecret'
 
 function internalOptions(
   { s3, limits, publicUrl, publicPath }: Config,
-  { sources, opened, scanner, pipeline, checkSecret }: InternalParts,
+  { store, sources, opened, scanner, pipeline, checkSecret }: InternalParts,
 ): InternalOptions {
   const common = {
     sourcesOf: (bucket: string) => sources.readerOf(bucket),
@@ -215,6 +215,7 @@ function internalOptions(
       scanner,
     }),
     checkSecret,
+    store,
     pipeline,
   }
 }

@@ -45,9 +45,11 @@ describe.skipIf(CORPUS === undefined)('the corpus of videos (skipped without MED
     const frames = await readThreeFrames(video)
     await video.close()
     if (isFailure(frames)) throw new Error(frames.detail)
-    expect(frames.map((frame) => [frame.width, frame.height])).toEqual(Array(3).fill([width, height]))
+    expect(frames.map((frame) => [frame.width, frame.height])).toEqual(
+      Array(name.includes('one-frame') ? 1 : 3).fill([width, height]),
+    )
     const times = frames.map(({ timestampSeconds }) => timestampSeconds)
-    expect(times).toEqual(times.toSorted((a, b) => a - b))
+    expect(times).toEqual([...new Set(times)].toSorted((a, b) => a - b))
     expect(frames[0]?.channels).toBe(name.includes('alpha') ? 4 : 3)
   })
 

@@ -159,11 +159,24 @@ describe.each([
   )
 
   it('gives the bytes where they are wanted', async () => {
-    const { value } = await upload('still', { with_base64: true })
+    const { value, headers, body } = await upload('still', { with_base64: true })
+    expect(headers['content-length']).toBe(String(body.length))
+    expect(Object.keys(value).at(-1)).toBe('base64')
     expect(Buffer.from(value.base64, 'base64').equals(await halvesPng(400, 300))).toBe(true)
   })
 
   it('takes bytes, plain and as a data URL, and a bucket by name', async () => {
+    const large = Buffer.alloc(20_000_001, 'abcdefghijk')
+    large.write(
+      'RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x44\xac\0\0\x88\x58\x01\0\x02\0\x10\0data',
+      'latin1',
+    )
+    large.writeUInt32LE(large.length - 8, 4)
+    large.writeUInt32LE(large.length - 44, 40)
+    await door.put('large.wav', large, undefined, 'uploads')
+    const sound = await upload('large.wav', { with_base64: true, isNSFWAllowed: true })
+    expect(sound.status).toBe(200)
+    expect(Buffer.from(sound.value.base64, 'base64').equals(large)).toBe(true)
     const base64 = (await halvesPng(64, 48)).toString('base64')
     for (const serialized of [base64, `data:image/png;base64,${base64}`, base64.replace(/=+$/, '')]) {
       expect((await ask({ type: 'base64', base64: serialized })).value).toMatchObject({

@@ -1,7 +1,7 @@
 import type { Ffmpeg } from '@media-proxy/origin/engine/process/ffmpeg/ffmpeg.ts'
 import { createFfmpegDecoder } from '@media-proxy/origin/engine/process/ffmpeg/ffmpeg-decoder.ts'
 import { readThreeFrames } from '@media-proxy/origin/engine/process/video/frames.ts'
-import { threeMoments } from '@media-proxy/origin/engine/process/video/moments.ts'
+import { threeFrames, threeMoments } from '@media-proxy/origin/engine/process/video/moments.ts'
 import { openVideo } from '@media-proxy/origin/engine/process/video/video.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { describe, expect, it } from 'vitest'
@@ -11,16 +11,31 @@ import { canEncode, FFMPEG, makeVideo, partsOf, SECONDS } from '../videos.ts'
 describe('the three moments', () => {
   it.each([
     [0, [0, 0, 0]],
-    [0.4, [0, 0.2, 0.4]],
-    [1, [0, 0.5, 1]],
-    [2, [1, 1, 1]],
+    [0.6, [0.1, 0.3, 0.5]],
+    [1.9, [1.9 / 6, 1.9 / 2, (5 * 1.9) / 6]],
+    [2, [1, 1.5, 2]],
+    [2.4, [1, 1.5, 2]],
     [3, [1, 1.5, 2]],
     [5, [1, 2.5, 4]],
     [10, [1.5, 5, 9]],
     [15, [2, 7.5, 14]],
     [600, [2, 300, 599]],
   ])('of %d seconds', (seconds, moments) => {
-    expect(threeMoments(seconds)).toEqual(moments)
+    const found = threeMoments(seconds)
+    for (const [index, moment] of moments.entries()) expect(found[index]).toBeCloseTo(moment, 9)
+  })
+
+  it.each([
+    [[0, 0, 0], 1, [0]],
+    [[0, 1, 1], 2, [0, 1]],
+    [[1, 2, 2], 3, [0, 1, 2]],
+    [[0, 0, 0], 9, [0, 1, 2]],
+    [[8, 8, 8], 9, [6, 7, 8]],
+    [[4, 4, 4], 9, [4, 5, 6]],
+    [[1, 4, 8], 9, [1, 4, 8]],
+    [[3, 3, 8], 9, [3, 4, 8]],
+  ])('are different frames: %j of %i', (wanted, frames, different) => {
+    expect(threeFrames(wanted, frames)).toEqual(different)
   })
 })
 

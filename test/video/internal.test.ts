@@ -13,6 +13,28 @@ const DOORS = [
   ['the edge', openEdge],
 ] as const
 
+/** Frames that do not compress. */
+async function noisyAnimation(): Promise<Buffer> {
+  const frames = await Promise.all(
+    Array.from({ length: 4 }, () =>
+      sharp({
+        create: {
+          width: 1280,
+          height: 720,
+          channels: 3,
+          background: 'grey',
+          noise: { type: 'gaussian', mean: 128, sigma: 60 },
+        },
+      })
+        .png()
+        .toBuffer(),
+    ),
+  )
+  return sharp(frames, { join: { animated: true } })
+    .webp({ quality: 90, effort: 0, delay: [500, 500, 500, 500] })
+    .toBuffer()
+}
+
 describe.each(DOORS)('internal stills at %s', (_, open) => {
   let door: Door
 
@@ -22,7 +44,23 @@ describe.each(DOORS)('internal stills at %s', (_, open) => {
     await door.put('text', Buffer.from('no media at all'), 'text/plain', 'uploads')
     await door.put('animation', await animatedGif(40, 30), 'image/gif', 'uploads')
     await door.put('broken.mp4', Buffer.from('\0\0\0\x14ftypisom\0\0\0\0isom'), 'video/mp4', 'uploads')
+    await door.put('large animation', await noisyAnimation(), 'image/webp', 'uploads')
     if (FFMPEG !== undefined) {
+      const noise = 'testsrc2=s=1920x1080:r=5,noise=alls=60:allf=t'
+      const large = await makeVideo(
+        'mp4',
+        noise,
+        ['-c:v', 'libx264', '-preset', 'ultrafast', '-pix_fmt', 'yuv420p'],
+        3,
+      )
+      await door.put('large video', large, 'video/mp4', 'uploads')
+      const slow = await makeVideo(
+        'mp4',
+        'testsrc2=s=160x90:r=1',
+        ['-c:v', 'libx264', '-pix_fmt', 'yuv420p'],
+        3,
+      )
+      await door.put('slow video', slow, 'video/mp4', 'uploads')
       const video = await makeVideo('mp4', SECONDS, ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-g', '25'])
       await door.put('video', video, 'video/mp4', 'uploads')
       await door.put('attachments/1/video', video, 'video/mp4')
@@ -128,11 +166,36 @@ describe.each(DOORS)('internal stills at %s', (_, open) => {
 
   it('an animation gives the frames of its moments', async () => {
     const found = await frames({ type: 'upload', upload_filename: 'animation' })
-    expect(found.map(({ timestamp }: { timestamp: number }) => timestamp)).toEqual([0, 0.35, 0.35])
+    expect(found.map(({ timestamp }: { timestamp: number }) => timestamp)).toEqual([0, 0.1, 0.35])
     expect(found[0].mime_type).toBe('image/jpeg')
     expect(await colourOf(found[0].base64)).toBe('red')
-    expect(await colourOf(found[1].base64)).toBe('blue')
+    expect(await colourOf(found[2].base64)).toBe('blue')
   })
+
+  it('are small enough for the clients that read them', async () => {
+    for (const name of ['large animation', ...(FFMPEG === undefined ? [] : ['large video'])]) {
+      const body = { type: 'upload', upload_filename: name }
+      const answer = await post('/_frames', body)
+      expect([name, answer.status]).toEqual([name, 200])
+      expect(answer.body.length).toBeLessThan(512 * 1024)
+      // Not smaller than need be; noise shrinks faster than pictures do.
+      expect(answer.body.length).toBeGreaterThan(150 * 1024)
+      const found = JSON.parse(answer.body.toString()).frames
+      expect(new Set(found.map(({ timestamp }: { timestamp: number }) => timestamp)).size).toBe(3)
+      for (const { base64 } of found) {
+        const { width, height } = await sharp(Buffer.from(base64, 'base64')).metadata()
+        expect(Math.abs((width ?? 0) / (height ?? 1) - 16 / 9)).toBeLessThan(0.02)
+      }
+    }
+  })
+
+  it.skipIf(FFMPEG === undefined)(
+    'of a video of few frames are different ones (skipped without FFmpeg)',
+    async () => {
+      const found = await frames({ type: 'upload', upload_filename: 'slow video' })
+      expect(found.map(({ timestamp }: { timestamp: number }) => timestamp)).toEqual([0, 1, 2])
+    },
+  )
 
   it.skipIf(FFMPEG === undefined)(
     'a thumbnail is the first frame in full size (skipped without FFmpeg)',

@@ -6,10 +6,11 @@ import { type Answer, type Exchange, reject } from './exchange.ts'
 import { type InternalMediaOptions, serveFrames, serveThumbnail } from './internal-media.ts'
 import type { ServeMetadata } from './metadata.ts'
 import { servePurge } from './purge.ts'
+import { type SniffOptions, serveSniff } from './sniff.ts'
 
-export type InternalEndpoint = 'metadata' | 'thumbnail' | 'frames' | 'purge'
+export type InternalEndpoint = 'metadata' | 'thumbnail' | 'frames' | 'sniff' | 'purge'
 
-export interface InternalOptions extends InternalMediaOptions {
+export interface InternalOptions extends InternalMediaOptions, SniffOptions {
   /** Fails with `bad-secret`. */
   readonly checkSecret: (headers: Headers) => Promise<Failure | undefined>
   readonly pipeline: Pipeline
@@ -43,6 +44,8 @@ export function dispatchInternal(
       return serveThumbnail(exchange, options)
     case 'frames':
       return serveFrames(exchange, options)
+    case 'sniff':
+      return serveSniff(exchange, options)
     case 'purge':
       return servePurge(exchange, options.pipeline)
     case 'metadata':

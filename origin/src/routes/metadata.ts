@@ -14,6 +14,7 @@ import { contentHash } from '../source/bytes/content-hash.ts'
 import type { Source } from '../source/bytes/source.ts'
 import { type OwnUrls, readMediaUrl } from '../source/own-url.ts'
 import { type SourcePlace, type SourceReader, sourceFromBytes } from '../source/reader.ts'
+import { base64Answer } from './base64-answer.ts'
 import type { Answer, Exchange } from './exchange.ts'
 import { objectKeySchema, readJsonBody, s3Schema } from './internal-body.ts'
 
@@ -46,11 +47,23 @@ export function createMetadataRoute(options: MetadataOptions): ServeMetadata {
     const start = (callSignal: AbortSignal) =>
       tell(work, body, options, AbortSignal.any([callSignal, AbortSignal.timeout(options.deadlineMs)]))
     const call = calls.join(work.name ?? `own//${crypto.randomUUID()}`, start)
+    // Held from the beginning, so that the source is not read again for its bytes.
+    const held = body.with_base64 === true ? work.open() : undefined
+    let streams = false
     try {
       const metadata = await waitFor(call.value, signal)
-      return isFailure(metadata) ? metadata : { response: jsonResponse(metadata, exchange) }
+      if (isFailure(metadata)) return metadata
+      if (held === undefined) return { response: jsonResponse(metadata, exchange) }
+      const source = await waitFor(held.value, signal)
+      if (isFailure(source)) return source
+      streams = true
+      return {
+        response: base64Answer(metadata, source, exchange, () => held.release()),
+        outcome: 'streamed',
+      }
     } finally {
       call.release()
+      if (!streams) held?.release()
     }
   }
 }
@@ -145,9 +158,7 @@ async function tell(
     if (isFailure(hash)) return hash
     const verdict = await options.scanner.scan(hash, examined.pictures, signal)
     if (isFailure(verdict)) return verdict
-    const base64 = body.with_base64 === true ? await base64Of(source) : undefined
-    if (isFailure(base64)) return base64
-    return describe(source, examined, hash, verdict, base64)
+    return describe(source, examined, hash, verdict)
   } finally {
     handle.release()
   }
@@ -164,19 +175,12 @@ async function waitForBoth<A, B>(
   return isFailure(waited) ? [waited, waited] : waited
 }
 
-async function base64Of({ bytes, parts }: Source): Promise<string | Failure> {
-  if (bytes.length === parts.sizeBytes) return Buffer.from(bytes).toString('base64')
-  const body = await parts.stream()
-  return isFailure(body) ? body : Buffer.from(await new Response(body).arrayBuffer()).toString('base64')
-}
-
 /** The fields that apply; one that does not is absent, never null. */
 function describe(
   { parts }: Source,
   { format, size, durationSeconds, animated, placeholder }: Examined,
   hash: string,
   verdict: Verdict | undefined,
-  base64: string | undefined,
 ): Metadata {
   return {
     format,
@@ -190,6 +194,5 @@ function describe(
     nsfw: verdict?.nsfw ?? false,
     nsfw_probability: verdict?.probability ?? 0,
     nsfw_predictions: verdict?.predictions ?? {},
-    ...(base64 === undefined ? {} : { base64 }),
   }
 }

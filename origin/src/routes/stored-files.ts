@@ -18,6 +18,7 @@ import {
   mediaCacheControl,
   mimeEssence,
 } from '@media-proxy/shared/response/headers.ts'
+import { storedContentType } from '@media-proxy/shared/response/stored-type.ts'
 import type { ObjectInfo, ObjectStore, StoredObject } from '@media-proxy/shared/store/store.ts'
 import mime from 'mime'
 import { isSvg } from '../media/sniff-svg.ts'
@@ -172,11 +173,8 @@ async function startsAsSvg(info: ObjectInfo, get: GetPart): Promise<boolean> {
   return isSvg(head.subarray(0, SVG_HEAD_BYTES), false)
 }
 
-/** The stored type where it says picture, video or sound; else what the name says; else the stored one. */
 function typeOf(info: ObjectInfo, fileName: string): string {
-  const stored = info.contentType
-  if (stored !== undefined && /^(image|video|audio)\//i.test(stored)) return stored
-  return mime.getType(fileName) ?? stored ?? 'application/octet-stream'
+  return storedContentType(info.contentType, fileName, (name) => mime.getType(name))
 }
 
 function attachmentHeaders(info: ObjectInfo, fileName: string, download: boolean): HeaderRecord {

@@ -40,6 +40,8 @@ export interface MediaClient {
   metadata(source: MetadataSource, options?: MetadataOptions): Promise<Metadata | ClientFailure>
   /** The first frame of an uploaded video that decodes, as JPEG. */
   thumbnail(uploadFilename: string, options?: CallOptions): Promise<Uint8Array<ArrayBuffer> | ClientFailure>
+  /** The type of an upload by its first bytes; null for what the service does not accept. */
+  sniff(uploadFilename: string, options?: CallOptions): Promise<string | null | ClientFailure>
   /** Three frames of a video or animation, the picture itself for a still one, none for what cannot be read. */
   frames(source: FramesSource, options?: CallOptions): Promise<readonly StillFrame[] | ClientFailure>
   /** Forgets every rendition of an object or an external URL, in all caches; answers how many. */
@@ -97,6 +99,19 @@ export function createMediaClient(options: MediaClientOptions): MediaClient {
         callOptions,
         async (response) => new Uint8Array(await response.arrayBuffer()),
       ),
+    sniff: (uploadFilename, callOptions = {}) =>
+      call(
+        '/_sniff',
+        { upload_filename: uploadFilename },
+        callOptions,
+        readJson((value) => {
+          const type =
+            typeof value === 'object' && value !== null && 'content_type' in value
+              ? value.content_type
+              : undefined
+          return type === null || typeof type === 'string' ? { type } : undefined
+        }),
+      ).then((answer) => ('type' in answer ? answer.type : answer)),
     frames: (source, callOptions = {}) => call('/_frames', source, callOptions, readJson(readFrames)),
     purge: (source, callOptions = {}) =>
       call(

@@ -175,8 +175,8 @@ export const configSchema = z.strictObject({
     }),
     base64Bytes: integer('Largest file that is answered as base64.', {
       min: 1024,
-      max: 256 * MIB,
-      default: 32 * MIB,
+      max: 1024 * MIB,
+      default: 128 * MIB,
     }),
   }),
   engine: group({

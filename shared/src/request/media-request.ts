@@ -159,3 +159,4 @@ export type Endpoint =
   | 'metadata'
   | 'thumbnail'
   | 'frames'
+  | 'sniff'

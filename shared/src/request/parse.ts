@@ -65,6 +65,7 @@ const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
   '/_metadata': 'metadata',
   '/_thumbnail': 'thumbnail',
   '/_frames': 'frames',
+  '/_sniff': 'sniff',
 }
 
 const PLAYGROUND: Readonly<Record<string, PlaygroundRequest['resource']>> = {
@@ -80,7 +81,7 @@ const PLAYGROUND: Readonly<Record<string, PlaygroundRequest['resource']>> = {
 
 const PLAYGROUND_FILES: readonly PlaygroundRequest['resource'][] = ['page', 'script', 'style']
 
-const POST_ENDPOINTS: readonly Endpoint[] = ['purge', 'metadata', 'thumbnail', 'frames']
+const POST_ENDPOINTS: readonly Endpoint[] = ['purge', 'metadata', 'thumbnail', 'frames', 'sniff']
 
 /** The `Allow` header of a request's resource. */
 export function allowedMethods(request: MediaRequest): string {

@@ -19,7 +19,7 @@ import { type MediaSource, memorySource } from './source/media-source.ts'
 import { createStillDecoder } from './stills.ts'
 import { readAudio } from './video/audio.ts'
 import { readThreeFrames } from './video/frames.ts'
-import { threeMoments } from './video/moments.ts'
+import { threeFrames, threeMoments } from './video/moments.ts'
 import { openVideo, type Video, type VideoTools } from './video/video.ts'
 
 export interface Examined {
@@ -137,7 +137,8 @@ async function framesOf(
   decode: (frame: number) => Promise<RawPicture | Failure>,
 ): Promise<readonly RawPicture[]> {
   if (frames === 1) return [first]
-  const wanted = new Set(threeMoments(times.at(-1) ?? 0).map((moment) => frameAt(times, moment)))
+  const moments = threeMoments(times.at(-1) ?? 0).map((moment) => frameAt(times, moment))
+  const wanted = new Set(threeFrames(moments, frames))
   const decoded: RawPicture[] = []
   for (const frame of wanted) {
     const picture = frame === 0 ? first : await decode(frame)

@@ -1,4 +1,4 @@
-/** `POST /_frames`: three frames of what moves as JPEG; a still picture as it is. */
+/** `POST /_frames`: three frames of what moves as JPEG, small enough for one answer; a still picture as it is. */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { MediaKind } from '../../media/kinds.ts'
@@ -7,6 +7,7 @@ import { type Admission, admit } from './admit.ts'
 import { animationTimes, frameAt } from './image/animation-frames.ts'
 import { decodePicture } from './image/decode.ts'
 import { validateInfo } from './image/inspect.ts'
+import type { Size } from './image/plan.ts'
 import type { RawPicture } from './image/raw-picture.ts'
 import { type Render, renderRaw } from './image/render-image.ts'
 import { openPicture } from './open-picture.ts'
@@ -14,7 +15,7 @@ import { costOfPicture, costOfStill } from './predict.ts'
 import type { MediaSource } from './source/media-source.ts'
 import { createStillDecoder } from './stills.ts'
 import { readThreeFrames } from './video/frames.ts'
-import { threeMoments } from './video/moments.ts'
+import { threeFrames, threeMoments } from './video/moments.ts'
 import { openVideo, type VideoTools } from './video/video.ts'
 
 export interface FrameFile {
@@ -58,13 +59,7 @@ async function videoFiles(
     if (deferred !== undefined) return deferred
     const frames = await readThreeFrames(video)
     if (isFailure(frames)) return frames
-    const files: FrameFile[] = []
-    for (const frame of frames) {
-      const file = await jpegFile(frame, frame.timestampSeconds)
-      if (isFailure(file)) return file
-      files.push(file)
-    }
-    return files
+    return jpegFiles(frames.map((picture) => ({ picture, timestampSeconds: picture.timestampSeconds })))
   } finally {
     await video.close()
   }
@@ -89,23 +84,47 @@ async function pictureFiles(
   const { bytes, info } = opened
   if (info.frames === 1) return [{ timestampSeconds: 0, mime: kind.mime, bytes }]
   const times = await animationTimes(bytes, info)
-  const files: FrameFile[] = []
-  for (const moment of threeMoments(times.at(-1) ?? 0)) {
-    const frame = frameAt(times, moment)
+  const wanted = threeMoments(times.at(-1) ?? 0).map((moment) => frameAt(times, moment))
+  const shown: ShownPicture[] = []
+  for (const frame of threeFrames(wanted, info.frames)) {
     const maxSidePixels = Math.max(info.width, info.height)
     const picture = await decodePicture(bytes, info, { frame, maxSidePixels }, createStillDecoder(libav))
-    const file = isFailure(picture) ? picture : await jpegFile(picture, times[frame] ?? 0)
-    if (!isFailure(file)) files.push(file)
+    if (!isFailure(picture)) shown.push({ picture, timestampSeconds: times[frame] ?? 0 })
   }
-  return files
+  return jpegFiles(shown)
 }
 
-async function jpegFile(picture: RawPicture, timestampSeconds: number): Promise<FrameFile | Failure> {
-  const bytes = await renderRaw(picture, jpegRender(picture))
-  return isFailure(bytes) ? bytes : { timestampSeconds, mime: 'image/jpeg', bytes }
+interface ShownPicture {
+  readonly picture: RawPicture
+  readonly timestampSeconds: number
 }
 
-function jpegRender({ width, height }: { readonly width: number; readonly height: number }): Render {
+/** All frames together, in bytes of JPEG: as base64 in JSON they stay under the 512 KiB that clients take. */
+const MOST_BYTES = 380_000
+/** Bytes fall a little slower than pixels do. */
+const SHRINK_FURTHER = 0.94
+const MOST_TRIES = 5
+
+async function jpegFiles(shown: readonly ShownPicture[]): Promise<readonly FrameFile[] | Failure> {
+  let scale = 1
+  for (let tries = 1; ; tries += 1) {
+    const files: FrameFile[] = []
+    for (const { picture, timestampSeconds } of shown) {
+      const bytes = await renderRaw(picture, jpegRender(picture, scale))
+      if (isFailure(bytes)) return bytes
+      files.push({ timestampSeconds, mime: 'image/jpeg', bytes })
+    }
+    const total = files.reduce((sum, { bytes }) => sum + bytes.length, 0)
+    if (total <= MOST_BYTES || tries === MOST_TRIES) return files
+    scale *= Math.sqrt(MOST_BYTES / total) * SHRINK_FURTHER
+  }
+}
+
+function jpegRender({ width: fullWidth, height: fullHeight }: Size, scale = 1): Render {
+  const [width, height] = [fullWidth, fullHeight].map((side) => Math.max(1, Math.round(side * scale))) as [
+    number,
+    number,
+  ]
   const plan = { width, height, mode: 'exact', gravity: 'centre' } as const
   return { plan, format: 'jpeg', quality: JPEG_QUALITY, animated: false }
 }

@@ -5,16 +5,35 @@ import { threeMoments } from './moments.ts'
 import type { Video } from './video.ts'
 
 /**
- * Three frames of an opened video, near its start, middle and end, in order of time and each with its own
- * timestamp. A frame that does not decode is left out; fails where none does, or for a reason that is not the
- * video's.
+ * Three different frames of an opened video, near its start, middle and end, in order of time and each with its own
+ * timestamp; fewer where it has no more. A frame that does not decode is left out; fails where none does, or for a
+ * reason that is not the video's.
  */
 export async function readThreeFrames(video: Video, shownAt?: Size): Promise<readonly Frame[] | Failure> {
-  const moments = threeMoments(video.info.durationSeconds ?? 0)
-  const read = await video.readFrames(moments, shownAt)
+  const seconds = video.info.durationSeconds ?? 0
+  const read = await video.readFrames(threeMoments(seconds), shownAt)
   const failures = read.filter(isFailure)
   const grave = failures.find(({ code }) => code !== 'undecodable')
   if (grave !== undefined) return grave
+  const frames = different(read)
+  if (frames.length === 0) return failures[0] ?? []
+  if (frames.length === 3) return frames
+  // Frames are shown for long: the others are before, between and behind.
+  const more = await video.readFrames([0, seconds / 4, (3 * seconds) / 4, seconds], shownAt)
+  return different([...frames, ...more])
+    .slice(0, 3)
+    .toSorted(byTime)
+}
+
+/** The frames that decoded, each once, in the order in which they come. */
+function different(read: readonly (Frame | Failure)[]): readonly Frame[] {
   const frames = read.filter((frame): frame is Frame => !isFailure(frame))
-  return frames.length === 0 && failures[0] !== undefined ? failures[0] : frames
+  return frames.filter(
+    ({ timestampSeconds }, index) =>
+      frames.findIndex((other) => other.timestampSeconds === timestampSeconds) === index,
+  )
+}
+
+function byTime(a: Frame, b: Frame): number {
+  return a.timestampSeconds - b.timestampSeconds
 }

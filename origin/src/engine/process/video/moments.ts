@@ -1,10 +1,27 @@
 /** Where `/_frames` and the scan look into what moves (contract, section 6): near its start, middle and end. */
 
-/** Three moments of something that lasts `durationSeconds`, in order, none before its start. */
+/** Between two of the moments, so that they are three frames. */
+const LEAST_GAP_SECONDS = 0.5
+
+/** Three moments of something that lasts `durationSeconds`, in order, none before its start or after its end. */
 export function threeMoments(durationSeconds: number): readonly [number, number, number] {
   const start = Math.min(2, Math.max(1, 0.1 * durationSeconds + 0.5))
-  const [first = 0, second = 0, third = 0] = [start, durationSeconds / 2, durationSeconds - 1]
-    .map((moment) => Math.min(Math.max(0, moment), durationSeconds))
-    .sort((a, b) => a - b)
-  return [first, second, third]
+  const middle = Math.max(durationSeconds / 2, start + LEAST_GAP_SECONDS)
+  const end = Math.max(durationSeconds - 1, middle + LEAST_GAP_SECONDS)
+  if (end <= durationSeconds) return [start, middle, end]
+  // Too short for them.
+  const sixth = durationSeconds / 6
+  return [sixth, 3 * sixth, 5 * sixth]
+}
+
+/**
+ * Of `frames` frames, those at three indices (in order), moved apart where two are the same. Fewer than three where there
+ * are no more.
+ */
+export function threeFrames(wanted: readonly number[], frames: number): readonly number[] {
+  if (frames <= 3) return Array.from({ length: frames }, (_, frame) => frame)
+  const [first = 0, second = 0, third = 0] = wanted
+  const last = Math.min(frames - 1, Math.max(third, second + 1, first + 2))
+  const middle = Math.min(last - 1, Math.max(second, first + 1))
+  return [Math.min(middle - 1, first), middle, last]
 }

@@ -1,0 +1,48 @@
+/** `POST /_sniff`: the type of an upload by its first bytes, for API servers that trust no client's word for it. */
+
+import { fileNameOf } from '@media-proxy/shared/request/object-key.ts'
+import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { jsonResponse } from '@media-proxy/shared/response/plain.ts'
+import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
+import { sniff } from '../media/sniff.ts'
+import { peek } from '../streams/peek.ts'
+import type { Answer, Exchange } from './exchange.ts'
+import { readJsonBody, uploadSchema } from './internal-body.ts'
+
+export interface SniffOptions {
+  readonly store: Pick<ObjectStore, 'get'>
+  readonly uploadsBucket: string
+  readonly maxBodyBytes: number
+}
+
+const HEAD_BYTES = 8 * 1024
+
+const schema = uploadSchema.omit({ type: true })
+
+/** Null for what is not accepted, and for an SVG, which is never served as one. */
+export async function serveSniff(
+  exchange: Exchange,
+  { store, uploadsBucket, maxBodyBytes }: SniffOptions,
+): Promise<Answer | Failure> {
+  const body = await readJsonBody(exchange, schema, maxBodyBytes)
+  if (isFailure(body)) return body
+  const key = body.upload_filename
+  const head = await readHead(store, uploadsBucket, key, exchange.signal)
+  if (isFailure(head)) return head
+  const kind = await sniff(head, fileNameOf(key))
+  const contentType = kind === undefined || kind.format === 'svg' ? null : kind.mime
+  return { response: jsonResponse({ content_type: contentType }, exchange) }
+}
+
+async function readHead(
+  store: Pick<ObjectStore, 'get'>,
+  bucket: string,
+  key: string,
+  signal: AbortSignal,
+): Promise<Uint8Array | Failure> {
+  const object = await store.get(bucket, key, { range: { start: 0, end: HEAD_BYTES - 1 }, signal })
+  if (isFailure(object)) return object.code === 'range-not-satisfiable' ? new Uint8Array() : object
+  const { head, rest } = await peek(object.body, HEAD_BYTES)
+  await rest.cancel()
+  return head.subarray(0, HEAD_BYTES)
+}
