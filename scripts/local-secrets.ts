@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Config } from '@media-proxy/shared/config/schema.ts'
 import * as z from 'zod'
 
 const SECRET_VARIABLES = ['MEDIA_PROXY_SECRET_KEY', 'MEDIA_PROXY_EDGE_SECRET_KEY'] as const
@@ -8,24 +9,26 @@ const SECRET_VARIABLES = ['MEDIA_PROXY_SECRET_KEY', 'MEDIA_PROXY_EDGE_SECRET_KEY
 const kept = z.partialRecord(z.enum(SECRET_VARIABLES), z.string())
 
 /**
- * The secrets of a local stack: the environment's, else those kept in the data folder, else new random ones that
+ * The secrets of a local stack: the configured ones, else those kept in the data folder, else new random ones that
  * are kept there from now on, readable by their owner alone.
  */
 export async function localSecrets(
   directory: string,
-  environment: NodeJS.ProcessEnv,
+  { secretKey, edgeSecretKey }: Pick<Config, 'secretKey' | 'edgeSecretKey'>,
 ): Promise<Record<(typeof SECRET_VARIABLES)[number], string>> {
+  const given: Readonly<Record<string, string | undefined>> = {
+    MEDIA_PROXY_SECRET_KEY: secretKey.join(',') || undefined,
+    MEDIA_PROXY_EDGE_SECRET_KEY: edgeSecretKey.join(',') || undefined,
+  }
   const path = join(directory, 'secrets.json')
   const stored = kept.parse(JSON.parse(await readIfThere(path, '{}')))
   const value = (name: (typeof SECRET_VARIABLES)[number]) =>
-    environment[name] ?? stored[name] ?? randomBytes(32).toString('base64url')
+    given[name] ?? stored[name] ?? randomBytes(32).toString('base64url')
   const secrets = {
     MEDIA_PROXY_SECRET_KEY: value('MEDIA_PROXY_SECRET_KEY'),
     MEDIA_PROXY_EDGE_SECRET_KEY: value('MEDIA_PROXY_EDGE_SECRET_KEY'),
   }
-  const missing = SECRET_VARIABLES.filter(
-    (name) => environment[name] === undefined && stored[name] === undefined,
-  )
+  const missing = SECRET_VARIABLES.filter((name) => given[name] === undefined && stored[name] === undefined)
   if (missing.length > 0) {
     const keep = Object.fromEntries(missing.map((name) => [name, secrets[name]]))
     await mkdir(directory, { recursive: true })

@@ -2,6 +2,7 @@
 
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { loadOriginConfig } from '@media-proxy/origin/config.ts'
 import { createExternalUrls } from '@media-proxy/shared/client/index.ts'
 import { parseRequest } from '@media-proxy/shared/request/parse.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -16,7 +17,7 @@ const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d
 const text = { type: 'string' } as const
 
 try {
-  console.log(await sign())
+  console.log(process.argv.includes('--help') || process.argv.includes('-h') ? USAGE : await sign())
 } catch (error) {
   console.error(error instanceof Error ? error.message : String(error))
   console.error(USAGE)
@@ -42,12 +43,11 @@ async function sign(): Promise<string> {
   const [url] = positionals
   if (url === undefined || positionals.length > 1) throw new Error('Give one URL to sign.')
   const { expires, base, ...parameters } = values
-  const directory = resolve(ROOT, process.env.MEDIA_PROXY_STORAGE_DIR ?? '.data')
-  const { MEDIA_PROXY_SECRET_KEY: keys } = await localSecrets(directory, process.env)
-  const baseUrl =
-    base ??
-    process.env.MEDIA_PROXY_PUBLIC_URL?.split(',')[0] ??
-    `http://127.0.0.1:${process.env.EDGE_PORT ?? 8787}`
+  const loaded = loadOriginConfig(process.env)
+  if (!loaded.ok) throw new Error(loaded.faults.join('\n'))
+  const { config } = loaded
+  const { MEDIA_PROXY_SECRET_KEY: keys } = await localSecrets(resolve(ROOT, config.storageDir), config)
+  const baseUrl = base ?? config.publicUrl[0] ?? `http://127.0.0.1:${process.env.EDGE_PORT ?? 8787}`
   const urls = createExternalUrls({ baseUrl, secretKey: keys.split(',')[0] ?? keys })
   // The parameters are passed on as they were typed; the service's own grammar judges them.
   const signed = new URL(

@@ -1,10 +1,13 @@
 /** `pnpm start`: the whole stack on this machine, edge in front of origin, with samples to look at. */
 
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
+import { loadOriginConfig } from '@media-proxy/origin/config.ts'
+import { FLUXER_CONFIG_VARIABLE } from '@media-proxy/shared/config/inherited.ts'
 import { createChildren } from './children.ts'
 import './compile-ahead.ts'
 import { localPublicUrls } from './local-public-urls.ts'
@@ -12,7 +15,13 @@ import { localSecrets } from './local-secrets.ts'
 import { nativeEnvironment, ORIGIN_ARGUMENTS, ROOT } from './origin-process.ts'
 import { SAMPLE_KEYS, writeSamples } from './samples.ts'
 
-const directory = resolve(ROOT, process.env.MEDIA_PROXY_STORAGE_DIR ?? '.data')
+const loaded = loadOriginConfig(process.env)
+if (!loaded.ok) {
+  for (const fault of loaded.faults) console.error(fault)
+  process.exit(1)
+}
+const { config } = loaded
+const directory = resolve(ROOT, config.storageDir)
 const edgePort = process.env.EDGE_PORT ?? '8787'
 
 const children = createChildren((name, code) => {
@@ -28,10 +37,9 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 
 console.log(`samples in ${directory} …`)
 await writeSamples(directory)
-const secrets = await localSecrets(directory, process.env)
+const secrets = await localSecrets(directory, config)
 const publicUrl = {
-  MEDIA_PROXY_PUBLIC_URL:
-    process.env.MEDIA_PROXY_PUBLIC_URL ?? localPublicUrls([edgePort, process.env.MEDIA_PROXY_PORT ?? '8080']),
+  MEDIA_PROXY_PUBLIC_URL: config.publicUrl.join(',') || localPublicUrls([edgePort, String(config.port)]),
 }
 console.log('starting the origin …')
 const originUrl = await startOrigin()
@@ -107,10 +115,12 @@ function keptToItself(state: string): NodeJS.ProcessEnv {
   }
 }
 
-/** Settings of the service that were given to this process count for the worker too. */
+/** Settings of the service that were given to this process count for the worker too, which reads no files. */
 function workerSettings(environment: NodeJS.ProcessEnv): Record<string, string | undefined> {
-  const own = Object.entries(environment).filter(([name]) => name.startsWith('MEDIA_PROXY_'))
-  return Object.fromEntries(own)
+  const own = Object.entries(environment).filter(([name]) => /^(MEDIA_PROXY_|FLUXER_)/.test(name))
+  const path = environment[FLUXER_CONFIG_VARIABLE]
+  const inline = path === undefined || path.trimStart().startsWith('{') ? path : readFileSync(path, 'utf8')
+  return { ...Object.fromEntries(own), ...(inline === undefined ? {} : { [FLUXER_CONFIG_VARIABLE]: inline }) }
 }
 
 async function readyUrl(output: Readable | null): Promise<string> {

@@ -1,14 +1,32 @@
 import { readFileSync } from 'node:fs'
+import { FLUXER_CONFIG_VARIABLE } from '@media-proxy/shared/config/inherited.ts'
 import { CONFIG_FILE_VARIABLE, type LoadedConfig, loadConfig } from '@media-proxy/shared/config/load.ts'
 
-/** Loads the origin's configuration: defaults, the file that `MEDIA_PROXY_CONFIG` names, the environment. */
-export function loadOriginConfig(environment: Readonly<Record<string, string | undefined>>): LoadedConfig {
-  const file = environment[CONFIG_FILE_VARIABLE]
-  if (file === undefined) return loadConfig('origin', { environment })
-  try {
-    return loadConfig('origin', { environment, json: JSON.parse(readFileSync(file, 'utf8')) })
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    return { ok: false, faults: [`${CONFIG_FILE_VARIABLE}: cannot read ${file}: ${reason}`] }
+type Environment = Readonly<Record<string, string | undefined>>
+
+/**
+ * Loads the origin's configuration: defaults, the file that `FLUXER_CONFIG` names, the one that `MEDIA_PROXY_CONFIG` names,
+ * the environment.
+ */
+export function loadOriginConfig(environment: Environment): LoadedConfig {
+  const faults: string[] = []
+  const read = (variable: string) => {
+    const text = environment[variable]?.trim()
+    if (!text) return undefined
+    const inline = variable === FLUXER_CONFIG_VARIABLE && text.startsWith('{')
+    try {
+      return JSON.parse(inline ? text : readFileSync(text, 'utf8'))
+    } catch (error) {
+      // The words of a syntax error show what stands there, and secrets stand there.
+      const reason = error instanceof SyntaxError ? 'it is no JSON' : String(error)
+      faults.push(`${variable}: cannot read ${inline ? 'the JSON text' : text}: ${reason}`)
+      return undefined
+    }
   }
+  const sources = {
+    environment,
+    json: read(CONFIG_FILE_VARIABLE),
+    fluxerConfig: read(FLUXER_CONFIG_VARIABLE),
+  }
+  return faults.length > 0 ? { ok: false, faults } : loadConfig('origin', sources)
 }

@@ -29,9 +29,10 @@ if (!loaded.ok) {
   process.exit(1)
 }
 
-const { config, warnings } = loaded
+const { config, warnings, notices } = loaded
 const log = createLog({ level: config.telemetry.logLevel, pretty: config.nodeEnv === 'development' })
 for (const warning of warnings) log.warn(warning)
+for (const notice of notices) log.info(notice)
 
 const { otlpEndpoint, sampleRatio } = config.telemetry
 const stopTracing =

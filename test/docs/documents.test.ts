@@ -2,6 +2,11 @@
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import {
+  AWS_VARIABLES,
+  INHERITED_MEMBERS,
+  INHERITED_VARIABLES,
+} from '@media-proxy/shared/config/inherited.ts'
 import { listSettings } from '@media-proxy/shared/config/load.ts'
 import { PARAMETER_GUIDE } from '@media-proxy/shared/request/parameter-guide.ts'
 import { describe, expect, it } from 'vitest'
@@ -77,4 +82,17 @@ it('every guide to an addition has five steps', () => {
     .filter((part) => part.startsWith('Add '))
   expect(guides).toHaveLength(4)
   for (const guide of guides) expect(guide.match(/^\d\. /gm)).toEqual(['1. ', '2. ', '3. ', '4. ', '5. '])
+})
+
+describe('docs/migration.md', () => {
+  it('maps every name of another program that is read', () => {
+    const page = read('docs/migration.md')
+    const names = [
+      ...[...INHERITED_VARIABLES, ...AWS_VARIABLES].map(({ from, path }) => `\`${from}\` | \`${path}\``),
+      ...INHERITED_MEMBERS.map(({ member, path }) => `\`${member}\` | \`${path}\``),
+    ]
+    // Tables are padded where they are formatted.
+    const cells = page.replaceAll(/ +\|/g, ' |')
+    expect(names.filter((name) => !cells.includes(name))).toEqual([])
+  })
 })

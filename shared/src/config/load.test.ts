@@ -44,6 +44,7 @@ describe('the configuration', () => {
         MEDIA_PROXY_NEGOTIATE_FORMAT: 'sometimes',
         MEDIA_PROXY_STATIC_MODE: 'yes',
         MEDIA_PROXY_STORAGE: 's3',
+        MEDIA_PROXY_REQUIRE_CLOUDFLARE_EDGE: 'true',
       },
       { cache: { memoryBytes: -1 }, colour: 'blue' },
     )

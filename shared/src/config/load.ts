@@ -1,6 +1,7 @@
 /** From the sources of a configuration to its value, or to every fault in it at once. */
 
 import * as z from 'zod'
+import { awsSettings, FLUXER_CONFIG_VARIABLE, type InheritedSetting, inheritedSettings } from './inherited.ts'
 import { type Config, configSchema } from './schema.ts'
 import { metaOf, type SettingMeta } from './settings.ts'
 
@@ -15,12 +16,20 @@ export type Door = 'edge' | 'origin'
 export interface ConfigSources {
   /** Parsed content of the JSON file. */
   readonly json?: unknown
+  /** Parsed `FLUXER_CONFIG`; where it is JSON itself, it is read from the environment. */
+  readonly fluxerConfig?: unknown
   /** Environment variables, or the variables and secrets of the worker. */
   readonly environment: Readonly<Record<string, unknown>>
 }
 
 export type LoadedConfig =
-  | { readonly ok: true; readonly config: Config; readonly warnings: readonly string[] }
+  | {
+      readonly ok: true
+      readonly config: Config
+      readonly warnings: readonly string[]
+      /** Settings that were found under the names of other programs. */
+      readonly notices: readonly string[]
+    }
   | { readonly ok: false; readonly faults: readonly string[] }
 
 /** A setting: where it stands, its variable, its words and its default. */
@@ -32,7 +41,8 @@ export interface Setting {
 }
 
 /**
- * Loads a configuration: defaults, then the JSON file, then the environment. Every fault is named with its
+ * Loads a configuration: defaults, then what a deployment of the Fluxer Media Proxy has, then the JSON file, then the
+ * environment. Every fault is named with its
  * variable, what was found (never a secret) and what is accepted.
  */
 export function loadConfig(door: Door, sources: ConfigSources): LoadedConfig {
@@ -44,25 +54,67 @@ export function loadConfig(door: Door, sources: ConfigSources): LoadedConfig {
     // An empty variable is an unset one, as in a compose file that passes on what it has.
     if (typeof value === 'string' && value !== '') assign(input, path, value)
   }
+  const inherited = inherit(input, sources, settings)
   const faults = new Map<string, string>()
   if (sources.json !== undefined && !isRecord(sources.json)) {
     faults.set('json', 'the configuration file: accepted: a JSON object')
   }
   let parsed = configSchema.safeParse(input)
   for (const issue of parsed.error?.issues ?? []) {
-    const fault = wordFault(issue, input, settings)
+    const fault = wordFault(issue, input, settings, inherited)
     if (!faults.has(fault.name)) faults.set(fault.name, fault.text)
   }
   // What only several settings together show is checked too, with the faulty ones left out.
   if (!parsed.success) parsed = configSchema.safeParse(without(input, parsed.error.issues))
-  for (const fault of parsed.success ? crossFaults(door, parsed.data) : []) {
+  for (const fault of parsed.success ? crossFaults(door, parsed.data, inherited) : []) {
     if (!faults.has(fault.name)) faults.set(fault.name, fault.text)
   }
   if (!parsed.success || faults.size > 0) return { ok: false, faults: [...faults.values()] }
   const warnings = Object.keys(sources.environment)
     .filter((name) => name.startsWith(VARIABLE_PREFIX) && name !== CONFIG_FILE_VARIABLE && !known.has(name))
     .map((name) => `${name}: no such setting, ignored`)
-  return { ok: true, config: parsed.data, warnings }
+  const notices = inherited.map(({ path, from }) => `${variableOf(path)} is not set: ${from} is taken for it`)
+  return { ok: true, config: parsed.data, warnings, notices }
+}
+
+/** Puts into the input what only other programs' names say; gives what was put. */
+function inherit(
+  input: Record<string, unknown>,
+  { environment, fluxerConfig }: ConfigSources,
+  settings: readonly Setting[],
+): readonly InheritedSetting[] {
+  const taken: InheritedSetting[] = []
+  const take = (found: InheritedSetting) => {
+    const known = settings.some(({ path }) => path.join('.') === found.path.join('.'))
+    if (!known || valueAt(input, found.path) !== undefined) return
+    assign(input, found.path, found.value)
+    taken.push(found)
+  }
+  const inline = environment[FLUXER_CONFIG_VARIABLE]
+  const given = fluxerConfig ?? (typeof inline === 'string' ? parseInline(inline) : undefined)
+  for (const found of inheritedSettings(environment, given)) take(found)
+  const aws = awsSettings(environment)
+  const [endpoints, others] = [
+    aws.filter(({ path }) => path.at(-1) === 'endpoint'),
+    aws.filter(({ path }) => path.at(-1) !== 'endpoint'),
+  ]
+  if (valueAt(input, ['storage']) === 's3') for (const found of endpoints) take(found)
+  if (valueAt(input, ['storage']) !== 's3' && valueAt(input, ['s3', 'endpoint']) === undefined) return taken
+  // A key, its secret and its token belong together.
+  const hasKey = valueAt(input, ['s3', 'accessKeyId']) !== undefined
+  for (const found of others) if (!hasKey || found.path.at(-1) === 'region') take(found)
+  return taken
+}
+
+/** `FLUXER_CONFIG` where it is JSON; undefined where it is a path, which only who has files can read. */
+function parseInline(text: string): unknown {
+  if (!text.trimStart().startsWith('{')) return undefined
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
 }
 
 /** Every setting of the schema, in its order. */
@@ -94,7 +146,7 @@ function walk(schema: z.ZodType, path: readonly string[]): Setting[] {
 }
 
 /** What one setting alone cannot show. */
-function crossFaults(door: Door, config: Config): Fault[] {
+function crossFaults(door: Door, config: Config, inherited: readonly InheritedSetting[]): Fault[] {
   const faults: Fault[] = []
   const require = (present: boolean, path: readonly string[], why: string) => {
     const name = variableOf(path)
@@ -103,7 +155,14 @@ function crossFaults(door: Door, config: Config): Fault[] {
   const production = config.nodeEnv === 'production'
   if (production && !config.staticMode) {
     require(config.secretKey.length > 0, ['secretKey'], 'required in production')
-    require(config.edgeSecretKey.length > 0, ['edgeSecretKey'], 'required in production')
+    // The origin is complete without an edge. A deployment that had none has Cloudflare alone before it.
+    const gated =
+      config.requireCloudflareEdge && !inherited.some(({ path }) => path[0] === 'requireCloudflareEdge')
+    const why =
+      door === 'edge'
+        ? 'required in production'
+        : 'required in production where requireCloudflareEdge is true'
+    if (door === 'edge' || gated) require(config.edgeSecretKey.length > 0, ['edgeSecretKey'], why)
   }
   if (config.attachmentSignatures !== 'off' && !config.staticMode) {
     const why = `required where attachmentSignatures is ${config.attachmentSignatures}`
@@ -130,7 +189,12 @@ interface Fault {
   readonly text: string
 }
 
-function wordFault(issue: z.core.$ZodIssue, input: unknown, settings: readonly Setting[]): Fault {
+function wordFault(
+  issue: z.core.$ZodIssue,
+  input: unknown,
+  settings: readonly Setting[],
+  inherited: readonly InheritedSetting[],
+): Fault {
   const path = issue.path.map(String)
   if (issue.code === 'unrecognized_keys') {
     const name = [...path, issue.keys.join(', ')].join('.')
@@ -142,7 +206,12 @@ function wordFault(issue: z.core.$ZodIssue, input: unknown, settings: readonly S
       ? 'a value that is not shown'
       : format(valueAt(input, setting?.path ?? path))
   const name = setting?.variable ?? path.join('.')
-  return { name, text: `${name}: found ${found}; accepted: ${setting?.meta.accepts ?? issue.message}` }
+  const from = inherited.find(({ path: taken }) => taken.join('.') === setting?.path.join('.'))?.from
+  const where = from === undefined ? '' : ` in ${from}`
+  return {
+    name,
+    text: `${name}: found ${found}${where}; accepted: ${setting?.meta.accepts ?? issue.message}`,
+  }
 }
 
 /** The input without what the issues complain of. */
@@ -171,7 +240,7 @@ function valueAt(root: unknown, path: readonly string[]): unknown {
   return path.reduce<unknown>((value, key) => (isRecord(value) ? value[key] : undefined), root)
 }
 
-function assign(root: Record<string, unknown>, path: readonly string[], value: string): void {
+function assign(root: Record<string, unknown>, path: readonly string[], value: unknown): void {
   const [key, ...rest] = path
   if (key === undefined) return
   if (rest.length === 0) {
