@@ -24,7 +24,7 @@ import {
 } from '@media-proxy/shared/signing/attachment-url.ts'
 import { verifyExternal } from '@media-proxy/shared/signing/external-url.ts'
 import type { KeyRing } from '@media-proxy/shared/signing/hmac.ts'
-import { beginTrace } from '@media-proxy/shared/trace-context.ts'
+import { beginTrace, givenTrace } from '@media-proxy/shared/trace-context.ts'
 import { type Delivery, deliver } from './delivery.ts'
 import type { Delivered, EdgeExchange } from './exchange.ts'
 import { forward, pick, playgroundHeaders } from './forward.ts'
@@ -232,9 +232,9 @@ async function answerEndpoint(
       if (rejected !== undefined) return (await limits.consume('bad-signatures')) ?? rejected
       const limited = await limits.consume('internal')
       if (limited !== undefined) return limited
-      return endpoint === 'purge'
-        ? answerPurge(exchange, options)
-        : forward(options.delivery.origin, exchange)
+      // Who holds the secret may also say what is traced.
+      const trusted = { ...exchange, traceparent: givenTrace(exchange.headers) ?? exchange.traceparent }
+      return endpoint === 'purge' ? answerPurge(trusted, options) : forward(options.delivery.origin, trusted)
     }
   }
 }

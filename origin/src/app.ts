@@ -9,6 +9,7 @@ import { preflightResponse, restrictOrigins } from '@media-proxy/shared/response
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { requestIdOf } from '@media-proxy/shared/response/headers.ts'
 import { type AttachmentPolicy, verifyAttachment } from '@media-proxy/shared/signing/attachment-url.ts'
+import { isEdgeClaimed } from '@media-proxy/shared/signing/edge-request.ts'
 import { verifyExternal } from '@media-proxy/shared/signing/external-url.ts'
 import type { KeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { BodyError } from '@media-proxy/shared/store/body-error.ts'
@@ -66,7 +67,9 @@ export function createApp(options: AppOptions): Hono {
   app.all('*', async (context) => {
     const startedAt = performance.now()
     let attributes: Labels = {}
-    const observed = { name: 'request', headers: context.req.raw.headers, attributes: () => attributes }
+    const { headers } = context.req.raw
+    const trusted = await mayTrace(headers, options)
+    const observed = { name: 'request', headers, trusted, attributes: () => attributes }
     return options.observer.request(observed, async (stages) => {
       const { exchange, parsed, answer } = await handle(context, options)
       attributes = requestAttributes(exchange, parsed, answer)
@@ -81,6 +84,12 @@ export function createApp(options: AppOptions): Hono {
     })
   })
   return app
+}
+
+/** Who may have a request traced: the edge (the gate refuses who only claims to be it), and who holds the secret. */
+async function mayTrace(headers: Headers, { internal }: AppOptions): Promise<boolean> {
+  if (!headers.has('traceparent')) return false
+  return isEdgeClaimed(headers) || (await internal.checkSecret(headers)) === undefined
 }
 
 /** A stream ends where its client does not take it; what is in memory is sent by the server alone. */

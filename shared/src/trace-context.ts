@@ -13,6 +13,12 @@ export function beginTrace(headers: Headers, sampled: boolean): string {
   return ids + (sampled ? '01' : '00')
 }
 
+/** The caller's `traceparent` as it is, for callers whose word counts; undefined where there is no valid one. */
+export function givenTrace(headers: Headers): string | undefined {
+  const given = headers.get('traceparent')
+  return given !== null && TRACEPARENT.test(given) ? given : undefined
+}
+
 /** The trace id of a `traceparent`; undefined where it is not valid. */
 export function traceIdOf(traceparent: string | null): string | undefined {
   return traceparent !== null && TRACEPARENT.test(traceparent) ? traceparent.slice(3, 35) : undefined

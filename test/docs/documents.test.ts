@@ -51,7 +51,9 @@ describe.each(DOCUMENTS)('%s', (document) => {
   })
 
   it('names settings and commands that there are', () => {
-    const settings = (text.match(/(?<!FLUXER_)MEDIA_PROXY_[A-Z0-9_]+/g) ?? []).filter((name) => !name.endsWith('_'))
+    const settings = (text.match(/(?<!FLUXER_)MEDIA_PROXY_[A-Z0-9_]+/g) ?? []).filter(
+      (name) => !name.endsWith('_'),
+    )
     expect(settings.filter((name) => !SETTINGS.has(name))).toEqual([])
     const commands = [...text.matchAll(/\bpnpm(?:@12)? ([a-z:]+)/g)].map(([, command = '']) => command)
     const own = commands.filter(

@@ -81,6 +81,16 @@ it('follows a request from the edge through every room', async () => {
     const target = `v2/${Buffer.from(`${far.url}/a.png`).toString('base64url')}`
     const signature = await signExternalTarget(await createKeyRing(['bench-secret']), target)
     await ask(`/external/${signature}/${target}?width=16`, 'c')
+    // Who holds the secret may have a call traced.
+    await service.put('uploads/film', FFMPEG === undefined ? await halvesPng(64, 48) : await readLongFilm())
+    const post = (digit: string, secret: string) =>
+      send(service.url, '/_metadata', {
+        method: 'POST',
+        headers: { traceparent: trace(digit), 'x-internal-secret': secret },
+        body: JSON.stringify({ type: 'upload', upload_filename: 'film' }),
+      })
+    expect((await post('e', 'bench-secret')).status).toBe(200)
+    expect((await post('f', 'wrong')).status).toBe(401)
   } finally {
     // What is left is sent before the process ends.
     await service.close()
@@ -102,11 +112,23 @@ it('follows a request from the edge through every room', async () => {
   })
   const traces = new Set(receiver.spans.map(({ traceId }) => traceId[0]))
   expect(traces, 'what nobody asked to trace').toEqual(
-    new Set(FFMPEG === undefined ? ['a', 'c'] : ['a', 'b', 'c']),
+    new Set(FFMPEG === undefined ? ['a', 'c', 'e'] : ['a', 'b', 'c', 'e']),
   )
+  const roots = receiver.spans.filter(({ parentSpanId }) => !parentSpanId)
+  expect(roots, 'spans that belong to nothing').toEqual([])
+  const parents = new Set(receiver.spans.map(({ spanId }) => spanId))
+  const orphans = receiver.spans.filter(
+    ({ name, parentSpanId }) => name !== 'request' && !parents.has(parentSpanId ?? ''),
+  )
+  expect(orphans, 'spans whose parent is not told').toEqual([])
   const pushed = ['http.server.request.duration', 'media_proxy.render.duration', 'process.memory.usage']
   expect([...receiver.metrics]).toEqual(expect.arrayContaining(pushed))
 })
+
+/** A film whose index comes last: it is read by many ranges. */
+async function readLongFilm(): Promise<Buffer> {
+  return makeVideo('mp4', SECONDS, ['-pix_fmt', 'yuv420p', '-crf', '1', '-preset', 'ultrafast'])
+}
 
 /** Names of the spans below each span of a trace, in the order of their ends. */
 function tree(spans: readonly Span[], digit: string): Record<string, string[]> {

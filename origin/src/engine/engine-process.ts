@@ -1,5 +1,6 @@
 /** One engine process, as the server sees it: a job at a time over a socket, and an end that always comes. */
 
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { Socket } from 'node:net'
@@ -156,7 +157,8 @@ class ChildEngine implements EngineProcess {
     this.#current = {
       kind: job.kind,
       sizeBytes: 'source' in job ? job.source.sizeBytes : input.body.length,
-      ...(input.read === undefined ? {} : { read: input.read }),
+      // The process asks for ranges from its socket's context: spans of theirs belong to the request of the job.
+      ...(input.read === undefined ? {} : { read: AsyncLocalStorage.bind(input.read) }),
       ...(onInspected === undefined ? {} : { onInspected }),
       // The result was parsed by the schema of this very kind.
       done: resolve as CurrentJob['done'],

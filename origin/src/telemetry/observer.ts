@@ -2,7 +2,6 @@
 
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
-import { isEdgeClaimed } from '@media-proxy/shared/signing/edge-request.ts'
 import {
   type Context,
   context,
@@ -38,6 +37,8 @@ export interface Observed {
 export interface ObservedRequest {
   readonly name: string
   readonly headers: Headers
+  /** Whether the caller's word counts for the trace: the edge's, and that of whoever holds the secret. */
+  readonly trusted: boolean
   /** Attributes of the span once the work is done. */
   readonly attributes: () => Labels
 }
@@ -75,11 +76,10 @@ export function createObserver({ metrics, traced }: ObserverOptions): Observer {
       })
     },
 
-    request({ name, headers, attributes }, work) {
+    request({ name, headers, trusted, attributes }, work) {
       const sheet: Stages = new Map()
-      // Only the edge's word counts for what is sampled; the gate refuses who only claims to be it.
       const parent =
-        traced && isEdgeClaimed(headers)
+        traced && trusted
           ? propagation.extract(context.active(), headers, {
               get: (carrier, key) => carrier.get(key) ?? undefined,
               keys: (carrier) => [...carrier.keys()],
