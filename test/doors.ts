@@ -7,18 +7,18 @@ import { dirname, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { serve } from '@hono/node-server'
 import { openClassifier } from '@media-proxy/origin/assembly/scan.ts'
+import { createStore } from '@media-proxy/origin/assembly/store.ts'
 import { createOrigin, type OriginOptions } from '@media-proxy/origin/origin.ts'
 import { createFilesystemStore } from '@media-proxy/origin/store/filesystem.ts'
 import { loadConfig } from '@media-proxy/shared/config/load.ts'
-import { encodeKey } from '@media-proxy/shared/request/object-key.ts'
+import type { Config } from '@media-proxy/shared/config/schema.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
-import { createS3Store } from '@media-proxy/shared/store/s3.ts'
 import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
-import { AwsClient } from 'aws4fetch'
 import { Miniflare } from 'miniflare'
 import { pino } from 'pino'
 import { createTestHarness } from 'wrangler'
 import { patient } from './patience.ts'
+import { type S3Server, writerTo } from './stores/s3-server.ts'
 
 /** A way into the service. */
 export interface Door {
@@ -101,14 +101,21 @@ const S3_CREDENTIALS = {
 
 /** The origin with a real S3 endpoint, which checks signatures. */
 export async function openS3Origin(settings: Settings = {}): Promise<Door> {
-  const s3 = await openS3Server()
-  const store = createS3Store({
-    endpoint: s3.endpoint,
-    region: 'auto',
-    timeoutMs: patient(5000),
-    ...S3_CREDENTIALS,
-  })
-  const origin = await openOrigin(store, settings)
+  return openOriginBefore(await openS3Server(), settings)
+}
+
+/** The origin in front of an S3 server that is there; the server ends with it. */
+export async function openOriginBefore(s3: S3Server, settings: Settings = {}): Promise<Door> {
+  const { endpoint, region, credentials } = s3
+  const environment = {
+    MEDIA_PROXY_S3_ENDPOINT: endpoint,
+    MEDIA_PROXY_S3_REGION: region,
+    MEDIA_PROXY_S3_ACCESS_KEY_ID: credentials.accessKeyId,
+    MEDIA_PROXY_S3_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+    MEDIA_PROXY_S3_TIMEOUT_MS: String(Math.round(patient(5000))),
+    ...settings,
+  }
+  const origin = await openOrigin(createStore(configOf(environment)), environment)
   return {
     ...origin,
     put: s3.put,
@@ -120,7 +127,7 @@ export async function openS3Origin(settings: Settings = {}): Promise<Door> {
 }
 
 /** An S3 server in front of nothing but memory, with the credentials that `openS3Origin` uses. */
-export async function openS3Server() {
+export async function openS3Server(): Promise<S3Server> {
   const miniflare = new Miniflare({
     modules: true,
     script: 'export default { fetch() { return new Response(null, { status: 404 }) } }',
@@ -135,26 +142,12 @@ export async function openS3Server() {
     port: 0,
   })
   const base = await miniflare.ready
-  const endpoint = `${base.origin}/cdn-cgi/local/r2/s3`
-  const client = new AwsClient({ ...S3_CREDENTIALS, region: 'auto', service: 's3' })
-  return {
-    endpoint,
+  const where = {
+    endpoint: `${base.origin}/cdn-cgi/local/r2/s3`,
+    region: 'auto',
     credentials: S3_CREDENTIALS,
-    async put(
-      key: string,
-      bytes: Uint8Array,
-      contentType = 'application/octet-stream',
-      bucket: TestBucket = 'cdn',
-    ) {
-      const response = await client.fetch(`${endpoint}/${bucket}/${encodeKey(key)}`, {
-        method: 'PUT',
-        body: new Uint8Array(bytes),
-        headers: { 'content-type': contentType },
-      })
-      if (!response.ok) throw new Error(`cannot store ${key}: ${response.status} ${await response.text()}`)
-    },
-    close: () => miniflare.dispose(),
   }
+  return { ...where, ...writerTo(where), close: () => miniflare.dispose() }
 }
 
 /** The worker in the real runtime, in front of the origin with a folder. */
@@ -189,18 +182,17 @@ export async function openOrigin(
     MEDIA_PROXY_LIMITS_DEADLINE_MS: String(patient(30_000)),
     ...settings,
   }
-  const loaded = loadConfig('origin', { environment })
-  if (!loaded.ok) throw new Error(loaded.faults.join('\n'))
+  const config = configOf(environment)
   const log: LogLine[] = []
   const storeOperations: StoreOperation[] = []
   let readDelayMs = 0
   const pinoLog = pino({ level: 'info' }, { write: (line: string) => log.push(JSON.parse(line)) })
   // A model costs a second to load: only who asks for scans gets one.
   const classifier =
-    settings.MEDIA_PROXY_NSFW_ENABLED === 'true' ? openClassifier(loaded.config, pinoLog) : undefined
+    settings.MEDIA_PROXY_NSFW_ENABLED === 'true' ? openClassifier(config, pinoLog) : undefined
   await classifier?.loaded
   const app = await createOrigin({
-    config: loaded.config,
+    config,
     ...(classifier === undefined ? {} : { classifier }),
     store: observe(store, storeOperations, () => pause(readDelayMs)),
     // So that a test can take FFmpeg away from one origin.
@@ -224,6 +216,12 @@ export async function openOrigin(
       await app.close()
     },
   }
+}
+
+function configOf(environment: Settings): Config {
+  const loaded = loadConfig('origin', { environment })
+  if (!loaded.ok) throw new Error(loaded.faults.join('\n'))
+  return loaded.config
 }
 
 /** Passes everything through and writes down what was asked and how much was read. */

@@ -1,9 +1,28 @@
 import { resolveRange } from '@media-proxy/shared/response/conditional.ts'
 import { fail } from '@media-proxy/shared/response/failure.ts'
-import type { ObjectInfo, ObjectStore } from '@media-proxy/shared/store/store.ts'
+import {
+  decodeObjects,
+  type EncodedInfo,
+  type EncodedObjects,
+} from '@media-proxy/shared/store/coding/decoded-objects.ts'
+import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
 
 /** A bucket that is bound to the worker, as a store; the bucket's name is the binding's. */
-export function createR2Store(bucket: R2Bucket): Pick<ObjectStore, 'head' | 'get'> {
+export function createR2Store(
+  bucket: R2Bucket,
+  maxDecodedBytes: number,
+): Pick<ObjectStore, 'head' | 'get' | 'check'> {
+  return {
+    ...decodeObjects(encodedObjects(bucket), { maxBytes: maxDecodedBytes }),
+
+    async check() {
+      await bucket.head('media-proxy-readiness-probe')
+      return undefined
+    },
+  }
+}
+
+function encodedObjects(bucket: R2Bucket): EncodedObjects {
   return {
     async head(_, key) {
       const object = await bucket.head(key)
@@ -34,13 +53,14 @@ export function createR2Store(bucket: R2Bucket): Pick<ObjectStore, 'head' | 'get
   }
 }
 
-function infoOf(object: R2Object): ObjectInfo {
-  const { contentType, cacheControl } = object.httpMetadata ?? {}
+function infoOf(object: R2Object): EncodedInfo {
+  const { contentType, cacheControl, contentEncoding } = object.httpMetadata ?? {}
   return {
     sizeBytes: object.size,
     etag: object.httpEtag,
     lastModified: object.uploaded,
     ...(contentType === undefined ? {} : { contentType }),
     ...(cacheControl === undefined ? {} : { cacheControl }),
+    ...(contentEncoding === undefined ? {} : { contentEncoding }),
   }
 }

@@ -19,7 +19,7 @@ export function createStaticSite(
   bucket: R2Bucket | undefined,
   origin: FetchOrigin,
 ): StaticSite {
-  const store = bucket === undefined ? s3StoreOf(config) : createR2Store(bucket)
+  const store = bucket === undefined ? s3StoreOf(config) : createR2Store(bucket, config.limits.sourceBytes)
   if (store === undefined) return (exchange) => forward(origin, exchange)
   return async (exchange) => {
     const { pathname } = exchange.url
@@ -41,5 +41,12 @@ function s3StoreOf(config: Config): ObjectStore | undefined {
   const { endpoint, region, accessKeyId, secretAccessKey, timeoutMs } = config.s3
   if (storageOf(config) !== 's3' || endpoint === undefined) return undefined
   if (accessKeyId === undefined || secretAccessKey === undefined) return undefined
-  return createS3Store({ endpoint, region, accessKeyId, secretAccessKey, timeoutMs })
+  return createS3Store({
+    endpoint,
+    region,
+    accessKeyId,
+    secretAccessKey,
+    timeoutMs,
+    maxDecodedBytes: config.limits.sourceBytes,
+  })
 }

@@ -127,10 +127,34 @@ describe('a store', () => {
     expect((await send(origin.url, '/avatars/1/a.webp')).status).toBe(504)
   })
 
-  it('that answers without validators is a fault of the set-up', async () => {
-    const origin = await originOn((_, response) => response.end('x'))
-    expect((await send(origin.url, '/attachments/1/a.bin')).status).toBe(502)
-    expect(lastRejection(origin)).toMatchObject({ failure: 'store-misconfigured' })
+  it.each([
+    [{}, [undefined, undefined]],
+    [{ 'content-length': '1' }, [undefined, undefined]],
+    [{ etag: '"e"' }, ['"e"', undefined]],
+    [{ etag: 'e' }, ['"e"', undefined]],
+    [{ etag: 'W/"e"' }, ['"e"', undefined]],
+    [{ 'last-modified': HEADERS['last-modified'] }, [undefined, HEADERS['last-modified']]],
+    [{ etag: '', 'last-modified': 'soon' }, [undefined, undefined]],
+  ])('that tells only %j is passed on without the rest', async (told, expected) => {
+    const origin = await originOn((_, response) => {
+      response.writeHead(200, told).flushHeaders()
+      response.end('x')
+    })
+    const { status, body, headers } = await send(origin.url, '/attachments/1/a.bin')
+    expect([status, body.toString()]).toEqual([200, 'x'])
+    expect([headers.etag, headers['last-modified']]).toEqual(expected)
+    const head = await send(origin.url, '/attachments/1/a.bin', { method: 'HEAD' })
+    expect([head.status, head.headers.etag]).toEqual([200, expected[0]])
+  })
+
+  it('that tells nothing of its objects has renditions all the same, whose ETags are of their bytes', async () => {
+    const pictures = [await halvesPng(40, 30), await halvesPng(30, 40)]
+    const origin = await originOn((_, response) => response.end(pictures[0]), patient(2000))
+    const first = await send(origin.url, '/avatars/1/a.webp?size=32')
+    expect([first.status, first.headers['last-modified']]).toEqual([200, undefined])
+    pictures.reverse()
+    const other = await send(origin.url, '/avatars/2/a.webp?size=32')
+    expect(other.headers.etag).not.toBe(first.headers.etag)
   })
 
   it('that redirects is not followed', async () => {

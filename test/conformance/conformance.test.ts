@@ -2,8 +2,10 @@ import { countApngFrames, readApng } from '@media-proxy/origin/engine/process/im
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Door, openEdge, openFilesystemOrigin, openS3Origin } from '../doors.ts'
+import { type Door, openEdge, openFilesystemOrigin, openOriginBefore, openS3Origin } from '../doors.ts'
 import { type RawRequest, type RawResponse, send } from '../http.ts'
+import { HAS_MOTO, MOTO_SKIPPED, openMoto } from '../stores/moto.ts'
+import { openS3rver } from '../stores/s3rver.ts'
 import type { Case, Picture } from './case.ts'
 import { testObjects } from './objects.ts'
 import { TABLE } from './table.ts'
@@ -11,8 +13,12 @@ import { TABLE } from './table.ts'
 const DOORS: readonly (readonly [name: string, open: () => Promise<Door>])[] = [
   ['the origin with a folder', openFilesystemOrigin],
   ['the origin with S3', openS3Origin],
+  ['the origin with s3rver', async () => openOriginBefore(await openS3rver())],
+  ...(HAS_MOTO ? [['the origin with moto', async () => openOriginBefore(await openMoto())] as const] : []),
   ['the edge', openEdge],
 ]
+
+if (!HAS_MOTO) it.skip(`the origin with moto, ${MOTO_SKIPPED}`, () => undefined)
 
 describe.each(DOORS)('%s', (_, open) => {
   let door: Door

@@ -25,8 +25,9 @@ export function observeStore(store: ObjectStore, observer: Observer): ObjectStor
     async get(...words) {
       const object = await observer.observe(observed('get'), () => store.get(...words))
       if (!isFailure(object)) {
-        const { start, end } = object.range ?? { start: 0, end: object.info.sizeBytes - 1 }
-        metrics.count('media_proxy.store.read.bytes', {}, Math.max(0, end - start + 1))
+        const { range, info } = object
+        const bytes = range === undefined ? (info.sizeBytes ?? 0) : range.end - range.start + 1
+        metrics.count('media_proxy.store.read.bytes', {}, bytes)
       }
       return object
     },

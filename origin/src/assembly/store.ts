@@ -11,5 +11,12 @@ export function createStore(config: Config): ObjectStore {
   if (endpoint === undefined || accessKeyId === undefined || secretAccessKey === undefined) {
     throw new Error('an s3 store without endpoint or credentials passed the configuration')
   }
-  return createS3Store({ endpoint, region, accessKeyId, secretAccessKey, timeoutMs })
+  return createS3Store({
+    endpoint,
+    region,
+    accessKeyId,
+    secretAccessKey,
+    timeoutMs,
+    maxDecodedBytes: config.limits.sourceBytes,
+  })
 }

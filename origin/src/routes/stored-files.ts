@@ -3,7 +3,6 @@ import { fileNameOf, type ObjectKey } from '@media-proxy/shared/request/object-k
 import {
   CONDITIONAL_HEADERS,
   checkConditions,
-  contentRange,
   type RangeRequest,
   requestedRange,
 } from '@media-proxy/shared/response/conditional.ts'
@@ -19,6 +18,7 @@ import {
   mimeEssence,
 } from '@media-proxy/shared/response/headers.ts'
 import { storedContentType } from '@media-proxy/shared/response/stored-type.ts'
+import { headResponse, objectResponse } from '@media-proxy/shared/store/object-response.ts'
 import type { ObjectInfo, ObjectStore, StoredObject } from '@media-proxy/shared/store/store.ts'
 import mime from 'mime'
 import { isSvg } from '../media/sniff-svg.ts'
@@ -100,8 +100,7 @@ async function serveFile(
       }
     }
     if (exchange.method === 'HEAD') {
-      const headers = { ...headersOf(info), 'content-length': String(info.sizeBytes) }
-      return { response: new Response(null, { headers }), outcome: 'streamed' }
+      return { response: headResponse(info, headersOf(info)), outcome: 'streamed' }
     }
     range = requestedRange(exchange.headers, info)
     known = info
@@ -111,7 +110,7 @@ async function serveFile(
   if (isFailure(object)) return reject(withRangeUnit(object), requestId)
   const opened = known === undefined && suspect(object.info) ? await lookForSvg(object, get) : object
   if (opened === IS_SVG) return IS_SVG
-  return { response: streamed(opened, headersOf(opened.info)), outcome: 'streamed' }
+  return { response: objectResponse(opened, headersOf(opened.info)), outcome: 'streamed' }
 }
 
 /** What can only be decided with the validators in hand asks for them first. */
@@ -123,20 +122,6 @@ function needsValidators({ method, headers }: Exchange): boolean {
   )
 }
 
-function streamed({ info, range, body }: StoredObject, headers: HeaderRecord): Response {
-  if (range === undefined) {
-    return new Response(body, { headers: { ...headers, 'content-length': String(info.sizeBytes) } })
-  }
-  return new Response(body, {
-    status: 206,
-    headers: {
-      ...headers,
-      'content-length': String(range.end - range.start + 1),
-      'content-range': contentRange(range, info.sizeBytes),
-    },
-  })
-}
-
 function withRangeUnit(failure: Failure): Failure {
   return failure.code === 'range-not-satisfiable'
     ? { ...failure, headers: { ...failure.headers, 'accept-ranges': 'bytes' } }
@@ -146,12 +131,16 @@ function withRangeUnit(failure: Failure): Failure {
 /** How far into a file its root element is looked for. */
 const SVG_HEAD_BYTES = 4096
 
+function headBytesOf({ sizeBytes = SVG_HEAD_BYTES }: ObjectInfo): number {
+  return Math.min(SVG_HEAD_BYTES, sizeBytes)
+}
+
 type GetPart = (range: RangeRequest) => Promise<StoredObject | Failure>
 
 /** The start of a whole body is at hand; that of a part has to be fetched. */
 async function lookForSvg(object: StoredObject, get: GetPart): Promise<StoredObject | typeof IS_SVG> {
   const { info, range, body } = object
-  if (range !== undefined && (range.start > 0 || range.end + 1 < Math.min(SVG_HEAD_BYTES, info.sizeBytes))) {
+  if (range !== undefined && (range.start > 0 || range.end + 1 < headBytesOf(info))) {
     if (!(await startsAsSvg(info, get))) return object
     await body.cancel()
     return IS_SVG

@@ -1,6 +1,12 @@
 import { createHash } from 'node:crypto'
+import { strongEtag } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { ObjectStore, StoredObject } from '@media-proxy/shared/store/store.ts'
+import {
+  type ObjectInfo,
+  type ObjectStore,
+  type StoredObject,
+  validatorOf,
+} from '@media-proxy/shared/store/store.ts'
 import type { Lane } from '../concurrency/lane.ts'
 import { type Coalescer, createCoalescer, type Handle } from '../concurrency/single-flight.ts'
 import type { SourceLimits } from '../media/limits.ts'
@@ -11,6 +17,7 @@ import { memoryRanges } from './bytes/memory-ranges.ts'
 import { objectRanges } from './bytes/object-ranges.ts'
 import type { RangeSource } from './bytes/ranges.ts'
 import { hold, type Source, type SourceInfo, WHOLE_BYTES } from './bytes/source.ts'
+import { readUnsized } from './bytes/unsized.ts'
 import type { ExternalFetch } from './external/fetch.ts'
 import { readExternalSource } from './external/source.ts'
 
@@ -24,7 +31,7 @@ export interface SourceReader {
    * `source-too-large`, a store's failure or that of an external fetch.
    */
   open(place: SourcePlace): Handle<Source | Failure>
-  /** Finds a stored source without reading it; undefined for an external one, which only its bytes tell. */
+  /** Finds a stored source without reading it; undefined for one that only its bytes tell, as external ones. */
   locate(place: SourcePlace, signal: AbortSignal): Promise<LocatedSource | Failure | undefined>
 }
 
@@ -62,7 +69,10 @@ export function createSourceReader(options: SourceReaderOptions): SourceReader {
       if ('url' in place) return undefined
       for (const key of place.keys) {
         const info = await store.head(bucket, key, signal)
-        if (!isFailure(info)) return { key, info }
+        if (!isFailure(info)) {
+          const etag = validatorOf(info)
+          return etag === undefined ? undefined : { key, info: { etag, lastModified: info.lastModified } }
+        }
         if (info.code !== 'not-found') return info
       }
       return fail('not-found')
@@ -78,8 +88,8 @@ async function readFirst(
   for (const key of keys) {
     const object = await store.get(bucket, key, { signal })
     if (!isFailure(object)) {
-      const partsBehind = (head: Uint8Array) =>
-        objectRanges({ store, bucket, key, info: object.info, head, signal })
+      const partsBehind = (info: SizedInfo, head: Uint8Array) =>
+        objectRanges({ store, bucket, key, info, head, signal })
       return readObject(key, object, partsBehind, { limits, memory, signal })
     }
     if (object.code !== 'not-found') return object
@@ -91,7 +101,7 @@ async function readFirst(
 export async function sourceFromBytes(bytes: Uint8Array, fileName: string | undefined): Promise<Source> {
   const kind = await sniff(bytes, fileName)
   const etag = `"${createHash('sha256').update(bytes).digest('hex')}"`
-  const info = { sizeBytes: bytes.length, etag, lastModified: undefined }
+  const info = { etag, lastModified: undefined }
   return { key: '', info, kind, bytes, parts: memoryRanges(bytes) }
 }
 
@@ -99,29 +109,52 @@ interface ReadOptions extends Pick<SourceReaderOptions, 'limits' | 'memory'> {
   readonly signal: AbortSignal
 }
 
+type SizedInfo = ObjectInfo & { readonly sizeBytes: number }
+
 /** Sniffs the head before the rest is read: of what is no picture, and of large ones, ranges are read later. */
 async function readObject(
   key: string,
-  object: StoredObject,
-  partsBehind: (head: Uint8Array) => RangeSource,
-  { limits, memory: lane, signal }: ReadOptions,
+  { info: { sizeBytes, ...told }, body }: StoredObject,
+  partsBehind: (info: SizedInfo, head: Uint8Array) => RangeSource,
+  options: ReadOptions,
 ): Promise<Source | Failure> {
-  const { info, body } = object
+  const { limits, memory: lane, signal } = options
+  const { lastModified } = told
   const { head, rest } = await peek(body, SNIFF_BYTES)
   const kind = await sniff(head, key)
-  const rejected =
-    kind?.kind === 'image' && info.sizeBytes > limits.sourceBytes
-      ? fail('source-too-large', `${info.sizeBytes} bytes`)
-      : undefined
-  if (rejected !== undefined || kind?.kind !== 'image' || info.sizeBytes > WHOLE_BYTES) {
+  const etag = validatorOf({ ...told, ...(sizeBytes === undefined ? {} : { sizeBytes }) })
+  if (kind === undefined) {
     await rest.cancel()
-    return rejected ?? { key, info, kind, bytes: head, parts: partsBehind(head) }
+    // Nothing more is read of what is no media.
+    const info = { etag: etag ?? (await strongEtag(key)), lastModified }
+    return { key, info, kind, bytes: head, parts: memoryRanges(head) }
   }
-  const memory = await hold(info.sizeBytes, lane, signal)
+  // Parts of an object can only be put together where something tells that all are of one.
+  if (sizeBytes === undefined || etag === undefined) {
+    const read = await readUnsized(kind, head, rest, options)
+    if (isFailure(read)) return read
+    return {
+      key,
+      info: { etag: etag ?? read.etag, lastModified },
+      kind,
+      bytes: read.bytes,
+      parts: read.parts,
+    }
+  }
+  const info = { etag, lastModified }
+  const sized = { ...told, sizeBytes }
+  const isImage = kind.kind === 'image'
+  const rejected =
+    isImage && sizeBytes > limits.sourceBytes ? fail('source-too-large', `${sizeBytes} bytes`) : undefined
+  if (rejected !== undefined || !isImage || sizeBytes > WHOLE_BYTES) {
+    await rest.cancel()
+    return rejected ?? { key, info, kind, bytes: head, parts: partsBehind(sized, head) }
+  }
+  const memory = await hold(sizeBytes, lane, signal)
   if (memory !== undefined) {
     await rest.cancel()
     return memory
   }
-  const bytes = await readAll(rest, info.sizeBytes)
-  return isFailure(bytes) ? bytes : { key, info, kind, bytes, parts: partsBehind(bytes) }
+  const bytes = await readAll(rest, sizeBytes)
+  return isFailure(bytes) ? bytes : { key, info, kind, bytes, parts: partsBehind(sized, bytes) }
 }

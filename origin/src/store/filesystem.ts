@@ -86,7 +86,7 @@ export function createFilesystemStore(directory: string): ObjectStore {
         await rm(unfinished, { force: true })
       }
       const info = await this.head(bucket, key)
-      return isFailure(info) ? {} : { etag: info.etag }
+      return isFailure(info) || info.etag === undefined ? {} : { etag: info.etag }
     },
 
     async removeBelow(bucket, folder) {
@@ -132,11 +132,13 @@ function createRoots(directory: string): (bucket: string) => Promise<string> {
   }
 }
 
+type FileInfo = ObjectInfo & Required<Pick<ObjectInfo, 'sizeBytes' | 'etag' | 'lastModified'>>
+
 async function openObject(
   name: string,
   key: string,
   rootPath: Promise<string>,
-): Promise<{ readonly handle: FileHandle; readonly info: ObjectInfo } | Failure> {
+): Promise<{ readonly handle: FileHandle; readonly info: FileInfo } | Failure> {
   try {
     const [root, path] = await Promise.all([rootPath, realpath(name)])
     if (!path.startsWith(root + sep)) return fail('not-found', 'a symbolic link leads out of the bucket')
@@ -148,7 +150,7 @@ async function openObject(
       return fail('not-found', 'not a regular file')
     }
     const contentType = mime.getType(key)
-    const info: ObjectInfo = {
+    const info = {
       sizeBytes: Number(found.size),
       etag: `"${found.size.toString(16)}-${found.mtimeNs.toString(16)}-${found.ino.toString(16)}"`,
       lastModified: found.mtime,

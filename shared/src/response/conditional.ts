@@ -106,9 +106,9 @@ export function formatRange(range: RangeRequest): string {
   return 'suffix' in range ? `bytes=-${range.suffix}` : `bytes=${range.start}-${range.end ?? ''}`
 }
 
-/** The value of `Content-Range` for a part. */
-export function contentRange({ start, end }: ByteRange, size: number): string {
-  return `bytes ${start}-${end}/${size}`
+/** The value of `Content-Range` for a part; of a whole of unknown size too. */
+export function contentRange({ start, end }: ByteRange, size: number | undefined): string {
+  return `bytes ${start}-${end}/${size ?? '*'}`
 }
 
 /** A strong ETag of 128 bits: a truncated SHA-256 of the parts. */

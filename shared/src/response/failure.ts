@@ -40,6 +40,7 @@ const FAILURES = {
   'external-unreachable': [502, 'Bad Gateway'],
   'origin-unreachable': [502, 'Bad Gateway'],
   overloaded: [503, 'Service Unavailable'],
+  'store-busy': [503, 'Service Unavailable'],
   'scan-failed': [503, 'Service Unavailable'],
   'not-ready': [503, 'Service Unavailable'],
   'store-timeout': [504, 'Gateway Timeout'],
@@ -55,6 +56,8 @@ export interface Failure {
   readonly ok: false
   readonly code: FailureCode
   readonly detail?: string
+  /** What the operator can do about it, where that is known; like `detail`, never for the client. */
+  readonly fix?: string
   readonly headers?: Readonly<Record<string, string>>
 }
 

@@ -1,15 +1,11 @@
 /** Static mode: a bucket as a web site's host, the same at both doors (contract, section 12). */
 
 import { decodeObjectKey } from '../request/object-key.ts'
-import {
-  CONDITIONAL_HEADERS,
-  checkConditions,
-  contentRange,
-  requestedRange,
-} from '../response/conditional.ts'
+import { CONDITIONAL_HEADERS, checkConditions, requestedRange } from '../response/conditional.ts'
 import { CORS_HEADERS, preflightResponse } from '../response/cors.ts'
 import { type Failure, fail, isFailure } from '../response/failure.ts'
 import { representationHeaders, unsatisfiable } from '../response/finish.ts'
+import { headResponse, objectResponse } from './object-response.ts'
 import type { ObjectInfo, ObjectStore } from './store.ts'
 
 export interface StaticRequest {
@@ -44,8 +40,7 @@ export async function serveStaticSite(
     const verdict = checkConditions(headers, info)
     if (verdict === 'precondition-failed') return fail(verdict)
     if (verdict === 'not-modified') return new Response(null, { status: 304, headers: own })
-    const length = { 'content-length': String(info.sizeBytes) }
-    if (method === 'HEAD') return new Response(null, { headers: { ...own, ...length } })
+    if (method === 'HEAD') return headResponse(info, own)
     return open(store, bucket, key, request, info)
   }
   return open(store, bucket, key, request, undefined)
@@ -71,19 +66,7 @@ async function open(
       ? unsatisfiable(Number(size), requestId)
       : object
   }
-  const { info, range: part, body } = object
-  const own = headersOf(info, requestId)
-  if (part === undefined) {
-    return new Response(body, { headers: { ...own, 'content-length': String(info.sizeBytes) } })
-  }
-  return new Response(body, {
-    status: 206,
-    headers: {
-      ...own,
-      'content-length': String(part.end - part.start + 1),
-      'content-range': contentRange(part, info.sizeBytes),
-    },
-  })
+  return objectResponse(object, headersOf(object.info, requestId))
 }
 
 /** A site's own types and life: nothing is neutralised, nothing sandboxed. */

@@ -3,10 +3,11 @@ import type { Failure } from '../response/failure.ts'
 
 /** What a store knows of an object without its bytes. */
 export interface ObjectInfo {
-  readonly sizeBytes: number
-  /** Quoted and strong: it changes whenever the bytes do. */
-  readonly etag: string
-  readonly lastModified: Date
+  /** Of the bytes that a body gives; undefined where only reading them would tell. */
+  readonly sizeBytes?: number
+  /** Quoted and strong: it changes whenever the bytes do. Not every store has one of every object. */
+  readonly etag?: string
+  readonly lastModified?: Date
   /** As it was stored; undefined where the store keeps none. */
   readonly contentType?: string
   readonly cacheControl?: string
@@ -41,9 +42,18 @@ export interface StoredUpload {
   readonly etag?: string
 }
 
+/** What changes with the bytes of an object; undefined where its store tells nothing that does. */
+export function validatorOf({ etag, lastModified, sizeBytes }: ObjectInfo): string | undefined {
+  if (etag !== undefined) return etag
+  return lastModified === undefined || sizeBytes === undefined
+    ? undefined
+    : `"${lastModified.toUTCString()}, ${sizeBytes}"`
+}
+
 /**
  * Where objects are. Failures: `not-found`, `range-not-satisfiable` (with its `content-range`),
- * `store-unreachable`, `store-timeout`, `store-denied`, `store-misconfigured`.
+ * `store-unreachable`, `store-timeout`, `store-busy`, `store-denied`, `store-misconfigured`; of an object stored with
+ * a `Content-Encoding` also `broken-source` and `source-too-large`.
  */
 export interface ObjectStore {
   head(bucket: string, key: string, signal?: AbortSignal): Promise<ObjectInfo | Failure>

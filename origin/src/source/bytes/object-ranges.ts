@@ -1,6 +1,11 @@
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { BodyError } from '@media-proxy/shared/store/body-error.ts'
-import type { ObjectInfo, ObjectStore, StoredObject } from '@media-proxy/shared/store/store.ts'
+import {
+  type ObjectInfo,
+  type ObjectStore,
+  type StoredObject,
+  validatorOf,
+} from '@media-proxy/shared/store/store.ts'
 import { abortFailure } from '../../concurrency/wait.ts'
 import { readAll } from '../../streams/read-all.ts'
 import { createRangeSource, type RangeSource } from './ranges.ts'
@@ -9,8 +14,8 @@ export interface ObjectBytesOptions {
   readonly store: Pick<ObjectStore, 'get'>
   readonly bucket: string
   readonly key: string
-  /** As it was when the object was opened: another ETag later on means other bytes. */
-  readonly info: ObjectInfo
+  /** As it was when the object was opened: another validator later on means other bytes. */
+  readonly info: ObjectInfo & { readonly sizeBytes: number }
   /** The first bytes, where they are known already. */
   readonly head?: Uint8Array
   /** Ends every read that is under way. */
@@ -23,7 +28,7 @@ export interface ObjectBytesOptions {
  */
 export function objectRanges({ store, bucket, key, info, head, signal }: ObjectBytesOptions): RangeSource {
   async function checked(object: StoredObject | Failure): Promise<StoredObject | Failure> {
-    if (isFailure(object) || object.info.etag === info.etag) return object
+    if (isFailure(object) || validatorOf(object.info) === validatorOf(info)) return object
     await object.body.cancel()
     return fail('store-unreachable', 'the object was replaced while it was read')
   }

@@ -1,5 +1,5 @@
 import { fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { ObjectInfo, ObjectStore } from '@media-proxy/shared/store/store.ts'
+import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
 import { describe, expect, it } from 'vitest'
 import { objectRanges } from './object-ranges.ts'
 import { createRangeSource } from './ranges.ts'
@@ -77,7 +77,7 @@ describe('bytes by parts', () => {
 })
 
 describe('an object by parts', () => {
-  const info: ObjectInfo = { sizeBytes: SIZE, etag: '"one"', lastModified: new Date(0) }
+  const info = { sizeBytes: SIZE, etag: '"one"', lastModified: new Date(0) }
   const signal = new AbortController().signal
   const storeWith = (etag: string, shift = 0): Pick<ObjectStore, 'get'> => ({
     async get(_, __, { range } = {}) {

@@ -20,7 +20,6 @@ export interface Source {
 
 /** What a source is known by. */
 export interface SourceInfo {
-  readonly sizeBytes: number
   /** Another as soon as the bytes are others. */
   readonly etag: string
   readonly lastModified: Date | undefined

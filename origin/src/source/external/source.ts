@@ -1,6 +1,5 @@
 /** External media as the source of a rendition: read whole where it is a small picture, else by ranges. */
 
-import { createHash } from 'node:crypto'
 import { strongEtag } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { fileNameOfUrl } from '@media-proxy/shared/response/headers.ts'
@@ -12,9 +11,9 @@ import { readAll } from '../../streams/read-all.ts'
 import { memoryRanges } from '../bytes/memory-ranges.ts'
 import { createRangeSource, type RangeSource } from '../bytes/ranges.ts'
 import { type Source, WHOLE_BYTES } from '../bytes/source.ts'
+import { spool } from '../bytes/spool.ts'
+import { readUnsized } from '../bytes/unsized.ts'
 import type { ExternalFetch, ExternalResponse } from './fetch.ts'
-import { readGrowing } from './growing.ts'
-import { spool } from './spool.ts'
 
 export interface ExternalSourceOptions {
   readonly external: ExternalFetch
@@ -39,20 +38,8 @@ export async function readExternalSource(
     return sourceOf(known, head, await etagOf(response), memoryRanges(head))
   }
   if (kind.kind === 'image' && (response.sizeBytes ?? 0) <= WHOLE_BYTES) {
-    const read = await readGrowing(rest, { maxBytes: WHOLE_BYTES, memory, signal })
-    if (isFailure(read)) return read
-    if (read.complete) {
-      // What the bytes are tells more than what their server says of them.
-      const etag = `"${createHash('sha256').update(read.bytes).digest('hex')}"`
-      return sourceOf(known, read.bytes, etag, memoryRanges(read.bytes))
-    }
-    const spooled = await spool({
-      body: read.body,
-      sizeBytes: undefined,
-      maxBytes: limits.temporaryFileBytes,
-      signal,
-    })
-    return isFailure(spooled) ? spooled : sourceOf(known, head, `"${spooled.sha256}"`, spooled.parts)
+    const read = await readUnsized(kind, head, rest, { limits, memory, signal })
+    return isFailure(read) ? read : sourceOf(known, read.bytes, read.etag, read.parts)
   }
   if (response.sizeBytes !== undefined && response.offersRanges) {
     await rest.cancel()
@@ -76,7 +63,7 @@ function sourceOf(
   etag: string,
   parts: RangeSource,
 ): Source {
-  return { key: url, info: { sizeBytes: parts.sizeBytes, etag, lastModified }, kind, bytes, parts }
+  return { key: url, info: { etag, lastModified }, kind, bytes, parts }
 }
 
 /** What stands for the bytes of a file that is not read whole. */

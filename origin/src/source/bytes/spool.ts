@@ -8,7 +8,7 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import { BodyError } from '@media-proxy/shared/store/body-error.ts'
 import { abortFailure } from '../../concurrency/wait.ts'
 import { makeTemporaryFolder, writeFailure } from '../../streams/temporary-folder.ts'
-import { createRangeSource, type RangeSource } from '../bytes/ranges.ts'
+import { createRangeSource, type RangeSource } from './ranges.ts'
 
 export interface SpoolOptions {
   readonly body: ReadableStream<Uint8Array>

@@ -3,7 +3,7 @@
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import type { Lane } from '../../concurrency/lane.ts'
 import { resumed } from '../../streams/peek.ts'
-import { releaseWith } from '../bytes/source.ts'
+import { releaseWith } from './source.ts'
 
 export interface GrowingOptions {
   /** Beyond it the body is given back instead, still to be read. */

@@ -1,0 +1,153 @@
+import { type Failure, fail } from '../../response/failure.ts'
+import { BodyError } from '../body-error.ts'
+import { builtinModule, type Zlib, type ZlibStream } from '../platform.ts'
+import { type Coding, createDecoder } from './content-coding.ts'
+
+export type DecodedBody =
+  | { readonly complete: true; readonly bytes: Uint8Array<ArrayBuffer> }
+  /** All of the body, its start included. */
+  | { readonly complete: false; readonly body: ReadableStream<Uint8Array> }
+
+/** What decodes to no more is held, so that its length is known before its first byte is sent. */
+export const HELD_BYTES = 1024 * 1024
+
+/**
+ * Undoes the codings of a stored body. Fails with `broken-source` where the bytes are not what their coding says, or
+ * with `source-too-large` beyond `maxBytes`; behind the first megabyte the body errors with these instead.
+ */
+export async function decodeBody(
+  body: ReadableStream<Uint8Array>,
+  codings: readonly Coding[],
+  maxBytes: number,
+): Promise<DecodedBody | Failure> {
+  const zlib = builtinModule('node:zlib')
+  if (zlib === undefined) {
+    await body.cancel()
+    return fail('store-misconfigured', 'the worker has no zlib: set the compatibility flag nodejs_compat')
+  }
+  const reader = body.getReader()
+  const chunks = decoded(chunksOf(reader), codings, zlib, maxBytes)
+  const held: Uint8Array[] = []
+  let length = 0
+  try {
+    while (length <= HELD_BYTES) {
+      const { value } = await chunks.next()
+      if (value === undefined) return { complete: true, bytes: joined(held, length) }
+      held.push(value)
+      length += value.length
+    }
+  } catch (error) {
+    await reader.cancel()
+    if (error instanceof BodyError) return error.failure
+    throw error
+  }
+  return { complete: false, body: streamOf(held, chunks, reader) }
+}
+
+type Chunks = AsyncGenerator<Uint8Array, undefined>
+
+type Reader = ReadableStreamDefaultReader<Uint8Array>
+
+async function* chunksOf(reader: Reader): Chunks {
+  for (;;) {
+    const { value } = await reader.read()
+    if (value === undefined) return undefined
+    if (value.length > 0) yield value
+  }
+}
+
+async function* decoded(source: Chunks, codings: readonly Coding[], zlib: Zlib, maxBytes: number): Chunks {
+  let length = 0
+  const chunks = codings.reduce((inner, coding) => undo(inner, coding, zlib), source)
+  for await (const chunk of chunks) {
+    length += chunk.length
+    if (length > maxBytes) {
+      throw new BodyError(fail('source-too-large', `decodes to more than ${maxBytes} bytes`))
+    }
+    yield chunk
+  }
+  return undefined
+}
+
+async function* undo(source: Chunks, coding: Coding, zlib: Zlib): Chunks {
+  const { value: first } = await source.next()
+  // Nothing at all is what nothing was coded to.
+  if (first === undefined) return undefined
+  const decoder = createDecoder(zlib, coding, first[0] ?? 0)
+  const broken = Promise.withResolvers<void>()
+  decoder.once('close', () => broken.resolve())
+  void feed(decoder, first, source, broken.promise)
+  try {
+    for await (const chunk of decoder) yield chunk
+  } catch (error) {
+    if (error instanceof BodyError || isAbort(error)) throw error
+    throw new BodyError(fail('broken-source', `stored as ${coding}, and its bytes are not`), error)
+  } finally {
+    decoder.destroy()
+  }
+  return undefined
+}
+
+/** Writes no more than is read on the other side; what goes wrong in the source goes through the decoder. */
+async function feed(
+  decoder: ZlibStream,
+  first: Uint8Array,
+  source: Chunks,
+  broken: Promise<void>,
+): Promise<void> {
+  const write = async (chunk: Uint8Array) => {
+    if (!decoder.write(chunk)) {
+      await Promise.race([new Promise<void>((resolve) => decoder.once('drain', () => resolve())), broken])
+    }
+  }
+  try {
+    await write(first)
+    for await (const chunk of source) {
+      if (decoder.destroyed) return
+      await write(chunk)
+    }
+    decoder.end()
+  } catch (error) {
+    decoder.destroy(error instanceof Error ? error : new Error(String(error)))
+  }
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof DOMException && (error.name === 'AbortError' || error.name === 'TimeoutError')
+}
+
+function streamOf(held: readonly Uint8Array[], rest: Chunks, reader: Reader): ReadableStream<Uint8Array> {
+  const pending = held[Symbol.iterator]()
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const next = pending.next()
+        if (next.value !== undefined) return controller.enqueue(next.value)
+        try {
+          const { value } = await rest.next()
+          if (value === undefined) controller.close()
+          else controller.enqueue(value)
+        } catch (error) {
+          await reader.cancel()
+          throw error
+        }
+      },
+      async cancel(reason) {
+        // First, since it ends the read that the other may wait for.
+        await reader.cancel(reason)
+        await rest.return(undefined)
+      },
+    },
+    { highWaterMark: 0 },
+  )
+}
+
+function joined(chunks: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(length)
+  let at = 0
+  for (const chunk of chunks) {
+    bytes.set(chunk, at)
+    at += chunk.length
+  }
+  return bytes
+}

@@ -1,0 +1,76 @@
+/**
+ * What the runtime has beside the web's own interfaces, without an import that only one of them could resolve: Node's
+ * modules are there in Node and, with `nodejs_compat`, in workerd.
+ */
+
+/** A stream of `node:zlib`, as much of it as is used here. */
+export interface ZlibStream extends AsyncIterable<Uint8Array> {
+  readonly destroyed: boolean
+  write(chunk: Uint8Array): boolean
+  end(): void
+  destroy(error?: Error): void
+  once(event: 'drain' | 'close' | 'error', listener: (error?: Error) => void): void
+}
+
+export interface Zlib {
+  createGunzip(): ZlibStream
+  createInflate(): ZlibStream
+  createInflateRaw(): ZlibStream
+  createBrotliDecompress(): ZlibStream
+  createZstdDecompress(options: { readonly params: Readonly<Record<number, number>> }): ZlibStream
+  readonly constants: { readonly ZSTD_d_windowLogMax: number }
+}
+
+interface IncomingMessage {
+  readonly statusCode?: number
+  readonly rawHeaders: readonly string[]
+  destroy(error?: Error): void
+}
+
+interface ClientRequest {
+  on(event: 'response', listener: (message: IncomingMessage) => void): void
+  on(event: 'error', listener: (error: Error) => void): void
+  end(body?: Uint8Array): void
+}
+
+interface Http {
+  readonly Agent: new (options: { readonly keepAlive: boolean }) => object
+  request(
+    url: string,
+    options: {
+      readonly method: string
+      readonly headers: Readonly<Record<string, string>>
+      readonly signal: AbortSignal
+      readonly agent: object
+    },
+  ): ClientRequest
+}
+
+interface Stream {
+  readonly Readable: { toWeb(message: IncomingMessage): ReadableStream<Uint8Array> }
+}
+
+interface BuiltinModules {
+  readonly 'node:zlib': Zlib
+  readonly 'node:http': Http
+  readonly 'node:https': Http
+  readonly 'node:stream': Stream
+}
+
+interface Runtime {
+  readonly process?: { readonly getBuiltinModule?: (name: string) => unknown }
+  readonly navigator?: { readonly userAgent?: string }
+}
+
+function runtime(): Runtime {
+  return globalThis as Runtime
+}
+
+/** One of Node's modules; undefined where the runtime has none. */
+export function builtinModule<N extends keyof BuiltinModules>(name: N): BuiltinModules[N] | undefined {
+  return runtime().process?.getBuiltinModule?.(name) as BuiltinModules[N] | undefined
+}
+
+export function isWorkerd(): boolean {
+  return runtime().navigator?.userAgent === 'Cloudflare-Workers'
+}

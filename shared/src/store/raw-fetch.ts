@@ -1,0 +1,64 @@
+/**
+ * `fetch` whose bodies are the bytes that travelled. The platforms' own undo a `Content-Encoding` but leave the length
+ * of the encoded bytes in the headers: whoever passes both on sends more bytes than were announced, and what is too
+ * many is read as the next answer.
+ */
+
+import { builtinModule, isWorkerd } from './platform.ts'
+
+export interface RawRequest {
+  readonly url: string
+  readonly method: string
+  readonly headers: Headers
+  readonly body?: Uint8Array<ArrayBuffer> | undefined
+  readonly signal: AbortSignal
+}
+
+/** Redirects are answers like others: followed ones would carry the signature to wherever they lead. */
+export type RawFetch = (request: RawRequest) => Promise<Response>
+
+/** That of the runtime this runs in, with connections of its own where the runtime keeps none. */
+export function createRawFetch(): RawFetch {
+  const http = builtinModule('node:http')
+  const https = builtinModule('node:https')
+  const stream = builtinModule('node:stream')
+  if (isWorkerd() || http === undefined || https === undefined || stream === undefined) return fetchInWorker
+  const agents = { http: new http.Agent({ keepAlive: true }), https: new https.Agent({ keepAlive: true }) }
+  return (request) => {
+    const secure = request.url.startsWith('https:')
+    return new Promise((resolve, reject) => {
+      const outgoing = (secure ? https : http).request(request.url, {
+        method: request.method,
+        headers: {
+          ...Object.fromEntries(request.headers),
+          ...(request.body === undefined ? {} : { 'content-length': String(request.body.length) }),
+        },
+        signal: request.signal,
+        agent: secure ? agents.https : agents.http,
+      })
+      outgoing.on('error', reject)
+      outgoing.on('response', (message) => {
+        const status = message.statusCode ?? 0
+        const body = stream.Readable.toWeb(message)
+        const bodiless = request.method === 'HEAD' || status === 204 || status === 205 || status === 304
+        if (bodiless) void body.cancel()
+        resolve(new Response(bodiless ? null : body, { status, headers: pairs(message.rawHeaders) }))
+      })
+      outgoing.end(request.body)
+    })
+  }
+}
+
+async function fetchInWorker({ url, method, headers, body, signal }: RawRequest): Promise<Response> {
+  const init: RequestInit & { readonly encodeResponseBody: 'manual' } = {
+    ...{ method, headers, signal, redirect: 'manual' as const, encodeResponseBody: 'manual' as const },
+    ...(body === undefined ? {} : { body }),
+  }
+  return fetch(url, init)
+}
+
+function pairs(rawHeaders: readonly string[]): [string, string][] {
+  return rawHeaders.flatMap((name, index) =>
+    index % 2 === 0 ? [[name, rawHeaders[index + 1] ?? ''] satisfies [string, string]] : [],
+  )
+}

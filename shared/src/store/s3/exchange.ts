@@ -1,0 +1,216 @@
+/** One question to an S3 endpoint: signed, in time, and asked again where that may help. */
+
+import { AwsV4Signer } from 'aws4fetch'
+import { type Failure, fail, isFailure } from '../../response/failure.ts'
+import type { RawFetch } from '../raw-fetch.ts'
+import { watchBody, watchUpload } from '../watched-body.ts'
+import { regionOfEndpoint } from './address.ts'
+import type { CredentialSource, S3Credentials } from './credentials.ts'
+import { isBusy, isExpired, isRefusal, type Refusal, readRefusal } from './refusal.ts'
+
+export interface S3Request {
+  readonly method: 'GET' | 'HEAD' | 'PUT' | 'DELETE'
+  readonly bucket: string
+  readonly url: string
+  /** As the `Range` header has it. */
+  readonly range?: string | undefined
+  readonly body?: Uint8Array<ArrayBuffer> | undefined
+  /** Ends the exchange, and rejects with its reason. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** An answer of the 2xx, what the store says instead, or why it says nothing. */
+export type S3Outcome = Response | Refusal | Failure
+
+export interface S3Exchange {
+  (request: S3Request): Promise<S3Outcome>
+  /** Puts what can be sent only once: it is not asked again. The body is used up either way. */
+  stream(request: S3Upload): Promise<S3Outcome>
+}
+
+export interface S3Upload extends Pick<S3Request, 'bucket' | 'url'> {
+  readonly body: ReadableStream<Uint8Array>
+  readonly sizeBytes: number
+  readonly contentType?: string | undefined
+}
+
+export interface S3ExchangeOptions {
+  readonly fetch: RawFetch
+  readonly credentials: CredentialSource
+  /** `auto`: that of the endpoint's name, else that of the store's own answer. */
+  readonly region: string
+  /** Longest wait for an answer's head, and between two chunks of its body. */
+  readonly timeoutMs: number
+}
+
+/** Waits before the second and the third try. Only what another try may mend is tried again. */
+const RETRY_DELAYS_MS = [50, 250]
+/** A request does not wait longer than this for a store that asks for it; its client is then told to. */
+const MAX_WAIT_MS = 2000
+
+export function createS3Exchange(options: S3ExchangeOptions): S3Exchange {
+  /** What a store said of its buckets' regions. */
+  const regions = new Map<string, string>()
+  /** Signing keys of the day, which are dear to derive. */
+  const signingKeys = new Map<string, ArrayBuffer>()
+
+  const regionOf = ({ bucket, url }: Pick<S3Request, 'bucket' | 'url'>) =>
+    regions.get(bucket) ?? (options.region === 'auto' ? (regionOfEndpoint(url) ?? 'auto') : options.region)
+
+  async function attempt(request: S3Request, renew: boolean): Promise<S3Outcome> {
+    const credentials = await options.credentials({ renew })
+    if (isFailure(credentials)) return credentials
+    const headers = await sign(request, credentials, regionOf(request), signingKeys)
+    return isFailure(headers) ? headers : exchange(request, headers, options)
+  }
+
+  /** Asks once more at once where the refusal itself says what was wrong. */
+  async function attemptWithLessons(request: S3Request): Promise<S3Outcome> {
+    const first = await attempt(request, false)
+    if (!isRefusal(first)) return first
+    if (isExpired(first)) return attempt(request, true)
+    if (!tellsRegion(first) || first.region === regionOf(request)) return first
+    regions.set(request.bucket, first.region)
+    return attempt(request, false)
+  }
+
+  async function askPatiently(request: S3Request): Promise<S3Outcome> {
+    for (const delay of RETRY_DELAYS_MS) {
+      const outcome = await attemptWithLessons(request)
+      if (!isWorthRetrying(outcome)) return outcome
+      await pause(Math.max(delay, waitOf(outcome)), request.signal)
+    }
+    return attemptWithLessons(request)
+  }
+
+  async function stream(request: S3Upload): Promise<S3Outcome> {
+    const credentials = await options.credentials({ renew: false })
+    const headers = isFailure(credentials)
+      ? credentials
+      : await sign(
+          { ...request, method: 'PUT', body: undefined },
+          credentials,
+          regionOf(request),
+          signingKeys,
+        )
+    if (!isFailure(headers)) return exchangeStream(request, headers, options)
+    await request.body.cancel()
+    return headers
+  }
+
+  return Object.assign(askPatiently, { stream })
+}
+
+/** Signs what is to be sent. A header that cannot be sent is a fault of the credentials, and is not to be logged. */
+async function sign(
+  { method, url, range, body }: S3Request,
+  { accessKeyId, secretAccessKey, sessionToken }: S3Credentials,
+  region: string,
+  cache: Map<string, ArrayBuffer>,
+): Promise<Headers | Failure> {
+  try {
+    const signer = new AwsV4Signer({
+      ...{ method, url, accessKeyId, secretAccessKey, region, cache, service: 's3' },
+      headers: range === undefined ? {} : { range },
+      ...(sessionToken === undefined ? {} : { sessionToken }),
+      ...(body === undefined ? {} : { body }),
+    })
+    const { headers } = await signer.sign()
+    // A compressed answer would have another length than the object, and ranges of other bytes. Not signed,
+    // because proxies in front of a store rewrite this header.
+    headers.set('accept-encoding', 'identity')
+    return headers
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error
+    return fail('store-misconfigured', 'the S3 credentials have characters that no header can carry')
+  }
+}
+
+async function exchange(
+  { method, url, body, signal: caller }: S3Request,
+  headers: Headers,
+  { fetch, timeoutMs }: S3ExchangeOptions,
+): Promise<S3Outcome> {
+  const timeout = new AbortController()
+  const timer = setTimeout(() => timeout.abort(), timeoutMs)
+  const signal = caller === undefined ? timeout.signal : AbortSignal.any([caller, timeout.signal])
+  try {
+    const response = await fetch({ url, method, headers, body, signal })
+    if (response.ok) return response
+    return await readRefusal(response, response.body && watchBody(response.body, timeoutMs))
+  } catch (error) {
+    caller?.throwIfAborted()
+    if (timeout.signal.aborted) return fail('store-timeout', `no answer in ${timeoutMs} ms`)
+    return fail('store-unreachable', reasonOf(error))
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** The bytes are not signed, since they are not known beforehand. */
+async function exchangeStream(
+  { url, body, sizeBytes, contentType }: S3Upload,
+  headers: Headers,
+  { timeoutMs }: S3ExchangeOptions,
+): Promise<S3Outcome> {
+  const stalled = new AbortController()
+  const watched = watchUpload(body, timeoutMs, stalled)
+  headers.set('content-length', String(sizeBytes))
+  if (contentType !== undefined) headers.set('content-type', contentType)
+  const init = {
+    ...{ method: 'PUT', headers, body: watched.stream, signal: stalled.signal },
+    // The answer comes after the body.
+    duplex: 'half',
+    redirect: 'manual' as const,
+  }
+  try {
+    const response = await fetch(url, init)
+    if (response.ok) return response
+    return await readRefusal(response, response.body && watchBody(response.body, timeoutMs))
+  } catch (error) {
+    return stalled.signal.aborted
+      ? fail('store-timeout', `nothing taken for ${timeoutMs} ms`)
+      : fail('store-unreachable', reasonOf(error))
+  } finally {
+    watched.answered()
+  }
+}
+
+/** These refusals speak of the region that was meant. */
+function tellsRegion(refusal: Refusal): refusal is Refusal & { readonly region: string } {
+  const { status, region } = refusal
+  return region !== undefined && (status === 400 || (status >= 300 && status < 400))
+}
+
+function isWorthRetrying(outcome: S3Outcome): outcome is Refusal | Failure {
+  if (isFailure(outcome)) return outcome.code === 'store-unreachable'
+  return isRefusal(outcome) && (outcome.status >= 500 || isBusy(outcome))
+}
+
+function waitOf(outcome: Refusal | Failure): number {
+  return isRefusal(outcome) ? Math.min(MAX_WAIT_MS, outcome.retryAfterMs ?? 0) : 0
+}
+
+/** Waits, or rejects with the caller's reason as soon as it leaves. */
+function pause(milliseconds: number, caller: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const leave = () => {
+      clearTimeout(timer)
+      reject(caller?.reason)
+    }
+    const timer = setTimeout(() => {
+      caller?.removeEventListener('abort', leave)
+      resolve()
+    }, milliseconds)
+    caller?.addEventListener('abort', leave, { once: true })
+    if (caller?.aborted) leave()
+  })
+}
+
+/** The system's word for what happened; texts may quote headers, and so signatures. */
+function reasonOf(error: unknown): string {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+  if (!(cause instanceof Error)) return 'unknown'
+  if ('code' in cause && typeof cause.code === 'string') return cause.code
+  return /AWS4-|X-Amz-/i.test(cause.message) ? cause.name : cause.message
+}

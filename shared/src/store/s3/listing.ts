@@ -1,0 +1,17 @@
+/** Keys of one listing; the most that S3 gives. */
+export const LISTED_KEYS = 1000
+
+const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }
+
+/** The keys of an answer to ListObjectsV2. */
+export function keysOfListing(xml: string): readonly string[] {
+  return [...xml.matchAll(/<Key>([^<]+)<\/Key>/g)].map(([, key = '']) => decodeEntities(key))
+}
+
+function decodeEntities(text: string): string {
+  return text.replace(/&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|(\w{2,4}));/gi, (entity, decimal, hex, name) => {
+    if (name !== undefined) return ENTITIES[String(name).toLowerCase()] ?? entity
+    const point = decimal === undefined ? Number.parseInt(hex, 16) : Number(decimal)
+    return point <= 0x10ffff ? String.fromCodePoint(point) : entity
+  })
+}

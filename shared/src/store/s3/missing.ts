@@ -1,0 +1,49 @@
+/**
+ * Missing, or not allowed: to a key that may not list the bucket, AWS answers 403 for an object that is not there, so
+ * that nobody learns by it what is.
+ */
+
+import { type Failure, fail, isFailure } from '../../response/failure.ts'
+import { bucketUrl, type S3Address } from './address.ts'
+import type { S3Exchange } from './exchange.ts'
+import { failureOf, isRefusal, type Refusal } from './refusal.ts'
+
+/** How long it is remembered whether a bucket may be listed. */
+const REMEMBERED_MS = 60_000
+
+/** Tells what a refusal to read an object means: `not-found`, or what the operator has to mend. */
+export type RefusalReader = (refusal: Refusal, bucket: string, signal?: AbortSignal) => Promise<Failure>
+
+export function createRefusalReader(
+  ask: S3Exchange,
+  addressOf: (bucket: string) => S3Address,
+): RefusalReader {
+  const listable = new Map<string, { readonly verdict: boolean; readonly until: number }>()
+
+  /** A key that may list is told 404 of what is missing, so that 403 then means what it says. */
+  async function mayList(bucket: string, signal: AbortSignal | undefined): Promise<boolean | Failure> {
+    const now = performance.now()
+    const known = listable.get(bucket)
+    if (known !== undefined && now < known.until) return known.verdict
+    const url = bucketUrl(addressOf(bucket), bucket, '?list-type=2&max-keys=1')
+    const outcome = await ask({ method: 'GET', bucket, url, signal })
+    if (isFailure(outcome)) return outcome
+    if (isRefusal(outcome) && outcome.code !== 'AccessDenied') return failureOf(outcome, bucket)
+    if (!isRefusal(outcome)) await outcome.body?.cancel()
+    const verdict = !isRefusal(outcome)
+    listable.set(bucket, { verdict, until: now + REMEMBERED_MS })
+    return verdict
+  }
+
+  return async (refusal, bucket, signal) => {
+    const { status, code, lacks } = refusal
+    if (status !== 403 || code !== 'AccessDenied' || lacks === 'object') return failureOf(refusal, bucket)
+    const listed = lacks === 'list' ? false : await mayList(bucket, signal)
+    if (isFailure(listed)) return listed
+    return listed ? failureOf(refusal, bucket) : fail('not-found', UNLISTED)
+  }
+}
+
+const UNLISTED =
+  'S3 says AccessDenied, as it does of missing objects to a key that may not list the bucket: allow s3:ListBucket ' +
+  'to have it say which'

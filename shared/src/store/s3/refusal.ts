@@ -1,0 +1,182 @@
+/** What a store says where it does not do what it was asked, and what the operator can do about it. */
+
+import { type Failure, fail } from '../../response/failure.ts'
+
+export interface Refusal {
+  readonly refused: true
+  readonly status: number
+  /** S3's name for the fault; empty where the answer has none, as those to HEAD. */
+  readonly code: string
+  /** Where the bucket is, or what the signature should have said. */
+  readonly region: string | undefined
+  readonly retryAfterMs: number | undefined
+  /** The permission that is missing, where the store tells. */
+  readonly lacks: 'object' | 'list' | undefined
+  /** Of the object, where a range lies behind its end. */
+  readonly sizeBytes: number | undefined
+}
+
+export function isRefusal(value: unknown): value is Refusal {
+  return typeof value === 'object' && value !== null && 'refused' in value
+}
+
+const MAX_BODY_BYTES = 8192
+
+/** Reads a refusal; of its body, which is the store's to write, only names that are known to be harmless. */
+export async function readRefusal(
+  response: Response,
+  body: ReadableStream<Uint8Array> | null,
+): Promise<Refusal> {
+  const text = body === null ? '' : await readStart(body)
+  const { status, headers } = response
+  const region = headers.get('x-amz-bucket-region') ?? /<Region>([^<]*)<\/Region>/.exec(text)?.[1] ?? ''
+  const action = /not authorized to perform: s3:(\w+)/.exec(text)?.[1]
+  const total = /^bytes \*\/(\d{1,15})$/.exec(headers.get('content-range') ?? '')?.[1]
+  return {
+    refused: true,
+    status,
+    code: /<Code>([\w.]{1,60})<\/Code>/.exec(text)?.[1] ?? '',
+    region: /^[a-z0-9-]{1,40}$/.test(region) ? region : undefined,
+    retryAfterMs: retryAfter(headers.get('retry-after')),
+    lacks: action === undefined ? undefined : action === 'ListBucket' ? 'list' : 'object',
+    sizeBytes: total === undefined ? undefined : Number(total),
+  }
+}
+
+/** Seconds or a date (RFC 9110, section 10.2.3). */
+function retryAfter(header: string | null): number | undefined {
+  if (header === null) return undefined
+  if (/^\d{1,9}$/.test(header.trim())) return Number(header) * 1000
+  const date = Date.parse(header)
+  return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now())
+}
+
+async function readStart(body: ReadableStream<Uint8Array>): Promise<string> {
+  const decoder = new TextDecoder()
+  let text = ''
+  for await (const chunk of body) {
+    text += decoder.decode(chunk, { stream: true })
+    if (text.length >= MAX_BODY_BYTES) break
+  }
+  return text
+}
+
+const BUSY_CODES: readonly string[] = [
+  'SlowDown',
+  'ServiceUnavailable',
+  'TooManyRequests',
+  'RequestLimitExceeded',
+  'Throttling',
+  'ThrottlingException',
+]
+
+/** The store has too much to do; it says so in several ways. */
+export function isBusy({ status, code }: Refusal): boolean {
+  return status === 503 || status === 429 || BUSY_CODES.includes(code)
+}
+
+/** Credentials that were good once. */
+export function isExpired({ code }: Refusal): boolean {
+  return code === 'ExpiredToken' || code === 'ExpiredTokenException' || code === 'TokenRefreshRequired'
+}
+
+const MAX_RETRY_AFTER_SECONDS = 60
+
+/** A refusal as what the caller of a store gets; the client learns nothing of what the operator has to mend. */
+export function failureOf(refusal: Refusal, bucket: string): Failure {
+  const { status, code, retryAfterMs = 1000 } = refusal
+  if (isBusy(refusal)) {
+    const seconds = Math.min(MAX_RETRY_AFTER_SECONDS, Math.max(1, Math.ceil(retryAfterMs / 1000)))
+    return {
+      ...fail('store-busy', `S3 has too much to do (${code || status})`, { 'retry-after': String(seconds) }),
+      fix: 'spread the keys over more prefixes, or raise the request rate that the store allows',
+    }
+  }
+  const known = faultOf(refusal, bucket)
+  if (known !== undefined) {
+    const [failure, found, fix] = known
+    return { ...fail(failure, `${found}: ${fix}`), fix }
+  }
+  if (status === 404) return fail('not-found')
+  return status >= 500
+    ? fail('store-unreachable', `S3 answered ${status} ${code}`.trimEnd())
+    : fail('store-misconfigured', `S3 answered ${status} ${code}`.trimEnd())
+}
+
+type Fault = readonly ['store-denied' | 'store-misconfigured' | 'broken-source', found: string, fix: string]
+
+function faultOf({ status, code, region }: Refusal, bucket: string): Fault | undefined {
+  const refused = `S3 refused the credentials (${code || status})`
+  switch (code) {
+    case 'NoSuchBucket':
+      return ['store-misconfigured', `the bucket ${bucket} does not exist`, 'create it or name another']
+    case 'InvalidBucketName':
+      return ['store-misconfigured', `${bucket} is no name of a bucket`, 'name another']
+    case 'InvalidAccessKeyId':
+      return [
+        'store-denied',
+        `${refused}: it does not know the access key`,
+        'mend MEDIA_PROXY_S3_ACCESS_KEY_ID, or the endpoint that it belongs to',
+      ]
+    case 'SignatureDoesNotMatch':
+      return [
+        'store-denied',
+        refused,
+        'check that the secret belongs to the access key (MEDIA_PROXY_S3_SECRET_ACCESS_KEY, ' +
+          'MEDIA_PROXY_S3_ACCESS_KEY_ID), that nothing between here and the store rewrites paths or the Host ' +
+          'header, and the clock of this machine',
+      ]
+    case 'ExpiredToken':
+    case 'ExpiredTokenException':
+    case 'TokenRefreshRequired':
+    case 'InvalidToken':
+      return [
+        'store-denied',
+        `${refused}: the session token is ${code === 'InvalidToken' ? 'not one of this key' : 'past its time'}`,
+        'set new values for MEDIA_PROXY_S3_ACCESS_KEY_ID, MEDIA_PROXY_S3_SECRET_ACCESS_KEY and ' +
+          'MEDIA_PROXY_S3_SESSION_TOKEN, or have them renewed by themselves: MEDIA_PROXY_S3_CREDENTIALS=chain',
+      ]
+    case 'RequestTimeTooSkewed':
+      return [
+        'store-denied',
+        `${refused}: the clock of this machine differs from the store's`,
+        'set the clock: timedatectl set-ntp true',
+      ]
+    case 'AuthorizationHeaderMalformed':
+      return [
+        'store-misconfigured',
+        `S3 wants another region in the signature${region === undefined ? '' : `, ${region}`}`,
+        `set MEDIA_PROXY_S3_REGION${region === undefined ? ' to the region of the bucket' : ` to ${region}`}`,
+      ]
+    case 'InvalidObjectState':
+      return ['broken-source', 'the object is archived', 'restore it, or move it to another storage class']
+    default:
+      return redirectFault(status, region, bucket) ?? deniedFault(status, refused, bucket)
+  }
+}
+
+function redirectFault(status: number, region: string | undefined, bucket: string): Fault | undefined {
+  if (status < 300 || status > 399) return undefined
+  return region === undefined
+    ? [
+        'store-misconfigured',
+        `S3 redirects (${status}), which is not followed`,
+        'set MEDIA_PROXY_S3_ENDPOINT to where it leads',
+      ]
+    : [
+        'store-misconfigured',
+        `the bucket ${bucket} is in the region ${region}, which this endpoint does not serve (${status})`,
+        `set MEDIA_PROXY_S3_ENDPOINT to the endpoint of that region (at AWS https://s3.${region}.amazonaws.com), ` +
+          `and MEDIA_PROXY_S3_REGION to ${region}`,
+      ]
+}
+
+function deniedFault(status: number, refused: string, bucket: string): Fault | undefined {
+  if (status !== 401 && status !== 403) return undefined
+  return [
+    'store-denied',
+    refused,
+    `let the key read and list the bucket ${bucket} (s3:GetObject and s3:ListBucket at AWS), and check ` +
+      'MEDIA_PROXY_S3_ACCESS_KEY_ID and MEDIA_PROXY_S3_SECRET_ACCESS_KEY',
+  ]
+}

@@ -1,0 +1,40 @@
+/** Objects of every name, by servers that verify signatures and were written by others. */
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Door, openOriginBefore, openS3Server } from '../doors.ts'
+import { send } from '../http.ts'
+import { STRANGE_NAMES } from './keys.ts'
+import { HAS_MOTO_OF_ALL_KEYS, MOTO_SKIPPED, openMoto } from './moto.ts'
+import { strictlyEncoded } from './s3-server.ts'
+import { openS3rver } from './s3rver.ts'
+
+const SERVERS = [
+  ['miniflare', openS3Server],
+  ['s3rver', openS3rver],
+  ...(HAS_MOTO_OF_ALL_KEYS ? [['moto', openMoto] as const] : []),
+] as const
+
+if (!HAS_MOTO_OF_ALL_KEYS) it.skip(`keys at moto, ${MOTO_SKIPPED}`, () => undefined)
+
+describe.each(SERVERS)('an object in %s', (_, open) => {
+  let door: Door
+
+  beforeAll(async () => {
+    door = await openOriginBefore(await open())
+  })
+  afterAll(() => door.close())
+
+  it.each(STRANGE_NAMES)('named %j is found, whole, in part and by HEAD', async (name) => {
+    const key = `attachments/1/${name}`
+    await door.put(key, Buffer.from('0123456789'), 'text/plain')
+    const path = `/${strictlyEncoded(key)}`
+    const whole = await send(door.url, path)
+    expect([whole.status, whole.body.toString()]).toEqual([200, '0123456789'])
+    const part = await send(door.url, path, { headers: { range: 'bytes=2-4' } })
+    expect([part.status, part.body.toString()]).toEqual([206, '234'])
+    const head = await send(door.url, path, { method: 'HEAD' })
+    expect([head.status, head.headers['content-length']]).toEqual([200, '10'])
+    const missing = await send(door.url, `/${strictlyEncoded(`attachments/2/${name}`)}`)
+    expect(missing.status).toBe(404)
+  })
+})

@@ -1,0 +1,63 @@
+/** What every S3 server of the tests can do, whoever wrote it. */
+
+import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
+import { AwsClient } from 'aws4fetch'
+import type { TestBucket } from '../doors.ts'
+
+export const BUCKETS = ['cdn', 'uploads', 'static', 'renditions'] as const
+
+export interface S3Server {
+  readonly endpoint: string
+  readonly region: string
+  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string }
+  put(key: string, bytes: Uint8Array, contentType?: string, bucket?: TestBucket): Promise<void>
+  /** Stores an object with headers of its own, `content-encoding` among them. */
+  putWith(
+    key: string,
+    bytes: Uint8Array,
+    headers: Readonly<Record<string, string>>,
+    bucket?: TestBucket,
+  ): Promise<void>
+  close(): Promise<unknown>
+}
+
+type Where = Pick<S3Server, 'endpoint' | 'region' | 'credentials'>
+
+/** The ways into a server by a client that is not the one under test. */
+export function writerTo({ endpoint, region, credentials }: Where): Pick<S3Server, 'put' | 'putWith'> {
+  const client = new AwsClient({ ...credentials, region, service: 's3' })
+  const putWith: S3Server['putWith'] = async (key, bytes, headers, bucket = 'cdn') => {
+    const response = await client.fetch(`${endpoint}/${bucket}/${strictlyEncoded(key)}`, {
+      method: 'PUT',
+      body: new Uint8Array(bytes),
+      headers: { ...headers },
+    })
+    if (!response.ok) throw new Error(`cannot store ${key}: ${response.status} ${await response.text()}`)
+    await response.body?.cancel()
+  }
+  return {
+    putWith,
+    put: (key, bytes, contentType = 'application/octet-stream', bucket = 'cdn') =>
+      putWith(key, bytes, { 'content-type': contentType }, bucket),
+  }
+}
+
+/** Byte by byte, by the letter of RFC 3986. */
+export function strictlyEncoded(key: string): string {
+  return Array.from(new TextEncoder().encode(key), (byte) => {
+    const character = String.fromCharCode(byte)
+    return /[A-Za-z0-9._~/-]/.test(character)
+      ? character
+      : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
+  }).join('')
+}
+
+/** A port that was free a moment ago, for servers that cannot choose their own. */
+export async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
