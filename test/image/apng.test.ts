@@ -147,6 +147,12 @@ describe('playing an animated PNG', () => {
     expect(read(bytes).frames).toHaveLength(2)
   })
 
+  it('has the frames that are there where the header announced more', async () => {
+    const bytes = await make([whole, whole], { announcedFrames: 3 })
+    expect(countApngFrames(bytes)).toBe(2)
+    expect(read(bytes).frames).toHaveLength(2)
+  })
+
   it('believes the first header, which was judged, and no second one', async () => {
     const bytes = await make([whole, whole, whole], { announcedFrames: 2 })
     const header = bytes.subarray(33, 53)
@@ -164,7 +170,7 @@ describe('playing an animated PNG', () => {
   })
 
   it.each([
-    ['fewer frames than announced', [whole], { announcedFrames: 3 }],
+    ['no frame at all', [], { announcedFrames: 3, defaultColour: BLUE }],
     ['a frame without a width', [whole, { ...corner, width: 0 }], {}],
     ['a frame beyond the right', [whole, { ...corner, left: 5 }], {}],
     ['a frame beyond the bottom', [whole, { ...corner, top: 5 }], {}],

@@ -3,12 +3,15 @@ import type { ImageFormat as SourceFormat } from '../../media/kinds.ts'
 import type { Deferred } from '../jobs.ts'
 import { hideTheRest } from './image/hide-the-rest.ts'
 import { type ImageInfo, readInfo } from './image/inspect.ts'
+import { mend } from './image/mend.ts'
 import type { SeenBytes } from './predict.ts'
 import type { MediaSource } from './source/media-source.ts'
 
 export interface OpenedPicture {
   readonly bytes: Uint8Array
   readonly info: ImageInfo
+  /** The file is damaged: these are not its bytes, but those of a whole one that shows as much. */
+  readonly mended: boolean
 }
 
 /** Validates a header and what would be made of the picture: why it ends here, or nothing. */
@@ -46,5 +49,11 @@ export async function openPicture(
   if (!intact) hideTheRest(bytes, format)
   const info = await readInfo(bytes, format)
   if (isFailure(info)) return info
-  return validate(info, { bytes, sizeBytes: bytes.length }) ?? { bytes, info }
+  const ended = validate(info, { bytes, sizeBytes: bytes.length })
+  if (ended !== undefined) return ended
+  const mended = intact ? undefined : await mend(bytes, format)
+  if (mended === undefined) return { bytes, info, mended: false }
+  if (isFailure(mended)) return mended
+  const mendedInfo = await readInfo(mended, format)
+  return isFailure(mendedInfo) ? mendedInfo : { bytes: mended, info: mendedInfo, mended: true }
 }

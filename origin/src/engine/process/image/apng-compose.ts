@@ -37,7 +37,7 @@ interface Canvas {
 async function draw(frame: ApngFrame, canvas: Canvas): Promise<Failure | undefined> {
   const { width, height } = frame
   try {
-    const part = sharp(frame.png(), { ...UNLIMITED_PIXELS, failOn: 'error' })
+    const part = sharp(frame.png(), { ...UNLIMITED_PIXELS, failOn: 'truncated' })
       .toColourspace('srgb')
       .ensureAlpha()
     const pixels = await part.raw({ depth: 'uchar' }).toBuffer()

@@ -25,13 +25,17 @@ export interface ApngFrame {
   readonly png: () => Uint8Array
 }
 
-/** Frames that the header announces; 1 for a plain PNG. */
+/** Frames that the header announces, as far as they are there; 1 for a plain PNG. */
 export function countApngFrames(bytes: Uint8Array): number {
+  let announced = 1
+  let controls = 0
   for (const { id, data } of pngChunks(bytes)) {
-    if (id === 'acTL' && data.length >= ACTL_BYTES) return Math.max(1, viewOf(data).getUint32(0))
-    if (id === 'IDAT') return 1
+    if (id === 'acTL' && data.length >= ACTL_BYTES && announced === 1)
+      announced = Math.max(1, viewOf(data).getUint32(0))
+    if (id === 'fcTL') controls += 1
+    if ((id === 'IDAT' && announced === 1) || controls === announced) break
   }
-  return 1
+  return Math.max(1, Math.min(announced, controls))
 }
 
 /**
@@ -49,8 +53,9 @@ export function hidesDefaultImage(bytes: Uint8Array): boolean {
 }
 
 /**
- * Splits an animation into its frames. Fails with `undecodable` where there are fewer than announced or one
- * lies outside of the canvas; more than announced are not looked at, as nobody checked what they cost.
+ * Splits an animation into its frames, as many as there are where the file is cut off. Fails with `undecodable` where
+ * there is none or one lies outside of the canvas; more than announced are not looked at, as nobody checked what they
+ * cost.
  */
 export function readApng(bytes: Uint8Array): Apng | Failure {
   let header: Uint8Array | undefined
@@ -105,10 +110,10 @@ export function readApng(bytes: Uint8Array): Apng | Failure {
     }
     if (frames.length > 0 && frames.length === announced) break
   }
-  const failure = frames.length < announced ? endFrame() : undefined
+  // Of a file that is cut off the last control may stand without its data.
+  const failure = frames.length < announced && data.length > 0 ? endFrame() : undefined
   if (failure !== undefined) return failure
-  if (header === undefined || frames.length === 0 || frames.length < announced)
-    return fail('undecodable', `${frames.length} of ${announced} frames`)
+  if (header === undefined || frames.length === 0) return fail('undecodable', `none of ${announced} frames`)
   const view = viewOf(header)
   return { width: view.getUint32(0), height: view.getUint32(4), loop, frames }
 }

@@ -5,6 +5,7 @@ import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
 import { hidesDefaultImage, readApng } from './apng.ts'
 import { playApng } from './apng-compose.ts'
 import { type ImageInfo, UNLIMITED_PIXELS } from './inspect.ts'
+import { AS_FAR_AS_IT_GOES } from './mend.ts'
 import type { RawPicture } from './raw-picture.ts'
 import { sharp } from './sharp.ts'
 import { underStillBrand } from './still-brand.ts'
@@ -44,7 +45,7 @@ export async function decodePicture(
   const paged = info.format === 'gif' || info.format === 'webp'
   const opened = sharp(underStillBrand(bytes), {
     ...UNLIMITED_PIXELS,
-    failOn: 'error',
+    ...AS_FAR_AS_IT_GOES,
     ...(paged ? { page: frame } : {}),
   })
   return take(opened.autoOrient(), options)

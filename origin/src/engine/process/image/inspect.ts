@@ -3,6 +3,7 @@ import type { Metadata } from 'sharp'
 import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
 import { decodedBytes, type MediaLimits, validateDeclaredSize } from '../../../media/limits.ts'
 import { countApngFrames, hidesDefaultImage } from './apng.ts'
+import { AS_FAR_AS_IT_GOES } from './mend.ts'
 import { bmpSize, jxlSize } from './plain-headers.ts'
 import { readSequence } from './sequence.ts'
 import { sharp } from './sharp.ts'
@@ -87,7 +88,7 @@ function plainInfo(bytes: Uint8Array, format: 'bmp' | 'jxl'): ImageInfo | Failur
 /** The header as it stands, whatever is broken behind it. Fails with `undecodable`. */
 export async function readHeader(bytes: Uint8Array): Promise<Metadata | Failure> {
   try {
-    return await sharp(underStillBrand(bytes), { ...UNLIMITED_PIXELS, failOn: 'none' }).metadata()
+    return await sharp(underStillBrand(bytes), { ...UNLIMITED_PIXELS, ...AS_FAR_AS_IT_GOES }).metadata()
   } catch (error) {
     return fail('undecodable', error instanceof Error ? error.message : String(error))
   }

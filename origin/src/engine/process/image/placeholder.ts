@@ -1,6 +1,7 @@
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import { rgbaToThumbHash } from 'thumbhash'
 import { UNLIMITED_PIXELS } from './inspect.ts'
+import { AS_FAR_AS_IT_GOES } from './mend.ts'
 import type { RawPicture } from './raw-picture.ts'
 import { sharp } from './sharp.ts'
 import { underStillBrand } from './still-brand.ts'
@@ -16,7 +17,7 @@ const MAX_SIDE_PIXELS = 100
 export async function placeholderOf(source: RawPicture | Uint8Array): Promise<string | Failure> {
   const pipeline =
     source instanceof Uint8Array
-      ? sharp(underStillBrand(source), { ...UNLIMITED_PIXELS, failOn: 'error' }).autoOrient()
+      ? sharp(underStillBrand(source), { ...UNLIMITED_PIXELS, ...AS_FAR_AS_IT_GOES }).autoOrient()
       : sharp(source.data, {
           ...UNLIMITED_PIXELS,
           raw: { width: source.width, height: source.height, channels: source.channels },

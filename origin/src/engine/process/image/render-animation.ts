@@ -80,12 +80,17 @@ async function scalePlayed(
   let scaled = (pipeline: Sharp) => scale(pipeline, info, render)
   let at = 0
   for await (const shown of frames) {
-    if (isFailure(shown)) return shown
+    if (isFailure(shown)) {
+      // Cut off, or broken from here on: what came before is what plays.
+      if (at === 0 || shown.code !== 'undecodable') return shown
+      break
+    }
     if (at === 0 && seeksInterest(render)) scaled = await cropOf(openRaw(shown), info, render)
     data.set(await scaled(openRaw(shown)).ensureAlpha().raw().toBuffer(), at)
     at += frameBytes
   }
-  return { data, width, height, timing }
+  const played = { ...timing, ...(timing.delay && { delay: timing.delay.slice(0, at / frameBytes) }) }
+  return { data: data.subarray(0, at), width, height, timing: played }
 }
 
 function seeksInterest({ plan }: Render): boolean {

@@ -7,6 +7,7 @@ import type { FitEnum, Sharp, SharpOptions } from 'sharp'
 import { decodingFailure } from './decode.ts'
 import { type AnimationTiming, encode } from './encode.ts'
 import { type ImageInfo, UNLIMITED_PIXELS } from './inspect.ts'
+import { AS_FAR_AS_IT_GOES } from './mend.ts'
 import { keepsSize, type Plan } from './plan.ts'
 import type { RawPicture } from './raw-picture.ts'
 import { sharp } from './sharp.ts'
@@ -28,8 +29,7 @@ export type SourceImageInfo = Pick<ImageInfo, 'width' | 'height' | 'hasAlpha' | 
 
 /** Opens a file that Sharp reads, upright. */
 export function open(bytes: Uint8Array, info: ImageInfo, options: SharpOptions): Sharp {
-  // Warnings (a bad profile, stray bytes) are no reason to refuse what every browser shows; errors are.
-  const pipeline = sharp(underStillBrand(bytes), { ...UNLIMITED_PIXELS, failOn: 'error', ...options })
+  const pipeline = sharp(underStillBrand(bytes), { ...UNLIMITED_PIXELS, ...AS_FAR_AS_IT_GOES, ...options })
   return info.orientation === 1 ? pipeline : pipeline.autoOrient()
 }
 

@@ -1,0 +1,169 @@
+/**
+ * A damaged PNG, made whole as far as its data goes: browsers show its first rows, decoders refuse it, or paint black
+ * what is missing. Checksums are set right, and missing rows are transparent.
+ */
+
+import { constants, crc32, createInflate, deflateSync } from 'node:zlib'
+import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+import { adam7Passes, fillMissingPasses } from './adam7.ts'
+import { UNLIMITED_PIXELS } from './inspect.ts'
+import { encodePngChunk, PNG_SIGNATURE, type PngChunk, pngChunks } from './png-chunks.ts'
+import { sharp } from './sharp.ts'
+
+/**
+ * Gives a whole PNG for one that is cut off or has wrong checksums; undefined for one that has neither. Fails with
+ * `undecodable` where not even a first row is there. Its header has to be validated.
+ */
+export async function mendPng(bytes: Uint8Array): Promise<Uint8Array | Failure | undefined> {
+  const chunks = [...pngChunks(bytes)]
+  if (!startsWithZlib(chunks)) return fail('undecodable', 'no picture data')
+  if (isWhole(chunks, bytes)) return undefined
+  const header = headerOf(chunks)
+  if (header === undefined) return fail('undecodable', 'no header')
+  const data = chunks.filter(({ id }) => id === 'IDAT').map((chunk) => chunk.data)
+  const pixels = await inflateStart(data, header.dataBytes)
+  if (pixels.length >= header.dataBytes || header.dataBytes > MAX_DATA_BYTES) return rewrite(chunks)
+  return repaint(chunks, header, pixels)
+}
+
+/** What is larger is left to the decoder, which paints the missing rows black. */
+const MAX_DATA_BYTES = 128 * 1024 * 1024
+
+/** The two bytes that begin every compressed stream (RFC 1950, section 2.2). */
+function startsWithZlib(chunks: readonly PngChunk[]): boolean {
+  const start = Buffer.concat(
+    chunks.filter(({ id, data }) => id === 'IDAT' && data.length > 0).map(({ data }) => data.subarray(0, 2)),
+  )
+  const [method = 0, flags = 0] = start
+  return start.length >= 2 && (method & 0xf) === 8 && (method * 256 + flags) % 31 === 0
+}
+
+function isWhole(chunks: readonly PngChunk[], bytes: Uint8Array): boolean {
+  return chunks.at(-1)?.id === 'IEND' && chunks.every((chunk) => hasRightChecksum(chunk, bytes))
+}
+
+/** Tells whether a chunk is all there, as it was written. */
+function hasRightChecksum({ data, end }: PngChunk, bytes: Uint8Array): boolean {
+  if (end > bytes.length) return false
+  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return crc32(file.subarray(end - data.length - 8, end - 4)) === file.readUInt32BE(end - 4)
+}
+
+interface Header {
+  readonly width: number
+  readonly height: number
+  readonly bitsPerPixel: number
+  readonly interlaced: boolean
+  /** Of the picture as it is compressed: rows of all passes, each behind the byte of its filter. */
+  readonly dataBytes: number
+}
+
+const SAMPLES: ReadonlyMap<number, number> = new Map([
+  [0, 1],
+  [2, 3],
+  [3, 1],
+  [4, 2],
+  [6, 4],
+])
+
+function headerOf(chunks: readonly PngChunk[]): Header | undefined {
+  const data = chunks.find(({ id }) => id === 'IHDR')?.data
+  if (data === undefined || data.length < 13) return undefined
+  const view = new DataView(data.buffer, data.byteOffset)
+  const [width, height] = [view.getUint32(0), view.getUint32(4)]
+  const bitsPerPixel = view.getUint8(8) * (SAMPLES.get(view.getUint8(9)) ?? 0)
+  const interlaced = view.getUint8(12) === 1
+  const size = { width, height, bitsPerPixel, interlaced }
+  const dataBytes = passesOf(size).reduce((sum, { rows, rowBytes }) => sum + rows * rowBytes, 0)
+  return { ...size, dataBytes }
+}
+
+interface Rows {
+  readonly rows: number
+  /** With the byte of the filter. */
+  readonly rowBytes: number
+}
+
+function passesOf(header: Omit<Header, 'dataBytes'>): readonly Rows[] {
+  const { width, height, bitsPerPixel, interlaced } = header
+  const sizes = interlaced ? adam7Passes({ width, height }) : [{ width, height }]
+  return sizes.map((size) => ({
+    rows: size.width === 0 ? 0 : size.height,
+    rowBytes: 1 + Math.ceil((size.width * bitsPerPixel) / 8),
+  }))
+}
+
+/** What is lost before an error in the stream. */
+const INFLATED_CHUNK_BYTES = 1024
+
+/** As much as a broken stream gives, up to a limit. */
+async function inflateStart(data: readonly Uint8Array[], maxBytes: number): Promise<Buffer> {
+  const inflate = createInflate({ chunkSize: INFLATED_CHUNK_BYTES, finishFlush: constants.Z_SYNC_FLUSH })
+  const parts: Buffer[] = []
+  let bytes = 0
+  inflate.end(Buffer.concat(data))
+  try {
+    for await (const part of inflate) {
+      parts.push(part)
+      bytes += part.length
+      if (bytes >= maxBytes) break
+    }
+  } catch {
+    // Broken here: what came before is the picture.
+  }
+  return Buffer.concat(parts).subarray(0, maxBytes)
+}
+
+/** The same chunks with right checksums, and an end. */
+function rewrite(chunks: readonly PngChunk[]): Uint8Array {
+  const rest = chunks.filter(({ id }) => id !== 'IEND')
+  return Buffer.concat([
+    PNG_SIGNATURE,
+    ...rest.map(({ id, data }) => encodePngChunk(id, data)),
+    encodePngChunk('IEND'),
+  ])
+}
+
+async function repaint(
+  chunks: readonly PngChunk[],
+  header: Header,
+  pixels: Uint8Array,
+): Promise<Uint8Array | Failure> {
+  const { width, height, interlaced } = header
+  const rows = rowsIn(header, pixels.length)
+  if ((rows[0] ?? 0) === 0) return fail('undecodable', 'not one row')
+  const padded = Buffer.alloc(header.dataBytes)
+  padded.set(pixels)
+  const before = chunks.slice(
+    0,
+    chunks.findIndex(({ id }) => id === 'IDAT'),
+  )
+  // Without its control an animation is a still.
+  const colours = before.filter(({ id }) => id !== 'acTL' && id !== 'fcTL')
+  const whole = [...colours, { id: 'IDAT', data: deflateSync(padded, { level: 0 }), end: 0 }]
+  try {
+    const data = await sharp(rewrite(whole), { ...UNLIMITED_PIXELS, failOn: 'none' })
+      .toColourspace('srgb')
+      .ensureAlpha()
+      .raw({ depth: 'uchar' })
+      .toBuffer()
+    if (interlaced) fillMissingPasses({ data, width, height }, rows)
+    else data.fill(0, (rows[0] ?? 0) * width * 4)
+    const raw = { width, height, channels: 4 } as const
+    return await sharp(data, { ...UNLIMITED_PIXELS, raw })
+      .png({ compressionLevel: 0 })
+      .toBuffer()
+  } catch (error) {
+    return fail('undecodable', error instanceof Error ? error.message : String(error))
+  }
+}
+
+/** How many rows of each pass are there. */
+function rowsIn(header: Header, bytes: number): readonly number[] {
+  let left = bytes
+  return passesOf(header).map(({ rows, rowBytes }) => {
+    const there = Math.min(rows, Math.floor(left / rowBytes))
+    left -= rows * rowBytes
+    return Math.max(0, there)
+  })
+}

@@ -1,0 +1,46 @@
+/**
+ * Damaged files, as far as they go (contract, section 3). Decoders are told to go on where data ends or is broken; what
+ * they make of nothing at all is a grey or black picture, which is told here.
+ */
+
+import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
+import { mendPng } from './mend-png.ts'
+
+/** Warnings, errors and missing data are no reason to refuse what every browser shows a part of. */
+export const AS_FAR_AS_IT_GOES = { failOn: 'none' } as const
+
+/**
+ * Gives a file that decoders read as browsers do, for a damaged one whose header was validated; undefined where the
+ * file itself is one. Fails with `undecodable` where there is nothing to be seen.
+ */
+export async function mend(
+  bytes: Uint8Array,
+  format: SourceFormat,
+): Promise<Uint8Array | Failure | undefined> {
+  if (format === 'png') return mendPng(bytes)
+  if (format === 'jpeg' && !hasScan(bytes)) return fail('undecodable', 'no scan')
+  return undefined
+}
+
+const START_OF_SCAN = 0xda
+const END_OF_IMAGE = 0xd9
+
+/** Tells whether coded data follows the headers of a JPEG (ITU-T T.81, annex B). */
+function hasScan(bytes: Uint8Array): boolean {
+  let at = 2
+  while (at + 4 <= bytes.length && bytes[at] === 0xff) {
+    const marker = bytes[at + 1]
+    // Any number of fill bytes may stand before a marker.
+    if (marker === 0xff) {
+      at += 1
+      continue
+    }
+    const next = at + 2 + (((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0))
+    if (marker === START_OF_SCAN)
+      return next < bytes.length && !(bytes[next] === 0xff && bytes[next + 1] === END_OF_IMAGE)
+    at = next
+  }
+  // Stray bytes between segments: the decoder finds its way, or does not.
+  return at < bytes.length
+}

@@ -1,0 +1,180 @@
+/** Files that are cut off or broken, as they arrive from a download that ended early: what is there is shown. */
+
+import {
+  encodePngChunk,
+  PNG_SIGNATURE,
+  pngChunks,
+} from '@media-proxy/origin/engine/process/image/png-chunks.ts'
+import sharp, { type Metadata } from 'sharp'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Door, openFilesystemOrigin } from '../doors.ts'
+import { animatedGif, movingPng } from '../fixtures.ts'
+import { send } from '../http.ts'
+
+const SECRET = 'internal-secret'
+const [WIDTH, HEIGHT] = [160, 120]
+/** Red grows to the right, green downwards, blue is a chequerboard. */
+const PIXELS = Buffer.from(
+  Array.from({ length: WIDTH * HEIGHT }, (_, at) => {
+    const [x, y] = [at % WIDTH, Math.floor(at / WIDTH)]
+    return [x, 2 * y, ((x >> 3) ^ (y >> 3)) & 1 ? 200 : 40]
+  }).flat(),
+)
+const picture = () => sharp(PIXELS, { raw: { width: WIDTH, height: HEIGHT, channels: 3 } })
+const start = (bytes: Buffer, share: number) => bytes.subarray(0, Math.floor(bytes.length * share))
+const jpeg = (progressive = false) => picture().jpeg({ quality: 90, progressive }).toBuffer()
+const png = (progressive = false) => picture().png({ progressive }).toBuffer()
+const gif = () => picture().gif({ colours: 256, dither: 0 }).toBuffer()
+
+/** A PNG with its data in several chunks, one of which has a wrong checksum. */
+async function wrongChecksum(id: 'IHDR' | 'IDAT'): Promise<Buffer> {
+  const chunks = [...pngChunks(await png())].flatMap((chunk) =>
+    chunk.id === 'IDAT'
+      ? [chunk.data.subarray(0, 1000), chunk.data.subarray(1000)].map((data) => ({ id: chunk.id, data }))
+      : [chunk],
+  )
+  const encoded = chunks.map((chunk) => {
+    const bytes = Buffer.from(encodePngChunk(chunk.id, chunk.data))
+    if (chunk.id === id) bytes.writeUInt32BE(1, bytes.length - 4)
+    return bytes
+  })
+  return Buffer.concat([PNG_SIGNATURE, ...encoded])
+}
+
+async function flipped(bytes: Buffer): Promise<Buffer> {
+  return Buffer.from(bytes).fill(0x77, bytes.length >> 1, (bytes.length >> 1) + 8)
+}
+
+/** Each with the share of its rows that have to be right. */
+const SHOWN: Readonly<Record<string, readonly [() => Promise<Buffer>, number]>> = {
+  'JPEG without its end': [async () => (await jpeg()).subarray(0, -2), 0.9],
+  'JPEG of 70 %': [async () => start(await jpeg(), 0.7), 0.5],
+  'progressive JPEG of 70 %': [async () => start(await jpeg(true), 0.7), 0.9],
+  'PNG of 50 %': [async () => start(await png(), 0.5), 0.3],
+  'PNG without its end': [async () => (await png()).subarray(0, -12), 1],
+  'interlaced PNG of 97 %': [async () => start(await png(true), 0.97), 0.5],
+  'PNG with a wrong checksum': [() => wrongChecksum('IDAT'), 1],
+  'PNG with a wrong checksum of its header': [() => wrongChecksum('IHDR'), 1],
+  'PNG with broken data': [async () => flipped(await png()), 0.3],
+  'GIF of 50 %': [async () => start(await gif(), 0.5), 0.3],
+  'GIF without its last bytes': [async () => (await gif()).subarray(0, -2), 0.9],
+}
+
+/** What has a header and nothing behind it. */
+const EMPTY: Readonly<Record<string, () => Promise<Buffer>>> = {
+  'JPEG without a scan': async () => {
+    const bytes = await jpeg()
+    const scan = bytes.indexOf(Buffer.from([0xff, 0xda]))
+    return Buffer.concat([bytes.subarray(0, scan + 14), Buffer.from([0xff, 0xd9])])
+  },
+  'PNG without data': async () => (await png()).subarray(0, 60),
+  'PNG of zeros': async () => {
+    const bytes = await png()
+    const chunks = [...pngChunks(bytes)].map(({ id, data }) =>
+      encodePngChunk(id, id === 'IDAT' ? Buffer.alloc(data.length) : data),
+    )
+    return Buffer.concat([PNG_SIGNATURE, ...chunks])
+  },
+  'GIF without a frame': async () => (await gif()).subarray(0, 30),
+}
+
+describe('damaged pictures', () => {
+  let door: Door
+  const files = new Map<string, string>()
+  beforeAll(async () => {
+    door = await openFilesystemOrigin({ MEDIA_PROXY_SECRET_KEY: SECRET })
+    const makers = [
+      ...Object.entries(SHOWN).map(([name, [make]]) => [name, make] as const),
+      ...Object.entries(EMPTY),
+      ['GIF of three frames, of 70 %', async () => start(await animatedGif(80, 60), 0.7)] as const,
+      ['APNG of three frames, without its last', withoutLastFrame] as const,
+    ]
+    for (const [index, [name, make]] of makers.entries()) {
+      const bytes = await make()
+      const file = `d${index}`
+      files.set(name, file)
+      await door.put(`attachments/1/${file}`, bytes)
+      await door.put(`avatars/1/${file}`, bytes)
+      await door.put(file, bytes, undefined, 'uploads')
+    }
+  })
+  afterAll(() => door.close())
+
+  const get = (path: string) => send(door.url, path)
+  const post = (route: string, file: string) =>
+    send(door.url, route, {
+      method: 'POST',
+      headers: { 'x-internal-secret': SECRET, 'content-type': 'application/json' },
+      body: JSON.stringify({ type: 'upload', upload_filename: file, isNSFWAllowed: true }),
+    })
+
+  it.each(Object.entries(SHOWN))('%s is shown as far as it goes', async (name, [, share]) => {
+    const file = files.get(name)
+    for (const path of [
+      `/attachments/1/${file}?format=png`,
+      `/avatars/1/${file}.png?size=256`,
+      `/avatars/1/${file}.jpg?size=256`,
+      `/avatars/1/${file}.gif?size=256`,
+    ]) {
+      const { status, body } = await get(path)
+      expect([path, status]).toEqual([path, 200])
+      const { data, info } = await sharp(body).removeAlpha().raw().toBuffer({ resolveWithObject: true })
+      expect([info.width, info.height]).toEqual([WIDTH, HEIGHT])
+      const shown = Math.floor(HEIGHT * share) * WIDTH * 3
+      // JPEG and GIF blur the chequerboard; a row that is missing differs by 60.
+      expect(meanDifference(data.subarray(0, shown), PIXELS)).toBeLessThan(20)
+    }
+    const metadata = await post('/_metadata', String(file))
+    expect([metadata.status, JSON.parse(metadata.body.toString())]).toMatchObject([
+      200,
+      { width: WIDTH, height: HEIGHT },
+    ])
+    const frames = await post('/_frames', String(file))
+    expect([frames.status, JSON.parse(frames.body.toString()).frames.length]).toEqual([200, 1])
+  })
+
+  it('rows that are missing of a PNG are transparent, as browsers show them', async () => {
+    const { body } = await get(`/attachments/1/${files.get('PNG of 50 %')}?format=png`)
+    const data = await sharp(body).raw().toBuffer()
+    expect([data[3], data.at(-1)]).toEqual([255, 0])
+  })
+
+  it.each(Object.keys(EMPTY))('%s is refused, the same on every route', async (name) => {
+    const file = String(files.get(name))
+    const statuses = []
+    for (const path of [
+      `/attachments/1/${file}?format=png`,
+      `/attachments/1/${file}?width=${WIDTH}`,
+      `/avatars/1/${file}.png?size=256`,
+      `/avatars/1/${file}.webp`,
+    ])
+      statuses.push((await get(path)).status)
+    statuses.push((await post('/_metadata', file)).status)
+    expect(statuses).toEqual([400, 400, 500, 500, 400])
+  })
+
+  it.each([
+    ['GIF of three frames, of 70 %', 'webp'],
+    ['APNG of three frames, without its last', 'png'],
+    ['APNG of three frames, without its last', 'webp'],
+  ])('%s plays the frames that it has, as %s', async (name, format) => {
+    const { status, body } = await get(`/attachments/1/${files.get(name)}?animated=true&format=${format}`)
+    expect(status).toBe(200)
+    expect(framesOf(body, await sharp(body).metadata())).toBe(2)
+    const metadata = await post('/_metadata', String(files.get(name)))
+    expect(JSON.parse(metadata.body.toString())).toMatchObject({ animated: true })
+  })
+})
+
+async function withoutLastFrame(): Promise<Buffer> {
+  const bytes = await movingPng(80, 60)
+  return bytes.subarray(0, bytes.lastIndexOf('fdAT') + 12)
+}
+
+function framesOf(bytes: Buffer, { pages = 1, format }: Metadata): number {
+  return format === 'png' ? [...pngChunks(bytes)].filter(({ id }) => id === 'fcTL').length : pages
+}
+
+function meanDifference(a: Uint8Array, b: Uint8Array): number {
+  return a.reduce((sum, value, index) => sum + Math.abs(value - (b[index] ?? 0)), 0) / a.length
+}
