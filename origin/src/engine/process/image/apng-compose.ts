@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import type { Apng, ApngFrame } from './apng.ts'
+import { hasDeepProfile, toScreen } from './deep-profile.ts'
 import { UNLIMITED_PIXELS } from './inspect.ts'
 import type { RawPicture } from './raw-picture.ts'
 import { sharp } from './sharp.ts'
@@ -37,9 +38,9 @@ interface Canvas {
 async function draw(frame: ApngFrame, canvas: Canvas): Promise<Failure | undefined> {
   const { width, height } = frame
   try {
-    const part = sharp(frame.png(), { ...UNLIMITED_PIXELS, failOn: 'truncated' })
-      .toColourspace('srgb')
-      .ensureAlpha()
+    const opened = sharp(frame.png(), { ...UNLIMITED_PIXELS, failOn: 'truncated' })
+    const deepProfile = frame.isDeep && hasDeepProfile(await opened.metadata())
+    const part = toScreen(opened, { deepProfile }).toColourspace('srgb').ensureAlpha()
     const pixels = await part.raw({ depth: 'uchar' }).toBuffer()
     if (pixels.length !== width * height * RGBA)
       return fail('undecodable', `a frame of ${pixels.length} bytes`)

@@ -21,6 +21,8 @@ export interface ApngFrame {
   /** What becomes of the part before the next frame is drawn. */
   readonly dispose: 'none' | 'background' | 'previous'
   readonly blend: 'source' | 'over'
+  /** 16 bits a sample. */
+  readonly isDeep: boolean
   /** The part as a PNG of its own; made when it is asked for. */
   readonly png: () => Uint8Array
 }
@@ -119,6 +121,7 @@ export function readApng(bytes: Uint8Array): Apng | Failure {
 }
 
 const IHDR_BYTES = 13
+const BIT_DEPTH_AT = 8
 const ACTL_BYTES = 8
 const FCTL_BYTES = 26
 const SEQUENCE_BYTES = 4
@@ -157,6 +160,7 @@ function frameOf(
     delayMs: Math.round((1000 * view.getUint16(20)) / (view.getUint16(22) || 100)),
     dispose,
     blend,
+    isDeep: header[BIT_DEPTH_AT] === 16,
     png: () => {
       const own = Buffer.from(header)
       own.writeUInt32BE(width, 0)

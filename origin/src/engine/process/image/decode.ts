@@ -4,6 +4,7 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
 import { hidesDefaultImage, readApng } from './apng.ts'
 import { playApng } from './apng-compose.ts'
+import { toScreen } from './deep-profile.ts'
 import { type ImageInfo, UNLIMITED_PIXELS } from './inspect.ts'
 import { AS_FAR_AS_IT_GOES } from './mend.ts'
 import type { RawPicture } from './raw-picture.ts'
@@ -48,7 +49,7 @@ export async function decodePicture(
     ...AS_FAR_AS_IT_GOES,
     ...(paged ? { page: frame } : {}),
   })
-  return take(opened.autoOrient(), options)
+  return take(toScreen(opened.autoOrient(), info), options)
 }
 
 /** The same with the decoders that are not Sharp's, at full size. */

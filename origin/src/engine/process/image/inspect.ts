@@ -3,6 +3,7 @@ import type { Metadata } from 'sharp'
 import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
 import { decodedBytes, type MediaLimits, validateDeclaredSize } from '../../../media/limits.ts'
 import { countApngFrames, hidesDefaultImage } from './apng.ts'
+import { hasDeepProfile } from './deep-profile.ts'
 import { AS_FAR_AS_IT_GOES } from './mend.ts'
 import { bmpSize, jxlSize } from './plain-headers.ts'
 import { readSequence } from './sequence.ts'
@@ -23,6 +24,8 @@ export interface ImageInfo {
   readonly palette: boolean
   /** The source's codec kept every pixel exactly. */
   readonly lossless: boolean
+  /** More than 8 bits with a colour profile, which takes a step of its own. */
+  readonly deepProfile: boolean
   /** sRGB or grey, which browsers show right without a profile. */
   readonly plainColours: boolean
   /** Coded in several passes over the whole picture. */
@@ -78,6 +81,7 @@ function plainInfo(bytes: Uint8Array, format: 'bmp' | 'jxl'): ImageInfo | Failur
     // Told by the decoded picture.
     hasAlpha: false,
     plainColours: false,
+    deepProfile: false,
     lossless: format === 'bmp',
     // What the decoder makes at the most.
     bands: 4,
@@ -122,6 +126,7 @@ function infoOf(metadata: Metadata, format: SourceFormat, bytes: Uint8Array): Im
     hasAlpha: metadata.hasAlpha,
     palette: metadata.isPalette,
     lossless: LOSSLESS_FORMATS.has(format) || (format === 'webp' && isLosslessWebp(bytes)),
+    deepProfile: hasDeepProfile(metadata),
     plainColours: metadata.space === 'srgb' || metadata.space === 'b-w',
     interlaced: metadata.isProgressive,
     // That canvas has alpha, whatever the frames have.

@@ -6,6 +6,7 @@
 import { constants, crc32, createInflate, deflateSync } from 'node:zlib'
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import { adam7Passes, fillMissingPasses } from './adam7.ts'
+import { hasDeepProfile, toScreen } from './deep-profile.ts'
 import { UNLIMITED_PIXELS } from './inspect.ts'
 import { encodePngChunk, PNG_SIGNATURE, type PngChunk, pngChunks } from './png-chunks.ts'
 import { sharp } from './sharp.ts'
@@ -142,7 +143,9 @@ async function repaint(
   const colours = before.filter(({ id }) => id !== 'acTL' && id !== 'fcTL')
   const whole = [...colours, { id: 'IDAT', data: deflateSync(padded, { level: 0 }), end: 0 }]
   try {
-    const data = await sharp(rewrite(whole), { ...UNLIMITED_PIXELS, failOn: 'none' })
+    const opened = sharp(rewrite(whole), { ...UNLIMITED_PIXELS, failOn: 'none' })
+    const deepProfile = hasDeepProfile(await opened.metadata())
+    const data = await toScreen(opened, { deepProfile })
       .toColourspace('srgb')
       .ensureAlpha()
       .raw({ depth: 'uchar' })

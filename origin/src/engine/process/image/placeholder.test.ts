@@ -3,12 +3,19 @@ import sharp from 'sharp'
 import { thumbHashToApproximateAspectRatio, thumbHashToAverageRGBA } from 'thumbhash'
 import { describe, expect, it } from 'vitest'
 import { placeholderOf } from './placeholder.ts'
+import type { RawPicture } from './raw-picture.ts'
 
 const RED = { r: 200, g: 40, b: 20 }
-const create = (width: number, height: number, alpha = 1) =>
-  sharp({ create: { width, height, channels: 4, background: { ...RED, alpha } } })
 
-async function hashOf(source: Parameters<typeof placeholderOf>[0]): Promise<Uint8Array> {
+async function create(width: number, height: number, alpha = 1): Promise<RawPicture> {
+  const background = { ...RED, alpha }
+  const data = await sharp({ create: { width, height, channels: 4, background } })
+    .raw()
+    .toBuffer()
+  return { data, width, height, channels: 4 }
+}
+
+async function hashOf(source: RawPicture): Promise<Uint8Array> {
   const placeholder = await placeholderOf(source)
   if (isFailure(placeholder)) throw new Error(JSON.stringify(placeholder))
   expect(placeholder).toMatch(/^[A-Za-z0-9+/]+={0,2}$/)
@@ -29,39 +36,21 @@ describe('the placeholder', () => {
     [4000, 1],
     [1, 4000],
   ])('of %dx%d has its colour', async (width, height) => {
-    expect(distanceFromRed(await hashOf(await create(width, height).png().toBuffer()))).toBeLessThan(12)
+    expect(distanceFromRed(await hashOf(await create(width, height)))).toBeLessThan(12)
   })
 
   it('keeps what is transparent transparent', async () => {
-    const hash = await hashOf(await create(64, 64, 0).webp().toBuffer())
+    const hash = await hashOf(await create(64, 64, 0))
     expect(thumbHashToAverageRGBA(hash).a).toBeLessThan(0.05)
   })
 
-  it('is of the first frame of what moves', async () => {
-    const blue = await sharp({ create: { width: 40, height: 40, channels: 4, background: 'blue' } })
-      .raw()
-      .toBuffer()
-    const frames = Buffer.concat([await create(40, 40).raw().toBuffer(), blue, blue])
-    const raw = { width: 40, height: 120, channels: 4, pageHeight: 40 } as const
-    for (const format of ['gif', 'webp'] as const) {
-      const animation = await sharp(frames, { raw }).toFormat(format).toBuffer()
-      expect(distanceFromRed(await hashOf(animation))).toBeLessThan(12)
-    }
+  it('has the proportions of the picture', async () => {
+    expect(thumbHashToApproximateAspectRatio(await hashOf(await create(100, 300)))).toBeLessThan(0.5)
   })
 
-  it('stands upright', async () => {
-    const phone = await create(300, 100).jpeg().withMetadata({ orientation: 6 }).toBuffer()
-    expect(thumbHashToApproximateAspectRatio(await hashOf(phone))).toBeLessThan(0.5)
-  })
-
-  it('is the same of pixels and of the file they came from', async () => {
-    const png = await create(90, 60).png().toBuffer()
-    const data = await create(90, 60).raw().toBuffer()
-    expect(await placeholderOf({ data, width: 90, height: 60, channels: 4 })).toBe(await placeholderOf(png))
-  })
-
-  it('of what cannot be decoded is a failure', async () => {
-    const broken = await placeholderOf(Buffer.from('no picture'))
+  it('of fewer pixels than told is a failure', async () => {
+    const picture = await create(8, 8)
+    const broken = await placeholderOf({ ...picture, data: picture.data.subarray(8) })
     expect(isFailure(broken) && broken.code).toBe('undecodable')
   })
 })

@@ -1,27 +1,19 @@
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import { rgbaToThumbHash } from 'thumbhash'
 import { UNLIMITED_PIXELS } from './inspect.ts'
-import { AS_FAR_AS_IT_GOES } from './mend.ts'
 import type { RawPicture } from './raw-picture.ts'
 import { sharp } from './sharp.ts'
-import { underStillBrand } from './still-brand.ts'
 
 /** ThumbHash takes no more, and has no use for it. */
 const MAX_SIDE_PIXELS = 100
 
 /**
  * The placeholder that stands for a picture while it loads: its ThumbHash (https://evanw.github.io/thumbhash/)
- * in standard base64, alpha respected. Of an encoded image the first frame, upright; its declared size has to be
- * checked before. Fails with `undecodable`.
+ * in standard base64, alpha respected. Fails with `undecodable`.
  */
-export async function placeholderOf(source: RawPicture | Uint8Array): Promise<string | Failure> {
-  const pipeline =
-    source instanceof Uint8Array
-      ? sharp(underStillBrand(source), { ...UNLIMITED_PIXELS, ...AS_FAR_AS_IT_GOES }).autoOrient()
-      : sharp(source.data, {
-          ...UNLIMITED_PIXELS,
-          raw: { width: source.width, height: source.height, channels: source.channels },
-        })
+export async function placeholderOf(picture: RawPicture): Promise<string | Failure> {
+  const { width, height, channels } = picture
+  const pipeline = sharp(picture.data, { ...UNLIMITED_PIXELS, raw: { width, height, channels } })
   try {
     const { data, info } = await pipeline
       .resize(MAX_SIDE_PIXELS, MAX_SIDE_PIXELS, { fit: 'inside', withoutEnlargement: true })

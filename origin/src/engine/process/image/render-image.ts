@@ -37,7 +37,7 @@ export function renderRaw(
   lossless = false,
 ): Promise<Uint8Array | Failure> {
   const { width, height, channels } = picture
-  const info = { width, height, hasAlpha: channels === 4, palette: false, lossless }
+  const info = { width, height, hasAlpha: channels === 4, palette: false, lossless, deepProfile: false }
   return run(blur(scale(openRaw(picture), info, render), render), info, render)
 }
 

@@ -5,6 +5,7 @@ import type { Quality } from '@media-proxy/shared/request/media-request.ts'
 import type { Failure } from '@media-proxy/shared/response/failure.ts'
 import type { FitEnum, Sharp, SharpOptions } from 'sharp'
 import { decodingFailure } from './decode.ts'
+import { toScreen } from './deep-profile.ts'
 import { type AnimationTiming, encode } from './encode.ts'
 import { type ImageInfo, UNLIMITED_PIXELS } from './inspect.ts'
 import { AS_FAR_AS_IT_GOES } from './mend.ts'
@@ -25,7 +26,10 @@ export interface Render {
 }
 
 /** What rendering has to know of a source once it is opened. */
-export type SourceImageInfo = Pick<ImageInfo, 'width' | 'height' | 'hasAlpha' | 'palette' | 'lossless'>
+export type SourceImageInfo = Pick<
+  ImageInfo,
+  'width' | 'height' | 'hasAlpha' | 'palette' | 'lossless' | 'deepProfile'
+>
 
 /** Opens a file that Sharp reads, upright. */
 export function open(bytes: Uint8Array, info: ImageInfo, options: SharpOptions): Sharp {
@@ -73,7 +77,8 @@ export async function run(
   timing?: AnimationTiming,
 ): Promise<Uint8Array | Failure> {
   const { format, quality } = render
-  const opaque = format === 'jpeg' && info.hasAlpha ? pipeline.flatten({ background: WHITE }) : pipeline
+  const screen = toScreen(pipeline, info)
+  const opaque = format === 'jpeg' && info.hasAlpha ? screen.flatten({ background: WHITE }) : screen
   const encoder = encode(opaque, {
     format,
     quality,
