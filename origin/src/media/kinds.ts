@@ -28,7 +28,7 @@ const KINDS: Readonly<Record<MediaFormat, MediaKind>> = {
   gif: { kind: 'image', format: 'gif', mime: 'image/gif', extensions: ['gif'] },
   webp: { kind: 'image', format: 'webp', mime: 'image/webp', extensions: ['webp'] },
   avif: { kind: 'image', format: 'avif', mime: 'image/avif', extensions: ['avif'] },
-  svg: { kind: 'image', format: 'svg', mime: 'image/svg+xml', extensions: ['svg'] },
+  svg: { kind: 'image', format: 'svg', mime: 'image/svg+xml', extensions: ['svg', 'svgz'] },
   heic: { kind: 'image', format: 'heic', mime: 'image/heic', extensions: ['heic', 'heif'] },
   jxl: { kind: 'image', format: 'jxl', mime: 'image/jxl', extensions: ['jxl'] },
   bmp: { kind: 'image', format: 'bmp', mime: 'image/bmp', extensions: ['bmp', 'dib'] },

@@ -1,3 +1,5 @@
+import { constants, gunzipSync } from 'node:zlib'
+
 /** SVG has no magic number: it is XML whose root element is `svg`, behind whatever XML allows before a root. */
 
 /**
@@ -5,16 +7,42 @@
  * or document type), `named` decides.
  */
 export const isSvg = (bytes: Uint8Array, named: boolean): boolean => {
+  if (isGzip(bytes)) return isSvg(inflateStart(bytes), named)
   if (!mayBeText(bytes)) return false
   const text = decode(bytes)
+  const root = findSvgRoot(text)
+  if (root === 'unfinished') return named && text.includes('<')
+  return root !== undefined
+}
+
+/**
+ * Where the root element of an SVG document begins; undefined where the root is another element or there is none,
+ * `unfinished` where the text ends before it.
+ */
+export const findSvgRoot = (text: string): number | 'unfinished' | undefined => {
   let at = 0
   for (;;) {
     at = skipSpace(text, at)
-    if (at >= text.length) return named && at > 0 && text.includes('<')
+    if (at >= text.length) return 'unfinished'
     const skipped = skipMisc(text, at)
-    if (skipped === 'unfinished') return named
-    if (skipped === undefined) return ROOT.test(text.slice(at, at + MAX_ROOT_CHARACTERS))
+    if (skipped === 'unfinished') return skipped
+    if (skipped === undefined) return ROOT.test(text.slice(at, at + MAX_ROOT_CHARACTERS)) ? at : undefined
     at = skipped
+  }
+}
+
+/** An `.svgz`, if anything that concerns us. */
+export const isGzip = (bytes: Uint8Array): boolean => bytes[0] === 0x1f && bytes[1] === 0x8b
+
+/** They become at most a thousand times as many. */
+const INFLATED_START_BYTES = 2048
+
+const inflateStart = (bytes: Uint8Array): Uint8Array => {
+  try {
+    return gunzipSync(bytes.subarray(0, INFLATED_START_BYTES), { finishFlush: constants.Z_SYNC_FLUSH })
+  } catch {
+    // Broken, or nothing that begins like text.
+    return new Uint8Array()
   }
 }
 
@@ -29,15 +57,16 @@ const TEXT_STARTS: ReadonlySet<number> = new Set([
 const ROOT = /^<(?:[A-Za-z_][\w.-]{0,40}:)?svg[\s/>]/
 const MAX_ROOT_CHARACTERS = 64
 
-const decode = (bytes: Uint8Array): string => {
-  const encoding =
-    bytes[0] === 0xff && bytes[1] === 0xfe
-      ? 'utf-16le'
-      : bytes[0] === 0xfe && bytes[1] === 0xff
-        ? 'utf-16be'
-        : 'utf-8'
-  return new TextDecoder(encoding).decode(bytes)
+const decode = (bytes: Uint8Array): string => new TextDecoder(xmlEncoding(bytes)).decode(bytes)
+
+/** The encoding that the first bytes of a document tell (XML 1.0, appendix F.1): of a byte order mark, or of `<`. */
+export const xmlEncoding = ([first, second]: Uint8Array): 'utf-8' | 'utf-16le' | 'utf-16be' => {
+  if ((first === 0xff && second === 0xfe) || (first === LESS_THAN && second === 0)) return 'utf-16le'
+  if ((first === 0xfe && second === 0xff) || (first === 0 && second === LESS_THAN)) return 'utf-16be'
+  return 'utf-8'
 }
+
+const LESS_THAN = 0x3c
 
 const skipSpace = (text: string, from: number): number => {
   let at = from

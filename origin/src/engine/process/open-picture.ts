@@ -4,6 +4,7 @@ import type { Deferred } from '../jobs.ts'
 import { hideTheRest } from './image/hide-the-rest.ts'
 import { type ImageInfo, readInfo } from './image/inspect.ts'
 import { mend } from './image/mend.ts'
+import { svgAsUtf8 } from './image/svg-text.ts'
 import type { SeenBytes } from './predict.ts'
 import type { MediaSource } from './source/media-source.ts'
 
@@ -47,11 +48,13 @@ export async function openPicture(
   const bytes = source.whole(maxBytes)
   if (isFailure(bytes)) return bytes
   if (!intact) hideTheRest(bytes, format)
-  const info = await readInfo(bytes, format)
+  const readable = format === 'svg' ? svgAsUtf8(bytes) : bytes
+  if (isFailure(readable)) return readable
+  const info = await readInfo(readable, format)
   if (isFailure(info)) return info
-  const ended = validate(info, { bytes, sizeBytes: bytes.length })
+  const ended = validate(info, { bytes: readable, sizeBytes: readable.length })
   if (ended !== undefined) return ended
-  const mended = intact ? undefined : await mend(bytes, format)
+  const mended = intact ? undefined : await mend(readable, format)
   if (mended === undefined) return { bytes, info, mended: false }
   if (isFailure(mended)) return mended
   const mendedInfo = await readInfo(mended, format)

@@ -17,6 +17,8 @@ export interface SeenBytes {
 export function costOfPicture(info: ImageInfo, render: Render, frames: number, seen: SeenBytes): Cost {
   const source = {
     ...info,
+    // A drawing is drawn as large as it is wanted, smaller or larger than it is.
+    ...(info.drawing && { width: render.plan.width, height: render.plan.height }),
     frames,
     turned: info.orientation > 1,
     filtered: info.format === 'svg' && hasFilters(seen.bytes),

@@ -8,7 +8,7 @@ import type { RenderOptions } from '../render-options.ts'
 import { type Admission, admit } from './admit.ts'
 import { isBare } from './image/bare.ts'
 import { type ImageInfo, validateInfo } from './image/inspect.ts'
-import { keepsSize, type Plan, planOf } from './image/plan.ts'
+import { keepsSize, type Plan, planOf, type Size } from './image/plan.ts'
 import { keepsAnimation, type Render, renderImage, renderPlayed, renderRaw } from './image/render-image.ts'
 import { readSequence } from './image/sequence.ts'
 import { openPicture } from './open-picture.ts'
@@ -70,7 +70,10 @@ async function renderPicture(
     validate(info, seen) {
       const wanted = wantedOf(info)
       return (
-        validateInfo(info, { limits, animated: options.animated }) ??
+        validateInfo(info.drawing === undefined ? info : { ...info, ...sizeOf(wanted.plan) }, {
+          limits,
+          animated: options.animated,
+        }) ??
         (mayBeUntouched(info, options, wanted) ? undefined : admit(costOf(info, wanted, seen), admission))
       )
     },
@@ -88,6 +91,10 @@ async function renderPicture(
     (await renderSequence(bytes, info, wanted, tools)) ??
     (await renderImage(bytes, info, wanted, createStillDecoder(tools.libav)))
   return isFailure(rendered) ? rendered : { kind: 'rendered', format, bytes: rendered }
+}
+
+function sizeOf({ width, height }: Plan): Size {
+  return { width, height }
 }
 
 function costOf(info: ImageInfo, wanted: Render, seen: SeenBytes): Cost {

@@ -4,12 +4,10 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
 import { hidesDefaultImage, readApng } from './apng.ts'
 import { playApng } from './apng-compose.ts'
-import { toScreen } from './deep-profile.ts'
 import { type ImageInfo, UNLIMITED_PIXELS } from './inspect.ts'
-import { AS_FAR_AS_IT_GOES } from './mend.ts'
+import { openFile } from './open-file.ts'
 import type { RawPicture } from './raw-picture.ts'
 import { sharp } from './sharp.ts'
-import { underStillBrand } from './still-brand.ts'
 
 /** Tells whether Sharp, asked for a still, would not give the first frame that is shown. */
 export function needsOwnDecoder(bytes: Uint8Array, { format }: Pick<ImageInfo, 'format'>): boolean {
@@ -44,12 +42,8 @@ export async function decodePicture(
     return isFailure(picture) ? picture : shrink(picture, options)
   }
   const paged = info.format === 'gif' || info.format === 'webp'
-  const opened = sharp(underStillBrand(bytes), {
-    ...UNLIMITED_PIXELS,
-    ...AS_FAR_AS_IT_GOES,
-    ...(paged ? { page: frame } : {}),
-  })
-  return take(toScreen(opened.autoOrient(), info), options)
+  const opened = openFile(bytes, info, paged ? { page: frame } : {})
+  return take(opened, { ...options, enlarges: info.drawing !== undefined })
 }
 
 /** The same with the decoders that are not Sharp's, at full size. */
@@ -78,11 +72,11 @@ async function shrink(picture: RawPicture, options: DecodeOptions): Promise<RawP
 
 async function take(
   pipeline: ReturnType<typeof sharp>,
-  { maxSidePixels }: DecodeOptions,
+  { maxSidePixels, enlarges = false }: Pick<DecodeOptions, 'maxSidePixels'> & { readonly enlarges?: boolean },
 ): Promise<RawPicture | Failure> {
   try {
     const { data, info } = await pipeline
-      .resize(maxSidePixels, maxSidePixels, { fit: 'inside', withoutEnlargement: true })
+      .resize(maxSidePixels, maxSidePixels, { fit: 'inside', withoutEnlargement: !enlarges })
       .toColourspace('srgb')
       .raw({ depth: 'uchar' })
       .toBuffer({ resolveWithObject: true })

@@ -6,9 +6,11 @@ import { countApngFrames, hidesDefaultImage } from './apng.ts'
 import { hasDeepProfile } from './deep-profile.ts'
 import { AS_FAR_AS_IT_GOES } from './mend.ts'
 import { bmpSize, jxlSize } from './plain-headers.ts'
+import type { Size } from './plan.ts'
 import { readSequence } from './sequence.ts'
 import { sharp } from './sharp.ts'
 import { underStillBrand } from './still-brand.ts'
+import { svgSize } from './svg-root.ts'
 import { isLosslessWebp } from './webp-lossless.ts'
 
 /** What the header of an image tells. */
@@ -32,6 +34,8 @@ export interface ImageInfo {
   readonly interlaced: boolean
   readonly bands: number
   readonly bytesPerSample: number
+  /** Of a drawing, which has no pixels of its own: its size before it is rounded. */
+  readonly drawing?: Size
 }
 
 export interface InspectOptions {
@@ -59,6 +63,7 @@ export async function inspectImage(
 /** Reads the header of an image without judging it. Fails with `undecodable`. */
 export async function readInfo(bytes: Uint8Array, format: SourceFormat): Promise<ImageInfo | Failure> {
   if (format === 'bmp' || format === 'jxl') return plainInfo(bytes, format)
+  if (format === 'svg') return drawingInfo(bytes)
   const metadata = await readHeader(bytes)
   return isFailure(metadata) ? metadata : infoOf(metadata, format, bytes)
 }
@@ -86,6 +91,19 @@ function plainInfo(bytes: Uint8Array, format: 'bmp' | 'jxl'): ImageInfo | Failur
     // What the decoder makes at the most.
     bands: 4,
     bytesPerSample: format === 'bmp' ? 1 : 2,
+  }
+}
+
+/** A drawing is not parsed for its size: styling it is as dear as drawing it. */
+function drawingInfo(bytes: Uint8Array): ImageInfo | Failure {
+  const drawing = svgSize(bytes)
+  if (drawing === undefined) return fail('undecodable', 'no size of a drawing')
+  return {
+    ...{ format: 'svg', drawing, frames: 1, orientation: 1, palette: false, interlaced: false },
+    width: Math.max(1, Math.round(drawing.width)),
+    height: Math.max(1, Math.round(drawing.height)),
+    ...{ hasAlpha: true, plainColours: true, deepProfile: false, lossless: true },
+    ...{ bands: 4, bytesPerSample: 1 },
   }
 }
 

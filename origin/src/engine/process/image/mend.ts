@@ -6,6 +6,7 @@
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
 import { mendPng } from './mend-png.ts'
+import { withPixelSize } from './svg-root.ts'
 
 /** Warnings, errors and missing data are no reason to refuse what every browser shows a part of. */
 export const AS_FAR_AS_IT_GOES = { failOn: 'none' } as const
@@ -19,6 +20,7 @@ export async function mend(
   format: SourceFormat,
 ): Promise<Uint8Array | Failure | undefined> {
   if (format === 'png') return mendPng(bytes)
+  if (format === 'svg') return withPixelSize(bytes)
   if (format === 'jpeg' && !hasScan(bytes)) return fail('undecodable', 'no scan')
   return undefined
 }

@@ -19,10 +19,26 @@ export interface Plan extends Size {
 }
 
 /** The plan that a geometry makes of a source of this size. */
-export function planOf(geometry: Geometry, source: Size): Plan {
+export function planOf(geometry: Geometry, { width, height, drawing }: PlanSource): Plan {
+  const source = drawing === undefined ? { width, height } : enlarged(drawing, geometry)
   return geometry.kind === 'asset'
     ? planAsset(geometry.route, source, geometry.size)
     : planTransformation(source, geometry)
+}
+
+export interface PlanSource extends Size {
+  /** Of what has no pixels of its own, and is drawn as large as it is wanted. */
+  readonly drawing?: Size
+}
+
+/** A drawing so large that what is wanted of it is no enlargement. */
+function enlarged(drawing: Size, geometry: Geometry): Size {
+  const wanted =
+    geometry.kind === 'transformation'
+      ? geometry
+      : { width: geometry.size, height: geometry.route === 'stickers' ? geometry.size : undefined }
+  const scale = Math.max(1, (wanted.width ?? 0) / drawing.width, (wanted.height ?? 0) / drawing.height)
+  return { width: drawing.width * scale, height: drawing.height * scale }
 }
 
 /** The plan of an asset: `size` bounds the width; a sticker is padded to a box. */
@@ -44,7 +60,7 @@ export function planTransformation(source: Size, { width, height, fit, gravity }
   if (width !== undefined && height !== undefined) return planBox(source, { width, height }, fit, gravity)
   if (width !== undefined) return exact(scaleToWidth(source, width))
   if (height !== undefined) return exact(flip(scaleToWidth(flip(source), height)))
-  return exact(source)
+  return exact(wholePixels(source))
 }
 
 /** Tells whether a plan leaves every pixel where it is. */
@@ -54,8 +70,8 @@ export function keepsSize(plan: Plan, source: Size): boolean {
 
 function planBox(source: Size, wanted: Size, fit: Fit, gravity: Gravity): Plan {
   const box = {
-    width: Math.min(wanted.width, source.width),
-    height: Math.min(wanted.height, source.height),
+    width: side(Math.min(wanted.width, source.width)),
+    height: side(Math.min(wanted.height, source.height)),
   }
   const inside = scaleInside(source, box)
   // Nothing to cut or to pad where the aspect ratios agree.
@@ -68,12 +84,18 @@ function exact(size: Size): Plan {
 }
 
 function scaleToWidth(source: Size, width: number): Size {
-  return width >= source.width ? source : { width, height: side(source.height * (width / source.width)) }
+  return width >= source.width
+    ? wholePixels(source)
+    : { width, height: side(source.height * (width / source.width)) }
 }
 
 function scaleInside(source: Size, box: Size): Size {
   const scale = Math.min(box.width / source.width, box.height / source.height)
   return { width: side(source.width * scale), height: side(source.height * scale) }
+}
+
+function wholePixels({ width, height }: Size): Size {
+  return { width: side(width), height: side(height) }
 }
 
 function side(pixels: number): number {

@@ -8,8 +8,9 @@ import { encodeApng } from './apng-encode.ts'
 import { decodingFailure } from './decode.ts'
 import type { AnimationTiming } from './encode.ts'
 import { type ImageInfo, UNLIMITED_PIXELS } from './inspect.ts'
+import { openFile } from './open-file.ts'
 import type { RawPicture } from './raw-picture.ts'
-import { open, openRaw, type Render, run, scale } from './render-stages.ts'
+import { openRaw, type Render, run, scale } from './render-stages.ts'
 import { sharp } from './sharp.ts'
 import { framesOf, type Strip } from './strip.ts'
 
@@ -62,9 +63,9 @@ async function encodeFrames(strip: Strip, info: ImageInfo, render: Render): Prom
 
 /** All frames of a file that Sharp plays. */
 async function scaleFrames(bytes: Uint8Array, info: ImageInfo, render: Render): Promise<Sharp> {
-  const opened = open(bytes, info, { pages: -1 })
+  const opened = openFile(bytes, info, { pages: -1 })
   if (!seeksInterest(render)) return scale(opened, info, render)
-  const crop = await cropOf(open(bytes, info, { pages: 1 }), info, render)
+  const crop = await cropOf(openFile(bytes, info, { pages: 1 }), info, render)
   return crop(opened)
 }
 

@@ -2,9 +2,10 @@ import type { ImageFormat } from '@media-proxy/shared/formats.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { type DecodeStill, decodeFrame, needsOwnDecoder } from './decode.ts'
 import type { ImageInfo } from './inspect.ts'
+import { openFile } from './open-file.ts'
 import type { RawPicture } from './raw-picture.ts'
 import { renderAnimation } from './render-animation.ts'
-import { blur, open, openRaw, type Render, run, scale } from './render-stages.ts'
+import { blur, openRaw, type Render, run, scale } from './render-stages.ts'
 
 export { type Played, renderPlayed } from './render-animation.ts'
 export type { Render } from './render-stages.ts'
@@ -37,7 +38,7 @@ export function renderRaw(
   lossless = false,
 ): Promise<Uint8Array | Failure> {
   const { width, height, channels } = picture
-  const info = { width, height, hasAlpha: channels === 4, palette: false, lossless, deepProfile: false }
+  const info = { width, height, hasAlpha: channels === 4, palette: false, lossless }
   return run(blur(scale(openRaw(picture), info, render), render), info, render)
 }
 
@@ -60,7 +61,7 @@ async function renderStill(
   decodeStill: DecodeStill,
 ): Promise<Uint8Array | Failure> {
   if (!needsOwnDecoder(bytes, info))
-    return run(blur(scale(open(bytes, info, { pages: 1 }), info, render), render), info, render)
+    return run(blur(scale(openFile(bytes, info, { pages: 1 }), info, render), render), info, render)
   const picture = await decodeFrame(bytes, info, 0, decodeStill)
   return isFailure(picture) ? picture : renderRaw(picture, render, info.lossless)
 }

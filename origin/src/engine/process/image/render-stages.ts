@@ -3,16 +3,13 @@
 import type { ImageFormat } from '@media-proxy/shared/formats.ts'
 import type { Quality } from '@media-proxy/shared/request/media-request.ts'
 import type { Failure } from '@media-proxy/shared/response/failure.ts'
-import type { FitEnum, Sharp, SharpOptions } from 'sharp'
+import type { FitEnum, Sharp } from 'sharp'
 import { decodingFailure } from './decode.ts'
-import { toScreen } from './deep-profile.ts'
 import { type AnimationTiming, encode } from './encode.ts'
 import { type ImageInfo, UNLIMITED_PIXELS } from './inspect.ts'
-import { AS_FAR_AS_IT_GOES } from './mend.ts'
 import { keepsSize, type Plan } from './plan.ts'
 import type { RawPicture } from './raw-picture.ts'
 import { sharp } from './sharp.ts'
-import { underStillBrand } from './still-brand.ts'
 
 /** What a request wants, once the source is known: its geometry has become a plan, its format one that is written. */
 export interface Render {
@@ -28,14 +25,8 @@ export interface Render {
 /** What rendering has to know of a source once it is opened. */
 export type SourceImageInfo = Pick<
   ImageInfo,
-  'width' | 'height' | 'hasAlpha' | 'palette' | 'lossless' | 'deepProfile'
+  'width' | 'height' | 'drawing' | 'hasAlpha' | 'palette' | 'lossless'
 >
-
-/** Opens a file that Sharp reads, upright. */
-export function open(bytes: Uint8Array, info: ImageInfo, options: SharpOptions): Sharp {
-  const pipeline = sharp(underStillBrand(bytes), { ...UNLIMITED_PIXELS, ...AS_FAR_AS_IT_GOES, ...options })
-  return info.orientation === 1 ? pipeline : pipeline.autoOrient()
-}
 
 /** Opens decoded pixels. */
 export function openRaw({ data, width, height, channels }: RawPicture): Sharp {
@@ -53,10 +44,11 @@ const FIT_OF_MODE: Readonly<Record<Plan['mode'], keyof FitEnum>> = {
 /** Adds the geometry of the plan. */
 export function scale(
   pipeline: Sharp,
-  info: Pick<SourceImageInfo, 'width' | 'height'>,
+  info: Pick<SourceImageInfo, 'width' | 'height' | 'drawing'>,
   { plan, format }: Render,
 ): Sharp {
-  if (plan.mode === 'exact' && keepsSize(plan, info)) return pipeline
+  // A drawing is drawn at another size than it has: its resolution is not that of its pixels.
+  if (plan.mode === 'exact' && keepsSize(plan, info) && info.drawing === undefined) return pipeline
   return pipeline.resize(plan.width, plan.height, {
     fit: FIT_OF_MODE[plan.mode],
     position: plan.gravity,
@@ -77,8 +69,7 @@ export async function run(
   timing?: AnimationTiming,
 ): Promise<Uint8Array | Failure> {
   const { format, quality } = render
-  const screen = toScreen(pipeline, info)
-  const opaque = format === 'jpeg' && info.hasAlpha ? screen.flatten({ background: WHITE }) : screen
+  const opaque = format === 'jpeg' && info.hasAlpha ? pipeline.flatten({ background: WHITE }) : pipeline
   const encoder = encode(opaque, {
     format,
     quality,

@@ -1,0 +1,137 @@
+/**
+ * How large an SVG is by itself: what browsers make of the root element's `width`, `height` and `viewBox` (CSS Images 3,
+ * section 5.2; CSS 2.1, section 10.3.2). It has no pixels of its own and is drawn at any size; librsvg measures with 72
+ * dots an inch and takes a `viewBox` for pixels, so the root is given the size that is meant.
+ */
+
+import { findSvgRoot } from '../../../media/sniff-svg.ts'
+import type { Size } from './plan.ts'
+
+/** Room for comments and a document type before the root. */
+const HEAD_BYTES = 256 * 1024
+
+/** What an image is without a size, and into what one with only an aspect ratio fits. */
+const DEFAULT: Size = { width: 300, height: 150 }
+
+/** CSS pixels, not rounded; undefined where there is no root, or nothing is to be seen of it. */
+export function svgSize(svg: Uint8Array): Size | undefined {
+  const root = rootOf(svg)
+  const size = root && sizeOf(root)
+  return size && size.width > 0 && size.height > 0 ? size : undefined
+}
+
+/** The same document with its size told in pixels. */
+export function withPixelSize(svg: Uint8Array): Uint8Array {
+  const root = rootOf(svg)
+  if (root === undefined) return svg
+  const { start, tag, attributes } = root
+  const { width, height } = sizeOf(root)
+  const hasViewBox = viewBoxOf(root) !== undefined
+  const name = /^<[^\s/>]+/.exec(tag)?.[0] ?? ''
+  const kept = tag.slice(name.length).replace(hasViewBox ? SIZE : SIZE_AND_VIEW_BOX, '')
+  // Style sheets would go before attributes.
+  const style = `${attributes.get('style') ?? ''};width:${width}px !important;height:${height}px !important`
+  const added = [
+    `width="${width}" height="${height}" style="${style.replaceAll('"', "'")}"`,
+    ...(hasViewBox ? [] : [`viewBox="0 0 ${width} ${height}"`]),
+  ]
+  const head = Buffer.from(svg.buffer, svg.byteOffset, start).toString('latin1')
+  const declaration = DECLARATION.exec(head)?.[0] ?? ''
+  return Buffer.concat([
+    Buffer.from(`${declaration.replace(BYTE_ORDER_MARK, '')}${MAGIC}`, 'latin1'),
+    svg.subarray(declaration.length, start),
+    Buffer.from(`${name} ${added.join(' ')}${kept}`, 'latin1'),
+    svg.subarray(start + tag.length),
+  ])
+}
+
+/** The byte order mark of UTF-8 as three characters of Latin-1. */
+const BYTE_ORDER_MARK = '\xef\xbb\xbf'
+const DECLARATION = /^(?:\xef\xbb\xbf)?(?:<\?xml\s[^>]*\?>)?/
+
+/** libvips takes for an SVG what has this in its first thousand bytes, and looks past no comment or prefix. */
+const MAGIC = '<!--<svg-->'
+
+const SIZE = /\s(?:width|height|style)\s*=\s*(?:"[^"]*"|'[^']*')/g
+const SIZE_AND_VIEW_BOX = /\s(?:width|height|style|viewBox)\s*=\s*(?:"[^"]*"|'[^']*')/g
+
+interface Root {
+  /** In bytes, which are characters where a text is taken for Latin-1. */
+  readonly start: number
+  readonly tag: string
+  readonly attributes: ReadonlyMap<string, string>
+}
+
+function rootOf(svg: Uint8Array): Root | undefined {
+  const head = Buffer.from(svg.buffer, svg.byteOffset, Math.min(svg.length, HEAD_BYTES)).toString('latin1')
+  const mark = head.startsWith(BYTE_ORDER_MARK) ? BYTE_ORDER_MARK.length : 0
+  const found = findSvgRoot(head.slice(mark))
+  if (typeof found !== 'number') return undefined
+  const start = found + mark
+  const tag = TAG.exec(head.slice(start))?.[0]
+  if (tag === undefined) return undefined
+  const attributes = new Map(
+    [...tag.matchAll(ATTRIBUTE)].map(([, name = '', double, single]) => [name, double ?? single ?? '']),
+  )
+  return { start, tag, attributes }
+}
+
+const TAG = /^<(?:"[^"]*"|'[^']*'|[^"'>])*>/
+const ATTRIBUTE = /\s([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')/g
+
+function sizeOf(root: Root): Size {
+  const { width, height } = toldSize(root)
+  if (width !== undefined && height !== undefined) return { width, height }
+  const ratio = viewBoxOf(root)
+  if (width !== undefined)
+    return { width, height: ratio === undefined ? DEFAULT.height : (width * ratio.height) / ratio.width }
+  if (height !== undefined)
+    return { width: ratio === undefined ? DEFAULT.width : (height * ratio.width) / ratio.height, height }
+  if (ratio === undefined) return DEFAULT
+  const scale = Math.min(DEFAULT.width / ratio.width, DEFAULT.height / ratio.height)
+  return { width: ratio.width * scale, height: ratio.height * scale }
+}
+
+/** By attributes alone: browsers ask no style sheet how large an image is. */
+function toldSize({ attributes }: Root): { readonly [side in keyof Size]: number | undefined } {
+  const fontSize = lengthOf(attributes.get('font-size'), DEFAULT_FONT_SIZE)
+  return {
+    width: lengthOf(attributes.get('width'), fontSize),
+    height: lengthOf(attributes.get('height'), fontSize),
+  }
+}
+
+const DEFAULT_FONT_SIZE = 16
+
+/** CSS pixels of a unit; those relative to what the image is shown in tell nothing here. */
+const ABSOLUTE_UNITS: Readonly<Record<string, number>> = {
+  '': 1,
+  px: 1,
+  in: 96,
+  cm: 96 / 2.54,
+  mm: 96 / 25.4,
+  q: 96 / 101.6,
+  pt: 96 / 72,
+  pc: 16,
+}
+
+function lengthOf(text: string | undefined, fontSize = DEFAULT_FONT_SIZE): number | undefined {
+  const [, number, unit = ''] =
+    /^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)([a-z]*)\s*$/i.exec(text ?? '') ?? []
+  if (number === undefined) return undefined
+  const relative = { em: fontSize, rem: DEFAULT_FONT_SIZE, ex: fontSize / 2, ch: fontSize / 2 }
+  const factor = { ...ABSOLUTE_UNITS, ...relative }[unit.toLowerCase()]
+  const length = factor === undefined ? Number.NaN : Number(number) * factor
+  return Number.isFinite(length) && length >= 0 ? length : undefined
+}
+
+/** The size of the drawing's own coordinates. */
+function viewBoxOf({ attributes }: Root): Size | undefined {
+  const numbers = (attributes.get('viewBox') ?? '')
+    .trim()
+    .split(/[\s,]+/)
+    .map(Number)
+  const [, , width = 0, height = 0] = numbers
+  const valid = numbers.length === 4 && numbers.every(Number.isFinite) && width > 0 && height > 0
+  return valid ? { width, height } : undefined
+}

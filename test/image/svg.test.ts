@@ -1,0 +1,137 @@
+/** Drawings: as large as they are wanted, and without a wish as large as a browser shows them. */
+
+import { gzipSync } from 'node:zlib'
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Door, openFilesystemOrigin } from '../doors.ts'
+import { send } from '../http.ts'
+
+const SECRET = 'internal-secret'
+const NAMESPACE = 'xmlns="http://www.w3.org/2000/svg"'
+const drawing = (attributes: string, content = '<rect width="100%" height="100%" fill="#00ff00"/>') =>
+  Buffer.from(`<svg ${NAMESPACE} ${attributes}>${content}</svg>`)
+
+/** Natural sizes, as Chromium 156 has them. */
+const SIZES: Readonly<Record<string, readonly [Buffer, width: number, height: number]>> = {
+  'a viewBox alone': [drawing('viewBox="0 0 24 24"'), 150, 150],
+  'a viewBox of one unit': [drawing('viewBox="0 0 1 1"'), 150, 150],
+  'a wide viewBox': [drawing('viewBox="0 0 1000 10"'), 300, 3],
+  'a huge viewBox': [drawing('viewBox="0,0 100000,60000"'), 250, 150],
+  nothing: [drawing(''), 300, 150],
+  'a width': [drawing('width="100"'), 100, 150],
+  'a width and a viewBox': [drawing('width="100" viewBox="0 0 24 48"'), 100, 200],
+  'a height and a viewBox': [drawing('height="100" viewBox="0 0 24 48"'), 50, 100],
+  'shares of what surrounds it': [drawing('width="100%" height="50%" viewBox="0 0 24 12"'), 300, 150],
+  millimetres: [drawing('width="50mm" height="30mm"'), 189, 113],
+  'centimetres and inches': [drawing('width="2cm" height="1in"'), 76, 96],
+  'points and picas': [drawing('width="50pt" height="5pc"'), 67, 80],
+  ems: [drawing('width="10em" height="5em"'), 160, 80],
+  'ems of its own font': [drawing('font-size="20" width="10em" height="5em"'), 200, 100],
+  pixels: [drawing('width="60px" height="40"'), 60, 40],
+  'a style sheet': [drawing('width="20" height="10" style="width:80px;height:80px"'), 20, 10],
+}
+
+const PREFIXED =
+  '<s:svg xmlns:s="http://www.w3.org/2000/svg" width="60" height="40"><s:rect width="60" height="40" fill="#00ff00"/></s:svg>'
+const PLAIN = drawing('width="60" height="40"')
+const utf16 = (text: string) => Buffer.from(`\uFEFF<?xml version="1.0" encoding="UTF-16"?>${text}`, 'utf16le')
+const CLOTHES: Readonly<Record<string, Buffer>> = {
+  'UTF-16, little end first': utf16(PLAIN.toString()),
+  'UTF-16, big end first': utf16(PLAIN.toString()).swap16(),
+  'UTF-8 with a byte order mark': Buffer.from(`\uFEFF${PLAIN}`),
+  'Latin-1': Buffer.from(`<?xml version="1.0" encoding="ISO-8859-1"?><!-- \xe9 -->${PLAIN}`, 'latin1'),
+  compressed: gzipSync(PLAIN),
+  'a prefix': Buffer.from(PREFIXED),
+  'a long comment': Buffer.from(`<?xml version="1.0"?><!-- ${'licence '.repeat(300)} -->${PLAIN}`),
+}
+
+describe('drawings', () => {
+  let door: Door
+  beforeAll(async () => {
+    door = await openFilesystemOrigin({ MEDIA_PROXY_SECRET_KEY: SECRET })
+    const all = [
+      ...Object.entries(SIZES).map(([name, [bytes]]) => [name, bytes] as const),
+      ...Object.entries(CLOTHES),
+      ['bomb', gzipSync(Buffer.concat([PLAIN, Buffer.alloc(20_000_000, 32)]))] as const,
+    ]
+    for (const [name, bytes] of all) {
+      await door.put(`attachments/1/${keyOf(name)}`, bytes)
+      for (const folder of ['avatars/1', 'stickers', 'emojis'])
+        await door.put(`${folder}/${keyOf(name)}`, bytes)
+      await door.put(keyOf(name), bytes, undefined, 'uploads')
+    }
+  })
+  afterAll(() => door.close())
+
+  async function sizeAt(path: string): Promise<readonly [number, number]> {
+    const { status, body } = await send(door.url, path)
+    expect([path, status]).toEqual([path, 200])
+    const { data, info } = await sharp(body).raw().toBuffer({ resolveWithObject: true })
+    const centre = ((info.height >> 1) * info.width + (info.width >> 1)) * info.channels
+    expect(
+      [data[centre], data[centre + 1], data[centre + 2]].map((value = 0) => Math.round(value / 16)),
+    ).toEqual([0, 16, 0])
+    return [info.width, info.height]
+  }
+  const metadata = (file: string) =>
+    send(door.url, '/_metadata', {
+      method: 'POST',
+      headers: { 'x-internal-secret': SECRET, 'content-type': 'application/json' },
+      body: JSON.stringify({ type: 'upload', upload_filename: file, isNSFWAllowed: true }),
+    })
+
+  it.each(Object.entries(SIZES))(
+    'that tell %s have the size of browsers',
+    async (name, [, width, height]) => {
+      expect(await sizeAt(`/attachments/1/${keyOf(name)}`)).toEqual([width, height])
+      const { body } = await metadata(keyOf(name))
+      expect(JSON.parse(body.toString())).toMatchObject({ format: 'svg', width, height })
+    },
+  )
+
+  it.each([
+    ['/avatars/1/f_a_viewBox_alone.webp?size=256', 256, 256],
+    ['/avatars/1/f_a_viewBox_alone.svg', 128, 128],
+    ['/avatars/1/f_a_width_and_a_viewBox.png?size=300', 300, 600],
+    ['/avatars/1/f_pixels.webp?size=64&dpr=2', 128, 85],
+    ['/emojis/f_a_viewBox_alone.webp?size=512', 512, 512],
+    ['/stickers/f_a_width_and_a_viewBox.webp?size=320', 320, 320],
+    ['/attachments/1/f_a_viewBox_alone?width=1000', 1000, 1000],
+    ['/attachments/1/f_a_width_and_a_viewBox?height=1000', 500, 1000],
+    ['/attachments/1/f_a_width_and_a_viewBox?width=300&height=300', 300, 300],
+    ['/attachments/1/f_a_width_and_a_viewBox?width=300&height=300&fit=inside', 150, 300],
+    ['/attachments/1/f_a_viewBox_alone?width=20', 20, 20],
+  ] as const)('%s is drawn at the size that is asked', async (path, width, height) => {
+    expect(await sizeAt(path)).toEqual([width, height])
+  })
+
+  it('are drawn anew, not made larger', async () => {
+    const circle = drawing('viewBox="0 0 24 24"', '<circle cx="12" cy="12" r="10"/>')
+    await door.put('avatars/1/circle', circle)
+    const { body } = await send(door.url, '/avatars/1/circle.png?size=1024')
+    const alpha = await sharp(body).extractChannel(3).raw().toBuffer()
+    // The edge of a circle is one pixel wide: 2πr of them.
+    expect(alpha.filter((value) => value > 0 && value < 255).length).toBeLessThan(6000)
+  })
+
+  it('are bounded by what they cost', async () => {
+    const { status, body } = await send(door.url, '/avatars/1/f_pixels.png?size=16384')
+    expect([status, body.toString()]).toEqual([400, 'Image dimensions too large'])
+  })
+
+  it.each(Object.keys(CLOTHES))('in %s are drawn', async (name) => {
+    expect(await sizeAt(`/attachments/1/${keyOf(name)}`)).toEqual([60, 40])
+    expect(await sizeAt(`/avatars/1/${keyOf(name)}.webp?size=240`)).toEqual([240, 160])
+    const { body } = await metadata(keyOf(name))
+    expect(JSON.parse(body.toString())).toMatchObject({ format: 'svg', width: 60, height: 40 })
+  })
+
+  it('that become a thousand times as large are refused', async () => {
+    const { status, body } = await send(door.url, '/attachments/1/f_bomb')
+    expect([status, body.toString()]).toEqual([400, 'Image dimensions too large'])
+  })
+})
+
+function keyOf(name: string): string {
+  return `f_${name.replace(/[^A-Za-z0-9]/g, '_')}`
+}
