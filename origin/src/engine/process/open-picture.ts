@@ -3,16 +3,14 @@ import type { ImageFormat as SourceFormat } from '../../media/kinds.ts'
 import type { Deferred } from '../jobs.ts'
 import { hideTheRest } from './image/hide-the-rest.ts'
 import { type ImageInfo, readInfo } from './image/inspect.ts'
-import { mend } from './image/mend.ts'
+import { type Mended, mend } from './image/mend.ts'
 import { svgAsUtf8 } from './image/svg-text.ts'
 import type { SeenBytes } from './predict.ts'
 import type { MediaSource } from './source/media-source.ts'
 
-export interface OpenedPicture {
-  readonly bytes: Uint8Array
+/** The bytes are those of the source, unless decoders would make something else of them than browsers show. */
+export interface OpenedPicture extends Mended {
   readonly info: ImageInfo
-  /** The file is damaged: these are not its bytes, but those of a whole one that shows as much. */
-  readonly mended: boolean
 }
 
 /** Validates a header and what would be made of the picture: why it ends here, or nothing. */
@@ -22,7 +20,7 @@ export interface OpenPictureOptions {
   readonly format: SourceFormat
   readonly maxBytes: number
   readonly validate: Validate
-  /** The bytes are given as they are; otherwise what is not shown of them may be hidden. */
+  /** The bytes of a still are given as they are; otherwise what is not shown of them may be hidden. */
   readonly intact?: boolean
 }
 
@@ -54,9 +52,9 @@ export async function openPicture(
   if (isFailure(info)) return info
   const ended = validate(info, { bytes: readable, sizeBytes: readable.length })
   if (ended !== undefined) return ended
-  const mended = intact ? undefined : await mend(readable, format)
-  if (mended === undefined) return { bytes, info, mended: false }
+  if (intact && info.frames === 1) return { bytes, info, damaged: false }
+  const mended = await mend(readable, format)
   if (isFailure(mended)) return mended
-  const mendedInfo = await readInfo(mended, format)
-  return isFailure(mendedInfo) ? mendedInfo : { bytes: mended, info: mendedInfo, mended: true }
+  const mendedInfo = mended.bytes === readable ? info : await readInfo(mended.bytes, format)
+  return isFailure(mendedInfo) ? mendedInfo : { ...mended, info: mendedInfo }
 }

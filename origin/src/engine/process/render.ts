@@ -83,7 +83,7 @@ async function renderPicture(
   const wanted = wantedOf(info)
   const { format } = wanted
   if (mayBeUntouched(info, options, wanted)) {
-    if (!opened.mended && isBare(bytes, info.format)) return { kind: 'rendered', format, bytes: undefined }
+    if (!opened.damaged && isBare(bytes, info.format)) return { kind: 'rendered', format, bytes: undefined }
     const deferred = admit(costOf(info, wanted, { bytes, sizeBytes: bytes.length }), admission)
     if (deferred !== undefined) return deferred
   }

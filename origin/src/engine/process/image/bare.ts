@@ -1,4 +1,5 @@
 import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
+import { colourTableBytes } from './gif-frames.ts'
 import { pngChunks } from './png-chunks.ts'
 import { riffChunks, WEBP_HEADER_BYTES } from './riff.ts'
 
@@ -92,8 +93,4 @@ function isBareGif(bytes: Uint8Array): boolean {
     at += 1
   }
   return false
-}
-
-function colourTableBytes(flags: number | undefined): number {
-  return flags !== undefined && flags & 0x80 ? 3 * 2 ** ((flags & 7) + 1) : 0
 }

@@ -5,24 +5,39 @@
 
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
+import { withTransparency } from './gif-transparency.ts'
 import { mendPng } from './mend-png.ts'
 import { withPixelSize } from './svg-root.ts'
 
 /** Warnings, errors and missing data are no reason to refuse what every browser shows a part of. */
 export const AS_FAR_AS_IT_GOES = { failOn: 'none' } as const
 
+export interface Mended {
+  readonly bytes: Uint8Array
+  /** What was there was not what it should be: it is no rendition of itself. */
+  readonly damaged: boolean
+}
+
 /**
- * Gives a file that decoders read as browsers do, for a damaged one whose header was validated; undefined where the
- * file itself is one. Fails with `undecodable` where there is nothing to be seen.
+ * Gives a file of which decoders make what browsers show, where they do not of the one that was sent and whose header
+ * was validated. Fails with `undecodable` where there is nothing to be seen.
  */
-export async function mend(
-  bytes: Uint8Array,
-  format: SourceFormat,
-): Promise<Uint8Array | Failure | undefined> {
-  if (format === 'png') return mendPng(bytes)
-  if (format === 'svg') return withPixelSize(bytes)
-  if (format === 'jpeg' && !hasScan(bytes)) return fail('undecodable', 'no scan')
-  return undefined
+export async function mend(bytes: Uint8Array, format: SourceFormat): Promise<Mended | Failure> {
+  switch (format) {
+    case 'png': {
+      const mended = await mendPng(bytes)
+      if (mended !== undefined && !(mended instanceof Uint8Array)) return mended
+      return { bytes: mended ?? bytes, damaged: mended !== undefined }
+    }
+    case 'jpeg':
+      return hasScan(bytes) ? { bytes, damaged: false } : fail('undecodable', 'no scan')
+    case 'gif':
+      return { bytes: withTransparency(bytes) ?? bytes, damaged: false }
+    case 'svg':
+      return { bytes: withPixelSize(bytes), damaged: false }
+    default:
+      return { bytes, damaged: false }
+  }
 }
 
 const START_OF_SCAN = 0xda

@@ -1,0 +1,173 @@
+/** GIF as browsers show it: nothing where no frame has painted, and where one was disposed of. */
+
+import { gifFrames } from '@media-proxy/origin/engine/process/image/gif-frames.ts'
+import { pngChunks } from '@media-proxy/origin/engine/process/image/png-chunks.ts'
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Door, openFilesystemOrigin } from '../doors.ts'
+import { send } from '../http.ts'
+
+const SIDE = 16
+const SECRET = 'internal-secret'
+const [RED, BLUE] = [1, 2] as const
+const [LEAVE, CLEAR, RESTORE] = [1, 2, 3] as const
+
+interface Frame {
+  readonly left: number
+  readonly top: number
+  readonly side: number
+  /** Of the palette: 0 black, 1 red, 2 blue, further ones grey. */
+  readonly colour: number
+  readonly disposal: number
+  readonly transparent?: number
+}
+
+/** A GIF with as many colours as its bits allow, the frames of which are not compressed. */
+function gif(frames: readonly Frame[], bits: 2 | 8, control = true): Buffer {
+  const palette = Buffer.alloc(3 * 2 ** bits, 0x80)
+  palette.set([0, 0, 0, 255, 0, 0, 0, 0, 255])
+  const head = Buffer.from([...Buffer.from('GIF89a'), SIDE, 0, SIDE, 0, 0x80 | (bits - 1), 0, 0])
+  const blocks = frames.map(({ left, top, side, colour, disposal, transparent }) =>
+    Buffer.concat([
+      control
+        ? Buffer.from([
+            ...[0x21, 0xf9, 4, (disposal << 2) | (transparent === undefined ? 0 : 1), 10, 0],
+            ...[transparent ?? 0, 0],
+          ])
+        : Buffer.alloc(0),
+      Buffer.from([0x2c, left, 0, top, 0, side, 0, side, 0, 0, bits]),
+      coded(new Uint8Array(side * side).fill(colour), bits),
+    ]),
+  )
+  return Buffer.concat([head, palette, ...blocks, Buffer.from([0x3b])])
+}
+
+/** Each pixel as itself, and a clear often enough for no code to grow. */
+function coded(pixels: Uint8Array, bits: number): Buffer {
+  const clear = 2 ** bits
+  const codes: number[] = []
+  for (const [index, pixel] of pixels.entries()) {
+    if (index % (clear - 2) === 0) codes.push(clear)
+    codes.push(pixel)
+  }
+  codes.push(clear + 1)
+  const bytes: number[] = []
+  let [held, buffer] = [0, 0]
+  for (const code of codes) {
+    buffer |= code << held
+    for (held += bits + 1; held >= 8; held -= 8) {
+      bytes.push(buffer & 255)
+      buffer >>= 8
+    }
+  }
+  bytes.push(buffer & 255)
+  const blocks = []
+  for (let at = 0; at < bytes.length; at += 255) {
+    const block = bytes.slice(at, at + 255)
+    blocks.push(block.length, ...block)
+  }
+  return Buffer.from([...blocks, 0])
+}
+
+const whole = { left: 0, top: 0, side: SIDE, colour: RED, disposal: LEAVE }
+const corner = { ...whole, left: 8, top: 8, side: 8 }
+const NOTHING = [0, 0, 0, 0]
+const RED_PIXEL = [255, 0, 0, 255]
+const BLUE_PIXEL = [0, 0, 255, 255]
+
+/** The colours at the top left and at the bottom right of each frame. */
+const GIFS: Readonly<Record<string, readonly [readonly Frame[], readonly (readonly number[])[]]>> = {
+  'a first frame in a corner': [[corner], [NOTHING, RED_PIXEL]],
+  'a first frame in a corner, and one over it': [
+    [corner, { ...corner, colour: BLUE }],
+    [NOTHING, RED_PIXEL, NOTHING, BLUE_PIXEL],
+  ],
+  'a frame that is cleared': [
+    [
+      { ...whole, disposal: CLEAR },
+      { ...corner, colour: BLUE },
+    ],
+    [RED_PIXEL, RED_PIXEL, NOTHING, BLUE_PIXEL],
+  ],
+  'a first frame that is taken back': [
+    [
+      { ...whole, disposal: RESTORE },
+      { ...corner, colour: BLUE },
+    ],
+    [RED_PIXEL, RED_PIXEL, NOTHING, BLUE_PIXEL],
+  ],
+  'a cleared frame behind one with a transparent index': [
+    [{ ...corner, transparent: 3 }, { ...whole, colour: BLUE, disposal: CLEAR }, corner],
+    [NOTHING, RED_PIXEL, BLUE_PIXEL, BLUE_PIXEL, NOTHING, RED_PIXEL],
+  ],
+  'frames that cover all': [
+    [whole, { ...corner, colour: BLUE }],
+    [RED_PIXEL, RED_PIXEL, RED_PIXEL, BLUE_PIXEL],
+  ],
+}
+
+describe('GIF without a transparent index', () => {
+  let door: Door
+  beforeAll(async () => {
+    door = await openFilesystemOrigin({ MEDIA_PROXY_SECRET_KEY: SECRET })
+    for (const [name, [frames]] of Object.entries(GIFS)) {
+      for (const bits of [2, 8] as const) {
+        await door.put(`attachments/1/${keyOf(name)}${bits}.gif`, gif(frames, bits))
+        await door.put(`emojis/${keyOf(name)}${bits}`, gif(frames, bits))
+        await door.put(`${keyOf(name)}${bits}`, gif(frames, bits), undefined, 'uploads')
+      }
+    }
+    await door.put('attachments/1/bare.gif', gif([corner], 2, false))
+  })
+  afterAll(() => door.close())
+
+  const cases = Object.entries(GIFS).flatMap(([name, [, pixels]]) =>
+    ([2, 8] as const).flatMap((bits) =>
+      ['png', 'gif', 'webp'].map((format) => ({ name, bits, format, pixels })),
+    ),
+  )
+
+  it.each(cases)('$name is transparent where nothing is: $bits bits as $format', async (example) => {
+    const { name, bits, format, pixels } = example
+    const path = `/attachments/1/${keyOf(name)}${bits}.gif?format=${format}&quality=lossless&width=8`
+    expect(await cornersOf((await send(door.url, path)).body)).toEqual(pixels.slice(0, 2))
+    const moving = await send(door.url, `${path}&animated=true`)
+    if (format !== 'png') expect(await cornersOf(moving.body)).toEqual(pixels)
+    else if (pixels.length > 2) expect([...pngChunks(moving.body)].map(({ id }) => id)).toContain('acTL')
+    if (format === 'gif') return
+    const emoji = await send(door.url, `/emojis/${keyOf(name)}${bits}.${format}?size=64`)
+    expect((await cornersOf(emoji.body)).slice(0, 2)).toEqual(pixels.slice(0, 2))
+  })
+
+  it('needs no control to be transparent', async () => {
+    const { body } = await send(door.url, '/attachments/1/bare.gif?format=png')
+    expect(await cornersOf(body)).toEqual([NOTHING, RED_PIXEL])
+  })
+
+  it('is left as it is where nothing is asked of it', async () => {
+    const { body } = await send(
+      door.url,
+      `/attachments/1/${keyOf('a frame that is cleared')}2.gif?format=gif&animated=true`,
+    )
+    expect(gifFrames(body).frames.map(({ isTransparent }) => isTransparent)).toEqual([false, false])
+  })
+})
+
+async function cornersOf(bytes: Buffer): Promise<readonly (readonly number[])[]> {
+  const { data, info } = await sharp(bytes, { pages: -1 })
+    .ensureAlpha()
+    .raw()
+    .toBuffer({ resolveWithObject: true })
+  const frameBytes = info.width * info.width * 4
+  // Frames that are made smaller bleed a little into each other.
+  const clean = (value: number) => (value > 235 ? 255 : value < 20 ? 0 : value)
+  const pixel = (at: number) =>
+    clean(data[at + 3] ?? 0) === 0 ? NOTHING : [...data.subarray(at, at + 4)].map(clean)
+  return Array.from({ length: data.length / frameBytes }, (_, index) => index * frameBytes).flatMap(
+    (start) => [pixel(start), pixel(start + frameBytes - 4)],
+  )
+}
+
+function keyOf(name: string): string {
+  return name.replace(/[^A-Za-z0-9]/g, '_')
+}
