@@ -27,8 +27,8 @@ const PHRASES: Readonly<Record<string, string>> = {
     'The container is known, but what is coded in it is not shown by browsers.',
   'Only images and videos can be transformed':
     'Sound has no picture: leave out the parameters and it is streamed.',
-  'Image dimensions too large':
-    'A side, the number of frames or the decoded size is over the limits of the service.',
+  'Image dimensions too large': 'A side or the decoded size is over the limits of the service.',
+  'Image dimensions too large: too many frames': 'More frames than the service plays: ask for a still.',
   'Payload Too Large': 'The file is larger than the service takes.',
   Unauthorized: 'The signature or the secret is wrong, or the URL has expired.',
   Forbidden: 'The service does not answer this from here.',

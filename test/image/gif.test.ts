@@ -153,6 +153,55 @@ describe('GIF without a transparent index', () => {
   })
 })
 
+describe('a GIF of 2,000 frames', () => {
+  let door: Door
+  const frames = Array.from({ length: 2000 }, (_, index) => ({
+    ...{ left: index % 8, top: 0, side: 8, disposal: LEAVE },
+    colour: index === 1999 ? BLUE : RED,
+  }))
+  beforeAll(async () => {
+    door = await openFilesystemOrigin({ MEDIA_PROXY_SECRET_KEY: SECRET, MEDIA_PROXY_LIMITS_FRAMES: '1000' })
+    const bytes = gif([whole, ...frames.slice(1)], 2)
+    await door.put('attachments/1/many.gif', bytes)
+    await door.put('avatars/1/a_many', bytes)
+    await door.put('avatars/1/many', bytes)
+    await door.put('many', bytes, undefined, 'uploads')
+  })
+  afterAll(() => door.close())
+
+  it.each([
+    '/attachments/1/many.gif?format=webp',
+    '/attachments/1/many.gif?format=jpeg&animated=true',
+    '/avatars/1/many.png?size=16',
+  ])('%s needs the first one', async (path) => {
+    const { status, body } = await send(door.url, path)
+    expect([status, (await sharp(body).metadata()).width]).toEqual([200, SIDE])
+  })
+
+  it.each(['/attachments/1/many.gif?format=webp&animated=true', '/avatars/1/a_many.webp'])(
+    '%s says what is too many',
+    async (path) => {
+      const { status, body } = await send(door.url, path)
+      expect([status, body.toString()]).toEqual([400, 'Image dimensions too large: too many frames'])
+    },
+  )
+
+  it('is examined, and three of its frames are given', async () => {
+    const post = (route: string) =>
+      send(door.url, route, {
+        method: 'POST',
+        headers: { 'x-internal-secret': SECRET, 'content-type': 'application/json' },
+        body: JSON.stringify({ type: 'upload', upload_filename: 'many' }),
+      })
+    const metadata = await post('/_metadata')
+    expect([metadata.status, JSON.parse(metadata.body.toString())]).toMatchObject([
+      200,
+      { animated: true, width: SIDE, duration: 200 },
+    ])
+    expect(JSON.parse((await post('/_frames')).body.toString()).frames).toHaveLength(3)
+  })
+})
+
 async function cornersOf(bytes: Buffer): Promise<readonly (readonly number[])[]> {
   const { data, info } = await sharp(bytes, { pages: -1 })
     .ensureAlpha()

@@ -22,26 +22,26 @@ export interface DeclaredSize {
   readonly height: number
   readonly bands: number
   readonly bytesPerSample: number
-  /** How many frames exist. */
-  readonly frames: number
-  /** How many of them will be decoded. */
+  /** Of a picture that does not move, or of which only a still is wanted, one. */
   readonly decodedFrames: number
+  /** How many will be held and encoded. */
+  readonly keptFrames: number
 }
 
 /**
  * Checks what a header declares. Not by pixels: a file of 41 bytes can declare 25 megapixels of 16-bit RGBA,
- * and only the bytes they decode to tell what that costs. Fails with `too-large-dimensions`.
+ * and only the bytes they decode to tell what that costs. Fails with `too-large-dimensions` or `too-many-frames`.
  */
 export function validateDeclaredSize(declared: DeclaredSize, limits: MediaLimits): Failure | undefined {
-  const { width, height, frames } = declared
+  const { width, height, keptFrames } = declared
   if (Math.max(width, height) > limits.sidePixels)
     return fail('too-large-dimensions', `side ${width}x${height}`)
-  if (frames > limits.frames) return fail('too-large-dimensions', `${frames} frames`)
+  if (keptFrames > limits.frames) return fail('too-many-frames', `${keptFrames} frames`)
   const bytes = decodedBytes(declared)
   return bytes > limits.decodedBytes ? fail('too-large-dimensions', `${bytes} decoded bytes`) : undefined
 }
 
 /** Bytes of the decoded frames. */
-export function decodedBytes({ width, height, bands, bytesPerSample, decodedFrames }: DeclaredSize): number {
+function decodedBytes({ width, height, bands, bytesPerSample, decodedFrames }: DeclaredSize): number {
   return width * height * bands * bytesPerSample * decodedFrames
 }

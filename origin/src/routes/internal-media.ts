@@ -142,4 +142,5 @@ const MEDIA_FAILURES: ReadonlySet<Failure['code']> = new Set([
   'unsupported-codec',
   'not-visual',
   'too-large-dimensions',
+  'too-many-frames',
 ] as const)

@@ -15,6 +15,7 @@ const FAILURES = {
   'unsupported-codec': [400, 'File contains unsupported or non-web-compatible codecs'],
   'not-visual': [400, 'Only images and videos can be transformed'],
   'too-large-dimensions': [400, 'Image dimensions too large'],
+  'too-many-frames': [400, 'Image dimensions too large: too many frames'],
   'bad-json': [400, 'Invalid JSON'],
   'bad-field': [400, 'Invalid request body'],
   'bad-signature': [401, 'Unauthorized'],

@@ -81,7 +81,7 @@ async function examineImage(
     maxBytes: limits.sourceBytes,
     // Of a sequence single frames are decoded, whatever there are.
     validate: (info, seen) =>
-      validateInfo(info, { limits, animated: scan && !isSequence(info) }) ??
+      validateInfo(info, { limits, animated: scan && !isSequence(info) ? 'gone through' : false }) ??
       admit(costOfThumbnails(info, seen), admission),
   })
   if (!('info' in opened)) return opened

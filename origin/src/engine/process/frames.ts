@@ -77,7 +77,7 @@ async function pictureFiles(
     // A still is answered as it is.
     intact: true,
     validate: (info, seen) =>
-      validateInfo(info, { limits, animated: true }) ??
+      validateInfo(info, { limits, animated: 'gone through' }) ??
       (info.frames === 1 ? undefined : admit(costOfPicture(info, jpegRender(info), 1, seen), admission)),
   })
   if (!('info' in opened)) return opened

@@ -72,7 +72,7 @@ async function renderPicture(
       return (
         validateInfo(info.drawing === undefined ? info : { ...info, ...sizeOf(wanted.plan) }, {
           limits,
-          animated: options.animated,
+          animated: keepsAnimation(info, wanted),
         }) ??
         (mayBeUntouched(info, options, wanted) ? undefined : admit(costOf(info, wanted, seen), admission))
       )

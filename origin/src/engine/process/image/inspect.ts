@@ -1,7 +1,7 @@
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Metadata } from 'sharp'
 import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
-import { decodedBytes, type MediaLimits, validateDeclaredSize } from '../../../media/limits.ts'
+import { type MediaLimits, validateDeclaredSize } from '../../../media/limits.ts'
 import { countApngFrames, hidesDefaultImage } from './apng.ts'
 import { hasDeepProfile } from './deep-profile.ts'
 import { AS_FAR_AS_IT_GOES } from './mend.ts'
@@ -40,8 +40,8 @@ export interface ImageInfo {
 
 export interface InspectOptions {
   readonly limits: MediaLimits
-  /** All frames will be decoded, not only the first. */
-  readonly animated: boolean
+  /** All frames will be decoded and kept, or are gone through for some of them, or only the first is wanted. */
+  readonly animated: boolean | 'gone through'
 }
 
 /** Pixel limits of Sharp itself are off: `validateDeclaredSize` has the say, in bytes. */
@@ -49,7 +49,7 @@ export const UNLIMITED_PIXELS = { limitInputPixels: false } as const
 
 /**
  * Reads the header of an image and checks it before anything is decoded. Fails with `undecodable` or
- * `too-large-dimensions`.
+ * `too-large-dimensions` or `too-many-frames`.
  */
 export async function inspectImage(
   bytes: Uint8Array,
@@ -68,14 +68,11 @@ export async function readInfo(bytes: Uint8Array, format: SourceFormat): Promise
   return isFailure(metadata) ? metadata : infoOf(metadata, format, bytes)
 }
 
-/** Checks what a header declares. Gives `too-large-dimensions` or nothing. */
+/** Checks what a header declares. Gives `too-large-dimensions`, `too-many-frames` or nothing. */
 export function validateInfo(info: ImageInfo, { limits, animated }: InspectOptions): Failure | undefined {
-  return validateDeclaredSize({ ...info, decodedFrames: animated ? info.frames : 1 }, limits)
-}
-
-/** What decoding costs, in bytes: all frames, or only the first. */
-export function decodedBytesOf(info: ImageInfo, animated: boolean): number {
-  return decodedBytes({ ...info, decodedFrames: animated ? info.frames : 1 })
+  const decodedFrames = animated === false ? 1 : info.frames
+  const keptFrames = animated === true ? info.frames : 1
+  return validateDeclaredSize({ ...info, decodedFrames, keptFrames }, limits)
 }
 
 function plainInfo(bytes: Uint8Array, format: 'bmp' | 'jxl'): ImageInfo | Failure {
