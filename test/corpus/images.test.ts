@@ -4,10 +4,7 @@ import { type Door, openFilesystemOrigin } from '../doors.ts'
 import { send } from '../http.ts'
 import { CORPUS, corpusFiles, readCorpus } from './corpus.ts'
 
-const PICTURES = ['photos', 'orientation', 'colour', 'animated', 'vector']
-  .flatMap(corpusFiles)
-  // An image sequence without a picture of its own, which libheif does not open.
-  .filter((file) => file !== 'animated/animated.avif')
+const PICTURES = ['photos', 'orientation', 'colour', 'animated', 'vector'].flatMap(corpusFiles)
 const HOSTILE = corpusFiles('hostile')
 
 /** What the header alone refuses, on every route and at once. */

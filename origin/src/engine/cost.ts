@@ -243,8 +243,8 @@ function workBytes(source: CostSource, render: CostRender): number {
 }
 
 /** Frames that another program than Sharp draws, or writes, or blurs, lie below each other in one tall picture. */
-function ofStrip({ format }: CostSource, render: CostRender): boolean {
-  return render.format === 'png' || render.blur > 0 || format === 'png' || format === 'avif'
+function ofStrip({ format, turned }: CostSource, render: CostRender): boolean {
+  return turned || render.format === 'png' || render.blur > 0 || format === 'png' || format === 'avif'
 }
 
 function decoderOf({ format, interlaced, lossless, filtered }: CostSource): DecoderName {

@@ -87,7 +87,7 @@ async function examineImage(
   if (!('info' in opened)) return opened
   const { bytes, info } = opened
   const sequence = isSequence(info) ? readSequence(bytes) : undefined
-  const decodeStill = createStillDecoder(tools.libav)
+  const decodeStill = createStillDecoder(tools)
   const decode = (frame: number) =>
     decodePicture(bytes, info, { frame, maxSidePixels: LOOK_SIDE_PIXELS }, decodeStill)
   const first = await decode(0)

@@ -10,13 +10,14 @@ import { validateInfo } from './image/inspect.ts'
 import type { Size } from './image/plan.ts'
 import type { RawPicture } from './image/raw-picture.ts'
 import { type Render, renderRaw } from './image/render-image.ts'
+import { type ImageSequence, readSequence } from './image/sequence.ts'
 import { openPicture } from './open-picture.ts'
 import { costOfPicture, costOfStill } from './predict.ts'
-import type { MediaSource } from './source/media-source.ts'
+import { type MediaSource, memorySource } from './source/media-source.ts'
 import { createStillDecoder } from './stills.ts'
 import { readThreeFrames } from './video/frames.ts'
 import { threeFrames, threeMoments } from './video/moments.ts'
-import { openVideo, type VideoTools } from './video/video.ts'
+import { openVideo, type Video, type VideoTools } from './video/video.ts'
 
 export interface FrameFile {
   readonly timestampSeconds: number
@@ -56,21 +57,25 @@ async function videoFiles(
   if (isFailure(video)) return video
   try {
     const deferred = admit(costOfStill(video.info.video, jpegRender(video.info.video)), admission)
-    if (deferred !== undefined) return deferred
-    const frames = await readThreeFrames(video)
-    if (isFailure(frames)) return frames
-    return jpegFiles(frames.map((picture) => ({ picture, timestampSeconds: picture.timestampSeconds })))
+    return deferred ?? (await filesOf(video))
   } finally {
     await video.close()
   }
 }
 
+async function filesOf(video: Video): Promise<readonly FrameFile[] | Failure> {
+  const frames = await readThreeFrames(video)
+  if (isFailure(frames)) return frames
+  return jpegFiles(frames.map((picture) => ({ picture, timestampSeconds: picture.timestampSeconds })))
+}
+
 async function pictureFiles(
   source: MediaSource,
   kind: MediaKind & { readonly kind: 'image' },
-  { limits, libav }: VideoTools,
+  tools: VideoTools,
   admission: Admission,
 ): Promise<readonly FrameFile[] | Deferred | Failure> {
+  const { limits } = tools
   const opened = await openPicture(source, {
     format: kind.format,
     maxBytes: limits.sourceBytes,
@@ -83,15 +88,31 @@ async function pictureFiles(
   if (!('info' in opened)) return opened
   const { bytes, info } = opened
   if (info.frames === 1) return [{ timestampSeconds: 0, mime: kind.mime, bytes }]
+  const sequence = info.format === 'avif' ? readSequence(bytes) : undefined
+  if (sequence !== undefined) return sequenceFiles(sequence, tools)
   const times = await animationTimes(bytes, info)
   const wanted = threeMoments(times.at(-1) ?? 0).map((moment) => frameAt(times, moment))
   const shown: ShownPicture[] = []
   for (const frame of threeFrames(wanted, info.frames)) {
     const maxSidePixels = Math.max(info.width, info.height)
-    const picture = await decodePicture(bytes, info, { frame, maxSidePixels }, createStillDecoder(libav))
+    const picture = await decodePicture(bytes, info, { frame, maxSidePixels }, createStillDecoder(tools))
     if (!isFailure(picture)) shown.push({ picture, timestampSeconds: times[frame] ?? 0 })
   }
   return jpegFiles(shown)
+}
+
+/** What an animated AVIF plays is a video beside its still. */
+async function sequenceFiles(
+  sequence: ImageSequence,
+  tools: VideoTools,
+): Promise<readonly FrameFile[] | Failure> {
+  const video = await openVideo(tools, memorySource(sequence.asVideo(), undefined), 'mp4')
+  if (isFailure(video)) return video
+  try {
+    return await filesOf(video)
+  } finally {
+    await video.close()
+  }
 }
 
 interface ShownPicture {

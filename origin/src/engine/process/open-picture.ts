@@ -3,8 +3,7 @@ import type { ImageFormat as SourceFormat } from '../../media/kinds.ts'
 import type { Deferred } from '../jobs.ts'
 import { hideTheRest } from './image/hide-the-rest.ts'
 import { type ImageInfo, readInfo } from './image/inspect.ts'
-import { type Mended, mend } from './image/mend.ts'
-import { svgAsUtf8 } from './image/svg-text.ts'
+import { type Mended, mend, readable } from './image/mend.ts'
 import type { SeenBytes } from './predict.ts'
 import type { MediaSource } from './source/media-source.ts'
 
@@ -46,15 +45,17 @@ export async function openPicture(
   const bytes = source.whole(maxBytes)
   if (isFailure(bytes)) return bytes
   if (!intact) hideTheRest(bytes, format)
-  const readable = format === 'svg' ? svgAsUtf8(bytes) : bytes
-  if (isFailure(readable)) return readable
-  const info = await readInfo(readable, format)
+  const read = readable(bytes, format)
+  if (isFailure(read)) return read
+  const info = await readInfo(read.bytes, format)
   if (isFailure(info)) return info
-  const ended = validate(info, { bytes: readable, sizeBytes: readable.length })
+  const ended = validate(info, { bytes: read.bytes, sizeBytes: read.bytes.length })
   if (ended !== undefined) return ended
   if (intact && info.frames === 1) return { bytes, info, damaged: false }
-  const mended = await mend(readable, format)
+  const mended = await mend(read.bytes, format)
   if (isFailure(mended)) return mended
-  const mendedInfo = mended.bytes === readable ? info : await readInfo(mended.bytes, format)
-  return isFailure(mendedInfo) ? mendedInfo : { ...mended, info: mendedInfo }
+  const mendedInfo = mended.bytes === read.bytes ? info : await readInfo(mended.bytes, format)
+  return isFailure(mendedInfo)
+    ? mendedInfo
+    : { bytes: mended.bytes, damaged: read.damaged || mended.damaged, info: mendedInfo }
 }

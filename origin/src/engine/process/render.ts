@@ -89,7 +89,7 @@ async function renderPicture(
   }
   const rendered =
     (await renderSequence(bytes, info, wanted, tools)) ??
-    (await renderImage(bytes, info, wanted, createStillDecoder(tools.libav)))
+    (await renderImage(bytes, info, wanted, createStillDecoder(tools)))
   return isFailure(rendered) ? rendered : { kind: 'rendered', format, bytes: rendered }
 }
 

@@ -5,19 +5,35 @@ import type { DecodeStill } from './image/decode.ts'
 import { decodeHeic } from './image/heic.ts'
 import type { ImageInfo } from './image/inspect.ts'
 import type { RawPicture } from './image/raw-picture.ts'
+import { readSequence } from './image/sequence.ts'
 import { underStillBrand } from './image/still-brand.ts'
 import { toSrgb } from './image/to-srgb.ts'
 import type { Libav } from './libav/load.ts'
 import type { DecodedStill } from './libav/still.ts'
+import { playSequence } from './video/play-sequence.ts'
+import type { VideoTools } from './video/video.ts'
 
 /** Files have a validated header. Fails with `undecodable`, or with `not-ready` where nothing decodes the format. */
-export function createStillDecoder(loadLibav: () => Promise<Libav | undefined>): DecodeStill {
+export function createStillDecoder(tools: VideoTools): DecodeStill {
   return async (bytes, info) => {
-    const libav = await loadLibav()
+    if (info.ownDecoder === 'sequence') return firstOfSequence(tools, bytes, info)
+    const libav = await tools.libav()
     const decoded = libav === undefined ? undefined : await decodeWithLibav(libav, bytes, info)
     if (info.format !== 'heic') return decoded ?? fail('not-ready', `nothing here decodes ${info.format}`)
     return decoded === undefined || isFailure(decoded) ? decodeHeic(bytes, info) : decoded
   }
+}
+
+async function firstOfSequence(
+  tools: VideoTools,
+  bytes: Uint8Array,
+  info: ImageInfo,
+): Promise<RawPicture | Failure> {
+  const sequence = readSequence(bytes)
+  const played = sequence === undefined ? undefined : await playSequence(tools, sequence, info)
+  if (played === undefined || isFailure(played)) return played ?? fail('undecodable', 'no sequence')
+  for await (const frame of played.frames) return frame
+  return fail('undecodable', 'no frame')
 }
 
 async function decodeWithLibav(

@@ -10,8 +10,12 @@ import type { RawPicture } from './raw-picture.ts'
 import { sharp } from './sharp.ts'
 
 /** Tells whether Sharp, asked for a still, would not give the first frame that is shown. */
-export function needsOwnDecoder(bytes: Uint8Array, { format }: Pick<ImageInfo, 'format'>): boolean {
-  return OTHERS.has(format) || (format === 'png' && hidesDefaultImage(bytes))
+export function needsOwnDecoder(bytes: Uint8Array, info: ImageInfo): boolean {
+  return isOther(info) || (info.format === 'png' && hidesDefaultImage(bytes))
+}
+
+function isOther({ format, ownDecoder }: ImageInfo): boolean {
+  return OTHERS.has(format) || ownDecoder !== undefined
 }
 
 const OTHERS: ReadonlySet<SourceFormat> = new Set(['heic', 'jxl', 'bmp'])
@@ -53,7 +57,7 @@ export async function decodeFrame(
   frame: number,
   decodeStill: DecodeStill,
 ): Promise<RawPicture | Failure> {
-  if (OTHERS.has(info.format)) return decodeStill(bytes, info)
+  if (isOther(info)) return decodeStill(bytes, info)
   const apng = readApng(bytes)
   if (isFailure(apng)) return apng
   let index = 0

@@ -34,6 +34,8 @@ export interface ImageInfo {
   readonly interlaced: boolean
   readonly bands: number
   readonly bytesPerSample: number
+  /** It is not Sharp that decodes it, though it does others of its format: its still is the first frame of a sequence. */
+  readonly ownDecoder?: 'sequence'
   /** Of a drawing, which has no pixels of its own: its size before it is rounded. */
   readonly drawing?: Size
 }
@@ -65,7 +67,8 @@ export async function readInfo(bytes: Uint8Array, format: SourceFormat): Promise
   if (format === 'bmp' || format === 'jxl') return plainInfo(bytes, format)
   if (format === 'svg') return drawingInfo(bytes)
   const metadata = await readHeader(bytes)
-  return isFailure(metadata) ? metadata : infoOf(metadata, format, bytes)
+  if (isFailure(metadata)) return sequenceInfo(bytes, format) ?? metadata
+  return infoOf(metadata, format, bytes)
 }
 
 /** Checks what a header declares. Gives `too-large-dimensions`, `too-many-frames` or nothing. */
@@ -88,6 +91,20 @@ function plainInfo(bytes: Uint8Array, format: 'bmp' | 'jxl'): ImageInfo | Failur
     // What the decoder makes at the most.
     bands: 4,
     bytesPerSample: format === 'bmp' ? 1 : 2,
+  }
+}
+
+/** Of a sequence that has no still beside it, or none that libheif opens. */
+function sequenceInfo(bytes: Uint8Array, format: SourceFormat): ImageInfo | undefined {
+  const sequence = format === 'avif' || format === 'heic' ? readSequence(bytes) : undefined
+  if (sequence === undefined || sequence.frames === 0) return undefined
+  const { size, frames, hasAlpha } = sequence
+  if (size.width === 0 || size.height === 0) return undefined
+  return {
+    ...{ format, ...size, hasAlpha, orientation: 1, palette: false, interlaced: false },
+    frames: format === 'avif' ? frames : 1,
+    ...{ plainColours: false, deepProfile: false, lossless: false, bands: 4, bytesPerSample: 2 },
+    ownDecoder: 'sequence',
   }
 }
 

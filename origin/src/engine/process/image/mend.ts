@@ -3,11 +3,13 @@
  * they make of nothing at all is a grey or black picture, which is told here.
  */
 
-import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
 import { withTransparency } from './gif-transparency.ts'
 import { mendPng } from './mend-png.ts'
+import { mendWebp } from './mend-webp.ts'
 import { withPixelSize } from './svg-root.ts'
+import { svgAsUtf8 } from './svg-text.ts'
 
 /** Warnings, errors and missing data are no reason to refuse what every browser shows a part of. */
 export const AS_FAR_AS_IT_GOES = { failOn: 'none' } as const
@@ -16,6 +18,19 @@ export interface Mended {
   readonly bytes: Uint8Array
   /** What was there was not what it should be: it is no rendition of itself. */
   readonly damaged: boolean
+}
+
+/**
+ * Gives a file of which decoders read the header, where they do not of the one that was sent. Fails with `undecodable` or
+ * `too-large-dimensions`.
+ */
+export function readable(bytes: Uint8Array, format: SourceFormat): Mended | Failure {
+  if (format === 'svg') {
+    const svg = svgAsUtf8(bytes)
+    return isFailure(svg) ? svg : { bytes: svg, damaged: false }
+  }
+  const whole = format === 'webp' ? mendWebp(bytes) : undefined
+  return { bytes: whole ?? bytes, damaged: whole !== undefined }
 }
 
 /**

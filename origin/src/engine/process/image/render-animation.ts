@@ -13,6 +13,7 @@ import type { RawPicture } from './raw-picture.ts'
 import { openRaw, type Render, run, scale } from './render-stages.ts'
 import { sharp } from './sharp.ts'
 import { framesOf, type Strip } from './strip.ts'
+import { playTurned } from './turned-animation.ts'
 
 /** What another decoder plays, frame by frame. */
 export interface Played {
@@ -34,6 +35,7 @@ export async function renderAnimation(
       const timing = { loop: apng.loop, delay: apng.frames.map(({ delayMs }) => delayMs) }
       return await renderPlayed({ frames: playApng(apng), count: apng.frames.length, timing }, info, render)
     }
+    if (info.orientation > 1) return await renderPlayed(await playTurned(bytes, info, render), info, render)
     const scaled = await scaleFrames(bytes, info, render)
     if (render.format !== 'png' && render.blur === undefined) return await run(scaled, info, render)
     return await encodeFrames(await stripOf(scaled, bytes), info, render)

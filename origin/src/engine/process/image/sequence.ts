@@ -5,10 +5,13 @@
  */
 
 import type { AnimationTiming } from './encode.ts'
+import type { Size } from './plan.ts'
 
 /** What the index of a sequence tells. */
 export interface ImageSequence {
   readonly frames: number
+  /** Of a frame as it is shown. */
+  readonly size: Size
   readonly hasAlpha: boolean
   /** Of as many frames as are wanted at most. */
   timing(mostFrames: number): AnimationTiming
@@ -40,6 +43,7 @@ export function readSequence(bytes: Uint8Array): ImageSequence | undefined {
   const alpha = tracks.filter(({ handler }) => handler === AUXILIARY)
   return {
     frames: runs.reduce((sum, { frames }) => sum + frames, 0),
+    size: sizeOf(file, pictures.box),
     hasAlpha: alpha.length > 0,
     timing: (mostFrames) => ({
       loop: loopOf(file, pictures.box),
@@ -68,6 +72,20 @@ function trackOf(file: Buffer, box: Box) {
   const [header] = inside(file, [box], 'mdia', 'hdlr')
   const handlerAt = (header?.start ?? file.length) + HANDLER_OFFSET
   return { box, handlerAt, handler: file.toString('latin1', handlerAt, handlerAt + 4) }
+}
+
+const MATRIX_BYTES = 36
+const FIXED_POINT = 65_536
+
+/** What the header of a track tells (`tkhd`): a matrix that may turn, then the size before that. */
+function sizeOf(file: Buffer, track: Box): Size {
+  const [header] = inside(file, [track], 'tkhd')
+  if (header === undefined) return { width: 0, height: 0 }
+  const matrixAt = file[header.start] === 1 ? 52 : 40
+  const width = Math.round(word(file, header, matrixAt + MATRIX_BYTES) / FIXED_POINT)
+  const height = Math.round(word(file, header, matrixAt + MATRIX_BYTES + 4) / FIXED_POINT)
+  const isSideways = word(file, header, matrixAt) === 0 && word(file, header, matrixAt + 4) !== 0
+  return isSideways ? { width: height, height: width } : { width, height }
 }
 
 interface DurationRun {

@@ -1,0 +1,124 @@
+/** Animations that play in browsers play here. */
+
+import { pngChunks } from '@media-proxy/origin/engine/process/image/png-chunks.ts'
+import { readSequence } from '@media-proxy/origin/engine/process/image/sequence.ts'
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { corpusFiles, readCorpus } from '../corpus/corpus.ts'
+import { type Door, openFilesystemOrigin } from '../doors.ts'
+import { send } from '../http.ts'
+
+const SECRET = 'internal-secret'
+const [WIDTH, HEIGHT] = [24, 16]
+
+/** Each pixel of each frame has a colour of its own. */
+async function animatedWebp(orientation?: number): Promise<Buffer> {
+  const pixels = Buffer.from(
+    [0, 1, 2].flatMap((frame) =>
+      Array.from({ length: WIDTH * HEIGHT }, (_, at) => [
+        ...[(at % WIDTH) * 10, Math.floor(at / WIDTH) * 15, frame * 100, 255],
+      ]).flat(),
+    ),
+  )
+  const raw = { width: WIDTH, height: HEIGHT * 3, channels: 4, pageHeight: HEIGHT } as const
+  const pipeline = sharp(pixels, { raw }).webp({ lossless: true, loop: 2, delay: [100, 200, 300] })
+  return (orientation === undefined ? pipeline : pipeline.withMetadata({ orientation })).toBuffer()
+}
+
+describe('animations', () => {
+  let door: Door
+  const corpusAvif = corpusFiles('wild').find((file) => file.includes('Chimera'))
+  beforeAll(async () => {
+    door = await openFilesystemOrigin({ MEDIA_PROXY_SECRET_KEY: SECRET })
+    for (let orientation = 1; orientation <= 8; orientation += 1) {
+      const bytes = await animatedWebp(orientation)
+      await door.put(`attachments/1/${orientation}.webp`, bytes)
+      await door.put(`${orientation}`, bytes, undefined, 'uploads')
+    }
+    const whole = await animatedWebp()
+    await door.put('attachments/1/cut.webp', whole.subarray(0, whole.length - 20))
+    if (corpusAvif !== undefined) {
+      await door.put('attachments/1/sequence.avif', readCorpus(corpusAvif))
+      await door.put('avatars/1/sequence', readCorpus(corpusAvif))
+      await door.put('sequence', readCorpus(corpusAvif), undefined, 'uploads')
+    }
+  })
+  afterAll(() => door.close())
+
+  const post = async (route: string, file: string) => {
+    const { body } = await send(door.url, route, {
+      method: 'POST',
+      headers: { 'x-internal-secret': SECRET, 'content-type': 'application/json' },
+      body: JSON.stringify({ type: 'upload', upload_filename: file, isNSFWAllowed: true }),
+    })
+    return JSON.parse(body.toString())
+  }
+
+  it.each([1, 2, 3, 4, 5, 6, 7, 8])('WebP of orientation %d plays upright', async (orientation) => {
+    const path = `/attachments/1/${orientation}.webp?animated=true&quality=lossless`
+    const { status, body } = await send(door.url, `${path}&format=webp`)
+    expect(status).toBe(200)
+    const { delay, loop, pages } = await sharp(body).metadata()
+    expect({ delay, loop, pages }).toEqual({ delay: [100, 200, 300], loop: 2, pages: 3 })
+    for (let page = 0; page < 3; page += 1) {
+      const upright = await sharp(await animatedWebp(orientation), { page })
+        .autoOrient()
+        .raw()
+        .toBuffer()
+      const ours = await sharp(body, { page }).ensureAlpha().raw().toBuffer({ resolveWithObject: true })
+      expect(ours.info.width).toBe(orientation > 4 ? HEIGHT : WIDTH)
+      expect(meanDifference(ours.data, await withAlpha(upright))).toBeLessThan(1)
+    }
+    const apng = await send(door.url, `${path}&format=png`)
+    expect([...pngChunks(apng.body)].filter(({ id }) => id === 'fcTL')).toHaveLength(3)
+    expect(await post('/_metadata', `${orientation}`)).toMatchObject({
+      animated: true,
+      width: orientation > 4 ? HEIGHT : WIDTH,
+    })
+    expect((await post('/_frames', `${orientation}`)).frames.length).toBeGreaterThan(1)
+  })
+
+  it.each(['cover', 'contain', 'inside'])(
+    'WebP of orientation 6 is cut and padded upright, %s',
+    async (fit) => {
+      const path = `/attachments/1/6.webp?animated=true&format=webp&width=8&height=8&gravity=north&fit=${fit}`
+      const { body } = await send(door.url, path)
+      const { width, height, pages } = await sharp(body).metadata()
+      expect([width, height === undefined ? 0 : height, pages]).toEqual([fit === 'inside' ? 5 : 8, 8, 3])
+    },
+  )
+
+  it('WebP that is cut off plays its whole frames', async () => {
+    const { status, body } = await send(door.url, '/attachments/1/cut.webp?animated=true&format=webp')
+    expect([status, (await sharp(body).metadata()).pages]).toEqual([200, 2])
+  })
+
+  it.skipIf(corpusAvif === undefined)('AVIF without a still (skipped without MEDIA_CORPUS)', async () => {
+    const { frames } = readSequence(readCorpus(String(corpusAvif))) ?? { frames: 0 }
+    expect(frames).toBeGreaterThan(10)
+    const moving = await send(door.url, '/attachments/1/sequence.avif?animated=true&format=webp&width=64')
+    expect([moving.status, (await sharp(moving.body).metadata()).pages]).toEqual([200, frames])
+    const still = await send(door.url, '/avatars/1/sequence.png?size=480')
+    const { width, height } = await sharp(still.body).metadata()
+    expect([still.status, width, height]).toEqual([200, 480, 270])
+    expect(await post('/_metadata', 'sequence')).toMatchObject({
+      animated: true,
+      width: 480,
+      height: 270,
+      duration: 4,
+    })
+    const { frames: three } = await post('/_frames', 'sequence')
+    expect(new Set(three.map(({ base64 }: { base64: string }) => base64)).size).toBe(3)
+  })
+})
+
+function withAlpha(data: Buffer): Promise<Buffer> {
+  const channels = data.length === WIDTH * HEIGHT * 4 ? 4 : 3
+  const raw = { width: WIDTH, height: HEIGHT, channels } as const
+  return sharp(data, { raw }).ensureAlpha().raw().toBuffer()
+}
+
+function meanDifference(a: Uint8Array, b: Uint8Array): number {
+  expect(a.length).toBe(b.length)
+  return a.reduce((sum, value, index) => sum + Math.abs(value - (b[index] ?? 0)), 0) / a.length
+}
