@@ -10,7 +10,12 @@ import type {
   SourceRequest,
   VerifiedExternal,
 } from '@media-proxy/shared/request/media-request.ts'
-import { allowedMethods, parseRequest, validateMethod } from '@media-proxy/shared/request/parse.ts'
+import {
+  allowedMethods,
+  isInternal,
+  parseRequest,
+  validateMethod,
+} from '@media-proxy/shared/request/parse.ts'
 import { withoutPublicPath } from '@media-proxy/shared/request/public-path.ts'
 import { MAX_PURGE_BYTES, parsePurge } from '@media-proxy/shared/request/purge.ts'
 import { preflightResponse, restrictOrigins } from '@media-proxy/shared/response/cors.ts'
@@ -118,6 +123,7 @@ async function answer(
   if (isFailure(parsed)) return parsed
   if (parsed.kind === 'relay') return answerRelay(exchange, limits, options)
   if (parsed.kind === 'playground') return answerPlayground(exchange, limits, options)
+  if (options.staticSite !== undefined && isInternal(parsed)) return fail('no-route')
   if (exchange.method === 'OPTIONS') {
     return { response: preflightResponse(allowedMethods(parsed), exchange.requestId), cache: 'BYPASS' }
   }
@@ -227,7 +233,6 @@ async function answerEndpoint(
     case 'frames':
     case 'sniff':
     case 'purge': {
-      if (options.staticSite !== undefined) return fail('no-route')
       const rejected = await options.checkSecret(exchange.headers)
       if (rejected !== undefined) return (await limits.consume('bad-signatures')) ?? rejected
       const limited = await limits.consume('internal')

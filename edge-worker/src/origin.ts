@@ -38,8 +38,8 @@ export function createOriginFetch({ originUrl, ring, fetch, now }: OriginOptions
   const base = new URL(originUrl)
   const basePath = base.pathname.replace(/\/$/, '')
   return async ({ method, path, headers, body }, { clientAddress, requestId, traceparent }) => {
+    const target = targetOf(base, basePath + path)
     // What is signed is what the origin reads: the path as the URL parser serializes it.
-    const target = new URL(basePath + path, base)
     const signed = target.pathname.slice(basePath.length) + target.search
     const signature =
       ring === undefined ? {} : await signEdgeRequest(ring, { method, path: signed, clientAddress }, now())
@@ -60,6 +60,15 @@ export function createOriginFetch({ originUrl, ring, fetch, now }: OriginOptions
       return unreachable(reason)
     }
   }
+}
+
+/** Built from parts: parsed as a whole, a path such as `//host/x` would name another host, which then got the secrets. */
+function targetOf(base: URL, rawPath: string): URL {
+  const target = new URL(base)
+  const query = rawPath.indexOf('?')
+  target.pathname = query === -1 ? rawPath : rawPath.slice(0, query)
+  target.search = query === -1 ? '' : rawPath.slice(query)
+  return target
 }
 
 function unreachable(reason: string): Failure {

@@ -4,7 +4,7 @@ import { storageOf } from '@media-proxy/shared/config/load.ts'
 import type { Config } from '@media-proxy/shared/config/schema.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { createS3Store } from '@media-proxy/shared/store/s3.ts'
-import { serveStaticSite } from '@media-proxy/shared/store/static-site.ts'
+import { serveStaticSite, staticKeyOf } from '@media-proxy/shared/store/static-site.ts'
 import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
 import type { Delivered, EdgeExchange } from './exchange.ts'
 import { forward } from './forward.ts'
@@ -20,12 +20,17 @@ export function createStaticSite(
   origin: FetchOrigin,
 ): StaticSite {
   const store = bucket === undefined ? s3StoreOf(config) : createR2Store(bucket, config.limits.sourceBytes)
-  if (store === undefined) return (exchange) => forward(origin, exchange)
+  const index = config.staticIndex
+  if (store === undefined) {
+    return async (exchange) => {
+      const key = staticKeyOf(exchange.url.pathname, index)
+      return isFailure(key) ? key : forward(origin, exchange)
+    }
+  }
+  const site = { store, bucket: config.s3.bucketStatic, index }
   return async (exchange) => {
     const { pathname } = exchange.url
-    const response = await exchange.timings.measure('store', () =>
-      serveStaticSite(store, config.s3.bucketStatic, pathname, exchange),
-    )
+    const response = await exchange.timings.measure('store', () => serveStaticSite(site, pathname, exchange))
     return isFailure(response) ? response : { response: withLength(response), cache: 'BYPASS' }
   }
 }

@@ -3,7 +3,12 @@
 import type { Config } from '@media-proxy/shared/config/schema.ts'
 import { createRequestLimits, type RateLimiter, type RequestLimits } from '@media-proxy/shared/rate-limit.ts'
 import type { AttachmentRequest, MediaRequest } from '@media-proxy/shared/request/media-request.ts'
-import { allowedMethods, parseRequest, validateMethod } from '@media-proxy/shared/request/parse.ts'
+import {
+  allowedMethods,
+  isInternal,
+  parseRequest,
+  validateMethod,
+} from '@media-proxy/shared/request/parse.ts'
 import { withoutPublicPath } from '@media-proxy/shared/request/public-path.ts'
 import { preflightResponse, restrictOrigins } from '@media-proxy/shared/response/cors.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -192,6 +197,7 @@ async function answerRequest(parsed: Parsed, exchange: Exchange, options: AppOpt
   if (isFailure(parsed)) return reject(parsed, requestId)
   if (parsed.kind === 'relay') return serveRelay(parsed, exchange, options.relay)
   if (parsed.kind === 'playground') return options.playground(parsed, exchange)
+  if (options.config.staticMode && isInternal(parsed)) return reject(fail('no-route'), requestId)
   if (method === 'OPTIONS') return { response: preflightResponse(allowedMethods(parsed), requestId) }
   const rejected = validateMethod(parsed, method)
   if (rejected !== undefined) return reject(rejected, requestId)
@@ -212,7 +218,6 @@ async function answerRequest(parsed: Parsed, exchange: Exchange, options: AppOpt
         case 'frames':
         case 'sniff':
         case 'purge':
-          if (options.config.staticMode) return reject(fail('no-route'), requestId)
           return serveInternal(parsed.endpoint, exchange, options.internal)
         case 'ready':
         case 'telemetry': {
@@ -230,7 +235,8 @@ async function answerStatic(exchange: Exchange, { store, config }: AppOptions): 
   const { requestId, url, requestLimits } = exchange
   const limited = await requestLimits.consume('requests')
   if (limited !== undefined) return reject(limited, requestId)
-  const response = await serveStaticSite(store, config.s3.bucketStatic, url.pathname, exchange)
+  const site = { store, bucket: config.s3.bucketStatic, index: config.staticIndex }
+  const response = await serveStaticSite(site, url.pathname, exchange)
   return isFailure(response) ? reject(response, requestId) : { response, outcome: 'streamed' }
 }
 

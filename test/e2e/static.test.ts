@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createTestHarness } from 'wrangler'
-import { openFilesystemOrigin, openS3Server } from '../doors.ts'
+import { type Door, openFilesystemOrigin, openS3Server } from '../doors.ts'
 import { send } from '../http.ts'
 
 const STATIC = { MEDIA_PROXY_STATIC_MODE: 'true', MEDIA_PROXY_NODE_ENV: 'test' }
@@ -9,11 +9,12 @@ const STATIC = { MEDIA_PROXY_STATIC_MODE: 'true', MEDIA_PROXY_NODE_ENV: 'test' }
 const FILES: readonly (readonly [key: string, content: string, type: string])[] = [
   ['index.html', '<h1>site</h1>', 'text/html'],
   ['app/main.js', 'alert(1)', 'text/javascript'],
+  ['app/index.html', '<h1>app</h1>', 'text/html'],
   ['logo.svg', '<svg xmlns="http://www.w3.org/2000/svg"/>', 'image/svg+xml'],
   ['a b/c+d/ü%.txt', '0123456789', 'text/plain'],
 ]
 
-interface Site {
+interface Site extends Pick<Door, 'put'> {
   readonly url: string
   close(): Promise<void>
 }
@@ -29,25 +30,29 @@ async function edgeWithS3(): Promise<Site> {
     MEDIA_PROXY_S3_ACCESS_KEY_ID: s3.credentials.accessKeyId,
     MEDIA_PROXY_S3_SECRET_ACCESS_KEY: s3.credentials.secretAccessKey,
   }
-  return harness(vars, () => s3.close())
+  return harness(vars, s3)
 }
 
 /** The worker in front of an origin with a folder: only the origin can read it. */
 async function edgeWithFolder(): Promise<Site> {
   const origin = await originWithFolder()
-  return harness({ ...STATIC, MEDIA_PROXY_ORIGIN_URL: origin.url }, origin.close)
+  return harness({ ...STATIC, MEDIA_PROXY_ORIGIN_URL: origin.url }, origin)
 }
 
-async function harness(vars: Record<string, string>, close: () => Promise<unknown>): Promise<Site> {
+async function harness(
+  vars: Record<string, string>,
+  behind: Pick<Door, 'put'> & { close(): Promise<unknown> },
+): Promise<Site> {
   const worker = createTestHarness({
     workers: [{ configPath: join(import.meta.dirname, '../../wrangler.toml'), vars }],
   })
   const { url } = await worker.listen()
   return {
     url: url.origin,
+    put: behind.put,
     async close() {
       await worker.close()
-      await close()
+      await behind.close()
     },
   }
 }
@@ -73,6 +78,8 @@ describe.each([
   it.each([
     ['/index.html', '<h1>site</h1>', 'text/html'],
     ['/app/main.js', 'alert(1)', 'text/javascript'],
+    ['/', '<h1>site</h1>', 'text/html'],
+    ['/app/', '<h1>app</h1>', 'text/html'],
     ['/logo.svg', '<svg xmlns="http://www.w3.org/2000/svg"/>', 'image/svg+xml'],
     ['/a%20b/c+d/%C3%BC%25.txt', '0123456789', 'text/plain'],
     ['/a b/c%2Bd/%c3%bc%25.txt'.replace(' ', '%20'), '0123456789', 'text/plain'],
@@ -115,15 +122,39 @@ describe.each([
   })
 
   it.each([
-    ['/', 404],
     ['/none', 404],
     ['/app', 404],
-    ['/app/', 400],
+    ['/a%20b/', 404],
+    ['//127.0.0.1:1/x', 400],
+    ['/\\127.0.0.1:1/x', 400],
+    ['//', 400],
+    ['/app//', 400],
+    ['/app%2F', 400],
     ['/%2e%2e%2fcdn', 400],
     ['/a%00b', 400],
-    ['/_metadata', 405],
+    ['/_metadata', 404],
+    ['/_sniff', 404],
+    ['/v1/relay/x', 404],
   ])('answers %s with %i', async (path, status) => {
     expect((await send(site.url, path)).status).toBe(status)
+  })
+
+  it("answers the site's own page for what is missing", async () => {
+    expect((await send(site.url, '/none')).body.toString()).toBe('Not Found')
+    await site.put('404.html', Buffer.from('<h1>nothing here</h1>'), 'text/html', 'static')
+    for (const path of ['/none', '/a%20b/']) {
+      const { status, body, headers } = await send(site.url, path)
+      expect([status, body.toString(), headers['content-type']]).toEqual([
+        404,
+        '<h1>nothing here</h1>',
+        expect.stringMatching(/^text\/html/),
+      ])
+      expect(headers.etag).toBeUndefined()
+      const head = await send(site.url, path, { method: 'HEAD' })
+      expect([head.status, head.body.length]).toEqual([404, 0])
+      const again = await send(site.url, path, { headers: { 'if-none-match': '*', range: 'bytes=0-0' } })
+      expect(again.status).toBe(404)
+    }
   })
 
   it('has no internal endpoints, and other methods are refused', async () => {

@@ -56,6 +56,7 @@ export const configSchema = z.strictObject({
     minBytes: 32,
   }),
   staticMode: flag('Serve the static bucket as a web site.', { default: false }),
+  staticIndex: text('Object that a path ending in a slash reads in static mode.', { default: 'index.html' }),
   negotiateFormat: choice('Whether assets without a format negotiate AVIF.', ['edge', 'always', 'off'], {
     default: 'edge',
   }),

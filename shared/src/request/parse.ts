@@ -83,13 +83,17 @@ const PLAYGROUND_FILES: readonly PlaygroundRequest['resource'][] = ['page', 'scr
 
 const POST_ENDPOINTS: readonly Endpoint[] = ['purge', 'metadata', 'thumbnail', 'frames', 'sniff']
 
+/** What is posted with the internal secret. */
+export function isInternal(request: MediaRequest): boolean {
+  return request.kind === 'endpoint' && POST_ENDPOINTS.includes(request.endpoint)
+}
+
 /** The `Allow` header of a request's resource. */
 export function allowedMethods(request: MediaRequest): string {
   // For pages of its own host alone: a preflight gets no answer that could allow anything.
   if (request.kind === 'playground') return PLAYGROUND_FILES.includes(request.resource) ? 'GET, HEAD' : 'POST'
   if (request.kind === 'relay') return RELAY_METHODS
-  const posted = request.kind === 'endpoint' && POST_ENDPOINTS.includes(request.endpoint)
-  return posted ? 'POST, OPTIONS' : 'GET, HEAD, OPTIONS'
+  return isInternal(request) ? 'POST, OPTIONS' : 'GET, HEAD, OPTIONS'
 }
 
 /** Fails with `method-not-allowed` where a resource does not answer a method. OPTIONS is answered by all but the playground. */

@@ -1,6 +1,6 @@
 /** Static mode: a bucket as a web site's host, the same at both doors (contract, section 12). */
 
-import { decodeObjectKey } from '../request/object-key.ts'
+import { decodeObjectKey, type ObjectKey } from '../request/object-key.ts'
 import { CONDITIONAL_HEADERS, checkConditions, requestedRange } from '../response/conditional.ts'
 import { CORS_HEADERS, preflightResponse } from '../response/cors.ts'
 import { type Failure, fail, isFailure } from '../response/failure.ts'
@@ -17,21 +17,62 @@ export interface StaticRequest {
 
 const ALLOW = 'GET, HEAD, OPTIONS'
 
+/** The bucket of a site. */
+export interface StaticBucket {
+  readonly store: Pick<ObjectStore, 'head' | 'get'>
+  readonly bucket: string
+  /** What a path that ends in a slash reads (`staticIndex`). */
+  readonly index: string
+}
+
+/** What is answered, with status 404, where there is no object; the phrase where there is no such object either. */
+const NOT_FOUND_PAGE = '404.html' as ObjectKey
+
+/** The key of a raw path. Fails with `bad-request`, for one that names another host (`//host/x`) too. */
+export function staticKeyOf(rawPath: string, index: string): ObjectKey | Failure {
+  const segments = rawPath.slice(1).split('/')
+  return decodeObjectKey(
+    segments.at(-1) === '' ? [...segments.slice(0, -1), encodeURIComponent(index)] : segments,
+  )
+}
+
 /** Answers from the bucket what stands at the raw path, streamed, with its stored headers. */
 export async function serveStaticSite(
-  store: Pick<ObjectStore, 'head' | 'get'>,
-  bucket: string,
+  site: StaticBucket,
   rawPath: string,
   request: StaticRequest,
 ): Promise<Response | Failure> {
-  const { method, headers, requestId, signal } = request
+  const { method, requestId } = request
   if (method === 'OPTIONS') return preflightResponse(ALLOW, requestId)
   if (method !== 'GET' && method !== 'HEAD')
     return fail('method-not-allowed', method.slice(0, 20), { allow: ALLOW })
-  if (rawPath === '/') return fail('not-found', 'no index')
-  const key = decodeObjectKey(rawPath.slice(1).split('/'))
+  const key = staticKeyOf(rawPath, site.index)
   if (isFailure(key)) return key
+  const answer = await serveObject(site, key, request)
+  return isFailure(answer) && answer.code === 'not-found' ? notFound(site, answer, request) : answer
+}
 
+/** The site's own page for what is missing: its bytes, but no validators, which would be those of another page. */
+async function notFound(
+  { store, bucket }: StaticBucket,
+  failure: Failure,
+  { method, requestId, signal }: StaticRequest,
+): Promise<Response | Failure> {
+  const page = await store.get(bucket, NOT_FOUND_PAGE, signal === undefined ? {} : { signal })
+  if (isFailure(page)) return failure
+  const { etag: _, lastModified: __, ...info } = page.info
+  const found = objectResponse(page, { ...headersOf(info, requestId), 'cache-control': 'no-store' })
+  if (method !== 'HEAD') return new Response(found.body, { status: 404, headers: found.headers })
+  await found.body?.cancel()
+  return new Response(null, { status: 404, headers: found.headers })
+}
+
+async function serveObject(
+  { store, bucket }: StaticBucket,
+  key: ObjectKey,
+  request: StaticRequest,
+): Promise<Response | Failure> {
+  const { method, headers, requestId, signal } = request
   const conditional = CONDITIONS.some((name) => headers.has(name))
   if (method === 'HEAD' || conditional) {
     const info = await store.head(bucket, key, signal)

@@ -1,0 +1,56 @@
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { createOriginFetch } from './origin.ts'
+
+const ON_BEHALF = { clientAddress: '192.0.2.1', requestId: 'r', traceparent: 't' }
+
+async function askedFor(originUrl: string, path: string): Promise<URL> {
+  const asked: string[] = []
+  const origin = createOriginFetch({
+    originUrl,
+    ring: undefined,
+    now: () => 0,
+    fetch: async (url) => {
+      asked.push(url)
+      return new Response(null, { headers: { 'x-request-id': 'r' } })
+    },
+  })
+  await origin({ method: 'GET', path }, ON_BEHALF)
+  return new URL(asked[0] ?? 'http://nobody')
+}
+
+const HOSTILE = [
+  '//evil.test/x',
+  '/\\evil.test/x',
+  '/\\\\evil.test',
+  '///evil.test',
+  '//evil.test:80@x/',
+  '/@evil.test/',
+  '/.//evil.test/x',
+]
+const anyPath = fc.oneof(
+  fc.constantFrom(...HOSTILE),
+  fc.webPath().map((path) => `/${path}`),
+  fc
+    .string({ unit: fc.constantFrom(...'/\\@:?#%.[]&= a\t\n', 'evil.test', '%2f', '%5c', '..', 'http:') })
+    .map((path) => `/${path}`),
+)
+
+it.each(['http://origin.test', 'http://origin.test:8080', 'https://origin.test/base/'])(
+  'asks nobody but %s, whatever the path',
+  async (originUrl) => {
+    await fc.assert(
+      fc.asyncProperty(anyPath, async (path) => {
+        const asked = await askedFor(originUrl, path)
+        expect(asked.origin).toBe(new URL(originUrl).origin)
+        expect([asked.username, asked.password]).toEqual(['', ''])
+      }),
+      { numRuns: 2000 },
+    )
+  },
+)
+
+it('asks for the path and the query as they are', async () => {
+  const asked = await askedFor('https://origin.test/base', '/attachments/a%2Fb%20c?x=1%25&y=?z')
+  expect(asked.href).toBe('https://origin.test/base/attachments/a%2Fb%20c?x=1%25&y=?z')
+})
