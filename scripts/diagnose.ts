@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import { checkOrigin, checkWorker, keptSecrets } from './diagnose/configuration.ts'
 import type { Finding } from './diagnose/finding.ts'
 import { checkPort } from './diagnose/ports.ts'
+import { checkRunning } from './diagnose/running.ts'
 import { checkStore } from './diagnose/store.ts'
 import { renderTable } from './diagnose/table.ts'
 import { checkModel, checkProcess, checkSharp, checkVideoDecoder } from './diagnose/tools.ts'
@@ -53,6 +54,7 @@ async function* diagnose(edgeVariables: string | undefined): AsyncGenerator<Find
     )
     yield* await checkStore(config, Date.now())
     yield await checkPort('origin', config.host, config.port, 'MEDIA_PROXY_PORT')
+    if (config.port !== 0) yield* await checkRunning(config)
     yield await checkPort('edge', '127.0.0.1', Number(process.env.EDGE_PORT ?? 8787), 'EDGE_PORT')
   }
   yield* await checkVideoDecoder(environment, config?.engine.libav ?? true)

@@ -80,6 +80,17 @@ server.listen({ host: config.host, port: config.port, backlog: LISTEN_BACKLOG },
   )
   process.send?.({ listening: port })
 })
+const metricsServer =
+  config.metricsPort === undefined
+    ? undefined
+    : createAdaptorServer({ fetch: origin.metrics }).listen({ host: config.host, port: config.metricsPort })
+metricsServer?.once('error', (error) => {
+  log.fatal(
+    error,
+    `cannot listen on ${config.host}:${config.metricsPort}; set MEDIA_PROXY_METRICS_PORT to another port`,
+  )
+  process.exit(1)
+})
 if ('timeout' in server) {
   server.timeout = SOCKET_IDLE_MS
   // An upload may take longer than Node's five minutes; the relay has a floor of its own.

@@ -31,6 +31,7 @@ import { createPipeline, type Pipeline } from './rendition/pipeline.ts'
 import { createRenditionStore, type RenditionStore } from './rendition/store.ts'
 import type { InternalOptions } from './routes/internal.ts'
 import { createMetadataRoute } from './routes/metadata.ts'
+import { serveMetricsAlone } from './routes/metrics.ts'
 import { createBufferCollector } from './streams/buffer-collector.ts'
 import type { Log } from './telemetry/log.ts'
 import { createMetrics, type Metrics } from './telemetry/metrics.ts'
@@ -54,6 +55,8 @@ export interface OriginOptions {
 /** The whole origin, ready to be served. */
 export interface Origin {
   readonly fetch: Hono['fetch']
+  /** What `/_metrics` answers, for a port of its own. */
+  readonly metrics: (request: Request) => Promise<Response>
   /** Processes of the engine. */
   readonly enginePids: () => readonly number[]
   /** Counts an error that nobody handled. */
@@ -106,7 +109,7 @@ export async function createOrigin({
     collector,
     ...{ config, store, external, pipeline, observer, externalRing, attachments, log, now, internal },
     moderated: { policy, sources: sources.publicReader, deadlineMs: config.limits.deadlineMs },
-    gate: openGate(config, { log, edgeRing, now }),
+    gate: openGate(config, { log, metrics, edgeRing, now }),
     limiter: observeLimiter(openLimiter(config, log, now), observer),
     service: {
       telemetryEnabled: config.telemetry.enabled,
@@ -133,6 +136,7 @@ export async function createOrigin({
   })
   return {
     fetch: app.fetch,
+    metrics: (request) => serveMetricsAlone(metrics, request),
     enginePids: () => [...opened.pools.quick.pids, ...opened.pools.heavy.pids],
     countDefect: () => metrics.count('media_proxy.unhandled_errors'),
     async close() {

@@ -22,6 +22,8 @@ describe('the metrics', () => {
       MEDIA_PROXY_SECRET_KEY: 'secret',
       MEDIA_PROXY_EDGE_SECRET_KEY: 'edge',
       MEDIA_PROXY_NSFW_ENABLED: 'true',
+      MEDIA_PROXY_ATTACHMENT_SIGNATURES: 'report',
+      MEDIA_PROXY_ATTACHMENT_SECRETS: 'AAAA',
       MEDIA_PROXY_RATE_LIMIT_ENABLED: 'true',
       MEDIA_PROXY_RATE_LIMIT_BAD_SIGNATURE_MAX_ATTEMPTS: '1',
       // Little memory and short queues, so that something has to leave and somebody is turned away.
@@ -42,6 +44,7 @@ describe('the metrics', () => {
     const crowded = (await Promise.all(crowd)).map(({ status }) => status)
     expect(new Set(crowded)).toEqual(new Set([200, 503]))
     await send(origin, '/avatars/987654321/none.webp')
+    await send(origin, '/_health', { headers: { 'x-forwarded-for': '8.8.8.8' } })
     for (let visit = 0; visit < 2; visit += 1) await send(origin, '/external/wrong/v2/aHR0cDovL2EuYg')
     const target = `v2/${Buffer.from('http://169.254.169.254/').toString('base64url')}`
     await send(
@@ -94,7 +97,10 @@ describe('the metrics', () => {
     const status = async (headers: Record<string, string>) =>
       (await send(door.originUrl, '/_metrics', { headers })).status
     expect(await status({})).toBe(200)
-    for (const header of ['forwarded', 'x-forwarded-for', 'cf-ray', 'cf-connecting-ip']) {
+    for (const header of [
+      ...['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-real-ip', 'via', 'true-client-ip'],
+      ...['cf-ray', 'cf-connecting-ip', 'x-edge-signature'],
+    ]) {
       // After a few wrong ones the stricter budget says no first.
       expect([403, 429], header).toContain(await status({ [header]: '1' }))
       expect(await status({ [header]: '1', 'x-internal-secret': 'secret' }), header).toBe(200)

@@ -7,16 +7,27 @@ import { createAttemptCounter } from '../gate/attempt-counter.ts'
 import { createCloudflareRanges, parseRanges } from '../gate/cloudflare-ranges.ts'
 import { createGate, type Gate } from '../gate/gate.ts'
 import type { Log } from '../telemetry/log.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
+
+/** Peers that are warned of. */
+const MOST_WARNINGS = 10
 
 export function openGate(
   config: Config,
   {
     log,
+    metrics,
     edgeRing,
     now,
-  }: { readonly log: Log; readonly edgeRing: KeyRing | undefined; readonly now: () => number },
+  }: {
+    readonly log: Log
+    readonly metrics: Metrics
+    readonly edgeRing: KeyRing | undefined
+    readonly now: () => number
+  },
 ): Gate {
   const cloudflare = createCloudflareRanges({ log })
+  const warned = new Set<string>()
   if (config.requireCloudflareEdge) cloudflare.keepFresh()
   return createGate({
     requireCloudflareEdge: config.requireCloudflareEdge,
@@ -24,6 +35,16 @@ export function openGate(
     trustedProxies: parseRanges(config.trustedProxies),
     edgeRing,
     now,
+    onUntrustedProxy(peer) {
+      metrics.count('media_proxy.gate.untrusted_proxies')
+      if (warned.has(peer) || warned.size >= MOST_WARNINGS) return
+      warned.add(peer)
+      log.warn(
+        { peer },
+        'requests carry X-Forwarded-For from a proxy that MEDIA_PROXY_TRUSTED_PROXIES does not name: all its clients ' +
+          'share one budget',
+      )
+    },
   })
 }
 

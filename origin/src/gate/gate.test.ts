@@ -16,6 +16,7 @@ async function gate(options: Partial<GateOptions> = {}) {
     requireCloudflareEdge: false,
     cloudflare: createCloudflareRanges({ log: LOG }),
     trustedProxies: parseRanges([]),
+    onUntrustedProxy: () => undefined,
     edgeRing: await createKeyRing(['edge']),
     now: () => NOW,
     ...options,
@@ -46,10 +47,53 @@ describe('the client', () => {
     ['a chain of them', trusting, '127.0.0.1', { 'x-forwarded-for': '8.8.8.8, 10.1.1.1' }, '8.8.8.8'],
     ['a forged start', trusting, '127.0.0.1', { 'x-forwarded-for': '1.1.1.1, 8.8.8.8, 10.1.1.1' }, '8.8.8.8'],
     ['a broken chain', trusting, '127.0.0.1', { 'x-forwarded-for': '8.8.8.8, x, 10.1.1.1' }, '10.1.1.1'],
+    ['a hop with its port', trusting, '127.0.0.1', { 'x-forwarded-for': '8.8.8.8:4711' }, '8.8.8.8'],
+    [
+      'hops with ports',
+      trusting,
+      '127.0.0.1',
+      { 'x-forwarded-for': '1.1.1.1, [2001:4860::8]:443, 10.1.1.1:80' },
+      '2001:4860::8',
+    ],
+    ['a hop in brackets', trusting, '127.0.0.1', { 'x-forwarded-for': '[2001:4860::8]' }, '2001:4860::8'],
+    [
+      'a trusted hop in brackets',
+      trusting,
+      '127.0.0.1',
+      { 'x-forwarded-for': '8.8.8.8,[fd00::1]:1' },
+      '8.8.8.8',
+    ],
+    ['an IPv6 hop', trusting, '127.0.0.1', { 'x-forwarded-for': '2001:4860::8' }, '2001:4860::8'],
+    ['an unknown hop', trusting, '127.0.0.1', { 'x-forwarded-for': 'unknown' }, '127.0.0.1'],
+    ['a number as hop', trusting, '127.0.0.1', { 'x-forwarded-for': '8' }, '127.0.0.1'],
+    ['an empty hop', trusting, '127.0.0.1', { 'x-forwarded-for': '8.8.8.8,' }, '127.0.0.1'],
     ['only trusted ones', trusting, '127.0.0.1', { 'x-forwarded-for': '10.2.2.2, 10.1.1.1' }, '10.2.2.2'],
   ])('behind %s', async (_, options, peer, headers, client) => {
     const admitted = await (await gate(options))(arrival(peer, headers as Record<string, string>))
     expect(admitted).toEqual({ clientAddress: client, viaEdge: false })
+  })
+})
+
+describe('a proxy that nobody named', () => {
+  const told = async (peer: string, headers: Record<string, string>, options: Partial<GateOptions> = {}) => {
+    const peers: string[] = []
+    await (await gate({ onUntrustedProxy: (found) => peers.push(found), ...options }))(arrival(peer, headers))
+    return peers
+  }
+  const forwarded = { 'x-forwarded-for': '8.8.8.8' }
+
+  it.each(['10.0.0.5', '127.0.0.1', '::1', '192.168.1.1', 'fd00::1', '::ffff:10.0.0.5'])(
+    '%s is told',
+    async (peer) => {
+      expect(await told(peer, forwarded)).toEqual([peer])
+    },
+  )
+
+  it('is no stranger, no trusted one, no Cloudflare, and none that forwards nothing', async () => {
+    expect(await told('9.9.9.9', forwarded)).toEqual([])
+    expect(await told(CLOUDFLARE, forwarded)).toEqual([])
+    expect(await told('10.0.0.5', forwarded, { trustedProxies: parseRanges(['10.0.0.0/8']) })).toEqual([])
+    expect(await told('10.0.0.5', {})).toEqual([])
   })
 })
 

@@ -11,6 +11,8 @@ export interface GateOptions {
   readonly requireCloudflareEdge: boolean
   readonly cloudflare: AddressRanges
   readonly trustedProxies: AddressRanges
+  /** Hears of each request that carries `X-Forwarded-For` from a near peer that `trustedProxies` does not name. */
+  readonly onUntrustedProxy: (peer: string) => void
   /** Of `edgeSecretKey`; undefined where none is set: then no edge signature can be right. */
   readonly edgeRing: KeyRing | undefined
   /** Milliseconds since the epoch. */
@@ -45,6 +47,7 @@ export function createGate(options: GateOptions): Gate {
     if (requireCloudflareEdge && !cloudflare.includes(arrival.peer)) {
       return fail('forbidden', 'neither from Cloudflare nor signed by the edge')
     }
+    if (isUntrustedProxy(arrival, options)) options.onUntrustedProxy(arrival.peer)
     return { clientAddress: clientAddressOf(arrival, options), viaEdge: false }
   }
 }
@@ -68,9 +71,37 @@ function clientAddressOf({ headers, peer }: Arrival, { cloudflare, trustedProxie
   let client = peer
   for (const hop of (headers.get('x-forwarded-for') ?? '').split(',').reverse()) {
     if (!trustedProxies.includes(client)) break
-    const address = hop.trim()
-    if (!ipaddr.isValid(address)) break
+    const address = addressOfHop(hop.trim())
+    if (address === undefined) break
     client = address
   }
   return client
 }
+
+/** `address`, `address:port`, `[v6]` or `[v6]:port`; undefined for anything else, such as `unknown`. */
+function addressOfHop(hop: string): string | undefined {
+  const address = /^\[([^\]]+)\](?::\d{1,5})?$/.exec(hop)?.[1] ?? /^([\d.]+):\d{1,5}$/.exec(hop)?.[1] ?? hop
+  // The parser of addresses takes `8` for one too.
+  const isAddress = address.includes(':')
+    ? ipaddr.IPv6.isValid(address)
+    : ipaddr.IPv4.isValidFourPartDecimal(address)
+  return isAddress ? address : undefined
+}
+
+/**
+ * Whether a request came through a proxy that is not trusted though it stands near: all its clients then share one budget
+ * and one address in the log.
+ */
+function isUntrustedProxy({ headers, peer }: Arrival, { cloudflare, trustedProxies }: GateOptions): boolean {
+  if (!headers.has('x-forwarded-for') || !ipaddr.isValid(peer)) return false
+  if (cloudflare.includes(peer) || trustedProxies.includes(peer)) return false
+  return NEAR_RANGES.has(ipaddr.process(peer).range())
+}
+
+const NEAR_RANGES: ReadonlySet<string> = new Set([
+  'private',
+  'loopback',
+  'linkLocal',
+  'uniqueLocal',
+  'carrierGradeNat',
+])

@@ -6,6 +6,7 @@
 
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import { ASKED_HOST_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
+import { isPassedOn } from '../gate/proxy-headers.ts'
 import type { Exchange } from '../routes/exchange.ts'
 
 /** Fails with `forbidden` where a request comes from no page of this service's own hosts. */
@@ -30,13 +31,8 @@ export function validateHost(exchange: Exchange, publicUrls: readonly string[]):
 /** Somebody at this very machine: nothing stands between, as far as headers can tell. */
 export function isLocal({ peer, viaEdge, clientAddress, headers }: Exchange): boolean {
   if (!isLoopback(peer) || (viaEdge && !isLoopback(clientAddress))) return false
-  // Every worker's requests carry `CF-Worker`; of ours the signature says more.
-  return ![...headers.keys()].some(
-    (name) => FORWARDING_HEADER.test(name) && !(viaEdge && name === 'cf-worker'),
-  )
+  return !isPassedOn(headers, viaEdge)
 }
-
-const FORWARDING_HEADER = /^(forwarded|via|x-forwarded-.*|x-real-ip|cf-.*|true-client-ip)$/
 
 function isLoopback(address: string): boolean {
   return /^(127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+)$/.test(address)

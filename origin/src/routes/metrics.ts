@@ -1,8 +1,9 @@
 /** `GET /_metrics`: for who holds the internal secret, and for a collector on this very machine. */
 
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
-import { isEdgeClaimed } from '@media-proxy/shared/signing/edge-request.ts'
+import { failureResponse, requestIdOf } from '@media-proxy/shared/response/headers.ts'
 import ipaddr from 'ipaddr.js'
+import { isPassedOn } from '../gate/proxy-headers.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { type Answer, type Exchange, reject } from './exchange.ts'
 
@@ -20,24 +21,33 @@ export async function serveMetrics(
     const limited = await exchange.requestLimits.consume('bad-signatures')
     return reject(limited ?? fail('forbidden', 'metrics'), exchange.requestId)
   }
-  const body = exchange.method === 'HEAD' ? null : await metrics.exposition()
-  return {
-    response: new Response(body, {
-      headers: {
-        'content-type': 'text/plain; version=0.0.4; charset=utf-8',
-        'cache-control': 'no-store',
-        'x-content-type-options': 'nosniff',
-        'x-request-id': exchange.requestId,
-      },
-    }),
-  }
+  const { method, requestId } = exchange
+  return { response: await metricsResponse(metrics, method, requestId) }
+}
+
+/** The port of its own (`metricsPort`): nothing else is there, and whoever reaches it may read. */
+export async function serveMetricsAlone(metrics: Metrics, request: Request): Promise<Response> {
+  const requestId = requestIdOf(request.headers)
+  if (new URL(request.url).pathname !== '/_metrics') return failureResponse(fail('no-route'), requestId)
+  return request.method === 'GET' || request.method === 'HEAD'
+    ? metricsResponse(metrics, request.method, requestId)
+    : failureResponse(fail('method-not-allowed', undefined, { allow: 'GET, HEAD' }), requestId)
+}
+
+async function metricsResponse(metrics: Metrics, method: string, requestId: string): Promise<Response> {
+  const body = method === 'HEAD' ? null : await metrics.exposition()
+  return new Response(body, {
+    headers: {
+      'content-type': 'text/plain; version=0.0.4; charset=utf-8',
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      'x-request-id': requestId,
+    },
+  })
 }
 
 /** A peer on loopback that speaks for itself: a proxy or tunnel on this machine passes on the requests of strangers. */
 function isLocal({ peer, headers }: Exchange): boolean {
-  if (!ipaddr.isValid(peer) || ipaddr.process(peer).range() !== 'loopback' || isEdgeClaimed(headers))
-    return false
-  return ![...headers.keys()].some(
-    (name) => name === 'forwarded' || name === 'x-forwarded-for' || name.startsWith('cf-'),
-  )
+  if (!ipaddr.isValid(peer) || ipaddr.process(peer).range() !== 'loopback') return false
+  return !isPassedOn(headers, false)
 }

@@ -157,6 +157,12 @@ export const METRICS = {
     description: 'Attachments whose signature does not hold, served because attachmentSignatures is report.',
     labels: [],
   },
+  'media_proxy.gate.untrusted_proxies': {
+    kind: 'counter',
+    unit: '1',
+    description: 'Requests with X-Forwarded-For from a near peer that trustedProxies does not name.',
+    labels: [],
+  },
   'media_proxy.rate_limit.refusals': {
     kind: 'counter',
     unit: '1',

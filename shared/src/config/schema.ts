@@ -41,6 +41,10 @@ export const configSchema = z.strictObject({
   originUrl: httpUrl('Where the edge worker reaches the origin.'),
   host: text('Address the origin listens on.', { default: '127.0.0.1' }),
   port: integer('Port the origin listens on; 0 takes a free one.', { min: 0, max: 65535, default: 8080 }),
+  metricsPort: optionalInteger('Port of its own for /_metrics, which then answers whoever reaches it.', {
+    min: 1,
+    max: 65535,
+  }),
   requireCloudflareEdge: flag('The origin answers only Cloudflare and the edge worker.', { default: false }),
   trustedProxies: list('Proxies whose X-Forwarded-For is believed.', {
     default: [],
