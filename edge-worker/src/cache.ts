@@ -5,6 +5,7 @@
  */
 
 import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
+import { FAR_LIFE_HEADER } from '@media-proxy/shared/response/far-life.ts'
 import type { HeaderRecord } from '@media-proxy/shared/response/headers.ts'
 
 /** An answer in the cache. */
@@ -56,6 +57,8 @@ export function createEdgeCache(options: EdgeCacheOptions): EdgeCache {
   const { cache, publicUrl, freshSeconds, notFoundSeconds, now } = options
   const keyOf = (url: CanonicalUrl) => `${publicUrl}${KEY_PREFIX}${url}`
   const missingKeyOf = (url: CanonicalUrl) => `${publicUrl}${MISSING_PREFIX}${url}`
+  const lifeOf = (headers: Readonly<HeaderRecord>) =>
+    Math.min(freshSeconds, Number(headers[FAR_LIFE_HEADER] ?? Number.POSITIVE_INFINITY))
   return {
     keyOf,
 
@@ -75,7 +78,7 @@ export function createEdgeCache(options: EdgeCacheOptions): EdgeCache {
         sizeBytes: Number(headers['content-length']),
         etag: headers.etag,
         lastModified: lastModified === undefined ? undefined : new Date(lastModified),
-        fresh: now() - Number(confirmedAt) < freshSeconds * 1000,
+        fresh: now() - Number(confirmedAt) < lifeOf(headers) * 1000,
         body: stored.body,
       }
     },

@@ -1,6 +1,7 @@
 /** From what is kept for everybody to what one client gets of it. */
 
 import type { SourceRequest } from '@media-proxy/shared/request/media-request.ts'
+import { FAR_LIFE_HEADER } from '@media-proxy/shared/response/far-life.ts'
 import { finish, type Representation } from '@media-proxy/shared/response/finish.ts'
 import {
   expiringCacheControl,
@@ -37,6 +38,7 @@ export function passedThrough(response: Response, view: ClientView): Response {
   if (!response.ok && response.status !== 304) return copy
   copy.headers.delete('vary')
   const own = clientHeaders(Object.fromEntries(copy.headers), view)
+  copy.headers.delete(FAR_LIFE_HEADER)
   for (const [name, value] of Object.entries(own)) copy.headers.set(name, value)
   return copy
 }
@@ -67,11 +69,14 @@ function clientHeaders(headers: HeaderRecord, { request, nowMs }: ClientView): H
   const own: HeaderRecord = { ...headers }
   if (request.kind !== 'file' && request.negotiable) own.vary = 'Accept'
   if (request.kind === 'verified-external' || request.kind === 'attachment') {
-    const { expiresAt } = request
+    const farLife = own[FAR_LIFE_HEADER]
+    delete own[FAR_LIFE_HEADER]
+    const { expiresAt = Number.POSITIVE_INFINITY } = request
+    const endsAt = Math.min(expiresAt, nowMs / 1000 + Number(farLife ?? Number.POSITIVE_INFINITY))
     own['cache-control'] =
-      expiresAt === undefined
+      endsAt === Number.POSITIVE_INFINITY
         ? mediaCacheControl(headers['content-type'] ?? '')
-        : expiringCacheControl(expiresAt, nowMs / 1000)
+        : expiringCacheControl(endsAt, nowMs / 1000)
   }
   return own
 }

@@ -1,3 +1,4 @@
+import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { createExternalUrls } from '@media-proxy/shared/client/index.ts'
 import { signExternalTarget } from '@media-proxy/shared/signing/external-url.ts'
 import { createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
@@ -34,6 +35,7 @@ describe.each(DOORS)('external media at %s', (_, open) => {
   let door: Door
   let far: UpstreamServer
   let picture: Buffer
+  let life = ''
 
   beforeAll(async () => {
     picture = await halvesPng(400, 300)
@@ -52,7 +54,31 @@ describe.each(DOORS)('external media at %s', (_, open) => {
       contents['/video.mp4'] = await makeVideo('mp4', SECONDS, ['-pix_fmt', 'yuv420p'])
       contents['/sound.mp3'] = await makeVideo('mp3', 'sine=d=1', [], 1)
     }
-    far = await openUpstreamServer(files(contents))
+    const serve = files(contents)
+    const encoders: Readonly<Record<string, (bytes: Uint8Array) => Uint8Array>> = {
+      gzip: gzipSync,
+      br: brotliCompressSync,
+      deflate: deflateSync,
+      zstd: zstdCompressSync,
+    }
+    far = await openUpstreamServer((request, response) => {
+      const [, kind, name = ''] = (request.url ?? '').split('/')
+      const encode = encoders[name]
+      if (kind === 'life') {
+        response.writeHead(200, { 'cache-control': life, 'content-type': 'image/png' }).end(picture)
+      } else if (kind === 'coded' && encode !== undefined) {
+        const bytes = encode(picture)
+        response.writeHead(200, { 'content-encoding': name, 'content-length': bytes.length }).end(bytes)
+      } else if (kind === 'unmeasured.png') {
+        const [, first = '0', last = ''] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '') ?? []
+        const end = Math.min(last === '' ? picture.length - 1 : Number(last), picture.length - 1)
+        response
+          .writeHead(206, { 'content-range': `bytes ${first}-${end}/*` })
+          .end(picture.subarray(Number(first), end + 1))
+      } else {
+        serve(request, response)
+      }
+    })
     door = await open({ ...KEYS, MEDIA_PROXY_EXTERNAL_ALLOWED_HOSTS: far.host })
     await door.put('attachments/1/own.png', picture)
     await door.put('avatars/1/own', picture)
@@ -238,6 +264,57 @@ describe.each(DOORS)('external media at %s', (_, open) => {
     expect(await sharp(avatar.body).metadata()).toMatchObject({ format: 'webp', width: 64 })
     expect((await get(v2('https://media.example.com/_health'))).status).toBe(400)
     expect(far.requests).toHaveLength(before)
+  })
+
+  it.each([
+    ['no-store', 300],
+    ['private, max-age=9999999', 300],
+    ['max-age=3600', 3600],
+    ['public, max-age=31536000', undefined],
+  ])('keeps what its server sends with %s for %j seconds', async (cacheControl, seconds) => {
+    life = cacheControl
+    const path = `/life/${encodeURIComponent(cacheControl)}.png`
+    for (const query of ['', 'width=20&format=webp']) {
+      for (const _ of ['cold', 'warm']) {
+        const { status, headers } = await get(v2(far.url + path), query)
+        expect([status, headers['cache-control'], headers['x-media-far-life']]).toEqual([
+          200,
+          seconds === undefined ? 'public, max-age=31536000, immutable' : `public, max-age=${seconds}`,
+          undefined,
+        ])
+      }
+    }
+    const part = await get(v2(far.url + path), '', { range: 'bytes=0-3' })
+    expect(part.headers['cache-control']).toMatch(
+      seconds === undefined ? /immutable/ : /^public, max-age=\d+$/,
+    )
+  })
+
+  it.each(['gzip', 'br', 'deflate', 'zstd'])(
+    'decodes what a server sends as %s in spite of identity',
+    async (coding) => {
+      const whole = await get(v2(`${far.url}/coded/${coding}/a.png`))
+      expect([whole.status, whole.headers['content-type'], whole.body.equals(picture)]).toEqual([
+        200,
+        'image/png',
+        true,
+      ])
+      expect(whole.headers['content-encoding']).toBeUndefined()
+      const small = await get(v2(`${far.url}/coded/${coding}/a.png`), 'width=40')
+      expect(await sharp(small.body).metadata()).toMatchObject({ width: 40, height: 30 })
+      const part = await get(v2(`${far.url}/coded/${coding}/a.png`), '', { range: 'bytes=1-3' })
+      const expected = part.status === 206 ? picture.subarray(1, 4) : picture
+      expect([[200, 206].includes(part.status), part.body.equals(expected)]).toEqual([true, true])
+    },
+  )
+
+  it('passes on a part of a whole that nobody measured', async () => {
+    const { status, headers, body } = await get(v2(`${far.url}/unmeasured.png`), '', { range: 'bytes=1-3' })
+    expect([status, headers['content-range'], body.equals(picture.subarray(1, 4))]).toEqual([
+      206,
+      'bytes 1-3/*',
+      true,
+    ])
   })
 
   it('reads what its own external URLs wrap', async () => {

@@ -56,6 +56,7 @@ export function createMaker(options: MakerOptions): Maker {
           ...made,
           etag: await etag(source.info.etag, url, job),
           lastModified: source.info.lastModified,
+          ...(source.info.lifeSeconds === undefined ? {} : { lifeSeconds: source.info.lifeSeconds }),
           sourceName: job.sourceName,
           sourceKey: source.key,
           sourceEtag: source.info.etag,

@@ -8,6 +8,8 @@ export interface Rendition {
   /** Of the rendition: quoted and strong. */
   readonly etag: string
   readonly lastModified: Date | undefined
+  /** How long the server of its source lets it be kept, in seconds. */
+  readonly lifeSeconds?: number
   /** How likely the source is not safe for work, 0..1, where that was looked at. */
   readonly nsfwProbability?: number
   /** What a purge calls its source. */

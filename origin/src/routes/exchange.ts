@@ -1,5 +1,6 @@
 import type { RequestLimits } from '@media-proxy/shared/rate-limit.ts'
 import { type Failure, phraseOf } from '@media-proxy/shared/response/failure.ts'
+import { FAR_LIFE_HEADER } from '@media-proxy/shared/response/far-life.ts'
 import { expiringCacheControl, failureResponse } from '@media-proxy/shared/response/headers.ts'
 import type { RenditionOutcome } from '../rendition/pipeline.ts'
 
@@ -34,9 +35,13 @@ export interface Answer {
 
 /** An answer under a signed expiry is not kept for longer than its URL is good. Times: unix seconds, and milliseconds. */
 export function limitLife(answer: Answer, expiresAt: number | undefined, nowMs: number): Answer {
+  // Most URLs have none, and reading the headers of an answer from memory would have the server make them.
+  if (expiresAt === undefined) return answer
   const { status, headers } = answer.response
-  if (expiresAt !== undefined && (status < 300 || status === 304)) {
-    headers.set('cache-control', expiringCacheControl(expiresAt, nowMs / 1000))
+  if (status < 300 || status === 304) {
+    const lifeSeconds = Number(headers.get(FAR_LIFE_HEADER) ?? Number.POSITIVE_INFINITY)
+    const endsAt = Math.min(expiresAt, nowMs / 1000 + lifeSeconds)
+    headers.set('cache-control', expiringCacheControl(endsAt, nowMs / 1000))
   }
   return answer
 }

@@ -10,6 +10,7 @@ import {
   type Validators,
 } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { FAR_LIFE_HEADER, farCacheControl } from '@media-proxy/shared/response/far-life.ts'
 import { representationHeaders } from '@media-proxy/shared/response/finish.ts'
 import {
   contentDisposition,
@@ -48,7 +49,7 @@ export async function serveExternalFile(
     return IS_SVG
   }
   const headers = representationHeaders(
-    { ...validators, headers: { ...MEDIA_HEADERS, ...headersOf(kind, request) } },
+    { ...validators, headers: { ...MEDIA_HEADERS, ...headersOf(kind, request), ...lifeOf(response) } },
     exchange.requestId,
   )
   const verdict = checkConditions(exchange.headers, validators)
@@ -60,7 +61,7 @@ export async function serveExternalFile(
   const { range, sizeBytes } = response
   if (range !== undefined) {
     headers['content-length'] = String(range.end - range.start + 1)
-    if (sizeBytes !== undefined) headers['content-range'] = contentRange(range, sizeBytes)
+    headers['content-range'] = contentRange(range, sizeBytes)
     return { response: new Response(body, { status: 206, headers }), outcome: 'streamed' }
   }
   if (sizeBytes !== undefined) headers['content-length'] = String(sizeBytes)
@@ -123,6 +124,12 @@ function headersOf(kind: MediaKind, { url, download }: VerifiedExternal): Header
     'cache-control': mediaCacheControl(contentType),
     'content-disposition': contentDisposition(dispositionType(contentType, download), nameOf(url, kind)),
   }
+}
+
+function lifeOf({ lifeSeconds }: ExternalResponse): HeaderRecord {
+  return lifeSeconds === undefined
+    ? {}
+    : { 'cache-control': farCacheControl(lifeSeconds), [FAR_LIFE_HEADER]: String(lifeSeconds) }
 }
 
 /** The name in the URL, with an extension that tells what the bytes are. */

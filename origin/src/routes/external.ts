@@ -2,6 +2,7 @@
 
 import type { VerifiedExternal } from '@media-proxy/shared/request/media-request.ts'
 import { fail } from '@media-proxy/shared/response/failure.ts'
+import { FAR_LIFE_HEADER } from '@media-proxy/shared/response/far-life.ts'
 import { rasterised, type TransformedExternal } from '../rendition/job.ts'
 import type { Pipeline } from '../rendition/pipeline.ts'
 import type { ExternalFetch } from '../source/external/fetch.ts'
@@ -30,7 +31,10 @@ export async function serveExternal(
   request: VerifiedExternal,
   exchange: Exchange,
 ): Promise<Answer> {
-  return limitLife(await answerExternal(options, request, exchange), request.expiresAt, options.now())
+  const answer = limitLife(await answerExternal(options, request, exchange), request.expiresAt, options.now())
+  // Only the edge keeps one answer for URLs of several lives.
+  if (!exchange.viaEdge) answer.response.headers.delete(FAR_LIFE_HEADER)
+  return answer
 }
 
 async function answerExternal(

@@ -3,6 +3,7 @@
 import { extensionOf, IMAGE_MIME, type ImageFormat } from '../formats.ts'
 import type { AssetRequest, AttachmentRequest, VerifiedExternal } from '../request/media-request.ts'
 import { fileNameOf } from '../request/object-key.ts'
+import { FAR_LIFE_HEADER, farCacheControl } from './far-life.ts'
 import {
   contentDisposition,
   fileNameOfUrl,
@@ -22,14 +23,20 @@ export interface RenditionDescription {
   readonly format: ImageFormat
   /** How likely the source is not safe for work, 0..1, where that was looked at. */
   readonly nsfwProbability?: number | undefined
+  /** What bounds the life of the answer, in seconds. */
+  readonly lifeSeconds?: number | undefined
 }
 
 /** All headers of a rendition but its length and validators. */
 export function renditionHeaders(
   request: RenderableRequest,
-  { format, nsfwProbability }: RenditionDescription,
+  { format, nsfwProbability, lifeSeconds }: RenditionDescription,
 ): HeaderRecord {
   const headers: HeaderRecord = { 'content-type': IMAGE_MIME[format], ...renditionPolicyHeaders(request) }
+  if (lifeSeconds !== undefined) {
+    headers['cache-control'] = farCacheControl(lifeSeconds)
+    headers[FAR_LIFE_HEADER] = String(lifeSeconds)
+  }
   const disposition = dispositionOf(request, format)
   if (disposition !== undefined) headers['content-disposition'] = disposition
   if (nsfwProbability !== undefined) headers[NSFW_HEADER] = nsfwProbability.toFixed(4)

@@ -23,6 +23,8 @@ export interface SourceInfo {
   /** Another as soon as the bytes are others. */
   readonly etag: string
   readonly lastModified: Date | undefined
+  /** How long its server lets it be kept, in seconds, where that bounds an answer's life. */
+  readonly lifeSeconds?: number | undefined
 }
 
 /** The largest picture that is held in memory, shared by all its renditions; of larger ones ranges are read. */

@@ -2,7 +2,10 @@
 
 import { formatRange, parseHttpDate, type RangeRequest } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { farLifeSeconds } from '@media-proxy/shared/response/far-life.ts'
 import { BodyError } from '@media-proxy/shared/store/body-error.ts'
+import { type Coding, codingsOf } from '@media-proxy/shared/store/coding/content-coding.ts'
+import { type DecodedBody, decodeBody } from '@media-proxy/shared/store/coding/decode-body.ts'
 import { type Agent, type Dispatcher, errors, request } from 'undici'
 import { type AddressPolicy, isAllowedHost, validateUrl } from './address-policy.ts'
 import { ConnectionRejection, createExemptAgent, createPinnedAgent } from './pinned-agent.ts'
@@ -29,6 +32,8 @@ export interface ExternalResponse {
   readonly lastModified: Date | undefined
   /** The upstream says that it answers ranges, or has just done so. */
   readonly offersRanges: boolean
+  /** How long the upstream lets it be kept, in seconds, where that is less than we would. */
+  readonly lifeSeconds: number | undefined
   readonly body: ReadableStream<Uint8Array>
 }
 
@@ -72,7 +77,18 @@ export function createExternalFetch(options: ExternalFetchOptions): ExternalFetc
           return deadline.aborted ? outOfTime(timeoutMs) : answer
         }
         const target = REDIRECTS.includes(answer.statusCode) ? header(answer, 'location') : undefined
-        if (target === undefined) return read(url, answer, options, range, deadline)
+        if (target === undefined) {
+          const codings = codingsOf(header(answer, 'content-encoding'))
+          if (isFailure(codings)) {
+            discard(answer)
+            return fail('external-unreachable', codings.detail)
+          }
+          if (codings.length === 0 || range === undefined)
+            return read(url, answer, options, range, deadline, codings)
+          // A part of coded bytes is none of the file: the whole is asked for instead.
+          discard(answer)
+          return this.open(url.href, { signal: caller })
+        }
         discard(answer)
         if (!URL.canParse(target, url.href)) return fail('external-unreachable', 'a redirect to no URL')
         url = new URL(target, url.href)
@@ -114,14 +130,15 @@ async function ask(
   }
 }
 
-/** Turns an answer that is not a redirect into a response or a failure. */
-function read(
+/** Turns an answer that is not a redirect into a response or a failure. `codings` are undone, within the limit. */
+async function read(
   url: URL,
   answer: Dispatcher.ResponseData,
   { maxBytes, timeoutMs }: ExternalFetchOptions,
   range: RangeRequest | undefined,
   deadline: AbortSignal,
-): ExternalResponse | Failure {
+  codings: readonly Coding[],
+): Promise<ExternalResponse | Failure> {
   const { statusCode } = answer
   const part = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/.exec(header(answer, 'content-range') ?? '')
   const usable = statusCode === 200 || (statusCode === 206 && range !== undefined && part !== null)
@@ -137,17 +154,29 @@ function read(
     return fail('source-too-large', `${sizeBytes} bytes`)
   }
   const etag = header(answer, 'etag')
+  const sent = boundedBody(answer.body, maxBytes, timeoutMs, deadline)
+  const decoded = codings.length === 0 ? undefined : await decodeBody(sent, codings, maxBytes)
+  if (isFailure(decoded))
+    return decoded.code === 'broken-source' ? fail('external-unreachable', decoded.detail) : decoded
+  const whole = decoded?.complete ? decoded.bytes : undefined
   return {
     url: url.href,
-    sizeBytes,
+    sizeBytes: decoded === undefined ? sizeBytes : whole?.length,
     ...(statusCode === 206 && part !== null
       ? { range: { start: Number(part[1]), end: Number(part[2]) } }
       : {}),
     etag: etag !== undefined && /^"[\x21\x23-\x7e]{1,200}"$/.test(etag) ? etag : undefined,
     lastModified: parseHttpDate(header(answer, 'last-modified')),
-    offersRanges: statusCode === 206 || header(answer, 'accept-ranges')?.toLowerCase() === 'bytes',
-    body: boundedBody(answer.body, maxBytes, timeoutMs, deadline),
+    offersRanges:
+      codings.length === 0 &&
+      (statusCode === 206 || header(answer, 'accept-ranges')?.toLowerCase() === 'bytes'),
+    lifeSeconds: farLifeSeconds(header(answer, 'cache-control')),
+    body: decoded === undefined ? sent : bodyOf(decoded),
   }
+}
+
+function bodyOf(decoded: DecodedBody): ReadableStream<Uint8Array> {
+  return decoded.complete ? new Blob([decoded.bytes]).stream() : decoded.body
 }
 
 function rejectionOf(answer: Dispatcher.ResponseData, range: RangeRequest | undefined): Failure {

@@ -58,12 +58,12 @@ interface Known {
 }
 
 function sourceOf(
-  { url, response: { lastModified }, kind }: Known,
+  { url, response: { lastModified, lifeSeconds }, kind }: Known,
   bytes: Uint8Array,
   etag: string,
   parts: RangeSource,
 ): Source {
-  return { key: url, info: { etag, lastModified }, kind, bytes, parts }
+  return { key: url, info: { etag, lastModified, lifeSeconds }, kind, bytes, parts }
 }
 
 /** What stands for the bytes of a file that is not read whole. */

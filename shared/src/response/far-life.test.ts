@@ -1,0 +1,26 @@
+import { expect, it } from 'vitest'
+import { farLifeSeconds } from './far-life.ts'
+
+it.each([
+  [undefined, undefined],
+  ['', undefined],
+  ['public', undefined],
+  ['public, max-age=31536000, immutable', undefined],
+  ['max-age=86400', undefined],
+  ['max-age=86399', 86_399],
+  ['Max-Age=3600', 3600],
+  ['max-age=301', 301],
+  ['max-age=10', 300],
+  ['max-age=0', 300],
+  ['no-store', 300],
+  ['NO-STORE, max-age=999999', 300],
+  ['private', 300],
+  ['private="set-cookie", max-age=999999', 300],
+  ['no-cache', 300],
+  ['s-maxage=600, max-age=999999', 600],
+  ['s-maxage=999999, max-age=10', undefined],
+  ['max-age=x', undefined],
+  ['max-age=-5', undefined],
+])('%j allows %j seconds', (cacheControl, seconds) => {
+  expect(farLifeSeconds(cacheControl)).toBe(seconds)
+})

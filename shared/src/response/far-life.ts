@@ -1,0 +1,28 @@
+/** How long what lies on a far server may be kept (contract, section 5). */
+
+const DAY_SECONDS = 86_400
+/** Whoever asks for less gets this: it is what protects both sides from a crowd. */
+const LEAST_SECONDS = 300
+
+/**
+ * Seconds for which an answer may be kept that a far server sent with this `Cache-Control` (RFC 9111, section 5.2.2);
+ * undefined where nothing shortens our own year. A public life of a day or more does not.
+ */
+export function farLifeSeconds(cacheControl: string | undefined): number | undefined {
+  if (cacheControl === undefined) return undefined
+  const directives = cacheControl.split(',').map((text) => text.trim().toLowerCase())
+  if (directives.some((text) => /^(no-store|no-cache|private)\b/.test(text))) return LEAST_SECONDS
+  const ages = ['s-maxage', 'max-age'].map((name) =>
+    directives.map((text) => new RegExp(`^${name}\\s*=\\s*"?(\\d{1,10})"?$`).exec(text)?.[1]).find(Boolean),
+  )
+  const seconds = Number(ages.find((age) => age !== undefined) ?? DAY_SECONDS)
+  return seconds < DAY_SECONDS ? Math.max(LEAST_SECONDS, seconds) : undefined
+}
+
+/** `Cache-Control` of an answer whose life a far server bounds. */
+export function farCacheControl(seconds: number): string {
+  return `public, max-age=${seconds}`
+}
+
+/** By this header the origin tells the edge what bounds the life of an answer, whatever the signature of its URL does. */
+export const FAR_LIFE_HEADER = 'x-media-far-life'
