@@ -34,6 +34,7 @@ import { type Delivery, deliver } from './delivery.ts'
 import type { Delivered, EdgeExchange } from './exchange.ts'
 import { forward, pick, playgroundHeaders } from './forward.ts'
 import { type PurgeOptions, purge } from './purge.ts'
+import { answerReady } from './readiness.ts'
 import type { StaticSite } from './static-site.ts'
 import { createTimings } from './timings.ts'
 
@@ -118,7 +119,7 @@ async function answer(
   options: GatewayOptions,
 ): Promise<Delivered | Failure> {
   if (options.staticSite !== undefined && !isServiceEndpoint(parsed)) {
-    return (await limits.consume('requests')) ?? options.staticSite(exchange)
+    return (await limits.consume('requests')) ?? options.staticSite.serve(exchange)
   }
   if (isFailure(parsed)) return parsed
   if (parsed.kind === 'relay') return answerRelay(exchange, limits, options)
@@ -226,6 +227,7 @@ async function answerEndpoint(
     case 'metrics':
       return fail('forbidden', 'metrics at the edge')
     case 'ready':
+      return answerReady(exchange, options.staticSite, options.delivery.origin)
     case 'telemetry':
       return (await limits.consume('requests')) ?? forward(options.delivery.origin, exchange)
     case 'metadata':

@@ -219,7 +219,6 @@ async function answerRequest(parsed: Parsed, exchange: Exchange, options: AppOpt
         case 'sniff':
         case 'purge':
           return serveInternal(parsed.endpoint, exchange, options.internal)
-        case 'ready':
         case 'telemetry': {
           const limited = await requestLimits.consume('requests')
           if (limited !== undefined) return reject(limited, requestId)

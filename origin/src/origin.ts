@@ -1,5 +1,6 @@
 /** Puts the origin together from a configuration. */
 
+import { configuredBuckets } from '@media-proxy/shared/config/buckets.ts'
 import type { Config } from '@media-proxy/shared/config/schema.ts'
 import { attachmentPolicyOf } from '@media-proxy/shared/signing/attachment-url.ts'
 import { createBase64KeyRing, createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
@@ -79,6 +80,7 @@ export async function createOrigin({
   const store = observeStore(bareStore, observer)
   const classifier = bareClassifier === undefined ? undefined : observeClassifier(bareClassifier, observer)
   const now = () => Date.now()
+  const buckets = [...new Set(configuredBuckets(config).map(({ bucket }) => bucket))]
   const ringOf = (secrets: readonly string[]) => (secrets.length === 0 ? undefined : createKeyRing(secrets))
   const [externalRing, edgeRing, attachments, comparison] = await Promise.all([
     ringOf(config.secretKey),
@@ -116,7 +118,7 @@ export async function createOrigin({
       metrics,
       checkSecret: internal.checkSecret,
       notReady: async () =>
-        draining() ? ['draining'] : notReady(store, config.s3.bucketCdn, opened, classifier, log),
+        draining() ? ['draining'] : notReady({ store, buckets, engine: opened, classifier, log }),
       now: () => new Date(),
     },
     relay: {
@@ -224,19 +226,29 @@ function internalOptions(
   }
 }
 
-async function notReady(
-  store: ObjectStore,
-  bucket: string,
-  engine: OpenedEngine,
-  classifier: Classifier | undefined,
-  log: Log,
-): Promise<readonly string[]> {
-  const [failure, missing] = await Promise.all([store.check(bucket), engine.notReady()])
-  if (failure !== undefined) {
-    log.warn({ failure: failure.code, detail: failure.detail }, 'the store is not ready')
-  }
+interface ReadinessParts {
+  readonly store: ObjectStore
+  readonly buckets: readonly string[]
+  readonly engine: OpenedEngine
+  readonly classifier: Classifier | undefined
+  readonly log: Log
+}
+
+async function notReady({
+  store,
+  buckets,
+  engine,
+  classifier,
+  log,
+}: ReadinessParts): Promise<readonly string[]> {
+  const [failures, missing] = await Promise.all([
+    Promise.all(buckets.map((bucket) => store.check(bucket))),
+    engine.notReady(),
+  ])
+  const failed = failures.filter((failure) => failure !== undefined)
+  for (const { code, detail } of failed) log.warn({ failure: code, detail }, 'the store is not ready')
   return [
-    ...(failure === undefined ? [] : ['store']),
+    ...(failed.length === 0 ? [] : ['store']),
     ...missing,
     ...(classifier?.fault === undefined ? [] : ['model']),
   ]

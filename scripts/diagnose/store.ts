@@ -3,10 +3,10 @@
 import { constants } from 'node:fs'
 import { access, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { createStore } from '@media-proxy/origin/assembly/store.ts'
+import { type ConfiguredBucket, configuredBuckets } from '@media-proxy/shared/config/buckets.ts'
 import { storageOf } from '@media-proxy/shared/config/load.ts'
 import type { Config } from '@media-proxy/shared/config/schema.ts'
-import { isFailure } from '@media-proxy/shared/response/failure.ts'
-import { createS3Store } from '@media-proxy/shared/store/s3.ts'
 import { type Finding, failed, ok, warning } from './finding.ts'
 
 /** S3 refuses a signature that is older or newer than this. */
@@ -14,13 +14,11 @@ const MAX_SKEW_SECONDS = 15 * 60
 const NOTICEABLE_SKEW_SECONDS = 60
 
 export async function checkStore(config: Config, nowMs: number): Promise<readonly Finding[]> {
-  const buckets = config.staticMode
-    ? [['bucketStatic', config.s3.bucketStatic] as const]
-    : [['bucketCdn', config.s3.bucketCdn] as const, ['bucketUploads', config.s3.bucketUploads] as const]
+  const buckets = configuredBuckets(config)
   if (storageOf(config) === 'filesystem') {
-    return Promise.all(buckets.map(([, bucket]) => checkFolder(join(config.storageDir, bucket))))
+    return Promise.all(buckets.map(({ bucket }) => checkFolder(join(config.storageDir, bucket))))
   }
-  const findings = await Promise.all(buckets.map(([name, bucket]) => checkBucket(config, name, bucket)))
+  const findings = await Promise.all(buckets.map((bucket) => checkBucket(config, bucket)))
   return [...findings, await checkClock(config.s3.endpoint ?? '', nowMs)]
 }
 
@@ -44,37 +42,29 @@ async function checkFolder(folder: string): Promise<Finding> {
   }
 }
 
-/** No object has this name: a store that says so has let us in. */
-const PROBE = 'media-proxy-diagnose-probe'
-
-async function checkBucket({ s3 }: Config, name: string, bucket: string): Promise<Finding> {
-  const { endpoint = '', region, accessKeyId = '', secretAccessKey = '', timeoutMs } = s3
-  const store = createS3Store({ endpoint, region, accessKeyId, secretAccessKey, timeoutMs })
+/** Looks at a bucket as `/_ready` does: by reading it. */
+async function checkBucket(
+  config: Config,
+  { name, bucket, endpoint = '' }: ConfiguredBucket,
+): Promise<Finding> {
   const check = `bucket ${bucket}`
-  const object = await store.get(bucket, PROBE)
-  if (!isFailure(object)) {
-    await object.body.cancel()
-    return ok(check, 'readable')
+  const failure = await createStore(config).check(bucket)
+  if (failure === undefined) return ok(check, 'readable')
+  const detail = failure.detail ?? failure.code
+  // What is found, without what is to be done, which has a line of its own.
+  const found = failure.fix === undefined ? detail : detail.replace(`: ${failure.fix}`, '')
+  if (/does not exist|no name of a bucket/.test(found)) {
+    return failed(check, found, `create the bucket, or set MEDIA_PROXY_S3_${variableOf(name)}`)
   }
-  const detail = object.detail ?? object.code
-  switch (object.code) {
-    case 'not-found':
-      return ok(check, 'readable')
-    case 'store-denied':
-      return failed(
-        check,
-        detail,
-        'mend the credentials: the secret belongs to the access key, and it may read and list this bucket',
-      )
-    case 'store-misconfigured':
-      return failed(check, detail, `create the bucket, or set MEDIA_PROXY_S3_${variableOf(name)}`)
-    default:
-      return failed(
-        check,
-        `${endpoint} cannot be reached (${detail})`,
-        'mend MEDIA_PROXY_S3_ENDPOINT, or let this machine reach it',
-      )
+  if (failure.fix !== undefined) return failed(check, found, failure.fix)
+  if (failure.code === 'store-unreachable' || failure.code === 'store-timeout') {
+    return failed(
+      check,
+      `${endpoint} cannot be reached (${found})`,
+      'mend MEDIA_PROXY_S3_ENDPOINT, or let this machine reach it',
+    )
   }
+  return failed(check, found, 'see that MEDIA_PROXY_S3_ENDPOINT speaks S3, and nothing stands before it')
 }
 
 function variableOf(name: string): string {

@@ -1,4 +1,4 @@
-/** Objects of every name, by servers that verify signatures and were written by others. */
+/** Objects of every name, by servers that others wrote; miniflare and moto verify what was signed. */
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Door, openOriginBefore, openS3Server } from '../doors.ts'

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { constants, createWriteStream } from 'node:fs'
 import {
+  access,
   type FileHandle,
   mkdir,
   open,
@@ -103,8 +104,11 @@ export function createFilesystemStore(directory: string): ObjectStore {
 
     async check(bucket) {
       try {
-        const found = await stat(join(directory, bucket))
-        return found.isDirectory() ? undefined : fail('store-misconfigured', `${bucket} is not a folder`)
+        const path = join(directory, bucket)
+        const found = await stat(path)
+        if (!found.isDirectory()) return fail('store-misconfigured', `${bucket} is not a folder`)
+        await access(path, constants.R_OK | constants.X_OK)
+        return undefined
       } catch (error) {
         const { code } = failureOf(error)
         return code === 'not-found'

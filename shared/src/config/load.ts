@@ -1,6 +1,7 @@
 /** From the sources of a configuration to its value, or to every fault in it at once. */
 
 import * as z from 'zod'
+import { configuredBuckets } from './buckets.ts'
 import { awsSettings, FLUXER_CONFIG_VARIABLE, type InheritedSetting, inheritedSettings } from './inherited.ts'
 import { type Config, configSchema } from './schema.ts'
 import { metaOf, type SettingMeta } from './settings.ts'
@@ -170,10 +171,37 @@ function crossFaults(door: Door, config: Config, inherited: readonly InheritedSe
   }
   if (door === 'edge' && !config.staticMode)
     require(config.originUrl !== undefined, ['originUrl'], 'required at the edge')
-  if (door === 'origin' && storageOf(config) === 's3') {
-    require(config.s3.endpoint !== undefined, ['s3', 'endpoint'], 'required for the s3 store')
-    require(config.s3.accessKeyId !== undefined, ['s3', 'accessKeyId'], 'required for the s3 store')
-    require(config.s3.secretAccessKey !== undefined, ['s3', 'secretAccessKey'], 'required for the s3 store')
+  return storageOf(config) === 's3' ? [...faults, ...storeFaults(door, config)] : faults
+}
+
+function storeFaults(door: Door, { s3, staticMode }: Config): readonly Fault[] {
+  const { endpoint, accessKeyId, secretAccessKey, sessionToken, credentials } = s3
+  const missing = (path: readonly string[], why: string): Fault => {
+    const name = variableOf(path)
+    return { name, text: `${name}: found nothing; ${why}` }
+  }
+  const faults: Fault[] = []
+  if (door === 'origin' && endpoint === undefined) {
+    faults.push(missing(['s3', 'endpoint'], 'required for the s3 store'))
+  }
+  const keyed = accessKeyId !== undefined || secretAccessKey !== undefined || sessionToken !== undefined
+  if (keyed || (door === 'origin' && credentials === 'settings')) {
+    const why = keyed
+      ? 'the access key id and the secret belong together'
+      : 'required for the s3 store, unless MEDIA_PROXY_S3_CREDENTIALS is chain'
+    if (accessKeyId === undefined) faults.push(missing(['s3', 'accessKeyId'], why))
+    if (secretAccessKey === undefined) faults.push(missing(['s3', 'secretAccessKey'], why))
+  }
+  const endpoints = new Map<string, string>()
+  for (const { name, bucket, endpoint: at = '' } of configuredBuckets({ s3, staticMode })) {
+    if ((endpoints.get(bucket) ?? at) !== at) {
+      const variable = variableOf(['s3', name])
+      faults.push({
+        name: variable,
+        text: `${variable}: the bucket ${bucket} is also another one's, elsewhere`,
+      })
+    }
+    endpoints.set(bucket, at)
   }
   return faults
 }
@@ -233,7 +261,10 @@ function remove(root: unknown, [key, ...rest]: readonly string[]): void {
 }
 
 function format(value: unknown): string {
-  return value === undefined ? 'nothing' : (JSON.stringify(value)?.slice(0, 200) ?? typeof value)
+  if (value === undefined) return 'nothing'
+  const text = JSON.stringify(value) ?? typeof value
+  // What stands before an @ in a URL is a password often enough.
+  return text.replace(/\/\/[^/?#"]*@/g, '//…@').slice(0, 200)
 }
 
 function valueAt(root: unknown, path: readonly string[]): unknown {

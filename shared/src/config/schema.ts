@@ -1,6 +1,7 @@
 /** Every setting of the service, for both doors, with its default (see docs/configuration.md, made of this). */
 
 import * as z from 'zod'
+import { S3_SETTINGS } from './s3-settings.ts'
 import {
   base64Secrets,
   choice,
@@ -72,21 +73,7 @@ export const configSchema = z.strictObject({
     },
   ),
   storageDir: text('Folder of the filesystem store, a folder per bucket.', { default: '.data' }),
-  s3: group({
-    endpoint: httpUrl('S3 endpoint; objects are addressed path-style.'),
-    region: text('S3 region.', { default: 'auto' }),
-    accessKeyId: optionalText('S3 access key id.'),
-    secretAccessKey: optionalText('S3 secret access key.', { secret: true }),
-    bucketCdn: text('Bucket of assets, attachments, themes and sounds.', { default: 'cdn' }),
-    bucketUploads: text('Bucket of uploads.', { default: 'uploads' }),
-    bucketRenditions: optionalText('Bucket of finished renditions, shared by all origins; default none.'),
-    bucketStatic: text('Bucket of static mode.', { default: 'static' }),
-    timeoutMs: integer('Longest wait for the first byte of the store, and between bytes.', {
-      min: 100,
-      max: 120_000,
-      default: 10_000,
-    }),
-  }),
+  s3: group(S3_SETTINGS),
   rateLimitConfig: group({
     enabled: flag('Limit requests by client address.', { default: false }),
     maxAttempts: integer('Requests a client may burst.', { min: 1, max: 1_000_000, default: 100 }),

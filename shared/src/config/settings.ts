@@ -80,15 +80,69 @@ export function choice<const T extends readonly [string, ...string[]]>(
 
 /** Text without limits but its length. */
 export function text(description: string, options: { readonly default: string }) {
-  return describe(z.string().min(1).max(2048).default(options.default), { description, accepts: 'a text' })
+  return describe(z.string().trim().min(1).max(2048).default(options.default), {
+    description,
+    accepts: 'a text',
+  })
 }
 
 /** Text that may be absent. */
 export function optionalText(description: string, options: { readonly secret?: boolean } = {}) {
-  return describe(z.string().min(1).max(2048).optional(), {
+  return describe(z.string().trim().min(1).max(2048).optional(), {
     description,
     accepts: 'a text',
     ...options,
+  })
+}
+
+/**
+ * A key or token of a store, which travels in a header: a newline at its end, as of a file that it was read from, is
+ * not meant, and one within it would be quoted by whoever complains of the header.
+ */
+export function credential(description: string) {
+  const schema = z
+    .string()
+    .trim()
+    .regex(/^[\x21-\x7e]{1,4096}$/)
+    .optional()
+  return describe(schema, {
+    description,
+    accepts: 'printable ASCII characters without a space among them',
+    secret: true,
+  })
+}
+
+const BUCKET = z
+  .string()
+  .trim()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$/)
+const BUCKET_NAME = 'a name of letters, digits, dots, hyphens and underscores'
+
+/** A bucket of a store, or the folder that stands for it. */
+export function bucketName(description: string, options: { readonly default: string }) {
+  return describe(BUCKET.default(options.default), { description, accepts: BUCKET_NAME })
+}
+
+/** A bucket that may be absent. */
+export function optionalBucketName(description: string) {
+  return describe(BUCKET.optional(), { description, accepts: BUCKET_NAME })
+}
+
+/** Where a store is: an http or https URL without credentials, query or fragment, kept without a slash at its end. */
+export function storeEndpoint(description: string) {
+  const schema = z
+    .string()
+    .trim()
+    .pipe(z.url({ protocol: /^https?$/ }))
+    .refine((url) => {
+      const { username, password, search, hash } = new URL(url)
+      return username + password + search + hash === ''
+    })
+    .transform((url) => url.replace(/\/+$/, ''))
+    .optional()
+  return describe(schema, {
+    description,
+    accepts: 'an absolute http or https URL without credentials, query or fragment',
   })
 }
 

@@ -1,0 +1,37 @@
+/** Keys that are not in the settings: of roles, and of whoever is signed in. */
+
+import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+import type { CredentialSource, S3Credentials } from '@media-proxy/shared/store/s3/credentials.ts'
+
+/**
+ * The standard chain of AWS: environment, files, SSO, EKS, ECS, EC2. Loaded when it is first asked, which connects to
+ * wherever the chain leads; it keeps what it found, and finds anew before that expires.
+ */
+export function createChainCredentials(region: string): CredentialSource {
+  let loading: ReturnType<typeof loadChain> | undefined
+  return async ({ renew }) => {
+    loading ??= loadChain(region)
+    try {
+      const chain = await loading
+      const { accessKeyId, secretAccessKey, sessionToken } = await chain({ forceRefresh: renew })
+      const keys: S3Credentials = { accessKeyId, secretAccessKey }
+      return sessionToken === undefined ? keys : { ...keys, sessionToken }
+    } catch (error) {
+      return unavailable(error)
+    }
+  }
+}
+
+async function loadChain(region: string) {
+  const { defaultProvider } = await import('@aws-sdk/credential-provider-node')
+  return defaultProvider(region === 'auto' ? {} : { clientConfig: { region } })
+}
+
+/** Without the chain's own words: they may quote what a process or a file said. */
+function unavailable(error: unknown): Failure {
+  const name = error instanceof Error ? error.name : 'unknown'
+  const fix =
+    'give this machine a role or a profile that may read the buckets, or set MEDIA_PROXY_S3_ACCESS_KEY_ID and ' +
+    'MEDIA_PROXY_S3_SECRET_ACCESS_KEY'
+  return { ...fail('store-denied', `the standard chain of AWS has no credentials (${name}): ${fix}`), fix }
+}

@@ -1,0 +1,239 @@
+/** Where buckets are, and whose keys open them. */
+
+import dns from 'node:dns'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createStore } from '@media-proxy/origin/assembly/store.ts'
+import { loadConfig } from '@media-proxy/shared/config/load.ts'
+import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import { objectUrl, regionOfEndpoint } from '@media-proxy/shared/store/s3/address.ts'
+import { keysOfListing } from '@media-proxy/shared/store/s3/listing.ts'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { type AnsweringServer, answering, awsBucket, refuse } from './aws-server.ts'
+
+const closers: (() => Promise<unknown>)[] = []
+afterEach(async () => {
+  vi.unstubAllEnvs()
+  vi.restoreAllMocks()
+  for (const close of closers.splice(0).reverse()) await close()
+})
+
+async function bucketServer(answer = awsBucket({ objects: { '/cdn/a': Buffer.from('a') }, mayList: true })) {
+  const server = await answering(answer)
+  closers.push(server.close)
+  return server
+}
+
+type Found = (error: null, addresses: readonly object[]) => void
+
+const KEYS = { MEDIA_PROXY_S3_ACCESS_KEY_ID: 'AKIDEXAMPLE', MEDIA_PROXY_S3_SECRET_ACCESS_KEY: 'secret' }
+
+function storeOf(environment: Readonly<Record<string, string>>) {
+  const loaded = loadConfig('origin', { environment: { MEDIA_PROXY_NODE_ENV: 'test', ...environment } })
+  if (!loaded.ok) throw new Error(loaded.faults.join('\n'))
+  return createStore(loaded.config)
+}
+
+const hosts = ({ asked }: AnsweringServer) => asked.map((line) => line.split(' ').slice(1).join(' '))
+
+describe('a bucket', () => {
+  it('is in the path, or in the name of the host', () => {
+    const at = { endpoint: 'https://s3.example.com/base', pathStyle: true }
+    expect(objectUrl(at, 'cdn', "a/b (1)'!*.png")).toBe(
+      'https://s3.example.com/base/cdn/a/b%20%281%29%27%21%2A.png',
+    )
+    expect(objectUrl({ ...at, pathStyle: false }, 'cdn', 'a')).toBe('https://cdn.s3.example.com/base/a')
+  })
+
+  it('is asked for by the name of the host where that is set', async () => {
+    const server = await bucketServer((request, response) => {
+      if (request.headers.host?.startsWith('cdn.') !== true) response.writeHead(400)
+      response.end('a')
+    })
+    const { port } = new URL(server.endpoint)
+    vi.spyOn(dns, 'lookup').mockImplementation(((_: string, __: object, found: Found) =>
+      found(null, [{ address: '127.0.0.1', family: 4 }])) as never)
+    const store = storeOf({
+      ...KEYS,
+      MEDIA_PROXY_S3_ENDPOINT: `http://s3.test:${port}`,
+      MEDIA_PROXY_S3_PATH_STYLE: 'false',
+    })
+    await store.get('cdn', 'a')
+    expect(hosts(server)).toEqual([`cdn.s3.test:${port} /a`])
+  })
+
+  it('is read at an endpoint of its own, and written to where all is written to', async () => {
+    const [main, uploads, writes] = [await bucketServer(), await bucketServer(), await bucketServer()]
+    const store = storeOf({
+      ...KEYS,
+      MEDIA_PROXY_S3_ENDPOINT: main.endpoint,
+      MEDIA_PROXY_S3_ENDPOINT_UPLOADS: uploads.endpoint,
+      MEDIA_PROXY_S3_WRITE_ENDPOINT: writes.endpoint,
+    })
+    await store.get('cdn', 'a')
+    await store.head('uploads', 'u')
+    await store.put('renditions', 'r', new Uint8Array(3))
+    await store.removeBelow('renditions', 'folder/')
+    await store.upload('uploads', 'u', { body: new Blob(['x']).stream(), sizeBytes: 1 })
+    const paths = (server: AnsweringServer) => hosts(server).map((line) => line.split(' ')[1])
+    expect(paths(main)).toEqual(['/cdn/a'])
+    expect(new Set(paths(uploads))).toEqual(new Set(['/uploads/u']))
+    expect(paths(writes)).toEqual([
+      '/renditions/r',
+      expect.stringMatching(/^\/renditions\?list-type=2/),
+      '/uploads/u',
+    ])
+  })
+
+  it.each([
+    ['https://s3.amazonaws.com', 'us-east-1'],
+    ['https://s3.eu-central-1.amazonaws.com', 'eu-central-1'],
+    ['https://s3-eu-west-1.amazonaws.com', 'eu-west-1'],
+    ['https://s3.dualstack.ap-southeast-2.amazonaws.com', 'ap-southeast-2'],
+    ['https://cdn.s3.us-gov-west-1.amazonaws.com', 'us-gov-west-1'],
+    ['https://s3.cn-north-1.amazonaws.com.cn', 'cn-north-1'],
+    ['https://account.r2.cloudflarestorage.com', undefined],
+    ['https://s3.eu-central-1.amazonaws.com.evil.example', undefined],
+    ['http://127.0.0.1:9000', undefined],
+  ])('at %s is in the region %s', (endpoint, region) => {
+    expect(regionOfEndpoint(endpoint)).toBe(region)
+  })
+
+  it('is listed with the names that its objects have', () => {
+    const listing = '<Key>a &amp; b</Key><Key>&lt;1&gt;&quot;&#39;&#x1F600;</Key><Key>&unknown;</Key>'
+    expect(keysOfListing(listing)).toEqual(['a & b', '<1>"\'😀', '&unknown;'])
+  })
+})
+
+describe('the keys', () => {
+  it.each([
+    [{ MEDIA_PROXY_S3_SECRET_ACCESS_KEY: 'secret\n' }, undefined],
+    [{ MEDIA_PROXY_S3_ACCESS_KEY_ID: ' AKIDEXAMPLE\r\n', MEDIA_PROXY_S3_REGION: 'eu-west-1\n' }, undefined],
+    [{ MEDIA_PROXY_S3_SESSION_TOKEN: 'token\n' }, undefined],
+    [
+      { MEDIA_PROXY_S3_SECRET_ACCESS_KEY: 'two\nlines' },
+      /^MEDIA_PROXY_S3_SECRET_ACCESS_KEY: found a value that/,
+    ],
+    [{ MEDIA_PROXY_S3_SECRET_ACCESS_KEY: 'a b' }, /^MEDIA_PROXY_S3_SECRET_ACCESS_KEY/],
+    [{ MEDIA_PROXY_S3_ACCESS_KEY_ID: 'schlüssel' }, /^MEDIA_PROXY_S3_ACCESS_KEY_ID/],
+    [{ MEDIA_PROXY_S3_SESSION_TOKEN: 'a\u0000b' }, /^MEDIA_PROXY_S3_SESSION_TOKEN/],
+    [{ MEDIA_PROXY_S3_ACCESS_KEY_ID: '' }, /^MEDIA_PROXY_S3_ACCESS_KEY_ID: found nothing/],
+    [{ MEDIA_PROXY_S3_ENDPOINT: 'https://me:hunter2@s3.example.com' }, /^MEDIA_PROXY_S3_ENDPOINT/],
+    [{ MEDIA_PROXY_S3_ENDPOINT: 'https://s3.example.com/?x=1' }, /^MEDIA_PROXY_S3_ENDPOINT/],
+    [{ MEDIA_PROXY_S3_BUCKET_CDN: 'a/b' }, /^MEDIA_PROXY_S3_BUCKET_CDN/],
+    [
+      { MEDIA_PROXY_S3_BUCKET_UPLOADS: 'cdn', MEDIA_PROXY_S3_ENDPOINT_UPLOADS: 'http://elsewhere' },
+      /^MEDIA_PROXY_S3_BUCKET_UPLOADS: the bucket cdn is also/,
+    ],
+  ])('%j are trimmed and judged at the start', (changes, fault) => {
+    const environment = { ...KEYS, MEDIA_PROXY_S3_ENDPOINT: 'https://s3.example.com', ...changes }
+    const loaded = loadConfig('origin', { environment })
+    const faults = loaded.ok ? [] : loaded.faults
+    if (fault === undefined) expect(faults).toEqual([])
+    else expect(faults).toEqual([expect.stringMatching(fault)])
+    expect(faults.join()).not.toMatch(/hunter2|two|lines/)
+    if (!loaded.ok) return
+    const { accessKeyId, secretAccessKey, region, sessionToken = 'token' } = loaded.config.s3
+    expect([accessKeyId, secretAccessKey, sessionToken]).toEqual(['AKIDEXAMPLE', 'secret', 'token'])
+    expect(region).toMatch(/^(auto|eu-west-1)$/)
+  })
+
+  it('come with their session token', async () => {
+    const tokens: unknown[] = []
+    const server = await bucketServer((request, response) => {
+      tokens.push(request.headers['x-amz-security-token'])
+      response.end('a')
+    })
+    const store = storeOf({
+      ...KEYS,
+      MEDIA_PROXY_S3_ENDPOINT: server.endpoint,
+      MEDIA_PROXY_S3_SESSION_TOKEN: 'token',
+    })
+    await store.get('cdn', 'a')
+    expect(tokens).toEqual(['token'])
+    expect(server.signatures[0]).toMatch(/SignedHeaders=[^,]*x-amz-security-token/)
+  })
+})
+
+describe('the standard chain', () => {
+  /** What ECS and EKS ask: keys that are good for so many seconds. */
+  async function openRoles(seconds: number) {
+    let asked = 0
+    const server = createServer((_, response) => {
+      asked += 1
+      response.setHeader('content-type', 'application/json')
+      const Expiration = new Date(Date.now() + seconds * 1000).toISOString()
+      const keys = {
+        AccessKeyId: `ASIAROLE${asked}`,
+        SecretAccessKey: 'role',
+        Token: `token-${asked}`,
+        Expiration,
+      }
+      response.end(JSON.stringify(keys))
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    closers.push(() => new Promise((resolve) => server.close(resolve)))
+    server.unref()
+    const uri = `http://127.0.0.1:${(server.address() as AddressInfo).port}/role`
+    for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_PROFILE'])
+      vi.stubEnv(name, undefined)
+    vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', '/nowhere')
+    vi.stubEnv('AWS_CONFIG_FILE', '/nowhere')
+    vi.stubEnv('AWS_CONTAINER_CREDENTIALS_FULL_URI', uri)
+    return { count: () => asked }
+  }
+
+  it('gives keys where it is asked for, once for as long as they are good', async () => {
+    const roles = await openRoles(3600)
+    const server = await bucketServer()
+    const store = storeOf({ MEDIA_PROXY_S3_ENDPOINT: server.endpoint, MEDIA_PROXY_S3_CREDENTIALS: 'chain' })
+    expect(roles.count()).toBe(0)
+    for (let count = 0; count < 3; count += 1) expect(isFailure(await store.get('cdn', 'a'))).toBe(false)
+    expect(roles.count()).toBe(1)
+    expect(server.signatures.every((signature) => signature.includes('ASIAROLE1/'))).toBe(true)
+  })
+
+  it('is asked again before they expire, and where the store says that they have', async () => {
+    const roles = await openRoles(60)
+    const server = await bucketServer()
+    const store = storeOf({ MEDIA_PROXY_S3_ENDPOINT: server.endpoint, MEDIA_PROXY_S3_CREDENTIALS: 'chain' })
+    await store.get('cdn', 'a')
+    await store.get('cdn', 'a')
+    expect(roles.count()).toBeGreaterThan(1)
+
+    const lasting = await openRoles(3600)
+    const strict = await bucketServer((request, response) => {
+      if (request.headers.authorization?.includes('ASIAROLE1/') === true) {
+        return refuse(request, response, { status: 400, code: 'ExpiredToken' })
+      }
+      return response.end('a')
+    })
+    const other = storeOf({ MEDIA_PROXY_S3_ENDPOINT: strict.endpoint, MEDIA_PROXY_S3_CREDENTIALS: 'chain' })
+    expect(isFailure(await other.get('cdn', 'a'))).toBe(false)
+    expect(lasting.count()).toBe(2)
+  })
+
+  it('is not asked where keys are set, and nothing starts without either', async () => {
+    const roles = await openRoles(3600)
+    const server = await bucketServer()
+    for (const more of [{}, { MEDIA_PROXY_S3_CREDENTIALS: 'chain' }]) {
+      const store = storeOf({ ...KEYS, ...more, MEDIA_PROXY_S3_ENDPOINT: server.endpoint })
+      expect(isFailure(await store.get('cdn', 'a'))).toBe(false)
+    }
+    expect(roles.count()).toBe(0)
+    const loaded = loadConfig('origin', { environment: { MEDIA_PROXY_S3_ENDPOINT: server.endpoint } })
+    expect(loaded).toMatchObject({
+      ok: false,
+      faults: [expect.stringMatching(/CREDENTIALS is chain/), expect.stringMatching(/SECRET/)],
+    })
+  })
+
+  it('that has nothing is a refusal, not a defect', async () => {
+    await openRoles(3600)
+    vi.stubEnv('AWS_CONTAINER_CREDENTIALS_FULL_URI', 'http://127.0.0.1:9/role')
+    vi.stubEnv('AWS_EC2_METADATA_DISABLED', 'true')
+    const server = await bucketServer()
+    const store = storeOf({ MEDIA_PROXY_S3_ENDPOINT: server.endpoint, MEDIA_PROXY_S3_CREDENTIALS: 'chain' })
+    expect(await store.get('cdn', 'a')).toMatchObject({ code: 'store-denied', fix: expect.any(String) })
+  })
+})

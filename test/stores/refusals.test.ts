@@ -1,0 +1,226 @@
+/** What is made of a store's refusals: missing or not allowed, another region, too much to do, other credentials. */
+
+import { afterEach, describe, expect, it } from 'vitest'
+import { type Door, openOriginBefore, openS3Server } from '../doors.ts'
+import { halvesPng } from '../fixtures.ts'
+import { send } from '../http.ts'
+import { type Answer, type AnsweringServer, answering, awsBucket, refuse } from './aws-server.ts'
+import { HAS_MOTO, MOTO_SKIPPED, openMoto } from './moto.ts'
+import type { S3Server } from './s3-server.ts'
+import { openS3rver } from './s3rver.ts'
+
+const closers: (() => Promise<unknown>)[] = []
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close()
+})
+
+const CREDENTIALS = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY' }
+
+async function originOn(
+  answer: Answer,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<Door & { readonly aws: AnsweringServer }> {
+  const aws = await answering(answer)
+  const server = { ...aws, region: 'auto', credentials: CREDENTIALS } as unknown as S3Server
+  const door = await openOriginBefore(server, settings)
+  closers.push(door.close)
+  return { ...door, aws }
+}
+
+/** Whatever happens, what signs and what is signed is not told. */
+function expectNoSecrets({ log }: Door): void {
+  expect(JSON.stringify(log)).not.toMatch(/AWS4-HMAC|Signature=|wJalrXUtn|SESSIONTOKEN/i)
+}
+
+describe('403 for an object', () => {
+  it.each([['plain'], ['enhanced']] as const)(
+    'is a missing one where the key may not list the bucket (%s)',
+    async (wording) => {
+      const picture = await halvesPng(40, 30)
+      const objects = { '/cdn/avatars/1/a.webp': picture, '/cdn/attachments/1/b.bin': Buffer.from('b') }
+      const door = await originOn(awsBucket({ objects, mayList: false, wording }))
+      for (const conditions of [{}, { 'if-none-match': '"x"' }]) {
+        const missing = await send(door.url, '/attachments/1/none.bin', { headers: conditions })
+        expect([missing.status, missing.body.toString()]).toEqual([404, 'Not Found'])
+      }
+      expect((await send(door.url, '/attachments/1/none.bin', { method: 'HEAD' })).status).toBe(404)
+      expect((await send(door.url, '/avatars/1/a.webp?size=32')).status).toBe(200)
+      expect((await send(door.url, '/avatars/1/none.webp')).status).toBe(404)
+      expect((await send(door.url, '/attachments/1/b.bin')).body.toString()).toBe('b')
+      expect((await send(door.url, '/_ready')).body.toString()).toBe('OK')
+    },
+  )
+
+  it.each([
+    ['may list and not read', { mayList: true, mayRead: false }],
+    ['is told that it may not read', { mayList: false, mayRead: false, wording: 'enhanced' }],
+  ] as const)('is a fault where the key %s', async (_, policy) => {
+    const door = await originOn(awsBucket({ objects: {}, ...policy }))
+    expect((await send(door.url, '/attachments/1/a.bin')).status).toBe(502)
+    expect((await send(door.url, '/avatars/1/a.webp')).status).toBe(502)
+    expect((await send(door.url, '/_ready')).body.toString()).toBe('Not ready: store')
+    expectNoSecrets(door)
+  })
+})
+
+describe('a store that names its region', () => {
+  const inRegion =
+    (region: string, refusal: Parameters<typeof refuse>[2]): Answer =>
+    (request, response) => {
+      if (!request.headers.authorization?.includes(`/${region}/s3/`))
+        return refuse(request, response, refusal)
+      return awsBucket({ objects: { '/cdn/attachments/1/a.bin': Buffer.from('a') }, mayList: true })(
+        request,
+        response,
+      )
+    }
+
+  it.each([
+    ['in a body', { status: 400, code: 'AuthorizationHeaderMalformed', more: '<Region>eu-west-1</Region>' }],
+    ['in a header', { status: 400, code: '', headers: { 'x-amz-bucket-region': 'eu-west-1' } }],
+    [
+      'by a redirect',
+      { status: 301, code: 'PermanentRedirect', headers: { 'x-amz-bucket-region': 'eu-west-1' } },
+    ],
+    ['for a while', { status: 307, code: 'TemporaryRedirect', more: '<Region>eu-west-1</Region>' }],
+  ])('%s is signed for it, and asked once only', async (_, refusal) => {
+    const door = await originOn(inRegion('eu-west-1', refusal))
+    for (const method of ['GET', 'HEAD', 'GET']) {
+      expect((await send(door.url, '/attachments/1/a.bin', { method })).status).toBe(200)
+    }
+    expect(door.aws.signatures.filter((signature) => !signature.includes('/eu-west-1/'))).toHaveLength(1)
+  })
+
+  it('and answers only there says so to the operator', async () => {
+    const door = await originOn((request, response) =>
+      refuse(request, response, {
+        status: 301,
+        code: 'PermanentRedirect',
+        headers: { 'x-amz-bucket-region': 'eu-west-1' },
+      }),
+    )
+    expect((await send(door.url, '/attachments/1/a.bin')).status).toBe(502)
+    expect(lastRejection(door)?.detail).toMatch(/MEDIA_PROXY_S3_ENDPOINT.*s3\.eu-west-1\.amazonaws\.com/)
+  })
+})
+
+describe('a store that has too much to do', () => {
+  it.each([
+    [503, 'SlowDown'],
+    [503, 'ServiceUnavailable'],
+    [429, 'TooManyRequests'],
+    [400, 'SlowDown'],
+  ])('with %i %s is waited for as it asks', async (status, code) => {
+    const times: number[] = []
+    const door = await originOn((request, response) => {
+      times.push(performance.now())
+      if (times.length === 1)
+        return refuse(request, response, { status, code, headers: { 'retry-after': '1' } })
+      return awsBucket({ objects: { '/cdn/attachments/1/a.bin': Buffer.from('a') }, mayList: true })(
+        request,
+        response,
+      )
+    })
+    expect((await send(door.url, '/attachments/1/a.bin')).status).toBe(200)
+    expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThan(990)
+  })
+
+  it.each([
+    ['0', '1'],
+    ['7', '7'],
+    ['86400', '60'],
+    [new Date(Date.now() + 86_400_000).toUTCString(), '60'],
+    ['soon', '1'],
+  ])('for longer, with Retry-After %s, is told to the client as 503', async (asked, told) => {
+    const door = await originOn((request, response) =>
+      refuse(request, response, { status: 503, code: 'SlowDown', headers: { 'retry-after': asked } }),
+    )
+    const { status, body, headers } = await send(door.url, '/attachments/1/a.bin')
+    expect([status, body.toString(), headers['retry-after']]).toEqual([503, 'Service Unavailable', told])
+    expect(door.aws.asked).toHaveLength(3)
+    expect(lastRejection(door)?.failure).toBe('store-busy')
+  })
+})
+
+describe('a refusal of the credentials', () => {
+  it.each([
+    ['InvalidAccessKeyId', /does not know the access key: .*MEDIA_PROXY_S3_ACCESS_KEY_ID/],
+    ['SignatureDoesNotMatch', /MEDIA_PROXY_S3_SECRET_ACCESS_KEY/],
+    ['RequestTimeTooSkewed', /clock/],
+    ['ExpiredToken', /past its time: .*MEDIA_PROXY_S3_SESSION_TOKEN/],
+    ['InvalidToken', /not one of this key/],
+    ['AccessDenied', /s3:GetObject/],
+  ])('%s is named with what to do, and never with a signature', async (code, words) => {
+    const door = await originOn(
+      (request, response) =>
+        request.url?.includes('list-type') === true
+          ? response.end('<ListBucketResult/>')
+          : refuse(request, response, { status: code === 'ExpiredToken' ? 400 : 403, code }),
+      { MEDIA_PROXY_S3_SESSION_TOKEN: 'SESSIONTOKENEXAMPLE' },
+    )
+    for (const [method, path] of [
+      ['GET', '/attachments/1/a.bin'],
+      ['HEAD', '/attachments/1/a.bin'],
+      ['GET', '/avatars/1/a.webp'],
+    ] as const) {
+      expect((await send(door.url, path, { method })).status).toBe(502)
+      expect(lastRejection(door)).toMatchObject({
+        failure: 'store-denied',
+        detail: expect.stringMatching(words),
+      })
+    }
+    expect((await send(door.url, '/_ready')).status).toBe(503)
+    expectNoSecrets(door)
+  })
+
+  it.each([['miniflare', openS3Server], ...(HAS_MOTO ? [['moto', () => openMoto()] as const] : [])] as const)(
+    'by %s makes the origin not ready',
+    async (_, open) => {
+      const server = await open()
+      const { secretAccessKey } = server.credentials
+      for (const wrong of [
+        { MEDIA_PROXY_S3_SECRET_ACCESS_KEY: `${secretAccessKey}x` },
+        { MEDIA_PROXY_S3_ACCESS_KEY_ID: 'AKIANOBODYKNOWSTHISONE0000000000' },
+      ]) {
+        const door = await openOriginBefore({ ...server, close: async () => undefined }, wrong)
+        const ready = await send(door.url, '/_ready')
+        expect([ready.status, ready.body.toString()]).toEqual([503, 'Not ready: store'])
+        expect((await send(door.url, '/attachments/1/a.bin')).status).toBe(502)
+        await door.close()
+      }
+      await server.close()
+    },
+  )
+
+  if (!HAS_MOTO) it.skip(`by moto, ${MOTO_SKIPPED}`, () => undefined)
+})
+
+describe('/_ready', () => {
+  it.each([
+    ['MEDIA_PROXY_S3_BUCKET_UPLOADS', {}],
+    ['MEDIA_PROXY_S3_BUCKET_CDN', {}],
+    ['MEDIA_PROXY_S3_BUCKET_RENDITIONS', {}],
+    ['MEDIA_PROXY_S3_BUCKET_STATIC', { MEDIA_PROXY_STATIC_MODE: 'true' }],
+  ])('reads the bucket of %s', async (name, more) => {
+    const door = await openOriginBefore(await openS3rver(), { ...more, [name]: 'nowhere' })
+    closers.push(door.close)
+    const { status, body } = await send(door.url, '/_ready')
+    expect([status, body.toString()]).toEqual([503, 'Not ready: store'])
+  })
+
+  it('spends nobody’s budget', async () => {
+    const door = await openOriginBefore(await openS3rver(), {
+      MEDIA_PROXY_RATE_LIMIT_ENABLED: 'true',
+      MEDIA_PROXY_RATE_LIMIT_MAX_ATTEMPTS: '1',
+    })
+    closers.push(door.close)
+    for (let count = 0; count < 4; count += 1) {
+      const { status, headers } = await send(door.url, '/_ready')
+      expect([status, headers['ratelimit-remaining']]).toEqual([200, undefined])
+    }
+  })
+})
+
+function lastRejection({ log }: Door) {
+  return log.findLast(({ failure }) => failure !== undefined)
+}
