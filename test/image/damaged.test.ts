@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Door, openFilesystemOrigin } from '../doors.ts'
 import { animatedGif, movingPng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { seededRandom } from '../seeded-random.ts'
 
 const SECRET = 'internal-secret'
 const [WIDTH, HEIGHT] = [160, 120]
@@ -163,6 +164,34 @@ describe('damaged pictures', () => {
     expect(framesOf(body, await sharp(body).metadata())).toBe(2)
     const metadata = await post('/_metadata', String(files.get(name)))
     expect(JSON.parse(metadata.body.toString())).toMatchObject({ animated: true })
+  })
+})
+
+describe('a GIF with broken bytes', () => {
+  it('is answered or refused on every route, and is never a defect', async () => {
+    const door = await openFilesystemOrigin({ MEDIA_PROXY_SECRET_KEY: SECRET })
+    const random = seededRandom(3)
+    const whole = await animatedGif(40, 30)
+    const statuses = new Set<number>()
+    for (let round = 0; round < 60; round += 1) {
+      const bytes = Buffer.from(whole)
+      for (let broken = 0; broken < 3; broken += 1)
+        bytes[Math.floor(random() * bytes.length)] = 256 * random()
+      await door.put(`attachments/1/${round}.gif`, bytes)
+      await door.put(`${round}`, bytes, undefined, 'uploads')
+      for (const route of ['/_metadata', '/_frames']) {
+        const { status } = await send(door.url, route, {
+          method: 'POST',
+          headers: { 'x-internal-secret': SECRET, 'content-type': 'application/json' },
+          body: JSON.stringify({ type: 'upload', upload_filename: `${round}`, isNSFWAllowed: true }),
+        })
+        statuses.add(status)
+      }
+      const path = `/attachments/1/${round}.gif?format=webp&animated=true`
+      statuses.add((await send(door.url, path)).status)
+    }
+    await door.close()
+    expect([...statuses].toSorted()).toEqual([200, 400])
   })
 })
 

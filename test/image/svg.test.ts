@@ -126,6 +126,62 @@ describe('drawings', () => {
     expect(JSON.parse(body.toString())).toMatchObject({ format: 'svg', width: 60, height: 40 })
   })
 
+  it('know custom properties', async () => {
+    const style = '--a:#00ff00;--b:var(--a)'
+    const content = '<style>:root{--c:lime}.c{fill:var(--c)}</style><rect class="c" width="20" height="40"/>'
+    const others = ['var(--b)', 'var(--none, rgb(0, 255, 0))'].map(
+      (fill, index) => `<rect x="${20 + 20 * index}" width="20" height="40" fill="${fill}"/>`,
+    )
+    await door.put(
+      'attachments/1/variables',
+      drawing(`width="60" height="40" style="${style}"`, content + others.join('')),
+    )
+    const { body } = await send(door.url, '/attachments/1/variables?format=png')
+    const { data, info } = await sharp(body).raw().toBuffer({ resolveWithObject: true })
+    for (const x of [10, 30, 50])
+      expect([...data.subarray(x * info.channels, x * info.channels + 3)]).toEqual([0, 255, 0])
+  })
+
+  it('with properties that would grow without end are drawn without', async () => {
+    const names = Array.from(
+      { length: 30 },
+      (_, index) => `--x${index}:${`var(--x${index + 1}) `.repeat(40)}`,
+    )
+    await door.put(
+      'attachments/1/growing',
+      drawing(`viewBox="0 0 1 1" style="${names.join(';')};fill:var(--x0)"`),
+    )
+    expect(await sizeAt('/attachments/1/growing')).toEqual([150, 150])
+  })
+
+  it.each(['webp', 'gif', 'avif', 'png'] as const)('show %s that is inside', async (format) => {
+    const picture = await sharp({ create: { width: 8, height: 8, channels: 3, background: '#00ff00' } })
+      .toFormat(format, { lossless: true })
+      .toBuffer()
+    const href = `data:image/${format};base64,${picture.toString('base64')}`
+    await door.put(
+      `attachments/1/in-${format}`,
+      drawing('width="8" height="8"', `<image width="8" height="8" href="${href}"/>`),
+    )
+    expect(await sizeAt(`/attachments/1/in-${format}`)).toEqual([8, 8])
+  })
+
+  it('show a picture of ten megabytes that is inside', async () => {
+    const pixels = Buffer.from(
+      Uint8Array.from({ length: 2800 * 1400 * 3 }, (_, at) => (at % 3 === 1 ? 255 : 4 * Math.random())),
+    )
+    const png = await sharp(pixels, { raw: { width: 2800, height: 1400, channels: 3 } })
+      .png({ compressionLevel: 0 })
+      .toBuffer()
+    expect(png.length).toBeGreaterThan(10_000_000)
+    const href = `data:image/png;base64,${png.toString('base64')}`
+    await door.put(
+      'attachments/1/large',
+      drawing('width="28" height="14"', `<image width="28" height="14" href="${href}"/>`),
+    )
+    expect(await sizeAt('/attachments/1/large?width=28')).toEqual([28, 14])
+  })
+
   it('that become a thousand times as large are refused', async () => {
     const { status, body } = await send(door.url, '/attachments/1/f_bomb')
     expect([status, body.toString()]).toEqual([400, 'Image dimensions too large'])

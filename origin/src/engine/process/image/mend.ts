@@ -8,8 +8,10 @@ import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
 import { withTransparency } from './gif-transparency.ts'
 import { mendPng } from './mend-png.ts'
 import { mendWebp } from './mend-webp.ts'
+import { withKnownImages } from './svg-images.ts'
 import { withPixelSize } from './svg-root.ts'
 import { svgAsUtf8 } from './svg-text.ts'
+import { withVariables } from './svg-variables.ts'
 
 /** Warnings, errors and missing data are no reason to refuse what every browser shows a part of. */
 export const AS_FAR_AS_IT_GOES = { failOn: 'none' } as const
@@ -49,7 +51,7 @@ export async function mend(bytes: Uint8Array, format: SourceFormat): Promise<Men
     case 'gif':
       return { bytes: withTransparency(bytes) ?? bytes, damaged: false }
     case 'svg':
-      return { bytes: withPixelSize(bytes), damaged: false }
+      return { bytes: withPixelSize(withVariables(await withKnownImages(bytes))), damaged: false }
     default:
       return { bytes, damaged: false }
   }
