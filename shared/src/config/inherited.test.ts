@@ -184,9 +184,9 @@ describe("AWS's own variables", () => {
       ...aws,
       MEDIA_PROXY_S3_ENDPOINT: 'http://127.0.0.1:1',
       FLUXER_S3_ACCESS_KEY_ID: 'other',
-      FLUXER_S3_SECRET_ACCESS_KEY: 'other key',
+      FLUXER_S3_SECRET_ACCESS_KEY: 'other-key',
     })
-    expect(config.s3).toMatchObject({ accessKeyId: 'other', secretAccessKey: 'other key' })
+    expect(config.s3).toMatchObject({ accessKeyId: 'other', secretAccessKey: 'other-key' })
   })
 })
 
