@@ -16,8 +16,12 @@ export function createR2Store(
     ...decodeObjects(encodedObjects(bucket), { maxBytes: maxDecodedBytes }),
 
     async check() {
-      await bucket.head('media-proxy-readiness-probe')
-      return undefined
+      try {
+        await bucket.head('media-proxy-readiness-probe')
+        return undefined
+      } catch (error) {
+        return fail('store-unreachable', String(error))
+      }
     },
   }
 }

@@ -80,6 +80,7 @@ export async function createOrigin({
   const store = observeStore(bareStore, observer)
   const classifier = bareClassifier === undefined ? undefined : observeClassifier(bareClassifier, observer)
   const now = () => Date.now()
+  const askedOnce = createSharedQuestion<readonly string[]>()
   const buckets = [...new Set(configuredBuckets(config).map(({ bucket }) => bucket))]
   const ringOf = (secrets: readonly string[]) => (secrets.length === 0 ? undefined : createKeyRing(secrets))
   const [externalRing, edgeRing, attachments, comparison] = await Promise.all([
@@ -118,7 +119,9 @@ export async function createOrigin({
       metrics,
       checkSecret: internal.checkSecret,
       notReady: async () =>
-        draining() ? ['draining'] : notReady({ store, buckets, engine: opened, classifier, log }),
+        draining()
+          ? ['draining']
+          : askedOnce(() => notReady({ store, buckets, engine: opened, classifier, log })),
       now: () => new Date(),
     },
     relay: {
@@ -223,6 +226,17 @@ function internalOptions(
     checkSecret,
     store,
     pipeline,
+  }
+}
+
+/** Nobody's budget bounds these questions: those that come together are one. */
+function createSharedQuestion<T>(): (ask: () => Promise<T>) => Promise<T> {
+  let asking: Promise<T> | undefined
+  return (ask) => {
+    asking ??= ask().finally(() => {
+      asking = undefined
+    })
+    return asking
   }
 }
 

@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import type { Finding } from '@media-proxy/scripts/diagnose/finding.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openS3Server } from '../doors.ts'
+import { answering, awsBucket, refuse } from '../stores/aws-server.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const SECRETS = 'MEDIA_PROXY_SECRET_KEY=one\nMEDIA_PROXY_EDGE_SECRET_KEY=two\n'
@@ -104,6 +105,67 @@ describe('pnpm diagnose', () => {
       found: expect.stringMatching(/refused the credentials/),
       fix: expect.stringMatching(/the secret belongs to the access key/),
     })
+  })
+
+  it.each([
+    [
+      'a region that is another',
+      { status: 301, code: 'PermanentRedirect', headers: { 'x-amz-bucket-region': 'eu-west-1' } },
+      /is in the region eu-west-1/,
+      /MEDIA_PROXY_S3_ENDPOINT .*s3\.eu-west-1\.amazonaws\.com.* MEDIA_PROXY_S3_REGION to eu-west-1/,
+    ],
+    ['a redirect to somewhere', { status: 302, code: '' }, /redirects \(302\)/, /MEDIA_PROXY_S3_ENDPOINT/],
+    [
+      'a token that is past its time',
+      { status: 400, code: 'ExpiredToken' },
+      /session token is past its time/,
+      /MEDIA_PROXY_S3_SESSION_TOKEN.*MEDIA_PROXY_S3_CREDENTIALS=chain/,
+    ],
+    [
+      'a key that is not known',
+      { status: 403, code: 'InvalidAccessKeyId' },
+      /access key/,
+      /S3_ACCESS_KEY_ID/,
+    ],
+    [
+      'a store that is busy',
+      { status: 503, code: 'SlowDown' },
+      /too much to do \(SlowDown\)/,
+      /request rate/,
+    ],
+    ['a clock that it refuses', { status: 403, code: 'RequestTimeTooSkewed' }, /clock/, /timedatectl/],
+    ['what is no S3', { status: 400, code: '' }, /S3 answered 400/, /speaks S3/],
+  ])('names %s, and what to do', async (_, refusal, found, fix) => {
+    const store = await answering((request, response) => refuse(request, response, refusal))
+    const { findings, text } = await diagnose(s3Settings({ MEDIA_PROXY_S3_ENDPOINT: store.endpoint }))
+    await store.close()
+    expect(findings.find(({ check }) => check === 'bucket cdn')).toMatchObject({
+      state: 'failed',
+      found: expect.stringMatching(found),
+      fix: expect.stringMatching(fix),
+    })
+    expect(text).not.toMatch(/AWS4-HMAC|Signature=/)
+  })
+
+  it('finds nothing wrong with a store that tells neither ETag nor date, or that may not be listed', async () => {
+    const silent = await answering((_, response) => response.end('x'))
+    const unlisted = await answering(awsBucket({ objects: {}, mayList: false }))
+    for (const { endpoint } of [silent, unlisted]) {
+      const { findings } = await diagnose(s3Settings({ MEDIA_PROXY_S3_ENDPOINT: endpoint }))
+      expect(findings.find(({ check }) => check === 'bucket cdn')).toMatchObject({ state: 'ok' })
+    }
+    await Promise.all([silent.close(), unlisted.close()])
+  })
+
+  it('takes a newline at the end of a key for none', async () => {
+    const { accessKeyId, secretAccessKey } = s3.credentials
+    const { findings } = await diagnose(
+      s3Settings({
+        MEDIA_PROXY_S3_ACCESS_KEY_ID: `${accessKeyId}\n`,
+        MEDIA_PROXY_S3_SECRET_ACCESS_KEY: `${secretAccessKey}\r\n`,
+      }),
+    )
+    expect(findings).toContainEqual({ check: 'bucket cdn', state: 'ok', found: 'readable' })
   })
 
   it('names a store that cannot be reached', async () => {

@@ -33,6 +33,35 @@ async function edgeWithS3(): Promise<Site> {
   return harness(vars, s3)
 }
 
+describe('a site at the edge', () => {
+  it('is ready where its bucket can be read, and only there', async () => {
+    const s3 = await openS3Server()
+    for (const [secret, expected] of [
+      [s3.credentials.secretAccessKey, [200, 'OK']],
+      ['wrong', [503, 'Not ready: store']],
+    ] as const) {
+      const site = await harness(
+        {
+          ...STATIC,
+          MEDIA_PROXY_ORIGIN_URL: '',
+          MEDIA_PROXY_S3_ENDPOINT: s3.endpoint,
+          MEDIA_PROXY_S3_ACCESS_KEY_ID: s3.credentials.accessKeyId,
+          MEDIA_PROXY_S3_SECRET_ACCESS_KEY: secret,
+          MEDIA_PROXY_RATE_LIMIT_ENABLED: 'true',
+          MEDIA_PROXY_RATE_LIMIT_MAX_ATTEMPTS: '1',
+        },
+        { put: s3.put, close: async () => undefined },
+      )
+      for (let count = 0; count < 3; count += 1) {
+        const { status, body } = await send(site.url, '/_ready')
+        expect([status, body.toString()]).toEqual(expected)
+      }
+      await site.close()
+    }
+    await s3.close()
+  })
+})
+
 /** The worker in front of an origin with a folder: only the origin can read it. */
 async function edgeWithFolder(): Promise<Site> {
   const origin = await originWithFolder()

@@ -4,17 +4,17 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Door, openOriginBefore, openS3Server } from '../doors.ts'
 import { send } from '../http.ts'
 import { STRANGE_NAMES } from './keys.ts'
-import { HAS_MOTO_OF_ALL_KEYS, MOTO_SKIPPED, openMoto } from './moto.ts'
+import { HAS_MOTO, MOTO_SKIPPED, openMoto } from './moto.ts'
 import { strictlyEncoded } from './s3-server.ts'
 import { openS3rver } from './s3rver.ts'
 
 const SERVERS = [
   ['miniflare', openS3Server],
   ['s3rver', openS3rver],
-  ...(HAS_MOTO_OF_ALL_KEYS ? [['moto', openMoto] as const] : []),
+  ...(HAS_MOTO ? [['moto', openMoto] as const] : []),
 ] as const
 
-if (!HAS_MOTO_OF_ALL_KEYS) it.skip(`keys at moto, ${MOTO_SKIPPED}`, () => undefined)
+if (!HAS_MOTO) it.skip(`keys at moto, ${MOTO_SKIPPED}`, () => undefined)
 
 describe.each(SERVERS)('an object in %s', (_, open) => {
   let door: Door

@@ -12,10 +12,8 @@ const VERSION = spawnSync(PYTHON, ['-c', 'import moto.server; print(moto.__versi
   stdio: ['ignore', 'pipe', 'ignore'],
 }).stdout?.trim()
 
-export const HAS_MOTO = VERSION !== undefined && VERSION !== ''
-
 /** Before 5.2.5 it verifies decoded paths, so that AWS's own clients cannot store `(1).txt` in it either. */
-export const HAS_MOTO_OF_ALL_KEYS = HAS_MOTO && isAtLeast(VERSION, [5, 2, 5])
+export const HAS_MOTO = VERSION !== undefined && isAtLeast(VERSION, [5, 2, 5])
 
 function isAtLeast(version: string, wanted: readonly number[]): boolean {
   const found = version.split('.').map(Number)

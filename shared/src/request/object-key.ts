@@ -30,6 +30,8 @@ export function decodeObjectKey(encodedSegments: readonly string[]): ObjectKey |
 /** Checks a decoded key; the same rules and failures as `decodeObjectKey`. */
 export function toObjectKey(key: string): ObjectKey | Failure {
   if (/[\u0000-\u001f\u007f-\u009f\\]/.test(key)) return fail('bad-request', 'control character or backslash')
+  // Half of a surrogate pair has no bytes in UTF-8; only JSON can bring one.
+  if (!key.isWellFormed()) return fail('bad-request', 'half of a character')
   // A character is three bytes at the most and one at the least: count only where it can matter.
   if (
     key.length > MAX_KEY_BYTES ||

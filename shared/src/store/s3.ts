@@ -94,7 +94,7 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
         const listing = await ask({ method: 'GET', bucket, url: bucketUrl(address, bucket, query) })
         if (isRefusal(listing)) return failureOf(listing, bucket)
         if (isFailure(listing)) return listing
-        const keys = keysOfListing(await listing.text())
+        const keys = keysOfListing(await textOf(listing, options.timeoutMs))
         for (const key of keys) {
           const gone = await ask({ method: 'DELETE', bucket, url: objectUrl(address, bucket, key) })
           if (isFailure(gone)) return gone
@@ -113,6 +113,10 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
       return undefined
     },
   }
+}
+
+async function textOf({ body }: Response, timeoutMs: number): Promise<string> {
+  return body === null ? '' : new Response(watchBody(body, timeoutMs)).text()
 }
 
 function credentialsOf(options: S3StoreOptions): CredentialSource {

@@ -1,0 +1,27 @@
+import { describe, expect, it } from 'vitest'
+import { isFailure } from '../response/failure.ts'
+import { MAX_KEY_BYTES, toObjectKey } from './object-key.ts'
+
+describe('a key', () => {
+  it.each(['a', "a (1)'!*.png", 'a/b', '😀', 'x'.repeat(MAX_KEY_BYTES)])('%j is one', (text) => {
+    expect(toObjectKey(text)).toBe(text)
+  })
+
+  it.each([
+    '',
+    'a//b',
+    '/a',
+    'a/',
+    '.',
+    'a/../b',
+    'a\\b',
+    'a\u0000',
+    'a\u0085',
+    '\ud83d',
+    'a\udc00b',
+    'x'.repeat(MAX_KEY_BYTES + 1),
+    'ü'.repeat(MAX_KEY_BYTES / 2 + 1),
+  ])('%j is none', (text) => {
+    expect(isFailure(toObjectKey(text))).toBe(true)
+  })
+})
