@@ -4,7 +4,7 @@ import { Container, getRandom } from '@cloudflare/containers'
 import type { Bindings } from '@media-proxy/edge-worker/env.ts'
 import edge from '@media-proxy/edge-worker/worker.ts'
 
-export { AttemptLedger, FlightCoordinator, ObjectIndex } from '@media-proxy/edge-worker/worker.ts'
+export { AttemptLedger, FlightCoordinator, PurgeLog } from '@media-proxy/edge-worker/worker.ts'
 
 /** Containers that requests are spread over; what they have rendered they share through the bucket `renditions`. */
 const INSTANCES = 3

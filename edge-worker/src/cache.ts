@@ -15,6 +15,8 @@ export interface CachedAnswer {
   readonly sizeBytes: number
   readonly etag: string | undefined
   readonly lastModified: Date | undefined
+  /** When the origin said it, in milliseconds since the epoch. */
+  readonly confirmedAt: number
   /** Whether it may be answered without asking the origin. */
   readonly fresh: boolean
   readonly body: ReadableStream<Uint8Array>
@@ -23,14 +25,20 @@ export interface CachedAnswer {
 export interface EdgeCache {
   match(url: CanonicalUrl): Promise<CachedAnswer | undefined>
   /** Keeps an answer, or confirms one. `headers` are the client's, `content-length` among them. */
-  put(url: CanonicalUrl, headers: Readonly<HeaderRecord>, body: BodyInit): Promise<void>
+  put(url: CanonicalUrl, headers: Readonly<HeaderRecord>, body: BodyInit, entry: EntryInfo): Promise<void>
   /** Removes an answer, or the memory of there being none. */
   delete(url: CanonicalUrl): Promise<boolean>
-  /** Whether it was found lately that there is no such object. */
-  isMissing(url: CanonicalUrl): Promise<boolean>
-  putMissing(url: CanonicalUrl): Promise<void>
-  /** The URL by which the platform knows the entry. */
-  keyOf(url: CanonicalUrl): string
+  /** When it was found that there is no such object, in milliseconds since the epoch; undefined where it was not lately. */
+  missingSince(url: CanonicalUrl): Promise<number | undefined>
+  putMissing(url: CanonicalUrl, entry: EntryInfo): Promise<void>
+}
+
+/** What is kept beside an answer. */
+export interface EntryInfo {
+  /** When the origin was asked for it, in milliseconds since the epoch. */
+  readonly askedAt: number
+  /** By which the zone can purge it; undefined without a zone. */
+  readonly tag: string | undefined
 }
 
 export interface EdgeCacheOptions {
@@ -45,7 +53,7 @@ export interface EdgeCacheOptions {
 }
 
 /** Raised when the form of entries changes; older ones are then simply never found. */
-const KEY_PREFIX = '/.cache/1'
+const KEY_PREFIX = '/.cache/2'
 const MISSING_PREFIX = '/.cache/missing'
 /** How long an entry is kept for confirmation, however often it is asked for. */
 const KEPT_SECONDS = 30 * 86_400
@@ -60,8 +68,6 @@ export function createEdgeCache(options: EdgeCacheOptions): EdgeCache {
   const lifeOf = (headers: Readonly<HeaderRecord>) =>
     Math.min(freshSeconds, Number(headers[FAR_LIFE_HEADER] ?? Number.POSITIVE_INFINITY))
   return {
-    keyOf,
-
     async match(url) {
       const stored = await cache.match(keyOf(url))
       if (stored?.body == null) return undefined
@@ -78,17 +84,19 @@ export function createEdgeCache(options: EdgeCacheOptions): EdgeCache {
         sizeBytes: Number(headers['content-length']),
         etag: headers.etag,
         lastModified: lastModified === undefined ? undefined : new Date(lastModified),
+        confirmedAt: Number(confirmedAt),
         fresh: now() - Number(confirmedAt) < lifeOf(headers) * 1000,
         body: stored.body,
       }
     },
 
-    async put(url, headers, body) {
+    async put(url, headers, body, { askedAt, tag }) {
       const stored = {
         ...headers,
         'cache-control': `public, max-age=${KEPT_SECONDS}`,
         [CLIENT_CACHE_CONTROL]: headers['cache-control'] ?? 'no-store',
-        [CONFIRMED_AT]: String(now()),
+        [CONFIRMED_AT]: String(askedAt),
+        ...(tag === undefined ? {} : { 'cache-tag': tag }),
       }
       await cache.put(keyOf(url), new Response(body, { headers: stored }))
     },
@@ -98,16 +106,22 @@ export function createEdgeCache(options: EdgeCacheOptions): EdgeCache {
       return removed
     },
 
-    async isMissing(url) {
-      return notFoundSeconds > 0 && (await cache.match(missingKeyOf(url))) !== undefined
+    async missingSince(url) {
+      if (notFoundSeconds === 0) return undefined
+      const found = await cache.match(missingKeyOf(url))
+      return found === undefined ? undefined : Number(found.headers.get(CONFIRMED_AT))
     },
 
-    async putMissing(url) {
+    async putMissing(url, { askedAt, tag }) {
       if (notFoundSeconds === 0) return
-      const headers = { 'cache-control': `public, max-age=${notFoundSeconds}` }
+      const headers = {
+        'cache-control': `public, max-age=${notFoundSeconds}`,
+        [CONFIRMED_AT]: String(askedAt),
+        ...(tag === undefined ? {} : { 'cache-tag': tag }),
+      }
       await cache.put(missingKeyOf(url), new Response('missing', { headers }))
     },
   }
 }
 
-const PLATFORM_HEADERS = ['age', 'cf-cache-status', 'date', 'expires'] as const
+const PLATFORM_HEADERS = ['age', 'cache-tag', 'cf-cache-status', 'date', 'expires'] as const

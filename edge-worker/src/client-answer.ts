@@ -20,6 +20,14 @@ export interface ClientView {
   readonly nowMs: number
 }
 
+/** How a client sees what is delivered to it now. */
+export function viewOf(
+  { now }: { readonly now: () => number },
+  { request }: { readonly request: SourceRequest },
+): ClientView {
+  return { request, nowMs: now() }
+}
+
 /** A kept answer, finished for what this client asked of it. */
 export function fromCache(cached: CachedAnswer, view: ClientView, exchange: EdgeExchange): Response {
   const representation = { ...cached, headers: clientHeaders(cached.headers, view) }

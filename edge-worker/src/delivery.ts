@@ -5,25 +5,28 @@ import type { SourceRequest } from '@media-proxy/shared/request/media-request.ts
 import { type SourceName, sourceNameOf } from '@media-proxy/shared/request/purge.ts'
 import { CONDITIONAL_HEADERS } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { finish } from '@media-proxy/shared/response/finish.ts'
 import { failureResponse, type HeaderRecord } from '@media-proxy/shared/response/headers.ts'
-import type { CachedAnswer, EdgeCache } from './cache.ts'
-import { type ClientView, describe, fromCache, passedThrough, storedHeaders } from './client-answer.ts'
+import type { CachedAnswer, EdgeCache, EntryInfo } from './cache.ts'
+import { fromCache, passedThrough, viewOf } from './client-answer.ts'
 import type { Delivered, EdgeExchange } from './exchange.ts'
-import { CONNECTION_HEADERS, pick } from './forward.ts'
-import type { AnswerIndex } from './object-index.ts'
+import { pick } from './forward.ts'
+import { confirm, keep, keepBehind, shareFailure, store } from './keeping.ts'
+import type { LocalFlight, LocalFlights } from './local-flights.ts'
 import type { FetchOrigin } from './origin.ts'
-import type { LeaderOutcome, SingleFlight } from './single-flight.ts'
-import { slice } from './slice.ts'
+import type { LeaderOutcome, Role, SingleFlight } from './single-flight.ts'
 import type { StoredRendition, StoredRenditions } from './stored-renditions.ts'
 
 export interface Delivery {
   readonly cache: EdgeCache
   readonly singleFlight: SingleFlight
-  readonly index: AnswerIndex
+  readonly localFlights: LocalFlights
   readonly origin: FetchOrigin
   /** Undefined where no bucket of finished renditions is bound. */
   readonly renditions: StoredRenditions | undefined
+  /** Milliseconds since the epoch: what was confirmed before does not count. */
+  readonly purgedAt: (name: SourceName) => Promise<number>
+  /** By which a zone can purge; undefined without one. */
+  readonly tagOf: (name: SourceName) => Promise<string | undefined>
   /** Larger bodies stream past the cache. */
   readonly maxEntryBytes: number
   /** Milliseconds since the epoch. */
@@ -38,14 +41,16 @@ export interface DeliveryRequest {
   /** Raw path and query by which the origin is asked for it. */
   readonly originPath: string
   /**
-   * The origin has it in one piece, so it is fetched and kept whole whatever part the client wants; otherwise a
-   * part that is not in the cache is asked of the origin as a part, past the cache.
+   * The origin has it in one piece, so it is fetched and kept whole whatever part the client wants; otherwise a part
+   * that is not in the cache is asked of the origin as a part, and the whole is fetched behind it.
    */
   readonly whole: boolean
   /** Judged before the origin is asked for what no cache holds. */
   readonly beforeRender: () => Promise<Failure | undefined>
 }
 
+/** What the origin answers within this time, in milliseconds, needs no coordinator. */
+const QUICK_MS = 100
 /** After so many leaders that gave up, a follower asks the origin itself. */
 const MAX_FLIGHTS = 5
 
@@ -54,30 +59,26 @@ export async function deliver(
   wanted: DeliveryRequest,
   exchange: EdgeExchange,
 ): Promise<Delivered | Failure> {
-  const { cache, singleFlight } = delivery
-  const { timings } = exchange
-  const cached = await timings.measure('cache', () => cache.match(wanted.url))
-  if (cached?.fresh) return { response: fromCache(cached, viewOf(delivery, wanted), exchange), cache: 'HIT' }
+  const { cache, localFlights } = delivery
+  const name = sourceNameOf(wanted.request)
+  const [cached, purgedAt] = await exchange.timings.measure('cache', () =>
+    Promise.all([cache.match(wanted.url), delivery.purgedAt(name)]),
+  )
+  const known = cached === undefined || cached.confirmedAt <= purgedAt ? undefined : cached
+  if (known?.fresh) return { response: fromCache(known, viewOf(delivery, wanted), exchange), cache: 'HIT' }
   await cached?.body.cancel()
-  if (cached === undefined && (await cache.isMissing(wanted.url))) {
+  if (known === undefined && ((await cache.missingSince(wanted.url)) ?? 0) > purgedAt)
     return { response: failureResponse(fail('not-found'), exchange.requestId), cache: 'HIT' }
-  }
-  if (cached === undefined && !wanted.whole && isPartial(exchange)) return pass(delivery, wanted, exchange)
+  if (known === undefined && !wanted.whole && isPartial(exchange)) return passPart(delivery, wanted, exchange)
 
-  for (let call = 0; call < MAX_FLIGHTS; call += 1) {
-    const role = await timings.measure('flight', () => singleFlight.join(wanted.url))
-    if (role === 'lead') return lead(delivery, wanted, exchange)
-    if (role.kind === 'rejected') {
-      const { text, status, headers } = role.rejection
-      const own = { ...headers, 'x-request-id': exchange.requestId }
-      return { response: new Response(text, { status, headers: own }), cache: 'COALESCED' }
-    }
-    if (role.kind === 'uncached') break
-    const kept = role.kind === 'cached' ? await cache.match(wanted.url) : undefined
-    if (kept !== undefined)
-      return { response: fromCache(kept, viewOf(delivery, wanted), exchange), cache: 'COALESCED' }
+  const local = localFlights.begin(wanted.url)
+  if (local !== undefined) return leadHere(delivery, wanted, exchange, local)
+  const found = await exchange.timings.measure('flight', () => localFlights.wait(wanted.url))
+  if (found.kind !== 'slow') {
+    const shared = await follow(delivery, wanted, exchange, found)
+    if (shared !== undefined) return shared
   }
-  return (await fetchWhole(delivery, wanted, exchange)).delivered
+  return fly(delivery, wanted, exchange)
 }
 
 const PARTIAL_HEADERS = ['range', ...CONDITIONAL_HEADERS, 'if-range']
@@ -86,52 +87,117 @@ function isPartial({ method, headers }: EdgeExchange): boolean {
   return method === 'HEAD' || PARTIAL_HEADERS.some((name) => headers.has(name))
 }
 
-/** What the leader answers its own client, and, later, tells its followers. */
-interface Fetched {
-  readonly delivered: Delivered | Failure
-  readonly outcome: LeaderOutcome | Promise<LeaderOutcome>
+/** The first of this isolate asks the origin at once, and the coordinator only where that takes long. */
+async function leadHere(
+  delivery: Delivery,
+  wanted: DeliveryRequest,
+  exchange: EdgeExchange,
+  local: LocalFlight,
+): Promise<Delivered | Failure> {
+  const { singleFlight } = delivery
+  const work = asLeader(delivery, wanted, exchange)
+  // The work goes on when its own client leaves: others wait for it.
+  exchange.waitUntil(
+    work.then(({ outcome }) => outcome).then(local.end, () => local.end({ kind: 'abandoned' })),
+  )
+  const quick = await Promise.race([work, pause(QUICK_MS)])
+  if (quick !== undefined) return quick.delivered
+
+  const role = await exchange.timings.measure('flight', () => singleFlight.join(wanted.url))
+  local.slow()
+  if (role.kind === 'lead') {
+    exchange.waitUntil(settleWith(role, work))
+    return (await work).delivered
+  }
+  // Another isolate was first; what is asked here in vain, the origin answers together with its request.
+  const first = await Promise.race([work, role.outcome])
+  if ('delivered' in first) return first.delivered
+  const shared = await follow(delivery, wanted, exchange, first)
+  if (shared === undefined) return (await work).delivered
+  exchange.waitUntil(
+    work.then(({ delivered }) => (isFailure(delivered) ? undefined : delivered.response.body?.cancel())),
+  )
+  return shared
 }
 
-/** The leader's work goes on when its own client leaves: others wait for it. */
-function lead(
+/** What is asked for here too, by way of the coordinator. */
+async function fly(
   delivery: Delivery,
   wanted: DeliveryRequest,
   exchange: EdgeExchange,
 ): Promise<Delivered | Failure> {
-  const { promise: outcome, resolve: settle } = Promise.withResolvers<LeaderOutcome>()
-  const work = fetchAsLeader(delivery, wanted, exchange)
-  exchange.waitUntil(outcome.then((found) => delivery.singleFlight.settle(wanted.url, found)))
-  const delivered = work.then(
-    (fetched) => {
-      settle(fetched.outcome)
-      return fetched.delivered
-    },
-    (error: unknown) => {
-      settle({ kind: 'abandoned' })
-      throw error
-    },
-  )
-  exchange.waitUntil(delivered)
+  for (let call = 0; call < MAX_FLIGHTS; call += 1) {
+    const role = await exchange.timings.measure('flight', () => delivery.singleFlight.join(wanted.url))
+    if (role.kind === 'lead') {
+      const work = asLeader(delivery, wanted, exchange)
+      exchange.waitUntil(settleWith(role, work))
+      return (await work).delivered
+    }
+    const outcome = await exchange.timings.measure('flight', () => role.outcome)
+    if (outcome.kind === 'uncached') break
+    const shared = await follow(delivery, wanted, exchange, outcome)
+    if (shared !== undefined) return shared
+  }
+  const { delivered } = await fetchWhole(delivery, wanted, exchange, await entryOf(delivery, wanted))
   return delivered
 }
 
-async function fetchAsLeader(
+async function settleWith(role: Extract<Role, { kind: 'lead' }>, work: Promise<Led>): Promise<void> {
+  const outcome = await work.then(
+    (fetched) => fetched.outcome,
+    (): LeaderOutcome => ({ kind: 'abandoned' }),
+  )
+  await role.settle(outcome)
+}
+
+/** What a leader found, for one that waited; undefined where it is to ask again. */
+async function follow(
   delivery: Delivery,
   wanted: DeliveryRequest,
   exchange: EdgeExchange,
-): Promise<Fetched> {
+  outcome: LeaderOutcome,
+): Promise<Delivered | undefined> {
+  if (outcome.kind === 'rejected') {
+    const { text, status, headers } = outcome.rejection
+    const own = { ...headers, 'x-request-id': exchange.requestId }
+    return { response: new Response(text, { status, headers: own }), cache: 'COALESCED' }
+  }
+  const kept = outcome.kind === 'cached' ? await delivery.cache.match(wanted.url) : undefined
+  return kept === undefined
+    ? undefined
+    : { response: fromCache(kept, viewOf(delivery, wanted), exchange), cache: 'COALESCED' }
+}
+
+/** As `Fetched`, or what refused the leader itself. */
+interface Led {
+  readonly delivered: Delivered | Failure
+  readonly outcome: LeaderOutcome | Promise<LeaderOutcome>
+}
+
+async function asLeader(delivery: Delivery, wanted: DeliveryRequest, exchange: EdgeExchange): Promise<Led> {
+  const { cache } = delivery
+  const entry = await entryOf(delivery, wanted)
   // The call before this one may have settled between our look into the cache and our joining.
-  const cached = await delivery.cache.match(wanted.url)
+  const [found, purgedAt] = await Promise.all([
+    cache.match(wanted.url),
+    delivery.purgedAt(sourceNameOf(wanted.request)),
+  ])
+  const cached = found === undefined || found.confirmedAt <= purgedAt ? undefined : found
   if (cached?.fresh) {
     const response = fromCache(cached, viewOf(delivery, wanted), exchange)
     return { delivered: { response, cache: 'HIT' }, outcome: { kind: 'cached' } }
   }
-  if (cached !== undefined) return revalidate(delivery, cached, wanted, exchange)
+  if (cached !== undefined) return revalidate(delivery, cached, wanted, exchange, entry)
+  await found?.body.cancel()
   const stored = wanted.whole ? await findStored(delivery, wanted, exchange) : undefined
-  if (stored !== undefined) return keep(delivery, stored.bytes, stored.headers, wanted, exchange)
+  if (stored !== undefined) return keep(delivery, stored.bytes, stored.headers, wanted, exchange, entry)
   const rejected = await wanted.beforeRender()
   if (rejected !== undefined) return { delivered: rejected, outcome: { kind: 'abandoned' } }
-  return fetchWhole(delivery, wanted, exchange)
+  return fetchWhole(delivery, wanted, exchange, entry)
+}
+
+async function entryOf({ now, tagOf }: Delivery, { request }: DeliveryRequest): Promise<EntryInfo> {
+  return { askedAt: now(), tag: await tagOf(sourceNameOf(request)) }
 }
 
 /** A bucket that fails is no reason not to ask the origin. */
@@ -154,7 +220,8 @@ async function revalidate(
   cached: CachedAnswer,
   wanted: DeliveryRequest,
   exchange: EdgeExchange,
-): Promise<Fetched> {
+  entry: EntryInfo,
+): Promise<Led> {
   const { cache } = delivery
   const condition = cached.etag === undefined ? {} : { 'if-none-match': cached.etag }
   const response = await askOrigin(delivery, wanted, condition, exchange)
@@ -167,29 +234,25 @@ async function revalidate(
     return { delivered: asBefore(), outcome: { kind: 'cached' } }
   }
   if (response.status === 304) {
-    const confirmed = confirm(cache, wanted.url, cached.headers)
+    const confirmed = confirm(delivery, wanted.url, cached, entry)
     exchange.waitUntil(confirmed)
     return { delivered: asBefore(), outcome: confirmed.then(() => ({ kind: 'cached' })) }
   }
   await cached.body.cancel()
   if (response.status !== 200) exchange.waitUntil(cache.delete(wanted.url))
-  return store(delivery, response, wanted, exchange)
-}
-
-async function confirm(cache: EdgeCache, url: CanonicalUrl, headers: HeaderRecord): Promise<void> {
-  const again = await cache.match(url)
-  if (again !== undefined) await cache.put(url, headers, again.body)
+  return store(delivery, response, wanted, exchange, entry)
 }
 
 async function fetchWhole(
   delivery: Delivery,
   wanted: DeliveryRequest,
   exchange: EdgeExchange,
-): Promise<Fetched> {
+  entry: EntryInfo,
+): Promise<Led> {
   const response = await askOrigin(delivery, wanted, {}, exchange)
-  if (!isFailure(response)) return store(delivery, response, wanted, exchange)
-  const rejection = await rejectionOf(failureResponse(response, exchange.requestId))
-  return { delivered: response, outcome: { kind: 'rejected', rejection } }
+  if (!isFailure(response)) return store(delivery, response, wanted, exchange, entry)
+  const { outcome } = await shareFailure(failureResponse(response, exchange.requestId))
+  return { delivered: response, outcome }
 }
 
 function askOrigin(
@@ -203,105 +266,8 @@ function askOrigin(
   )
 }
 
-/** Bodies up to here are held whole, which lets the connection to the origin go at once. */
-const BUFFERED_BYTES = 1024 * 1024
-
-/** Keeps a whole answer of the origin and answers the client with what it asked of it. */
-async function store(
-  delivery: Delivery,
-  response: Response,
-  wanted: DeliveryRequest,
-  exchange: EdgeExchange,
-): Promise<Fetched> {
-  const { cache, maxEntryBytes } = delivery
-  if (response.status !== 200) return reject(cache, response, wanted, exchange)
-  const sizeBytes = Number(response.headers.get('content-length') ?? Number.POSITIVE_INFINITY)
-  if (response.body === null || sizeBytes > maxEntryBytes) {
-    return {
-      delivered: { response: passedThrough(response, viewOf(delivery, wanted)), cache: 'BYPASS' },
-      outcome: { kind: 'uncached' },
-    }
-  }
-  const headers = storedHeaders(response)
-  if (sizeBytes <= BUFFERED_BYTES) {
-    return keep(delivery, new Uint8Array(await response.arrayBuffer()), headers, wanted, exchange)
-  }
-  const [kept, sent] = response.body.tee()
-  const outcome = putAway(delivery, kept.pipeThrough(new FixedLengthStream(sizeBytes)), headers, wanted)
-  let opened = false
-  const answer = finish(exchange, describe(headers, sizeBytes, viewOf(delivery, wanted)), (range) => {
-    opened = true
-    return slice(sent, range ?? { start: 0, end: sizeBytes - 1 })
-  })
-  if (!opened) exchange.waitUntil(sent.cancel())
-  return { delivered: { response: answer, cache: 'MISS' }, outcome }
-}
-
-/** Keeps what is in memory, and answers with it. */
-function keep(
-  delivery: Delivery,
-  bytes: Uint8Array<ArrayBuffer>,
-  headers: HeaderRecord,
-  wanted: DeliveryRequest,
-  exchange: EdgeExchange,
-): Fetched {
-  const answer = finish(exchange, describe(headers, bytes.length, viewOf(delivery, wanted)), (range) =>
-    range === undefined ? bytes : bytes.subarray(range.start, range.end + 1),
-  )
-  return {
-    delivered: { response: answer, cache: 'MISS' },
-    outcome: putAway(delivery, bytes, headers, wanted),
-  }
-}
-
-/** What could not be kept is asked for again by each follower. */
-async function putAway(
-  { cache, index }: Delivery,
-  body: BodyInit,
-  headers: HeaderRecord,
-  { request, url }: DeliveryRequest,
-): Promise<LeaderOutcome> {
-  try {
-    await Promise.all([cache.put(url, headers, body), remember(index, sourceNameOf(request), url)])
-    return { kind: 'cached' }
-  } catch (error) {
-    console.warn({ message: 'an answer could not be kept', error: String(error) })
-    return { kind: 'uncached' }
-  }
-}
-
-/** An entry that the index does not know is only purged by its age: no reason not to answer. */
-async function remember(index: AnswerIndex, name: SourceName, url: CanonicalUrl): Promise<void> {
-  try {
-    await index.add(name, url)
-  } catch (error) {
-    console.warn({ message: 'an answer could not be indexed', error: String(error) })
-  }
-}
-
-async function reject(
-  cache: EdgeCache,
-  response: Response,
-  { url }: DeliveryRequest,
-  exchange: EdgeExchange,
-): Promise<Fetched> {
-  if (response.status === 404) exchange.waitUntil(cache.putMissing(url))
-  const rejection = await rejectionOf(response)
-  const delivered = new Response(rejection.text, { status: rejection.status, headers: rejection.headers })
-  return { delivered: { response: delivered, cache: 'MISS' }, outcome: { kind: 'rejected', rejection } }
-}
-
-/** A refusal is one short phrase; so it can be told to others. */
-async function rejectionOf(
-  response: Response,
-): Promise<Extract<LeaderOutcome, { kind: 'rejected' }>['rejection']> {
-  const headers: HeaderRecord = Object.fromEntries(response.headers)
-  for (const name of CONNECTION_HEADERS) delete headers[name]
-  return { status: response.status, text: await response.text(), headers }
-}
-
-/** Asks the origin for just what the client wants of a stored file. */
-async function pass(
+/** Asks the origin for just what the client wants of a stored file, and for the whole behind it. */
+async function passPart(
   delivery: Delivery,
   wanted: DeliveryRequest,
   exchange: EdgeExchange,
@@ -310,11 +276,34 @@ async function pass(
   const response = await timings.measure('origin', () =>
     delivery.origin({ method, path: wanted.originPath, headers: pick(headers, PARTIAL_HEADERS) }, exchange),
   )
-  return isFailure(response)
-    ? response
-    : { response: passedThrough(response, viewOf(delivery, wanted)), cache: 'BYPASS' }
+  if (isFailure(response)) return response
+  const total = /\/(\d+)$/.exec(response.headers.get('content-range') ?? '')?.[1]
+  if (response.status === 206 && total !== undefined && Number(total) <= delivery.maxEntryBytes)
+    exchange.waitUntil(fetchBehind(delivery, wanted, exchange))
+  return { response: passedThrough(response, viewOf(delivery, wanted)), cache: 'BYPASS' }
 }
 
-function viewOf({ now }: Delivery, { request }: DeliveryRequest): ClientView {
-  return { request, nowMs: now() }
+/** Players ask for parts only: without this, what they play would never be kept. */
+async function fetchBehind(
+  delivery: Delivery,
+  wanted: DeliveryRequest,
+  exchange: EdgeExchange,
+): Promise<void> {
+  const local = delivery.localFlights.begin(wanted.url)
+  if (local === undefined) return
+  try {
+    const role = await delivery.singleFlight.join(wanted.url)
+    if (role.kind !== 'lead') return
+    const entry = await entryOf(delivery, wanted)
+    const response = await delivery.origin({ method: 'GET', path: wanted.originPath }, exchange)
+    await role.settle(
+      isFailure(response) ? { kind: 'abandoned' } : await keepBehind(delivery, response, wanted.url, entry),
+    )
+  } finally {
+    local.end({ kind: 'slow' })
+  }
+}
+
+function pause(milliseconds: number): Promise<undefined> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds, undefined))
 }

@@ -3,19 +3,19 @@
 import { loadConfig, storageOf } from '@media-proxy/shared/config/load.ts'
 import type { Config } from '@media-proxy/shared/config/schema.ts'
 import type { AttemptLedger } from './limiter.ts'
-import type { ObjectIndex } from './object-index.ts'
+import type { PurgeLog } from './purge-log.ts'
 import type { FlightCoordinator } from './single-flight.ts'
 
 /** What wrangler.toml binds besides variables and secrets. */
 export interface Bindings {
   readonly FLIGHTS: DurableObjectNamespace<FlightCoordinator>
   readonly LEDGERS: DurableObjectNamespace<AttemptLedger>
-  readonly ANSWERS: DurableObjectNamespace<ObjectIndex>
+  readonly PURGES: DurableObjectNamespace<PurgeLog>
   /** Static mode without S3. */
   readonly STATIC?: R2Bucket
   /** The origins' bucket of finished renditions: read before they are asked. */
   readonly RENDITIONS?: R2Bucket
-  /** `rateLimitConfig.edgeDriver = binding`. */
+  /** The platform's limiter; without it, or with `rateLimitConfig.edgeDriver = ledger`, the ledger counts all. */
   readonly RATE_LIMITER?: RateLimit
   readonly REQUESTS?: AnalyticsEngineDataset
   /** The way to the origin where it is not the open net: a service, a container. */
@@ -41,12 +41,13 @@ export function loadSettings(bindings: Bindings): LoadedSettings {
 
 function bindingFaults(config: Config, bindings: Bindings): readonly string[] {
   const faults: string[] = []
-  for (const name of ['FLIGHTS', 'LEDGERS', 'ANSWERS'] as const) {
+  for (const name of ['FLIGHTS', 'LEDGERS', 'PURGES'] as const) {
     if (bindings[name] === undefined) faults.push(`${name}: no such Durable Object is bound in wrangler.toml`)
   }
-  if (config.rateLimitConfig.edgeDriver === 'binding' && bindings.RATE_LIMITER === undefined) {
+  const { edgeDriver } = config.rateLimitConfig
+  if ((edgeDriver === 'platform' || edgeDriver === 'binding') && bindings.RATE_LIMITER === undefined) {
     faults.push(
-      'RATE_LIMITER: not bound in wrangler.toml, though MEDIA_PROXY_RATE_LIMIT_EDGE_DRIVER is binding',
+      `RATE_LIMITER: not bound in wrangler.toml, though MEDIA_PROXY_RATE_LIMIT_EDGE_DRIVER is ${edgeDriver}`,
     )
   }
   const originless = config.staticMode && (bindings.STATIC !== undefined || storageOf(config) === 's3')

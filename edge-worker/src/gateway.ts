@@ -33,7 +33,7 @@ import { beginTrace, givenTrace } from '@media-proxy/shared/trace-context.ts'
 import { type Delivery, deliver } from './delivery.ts'
 import type { Delivered, EdgeExchange } from './exchange.ts'
 import { forward, pick, playgroundHeaders } from './forward.ts'
-import { type PurgeOptions, purge } from './purge.ts'
+import type { Purge } from './purge.ts'
 import { answerReady } from './readiness.ts'
 import type { StaticSite } from './static-site.ts'
 import { createTimings } from './timings.ts'
@@ -52,7 +52,7 @@ export interface GatewayOptions {
   readonly attachments: AttachmentPolicy
   readonly limiter: RateLimiter
   readonly delivery: Delivery
-  readonly purging: PurgeOptions
+  readonly purge: Purge
   /** Fails with `bad-secret`. */
   readonly checkSecret: (headers: Headers) => Promise<Failure | undefined>
   /** Whether the origin is asked for `/_playground`. */
@@ -270,7 +270,7 @@ async function answerPlayground(
 /** Both doors forget: the origin first, so that what the edge asks for next is new. */
 async function answerPurge(
   exchange: EdgeExchange,
-  { delivery, purging }: GatewayOptions,
+  { delivery, purge }: GatewayOptions,
 ): Promise<Delivered | Failure> {
   if (Number(exchange.headers.get('content-length') ?? 0) > MAX_PURGE_BYTES) return fail('source-too-large')
   const body = await exchange.request.text()
@@ -278,12 +278,12 @@ async function answerPurge(
   if (isFailure(names)) return names
   const headers = pick(exchange.headers, ['authorization', 'x-internal-secret'])
   const response = await delivery.origin({ method: 'POST', path: '/_purge', headers, body }, exchange)
-  const here = await purge(purging, names)
+  const failure = await purge(names)
   if (isFailure(response)) return response
   if (!response.ok) return { response: new Response(response.body, response), cache: 'BYPASS' }
-  if (isFailure(here)) return here
-  const { removed: there } = await response.json<{ removed: number }>()
-  return { response: jsonResponse({ removed: here + there }, exchange), cache: 'BYPASS' }
+  if (failure !== undefined) return failure
+  const { removed } = await response.json<{ removed: number }>()
+  return { response: jsonResponse({ removed }, exchange), cache: 'BYPASS' }
 }
 
 function isServiceEndpoint(parsed: MediaRequest | Failure): boolean {

@@ -1,30 +1,34 @@
-/** Removes every answer made of a source: from this location, from every location where a zone is named. */
+/** Removes every answer made of a source, at every location. */
 
 import type { SourceName } from '@media-proxy/shared/request/purge.ts'
+import { strongEtag } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
-import type { EdgeCache } from './cache.ts'
-import type { AnswerIndex } from './object-index.ts'
+import type { PurgeReader } from './purge-log.ts'
 
-export interface PurgeOptions {
-  readonly cache: EdgeCache
-  readonly index: AnswerIndex
-  /** Removes these URLs at every location; undefined without a zone. */
-  readonly everywhere: ((urls: readonly string[]) => Promise<Failure | undefined>) | undefined
+/** A purge that failed did nothing that repeating it would not do. Gives what failed. */
+export type Purge = (names: readonly SourceName[]) => Promise<Failure | undefined>
+
+/** By the log of purges, which every isolate reads within ten seconds. */
+export function createLogPurge(log: PurgeReader): Purge {
+  return async (names) => {
+    try {
+      await log.add(names)
+      return undefined
+    } catch (error) {
+      return fail('overloaded', `the log of purges is not available: ${String(error)}`, {
+        'retry-after': '5',
+      })
+    }
+  }
 }
 
-/** How many answers were removed here. Fails with `external-unreachable` where the platform refuses. */
-export async function purge(
-  { cache, index, everywhere }: PurgeOptions,
-  names: readonly SourceName[],
-): Promise<number | Failure> {
-  const urls = (await Promise.all(names.map((name) => index.take(name)))).flat()
-  const removed = await Promise.all(urls.map((url) => cache.delete(url)))
-  const failure = await everywhere?.(urls.map((url) => cache.keyOf(url)))
-  return failure ?? removed.filter(Boolean).length
+/** The tag by which a zone knows all answers of a source. */
+export async function cacheTagOf(name: SourceName): Promise<string> {
+  return `source-${(await strongEtag(name)).replaceAll('"', '')}`
 }
 
 /** What one call to the platform's purge takes on every plan. */
-const URLS_A_CALL = 30
+const TAGS_A_CALL = 30
 
 export interface ZonePurgeOptions {
   readonly zone: string
@@ -32,15 +36,16 @@ export interface ZonePurgeOptions {
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>
 }
 
-/** Purges by URL through the platform's API. */
-export function createZonePurge({ zone, token, fetch }: ZonePurgeOptions) {
-  return async (urls: readonly string[]): Promise<Failure | undefined> => {
-    for (let at = 0; at < urls.length; at += URLS_A_CALL) {
+/** By tag, through the platform's API: at once, everywhere, and without a log. */
+export function createZonePurge({ zone, token, fetch }: ZonePurgeOptions): Purge {
+  return async (names) => {
+    const tags = await Promise.all(names.map(cacheTagOf))
+    for (let at = 0; at < tags.length; at += TAGS_A_CALL) {
       const response = await fetch(`https://api.cloudflare.com/client/v4/zones/${zone}/purge_cache`, {
         method: 'POST',
         redirect: 'manual',
         headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-        body: JSON.stringify({ files: urls.slice(at, at + URLS_A_CALL) }),
+        body: JSON.stringify({ tags: tags.slice(at, at + TAGS_A_CALL) }),
       })
       await response.body?.cancel()
       if (!response.ok) return fail('external-unreachable', `the zone's purge answers ${response.status}`)

@@ -3,7 +3,7 @@
  * asks the origin; the rest wait, and then read the cache. The coordinator never carries bytes.
  */
 
-import { DurableObject } from 'cloudflare:workers'
+import { DurableObject, RpcTarget } from 'cloudflare:workers'
 import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
 import type { HeaderRecord } from '@media-proxy/shared/response/headers.ts'
 
@@ -28,31 +28,58 @@ export interface SharedRejection {
 const LEADER_MS = 25_000
 /** Followers have a limit of their own, should the coordinator itself be lost. */
 const FOLLOWER_MS = LEADER_MS + 1000
+/** The coordinator only says who leads. */
+const JOIN_MS = 5000
 
 /** One object for each location and key, in memory only: a lost call is made again. */
 export class FlightCoordinator extends DurableObject {
   #call: PromiseWithResolvers<LeaderOutcome> | undefined
   #timer: ReturnType<typeof setTimeout> | null = null
 
-  /** `lead` for the first; for the others, once the leader has settled, what it found. */
-  async join(): Promise<'lead' | LeaderOutcome> {
-    if (this.#call !== undefined) return this.#call.promise
-    this.#call = Promise.withResolvers<LeaderOutcome>()
-    this.#timer = setTimeout(() => this.settle({ kind: 'abandoned' }), LEADER_MS)
-    return 'lead'
-  }
-
-  /** The leader's word. */
-  settle(outcome: LeaderOutcome): void {
-    clearTimeout(this.#timer)
-    this.#call?.resolve(outcome)
-    this.#call = undefined
+  /** The lead for the first; for the others what tells them, in the same session, what it found. */
+  join(): { readonly leads: boolean; readonly flight: Flight } {
+    if (this.#call !== undefined) return { leads: false, flight: new Flight(this.#call.promise) }
+    const call = Promise.withResolvers<LeaderOutcome>()
+    this.#call = call
+    const settle = (outcome: LeaderOutcome) => {
+      call.resolve(outcome)
+      if (this.#call !== call) return
+      clearTimeout(this.#timer)
+      this.#call = undefined
+    }
+    this.#timer = setTimeout(() => settle({ kind: 'abandoned' }), LEADER_MS)
+    return { leads: true, flight: new Flight(call.promise, settle) }
   }
 }
 
+/** One end of a call: joining it, and settling or waiting, are one session, and so one request to the platform. */
+class Flight extends RpcTarget {
+  readonly #outcome: Promise<LeaderOutcome>
+  readonly #settle: ((outcome: LeaderOutcome) => void) | undefined
+
+  constructor(outcome: Promise<LeaderOutcome>, settle?: (outcome: LeaderOutcome) => void) {
+    super()
+    this.#outcome = outcome
+    this.#settle = settle
+  }
+
+  settle(outcome: LeaderOutcome): void {
+    this.#settle?.(outcome)
+  }
+
+  outcome(): Promise<LeaderOutcome> {
+    return this.#outcome
+  }
+}
+
+/** What joining a flight makes of a request. */
+export type Role =
+  | { readonly kind: 'lead'; settle(outcome: LeaderOutcome): Promise<void> }
+  /** `outcome` never rejects. */
+  | { readonly kind: 'follow'; readonly outcome: Promise<LeaderOutcome> }
+
 export interface SingleFlight {
-  join(url: CanonicalUrl): Promise<'lead' | LeaderOutcome>
-  settle(url: CanonicalUrl, outcome: LeaderOutcome): Promise<void>
+  join(url: CanonicalUrl): Promise<Role>
 }
 
 export interface SingleFlightOptions {
@@ -64,29 +91,40 @@ export interface SingleFlightOptions {
 
 /** Where the coordinator cannot be reached, everybody asks the origin: slower, never wrong. */
 export function createSingleFlight({ namespace, location, onFailure }: SingleFlightOptions): SingleFlight {
-  const coordinator = (url: CanonicalUrl) => namespace.get(namespace.idFromName(`${location} ${url}`))
+  /** What is asked of the coordinator, or `uncached` where that takes too long or fails. */
+  async function within<T>(milliseconds: number, asked: Promise<T>): Promise<T | LeaderOutcome> {
+    let timer: ReturnType<typeof setTimeout> | null = null
+    const impatient = new Promise<LeaderOutcome>((resolve) => {
+      timer = setTimeout(() => resolve({ kind: 'uncached' }), milliseconds)
+    })
+    try {
+      return await Promise.race([asked, impatient])
+    } catch (error) {
+      onFailure(error)
+      return { kind: 'uncached' }
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
   return {
     async join(url) {
-      let timer: ReturnType<typeof setTimeout> | null = null
-      const impatient = new Promise<LeaderOutcome>((resolve) => {
-        timer = setTimeout(() => resolve({ kind: 'uncached' }), FOLLOWER_MS)
-      })
-      try {
-        return await Promise.race([coordinator(url).join(), impatient])
-      } catch (error) {
-        onFailure(error)
-        return { kind: 'uncached' }
-      } finally {
-        clearTimeout(timer)
-      }
-    },
-
-    async settle(url, outcome) {
-      try {
-        await coordinator(url).settle(outcome)
-      } catch (error) {
-        // The followers' own limits end their waiting.
-        onFailure(error)
+      const coordinator = namespace.get(namespace.idFromName(`${location} ${url}`))
+      const joined = await within(JOIN_MS, coordinator.join())
+      if ('kind' in joined) return { kind: 'follow', outcome: Promise.resolve(joined) }
+      const { leads, flight } = joined
+      const outcome = async (): Promise<LeaderOutcome> => flight.outcome()
+      if (!leads) return { kind: 'follow', outcome: within(FOLLOWER_MS, outcome()) }
+      return {
+        kind: 'lead',
+        async settle(outcome) {
+          try {
+            await flight.settle(outcome)
+          } catch (error) {
+            // The followers' own limits end their waiting.
+            onFailure(error)
+          }
+        },
       }
     },
   }

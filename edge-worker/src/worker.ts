@@ -10,17 +10,18 @@ import { checkInternalSecret, createComparisonRing } from '@media-proxy/shared/s
 import { createEdgeCache } from './cache.ts'
 import { type Bindings, type LoadedSettings, loadSettings } from './env.ts'
 import { createGateway, type Gateway } from './gateway.ts'
-import { createBindingCounter, createLedgerCounter } from './limiter.ts'
-import { createAnswerIndex } from './object-index.ts'
+import { createLedgerCounter, createPlatformCounter } from './limiter.ts'
+import { createLocalFlights } from './local-flights.ts'
 import { createOriginFetch } from './origin.ts'
-import { createZonePurge } from './purge.ts'
+import { cacheTagOf, createLogPurge, createZonePurge } from './purge.ts'
+import { createPurgeMemory, createPurgeReader } from './purge-log.ts'
 import { report } from './report.ts'
 import { createSingleFlight } from './single-flight.ts'
 import { createStaticSite } from './static-site.ts'
 import { createStoredRenditions } from './stored-renditions.ts'
 
 export { AttemptLedger } from './limiter.ts'
-export { ObjectIndex } from './object-index.ts'
+export { PurgeLog } from './purge-log.ts'
 export { FlightCoordinator } from './single-flight.ts'
 
 /** What is made once an isolate. Values only: a promise of one request must not be awaited by another. */
@@ -37,6 +38,9 @@ interface Keys {
 }
 
 let isolate: Isolate | undefined
+/** What the requests of an isolate know of each other. */
+const localFlights = createLocalFlights()
+const purgeMemory = createPurgeMemory()
 
 export default {
   async fetch(request, bindings, context) {
@@ -93,7 +97,16 @@ function assemble(config: Config, keys: Keys, bindings: Bindings, request: Reque
     notFoundSeconds: config.cache.notFoundSeconds,
     now,
   })
-  const index = createAnswerIndex(bindings.ANSWERS)
+  const log = createPurgeReader({
+    namespace: bindings.PURGES,
+    memory: purgeMemory,
+    now,
+    onFailure: onFailure('the log of purges is not available, so what is known of it counts'),
+  })
+  const zonePurge =
+    zone === undefined || token === undefined
+      ? undefined
+      : createZonePurge({ zone, token, fetch: (url, init) => fetch(url, init) })
   const singleFlight = createSingleFlight({
     namespace: bindings.FLIGHTS,
     location: String(request.cf?.colo ?? 'here'),
@@ -102,9 +115,9 @@ function assemble(config: Config, keys: Keys, bindings: Bindings, request: Reque
   const limiter = createRateLimiter({
     config: config.rateLimitConfig,
     counter:
-      config.rateLimitConfig.edgeDriver === 'binding' && bindings.RATE_LIMITER !== undefined
-        ? createBindingCounter(bindings.RATE_LIMITER)
-        : createLedgerCounter(bindings.LEDGERS),
+      bindings.RATE_LIMITER === undefined || usesLedger(config)
+        ? createLedgerCounter(bindings.LEDGERS)
+        : createPlatformCounter(bindings.RATE_LIMITER, createLedgerCounter(bindings.LEDGERS)),
     now,
     onFailure: onFailure('the rate limiter is not available, so requests pass'),
   })
@@ -117,7 +130,10 @@ function assemble(config: Config, keys: Keys, bindings: Bindings, request: Reque
     attachments: keys.attachments,
     limiter,
     delivery: {
-      ...{ cache, singleFlight, index, origin, now },
+      ...{ cache, singleFlight, localFlights, origin, now },
+      // A zone purges the cache itself.
+      purgedAt: zonePurge === undefined ? log.purgedAt : async () => 0,
+      tagOf: async (name) => (zonePurge === undefined ? undefined : cacheTagOf(name)),
       maxEntryBytes: config.cache.edgeEntryBytes,
       renditions:
         bindings.RENDITIONS === undefined
@@ -128,17 +144,14 @@ function assemble(config: Config, keys: Keys, bindings: Bindings, request: Reque
               now,
             }),
     },
-    purging: {
-      cache,
-      index,
-      everywhere:
-        zone === undefined || token === undefined
-          ? undefined
-          : createZonePurge({ zone, token, fetch: (url, init) => fetch(url, init) }),
-    },
+    purge: zonePurge ?? createLogPurge(log),
     checkSecret: (headers) => checkInternalSecret(headers, config.secretKey, keys.comparison),
     hasPlayground: hasPlayground(config),
     staticSite: config.staticMode ? createStaticSite(config, bindings.STATIC, origin) : undefined,
     now,
   })
+}
+
+function usesLedger({ rateLimitConfig: { edgeDriver } }: Config): boolean {
+  return edgeDriver === 'ledger' || edgeDriver === 'durable-object'
 }

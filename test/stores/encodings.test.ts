@@ -70,7 +70,7 @@ async function openWorker(bindings: Readonly<Record<string, string>>, r2Buckets:
     ...{ cf: false as const, port: 0 },
     ...{ compatibilityDate: '2026-07-01', compatibilityFlags, r2Buckets: [...r2Buckets] },
     bindings: { ...STATIC, ...SETTINGS, ...bindings },
-    durableObjects: { FLIGHTS: 'FlightCoordinator', LEDGERS: 'AttemptLedger', ANSWERS: 'ObjectIndex' },
+    durableObjects: { FLIGHTS: 'FlightCoordinator', LEDGERS: 'AttemptLedger', PURGES: 'PurgeLog' },
   })
   const { origin } = await worker.ready
   return {

@@ -99,9 +99,10 @@ export const configSchema = z.strictObject({
       max: 1_000_000,
     }),
     edgeDriver: choice(
-      'What counts at the edge: exactly, or by the approximate limiter of the platform (binding RATE_LIMITER).',
-      ['durable-object', 'binding'],
-      { default: 'durable-object' },
+      'What counts at the edge: a ledger, exactly; or the limiter of the platform (binding RATE_LIMITER), for nothing, ' +
+        'and the ledger only what costs a render. auto: the platform where it is bound.',
+      ['auto', 'ledger', 'platform', 'durable-object', 'binding'],
+      { default: 'auto' },
     ),
   }),
   limits: group({
@@ -228,7 +229,7 @@ export const configSchema = z.strictObject({
     notFoundSeconds: integer('How long the edge remembers that there is no such object; 0 asks every time.', {
       min: 0,
       max: 3600,
-      default: 0,
+      default: 30,
     }),
     cloudflareZone: optionalText('Zone id of publicUrl: a purge then reaches every location.'),
     cloudflareToken: optionalText('API token that may purge that zone.', { secret: true }),

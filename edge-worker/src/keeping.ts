@@ -1,0 +1,214 @@
+/** From an answer of the origin to what the client gets of it and what the cache keeps. */
+
+import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
+import { fail } from '@media-proxy/shared/response/failure.ts'
+import { finish } from '@media-proxy/shared/response/finish.ts'
+import { failureResponse, type HeaderRecord } from '@media-proxy/shared/response/headers.ts'
+import type { CachedAnswer, EntryInfo } from './cache.ts'
+import { describe, passedThrough, storedHeaders, viewOf } from './client-answer.ts'
+import type { Delivery, DeliveryRequest } from './delivery.ts'
+import type { Delivered, EdgeExchange } from './exchange.ts'
+import { CONNECTION_HEADERS } from './forward.ts'
+import type { LeaderOutcome } from './single-flight.ts'
+import { slice } from './slice.ts'
+
+/** What the leader answers its own client, and, later, tells its followers. */
+export interface Fetched {
+  readonly delivered: Delivered
+  readonly outcome: LeaderOutcome | Promise<LeaderOutcome>
+}
+
+/** Bodies up to here are held whole, which lets the connection to the origin go at once. */
+const BUFFERED_BYTES = 1024 * 1024
+
+/** Keeps a whole answer of the origin and answers the client with what it asked of it. */
+export async function store(
+  delivery: Delivery,
+  response: Response,
+  wanted: DeliveryRequest,
+  exchange: EdgeExchange,
+  entry: EntryInfo,
+): Promise<Fetched> {
+  if (response.status !== 200) return shareRejection(delivery, response, wanted, exchange, entry)
+  const { body } = response
+  const declared = response.headers.get('content-length')
+  const sizeBytes = Number(declared ?? Number.POSITIVE_INFINITY)
+  if (body === null || (declared !== null && sizeBytes > delivery.maxEntryBytes))
+    return { delivered: passBy(response, delivery, wanted), outcome: { kind: 'uncached' } }
+  if (sizeBytes > BUFFERED_BYTES && declared !== null)
+    return storeStreamed(delivery, response, body, sizeBytes, wanted, exchange, entry)
+  const held = await hold(body)
+  if ('error' in held) return brokenOff(held.error, exchange)
+  if (held.rest !== undefined) {
+    const copy = new Response(held.rest, response)
+    return { delivered: passBy(copy, delivery, wanted), outcome: { kind: 'uncached' } }
+  }
+  if (declared !== null && held.bytes.length !== sizeBytes) return brokenOff('another length', exchange)
+  const headers = { ...storedHeaders(response), 'content-length': String(held.bytes.length) }
+  return keep(delivery, held.bytes, headers, wanted, exchange, entry)
+}
+
+function storeStreamed(
+  delivery: Delivery,
+  response: Response,
+  body: ReadableStream<Uint8Array>,
+  sizeBytes: number,
+  wanted: DeliveryRequest,
+  exchange: EdgeExchange,
+  entry: EntryInfo,
+): Fetched {
+  const headers = storedHeaders(response)
+  const [kept, sent] = body.tee()
+  const stream = kept.pipeThrough(new FixedLengthStream(sizeBytes))
+  const outcome = putAway(delivery, stream, headers, wanted.url, entry)
+  let opened = false
+  const answer = finish(exchange, describe(headers, sizeBytes, viewOf(delivery, wanted)), (range) => {
+    opened = true
+    return slice(sent, range ?? { start: 0, end: sizeBytes - 1 })
+  })
+  if (!opened) exchange.waitUntil(sent.cancel())
+  return { delivered: { response: answer, cache: 'MISS' }, outcome }
+}
+
+/** Keeps what is in memory, and answers with it. */
+export function keep(
+  delivery: Delivery,
+  bytes: Uint8Array<ArrayBuffer>,
+  headers: HeaderRecord,
+  wanted: DeliveryRequest,
+  exchange: EdgeExchange,
+  entry: EntryInfo,
+): Fetched {
+  const answer = finish(exchange, describe(headers, bytes.length, viewOf(delivery, wanted)), (range) =>
+    range === undefined ? bytes : bytes.subarray(range.start, range.end + 1),
+  )
+  return {
+    delivered: { response: answer, cache: 'MISS' },
+    outcome: putAway(delivery, bytes, headers, wanted.url, entry),
+  }
+}
+
+/** Fetches the whole behind an answer that was only a part of it. */
+export async function keepBehind(
+  delivery: Delivery,
+  response: Response,
+  url: CanonicalUrl,
+  entry: EntryInfo,
+): Promise<LeaderOutcome> {
+  const sizeBytes = Number(response.headers.get('content-length') ?? Number.POSITIVE_INFINITY)
+  if (response.status !== 200 || response.body === null || sizeBytes > delivery.maxEntryBytes) {
+    await response.body?.cancel()
+    return { kind: 'uncached' }
+  }
+  const body = response.body.pipeThrough(new FixedLengthStream(sizeBytes))
+  return putAway(delivery, body, storedHeaders(response), url, entry)
+}
+
+/** Confirms what is kept. */
+export async function confirm(
+  { cache }: Delivery,
+  url: CanonicalUrl,
+  { headers }: CachedAnswer,
+  entry: EntryInfo,
+): Promise<void> {
+  const again = await cache.match(url)
+  if (again !== undefined) await cache.put(url, headers, again.body, entry)
+}
+
+/** The same short answer for all that wait. */
+export async function shareFailure(response: Response): Promise<Fetched> {
+  const headers: HeaderRecord = Object.fromEntries(response.headers)
+  for (const name of CONNECTION_HEADERS) delete headers[name]
+  const rejection = { status: response.status, text: await response.text(), headers }
+  const delivered = new Response(rejection.text, { status: rejection.status, headers })
+  return { delivered: { response: delivered, cache: 'MISS' }, outcome: { kind: 'rejected', rejection } }
+}
+
+async function shareRejection(
+  { cache }: Delivery,
+  response: Response,
+  { url }: DeliveryRequest,
+  exchange: EdgeExchange,
+  entry: EntryInfo,
+): Promise<Fetched> {
+  if (response.status === 404) exchange.waitUntil(cache.putMissing(url, entry))
+  return shareFailure(response)
+}
+
+/** Nothing was sent yet, so the client can still be told. */
+function brokenOff(error: unknown, { requestId }: EdgeExchange): Promise<Fetched> {
+  const failure = fail('origin-unreachable', `its answer broke off: ${String(error)}`, { 'retry-after': '5' })
+  return shareFailure(failureResponse(failure, requestId))
+}
+
+function passBy(response: Response, delivery: Delivery, wanted: DeliveryRequest): Delivered {
+  return { response: passedThrough(response, viewOf(delivery, wanted)), cache: 'BYPASS' }
+}
+
+type Held =
+  | { readonly bytes: Uint8Array<ArrayBuffer>; readonly rest?: undefined }
+  /** All of the body, its start included. */
+  | { readonly rest: ReadableStream<Uint8Array> }
+  | { readonly error: unknown }
+
+/** Reads a body whole where it is small. */
+async function hold(body: ReadableStream<Uint8Array>): Promise<Held> {
+  const reader = body.getReader()
+  const chunks: Uint8Array[] = []
+  let length = 0
+  try {
+    while (length <= BUFFERED_BYTES) {
+      const { done, value } = await reader.read()
+      if (done) return { bytes: joined(chunks, length) }
+      chunks.push(value)
+      length += value.length
+    }
+  } catch (error) {
+    return { error }
+  }
+  return { rest: behind(chunks, reader) }
+}
+
+function behind(
+  chunks: readonly Uint8Array[],
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+): ReadableStream<Uint8Array> {
+  const held = chunks[Symbol.iterator]()
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const next = held.next()
+      if (!next.done) return controller.enqueue(next.value)
+      const { done, value } = await reader.read()
+      if (done) controller.close()
+      else controller.enqueue(value)
+    },
+    cancel: (reason) => reader.cancel(reason),
+  })
+}
+
+function joined(chunks: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(length)
+  let at = 0
+  for (const chunk of chunks) {
+    bytes.set(chunk, at)
+    at += chunk.length
+  }
+  return bytes
+}
+
+/** What could not be kept is asked for again by each follower. */
+async function putAway(
+  { cache }: Delivery,
+  body: BodyInit,
+  headers: HeaderRecord,
+  url: CanonicalUrl,
+  entry: EntryInfo,
+): Promise<LeaderOutcome> {
+  try {
+    await cache.put(url, headers, body, entry)
+    return { kind: 'cached' }
+  } catch (error) {
+    console.warn({ message: 'an answer could not be kept', error: String(error) })
+    return { kind: 'uncached' }
+  }
+}
