@@ -1,5 +1,6 @@
 /** `pnpm generate`: the files that are made of code. With `--check`, fails where one of them is stale. */
 
+import { readFileSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -7,6 +8,7 @@ import { METRICS, type MetricName, prometheusName } from '@media-proxy/origin/te
 import { CONFIG_FILE_VARIABLE, listSettings, VARIABLE_PREFIX } from '@media-proxy/shared/config/load.ts'
 import { configSchema } from '@media-proxy/shared/config/schema.ts'
 import * as z from 'zod'
+import { edgeCostsTable } from './documents/edge-costs.ts'
 import { urlsPage } from './documents/parameters.ts'
 import { ROOT } from './origin-process.ts'
 
@@ -14,6 +16,7 @@ const GENERATED: Readonly<Record<string, () => string>> = {
   'docs/configuration.md': configurationPage,
   'docs/configuration.schema.json': configurationSchema,
   'docs/metrics.md': metricsPage,
+  'docs/operations.md': operationsPage,
   'docs/urls.md': urlsPage,
 }
 
@@ -64,6 +67,13 @@ rules over them are in [deploy/](../deploy).
 | --- | --- | --- | --- | --- | --- |
 ${rows.join('\n')}
 `
+}
+
+/** Only the table between the marks is made. */
+function operationsPage(): string {
+  const page = readFileSync(join(ROOT, 'docs/operations.md'), 'utf8')
+  const [start, end] = ['<!-- edge costs: made by pnpm generate -->', '<!-- /edge costs -->']
+  return page.replace(new RegExp(`${start}[^]*?${end}`), `${start}\n\n${edgeCostsTable()}\n\n${end}`)
 }
 
 function configurationSchema(): string {

@@ -46,6 +46,7 @@ export type TestBucket = 'cdn' | 'uploads' | 'static'
 export interface LogLine {
   readonly msg: string
   readonly route?: string
+  readonly status?: number
   readonly outcome?: string
   readonly failure?: string
   readonly detail?: string

@@ -295,6 +295,9 @@ async function fetchBehind(
     const role = await delivery.singleFlight.join(wanted.url)
     if (role.kind !== 'lead') return
     const entry = await entryOf(delivery, wanted)
+    const kept = await delivery.cache.match(wanted.url)
+    await kept?.body.cancel()
+    if (kept?.fresh) return await role.settle({ kind: 'cached' })
     const response = await delivery.origin({ method: 'GET', path: wanted.originPath }, exchange)
     await role.settle(
       isFailure(response) ? { kind: 'abandoned' } : await keepBehind(delivery, response, wanted.url, entry),

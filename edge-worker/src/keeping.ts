@@ -59,8 +59,7 @@ function storeStreamed(
 ): Fetched {
   const headers = storedHeaders(response)
   const [kept, sent] = body.tee()
-  const stream = kept.pipeThrough(new FixedLengthStream(sizeBytes))
-  const outcome = putAway(delivery, stream, headers, wanted.url, entry)
+  const outcome = putStreamAway(delivery, kept, sizeBytes, headers, wanted.url, entry)
   let opened = false
   const answer = finish(exchange, describe(headers, sizeBytes, viewOf(delivery, wanted)), (range) => {
     opened = true
@@ -100,8 +99,7 @@ export async function keepBehind(
     await response.body?.cancel()
     return { kind: 'uncached' }
   }
-  const body = response.body.pipeThrough(new FixedLengthStream(sizeBytes))
-  return putAway(delivery, body, storedHeaders(response), url, entry)
+  return putStreamAway(delivery, response.body, sizeBytes, storedHeaders(response), url, entry)
 }
 
 /** Confirms what is kept. */
@@ -194,6 +192,35 @@ function joined(chunks: readonly Uint8Array[], length: number): Uint8Array<Array
     at += chunk.length
   }
   return bytes
+}
+
+/** The local cache writes for a while after it has said that it did. */
+async function removeSurely({ cache }: Delivery, url: CanonicalUrl): Promise<void> {
+  for (let waitMs = 50; !(await cache.delete(url)) && waitMs < 2000; waitMs *= 2)
+    await new Promise((resolve) => setTimeout(resolve, waitMs))
+}
+
+/** Not every cache notices that what it is given breaks off. */
+async function putStreamAway(
+  delivery: Delivery,
+  body: ReadableStream<Uint8Array>,
+  sizeBytes: number,
+  headers: HeaderRecord,
+  url: CanonicalUrl,
+  entry: EntryInfo,
+): Promise<LeaderOutcome> {
+  let seen = 0
+  const counter = new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, controller) {
+      seen += chunk.length
+      controller.enqueue(chunk)
+    },
+  })
+  const stream = body.pipeThrough(counter).pipeThrough(new FixedLengthStream(sizeBytes))
+  const outcome = await putAway(delivery, stream, headers, url, entry)
+  if (seen === sizeBytes) return outcome
+  await removeSurely(delivery, url)
+  return { kind: 'uncached' }
 }
 
 /** What could not be kept is asked for again by each follower. */

@@ -3,15 +3,10 @@
  * miniflare's S3 endpoint encodes what is encoded once more.
  */
 
-import { spawnSync } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { Miniflare } from 'miniflare'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { unstable_readConfig as readConfig } from 'wrangler'
 import { type Door, openEdgeBefore, openOriginBefore } from '../doors.ts'
+import { openPlainWorker } from '../edge/plain-worker.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
 import { patient } from '../patience.ts'
@@ -20,7 +15,6 @@ import { bombOf, brokenOf, encodedOf, MIB, textOf } from './encodings.ts'
 import type { S3Server } from './s3-server.ts'
 import { openS3rver } from './s3rver.ts'
 
-const ROOT = join(import.meta.dirname, '../..')
 const STATIC = { MEDIA_PROXY_STATIC_MODE: 'true', MEDIA_PROXY_NODE_ENV: 'test', MEDIA_PROXY_ORIGIN_URL: '' }
 const LIMIT = 3 * MIB
 const SETTINGS = { MEDIA_PROXY_SECRET_KEY: 'secret', MEDIA_PROXY_LIMITS_SOURCE_BYTES: String(LIMIT) }
@@ -54,36 +48,8 @@ async function edgePlace(): Promise<Place> {
   return { ...placeOf(edge.url, s3, 'attachments/1/'), close: edge.close }
 }
 
-/**
- * The worker alone, in the runtime itself: the harness of wrangler sends what a worker fetches through Node's `fetch`,
- * which decodes and encodes on the way.
- */
-async function openWorker(bindings: Readonly<Record<string, string>>, r2Buckets: readonly string[] = []) {
-  const folder = await mkdtemp(join(tmpdir(), 'media-proxy-worker-'))
-  const words = ['deploy', '--dry-run', '--outdir', folder]
-  const built = spawnSync(process.execPath, [WRANGLER, ...words], { cwd: ROOT, encoding: 'utf8' })
-  if (built.status !== 0) throw new Error(built.stderr)
-  const contents = await readFile(join(folder, 'worker.js'), 'utf8')
-  const { compatibility_flags: compatibilityFlags } = readConfig({ config: join(ROOT, 'wrangler.toml') })
-  const worker = new Miniflare({
-    ...{ modulesRoot: '.', modules: [{ type: 'ESModule' as const, path: 'worker.js', contents }] },
-    ...{ cf: false as const, port: 0 },
-    ...{ compatibilityDate: '2026-07-01', compatibilityFlags, r2Buckets: [...r2Buckets] },
-    bindings: { ...STATIC, ...SETTINGS, ...bindings },
-    durableObjects: { FLIGHTS: 'FlightCoordinator', LEDGERS: 'AttemptLedger', PURGES: 'PurgeLog' },
-  })
-  const { origin } = await worker.ready
-  return {
-    url: origin,
-    worker,
-    async close() {
-      await worker.dispose()
-      await rm(folder, { recursive: true })
-    },
-  }
-}
-
-const WRANGLER = join(import.meta.dirname, '../node_modules/wrangler/bin/wrangler.js')
+const openWorker = (bindings: Readonly<Record<string, string>>, r2Buckets: readonly string[] = []) =>
+  openPlainWorker({ ...STATIC, ...SETTINGS, ...bindings }, r2Buckets)
 
 async function staticS3(): Promise<Place> {
   const s3 = await openS3rver()

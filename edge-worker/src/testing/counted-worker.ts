@@ -1,0 +1,82 @@
+/** The worker with everything counted that the platform asks money for. */
+
+import worker, { FlightCoordinator as Flights, AttemptLedger as Ledger, PurgeLog as Log } from '../worker.ts'
+
+export class AttemptLedger extends Ledger {
+  async rows(): Promise<number> {
+    return (await this.ctx.storage.list()).size
+  }
+}
+
+export class FlightCoordinator extends Flights {
+  async rows(): Promise<number> {
+    return (await this.ctx.storage.list()).size
+  }
+}
+
+export class PurgeLog extends Log {
+  async rows(): Promise<number> {
+    const [count] = this.ctx.storage.sql.exec<{ n: number }>('SELECT COUNT(*) AS n FROM purges').toArray()
+    return (await this.ctx.storage.list()).size + (count?.n ?? 0)
+  }
+}
+
+const NAMESPACES = ['FLIGHTS', 'LEDGERS', 'PURGES'] as const
+type NamespaceName = (typeof NAMESPACES)[number]
+
+interface Counted {
+  rows(): Promise<number>
+}
+
+interface Stub {
+  readonly [method: string]: (...words: readonly unknown[]) => unknown
+}
+
+const calls: Record<NamespaceName, number> = { FLIGHTS: 0, LEDGERS: 0, PURGES: 0 }
+const objects: Record<NamespaceName, Map<string, DurableObjectId>> = {
+  FLIGHTS: new Map(),
+  LEDGERS: new Map(),
+  PURGES: new Map(),
+}
+
+/** A call on a stub is a session; what goes through what it gave back is the same one. */
+function counted(name: NamespaceName, namespace: DurableObjectNamespace): object {
+  return {
+    idFromName(text: string) {
+      const id = namespace.idFromName(text)
+      objects[name].set(text, id)
+      return id
+    },
+    get(id: DurableObjectId) {
+      const stub = namespace.get(id) as unknown as Stub
+      return new Proxy(
+        {},
+        {
+          get:
+            (_, method: string) =>
+            (...words: readonly unknown[]) => {
+              calls[name] += 1
+              return stub[method]?.(...words)
+            },
+        },
+      )
+    },
+  }
+}
+
+export default {
+  async fetch(request, env, context) {
+    const namespaces = env as unknown as Record<NamespaceName, DurableObjectNamespace>
+    if (new URL(request.url).pathname === '/__counts') {
+      let rows = 0
+      for (const name of NAMESPACES) {
+        for (const id of objects[name].values())
+          rows += await (namespaces[name].get(id) as unknown as Counted).rows()
+      }
+      const made = NAMESPACES.map((name) => [name, objects[name].size])
+      return Response.json({ calls, objects: Object.fromEntries(made), rows })
+    }
+    const wrapped = Object.fromEntries(NAMESPACES.map((name) => [name, counted(name, namespaces[name])]))
+    return worker.fetch(request, { ...env, ...wrapped } as never, context)
+  },
+} satisfies ExportedHandler<Record<string, unknown>>

@@ -1,0 +1,136 @@
+import { join } from 'node:path'
+import { EDGE_COSTS, priceOf } from '@media-proxy/scripts/documents/edge-costs.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createTestHarness } from 'wrangler'
+import { type Door, openFilesystemOrigin } from '../doors.ts'
+import { halvesPng } from '../fixtures.ts'
+import { send } from '../http.ts'
+import { until } from '../until.ts'
+
+const SETTINGS = {
+  MEDIA_PROXY_NODE_ENV: 'test',
+  MEDIA_PROXY_SECRET_KEY: 'secret',
+  MEDIA_PROXY_EDGE_SECRET_KEY: 'edge',
+}
+const LIMITS = {
+  MEDIA_PROXY_RATE_LIMIT_ENABLED: 'true',
+  MEDIA_PROXY_RATE_LIMIT_MAX_ATTEMPTS: '1000',
+  MEDIA_PROXY_RATE_LIMIT_RENDER_MAX_ATTEMPTS: '300',
+}
+
+interface Counts {
+  readonly calls: Readonly<Record<string, number>>
+  readonly objects: Readonly<Record<string, number>>
+  readonly rows: number
+}
+
+const total = (calls: Readonly<Record<string, number>>) =>
+  Object.values(calls).reduce((sum, count) => sum + count, 0)
+
+describe.each(['platform', 'ledger'] as const)('what a request costs at the edge with the %s', (driver) => {
+  let origin: Door
+  let edge: { readonly url: string; close(): Promise<unknown> }
+
+  beforeAll(async () => {
+    origin = await openFilesystemOrigin(SETTINGS)
+    const harness = createTestHarness({
+      workers: [
+        {
+          configPath: join(import.meta.dirname, 'wrangler.toml'),
+          vars: {
+            ...SETTINGS,
+            ...LIMITS,
+            MEDIA_PROXY_RATE_LIMIT_EDGE_DRIVER: driver,
+            MEDIA_PROXY_ORIGIN_URL: origin.originUrl,
+          },
+        },
+      ],
+    })
+    const { url } = await harness.listen()
+    edge = { url: url.origin, close: () => harness.close() }
+    await origin.put('avatars/1/a', await halvesPng(64, 48))
+    await origin.put('avatars/1/slow', await halvesPng(64, 48))
+    await origin.put('attachments/1/a.bin', Buffer.alloc(1000, 7))
+    // The log of purges is read once in ten seconds, not for each request.
+    await send(edge.url, '/avatars/1/warm.webp')
+  })
+  afterAll(async () => {
+    await edge.close()
+    await origin.close()
+  })
+
+  const counts = async (): Promise<Counts> => JSON.parse((await send(edge.url, '/__counts')).body.toString())
+
+  async function cost(work: () => Promise<unknown>): Promise<{ durableObjects: number; rows: number }> {
+    const before = await counts()
+    await work()
+    const after = await counts()
+    return { durableObjects: total(after.calls) - total(before.calls), rows: after.rows - before.rows }
+  }
+
+  const expected = (name: string) => EDGE_COSTS.find((row) => row.name === name)?.[driver]
+
+  async function hit(path: string): Promise<void> {
+    await until(async () => (await send(edge.url, path)).headers['x-cache'] === 'HIT')
+  }
+
+  it('a miss that is quick, and a hit', async () => {
+    const path = '/avatars/1/a.webp?size=32'
+    const miss = await cost(async () => expect((await send(edge.url, path)).headers['x-cache']).toBe('MISS'))
+    expect(miss.rows).toBe(0)
+    // On a busy machine it is a slow one.
+    expect([expected('miss, quick')?.durableObjects, expected('miss, slow')?.durableObjects]).toContain(
+      miss.durableObjects,
+    )
+    await hit(path)
+    expect(await cost(() => send(edge.url, path))).toEqual(expected('hit'))
+  })
+
+  it('a miss that is slow', async () => {
+    origin.slowReads(400)
+    const slow = await cost(() => send(edge.url, '/avatars/1/slow.webp?size=32'))
+    origin.slowReads(0)
+    expect(slow).toEqual(expected('miss, slow'))
+  })
+
+  it('a range of what is kept', async () => {
+    await hit('/attachments/1/a.bin')
+    const part = await cost(async () => {
+      const { status, headers } = await send(edge.url, '/attachments/1/a.bin', {
+        headers: { range: 'bytes=5-9' },
+      })
+      expect([status, headers['x-cache']]).toEqual([206, 'HIT'])
+    })
+    expect(part).toEqual(expected('range of what is kept'))
+  })
+
+  it('missing objects make no coordinator', async () => {
+    const before = await counts()
+    const missing = await cost(() => send(edge.url, '/avatars/1/none.webp'))
+    expect([expected('missing object')?.durableObjects, 2]).toContain(missing.durableObjects)
+    for (let index = 0; index < 60; index += 1) await send(edge.url, `/avatars/1/none${index}.webp`)
+    const after = await counts()
+    // On a busy machine one of them may not be quick.
+    expect((after.objects.FLIGHTS ?? 0) - (before.objects.FLIGHTS ?? 0)).toBeLessThan(10)
+    expect(after.rows).toBe(before.rows)
+  })
+
+  it('a purge', async () => {
+    const purge = () =>
+      send(edge.url, '/_purge', {
+        method: 'POST',
+        headers: { 'x-internal-secret': 'secret' },
+        body: JSON.stringify({ object: 'avatars/1/a' }),
+      })
+    expect(await cost(purge)).toEqual(expected('purge'))
+  })
+})
+
+it('hits and misses cost what they may', () => {
+  for (const { name, platform } of EDGE_COSTS) {
+    if (name === 'hit' || name === 'range of what is kept')
+      expect(priceOf(platform)).toBeLessThanOrEqual(0.35)
+    if (name.startsWith('miss')) expect(priceOf(platform)).toBeLessThanOrEqual(1)
+    if (name !== 'purge') expect(platform.rows).toBe(0)
+  }
+})

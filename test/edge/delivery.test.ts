@@ -1,0 +1,204 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterEach, describe, expect, it } from 'vitest'
+import { type Door, openEdge, type Settings } from '../doors.ts'
+import { halvesPng } from '../fixtures.ts'
+import { send } from '../http.ts'
+import { until } from '../until.ts'
+import { openPlainWorker } from './plain-worker.ts'
+
+const KEYS: Settings = { MEDIA_PROXY_SECRET_KEY: 'secret', MEDIA_PROXY_EDGE_SECRET_KEY: 'edge' }
+
+const closers: (() => Promise<unknown>)[] = []
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close()
+})
+
+async function edge(settings: Settings = {}): Promise<Door> {
+  const door = await openEdge({ ...KEYS, ...settings })
+  closers.push(() => door.close())
+  return door
+}
+
+const cacheOf = async (door: Pick<Door, 'url'>, path: string, headers: Record<string, string> = {}) =>
+  (await send(door.url, path, { headers })).headers['x-cache']
+
+describe('what players ask for', () => {
+  it('is a hit by the third time, though it was only ever asked for in parts', async () => {
+    const door = await edge()
+    const film = Buffer.alloc(3_000_000, 'abcdefg')
+    await door.put('attachments/1/film.mp4', film)
+    for (const range of ['bytes=0-', 'bytes=1000-1999', 'bytes=-500']) {
+      const headers = { range }
+      const first = await send(door.url, '/attachments/1/film.mp4', { headers })
+      expect(first.status).toBe(206)
+      await until(async () => (await cacheOf(door, '/attachments/1/film.mp4', headers)) === 'HIT')
+      const kept = await send(door.url, '/attachments/1/film.mp4', { headers })
+      expect([kept.status, kept.headers['content-range'], kept.body.equals(first.body)]).toEqual([
+        206,
+        first.headers['content-range'],
+        true,
+      ])
+    }
+    const whole = await send(door.url, '/attachments/1/film.mp4')
+    expect([whole.headers['x-cache'], whole.body.equals(film)]).toEqual(['HIT', true])
+    // Once behind the first answers, however many of them there were.
+    const wholes = door.log.filter(({ msg, status }) => msg === 'request' && status === 200)
+    expect(wholes).toHaveLength(1)
+  })
+
+  it('streams past the cache where it is too large', async () => {
+    const door = await edge({ MEDIA_PROXY_CACHE_EDGE_ENTRY_BYTES: '1000' })
+    await door.put('attachments/1/large.bin', Buffer.alloc(5000))
+    for (let visit = 0; visit < 4; visit += 1) {
+      expect(await cacheOf(door, '/attachments/1/large.bin', { range: 'bytes=0-9' })).toBe('BYPASS')
+      expect(await cacheOf(door, '/attachments/1/large.bin')).toBe('BYPASS')
+    }
+  })
+
+  it('large media are whole for everybody, while they are kept', async () => {
+    const door = await edge()
+    const bytes = Buffer.alloc(2 * 1024 * 1024 + 7, 'xyz')
+    await door.put('attachments/1/two.bin', bytes)
+    const answers = await Promise.all(
+      Array.from({ length: 8 }, () => send(door.url, '/attachments/1/two.bin')),
+    )
+    for (const { status, body } of answers) expect([status, body.equals(bytes)]).toEqual([200, true])
+    await until(async () => (await cacheOf(door, '/attachments/1/two.bin')) === 'HIT')
+    expect((await send(door.url, '/attachments/1/two.bin')).body.equals(bytes)).toBe(true)
+  })
+})
+
+describe('an origin that answers as it likes', () => {
+  type Answer = (path: string, response: import('node:http').ServerResponse) => unknown
+
+  async function before(
+    answer: Answer,
+  ): Promise<{ readonly door: Pick<Door, 'url'>; readonly asked: string[] }> {
+    const asked: string[] = []
+    const server = createServer((request, response) => {
+      asked.push(`${request.url} ${request.headers.cookie ?? ''}`)
+      answer(request.url ?? '', response)
+    }).listen(0, '127.0.0.1')
+    await new Promise((resolve) => server.once('listening', resolve))
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const door = await openPlainWorker({ ...KEYS, MEDIA_PROXY_NODE_ENV: 'test', MEDIA_PROXY_ORIGIN_URL: url })
+    closers.push(async () => {
+      await door.close()
+      server.closeAllConnections()
+      server.close()
+    })
+    return { door, asked }
+  }
+
+  const headers = { 'content-type': 'image/png', 'x-request-id': 'r', 'cache-control': 'public, max-age=100' }
+
+  it('and breaks off before anything was sent is a bad gateway, and nothing is kept', async () => {
+    let whole = false
+    const { door } = await before((_, response) => {
+      response.writeHead(200, { ...headers, 'content-length': '1000' })
+      if (whole) response.end(Buffer.alloc(1000))
+      else response.write(Buffer.alloc(100), () => setTimeout(() => response.destroy(), 20))
+    })
+    const broken = await send(door.url, '/attachments/1/a.png')
+    expect([broken.status, broken.body.toString(), broken.headers['cache-control']]).toEqual([
+      502,
+      'Bad Gateway',
+      'no-store',
+    ])
+    expect(Number(broken.headers['retry-after'])).toBeGreaterThan(0)
+    whole = true
+    const again = await send(door.url, '/attachments/1/a.png')
+    expect([again.status, again.body.length, again.headers['x-cache']]).toEqual([200, 1000, 'MISS'])
+  })
+
+  it('and breaks off in the middle cuts the connection, and nothing is kept', async () => {
+    let gone = false
+    const { door } = await before((_, response) => {
+      if (gone) return response.writeHead(404, { 'x-request-id': 'r' }).end('Not Found')
+      response.writeHead(200, { ...headers, 'content-length': '3000000' })
+      return response.write(Buffer.alloc(2_000_000), () => setTimeout(() => response.destroy(), 50))
+    })
+    const outcome = await send(door.url, '/attachments/1/a.png').then(
+      ({ status, body }) => [status, body.length],
+      () => 'cut',
+    )
+    // Never a whole answer of fewer bytes.
+    if (outcome !== 'cut') expect(outcome).toEqual([502, 'Bad Gateway'.length])
+    gone = true
+    await until(async () => {
+      const found = await send(door.url, '/attachments/1/a.png').catch(() => undefined)
+      return found?.status === 404
+    })
+  })
+
+  it('and tells no length is kept where it is small', async () => {
+    const { door, asked } = await before((path, response) => {
+      response.writeHead(200, headers)
+      response.write(Buffer.alloc(1000, 1))
+      setTimeout(
+        () => response.end(path.includes('large') ? Buffer.alloc(3_000_000, 2) : Buffer.alloc(10, 2)),
+        10,
+      )
+    })
+    const small = await send(door.url, '/attachments/1/small.png')
+    expect([small.status, small.headers['content-length'], small.body.length]).toEqual([200, '1010', 1010])
+    await until(async () => (await cacheOf(door, '/attachments/1/small.png')) === 'HIT')
+    for (let visit = 0; visit < 2; visit += 1) {
+      const large = await send(door.url, '/attachments/1/large.png')
+      expect([large.status, large.headers['x-cache'], large.body.length]).toEqual([200, 'BYPASS', 3_001_000])
+    }
+    expect(asked.length).toBeGreaterThanOrEqual(3)
+  })
+
+  it('gets no cookie of the client', async () => {
+    const { door, asked } = await before((_, response) => response.writeHead(200, headers).end('x'))
+    await send(door.url, '/attachments/1/a.png', { headers: { cookie: 'session=secret' } })
+    await send(door.url, '/attachments/1/b.png', {
+      headers: { cookie: 'session=secret', range: 'bytes=0-0' },
+    })
+    expect(asked.length).toBeGreaterThanOrEqual(2)
+    expect(asked.join()).not.toContain('secret')
+  })
+})
+
+describe('a takedown', () => {
+  const purge = (door: Door, object: string) =>
+    send(door.url, '/_purge', {
+      method: 'POST',
+      headers: { 'x-internal-secret': 'secret' },
+      body: JSON.stringify({ object }),
+    })
+
+  it('reaches every rendition, and files as they are, and can be repeated', async () => {
+    const door = await edge()
+    await door.put('avatars/1/a', await halvesPng(64, 48))
+    await door.put('attachments/1/a.png', await halvesPng(64, 48))
+    const paths = [
+      ...Array.from({ length: 60 }, (_, index) => `/avatars/1/a.webp?size=16&blur=${index + 1}`),
+      ...Array.from({ length: 10 }, (_, index) => `/attachments/1/a.png?width=${index + 10}`),
+      '/attachments/1/a.png',
+    ]
+    for (const path of paths) await until(async () => (await cacheOf(door, path)) === 'HIT')
+    await door.put('avatars/1/a', Buffer.from('gone'))
+    await door.put('attachments/1/a.png', Buffer.from('gone'))
+    for (const object of ['avatars/1/a', 'attachments/1/a.png'])
+      for (let times = 0; times < 2; times += 1) expect((await purge(door, object)).status).toBe(200)
+    for (const path of paths) {
+      const { status, headers, body } = await send(door.url, path)
+      expect(headers['x-cache'], path).not.toBe('HIT')
+      expect(status === 200 ? body.toString() : status, path).toSatisfy(
+        (found: unknown) => found === 'gone' || found === 400 || found === 500,
+      )
+    }
+  })
+
+  it('leaves what is put back at once', async () => {
+    const door = await edge()
+    await send(door.url, '/avatars/1/later.webp')
+    await until(async () => (await cacheOf(door, '/avatars/1/later.webp')) === 'HIT')
+    await door.put('avatars/1/later', await halvesPng(64, 48))
+    expect((await purge(door, 'avatars/1/later')).status).toBe(200)
+    expect((await send(door.url, '/avatars/1/later.webp')).status).toBe(200)
+  })
+})

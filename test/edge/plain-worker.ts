@@ -1,0 +1,45 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Miniflare } from 'miniflare'
+import { unstable_readConfig as readConfig } from 'wrangler'
+
+const ROOT = join(import.meta.dirname, '../..')
+const WRANGLER = join(ROOT, 'test/node_modules/wrangler/bin/wrangler.js')
+
+/**
+ * The built worker alone, in the runtime itself: the harness of wrangler sends what a worker fetches through Node's
+ * `fetch`, which decodes and encodes on the way, and hides where an answer breaks off.
+ */
+export async function openPlainWorker(
+  bindings: Readonly<Record<string, string>>,
+  r2Buckets: readonly string[] = [],
+) {
+  const folder = await mkdtemp(join(tmpdir(), 'media-proxy-worker-'))
+  const words = ['deploy', '--dry-run', '--outdir', folder]
+  const built = spawnSync(process.execPath, [WRANGLER, ...words], { cwd: ROOT, encoding: 'utf8' })
+  if (built.status !== 0) throw new Error(built.stderr)
+  const contents = await readFile(join(folder, 'worker.js'), 'utf8')
+  const { compatibility_flags: compatibilityFlags } = readConfig({ config: join(ROOT, 'wrangler.toml') })
+  const worker = new Miniflare({
+    ...{ modulesRoot: '.', modules: [{ type: 'ESModule' as const, path: 'worker.js', contents }] },
+    ...{ cf: false as const, port: 0 },
+    ...{ compatibilityDate: '2026-07-01', compatibilityFlags, r2Buckets: [...r2Buckets] },
+    bindings,
+    durableObjects: {
+      FLIGHTS: 'FlightCoordinator',
+      LEDGERS: 'AttemptLedger',
+      PURGES: { className: 'PurgeLog', useSQLite: true },
+    },
+  })
+  const { origin } = await worker.ready
+  return {
+    url: origin,
+    worker,
+    async close() {
+      await worker.dispose()
+      await rm(folder, { recursive: true })
+    },
+  }
+}
