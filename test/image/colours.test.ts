@@ -1,9 +1,17 @@
 /** Whatever tells the colours of a picture, they come out as browsers show them: in sRGB. */
 
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { decodePicture } from '@media-proxy/origin/engine/process/image/decode.ts'
 import { inspectImage } from '@media-proxy/origin/engine/process/image/inspect.ts'
+import {
+  encodePngChunk,
+  PNG_SIGNATURE,
+  pngChunks,
+} from '@media-proxy/origin/engine/process/image/png-chunks.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'
+
 import { thumbHashToAverageRGBA } from 'thumbhash'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Door, openFilesystemOrigin } from '../doors.ts'
@@ -83,6 +91,112 @@ describe('colours', () => {
   })
 })
 
+/** A PNG that tells its colours by chunks of its own. */
+async function toldPng(colours: readonly Uint8Array[], { deep = false, grey = false } = {}): Promise<Buffer> {
+  const opened = grey
+    ? sharp(GREYS, { raw: { width: GREYS.length, height: 1, channels: 1 } })
+    : red().removeAlpha()
+  const png = await opened
+    .toColourspace(grey ? (deep ? 'grey16' : 'b-w') : deep ? 'rgb16' : 'srgb')
+    .png()
+    .toBuffer()
+  const [header, ...rest] = [...pngChunks(png)].filter(({ id }) => ['IHDR', 'IDAT', 'IEND'].includes(id))
+  if (header === undefined) throw new Error('no header')
+  const encoded = [header, ...rest].map(({ id, data }) => encodePngChunk(id, data))
+  return Buffer.concat([PNG_SIGNATURE, ...encoded.slice(0, 1), ...colours, ...encoded.slice(1)])
+}
+
+const GREYS = Buffer.from(Array.from({ length: SIDE }, () => 100))
+const cicp = (primaries: number, transfer: number) =>
+  encodePngChunk('cICP', Uint8Array.of(primaries, transfer, 0, 1))
+const gama = (value: number) => encodePngChunk('gAMA', uint32(value))
+const chrm = (...values: readonly number[]) => encodePngChunk('cHRM', ...values.map(uint32))
+const P3 = chrm(31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
+
+function uint32(value: number): Buffer {
+  const bytes = Buffer.alloc(4)
+  bytes.writeUInt32BE(value)
+  return bytes
+}
+
+/** Made with avifenc of one red (220, 30, 30), or as it is called. */
+const media = (name: string) => readFile(join(import.meta.dirname, `../media/${name}.avif`))
+
+/** What Chromium 156 shows for (220, 30, 30), or for a grey of 100. */
+const TOLD: Readonly<Record<string, readonly [() => Promise<Buffer>, readonly [number, number, number]]>> = {
+  'cICP of sRGB': [() => toldPng([cicp(1, 13)]), RED],
+  'cICP of Display P3': [() => toldPng([cicp(12, 13)]), [240, 0, 0]],
+  'cICP of Display P3, 16 bits': [() => toldPng([cicp(12, 13)], { deep: true }), [240, 0, 0]],
+  'cICP of linear light': [() => toldPng([cicp(1, 8)]), [239, 95, 95]],
+  'cICP before sRGB and gAMA': [
+    () => toldPng([cicp(1, 8), encodePngChunk('sRGB', Uint8Array.of(0)), gama(45455)]),
+    [239, 95, 95],
+  ],
+  'gAMA of linear light': [() => toldPng([gama(100000)]), [239, 95, 95]],
+  'gAMA of linear light, 16 bits': [() => toldPng([gama(100000)], { deep: true }), [239, 95, 95]],
+  'sRGB before gAMA': [() => toldPng([encodePngChunk('sRGB', Uint8Array.of(0)), gama(100000)]), RED],
+  'gAMA and cHRM of Display P3': [() => toldPng([gama(45455), P3]), [241, 0, 0]],
+  'cHRM alone': [() => toldPng([P3]), RED],
+  'gAMA of grey': [() => toldPng([gama(100000)], { grey: true }), [168, 168, 168]],
+  'gAMA of grey, 16 bits': [() => toldPng([gama(100000)], { grey: true, deep: true }), [168, 168, 168]],
+  'AVIF of sRGB': [() => media('told-srgb'), RED],
+  'AVIF of BT.709': [() => media('told-television'), RED],
+  'AVIF of Display P3': [() => media('told-p3'), [240, 0, 0]],
+  'AVIF of Display P3, 10 bits': [() => media('told-p3-deep'), [240, 0, 0]],
+  'AVIF of linear light': [() => media('told-linear'), [239, 95, 95]],
+}
+
+describe('colours that are told without a profile', () => {
+  let door: Door
+  beforeAll(async () => {
+    door = await openFilesystemOrigin({ MEDIA_PROXY_SECRET_KEY: SECRET })
+    for (const [name, [make]] of Object.entries(TOLD)) {
+      const bytes = await make()
+      await door.put(`attachments/1/${keyOf(name)}`, bytes)
+      await door.put(`avatars/1/${keyOf(name)}`, bytes)
+    }
+    for (const name of ['grey-limited', 'premultiplied'])
+      await door.put(`attachments/1/${name}`, await media(name))
+    await door.put('attachments/1/pq.png', await toldPng([cicp(9, 16)]))
+    await door.put('attachments/1/hlg.png', await toldPng([cicp(9, 18)], { deep: true }))
+    await door.put('attachments/1/pq.avif', await media('told-pq'))
+  })
+  afterAll(() => door.close())
+
+  it.each(Object.entries(TOLD))('%s', async (name, [, colour]) => {
+    for (const path of [
+      `/attachments/1/${keyOf(name)}?format=png`,
+      `/attachments/1/${keyOf(name)}?format=webp&quality=lossless&width=8`,
+      `/avatars/1/${keyOf(name)}.png?size=16`,
+    ]) {
+      const { status, body } = await send(door.url, path)
+      expect([path, status]).toEqual([path, 200])
+      const { data } = await sharp(body).toColourspace('srgb').raw().toBuffer({ resolveWithObject: true })
+      expectColour([...data.subarray(0, 3)], colour, 3)
+    }
+  })
+
+  it('grey of limited range fills the whole range', async () => {
+    const { body } = await send(door.url, '/attachments/1/grey-limited?format=png')
+    const { data, info } = await sharp(body).raw().toBuffer({ resolveWithObject: true })
+    const last = data.subarray(-info.channels)
+    expect([data[0], Math.abs((last[0] ?? 0) - 200) < 3]).toEqual([0, true])
+  })
+
+  it('colours multiplied by their alpha are divided by it', async () => {
+    const { body } = await send(door.url, '/attachments/1/premultiplied?format=png')
+    const data = await sharp(body).raw().toBuffer()
+    expectColour([...data.subarray(0, 4)], [220, 120, 30, 128], 3)
+  })
+
+  it.each(['pq.png', 'hlg.png', 'pq.avif'])('%s is tone mapped: saturated, and not grey', async (file) => {
+    const { status, body } = await send(door.url, `/attachments/1/${file}?format=png`)
+    expect(status).toBe(200)
+    const [r = 0, g = 0, b = 0] = await sharp(body).raw().toBuffer()
+    expect([r > 180, r - g > 150, r - b > 150]).toEqual([true, true, true])
+  })
+})
+
 function keyOf(name: string): string {
   return name.replace(/[^A-Za-z0-9]/g, '_')
 }
@@ -94,6 +208,10 @@ async function centreOf(bytes: Buffer): Promise<readonly number[]> {
 }
 
 function expectRed(colour: readonly number[], tolerance: number): void {
-  const distance = Math.max(...RED.map((value, channel) => Math.abs(value - (colour[channel] ?? 0))))
+  expectColour(colour, RED, tolerance)
+}
+
+function expectColour(colour: readonly number[], wanted: readonly number[], tolerance: number): void {
+  const distance = Math.max(...wanted.map((value, channel) => Math.abs(value - (colour[channel] ?? 0))))
   expect([colour, distance <= tolerance]).toEqual([colour, true])
 }

@@ -57,5 +57,5 @@ export async function openPicture(
   const mendedInfo = mended.bytes === read.bytes ? info : await readInfo(mended.bytes, format)
   return isFailure(mendedInfo)
     ? mendedInfo
-    : { bytes: mended.bytes, damaged: read.damaged || mended.damaged, info: mendedInfo }
+    : { ...mended, damaged: read.damaged || mended.damaged, info: mendedInfo }
 }

@@ -1,6 +1,11 @@
-/** Stills that Sharp does not decode: HEIC by libav, or by libheif where that fails; JPEG XL and BMP by libav. */
+/**
+ * Stills that Sharp does not decode, or not in their colours: HEIC by libav, or by libheif where that fails; JPEG XL, BMP and
+ * some AVIF by libav.
+ */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { toldColours } from './colours/told-colours.ts'
+import { decodeBySharp, decodePngSamples } from './decode-samples.ts'
 import type { DecodeStill } from './image/decode.ts'
 import { decodeHeic } from './image/heic.ts'
 import type { ImageInfo } from './image/inspect.ts'
@@ -18,10 +23,22 @@ export function createStillDecoder(tools: VideoTools): DecodeStill {
   return async (bytes, info) => {
     if (info.ownDecoder === 'sequence') return firstOfSequence(tools, bytes, info)
     const libav = await tools.libav()
+    if (info.ownDecoder === 'colours') return decodeColours(libav, bytes, info)
     const decoded = libav === undefined ? undefined : await decodeWithLibav(libav, bytes, info)
     if (info.format !== 'heic') return decoded ?? fail('not-ready', `nothing here decodes ${info.format}`)
     return decoded === undefined || isFailure(decoded) ? decodeHeic(bytes, info) : decoded
   }
+}
+
+/** What is not there, or does not decode, is shown by Sharp in the colours that it knows. */
+async function decodeColours(
+  libav: Libav | undefined,
+  bytes: Uint8Array,
+  info: ImageInfo,
+): Promise<RawPicture | Failure> {
+  const decoded = libav === undefined ? undefined : await decodeWithLibav(libav, bytes, info)
+  if (decoded !== undefined && !isFailure(decoded)) return decoded
+  return decodeBySharp(bytes, info)
 }
 
 async function firstOfSequence(
@@ -39,13 +56,20 @@ async function firstOfSequence(
 async function decodeWithLibav(
   libav: Libav,
   bytes: Uint8Array,
-  { format, width, height }: ImageInfo,
+  info: ImageInfo,
 ): Promise<RawPicture | Failure> {
-  const still = await decode(libav, bytes, format, width * height)
+  const { width, height } = info
+  const still = await decode(libav, bytes, info, width * height)
   if (isFailure(still)) return still
   if (still.width !== width || still.height !== height)
     return fail('undecodable', `decoded to ${still.width}x${still.height} instead of ${width}x${height}`)
-  return toSrgb(still)
+  if (still.icc !== undefined) return toSrgb(still)
+  const told = toldColours(still.colours, 'as sRGB')
+  if (told === 'hdr') {
+    const { toneMapStill } = await import('./libav/tone-map.ts')
+    return toneMapStill(libav, still)
+  }
+  return toSrgb(told === 'srgb' ? still : { ...still, icc: told.icc })
 }
 
 /** Pixels that a coded picture may have beside those that are shown: cropped edges, and tiles that stand over. */
@@ -55,14 +79,18 @@ const LEAST_PIXELS = 1_000_000
 async function decode(
   libav: Libav,
   bytes: Uint8Array,
-  format: ImageInfo['format'],
+  info: ImageInfo,
   pixels: number,
 ): Promise<DecodedStill | Failure> {
   const maxPixels = Math.max(LEAST_PIXELS, pixels * MARGIN)
+  const { format } = info
   switch (format) {
+    case 'png':
+      return decodePngSamples(bytes, info)
+    case 'avif':
     case 'heic': {
-      const { decodeHeicStill } = await import('./libav/heic.ts')
-      return decodeHeicStill(libav, underStillBrand(bytes), maxPixels)
+      const { decodeHeifStill } = await import('./libav/heic.ts')
+      return decodeHeifStill(libav, underStillBrand(bytes), maxPixels)
     }
     case 'jxl':
     case 'bmp': {

@@ -1,6 +1,7 @@
 /** What a container holds, and the coded frames around a moment, whoever reads it. */
 
 import type { Failure } from '@media-proxy/shared/response/failure.ts'
+import type { Colours } from '../colours/colours.ts'
 import type { AudioCodec, VideoCodec } from './codecs.ts'
 
 /** What a file holds. */
@@ -24,14 +25,6 @@ export interface VideoInfo {
   readonly mirrored: boolean
   readonly hasAlpha: boolean
   readonly colours: Colours
-}
-
-/** Names as WebCodecs has them; undefined where neither container nor bitstream tell. */
-export interface Colours {
-  readonly matrix: string | undefined
-  readonly transfer: string | undefined
-  readonly primaries: string | undefined
-  readonly fullRange: boolean
 }
 
 /** Coded frames from a key frame up to the wanted one, in the order of decoding. */

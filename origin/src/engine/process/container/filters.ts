@@ -1,7 +1,8 @@
 /** The filters between a decoded frame and upright RGB pixels of the right size and colours. */
 
+import type { Colours } from '../colours/colours.ts'
 import type { Size } from '../image/plan.ts'
-import type { Colours, VideoInfo } from './container.ts'
+import type { VideoInfo } from './container.ts'
 
 export interface FilterOptions {
   readonly video: VideoInfo
@@ -15,9 +16,10 @@ export interface FilterOptions {
 export function frameFilters({ video, size, toneMaps }: FilterOptions): readonly string[] {
   const sideways = video.rotation === 90 || video.rotation === 270
   const stored = sideways ? { width: size.height, height: size.width } : size
-  const hdr = HDR_TRANSFERS.get(video.colours.transfer ?? '')
   return [
-    ...(hdr !== undefined && toneMaps ? toneMapped(video.colours, hdr, stored) : converted(video, stored)),
+    ...(isHdr(video.colours) && toneMaps
+      ? toneMapFilters(video.colours, '2020_ncl', stored)
+      : converted(video, stored)),
     ...turned(video),
   ]
 }
@@ -70,12 +72,15 @@ const MATRICES: ReadonlyMap<string, string> = new Map([
 /** Luminance of paper white in an HDR picture (ITU-R BT.2408), in cd/m²: it becomes the white of the still. */
 const REFERENCE_WHITE_NITS = 203
 
-/** To linear light, to BT.709's primaries, through a curve that keeps highlights, and back. */
-function toneMapped(colours: Colours, transfer: string, { width, height }: Size): readonly string[] {
-  const range = colours.fullRange ? 'full' : 'limited'
-  const input = `matrixin=2020_ncl:primariesin=2020:transferin=${transfer}:rangein=${range}`
+/** The same for a still of RGB in full range (`gbr`), or for what is coded as a video is. */
+export function toneMapFilters(colours: Colours, matrix: 'gbr' | '2020_ncl', size?: Size): readonly string[] {
+  const range = colours.fullRange || matrix === 'gbr' ? 'full' : 'limited'
+  const transfer = HDR_TRANSFERS.get(colours.transfer ?? '') ?? 'smpte2084'
+  const primaries = matrix === 'gbr' ? (PRIMARIES.get(colours.primaries ?? '') ?? '2020') : '2020'
+  const input = `matrixin=${matrix}:primariesin=${primaries}:transferin=${transfer}:rangein=${range}`
+  const scale = size === undefined ? '' : `w=${size.width}:h=${size.height}:`
   return [
-    `zscale=w=${width}:h=${height}:${input}:transfer=linear:npl=${REFERENCE_WHITE_NITS}`,
+    `zscale=${scale}${input}:transfer=linear:npl=${REFERENCE_WHITE_NITS}`,
     'format=gbrpf32le',
     'zscale=primaries=709',
     'tonemap=mobius:desat=0',
@@ -84,6 +89,12 @@ function toneMapped(colours: Colours, transfer: string, { width, height }: Size)
     'format=rgb24',
   ]
 }
+
+/** Our names of the primaries of stills, and zscale's. */
+const PRIMARIES: ReadonlyMap<string, string> = new Map([
+  ['bt709', '709'],
+  ['smpte432', 'smpte432'],
+])
 
 function turned({ rotation, mirrored }: VideoInfo): readonly string[] {
   const turn = { 0: [], 90: ['transpose=clock'], 180: ['hflip', 'vflip'], 270: ['transpose=cclock'] }[

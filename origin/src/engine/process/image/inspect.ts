@@ -3,10 +3,12 @@ import type { Metadata } from 'sharp'
 import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
 import { type MediaLimits, validateDeclaredSize } from '../../../media/limits.ts'
 import { countApngFrames, hidesDefaultImage } from './apng.ts'
+import { isBeyondSharp } from './avif-colours.ts'
 import { hasDeepProfile } from './deep-profile.ts'
 import { AS_FAR_AS_IT_GOES } from './mend.ts'
 import { bmpSize, jxlSize } from './plain-headers.ts'
 import type { Size } from './plan.ts'
+import { isHdrPng } from './png-colours.ts'
 import { readSequence } from './sequence.ts'
 import { sharp } from './sharp.ts'
 import { underStillBrand } from './still-brand.ts'
@@ -34,8 +36,11 @@ export interface ImageInfo {
   readonly interlaced: boolean
   readonly bands: number
   readonly bytesPerSample: number
-  /** It is not Sharp that decodes it, though it does others of its format: its still is the first frame of a sequence. */
-  readonly ownDecoder?: 'sequence'
+  /**
+   * It is not Sharp that decodes it, though it does others of its format: its still is the first frame of a sequence, or it
+   * would come in wrong colours.
+   */
+  readonly ownDecoder?: 'sequence' | 'colours'
   /** Of a drawing, which has no pixels of its own: its size before it is rounded. */
   readonly drawing?: Size
 }
@@ -164,7 +169,12 @@ function infoOf(metadata: Metadata, format: SourceFormat, bytes: Uint8Array): Im
     // That canvas has alpha, whatever the frames have.
     bands: animatedPng ? 4 : metadata.channels,
     bytesPerSample: BYTES_PER_SAMPLE[metadata.depth] ?? 8,
+    ...(hasOtherColours(bytes, format) ? { ownDecoder: 'colours' } : {}),
   }
+}
+
+function hasOtherColours(bytes: Uint8Array, format: SourceFormat): boolean {
+  return (format === 'avif' && isBeyondSharp(bytes)) || (format === 'png' && isHdrPng(bytes))
 }
 
 /** libheif counts the images of a collection as pages, and TIFF its pages: neither are frames. */

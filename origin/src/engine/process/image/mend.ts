@@ -8,6 +8,7 @@ import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
 import { withTransparency } from './gif-transparency.ts'
 import { mendPng } from './mend-png.ts'
 import { mendWebp } from './mend-webp.ts'
+import { withToldProfile } from './png-colours.ts'
 import { withKnownImages } from './svg-images.ts'
 import { withPixelSize } from './svg-root.ts'
 import { svgAsUtf8 } from './svg-text.ts'
@@ -44,7 +45,8 @@ export async function mend(bytes: Uint8Array, format: SourceFormat): Promise<Men
     case 'png': {
       const mended = await mendPng(bytes)
       if (mended !== undefined && !(mended instanceof Uint8Array)) return mended
-      return { bytes: mended ?? bytes, damaged: mended !== undefined }
+      const whole = mended ?? bytes
+      return { bytes: (await withToldProfile(whole)) ?? whole, damaged: mended !== undefined }
     }
     case 'jpeg':
       return hasScan(bytes) ? { bytes, damaged: false } : fail('undecodable', 'no scan')

@@ -6,8 +6,12 @@
 
 import type { RawPicture } from './raw-picture.ts'
 
-/** RGB or RGBA pixels, 8 bits a sample, as a TIFF with this profile. */
-export function wrapInTiff({ data, width, height, channels }: RawPicture, profile: Uint8Array): Uint8Array {
+/** RGB or RGBA pixels as a TIFF with this profile; of 16 bits the lower byte first. */
+export function wrapInTiff(
+  { data, width, height, channels }: RawPicture,
+  profile: Uint8Array,
+  bitsPerSample: 8 | 16 = 8,
+): Uint8Array {
   const pixelsAt = HEADER_BYTES
   const depthsAt = pixelsAt + data.length
   const profileAt = depthsAt + DEPTHS_BYTES
@@ -30,7 +34,7 @@ export function wrapInTiff({ data, width, height, channels }: RawPicture, profil
   file.write('II*\0', 0, 'latin1')
   file.writeUInt32LE(directoryAt, 4)
   file.set(data, pixelsAt)
-  for (let at = depthsAt; at < profileAt; at += 2) file.writeUInt16LE(8, at)
+  for (let at = depthsAt; at < profileAt; at += 2) file.writeUInt16LE(bitsPerSample, at)
   file.set(profile, profileAt)
   file.writeUInt16LE(entries.length, directoryAt)
   for (const [index, [tag, type, count, value]] of entries.entries()) {

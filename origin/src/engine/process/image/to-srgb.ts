@@ -1,4 +1,5 @@
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+import { hasDeepProfile, toScreen } from './deep-profile.ts'
 import { UNLIMITED_PIXELS } from './inspect.ts'
 import type { RawPicture } from './raw-picture.ts'
 import { sharp } from './sharp.ts'
@@ -18,12 +19,16 @@ export interface ProfiledPicture {
 /** Converts pixels from their profile to 8-bit sRGB; without one they are sRGB. Fails with `undecodable`. */
 export async function toSrgb(picture: ProfiledPicture): Promise<RawPicture | Failure> {
   const { width, height, channels, icc } = picture
-  const data = picture.bitsPerSample === 16 ? upperBytes(picture.data) : picture.data
-  if (icc === undefined) return { data, width, height, channels }
+  const { data, bitsPerSample } = picture
+  if (icc === undefined)
+    return { data: bitsPerSample === 16 ? upperBytes(data) : data, width, height, channels }
   try {
-    const converted = await sharp(wrapInTiff({ data, width, height, channels }, icc), UNLIMITED_PIXELS)
+    const tiff = wrapInTiff({ data, width, height, channels }, icc, bitsPerSample)
+    const opened = sharp(tiff, UNLIMITED_PIXELS)
+    const deepProfile = bitsPerSample === 16 && hasDeepProfile(await opened.metadata())
+    const converted = await toScreen(opened, { deepProfile })
       .toColourspace('srgb')
-      .raw()
+      .raw({ depth: 'uchar' })
       .toBuffer()
     return { data: converted, width, height, channels }
   } catch (error) {

@@ -5,16 +5,18 @@
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Frame } from 'node-av/lib'
-import type { Colours } from '../container/container.ts'
+import type { Colours } from '../colours/colours.ts'
+import { coloursOf, mergeColours } from '../colours/colours.ts'
+import { isFullRangeAv1 } from '../heif/av1-range.ts'
+import { nclxColours, profileOf } from '../heif/heif-colours.ts'
+import { type HeifFile, type HeifItem, readHeif, shownItem } from '../heif/heif-items.ts'
 import type { Size } from '../image/plan.ts'
 import { decoderOf } from './codec-names.ts'
-import { coloursOf, mergeColours } from './colours.ts'
 import { createConverter } from './convert.ts'
 import { openDecoder } from './decoder.ts'
-import { type HeifFile, type HeifItem, readHeif } from './heif-items.ts'
-import { nclxColours, profileOf, transformsOf } from './heif-properties.ts'
+import { transformsOf } from './heif-properties.ts'
 import type { Libav } from './load.ts'
-import { isPixelFormat, pixelName } from './pixels.ts'
+import { DEEP, isPixelFormat, pixelName } from './pixels.ts'
 import type { DecodedStill } from './still.ts'
 import { layoutOf, pictureBytes, place } from './yuv-canvas.ts'
 
@@ -22,21 +24,26 @@ import { layoutOf, pictureBytes, place } from './yuv-canvas.ts'
  * Decodes the primary picture: its tiles put together, cropped, turned and mirrored, with its alpha. Fails with
  * `undecodable`, also for what is neither one coded picture nor a grid of them.
  */
-export function decodeHeicStill(libav: Libav, bytes: Uint8Array, maxPixels: number): DecodedStill | Failure {
+export function decodeHeifStill(libav: Libav, bytes: Uint8Array, maxPixels: number): DecodedStill | Failure {
   const file = readHeif(bytes)
   if (file === undefined) return fail('undecodable', 'no HEIF with a primary picture')
-  const primary = withoutIdentity(file, file.primary)
+  const primary = shownItem(file)
   const decoded = decodeItem(libav, { file, item: primary, maxPixels })
   if (isFailure(decoded)) return decoded
   using picture = decoded
   const transforms = transformsOf(primary.properties, picture)
   if (transforms === undefined) return fail('undecodable', 'cropped to nothing')
   const colours = mergeColours(nclxColours(primary.properties), coloursOf(picture))
-  const deep = layoutOf(pixelName(libav, picture))?.bytesPerSample === 2
+  const deep = DEEP.test(pixelName(libav, picture))
   const alphaItem = file.alphaOf(file.primary) ?? file.alphaOf(primary)
   const pixels = alphaItem === undefined ? (deep ? 'rgb48le' : 'rgb24') : deep ? 'rgba64le' : 'rgba'
   // Cropping first to the pixel and then converting would move the chroma.
-  const filters = [scaleFilter(colours), `format=${pixels}`, ...transforms.filters]
+  const isGrey = pixelName(libav, picture).startsWith('gray')
+  const coded = primary.type === 'av01' ? file.bytesOf(primary) : undefined
+  // Grey is taken for what fills its range, whatever it says of itself.
+  const expands = isGrey && coded !== undefined && isFullRangeAv1(coded) === false
+  const scale = expands ? EXPAND_GREY : scaleFilter(colours)
+  const filters = [scale, `format=${pixels}`, ...transforms.filters]
   using converter = createConverter(libav, { filtersFor: () => filters, pixels })
   const data = converter.convert(picture)
   if (isFailure(data)) return data
@@ -44,6 +51,7 @@ export function decodeHeicStill(libav: Libav, bytes: Uint8Array, maxPixels: numb
     const mask = decodeMask(libav, { file, item: alphaItem, maxPixels }, primary)
     if (isFailure(mask)) return mask
     if (!setAlpha(data, mask, deep ? 2 : 1)) return fail('undecodable', 'alpha of another size')
+    if (file.isPremultiplied(file.primary)) divideByAlpha(data, deep ? 2 : 1)
   }
   return {
     ...{ data, ...transforms.size, colours },
@@ -53,24 +61,14 @@ export function decodeHeicStill(libav: Libav, bytes: Uint8Array, maxPixels: numb
   }
 }
 
-/** Pictures that are another one, cropped or turned (`iden`), one behind the other. */
-const MAX_IDENTITIES = 4
-
-function withoutIdentity(file: HeifFile, item: HeifItem): HeifItem {
-  let found = item
-  for (let depth = 0; depth < MAX_IDENTITIES && found.type === 'iden'; depth += 1) {
-    const [source] = file.sourcesOf(found)
-    if (source === undefined) break
-    found = { ...source, properties: [...source.properties, ...found.properties] }
-  }
-  return found
-}
-
 /** BT.601 where nothing tells, which is what cameras of the time without tags wrote. */
 function scaleFilter({ matrix, fullRange }: Colours): string {
   const named = MATRICES.get(matrix ?? '') ?? 'bt601'
   return `scale=flags=bicubic+full_chroma_int+accurate_rnd:in_color_matrix=${named}${fullRange ? ':in_range=full' : ''}`
 }
+
+/** From limited range, of 8 to 12 bits. */
+const EXPAND_GREY = "format=gray16le,lutyuv=y='clip((val-4096)*65535/56064,0,65535)'"
 
 const MATRICES: ReadonlyMap<string, string> = new Map([
   ['bt709', 'bt709'],
@@ -163,11 +161,19 @@ function asFrame(
   return frame
 }
 
+/** How items are coded, and the property that a decoder needs. */
+const CODINGS: ReadonlyMap<string, { readonly codec: 'hevc' | 'av1'; readonly description: string }> =
+  new Map([
+    ['hvc1', { codec: 'hevc', description: 'hvcC' }],
+    ['av01', { codec: 'av1', description: 'av1C' }],
+  ])
+
 function decodeCoded(libav: Libav, { file, item, maxPixels }: ItemOptions): Frame | Failure {
-  const description = item.properties.find(({ type }) => type === 'hvcC')?.data
+  const coding = CODINGS.get(item.type)
+  const description = item.properties.find(({ type }) => type === coding?.description)?.data
   const coded = file.bytesOf(item)
-  const codec = decoderOf(libav, 'hevc')
-  if (item.type !== 'hvc1' || description === undefined || coded === undefined || codec === undefined)
+  const codec = coding && decoderOf(libav, coding.codec)
+  if (description === undefined || coded === undefined || codec === undefined)
     return fail('undecodable', `an item of ${item.type}`)
   const opened = openDecoder(libav, { codec, description, maxPixels })
   if (isFailure(opened)) return opened
@@ -195,7 +201,20 @@ function decodeMask(libav: Libav, options: ItemOptions, of: HeifItem): Buffer | 
   if (transforms === undefined) return fail('undecodable', 'alpha cropped to nothing')
   const filters = ['extractplanes=y', ...transforms.filters]
   using converter = createConverter(libav, { filtersFor: () => filters, pixels: 'gray' })
-  return converter.convert(picture)
+  const mask = converter.convert(picture)
+  const { file, item } = options
+  const isLimited = item.type === 'av01' && isFullRangeAv1(file.bytesOf(item) ?? Buffer.alloc(0)) === false
+  return isFailure(mask) || !isLimited ? mask : expanded(mask)
+}
+
+const [BLACK, WHITE] = [16, 235]
+
+/** From limited to full range. */
+function expanded(mask: Buffer): Buffer {
+  const full = Uint8Array.from({ length: 256 }, (_, value) =>
+    Math.max(0, Math.min(255, Math.round(((value - BLACK) * 255) / (WHITE - BLACK)))),
+  )
+  return Buffer.from(Uint8Array.from(mask, (value) => full[value] ?? 0).buffer)
 }
 
 function setAlpha(data: Buffer, mask: Buffer, bytesPerSample: number): boolean {
@@ -204,4 +223,17 @@ function setAlpha(data: Buffer, mask: Buffer, bytesPerSample: number): boolean {
   for (let pixel = 0; pixel < mask.length; pixel += 1)
     data.fill(mask[pixel] ?? 0, (pixel + 1) * pixelBytes - bytesPerSample, (pixel + 1) * pixelBytes)
   return true
+}
+
+/** Straight alpha from premultiplied. */
+function divideByAlpha(data: Buffer, bytesPerSample: 1 | 2): void {
+  const samples =
+    bytesPerSample === 1 ? data : new Uint16Array(data.buffer, data.byteOffset, data.length / bytesPerSample)
+  const most = bytesPerSample === 1 ? 0xff : 0xffff
+  for (let at = 0; at < samples.length; at += 4) {
+    const alpha = samples[at + 3] ?? 0
+    if (alpha === 0 || alpha === most) continue
+    for (let channel = at; channel < at + 3; channel += 1)
+      samples[channel] = Math.min(most, Math.round(((samples[channel] ?? 0) * most) / alpha))
+  }
 }

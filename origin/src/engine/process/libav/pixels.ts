@@ -14,3 +14,6 @@ export function pixelName({ library }: Libav, picture: Frame): string {
 export function isPixelFormat(_format: Frame['format'], picture: Frame): _format is AVPixelFormat {
   return picture.isVideo()
 }
+
+/** FFmpeg's names of pixels with more than 8 bits a sample. */
+export const DEEP = /(?:9|10|12|14|16|48|64|f16|f32)(?:le|be)?$/

@@ -2,14 +2,14 @@
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Frame } from 'node-av/lib'
-import type { Colours } from '../container/container.ts'
+import type { Colours } from '../colours/colours.ts'
+import { coloursOf } from '../colours/colours.ts'
 import type { ProfiledPicture } from '../image/to-srgb.ts'
 import { codecNamed } from './codec-names.ts'
-import { coloursOf } from './colours.ts'
 import { createConverter } from './convert.ts'
 import { openDecoder } from './decoder.ts'
 import type { Libav } from './load.ts'
-import { pixelName } from './pixels.ts'
+import { DEEP, pixelName } from './pixels.ts'
 
 /** A decoded picture in the colours of its file. Its colour profile, where it has one, goes before `colours`. */
 export interface DecodedStill extends ProfiledPicture {
@@ -45,8 +45,7 @@ export function decodeStill(
   return still ?? fail('undecodable', `${format} does not decode`)
 }
 
-/** FFmpeg's names of pixels with more than 8 bits a sample, and of those with alpha. */
-const DEEP = /(?:9|10|12|14|16|48|64|f16|f32)(?:le|be)?$/
+/** FFmpeg's names of pixels with alpha. */
 const TRANSPARENT = /^(?:rgba|bgra|argb|abgr|ya|yuva|gbrap)/
 
 function drawn(libav: Libav, picture: Frame): DecodedStill | Failure {

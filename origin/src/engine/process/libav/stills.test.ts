@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { afterAll, describe, expect, it } from 'vitest'
 import { readSequence } from '../image/sequence.ts'
-import { decodeHeicStill } from './heic.ts'
+import { decodeHeifStill } from './heic.ts'
 import { loadLibav } from './load.ts'
 import { playFrames } from './play-frames.ts'
 import { decodeStill } from './still.ts'
@@ -17,7 +17,7 @@ const turnedHeic = join(import.meta.dirname, '../../../../../test/media/turned-p
 describe.skipIf(libav === undefined)('HEIC (needs FFmpeg’s libraries)', () => {
   it('puts tiles together, turns them, and gives alpha and profile', async () => {
     if (libav === undefined) return
-    const still = decodeHeicStill(libav, await readFile(turnedHeic), MAX_PIXELS)
+    const still = decodeHeifStill(libav, await readFile(turnedHeic), MAX_PIXELS)
     expect(still).toMatchObject({ width: 48, height: 64, channels: 4, bitsPerSample: 8 })
     if (isFailure(still)) throw new Error(still.detail)
     expect(still.icc).toHaveLength(480)
@@ -30,14 +30,14 @@ describe.skipIf(libav === undefined)('HEIC (needs FFmpeg’s libraries)', () => 
     if (libav === undefined) return
     const bytes = await readFile(turnedHeic)
     for (let length = 0; length < bytes.length - 170; length += 37)
-      expect(decodeHeicStill(libav, bytes.subarray(0, length), MAX_PIXELS)).toMatchObject({
+      expect(decodeHeifStill(libav, bytes.subarray(0, length), MAX_PIXELS)).toMatchObject({
         code: 'undecodable',
       })
   })
 
   it('refuses what is larger than its limit', async () => {
     if (libav === undefined) return
-    const still = decodeHeicStill(libav, await readFile(turnedHeic), 64 * 48 - 1)
+    const still = decodeHeifStill(libav, await readFile(turnedHeic), 64 * 48 - 1)
     expect(still).toMatchObject({ code: 'undecodable' })
   })
 })
@@ -64,7 +64,7 @@ describe.skipIf(corpus === undefined || libav === undefined)(
 
     it('crops a HEIC to the pixel', async () => {
       if (libav === undefined) return
-      const still = decodeHeicStill(libav, await read('heic/rainbow-451x461.heic'), MAX_PIXELS)
+      const still = decodeHeifStill(libav, await read('heic/rainbow-451x461.heic'), MAX_PIXELS)
       expect(still).toMatchObject({ width: 451, height: 461, channels: 3 })
     })
 

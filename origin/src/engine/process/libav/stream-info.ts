@@ -1,10 +1,10 @@
 /** What libav says of a file's streams, in our names. */
 
 import type { CodecParameters, Rational, Stream } from 'node-av/lib'
+import { coloursOf } from '../colours/colours.ts'
 import type { AudioCodec } from '../container/codecs.ts'
 import type { VideoInfo } from '../container/container.ts'
 import { acceptedAudioCodec, acceptedVideoCodec } from './codec-names.ts'
-import { coloursOf } from './colours.ts'
 import type { Libav } from './load.ts'
 
 /** The first video that plays: no cover, thumbnail or chapter picture. */

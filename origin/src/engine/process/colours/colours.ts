@@ -1,6 +1,12 @@
 /** How libav numbers colours (ITU-T H.273, tables 2 to 4), by the names that WebCodecs gives them. */
 
-import type { Colours } from '../container/container.ts'
+/** Names as WebCodecs has them; undefined where neither container nor bitstream tell. */
+export interface Colours {
+  readonly matrix: string | undefined
+  readonly transfer: string | undefined
+  readonly primaries: string | undefined
+  readonly fullRange: boolean
+}
 
 /** What frames and streams of libav say of their colours. */
 export interface ColourTags {
@@ -43,17 +49,24 @@ const MATRICES: ReadonlyMap<number, string> = new Map([
 
 const TRANSFERS: ReadonlyMap<number, string> = new Map([
   [1, 'bt709'],
+  [4, 'gamma22'],
+  [5, 'gamma28'],
   [6, 'smpte170m'],
   [8, 'linear'],
   [13, 'iec61966-2-1'],
+  [14, 'bt2020'],
+  [15, 'bt2020'],
   [16, 'pq'],
   [18, 'hlg'],
 ])
 
 const PRIMARIES: ReadonlyMap<number, string> = new Map([
   [1, 'bt709'],
+  [4, 'bt470m'],
   [5, 'bt470bg'],
   [6, 'smpte170m'],
+  [7, 'smpte240m'],
   [9, 'bt2020'],
+  [11, 'smpte431'],
   [12, 'smpte432'],
 ])

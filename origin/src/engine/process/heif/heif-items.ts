@@ -22,9 +22,25 @@ export interface HeifFile {
   sourcesOf(item: HeifItem): readonly HeifItem[]
   /** The picture whose luma is the alpha of an item. */
   alphaOf(item: HeifItem): HeifItem | undefined
+  /** The colours of an item were multiplied by its alpha. */
+  isPremultiplied(item: HeifItem): boolean
   /** The coded bytes of an item, or the description of a derived one; undefined where they lie outside the file. */
   bytesOf(item: HeifItem): Buffer | undefined
 }
+
+/** The picture that is shown: an item that is another one (`iden`) has what is done to both. */
+export function shownItem(file: HeifFile): HeifItem {
+  let found = file.primary
+  for (let depth = 0; depth < MAX_IDENTITIES && found.type === 'iden'; depth += 1) {
+    const [source] = file.sourcesOf(found)
+    if (source === undefined) break
+    found = { ...source, properties: [...source.properties, ...found.properties] }
+  }
+  return found
+}
+
+/** Pictures that are another one, cropped or turned, one behind the other. */
+const MAX_IDENTITIES = 4
 
 /** A phone's picture of 200 megapixels has some 800 tiles. */
 const MAX_ITEMS = 4096
@@ -67,6 +83,7 @@ function parse(file: Buffer): HeifFile | undefined {
       ofIds(
         references.filter(({ type, to }) => type === 'auxl' && to.includes(id)).map(({ from }) => from),
       ).find(isAlpha),
+    isPremultiplied: ({ id }) => references.some(({ type, from }) => type === 'prem' && from === id),
     bytesOf({ id }) {
       const parts = (extents.get(id) ?? []).map(({ inIdat, start, bytes }) => {
         const source = inIdat ? childOf(meta, 'idat') : file

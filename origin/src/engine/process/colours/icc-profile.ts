@@ -1,0 +1,157 @@
+/**
+ * Colour profiles (ICC.1:2022) for what tells its colours without one. Three primaries and a curve, or a curve alone for
+ * grey: what conversion to sRGB needs, and nothing else.
+ */
+
+/** Chromaticities, as x and y of CIE 1931. */
+export interface Primaries {
+  readonly white: Point
+  readonly red: Point
+  readonly green: Point
+  readonly blue: Point
+}
+
+export type Point = readonly [x: number, y: number]
+
+/** From a coded value to light: an exponent, or the parameters of ICC's function 3 (section 10.18). */
+export type Curve = number | readonly [g: number, a: number, b: number, c: number, d: number]
+
+/** The curve of sRGB (IEC 61966-2-1). */
+export const SRGB_CURVE: Curve = [2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.040_45]
+
+/** A profile for RGB. */
+export function rgbProfile(primaries: Primaries, curve: Curve): Buffer {
+  const [red, green, blue] = colorants(primaries)
+  const coded = encodeCurve(curve)
+  return encodeProfile('RGB ', [
+    ...[xyzTag('rXYZ', red), xyzTag('gXYZ', green), xyzTag('bXYZ', blue)],
+    ...(['rTRC', 'gTRC', 'bTRC'] as const).map((name) => [name, coded] as const),
+  ])
+}
+
+/** A profile for grey. */
+export function greyProfile(curve: Curve): Buffer {
+  return encodeProfile('GRAY', [['kTRC', encodeCurve(curve)]])
+}
+
+type Vector = readonly [number, number, number]
+type Matrix = readonly [Vector, Vector, Vector]
+type Tag = readonly [name: string, data: Buffer]
+
+/** The white of profiles, D50. */
+const D50: Vector = [0.9642, 1, 0.8249]
+/** From XYZ to the responses of cones, after Bradford (annex E). */
+const BRADFORD: Matrix = [
+  [0.8951, 0.2664, -0.1614],
+  [-0.7502, 1.7135, 0.0367],
+  [0.0389, -0.0685, 1.0296],
+]
+
+/** What each primary adds to XYZ where all of them together are white, seen under D50. */
+function colorants({ white, red, green, blue }: Primaries): readonly [Vector, Vector, Vector] {
+  const columns = transpose([xyzOf(red), xyzOf(green), xyzOf(blue)])
+  const whiteXyz = xyzOf(white)
+  const weights = apply(invert(columns), whiteXyz)
+  const [from, to] = [apply(BRADFORD, whiteXyz), apply(BRADFORD, D50)]
+  const adapt = (xyz: Vector): Vector => {
+    const cones = apply(BRADFORD, xyz)
+    return apply(invert(BRADFORD), [
+      (cones[0] * to[0]) / from[0],
+      (cones[1] * to[1]) / from[1],
+      (cones[2] * to[2]) / from[2],
+    ])
+  }
+  const scaled = (point: Point, weight: number): Vector => {
+    const [x, y, z] = xyzOf(point)
+    return adapt([x * weight, y * weight, z * weight])
+  }
+  return [scaled(red, weights[0]), scaled(green, weights[1]), scaled(blue, weights[2])]
+}
+
+function xyzOf([x, y]: Point): Vector {
+  return [x / y, 1, (1 - x - y) / y]
+}
+
+function apply([a, b, c]: Matrix, v: Vector): Vector {
+  const dot = (row: Vector) => row[0] * v[0] + row[1] * v[1] + row[2] * v[2]
+  return [dot(a), dot(b), dot(c)]
+}
+
+function transpose([a, b, c]: Matrix): Matrix {
+  return [
+    [a[0], b[0], c[0]],
+    [a[1], b[1], c[1]],
+    [a[2], b[2], c[2]],
+  ]
+}
+
+function invert([a, b, c]: Matrix): Matrix {
+  const cross = (u: Vector, v: Vector): Vector => [
+    u[1] * v[2] - u[2] * v[1],
+    u[2] * v[0] - u[0] * v[2],
+    u[0] * v[1] - u[1] * v[0],
+  ]
+  const [bc, ca, ab] = [cross(b, c), cross(c, a), cross(a, b)]
+  const determinant = a[0] * bc[0] + a[1] * bc[1] + a[2] * bc[2]
+  const over = ([x, y, z]: Vector): Vector => [x / determinant, y / determinant, z / determinant]
+  return transpose([over(bc), over(ca), over(ab)])
+}
+
+function xyzTag(name: string, xyz: Vector): Tag {
+  return [name, Buffer.concat([Buffer.from('XYZ \0\0\0\0', 'latin1'), ...xyz.map(fixed)])]
+}
+
+function encodeCurve(curve: Curve): Buffer {
+  const head = Buffer.alloc(12)
+  head.write('para', 'latin1')
+  const isExponent = typeof curve === 'number'
+  head.writeUInt16BE(isExponent ? 0 : 3, 8)
+  return Buffer.concat([head, ...(isExponent ? [curve] : curve).map(fixed)])
+}
+
+/** s15Fixed16Number. */
+function fixed(value: number): Buffer {
+  const bytes = Buffer.alloc(4)
+  bytes.writeInt32BE(Math.max(-0x8000_0000, Math.min(0x7fff_ffff, Math.round(value * 65_536))))
+  return bytes
+}
+
+const HEADER_BYTES = 128
+const TAG_BYTES = 12
+const VERSION = 0x04_30_00_00
+
+function encodeProfile(space: 'RGB ' | 'GRAY', colours: readonly Tag[]): Buffer {
+  const tags: readonly Tag[] = [
+    ['desc', text('told')],
+    ['cprt', text('none')],
+    xyzTag('wtpt', D50),
+    ...colours,
+  ]
+  const header = Buffer.alloc(HEADER_BYTES)
+  header.writeUInt32BE(VERSION, 8)
+  header.write(`mntr${space}XYZ `, 12, 'latin1')
+  header.write('acsp', 36, 'latin1')
+  Buffer.concat(D50.map(fixed)).copy(header, 68)
+  const table = Buffer.alloc(4 + tags.length * TAG_BYTES)
+  table.writeUInt32BE(tags.length)
+  let at = header.length + table.length
+  for (const [index, [name, data]] of tags.entries()) {
+    const entry = 4 + index * TAG_BYTES
+    table.write(name, entry, 'latin1')
+    table.writeUInt32BE(at, entry + 4)
+    table.writeUInt32BE(data.length, entry + 8)
+    at += data.length
+  }
+  header.writeUInt32BE(at)
+  return Buffer.concat([header, table, ...tags.map(([, data]) => data)])
+}
+
+/** multiLocalizedUnicodeType with one text of four characters. */
+function text(four: string): Buffer {
+  const head = Buffer.alloc(28)
+  head.write('mluc', 'latin1')
+  for (const [at, value] of [1, 12].entries()) head.writeUInt32BE(value, 8 + at * 4)
+  head.write('enUS', 16, 'latin1')
+  for (const [at, value] of [four.length * 2, 28].entries()) head.writeUInt32BE(value, 20 + at * 4)
+  return Buffer.concat([head, Buffer.from(four, 'utf16le').swap16()])
+}

@@ -1,0 +1,61 @@
+/** Colours that are told by code points (ITU-T H.273) instead of a profile, and how they become sRGB. */
+
+import type { Colours } from './colours.ts'
+import { type Curve, type Point, type Primaries, rgbProfile, SRGB_CURVE } from './icc-profile.ts'
+
+/** What is sRGB already, what a profile converts, and what is too bright for one. */
+export type ToldColours = 'srgb' | 'hdr' | { readonly icc: Uint8Array }
+
+/**
+ * What code points mean; those that are not told, or not known, are sRGB's. So is the curve of television in what is coded
+ * as a video is, by the habit of browsers; in a PNG they take it for what a television shows.
+ */
+export function toldColours(
+  { primaries, transfer }: Pick<Colours, 'primaries' | 'transfer'>,
+  television: 'as sRGB' | 'as on television',
+): ToldColours {
+  if (transfer === 'pq' || transfer === 'hlg') return 'hdr'
+  const told = PRIMARIES.get(primaries ?? '')
+  const curve = curveOf(transfer, television)
+  if (told === undefined && curve === undefined) return 'srgb'
+  return { icc: rgbProfile(told ?? BT709, curve ?? SRGB_CURVE) }
+}
+
+/** From a coded value to light; undefined where that is sRGB's. */
+export function curveOf(
+  transfer: string | undefined,
+  television: 'as sRGB' | 'as on television',
+): Curve | undefined {
+  const isTelevision = television === 'as on television' && TELEVISION.has(transfer ?? '')
+  return isTelevision ? TELEVISION_CURVE : CURVES.get(transfer ?? '')
+}
+
+const TELEVISION: ReadonlySet<string> = new Set(['bt709', 'smpte170m', 'bt2020'])
+/** ITU-R BT.1886. */
+const TELEVISION_CURVE: Curve = 2.4
+
+const D65: Point = [0.3127, 0.329]
+const ILLUMINANT_C: Point = [0.31, 0.316]
+
+export const BT709: Primaries = { white: D65, red: [0.64, 0.33], green: [0.3, 0.6], blue: [0.15, 0.06] }
+
+const SMPTE_C: Primaries = { white: D65, red: [0.63, 0.34], green: [0.31, 0.595], blue: [0.155, 0.07] }
+const P3 = { red: [0.68, 0.32], green: [0.265, 0.69], blue: [0.15, 0.06] } as const
+
+/** All but those of BT.709, which are sRGB's. */
+const PRIMARIES: ReadonlyMap<string, Primaries> = new Map([
+  ['bt470m', { white: ILLUMINANT_C, red: [0.67, 0.33], green: [0.21, 0.71], blue: [0.14, 0.08] }],
+  ['bt470bg', { white: D65, red: [0.64, 0.33], green: [0.29, 0.6], blue: [0.15, 0.06] }],
+  ['smpte170m', SMPTE_C],
+  ['smpte240m', SMPTE_C],
+  ['bt2020', { white: D65, red: [0.708, 0.292], green: [0.17, 0.797], blue: [0.131, 0.046] }],
+  ['smpte431', { white: [0.314, 0.351], ...P3 }],
+  ['smpte432', { white: D65, ...P3 }],
+])
+
+/** All but that of sRGB and those of television, which browsers take for it. */
+const CURVES: ReadonlyMap<string, Curve> = new Map<string, Curve>([
+  ['gamma22', 2.2],
+  ['gamma28', 2.8],
+  ['linear', 1],
+])

@@ -1,0 +1,42 @@
+/** Pixels of files that Sharp reads, for what is done to them elsewhere. */
+
+import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+import { decodingFailure } from './image/decode.ts'
+import type { ImageInfo } from './image/inspect.ts'
+import { openFile } from './image/open-file.ts'
+import { codePointsOfPng } from './image/png-colours.ts'
+import type { RawPicture } from './image/raw-picture.ts'
+import type { DecodedStill } from './libav/still.ts'
+
+/** The samples of a PNG as they stand, with the code points that say what they mean. Fails with `undecodable`. */
+export async function decodePngSamples(bytes: Uint8Array, info: ImageInfo): Promise<DecodedStill | Failure> {
+  const colours = codePointsOfPng(bytes)
+  if (colours === undefined) return fail('undecodable', 'no code points')
+  const deep = info.bytesPerSample === 2
+  try {
+    const { data, info: decoded } = await openFile(bytes, info, { ignoreIcc: true })
+      .toColourspace(deep ? 'rgb16' : 'srgb')
+      .raw({ depth: deep ? 'ushort' : 'uchar' })
+      .toBuffer({ resolveWithObject: true })
+    const { width, height, channels } = decoded
+    if (channels !== 3 && channels !== 4) return fail('undecodable', `${channels} channels`)
+    return { data, width, height, channels, bitsPerSample: deep ? 16 : 8, icc: undefined, colours }
+  } catch (error) {
+    return decodingFailure(error)
+  }
+}
+
+/** The picture as Sharp shows it, at full size. Fails with `undecodable`. */
+export async function decodeBySharp(bytes: Uint8Array, info: ImageInfo): Promise<RawPicture | Failure> {
+  try {
+    const { data, info: decoded } = await openFile(bytes, info, {})
+      .toColourspace('srgb')
+      .raw({ depth: 'uchar' })
+      .toBuffer({ resolveWithObject: true })
+    const { width, height, channels } = decoded
+    if (channels !== 3 && channels !== 4) return fail('undecodable', `${channels} channels`)
+    return { data, width, height, channels }
+  } catch (error) {
+    return decodingFailure(error)
+  }
+}

@@ -1,0 +1,36 @@
+import { toldColours } from '../colours/told-colours.ts'
+import { isFullRangeAv1 } from '../heif/av1-range.ts'
+import { nclxColours, profileOf } from '../heif/heif-colours.ts'
+import { type HeifFile, type HeifItem, readHeif, shownItem } from '../heif/heif-items.ts'
+
+/**
+ * Tells whether an AVIF has what Sharp passes over: colours told by code points, colours that were multiplied by their alpha,
+ * and alpha or grey of limited range.
+ */
+export function isBeyondSharp(bytes: Uint8Array): boolean {
+  const file = readHeif(bytes)
+  if (file === undefined) return false
+  const shown = shownItem(file)
+  const { properties } = shown
+  const told = profileOf(properties) === undefined ? toldColours(nclxColours(properties), 'as sRGB') : 'srgb'
+  const alpha = file.alphaOf(file.primary) ?? file.alphaOf(shown)
+  return (
+    told !== 'srgb' ||
+    file.isPremultiplied(file.primary) ||
+    (alpha !== undefined && isLimited(file, alpha)) ||
+    (isMonochrome(properties) && isLimited(file, shown))
+  )
+}
+
+const MONOCHROME_FLAG = 0x10
+
+/** By the configuration of its coding (AV1 in ISO media, section 2.3.3). */
+function isMonochrome(properties: HeifItem['properties']): boolean {
+  const configuration = properties.find(({ type }) => type === 'av1C')?.data
+  return configuration !== undefined && ((configuration[2] ?? 0) & MONOCHROME_FLAG) !== 0
+}
+
+function isLimited(file: HeifFile, item: HeifItem): boolean {
+  const coded = file.bytesOf(item)
+  return coded !== undefined && isFullRangeAv1(coded) === false
+}
