@@ -1,15 +1,13 @@
 /** `pnpm start`: the whole stack on this machine, edge in front of origin, with samples to look at. */
 
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { createInterface } from 'node:readline'
-import type { Readable } from 'node:stream'
 import { loadOriginConfig } from '@media-proxy/origin/config.ts'
-import { FLUXER_CONFIG_VARIABLE } from '@media-proxy/shared/config/inherited.ts'
+import { listSettings } from '@media-proxy/shared/config/load.ts'
 import { createChildren } from './children.ts'
 import './compile-ahead.ts'
+import type { EdgeSettings } from './edge-process.ts'
 import { localPublicUrls } from './local-public-urls.ts'
 import { localSecrets } from './local-secrets.ts'
 import { nativeEnvironment, ORIGIN_ARGUMENTS, ROOT } from './origin-process.ts'
@@ -64,73 +62,37 @@ async function startOrigin(): Promise<string> {
   return `http://127.0.0.1:${message.listening}`
 }
 
-/** Wrangler runs the real worker in the real runtime; its state lives beside the objects. */
-async function startEdge(origin: string): Promise<string> {
+/** The worker's variables and secrets are kept beside the objects, where pnpm diagnose compares them. */
+async function startEdge(originUrl: string): Promise<string> {
   const state = join(directory, 'edge')
   await mkdir(state, { recursive: true })
-  const variables = join(state, 'variables')
-  const settings = {
-    ...workerSettings(process.env),
+  const bindings = {
+    ...workerSettings(),
     ...secrets,
     ...publicUrl,
-    MEDIA_PROXY_ORIGIN_URL: origin,
+    MEDIA_PROXY_ORIGIN_URL: originUrl,
   }
-  const lines = Object.entries(settings).map(([name, value]) => `${name}=${JSON.stringify(value)}\n`)
-  await writeFile(variables, lines.join(''), { mode: 0o600 })
-
-  const wrangler = join(ROOT, 'node_modules/wrangler/bin/wrangler.js')
-  const edge = children.start(
-    'edge',
-    process.execPath,
-    [
-      ...[wrangler, 'dev', '--ip', '127.0.0.1', '--port', edgePort, '--inspector-port', '0'],
-      ...[
-        '--persist-to',
-        state,
-        '--env-file',
-        variables,
-        '--show-interactive-dev-session=false',
-        '--log-level',
-        'log',
-      ],
-    ],
-    {
-      cwd: ROOT,
-      env: { ...process.env, ...keptToItself(state) },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    },
-  )
-  return readyUrl(edge.stdout)
-}
-
-/** Wrangler reports to nobody, asks no registry for a newer one, and keeps what it notes in the data folder. */
-function keptToItself(state: string): NodeJS.ProcessEnv {
-  return {
-    CI: '1',
-    WRANGLER_SEND_METRICS: 'false',
-    CLOUDFLARE_CF_FETCH_ENABLED: 'false',
-    // The banner is what asks.
-    WRANGLER_HIDE_BANNER: 'true',
-    XDG_CONFIG_HOME: join(state, 'config'),
-  }
-}
-
-/** Settings of the service that were given to this process count for the worker too, which reads no files. */
-function workerSettings(environment: NodeJS.ProcessEnv): Record<string, string | undefined> {
-  const own = Object.entries(environment).filter(([name]) => /^(MEDIA_PROXY_|FLUXER_)/.test(name))
-  const path = environment[FLUXER_CONFIG_VARIABLE]
-  const inline = path === undefined || path.trimStart().startsWith('{') ? path : readFileSync(path, 'utf8')
-  return { ...Object.fromEntries(own), ...(inline === undefined ? {} : { [FLUXER_CONFIG_VARIABLE]: inline }) }
-}
-
-async function readyUrl(output: Readable | null): Promise<string> {
-  if (output === null) throw new Error('the edge has no standard output')
-  const lines = createInterface({ input: output })
-  return new Promise((resolve) => {
-    lines.on('line', (line) => {
-      const url = /Ready on (http:\S+)/.exec(line)?.[1]
-      if (url !== undefined) resolve(url)
-      else if (/error|warn/i.test(line)) console.error(line)
-    })
+  const lines = Object.entries(bindings).map(([name, value]) => `${name}=${JSON.stringify(value)}\n`)
+  await writeFile(join(state, 'variables'), lines.join(''), { mode: 0o600 })
+  const edge = children.start('edge', process.execPath, [join(ROOT, 'scripts/edge-process.ts')], {
+    cwd: ROOT,
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
+  const settings: EdgeSettings = { host: '127.0.0.1', port: Number(edgePort), bindings }
+  edge.send(settings)
+  const [message] = (await once(edge, 'message')) as [{ readonly listening: number }]
+  return `http://127.0.0.1:${message.listening}`
+}
+
+/** The settings of the service count for the worker too, wherever they were found: it reads no files. */
+function workerSettings(): Record<string, string> {
+  const given = listSettings().flatMap(({ path, variable, defaultValue }) => {
+    const value = path.reduce<unknown>(
+      (found, key) => (typeof found === 'object' && found !== null ? Reflect.get(found, key) : undefined),
+      config,
+    )
+    const isDefault = value === undefined || JSON.stringify(value) === JSON.stringify(defaultValue)
+    return isDefault ? [] : [[variable, Array.isArray(value) ? value.join(',') : String(value)]]
+  })
+  return Object.fromEntries(given)
 }

@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { send } from '../http.ts'
+import { until } from '../until.ts'
 
 interface Stack {
   readonly child: ChildProcess
@@ -120,6 +121,27 @@ describe('the whole stack', () => {
     }
   })
 
+  it('starts the runtime of the edge again where it ends', async () => {
+    const family = await descendants(stack.child.pid ?? 0)
+    const runtimes = (
+      await Promise.all(family.map(async (pid) => [pid, await commandOf(pid)] as const))
+    ).filter(([, command]) => command.includes('workerd') && !command.includes('node_modules/node/'))
+    expect(runtimes).toHaveLength(1)
+    process.kill(runtimes[0]?.[0] ?? 0, 'SIGKILL')
+    await until(async () => (await send(stack.edge, '/_health').catch(() => undefined))?.status !== 200)
+    await until(async () => (await send(stack.edge, '/_health').catch(() => undefined))?.status === 200)
+    expect((await send(stack.edge, '/avatars/1/5a6d0c1e.webp?size=64')).status).toBe(200)
+  })
+
+  it('takes little memory for the edge', async () => {
+    const family = await descendants(stack.child.pid ?? 0)
+    const commands = await Promise.all(family.map(async (pid) => [pid, await commandOf(pid)] as const))
+    const edge = commands
+      .filter(([, command]) => /edge-process|workerd-linux/.test(command))
+      .map(([pid]) => pid)
+    expect((await memoryOf(edge)) / MIB).toBeLessThan(500)
+  })
+
   it('runs beside another stack, which ends by SIGINT while a request runs', async () => {
     const other = await startStack(await mkdtemp(join(tmpdir(), 'media-proxy-start-')))
     expect((await send(other.edge, '/_ready')).body.toString()).toBe('OK')
@@ -165,6 +187,10 @@ async function memoryOf(pids: readonly number[]): Promise<number> {
     pids.map(async (pid) => Number(/^RssAnon:\s+(\d+)/m.exec((await statusOf(pid)) ?? '')?.[1] ?? 0)),
   )
   return each.reduce((sum, kibibytes) => sum + kibibytes * 1024, 0)
+}
+
+async function commandOf(pid: number): Promise<string> {
+  return readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
 }
 
 async function statusOf(pid: number): Promise<string | undefined> {
