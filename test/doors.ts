@@ -5,9 +5,9 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { serve } from '@hono/node-server'
 import { openClassifier } from '@media-proxy/origin/assembly/scan.ts'
 import { createStore } from '@media-proxy/origin/assembly/store.ts'
+import { createHttpServer } from '@media-proxy/origin/http-server.ts'
 import { createOrigin, type OriginOptions } from '@media-proxy/origin/origin.ts'
 import { createFilesystemStore } from '@media-proxy/origin/store/filesystem.ts'
 import { loadConfig } from '@media-proxy/shared/config/load.ts'
@@ -201,7 +201,7 @@ export async function openOrigin(
     log: pinoLog,
     ...faults,
   })
-  const server = serve({ fetch: app.fetch, hostname: '127.0.0.1', port: 0 })
+  const server = createHttpServer(app.fetch).listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
   const { port } = server.address() as AddressInfo
   return {

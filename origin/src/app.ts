@@ -159,7 +159,8 @@ async function handle(
       return request.signal
     },
   }
-  const answer = await answerSafely(parsed, exchange, isFailure(admitted) ? admitted : undefined, options)
+  const turnedAway = hasTwoHosts(context) ? TWO_HOSTS : isFailure(admitted) ? admitted : undefined
+  const answer = await answerSafely(parsed, exchange, turnedAway, options)
   for (const [name, value] of Object.entries(requestLimits.headers)) answer.response.headers.set(name, value)
   // Apps of any origin upload; their tokens are what counts.
   const isRelay = !isFailure(parsed) && parsed.kind === 'relay'
@@ -167,6 +168,16 @@ async function handle(
     restrictOrigins(answer.response.headers, headers.get('origin'), options.config.corsOrigins)
   }
   return { exchange, parsed, answer }
+}
+
+/** RFC 9112, section 3.2: whoever stands before us may have gone by the other one. */
+const TWO_HOSTS = fail('bad-request', 'two Host headers')
+
+function hasTwoHosts(context: Context): boolean {
+  const names: readonly string[] = context.env?.incoming?.rawHeaders ?? []
+  let hosts = 0
+  for (let at = 0; at < names.length; at += 2) if (names[at]?.toLowerCase() === 'host') hosts += 1
+  return hosts > 1
 }
 
 const NOTHING_TO_SPEND: RequestLimits = { consume: async () => undefined, headers: {} }
@@ -179,7 +190,8 @@ async function answerSafely(
   options: AppOptions,
 ): Promise<Answer> {
   try {
-    if (turnedAway !== undefined && isGated(parsed)) return reject(turnedAway, exchange.requestId)
+    if (turnedAway !== undefined && (turnedAway === TWO_HOSTS || isGated(parsed)))
+      return reject(turnedAway, exchange.requestId)
     return await answerRequest(parsed, exchange, options)
   } catch (error) {
     if (exchange.signal.aborted) return reject(fail('client-gone'), exchange.requestId)

@@ -5,6 +5,7 @@ import { Server } from 'node:net'
 import { createAdaptorServer } from '@hono/node-server'
 import { openClassifier } from './assembly/scan.ts'
 import { loadOriginConfig } from './config.ts'
+import { createHttpServer } from './http-server.ts'
 import { createOrigin } from './origin.ts'
 import { createLog } from './telemetry/log.ts'
 
@@ -14,8 +15,6 @@ const DRAIN_MS = 30_000
 const FAREWELL_MS = 5000
 /** A connection that is silent for so long while the process drains has nothing more to ask. */
 const LAST_WORD_MS = 2000
-/** Longer than any answer may take to begin: what is silent for so long is nobody. */
-const SOCKET_IDLE_MS = 120_000
 /**
  * Connections that may wait to be accepted; the kernel's `somaxconn` bounds it too. With Node's 511, a crowd that
  * comes all at once is made to wait seconds for its connections to be tried again.
@@ -69,7 +68,7 @@ process.on('uncaughtException', (error) => {
   process.exit(1)
 })
 
-const server = createAdaptorServer({ fetch: origin.fetch })
+const server = createHttpServer(origin.fetch)
 server.listen({ host: config.host, port: config.port, backlog: LISTEN_BACKLOG }, () => {
   const listening = server.address()
   if (listening === null || typeof listening === 'string') return
@@ -91,11 +90,6 @@ metricsServer?.once('error', (error) => {
   )
   process.exit(1)
 })
-if ('timeout' in server) {
-  server.timeout = SOCKET_IDLE_MS
-  // An upload may take longer than Node's five minutes; the relay has a floor of its own.
-  server.requestTimeout = 0
-}
 server.once('error', (error) => {
   const taken = 'code' in error && error.code === 'EADDRINUSE'
   const advice = taken
@@ -119,7 +113,7 @@ function drain(): void {
   // That of HTTP would close the idle connections with it.
   Server.prototype.close.call(server, () => void end())
   setTimeout(() => {
-    if ('closeIdleConnections' in server) server.closeIdleConnections()
+    server.closeIdleConnections()
   }, LAST_WORD_MS).unref()
   setTimeout(() => void end(), DRAIN_MS - FAREWELL_MS).unref()
 }

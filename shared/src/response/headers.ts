@@ -106,10 +106,13 @@ export function withExtension(fileName: string, extension: string): string {
 
 /** The answer to a failure: its phrase as plain text, never kept by a cache. */
 export function failureResponse(failure: Failure, requestId: string): Response {
-  return new Response(phraseOf(failure), {
+  const phrase = phraseOf(failure)
+  return new Response(phrase, {
     status: statusOf(failure),
     headers: {
       'content-type': 'text/plain; charset=utf-8',
+      // HEAD tells it too.
+      'content-length': String(phrase.length),
       'cache-control': 'no-store',
       ...CORS_HEADERS,
       'x-content-type-options': 'nosniff',

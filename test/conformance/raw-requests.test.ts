@@ -1,0 +1,123 @@
+/** Bytes as they are, sent to both doors: what Node's and the platform's servers make of them before anything of ours. */
+
+import { connect } from 'node:net'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Door, openEdge } from '../doors.ts'
+import { halvesPng } from '../fixtures.ts'
+
+const PICTURE = '/avatars/1/a.webp?size=32'
+const request = (line: string, headers: readonly string[] = ['Host: x']) =>
+  `${line}\r\n${[...headers, 'Connection: close'].map((header) => `${header}\r\n`).join('')}\r\n`
+
+interface RawAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+describe('raw requests', () => {
+  let door: Door
+
+  beforeAll(async () => {
+    door = await openEdge({
+      MEDIA_PROXY_SECRET_KEY: 'secret',
+      MEDIA_PROXY_EDGE_SECRET_KEY: 'edge',
+      MEDIA_PROXY_NEGOTIATE_FORMAT: 'off',
+    })
+    await door.put('avatars/1/a', await halvesPng(64, 48))
+    await door.put('attachments/1/ü.bin', Buffer.from('0123456789'))
+  })
+  afterAll(() => door.close())
+
+  function exchange(base: string, bytes: string): Promise<RawAnswer> {
+    const { hostname, port } = new URL(base)
+    return new Promise((resolve, reject) => {
+      let text = ''
+      const socket = connect(Number(port), hostname, () => socket.write(Buffer.from(bytes, 'latin1')))
+      socket.on('data', (chunk) => (text += chunk.toString('latin1')))
+      socket.on('error', reject)
+      socket.on('close', () => {
+        const [head = '', body = ''] = text.split('\r\n\r\n')
+        const [line = '', ...lines] = head.split('\r\n')
+        const headers = lines.map((header) => [
+          header.slice(0, header.indexOf(':')).toLowerCase(),
+          header.slice(header.indexOf(':') + 1).trim(),
+        ])
+        resolve({ status: Number(line.split(' ')[1]), headers: Object.fromEntries(headers), body })
+      })
+    })
+  }
+
+  const seen = ({ status, headers, body }: RawAnswer) => ({
+    status,
+    type: headers['content-type'],
+    length: headers['content-length'],
+    control: headers['cache-control'],
+    cors: headers['access-control-allow-origin'],
+    body,
+  })
+
+  const long = 'x'.repeat(17_000)
+  const SAME: readonly (readonly [name: string, bytes: string, status: number])[] = [
+    ['a picture', request(`GET ${PICTURE} HTTP/1.1`), 200],
+    ['an encoded name', request('GET /attachments/1/%C3%BC.bin HTTP/1.1'), 200],
+    ['an absolute URL', request(`GET http://other.test${PICTURE} HTTP/1.1`), 200],
+    ['a fragment', request(`GET ${PICTURE}#part HTTP/1.1`), 200],
+    ['dots', request(`GET /x/..${PICTURE} HTTP/1.1`), 200],
+    ['encoded dots', request(`GET /x/%2e%2e${PICTURE} HTTP/1.1`), 200],
+    ['two slashes', request(`GET /${PICTURE} HTTP/1.1`), 404],
+    ['an empty query', request('GET /avatars/1/a.webp? HTTP/1.1'), 200],
+    ['a body on GET', `${request(`GET ${PICTURE} HTTP/1.1`, ['Host: x', 'Content-Length: 3'])}abc`, 200],
+    ['TRACE', request(`TRACE ${PICTURE} HTTP/1.1`), 405],
+    ['a URL of 17 kB', request(`GET ${PICTURE}&x=${long} HTTP/1.1`), 200],
+    ['headers of 17 kB', request(`GET ${PICTURE} HTTP/1.1`, ['Host: x', `Cookie: ${long}`]), 200],
+    ['HEAD of what is missing', request('HEAD /avatars/1/none.webp HTTP/1.1'), 404],
+    ['HEAD of a bad request', request('HEAD /avatars/1/a.webp?size=x HTTP/1.1'), 400],
+    ['HEAD of a picture', request(`HEAD ${PICTURE} HTTP/1.1`), 200],
+  ]
+
+  it.each(SAME)('%s is the same at both doors', async (_, bytes, status) => {
+    const origin = seen(await exchange(door.originUrl, bytes))
+    expect(origin.status).toBe(status)
+    expect(origin.length).toMatch(/^\d+$/)
+    expect(seen(await exchange(door.url, bytes))).toEqual(origin)
+  })
+
+  it('health needs no Host of HTTP/1.0, as a load balancer asks', async () => {
+    expect(seen(await exchange(door.originUrl, 'GET /_health HTTP/1.0\r\n\r\n'))).toMatchObject({
+      status: 200,
+      body: 'OK',
+    })
+  })
+
+  it.each([
+    ['two hosts', request(`GET ${PICTURE} HTTP/1.1`, ['Host: x', 'Host: y']), 400],
+    [
+      'two lengths',
+      request(`GET ${PICTURE} HTTP/1.1`, ['Host: x', 'Content-Length: 1', 'Content-Length: 2']),
+      400,
+    ],
+    [
+      'a length and chunks',
+      request(`GET ${PICTURE} HTTP/1.1`, ['Host: x', 'Content-Length: 3', 'Transfer-Encoding: chunked']),
+      400,
+    ],
+    ['a method that is none', request(`F=O ${PICTURE} HTTP/1.1`), 400],
+    ['no HTTP at all', 'hello\r\n\r\n', 400],
+    ['a header without a name', request(`GET ${PICTURE} HTTP/1.1`, ['Host: x', ': y']), 400],
+    [
+      'headers of 200 kB',
+      request(`GET ${PICTURE} HTTP/1.1`, ['Host: x', `Cookie: ${'x'.repeat(200_000)}`]),
+      431,
+    ],
+  ])('%s is refused by the origin in its own words', async (_, bytes, status) => {
+    const { headers, ...answer } = await exchange(door.originUrl, bytes)
+    expect(answer.status).toBe(status)
+    expect(headers).toMatchObject({
+      'content-type': 'text/plain; charset=utf-8',
+      'cache-control': 'no-store',
+      'access-control-allow-origin': '*',
+      'content-length': String(answer.body.length),
+    })
+  })
+})
