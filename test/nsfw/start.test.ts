@@ -14,6 +14,7 @@ let origin: ChildProcess | undefined
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'media-proxy-start-'))
   await mkdir(join(directory, 'cdn'))
+  await mkdir(join(directory, 'uploads'))
 })
 afterEach(async () => {
   if (origin === undefined || origin.exitCode !== null) return
