@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 /** Engine processes that end in the middle of their work: killed from outside, or by the file they open. */
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -66,7 +67,7 @@ describe.skipIf(!HAS_PROC)('a client that leaves (needs /proc)', () => {
   it('takes the process with it that works for nobody any more, and nothing else', async () => {
     const service = await startService({ MEDIA_PROXY_NSFW_ENABLED: 'false' })
     try {
-      await service.put('cdn/attachments/1/large.png', await noisePng(3000, 3000))
+      await service.put('cdn/attachments/1/large.png', await noisePng(2200, 1700))
       await service.put('cdn/attachments/1/small.png', await noisePng(60, 40))
       expect((await send(service.url, '/attachments/1/small.png?width=20')).status).toBe(200)
       const before = await lookAtRest(service.pid)
@@ -74,7 +75,12 @@ describe.skipIf(!HAS_PROC)('a client that leaves (needs /proc)', () => {
       const leaving = request(`${service.url}/attachments/1/large.png?format=webp&quality=lossless`)
       leaving.on('error', () => undefined)
       leaving.end()
+      // Read whole and at work: while it still reads, a job ends by itself.
       await expect.poll(async () => (await send(service.url, '/_metrics')).body.toString()).toMatch(RUNNING)
+      const used = engineOf(service.pid).map(cpuTicksOf)
+      const more = () =>
+        Math.max(...engineOf(service.pid).map((pid, index) => cpuTicksOf(pid) - (used[index] ?? 0)))
+      await expect.poll(more, { interval: 10 }).toBeGreaterThan(20)
       leaving.destroy()
       const left = () => engineOf(service.pid).filter((pid) => processes.includes(pid)).length
       await expect.poll(left).toBeLessThan(processes.length)
@@ -86,6 +92,12 @@ describe.skipIf(!HAS_PROC)('a client that leaves (needs /proc)', () => {
       await service.close()
     }
   })
+
+  /** Processor time of a process, in hundredths of a second. */
+  function cpuTicksOf(pid: number): number {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)?.split(' ') ?? []
+    return Number(fields[11]) + Number(fields[12])
+  }
 
   const RUNNING = /^media_proxy_admission_running\{[^}]*lane="large"[^}]*\} 1$/m
 })
