@@ -19,7 +19,11 @@ const DOCUMENTS = [
     .filter((name) => name.endsWith('.md'))
     .map((name) => `docs/${name}`),
 ]
-const SETTINGS = new Set([...listSettings().map(({ variable }) => variable), 'MEDIA_PROXY_CONFIG'])
+/** Settings, the configuration's file, and a variable of deploy/compose.yaml alone. */
+const SETTINGS = new Set([
+  ...listSettings().map(({ variable }) => variable),
+  ...['MEDIA_PROXY_CONFIG', 'MEDIA_PROXY_SITE'],
+])
 const SCRIPTS: Readonly<Record<string, string>> = JSON.parse(read('package.json')).scripts
 /** What pnpm itself understands. */
 const PNPM_COMMANDS = new Set(['install', 'exec'])
