@@ -53,13 +53,19 @@ export interface EdgeCacheOptions {
 }
 
 /** Raised when the form of entries changes; older ones are then simply never found. */
-const KEY_PREFIX = '/.cache/2'
+const KEY_PREFIX = '/.cache/3'
 const MISSING_PREFIX = '/.cache/missing'
 /** How long an entry is kept for confirmation, however often it is asked for. */
 const KEPT_SECONDS = 30 * 86_400
 
 const CONFIRMED_AT = 'x-edge-confirmed-at'
-const CLIENT_CACHE_CONTROL = 'x-edge-cache-control'
+/** All that the client's answer has, as one header: each one that is read costs a call into the platform. */
+const KEPT = 'x-edge-kept'
+
+interface Kept {
+  readonly headers: HeaderRecord
+  readonly confirmedAt: number
+}
 
 export function createEdgeCache(options: EdgeCacheOptions): EdgeCache {
   const { cache, publicUrl, freshSeconds, notFoundSeconds, now } = options
@@ -70,32 +76,28 @@ export function createEdgeCache(options: EdgeCacheOptions): EdgeCache {
   return {
     async match(url) {
       const stored = await cache.match(keyOf(url))
-      if (stored?.body == null) return undefined
-      const {
-        [CONFIRMED_AT]: confirmedAt,
-        [CLIENT_CACHE_CONTROL]: cacheControl,
-        ...headers
-      } = Object.fromEntries(stored.headers)
-      // The platform adds its own notes to what it stored; they are not the client's.
-      for (const name of PLATFORM_HEADERS) delete headers[name]
+      const kept = stored?.headers.get(KEPT)
+      if (stored?.body == null || kept == null) return undefined
+      const { headers, confirmedAt }: Kept = JSON.parse(kept)
       const lastModified = headers['last-modified']
       return {
-        headers: { ...headers, ...(cacheControl === undefined ? {} : { 'cache-control': cacheControl }) },
+        headers,
         sizeBytes: Number(headers['content-length']),
         etag: headers.etag,
         lastModified: lastModified === undefined ? undefined : new Date(lastModified),
-        confirmedAt: Number(confirmedAt),
-        fresh: now() - Number(confirmedAt) < lifeOf(headers) * 1000,
+        confirmedAt,
+        fresh: now() - confirmedAt < lifeOf(headers) * 1000,
         body: stored.body,
       }
     },
 
     async put(url, headers, body, { askedAt, tag }) {
+      const kept: Kept = { headers, confirmedAt: askedAt }
       const stored = {
-        ...headers,
         'cache-control': `public, max-age=${KEPT_SECONDS}`,
-        [CLIENT_CACHE_CONTROL]: headers['cache-control'] ?? 'no-store',
-        [CONFIRMED_AT]: String(askedAt),
+        'content-type': headers['content-type'] ?? 'application/octet-stream',
+        ...(headers['content-length'] === undefined ? {} : { 'content-length': headers['content-length'] }),
+        [KEPT]: JSON.stringify(kept),
         ...(tag === undefined ? {} : { 'cache-tag': tag }),
       }
       await cache.put(keyOf(url), new Response(body, { headers: stored }))
@@ -123,5 +125,3 @@ export function createEdgeCache(options: EdgeCacheOptions): EdgeCache {
     },
   }
 }
-
-const PLATFORM_HEADERS = ['age', 'cache-tag', 'cf-cache-status', 'date', 'expires'] as const

@@ -50,7 +50,8 @@ export interface GatewayOptions {
   /** Undefined where no `secretKey` is set: then no signature can be right. */
   readonly externalRing: KeyRing | undefined
   readonly attachments: AttachmentPolicy
-  readonly limiter: RateLimiter
+  /** For one request: what it opens is its own. */
+  readonly createLimiter: () => RateLimiter
   readonly delivery: Delivery
   readonly purge: Purge
   /** Fails with `bad-secret`. */
@@ -95,7 +96,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       accept: request.headers.get('accept'),
       assets: options.negotiatesAssets,
     })
-    const limits = createRequestLimits(options.limiter, url.pathname, exchange.clientAddress)
+    const limits = createRequestLimits(options.createLimiter(), url.pathname, exchange.clientAddress)
     const answered = await answer(parsed, exchange, limits, options)
     const handled = finishAtEdge(answered, exchange, parsed, limits)
     allowOrigins(handled, options.corsOrigins)

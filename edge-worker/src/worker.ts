@@ -41,23 +41,24 @@ let isolate: Isolate | undefined
 /** What the requests of an isolate know of each other. */
 const localFlights = createLocalFlights()
 const purgeMemory = createPurgeMemory()
+const gateways = new Map<string, Gateway>()
 
 export default {
   async fetch(request, bindings, context) {
     isolate ??= await prepare(bindings)
     const { settings, keys } = isolate
-    const requestId = requestIdOf(request.headers)
     if (!settings.ok || keys === undefined) {
       const faults = settings.ok ? [] : settings.faults
       console.error({ message: 'the configuration has faults', faults })
-      return failureResponse(fail('defect'), requestId)
+      return failureResponse(fail('defect'), requestIdOf(request.headers))
     }
     try {
-      const gateway = assemble(settings.config, keys, bindings, request)
+      const gateway = gatewayOf(settings.config, keys, bindings, request)
       const handled = await gateway(request, { waitUntil: (work) => context.waitUntil(work) })
       report(handled, bindings.REQUESTS)
       return handled.response
     } catch (error) {
+      const requestId = requestIdOf(request.headers)
       console.error({ message: 'a defect, answered with 500', requestId, error: String(error) })
       return failureResponse(fail('defect'), requestId)
     }
@@ -78,9 +79,28 @@ async function prepare(bindings: Bindings): Promise<Isolate> {
   return { settings, keys: { external, edge, attachments, comparison } }
 }
 
-function assemble(config: Config, keys: Keys, bindings: Bindings, request: Request): Gateway {
-  const now = () => Date.now()
+/** Names by which an isolate was asked, where none is configured; a stranger may invent many. */
+const MOST_GATEWAYS = 100
+
+/** Made once for each name and place: it holds nothing of a request. */
+function gatewayOf(config: Config, keys: Keys, bindings: Bindings, request: Request): Gateway {
   const publicUrl = config.publicUrl[0] ?? new URL(request.url).origin
+  const location = String(request.cf?.colo ?? 'here')
+  const name = `${location} ${publicUrl}`
+  const known = gateways.get(name)
+  if (known !== undefined) return known
+  const gateway = assemble(config, keys, bindings, { publicUrl, location })
+  if (gateways.size < MOST_GATEWAYS) gateways.set(name, gateway)
+  return gateway
+}
+
+function assemble(
+  config: Config,
+  keys: Keys,
+  bindings: Bindings,
+  { publicUrl, location }: { readonly publicUrl: string; readonly location: string },
+): Gateway {
+  const now = () => Date.now()
   const { cloudflareZone: zone, cloudflareToken: token } = config.cache
   const onFailure = (message: string) => (error: unknown) => console.warn({ message, error: String(error) })
   const origin = createOriginFetch({
@@ -109,18 +129,19 @@ function assemble(config: Config, keys: Keys, bindings: Bindings, request: Reque
       : createZonePurge({ zone, token, fetch: (url, init) => fetch(url, init) })
   const singleFlight = createSingleFlight({
     namespace: bindings.FLIGHTS,
-    location: String(request.cf?.colo ?? 'here'),
+    location,
     onFailure: onFailure('single flight is not available, so every request asks the origin'),
   })
-  const limiter = createRateLimiter({
-    config: config.rateLimitConfig,
-    counter:
-      bindings.RATE_LIMITER === undefined || usesLedger(config)
-        ? createLedgerCounter(bindings.LEDGERS)
-        : createPlatformCounter(bindings.RATE_LIMITER, createLedgerCounter(bindings.LEDGERS)),
-    now,
-    onFailure: onFailure('the rate limiter is not available, so requests pass'),
-  })
+  const createLimiter = () =>
+    createRateLimiter({
+      config: config.rateLimitConfig,
+      counter:
+        bindings.RATE_LIMITER === undefined || usesLedger(config)
+          ? createLedgerCounter(bindings.LEDGERS)
+          : createPlatformCounter(bindings.RATE_LIMITER, createLedgerCounter(bindings.LEDGERS)),
+      now,
+      onFailure: onFailure('the rate limiter is not available, so requests pass'),
+    })
   return createGateway({
     sampleRatio: config.telemetry.sampleRatio,
     negotiatesAssets: config.negotiateFormat !== 'off',
@@ -128,7 +149,7 @@ function assemble(config: Config, keys: Keys, bindings: Bindings, request: Reque
     corsOrigins: config.corsOrigins,
     externalRing: keys.external,
     attachments: keys.attachments,
-    limiter,
+    createLimiter,
     delivery: {
       ...{ cache, singleFlight, localFlights, origin, now },
       // A zone purges the cache itself.

@@ -9,7 +9,7 @@ const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}
 export function beginTrace(headers: Headers, sampled: boolean): string {
   const given = headers.get('traceparent')
   const ids =
-    given !== null && TRACEPARENT.test(given) ? given.slice(0, -2) : `00-${randomHex(16)}-${randomHex(8)}-`
+    given !== null && TRACEPARENT.test(given) ? given.slice(0, -2) : `00-${randomHex(32)}-${randomHex(16)}-`
   return ids + (sampled ? '01' : '00')
 }
 
@@ -24,7 +24,7 @@ export function traceIdOf(traceparent: string | null): string | undefined {
   return traceparent !== null && TRACEPARENT.test(traceparent) ? traceparent.slice(3, 35) : undefined
 }
 
-function randomHex(bytes: number): string {
-  const random = crypto.getRandomValues(new Uint8Array(bytes))
-  return Array.from(random, (byte) => byte.toString(16).padStart(2, '0')).join('')
+/** Of a random UUID, whose making is the platform's: digits of it that are fixed leave more than enough. */
+function randomHex(digits: 16 | 32): string {
+  return crypto.randomUUID().replaceAll('-', '').slice(0, digits)
 }
