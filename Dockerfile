@@ -1,8 +1,7 @@
+# syntax=docker/dockerfile:1.7
 # The origin. Built from the lock file alone; runs on amd64 and arm64 as a user without rights, on a read-only root:
 #   docker build -t media-proxy .
 #   docker run --read-only --tmpfs /tmp -p 8080:8080 --env-file production.env media-proxy
-# syntax=docker/dockerfile:1.7
-
 FROM node:24-bookworm-slim AS dependencies
 WORKDIR /app
 ENV CI=true

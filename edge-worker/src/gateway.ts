@@ -2,6 +2,7 @@
 
 import { createRequestLimits, type RateLimiter, type RequestLimits } from '@media-proxy/shared/rate-limit.ts'
 import { type CanonicalUrl, canonicalUrl } from '@media-proxy/shared/request/canonical.ts'
+import { explainedResponse } from '@media-proxy/shared/request/explain.ts'
 import type {
   AttachmentRequest,
   EndpointRequest,
@@ -58,6 +59,8 @@ export interface GatewayOptions {
   readonly checkSecret: (headers: Headers) => Promise<Failure | undefined>
   /** Whether the origin is asked for `/_playground`. */
   readonly hasPlayground: boolean
+  /** Whether a 400 says what it is about. */
+  readonly explainsErrors: boolean
   /** Answers everything but the service endpoints, in static mode. */
   readonly staticSite: StaticSite | undefined
   /** Milliseconds since the epoch. */
@@ -98,7 +101,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     })
     const limits = createRequestLimits(options.createLimiter(), url.pathname, exchange.clientAddress)
     const answered = await answer(parsed, exchange, limits, options)
-    const handled = finishAtEdge(answered, exchange, parsed, limits)
+    const handled = finishAtEdge(answered, exchange, parsed, limits, options.explainsErrors)
     allowOrigins(handled, options.corsOrigins)
     return handled
   }
@@ -296,11 +299,17 @@ function finishAtEdge(
   exchange: EdgeExchange,
   parsed: MediaRequest | Failure,
   limits: RequestLimits,
+  explainsErrors: boolean,
 ): Handled {
   const { requestId, timings } = exchange
   const failure = isFailure(answered) ? answered : undefined
   const { response, cache } = isFailure(answered)
-    ? { response: failureResponse(answered, requestId), cache: 'BYPASS' }
+    ? {
+        response:
+          (explainsErrors ? explainedResponse(answered, requestId) : undefined) ??
+          failureResponse(answered, requestId),
+        cache: 'BYPASS',
+      }
     : answered
   for (const [name, value] of Object.entries(limits.headers)) response.headers.set(name, value)
   response.headers.set('x-cache', cache)

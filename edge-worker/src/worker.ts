@@ -1,6 +1,6 @@
 /** The shell of the edge: bindings in, gateway out, one report a request. */
 
-import { type Config, hasPlayground } from '@media-proxy/shared/config/schema.ts'
+import { type Config, explainsErrors, hasPlayground } from '@media-proxy/shared/config/schema.ts'
 import { createRateLimiter } from '@media-proxy/shared/rate-limit.ts'
 import { fail } from '@media-proxy/shared/response/failure.ts'
 import { failureResponse, requestIdOf } from '@media-proxy/shared/response/headers.ts'
@@ -168,6 +168,7 @@ function assemble(
     purge: zonePurge ?? createLogPurge(log),
     checkSecret: (headers) => checkInternalSecret(headers, config.secretKey, keys.comparison),
     hasPlayground: hasPlayground(config),
+    explainsErrors: explainsErrors(config),
     staticSite: config.staticMode ? createStaticSite(config, bindings.STATIC, origin) : undefined,
     now,
   })

@@ -1,7 +1,8 @@
 /** The origin: who asks, what the URL says, what it may cost, and the route that answers. */
 
-import type { Config } from '@media-proxy/shared/config/schema.ts'
+import { type Config, explainsErrors } from '@media-proxy/shared/config/schema.ts'
 import { createRequestLimits, type RateLimiter, type RequestLimits } from '@media-proxy/shared/rate-limit.ts'
+import { explainedResponse } from '@media-proxy/shared/request/explain.ts'
 import type { AttachmentRequest, MediaRequest } from '@media-proxy/shared/request/media-request.ts'
 import {
   allowedMethods,
@@ -160,7 +161,7 @@ async function handle(
     },
   }
   const turnedAway = hasTwoHosts(context) ? TWO_HOSTS : isFailure(admitted) ? admitted : undefined
-  const answer = await answerSafely(parsed, exchange, turnedAway, options)
+  const answer = explained(await answerSafely(parsed, exchange, turnedAway, options), exchange, options)
   for (const [name, value] of Object.entries(requestLimits.headers)) answer.response.headers.set(name, value)
   // Apps of any origin upload; their tokens are what counts.
   const isRelay = !isFailure(parsed) && parsed.kind === 'relay'
@@ -168,6 +169,13 @@ async function handle(
     restrictOrigins(answer.response.headers, headers.get('origin'), options.config.corsOrigins)
   }
   return { exchange, parsed, answer }
+}
+
+/** Where `explainErrors` is on, a refusal says what of the URL it is about. */
+function explained(answer: Answer, { requestId }: Exchange, { config }: AppOptions): Answer {
+  if (answer.failure?.hint === undefined || !explainsErrors(config)) return answer
+  const response = explainedResponse(answer.failure, requestId)
+  return response === undefined ? answer : { ...answer, response, bodyBytes: 0 }
 }
 
 /** RFC 9112, section 3.2: whoever stands before us may have gone by the other one. */

@@ -73,7 +73,13 @@ describe('the configuration', () => {
   it('warns of a variable it does not know', () => {
     expect(load({ MEDIA_PROXY_SECRETKEY: 'x' })).toMatchObject({
       ok: true,
-      warnings: ['MEDIA_PROXY_SECRETKEY: no such setting, ignored'],
+      warnings: ['MEDIA_PROXY_SECRETKEY: no such setting, ignored; did you mean MEDIA_PROXY_SECRET_KEY?'],
+    })
+    expect(load({ MEDIA_PROXY_S3_BUKET_CDN: 'x', MEDIA_PROXY_COFFEE_WITH_MILK: 'x' })).toMatchObject({
+      warnings: [
+        'MEDIA_PROXY_S3_BUKET_CDN: no such setting, ignored; did you mean MEDIA_PROXY_S3_BUCKET_CDN?',
+        'MEDIA_PROXY_COFFEE_WITH_MILK: no such setting, ignored',
+      ],
     })
   })
 

@@ -3,6 +3,7 @@
 import * as z from 'zod'
 import { configuredBuckets } from './buckets.ts'
 import { awsSettings, FLUXER_CONFIG_VARIABLE, type InheritedSetting, inheritedSettings } from './inherited.ts'
+import { nearestName } from './nearest.ts'
 import { type Config, configSchema } from './schema.ts'
 import { metaOf, type SettingMeta } from './settings.ts'
 
@@ -73,7 +74,10 @@ export function loadConfig(door: Door, sources: ConfigSources): LoadedConfig {
   if (!parsed.success || faults.size > 0) return { ok: false, faults: [...faults.values()] }
   const warnings = Object.keys(sources.environment)
     .filter((name) => name.startsWith(VARIABLE_PREFIX) && name !== CONFIG_FILE_VARIABLE && !known.has(name))
-    .map((name) => `${name}: no such setting, ignored`)
+    .map((name) => {
+      const nearest = nearestName(name, known)
+      return `${name}: no such setting, ignored${nearest === undefined ? '' : `; did you mean ${nearest}?`}`
+    })
   const notices = inherited.map(({ path, from }) => `${variableOf(path)} is not set: ${from} is taken for it`)
   return { ok: true, config: parsed.data, warnings, notices }
 }

@@ -60,6 +60,9 @@ export const configSchema = z.strictObject({
   uploadRelaySecret: base64Secrets('Verifies upload tokens; without one there is no upload relay.', {
     minBytes: 32,
   }),
+  explainErrors: optionalFlag(
+    'A 400 says which parameter it is about and what that takes; default only in development.',
+  ),
   staticMode: flag('Serve the static bucket as a web site.', { default: false }),
   staticIndex: text('Object that a path ending in a slash reads in static mode.', { default: 'index.html' }),
   negotiateFormat: choice('Whether assets without a format negotiate AVIF.', ['edge', 'always', 'off'], {
@@ -298,6 +301,11 @@ export const configSchema = z.strictObject({
 
 /** The validated configuration. */
 export type Config = z.output<typeof configSchema>
+
+/** Whether a 400 is followed by what it is about. */
+export function explainsErrors({ explainErrors, nodeEnv }: Config): boolean {
+  return explainErrors ?? nodeEnv === 'development'
+}
 
 /** Whether `/_playground` is answered. */
 export function hasPlayground({ playground, nodeEnv, staticMode }: Config): boolean {

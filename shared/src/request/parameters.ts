@@ -62,7 +62,7 @@ export function parseAssetParameters(
   const dpr = read('dpr', parseDpr) ?? 1
   const blur = read('blur', parseBlur)
   const download = read('download', parseBoolean) ?? false
-  if (read.rejected !== undefined) return badParameter(read.rejected)
+  if (read.rejected !== undefined) return badParameter(read.rejected, query)
 
   const wantedSize = size === undefined ? undefined : scaled(size, dpr)
   const asked = format === 'auto' ? undefined : format
@@ -108,7 +108,7 @@ export function parseTransformation(
   const blur = read('blur', parseBlur)
   const time = read('time', parseTime)
   const download = read('download', parseBoolean) ?? false
-  if (read.rejected !== undefined) return badParameter(read.rejected)
+  if (read.rejected !== undefined) return badParameter(read.rejected, query)
 
   const width = givenWidth === undefined ? undefined : scaled(givenWidth, dpr)
   const height = givenHeight === undefined ? undefined : scaled(givenHeight, dpr)
@@ -211,8 +211,9 @@ function reader(query: URLSearchParams): Reader {
   return read
 }
 
-function badParameter(name: string): Failure {
-  return fail('bad-request', `bad value of the parameter ${name}`)
+function badParameter(name: string, query: URLSearchParams): Failure {
+  const hint = { parameter: name, found: query.get(name) ?? '' }
+  return { ...fail('bad-request', `bad value of the parameter ${name}`), hint }
 }
 
 /** The listed size that a number asks for: clients compute theirs, and no picture is worth a refusal. */

@@ -129,8 +129,13 @@ function parseAsset(
   const segments = encodedPath.map(decodeSegment)
   const file = splitFileName(segments.at(-1))
   const folder = segments.slice(0, -1)
-  if (file === undefined || !HASH.test(file.name)) return fail('bad-request', 'asset file name')
-  if (!folder.every((segment) => segment !== undefined && ID.test(segment))) return fail('bad-request', 'id')
+  if (file === undefined || !HASH.test(file.name))
+    return badRequest(
+      'asset file name',
+      'the file name of an asset is a hash of letters, digits and _, a dot, and png, apng, jpg, webp, gif, avif, svg, heic or jxl',
+    )
+  if (!folder.every((segment) => segment !== undefined && ID.test(segment)))
+    return badRequest('id', 'an id has 1 to 64 letters, digits, _ or -')
   const { extension } = file
   const marked = file.name.startsWith(ANIMATED_HASH_PREFIX)
   const hash = marked ? file.name.slice(ANIMATED_HASH_PREFIX.length) : file.name
@@ -161,7 +166,11 @@ function parseExpression(
   const decoded = decodeSegment(encodedFile)
   const bare = route === 'stickers' && decoded !== undefined && !decoded.includes('.')
   const file = bare ? { name: decoded, extension: EXPRESSION_DEFAULT_EXTENSION } : splitFileName(decoded)
-  if (file === undefined || !ID.test(file.name)) return fail('bad-request', `${route} file name`)
+  if (file === undefined || !ID.test(file.name))
+    return badRequest(
+      `${route} file name`,
+      'the file name is an id, a dot, and png, apng, jpg, webp, gif, avif, svg, heic or jxl',
+    )
   const { extension } = file
   return assetRequest(route, `${route}/${file.name}`, extension, query, negotiation, {
     // Who asks for a GIF wants motion, and clients have no other way to say so.
@@ -227,9 +236,11 @@ function parseExternal(
 ): MediaRequest | Failure {
   const [signature = '', ...target] = rest
   const rawTarget = target.join('/')
-  if (signature === '' || rawTarget === '') return fail('bad-request', 'missing signature or target')
+  if (signature === '' || rawTarget === '')
+    return badRequest('missing signature or target', 'an external URL is /external/<signature>/<target>')
   const expiry = query.get('ex')
-  if (expiry !== null && !/^[1-9][0-9]{0,10}$/.test(expiry)) return fail('bad-request', 'bad value of ex')
+  if (expiry !== null && !/^[1-9][0-9]{0,10}$/.test(expiry))
+    return badRequest('bad value of ex', 'ex is the expiry in unix seconds')
   const parsed = parseTransformation(query, negotiation)
   if (isFailure(parsed)) return parsed
   const { rendition, download, negotiable } = parsed
@@ -252,6 +263,10 @@ function splitFileName(
   if (parts?.length !== 2 || !name || suffix === undefined) return undefined
   const extension = parseAssetExtension(suffix)
   return extension === undefined ? undefined : { name, extension }
+}
+
+function badRequest(detail: string, text: string): Failure {
+  return { ...fail('bad-request', detail), hint: { text } }
 }
 
 function noRoute(): Failure {

@@ -60,6 +60,8 @@ export interface Failure {
   /** What the operator can do about it, where that is known; like `detail`, never for the client. */
   readonly fix?: string
   readonly headers?: Readonly<Record<string, string>>
+  /** What of the URL was not understood, for whoever builds URLs; told where `explainErrors` is on. */
+  readonly hint?: { readonly parameter: string; readonly found: string } | { readonly text: string }
 }
 
 /** Makes a failure value. */
