@@ -1,6 +1,39 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 
+/** What came back on a connection of its own: status 0 where nothing did. */
+export interface RawAnswer {
+  readonly status: number
+  /** By lower-case name. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+/** Sends bytes as they are, one character each, and reads until the server closes. */
+export function exchange(base: string, bytes: string): Promise<RawAnswer> {
+  const { hostname, port } = new URL(base)
+  return new Promise((resolve) => {
+    let text = ''
+    const socket = connect(Number(port), hostname, () => socket.write(Buffer.from(bytes, 'latin1')))
+    socket.on('data', (chunk) => (text += chunk.toString('latin1')))
+    socket.on('error', () => socket.destroy())
+    socket.on('close', () => {
+      text = text.replace(/^HTTP\/1\.1 1\d\d (?:.*\r\n)*?\r\n/, '')
+      const end = text.indexOf('\r\n\r\n')
+      const [line = '', ...lines] = text.slice(0, end < 0 ? undefined : end).split('\r\n')
+      const headers = lines.map((header) => [
+        header.slice(0, header.indexOf(':')).toLowerCase(),
+        header.slice(header.indexOf(':') + 1).trim(),
+      ])
+      resolve({
+        status: Number(line.split(' ')[1] ?? 0),
+        headers: Object.fromEntries(headers),
+        body: end < 0 ? '' : text.slice(end + 4),
+      })
+    })
+  })
+}
+
 /**
  * Sends a request on a connection of its own, and a second one behind it: all that comes back, byte by byte. A body
  * that is longer than it says would stand where the second answer begins.

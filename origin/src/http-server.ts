@@ -1,10 +1,11 @@
 /** Node's HTTP server as the origin listens with it: what never reaches the application is answered in its words too. */
 
-import type { Server } from 'node:http'
+import { createServer, type Server } from 'node:http'
 import type { Socket } from 'node:net'
-import { createAdaptorServer } from '@hono/node-server'
+import { getRequestListener } from '@hono/node-server'
 import { CORS_HEADERS } from '@media-proxy/shared/response/cors.ts'
 import type { Hono } from 'hono'
+import { encodedRequest, oneRequestConnection } from './raw-target.ts'
 
 /** As much as the edge takes: an answer must not depend on the door. Node's own limit is 16 KiB. */
 const MAX_HEADER_BYTES = 128 * 1024
@@ -15,36 +16,67 @@ const REFUSALS: Readonly<Record<string, readonly [status: number, phrase: string
   HPE_HEADER_OVERFLOW: [431, 'Request Header Fields Too Large'],
   ERR_HTTP_REQUEST_TIMEOUT: [408, 'Request Timeout'],
 }
+const BAD_REQUEST = [400, 'Bad Request'] as const
+
+interface ClientError extends NodeJS.ErrnoException {
+  /** What arrived last. */
+  readonly rawPacket?: Buffer
+}
 
 export function createHttpServer(fetch: Hono['fetch']): Server {
-  const server = createAdaptorServer({
-    fetch,
+  const listener = getRequestListener(fetch, {
     // For HTTP/1.0, which needs no Host: load balancers ask for health by it.
     hostname: 'localhost',
-    serverOptions: { maxHeaderSize: MAX_HEADER_BYTES },
-  }) as Server
+    // A target or a Host that is none: the application answers its own failures itself.
+    errorHandler: () => {
+      const [status, phrase] = BAD_REQUEST
+      return new Response(phrase, { status, headers: refusalHeaders(phrase) })
+    },
+  })
+  const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (request, response) => {
+    request.url = withoutBackslashes(request.url ?? '')
+    return listener(request, response)
+  })
   server.timeout = SOCKET_IDLE_MS
   // An upload may take longer than Node's five minutes; the relay has a floor of its own.
   server.requestTimeout = 0
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => refuse(error, socket))
+  server.on('clientError', (error: ClientError, socket: Socket) => {
+    const encoded =
+      error.code === 'HPE_INVALID_URL' && error.rawPacket?.length === socket.bytesRead
+        ? encodedRequest(error.rawPacket)
+        : undefined
+    if (encoded === undefined) refuse(error, socket)
+    else server.emit('connection', oneRequestConnection(socket, encoded))
+  })
   return server
 }
 
+/** The path as the URL standard reads it, and with it the edge: `\` is `/`, but not in the query. */
+function withoutBackslashes(target: string): string {
+  if (!target.includes('\\')) return target
+  const query = target.indexOf('?')
+  const end = query === -1 ? target.length : query
+  return target.slice(0, end).replaceAll('\\', '/') + target.slice(end)
+}
+
 /** What is no HTTP, or too much of it: before any header of an answer was sent, its client can still be told. */
-function refuse({ code = '' }: NodeJS.ErrnoException, socket: Socket): void {
+function refuse({ code = '' }: ClientError, socket: Socket): void {
   if (code === 'ECONNRESET' || !socket.writable || socket.bytesWritten > 0) {
     socket.destroy()
     return
   }
-  const [status, phrase] = REFUSALS[code] ?? [400, 'Bad Request']
-  const headers = {
+  const [status, phrase] = REFUSALS[code] ?? BAD_REQUEST
+  const headers = { ...refusalHeaders(phrase), connection: 'close' }
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  socket.end(`HTTP/1.1 ${status} ${phrase}\r\n${lines.join('')}\r\n${phrase}`)
+}
+
+function refusalHeaders(phrase: string): Record<string, string> {
+  return {
     ...CORS_HEADERS,
     'content-type': 'text/plain; charset=utf-8',
     'content-length': String(phrase.length),
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
-    connection: 'close',
   }
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
-  socket.end(`HTTP/1.1 ${status} ${phrase}\r\n${lines.join('')}\r\n${phrase}`)
 }

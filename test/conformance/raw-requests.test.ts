@@ -1,19 +1,13 @@
 /** Bytes as they are, sent to both doors: what Node's and the platform's servers make of them before anything of ours. */
 
-import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Door, openEdge } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
+import { exchange, type RawAnswer } from '../raw-exchange.ts'
 
 const PICTURE = '/avatars/1/a.webp?size=32'
 const request = (line: string, headers: readonly string[] = ['Host: x']) =>
   `${line}\r\n${[...headers, 'Connection: close'].map((header) => `${header}\r\n`).join('')}\r\n`
-
-interface RawAnswer {
-  readonly status: number
-  readonly headers: Readonly<Record<string, string>>
-  readonly body: string
-}
 
 describe('raw requests', () => {
   let door: Door
@@ -29,25 +23,6 @@ describe('raw requests', () => {
   })
   afterAll(() => door.close())
 
-  function exchange(base: string, bytes: string): Promise<RawAnswer> {
-    const { hostname, port } = new URL(base)
-    return new Promise((resolve, reject) => {
-      let text = ''
-      const socket = connect(Number(port), hostname, () => socket.write(Buffer.from(bytes, 'latin1')))
-      socket.on('data', (chunk) => (text += chunk.toString('latin1')))
-      socket.on('error', reject)
-      socket.on('close', () => {
-        const [head = '', body = ''] = text.split('\r\n\r\n')
-        const [line = '', ...lines] = head.split('\r\n')
-        const headers = lines.map((header) => [
-          header.slice(0, header.indexOf(':')).toLowerCase(),
-          header.slice(header.indexOf(':') + 1).trim(),
-        ])
-        resolve({ status: Number(line.split(' ')[1]), headers: Object.fromEntries(headers), body })
-      })
-    })
-  }
-
   const seen = ({ status, headers, body }: RawAnswer) => ({
     status,
     type: headers['content-type'],
@@ -61,6 +36,14 @@ describe('raw requests', () => {
   const SAME: readonly (readonly [name: string, bytes: string, status: number])[] = [
     ['a picture', request(`GET ${PICTURE} HTTP/1.1`), 200],
     ['an encoded name', request('GET /attachments/1/%C3%BC.bin HTTP/1.1'), 200],
+    ['a name in UTF-8 as it is', request('GET /attachments/1/\xc3\xbc.bin HTTP/1.1'), 200],
+    ['UTF-8 in the query', request(`GET ${PICTURE}&x=\xc3\xbc HTTP/1.1`), 200],
+    ['backslashes', request(`GET ${PICTURE.replaceAll('/', '\\')} HTTP/1.1`.replace(' \\', ' /')), 200],
+    [
+      'any copy of what is no picture',
+      request('GET /attachments/1/%C3%BC.bin?width=20 HTTP/1.1', ['Host: x', 'If-None-Match: *']),
+      400,
+    ],
     ['an absolute URL', request(`GET http://other.test${PICTURE} HTTP/1.1`), 200],
     ['a fragment', request(`GET ${PICTURE}#part HTTP/1.1`), 200],
     ['dots', request(`GET /x/..${PICTURE} HTTP/1.1`), 200],

@@ -5,7 +5,7 @@
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { parseAllDocuments } from 'yaml'
 import { openS3Server } from '../doors.ts'
@@ -13,18 +13,28 @@ import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
 import { until } from '../until.ts'
 
-const ROOT = join(import.meta.dirname, '../..')
+const ROOT = resolve(import.meta.dirname, '../..')
 const GIVEN: Readonly<Record<string, string>> = {
   MEDIA_PROXY_SECRET_KEY: 'a long random text',
   MEDIA_PROXY_SITE: 'media.example.com',
 }
 
-/** A mount namespace, a read-only root, an empty /tmp; then the words that follow. */
-const READ_ONLY =
-  'mount --make-rprivate / && mount -t tmpfs tmpfs /tmp && mount -o remount,bind,ro / && exec "$@"'
+/** A mount namespace: an empty /tmp, everything else read-only, the repository too where it lies in /tmp. */
+const READ_ONLY = [
+  'mount --make-rprivate /',
+  'mount --bind "$0" /mnt',
+  'mount -t tmpfs tmpfs /tmp',
+  'mkdir -p "$0"',
+  'mount --bind /mnt "$0"',
+  'mount -o remount,bind,ro "$0"',
+  'mount -o remount,bind,ro /',
+  'cd "$0"',
+  'exec "$@"',
+].join(' && ')
+const inNamespace = (command: readonly string[]) => ['--mount', 'sh', '-c', READ_ONLY, ROOT, ...command]
 const canMount =
   process.platform === 'linux' &&
-  spawnSync('unshare', ['--mount', 'sh', '-c', READ_ONLY, 'sh', 'true'], { stdio: 'ignore' }).status === 0
+  spawnSync('unshare', inNamespace(['true']), { stdio: 'ignore' }).status === 0
 
 function composeEnvironment(): Record<string, string> {
   const [document] = parseAllDocuments(readFileSync(join(ROOT, 'deploy/compose.yaml'), 'utf8'), {
@@ -62,8 +72,7 @@ describe.skipIf(!canMount)('the origin of compose.yaml (needs Linux, and the rig
     const s3 = await openS3Server()
     await s3.put('avatars/1/a', await halvesPng(64, 48))
     const { environment, command } = image()
-    const words = ['--mount', 'sh', '-c', READ_ONLY, 'sh', ...command]
-    child = spawn('unshare', words, {
+    child = spawn('unshare', inNamespace(command), {
       cwd: ROOT,
       env: {
         PATH: process.env.PATH,

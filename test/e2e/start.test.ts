@@ -144,7 +144,7 @@ describe('the whole stack', () => {
 
   it('runs beside another stack, which ends by SIGINT while a request runs', async () => {
     const other = await startStack(await mkdtemp(join(tmpdir(), 'media-proxy-start-')))
-    expect((await send(other.edge, '/_ready')).body.toString()).toBe('OK')
+    await until(async () => (await send(other.edge, '/_ready')).body.toString() === 'OK')
     const { headers } = await send(other.edge, '/avatars/1/5a6d0c1e.webp?size=64')
     expect(headers['x-cache'], 'a cache of its own').toBe('MISS')
     const running = fetch(`${other.origin}/attachments/1/1/harbour.jpg?width=1600&format=avif`).then(

@@ -5,6 +5,7 @@ import type { SourceName } from '@media-proxy/shared/request/purge.ts'
 import {
   CONDITIONAL_HEADERS,
   checkConditions,
+  namesEtag,
   type Validators,
 } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -173,7 +174,9 @@ class CoalescingPipeline implements Pipeline {
     const validators = { etag, lastModified: info.lastModified }
     const verdict = checkConditions(headers, validators)
     if (verdict === 'precondition-failed') return fail(verdict)
-    return verdict === 'not-modified' ? { outcome: verdict, validators } : undefined
+    // Only a copy proves that there is something to have a copy of: not every source can be rendered.
+    const known = verdict === 'not-modified' && namesEtag(headers, etag)
+    return known ? { outcome: verdict, validators } : undefined
   }
 }
 

@@ -55,6 +55,12 @@ function isNotModified(headers: Headers, { etag, lastModified }: Validators): bo
   )
 }
 
+/** Tells whether the client has the very answer with this ETag: `*` and a date say that of no answer in particular. */
+export function namesEtag(headers: Headers, etag: string): boolean {
+  const header = headers.get('if-none-match')
+  return header !== null && header.trim() !== '*' && listsEtag(header, etag)
+}
+
 /** Weak comparison, as section 13.1.2 asks. */
 function listsEtag(header: string, etag: string): boolean {
   if (header.trim() === '*') return true

@@ -35,7 +35,11 @@ export function finish(
   const headers = representationHeaders(representation, request.requestId)
   const verdict = checkConditions(request.headers, representation)
   if (verdict === 'precondition-failed') return failureResponse(fail(verdict), request.requestId)
-  if (verdict === 'not-modified') return new Response(null, { status: 304, headers })
+  if (verdict === 'not-modified') {
+    // The length of what was kept, which no 304 tells.
+    delete headers['content-length']
+    return new Response(null, { status: 304, headers })
+  }
   headers['content-length'] = String(sizeBytes)
   if (request.method === 'HEAD') return new Response(null, { headers })
   const wanted = requestedRange(request.headers, representation)
