@@ -88,6 +88,21 @@ describe('animations', () => {
     },
   )
 
+  it.each(['attention', 'entropy'])(
+    'WebP is cut to its point of interest as its still is: %s',
+    async (gravity) => {
+      const path = `/attachments/1/1.webp?width=8&height=16&gravity=${gravity}&format=webp&quality=lossless`
+      const [still, moving] = await Promise.all(
+        ['false', 'true'].map(async (animated) => {
+          const { body } = await send(door.url, `${path}&animated=${animated}`)
+          return sharp(body, { page: 0 }).ensureAlpha().raw().toBuffer()
+        }),
+      )
+      if (still === undefined || moving === undefined) throw new Error('no picture')
+      expect(meanDifference(still, moving)).toBeLessThan(1)
+    },
+  )
+
   it('WebP that is cut off plays its whole frames', async () => {
     const { status, body } = await send(door.url, '/attachments/1/cut.webp?animated=true&format=webp')
     expect([status, (await sharp(body).metadata()).pages]).toEqual([200, 2])

@@ -103,15 +103,16 @@ function seeksInterest({ plan }: Render): boolean {
 /** The point of interest of the first frame serves for all, or the picture would jump from frame to frame. */
 async function cropOf(first: Sharp, info: ImageInfo, render: Render): Promise<(pipeline: Sharp) => Sharp> {
   const { plan } = render
-  const { info: scaled }: { info: OutputInfo } = await scale(first, info, render)
+  const { info: cut }: { info: OutputInfo } = await scale(first, info, render)
     .raw()
     .toBuffer({ resolveWithObject: true })
-  const scaleFactor = Math.max(plan.width / scaled.width, plan.height / scaled.height)
-  const width = Math.max(plan.width, Math.round(scaled.width * scaleFactor))
-  const height = Math.max(plan.height, Math.round(scaled.height * scaleFactor))
+  // What is cut has the plan's size, so only the source tells how large the whole was then.
+  const scaleFactor = Math.max(plan.width / info.width, plan.height / info.height)
+  const width = Math.max(plan.width, Math.round(info.width * scaleFactor))
+  const height = Math.max(plan.height, Math.round(info.height * scaleFactor))
   const part = {
-    left: Math.min(width - plan.width, Math.abs(scaled.cropOffsetLeft ?? 0)),
-    top: Math.min(height - plan.height, Math.abs(scaled.cropOffsetTop ?? 0)),
+    left: Math.min(width - plan.width, Math.abs(cut.cropOffsetLeft ?? 0)),
+    top: Math.min(height - plan.height, Math.abs(cut.cropOffsetTop ?? 0)),
     width: plan.width,
     height: plan.height,
   }
