@@ -1,0 +1,19 @@
+/** The mutants themselves run by `pnpm test:mutants`, which takes minutes; here they are kept up to date. */
+
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { MUTANTS } from './mutants.ts'
+import { mutated } from './mutate.ts'
+
+const ROOT = join(import.meta.dirname, '../..')
+
+describe('mutants', () => {
+  it.each(MUTANTS)('can still be made: $name', async (mutant) => {
+    expect(await mutated(ROOT, mutant)).toContain(mutant.replacement)
+  })
+
+  it('have names of their own, and do something', () => {
+    expect(new Set(MUTANTS.map(({ name }) => name)).size).toBe(MUTANTS.length)
+    for (const { text, replacement } of MUTANTS) expect(replacement).not.toBe(text)
+  })
+})

@@ -1,0 +1,210 @@
+/** Faults that were once put into the renderer and that no test of a picture noticed, and others of their kind. */
+
+export interface Mutant {
+  /** What the service does wrong with it. */
+  readonly name: string
+  /** Under origin/src/engine/process. */
+  readonly file: string
+  /** What stands there once. */
+  readonly text: string
+  /** What stands there instead. */
+  readonly replacement: string
+}
+
+const ENCODERS: readonly Mutant[] = [
+  mutant('JPEG is not progressive', 'image/encode.ts', 'progressive: true', 'progressive: false'),
+  mutant(
+    'JPEG keeps all chroma',
+    'image/encode.ts',
+    'optimiseCoding: true',
+    "optimiseCoding: true, chromaSubsampling: '4:4:4'",
+  ),
+  mutant(
+    'WebP is 15 of quality lower',
+    'image/encode.ts',
+    '(exact ? { lossless: true } : { quality: level })',
+    '(exact ? { lossless: true } : { quality: Math.max(1, level - 15) })',
+  ),
+  mutant('AVIF is 25 instead of 50', 'image/encode.ts', '[80, 50],', '[80, 25],'),
+  mutant(
+    'AVIF halves chroma',
+    'image/encode.ts',
+    '{ quality: avifQuality(level), effort: AVIF_EFFORT }',
+    "{ quality: avifQuality(level), effort: AVIF_EFFORT, chromaSubsampling: '4:2:0' }",
+  ),
+  mutant('PNG has level 1', 'image/encode.ts', 'compressionLevel: 9', 'compressionLevel: 1'),
+  mutant(
+    'PNG filters its rows',
+    'image/encode.ts',
+    'compressionLevel: 9',
+    'compressionLevel: 9, adaptiveFiltering: true',
+  ),
+  mutant(
+    'every PNG is a palette',
+    'image/encode.ts',
+    "palette: sourcePalette && quality !== 'lossless'",
+    'palette: true',
+  ),
+  mutant(
+    'what is lossless is not kept',
+    'image/encode.ts',
+    "quality === 'lossless' && sourceLossless",
+    'false',
+  ),
+  mutant(
+    'what is lossy is kept exactly',
+    'image/encode.ts',
+    "quality === 'lossless' && sourceLossless",
+    "quality === 'lossless'",
+  ),
+]
+
+const GEOMETRY: readonly Mutant[] = [
+  mutant(
+    'the nearest pixel is taken',
+    'image/render-stages.ts',
+    'fit: FIT_OF_MODE[plan.mode],',
+    "fit: FIT_OF_MODE[plan.mode], kernel: 'nearest',",
+  ),
+  mutant(
+    'scaling is linear',
+    'image/render-stages.ts',
+    'fit: FIT_OF_MODE[plan.mode],',
+    "fit: FIT_OF_MODE[plan.mode], kernel: 'linear',",
+  ),
+  mutant('gravity is ignored', 'image/render-stages.ts', 'position: plan.gravity', "position: 'centre'"),
+  mutant('padding is stretched', 'image/render-stages.ts', "contain: 'contain'", "contain: 'fill'"),
+  mutant(
+    'orientation is ignored',
+    'image/open-file.ts',
+    'info.orientation === 1 ? opened : opened.autoOrient()',
+    'opened',
+  ),
+  mutant(
+    'animations are turned the other way',
+    'image/turned-animation.ts',
+    'new Set([2, 3, 7, 8])',
+    'new Set([2, 3, 5, 6])',
+  ),
+  mutant(
+    'blur is half as strong',
+    'image/render-stages.ts',
+    'pipeline.blur(render.blur)',
+    'pipeline.blur(render.blur / 2)',
+  ),
+  mutant('frames bleed into each other', 'image/render-animation.ts', '.blur(sigma)', '.blur(sigma * 1.5)'),
+]
+
+const ALPHA: readonly Mutant[] = [
+  mutant(
+    'scaling mixes colours without their alpha',
+    'image/render-stages.ts',
+    'raw: { width, height, channels } })\n}',
+    'raw: { width, height, channels, premultiplied: true } })\n}',
+  ),
+  mutant(
+    'premultiplied colours stay so',
+    'libav/heic.ts',
+    'if (file.isPremultiplied(file.primary))',
+    'if (false)',
+  ),
+  mutant(
+    'what is transparent turns black in JPEG',
+    'image/render-stages.ts',
+    'const WHITE = { r: 255, g: 255, b: 255, alpha: 1 }',
+    'const WHITE = { r: 0, g: 0, b: 0, alpha: 1 }',
+  ),
+  mutant(
+    'a video loses its alpha',
+    'libav/painter.ts',
+    'rgba[pixel * RGBA + 3] = alpha[pixel] ?? 0',
+    'rgba[pixel * RGBA + 3] = 255',
+  ),
+]
+
+const COLOURS: readonly Mutant[] = [
+  mutant(
+    'a profile is ignored',
+    'image/open-file.ts',
+    '...AS_FAR_AS_IT_GOES,\n',
+    '...AS_FAR_AS_IT_GOES,\n    ignoreIcc: true,\n',
+  ),
+  mutant('a deep profile is ignored', 'image/deep-profile.ts', 'return deepProfile ?', 'return false ?'),
+  mutant('told primaries are ignored', 'colours/told-colours.ts', "['smpte432', { white: D65, ...P3 }],", ''),
+  mutant(
+    'a video takes the other matrix',
+    'container/filters.ts',
+    "? 'bt709' : 'bt601'",
+    "? 'bt601' : 'bt709'",
+  ),
+  mutant('a told matrix is ignored', 'container/filters.ts', "['bt709', 'bt709'],", ''),
+  mutant(
+    'full range is taken for limited',
+    'container/filters.ts',
+    "video.colours.fullRange ? ':in_range=full' : ''",
+    "video.colours.fullRange ? ':in_range=limited' : ''",
+  ),
+  mutant(
+    'grey is not expanded',
+    'libav/heic.ts',
+    'const expands = isGrey &&',
+    'const expands = false && isGrey &&',
+  ),
+  mutant(
+    'HDR is not mapped',
+    'container/filters.ts',
+    "return HDR_TRANSFERS.has(transfer ?? '')",
+    'return false',
+  ),
+  mutant(
+    'rows of a bitmap are red for blue',
+    'libav/still.ts',
+    "'rgba') : deep ? 'rgb48le' : 'rgb24'",
+    "'rgba') : deep ? 'rgb48le' : ('bgr24' as 'rgb24')",
+  ),
+]
+
+const TIME: readonly Mutant[] = [
+  mutant('PNG plays once more', 'image/apng-encode.ts', 'uint32(loop)', 'uint32(loop + 1)'),
+  mutant(
+    'what Sharp plays is played once more',
+    'image/render-animation.ts',
+    'const timing = { loop, ...(delay',
+    'const timing = { loop: loop + 1, ...(delay',
+  ),
+  mutant('PNG tells hundredths', 'image/apng-encode.ts', 'fine ? 1000 : 1', 'fine ? 100 : 1'),
+  mutant(
+    'a PNG is read in hundredths',
+    'image/apng.ts',
+    '(1000 * view.getUint16(20))',
+    '(100 * view.getUint16(20))',
+  ),
+  mutant('a sequence is read in microseconds', 'image/sequence.ts', '(units * 1000)', '(units * 1_000_000)'),
+  mutant(
+    'frames of a PNG are not disposed of',
+    'image/apng-compose.ts',
+    "frame.dispose === 'previous' && index > 0",
+    'false',
+  ),
+  mutant('frames of a PNG are not blended', 'image/apng-compose.ts', "frame.blend === 'source'", 'true'),
+  mutant('only the first frame plays', 'image/render-animation.ts', '{ pages: -1 }', '{ pages: 1 }'),
+  mutant(
+    'a video shows its first frame',
+    'video/video.ts',
+    'if (time === undefined) return undefined',
+    'if (time !== null) return undefined',
+  ),
+  mutant('a percentage is a thousandth', 'video/video.ts', 'time.percent) / 100', 'time.percent) / 1000'),
+  mutant(
+    'a turned video is turned the other way',
+    'container/filters.ts',
+    "270: ['transpose=cclock']",
+    "270: ['transpose=clock']",
+  ),
+]
+
+export const MUTANTS: readonly Mutant[] = [...ENCODERS, ...GEOMETRY, ...ALPHA, ...COLOURS, ...TIME]
+
+function mutant(name: string, file: string, text: string, replacement: string): Mutant {
+  return { name, file, text, replacement }
+}

@@ -1,0 +1,101 @@
+/** Every golden: a source, what is asked of it, and how alike the answer has to be. */
+
+import type { SourceName } from './sources.ts'
+
+export interface PictureCase {
+  /** Of its files. */
+  readonly name: string
+  readonly source: SourceName
+  /** Parameters of an attachment. */
+  readonly query: string
+  /** The lowest similarity (0 to 100) of any frame to the golden. */
+  readonly bound: number
+}
+
+/**
+ * An encoder makes more of it where another processor rounds a pixel in ten another way: 97 are left of WebP, 98 of the
+ * others. Of 15 of quality less, 90 to 95 are.
+ */
+const LOSSY = 96
+/** The coarser the steps, the more one of them shows. */
+const COARSE = 92
+/** Pixels are kept, so only the arithmetic of scaling can differ. */
+const EXACT = 99
+/** A palette is chosen anew, and a small change may swap two of its colours. */
+const PALETTE = 95
+
+export const CASES: readonly PictureCase[] = [
+  // Formats and qualities.
+  at('jpeg', 'photo.png', 'width=96&format=jpg', LOSSY),
+  at('jpeg-low', 'photo.png', 'width=96&format=jpg&quality=low', COARSE),
+  at('jpeg-lossless', 'photo.png', 'width=96&format=jpg&quality=lossless', LOSSY),
+  at('webp', 'photo.png', 'width=96&format=webp', LOSSY),
+  at('webp-low', 'photo.png', 'width=96&format=webp&quality=low', COARSE),
+  at('webp-lossless', 'photo.png', 'width=72&format=webp&quality=lossless', EXACT),
+  at('webp-near-lossless', 'photo.jpg', 'width=72&format=webp&quality=lossless', LOSSY),
+  at('avif', 'photo.png', 'width=96&format=avif', LOSSY),
+  at('avif-low', 'photo.png', 'width=96&format=avif&quality=low', COARSE),
+  at('avif-lossless', 'photo.png', 'width=72&format=avif&quality=lossless', EXACT),
+  at('png', 'photo.png', 'width=72&format=png', EXACT),
+  at('png-whole', 'sticker.webp', 'format=png', EXACT),
+  at('png-palette', 'flag.png', 'width=48', PALETTE),
+  at('png-palette-lossless', 'flag.png', 'width=48&quality=lossless', EXACT),
+  at('gif', 'photo.png', 'width=72&format=gif', PALETTE),
+  // Geometry.
+  at('inside', 'photo.png', 'width=96&height=96&fit=inside&format=webp', LOSSY),
+  at('cover', 'photo.png', 'width=72&height=72&format=webp', LOSSY),
+  at('cover-west', 'photo.png', 'width=48&height=72&gravity=west&format=webp', LOSSY),
+  at('cover-south', 'photo.png', 'width=96&height=40&gravity=south&format=webp', LOSSY),
+  at('cover-attention', 'photo.png', 'width=40&height=72&gravity=attention&format=webp', LOSSY),
+  at('contain', 'photo.png', 'width=96&height=96&fit=contain&format=webp', LOSSY),
+  at('contain-on-white', 'photo.png', 'width=96&height=96&fit=contain&format=jpg', LOSSY),
+  at('lying', 'lying.jpg', 'width=72&format=webp', LOSSY),
+  at('blur', 'photo.png', 'width=96&blur=3&format=webp', LOSSY),
+  // Alpha.
+  at('sticker', 'sticker.png', 'width=80&format=png', EXACT),
+  at('sticker-webp', 'sticker.webp', 'width=80&format=webp', LOSSY),
+  at('sticker-avif', 'sticker.png', 'width=80&format=avif', LOSSY),
+  at('sticker-on-white', 'sticker.png', 'width=80&format=jpg', LOSSY),
+  at('premultiplied', 'premultiplied.avif', 'format=png', EXACT),
+  at('drawing', 'drawing.svg', 'width=120&format=png', EXACT),
+  // Colours.
+  at('display-p3', 'display-p3.jpg', 'width=96&format=webp', LOSSY),
+  at('deep-p3', 'deep-p3.png', 'width=72&format=png', EXACT),
+  at('told-p3', 'told-p3.avif', 'format=png', EXACT),
+  at('told-pq', 'told-pq.avif', 'format=png', EXACT),
+  at('grey-limited', 'grey-limited.avif', 'format=png', EXACT),
+  at('heic', 'turned-p3.heic', 'format=png', EXACT),
+  at('bmp', 'flag.bmp', 'width=48&format=webp', LOSSY),
+  // Animations.
+  at('moving-gif', 'bouncing.gif', 'width=64&format=gif&animated=true', PALETTE),
+  at('moving-webp', 'bouncing.webp', 'width=64&format=webp&animated=true', LOSSY),
+  at('moving-png', 'bouncing.gif', 'width=48&format=png&animated=true', PALETTE),
+  at('moving-blur', 'bouncing.webp', 'width=64&blur=4&format=webp&animated=true', LOSSY),
+  at('moving-turned', 'lying.webp', 'width=54&format=webp&animated=true', LOSSY),
+  at('moving-drawn', 'drawn.apng', 'width=48&format=png&animated=true', EXACT),
+  at('moving-drawn-webp', 'drawn.apng', 'width=64&format=webp&animated=true', LOSSY),
+  at('moving-cover', 'bouncing.gif', 'width=32&height=48&gravity=east&format=webp&animated=true', LOSSY),
+  at('moving-contain', 'bouncing.webp', 'width=64&height=64&fit=contain&format=webp&animated=true', LOSSY),
+  at(
+    'moving-attention',
+    'bouncing.webp',
+    'width=32&height=48&gravity=attention&format=webp&animated=true',
+    LOSSY,
+  ),
+  at('moving-still', 'bouncing.gif', 'width=64&format=webp&animated=false', LOSSY),
+  at('moving-sequence', 'sequence.avif', 'width=64&format=webp&animated=true', LOSSY),
+  // Videos.
+  at('video', 'untagged.mp4', 'width=96&format=webp', LOSSY),
+  at('video-709', 'bt709.mp4', 'width=96&format=webp', LOSSY),
+  at('video-full-range', 'full-range.mp4', 'width=96&format=webp', LOSSY),
+  at('video-pq', 'pq.mp4', 'width=96&format=webp', LOSSY),
+  at('video-alpha', 'alpha.webm', 'width=80&format=webp', LOSSY),
+  at('video-first', 'bouncing.mp4', 'width=64&format=webp', LOSSY),
+  at('video-middle', 'bouncing.mp4', 'width=64&format=webp&time=1.5', LOSSY),
+  at('video-last', 'bouncing.mp4', 'width=64&format=webp&time=100%25', LOSSY),
+  at('video-turned', 'turned.mp4', 'width=54&format=webp', LOSSY),
+]
+
+function at(name: string, source: SourceName, query: string, bound: number): PictureCase {
+  return { name, source, query, bound }
+}

@@ -1,0 +1,79 @@
+import sharp from 'sharp'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { photo } from './drawings.ts'
+import { framesOf } from './frames.ts'
+import { type Frame, similarity } from './score.ts'
+
+const scaled = (kernel?: 'nearest' | 'linear') => {
+  const { data, raw } = photo()
+  return sharp(data, { raw }).resize(96, 72, kernel === undefined ? {} : { kernel })
+}
+
+async function frameOf(bytes: Buffer): Promise<Frame> {
+  const [frame] = await framesOf(bytes)
+  if (frame === undefined) throw new Error('no frame')
+  return frame
+}
+
+describe('similarity', () => {
+  let picture: Frame
+  beforeAll(async () => {
+    picture = await frameOf(await scaled().png().toBuffer())
+  })
+
+  const changed = (change: (value: number, at: number) => number): Frame => ({
+    ...picture,
+    data: Uint8Array.from(picture.data, (value, at) => Math.max(0, Math.min(255, change(value, at)))),
+  })
+
+  it('is 100 for the same picture', () => {
+    expect(similarity(picture, picture)).toBe(100)
+  })
+
+  it('stays high where levels are rounded another way', () => {
+    expect(
+      similarity(
+        picture,
+        changed((value, at) => (at % 4 === 3 ? value : value + (at % 3) - 1)),
+      ),
+    ).toBeGreaterThan(99)
+  })
+
+  it.each([
+    ['jpeg', [80, 65, 20]],
+    ['webp', [80, 65, 20]],
+    ['avif', [50, 25, 10]],
+  ] as const)('tells qualities of %s apart', async (format, qualities) => {
+    const [high, middle, low] = await Promise.all(
+      qualities.map(async (quality) => frameOf(await scaled()[format]({ quality }).toBuffer())),
+    )
+    if (high === undefined || middle === undefined || low === undefined) throw new Error('no frame')
+    expect(similarity(high, middle)).toBeLessThan(96)
+    expect(similarity(high, low)).toBeLessThan(similarity(high, middle))
+  })
+
+  it.each([
+    ['the nearest pixel', 'nearest'],
+    ['linear scaling', 'linear'],
+  ] as const)('tells %s apart', async (_, kernel) => {
+    expect(similarity(picture, await frameOf(await scaled(kernel).png().toBuffer()))).toBeLessThan(99)
+  })
+
+  it('sees what only its alpha changes', () => {
+    expect(
+      similarity(
+        picture,
+        changed((value, at) => (at % 4 === 3 ? 200 : value)),
+      ),
+    ).toBeLessThan(90)
+  })
+
+  it('sees a shift of colours without an edge', () => {
+    expect(
+      similarity(
+        picture,
+        changed((value, at) => (at % 4 === 0 ? value + 12 : value)),
+      ),
+    ).toBeLessThan(96)
+  })
+})
