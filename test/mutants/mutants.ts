@@ -25,6 +25,13 @@ const ENCODERS: readonly Mutant[] = [
     '(exact ? { lossless: true } : { quality: level })',
     '(exact ? { lossless: true } : { quality: Math.max(1, level - 15) })',
   ),
+  mutant('WebP has no patience', 'image/encode.ts', 'WEBP_EFFORT = 4', 'WEBP_EFFORT = 0'),
+  mutant(
+    'metadata is kept',
+    'image/render-stages.ts',
+    'await encoder.toBuffer()',
+    'await encoder.keepMetadata().toBuffer()',
+  ),
   mutant('AVIF is 25 instead of 50', 'image/encode.ts', '[80, 50],', '[80, 25],'),
   mutant(
     'AVIF halves chroma',
@@ -81,6 +88,12 @@ const GEOMETRY: readonly Mutant[] = [
     'opened',
   ),
   mutant(
+    'an animation is cut before it is scaled',
+    'image/render-animation.ts',
+    'Math.max(plan.width / info.width, plan.height / info.height)',
+    '1',
+  ),
+  mutant(
     'animations are turned the other way',
     'image/turned-animation.ts',
     'new Set([2, 3, 7, 8])',
@@ -92,12 +105,17 @@ const GEOMETRY: readonly Mutant[] = [
     'pipeline.blur(render.blur)',
     'pipeline.blur(render.blur / 2)',
   ),
-  mutant('frames bleed into each other', 'image/render-animation.ts', '.blur(sigma)', '.blur(sigma * 1.5)'),
+  mutant(
+    'frames bleed into each other',
+    'image/render-animation.ts',
+    'of framesOf(strip)) {\n    const raw = { width, height, channels: 4 } as const',
+    'of [strip.data]) {\n    const raw = { width, height: frame.length / (width * 4), channels: 4 } as const',
+  ),
 ]
 
 const ALPHA: readonly Mutant[] = [
   mutant(
-    'scaling mixes colours without their alpha',
+    'decoded pixels are taken for premultiplied',
     'image/render-stages.ts',
     'raw: { width, height, channels } })\n}',
     'raw: { width, height, channels, premultiplied: true } })\n}',
@@ -143,6 +161,12 @@ const COLOURS: readonly Mutant[] = [
     'container/filters.ts',
     "video.colours.fullRange ? ':in_range=full' : ''",
     "video.colours.fullRange ? ':in_range=limited' : ''",
+  ),
+  mutant(
+    'limited range is taken for full',
+    'container/filters.ts',
+    "video.colours.fullRange ? ':in_range=full' : ''",
+    "':in_range=full'",
   ),
   mutant(
     'grey is not expanded',
