@@ -163,7 +163,7 @@ function rawRequest(random: () => number): string {
   }
   const queries = some(QUERIES)
   const target = path + (queries.length > 0 ? `?${queries.join('&')}` : '')
-  const headers = [pick(HOSTS), ...some(HEADERS), 'Connection: close']
+  const headers = [pick(HOSTS), ...new Set(some(HEADERS)), 'Connection: close']
   return `${pick(METHODS)} ${target} HTTP/1.1\r\n${headers.map((header) => `${header}\r\n`).join('')}\r\n`
 }
 

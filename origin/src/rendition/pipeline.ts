@@ -2,12 +2,7 @@
 
 import { type CanonicalUrl, renditionUrl } from '@media-proxy/shared/request/canonical.ts'
 import type { SourceName } from '@media-proxy/shared/request/purge.ts'
-import {
-  CONDITIONAL_HEADERS,
-  checkConditions,
-  namesEtag,
-  type Validators,
-} from '@media-proxy/shared/response/conditional.ts'
+import { checkConditions, namesEtag, type Validators } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Lane } from '../concurrency/lane.ts'
 import { createCoalescer } from '../concurrency/single-flight.ts'
@@ -165,18 +160,17 @@ class CoalescingPipeline implements Pipeline {
     job: RenditionJob,
     headers: Headers,
     signal: AbortSignal,
-  ): Promise<PipelineResult | Failure | undefined> {
-    if (!CONDITIONAL_HEADERS.some((name) => headers.has(name))) return undefined
+  ): Promise<PipelineResult | undefined> {
+    // Only a copy proves that there is something to have a copy of, which no date and no `*` does: not every source can
+    // be rendered, and what cannot is refused whatever the conditions are.
+    if (!headers.has('if-none-match')) return undefined
     const located = await this.#options.sources.locate(job.place, signal)
     if (located === undefined || isFailure(located)) return undefined
     const { info } = located
     const etag = await this.#maker.etag(info.etag, url, job)
     const validators = { etag, lastModified: info.lastModified }
-    const verdict = checkConditions(headers, validators)
-    if (verdict === 'precondition-failed') return fail(verdict)
-    // Only a copy proves that there is something to have a copy of: not every source can be rendered.
-    const known = verdict === 'not-modified' && namesEtag(headers, etag)
-    return known ? { outcome: verdict, validators } : undefined
+    const known = namesEtag(headers, etag) && checkConditions(headers, validators) === 'not-modified'
+    return known ? { outcome: 'not-modified', validators } : undefined
   }
 }
 
