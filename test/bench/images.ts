@@ -28,7 +28,7 @@ export async function benchImages(): Promise<readonly BenchRow[]> {
 }
 
 /** A photograph from the corpus; without one, a picture of the same size with a photograph's detail. */
-async function largePhotograph(): Promise<Buffer> {
+export async function largePhotograph(): Promise<Buffer> {
   const corpus = process.env.MEDIA_CORPUS
   if (corpus !== undefined) return readFileSync(join(corpus, 'photos/barge-2725x2225.jpg'))
   const noise = await noisePng(2725, 2225)

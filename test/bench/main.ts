@@ -12,6 +12,7 @@ import { benchLoad } from './load.ts'
 import type { BenchRow } from './measure.ts'
 import { benchMedia } from './media.ts'
 import { benchNsfw } from './nsfw.ts'
+import { benchOverhead } from './overhead.ts'
 import { benchScaling } from './scaling.ts'
 import { benchSoak } from './soak.ts'
 import { benchStart } from './start.ts'
@@ -19,6 +20,7 @@ import { benchStart } from './start.ts'
 const SUITES: Readonly<Record<string, () => Promise<readonly BenchRow[]>>> = {
   attack: benchAttack,
   images: benchImages,
+  overhead: benchOverhead,
   media: benchMedia,
   nsfw: benchNsfw,
   edge: benchEdge,

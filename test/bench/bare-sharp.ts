@@ -1,0 +1,21 @@
+/** Sharp alone in a process of its own, with the service's settings: the message `{ count }` renders so often. */
+
+import { readFileSync } from 'node:fs'
+import sharp from 'sharp'
+import { inFlight } from './measure.ts'
+import { OVERHEAD_CASES } from './overhead-cases.ts'
+
+sharp.concurrency(1)
+sharp.cache(false)
+
+const [file = '', name] = process.argv.slice(2)
+const source = readFileSync(file)
+const render = OVERHEAD_CASES.find((each) => each.name === name)?.bare
+if (render === undefined) throw new Error(`there is no case ${name}`)
+
+process.on('message', async ({ count }: { readonly count: number }) => {
+  // As many at a time as the service renders on two cores.
+  await inFlight(count, 2, () => render(source))
+  process.send?.({ done: count })
+})
+process.send?.({ listening: 0 })

@@ -1,0 +1,43 @@
+/** Small and large renditions, and the bare calls that make the same bytes. */
+
+import sharp from 'sharp'
+
+export interface OverheadCase {
+  readonly name: string
+  /** The source, of a photograph. */
+  readonly source: (photograph: Buffer) => Promise<Buffer>
+  /** What is asked of the service. */
+  readonly query: string
+  readonly bare: (source: Buffer) => Promise<Buffer>
+  readonly count: number
+  /** Most milliseconds of processor time that a rendition may cost beside the bare call. */
+  readonly atMostMs: number
+}
+
+export const OVERHEAD_CASES: readonly OverheadCase[] = [
+  {
+    name: 'PNG 128 to WebP 48',
+    source: (photograph) => sharp(photograph).resize(128, 128).png().toBuffer(),
+    query: 'width=48&format=webp',
+    bare: (source) => sharp(source).autoOrient().resize(48).webp({ quality: 80, effort: 4 }).toBuffer(),
+    count: 400,
+    atMostMs: 1.5,
+  },
+  {
+    name: 'WebP 512 to WebP 128',
+    source: (photograph) => sharp(photograph).resize(512, 512).webp({ quality: 90 }).toBuffer(),
+    query: 'width=128&format=webp',
+    bare: (source) => sharp(source).autoOrient().resize(128).webp({ quality: 80, effort: 4 }).toBuffer(),
+    count: 200,
+    atMostMs: 1.5,
+  },
+  {
+    name: 'JPEG 2725x2225 to JPEG in 512',
+    source: (photograph) => Promise.resolve(photograph),
+    query: 'width=512&format=jpeg',
+    bare: (source) =>
+      sharp(source).autoOrient().resize(512).jpeg({ quality: 80, progressive: true }).toBuffer(),
+    count: 100,
+    atMostMs: 2.5,
+  },
+]
