@@ -36,13 +36,23 @@ export function priceOf({ durableObjects, rows }: EdgeCost['platform']): number 
   return PRICES.workerRequest + durableObjects * PRICES.durableObjectRequest + rows * PRICES.rowWritten
 }
 
+const HEADINGS = ['DO requests', 'rows', 'a million']
+
+/** Padded as the formatter of the documents pads it. */
 export function edgeCostsTable(): string {
-  const cell = (counts: EdgeCost['platform']) =>
-    `${counts.durableObjects} | ${counts.rows} | $${priceOf(counts).toFixed(2)}`
-  const rows = EDGE_COSTS.map(
-    ({ name, platform, ledger }) => `| ${name} | ${cell(platform)} | ${cell(ledger)} |`,
-  )
-  return `| at the edge | DO requests | rows | a million | with \`ledger\`: DO requests | rows | a million |
-| --- | --- | --- | --- | --- | --- | --- |
-${rows.join('\n')}`
+  const cells = ({ durableObjects, rows }: EdgeCost['platform']) => [
+    String(durableObjects),
+    String(rows),
+    `$${priceOf({ durableObjects, rows }).toFixed(2)}`,
+  ]
+  const [first = '', ...rest] = HEADINGS
+  const table = [
+    ['at the edge', ...HEADINGS, `with \`ledger\`: ${first}`, ...rest],
+    ...EDGE_COSTS.map(({ name, platform, ledger }) => [name, ...cells(platform), ...cells(ledger)]),
+  ]
+  const widths = table[0]?.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0))) ?? []
+  const lineOf = (row: readonly string[]) =>
+    `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`
+  const [head = [], ...body] = table
+  return [lineOf(head), lineOf(widths.map((width) => '-'.repeat(width))), ...body.map(lineOf)].join('\n')
 }
