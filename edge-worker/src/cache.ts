@@ -50,8 +50,12 @@ export interface EdgeCacheOptions {
   readonly notFoundSeconds: number
   /** Milliseconds since the epoch. */
   readonly now: () => number
+  /** Told when the cache cannot be read: then it has nothing. */
+  readonly onFailure: (error: unknown) => void
 }
 
+/** Entries of a clock that was ahead by more than this are confirmed like old ones. In milliseconds. */
+const CLOCK_SKEW_MS = 60_000
 /** Raised when the form of entries changes; older ones are then simply never found. */
 const KEY_PREFIX = '/.cache/3'
 const MISSING_PREFIX = '/.cache/missing'
@@ -71,22 +75,31 @@ export function createEdgeCache(options: EdgeCacheOptions): EdgeCache {
   const { cache, publicUrl, freshSeconds, notFoundSeconds, now } = options
   const keyOf = (url: CanonicalUrl) => `${publicUrl}${KEY_PREFIX}${url}`
   const missingKeyOf = (url: CanonicalUrl) => `${publicUrl}${MISSING_PREFIX}${url}`
+  async function read(key: string): Promise<Response | undefined> {
+    try {
+      return await cache.match(key)
+    } catch (error) {
+      options.onFailure(error)
+      return undefined
+    }
+  }
   const lifeOf = (headers: Readonly<HeaderRecord>) =>
     Math.min(freshSeconds, Number(headers[FAR_LIFE_HEADER] ?? Number.POSITIVE_INFINITY))
   return {
     async match(url) {
-      const stored = await cache.match(keyOf(url))
+      const stored = await read(keyOf(url))
       const kept = stored?.headers.get(KEPT)
       if (stored?.body == null || kept == null) return undefined
       const { headers, confirmedAt }: Kept = JSON.parse(kept)
       const lastModified = headers['last-modified']
+      const ageMs = now() - confirmedAt
       return {
         headers,
         sizeBytes: Number(headers['content-length']),
         etag: headers.etag,
         lastModified: lastModified === undefined ? undefined : new Date(lastModified),
         confirmedAt,
-        fresh: now() - confirmedAt < lifeOf(headers) * 1000,
+        fresh: ageMs > -CLOCK_SKEW_MS && ageMs < lifeOf(headers) * 1000,
         body: stored.body,
       }
     },
@@ -110,7 +123,7 @@ export function createEdgeCache(options: EdgeCacheOptions): EdgeCache {
 
     async missingSince(url) {
       if (notFoundSeconds === 0) return undefined
-      const found = await cache.match(missingKeyOf(url))
+      const found = await read(missingKeyOf(url))
       return found === undefined ? undefined : Number(found.headers.get(CONFIRMED_AT))
     },
 

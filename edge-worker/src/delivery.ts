@@ -143,11 +143,8 @@ async function fly(
 }
 
 async function settleWith(role: Extract<Role, { kind: 'lead' }>, work: Promise<Led>): Promise<void> {
-  const outcome = await work.then(
-    (fetched) => fetched.outcome,
-    (): LeaderOutcome => ({ kind: 'abandoned' }),
-  )
-  await role.settle(outcome)
+  const outcome = work.then((fetched) => fetched.outcome)
+  await role.settle(await outcome.catch((): LeaderOutcome => ({ kind: 'abandoned' })))
 }
 
 /** What a leader found, for one that waited; undefined where it is to ask again. */

@@ -9,7 +9,10 @@ import {
   type Spent,
   type Verdict,
 } from '@media-proxy/shared/rate-limit.ts'
+import { within } from './within.ts'
 
+/** A ledger that takes longer counts as one that cannot be reached. In milliseconds. */
+const ATTEMPT_MS = 1000
 /** Without requests the platform forgets the memory of an object after about this long. */
 const EVICTED_AFTER_MS = 60_000
 /** Between two writes of one count. */
@@ -85,8 +88,9 @@ export function createLedgerCounter(namespace: DurableObjectNamespace<AttemptLed
   return {
     async attempt(name, client, budget) {
       const open = sessions.get(client)
-      if (open !== undefined) return open.attempt(name, budget)
-      const { verdict, session } = await namespace.get(namespace.idFromName(client)).open(name, budget)
+      if (open !== undefined) return within(ATTEMPT_MS, (async () => open.attempt(name, budget))())
+      const ledger = namespace.get(namespace.idFromName(client))
+      const { verdict, session } = await within(ATTEMPT_MS, ledger.open(name, budget))
       sessions.set(client, session)
       return verdict
     },
@@ -102,7 +106,7 @@ export function createPlatformCounter(binding: RateLimit, exact: AttemptCounter)
   return {
     async attempt(name, client, budget) {
       if (name === 'renders' || name === 'bad-signatures') return exact.attempt(name, client, budget)
-      const { success } = await binding.limit({ key: `${name} ${client}` })
+      const { success } = await within(ATTEMPT_MS, binding.limit({ key: `${name} ${client}` }))
       return {
         allowed: success,
         remaining: undefined,

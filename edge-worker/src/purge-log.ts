@@ -6,11 +6,14 @@
 
 import { DurableObject } from 'cloudflare:workers'
 import type { SourceName } from '@media-proxy/shared/request/purge.ts'
+import { within } from './within.ts'
 
 /** Purges that are remembered by name. Beyond them, all that is older than the oldest forgotten one is asked for anew. */
 const MOST_PURGES = 2000
 /** After this no cache holds an answer from before. In milliseconds. */
 const FORGOTTEN_MS = 31 * 86_400_000
+/** A log that takes longer counts as one that cannot be read. In milliseconds. */
+const READ_MS = 1000
 /** For how long an isolate goes by what it has read. */
 const FRESH_MS = 10_000
 
@@ -100,11 +103,12 @@ export function createPurgeReader({ namespace, memory, now, onFailure }: PurgeRe
   }
   return {
     async purgedAt(name) {
-      if (now() - memory.readAt >= FRESH_MS) {
+      // A clock that was put back must not make the last reading last.
+      if (Math.abs(now() - memory.readAt) >= FRESH_MS) {
         // Those that come meanwhile go by what is known.
         memory.readAt = now()
         try {
-          remember(await log().read())
+          remember(await within(READ_MS, log().read()))
         } catch (error) {
           onFailure(error)
         }

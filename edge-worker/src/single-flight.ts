@@ -6,6 +6,7 @@
 import { DurableObject, RpcTarget } from 'cloudflare:workers'
 import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
 import type { HeaderRecord } from '@media-proxy/shared/response/headers.ts'
+import { within } from './within.ts'
 
 /** What the leader found, for those that waited. */
 export type LeaderOutcome =
@@ -92,29 +93,23 @@ export interface SingleFlightOptions {
 /** Where the coordinator cannot be reached, everybody asks the origin: slower, never wrong. */
 export function createSingleFlight({ namespace, location, onFailure }: SingleFlightOptions): SingleFlight {
   /** What is asked of the coordinator, or `uncached` where that takes too long or fails. */
-  async function within<T>(milliseconds: number, asked: Promise<T>): Promise<T | LeaderOutcome> {
-    let timer: ReturnType<typeof setTimeout> | null = null
-    const impatient = new Promise<LeaderOutcome>((resolve) => {
-      timer = setTimeout(() => resolve({ kind: 'uncached' }), milliseconds)
-    })
+  async function ask<T>(milliseconds: number, asked: Promise<T>): Promise<T | LeaderOutcome> {
     try {
-      return await Promise.race([asked, impatient])
+      return await within(milliseconds, asked)
     } catch (error) {
       onFailure(error)
       return { kind: 'uncached' }
-    } finally {
-      clearTimeout(timer)
     }
   }
 
   return {
     async join(url) {
       const coordinator = namespace.get(namespace.idFromName(`${location} ${url}`))
-      const joined = await within(JOIN_MS, coordinator.join())
+      const joined = await ask(JOIN_MS, coordinator.join())
       if ('kind' in joined) return { kind: 'follow', outcome: Promise.resolve(joined) }
       const { leads, flight } = joined
       const outcome = async (): Promise<LeaderOutcome> => flight.outcome()
-      if (!leads) return { kind: 'follow', outcome: within(FOLLOWER_MS, outcome()) }
+      if (!leads) return { kind: 'follow', outcome: ask(FOLLOWER_MS, outcome()) }
       return {
         kind: 'lead',
         async settle(outcome) {

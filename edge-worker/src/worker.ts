@@ -116,6 +116,7 @@ function assemble(
     freshSeconds: config.cache.edgeSeconds,
     notFoundSeconds: config.cache.notFoundSeconds,
     now,
+    onFailure: onFailure('the cache cannot be read, so the origin is asked'),
   })
   const log = createPurgeReader({
     namespace: bindings.PURGES,

@@ -46,11 +46,17 @@ const inflateStart = (bytes: Uint8Array): Uint8Array => {
   }
 }
 
-/** The usual picture is told from text by its first byte, without decoding any of it: a byte order mark, space, or `<`. */
-const mayBeText = ([first = 0]: Uint8Array): boolean => TEXT_STARTS.has(first)
+/** The usual picture is told from text by its first two bytes, without decoding any of it: byte order mark, space, `<`. */
+const mayBeText = ([first = 0, second = 0]: Uint8Array): boolean =>
+  TEXT_STARTS.has(first) || MARK_ENDS.get(first) === second
 
-const TEXT_STARTS: ReadonlySet<number> = new Set([
-  0xef, 0xff, 0xfe, 0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x20, 0x3c, 0x00,
+const TEXT_STARTS: ReadonlySet<number> = new Set([0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x20, 0x3c])
+/** The second byte of a mark of UTF-8 or UTF-16, or of a `<` in big-endian UTF-16, by the first: JPEG begins with ff too. */
+const MARK_ENDS: ReadonlyMap<number, number> = new Map([
+  [0xef, 0xbb],
+  [0xff, 0xfe],
+  [0xfe, 0xff],
+  [0x00, 0x3c],
 ])
 
 /** `<svg>`, or the same with a namespace prefix; another element's name may begin alike (`<svgfoo>`). */

@@ -1,0 +1,60 @@
+/**
+ * The worker on a platform that fails: `/__faults?flights=fail&cache=fail&clock=86400000` says what, until the next time.
+ */
+
+import worker from '../worker.ts'
+
+export { AttemptLedger, FlightCoordinator, PurgeLog } from '../worker.ts'
+
+/** `fail`: every call is rejected; `hang`: none is ever answered. */
+type Fault = string | null
+
+const NAMESPACES = ['FLIGHTS', 'LEDGERS', 'PURGES'] as const
+
+let faults = new URLSearchParams()
+const realNow = Date.now.bind(Date)
+Date.now = () => realNow() + Number(faults.get('clock') ?? 0)
+
+function suffer<T>(fault: Fault, work: () => T): T | Promise<never> {
+  if (fault === 'fail') return Promise.reject(new Error('forced'))
+  return fault === 'hang' ? new Promise(() => undefined) : work()
+}
+
+const { match, put } = Cache.prototype
+Cache.prototype.match = function (...words) {
+  return suffer(faults.get('cache'), () => match.apply(this, words))
+}
+Cache.prototype.put = function (...words) {
+  return suffer(faults.get('put') ?? faults.get('cache'), () => put.apply(this, words))
+}
+
+interface Stub {
+  readonly [method: string]: (...words: readonly unknown[]) => unknown
+}
+
+function faulty(name: string, namespace: DurableObjectNamespace): object {
+  return {
+    idFromName: (text: string) => namespace.idFromName(text),
+    get(id: DurableObjectId) {
+      const stub = namespace.get(id) as unknown as Stub
+      const call =
+        (method: string) =>
+        (...words: readonly unknown[]) =>
+          suffer(faults.get(name.toLowerCase()), () => stub[method]?.(...words))
+      return new Proxy({}, { get: (_, method: string) => call(method) })
+    },
+  }
+}
+
+export default {
+  async fetch(request, env, context) {
+    const { pathname, searchParams } = new URL(request.url)
+    if (pathname === '/__faults') {
+      faults = searchParams
+      return new Response('OK')
+    }
+    const namespaces = env as unknown as Record<string, DurableObjectNamespace>
+    const wrapped = NAMESPACES.map((name) => [name, faulty(name, namespaces[name] as DurableObjectNamespace)])
+    return worker.fetch(request, { ...env, ...Object.fromEntries(wrapped) } as never, context)
+  },
+} satisfies ExportedHandler<Record<string, unknown>>
