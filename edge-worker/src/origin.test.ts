@@ -54,3 +54,16 @@ it('asks for the path and the query as they are', async () => {
   const asked = await askedFor('https://origin.test/base', '/attachments/a%2Fb%20c?x=1%25&y=?z')
   expect(asked.href).toBe('https://origin.test/base/attachments/a%2Fb%20c?x=1%25&y=?z')
 })
+
+it('takes the refusal of its own signature for an origin that cannot be reached', async () => {
+  const answer = async (headers: Record<string, string>) =>
+    createOriginFetch({
+      originUrl: 'https://origin.test',
+      ring: undefined,
+      now: () => 0,
+      fetch: async () =>
+        new Response('Forbidden', { status: 403, headers: { 'x-request-id': 'r', ...headers } }),
+    })({ method: 'GET', path: '/x' }, ON_BEHALF)
+  expect(await answer({ 'x-edge-refused': 'stale' })).toMatchObject({ code: 'origin-unreachable' })
+  expect(await answer({})).toMatchObject({ status: 403 })
+})

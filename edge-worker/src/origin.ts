@@ -1,5 +1,5 @@
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
-import { signEdgeRequest } from '@media-proxy/shared/signing/edge-request.ts'
+import { EDGE_REFUSED_HEADER, signEdgeRequest } from '@media-proxy/shared/signing/edge-request.ts'
 import type { KeyRing } from '@media-proxy/shared/signing/hmac.ts'
 
 /** Whom a request to the origin is made for, and by what it is followed through the logs. */
@@ -51,6 +51,11 @@ export function createOriginFetch({ originUrl, ring, fetch, now }: OriginOptions
         redirect: 'manual',
         ...(body == null ? {} : { body }),
       })
+      const refusal = response.headers.get(EDGE_REFUSED_HEADER)
+      if (refusal !== null) {
+        await response.body?.cancel()
+        return unreachable(`it refuses this edge: ${refusal} signature; do the secrets and the clocks agree?`)
+      }
       // The origin names the request in every answer; the platform's own errors (521, 522, …) do not.
       if (response.status < 500 || response.headers.has('x-request-id')) return response
       await response.body?.cancel()

@@ -1,7 +1,7 @@
 import { signEdgeRequest } from '@media-proxy/shared/signing/edge-request.ts'
 import { createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Door, openEdge } from '../doors.ts'
+import { type Door, openEdge, openEdgeBefore, openFilesystemOrigin } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
 
@@ -43,8 +43,9 @@ describe('an origin that answers the edge alone', () => {
       await signed({ ageMs: 61_000 }),
       await signed({ ageMs: -61_000 }),
     ]) {
-      const { status, body } = await send(door.originUrl, path, { headers: headers as never })
-      expect([status, body.toString()]).toEqual([403, 'Forbidden'])
+      const refused = await send(door.originUrl, path, { headers: headers as never })
+      expect([refused.status, refused.body.toString()]).toEqual([403, 'Forbidden'])
+      expect(refused.headers['x-edge-refused']).toMatch(/^(?:unsigned|incomplete|stale|wrong)$/)
     }
     expect((await send(door.originUrl, '/nothing/here')).status, 'learns nothing of routes').toBe(403)
     const headers = { 'x-forwarded-for': '104.16.0.1' }
@@ -67,5 +68,22 @@ describe('an origin that answers the edge alone', () => {
       body: '{}',
     })
     expect(internal.status).toBe(400)
+  })
+})
+
+describe('an edge whose signature the origin refuses', () => {
+  it('answers 502: its own fault is none of its client', async () => {
+    const origin = await openFilesystemOrigin({
+      MEDIA_PROXY_SECRET_KEY: 'secret',
+      MEDIA_PROXY_EDGE_SECRET_KEY: 'one',
+    })
+    const door = await openEdgeBefore(origin, {
+      MEDIA_PROXY_SECRET_KEY: 'secret',
+      MEDIA_PROXY_EDGE_SECRET_KEY: 'other',
+    })
+    await door.put('avatars/1/a', await halvesPng(64, 48))
+    const { status, headers, body } = await send(door.url, '/avatars/1/a.webp')
+    expect([status, headers['retry-after'], body.toString()]).toEqual([502, '5', 'Bad Gateway'])
+    await door.close()
   })
 })

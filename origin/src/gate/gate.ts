@@ -2,7 +2,11 @@
 
 import type { MediaRequest } from '@media-proxy/shared/request/media-request.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { isEdgeClaimed, verifyEdgeRequest } from '@media-proxy/shared/signing/edge-request.ts'
+import {
+  EDGE_REFUSED_HEADER,
+  isEdgeClaimed,
+  verifyEdgeRequest,
+} from '@media-proxy/shared/signing/edge-request.ts'
 import type { KeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import ipaddr from 'ipaddr.js'
 import type { AddressRanges } from './cloudflare-ranges.ts'
@@ -45,7 +49,9 @@ export function createGate(options: GateOptions): Gate {
       return isFailure(verified) ? verified : { clientAddress: verified.clientAddress, viaEdge: true }
     }
     if (requireCloudflareEdge && !cloudflare.includes(arrival.peer)) {
-      return fail('forbidden', 'neither from Cloudflare nor signed by the edge')
+      return fail('forbidden', 'neither from Cloudflare nor signed by the edge', {
+        [EDGE_REFUSED_HEADER]: 'unsigned',
+      })
     }
     if (isUntrustedProxy(arrival, options)) options.onUntrustedProxy(arrival.peer)
     return { clientAddress: clientAddressOf(arrival, options), viaEdge: false }

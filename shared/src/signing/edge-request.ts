@@ -15,6 +15,9 @@ export const EDGE_HEADERS = {
   signature: 'x-edge-signature',
 } as const
 
+/** On the origin's refusal of whoever asks it: it is the edge's own fault then, and no answer for its client. */
+export const EDGE_REFUSED_HEADER = 'x-edge-refused'
+
 /**
  * The host by which a client asked the edge, on requests for the playground. Believed only beside a signature: a page
  * that was led to the origin by a rebound name could send it too.
@@ -76,6 +79,6 @@ function messageOf({ method, path, clientAddress }: EdgeRequest, time: string): 
   return ['edge-1', time, method, path, clientAddress].join('\n')
 }
 
-function forbidden(why: string): Failure {
-  return fail('forbidden', `${why} edge signature`)
+function forbidden(why: 'incomplete' | 'stale' | 'wrong'): Failure {
+  return fail('forbidden', `${why} edge signature`, { [EDGE_REFUSED_HEADER]: why })
 }
