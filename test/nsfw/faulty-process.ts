@@ -41,7 +41,7 @@ async function work(): Promise<void> {
   const gate = process.argv[2]
   while (gate !== undefined && existsSync(gate)) await setTimeout(GATE_MS)
   channel.send(FRAME.ready, { renderer: '', libav: null })
-  for (let frame = channel.receive(); frame !== undefined; frame = channel.receive()) {
+  for (let frame = channel.receiveJob(); frame !== undefined; frame = channel.receiveJob()) {
     const done = (result: unknown) => channel.send(FRAME.done, { cpuSeconds: 0, result })
     const { body } = frame
     switch (body[0]) {

@@ -9,8 +9,8 @@ import type { Cost } from '../jobs.ts'
 import { decodeHead, encodeHead, FRAME, type Frame, type FrameKind, HEAD_BYTES } from '../protocol.ts'
 
 export interface Channel {
-  /** Waits for the next frame; undefined when the server is gone. */
-  receive(): Frame | undefined
+  /** Waits for the next job; undefined when the server is gone. The body of the one before is overwritten. */
+  receiveJob(): Frame | undefined
   send(kind: FrameKind, value: unknown, body?: Uint8Array): void
   /** Asks for the bytes from `start` up to, not including, `end` of the job's source, and waits for them. */
   readRange(start: number, end: number): Uint8Array | Failure
@@ -20,12 +20,24 @@ export interface Channel {
 
 export function openChannel(descriptor: number): Channel {
   const head = Buffer.alloc(HEAD_BYTES)
+  let jobBody: Buffer | undefined
+  let usedBytes = 0
 
-  function receive(): Frame | undefined {
+  /** One piece of memory for the bodies of all usual jobs: a new one each time is mapped, cleared, and garbage afterwards. */
+  function roomForJob(bytes: number): Buffer {
+    if (bytes > REUSED_BYTES) return Buffer.allocUnsafeSlow(bytes)
+    jobBody ??= Buffer.alloc(REUSED_BYTES)
+    // Who reads beyond the end of a body finds nothing of another one.
+    if (usedBytes > bytes) jobBody.fill(0, bytes, usedBytes)
+    usedBytes = bytes
+    return jobBody.subarray(0, bytes)
+  }
+
+  function receive(roomFor: (bytes: number) => Buffer = Buffer.allocUnsafeSlow): Frame | undefined {
     if (!fill(descriptor, head)) return undefined
     const { kind, textBytes, bodyBytes } = decodeHead(head)
     const text = Buffer.allocUnsafeSlow(textBytes)
-    const body = Buffer.allocUnsafeSlow(bodyBytes)
+    const body = roomFor(bodyBytes)
     if (!fill(descriptor, text) || !fill(descriptor, body)) return undefined
     return { kind, text: text.toString('utf8'), body }
   }
@@ -36,7 +48,7 @@ export function openChannel(descriptor: number): Channel {
   }
 
   return {
-    receive,
+    receiveJob: () => receive(roomForJob),
     send,
     readRange(start, end) {
       send(FRAME.read, { start, end })
@@ -55,6 +67,8 @@ export function openChannel(descriptor: number): Channel {
 }
 
 const NOTHING = new Uint8Array()
+/** Most pictures are smaller. */
+const REUSED_BYTES = 1024 * 1024
 
 /** Reads until a buffer is full; false at the end of the stream. */
 function fill(descriptor: number, buffer: Buffer): boolean {

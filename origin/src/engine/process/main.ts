@@ -42,7 +42,7 @@ process.exit(0)
 /** Does one job, and keeps nothing of it; gives how many bytes it had, or nothing when the server is gone. */
 async function workOnNext(): Promise<number | undefined> {
   await childrenEnded()
-  const frame = channel.receive()
+  const frame = channel.receiveJob()
   if (frame === undefined) return undefined
   if (frame.kind !== FRAME.job) throw new Error(`frame ${frame.kind} instead of a job`)
   const job: Job = JSON.parse(frame.text)
