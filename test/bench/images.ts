@@ -59,7 +59,12 @@ async function benchCold(
         name: 'bare Sharp',
         run: (count) =>
           inFlight(count, IN_FLIGHT, () =>
-            sharp(source).autoOrient().resize(width).webp({ quality: 80, effort: 4 }).toBuffer(),
+            sharp(source)
+              .pipelineColourspace('srgb')
+              .autoOrient()
+              .resize(width)
+              .webp({ quality: 80, effort: 2 })
+              .toBuffer(),
           ),
       },
       subject: {

@@ -13,6 +13,7 @@ import type { BenchRow } from './measure.ts'
 import { benchMedia } from './media.ts'
 import { benchNsfw } from './nsfw.ts'
 import { benchOverhead } from './overhead.ts'
+import { benchQuality } from './quality.ts'
 import { benchScaling } from './scaling.ts'
 import { benchSoak } from './soak.ts'
 import { benchStart } from './start.ts'
@@ -30,7 +31,12 @@ const SUITES: Readonly<Record<string, () => Promise<readonly BenchRow[]>>> = {
 }
 
 /** Only where they are named: they take minutes. */
-const LONG_SUITES: typeof SUITES = { soak: benchSoak, cost: benchCost, hostile: benchHostile }
+const LONG_SUITES: typeof SUITES = {
+  soak: benchSoak,
+  cost: benchCost,
+  quality: benchQuality,
+  hostile: benchHostile,
+}
 
 const wanted = process.argv.slice(2)
 const all = { ...SUITES, ...LONG_SUITES }

@@ -37,6 +37,7 @@ export const CASES: readonly PictureCase[] = [
   at('avif-low', 'photo.png', 'width=96&format=avif&quality=low', COARSE),
   at('avif-lossless', 'photo.png', 'width=72&format=avif&quality=lossless', EXACT),
   at('png', 'photo.png', 'width=72&format=png', EXACT),
+  at('png-grain', 'grain.jpg', 'width=48&format=png', EXACT),
   at('png-whole', 'sticker.webp', 'format=png', EXACT),
   at('png-palette', 'flag.png', 'width=48', PALETTE),
   at('png-palette-lossless', 'flag.png', 'width=48&quality=lossless', EXACT),

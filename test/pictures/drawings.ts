@@ -40,6 +40,16 @@ export function photo(): Drawing {
   })
 }
 
+/** Gravel under stripes of saturated colours: every pixel differs from the next, and chroma as much as light. */
+export function grain(): Drawing {
+  const random = seededRandom(11)
+  return draw(240, 180, 3, (x, y) => {
+    const light = 0.35 + 0.65 * random()
+    const stripe = Math.sin((x + y / 3) / 2.5) > 0 ? [220, 60, 50] : [50, 90, 215]
+    return [...stripe.map((channel) => channel * light), 255]
+  })
+}
+
 /**
  * A sticker: a ring with soft edges and a glass pane on nothing. What cannot be seen is bright green, which shows as a rim
  * where pixels are mixed without regard to their alpha.

@@ -4,7 +4,16 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import sharp, { type Sharp } from 'sharp'
 import { animatedPng } from '../fixtures.ts'
-import { bouncing, type Drawing, FRAME_DELAYS_MS, FRAME_HEIGHT, flag, photo, sticker } from './drawings.ts'
+import {
+  bouncing,
+  type Drawing,
+  FRAME_DELAYS_MS,
+  FRAME_HEIGHT,
+  flag,
+  grain,
+  photo,
+  sticker,
+} from './drawings.ts'
 
 /** Videos, made by make-videos.ts. */
 export const MEDIA = join(import.meta.dirname, 'media')
@@ -16,6 +25,8 @@ const LOOP = 3
 export const SOURCES = {
   'photo.png': () => open(photo()).png().toBuffer(),
   'photo.jpg': () => jpeg(open(photo())),
+  /** Fine detail, with its chroma halved, as cameras write it. */
+  'grain.jpg': () => open(grain()).jpeg({ quality: 92, chromaSubsampling: '4:2:0' }).toBuffer(),
   /** Stored on its side. */
   'lying.jpg': async () => {
     const lying = await open(photo()).rotate(-90).png().toBuffer()

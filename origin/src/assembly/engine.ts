@@ -50,6 +50,7 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
   const pictures = config.engine.processes || availableParallelism() + 1
   const videos = config.engine.videos || availableParallelism()
   const asked = [config.engine.processes, config.engine.videos]
+  const renderQuality = config.render.quality
   const starter = await openStarter(options)
   const poolOf = (niceness: number, warm: number, most: number) =>
     createPool({
@@ -85,10 +86,10 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
   const events = engineEvents(observer, log)
   const run = createRunner({ ways: createWays(lanes, pools), mostCost: config.engine, events })
   return {
-    engine: observeEngine(createEngine({ run, lanes, limits: config.limits }), observer),
+    engine: observeEngine(createEngine({ run, lanes, limits: config.limits, renderQuality }), observer),
     ...{ lanes, pools },
     rendererVersion: starter.decoder.then(({ renderer, version }) =>
-      JSON.stringify([renderer, version ?? '']),
+      JSON.stringify([renderer, version ?? '', renderQuality]),
     ),
     async notReady() {
       if (pools.quick.fault !== undefined || pools.heavy.fault !== undefined) return ['engine']

@@ -6,7 +6,7 @@ import type { SourceLimits } from '../media/limits.ts'
 import type { Source } from '../source/bytes/source.ts'
 import type { ResultOf } from './jobs.ts'
 import type { EngineLanes } from './lanes.ts'
-import type { RenderOptions } from './render-options.ts'
+import type { RenderOptions, RenderQuality } from './render-options.ts'
 import type { JobTime, Runner } from './runner.ts'
 
 export type { EngineEvents, JobTime } from './runner.ts'
@@ -15,6 +15,7 @@ export interface EngineOptions {
   readonly run: Runner
   readonly lanes: EngineLanes
   readonly limits: SourceLimits
+  readonly renderQuality: RenderQuality
 }
 
 export interface Rendered {
@@ -47,13 +48,13 @@ export interface Engine {
   rejection(kind: 'image' | 'video', underWay: number): Failure | undefined
 }
 
-export function createEngine({ run, lanes, limits }: EngineOptions): Engine {
+export function createEngine({ run, lanes, limits, renderQuality }: EngineOptions): Engine {
   return {
     async render(source, options, time) {
       const described = jobSource(source)
       const ended = await run(
         source,
-        (allowance) => ({ kind: 'render', source: described, limits, options, allowance }),
+        (allowance) => ({ kind: 'render', source: described, limits, options, renderQuality, allowance }),
         time,
       )
       if (isFailure(ended)) return ended

@@ -143,6 +143,7 @@ type EncoderName =
   | ImageFormat
   | `${'jpeg' | 'webp' | 'avif'} ${'fine' | 'blurred'}`
   | `${'webp' | 'avif'} lossless`
+  | 'avif drawn'
   | 'png alpha'
   | 'png palette'
   | 'gif palette'
@@ -161,6 +162,8 @@ const ENCODERS: Readonly<Record<EncoderName, Encoder>> = {
   'webp lossless': { bytesPerPixel: 46, bytesPerAlpha: 0, secondsPerMegapixel: 1 },
   avif: { bytesPerPixel: 42, bytesPerAlpha: 12, secondsPerMegapixel: 0.2 },
   'avif fine': { bytesPerPixel: 42, bytesPerAlpha: 12, secondsPerMegapixel: 0.3 },
+  // Of a drawing, or with alpha; which it is, is seen when it is decoded.
+  'avif drawn': { bytesPerPixel: 42, bytesPerAlpha: 12, secondsPerMegapixel: 0.6 },
   'avif blurred': { bytesPerPixel: 42, bytesPerAlpha: 12, secondsPerMegapixel: 0.13 },
   'avif lossless': { bytesPerPixel: 64, bytesPerAlpha: 12, secondsPerMegapixel: 0.6 },
   // A photograph takes 1 to 3 seconds; noise of every colour 4 to 7, which is what twice as much is allowed for.
@@ -267,6 +270,7 @@ function encoderOf(
   }
   if (quality === 'lossless')
     return source.lossless && format !== 'jpeg' ? `${format} lossless` : `${format} fine`
+  if (format === 'avif' && (source.lossless || source.hasAlpha)) return 'avif drawn'
   if (blur > 0) return `${format} blurred`
   return quality > 80 ? `${format} fine` : format
 }

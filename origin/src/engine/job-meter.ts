@@ -85,7 +85,10 @@ function jobOptions(options: RenderOptions, limits: SourceLimits, allowance: Cos
 
 async function renderOn(process: EngineProcess, { format, bytes }: MeteredSource, options: JobOptions) {
   const source = { format, sizeBytes: bytes.length, whole: true }
-  const ended = await process.run({ kind: 'render', source, ...options }, { body: bytes })
+  const ended = await process.run(
+    { kind: 'render', source, renderQuality: 'fine', ...options },
+    { body: bytes },
+  )
   if (!('cause' in ended)) return ended
   const { cause } = ended
   if (cause.kind === 'killed' && cause.reason === 'deadline')

@@ -4,7 +4,7 @@ import { FAILURE_CODES, type Failure, fail } from '@media-proxy/shared/response/
 import * as z from 'zod'
 import { MEDIA_KINDS } from '../media/kinds.ts'
 import type { SourceLimits } from '../media/limits.ts'
-import type { RenderOptions } from './render-options.ts'
+import type { RenderOptions, RenderQuality } from './render-options.ts'
 
 /** A source as its job is told of it. */
 export interface JobSource {
@@ -31,6 +31,7 @@ interface MediaJob {
 export interface RenderJob extends MediaJob {
   readonly kind: 'render'
   readonly options: RenderOptions
+  readonly renderQuality: RenderQuality
   /** What was admitted: a job that costs more says so instead of beginning. */
   readonly allowance: Cost
 }

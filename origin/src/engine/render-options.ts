@@ -11,6 +11,9 @@ export interface RenderOptions extends Omit<Transformation, keyof Box> {
   readonly imagesOnly: boolean
 }
 
+/** How JPEG is read: at full size before it is made smaller, or as coarsely as its codec can. */
+export type RenderQuality = 'fine' | 'fast'
+
 /** How the size of a rendition follows from that of its source. */
 export type Geometry =
   | { readonly kind: 'asset'; readonly route: AssetRoute; readonly size: number }

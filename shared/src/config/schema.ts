@@ -175,6 +175,13 @@ export const configSchema = z.strictObject({
       default: 128 * MIB,
     }),
   }),
+  render: group({
+    quality: choice(
+      'Whether JPEG is read at full size before it is made smaller, or as coarsely as its codec can.',
+      ['fine', 'fast'],
+      { default: 'fine' },
+    ),
+  }),
   engine: group({
     processes: integer(
       'Jobs of small pictures at the same time, and as many of large ones; 0 is one more than there are processors.',

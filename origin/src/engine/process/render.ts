@@ -31,7 +31,7 @@ export interface Rendered {
  */
 export async function render(
   source: MediaSource,
-  job: Pick<RenderJob, 'options' | 'allowance' | 'limits'>,
+  job: Pick<RenderJob, 'options' | 'renderQuality' | 'allowance' | 'limits'>,
   tools: VideoTools,
   tellCost: (cost: Cost) => void,
 ): Promise<Rendered | Deferred | Failure> {
@@ -45,24 +45,27 @@ export async function render(
     case 'audio':
       return fail('not-visual')
     case 'video':
-      return renderVideo(source, kind.format, options, tools, admission)
+      return renderVideo(source, kind.format, job, tools, admission)
     case 'image':
-      return renderPicture(source, kind.format, options, tools, admission)
+      return renderPicture(source, kind.format, job, tools, admission)
   }
 }
+
+type WantedRender = Pick<RenderJob, 'options' | 'renderQuality'>
 
 async function renderPicture(
   source: MediaSource,
   sourceFormat: SourceFormat,
-  options: RenderOptions,
+  job: WantedRender,
   tools: VideoTools,
   admission: Admission,
 ): Promise<Rendered | Deferred | Failure> {
   const { limits } = tools
+  const { options } = job
   const wantedOf = (info: ImageInfo) => {
     const plan = planOf(options.geometry, info)
     const format = outputFormat(writtenFormat(options.format, sourceFormat), info, options, plan, tools)
-    return renderOf(options, format, plan)
+    return renderOf(job, format, plan)
   }
   const opened = await openPicture(source, {
     format: sourceFormat,
@@ -158,17 +161,18 @@ function outputFormat(
 async function renderVideo(
   source: MediaSource,
   sourceFormat: VideoFormat,
-  options: RenderOptions,
+  job: WantedRender,
   tools: VideoTools,
   admission: Admission,
 ): Promise<Rendered | Deferred | Failure> {
+  const { options } = job
   const video = await openVideo(tools, source, sourceFormat)
   if (isFailure(video)) return video
   try {
     const { info } = video
     const plan = planOf(options.geometry, info.video)
     const format = outputFormat(writtenFormat(options.format, 'video'), { frames: 1 }, options, plan, tools)
-    const wanted = renderOf(options, format, plan)
+    const wanted = renderOf(job, format, plan)
     const deferred = admit(costOfStill(info.video, wanted), admission)
     if (deferred !== undefined) return deferred
     const frame = await video.readFrame(momentOf(options.time, info.durationSeconds), plan)
@@ -180,8 +184,10 @@ async function renderVideo(
   }
 }
 
-function renderOf({ quality, animated, blur }: RenderOptions, format: ImageFormat, plan: Plan): Render {
-  return { plan, format, quality, animated, ...(blur === undefined ? {} : { blur }) }
+function renderOf({ options, renderQuality }: WantedRender, format: ImageFormat, plan: Plan): Render {
+  const { quality, animated, blur } = options
+  const fast = renderQuality === 'fast'
+  return { plan, format, quality, animated, fast, ...(blur === undefined ? {} : { blur }) }
 }
 
 /** Original bytes are the best rendition there is, where nothing has to change and nothing has to be hidden. */

@@ -1,9 +1,11 @@
 import type { ImageFormat } from '@media-proxy/shared/formats.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { Sharp } from 'sharp'
 import { type DecodeStill, decodeFrame, needsOwnDecoder } from './decode.ts'
 import type { ImageInfo } from './inspect.ts'
 import { openFile } from './open-file.ts'
 import type { RawPicture } from './raw-picture.ts'
+import { readFully } from './read-jpeg.ts'
 import { renderAnimation } from './render-animation.ts'
 import { blur, openRaw, type Render, run, scale } from './render-stages.ts'
 
@@ -54,6 +56,10 @@ export function keepsAnimation(info: ImageInfo, render: Pick<Render, 'animated' 
   return render.animated && info.frames > 1 && holdsAnimation(render.format)
 }
 
+function openStill(bytes: Uint8Array, info: ImageInfo, render: Render): Sharp {
+  return readFully(openFile(bytes, info, { pages: 1 }), info, render)
+}
+
 async function renderStill(
   bytes: Uint8Array,
   info: ImageInfo,
@@ -61,7 +67,7 @@ async function renderStill(
   decodeStill: DecodeStill,
 ): Promise<Uint8Array | Failure> {
   if (!needsOwnDecoder(bytes, info))
-    return run(blur(scale(openFile(bytes, info, { pages: 1 }), info, render), render), info, render)
+    return run(blur(scale(openStill(bytes, info, render), info, render), render), info, render)
   const picture = await decodeFrame(bytes, info, 0, decodeStill)
   return isFailure(picture) ? picture : renderRaw(picture, render, info.lossless)
 }
