@@ -6,7 +6,7 @@ import type { Size } from '../image/plan.ts'
 import type { RawPicture } from '../image/raw-picture.ts'
 import type { ImageSequence } from '../image/sequence.ts'
 import type { MediaSource } from '../source/media-source.ts'
-import type { ContainerInfo, PacketRun, VideoInfo } from './container.ts'
+import type { ContainerInfo, VideoInfo } from './container.ts'
 
 /** A decoded frame, with square pixels. */
 export interface Frame extends RawPicture {
@@ -24,28 +24,25 @@ export interface DecodeOptions {
 export type ByRange = Pick<MediaSource, 'sizeBytes' | 'read'>
 
 export interface VideoDecoder {
-  /** The wanted frame of each run. `undecodable` where the codec needs its container, or nothing decodes. */
-  decodeRuns(runs: readonly PacketRun[], options: DecodeOptions): Promise<readonly (Frame | Failure)[]>
   /**
-   * Opens a file for what cannot be had by runs. `known` is what another demuxer found in it. The caller closes it.
-   * Fails with `undecodable` where this decoder does not read such files, or as the bytes do.
+   * Opens a file and reads what it holds. The caller closes it. Fails with `undecodable` where this decoder does not
+   * read such files, or as the bytes do.
    */
-  openFile(
-    source: ByRange,
-    format: VideoFormat,
-    known: ContainerInfo | undefined,
-  ): Promise<DecodedFile | Failure>
+  openFile(source: ByRange, format: VideoFormat): Promise<DecodedFile | Failure>
   /** The frames of an image sequence, one after the other; ends with a failure where there are fewer. */
   playFrames(sequence: ImageSequence, options: PlayOptions): AsyncIterable<RawPicture | Failure>
 }
 
+/**
+ * A moment in seconds from the start means the frame that a player shows then: the last one whose time is not later;
+ * past the end the last one, without a moment the first.
+ */
+export type Moment = number | undefined
+
 export interface DecodedFile {
   readonly info: ContainerInfo
-  /**
-   * The frame that a player shows at a moment: the last one whose time is not later; past the end the last one,
-   * without a moment the first.
-   */
-  readFrame(atSeconds: number | undefined, options: DecodeOptions): Promise<Frame | Failure>
+  /** One result a moment. A result fails with `undecodable`, `unsupported-codec`, or as the bytes do. */
+  readFrames(moments: readonly Moment[], options: DecodeOptions): Promise<readonly (Frame | Failure)[]>
   close(): Promise<void>
 }
 

@@ -2,9 +2,10 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { afterAll, describe, expect, it } from 'vitest'
+import type { DecodeOptions } from '../container/video-decoder.ts'
 import type { LibavFormat } from './formats.ts'
 import { loadLibav } from './load.ts'
-import { openWithLibav } from './open.ts'
+import { type LibavFile, openWithLibav } from './open.ts'
 
 const corpus = process.env.MEDIA_CORPUS
 const libav = await loadLibav()
@@ -20,7 +21,10 @@ async function open(name: string, format: LibavFormat) {
   )
 }
 
-const OPTIONS = { size: { width: 16, height: 12 }, maxPixels: 4e7 }
+function optionsOf({ info: { video } }: LibavFile): DecodeOptions {
+  if (video === undefined) throw new Error('no video')
+  return { video, size: { width: 16, height: 12 }, maxPixels: 4e7 }
+}
 
 describe.skipIf(corpus === undefined || libav === undefined)(
   'files that libav demuxes (needs MEDIA_CORPUS and FFmpeg’s libraries)',
@@ -154,7 +158,7 @@ describe.skipIf(corpus === undefined || libav === undefined)(
       if (isFailure(file)) throw new Error(file.detail)
       using opened = file
       for (const [moment, shown] of moments) {
-        const frame = opened.readFrame(moment, OPTIONS)
+        const frame = opened.readFrame(moment, optionsOf(opened))
         expect(isFailure(frame) ? frame : frame.timestampSeconds, `${moment}`).toBeCloseTo(shown, 3)
       }
     })
@@ -172,7 +176,7 @@ describe.skipIf(corpus === undefined || libav === undefined)(
       const file = await open('wild/full.avi', 'avi')
       if (isFailure(file)) throw new Error(file.detail)
       using opened = file
-      const frame = opened.readFrame(undefined, { ...OPTIONS, maxPixels: 320 * 180 - 1 })
+      const frame = opened.readFrame(undefined, { ...optionsOf(opened), maxPixels: 320 * 180 - 1 })
       expect(frame).toMatchObject({ code: 'undecodable' })
     })
 
@@ -191,7 +195,7 @@ describe.skipIf(corpus === undefined || libav === undefined)(
       const file = await open('wild/full.avi', 'avi')
       if (isFailure(file)) throw new Error(file.detail)
       using opened = file
-      expect(isFailure(opened.readFrame(undefined, OPTIONS))).toBe(false)
+      expect(isFailure(opened.readFrame(undefined, optionsOf(opened)))).toBe(false)
     })
   },
 )

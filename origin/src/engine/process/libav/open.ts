@@ -6,8 +6,7 @@
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Stream } from 'node-av/lib'
 import type { ContainerInfo } from '../container/container.ts'
-import type { Frame } from '../container/video-decoder.ts'
-import type { Size } from '../image/plan.ts'
+import type { DecodeOptions, Frame } from '../container/video-decoder.ts'
 import { type DurationOptions, durationOf } from './duration.ts'
 import { demuxerOf, type LibavFormat } from './formats.ts'
 import { openInput } from './input.ts'
@@ -23,14 +22,7 @@ export interface LibavFile extends Disposable {
    * Past the end the last frame, without a moment the first that is shown. Fails with `undecodable`, with
    * `unsupported-codec`, or as the source does.
    */
-  readFrame(atSeconds: number | undefined, options: ReadFrameOptions): Frame | Failure
-}
-
-export interface ReadFrameOptions {
-  /** Size of the result, upright. */
-  readonly size: Size
-  /** Largest frame that is decoded, in pixels. */
-  readonly maxPixels: number
+  readFrame(atSeconds: number | undefined, options: DecodeOptions): Frame | Failure
 }
 
 /** Most bytes of one question: the index of ten hours, or a group of pictures in 4K. */

@@ -4,16 +4,15 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import type { FormatContext, Frame as NativeFrame, Stream } from 'node-av/lib'
 import type { VideoCodec } from '../container/codecs.ts'
 import type { VideoInfo } from '../container/container.ts'
-import type { Frame } from '../container/video-decoder.ts'
+import type { DecodeOptions, Frame } from '../container/video-decoder.ts'
 import { decoderOf } from './codec-names.ts'
 import { type Decoder, openDecoder } from './decoder.ts'
 import type { Demuxer } from './formats.ts'
 import type { Libav } from './load.ts'
-import type { ReadFrameOptions } from './open.ts'
 import { createPainter } from './painter.ts'
 
 export interface ShownFrameReader extends Disposable {
-  read(atSeconds: number | undefined, options: ReadFrameOptions): Frame | Failure
+  read(atSeconds: number | undefined, options: DecodeOptions): Frame | Failure
 }
 
 export interface ShownFrameOptions {
@@ -63,8 +62,8 @@ class SeekingReader implements ShownFrameReader {
     }
   }
 
-  read(atSeconds: number | undefined, { size, maxPixels }: ReadFrameOptions): Frame | Failure {
-    const { demuxer, video } = this.#options
+  read(atSeconds: number | undefined, { video, size, maxPixels }: DecodeOptions): Frame | Failure {
+    const { demuxer } = this.#options
     const decoder = this.#decoderFor(maxPixels)
     if (isFailure(decoder)) return decoder
     if (!this.#find(decoder, atSeconds)) return fail('undecodable', `${demuxer.name}: no frame decodes`)

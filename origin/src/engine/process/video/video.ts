@@ -6,11 +6,10 @@ import type { VideoFormat } from '../../../media/kinds.ts'
 import { type SourceLimits, validateDeclaredSize } from '../../../media/limits.ts'
 import { validateCodecs } from '../container/codecs.ts'
 import type { ContainerInfo, VideoInfo } from '../container/container.ts'
-import { openContainer } from '../container/open-container.ts'
-import type { ByRange, DecodedFile, Frame, VideoDecoder } from '../container/video-decoder.ts'
+import type { ByRange, Frame, Moment, VideoDecoder } from '../container/video-decoder.ts'
 import type { Size } from '../image/plan.ts'
 import type { Libav } from '../libav/load.ts'
-import { readFrames } from './frame-reader.ts'
+import { frameSize, maxPixels } from './frame-size.ts'
 
 export interface VideoTools {
   /** Loads what decodes videos, once; undefined where this system has nothing that does. */
@@ -46,48 +45,28 @@ export async function openVideo(
   if (bytes.sizeBytes > limits.sourceBytes) return fail('source-too-large', `${bytes.sizeBytes} bytes`)
   const decoder = await loadDecoder()
   if (decoder === undefined) return fail('not-ready', 'there is no decoder of videos')
-  const container = await openContainer(bytes, format)
-  const known = isFailure(container) ? undefined : container.info
-  let file: Promise<DecodedFile | Failure> | undefined
-  const openFile = () => {
-    file ??= decoder.openFile(bytes, format, known)
-    return file
+  const file = await decoder.openFile(bytes, format)
+  if (isFailure(file)) return file
+  const info = validate(file.info, limits)
+  if (isFailure(info)) {
+    await file.close()
+    return info
   }
-  const close = async () => {
-    if (!isFailure(container)) container.close()
-    const opened = await file
-    if (opened !== undefined && !isFailure(opened)) await opened.close()
-  }
-  const info = known ?? (await infoOf(container, openFile))
-  const validated = isFailure(info) ? info : validate(info, limits)
-  if (isFailure(validated)) {
-    await close()
-    return validated
-  }
-  const { durationSeconds, video } = validated
-  const source = {
-    ...{ decoder, openFile, video, durationSeconds, limits },
-    container: isFailure(container) ? undefined : container,
-  }
+  const readFrames = (moments: readonly Moment[], shownAt: Size | undefined) =>
+    file.readFrames(moments, {
+      video: info.video,
+      size: frameSize(info.video, shownAt),
+      maxPixels: maxPixels(limits),
+    })
   return {
-    info: validated,
+    info,
     async readFrame(moment, shownAt) {
-      const [frame] = await readFrames(source, [moment], shownAt)
+      const [frame] = await readFrames([moment], shownAt)
       return frame ?? fail('undecodable')
     },
-    readFrames: (moments, shownAt) => readFrames(source, moments, shownAt),
-    close,
+    readFrames,
+    close: () => file.close(),
   }
-}
-
-/** What the decoder finds in a file that the demuxer here does not read. */
-async function infoOf(
-  container: unknown,
-  openFile: () => Promise<DecodedFile | Failure>,
-): Promise<ContainerInfo | Failure> {
-  if (isFailure(container) && container.code !== 'undecodable') return container
-  const file = await openFile()
-  return isFailure(file) ? file : file.info
 }
 
 /** The moment a request asks for, in seconds; undefined for the first frame that is shown. */

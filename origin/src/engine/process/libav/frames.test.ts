@@ -2,44 +2,37 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { afterAll, describe, expect, it } from 'vitest'
-import type { PacketRun, VideoInfo } from '../container/container.ts'
-import { demux } from '../container/demuxer.ts'
+import type { VideoInfo } from '../container/container.ts'
+import type { Size } from '../image/plan.ts'
 import { loadLibav } from './load.ts'
-import { decodeRuns } from './runs.ts'
+import { type LibavFile, openWithLibav } from './open.ts'
 
 const corpus = process.env.MEDIA_CORPUS
 const libav = await loadLibav()
 afterAll(() => libav?.pool.close())
 
-async function runsOf(name: string, format: 'mp4' | 'webm' | 'mkv' | 'mov', moments: readonly number[]) {
+async function open(name: string, format: 'mp4' | 'webm' | 'mkv' | 'mov') {
+  if (libav === undefined) throw new Error('no libraries')
   const bytes = await readFile(join(corpus ?? '', name))
-  const file = await demux(
-    { sizeBytes: bytes.length, read: (start, end) => bytes.subarray(start, end) },
-    format,
-  )
+  const read = (start: number, end: number) => bytes.subarray(start, end)
+  const file = openWithLibav(libav, { sizeBytes: bytes.length, read }, format)
   if (isFailure(file) || file.info.video === undefined) throw new Error(`${name} is no video`)
-  const runs: PacketRun[] = []
-  for (const moment of moments) {
-    const run = await file.readRun(moment)
-    if (isFailure(run)) throw new Error(run.detail)
-    runs.push(run)
-  }
-  file.close()
-  return { runs, video: file.info.video }
+  return { file, video: file.info.video }
 }
 
-function decode(
-  runs: readonly PacketRun[],
+const MOST_PIXELS = 4e7
+
+function readFrame(
+  file: LibavFile,
   video: VideoInfo,
-  size = { width: 2, height: 2 },
-  maxPixels = 4e7,
+  atSeconds: number,
+  size: Size,
+  maxPixels = MOST_PIXELS,
 ) {
-  if (libav === undefined) throw new Error('no libraries')
-  return decodeRuns(libav, runs, { video, size, maxPixels }).map((frame) =>
-    isFailure(frame)
-      ? frame.code
-      : { at: Number(frame.timestampSeconds.toFixed(3)), channels: frame.channels, pixels: [...frame.data] },
-  )
+  const frame = file.readFrame(atSeconds, { video, size, maxPixels })
+  if (isFailure(frame)) throw new Error(frame.code)
+  const { timestampSeconds, channels, data } = frame
+  return { at: Number(timestampSeconds.toFixed(3)), channels, pixels: [...data] }
 }
 
 const SIZE = { width: 64, height: 48 }
@@ -188,12 +181,13 @@ function pixelAt(
 }
 
 describe.skipIf(corpus === undefined || libav === undefined)(
-  'runs of coded frames (needs MEDIA_CORPUS and FFmpeg’s libraries)',
+  'frames of videos (needs MEDIA_CORPUS and FFmpeg’s libraries)',
   () => {
-    it.each(EXPECTED)('decodes $name to the pixels of FFmpeg’s own command', async (wanted) => {
-      const { runs, video } = await runsOf(wanted.name, wanted.format, wanted.moments)
-      for (const [index, frame] of decode(runs, video, SIZE).entries()) {
-        if (typeof frame !== 'object') throw new Error(frame)
+    it.each(EXPECTED)('of $name are decoded to the pixels of FFmpeg’s own command', async (wanted) => {
+      const { file, video } = await open(wanted.name, wanted.format)
+      using opened = file
+      for (const [index, moment] of wanted.moments.entries()) {
+        const frame = readFrame(opened, video, moment, SIZE)
         const { at, channels, pixels } = wanted.frames[index] ?? {}
         expect(frame).toMatchObject({ at, channels })
         const drawn = POINTS.map(([x, y]) => pixelAt(frame, x, y))
@@ -201,44 +195,42 @@ describe.skipIf(corpus === undefined || libav === undefined)(
       }
     })
 
-    it('takes the alpha beside a frame as it stands', async () => {
-      const { runs, video } = await runsOf('video/vp8-alpha.webm', 'webm', [2.2])
-      const [frame] = decode(runs, video, video)
-      if (typeof frame !== 'object') throw new Error(frame)
-      for (const [x, y, pixel] of [
-        [20, 400, [110, 204, 2, 59]],
-        [360, 100, [194, 227, 20, 24]],
-        [450, 500, [181, 214, 68, 253]],
-        [700, 560, [111, 219, 7, 26]],
-      ] as const) {
-        const start = (y * video.width + x) * 4
-        expect(frame.pixels.slice(start, start + 4)).toEqual(pixel)
-      }
+    it('have the alpha beside them as it stands', async () => {
+      const { file, video } = await open('video/vp8-alpha.webm', 'webm')
+      using opened = file
+      const frame = readFrame(opened, video, 2.2, video)
+      for (const [x, y, alpha] of [
+        [20, 400, 59],
+        [360, 100, 24],
+        [450, 500, 253],
+        [700, 560, 26],
+      ] as const)
+        expect(frame.pixels[(y * video.width + x) * 4 + 3]).toBe(alpha)
     })
 
-    it('gives each run its own frame, in whatever order they come', async () => {
-      const { runs, video } = await runsOf('video/bbb-480p-moov-first.mp4', 'mp4', [2.2, 0.5, 2.2, 1])
-      const times = decode(runs, video).map((frame) => typeof frame === 'object' && frame.at)
+    it('are given in whatever order they are wanted', async () => {
+      const { file, video } = await open('video/bbb-480p-moov-first.mp4', 'mp4')
+      using opened = file
+      const times = [2.2, 0.5, 2.2, 1].map((moment) => readFrame(opened, video, moment, SIZE).at)
       expect(times).toEqual([2.167, 0.5, 2.167, 1])
     })
 
-    it('refuses a bitstream that is larger than its limit, whatever the container says', async () => {
-      const { runs, video } = await runsOf('video/av1.mp4', 'mp4', [0])
+    it('are refused where they are larger than the limit, whatever the container says', async () => {
+      const { file, video } = await open('video/av1.mp4', 'mp4')
+      using opened = file
       const claimed = { ...video, codedWidth: 16, codedHeight: 16 }
-      expect(decode(runs, claimed, { width: 2, height: 2 }, 1280 * 720 - 1)).toEqual(['undecodable'])
-      expect(decode(runs, claimed, { width: 2, height: 2 }, 1280 * 720)).toHaveLength(1)
+      expect(() => readFrame(opened, claimed, 0, SIZE, 1280 * 720 - 1)).toThrow('undecodable')
+      expect(readFrame(opened, claimed, 0, SIZE, 1280 * 720).at).toBe(0)
     })
 
-    it('leaves codecs to their container that need it', async () => {
-      const { runs, video } = await runsOf('video/bbb-480p-moov-first.mp4', 'mp4', [0])
-      expect(decode(runs, { ...video, codec: 'mpeg4' })).toEqual(['undecodable'])
-    })
-
-    it('turns a frame clockwise and then mirrors it', async () => {
-      const { runs, video } = await runsOf('video/bbb-480p-moov-first.mp4', 'mp4', [2.2])
-      const [upright] = decode(runs, video, { width: 3, height: 2 })
-      const [turned] = decode(runs, { ...video, rotation: 90, mirrored: true }, { width: 2, height: 3 })
-      if (typeof upright !== 'object' || typeof turned !== 'object') throw new Error('no frame')
+    it('are turned clockwise and then mirrored', async () => {
+      const { file, video } = await open('video/bbb-480p-moov-first.mp4', 'mp4')
+      using opened = file
+      const upright = readFrame(opened, video, 2.2, { width: 3, height: 2 })
+      const turned = readFrame(opened, { ...video, rotation: 90, mirrored: true }, 2.2, {
+        width: 2,
+        height: 3,
+      })
       const at = (pixels: readonly number[], width: number, x: number, y: number) =>
         pixels.slice((y * width + x) * 3, (y * width + x) * 3 + 3)
       for (const [x, y] of [

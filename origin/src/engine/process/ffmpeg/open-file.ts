@@ -1,0 +1,99 @@
+/**
+ * Files for FFmpeg's binary: what they hold is read here, without a child; frames come from the few bytes they are coded
+ * in, and where that is not to be had, from the whole file on the disk.
+ */
+
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { VideoFormat } from '../../../media/kinds.ts'
+import type { Container, ContainerInfo, PacketRun } from '../container/container.ts'
+import { openContainer } from '../container/open-container.ts'
+import type { ByRange, DecodedFile, DecodeOptions, Frame, Moment } from '../container/video-decoder.ts'
+import { readAviInfo } from './avi.ts'
+import { decodeFile, decodeRuns, type FileInput } from './decode.ts'
+import type { Ffmpeg } from './ffmpeg.ts'
+import { openTemporaryFile } from './temporary-file.ts'
+
+/** The only demuxer that may open a file, by our name of its format. */
+const DEMUXERS: Readonly<Record<VideoFormat, FileInput['demuxer']>> = {
+  mp4: 'mov',
+  mov: 'mov',
+  webm: 'matroska',
+  mkv: 'matroska',
+  avi: 'avi',
+}
+
+/** Opens a file. Fails with `undecodable`, or as the bytes do. */
+export async function openFfmpegFile(
+  ffmpeg: Ffmpeg,
+  source: ByRange,
+  format: VideoFormat,
+  maxFileBytes: number,
+): Promise<DecodedFile | Failure> {
+  const opened = format === 'avi' ? undefined : await openContainer(source, format)
+  if (opened !== undefined && isFailure(opened)) return opened
+  const info = opened?.info ?? readAviInfo(source)
+  if (isFailure(info)) return info
+  let file: Awaited<ReturnType<typeof openTemporaryFile>> | undefined
+  const readFromFile = async (atSeconds: Moment, options: DecodeOptions) => {
+    file ??= await openTemporaryFile(source, maxFileBytes)
+    if (isFailure(file)) return file
+    return decodeFile(ffmpeg, { path: file.path, demuxer: DEMUXERS[format], atSeconds }, options)
+  }
+  return {
+    info,
+    async readFrames(moments, options) {
+      const inside = moments.map((moment) => withinDuration(moment, info))
+      const frames = await decodeFromRuns(ffmpeg, opened, inside, options)
+      const all: (Frame | Failure)[] = []
+      for (const [index, frame] of frames.entries()) {
+        const fromRun = !isFailure(frame) || frame.code !== 'undecodable'
+        all.push(fromRun ? frame : await readFromFile(inside[index], options))
+      }
+      return all
+    },
+    async close() {
+      opened?.close()
+      if (file !== undefined && !isFailure(file)) await file.remove()
+    },
+  }
+}
+
+function withinDuration(moment: Moment, { durationSeconds }: ContainerInfo): Moment {
+  return moment === undefined ? undefined : Math.min(moment, durationSeconds ?? moment)
+}
+
+async function decodeFromRuns(
+  ffmpeg: Ffmpeg,
+  container: Container | undefined,
+  moments: readonly Moment[],
+  options: DecodeOptions,
+): Promise<readonly (Frame | Failure)[]> {
+  const runs: (PacketRun | Failure)[] = []
+  for (const moment of moments)
+    runs.push((await container?.readRun(moment)) ?? fail('undecodable', 'no demuxer for it'))
+  const readable = runs.filter((run): run is PacketRun => !isFailure(run))
+  const decoded = readable.length === 0 ? [] : await decodeTogether(ffmpeg, readable, options)
+  let next = 0
+  return runs.map((run) => {
+    if (isFailure(run)) return run
+    next += 1
+    return decoded[next - 1] ?? fail('undecodable')
+  })
+}
+
+/** One child for all where that works, else one for each. */
+async function decodeTogether(
+  ffmpeg: Ffmpeg,
+  runs: readonly PacketRun[],
+  options: DecodeOptions,
+): Promise<readonly (Frame | Failure)[]> {
+  const frames = await decodeRuns(ffmpeg, runs, options)
+  if (!isFailure(frames)) return frames
+  if (frames.code !== 'undecodable' || runs.length === 1) return runs.map(() => frames)
+  const singles: (Frame | Failure)[] = []
+  for (const run of runs) {
+    const single = await decodeRuns(ffmpeg, [run], options)
+    singles.push(isFailure(single) ? single : (single[0] ?? fail('undecodable')))
+  }
+  return singles
+}

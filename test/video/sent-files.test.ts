@@ -1,0 +1,93 @@
+/** Films and sounds as people send them, at both doors and on every route that takes them. */
+
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { CORPUS } from '../corpus/corpus.ts'
+import { type Door, openEdge, openFilesystemOrigin } from '../doors.ts'
+import { send } from '../http.ts'
+import { SENT_FILMS } from './sent-films.ts'
+
+const SECRET = 'a-secret-for-tests'
+const DOORS = [
+  ['the origin', openFilesystemOrigin],
+  ['the edge', openEdge],
+] as const
+
+/** What colour conversion and scaling may differ by, out of 255. */
+const TOLERANCE = 5
+/** What JPEG adds to that in small frames. */
+const JPEG_TOLERANCE = 10
+
+describe.skipIf(CORPUS === undefined).each(DOORS)('at %s (skipped without MEDIA_CORPUS)', (_, open) => {
+  let door: Door
+
+  beforeAll(async () => {
+    door = await open({ MEDIA_PROXY_SECRET_KEY: SECRET, MEDIA_PROXY_NSFW_ENABLED: 'false' })
+    for (const { name } of SENT_FILMS) {
+      const bytes = await readFile(join(CORPUS ?? '', 'wild', name))
+      await door.put(`attachments/1/${name}`, bytes)
+      await door.put(name, bytes, undefined, 'uploads')
+    }
+  })
+  afterAll(() => door.close())
+
+  async function post(path: string, name: string): Promise<Buffer> {
+    const response = await send(door.url, path, {
+      method: 'POST',
+      headers: { 'x-internal-secret': SECRET, 'content-type': 'application/json' },
+      body: JSON.stringify({ type: 'upload', upload_filename: name }),
+    })
+    expect(response.status, door.log.at(-1)?.detail).toBe(200)
+    return response.body
+  }
+
+  describe.each(SENT_FILMS)(
+    '$name',
+    ({ name, format, mime, size: [width, height], duration, shown, frames }) => {
+      it('is told of', async () => {
+        const told = JSON.parse((await post('/_metadata', name)).toString())
+        expect(told).toMatchObject({ format, content_type: mime, width, height, duration, nsfw: false })
+        expect(told.placeholder).toBeTypeOf('string')
+      })
+
+      it.each(Object.entries(shown))('shows its frame at "%s"', async (time, quarters) => {
+        const moment = time === '' ? '' : `&time=${encodeURIComponent(time)}`
+        const response = await send(door.url, `/attachments/1/${name}?format=png${moment}`)
+        expect(response.status, door.log.at(-1)?.detail).toBe(200)
+        expectQuarters(await quartersOf(response.body), quarters)
+      })
+
+      it('has a thumbnail, and three frames', async () => {
+        const first = shown['']
+        if (first !== undefined)
+          expectQuarters(await quartersOf(await post('/_thumbnail', name)), first, JPEG_TOLERANCE)
+        const told = JSON.parse((await post('/_frames', name)).toString())
+        const times = told.frames.map(({ timestamp }: { timestamp: number }) => Number(timestamp.toFixed(2)))
+        expect(times).toEqual(frames)
+      })
+    },
+  )
+})
+
+/** Red, green and blue of each quarter. */
+async function quartersOf(file: Buffer): Promise<readonly number[]> {
+  const { width, height } = await sharp(file).metadata()
+  const [halfWidth, halfHeight] = [width >> 1, height >> 1]
+  const means: number[] = []
+  for (const top of [0, halfHeight]) {
+    for (const left of [0, halfWidth]) {
+      const region = { left, top, width: halfWidth, height: halfHeight }
+      const quarter = await sharp(file).removeAlpha().extract(region).toBuffer()
+      means.push(...(await sharp(quarter).stats()).channels.map(({ mean }) => mean))
+    }
+  }
+  return means
+}
+
+function expectQuarters(found: readonly number[], quarters: string, tolerance = TOLERANCE): void {
+  const wanted = [...Buffer.from(quarters.replaceAll(' ', ''), 'hex')]
+  const worst = Math.max(...wanted.map((value, index) => Math.abs(value - (found[index] ?? Number.NaN))))
+  expect(worst, `${found.map(Math.round)} instead of ${wanted}`).toBeLessThanOrEqual(tolerance)
+}

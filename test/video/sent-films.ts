@@ -1,0 +1,103 @@
+/** Films that people send, and what is right of them. */
+
+export interface SentFilm {
+  readonly name: string
+  readonly format: string
+  readonly mime: string
+  readonly size: readonly [width: number, height: number]
+  /** Whole seconds, rounded up. */
+  readonly duration: number
+  /**
+   * Mean colours of the quarters of a frame, from left to right and from top to bottom, by the moment it is asked for;
+   * without one, of what a player shows first. Told by `ffmpeg -i <name>`, which decodes all that comes before.
+   */
+  readonly shown: Readonly<Record<string, string>>
+  /** Times of the three frames. */
+  readonly frames: readonly number[]
+}
+
+export const SENT_FILMS: readonly SentFilm[] = [
+  {
+    name: 'longgop.mp4',
+    format: 'mp4',
+    mime: 'video/mp4',
+    size: [64, 64],
+    duration: 40,
+    shown: {
+      '': '4d3b10 332e40 a87810 434abf',
+      '1': '583908 362740 798d31 5745a5',
+      '21': '55380b 381d41 a76c24 1f84a0',
+      '30': '573804 37293b 806b57 4870a8',
+      '39.5': '423d14 3d263a 6e6f6e 375bcb',
+      '100%': '423b17 3f2637 a47c13 4463af',
+    },
+    frames: [2, 20, 39],
+  },
+  {
+    name: 'cut.mp4',
+    format: 'mp4',
+    mime: 'video/mp4',
+    size: [320, 180],
+    duration: 3,
+    shown: {
+      '': '969401 5358f8 9ca81e 6153e6',
+      '0': '969401 5358f8 9ca81e 6153e6',
+      '1': '898814 6a58de a9a918 4f5cf8',
+      '100%': '8b8616 685eda aaa602 515cf3',
+    },
+    frames: [1, 1.5, 2],
+  },
+  {
+    name: 'sef-svc-prefix.mp4',
+    format: 'mp4',
+    mime: 'video/mp4',
+    size: [160, 120],
+    duration: 15,
+    shown: {
+      '': '774c28 82542e 714a2c 8e654b',
+      '8.3': '7b533b 835a44 6b4938 8c675a',
+      '9': '774f39 805640 694735 896456',
+      '13.5': '785039 805742 6b493a 89655b',
+    },
+    frames: [1.93, 7.23, 13.5],
+  },
+  {
+    name: 'two-seconds.mp4',
+    format: 'mp4',
+    mime: 'video/mp4',
+    size: [160, 120],
+    duration: 2,
+    shown: {
+      '': '666109 5362d7 aea104 5e4af1',
+      '1': '6f5f06 5961d2 98b019 6649e5',
+      '100%': '6d5f02 615fc5 91ac24 6353e6',
+    },
+    frames: [1, 1.48, 1.96],
+  },
+  {
+    name: 'full.avi',
+    format: 'avi',
+    mime: 'video/x-msvideo',
+    size: [320, 180],
+    duration: 5,
+    shown: {
+      '': '899509 5357fa a9a702 5754f3',
+      '1': '979504 5358f8 9cae12 5c51ea',
+      '100%': '8c8618 685ed8 aba604 505cf2',
+    },
+    frames: [1, 2, 3.03],
+  },
+  {
+    name: 'trunc.avi',
+    format: 'avi',
+    mime: 'video/x-msvideo',
+    size: [320, 180],
+    duration: 3,
+    shown: {
+      '': '899509 5357fa a9a702 5754f3',
+      '1': '979504 5358f8 9cae12 5c51ea',
+      '100%': '969402 5557f4 95ad1a 6055e5',
+    },
+    frames: [1, 1.5, 1.97],
+  },
+]
