@@ -31,7 +31,7 @@ describe.skipIf(FFMPEG === undefined)('sound (skipped without FFmpeg)', () => {
     ['32 bits', 'wav', ['-c:a', 'pcm_s32le'], 'unsupported-codec'],
     ['A-law', 'wav', ['-c:a', 'pcm_alaw'], 'unsupported-codec'],
     ['ADPCM', 'wav', ['-c:a', 'adpcm_ms'], 'unsupported-codec'],
-    ['ALAC', 'm4a', ['-c:a', 'alac'], 'unsupported-codec'],
+    ['ALAC', 'm4a', ['-c:a', 'alac'], 'alac'],
     ['FLAC in Ogg', 'ogg', ['-c:a', 'flac'], 'unsupported-codec'],
     [
       'Ogg with a video',

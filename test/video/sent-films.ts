@@ -100,4 +100,17 @@ export const SENT_FILMS: readonly SentFilm[] = [
     },
     frames: [1, 1.5, 1.97],
   },
+  {
+    name: 'iphone_apac.mov',
+    format: 'mov',
+    mime: 'video/quicktime',
+    size: [320, 180],
+    duration: 4,
+    shown: {
+      '': '897905 4c47ef a88803 5346e9',
+      '1': '997203 524aed 94910d 5542df',
+      '100%': '896915 634acc a98703 4c4ee9',
+    },
+    frames: [1, 2, 3],
+  },
 ]

@@ -7,6 +7,7 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import { type MediaKind, mediaKind } from '../../media/kinds.ts'
 import type { Cost, Deferred, ExamineJob } from '../jobs.ts'
 import { type Admission, admit } from './admit.ts'
+import { validateSound } from './container/codecs.ts'
 import { animationTimes, frameAt } from './image/animation-frames.ts'
 import { decodePicture } from './image/decode.ts'
 import { type ImageInfo, validateInfo } from './image/inspect.ts'
@@ -169,6 +170,8 @@ async function lookAtVideo(
   kind: MediaKind,
   { scan, admission }: ExamineOptions,
 ): Promise<Examined | Deferred | Failure> {
+  const rejected = validateSound(video.info.audio, 'film')
+  if (rejected !== undefined) return rejected
   const { width, height } = video.info.video
   const shownAt = lookSize(video.info.video)
   const plan = { ...shownAt, mode: 'exact', gravity: 'centre' } as const

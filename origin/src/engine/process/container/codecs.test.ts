@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { audioCodecOf, audioCodecOfTag, validateCodecs, videoCodecOf } from './codecs.ts'
+import { audioCodecOf, audioCodecOfTag, validatePicture, validateSound, videoCodecOf } from './codecs.ts'
 
 describe('names of video codecs', () => {
   it.each([
@@ -47,10 +47,13 @@ describe('names of audio codecs', () => {
     ['pcm-s16', 'pcm_s16le'],
     ['pcm-s24', 'pcm_s24le'],
     ['pcm-f32', 'pcm_f32le'],
-    ['pcm-u8', undefined],
-    ['pcm-s16be', undefined],
+    ['pcm-u8', 'pcm_u8'],
+    ['pcm-s16be', 'pcm_s16be'],
     ['pcm-s32', undefined],
-    ['ac3', undefined],
+    ['ac3', 'ac3'],
+    ['alac', 'alac'],
+    ['A_ALAC', 'alac'],
+    ['apac', undefined],
     ['', undefined],
   ])('%s', (name, codec) => {
     expect(audioCodecOf(name)).toBe(codec)
@@ -59,30 +62,37 @@ describe('names of audio codecs', () => {
   it.each([
     [1, 16, 'pcm_s16le'],
     [1, 24, 'pcm_s24le'],
-    [1, 8, undefined],
+    [1, 8, 'pcm_u8'],
     [1, 32, undefined],
     [3, 32, 'pcm_f32le'],
     [3, 64, undefined],
     [0x55, 0, 'mp3'],
     [0x50, 0, undefined],
-    [0x2000, 0, undefined],
+    [0x2000, 0, 'ac3'],
+    [0x161, 0, undefined],
   ])('format tag %i with %i bits', (tag, bits, codec) => {
     expect(audioCodecOfTag(tag, bits)).toBe(codec)
   })
 })
 
 describe('the judgement', () => {
-  it('refuses one bad stream among good ones', () => {
-    expect(validateCodecs({ hasVideo: true, video: 'h264', audio: ['aac', undefined] })?.code).toBe(
-      'unsupported-codec',
-    )
-    expect(validateCodecs({ hasVideo: true, video: undefined, audio: ['aac'] })?.code).toBe(
-      'unsupported-codec',
-    )
+  it('is of the picture that is shown', () => {
+    expect(validatePicture(undefined)?.code).toBe('unsupported-codec')
+    expect(validatePicture('av1')).toBeUndefined()
   })
 
-  it('takes silence, and sound alone', () => {
-    expect(validateCodecs({ hasVideo: true, video: 'av1', audio: [] })).toBeUndefined()
-    expect(validateCodecs({ hasVideo: false, audio: ['opus'] })).toBeUndefined()
+  it.each([
+    ['silence', 'film', [], true],
+    ['one good track', 'film', ['aac'], true],
+    ['a good track beside an unknown one', 'film', [undefined, 'aac'], true],
+    ['a good track before an unknown one', 'film', ['opus', undefined], true],
+    ['none but unknown tracks', 'film', [undefined, undefined], false],
+    ['sound of disks beside a picture', 'film', ['ac3'], true],
+    ['sound of disks alone', 'sound file', ['ac3'], false],
+    ['8 bits alone', 'sound file', ['pcm_u8'], false],
+    ['ALAC alone', 'sound file', ['alac'], true],
+    ['MP3 alone', 'sound file', ['mp3'], true],
+  ] as const)('takes %s of a %s or does not', (_, holder, tracks, accepted) => {
+    expect(validateSound(tracks, holder) === undefined).toBe(accepted)
   })
 })

@@ -62,19 +62,26 @@ export const FFMPEG_DECODERS = [
   'msmpeg4',
 ].join(',')
 
-/** What a container says of its streams: undefined for a codec without an accepted name. */
-export interface DeclaredCodecs {
-  /** `hidden` where only FFmpeg can tell. */
-  readonly video?: VideoCodec | 'hidden' | undefined
-  readonly hasVideo: boolean
-  readonly audio: readonly (AudioCodec | undefined)[]
+/** Fails with `unsupported-codec` where the picture that is shown is none of the accepted ones. */
+export function validatePicture(codec: VideoCodec | 'hidden' | undefined): Failure | undefined {
+  return codec === undefined ? fail('unsupported-codec', 'video codec') : undefined
 }
 
-/** Fails with `unsupported-codec` where a stream is none of the accepted ones. */
-export function validateCodecs({ hasVideo, video, audio }: DeclaredCodecs): Failure | undefined {
-  if (hasVideo && video === undefined) return fail('unsupported-codec', 'video codec')
-  return audio.includes(undefined) ? fail('unsupported-codec', 'audio codec') : undefined
+/**
+ * Fails with `unsupported-codec` where none of the tracks of sound is accepted (undefined for one that is not): a player
+ * plays one of them, and what else there is (a second language, sound for other devices) condemns nothing.
+ */
+export function validateSound(
+  tracks: readonly (AudioCodec | undefined)[],
+  holder: 'film' | 'sound file',
+): Failure | undefined {
+  const isAccepted = (codec: AudioCodec | undefined) =>
+    codec !== undefined && (holder === 'film' || !SOUND_OF_FILMS.has(codec))
+  return tracks.length === 0 || tracks.some(isAccepted) ? undefined : fail('unsupported-codec', 'audio codec')
 }
+
+/** What cameras and disks write beside a picture, and no browser plays by itself. */
+const SOUND_OF_FILMS: ReadonlySet<AudioCodec> = new Set(['pcm_s16be', 'pcm_s24be', 'pcm_u8', 'ac3', 'eac3'])
 
 /** An accepted video codec from its four characters (MP4, QuickTime, AVI) or its Matroska name. */
 export function videoCodecOf(name: string): VideoCodec | 'hidden' | undefined {
@@ -110,9 +117,9 @@ const VIDEO_NAMES: ReadonlyMap<string, VideoCodec | 'hidden'> = new Map(
   ).flatMap(([codec, names]) => names.split(' ').map((name) => [name, codec] as const)),
 )
 
-/** An accepted audio codec from mediabunny's name. */
+/** An accepted audio codec from mediabunny's name, or from its container's where that has none. */
 export function audioCodecOf(name: string): AudioCodec | undefined {
-  return AUDIO_NAMES.get(name)
+  return AUDIO_NAMES.get(name.trim().toLowerCase())
 }
 
 const AUDIO_NAMES: ReadonlyMap<string, AudioCodec> = new Map([
@@ -124,14 +131,27 @@ const AUDIO_NAMES: ReadonlyMap<string, AudioCodec> = new Map([
   ['pcm-s16', 'pcm_s16le'],
   ['pcm-s24', 'pcm_s24le'],
   ['pcm-f32', 'pcm_f32le'],
+  ['pcm-s16be', 'pcm_s16be'],
+  ['pcm-s24be', 'pcm_s24be'],
+  ['pcm-u8', 'pcm_u8'],
+  ['ac3', 'ac3'],
+  ['eac3', 'eac3'],
+  ['alac', 'alac'],
+  ['a_alac', 'alac'],
 ])
 
 /** An accepted audio codec from the format tag of a WAVE header (RFC 2361) and the bits of a sample. */
 export function audioCodecOfTag(tag: number, bits: number): AudioCodec | undefined {
-  if (tag === 1) return bits === 16 ? 'pcm_s16le' : bits === 24 ? 'pcm_s24le' : undefined
+  if (tag === 1) return PCM_BY_BITS.get(bits)
   if (tag === 3) return bits === 32 ? 'pcm_f32le' : undefined
   return AUDIO_TAGS.get(tag)
 }
+
+const PCM_BY_BITS: ReadonlyMap<number, AudioCodec> = new Map([
+  [8, 'pcm_u8'],
+  [16, 'pcm_s16le'],
+  [24, 'pcm_s24le'],
+])
 
 const AUDIO_TAGS: ReadonlyMap<number, AudioCodec> = new Map([
   [0x55, 'mp3'],
@@ -141,4 +161,5 @@ const AUDIO_TAGS: ReadonlyMap<number, AudioCodec> = new Map([
   [0x704f, 'opus'],
   [0x566f, 'vorbis'],
   [0xf1ac, 'flac'],
+  [0x2000, 'ac3'],
 ])

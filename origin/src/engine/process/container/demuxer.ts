@@ -178,7 +178,12 @@ async function proresName(track: InputVideoTrack): Promise<string | undefined> {
 
 async function audioCodecs(tracks: readonly InputTrack[]): Promise<readonly (AudioCodec | undefined)[]> {
   const audio = tracks.filter((track) => track.isAudioTrack())
-  return Promise.all(audio.map(async (track) => audioCodecOf((await track.getCodec()) ?? '')))
+  return Promise.all(
+    audio.map(async (track) => {
+      const name = (await track.getCodec()) ?? (await track.getInternalCodecId())
+      return typeof name === 'string' ? audioCodecOf(name) : undefined
+    }),
+  )
 }
 
 /** Files up to this size are read through where nothing but their last frame tells how long they last. */

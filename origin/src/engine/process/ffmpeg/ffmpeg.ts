@@ -89,10 +89,14 @@ async function runChild(command: readonly string[], run: FfmpegRun): Promise<Ffm
   const [complaint, exit] = await Promise.all([messages, ended])
   // Where memory is short the kernel kills, too: that tells nothing of the file, and the next attempt may work.
   if (exit.signal === 'SIGKILL') return fail('overloaded', 'FFmpeg was killed')
-  if (/^\[.*\] Codec \(.+\) not on whitelist/m.test(complaint))
-    return fail('unsupported-codec', complaint.slice(0, 200))
+  if (isRefusedCodec(complaint)) return fail('unsupported-codec', complaint.slice(0, 200))
   const why = complaint.slice(0, 500) || exit.error || `FFmpeg ended with ${exit.signal ?? exit.code}`
   return fail('undecodable', `${bytes.length} of ${run.outputBytes} bytes: ${why}`)
+}
+
+/** Codecs of streams that nobody asked for are refused, too, while a file is looked at; that is said and passed over. */
+function isRefusedCodec(complaint: string): boolean {
+  return /\] Codec \(.+\) not on whitelist/.test(complaint) && /opening decoder/i.test(complaint)
 }
 
 /** A child may end before it has read all it was given: that its pipe is closed is then no error. */

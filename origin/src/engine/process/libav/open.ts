@@ -13,7 +13,7 @@ import { openInput } from './input.ts'
 import type { Libav } from './load.ts'
 import { openRangeIo, type RangeSource } from './range-io.ts'
 import { createShownFrameReader, type ShownFrameReader } from './shown-frame.ts'
-import { audioCodecs, firstVideo, videoInfo } from './stream-info.ts'
+import { audioCodecs, shownVideo, videoInfo } from './stream-info.ts'
 
 export interface LibavFile extends Disposable {
   readonly info: ContainerInfo
@@ -79,7 +79,7 @@ interface Described {
 
 function describe(libav: Libav, options: DurationOptions): Described {
   const streams = options.context.streams
-  const stream = firstVideo(libav, streams)
+  const stream = shownVideo(libav, streams)
   const info: ContainerInfo = {
     video: stream === undefined ? undefined : videoInfo(libav, stream),
     audio: audioCodecs(libav, streams),

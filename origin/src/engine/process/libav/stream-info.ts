@@ -7,15 +7,16 @@ import type { VideoInfo } from '../container/container.ts'
 import { acceptedAudioCodec, acceptedVideoCodec } from './codec-names.ts'
 import type { Libav } from './load.ts'
 
-/** The first video that plays: no cover, thumbnail or chapter picture. */
-export function firstVideo({ constants }: Libav, streams: readonly Stream[]): Stream | undefined {
-  return streams.find(
+/** The video that plays, which a file may mark: no cover, thumbnail or chapter picture. */
+export function shownVideo({ constants }: Libav, streams: readonly Stream[]): Stream | undefined {
+  const videos = streams.filter(
     (stream) =>
       stream.codecpar.codecType === constants.AVMEDIA_TYPE_VIDEO &&
       !stream.hasDisposition(constants.AV_DISPOSITION_ATTACHED_PIC) &&
       !stream.hasDisposition(constants.AV_DISPOSITION_TIMED_THUMBNAILS) &&
       !stream.hasDisposition(constants.AV_DISPOSITION_STILL_IMAGE),
   )
+  return videos.find((stream) => stream.hasDisposition(constants.AV_DISPOSITION_DEFAULT)) ?? videos[0]
 }
 
 /** What a video stream holds; its size is that of a frame as it is shown. */

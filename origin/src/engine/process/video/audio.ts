@@ -1,6 +1,6 @@
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { MediaFormat } from '../../../media/kinds.ts'
-import { validateCodecs } from '../container/codecs.ts'
+import { type MediaFormat, mediaKind } from '../../../media/kinds.ts'
+import { validateSound } from '../container/codecs.ts'
 import type { ContainerInfo } from '../container/container.ts'
 import { oggStreams } from '../container/ogg.ts'
 import { openContainer } from '../container/open-container.ts'
@@ -33,7 +33,8 @@ export async function readAudio(
   const container = await openContainer(bytes, format)
   if (isFailure(container)) return container
   container.close()
-  const { video, audio } = container.info
+  const { audio } = container.info
   if (audio.length === 0) return fail('undecodable', 'no stream of sound')
-  return validateCodecs({ hasVideo: video !== undefined, video: video?.codec, audio }) ?? container.info
+  const holder = mediaKind(format).kind === 'video' ? 'film' : 'sound file'
+  return validateSound(audio, holder) ?? container.info
 }

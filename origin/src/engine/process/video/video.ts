@@ -4,7 +4,7 @@ import type { MediaTime } from '@media-proxy/shared/request/media-request.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { VideoFormat } from '../../../media/kinds.ts'
 import { type SourceLimits, validateDeclaredSize } from '../../../media/limits.ts'
-import { validateCodecs } from '../container/codecs.ts'
+import { validatePicture } from '../container/codecs.ts'
 import type { ContainerInfo, VideoInfo } from '../container/container.ts'
 import type { ByRange, Frame, Moment, VideoDecoder } from '../container/video-decoder.ts'
 import type { Size } from '../image/plan.ts'
@@ -19,7 +19,7 @@ export interface VideoTools {
   readonly limits: SourceLimits
 }
 
-/** A video with at least one frame to show, as far as its container tells. */
+/** A video with at least one frame to show, as far as its container tells. A still of it needs no sound. */
 export interface Video {
   readonly info: ContainerInfo & { readonly video: VideoInfo }
   /**
@@ -81,7 +81,7 @@ export function momentOf(
 function validate(info: ContainerInfo, limits: SourceLimits): Video['info'] | Failure {
   const { video, audio } = info
   if (video === undefined) return audio.length > 0 ? fail('not-visual') : fail('undecodable', 'no stream')
-  const rejected = validateCodecs({ hasVideo: true, video: video.codec, audio })
+  const rejected = validatePicture(video.codec)
   if (rejected !== undefined) return rejected
   for (const size of [video, { width: video.codedWidth, height: video.codedHeight }]) {
     if (!(size.width > 0 && size.height > 0)) return fail('undecodable', `${size.width}x${size.height}`)

@@ -1,0 +1,132 @@
+/** The sound beside a picture: which is accepted, and what the others refuse. */
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Door, openFilesystemOrigin } from '../doors.ts'
+import { send } from '../http.ts'
+import { FFMPEG, makeVideo, SECONDS } from '../videos.ts'
+
+const SECRET = 'a-secret-for-tests'
+const REFUSED = 'File contains unsupported or non-web-compatible codecs'
+const SINE = ['-f', 'lavfi', '-i', 'sine=r=48000:d=2']
+const H264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-preset', 'ultrafast']
+const MPEG4 = ['-c:v', 'mpeg4', '-q:v', '5']
+const MJPEG = ['-c:v', 'mjpeg', '-q:v', '5', '-pix_fmt', 'yuvj420p']
+const PRORES = ['-c:v', 'prores_ks', '-profile:v', '0']
+
+/** A film with tracks of sound in this order. */
+function film(extension: string, video: readonly string[], sounds: readonly string[]): Promise<Buffer> {
+  const maps = ['-map', '0:v', ...sounds.flatMap(() => ['-map', '1:a'])]
+  const coders = sounds.flatMap((sound, track) => [`-c:a:${track}`, sound])
+  return makeVideo(extension, SECONDS, [...SINE, ...maps, ...video, ...coders], 2)
+}
+
+/** The same film with its first track of sound under a name that nobody knows. */
+function renamed(file: Buffer, codec: string, name: string): Buffer {
+  const copy = Buffer.from(file)
+  const at = copy.indexOf(codec, Math.max(0, copy.indexOf('soun', 0, 'latin1')), 'latin1')
+  expect(at).toBeGreaterThan(0)
+  copy.write(name, at, 'latin1')
+  return copy
+}
+
+const ACCEPTED = [
+  ['mp4', H264, ['aac', 'ac3']],
+  ['mp4', H264, ['ac3', 'aac']],
+  ['mp4', H264, ['ac3']],
+  ['mp4', H264, ['eac3']],
+  ['mp4', H264, ['alac']],
+  ['mp4', MPEG4, ['aac']],
+  ['mov', H264, ['pcm_s16be']],
+  ['mov', H264, ['pcm_s24be']],
+  ['mov', H264, ['pcm_u8']],
+  ['mov', MJPEG, ['pcm_s16le']],
+  ['mov', PRORES, ['pcm_s24le']],
+  ['mkv', H264, ['mp2', 'aac']],
+  ['mkv', H264, ['aac', 'pcm_alaw']],
+  ['mkv', MPEG4, ['alac']],
+  ['mkv', PRORES, ['pcm_s16le']],
+  ['avi', MPEG4, ['libmp3lame']],
+  ['avi', MPEG4, ['ac3']],
+  ['avi', MPEG4, ['aac']],
+  ['avi', MJPEG, ['pcm_s16le']],
+  ['avi', MJPEG, ['pcm_u8']],
+] as const
+
+describe.skipIf(FFMPEG === undefined).each([
+  ['libav', {}],
+  ['FFmpeg’s binary', { MEDIA_PROXY_ENGINE_LIBAV: 'false' }],
+])('films decoded by %s (skipped without FFmpeg)', (_, settings) => {
+  let door: Door
+
+  beforeAll(async () => {
+    door = await openFilesystemOrigin({
+      MEDIA_PROXY_SECRET_KEY: SECRET,
+      MEDIA_PROXY_NSFW_ENABLED: 'true',
+      ...settings,
+    })
+  })
+  afterAll(() => door.close())
+
+  /** What `/_metadata` says with a scan and without one, and a still of the first, the last and another frame. */
+  async function answers(name: string, bytes: Buffer): Promise<readonly string[]> {
+    await door.put(`attachments/1/${name}`, bytes)
+    await door.put(name, bytes, undefined, 'uploads')
+    const tell = ({ status, body }: { status: number; body: Buffer }) =>
+      status === 200 ? '200' : `${status} ${body}`
+    const told = [true, false].map((isNSFWAllowed) =>
+      send(door.url, '/_metadata', {
+        method: 'POST',
+        headers: { 'x-internal-secret': SECRET, 'content-type': 'application/json' },
+        body: JSON.stringify({ type: 'upload', upload_filename: name, isNSFWAllowed }),
+      }),
+    )
+    const stills = ['', '&time=0.5', '&time=100%25'].map((time) =>
+      send(door.url, `/attachments/1/${name}?format=webp&width=64${time}`),
+    )
+    return (await Promise.all([...told, ...stills])).map(tell)
+  }
+
+  it.each(ACCEPTED)('in %s with %j and the sound %j are accepted', async (extension, video, sounds) => {
+    const name = `${video[1]}-${sounds.join('-')}.${extension}`
+    expect(await answers(name, await film(extension, video, sounds))).toEqual(Array(5).fill('200'))
+  })
+
+  it.each([
+    ['mp4', ['aac', 'aac'], 'mp4a', 'apac'],
+    ['mov', ['pcm_s16le', 'aac'], 'sowt', 'xxxx'],
+    ['mkv', ['ac3', 'aac'], 'A_AC3', 'A_XYZ'],
+  ] as const)(
+    'in %s with %j of which the first is unknown are accepted',
+    async (extension, sounds, from, to) => {
+      const file = renamed(await film(extension, H264, sounds), from, to)
+      expect(await answers(`unknown-first.${extension}`, file)).toEqual(Array(5).fill('200'))
+    },
+  )
+
+  it.each([
+    ['mp4', 'ac3', 'ac-3', 'apac'],
+    ['mkv', 'ac3', 'A_AC3', 'A_XYZ'],
+  ] as const)(
+    'in %s with an unknown sound alone are none, but their stills are',
+    async (extension, sound, from, to) => {
+      const file = renamed(await film(extension, H264, [sound]), from, to)
+      const refused = `400 ${REFUSED}`
+      expect(await answers(`unknown.${extension}`, file)).toEqual([refused, refused, '200', '200', '200'])
+    },
+  )
+
+  it.each([
+    ['avi', MPEG4, 'libmp3lame'],
+    ['avi', MPEG4, 'aac'],
+    ['avi', MJPEG, 'pcm_s16le'],
+    ['mkv', H264, 'aac'],
+    ['mkv', MPEG4, 'libmp3lame'],
+  ] as const)(
+    'in %s with %j and %s that are cut off are shown as far as they go',
+    async (extension, video, sound) => {
+      const whole = await film(extension, video, [sound])
+      const file = whole.subarray(0, Math.floor(whole.length * 0.6))
+      expect(await answers(`cut-${video[1]}-${sound}.${extension}`, file)).toEqual(Array(5).fill('200'))
+    },
+  )
+})
