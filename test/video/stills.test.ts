@@ -126,6 +126,53 @@ describe.skipIf(FFMPEG === undefined)('stills of made videos (skipped without FF
     expectCorners(found, [colour, colour, colour, colour])
   })
 
+  it.each([
+    ['h264', [...H264, '-sc_threshold', '0', '-bf', '2']],
+    ['mpeg4', ['-c:v', 'mpeg4', '-q:v', '2', '-sc_threshold', '1000000000']],
+  ] as const)('the frame of %s where frames are marked as key frames that are none', async (codec, coder) => {
+    const film = Buffer.from(await makeVideo('mp4', SECONDS, [...coder, '-g', '250']))
+    // Without a list of them every frame is one (ISO/IEC 14496-12, section 8.6.2).
+    film.write('free', film.indexOf('stss', 0, 'latin1'), 'latin1')
+    for (const [time, colour] of [
+      ['time=0.5', RED],
+      ['time=1.48', LIME],
+      ['time=1.5', LIME],
+      ['time=2.5', BLUE],
+      ['time=100%25', BLUE],
+    ] as const) {
+      const found = await still(`all-key-${codec}.mp4`, film, `format=png&${time}`)
+      expectCorners(found, [colour, colour, colour, colour])
+    }
+  })
+
+  it.each([
+    ['time=0.5', RED],
+    ['time=1.5', LIME],
+    ['time=1.96', LIME],
+    ['time=100%25', BLUE],
+  ])('the frame at "%s" of a file that is cut off', async (time, colour) => {
+    const film = await makeVideo('avi', SECONDS, ['-c:v', 'msmpeg4', '-q:v', '2', '-g', '250'])
+    const found = await still('cut.avi', film.subarray(0, film.length * 0.85), `format=png&${time}`)
+    expectCorners(found, [colour, colour, colour, colour])
+  })
+
+  it.each([
+    ['mp4', H264],
+    ['mkv', H264],
+  ] as const)('the frame of a film in %s whose clock starts late', async (extension, coder) => {
+    const film = await makeVideo(extension, SECONDS, [...coder, '-output_ts_offset', '100'])
+    for (const [time, colour] of [
+      ['', RED],
+      ['time=0.5', RED],
+      ['time=1.5', LIME],
+      ['time=50%25', LIME],
+      ['time=100%25', BLUE],
+    ] as const) {
+      const found = await still(`late.${extension}`, film, `format=png&${time}`)
+      expectCorners(found, [colour, colour, colour, colour])
+    }
+  })
+
   const matrices = [
     ['bt709', 'limited'],
     ['bt601', 'limited'],

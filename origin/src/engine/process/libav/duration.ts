@@ -21,10 +21,16 @@ export function durationOf(
   libav: Libav,
   { context, demuxer, sizeBytes }: DurationOptions,
 ): number | undefined {
-  const declared = context.duration > 0n ? Number(context.duration) / MICROSECONDS : undefined
+  const declared = declaredDuration(context, demuxer)
   const exact = declared !== undefined && !WITHOUT_INDEX.has(demuxer.name)
   if (exact || sizeBytes > MAX_SCANNED_BYTES) return declared
   return scannedDuration(libav, context) ?? declared
+}
+
+/** Matroska tells when the last frame ends, which is no duration where the first one does not come at 0. */
+function declaredDuration({ duration, startTime }: FormatContext, demuxer: Demuxer): number | undefined {
+  const unplayed = demuxer.name === 'matroska' && startTime > 0n ? startTime : 0n
+  return duration > unplayed ? Number(duration - unplayed) / MICROSECONDS : undefined
 }
 
 /** Reads a file through; what reads on has to seek before. */

@@ -33,19 +33,28 @@ const DEMUXERS = {
 /** Containers whose clock starts anywhere: what is shown first is at 0, as in a player. */
 const FREE_RUNNING: ReadonlySet<string> = new Set(['mpegts', 'mpeg', 'asf', 'flv', 'ogg', 'avi'])
 
+/** Of those, the ones of which FFmpeg's command shows the first picture at 0, whatever sound comes before it. */
+const STARTING_WITH_PICTURE: ReadonlySet<string> = new Set(['mpegts', 'mpeg', 'ogg'])
+
 /** Streams that were made to be broadcast: a key frame is found by reading. */
 const WITHOUT_INDEX: ReadonlySet<string> = new Set(['mpegts', 'mpeg'])
 
 export interface Demuxer {
   readonly name: string
   readonly startsAnywhere: boolean
+  readonly startsWithPicture: boolean
   readonly hasIndex: boolean
 }
 
 /** The demuxer of a format. */
 export function demuxerOf(format: LibavFormat): Demuxer {
   const name = DEMUXERS[format]
-  return { name, startsAnywhere: FREE_RUNNING.has(name), hasIndex: !WITHOUT_INDEX.has(name) }
+  return {
+    name,
+    startsAnywhere: FREE_RUNNING.has(name),
+    startsWithPicture: STARTING_WITH_PICTURE.has(name),
+    hasIndex: !WITHOUT_INDEX.has(name),
+  }
 }
 
 /** The demuxer as libav's own object; undefined where the build has none. */

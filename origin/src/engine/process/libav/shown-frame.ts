@@ -1,7 +1,7 @@
 /** The frame that is shown at a moment: libav seeks to a key frame before it and decodes up to it. */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { FormatContext, Frame as NativeFrame, Stream } from 'node-av/lib'
+import type { FormatContext, Frame as NativeFrame, Packet, Stream } from 'node-av/lib'
 import type { VideoCodec } from '../container/codecs.ts'
 import type { VideoInfo } from '../container/container.ts'
 import type { DecodeOptions, Frame } from '../container/video-decoder.ts'
@@ -44,6 +44,8 @@ class SeekingReader implements ShownFrameReader {
   /** What was found last, and when it is shown. */
   readonly #shown: NativeFrame
   #shownTick = 0n
+  /** When the coded frame comes that was decoded first since the last search. */
+  #firstTick = 0n
   #decoder: Decoder | undefined
   #decoderPixels = 0
 
@@ -105,7 +107,8 @@ class SeekingReader implements ShownFrameReader {
     for (const back of LOOK_BACK_SECONDS) {
       const target = lastTick - BigInt(Math.ceil(back / this.#secondsPerTick))
       if (target <= this.#startTicks) break
-      if (this.#seek(target) && this.#decodeUpTo(decoder, lastTick) === 'found') return true
+      if (this.#seek(target) && this.#decodeUpTo(decoder, lastTick, 'from a key frame') === 'found')
+        return true
     }
     this.#seekToStart()
     return this.#decodeUpTo(decoder, lastTick) !== 'none'
@@ -128,14 +131,24 @@ class SeekingReader implements ShownFrameReader {
 
   /**
    * Decodes from where the file stands up to the frame of a time and leaves it in `#shown`; tells whether there is
-   * one, and whether it is early enough.
+   * one, and whether it is early enough. Writers mark frames as key that are none, and files without an index have no
+   * marks: a picture that leans on others is no place to begin in the middle of a film.
    */
-  #decodeUpTo(decoder: Decoder, lastTick: bigint | undefined): 'found' | 'late' | 'none' {
+  #decodeUpTo(
+    decoder: Decoder,
+    lastTick: bigint | undefined,
+    start?: 'from a key frame',
+  ): 'found' | 'late' | 'none' {
+    const { AV_PICTURE_TYPE_I } = this.#libav.constants
     let state: 'found' | 'late' | 'none' = 'none'
     let done = false
     let before: bigint | undefined
     const onPicture = (picture: NativeFrame) => {
       if (done) return
+      if (start !== undefined && before === undefined && picture.pictType !== AV_PICTURE_TYPE_I) {
+        done = true
+        return
+      }
       const tick = this.#tickOf(picture, before)
       before = tick
       const late = lastTick === undefined ? state !== 'none' : tick > lastTick
@@ -167,6 +180,7 @@ class SeekingReader implements ShownFrameReader {
       }
       if (packet.streamIndex === stream.index) {
         frames += 1
+        if (!keySeen) this.#firstTick = this.#timeOf(packet)
         keySeen ||= packet.isKeyframe
         if (keySeen) decoder.decode(packet, onPicture)
       }
@@ -178,7 +192,13 @@ class SeekingReader implements ShownFrameReader {
   #tickOf(picture: NativeFrame, before: bigint | undefined): bigint {
     if (picture.bestEffortTimestamp !== this.#libav.constants.AV_NOPTS_VALUE)
       return picture.bestEffortTimestamp
-    return before === undefined ? this.#startTicks : before + this.#ticksPerPicture
+    return before === undefined ? this.#firstTick : before + this.#ticksPerPicture
+  }
+
+  #timeOf({ pts, dts }: Packet): bigint {
+    const { AV_NOPTS_VALUE } = this.#libav.constants
+    if (pts !== AV_NOPTS_VALUE) return pts
+    return dts === AV_NOPTS_VALUE ? this.#startTicks : dts
   }
 }
 
@@ -186,9 +206,15 @@ class SeekingReader implements ShownFrameReader {
 const ROUNDING = 1e-3
 const MICROSECONDS = 1_000_000
 
-/** The tick of the stream that is shown at 0. */
+/**
+ * The tick of the stream that is shown at 0. A player leaves out the time before the first picture or sound of a cut from
+ * something longer; of a broadcast, which may be cut anywhere, the time before the first picture.
+ */
 function startOf({ context, stream, demuxer }: ShownFrameOptions, { constants }: Libav): bigint {
-  if (!demuxer.startsAnywhere || context.startTime === constants.AV_NOPTS_VALUE) return 0n
+  const { AV_NOPTS_VALUE } = constants
+  if (demuxer.startsWithPicture && stream.startTime !== AV_NOPTS_VALUE) return stream.startTime
+  if (context.startTime === AV_NOPTS_VALUE) return 0n
+  if (!demuxer.startsAnywhere && context.startTime < 0n) return 0n
   const { num, den } = stream.timeBase
   return BigInt(Math.round((Number(context.startTime) * den) / (num * MICROSECONDS)))
 }
