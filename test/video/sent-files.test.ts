@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CORPUS } from '../corpus/corpus.ts'
 import { type Door, openEdge, openFilesystemOrigin } from '../doors.ts'
 import { send } from '../http.ts'
-import { SENT_FILMS } from './sent-films.ts'
+import { SENT_FILMS, SENT_SOUNDS } from './sent-films.ts'
 
 const SECRET = 'a-secret-for-tests'
 const DOORS = [
@@ -25,7 +25,7 @@ describe.skipIf(CORPUS === undefined).each(DOORS)('at %s (skipped without MEDIA_
 
   beforeAll(async () => {
     door = await open({ MEDIA_PROXY_SECRET_KEY: SECRET, MEDIA_PROXY_NSFW_ENABLED: 'false' })
-    for (const { name } of SENT_FILMS) {
+    for (const { name } of [...SENT_FILMS, ...SENT_SOUNDS]) {
       const bytes = await readFile(join(CORPUS ?? '', 'wild', name))
       await door.put(`attachments/1/${name}`, bytes)
       await door.put(name, bytes, undefined, 'uploads')
@@ -69,6 +69,13 @@ describe.skipIf(CORPUS === undefined).each(DOORS)('at %s (skipped without MEDIA_
       })
     },
   )
+
+  it.each(SENT_SOUNDS)('$name is the sound that it is', async ({ name, format, mime, duration }) => {
+    const told = JSON.parse((await post('/_metadata', name)).toString())
+    expect(told).toMatchObject({ format, content_type: mime, duration })
+    expect(told).not.toHaveProperty('placeholder')
+    expect(JSON.parse((await post('/_sniff', name)).toString())).toEqual({ content_type: mime })
+  })
 })
 
 /** Red, green and blue of each quarter. */

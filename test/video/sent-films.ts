@@ -113,4 +113,84 @@ export const SENT_FILMS: readonly SentFilm[] = [
     },
     frames: [1, 2, 3],
   },
+  {
+    name: 'v.3gp',
+    format: '3gp',
+    mime: 'video/3gpp',
+    size: [320, 240],
+    duration: 2,
+    shown: {
+      '': '929a07 5655fb a8a701 5259f5',
+      '1': '9b9902 5656fa 9eaf0c 5855ed',
+      '100%': '9a9901 5756f7 99ac12 5a58ea',
+    },
+    frames: [1, 1.48, 1.96],
+  },
+  {
+    name: 'v.flv',
+    format: 'flv',
+    mime: 'video/x-flv',
+    size: [320, 240],
+    duration: 2,
+    shown: {
+      '': '929a07 5655fa a9a701 5158f4',
+      '1': '9b9903 5556fa 9eaf0d 5855ed',
+      '100%': '9b9902 5756f7 9aac14 5a58e9',
+    },
+    frames: [1, 1.48, 1.96],
+  },
+  {
+    name: 'v.ogv',
+    format: 'ogv',
+    mime: 'video/ogg',
+    size: [320, 240],
+    duration: 2,
+    shown: {
+      '': '939909 5655f9 aaa503 5258f3',
+      '1': '9c9704 5656f9 9eae0e 5855ec',
+      '100%': '9b9803 5755f6 9aab14 5b58e9',
+    },
+    frames: [1, 1.48, 1.96],
+  },
+  {
+    name: 'v.ts',
+    format: 'ts',
+    mime: 'video/mp2t',
+    size: [320, 240],
+    duration: 2,
+    shown: {
+      '': '929a07 5655fa a9a701 5159f4',
+      '1': '9b9903 5556f9 9eaf0d 5755ec',
+      '100%': '9b9903 5756f6 9aab14 5a58e9',
+    },
+    frames: [1, 1.48, 1.96],
+  },
+  {
+    name: 'v.wmv',
+    format: 'wmv',
+    mime: 'video/x-ms-wmv',
+    size: [320, 240],
+    duration: 2,
+    shown: {
+      '': '929a07 5655fa a9a701 5158f4',
+      '1': '9b9903 5656fa 9eaf0d 5855ec',
+      '100%': '9b9903 5755f7 9aac14 5a58e9',
+    },
+    frames: [1, 1.48, 1.96],
+  },
+]
+
+export interface SentSound {
+  readonly name: string
+  readonly format: string
+  readonly mime: string
+  /** Whole seconds, rounded up. */
+  readonly duration: number
+}
+
+export const SENT_SOUNDS: readonly SentSound[] = [
+  { name: 'voice.webm', format: 'webm', mime: 'audio/webm', duration: 5 },
+  { name: 'alac.m4a', format: 'm4a', mime: 'audio/mp4', duration: 3 },
+  { name: 'noxing.mp3', format: 'mp3', mime: 'audio/mpeg', duration: 5 },
+  { name: 'vbr-without-xing-60s.mp3', format: 'mp3', mime: 'audio/mpeg', duration: 61 },
 ]

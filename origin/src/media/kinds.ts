@@ -4,25 +4,40 @@
  */
 
 export type ImageFormat = 'png' | 'jpeg' | 'gif' | 'webp' | 'avif' | 'svg' | 'heic' | 'jxl' | 'tiff' | 'bmp'
-export type VideoFormat = 'mp4' | 'mov' | 'webm' | 'mkv' | 'avi'
-export type AudioFormat = 'mp3' | 'wav' | 'flac' | 'ogg' | 'opus' | 'aac' | 'm4a'
+export type VideoFormat =
+  | 'mp4'
+  | 'mov'
+  | 'webm'
+  | 'mkv'
+  | 'avi'
+  | 'flv'
+  | 'wmv'
+  | 'ts'
+  | 'mpeg'
+  | 'ogv'
+  | '3gp'
+export type AudioFormat = 'mp3' | 'wav' | 'flac' | 'ogg' | 'opus' | 'aac' | 'm4a' | 'weba' | 'mka'
 export type MediaFormat = ImageFormat | VideoFormat | AudioFormat
 
 interface KindOf<Kind extends string, Format extends MediaFormat> {
   readonly kind: Kind
-  /** The name in `/_metadata`'s `format`. APNG is `png`, Opus in Ogg is `opus`, any other Ogg is `ogg`. */
+  /** APNG is `png`, Opus in Ogg is `opus`, any other sound in Ogg is `ogg`. */
   readonly format: Format
+  /** The name in `/_metadata`'s `format`, where that is another one. */
+  readonly toldAs?: string
   readonly mime: string
   /** Lower case, without the dot; the first is the usual one. */
   readonly extensions: readonly [string, ...string[]]
 }
 
-export type MediaKind =
-  | KindOf<'image', ImageFormat>
-  | KindOf<'video', VideoFormat>
-  | KindOf<'audio', AudioFormat>
+type ImageKind = KindOf<'image', ImageFormat>
+type VideoKind = KindOf<'video', VideoFormat>
+type AudioKind = KindOf<'audio', AudioFormat>
+export type MediaKind = ImageKind | VideoKind | AudioKind
 
-const KINDS: Readonly<Record<MediaFormat, MediaKind>> = {
+const KINDS: Readonly<
+  Record<ImageFormat, ImageKind> & Record<VideoFormat, VideoKind> & Record<AudioFormat, AudioKind>
+> = {
   png: { kind: 'image', format: 'png', mime: 'image/png', extensions: ['png', 'apng'] },
   jpeg: { kind: 'image', format: 'jpeg', mime: 'image/jpeg', extensions: ['jpg', 'jpeg', 'jpe', 'jfif'] },
   gif: { kind: 'image', format: 'gif', mime: 'image/gif', extensions: ['gif'] },
@@ -38,6 +53,12 @@ const KINDS: Readonly<Record<MediaFormat, MediaKind>> = {
   webm: { kind: 'video', format: 'webm', mime: 'video/webm', extensions: ['webm'] },
   mkv: { kind: 'video', format: 'mkv', mime: 'video/x-matroska', extensions: ['mkv'] },
   avi: { kind: 'video', format: 'avi', mime: 'video/x-msvideo', extensions: ['avi'] },
+  flv: { kind: 'video', format: 'flv', mime: 'video/x-flv', extensions: ['flv'] },
+  wmv: { kind: 'video', format: 'wmv', mime: 'video/x-ms-wmv', extensions: ['wmv', 'asf'] },
+  ts: { kind: 'video', format: 'ts', mime: 'video/mp2t', extensions: ['ts', 'mts', 'm2ts'] },
+  mpeg: { kind: 'video', format: 'mpeg', mime: 'video/mpeg', extensions: ['mpeg', 'mpg', 'vob'] },
+  ogv: { kind: 'video', format: 'ogv', mime: 'video/ogg', extensions: ['ogv'] },
+  '3gp': { kind: 'video', format: '3gp', mime: 'video/3gpp', extensions: ['3gp', '3g2'] },
   mp3: { kind: 'audio', format: 'mp3', mime: 'audio/mpeg', extensions: ['mp3'] },
   wav: { kind: 'audio', format: 'wav', mime: 'audio/wav', extensions: ['wav'] },
   flac: { kind: 'audio', format: 'flac', mime: 'audio/flac', extensions: ['flac'] },
@@ -45,6 +66,8 @@ const KINDS: Readonly<Record<MediaFormat, MediaKind>> = {
   opus: { kind: 'audio', format: 'opus', mime: 'audio/ogg', extensions: ['opus'] },
   aac: { kind: 'audio', format: 'aac', mime: 'audio/aac', extensions: ['aac'] },
   m4a: { kind: 'audio', format: 'm4a', mime: 'audio/mp4', extensions: ['m4a', 'm4b'] },
+  weba: { kind: 'audio', format: 'weba', toldAs: 'webm', mime: 'audio/webm', extensions: ['weba', 'webm'] },
+  mka: { kind: 'audio', format: 'mka', mime: 'audio/x-matroska', extensions: ['mka', 'mkv'] },
 }
 
 /** Every accepted kind, in the order of the contract. */
@@ -52,6 +75,17 @@ export const MEDIA_KINDS: readonly MediaKind[] = Object.values(KINDS)
 
 /** The kind of a format name. */
 export const mediaKind = (format: MediaFormat): MediaKind => KINDS[format]
+
+/** What a container of films is that holds sound alone; undefined for one that is not accepted so. */
+export const soundAlone = (format: MediaFormat): AudioKind | undefined => SOUND_ALONE.get(format)
+
+const SOUND_ALONE: ReadonlyMap<MediaFormat, AudioKind> = new Map([
+  ['mp4', KINDS.m4a],
+  ['mov', KINDS.m4a],
+  ['3gp', KINDS.m4a],
+  ['webm', KINDS.weba],
+  ['mkv', KINDS.mka],
+])
 
 /** The kind that a file name's extension stands for, in any case; undefined for none or an unknown one. */
 export const mediaKindOfName = (fileName: string): MediaKind | undefined => {

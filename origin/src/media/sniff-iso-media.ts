@@ -53,6 +53,7 @@ const formatOfBrands = (
   if (major === 'qt  ') return 'mov'
   if (major === 'crx ') return 'other'
   if (/^(M4A|M4B|F4A|F4B)/.test(major)) return 'm4a'
+  if (/^3g[pg2]/.test(major)) return '3gp'
   // A video brand may hold sound alone; the tracks are further in the file.
   return named === 'm4a' ? 'm4a' : 'mp4'
 }

@@ -60,7 +60,8 @@ describe('the brands of the ISO container', () => {
     ['iso5', ['dash'], 'mp4'],
     ['mp42', ['isom', 'mp42'], 'mp4'],
     ['M4V ', [], 'mp4'],
-    ['3gp5', [], 'mp4'],
+    ['3gp5', [], '3gp'],
+    ['3g2a', ['isom'], '3gp'],
     ['qt  ', ['qt  '], 'mov'],
     ['M4A ', ['isom'], 'm4a'],
     ['M4B ', [], 'm4a'],
@@ -139,7 +140,7 @@ describe('sound', () => {
     expect(await formatOf(oggPage('OpusHead\x01\x02'))).toBe('opus')
     expect(await formatOf(oggPage('\x01vorbis'))).toBe('ogg')
     expect(await formatOf(Buffer.concat([oggPage('fishead\0'), oggPage('OpusHead')]))).toBe('opus')
-    expect(await formatOf(Buffer.concat([oggPage('\x80theora'), oggPage('OpusHead')]), 'a.opus')).toBe('ogg')
+    expect(await formatOf(Buffer.concat([oggPage('\x80theora'), oggPage('OpusHead')]), 'a.opus')).toBe('ogv')
   })
 
   it('looks behind an ID3 tag, or goes by the name where the tag is longer than the head', async () => {
@@ -157,6 +158,72 @@ describe('sound', () => {
 
   it('knows the 64-bit forms of WAV', async () => {
     expect(await formatOf(Buffer.from('RF64\xff\xff\xff\xffWAVEds64', 'latin1'))).toBe('wav')
+  })
+})
+
+describe('streams of MPEG', () => {
+  const packets = (count: number, clockBytes = 0) =>
+    Buffer.concat(
+      Array.from({ length: count }, () =>
+        Buffer.concat([Buffer.alloc(clockBytes, 7), Buffer.from('G', 'latin1'), Buffer.alloc(187, 1)]),
+      ),
+    )
+
+  it.each([
+    ['two packets', packets(2), 'ts'],
+    ['packets with clocks', packets(6, 4), 'ts'],
+    ['packets that begin in the middle of one', packets(8).subarray(100), 'ts'],
+    ['one packet', packets(1), undefined],
+    ['a letter that comes again', Buffer.from(`G${'x'.repeat(187)}Gx${'y'.repeat(400)}`), undefined],
+    ['a pack header', Buffer.from('000001ba44000400', 'hex'), 'mpeg'],
+    ['a start code of another kind', Buffer.from('000001b644000400', 'hex'), undefined],
+  ])('%s', async (_, bytes, format) => {
+    expect(await formatOf(bytes, 'a.ts')).toBe(format)
+  })
+
+  const frame = Buffer.concat([Buffer.from('fffb9064', 'hex'), Buffer.alloc(413, 5)])
+  it.each([
+    ['two frames', [frame, frame], 'mp3'],
+    [
+      'frames of MPEG 2',
+      ['fff3408440', 'fff3408440'].map((head) => Buffer.concat([Buffer.from(head, 'hex'), Buffer.alloc(99)])),
+      'mp3',
+    ],
+    ['a frame and something else', [frame, Buffer.from('something else')], undefined],
+    ['a header of layer II', [Buffer.from('fffd9064', 'hex'), Buffer.alloc(600)], undefined],
+    ['nothing', [], undefined],
+  ])('behind zero bytes: %s', async (_, parts, format) => {
+    expect(await formatOf(Buffer.concat([Buffer.alloc(700), ...parts]))).toBe(format)
+  })
+})
+
+describe('Matroska', () => {
+  const element = (id: string, content: Buffer, length = content.length) =>
+    Buffer.concat([Buffer.from(id, 'hex'), Buffer.from([0x40 | (length >> 8), length & 0xff]), content])
+  const file = (docType: string, tracks: Buffer) =>
+    Buffer.concat([
+      element('1a45dfa3', element('4282', Buffer.from(docType))),
+      Buffer.from('1853806701ffffffffffffff', 'hex'),
+      element('ec', Buffer.alloc(60)),
+      tracks,
+    ])
+  const track = (type: number) =>
+    element('ae', Buffer.concat([element('d7', Buffer.from([1])), element('83', Buffer.from([type]))]))
+
+  it.each([
+    ['webm', [2], 'weba'],
+    ['webm', [1, 2], 'webm'],
+    ['webm', [2, 1], 'webm'],
+    ['webm', [1], 'webm'],
+    ['matroska', [2, 2], 'mka'],
+    ['matroska', [2, 17], 'mkv'],
+  ] as const)('%s with tracks of the types %j', async (docType, types, format) => {
+    expect(await formatOf(file(docType, element('1654ae6b', Buffer.concat(types.map(track)))))).toBe(format)
+  })
+
+  it('whose tracks are behind the head is a film until it is opened', async () => {
+    expect(await formatOf(file('webm', element('1654ae6b', track(2), 9000)))).toBe('webm')
+    expect(await formatOf(file('webm', Buffer.alloc(0)))).toBe('webm')
   })
 })
 

@@ -4,8 +4,10 @@
  */
 
 import { fileTypeFromBuffer } from 'file-type'
-import { type MediaFormat, type MediaKind, mediaKind, mediaKindOfName } from './kinds.ts'
+import { type MediaFormat, type MediaKind, mediaKind, mediaKindOfName, soundAlone } from './kinds.ts'
 import { sniffIsoMedia } from './sniff-iso-media.ts'
+import { isMatroskaSound } from './sniff-matroska.ts'
+import { isPaddedMp3, isProgramStream, isTransportStream } from './sniff-mpeg.ts'
 import { isSvg } from './sniff-svg.ts'
 
 /** How many bytes from the start of a file `sniff` wants to see; fewer only where the file is shorter. */
@@ -32,15 +34,20 @@ const sniffFormat = async (
   if (startsWith(bytes, 'GIF')) return /^GIF8[79]a/.test(latin1(bytes, 0, 6)) ? 'gif' : undefined
   if (isRiffWave64(bytes)) return 'wav'
   if (isSvg(bytes, named === 'svg')) return 'svg'
+  if (isTransportStream(bytes)) return 'ts'
+  if (isProgramStream(bytes)) return 'mpeg'
+  if (isPaddedMp3(bytes)) return 'mp3'
 
   const detected = await fileTypeFromBuffer(bytes)
   if (detected === undefined) return isTiff(bytes) ? 'tiff' : undefined
   if (detected.ext === 'mp3') return sniffBehindId3(bytes, named)
   if (detected.ext === 'bmp') return isBmp(bytes) ? 'bmp' : undefined
+  if ((detected.ext === 'webm' || detected.ext === 'mkv') && isMatroskaSound(bytes))
+    return soundAlone(detected.ext)?.format
   return FORMAT_OF_DETECTED.get(detected.ext)
 }
 
-/** The names that file-type gives; what is missing here (camera raw files, MP2, ASF, ...) is not accepted. */
+/** The names that file-type gives; what is missing here (camera raw files, MP2, ...) is not accepted. */
 const FORMAT_OF_DETECTED: ReadonlyMap<string, MediaFormat> = new Map([
   ['png', 'png'],
   ['apng', 'png'],
@@ -52,6 +59,8 @@ const FORMAT_OF_DETECTED: ReadonlyMap<string, MediaFormat> = new Map([
   ['webm', 'webm'],
   ['mkv', 'mkv'],
   ['avi', 'avi'],
+  ['flv', 'flv'],
+  ['asf', 'wmv'],
   ['wav', 'wav'],
   ['flac', 'flac'],
   ['aac', 'aac'],
@@ -59,13 +68,12 @@ const FORMAT_OF_DETECTED: ReadonlyMap<string, MediaFormat> = new Map([
 
 /**
  * The streams of an Ogg file announce themselves in the pages at its very start (RFC 3533, section 4), so the
- * head has them all. Theora, Speex or FLAC in Ogg is still `ogg` here: refusing them is the codec check's part.
+ * head has them all. Speex or FLAC in Ogg is still `ogg` here: refusing them is the codec check's part.
  */
 const sniffOgg = (bytes: Uint8Array): MediaFormat => {
   const text = latin1(bytes, 0, bytes.length)
-  return text.includes('OpusHead') && !text.includes('\x01vorbis') && !text.includes('\x80theora')
-    ? 'opus'
-    : 'ogg'
+  if (text.includes('\x80theora')) return 'ogv'
+  return text.includes('OpusHead') && !text.includes('\x01vorbis') ? 'opus' : 'ogg'
 }
 
 /** An ID3 tag longer than the head hides what follows it. AAC and FLAC with ID3 exist, so the name decides. */

@@ -182,9 +182,10 @@ function describe(
   hash: string,
   verdict: Verdict | undefined,
 ): Metadata {
+  const { toldAs, mime } = mediaKind(format)
   return {
-    format,
-    content_type: mediaKind(format).mime,
+    format: toldAs ?? format,
+    content_type: mime,
     content_hash: hash,
     size: parts.sizeBytes,
     ...size,

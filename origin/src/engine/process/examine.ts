@@ -4,7 +4,7 @@
  */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { type MediaKind, mediaKind } from '../../media/kinds.ts'
+import { type MediaKind, soundAlone } from '../../media/kinds.ts'
 import type { Cost, Deferred, ExamineJob } from '../jobs.ts'
 import { type Admission, admit } from './admit.ts'
 import { validateSound } from './container/codecs.ts'
@@ -156,7 +156,8 @@ async function examineVideo(
   const video = await openVideo(options.tools, source, kind.format)
   if (isFailure(video)) {
     // A container for videos that holds sound alone is sound.
-    return video.code === 'not-visual' ? examineAudio(source, audioOf(kind), options) : video
+    const sound = video.code === 'not-visual' ? soundAlone(kind.format) : undefined
+    return sound === undefined ? video : examineAudio(source, sound, options)
   }
   try {
     return await lookAtVideo(video, kind, options)
@@ -197,13 +198,9 @@ function lookSize({ width, height }: Size): Size {
   return { width: Math.max(1, width * scale), height: Math.max(1, height * scale) }
 }
 
-function audioOf(kind: MediaKind): MediaKind {
-  return kind.format === 'mp4' || kind.format === 'mov' ? mediaKind('m4a') : kind
-}
-
 async function examineAudio(
   source: MediaSource,
-  kind: MediaKind,
+  kind: MediaKind & { readonly kind: 'audio' },
   { tools }: ExamineOptions,
 ): Promise<Examined | Failure> {
   const info = await readAudio(tools, source, kind.format)

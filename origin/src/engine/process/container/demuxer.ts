@@ -20,6 +20,7 @@ import {
   MATROSKA,
   MP3,
   MP4,
+  MPEG_TS,
   OGG,
   QTFF,
   WAVE,
@@ -32,13 +33,17 @@ import type { Container, ContainerInfo, PacketRun, VideoInfo } from './container
 
 Logging.level = LogLevel.Silent
 
-/** What can be demuxed here; the rest (AVI) is FFmpeg's. */
+/** What can be demuxed here; the rest (AVI, FLV, ASF, ...) takes libav. */
 const INPUT_FORMATS: Readonly<Partial<Record<MediaFormat, readonly InputFormat[]>>> = {
   mp4: [MP4, QTFF],
   mov: [QTFF, MP4],
+  '3gp': [MP4, QTFF],
   m4a: [MP4, QTFF],
   webm: [WEBM, MATROSKA],
   mkv: [MATROSKA, WEBM],
+  ts: [MPEG_TS],
+  weba: [WEBM, MATROSKA],
+  mka: [MATROSKA, WEBM],
   mp3: [MP3],
   wav: [WAVE],
   flac: [FLAC],

@@ -113,7 +113,7 @@ export async function decodeSequence(
 export interface FileInput {
   readonly path: string
   /** The only demuxer that may open the file. */
-  readonly demuxer: 'mov' | 'matroska' | 'avi'
+  readonly demuxer: 'mov' | 'matroska' | 'avi' | 'flv' | 'asf' | 'mpegts' | 'mpeg' | 'ogg'
   /** Undefined for the first frame that decodes. */
   readonly atSeconds: number | undefined
 }

@@ -20,6 +20,12 @@ const DEMUXERS: Readonly<Record<VideoFormat, FileInput['demuxer']>> = {
   webm: 'matroska',
   mkv: 'matroska',
   avi: 'avi',
+  flv: 'flv',
+  wmv: 'asf',
+  ts: 'mpegts',
+  mpeg: 'mpeg',
+  ogv: 'ogg',
+  '3gp': 'mov',
 }
 
 /** Opens a file. Fails with `undecodable`, or as the bytes do. */

@@ -15,6 +15,7 @@ const DEMUXERS = {
   m4a: 'mov',
   webm: 'matroska',
   mkv: 'matroska',
+  weba: 'matroska',
   mka: 'matroska',
   avi: 'avi',
   flv: 'flv',

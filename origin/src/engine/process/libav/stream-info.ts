@@ -46,14 +46,22 @@ export function videoInfo(libav: Libav, stream: Stream): VideoInfo {
   }
 }
 
-/** One entry a stream of sound; undefined for a codec that is not accepted. */
+/**
+ * One entry a stream of sound; undefined for a codec that is not accepted. The demuxer of FLAC takes whatever it reads for
+ * that, and then knows no sample rate.
+ */
 export function audioCodecs(
   { library, constants }: Libav,
   streams: readonly Stream[],
 ): readonly (AudioCodec | undefined)[] {
   return streams
     .filter(({ codecpar }) => codecpar.codecType === constants.AVMEDIA_TYPE_AUDIO)
-    .map(({ codecpar }) => acceptedAudioCodec(library.avGetCodecName(codecpar.codecId)))
+    .map(({ codecpar }) => ({
+      codec: acceptedAudioCodec(library.avGetCodecName(codecpar.codecId)),
+      hertz: codecpar.sampleRate,
+    }))
+    .filter(({ codec, hertz }) => codec !== 'flac' || hertz > 0)
+    .map(({ codec }) => codec)
 }
 
 /** What ProRes decodes to where its chroma is not subsampled. */

@@ -1,10 +1,10 @@
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { type MediaFormat, mediaKind } from '../../../media/kinds.ts'
+import type { AudioFormat } from '../../../media/kinds.ts'
 import { validateSound } from '../container/codecs.ts'
 import type { ContainerInfo } from '../container/container.ts'
 import { oggStreams } from '../container/ogg.ts'
 import { openContainer } from '../container/open-container.ts'
-import type { MediaSource } from '../source/media-source.ts'
+import type { ByRange } from '../container/video-decoder.ts'
 import type { VideoTools } from './video.ts'
 
 /** Enough of an Ogg file to see every stream announce itself. */
@@ -16,13 +16,14 @@ const OGG_SOUND: ReadonlySet<string> = new Set(['vorbis', 'opus'])
  * `unsupported-codec`, or as the bytes do.
  */
 export async function readAudio(
-  { limits }: Pick<VideoTools, 'limits'>,
-  bytes: Pick<MediaSource, 'sizeBytes' | 'read'>,
-  format: MediaFormat,
+  tools: Pick<VideoTools, 'limits' | 'libav'>,
+  bytes: ByRange,
+  format: AudioFormat,
 ): Promise<ContainerInfo | Failure> {
-  if (bytes.sizeBytes > limits.sourceBytes) return fail('source-too-large', `${bytes.sizeBytes} bytes`)
+  const { sourceBytes } = tools.limits
+  if (bytes.sizeBytes > sourceBytes) return fail('source-too-large', `${bytes.sizeBytes} bytes`)
   if (format === 'ogg' || format === 'opus') {
-    // The demuxer passes over the streams it does not know, a video among them.
+    // Demuxers pass over the streams they do not know, a video among them.
     const head = bytes.read(0, Math.min(bytes.sizeBytes, OGG_HEAD_BYTES))
     if (isFailure(head)) return head
     const streams = oggStreams(head).filter((stream) => stream !== 'skeleton')
@@ -30,11 +31,27 @@ export async function readAudio(
     const other = streams.find((stream) => !OGG_SOUND.has(stream))
     if (other !== undefined) return fail('unsupported-codec', `${other} in Ogg`)
   }
+  const info = await readInfo(tools, bytes, format)
+  if (isFailure(info)) return info
+  if (info.audio.length === 0) return fail('undecodable', 'no stream of sound')
+  return validateSound(info.audio, 'sound file') ?? info
+}
+
+async function readInfo(
+  { libav: loadLibav }: Pick<VideoTools, 'libav'>,
+  bytes: ByRange,
+  format: AudioFormat,
+): Promise<ContainerInfo | Failure> {
+  const libav = await loadLibav()
+  if (libav !== undefined) {
+    const { openWithLibav } = await import('../libav/open.ts')
+    const file = openWithLibav(libav, bytes, format)
+    if (isFailure(file)) return file
+    using opened = file
+    return opened.info
+  }
   const container = await openContainer(bytes, format)
   if (isFailure(container)) return container
   container.close()
-  const { audio } = container.info
-  if (audio.length === 0) return fail('undecodable', 'no stream of sound')
-  const holder = mediaKind(format).kind === 'video' ? 'film' : 'sound file'
-  return validateSound(audio, holder) ?? container.info
+  return container.info
 }

@@ -1,0 +1,59 @@
+/** WebM and Matroska with sound alone, as browsers record voices: the list of tracks stands near the start. */
+
+/** Tells whether all tracks of a file are sound; false where its first bytes do not tell. */
+export function isMatroskaSound(bytes: Uint8Array): boolean {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const segment = find(elements(buffer, 0, buffer.length), SEGMENT)
+  const tracks = segment && find(elements(buffer, segment.start, segment.end), TRACKS)
+  if (tracks === undefined || tracks.end > buffer.length) return false
+  const types = [...elements(buffer, tracks.start, tracks.end)]
+    .filter(({ id }) => id === TRACK_ENTRY)
+    .map(({ start, end }) => {
+      const type = find(elements(buffer, start, end), TRACK_TYPE)
+      return type === undefined ? undefined : buffer[type.start]
+    })
+  return types.length > 0 && types.every((type) => type === AUDIO)
+}
+
+/** Ids and types of Matroska (RFC 9559). */
+const SEGMENT = 0x18538067
+const TRACKS = 0x1654ae6b
+const TRACK_ENTRY = 0xae
+const TRACK_TYPE = 0x83
+const AUDIO = 2
+
+interface Element {
+  readonly id: number
+  /** Of its content; an element of unknown length ends with what holds it. */
+  readonly start: number
+  readonly end: number
+}
+
+function find(all: Iterable<Element>, id: number): Element | undefined {
+  for (const element of all) if (element.id === id) return element
+  return undefined
+}
+
+/** The elements of a range whose headers are there (RFC 8794, section 6). */
+function* elements(buffer: Buffer, from: number, to: number): Generator<Element> {
+  for (let at = from; at < Math.min(to, buffer.length); ) {
+    const idLength = Math.clz32(buffer[at] ?? 0) - 23
+    if (idLength > 4 || at + idLength >= buffer.length) return
+    const sizeAt = at + idLength
+    const sizeLength = Math.clz32(buffer[sizeAt] ?? 0) - 23
+    const start = sizeAt + sizeLength
+    if (sizeLength > 8 || start > buffer.length) return
+    const length = lengthOf(buffer.subarray(sizeAt, start))
+    const end = length === undefined ? to : start + length
+    yield { id: buffer.readUIntBE(at, idLength), start, end }
+    at = end
+  }
+}
+
+/** A number without its marker bit; undefined where all other bits are set, which means that nobody knows. */
+function lengthOf(bytes: Uint8Array): number | undefined {
+  const [first = 0, ...rest] = bytes
+  const mask = 0xff >> bytes.length
+  if ((first & mask) === mask && rest.every((byte) => byte === 0xff)) return undefined
+  return rest.reduce((value, byte) => value * 256 + byte, first & mask)
+}

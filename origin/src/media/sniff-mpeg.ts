@@ -1,0 +1,63 @@
+/** Streams of MPEG that have no name in their first bytes: packets and frames that follow each other tell them. */
+
+const SYNC = 0x47
+const PACKET_BYTES = 188
+/** Cameras put a clock of four bytes before each packet (Blu-ray's M2TS). */
+const CLOCK_BYTES = 4
+/** A recording may begin in the middle of a packet; then so many in a row are wanted. */
+const PACKETS_IN_A_ROW = 5
+
+/** Tells whether bytes are a transport stream (ISO/IEC 13818-1, section 2.4.3). */
+export function isTransportStream(bytes: Uint8Array): boolean {
+  for (const step of [PACKET_BYTES, PACKET_BYTES + CLOCK_BYTES]) {
+    const first = step - PACKET_BYTES
+    const whole = Math.floor((bytes.length - first - 1) / step) + 1
+    if (whole >= 2 && packetsFrom(bytes, first, step) === whole) return true
+    for (let start = 0; start < step; start += 1)
+      if (packetsFrom(bytes, start, step) >= PACKETS_IN_A_ROW) return true
+  }
+  return false
+}
+
+/** How many packets follow each other from a place on. */
+function packetsFrom(bytes: Uint8Array, start: number, step: number): number {
+  let packets = 0
+  while (bytes[start + packets * step] === SYNC) packets += 1
+  return packets
+}
+
+/** A program stream, as DVDs and old cameras have them, begins with its pack header. */
+export function isProgramStream(bytes: Uint8Array): boolean {
+  return bytes[0] === 0 && bytes[1] === 0 && bytes[2] === 1 && bytes[3] === 0xba
+}
+
+const HEADER_BYTES = 4
+/** Kilobits a second of layer III by the four bits of the header, for MPEG 1 and for MPEG 2 and 2.5. */
+const RATES = [
+  [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320],
+  [8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
+] as const
+const HERTZ = [44_100, 48_000, 32_000] as const
+
+/** Tells whether an MP3 stands behind zero bytes: two frames that follow each other, or one that fills the head. */
+export function isPaddedMp3(bytes: Uint8Array): boolean {
+  const start = bytes.findIndex((byte) => byte !== 0)
+  if (start < 1) return false
+  const length = frameBytes(bytes, start)
+  if (length === undefined) return false
+  const next = start + length
+  return next + HEADER_BYTES > bytes.length || frameBytes(bytes, next) !== undefined
+}
+
+/** The length of the frame of layer III whose header stands at a place (ISO/IEC 11172-3, section 2.4.1.3). */
+function frameBytes(bytes: Uint8Array, at: number): number | undefined {
+  const [sync = 0, version = 0, rate = 0] = bytes.subarray(at, at + HEADER_BYTES)
+  if (sync !== 0xff || (version & 0xe6) !== 0xe2) return undefined
+  const generation = (version >> 3) & 3
+  const kilobits = RATES[generation === 3 ? 0 : 1][(rate >> 4) - 1]
+  const hertz = HERTZ[(rate >> 2) & 3]
+  if (generation === 1 || kilobits === undefined || hertz === undefined) return undefined
+  const divided = hertz / ([4, 1, 2, 1][generation] ?? 1)
+  const samples = generation === 3 ? 1152 : 576
+  return Math.floor((samples / 8) * ((kilobits * 1000) / divided)) + ((rate >> 1) & 1)
+}

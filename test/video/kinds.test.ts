@@ -1,0 +1,150 @@
+/** Containers of films, with pictures and with sound alone, and what each is told to be. */
+
+import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Door, openFilesystemOrigin } from '../doors.ts'
+import { send } from '../http.ts'
+import { FFMPEG, makeVideo, SECONDS } from '../videos.ts'
+
+const SECRET = 'a-secret-for-tests'
+const libav = await loadLibav()
+const SINE = ['-f', 'lavfi', '-i', 'sine=r=48000:d=3', '-map', '0:v', '-map', '1:a']
+const SOUND = ['-f', 'lavfi', '-i', 'sine=r=48000:d=3', '-map', '1:a']
+const H264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-preset', 'ultrafast', '-bf', '2', '-crf', '10']
+const MPEG2 = ['-c:v', 'mpeg2video', '-q:v', '2', '-bf', '2']
+
+describe.skipIf(FFMPEG === undefined || libav === undefined)(
+  'kinds of films (needs FFmpeg and libav)',
+  () => {
+    let door: Door
+
+    beforeAll(async () => {
+      door = await openFilesystemOrigin({ MEDIA_PROXY_SECRET_KEY: SECRET, MEDIA_PROXY_NSFW_ENABLED: 'false' })
+    })
+    afterAll(async () => {
+      await door.close()
+      libav?.pool.close()
+    })
+
+    async function ask(path: string, name: string) {
+      const { status, body } = await send(door.url, path, {
+        method: 'POST',
+        headers: { 'x-internal-secret': SECRET, 'content-type': 'application/json' },
+        body: JSON.stringify({ type: 'upload', upload_filename: name }),
+      })
+      return status === 200 ? JSON.parse(body.toString()) : `${status} ${body}`
+    }
+
+    async function put(name: string, bytes: Buffer): Promise<void> {
+      await door.put(`attachments/1/${name}`, bytes)
+      await door.put(name, bytes, undefined, 'uploads')
+    }
+
+    it.each([
+      ['H.264 in FLV', 'flv', [...H264, '-c:a', 'aac'], 'flv', 'video/x-flv'],
+      [
+        'Sorenson in FLV',
+        'flv',
+        ['-c:v', 'flv', '-q:v', '2', '-c:a', 'libmp3lame', '-ar', '44100'],
+        'flv',
+        'video/x-flv',
+      ],
+      ['WMV 2 in ASF', 'wmv', ['-c:v', 'wmv2', '-q:v', '2', '-c:a', 'libmp3lame'], 'wmv', 'video/x-ms-wmv'],
+      ['WMV 1 in ASF', 'wmv', ['-c:v', 'wmv1', '-q:v', '2', '-c:a', 'aac'], 'wmv', 'video/x-ms-wmv'],
+      ['H.264 in a transport stream', 'ts', [...H264, '-c:a', 'aac'], 'ts', 'video/mp2t'],
+      ['MPEG-2 in a transport stream of a camera', 'm2ts', [...MPEG2, '-c:a', 'ac3'], 'ts', 'video/mp2t'],
+      ['MPEG-2 in a program stream', 'mpg', [...MPEG2, '-c:a', 'ac3', '-f', 'vob'], 'mpeg', 'video/mpeg'],
+      [
+        'MPEG-1 in a program stream',
+        'mpg',
+        ['-c:v', 'mpeg1video', '-q:v', '2', '-c:a', 'libmp3lame', '-f', 'mpeg'],
+        'mpeg',
+        'video/mpeg',
+      ],
+      [
+        'Theora and Vorbis',
+        'ogv',
+        ['-c:v', 'libtheora', '-q:v', '9', '-c:a', 'libvorbis'],
+        'ogv',
+        'video/ogg',
+      ],
+      ['Theora and Opus', 'ogg', ['-c:v', 'libtheora', '-q:v', '9', '-c:a', 'libopus'], 'ogv', 'video/ogg'],
+      ['H.264 in 3GP', '3gp', [...H264, '-c:a', 'aac'], '3gp', 'video/3gpp'],
+      [
+        'H.263 in 3GP',
+        '3gp',
+        ['-s', '352x288', '-c:v', 'h263', '-q:v', '2', '-c:a', 'aac'],
+        '3gp',
+        'video/3gpp',
+      ],
+      ['MPEG-4 in 3G2', '3g2', ['-c:v', 'mpeg4', '-q:v', '2', '-c:a', 'aac'], '3gp', 'video/3gpp'],
+    ] as const)('%s', async (_, extension, output, format, mime) => {
+      const name = `film.${extension}`
+      await put(name, await makeVideo(extension, SECONDS, [...SINE, ...output]))
+      expect(await ask('/_sniff', name)).toEqual({ content_type: mime })
+      const told = await ask('/_metadata', name)
+      expect(told).toMatchObject({ format, content_type: mime, placeholder: expect.any(String) })
+      expect(Math.abs(told.duration - 3.5)).toBeLessThanOrEqual(0.5)
+      for (const [time, channel] of [
+        ['', 0],
+        ['&time=0.5', 0],
+        ['&time=1.5', 1],
+        ['&time=2.5', 2],
+        ['&time=100%25', 2],
+      ] as const) {
+        const { status, body } = await send(door.url, `/attachments/1/${name}?format=png${time}`)
+        expect(status, door.log.at(-1)?.detail).toBe(200)
+        const means = (await sharp(body).stats()).channels.map(({ mean }) => mean)
+        expect(means.indexOf(Math.max(...means)), time).toBe(channel)
+      }
+      const { frames } = await ask('/_frames', name)
+      expect(frames).toHaveLength(3)
+    })
+
+    it.each([
+      ['Opus in WebM', 'webm', ['-c:a', 'libopus'], 'webm', 'audio/webm', 'audio/webm'],
+      [
+        'Opus in WebM as it is recorded',
+        'webm',
+        ['-c:a', 'libopus', '-live', '1'],
+        'webm',
+        'audio/webm',
+        'audio/webm',
+      ],
+      ['Vorbis in WebM', 'webm', ['-c:a', 'libvorbis'], 'webm', 'audio/webm', 'audio/webm'],
+      ['AAC in Matroska', 'mkv', ['-c:a', 'aac'], 'mka', 'audio/x-matroska', 'audio/x-matroska'],
+      ['FLAC in Matroska', 'mka', ['-c:a', 'flac'], 'mka', 'audio/x-matroska', 'audio/x-matroska'],
+      // What tracks an MP4 has stands anywhere in it.
+      ['AAC in MP4', 'mp4', ['-c:a', 'aac'], 'm4a', 'audio/mp4', 'video/mp4'],
+      ['ALAC in M4A', 'm4a', ['-c:a', 'alac'], 'm4a', 'audio/mp4', 'audio/mp4'],
+      ['AAC in QuickTime', 'mov', ['-c:a', 'aac'], 'm4a', 'audio/mp4', 'video/quicktime'],
+      ['AAC in 3GP', '3gp', ['-c:a', 'aac'], 'm4a', 'audio/mp4', 'video/3gpp'],
+    ] as const)('sound alone: %s', async (_, extension, output, format, mime, sniffed) => {
+      const name = `sound.${extension}`
+      await put(name, await makeVideo(extension, SECONDS, [...SOUND, ...output]))
+      expect(await ask('/_sniff', name)).toEqual({ content_type: sniffed })
+      const told = await ask('/_metadata', name)
+      expect(told).toMatchObject({ format, content_type: mime, nsfw: false })
+      expect(told).not.toHaveProperty('width')
+      expect(Math.abs(told.duration - 3.5)).toBeLessThanOrEqual(0.5)
+      const { status, body } = await send(door.url, `/attachments/1/${name}?format=webp`)
+      expect([status, body.toString()]).toEqual([400, 'Only images and videos can be transformed'])
+    })
+
+    it('an MP3 behind zero bytes is one', async () => {
+      const sound = await makeVideo('mp3', SECONDS, [
+        ...SOUND,
+        '-c:a',
+        'libmp3lame',
+        '-write_xing',
+        '0',
+        '-id3v2_version',
+        '0',
+      ])
+      await put('zeros.mp3', Buffer.concat([Buffer.alloc(1500), sound]))
+      expect(await ask('/_sniff', 'zeros.mp3')).toEqual({ content_type: 'audio/mpeg' })
+      expect(await ask('/_metadata', 'zeros.mp3')).toMatchObject({ format: 'mp3', duration: 4 })
+    })
+  },
+)
