@@ -32,6 +32,8 @@ export function isProgramStream(bytes: Uint8Array): boolean {
 }
 
 const HEADER_BYTES = 4
+/** Of ID3, as it stands before the frames. */
+const TAG = Buffer.from('ID3', 'latin1')
 /** Kilobits a second of layer III by the four bits of the header, for MPEG 1 and for MPEG 2 and 2.5. */
 const RATES = [
   [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320],
@@ -39,10 +41,11 @@ const RATES = [
 ] as const
 const HERTZ = [44_100, 48_000, 32_000] as const
 
-/** Tells whether an MP3 stands behind zero bytes: two frames that follow each other, or one that fills the head. */
+/** Tells whether an MP3 stands behind zero bytes: its tag, two frames that follow each other, or one that fills the head. */
 export function isPaddedMp3(bytes: Uint8Array): boolean {
   const start = bytes.findIndex((byte) => byte !== 0)
   if (start < 1) return false
+  if (TAG.every((byte, index) => bytes[start + index] === byte)) return true
   const length = frameBytes(bytes, start)
   if (length === undefined) return false
   const next = start + length

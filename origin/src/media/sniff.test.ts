@@ -189,6 +189,7 @@ describe('streams of MPEG', () => {
       ['fff3408440', 'fff3408440'].map((head) => Buffer.concat([Buffer.from(head, 'hex'), Buffer.alloc(99)])),
       'mp3',
     ],
+    ['a tag', [Buffer.from('ID3\x04\0\0\0\0\0\x05')], 'mp3'],
     ['a frame and something else', [frame, Buffer.from('something else')], undefined],
     ['a header of layer II', [Buffer.from('fffd9064', 'hex'), Buffer.alloc(600)], undefined],
     ['nothing', [], undefined],

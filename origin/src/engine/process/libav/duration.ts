@@ -8,23 +8,31 @@ export interface DurationOptions {
   readonly context: FormatContext
   readonly demuxer: Demuxer
   readonly sizeBytes: number
+  /** Lets so many bytes be read from now on. */
+  readonly allow: (bytes: number) => void
 }
 
 /** Of a bare stream libav tells what the bit rate of its start would come to, which is wrong where it varies. */
 const WITHOUT_INDEX: ReadonlySet<string> = new Set(['mp3', 'aac'])
-/** Files up to this size are read through where nothing but their frames tells how long they last. */
-const MAX_SCANNED_BYTES = 32 * 1024 * 1024
+/**
+ * Files up to this size are read through where nothing but their frames tells how long they last: two hours of MP3, at 6 ms
+ * a megabyte.
+ */
+const MAX_SCANNED_BYTES = 128 * 1024 * 1024
+/** What was read for the streams is read again. */
+const REREAD_BYTES = 4 * 1024 * 1024
 const MICROSECONDS = 1_000_000
 
 /** Seconds that a file plays, edit lists applied; undefined where nothing tells. */
 export function durationOf(
   libav: Libav,
-  { context, demuxer, sizeBytes }: DurationOptions,
+  { context, demuxer, sizeBytes, allow }: DurationOptions,
 ): number | undefined {
   const declared = declaredDuration(context, demuxer)
   const exact = declared !== undefined && !WITHOUT_INDEX.has(demuxer.name)
   if (exact || sizeBytes > MAX_SCANNED_BYTES) return declared
-  return scannedDuration(libav, context) ?? declared
+  allow(sizeBytes + REREAD_BYTES)
+  return scannedDuration(libav, context, demuxer) ?? declared
 }
 
 /** Matroska tells when the last frame ends, which is no duration where the first one does not come at 0. */
@@ -33,17 +41,23 @@ function declaredDuration({ duration, startTime }: FormatContext, demuxer: Demux
   return duration > unplayed ? Number(duration - unplayed) / MICROSECONDS : undefined
 }
 
-/** Reads a file through; what reads on has to seek before. */
-function scannedDuration({ library, constants }: Libav, context: FormatContext): number | undefined {
+/** Reads a file through; what reads on has to seek before. Times of bare streams are guesses, but not their durations. */
+function scannedDuration(
+  { library, constants }: Libav,
+  context: FormatContext,
+  demuxer: Demuxer,
+): number | undefined {
   const units = context.streams.map(({ timeBase }) => timeBase.num / timeBase.den)
   const spans = units.map(() => ({ start: Number.POSITIVE_INFINITY, end: 0, played: 0 }))
+  let frameSeconds: number | undefined
   using packet = new library.Packet()
   packet.alloc()
   while (context.readFrameSync(packet) >= 0) {
+    if (demuxer.name === 'aac') frameSeconds ??= adtsSeconds(packet.data)
     const unit = units[packet.streamIndex] ?? 0
     const span = spans[packet.streamIndex]
     if (span !== undefined) {
-      const seconds = Number(packet.duration) * unit
+      const seconds = frameSeconds ?? Number(packet.duration) * unit
       const start = packet.pts === constants.AV_NOPTS_VALUE ? span.played : Number(packet.pts) * unit
       span.played += seconds
       span.start = Math.min(span.start, start)
@@ -51,6 +65,22 @@ function scannedDuration({ library, constants }: Libav, context: FormatContext):
     }
     packet.unref()
   }
-  const longest = Math.max(0, ...spans.map(({ start, end, played }) => Math.max(played, end - start)))
+  const isBare = WITHOUT_INDEX.has(demuxer.name)
+  const longest = Math.max(
+    0,
+    ...spans.map(({ start, end, played }) => (isBare ? played : Math.max(played, end - start))),
+  )
   return longest > 0 ? longest : undefined
+}
+
+const ADTS_SAMPLES = 1024
+const ADTS_HERTZ = [
+  96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8000, 7350,
+] as const
+
+/** How long each frame of bare AAC plays (ISO/IEC 13818-7, section 6.2): no decoder of sound is opened that would tell. */
+function adtsSeconds(frame: Buffer | null): number {
+  const hertz = ADTS_HERTZ[((frame?.[2] ?? 0xff) >> 2) & 0xf]
+  const blocks = ((frame?.[6] ?? 0) & 3) + 1
+  return hertz === undefined ? 0 : (blocks * ADTS_SAMPLES) / hertz
 }

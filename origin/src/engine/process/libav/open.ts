@@ -44,7 +44,8 @@ export function openWithLibav(libav: Libav, source: RangeSource, format: LibavFo
   let described: Described | Failure
   try {
     const rejected = openInput(libav, { context, bytes, demuxer })
-    described = rejected ?? describe(libav, { context, demuxer, sizeBytes: source.sizeBytes })
+    described =
+      rejected ?? describe(libav, { context, demuxer, sizeBytes: source.sizeBytes, allow: bytes.allow })
   } catch (error) {
     // A source that throws has thrown through libav.
     dispose()

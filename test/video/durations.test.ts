@@ -1,0 +1,103 @@
+/** How long sounds play of which no header tells, or tells wrongly. */
+
+import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Door, openFilesystemOrigin } from '../doors.ts'
+import { send } from '../http.ts'
+import { FFMPEG, makeVideo } from '../videos.ts'
+
+const SECRET = 'a-secret-for-tests'
+const SECONDS = 40
+const MP3_FRAME_SAMPLES = 1152
+const libav = await loadLibav()
+/** Silence, then noise: what the first seconds come to tells nothing of the rest. */
+const GROWING = `aevalsrc=if(lt(t\\,10)\\,0\\,random(0)-0.5):d=${SECONDS}:s=44100`
+const SHRINKING = `aevalsrc=if(lt(t\\,30)\\,random(0)-0.5\\,0):d=${SECONDS}:s=44100`
+const VBR = ['-c:a', 'libmp3lame', '-q:a', '2', '-write_xing', '0', '-id3v2_version', '0']
+
+/** A header of Fraunhofer's encoder before the frames. */
+function withVbri(frames: Buffer, count: number): Buffer {
+  const header = Buffer.alloc(417)
+  header.writeUInt32BE(0xfffb9064)
+  header.write('VBRI', 36, 'latin1')
+  header.writeUInt16BE(1, 40)
+  header.writeUInt16BE(75, 44)
+  header.writeUInt32BE(frames.length + header.length, 46)
+  header.writeUInt32BE(count, 50)
+  return Buffer.concat([header, frames])
+}
+
+/** An Ogg without the pages in its middle third. */
+function withGap(file: Buffer): Buffer {
+  const starts: number[] = []
+  for (let at = file.indexOf('OggS'); at >= 0; at = file.indexOf('OggS', at + 4)) starts.push(at)
+  const third = Math.floor(starts.length / 3)
+  return Buffer.concat([file.subarray(0, starts[third]), file.subarray(starts[2 * third])])
+}
+
+describe.skipIf(FFMPEG === undefined || libav === undefined)(
+  'durations of sounds (needs FFmpeg and libav)',
+  () => {
+    let door: Door
+
+    beforeAll(async () => {
+      door = await openFilesystemOrigin({ MEDIA_PROXY_SECRET_KEY: SECRET, MEDIA_PROXY_NSFW_ENABLED: 'false' })
+    })
+    afterAll(async () => {
+      await door.close()
+      libav?.pool.close()
+    })
+
+    it.each([
+      ['MP3 of a rate that grows', 'mp3', () => makeVideo('mp3', GROWING, VBR, SECONDS)],
+      ['MP3 of a rate that shrinks', 'mp3', () => makeVideo('mp3', SHRINKING, VBR, SECONDS)],
+      ['MP3 of MPEG 2', 'mp3', () => makeVideo('mp3', GROWING, [...VBR, '-ar', '22050'], SECONDS)],
+      [
+        'MP3 of a constant rate',
+        'mp3',
+        () => makeVideo('mp3', GROWING, ['-c:a', 'libmp3lame', '-b:a', '96k', '-write_xing', '0'], SECONDS),
+      ],
+      [
+        'MP3 with a Xing header',
+        'mp3',
+        () => makeVideo('mp3', GROWING, ['-c:a', 'libmp3lame', '-q:a', '2'], SECONDS),
+      ],
+      [
+        'MP3 with a VBRI header',
+        'mp3',
+        async () =>
+          withVbri(
+            await makeVideo('mp3', GROWING, VBR, SECONDS),
+            Math.round((SECONDS * 44_100) / MP3_FRAME_SAMPLES),
+          ),
+      ],
+      ['AAC of a rate that grows', 'aac', () => makeVideo('aac', GROWING, ['-c:a', 'aac'], SECONDS)],
+      ['Vorbis', 'ogg', () => makeVideo('ogg', GROWING, ['-c:a', 'libvorbis'], SECONDS)],
+      [
+        'Vorbis with a gap',
+        'ogg',
+        async () => withGap(await makeVideo('ogg', GROWING, ['-c:a', 'libvorbis'], SECONDS)),
+      ],
+      [
+        'Opus with a gap',
+        'opus',
+        async () => withGap(await makeVideo('opus', GROWING, ['-c:a', 'libopus'], SECONDS)),
+      ],
+      [
+        'Opus in WebM without a duration',
+        'webm',
+        () => makeVideo('webm', GROWING, ['-c:a', 'libopus', '-live', '1'], SECONDS),
+      ],
+    ] as const)('%s', async (_, extension, make) => {
+      const name = `sound.${extension}`
+      await door.put(name, await make(), undefined, 'uploads')
+      const { status, body } = await send(door.url, '/_metadata', {
+        method: 'POST',
+        headers: { 'x-internal-secret': SECRET, 'content-type': 'application/json' },
+        body: JSON.stringify({ type: 'upload', upload_filename: name }),
+      })
+      expect(status, door.log.at(-1)?.detail).toBe(200)
+      expect([SECONDS, SECONDS + 1]).toContain(JSON.parse(body.toString()).duration)
+    })
+  },
+)
