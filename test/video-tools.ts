@@ -14,6 +14,8 @@ export const LIMITS: SourceLimits = {
   sidePixels: 16384,
   frames: 1000,
   temporaryFileBytes: 64 * 2 ** 20,
+  clipSeconds: 60,
+  clipBytes: 64 * 1024 * 1024,
   avifPixels: 8_400_000,
 }
 

@@ -44,8 +44,9 @@ export async function remakeVideo(
   input: { readonly path: string },
   extension: string,
   output: readonly string[],
+  before: readonly string[] = [],
 ): Promise<Buffer> {
-  return withOutput(extension, (path) => ['-i', input.path, ...output, path])
+  return withOutput(extension, (path) => [...before, '-i', input.path, ...output, path])
 }
 
 /** Gives a file its own name on the disk for as long as `use` runs. */

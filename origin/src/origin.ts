@@ -194,6 +194,7 @@ function openPipeline({ cache, limits }: Config, parts: PipelineParts): Pipeline
     cache: renditions,
     engine: opened.engine,
     deadlineMs: limits.deadlineMs,
+    clipDeadlineMs: limits.clipDeadlineMs,
   })
 }
 

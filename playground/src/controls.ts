@@ -21,6 +21,14 @@ interface Row {
   set(value: string | undefined, bounds: Bounds): void
 }
 
+/** What only clips and previews have. */
+const CLIP_PARAMETERS: ReadonlySet<string> = new Set(['duration', 'fps', 'audio'])
+const CLIP_FORMATS: ReadonlySet<string> = new Set(['mp4', 'webm'])
+
+function isMoving({ format, animated }: Readonly<Record<string, string>>): boolean {
+  return CLIP_FORMATS.has(format ?? '') || animated === 'true'
+}
+
 /** Choices of so many are buttons in a row, of more a list. */
 const MAX_SEGMENTS = 4
 /** Where nothing is known of the source, a slider reaches so far. */
@@ -41,7 +49,10 @@ export function createControls(
     update(shown, values, bounds) {
       const names = new Set(shown.map(({ name }) => name))
       for (const [name, row] of rows) {
-        row.element.hidden = !names.has(name) || (name === 'time' && !bounds.isVideo)
+        row.element.hidden =
+          !names.has(name) ||
+          (name === 'time' && !bounds.isVideo) ||
+          (CLIP_PARAMETERS.has(name) && !isMoving(values))
         row.set(values[name], bounds)
       }
     },
@@ -62,7 +73,9 @@ function createRow(parameter: ParameterGuide, onChange: (value: string | undefin
     case 'quality':
       return numberRow(parameter, values, values.names, onChange)
     case 'time':
-      return timeRow(parameter, onChange)
+      return timeRow(parameter, '1.5 or 50%', onChange)
+    case 'seconds':
+      return timeRow(parameter, '1.5', onChange)
   }
 }
 
@@ -171,11 +184,15 @@ function numberRow(
   }
 }
 
-function timeRow(parameter: ParameterGuide, onChange: (value: string | undefined) => void): Row {
+function timeRow(
+  parameter: ParameterGuide,
+  placeholder: string,
+  onChange: (value: string | undefined) => void,
+): Row {
   const { name } = parameter
   const input = h('input', {
     id: `parameter-${name}`,
-    placeholder: '1.5 or 50%',
+    placeholder,
     autocomplete: 'off',
     'aria-describedby': `hint-${name}`,
   })

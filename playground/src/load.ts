@@ -17,13 +17,23 @@ export interface Loaded {
 /** Of more, only the head is read: a video plays from its own URL. */
 const MAX_SHOWN_BYTES = 48_000_000
 
+const PICTURES: ReadonlySet<'image' | 'video'> = new Set(['image'])
+/** What a rendition can be; of an original, a video plays from its own URL. */
+export const PICTURES_AND_CLIPS: ReadonlySet<'image' | 'video'> = new Set(['image', 'video'])
+
 /** Past the browser's own cache, so that what is told is told of this request. */
-export async function load(url: string, signal: AbortSignal): Promise<Loaded> {
+export async function load(
+  url: string,
+  signal: AbortSignal,
+  shows: ReadonlySet<'image' | 'video'> = PICTURES,
+): Promise<Loaded> {
   const startedAt = performance.now()
   const response = await fetch(url, { signal, cache: 'no-store' })
   const contentType = response.headers.get('content-type') ?? ''
   const declared = Number(response.headers.get('content-length') ?? Number.NaN)
-  const shown = response.ok && contentType.startsWith('image/') && !(declared > MAX_SHOWN_BYTES)
+  const [kind] = contentType.split('/')
+  const isShown = (kind === 'image' || kind === 'video') && shows.has(kind)
+  const shown = response.ok && isShown && !(declared > MAX_SHOWN_BYTES)
   const common = { url, status: response.status, ok: response.ok, contentType, headers: response.headers }
   if (!response.ok) {
     const phrase = (await response.text()).slice(0, 200)

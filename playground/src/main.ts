@@ -19,7 +19,7 @@ import { copy } from './copy.ts'
 import { byId, debounce, h, show } from './dom.ts'
 import { watchDrops } from './drop.ts'
 import { renderFacts, renderSaving, renderTimings, type Shown } from './facts.ts'
-import { load } from './load.ts'
+import { load, PICTURES_AND_CLIPS } from './load.ts'
 import { renderMetadata } from './metadata-panel.ts'
 import { createMoments } from './moments.ts'
 import { renderSamples } from './samples.ts'
@@ -136,7 +136,7 @@ async function renderRendition(): Promise<void> {
   const { signal } = ofRendition
   stage.busy(true)
   try {
-    const loaded = await load(urlOf(base, state), signal)
+    const loaded = await load(urlOf(base, state), signal, PICTURES_AND_CLIPS)
     if (signal.aborted) return
     rendition = loaded.ok
       ? await stage.showRendition(loaded)

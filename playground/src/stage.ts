@@ -31,6 +31,7 @@ export function createStage(onVideo: (video: VideoInfo) => void): Stage {
     original: byId('original', HTMLImageElement),
     rendition: byId('rendition', HTMLImageElement),
   }
+  const clip = byId('clip', HTMLVideoElement)
   const cut = byId('cut', HTMLInputElement)
   const video = byId('video', HTMLVideoElement)
   const audio = byId('audio', HTMLAudioElement)
@@ -46,7 +47,8 @@ export function createStage(onVideo: (video: VideoInfo) => void): Stage {
     const [a, b] = [ratioOf(images.original), ratioOf(images.rendition)]
     // Until both are there nothing speaks against it, and nothing has to move.
     const alike = a === undefined || b === undefined || Math.abs(a / b - 1) <= SAME_RATIO
-    const view = wanted === 'slider' && player === undefined && alike ? 'slider' : 'side'
+    const isStill = player === undefined && clip.hidden
+    const view = wanted === 'slider' && isStill && alike ? 'slider' : 'side'
     canvas.dataset.view = view
     // The cut lies over the pictures alone, not over the space beside them.
     const ratio = a ?? b
@@ -83,10 +85,29 @@ export function createStage(onVideo: (video: VideoInfo) => void): Stage {
     return width === 0 ? { loaded, width: undefined, height: undefined } : { loaded, width, height }
   }
 
+  async function putClip(loaded: Loaded): Promise<Shown> {
+    images.rendition.removeAttribute('src')
+    release(held.rendition)
+    held.rendition = loaded
+    const known = new Promise((resolve) => {
+      for (const event of ['loadedmetadata', 'error']) clip.addEventListener(event, resolve, { once: true })
+    })
+    clip.src = loaded.objectUrl ?? loaded.url
+    await known
+    arrange()
+    const { videoWidth: width, videoHeight: height } = clip
+    return width === 0 ? { loaded, width: undefined, height: undefined } : { loaded, width, height }
+  }
+
   return {
     showOriginal: (loaded) => put('original', loaded),
     async showRendition(loaded) {
       show(refusal, false)
+      const isClip = loaded.contentType.startsWith('video/')
+      show(images.rendition, !isClip)
+      show(clip, isClip)
+      if (isClip) return putClip(loaded)
+      clip.removeAttribute('src')
       return put('rendition', loaded)
     },
     showPlayer(kind, url) {
@@ -105,6 +126,8 @@ export function createStage(onVideo: (video: VideoInfo) => void): Stage {
     },
     reject(status, phrase) {
       images.rendition.removeAttribute('src')
+      clip.removeAttribute('src')
+      show(clip, false)
       refusal.replaceChildren(
         h('strong', {}, status === undefined ? 'No answer' : `${status} ${phrase}`),
         h('p', {}, rejectionInWords(status, phrase)),

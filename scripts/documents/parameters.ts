@@ -13,9 +13,10 @@ const PHOTO = '/attachments/1/1/harbour.jpg'
 const AVATAR = '/avatars/1/5a6d0c1e.webp'
 const MOVING = '/avatars/1/77c0ffee.webp?size=100'
 const VIDEO = '/attachments/1/1/day.mp4'
+const PREVIEW = `${VIDEO}?width=200&format=webp&animated=true`
 
 /** Pictures small enough for a page, where the guide's own example would be a whole photo. */
-const SOURCES: Readonly<Record<string, string>> = { size: AVATAR, time: VIDEO }
+const SOURCES: Readonly<Record<string, string>> = { size: AVATAR, time: VIDEO, duration: VIDEO, fps: VIDEO }
 const PLAIN: Readonly<Record<string, string>> = {
   size: `${AVATAR}?size=160`,
   width: `${PHOTO}?width=100&format=webp`,
@@ -24,13 +25,19 @@ const PLAIN: Readonly<Record<string, string>> = {
   gravity: `${PHOTO}?width=120&height=200&format=webp`,
   dpr: `${PHOTO}?width=100&format=webp`,
   time: `${VIDEO}?width=200&format=webp`,
+  duration: PREVIEW,
+  fps: PREVIEW,
   animated: `${MOVING}&animated=false`,
 }
 /** An attachment that moves is not among the samples; the parameter is the same for an avatar. */
 const SHOWN: Readonly<Record<string, string>> = { animated: `${MOVING}&animated=true` }
 
+/** What no picture can show. */
+const HEARD: ReadonlySet<string> = new Set(['audio'])
+
 /** With the parameter, and for comparison without. */
 export function picturesOf({ name, example }: ParameterGuide): readonly DocumentedPicture[] {
+  if (HEARD.has(name)) return []
   const source = SOURCES[name] ?? PHOTO
   const small = /\b(size|width|height)=/.test(example) ? example : `width=200&${example}`
   const query = /\bformat=/.test(small) || source === AVATAR ? small : `${small}&format=webp`
@@ -94,13 +101,20 @@ function valuesOf({ values }: ParameterGuide): string {
       return 'true false'
     case 'time':
       return 'seconds such as 1.5, or a whole percentage such as 50%'
+    case 'seconds':
+      return 'seconds such as 1.5'
   }
 }
 
 function section(parameter: ParameterGuide): string {
   const { name, summary } = parameter
   const [without, withIt] = picturesOf(parameter)
-  if (without === undefined || withIt === undefined) throw new Error(`${name} has no pictures`)
+  if (without === undefined || withIt === undefined)
+    return `### ${name}
+
+${summary}
+
+\`${parameter.example}\``
   return `### ${name}
 
 ${summary}

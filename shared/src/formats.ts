@@ -3,6 +3,12 @@
 /** A format that a rendition can have. `jpg` in a URL is `jpeg` here. */
 export type ImageFormat = 'png' | 'jpeg' | 'webp' | 'gif' | 'avif'
 
+/** A format of moving pictures with sound. */
+export type ClipFormat = 'mp4' | 'webm'
+
+/** What a rendition can be. */
+export type RenditionFormat = ImageFormat | ClipFormat
+
 /** An extension of an asset's file name, lower case, `jpeg` folded into `jpg`. */
 export type AssetExtension = WrittenExtension | 'apng' | 'svg' | 'heic' | 'jxl'
 
@@ -16,6 +22,19 @@ export const IMAGE_MIME: Readonly<Record<ImageFormat, string>> = {
   webp: 'image/webp',
   gif: 'image/gif',
   avif: 'image/avif',
+}
+
+/** MIME type of each kind of clip. */
+const CLIP_MIME: Readonly<Record<ClipFormat, string>> = { mp4: 'video/mp4', webm: 'video/webm' }
+
+/** Tells whether a format is one of moving pictures with sound. */
+export function isClipFormat(format: string): format is ClipFormat {
+  return Object.hasOwn(CLIP_MIME, format)
+}
+
+/** MIME type of a rendition. */
+export function mimeOf(format: RenditionFormat): string {
+  return isClipFormat(format) ? CLIP_MIME[format] : IMAGE_MIME[format]
 }
 
 /** Below this wanted side, in pixels, AVIF's header outweighs its saving, so `auto` stays with the own format. */
@@ -55,7 +74,9 @@ export function formatOfExtension(extension: AssetExtension): ImageFormat {
 }
 
 /** The file name extension of a format, without the dot. */
-export function extensionOf(format: ImageFormat): WrittenExtension {
+export function extensionOf(format: ImageFormat): WrittenExtension
+export function extensionOf(format: RenditionFormat): WrittenExtension | ClipFormat
+export function extensionOf(format: RenditionFormat): WrittenExtension | ClipFormat {
   return format === 'jpeg' ? 'jpg' : format
 }
 

@@ -153,13 +153,33 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
       expect(await page.textContent('#url'), 'kept by the address').toContain('blur=6')
 
       const left = PARAMETER_GUIDE.map(({ name }) => name).filter((name) => !(name in changes))
-      expect(left, 'tried below').toEqual(['size', 'time'])
+      expect(left, 'tried below').toEqual(['size', 'time', 'duration', 'fps', 'audio'])
       await page.click('.sample[data-source="/avatars/1/5a6d0c1e.webp"]')
       await settled(page)
       await page.selectOption('#parameter-size', '32')
       await page.waitForFunction(
         () => document.querySelector<HTMLImageElement>('#rendition')?.naturalWidth === 48,
       )
+      await close()
+    })
+
+    it('plays a clip, as short and as silent as it is wanted', async () => {
+      const { page, complaints, close } = await openPage('#source=/attachments/1/1/day.mp4&width=160')
+      expect(await page.locator('[data-parameter=fps]').isVisible()).toBe(false)
+      await page.selectOption('#parameter-format', 'mp4')
+      await page.fill('#parameter-duration', '1')
+      await page.fill('#parameter-fps', '10')
+      await page.check('[data-parameter=audio] input[value=false]', { force: true })
+      await page.waitForFunction(() => {
+        const clip = document.querySelector<HTMLVideoElement>('#clip')
+        return clip?.hidden === false && clip.videoWidth === 160 && Math.abs(clip.duration - 1) < 0.2
+      })
+      expect(await page.textContent('#url')).toMatch(
+        /audio=false.*duration=1.*fps=10|duration=1.*fps=10.*audio=false/,
+      )
+      await page.selectOption('#parameter-format', 'webp')
+      await page.waitForFunction(() => document.querySelector<HTMLVideoElement>('#clip')?.hidden === true)
+      expect(complaints).toEqual([])
       await close()
     })
 

@@ -38,10 +38,10 @@ export const stills: readonly Case[] = [
     picture: { format: 'png', width: 64, height: 64, pixels: [{ x: 32, y: 32, rgba: LIME_FRAME }] },
   },
   {
-    name: 'a still does not move',
+    name: 'a preview moves',
     path: '/attachments/1/video.mp4?animated=true&format=webp&width=32',
     status: 200,
-    picture: { format: 'webp', width: 32, height: 19, frames: 1 },
+    picture: { format: 'webp', width: 32, height: 19, frames: 3 },
   },
   {
     name: 'a still negotiates',

@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os'
 import type { Config } from '@media-proxy/shared/config/schema.ts'
 import type { Lane } from '../concurrency/lane.ts'
 import { createEngine, type Engine } from '../engine/client.ts'
+import { CLIP_THREADS } from '../engine/clip-threads.ts'
 import { createEngineLanes, type EngineLanes } from '../engine/lanes.ts'
 import { createPool } from '../engine/pool.ts'
 import { createRunner } from '../engine/runner.ts'
@@ -40,6 +41,8 @@ export const ENGINE_NICENESS = 5
 /** Of those that open what takes long: five steps are three quarters of a processor (sched(7)). */
 export const HEAVY_NICENESS = 12
 export const SCAN_NICENESS = 10
+/** Of those that make clips: whatever else is wanted comes first. */
+const CLIP_NICENESS = 15
 
 const RENEW_AFTER_BYTES = 8 * 1024 ** 3
 /** How long processes that a rush called for are kept. */
@@ -70,6 +73,7 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
     // Videos are opened here, and libav with them: each process holds some 60 MiB, so there are no more than processors,
     // unless more are asked for.
     heavy: poolOf(HEAVY_NICENESS, 1, Math.max(availableParallelism(), ...asked)),
+    clips: poolOf(CLIP_NICENESS, 0, config.limits.clips),
   }
   void starter.decoder.then(({ changed }) => {
     // Those that run were not told of the binary.
@@ -79,12 +83,16 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
     Object.entries(pools).map(([pool, { size }]) => [size, { pool }]),
   )
   const lanes = createEngineLanes({
-    ...{ pictures, videos, watched: options.watched },
+    ...{ pictures, videos, clips: config.limits.clips, watched: options.watched },
     queue: config.limits.queuedRenders,
     memoryBytes: config.limits.renderMemoryBytes,
   })
   const events = engineEvents(observer, log)
-  const run = createRunner({ ways: createWays(lanes, pools), mostCost: config.engine, events })
+  const mostOfClip = {
+    memoryBytes: config.engine.memoryBytes,
+    cpuSeconds: (config.limits.clipDeadlineMs / 1000) * CLIP_THREADS,
+  }
+  const run = createRunner({ ways: createWays(lanes, pools, mostOfClip), mostCost: config.engine, events })
   return {
     engine: observeEngine(createEngine({ run, lanes, limits: config.limits, renderQuality }), observer),
     ...{ lanes, pools },

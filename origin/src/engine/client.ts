@@ -1,5 +1,6 @@
 /** What the server asks of the engine. */
 
+import { isClipFormat } from '@media-proxy/shared/formats.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { MediaKind } from '../media/kinds.ts'
 import type { SourceLimits } from '../media/limits.ts'
@@ -45,7 +46,7 @@ export interface Engine {
   /** Three frames of what moves; a still picture as it is. */
   readFrames(source: Source, time: JobTime): Promise<readonly FrameFile[] | Failure>
   /** Why a job would be refused now, if so much more than what waits is on its way. */
-  rejection(kind: 'image' | 'video', underWay: number): Failure | undefined
+  rejection(kind: 'image' | 'video' | 'clip', underWay: number): Failure | undefined
 }
 
 export function createEngine({ run, lanes, limits, renderQuality }: EngineOptions): Engine {
@@ -56,6 +57,7 @@ export function createEngine({ run, lanes, limits, renderQuality }: EngineOption
         source,
         (allowance) => ({ kind: 'render', source: described, limits, options, renderQuality, allowance }),
         time,
+        isClipFormat(options.format) ? 'clip' : undefined,
       )
       if (isFailure(ended)) return ended
       const { result, body } = ended
@@ -93,7 +95,8 @@ export function createEngine({ run, lanes, limits, renderQuality }: EngineOption
       return result.kind === 'frames' ? cutFrames(result.frames, body) : fail('defect', result.kind)
     },
 
-    rejection: (kind, underWay) => (kind === 'video' ? lanes.videos : lanes.small).rejection(underWay),
+    rejection: (kind, underWay) =>
+      ({ image: lanes.small, video: lanes.videos, clip: lanes.clips })[kind].rejection(underWay),
   }
 }
 

@@ -127,6 +127,8 @@ const LIMITS = {
   frames: 1000,
   temporaryFileBytes: 0,
   avifPixels: 8_400_000,
+  clipSeconds: 60,
+  clipBytes: 64 * 2 ** 20,
 }
 const options = (format: RenderOptions['format'], width: number, rest: Partial<RenderOptions> = {}) => ({
   geometry: { kind: 'transformation', width, fit: 'cover', gravity: 'centre' } as const,

@@ -4,7 +4,7 @@
  * that: a prediction of memory is never less than the truth, and at most three times it and some.
  */
 
-import type { ImageFormat } from '@media-proxy/shared/formats.ts'
+import type { ClipFormat, ImageFormat } from '@media-proxy/shared/formats.ts'
 import type { Quality } from '@media-proxy/shared/request/media-request.ts'
 import type { ImageFormat as SourceFormat } from '../media/kinds.ts'
 import type { Cost } from './jobs.ts'
@@ -302,3 +302,114 @@ const VIDEO_BASE_BYTES = 48 * MIB
 const VIDEO_BYTES_PER_PIXEL = 36
 /** A group of pictures has to be decoded up to the wanted one, and nothing tells how long that takes. */
 const VIDEO_SECONDS = 4
+
+export interface FilmClipCost {
+  readonly format: ClipFormat
+  readonly seconds: number
+  readonly coded: Size
+  /** Pictures a second that are decoded, and that are encoded. */
+  readonly sourceRate: number
+  readonly pictureRate: number
+  /** Of the clip. */
+  readonly size: Size
+}
+
+/** The cost of a clip of a film: each picture is decoded, scaled and encoded. */
+export function predictFilmClip({
+  format,
+  seconds,
+  coded,
+  sourceRate,
+  pictureRate,
+  size,
+}: FilmClipCost): Cost {
+  const [codedMegapixels, megapixels] = [coded, size].map(({ width, height }) => (width * height) / 1e6) as [
+    number,
+    number,
+  ]
+  const { secondsPerMegapixel, bytesPerPixel } = CLIP_ENCODERS[format]
+  return {
+    memoryBytes: Math.ceil(
+      CLIP_BASE_BYTES + codedMegapixels * 1e6 * VIDEO_BYTES_PER_PIXEL + megapixels * 1e6 * bytesPerPixel,
+    ),
+    cpuSeconds:
+      BASE_SECONDS +
+      seconds * sourceRate * codedMegapixels * DECODE_SECONDS_PER_MEGAPIXEL +
+      seconds * pictureRate * megapixels * secondsPerMegapixel,
+  }
+}
+
+export interface PreviewCost {
+  readonly coded: Size
+  /** Pictures of the film that are decoded. */
+  readonly pictures: number
+  /** Size of each that is kept before it is fitted into the preview. */
+  readonly handedOver: Size
+  readonly render: CostRender
+}
+
+/** The cost of an animated preview of a film. */
+export function predictPreview({ coded, pictures, handedOver, render }: PreviewCost): Cost {
+  const source = { ...handedOver, palette: false, hasAlpha: false, lossless: false }
+  const encoder = ENCODERS[encoderOf(source, render)]
+  const pixels = render.width * render.height * render.frames
+  const codedPixels = coded.width * coded.height
+  return {
+    memoryBytes: Math.ceil(
+      VIDEO_BASE_BYTES +
+        codedPixels * VIDEO_BYTES_PER_PIXEL +
+        handedOver.width * handedOver.height * 4 * render.frames +
+        pixels * STRIP_BYTES_PER_PIXEL,
+    ),
+    cpuSeconds:
+      BASE_SECONDS +
+      ((pictures * codedPixels) / 1e6) * DECODE_SECONDS_PER_MEGAPIXEL +
+      (pixels / 1e6) * encoder.secondsPerMegapixel +
+      render.frames * SECONDS_PER_FRAME[render.format],
+  }
+}
+
+export interface AnimationClipCost {
+  readonly format: ClipFormat
+  readonly source: Size
+  readonly size: Size
+  readonly frames: number
+}
+
+/** The cost of a clip of an animated image: all of its frames are held, then encoded one by one. */
+export function predictAnimationClip({ format, source, size, frames }: AnimationClipCost): Cost {
+  const [sourceMegapixels, megapixels] = [source, size].map(
+    ({ width, height }) => (width * height) / 1e6,
+  ) as [number, number]
+  const { secondsPerDrawnMegapixel, bytesPerPixel } = CLIP_ENCODERS[format]
+  return {
+    memoryBytes: Math.ceil(
+      CLIP_BASE_BYTES +
+        megapixels * 1e6 * (STRIP_BYTES_PER_PIXEL * frames + bytesPerPixel) +
+        sourceMegapixels * 8e6,
+    ),
+    cpuSeconds:
+      BASE_SECONDS +
+      frames * (sourceMegapixels * FRAME_SECONDS_PER_MEGAPIXEL + megapixels * secondsPerDrawnMegapixel),
+  }
+}
+
+/** What a film costs for each picture of a megapixel, measured on HEVC and AV1; H.264 takes half of it. */
+const DECODE_SECONDS_PER_MEGAPIXEL = 0.008
+/** To decode a frame of an animation, and to scale it. */
+const FRAME_SECONDS_PER_MEGAPIXEL = 0.06
+/** Sound, the index, and what has been written. */
+const CLIP_BASE_BYTES = 96 * MIB
+
+/** Of each picture; of drawn ones with more patience. */
+const CLIP_ENCODERS: Readonly<Record<ClipFormat, ClipEncoder>> = {
+  mp4: { secondsPerMegapixel: 0.02, secondsPerDrawnMegapixel: 0.12, bytesPerPixel: 100 },
+  webm: { secondsPerMegapixel: 0.05, secondsPerDrawnMegapixel: 0.8, bytesPerPixel: 80 },
+}
+
+interface ClipEncoder {
+  readonly secondsPerMegapixel: number
+  readonly secondsPerDrawnMegapixel: number
+  /** Pictures that wait for the ones behind them, or that others lean on. */
+  readonly bytesPerPixel: number
+}

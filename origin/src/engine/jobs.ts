@@ -78,7 +78,7 @@ export type Deferred = z.output<typeof deferredSchema>
 
 const renderedSchema = z.object({
   kind: z.literal('rendered'),
-  format: z.enum(['png', 'jpeg', 'webp', 'gif', 'avif']),
+  format: z.enum(['png', 'jpeg', 'webp', 'gif', 'avif', 'mp4', 'webm']),
   /** The source itself is the rendition. */
   untouched: z.boolean(),
 })

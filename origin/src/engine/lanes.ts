@@ -9,12 +9,15 @@ export interface EngineLanes {
   readonly large: Lane
   /** Videos wait for the store, and a frame in memory is megabytes. */
   readonly videos: Lane
+  /** Clips take their time, and keep nothing else waiting. */
+  readonly clips: Lane
 }
 
 export interface EngineLanesOptions {
   /** Pictures of one lane that are rendered at the same time. */
   readonly pictures: number
   readonly videos: number
+  readonly clips: number
   readonly queue: number
   /** Bound on the predicted bytes of large jobs under way. */
   readonly memoryBytes: number
@@ -32,11 +35,15 @@ export const SMALL_JOB: Cost = { memoryBytes: 64 * 1024 * 1024, cpuSeconds: 0.5 
 /** What a video may cost that is admitted before its index is read: a frame of 1080p. */
 export const VIDEO_JOB: Cost = { memoryBytes: 192 * 1024 * 1024, cpuSeconds: 5 }
 
+/** Clips that wait for each that is made: one more would not be made before its deadline. */
+const CLIP_QUEUE = 8
+
 export function createEngineLanes(options: EngineLanesOptions): EngineLanes {
-  const { pictures, videos, queue, memoryBytes, watched } = options
+  const { pictures, videos, clips, queue, memoryBytes, watched } = options
   return {
     small: watched('small', createLane({ concurrency: pictures, queue })),
     large: watched('large', createLane({ concurrency: pictures, queue, capacityBytes: memoryBytes })),
     videos: watched('videos', createLane({ concurrency: videos, queue })),
+    clips: watched('clips', createLane({ concurrency: clips, queue: CLIP_QUEUE * clips })),
   }
 }

@@ -38,6 +38,7 @@ export type Runner = <J extends SourceJob>(
   source: Source,
   jobOf: (allowance: Cost) => J,
   time: JobTime,
+  work?: 'clip',
 ) => Promise<JobOutput<J['kind']> | Failure>
 
 /** By its first bytes, in the heavy lane, by its header, and once more where the two differ. */
@@ -49,11 +50,11 @@ const REMEMBERED_MS = 600_000
 export function createRunner({ ways, mostCost, events }: RunnerOptions): Runner {
   const rejectedSources = new LRUCache<string, Failure>({ max: REMEMBERED_SOURCES, ttl: REMEMBERED_MS })
   const slowSources = new LRUCache<string, true>({ max: REMEMBERED_SOURCES, ttl: REMEMBERED_MS })
-  return async (source, jobOf, time) => {
+  return async (source, jobOf, time, work) => {
     const name = `${source.key}\n${source.info.etag}`
     const known = rejectedSources.get(name)
     if (known !== undefined) return known
-    let way = ways.first(source, slowSources.has(name))
+    let way = work === 'clip' ? ways.clip : ways.first(source, slowSources.has(name))
     for (let round = 0; round < MOST_ROUNDS; round += 1) {
       const ended = await runInLane(way, jobOf(way.allowance), source, time, events)
       if ('rejected' in ended) return ended.rejected

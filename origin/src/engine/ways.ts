@@ -25,11 +25,15 @@ export interface Way {
 export interface EnginePools {
   readonly quick: Pool
   readonly heavy: Pool
+  /** Of the lowest priority. */
+  readonly clips: Pool
 }
 
 export interface Ways {
   /** Where a job begins, by what is known before its header is. */
   first(source: Source, isSlow: boolean): Way
+  /** For what is a clip, whatever it is made of. */
+  readonly clip: Way
   /** For a job that was not over so soon. */
   readonly slow: Way
   /** For a job of a predicted cost. */
@@ -43,7 +47,7 @@ const QUICK_CPU_SECONDS = 0.15
 /** What a header is admitted with that takes long: nobody knows what it builds in memory. */
 const SLOW_HEADER_BYTES = 384 * 1024 * 1024
 
-export function createWays(lanes: EngineLanes, pools: EnginePools): Ways {
+export function createWays(lanes: EngineLanes, pools: EnginePools, mostOfClip: Cost): Ways {
   const quick: Way = {
     lane: lanes.small,
     pool: pools.quick,
@@ -66,11 +70,13 @@ export function createWays(lanes: EngineLanes, pools: EnginePools): Ways {
     allowance,
     weightBytes,
   })
+  const clip: Way = { ...video, lane: lanes.clips, pool: pools.clips, allowance: mostOfClip }
   const slow = heavy(SMALL_JOB, SLOW_HEADER_BYTES)
   // What is not in memory is read first, however long that takes.
   const ranged = heavy(SMALL_JOB, SMALL_JOB.memoryBytes)
   return {
     slow,
+    clip,
     admitted: (cost) => heavy(cost, cost.memoryBytes),
     first({ kind, bytes, parts }, isSlow) {
       if (kind?.kind === 'video' || kind?.kind === 'audio') return video

@@ -14,6 +14,10 @@ export interface SourceLimits extends MediaLimits {
   readonly temporaryFileBytes: number
   /** Largest rendition in AVIF, in pixels; what is larger is answered as WebP. */
   readonly avifPixels: number
+  /** Longest clip of a film or an animation, in seconds. */
+  readonly clipSeconds: number
+  /** A clip ends where it has so many bytes. */
+  readonly clipBytes: number
 }
 
 /** What a header declares, which is all that is known before decoding. */

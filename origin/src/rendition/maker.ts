@@ -1,5 +1,6 @@
 /** From a source to its rendition: opened, moderated, rendered, and named by its ETag. */
 
+import { isClipFormat } from '@media-proxy/shared/formats.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { waitFor } from '../concurrency/wait.ts'
 import type { Engine, Rendered } from '../engine/client.ts'
@@ -19,6 +20,8 @@ export interface MakerOptions {
   readonly rendererVersion: Promise<string>
   /** Longest time from a request to its rendition, in milliseconds. */
   readonly deadlineMs: number
+  /** The same where the rendition is a clip. */
+  readonly clipDeadlineMs: number
 }
 
 export interface Maker {
@@ -72,17 +75,25 @@ export function createMaker(options: MakerOptions): Maker {
 async function renderModerated(
   source: Source,
   job: RenditionJob,
-  { policy, engine, deadlineMs }: MakerOptions,
+  { policy, engine, ...deadlines }: MakerOptions,
   startedAt: number,
   signal: AbortSignal,
 ): Promise<(Rendered & { readonly nsfwProbability?: number }) | Failure> {
-  const timeLeftMs = () => deadlineMs - (performance.now() - startedAt)
+  const timeLeftMs = () => deadlineOf(job, deadlines) - (performance.now() - startedAt)
   const verdict = job.moderated ? await policy.check(source, timeLeftMs(), signal) : undefined
   if (isFailure(verdict)) return verdict
   const wanted = verdict?.nsfw && policy.mode === 'blur' ? blurred(job.options) : job.options
   const rendered = await engine.render(source, wanted, { timeLeftMs: timeLeftMs(), signal })
   if (isFailure(rendered) || verdict === undefined) return rendered
   return { ...rendered, nsfwProbability: verdict.probability }
+}
+
+/** In milliseconds. */
+export function deadlineOf(
+  job: RenditionJob,
+  { deadlineMs, clipDeadlineMs }: Pick<MakerOptions, 'deadlineMs' | 'clipDeadlineMs'>,
+): number {
+  return isClipFormat(job.options.format) ? clipDeadlineMs : deadlineMs
 }
 
 function blurred(options: RenderOptions): RenderOptions {

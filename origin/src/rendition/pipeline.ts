@@ -1,5 +1,6 @@
 /** The way of a rendition: memory, coalescing, source, header, limits, render, and back into memory. */
 
+import { isClipFormat } from '@media-proxy/shared/formats.ts'
 import { type CanonicalUrl, renditionUrl } from '@media-proxy/shared/request/canonical.ts'
 import type { SourceName } from '@media-proxy/shared/request/purge.ts'
 import { checkConditions, namesEtag, type Validators } from '@media-proxy/shared/response/conditional.ts'
@@ -11,7 +12,7 @@ import type { Engine } from '../engine/client.ts'
 import { mediaKindOfName } from '../media/kinds.ts'
 import type { RenditionCache } from './cache.ts'
 import { jobOf, type RenditionJob, type RenditionRequest } from './job.ts'
-import { createMaker, type Maker, type MakerOptions } from './maker.ts'
+import { createMaker, deadlineOf, type Maker, type MakerOptions } from './maker.ts'
 import type { Rendition } from './rendition.ts'
 import type { RenditionStore } from './store.ts'
 
@@ -106,9 +107,9 @@ class CoalescingPipeline implements Pipeline {
   }
 
   async #runCall(url: CanonicalUrl, job: RenditionJob, callSignal: AbortSignal): Promise<Made | Failure> {
-    const { cache, deadlineMs } = this.#options
+    const { cache } = this.#options
     const purgesBefore = this.#purges
-    const signal = AbortSignal.any([callSignal, AbortSignal.timeout(deadlineMs)])
+    const signal = AbortSignal.any([callSignal, AbortSignal.timeout(deadlineOf(job, this.#options))])
     const kept = cache.get(url)?.rendition
     if (kept !== undefined) {
       const verdict = await this.#confirm(kept, job, signal)
@@ -175,7 +176,8 @@ class CoalescingPipeline implements Pipeline {
 }
 
 /** A name is only a hint at the kind; it decides nothing but in which lane a crowd is seen early. */
-function kindOfName({ place }: Pick<RenditionJob, 'place'>): 'image' | 'video' {
+function kindOfName({ place, options }: Pick<RenditionJob, 'place' | 'options'>): 'image' | 'video' | 'clip' {
+  if (isClipFormat(options.format)) return 'clip'
   const name = 'url' in place ? new URL(place.url).pathname : (place.keys[0] ?? '')
   return mediaKindOfName(name)?.kind === 'video' ? 'video' : 'image'
 }

@@ -1,10 +1,10 @@
-import type { ImageFormat } from '@media-proxy/shared/formats.ts'
+import type { RenditionFormat } from '@media-proxy/shared/formats.ts'
 import type { SourceName } from '@media-proxy/shared/request/purge.ts'
 
 /** What a request made of a source, ready to be answered. */
 export interface Rendition {
   readonly bytes: Uint8Array
-  readonly format: ImageFormat
+  readonly format: RenditionFormat
   /** Of the rendition: quoted and strong. */
   readonly etag: string
   readonly lastModified: Date | undefined

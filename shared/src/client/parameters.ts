@@ -17,7 +17,9 @@ export interface AssetParameters {
 }
 
 /** Parameters of attachments and of external media. */
-export interface TransformationParameters extends Omit<AssetParameters, 'size'> {
+export interface TransformationParameters extends Omit<AssetParameters, 'size' | 'format'> {
+  /** `mp4` and `webm`: a clip of a film or of an animated image. */
+  readonly format?: OutputFormat | 'mp4' | 'webm'
   /** Pixels, 1..16384; never enlarged. */
   readonly width?: number
   readonly height?: number
@@ -26,6 +28,12 @@ export interface TransformationParameters extends Omit<AssetParameters, 'size'> 
   readonly gravity?: 'centre' | 'north' | 'east' | 'south' | 'west' | 'attention' | 'entropy'
   /** Videos: seconds from the start, or a whole percentage such as `50%`. Default: the first frame that decodes. */
   readonly time?: number | `${number}%`
+  /** Longest duration of a clip, in seconds. */
+  readonly duration?: number
+  /** Most pictures a second of a clip, 1..30. */
+  readonly fps?: number
+  /** Whether a clip has the sound of its source. Default true. */
+  readonly audio?: boolean
 }
 
 export type OutputFormat = 'png' | 'jpg' | 'jpeg' | 'webp' | 'gif' | 'avif' | 'auto'

@@ -127,7 +127,18 @@ describe('every URL that the builder makes', () => {
 })
 
 it('can have every parameter of the guide', () => {
-  const known = new Set([...Object.keys(common), 'size', 'width', 'height', 'fit', 'gravity', 'time'])
+  const known = new Set([
+    ...Object.keys(common),
+    'size',
+    'width',
+    'height',
+    'fit',
+    'gravity',
+    'time',
+    'duration',
+    'fps',
+    'audio',
+  ])
   expect(PARAMETER_GUIDE.map(({ name }) => name).filter((name) => !known.has(name))).toEqual([])
 })
 

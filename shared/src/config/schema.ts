@@ -139,6 +139,18 @@ export const configSchema = z.strictObject({
       default: 60_000,
     }),
     queuedRenders: integer('Renders that may wait for a place.', { min: 0, max: 100_000, default: 512 }),
+    clips: integer('Clips that are made at the same time.', { min: 1, max: 256, default: 1 }),
+    clipSeconds: integer('Longest clip, in seconds.', { min: 1, max: 600, default: 60 }),
+    clipDeadlineMs: integer('Longest time from the request of a clip to its first byte.', {
+      min: 1000,
+      max: 600_000,
+      default: 120_000,
+    }),
+    clipBytes: integer('A clip ends where it has so many bytes.', {
+      min: 1024,
+      max: 512 * MIB,
+      default: 64 * MIB,
+    }),
     avifPixels: integer('Largest rendition in AVIF, in pixels; what is larger is answered as WebP.', {
       min: 0,
       max: 268_435_456,

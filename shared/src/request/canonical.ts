@@ -7,7 +7,7 @@
  * forwards it and a person can paste it. External media stand under the placeholder signature `_`.
  */
 
-import { extensionOf } from '../formats.ts'
+import { extensionOf, isClipFormat } from '../formats.ts'
 import { encodeExternalTarget } from './external-target.ts'
 import type { AssetRequest, MediaTime, SourceRequest, Transformation } from './media-request.ts'
 import { encodeKey } from './object-key.ts'
@@ -91,11 +91,16 @@ function serializeSize(size: number): string {
 
 function transformationParameters(transformation: Transformation): string[] {
   const { width, height, fit, gravity, format, quality, qualityAsked, animated, blur, time } = transformation
+  const { durationMs, fps, silent } = transformation
+  const isClip = isClipFormat(format)
   const parameters: string[] = []
-  if (animated) parameters.push('animated=true')
+  if (animated && !isClip) parameters.push('animated=true')
+  if (silent) parameters.push('audio=false')
   if (blur !== undefined) parameters.push(`blur=${blur}`)
-  if (fit !== 'cover') parameters.push(`fit=${fit}`)
+  if (durationMs !== undefined) parameters.push(`duration=${durationMs / 1000}`)
+  if (fit !== 'cover' && !isClip) parameters.push(`fit=${fit}`)
   if (format !== 'source') parameters.push(`format=${extensionOf(format)}`)
+  if (fps !== undefined) parameters.push(`fps=${fps}`)
   if (gravity !== 'centre') parameters.push(`gravity=${gravity}`)
   if (height !== undefined) parameters.push(`height=${height}`)
   parameters.push(`quality=${quality}`)

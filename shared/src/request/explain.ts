@@ -44,5 +44,7 @@ export function wordsOf(values: ParameterValues): string {
       return 'true, false, 1 or 0'
     case 'time':
       return 'seconds such as 1.5, or a whole percentage such as 50%'
+    case 'seconds':
+      return `seconds such as 1.5, at least ${values.min}`
   }
 }

@@ -1,4 +1,4 @@
-import type { AssetExtension, ImageFormat } from '../formats.ts'
+import type { AssetExtension, ImageFormat, RenditionFormat } from '../formats.ts'
 import type { ObjectKey } from './object-key.ts'
 import type { RelayRequest } from './relay.ts'
 
@@ -94,7 +94,7 @@ export interface Transformation {
   readonly fit: Fit
   readonly gravity: Gravity
   /** `source`: the source's own format, or WebP where that is none which is written. */
-  readonly format: ImageFormat | 'source'
+  readonly format: RenditionFormat | 'source'
   readonly quality: Quality
   /** A quality was asked for: then even an unchanged picture is encoded anew. */
   readonly qualityAsked: boolean
@@ -102,8 +102,14 @@ export interface Transformation {
   readonly animated: boolean
   /** Gaussian sigma in pixels of the rendition, 1..100. */
   readonly blur?: number
-  /** Which frame of a video; the first that is shown where nothing is asked. */
+  /** Which frame of a video, or where a clip begins; the first that is shown where nothing is asked. */
   readonly time?: MediaTime
+  /** Longest duration of what is made of a video, in milliseconds. */
+  readonly durationMs?: number
+  /** Most pictures a second of what is made of a video, 1..30. */
+  readonly fps?: number
+  /** A clip without its sound. */
+  readonly silent?: true
 }
 
 export type Fit = 'cover' | 'contain' | 'inside'

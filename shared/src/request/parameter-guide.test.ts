@@ -54,6 +54,8 @@ function valuesOf({ values }: ParameterGuide): readonly string[] {
       return ['true', 'false']
     case 'time':
       return ['0', '1.5', '0%', '100%']
+    case 'seconds':
+      return [String(values.min), '1.5', '30']
   }
 }
 
@@ -64,6 +66,8 @@ function strangersOf({ values }: ParameterGuide): readonly string[] {
       return ['', 'x', String(values.min - 1), String(values.max + 1), `${values.min}.5`]
     case 'time':
       return ['', '-1', '101%', '1.5%']
+    case 'seconds':
+      return ['', '-1', '0', '50%', String(values.min / 10)]
     default:
       return ['', 'x', 'TRUE']
   }

@@ -3,7 +3,7 @@
  * tables. The grammar itself is `parameters.ts`; a test holds the two together.
  */
 
-import { ASSET_SIZES, DEFAULT_ASSET_SIZE, DPRS, MAX_SIDE_PIXELS } from './parameters.ts'
+import { ASSET_SIZES, DEFAULT_ASSET_SIZE, DPRS, MAX_FPS, MAX_SIDE_PIXELS } from './parameters.ts'
 
 export interface ParameterGuide {
   readonly name: string
@@ -30,6 +30,7 @@ export type ParameterValues =
   | { readonly kind: 'flag' }
   /** Seconds, or a whole percentage. */
   | { readonly kind: 'time' }
+  | { readonly kind: 'seconds'; readonly min: number }
 
 const PIXELS = { kind: 'number', min: 1, max: MAX_SIDE_PIXELS, unit: 'px' } as const
 
@@ -78,10 +79,11 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
   {
     name: 'format',
     on: 'both',
-    values: { kind: 'choice', of: ['png', 'jpg', 'jpeg', 'webp', 'gif', 'avif', 'auto'] },
+    values: { kind: 'choice', of: ['png', 'jpg', 'jpeg', 'webp', 'gif', 'avif', 'mp4', 'webm', 'auto'] },
     otherwise: "the extension's, or the source's own",
     summary:
-      'Format of the answer. `auto`: AVIF or WebP to whoever names it in `Accept`. Of a video: a still.',
+      'Format of the answer. `auto`: AVIF or WebP to whoever names it in `Accept`. Of a video: a still. `mp4` and `webm`, of ' +
+      'attachments and external media that move: a clip, with `fit=inside`.',
     example: 'width=200&format=webp',
   },
   {
@@ -97,7 +99,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     on: 'both',
     values: { kind: 'flag' },
     otherwise: 'true for `a_` hashes as gif, webp, avif or apng, and for emojis and stickers as gif or apng',
-    summary: 'Keeps the animation, where the format can hold one.',
+    summary: 'Keeps the animation, where the format can hold one; of a film a preview that moves.',
     example: 'width=100&format=webp&animated=true',
   },
   {
@@ -121,8 +123,32 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     on: 'transformation',
     values: { kind: 'time' },
     otherwise: 'the first frame that decodes',
-    summary: 'Moment of a video, in seconds or as a whole percentage.',
+    summary: 'Moment of a video, in seconds or as a whole percentage; of a clip where it begins.',
     example: 'width=200&format=webp&time=75%25',
+  },
+  {
+    name: 'duration',
+    on: 'transformation',
+    values: { kind: 'seconds', min: 0.01 },
+    otherwise: 'as long as the source and clips may be; of a preview 4',
+    summary: 'Longest duration of a clip or a preview, in seconds.',
+    example: 'width=200&format=webp&animated=true&duration=1',
+  },
+  {
+    name: 'fps',
+    on: 'transformation',
+    values: { kind: 'number', min: 1, max: MAX_FPS, unit: 'a second' },
+    otherwise: "the source's; of a preview 15",
+    summary: 'Most pictures a second of a clip or a preview.',
+    example: 'width=200&format=webp&animated=true&fps=3',
+  },
+  {
+    name: 'audio',
+    on: 'transformation',
+    values: { kind: 'flag' },
+    otherwise: 'true',
+    summary: 'Whether a clip has the sound of its source.',
+    example: 'width=200&format=mp4&audio=false',
   },
   {
     name: 'download',

@@ -3,7 +3,14 @@
  * An unknown parameter is ignored; of a repeated one the first counts; a bad value of a known one is refused.
  */
 
-import { AVIF_MIN_SIDE_PIXELS, acceptsType, type ImageFormat, parseImageFormat } from '../formats.ts'
+import {
+  AVIF_MIN_SIDE_PIXELS,
+  acceptsType,
+  type ImageFormat,
+  isClipFormat,
+  parseImageFormat,
+  type RenditionFormat,
+} from '../formats.ts'
 import { type Failure, fail } from '../response/failure.ts'
 import type { AssetRendition, Fit, Gravity, MediaTime, Quality, Transformation } from './media-request.ts'
 
@@ -21,6 +28,10 @@ export const DEFAULT_QUALITY = 80
 export const DPRS = [1, 1.5, 2, 3] as const
 
 const NAMED_QUALITIES: Readonly<Record<string, Quality>> = { high: 80, low: 20, lossless: 'lossless' }
+/** Pictures a second of a clip or a preview. */
+export const MAX_FPS = 30
+const LEAST_DURATION_MS = 10
+const CLIP_FITS: readonly Fit[] = ['inside']
 const FITS: readonly Fit[] = ['cover', 'contain', 'inside']
 const GRAVITIES: readonly Gravity[] = ['centre', 'north', 'east', 'south', 'west', 'attention', 'entropy']
 
@@ -99,14 +110,19 @@ export function parseTransformation(
   const read = reader(query)
   const givenWidth = read('width', parseSide)
   const givenHeight = read('height', parseSide)
-  const format = read('format', parseFormat)
+  const format = read('format', parseTransformedFormat)
   const quality = read('quality', parseQuality)
   const animated = read('animated', parseBoolean) ?? false
-  const fit = read('fit', oneOf(FITS)) ?? 'cover'
+  // Only a whole picture becomes a clip.
+  const isClip = format !== undefined && isClipFormat(format)
+  const fit = read('fit', oneOf(isClip ? CLIP_FITS : FITS)) ?? (isClip ? 'inside' : 'cover')
   const gravity = read('gravity', oneOf(GRAVITIES)) ?? 'centre'
   const dpr = read('dpr', parseDpr) ?? 1
   const blur = read('blur', parseBlur)
   const time = read('time', parseTime)
+  const durationMs = read('duration', parseDuration)
+  const fps = read('fps', parseFps)
+  const audio = read('audio', parseBoolean) ?? true
   const download = read('download', parseBoolean) ?? false
   if (read.rejected !== undefined) return badParameter(read.rejected, query)
 
@@ -122,6 +138,7 @@ export function parseTransformation(
   const requested = requestedOtherwise || (quality !== undefined && quality !== 'lossless')
   if (!requested) return { rendition: undefined, download, negotiable: false }
 
+  const moves = isClip || animated
   const largerSide =
     width === undefined && height === undefined ? undefined : Math.max(width ?? 0, height ?? 0)
   const rule = format === 'auto' ? 'auto' : 'none'
@@ -135,14 +152,17 @@ export function parseTransformation(
     rendition: {
       ...(width === undefined ? {} : { width }),
       ...(height === undefined ? {} : { height }),
-      fit: bothSides ? fit : 'cover',
+      fit: bothSides || isClip ? fit : 'cover',
       gravity: bothSides ? effectiveGravity(fit, gravity) : 'centre',
       format: resolved,
       quality: effective,
       qualityAsked: effective !== DEFAULT_QUALITY || (quality !== undefined && !requestedOtherwise),
-      animated: animated && resolved !== 'jpeg',
+      animated: isClip || (animated && resolved !== 'jpeg'),
       ...(blur === undefined ? {} : { blur }),
       ...(time === undefined ? {} : { time }),
+      ...(durationMs === undefined || !moves ? {} : { durationMs }),
+      ...(fps === undefined || !moves ? {} : { fps }),
+      ...(isClip && !audio ? { silent: true } : {}),
     },
     download,
     negotiable,
@@ -150,7 +170,7 @@ export function parseTransformation(
 }
 
 /** The quality that makes a difference: PNG knows exact or not, GIF has none. */
-function effectiveQuality(format: ImageFormat | 'source', quality: Quality): Quality {
+function effectiveQuality(format: RenditionFormat | 'source', quality: Quality): Quality {
   if (format === 'gif') return DEFAULT_QUALITY
   if (format === 'png' && quality !== 'lossless') return DEFAULT_QUALITY
   return quality
@@ -226,6 +246,10 @@ function parseSide(value: string): number | undefined {
   return parseInteger(value, 1, MAX_SIDE_PIXELS)
 }
 
+function parseTransformedFormat(value: string): RenditionFormat | 'auto' | undefined {
+  return isClipFormat(value) ? value : parseFormat(value)
+}
+
 function parseFormat(value: string): ImageFormat | 'auto' | undefined {
   return value === 'auto' ? 'auto' : parseImageFormat(value)
 }
@@ -254,6 +278,17 @@ function parseTime(value: string): MediaTime | undefined {
   }
   if (!/^\d{1,7}(\.\d{1,9})?$/.test(value)) return undefined
   return { milliseconds: Math.round(Number(value) * 1000) }
+}
+
+/** Seconds, at least a hundredth, in whole milliseconds. */
+function parseDuration(value: string): number | undefined {
+  const time = parseTime(value)
+  if (time === undefined || 'percent' in time) return undefined
+  return time.milliseconds >= LEAST_DURATION_MS ? time.milliseconds : undefined
+}
+
+function parseFps(value: string): number | undefined {
+  return parseInteger(value, 1, MAX_FPS)
 }
 
 function parseInteger(value: string, minimum: number, maximum: number): number | undefined {

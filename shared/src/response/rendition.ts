@@ -1,6 +1,6 @@
 /** What a rendition is answered with, at whichever door it is found. */
 
-import { extensionOf, IMAGE_MIME, type ImageFormat } from '../formats.ts'
+import { extensionOf, isClipFormat, mimeOf, type RenditionFormat } from '../formats.ts'
 import type { AssetRequest, AttachmentRequest, VerifiedExternal } from '../request/media-request.ts'
 import { fileNameOf } from '../request/object-key.ts'
 import { FAR_LIFE_HEADER, farCacheControl } from './far-life.ts'
@@ -20,7 +20,7 @@ export const NSFW_HEADER = 'x-media-nsfw'
 export type RenderableRequest = AssetRequest | AttachmentRequest | VerifiedExternal
 
 export interface RenditionDescription {
-  readonly format: ImageFormat
+  readonly format: RenditionFormat
   /** How likely the source is not safe for work, 0..1, where that was looked at. */
   readonly nsfwProbability?: number | undefined
   /** What bounds the life of the answer, in seconds. */
@@ -32,7 +32,7 @@ export function renditionHeaders(
   request: RenderableRequest,
   { format, nsfwProbability, lifeSeconds }: RenditionDescription,
 ): HeaderRecord {
-  const headers: HeaderRecord = { 'content-type': IMAGE_MIME[format], ...renditionPolicyHeaders(request) }
+  const headers: HeaderRecord = { 'content-type': mimeOf(format), ...renditionPolicyHeaders(request) }
   if (lifeSeconds !== undefined) {
     headers['cache-control'] = farCacheControl(lifeSeconds)
     headers[FAR_LIFE_HEADER] = String(lifeSeconds)
@@ -44,14 +44,20 @@ export function renditionHeaders(
 }
 
 /** Those that do not depend on what was made, for a 304. */
-export function renditionPolicyHeaders({ negotiable }: RenderableRequest): HeaderRecord {
-  const headers: HeaderRecord = { ...MEDIA_HEADERS, 'cache-control': mediaCacheControl('image/') }
-  if (negotiable) headers.vary = 'Accept'
+export function renditionPolicyHeaders(request: RenderableRequest): HeaderRecord {
+  const type = isClip(request) ? 'video/' : 'image/'
+  const headers: HeaderRecord = { ...MEDIA_HEADERS, 'cache-control': mediaCacheControl(type) }
+  if (request.negotiable) headers.vary = 'Accept'
   return headers
 }
 
+function isClip(request: RenderableRequest): boolean {
+  const asked = request.kind === 'asset' ? request.rendition : request.transformation
+  return asked !== undefined && isClipFormat(asked.format)
+}
+
 /** The file name takes the output's extension; an asset has a name only where it is downloaded. */
-function dispositionOf(request: RenderableRequest, format: ImageFormat): string | undefined {
+function dispositionOf(request: RenderableRequest, format: RenditionFormat): string | undefined {
   if (request.kind === 'asset' && !request.download) return undefined
   const source =
     request.kind === 'verified-external' ? fileNameOfUrl(request.url) || 'file' : fileNameOf(request.key)

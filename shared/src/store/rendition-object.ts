@@ -8,7 +8,7 @@ import type { CanonicalUrl } from '../request/canonical.ts'
 import type { SourceName } from '../request/purge.ts'
 
 const headSchema = z.object({
-  format: z.enum(['png', 'jpeg', 'webp', 'gif', 'avif']),
+  format: z.enum(['png', 'jpeg', 'webp', 'gif', 'avif', 'mp4', 'webm']),
   /** Names source, request and renderer: an object with another one than is expected is out of date. */
   etag: z.string(),
   lastModified: z.number().optional(),

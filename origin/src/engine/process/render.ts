@@ -1,11 +1,13 @@
 /** From a source to the bytes of its rendition: header, limits, cost, plan, render. */
 
-import type { ImageFormat } from '@media-proxy/shared/formats.ts'
+import { type ImageFormat, isClipFormat, type RenditionFormat } from '@media-proxy/shared/formats.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { ImageFormat as SourceFormat, VideoFormat } from '../../media/kinds.ts'
 import type { Cost, Deferred, RenderJob } from '../jobs.ts'
 import type { RenderOptions } from '../render-options.ts'
 import { type Admission, admit } from './admit.ts'
+import { renderClip } from './clip/render-clip.ts'
+import { renderPreview } from './clip/render-preview.ts'
 import { isBare } from './image/bare.ts'
 import { type ImageInfo, validateInfo } from './image/inspect.ts'
 import { keepsSize, type Plan, planOf, type Size } from './image/plan.ts'
@@ -20,7 +22,7 @@ import { momentOf, openVideo, type VideoTools } from './video/video.ts'
 
 export interface Rendered {
   readonly kind: 'rendered'
-  readonly format: ImageFormat
+  readonly format: RenditionFormat
   /** Undefined where the source itself is the rendition. */
   readonly bytes: Uint8Array | undefined
 }
@@ -39,6 +41,7 @@ export async function render(
   const { options } = job
   const admission = { allowance: job.allowance, tellCost }
   if (options.imagesOnly && kind?.kind !== 'image') return fail('undecodable', `content is ${kind?.format}`)
+  if (isClipFormat(options.format)) return renderClip(source, options.format, job, tools, admission)
   switch (kind?.kind) {
     case undefined:
       return fail('unsupported-format')
@@ -51,7 +54,7 @@ export async function render(
   }
 }
 
-type WantedRender = Pick<RenderJob, 'options' | 'renderQuality'>
+type WantedRender = Pick<RenderJob, 'options' | 'renderQuality' | 'limits'>
 
 async function renderPicture(
   source: MediaSource,
@@ -127,7 +130,7 @@ const UNPLAYABLE: ReadonlySet<string> = new Set([
 
 /** What is no output format itself (SVG, TIFF, HEIC, a still of a video) becomes WebP. */
 function writtenFormat(wanted: RenderOptions['format'], source: SourceFormat | 'video'): ImageFormat {
-  if (wanted !== 'source') return wanted
+  if (wanted !== 'source' && !isClipFormat(wanted)) return wanted
   switch (source) {
     case 'png':
     case 'jpeg':
@@ -143,6 +146,10 @@ function writtenFormat(wanted: RenderOptions['format'], source: SourceFormat | '
     case 'video':
       return 'webp'
   }
+}
+
+function movingFormat(format: ImageFormat): ImageFormat {
+  return format === 'avif' ? 'webp' : format
 }
 
 /** AVIF is encoded as a still only, and only up to a size: what moves and what is larger is WebP. */
@@ -166,6 +173,12 @@ async function renderVideo(
   admission: Admission,
 ): Promise<Rendered | Deferred | Failure> {
   const { options } = job
+  const libav = options.animated ? await tools.libav() : undefined
+  if (libav !== undefined) {
+    const format = movingFormat(writtenFormat(options.format, 'video'))
+    const preview = await renderPreview(libav, source, sourceFormat, format, job, admission)
+    return preview instanceof Uint8Array ? { kind: 'rendered', format, bytes: preview } : preview
+  }
   const video = await openVideo(tools, source, sourceFormat)
   if (isFailure(video)) return video
   try {

@@ -24,6 +24,37 @@ export function frameFilters({ video, size, toneMaps }: FilterOptions): readonly
   ]
 }
 
+export interface ClipFilterOptions extends FilterOptions {
+  /** Whether what comes out has alpha. */
+  readonly hasAlpha: boolean
+}
+
+/** The chain that turns a frame into one of a clip: scaled, upright, BT.709 in limited range, chroma halved. */
+export function clipFilters({ video, size, toneMaps, hasAlpha }: ClipFilterOptions): readonly string[] {
+  const sideways = video.rotation === 90 || video.rotation === 270
+  const stored = sideways ? { width: size.height, height: size.width } : size
+  const pixels = `format=${hasAlpha ? 'yuva420p' : 'yuv420p'}`
+  if (isHdr(video.colours) && toneMaps)
+    return [
+      ...toneMapFilters(video.colours, '2020_ncl', stored),
+      ...turned(video),
+      `scale=${CLIP_COLOURS}`,
+      pixels,
+    ]
+  const scale = `scale=${stored.width}:${stored.height}:flags=bicubic:${inColours(video)}:${CLIP_COLOURS}`
+  if (video.hasAlpha && !hasAlpha) return [scale, ON_WHITE, pixels, ...turned(video)]
+  return [scale, pixels, ...turned(video)]
+}
+
+/** What shows through is white. */
+const ON_WHITE = [
+  'format=yuva420p,split[shown][below]',
+  '[below]drawbox=color=white@1:thickness=fill:replace=1[ground]',
+  '[ground][shown]overlay=format=auto',
+].join(';')
+
+const CLIP_COLOURS = 'out_color_matrix=bt709:out_range=limited'
+
 /** The chain of an alpha stream: its luma is the alpha, taken as it stands. */
 export function alphaFilters({ video, size }: Omit<FilterOptions, 'toneMaps'>): readonly string[] {
   const sideways = video.rotation === 90 || video.rotation === 270
@@ -43,11 +74,14 @@ const HDR_TRANSFERS: ReadonlyMap<string, string> = new Map([
 ])
 
 function converted(video: VideoInfo, { width, height }: Size): readonly string[] {
-  const range = video.colours.fullRange ? ':in_range=full' : ''
   return [
-    `scale=${width}:${height}:flags=bicubic+full_chroma_int:in_color_matrix=${matrixOf(video)}${range}`,
+    `scale=${width}:${height}:flags=bicubic+full_chroma_int:${inColours(video)}`,
     video.hasAlpha ? 'format=rgba' : 'format=rgb24',
   ]
+}
+
+function inColours(video: VideoInfo): string {
+  return `in_color_matrix=${matrixOf(video)}${video.colours.fullRange ? ':in_range=full' : ''}`
 }
 
 /** From this size on a video that does not say is taken for BT.709, as players do. */

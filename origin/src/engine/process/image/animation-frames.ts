@@ -16,10 +16,14 @@ export async function animationTimes(
   const delays = format === 'png' ? apngDelays(bytes) : await sharpDelays(bytes)
   const times = [0]
   for (let frame = 0; frame < frames; frame += 1) {
-    const milliseconds = delays[frame] ?? DEFAULT_DELAY_MS
-    times.push((times.at(-1) ?? 0) + (milliseconds < MIN_DELAY_MS ? DEFAULT_DELAY_MS : milliseconds) / 1000)
+    times.push((times.at(-1) ?? 0) + shownMilliseconds(delays[frame]) / 1000)
   }
   return times
+}
+
+/** How long browsers show a frame that asks for so many milliseconds. */
+export function shownMilliseconds(delayMs: number | undefined): number {
+  return delayMs === undefined || delayMs < MIN_DELAY_MS ? DEFAULT_DELAY_MS : delayMs
 }
 
 /** The frame that is shown at a moment. */

@@ -10,7 +10,7 @@ import type { AnimationTiming } from './encode.ts'
 import { type ImageInfo, UNLIMITED_PIXELS } from './inspect.ts'
 import { openFile } from './open-file.ts'
 import type { RawPicture } from './raw-picture.ts'
-import { openRaw, type Render, run, scale } from './render-stages.ts'
+import { openRaw, type Render, run, type SourceImageInfo, scale } from './render-stages.ts'
 import { sharp } from './sharp.ts'
 import { framesOf, type Strip } from './strip.ts'
 import { playTurned } from './turned-animation.ts'
@@ -29,13 +29,9 @@ export async function renderAnimation(
   render: Render,
 ): Promise<Uint8Array | Failure> {
   try {
-    if (info.format === 'png') {
-      const apng = readApng(bytes)
-      if (isFailure(apng)) return apng
-      const timing = { loop: apng.loop, delay: apng.frames.map(({ delayMs }) => delayMs) }
-      return await renderPlayed({ frames: playApng(apng), count: apng.frames.length, timing }, info, render)
-    }
-    if (info.orientation > 1) return await renderPlayed(await playTurned(bytes, info, render), info, render)
+    const played = await playedOf(bytes, info, render)
+    if (isFailure(played)) return played
+    if (played !== undefined) return await renderPlayed(played, info, render)
     const scaled = await scaleFrames(bytes, info, render)
     if (render.format !== 'png' && render.blur === undefined) return await run(scaled, info, render)
     return await encodeFrames(await stripOf(scaled, bytes), info, render)
@@ -44,10 +40,37 @@ export async function renderAnimation(
   }
 }
 
+/** The frames of an animation, scaled and blurred, with their timing. Fails with `undecodable` where one is broken. */
+export async function animationStrip(
+  bytes: Uint8Array,
+  info: ImageInfo,
+  render: Render,
+): Promise<Strip | Failure> {
+  try {
+    const played = await playedOf(bytes, info, render)
+    if (isFailure(played)) return played
+    if (played !== undefined) return await playedStrip(played, info, render)
+    const strip = await stripOf(await scaleFrames(bytes, info, render), bytes)
+    return await blurred(strip, render)
+  } catch (error) {
+    return decodingFailure(error)
+  }
+}
+
 /** The same for what Sharp shows only the first frame of. */
+export async function playedStrip(played: Played, info: ImageInfo, render: Render): Promise<Strip | Failure> {
+  try {
+    const strip = await scalePlayed(played, info, render)
+    return isFailure(strip) ? strip : await blurred(strip, render)
+  } catch (error) {
+    return decodingFailure(error)
+  }
+}
+
+/** The same, encoded. */
 export async function renderPlayed(
   played: Played,
-  info: ImageInfo,
+  info: SourceImageInfo,
   render: Render,
 ): Promise<Uint8Array | Failure> {
   try {
@@ -58,9 +81,32 @@ export async function renderPlayed(
   }
 }
 
-async function encodeFrames(strip: Strip, info: ImageInfo, render: Render): Promise<Uint8Array | Failure> {
-  if (render.blur !== undefined) await blurFrames(strip, render.blur)
+/** What Sharp does not play: undefined where it does. */
+async function playedOf(
+  bytes: Uint8Array,
+  info: ImageInfo,
+  render: Render,
+): Promise<Played | Failure | undefined> {
+  if (info.format !== 'png') return info.orientation > 1 ? playTurned(bytes, info, render) : undefined
+  const apng = readApng(bytes)
+  if (isFailure(apng)) return apng
+  const timing = { loop: apng.loop, delay: apng.frames.map(({ delayMs }) => delayMs) }
+  return { frames: playApng(apng), count: apng.frames.length, timing }
+}
+
+async function encodeFrames(
+  strip: Strip,
+  info: SourceImageInfo,
+  render: Render,
+): Promise<Uint8Array | Failure> {
+  await blurred(strip, render)
   return render.format === 'png' ? encodeApng(strip) : encodeStrip(strip, info, render)
+}
+
+/** The same strip: its frames are blurred in place. */
+async function blurred(strip: Strip, { blur }: Render): Promise<Strip> {
+  if (blur !== undefined) await blurFrames(strip, blur)
+  return strip
 }
 
 /** All frames of a file that Sharp plays. */
@@ -74,7 +120,7 @@ async function scaleFrames(bytes: Uint8Array, info: ImageInfo, render: Render): 
 /** Each frame is drawn, scaled and laid below the others. */
 async function scalePlayed(
   { frames, count, timing }: Played,
-  info: ImageInfo,
+  info: SourceImageInfo,
   render: Render,
 ): Promise<Strip | Failure> {
   const { width, height } = render.plan
@@ -101,7 +147,11 @@ function seeksInterest({ plan }: Render): boolean {
 }
 
 /** The point of interest of the first frame serves for all, or the picture would jump from frame to frame. */
-async function cropOf(first: Sharp, info: ImageInfo, render: Render): Promise<(pipeline: Sharp) => Sharp> {
+async function cropOf(
+  first: Sharp,
+  info: SourceImageInfo,
+  render: Render,
+): Promise<(pipeline: Sharp) => Sharp> {
   const { plan } = render
   const { info: cut }: { info: OutputInfo } = await scale(first, info, render)
     .raw()
@@ -144,7 +194,7 @@ async function blurFrames(strip: Strip, sigma: number): Promise<void> {
   }
 }
 
-function encodeStrip(strip: Strip, info: ImageInfo, render: Render): Promise<Uint8Array | Failure> {
+function encodeStrip(strip: Strip, info: SourceImageInfo, render: Render): Promise<Uint8Array | Failure> {
   const { data, width, height, timing } = strip
   const raw = { width, height: data.length / (width * 4), channels: 4, pageHeight: height } as const
   return run(sharp(data, { ...UNLIMITED_PIXELS, raw }), info, render, timing)

@@ -14,6 +14,8 @@ export interface DecoderOptions {
   readonly timeBase?: IRational
   /** Largest picture that is decoded, in pixels: a bitstream may declare another size than its container. */
   readonly maxPixels: number
+  /** Of a film that is read through; one where nothing is said. */
+  readonly threads?: number
 }
 
 export interface Decoder extends Disposable {
@@ -33,7 +35,7 @@ export interface Decoder extends Disposable {
 /** Opens a decoder; the caller disposes of it. Fails with `undecodable`. */
 export function openDecoder(
   { library, constants }: Libav,
-  { codec, description, parameters, timeBase, maxPixels }: DecoderOptions,
+  { codec, description, parameters, timeBase, maxPixels, threads = 1 }: DecoderOptions,
 ): Decoder | Failure {
   const context = new library.CodecContext()
   const dispose = () => context.freeContext()
@@ -43,7 +45,7 @@ export function openDecoder(
     return fail('undecodable', 'stream parameters')
   }
   if (description !== undefined) context.extraData = Buffer.from(description)
-  context.threadCount = 1
+  context.threadCount = threads
   context.pktTimebase = new library.Rational(timeBase?.num ?? 1, timeBase?.den ?? MICROSECONDS)
   // Not as a dictionary for the call below: node-av frees that one twice, and the process dies of it.
   context.setOption('max_pixels', Math.floor(maxPixels))

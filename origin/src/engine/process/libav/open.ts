@@ -4,14 +4,14 @@
  */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { Stream } from 'node-av/lib'
+import type { FormatContext, Stream } from 'node-av/lib'
 import type { ContainerInfo } from '../container/container.ts'
 import type { DecodeOptions, Frame } from '../container/video-decoder.ts'
 import { type DurationOptions, durationOf } from './duration.ts'
-import { demuxerOf, type LibavFormat } from './formats.ts'
+import { type Demuxer, demuxerOf, type LibavFormat } from './formats.ts'
 import { openInput } from './input.ts'
 import type { Libav } from './load.ts'
-import { openRangeIo, type RangeSource } from './range-io.ts'
+import { openRangeIo, type RangeIo, type RangeSource } from './range-io.ts'
 import { createShownFrameReader, type ShownFrameReader } from './shown-frame.ts'
 import { audioCodecs, shownVideo, videoInfo } from './stream-info.ts'
 
@@ -28,11 +28,21 @@ export interface LibavFile extends Disposable {
 /** Most bytes of one question: the index of ten hours, or a group of pictures in 4K. */
 const MAX_QUESTION_BYTES = 64 * 1024 * 1024
 
+/** A file that was opened, for whoever reads on by itself. */
+export interface OpenedStreams extends Disposable {
+  readonly context: FormatContext
+  readonly demuxer: Demuxer
+  readonly bytes: RangeIo
+  readonly info: ContainerInfo
+  /** The video that is shown. */
+  readonly stream: Stream | undefined
+}
+
 /**
  * Opens a file and reads what it holds; the caller disposes of it. Fails with `undecodable`, or as the source
  * does.
  */
-export function openWithLibav(libav: Libav, source: RangeSource, format: LibavFormat): LibavFile | Failure {
+export function openStreams(libav: Libav, source: RangeSource, format: LibavFormat): OpenedStreams | Failure {
   const demuxer = demuxerOf(format)
   const bytes = openRangeIo(libav, source)
   const context = new libav.library.FormatContext()
@@ -55,7 +65,14 @@ export function openWithLibav(libav: Libav, source: RangeSource, format: LibavFo
     dispose()
     return described
   }
-  const { info, stream } = described
+  return { ...described, context, demuxer, bytes, [Symbol.dispose]: dispose }
+}
+
+/** The same for whoever wants single frames. */
+export function openWithLibav(libav: Libav, source: RangeSource, format: LibavFormat): LibavFile | Failure {
+  const opened = openStreams(libav, source, format)
+  if (isFailure(opened)) return opened
+  const { info, stream, context, demuxer, bytes } = opened
   let reader: ShownFrameReader | undefined
   return {
     info,
@@ -68,7 +85,7 @@ export function openWithLibav(libav: Libav, source: RangeSource, format: LibavFo
     },
     [Symbol.dispose]() {
       reader?.[Symbol.dispose]()
-      dispose()
+      opened[Symbol.dispose]()
     },
   }
 }

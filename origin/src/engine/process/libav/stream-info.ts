@@ -64,6 +64,20 @@ export function audioCodecs(
     .map(({ codec }) => codec)
 }
 
+/** The sound that a player plays, which a file may mark; undefined without any that is accepted. */
+export function playedAudio(
+  { library, constants }: Libav,
+  streams: readonly Stream[],
+): { readonly stream: Stream; readonly codec: AudioCodec } | undefined {
+  const tracks = streams.flatMap((stream) => {
+    const { codecType, codecId, sampleRate } = stream.codecpar
+    if (codecType !== constants.AVMEDIA_TYPE_AUDIO || sampleRate <= 0) return []
+    const codec = acceptedAudioCodec(library.avGetCodecName(codecId))
+    return codec === undefined ? [] : [{ stream, codec }]
+  })
+  return tracks.find(({ stream }) => stream.hasDisposition(constants.AV_DISPOSITION_DEFAULT)) ?? tracks[0]
+}
+
 /** What ProRes decodes to where its chroma is not subsampled. */
 function fullChroma({ constants }: Libav) {
   return [

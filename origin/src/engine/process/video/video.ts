@@ -47,7 +47,7 @@ export async function openVideo(
   if (decoder === undefined) return fail('not-ready', 'there is no decoder of videos')
   const file = await decoder.openFile(bytes, format)
   if (isFailure(file)) return file
-  const info = validate(file.info, limits)
+  const info = validateVideo(file.info, limits)
   if (isFailure(info)) {
     await file.close()
     return info
@@ -78,7 +78,8 @@ export function momentOf(
   return 'percent' in time ? ((durationSeconds ?? 0) * time.percent) / 100 : time.milliseconds / 1000
 }
 
-function validate(info: ContainerInfo, limits: SourceLimits): Video['info'] | Failure {
+/** Checks what a container tells of a film before anything of it is decoded. Fails as `openVideo` does. */
+export function validateVideo(info: ContainerInfo, limits: SourceLimits): Video['info'] | Failure {
   const { video, audio } = info
   if (video === undefined) return audio.length > 0 ? fail('not-visual') : fail('undecodable', 'no stream')
   const rejected = validatePicture(video.codec)

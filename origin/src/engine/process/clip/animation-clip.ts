@@ -1,0 +1,106 @@
+/** A silent clip of an animated image: as many pictures, each for as long as a browser shows it. */
+
+import type { ClipFormat } from '@media-proxy/shared/formats.ts'
+import type { Quality } from '@media-proxy/shared/request/media-request.ts'
+import { shownMilliseconds } from '../image/animation-frames.ts'
+import { framesOf, type Strip } from '../image/strip.ts'
+import type { Libav } from '../libav/load.ts'
+import { openChain } from './chain.ts'
+import type { Encoder } from './encoder.ts'
+import { openMuxer } from './muxer.ts'
+import { createDurations, openVideoEncoder } from './video-encoder.ts'
+
+export interface AnimationClipOptions {
+  readonly format: ClipFormat
+  readonly quality: Quality
+  readonly hasAlpha: boolean
+  /** The part of the animation, in milliseconds. */
+  readonly startMs: number
+  readonly endMs: number
+  readonly maxBytes: number
+}
+
+/** Times of images are milliseconds, and are kept so. */
+const TICKS_PER_SECOND = 1000
+const UNIT = { num: 1, den: TICKS_PER_SECOND }
+
+/** Encodes an animation; its sides are even already. */
+export function encodeAnimation(libav: Libav, strip: Strip, options: AnimationClipOptions): Buffer {
+  const { library, constants } = libav
+  const { width, height } = strip
+  const { format, quality, maxBytes } = options
+  const hasAlpha = options.hasAlpha && format === 'webm'
+  const shown = shownPictures(strip, options)
+  const totalMs = shown.reduce((sum, { milliseconds }) => sum + milliseconds, 0)
+  using muxer = openMuxer(libav, format)
+  using encoder = openVideoEncoder(libav, {
+    ...{ format, quality, hasAlpha, size: { width, height }, timeBase: UNIT },
+    pictureRate: (shown.length * TICKS_PER_SECOND) / Math.max(1, totalMs),
+    isAnimation: true,
+  })
+  using chain = openChain(libav, {
+    kind: 'pictures',
+    source: `video_size=${width}x${height}:pix_fmt=${constants.AV_PIX_FMT_RGBA}:time_base=1/${TICKS_PER_SECOND}:pixel_aspect=1/1`,
+    filters: [
+      'scale=flags=bicubic+full_chroma_int+accurate_rnd:out_color_matrix=bt709:out_range=limited',
+      `format=${hasAlpha ? 'yuva420p' : 'yuv420p'}`,
+    ],
+  })
+  const muxed = muxer.addEncoded(encoder.context, { hasAlpha })
+  muxer.begin()
+  const durations = createDurations()
+  const write: Parameters<Encoder['drain']>[0] = (packet) => {
+    durations.give(packet)
+    muxed.write(packet, UNIT)
+  }
+  let at = 0
+  for (const { pixels, milliseconds } of shown) {
+    if (muxer.sizeBytes >= maxBytes) break
+    using picture = library.Frame.fromVideoBuffer(hasAlpha ? pixels : onWhite(pixels), {
+      ...{ width, height, format: constants.AV_PIX_FMT_RGBA, timeBase: UNIT },
+    })
+    picture.pts = BigInt(at)
+    durations.set(BigInt(at), BigInt(milliseconds))
+    chain.push(picture, (converted) => encoder.encode(converted, write))
+    at += milliseconds
+  }
+  encoder.drain(write)
+  return muxer.finish()
+}
+
+interface ShownPicture {
+  readonly pixels: Buffer
+  readonly milliseconds: number
+}
+
+/** The pictures of the wanted part, the first and the last of them for as long as they are inside. */
+function shownPictures(
+  strip: Strip,
+  { startMs, endMs }: Pick<AnimationClipOptions, 'startMs' | 'endMs'>,
+): readonly ShownPicture[] {
+  const shown: ShownPicture[] = []
+  let at = 0
+  for (const [index, frame] of framesOf(strip).entries()) {
+    const from = Math.max(at, startMs)
+    at += shownMilliseconds(strip.timing.delay?.[index])
+    const milliseconds = Math.round(Math.min(at, endMs) - from)
+    const pixels = Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength)
+    if (milliseconds > 0) shown.push({ pixels, milliseconds })
+  }
+  return shown
+}
+
+const OPAQUE = 255
+
+/** A copy without alpha: what shows through is white. */
+function onWhite(rgba: Buffer): Buffer {
+  const opaque = Buffer.from(rgba)
+  for (let at = 0; at < opaque.length; at += 4) {
+    const alpha = opaque[at + 3] ?? OPAQUE
+    if (alpha === OPAQUE) continue
+    for (let channel = at; channel < at + 3; channel += 1)
+      opaque[channel] = Math.round(((opaque[channel] ?? 0) * alpha) / OPAQUE + OPAQUE - alpha)
+    opaque[at + 3] = OPAQUE
+  }
+  return opaque
+}

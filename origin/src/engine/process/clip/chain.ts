@@ -1,0 +1,65 @@
+/** A chain of libav's filters through which pictures or sound go one after the other. */
+
+import type { FilterContext, Frame, IRational } from 'node-av/lib'
+import type { Libav } from '../libav/load.ts'
+
+export interface Chain extends Disposable {
+  /** Unit of the times that come out. */
+  readonly timeBase: IRational
+  /** A frame that comes out is the chain's again when `onFrame` returns. Throws where one does not fit. */
+  push(frame: Frame, onFrame: (frame: Frame) => void): void
+  /** Hands over what the filters still hold. */
+  drain(onFrame: (frame: Frame) => void): void
+}
+
+export interface ChainOptions {
+  /** FFmpeg's description of the source, without its name. */
+  readonly source: string
+  readonly filters: readonly string[]
+  readonly kind: 'pictures' | 'sound'
+}
+
+/** Opens a chain; the caller disposes of it. Throws where libav does not take the description. */
+export function openChain({ library, constants }: Libav, { source, filters, kind }: ChainOptions): Chain {
+  const [first, last] = kind === 'pictures' ? ['buffer', 'buffersink'] : ['abuffer', 'abuffersink']
+  const graph = new library.FilterGraph()
+  graph.alloc()
+  graph.nbThreads = 1
+  const description = [`${first}@source=${source}`, ...filters, `${last}@sink`].join(',')
+  const parsed = graph.parsePtr(description)
+  const configured = parsed < 0 ? parsed : graph.configSync()
+  const [from, to] = [graph.getFilter(`${first}@source`), graph.getFilter(`${last}@sink`)]
+  if (configured < 0 || from === null || to === null) {
+    graph.free()
+    throw new Error(`libav does not take the filters ${description}: ${configured}`)
+  }
+  const out = new library.Frame()
+  out.alloc()
+
+  function take(sink: FilterContext, onFrame: (frame: Frame) => void): void {
+    while (sink.buffersinkGetFrameSync(out) >= 0) {
+      try {
+        onFrame(out)
+      } finally {
+        out.unref()
+      }
+    }
+  }
+
+  return {
+    timeBase: to.buffersinkGetTimeBase(),
+    push(frame, onFrame) {
+      const given = from.buffersrcAddFrameSync(frame, constants.AV_BUFFERSRC_FLAG_KEEP_REF)
+      if (given < 0) throw new Error(`the filters refuse a frame: ${given}`)
+      take(to, onFrame)
+    },
+    drain(onFrame) {
+      from.buffersrcAddFrameSync(null)
+      take(to, onFrame)
+    },
+    [Symbol.dispose]() {
+      out.free()
+      graph.free()
+    },
+  }
+}

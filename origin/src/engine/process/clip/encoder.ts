@@ -1,0 +1,61 @@
+/** An encoder of libav: pictures or sound in, packets out. */
+
+import type { Codec, CodecContext, Frame, Packet } from 'node-av/lib'
+import type { Libav } from '../libav/load.ts'
+
+export interface Encoder extends Disposable {
+  readonly context: CodecContext
+  /** A packet is the encoder's again when `onPacket` returns. Throws where a frame does not fit. */
+  encode(frame: Frame, onPacket: (packet: Packet) => void): void
+  /** Hands over what is left when no more frames follow. */
+  drain(onPacket: (packet: Packet) => void): void
+}
+
+/** Opens what `setUp` has described; the caller disposes of it. Throws where the build has no such encoder. */
+export function openEncoder(
+  { library, constants }: Libav,
+  name: string,
+  setUp: (context: CodecContext) => void,
+): Encoder {
+  const codec = encoderNamed(library, name)
+  const context = new library.CodecContext()
+  context.allocContext3(codec)
+  setUp(context)
+  // Containers keep parameter sets beside the stream.
+  context.setFlags(constants.AV_CODEC_FLAG_GLOBAL_HEADER)
+  const opened = context.open2Sync(codec)
+  if (opened < 0) {
+    context.freeContext()
+    throw new Error(`the encoder ${name} does not open: ${opened}`)
+  }
+  const packet = new library.Packet()
+  packet.alloc()
+
+  function send(frame: Frame | null, onPacket: (packet: Packet) => void): void {
+    const sent = context.sendFrameSync(frame)
+    if (sent < 0 && frame !== null) throw new Error(`the encoder ${name} refuses a frame: ${sent}`)
+    while (context.receivePacketSync(packet) >= 0) {
+      try {
+        onPacket(packet)
+      } finally {
+        packet.unref()
+      }
+    }
+  }
+
+  return {
+    context,
+    encode: (frame, onPacket) => send(frame, onPacket),
+    drain: (onPacket) => send(null, onPacket),
+    [Symbol.dispose]() {
+      packet.free()
+      context.freeContext()
+    },
+  }
+}
+
+function encoderNamed(library: Libav['library'], name: string): Codec {
+  const codec = library.Codec.getCodecList().find((known) => known.name === name && known.isEncoder())
+  if (codec === undefined) throw new Error(`libav has no encoder ${name}`)
+  return codec
+}

@@ -1,0 +1,55 @@
+/** A film decoded and encoded anew: upright, in the colours and the size that every player shows, with its sound in step. */
+
+import type { ClipFormat } from '@media-proxy/shared/formats.ts'
+import type { Quality } from '@media-proxy/shared/request/media-request.ts'
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { VideoInfo } from '../container/container.ts'
+import type { Size } from '../image/plan.ts'
+import type { Libav } from '../libav/load.ts'
+import type { OpenedStreams } from '../libav/open.ts'
+import { readFilm, type SoundTrack, type Span } from './film.ts'
+import { openMuxer } from './muxer.ts'
+import { keepsAlpha, openPictureTrack } from './picture-track.ts'
+import { openSoundTrack } from './sound-track.ts'
+
+export interface FilmClipOptions {
+  readonly format: ClipFormat
+  readonly video: VideoInfo
+  /** Upright; even sides. */
+  readonly size: Size
+  readonly quality: Quality
+  readonly span: Span
+  /** Pictures a second, where that is less than the film has. */
+  readonly pictureRate: number | undefined
+  /** Pictures a second of the film, about. */
+  readonly sourceRate: number
+  /** Gaussian sigma in pixels of the clip. */
+  readonly blur: number | undefined
+  readonly sound: SoundTrack | undefined
+  /** Largest picture that is decoded, in pixels. */
+  readonly maxPixels: number
+  /** The clip ends where it has so many, whatever is left of the film. */
+  readonly maxBytes: number
+  readonly maxPictures: number
+}
+
+/** Encodes the span of an opened film. Fails with `undecodable` where it has no picture, or as the film is read. */
+export function encodeFilm(libav: Libav, film: OpenedStreams, options: FilmClipOptions): Buffer | Failure {
+  if (film.stream === undefined) return fail('undecodable', 'no video')
+  using muxer = openMuxer(libav, options.format)
+  using pictures = openPictureTrack(libav, film.stream, options)
+  using sound = options.sound && openSoundTrack(libav, options.sound.stream, options)
+  pictures.begin(muxer.addEncoded(pictures.encoder.context, { hasAlpha: keepsAlpha(options) }))
+  sound?.begin(muxer.addEncoded(sound.encoder.context))
+  muxer.begin()
+  const goesOn = () => muxer.sizeBytes < options.maxBytes && pictures.count < options.maxPictures
+  const failed = readFilm(libav, film, options, options.span, {
+    onPicture: (picture, seconds) => pictures.add(picture, seconds) && goesOn(),
+    onSound: (samples, seconds) => sound?.add(samples, seconds) === true && goesOn(),
+  })
+  if (isFailure(failed)) return failed
+  pictures.end()
+  sound?.end()
+  if (pictures.count === 0) return film.bytes.failure ?? fail('undecodable', 'no picture decodes')
+  return muxer.finish()
+}

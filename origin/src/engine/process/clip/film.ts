@@ -1,0 +1,136 @@
+/** A film that is read from one moment to another: its pictures and one track of its sound, in the order of the file. */
+
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { Frame, Packet, Stream } from 'node-av/lib'
+import { CLIP_THREADS } from '../../clip-threads.ts'
+import type { AudioCodec } from '../container/codecs.ts'
+import type { VideoInfo } from '../container/container.ts'
+import { codecNamed, decoderOf } from '../libav/codec-names.ts'
+import { type Decoder, openDecoder } from '../libav/decoder.ts'
+import type { Libav } from '../libav/load.ts'
+import type { OpenedStreams } from '../libav/open.ts'
+import { startOf } from '../libav/shown-frame.ts'
+
+/** Seconds of the film, from the first frame that a player shows. */
+export interface Span {
+  readonly startSeconds: number
+  readonly endSeconds: number
+}
+
+export interface FilmReaders {
+  /** Pictures in the order of showing, each with the second at which it is shown; false ends their track. */
+  readonly onPicture: (picture: Frame, seconds: number) => boolean
+  /** Sound in order, with times in its stream's unit, 0 at the first picture; false ends its track. */
+  readonly onSound: (samples: Frame, seconds: number) => boolean
+}
+
+export interface FilmOptions {
+  readonly video: VideoInfo
+  readonly maxPixels: number
+  /** The track of sound; undefined where none is wanted. */
+  readonly sound: SoundTrack | undefined
+}
+
+export interface SoundTrack {
+  readonly stream: Stream
+  readonly codec: AudioCodec
+}
+
+/**
+ * Decodes a film from the last key frame before the span, so the first pictures may be earlier than it. Fails with
+ * `unsupported-codec` or `undecodable`.
+ */
+export function readFilm(
+  libav: Libav,
+  { context, demuxer, stream }: OpenedStreams,
+  { video, maxPixels, sound }: FilmOptions,
+  { startSeconds }: Span,
+  { onPicture, onSound }: FilmReaders,
+): Failure | undefined {
+  if (stream === undefined) return fail('undecodable', 'no video')
+  const pictures = openPictures(libav, stream, video, maxPixels)
+  if (isFailure(pictures)) return pictures
+  using pictureDecoder = pictures
+  using soundDecoder = sound && openSound(libav, sound)
+  const { AV_NOPTS_VALUE, AVSEEK_FLAG_BACKWARD, AVDISCARD_ALL } = libav.constants
+  for (const other of context.streams) {
+    if (other.index !== stream.index && other.index !== sound?.stream.index) other.discard = AVDISCARD_ALL
+  }
+  const start = startOf({ context, stream, demuxer, video }, libav)
+  const unit = stream.timeBase.num / stream.timeBase.den
+  const originSeconds = Number(start) * unit
+  if (startSeconds > 0)
+    context.seekFrameSync(stream.index, start + BigInt(Math.floor(startSeconds / unit)), AVSEEK_FLAG_BACKWARD)
+
+  const { num, den } = stream.avgFrameRate
+  const pictureSeconds = num > 0 ? den / num : 0.04
+  let pictureWanted = true
+  let soundWanted = soundDecoder !== undefined
+  let keySeen = false
+  let next = 0
+  const seePicture = (picture: Frame) => {
+    if (!pictureWanted) return
+    const tick = picture.bestEffortTimestamp
+    const seconds = tick === AV_NOPTS_VALUE ? next : Number(tick) * unit - originSeconds
+    next = seconds + pictureSeconds
+    pictureWanted = onPicture(picture, seconds)
+  }
+  const soundUnit = sound === undefined ? 1 : sound.stream.timeBase.num / sound.stream.timeBase.den
+  const originTicks = BigInt(Math.round(originSeconds / soundUnit))
+  const hearSound = (samples: Frame) => {
+    if (!soundWanted) return
+    const tick = samples.bestEffortTimestamp
+    if (tick !== AV_NOPTS_VALUE) samples.pts = tick - originTicks
+    soundWanted = onSound(samples, Number(samples.pts) * soundUnit)
+  }
+
+  using packet = new libav.library.Packet()
+  packet.alloc()
+  while ((pictureWanted || soundWanted) && context.readFrameSync(packet) >= 0) {
+    if (packet.streamIndex === stream.index && pictureWanted) {
+      if (!keySeen) next = Math.max(0, timeOf(packet, AV_NOPTS_VALUE) * unit - originSeconds)
+      keySeen ||= packet.isKeyframe
+      if (keySeen) pictureDecoder.decode(packet, seePicture)
+    } else if (packet.streamIndex === sound?.stream.index && soundWanted) {
+      soundDecoder?.decode(packet, hearSound)
+    }
+    packet.unref()
+  }
+  if (pictureWanted) pictureDecoder.drain(seePicture)
+  if (soundWanted) soundDecoder?.drain(hearSound)
+  return undefined
+}
+
+function timeOf({ pts, dts }: Packet, none: bigint): number {
+  if (pts !== none) return Number(pts)
+  return dts === none ? 0 : Number(dts)
+}
+
+function openPictures(libav: Libav, stream: Stream, video: VideoInfo, maxPixels: number): Decoder | Failure {
+  const name = libav.library.avGetCodecName(stream.codecpar.codecId) === 'flv1' ? 'flv1' : video.codec
+  const codec =
+    name === undefined || name === 'hidden'
+      ? undefined
+      : decoderOf(libav, name, video.hasAlpha ? 'with alpha' : undefined)
+  if (codec === undefined) return fail('unsupported-codec', 'video codec')
+  return openDecoder(libav, {
+    codec,
+    parameters: stream.codecpar,
+    maxPixels,
+    timeBase: stream.timeBase,
+    threads: CLIP_THREADS,
+  })
+}
+
+/** Sound that does not open is left out, as a player leaves it out. */
+function openSound(libav: Libav, { stream, codec: name }: SoundTrack): Decoder | undefined {
+  const codec = codecNamed(libav, name === 'mp3' ? 'mp3float' : name)
+  if (codec === undefined) return undefined
+  const opened = openDecoder(libav, {
+    codec,
+    parameters: stream.codecpar,
+    maxPixels: 1,
+    timeBase: stream.timeBase,
+  })
+  return isFailure(opened) ? undefined : opened
+}

@@ -1,0 +1,91 @@
+/** Writes coded pictures and sound into a file in memory. */
+
+import type { ClipFormat } from '@media-proxy/shared/formats.ts'
+import type { CodecContext, IRational, Packet, Stream } from 'node-av/lib'
+import type { Libav } from '../libav/load.ts'
+import { indexFirst } from './fast-start.ts'
+import { openMemoryFile } from './memory-file.ts'
+
+export interface MuxedStream {
+  /** Times of the packet are in `timeBase`. Throws where the muxer does not take it. */
+  write(packet: Packet, timeBase: IRational): void
+}
+
+export interface Muxer extends Disposable {
+  /** A stream of what an encoder makes. */
+  addEncoded(encoder: CodecContext, options?: EncodedOptions): MuxedStream
+  /** A stream that is copied from another file. */
+  addCopied(stream: Stream): MuxedStream
+  /** Writes the head, once all streams are added. */
+  begin(): void
+  readonly sizeBytes: number
+  /** The whole file. */
+  finish(): Buffer
+}
+
+export interface EncodedOptions {
+  /** Alpha lies beside the pictures. */
+  readonly hasAlpha: boolean
+}
+
+/** Opens a muxer; the caller disposes of it. */
+export function openMuxer(libav: Libav, format: ClipFormat): Muxer {
+  const { library } = libav
+  const file = openMemoryFile(libav)
+  const context = new library.FormatContext()
+  check(context.allocOutputContext2(null, format, null), 'muxer')
+  context.pb = file.io
+
+  function muxed(stream: Stream): MuxedStream {
+    return {
+      write(packet, timeBase) {
+        packet.streamIndex = stream.index
+        // The muxer chooses its own unit when it writes the head.
+        packet.rescaleTs(timeBase, stream.timeBase)
+        packet.pos = -1n
+        check(context.interleavedWriteFrameSync(packet), 'packet')
+      },
+    }
+  }
+
+  return {
+    addEncoded(encoder, { hasAlpha } = { hasAlpha: false }) {
+      const stream = context.newStream(null)
+      check(stream.codecpar.fromContext(encoder), 'parameters')
+      stream.timeBase = encoder.timeBase
+      stream.avgFrameRate = encoder.framerate
+      if (hasAlpha) stream.metadata = library.Dictionary.fromObject({ alpha_mode: '1' })
+      return muxed(stream)
+    },
+    addCopied(source) {
+      const stream = context.newStream(null)
+      check(source.codecpar.copy(stream.codecpar), 'parameters')
+      // Of another container.
+      stream.codecpar.codecTag = 0
+      stream.timeBase = source.timeBase
+      stream.avgFrameRate = source.avgFrameRate
+      return muxed(stream)
+    },
+    begin() {
+      check(context.writeHeaderSync(), 'head')
+    },
+    get sizeBytes() {
+      return file.sizeBytes
+    },
+    finish() {
+      check(context.writeTrailerSync(), 'end')
+      return format === 'mp4' ? indexFirst(file.bytes) : Buffer.from(file.bytes)
+    },
+    [Symbol.dispose]() {
+      // node-av would free the file's context a second time.
+      context.pb = null
+      context.freeContext()
+      file[Symbol.dispose]()
+    },
+  }
+}
+
+/** What the muxer refuses of what was encoded here is a defect. */
+function check(code: number, what: string): void {
+  if (code < 0) throw new Error(`the muxer refuses its ${what}: ${code}`)
+}

@@ -1,0 +1,39 @@
+/** A film that will be read through: opened, and validated by what its container tells. */
+
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { VideoFormat } from '../../../media/kinds.ts'
+import type { SourceLimits } from '../../../media/limits.ts'
+import type { Libav } from '../libav/load.ts'
+import { type OpenedStreams, openStreams } from '../libav/open.ts'
+import type { MediaSource } from '../source/media-source.ts'
+import { type Video, validateVideo } from '../video/video.ts'
+
+export interface Film extends OpenedStreams {
+  readonly info: Video['info']
+  /** Pictures a second, about. */
+  readonly pictureRate: number
+}
+
+/** The rate of a film that tells none. */
+const USUAL_RATE = 30
+
+/** Opens a film; the caller disposes of it. Fails as `openVideo` does. */
+export function openFilm(
+  libav: Libav,
+  source: MediaSource,
+  format: VideoFormat,
+  limits: SourceLimits,
+): Film | Failure {
+  if (source.sizeBytes > limits.sourceBytes) return fail('source-too-large', `${source.sizeBytes} bytes`)
+  const opened = openStreams(libav, source, format)
+  if (isFailure(opened)) return opened
+  const info = validateVideo(opened.info, limits)
+  if (isFailure(info)) {
+    opened[Symbol.dispose]()
+    return info
+  }
+  // Its content once, and what is read again where a key frame is looked for.
+  opened.bytes.allow(2 * source.sizeBytes)
+  const { num, den } = opened.stream?.avgFrameRate ?? { num: 0, den: 1 }
+  return { ...opened, info, pictureRate: num > 0 && den > 0 ? num / den : USUAL_RATE }
+}

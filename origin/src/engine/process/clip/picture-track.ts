@@ -1,0 +1,157 @@
+/** The pictures of a film, cut to a span, filtered and encoded. */
+
+import type { Frame, IRational, Packet, Stream } from 'node-av/lib'
+import { coloursOf, mergeColours } from '../colours/colours.ts'
+import { clipFilters } from '../container/filters.ts'
+import type { Libav } from '../libav/load.ts'
+import { type Chain, openChain } from './chain.ts'
+import type { Encoder } from './encoder.ts'
+import type { FilmClipOptions } from './film-clip.ts'
+import type { MuxedStream } from './muxer.ts'
+import type { Track } from './track.ts'
+import { createDurations, openVideoEncoder } from './video-encoder.ts'
+
+/** The unit of times in broadcasts, in which those of all usual picture rates are whole. */
+const TICKS_PER_SECOND = 90_000
+const UNIT: IRational = { num: 1, den: TICKS_PER_SECOND }
+
+/** Opens the track; the caller disposes of it. */
+export function openPictureTrack(libav: Libav, stream: Stream, options: FilmClipOptions): Track {
+  return new PictureTrack(libav, stream, options)
+}
+
+/** A clip in MP4 has no alpha, and only VP8 and VP9 in WebM or Matroska bring some. */
+export function keepsAlpha({ format, video }: Pick<FilmClipOptions, 'format' | 'video'>): boolean {
+  return format === 'webm' && video.hasAlpha
+}
+
+class PictureTrack implements Track {
+  readonly encoder: Encoder
+  readonly #libav: Libav
+  readonly #options: FilmClipOptions
+  readonly #tickSeconds: number
+  readonly #durations = createDurations()
+  #muxed: MuxedStream | undefined
+  #chain: Chain | undefined
+  /** Of pictures that the chain takes. */
+  #kind = ''
+  #count = 0
+  #lastTick = -1n
+  /** The last picture before the span, which is what is shown at its start. */
+  #early: Frame | undefined
+
+  constructor(libav: Libav, stream: Stream, options: FilmClipOptions) {
+    const { format, size, quality, pictureRate, sourceRate } = options
+    this.#libav = libav
+    this.#options = options
+    this.#tickSeconds = stream.timeBase.num / stream.timeBase.den
+    this.encoder = openVideoEncoder(libav, {
+      ...{ format, size, quality, hasAlpha: keepsAlpha(options) },
+      timeBase: UNIT,
+      pictureRate: pictureRate ?? sourceRate,
+      isAnimation: false,
+    })
+  }
+
+  get count(): number {
+    return this.#count
+  }
+
+  begin(muxed: MuxedStream): void {
+    this.#muxed = muxed
+  }
+
+  add(picture: Frame, seconds: number): boolean {
+    const { startSeconds, endSeconds } = this.#options.span
+    if (seconds >= endSeconds) return false
+    if (seconds < startSeconds) {
+      this.#early?.free()
+      this.#early = picture.clone() ?? undefined
+      return true
+    }
+    if (seconds > startSeconds) this.#showEarly()
+    this.#early?.free()
+    this.#early = undefined
+    this.#feed(picture, seconds - startSeconds)
+    return true
+  }
+
+  end(): void {
+    // Nothing changes within the span.
+    if (this.#count === 0) this.#showEarly()
+    this.#chain?.drain(this.#encode)
+    this.encoder.drain(this.#write)
+  }
+
+  [Symbol.dispose](): void {
+    this.#early?.free()
+    this.#chain?.[Symbol.dispose]()
+    this.encoder[Symbol.dispose]()
+  }
+
+  #showEarly(): void {
+    if (this.#early !== undefined) this.#feed(this.#early, 0)
+  }
+
+  #feed(picture: Frame, seconds: number): void {
+    const chain = this.#chainFor(picture)
+    const shownSeconds = Number(picture.duration) * this.#tickSeconds
+    picture.pts = BigInt(Math.round(seconds * TICKS_PER_SECOND))
+    picture.duration = BigInt(
+      Math.round((shownSeconds > 0 ? shownSeconds : 1 / this.#options.sourceRate) * TICKS_PER_SECOND),
+    )
+    chain.push(picture, this.#encode)
+  }
+
+  #chainFor(picture: Frame): Chain {
+    const { width, height, format, colorSpace, colorRange } = picture
+    const kind = [width, height, format, colorSpace, colorRange].join(' ')
+    if (this.#chain !== undefined && kind === this.#kind) return this.#chain
+    this.#chain?.drain(this.#encode)
+    this.#chain?.[Symbol.dispose]()
+    const shape = `video_size=${width}x${height}:pix_fmt=${format}:time_base=1/${TICKS_PER_SECOND}`
+    this.#kind = kind
+    this.#chain = openChain(this.#libav, {
+      kind: 'pictures',
+      source: `${shape}:pixel_aspect=1/1:colorspace=${colorSpace}:range=${colorRange}`,
+      filters: this.#filtersFor(picture),
+    })
+    return this.#chain
+  }
+
+  #filtersFor(picture: Frame): readonly string[] {
+    const { video, size, pictureRate, blur } = this.#options
+    const isInterlaced = picture.hasFlags(this.#libav.constants.AV_FRAME_FLAG_INTERLACED)
+    return [
+      ...(isInterlaced ? ['bwdif=mode=send_frame:deint=interlaced'] : []),
+      ...(pictureRate === undefined ? [] : [`fps=${pictureRate}`]),
+      ...clipFilters({
+        video: { ...video, colours: mergeColours(video.colours, coloursOf(picture)) },
+        ...{ size, hasAlpha: keepsAlpha(this.#options) },
+        toneMaps: true,
+      }),
+      ...(blur === undefined ? [] : [`gblur=sigma=${blur}`]),
+    ]
+  }
+
+  readonly #encode = (picture: Frame): void => {
+    if (this.#chain === undefined) return
+    const { num, den } = this.#chain.timeBase
+    const scale = (num / den) * TICKS_PER_SECOND
+    const tick = BigInt(Math.round(Number(picture.pts) * scale))
+    // Two pictures at one moment, or one before the other, are what no player shows and no file may hold.
+    if (tick <= this.#lastTick) return
+    this.#lastTick = tick
+    this.#durations.set(tick, BigInt(Math.round(Number(picture.duration) * scale)))
+    this.#count += 1
+    picture.pts = tick
+    // Which pictures stand alone is the encoder's own choice.
+    picture.pictType = this.#libav.constants.AV_PICTURE_TYPE_NONE
+    this.encoder.encode(picture, this.#write)
+  }
+
+  readonly #write = (packet: Packet): void => {
+    this.#durations.give(packet)
+    this.#muxed?.write(packet, UNIT)
+  }
+}

@@ -1,0 +1,109 @@
+/** A film put into another container as it is: no picture is decoded. */
+
+import type { Packet, Stream } from 'node-av/lib'
+import type { Libav } from '../libav/load.ts'
+import type { OpenedStreams } from '../libav/open.ts'
+import { startOf } from '../libav/shown-frame.ts'
+import type { SoundTrack } from './film.ts'
+import { type MuxedStream, openMuxer } from './muxer.ts'
+
+export interface RemuxOptions {
+  readonly sound: SoundTrack | undefined
+  /** Seconds after which the clip ends. */
+  readonly maxSeconds: number
+  readonly maxBytes: number
+}
+
+/** Containers whose packets know when they are shown. */
+const TIMED: ReadonlySet<string> = new Set(['mov', 'matroska', 'flv'])
+/** What every browser plays in MP4: H.264 up to High, 8 bits, chroma halved. */
+const HIGH_PROFILE = 100
+/** Without libav's flags for constraints of a profile. */
+const PROFILE_MASK = 0xff
+
+/** Tells whether an MP4 of the same pictures and sound plays everywhere. */
+export function isPlayableEverywhere(
+  { constants, library }: Libav,
+  { stream, demuxer, info }: OpenedStreams,
+  sound: SoundTrack | undefined,
+): boolean {
+  if (stream === undefined || info.video?.codec !== 'h264' || !TIMED.has(demuxer.name)) return false
+  const { format, profile, codecId } = stream.codecpar
+  const isPlain = format === constants.AV_PIX_FMT_YUV420P || format === constants.AV_PIX_FMT_YUVJ420P
+  return (
+    library.avGetCodecName(codecId) === 'h264' &&
+    isPlain &&
+    (profile & PROFILE_MASK) <= HIGH_PROFILE &&
+    (sound === undefined || sound.codec === 'aac')
+  )
+}
+
+/** The film from its start as MP4; nothing where it cannot be copied, since it begins within its coded pictures. */
+export function remuxFilm(
+  libav: Libav,
+  film: OpenedStreams,
+  { sound, maxSeconds, maxBytes }: RemuxOptions,
+): Buffer | undefined {
+  const { context, stream, demuxer } = film
+  const { video } = film.info
+  if (stream === undefined || video === undefined) return undefined
+  const { library, constants } = libav
+  using muxer = openMuxer(libav, 'mp4')
+  const origin = secondsOf(stream, startOf({ context, stream, demuxer, video }, libav))
+  const outputs = new Map<number, Output>()
+  for (const source of sound === undefined ? [stream] : [stream, sound.stream])
+    outputs.set(source.index, { source, muxed: muxer.addCopied(source), isOver: false, lastDts: undefined })
+  for (const other of context.streams) if (!outputs.has(other.index)) other.discard = constants.AVDISCARD_ALL
+  muxer.begin()
+  using packet = new library.Packet()
+  packet.alloc()
+  let pictures = 0
+  while (![...outputs.values()].every(({ isOver }) => isOver) && context.readFrameSync(packet) >= 0) {
+    const output = outputs.get(packet.streamIndex)
+    if (output !== undefined && !output.isOver) {
+      const isPicture = output.source.index === stream.index
+      // Pictures that are decoded and not shown, as an edit list has them, would be shown.
+      if (isPicture && packet.hasFlags(constants.AV_PKT_FLAG_DISCARD)) return undefined
+      const dts = decodingTime(packet, output, constants.AV_NOPTS_VALUE)
+      if (dts === undefined || packet.pts === constants.AV_NOPTS_VALUE || dts > packet.pts) return undefined
+      packet.dts = dts
+      if (packet.duration === 0n && !isPicture) packet.duration = usualDuration(output.source)
+      output.lastDts = dts
+      output.isOver = secondsOf(output.source, dts) - origin >= maxSeconds || muxer.sizeBytes >= maxBytes
+      if (!output.isOver) {
+        pictures += isPicture ? 1 : 0
+        output.muxed.write(packet, output.source.timeBase)
+      }
+    }
+    packet.unref()
+  }
+  return pictures === 0 ? undefined : muxer.finish()
+}
+
+interface Output {
+  readonly source: Stream
+  readonly muxed: MuxedStream
+  isOver: boolean
+  lastDts: bigint | undefined
+}
+
+/** Of a packet that tells none, as Matroska has them: without it, players would leave out the last one. */
+function usualDuration({ codecpar, timeBase }: Stream): bigint {
+  const { sampleRate } = codecpar
+  return sampleRate > 0 ? BigInt(Math.round((AAC_SAMPLES / sampleRate) * (timeBase.den / timeBase.num))) : 0n
+}
+
+/** Of one packet. */
+const AAC_SAMPLES = 1024
+
+/** When a packet is decoded: Matroska does not tell, and of the first pictures libav does not know it either. */
+function decodingTime(packet: Packet, { source, lastDts }: Output, unknown: bigint): bigint | undefined {
+  const { pts, dts, duration } = packet
+  if (dts !== unknown) return dts
+  if (duration <= 0n || pts === unknown) return undefined
+  return lastDts === undefined ? pts - BigInt(source.codecpar.videoDelay) * duration : lastDts + duration
+}
+
+function secondsOf({ timeBase }: Stream, ticks: bigint): number {
+  return (Number(ticks) * timeBase.num) / timeBase.den
+}

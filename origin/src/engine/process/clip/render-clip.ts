@@ -1,0 +1,194 @@
+/** `format=mp4` and `format=webm`: a clip of a film or of an animated image. */
+
+import type { ClipFormat } from '@media-proxy/shared/formats.ts'
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { ImageFormat as SourceFormat, VideoFormat } from '../../../media/kinds.ts'
+import type { SourceLimits } from '../../../media/limits.ts'
+import { predictAnimationClip, predictFilmClip } from '../../cost.ts'
+import type { Cost, RenderJob } from '../../jobs.ts'
+import type { RenderOptions } from '../../render-options.ts'
+import { type Admission, admit } from '../admit.ts'
+import { type ImageInfo, validateInfo } from '../image/inspect.ts'
+import { keepsSize, type Plan, planOf } from '../image/plan.ts'
+import { animationStrip, playedStrip } from '../image/render-animation.ts'
+import type { Render } from '../image/render-stages.ts'
+import { readSequence } from '../image/sequence.ts'
+import type { Strip } from '../image/strip.ts'
+import type { Libav } from '../libav/load.ts'
+import { playedAudio } from '../libav/stream-info.ts'
+import { openPicture } from '../open-picture.ts'
+import type { Rendered } from '../render.ts'
+import type { MediaSource } from '../source/media-source.ts'
+import { maxPixels } from '../video/frame-size.ts'
+import { playSequence } from '../video/play-sequence.ts'
+import { momentOf, type VideoTools } from '../video/video.ts'
+import { encodeAnimation } from './animation-clip.ts'
+import { clipSize, mostPictures, reducedRate, spanOf } from './clip-plan.ts'
+import type { SoundTrack } from './film.ts'
+import { encodeFilm } from './film-clip.ts'
+import { type Film, openFilm } from './open-film.ts'
+import { isPlayableEverywhere, remuxFilm } from './remux.ts'
+
+/** What is to be made, and within which bounds. */
+interface ClipTask extends Pick<RenderJob, 'options' | 'limits'> {
+  readonly format: ClipFormat
+  readonly admission: Admission
+}
+
+/**
+ * Makes a clip. Fails as the kind of source does, with `not-visual` for sound and for what does not move, with
+ * `too-large-dimensions` where it would cost more than was admitted, and with `not-ready` without libav.
+ */
+export async function renderClip(
+  source: MediaSource,
+  format: ClipFormat,
+  { options, limits }: Pick<RenderJob, 'options' | 'limits'>,
+  tools: VideoTools,
+  admission: Admission,
+): Promise<Rendered | Failure> {
+  const { kind } = source
+  const libav = await tools.libav()
+  if (libav === undefined) return fail('not-ready', 'clips are made by libav, which is not installed')
+  const task: ClipTask = { format, options, limits, admission }
+  const clip =
+    kind?.kind === 'video'
+      ? (copyOfFilm(libav, source, kind.format, task) ?? newFilm(libav, source, kind.format, task))
+      : kind?.kind === 'image'
+        ? await clipOfAnimation(libav, source, kind.format, task, tools)
+        : fail(kind === undefined ? 'unsupported-format' : 'not-visual')
+  return isFailure(clip) ? clip : { kind: 'rendered', format, bytes: clip }
+}
+
+/** The film as it is, in MP4; nothing where that is not what is wanted, or would not play everywhere. */
+function copyOfFilm(
+  libav: Libav,
+  source: MediaSource,
+  sourceFormat: VideoFormat,
+  { format, options, limits }: ClipTask,
+): Buffer | undefined {
+  if (format !== 'mp4' || !keepsPictures(options)) return undefined
+  const opened = openFilm(libav, source, sourceFormat, limits)
+  if (isFailure(opened)) return undefined
+  using film = opened
+  const plan = planOf(options.geometry, film.info.video)
+  const sound = soundOf(libav, film, options)
+  if (!keepsSize(plan, film.info.video) || !isPlayableEverywhere(libav, film, sound)) return undefined
+  return remuxFilm(libav, film, { sound, maxSeconds: secondsOf(options, limits), maxBytes: limits.clipBytes })
+}
+
+function newFilm(
+  libav: Libav,
+  source: MediaSource,
+  sourceFormat: VideoFormat,
+  { format, options, limits, admission }: ClipTask,
+): Buffer | Failure {
+  const opened = openFilm(libav, source, sourceFormat, limits)
+  if (isFailure(opened)) return opened
+  using film = opened
+  const { video, durationSeconds } = film.info
+  const span = spanOf({
+    startSeconds: momentOf(options.time, durationSeconds) ?? 0,
+    seconds: secondsOf(options, limits),
+    durationSeconds,
+  })
+  const size = clipSize(planOf(options.geometry, video), options.geometry)
+  const sourceRate = film.pictureRate
+  const pictureRate = reducedRate(options.fps, sourceRate)
+  const cost = predictFilmClip({
+    ...{ format, size, sourceRate },
+    seconds: span.endSeconds - span.startSeconds,
+    coded: { width: video.codedWidth, height: video.codedHeight },
+    pictureRate: pictureRate ?? sourceRate,
+  })
+  const rejected = reject(cost, admission)
+  if (rejected !== undefined) return rejected
+  return encodeFilm(libav, film, {
+    ...{ format, video, size, span, pictureRate, sourceRate },
+    sound: soundOf(libav, film, options),
+    quality: options.quality,
+    blur: options.blur,
+    maxPixels: maxPixels(limits),
+    maxBytes: limits.clipBytes,
+    maxPictures: mostPictures(span),
+  })
+}
+
+async function clipOfAnimation(
+  libav: Libav,
+  source: MediaSource,
+  sourceFormat: SourceFormat,
+  { format, options, limits, admission }: ClipTask,
+  tools: VideoTools,
+): Promise<Buffer | Failure> {
+  const planFor = (info: ImageInfo): Plan => {
+    const plan = planOf(options.geometry, info)
+    return { ...plan, ...clipSize(plan, options.geometry) }
+  }
+  const opened = await openPicture(source, {
+    format: sourceFormat,
+    maxBytes: limits.sourceBytes,
+    validate(info) {
+      if (info.frames < 2) return fail('not-visual', 'a picture that does not move')
+      return (
+        validateInfo(info, { limits, animated: true }) ??
+        reject(
+          predictAnimationClip({ format, source: info, size: planFor(info), frames: info.frames }),
+          admission,
+        )
+      )
+    },
+  })
+  if (isFailure(opened)) return opened
+  if (!('info' in opened)) return fail('defect', 'a clip was deferred')
+  const { bytes, info } = opened
+  const { quality, blur } = options
+  // As pixels with alpha.
+  const render: Render = {
+    ...{ plan: planFor(info), format: 'png', quality, animated: true },
+    ...(blur === undefined ? {} : { blur }),
+  }
+  const strip = await stripOf(bytes, info, render, tools)
+  if (isFailure(strip)) return strip
+  const startMs = (momentOf(options.time, undefined) ?? 0) * 1000
+  return encodeAnimation(libav, strip, {
+    ...{ format, quality, startMs, hasAlpha: info.hasAlpha },
+    endMs: startMs + secondsOf(options, limits) * 1000,
+    maxBytes: limits.clipBytes,
+  })
+}
+
+async function stripOf(
+  bytes: Uint8Array,
+  info: ImageInfo,
+  render: Render,
+  tools: VideoTools,
+): Promise<Strip | Failure> {
+  if (info.format !== 'avif') return animationStrip(bytes, info, render)
+  const sequence = readSequence(bytes)
+  if (sequence === undefined) return fail('not-visual', 'a picture that does not move')
+  const played = await playSequence(tools, sequence, info)
+  return isFailure(played) ? played : playedStrip(played, info, render)
+}
+
+/** What costs more than was admitted is refused: nothing else is admitted to make clips. */
+function reject(cost: Cost, admission: Admission): Failure | undefined {
+  if (admit(cost, admission) === undefined) return undefined
+  const { memoryBytes, cpuSeconds } = cost
+  return fail(
+    'too-large-dimensions',
+    `a clip is predicted to take ${Math.ceil(memoryBytes / 2 ** 20)} MiB, ${cpuSeconds.toFixed(1)} s`,
+  )
+}
+
+/** Longest duration of the clip. */
+function secondsOf({ durationMs }: RenderOptions, { clipSeconds }: SourceLimits): number {
+  return Math.min(clipSeconds, (durationMs ?? Number.POSITIVE_INFINITY) / 1000)
+}
+
+function soundOf(libav: Libav, film: Film, { silent }: RenderOptions): SoundTrack | undefined {
+  return silent ? undefined : playedAudio(libav, film.context.streams)
+}
+
+function keepsPictures({ qualityAsked, blur, time, fps }: RenderOptions): boolean {
+  return !qualityAsked && blur === undefined && time === undefined && fps === undefined
+}

@@ -1,0 +1,73 @@
+/** `animated=true` of a film: some of its pictures as an image that moves. */
+
+import type { ImageFormat } from '@media-proxy/shared/formats.ts'
+import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { VideoFormat } from '../../../media/kinds.ts'
+import { predictPreview } from '../../cost.ts'
+import type { Deferred, RenderJob } from '../../jobs.ts'
+import { type Admission, admit } from '../admit.ts'
+import { type Plan, planOf } from '../image/plan.ts'
+import { type Render, renderPlayed } from '../image/render-image.ts'
+import type { Libav } from '../libav/load.ts'
+import type { MediaSource } from '../source/media-source.ts'
+import { maxPixels } from '../video/frame-size.ts'
+import { momentOf } from '../video/video.ts'
+import { previewSize, spanOf } from './clip-plan.ts'
+import { openFilm } from './open-film.ts'
+import { coveringSize, playPreview, previewPictures } from './preview.ts'
+
+/** In seconds. */
+const DEFAULT_DURATION = 4
+const MAX_DURATION = 10
+/** Pictures a second. */
+const DEFAULT_RATE = 15
+const GIF_UNIT_MS = 10
+
+/**
+ * Makes the preview of a film in a format that moves. Fails as the film does, or tells its cost where that is more than
+ * was admitted.
+ */
+export async function renderPreview(
+  libav: Libav,
+  source: MediaSource,
+  sourceFormat: VideoFormat,
+  format: ImageFormat,
+  { options, limits }: Pick<RenderJob, 'options' | 'limits'>,
+  admission: Admission,
+): Promise<Uint8Array | Deferred | Failure> {
+  const opened = openFilm(libav, source, sourceFormat, limits)
+  if (isFailure(opened)) return opened
+  using film = opened
+  const { video, durationSeconds } = film.info
+  const span = spanOf({
+    startSeconds: momentOf(options.time, durationSeconds) ?? 0,
+    seconds: Math.min(MAX_DURATION, (options.durationMs ?? DEFAULT_DURATION * 1000) / 1000),
+    durationSeconds,
+  })
+  const pictureRate = Math.min(options.fps ?? DEFAULT_RATE, film.pictureRate)
+  const plan: Plan = previewSize(planOf(options.geometry, video), options.geometry)
+  const size = coveringSize(video, plan)
+  const { quality, blur } = options
+  const render: Render = { plan, format, quality, animated: true, ...(blur === undefined ? {} : { blur }) }
+  const deferred = admit(
+    predictPreview({
+      coded: { width: video.codedWidth, height: video.codedHeight },
+      pictures: film.pictureRate * (span.endSeconds - span.startSeconds),
+      handedOver: size,
+      render: {
+        ...{ format, quality, width: plan.width, height: plan.height },
+        frames: previewPictures(span, pictureRate),
+        blur: blur ?? 0,
+      },
+    }),
+    admission,
+  )
+  if (deferred !== undefined) return deferred
+  const timeUnitMs = format === 'gif' ? GIF_UNIT_MS : 1
+  const played = playPreview(libav, film, {
+    ...{ video, size, span, pictureRate, timeUnitMs },
+    maxPixels: maxPixels(limits),
+  })
+  if (isFailure(played)) return played
+  return renderPlayed(played, { ...size, hasAlpha: video.hasAlpha, palette: false, lossless: false }, render)
+}

@@ -1,0 +1,127 @@
+/**
+ * The encoders of moving pictures and their settings, measured on two cores: processor milliseconds a megapixel, kilobits a
+ * second and SSIMULACRA2 (see `pnpm bench clips`).
+ */
+
+import type { ClipFormat } from '@media-proxy/shared/formats.ts'
+import type { Quality } from '@media-proxy/shared/request/media-request.ts'
+import type { IRational, Packet } from 'node-av/lib'
+import { CLIP_THREADS } from '../../clip-threads.ts'
+import type { Size } from '../image/plan.ts'
+import type { Libav } from '../libav/load.ts'
+import { type Encoder, openEncoder } from './encoder.ts'
+
+export interface VideoEncoderOptions {
+  readonly format: ClipFormat
+  readonly size: Size
+  /** Unit of the frames' times. */
+  readonly timeBase: IRational
+  /** Pictures a second, about: the encoder plans with it. */
+  readonly pictureRate: number
+  readonly quality: Quality
+  /** Drawn: flat colours and hard edges, or the dither of a GIF; few pictures, which deserve more patience. */
+  readonly isAnimation: boolean
+  readonly hasAlpha: boolean
+}
+
+/** A player finds a moment from the key frame before it. */
+const KEY_FRAME_SECONDS = 2
+
+/** Opens the encoder of a format; the caller disposes of it. */
+export function openVideoEncoder(libav: Libav, options: VideoEncoderOptions): Encoder {
+  const { library, constants } = libav
+  const { format, size, timeBase, pictureRate, quality, isAnimation, hasAlpha } = options
+  return openEncoder(libav, format === 'mp4' ? 'libx264' : 'libvpx-vp9', (context) => {
+    context.width = size.width
+    context.height = size.height
+    context.pixelFormat = hasAlpha ? constants.AV_PIX_FMT_YUVA420P : constants.AV_PIX_FMT_YUV420P
+    context.timeBase = new library.Rational(timeBase.num, timeBase.den)
+    context.framerate = new library.Rational(Math.round(pictureRate * RATE_UNITS), RATE_UNITS)
+    context.gopSize = Math.max(1, Math.round(pictureRate * KEY_FRAME_SECONDS))
+    context.threadCount = CLIP_THREADS
+    context.colorSpace = constants.AVCOL_SPC_BT709
+    context.colorPrimaries = constants.AVCOL_PRI_BT709
+    context.colorTrc = constants.AVCOL_TRC_BT709
+    context.colorRange = constants.AVCOL_RANGE_MPEG
+    const level = quality === 'lossless' ? 100 : quality
+    const settings = format === 'mp4' ? x264(level, isAnimation) : vp9(level, isAnimation, hasAlpha)
+    for (const [name, value] of Object.entries(settings)) context.setOption(name, value)
+    if (format === 'webm') context.bitRate = 0n
+  })
+}
+
+const RATE_UNITS = 1000
+
+function x264(level: number, isAnimation: boolean): Readonly<Record<string, string | number>> {
+  return {
+    profile: 'high',
+    crf: between(isAnimation ? X264_ANIMATION : X264_FILM, level),
+    preset: isAnimation ? 'medium' : 'veryfast',
+    ...(isAnimation ? { tune: 'animation' } : {}),
+  }
+}
+
+function vp9(
+  level: number,
+  isAnimation: boolean,
+  hasAlpha: boolean,
+): Readonly<Record<string, string | number>> {
+  return {
+    crf: Math.round(between(isAnimation ? VP9_ANIMATION : VP9_FILM, level)),
+    deadline: isAnimation ? 'good' : 'realtime',
+    'cpu-used': isAnimation ? 2 : 6,
+    'row-mt': 1,
+    'tile-columns': 1,
+    // Pictures that are not shown have no alpha beside them.
+    ...(hasAlpha ? { 'auto-alt-ref': 0 } : {}),
+  }
+}
+
+/** Rate factors of the encoders by quality on the WebP and JPEG scale; linear between the points. */
+type Scale = readonly (readonly [quality: number, factor: number])[]
+
+const X264_FILM: Scale = [
+  [1, 45],
+  [20, 36],
+  [80, 24],
+  [100, 16],
+]
+const X264_ANIMATION: Scale = [
+  [1, 45],
+  [20, 37],
+  [80, 29],
+  [100, 16],
+]
+const VP9_FILM: Scale = [
+  [1, 63],
+  [20, 52],
+  [80, 34],
+  [100, 18],
+]
+const VP9_ANIMATION: Scale = [
+  [1, 63],
+  [20, 54],
+  [80, 41],
+  [100, 18],
+]
+
+function between(scale: Scale, quality: number): number {
+  const above = scale.findIndex(([point]) => point >= quality)
+  const [high, low] = [scale[above], scale[Math.max(0, above - 1)]]
+  if (high === undefined || low === undefined) throw new RangeError(`quality ${quality}`)
+  const span = high[0] - low[0]
+  return span === 0 ? high[1] : low[1] + ((quality - low[0]) / span) * (high[1] - low[1])
+}
+
+/** Lets a packet know how long its picture is shown, which encoders forget: the last one would be shown for no time. */
+export function createDurations() {
+  const durations = new Map<bigint, bigint>()
+  return {
+    set: (at: bigint, duration: bigint) => void durations.set(at, duration),
+    give(packet: Packet): void {
+      const duration = durations.get(packet.pts)
+      durations.delete(packet.pts)
+      if (duration !== undefined) packet.duration = duration
+    },
+  }
+}

@@ -1,0 +1,135 @@
+/** What FFmpeg's own programs say of a clip. */
+
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { FFMPEG, withFile } from '../videos.ts'
+
+const run = promisify(execFile)
+const MOST_BYTES = 512 * 2 ** 20
+
+export interface ClipFacts {
+  readonly video: string | undefined
+  readonly profile: string | undefined
+  readonly pixels: string | undefined
+  readonly audio: string | undefined
+  readonly channels: string | undefined
+  readonly width: number
+  readonly height: number
+  /** How long it plays. */
+  readonly seconds: number
+  /** Pictures a second, on average. */
+  readonly rate: number
+  /** When each picture is shown, in seconds. */
+  readonly times: readonly number[]
+}
+
+async function ffmpeg(
+  words: readonly string[],
+): Promise<{ readonly stdout: Buffer; readonly stderr: string }> {
+  if (FFMPEG === undefined) throw new Error('there is no FFmpeg')
+  const { stdout, stderr } = await run(FFMPEG, ['-nostdin', '-hide_banner', ...words], {
+    encoding: 'buffer',
+    maxBuffer: MOST_BYTES,
+  })
+  return { stdout, stderr: stderr.toString() }
+}
+
+/** Reads a clip through; fails where anything in it does not decode. */
+export async function inspectClip(clip: Buffer, decoder?: string): Promise<ClipFacts> {
+  const chosen = decoder === undefined ? [] : ['-c:v', decoder]
+  const { stderr } = await withFile(clip, (path) =>
+    ffmpeg([
+      ...['-v', 'info', '-xerror', ...chosen, '-i', path],
+      ...['-map', '0', '-vf', 'showinfo', '-fps_mode', 'passthrough', '-f', 'null', '-'],
+    ]),
+  )
+  const video = /Stream #0:\d.*: Video: (\w+)(?: \(([^)]*)\))?.*?, (yuva?\w+)/.exec(stderr)
+  const sound = /Stream #0:\d.*: Audio: (\w+).*? Hz, ([^,]+)/.exec(stderr)
+  const size = /Video: .*?, (\d+)x(\d+)/.exec(stderr)
+  const times = [...stderr.matchAll(/pts_time:(-?[\d.]+)/g)].map(([, time]) => Number(time))
+  const [, hours, minutes, seconds] = /Duration: (\d+):(\d+):([\d.]+)/.exec(stderr) ?? []
+  const duration = Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds)
+  return {
+    video: video?.[1],
+    profile: video?.[2],
+    pixels: video?.[3],
+    audio: sound?.[1],
+    channels: sound?.[2],
+    width: Number(size?.[1]),
+    height: Number(size?.[2]),
+    seconds: duration,
+    rate: times.length / duration,
+    times,
+  }
+}
+
+/** All of its pictures, as RGBA. */
+export async function framesOf(
+  clip: Buffer,
+  { width, height }: Pick<ClipFacts, 'width' | 'height'>,
+  decoder?: string,
+): Promise<readonly Buffer[]> {
+  const chosen = decoder === undefined ? [] : ['-c:v', decoder]
+  const { stdout } = await withFile(clip, (path) =>
+    ffmpeg([
+      ...['-v', 'error', ...chosen, '-i', path, '-map', '0:v', '-fps_mode', 'passthrough'],
+      ...['-f', 'rawvideo', '-pix_fmt', 'rgba', '-'],
+    ]),
+  )
+  const bytes = width * height * 4
+  return Array.from({ length: stdout.length / bytes }, (_, at) =>
+    stdout.subarray(at * bytes, (at + 1) * bytes),
+  )
+}
+
+/** A hash of every coded picture and every coded piece of sound, in the order of the file, by stream. */
+export async function packetsOf(clip: Buffer): Promise<Readonly<Record<string, readonly string[]>>> {
+  const packets: Record<string, string[]> = {}
+  const { stdout } = await withFile(clip, (path) =>
+    // Parameter sets before each key frame, as some containers have them.
+    ffmpeg(['-v', 'error', '-i', path, '-map', '0', '-c', 'copy', '-f', 'framemd5', '-']),
+  )
+  for (const line of stdout.toString().split('\n')) {
+    const [stream, , , , , hash] = line.split(',').map((word) => word.trim())
+    if (stream === undefined || hash === undefined) continue
+    packets[stream] = [...(packets[stream] ?? []), hash]
+  }
+  return packets
+}
+
+const HERTZ = 8000
+const LOUD = 2000
+const BRIGHT = 128
+
+/** When the picture turns white, and when it becomes loud, in seconds. */
+export async function flashesAndBeeps(clip: Buffer) {
+  const facts = await inspectClip(clip)
+  const frames = await framesOf(clip, facts)
+  const flashes = onsets(
+    frames.map((frame) => (frame[1] ?? 0) > BRIGHT),
+    0,
+  ).map((frame) => facts.times[frame] ?? Number.NaN)
+  const { stdout } = await withFile(clip, (path) =>
+    ffmpeg([
+      ...['-v', 'error', '-i', path, '-map', '0:a', '-af', 'aresample=async=1:first_pts=0'],
+      ...['-f', 's16le', '-ac', '1', '-ar', String(HERTZ), '-'],
+    ]),
+  )
+  const loud = Array.from(
+    { length: stdout.length >> 1 },
+    (_, at) => Math.abs(stdout.readInt16LE(2 * at)) > LOUD,
+  )
+  const beeps = onsets(loud, HERTZ / 10).map((sample) => sample / HERTZ)
+  return { flashes, beeps }
+}
+
+/** Where it becomes true after so many that are false. */
+function onsets(values: readonly boolean[], quiet: number): readonly number[] {
+  const found: number[] = []
+  let since = Number.POSITIVE_INFINITY
+  for (const [at, value] of values.entries()) {
+    if (value && since > quiet) found.push(at)
+    since = value ? 0 : since + 1
+  }
+  return found
+}

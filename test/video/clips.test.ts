@@ -1,0 +1,373 @@
+/** Clips of films and of animated images: what is in them, when, how large, and what is refused. */
+
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { CORPUS } from '../corpus/corpus.ts'
+import { type Door, openEdge, openFilesystemOrigin } from '../doors.ts'
+import { send } from '../http.ts'
+import { bouncing, FRAME_DELAYS_MS, FRAME_HEIGHT, FRAME_WIDTH } from '../pictures/drawings.ts'
+import { CORNERS, FFMPEG, makeVideo, remakeVideo, SECONDS, withFile } from '../videos.ts'
+import { type ClipFacts, flashesAndBeeps, framesOf, inspectClip, packetsOf } from './clip-facts.ts'
+
+const SECRET = 'a-secret-for-tests'
+const libav = await loadLibav()
+const H264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-preset', 'ultrafast', '-crf', '12']
+const SINE = ['-f', 'lavfi', '-i', 'sine=r=48000:d=3', '-map', '0:v', '-map', '1:a']
+/** What chroma, range and scaling may change of an even colour, of 255. */
+const TOLERANCE = 10
+
+describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg and libav)', () => {
+  let door: Door
+
+  beforeAll(async () => {
+    door = await openFilesystemOrigin({ MEDIA_PROXY_SECRET_KEY: SECRET, MEDIA_PROXY_NSFW_ENABLED: 'false' })
+  })
+  afterAll(() => door.close())
+
+  async function ask(name: string, bytes: Uint8Array, query: string) {
+    await door.put(`attachments/1/${name}`, bytes)
+    return send(door.url, `/attachments/1/${name}?${query}`)
+  }
+
+  async function clip(name: string, bytes: Uint8Array, query: string): Promise<Buffer> {
+    const { status, body, headers } = await ask(name, bytes, query)
+    expect(status, door.log.at(-1)?.detail).toBe(200)
+    const format = /format=(\w+)/.exec(query)?.[1]
+    expect(headers['content-type']).toBe(`video/${format}`)
+    expect(headers['cache-control']).toContain('no-transform')
+    expect(headers['content-length']).toBe(String(body.length))
+    return body
+  }
+
+  describe('of an animated image', () => {
+    const animations = [
+      ['gif', () => moving().then((image) => image.gif({ delay: [...FRAME_DELAYS_MS], loop: 0 }).toBuffer())],
+      [
+        'webp',
+        () =>
+          moving().then((image) => image.webp({ delay: [...FRAME_DELAYS_MS], lossless: true }).toBuffer()),
+      ],
+    ] as const
+
+    it.each(animations)('plays as MP4 as long as the %s, silent, on white', async (extension, make) => {
+      const body = await clip(`moving.${extension}`, await make(), 'format=mp4')
+      const facts = await inspectClip(body)
+      expect(facts).toMatchObject({ video: 'h264', audio: undefined, pixels: 'yuv420p', profile: 'High' })
+      expect(facts.seconds).toBeCloseTo(total(FRAME_DELAYS_MS) / 1000, 2)
+      expect(facts.times.map((time) => Math.round(time * 1000))).toEqual(starts(FRAME_DELAYS_MS))
+      expect(body.indexOf('moov')).toBeLessThan(body.indexOf('mdat'))
+      const [first] = await framesOf(body, facts)
+      expect(first && [...first.subarray(0, 3)].every((channel) => channel > 245)).toBe(true)
+    })
+
+    it('keeps what is transparent in WebM', async () => {
+      const body = await clip('see-through.gif', await animations[0][1](), 'format=webm')
+      const facts = await inspectClip(body, 'libvpx-vp9')
+      expect(facts).toMatchObject({ video: 'vp9', audio: undefined })
+      const [first] = await framesOf(body, facts, 'libvpx-vp9')
+      expect(first?.[3]).toBeLessThan(10)
+      const middle = first?.subarray(first.length / 2 + facts.width * 2)
+      expect(middle).toBeDefined()
+      expect(Math.max(...(first ?? []).filter((_, at) => at % 4 === 3))).toBeGreaterThan(245)
+    })
+
+    it('is as small as it is asked to be, with even sides', async () => {
+      const body = await clip('small.gif', await animations[0][1](), 'format=mp4&width=31')
+      expect(await inspectClip(body)).toMatchObject({
+        width: 30,
+        height: even((31 * FRAME_HEIGHT) / FRAME_WIDTH),
+      })
+    })
+
+    it('begins and ends where it is asked to', async () => {
+      const body = await clip('part.gif', await animations[0][1](), 'format=mp4&time=0.05&duration=0.1')
+      const facts = await inspectClip(body)
+      expect(facts.seconds).toBeCloseTo(0.1, 2)
+    })
+
+    it('is refused of what does not move, and of sound', async () => {
+      const still = await sharp(await animations[0][1]())
+        .png()
+        .toBuffer()
+      expect(await ask('still.png', still, 'format=mp4')).toMatchObject({ status: 400 })
+      const sound = await makeVideo('wav', 'sine=d=1', [])
+      expect(await ask('sound.wav', sound, 'format=mp4')).toMatchObject({ status: 400 })
+    })
+  })
+
+  describe('of a film', () => {
+    it.each([
+      ['mp4', 'h264', 'aac'],
+      ['webm', 'vp9', 'opus'],
+    ])('is %s with %s and %s', async (format, video, audio) => {
+      const film = await makeVideo('mov', SECONDS, [...SINE, ...H264, '-c:a', 'pcm_s16le'])
+      const body = await clip('plain.mov', film, `format=${format}&width=160`)
+      const facts = await inspectClip(body)
+      expect(facts).toMatchObject({ video, audio, width: 160, height: 96, pixels: 'yuv420p' })
+      expect(facts.seconds).toBeCloseTo(3, 1)
+      await expectSeconds(body, facts)
+    })
+
+    it.each([
+      ['turned', 'mp4', [...H264], ['-metadata:s:v', 'rotate=90']],
+      ['HEVC', 'mp4', ['-c:v', 'libx265', '-x265-params', 'log-level=0', '-pix_fmt', 'yuv420p'], []],
+      ['of odd sides', 'mkv', ['-vf', 'scale=319:191', '-c:v', 'ffv1', '-pix_fmt', 'yuv444p'], []],
+      ['MPEG-2, interlaced', 'ts', ['-c:v', 'mpeg2video', '-q:v', '2', '-flags', '+ilme+ildct'], []],
+      ['of full range', 'mkv', [...H264, '-vf', 'scale=out_range=full', '-color_range', 'pc'], []],
+    ])('shows a film that is %s as it is shown', async (_, extension, output, rotation) => {
+      const made = await makeVideo(extension === 'mp4' ? 'mp4' : extension, CORNERS, output, 1)
+      const film =
+        rotation.length === 0
+          ? made
+          : await withFile(made, (path) => remakeVideo({ path }, 'mp4', [...rotation, '-c', 'copy']))
+      if (extension === 'mkv' && output.includes('ffv1')) {
+        expect(await ask('lossless.mkv', film, 'format=mp4')).toMatchObject({ status: 400 })
+        return
+      }
+      const name = `${extension}-${output.length}.${extension}`
+      const body = await clip(name, film, 'format=mp4&quality=90')
+      const still = await ask(name, film, 'format=png')
+      const facts = await inspectClip(body)
+      const { data, info } = await sharp(still.body).removeAlpha().raw().toBuffer({ resolveWithObject: true })
+      expect([facts.width, facts.height]).toEqual([even(info.width), even(info.height)])
+      const [first] = await framesOf(body, facts)
+      for (const [x, y] of [
+        [0.25, 0.25],
+        [0.75, 0.25],
+        [0.25, 0.75],
+        [0.75, 0.75],
+      ] as const) {
+        const at = Math.floor(y * info.height) * info.width + Math.floor(x * info.width)
+        const there = Math.floor(y * facts.height) * facts.width + Math.floor(x * facts.width)
+        for (const channel of [0, 1, 2])
+          expect(
+            Math.abs((data[at * 3 + channel] ?? 0) - (first?.[there * 4 + channel] ?? 999)),
+          ).toBeLessThan(TOLERANCE)
+      }
+    })
+
+    it('is the same coded pictures and sound where every player plays them', async () => {
+      const film = await makeVideo('mkv', SECONDS, [...SINE, ...H264, '-bf', '2', '-c:a', 'aac'])
+      const body = await clip('playable.mkv', film, 'format=mp4')
+      expect(await packetsOf(body)).toEqual(await packetsOf(film))
+      expect((await inspectClip(body)).seconds).toBeCloseTo(3, 1)
+      expect(body.indexOf('moov')).toBeLessThan(body.indexOf('mdat'))
+    })
+
+    it.each([
+      ['format=mp4&audio=false', { audio: undefined }],
+      ['format=mp4&duration=1', { seconds: 1 }],
+      ['format=mp4&time=1&duration=1.5', { seconds: 1.5 }],
+      ['format=mp4&fps=5', { rate: 5 }],
+      ['format=webm&time=50%25&width=80', { seconds: 1.5, width: 80 }],
+    ])('has what %s asks for', async (query, expected) => {
+      const film = await makeVideo('mp4', SECONDS, [...SINE, ...H264, '-c:a', 'aac'])
+      const facts = await inspectClip(await clip('asked.mp4', film, query))
+      for (const [name, value] of Object.entries(expected)) {
+        const got = facts[name as keyof ClipFacts]
+        if (typeof value === 'number') expect(got, name).toBeCloseTo(value, 1)
+        else expect(got, name).toBe(value)
+      }
+    })
+
+    it('begins with the picture that is shown then', async () => {
+      const film = await makeVideo('mp4', SECONDS, [...H264, '-g', '250'])
+      const body = await clip('late.mp4', film, 'format=mp4&time=1.5&duration=1')
+      const frames = await framesOf(body, await inspectClip(body))
+      expect(colourOf(frames[0])).toBe('lime')
+      expect(colourOf(frames.at(-1))).toBe('blue')
+    })
+
+    it.each(['mp4', 'webm'])('has sound in step with its pictures as %s', async (format) => {
+      const film = await makeVideo('mov', BEEPING, [...BEEPS, ...H264, '-c:a', 'pcm_s16le'], 4)
+      const { flashes, beeps } = await flashesAndBeeps(
+        await clip('beeps.mov', film, `format=${format}&width=64`),
+      )
+      expect(flashes.length).toBe(4)
+      expect(beeps.length).toBe(4)
+      for (const [index, flash] of flashes.entries())
+        expect(Math.abs(flash - (beeps[index] ?? 99)), `beep ${index}`).toBeLessThan(0.04)
+    })
+
+    it('has stereo of six channels', async () => {
+      const film = await makeVideo('mkv', SECONDS, [
+        ...SINE,
+        ...H264,
+        ...['-c:a', 'ac3', '-ac', '6', '-ar', '48000'],
+      ])
+      expect(await inspectClip(await clip('surround.mkv', film, 'format=mp4&width=64'))).toMatchObject({
+        audio: 'aac',
+        channels: 'stereo',
+      })
+    })
+
+    it.each([
+      ['fit=cover&width=10&height=10', 'whole'],
+      ['fps=31', 'too many'],
+      ['fps=0', 'none'],
+      ['duration=0', 'nothing'],
+      ['duration=50%25', 'no seconds'],
+    ])('is refused with %s: %s', async (query) => {
+      const film = await makeVideo('mp4', SECONDS, H264, 1)
+      expect((await ask('refused.mp4', film, `format=mp4&${query}`)).status).toBe(400)
+    })
+
+    it('is refused before it begins where it would cost too much', async () => {
+      const film = await makeVideo('mp4', 'color=red:s=3840x2160:r=60', [...H264, '-g', '10'], 1 / 6)
+      const long = await withFile(film, (path) =>
+        remakeVideo({ path }, 'mp4', ['-c', 'copy'], ['-stream_loop', '400']),
+      )
+      const { status, body } = await ask('huge.mp4', long, 'format=webm&width=3840')
+      expect([status, body.toString()]).toEqual([400, 'Image dimensions too large'])
+    })
+  })
+
+  describe('as a preview', () => {
+    it.each(['webp', 'gif', 'png'])('moves as %s, four seconds of fifteen pictures', async (format) => {
+      const film = await makeVideo('mp4', COUNTING, H264)
+      const { status, body } = await ask('preview.mp4', film, `format=${format}&animated=true&width=160`)
+      expect(status, door.log.at(-1)?.detail).toBe(200)
+      if (format === 'png') return expect(body.includes('acTL')).toBe(true)
+      const { pages, delay, width, pageHeight } = await sharp(body, { pages: -1 }).metadata()
+      expect([pages, width, pageHeight]).toEqual([45, 160, 96])
+      expect(total(delay ?? [])).toBeGreaterThan(2900)
+      expect(total(delay ?? [])).toBeLessThan(3100)
+      const { data } = await sharp(body, { page: 20 })
+        .removeAlpha()
+        .raw()
+        .toBuffer({ resolveWithObject: true })
+      expect(colourOf(data)).toBe('lime')
+    })
+
+    it('has the moment, the duration and the rate that are asked for', async () => {
+      const film = await makeVideo('mp4', COUNTING, H264)
+      const query = 'format=webp&animated=true&width=160&time=1&duration=1&fps=5'
+      const { body } = await ask('part.mp4', film, query)
+      const { pages, delay } = await sharp(body, { pages: -1 }).metadata()
+      expect([pages, delay]).toEqual([5, [200, 200, 200, 200, 200]])
+      const { data } = await sharp(body, { page: 0 })
+        .removeAlpha()
+        .raw()
+        .toBuffer({ resolveWithObject: true })
+      expect(colourOf(data)).toBe('lime')
+    })
+  })
+
+  it('answers ranges, conditions and two callers with one clip, at both doors', async () => {
+    const edge = await openEdge({ MEDIA_PROXY_SECRET_KEY: SECRET, MEDIA_PROXY_NSFW_ENABLED: 'false' })
+    try {
+      const film = await makeVideo('mov', SECONDS, [...SINE, ...H264, '-c:a', 'pcm_s16le'])
+      for (const each of [door, edge]) await each.put('attachments/1/both.mov', film)
+      const path = '/attachments/1/both.mov?format=mp4&width=64'
+      const [one, other] = await Promise.all([send(edge.url, path), send(edge.url, path)])
+      expect([one.status, other.status]).toEqual([200, 200])
+      expect(one.body.equals(other.body)).toBe(true)
+      const bare = await send(door.url, path)
+      expect(bare.body.equals(one.body)).toBe(true)
+      const part = await send(edge.url, path, { headers: { range: 'bytes=0-99' } })
+      expect([part.status, part.body.length]).toEqual([206, 100])
+      const known = await send(edge.url, path, { headers: { 'if-none-match': one.headers.etag ?? '' } })
+      expect(known.status).toBe(304)
+    } finally {
+      await edge.close()
+    }
+  })
+})
+
+describe.skipIf(CORPUS === undefined || FFMPEG === undefined || libav === undefined)(
+  'clips of the corpus (need MEDIA_CORPUS, FFmpeg and libav)',
+  () => {
+    let door: Door
+    beforeAll(async () => {
+      door = await openFilesystemOrigin({ MEDIA_PROXY_SECRET_KEY: SECRET, MEDIA_PROXY_NSFW_ENABLED: 'false' })
+    })
+    afterAll(() => door.close())
+
+    it.each(['mp4', 'webm'])('has less than a sixth of the bytes of a GIF as %s', async (format) => {
+      const gif = await readFile(join(CORPUS ?? '', 'wild/mb.gif'))
+      await door.put('attachments/1/mb.gif', gif)
+      const { body } = await send(door.url, `/attachments/1/mb.gif?format=${format}`)
+      expect(body.length).toBeLessThan(gif.length / 6)
+      expect((await inspectClip(body)).seconds).toBeCloseTo(2.99, 2)
+    })
+
+    it.each([
+      'iphone_apac.mov',
+      'cut.mp4',
+      'full.avi',
+      'trunc.avi',
+      'v.3gp',
+      'v.flv',
+      'v.ogv',
+      'v.ts',
+      'v.wmv',
+      'two-seconds.mp4',
+      'sef-svc-prefix.mp4',
+    ])('plays what is shown of %s', async (name) => {
+      await door.put(`attachments/1/${name}`, await readFile(join(CORPUS ?? '', 'wild', name)))
+      const { status, body } = await send(door.url, `/attachments/1/${name}?format=mp4&quality=95`)
+      expect(status, door.log.at(-1)?.detail).toBe(200)
+      const facts = await inspectClip(body)
+      const [first] = await framesOf(body, facts)
+      const still = await send(door.url, `/attachments/1/${name}?format=png&width=${facts.width}`)
+      const { data } = await sharp(still.body)
+        .resize(facts.width, facts.height, { fit: 'fill' })
+        .removeAlpha()
+        .raw()
+        .toBuffer({ resolveWithObject: true })
+      let difference = 0
+      for (let at = 0; at < data.length; at += 1)
+        difference += Math.abs((data[at] ?? 0) - (first?.[Math.floor(at / 3) * 4 + (at % 3)] ?? 0))
+      expect(difference / data.length).toBeLessThan(6)
+    })
+  },
+)
+
+/** A ball that jumps about, with a transparent edge on its left. */
+async function moving() {
+  const { data, raw } = bouncing()
+  const holed = Buffer.from(data)
+  for (let pixel = 0; pixel < raw.width * raw.height; pixel += 1)
+    if (pixel % raw.width < raw.width / 8) holed[pixel * 4 + 3] = 0
+  return sharp(holed, { raw: { ...raw, pageHeight: FRAME_HEIGHT } })
+}
+
+/** Red, lime and blue for a second each, with something below that is other in every picture. */
+const COUNTING = `${SECONDS}[s];testsrc2=s=64x40:r=25:d=3,noise=alls=90:allf=t[m];[s][m]overlay=x=200:y=140`
+
+/** A flash and a beep at the start of each second. */
+const BEEPING = "color=black:s=128x96:r=25:d=4,drawbox=c=white:t=fill:enable='lt(mod(t,1),0.2)'"
+const BEEPS = [
+  ...['-f', 'lavfi', '-i', "aevalsrc='if(lt(mod(t,1),0.2),0.6*sin(2*PI*1000*t),0)':s=48000:d=4"],
+  ...['-map', '0:v', '-map', '1:a'],
+]
+
+async function expectSeconds(body: Buffer, facts: ClipFacts): Promise<void> {
+  const frames = await framesOf(body, facts)
+  for (const [second, colour] of ['red', 'lime', 'blue'].entries())
+    expect(colourOf(frames[Math.round((second + 0.5) * 25)])).toBe(colour)
+}
+
+function colourOf(frame: Buffer | undefined): string {
+  const [red = 0, green = 0, blue = 0] = frame ?? []
+  const colours = { red: [255, 0, 0], lime: [0, 255, 0], blue: [0, 0, 255] } as const
+  for (const [name, colour] of Object.entries(colours))
+    if ([red, green, blue].every((channel, at) => Math.abs(channel - (colour[at] ?? 0)) < 3 * TOLERANCE))
+      return name
+  return `${red},${green},${blue}`
+}
+
+function total(delays: readonly number[]): number {
+  return delays.reduce((sum, delay) => sum + delay, 0)
+}
+
+function starts(delays: readonly number[]): readonly number[] {
+  return delays.map((_, index) => total(delays.slice(0, index)))
+}
+
+function even(pixels: number): number {
+  return Math.max(2, 2 * Math.floor(Math.round(pixels) / 2))
+}
