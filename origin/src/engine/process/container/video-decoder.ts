@@ -19,6 +19,8 @@ export interface DecodeOptions {
   readonly size: Size
   /** Largest frame a decoder may make, in pixels: a bitstream may declare another size than its container. */
   readonly maxPixels: number
+  /** How much earlier a frame may be than its moment, in seconds, where it is dear to get there. Default: not at all. */
+  readonly toleranceSeconds?: number
 }
 
 export type ByRange = Pick<MediaSource, 'sizeBytes' | 'read'>
@@ -41,7 +43,7 @@ export type Moment = number | undefined
 
 export interface DecodedFile {
   readonly info: ContainerInfo
-  /** One result a moment. A result fails with `undecodable`, `unsupported-codec`, or as the bytes do. */
+  /** One result a moment, for the price of the last one where no key frames lie between. A result fails with `undecodable`, `unsupported-codec`, or as the bytes do. */
   readFrames(moments: readonly Moment[], options: DecodeOptions): Promise<readonly (Frame | Failure)[]>
   close(): Promise<void>
 }

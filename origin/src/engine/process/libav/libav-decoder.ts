@@ -1,7 +1,7 @@
-import { isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { VideoDecoder } from '../container/video-decoder.ts'
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { DecodeOptions, Frame, Moment, VideoDecoder } from '../container/video-decoder.ts'
 import type { Libav } from './load.ts'
-import { openWithLibav } from './open.ts'
+import { type LibavFile, openWithLibav } from './open.ts'
 import { playFrames } from './play-frames.ts'
 
 /** Videos read and decoded by libav in this process. */
@@ -12,7 +12,7 @@ export function createLibavDecoder(libav: Libav): VideoDecoder {
       if (isFailure(file)) return file
       return {
         info: file.info,
-        readFrames: async (moments, options) => moments.map((moment) => file.readFrame(moment, options)),
+        readFrames: async (moments, options) => readInOrder(file, moments, options),
         close: async () => file[Symbol.dispose](),
       }
     },
@@ -21,4 +21,17 @@ export function createLibavDecoder(libav: Libav): VideoDecoder {
       yield* playFrames(libav, sequence, options)
     },
   }
+}
+
+/** Reads from the first to the last moment, and gives the frames in the order in which they were asked for. */
+function readInOrder(
+  file: LibavFile,
+  moments: readonly Moment[],
+  options: DecodeOptions,
+): readonly (Frame | Failure)[] {
+  const frames = new Map<Moment, Frame | Failure>()
+  const inOrder = moments.filter((moment) => moment !== undefined).toSorted((a, b) => a - b)
+  for (const moment of moments.includes(undefined) ? [undefined, ...inOrder] : inOrder)
+    if (!frames.has(moment)) frames.set(moment, file.readFrame(moment, options))
+  return moments.map((moment) => frames.get(moment) ?? fail('undecodable'))
 }

@@ -25,8 +25,10 @@ export interface LibavFile extends Disposable {
   readFrame(atSeconds: number | undefined, options: DecodeOptions): Frame | Failure
 }
 
-/** Most bytes of one question: the index of ten hours, or a group of pictures in 4K. */
-const MAX_QUESTION_BYTES = 64 * 1024 * 1024
+/** Most bytes that are read for the description of a file: the index of ten hours. */
+const MAX_INDEX_BYTES = 64 * 1024 * 1024
+/** Most bytes that are read for one frame: two minutes at sixteen megabits a second behind one key frame. */
+const MAX_FRAME_BYTES = 256 * 1024 * 1024
 
 /** A file that was opened, for whoever reads on by itself. */
 export interface OpenedStreams extends Disposable {
@@ -50,7 +52,7 @@ export function openStreams(libav: Libav, source: RangeSource, format: LibavForm
     context.closeInputSync()
     bytes[Symbol.dispose]()
   }
-  bytes.allow(MAX_QUESTION_BYTES)
+  bytes.allow(MAX_INDEX_BYTES)
   let described: Described | Failure
   try {
     const rejected = openInput(libav, { context, bytes, demuxer })
@@ -78,10 +80,14 @@ export function openWithLibav(libav: Libav, source: RangeSource, format: LibavFo
     info,
     readFrame(atSeconds, options) {
       if (stream === undefined || info.video === undefined) return fail('undecodable', 'no video')
-      bytes.allow(MAX_QUESTION_BYTES)
+      bytes.allow(MAX_FRAME_BYTES)
       reader ??= createShownFrameReader(libav, { context, stream, demuxer, video: info.video })
       const frame = reader.read(atSeconds, options)
-      return isFailure(frame) ? (bytes.failure ?? frame) : frame
+      if (bytes.failure === undefined) return frame
+      // What was reached before reading ended is not what is shown then.
+      reader[Symbol.dispose]()
+      reader = undefined
+      return bytes.failure
     },
     [Symbol.dispose]() {
       reader?.[Symbol.dispose]()

@@ -1,6 +1,7 @@
 /** The frame that is shown at a moment: libav seeks to a key frame before it and decodes up to it. */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { AVSeekFlag } from 'node-av/constants'
 import type { FormatContext, Frame as NativeFrame, Packet, Stream } from 'node-av/lib'
 import type { VideoCodec } from '../container/codecs.ts'
 import type { VideoInfo } from '../container/container.ts'
@@ -27,25 +28,45 @@ export interface ShownFrameOptions {
  * without an index lands on any frame, and a decoder shows none before the next key frame.
  */
 const LOOK_BACK_SECONDS = [0, 2, 8, 32] as const
-/** Coded frames that are read for one answer: two minutes of usual video behind one key frame. */
-const MAX_FRAMES = 3600
+/**
+ * What is decoded between a key frame and a moment that may be missed by some time, in coded pixels: 50 frames of 1080p, a
+ * fifth of a second.
+ */
+const NEAR_PIXELS = 100_000_000
 
 /** Makes a reader for a file whose streams are known. The caller disposes of it before the file. */
 export function createShownFrameReader(libav: Libav, options: ShownFrameOptions): ShownFrameReader {
   return new SeekingReader(libav, options)
 }
 
+/** A decoded picture and when it is shown, in ticks of the stream. */
+interface Decoded {
+  readonly picture: NativeFrame
+  readonly tick: bigint
+}
+
+/**
+ * Remembers where it stands, so that of moments in order of time each frame is decoded once, however few key frames there
+ * are.
+ */
 class SeekingReader implements ShownFrameReader {
   readonly #libav: Libav
   readonly #options: ShownFrameOptions
   readonly #secondsPerTick: number
   readonly #startTicks: bigint
   readonly #ticksPerPicture: bigint
-  /** What was found last, and when it is shown. */
-  readonly #shown: NativeFrame
-  #shownTick = 0n
+  /** The frame that was found last. */
+  #shown: Decoded | undefined
+  /** What the decoder gave beyond it, in order. */
+  #ahead: Decoded[] = []
+  /** When the coded frame is shown that the decoder got last. */
+  #lastFed: bigint | undefined
   /** When the coded frame comes that was decoded first since the last search. */
   #firstTick = 0n
+  /** The decoder has given all that it had. */
+  #isDrained = false
+  /** Frames are marked as key frames that are none. */
+  #marksLie = false
   #decoder: Decoder | undefined
   #decoderPixels = 0
 
@@ -57,32 +78,32 @@ class SeekingReader implements ShownFrameReader {
     this.#startTicks = startOf(options, libav)
     const { num, den } = stream.avgFrameRate
     this.#ticksPerPicture = num > 0 ? BigInt(Math.max(1, Math.round(den / num / this.#secondsPerTick))) : 1n
-    this.#shown = new libav.library.Frame()
-    this.#shown.alloc()
     for (const other of context.streams) {
       if (other.index !== stream.index) other.discard = libav.constants.AVDISCARD_ALL
     }
   }
 
-  read(atSeconds: number | undefined, { video, size, maxPixels }: DecodeOptions): Frame | Failure {
+  read(atSeconds: number | undefined, options: DecodeOptions): Frame | Failure {
     const { demuxer } = this.#options
-    const decoder = this.#decoderFor(maxPixels)
+    const decoder = this.#decoderFor(options.maxPixels)
     if (isFailure(decoder)) return decoder
-    if (!this.#find(decoder, atSeconds)) return fail('undecodable', `${demuxer.name}: no frame decodes`)
-    using painter = createPainter(this.#libav, { video, size })
-    const pixels = painter.paint(this.#shown)
-    const timestampSeconds = Math.max(0, Number(this.#shownTick - this.#startTicks) * this.#secondsPerTick)
-    this.#shown.unref()
+    this.#find(decoder, atSeconds, options.toleranceSeconds)
+    if (this.#shown === undefined) return fail('undecodable', `${demuxer.name}: no frame decodes`)
+    const { picture, tick } = this.#shown
+    using painter = createPainter(this.#libav, options)
+    const pixels = painter.paint(picture)
+    const timestampSeconds = Math.max(0, Number(tick - this.#startTicks) * this.#secondsPerTick)
     return isFailure(pixels) ? pixels : { ...pixels, timestampSeconds }
   }
 
   [Symbol.dispose](): void {
+    this.#forget()
     this.#decoder?.[Symbol.dispose]()
-    this.#shown.free()
   }
 
   #decoderFor(maxPixels: number): Decoder | Failure {
     if (this.#decoder !== undefined && this.#decoderPixels === maxPixels) return this.#decoder
+    this.#forget()
     this.#decoder?.[Symbol.dispose]()
     this.#decoder = undefined
     const { stream, video } = this.#options
@@ -97,21 +118,159 @@ class SeekingReader implements ShownFrameReader {
     return opened
   }
 
-  /** Where the file marks no key frame at all, whatever decodes from the start. */
-  #find(decoder: Decoder, atSeconds: number | undefined): boolean {
+  /** Leaves in `#shown` what is shown at a moment; nothing where nothing decodes. */
+  #find(decoder: Decoder, atSeconds: number | undefined, toleranceSeconds: number | undefined): void {
     if (atSeconds === undefined) {
       this.#seekToStart()
-      return this.#decodeUpTo(decoder, undefined) !== 'none'
+      this.#begin(decoder, undefined, 'start')
+      return
     }
-    const lastTick = this.#startTicks + BigInt(Math.floor(atSeconds / this.#secondsPerTick + ROUNDING))
+    const lastTick = this.#startTicks + this.#ticksOf(atSeconds)
+    if (this.#marksLie && this.#isBefore(lastTick)) {
+      this.#advance(decoder, lastTick)
+      return
+    }
     for (const back of LOOK_BACK_SECONDS) {
       const target = lastTick - BigInt(Math.ceil(back / this.#secondsPerTick))
       if (target <= this.#startTicks) break
-      if (this.#seek(target) && this.#decodeUpTo(decoder, lastTick, 'from a key frame') === 'found')
-        return true
+      if (!this.#seek(target)) continue
+      using key = this.#nextPacket((packet) => packet.isKeyframe)
+      if (key === undefined) continue
+      const mayBeEarly = this.#mayBeEarly(this.#timeOf(key), lastTick, toleranceSeconds)
+      if (!mayBeEarly && this.#isBefore(lastTick) && this.#timeOf(key) <= (this.#shown?.tick ?? 0n)) {
+        if (this.#resume()) {
+          this.#advance(decoder, lastTick)
+          return
+        }
+        if (!this.#seek(target)) continue
+      }
+      if (this.#begin(decoder, lastTick, 'key frame', key)) {
+        if (!mayBeEarly) this.#advance(decoder, lastTick)
+        return
+      }
     }
+    // Where the file marks no key frame at all, whatever decodes from the start.
     this.#seekToStart()
-    return this.#decodeUpTo(decoder, lastTick) !== 'none'
+    if (this.#begin(decoder, lastTick, 'start')) this.#advance(decoder, lastTick)
+  }
+
+  /** Tells whether a key frame at `tick` stands for a moment, because it is dear to decode up to that. */
+  #mayBeEarly(tick: bigint, lastTick: bigint, toleranceSeconds: number | undefined): boolean {
+    if (toleranceSeconds === undefined || lastTick - tick > this.#ticksOf(toleranceSeconds)) return false
+    const { codedWidth, codedHeight } = this.#options.video
+    return Number((lastTick - tick) / this.#ticksPerPicture) * codedWidth * codedHeight > NEAR_PIXELS
+  }
+
+  /** Tells whether the frame of a time is the one at hand or comes behind it. */
+  #isBefore(lastTick: bigint): boolean {
+    return this.#shown !== undefined && this.#lastFed !== undefined && this.#shown.tick <= lastTick
+  }
+
+  /**
+   * Decodes anew from where the file stands, up to the first picture, and leaves that in `#shown`. False where there is
+   * none, or none that is early enough to begin with. Writers mark frames as key that are none, and files without an index
+   * have no marks: a picture that leans on others is no place to begin in the middle of a film.
+   */
+  #begin(
+    decoder: Decoder,
+    lastTick: bigint | undefined,
+    from: 'start' | 'key frame',
+    key = this.#nextPacket((packet) => packet.isKeyframe),
+  ): boolean {
+    const { AV_PICTURE_TYPE_I } = this.#libav.constants
+    this.#forget()
+    if (key === undefined) return false
+    decoder.restart()
+    this.#firstTick = this.#timeOf(key)
+    this.#feed(decoder, key)
+    while (this.#ahead.length === 0 && this.#feedNext(decoder));
+    const [first] = this.#ahead
+    if (first === undefined) return false
+    if (from === 'key frame') {
+      const leans = first.picture.pictType !== AV_PICTURE_TYPE_I
+      if (leans) this.#marksLie = true
+      if (leans || (lastTick !== undefined && first.tick > lastTick)) {
+        this.#forget()
+        return false
+      }
+    }
+    this.#show()
+    return true
+  }
+
+  /** Decodes on until the next picture is later than a time, or there is none. */
+  #advance(decoder: Decoder, lastTick: bigint): void {
+    for (;;) {
+      const [next] = this.#ahead
+      if (next !== undefined && next.tick > lastTick) return
+      if (next !== undefined) this.#show()
+      else if (!this.#feedNext(decoder)) return
+    }
+  }
+
+  /** Shows the next picture. */
+  #show(): void {
+    this.#shown?.picture.free()
+    this.#shown = this.#ahead.shift()
+  }
+
+  #forget(): void {
+    for (const { picture } of this.#ahead) picture.free()
+    this.#shown?.picture.free()
+    this.#shown = undefined
+    this.#ahead = []
+    this.#lastFed = undefined
+    this.#isDrained = false
+  }
+
+  /** Gives the decoder its next coded frame, or has it give out what is left; false where it has nothing any more. */
+  #feedNext(decoder: Decoder): boolean {
+    if (this.#isDrained) return false
+    using packet = this.#nextPacket()
+    if (packet !== undefined) this.#feed(decoder, packet)
+    else {
+      this.#isDrained = true
+      decoder.drain((picture) => this.#keep(picture))
+    }
+    return true
+  }
+
+  #feed(decoder: Decoder, packet: Packet): void {
+    this.#lastFed = this.#timeOf(packet)
+    decoder.decode(packet, (picture) => this.#keep(picture))
+  }
+
+  #keep(picture: NativeFrame): void {
+    const before = (this.#ahead.at(-1) ?? this.#shown)?.tick
+    const kept = picture.clone()
+    if (kept !== null) this.#ahead.push({ picture: kept, tick: this.#tickOf(picture, before) })
+  }
+
+  /** Goes back to the coded frame behind the one that the decoder got last; false where it is not found again. */
+  #resume(): boolean {
+    const { context, stream } = this.#options
+    const { AVSEEK_FLAG_BACKWARD, AVSEEK_FLAG_ANY } = this.#libav.constants
+    // Two flags together are flags, which their type does not know.
+    const anyBefore = (AVSEEK_FLAG_BACKWARD | AVSEEK_FLAG_ANY) as AVSeekFlag
+    if (this.#isDrained) return true
+    const lastFed = this.#lastFed
+    if (lastFed === undefined) return false
+    if (context.seekFrameSync(stream.index, lastFed, anyBefore) < 0) return false
+    using packet = this.#nextPacket((candidate) => this.#timeOf(candidate) === lastFed)
+    return packet !== undefined
+  }
+
+  /** The next coded frame of the video, the next one that is wanted; undefined where there is none. The caller frees it. */
+  #nextPacket(isWanted: (packet: Packet) => boolean = () => true): Packet | undefined {
+    const { context, stream } = this.#options
+    const packet = new this.#libav.library.Packet()
+    packet.alloc()
+    while (context.readFrameSync(packet) >= 0) {
+      if (packet.streamIndex === stream.index && isWanted(packet)) return packet
+      packet.unref()
+    }
+    packet.free()
+    return undefined
   }
 
   /** Goes to a key frame at or before a time, in ticks of the stream. */
@@ -129,63 +288,8 @@ class SeekingReader implements ShownFrameReader {
     context.seekFrameSync(stream.index, 0n, AVSEEK_FLAG_BYTE)
   }
 
-  /**
-   * Decodes from where the file stands up to the frame of a time and leaves it in `#shown`; tells whether there is
-   * one, and whether it is early enough. Writers mark frames as key that are none, and files without an index have no
-   * marks: a picture that leans on others is no place to begin in the middle of a film.
-   */
-  #decodeUpTo(
-    decoder: Decoder,
-    lastTick: bigint | undefined,
-    start?: 'from a key frame',
-  ): 'found' | 'late' | 'none' {
-    const { AV_PICTURE_TYPE_I } = this.#libav.constants
-    let state: 'found' | 'late' | 'none' = 'none'
-    let done = false
-    let before: bigint | undefined
-    const onPicture = (picture: NativeFrame) => {
-      if (done) return
-      if (start !== undefined && before === undefined && picture.pictType !== AV_PICTURE_TYPE_I) {
-        done = true
-        return
-      }
-      const tick = this.#tickOf(picture, before)
-      before = tick
-      const late = lastTick === undefined ? state !== 'none' : tick > lastTick
-      if (late && state !== 'none') {
-        done = true
-        return
-      }
-      this.#shown.unref()
-      this.#shown.ref(picture)
-      this.#shownTick = tick
-      state = late ? 'late' : 'found'
-      done = late || lastTick === undefined
-    }
-    this.#decode(decoder, onPicture, () => done)
-    return state
-  }
-
-  /** Gives the pictures behind the next key frame to `onPicture`, until there are enough or no more. */
-  #decode(decoder: Decoder, onPicture: (picture: NativeFrame) => void, isDone: () => boolean): void {
-    const { context, stream } = this.#options
-    using packet = new this.#libav.library.Packet()
-    packet.alloc()
-    decoder.restart()
-    let keySeen = false
-    for (let frames = 0; frames < MAX_FRAMES && !isDone(); ) {
-      if (context.readFrameSync(packet) < 0) {
-        decoder.drain(onPicture)
-        return
-      }
-      if (packet.streamIndex === stream.index) {
-        frames += 1
-        if (!keySeen) this.#firstTick = this.#timeOf(packet)
-        keySeen ||= packet.isKeyframe
-        if (keySeen) decoder.decode(packet, onPicture)
-      }
-      packet.unref()
-    }
+  #ticksOf(seconds: number): bigint {
+    return BigInt(Math.floor(seconds / this.#secondsPerTick + ROUNDING))
   }
 
   /** When a picture is shown; of AVI, which has no such times, the last ones are one picture after the other. */

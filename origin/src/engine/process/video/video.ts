@@ -27,8 +27,15 @@ export interface Video {
    * frame comes smaller than it is. Fails with `undecodable`, `unsupported-codec`, or as the bytes do.
    */
   readFrame(atSeconds: number | undefined, shownAt?: Size): Promise<Frame | Failure>
-  /** Several frames, each as `readFrame` gives it, for little more than the price of one. */
-  readFrames(moments: readonly number[], shownAt?: Size): Promise<readonly (Frame | Failure)[]>
+  /**
+   * Several frames, each as `readFrame` gives it, for little more than the price of the last one. With a tolerance a frame
+   * may be so much earlier than its moment, where it is dear to get there.
+   */
+  readFrames(
+    moments: readonly number[],
+    shownAt?: Size,
+    toleranceSeconds?: number,
+  ): Promise<readonly (Frame | Failure)[]>
   close(): Promise<void>
 }
 
@@ -52,11 +59,12 @@ export async function openVideo(
     await file.close()
     return info
   }
-  const readFrames = (moments: readonly Moment[], shownAt: Size | undefined) =>
+  const readFrames = (moments: readonly Moment[], shownAt?: Size, toleranceSeconds?: number) =>
     file.readFrames(moments, {
       video: info.video,
       size: frameSize(info.video, shownAt),
       maxPixels: maxPixels(limits),
+      ...(toleranceSeconds === undefined ? {} : { toleranceSeconds }),
     })
   return {
     info,
@@ -69,9 +77,9 @@ export async function openVideo(
   }
 }
 
-/** The moment a request asks for, in seconds; undefined for the first frame that is shown. */
+/** The moment that a time means, in seconds; undefined for the first frame that is shown. */
 export function momentOf(
-  time: MediaTime | undefined,
+  time: Exclude<MediaTime, 'best'> | undefined,
   durationSeconds: number | undefined,
 ): number | undefined {
   if (time === undefined) return undefined

@@ -1,0 +1,87 @@
+/** Several frames of one film, read with one decoder that goes on from where it stands. */
+
+import { openVideo, type VideoTools } from '@media-proxy/origin/engine/process/video/video.ts'
+import type { VideoFormat } from '@media-proxy/origin/media/kinds.ts'
+import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import { afterAll, describe, expect, it } from 'vitest'
+import { libavTools } from '../video-tools.ts'
+import { FFMPEG, makeVideo, partsOf } from '../videos.ts'
+
+const libav = await libavTools.libav()
+afterAll(() => libav?.pool.close())
+
+const H264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-preset', 'ultrafast', '-bf', '2']
+const ONE_KEY_FRAME = [...H264, '-g', '9999', '-sc_threshold', '0']
+/** Out of order, twice the same, close together, and behind the end. */
+const MOMENTS = [3.1, 0, 0.5, 0.51, 0.55, 2, 2.04, 5, 3.96, 3.1, 60]
+
+async function open(tools: VideoTools, bytes: Buffer, format: VideoFormat) {
+  const video = await openVideo(tools, partsOf(bytes), format)
+  if (isFailure(video)) throw new Error(video.detail)
+  return video
+}
+
+describe.skipIf(FFMPEG === undefined || libav === undefined)(
+  'frames in order (needs FFmpeg and libav)',
+  () => {
+    it.each([
+      ['one key frame', 'mp4', 'mp4', ONE_KEY_FRAME],
+      ['key frames', 'mp4', 'mp4', [...H264, '-g', '20']],
+      ['open groups', 'mp4', 'mp4', [...H264, '-g', '20', '-x264-params', 'open-gop=1']],
+      ['fragments', 'mp4', 'mp4', [...ONE_KEY_FRAME, '-movflags', 'frag_every_frame+empty_moov']],
+      ['one key frame in Matroska', 'mkv', 'mkv', ONE_KEY_FRAME],
+      ['Matroska without an index', 'mkv', 'mkv', [...H264, '-g', '20', '-live', '1']],
+      ['one key frame in a transport stream', 'ts', 'ts', ONE_KEY_FRAME],
+      ['a transport stream', 'ts', 'ts', [...H264, '-g', '20']],
+      ['one key frame in FLV', 'flv', 'flv', ONE_KEY_FRAME],
+      ['AVI', 'avi', 'avi', ['-c:v', 'mpeg4', '-g', '600', '-bf', '2']],
+      ['WMV', 'wmv', 'wmv', ['-c:v', 'wmv2', '-g', '600']],
+      ['a program stream', 'mpg', 'mpeg', ['-c:v', 'mpeg2video', '-g', '600', '-bf', '2', '-f', 'vob']],
+      ['Theora', 'ogv', 'ogv', ['-c:v', 'libtheora', '-g', '600']],
+      ['VP8', 'webm', 'webm', ['-c:v', 'libvpx', '-deadline', 'realtime', '-g', '600']],
+      ['HEVC', 'mp4', 'mp4', ['-c:v', 'libx265', '-preset', 'ultrafast', '-x265-params', 'log-level=none']],
+    ] as const)('are those that are read alone: %s', async (_, extension, format, output) => {
+      const bytes = await makeVideo(extension, 'testsrc2=s=160x96:r=25', output, 4)
+      const together = await open(libavTools, bytes, format)
+      const frames = await together.readFrames(MOMENTS)
+      await together.close()
+      for (const [index, moment] of MOMENTS.entries()) {
+        const alone = await open(libavTools, bytes, format)
+        const expected = await alone.readFrame(moment)
+        await alone.close()
+        const frame = frames[index]
+        if (frame === undefined || isFailure(frame) || isFailure(expected)) throw new Error(`at ${moment}`)
+        expect(frame.timestampSeconds, `at ${moment}`).toBe(expected.timestampSeconds)
+        expect(Buffer.from(frame.data).equals(expected.data), `at ${moment}`).toBe(true)
+        expect(frame.timestampSeconds, `at ${moment}`).toBeCloseTo(Math.min(moment, 3.96), 1)
+      }
+    })
+
+    it('come from behind one key frame however far they are', async () => {
+      const bytes = await makeVideo('mp4', 'testsrc2=s=32x32:r=60', ONE_KEY_FRAME, 90)
+      const video = await open(libavTools, bytes, 'mp4')
+      const frames = await video.readFrames([80, 89.5])
+      await video.close()
+      const times = frames.map((frame) => (isFailure(frame) ? frame.code : frame.timestampSeconds))
+      expect(times).toEqual([80, 89.5])
+    })
+
+    it('may be early by a tolerance where it is dear to get there, and only there', async () => {
+      const dear = await makeVideo('mp4', 'color=red:s=1920x1080:r=25', [...H264, '-g', '100'], 8)
+      const video = await open(libavTools, dear, 'mp4')
+      const timesOf = async (toleranceSeconds?: number) =>
+        (await video.readFrames([3.9, 5, 7.9], { width: 16, height: 9 }, toleranceSeconds)).map((frame) =>
+          isFailure(frame) ? frame.code : Number(frame.timestampSeconds.toFixed(2)),
+        )
+      expect(await timesOf()).toEqual([3.88, 5, 7.88])
+      // A second behind its key frame is near; three and a half seconds are too far to be early.
+      expect(await timesOf(3.5)).toEqual([3.88, 5, 7.88])
+      expect(await timesOf(4)).toEqual([0, 5, 4])
+      await video.close()
+      const cheap = await open(libavTools, await makeVideo('mp4', 'testsrc2=s=160x96:r=25', H264, 8), 'mp4')
+      const [frame] = await cheap.readFrames([3.9], undefined, 4)
+      expect(frame).toMatchObject({ timestampSeconds: 3.88 })
+      await cheap.close()
+    })
+  },
+)
