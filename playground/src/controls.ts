@@ -197,16 +197,20 @@ function timeRow(
     'aria-describedby': `hint-${name}`,
   })
   const clear = clearButton(name, onChange)
+  const best = h('button', { type: 'button', class: 'chip', 'aria-pressed': 'false' }, 'best')
+  best.addEventListener('click', () => onChange('best'))
   input.addEventListener('input', () => onChange(input.value.trim() === '' ? undefined : input.value.trim()))
   return {
     element: rowElement(
       parameter,
       h('label', { for: input.id }, name),
+      h('div', { class: 'chips' }, best),
       h('div', { class: 'number' }, input, clear),
     ),
     set(value = '') {
-      if (document.activeElement !== input) input.value = value
+      if (document.activeElement !== input) input.value = value === 'best' ? '' : value
       clear.hidden = value === ''
+      best.setAttribute('aria-pressed', String(value === 'best'))
     },
   }
 }

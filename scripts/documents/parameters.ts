@@ -100,7 +100,7 @@ function valuesOf({ values }: ParameterGuide): string {
     case 'flag':
       return 'true false'
     case 'time':
-      return 'seconds such as 1.5, or a whole percentage such as 50%'
+      return 'seconds such as 1.5, a whole percentage such as 50%, or best'
     case 'seconds':
       return 'seconds such as 1.5'
   }

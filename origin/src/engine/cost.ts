@@ -283,17 +283,24 @@ function printSeconds({ bands, hasAlpha }: CostSource, renderedPixels: number): 
   return bands === 4 && !hasAlpha ? PRINT_SECONDS + (renderedPixels / 1e6) * PRINT_SECONDS_PER_MEGAPIXEL : 0
 }
 
-/** The cost of one frame of a video of this size, and of its rendition. */
-export function predictStill(video: Size, render: CostRender): Cost {
+/**
+ * The cost of one frame of a video of this size and of its rendition, and of `samples` more, which are made no larger than
+ * a preview.
+ */
+export function predictStill(video: Size, render: CostRender, samples = 0): Cost {
   const encoder = ENCODERS[encoderOf({ ...video, palette: false, hasAlpha: false, lossless: false }, render)]
   const renderedPixels = render.width * render.height
   return {
     memoryBytes: Math.ceil(
       VIDEO_BASE_BYTES +
         video.width * video.height * VIDEO_BYTES_PER_PIXEL +
-        renderedPixels * encoder.bytesPerPixel,
+        renderedPixels * encoder.bytesPerPixel +
+        samples * Math.min(video.width * video.height, MOST_SAMPLE_PIXELS) * SAMPLE_BYTES_PER_PIXEL,
     ),
-    cpuSeconds: VIDEO_SECONDS + (renderedPixels / 1e6) * encoder.secondsPerMegapixel,
+    cpuSeconds:
+      VIDEO_SECONDS +
+      Math.min(MOST_SAMPLES_SECONDS, samples * SAMPLE_SECONDS) +
+      (renderedPixels / 1e6) * encoder.secondsPerMegapixel,
   }
 }
 
@@ -302,6 +309,12 @@ const VIDEO_BASE_BYTES = 48 * MIB
 const VIDEO_BYTES_PER_PIXEL = 36
 /** A group of pictures has to be decoded up to the wanted one, and nothing tells how long that takes. */
 const VIDEO_SECONDS = 4
+/** A frame that is looked at and not shown is scaled by its decoder from four times this side on. */
+const MOST_SAMPLE_PIXELS = (4 * 224) ** 2
+const SAMPLE_BYTES_PER_PIXEL = 4
+/** Another frame of the same video; of many, what is left of the time that anybody waits. */
+const SAMPLE_SECONDS = 1
+const MOST_SAMPLES_SECONDS = 20
 
 export interface FilmClipCost {
   readonly format: ClipFormat

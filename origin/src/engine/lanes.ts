@@ -32,8 +32,8 @@ export interface EngineLanesOptions {
  */
 export const SMALL_JOB: Cost = { memoryBytes: 64 * 1024 * 1024, cpuSeconds: 0.5 }
 
-/** What a video may cost that is admitted before its index is read: a frame of 1080p. */
-export const VIDEO_JOB: Cost = { memoryBytes: 192 * 1024 * 1024, cpuSeconds: 5 }
+/** What a video may cost that is admitted before its index is read: a frame of 1080p, and the frames that are scanned. */
+export const VIDEO_JOB: Cost = { memoryBytes: 192 * 1024 * 1024, cpuSeconds: 25 }
 
 /** Clips that wait for each that is made: one more would not be made before its deadline. */
 const CLIP_QUEUE = 8

@@ -26,8 +26,11 @@ export interface TransformationParameters extends Omit<AssetParameters, 'size' |
   /** What happens where both sides are given and the ratio differs. Default `cover`. */
   readonly fit?: 'cover' | 'contain' | 'inside'
   readonly gravity?: 'centre' | 'north' | 'east' | 'south' | 'west' | 'attention' | 'entropy'
-  /** Videos: seconds from the start, or a whole percentage such as `50%`. Default: the first frame that decodes. */
-  readonly time?: number | `${number}%`
+  /**
+   * Videos: seconds from the start, a whole percentage such as `50%`, or `best`, which is neither black, nor blank, nor
+   * blurred. Default: the first frame that is shown.
+   */
+  readonly time?: number | `${number}%` | 'best'
   /** Longest duration of a clip, in seconds. */
   readonly duration?: number
   /** Most pictures a second of a clip, 1..30. */

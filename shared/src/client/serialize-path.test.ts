@@ -35,6 +35,7 @@ const transformation = fc.record(
       fc.integer({ min: 0, max: 9_999_999 }),
       fc.integer({ min: 0, max: 9_999_999_000 }).map((milliseconds) => milliseconds / 1000),
       fc.integer({ min: 0, max: 100 }).map((percent) => `${percent}%` as const),
+      fc.constant('best' as const),
     ),
     ...common,
   },

@@ -54,7 +54,7 @@ const transformationQuery = fc.record({
   gravity: optional(fc.constantFrom('centre', 'north', 'east', 'south', 'west', 'attention', 'entropy')),
   dpr: optional(dpr),
   blur: optional(blur),
-  time: optional(fc.constantFrom('0', '1.5', '12.345', '50%', '0%', '100%')),
+  time: optional(fc.constantFrom('0', '1.5', '12.345', '50%', '0%', '100%', 'best')),
   download: optional(flag),
 })
 

@@ -113,5 +113,6 @@ function transformationParameters(transformation: Transformation): string[] {
 }
 
 function serializeTime(time: MediaTime): string {
+  if (time === 'best') return time
   return 'percent' in time ? `${time.percent}%25` : String(time.milliseconds / 1000)
 }

@@ -43,7 +43,7 @@ export function wordsOf(values: ParameterValues): string {
     case 'flag':
       return 'true, false, 1 or 0'
     case 'time':
-      return 'seconds such as 1.5, or a whole percentage such as 50%'
+      return 'seconds such as 1.5, a whole percentage such as 50%, or best'
     case 'seconds':
       return `seconds such as 1.5, at least ${values.min}`
   }

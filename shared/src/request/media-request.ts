@@ -116,8 +116,11 @@ export type Fit = 'cover' | 'contain' | 'inside'
 
 export type Gravity = 'centre' | 'north' | 'east' | 'south' | 'west' | 'attention' | 'entropy'
 
-/** Where in a video: milliseconds from its start, or a whole percentage (0..100) of its duration. */
-export type MediaTime = { readonly milliseconds: number } | { readonly percent: number }
+/**
+ * Where in a video: milliseconds from its start, a whole percentage (0..100) of its duration, or the best of several
+ * frames.
+ */
+export type MediaTime = { readonly milliseconds: number } | { readonly percent: number } | 'best'
 
 /** External media as the URL states it; nothing of it may be used before `verifyExternal`. */
 export interface ExternalRequest {

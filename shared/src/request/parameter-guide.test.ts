@@ -53,7 +53,7 @@ function valuesOf({ values }: ParameterGuide): readonly string[] {
     case 'flag':
       return ['true', 'false']
     case 'time':
-      return ['0', '1.5', '0%', '100%']
+      return ['0', '1.5', '0%', '100%', 'best']
     case 'seconds':
       return [String(values.min), '1.5', '30']
   }
@@ -65,7 +65,7 @@ function strangersOf({ values }: ParameterGuide): readonly string[] {
     case 'quality':
       return ['', 'x', String(values.min - 1), String(values.max + 1), `${values.min}.5`]
     case 'time':
-      return ['', '-1', '101%', '1.5%']
+      return ['', '-1', '101%', '1.5%', 'BEST', 'worst']
     case 'seconds':
       return ['', '-1', '0', '50%', String(values.min / 10)]
     default:

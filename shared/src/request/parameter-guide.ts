@@ -28,7 +28,7 @@ export type ParameterValues =
       readonly max: number
     }
   | { readonly kind: 'flag' }
-  /** Seconds, or a whole percentage. */
+  /** Seconds, a whole percentage, or `best`. */
   | { readonly kind: 'time' }
   | { readonly kind: 'seconds'; readonly min: number }
 
@@ -123,7 +123,9 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     on: 'transformation',
     values: { kind: 'time' },
     otherwise: 'the first frame that decodes',
-    summary: 'Moment of a video, in seconds or as a whole percentage; of a clip where it begins.',
+    summary:
+      'Moment of a video, in seconds or as a whole percentage; `best`: of eight evenly spaced frames one that is neither ' +
+      'black, nor blank, nor blurred. Of a clip where it begins.',
     example: 'width=200&format=webp&time=75%25',
   },
   {

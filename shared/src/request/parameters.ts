@@ -119,7 +119,7 @@ export function parseTransformation(
   const gravity = read('gravity', oneOf(GRAVITIES)) ?? 'centre'
   const dpr = read('dpr', parseDpr) ?? 1
   const blur = read('blur', parseBlur)
-  const time = read('time', parseTime)
+  const time = read('time', isClip ? parseMoment : parseTime)
   const durationMs = read('duration', parseDuration)
   const fps = read('fps', parseFps)
   const audio = read('audio', parseBoolean) ?? true
@@ -272,6 +272,11 @@ function parseBlur(value: string): number | undefined {
 }
 
 function parseTime(value: string): MediaTime | undefined {
+  return value === 'best' ? value : parseMoment(value)
+}
+
+/** Where a clip begins is no matter of taste. */
+function parseMoment(value: string): Exclude<MediaTime, 'best'> | undefined {
   if (value.endsWith('%')) {
     const percent = parseInteger(value.slice(0, -1), 0, 100)
     return percent === undefined ? undefined : { percent }
@@ -282,7 +287,7 @@ function parseTime(value: string): MediaTime | undefined {
 
 /** Seconds, at least a hundredth, in whole milliseconds. */
 function parseDuration(value: string): number | undefined {
-  const time = parseTime(value)
+  const time = parseMoment(value)
   if (time === undefined || 'percent' in time) return undefined
   return time.milliseconds >= LEAST_DURATION_MS ? time.milliseconds : undefined
 }

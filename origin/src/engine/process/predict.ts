@@ -37,9 +37,9 @@ function costRender({ plan, format, quality, blur = 0 }: Render): CostRender {
   return { format, width, height, frames: 1, quality, blur }
 }
 
-/** The cost of a still of a video. */
-export function costOfStill(video: Size, render: Render): Cost {
-  return predictStill(video, costRender(render))
+/** The cost of a still of a video, and of small frames that are looked at beside it. */
+export function costOfStill(video: Size, render: Render, samples = 0): Cost {
+  return predictStill(video, costRender(render), samples)
 }
 
 /** The cost of a picture, or of some of its frames, as small as a scan or a placeholder needs it. */

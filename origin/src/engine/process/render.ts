@@ -8,6 +8,7 @@ import type { RenderOptions } from '../render-options.ts'
 import { type Admission, admit } from './admit.ts'
 import { renderClip } from './clip/render-clip.ts'
 import { renderPreview } from './clip/render-preview.ts'
+import type { Moment } from './container/video-decoder.ts'
 import { isBare } from './image/bare.ts'
 import { type ImageInfo, validateInfo } from './image/inspect.ts'
 import { keepsSize, type Plan, planOf, type Size } from './image/plan.ts'
@@ -18,7 +19,8 @@ import { costOfPicture, costOfStill, type SeenBytes } from './predict.ts'
 import type { MediaSource } from './source/media-source.ts'
 import { createStillDecoder } from './stills.ts'
 import { playSequence } from './video/play-sequence.ts'
-import { momentOf, openVideo, type VideoTools } from './video/video.ts'
+import { POSTER_CANDIDATES, readPoster } from './video/poster.ts'
+import { momentOf, openVideo, type Video, type VideoTools } from './video/video.ts'
 
 export interface Rendered {
   readonly kind: 'rendered'
@@ -186,15 +188,25 @@ async function renderVideo(
     const plan = planOf(options.geometry, info.video)
     const format = outputFormat(writtenFormat(options.format, 'video'), { frames: 1 }, options, plan, tools)
     const wanted = renderOf(job, format, plan)
-    const deferred = admit(costOfStill(info.video, wanted), admission)
+    const samples = options.time === 'best' ? POSTER_CANDIDATES : 0
+    const deferred = admit(costOfStill(info.video, wanted, samples), admission)
     if (deferred !== undefined) return deferred
-    const frame = await video.readFrame(momentOf(options.time, info.durationSeconds), plan)
+    const moment = await askedMoment(video, options)
+    if (isFailure(moment)) return moment
+    const frame = await video.readFrame(moment, plan)
     if (isFailure(frame)) return frame
     const rendered = await renderRaw(frame, wanted)
     return isFailure(rendered) ? rendered : { kind: 'rendered', format, bytes: rendered }
   } finally {
     await video.close()
   }
+}
+
+/** When the wanted frame is shown; undefined for the first one. */
+async function askedMoment(video: Video, { time }: RenderOptions): Promise<Moment | Failure> {
+  if (time !== 'best') return momentOf(time, video.info.durationSeconds)
+  const poster = await readPoster(video)
+  return isFailure(poster) ? poster : poster.timestampSeconds
 }
 
 function renderOf({ options, renderQuality }: WantedRender, format: ImageFormat, plan: Plan): Render {

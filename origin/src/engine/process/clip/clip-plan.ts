@@ -1,7 +1,9 @@
 /** What is made of a film or of an animation: how large, which part, how many pictures a second. */
 
+import type { MediaTime } from '@media-proxy/shared/request/media-request.ts'
 import type { Geometry } from '../../render-options.ts'
 import type { Plan, Size } from '../image/plan.ts'
+import { momentOf } from '../video/video.ts'
 import type { Span } from './film.ts'
 
 /** Pictures of a clip whose size nobody asked for: 1080p. */
@@ -47,6 +49,11 @@ export interface SpanWishes {
   readonly seconds: number
   /** Of the source, where it tells. */
   readonly durationSeconds: number | undefined
+}
+
+/** Where a clip begins, in seconds; a preview of the best picture begins at the start. */
+export function startSecondsOf(time: MediaTime | undefined, durationSeconds: number | undefined): number {
+  return time === 'best' ? 0 : (momentOf(time, durationSeconds) ?? 0)
 }
 
 /** The part of a film that is wanted, which always has something in it. */

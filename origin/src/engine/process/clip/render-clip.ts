@@ -21,9 +21,9 @@ import type { Rendered } from '../render.ts'
 import type { MediaSource } from '../source/media-source.ts'
 import { maxPixels } from '../video/frame-size.ts'
 import { playSequence } from '../video/play-sequence.ts'
-import { momentOf, type VideoTools } from '../video/video.ts'
+import type { VideoTools } from '../video/video.ts'
 import { encodeAnimation } from './animation-clip.ts'
-import { clipSize, mostPictures, reducedRate, spanOf } from './clip-plan.ts'
+import { clipSize, mostPictures, reducedRate, spanOf, startSecondsOf } from './clip-plan.ts'
 import type { SoundTrack } from './film.ts'
 import { encodeFilm } from './film-clip.ts'
 import { type Film, openFilm } from './open-film.ts'
@@ -87,7 +87,7 @@ function newFilm(
   using film = opened
   const { video, durationSeconds } = film.info
   const span = spanOf({
-    startSeconds: momentOf(options.time, durationSeconds) ?? 0,
+    startSeconds: startSecondsOf(options.time, durationSeconds),
     seconds: secondsOf(options, limits),
     durationSeconds,
   })
@@ -149,7 +149,7 @@ async function clipOfAnimation(
   }
   const strip = await stripOf(bytes, info, render, tools)
   if (isFailure(strip)) return strip
-  const startMs = (momentOf(options.time, undefined) ?? 0) * 1000
+  const startMs = startSecondsOf(options.time, undefined) * 1000
   return encodeAnimation(libav, strip, {
     ...{ format, quality, startMs, hasAlpha: info.hasAlpha },
     endMs: startMs + secondsOf(options, limits) * 1000,

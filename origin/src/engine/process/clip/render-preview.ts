@@ -11,8 +11,7 @@ import { type Render, renderPlayed } from '../image/render-image.ts'
 import type { Libav } from '../libav/load.ts'
 import type { MediaSource } from '../source/media-source.ts'
 import { maxPixels } from '../video/frame-size.ts'
-import { momentOf } from '../video/video.ts'
-import { previewSize, spanOf } from './clip-plan.ts'
+import { previewSize, spanOf, startSecondsOf } from './clip-plan.ts'
 import { openFilm } from './open-film.ts'
 import { coveringSize, playPreview, previewPictures } from './preview.ts'
 
@@ -40,7 +39,7 @@ export async function renderPreview(
   using film = opened
   const { video, durationSeconds } = film.info
   const span = spanOf({
-    startSeconds: momentOf(options.time, durationSeconds) ?? 0,
+    startSeconds: startSecondsOf(options.time, durationSeconds),
     seconds: Math.min(MAX_DURATION, (options.durationMs ?? DEFAULT_DURATION * 1000) / 1000),
     durationSeconds,
   })

@@ -1,4 +1,4 @@
-/** Where `/_frames` and the scan look into what moves (contract, section 6): near its start, middle and end. */
+/** Where what moves is looked into: by `/_frames` near its start, middle and end (contract, section 6), else evenly. */
 
 /** Between two of the moments, so that they are three frames. */
 const LEAST_GAP_SECONDS = 0.5
@@ -24,4 +24,9 @@ export function threeFrames(wanted: readonly number[], frames: number): readonly
   const last = Math.min(frames - 1, Math.max(third, second + 1, first + 2))
   const middle = Math.min(last - 1, Math.max(second, first + 1))
   return [Math.min(middle - 1, first), middle, last]
+}
+
+/** The middles of `count` equal parts of something that lasts `durationSeconds`, in order. */
+export function evenMoments(durationSeconds: number, count: number): readonly number[] {
+  return Array.from({ length: count }, (_, part) => ((part + 0.5) * durationSeconds) / count)
 }

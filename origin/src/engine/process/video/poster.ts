@@ -1,0 +1,109 @@
+/** The frame that stands for a video where its first one says little (`time=best`). */
+
+import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { Frame } from '../container/video-decoder.ts'
+import { UNLIMITED_PIXELS } from '../image/inspect.ts'
+import type { Size } from '../image/plan.ts'
+import type { RawPicture } from '../image/raw-picture.ts'
+import { sharp } from '../image/sharp.ts'
+import { evenMoments } from './moments.ts'
+import type { Video } from './video.ts'
+
+/** Frames of which the best is the poster. */
+export const POSTER_CANDIDATES = 8
+/** The longer side at which candidates are compared, in pixels: what is sharp there is sharp as a preview. */
+const SIDE_PIXELS = 224
+
+/** When the candidates for the poster are shown, and how much earlier each may be, in seconds. */
+export function posterMoments(durationSeconds: number | undefined): {
+  readonly moments: readonly number[]
+  readonly toleranceSeconds: number
+} {
+  const seconds = durationSeconds ?? 0
+  return {
+    moments: evenMoments(seconds, POSTER_CANDIDATES),
+    toleranceSeconds: seconds / POSTER_CANDIDATES / 2,
+  }
+}
+
+/**
+ * Of eight evenly spaced frames the sharpest one that is neither black nor blank; the sharpest where all are. It comes
+ * small: whoever shows it reads it again by its time. Fails as `Video.readFrame` does, where none of them decodes.
+ */
+export async function readPoster(video: Video): Promise<Frame | Failure> {
+  const { moments, toleranceSeconds } = posterMoments(video.info.durationSeconds)
+  const size = sampleSize(video.info.video)
+  const read = await video.readFrames(moments, size, toleranceSeconds)
+  const frames = read.filter((frame): frame is Frame => !isFailure(frame))
+  return (await choosePoster(frames)) ?? video.readFrame(undefined, size)
+}
+
+/** The size at which candidates are decoded. */
+export function sampleSize({ width, height }: Size): Size {
+  const scale = Math.min(1, SIDE_PIXELS / Math.max(width, height))
+  return { width: Math.max(1, width * scale), height: Math.max(1, height * scale) }
+}
+
+/** The best of the candidates, the earlier one of equals; undefined where there are none. */
+export async function choosePoster<T extends RawPicture>(candidates: readonly T[]): Promise<T | undefined> {
+  let best: T | undefined
+  let bestLooks = { says: false, sharpness: -1 }
+  for (const candidate of candidates) {
+    const looks = looksOf(await lumaOf(candidate))
+    const better =
+      looks.says === bestLooks.says ? looks.sharpness > bestLooks.sharpness : looks.says && !bestLooks.says
+    if (!better) continue
+    best = candidate
+    bestLooks = looks
+  }
+  return best
+}
+
+interface Luma extends Size {
+  readonly data: Uint8Array
+}
+
+async function lumaOf({ data, width, height, channels }: RawPicture): Promise<Luma> {
+  const decoded = await sharp(data, { ...UNLIMITED_PIXELS, raw: { width, height, channels } })
+    .flatten({ background: '#ffffff' })
+    .greyscale()
+    .resize(SIDE_PIXELS, SIDE_PIXELS, { fit: 'inside', withoutEnlargement: true })
+    .raw()
+    .toBuffer({ resolveWithObject: true })
+  return { data: decoded.data, width: decoded.info.width, height: decoded.info.height }
+}
+
+/** Darker than this, of 255, is black to the eye. */
+const BLACK = 32
+/** A picture with less than this share of anything brighter is black. */
+const LEAST_BRIGHT = 0.02
+/** A picture whose brightness deviates less, of 255, is blank: noise and coding come to 2. */
+const LEAST_DEVIATION = 6
+
+/** Whether a picture is more than black or one colour, and its sharpness: the mean of the squared Laplacian. */
+function looksOf({ data, width, height }: Luma): { readonly says: boolean; readonly sharpness: number } {
+  let [sum, squares, bright] = [0, 0, 0]
+  for (const value of data) {
+    sum += value
+    squares += value * value
+    if (value > BLACK) bright += 1
+  }
+  const mean = sum / data.length
+  const deviation = Math.sqrt(Math.max(0, squares / data.length - mean * mean))
+  let energy = 0
+  for (let y = 1; y < height - 1; y += 1) {
+    for (let at = y * width + 1; at < (y + 1) * width - 1; at += 1) {
+      const around =
+        sampled(data, at - 1) + sampled(data, at + 1) + sampled(data, at - width) + sampled(data, at + width)
+      energy += (4 * sampled(data, at) - around) ** 2
+    }
+  }
+  return {
+    says: bright / data.length >= LEAST_BRIGHT && deviation >= LEAST_DEVIATION,
+    sharpness: energy / data.length,
+  }
+}
+
+function sampled(data: Uint8Array, at: number): number {
+  return data[at] ?? 0
+}
