@@ -4,13 +4,16 @@ import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { loadOriginConfig } from '@media-proxy/origin/config.ts'
 import { createExternalUrls } from '@media-proxy/shared/client/index.ts'
+import { PARAMETER_GUIDE } from '@media-proxy/shared/request/parameter-guide.ts'
 import { parseRequest } from '@media-proxy/shared/request/parse.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { localSecrets } from './local-secrets.ts'
 import { ROOT } from './origin-process.ts'
 
+const TRANSFORMATIONS = PARAMETER_GUIDE.filter(({ on }) => on !== 'asset').map(({ name }) => name)
+
 const USAGE = `usage: pnpm sign <url> [--expires 1h] [--base http://127.0.0.1:8787] [--<parameter> <value> ...]
-parameters: width height format quality animated fit gravity dpr blur time download
+parameters: ${TRANSFORMATIONS.join(' ')}
 The key is MEDIA_PROXY_SECRET_KEY, else the one that pnpm start keeps in its data folder.`
 
 const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 }
@@ -28,16 +31,9 @@ async function sign(): Promise<string> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
-      ...{
-        expires: text,
-        base: text,
-        width: text,
-        height: text,
-        format: text,
-        quality: text,
-        animated: text,
-      },
-      ...{ fit: text, gravity: text, dpr: text, blur: text, time: text, download: text },
+      expires: text,
+      base: text,
+      ...Object.fromEntries(TRANSFORMATIONS.map((name) => [name, text] as const)),
     },
   })
   const [url] = positionals
@@ -53,7 +49,7 @@ async function sign(): Promise<string> {
   const signed = new URL(
     await urls.sign(url, expires === undefined ? {} : { expiresInSeconds: secondsOf(expires) }),
   )
-  for (const [name, value] of Object.entries(parameters)) signed.searchParams.set(name, value)
+  for (const [name, value] of Object.entries(parameters)) signed.searchParams.set(name, String(value))
   const parsed = parseRequest(signed, { accept: null, assets: false })
   if (isFailure(parsed)) throw new Error(`The service would refuse this: ${parsed.detail ?? parsed.code}.`)
   return signed.href

@@ -47,6 +47,13 @@ export function noisePng(width: number, height: number): Promise<Buffer> {
     .toBuffer()
 }
 
+/** Halves of 100x60 within 20 transparent pixels. */
+export const borderedPng = async () =>
+  sharp(await halvesPng(100, 60))
+    .extend({ top: 20, right: 20, bottom: 20, left: 20, background: { r: 0, g: 0, b: 0, alpha: 0 } })
+    .png()
+    .toBuffer()
+
 export const transparentPng = (width: number, height: number) =>
   sharp({ create: { width, height, channels: 4, background: { r: 20, g: 200, b: 20, alpha: 0.5 } } })
     .png()

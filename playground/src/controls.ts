@@ -73,9 +73,11 @@ function createRow(parameter: ParameterGuide, onChange: (value: string | undefin
     case 'quality':
       return numberRow(parameter, values, values.names, onChange)
     case 'time':
-      return timeRow(parameter, '1.5 or 50%', onChange)
+      return textRow(parameter, '1.5, 50% or best', onChange)
     case 'seconds':
-      return timeRow(parameter, '1.5', onChange)
+      return textRow(parameter, '1.5', onChange)
+    case 'text':
+      return textRow(parameter, values.placeholder, onChange)
   }
 }
 
@@ -184,7 +186,7 @@ function numberRow(
   }
 }
 
-function timeRow(
+function textRow(
   parameter: ParameterGuide,
   placeholder: string,
   onChange: (value: string | undefined) => void,

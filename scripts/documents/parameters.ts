@@ -12,6 +12,7 @@ export interface DocumentedPicture {
 const PHOTO = '/attachments/1/1/harbour.jpg'
 const AVATAR = '/avatars/1/5a6d0c1e.webp'
 const MOVING = '/avatars/1/77c0ffee.webp?size=100'
+const FRAMED = '/stickers/2001.webp?size=160'
 const VIDEO = '/attachments/1/1/day.mp4'
 const PREVIEW = `${VIDEO}?width=200&format=webp&animated=true`
 
@@ -27,10 +28,16 @@ const PLAIN: Readonly<Record<string, string>> = {
   time: `${VIDEO}?width=200&format=webp`,
   duration: PREVIEW,
   fps: PREVIEW,
+  background: `${PHOTO}?width=200&height=200&fit=contain&format=webp`,
+  trim: FRAMED,
+  maxbytes: `${PHOTO}?width=200&format=webp`,
   animated: `${MOVING}&animated=false`,
 }
-/** An attachment that moves is not among the samples; the parameter is the same for an avatar. */
-const SHOWN: Readonly<Record<string, string>> = { animated: `${MOVING}&animated=true` }
+/** Attachments that move, or have a border, are not among the samples; the parameters are the same for assets. */
+const SHOWN: Readonly<Record<string, string>> = {
+  animated: `${MOVING}&animated=true`,
+  trim: `${FRAMED}&trim=true`,
+}
 
 /** What no picture can show. */
 const HEARD: ReadonlySet<string> = new Set(['audio'])
@@ -70,6 +77,10 @@ spellings of one rendition are one cache entry.
 
 ## Parameters
 
+They are applied in this order, whatever theirs in the URL: the picture is turned upright, then \`crop\`, \`trim\`,
+\`rotate\`, \`flip\`, the size with \`fit\` and \`gravity\`, \`pad\`, \`blur\`, \`sharpen\`, \`background\`, and last \`format\`,
+\`quality\` and \`maxbytes\`. Of an animation that is kept every frame is treated alike; only \`trim\` is for stills.
+
 | parameter | on | values | default |
 | --- | --- | --- | --- |
 ${PARAMETER_GUIDE.map(row).join('\n')}
@@ -99,6 +110,8 @@ function valuesOf({ values }: ParameterGuide): string {
       return `${values.names.join(' ')}, or ${values.min} to ${values.max}`
     case 'flag':
       return 'true false'
+    case 'text':
+      return values.words
     case 'time':
       return 'seconds such as 1.5, a whole percentage such as 50%, or best'
     case 'seconds':

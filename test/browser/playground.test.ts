@@ -132,6 +132,14 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
         animated: () => page.check('[data-parameter=animated] input[value=false]', { force: true }),
         dpr: () => page.check('[data-parameter=dpr] input[value="1.5"]', { force: true }),
         blur: () => page.fill('#parameter-blur', '6'),
+        crop: () => page.fill('#parameter-crop', '0.2,0.2,0.5,0.5'),
+        trim: () => page.check('[data-parameter=trim] input[value=true]', { force: true }),
+        rotate: () => page.check('[data-parameter=rotate] input[value="90"]', { force: true }),
+        flip: () => page.check('[data-parameter=flip] input[value=h]', { force: true }),
+        pad: () => page.fill('#parameter-pad', '5,10'),
+        background: () => page.fill('#parameter-background', 'f59e0b'),
+        sharpen: () => page.fill('#parameter-sharpen', '4'),
+        maxbytes: () => page.fill('#parameter-maxbytes', '4000'),
         download: () => page.check('[data-parameter=download] input[value=true]', { force: true }),
       }
       for (const [name, change] of Object.entries(changes)) {
@@ -145,7 +153,8 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
         expect(await page.textContent('#url'), name).toMatch(new RegExp(`[?&]${name}=`))
       }
       expect(await page.locator('#rendition').evaluate((image: HTMLImageElement) => image.naturalWidth)).toBe(
-        300,
+        // 1.5 times 200, and the border.
+        320,
       )
       expect(complaints).toEqual([])
       await page.reload()
@@ -158,7 +167,8 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
       await settled(page)
       await page.selectOption('#parameter-size', '32')
       await page.waitForFunction(
-        () => document.querySelector<HTMLImageElement>('#rendition')?.naturalWidth === 48,
+        // 1.5 times 32, and the border.
+        () => document.querySelector<HTMLImageElement>('#rendition')?.naturalWidth === 68,
       )
       await close()
     })

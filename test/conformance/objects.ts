@@ -2,6 +2,7 @@
 
 import {
   animatedGif,
+  borderedPng,
   declaredPng,
   halvesJpeg,
   halvesPng,
@@ -84,6 +85,7 @@ async function pictures(): Promise<readonly TestObject[]> {
     { key: 'themes/0123456789abcdef.css', bytes: Buffer.from(':root { color: red }') },
     { key: 'entrance-sounds/9/abc.mp3', bytes: Buffer.from('ID3 not really a sound') },
     { key: 'attachments/1/land.png', bytes: landscape, contentType: 'image/png' },
+    { key: 'attachments/1/bordered.png', bytes: await borderedPng(), contentType: 'image/png' },
     { key: 'attachments/1/photo.jpg', bytes: await orientedJpeg(400, 300), contentType: 'image/jpeg' },
     { key: 'attachments/1/noise.png', bytes: await noisePng(256, 256), contentType: 'image/png' },
     { key: 'attachments/1/glass.png', bytes: await transparentPng(64, 64), contentType: 'image/png' },

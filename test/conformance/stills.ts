@@ -26,6 +26,12 @@ export const stills: readonly Case[] = [
     picture: { format: 'webp', width: 100, height: 60 },
   },
   {
+    name: 'a part of a still, turned',
+    path: '/attachments/1/video.mp4?format=png&crop=0,0,0.5,1&rotate=90&width=96',
+    status: 200,
+    picture: { format: 'png', width: 96, height: 80, pixels: [{ x: 48, y: 40, rgba: RED_FRAME }] },
+  },
+  {
     name: 'a still of a moment',
     path: '/attachments/1/video.mp4?time=1.5',
     status: 200,

@@ -4,6 +4,7 @@ import { FFMPEG } from '../videos.ts'
 import { assets, expressions } from './assets.ts'
 import type { Case } from './case.ts'
 import { files, ranges } from './files.ts'
+import { operations } from './operations.ts'
 import { rejections, service } from './rejections.ts'
 import { stills } from './stills.ts'
 import { moreInputs, transformations } from './transformations.ts'
@@ -13,6 +14,7 @@ export const TABLE: readonly Case[] = [
   ...expressions,
   ...transformations,
   ...moreInputs,
+  ...operations,
   ...(FFMPEG === undefined ? [] : stills),
   ...files,
   ...ranges,

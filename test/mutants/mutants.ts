@@ -29,8 +29,8 @@ const ENCODERS: readonly Mutant[] = [
   mutant(
     'metadata is kept',
     'image/render-stages.ts',
-    'await encoder.toBuffer()',
-    'await encoder.keepMetadata().toBuffer()',
+    'return encoder.toBuffer()',
+    'return encoder.keepMetadata().toBuffer()',
   ),
   mutant('AVIF is 25 instead of 54', 'image/encode.ts', '[80, 54],', '[80, 25],'),
   mutant('AVIF halves chroma', 'image/encode.ts', "keepsChroma(options) ? '4:4:4' : '4:2:0'", "'4:2:0'"),
@@ -91,7 +91,7 @@ const GEOMETRY: readonly Mutant[] = [
   mutant(
     'an animation is cut before it is scaled',
     'image/render-animation.ts',
-    'Math.max(plan.width / info.width, plan.height / info.height)',
+    'Math.max(plan.width / whole.width, plan.height / whole.height)',
     '1',
   ),
   mutant(
@@ -103,14 +103,38 @@ const GEOMETRY: readonly Mutant[] = [
   mutant(
     'blur is half as strong',
     'image/render-stages.ts',
-    'pipeline.blur(render.blur)',
-    'pipeline.blur(render.blur / 2)',
+    'pipeline.blur(blur)',
+    'pipeline.blur(blur / 2)',
   ),
   mutant(
     'frames bleed into each other',
     'image/render-animation.ts',
-    'of framesOf(strip)) {\n    const raw = { width, height, channels: 4 } as const',
-    'of [strip.data]) {\n    const raw = { width, height: frame.length / (width * 4), channels: 4 } as const',
+    'of frames.entries()) {\n    const opened = openRaw({ data: frame, width: strip.width, height: strip.height, channels: 4 })',
+    'of [strip.data].entries()) {\n    const opened = openRaw({ data: frame, width: strip.width, height: frame.length / (4 * strip.width), channels: 4 })',
+  ),
+  mutant(
+    'what is turned is mirrored the other way',
+    'image/render-stages.ts',
+    "(flip === 'v') !==",
+    "(flip === 'h') !==",
+  ),
+  mutant(
+    'a turn goes the other way',
+    'image/render-stages.ts',
+    'turned.rotate(rotate)',
+    'turned.rotate(360 - rotate)',
+  ),
+  mutant(
+    'a crop is of the corner',
+    'image/layout.ts',
+    '? { left, top, width: right - left',
+    '? { left: 0, top: 0, width: right - left',
+  ),
+  mutant(
+    'sharpening is stronger',
+    'image/render-stages.ts',
+    'const SHARPEN_SIGMA = 0.5',
+    'const SHARPEN_SIGMA = 2',
   ),
 ]
 

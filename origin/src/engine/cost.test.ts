@@ -22,6 +22,7 @@ const photograph = (width: number, height: number): CostSource => ({
   lossless: false,
   interlaced: false,
   turned: true,
+  cut: undefined,
   filtered: false,
   sourceBytes: width * height * 0.4,
 })
@@ -32,6 +33,9 @@ const to = (format: CostRender['format'], width: number, height: number): CostRe
   frames: 1,
   quality: 80,
   blur: 0,
+  sharpened: false,
+  arranged: false,
+  encodes: 1,
 })
 const FORMATS = ['jpeg', 'png', 'webp', 'avif', 'gif'] as const
 const SOURCES = ['jpeg', 'png', 'webp', 'gif', 'avif', 'heic', 'tiff', 'svg'] as const
@@ -62,10 +66,21 @@ describe('a predicted cost', () => {
       predictRender({ ...source, interlaced: true }, render),
       predictRender({ ...source, turned: true }, render),
       predictRender(source, { ...render, quality: 'lossless' }),
+      predictRender({ ...source, cut: 'late' }, render),
+      predictRender(source, { ...render, sharpened: true }),
+      predictRender(source, { ...render, arranged: true }),
+      predictRender(source, { ...render, encodes: 4 }),
     ]
     for (const cost of dearer) expect(cost.memoryBytes).toBeGreaterThan(plain.memoryBytes)
     const blurred = (blur: number) => predictRender(source, { ...render, blur }).cpuSeconds
     expect(blurred(100)).toBeGreaterThan(blurred(1))
+    const small = { ...render, width: 100, height: 50 }
+    expect(predictRender({ ...source, cut: 'early' }, small).memoryBytes).toBeGreaterThan(
+      predictRender(source, small).memoryBytes,
+    )
+    const encoded = (encodes: number) => predictRender(source, { ...render, encodes }).cpuSeconds
+    expect(encoded(4)).toBeGreaterThan(2 * encoded(1))
+    expect(predictRender(source, { ...render, sharpened: true }).cpuSeconds).toBeGreaterThan(plain.cpuSeconds)
   })
 
   it('tells that AVIF takes several times the memory of JPEG', () => {
@@ -206,6 +221,55 @@ const CASES: readonly {
     name: 'a blurred WebP',
     source: async () => ({ format: 'webp', bytes: await noise(1600, 1200).webp({ effort: 0 }).toBuffer() }),
     options: options('webp', 1600, { blur: 20 }),
+  },
+  {
+    name: 'a part of a large JPEG, turned and padded',
+    source: async () => ({ format: 'jpeg', bytes: await noise(4000, 3000).jpeg().toBuffer() }),
+    options: options('webp', 1200, {
+      crop: { unit: 'pixel', x: 500, y: 500, width: 3000, height: 2000 },
+      rotate: 90,
+      pad: { top: 20, right: 20, bottom: 20, left: 20 },
+    }),
+  },
+  {
+    name: 'a trimmed PNG',
+    source: async () => ({
+      format: 'png',
+      bytes: await noise(2000, 1500).png({ compressionLevel: 1 }).toBuffer(),
+    }),
+    options: options('jpeg', 1000, { trim: true }),
+  },
+  {
+    name: 'a sharpened JPEG within so many bytes',
+    source: async () => ({ format: 'jpeg', bytes: await noise(2000, 1500).jpeg().toBuffer() }),
+    options: options('webp', 1600, { sharpen: 2, maxBytes: 30_000 }),
+  },
+  {
+    name: 'a part of a drawing',
+    source: async () => ({
+      format: 'svg',
+      bytes: Buffer.from(
+        '<svg xmlns="http://www.w3.org/2000/svg" width="800" height="600"><circle cx="400" cy="300" r="250"/></svg>',
+      ),
+    }),
+    options: options('png', 1200, {
+      crop: { unit: 'ten-thousandth', x: 2500, y: 0, width: 5000, height: 10_000 },
+    }),
+  },
+  {
+    name: 'an animation turned, sharpened and within so many bytes',
+    source: async () => ({
+      format: 'webp',
+      bytes: await sharp(
+        await noise(320, 240 * 20)
+          .raw()
+          .toBuffer(),
+        { raw: { width: 320, height: 240 * 20, channels: 3, pageHeight: 240 } },
+      )
+        .webp({ effort: 0 })
+        .toBuffer(),
+    }),
+    options: options('webp', 320, { animated: true, rotate: 180, sharpen: 2, maxBytes: 50_000 }),
   },
   {
     name: 'an animated WebP to an animated PNG',

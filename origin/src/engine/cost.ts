@@ -24,6 +24,8 @@ export interface CostSource extends Size {
   readonly interlaced: boolean
   /** Turned on the way: then all of what is left after scaling is held. */
   readonly turned: boolean
+  /** A part of it is used: cut out on the way, or of pixels that are all held first. Either way it is decoded at its full size. */
+  readonly cut: 'early' | 'late' | undefined
   /** Drawn with filters, each of which holds and computes the whole picture anew. */
   readonly filtered: boolean
   readonly sourceBytes: number
@@ -36,6 +38,11 @@ export interface CostRender extends Size {
   readonly quality: Quality
   /** Sigma of the blur in pixels; 0 for none. */
   readonly blur: number
+  readonly sharpened: boolean
+  /** Turned, mirrored or padded: then its pixels are held between scaling and encoding. */
+  readonly arranged: boolean
+  /** How often it is encoded at the most. */
+  readonly encodes: number
 }
 
 interface Size {
@@ -188,6 +195,11 @@ const CODED_BYTES_PER_PIXEL = 3
 /** A blur holds as many rows as it is wide, and computes each pixel from them. */
 const BLUR_BYTES_PER_PIXEL = 3
 const BLUR_SECONDS_PER_MEGAPIXEL = 0.001
+/** By way of another space of colours. */
+const SHARPEN_BYTES_PER_PIXEL = 3
+const SHARPEN_SECONDS_PER_MEGAPIXEL = 0.12
+/** Pixels that are held between two stages, and the copy that a stage makes of them. */
+const HELD_BYTES_PER_PIXEL = 8
 /** Conversion of colours by a profile, which print colours always need. */
 const PRINT_SECONDS = 0.06
 const PRINT_SECONDS_PER_MEGAPIXEL = 0.05
@@ -197,7 +209,7 @@ export function predictRender(source: CostSource, render: CostRender): Cost {
   const decoder = DECODERS[decoderOf(source)]
   const encoder = ENCODERS[encoderOf(source, render)]
   // A drawing is drawn as large as it is wanted. Others are read in full, however small they become.
-  const decoded = source.format === 'svg' ? render : source
+  const decoded = source.format === 'svg' && source.cut === undefined ? render : source
   const decodedPixels = decoded.width * decoded.height * source.frames
   const renderedPixels = render.width * render.height * render.frames
   return {
@@ -207,10 +219,15 @@ export function predictRender(source: CostSource, render: CostRender): Cost {
       (decoder.startSeconds ?? 0) +
       (decodedPixels / 1e6) * decoder.secondsPerMegapixel +
       (source.sourceBytes / MIB) * decoder.secondsPerMib +
-      (renderedPixels / 1e6) * (encoder.secondsPerMegapixel + render.blur * BLUR_SECONDS_PER_MEGAPIXEL) +
-      render.frames * SECONDS_PER_FRAME[render.format] +
+      (renderedPixels / 1e6) * (encoder.secondsPerMegapixel * render.encodes + filterSeconds(render)) +
+      render.frames * SECONDS_PER_FRAME[render.format] * render.encodes +
       printSeconds(source, renderedPixels),
   }
+}
+
+/** Of one megapixel. */
+function filterSeconds({ blur, sharpened }: CostRender): number {
+  return blur * BLUR_SECONDS_PER_MEGAPIXEL + (sharpened ? SHARPEN_SECONDS_PER_MEGAPIXEL : 0)
 }
 
 /** What is held beside the coded source. Frames of an animation come and go one at a time, where nothing wants all. */
@@ -220,8 +237,9 @@ function workBytes(source: CostSource, render: CostRender): number {
   const sourcePixels = source.width * source.height
   const renderedPixels = render.width * render.height
   const pixelBytes = source.bands * source.bytesPerSample
-  const heldPixels = decoder.shrinks ? Math.min(sourcePixels, renderedPixels) : sourcePixels
-  const heldWidth = decoder.shrinks ? Math.min(source.width, 2 * render.width) : source.width
+  const shrinks = decoder.shrinks && source.cut === undefined
+  const heldPixels = shrinks ? Math.min(sourcePixels, renderedPixels) : sourcePixels
+  const heldWidth = shrinks ? Math.min(source.width, 2 * render.width) : source.width
   const rows = heldWidth * Math.min(source.height, HELD_ROWS) * pixelBytes * (source.hasAlpha ? 2 : 1)
   const passes = source.interlaced
     ? sourcePixels * pixelBytes * (BYTES_BETWEEN_PASSES[source.format] ?? 0)
@@ -230,24 +248,30 @@ function workBytes(source: CostSource, render: CostRender): number {
     encoder.bytesPerPixel +
     (source.hasAlpha ? encoder.bytesPerAlpha : 0) +
     (render.blur > 0 ? BLUR_BYTES_PER_PIXEL : 0) +
+    (render.sharpened ? SHARPEN_BYTES_PER_PIXEL : 0) +
+    (render.arranged || render.encodes > 1 ? HELD_BYTES_PER_PIXEL : 0) +
     (source.turned ? pixelBytes : 0)
+  const cut = source.cut === 'late' || (source.cut && source.turned && render.frames > 1)
+  const pixels = cut ? sourcePixels * source.frames * HELD_BYTES_PER_PIXEL : 0
+  // Of what is encoded again all frames are kept, and handed over again.
+  const stripBytes = STRIP_BYTES_PER_PIXEL * (render.encodes > 1 ? 2 : 1)
   const frames =
     render.frames > 1
-      ? renderedPixels *
-        render.frames *
-        (ofStrip(source, render) ? STRIP_BYTES_PER_PIXEL : CODED_BYTES_PER_PIXEL)
+      ? renderedPixels * render.frames * (ofStrip(source, render) ? stripBytes : CODED_BYTES_PER_PIXEL)
       : 0
   // What decoding alone needs is free again when the encoder begins.
   const peak = Math.max(
     heldPixels * decoder.bytesPerPixel,
     heldPixels * decoder.keptPerPixel + renderedPixels * encoding,
   )
-  return (decoder.startBytes ?? 0) + rows + passes + frames + peak
+  return (decoder.startBytes ?? 0) + rows + passes + frames + pixels + peak
 }
 
 /** Frames that another program than Sharp draws, or writes, or blurs, lie below each other in one tall picture. */
 function ofStrip({ format, turned }: CostSource, render: CostRender): boolean {
-  return turned || render.format === 'png' || render.blur > 0 || format === 'png' || format === 'avif'
+  const { blur, sharpened, arranged, encodes } = render
+  const isFinished = blur > 0 || sharpened || arranged || encodes > 1
+  return turned || render.format === 'png' || isFinished || format === 'png' || format === 'avif'
 }
 
 function decoderOf({ format, interlaced, lossless, filtered }: CostSource): DecoderName {
@@ -294,13 +318,14 @@ export function predictStill(video: Size, render: CostRender, samples = 0): Cost
     memoryBytes: Math.ceil(
       VIDEO_BASE_BYTES +
         video.width * video.height * VIDEO_BYTES_PER_PIXEL +
-        renderedPixels * encoder.bytesPerPixel +
+        renderedPixels *
+          (encoder.bytesPerPixel + (render.arranged || render.encodes > 1 ? HELD_BYTES_PER_PIXEL : 0)) +
         samples * Math.min(video.width * video.height, MOST_SAMPLE_PIXELS) * SAMPLE_BYTES_PER_PIXEL,
     ),
     cpuSeconds:
       VIDEO_SECONDS +
       Math.min(MOST_SAMPLES_SECONDS, samples * SAMPLE_SECONDS) +
-      (renderedPixels / 1e6) * encoder.secondsPerMegapixel,
+      (renderedPixels / 1e6) * (encoder.secondsPerMegapixel * render.encodes + filterSeconds(render)),
   }
 }
 

@@ -55,7 +55,7 @@ export function placeOf(
 }
 
 function assetJob({ route, key, extension, rendition }: AssetRequest): RenditionJob {
-  const { size, format, quality, animated, blur } = rendition
+  const { size, ...rest } = rendition
   return {
     place: placeOf({ kind: 'asset', key, extension }),
     sourceName: key,
@@ -63,11 +63,8 @@ function assetJob({ route, key, extension, rendition }: AssetRequest): Rendition
     undecodableIs: 'broken-source',
     options: {
       geometry: { kind: 'asset', route, size },
-      format,
-      quality,
-      qualityAsked: quality !== DEFAULT_QUALITY,
-      animated,
-      ...(blur === undefined ? {} : { blur }),
+      ...rest,
+      qualityAsked: rest.quality !== DEFAULT_QUALITY,
       imagesOnly: true,
     },
   }

@@ -12,6 +12,22 @@ export interface AssetParameters {
   readonly dpr?: 1 | 1.5 | 2 | 3
   /** Gaussian sigma, 1..100. */
   readonly blur?: number
+  /** `x,y,width,height` of the upright source: pixels, or fractions where one has a point. */
+  readonly crop?: `${number},${number},${number},${number}`
+  /** Cuts off borders of one colour. */
+  readonly trim?: boolean
+  /** Degrees clockwise. */
+  readonly rotate?: 90 | 180 | 270
+  /** Swaps left and right (`h`) or top and bottom (`v`) of the turned picture. */
+  readonly flip?: 'h' | 'v'
+  /** Pixels around the picture, or several as in CSS (`5,20`), each at most 1000. */
+  readonly pad?: number | `${number},${number}`
+  /** Six hexadecimal digits: what is transparent lies on this colour. */
+  readonly background?: string
+  /** Strength, 1..10. */
+  readonly sharpen?: number
+  /** The quality is lowered until the answer has no more bytes than these. */
+  readonly maxbytes?: number
   /** Answered as a file to keep. */
   readonly download?: boolean
 }

@@ -21,6 +21,19 @@ const common = {
   animated: fc.boolean(),
   dpr: fc.constantFrom(...DPRS),
   blur: fc.integer({ min: 1, max: 100 }),
+  crop: fc
+    .tuple(...[99_999, 99_999].map((max) => fc.nat({ max })), fc.integer({ min: 1, max: 99_999 }))
+    .map(([x, y, side]) => `${x ?? 0},${y ?? 0},${side ?? 1},${side ?? 1}` as const),
+  trim: fc.boolean(),
+  rotate: fc.constantFrom(90, 180, 270),
+  flip: fc.constantFrom('h', 'v'),
+  pad: fc.oneof(
+    fc.nat({ max: 1000 }),
+    fc.tuple(fc.nat({ max: 1000 }), fc.nat({ max: 1000 })).map(([a, b]) => `${a},${b}` as const),
+  ),
+  background: fc.stringMatching(/^[0-9A-Fa-f]{6}$/),
+  sharpen: fc.integer({ min: 1, max: 10 }),
+  maxbytes: fc.integer({ min: 256, max: 99_999_999 }),
   download: fc.boolean(),
 }
 const side = fc.integer({ min: 1, max: 16384 })

@@ -34,6 +34,23 @@ const side = fc.integer({ min: 1, max: 16384 }).map(String)
 const blur = fc.integer({ min: 1, max: 100 }).map(String)
 const dpr = fc.constantFrom(...DPRS.map(String))
 
+const fraction = fc.integer({ min: 0, max: 9999 }).map((number) => (number / 10_000).toFixed(4))
+const share = fc.integer({ min: 1, max: 10_000 }).map((number) => (number / 10_000).toFixed(4))
+const pixel = fc.integer({ min: 1, max: 99_999 }).map(String)
+const padding = fc.integer({ min: 0, max: 1000 }).map(String)
+const operations = {
+  background: optional(fc.constantFrom('ffffff', 'FFFFFF', '12aB9e')),
+  crop: optional(
+    fc.oneof(fc.tuple(pixel, pixel, pixel, pixel), fc.tuple(fraction, fraction, share, share)).map(String),
+  ),
+  flip: optional(fc.constantFrom('h', 'v')),
+  maxbytes: optional(fc.integer({ min: 256, max: 99_999_999 }).map(String)),
+  pad: optional(fc.array(padding, { minLength: 1, maxLength: 4 }).map(String)),
+  rotate: optional(fc.constantFrom('90', '180', '270')),
+  sharpen: optional(fc.integer({ min: 1, max: 10 }).map(String)),
+  trim: optional(flag),
+}
+
 const assetQuery = fc.record({
   size: optional(fc.constantFrom(...ASSET_SIZES.map(String))),
   format: optional(anyFormat),
@@ -41,6 +58,7 @@ const assetQuery = fc.record({
   animated: optional(flag),
   dpr: optional(dpr),
   blur: optional(blur),
+  ...operations,
   download: optional(flag),
 })
 
@@ -55,6 +73,7 @@ const transformationQuery = fc.record({
   dpr: optional(dpr),
   blur: optional(blur),
   time: optional(fc.constantFrom('0', '1.5', '12.345', '50%', '0%', '100%', 'best')),
+  ...operations,
   download: optional(flag),
 })
 
@@ -155,6 +174,16 @@ describe('the canonical URL', () => {
     ['/attachments/1/a.png', '/attachments/1/a.png?quality=lossless&fit=inside&dpr=3&gravity=east'],
     ['/attachments/1/a.png?format=png', '/attachments/1/a.png?format=png&quality=high'],
     ['/attachments/1/a.mp4?time=1.5', '/attachments/1/a.mp4?time=1.500'],
+    ['/attachments/1/a.png?flip=v', '/attachments/1/a.png?rotate=180&flip=h'],
+    ['/attachments/1/a.png?rotate=90&flip=v', '/attachments/1/a.png?flip=h&rotate=270'],
+    ['/attachments/1/a.png?crop=0,0.5,1,0.5', '/attachments/1/a.png?crop=0.0,0.50,1,0.9'],
+    ['/attachments/1/a.png', '/attachments/1/a.png?crop=0,0,1.0,1&pad=0,0&trim=0'],
+    ['/attachments/1/a.png?pad=5', '/attachments/1/a.png?pad=5%2C5,5,5'],
+    ['/attachments/1/a.png?pad=1,2', '/attachments/1/a.png?pad=1,2,1,2'],
+    ['/attachments/1/a.png?background=ab12ef', '/attachments/1/a.png?background=AB12EF'],
+    ['/attachments/1/a.png?format=jpg', '/attachments/1/a.png?format=jpeg&background=FFFFFF'],
+    ['/attachments/1/a.png?format=png', '/attachments/1/a.png?format=png&maxbytes=5000'],
+    ['/avatars/1/abc.gif?flip=h', '/avatars/1/abc.gif?flip=h&maxbytes=5000'],
   ])('%s is %s', (first, second) => {
     expect(key(first)).toBe(key(second))
   })
@@ -165,6 +194,11 @@ describe('the canonical URL', () => {
     ['/attachments/1/a.png?width=100', '/attachments/1/a.png?height=100'],
     ['/attachments/1/a.png?width=100', '/attachments/1/a.png?width=100&download=true'],
     ['/attachments/1/a.png', '/attachments/1/A.png'],
+    ['/attachments/1/a.png', '/attachments/1/a.png?crop=0,0,1,1'],
+    ['/attachments/1/a.png?rotate=90', '/attachments/1/a.png?rotate=270'],
+    ['/attachments/1/a.png?pad=1,2,3', '/attachments/1/a.png?pad=1,2,1'],
+    ['/attachments/1/a.png?format=webp&background=ffffff', '/attachments/1/a.png?format=webp'],
+    ['/avatars/1/abc.webp?trim=true', '/avatars/1/abc.webp'],
   ])('%s is not %s', (first, second) => {
     expect(key(first)).not.toBe(key(second))
   })

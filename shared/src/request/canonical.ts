@@ -9,6 +9,7 @@
 
 import { extensionOf, isClipFormat } from '../formats.ts'
 import { encodeExternalTarget } from './external-target.ts'
+import { operationParameters } from './image-operations.ts'
 import type { AssetRequest, MediaTime, SourceRequest, Transformation } from './media-request.ts'
 import { encodeKey } from './object-key.ts'
 import { ASSET_SIZES, DPRS } from './parameters.ts'
@@ -77,7 +78,7 @@ function assetParameters({ rendition }: AssetRequest): string[] {
     serializeSize(size),
   ]
   if (blur !== undefined) parameters.unshift(`blur=${blur}`)
-  return parameters
+  return [...parameters, ...operationParameters(rendition)]
 }
 
 /** The product of size and density need not be a listed size: then the smallest density that gives it is the one. */
@@ -106,10 +107,15 @@ function transformationParameters(transformation: Transformation): string[] {
   parameters.push(`quality=${quality}`)
   if (time !== undefined) parameters.push(`time=${serializeTime(time)}`)
   if (width !== undefined) parameters.push(`width=${width}`)
+  const operations = operationParameters(transformation)
   // With nothing else asked, `auto` (which resolved to the own format) is what requests the transformation.
-  const quiet = !animated && format === 'source' && [width, height, blur, time].every((x) => x === undefined)
+  const quiet =
+    !animated &&
+    format === 'source' &&
+    operations.length === 0 &&
+    [width, height, blur, time].every((x) => x === undefined)
   if (quiet && (!qualityAsked || quality === 'lossless')) parameters.unshift('format=auto')
-  return parameters
+  return [...parameters, ...operations]
 }
 
 function serializeTime(time: MediaTime): string {

@@ -42,6 +42,8 @@ export function wordsOf(values: ParameterValues): string {
       return `${values.names.join(', ')}, or a whole number from ${values.min} to ${values.max}`
     case 'flag':
       return 'true, false, 1 or 0'
+    case 'text':
+      return values.words
     case 'time':
       return 'seconds such as 1.5, a whole percentage such as 50%, or best'
     case 'seconds':

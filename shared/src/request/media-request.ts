@@ -1,4 +1,5 @@
 import type { AssetExtension, ImageFormat, RenditionFormat } from '../formats.ts'
+import type { ImageOperations } from './image-operations.ts'
 import type { ObjectKey } from './object-key.ts'
 import type { RelayRequest } from './relay.ts'
 
@@ -44,7 +45,7 @@ export type ImageRoute = (typeof IMAGE_ROUTES)[number]
 
 export type AssetRoute = ImageRoute | 'member-avatars' | 'member-banners' | 'emojis' | 'stickers'
 
-export interface AssetRendition {
+export interface AssetRendition extends ImageOperations {
   /** Pixels, 16..16384, with `dpr` folded in: bounds the width, for stickers both sides. */
   readonly size: number
   readonly format: ImageFormat
@@ -86,7 +87,7 @@ export interface FileRequest {
 }
 
 /** What attachments and external media can be turned into. */
-export interface Transformation {
+export interface Transformation extends ImageOperations {
   /** Pixels, 1..16384, with `dpr` folded in. */
   readonly width?: number
   readonly height?: number

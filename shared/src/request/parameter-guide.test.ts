@@ -52,6 +52,8 @@ function valuesOf({ values }: ParameterGuide): readonly string[] {
       return [...values.names, String(values.min), String(values.max)]
     case 'flag':
       return ['true', 'false']
+    case 'text':
+      return values.examples
     case 'time':
       return ['0', '1.5', '0%', '100%', 'best']
     case 'seconds':
@@ -64,6 +66,8 @@ function strangersOf({ values }: ParameterGuide): readonly string[] {
     case 'number':
     case 'quality':
       return ['', 'x', String(values.min - 1), String(values.max + 1), `${values.min}.5`]
+    case 'text':
+      return ['', 'x', ...values.strangers]
     case 'time':
       return ['', '-1', '101%', '1.5%', 'BEST', 'worst']
     case 'seconds':

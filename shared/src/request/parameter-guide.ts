@@ -3,6 +3,14 @@
  * tables. The grammar itself is `parameters.ts`; a test holds the two together.
  */
 
+import {
+  FLIPS,
+  MAX_MAX_BYTES,
+  MAX_PAD_PIXELS,
+  MAX_SHARPEN,
+  MIN_MAX_BYTES,
+  ROTATIONS,
+} from './image-operations.ts'
 import { ASSET_SIZES, DEFAULT_ASSET_SIZE, DPRS, MAX_FPS, MAX_SIDE_PIXELS } from './parameters.ts'
 
 export interface ParameterGuide {
@@ -28,6 +36,15 @@ export type ParameterValues =
       readonly max: number
     }
   | { readonly kind: 'flag' }
+  /** What is written rather than chosen. */
+  | {
+      readonly kind: 'text'
+      /** What it takes, in words. */
+      readonly words: string
+      readonly placeholder: string
+      readonly examples: readonly string[]
+      readonly strangers: readonly string[]
+    }
   /** Seconds, a whole percentage, or `best`. */
   | { readonly kind: 'time' }
   | { readonly kind: 'seconds'; readonly min: number }
@@ -117,6 +134,98 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     otherwise: 'none',
     summary: 'Gaussian blur, for spoilers and content warnings.',
     example: 'width=200&blur=8',
+  },
+  {
+    name: 'crop',
+    on: 'both',
+    values: {
+      kind: 'text',
+      words: 'x,y,width,height: pixels of the upright source, or fractions of it where one has a point',
+      placeholder: '0.25,0,0.5,1',
+      examples: ['0,0,1,1', '10,20,300,400', '0.25,0,0.5,1', '0.3333,0.1,0.9,0.9', '0,0,1.0,1.0'],
+      strangers: [
+        '1,2,3',
+        '1,2,3,4,5',
+        '0,0,0,10',
+        '-1,0,2,2',
+        '1.0,0,0.5,1',
+        '0,0,1.5,1',
+        '0,0,0.12345,1',
+        '01,0,1,1',
+      ],
+    },
+    otherwise: 'the whole',
+    summary: 'The part of the picture that is used, before anything else is done to it.',
+    example: 'crop=0.5,0.3,0.4,0.6&width=200',
+  },
+  {
+    name: 'trim',
+    on: 'both',
+    values: { kind: 'flag' },
+    otherwise: 'false',
+    summary: 'Cuts off borders of one colour, or of none. An animation that is kept is not trimmed.',
+    example: 'width=200&trim=true',
+  },
+  {
+    name: 'rotate',
+    on: 'both',
+    values: { kind: 'choice', of: ROTATIONS.map(String) },
+    otherwise: 'upright',
+    summary: 'Degrees clockwise. Width and height are those of the turned picture.',
+    example: 'width=150&rotate=90',
+  },
+  {
+    name: 'flip',
+    on: 'both',
+    values: { kind: 'choice', of: FLIPS },
+    otherwise: 'none',
+    summary: 'Mirrors the turned picture: `h` swaps left and right, `v` top and bottom.',
+    example: 'width=200&flip=h',
+  },
+  {
+    name: 'pad',
+    on: 'both',
+    values: {
+      kind: 'text',
+      words: `pixels around the picture: one number, or as in CSS two, three or four, each at most ${MAX_PAD_PIXELS}`,
+      placeholder: '10 or 5,20',
+      examples: ['0', '10', '5,20', '1,2,3', '1,2,3,4', String(MAX_PAD_PIXELS)],
+      strangers: ['-1', '1.5', '1,2,3,4,5', '1,', String(MAX_PAD_PIXELS + 1)],
+    },
+    otherwise: '0',
+    summary: 'Adds a border around the scaled picture: transparent, white in JPEG, or of the `background`.',
+    example: 'width=180&pad=10&background=f59e0b',
+  },
+  {
+    name: 'background',
+    on: 'both',
+    values: {
+      kind: 'text',
+      words: 'a colour of six hexadecimal digits, such as ffffff',
+      placeholder: 'ffffff',
+      examples: ['000000', 'ffFFff', '12ab9e'],
+      strangers: ['fff', '#ffffff', 'red', 'gggggg', 'ffffff00'],
+    },
+    otherwise: 'transparent; white in JPEG',
+    summary: 'Fills what is transparent, and what `fit=contain` and `pad` add.',
+    example: 'width=200&height=200&fit=contain&background=1e3a5f',
+  },
+  {
+    name: 'sharpen',
+    on: 'both',
+    values: { kind: 'number', min: 1, max: MAX_SHARPEN, unit: 'strength' },
+    otherwise: 'none',
+    summary: 'Sharpens the scaled picture: 2 is much already.',
+    example: 'width=200&sharpen=4',
+  },
+  {
+    name: 'maxbytes',
+    on: 'both',
+    values: { kind: 'number', min: MIN_MAX_BYTES, max: MAX_MAX_BYTES, unit: 'bytes' },
+    otherwise: 'as many as it takes',
+    summary:
+      'Lowers the quality until the answer has no more bytes, in at most four attempts; where none fits, the smallest is answered. Not of PNG and GIF.',
+    example: 'width=200&format=webp&maxbytes=2000',
   },
   {
     name: 'time',

@@ -12,7 +12,9 @@ import {
   type RenditionFormat,
 } from '../formats.ts'
 import { type Failure, fail } from '../response/failure.ts'
+import { effectiveOperations, readOperations } from './image-operations.ts'
 import type { AssetRendition, Fit, Gravity, MediaTime, Quality, Transformation } from './media-request.ts'
+import { oneOf, parseBoolean, parseInteger, type ValueParser } from './parameter-values.ts'
 
 /** The sizes an asset can be asked for, in pixels. */
 export const ASSET_SIZES = [
@@ -72,6 +74,7 @@ export function parseAssetParameters(
   const saidAnimated = read('animated', parseBoolean)
   const dpr = read('dpr', parseDpr) ?? 1
   const blur = read('blur', parseBlur)
+  const operations = readOperations(read)
   const download = read('download', parseBoolean) ?? false
   if (read.rejected !== undefined) return badParameter(read.rejected, query)
 
@@ -96,6 +99,7 @@ export function parseAssetParameters(
       quality: effectiveQuality(resolved, quality ?? DEFAULT_QUALITY),
       animated: animated && resolved !== 'jpeg',
       ...(blur === undefined ? {} : { blur }),
+      ...effectiveOperations(operations, resolved),
     },
     download,
     negotiable,
@@ -123,6 +127,7 @@ export function parseTransformation(
   const durationMs = read('duration', parseDuration)
   const fps = read('fps', parseFps)
   const audio = read('audio', parseBoolean) ?? true
+  const operations = readOperations(read)
   const download = read('download', parseBoolean) ?? false
   if (read.rejected !== undefined) return badParameter(read.rejected, query)
 
@@ -134,7 +139,8 @@ export function parseTransformation(
     format !== undefined ||
     blur !== undefined ||
     time !== undefined ||
-    animated
+    animated ||
+    Object.keys(operations).length > 0
   const requested = requestedOtherwise || (quality !== undefined && quality !== 'lossless')
   if (!requested) return { rendition: undefined, download, negotiable: false }
 
@@ -163,6 +169,7 @@ export function parseTransformation(
       ...(durationMs === undefined || !moves ? {} : { durationMs }),
       ...(fps === undefined || !moves ? {} : { fps }),
       ...(isClip && !audio ? { silent: true } : {}),
+      ...(isClipFormat(resolved) ? {} : effectiveOperations(operations, resolved)),
     },
     download,
     negotiable,
@@ -210,8 +217,6 @@ function scaled(pixels: number, dpr: number): number {
   return Math.min(MAX_SIDE_PIXELS, Math.round(pixels * dpr))
 }
 
-type ValueParser<T> = (value: string) => T | undefined
-
 interface Reader {
   <T>(name: string, parse: ValueParser<T>): T | undefined
   /** The first parameter whose value was refused. */
@@ -258,11 +263,6 @@ function parseQuality(value: string): Quality | undefined {
   return Object.hasOwn(NAMED_QUALITIES, value) ? NAMED_QUALITIES[value] : parseInteger(value, 1, 100)
 }
 
-function parseBoolean(value: string): boolean | undefined {
-  if (value === 'true' || value === '1') return true
-  return value === 'false' || value === '0' ? false : undefined
-}
-
 function parseDpr(value: string): number | undefined {
   return DPRS.find((dpr) => String(dpr) === value)
 }
@@ -294,14 +294,4 @@ function parseDuration(value: string): number | undefined {
 
 function parseFps(value: string): number | undefined {
   return parseInteger(value, 1, MAX_FPS)
-}
-
-function parseInteger(value: string, minimum: number, maximum: number): number | undefined {
-  if (!/^(0|[1-9]\d{0,5})$/.test(value)) return undefined
-  const number = Number(value)
-  return number >= minimum && number <= maximum ? number : undefined
-}
-
-function oneOf<T extends string>(values: readonly T[]): ValueParser<T> {
-  return (value) => values.find((candidate) => candidate === value)
 }

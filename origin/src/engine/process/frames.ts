@@ -83,7 +83,9 @@ async function pictureFiles(
     intact: true,
     validate: (info, seen) =>
       validateInfo(info, { limits, animated: 'gone through' }) ??
-      (info.frames === 1 ? undefined : admit(costOfPicture(info, jpegRender(info), 1, seen), admission)),
+      (info.frames === 1
+        ? undefined
+        : admit(costOfPicture(info, jpegRender(info), { frames: 1, cutLate: false }, seen), admission)),
   })
   if (!('info' in opened)) return opened
   const { bytes, info } = opened

@@ -2,9 +2,12 @@
 
 import { type CostRender, predictRender, predictStill } from '../cost.ts'
 import type { Cost } from '../jobs.ts'
+import { MAX_ENCODES } from './image/fit-bytes.ts'
 import type { ImageInfo } from './image/inspect.ts'
+import { sizeOf } from './image/layout.ts'
 import type { Size } from './image/plan.ts'
 import type { Render } from './image/render-image.ts'
+import { isArranged } from './image/render-stages.ts'
 
 /** What of a source is known when its header is. */
 export interface SeenBytes {
@@ -13,15 +16,27 @@ export interface SeenBytes {
   readonly sizeBytes: number
 }
 
-/** The cost of rendering a picture; `frames` of it are decoded and encoded. */
-export function costOfPicture(info: ImageInfo, render: Render, frames: number, seen: SeenBytes): Cost {
+/** How a picture is decoded. */
+export interface Decoding {
+  /** So many of them are decoded and encoded. */
+  readonly frames: number
+  /** All of its pixels are held before the part that is used is known. */
+  readonly cutLate: boolean
+}
+
+/** The cost of rendering a picture. Of a drawing the size is that in which it is drawn. */
+export function costOfPicture(
+  info: ImageInfo,
+  render: Render,
+  { frames, cutLate }: Decoding,
+  seen: SeenBytes,
+): Cost {
   const source = {
     ...info,
-    // A drawing is drawn as large as it is wanted, smaller or larger than it is.
-    ...(info.drawing && { width: render.plan.width, height: render.plan.height }),
     frames,
     turned: info.orientation > 1,
     filtered: info.format === 'svg' && hasFilters(seen.bytes),
+    cut: cutLate ? ('late' as const) : render.part === undefined ? undefined : ('early' as const),
     sourceBytes: seen.sizeBytes,
   }
   return predictRender(source, { ...costRender(render), frames })
@@ -32,9 +47,15 @@ function hasFilters(svg: Uint8Array): boolean {
   return Buffer.from(svg.buffer, svg.byteOffset, svg.byteLength).includes('<filter')
 }
 
-function costRender({ plan, format, quality, blur = 0 }: Render): CostRender {
-  const { width, height } = plan
-  return { format, width, height, frames: 1, quality, blur }
+/** What of a rendition decides its cost. */
+export function costRender(render: Render): CostRender {
+  const { format, quality, blur = 0, sharpen, maxBytes } = render
+  return {
+    ...{ format, ...sizeOf(render), frames: 1, quality, blur },
+    sharpened: sharpen !== undefined,
+    arranged: isArranged(render),
+    encodes: maxBytes === undefined ? 1 : MAX_ENCODES,
+  }
 }
 
 /** The cost of a still of a video, and of small frames that are looked at beside it. */
@@ -45,5 +66,11 @@ export function costOfStill(video: Size, render: Render, samples = 0): Cost {
 /** The cost of a picture, or of some of its frames, as small as a scan or a placeholder needs it. */
 export function costOfThumbnails(info: ImageInfo, seen: SeenBytes): Cost {
   const plan = { width: 448, height: 448, mode: 'exact', gravity: 'centre' } as const
-  return costOfPicture(info, { plan, format: 'jpeg', quality: 80, animated: false }, 1, seen)
+  const small = info.drawing === undefined ? info : { ...info, width: plan.width, height: plan.height }
+  return costOfPicture(
+    small,
+    { plan, format: 'jpeg', quality: 80, animated: false },
+    { frames: 1, cutLate: false },
+    seen,
+  )
 }

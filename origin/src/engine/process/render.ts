@@ -1,8 +1,11 @@
 /** From a source to the bytes of its rendition: header, limits, cost, plan, render. */
 
 import { type ImageFormat, isClipFormat, type RenditionFormat } from '@media-proxy/shared/formats.ts'
+import { hasQuality } from '@media-proxy/shared/request/image-operations.ts'
+import { MAX_SIDE_PIXELS } from '@media-proxy/shared/request/parameters.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { ImageFormat as SourceFormat, VideoFormat } from '../../media/kinds.ts'
+import type { SourceLimits } from '../../media/limits.ts'
 import type { Cost, Deferred, RenderJob } from '../jobs.ts'
 import type { RenderOptions } from '../render-options.ts'
 import { type Admission, admit } from './admit.ts'
@@ -10,9 +13,23 @@ import { renderClip } from './clip/render-clip.ts'
 import { renderPreview } from './clip/render-preview.ts'
 import type { Moment } from './container/video-decoder.ts'
 import { isBare } from './image/bare.ts'
+import { cutPixels } from './image/cut-pixels.ts'
+import { decodePicture } from './image/decode.ts'
 import { type ImageInfo, validateInfo } from './image/inspect.ts'
-import { keepsSize, type Plan, planOf, type Size } from './image/plan.ts'
+import {
+  drawnWhole,
+  isRightAngle,
+  keepsPixels,
+  type Layout,
+  largestPlan,
+  layoutOf,
+  sizeOf,
+} from './image/layout.ts'
+import { openFile } from './image/open-file.ts'
+import { type Size, swapped } from './image/plan.ts'
+import type { RawPicture } from './image/raw-picture.ts'
 import { keepsAnimation, type Render, renderImage, renderPlayed, renderRaw } from './image/render-image.ts'
+import { pixelsOf } from './image/render-stages.ts'
 import { readSequence } from './image/sequence.ts'
 import { openPicture } from './open-picture.ts'
 import { costOfPicture, costOfStill, type SeenBytes } from './predict.ts'
@@ -67,46 +84,132 @@ async function renderPicture(
 ): Promise<Rendered | Deferred | Failure> {
   const { limits } = tools
   const { options } = job
-  const wantedOf = (info: ImageInfo) => {
-    const plan = planOf(options.geometry, info)
-    const format = outputFormat(writtenFormat(options.format, sourceFormat), info, options, plan, tools)
-    return renderOf(job, format, plan)
-  }
+  const wantedOf = (info: ImageInfo) => wantedPicture(info, job, tools)
   const opened = await openPicture(source, {
     format: sourceFormat,
     maxBytes: limits.sourceBytes,
     validate(info, seen) {
       const wanted = wantedOf(info)
+      if (isFailure(wanted)) return wanted
       return (
-        validateInfo(info.drawing === undefined ? info : { ...info, ...sizeOf(wanted.plan) }, {
-          limits,
-          animated: keepsAnimation(info, wanted),
-        }) ??
-        (mayBeUntouched(info, options, wanted) ? undefined : admit(costOf(info, wanted, seen), admission))
+        validateSize(sizeOf(wanted.render), limits) ??
+        validateInfo(wanted.drawn, { limits, animated: keepsAnimation(info, wanted.render) }) ??
+        (mayBeUntouched(info, options, wanted.render, seen.sizeBytes)
+          ? undefined
+          : admit(costOf(info, wanted, seen), admission))
       )
     },
   })
   if (!('info' in opened)) return opened
   const { bytes, info } = opened
   const wanted = wantedOf(info)
-  const { format } = wanted
-  if (mayBeUntouched(info, options, wanted)) {
+  if (isFailure(wanted)) return wanted
+  const { format } = wanted.render
+  if (mayBeUntouched(info, options, wanted.render, bytes.length)) {
     if (!opened.damaged && isBare(bytes, info.format)) return { kind: 'rendered', format, bytes: undefined }
     const deferred = admit(costOf(info, wanted, { bytes, sizeBytes: bytes.length }), admission)
     if (deferred !== undefined) return deferred
   }
-  const rendered =
-    (await renderSequence(bytes, info, wanted, tools)) ??
-    (await renderImage(bytes, info, wanted, createStillDecoder(tools)))
+  const rendered = wanted.cutLate
+    ? await renderCut(bytes, info, wanted, job, tools)
+    : ((await renderSequence(bytes, info, wanted.render, tools)) ??
+      (await renderImage(bytes, info, wanted.render, createStillDecoder(tools))))
   return isFailure(rendered) ? rendered : { kind: 'rendered', format, bytes: rendered }
 }
 
-function sizeOf({ width, height }: Plan): Size {
-  return { width, height }
+/** What is made of a picture. */
+interface WantedPicture {
+  readonly render: Render
+  /** The header, with the size in which it is decoded. */
+  readonly drawn: ImageInfo
+  /**
+   * The part that is used is taken from decoded pixels: what is trimmed is not known before, and a drawing is drawn whole.
+   * The plan is then the largest that there can be.
+   */
+  readonly cutLate: boolean
 }
 
-function costOf(info: ImageInfo, wanted: Render, seen: SeenBytes): Cost {
-  return costOfPicture(info, wanted, keepsAnimation(info, wanted) ? info.frames : 1, seen)
+function wantedPicture(info: ImageInfo, job: WantedRender, { limits }: VideoTools): WantedPicture | Failure {
+  const { options } = job
+  const own = writtenFormat(options.format, info.format)
+  const renderAs = (layout: Layout) => renderOf(job, outputFormat(own, info, options, layout, limits), layout)
+  const { drawing } = info
+  if (drawing !== undefined && (options.crop !== undefined || options.trim)) {
+    const whole = drawnWhole(drawing, options)
+    if (isFailure(whole)) return whole
+    const { width, height, crop } = whole
+    const layout = layoutOf(withCrop(options, crop), { width, height })
+    if (isFailure(layout)) return layout
+    const render = renderAs(options.trim ? untrimmed(layout, options, whole) : layout)
+    return { render, drawn: { ...info, width, height }, cutLate: true }
+  }
+  const layout = layoutOf(options, info)
+  if (isFailure(layout)) return layout
+  const render = renderAs(layout)
+  const drawn =
+    drawing === undefined ? info : { ...info, width: layout.plan.width, height: layout.plan.height }
+  if (!options.trim || keepsAnimation(info, render)) return { render, drawn, cutLate: false }
+  return { render: renderAs(untrimmed(layout, options, info)), drawn, cutLate: true }
+}
+
+function untrimmed(layout: Layout, { geometry }: RenderOptions, source: Size): Layout {
+  const seen = layout.part ?? source
+  const plan = largestPlan(geometry, isRightAngle(layout.rotate) ? swapped(seen) : seen)
+  return { ...layout, plan: isRightAngle(layout.rotate) ? { ...plan, ...swapped(plan) } : plan }
+}
+
+function withCrop({ crop: _, ...options }: RenderOptions, crop: RenderOptions['crop']): RenderOptions {
+  return crop === undefined ? options : { ...options, crop }
+}
+
+const WHOLE_PICTURE = { frame: 0, maxSidePixels: MAX_SIDE_PIXELS } as const
+
+/** Renders a still of which the part that is used is cut out of its decoded pixels. */
+async function renderCut(
+  bytes: Uint8Array,
+  info: ImageInfo,
+  { drawn, render }: WantedPicture,
+  job: WantedRender,
+  tools: VideoTools,
+): Promise<Uint8Array | Failure> {
+  const { options } = job
+  const picture =
+    info.drawing === undefined
+      ? await decodePicture(bytes, info, WHOLE_PICTURE, createStillDecoder(tools))
+      : await pixelsOf(openFile(bytes, info, {}).resize(drawn.width, drawn.height, { fit: 'fill' }))
+  if (isFailure(picture)) return picture
+  const whole = info.drawing && drawnWhole(info.drawing, options)
+  if (isFailure(whole)) return whole
+  return renderPixels(
+    picture,
+    whole === undefined ? job : { ...job, options: withCrop(options, whole.crop) },
+    render.format,
+    info,
+  )
+}
+
+/** Renders decoded pixels of which a part is used. */
+async function renderPixels(
+  picture: RawPicture,
+  job: WantedRender,
+  format: ImageFormat,
+  source?: Pick<ImageInfo, 'lossless' | 'palette'>,
+): Promise<Uint8Array | Failure> {
+  const { options } = job
+  const part = await cutPixels(picture, options)
+  if (isFailure(part)) return part
+  const layout = layoutOf(withCrop(options, undefined), part)
+  return isFailure(layout) ? layout : renderRaw(part, renderOf(job, format, layout), source)
+}
+
+/** What is padded may become larger than any picture may be. */
+function validateSize({ width, height }: Size, { sidePixels }: SourceLimits): Failure | undefined {
+  return Math.max(width, height) > sidePixels ? fail('too-large-dimensions', `${width}x${height}`) : undefined
+}
+
+function costOf(info: ImageInfo, { render, drawn, cutLate }: WantedPicture, seen: SeenBytes): Cost {
+  const frames = keepsAnimation(info, render) ? info.frames : 1
+  return costOfPicture(drawn, render, { frames, cutLate }, seen)
 }
 
 /** Undefined for what is no animated AVIF, or is to be a still, or does not play: then its still is rendered. */
@@ -159,11 +262,12 @@ function outputFormat(
   format: ImageFormat,
   { frames }: Pick<ImageInfo, 'frames'>,
   { animated }: RenderOptions,
-  plan: Plan,
-  { limits }: VideoTools,
+  layout: Layout,
+  { avifPixels }: SourceLimits,
 ): ImageFormat {
   if (format !== 'avif') return format
-  return (animated && frames > 1) || plan.width * plan.height > limits.avifPixels ? 'webp' : format
+  const { width, height } = sizeOf(layout)
+  return (animated && frames > 1) || width * height > avifPixels ? 'webp' : format
 }
 
 /** A still of a video goes through the same plan and the same encoders as a picture. */
@@ -178,24 +282,30 @@ async function renderVideo(
   const libav = options.animated ? await tools.libav() : undefined
   if (libav !== undefined) {
     const format = movingFormat(writtenFormat(options.format, 'video'))
-    const preview = await renderPreview(libav, source, sourceFormat, format, job, admission)
+    const task = { ...job, renderOf: (layout: Layout) => renderOf(job, format, layout) }
+    const preview = await renderPreview(libav, source, sourceFormat, task, admission)
     return preview instanceof Uint8Array ? { kind: 'rendered', format, bytes: preview } : preview
   }
   const video = await openVideo(tools, source, sourceFormat)
   if (isFailure(video)) return video
   try {
     const { info } = video
-    const plan = planOf(options.geometry, info.video)
-    const format = outputFormat(writtenFormat(options.format, 'video'), { frames: 1 }, options, plan, tools)
-    const wanted = renderOf(job, format, plan)
+    const layout = layoutOf(options, info.video)
+    if (isFailure(layout)) return layout
+    const isCut = options.crop !== undefined || options.trim === true
+    const most = options.trim ? untrimmed(layout, options, info.video) : layout
+    const own = writtenFormat(options.format, 'video')
+    const format = outputFormat(own, { frames: 1 }, options, most, tools.limits)
+    const wanted = renderOf(job, format, most)
     const samples = options.time === 'best' ? POSTER_CANDIDATES : 0
-    const deferred = admit(costOfStill(info.video, wanted, samples), admission)
-    if (deferred !== undefined) return deferred
+    const ended =
+      validateSize(sizeOf(wanted), tools.limits) ?? admit(costOfStill(info.video, wanted, samples), admission)
+    if (ended !== undefined) return ended
     const moment = await askedMoment(video, options)
     if (isFailure(moment)) return moment
-    const frame = await video.readFrame(moment, plan)
+    const frame = await video.readFrame(moment, isCut ? undefined : wanted.plan)
     if (isFailure(frame)) return frame
-    const rendered = await renderRaw(frame, wanted)
+    const rendered = isCut ? await renderPixels(frame, job, format) : await renderRaw(frame, wanted)
     return isFailure(rendered) ? rendered : { kind: 'rendered', format, bytes: rendered }
   } finally {
     await video.close()
@@ -209,19 +319,32 @@ async function askedMoment(video: Video, { time }: RenderOptions): Promise<Momen
   return isFailure(poster) ? poster : poster.timestampSeconds
 }
 
-function renderOf({ options, renderQuality }: WantedRender, format: ImageFormat, plan: Plan): Render {
-  const { quality, animated, blur } = options
-  const fast = renderQuality === 'fast'
-  return { plan, format, quality, animated, fast, ...(blur === undefined ? {} : { blur }) }
+function renderOf({ options, renderQuality }: WantedRender, format: ImageFormat, layout: Layout): Render {
+  const { quality, animated, blur, sharpen, background, maxBytes } = options
+  return {
+    ...layout,
+    ...{ format, quality, animated, fast: renderQuality === 'fast' },
+    ...(blur === undefined ? {} : { blur }),
+    ...(sharpen === undefined ? {} : { sharpen }),
+    ...(background === undefined ? {} : { background }),
+    ...(maxBytes !== undefined && hasQuality(format) ? { maxBytes } : {}),
+  }
 }
 
 /** Original bytes are the best rendition there is, where nothing has to change and nothing has to be hidden. */
-function mayBeUntouched(info: ImageInfo, options: RenderOptions, { format, plan }: Render): boolean {
+function mayBeUntouched(
+  info: ImageInfo,
+  options: RenderOptions,
+  render: Render,
+  sourceBytes: number,
+): boolean {
   return (
-    info.format === format &&
-    keepsSize(plan, info) &&
+    info.format === render.format &&
+    keepsPixels(render, info) &&
     !options.qualityAsked &&
-    options.blur === undefined &&
+    [render.blur, render.sharpen, options.trim].every((step) => step === undefined) &&
+    (render.background === undefined || !info.hasAlpha) &&
+    sourceBytes <= (render.maxBytes ?? sourceBytes) &&
     info.orientation === 1 &&
     info.plainColours &&
     (info.frames === 1 || options.animated)

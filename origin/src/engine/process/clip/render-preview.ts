@@ -1,14 +1,14 @@
 /** `animated=true` of a film: some of its pictures as an image that moves. */
 
-import type { ImageFormat } from '@media-proxy/shared/formats.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { VideoFormat } from '../../../media/kinds.ts'
 import { predictPreview } from '../../cost.ts'
 import type { Deferred, RenderJob } from '../../jobs.ts'
 import { type Admission, admit } from '../admit.ts'
-import { type Plan, planOf } from '../image/plan.ts'
+import { type Layout, layoutOf } from '../image/layout.ts'
 import { type Render, renderPlayed } from '../image/render-image.ts'
 import type { Libav } from '../libav/load.ts'
+import { costRender } from '../predict.ts'
 import type { MediaSource } from '../source/media-source.ts'
 import { maxPixels } from '../video/frame-size.ts'
 import { previewSize, spanOf, startSecondsOf } from './clip-plan.ts'
@@ -22,6 +22,11 @@ const MAX_DURATION = 10
 const DEFAULT_RATE = 15
 const GIF_UNIT_MS = 10
 
+export interface PreviewTask extends Pick<RenderJob, 'options' | 'limits'> {
+  /** What is to be rendered in a layout. */
+  readonly renderOf: (layout: Layout) => Render
+}
+
 /**
  * Makes the preview of a film in a format that moves. Fails as the film does, or tells its cost where that is more than
  * was admitted.
@@ -30,8 +35,7 @@ export async function renderPreview(
   libav: Libav,
   source: MediaSource,
   sourceFormat: VideoFormat,
-  format: ImageFormat,
-  { options, limits }: Pick<RenderJob, 'options' | 'limits'>,
+  { options, limits, renderOf }: PreviewTask,
   admission: Admission,
 ): Promise<Uint8Array | Deferred | Failure> {
   const opened = openFilm(libav, source, sourceFormat, limits)
@@ -44,25 +48,25 @@ export async function renderPreview(
     durationSeconds,
   })
   const pictureRate = Math.min(options.fps ?? DEFAULT_RATE, film.pictureRate)
-  const plan: Plan = previewSize(planOf(options.geometry, video), options.geometry)
-  const size = coveringSize(video, plan)
-  const { quality, blur } = options
-  const render: Render = { plan, format, quality, animated: true, ...(blur === undefined ? {} : { blur }) }
+  const layout = layoutOf(options, video)
+  if (isFailure(layout)) return layout
+  const render = renderOf({ ...layout, plan: previewSize(layout.plan, options.geometry) })
+  // A part is told in pixels of the whole.
+  const size =
+    render.part === undefined
+      ? coveringSize(video, render.plan)
+      : { width: video.width, height: video.height }
   const deferred = admit(
     predictPreview({
       coded: { width: video.codedWidth, height: video.codedHeight },
       pictures: film.pictureRate * (span.endSeconds - span.startSeconds),
       handedOver: size,
-      render: {
-        ...{ format, quality, width: plan.width, height: plan.height },
-        frames: previewPictures(span, pictureRate),
-        blur: blur ?? 0,
-      },
+      render: { ...costRender(render), frames: previewPictures(span, pictureRate) },
     }),
     admission,
   )
   if (deferred !== undefined) return deferred
-  const timeUnitMs = format === 'gif' ? GIF_UNIT_MS : 1
+  const timeUnitMs = render.format === 'gif' ? GIF_UNIT_MS : 1
   const played = playPreview(libav, film, {
     ...{ video, size, span, pictureRate, timeUnitMs },
     maxPixels: maxPixels(limits),

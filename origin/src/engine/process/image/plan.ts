@@ -20,7 +20,7 @@ export interface Plan extends Size {
 
 /** The plan that a geometry makes of a source of this size. */
 export function planOf(geometry: Geometry, { width, height, drawing }: PlanSource): Plan {
-  const source = drawing === undefined ? { width, height } : enlarged(drawing, geometry)
+  const source = drawing === undefined ? { width, height } : drawnSize(drawing, geometry)
   return geometry.kind === 'asset'
     ? planAsset(geometry.route, source, geometry.size)
     : planTransformation(source, geometry)
@@ -32,7 +32,7 @@ export interface PlanSource extends Size {
 }
 
 /** A drawing so large that what is wanted of it is no enlargement. */
-function enlarged(drawing: Size, geometry: Geometry): Size {
+export function drawnSize(drawing: Size, geometry: Geometry): Size {
   const wanted =
     geometry.kind === 'transformation'
       ? geometry
@@ -59,7 +59,7 @@ export interface WantedSize {
 export function planTransformation(source: Size, { width, height, fit, gravity }: WantedSize): Plan {
   if (width !== undefined && height !== undefined) return planBox(source, { width, height }, fit, gravity)
   if (width !== undefined) return exact(scaleToWidth(source, width))
-  if (height !== undefined) return exact(flip(scaleToWidth(flip(source), height)))
+  if (height !== undefined) return exact(swapped(scaleToWidth(swapped(source), height)))
   return exact(wholePixels(source))
 }
 
@@ -102,6 +102,7 @@ function side(pixels: number): number {
   return Math.max(1, Math.round(pixels))
 }
 
-function flip({ width, height }: Size): Size {
+/** The sides of what is turned by a right angle. */
+export function swapped({ width, height }: Size): Size {
   return { width: height, height: width }
 }

@@ -8,9 +8,21 @@ import { encodeApng } from './apng-encode.ts'
 import { decodingFailure } from './decode.ts'
 import type { AnimationTiming } from './encode.ts'
 import { type ImageInfo, UNLIMITED_PIXELS } from './inspect.ts'
+import { sizeOf } from './layout.ts'
 import { openFile } from './open-file.ts'
 import type { RawPicture } from './raw-picture.ts'
-import { openRaw, type Render, run, type SourceImageInfo, scale } from './render-stages.ts'
+import {
+  arrange,
+  cut,
+  filter,
+  isArranged,
+  lay,
+  openRaw,
+  type Render,
+  run,
+  type SourceImageInfo,
+  scale,
+} from './render-stages.ts'
 import { sharp } from './sharp.ts'
 import { framesOf, type Strip } from './strip.ts'
 import { playTurned } from './turned-animation.ts'
@@ -33,7 +45,7 @@ export async function renderAnimation(
     if (isFailure(played)) return played
     if (played !== undefined) return await renderPlayed(played, info, render)
     const scaled = await scaleFrames(bytes, info, render)
-    if (render.format !== 'png' && render.blur === undefined) return await run(scaled, info, render)
+    if (render.format !== 'png' && !takesFrames(render)) return await run(scaled, info, render)
     return await encodeFrames(await stripOf(scaled, bytes), info, render)
   } catch (error) {
     return decodingFailure(error)
@@ -51,7 +63,7 @@ export async function animationStrip(
     if (isFailure(played)) return played
     if (played !== undefined) return await playedStrip(played, info, render)
     const strip = await stripOf(await scaleFrames(bytes, info, render), bytes)
-    return await blurred(strip, render)
+    return await finishFrames(strip, info, render)
   } catch (error) {
     return decodingFailure(error)
   }
@@ -61,7 +73,7 @@ export async function animationStrip(
 export async function playedStrip(played: Played, info: ImageInfo, render: Render): Promise<Strip | Failure> {
   try {
     const strip = await scalePlayed(played, info, render)
-    return isFailure(strip) ? strip : await blurred(strip, render)
+    return isFailure(strip) ? strip : await finishFrames(strip, info, render)
   } catch (error) {
     return decodingFailure(error)
   }
@@ -95,18 +107,12 @@ async function playedOf(
 }
 
 async function encodeFrames(
-  strip: Strip,
+  scaled: Strip,
   info: SourceImageInfo,
   render: Render,
 ): Promise<Uint8Array | Failure> {
-  await blurred(strip, render)
+  const strip = await finishFrames(scaled, info, render)
   return render.format === 'png' ? encodeApng(strip) : encodeStrip(strip, info, render)
-}
-
-/** The same strip: its frames are blurred in place. */
-async function blurred(strip: Strip, { blur }: Render): Promise<Strip> {
-  if (blur !== undefined) await blurFrames(strip, blur)
-  return strip
 }
 
 /** All frames of a file that Sharp plays. */
@@ -153,20 +159,21 @@ async function cropOf(
   render: Render,
 ): Promise<(pipeline: Sharp) => Sharp> {
   const { plan } = render
-  const { info: cut }: { info: OutputInfo } = await scale(first, info, render)
+  const whole = render.part ?? info
+  const { info: found }: { info: OutputInfo } = await scale(first, info, render)
     .raw()
     .toBuffer({ resolveWithObject: true })
   // What is cut has the plan's size, so only the source tells how large the whole was then.
-  const scaleFactor = Math.max(plan.width / info.width, plan.height / info.height)
-  const width = Math.max(plan.width, Math.round(info.width * scaleFactor))
-  const height = Math.max(plan.height, Math.round(info.height * scaleFactor))
+  const scaleFactor = Math.max(plan.width / whole.width, plan.height / whole.height)
+  const width = Math.max(plan.width, Math.round(whole.width * scaleFactor))
+  const height = Math.max(plan.height, Math.round(whole.height * scaleFactor))
   const part = {
-    left: Math.min(width - plan.width, Math.abs(cut.cropOffsetLeft ?? 0)),
-    top: Math.min(height - plan.height, Math.abs(cut.cropOffsetTop ?? 0)),
+    left: Math.min(width - plan.width, Math.abs(found.cropOffsetLeft ?? 0)),
+    top: Math.min(height - plan.height, Math.abs(found.cropOffsetTop ?? 0)),
     width: plan.width,
     height: plan.height,
   }
-  return (pipeline) => pipeline.resize(width, height, { fit: 'fill' }).extract(part)
+  return (pipeline) => cut(pipeline, render).resize(width, height, { fit: 'fill' }).extract(part)
 }
 
 async function stripOf(pipeline: Sharp, bytes: Uint8Array): Promise<Strip> {
@@ -180,22 +187,36 @@ async function stripOf(pipeline: Sharp, bytes: Uint8Array): Promise<Strip> {
   return { data, width: info.width, height: info.pageHeight ?? info.height, timing }
 }
 
+/** Tells whether something is done to an animation that needs its frames one by one, or as bare pixels. */
+function takesFrames(render: Render): boolean {
+  return isFinished(render) || render.maxBytes !== undefined
+}
+
+function isFinished(render: Render): boolean {
+  return isArranged(render) || render.blur !== undefined || render.sharpen !== undefined
+}
+
 /** Frames lie below each other in one tall picture: blurred together, each would bleed into the next. */
-async function blurFrames(strip: Strip, sigma: number): Promise<void> {
-  const { width, height } = strip
-  for (const frame of framesOf(strip)) {
-    const raw = { width, height, channels: 4 } as const
-    frame.set(
-      await sharp(frame, { ...UNLIMITED_PIXELS, raw })
-        .blur(sigma)
-        .raw()
-        .toBuffer(),
-    )
+async function finishFrames(strip: Strip, info: SourceImageInfo, render: Render): Promise<Strip> {
+  // The writer of animated PNGs has no background.
+  const isLaid = render.format === 'png' && render.background !== undefined
+  if (!isFinished(render) && !isLaid) return strip
+  const { width, height } = sizeOf(render)
+  const frames = framesOf(strip)
+  const frameBytes = width * height * 4
+  const data =
+    frameBytes * frames.length === strip.data.length ? strip.data : Buffer.alloc(frameBytes * frames.length)
+  for (const [index, frame] of frames.entries()) {
+    const opened = openRaw({ data: frame, width: strip.width, height: strip.height, channels: 4 })
+    const finished = filter(isArranged(render) ? arrange(opened, render) : opened, render)
+    const laid = isLaid ? lay(finished, info, render) : finished
+    data.set(await laid.ensureAlpha().raw().toBuffer(), index * frameBytes)
   }
+  return { data, width, height, timing: strip.timing }
 }
 
 function encodeStrip(strip: Strip, info: SourceImageInfo, render: Render): Promise<Uint8Array | Failure> {
   const { data, width, height, timing } = strip
   const raw = { width, height: data.length / (width * 4), channels: 4, pageHeight: height } as const
-  return run(sharp(data, { ...UNLIMITED_PIXELS, raw }), info, render, timing)
+  return run(sharp(data, { ...UNLIMITED_PIXELS, raw }), info, render, { timing, pageHeight: height })
 }

@@ -7,13 +7,23 @@ import { openFile } from './open-file.ts'
 import type { RawPicture } from './raw-picture.ts'
 import { readFully } from './read-jpeg.ts'
 import { renderAnimation } from './render-animation.ts'
-import { blur, openRaw, type Render, run, scale } from './render-stages.ts'
+import {
+  arrange,
+  filter,
+  isArranged,
+  openRaw,
+  pixelsOf,
+  type Render,
+  run,
+  type SourceImageInfo,
+  scale,
+} from './render-stages.ts'
 
 export { type Played, renderPlayed } from './render-animation.ts'
 export type { Render } from './render-stages.ts'
 
 /**
- * Renders an image: decode, turn upright, scale, blur, convert to sRGB, encode without metadata. An animation
+ * Renders an image: decode, turn upright, cut, scale, turn, pad, blur, convert to sRGB, encode without metadata. An animation
  * with a broken frame is rendered once more as a still. Fails with `undecodable`.
  */
 export async function renderImage(
@@ -32,16 +42,25 @@ export async function renderImage(
 
 /**
  * Renders pixels that another decoder took from a source (a video, HEIC) by the same plan: scale, blur, encode.
- * `lossless` tells that the source's codec was. Fails with `undecodable`.
+ * `source` tells what its codec was. Fails with `undecodable`.
  */
 export function renderRaw(
   picture: RawPicture,
   render: Render,
-  lossless = false,
+  source: Pick<ImageInfo, 'lossless' | 'palette'> = { lossless: false, palette: false },
 ): Promise<Uint8Array | Failure> {
   const { width, height, channels } = picture
-  const info = { width, height, hasAlpha: channels === 4, palette: false, lossless }
-  return run(blur(scale(openRaw(picture), info, render), render), info, render)
+  const { lossless, palette } = source
+  return finish(openRaw(picture), { width, height, hasAlpha: channels === 4, palette, lossless }, render)
+}
+
+/** Everything behind the decoder of a still. */
+async function finish(opened: Sharp, info: SourceImageInfo, render: Render): Promise<Uint8Array | Failure> {
+  const scaled = scale(opened, info, render)
+  if (!isArranged(render)) return run(filter(scaled, render), info, render)
+  const pixels = await pixelsOf(scaled)
+  if (isFailure(pixels)) return pixels
+  return run(filter(arrange(openRaw(pixels), render), render), info, render)
 }
 
 /** Tells whether a file of this format can be an animation that is kept; a PNG is one as APNG. */
@@ -66,8 +85,9 @@ async function renderStill(
   render: Render,
   decodeStill: DecodeStill,
 ): Promise<Uint8Array | Failure> {
-  if (!needsOwnDecoder(bytes, info))
-    return run(blur(scale(openStill(bytes, info, render), info, render), render), info, render)
+  if (!needsOwnDecoder(bytes, info)) return finish(openStill(bytes, info, render), info, render)
   const picture = await decodeFrame(bytes, info, 0, decodeStill)
-  return isFailure(picture) ? picture : renderRaw(picture, render, info.lossless)
+  return isFailure(picture)
+    ? picture
+    : renderRaw(picture, render, { lossless: info.lossless, palette: false })
 }

@@ -14,8 +14,13 @@ import { sharp } from './sharp.ts'
 import { framesOf } from './strip.ts'
 
 /** Plays a file upright. Throws what Sharp throws. */
-export async function playTurned(bytes: Uint8Array, info: ImageInfo, { plan }: Render): Promise<Played> {
-  const upright = filled(info, plan)
+export async function playTurned(
+  bytes: Uint8Array,
+  info: ImageInfo,
+  { plan, part }: Render,
+): Promise<Played> {
+  // A part is told in pixels of the whole.
+  const upright = part === undefined ? filled(info, plan) : info
   const { width, height } = isSideways(info) ? { width: upright.height, height: upright.width } : upright
   const opened = sharp(bytes, { ...UNLIMITED_PIXELS, ...AS_FAR_AS_IT_GOES, pages: -1 })
   const { loop = 0, delay } = await opened.metadata()

@@ -1,0 +1,202 @@
+/** What is done to a picture besides scaling it. */
+
+import { BLUE, type Case, RED } from './case.ts'
+
+const LIME = [0, 255, 0, 255] as const
+const CLEAR = [0, 0, 0, 0] as const
+const WHITE = [255, 255, 255, 255] as const
+
+/** What the first of the moving pictures shows, and its times. */
+const FIRST = [255, 0, 0, 255] as const
+const MOVING = { frames: 3, delays: [100, 250, 400], loop: 2 }
+
+export const operations: readonly Case[] = [
+  {
+    name: 'a crop in pixels',
+    path: '/attachments/1/land.png?crop=150,0,100,50',
+    status: 200,
+    picture: {
+      format: 'png',
+      width: 100,
+      height: 50,
+      pixels: [
+        { x: 40, y: 25, rgba: RED },
+        { x: 60, y: 25, rgba: BLUE },
+      ],
+    },
+  },
+  {
+    name: 'a crop in fractions, scaled',
+    path: '/attachments/1/land.png?crop=0.5,0.25,0.5,0.5&width=100',
+    status: 200,
+    picture: { format: 'png', width: 100, height: 75, pixels: [{ x: 4, y: 4, rgba: BLUE }] },
+  },
+  {
+    name: 'a crop of what EXIF turns is of the upright picture',
+    path: '/attachments/1/photo.jpg?crop=0,200,300,200&format=png',
+    status: 200,
+    picture: { format: 'png', width: 300, height: 200, pixels: [{ x: 150, y: 20, rgba: BLUE }] },
+  },
+  {
+    name: 'a crop of a drawing is drawn as large as it is wanted',
+    path: '/attachments/1/logo.svg?crop=0,0,50,100&width=300&format=png',
+    status: 200,
+    picture: { format: 'png', width: 300, height: 600, pixels: [{ x: 290, y: 590, rgba: LIME }] },
+  },
+  {
+    name: 'a crop of every frame',
+    path: '/attachments/1/anim.gif?crop=0,0,0.5,1&animated=true',
+    status: 200,
+    picture: { format: 'gif', width: 40, height: 60, ...MOVING, pixels: [{ x: 20, y: 30, rgba: FIRST }] },
+  },
+  {
+    name: 'a trim',
+    path: '/attachments/1/bordered.png?trim=true',
+    status: 200,
+    picture: {
+      format: 'png',
+      width: 100,
+      height: 60,
+      pixels: [
+        { x: 1, y: 1, rgba: RED },
+        { x: 98, y: 58, rgba: BLUE },
+      ],
+    },
+  },
+  {
+    name: 'a trim comes before the width',
+    path: '/attachments/1/bordered.png?trim=1&width=50',
+    status: 200,
+    picture: { format: 'png', width: 50, height: 30 },
+  },
+  {
+    name: 'a trim of an animation is none',
+    path: '/attachments/1/anim.gif?trim=true&animated=true',
+    status: 200,
+    picture: { format: 'gif', width: 80, height: 60, ...MOVING },
+  },
+  {
+    name: 'turned, and as wide as asked',
+    path: '/attachments/1/land.png?rotate=90&width=150',
+    status: 200,
+    picture: {
+      format: 'png',
+      width: 150,
+      height: 200,
+      pixels: [
+        { x: 75, y: 20, rgba: RED },
+        { x: 75, y: 180, rgba: BLUE },
+      ],
+    },
+  },
+  {
+    name: 'turned after EXIF',
+    path: '/attachments/1/photo.jpg?rotate=270&format=png',
+    status: 200,
+    picture: { format: 'png', width: 400, height: 300, pixels: [{ x: 20, y: 150, rgba: RED }] },
+  },
+  {
+    name: 'mirrored',
+    path: '/attachments/1/land.png?flip=h',
+    status: 200,
+    picture: { format: 'png', width: 400, height: 300, pixels: [{ x: 20, y: 150, rgba: BLUE }] },
+  },
+  {
+    name: 'an avatar mirrored',
+    path: '/avatars/1/land.webp?size=64&flip=h',
+    status: 200,
+    picture: { format: 'webp', width: 64, height: 48, pixels: [{ x: 8, y: 24, rgba: BLUE }] },
+  },
+  {
+    name: 'a sticker turned and padded to its box',
+    path: '/stickers/8?size=128&rotate=90',
+    status: 200,
+    picture: {
+      format: 'webp',
+      width: 128,
+      height: 128,
+      pixels: [
+        { x: 10, y: 64, rgba: CLEAR },
+        { x: 64, y: 10, rgba: RED },
+      ],
+    },
+  },
+  ...(['gif', 'webp', 'png'] as const).map(
+    (format): Case => ({
+      name: `every frame turned, padded and sharpened, as ${format}`,
+      path: `/attachments/1/anim.gif?rotate=90&pad=10,0&background=ffffff&sharpen=1&animated=true&format=${format}`,
+      status: 200,
+      picture: {
+        format,
+        width: 60,
+        height: 100,
+        ...MOVING,
+        pixels: [
+          { x: 30, y: 4, rgba: WHITE },
+          { x: 30, y: 50, rgba: FIRST },
+          { x: 30, y: 95, rgba: WHITE },
+        ],
+      },
+    }),
+  ),
+  {
+    name: 'a turned animated PNG',
+    path: '/attachments/1/moving.png?rotate=90&animated=true&format=webp',
+    status: 200,
+    picture: { format: 'webp', width: 60, height: 80, frames: 3 },
+  },
+  {
+    name: 'a border is transparent',
+    path: '/attachments/1/land.png?width=100&pad=5,10',
+    status: 200,
+    picture: {
+      format: 'png',
+      width: 120,
+      height: 85,
+      pixels: [
+        { x: 5, y: 40, rgba: CLEAR },
+        { x: 15, y: 40, rgba: RED },
+      ],
+    },
+  },
+  {
+    name: 'a border is white in JPEG',
+    path: '/attachments/1/land.png?width=100&pad=16&format=jpg',
+    status: 200,
+    picture: { format: 'jpeg', width: 132, height: 107, pixels: [{ x: 2, y: 2, rgba: WHITE }] },
+  },
+  {
+    name: 'a background shines through',
+    path: '/attachments/1/glass.png?background=0000ff&format=png',
+    status: 200,
+    picture: { format: 'png', width: 64, height: 64, pixels: [{ x: 32, y: 32, rgba: [10, 100, 138, 255] }] },
+  },
+  {
+    name: 'a background fills what contain adds',
+    path: '/attachments/1/land.png?width=200&height=200&fit=contain&background=00ff00',
+    status: 200,
+    picture: { format: 'png', width: 200, height: 200, pixels: [{ x: 100, y: 5, rgba: LIME }] },
+  },
+  {
+    name: 'sharpened',
+    path: '/attachments/1/land.png?width=100&sharpen=3',
+    status: 200,
+    picture: { format: 'png', width: 100, height: 75, pixels: [{ x: 10, y: 40, rgba: RED }] },
+  },
+  ...(['webp', 'jpg', 'avif'] as const).map(
+    (format): Case => ({
+      name: `no more bytes than asked, as ${format}`,
+      path: `/attachments/1/noise.png?format=${format}&maxbytes=19999`,
+      status: 200,
+      expect: { 'content-length': /^1?\d{1,4}$/ },
+      picture: { format: format === 'jpg' ? 'jpeg' : format, width: 256, height: 256 },
+    }),
+  ),
+  {
+    name: 'no more bytes than asked of an animation',
+    path: '/attachments/1/anim.gif?format=webp&animated=true&maxbytes=900',
+    status: 200,
+    expect: { 'content-length': /^\d{1,3}$/ },
+    picture: { format: 'webp', width: 80, height: 60, ...MOVING },
+  },
+]
