@@ -39,7 +39,11 @@ async function makeAll(wanted: readonly DocumentedPicture[]) {
   const directory = await mkdtemp(join(tmpdir(), 'media-proxy-pictures-'))
   try {
     await writeSamples(directory)
-    const environment = { MEDIA_PROXY_NODE_ENV: 'test', MEDIA_PROXY_STORAGE_DIR: directory }
+    const environment = {
+      MEDIA_PROXY_NODE_ENV: 'test',
+      MEDIA_PROXY_STORAGE_DIR: directory,
+      MEDIA_PROXY_PRESETS: 'thumb:width=96&height=96',
+    }
     const loaded = loadConfig('origin', { environment })
     if (!loaded.ok) throw new Error(loaded.faults.join('\n'))
     const app = await createOrigin({ config: loaded.config, log: pino({ level: 'silent' }) })

@@ -6,6 +6,7 @@ import { loadOriginConfig } from '@media-proxy/origin/config.ts'
 import { createExternalUrls } from '@media-proxy/shared/client/index.ts'
 import { PARAMETER_GUIDE } from '@media-proxy/shared/request/parameter-guide.ts'
 import { parseRequest } from '@media-proxy/shared/request/parse.ts'
+import { presetRules } from '@media-proxy/shared/request/presets.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { localSecrets } from './local-secrets.ts'
 import { ROOT } from './origin-process.ts'
@@ -50,7 +51,7 @@ async function sign(): Promise<string> {
     await urls.sign(url, expires === undefined ? {} : { expiresInSeconds: secondsOf(expires) }),
   )
   for (const [name, value] of Object.entries(parameters)) signed.searchParams.set(name, String(value))
-  const parsed = parseRequest(signed, { accept: null, assets: false })
+  const parsed = parseRequest(signed, { accept: null, assets: false, ...presetRules(config) })
   if (isFailure(parsed)) throw new Error(`The service would refuse this: ${parsed.detail ?? parsed.code}.`)
   return signed.href
 }

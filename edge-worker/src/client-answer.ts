@@ -74,11 +74,9 @@ export function describe(headers: HeaderRecord, sizeBytes: number, view: ClientV
  * how long their signatures are good, while the kept rendition has a life of its own.
  */
 function clientHeaders(headers: HeaderRecord, { request, nowMs }: ClientView): HeaderRecord {
-  const own: HeaderRecord = { ...headers }
+  const { [FAR_LIFE_HEADER]: farLife, ...own }: HeaderRecord = headers
   if (request.kind !== 'file' && request.negotiable) own.vary = 'Accept'
   if (request.kind === 'verified-external' || request.kind === 'attachment') {
-    const farLife = own[FAR_LIFE_HEADER]
-    delete own[FAR_LIFE_HEADER]
     const { expiresAt = Number.POSITIVE_INFINITY } = request
     const endsAt = Math.min(expiresAt, nowMs / 1000 + Number(farLife ?? Number.POSITIVE_INFINITY))
     own['cache-control'] =

@@ -17,6 +17,7 @@ import {
   parseRequest,
   validateMethod,
 } from '@media-proxy/shared/request/parse.ts'
+import type { PresetRules } from '@media-proxy/shared/request/presets.ts'
 import { withoutPublicPath } from '@media-proxy/shared/request/public-path.ts'
 import { MAX_PURGE_BYTES, parsePurge } from '@media-proxy/shared/request/purge.ts'
 import { preflightResponse, restrictOrigins } from '@media-proxy/shared/response/cors.ts'
@@ -44,6 +45,7 @@ export interface GatewayOptions {
   readonly sampleRatio: number
   /** Whether assets that name no format negotiate. */
   readonly negotiatesAssets: boolean
+  readonly presets: PresetRules
   /** Prefix that paths may have. */
   readonly publicPath: string
   /** Origins whose scripts may read answers; `*` is every one. */
@@ -98,6 +100,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     const parsed = parseRequest(url, {
       accept: request.headers.get('accept'),
       assets: options.negotiatesAssets,
+      ...options.presets,
     })
     const limits = createRequestLimits(options.createLimiter(), url.pathname, exchange.clientAddress)
     const answered = await answer(parsed, exchange, limits, options)

@@ -2,6 +2,7 @@
 
 import { type Config, explainsErrors, hasPlayground } from '@media-proxy/shared/config/schema.ts'
 import { createRateLimiter } from '@media-proxy/shared/rate-limit.ts'
+import { presetRules } from '@media-proxy/shared/request/presets.ts'
 import { fail } from '@media-proxy/shared/response/failure.ts'
 import { failureResponse, requestIdOf } from '@media-proxy/shared/response/headers.ts'
 import { type AttachmentPolicy, attachmentPolicyOf } from '@media-proxy/shared/signing/attachment-url.ts'
@@ -146,6 +147,7 @@ function assemble(
   return createGateway({
     sampleRatio: config.telemetry.sampleRatio,
     negotiatesAssets: config.negotiateFormat !== 'off',
+    presets: presetRules(config),
     publicPath: config.publicPath,
     corsOrigins: config.corsOrigins,
     externalRing: keys.external,

@@ -10,6 +10,7 @@ import {
   parseRequest,
   validateMethod,
 } from '@media-proxy/shared/request/parse.ts'
+import { presetRules } from '@media-proxy/shared/request/presets.ts'
 import { withoutPublicPath } from '@media-proxy/shared/request/public-path.ts'
 import { preflightResponse, restrictOrigins } from '@media-proxy/shared/response/cors.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -27,6 +28,7 @@ import type { Playground } from './playground/playground.ts'
 import { rasterised, type TransformedAttachment } from './rendition/job.ts'
 import type { Pipeline } from './rendition/pipeline.ts'
 import { logRequest, recordRequest, requestAttributes } from './request-log.ts'
+import { serveAsset } from './routes/assets.ts'
 import { type Answer, type Exchange, limitLife, reject } from './routes/exchange.ts'
 import { serveExternal } from './routes/external.ts'
 import { type InternalOptions, serveInternal } from './routes/internal.ts'
@@ -36,7 +38,7 @@ import { serveRendition } from './routes/renditions.ts'
 import { type ServiceOptions, serveEndpoint } from './routes/service.ts'
 import { IS_SVG, serveAttachment, serveNamedFile } from './routes/stored-files.ts'
 import type { ExternalFetch } from './source/external/fetch.ts'
-import type { StoredRequest } from './source/own-url.ts'
+import { ownUrlsOf, type StoredRequest } from './source/own-url.ts'
 import type { BufferCollector } from './streams/buffer-collector.ts'
 import { withIdleTimeout } from './streams/idle-timeout.ts'
 import type { Log } from './telemetry/log.ts'
@@ -135,10 +137,12 @@ async function handle(
   const admitted = await options.gate({ method, path: asked.pathname + asked.search, headers, peer })
   const viaEdge = !isFailure(admitted) && admitted.viaEdge
   const clientAddress = isFailure(admitted) ? peer : admitted.clientAddress
-  const { negotiateFormat } = options.config
+  const { negotiateFormat, presets, presetsOnly } = options.config
   const parsed = parseRequest(url, {
     accept: headers.get('accept'),
     assets: negotiateFormat === 'always' || (negotiateFormat === 'edge' && viaEdge),
+    // The edge asks for what its presets stand for.
+    ...presetRules({ presets, presetsOnly: presetsOnly && !viaEdge }),
   })
   // What came through the edge has spent its budgets there.
   const requestLimits = viaEdge
@@ -305,7 +309,7 @@ async function answerExternal(
       external,
       pipeline,
       moderated: options.moderated,
-      ownUrls: { publicUrls: config.publicUrl, publicPath: config.publicPath },
+      ownUrls: ownUrlsOf(config),
       serveStored: (stored, own) => serveStored(stored, own, options),
       now,
     },
@@ -322,7 +326,7 @@ async function serveStored(
   const files = { store, bucket: config.s3.bucketCdn }
   switch (request.kind) {
     case 'asset':
-      return serveRendition(pipeline, request, exchange)
+      return serveAsset({ pipeline, fallback: config.fallback }, request, exchange)
     case 'attachment': {
       if (isTransformed(request)) return serveRendition(pipeline, request, exchange)
       const rasterise = () => serveRendition(pipeline, rasterised(request), exchange)

@@ -33,6 +33,7 @@ import { createRenditionStore, type RenditionStore } from './rendition/store.ts'
 import type { InternalOptions } from './routes/internal.ts'
 import { createMetadataRoute } from './routes/metadata.ts'
 import { serveMetricsAlone } from './routes/metrics.ts'
+import { ownUrlsOf } from './source/own-url.ts'
 import { createBufferCollector } from './streams/buffer-collector.ts'
 import type { Log } from './telemetry/log.ts'
 import { createMetrics, type Metrics } from './telemetry/metrics.ts'
@@ -205,9 +206,10 @@ interface InternalParts extends Pick<InternalOptions, 'store' | 'pipeline' | 'ch
 }
 
 function internalOptions(
-  { s3, limits, publicUrl, publicPath }: Config,
+  config: Config,
   { store, sources, opened, scanner, pipeline, checkSecret }: InternalParts,
 ): InternalOptions {
+  const { s3, limits } = config
   const common = {
     sourcesOf: (bucket: string) => sources.readerOf(bucket),
     uploadsBucket: s3.bucketUploads,
@@ -221,7 +223,7 @@ function internalOptions(
     serveMetadata: createMetadataRoute({
       ...common,
       publicBucket: s3.bucketCdn,
-      ownUrls: { publicUrls: publicUrl, publicPath },
+      ownUrls: ownUrlsOf(config),
       scanner,
     }),
     checkSecret,

@@ -131,6 +131,8 @@ function compareSettings(edge: Config, origin: Config): readonly Finding[] {
     ['publicPath', edge.publicPath, origin.publicPath],
     ['corsOrigins', edge.corsOrigins.join(','), origin.corsOrigins.join(',')],
     ['nodeEnv', edge.nodeEnv, origin.nodeEnv],
+    ['presets', JSON.stringify(edge.presets), JSON.stringify(origin.presets)],
+    ['presetsOnly', edge.presetsOnly, origin.presetsOnly],
   ] as const
   return pairs
     .filter(([, atEdge, atOrigin]) => atEdge !== atOrigin)

@@ -140,6 +140,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
         background: () => page.fill('#parameter-background', 'f59e0b'),
         sharpen: () => page.fill('#parameter-sharpen', '4'),
         maxbytes: () => page.fill('#parameter-maxbytes', '4000'),
+        preset: () => page.fill('#parameter-preset', 'thumb'),
         download: () => page.check('[data-parameter=download] input[value=true]', { force: true }),
       }
       for (const [name, change] of Object.entries(changes)) {

@@ -1,15 +1,22 @@
 /** URLs of the service itself: what they name is read from the store, not fetched by way of the network. */
 
+import type { Config } from '@media-proxy/shared/config/schema.ts'
 import { decodeExternalTarget } from '@media-proxy/shared/request/external-target.ts'
 import type { MediaRequest } from '@media-proxy/shared/request/media-request.ts'
 import { parseRequest } from '@media-proxy/shared/request/parse.ts'
+import { type PresetRules, presetRules } from '@media-proxy/shared/request/presets.ts'
 import { withoutPublicPath } from '@media-proxy/shared/request/public-path.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 
-export interface OwnUrls {
+export interface OwnUrls extends Pick<PresetRules, 'presetOf'> {
   /** Where clients reach this service (`publicUrl`). */
   readonly publicUrls: readonly string[]
   readonly publicPath: string
+}
+
+/** The own URLs of a configuration. Presets are no limit here: whoever names a URL was trusted already. */
+export function ownUrlsOf({ publicUrl, publicPath, presets }: Config): OwnUrls {
+  return { publicUrls: publicUrl, publicPath, ...presetRules({ presets, presetsOnly: false }) }
 }
 
 export type StoredRequest = Extract<MediaRequest, { readonly kind: 'asset' | 'attachment' | 'file' }>
@@ -29,7 +36,10 @@ export function readMediaUrl(url: string, own: OwnUrls): NamedMedia {
   for (let depth = 0; depth < MAX_NESTING; depth += 1) {
     const path = ownPath(new URL(current), own.publicUrls)
     if (path === undefined) return { url: current }
-    const parsed = parseRequest(withoutPublicPath(path, own.publicPath), { accept: null, assets: false })
+    const parsed = parseRequest(withoutPublicPath(path, own.publicPath), {
+      ...{ accept: null, assets: false },
+      ...(own.presetOf && { presetOf: own.presetOf }),
+    })
     // Behind a host that is not ours alone.
     if (isFailure(parsed) && parsed.code === 'no-route' && own.publicPath !== '') return { url: current }
     if (isFailure(parsed)) return 'no-media'

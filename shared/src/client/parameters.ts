@@ -28,6 +28,8 @@ export interface AssetParameters {
   readonly sharpen?: number
   /** The quality is lowered until the answer has no more bytes than these. */
   readonly maxbytes?: number
+  /** A name of the service's configuration, which stands for other parameters; those given here precede. */
+  readonly preset?: string
   /** Answered as a file to keep. */
   readonly download?: boolean
 }

@@ -11,7 +11,7 @@ import { createExternalUrls, createMediaUrls } from './index.ts'
 
 const BASE = 'https://media.example.com'
 const urls = createMediaUrls(BASE)
-const parse = (url: string) => parseRequest(new URL(url), { accept: null, assets: false })
+const parse = (url: string) => parseRequest(new URL(url), { accept: null, assets: false, presetOf: () => '' })
 
 const FORMATS = ['png', 'jpg', 'jpeg', 'webp', 'gif', 'avif', 'auto'] as const
 const quality = fc.oneof(fc.constantFrom('high', 'low', 'lossless'), fc.integer({ min: 1, max: 100 }))
@@ -34,6 +34,7 @@ const common = {
   background: fc.stringMatching(/^[0-9A-Fa-f]{6}$/),
   sharpen: fc.integer({ min: 1, max: 10 }),
   maxbytes: fc.integer({ min: 256, max: 99_999_999 }),
+  preset: fc.stringMatching(/^[A-Za-z0-9_-]{1,40}$/),
   download: fc.boolean(),
 }
 const side = fc.integer({ min: 1, max: 16384 })

@@ -1,5 +1,6 @@
 import { type ObjectKey, toObjectKey } from '../request/object-key.ts'
 import { parseRequest } from '../request/parse.ts'
+import { PRESET_NAME } from '../request/presets.ts'
 import { isFailure } from '../response/failure.ts'
 
 /**
@@ -9,7 +10,7 @@ import { isFailure } from '../response/failure.ts'
  */
 export function serializePath(path: string, query: string, key?: string): string {
   const url = new URL(path + query, 'https://media.invalid')
-  const parsed = parseRequest(url, { accept: null, assets: false })
+  const parsed = parseRequest(url, { accept: null, assets: false, presetOf: anyPreset })
   if (isFailure(parsed)) {
     throw new RangeError(`the service would refuse this URL: ${parsed.detail ?? 'no such route'}`)
   }
@@ -17,6 +18,11 @@ export function serializePath(path: string, query: string, key?: string): string
     throw new RangeError('a name that would lead to another object')
   }
   return path + query
+}
+
+/** Only the service knows its presets. */
+export function anyPreset(name: string): string | undefined {
+  return PRESET_NAME.test(name) ? '' : undefined
 }
 
 function objectKey(key: string): ObjectKey | undefined {

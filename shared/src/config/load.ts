@@ -1,6 +1,7 @@
 /** From the sources of a configuration to its value, or to every fault in it at once. */
 
 import * as z from 'zod'
+import { presetFault } from '../request/preset-fault.ts'
 import { configuredBuckets } from './buckets.ts'
 import { awsSettings, FLUXER_CONFIG_VARIABLE, type InheritedSetting, inheritedSettings } from './inherited.ts'
 import { nearestName } from './nearest.ts'
@@ -172,6 +173,18 @@ function crossFaults(door: Door, config: Config, inherited: readonly InheritedSe
   if (config.attachmentSignatures !== 'off' && !config.staticMode) {
     const why = `required where attachmentSignatures is ${config.attachmentSignatures}`
     require(config.attachmentSecrets.length > 0, ['attachmentSecrets'], why)
+  }
+  for (const [name, query] of Object.entries(config.presets)) {
+    const fault = presetFault(query)
+    const variable = variableOf(['presets'])
+    // One preset after the other: each of them is a fault of its own.
+    if (fault !== undefined)
+      faults.push({ name: `${variable} ${name}`, text: `${variable}: ${name}: ${fault}` })
+  }
+  if (door === 'edge' && config.presetsOnly && !config.staticMode) {
+    const why =
+      'required where presetsOnly is true: the origin takes only from its edge what presets stand for'
+    require(config.edgeSecretKey.length > 0, ['edgeSecretKey'], why)
   }
   if (door === 'edge' && !config.staticMode)
     require(config.originUrl !== undefined, ['originUrl'], 'required at the edge')

@@ -11,6 +11,8 @@ import {
   integer,
   integerList,
   list,
+  namedQueries,
+  objectKey,
   optionalFlag,
   optionalInteger,
   optionalText,
@@ -68,6 +70,13 @@ export const configSchema = z.strictObject({
   negotiateFormat: choice('Whether assets without a format negotiate AVIF.', ['edge', 'always', 'off'], {
     default: 'edge',
   }),
+  presets: namedQueries('Parameters by name: preset=<name> stands for them.'),
+  presetsOnly: flag('Public URLs may ask for presets, and for nothing else that makes another rendition.', {
+    default: false,
+  }),
+  fallback: objectKey(
+    'Object of the bucket cdn that is answered, as it was asked for, where an asset is missing.',
+  ),
   storage: choice(
     'Where objects are. Without a choice: s3 where an endpoint is given.',
     ['auto', 's3', 'filesystem'],

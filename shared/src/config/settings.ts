@@ -4,6 +4,9 @@
  */
 
 import * as z from 'zod'
+import { toObjectKey } from '../request/object-key.ts'
+import { PRESET_NAME } from '../request/presets.ts'
+import { isFailure } from '../response/failure.ts'
 
 /** What is known of a setting besides its schema. */
 export interface SettingMeta {
@@ -118,6 +121,23 @@ const BUCKET = z
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$/)
 const BUCKET_NAME = 'a name of letters, digits, dots, hyphens and underscores'
 
+/** The key of an object, which may be absent. */
+export function objectKey(description: string) {
+  const schema = z
+    .string()
+    .transform((text, context) => {
+      const key = toObjectKey(text)
+      if (!isFailure(key)) return key
+      context.addIssue({ code: 'custom', message: key.detail ?? key.code })
+      return z.NEVER
+    })
+    .optional()
+  return describe(schema, {
+    description,
+    accepts: 'a key such as defaults/avatar.png, without an empty segment, . or ..',
+  })
+}
+
 /** A bucket of a store, or the folder that stands for it. */
 export function bucketName(description: string, options: { readonly default: string }) {
   return describe(BUCKET.default(options.default), { description, accepts: BUCKET_NAME })
@@ -212,6 +232,17 @@ export function integerList(
   })
 }
 
+/** Queries by name: an object in JSON, `name:query;name:query` in a variable. What the queries say is checked later. */
+export function namedQueries(description: string) {
+  const queries = z.record(z.string().regex(PRESET_NAME), z.string().min(1).max(2048))
+  return describe(z.preprocess(readNamed, queries).default({}), {
+    description,
+    accepts:
+      'name:parameters pairs with semicolons between them, such as thumb:width=200&format=webp;card:width=640; in ' +
+      'the file an object',
+  })
+}
+
 /** One or more secrets: the first signs, all verify. */
 export function secrets(description: string) {
   // A list from a variable is split at its commas: one inside a secret would silently make two of it.
@@ -253,6 +284,17 @@ function readFlag(value: unknown): unknown {
 function readList(value: unknown): unknown {
   if (typeof value !== 'string') return value
   return value === '' ? [] : value.split(',').map((item) => item.trim())
+}
+
+function readNamed(value: unknown): unknown {
+  if (typeof value !== 'string') return value
+  const pairs = value.split(';').filter((pair) => pair.trim() !== '')
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const [name = '', ...query] = pair.split(':')
+      return [name.trim(), query.join(':').trim()]
+    }),
+  )
 }
 
 function asArray(value: unknown): readonly unknown[] | undefined {

@@ -38,7 +38,7 @@ function withQuery(path: string, parameters: readonly string[]): CanonicalUrl {
 function pathOf(request: SourceRequest): string {
   switch (request.kind) {
     case 'asset':
-      return assetPath(request)
+      return request.standsIn ? standInPath(request) : assetPath(request)
     case 'attachment':
     case 'file':
       return `/${encodeKey(request.key)}`
@@ -55,6 +55,11 @@ function assetPath(request: AssetRequest): string {
   const expression = request.route === 'emojis' || request.route === 'stickers'
   const serialized = !expression && name.startsWith('a_') ? `a_${name}` : name
   return `/${folder}/${serialized}.${request.extension}`
+}
+
+/** Of no route, since it is asked for by none; stickers and avatars are made of it in different ways. */
+function standInPath({ route, key, extension }: AssetRequest): string {
+  return `/_fallback/${route}/${encodeKey(key)}.${extension}`
 }
 
 function parametersOf(request: SourceRequest): string[] {

@@ -25,6 +25,8 @@ export interface AssetRequest {
   /** Part of the cache key, because a missing object is looked for again under `<key>.<extension>`. */
   readonly extension: AssetExtension
   readonly rendition: AssetRendition
+  /** The object that stands in for a missing one (`fallback`): its answer is kept for minutes only. */
+  readonly standsIn?: true
   readonly download: boolean
   /** The answer depends on `Accept`. */
   readonly negotiable: boolean

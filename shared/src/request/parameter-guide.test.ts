@@ -2,10 +2,15 @@ import { describe, expect, it } from 'vitest'
 import { isFailure } from '../response/failure.ts'
 import { PARAMETER_GUIDE, type ParameterGuide } from './parameter-guide.ts'
 import { parseRequest } from './parse.ts'
+import { presetRules } from './presets.ts'
 
 const ASSET = 'https://media.example.com/avatars/1/abc.webp'
 const ATTACHMENT = 'https://media.example.com/attachments/1/abc.webp'
-const NEGOTIATION = { accept: null, assets: false }
+const NEGOTIATION = {
+  accept: null,
+  assets: false,
+  ...presetRules({ presets: { thumb: 'size=64&width=96&height=96' }, presetsOnly: false }),
+}
 
 const accepts = (base: string, query: string) =>
   !isFailure(parseRequest(new URL(`${base}?${query}`), NEGOTIATION))

@@ -262,6 +262,21 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     example: 'width=200&format=mp4&audio=false',
   },
   {
+    name: 'preset',
+    on: 'both',
+    values: {
+      kind: 'text',
+      words: 'the name of a preset of the configuration',
+      placeholder: 'thumb',
+      examples: ['thumb'],
+      strangers: ['other', 'toString', 'THUMB'],
+    },
+    otherwise: 'none',
+    summary:
+      'Stands for the parameters that `presets` of the configuration gives this name; others beside it precede.',
+    example: 'preset=thumb',
+  },
+  {
     name: 'download',
     on: 'both',
     values: { kind: 'flag' },

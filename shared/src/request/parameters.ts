@@ -15,6 +15,7 @@ import { type Failure, fail } from '../response/failure.ts'
 import { effectiveOperations, readOperations } from './image-operations.ts'
 import type { AssetRendition, Fit, Gravity, MediaTime, Quality, Transformation } from './media-request.ts'
 import { oneOf, parseBoolean, parseInteger, type ValueParser } from './parameter-values.ts'
+import type { PresetRules } from './presets.ts'
 
 /** The sizes an asset can be asked for, in pixels. */
 export const ASSET_SIZES = [
@@ -37,8 +38,8 @@ const CLIP_FITS: readonly Fit[] = ['inside']
 const FITS: readonly Fit[] = ['cover', 'contain', 'inside']
 const GRAVITIES: readonly Gravity[] = ['centre', 'north', 'east', 'south', 'west', 'attention', 'entropy']
 
-/** What the choice of a format depends on besides the URL. */
-export interface Negotiation {
+/** What a URL's parameters mean besides themselves: the choice of a format, and presets. */
+export interface Negotiation extends PresetRules {
   readonly accept: string | null | undefined
   /** Whether assets that name no format negotiate too (`negotiateFormat`). */
   readonly assets: boolean

@@ -19,6 +19,7 @@ import {
   parseAssetParameters,
   parseTransformation,
 } from './parameters.ts'
+import { expandPreset } from './presets.ts'
 import { parseRelay, RELAY_METHODS } from './relay.ts'
 
 /**
@@ -194,7 +195,9 @@ function assetRequest(
   const key = decodeObjectKey([path])
   if (isFailure(key)) return key
   const format = formatOfExtension(extension)
-  const parsed = parseAssetParameters(query, { format, ...rules }, negotiation)
+  const expanded = expandPreset(query, negotiation)
+  if (isFailure(expanded)) return expanded
+  const parsed = parseAssetParameters(expanded, { format, ...rules }, negotiation)
   return isFailure(parsed) ? parsed : { kind: 'asset', route, key, extension, ...parsed }
 }
 
@@ -205,7 +208,9 @@ function parseAttachment(
 ): MediaRequest | Failure {
   const key = decodeObjectKey(['attachments', ...encodedPath])
   if (isFailure(key)) return key
-  const parsed = parseTransformation(searchParams, negotiation)
+  const expanded = expandPreset(searchParams, negotiation)
+  if (isFailure(expanded)) return expanded
+  const parsed = parseTransformation(expanded, negotiation)
   if (isFailure(parsed)) return parsed
   const { rendition, download, negotiable } = parsed
   const transformation = rendition === undefined ? {} : { transformation: rendition }
@@ -241,7 +246,9 @@ function parseExternal(
   const expiry = query.get('ex')
   if (expiry !== null && !/^[1-9][0-9]{0,10}$/.test(expiry))
     return badRequest('bad value of ex', 'ex is the expiry in unix seconds')
-  const parsed = parseTransformation(query, negotiation)
+  const expanded = expandPreset(query, negotiation)
+  if (isFailure(expanded)) return expanded
+  const parsed = parseTransformation(expanded, negotiation)
   if (isFailure(parsed)) return parsed
   const { rendition, download, negotiable } = parsed
   return {

@@ -33,10 +33,7 @@ export function renditionHeaders(
   { format, nsfwProbability, lifeSeconds }: RenditionDescription,
 ): HeaderRecord {
   const headers: HeaderRecord = { 'content-type': mimeOf(format), ...renditionPolicyHeaders(request) }
-  if (lifeSeconds !== undefined) {
-    headers['cache-control'] = farCacheControl(lifeSeconds)
-    headers[FAR_LIFE_HEADER] = String(lifeSeconds)
-  }
+  if (lifeSeconds !== undefined) Object.assign(headers, shortLife(lifeSeconds))
   const disposition = dispositionOf(request, format)
   if (disposition !== undefined) headers['content-disposition'] = disposition
   if (nsfwProbability !== undefined) headers[NSFW_HEADER] = nsfwProbability.toFixed(4)
@@ -45,10 +42,20 @@ export function renditionHeaders(
 
 /** Those that do not depend on what was made, for a 304. */
 export function renditionPolicyHeaders(request: RenderableRequest): HeaderRecord {
-  const type = isClip(request) ? 'video/' : 'image/'
-  const headers: HeaderRecord = { ...MEDIA_HEADERS, 'cache-control': mediaCacheControl(type) }
+  const headers: HeaderRecord = {
+    ...MEDIA_HEADERS,
+    'cache-control': mediaCacheControl(isClip(request) ? 'video/' : 'image/'),
+  }
   if (request.negotiable) headers.vary = 'Accept'
+  if (request.kind === 'asset' && request.standsIn) Object.assign(headers, shortLife(FALLBACK_SECONDS))
   return headers
+}
+
+/** What stands in for a missing object makes way for it soon. */
+const FALLBACK_SECONDS = 300
+
+function shortLife(seconds: number): HeaderRecord {
+  return { 'cache-control': farCacheControl(seconds), [FAR_LIFE_HEADER]: String(seconds) }
 }
 
 function isClip(request: RenderableRequest): boolean {

@@ -1,0 +1,96 @@
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Door, openEdge, openFilesystemOrigin } from '../doors.ts'
+import { halvesPng } from '../fixtures.ts'
+import { send } from '../http.ts'
+
+const DOORS = [
+  ['the origin', openFilesystemOrigin],
+  ['the edge', openEdge],
+] as const
+
+const SETTINGS = {
+  MEDIA_PROXY_SECRET_KEY: 'secret',
+  MEDIA_PROXY_EDGE_SECRET_KEY: 'edge',
+  MEDIA_PROXY_FALLBACK: 'defaults/nobody.png',
+}
+
+describe.each(DOORS)('a missing asset with a fallback, at %s', (_, open) => {
+  let door: Door
+
+  beforeAll(async () => {
+    door = await open(SETTINGS)
+    await door.put('defaults/nobody.png', await halvesPng(400, 200))
+    await door.put('avatars/1/there', await halvesPng(100, 100))
+  })
+  afterAll(() => door.close())
+
+  const rendered = () => door.log.filter(({ outcome }) => outcome === 'rendered').length
+
+  it('is the fallback as it was asked for, for five minutes', async () => {
+    const { status, headers, body } = await send(door.url, '/avatars/1/gone.webp?size=64')
+    expect([status, headers['content-type'], headers['cache-control'], headers['x-media-far-life']]).toEqual([
+      200,
+      'image/webp',
+      'public, max-age=300',
+      undefined,
+    ])
+    const { width, height } = await sharp(body).metadata()
+    expect([width, height]).toEqual([64, 32])
+  })
+
+  it('has the ETag of the fallback, and answers 304 to it', async () => {
+    const { headers } = await send(door.url, '/avatars/1/gone.webp?size=80')
+    const other = await send(door.url, '/avatars/2/also_gone.webp?size=80')
+    expect(headers.etag).toMatch(/^"[^"]+"$/)
+    expect(other.headers.etag).toBe(headers.etag)
+    const again = await send(door.url, '/avatars/1/gone.webp?size=80', {
+      headers: { 'if-none-match': headers.etag ?? '' },
+    })
+    expect([again.status, again.headers['cache-control']]).toEqual([304, 'public, max-age=300'])
+    expect((await send(door.url, '/avatars/1/there.webp?size=80')).headers.etag).not.toBe(headers.etag)
+  })
+
+  it('costs one render for all that are missing', async () => {
+    await send(door.url, '/avatars/1/first.webp?size=96')
+    const before = rendered()
+    for (let id = 1; id <= 20; id += 1)
+      expect((await send(door.url, `/avatars/${id}/missing.webp?size=96`)).status).toBe(200)
+    expect(rendered()).toBe(before)
+  })
+
+  it('of another kind is made of it in its own way', async () => {
+    const sizeOf = async (path: string) => {
+      const { width, height } = await sharp((await send(door.url, path)).body).metadata()
+      return [width, height]
+    }
+    expect(await sizeOf('/avatars/9/x.webp?size=100')).toEqual([100, 50])
+    expect(await sizeOf('/stickers/9.webp?size=100')).toEqual([100, 100])
+  })
+
+  it('makes way for the object, at the latest when it is purged', async () => {
+    const path = '/avatars/1/late.webp?size=64'
+    expect((await send(door.url, path)).headers['cache-control']).toBe('public, max-age=300')
+    await door.put('avatars/1/late', await halvesPng(100, 100))
+    await send(door.url, '/_purge', {
+      method: 'POST',
+      headers: { 'x-internal-secret': 'secret' },
+      body: JSON.stringify({ object: 'avatars/1/late' }),
+    })
+    await expect
+      .poll(async () => (await send(door.url, path)).headers['cache-control'])
+      .toBe('public, max-age=31536000, immutable')
+  })
+
+  it('is only of assets', async () => {
+    expect((await send(door.url, '/attachments/1/gone.png')).status).toBe(404)
+    expect((await send(door.url, '/attachments/1/gone.png?width=5')).status).toBe(404)
+    expect((await send(door.url, '/themes/0123456789abcdef.css')).status).toBe(404)
+  })
+})
+
+it('is missing where the fallback is missing too', async () => {
+  const door = await openFilesystemOrigin(SETTINGS)
+  expect((await send(door.url, '/avatars/1/gone.webp')).status).toBe(404)
+  await door.close()
+})

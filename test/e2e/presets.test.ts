@@ -1,0 +1,95 @@
+import { PARAMETER_GUIDE, type ParameterValues } from '@media-proxy/shared/request/parameter-guide.ts'
+import { signExternalTarget } from '@media-proxy/shared/signing/external-url.ts'
+import { createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Door, openEdge, openFilesystemOrigin } from '../doors.ts'
+import { halvesPng } from '../fixtures.ts'
+import { send } from '../http.ts'
+import { seededRandom } from '../seeded-random.ts'
+
+const DOORS = [
+  ['the origin', openFilesystemOrigin],
+  ['the edge', openEdge],
+] as const
+
+const SETTINGS = {
+  MEDIA_PROXY_SECRET_KEY: 'secret',
+  MEDIA_PROXY_EDGE_SECRET_KEY: 'edge',
+  MEDIA_PROXY_PRESETS: 'thumb:width=100&height=60&size=64&format=webp;wide:crop=0,0.25,1,0.5',
+  MEDIA_PROXY_PRESETS_ONLY: 'true',
+}
+
+/** Values that each parameter takes. */
+const VALUES: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
+  PARAMETER_GUIDE.filter(({ name }) => name !== 'preset' && name !== 'download').map(({ name, values }) => [
+    name,
+    valuesOf(values),
+  ]),
+)
+
+function valuesOf(values: ParameterValues): readonly string[] {
+  switch (values.kind) {
+    case 'choice':
+      return values.of
+    case 'number':
+      return [String(values.min), String(values.max)]
+    case 'quality':
+      return [...values.names, '50']
+    case 'flag':
+      return ['true', 'false']
+    case 'text':
+      return values.examples
+    case 'time':
+      return ['0', '1.5', '50%']
+  }
+}
+
+/** Of one to five parameters, half of the time beside a preset. */
+function anyQuery(random: () => number): string {
+  const pick = (of: readonly string[]) => of[Math.floor(random() * of.length)] ?? ''
+  const query = new URLSearchParams(random() < 0.5 ? 'preset=thumb' : '')
+  for (let left = 1 + Math.floor(random() * 5); left > 0; left -= 1) {
+    const name = pick(Object.keys(VALUES))
+    query.set(name, pick(VALUES[name] ?? []))
+  }
+  return query.toString()
+}
+
+describe.each(DOORS)('presets alone, at %s', (_, open) => {
+  let door: Door
+  let external: string
+
+  beforeAll(async () => {
+    door = await open(SETTINGS)
+    await door.put('avatars/1/a', await halvesPng(200, 150))
+    await door.put('attachments/1/a.png', await halvesPng(400, 300))
+    const target = 'https/example.com/a.png'
+    external = `/external/${await signExternalTarget(await createKeyRing(['secret']), target)}/${target}`
+  })
+  afterAll(() => door.close())
+
+  it('are what is answered', async () => {
+    const sizeOf = async (path: string) => {
+      const { status, body } = await send(door.url, path)
+      const { format, width, height } = await sharp(body).metadata()
+      return [status, format, width, height]
+    }
+    expect(await sizeOf('/attachments/1/a.png?preset=thumb')).toEqual([200, 'webp', 100, 60])
+    expect(await sizeOf('/attachments/1/a.png?preset=wide')).toEqual([200, 'png', 400, 150])
+    expect(await sizeOf('/avatars/1/a.png?preset=thumb')).toEqual([200, 'webp', 64, 48])
+    expect(await sizeOf('/avatars/1/a.png')).toEqual([200, 'png', 128, 96])
+    expect(await sizeOf('/attachments/1/a.png')).toEqual([200, 'png', 400, 300])
+  })
+
+  it('leave 1,000 other sets of parameters nothing: 400, and no object is read', async () => {
+    const random = seededRandom(7)
+    const before = door.storeOperations.length
+    for (let count = 0; count < 1000; count += 1) {
+      const path = ['/avatars/1/a.webp', '/emojis/1.webp', '/attachments/1/a.png', external][count % 4]
+      const query = anyQuery(random)
+      expect((await send(door.url, `${path}?${query}`)).status, query).toBe(400)
+    }
+    expect(door.storeOperations.length).toBe(before)
+  })
+})
