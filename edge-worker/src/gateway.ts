@@ -29,7 +29,7 @@ import {
   serializeAttachmentSignature,
   verifyAttachment,
 } from '@media-proxy/shared/signing/attachment-url.ts'
-import { verifyExternal } from '@media-proxy/shared/signing/external-url.ts'
+import { signExternalPath, verifyExternal } from '@media-proxy/shared/signing/external-url.ts'
 import type { KeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { beginTrace, givenTrace } from '@media-proxy/shared/trace-context.ts'
 import { type Delivery, deliver } from './delivery.ts'
@@ -183,24 +183,30 @@ async function answerExternal(
   limits: RequestLimits,
   options: GatewayOptions,
 ): Promise<Delivered | Failure> {
-  const verified =
-    options.externalRing === undefined
-      ? fail('bad-signature', 'no key is configured')
-      : await verifyExternal(request, options.externalRing, options.now() / 1000)
+  const { externalRing: ring } = options
+  if (ring === undefined)
+    return (await limits.consume('bad-signatures')) ?? fail('bad-signature', 'no key is configured')
+  const verified = await verifyExternal(request, ring, options.now() / 1000)
   if (isFailure(verified)) {
     const badSignature = verified.code === 'bad-signature' || verified.code === 'expired'
     return (await limits.consume(badSignature ? 'bad-signatures' : 'requests')) ?? verified
   }
   const rejected = await limits.consume('requests')
-  return rejected ?? serve(verified, originPathOf(verified), exchange, limits, options)
+  return rejected ?? serve(verified, await originPathOf(verified, ring), exchange, limits, options)
 }
 
-/** The origin checks the signature too, so it is asked by the very target and expiry that were signed. */
-function originPathOf(request: VerifiedExternal): string {
+/**
+ * The origin checks the signature too, so it is asked by the very target and expiry that were signed. A signature that
+ * covers the parameters is made anew, since they are canonical now.
+ */
+async function originPathOf(request: VerifiedExternal, ring: KeyRing): Promise<string> {
   const [, query] = canonicalUrl(request).split('?')
   const expiry = request.expiresAt === undefined ? undefined : `ex=${request.expiresAt}`
   const parameters = [query, expiry].filter((part) => part !== undefined).join('&')
-  const path = `/external/${request.signature}/${request.rawTarget}`
+  const path =
+    request.signedParameters === undefined
+      ? `/external/${request.signature}/${request.rawTarget}`
+      : await signExternalPath(ring, request.url, new URLSearchParams(parameters))
   return parameters === '' ? path : `${path}?${parameters}`
 }
 

@@ -1,6 +1,6 @@
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { createExternalUrls } from '@media-proxy/shared/client/index.ts'
-import { signExternalTarget } from '@media-proxy/shared/signing/external-url.ts'
+import { signExternalPath, signExternalTarget } from '@media-proxy/shared/signing/external-url.ts'
 import { createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import sharp from 'sharp'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
@@ -152,6 +152,36 @@ describe.each(DOORS)('external media at %s', (_, open) => {
     }
     expect((await send(door.url, await path(target, '', 'stranger'))).status).toBe(401)
     expect(far.requests).toHaveLength(before)
+  })
+
+  it('is what was signed, where the signature covers the parameters', async () => {
+    const sign = async (query: string) =>
+      signExternalPath(await createKeyRing([SECRET]), `${far.url}/a.png`, new URLSearchParams(query))
+    const status = async (path: string) => (await send(door.url, path)).status
+    const signed = await sign('width=40&format=webp')
+    const answer = await send(door.url, `${signed}?format=webp&width=40&utm=1`)
+    const { format, width } = await sharp(answer.body).metadata()
+    expect([answer.status, format, width]).toEqual([200, 'webp', 40])
+    expect(await status(`${signed}?format=webp&width=41`)).toBe(401)
+    expect(await status(`${signed}?format=webp&width=40&blur=2`)).toBe(401)
+    expect(await status(signed)).toBe(401)
+    expect(await status(await sign(''))).toBe(200)
+    expect(await status(`${await sign('')}?width=40`)).toBe(401)
+    const ends = `ex=${Math.floor(Date.now() / 1000) + 36_000}&width=48`
+    expect(await status(`${await sign(ends)}?${ends}`)).toBe(200)
+  })
+
+  it('negotiates under a signature of its parameters', async () => {
+    const ring = await createKeyRing([SECRET])
+    const query = 'format=auto&width=120'
+    const path = `${await signExternalPath(ring, `${far.url}/a.png`, new URLSearchParams(query))}?${query}`
+    for (const [accept, type] of [
+      ['image/avif', 'image/avif'],
+      ['*/*', 'image/png'],
+    ] as const) {
+      const { status, headers } = await send(door.url, path, { headers: { accept } })
+      expect([status, headers['content-type'], headers.vary]).toEqual([200, type, 'Accept'])
+    }
   })
 
   it('ends at its expiry, and is kept no longer than until then', async () => {

@@ -1,5 +1,5 @@
 import { PARAMETER_GUIDE, type ParameterValues } from '@media-proxy/shared/request/parameter-guide.ts'
-import { signExternalTarget } from '@media-proxy/shared/signing/external-url.ts'
+import { signExternalPath, signExternalTarget } from '@media-proxy/shared/signing/external-url.ts'
 import { createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -80,6 +80,16 @@ describe.each(DOORS)('presets alone, at %s', (_, open) => {
     expect(await sizeOf('/avatars/1/a.png?preset=thumb')).toEqual([200, 'webp', 64, 48])
     expect(await sizeOf('/avatars/1/a.png')).toEqual([200, 'png', 128, 96])
     expect(await sizeOf('/attachments/1/a.png')).toEqual([200, 'png', 400, 300])
+  })
+
+  it('are no limit to who signs the parameters', async () => {
+    const url = `${door.originUrl}/gone.png`
+    const query = 'width=33&blur=2'
+    const path = await signExternalPath(await createKeyRing(['secret']), url, new URLSearchParams(query))
+    // The address is refused, once the signature was not.
+    expect((await send(door.url, `${path}?${query}`)).body.toString()).toBe('Bad Request')
+    expect((await send(door.url, `${path}?width=34&blur=2`)).status).toBe(401)
+    expect((await send(door.url, `${external}?${query}`)).status).toBe(400)
   })
 
   it('leave 1,000 other sets of parameters nothing: 400, and no object is read', async () => {

@@ -38,6 +38,13 @@ describe('the URLs of external media', () => {
     )
   })
 
+  it('are signed with their parameters where that is asked for', async () => {
+    const strict = createExternalUrls({ baseUrl: BASE, secretKey: 'secret', signsParameters: true })
+    expect(await strict.sign('https://example.com/', { width: 200, format: 'webp' })).toBe(
+      `${BASE}/external/YTgT785ECsnpEgOgw1JR5ufgZdaFL5ZGObYTUgu5jng/v3/aHR0cHM6Ly9leGFtcGxlLmNvbS8?width=200&format=webp`,
+    )
+  })
+
   it('verify, with parameters and expiry', async () => {
     const url = await urls.sign('https://example.com/a%20b.png?c=d', { width: 400, expiresInSeconds: 600 })
     const parsed = parse(url)

@@ -1,6 +1,6 @@
 import { decodeExternalTarget, encodeExternalTarget } from '../request/external-target.ts'
 import { isFailure } from '../response/failure.ts'
-import { signExternalTarget } from '../signing/external-url.ts'
+import { signExternalPath, signExternalTarget } from '../signing/external-url.ts'
 import { createKeyRing } from '../signing/hmac.ts'
 import { serializeQuery, type TransformationParameters } from './parameters.ts'
 import { serializePath } from './serialize-path.ts'
@@ -10,6 +10,11 @@ export interface ExternalUrlsOptions {
   readonly baseUrl: string
   /** The service's `secretKey`; of several, the first. Never in a browser: who has it can make the service fetch. */
   readonly secretKey: string
+  /**
+   * Whether the signature covers the parameters too (`v3`), so that nobody can ask for another rendition by it. Default:
+   * no (`v2`), and one signature serves every size.
+   */
+  readonly signsParameters?: boolean
   /** Milliseconds since the epoch. Default: the clock. */
   readonly now?: () => number
 }
@@ -53,9 +58,11 @@ export function createExternalUrls(options: ExternalUrlsOptions): ExternalUrls {
         expiresInSeconds === undefined
           ? undefined
           : roundUp(now() / 1000 + expiresInSeconds, Math.max(1, Math.floor(expiryBucketSeconds)))
-      const signature = await signExternalTarget(await ring, target, expiresAt)
       const query = serializeQuery({ ex: expiresAt, ...parameters })
-      return base + serializePath(`/external/${signature}/${target}`, query)
+      const path = options.signsParameters
+        ? await signExternalPath(await ring, new URL(url).href, new URLSearchParams(query))
+        : `/external/${await signExternalTarget(await ring, target, expiresAt)}/${target}`
+      return base + serializePath(path, query)
     },
   }
 }

@@ -5,6 +5,8 @@ import { decodeExternalTarget, encodeExternalTarget } from './external-target.ts
 describe('an external target', () => {
   it.each([
     ['v2/aHR0cHM6Ly9leGFtcGxlLmNvbS8', 'https://example.com/'],
+    ['v3/aHR0cHM6Ly9leGFtcGxlLmNvbS8', 'https://example.com/'],
+    ['v3/https/example.com/a.png', 'https://example.com/a.png?v3'],
     ['https/example.com/a.png', 'https://example.com/a.png'],
     ['http/example.com:8080/a/b.png', 'http://example.com:8080/a/b.png'],
     ['https/example.com', 'https://example.com/'],

@@ -1,5 +1,5 @@
 /**
- * The three encodings of an external target (contract, section 5). The signature covers the raw text, so
+ * The encodings of an external target (contract, section 5). The signature covers the raw text, so
  * decoding comes after verification; one decoding, never two, or `%2568` would mean two things.
  */
 
@@ -16,11 +16,12 @@ export const MAX_EXTERNAL_URL_LENGTH = 8192
  * than http and https or is too long.
  */
 export function decodeExternalTarget(rawTarget: string): string | Failure {
-  const absolute = rawTarget.startsWith('v2/')
-    ? decodeBinary(rawTarget.slice(3))
-    : /^https?%3a%2f%2f/i.test(rawTarget)
-      ? decodeSegment(rawTarget)
-      : decodeSegmented(rawTarget)
+  const absolute =
+    rawTarget.startsWith('v2/') || coversParameters(rawTarget)
+      ? decodeBinary(rawTarget.slice(3))
+      : /^https?%3a%2f%2f/i.test(rawTarget)
+        ? decodeSegment(rawTarget)
+        : decodeSegmented(rawTarget)
   if (absolute === undefined) return fail('bad-request', 'undecodable external target')
   if (absolute.length > MAX_EXTERNAL_URL_LENGTH) return fail('address-refused', 'external URL too long')
   if (!URL.canParse(absolute)) return fail('bad-request', 'external target is not an absolute URL')
@@ -32,9 +33,14 @@ export function decodeExternalTarget(rawTarget: string): string | Failure {
     : url.href
 }
 
-/** Encodes a URL the way the URL builder does and the canonical form does. */
-export function encodeExternalTarget(url: string): string {
-  return `v2/${encodeBase64Url(new TextEncoder().encode(url))}`
+/** Encodes a URL the way the URL builder does and the canonical form does; as `v3` the parameters are signed too. */
+export function encodeExternalTarget(url: string, version: 'v2' | 'v3' = 'v2'): string {
+  return `${version}/${encodeBase64Url(new TextEncoder().encode(url))}`
+}
+
+/** Whether the signature of a target covers the parameters beside it. A segmented target is no base64url. */
+export function coversParameters(rawTarget: string): boolean {
+  return /^v3\/[A-Za-z0-9_-]+$/.test(rawTarget)
 }
 
 function decodeBinary(encoded: string): string | undefined {

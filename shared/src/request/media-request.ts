@@ -131,6 +131,8 @@ export interface ExternalRequest {
   readonly signature: string
   /** Exactly as it stands in the URL's path: this is what was signed. */
   readonly rawTarget: string
+  /** The parameters as they were signed, where the target says that they were. */
+  readonly signedParameters?: string
   /** Unix seconds from which on the URL is refused. */
   readonly expiresAt?: number
   readonly transformation?: Transformation

@@ -3,6 +3,8 @@
 import { type AssetExtension, formatOfExtension, type ImageFormat, parseAssetExtension } from '../formats.ts'
 import { type Failure, fail, isFailure } from '../response/failure.ts'
 import { readAttachmentSignature } from '../signing/attachment-url.ts'
+import { parametersToSign } from '../signing/external-url.ts'
+import { coversParameters } from './external-target.ts'
 import {
   type AssetRequest,
   type AssetRoute,
@@ -246,7 +248,9 @@ function parseExternal(
   const expiry = query.get('ex')
   if (expiry !== null && !/^[1-9][0-9]{0,10}$/.test(expiry))
     return badRequest('bad value of ex', 'ex is the expiry in unix seconds')
-  const expanded = expandPreset(query, negotiation)
+  const isCovered = coversParameters(rawTarget)
+  // Whoever holds a key asks for what it likes.
+  const expanded = expandPreset(query, isCovered ? { ...negotiation, presetsOnly: false } : negotiation)
   if (isFailure(expanded)) return expanded
   const parsed = parseTransformation(expanded, negotiation)
   if (isFailure(parsed)) return parsed
@@ -255,6 +259,7 @@ function parseExternal(
     kind: 'external',
     signature,
     rawTarget,
+    ...(isCovered ? { signedParameters: parametersToSign(query) } : {}),
     ...(expiry === null ? {} : { expiresAt: Number(expiry) }),
     ...(rendition === undefined ? {} : { transformation: rendition }),
     download,

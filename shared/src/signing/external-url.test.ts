@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { ExternalRequest } from '../request/media-request.ts'
-import { signExternalTarget, verifyExternal } from './external-url.ts'
+import { parseRequest } from '../request/parse.ts'
+import { isFailure } from '../response/failure.ts'
+import { parametersToSign, signExternalPath, signExternalTarget, verifyExternal } from './external-url.ts'
 import { createKeyRing } from './hmac.ts'
 
 const TARGET = 'v2/aHR0cHM6Ly9leGFtcGxlLmNvbS8'
@@ -66,5 +68,64 @@ describe('an external signature', () => {
     expect(await verifyExternal(request(signature, { rawTarget: 'v2/!' }), ring, 0)).toMatchObject({
       code: 'bad-request',
     })
+  })
+})
+
+describe('a signature that covers the parameters', () => {
+  const BASE = 'https://media.example.com'
+  const V3 = 'v3/aHR0cHM6Ly9leGFtcGxlLmNvbS8'
+
+  async function verdict(pathAndQuery: string, nowSeconds = 0) {
+    const parsed = parseRequest(new URL(pathAndQuery, BASE), { accept: 'image/avif', assets: false })
+    if (isFailure(parsed) || parsed.kind !== 'external') throw new Error(pathAndQuery)
+    const verified = await verifyExternal(parsed, await createKeyRing(['secret']), nowSeconds)
+    return isFailure(verified) ? verified.code : verified.url
+  }
+  const sign = async (query: string) =>
+    signExternalPath(await createKeyRing(['secret']), 'https://example.com/', new URLSearchParams(query))
+
+  it.each([
+    ['', 'vNU1qBOw3bJKq5iIjC-bTcsO4dFxdWSwsujKeMNqlZY'],
+    ['width=200&format=webp', 'YTgT785ECsnpEgOgw1JR5ufgZdaFL5ZGObYTUgu5jng'],
+  ])('is that of the contract for "%s"', async (query, signature) => {
+    expect(await sign(query)).toBe(`/external/${signature}/${V3}`)
+  })
+
+  it('is of the sorted parameters', () => {
+    const query = 'width=5&unknown=1&format=webp&width=6&ex=9&time=50%25&size=64&download=1'
+    expect(parametersToSign(new URLSearchParams(query))).toBe('download=1&ex=9&format=webp&time=50%&width=5')
+  })
+
+  it.each([
+    'width=200&format=webp',
+    'format=webp&width=200',
+    'format=webp&width=200&utm_source=x&size=64',
+    'format=%77ebp&width=200&width=300',
+  ])('holds for %s', async (query) => {
+    expect(await verdict(`${await sign('width=200&format=webp')}?${query}`)).toBe('https://example.com/')
+  })
+
+  it.each([
+    '',
+    'width=200',
+    'width=201&format=webp',
+    'width=200&format=webp&blur=1',
+    'width=200&format=webp&download=false',
+    'width=200&format=webp&ex=4102444800',
+    'width=300&width=200&format=webp',
+    'width=200&format=webp&dpr=1',
+  ])('does not hold for "%s"', async (query) => {
+    expect(await verdict(`${await sign('width=200&format=webp')}?${query}`)).toBe('bad-signature')
+  })
+
+  it('covers the expiry too', async () => {
+    const path = `${await sign('ex=1000&width=5')}?width=5&ex=1000`
+    expect([await verdict(path, 999), await verdict(path, 1000)]).toEqual(['https://example.com/', 'expired'])
+  })
+
+  it('is of no use as one that does not, nor the other way', async () => {
+    const [, , v3, ...target] = (await sign('')).split('/')
+    expect(await verdict(`/external/${v3}/${target.join('/').replace('v3', 'v2')}`)).toBe('bad-signature')
+    expect(await verdict(`/external/${SIGNATURE}/${V3}`)).toBe('bad-signature')
   })
 })
