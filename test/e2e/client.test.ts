@@ -103,6 +103,11 @@ describe.each([
       nsfw_predictions: {},
     })
     const upload = { type: 'upload', upload_filename: 'moving.gif' } as const
+    expect(await client.metadata(upload, { extras: ['palette', 'phash', 'blurhash'] })).toMatchObject({
+      palette: expect.any(Array),
+      phash: expect.any(String),
+      blurhash: expect.any(String),
+    })
     expect(await client.metadata(upload, { withBase64: true, nsfw: 'allow' })).toMatchObject({
       animated: true,
       base64: expect.stringMatching(/^R0lGOD/),

@@ -50,6 +50,34 @@ describe.each([
 
   const upload = (name: string, more: object = {}) => ask({ type: 'upload', upload_filename: name, ...more })
 
+  it('tells more where it is asked for, and only then', async () => {
+    const extras = ['codecs', 'blurhash', 'palette', 'phash']
+    const { value } = await upload('still', { extras })
+    expect(value).toMatchObject({
+      blurhash: expect.stringMatching(/^.{28}$/),
+      palette: ['#1e1edc', '#dc1e1e'],
+      phash: expect.stringMatching(/^[0-9a-f]{16}$/),
+    })
+    expect(Object.keys(value)).not.toContain('codecs')
+    const one = await upload('still', { extras: ['phash'] })
+    expect([one.value.phash, one.value.palette]).toEqual([value.phash, undefined])
+    const none = await upload('still')
+    for (const name of extras) expect(none.value[name], name).toBeUndefined()
+  })
+
+  it.skipIf(FFMPEG === undefined)('tells how videos and sound are coded', async () => {
+    const video = await upload('video', { extras: ['codecs', 'phash'] })
+    expect(video.value).toMatchObject({ codecs: { video: 'h264' }, phash: expect.any(String) })
+    expect(video.value.codecs.audio).toBeUndefined()
+    const sound = await upload('sound', { extras: ['codecs', 'phash', 'palette', 'blurhash'] })
+    expect(sound.value.codecs).toEqual({ audio: 'mp3' })
+    for (const name of ['phash', 'palette', 'blurhash']) expect(sound.value[name], name).toBeUndefined()
+  })
+
+  it.each([[['colour']], ['phash'], [[1]]])('refuses %j as extras', async (extras) => {
+    expect((await upload('still', { extras })).status).toBe(400)
+  })
+
   it('tells all of a picture', async () => {
     const bytes = await halvesPng(400, 300)
     const { status, value, headers } = await upload('still')

@@ -42,6 +42,8 @@ function valuesOf(values: ParameterValues): readonly string[] {
       return values.examples
     case 'time':
       return ['0', '1.5', '50%']
+    case 'seconds':
+      return ['1', '2.5']
   }
 }
 

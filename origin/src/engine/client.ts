@@ -5,7 +5,7 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import type { MediaKind } from '../media/kinds.ts'
 import type { SourceLimits } from '../media/limits.ts'
 import type { Source } from '../source/bytes/source.ts'
-import type { ResultOf } from './jobs.ts'
+import type { ExtraName, ResultOf } from './jobs.ts'
 import type { EngineLanes } from './lanes.ts'
 import type { RenderOptions, RenderQuality } from './render-options.ts'
 import type { JobTime, Runner } from './runner.ts'
@@ -31,6 +31,13 @@ export interface Examined
   readonly pictures: Uint8Array
 }
 
+/** What is wanted of an examination beside what it always tells. */
+export interface Look {
+  /** What the model is to see. */
+  readonly scan: boolean
+  readonly extras?: readonly ExtraName[]
+}
+
 export interface FrameFile {
   readonly timestampSeconds: number
   readonly mime: string
@@ -41,8 +48,8 @@ export interface FrameFile {
 export interface Engine {
   /** Makes a rendition. */
   render(source: Source, options: RenderOptions, time: JobTime): Promise<Rendered | Failure>
-  /** Tells what a source is; with `scan` also what the model is to see of it. */
-  examine(source: Source, scan: boolean, time: JobTime): Promise<Examined | Failure>
+  /** Tells what a source is. */
+  examine(source: Source, look: Look, time: JobTime): Promise<Examined | Failure>
   /** Three frames of what moves; a still picture as it is. */
   readFrames(source: Source, time: JobTime): Promise<readonly FrameFile[] | Failure>
   /** Why a job would be refused now, if so much more than what waits is on its way. */
@@ -67,11 +74,11 @@ export function createEngine({ run, lanes, limits, renderQuality }: EngineOption
       return isFailure(bytes) ? bytes : { format: result.format, bytes }
     },
 
-    async examine(source, scan, time) {
+    async examine(source, { scan, extras = [] }, time) {
       const described = jobSource(source)
       const ended = await run(
         source,
-        (allowance) => ({ kind: 'examine', source: described, limits, scan, allowance }),
+        (allowance) => ({ kind: 'examine', source: described, limits, scan, extras, allowance }),
         time,
       )
       if (isFailure(ended)) return ended

@@ -40,6 +40,7 @@ export interface RenderJob extends MediaJob {
 export interface ExamineJob extends MediaJob {
   readonly kind: 'examine'
   readonly scan: boolean
+  readonly extras: readonly ExtraName[]
   readonly allowance: Cost
 }
 
@@ -48,6 +49,11 @@ export interface FramesJob extends MediaJob {
   readonly kind: 'frames'
   readonly allowance: Cost
 }
+
+/** What is told of media only where it is asked for: some clients refuse fields that they do not know. */
+export const EXTRA_NAMES = ['codecs', 'blurhash', 'palette', 'phash'] as const
+
+export type ExtraName = (typeof EXTRA_NAMES)[number]
 
 /** Has the model look at the pictures in the body. */
 export interface ScanJob {
@@ -85,6 +91,8 @@ const renderedSchema = z.object({
 
 const pixels = z.int().min(1).max(65_535)
 
+const codecName = z.string().regex(/^[a-z0-9_]{1,40}$/)
+
 const examinedSchema = z.object({
   kind: z.literal('examined'),
   format: z.enum(MEDIA_KINDS.map(({ format }) => format)),
@@ -95,6 +103,16 @@ const examinedSchema = z.object({
   animated: z.boolean().optional(),
   /** ThumbHash of the first shown frame, base64; absent for audio. */
   placeholder: z.string().max(200).optional(),
+  codecs: z.object({ video: codecName.optional(), audio: codecName.optional() }).optional(),
+  blurhash: z.string().max(200).optional(),
+  palette: z
+    .array(z.string().regex(/^#[0-9a-f]{6}$/))
+    .max(5)
+    .optional(),
+  phash: z
+    .string()
+    .regex(/^[0-9a-f]{16}$/)
+    .optional(),
 })
 
 const framesSchema = z.object({

@@ -46,7 +46,7 @@ export function createServePolicy({ mode, score, scanner, engine }: ServePolicyO
       return mode === 'block' && verdict.nsfw ? fail('forbidden', 'flagged and blocked') : verdict
 
       async function scan(hash: string, of: Source) {
-        const examined = await engine.examine(of, true, { timeLeftMs, signal })
+        const examined = await engine.examine(of, { scan: true }, { timeLeftMs, signal })
         // What cannot be decoded cannot be seen either; its own route says what is wrong with it.
         return isFailure(examined) ? undefined : scanner.scan(hash, examined.pictures, signal)
       }

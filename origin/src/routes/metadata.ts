@@ -6,6 +6,7 @@ import * as z from 'zod'
 import { createCoalescer, type Handle } from '../concurrency/single-flight.ts'
 import { waitFor } from '../concurrency/wait.ts'
 import type { Engine, Examined } from '../engine/client.ts'
+import { EXTRA_NAMES, type ExtraName } from '../engine/jobs.ts'
 import { mediaKind } from '../media/kinds.ts'
 import type { Scanner } from '../nsfw/scanner.ts'
 import type { Verdict } from '../nsfw/score.ts'
@@ -74,6 +75,7 @@ const common = {
   isNSFWAllowed: z.boolean().optional(),
   version: z.literal(2).optional(),
   nsfw: z.enum(['block', 'flag', 'allow']).optional(),
+  extras: z.array(z.enum(EXTRA_NAMES)).max(16).optional(),
 }
 
 const bodySchema = z.discriminatedUnion('type', [
@@ -90,6 +92,11 @@ function wantsScan({ isNSFWAllowed, nsfw }: Body): boolean {
   return isNSFWAllowed !== true && nsfw !== 'allow'
 }
 
+/** Each once, in one order. */
+function extrasOf({ extras = [] }: Body): readonly ExtraName[] {
+  return EXTRA_NAMES.filter((name) => extras.includes(name))
+}
+
 /** Where the source is. `name` tells what may share one call. */
 interface Work {
   readonly open: () => Handle<Source | Failure>
@@ -97,7 +104,8 @@ interface Work {
 }
 
 async function workOf(body: Body, options: MetadataOptions): Promise<Work | Failure> {
-  const answer = `${wantsScan(body)} ${body.with_base64 === true} ${body.filename ?? ''}`
+  const extras = extrasOf(body).join(',')
+  const answer = `${wantsScan(body)} ${body.with_base64 === true} ${extras} ${body.filename ?? ''}`
   const stored = (bucket: string, place: SourcePlace): Work | Failure => {
     const sources = options.sourcesOf(bucket)
     if (sources === undefined) return fail('bad-field', 'bucket')
@@ -151,7 +159,8 @@ async function tell(
     }
     const timeLeftMs = options.deadlineMs - (performance.now() - startedAt)
     const scan = options.scanner.enabled && wantsScan(body)
-    const examining = options.engine.examine(source, scan, { timeLeftMs, signal })
+    const look = { scan, extras: extrasOf(body) }
+    const examining = options.engine.examine(source, look, { timeLeftMs, signal })
     // The hash is read beside the examination: one waits for the network, the other for a processor.
     const [examined, hash] = await waitForBoth(examining, contentHash(source), signal)
     if (isFailure(examined)) return examined
@@ -178,7 +187,7 @@ async function waitForBoth<A, B>(
 /** The fields that apply; one that does not is absent, never null. */
 function describe(
   { parts }: Source,
-  { format, size, durationSeconds, animated, placeholder }: Examined,
+  { format, size, durationSeconds, animated, placeholder, codecs, blurhash, palette, phash }: Examined,
   hash: string,
   verdict: Verdict | undefined,
 ): Metadata {
@@ -192,6 +201,10 @@ function describe(
     ...(durationSeconds === undefined ? {} : { duration: Math.ceil(durationSeconds) }),
     ...(placeholder === undefined ? {} : { placeholder }),
     ...(animated === undefined ? {} : { animated }),
+    ...(codecs === undefined ? {} : { codecs }),
+    ...(blurhash === undefined ? {} : { blurhash }),
+    ...(palette === undefined ? {} : { palette }),
+    ...(phash === undefined ? {} : { phash }),
     nsfw: verdict?.nsfw ?? false,
     nsfw_probability: verdict?.probability ?? 0,
     nsfw_predictions: verdict?.predictions ?? {},

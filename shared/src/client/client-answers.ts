@@ -16,6 +16,14 @@ export interface Metadata {
   /** ThumbHash in standard base64; see `placeholderDataUrl`. */
   readonly placeholder?: string
   readonly animated?: boolean
+  /** These, where `extras` names them: how picture and sound are coded. */
+  readonly codecs?: { readonly video?: string; readonly audio?: string }
+  /** Four by three components (https://blurha.sh). */
+  readonly blurhash?: string
+  /** Up to five colours as `#rrggbb`, the most frequent first. */
+  readonly palette?: readonly string[]
+  /** 64 bits as 16 hexadecimal digits: pictures that look alike differ in few of them. */
+  readonly phash?: string
   readonly nsfw: boolean
   /** 0..1 */
   readonly nsfw_probability: number
@@ -55,6 +63,10 @@ const METADATA: Readonly<Record<keyof Metadata, Check>> = {
   duration: absentOr(isNumber),
   placeholder: absentOr(isText),
   animated: absentOr(isFlag),
+  codecs: absentOr((value) => isRecord(value) && Object.values(value).every(isText)),
+  blurhash: absentOr(isText),
+  palette: absentOr((value) => Array.isArray(value) && value.every(isText)),
+  phash: absentOr(isText),
   nsfw: isFlag,
   nsfw_probability: isNumber,
   nsfw_predictions: isPredictions,

@@ -29,6 +29,8 @@ export type MetadataSource =
 export interface MetadataOptions extends CallOptions {
   /** `allow` does not scan; `block` and `flag` do. Default `flag`. */
   readonly nsfw?: 'block' | 'flag' | 'allow'
+  /** What is answered only where it is asked for. */
+  readonly extras?: readonly ('codecs' | 'blurhash' | 'palette' | 'phash')[]
   /** Answer the bytes too; not for what was sent as base64. */
   readonly withBase64?: boolean
 }
@@ -85,10 +87,14 @@ export function createMediaClient(options: MediaClientOptions): MediaClient {
       parse(await response.json()) ?? unexpected('the answer has not the form of this endpoint')
 
   return {
-    metadata: (source, { nsfw = 'flag', withBase64, ...callOptions } = {}) =>
+    metadata: (source, { nsfw = 'flag', withBase64, extras, ...callOptions } = {}) =>
       call(
         '/_metadata',
-        { ...source, version: 2, nsfw, ...(withBase64 === undefined ? {} : { with_base64: withBase64 }) },
+        {
+          ...{ ...source, version: 2, nsfw },
+          ...(withBase64 === undefined ? {} : { with_base64: withBase64 }),
+          ...(extras === undefined ? {} : { extras }),
+        },
         callOptions,
         readJson(readMetadata),
       ),

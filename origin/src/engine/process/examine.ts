@@ -8,6 +8,7 @@ import { type MediaKind, soundAlone } from '../../media/kinds.ts'
 import type { Cost, Deferred, ExamineJob } from '../jobs.ts'
 import { type Admission, admit } from './admit.ts'
 import { validateSound } from './container/codecs.ts'
+import type { ContainerInfo } from './container/container.ts'
 import { animationTimes, frameAt } from './image/animation-frames.ts'
 import { decodePicture } from './image/decode.ts'
 import { type ImageInfo, validateInfo } from './image/inspect.ts'
@@ -31,6 +32,8 @@ export interface Examined {
   readonly durationSeconds?: number
   /** Of images only. */
   readonly animated?: boolean
+  /** By their names in the contract, section 7. */
+  readonly codecs?: { readonly video?: string; readonly audio?: string }
   /** The first shown frame; undefined for sound. */
   readonly first?: RawPicture
   /** What a scan looks at: the picture, or three frames of what moves; empty for sound, or where none was asked. */
@@ -188,8 +191,19 @@ async function lookAtVideo(
     kind,
     size: { width, height },
     ...(durationSeconds === undefined ? {} : { durationSeconds }),
+    codecs: codecsOf(video.info),
     first,
     frames,
+  }
+}
+
+/** Of several tracks of sound the first that is accepted is the one that plays. */
+function codecsOf({ video, audio }: ContainerInfo): NonNullable<Examined['codecs']> {
+  const sound = audio.find((codec) => codec !== undefined)
+  const picture = video?.codec === 'hidden' ? undefined : video?.codec
+  return {
+    ...(picture === undefined ? {} : { video: picture }),
+    ...(sound === undefined ? {} : { audio: sound }),
   }
 }
 
@@ -206,5 +220,6 @@ async function examineAudio(
   const info = await readAudio(tools, source, kind.format)
   if (isFailure(info)) return info
   const { durationSeconds } = info
-  return { kind, ...(durationSeconds === undefined ? {} : { durationSeconds }), frames: [] }
+  const codecs = codecsOf({ ...info, video: undefined })
+  return { kind, ...(durationSeconds === undefined ? {} : { durationSeconds }), codecs, frames: [] }
 }

@@ -5,6 +5,7 @@ import type { Job, JobSource } from '../jobs.ts'
 import type { MediaSetup } from '../setup.ts'
 import type { Channel } from './channel.ts'
 import { examine } from './examine.ts'
+import { extrasOf } from './extras.ts'
 import { readFrameFiles } from './frames.ts'
 import { placeholderOf } from './image/placeholder.ts'
 import { RENDERER_VERSION } from './image/sharp.ts'
@@ -82,6 +83,8 @@ async function workOnExamination(
   const { kind, size, durationSeconds, animated, first, frames } = examined
   const placeholder = first === undefined ? undefined : await placeholderOf(first)
   if (isFailure(placeholder)) return { result: placeholder }
+  const extras = await extrasOf(examined, job.extras)
+  if (isFailure(extras)) return { result: extras }
   const pictures: Uint8Array[] = []
   for (const frame of frames) {
     const pixels = await modelPixels(frame)
@@ -96,6 +99,7 @@ async function workOnExamination(
       ...(durationSeconds === undefined ? {} : { durationSeconds }),
       ...(animated === undefined ? {} : { animated }),
       ...(placeholder === undefined ? {} : { placeholder }),
+      ...extras,
     },
     body: Buffer.concat(pictures),
   }

@@ -1,0 +1,42 @@
+/** What is told of media only where it is asked for. */
+
+import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { ExtraName, ResultOf } from '../jobs.ts'
+import type { Examined } from './examine.ts'
+import { blurHashOf } from './image/blur-hash.ts'
+import { paletteOf } from './image/palette.ts'
+import { perceptualHashOf } from './image/perceptual-hash.ts'
+import type { RawPicture } from './image/raw-picture.ts'
+
+type Extras = Pick<Extract<ResultOf<'examine'>, { readonly kind: 'examined' }>, ExtraName>
+
+const LOOKS = {
+  blurhash: blurHashOf,
+  palette: paletteOf,
+  phash: perceptualHashOf,
+} as const
+
+/** The extras that apply. Fails with `undecodable`. */
+export async function extrasOf(
+  { codecs, first }: Pick<Examined, 'codecs' | 'first'>,
+  names: readonly ExtraName[],
+): Promise<Extras | Failure> {
+  const extras: Extras = { ...(names.includes('codecs') && codecs !== undefined ? { codecs } : {}) }
+  if (first === undefined) return extras
+  return collect(first, names, extras)
+}
+
+async function collect(
+  first: RawPicture,
+  names: readonly ExtraName[],
+  extras: Extras,
+): Promise<Extras | Failure> {
+  let collected = extras
+  for (const name of names) {
+    if (name === 'codecs') continue
+    const value = await LOOKS[name](first)
+    if (isFailure(value)) return value
+    if (value !== undefined) collected = { ...collected, [name]: value }
+  }
+  return collected
+}

@@ -1,0 +1,82 @@
+import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { decodingFailure } from './decode.ts'
+import type { RawPicture } from './raw-picture.ts'
+import { openRaw } from './render-stages.ts'
+import { sharp } from './sharp.ts'
+import { smallOf } from './small-picture.ts'
+
+const COLOURS = 5
+/** As many are told apart first, so that a small part of a colour of its own is not mixed with a large one. */
+const REDUCED_COLOURS = 16
+/** Colours nearer to each other than this, of 441 from black to white, count as one. */
+const ALIKE = 48
+const MAX_SIDE_PIXELS = 112
+/** Below it a pixel is more of what lies behind it. */
+const SEEN_ALPHA = 128
+
+/**
+ * The five colours that stand for a picture, as `#rrggbb`, the most frequent first; fewer where it has fewer. libvips
+ * reduces it to sixteen, and those that are alike are counted together. Undefined for what is transparent all over. Fails
+ * with `undecodable`.
+ */
+export async function paletteOf(picture: RawPicture): Promise<readonly string[] | Failure | undefined> {
+  const small = await smallOf(picture, { maxSidePixels: MAX_SIDE_PIXELS })
+  if (isFailure(small)) return small
+  const seen = seenPixels(small.data)
+  if (seen.length === 0) return undefined
+  try {
+    const reduced = await openRaw({ data: seen, width: seen.length / 3, height: 1, channels: 3 })
+      .png({ palette: true, colours: REDUCED_COLOURS, dither: 0 })
+      .toBuffer()
+    return byWeight(await sharp(reduced).removeAlpha().toColourspace('srgb').raw().toBuffer())
+  } catch (error) {
+    return decodingFailure(error)
+  }
+}
+
+/** RGB of what is not transparent, in one row. */
+function seenPixels(rgba: Uint8Array): Uint8Array {
+  const rgb = new Uint8Array((rgba.length / 4) * 3)
+  let end = 0
+  for (let at = 0; at < rgba.length; at += 4) {
+    if ((rgba[at + 3] ?? 0) < SEEN_ALPHA) continue
+    rgb.set(rgba.subarray(at, at + 3), end)
+    end += 3
+  }
+  return rgb.subarray(0, end)
+}
+
+type Colour = readonly [red: number, green: number, blue: number]
+
+function byWeight(rgb: Uint8Array): readonly string[] {
+  const weights = new Map<string, number>()
+  for (let at = 0; at < rgb.length; at += 3) {
+    const colour = Buffer.from(rgb.subarray(at, at + 3)).toString('hex')
+    weights.set(colour, (weights.get(colour) ?? 0) + 1)
+  }
+  const kept: { readonly name: string; readonly colour: Colour; weight: number }[] = []
+  for (const [name, weight] of heaviestFirst([...weights])) {
+    const colour = colourOf(name)
+    const alike = kept.find((other) => distance(other.colour, colour) < ALIKE)
+    if (alike === undefined) kept.push({ name, colour, weight })
+    else alike.weight += weight
+  }
+  const heaviest = heaviestFirst(kept.map(({ name, weight }) => [name, weight] as const))
+  return heaviest.slice(0, COLOURS).map(([name]) => `#${name}`)
+}
+
+/** Equal ones by their names, so that the same picture has the same palette everywhere. */
+function heaviestFirst(
+  weights: readonly (readonly [string, number])[],
+): readonly (readonly [string, number])[] {
+  return weights.toSorted(([a, more], [b, less]) => less - more || (a < b ? -1 : 1))
+}
+
+function colourOf(name: string): Colour {
+  const number = Number.parseInt(name, 16)
+  return [number >> 16, (number >> 8) & 255, number & 255]
+}
+
+function distance(a: Colour, b: Colour): number {
+  return Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2])
+}

@@ -1,0 +1,35 @@
+import type { Failure } from '@media-proxy/shared/response/failure.ts'
+import { decodingFailure } from './decode.ts'
+import type { RawPicture } from './raw-picture.ts'
+import { openRaw } from './render-stages.ts'
+
+/** Fits into a square, or is stretched to one. */
+type SmallOptions = (
+  | { readonly maxSidePixels: number; readonly squarePixels?: undefined }
+  | { readonly squarePixels: number; readonly maxSidePixels?: undefined }
+) & {
+  /** What lies below what is transparent; without it the picture keeps its alpha. */
+  readonly background?: string
+}
+
+/** A picture as small as those want it that only look at it; RGBA. Fails with `undecodable`. */
+export async function smallOf(
+  picture: RawPicture,
+  { maxSidePixels, squarePixels, background }: SmallOptions,
+): Promise<RawPicture | Failure> {
+  try {
+    const opened = background === undefined ? openRaw(picture) : openRaw(picture).flatten({ background })
+    const scaled =
+      maxSidePixels === undefined
+        ? opened.resize(squarePixels, squarePixels, { fit: 'fill' })
+        : opened.resize(maxSidePixels, maxSidePixels, { fit: 'inside', withoutEnlargement: true })
+    const { data, info } = await scaled
+      .toColourspace('srgb')
+      .ensureAlpha()
+      .raw()
+      .toBuffer({ resolveWithObject: true })
+    return { data, width: info.width, height: info.height, channels: 4 }
+  } catch (error) {
+    return decodingFailure(error)
+  }
+}
