@@ -30,6 +30,7 @@ import type { MediaFormat } from '../../../media/kinds.ts'
 import type { MediaSource } from '../source/media-source.ts'
 import { type AudioCodec, audioCodecOf, videoCodecOf } from './codecs.ts'
 import type { Container, ContainerInfo, PacketRun, VideoInfo } from './container.ts'
+import { isIdr } from './nal-units.ts'
 
 Logging.level = LogLevel.Silent
 
@@ -56,7 +57,7 @@ const INPUT_FORMATS: Readonly<Partial<Record<MediaFormat, readonly InputFormat[]
 const MAX_DEMUXED_BYTES = 64 * 1024 * 1024
 /** Most tracks that are looked at. */
 const MAX_TRACKS = 64
-/** How far behind its key frame a frame may be; beyond, the last one that was reached stands for it. */
+/** How far behind its key frame a frame may be; beyond, it is for whoever reads the whole file. */
 const MAX_RUN_PACKETS = 600
 const MAX_RUN_BYTES = 24 * 1024 * 1024
 
@@ -70,26 +71,37 @@ export async function demux(bytes: ByRange, format: MediaFormat): Promise<Contai
   const opened = await guarded(async () => {
     const tracks = (await input.getTracks()).slice(0, MAX_TRACKS)
     const video = await firstVideo(tracks, format)
+    const startSeconds = video === undefined ? 0 : await startOf(input, video, format)
     const info: ContainerInfo = {
-      durationSeconds: await durationOf(input, bytes),
+      durationSeconds: await durationOf(input, bytes, TELLS_ITS_END.has(format) ? startSeconds : 0),
       video: video === undefined ? undefined : await videoInfo(video),
       audio: await audioCodecs(tracks),
     }
-    return { info, video }
+    return { info, video, startSeconds }
   })
   if (isFailure(opened)) {
     input.dispose()
     return opened
   }
-  const { info, video } = opened
+  const { info, video, startSeconds } = opened
   return {
     info,
     readRun: (atSeconds) =>
       guarded(async () =>
-        video === undefined ? fail('undecodable', 'no video track') : readRun(video, atSeconds),
+        video === undefined
+          ? fail('undecodable', 'no video track')
+          : readRun(video, atSeconds ?? 0, startSeconds),
       ),
     close: () => input.dispose(),
   }
+}
+
+/** Formats whose duration is that from 0 on, whenever they begin. */
+const TELLS_ITS_END: ReadonlySet<MediaFormat> = new Set(['ts', 'mkv', 'webm'])
+
+/** What a player shows at 0: the time before the first picture or sound is left out, of a broadcast before the first picture. */
+async function startOf(input: Input, video: InputVideoTrack, format: MediaFormat): Promise<number> {
+  return Math.max(0, format === 'ts' ? await video.getFirstTimestamp() : await input.getFirstTimestamp())
 }
 
 /** A failure on its way through a demuxer that only knows exceptions. */
@@ -195,9 +207,9 @@ async function audioCodecs(tracks: readonly InputTrack[]): Promise<readonly (Aud
 const MAX_SCANNED_BYTES = 8 * 1024 * 1024
 const SAMPLED_PACKETS = 1000
 
-async function durationOf(input: Input, bytes: ByRange): Promise<number | undefined> {
+async function durationOf(input: Input, bytes: ByRange, startSeconds: number): Promise<number | undefined> {
   const declared = await input.getDurationFromMetadata()
-  if (declared !== null && declared > 0) return finite(declared)
+  if (declared !== null && declared > 0) return finite(Math.max(0, declared - startSeconds))
   const format = await input.getFormat()
   // A bare AAC stream has no index at all: a large one is told by the bit rate of its start.
   if (format === ADTS && bytes.sizeBytes > MAX_SCANNED_BYTES) {
@@ -205,32 +217,40 @@ async function durationOf(input: Input, bytes: ByRange): Promise<number | undefi
     const bitsPerSecond = (await track?.computePacketStats(SAMPLED_PACKETS))?.averageBitrate
     return bitsPerSecond ? finite((bytes.sizeBytes * 8) / bitsPerSecond) : undefined
   }
-  return finite(await input.computeDuration())
+  return finite(Math.max(0, (await input.computeDuration()) - startSeconds))
 }
 
 function finite(seconds: number): number | undefined {
   return Number.isFinite(seconds) && seconds >= 0 ? seconds : undefined
 }
 
-async function readRun(track: InputVideoTrack, atSeconds: number | undefined): Promise<PacketRun | Failure> {
+/** A moment that was a frame's own time still means that frame. */
+const ROUNDING_SECONDS = 1e-6
+
+async function readRun(
+  track: InputVideoTrack,
+  atSeconds: number,
+  startSeconds: number,
+): Promise<PacketRun | Failure> {
   const sink = new EncodedPacketSink(track)
-  const wanted = atSeconds === undefined ? null : await sink.getPacket(atSeconds, { metadataOnly: true })
+  // What comes before 0 is cut away by an edit list.
+  const wanted = await sink.getPacket(startSeconds + atSeconds + ROUNDING_SECONDS, { metadataOnly: true })
   const key =
     (wanted === null ? null : await keyPacketAt(sink, track, wanted.timestamp)) ??
     (await sink.getFirstKeyPacket())
   if (key === null) return fail('undecodable', 'no key frame')
   const run = await packetsUpTo(sink, key, wanted)
+  if (isFailure(run)) return run
   const reached = run.map(({ timestamp }) => timestamp).filter((time) => time <= (wanted ?? key).timestamp)
   const target = reached.reduce((latest, time) => Math.max(latest, time), key.timestamp)
-  const description = (await track.getDecoderConfig())?.description
   return {
     packets: run.map(({ data, sideData, timestamp }) => ({
       data,
       alpha: sideData.alpha,
-      timestampSeconds: timestamp,
+      timestampSeconds: timestamp - startSeconds,
     })),
-    timestampSeconds: target,
-    description: description === undefined ? undefined : bytesOf(description),
+    timestampSeconds: target - startSeconds,
+    description: await descriptionOf(track),
   }
 }
 
@@ -245,9 +265,11 @@ async function keyPacketAt(
 ): Promise<EncodedPacket | null> {
   const marked = await sink.getKeyPacket(timestamp)
   const tick = 1 / (await track.getTimeResolution())
+  const description = await descriptionOf(track)
   let candidate = marked
   for (let step = 0; candidate !== null && step < MAX_RUN_PACKETS; step += 1) {
     if ((await track.determinePacketType(candidate)) !== 'delta') return candidate
+    if ((await track.getCodec()) === 'avc' && isIdr('h264', candidate.data, description)) return candidate
     candidate = await sink.getKeyPacket(candidate.timestamp - tick)
   }
   return marked
@@ -258,7 +280,7 @@ async function packetsUpTo(
   sink: EncodedPacketSink,
   key: EncodedPacket,
   wanted: EncodedPacket | null,
-): Promise<readonly EncodedPacket[]> {
+): Promise<readonly EncodedPacket[] | Failure> {
   const run = [key]
   let bytes = key.byteLength
   let last = key
@@ -266,11 +288,17 @@ async function packetsUpTo(
     const next = await sink.getNextPacket(last)
     if (next === null) break
     bytes += next.byteLength
-    if (run.length >= MAX_RUN_PACKETS || bytes > MAX_RUN_BYTES) break
+    if (run.length >= MAX_RUN_PACKETS || bytes > MAX_RUN_BYTES)
+      return fail('undecodable', 'too far behind its key frame')
     if (next.timestamp >= key.timestamp) run.push(next)
     last = next
   }
   return run
+}
+
+async function descriptionOf(track: InputVideoTrack): Promise<Uint8Array | undefined> {
+  const description = (await track.getDecoderConfig())?.description
+  return description === undefined ? undefined : bytesOf(description)
 }
 
 function bytesOf(source: ArrayBufferLike | ArrayBufferView): Uint8Array {

@@ -118,32 +118,41 @@ export interface FileInput {
   readonly atSeconds: number | undefined
 }
 
-/** How far before the wanted moment is looked where no frame is left behind it. */
+/**
+ * How far before a moment the search for its key frame begins: FFmpeg rounds to the nearest frame. Streams without an index
+ * are searched by their clock, and shown from the next key frame on.
+ */
 const LOOK_BACK_SECONDS = 1
+const LOOK_BACK_WITHOUT_INDEX_SECONDS = 10
+const WITHOUT_INDEX: ReadonlySet<FileInput['demuxer']> = new Set(['mpegts', 'mpeg'])
 
 /**
- * Decodes a frame of a file that lies on the disk. Only this file can be opened, and only by the named demuxer:
- * a playlist hidden in it finds none that would follow it.
+ * Decodes the frame that is shown at a moment from a file that lies on the disk, the first one without a moment. Only this
+ * file can be opened, and only by the named demuxer: a playlist hidden in it finds none that would follow it.
  */
 export async function decodeFile(
   ffmpeg: Ffmpeg,
   file: FileInput,
   options: DecodeOptions,
 ): Promise<Frame | Failure> {
-  const { atSeconds } = file
-  if (atSeconds === undefined) return decodeFileAt(ffmpeg, file, options)
-  // FFmpeg gives the first frame from a moment on; behind the last one there is none.
-  let frame = await decodeFileAt(ffmpeg, file, options)
-  for (const earlier of [Math.max(0, atSeconds - LOOK_BACK_SECONDS), undefined]) {
-    if (!isFailure(frame) || frame.code !== 'undecodable') break
-    frame = await decodeFileAt(ffmpeg, { ...file, atSeconds: earlier }, options)
-  }
-  return frame
+  const { atSeconds = 0, demuxer } = file
+  const back = WITHOUT_INDEX.has(demuxer) ? LOOK_BACK_WITHOUT_INDEX_SECONDS : LOOK_BACK_SECONDS
+  const from = Math.max(0, atSeconds - back)
+  const frame = await decodeFrom(ffmpeg, file, from, options)
+  const early = !isFailure(frame) && frame.timestampSeconds <= atSeconds + TICK_SECONDS
+  if (from === 0 || early || (isFailure(frame) && frame.code !== 'undecodable')) return frame
+  // No frame of the film was found that is not later: from the start there may be one.
+  return decodeFrom(ffmpeg, file, 0, options)
 }
 
-async function decodeFileAt(
+/** How far apart two moments are told apart: moments are asked for in milliseconds. */
+const TICK_SECONDS = 0.0001
+
+/** Decodes from the key frame at or before `from` up to the frame of the moment. */
+async function decodeFrom(
   ffmpeg: Ffmpeg,
   { path, demuxer, atSeconds }: FileInput,
+  from: number,
   options: DecodeOptions,
 ): Promise<Frame | Failure> {
   const { video } = options
@@ -154,25 +163,39 @@ async function decodeFileAt(
     'metadata=mode=add:key=shown:value=1',
     'metadata=mode=print:key=shown:direct=1:file=pipe\\\\:2',
   ]
+  // Of the frames up to the moment the last one goes on, which is shown for ever past the end.
+  const select =
+    atSeconds === undefined
+      ? []
+      : [
+          'tpad=stop=-1:stop_mode=clone',
+          `fps=fps=${Math.round(1 / TICK_SECONDS)}:round=down:start_time=${atSeconds.toFixed(6)}`,
+        ]
   // Only the library's decoders look at the alpha beside a frame.
   const alphaDecoder = video.codec === 'vp9' ? 'libvpx-vp9' : 'libvpx'
   const decoded = await runDecoder(ffmpeg, options, {
     args: [
       ...['-protocol_whitelist', 'file', '-format_whitelist', demuxer, '-codec_whitelist', FFMPEG_DECODERS],
-      ...['-max_pixels', String(options.maxPixels), '-noautorotate', '-copyts'],
+      ...['-max_pixels', String(options.maxPixels), '-noautorotate'],
+      ...['-copyts', '-start_at_zero', '-noaccurate_seek'],
       ...(video.hasAlpha ? ['-c:v', alphaDecoder] : []),
-      ...(atSeconds === undefined ? [] : ['-ss', atSeconds.toFixed(6)]),
+      ...(from === 0 ? [] : ['-ss', from.toFixed(6)]),
       ...['-f', demuxer, '-i', `file:${path}`, '-map', '0:v:0', '-an', '-sn', '-dn'],
-      ...['-vf', [...tellTime, ...chain].join(',')],
+      ...['-vf', [...tellTime, ...select, ...chain].join(',')],
     ],
     inputs: [],
     channels,
     frames: 1,
   })
   if (isFailure(decoded)) return decoded
-  const reported = /pts_time:(\d+(?:\.\d+)?)/.exec(await decoded.messages)?.[1]
-  const timestampSeconds = Number(reported ?? atSeconds ?? 0)
+  const timestampSeconds = Math.max(0, shownTime(await decoded.messages, atSeconds))
   return { ...sizeOnly(options.size), channels, data: decoded.data, timestampSeconds }
+}
+
+/** The last of the times that were printed up to a moment, else the first one. */
+function shownTime(messages: string, atSeconds = 0): number {
+  const times = [...messages.matchAll(/pts_time:(-?\d+(?:\.\d+)?)/g)].map(([, seconds]) => Number(seconds))
+  return times.findLast((seconds) => seconds < atSeconds + TICK_SECONDS) ?? times[0] ?? atSeconds
 }
 
 function colourChain(ffmpeg: Ffmpeg, { video, size }: DecodeOptions): readonly string[] {

@@ -42,8 +42,9 @@ export interface FfmpegOptions {
 
 /** What every call starts with. `-v error` keeps standard error to what matters for the log. */
 const COMMON_ARGS = ['-nostdin', '-hide_banner', '-v', 'error', '-threads', '1', '-filter_threads', '1']
-/** Standard error that is kept: the first lines tell, and a broken file can cause thousands. */
-const MAX_STDERR_BYTES = 2048
+/** Standard error that is kept, in characters: the first lines complain, the last ones tell of what came out. */
+const KEPT_COMPLAINTS = 2048
+const KEPT_END = 2048
 
 export function createFfmpeg({ binary, memoryBytes }: FfmpegOptions): Ffmpeg {
   return {
@@ -83,7 +84,7 @@ async function runChild(command: readonly string[], run: FfmpegRun): Promise<Ffm
     if (pipe !== undefined && pipe !== null && 'write' in pipe) feed(pipe, chunks)
   })
   if (run.inputs.length === 0) child.stdin?.end()
-  const messages = collect(child.stderr, MAX_STDERR_BYTES).then((bytes) => bytes.toString('utf8').trim())
+  const messages = collectMessages(child.stderr)
   const bytes = await collect(child.stdout, run.outputBytes, () => child.kill('SIGKILL'))
   if (bytes.length === run.outputBytes) return { bytes, messages }
   const [complaint, exit] = await Promise.all([messages, ended])
@@ -106,6 +107,23 @@ function feed(pipe: Writable, chunks: readonly Uint8Array[]): void {
   })
   for (const chunk of chunks) pipe.write(chunk)
   pipe.end()
+}
+
+/** The beginning and the end of what is written: a broken file can cause thousands of lines. */
+function collectMessages(stream: Readable | null): Promise<string> {
+  const { promise, resolve } = Promise.withResolvers<string>()
+  let begin = ''
+  let end = ''
+  const finish = () => resolve(`${begin}${end}`.trim())
+  stream?.setEncoding('utf8').on('data', (chunk: string) => {
+    const taken = chunk.slice(0, KEPT_COMPLAINTS - begin.length)
+    begin += taken
+    end = (end + chunk.slice(taken.length)).slice(-KEPT_END)
+  })
+  stream?.once('close', finish)
+  stream?.once('error', finish)
+  if (stream === null) finish()
+  return promise
 }
 
 /** Reads a stream up to a length; `onFull` is called when it is reached, and what comes after is dropped. */

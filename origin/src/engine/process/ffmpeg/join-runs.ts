@@ -1,7 +1,8 @@
 /** Several wanted frames of one video as one stream: one child instead of three, which is most of their cost. */
 
 import type { CodedFrame, PacketRun, VideoInfo } from '../container/container.ts'
-import { isDisposable, startsAnew } from './elementary.ts'
+import { isDisposable } from '../container/nal-units.ts'
+import { startsAnew } from './elementary.ts'
 
 export interface JoinedRuns {
   /** All frames to decode, in order. */

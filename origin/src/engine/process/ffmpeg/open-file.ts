@@ -64,8 +64,12 @@ export async function openFfmpegFile(
   }
 }
 
+/** What begins where the film ends is not shown: an edit list has cut it off. */
+const BEFORE_THE_END_SECONDS = 0.0005
+
 function withinDuration(moment: Moment, { durationSeconds }: ContainerInfo): Moment {
-  return moment === undefined ? undefined : Math.min(moment, durationSeconds ?? moment)
+  if (moment === undefined || durationSeconds === undefined) return moment
+  return Math.max(0, Math.min(moment, durationSeconds - BEFORE_THE_END_SECONDS))
 }
 
 async function decodeFromRuns(
