@@ -15,6 +15,7 @@ import {
   observeExternal,
   observeLane,
   observeLimiter,
+  observeScanner,
   observeStore,
   watchLanes,
 } from './assembly/instrument.ts'
@@ -100,8 +101,12 @@ export async function createOrigin({
   })
   const { engine } = opened
   watchLanes({ ...opened.lanes, reads: sources.reads, memory: sources.memory }, observer)
-  const scanner = createScanner({ classifier, score: config.nsfw, failClosed: config.nsfw.failClosed, log })
-  const policy = createServePolicy({ mode: config.nsfw.onServe, score: config.nsfw, scanner, engine })
+  const { failClosed } = config.nsfw
+  const scanner = observeScanner(createScanner({ classifier, score: config.nsfw, failClosed, log }), observer)
+  const policy = createServePolicy({
+    ...{ mode: config.nsfw.onServe, score: config.nsfw, frames: config.nsfw.frames },
+    ...{ scanner, engine },
+  })
   const stored = openRenditionStore(config, store, log)
   const pipeline = openPipeline(config, { sources, opened, policy, stored, metrics })
   const internal = internalOptions(config, {

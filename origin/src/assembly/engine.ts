@@ -94,7 +94,13 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
   }
   const run = createRunner({ ways: createWays(lanes, pools, mostOfClip), mostCost: config.engine, events })
   return {
-    engine: observeEngine(createEngine({ run, lanes, limits: config.limits, renderQuality }), observer),
+    engine: observeEngine(
+      createEngine({
+        ...{ run, lanes, limits: config.limits, renderQuality },
+        scanFrames: config.nsfw.frames,
+      }),
+      observer,
+    ),
     ...{ lanes, pools },
     rendererVersion: starter.decoder.then(({ renderer, version }) =>
       JSON.stringify([renderer, version ?? '', renderQuality]),

@@ -8,6 +8,7 @@ import type { Engine, EngineEvents } from '../engine/client.ts'
 import type { Job } from '../engine/jobs.ts'
 import { MODEL_PICTURE_BYTES } from '../engine/scan-model.ts'
 import type { Classifier } from '../nsfw/classifier.ts'
+import type { Scanner } from '../nsfw/scanner.ts'
 import type { ExternalFetch } from '../source/external/fetch.ts'
 import type { SourceReader } from '../source/reader.ts'
 import type { Log } from '../telemetry/log.ts'
@@ -75,12 +76,23 @@ export function observeClassifier(classifier: Classifier, observer: Observer): C
     },
     classify(pictures, signal) {
       observer.metrics.count('media_proxy.nsfw.frames', {}, pictures.length / MODEL_PICTURE_BYTES)
-      return observer.observe({ span: 'nsfw scan', metric: 'media_proxy.nsfw.scan.duration' }, () =>
-        classifier.classify(pictures, signal),
-      )
+      return classifier.classify(pictures, signal)
     },
     watchBatches: (onBatch) => classifier.watchBatches(onBatch),
     close: () => classifier.close(),
+  }
+}
+
+/** Tells how long scans take, but for those whose verdict is known. */
+export function observeScanner(scanner: Scanner, observer: Observer): Scanner {
+  return {
+    enabled: scanner.enabled,
+    known: (contentHash) => scanner.known(contentHash),
+    scan(contentHash, pictures, signal) {
+      const scan = () => scanner.scan(contentHash, pictures, signal)
+      if (!scanner.enabled || pictures.length === 0 || scanner.known(contentHash) !== undefined) return scan()
+      return observer.observe({ span: 'nsfw scan', metric: 'media_proxy.nsfw.scan.duration' }, scan)
+    },
   }
 }
 

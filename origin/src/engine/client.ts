@@ -17,6 +17,8 @@ export interface EngineOptions {
   readonly lanes: EngineLanes
   readonly limits: SourceLimits
   readonly renderQuality: RenderQuality
+  /** Most evenly spaced frames of what moves that a scan looks at. */
+  readonly scanFrames: number
 }
 
 export interface Rendered {
@@ -27,7 +29,7 @@ export interface Rendered {
 export interface Examined
   extends Omit<Extract<ResultOf<'examine'>, { kind: 'examined' }>, 'kind' | 'format'> {
   readonly format: MediaKind['format']
-  /** Pictures for the model, one after the other; empty where no scan was asked for, or there is nothing to see. */
+  /** Pictures for the model, one after the other, what matters most first; empty where no scan was asked for, or there is nothing to see. */
   readonly pictures: Uint8Array
 }
 
@@ -56,7 +58,7 @@ export interface Engine {
   rejection(kind: 'image' | 'video' | 'clip', underWay: number): Failure | undefined
 }
 
-export function createEngine({ run, lanes, limits, renderQuality }: EngineOptions): Engine {
+export function createEngine({ run, lanes, limits, renderQuality, scanFrames }: EngineOptions): Engine {
   return {
     async render(source, options, time) {
       const described = jobSource(source)
@@ -78,7 +80,7 @@ export function createEngine({ run, lanes, limits, renderQuality }: EngineOption
       const described = jobSource(source)
       const ended = await run(
         source,
-        (allowance) => ({ kind: 'examine', source: described, limits, scan, extras, allowance }),
+        (allowance) => ({ kind: 'examine', source: described, limits, scan, scanFrames, extras, allowance }),
         time,
       )
       if (isFailure(ended)) return ended

@@ -41,6 +41,8 @@ export interface ExamineJob extends MediaJob {
   readonly kind: 'examine'
   readonly scan: boolean
   readonly extras: readonly ExtraName[]
+  /** Most evenly spaced frames of what moves that the model is to see. */
+  readonly scanFrames: number
   readonly allowance: Cost
 }
 

@@ -2,9 +2,10 @@
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { LRUCache } from 'lru-cache'
+import { MODEL_PICTURE_BYTES } from '../engine/scan-model.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { Classifier } from './classifier.ts'
-import { type ScoreOptions, scoreFrames, type Verdict } from './score.ts'
+import { type Predictions, type ScoreOptions, scoreFrames, type Verdict } from './score.ts'
 
 export interface ScannerOptions {
   /** Undefined where nothing is scanned. */
@@ -20,8 +21,8 @@ export interface Scanner {
   /** What is known of a content; undefined where it was not scanned lately. */
   known(contentHash: string): Verdict | undefined
   /**
-   * The verdict over the pictures that the model is to see of a source; undefined where nothing is scanned, or where a scan failed and may. Fails with
-   * `scan-failed` where it may not, or with the signal.
+   * The verdict over the pictures that the model is to see of a source, of as many of them as it takes; undefined where
+   * nothing is scanned, or where a scan failed and may. Fails with `scan-failed` where it may not, or with the signal.
    */
   scan(contentHash: string, pictures: Uint8Array, signal: AbortSignal): Promise<Verdict | Failure | undefined>
 }
@@ -44,16 +45,42 @@ export function createScanner({ classifier, score, failClosed, log }: ScannerOpt
       if (classifier === undefined || pictures.length === 0) return undefined
       const known = verdicts.get(contentHash)
       if (known !== undefined) return known
-      const predictions = await classifier.classify(pictures, signal)
-      if (isFailure(predictions)) {
-        const left = predictions.code === 'client-gone' || predictions.code === 'deadline'
-        return left ? predictions : failed(predictions)
+      const verdict = await look(classifier, pictures, score, signal)
+      if (isFailure(verdict)) {
+        const left = verdict.code === 'client-gone' || verdict.code === 'deadline'
+        return left ? verdict : failed(verdict)
       }
-      const [first, ...rest] = predictions
-      if (first === undefined) return failed(fail('scan-failed', 'no predictions'))
-      const verdict = scoreFrames([first, ...rest], score)
       verdicts.set(contentHash, verdict)
       return verdict
     },
   }
+}
+
+/** What of a film is shown by default, and then as much at once as the model takes without keeping others waiting. */
+const FIRST_ROUND_PICTURES = 2
+const ROUND_PICTURES = 4
+
+/** Looks at the pictures in their order, a few at a time, until there is a verdict: flagged, or nothing more to see. */
+async function look(
+  classifier: Classifier,
+  pictures: Uint8Array,
+  score: ScoreOptions,
+  signal: AbortSignal,
+): Promise<Verdict | Failure> {
+  const seen: Predictions[] = []
+  let verdict: Verdict | undefined
+  while (seen.length * MODEL_PICTURE_BYTES < pictures.length && verdict?.nsfw !== true) {
+    const start = seen.length * MODEL_PICTURE_BYTES
+    const count = seen.length === 0 ? FIRST_ROUND_PICTURES : ROUND_PICTURES
+    const round = await classifier.classify(
+      pictures.subarray(start, start + count * MODEL_PICTURE_BYTES),
+      signal,
+    )
+    if (isFailure(round)) return round
+    seen.push(...round)
+    const [first, ...rest] = seen
+    if (first === undefined || round.length === 0) return fail('scan-failed', 'no predictions')
+    verdict = scoreFrames([first, ...rest], score)
+  }
+  return verdict ?? fail('scan-failed', 'no pictures')
 }

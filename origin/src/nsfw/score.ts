@@ -28,7 +28,7 @@ export function probabilityOf(predictions: Predictions, { countHentai }: ScoreOp
 }
 
 /**
- * The verdict over the frames of one source (one for a picture, three for what moves): the highest score. Of
+ * The verdict over the frames of one source (one for a picture, several for what moves): the highest score. Of
  * several frames, one that is barely above the threshold (by less than half of what is left to 1) is not
  * enough unless another comes at least half as far: a single blurred frame should not flag a whole video.
  */

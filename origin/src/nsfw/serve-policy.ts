@@ -26,6 +26,8 @@ export interface ServePolicy {
 export interface ServePolicyOptions {
   readonly mode: ServeMode
   readonly score: ScoreOptions
+  /** Most evenly spaced frames of what moves that a scan looks at. */
+  readonly frames: number
   readonly scanner: Scanner
   readonly engine: Pick<Engine, 'examine'>
 }
@@ -33,10 +35,10 @@ export interface ServePolicyOptions {
 /** Gaussian sigma at which nothing is recognised any more, in pixels of the rendition. */
 export const FLAGGED_BLUR = 40
 
-export function createServePolicy({ mode, score, scanner, engine }: ServePolicyOptions): ServePolicy {
+export function createServePolicy({ mode, score, frames, scanner, engine }: ServePolicyOptions): ServePolicy {
   return {
     mode,
-    version: mode === 'off' ? '' : JSON.stringify([mode, score.threshold, score.countHentai]),
+    version: mode === 'off' ? '' : JSON.stringify([mode, score.threshold, score.countHentai, frames]),
     async check(source, timeLeftMs, signal) {
       if (mode === 'off' || (source.kind?.kind !== 'image' && source.kind?.kind !== 'video')) return undefined
       const name = await contentName(source)

@@ -311,6 +311,11 @@ export const configSchema = z.strictObject({
       ['rgb', 'bgr-caffe'],
       { default: 'rgb' },
     ),
+    frames: integer(
+      'Most evenly spaced frames of what moves that a scan looks at, beside the first one and the poster: 5 of up to a ' +
+        'minute, one more for each minute beyond.',
+      { min: 1, max: 60, default: 12 },
+    ),
     threads: integer('Threads of one scan.', { min: 1, max: 64, default: 1 }),
     queuedScans: integer('Scans that may wait for the model.', { min: 1, max: 10_000, default: 64 }),
   }),

@@ -9,19 +9,19 @@ import type { Cost, Deferred, ExamineJob } from '../jobs.ts'
 import { type Admission, admit } from './admit.ts'
 import { validateSound } from './container/codecs.ts'
 import type { ContainerInfo } from './container/container.ts'
-import { animationTimes, frameAt } from './image/animation-frames.ts'
+import { animationTimes } from './image/animation-frames.ts'
 import { decodePicture } from './image/decode.ts'
 import { type ImageInfo, validateInfo } from './image/inspect.ts'
 import type { Size } from './image/plan.ts'
 import type { RawPicture } from './image/raw-picture.ts'
+import { decodeScanFrames, scanDecodes } from './image/scan-frames.ts'
 import { type ImageSequence, readSequence } from './image/sequence.ts'
 import { openPicture } from './open-picture.ts'
 import { costOfStill, costOfThumbnails } from './predict.ts'
 import { type MediaSource, memorySource } from './source/media-source.ts'
 import { createStillDecoder } from './stills.ts'
 import { readAudio } from './video/audio.ts'
-import { readThreeFrames } from './video/frames.ts'
-import { threeFrames, threeMoments } from './video/moments.ts'
+import { readScanFrames, scanSamples } from './video/scan-frames.ts'
 import { openVideo, type Video, type VideoTools } from './video/video.ts'
 
 export interface Examined {
@@ -36,7 +36,7 @@ export interface Examined {
   readonly codecs?: { readonly video?: string; readonly audio?: string }
   /** The first shown frame; undefined for sound. */
   readonly first?: RawPicture
-  /** What a scan looks at: the picture, or three frames of what moves; empty for sound, or where none was asked. */
+  /** What a scan looks at, in that order: the picture, or frames of what moves; empty for sound, or where none was asked. */
   readonly frames: readonly RawPicture[]
 }
 
@@ -49,12 +49,12 @@ const LOOK_SIDE_PIXELS = 448
  */
 export async function examine(
   source: MediaSource,
-  { scan, allowance }: Pick<ExamineJob, 'scan' | 'allowance'>,
+  { scan, scanFrames, allowance }: Pick<ExamineJob, 'scan' | 'scanFrames' | 'allowance'>,
   tools: VideoTools,
   tellCost: (cost: Cost) => void,
 ): Promise<Examined | Deferred | Failure> {
   const { kind } = source
-  const options = { scan, tools, admission: { allowance, tellCost } }
+  const options = { scan, scanFrames, tools, admission: { allowance, tellCost } }
   switch (kind?.kind) {
     case undefined:
       return fail('unsupported-format')
@@ -69,6 +69,7 @@ export async function examine(
 
 interface ExamineOptions {
   readonly scan: boolean
+  readonly scanFrames: number
   readonly tools: VideoTools
   readonly admission: Admission
 }
@@ -76,8 +77,9 @@ interface ExamineOptions {
 async function examineImage(
   source: MediaSource,
   kind: MediaKind & { readonly kind: 'image' },
-  { tools, scan, admission }: ExamineOptions,
+  options: ExamineOptions,
 ): Promise<Examined | Deferred | Failure> {
+  const { tools, scan, scanFrames, admission } = options
   const { limits } = tools
   const isSequence = (info: ImageInfo) => info.format === 'avif' || info.format === 'heic'
   const opened = await openPicture(source, {
@@ -86,19 +88,20 @@ async function examineImage(
     // Of a sequence single frames are decoded, whatever there are.
     validate: (info, seen) =>
       validateInfo(info, { limits, animated: scan && !isSequence(info) ? 'gone through' : false }) ??
-      admit(costOfThumbnails(info, seen), admission),
+      admit(
+        costOfThumbnails(info, seen, scan && !isSequence(info) ? scanDecodes(info, scanFrames) : 1),
+        admission,
+      ),
   })
   if (!('info' in opened)) return opened
   const { bytes, info } = opened
   const sequence = isSequence(info) ? readSequence(bytes) : undefined
   const decodeStill = createStillDecoder(tools)
-  const decode = (frame: number) =>
-    decodePicture(bytes, info, { frame, maxSidePixels: LOOK_SIDE_PIXELS }, decodeStill)
-  const first = await decode(0)
+  const first = await decodePicture(bytes, info, { frame: 0, maxSidePixels: LOOK_SIDE_PIXELS }, decodeStill)
   if (isFailure(first)) return first
   const size = { width: info.width, height: info.height }
   if (sequence !== undefined) {
-    const played = await lookAtSequence(sequence, scan, tools)
+    const played = await lookAtSequence(sequence, options)
     if (isFailure(played)) return played
     const { durationSeconds, frames } = played
     return { kind, size, first, animated: true, durationSeconds, frames: scan ? [first, ...frames] : [] }
@@ -112,43 +115,28 @@ async function examineImage(
     animated,
     ...(animated ? { durationSeconds } : {}),
     first,
-    frames: scan ? await framesOf(info, times, first, decode) : [],
+    frames: scan ? [first, ...(await decodeScanFrames(bytes, info, times, scanFrames))] : [],
   }
 }
 
 /** What a player shows of a file whose still may show something else entirely: both are to be looked at. */
 async function lookAtSequence(
   sequence: ImageSequence,
-  scan: boolean,
-  tools: VideoTools,
+  { scan, scanFrames, tools }: ExamineOptions,
 ): Promise<{ readonly durationSeconds: number; readonly frames: readonly RawPicture[] } | Failure> {
   const video = await openVideo(tools, memorySource(sequence.asVideo(), undefined), 'mp4')
   if (isFailure(video)) return video
   try {
     const { durationSeconds = 0 } = video.info
-    const frames = scan ? await readThreeFrames(video, lookSize(video.info.video)) : []
+    if (!scan) return { durationSeconds, frames: [] }
+    const first = await video.readFrame(undefined, lookSize(video.info.video))
+    const frames = isFailure(first)
+      ? first
+      : await readScanFrames(video, first, { most: scanFrames, poster: false })
     return isFailure(frames) ? frames : { durationSeconds, frames }
   } finally {
     await video.close()
   }
-}
-
-/** The picture; or the frames of an animation near its start, middle and end, those that decode. */
-async function framesOf(
-  { frames }: ImageInfo,
-  times: readonly number[],
-  first: RawPicture,
-  decode: (frame: number) => Promise<RawPicture | Failure>,
-): Promise<readonly RawPicture[]> {
-  if (frames === 1) return [first]
-  const moments = threeMoments(times.at(-1) ?? 0).map((moment) => frameAt(times, moment))
-  const wanted = new Set(threeFrames(moments, frames))
-  const decoded: RawPicture[] = []
-  for (const frame of wanted) {
-    const picture = frame === 0 ? first : await decode(frame)
-    if (!isFailure(picture)) decoded.push(picture)
-  }
-  return decoded.length === 0 ? [first] : decoded
 }
 
 async function examineVideo(
@@ -172,7 +160,7 @@ async function examineVideo(
 async function lookAtVideo(
   video: Video,
   kind: MediaKind,
-  { scan, admission }: ExamineOptions,
+  { scan, scanFrames, admission }: ExamineOptions,
 ): Promise<Examined | Deferred | Failure> {
   const rejected = validateSound(video.info.audio, 'film')
   if (rejected !== undefined) return rejected
@@ -180,11 +168,12 @@ async function lookAtVideo(
   const shownAt = lookSize(video.info.video)
   const plan = { ...shownAt, mode: 'exact', gravity: 'centre' } as const
   const still = { plan, format: 'jpeg', quality: 80, animated: false } as const
-  const deferred = admit(costOfStill(video.info.video, still), admission)
+  const samples = scan ? scanSamples(scanFrames) : 0
+  const deferred = admit(costOfStill(video.info.video, still, samples), admission)
   if (deferred !== undefined) return deferred
   const first = await video.readFrame(undefined, shownAt)
   if (isFailure(first)) return first
-  const frames = scan ? await readThreeFrames(video, shownAt) : []
+  const frames = scan ? await readScanFrames(video, first, { most: scanFrames, poster: true }) : []
   if (isFailure(frames)) return frames
   const { durationSeconds } = video.info
   return {

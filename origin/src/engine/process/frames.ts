@@ -11,12 +11,12 @@ import type { Size } from './image/plan.ts'
 import type { RawPicture } from './image/raw-picture.ts'
 import { type Render, renderRaw } from './image/render-image.ts'
 import { type ImageSequence, readSequence } from './image/sequence.ts'
+import { threeFrames, threeMoments } from './moments/moments.ts'
 import { openPicture } from './open-picture.ts'
 import { costOfPicture, costOfStill } from './predict.ts'
 import { type MediaSource, memorySource } from './source/media-source.ts'
 import { createStillDecoder } from './stills.ts'
 import { readThreeFrames } from './video/frames.ts'
-import { threeFrames, threeMoments } from './video/moments.ts'
 import { openVideo, type Video, type VideoTools } from './video/video.ts'
 
 export interface FrameFile {

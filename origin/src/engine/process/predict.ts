@@ -63,14 +63,16 @@ export function costOfStill(video: Size, render: Render, samples = 0): Cost {
   return predictStill(video, costRender(render), samples)
 }
 
-/** The cost of a picture, or of some of its frames, as small as a scan or a placeholder needs it. */
-export function costOfThumbnails(info: ImageInfo, seen: SeenBytes): Cost {
+/** More than anybody waits for: what is predicted of many frames is bounded by it. */
+const MOST_SECONDS = 20
+
+/** The cost of a picture as small as a scan or a placeholder needs it; `decodes` of its frames are decoded on the way. */
+export function costOfThumbnails(info: ImageInfo, seen: SeenBytes, decodes: number): Cost {
   const plan = { width: 448, height: 448, mode: 'exact', gravity: 'centre' } as const
   const small = info.drawing === undefined ? info : { ...info, width: plan.width, height: plan.height }
-  return costOfPicture(
-    small,
-    { plan, format: 'jpeg', quality: 80, animated: false },
-    { frames: 1, cutLate: false },
-    seen,
-  )
+  const render = { plan, format: 'jpeg', quality: 80, animated: false } as const
+  const one = costOfPicture(small, render, { frames: 1, cutLate: false }, seen)
+  const two = costOfPicture(small, render, { frames: 2, cutLate: false }, seen)
+  const cpuSeconds = one.cpuSeconds + (decodes - 1) * (two.cpuSeconds - one.cpuSeconds)
+  return { ...one, cpuSeconds: Math.max(one.cpuSeconds, Math.min(MOST_SECONDS, cpuSeconds)) }
 }

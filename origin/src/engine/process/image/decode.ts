@@ -43,11 +43,21 @@ export async function decodePicture(
   const frame = Math.min(options.frame, info.frames - 1)
   if (needsOwnDecoder(bytes, info) || (info.format === 'png' && frame > 0)) {
     const picture = await decodeFrame(bytes, info, frame, decodeStill)
-    return isFailure(picture) ? picture : shrink(picture, options)
+    return isFailure(picture) ? picture : shrink(picture, options.maxSidePixels)
   }
-  const paged = info.format === 'gif' || info.format === 'webp'
-  const opened = openFile(bytes, info, paged ? { page: frame } : {})
-  return take(opened, { ...options, enlarges: info.drawing !== undefined })
+  if (info.format === 'gif' || info.format === 'webp')
+    return decodePaged(bytes, info, frame, options.maxSidePixels)
+  return take(openFile(bytes, info, {}), { ...options, enlarges: info.drawing !== undefined })
+}
+
+/** One frame of an animation that Sharp plays, with all that it is drawn upon. Fails with `undecodable`. */
+export async function decodePaged(
+  bytes: Uint8Array,
+  info: ImageInfo,
+  frame: number,
+  maxSidePixels: number,
+): Promise<RawPicture | Failure> {
+  return take(openFile(bytes, info, { page: frame }), { maxSidePixels })
 }
 
 /** The same with the decoders that are not Sharp's, at full size. */
@@ -68,10 +78,11 @@ export async function decodeFrame(
   return fail('undecodable', `no frame ${frame}`)
 }
 
-async function shrink(picture: RawPicture, options: DecodeOptions): Promise<RawPicture | Failure> {
+/** The picture, no larger than that. Fails with `undecodable`. */
+export async function shrink(picture: RawPicture, maxSidePixels: number): Promise<RawPicture | Failure> {
   const { data, width, height, channels } = picture
-  if (Math.max(width, height) <= options.maxSidePixels) return picture
-  return take(sharp(data, { ...UNLIMITED_PIXELS, raw: { width, height, channels } }), options)
+  if (Math.max(width, height) <= maxSidePixels) return picture
+  return take(sharp(data, { ...UNLIMITED_PIXELS, raw: { width, height, channels } }), { maxSidePixels })
 }
 
 async function take(

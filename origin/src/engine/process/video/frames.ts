@@ -1,7 +1,7 @@
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Frame } from '../container/video-decoder.ts'
 import type { Size } from '../image/plan.ts'
-import { threeMoments } from './moments.ts'
+import { threeMoments } from '../moments/moments.ts'
 import type { Video } from './video.ts'
 
 /**

@@ -6,7 +6,7 @@ import { UNLIMITED_PIXELS } from '../image/inspect.ts'
 import type { Size } from '../image/plan.ts'
 import type { RawPicture } from '../image/raw-picture.ts'
 import { sharp } from '../image/sharp.ts'
-import { evenMoments } from './moments.ts'
+import { evenMoments } from '../moments/moments.ts'
 import type { Video } from './video.ts'
 
 /** Frames of which the best is the poster. */

@@ -1,0 +1,84 @@
+import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import { evenMoments } from '../moments/moments.ts'
+import { coarseFirst, scanCount } from '../moments/scan-choice.ts'
+import { frameAt } from './animation-frames.ts'
+import { readApng } from './apng.ts'
+import { playApng } from './apng-compose.ts'
+import { decodePaged, shrink } from './decode.ts'
+import type { ImageInfo } from './inspect.ts'
+import type { RawPicture } from './raw-picture.ts'
+
+/** Twice the side of what the model sees. */
+const SIDE_PIXELS = 448
+/** What most animations come to, whose length is not known before their frames are. */
+const USUAL_COUNT = 5
+
+/** How many frames are decoded for a scan of an animation, those before the wanted ones included: most last a minute or less. */
+export function scanDecodes({ format, frames }: ImageInfo, most: number): number {
+  if (frames === 1) return 1
+  return format === 'png' ? frames : 1 + (Math.min(most, USUAL_COUNT) * frames) / 2
+}
+
+/**
+ * What the model is to see of an animation beside its first frame, far ones first: all frames where there are few, else
+ * evenly spaced ones, by the time they are shown. Those that do not decode are left out.
+ */
+export async function decodeScanFrames(
+  bytes: Uint8Array,
+  info: ImageInfo,
+  times: readonly number[],
+  most: number,
+): Promise<readonly RawPicture[]> {
+  if (info.frames === 1) return []
+  const wanted = framesToScan(times, info.frames, most)
+  const decoded = await (info.format === 'png'
+    ? playedFrames(bytes, wanted)
+    : pagedFrames(bytes, info, wanted))
+  return coarseFirst(decoded)
+}
+
+/** Indices behind the first frame, in order. `times` are when each frame starts, and the end. */
+export function framesToScan(times: readonly number[], frames: number, most: number): readonly number[] {
+  const seconds = times.at(-1) ?? 0
+  const count = scanCount(seconds, most)
+  const byTime = evenMoments(seconds, count).map((moment) => frameAt(times, moment))
+  // Frames that are shown for long take several moments; what comes between is looked at instead.
+  const byIndex = Array.from(
+    { length: count },
+    (_, part) => 1 + Math.floor(((part + 0.5) * (frames - 1)) / count),
+  )
+  const wanted = [...byTime, ...byIndex].filter((frame) => frame > 0)
+  return [...new Set(wanted)].slice(0, count).toSorted((a, b) => a - b)
+}
+
+/** Of APNG every frame is drawn upon the one before: all are, once. */
+async function playedFrames(bytes: Uint8Array, wanted: readonly number[]): Promise<readonly RawPicture[]> {
+  const apng = readApng(bytes)
+  if (isFailure(apng)) return []
+  const frames: RawPicture[] = []
+  const last = wanted.at(-1) ?? 0
+  let index = 0
+  for await (const shown of playApng(apng)) {
+    if (isFailure(shown)) break
+    if (wanted.includes(index)) {
+      const picture = await shrink({ ...shown, data: Buffer.from(shown.data) }, SIDE_PIXELS)
+      if (!isFailure(picture)) frames.push(picture)
+    }
+    if (index === last) break
+    index += 1
+  }
+  return frames
+}
+
+async function pagedFrames(
+  bytes: Uint8Array,
+  info: ImageInfo,
+  wanted: readonly number[],
+): Promise<readonly RawPicture[]> {
+  const frames: RawPicture[] = []
+  for (const frame of wanted) {
+    const picture = await decodePaged(bytes, info, frame, SIDE_PIXELS)
+    if (!isFailure(picture)) frames.push(picture)
+  }
+  return frames
+}

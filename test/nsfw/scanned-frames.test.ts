@@ -1,0 +1,212 @@
+/** What a scan looks at of what moves: with a model that counts red. */
+
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { CORPUS, readCorpus } from '../corpus/corpus.ts'
+import { type Door, openEdge, openFilesystemOrigin, type Settings } from '../doors.ts'
+import { send } from '../http.ts'
+import { canEncode, FFMPEG, makeVideo } from '../videos.ts'
+import { redModel } from './red-model.ts'
+
+const SECRET = 'a-secret-for-tests'
+const libav = await loadLibav()
+afterAll(() => libav?.pool.close())
+
+let folder = ''
+let settings: Settings = {}
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'media-proxy-red-'))
+  const path = join(folder, 'red.onnx')
+  await writeFile(path, redModel())
+  settings = {
+    MEDIA_PROXY_SECRET_KEY: SECRET,
+    MEDIA_PROXY_NSFW_ENABLED: 'true',
+    MEDIA_PROXY_NSFW_MODEL_PATH: path,
+  }
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+async function verdictOn(door: Door, name: string, bytes: Uint8Array) {
+  await door.put(name, bytes, undefined, 'uploads')
+  const { status, body } = await send(door.url, '/_metadata', {
+    method: 'POST',
+    headers: { 'x-internal-secret': SECRET, 'content-type': 'application/json' },
+    body: JSON.stringify({ type: 'upload', upload_filename: name }),
+  })
+  expect(status, door.log.at(-1)?.detail).toBe(200)
+  const { nsfw, nsfw_probability: probability } = JSON.parse(body.toString())
+  return { nsfw, probability }
+}
+
+/** How many frames the model has seen. */
+async function seenFrames(door: Door): Promise<number> {
+  const { body } = await send(door.url, '/_metrics', { headers: { 'x-internal-secret': SECRET } })
+  return Number(/^media_proxy_nsfw_frames_total(?:\{.*\})? (\d+)/m.exec(body.toString())?.[1] ?? 0)
+}
+
+/** Grey but for some time in seconds, in which it is red. */
+function redAt(from: number, to: number, rate = 5): string {
+  return `color=gray:s=64x64:r=${rate},drawbox=c=red:t=fill:enable='between(t,${from},${to - 0.5 / rate})'`
+}
+
+type Colour = 'red' | 'grey'
+/** An animation of frames of one colour, each shown so long, in milliseconds. */
+function animation(format: 'gif' | 'webp', frames: readonly (readonly [Colour, number])[]): Promise<Buffer> {
+  const colours = { red: [255, 0, 0], grey: [128, 128, 128] } as const
+  // No frame is the one before it.
+  const pixels = frames.map(([colour], index) =>
+    Buffer.from(
+      Array.from({ length: 32 * 32 }, (_, pixel) => (pixel === index ? [0, 0, 0] : colours[colour])).flat(),
+    ),
+  )
+  const raw = { width: 32, height: 32 * frames.length, channels: 3, pageHeight: 32 } as const
+  const delay = frames.map(([, milliseconds]) => milliseconds)
+  const strip = sharp(Buffer.concat(pixels), { raw })
+  return format === 'gif'
+    ? strip.gif({ delay }).toBuffer()
+    : strip.webp({ delay, lossless: true, minSize: false }).toBuffer()
+}
+
+const repeated = (colour: Colour, milliseconds: number, count: number) =>
+  Array.from({ length: count }, () => [colour, milliseconds] as const)
+
+describe.each([
+  ['the origin', openFilesystemOrigin],
+  ['the edge', openEdge],
+] as const)('a scan at %s', (_, open) => {
+  let door: Door
+  beforeAll(async () => {
+    door = await open(settings)
+  })
+  afterAll(() => door.close())
+
+  it.skipIf(CORPUS === undefined)('flags what shows red first (needs MEDIA_CORPUS)', async () => {
+    expect(await verdictOn(door, 'n_first.gif', readCorpus('wild/n_first.gif'))).toMatchObject({ nsfw: true })
+  })
+
+  it.each([
+    ['the first of many frames', [['red', 100], ...repeated('grey', 100, 40)], true],
+    ['the last of many frames, shown for a fifth', [...repeated('grey', 100, 40), ['red', 1000]], true],
+    [
+      'the second of three frames, shown for a moment',
+      [
+        ['grey', 6000],
+        ['red', 100],
+        ['grey', 4000],
+      ],
+      true,
+    ],
+    [
+      'a fifth of the frames, in the middle',
+      [...repeated('grey', 100, 20), ...repeated('red', 100, 10), ...repeated('grey', 100, 20)],
+      true,
+    ],
+    ['no frame', repeated('grey', 100, 40), false],
+  ] as const)('looks at animations: red is %s', async (name, frames, nsfw) => {
+    for (const format of ['gif', 'webp'] as const)
+      expect(
+        await verdictOn(door, `${name}.${format}`, await animation(format, frames)),
+        format,
+      ).toMatchObject({ nsfw })
+  })
+
+  it.skipIf(FFMPEG === undefined)('looks at animated PNG and AVIF (needs FFmpeg)', async () => {
+    const coders = [
+      ['apng', []],
+      ['avif', ['-c:v', 'libaom-av1', '-cpu-used', '8', '-usage', 'realtime']],
+    ] as const
+    for (const [extension, coder] of coders) {
+      if (extension === 'avif' && !(await canEncode('libaom-av1'))) continue
+      for (const [from, to, nsfw] of [
+        [0, 0.5, true],
+        [2, 3, true],
+        [4, 5, true],
+        [9, 10, false],
+      ] as const) {
+        const bytes = await makeVideo(extension, redAt(from, to), coder, 5)
+        expect(await verdictOn(door, `${from}.${extension}`, bytes), `${extension} ${from}`).toMatchObject({
+          nsfw,
+        })
+      }
+    }
+  })
+})
+
+const H264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-preset', 'ultrafast']
+const ONE_KEY_FRAME = [...H264, '-g', '9999', '-sc_threshold', '0']
+
+describe.skipIf(FFMPEG === undefined)('a scan of films (needs FFmpeg)', () => {
+  describe.each([
+    ['libav', {}],
+    ["FFmpeg's binary", { MEDIA_PROXY_ENGINE_LIBAV: 'false' }],
+  ] as const)('by %s', (_, more) => {
+    let door: Door
+    beforeAll(async () => {
+      // The poster is not red all over.
+      door = await openFilesystemOrigin({ ...settings, MEDIA_PROXY_NSFW_THRESHOLD: '0.5', ...more })
+    })
+    afterAll(() => door.close())
+
+    it.each([
+      ['at its first frame', 0, 0.4, 5],
+      ['at one spot behind frame 600', 26, 30, 30],
+      ['at its end', 35, 40, 5],
+      ['between its start and its middle', 9, 15, 5],
+    ] as const)('sees red %s, with one key frame and with many', async (_name, from, to, rate) => {
+      for (const coder of [ONE_KEY_FRAME, [...H264, '-g', String(rate)]]) {
+        const bytes = await makeVideo('mp4', redAt(from, to, rate), coder, 40)
+        expect(await verdictOn(door, 'film.mp4', bytes)).toMatchObject({ nsfw: true })
+      }
+    })
+
+    it('sees the poster', async () => {
+      // Nothing but the poster says anything, and none of the evenly spaced frames is it.
+      const then = "enable='between(t,1.8,1.95)'"
+      const film = `color=black:s=64x64:r=20,drawbox=c=red:t=fill:${then},drawgrid=w=64:h=64:t=1:c=black:${then}`
+      const bytes = await makeVideo('mp4', film, [...H264, '-crf', '5'], 10)
+      expect(await verdictOn(door, 'poster.mp4', bytes)).toMatchObject({ nsfw: true })
+    })
+
+    it('finds nothing where there is nothing', async () => {
+      const bytes = await makeVideo('mp4', redAt(50, 60), ONE_KEY_FRAME, 40)
+      expect(await verdictOn(door, 'grey.mp4', bytes)).toMatchObject({ nsfw: false })
+    })
+  })
+
+  it('looks at the fewest frames first, and no further than it has to', async () => {
+    const door = await openFilesystemOrigin(settings)
+    try {
+      const seen: number[] = []
+      for (const [name, from, to, seconds] of [
+        ['first', 0, 1, 60],
+        ['middle', 25, 35, 60],
+        ['never', 500, 600, 60],
+        ['never of three minutes', 500, 600, 180],
+      ] as const) {
+        const before = await seenFrames(door)
+        const bytes = await makeVideo('mp4', redAt(from, to), H264, seconds)
+        const { nsfw } = await verdictOn(door, `${name}.mp4`, bytes)
+        expect(nsfw).toBe(from < seconds)
+        seen.push((await seenFrames(door)) - before)
+      }
+      // First and poster; then four at a time.
+      expect(seen).toEqual([2, 6, 7, 9])
+    } finally {
+      await door.close()
+    }
+  })
+
+  it('looks at no more frames than are configured', async () => {
+    const door = await openFilesystemOrigin({ ...settings, MEDIA_PROXY_NSFW_FRAMES: '2' })
+    try {
+      await verdictOn(door, 'a.mp4', await makeVideo('mp4', redAt(500, 600), H264, 200))
+      expect(await seenFrames(door)).toBe(4)
+    } finally {
+      await door.close()
+    }
+  })
+})
