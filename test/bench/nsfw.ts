@@ -10,6 +10,9 @@ import { BUNDLED_MODEL_PATH } from '@media-proxy/origin/nsfw/model.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { pino } from 'pino'
+import { openFilesystemOrigin } from '../doors.ts'
+import { send } from '../http.ts'
+import { FFMPEG, makeVideo } from '../videos.ts'
 import { type BenchRow, median } from './measure.ts'
 
 const ROUND_MS = 2000
@@ -52,6 +55,7 @@ export async function benchNsfw(): Promise<readonly BenchRow[]> {
       scans.push(await rate(CALLERS, scan))
       delay.disable()
     }
+    const films = FFMPEG === undefined ? [] : [await benchFilms()]
     const barePerSecond = median(bare)
     const scansPerSecond = median(scans)
     return [
@@ -68,6 +72,7 @@ export async function benchNsfw(): Promise<readonly BenchRow[]> {
         unit: 'ms',
         target: { atMost: 20 },
       },
+      ...films,
     ]
   } finally {
     await classifier.close()
@@ -87,4 +92,54 @@ async function rate(callers: number, call: () => Promise<unknown>): Promise<numb
   }
   await Promise.all(Array.from({ length: callers }, caller))
   return calls / ((performance.now() - startedAt) / 1000)
+}
+
+const FILM_SECONDS = 30
+const FILMS = 12
+const SECRET = 'a-secret-of-the-bench'
+
+/** Scans of whole films through HTTP: read, decoded, scaled and looked at, two at a time. */
+async function benchFilms(): Promise<BenchRow> {
+  const door = await openFilesystemOrigin({
+    MEDIA_PROXY_NSFW_ENABLED: 'true',
+    MEDIA_PROXY_SECRET_KEY: SECRET,
+  })
+  const headers = { 'x-internal-secret': SECRET }
+  const examine = async (name: string) => {
+    const body = JSON.stringify({ type: 'upload', upload_filename: name })
+    const { status } = await send(door.url, '/_metadata', { method: 'POST', headers, body })
+    if (status !== 200) throw new Error(`a film answered ${status}`)
+  }
+  try {
+    const coder = ['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '25', '-pix_fmt', 'yuv420p', '-g', '60']
+    const film = await makeVideo('mp4', 'testsrc2=s=1280x720:r=30', coder, FILM_SECONDS)
+    for (let index = 0; index < FILMS; index += 1) {
+      // A box that nobody reads makes another content of it, whose verdict is not known.
+      const unread = Buffer.from(`\0\0\0\x0cfree${String(index).padStart(4, '0')}`, 'latin1')
+      await door.put(`film-${index}.mp4`, Buffer.concat([film, unread]), undefined, 'uploads')
+    }
+    await examine('film-0.mp4')
+    const before = await scannedFrames(door.url, headers)
+    const startedAt = performance.now()
+    const names = Array.from({ length: FILMS - 1 }, (_, index) => `film-${index + 1}.mp4`)
+    const examineNext = async () => {
+      for (let name = names.pop(); name !== undefined; name = names.pop()) await examine(name)
+    }
+    await Promise.all([examineNext(), examineNext()])
+    const seconds = (performance.now() - startedAt) / 1000
+    const frames = (await scannedFrames(door.url, headers)) - before
+    return {
+      name: `scanned frames of films of 720p, ${FILM_SECONDS} s long`,
+      value: frames / seconds,
+      unit: 'per second',
+      note: `${(frames / (FILMS - 1)).toFixed(0)} frames of each, ${((seconds / (FILMS - 1)) * 1000).toFixed(0)} ms a film`,
+    }
+  } finally {
+    await door.close()
+  }
+}
+
+async function scannedFrames(url: string, headers: Readonly<Record<string, string>>): Promise<number> {
+  const { body } = await send(url, '/_metrics', { headers })
+  return Number(/^media_proxy_nsfw_frames_total(?:\{.*\})? (\d+)/m.exec(body.toString())?.[1] ?? 0)
 }
