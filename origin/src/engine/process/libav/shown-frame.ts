@@ -29,10 +29,10 @@ export interface ShownFrameOptions {
  */
 const LOOK_BACK_SECONDS = [0, 2, 8, 32] as const
 /**
- * What is decoded between a key frame and a moment that may be missed by some time, in coded pixels: 50 frames of 1080p, a
- * fifth of a second.
+ * What is decoded between a key frame and a moment that may be missed by some time, in coded pixels: ten frames of 1080p,
+ * fifty of 480p.
  */
-const NEAR_PIXELS = 100_000_000
+const NEAR_PIXELS = 20_000_000
 
 /** Makes a reader for a file whose streams are known. The caller disposes of it before the file. */
 export function createShownFrameReader(libav: Libav, options: ShownFrameOptions): ShownFrameReader {
