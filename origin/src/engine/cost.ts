@@ -377,6 +377,20 @@ export function predictFilmClip({
   }
 }
 
+/** The cost of hearing sound through; what tells no duration is bounded by the limit of a job. */
+export function predictWaveform(seconds: number): Cost {
+  return {
+    memoryBytes: Math.ceil(WAVEFORM_BYTES + seconds * WAVEFORM_BYTES_PER_SECOND),
+    cpuSeconds: WAVEFORM_SECONDS + seconds * WAVEFORM_SECONDS_PER_SECOND,
+  }
+}
+
+const WAVEFORM_BYTES = 64 * MIB
+const WAVEFORM_BYTES_PER_SECOND = 1500
+const WAVEFORM_SECONDS = 1
+/** Of FLAC and AC-3; others take a third of it. */
+const WAVEFORM_SECONDS_PER_SECOND = 0.006
+
 export interface PreviewCost {
   readonly coded: Size
   /** Pictures of the film that are decoded. */

@@ -53,7 +53,7 @@ export interface FramesJob extends MediaJob {
 }
 
 /** What is told of media only where it is asked for: some clients refuse fields that they do not know. */
-export const EXTRA_NAMES = ['codecs', 'blurhash', 'palette', 'phash'] as const
+export const EXTRA_NAMES = ['codecs', 'blurhash', 'palette', 'phash', 'waveform'] as const
 
 export type ExtraName = (typeof EXTRA_NAMES)[number]
 
@@ -115,6 +115,7 @@ const examinedSchema = z.object({
     .string()
     .regex(/^[0-9a-f]{16}$/)
     .optional(),
+  waveform: z.string().max(400).optional(),
 })
 
 const framesSchema = z.object({

@@ -76,6 +76,7 @@ const common = {
   version: z.literal(2).optional(),
   nsfw: z.enum(['block', 'flag', 'allow']).optional(),
   extras: z.array(z.enum(EXTRA_NAMES)).max(16).optional(),
+  waveform: z.boolean().optional(),
 }
 
 const bodySchema = z.discriminatedUnion('type', [
@@ -93,8 +94,8 @@ function wantsScan({ isNSFWAllowed, nsfw }: Body): boolean {
 }
 
 /** Each once, in one order. */
-function extrasOf({ extras = [] }: Body): readonly ExtraName[] {
-  return EXTRA_NAMES.filter((name) => extras.includes(name))
+function extrasOf({ extras = [], waveform }: Body): readonly ExtraName[] {
+  return EXTRA_NAMES.filter((name) => extras.includes(name) || (name === 'waveform' && waveform === true))
 }
 
 /** Where the source is. `name` tells what may share one call. */
@@ -187,7 +188,18 @@ async function waitForBoth<A, B>(
 /** The fields that apply; one that does not is absent, never null. */
 function describe(
   { parts }: Source,
-  { format, size, durationSeconds, animated, placeholder, codecs, blurhash, palette, phash }: Examined,
+  {
+    format,
+    size,
+    durationSeconds,
+    animated,
+    placeholder,
+    codecs,
+    blurhash,
+    palette,
+    phash,
+    waveform,
+  }: Examined,
   hash: string,
   verdict: Verdict | undefined,
 ): Metadata {
@@ -205,6 +217,7 @@ function describe(
     ...(blurhash === undefined ? {} : { blurhash }),
     ...(palette === undefined ? {} : { palette }),
     ...(phash === undefined ? {} : { phash }),
+    ...(waveform === undefined ? {} : { waveform }),
     nsfw: verdict?.nsfw ?? false,
     nsfw_probability: verdict?.probability ?? 0,
     nsfw_predictions: verdict?.predictions ?? {},

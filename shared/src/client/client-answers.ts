@@ -24,6 +24,8 @@ export interface Metadata {
   readonly palette?: readonly string[]
   /** 64 bits as 16 hexadecimal digits: pictures that look alike differ in few of them. */
   readonly phash?: string
+  /** Base64 of 256 bytes: the peak of each 1/256 of the duration, 0..255. */
+  readonly waveform?: string
   readonly nsfw: boolean
   /** 0..1 */
   readonly nsfw_probability: number
@@ -67,6 +69,7 @@ const METADATA: Readonly<Record<keyof Metadata, Check>> = {
   blurhash: absentOr(isText),
   palette: absentOr((value) => Array.isArray(value) && value.every(isText)),
   phash: absentOr(isText),
+  waveform: absentOr(isText),
   nsfw: isFlag,
   nsfw_probability: isNumber,
   nsfw_predictions: isPredictions,

@@ -30,7 +30,7 @@ export interface MetadataOptions extends CallOptions {
   /** `allow` does not scan; `block` and `flag` do. Default `flag`. */
   readonly nsfw?: 'block' | 'flag' | 'allow'
   /** What is answered only where it is asked for. */
-  readonly extras?: readonly ('codecs' | 'blurhash' | 'palette' | 'phash')[]
+  readonly extras?: readonly ('codecs' | 'blurhash' | 'palette' | 'phash' | 'waveform')[]
   /** Answer the bytes too; not for what was sent as base64. */
   readonly withBase64?: boolean
 }

@@ -16,6 +16,10 @@ const LOOKS = {
   phash: perceptualHashOf,
 } as const
 
+function isLook(name: ExtraName): name is keyof typeof LOOKS {
+  return Object.hasOwn(LOOKS, name)
+}
+
 /** The extras that apply. Fails with `undecodable`. */
 export async function extrasOf(
   { codecs, first }: Pick<Examined, 'codecs' | 'first'>,
@@ -33,7 +37,7 @@ async function collect(
 ): Promise<Extras | Failure> {
   let collected = extras
   for (const name of names) {
-    if (name === 'codecs') continue
+    if (!isLook(name)) continue
     const value = await LOOKS[name](first)
     if (isFailure(value)) return value
     if (value !== undefined) collected = { ...collected, [name]: value }

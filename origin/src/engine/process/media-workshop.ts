@@ -4,6 +4,7 @@ import { MEDIA_KINDS, type MediaKind } from '../../media/kinds.ts'
 import type { Job, JobSource } from '../jobs.ts'
 import type { MediaSetup } from '../setup.ts'
 import type { Channel } from './channel.ts'
+import { waveformOf } from './clip/waveform.ts'
 import { examine } from './examine.ts'
 import { extrasOf } from './extras.ts'
 import { readFrameFiles } from './frames.ts'
@@ -85,6 +86,11 @@ async function workOnExamination(
   if (isFailure(placeholder)) return { result: placeholder }
   const extras = await extrasOf(examined, job.extras)
   if (isFailure(extras)) return { result: extras }
+  const admission = { allowance: job.allowance, tellCost: channel.tellCost }
+  const waveform = job.extras.includes('waveform')
+    ? await waveformOf(source, examined, tools, admission)
+    : undefined
+  if (typeof waveform === 'object') return { result: waveform }
   const pictures: Uint8Array[] = []
   for (const frame of frames) {
     const pixels = await modelPixels(frame)
@@ -100,6 +106,7 @@ async function workOnExamination(
       ...(animated === undefined ? {} : { animated }),
       ...(placeholder === undefined ? {} : { placeholder }),
       ...extras,
+      ...(waveform === undefined ? {} : { waveform }),
     },
     body: Buffer.concat(pictures),
   }

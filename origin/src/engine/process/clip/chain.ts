@@ -19,6 +19,15 @@ export interface ChainOptions {
   readonly kind: 'pictures' | 'sound'
 }
 
+/** What decoded sound is, as a chain's source. */
+export function soundSource(
+  { sampleRate, format, channelLayout: { nbChannels, mask } }: Frame,
+  { num, den }: IRational,
+): string {
+  const layout = mask > 0n ? `0x${mask.toString(16)}` : `${nbChannels}c`
+  return `time_base=${num}/${den}:sample_rate=${sampleRate}:sample_fmt=${format}:channel_layout=${layout}`
+}
+
 /** Opens a chain; the caller disposes of it. Throws where libav does not take the description. */
 export function openChain({ library, constants }: Libav, { source, filters, kind }: ChainOptions): Chain {
   const [first, last] = kind === 'pictures' ? ['buffer', 'buffersink'] : ['abuffer', 'abuffersink']

@@ -122,8 +122,8 @@ function openPictures(libav: Libav, stream: Stream, video: VideoInfo, maxPixels:
   })
 }
 
-/** Sound that does not open is left out, as a player leaves it out. */
-function openSound(libav: Libav, { stream, codec: name }: SoundTrack): Decoder | undefined {
+/** Undefined where it does not open: a player leaves such sound out. */
+export function openSound(libav: Libav, { stream, codec: name }: SoundTrack): Decoder | undefined {
   const codec = codecNamed(libav, name === 'mp3' ? 'mp3float' : name)
   if (codec === undefined) return undefined
   const opened = openDecoder(libav, {

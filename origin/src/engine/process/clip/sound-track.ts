@@ -3,7 +3,7 @@
 import type { Frame, IRational, Packet, Stream } from 'node-av/lib'
 import type { Libav } from '../libav/load.ts'
 import { AUDIO_ENCODINGS, CLIP_HERTZ, openAudioEncoder } from './audio-encoder.ts'
-import { type Chain, openChain } from './chain.ts'
+import { type Chain, openChain, soundSource } from './chain.ts'
 import type { Encoder } from './encoder.ts'
 import type { FilmClipOptions } from './film-clip.ts'
 import type { MuxedStream } from './muxer.ts'
@@ -49,7 +49,7 @@ class EncodedSound implements Track {
       return true
     this.#chain ??= openChain(this.#libav, {
       kind: 'sound',
-      source: this.#sourceOf(samples),
+      source: soundSource(samples, this.#stream.timeBase),
       filters: this.#filters(),
     })
     this.#chain.push(samples, this.#encode)
@@ -64,12 +64,6 @@ class EncodedSound implements Track {
   [Symbol.dispose](): void {
     this.#chain?.[Symbol.dispose]()
     this.encoder[Symbol.dispose]()
-  }
-
-  #sourceOf({ sampleRate, format, channelLayout: { nbChannels, mask } }: Frame): string {
-    const { num, den } = this.#stream.timeBase
-    const layout = mask > 0n ? `0x${mask.toString(16)}` : `${nbChannels}c`
-    return `time_base=${num}/${den}:sample_rate=${sampleRate}:sample_fmt=${format}:channel_layout=${layout}`
   }
 
   /** Silence is put where there is no sound, so that what follows is heard when it should be. */

@@ -71,9 +71,9 @@ export function playedAudio(
 ): { readonly stream: Stream; readonly codec: AudioCodec } | undefined {
   const tracks = streams.flatMap((stream) => {
     const { codecType, codecId, sampleRate } = stream.codecpar
-    if (codecType !== constants.AVMEDIA_TYPE_AUDIO || sampleRate <= 0) return []
+    if (codecType !== constants.AVMEDIA_TYPE_AUDIO) return []
     const codec = acceptedAudioCodec(library.avGetCodecName(codecId))
-    return codec === undefined ? [] : [{ stream, codec }]
+    return codec === undefined || (codec === 'flac' && sampleRate <= 0) ? [] : [{ stream, codec }]
   })
   return tracks.find(({ stream }) => stream.hasDisposition(constants.AV_DISPOSITION_DEFAULT)) ?? tracks[0]
 }

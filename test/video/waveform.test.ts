@@ -1,0 +1,107 @@
+/** The waveforms of voice messages, by whatever codec they come. */
+
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { CORPUS } from '../corpus/corpus.ts'
+import { type Door, openFilesystemOrigin } from '../doors.ts'
+import { halvesPng } from '../fixtures.ts'
+import { send } from '../http.ts'
+import { FFMPEG, makeVideo } from '../videos.ts'
+
+const SECRET = 'a-secret-for-tests'
+const libav = await loadLibav()
+const BYTES = 256
+/**
+ * What lossy codecs make of a peak, of 255. Bare AAC does not tell which of its samples are none of the recording: its
+ * parts are other ones.
+ */
+const MOST_DIFFERENCE = { flac: 1, mp3: 7, ogg: 6, aac: 90 } as const
+/** Silence, then half as loud as can be, then silence, for a second each. */
+const BURST = "aevalsrc='if(between(t,1,2),0.5*sin(2*PI*400*t),0)':s=48000:d=3"
+
+describe.skipIf(libav === undefined)('waveforms (need libav)', () => {
+  let door: Door
+  beforeAll(async () => {
+    door = await openFilesystemOrigin({ MEDIA_PROXY_SECRET_KEY: SECRET, MEDIA_PROXY_NSFW_ENABLED: 'false' })
+  })
+  afterAll(() => door.close())
+
+  async function waveformOf(name: string, bytes: Uint8Array, wish: object = { waveform: true }) {
+    await door.put(name, bytes, undefined, 'uploads')
+    const { status, body } = await send(door.url, '/_metadata', {
+      method: 'POST',
+      headers: { 'x-internal-secret': SECRET, 'content-type': 'application/json' },
+      body: JSON.stringify({ type: 'upload', upload_filename: name, ...wish }),
+    })
+    expect(status, door.log.at(-1)?.detail).toBe(200)
+    const { waveform } = JSON.parse(body.toString()) as { readonly waveform?: string }
+    return waveform === undefined ? undefined : Buffer.from(waveform, 'base64')
+  }
+
+  it.skipIf(FFMPEG === undefined).each([
+    ['wav', []],
+    ['flac', []],
+    ['mp3', ['-b:a', '192k']],
+    ['ogg', ['-c:a', 'libvorbis', '-q:a', '8']],
+    ['m4a', ['-c:a', 'aac', '-b:a', '192k']],
+    ['webm', ['-c:a', 'libopus', '-b:a', '128k']],
+  ])('is loud where the sound is, in %s', async (extension, output) => {
+    const peaks = await waveformOf(`burst.${extension}`, await makeVideo(extension, BURST, output))
+    expect(peaks).toHaveLength(BYTES)
+    const third = BYTES / 3
+    for (const [at, peak] of (peaks ?? []).entries()) {
+      const isLoud = at > third + 3 && at < 2 * third - 3
+      const isQuiet = at < third - 3 || at > 2 * third + 3
+      if (isLoud) expect(Math.abs(peak - 127), `${at}`).toBeLessThan(6)
+      if (isQuiet) expect(peak, `${at}`).toBeLessThan(6)
+    }
+  })
+
+  it.skipIf(FFMPEG === undefined)(
+    'is told of films, by either word, and only where it is asked for',
+    async () => {
+      const words = [
+        '-f',
+        'lavfi',
+        '-i',
+        BURST,
+        '-map',
+        '0:v',
+        '-map',
+        '1:a',
+        '-c:v',
+        'libx264',
+        '-c:a',
+        'aac',
+      ]
+      const film = await makeVideo('mp4', 'color=red:s=64x64:r=10:d=3', words)
+      const [one, other] = [
+        await waveformOf('a.mp4', film),
+        await waveformOf('a.mp4', film, { extras: ['waveform'] }),
+      ]
+      expect(one).toHaveLength(BYTES)
+      expect(other).toEqual(one)
+      expect(await waveformOf('a.mp4', film, {})).toBeUndefined()
+      const silent = await makeVideo('mp4', 'color=red:s=64x64:r=10:d=1', ['-c:v', 'libx264'], 1)
+      expect(await waveformOf('silent.mp4', silent)).toBeUndefined()
+      expect(await waveformOf('picture.png', await halvesPng(20, 20))).toBeUndefined()
+    },
+  )
+
+  it.skipIf(CORPUS === undefined)('is nearly the same for one recording in several codecs', async () => {
+    const [reference, ...others] = await Promise.all(
+      ['wav', ...Object.keys(MOST_DIFFERENCE)].map(async (extension) =>
+        waveformOf(`tos.${extension}`, await readFile(join(CORPUS ?? '', `audio/tos.${extension}`))),
+      ),
+    )
+    expect(reference).toHaveLength(BYTES)
+    for (const [index, most] of Object.values(MOST_DIFFERENCE).entries()) {
+      const differences = [...(reference ?? [])].map((peak, at) =>
+        Math.abs(peak - (others[index]?.[at] ?? 999)),
+      )
+      expect(Math.max(...differences)).toBeLessThanOrEqual(most)
+    }
+  })
+})
