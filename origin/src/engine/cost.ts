@@ -198,6 +198,8 @@ const BLUR_SECONDS_PER_MEGAPIXEL = 0.001
 /** By way of another space of colours. */
 const SHARPEN_BYTES_PER_PIXEL = 3
 const SHARPEN_SECONDS_PER_MEGAPIXEL = 0.12
+/** Every pixel of a border is looked at. */
+const LOOKED_AT_SECONDS_PER_MEGAPIXEL = 0.03
 /** Pixels that are held between two stages, and the copy that a stage makes of them. */
 const HELD_BYTES_PER_PIXEL = 8
 /** Conversion of colours by a profile, which print colours always need. */
@@ -221,7 +223,8 @@ export function predictRender(source: CostSource, render: CostRender): Cost {
       (source.sourceBytes / MIB) * decoder.secondsPerMib +
       (renderedPixels / 1e6) * (encoder.secondsPerMegapixel * render.encodes + filterSeconds(render)) +
       render.frames * SECONDS_PER_FRAME[render.format] * render.encodes +
-      printSeconds(source, renderedPixels),
+      printSeconds(source, renderedPixels) +
+      (source.cut === 'late' ? (decodedPixels / 1e6) * LOOKED_AT_SECONDS_PER_MEGAPIXEL : 0),
   }
 }
 
@@ -274,7 +277,9 @@ function ofStrip({ format, turned }: CostSource, render: CostRender): boolean {
   return turned || render.format === 'png' || isFinished || format === 'png' || format === 'avif'
 }
 
-function decoderOf({ format, interlaced, lossless, filtered }: CostSource): DecoderName {
+function decoderOf({ format, interlaced, lossless, filtered, cut }: CostSource): DecoderName {
+  // Decoded at its full size, it takes as long as in passes.
+  if (format === 'jpeg' && cut !== undefined) return 'jpeg in passes'
   if (format === 'webp') return lossless ? 'webp lossless' : format
   if (format === 'svg') return filtered ? 'svg with filters' : 'svg'
   return interlaced && (format === 'jpeg' || format === 'png') ? `${format} in passes` : format

@@ -171,6 +171,38 @@ describe('a trim', () => {
     expect(blocksOf(await render(mosaic(rows, 10), 'trim=true'), 10)).toEqual([[RED, BLUE]])
   })
 
+  it('takes noise for its border, and what is transparent for one colour', async () => {
+    const width = 30
+    const data = new Uint8Array(width * width * 4)
+    for (let at = 0; at < width * width; at += 1) {
+      const [x, y] = [at % width, Math.floor(at / width)]
+      const inside = x >= 7 && x < 20 && y >= 3 && y < 28
+      // Nothing shows of the colours around.
+      data.set(inside ? [...RED, 255] : [at % 256, (at * 7) % 256, 0, at % 11], at * 4)
+    }
+    const shown = await render({ data, width, height: width, channels: 4 }, 'trim=true')
+    expect([shown.width, shown.height, shown.at(0, 0), shown.at(12, 24)]).toEqual([
+      13,
+      25,
+      [...RED, 255],
+      [...RED, 255],
+    ])
+  })
+
+  it('keeps a single pixel at each side', async () => {
+    const picture = mosaic([[WHITE]], 20)
+    const data = Uint8Array.from(picture.data)
+    for (const [x, y] of [
+      [3, 10],
+      [16, 10],
+      [10, 2],
+      [10, 18],
+    ] as const)
+      data.set([0, 0, 0], (y * 20 + x) * 3)
+    const { width, height } = await render({ ...picture, data }, 'trim=true')
+    expect([width, height]).toEqual([14, 17])
+  })
+
   it('takes a crop for the whole', async () => {
     const rows: Rows = [
       [RED, WHITE, WHITE],
