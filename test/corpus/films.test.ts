@@ -1,0 +1,148 @@
+/** Every film and sound of the corpus against FFmpeg's own command, which decodes it from its start to its end. */
+
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { sniff } from '@media-proxy/origin/media/sniff.ts'
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Door, openFilesystemOrigin } from '../doors.ts'
+import { send } from '../http.ts'
+import { FFMPEG } from '../videos.ts'
+import { CORPUS, corpusFiles, corpusFolders, readCorpus } from './corpus.ts'
+
+const run = promisify(execFile)
+const SECRET = 'a-secret-for-tests'
+
+/** The most that a frame may be off by in the mean, out of 255. */
+const TOLERANCE = 6
+/** HDR comes out of FFmpeg pale, where nobody tells it to map the tones. */
+const HDR_TOLERANCE = 20
+const MOST_OUTPUT_BYTES = 512 * 1024 * 1024
+
+const files = corpusFolders()
+  .filter((folder) => folder !== 'hostile')
+  .flatMap(corpusFiles)
+const kinds = new Map(
+  await Promise.all(files.map(async (file) => [file, await sniff(readCorpus(file))] as const)),
+)
+const films = files.filter((file) => kinds.get(file)?.kind === 'video')
+const sounds = files.filter((file) => kinds.get(file)?.kind === 'audio')
+
+describe.skipIf(CORPUS === undefined || FFMPEG === undefined)(
+  `${films.length} films and ${sounds.length} sounds against FFmpeg (needs MEDIA_CORPUS and FFmpeg)`,
+  () => {
+    let door: Door
+    beforeAll(async () => {
+      door = await openFilesystemOrigin({ MEDIA_PROXY_SECRET_KEY: SECRET, MEDIA_PROXY_NSFW_ENABLED: 'false' })
+    })
+    afterAll(() => door.close())
+
+    it.each(films)('%s', async (file) => {
+      await put(file)
+      const { times, isHdr } = await frameTimes(file)
+      const [middle, last] = [times.length >> 1, times.length - 1]
+      const moments = [
+        ['', 0],
+        [`&time=${Math.ceil((times[middle] ?? 0) * 1000) / 1000}`, middle],
+        ['&time=100%25', last],
+      ] as const
+      for (const [time, index] of moments) {
+        const { status, body } = await send(door.url, `/attachments/${file}?format=png${time}`)
+        expect(status, door.log.at(-1)?.detail).toBe(200)
+        const shown = await sharp(body).removeAlpha().raw().toBuffer({ resolveWithObject: true })
+        const wanted = await decodeFrame(file, index, shown.info)
+        expect(meanDifference(shown.data, wanted), `frame ${index}`).toBeLessThanOrEqual(
+          isHdr ? HDR_TOLERANCE : TOLERANCE,
+        )
+      }
+      await expectDuration(file)
+    })
+
+    it.each(sounds)('%s', async (file) => {
+      await put(file)
+      await expectDuration(file)
+    })
+
+    async function put(file: string): Promise<void> {
+      await door.put(`attachments/${file}`, readCorpus(file))
+      await door.put(file, readCorpus(file), undefined, 'uploads')
+    }
+
+    async function expectDuration(file: string): Promise<void> {
+      const { status, body } = await send(door.url, '/_metadata', {
+        method: 'POST',
+        headers: { 'x-internal-secret': SECRET },
+        body: JSON.stringify({ type: 'upload', upload_filename: file }),
+      })
+      expect(status, door.log.at(-1)?.detail).toBe(200)
+      const told = JSON.parse(body.toString()).duration
+      // Told in whole seconds, rounded up.
+      expect(Math.abs(told - Math.ceil(await playedSeconds(file)))).toBeLessThanOrEqual(1)
+    }
+  },
+)
+
+const pathOf = (file: string) => join(CORPUS ?? '', file)
+
+/** When each frame of the first video is shown, and whether its colours are more than a screen has. */
+async function frameTimes(file: string) {
+  const { stderr } = await ffmpeg(file, [
+    '-map',
+    '0:v:0',
+    '-vf',
+    'showinfo',
+    ...EVERY_FRAME,
+    '-f',
+    'null',
+    '-',
+  ])
+  const text = stderr.toString()
+  const times = [...text.matchAll(/ pts_time:(-?[\d.]+)/g)].map(([, time]) => Number(time))
+  return { times, isHdr: /arib-std-b67|smpte2084/.test(text) }
+}
+
+/** One frame of the first video in RGB, as large as it is to be. */
+async function decodeFrame(
+  file: string,
+  index: number,
+  { width, height }: { readonly width: number; readonly height: number },
+): Promise<Buffer> {
+  const scaled = `select=eq(n\\,${index}),scale=${width}:${height}:flags=bicubic+full_chroma_int,format=rgb24`
+  const raw = ['-f', 'rawvideo', 'pipe:1']
+  const { stdout } = await ffmpeg(file, [
+    '-map',
+    '0:v:0',
+    '-vf',
+    scaled,
+    ...EVERY_FRAME,
+    '-frames:v',
+    '1',
+    ...raw,
+  ])
+  return stdout
+}
+
+const EVERY_FRAME = ['-fps_mode', 'passthrough']
+
+/** How long it takes to play all of it. */
+async function playedSeconds(file: string): Promise<number> {
+  const output = ['-f', 'null', '-progress', 'pipe:1', '-']
+  // FFmpeg's command gives up at sound that it does not know: then the pictures tell.
+  const { stdout } = await ffmpeg(file, output).catch(() => ffmpeg(file, ['-an', ...output]))
+  return (
+    Math.max(...[...stdout.toString().matchAll(/^out_time_us=(\d+)/gm)].map(([, time]) => Number(time))) / 1e6
+  )
+}
+
+function ffmpeg(file: string, args: readonly string[]) {
+  return run(FFMPEG ?? '', ['-nostdin', '-hide_banner', '-i', pathOf(file), ...args], {
+    encoding: 'buffer',
+    maxBuffer: MOST_OUTPUT_BYTES,
+  })
+}
+
+function meanDifference(a: Uint8Array, b: Uint8Array): number {
+  expect(a).toHaveLength(b.length)
+  return a.reduce((sum, value, index) => sum + Math.abs(value - (b[index] ?? 0)), 0) / a.length
+}
