@@ -21,6 +21,7 @@ interface Row {
   set(value: string | undefined, bounds: Bounds): void
 }
 
+const OF_VIDEOS: ReadonlySet<string> = new Set(['time', 'sprite'])
 /** What only clips and previews have. */
 const CLIP_PARAMETERS: ReadonlySet<string> = new Set(['duration', 'fps', 'audio'])
 const CLIP_FORMATS: ReadonlySet<string> = new Set(['mp4', 'webm'])
@@ -51,7 +52,7 @@ export function createControls(
       for (const [name, row] of rows) {
         row.element.hidden =
           !names.has(name) ||
-          (name === 'time' && !bounds.isVideo) ||
+          (OF_VIDEOS.has(name) && !bounds.isVideo) ||
           (CLIP_PARAMETERS.has(name) && !isMoving(values))
         row.set(values[name], bounds)
       }

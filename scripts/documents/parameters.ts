@@ -17,7 +17,13 @@ const VIDEO = '/attachments/1/1/day.mp4'
 const PREVIEW = `${VIDEO}?width=200&format=webp&animated=true`
 
 /** Pictures small enough for a page, where the guide's own example would be a whole photo. */
-const SOURCES: Readonly<Record<string, string>> = { size: AVATAR, time: VIDEO, duration: VIDEO, fps: VIDEO }
+const SOURCES: Readonly<Record<string, string>> = {
+  size: AVATAR,
+  time: VIDEO,
+  duration: VIDEO,
+  fps: VIDEO,
+  sprite: VIDEO,
+}
 const PLAIN: Readonly<Record<string, string>> = {
   size: `${AVATAR}?size=160`,
   width: `${PHOTO}?width=100&format=webp`,
@@ -26,6 +32,7 @@ const PLAIN: Readonly<Record<string, string>> = {
   gravity: `${PHOTO}?width=120&height=200&format=webp`,
   dpr: `${PHOTO}?width=100&format=webp`,
   time: `${VIDEO}?width=200&format=webp`,
+  sprite: `${VIDEO}?width=100&format=webp`,
   duration: PREVIEW,
   fps: PREVIEW,
   background: `${PHOTO}?width=200&height=200&fit=contain&format=webp`,

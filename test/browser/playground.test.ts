@@ -163,7 +163,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
       expect(await page.textContent('#url'), 'kept by the address').toContain('blur=6')
 
       const left = PARAMETER_GUIDE.map(({ name }) => name).filter((name) => !(name in changes))
-      expect(left, 'tried below').toEqual(['size', 'time', 'duration', 'fps', 'audio'])
+      expect(left, 'tried below').toEqual(['size', 'time', 'duration', 'fps', 'sprite', 'audio'])
       await page.click('.sample[data-source="/avatars/1/5a6d0c1e.webp"]')
       await settled(page)
       await page.selectOption('#parameter-size', '32')

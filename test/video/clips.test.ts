@@ -256,6 +256,33 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg
     })
   })
 
+  describe('as a sheet', () => {
+    it('has its frames in their places, and tells how far apart they are', async () => {
+      const film = await makeVideo('mp4', SECONDS, H264)
+      const { status, body, headers } = await ask('sheet.mp4', film, 'format=png&sprite=3x2&width=40')
+      expect(status, door.log.at(-1)?.detail).toBe(200)
+      expect(headers['x-sprite-interval']).toBe('0.500')
+      const { data, info } = await sharp(body).ensureAlpha().raw().toBuffer({ resolveWithObject: true })
+      expect([info.width, info.height]).toEqual([120, 48])
+      const at = (column: number, row: number) =>
+        data.subarray(((24 * row + 12) * info.width + 40 * column + 20) * 4)
+      expect([0, 1, 2].map((column) => colourOf(Buffer.from(at(column, 0))))).toEqual(['red', 'red', 'lime'])
+      expect([0, 1, 2].map((column) => colourOf(Buffer.from(at(column, 1))))).toEqual([
+        'lime',
+        'blue',
+        'blue',
+      ])
+    })
+
+    it('is 160 pixels a frame unless it is said, and is of films alone', async () => {
+      const film = await makeVideo('mp4', SECONDS, H264)
+      const { body } = await ask('usual.mp4', film, 'sprite=2x1')
+      expect(await sharp(body).metadata()).toMatchObject({ format: 'webp', width: 320, height: 96 })
+      const picture = await sharp({ create: { width: 9, height: 9, channels: 3, background: 'red' } }).png()
+      expect((await ask('still.png', await picture.toBuffer(), 'sprite=2x1')).status).toBe(400)
+    })
+  })
+
   it('answers ranges, conditions and two callers with one clip, at both doors', async () => {
     const edge = await openEdge({ MEDIA_PROXY_SECRET_KEY: SECRET, MEDIA_PROXY_NSFW_ENABLED: 'false' })
     try {

@@ -24,6 +24,7 @@ export interface EngineOptions {
 export interface Rendered {
   readonly format: Extract<ResultOf<'render'>, { readonly kind: 'rendered' }>['format']
   readonly bytes: Uint8Array
+  readonly spriteIntervalSeconds?: number
 }
 
 export interface Examined
@@ -73,7 +74,9 @@ export function createEngine({ run, lanes, limits, renderQuality, scanFrames }: 
       if (isFailure(result)) return result
       if (result.kind !== 'rendered') return fail('defect', result.kind)
       const bytes = result.untouched ? await wholeOf(source) : body
-      return isFailure(bytes) ? bytes : { format: result.format, bytes }
+      const { format, spriteIntervalSeconds } = result
+      if (isFailure(bytes)) return bytes
+      return { format, bytes, ...(spriteIntervalSeconds === undefined ? {} : { spriteIntervalSeconds }) }
     },
 
     async examine(source, { scan, extras = [] }, time) {

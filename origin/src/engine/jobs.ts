@@ -89,6 +89,8 @@ const renderedSchema = z.object({
   format: z.enum(['png', 'jpeg', 'webp', 'gif', 'avif', 'mp4', 'webm']),
   /** The source itself is the rendition. */
   untouched: z.boolean(),
+  /** Of a sheet of frames: seconds from one to the next. */
+  spriteIntervalSeconds: z.number().nonnegative().optional(),
 })
 
 const pixels = z.int().min(1).max(65_535)

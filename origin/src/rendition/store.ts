@@ -52,11 +52,13 @@ export function createRenditionStore(options: RenditionStoreOptions): RenditionS
       }
       const decoded = decodeRendition(new Uint8Array(await new Response(object.body).arrayBuffer()))
       if (decoded === undefined || decoded.head.etag !== etag) return undefined
-      const { format, lastModified, nsfwProbability, sourceKey, sourceEtag } = decoded.head
+      const { format, lastModified, nsfwProbability, spriteIntervalSeconds, sourceKey, sourceEtag } =
+        decoded.head
       return {
         ...{ bytes: decoded.bytes, format, etag, sourceName, sourceKey, sourceEtag },
         lastModified: lastModified === undefined ? undefined : new Date(lastModified),
         ...(nsfwProbability === undefined ? {} : { nsfwProbability }),
+        ...(spriteIntervalSeconds === undefined ? {} : { spriteIntervalSeconds }),
       }
     },
 
@@ -84,11 +86,13 @@ async function write(
   url: CanonicalUrl,
   rendition: Rendition,
 ): Promise<void> {
-  const { bytes, format, etag, lastModified, nsfwProbability, sourceName, sourceKey, sourceEtag } = rendition
+  const { bytes, format, etag, lastModified, nsfwProbability, spriteIntervalSeconds } = rendition
+  const { sourceName, sourceKey, sourceEtag } = rendition
   const head = {
     ...{ format, etag, sourceKey, sourceEtag },
     ...(lastModified === undefined ? {} : { lastModified: lastModified.getTime() }),
     ...(nsfwProbability === undefined ? {} : { nsfwProbability }),
+    ...(spriteIntervalSeconds === undefined ? {} : { spriteIntervalSeconds }),
   }
   try {
     const key = await renditionKey(sourceName, url)

@@ -49,6 +49,8 @@ export interface TransformationParameters extends Omit<AssetParameters, 'size' |
    * blurred. Default: the first frame that is shown.
    */
   readonly time?: number | `${number}%` | 'best'
+  /** A sheet of evenly spaced frames of a video, such as `4x3`; each as wide as `width` says. */
+  readonly sprite?: `${number}x${number}`
   /** Longest duration of a clip, in seconds. */
   readonly duration?: number
   /** Most pictures a second of a clip, 1..30. */

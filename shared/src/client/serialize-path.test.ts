@@ -151,6 +151,7 @@ it('can have every parameter of the guide', () => {
     'gravity',
     'time',
     'duration',
+    'sprite',
     'fps',
     'audio',
   ])

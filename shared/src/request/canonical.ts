@@ -97,7 +97,7 @@ function serializeSize(size: number): string {
 
 function transformationParameters(transformation: Transformation): string[] {
   const { width, height, fit, gravity, format, quality, qualityAsked, animated, blur, time } = transformation
-  const { durationMs, fps, silent } = transformation
+  const { durationMs, fps, silent, sprite } = transformation
   const isClip = isClipFormat(format)
   const parameters: string[] = []
   if (animated && !isClip) parameters.push('animated=true')
@@ -110,6 +110,7 @@ function transformationParameters(transformation: Transformation): string[] {
   if (gravity !== 'centre') parameters.push(`gravity=${gravity}`)
   if (height !== undefined) parameters.push(`height=${height}`)
   parameters.push(`quality=${quality}`)
+  if (sprite !== undefined) parameters.push(`sprite=${sprite.columns}x${sprite.rows}`)
   if (time !== undefined) parameters.push(`time=${serializeTime(time)}`)
   if (width !== undefined) parameters.push(`width=${width}`)
   const operations = operationParameters(transformation)

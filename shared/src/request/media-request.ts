@@ -113,6 +113,14 @@ export interface Transformation extends ImageOperations {
   readonly fps?: number
   /** A clip without its sound. */
   readonly silent?: true
+  /** A sheet of evenly spaced frames of a video; `width` is that of each. */
+  readonly sprite?: Sprite
+}
+
+/** How many frames lie beside each other, and below each other. */
+export interface Sprite {
+  readonly columns: number
+  readonly rows: number
 }
 
 export type Fit = 'cover' | 'contain' | 'inside'

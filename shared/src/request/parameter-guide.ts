@@ -254,6 +254,22 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     example: 'width=200&format=webp&animated=true&fps=3',
   },
   {
+    name: 'sprite',
+    on: 'transformation',
+    values: {
+      kind: 'text',
+      words: 'columns and rows such as 4x3, at most 10x10',
+      placeholder: '4x3',
+      examples: ['1x1', '4x3', '10x10'],
+      strangers: ['0x1', '11x1', '3', '3x', '4X3'],
+    },
+    otherwise: 'none',
+    summary:
+      'A sheet of evenly spaced frames of a video, each as wide as `width` says (default 160); `X-Sprite-Interval` tells the ' +
+      'seconds between them.',
+    example: 'width=100&format=webp&sprite=3x2',
+  },
+  {
     name: 'audio',
     on: 'transformation',
     values: { kind: 'flag' },

@@ -13,7 +13,15 @@ import {
 } from '../formats.ts'
 import { type Failure, fail } from '../response/failure.ts'
 import { effectiveOperations, readOperations } from './image-operations.ts'
-import type { AssetRendition, Fit, Gravity, MediaTime, Quality, Transformation } from './media-request.ts'
+import type {
+  AssetRendition,
+  Fit,
+  Gravity,
+  MediaTime,
+  Quality,
+  Sprite,
+  Transformation,
+} from './media-request.ts'
 import { oneOf, parseBoolean, parseInteger, type ValueParser } from './parameter-values.ts'
 import type { PresetRules } from './presets.ts'
 
@@ -128,6 +136,7 @@ export function parseTransformation(
   const durationMs = read('duration', parseDuration)
   const fps = read('fps', parseFps)
   const audio = read('audio', parseBoolean) ?? true
+  const asksSprite = read('sprite', parseSprite)
   const operations = readOperations(read)
   const download = read('download', parseBoolean) ?? false
   if (read.rejected !== undefined) return badParameter(read.rejected, query)
@@ -140,12 +149,15 @@ export function parseTransformation(
     format !== undefined ||
     blur !== undefined ||
     time !== undefined ||
+    asksSprite !== undefined ||
     animated ||
     Object.keys(operations).length > 0
   const requested = requestedOtherwise || (quality !== undefined && quality !== 'lossless')
   if (!requested) return { rendition: undefined, download, negotiable: false }
 
-  const moves = isClip || animated
+  // A clip is no sheet, and a sheet does not move.
+  const sprite = isClip ? undefined : asksSprite
+  const moves = isClip || (animated && sprite === undefined)
   const largerSide =
     width === undefined && height === undefined ? undefined : Math.max(width ?? 0, height ?? 0)
   const rule = format === 'auto' ? 'auto' : 'none'
@@ -164,12 +176,13 @@ export function parseTransformation(
       format: resolved,
       quality: effective,
       qualityAsked: effective !== DEFAULT_QUALITY || (quality !== undefined && !requestedOtherwise),
-      animated: isClip || (animated && resolved !== 'jpeg'),
+      animated: isClip || (moves && resolved !== 'jpeg'),
       ...(blur === undefined ? {} : { blur }),
       ...(time === undefined ? {} : { time }),
       ...(durationMs === undefined || !moves ? {} : { durationMs }),
       ...(fps === undefined || !moves ? {} : { fps }),
       ...(isClip && !audio ? { silent: true } : {}),
+      ...(sprite === undefined ? {} : { sprite }),
       ...(isClipFormat(resolved) ? {} : effectiveOperations(operations, resolved)),
     },
     download,
@@ -291,6 +304,13 @@ function parseDuration(value: string): number | undefined {
   const time = parseMoment(value)
   if (time === undefined || 'percent' in time) return undefined
   return time.milliseconds >= LEAST_DURATION_MS ? time.milliseconds : undefined
+}
+
+function parseSprite(value: string): Sprite | undefined {
+  const [, columns, rows] = /^([1-9]|10)x([1-9]|10)$/.exec(value) ?? []
+  return columns === undefined || rows === undefined
+    ? undefined
+    : { columns: Number(columns), rows: Number(rows) }
 }
 
 function parseFps(value: string): number | undefined {

@@ -16,6 +16,7 @@ const EXPOSED_HEADERS = [
   'Server-Timing',
   'X-Cache',
   'X-Request-Id',
+  'X-Sprite-Interval',
 ].join(', ')
 
 /** The headers of every answer that anybody's script may read. */
@@ -37,6 +38,7 @@ const PUBLIC_REQUEST_HEADERS = [
   'Pragma',
   'Range',
   'X-Request-Id',
+  'X-Sprite-Interval',
   'baggage',
   'sentry-trace',
   'traceparent',

@@ -25,17 +25,20 @@ export interface RenditionDescription {
   readonly nsfwProbability?: number | undefined
   /** What bounds the life of the answer, in seconds. */
   readonly lifeSeconds?: number | undefined
+  /** Of a sheet of frames: seconds from one to the next. */
+  readonly spriteIntervalSeconds?: number | undefined
 }
 
 /** All headers of a rendition but its length and validators. */
 export function renditionHeaders(
   request: RenderableRequest,
-  { format, nsfwProbability, lifeSeconds }: RenditionDescription,
+  { format, nsfwProbability, lifeSeconds, spriteIntervalSeconds }: RenditionDescription,
 ): HeaderRecord {
   const headers: HeaderRecord = { 'content-type': mimeOf(format), ...renditionPolicyHeaders(request) }
   if (lifeSeconds !== undefined) Object.assign(headers, shortLife(lifeSeconds))
   const disposition = dispositionOf(request, format)
   if (disposition !== undefined) headers['content-disposition'] = disposition
+  if (spriteIntervalSeconds !== undefined) headers['x-sprite-interval'] = spriteIntervalSeconds.toFixed(3)
   if (nsfwProbability !== undefined) headers[NSFW_HEADER] = nsfwProbability.toFixed(4)
   return headers
 }

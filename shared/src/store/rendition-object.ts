@@ -13,6 +13,7 @@ const headSchema = z.object({
   etag: z.string(),
   lastModified: z.number().optional(),
   nsfwProbability: z.number().optional(),
+  spriteIntervalSeconds: z.number().optional(),
   sourceKey: z.string(),
   sourceEtag: z.string(),
 })

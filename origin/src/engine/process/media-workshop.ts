@@ -48,8 +48,11 @@ async function workOn(
     case 'render': {
       const rendered = await render(source, job, tools, channel.tellCost)
       if (isFailure(rendered) || rendered.kind === 'deferred') return { result: rendered }
-      const { kind, format, bytes } = rendered
-      const result = { kind, format, untouched: bytes === undefined }
+      const { kind, format, bytes, spriteIntervalSeconds } = rendered
+      const result = {
+        ...{ kind, format, untouched: bytes === undefined },
+        ...(spriteIntervalSeconds === undefined ? {} : { spriteIntervalSeconds }),
+      }
       return bytes === undefined ? { result } : { result, body: bytes }
     }
     case 'examine':

@@ -2,6 +2,7 @@
 
 import { type ImageFormat, isClipFormat, type RenditionFormat } from '@media-proxy/shared/formats.ts'
 import { hasQuality } from '@media-proxy/shared/request/image-operations.ts'
+import type { Sprite } from '@media-proxy/shared/request/media-request.ts'
 import { MAX_SIDE_PIXELS } from '@media-proxy/shared/request/parameters.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { ImageFormat as SourceFormat, VideoFormat } from '../../media/kinds.ts'
@@ -26,7 +27,7 @@ import {
   sizeOf,
 } from './image/layout.ts'
 import { openFile } from './image/open-file.ts'
-import { type Size, swapped } from './image/plan.ts'
+import { type Plan, planTransformation, type Size, swapped } from './image/plan.ts'
 import type { RawPicture } from './image/raw-picture.ts'
 import { keepsAnimation, type Render, renderImage, renderPlayed, renderRaw } from './image/render-image.ts'
 import { pixelsOf } from './image/render-stages.ts'
@@ -37,6 +38,7 @@ import type { MediaSource } from './source/media-source.ts'
 import { createStillDecoder } from './stills.ts'
 import { playSequence } from './video/play-sequence.ts'
 import { POSTER_CANDIDATES, readPoster } from './video/poster.ts'
+import { drawSpriteSheet, sheetSize } from './video/sprite-sheet.ts'
 import { momentOf, openVideo, type Video, type VideoTools } from './video/video.ts'
 
 export interface Rendered {
@@ -44,6 +46,8 @@ export interface Rendered {
   readonly format: RenditionFormat
   /** Undefined where the source itself is the rendition. */
   readonly bytes: Uint8Array | undefined
+  /** Of a sheet of frames: seconds from one to the next. */
+  readonly spriteIntervalSeconds?: number
 }
 
 /**
@@ -60,6 +64,8 @@ export async function render(
   const { options } = job
   const admission = { allowance: job.allowance, tellCost }
   if (options.imagesOnly && kind?.kind !== 'image') return fail('undecodable', `content is ${kind?.format}`)
+  if (options.sprite !== undefined && kind?.kind === 'image')
+    return fail('not-visual', 'a sheet of a picture')
   if (isClipFormat(options.format)) return renderClip(source, options.format, job, tools, admission)
   switch (kind?.kind) {
     case undefined:
@@ -290,6 +296,7 @@ async function renderVideo(
   if (isFailure(video)) return video
   try {
     const { info } = video
+    if (options.sprite !== undefined) return await renderSheet(video, options.sprite, job, tools, admission)
     const layout = layoutOf(options, info.video)
     if (isFailure(layout)) return layout
     const isCut = options.crop !== undefined || options.trim === true
@@ -310,6 +317,48 @@ async function renderVideo(
   } finally {
     await video.close()
   }
+}
+
+/** Width of each frame of a sheet, where none is asked for. */
+const SPRITE_WIDTH = 160
+
+async function renderSheet(
+  video: Video,
+  sprite: Sprite,
+  job: WantedRender,
+  { limits }: VideoTools,
+  admission: Admission,
+): Promise<Rendered | Deferred | Failure> {
+  const { options } = job
+  const { width, height } = options.geometry.kind === 'asset' ? {} : options.geometry
+  const frame = planTransformation(video.info.video, {
+    ...(width === undefined && height === undefined ? { width: SPRITE_WIDTH } : {}),
+    ...(width === undefined ? {} : { width }),
+    ...(height === undefined ? {} : { height }),
+    ...{ fit: 'inside', gravity: 'centre' },
+  })
+  const plan: Plan = { ...sheetSize(frame, sprite), mode: 'exact', gravity: 'centre' }
+  const format = outputFormat(
+    writtenFormat(options.format, 'video'),
+    { frames: 1 },
+    options,
+    { plan },
+    limits,
+  )
+  const { quality, blur } = options
+  const wanted: Render = {
+    ...{ plan, format, quality, animated: false },
+    ...(blur === undefined ? {} : { blur }),
+  }
+  const ended =
+    validateSize(plan, limits) ??
+    admit(costOfStill(video.info.video, wanted, sprite.columns * sprite.rows), admission)
+  if (ended !== undefined) return ended
+  const sheet = await drawSpriteSheet(video, sprite, frame)
+  if (isFailure(sheet)) return sheet
+  const bytes = await renderRaw(sheet.picture, wanted)
+  if (isFailure(bytes)) return bytes
+  return { kind: 'rendered', format, bytes, spriteIntervalSeconds: sheet.intervalSeconds }
 }
 
 /** When the wanted frame is shown; undefined for the first one. */
