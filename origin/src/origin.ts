@@ -148,7 +148,7 @@ export async function createOrigin({
   return {
     fetch: app.fetch,
     metrics: (request) => serveMetricsAlone(metrics, request),
-    enginePids: () => [...opened.pools.quick.pids, ...opened.pools.heavy.pids],
+    enginePids: () => Object.values(opened.pools).flatMap(({ pids }) => pids),
     countDefect: () => metrics.count('media_proxy.unhandled_errors'),
     async close() {
       await stored?.settled()
@@ -156,8 +156,7 @@ export async function createOrigin({
         metrics.close(),
         bareExternal.close(),
         bareClassifier?.close(),
-        opened.pools.quick.close(),
-        opened.pools.heavy.close(),
+        ...Object.values(opened.pools).map((pool) => pool.close()),
       ])
     },
   }

@@ -122,12 +122,13 @@ class ProcessPool implements Pool {
     await Promise.all(ended)
   }
 
-  /** Starts what is missing: the warm ones, one for each that waits, and one that stands ready. */
+  /** Starts what is missing: the warm ones, one for each that waits, and one that stands ready where any is kept warm. */
   #fill(): void {
     if (this.#closed || this.#retryTimer !== undefined) return
     const { warm, most } = this.#options
     const working = this.#all.size - this.#starting - this.#idle.length
-    const wanted = Math.min(most, Math.max(warm, working + this.#waiters.size + 1))
+    const ready = warm > 0 ? 1 : 0
+    const wanted = Math.min(most, Math.max(warm, working + this.#waiters.size + ready))
     while (this.#all.size < wanted) this.#start()
   }
 

@@ -1,12 +1,17 @@
 /** What is told of media only where it is asked for. */
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { ExtraName, ResultOf } from '../jobs.ts'
+import { predictWaveform } from '../cost.ts'
+import type { Deferred, ExtraName, ResultOf } from '../jobs.ts'
+import { type Admission, admit } from './admit.ts'
+import { readWaveform } from './clip/waveform.ts'
 import type { Examined } from './examine.ts'
 import { blurHashOf } from './image/blur-hash.ts'
 import { paletteOf } from './image/palette.ts'
 import { perceptualHashOf } from './image/perceptual-hash.ts'
 import type { RawPicture } from './image/raw-picture.ts'
+import type { MediaSource } from './source/media-source.ts'
+import type { VideoTools } from './video/video.ts'
 
 type Extras = Pick<Extract<ResultOf<'examine'>, { readonly kind: 'examined' }>, ExtraName>
 
@@ -43,4 +48,20 @@ async function collect(
     if (value !== undefined) collected = { ...collected, [name]: value }
   }
   return collected
+}
+
+/** The waveform of what was examined, in base64; undefined of what cannot be heard, or where libav is not installed. */
+export async function waveformOf(
+  source: MediaSource,
+  { kind, durationSeconds = 0 }: Pick<Examined, 'kind' | 'durationSeconds'>,
+  tools: VideoTools,
+  admission: Admission,
+): Promise<string | undefined | Deferred | Failure> {
+  if (kind.kind === 'image') return undefined
+  const libav = await tools.libav()
+  if (libav === undefined) return undefined
+  const deferred = admit(predictWaveform(durationSeconds), admission)
+  if (deferred !== undefined) return deferred
+  const peaks = readWaveform(libav, source, kind.format)
+  return peaks === undefined || isFailure(peaks) ? peaks : Buffer.from(peaks).toString('base64')
 }

@@ -1,6 +1,6 @@
 /** From a source to the bytes of its rendition: header, limits, cost, plan, render. */
 
-import { type ImageFormat, isClipFormat, type RenditionFormat } from '@media-proxy/shared/formats.ts'
+import { type ImageFormat, isClipFormat } from '@media-proxy/shared/formats.ts'
 import { hasQuality } from '@media-proxy/shared/request/image-operations.ts'
 import type { Sprite } from '@media-proxy/shared/request/media-request.ts'
 import { MAX_SIDE_PIXELS } from '@media-proxy/shared/request/parameters.ts'
@@ -10,8 +10,6 @@ import type { SourceLimits } from '../../media/limits.ts'
 import type { Cost, Deferred, RenderJob } from '../jobs.ts'
 import type { RenderOptions } from '../render-options.ts'
 import { type Admission, admit } from './admit.ts'
-import { renderClip } from './clip/render-clip.ts'
-import { renderPreview } from './clip/render-preview.ts'
 import type { Moment } from './container/video-decoder.ts'
 import { isBare } from './image/bare.ts'
 import { cutPixels } from './image/cut-pixels.ts'
@@ -34,21 +32,15 @@ import { pixelsOf } from './image/render-stages.ts'
 import { readSequence } from './image/sequence.ts'
 import { openPicture } from './open-picture.ts'
 import { costOfPicture, costOfStill, type SeenBytes } from './predict.ts'
+import { renderClip } from './render-clip.ts'
+import { renderPreview } from './render-preview.ts'
+import type { Rendered } from './rendered.ts'
 import type { MediaSource } from './source/media-source.ts'
 import { createStillDecoder } from './stills.ts'
 import { playSequence } from './video/play-sequence.ts'
 import { POSTER_CANDIDATES, readPoster } from './video/poster.ts'
 import { drawSpriteSheet, sheetSize } from './video/sprite-sheet.ts'
 import { momentOf, openVideo, type Video, type VideoTools } from './video/video.ts'
-
-export interface Rendered {
-  readonly kind: 'rendered'
-  readonly format: RenditionFormat
-  /** Undefined where the source itself is the rendition. */
-  readonly bytes: Uint8Array | undefined
-  /** Of a sheet of frames: seconds from one to the next. */
-  readonly spriteIntervalSeconds?: number
-}
 
 /**
  * Makes a rendition of a source, or tells its cost where that is more than was admitted. Fails as the kind of source

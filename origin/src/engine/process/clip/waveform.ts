@@ -2,17 +2,11 @@
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { FormatContext, Frame } from 'node-av/lib'
-import { predictWaveform } from '../../cost.ts'
-import type { Deferred } from '../../jobs.ts'
-import { type Admission, admit } from '../admit.ts'
-import type { Examined } from '../examine.ts'
 import type { LibavFormat } from '../libav/formats.ts'
 import type { Libav } from '../libav/load.ts'
 import { openStreams } from '../libav/open.ts'
 import type { RangeSource } from '../libav/range-io.ts'
 import { playedAudio } from '../libav/stream-info.ts'
-import type { MediaSource } from '../source/media-source.ts'
-import type { VideoTools } from '../video/video.ts'
 import { type Chain, openChain, soundSource } from './chain.ts'
 import { openSound, type SoundTrack } from './film.ts'
 
@@ -24,27 +18,11 @@ const SAMPLES_PER_PEAK = 64
 const FIRST_PEAKS = (600 * 48_000) / SAMPLES_PER_PEAK
 const LOUDEST = 255
 
-/** The waveform of what was examined, in base64; undefined of what cannot be heard, or where libav is not installed. */
-export async function waveformOf(
-  source: MediaSource,
-  { kind, durationSeconds = 0 }: Pick<Examined, 'kind' | 'durationSeconds'>,
-  tools: VideoTools,
-  admission: Admission,
-): Promise<string | undefined | Deferred | Failure> {
-  if (kind.kind === 'image') return undefined
-  const libav = await tools.libav()
-  if (libav === undefined) return undefined
-  const deferred = admit(predictWaveform(durationSeconds), admission)
-  if (deferred !== undefined) return deferred
-  const peaks = readWaveform(libav, source, kind.format)
-  return peaks === undefined || isFailure(peaks) ? peaks : Buffer.from(peaks).toString('base64')
-}
-
 /**
  * The peaks of the sound that plays, 0..255, of each 1/256 of what there is; undefined where nothing plays. Fails with
  * `undecodable` or `unsupported-codec`, or as the source does.
  */
-function readWaveform(
+export function readWaveform(
   libav: Libav,
   source: RangeSource,
   format: LibavFormat,

@@ -1,19 +1,19 @@
 /** `animated=true` of a film: some of its pictures as an image that moves. */
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { VideoFormat } from '../../../media/kinds.ts'
-import { predictPreview } from '../../cost.ts'
-import type { Deferred, RenderJob } from '../../jobs.ts'
-import { type Admission, admit } from '../admit.ts'
-import { type Layout, layoutOf } from '../image/layout.ts'
-import { type Render, renderPlayed } from '../image/render-image.ts'
-import type { Libav } from '../libav/load.ts'
-import { costRender } from '../predict.ts'
-import type { MediaSource } from '../source/media-source.ts'
-import { maxPixels } from '../video/frame-size.ts'
-import { previewSize, spanOf, startSecondsOf } from './clip-plan.ts'
-import { openFilm } from './open-film.ts'
-import { coveringSize, playPreview, previewPictures } from './preview.ts'
+import type { VideoFormat } from '../../media/kinds.ts'
+import { predictPreview } from '../cost.ts'
+import type { Deferred, RenderJob } from '../jobs.ts'
+import { type Admission, admit } from './admit.ts'
+import { previewSize, spanOf, startSecondsOf } from './clip/clip-plan.ts'
+import { openFilm } from './clip/open-film.ts'
+import { coveringSize, playPreview, previewPictures } from './clip/preview.ts'
+import { type Layout, layoutOf } from './image/layout.ts'
+import { type Render, renderPlayed } from './image/render-image.ts'
+import type { Libav } from './libav/load.ts'
+import { costRender } from './predict.ts'
+import type { MediaSource } from './source/media-source.ts'
+import { maxPixels } from './video/frame-size.ts'
 
 /** In seconds. */
 const DEFAULT_DURATION = 4
