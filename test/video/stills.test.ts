@@ -115,6 +115,23 @@ describe.skipIf(FFMPEG === undefined)('stills of made videos (skipped without FF
   })
 
   it.each([
+    ['mp4', [...H264, '-fps_mode', 'vfr']],
+    ['flv', [...H264, '-bf', '2', '-flvflags', 'no_duration_filesize+no_metadata']],
+    ['mkv', [...H264, '-bf', '2']],
+    ['ts', [...H264, '-bf', '2']],
+  ] as const)('the last frame of %s, whatever its container tells of its end', async (extension, output) => {
+    // Red for two seconds, and one frame of blue that comes late.
+    const late = "setpts='if(lt(N,50),N/25,2.13)/TB'"
+    const film = `color=red:s=160x96:r=25,trim=end_frame=51,drawbox=c=blue:t=fill:enable='gte(n,50)',${late}`
+    const sound = ['-f', 'lavfi', '-i', 'sine=d=1', '-map', '0:v', '-map', '1:a']
+    const bytes = await makeVideo(extension, film, [...sound, ...output])
+    const found = await still(`late.${extension}`, bytes, 'format=png&time=100%25')
+    expectCorners(found, [BLUE, BLUE, BLUE, BLUE])
+    const before = await still(`late.${extension}`, bytes, 'format=png&time=1')
+    expectCorners(before, [RED, RED, RED, RED])
+  })
+
+  it.each([
     ['time=1.5', LIME],
     ['time=99', BLUE],
   ])('the frame at "%s" of what only FFmpeg can read', async (time, colour) => {

@@ -64,12 +64,14 @@ export async function openFfmpegFile(
   }
 }
 
+/** Where nothing tells how long a film is, it is no longer than a day. */
+const UNKNOWN_END_SECONDS = 86_400
 /** What begins where the film ends is not shown: an edit list has cut it off. */
 const BEFORE_THE_END_SECONDS = 0.0005
 
 function withinDuration(moment: Moment, { durationSeconds }: ContainerInfo): Moment {
-  if (moment === undefined || durationSeconds === undefined) return moment
-  return Math.max(0, Math.min(moment, durationSeconds - BEFORE_THE_END_SECONDS))
+  if (moment === undefined) return moment
+  return Math.max(0, Math.min(moment, (durationSeconds ?? UNKNOWN_END_SECONDS) - BEFORE_THE_END_SECONDS))
 }
 
 async function decodeFromRuns(

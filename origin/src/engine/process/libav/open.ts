@@ -81,7 +81,8 @@ export function openWithLibav(libav: Libav, source: RangeSource, format: LibavFo
     readFrame(atSeconds, options) {
       if (stream === undefined || info.video === undefined) return fail('undecodable', 'no video')
       bytes.allow(MAX_FRAME_BYTES)
-      reader ??= createShownFrameReader(libav, { context, stream, demuxer, video: info.video })
+      const { video, durationSeconds } = info
+      reader ??= createShownFrameReader(libav, { context, stream, demuxer, video, durationSeconds })
       const frame = reader.read(atSeconds, options)
       if (bytes.failure === undefined) return frame
       // What was reached before reading ended is not what is shown then.

@@ -21,6 +21,8 @@ export interface ShownFrameOptions {
   readonly stream: Stream
   readonly demuxer: Demuxer
   readonly video: VideoInfo
+  /** As far as the container tells. */
+  readonly durationSeconds: number | undefined
 }
 
 /**
@@ -54,6 +56,8 @@ class SeekingReader implements ShownFrameReader {
   readonly #options: ShownFrameOptions
   readonly #secondsPerTick: number
   readonly #startTicks: bigint
+  /** Where the film ends, as far as its container tells. */
+  readonly #endTick: bigint | undefined
   readonly #ticksPerPicture: bigint
   /** The frame that was found last. */
   #shown: Decoded | undefined
@@ -71,11 +75,13 @@ class SeekingReader implements ShownFrameReader {
   #decoderPixels = 0
 
   constructor(libav: Libav, options: ShownFrameOptions) {
-    const { context, stream } = options
+    const { context, stream, durationSeconds } = options
     this.#libav = libav
     this.#options = options
     this.#secondsPerTick = stream.timeBase.num / stream.timeBase.den
     this.#startTicks = startOf(options, libav)
+    this.#endTick =
+      durationSeconds === undefined ? undefined : this.#startTicks + this.#ticksOf(durationSeconds)
     const { num, den } = stream.avgFrameRate
     this.#ticksPerPicture = num > 0 ? BigInt(Math.max(1, Math.round(den / num / this.#secondsPerTick))) : 1n
     for (const other of context.streams) {
@@ -130,8 +136,10 @@ class SeekingReader implements ShownFrameReader {
       this.#advance(decoder, lastTick)
       return
     }
+    // Far behind the end there is nothing to go back from.
+    const from = this.#endTick === undefined || lastTick < this.#endTick ? lastTick : this.#endTick
     for (const back of LOOK_BACK_SECONDS) {
-      const target = lastTick - BigInt(Math.ceil(back / this.#secondsPerTick))
+      const target = from - BigInt(Math.ceil(back / this.#secondsPerTick))
       if (target <= this.#startTicks) break
       if (!this.#seek(target)) continue
       using key = this.#nextPacket((packet) => packet.isKeyframe)

@@ -77,13 +77,17 @@ export async function openVideo(
   }
 }
 
+/** Longer than any film lasts: what a container tells of its duration may be less than what it holds. */
+const PAST_THE_END_SECONDS = 10_000_000
+
 /** The moment that a time means, in seconds; undefined for the first frame that is shown. */
 export function momentOf(
   time: Exclude<MediaTime, 'best'> | undefined,
   durationSeconds: number | undefined,
 ): number | undefined {
   if (time === undefined) return undefined
-  return 'percent' in time ? ((durationSeconds ?? 0) * time.percent) / 100 : time.milliseconds / 1000
+  if (!('percent' in time)) return time.milliseconds / 1000
+  return time.percent === 100 ? PAST_THE_END_SECONDS : ((durationSeconds ?? 0) * time.percent) / 100
 }
 
 /** Checks what a container tells of a film before anything of it is decoded. Fails as `openVideo` does. */
