@@ -177,6 +177,22 @@ describe.skipIf(FFMPEG === undefined)('a scan of films (needs FFmpeg)', () => {
     })
   })
 
+  it.skipIf(libav === undefined)(
+    'sees what comes behind the end that a container tells (needs libav)',
+    async () => {
+      const door = await openFilesystemOrigin(settings)
+      try {
+        const film = Buffer.from(await makeVideo('mkv', redAt(10, 20), H264, 20))
+        const declared = film.indexOf(Buffer.from('448988', 'hex'))
+        expect(film.readDoubleBE(declared + 3)).toBe(20_000)
+        film.writeDoubleBE(1000, declared + 3)
+        expect(await verdictOn(door, 'lies.mkv', film)).toMatchObject({ nsfw: true })
+      } finally {
+        await door.close()
+      }
+    },
+  )
+
   it('looks at the fewest frames first, and no further than it has to', async () => {
     const door = await openFilesystemOrigin(settings)
     try {

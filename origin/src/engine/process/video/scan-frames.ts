@@ -4,10 +4,10 @@ import type { RawPicture } from '../image/raw-picture.ts'
 import { evenMoments } from '../moments/moments.ts'
 import { coarseFirst, scanCount } from '../moments/scan-choice.ts'
 import { choosePoster, POSTER_CANDIDATES, posterMoments, sampleSize } from './poster.ts'
-import type { Video } from './video.ts'
+import { PAST_THE_END_SECONDS, type Video } from './video.ts'
 
 /** Frames that a scan reads beside the first one, where it looks at `most` evenly spaced ones. */
-export const scanSamples = (most: number) => POSTER_CANDIDATES + most
+export const scanSamples = (most: number) => POSTER_CANDIDATES + most + 1
 
 export interface ScanFramesOptions {
   /** Most evenly spaced frames. */
@@ -16,26 +16,56 @@ export interface ScanFramesOptions {
   readonly poster: boolean
 }
 
+/** A film that goes on for longer than this behind the end that its container tells hides something there. */
+const HIDDEN_SECONDS = 1
+
 /**
  * What the model is to see of a video, what matters most first: the frame that is shown first, the poster, and evenly
- * spaced frames. One that does not decode is left out; fails for a reason that is not the video's.
+ * spaced frames, of all that plays. One that does not decode is left out; fails for a reason that is not the video's.
  */
 export async function readScanFrames(
   video: Video,
   first: Frame,
-  { most, poster }: ScanFramesOptions,
+  options: ScanFramesOptions,
 ): Promise<readonly RawPicture[] | Failure> {
   const seconds = video.info.durationSeconds ?? 0
+  const seen = await readEvenly(video, seconds, options)
+  if (isFailure(seen)) return seen
+  const hidden = seen.lastSeconds > seconds + HIDDEN_SECONDS
+  const more = hidden ? await readEvenly(video, seen.lastSeconds, options) : seen
+  if (isFailure(more)) return more
+  const best = await choosePoster(seen.candidates)
+  return different([first, ...(best === undefined ? [] : [best]), ...coarseFirst(more.even)])
+}
+
+interface EvenFrames {
+  /** Of which the best is the poster. */
+  readonly candidates: readonly Frame[]
+  readonly even: readonly Frame[]
+  /** When the last frame is shown that there is. */
+  readonly lastSeconds: number
+}
+
+async function readEvenly(
+  video: Video,
+  seconds: number,
+  { most, poster }: ScanFramesOptions,
+): Promise<EvenFrames | Failure> {
   const { moments, toleranceSeconds } = posterMoments(seconds)
   const candidates = poster ? moments : []
   const even = evenMoments(seconds, scanCount(seconds, most))
-  const size = sampleSize(video.info.video)
-  const read = await video.readFrames([...candidates, ...even], size, toleranceSeconds)
+  const read = await video.readFrames(
+    [...candidates, ...even, PAST_THE_END_SECONDS],
+    sampleSize(video.info.video),
+    toleranceSeconds,
+  )
   const grave = read.filter(isFailure).find(({ code }) => code !== 'undecodable')
   if (grave !== undefined) return grave
-  const best = await choosePoster(decoded(read.slice(0, candidates.length)))
-  const shownFirst = best === undefined ? [first] : [first, best]
-  return different([...shownFirst, ...coarseFirst(decoded(read.slice(candidates.length)))])
+  return {
+    candidates: decoded(read.slice(0, candidates.length)),
+    even: decoded(read.slice(candidates.length, -1)),
+    lastSeconds: decoded(read.slice(-1))[0]?.timestampSeconds ?? 0,
+  }
 }
 
 function decoded(read: readonly (Frame | Failure)[]): readonly Frame[] {

@@ -78,7 +78,7 @@ export async function openVideo(
 }
 
 /** Longer than any film lasts: what a container tells of its duration may be less than what it holds. */
-const PAST_THE_END_SECONDS = 10_000_000
+export const PAST_THE_END_SECONDS = 10_000_000
 
 /** The moment that a time means, in seconds; undefined for the first frame that is shown. */
 export function momentOf(
