@@ -59,6 +59,32 @@ export const transparentPng = (width: number, height: number) =>
     .png()
     .toBuffer()
 
+/** Drawn faces around some points, each some 160 wide and 200 high, before a wall. */
+export function portraitSvg(
+  width: number,
+  height: number,
+  faces: readonly (readonly [x: number, y: number])[],
+): Buffer {
+  const face = `<path d="M-110 260Q-100 120 0 110Q100 120 110 260Z" fill="#334"/><rect x="-30" y="80" width="60" height="50" fill="#b98060"/>
+    <ellipse cy="-20" rx="92" ry="112" fill="#3a2518"/><ellipse cy="5" rx="78" ry="102" fill="#e0a880"/>
+    <path d="M-80 -40Q-40 -110 0 -95Q50 -110 80 -40Q60 -75 0 -75Q-60 -75 -80 -40Z" fill="#3a2518"/>
+    <path d="M-52 -24Q-35 -36 -14 -26M14 -26Q35 -36 52 -24" stroke="#3a2518" stroke-width="7" fill="none"/>
+    <ellipse cx="-33" cy="-6" rx="15" ry="8" fill="#fff"/><ellipse cx="33" cy="-6" rx="15" ry="8" fill="#fff"/>
+    <circle cx="-33" cy="-6" r="7" fill="#312"/><circle cx="33" cy="-6" r="7" fill="#312"/>
+    <path d="M-6 -4Q-14 30 -14 36Q0 46 14 36" stroke="#a0684a" stroke-width="5" fill="none"/>
+    <path d="M-28 62Q0 54 28 62Q0 80 -28 62Z" fill="#a4433f"/>`
+  const placed = faces.map(([x, y]) => `<g transform="translate(${x} ${y})">${face}</g>`)
+  return Buffer.from(
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}"><rect width="100%" height="100%" fill="#5a7a8a"/>${placed.join('')}</svg>`,
+  )
+}
+
+export const portraitPng = (...words: Parameters<typeof portraitSvg>) =>
+  sharp(portraitSvg(...words))
+    .removeAlpha()
+    .png()
+    .toBuffer()
+
 export const GIF_DELAYS_MS = [100, 250, 400]
 
 /** Three frames (red, green, blue) with different times, played twice. */

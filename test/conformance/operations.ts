@@ -50,6 +50,47 @@ export const operations: readonly Case[] = [
     picture: { format: 'gif', width: 40, height: 60, ...MOVING, pixels: [{ x: 20, y: 30, rgba: FIRST }] },
   },
   {
+    name: 'a cut keeps the face',
+    path: '/attachments/1/portrait.png?width=200&height=250&gravity=face',
+    status: 200,
+    // 400 by 500 of the source, from 800 on: the forehead is in the middle.
+    picture: {
+      format: 'png',
+      width: 200,
+      height: 250,
+      pixels: [{ x: 100, y: 80, rgba: [224, 168, 128, 255] }],
+    },
+  },
+  {
+    name: 'a cut keeps the face of what is turned and cropped',
+    path: '/attachments/1/portrait.png?crop=600,0,600,500&rotate=90&width=250&height=200&gravity=face',
+    status: 200,
+    picture: {
+      format: 'png',
+      width: 250,
+      height: 200,
+      pixels: [{ x: 169, y: 100, rgba: [224, 168, 128, 255] }],
+    },
+  },
+  {
+    name: 'a cut of what has no face',
+    path: '/attachments/1/land.png?width=100&height=200&gravity=face',
+    status: 200,
+    picture: { format: 'png', width: 100, height: 200 },
+  },
+  {
+    name: 'a cut of an animation that has no face',
+    path: '/attachments/1/anim.gif?width=20&height=40&gravity=face&animated=true',
+    status: 200,
+    picture: { format: 'gif', width: 20, height: 40, ...MOVING },
+  },
+  {
+    name: 'a cut of a drawing towards faces',
+    path: '/attachments/1/logo.svg?width=100&height=200&gravity=face',
+    status: 200,
+    picture: { format: 'webp', width: 100, height: 200 },
+  },
+  {
     name: 'a trim',
     path: '/attachments/1/bordered.png?trim=true',
     status: 200,

@@ -26,6 +26,12 @@ export const stills: readonly Case[] = [
     picture: { format: 'webp', width: 100, height: 60 },
   },
   {
+    name: 'a still cut towards faces, of which it has none',
+    path: '/attachments/1/video.mp4?format=png&width=50&height=100&gravity=face',
+    status: 200,
+    picture: { format: 'png', width: 50, height: 100, pixels: [{ x: 25, y: 50, rgba: RED_FRAME }] },
+  },
+  {
     name: 'a part of a still, turned',
     path: '/attachments/1/video.mp4?format=png&crop=0,0,0.5,1&rotate=90&width=96',
     status: 200,

@@ -48,6 +48,7 @@ export const CASES: readonly PictureCase[] = [
   at('cover-west', 'photo.png', 'width=48&height=72&gravity=west&format=webp', LOSSY),
   at('cover-south', 'photo.png', 'width=96&height=40&gravity=south&format=webp', LOSSY),
   at('cover-attention', 'photo.png', 'width=40&height=72&gravity=attention&format=webp', LOSSY),
+  at('cover-face', 'portrait.png', 'width=72&height=96&gravity=face&format=webp', LOSSY),
   at('contain', 'photo.png', 'width=96&height=96&fit=contain&format=webp', LOSSY),
   at('contain-on-white', 'photo.png', 'width=96&height=96&fit=contain&format=jpg', LOSSY),
   at('lying', 'lying.jpg', 'width=72&format=webp', LOSSY),

@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import sharp, { type Sharp } from 'sharp'
-import { animatedPng } from '../fixtures.ts'
+import { animatedPng, portraitPng } from '../fixtures.ts'
 import {
   bouncing,
   type Drawing,
@@ -39,6 +39,7 @@ export const SOURCES = {
   'flag.png': () => open(flag()).png({ palette: true, colours: 8 }).toBuffer(),
   'flag.bmp': () => Promise.resolve(bmp(flag())),
   'drawing.svg': () => Promise.resolve(DRAWING),
+  'portrait.png': () => portraitPng(480, 240, [[360, 110]]),
   'bouncing.gif': () => moving().gif({ loop: LOOP, delay: FRAME_DELAYS_MS }).toBuffer(),
   'bouncing.webp': () => moving().webp({ lossless: true, loop: LOOP, delay: FRAME_DELAYS_MS }).toBuffer(),
   'lying.webp': () =>

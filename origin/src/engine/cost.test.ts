@@ -232,6 +232,13 @@ const CASES: readonly {
     }),
   },
   {
+    name: 'a JPEG cut towards faces',
+    source: async () => ({ format: 'jpeg', bytes: await noise(3000, 2000).jpeg().toBuffer() }),
+    options: options('webp', 600, {
+      geometry: { kind: 'transformation', width: 600, height: 900, fit: 'cover', gravity: 'face' },
+    }),
+  },
+  {
     name: 'a trimmed PNG',
     source: async () => ({
       format: 'png',

@@ -163,7 +163,7 @@ const ENCODERS: Readonly<Record<EncoderName, Encoder>> = {
   png: { bytesPerPixel: 5, bytesPerAlpha: 0, secondsPerMegapixel: 0.16 },
   'png alpha': { bytesPerPixel: 6, bytesPerAlpha: 0, secondsPerMegapixel: 0.22 },
   'png palette': { bytesPerPixel: 26, bytesPerAlpha: 0, secondsPerMegapixel: 0.5 },
-  webp: { bytesPerPixel: 20.5, bytesPerAlpha: 12, secondsPerMegapixel: 0.22 },
+  webp: { bytesPerPixel: 14, bytesPerAlpha: 12, secondsPerMegapixel: 0.22 },
   'webp fine': { bytesPerPixel: 30, bytesPerAlpha: 12, secondsPerMegapixel: 0.32 },
   'webp blurred': { bytesPerPixel: 10, bytesPerAlpha: 12, secondsPerMegapixel: 0.12 },
   'webp lossless': { bytesPerPixel: 46, bytesPerAlpha: 0, secondsPerMegapixel: 1 },

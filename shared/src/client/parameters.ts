@@ -43,7 +43,7 @@ export interface TransformationParameters extends Omit<AssetParameters, 'size' |
   readonly height?: number
   /** What happens where both sides are given and the ratio differs. Default `cover`. */
   readonly fit?: 'cover' | 'contain' | 'inside'
-  readonly gravity?: 'centre' | 'north' | 'east' | 'south' | 'west' | 'attention' | 'entropy'
+  readonly gravity?: 'centre' | 'north' | 'east' | 'south' | 'west' | 'attention' | 'entropy' | 'face'
   /**
    * Videos: seconds from the start, a whole percentage such as `50%`, or `best`, which is neither black, nor blank, nor
    * blurred. Default: the first frame that is shown.

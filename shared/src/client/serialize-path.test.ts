@@ -44,7 +44,7 @@ const transformation = fc.record(
     width: side,
     height: side,
     fit: fc.constantFrom('cover', 'contain', 'inside'),
-    gravity: fc.constantFrom('centre', 'north', 'east', 'south', 'west', 'attention', 'entropy'),
+    gravity: fc.constantFrom('centre', 'north', 'east', 'south', 'west', 'attention', 'entropy', 'face'),
     time: fc.oneof(
       fc.integer({ min: 0, max: 9_999_999 }),
       fc.integer({ min: 0, max: 9_999_999_000 }).map((milliseconds) => milliseconds / 1000),

@@ -69,7 +69,9 @@ const transformationQuery = fc.record({
   quality: optional(anyQuality),
   animated: optional(flag),
   fit: optional(fc.constantFrom('cover', 'contain', 'inside')),
-  gravity: optional(fc.constantFrom('centre', 'north', 'east', 'south', 'west', 'attention', 'entropy')),
+  gravity: optional(
+    fc.constantFrom('centre', 'north', 'east', 'south', 'west', 'attention', 'entropy', 'face'),
+  ),
   dpr: optional(dpr),
   blur: optional(blur),
   time: optional(fc.constantFrom('0', '1.5', '12.345', '50%', '0%', '100%', 'best')),
@@ -174,6 +176,10 @@ describe('the canonical URL', () => {
     ['/attachments/1/a.png', '/attachments/1/a.png?quality=lossless&fit=inside&dpr=3&gravity=east'],
     ['/attachments/1/a.png?format=png', '/attachments/1/a.png?format=png&quality=high'],
     ['/attachments/1/a.mp4?time=1.5', '/attachments/1/a.mp4?time=1.500'],
+    [
+      '/attachments/1/a.png?width=9&height=5&fit=contain',
+      '/attachments/1/a.png?width=9&height=5&fit=contain&gravity=face',
+    ],
     ['/attachments/1/a.png?flip=v', '/attachments/1/a.png?rotate=180&flip=h'],
     ['/attachments/1/a.png?rotate=90&flip=v', '/attachments/1/a.png?flip=h&rotate=270'],
     ['/attachments/1/a.png?crop=0,0.5,1,0.5', '/attachments/1/a.png?crop=0.0,0.50,1,0.9'],

@@ -125,7 +125,7 @@ export interface Sprite {
 
 export type Fit = 'cover' | 'contain' | 'inside'
 
-export type Gravity = 'centre' | 'north' | 'east' | 'south' | 'west' | 'attention' | 'entropy'
+export type Gravity = 'centre' | 'north' | 'east' | 'south' | 'west' | 'attention' | 'entropy' | 'face'
 
 /**
  * Where in a video: milliseconds from its start, a whole percentage (0..100) of its duration, or the best of several

@@ -88,9 +88,14 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
   {
     name: 'gravity',
     on: 'transformation',
-    values: { kind: 'choice', of: ['centre', 'north', 'east', 'south', 'west', 'attention', 'entropy'] },
+    values: {
+      kind: 'choice',
+      of: ['centre', 'north', 'east', 'south', 'west', 'attention', 'entropy', 'face'],
+    },
     otherwise: 'centre',
-    summary: 'Which part of the picture is kept by a cut.',
+    summary:
+      'Which part of the picture is kept by a cut. `attention` seeks bright colours and skin, `entropy` detail, `face` ' +
+      'the faces of a portrait, and where there are none what `attention` seeks.',
     example: 'width=120&height=200&gravity=east',
   },
   {

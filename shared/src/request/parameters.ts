@@ -44,7 +44,10 @@ export const MAX_FPS = 30
 const LEAST_DURATION_MS = 10
 const CLIP_FITS: readonly Fit[] = ['inside']
 const FITS: readonly Fit[] = ['cover', 'contain', 'inside']
-const GRAVITIES: readonly Gravity[] = ['centre', 'north', 'east', 'south', 'west', 'attention', 'entropy']
+const GRAVITIES: readonly Gravity[] = [
+  ...(['centre', 'north', 'east', 'south', 'west'] as const),
+  ...(['attention', 'entropy', 'face'] as const),
+]
 
 /** What a URL's parameters mean besides themselves: the choice of a format, and presets. */
 export interface Negotiation extends PresetRules {
@@ -199,7 +202,7 @@ function effectiveQuality(format: RenditionFormat | 'source', quality: Quality):
 
 /** Cropping has a point of interest, padding only a side, and `inside` neither. */
 function effectiveGravity(fit: Fit, gravity: Gravity): Gravity {
-  const interest = gravity === 'attention' || gravity === 'entropy'
+  const interest = gravity === 'attention' || gravity === 'entropy' || gravity === 'face'
   return fit === 'inside' || (fit === 'contain' && interest) ? 'centre' : gravity
 }
 

@@ -4,7 +4,7 @@ import { type CostRender, predictRender, predictStill } from '../cost.ts'
 import type { Cost } from '../jobs.ts'
 import { MAX_ENCODES } from './image/fit-bytes.ts'
 import type { ImageInfo } from './image/inspect.ts'
-import { sizeOf } from './image/layout.ts'
+import { seeksFaces, sizeOf } from './image/layout.ts'
 import type { Size } from './image/plan.ts'
 import type { Render } from './image/render-image.ts'
 import { isArranged } from './image/render-stages.ts'
@@ -31,15 +31,30 @@ export function costOfPicture(
   { frames, cutLate }: Decoding,
   seen: SeenBytes,
 ): Cost {
+  // Where the faces are is not known yet, but only a part of it is used then.
+  const isCutEarly = render.part !== undefined || seeksFaces(render)
   const source = {
     ...info,
     frames,
     turned: info.orientation > 1,
     filtered: info.format === 'svg' && hasFilters(seen.bytes),
-    cut: cutLate ? ('late' as const) : render.part === undefined ? undefined : ('early' as const),
+    cut: cutLate ? ('late' as const) : isCutEarly ? ('early' as const) : undefined,
     sourceBytes: seen.sizeBytes,
   }
-  return predictRender(source, { ...costRender(render), frames })
+  const cost = predictRender(source, { ...costRender(render), frames })
+  return seeksFaces(render) ? withLook(cost, info, seen) : cost
+}
+
+/** Of a network of a few megabytes, and one look at the picture before it is rendered. */
+const FACES_BYTES = 12 * 2 ** 20
+const FACES_SECONDS = 0.3
+
+function withLook(cost: Cost, info: ImageInfo, seen: SeenBytes): Cost {
+  const look = costOfThumbnails(info, seen, 1)
+  return {
+    memoryBytes: Math.max(cost.memoryBytes, look.memoryBytes) + FACES_BYTES,
+    cpuSeconds: cost.cpuSeconds + look.cpuSeconds + FACES_SECONDS,
+  }
 }
 
 /** Tells whether a drawing has filters, where it does not hide them: then the limits of its process hold. */

@@ -8,7 +8,8 @@ import { type Admission, admit } from './admit.ts'
 import { previewSize, spanOf, startSecondsOf } from './clip/clip-plan.ts'
 import { openFilm } from './clip/open-film.ts'
 import { coveringSize, playPreview, previewPictures } from './clip/preview.ts'
-import { type Layout, layoutOf } from './image/layout.ts'
+import { towardsFaces } from './faces/towards-faces.ts'
+import { type Layout, layoutOf, seeksFaces } from './image/layout.ts'
 import { type Render, renderPlayed } from './image/render-image.ts'
 import type { Libav } from './libav/load.ts'
 import { costRender } from './predict.ts'
@@ -72,5 +73,10 @@ export async function renderPreview(
     maxPixels: maxPixels(limits),
   })
   if (isFailure(played)) return played
-  return renderPlayed(played, { ...size, hasAlpha: video.hasAlpha, palette: false, lossless: false }, render)
+  const [first] = played.frames
+  // Faces are looked for in the first picture, and the cut stays where they are there.
+  const found = seeksFaces(render) && first !== undefined ? await towardsFaces(render, size, first) : render
+  if (isFailure(found)) return found
+  const info = { ...size, hasAlpha: video.hasAlpha, palette: false, lossless: false }
+  return renderPlayed(played, info, { ...render, ...found })
 }

@@ -11,9 +11,10 @@ import type { Cost, Deferred, RenderJob } from '../jobs.ts'
 import type { RenderOptions } from '../render-options.ts'
 import { type Admission, admit } from './admit.ts'
 import type { Moment } from './container/video-decoder.ts'
+import { towardsFaces } from './faces/towards-faces.ts'
 import { isBare } from './image/bare.ts'
 import { cutPixels } from './image/cut-pixels.ts'
-import { decodePicture } from './image/decode.ts'
+import { type DecodeStill, decodePicture } from './image/decode.ts'
 import { type ImageInfo, validateInfo } from './image/inspect.ts'
 import {
   drawnWhole,
@@ -22,6 +23,7 @@ import {
   type Layout,
   largestPlan,
   layoutOf,
+  seeksFaces,
   sizeOf,
 } from './image/layout.ts'
 import { openFile } from './image/open-file.ts'
@@ -110,10 +112,41 @@ async function renderPicture(
   }
   const rendered = wanted.cutLate
     ? await renderCut(bytes, info, wanted, job, tools)
-    : ((await renderSequence(bytes, info, wanted.render, tools)) ??
-      (await renderImage(bytes, info, wanted.render, createStillDecoder(tools))))
+    : await renderWhole(bytes, info, wanted.render, tools)
   return isFailure(rendered) ? rendered : { kind: 'rendered', format, bytes: rendered }
 }
+
+async function renderWhole(
+  bytes: Uint8Array,
+  info: ImageInfo,
+  wanted: Render,
+  tools: VideoTools,
+): Promise<Uint8Array | Failure> {
+  const decodeStill = createStillDecoder(tools)
+  const layout = await cutLayout(bytes, info, wanted, decodeStill)
+  if (isFailure(layout)) return layout
+  const render = { ...wanted, ...layout }
+  return (
+    (await renderSequence(bytes, info, render, tools)) ??
+    (await renderImage(bytes, info, render, decodeStill))
+  )
+}
+
+/** Where the cut goes, if that takes a look at the picture. A drawing is drawn first, and cut then: as attention does. */
+async function cutLayout(
+  bytes: Uint8Array,
+  info: ImageInfo,
+  wanted: Render,
+  decodeStill: DecodeStill,
+): Promise<Layout | Failure> {
+  if (!seeksFaces(wanted)) return wanted
+  if (info.drawing !== undefined) return { ...wanted, plan: { ...wanted.plan, gravity: 'attention' } }
+  const looked = await decodePicture(bytes, info, LOOK, decodeStill)
+  return isFailure(looked) ? looked : towardsFaces(wanted, info, looked)
+}
+
+/** Of an animation the first frame tells where its faces are. */
+const LOOK = { frame: 0, maxSidePixels: 512 } as const
 
 /** What is made of a picture. */
 interface WantedPicture {
@@ -196,7 +229,9 @@ async function renderPixels(
   const { options } = job
   const part = await cutPixels(picture, options)
   if (isFailure(part)) return part
-  const layout = layoutOf(withCrop(options, undefined), part)
+  const laid = layoutOf(withCrop(options, undefined), part)
+  if (isFailure(laid)) return laid
+  const layout = seeksFaces(laid) ? await towardsFaces(laid, part, part) : laid
   return isFailure(layout) ? layout : renderRaw(part, renderOf(job, format, layout), source)
 }
 
@@ -291,7 +326,7 @@ async function renderVideo(
     if (options.sprite !== undefined) return await renderSheet(video, options.sprite, job, tools, admission)
     const layout = layoutOf(options, info.video)
     if (isFailure(layout)) return layout
-    const isCut = options.crop !== undefined || options.trim === true
+    const isCut = options.crop !== undefined || options.trim === true || seeksFaces(layout)
     const most = options.trim ? untrimmed(layout, options, info.video) : layout
     const own = writtenFormat(options.format, 'video')
     const format = outputFormat(own, { frames: 1 }, options, most, tools.limits)

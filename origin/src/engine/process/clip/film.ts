@@ -56,7 +56,7 @@ export function readFilm(
   for (const other of context.streams) {
     if (other.index !== stream.index && other.index !== sound?.stream.index) other.discard = AVDISCARD_ALL
   }
-  const start = startOf({ context, stream, demuxer, video }, libav)
+  const start = startOf({ context, stream, demuxer }, libav)
   const unit = stream.timeBase.num / stream.timeBase.den
   const originSeconds = Number(start) * unit
   if (startSeconds > 0)

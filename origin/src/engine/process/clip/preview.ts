@@ -24,6 +24,11 @@ export interface PreviewOptions {
   readonly maxPixels: number
 }
 
+/** The same with all of its pictures at hand. */
+export interface Preview extends Played {
+  readonly frames: readonly RawPicture[]
+}
+
 /** The smallest size from which a plan loses nothing. */
 export function coveringSize(video: Size, plan: Plan): Size {
   const scale = Math.min(1, Math.max(plan.width / video.width, plan.height / video.height))
@@ -43,7 +48,7 @@ export function previewPictures({ startSeconds, endSeconds }: Span, pictureRate:
 const ROUNDING = 1e-6
 
 /** The pictures that are shown at evenly spaced moments of the span. Fails as the film is read. */
-export function playPreview(libav: Libav, film: OpenedStreams, options: PreviewOptions): Played | Failure {
+export function playPreview(libav: Libav, film: OpenedStreams, options: PreviewOptions): Preview | Failure {
   const { video, size, span, pictureRate, timeUnitMs, maxPixels } = options
   using sampler = createSampler(createPainter(libav, { video, size }), span, pictureRate)
   const failed = readFilm(libav, film, { video, maxPixels, sound: undefined }, span, {

@@ -49,7 +49,7 @@ export function remuxFilm(
   if (stream === undefined || video === undefined) return undefined
   const { library, constants } = libav
   using muxer = openMuxer(libav, 'mp4')
-  const origin = secondsOf(stream, startOf({ context, stream, demuxer, video }, libav))
+  const origin = secondsOf(stream, startOf({ context, stream, demuxer }, libav))
   const outputs = new Map<number, Output>()
   for (const source of sound === undefined ? [stream] : [stream, sound.stream])
     outputs.set(source.index, { source, muxed: muxer.addCopied(source), isOver: false, lastDts: undefined })

@@ -53,6 +53,11 @@ export function sizeOf({ plan, rotate, pad }: Pick<Layout, 'plan' | 'rotate' | '
   return { width: width + left + right, height: height + top + bottom }
 }
 
+/** Tells whether the cut goes by faces, which are to be found first. */
+export function seeksFaces({ plan }: Pick<Layout, 'plan'>): boolean {
+  return plan.gravity === 'face'
+}
+
 /** Tells whether a layout leaves every pixel of a source where it is. */
 export function keepsPixels({ part, plan, rotate, flip, pad }: Layout, source: Size): boolean {
   return (

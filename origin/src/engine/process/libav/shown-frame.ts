@@ -322,7 +322,10 @@ const MICROSECONDS = 1_000_000
  * The tick of the stream that is shown at 0. A player leaves out the time before the first picture or sound of a cut from
  * something longer; of a broadcast, which may be cut anywhere, the time before the first picture.
  */
-export function startOf({ context, stream, demuxer }: ShownFrameOptions, { constants }: Libav): bigint {
+export function startOf(
+  { context, stream, demuxer }: Pick<ShownFrameOptions, 'context' | 'stream' | 'demuxer'>,
+  { constants }: Libav,
+): bigint {
   const { AV_NOPTS_VALUE } = constants
   if (demuxer.startsWithPicture && stream.startTime !== AV_NOPTS_VALUE) return stream.startTime
   if (context.startTime === AV_NOPTS_VALUE) return 0n

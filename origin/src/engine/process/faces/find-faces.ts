@@ -1,0 +1,78 @@
+/**
+ * Finds faces by MediaPipe's BlazeFace for short range (Bazarevsky et al., "BlazeFace: Sub-millisecond neural face
+ * detection on mobile GPUs", 2019). What it sees are 128 by 128 pixels: the faces of portraits, not those of a crowd.
+ */
+
+import { readFileSync } from 'node:fs'
+import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { Part } from '../image/layout.ts'
+import type { RawPicture } from '../image/raw-picture.ts'
+import { smallOf } from '../image/small-picture.ts'
+import { type Graph, readGraph } from './graph.ts'
+import { runGraph } from './network.ts'
+
+const SIDE = 128
+/** Sigmoid of a score from which on it is a face. */
+const LEAST_SCORE = 0.5
+/** Values of each box: centre, size, and six points of a face, which nobody asks for here. */
+const BOX_VALUES = 16
+
+/** Boxes from the brows to the chin, in pixels of the picture; the surest first. Fails with `undecodable`. */
+export async function findFaces(picture: RawPicture): Promise<readonly Part[] | Failure> {
+  const small = await smallOf(picture, { maxSidePixels: SIDE, background: 'white' })
+  if (isFailure(small)) return small
+  const [boxes = EMPTY, scores = EMPTY] = runGraph(loadGraph(), inputOf(small))
+  const scale = picture.width / small.width
+  return ANCHORS.map((anchor, index) => ({
+    score: 1 / (1 + Math.exp(-(scores[index] ?? 0))),
+    box: boxOf(boxes.subarray(index * BOX_VALUES), anchor, scale),
+  }))
+    .filter(({ score }) => score >= LEAST_SCORE)
+    .sort((a, b) => b.score - a.score)
+    .map(({ box }) => box)
+}
+
+const EMPTY = new Float32Array(0)
+
+let graph: Graph | undefined
+
+/** Read once, where a face is looked for at all. */
+function loadGraph(): Graph {
+  graph ??= readGraph(readFileSync(new URL('../../../../models/face-detection.tflite', import.meta.url)))
+  return graph
+}
+
+/** From -1 to 1; what the picture does not fill is black. */
+function inputOf({ data, width, height }: RawPicture): Float32Array {
+  const input = new Float32Array(SIDE * SIDE * 3).fill(-1)
+  for (let y = 0; y < height; y += 1)
+    for (let x = 0; x < width; x += 1)
+      for (let channel = 0; channel < 3; channel += 1)
+        input[(y * SIDE + x) * 3 + channel] = (data[(y * width + x) * 4 + channel] ?? 0) / 127.5 - 1
+  return input
+}
+
+interface Anchor {
+  readonly x: number
+  readonly y: number
+}
+
+/** Two at each of 16 by 16 places, then six at each of 8 by 8; in pixels of what the network sees. */
+const ANCHORS: readonly Anchor[] = [...anchorsOf(16, 2), ...anchorsOf(8, 6)]
+
+function* anchorsOf(cells: number, each: number): Generator<Anchor, void, void> {
+  for (let row = 0; row < cells; row += 1)
+    for (let column = 0; column < cells; column += 1)
+      for (let count = 0; count < each; count += 1)
+        yield { x: ((column + 0.5) * SIDE) / cells, y: ((row + 0.5) * SIDE) / cells }
+}
+
+function boxOf(values: Float32Array, anchor: Anchor, scale: number): Part {
+  const [x = 0, y = 0, width = 0, height = 0] = values
+  return {
+    left: (anchor.x + x - width / 2) * scale,
+    top: (anchor.y + y - height / 2) * scale,
+    width: width * scale,
+    height: height * scale,
+  }
+}
