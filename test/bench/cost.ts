@@ -96,7 +96,12 @@ function rendition(
 ): Rendition {
   const words = [width, options.quality === 'lossless' ? 'lossless' : '', options.animated ? 'animated' : '']
   return {
-    name: [format, ...words, options.blur === undefined ? '' : `blur ${options.blur}`]
+    name: [
+      format,
+      ...words,
+      options.blur === undefined ? '' : `blur ${options.blur}`,
+      ...operationsIn(options),
+    ]
       .filter((word) => word !== '' && word !== undefined)
       .join(' '),
     options: {
@@ -114,6 +119,11 @@ function rendition(
       ...options,
     },
   }
+}
+
+/** By their names in a URL. */
+function operationsIn(options: Partial<RenderOptions>): readonly string[] {
+  return (['crop', 'trim', 'rotate', 'pad', 'sharpen', 'maxBytes'] as const).filter((name) => name in options)
 }
 
 async function* sources(): AsyncGenerator<CostSource> {
@@ -147,6 +157,14 @@ const MOVING_RENDITIONS: readonly Rendition[] = [
   rendition('jpeg', { width: 64 }),
 ]
 
+const OPERATIONS: readonly Partial<RenderOptions>[] = [
+  { crop: { unit: 'ten-thousandth', x: 1000, y: 1000, width: 8000, height: 8000 } },
+  { trim: true },
+  { rotate: 90, pad: { top: 10, right: 10, bottom: 10, left: 10 } },
+  { sharpen: 2 },
+  { maxBytes: 20_000 },
+]
+
 /** Every coding small, which is decoding alone; those that stand for the others in every way there is. */
 function renditionsOf({ name }: Coding, content: Content, megapixels: number): readonly Rendition[] {
   const small = [rendition('jpeg', { width: 64 }), rendition('webp', { width: 512 })]
@@ -169,6 +187,7 @@ function renditionsOf({ name }: Coding, content: Content, megapixels: number): r
     rendition('avif', { width: half }),
     rendition('webp', { blur: 10 }),
     rendition('jpeg', { width: half, blur: 100 }),
+    ...OPERATIONS.map((operations) => rendition('webp', { width: half, ...operations })),
   ]
 }
 

@@ -93,6 +93,15 @@ describe.each(DOORS)('%s', (_, open) => {
     expect(again.headers.etag).toBe((await send(door.url, path)).headers.etag)
   })
 
+  it('answers the original bytes where they are few enough already', async () => {
+    const path = '/attachments/1/plain.jpg'
+    const original = await send(door.url, path)
+    const enough = await send(door.url, `${path}?maxbytes=${original.body.length}`)
+    expect(enough.body.equals(original.body)).toBe(true)
+    const fewer = await send(door.url, `${path}?maxbytes=${original.body.length - 1}`)
+    expect(fewer.body.length).toBeLessThan(original.body.length)
+  })
+
   it('keeps every pixel of a lossless rendition', async () => {
     const source = await sharp((await send(door.url, '/attachments/1/noise.png')).body)
       .raw()

@@ -87,6 +87,7 @@ async function pictures(): Promise<readonly TestObject[]> {
     { key: 'entrance-sounds/9/abc.mp3', bytes: Buffer.from('ID3 not really a sound') },
     { key: 'attachments/1/land.png', bytes: landscape, contentType: 'image/png' },
     { key: 'attachments/1/bordered.png', bytes: await borderedPng(), contentType: 'image/png' },
+    { key: 'attachments/1/plain.jpg', bytes: await halvesJpeg(200, 150), contentType: 'image/jpeg' },
     {
       key: 'attachments/1/portrait.png',
       bytes: await portraitPng(1200, 500, [[1000, 220]]),

@@ -1,3 +1,4 @@
+import { presetRules } from '@media-proxy/shared/request/presets.ts'
 import { describe, expect, it } from 'vitest'
 import { readMediaUrl } from './own-url.ts'
 
@@ -40,6 +41,17 @@ describe('the URL of media', () => {
     'https://media.example.com/external/sig/v2/!!',
   ])('%s names no media', (url) => {
     expect(readMediaUrl(url, own)).toBe('no-media')
+  })
+
+  it('may name a preset that there is', () => {
+    const named = { ...own, ...presetRules({ presets: { thumb: 'size=64' }, presetsOnly: true }) }
+    const asset = 'https://media.example.com/avatars/1/a.webp'
+    expect(readMediaUrl(`${asset}?preset=thumb`, named)).toMatchObject({
+      stored: { rendition: { size: 64 } },
+    })
+    expect(readMediaUrl(`${asset}?preset=other`, named)).toBe('no-media')
+    // Whoever signed it was trusted with more than presets.
+    expect(readMediaUrl(`${asset}?size=80`, named)).toMatchObject({ stored: { rendition: { size: 80 } } })
   })
 
   it('is not followed for ever', () => {
