@@ -1,13 +1,17 @@
 /** The contract as a table: what is asked, and what has to come back, at every door. */
 
+import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
 import { FFMPEG } from '../videos.ts'
 import { assets, expressions } from './assets.ts'
 import type { Case } from './case.ts'
+import { clips } from './clips.ts'
 import { files, ranges } from './files.ts'
 import { operations } from './operations.ts'
 import { rejections, service } from './rejections.ts'
 import { stills } from './stills.ts'
 import { moreInputs, transformations } from './transformations.ts'
+
+const libav = await loadLibav()
 
 export const TABLE: readonly Case[] = [
   ...assets,
@@ -16,6 +20,7 @@ export const TABLE: readonly Case[] = [
   ...moreInputs,
   ...operations,
   ...(FFMPEG === undefined ? [] : stills),
+  ...(FFMPEG === undefined || libav === undefined ? [] : clips),
   ...files,
   ...ranges,
   ...rejections,
