@@ -247,6 +247,7 @@ async function answerEndpoint(
     case 'thumbnail':
     case 'frames':
     case 'sniff':
+    case 'prepare':
     case 'purge': {
       const rejected = await options.checkSecret(exchange.headers)
       if (rejected !== undefined) return (await limits.consume('bad-signatures')) ?? rejected

@@ -241,6 +241,7 @@ async function answerRequest(parsed: Parsed, exchange: Exchange, options: AppOpt
         case 'thumbnail':
         case 'frames':
         case 'sniff':
+        case 'prepare':
         case 'purge':
           return serveInternal(parsed.endpoint, exchange, options.internal)
         case 'telemetry': {

@@ -2,6 +2,7 @@
 
 import { configuredBuckets } from '@media-proxy/shared/config/buckets.ts'
 import type { Config } from '@media-proxy/shared/config/schema.ts'
+import { presetRules } from '@media-proxy/shared/request/presets.ts'
 import { attachmentPolicyOf } from '@media-proxy/shared/signing/attachment-url.ts'
 import { createBase64KeyRing, createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { checkInternalSecret, createComparisonRing } from '@media-proxy/shared/signing/internal-secret.ts'
@@ -30,6 +31,7 @@ import { createSpool } from './relay/spool.ts'
 import { UPLOAD_PACE } from './relay/upload-body.ts'
 import { createRenditionCache } from './rendition/cache.ts'
 import { createPipeline, type Pipeline } from './rendition/pipeline.ts'
+import { createPreparation, type Preparation } from './rendition/preparation.ts'
 import { createRenditionStore, type RenditionStore } from './rendition/store.ts'
 import type { InternalOptions } from './routes/internal.ts'
 import { createMetadataRoute } from './routes/metadata.ts'
@@ -109,8 +111,9 @@ export async function createOrigin({
   })
   const stored = openRenditionStore(config, store, log)
   const pipeline = openPipeline(config, { sources, opened, policy, stored, metrics })
+  const preparation = openPreparation(pipeline, opened, sources, log)
   const internal = internalOptions(config, {
-    ...{ store, sources, opened, scanner, pipeline },
+    ...{ store, sources, opened, scanner, pipeline, preparation },
     checkSecret: (headers) => checkInternalSecret(headers, config.secretKey, comparison),
   })
   const collector = createBufferCollector()
@@ -151,6 +154,7 @@ export async function createOrigin({
     enginePids: () => Object.values(opened.pools).flatMap(({ pids }) => pids),
     countDefect: () => metrics.count('media_proxy.unhandled_errors'),
     async close() {
+      await preparation.close()
       await stored?.settled()
       await Promise.allSettled([
         metrics.close(),
@@ -203,7 +207,14 @@ function openPipeline({ cache, limits }: Config, parts: PipelineParts): Pipeline
   })
 }
 
-interface InternalParts extends Pick<InternalOptions, 'store' | 'pipeline' | 'checkSecret'> {
+/** What is made ahead takes nobody's place. */
+function openPreparation(pipeline: Pipeline, opened: OpenedEngine, sources: Sources, log: Log): Preparation {
+  const lanes = [...Object.values(opened.lanes), sources.reads]
+  const isIdle = () => lanes.every(({ running, waiting }) => running + waiting === 0)
+  return createPreparation({ pipeline, isIdle, log })
+}
+
+interface InternalParts extends Pick<InternalOptions, 'store' | 'pipeline' | 'checkSecret' | 'preparation'> {
   readonly sources: Sources
   readonly opened: OpenedEngine
   readonly scanner: Scanner
@@ -211,7 +222,7 @@ interface InternalParts extends Pick<InternalOptions, 'store' | 'pipeline' | 'ch
 
 function internalOptions(
   config: Config,
-  { store, sources, opened, scanner, pipeline, checkSecret }: InternalParts,
+  { store, sources, opened, scanner, pipeline, checkSecret, preparation }: InternalParts,
 ): InternalOptions {
   const { s3, limits } = config
   const common = {
@@ -233,6 +244,8 @@ function internalOptions(
     checkSecret,
     store,
     pipeline,
+    preparation,
+    presetOf: presetRules({ presets: config.presets, presetsOnly: false }).presetOf,
   }
 }
 

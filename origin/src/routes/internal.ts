@@ -5,12 +5,13 @@ import type { Pipeline } from '../rendition/pipeline.ts'
 import { type Answer, type Exchange, reject } from './exchange.ts'
 import { type InternalMediaOptions, serveFrames, serveThumbnail } from './internal-media.ts'
 import type { ServeMetadata } from './metadata.ts'
+import { type PrepareOptions, servePrepare } from './prepare.ts'
 import { servePurge } from './purge.ts'
 import { type SniffOptions, serveSniff } from './sniff.ts'
 
-export type InternalEndpoint = 'metadata' | 'thumbnail' | 'frames' | 'sniff' | 'purge'
+export type InternalEndpoint = 'metadata' | 'thumbnail' | 'frames' | 'sniff' | 'prepare' | 'purge'
 
-export interface InternalOptions extends InternalMediaOptions, SniffOptions {
+export interface InternalOptions extends InternalMediaOptions, SniffOptions, PrepareOptions {
   /** Fails with `bad-secret`. */
   readonly checkSecret: (headers: Headers) => Promise<Failure | undefined>
   readonly pipeline: Pipeline
@@ -46,6 +47,8 @@ export function dispatchInternal(
       return serveFrames(exchange, options)
     case 'sniff':
       return serveSniff(exchange, options)
+    case 'prepare':
+      return servePrepare(exchange, options)
     case 'purge':
       return servePurge(exchange, options.pipeline)
     case 'metadata':

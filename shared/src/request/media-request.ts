@@ -182,3 +182,4 @@ export type Endpoint =
   | 'thumbnail'
   | 'frames'
   | 'sniff'
+  | 'prepare'

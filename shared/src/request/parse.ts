@@ -69,6 +69,7 @@ const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
   '/_thumbnail': 'thumbnail',
   '/_frames': 'frames',
   '/_sniff': 'sniff',
+  '/_prepare': 'prepare',
 }
 
 const PLAYGROUND: Readonly<Record<string, PlaygroundRequest['resource']>> = {
@@ -84,7 +85,7 @@ const PLAYGROUND: Readonly<Record<string, PlaygroundRequest['resource']>> = {
 
 const PLAYGROUND_FILES: readonly PlaygroundRequest['resource'][] = ['page', 'script', 'style']
 
-const POST_ENDPOINTS: readonly Endpoint[] = ['purge', 'metadata', 'thumbnail', 'frames', 'sniff']
+const POST_ENDPOINTS: readonly Endpoint[] = ['purge', 'metadata', 'thumbnail', 'frames', 'sniff', 'prepare']
 
 /** What is posted with the internal secret. */
 export function isInternal(request: MediaRequest): boolean {

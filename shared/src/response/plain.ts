@@ -13,8 +13,8 @@ export function textResponse(text: string, status: number, request: PlainRequest
 }
 
 /** A value as JSON. */
-export function jsonResponse(value: unknown, request: PlainRequest): Response {
-  return plainResponse(JSON.stringify(value), 200, 'application/json', request)
+export function jsonResponse(value: unknown, request: PlainRequest, status = 200): Response {
+  return plainResponse(JSON.stringify(value), status, 'application/json', request)
 }
 
 function plainResponse(

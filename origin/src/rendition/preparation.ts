@@ -1,0 +1,65 @@
+/** Renditions that are made before anybody asks for them: one at a time, and only while nothing else has work. */
+
+import { setTimeout } from 'node:timers/promises'
+import { type CanonicalUrl, renditionUrl } from '@media-proxy/shared/request/canonical.ts'
+import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { Log } from '../telemetry/log.ts'
+import type { RenditionRequest } from './job.ts'
+import type { Pipeline } from './pipeline.ts'
+
+export interface PreparationOptions {
+  readonly pipeline: Pick<Pipeline, 'fresh' | 'render'>
+  /** Whether a job would take nobody's place. */
+  readonly isIdle: () => boolean
+  readonly log: Log
+}
+
+export interface Preparation {
+  /** Has a rendition made some day, unless too many wait: then, and where it is waiting already, nothing happens. */
+  add(request: RenditionRequest): 'ready' | 'queued' | 'full'
+  /** Stops what is being made, and forgets what waits. */
+  close(): Promise<void>
+}
+
+/** Renditions that may wait. */
+const MOST_WAITING = 1024
+/** How often it is looked whether there is time, in milliseconds. */
+const LOOK_MS = 100
+
+export function createPreparation({ pipeline, isIdle, log }: PreparationOptions): Preparation {
+  const waiting = new Map<CanonicalUrl, RenditionRequest>()
+  const closing = new AbortController()
+  let work: Promise<void> | undefined
+
+  async function makeAll(): Promise<void> {
+    for (;;) {
+      while (!isIdle() && !closing.signal.aborted) await setTimeout(LOOK_MS, undefined, { ref: false })
+      const [next] = waiting
+      if (next === undefined || closing.signal.aborted) return
+      const [url, request] = next
+      const made = await pipeline.render(request, new Headers(), closing.signal)
+      waiting.delete(url)
+      if (isFailure(made) && !closing.signal.aborted)
+        log.info({ failure: made.code, detail: made.detail }, 'a rendition could not be made ahead')
+    }
+  }
+
+  return {
+    add(request) {
+      const url = renditionUrl(request)
+      if (pipeline.fresh(request) !== undefined) return 'ready'
+      if (waiting.has(url)) return 'queued'
+      if (waiting.size >= MOST_WAITING || closing.signal.aborted) return 'full'
+      waiting.set(url, request)
+      work ??= makeAll().finally(() => {
+        work = undefined
+      })
+      return 'queued'
+    },
+    async close() {
+      closing.abort()
+      waiting.clear()
+      await work
+    },
+  }
+}

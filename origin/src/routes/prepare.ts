@@ -1,0 +1,57 @@
+/** `POST /_prepare`: has renditions of an object made before anybody asks for them. */
+
+import type { AssetRequest, MediaRequest } from '@media-proxy/shared/request/media-request.ts'
+import { parseRequest } from '@media-proxy/shared/request/parse.ts'
+import type { PresetRules } from '@media-proxy/shared/request/presets.ts'
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { jsonResponse } from '@media-proxy/shared/response/plain.ts'
+import * as z from 'zod'
+import type { TransformedAttachment } from '../rendition/job.ts'
+import type { Preparation } from '../rendition/preparation.ts'
+import type { Answer, Exchange } from './exchange.ts'
+import { objectKeySchema, readJsonBody } from './internal-body.ts'
+
+export interface PrepareOptions {
+  readonly preparation: Preparation
+  readonly presetOf: PresetRules['presetOf']
+}
+
+const MAX_RENDITIONS = 64
+const MAX_BODY_BYTES = 256 * 1024
+
+const bodySchema = z.object({
+  object: objectKeySchema,
+  renditions: z.array(z.string().startsWith('/').max(2048)).min(1).max(MAX_RENDITIONS),
+})
+
+/** Answers 202 with what is there already; fails with `bad-field` where a path is no rendition of the object. */
+export async function servePrepare(
+  exchange: Exchange,
+  { preparation, presetOf }: PrepareOptions,
+): Promise<Answer | Failure> {
+  const body = await readJsonBody(exchange, bodySchema, MAX_BODY_BYTES)
+  if (isFailure(body)) return body
+  const requests: (readonly [path: string, request: Preparable])[] = []
+  for (const path of body.renditions) {
+    const request = URL.canParse(path, BASE)
+      ? parseRequest(new URL(path, BASE), { accept: null, assets: false, ...(presetOf && { presetOf }) })
+      : fail('bad-field')
+    if (isFailure(request) || !isRenditionOf(request, body.object))
+      return fail('bad-field', `no rendition of the object: ${path.slice(0, 100)}`)
+    requests.push([path, request])
+  }
+  const told = requests.map(([path, request]) => ({ path, state: preparation.add(request) }))
+  const pathsOf = (wanted: string) => told.filter(({ state }) => state === wanted).map(({ path }) => path)
+  const answer = { ready: pathsOf('ready'), queued: pathsOf('queued'), refused: pathsOf('full') }
+  return { response: jsonResponse(answer, exchange, 202) }
+}
+
+const BASE = 'http://media.invalid'
+
+type Preparable = AssetRequest | TransformedAttachment
+
+function isRenditionOf(request: MediaRequest, object: string): request is Preparable {
+  if (request.kind === 'asset')
+    return object === request.key || object === `${request.key}.${request.extension}`
+  return request.kind === 'attachment' && request.key === object && request.transformation !== undefined
+}

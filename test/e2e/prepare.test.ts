@@ -1,0 +1,77 @@
+/** Renditions that are made before anybody asks for them. */
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Door, openEdge, openFilesystemOrigin } from '../doors.ts'
+import { halvesPng } from '../fixtures.ts'
+import { send } from '../http.ts'
+
+const SECRET = 'a-secret-for-tests'
+const OBJECT = 'attachments/1/a.png'
+const SMALL = '/attachments/1/a.png?width=20&format=webp'
+const SMALLER = '/attachments/1/a.png?preset=tiny'
+
+describe.each([
+  ['the origin', openFilesystemOrigin],
+  ['the edge', openEdge],
+] as const)('/_prepare at %s', (_, open) => {
+  let door: Door
+
+  beforeAll(async () => {
+    door = await open({
+      MEDIA_PROXY_SECRET_KEY: SECRET,
+      MEDIA_PROXY_PRESETS: 'tiny:width=10&format=png',
+    })
+    await door.put(OBJECT, await halvesPng(40, 30))
+    await door.put('avatars/1/a', await halvesPng(40, 30))
+  })
+  afterAll(() => door.close())
+
+  async function prepare(body: unknown, secret = SECRET) {
+    const answer = await send(door.url, '/_prepare', {
+      method: 'POST',
+      headers: { 'x-internal-secret': secret, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+    return {
+      status: answer.status,
+      told: answer.status === 202 ? JSON.parse(answer.body.toString()) : undefined,
+    }
+  }
+
+  it('makes what is not there, and tells what is', async () => {
+    const wanted = { object: OBJECT, renditions: [SMALL, SMALLER] }
+    expect(await prepare(wanted)).toEqual({
+      status: 202,
+      told: { ready: [], queued: [SMALL, SMALLER], refused: [] },
+    })
+    await expect
+      .poll(async () => (await prepare(wanted)).told, { timeout: 20_000 })
+      .toEqual({ ready: [SMALL, SMALLER], queued: [], refused: [] })
+    expect((await send(door.url, SMALL)).headers['content-type']).toBe('image/webp')
+  })
+
+  it('makes assets by their key, with and without an extension', async () => {
+    const renditions = ['/avatars/1/a.webp?size=16']
+    expect((await prepare({ object: 'avatars/1/a', renditions })).status).toBe(202)
+    expect((await prepare({ object: 'avatars/1/a.webp', renditions })).status).toBe(202)
+  })
+
+  it.each([
+    ['of another object', { object: 'attachments/1/b.png', renditions: [SMALL] }],
+    ['that are none', { object: OBJECT, renditions: ['/attachments/1/a.png'] }],
+    ['with bad values', { object: OBJECT, renditions: ['/attachments/1/a.png?width=0'] }],
+    ['elsewhere', { object: OBJECT, renditions: ['//example.com/a.png?width=20'] }],
+    ['of endpoints', { object: OBJECT, renditions: ['/_health'] }],
+    ['by no list', { object: OBJECT, renditions: [] }],
+    [
+      'too many',
+      { object: OBJECT, renditions: Array.from({ length: 65 }, (__, width) => `${SMALL}&v=${width}`) },
+    ],
+  ])('refuses renditions %s', async (__, body) => {
+    expect((await prepare(body)).status).toBe(400)
+  })
+
+  it('is for whoever has the secret', async () => {
+    expect((await prepare({ object: OBJECT, renditions: [SMALL] }, 'wrong')).status).toBe(401)
+  })
+})
