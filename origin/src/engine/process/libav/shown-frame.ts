@@ -127,8 +127,7 @@ class SeekingReader implements ShownFrameReader {
   /** Leaves in `#shown` what is shown at a moment; nothing where nothing decodes. */
   #find(decoder: Decoder, atSeconds: number | undefined, toleranceSeconds: number | undefined): void {
     if (atSeconds === undefined) {
-      this.#seekToStart()
-      this.#begin(decoder, undefined, 'start')
+      this.#beginAtStart(decoder)
       return
     }
     const lastTick = this.#startTicks + this.#ticksOf(atSeconds)
@@ -141,25 +140,44 @@ class SeekingReader implements ShownFrameReader {
     for (const back of LOOK_BACK_SECONDS) {
       const target = from - BigInt(Math.ceil(back / this.#secondsPerTick))
       if (target <= this.#startTicks) break
-      if (!this.#seek(target)) continue
-      using key = this.#nextPacket((packet) => packet.isKeyframe)
-      if (key === undefined) continue
-      const mayBeEarly = this.#mayBeEarly(this.#timeOf(key), lastTick, toleranceSeconds)
-      if (!mayBeEarly && this.#isBefore(lastTick) && this.#timeOf(key) <= (this.#shown?.tick ?? 0n)) {
-        if (this.#resume()) {
-          this.#advance(decoder, lastTick)
-          return
-        }
-        if (!this.#seek(target)) continue
-      }
-      if (this.#begin(decoder, lastTick, 'key frame', key)) {
-        if (!mayBeEarly) this.#advance(decoder, lastTick)
-        return
-      }
+      if (this.#findFrom(decoder, target, lastTick, toleranceSeconds)) return
     }
     // Where the file marks no key frame at all, whatever decodes from the start.
+    if (this.#beginAtStart(decoder)) this.#advance(decoder, lastTick)
+  }
+
+  /**
+   * Finds the frame of a time from the key frame before `target` on, or from where the decoder stands where that is
+   * nearer. False where that is no place to begin.
+   */
+  #findFrom(
+    decoder: Decoder,
+    target: bigint,
+    lastTick: bigint,
+    toleranceSeconds: number | undefined,
+  ): boolean {
+    if (!this.#seek(target)) return false
+    using key = this.#nextPacket((packet) => packet.isKeyframe)
+    if (key === undefined) return false
+    const keyTick = this.#timeOf(key)
+    const mayBeEarly = this.#mayBeEarly(keyTick, lastTick, toleranceSeconds)
+    if (!mayBeEarly && this.#isBefore(lastTick) && keyTick <= (this.#shown?.tick ?? 0n)) {
+      if (this.#resume()) {
+        this.#advance(decoder, lastTick)
+        return true
+      }
+      this.#forget()
+      return this.#findFrom(decoder, target, lastTick, toleranceSeconds)
+    }
+    if (!this.#begin(decoder, key, lastTick)) return false
+    if (!mayBeEarly) this.#advance(decoder, lastTick)
+    return true
+  }
+
+  #beginAtStart(decoder: Decoder): boolean {
     this.#seekToStart()
-    if (this.#begin(decoder, lastTick, 'start')) this.#advance(decoder, lastTick)
+    using key = this.#nextPacket((packet) => packet.isKeyframe)
+    return this.#begin(decoder, key)
   }
 
   /** Tells whether a key frame at `tick` stands for a moment, because it is dear to decode up to that. */
@@ -175,16 +193,11 @@ class SeekingReader implements ShownFrameReader {
   }
 
   /**
-   * Decodes anew from where the file stands, up to the first picture, and leaves that in `#shown`. False where there is
-   * none, or none that is early enough to begin with. Writers mark frames as key that are none, and files without an index
-   * have no marks: a picture that leans on others is no place to begin in the middle of a film.
+   * Decodes anew from a key frame on, up to the first picture, and leaves that in `#shown`. False where there is none, or,
+   * with a time, none that is early enough to begin with. Writers mark frames as key that are none, and files without an
+   * index have no marks: a picture that leans on others is no place to begin in the middle of a film.
    */
-  #begin(
-    decoder: Decoder,
-    lastTick: bigint | undefined,
-    from: 'start' | 'key frame',
-    key = this.#nextPacket((packet) => packet.isKeyframe),
-  ): boolean {
+  #begin(decoder: Decoder, key: Packet | undefined, lastTick?: bigint): boolean {
     const { AV_PICTURE_TYPE_I } = this.#libav.constants
     this.#forget()
     if (key === undefined) return false
@@ -194,10 +207,10 @@ class SeekingReader implements ShownFrameReader {
     while (this.#ahead.length === 0 && this.#feedNext(decoder));
     const [first] = this.#ahead
     if (first === undefined) return false
-    if (from === 'key frame') {
+    if (lastTick !== undefined) {
       const leans = first.picture.pictType !== AV_PICTURE_TYPE_I
       if (leans) this.#marksLie = true
-      if (leans || (lastTick !== undefined && first.tick > lastTick)) {
+      if (leans || first.tick > lastTick) {
         this.#forget()
         return false
       }
