@@ -396,6 +396,17 @@ const WAVEFORM_SECONDS = 1
 /** Of FLAC and AC-3; others take a third of it. */
 const WAVEFORM_SECONDS_PER_SECOND = 0.006
 
+/** The cost of a clip whose packets are copied: read once, written once, and once more with its index first. */
+export function predictCopy(sourceBytes: number, clipBytes: number): Cost {
+  return {
+    memoryBytes: CLIP_BASE_BYTES + 3 * Math.min(sourceBytes, clipBytes),
+    cpuSeconds: COPY_SECONDS + (sourceBytes / MIB) * COPY_SECONDS_PER_MIB,
+  }
+}
+
+const COPY_SECONDS = 1
+const COPY_SECONDS_PER_MIB = 0.01
+
 export interface PreviewCost {
   readonly coded: Size
   /** Pictures of the film that are decoded. */

@@ -4,7 +4,7 @@ import type { ClipFormat } from '@media-proxy/shared/formats.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { ImageFormat as SourceFormat, VideoFormat } from '../../media/kinds.ts'
 import type { SourceLimits } from '../../media/limits.ts'
-import { predictAnimationClip, predictFilmClip } from '../cost.ts'
+import { predictAnimationClip, predictCopy, predictFilmClip } from '../cost.ts'
 import type { Cost, RenderJob } from '../jobs.ts'
 import type { RenderOptions } from '../render-options.ts'
 import { type Admission, admit } from './admit.ts'
@@ -64,7 +64,7 @@ function copyOfFilm(
   libav: Libav,
   source: MediaSource,
   sourceFormat: VideoFormat,
-  { format, options, limits }: ClipTask,
+  { format, options, limits, admission }: ClipTask,
 ): Buffer | undefined {
   if (format !== 'mp4' || !keepsPictures(options)) return undefined
   const opened = openFilm(libav, source, sourceFormat, limits)
@@ -73,6 +73,7 @@ function copyOfFilm(
   const plan = planOf(options.geometry, film.info.video)
   const sound = soundOf(libav, film, options)
   if (!keepsSize(plan, film.info.video) || !isPlayableEverywhere(libav, film, sound)) return undefined
+  if (admit(predictCopy(source.sizeBytes, limits.clipBytes), admission) !== undefined) return undefined
   return remuxFilm(libav, film, { sound, maxSeconds: secondsOf(options, limits), maxBytes: limits.clipBytes })
 }
 
