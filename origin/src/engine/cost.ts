@@ -4,7 +4,7 @@
  * that: a prediction of memory is never less than the truth, and at most three times it and some.
  */
 
-import type { ClipFormat, ImageFormat } from '@media-proxy/shared/formats.ts'
+import type { ImageFormat } from '@media-proxy/shared/formats.ts'
 import type { Quality } from '@media-proxy/shared/request/media-request.ts'
 import type { ImageFormat as SourceFormat } from '../media/kinds.ts'
 import type { Cost } from './jobs.ts'
@@ -45,7 +45,7 @@ export interface CostRender extends Size {
   readonly encodes: number
 }
 
-interface Size {
+export interface Size {
   readonly width: number
   readonly height: number
 }
@@ -73,11 +73,11 @@ interface Encoder {
   readonly secondsPerMegapixel: number
 }
 
-const MIB = 1024 * 1024
+export const MIB = 1024 * 1024
 
 /** Tables and tiles of the smallest job. */
 const BASE_BYTES = 6 * MIB
-const BASE_SECONDS = 0.02
+export const BASE_SECONDS = 0.02
 /** Rows of the source that its stages hold between decoder and encoder. */
 const HELD_ROWS = 1400
 
@@ -156,7 +156,7 @@ type EncoderName =
   | 'gif palette'
 
 /** Measured on the same pictures, as large as they are. */
-const ENCODERS: Readonly<Record<EncoderName, Encoder>> = {
+export const ENCODERS: Readonly<Record<EncoderName, Encoder>> = {
   jpeg: { bytesPerPixel: 9, bytesPerAlpha: 0, secondsPerMegapixel: 0.06 },
   'jpeg fine': { bytesPerPixel: 10.5, bytesPerAlpha: 0, secondsPerMegapixel: 0.09 },
   'jpeg blurred': { bytesPerPixel: 9, bytesPerAlpha: 0, secondsPerMegapixel: 0.03 },
@@ -180,7 +180,7 @@ const ENCODERS: Readonly<Record<EncoderName, Encoder>> = {
 }
 
 /** What each frame takes, however small: for GIF, to choose its colours. */
-const SECONDS_PER_FRAME: Readonly<Record<ImageFormat, number>> = {
+export const SECONDS_PER_FRAME: Readonly<Record<ImageFormat, number>> = {
   jpeg: 0.002,
   png: 0.004,
   webp: 0.004,
@@ -189,7 +189,7 @@ const SECONDS_PER_FRAME: Readonly<Record<ImageFormat, number>> = {
 }
 
 /** Of all frames: as pixels, copied once, and coded. */
-const STRIP_BYTES_PER_PIXEL = 12
+export const STRIP_BYTES_PER_PIXEL = 12
 /** Of all frames, coded. */
 const CODED_BYTES_PER_PIXEL = 3
 /** A blur holds as many rows as it is wide, and computes each pixel from them. */
@@ -201,7 +201,7 @@ const SHARPEN_SECONDS_PER_MEGAPIXEL = 0.12
 /** Every pixel of a border is looked at. */
 const LOOKED_AT_SECONDS_PER_MEGAPIXEL = 0.03
 /** Pixels that are held between two stages, and the copy that a stage makes of them. */
-const HELD_BYTES_PER_PIXEL = 8
+export const HELD_BYTES_PER_PIXEL = 8
 /** Conversion of colours by a profile, which print colours always need. */
 const PRINT_SECONDS = 0.06
 const PRINT_SECONDS_PER_MEGAPIXEL = 0.05
@@ -229,7 +229,7 @@ export function predictRender(source: CostSource, render: CostRender): Cost {
 }
 
 /** Of one megapixel. */
-function filterSeconds({ blur, sharpened }: CostRender): number {
+export function filterSeconds({ blur, sharpened }: CostRender): number {
   return blur * BLUR_SECONDS_PER_MEGAPIXEL + (sharpened ? SHARPEN_SECONDS_PER_MEGAPIXEL : 0)
 }
 
@@ -285,7 +285,7 @@ function decoderOf({ format, interlaced, lossless, filtered, cut }: CostSource):
   return interlaced && (format === 'jpeg' || format === 'png') ? `${format} in passes` : format
 }
 
-function encoderOf(
+export function encoderOf(
   source: Pick<CostSource, 'palette' | 'hasAlpha' | 'lossless' | 'width' | 'height'>,
   render: CostRender,
 ): EncoderName {
@@ -310,174 +310,4 @@ function keepsSize(source: Size, render: Size): boolean {
 
 function printSeconds({ bands, hasAlpha }: CostSource, renderedPixels: number): number {
   return bands === 4 && !hasAlpha ? PRINT_SECONDS + (renderedPixels / 1e6) * PRINT_SECONDS_PER_MEGAPIXEL : 0
-}
-
-/**
- * The cost of one frame of a video of this size and of its rendition, and of `samples` more, which are made no larger than
- * a preview.
- */
-export function predictStill(video: Size, render: CostRender, samples = 0): Cost {
-  const encoder = ENCODERS[encoderOf({ ...video, palette: false, hasAlpha: false, lossless: false }, render)]
-  const renderedPixels = render.width * render.height
-  return {
-    memoryBytes: Math.ceil(
-      VIDEO_BASE_BYTES +
-        video.width * video.height * VIDEO_BYTES_PER_PIXEL +
-        renderedPixels *
-          (encoder.bytesPerPixel + (render.arranged || render.encodes > 1 ? HELD_BYTES_PER_PIXEL : 0)) +
-        samples * Math.min(video.width * video.height, MOST_SAMPLE_PIXELS) * SAMPLE_BYTES_PER_PIXEL,
-    ),
-    cpuSeconds:
-      VIDEO_SECONDS +
-      Math.min(MOST_SAMPLES_SECONDS, samples * SAMPLE_SECONDS) +
-      (renderedPixels / 1e6) * (encoder.secondsPerMegapixel * render.encodes + filterSeconds(render)),
-  }
-}
-
-/** Index, packets and the decoder's pictures that others lean on: up to sixteen of them. */
-const VIDEO_BASE_BYTES = 48 * MIB
-const VIDEO_BYTES_PER_PIXEL = 36
-/** A group of pictures has to be decoded up to the wanted one, and nothing tells how long that takes. */
-const VIDEO_SECONDS = 4
-/** A frame that is looked at and not shown is scaled by its decoder from four times this side on. */
-const MOST_SAMPLE_PIXELS = (4 * 224) ** 2
-const SAMPLE_BYTES_PER_PIXEL = 4
-/** Another frame of the same video; of many, what is left of the time that anybody waits. */
-const SAMPLE_SECONDS = 1
-const MOST_SAMPLES_SECONDS = 20
-
-export interface FilmClipCost {
-  readonly format: ClipFormat
-  readonly seconds: number
-  readonly coded: Size
-  /** Pictures a second that are decoded, and that are encoded. */
-  readonly sourceRate: number
-  readonly pictureRate: number
-  /** Of the clip. */
-  readonly size: Size
-}
-
-/** The cost of a clip of a film: each picture is decoded, scaled and encoded. */
-export function predictFilmClip({
-  format,
-  seconds,
-  coded,
-  sourceRate,
-  pictureRate,
-  size,
-}: FilmClipCost): Cost {
-  const [codedMegapixels, megapixels] = [coded, size].map(({ width, height }) => (width * height) / 1e6) as [
-    number,
-    number,
-  ]
-  const { secondsPerMegapixel, bytesPerPixel } = CLIP_ENCODERS[format]
-  return {
-    memoryBytes: Math.ceil(
-      CLIP_BASE_BYTES + codedMegapixels * 1e6 * VIDEO_BYTES_PER_PIXEL + megapixels * 1e6 * bytesPerPixel,
-    ),
-    cpuSeconds:
-      BASE_SECONDS +
-      seconds * sourceRate * codedMegapixels * DECODE_SECONDS_PER_MEGAPIXEL +
-      seconds * pictureRate * megapixels * secondsPerMegapixel,
-  }
-}
-
-/** The cost of hearing sound through; what tells no duration is bounded by the limit of a job. */
-export function predictWaveform(seconds: number): Cost {
-  return {
-    memoryBytes: Math.ceil(WAVEFORM_BYTES + seconds * WAVEFORM_BYTES_PER_SECOND),
-    cpuSeconds: WAVEFORM_SECONDS + seconds * WAVEFORM_SECONDS_PER_SECOND,
-  }
-}
-
-const WAVEFORM_BYTES = 64 * MIB
-const WAVEFORM_BYTES_PER_SECOND = 1500
-const WAVEFORM_SECONDS = 1
-/** Of FLAC and AC-3; others take a third of it. */
-const WAVEFORM_SECONDS_PER_SECOND = 0.006
-
-/** The cost of a clip whose packets are copied: read once, written once, and once more with its index first. */
-export function predictCopy(sourceBytes: number, clipBytes: number): Cost {
-  return {
-    memoryBytes: CLIP_BASE_BYTES + 3 * Math.min(sourceBytes, clipBytes),
-    cpuSeconds: COPY_SECONDS + (sourceBytes / MIB) * COPY_SECONDS_PER_MIB,
-  }
-}
-
-const COPY_SECONDS = 1
-const COPY_SECONDS_PER_MIB = 0.01
-
-export interface PreviewCost {
-  readonly coded: Size
-  /** Pictures of the film that are decoded. */
-  readonly pictures: number
-  /** Size of each that is kept before it is fitted into the preview. */
-  readonly handedOver: Size
-  readonly render: CostRender
-}
-
-/** The cost of an animated preview of a film. */
-export function predictPreview({ coded, pictures, handedOver, render }: PreviewCost): Cost {
-  const source = { ...handedOver, palette: false, hasAlpha: false, lossless: false }
-  const encoder = ENCODERS[encoderOf(source, render)]
-  const pixels = render.width * render.height * render.frames
-  const codedPixels = coded.width * coded.height
-  return {
-    memoryBytes: Math.ceil(
-      VIDEO_BASE_BYTES +
-        codedPixels * VIDEO_BYTES_PER_PIXEL +
-        handedOver.width * handedOver.height * 4 * render.frames +
-        pixels * STRIP_BYTES_PER_PIXEL,
-    ),
-    cpuSeconds:
-      BASE_SECONDS +
-      ((pictures * codedPixels) / 1e6) * DECODE_SECONDS_PER_MEGAPIXEL +
-      (pixels / 1e6) * encoder.secondsPerMegapixel +
-      render.frames * SECONDS_PER_FRAME[render.format],
-  }
-}
-
-export interface AnimationClipCost {
-  readonly format: ClipFormat
-  readonly source: Size
-  readonly size: Size
-  readonly frames: number
-}
-
-/** The cost of a clip of an animated image: all of its frames are held, then encoded one by one. */
-export function predictAnimationClip({ format, source, size, frames }: AnimationClipCost): Cost {
-  const [sourceMegapixels, megapixels] = [source, size].map(
-    ({ width, height }) => (width * height) / 1e6,
-  ) as [number, number]
-  const { secondsPerDrawnMegapixel, bytesPerPixel } = CLIP_ENCODERS[format]
-  return {
-    memoryBytes: Math.ceil(
-      CLIP_BASE_BYTES +
-        megapixels * 1e6 * (STRIP_BYTES_PER_PIXEL * frames + bytesPerPixel) +
-        sourceMegapixels * 8e6,
-    ),
-    cpuSeconds:
-      BASE_SECONDS +
-      frames * (sourceMegapixels * FRAME_SECONDS_PER_MEGAPIXEL + megapixels * secondsPerDrawnMegapixel),
-  }
-}
-
-/** What a film costs for each picture of a megapixel, measured on HEVC and AV1; H.264 takes half of it. */
-const DECODE_SECONDS_PER_MEGAPIXEL = 0.008
-/** To decode a frame of an animation, and to scale it. */
-const FRAME_SECONDS_PER_MEGAPIXEL = 0.06
-/** Sound, the index, and what has been written. */
-const CLIP_BASE_BYTES = 96 * MIB
-
-/** Of each picture; of drawn ones with more patience. */
-const CLIP_ENCODERS: Readonly<Record<ClipFormat, ClipEncoder>> = {
-  mp4: { secondsPerMegapixel: 0.02, secondsPerDrawnMegapixel: 0.12, bytesPerPixel: 100 },
-  webm: { secondsPerMegapixel: 0.05, secondsPerDrawnMegapixel: 0.8, bytesPerPixel: 80 },
-}
-
-interface ClipEncoder {
-  readonly secondsPerMegapixel: number
-  readonly secondsPerDrawnMegapixel: number
-  /** Pictures that wait for the ones behind them, or that others lean on. */
-  readonly bytesPerPixel: number
 }

@@ -1,7 +1,7 @@
 /** What is told of media only where it is asked for. */
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { predictWaveform } from '../cost.ts'
+import { predictWaveform } from '../film-cost.ts'
 import type { Deferred, ExtraName, ResultOf } from '../jobs.ts'
 import { type Admission, admit } from './admit.ts'
 import { readWaveform } from './clip/waveform.ts'

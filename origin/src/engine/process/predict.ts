@@ -1,6 +1,7 @@
 /** The cost of a job, from what its process knows of the source. */
 
-import { type CostRender, predictRender, predictStill } from '../cost.ts'
+import { type CostRender, predictRender } from '../cost.ts'
+import { predictStill } from '../film-cost.ts'
 import type { Cost } from '../jobs.ts'
 import { MAX_ENCODES } from './image/fit-bytes.ts'
 import type { ImageInfo } from './image/inspect.ts'

@@ -2,7 +2,7 @@
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { VideoFormat } from '../../media/kinds.ts'
-import { predictPreview } from '../cost.ts'
+import { predictPreview } from '../film-cost.ts'
 import type { Deferred, RenderJob } from '../jobs.ts'
 import { type Admission, admit } from './admit.ts'
 import { previewSize, spanOf, startSecondsOf } from './clip/clip-plan.ts'

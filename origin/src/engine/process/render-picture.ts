@@ -1,0 +1,213 @@
+/** A picture, still or moving, from its header to the bytes of its rendition. */
+
+import { MAX_SIDE_PIXELS } from '@media-proxy/shared/request/parameters.ts'
+import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { ImageFormat as SourceFormat } from '../../media/kinds.ts'
+import type { Cost, Deferred } from '../jobs.ts'
+import type { RenderOptions } from '../render-options.ts'
+import { type Admission, admit } from './admit.ts'
+import { towardsFaces } from './faces/towards-faces.ts'
+import { isBare } from './image/bare.ts'
+import { type DecodeStill, decodePicture } from './image/decode.ts'
+import { type ImageInfo, validateInfo } from './image/inspect.ts'
+import { drawnWhole, keepsPixels, type Layout, layoutOf, seeksFaces, sizeOf } from './image/layout.ts'
+import { openFile } from './image/open-file.ts'
+import { keepsAnimation, type Render, renderImage, renderPlayed } from './image/render-image.ts'
+import { pixelsOf } from './image/render-stages.ts'
+import { readSequence } from './image/sequence.ts'
+import { openPicture } from './open-picture.ts'
+import { outputFormat, writtenFormat } from './output-format.ts'
+import { costOfPicture, type SeenBytes } from './predict.ts'
+import type { Rendered } from './rendered.ts'
+import type { MediaSource } from './source/media-source.ts'
+import { createStillDecoder } from './stills.ts'
+import { playSequence } from './video/play-sequence.ts'
+import type { VideoTools } from './video/video.ts'
+import {
+  renderOf,
+  renderPixels,
+  untrimmed,
+  validateSize,
+  type WantedRender,
+  withCrop,
+} from './wanted-render.ts'
+
+/** Makes a rendition of a picture, or tells its cost. Fails as the picture does. */
+export async function renderPicture(
+  source: MediaSource,
+  sourceFormat: SourceFormat,
+  job: WantedRender,
+  tools: VideoTools,
+  admission: Admission,
+): Promise<Rendered | Deferred | Failure> {
+  const { limits } = tools
+  const { options } = job
+  const wantedOf = (info: ImageInfo) => wantedPicture(info, job, tools)
+  const opened = await openPicture(source, {
+    format: sourceFormat,
+    maxBytes: limits.sourceBytes,
+    validate(info, seen) {
+      const wanted = wantedOf(info)
+      if (isFailure(wanted)) return wanted
+      return (
+        validateSize(sizeOf(wanted.render), limits) ??
+        validateInfo(wanted.drawn, { limits, animated: keepsAnimation(info, wanted.render) }) ??
+        (mayBeUntouched(info, options, wanted.render, seen.sizeBytes)
+          ? undefined
+          : admit(costOf(info, wanted, seen), admission))
+      )
+    },
+  })
+  if (!('info' in opened)) return opened
+  const { bytes, info } = opened
+  const wanted = wantedOf(info)
+  if (isFailure(wanted)) return wanted
+  const { format } = wanted.render
+  if (mayBeUntouched(info, options, wanted.render, bytes.length)) {
+    if (!opened.damaged && isBare(bytes, info.format)) return { kind: 'rendered', format, bytes: undefined }
+    const deferred = admit(costOf(info, wanted, { bytes, sizeBytes: bytes.length }), admission)
+    if (deferred !== undefined) return deferred
+  }
+  const rendered = wanted.cutLate
+    ? await renderCut(bytes, info, wanted, job, tools)
+    : await renderWhole(bytes, info, wanted.render, tools)
+  return isFailure(rendered) ? rendered : { kind: 'rendered', format, bytes: rendered }
+}
+
+async function renderWhole(
+  bytes: Uint8Array,
+  info: ImageInfo,
+  wanted: Render,
+  tools: VideoTools,
+): Promise<Uint8Array | Failure> {
+  const decodeStill = createStillDecoder(tools)
+  const layout = await cutLayout(bytes, info, wanted, decodeStill)
+  if (isFailure(layout)) return layout
+  const render = { ...wanted, ...layout }
+  return (
+    (await renderSequence(bytes, info, render, tools)) ??
+    (await renderImage(bytes, info, render, decodeStill))
+  )
+}
+
+/** Where the cut goes, if that takes a look at the picture. A drawing is drawn first, and cut then: as attention does. */
+async function cutLayout(
+  bytes: Uint8Array,
+  info: ImageInfo,
+  wanted: Render,
+  decodeStill: DecodeStill,
+): Promise<Layout | Failure> {
+  if (!seeksFaces(wanted)) return wanted
+  if (info.drawing !== undefined) return { ...wanted, plan: { ...wanted.plan, gravity: 'attention' } }
+  const looked = await decodePicture(bytes, info, LOOK, decodeStill)
+  return isFailure(looked) ? looked : towardsFaces(wanted, info, looked)
+}
+
+/** Of an animation the first frame tells where its faces are. */
+const LOOK = { frame: 0, maxSidePixels: 512 } as const
+
+/** What is made of a picture. */
+interface WantedPicture {
+  readonly render: Render
+  /** The header, with the size in which it is decoded. */
+  readonly drawn: ImageInfo
+  /**
+   * The part that is used is taken from decoded pixels: what is trimmed is not known before, and a drawing is drawn whole.
+   * The plan is then the largest that there can be.
+   */
+  readonly cutLate: boolean
+}
+
+function wantedPicture(info: ImageInfo, job: WantedRender, { limits }: VideoTools): WantedPicture | Failure {
+  const { options } = job
+  const own = writtenFormat(options.format, info.format)
+  const renderAs = (layout: Layout) => renderOf(job, outputFormat(own, info, options, layout, limits), layout)
+  const { drawing } = info
+  if (drawing !== undefined && (options.crop !== undefined || options.trim)) {
+    const whole = drawnWhole(drawing, options)
+    if (isFailure(whole)) return whole
+    const { width, height, crop } = whole
+    const layout = layoutOf(withCrop(options, crop), { width, height })
+    if (isFailure(layout)) return layout
+    const render = renderAs(options.trim ? untrimmed(layout, options, whole) : layout)
+    return { render, drawn: { ...info, width, height }, cutLate: true }
+  }
+  const layout = layoutOf(options, info)
+  if (isFailure(layout)) return layout
+  const render = renderAs(layout)
+  const drawn =
+    drawing === undefined ? info : { ...info, width: layout.plan.width, height: layout.plan.height }
+  if (!options.trim || keepsAnimation(info, render)) return { render, drawn, cutLate: false }
+  return { render: renderAs(untrimmed(layout, options, info)), drawn, cutLate: true }
+}
+
+const WHOLE_PICTURE = { frame: 0, maxSidePixels: MAX_SIDE_PIXELS } as const
+
+/** Renders a still of which the part that is used is cut out of its decoded pixels. */
+async function renderCut(
+  bytes: Uint8Array,
+  info: ImageInfo,
+  { drawn, render }: WantedPicture,
+  job: WantedRender,
+  tools: VideoTools,
+): Promise<Uint8Array | Failure> {
+  const { options } = job
+  const picture =
+    info.drawing === undefined
+      ? await decodePicture(bytes, info, WHOLE_PICTURE, createStillDecoder(tools))
+      : await pixelsOf(openFile(bytes, info, {}).resize(drawn.width, drawn.height, { fit: 'fill' }))
+  if (isFailure(picture)) return picture
+  const whole = info.drawing && drawnWhole(info.drawing, options)
+  if (isFailure(whole)) return whole
+  return renderPixels(
+    picture,
+    whole === undefined ? job : { ...job, options: withCrop(options, whole.crop) },
+    render.format,
+    info,
+  )
+}
+function costOf(info: ImageInfo, { render, drawn, cutLate }: WantedPicture, seen: SeenBytes): Cost {
+  const frames = keepsAnimation(info, render) ? info.frames : 1
+  return costOfPicture(drawn, render, { frames, cutLate }, seen)
+}
+
+/** Undefined for what is no animated AVIF, or is to be a still, or does not play: then its still is rendered. */
+async function renderSequence(
+  bytes: Uint8Array,
+  info: ImageInfo,
+  wanted: Render,
+  tools: VideoTools,
+): Promise<Uint8Array | Failure | undefined> {
+  const sequence = info.format === 'avif' && keepsAnimation(info, wanted) ? readSequence(bytes) : undefined
+  if (sequence === undefined) return undefined
+  const played = await playSequence(tools, sequence, info)
+  const rendered = isFailure(played) ? played : await renderPlayed(played, info, wanted)
+  return isFailure(rendered) && UNPLAYABLE.has(rendered.code) ? undefined : rendered
+}
+
+const UNPLAYABLE: ReadonlySet<string> = new Set([
+  'undecodable',
+  'unsupported-codec',
+  'not-visual',
+  'not-ready',
+])
+
+/** Original bytes are the best rendition there is, where nothing has to change and nothing has to be hidden. */
+function mayBeUntouched(
+  info: ImageInfo,
+  options: RenderOptions,
+  render: Render,
+  sourceBytes: number,
+): boolean {
+  return (
+    info.format === render.format &&
+    keepsPixels(render, info) &&
+    !options.qualityAsked &&
+    [render.blur, render.sharpen, options.trim].every((step) => step === undefined) &&
+    (render.background === undefined || !info.hasAlpha) &&
+    sourceBytes <= (render.maxBytes ?? sourceBytes) &&
+    info.orientation === 1 &&
+    info.plainColours &&
+    (info.frames === 1 || options.animated)
+  )
+}

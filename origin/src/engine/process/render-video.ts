@@ -1,0 +1,113 @@
+/** What is made of a film in a format of pictures: a still, a preview that moves, a sheet of frames. */
+
+import type { Sprite } from '@media-proxy/shared/request/media-request.ts'
+import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { VideoFormat } from '../../media/kinds.ts'
+import type { Deferred } from '../jobs.ts'
+import type { RenderOptions } from '../render-options.ts'
+import { type Admission, admit } from './admit.ts'
+import type { Moment } from './container/video-decoder.ts'
+import { type Layout, layoutOf, seeksFaces, sizeOf } from './image/layout.ts'
+import { type Plan, planTransformation } from './image/plan.ts'
+import { type Render, renderRaw } from './image/render-image.ts'
+import { movingFormat, outputFormat, writtenFormat } from './output-format.ts'
+import { costOfStill } from './predict.ts'
+import { renderPreview } from './render-preview.ts'
+import type { Rendered } from './rendered.ts'
+import type { MediaSource } from './source/media-source.ts'
+import { POSTER_CANDIDATES, readPoster } from './video/poster.ts'
+import { drawSpriteSheet, sheetSize } from './video/sprite-sheet.ts'
+import { momentOf, openVideo, type Video, type VideoTools } from './video/video.ts'
+import { renderOf, renderPixels, untrimmed, validateSize, type WantedRender } from './wanted-render.ts'
+
+/** A still of a video goes through the same plan and the same encoders as a picture. */
+export async function renderVideo(
+  source: MediaSource,
+  sourceFormat: VideoFormat,
+  job: WantedRender,
+  tools: VideoTools,
+  admission: Admission,
+): Promise<Rendered | Deferred | Failure> {
+  const { options } = job
+  const libav = options.animated ? await tools.libav() : undefined
+  if (libav !== undefined) {
+    const format = movingFormat(writtenFormat(options.format, 'video'))
+    const task = { ...job, renderOf: (layout: Layout) => renderOf(job, format, layout) }
+    const preview = await renderPreview(libav, source, sourceFormat, task, admission)
+    return preview instanceof Uint8Array ? { kind: 'rendered', format, bytes: preview } : preview
+  }
+  const video = await openVideo(tools, source, sourceFormat)
+  if (isFailure(video)) return video
+  try {
+    const { info } = video
+    if (options.sprite !== undefined) return await renderSheet(video, options.sprite, job, tools, admission)
+    const layout = layoutOf(options, info.video)
+    if (isFailure(layout)) return layout
+    const isCut = options.crop !== undefined || options.trim === true || seeksFaces(layout)
+    const most = options.trim ? untrimmed(layout, options, info.video) : layout
+    const own = writtenFormat(options.format, 'video')
+    const format = outputFormat(own, { frames: 1 }, options, most, tools.limits)
+    const wanted = renderOf(job, format, most)
+    const samples = options.time === 'best' ? POSTER_CANDIDATES : 0
+    const ended =
+      validateSize(sizeOf(wanted), tools.limits) ?? admit(costOfStill(info.video, wanted, samples), admission)
+    if (ended !== undefined) return ended
+    const moment = await askedMoment(video, options)
+    if (isFailure(moment)) return moment
+    const frame = await video.readFrame(moment, isCut ? undefined : wanted.plan)
+    if (isFailure(frame)) return frame
+    const rendered = isCut ? await renderPixels(frame, job, format) : await renderRaw(frame, wanted)
+    return isFailure(rendered) ? rendered : { kind: 'rendered', format, bytes: rendered }
+  } finally {
+    await video.close()
+  }
+}
+
+/** Width of each frame of a sheet, where none is asked for. */
+const SPRITE_WIDTH = 160
+
+async function renderSheet(
+  video: Video,
+  sprite: Sprite,
+  job: WantedRender,
+  { limits }: VideoTools,
+  admission: Admission,
+): Promise<Rendered | Deferred | Failure> {
+  const { options } = job
+  const { width, height } = options.geometry.kind === 'asset' ? {} : options.geometry
+  const frame = planTransformation(video.info.video, {
+    ...(width === undefined && height === undefined ? { width: SPRITE_WIDTH } : {}),
+    ...(width === undefined ? {} : { width }),
+    ...(height === undefined ? {} : { height }),
+    ...{ fit: 'inside', gravity: 'centre' },
+  })
+  const plan: Plan = { ...sheetSize(frame, sprite), mode: 'exact', gravity: 'centre' }
+  const format = outputFormat(
+    writtenFormat(options.format, 'video'),
+    { frames: 1 },
+    options,
+    { plan },
+    limits,
+  )
+  const { quality, blur } = options
+  const wanted: Render = {
+    ...{ plan, format, quality, animated: false },
+    ...(blur === undefined ? {} : { blur }),
+  }
+  const ended =
+    validateSize(plan, limits) ??
+    admit(costOfStill(video.info.video, wanted, sprite.columns * sprite.rows), admission)
+  if (ended !== undefined) return ended
+  const sheet = await drawSpriteSheet(video, sprite, frame)
+  if (isFailure(sheet)) return sheet
+  const bytes = await renderRaw(sheet.picture, wanted)
+  if (isFailure(bytes)) return bytes
+  return { kind: 'rendered', format, bytes, spriteIntervalSeconds: sheet.intervalSeconds }
+}
+
+/** When the wanted frame is shown; undefined for the first one. */
+async function askedMoment(video: Video, { time }: RenderOptions): Promise<Moment | Failure> {
+  if (time !== 'best') return momentOf(time, video.info.durationSeconds)
+  const poster = await readPoster(video)
+  return isFailure(poster) ? poster : poster.timestampSeconds
+}

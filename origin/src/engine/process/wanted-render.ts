@@ -1,0 +1,68 @@
+/** What stills of pictures and of films have in common between their options and their pixels. */
+
+import type { ImageFormat } from '@media-proxy/shared/formats.ts'
+import { hasQuality } from '@media-proxy/shared/request/image-operations.ts'
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { SourceLimits } from '../../media/limits.ts'
+import type { RenderJob } from '../jobs.ts'
+import type { RenderOptions } from '../render-options.ts'
+import { towardsFaces } from './faces/towards-faces.ts'
+import { cutPixels } from './image/cut-pixels.ts'
+import type { ImageInfo } from './image/inspect.ts'
+import { isRightAngle, type Layout, largestPlan, layoutOf, seeksFaces } from './image/layout.ts'
+import { type Size, swapped } from './image/plan.ts'
+import type { RawPicture } from './image/raw-picture.ts'
+import { type Render, renderRaw } from './image/render-image.ts'
+
+/** What is asked of a render. */
+export type WantedRender = Pick<RenderJob, 'options' | 'renderQuality' | 'limits'>
+
+/** What is to be rendered in a layout. */
+export function renderOf(
+  { options, renderQuality }: WantedRender,
+  format: ImageFormat,
+  layout: Layout,
+): Render {
+  const { quality, animated, blur, sharpen, background, maxBytes } = options
+  return {
+    ...layout,
+    ...{ format, quality, animated, fast: renderQuality === 'fast' },
+    ...(blur === undefined ? {} : { blur }),
+    ...(sharpen === undefined ? {} : { sharpen }),
+    ...(background === undefined ? {} : { background }),
+    ...(maxBytes !== undefined && hasQuality(format) ? { maxBytes } : {}),
+  }
+}
+
+/** What is padded may become larger than any picture may be. */
+export function validateSize({ width, height }: Size, { sidePixels }: SourceLimits): Failure | undefined {
+  return Math.max(width, height) > sidePixels ? fail('too-large-dimensions', `${width}x${height}`) : undefined
+}
+
+/** The largest layout that a picture can have of which borders are cut off later. */
+export function untrimmed(layout: Layout, { geometry }: RenderOptions, source: Size): Layout {
+  const seen = layout.part ?? source
+  const plan = largestPlan(geometry, isRightAngle(layout.rotate) ? swapped(seen) : seen)
+  return { ...layout, plan: isRightAngle(layout.rotate) ? { ...plan, ...swapped(plan) } : plan }
+}
+
+/** The same with another crop, or none. */
+export function withCrop({ crop: _, ...options }: RenderOptions, crop: RenderOptions['crop']): RenderOptions {
+  return crop === undefined ? options : { ...options, crop }
+}
+
+/** Renders decoded pixels of which a part is used. */
+export async function renderPixels(
+  picture: RawPicture,
+  job: WantedRender,
+  format: ImageFormat,
+  source?: Pick<ImageInfo, 'lossless' | 'palette'>,
+): Promise<Uint8Array | Failure> {
+  const { options } = job
+  const part = await cutPixels(picture, options)
+  if (isFailure(part)) return part
+  const laid = layoutOf(withCrop(options, undefined), part)
+  if (isFailure(laid)) return laid
+  const layout = seeksFaces(laid) ? await towardsFaces(laid, part, part) : laid
+  return isFailure(layout) ? layout : renderRaw(part, renderOf(job, format, layout), source)
+}
