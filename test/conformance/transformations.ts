@@ -256,8 +256,8 @@ export const moreInputs: readonly Case[] = [
     picture: { format: 'png', width: 20, height: 40, ...MOVING },
   },
   {
-    name: 'what moves and was asked for as AVIF is WebP',
-    path: '/attachments/1/moving.png?width=40&animated=true&format=avif',
+    name: 'what moves and was asked for as AVIF without loss is WebP',
+    path: '/attachments/1/moving.png?width=40&animated=true&format=avif&quality=lossless',
     status: 200,
     picture: { format: 'webp', width: 40, height: 30, frames: 3 },
   },

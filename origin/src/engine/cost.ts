@@ -151,6 +151,7 @@ type EncoderName =
   | `${'jpeg' | 'webp' | 'avif'} ${'fine' | 'blurred'}`
   | `${'webp' | 'avif'} lossless`
   | 'avif drawn'
+  | 'avif moving'
   | 'png alpha'
   | 'png palette'
   | 'gif palette'
@@ -171,6 +172,8 @@ export const ENCODERS: Readonly<Record<EncoderName, Encoder>> = {
   'avif fine': { bytesPerPixel: 42, bytesPerAlpha: 12, secondsPerMegapixel: 0.3 },
   // Of a drawing, or with alpha; which it is, is seen when it is decoded.
   'avif drawn': { bytesPerPixel: 42, bytesPerAlpha: 12, secondsPerMegapixel: 0.6 },
+  // Colours, and as much again for alpha; all frames are pixels before the first is written.
+  'avif moving': { bytesPerPixel: 60, bytesPerAlpha: 12, secondsPerMegapixel: 0.7 },
   'avif blurred': { bytesPerPixel: 42, bytesPerAlpha: 12, secondsPerMegapixel: 0.13 },
   'avif lossless': { bytesPerPixel: 64, bytesPerAlpha: 12, secondsPerMegapixel: 0.6 },
   // A photograph takes 1 to 3 seconds; noise of every colour 4 to 7, which is what twice as much is allowed for.
@@ -274,7 +277,8 @@ function workBytes(source: CostSource, render: CostRender): number {
 function ofStrip({ format, turned }: CostSource, render: CostRender): boolean {
   const { blur, sharpened, arranged, encodes } = render
   const isFinished = blur > 0 || sharpened || arranged || encodes > 1
-  return turned || render.format === 'png' || isFinished || format === 'png' || format === 'avif'
+  const isWritten = render.format === 'png' || render.format === 'avif'
+  return turned || isWritten || isFinished || format === 'png' || format === 'avif'
 }
 
 function decoderOf({ format, interlaced, lossless, filtered, cut }: CostSource): DecoderName {
@@ -297,6 +301,7 @@ export function encoderOf(
     if (source.palette && blur === 0 && quality !== 'lossless' && render.frames === 1) return 'png palette'
     return source.hasAlpha ? 'png alpha' : format
   }
+  if (format === 'avif' && render.frames > 1) return 'avif moving'
   if (quality === 'lossless')
     return source.lossless && format !== 'jpeg' ? `${format} lossless` : `${format} fine`
   if (format === 'avif' && (source.lossless || source.hasAlpha)) return 'avif drawn'

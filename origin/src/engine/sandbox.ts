@@ -37,6 +37,8 @@ export const ENGINE_ENVIRONMENT: Readonly<Record<string, string>> = {
   MALLOC_ARENA_MAX: '1',
   MALLOC_MMAP_THRESHOLD_: '262144',
   MALLOC_TRIM_THRESHOLD_: '2097152',
+  // SVT-AV1 tells of each encoder on standard error.
+  SVT_LOG: '1',
   // onnxruntime 1.30 reports to its maker unless it is told not to.
   ORT_DISABLE_TELEMETRY: '1',
 }

@@ -4,6 +4,7 @@ import { type ImageFormat, isClipFormat } from '@media-proxy/shared/formats.ts'
 import type { ImageFormat as SourceFormat } from '../../media/kinds.ts'
 import type { SourceLimits } from '../../media/limits.ts'
 import type { RenderOptions } from '../render-options.ts'
+import { MOVING_AVIF_SIDE } from './clip/moving-avif.ts'
 import type { ImageInfo } from './image/inspect.ts'
 import { type Layout, sizeOf } from './image/layout.ts'
 
@@ -27,20 +28,25 @@ export function writtenFormat(wanted: RenderOptions['format'], source: SourceFor
   }
 }
 
-/** Moving pictures are no AVIF yet. */
-export function movingFormat(format: ImageFormat): ImageFormat {
-  return format === 'avif' ? 'webp' : format
-}
-
-/** AVIF is encoded as a still only, and only up to a size: what moves and what is larger is WebP. */
+/** AVIF moves where libav writes it, and only up to a size: otherwise it is WebP. */
 export function outputFormat(
   format: ImageFormat,
   { frames }: Pick<ImageInfo, 'frames'>,
-  { animated }: RenderOptions,
+  { animated, quality, maxBytes }: RenderOptions,
   layout: Layout,
-  { avifPixels }: SourceLimits,
+  { limits, avifMoves }: FormatOptions,
 ): ImageFormat {
   if (format !== 'avif') return format
   const { width, height } = sizeOf(layout)
-  return (animated && frames > 1) || width * height > avifPixels ? 'webp' : format
+  if (width * height > limits.avifPixels) return 'webp'
+  if (!animated || frames <= 1) return 'avif'
+  const isWritten =
+    quality !== 'lossless' && maxBytes === undefined && Math.min(width, height) >= MOVING_AVIF_SIDE
+  return avifMoves && isWritten ? 'avif' : 'webp'
+}
+
+export interface FormatOptions {
+  readonly limits: Pick<SourceLimits, 'avifPixels'>
+  /** There is an encoder of AVIF that moves. */
+  readonly avifMoves: boolean
 }

@@ -16,17 +16,14 @@ import { type Film, openFilm } from './clip/open-film.ts'
 import { isPlayableEverywhere, remuxFilm } from './clip/remux.ts'
 import { type ImageInfo, validateInfo } from './image/inspect.ts'
 import { keepsSize, type Plan, planOf } from './image/plan.ts'
-import { animationStrip, playedStrip } from './image/render-animation.ts'
 import type { Render } from './image/render-stages.ts'
-import { readSequence } from './image/sequence.ts'
-import type { Strip } from './image/strip.ts'
 import type { Libav } from './libav/load.ts'
 import { playedAudio } from './libav/stream-info.ts'
+import { movingStrip } from './moving-strip.ts'
 import { openPicture } from './open-picture.ts'
 import type { Rendered } from './rendered.ts'
 import type { MediaSource } from './source/media-source.ts'
 import { maxPixels } from './video/frame-size.ts'
-import { playSequence } from './video/play-sequence.ts'
 import type { VideoTools } from './video/video.ts'
 
 /** What is to be made, and within which bounds. */
@@ -148,7 +145,7 @@ async function clipOfAnimation(
     ...{ plan: planFor(info), format: 'png', quality, animated: true },
     ...(blur === undefined ? {} : { blur }),
   }
-  const strip = await stripOf(bytes, info, render, tools)
+  const strip = await movingStrip(bytes, info, render, tools)
   if (isFailure(strip)) return strip
   const startMs = startSecondsOf(options.time, undefined) * 1000
   return encodeAnimation(libav, strip, {
@@ -156,19 +153,6 @@ async function clipOfAnimation(
     endMs: startMs + secondsOf(options, limits) * 1000,
     maxBytes: limits.clipBytes,
   })
-}
-
-async function stripOf(
-  bytes: Uint8Array,
-  info: ImageInfo,
-  render: Render,
-  tools: VideoTools,
-): Promise<Strip | Failure> {
-  if (info.format !== 'avif') return animationStrip(bytes, info, render)
-  const sequence = readSequence(bytes)
-  if (sequence === undefined) return fail('not-visual', 'a picture that does not move')
-  const played = await playSequence(tools, sequence, info)
-  return isFailure(played) ? played : playedStrip(played, info, render)
 }
 
 /** What costs more than was admitted is refused: nothing else is admitted to make clips. */

@@ -1,11 +1,12 @@
 /** A picture, still or moving, from its header to the bytes of its rendition. */
 
 import { MAX_SIDE_PIXELS } from '@media-proxy/shared/request/parameters.ts'
-import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { ImageFormat as SourceFormat } from '../../media/kinds.ts'
 import type { Cost, Deferred } from '../jobs.ts'
 import type { RenderOptions } from '../render-options.ts'
 import { type Admission, admit } from './admit.ts'
+import { encodeMovingAvif } from './clip/moving-avif.ts'
 import { towardsFaces } from './faces/towards-faces.ts'
 import { isBare } from './image/bare.ts'
 import { type DecodeStill, decodePicture } from './image/decode.ts'
@@ -15,8 +16,9 @@ import { openFile } from './image/open-file.ts'
 import { keepsAnimation, type Render, renderImage, renderPlayed } from './image/render-image.ts'
 import { pixelsOf } from './image/render-stages.ts'
 import { readSequence } from './image/sequence.ts'
+import { movingStrip } from './moving-strip.ts'
 import { openPicture } from './open-picture.ts'
-import { outputFormat, writtenFormat } from './output-format.ts'
+import { type FormatOptions, outputFormat, writtenFormat } from './output-format.ts'
 import { costOfPicture, type SeenBytes } from './predict.ts'
 import type { Rendered } from './rendered.ts'
 import type { MediaSource } from './source/media-source.ts'
@@ -42,7 +44,8 @@ export async function renderPicture(
 ): Promise<Rendered | Deferred | Failure> {
   const { limits } = tools
   const { options } = job
-  const wantedOf = (info: ImageInfo) => wantedPicture(info, job, tools)
+  const avifMoves = options.animated && (await tools.libav()) !== undefined
+  const wantedOf = (info: ImageInfo) => wantedPicture(info, job, { limits, avifMoves })
   const opened = await openPicture(source, {
     format: sourceFormat,
     maxBytes: limits.sourceBytes,
@@ -84,10 +87,30 @@ async function renderWhole(
   const layout = await cutLayout(bytes, info, wanted, decodeStill)
   if (isFailure(layout)) return layout
   const render = { ...wanted, ...layout }
+  if (render.format === 'avif' && keepsAnimation(info, render)) {
+    const moving = await renderMovingAvif(bytes, info, render, tools)
+    if (!isFailure(moving) || !UNPLAYABLE.has(moving.code)) return moving
+    return renderImage(bytes, info, { ...render, animated: false }, decodeStill)
+  }
   return (
     (await renderSequence(bytes, info, render, tools)) ??
     (await renderImage(bytes, info, render, decodeStill))
   )
+}
+
+async function renderMovingAvif(
+  bytes: Uint8Array,
+  info: ImageInfo,
+  render: Render,
+  tools: VideoTools,
+): Promise<Uint8Array | Failure> {
+  const libav = await tools.libav()
+  if (libav === undefined || render.quality === 'lossless') return fail('not-ready', 'no encoder of AVIF')
+  // As pixels with alpha.
+  const strip = await movingStrip(bytes, info, { ...render, format: 'png' }, tools)
+  if (isFailure(strip)) return strip
+  const hasAlpha = info.hasAlpha && render.background === undefined
+  return encodeMovingAvif(libav, strip, { quality: render.quality, hasAlpha })
 }
 
 /** Where the cut goes, if that takes a look at the picture. A drawing is drawn first, and cut then: as attention does. */
@@ -118,10 +141,11 @@ interface WantedPicture {
   readonly cutLate: boolean
 }
 
-function wantedPicture(info: ImageInfo, job: WantedRender, { limits }: VideoTools): WantedPicture | Failure {
+function wantedPicture(info: ImageInfo, job: WantedRender, formats: FormatOptions): WantedPicture | Failure {
   const { options } = job
   const own = writtenFormat(options.format, info.format)
-  const renderAs = (layout: Layout) => renderOf(job, outputFormat(own, info, options, layout, limits), layout)
+  const renderAs = (layout: Layout) =>
+    renderOf(job, outputFormat(own, info, options, layout, formats), layout)
   const { drawing } = info
   if (drawing !== undefined && (options.crop !== undefined || options.trim)) {
     const whole = drawnWhole(drawing, options)

@@ -10,7 +10,7 @@ import type { Moment } from './container/video-decoder.ts'
 import { type Layout, layoutOf, seeksFaces, sizeOf } from './image/layout.ts'
 import { type Plan, planTransformation } from './image/plan.ts'
 import { type Render, renderRaw } from './image/render-image.ts'
-import { movingFormat, outputFormat, writtenFormat } from './output-format.ts'
+import { outputFormat, writtenFormat } from './output-format.ts'
 import { costOfStill } from './predict.ts'
 import { renderPreview } from './render-preview.ts'
 import type { Rendered } from './rendered.ts'
@@ -31,7 +31,9 @@ export async function renderVideo(
   const { options } = job
   const libav = options.animated ? await tools.libav() : undefined
   if (libav !== undefined) {
-    const format = movingFormat(writtenFormat(options.format, 'video'))
+    const written = writtenFormat(options.format, 'video')
+    // Previews of films are WebP: AVIF would take its time.
+    const format = written === 'avif' ? 'webp' : written
     const task = { ...job, renderOf: (layout: Layout) => renderOf(job, format, layout) }
     const preview = await renderPreview(libav, source, sourceFormat, task, admission)
     return preview instanceof Uint8Array ? { kind: 'rendered', format, bytes: preview } : preview
@@ -46,7 +48,7 @@ export async function renderVideo(
     const isCut = options.crop !== undefined || options.trim === true || seeksFaces(layout)
     const most = options.trim ? untrimmed(layout, options, info.video) : layout
     const own = writtenFormat(options.format, 'video')
-    const format = outputFormat(own, { frames: 1 }, options, most, tools.limits)
+    const format = outputFormat(own, { frames: 1 }, options, most, { limits: tools.limits, avifMoves: false })
     const wanted = renderOf(job, format, most)
     const samples = options.time === 'best' ? POSTER_CANDIDATES : 0
     const ended =
@@ -87,7 +89,7 @@ async function renderSheet(
     { frames: 1 },
     options,
     { plan },
-    limits,
+    { limits, avifMoves: false },
   )
   const { quality, blur } = options
   const wanted: Render = {

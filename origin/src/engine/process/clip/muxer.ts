@@ -23,18 +23,30 @@ export interface Muxer extends Disposable {
   finish(): Buffer
 }
 
+export interface MuxerOptions {
+  /** How often an animation plays; 0 for ever. */
+  readonly loop?: number
+}
+
 export interface EncodedOptions {
   /** Alpha lies beside the pictures. */
-  readonly hasAlpha: boolean
+  readonly hasAlpha?: boolean
+  /** The pictures are the alpha of another stream. */
+  readonly isMask?: boolean
 }
 
 /** Opens a muxer; the caller disposes of it. */
-export function openMuxer(libav: Libav, format: ClipFormat): Muxer {
-  const { library } = libav
+export function openMuxer(libav: Libav, format: ClipFormat | 'avif', { loop }: MuxerOptions = {}): Muxer {
+  const { library, constants } = libav
   const file = openMemoryFile(libav)
   const context = new library.FormatContext()
   check(context.allocOutputContext2(null, format, null), 'muxer')
   context.pb = file.io
+  if (loop !== undefined)
+    check(
+      context.setOption('loop', loop, constants.AV_OPT_TYPE_INT, constants.AV_OPT_SEARCH_CHILDREN),
+      'loop',
+    )
 
   function muxed(stream: Stream): MuxedStream {
     return {
@@ -49,11 +61,13 @@ export function openMuxer(libav: Libav, format: ClipFormat): Muxer {
   }
 
   return {
-    addEncoded(encoder, { hasAlpha } = { hasAlpha: false }) {
+    addEncoded(encoder, { hasAlpha, isMask } = {}) {
       const stream = context.newStream(null)
       check(stream.codecpar.fromContext(encoder), 'parameters')
       stream.timeBase = encoder.timeBase
       stream.avgFrameRate = encoder.framerate
+      // It has one plane as far as readers are concerned.
+      if (isMask) stream.codecpar.format = constants.AV_PIX_FMT_GRAY8
       if (hasAlpha) stream.metadata = library.Dictionary.fromObject({ alpha_mode: '1' })
       return muxed(stream)
     },

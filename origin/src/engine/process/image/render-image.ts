@@ -68,7 +68,7 @@ function holdsAnimation(format: ImageFormat): boolean {
   return ENCODED_ANIMATIONS.has(format)
 }
 
-const ENCODED_ANIMATIONS: ReadonlySet<ImageFormat> = new Set(['gif', 'webp', 'png'])
+const ENCODED_ANIMATIONS: ReadonlySet<ImageFormat> = new Set(['gif', 'webp', 'png', 'avif'])
 
 /** Tells whether the rendition will have more than one frame. */
 export function keepsAnimation(info: ImageInfo, render: Pick<Render, 'animated' | 'format'>): boolean {

@@ -1,0 +1,22 @@
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { ImageInfo } from './image/inspect.ts'
+import { animationStrip, playedStrip } from './image/render-animation.ts'
+import type { Render } from './image/render-stages.ts'
+import { readSequence } from './image/sequence.ts'
+import type { Strip } from './image/strip.ts'
+import { playSequence } from './video/play-sequence.ts'
+import type { VideoTools } from './video/video.ts'
+
+/** The frames of a picture that moves, as pixels, for an encoder that is not Sharp's. Fails with `undecodable`. */
+export async function movingStrip(
+  bytes: Uint8Array,
+  info: ImageInfo,
+  render: Render,
+  tools: VideoTools,
+): Promise<Strip | Failure> {
+  if (info.format !== 'avif') return animationStrip(bytes, info, render)
+  const sequence = readSequence(bytes)
+  if (sequence === undefined) return fail('not-visual', 'a picture that does not move')
+  const played = await playSequence(tools, sequence, info)
+  return isFailure(played) ? played : playedStrip(played, info, render)
+}

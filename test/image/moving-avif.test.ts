@@ -1,0 +1,107 @@
+/** AVIF that moves: its frames, their times, its alpha, and how much smaller it is. */
+
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { CHROMIUM, openBrowser } from '../browser/chromium.ts'
+import { CORPUS } from '../corpus/corpus.ts'
+import { type Door, openFilesystemOrigin } from '../doors.ts'
+import { send } from '../http.ts'
+import { bouncing, FRAME_DELAYS_MS, FRAME_HEIGHT, FRAME_WIDTH } from '../pictures/drawings.ts'
+
+const libav = await loadLibav()
+
+describe.skipIf(libav === undefined)('AVIF that moves (needs libav)', () => {
+  let door: Door
+  beforeAll(async () => {
+    door = await openFilesystemOrigin({ MEDIA_PROXY_NSFW_ENABLED: 'false' })
+  })
+  afterAll(() => door.close())
+
+  async function ask(name: string, bytes: Uint8Array, query: string) {
+    await door.put(`attachments/1/${name}`, bytes)
+    const answer = await send(door.url, `/attachments/1/${name}?${query}`)
+    expect(answer.status, door.log.at(-1)?.detail).toBe(200)
+    return answer
+  }
+
+  it.skipIf(CHROMIUM === undefined)('shows each frame for its time, with its colours and holes', async () => {
+    const { body, headers } = await ask('moving.gif', await moving(), 'format=avif&animated=true')
+    expect(headers['content-type']).toBe('image/avif')
+    expect(body.toString('latin1', 8, 12)).toBe('avis')
+    const browser = await openBrowser()
+    try {
+      const page = await browser.newPage()
+      await page.goto(`${door.url}/_health`)
+      const shown = await page.evaluate(async (base64) => {
+        const data = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))
+        const decoder = new ImageDecoder({ data, type: 'image/avif' })
+        await decoder.tracks.ready
+        await decoder.completed
+        const count = decoder.tracks.selectedTrack?.frameCount ?? 0
+        const frames = []
+        for (let frameIndex = 0; frameIndex < count; frameIndex += 1) {
+          const { image } = await decoder.decode({ frameIndex })
+          const context = new OffscreenCanvas(image.displayWidth, image.displayHeight).getContext('2d')
+          context?.drawImage(image, 0, 0)
+          const pixel = (x: number, y: number) => [...(context?.getImageData(x, y, 1, 1).data ?? [])]
+          frames.push({
+            milliseconds: Math.round((image.duration ?? 0) / 1000),
+            hole: pixel(2, 2),
+            ball: pixel(18 + 20 * frameIndex, frameIndex % 2 === 0 ? 20 : 50),
+          })
+        }
+        return frames
+      }, body.toString('base64'))
+      expect(shown.map(({ milliseconds }) => milliseconds)).toEqual(FRAME_DELAYS_MS)
+      for (const [index, { hole, ball }] of shown.entries()) {
+        expect(hole[3]).toBeLessThan(30)
+        const colour = BALLS[index] ?? []
+        for (const [channel, value] of colour.entries())
+          expect(Math.abs((ball[channel] ?? 0) - value), `frame ${index}`).toBeLessThan(25)
+        expect(ball[3]).toBe(255)
+      }
+    } finally {
+      await browser.close()
+    }
+  })
+
+  it('is WebP where it would be too small, exact, or bounded in bytes', async () => {
+    for (const query of ['width=12', 'quality=lossless', 'maxbytes=100000'])
+      expect(
+        (await ask('other.gif', await moving(), `format=avif&animated=true&${query}`)).headers[
+          'content-type'
+        ],
+      ).toBe('image/webp')
+    expect((await ask('other.gif', await moving(), 'format=avif')).headers['content-type']).toBe('image/avif')
+  })
+
+  it.skipIf(CORPUS === undefined)('has less than 60 % of the bytes of WebP', async () => {
+    const gif = await readFile(join(CORPUS ?? '', 'animated/no-loop.gif'))
+    const [avif, webp] = [
+      await ask('a.gif', gif, 'format=avif&animated=true'),
+      await ask('a.gif', gif, 'format=webp&animated=true'),
+    ]
+    expect(avif.body.length).toBeLessThan(0.6 * webp.body.length)
+  })
+})
+
+const BALLS: readonly (readonly number[])[] = [
+  [220, 30, 40],
+  [40, 170, 60],
+  [40, 70, 220],
+  [240, 180, 30],
+]
+
+/** A ball that jumps about, with a transparent edge on its left. */
+async function moving(): Promise<Buffer> {
+  const { data, raw } = bouncing()
+  const holed = Buffer.from(data)
+  for (let pixel = 0; pixel < raw.width * raw.height; pixel += 1)
+    if (pixel % raw.width < FRAME_WIDTH / 8) holed[pixel * 4 + 3] = 0
+  return sharp(holed, { raw: { ...raw, pageHeight: FRAME_HEIGHT } })
+    .gif({ delay: [...FRAME_DELAYS_MS], loop: 0 })
+    .toBuffer()
+}
