@@ -66,6 +66,26 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       expect(times).toEqual([80, 89.5])
     })
 
+    it('are read in one pass from one key frame', async () => {
+      const coder = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-bf', '3', '-g', '9999', '-sc_threshold', '0']
+      const film = await makeVideo('mp4', 'testsrc2=s=320x192:r=30,noise=alls=20:allf=t', coder, 20)
+      const parts = partsOf(film)
+      let bytesRead = 0
+      const counted = {
+        sizeBytes: parts.sizeBytes,
+        read(start: number, end: number) {
+          bytesRead += end - start
+          return parts.read(start, end)
+        },
+      }
+      const video = await openVideo(libavTools, counted, 'mp4')
+      if (isFailure(video)) throw new Error(video.detail)
+      await video.readFrames(Array.from({ length: 19 }, (_, second) => second + second / 30))
+      await video.close()
+      // Two seconds are read again at each of nineteen moments.
+      expect(bytesRead / film.length).toBeLessThan(4)
+    })
+
     it('may be early by a tolerance where it is dear to get there, and only there', async () => {
       const dear = await makeVideo('mp4', 'color=red:s=1920x1080:r=25', [...H264, '-g', '100'], 8)
       const video = await open(libavTools, dear, 'mp4')

@@ -36,6 +36,9 @@ const LOOK_BACK_SECONDS = [0, 2, 8, 32] as const
  */
 const NEAR_PIXELS = 20_000_000
 
+/** How much later than it is decoded a frame may be shown: sixteen frames, of a film at eight a second. */
+const REORDERED_SECONDS = 2
+
 /** Makes a reader for a file whose streams are known. The caller disposes of it before the file. */
 export function createShownFrameReader(libav: Libav, options: ShownFrameOptions): ShownFrameReader {
   return new SeekingReader(libav, options)
@@ -276,7 +279,9 @@ class SeekingReader implements ShownFrameReader {
     if (this.#isDrained) return true
     const lastFed = this.#lastFed
     if (lastFed === undefined) return false
-    if (context.seekFrameSync(stream.index, lastFed, anyBefore) < 0) return false
+    // Searches go by the time of decoding, which comes before that of showing.
+    const before = lastFed - this.#ticksOf(REORDERED_SECONDS)
+    if (context.seekFrameSync(stream.index, before, anyBefore) < 0) return false
     using packet = this.#nextPacket((candidate) => this.#timeOf(candidate) === lastFed)
     return packet !== undefined
   }
