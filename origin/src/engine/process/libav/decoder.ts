@@ -28,8 +28,6 @@ export interface Decoder extends Disposable {
   drain(onPicture: (picture: Frame) => void): void
   /** Forgets everything, as before a frame that is not the next one. */
   restart(): void
-  /** From the next frame on, leaves out those that no other frame leans on, where the codec can tell. */
-  skipUnreferenced(skip: boolean): void
 }
 
 /** Opens a decoder; the caller disposes of it. Fails with `undecodable`. */
@@ -56,7 +54,6 @@ export function openDecoder(
   }
   const picture = new library.Frame()
   picture.alloc()
-  let skips = false
 
   function receive(onPicture: (picture: Frame) => void): number {
     for (;;) {
@@ -82,11 +79,6 @@ export function openDecoder(
     },
     restart() {
       context.flushBuffers()
-    },
-    skipUnreferenced(skip) {
-      if (skip === skips) return
-      skips = skip
-      context.setOption('skip_frame', skip ? 'nonref' : 'default')
     },
     [Symbol.dispose]() {
       picture.free()
