@@ -225,6 +225,28 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg
     })
   })
 
+  describe('of what was made to cost much', () => {
+    it('is cut to its longest duration, however long the film is', async () => {
+      const film = await makeVideo('mp4', 'color=red:s=16x16:r=1', [...H264, '-g', '600'], 36_000)
+      const facts = await inspectClip(await clip('ten-hours.mp4', film, 'format=mp4&quality=50'))
+      expect(facts.seconds).toBeCloseTo(60, 0)
+      expect((await ask('ten-hours.mp4', film, 'sprite=2x2&width=16')).headers['x-sprite-interval']).toBe(
+        '9000.000',
+      )
+    })
+
+    it('has sixty pictures a second at most', async () => {
+      const film = await makeVideo('mp4', 'testsrc2=s=64x64:r=1000', H264, 1)
+      expect((await inspectClip(await clip('fast.mp4', film, 'format=mp4&quality=50'))).rate).toBeLessThan(61)
+    })
+
+    it('is refused of more frames than an animation may have', async () => {
+      const frames = await makeVideo('gif', 'testsrc2=s=16x16:r=50', [], 30)
+      const { status, body } = await ask('frames.gif', frames, 'format=mp4')
+      expect([status, body.toString()]).toEqual([400, 'Image dimensions too large: too many frames'])
+    })
+  })
+
   describe('as a preview', () => {
     it.each(['webp', 'gif', 'png'])('moves as %s, four seconds of fifteen pictures', async (format) => {
       const film = await makeVideo('mp4', COUNTING, H264)
