@@ -149,7 +149,7 @@ async function clipOfAnimation(
   if (isFailure(strip)) return strip
   const startMs = startSecondsOf(options.time, undefined) * 1000
   return encodeAnimation(libav, strip, {
-    ...{ format, quality, startMs, hasAlpha: info.hasAlpha },
+    ...{ format, quality, startMs },
     endMs: startMs + secondsOf(options, limits) * 1000,
     maxBytes: limits.clipBytes,
   })

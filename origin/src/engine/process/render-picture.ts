@@ -109,8 +109,7 @@ async function renderMovingAvif(
   // As pixels with alpha.
   const strip = await movingStrip(bytes, info, { ...render, format: 'png' }, tools)
   if (isFailure(strip)) return strip
-  const hasAlpha = info.hasAlpha && render.background === undefined
-  return encodeMovingAvif(libav, strip, { quality: render.quality, hasAlpha })
+  return encodeMovingAvif(libav, strip, render.quality)
 }
 
 /** Where the cut goes, if that takes a look at the picture. A drawing is drawn first, and cut then: as attention does. */

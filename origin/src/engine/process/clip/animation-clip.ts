@@ -3,7 +3,7 @@
 import type { ClipFormat } from '@media-proxy/shared/formats.ts'
 import type { Quality } from '@media-proxy/shared/request/media-request.ts'
 import { shownMilliseconds } from '../image/animation-frames.ts'
-import { framesOf, type Strip } from '../image/strip.ts'
+import { framesOf, isTransparent, type Strip } from '../image/strip.ts'
 import type { Libav } from '../libav/load.ts'
 import { openChain } from './chain.ts'
 import type { Encoder } from './encoder.ts'
@@ -13,7 +13,6 @@ import { createDurations, openVideoEncoder } from './video-encoder.ts'
 export interface AnimationClipOptions {
   readonly format: ClipFormat
   readonly quality: Quality
-  readonly hasAlpha: boolean
   /** The part of the animation, in milliseconds. */
   readonly startMs: number
   readonly endMs: number
@@ -29,7 +28,7 @@ export function encodeAnimation(libav: Libav, strip: Strip, options: AnimationCl
   const { library, constants } = libav
   const { width, height } = strip
   const { format, quality, maxBytes } = options
-  const hasAlpha = options.hasAlpha && format === 'webm'
+  const hasAlpha = format === 'webm' && isTransparent(strip)
   const shown = shownPictures(strip, options)
   const totalMs = shown.reduce((sum, { milliseconds }) => sum + milliseconds, 0)
   using muxer = openMuxer(libav, format)

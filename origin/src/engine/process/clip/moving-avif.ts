@@ -3,17 +3,12 @@
 import type { Quality } from '@media-proxy/shared/request/media-request.ts'
 import type { Frame } from 'node-av/lib'
 import { shownMilliseconds } from '../image/animation-frames.ts'
-import { framesOf, type Strip } from '../image/strip.ts'
+import { framesOf, isTransparent, type Strip } from '../image/strip.ts'
 import type { Libav } from '../libav/load.ts'
 import { type Chain, openChain } from './chain.ts'
 import { type Encoder, openEncoder } from './encoder.ts'
 import { openMuxer } from './muxer.ts'
 import { createDurations } from './video-encoder.ts'
-
-export interface MovingAvifOptions {
-  readonly quality: Exclude<Quality, 'lossless'>
-  readonly hasAlpha: boolean
-}
 
 const TICKS_PER_SECOND = 1000
 const UNIT = { num: 1, den: TICKS_PER_SECOND }
@@ -23,15 +18,11 @@ const PRESET = 6
 const KEY_INTERVAL = 1000
 
 /** Encodes an animation with the times of its frames. Its sides are at least `MOVING_AVIF_SIDE` pixels. */
-export function encodeMovingAvif(
-  libav: Libav,
-  strip: Strip,
-  { quality, hasAlpha }: MovingAvifOptions,
-): Buffer {
+export function encodeMovingAvif(libav: Libav, strip: Strip, quality: Exclude<Quality, 'lossless'>): Buffer {
   const { library, constants } = libav
   const { width, height, timing } = strip
   using muxer = openMuxer(libav, 'avif', { loop: timing.loop ?? 0 })
-  const kinds = hasAlpha ? (['colour', 'alpha'] as const) : (['colour'] as const)
+  const kinds = isTransparent(strip) ? (['colour', 'alpha'] as const) : (['colour'] as const)
   using stack = new DisposableStack()
   const tracks = kinds.map((kind) => {
     const track = stack.use(openTrack(libav, strip, kind, quality))

@@ -16,3 +16,11 @@ export function framesOf({ data, width, height }: Strip): readonly Uint8Array[] 
     data.subarray(index * frameBytes, (index + 1) * frameBytes),
   )
 }
+
+const OPAQUE = 255
+
+/** Whether anything shows through: a GIF says that it may, whether it does or not. */
+export function isTransparent({ data }: Strip): boolean {
+  for (let at = 3; at < data.length; at += 4) if (data[at] !== OPAQUE) return true
+  return false
+}
