@@ -335,11 +335,11 @@ describe.skipIf(CORPUS === undefined || FFMPEG === undefined || libav === undefi
     })
     afterAll(() => door.close())
 
-    it.each(['mp4', 'webm'])('has less than a sixth of the bytes of a GIF as %s', async (format) => {
+    it.each(['mp4', 'webm'])('has, as %s, less than 15 percent of the bytes of a GIF', async (format) => {
       const gif = await readFile(join(CORPUS ?? '', 'wild/mb.gif'))
       await door.put('attachments/1/mb.gif', gif)
       const { body } = await send(door.url, `/attachments/1/mb.gif?format=${format}`)
-      expect(body.length).toBeLessThan(gif.length / 6)
+      expect(body.length).toBeLessThan(0.15 * gif.length)
       expect((await inspectClip(body)).seconds).toBeCloseTo(2.99, 2)
     })
 

@@ -101,7 +101,7 @@ const VP9_FILM: Scale = [
 const VP9_ANIMATION: Scale = [
   [1, 63],
   [20, 54],
-  [80, 41],
+  [80, 42],
   [100, 18],
 ]
 
