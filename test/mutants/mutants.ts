@@ -159,9 +159,9 @@ const ALPHA: readonly Mutant[] = [
   ),
   mutant(
     'a video loses its alpha',
-    'libav/painter.ts',
-    'rgba[pixel * RGBA + 3] = alpha[pixel] ?? 0',
-    'rgba[pixel * RGBA + 3] = 255',
+    'libav/stream-info.ts',
+    "stream.metadata?.get('alpha_mode') === '1'",
+    "stream.metadata?.get('alpha_mode') === 'none'",
   ),
 ]
 

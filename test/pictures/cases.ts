@@ -115,6 +115,7 @@ export const CASES: readonly PictureCase[] = [
   at('video-alpha', 'alpha.webm', 'width=80&format=webp', LOSSY),
   at('video-first', 'bouncing.mp4', 'width=64&format=webp', LOSSY),
   at('video-middle', 'bouncing.mp4', 'width=64&format=webp&time=1.5', LOSSY),
+  at('video-half', 'bouncing.mp4', 'width=64&format=webp&time=50%25', LOSSY),
   at('video-last', 'bouncing.mp4', 'width=64&format=webp&time=100%25', LOSSY),
   at('video-turned', 'turned.mp4', 'width=54&format=webp', LOSSY),
 ]
