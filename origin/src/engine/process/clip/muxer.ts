@@ -42,6 +42,8 @@ export function openMuxer(libav: Libav, format: ClipFormat | 'avif', { loop }: M
   const context = new library.FormatContext()
   check(context.allocOutputContext2(null, format, null), 'muxer')
   context.pb = file.io
+  // Without it the file has numbers drawn at random, and a strong ETag needs the same bytes each time.
+  context.flags = (context.flags | constants.AVFMT_FLAG_BITEXACT) as typeof context.flags
   if (loop !== undefined)
     check(
       context.setOption('loop', loop, constants.AV_OPT_TYPE_INT, constants.AV_OPT_SEARCH_CHILDREN),
