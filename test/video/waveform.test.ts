@@ -2,12 +2,18 @@
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { predictWaveform } from '@media-proxy/origin/engine/film-cost.ts'
+import type { ExtraName } from '@media-proxy/origin/engine/jobs.ts'
+import { examine } from '@media-proxy/origin/engine/process/examine.ts'
 import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
+import { memorySource } from '@media-proxy/origin/engine/process/source/media-source.ts'
+import { mediaKind } from '@media-proxy/origin/media/kinds.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CORPUS } from '../corpus/corpus.ts'
 import { type Door, openFilesystemOrigin } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { ANY_COST, libavTools } from '../video-tools.ts'
 import { FFMPEG, makeVideo } from '../videos.ts'
 
 const SECRET = 'a-secret-for-tests'
@@ -89,6 +95,24 @@ describe.skipIf(libav === undefined)('waveforms (need libav)', () => {
       expect(await waveformOf('picture.png', await halvesPng(20, 20))).toBeUndefined()
     },
   )
+
+  it.skipIf(FFMPEG === undefined)('is paid for with what else is looked at', async () => {
+    const told = async (extras: readonly ExtraName[]) => {
+      const costs: number[] = []
+      const source = memorySource(await makeVideo('wav', BURST, []), mediaKind('wav'))
+      await examine(
+        source,
+        { scan: false, scanFrames: 5, extras, allowance: ANY_COST },
+        libavTools,
+        (cost) => {
+          costs.push(cost.cpuSeconds)
+        },
+      )
+      return costs
+    }
+    expect(await told([])).toEqual([])
+    expect(await told(['waveform'])).toEqual([predictWaveform(3).cpuSeconds])
+  })
 
   it.skipIf(CORPUS === undefined)('is nearly the same for one recording in several codecs', async () => {
     const [reference, ...others] = await Promise.all(

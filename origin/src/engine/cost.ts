@@ -209,6 +209,17 @@ export const HELD_BYTES_PER_PIXEL = 8
 const PRINT_SECONDS = 0.06
 const PRINT_SECONDS_PER_MEGAPIXEL = 0.05
 
+/** What nothing costs. */
+export const FREE: Cost = { memoryBytes: 0, cpuSeconds: 0 }
+
+/** The cost of two pieces of work of which the second begins when the first is over. */
+export function oneAfterTheOther(first: Cost, second: Cost): Cost {
+  return {
+    memoryBytes: Math.max(first.memoryBytes, second.memoryBytes),
+    cpuSeconds: first.cpuSeconds + second.cpuSeconds,
+  }
+}
+
 /** The cost of a rendition of a picture. */
 export function predictRender(source: CostSource, render: CostRender): Cost {
   const decoder = DECODERS[decoderOf(source)]

@@ -5,6 +5,8 @@
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { type MediaKind, soundAlone } from '../../media/kinds.ts'
+import { FREE, oneAfterTheOther } from '../cost.ts'
+import { predictWaveform } from '../film-cost.ts'
 import type { Cost, Deferred, ExamineJob } from '../jobs.ts'
 import { type Admission, admit } from './admit.ts'
 import { validateSound } from './container/codecs.ts'
@@ -49,12 +51,13 @@ const LOOK_SIDE_PIXELS = 448
  */
 export async function examine(
   source: MediaSource,
-  { scan, scanFrames, allowance }: Pick<ExamineJob, 'scan' | 'scanFrames' | 'allowance'>,
+  { scan, scanFrames, extras, allowance }: Pick<ExamineJob, 'scan' | 'scanFrames' | 'extras' | 'allowance'>,
   tools: VideoTools,
   tellCost: (cost: Cost) => void,
 ): Promise<Examined | Deferred | Failure> {
   const { kind } = source
-  const options = { scan, scanFrames, tools, admission: { allowance, tellCost } }
+  const isHeard = extras.includes('waveform')
+  const options = { scan, scanFrames, isHeard, tools, admission: { allowance, tellCost } }
   switch (kind?.kind) {
     case undefined:
       return fail('unsupported-format')
@@ -70,6 +73,8 @@ export async function examine(
 interface ExamineOptions {
   readonly scan: boolean
   readonly scanFrames: number
+  /** Its sound is to be gone through, too. */
+  readonly isHeard: boolean
   readonly tools: VideoTools
   readonly admission: Admission
 }
@@ -160,7 +165,7 @@ async function examineVideo(
 async function lookAtVideo(
   video: Video,
   kind: MediaKind,
-  { scan, scanFrames, admission }: ExamineOptions,
+  { scan, scanFrames, isHeard, admission }: ExamineOptions,
 ): Promise<Examined | Deferred | Failure> {
   const rejected = validateSound(video.info.audio, 'film')
   if (rejected !== undefined) return rejected
@@ -169,7 +174,9 @@ async function lookAtVideo(
   const plan = { ...shownAt, mode: 'exact', gravity: 'centre' } as const
   const still = { plan, format: 'jpeg', quality: 80, animated: false } as const
   const samples = scan ? scanSamples(scanFrames) : 0
-  const deferred = admit(costOfStill(video.info.video, still, samples), admission)
+  const seen = costOfStill(video.info.video, still, samples)
+  const heard = isHeard ? predictWaveform(video.info.durationSeconds ?? 0) : FREE
+  const deferred = admit(oneAfterTheOther(seen, heard), admission)
   if (deferred !== undefined) return deferred
   const first = await video.readFrame(undefined, shownAt)
   if (isFailure(first)) return first
@@ -204,11 +211,13 @@ function lookSize({ width, height }: Size): Size {
 async function examineAudio(
   source: MediaSource,
   kind: MediaKind & { readonly kind: 'audio' },
-  { tools }: ExamineOptions,
-): Promise<Examined | Failure> {
+  { tools, isHeard, admission }: ExamineOptions,
+): Promise<Examined | Deferred | Failure> {
   const info = await readAudio(tools, source, kind.format)
   if (isFailure(info)) return info
   const { durationSeconds } = info
+  const deferred = isHeard ? admit(predictWaveform(durationSeconds ?? 0), admission) : undefined
+  if (deferred !== undefined) return deferred
   const codecs = codecsOf({ ...info, video: undefined })
   return { kind, ...(durationSeconds === undefined ? {} : { durationSeconds }), codecs, frames: [] }
 }

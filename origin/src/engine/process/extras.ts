@@ -1,9 +1,7 @@
 /** What is told of media only where it is asked for. */
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { predictWaveform } from '../film-cost.ts'
-import type { Deferred, ExtraName, ResultOf } from '../jobs.ts'
-import { type Admission, admit } from './admit.ts'
+import type { ExtraName, ResultOf } from '../jobs.ts'
 import { readWaveform } from './clip/waveform.ts'
 import type { Examined } from './examine.ts'
 import { blurHashOf } from './image/blur-hash.ts'
@@ -50,18 +48,15 @@ async function collect(
   return collected
 }
 
-/** The waveform of what was examined, in base64; undefined of what cannot be heard, or where libav is not installed. */
+/** The waveform of what was examined, in base64, whose cost the examination has told; undefined of what cannot be heard, or where libav is not installed. */
 export async function waveformOf(
   source: MediaSource,
-  { kind, durationSeconds = 0 }: Pick<Examined, 'kind' | 'durationSeconds'>,
+  { kind }: Pick<Examined, 'kind'>,
   tools: VideoTools,
-  admission: Admission,
-): Promise<string | undefined | Deferred | Failure> {
+): Promise<string | undefined | Failure> {
   if (kind.kind === 'image') return undefined
   const libav = await tools.libav()
   if (libav === undefined) return undefined
-  const deferred = admit(predictWaveform(durationSeconds), admission)
-  if (deferred !== undefined) return deferred
   const peaks = readWaveform(libav, source, kind.format)
   return peaks === undefined || isFailure(peaks) ? peaks : Buffer.from(peaks).toString('base64')
 }

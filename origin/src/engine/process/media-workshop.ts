@@ -88,10 +88,7 @@ async function workOnExamination(
   if (isFailure(placeholder)) return { result: placeholder }
   const extras = await extrasOf(examined, job.extras)
   if (isFailure(extras)) return { result: extras }
-  const admission = { allowance: job.allowance, tellCost: channel.tellCost }
-  const waveform = job.extras.includes('waveform')
-    ? await waveformOf(source, examined, tools, admission)
-    : undefined
+  const waveform = job.extras.includes('waveform') ? await waveformOf(source, examined, tools) : undefined
   if (typeof waveform === 'object') return { result: waveform }
   const pictures: Uint8Array[] = []
   for (const frame of frames) {
