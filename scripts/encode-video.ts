@@ -1,6 +1,6 @@
 /** Videos encoded by libav in this process, so that a film to look at needs no program beside the packages. */
 
-import { openChain } from '@media-proxy/origin/engine/process/clip/chain.ts'
+import { openChain, pictureSource } from '@media-proxy/origin/engine/process/clip/chain.ts'
 import { openEncoder } from '@media-proxy/origin/engine/process/clip/encoder.ts'
 import { openMuxer } from '@media-proxy/origin/engine/process/clip/muxer.ts'
 import type { Libav } from '@media-proxy/origin/engine/process/libav/load.ts'
@@ -42,7 +42,7 @@ export async function encodeVideo(libav: Libav, film: Film, encoding: Encoding):
   const unit = { num: 1, den: framesPerSecond }
   using chain = openChain(libav, {
     kind: 'pictures',
-    source: `video_size=${width}x${height}:pix_fmt=${format}:time_base=1/${framesPerSecond}:pixel_aspect=1/1`,
+    source: pictureSource({ width, height, format }, framesPerSecond),
     filters: [
       'scale=out_color_matrix=bt709:out_range=tv:flags=bicubic+full_chroma_int+accurate_rnd',
       `format=${hasAlpha ? 'yuva420p' : 'yuv420p'}`,

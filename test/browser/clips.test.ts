@@ -65,8 +65,11 @@ describe.skipIf(CHROMIUM === undefined || FFMPEG === undefined || libav === unde
             video.addEventListener(event, () => resolve(), { once: true })
         })
         video.src = url
-        await video.play().catch(() => undefined)
-        await ended
+        const refused = await video.play().then(
+          () => undefined,
+          (reason: unknown) => String(reason),
+        )
+        if (refused === undefined) await ended
         const { duration, currentTime: reached, videoWidth, videoHeight, error } = video
         video.remove()
         return {
@@ -74,7 +77,7 @@ describe.skipIf(CHROMIUM === undefined || FFMPEG === undefined || libav === unde
           reached,
           size: [videoWidth, videoHeight],
           pictures,
-          error: error?.message,
+          error: error?.message ?? refused,
         } as const
       }, `/attachments/1/${name}?${query}`)
     }

@@ -133,3 +133,16 @@ function onsets(values: readonly boolean[], quiet: number): readonly number[] {
   }
   return found
 }
+
+/** What chroma, range and scaling may change of an even colour, of 255. */
+export const TOLERANCE = 10
+
+/** The name of the colour of a picture's first pixel, or its numbers. */
+export function colourOf(frame: Buffer | undefined): string {
+  const [red = 0, green = 0, blue = 0] = frame ?? []
+  const colours = { red: [255, 0, 0], lime: [0, 255, 0], blue: [0, 0, 255] } as const
+  for (const [name, colour] of Object.entries(colours))
+    if ([red, green, blue].every((channel, at) => Math.abs(channel - (colour[at] ?? 0)) < 3 * TOLERANCE))
+      return name
+  return `${red},${green},${blue}`
+}

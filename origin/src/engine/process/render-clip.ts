@@ -147,10 +147,8 @@ async function clipOfAnimation(
   }
   const strip = await movingStrip(bytes, info, render, tools)
   if (isFailure(strip)) return strip
-  const startMs = startSecondsOf(options.time, undefined) * 1000
   return encodeAnimation(libav, strip, {
-    ...{ format, quality, startMs },
-    endMs: startMs + secondsOf(options, limits) * 1000,
+    ...{ format, quality, time: options.time, seconds: secondsOf(options, limits) },
     maxBytes: limits.clipBytes,
   })
 }

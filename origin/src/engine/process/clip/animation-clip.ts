@@ -1,11 +1,12 @@
 /** A silent clip of an animated image: as many pictures, each for as long as a browser shows it. */
 
 import type { ClipFormat } from '@media-proxy/shared/formats.ts'
-import type { Quality } from '@media-proxy/shared/request/media-request.ts'
+import type { MediaTime, Quality } from '@media-proxy/shared/request/media-request.ts'
 import { shownMilliseconds } from '../image/animation-frames.ts'
 import { framesOf, isTransparent, type Strip } from '../image/strip.ts'
 import type { Libav } from '../libav/load.ts'
-import { openChain } from './chain.ts'
+import { openChain, pictureSource } from './chain.ts'
+import { spanOf, startSecondsOf } from './clip-plan.ts'
 import type { Encoder } from './encoder.ts'
 import { openMuxer } from './muxer.ts'
 import { createDurations, openVideoEncoder } from './video-encoder.ts'
@@ -13,9 +14,10 @@ import { createDurations, openVideoEncoder } from './video-encoder.ts'
 export interface AnimationClipOptions {
   readonly format: ClipFormat
   readonly quality: Quality
-  /** The part of the animation, in milliseconds. */
-  readonly startMs: number
-  readonly endMs: number
+  /** Where the clip begins. */
+  readonly time: MediaTime | undefined
+  /** Longest duration, in seconds. */
+  readonly seconds: number
   readonly maxBytes: number
 }
 
@@ -39,7 +41,7 @@ export function encodeAnimation(libav: Libav, strip: Strip, options: AnimationCl
   })
   using chain = openChain(libav, {
     kind: 'pictures',
-    source: `video_size=${width}x${height}:pix_fmt=${constants.AV_PIX_FMT_RGBA}:time_base=1/${TICKS_PER_SECOND}:pixel_aspect=1/1`,
+    source: pictureSource({ width, height, format: constants.AV_PIX_FMT_RGBA }, TICKS_PER_SECOND),
     filters: [
       'scale=flags=bicubic+full_chroma_int+accurate_rnd:out_color_matrix=bt709:out_range=limited',
       `format=${hasAlpha ? 'yuva420p' : 'yuv420p'}`,
@@ -75,13 +77,18 @@ interface ShownPicture {
 /** The pictures of the wanted part, the first and the last of them for as long as they are inside. */
 function shownPictures(
   strip: Strip,
-  { startMs, endMs }: Pick<AnimationClipOptions, 'startMs' | 'endMs'>,
+  { time, seconds }: Pick<AnimationClipOptions, 'time' | 'seconds'>,
 ): readonly ShownPicture[] {
+  const frames = framesOf(strip)
+  const delays = frames.map((_, index) => shownMilliseconds(strip.timing.delay?.[index]))
+  const durationSeconds = delays.reduce((sum, delay) => sum + delay, 0) / 1000
+  const span = spanOf({ startSeconds: startSecondsOf(time, durationSeconds), seconds, durationSeconds })
+  const [startMs, endMs] = [span.startSeconds * 1000, span.endSeconds * 1000]
   const shown: ShownPicture[] = []
   let at = 0
-  for (const [index, frame] of framesOf(strip).entries()) {
+  for (const [index, frame] of frames.entries()) {
     const from = Math.max(at, startMs)
-    at += shownMilliseconds(strip.timing.delay?.[index])
+    at += delays[index] ?? 0
     const milliseconds = Math.round(Math.min(at, endMs) - from)
     const pixels = Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength)
     if (milliseconds > 0) shown.push({ pixels, milliseconds })

@@ -19,6 +19,14 @@ export interface ChainOptions {
   readonly kind: 'pictures' | 'sound'
 }
 
+/** What pictures of square pixels are, as a chain's source; their times count so many ticks a second. */
+export function pictureSource(
+  { width, height, format }: Pick<Frame, 'width' | 'height' | 'format'>,
+  ticksPerSecond: number,
+): string {
+  return `video_size=${width}x${height}:pix_fmt=${format}:time_base=1/${ticksPerSecond}:pixel_aspect=1/1`
+}
+
 /** What decoded sound is, as a chain's source. */
 export function soundSource(
   { sampleRate, format, channelLayout: { nbChannels, mask } }: Frame,

@@ -5,11 +5,12 @@ import type { Frame, Packet, Stream } from 'node-av/lib'
 import { CLIP_THREADS } from '../../clip-threads.ts'
 import type { AudioCodec } from '../container/codecs.ts'
 import type { VideoInfo } from '../container/container.ts'
-import { codecNamed, decoderOf } from '../libav/codec-names.ts'
+import { codecNamed } from '../libav/codec-names.ts'
 import { type Decoder, openDecoder } from '../libav/decoder.ts'
 import type { Libav } from '../libav/load.ts'
 import type { OpenedStreams } from '../libav/open.ts'
-import { startOf } from '../libav/shown-frame.ts'
+import { seekToStart, startOf } from '../libav/stream-start.ts'
+import { openVideoDecoder } from '../libav/video-decoder.ts'
 
 /** Seconds of the film, from the first frame that a player shows. */
 export interface Span {
@@ -48,7 +49,7 @@ export function readFilm(
   { onPicture, onSound }: FilmReaders,
 ): Failure | undefined {
   if (stream === undefined) return fail('undecodable', 'no video')
-  const pictures = openPictures(libav, stream, video, maxPixels)
+  const pictures = openVideoDecoder(libav, { stream, video, maxPixels, threads: CLIP_THREADS })
   if (isFailure(pictures)) return pictures
   using pictureDecoder = pictures
   using soundDecoder = sound && openSound(libav, sound)
@@ -56,11 +57,13 @@ export function readFilm(
   for (const other of context.streams) {
     if (other.index !== stream.index && other.index !== sound?.stream.index) other.discard = AVDISCARD_ALL
   }
-  const start = startOf({ context, stream, demuxer }, libav)
+  const place = { context, stream, demuxer }
+  const start = startOf(place, libav)
   const unit = stream.timeBase.num / stream.timeBase.den
   const originSeconds = Number(start) * unit
   if (startSeconds > 0)
     context.seekFrameSync(stream.index, start + BigInt(Math.floor(startSeconds / unit)), AVSEEK_FLAG_BACKWARD)
+  else seekToStart(place, libav)
 
   const { num, den } = stream.avgFrameRate
   const pictureSeconds = num > 0 ? den / num : 0.04
@@ -104,22 +107,6 @@ export function readFilm(
 function timeOf({ pts, dts }: Packet, none: bigint): number {
   if (pts !== none) return Number(pts)
   return dts === none ? 0 : Number(dts)
-}
-
-function openPictures(libav: Libav, stream: Stream, video: VideoInfo, maxPixels: number): Decoder | Failure {
-  const name = libav.library.avGetCodecName(stream.codecpar.codecId) === 'flv1' ? 'flv1' : video.codec
-  const codec =
-    name === undefined || name === 'hidden'
-      ? undefined
-      : decoderOf(libav, name, video.hasAlpha ? 'with alpha' : undefined)
-  if (codec === undefined) return fail('unsupported-codec', 'video codec')
-  return openDecoder(libav, {
-    codec,
-    parameters: stream.codecpar,
-    maxPixels,
-    timeBase: stream.timeBase,
-    threads: CLIP_THREADS,
-  })
 }
 
 /** Undefined where it does not open: a player leaves such sound out. */

@@ -5,7 +5,7 @@ import type { Frame } from 'node-av/lib'
 import { shownMilliseconds } from '../image/animation-frames.ts'
 import { framesOf, isTransparent, type Strip } from '../image/strip.ts'
 import type { Libav } from '../libav/load.ts'
-import { type Chain, openChain } from './chain.ts'
+import { type Chain, openChain, pictureSource } from './chain.ts'
 import { type Encoder, openEncoder } from './encoder.ts'
 import { openMuxer } from './muxer.ts'
 import { createDurations } from './video-encoder.ts'
@@ -84,7 +84,7 @@ function openTrack(libav: Libav, { width, height }: Strip, kind: 'colour' | 'alp
   })
   const chain = openChain(libav, {
     kind: 'pictures',
-    source: `video_size=${width}x${height}:pix_fmt=${constants.AV_PIX_FMT_RGBA}:time_base=1/${TICKS_PER_SECOND}:pixel_aspect=1/1`,
+    source: pictureSource({ width, height, format: constants.AV_PIX_FMT_RGBA }, TICKS_PER_SECOND),
     filters: [
       ...(kind === 'alpha' ? ['alphaextract'] : []),
       'scale=flags=bicubic+full_chroma_int+accurate_rnd:out_color_matrix=bt709:out_range=full',

@@ -4,7 +4,7 @@ import type { Frame, IRational, Packet, Stream } from 'node-av/lib'
 import { coloursOf, mergeColours } from '../colours/colours.ts'
 import { clipFilters } from '../container/filters.ts'
 import type { Libav } from '../libav/load.ts'
-import { type Chain, openChain } from './chain.ts'
+import { type Chain, openChain, pictureSource } from './chain.ts'
 import type { Encoder } from './encoder.ts'
 import type { FilmClipOptions } from './film-clip.ts'
 import type { MuxedStream } from './muxer.ts'
@@ -109,11 +109,10 @@ class PictureTrack implements Track {
     if (this.#chain !== undefined && kind === this.#kind) return this.#chain
     this.#chain?.drain(this.#encode)
     this.#chain?.[Symbol.dispose]()
-    const shape = `video_size=${width}x${height}:pix_fmt=${format}:time_base=1/${TICKS_PER_SECOND}`
     this.#kind = kind
     this.#chain = openChain(this.#libav, {
       kind: 'pictures',
-      source: `${shape}:pixel_aspect=1/1:colorspace=${colorSpace}:range=${colorRange}`,
+      source: `${pictureSource({ width, height, format }, TICKS_PER_SECOND)}:colorspace=${colorSpace}:range=${colorRange}`,
       filters: this.#filtersFor(picture),
     })
     return this.#chain
@@ -128,7 +127,6 @@ class PictureTrack implements Track {
       ...clipFilters({
         video: { ...video, colours: mergeColours(video.colours, coloursOf(picture)) },
         ...{ size, hasAlpha: keepsAlpha(this.#options) },
-        toneMaps: true,
       }),
       ...(blur === undefined ? [] : [`gblur=sigma=${blur}`]),
     ]

@@ -3,7 +3,7 @@
 import type { Packet, Stream } from 'node-av/lib'
 import type { Libav } from '../libav/load.ts'
 import type { OpenedStreams } from '../libav/open.ts'
-import { startOf } from '../libav/shown-frame.ts'
+import { seekToStart, startOf } from '../libav/stream-start.ts'
 import type { SoundTrack } from './film.ts'
 import { type MuxedStream, openMuxer } from './muxer.ts'
 
@@ -49,12 +49,14 @@ export function remuxFilm(
   if (stream === undefined || video === undefined) return undefined
   const { library, constants } = libav
   using muxer = openMuxer(libav, 'mp4')
-  const origin = secondsOf(stream, startOf({ context, stream, demuxer }, libav))
+  const place = { context, stream, demuxer }
+  const origin = secondsOf(stream, startOf(place, libav))
   const outputs = new Map<number, Output>()
   for (const source of sound === undefined ? [stream] : [stream, sound.stream])
     outputs.set(source.index, { source, muxed: muxer.addCopied(source), isOver: false, lastDts: undefined })
   for (const other of context.streams) if (!outputs.has(other.index)) other.discard = constants.AVDISCARD_ALL
   muxer.begin()
+  seekToStart(place, libav)
   using packet = new library.Packet()
   packet.alloc()
   let pictures = 0

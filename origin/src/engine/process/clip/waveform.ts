@@ -7,6 +7,7 @@ import type { Libav } from '../libav/load.ts'
 import { openStreams } from '../libav/open.ts'
 import type { RangeSource } from '../libav/range-io.ts'
 import { playedAudio } from '../libav/stream-info.ts'
+import { seekToStart } from '../libav/stream-start.ts'
 import { type Chain, openChain, soundSource } from './chain.ts'
 import { openSound, type SoundTrack } from './film.ts'
 
@@ -33,12 +34,10 @@ export function readWaveform(
   const track = playedAudio(libav, file.context.streams)
   if (track === undefined) return undefined
   file.bytes.allow(2 * source.sizeBytes)
-  const { index } = track.stream
-  const { AVSEEK_FLAG_BACKWARD, AVSEEK_FLAG_BYTE, AVDISCARD_ALL } = libav.constants
-  // To tell how long it is, the file may have been read through.
-  if (file.context.seekFrameSync(index, 0n, AVSEEK_FLAG_BACKWARD) < 0)
-    file.context.seekFrameSync(index, 0n, AVSEEK_FLAG_BYTE)
-  for (const other of file.context.streams) if (other.index !== index) other.discard = AVDISCARD_ALL
+  const { stream } = track
+  for (const other of file.context.streams)
+    if (other.index !== stream.index) other.discard = libav.constants.AVDISCARD_ALL
+  seekToStart({ ...file, stream }, libav)
   const peaks = createPeaks()
   const failed = playSound(libav, file.context, track, peaks.add)
   if (isFailure(failed)) return failed

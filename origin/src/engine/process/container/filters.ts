@@ -14,8 +14,7 @@ export interface FilterOptions {
 
 /** The chain that turns a frame into RGB: scaled, colours converted, upright. */
 export function frameFilters({ video, size, toneMaps }: FilterOptions): readonly string[] {
-  const sideways = video.rotation === 90 || video.rotation === 270
-  const stored = sideways ? { width: size.height, height: size.width } : size
+  const stored = storedSize(video, size)
   return [
     ...(isHdr(video.colours) && toneMaps
       ? toneMapFilters(video.colours, '2020_ncl', stored)
@@ -24,17 +23,16 @@ export function frameFilters({ video, size, toneMaps }: FilterOptions): readonly
   ]
 }
 
-export interface ClipFilterOptions extends FilterOptions {
+export interface ClipFilterOptions extends Pick<FilterOptions, 'video' | 'size'> {
   /** Whether what comes out has alpha. */
   readonly hasAlpha: boolean
 }
 
 /** The chain that turns a frame into one of a clip: scaled, upright, BT.709 in limited range, chroma halved. */
-export function clipFilters({ video, size, toneMaps, hasAlpha }: ClipFilterOptions): readonly string[] {
-  const sideways = video.rotation === 90 || video.rotation === 270
-  const stored = sideways ? { width: size.height, height: size.width } : size
+export function clipFilters({ video, size, hasAlpha }: ClipFilterOptions): readonly string[] {
+  const stored = storedSize(video, size)
   const pixels = `format=${hasAlpha ? 'yuva420p' : 'yuv420p'}`
-  if (isHdr(video.colours) && toneMaps)
+  if (isHdr(video.colours))
     return [
       ...toneMapFilters(video.colours, '2020_ncl', stored),
       ...turned(video),
@@ -57,9 +55,13 @@ const CLIP_COLOURS = 'out_color_matrix=bt709:out_range=limited'
 
 /** The chain of an alpha stream: its luma is the alpha, taken as it stands. */
 export function alphaFilters({ video, size }: Omit<FilterOptions, 'toneMaps'>): readonly string[] {
-  const sideways = video.rotation === 90 || video.rotation === 270
-  const stored = sideways ? { width: size.height, height: size.width } : size
+  const stored = storedSize(video, size)
   return ['extractplanes=y', `scale=${stored.width}:${stored.height}`, ...turned(video)]
+}
+
+/** The size before a frame is turned upright. */
+function storedSize({ rotation }: VideoInfo, { width, height }: Size): Size {
+  return rotation === 90 || rotation === 270 ? { width: height, height: width } : { width, height }
 }
 
 /** Tells whether a video's colours have to be brought down to what every screen shows. */

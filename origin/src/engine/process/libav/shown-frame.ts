@@ -2,24 +2,20 @@
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { AVSeekFlag } from 'node-av/constants'
-import type { FormatContext, Frame as NativeFrame, Packet, Stream } from 'node-av/lib'
-import type { VideoCodec } from '../container/codecs.ts'
+import type { Frame as NativeFrame, Packet } from 'node-av/lib'
 import type { VideoInfo } from '../container/container.ts'
 import type { DecodeOptions, Frame } from '../container/video-decoder.ts'
-import { decoderOf } from './codec-names.ts'
-import { type Decoder, openDecoder } from './decoder.ts'
-import type { Demuxer } from './formats.ts'
+import type { Decoder } from './decoder.ts'
 import type { Libav } from './load.ts'
 import { createPainter } from './painter.ts'
+import { type StreamPlace, seekToStart, startOf } from './stream-start.ts'
+import { openVideoDecoder } from './video-decoder.ts'
 
 export interface ShownFrameReader extends Disposable {
   read(atSeconds: number | undefined, options: DecodeOptions): Frame | Failure
 }
 
-export interface ShownFrameOptions {
-  readonly context: FormatContext
-  readonly stream: Stream
-  readonly demuxer: Demuxer
+export interface ShownFrameOptions extends StreamPlace {
   readonly video: VideoInfo
   /** As far as the container tells. */
   readonly durationSeconds: number | undefined
@@ -116,11 +112,7 @@ class SeekingReader implements ShownFrameReader {
     this.#decoder?.[Symbol.dispose]()
     this.#decoder = undefined
     const { stream, video } = this.#options
-    const name = codecOf(this.#libav, this.#options)
-    const codec = name && decoderOf(this.#libav, name, video.hasAlpha ? 'with alpha' : undefined)
-    if (codec === undefined) return fail('unsupported-codec', 'video codec')
-    const { codecpar: parameters, timeBase } = stream
-    const opened = openDecoder(this.#libav, { codec, parameters, maxPixels, timeBase })
+    const opened = openVideoDecoder(this.#libav, { stream, video, maxPixels })
     if (isFailure(opened)) return opened
     this.#decoder = opened
     this.#decoderPixels = maxPixels
@@ -178,7 +170,7 @@ class SeekingReader implements ShownFrameReader {
   }
 
   #beginAtStart(decoder: Decoder): boolean {
-    this.#seekToStart()
+    seekToStart(this.#options, this.#libav)
     using key = this.#nextPacket((packet) => packet.isKeyframe)
     return this.#begin(decoder, key)
   }
@@ -305,15 +297,6 @@ class SeekingReader implements ShownFrameReader {
     return context.seekFrameSync(stream.index, ticks, this.#libav.constants.AVSEEK_FLAG_BACKWARD) >= 0
   }
 
-  /** Streams without an index are searched by their clock, which skips the first key frame. */
-  #seekToStart(): void {
-    const { context, stream, demuxer } = this.#options
-    const { AVSEEK_FLAG_BYTE } = this.#libav.constants
-    if (!demuxer.hasIndex && context.seekFrameSync(stream.index, 0n, AVSEEK_FLAG_BYTE) >= 0) return
-    if (this.#seek(this.#startTicks)) return
-    context.seekFrameSync(stream.index, 0n, AVSEEK_FLAG_BYTE)
-  }
-
   #ticksOf(seconds: number): bigint {
     return BigInt(Math.floor(seconds / this.#secondsPerTick + ROUNDING))
   }
@@ -334,25 +317,3 @@ class SeekingReader implements ShownFrameReader {
 
 /** A moment that was computed from a tick still means that tick. */
 const ROUNDING = 1e-3
-const MICROSECONDS = 1_000_000
-
-/**
- * The tick of the stream that is shown at 0. A player leaves out the time before the first picture or sound of a cut from
- * something longer; of a broadcast, which may be cut anywhere, the time before the first picture.
- */
-export function startOf(
-  { context, stream, demuxer }: Pick<ShownFrameOptions, 'context' | 'stream' | 'demuxer'>,
-  { constants }: Libav,
-): bigint {
-  const { AV_NOPTS_VALUE } = constants
-  if (demuxer.startsWithPicture && stream.startTime !== AV_NOPTS_VALUE) return stream.startTime
-  if (context.startTime === AV_NOPTS_VALUE) return 0n
-  if (!demuxer.startsAnywhere && context.startTime < 0n) return 0n
-  const { num, den } = stream.timeBase
-  return BigInt(Math.round((Number(context.startTime) * den) / (num * MICROSECONDS)))
-}
-
-function codecOf({ library }: Libav, { stream, video }: ShownFrameOptions): VideoCodec | 'flv1' | undefined {
-  if (library.avGetCodecName(stream.codecpar.codecId) === 'flv1') return 'flv1'
-  return video.codec === 'hidden' ? undefined : video.codec
-}

@@ -1,0 +1,91 @@
+/** Previews that move and sheets of frames: how many pictures, of which moments, in which places. */
+
+import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Door, openFilesystemOrigin } from '../doors.ts'
+import { send } from '../http.ts'
+import { FFMPEG, makeVideo, SECONDS } from '../videos.ts'
+import { colourOf } from './clip-facts.ts'
+
+const libav = await loadLibav()
+const H264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-preset', 'ultrafast', '-crf', '12']
+
+describe.skipIf(FFMPEG === undefined || libav === undefined)('a film (needs FFmpeg and libav)', () => {
+  let door: Door
+
+  beforeAll(async () => {
+    door = await openFilesystemOrigin({ MEDIA_PROXY_NSFW_ENABLED: 'false' })
+  })
+  afterAll(() => door.close())
+
+  async function ask(name: string, bytes: Uint8Array, query: string) {
+    await door.put(`attachments/1/${name}`, bytes)
+    return send(door.url, `/attachments/1/${name}?${query}`)
+  }
+
+  describe('as a preview', () => {
+    it.each(['webp', 'gif', 'png'])('moves as %s, four seconds of fifteen pictures', async (format) => {
+      const film = await makeVideo('mp4', COUNTING, H264)
+      const { status, body } = await ask('preview.mp4', film, `format=${format}&animated=true&width=160`)
+      expect(status, door.log.at(-1)?.detail).toBe(200)
+      if (format === 'png') return expect(body.includes('acTL')).toBe(true)
+      const { pages, delay, width, pageHeight } = await sharp(body, { pages: -1 }).metadata()
+      expect([pages, width, pageHeight]).toEqual([45, 160, 96])
+      expect(total(delay ?? [])).toBeGreaterThan(2900)
+      expect(total(delay ?? [])).toBeLessThan(3100)
+      const { data } = await sharp(body, { page: 20 })
+        .removeAlpha()
+        .raw()
+        .toBuffer({ resolveWithObject: true })
+      expect(colourOf(data)).toBe('lime')
+    })
+
+    it('has the moment, the duration and the rate that are asked for', async () => {
+      const film = await makeVideo('mp4', COUNTING, H264)
+      const query = 'format=webp&animated=true&width=160&time=1&duration=1&fps=5'
+      const { body } = await ask('part.mp4', film, query)
+      const { pages, delay } = await sharp(body, { pages: -1 }).metadata()
+      expect([pages, delay]).toEqual([5, [200, 200, 200, 200, 200]])
+      const { data } = await sharp(body, { page: 0 })
+        .removeAlpha()
+        .raw()
+        .toBuffer({ resolveWithObject: true })
+      expect(colourOf(data)).toBe('lime')
+    })
+  })
+
+  describe('as a sheet', () => {
+    it('has its frames in their places, and tells how far apart they are', async () => {
+      const film = await makeVideo('mp4', SECONDS, H264)
+      const { status, body, headers } = await ask('sheet.mp4', film, 'format=png&sprite=3x2&width=40')
+      expect(status, door.log.at(-1)?.detail).toBe(200)
+      expect(headers['x-sprite-interval']).toBe('0.500')
+      const { data, info } = await sharp(body).ensureAlpha().raw().toBuffer({ resolveWithObject: true })
+      expect([info.width, info.height]).toEqual([120, 48])
+      const at = (column: number, row: number) =>
+        data.subarray(((24 * row + 12) * info.width + 40 * column + 20) * 4)
+      expect([0, 1, 2].map((column) => colourOf(Buffer.from(at(column, 0))))).toEqual(['red', 'red', 'lime'])
+      expect([0, 1, 2].map((column) => colourOf(Buffer.from(at(column, 1))))).toEqual([
+        'lime',
+        'blue',
+        'blue',
+      ])
+    })
+
+    it('is 160 pixels a frame unless it is said, and is of films alone', async () => {
+      const film = await makeVideo('mp4', SECONDS, H264)
+      const { body } = await ask('usual.mp4', film, 'sprite=2x1')
+      expect(await sharp(body).metadata()).toMatchObject({ format: 'webp', width: 320, height: 96 })
+      const picture = await sharp({ create: { width: 9, height: 9, channels: 3, background: 'red' } }).png()
+      expect((await ask('still.png', await picture.toBuffer(), 'sprite=2x1')).status).toBe(400)
+    })
+  })
+})
+
+/** Red, lime and blue for a second each, with something below that is other in every picture. */
+const COUNTING = `${SECONDS}[s];testsrc2=s=64x40:r=25:d=3,noise=alls=90:allf=t[m];[s][m]overlay=x=200:y=140`
+
+function total(delays: readonly number[]): number {
+  return delays.reduce((sum, delay) => sum + delay, 0)
+}
