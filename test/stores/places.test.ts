@@ -7,9 +7,9 @@ import { createStore } from '@media-proxy/origin/assembly/store.ts'
 import { loadConfig } from '@media-proxy/shared/config/load.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { objectUrl, regionOfEndpoint } from '@media-proxy/shared/store/s3/address.ts'
-import { keysOfListing } from '@media-proxy/shared/store/s3/listing.ts'
+import { readListing } from '@media-proxy/shared/store/s3/listing.ts'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { type AnsweringServer, answering, awsBucket, refuse } from './aws-server.ts'
+import { type Answer, type AnsweringServer, answering, awsBucket, refuse } from './aws-server.ts'
 
 const closers: (() => Promise<unknown>)[] = []
 afterEach(async () => {
@@ -101,7 +101,47 @@ describe('a bucket', () => {
 
   it('is listed with the names that its objects have', () => {
     const listing = '<Key>a &amp; b</Key><Key>&lt;1&gt;&quot;&#39;&#x1F600;</Key><Key>&unknown;</Key>'
-    expect(keysOfListing(listing)).toEqual(['a & b', '<1>"\'😀', '&unknown;'])
+    expect(readListing(listing).keys).toEqual(['a & b', '<1>"\'😀', '&unknown;'])
+  })
+})
+
+describe('a folder', () => {
+  /** Lists fewer keys than it is asked for, as stores may, and says where the next listing begins. */
+  function pagedBucket(keys: Set<string>, pageSize: number, mayRemove: (key: string) => boolean): Answer {
+    return (request, response) => {
+      const url = new URL(request.url ?? '', 'http://aws')
+      const key = decodeURIComponent(url.pathname.replace('/renditions/', ''))
+      if (request.method === 'DELETE') {
+        if (!mayRemove(key)) return refuse(request, response, { status: 403, code: 'AccessDenied' })
+        keys.delete(key)
+        return response.writeHead(204).end()
+      }
+      const from = url.searchParams.get('continuation-token') ?? ''
+      const left = [...keys].filter((each) => each > from).sort()
+      const page = left.slice(0, pageSize)
+      const xml = (name: string, text = '') => `<${name}>${text.replaceAll('&', '&amp;')}</${name}>`
+      const token = left.length > pageSize ? xml('NextContinuationToken', page.at(-1)) : ''
+      return response.end(xml('ListBucketResult') + page.map((each) => xml('Key', each)).join('') + token)
+    }
+  }
+  const named = (count: number) =>
+    new Set(Array.from({ length: count }, (_, index) => `folder/${String(index).padStart(5, '0')} +&é`))
+
+  it('is removed to the last of 2,500 objects, though the store lists 300 at a time', async () => {
+    const keys = named(2500)
+    const server = await bucketServer(pagedBucket(keys, 300, () => true))
+    const store = storeOf({ ...KEYS, MEDIA_PROXY_S3_ENDPOINT: server.endpoint })
+    expect(await store.removeBelow('renditions', 'folder/')).toBe(2500)
+    expect(keys.size).toBe(0)
+  })
+
+  it('of which one object cannot be removed is a failure, and ends', async () => {
+    const keys = named(100)
+    const locked = [...keys][50] ?? ''
+    const server = await bucketServer(pagedBucket(keys, 30, (key) => key !== locked))
+    const store = storeOf({ ...KEYS, MEDIA_PROXY_S3_ENDPOINT: server.endpoint })
+    expect(await store.removeBelow('renditions', 'folder/')).toMatchObject({ code: 'store-denied' })
+    expect(keys.has(locked)).toBe(true)
   })
 })
 

@@ -8,7 +8,7 @@ import { bucketUrl, objectUrl } from './s3/address.ts'
 import { beyondTheEnd, infoOf, readAnswer, resolveSuffix } from './s3/answer.ts'
 import type { CredentialSource } from './s3/credentials.ts'
 import { createS3Exchange, type S3Exchange } from './s3/exchange.ts'
-import { keysOfListing, LISTED_KEYS } from './s3/listing.ts'
+import { LISTED_KEYS, readListing } from './s3/listing.ts'
 import { createRefusalReader } from './s3/missing.ts'
 import { failureOf, isRefusal } from './s3/refusal.ts'
 import type { GetOptions, ObjectStore } from './store.ts'
@@ -59,6 +59,14 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
   const readRefusal = createRefusalReader(ask, toRead)
   const encoded = encodedObjects(ask, { toRead, readRefusal, timeoutMs: options.timeoutMs })
 
+  async function remove(bucket: string, url: string): Promise<Failure | undefined> {
+    const outcome = await ask({ method: 'DELETE', bucket, url })
+    if (isRefusal(outcome)) return outcome.status === 404 ? undefined : failureOf(outcome, bucket)
+    if (isFailure(outcome)) return outcome
+    await outcome.body?.cancel()
+    return undefined
+  }
+
   return {
     ...decodeObjects(encoded, { maxBytes: maxDecodedBytes }),
 
@@ -90,19 +98,17 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
       const address = toWrite(bucket)
       const query = `?list-type=2&max-keys=${LISTED_KEYS}&prefix=${encodeURIComponent(folder)}`
       let removed = 0
+      let from = ''
       for (;;) {
-        const listing = await ask({ method: 'GET', bucket, url: bucketUrl(address, bucket, query) })
+        const listing = await ask({ method: 'GET', bucket, url: bucketUrl(address, bucket, query + from) })
         if (isRefusal(listing)) return failureOf(listing, bucket)
         if (isFailure(listing)) return listing
-        const keys = keysOfListing(await textOf(listing, options.timeoutMs))
-        for (const key of keys) {
-          const gone = await ask({ method: 'DELETE', bucket, url: objectUrl(address, bucket, key) })
-          if (isFailure(gone)) return gone
-          if (!isRefusal(gone)) await gone.body?.cancel()
-          else if (gone.status !== 404) return failureOf(gone, bucket)
-        }
+        const { keys, continuation } = readListing(await textOf(listing, options.timeoutMs))
+        const failure = await removeEach(keys, (key) => remove(bucket, objectUrl(address, bucket, key)))
+        if (failure !== undefined) return failure
         removed += keys.length
-        if (keys.length < LISTED_KEYS) return removed
+        if (continuation === undefined) return removed
+        from = `&continuation-token=${encodeURIComponent(continuation)}`
       }
     },
 
@@ -113,6 +119,27 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
       return undefined
     },
   }
+}
+
+/** Objects that are removed at once: a takedown of thousands must not wait for the store so many times in turn. */
+const CONCURRENT_REMOVALS = 16
+
+/** Gives the first failure, after which no other removal begins. */
+async function removeEach(
+  keys: readonly string[],
+  remove: (key: string) => Promise<Failure | undefined>,
+): Promise<Failure | undefined> {
+  const waiting = keys[Symbol.iterator]()
+  let failure: Failure | undefined
+  const worker = async () => {
+    for (const key of waiting) {
+      if (failure !== undefined) return
+      const outcome = await remove(key)
+      failure ??= outcome
+    }
+  }
+  await Promise.all(Array.from({ length: CONCURRENT_REMOVALS }, worker))
+  return failure
 }
 
 async function textOf({ body }: Response, timeoutMs: number): Promise<string> {

@@ -3,9 +3,19 @@ export const LISTED_KEYS = 1000
 
 const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }
 
-/** The keys of an answer to ListObjectsV2. */
-export function keysOfListing(xml: string): readonly string[] {
-  return [...xml.matchAll(/<Key>([^<]+)<\/Key>/g)].map(([, key = '']) => decodeEntities(key))
+/** An answer to ListObjectsV2. */
+export interface Listing {
+  readonly keys: readonly string[]
+  /** Asks for the rest, which a store may keep back of far fewer keys than it was asked for; undefined at the end. */
+  readonly continuation: string | undefined
+}
+
+export function readListing(xml: string): Listing {
+  const token = /<NextContinuationToken>([^<]+)<\/NextContinuationToken>/.exec(xml)?.[1]
+  return {
+    keys: [...xml.matchAll(/<Key>([^<]+)<\/Key>/g)].map(([, key = '']) => decodeEntities(key)),
+    continuation: token === undefined ? undefined : decodeEntities(token),
+  }
 }
 
 function decodeEntities(text: string): string {
