@@ -27,7 +27,7 @@ import { type Gate, isGated } from './gate/gate.ts'
 import type { Playground } from './playground/playground.ts'
 import { rasterised, type TransformedAttachment } from './rendition/job.ts'
 import type { Pipeline } from './rendition/pipeline.ts'
-import { logRequest, recordRequest, requestAttributes } from './request-log.ts'
+import { logRequest, recordRequest, reportOf, requestAttributes } from './request-log.ts'
 import { serveAsset } from './routes/assets.ts'
 import { type Answer, type Exchange, limitLife, reject } from './routes/exchange.ts'
 import { serveExternal } from './routes/external.ts'
@@ -80,12 +80,13 @@ export function createApp(options: AppOptions): Hono {
     const observed = { name: 'request', headers, trusted, attributes: () => attributes }
     return options.observer.request(observed, async (stages) => {
       const { exchange, parsed, answer } = await handle(context, options)
-      attributes = requestAttributes(exchange, parsed, answer)
+      const report = reportOf(exchange, parsed, answer)
+      attributes = requestAttributes(report)
       const milliseconds = performance.now() - startedAt
-      recordRequest(options.observer.metrics, attributes, answer, milliseconds)
+      recordRequest(options.observer.metrics, attributes, report, milliseconds)
       // What came from memory has no stages to tell, and is spared the making of its headers.
       if (stages.size > 0) answer.response.headers.set('server-timing', serverTiming(stages, milliseconds))
-      logRequest(options.log, exchange, parsed, answer, { milliseconds, stages })
+      logRequest(options.log, report, { milliseconds, stages })
       return answer.outcome === 'streamed'
         ? patiently(answer.response, exchange, context, options)
         : answer.response

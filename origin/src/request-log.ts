@@ -1,5 +1,6 @@
 import type { parseRequest } from '@media-proxy/shared/request/parse.ts'
 import { routeOf } from '@media-proxy/shared/request/route.ts'
+import type { Failure } from '@media-proxy/shared/response/failure.ts'
 import { traceIdOf } from '@media-proxy/shared/trace-context.ts'
 import { trace } from '@opentelemetry/api'
 import type { Answer, Exchange } from './routes/exchange.ts'
@@ -10,12 +11,37 @@ import type { Stages } from './telemetry/observer.ts'
 
 type Parsed = ReturnType<typeof parseRequest>
 
-/** What metrics and traces say of a request: of its URL only the route, since paths hold names and addresses. */
-export function requestAttributes({ method }: Exchange, parsed: Parsed, { response }: Answer): Labels {
+/** What log, metrics and traces are told of a request: of its URL only the route, since paths hold names and addresses. */
+export interface RequestReport {
+  readonly requestId: string
+  readonly traceId: string | undefined
+  readonly method: string
+  readonly route: string
+  readonly status: number
+  readonly bytes: number
+  readonly outcome?: Answer['outcome']
+  readonly failure?: Failure
+}
+
+export function reportOf(
+  { requestId, method, headers }: Exchange,
+  parsed: Parsed,
+  { response, bodyBytes, outcome, failure }: Answer,
+): RequestReport {
+  return {
+    ...{ requestId, method, route: routeOf(parsed), status: response.status },
+    traceId: traceIdNow(headers),
+    bytes: bodyBytes ?? Number(response.headers.get('content-length') ?? 0),
+    ...(outcome === undefined ? {} : { outcome }),
+    ...(failure === undefined ? {} : { failure }),
+  }
+}
+
+export function requestAttributes({ method, route, status }: RequestReport): Labels {
   return {
     'http.request.method': KNOWN_METHODS.has(method) ? method : '_OTHER',
-    'http.route': routeOf(parsed),
-    'http.response.status_code': response.status,
+    'http.route': route,
+    'http.response.status_code': status,
   }
 }
 
@@ -33,21 +59,14 @@ const KNOWN_METHODS: ReadonlySet<string> = new Set([
 export function recordRequest(
   metrics: Metrics,
   attributes: Labels,
-  answer: Answer,
+  { route, bytes, outcome, failure }: RequestReport,
   milliseconds: number,
 ): void {
-  const { outcome, failure } = answer
   metrics.record('http.server.request.duration', milliseconds / 1000, attributes)
-  metrics.record('http.server.response.body.size', bytesOf(answer), {
-    'http.route': attributes['http.route'] ?? 'none',
-  })
+  metrics.record('http.server.response.body.size', bytes, { 'http.route': route })
   if (outcome !== undefined && outcome !== 'streamed')
     metrics.count('media_proxy.rendition.answers', { outcome })
   if (failure !== undefined) metrics.count('media_proxy.refusals', { failure: failure.code })
-}
-
-function bytesOf({ bodyBytes, response }: Answer): number {
-  return bodyBytes ?? Number(response.headers.get('content-length') ?? 0)
 }
 
 export interface RequestTimes {
@@ -58,22 +77,14 @@ export interface RequestTimes {
 /** One line a request. */
 export function logRequest(
   log: Log,
-  exchange: Exchange,
-  parsed: Parsed,
-  answer: Answer,
+  { failure, outcome, ...report }: RequestReport,
   { milliseconds, stages }: RequestTimes,
 ): void {
-  const { response, outcome, failure } = answer
-  const level = response.status >= 500 ? 'warn' : 'info'
+  const level = report.status >= 500 ? 'warn' : 'info'
   if (!log.isLevelEnabled(level)) return
   log[level](
     {
-      requestId: exchange.requestId,
-      traceId: traceIdNow(exchange.headers),
-      method: exchange.method,
-      route: routeOf(parsed),
-      status: response.status,
-      bytes: bytesOf(answer),
+      ...report,
       ms: tenths(milliseconds),
       ...(stages.size === 0 ? {} : { stages: formatStages(stages) }),
       ...(outcome === undefined ? {} : { outcome }),
