@@ -8,7 +8,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { openClassifier } from '@media-proxy/origin/assembly/scan.ts'
 import { createStore } from '@media-proxy/origin/assembly/store.ts'
 import { createHttpServer } from '@media-proxy/origin/http-server.ts'
-import { createOrigin, type OriginOptions } from '@media-proxy/origin/origin.ts'
+import { createOrigin, type Origin, type OriginOptions } from '@media-proxy/origin/origin.ts'
 import { createFilesystemStore } from '@media-proxy/origin/store/filesystem.ts'
 import { loadConfig } from '@media-proxy/shared/config/load.ts'
 import type { Config } from '@media-proxy/shared/config/schema.ts'
@@ -38,6 +38,7 @@ export interface Door {
 
 /** One whose store is a folder. */
 export interface FilesystemDoor extends Door {
+  readonly hotAnswers: Origin['hotAnswers']
   readonly directory: string
 }
 
@@ -177,7 +178,7 @@ export async function openOrigin(
   store: ObjectStore,
   settings: Settings,
   faults: Faults = {},
-): Promise<Omit<Door, 'put'>> {
+): Promise<Omit<Door, 'put'> & Pick<Origin, 'hotAnswers'>> {
   const environment = {
     MEDIA_PROXY_NODE_ENV: 'test',
     MEDIA_PROXY_LIMITS_DEADLINE_MS: String(patient(30_000)),
@@ -201,12 +202,13 @@ export async function openOrigin(
     log: pinoLog,
     ...faults,
   })
-  const server = createHttpServer(app.fetch).listen(0, '127.0.0.1')
+  const server = createHttpServer(app).listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
   const { port } = server.address() as AddressInfo
   return {
     url: `http://127.0.0.1:${port}`,
     originUrl: `http://127.0.0.1:${port}`,
+    hotAnswers: app.hotAnswers,
     log,
     storeOperations,
     slowReads(milliseconds) {

@@ -1,5 +1,6 @@
 /** The origin: who asks, what the URL says, what it may cost, and the route that answers. */
 
+import type { IncomingMessage } from 'node:http'
 import { type Config, explainsErrors } from '@media-proxy/shared/config/schema.ts'
 import { createRequestLimits, type RateLimiter, type RequestLimits } from '@media-proxy/shared/rate-limit.ts'
 import { explainedResponse } from '@media-proxy/shared/request/explain.ts'
@@ -24,12 +25,13 @@ import { serveStaticSite } from '@media-proxy/shared/store/static-site.ts'
 import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
 import { type Context, Hono } from 'hono'
 import { type Gate, isGated } from './gate/gate.ts'
+import { countHosts, type HotAnswers } from './hot-answers.ts'
 import type { Playground } from './playground/playground.ts'
 import { rasterised, type TransformedAttachment } from './rendition/job.ts'
 import type { Pipeline } from './rendition/pipeline.ts'
 import { logRequest, recordRequest, reportOf, requestAttributes } from './request-log.ts'
 import { serveAsset } from './routes/assets.ts'
-import { type Answer, type Exchange, limitLife, reject } from './routes/exchange.ts'
+import { type Answer, type Exchange, limitLife, once, reject } from './routes/exchange.ts'
 import { serveExternal } from './routes/external.ts'
 import { type InternalOptions, serveInternal } from './routes/internal.ts'
 import { type ModeratedOptions, serveModerated } from './routes/moderated.ts'
@@ -64,6 +66,8 @@ export interface AppOptions {
   readonly playground: Playground
   readonly collector: BufferCollector
   readonly log: Log
+  /** Undefined where no answer is the same for everybody who asks for it. */
+  readonly hotAnswers: HotAnswers | undefined
   /** Milliseconds since the epoch. */
   readonly now: () => number
 }
@@ -87,6 +91,9 @@ export function createApp(options: AppOptions): Hono {
       // What came from memory has no stages to tell, and is spared the making of its headers.
       if (stages.size > 0) answer.response.headers.set('server-timing', serverTiming(stages, milliseconds))
       logRequest(options.log, report, { milliseconds, stages })
+      const incoming = incomingOf(context)
+      if (answer.repeatable !== undefined && incoming !== undefined)
+        options.hotAnswers?.remember(incoming, exchange, answer, report)
       return answer.outcome === 'streamed'
         ? patiently(answer.response, exchange, context, options)
         : answer.response
@@ -121,9 +128,9 @@ function patiently(
   return new Response(body, response)
 }
 
-/** What the server knows of the connection; absent where a test calls the application itself. */
-function peerOf(context: Context): string {
-  return context.env?.incoming?.socket?.remoteAddress ?? '127.0.0.1'
+/** What the server knows of the request; absent where a test calls the application itself. */
+function incomingOf(context: Context): IncomingMessage | undefined {
+  return context.env?.incoming
 }
 
 async function handle(
@@ -134,7 +141,7 @@ async function handle(
   const asked = new URL(request.url)
   const url = withoutPublicPath(asked, options.config.publicPath)
   const { method, headers } = request
-  const peer = peerOf(context)
+  const peer = incomingOf(context)?.socket?.remoteAddress ?? '127.0.0.1'
   const admitted = await options.gate({ method, path: asked.pathname + asked.search, headers, peer })
   const viaEdge = !isFailure(admitted) && admitted.viaEdge
   const clientAddress = isFailure(admitted) ? peer : admitted.clientAddress
@@ -165,7 +172,12 @@ async function handle(
       return request.signal
     },
   }
-  const turnedAway = hasTwoHosts(context) ? TWO_HOSTS : isFailure(admitted) ? admitted : undefined
+  const turnedAway =
+    countHosts(incomingOf(context)?.rawHeaders ?? []) > 1
+      ? TWO_HOSTS
+      : isFailure(admitted)
+        ? admitted
+        : undefined
   const answer = explained(await answerSafely(parsed, exchange, turnedAway, options), exchange, options)
   for (const [name, value] of Object.entries(requestLimits.headers)) answer.response.headers.set(name, value)
   // Apps of any origin upload; their tokens are what counts.
@@ -185,13 +197,6 @@ function explained(answer: Answer, { requestId }: Exchange, { config }: AppOptio
 
 /** RFC 9112, section 3.2: whoever stands before us may have gone by the other one. */
 const TWO_HOSTS = fail('bad-request', 'two Host headers')
-
-function hasTwoHosts(context: Context): boolean {
-  const names: readonly string[] = context.env?.incoming?.rawHeaders ?? []
-  let hosts = 0
-  for (let at = 0; at < names.length; at += 2) if (names[at]?.toLowerCase() === 'host') hosts += 1
-  return hosts > 1
-}
 
 const NOTHING_TO_SPEND: RequestLimits = { consume: async () => undefined, headers: {} }
 
@@ -284,7 +289,8 @@ async function answerAttachment(
     },
   )
   if (isFailure(verified)) return reject(verified, requestId)
-  return limitLife(await serveStored(verified, exchange, options), verified.expiresAt, options.now())
+  const answer = limitLife(await serveStored(verified, exchange, options), verified.expiresAt, options.now())
+  return options.attachments.mode === 'off' ? answer : once(answer)
 }
 
 /** The signature comes before anything else is consumed, and a wrong one consumes a stricter budget. */

@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import { CORS_HEADERS } from '@media-proxy/shared/response/cors.ts'
-import type { Hono } from 'hono'
+import type { Origin } from './origin.ts'
 import { encodedRequest, oneRequestConnection } from './raw-target.ts'
 
 /** As much as the edge takes: an answer must not depend on the door. Node's own limit is 16 KiB. */
@@ -23,7 +23,7 @@ interface ClientError extends NodeJS.ErrnoException {
   readonly rawPacket?: Buffer
 }
 
-export function createHttpServer(fetch: Hono['fetch']): Server {
+export function createHttpServer({ fetch, hotAnswers }: Pick<Origin, 'fetch' | 'hotAnswers'>): Server {
   const listener = getRequestListener(fetch, {
     // For HTTP/1.0, which needs no Host: load balancers ask for health by it.
     hostname: 'localhost',
@@ -35,7 +35,15 @@ export function createHttpServer(fetch: Hono['fetch']): Server {
   })
   const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (request, response) => {
     request.url = withoutBackslashes(request.url ?? '')
-    return listener(request, response)
+    const answering = hotAnswers?.answer(request, response)
+    if (answering === undefined) return listener(request, response)
+    return answering.then(
+      (answered) => (answered ? undefined : listener(request, response)),
+      (error) => {
+        response.destroy()
+        throw error
+      },
+    )
   })
   server.timeout = SOCKET_IDLE_MS
   // An upload may take longer than Node's five minutes; the relay has a floor of its own.

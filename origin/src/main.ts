@@ -68,7 +68,7 @@ process.on('uncaughtException', (error) => {
   process.exit(1)
 })
 
-const server = createHttpServer(origin.fetch)
+const server = createHttpServer(origin)
 server.listen({ host: config.host, port: config.port, backlog: LISTEN_BACKLOG }, () => {
   const listening = server.address()
   if (listening === null || typeof listening === 'string') return

@@ -23,6 +23,7 @@ import {
 import { openExternal, openSources, type Sources } from './assembly/sources.ts'
 import { createStore } from './assembly/store.ts'
 import type { Lane } from './concurrency/lane.ts'
+import { createHotAnswers, type HotAnswers } from './hot-answers.ts'
 import type { Classifier } from './nsfw/classifier.ts'
 import { createScanner, type Scanner } from './nsfw/scanner.ts'
 import { createServePolicy, type ServePolicy } from './nsfw/serve-policy.ts'
@@ -60,6 +61,8 @@ export interface OriginOptions {
 /** The whole origin, ready to be served. */
 export interface Origin {
   readonly fetch: Hono['fetch']
+  /** Asked before `fetch`; undefined where it has to be asked for everything. */
+  readonly hotAnswers: HotAnswers | undefined
   /** What `/_metrics` answers, for a port of its own. */
   readonly metrics: (request: Request) => Promise<Response>
   /** Processes of the engine. */
@@ -117,12 +120,15 @@ export async function createOrigin({
     checkSecret: (headers) => checkInternalSecret(headers, config.secretKey, comparison),
   })
   const collector = createBufferCollector()
+  const gate = openGate(config, { log, metrics, edgeRing, now })
+  const limiter = observeLimiter(openLimiter(config, log, now), observer)
+  // An answer names the origin that may read it, or has a trace of its own.
+  const areSame = config.corsOrigins.includes('*') && config.telemetry.otlpEndpoint === undefined
+  const hotAnswers = areSame ? createHotAnswers({ pipeline, gate, limiter, metrics, log }) : undefined
   const app = createApp({
-    collector,
+    ...{ collector, gate, limiter, hotAnswers },
     ...{ config, store, external, pipeline, observer, externalRing, attachments, log, now, internal },
     moderated: { policy, sources: sources.publicReader, deadlineMs: config.limits.deadlineMs },
-    gate: openGate(config, { log, metrics, edgeRing, now }),
-    limiter: observeLimiter(openLimiter(config, log, now), observer),
     service: {
       telemetryEnabled: config.telemetry.enabled,
       metrics,
@@ -150,6 +156,7 @@ export async function createOrigin({
   })
   return {
     fetch: app.fetch,
+    hotAnswers,
     metrics: (request) => serveMetricsAlone(metrics, request),
     enginePids: () => Object.values(opened.pools).flatMap(({ pids }) => pids),
     countDefect: () => metrics.count('media_proxy.unhandled_errors'),

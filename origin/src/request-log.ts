@@ -7,7 +7,6 @@ import type { Answer, Exchange } from './routes/exchange.ts'
 import type { Log } from './telemetry/log.ts'
 import type { Labels } from './telemetry/metric-table.ts'
 import type { Metrics } from './telemetry/metrics.ts'
-import type { Stages } from './telemetry/observer.ts'
 
 type Parsed = ReturnType<typeof parseRequest>
 
@@ -71,7 +70,7 @@ export function recordRequest(
 
 export interface RequestTimes {
   readonly milliseconds: number
-  readonly stages: Stages
+  readonly stages: ReadonlyMap<string, number>
 }
 
 /** One line a request. */
@@ -101,10 +100,10 @@ function traceIdNow(headers: Headers): string | undefined {
   return traceIdOf(headers.get('traceparent'))
 }
 
-function formatStages(stages: Stages): Record<string, number> {
+function formatStages(stages: RequestTimes['stages']): Record<string, number> {
   return Object.fromEntries([...stages].map(([stage, milliseconds]) => [stage, tenths(milliseconds)]))
 }
 
-function tenths(milliseconds: number): number {
+export function tenths(milliseconds: number): number {
   return Math.round(milliseconds * 10) / 10
 }

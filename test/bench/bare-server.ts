@@ -1,18 +1,16 @@
-/** What a hot rendition is measured against: Hono with nothing behind it, answering the same bytes and headers. */
+/** What a hot rendition is measured against: Node's server with nothing behind it, answering the same bytes and headers. */
 
 import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { serve } from '@hono/node-server'
-import { Hono } from 'hono'
 
 const [, , file, headersText] = process.argv
 if (file === undefined || headersText === undefined) throw new Error('usage: bare-server.ts FILE HEADERS')
 const bytes = readFileSync(file)
-const headers: Record<string, string> = JSON.parse(headersText)
+const headers = Object.entries<string>(JSON.parse(headersText)).flat()
 
-const app = new Hono()
-app.all('*', () => new Response(bytes, { headers }))
-const server = serve({ fetch: app.fetch, hostname: '127.0.0.1', port: 0 }, () => {
+const server = createServer((_, response) => response.writeHead(200, headers).end(bytes))
+server.listen(0, '127.0.0.1', () => {
   const { port } = server.address() as AddressInfo
   process.send?.({ listening: port })
 })

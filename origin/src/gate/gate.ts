@@ -2,6 +2,7 @@
 
 import type { MediaRequest } from '@media-proxy/shared/request/media-request.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { ReadableHeaders } from '@media-proxy/shared/response/headers.ts'
 import {
   EDGE_REFUSED_HEADER,
   isEdgeClaimed,
@@ -27,7 +28,7 @@ export interface Arrival {
   readonly method: string
   /** Raw path and query. */
   readonly path: string
-  readonly headers: Headers
+  readonly headers: ReadableHeaders
   /** Address of the socket's other end. */
   readonly peer: string
 }

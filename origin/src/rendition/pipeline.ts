@@ -34,8 +34,8 @@ export type PipelineResult =
   | { readonly outcome: 'not-modified'; readonly validators: Validators }
 
 export interface Pipeline {
-  /** A rendition from memory that needs no question to the store. */
-  fresh(request: RenditionRequest): Rendition | undefined
+  /** A rendition from memory that needs no question to the store, by its `renditionUrl`. */
+  fresh(url: CanonicalUrl): Rendition | undefined
   /** Neither in memory nor under way: answering it would take a render. */
   costsRender(request: RenditionRequest): boolean
   /** Forgets every rendition of these sources; gives their number. */
@@ -65,8 +65,8 @@ class CoalescingPipeline implements Pipeline {
     this.#maker = createMaker(options)
   }
 
-  fresh(request: RenditionRequest): Rendition | undefined {
-    const kept = this.#options.cache.get(renditionUrl(request))
+  fresh(url: CanonicalUrl): Rendition | undefined {
+    const kept = this.#options.cache.get(url)
     return kept?.fresh ? kept.rendition : undefined
   }
 

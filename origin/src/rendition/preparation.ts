@@ -47,7 +47,7 @@ export function createPreparation({ pipeline, isIdle, log }: PreparationOptions)
   return {
     add(request) {
       const url = renditionUrl(request)
-      if (pipeline.fresh(request) !== undefined) return 'ready'
+      if (pipeline.fresh(url) !== undefined) return 'ready'
       if (waiting.has(url)) return 'queued'
       if (waiting.size >= MOST_WAITING || closing.signal.aborted) return 'full'
       waiting.set(url, request)

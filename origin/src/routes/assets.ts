@@ -2,7 +2,7 @@ import type { AssetRequest } from '@media-proxy/shared/request/media-request.ts'
 import type { ObjectKey } from '@media-proxy/shared/request/object-key.ts'
 import { FAR_LIFE_HEADER } from '@media-proxy/shared/response/far-life.ts'
 import type { Pipeline } from '../rendition/pipeline.ts'
-import type { Answer, Exchange } from './exchange.ts'
+import { type Answer, type Exchange, once } from './exchange.ts'
 import { serveRendition } from './renditions.ts'
 
 export interface AssetOptions {
@@ -19,7 +19,10 @@ export async function serveAsset(
 ): Promise<Answer> {
   const answer = await serveRendition(pipeline, request, exchange)
   if (fallback === undefined || answer.failure?.code !== 'not-found') return answer
-  const instead = await serveRendition(pipeline, { ...request, key: fallback, standsIn: true }, exchange)
+  // The asset itself may be there the next time.
+  const instead = once(
+    await serveRendition(pipeline, { ...request, key: fallback, standsIn: true }, exchange),
+  )
   // Only the edge keeps one answer for URLs of several lives.
   if (!exchange.viaEdge) instead.response.headers.delete(FAR_LIFE_HEADER)
   return instead

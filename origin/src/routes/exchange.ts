@@ -1,8 +1,10 @@
 import type { RequestLimits } from '@media-proxy/shared/rate-limit.ts'
+import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
 import { type Failure, phraseOf } from '@media-proxy/shared/response/failure.ts'
 import { FAR_LIFE_HEADER } from '@media-proxy/shared/response/far-life.ts'
 import { expiringCacheControl, failureResponse } from '@media-proxy/shared/response/headers.ts'
 import type { RenditionOutcome } from '../rendition/pipeline.ts'
+import type { Rendition } from '../rendition/rendition.ts'
 
 /** One request on its way through the routes. */
 export interface Exchange {
@@ -31,6 +33,8 @@ export interface Answer {
   readonly failure?: Failure
   /** Length of the body, where it is known without the headers, which the server would have to make for it. */
   readonly bodyBytes?: number
+  /** Set where it is the whole of a fresh rendition in memory, and the same request would get it again. */
+  readonly repeatable?: { readonly url: CanonicalUrl; readonly rendition: Rendition }
 }
 
 /** An answer under a signed expiry is not kept for longer than its URL is good. Times: unix seconds, and milliseconds. */
@@ -43,6 +47,11 @@ export function limitLife(answer: Answer, expiresAt: number | undefined, nowMs: 
     const endsAt = Math.min(expiresAt, nowMs / 1000 + lifeSeconds)
     headers.set('cache-control', expiringCacheControl(endsAt, nowMs / 1000))
   }
+  return once(answer)
+}
+
+/** An answer that the same request may not get again. */
+export function once({ repeatable, ...answer }: Answer): Answer {
   return answer
 }
 

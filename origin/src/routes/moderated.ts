@@ -5,7 +5,7 @@ import { NSFW_HEADER } from '@media-proxy/shared/response/rendition.ts'
 import { waitFor } from '../concurrency/wait.ts'
 import type { ServePolicy } from '../nsfw/serve-policy.ts'
 import type { SourcePlace, SourceReader } from '../source/reader.ts'
-import { type Answer, type Exchange, reject } from './exchange.ts'
+import { type Answer, type Exchange, once, reject } from './exchange.ts'
 
 export interface ModeratedOptions {
   readonly policy: ServePolicy
@@ -27,11 +27,11 @@ export async function serveModerated(
   try {
     const source = await waitFor(handle.value, signal)
     // What cannot be opened is refused by its own route, in its own words.
-    if (isFailure(source)) return pass()
+    if (isFailure(source)) return once(await pass())
     const verdict = await policy.check(source, deadlineMs, signal)
     if (isFailure(verdict)) return reject(verdict, exchange.requestId)
-    if (verdict?.nsfw && policy.mode === 'blur') return blur()
-    const answer = await pass()
+    if (verdict?.nsfw && policy.mode === 'blur') return once(await blur())
+    const answer = once(await pass())
     if (verdict !== undefined && answer.failure === undefined) {
       answer.response.headers.set(NSFW_HEADER, verdict.probability.toFixed(4))
     }

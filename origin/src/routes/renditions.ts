@@ -1,3 +1,4 @@
+import { renditionUrl } from '@media-proxy/shared/request/canonical.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { finish, type Representation, representationHeaders } from '@media-proxy/shared/response/finish.ts'
 import { renditionHeaders, renditionPolicyHeaders } from '@media-proxy/shared/response/rendition.ts'
@@ -12,8 +13,13 @@ export async function serveRendition(
   request: RenditionRequest,
   exchange: Exchange,
 ): Promise<Answer> {
-  const kept = pipeline.fresh(request)
-  if (kept !== undefined) return { ...finishRendition(kept, request, exchange), outcome: 'hit' }
+  const url = renditionUrl(request)
+  const rendition = pipeline.fresh(url)
+  if (rendition !== undefined) {
+    const answer: Answer = { ...finishRendition(rendition, request, exchange), outcome: 'hit' }
+    const isWhole = answer.response.status === 200 && exchange.method === 'GET'
+    return isWhole ? { ...answer, repeatable: { url, rendition } } : answer
+  }
   const rejected = pipeline.costsRender(request) ? await exchange.requestLimits.consume('renders') : undefined
   if (rejected !== undefined) return reject(rejected, exchange.requestId)
   const rendered = await pipeline.render(request, exchange.headers, exchange.signal)

@@ -122,8 +122,11 @@ export function failureResponse(failure: Failure, requestId: string): Response {
   })
 }
 
+/** Headers as they are asked: by name, in lower case. */
+export type ReadableHeaders = Pick<Headers, 'get' | 'has'>
+
 /** The caller's request id where it is well-formed, else a new one. */
-export function requestIdOf(headers: Headers): string {
+export function requestIdOf(headers: ReadableHeaders): string {
   const given = headers.get('x-request-id')
   return given !== null && /^[A-Za-z0-9._:-]{1,128}$/.test(given) ? given : crypto.randomUUID()
 }

@@ -5,6 +5,7 @@
  */
 
 import { type Failure, fail } from '../response/failure.ts'
+import type { ReadableHeaders } from '../response/headers.ts'
 import { decodeBase64Url, encodeBase64Url } from './base64url.ts'
 import { type KeyRing, sign, verify } from './hmac.ts'
 
@@ -51,7 +52,7 @@ export async function signEdgeRequest(
 }
 
 /** Tells whether a request claims to come from the edge, rightly or not. */
-export function isEdgeClaimed(headers: Headers): boolean {
+export function isEdgeClaimed(headers: ReadableHeaders): boolean {
   return Object.values(EDGE_HEADERS).some((name) => headers.has(name))
 }
 
@@ -62,7 +63,7 @@ export function isEdgeClaimed(headers: Headers): boolean {
 export async function verifyEdgeRequest(
   ring: KeyRing | undefined,
   request: Pick<EdgeRequest, 'method' | 'path'>,
-  headers: Headers,
+  headers: ReadableHeaders,
   nowMs: number,
 ): Promise<{ readonly clientAddress: string } | Failure> {
   const time = headers.get(EDGE_HEADERS.time) ?? ''
