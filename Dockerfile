@@ -8,6 +8,7 @@ ENV CI=true
 COPY package.json pnpm-lock.yaml pnpm-workspace.yaml ./
 COPY patches patches
 COPY shared/package.json shared/
+COPY client/package.json client/
 COPY playground/package.json playground/
 COPY origin/package.json origin/
 COPY edge-worker/package.json edge-worker/

@@ -1,66 +1,87 @@
 /**
- * `pnpm build:client`: the URL builder and client as a package of its own in `dist/client`: one module without a
- * dependency, its types, and a package.json to publish it by.
+ * `pnpm build:client [folder]`: the URL builder and client as a package of its own, in `dist/client` by default: one module
+ * without a dependency, as an ES module and for `require`, with types for both. Its `package.json` is that of `client/`.
  */
 
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { buildSync } from 'esbuild'
 import { ROOT } from './origin-process.ts'
+import { publishedManifest } from './published-manifest.ts'
 
+const PACKAGE = join(ROOT, 'client')
 const SOURCE = join(ROOT, 'shared/src')
 const ENTRY = 'client/index'
 /** Where `tsc -b` writes the declarations of `shared`. */
 const DECLARATIONS = join(ROOT, 'node_modules/.cache/tsc/shared')
 
+/** Of each way to be loaded: the module's file, and how a declaration for it ends. */
+const FLAVOURS = {
+  import: { format: 'esm', module: 'index.js', script: '.js', declaration: '.d.ts' },
+  require: { format: 'cjs', module: 'index.cjs', script: '.cjs', declaration: '.d.cts' },
+} as const
+type Flavour = (typeof FLAVOURS)[keyof typeof FLAVOURS]
+
 /** Writes the package; `tsc -b shared` has to have run. */
 export async function buildClient(directory: string): Promise<void> {
-  buildSync({
-    entryPoints: [join(SOURCE, `${ENTRY}.ts`)],
-    outfile: join(directory, 'index.js'),
-    bundle: true,
-    format: 'esm',
-    platform: 'neutral',
-    target: 'es2022',
-    logLevel: 'warning',
-  })
-  const seen = new Set<string>()
-  await copyDeclarations(join(DECLARATIONS, `${ENTRY}.d.ts`), directory, seen)
-  const { version, license } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'))
-  const manifest = {
-    name: '@media-proxy/client',
-    version,
-    license,
-    description:
-      'URLs of the media proxy, signed where they have to be, and a client of its internal endpoints.',
-    type: 'module',
-    sideEffects: false,
-    exports: { '.': { types: `./types/${ENTRY}.d.ts`, default: './index.js' } },
+  await rm(directory, { recursive: true, force: true })
+  for (const flavour of Object.values(FLAVOURS)) {
+    buildSync({
+      entryPoints: [join(SOURCE, `${ENTRY}.ts`)],
+      outfile: join(directory, flavour.module),
+      bundle: true,
+      format: flavour.format,
+      platform: 'neutral',
+      target: 'es2022',
+      logLevel: 'warning',
+    })
+    await copyDeclarations(join(DECLARATIONS, `${ENTRY}.d.ts`), directory, flavour, new Set())
   }
-  await writeFile(join(directory, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`)
+  const typesOf = ({ declaration }: Flavour) => `./types/${ENTRY}${declaration}`
+  const conditions = Object.entries(FLAVOURS).map(([condition, flavour]) => [
+    condition,
+    { types: typesOf(flavour), default: `./${flavour.module}` },
+  ])
+  const manifest = await publishedManifest(PACKAGE, {
+    files: ['index.js', 'index.cjs', 'types'],
+    // For what resolves modules without `exports`.
+    main: `./${FLAVOURS.require.module}`,
+    types: typesOf(FLAVOURS.require),
+    exports: { '.': Object.fromEntries(conditions), './package.json': './package.json' },
+  })
+  await writeFile(join(directory, 'package.json'), manifest)
+  await copyFile(join(PACKAGE, 'README.md'), join(directory, 'README.md'))
+  await copyFile(join(ROOT, 'LICENSE'), join(directory, 'LICENSE'))
 }
 
 /** A declaration and those that it imports, with the names that plain TypeScript looks for. */
-async function copyDeclarations(path: string, directory: string, seen: Set<string>): Promise<void> {
+async function copyDeclarations(
+  path: string,
+  directory: string,
+  flavour: Flavour,
+  seen: Set<string>,
+): Promise<void> {
   if (seen.has(path)) return
   seen.add(path)
   const text = await readFile(path, 'utf8')
-  const target = join(directory, 'types', relative(DECLARATIONS, path))
+  const name = relative(DECLARATIONS, path).replace(/\.d\.ts$/, flavour.declaration)
+  const target = join(directory, 'types', name)
   await mkdir(dirname(target), { recursive: true })
   await writeFile(
     target,
-    text.replace(/(from '\.[^']*)\.ts'/g, "$1.js'").replace(/\n\/\/# sourceMappingURL.*/, ''),
+    text
+      .replace(/((?:from |import\()'\.[^']*)\.ts'/g, `$1${flavour.script}'`)
+      .replace(/\n\/\/# sourceMappingURL.*/, ''),
   )
-  for (const [, imported = ''] of text.matchAll(/from '(\.[^']*)\.ts'/g)) {
-    await copyDeclarations(resolve(dirname(path), `${imported}.d.ts`), directory, seen)
+  for (const [, imported = ''] of text.matchAll(/(?:from |import\()'(\.[^']*)\.ts'/g)) {
+    await copyDeclarations(resolve(dirname(path), `${imported}.d.ts`), directory, flavour, seen)
   }
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const directory = join(ROOT, 'dist/client')
+  const directory = resolve(process.argv[2] ?? join(ROOT, 'dist/client'))
   await buildClient(directory)
-  console.log(
-    `wrote ${relative(process.cwd(), directory)}: npm pack ./${relative(process.cwd(), directory)} makes a package of it`,
-  )
+  const shown = relative(process.cwd(), directory)
+  console.log(`wrote ${shown}: npm publish ./${shown} --access public`)
 }

@@ -1,4 +1,4 @@
-/** `pnpm check`: types, lint and format, dead code, generated files, and the worker's bundle with its size. */
+/** `pnpm check`: types, lint and format, dead code, generated files, packages, and the worker's bundle with its size. */
 
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
@@ -17,6 +17,9 @@ const steps: readonly (readonly [name: string, command: string, ...words: string
   ['dead code', 'knip', '--no-progress'],
   ['generated files', 'node', 'scripts/generate.ts', '--check'],
   ['pictures of the documents', 'node', 'scripts/pictures.ts', '--check'],
+  ['client package', 'node', 'scripts/build-client.ts', `${bundle}-client`],
+  ['client package for its manifest', 'publint', 'run', `${bundle}-client`, '--strict', '--pack', 'npm'],
+  ['client package for its types', 'attw', '--pack', `${bundle}-client`],
   ['worker bundle', 'wrangler', 'deploy', '--dry-run', '--outdir', bundle],
   [
     'container bundle',
@@ -57,6 +60,7 @@ if (!fits) failed += 1
 console.log(
   `${fits ? 'ok    ' : 'FAILED'} bundle size: ${kilobytes.toFixed(1)} of ${MAX_BUNDLE_KILOBYTES} kB gzip`,
 )
-for (const folder of [bundle, `${bundle}-production`, `${bundle}-container`])
-  rmSync(folder, { recursive: true, force: true })
+for (const suffix of ['', '-production', '-container', '-client']) {
+  rmSync(bundle + suffix, { recursive: true, force: true })
+}
 process.exitCode = failed === 0 ? 0 : 1

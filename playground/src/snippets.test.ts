@@ -1,4 +1,4 @@
-import { createMediaUrls } from '@media-proxy/shared/client/index.ts'
+import { createMediaUrls } from '@media-proxy/client'
 import { describe, expect, it } from 'vitest'
 import { LANGUAGES, snippet } from './snippets.ts'
 import { readHash, type State, serializeHash } from './state.ts'

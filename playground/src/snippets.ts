@@ -1,6 +1,7 @@
 /** The same picture in the languages it is used from. */
 
 import { densitySrcset, widthSrcset } from '@media-proxy/shared/client/srcset.ts'
+import { PARAMETER_GUIDE } from '@media-proxy/shared/request/parameter-guide.ts'
 import { familyOf, isExternal, queryOf, type State, urlOf, withQuery } from './state.ts'
 
 export const LANGUAGES = ['URL', 'curl', 'img', 'picture', 'CSS', 'TypeScript'] as const
@@ -66,11 +67,11 @@ function cssRule(base: string, state: State): string {
 }
 
 function typeScript(state: State): string {
-  const options = Object.entries(Object.fromEntries(new URLSearchParams(queryOf(state)))).map(
-    ([name, value]) => `${name}: ${/^(\d+(\.\d+)?|true|false)$/.test(value) ? value : JSON.stringify(value)}`,
+  const options = [...new URLSearchParams(queryOf(state))].map(
+    ([name, value]) => `${name}: ${literalOf(name, value)}`,
   )
   const braces = options.length === 0 ? '' : `, { ${options.join(', ')} }`
-  const from = "from '@media-proxy/shared/client/index.ts'"
+  const from = "from '@media-proxy/client'"
   if (isExternal(state.source)) {
     return `import { createExternalUrls } ${from}
 
@@ -82,6 +83,12 @@ const url = await external.sign(${JSON.stringify(state.source)}${braces})`
 
 const media = createMediaUrls(MEDIA_URL)
 const url = media.${callOf(state.source, braces)}`
+}
+
+/** A value as the builder's types have it: a colour of six digits is text. */
+function literalOf(name: string, value: string): string {
+  const isText = PARAMETER_GUIDE.find((parameter) => parameter.name === name)?.values.kind === 'text'
+  return !isText && /^(\d+(\.\d+)?|true|false)$/.test(value) ? value : JSON.stringify(value)
 }
 
 /** The builder's call for a path of the store. */

@@ -9,7 +9,7 @@ import {
   isClientFailure,
   placeholderDataUrl,
   widthSrcset,
-} from '@media-proxy/shared/client/index.ts'
+} from '@media-proxy/client'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { FilesystemDoor } from '../doors.ts'

@@ -1,4 +1,4 @@
-import { createAttachmentUrls } from '@media-proxy/shared/client/index.ts'
+import { createAttachmentUrls } from '@media-proxy/client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Door, openEdge, openFilesystemOrigin } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'

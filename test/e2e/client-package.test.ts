@@ -1,52 +1,82 @@
-/** The client as it would be published: alone, without this repository around it. */
+/** The client as it is published: packed, installed into an empty folder, compiled against and run. */
 
 import { spawnSync } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { snippet } from '@media-proxy/playground/src/snippets.ts'
+import { parametersOf } from '@media-proxy/playground/src/state.ts'
 import { buildClient } from '@media-proxy/scripts/build-client.ts'
 import { Miniflare } from 'miniflare'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 const ROOT = join(import.meta.dirname, '../..')
-const USE = `
-import { createExternalUrls, createMediaUrls, placeholderDataUrl } from '@media-proxy/client'
+const TSC = join(ROOT, 'node_modules/typescript/bin/tsc')
+const CALLS = `
 const url: string = createMediaUrls('https://media.example.com').asset('avatars', '1', 'abc', { size: 64 })
 const signed: Promise<string> = createExternalUrls({ baseUrl: '', secretKey: 's' }).sign(url, { dpr: 1.5 })
-export const all: readonly unknown[] = [signed, placeholderDataUrl('')]
+const size: AssetSize = assetSizeFor(65)
+export const all: readonly unknown[] = [signed, size, placeholderDataUrl('')]
 // @ts-expect-error there is no such ratio
 createMediaUrls('').emoji('1', { dpr: 4 })
+// @ts-expect-error there is no such size
+createMediaUrls('').emoji('1', { size: 65 })
+// @ts-expect-error there is no such side
+createMediaUrls('').attachment('1/a.png', { width: 1, height: 1, gravity: 'left' })
 `
-const SIGN = `(await createExternalUrls({ baseUrl: '', secretKey: 'secret' }).sign('https://example.com/'))`
+/** What the playground shows for TypeScript, with every parameter as its guide has it, and a colour of digits alone. */
+const SHOWN = (['asset', 'transformation'] as const).flatMap((family) =>
+  [
+    ...parametersOf(family).map(({ example }) => example),
+    ...['background=000000', 'pad=20', 'quality=75'],
+  ].map((query) => {
+    const source = family === 'asset' ? '/avatars/1/abc.webp' : '/attachments/1/2/a.png'
+    const parameters = Object.fromEntries(new URLSearchParams(query))
+    const [, call = ''] = snippet('TypeScript', source, { source, parameters }).split(/ = (?=media)/)
+    return `createMediaUrls('').${call.replace('media.', '')}\n`
+  }),
+)
+const NAMES = '{ type AssetSize, assetSizeFor, createExternalUrls, createMediaUrls, placeholderDataUrl }'
+const USE = `import ${NAMES} from '@media-proxy/client'\n${CALLS}${SHOWN.join('')}`
+const SIGN = `createExternalUrls({ baseUrl: '', secretKey: 'secret' }).sign('https://example.com/')`
 const SIGNED = '/external/jkGeYYCiqJ67eS5T6lWJ4eQ77pwIaf6yoXXF5LncsHY/v2/aHR0cHM6Ly9leGFtcGxlLmNvbS8'
 
 describe('the client as a package', () => {
   let directory: string
-  let bundle: string
+  const installed = (path: string) => join(directory, 'node_modules/@media-proxy/client', path)
+  const run = (command: string, ...words: string[]) =>
+    spawnSync(command, words, { cwd: directory, encoding: 'utf8' })
+
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'media-proxy-client-'))
-    const types = spawnSync(process.execPath, [
-      join(ROOT, 'node_modules/typescript/bin/tsc'),
-      '-b',
-      join(ROOT, 'shared'),
-    ])
-    expect(types.status, types.stdout.toString()).toBe(0)
-    await buildClient(join(directory, 'node_modules/@media-proxy/client'))
-    bundle = await readFile(join(directory, 'node_modules/@media-proxy/client/index.js'), 'utf8')
+    const types = run(process.execPath, TSC, '-b', join(ROOT, 'shared'))
+    expect(types.status, types.stdout).toBe(0)
+    await buildClient(join(directory, 'package'))
+    const packed = run('npm', 'pack', './package', '--json')
+    expect(packed.status, packed.stderr).toBe(0)
+    await rm(join(directory, 'package'), { recursive: true })
+    await writeFile(join(directory, 'package.json'), '{ "private": true }')
+    const [{ filename }] = JSON.parse(packed.stdout)
+    const install = run('npm', 'install', '--offline', '--no-audit', '--no-fund', `./${filename}`)
+    expect(install.status, install.stderr).toBe(0)
   })
   afterAll(() => rm(directory, { recursive: true }))
 
-  it('imports nothing', () => {
-    expect(bundle).not.toMatch(/^import |\brequire\(|node:/m)
+  it('has its licence and its readme, and imports nothing', async () => {
+    expect(await readFile(installed('LICENSE'), 'utf8')).toContain('Apache License')
+    expect(await readFile(installed('README.md'), 'utf8')).toContain('npm install @media-proxy/client')
+    for (const module of ['index.js', 'index.cjs']) {
+      expect(await readFile(installed(module), 'utf8')).not.toMatch(/^import |\brequire\(|node:/m)
+    }
   })
 
-  it('runs in Node', async () => {
-    await writeFile(
-      join(directory, 'use.mjs'),
-      `import { createExternalUrls } from '@media-proxy/client'\nconsole.log(${SIGN})`,
-    )
-    const run = spawnSync(process.execPath, ['use.mjs'], { cwd: directory, encoding: 'utf8' })
-    expect([run.stderr, run.stdout.trim()]).toEqual(['', SIGNED])
+  it.each([
+    ['use.mjs', `import { createExternalUrls } from '@media-proxy/client'\nconsole.log(await ${SIGN})`],
+    ['use.cjs', `const { createExternalUrls } = require('@media-proxy/client')\n${SIGN}.then(console.log)`],
+  ])('runs in Node as %s', async (file, text) => {
+    await writeFile(join(directory, file), text)
+    const { stderr, stdout } = run(process.execPath, file)
+    expect([stderr, stdout.trim()]).toEqual(['', SIGNED])
   })
 
   it('runs in Workers', async () => {
@@ -56,9 +86,9 @@ describe('the client as a package', () => {
           type: 'ESModule',
           path: 'main.mjs',
           contents: `import { createExternalUrls } from './client.mjs'
-            export default { async fetch() { return new Response(${SIGN}) } }`,
+            export default { async fetch() { return new Response(await ${SIGN}) } }`,
         },
-        { type: 'ESModule', path: 'client.mjs', contents: bundle },
+        { type: 'ESModule', path: 'client.mjs', contents: await readFile(installed('index.js'), 'utf8') },
       ],
       compatibilityDate: '2026-07-01',
       cf: false,
@@ -67,28 +97,24 @@ describe('the client as a package', () => {
     await miniflare.dispose()
   })
 
-  it('has types that stand alone', async () => {
-    await writeFile(join(directory, 'use.ts'), USE)
-    const run = spawnSync(
-      process.execPath,
-      [
-        join(ROOT, 'node_modules/typescript/bin/tsc'),
-        ...[
-          '--noEmit',
-          '--strict',
-          '--module',
-          'nodenext',
-          '--target',
-          'es2022',
-          '--lib',
-          'es2024,dom',
-          '--types',
-          '',
-          'use.ts',
-        ],
-      ],
-      { cwd: directory, encoding: 'utf8' },
+  it.each([
+    ['use.mts', 'node16', 'node16'],
+    ['use.cts', 'node16', 'node16'],
+    ['use.mts', 'nodenext', 'nodenext'],
+    ['use.cts', 'nodenext', 'nodenext'],
+    ['use.ts', 'esnext', 'bundler'],
+  ])('has types that stand alone: %s, module %s, resolution %s', async (file, module, resolution) => {
+    await writeFile(join(directory, file), USE)
+    const options = {
+      ...{ module, moduleResolution: resolution, target: 'es2022', strict: true, noEmit: true },
+      ...{ exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, skipLibCheck: false },
+      ...{ lib: ['es2024', 'dom'], types: [] },
+    }
+    await writeFile(
+      join(directory, 'tsconfig.json'),
+      JSON.stringify({ compilerOptions: options, files: [file] }),
     )
-    expect([run.stdout, run.status]).toEqual(['', 0])
+    const { stdout, status } = run(process.execPath, TSC, '-p', '.')
+    expect([stdout, status]).toEqual(['', 0])
   })
 })

@@ -9,7 +9,7 @@ import {
   createMediaClient,
   createMediaUrls,
   type TransformationParameters,
-} from '@media-proxy/shared/client/index.ts'
+} from '@media-proxy/client'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Door, openEdge, openFilesystemOrigin } from '../doors.ts'

@@ -1,4 +1,4 @@
-import { createMediaClient } from '@media-proxy/shared/client/index.ts'
+import { createMediaClient } from '@media-proxy/client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Door, openEdge, openFilesystemOrigin, openS3Origin } from '../doors.ts'
 import { animatedGif, halvesJpeg, halvesPng, SVG, turnedHeic } from '../fixtures.ts'

@@ -1,6 +1,6 @@
 /** An API server on Express that hands out signed URLs to those who are logged in. */
 
-import { createExternalUrls } from '@media-proxy/shared/client/index.ts'
+import { createExternalUrls } from '@media-proxy/client'
 import express, { type Express } from 'express'
 
 export interface ApiOptions {

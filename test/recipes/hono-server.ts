@@ -1,6 +1,6 @@
 /** The same on Hono: runs in Node, Workers, Deno and Bun. */
 
-import { createExternalUrls } from '@media-proxy/shared/client/index.ts'
+import { createExternalUrls } from '@media-proxy/client'
 import { Hono } from 'hono'
 
 export function createHonoApi({

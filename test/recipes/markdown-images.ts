@@ -1,6 +1,6 @@
 /** Markdown whose images are fetched by the service instead of by every reader: no address leaks, no mixed content. */
 
-import type { ExternalUrls } from '@media-proxy/shared/client/index.ts'
+import type { ExternalUrls } from '@media-proxy/client'
 
 /** Fenced blocks and code spans stay as they are; of the rest, `![words](https://… "title")`. */
 const CODE_OR_IMAGE =

@@ -1,11 +1,6 @@
 /** An attachment in React: a placeholder at once, the picture when it comes, a video with a poster. */
 
-import {
-  createMediaUrls,
-  type Metadata,
-  placeholderDataUrl,
-  widthSrcset,
-} from '@media-proxy/shared/client/index.ts'
+import { createMediaUrls, type Metadata, placeholderDataUrl, widthSrcset } from '@media-proxy/client'
 
 export interface MediaProps {
   /** Where the service is reached. */

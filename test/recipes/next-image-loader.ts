@@ -3,7 +3,7 @@
  * `src` is the key below `attachments/`, or `avatars/<id>/<hash>`.
  */
 
-import { assetSizeFor, createMediaUrls } from '@media-proxy/shared/client/index.ts'
+import { assetSizeFor, createMediaUrls } from '@media-proxy/client'
 
 const urls = createMediaUrls(process.env.NEXT_PUBLIC_MEDIA_URL ?? 'http://127.0.0.1:8787')
 

@@ -23,11 +23,20 @@ export {
   type MetadataOptions,
   type MetadataSource,
 } from './media-client.ts'
-export { type AssetKind, type AssetUrlOptions, createMediaUrls, type MediaUrls } from './media-urls.ts'
+export {
+  type AssetFileExtension,
+  type AssetKind,
+  type AssetUrlOptions,
+  createMediaUrls,
+  type MediaUrls,
+} from './media-urls.ts'
 export type {
   AssetParameters,
+  AssetSize,
+  DevicePixelRatio,
   OutputFormat,
   OutputQuality,
+  PaddingText,
   TransformationParameters,
 } from './parameters.ts'
 export { placeholderAspectRatio, placeholderDataUrl, placeholderPixels } from './placeholder.ts'

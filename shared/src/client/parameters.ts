@@ -1,15 +1,25 @@
-/** What a URL can ask of the service, as the query has it. */
+/** What a URL can ask of the service, as the query has it; where the grammar has a list, the types are its. */
+
+import type { ClipFormat } from '../formats.ts'
+import type { Flip, Rotation } from '../request/image-operations.ts'
+import type { Fit, Gravity } from '../request/media-request.ts'
+import type { ASSET_SIZES, DPRS } from '../request/parameters.ts'
+
+/** A size that an asset can be asked for, in pixels. */
+export type AssetSize = (typeof ASSET_SIZES)[number]
+
+export type DevicePixelRatio = (typeof DPRS)[number]
 
 /** Parameters of avatars, icons, banners, splashes, emojis and stickers. */
 export interface AssetParameters {
-  /** Pixels that bound the width (stickers: both sides); one of `ASSET_SIZES`. Default 128. */
-  readonly size?: number
+  /** Pixels that bound the width (stickers: both sides). Default 128. `assetSizeFor` finds one for any number. */
+  readonly size?: AssetSize
   readonly format?: OutputFormat
   readonly quality?: OutputQuality
   /** Default: true where the hash starts with `a_`. */
   readonly animated?: boolean
   /** Device pixel ratio. */
-  readonly dpr?: 1 | 1.5 | 2 | 3
+  readonly dpr?: DevicePixelRatio
   /** Gaussian sigma, 1..100. */
   readonly blur?: number
   /** `x,y,width,height` of the upright source: pixels, or fractions where one has a point. */
@@ -17,11 +27,11 @@ export interface AssetParameters {
   /** Cuts off borders of one colour. */
   readonly trim?: boolean
   /** Degrees clockwise. */
-  readonly rotate?: 90 | 180 | 270
+  readonly rotate?: Rotation
   /** Swaps left and right (`h`) or top and bottom (`v`) of the turned picture. */
-  readonly flip?: 'h' | 'v'
+  readonly flip?: Flip
   /** Pixels around the picture, or several as in CSS (`5,20`), each at most 1000. */
-  readonly pad?: number | `${number},${number}`
+  readonly pad?: number | PaddingText
   /** Six hexadecimal digits: what is transparent lies on this colour. */
   readonly background?: string
   /** Strength, 1..10. */
@@ -37,13 +47,13 @@ export interface AssetParameters {
 /** Parameters of attachments and of external media. */
 export interface TransformationParameters extends Omit<AssetParameters, 'size' | 'format'> {
   /** `mp4` and `webm`: a clip of a film or of an animated image. */
-  readonly format?: OutputFormat | 'mp4' | 'webm'
+  readonly format?: OutputFormat | ClipFormat
   /** Pixels, 1..16384; never enlarged. */
   readonly width?: number
   readonly height?: number
   /** What happens where both sides are given and the ratio differs. Default `cover`. */
-  readonly fit?: 'cover' | 'contain' | 'inside'
-  readonly gravity?: 'centre' | 'north' | 'east' | 'south' | 'west' | 'attention' | 'entropy' | 'face'
+  readonly fit?: Fit
+  readonly gravity?: Gravity
   /**
    * Videos: seconds from the start, a whole percentage such as `50%`, or `best`, which is neither black, nor blank, nor
    * blurred. Default: the first frame that is shown.
@@ -58,6 +68,13 @@ export interface TransformationParameters extends Omit<AssetParameters, 'size' |
   /** Whether a clip has the sound of its source. Default true. */
   readonly audio?: boolean
 }
+
+/** Pixels as in CSS: all sides; above and below, and beside; up to one number for each side. */
+export type PaddingText =
+  | `${number}`
+  | `${number},${number}`
+  | `${number},${number},${number}`
+  | `${number},${number},${number},${number}`
 
 export type OutputFormat = 'png' | 'jpg' | 'jpeg' | 'webp' | 'gif' | 'avif' | 'auto'
 

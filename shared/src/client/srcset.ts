@@ -1,6 +1,7 @@
 /** `srcset` of an image: one URL for each width or density, for `<img>`, `<source>` and CSS `image-set`. */
 
-import { ASSET_SIZES } from '../request/parameters.ts'
+import { ASSET_SIZES, MAX_SIDE_PIXELS } from '../request/parameters.ts'
+import type { AssetSize } from './parameters.ts'
 
 /**
  * A `srcset` of widths in pixels: `a.webp?width=320 320w, a.webp?width=640 640w`. `urlOf` makes the URL of one width.
@@ -26,8 +27,8 @@ export function densitySrcset<D extends number>(
 }
 
 /** The smallest size an asset can be asked for that has at least so many pixels; the largest, where none has. */
-export function assetSizeFor(pixels: number): number {
-  return ASSET_SIZES.find((size) => size >= pixels) ?? Math.max(...ASSET_SIZES)
+export function assetSizeFor(pixels: number): AssetSize {
+  return ASSET_SIZES.find((size) => size >= pixels) ?? MAX_SIDE_PIXELS
 }
 
 /** White space ends a candidate's URL and a comma at its end the candidate (HTML, "srcset attributes"). */

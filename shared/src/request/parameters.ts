@@ -261,7 +261,7 @@ function badParameter(name: string, query: URLSearchParams): Failure {
 /** The listed size that a number asks for: clients compute theirs, and no picture is worth a refusal. */
 function parseSize(value: string): number | undefined {
   if (!/^\d+(\.\d+)?$/.test(value)) return undefined
-  return ASSET_SIZES.find((size) => size >= Number(value)) ?? ASSET_SIZES.at(-1)
+  return ASSET_SIZES.find((size) => size >= Number(value)) ?? MAX_SIDE_PIXELS
 }
 
 function parseSide(value: string): number | undefined {
