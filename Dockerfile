@@ -9,6 +9,7 @@ COPY package.json pnpm-lock.yaml pnpm-workspace.yaml ./
 COPY patches patches
 COPY shared/package.json shared/
 COPY client/package.json client/
+COPY server/package.json server/
 COPY playground/package.json playground/
 COPY origin/package.json origin/
 COPY edge-worker/package.json edge-worker/

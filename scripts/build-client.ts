@@ -43,7 +43,7 @@ export async function buildClient(directory: string): Promise<void> {
     condition,
     { types: typesOf(flavour), default: `./${flavour.module}` },
   ])
-  const manifest = await publishedManifest(PACKAGE, {
+  const manifest = publishedManifest(JSON.parse(await readFile(join(PACKAGE, 'package.json'), 'utf8')), {
     files: ['index.js', 'index.cjs', 'types'],
     // For what resolves modules without `exports`.
     main: `./${FLAVOURS.require.module}`,

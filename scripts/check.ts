@@ -20,6 +20,12 @@ const steps: readonly (readonly [name: string, command: string, ...words: string
   ['client package', 'node', 'scripts/build-client.ts', `${bundle}-client`],
   ['client package for its manifest', 'publint', 'run', `${bundle}-client`, '--strict', '--pack', 'npm'],
   ['client package for its types', 'attw', '--pack', `${bundle}-client`],
+  ['server package', 'node', 'scripts/build-server.ts', `${bundle}-packages`],
+  [
+    'server package for its manifest',
+    'publint',
+    ...['run', `${bundle}-packages/server`, '--strict', '--pack', 'npm'],
+  ],
   ['worker bundle', 'wrangler', 'deploy', '--dry-run', '--outdir', bundle],
   [
     'container bundle',
@@ -60,7 +66,7 @@ if (!fits) failed += 1
 console.log(
   `${fits ? 'ok    ' : 'FAILED'} bundle size: ${kilobytes.toFixed(1)} of ${MAX_BUNDLE_KILOBYTES} kB gzip`,
 )
-for (const suffix of ['', '-production', '-container', '-client']) {
+for (const suffix of ['', '-production', '-container', '-client', '-packages']) {
   rmSync(bundle + suffix, { recursive: true, force: true })
 }
 process.exitCode = failed === 0 ? 0 : 1

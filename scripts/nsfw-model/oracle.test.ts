@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { classifierOf } from '@media-proxy/origin/assembly/scan.ts'
 import { modelPixels } from '@media-proxy/origin/engine/process/scan/pixels.ts'
 import { MODEL_SIDE_PIXELS } from '@media-proxy/origin/engine/scan-model.ts'
-import { BUNDLED_MODEL_PATH } from '@media-proxy/origin/nsfw/model.ts'
 import { CLASSES } from '@media-proxy/origin/nsfw/score.ts'
+import { NSFW_MODEL } from '@media-proxy/origin/paths/paths.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import * as tf from '@tensorflow/tfjs'
 import '@tensorflow/tfjs-backend-wasm'
@@ -19,11 +19,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 const MAX_DIFFERENCE = 1e-3
 
 const log = pino({ level: 'silent' })
-const classifier = classifierOf(
-  { path: BUNDLED_MODEL_PATH, layout: 'nhwc', colours: 'rgb', threads: 1 },
-  16,
-  log,
-)
+const classifier = classifierOf({ path: NSFW_MODEL, layout: 'nhwc', colours: 'rgb', threads: 1 }, 16, log)
 let original: NSFWJS
 
 beforeAll(async () => {

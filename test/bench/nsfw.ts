@@ -6,7 +6,7 @@ import { classifierOf } from '@media-proxy/origin/assembly/scan.ts'
 import { modelPixels } from '@media-proxy/origin/engine/process/scan/pixels.ts'
 import { toTensorData } from '@media-proxy/origin/engine/process/scan/tensor.ts'
 import { MODEL_PICTURE_BYTES } from '@media-proxy/origin/engine/scan-model.ts'
-import { BUNDLED_MODEL_PATH } from '@media-proxy/origin/nsfw/model.ts'
+import { NSFW_MODEL } from '@media-proxy/origin/paths/paths.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { pino } from 'pino'
@@ -21,12 +21,12 @@ const CALLERS = 8
 
 export async function benchNsfw(): Promise<readonly BenchRow[]> {
   const preprocessing = { layout: 'nhwc', colours: 'rgb' } as const
-  const session = await InferenceSession.create(BUNDLED_MODEL_PATH, {
+  const session = await InferenceSession.create(NSFW_MODEL, {
     intraOpNumThreads: 1,
     interOpNumThreads: 1,
   })
   const classifier = classifierOf(
-    { path: BUNDLED_MODEL_PATH, threads: 1, ...preprocessing },
+    { path: NSFW_MODEL, threads: 1, ...preprocessing },
     64,
     pino({ level: 'silent' }),
   )

@@ -14,7 +14,7 @@ import { describe, expect, it } from 'vitest'
 const ROOT = join(import.meta.dirname, '../..')
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8')
 const DOCUMENTS = [
-  ...['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', 'client/README.md'],
+  ...['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', 'client/README.md', 'server/README.md'],
   ...readdirSync(join(ROOT, 'docs'))
     .filter((name) => name.endsWith('.md'))
     .map((name) => `docs/${name}`),
@@ -27,7 +27,7 @@ const SETTINGS = new Set([
 const SCRIPTS: Readonly<Record<string, string>> = JSON.parse(read('package.json')).scripts
 /** What pnpm itself understands. */
 const PNPM_COMMANDS = new Set(['install', 'exec'])
-const ROOMS = /^(shared|client|edge-worker|origin|playground|scripts|test|docs)\//
+const ROOMS = /^(shared|client|server|edge-worker|origin|playground|scripts|test|docs)\//
 
 describe.each(DOCUMENTS)('%s', (document) => {
   const text = read(document)

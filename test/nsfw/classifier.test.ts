@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { scanProcesses } from '@media-proxy/origin/assembly/scan.ts'
 import { MODEL_PICTURE_BYTES, type ModelOptions } from '@media-proxy/origin/engine/scan-model.ts'
 import { type ClassifierOptions, createClassifier } from '@media-proxy/origin/nsfw/classifier.ts'
-import { BUNDLED_MODEL_PATH } from '@media-proxy/origin/nsfw/model.ts'
+import { NSFW_MODEL } from '@media-proxy/origin/paths/paths.ts'
 import { encodeModel, type Operation } from '@media-proxy/scripts/nsfw-model/onnx.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { pino } from 'pino'
@@ -12,7 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CANNOT_SCAN, ENDS, NEVER_ANSWERS, startFaultyProcess, THROWS } from './faulty-process.ts'
 
 const log = pino({ level: 'silent' })
-const bundled: ModelOptions = { path: BUNDLED_MODEL_PATH, layout: 'nhwc', colours: 'rgb', threads: 1 }
+const bundled: ModelOptions = { path: NSFW_MODEL, layout: 'nhwc', colours: 'rgb', threads: 1 }
 const never = new AbortController().signal
 
 function open(options: Partial<ClassifierOptions> = {}) {

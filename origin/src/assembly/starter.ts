@@ -1,13 +1,12 @@
 /** Starts the processes that open media, and finds out what decodes videos in them. */
 
-import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { type EngineProcess, startEngineProcess } from '../engine/engine-process.ts'
 import { type FfmpegBinary, inspectFfmpeg } from '../engine/ffmpeg-binary.ts'
 import type { Ready } from '../engine/jobs.ts'
 import { findIsolation, type Isolation } from '../engine/sandbox.ts'
 import { type EngineSetup, encodeSetup } from '../engine/setup.ts'
+import { ENGINE_SCRIPT, requireOfLibav } from '../paths/paths.ts'
 import { removeFoldersOf } from '../streams/temporary-folder.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { OpenEngineOptions } from './engine.ts'
@@ -35,14 +34,13 @@ const NODE_FLAGS = [
   '--max-old-space-size=256',
   '--disable-warning=ExperimentalWarning',
 ]
-const SCRIPT = join(import.meta.dirname, '../engine/process/main.ts')
 
 /** Processes that are asked whether libav loads and end without an answer, until it is not asked again. */
 const MOST_TRIES = 3
 
 /** The words that start an engine process of a role. */
 export function engineWords(setup: EngineSetup): readonly string[] {
-  return [...NODE_FLAGS, SCRIPT, encodeSetup(setup)]
+  return [...NODE_FLAGS, ENGINE_SCRIPT, encodeSetup(setup)]
 }
 
 export async function openStarter(options: OpenEngineOptions): Promise<Starter> {
@@ -123,10 +121,8 @@ function processOptions(
 
 /** Tells whether the package is there, with a build for this platform; whether it loads is told by a process. */
 function hasLibav(): boolean {
-  const require = createRequire(import.meta.url)
   try {
-    const inPackage = createRequire(require.resolve('node-av/lib'))
-    inPackage.resolve(`@seydx/node-av-${process.platform}-${process.arch}/package.json`)
+    requireOfLibav().resolve(`@seydx/node-av-${process.platform}-${process.arch}/package.json`)
     return true
   } catch (error) {
     // An optional dependency: its absence is one of the cases that this is for.

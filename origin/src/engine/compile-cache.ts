@@ -7,19 +7,9 @@
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, globSync, mkdirSync, rmSync, statSync } from 'node:fs'
-import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { COMPILE_CACHE, COMPILED_SOURCES, ENGINE_MODULES, SERVER_MODULES } from '../paths/paths.ts'
 
-const FOLDER = join(import.meta.dirname, '../../node_modules/.cache/media-proxy/compiled')
-const SOURCES = [
-  join(import.meta.dirname, '../**/*.ts'),
-  join(import.meta.dirname, '../../../shared/src/**/*.ts'),
-]
-/** What they import is compiled with them. */
-const ENGINE = join(import.meta.dirname, 'process/**/*.ts')
-const SERVER = ['../origin.ts', '../telemetry/tracing.ts', '../main.ts'].map((path) =>
-  join(import.meta.dirname, path),
-)
 /** What is only loaded with the first connection, and would then be written by the server. */
 const LATE = fileURLToPath(import.meta.resolve('undici')).replace(
   /index\.js$/,
@@ -30,7 +20,7 @@ const UNUSABLE_CONFIGURATION = { MEDIA_PROXY_PORT: 'none: the server is only com
 
 /** The environment of a process that reads the cache: empty where there is none. */
 export function compileCacheEnvironment(): Readonly<Record<string, string>> {
-  return existsSync(FOLDER) ? { NODE_COMPILE_CACHE: FOLDER } : {}
+  return existsSync(COMPILE_CACHE) ? { NODE_COMPILE_CACHE: COMPILE_CACHE } : {}
 }
 
 /**
@@ -38,15 +28,15 @@ export function compileCacheEnvironment(): Readonly<Record<string, string>> {
  * it keeps another cache for each set of them. Throws where the folder cannot be written.
  */
 export function compileAhead(serverFlags: readonly string[]): void {
-  const changedAt = Math.max(...globSync(SOURCES).map((path) => statSync(path).mtimeMs))
-  if (existsSync(FOLDER) && statSync(FOLDER).mtimeMs > changedAt) return
-  rmSync(FOLDER, { recursive: true, force: true })
-  mkdirSync(FOLDER, { recursive: true })
+  const changedAt = Math.max(...globSync(COMPILED_SOURCES).map((path) => statSync(path).mtimeMs))
+  if (existsSync(COMPILE_CACHE) && statSync(COMPILE_CACHE).mtimeMs > changedAt) return
+  rmSync(COMPILE_CACHE, { recursive: true, force: true })
+  mkdirSync(COMPILE_CACHE, { recursive: true })
   compile(
-    globSync(ENGINE).filter((path) => !path.endsWith('.test.ts')),
+    globSync(ENGINE_MODULES).filter((path) => !path.endsWith('.test.ts')),
     [],
   )
-  compile([LATE, ...SERVER], serverFlags)
+  compile([LATE, ...SERVER_MODULES], serverFlags)
 }
 
 /** A module is compiled before it runs: what an optional package is missing for ends in an error that nobody needs. */
@@ -57,7 +47,7 @@ function compile(modules: readonly string[], flags: readonly string[]): void {
     env: {
       ...process.env,
       ...UNUSABLE_CONFIGURATION,
-      NODE_COMPILE_CACHE: FOLDER,
+      NODE_COMPILE_CACHE: COMPILE_CACHE,
       ORT_DISABLE_TELEMETRY: '1',
     },
     stdio: 'ignore',

@@ -5,6 +5,7 @@
 
 import { readFileSync } from 'node:fs'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { FACE_MODEL } from '../../../paths/paths.ts'
 import type { Part } from '../image/layout.ts'
 import type { RawPicture } from '../image/raw-picture.ts'
 import { smallOf } from '../image/small-picture.ts'
@@ -38,7 +39,7 @@ let graph: Graph | undefined
 
 /** Read once, where a face is looked for at all. */
 function loadGraph(): Graph {
-  graph ??= readGraph(readFileSync(new URL('../../../../models/face-detection.tflite', import.meta.url)))
+  graph ??= readGraph(readFileSync(FACE_MODEL))
   return graph
 }
 

@@ -1,0 +1,58 @@
+import { parseArgs } from 'node:util'
+
+export interface CommandLine {
+  readonly asks: 'help' | 'version' | 'run'
+  /** Settings as variables of the environment. */
+  readonly settings: Readonly<Record<string, string>>
+}
+
+/** Options that are settings. */
+const SETTINGS = {
+  port: 'MEDIA_PROXY_PORT',
+  host: 'MEDIA_PROXY_HOST',
+  storage: 'MEDIA_PROXY_STORAGE_DIR',
+  config: 'MEDIA_PROXY_CONFIG',
+} as const
+
+export const HELP = `Usage: npx @media-proxy/server [options]
+
+Serves media from a folder, or from S3, and shows what it can do at /_playground.
+
+  --port <number>     port to listen on; 0 takes a free one     (${SETTINGS.port}, default 8080)
+  --host <address>    address to listen on                      (${SETTINGS.host}, default 127.0.0.1)
+  --storage <folder>  folder of the store, a folder per bucket  (${SETTINGS.storage}, default .data)
+  --config <file>     configuration as JSON                     (${SETTINGS.config})
+  --version           prints the version
+  --help              prints this
+
+Every other setting is a variable MEDIA_PROXY_*, or a field of that file. With MEDIA_PROXY_NODE_ENV=production there is no
+playground, secrets have to be given, and the log is JSON.`
+
+/** Reads the words of the command line; an option precedes its variable. */
+export function readCommandLine(words: readonly string[]): CommandLine | { readonly fault: string } {
+  const text = { type: 'string' } as const
+  const flag = { type: 'boolean' } as const
+  try {
+    const { values } = parseArgs({
+      args: [...words],
+      options: {
+        port: text,
+        host: text,
+        storage: text,
+        config: text,
+        version: flag,
+        help: { ...flag, short: 'h' },
+      },
+    })
+    const settings = Object.entries(SETTINGS).flatMap(([option, variable]) => {
+      const value = values[option as keyof typeof SETTINGS]
+      return value === undefined ? [] : [[variable, value]]
+    })
+    const asks = values.help ? 'help' : values.version ? 'version' : 'run'
+    return { asks, settings: Object.fromEntries(settings) }
+  } catch (error) {
+    // What parseArgs throws names the option.
+    if (error instanceof TypeError) return { fault: error.message }
+    throw error
+  }
+}

@@ -1,0 +1,26 @@
+/** Where the files of the package lie, in place of `origin/src/paths/paths.ts`. All code is in `dist` and `dist/chunks`. */
+
+import { createRequire } from 'node:module'
+import { basename, dirname, join } from 'node:path'
+
+const HERE = import.meta.dirname
+/** A module is bundled into one of the entries, or into a chunk that they share. */
+const PACKAGE = dirname(basename(HERE) === 'chunks' ? dirname(HERE) : HERE)
+const CODE = join(PACKAGE, 'dist')
+
+export const SERVER_SCRIPT = join(CODE, 'server.js')
+export const ENGINE_SCRIPT = join(CODE, 'engine.js')
+export const NSFW_MODEL = join(PACKAGE, 'models/nsfw.onnx')
+export const FACE_MODEL = join(PACKAGE, 'models/face-detection.tflite')
+export const PLAYGROUND = join(PACKAGE, 'playground')
+export const MANIFEST = join(PACKAGE, 'package.json')
+
+export const COMPILE_CACHE = join(PACKAGE, 'compiled')
+export const COMPILED_SOURCES = [join(CODE, '**/*.js')]
+export const ENGINE_MODULES = join(CODE, '{chunks/*,engine}.js')
+export const SERVER_MODULES = [SERVER_SCRIPT]
+
+/** node-av itself is bundled; its builds are packages beside this one. */
+export function requireOfLibav(): NodeJS.Require {
+  return createRequire(import.meta.url)
+}

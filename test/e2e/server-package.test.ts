@@ -1,0 +1,168 @@
+/** The server as it is published: packed, unpacked into an empty folder, started, and given a picture. */
+
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { halvesPng } from '../fixtures.ts'
+import { send } from '../http.ts'
+import { until } from '../until.ts'
+
+const ROOT = join(import.meta.dirname, '../..')
+const PLATFORM = `${process.platform}-${process.arch}`
+
+/** The folder of a package that one of the rooms, or another package, depends on. */
+function folderOf(name: string, ...from: readonly string[]): string {
+  const found = from
+    .flatMap((folder) => createRequire(join(folder, 'package.json')).resolve.paths(name) ?? [])
+    .map((path) => join(path, name))
+    .find((path) => existsSync(path))
+  if (found === undefined) throw new Error(`${name} is not installed`)
+  return found
+}
+
+describe('the server as a package', () => {
+  let directory: string
+  let child: ChildProcess | undefined
+  let url: string
+  const installed = (path: string) => join(directory, 'node_modules/@media-proxy/server', path)
+  const run = (...words: string[]) =>
+    spawnSync(process.execPath, [installed('dist/cli.js'), ...words], { cwd: directory, encoding: 'utf8' })
+
+  /** Packs a folder as npm would publish it, and unpacks that as npm would install it. */
+  async function install(packed: string, name: string): Promise<void> {
+    const pack = spawnSync('npm', ['pack', packed, '--json', '--pack-destination', directory], {
+      encoding: 'utf8',
+    })
+    expect(pack.status, pack.stderr).toBe(0)
+    const folder = join(directory, 'node_modules', name)
+    await mkdir(folder, { recursive: true })
+    const tarball = join(directory, JSON.parse(pack.stdout)[0].filename)
+    const unpack = spawnSync('tar', ['-xzf', tarball, '-C', folder, '--strip-components=1'])
+    expect(unpack.status).toBe(0)
+  }
+
+  /** The packages that npm would bring from the registry, as they lie here. */
+  async function link(name: string, folder: string): Promise<void> {
+    const target = join(directory, 'node_modules', name)
+    await mkdir(dirname(target), { recursive: true })
+    await symlink(folder, target)
+  }
+
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'media-proxy-server-'))
+    const built = join(directory, 'built')
+    const build = spawnSync(process.execPath, [join(ROOT, 'scripts/build-server.ts'), built], {
+      encoding: 'utf8',
+    })
+    expect(build.status, build.stderr).toBe(0)
+    await install(join(built, 'server'), '@media-proxy/server')
+    const { dependencies } = JSON.parse(readFileSync(installed('package.json'), 'utf8'))
+    for (const name of Object.keys(dependencies)) {
+      await link(name, folderOf(name, join(ROOT, 'origin'), join(ROOT, 'shared')))
+    }
+    await link(`@media-proxy/onnxruntime-${PLATFORM}`, join(built, `onnxruntime-${PLATFORM}`))
+    const libav = folderOf('node-av', join(ROOT, 'origin'))
+    await link(`@seydx/node-av-${PLATFORM}`, folderOf(`@seydx/node-av-${PLATFORM}`, libav))
+
+    child = spawn(process.execPath, [installed('dist/cli.js'), '--port', '0'], {
+      cwd: directory,
+      env: { PATH: process.env.PATH },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    let said = ''
+    child.stdout?.on('data', (text) => (said += text))
+    const address = () => /ready {2}(\S+)/.exec(said)?.[1]
+    await until(() => address() !== undefined || child?.exitCode !== null, 60_000)
+    url = address() ?? expect.fail(said)
+    await until(async () => (await send(url, '/_ready')).status === 200, 60_000)
+  })
+  afterAll(async () => {
+    child?.kill('SIGTERM')
+    await until(() => child === undefined || child.exitCode !== null || child.signalCode !== null)
+    expect(child?.exitCode).toBe(0)
+    await rm(directory, { recursive: true })
+  })
+
+  it('tells of its options, and refuses those that there are not', () => {
+    expect(run('--help').stdout).toContain('--port <number>')
+    expect(run('--version').stdout.trim()).toBe(
+      JSON.parse(readFileSync(join(ROOT, 'server/package.json'), 'utf8')).version,
+    )
+    const { status, stderr } = run('--prot', '1')
+    expect([status, stderr.split('\n')[0]]).toEqual([2, expect.stringContaining("'--prot'")])
+  })
+
+  it('names every fault of its configuration, and makes up nothing in production', () => {
+    const { status, stderr } = spawnSync(process.execPath, [installed('dist/cli.js'), '--port', 'x'], {
+      cwd: directory,
+      env: { PATH: process.env.PATH, MEDIA_PROXY_NODE_ENV: 'production' },
+      encoding: 'utf8',
+    })
+    expect(status).toBe(1)
+    expect(stderr).toContain('MEDIA_PROXY_PORT')
+    expect(stderr).toContain('MEDIA_PROXY_SECRET_KEY')
+  })
+
+  it('shows the playground, renders what is dropped on it, and scans it', async () => {
+    const page = await send(url, '/_playground')
+    expect([page.status, page.body.includes('<script')]).toEqual([200, true])
+    const script = /src="([^"]+)"/.exec(page.body.toString())?.[1] ?? ''
+    expect((await send(url, script)).status).toBe(200)
+    const headers = { origin: url, 'content-type': 'application/json' }
+    const dropped = await send(url, '/_playground/upload?name=a.png', {
+      method: 'POST',
+      headers: { origin: url },
+      body: await halvesPng(64, 48),
+    })
+    const { path, upload_filename } = JSON.parse(dropped.body.toString())
+    const rendition = await send(url, `${path}?width=32&format=avif`)
+    expect([rendition.status, rendition.headers['content-type']]).toEqual([200, 'image/avif'])
+    expect(await sharp(rendition.body).metadata()).toMatchObject({ width: 32, height: 24 })
+    const metadata = await send(url, '/_playground/metadata', {
+      method: 'POST',
+      headers,
+      body: JSON.stringify({ version: 2, type: 'upload', upload_filename, nsfw: 'flag' }),
+    })
+    expect(Object.keys(JSON.parse(metadata.body.toString()).nsfw_predictions)).toHaveLength(5)
+  })
+
+  it('takes a still of a film by libav, a clip of it, and looks for faces', async () => {
+    const queries = [
+      'day.mp4?format=webp&width=32&time=50%25',
+      'day.mp4?format=mp4&width=64&duration=1',
+      'harbour.jpg?width=20&height=20&gravity=face',
+    ]
+    for (const query of queries)
+      expect((await send(url, `/attachments/1/1/${query}`)).status, query).toBe(200)
+  })
+
+  it('has licences and the patch of what is bundled', () => {
+    expect(readFileSync(installed('LICENSE'), 'utf8')).toContain('Apache License')
+    expect(readFileSync(installed('THIRD-PARTY.txt'), 'utf8')).toMatch(/mediabunny.*node-av.*onnxruntime/s)
+    expect(readdirSync(installed('patches'))).toEqual(readdirSync(join(ROOT, 'patches')))
+    const chunks = readdirSync(installed('dist/chunks')).filter((name) => name.startsWith('demuxer'))
+    const demuxers = chunks.map((name) => readFileSync(installed(`dist/chunks/${name}`), 'utf8'))
+    expect(demuxers.join('')).toContain('startPos + 1')
+  })
+
+  it('asks the registry for exact versions alone, and for no package that fetches something', async () => {
+    const manifest = JSON.parse(readFileSync(installed('package.json'), 'utf8'))
+    const wanted: Record<string, string> = { ...manifest.dependencies, ...manifest.optionalDependencies }
+    for (const [name, version] of Object.entries(wanted)) expect(version, name).toMatch(/^\d+\.\d+\.\d+$/)
+    const here = Object.keys(wanted).filter((name) => existsSync(join(directory, 'node_modules', name)))
+    expect(here.length).toBeGreaterThan(20)
+    const scripts = here.flatMap((name) => {
+      const { scripts = {} } = JSON.parse(
+        readFileSync(join(directory, 'node_modules', name, 'package.json'), 'utf8'),
+      )
+      const run = ['preinstall', 'install', 'postinstall'].filter((script) => Object.hasOwn(scripts, script))
+      return run.map((script) => `${name}: ${scripts[script]}`)
+    })
+    expect(scripts).toEqual([])
+  })
+})
