@@ -15,8 +15,12 @@ COPY origin/package.json origin/
 COPY edge-worker/package.json edge-worker/
 COPY scripts/package.json scripts/
 COPY test/package.json test/
-# Only what the origin needs at run time: no wrangler, no test tools, no TensorFlow.
-RUN npx -y pnpm@12 install --frozen-lockfile --prod --filter @media-proxy/origin...
+# Only what the origin needs at run time: no wrangler, no test tools, no TensorFlow. No package's script is run: all that they
+# do is fetch what nobody here calls.
+RUN npx -y pnpm@12 install --frozen-lockfile --prod --ignore-scripts --filter @media-proxy/origin...
+# Of onnxruntime this platform's binary alone: 245 MB less.
+COPY scripts/prune-production.ts scripts/
+RUN node scripts/prune-production.ts
 
 FROM node:24-bookworm-slim
 RUN apt-get update \
@@ -45,7 +49,7 @@ ENV NODE_ENV=production \
 # Node keeps a compile cache for each user.
 RUN mkdir -p origin/node_modules/.cache && chown node origin/node_modules/.cache
 USER node
-RUN node --input-type=module --eval "(await import('/app/origin/src/engine/compile-cache.ts')).compileAhead(['--max-semi-space-size=2', '--heap-growing-percent=100', '--expose-gc'])"
+RUN node --input-type=module --eval "(await import('./origin/src/engine/compile-cache.ts')).compileAhead(['--max-semi-space-size=2', '--heap-growing-percent=100', '--expose-gc'])"
 ENV NODE_COMPILE_CACHE=/app/origin/node_modules/.cache/media-proxy/compiled
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \

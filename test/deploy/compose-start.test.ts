@@ -1,12 +1,14 @@
 /**
- * The origin as deploy/compose.yaml and the Dockerfile start it, without Docker: their environment and command, on a root
- * that is read-only, with a temporary /tmp, as a user without rights, and behind a proxy that it trusts.
+ * The origin as deploy/compose.yaml and the Dockerfile start it, without Docker: the tree that the Dockerfile's steps make,
+ * their environment and command, on a root that is read-only, with a temporary /tmp, and behind a proxy that it trusts.
  */
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
-import { afterAll, describe, expect, it } from 'vitest'
+import { globSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { bytesOf, LIBAV, makeProductionTree } from '@media-proxy/scripts/production-tree.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseAllDocuments } from 'yaml'
 import { openS3Server } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
@@ -19,22 +21,41 @@ const GIVEN: Readonly<Record<string, string>> = {
   MEDIA_PROXY_SITE: 'media.example.com',
 }
 
-/** A mount namespace: an empty /tmp, everything else read-only, the repository too where it lies in /tmp. */
+/** Of the image's packages and code, without the optional libav. */
+const MAX_TREE_BYTES = 160e6
+
+const temporary = mkdtempSync(join(tmpdir(), 'media-proxy-tree-'))
+const TREE = join(temporary, 'app')
+
+const NODE = realpathSync(process.execPath)
+
+/** A mount namespace: an empty /tmp, everything else read-only, the tree and Node too where they lie in /tmp. */
 const READ_ONLY = [
   'mount --make-rprivate /',
   'mount --bind "$0" /mnt',
+  'mount --bind "$1" /media',
   'mount -t tmpfs tmpfs /tmp',
-  'mkdir -p "$0"',
+  'mkdir -p "$0" "$1"',
   'mount --bind /mnt "$0"',
+  'mount --bind /media "$1"',
   'mount -o remount,bind,ro "$0"',
   'mount -o remount,bind,ro /',
   'cd "$0"',
+  'shift',
   'exec "$@"',
 ].join(' && ')
-const inNamespace = (command: readonly string[]) => ['--mount', 'sh', '-c', READ_ONLY, ROOT, ...command]
+const inNamespace = (folder: string, command: readonly string[]) => [
+  '--mount',
+  'sh',
+  '-c',
+  READ_ONLY,
+  folder,
+  dirname(NODE),
+  ...command,
+]
 const canMount =
   process.platform === 'linux' &&
-  spawnSync('unshare', inNamespace(['true']), { stdio: 'ignore' }).status === 0
+  spawnSync('unshare', inNamespace(temporary, ['true']), { stdio: 'ignore' }).status === 0
 
 function composeEnvironment(): Record<string, string> {
   const [document] = parseAllDocuments(readFileSync(join(ROOT, 'deploy/compose.yaml'), 'utf8'), {
@@ -52,15 +73,49 @@ function composeEnvironment(): Record<string, string> {
   return Object.fromEntries(entries)
 }
 
-/** `ENV` of the image, and its command, of which Node is the one that runs the tests. */
-function image(): { readonly environment: Record<string, string>; readonly command: readonly string[] } {
+interface Image {
+  readonly environment: Record<string, string>
+  readonly command: readonly string[]
+  readonly healthCheck: readonly string[]
+}
+
+/** `ENV` of the image, and its commands, of which Node is the one that runs the tests. */
+function image(): Image {
   const text = readFileSync(join(ROOT, 'Dockerfile'), 'utf8')
   const environment = [...text.matchAll(/^(?:ENV| {2})\s*(MEDIA_PROXY_\w+)=(\S+)/gm)].map(
     ([, name = '', value = '']) => [name, value],
   )
-  const command: readonly string[] = JSON.parse(/^CMD (\[.*\])$/m.exec(text)?.[1] ?? '[]')
-  return { environment: Object.fromEntries(environment), command: [process.execPath, ...command.slice(1)] }
+  const words = (pattern: RegExp): readonly string[] => {
+    const [program, ...rest] = JSON.parse(pattern.exec(text)?.[1] ?? '[]')
+    expect(program).toBe('node')
+    return [NODE, ...rest]
+  }
+  return {
+    environment: Object.fromEntries(environment),
+    command: words(/^CMD (\[.*\])$/m),
+    healthCheck: words(/^HEALTHCHECK [^\n]*\n +CMD (\[.*\])$/m),
+  }
 }
+
+beforeAll(() => makeProductionTree(TREE))
+afterAll(() => rmSync(temporary, { recursive: true }))
+
+describe('the tree of the image', () => {
+  it('has the binaries of one platform, and no more than it needs', () => {
+    const binaries = globSync('node_modules/.pnpm/**/{onnxruntime_binding,node-av}.node', { cwd: TREE })
+    const foreign = binaries.filter((path) => !path.includes(join(process.platform, process.arch)))
+    expect(foreign.filter((path) => !path.includes(`${process.platform}-${process.arch}`))).toEqual([])
+    expect(binaries.filter((path) => path.includes('onnxruntime'))).toHaveLength(1)
+    expect(bytesOf(TREE, LIBAV)).toBeLessThan(MAX_TREE_BYTES)
+  })
+
+  it('has no code that only tests and builds need', () => {
+    expect(globSync('**/*.test.ts', { cwd: TREE })).toEqual([])
+    expect(globSync('node_modules/.pnpm/{wrangler,typescript,vitest,@tensorflow}*', { cwd: TREE })).toEqual(
+      [],
+    )
+  })
+})
 
 describe.skipIf(!canMount)('the origin of compose.yaml (needs Linux, and the right to mount)', () => {
   let child: ChildProcess | undefined
@@ -71,9 +126,9 @@ describe.skipIf(!canMount)('the origin of compose.yaml (needs Linux, and the rig
   it('serves a picture from the store on a read-only root, and knows its clients', async () => {
     const s3 = await openS3Server()
     await s3.put('avatars/1/a', await halvesPng(64, 48))
-    const { environment, command } = image()
-    child = spawn('unshare', inNamespace(command), {
-      cwd: ROOT,
+    const { environment, command, healthCheck } = image()
+    child = spawn('unshare', inNamespace(TREE, command), {
+      cwd: TREE,
       env: {
         PATH: process.env.PATH,
         ...environment,
@@ -94,6 +149,13 @@ describe.skipIf(!canMount)('the origin of compose.yaml (needs Linux, and the rig
     await until(() => Promise.resolve(portOf() !== undefined))
     const url = `http://127.0.0.1:${portOf()}`
     await until(async () => (await send(url, '/_ready')).status === 200)
+    // The model and libav are read from the tree: what was taken out of it is not missed.
+    expect(log).toContain('the NSFW model is loaded')
+    expect(log).toContain('libav decodes videos')
+    const [program = '', ...words] = healthCheck
+    const healthy = (port: string | undefined) =>
+      spawnSync(program, words, { env: { MEDIA_PROXY_PORT: port } }).status
+    expect([healthy(portOf()), healthy('1')]).toEqual([0, 1])
     const headers = { 'x-forwarded-for': '198.51.100.7', host: 'media.example.com' }
     const { status, headers: answered } = await send(url, '/avatars/1/a.webp?size=32', { headers })
     expect([status, answered['content-type']]).toEqual([200, 'image/webp'])

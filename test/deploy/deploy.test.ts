@@ -58,8 +58,27 @@ describe('the Dockerfile', () => {
     expect(lines.some((line) => line.startsWith('HEALTHCHECK '))).toBe(true)
   })
 
-  it('installs by the lock file', () => {
-    expect(read('Dockerfile')).toMatch(/install --frozen-lockfile --prod/)
+  it('installs by the lock file, and runs no script that fetches something', () => {
+    expect(lines[0]).toBe('# syntax=docker/dockerfile:1.7')
+    expect(read('Dockerfile')).toMatch(/install --frozen-lockfile --prod --ignore-scripts/)
+    expect(read('Dockerfile')).not.toMatch(/\b(curl|wget|ADD http)/)
+  })
+
+  it('may copy what .dockerignore lets through', () => {
+    const allowed = read('.dockerignore')
+      .split('\n')
+      .filter((line) => line.startsWith('!'))
+      .map((line) => line.slice(1).replace('*/package.json', '[a-z-]+/package.json'))
+    const copied = lines
+      .filter((line) => line.startsWith('COPY ') && !line.includes('--from'))
+      .flatMap((line) => line.split(/\s+/).slice(1, -1))
+    const kept = copied.filter((path) => !allowed.some((pattern) => new RegExp(`^${pattern}$`).test(path)))
+    expect(kept).toEqual([])
+  })
+
+  it('has every manifest of the workspace, without which the lock file is refused', () => {
+    const rooms = read('pnpm-workspace.yaml').matchAll(/^ {2}- ([a-z-]+)$/gm)
+    for (const [, room] of rooms) expect(lines).toContain(`COPY ${room}/package.json ${room}/`)
   })
 })
 
