@@ -18,6 +18,8 @@ const variablesOf = (text: string) => text.match(/MEDIA_PROXY_[A-Z0-9_]+/g) ?? [
 const TEMPLATES = [
   'Dockerfile',
   'deploy/compose.yaml',
+  'deploy/nginx/media-proxy.conf',
+  'deploy/systemd/media-proxy.service',
   'deploy/kubernetes/origin.yaml',
   'deploy/cloudflare-containers/wrangler.toml',
   'wrangler.toml',

@@ -1,0 +1,48 @@
+/** The unit of deploy/systemd, as far as systemd judges it without running it. */
+
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { nativeEnvironment, ORIGIN_FLAGS } from '@media-proxy/scripts/origin-process.ts'
+import { describe, expect, it } from 'vitest'
+
+const PATH = join(import.meta.dirname, '../../deploy/systemd/media-proxy.service')
+const UNIT = readFileSync(PATH, 'utf8').replaceAll(/\\\n\s*/g, '')
+const valuesOf = (name: string) =>
+  [...UNIT.matchAll(new RegExp(`^${name}=(.*)$`, 'gm'))].map(([, value = '']) => value)
+/** Of 10, where 10 is a service that may do everything. */
+const MAX_EXPOSURE = 3
+const hasSystemd = spawnSync('systemd-analyze', ['security', '--help']).stdout?.includes('--offline') ?? false
+
+describe.skipIf(!hasSystemd)('the unit (skipped without systemd-analyze)', () => {
+  it('may do little', () => {
+    const { stdout } = spawnSync('systemd-analyze', ['security', '--offline=true', PATH], {
+      encoding: 'utf8',
+    })
+    const [, exposure] = /Overall exposure level for \S+: ([\d.]+)/.exec(stdout) ?? []
+    expect(Number(exposure), stdout).toBeLessThan(MAX_EXPOSURE)
+  })
+
+  it('has no line that systemd does not know', () => {
+    const { stderr } = spawnSync('systemd-analyze', ['verify', PATH], { encoding: 'utf8' })
+    expect(stderr.split('\n').filter((line) => line.includes('media-proxy.service:'))).toEqual([])
+  })
+})
+
+it('the unit starts the server as the repository does', () => {
+  const [start = ''] = valuesOf('ExecStart')
+  const script = '/opt/media-proxy/current/node_modules/@media-proxy/server/dist/server.js'
+  expect(start.split(' ')).toEqual(['/usr/bin/node', ...ORIGIN_FLAGS, script])
+  const given = Object.fromEntries(
+    valuesOf('Environment').flatMap((line) => line.split(' ').map((pair) => pair.split('=', 2))),
+  )
+  const { NODE_COMPILE_CACHE: _, ...native } = nativeEnvironment({})
+  expect(given).toMatchObject(native)
+})
+
+it('the unit waits as long as the service takes to end, and its engine may cut itself off', () => {
+  expect(Number(valuesOf('TimeoutStopSec')[0])).toBeGreaterThan(30)
+  // `unshare --user --net`; and V8 writes what it executes.
+  expect(valuesOf('RestrictNamespaces')).toEqual(['user net'])
+  expect(valuesOf('MemoryDenyWriteExecute')).toEqual([])
+})
