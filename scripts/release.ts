@@ -11,11 +11,15 @@ import { ROOT } from './origin-process.ts'
 import { changelogOfRelease, notesOf } from './release/changelog.ts'
 
 /** What is released together: the repository, its published packages, and the chart. */
-const VERSIONED: Readonly<Record<string, RegExp>> = {
-  'package.json': /^( {2}"version": ")([^"]+)(")/m,
-  'client/package.json': /^( {2}"version": ")([^"]+)(")/m,
-  'server/package.json': /^( {2}"version": ")([^"]+)(")/m,
-}
+const MANIFEST = /^( {2}"version": ")([^"]+)(")/m
+const CHART = 'deploy/helm/media-proxy/Chart.yaml'
+const VERSIONED: readonly (readonly [path: string, version: RegExp])[] = [
+  ['package.json', MANIFEST],
+  ['client/package.json', MANIFEST],
+  ['server/package.json', MANIFEST],
+  [CHART, /^(version: )(\S+)()$/m],
+  [CHART, /^(appVersion: )(\S+)()$/m],
+]
 const SEMANTIC_VERSION = /^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$/
 
 const { values, positionals } = parseArgs({
@@ -35,7 +39,7 @@ try {
 async function prepare(): Promise<void> {
   const today = new Date().toISOString().slice(0, 10)
   await rewrite('CHANGELOG.md', (text) => changelogOfRelease(text, version, today))
-  for (const [path, pattern] of Object.entries(VERSIONED)) {
+  for (const [path, pattern] of VERSIONED) {
     await rewrite(path, (text) => text.replace(pattern, `$1${version}$3`))
   }
   console.log(`Look at the changes, then:
@@ -43,7 +47,7 @@ async function prepare(): Promise<void> {
 }
 
 async function printNotes(): Promise<void> {
-  for (const [path, pattern] of Object.entries(VERSIONED)) {
+  for (const [path, pattern] of VERSIONED) {
     const found = pattern.exec(await read(path))?.[2]
     if (found !== version) throw new Error(`${path} has the version ${found}, not ${version}`)
   }

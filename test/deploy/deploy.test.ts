@@ -21,6 +21,7 @@ const TEMPLATES = [
   'deploy/nginx/media-proxy.conf',
   'deploy/systemd/media-proxy.service',
   'deploy/kubernetes/origin.yaml',
+  'deploy/helm/media-proxy/values.yaml',
   'deploy/cloudflare-containers/wrangler.toml',
   'wrangler.toml',
   '.dev.vars.example',
