@@ -75,6 +75,10 @@ async function buildServer(platforms: readonly string[]): Promise<void> {
   }
   await cp(join(ROOT, 'origin/models'), join(server, 'models'), { recursive: true })
   await cp(join(ROOT, 'patches'), join(server, 'patches'), { recursive: true })
+  // For those who run the package without this repository.
+  for (const folder of ['systemd', 'nginx']) {
+    await cp(join(ROOT, 'deploy', folder), join(server, 'deploy', folder), { recursive: true })
+  }
   await cp(join(PACKAGE, 'README.md'), join(server, 'README.md'))
   await cp(join(ROOT, 'LICENSE'), join(server, 'LICENSE'))
 }
@@ -119,7 +123,7 @@ async function serverManifest(platforms: readonly string[]): Promise<string> {
   const builds = Object.keys(libav.optionalDependencies ?? {}).filter((name) => LIBAV_BUILD.test(name))
   return publishedManifest(await manifestOf(PACKAGE), {
     bin: { 'media-proxy-server': './dist/cli.js' },
-    files: ['dist', 'models', 'patches', 'playground', 'THIRD-PARTY.txt'],
+    files: ['deploy', 'dist', 'models', 'patches', 'playground', 'THIRD-PARTY.txt'],
     dependencies: await dependencies(),
     optionalDependencies: Object.fromEntries([
       ...builds.map((name) => [name, libav.version]),

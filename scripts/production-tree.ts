@@ -1,5 +1,5 @@
 /**
- * `pnpm production-tree [folder]`: the tree of the image, made without Docker by the very steps of the Dockerfile that are
+ * `pnpm build:tree [folder]`: the tree of the image, made without Docker by the very steps of the Dockerfile that are
  * not about the system, with its size. The folder must not be there; without one the tree is removed again.
  */
 

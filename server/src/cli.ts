@@ -24,15 +24,20 @@ if (commandLine.asks === 'help') console.log(HELP)
 else if (commandLine.asks === 'version') console.log(JSON.parse(readFileSync(MANIFEST, 'utf8')).version)
 else process.exitCode = await run(commandLine)
 
-/** Runs the service until it ends; gives its exit code. */
-async function run({ settings }: CommandLine): Promise<number> {
+/** Runs the service until it ends, or only looks at its configuration; gives the exit code. */
+async function run({ asks, settings }: CommandLine): Promise<number> {
   const environment = { ...process.env, ...settings }
   const loaded = loadOriginConfig(environment)
   if (!loaded.ok) {
     for (const fault of loaded.faults) console.error(fault)
     return 1
   }
-  const { config } = loaded
+  const { config, warnings } = loaded
+  if (asks === 'check') {
+    for (const warning of warnings) console.warn(warning)
+    console.log('the configuration has no fault')
+    return 0
+  }
   const directory = resolve(config.storageDir)
   // In production nothing is made up: what is missing stops the start.
   const local = config.nodeEnv === 'production' ? {} : await localSettings(config, directory)

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 
 export interface CommandLine {
-  readonly asks: 'help' | 'version' | 'run'
+  readonly asks: 'help' | 'version' | 'check' | 'run'
   /** Settings as variables of the environment. */
   readonly settings: Readonly<Record<string, string>>
 }
@@ -22,6 +22,7 @@ Serves media from a folder, or from S3, and shows what it can do at /_playground
   --host <address>    address to listen on                      (${SETTINGS.host}, default 127.0.0.1)
   --storage <folder>  folder of the store, a folder per bucket  (${SETTINGS.storage}, default .data)
   --config <file>     configuration as JSON                     (${SETTINGS.config})
+  --check             names every fault of the configuration, and ends with 1 where there is one
   --version           prints the version
   --help              prints this
 
@@ -41,6 +42,7 @@ export function readCommandLine(words: readonly string[]): CommandLine | { reado
         storage: text,
         config: text,
         version: flag,
+        check: flag,
         help: { ...flag, short: 'h' },
       },
     })
@@ -48,7 +50,7 @@ export function readCommandLine(words: readonly string[]): CommandLine | { reado
       const value = values[option as keyof typeof SETTINGS]
       return value === undefined ? [] : [[variable, value]]
     })
-    const asks = values.help ? 'help' : values.version ? 'version' : 'run'
+    const asks = values.help ? 'help' : values.version ? 'version' : values.check ? 'check' : 'run'
     return { asks, settings: Object.fromEntries(settings) }
   } catch (error) {
     // What parseArgs throws names the option.

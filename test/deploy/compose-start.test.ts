@@ -150,8 +150,7 @@ describe.skipIf(!canMount)('the origin of compose.yaml (needs Linux, and the rig
     const url = `http://127.0.0.1:${portOf()}`
     await until(async () => (await send(url, '/_ready')).status === 200)
     // The model and libav are read from the tree: what was taken out of it is not missed.
-    expect(log).toContain('the NSFW model is loaded')
-    expect(log).toContain('libav decodes videos')
+    await until(() => log.includes('the NSFW model is loaded') && log.includes('libav decodes videos'))
     const [program = '', ...words] = healthCheck
     const healthy = (port: string | undefined) =>
       spawnSync(program, words, { env: { MEDIA_PROXY_PORT: port } }).status

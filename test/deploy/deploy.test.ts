@@ -10,7 +10,7 @@ const ROOT = join(import.meta.dirname, '../..')
 const KNOWN = new Set(listSettings().map(({ variable }) => variable))
 
 /** The configuration's file, and variables of deploy/compose.yaml alone. */
-const OTHERS = new Set(['MEDIA_PROXY_CONFIG', 'MEDIA_PROXY_SITE', 'MEDIA_PROXY_ORIGIN'])
+const OTHERS = new Set(['MEDIA_PROXY_CONFIG', 'MEDIA_PROXY_SITE', 'MEDIA_PROXY_ORIGIN', 'MEDIA_PROXY_IMAGE'])
 
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8')
 const variablesOf = (text: string) => text.match(/MEDIA_PROXY_[A-Z0-9_]+/g) ?? []
@@ -26,6 +26,7 @@ const TEMPLATES = [
   'wrangler.toml',
   '.dev.vars.example',
   'docs/deploy.md',
+  'docs/upgrade.md',
 ]
 
 describe.each(TEMPLATES)('%s', (path) => {

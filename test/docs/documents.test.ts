@@ -19,10 +19,10 @@ const DOCUMENTS = [
     .filter((name) => name.endsWith('.md'))
     .map((name) => `docs/${name}`),
 ]
-/** Settings, the configuration's file, and a variable of deploy/compose.yaml alone. */
+/** Settings, the configuration's file, and variables of deploy/compose.yaml alone. */
 const SETTINGS = new Set([
   ...listSettings().map(({ variable }) => variable),
-  ...['MEDIA_PROXY_CONFIG', 'MEDIA_PROXY_SITE'],
+  ...['MEDIA_PROXY_CONFIG', 'MEDIA_PROXY_SITE', 'MEDIA_PROXY_IMAGE'],
 ])
 const SCRIPTS: Readonly<Record<string, string>> = JSON.parse(read('package.json')).scripts
 /** What pnpm itself understands. */

@@ -98,14 +98,18 @@ describe('the server as a package', () => {
   })
 
   it('names every fault of its configuration, and makes up nothing in production', () => {
-    const { status, stderr } = spawnSync(process.execPath, [installed('dist/cli.js'), '--port', 'x'], {
-      cwd: directory,
-      env: { PATH: process.env.PATH, MEDIA_PROXY_NODE_ENV: 'production' },
-      encoding: 'utf8',
-    })
+    const check = (port: string, environment: Readonly<Record<string, string>>) =>
+      spawnSync(process.execPath, [installed('dist/cli.js'), '--check', '--port', port], {
+        cwd: directory,
+        env: { PATH: process.env.PATH, MEDIA_PROXY_NODE_ENV: 'production', ...environment },
+        encoding: 'utf8',
+      })
+    const { status, stderr } = check('x', {})
     expect(status).toBe(1)
     expect(stderr).toContain('MEDIA_PROXY_PORT')
     expect(stderr).toContain('MEDIA_PROXY_SECRET_KEY')
+    const secrets = { MEDIA_PROXY_SECRET_KEY: 'a long random text', MEDIA_PROXY_EDGE_SECRET_KEY: 'another' }
+    expect(check('1', secrets)).toMatchObject({ status: 0, stdout: 'the configuration has no fault\n' })
   })
 
   it('shows the playground, renders what is dropped on it, and scans it', async () => {
@@ -144,6 +148,7 @@ describe('the server as a package', () => {
   it('has licences and the patch of what is bundled', () => {
     expect(readFileSync(installed('LICENSE'), 'utf8')).toContain('Apache License')
     expect(readFileSync(installed('THIRD-PARTY.txt'), 'utf8')).toMatch(/mediabunny.*node-av.*onnxruntime/s)
+    expect(readdirSync(installed('deploy')).sort()).toEqual(['nginx', 'systemd'])
     expect(readdirSync(installed('patches'))).toEqual(readdirSync(join(ROOT, 'patches')))
     const chunks = readdirSync(installed('dist/chunks')).filter((name) => name.startsWith('demuxer'))
     const demuxers = chunks.map((name) => readFileSync(installed(`dist/chunks/${name}`), 'utf8'))
