@@ -1,85 +1,15 @@
 #!/usr/bin/env node
-/** `npx @media-proxy/server`: the origin on this machine, with the playground and a folder as its store. */
+/** `npx @media-proxy/server`: an older Node would end with a syntax error of a file that its user has never heard of. */
 
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { existsSync, readFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
-import { loadOriginConfig } from '@media-proxy/origin/config.ts'
-import { compileAhead } from '@media-proxy/origin/engine/compile-cache.ts'
-import { localPublicUrls } from '@media-proxy/scripts/local-public-urls.ts'
-import { localSecrets } from '@media-proxy/scripts/local-secrets.ts'
-import { nativeEnvironment, ORIGIN_FLAGS } from '@media-proxy/scripts/origin-process.ts'
-import { storageOf } from '@media-proxy/shared/config/load.ts'
-import type { Config } from '@media-proxy/shared/config/schema.ts'
-import { type CommandLine, HELP, readCommandLine } from './command-line.ts'
-import { MANIFEST, SERVER_SCRIPT } from './paths.ts'
+/** As `engines` in package.json has it. */
+const LEAST_NODE = [22, 19] as const
 
-const commandLine = readCommandLine(process.argv.slice(2))
-if ('fault' in commandLine) {
-  console.error(`${commandLine.fault}\n\n${HELP}`)
-  process.exit(2)
-}
-if (commandLine.asks === 'help') console.log(HELP)
-else if (commandLine.asks === 'version') console.log(JSON.parse(readFileSync(MANIFEST, 'utf8')).version)
-else process.exitCode = await run(commandLine)
-
-/** Runs the service until it ends, or only looks at its configuration; gives the exit code. */
-async function run({ asks, settings }: CommandLine): Promise<number> {
-  const environment = { ...process.env, ...settings }
-  const loaded = loadOriginConfig(environment)
-  if (!loaded.ok) {
-    for (const fault of loaded.faults) console.error(fault)
-    return 1
-  }
-  const { config, warnings } = loaded
-  if (asks === 'check') {
-    for (const warning of warnings) console.warn(warning)
-    console.log('the configuration has no fault')
-    return 0
-  }
-  const directory = resolve(config.storageDir)
-  // In production nothing is made up: what is missing stops the start.
-  const local = config.nodeEnv === 'production' ? {} : await localSettings(config, directory)
-  compileOnce()
-  const server = spawn(process.execPath, [...ORIGIN_FLAGS, SERVER_SCRIPT], {
-    env: nativeEnvironment({ ...environment, ...local, MEDIA_PROXY_STORAGE_DIR: directory }),
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    // A terminal's Ctrl-C reaches this process alone, which passes it on: the server would take a second one as haste.
-    detached: true,
-  })
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => server.kill(signal))
-  server.once('message', (message: { readonly listening: number }) => {
-    if (config.nodeEnv === 'production') return
-    const url = `http://127.0.0.1:${message.listening}`
-    console.log(`ready  ${url}  playground ${url}/_playground  files in ${directory}`)
-  })
-  return exitCodeOf(server)
-}
-
-/** Secrets, the service's own addresses, and in a new folder something to look at. */
-async function localSettings(config: Config, directory: string): Promise<Readonly<Record<string, string>>> {
-  if (storageOf(config) === 'filesystem' && !existsSync(join(directory, config.s3.bucketCdn))) {
-    console.log(`samples in ${directory} …`)
-    const { writeSamples } = await import('@media-proxy/scripts/samples.ts')
-    await writeSamples(directory)
-  }
-  return {
-    ...(await localSecrets(directory, config)),
-    MEDIA_PROXY_PUBLIC_URL: config.publicUrl.join(',') || localPublicUrls([String(config.port)]),
-  }
-}
-
-async function exitCodeOf(server: ChildProcess): Promise<number> {
-  const [code] = (await once(server, 'exit')) as [number | null]
-  return code ?? 1
-}
-
-/** Halves the start and the memory of an idle engine process, from the second start on. */
-function compileOnce(): void {
-  try {
-    compileAhead(ORIGIN_FLAGS)
-  } catch {
-    // A package that its user may not write to, such as one that root installed: slower, and no more than that.
-  }
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+if (major < LEAST_NODE[0] || (major === LEAST_NODE[0] && minor < LEAST_NODE[1])) {
+  console.error(
+    `@media-proxy/server needs Node ${LEAST_NODE.join('.')} or newer; this is ${process.versions.node}.`,
+  )
+  process.exitCode = 1
+} else {
+  await import('./run.ts')
 }
