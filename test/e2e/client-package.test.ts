@@ -65,6 +65,10 @@ describe('the client as a package', () => {
   it('has its licence and its readme, and imports nothing', async () => {
     expect(await readFile(installed('LICENSE'), 'utf8')).toContain('Apache License')
     expect(await readFile(installed('README.md'), 'utf8')).toContain('npm install @media-proxy/client')
+    const manifest = JSON.parse(await readFile(installed('package.json'), 'utf8'))
+    expect(manifest).toMatchObject({ license: 'Apache-2.0', sideEffects: false, engines: { node: '>=20.3' } })
+    expect(manifest).not.toHaveProperty('private')
+    expect(manifest).not.toHaveProperty('dependencies')
     for (const module of ['index.js', 'index.cjs']) {
       expect(await readFile(installed(module), 'utf8')).not.toMatch(/^import |\brequire\(|node:/m)
     }

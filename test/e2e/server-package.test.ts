@@ -176,6 +176,7 @@ describe('the server as a package', () => {
 
   it('asks the registry for exact versions alone, and for no package that fetches something', async () => {
     const manifest = JSON.parse(readFileSync(installed('package.json'), 'utf8'))
+    expect(manifest).not.toHaveProperty('private')
     const wanted: Record<string, string> = { ...manifest.dependencies, ...manifest.optionalDependencies }
     for (const [name, version] of Object.entries(wanted)) expect(version, name).toMatch(/^\d+\.\d+\.\d+$/)
     const here = Object.keys(wanted).filter((name) => existsSync(join(directory, 'node_modules', name)))
