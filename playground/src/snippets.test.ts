@@ -38,6 +38,7 @@ describe('the snippets', () => {
 
   it('sign external media on a server', () => {
     const text = typeScript(of('https://example.com/a.png', { width: '64' }))
+    expect(text).toMatch(/^import \{ createExternalUrls \} from '@media-proxy\/client'$/m)
     expect(text).toContain(`external.sign("https://example.com/a.png", { width: 64 })`)
   })
 
