@@ -3,6 +3,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { arch, availableParallelism, cpus } from 'node:os'
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 import { benchAttack } from './attack.ts'
 import { benchCost } from './cost.ts'
 import { benchEdge } from './edge.ts'
@@ -13,6 +14,7 @@ import type { BenchRow } from './measure.ts'
 import { benchMedia } from './media.ts'
 import { benchNsfw } from './nsfw.ts'
 import { benchOverhead } from './overhead.ts'
+import { benchPeers } from './peers.ts'
 import { benchQuality } from './quality.ts'
 import { benchScaling } from './scaling.ts'
 import { benchSoak } from './soak.ts'
@@ -38,8 +40,15 @@ const LONG_SUITES: typeof SUITES = {
   hostile: benchHostile,
 }
 
-const wanted = process.argv.slice(2)
-const all = { ...SUITES, ...LONG_SUITES }
+const { positionals: wanted, values } = parseArgs({
+  allowPositionals: true,
+  options: { peer: { type: 'string', multiple: true, default: [] }, folder: { type: 'string' } },
+})
+const all = {
+  ...SUITES,
+  ...LONG_SUITES,
+  peers: () => benchPeers({ peers: values.peer, folder: values.folder }),
+}
 const unknown = wanted.filter((name) => !Object.hasOwn(all, name))
 if (unknown.length > 0) {
   console.error(`There is no benchmark ${unknown.join(', ')}; there are: ${Object.keys(all).join(', ')}.`)

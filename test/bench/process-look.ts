@@ -38,6 +38,20 @@ function peakMib(pid: number): number {
   return Number(/^VmHWM:\s+(\d+)/m.exec(read(pid, 'status'))?.[1] ?? 0) / 1024
 }
 
+/**
+ * Processor milliseconds so far of a process and of all below it, those that have ended and were waited for among them:
+ * the fields 14 to 17 of proc_pid_stat(5), in hundredths of a second.
+ */
+export function treeCpuMs(pid: number): number {
+  return [pid, ...descendantsOf(pid)].reduce((sum, each) => sum + cpuMs(each), 0)
+}
+
+function cpuMs(pid: number): number {
+  const stat = read(pid, 'stat')
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0) * 10
+}
+
 /** Processes of the engine below this one. */
 export function engineOf(pid: number): readonly number[] {
   return descendantsOf(pid).filter(isEngine)

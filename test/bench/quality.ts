@@ -1,18 +1,11 @@
-/**
- * `pnpm bench quality`: what each encoder's settings cost, and what they give, on photographs that are scaled already. The
- * score is SSIMULACRA2 where a program of that name is told (`SSIMULACRA2=<path of ssimulacra2_rs>`), else the likeness of
- * test/pictures.
- */
+/** `pnpm bench quality`: what each encoder's settings cost, and what they give, on photographs that are scaled already. */
 
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import sharp, { type Sharp } from 'sharp'
-import { framesOf } from '../pictures/frames.ts'
-import { similarity } from '../pictures/score.ts'
 import { largePhotograph } from './images.ts'
 import type { BenchRow } from './measure.ts'
+import { reduce, scoreOf } from './score.ts'
 
 const PHOTOGRAPHS = ['barge-2725x2225.jpg', 'clic-097c.png', 'clic-100f.png', 'kodak-12.png']
 /** Of each the fastest counts: what else the machine does only adds. */
@@ -103,16 +96,6 @@ async function readPhotographs(): Promise<readonly Buffer[]> {
   return PHOTOGRAPHS.map((name) => readFileSync(join(corpus, 'photos', name)))
 }
 
-/** The whole picture at that width, without loss; uncompressed, so that reading it costs next to nothing. */
-function reduce(photograph: Buffer, width: number): Promise<Buffer> {
-  return sharp(photograph)
-    .pipelineColourspace('srgb')
-    .resize(width)
-    .removeAlpha()
-    .png({ compressionLevel: 0 })
-    .toBuffer()
-}
-
 async function measure(
   name: string,
   references: readonly Buffer[],
@@ -134,23 +117,4 @@ async function measure(
   }
   const note = `${(bytes / 1000).toFixed(2)} kB, score ${score.toFixed(1)}`
   return { name, value: milliseconds, unit: 'ms', note }
-}
-
-async function scoreOf(expected: Buffer, got: Buffer): Promise<number> {
-  const program = process.env.SSIMULACRA2
-  if (program === undefined) {
-    const [one] = await framesOf(expected)
-    const [other] = await framesOf(await sharp(got).png().toBuffer())
-    return one === undefined || other === undefined ? Number.NaN : similarity(one, other)
-  }
-  const folder = mkdtempSync(join(tmpdir(), 'media-proxy-quality-'))
-  try {
-    const [reference, picture] = [join(folder, 'expected.png'), join(folder, 'got.png')]
-    await sharp(expected).toFile(reference)
-    await sharp(got).toFile(picture)
-    const told = execFileSync(program, ['image', reference, picture], { encoding: 'utf8' })
-    return Number(/(-?[\d.]+)\s*$/.exec(told.trim())?.[1])
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
 }

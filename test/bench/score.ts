@@ -1,0 +1,42 @@
+/**
+ * How much of a picture is left: SSIMULACRA2 where a program of that name is told (`SSIMULACRA2=<path of ssimulacra2_rs>`),
+ * else the likeness of test/pictures.
+ */
+
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import sharp from 'sharp'
+import { framesOf } from '../pictures/frames.ts'
+import { similarity } from '../pictures/score.ts'
+
+/** The whole picture at that width, without loss; uncompressed, so that reading it costs next to nothing. */
+export function reduce(photograph: Buffer, width: number): Promise<Buffer> {
+  return sharp(photograph)
+    .pipelineColourspace('srgb')
+    .resize(width)
+    .removeAlpha()
+    .png({ compressionLevel: 0 })
+    .toBuffer()
+}
+
+/** 100 for what is the same. */
+export async function scoreOf(expected: Buffer, got: Buffer): Promise<number> {
+  const program = process.env.SSIMULACRA2
+  if (program === undefined) {
+    const [one] = await framesOf(expected)
+    const [other] = await framesOf(await sharp(got).png().toBuffer())
+    return one === undefined || other === undefined ? Number.NaN : similarity(one, other)
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'media-proxy-quality-'))
+  try {
+    const [reference, picture] = [join(folder, 'expected.png'), join(folder, 'got.png')]
+    await sharp(expected).toFile(reference)
+    await sharp(got).toFile(picture)
+    const told = execFileSync(program, ['image', reference, picture], { encoding: 'utf8' })
+    return Number(/(-?[\d.]+)\s*$/.exec(told.trim())?.[1])
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
