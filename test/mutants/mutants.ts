@@ -207,9 +207,9 @@ const COLOURS: readonly Mutant[] = [
   ),
   mutant(
     'rows of a bitmap are red for blue',
-    'libav/still.ts',
-    "'rgba') : deep ? 'rgb48le' : 'rgb24'",
-    "'rgba') : deep ? 'rgb48le' : ('bgr24' as 'rgb24')",
+    'image/bmp.ts',
+    'drawPixel(rgba, to, bytes[at + 2] ?? 0, bytes[at + 1] ?? 0, bytes[at] ?? 0, 255)',
+    'drawPixel(rgba, to, bytes[at] ?? 0, bytes[at + 1] ?? 0, bytes[at + 2] ?? 0, 255)',
   ),
 ]
 

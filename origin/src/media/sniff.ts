@@ -94,9 +94,15 @@ const isRiffWave64 = (bytes: Uint8Array): boolean =>
   (startsWith(bytes, 'RF64') || startsWith(bytes, 'BW64')) && latin1(bytes, 8, 12) === 'WAVE'
 
 /** Two letters begin many a text: the size of the second header, which is one of a few, tells a BMP. */
-const isBmp = (bytes: Uint8Array): boolean => bytes.length >= 18 && BMP_HEADER_BYTES.has(bytes[14] ?? 0)
+const isBmp = (bytes: Uint8Array): boolean =>
+  bytes.length >= 18 && BMP_HEADER_BYTES.has(bytes[14] ?? 0) && latin1(bytes, 15, 18) === '\0\0\0'
 
-const BMP_HEADER_BYTES: ReadonlySet<number> = new Set([12, 16, 40, 52, 56, 64, 108, 124])
+/** OS/2's first, its second in all its lengths, and those of Windows. */
+const BMP_HEADER_BYTES: ReadonlySet<number> = new Set([
+  12,
+  ...[16, 20, 24, 28, 32, 36, 40, 42, 44, 46, 48, 52, 56, 60, 64],
+  ...[108, 124],
+])
 
 /** Writers put the directory of a TIFF at its end; file-type, which wants to read it, then finds nothing. */
 const isTiff = (bytes: Uint8Array): boolean =>

@@ -1,11 +1,12 @@
 /**
- * Stills that Sharp does not decode, or not in their colours: HEIC by libav, or by libheif where that fails; JPEG XL, BMP and
- * some AVIF by libav.
+ * Stills that Sharp does not decode, or not in their colours: HEIC by libav, or by libheif where that fails; JPEG XL and
+ * some AVIF by libav; bitmaps here.
  */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { toldColours } from './colours/told-colours.ts'
 import { decodeBySharp, decodePngSamples } from './decode-samples.ts'
+import { decodeBmp } from './image/bmp.ts'
 import type { DecodeStill } from './image/decode.ts'
 import { decodeHeic } from './image/heic.ts'
 import type { ImageInfo } from './image/inspect.ts'
@@ -21,6 +22,7 @@ import type { VideoTools } from './video/video.ts'
 /** Files have a validated header. Fails with `undecodable`, or with `not-ready` where nothing decodes the format. */
 export function createStillDecoder(tools: VideoTools): DecodeStill {
   return async (bytes, info) => {
+    if (info.format === 'bmp') return decodeBmp(bytes)
     if (info.ownDecoder === 'sequence') return firstOfSequence(tools, bytes, info)
     const libav = await tools.libav()
     if (info.ownDecoder === 'colours') return decodeColours(libav, bytes, info)
@@ -92,10 +94,9 @@ async function decode(
       const { decodeHeifStill } = await import('./libav/heic.ts')
       return decodeHeifStill(libav, underStillBrand(bytes), maxPixels)
     }
-    case 'jxl':
-    case 'bmp': {
-      const { decodeStill } = await import('./libav/still.ts')
-      return decodeStill(libav, bytes, format, maxPixels)
+    case 'jxl': {
+      const { decodeJxl } = await import('./libav/still.ts')
+      return decodeJxl(libav, bytes, maxPixels)
     }
     default:
       return fail('undecodable', `no decoder of ${format}`)

@@ -45,19 +45,25 @@ export function countApngFrames(bytes: Uint8Array): number {
  * a browser shows.
  */
 export function hidesDefaultImage(bytes: Uint8Array): boolean {
-  let animated = false
-  for (const { id } of pngChunks(bytes)) {
+  let [animated, hidden, controlled] = [false, false, false]
+  for (const { id, data } of pngChunks(bytes)) {
     if (id === 'acTL') animated = true
-    if (id === 'fcTL') return false
-    if (id === 'IDAT') return animated
+    if (id === 'IDAT' && !hidden) {
+      if (!animated) return false
+      hidden = true
+    }
+    if (id === 'fcTL' && !hidden) return false
+    if (id === 'fcTL') controlled = true
+    // Where nothing takes its place, it is what there is.
+    if (id === 'fdAT' && controlled && data.length > SEQUENCE_BYTES) return true
   }
   return false
 }
 
 /**
- * Splits an animation into its frames, as many as there are where the file is cut off. Fails with `undecodable` where
- * there is none or one lies outside of the canvas; more than announced are not looked at, as nobody checked what they
- * cost.
+ * Splits an animation into its frames, as many as there are where the file is cut off; a control without data is none.
+ * Fails with `undecodable` where there is none or one lies outside of the canvas; more than announced are not looked at,
+ * as nobody checked what they cost.
  */
 export function readApng(bytes: Uint8Array): Apng | Failure {
   let header: Uint8Array | undefined
@@ -70,7 +76,7 @@ export function readApng(bytes: Uint8Array): Apng | Failure {
 
   /** Ends the frame under way; undefined where it is as it should be. */
   const endFrame = (): Failure | undefined => {
-    if (control === undefined || header === undefined) return undefined
+    if (control === undefined || header === undefined || data.length === 0) return undefined
     const frame = frameOf(control, header, [...colours.values()], data)
     control = undefined
     data = []
@@ -142,7 +148,7 @@ function frameOf(
   colours: readonly Uint8Array[],
   data: readonly Uint8Array[],
 ): ApngFrame | string {
-  if (control.length < FCTL_BYTES || data.length === 0) return 'a frame without data'
+  if (control.length < FCTL_BYTES) return 'a frame without its control'
   const canvas = viewOf(header)
   const view = viewOf(control)
   const [width, height] = [view.getUint32(4), view.getUint32(8)]

@@ -1,4 +1,4 @@
-/** Pictures that are one coded frame without a container: JPEG XL and BMP. */
+/** JPEG XL: one coded frame, without a container for libav. */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Frame } from 'node-av/lib'
@@ -16,19 +16,10 @@ export interface DecodedStill extends ProfiledPicture {
   readonly colours: Colours
 }
 
-export type LibavStill = 'jxl' | 'bmp'
-
-const DECODERS: Readonly<Record<LibavStill, string>> = { jxl: 'libjxl', bmp: 'bmp' }
-
-/** Decodes the first picture of a file, upright. Fails with `undecodable`. */
-export function decodeStill(
-  libav: Libav,
-  bytes: Uint8Array,
-  format: LibavStill,
-  maxPixels: number,
-): DecodedStill | Failure {
-  const codec = codecNamed(libav, DECODERS[format])
-  if (codec === undefined) return fail('undecodable', `no decoder of ${format}`)
+/** Decodes the first picture of a JPEG XL, upright. Fails with `undecodable`. */
+export function decodeJxl(libav: Libav, bytes: Uint8Array, maxPixels: number): DecodedStill | Failure {
+  const codec = codecNamed(libav, 'libjxl')
+  if (codec === undefined) return fail('undecodable', 'no decoder of jxl')
   const opened = openDecoder(libav, { codec, maxPixels })
   if (isFailure(opened)) return opened
   using decoder = opened
@@ -42,7 +33,7 @@ export function decodeStill(
   }
   decoder.decode(packet, onPicture)
   if (still === undefined) decoder.drain(onPicture)
-  return still ?? fail('undecodable', `${format} does not decode`)
+  return still ?? fail('undecodable', 'jxl does not decode')
 }
 
 /** FFmpeg's names of pixels with alpha. */

@@ -6,7 +6,7 @@ import { readSequence } from '../image/sequence.ts'
 import { decodeHeifStill } from './heic.ts'
 import { loadLibav } from './load.ts'
 import { playFrames } from './play-frames.ts'
-import { decodeStill } from './still.ts'
+import { decodeJxl } from './still.ts'
 
 const corpus = process.env.MEDIA_CORPUS
 const libav = await loadLibav()
@@ -47,19 +47,14 @@ describe.skipIf(corpus === undefined || libav === undefined)(
   () => {
     const read = (name: string) => readFile(join(corpus ?? '', name))
 
-    it.each([
-      ['wild/p.jxl', 'jxl', [255, 254, 54]],
-      ['wild/p.bmp', 'bmp', [255, 255, 0]],
-    ] as const)('decodes %s', async (name, format, yellow) => {
+    it('decodes JPEG XL', async () => {
       if (libav === undefined) return
-      const still = decodeStill(libav, await read(name), format, MAX_PIXELS)
+      const still = decodeJxl(libav, await read('wild/p.jxl'), MAX_PIXELS)
       if (isFailure(still)) throw new Error(still.detail)
       expect(still).toMatchObject({ width: 200, height: 100, channels: 3, bitsPerSample: 8 })
       const start = (50 * 200 + 100) * 3
-      expect([...still.data.subarray(start, start + 3)]).toEqual(yellow)
-      expect(decodeStill(libav, await read(name), format, 200 * 100 - 1)).toMatchObject({
-        code: 'undecodable',
-      })
+      expect([...still.data.subarray(start, start + 3)]).toEqual([255, 254, 54])
+      expect(decodeJxl(libav, await read('wild/p.jxl'), 200 * 100 - 1)).toMatchObject({ code: 'undecodable' })
     })
 
     it('crops a HEIC to the pixel', async () => {

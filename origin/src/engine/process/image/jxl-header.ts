@@ -1,20 +1,6 @@
-/** Headers of the formats that Sharp does not read: JPEG XL (ISO/IEC 18181-1, annex D) and BMP (BITMAPINFOHEADER). */
+/** The header of JPEG XL (ISO/IEC 18181-1, annex D), which Sharp does not read. */
 
 import type { Size } from './plan.ts'
-
-/** Pixels of a BMP as it is shown; undefined where there is no header of one. */
-export function bmpSize(bytes: Uint8Array): Size | undefined {
-  const view = viewOf(bytes)
-  if (bytes.length < 26) return undefined
-  // OS/2's header has 16 bits for each side.
-  const old = view.getUint32(14, true) === OS2_HEADER_BYTES
-  const width = old ? view.getUint16(18, true) : view.getInt32(18, true)
-  // A negative height says that the rows stand from top to bottom.
-  const height = old ? view.getUint16(20, true) : Math.abs(view.getInt32(22, true))
-  return width > 0 && height > 0 ? { width, height } : undefined
-}
-
-const OS2_HEADER_BYTES = 12
 
 /** Pixels of a JPEG XL as it is shown, orientation applied; undefined where there is no header of one. */
 export function jxlSize(bytes: Uint8Array): Size | undefined {

@@ -1,0 +1,189 @@
+import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import { describe, expect, it } from 'vitest'
+import { bmpSize, decodeBmp } from './bmp.ts'
+
+interface Made {
+  readonly width: number
+  /** Negative: from top to bottom. */
+  readonly height: number
+  readonly bits: number
+  readonly coding?: number
+  /** Behind the fields of Windows' shortest header. */
+  readonly more?: readonly number[]
+  /** Blue, green, red, and nothing. */
+  readonly palette?: readonly number[]
+  readonly headerBytes?: number
+  readonly pixels: readonly number[]
+}
+
+function made({
+  width,
+  height,
+  bits,
+  coding = 0,
+  more = [],
+  palette = [],
+  pixels,
+  ...rest
+}: Made): Uint8Array {
+  const header = Buffer.alloc(40)
+  const headerBytes = rest.headerBytes ?? 40
+  header.writeUInt32LE(headerBytes, 0)
+  header.writeInt32LE(width, 4)
+  header.writeInt32LE(height, 8)
+  header.writeUInt16LE(1, 12)
+  header.writeUInt16LE(bits, 14)
+  header.writeUInt32LE(coding, 16)
+  header.writeUInt32LE(palette.length / 4, 32)
+  const behind = Buffer.concat([Buffer.from(more), Buffer.from(palette)])
+  const start = Buffer.alloc(14)
+  start.write('BM')
+  const all = Buffer.concat([
+    start,
+    header.subarray(0, Math.min(40, headerBytes)),
+    behind,
+    Buffer.from(pixels),
+  ])
+  all.writeUInt32LE(all.length - pixels.length, 10)
+  return all
+}
+
+/** Pixels row by row, each as `r,g,b` or `r,g,b,a`. */
+function drawn(bytes: Uint8Array): readonly string[] {
+  const picture = decodeBmp(bytes)
+  if (isFailure(picture)) throw new Error(picture.detail)
+  const { data, width, height, channels } = picture
+  return Array.from({ length: width * height }, (_, pixel) =>
+    data.subarray(pixel * channels, (pixel + 1) * channels).join(),
+  )
+}
+
+const uint32 = (...values: readonly number[]) =>
+  values.flatMap((value) => [0, 8, 16, 24].map((shift) => (value >>> shift) & 0xff))
+const [RED, BLUE] = ['255,0,0', '0,0,255']
+const PALETTE = [0, 0, 255, 0, 255, 0, 0, 0]
+
+describe('a bitmap', () => {
+  it('stands from bottom to top, or from top to bottom, in rows of whole words', () => {
+    const pixels = [0, 0, 255, 9, 255, 0, 0, 9]
+    expect(drawn(made({ width: 1, height: 2, bits: 24, pixels }))).toEqual([BLUE, RED])
+    expect(drawn(made({ width: 1, height: -2, bits: 24, pixels }))).toEqual([RED, BLUE])
+  })
+
+  it.each([
+    [1, [0b01000000, 0, 0, 0]],
+    [2, [0b00010000, 0, 0, 0]],
+    [4, [0x01, 0, 0, 0]],
+    [8, [0, 1, 0, 0]],
+  ])('of %i bits a pixel has the colours of its palette', (bits, pixels) => {
+    expect(drawn(made({ width: 2, height: 1, bits, palette: PALETTE, pixels }))).toEqual([RED, BLUE])
+  })
+
+  it('of a palette that lacks a colour has black there', () => {
+    const pixels = [0, 7, 0, 0]
+    expect(drawn(made({ width: 2, height: 1, bits: 8, palette: PALETTE, pixels }))).toEqual([RED, '0,0,0'])
+  })
+
+  it.each<[string, Partial<Made>, readonly number[], string]>([
+    ['16 bits', { bits: 16 }, [0x00, 0x7c, 0, 0], '255,0,0'],
+    [
+      '5, 6 and 5 bits',
+      { bits: 16, coding: 3, more: uint32(0xf800, 0x7e0, 0x1f) },
+      [0x1f, 0x04, 0, 0],
+      '0,130,255',
+    ],
+    [
+      '11 bits',
+      { bits: 32, coding: 3, more: uint32(0xffe00000, 0x1ffc00, 0x3ff) },
+      uint32(0xffe00000),
+      '255,0,0',
+    ],
+    ['32 bits without alpha', { bits: 32 }, [1, 2, 3, 77], '3,2,1'],
+    [
+      'alpha beside them',
+      { bits: 32, coding: 6, more: uint32(0xff, 0xff00, 0xff0000, 0xff000000) },
+      [3, 2, 1, 77],
+      '3,2,1,77',
+    ],
+    [
+      'alpha in a longer header',
+      { bits: 32, coding: 3, headerBytes: 56, more: uint32(0xff, 0xff00, 0xff0000, 0xff000000) },
+      [3, 2, 1, 77],
+      '3,2,1,77',
+    ],
+    [
+      'alpha that is always 0, which its writer did not know',
+      { bits: 32, coding: 6, more: uint32(0xff, 0xff00, 0xff0000, 0xff000000) },
+      [3, 2, 1, 0],
+      '3,2,1',
+    ],
+  ])('has colours of %s', (_, header, pixels, colour) => {
+    expect(drawn(made({ width: 1, height: 1, bits: 32, ...header, pixels }))).toEqual([colour])
+  })
+
+  it('of OS/2 has three bytes a colour, and sides of 16 bits', () => {
+    const header = [...uint32(12), 2, 0, 1, 0, 1, 0, 8, 0]
+    const palette = [0, 0, 255, 255, 0, 0]
+    const bytes = Buffer.from(
+      ['B', 'M']
+        .map((letter) => letter.charCodeAt(0))
+        .concat(new Array(12).fill(0), header, palette, [0, 1, 0, 0]),
+    )
+    bytes.writeUInt32LE(bytes.length - 4, 10)
+    expect(bmpSize(bytes)).toEqual({ width: 2, height: 1 })
+    expect(drawn(bytes)).toEqual([RED, BLUE])
+  })
+
+  it.each<[string, number, number, readonly number[]]>([
+    ['8 bits', 8, 1, [2, 1, 0, 0, 1, 0, 0, 3, 0, 1, 0, 9, 0, 1]],
+    ['4 bits', 4, 2, [2, 0x11, 0, 0, 1, 0x00, 0, 3, 0x01, 0x00, 0, 1]],
+  ])('of runs of %s has its rows', (_, bits, coding, pixels) => {
+    const bytes = made({ width: 4, height: 2, bits, coding, palette: PALETTE, pixels })
+    // Of the first row the rest, of the second nothing is left out.
+    expect(drawn(bytes)).toEqual([RED, RED, BLUE, RED, BLUE, BLUE, '0,0,0', '0,0,0'])
+  })
+
+  it('of runs that go beyond it keeps what is within', () => {
+    const pixels = [200, 1, 0, 2, 250, 250, 5, 0]
+    expect(drawn(made({ width: 2, height: 1, bits: 8, coding: 1, palette: PALETTE, pixels }))).toEqual([
+      BLUE,
+      BLUE,
+    ])
+  })
+
+  it('that is cut off is transparent there', () => {
+    const pixels = [0, 0, 255, 255, 0, 0]
+    expect(drawn(made({ width: 2, height: 2, bits: 24, pixels }))).toEqual([
+      '0,0,0,0',
+      '0,0,0,0',
+      '255,0,0,255',
+      '0,0,255,255',
+    ])
+  })
+
+  it.each<[string, Partial<Made>]>([
+    ['a fax', { coding: 3, headerBytes: 64, bits: 1 }],
+    ['a JPEG', { coding: 4, bits: 24 }],
+    ['of 5 bits', { bits: 5 }],
+    ['without the masks that it names', { bits: 32, coding: 3, pixels: [] }],
+  ])('that is %s is refused', (_, header) => {
+    expect(decodeBmp(made({ width: 1, height: 1, bits: 8, pixels: [0, 0, 0], ...header }))).toMatchObject({
+      code: 'undecodable',
+    })
+  })
+
+  it('that ends anywhere is drawn as far as it goes, or refused', () => {
+    const bytes = made({
+      width: 4,
+      height: 2,
+      bits: 4,
+      coding: 2,
+      palette: PALETTE,
+      pixels: [2, 0x11, 0, 0, 0, 3, 1],
+    })
+    for (let length = 0; length <= bytes.length; length += 1) {
+      const picture = decodeBmp(bytes.subarray(0, length))
+      if (!isFailure(picture)) expect([picture.width, picture.height]).toEqual([4, 2])
+    }
+  })
+})

@@ -1,0 +1,307 @@
+/**
+ * Bitmaps of Windows and OS/2 as browsers show them: every header since 1988, palettes, masks of any width, run lengths.
+ * After Microsoft's "Bitmap Storage" and the OS/2 Presentation Manager's BITMAPINFOHEADER2. What a file that was cut
+ * off lacks is transparent; what its run lengths leave out is black.
+ */
+
+import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+import type { Size } from './plan.ts'
+import type { RawPicture } from './raw-picture.ts'
+
+/** Pixels of a bitmap as it is shown; undefined where there is no header of one. */
+export function bmpSize(bytes: Uint8Array): Size | undefined {
+  if (bytes.length < SHORTEST_BYTES) return undefined
+  const view = viewOf(bytes)
+  const isFirst = view.getUint32(HEADER_AT, true) === OS2_FIRST_BYTES
+  const width = isFirst ? view.getUint16(18, true) : view.getInt32(18, true)
+  // A negative height says that the rows stand from top to bottom.
+  const height = isFirst ? view.getUint16(20, true) : Math.abs(view.getInt32(22, true))
+  return width > 0 && height > 0 ? { width, height } : undefined
+}
+
+/** Decodes a bitmap. Fails with `undecodable` where it is coded as none of what browsers show. */
+export function decodeBmp(bytes: Uint8Array): RawPicture | Failure {
+  const size = bmpSize(bytes)
+  const header = size === undefined ? undefined : readHeader(bytes)
+  if (size === undefined || header === undefined) return fail('undecodable', 'no header of bmp')
+  const { bits, coding } = header
+  const canvas: Canvas = {
+    ...size,
+    topDown: header.topDown,
+    rgba: new Uint8Array(size.width * size.height * 4),
+  }
+  if (coding === 'rgb' || coding === 'masks') {
+    const read = pixelReader(bytes, header)
+    if (read === undefined) return fail('undecodable', `a bitmap of ${bits} bits a pixel`)
+    drawRows(bytes, header, canvas, read)
+  } else drawRuns(bytes, header, coding, canvas)
+  return asPicture(canvas, header.masks?.alpha !== undefined)
+}
+
+const HEADER_AT = 14
+const SHORTEST_BYTES = 26
+const OS2_FIRST_BYTES = 12
+/** Windows' own; OS/2's second one has any of the lengths from 16 to 64. */
+const WINDOWS_HEADERS: ReadonlySet<number> = new Set([40, 52, 56, 108, 124])
+
+type Runs = 'runs of 4' | 'runs of 8' | 'runs of 24'
+type Coding = 'rgb' | 'masks' | Runs
+
+interface Masks {
+  readonly red: number
+  readonly green: number
+  readonly blue: number
+  readonly alpha?: number
+}
+
+interface Header {
+  readonly topDown: boolean
+  /** A pixel. */
+  readonly bits: number
+  readonly coding: Coding
+  /** Of 16 and 32 bits. */
+  readonly masks: Masks | undefined
+  /** Red, green and blue in turn. */
+  readonly palette: Uint8Array
+  /** Where the pixels begin. */
+  readonly start: number
+}
+
+function readHeader(bytes: Uint8Array): Header | undefined {
+  const view = viewOf(bytes)
+  const headerBytes = view.getUint32(HEADER_AT, true)
+  const isFirst = headerBytes === OS2_FIRST_BYTES
+  /** What a shorter header leaves out is 0. */
+  const field = (at: number) =>
+    at + 4 <= Math.min(HEADER_AT + headerBytes, bytes.length) ? view.getUint32(at, true) : 0
+  if (bytes.length < HEADER_AT + Math.min(headerBytes, WINDOWS_BYTES)) return undefined
+  const bits = view.getUint16(isFirst ? 24 : 28, true)
+  const coding = codingOf(isFirst ? 0 : field(30), bits, WINDOWS_HEADERS.has(headerBytes))
+  if (coding === undefined) return undefined
+  const behind = HEADER_AT + headerBytes
+  const masks =
+    coding === 'masks' ? readMasks(view, headerBytes, field(30) === ALPHA_MASKS) : usualMasks(bits)
+  if (masks === undefined && (bits === 16 || bits === 32)) return undefined
+  const masksBytes =
+    coding === 'masks' && headerBytes === WINDOWS_BYTES ? (field(30) === ALPHA_MASKS ? 16 : 12) : 0
+  const { palette, end } = readPalette(bytes, {
+    at: behind + masksBytes,
+    entryBytes: isFirst ? 3 : 4,
+    count: bits > 8 ? 0 : field(46) || 2 ** bits,
+    pixelsAt: view.getUint32(10, true),
+  })
+  const told = view.getUint32(10, true)
+  return {
+    topDown: !isFirst && view.getInt32(22, true) < 0,
+    ...{ bits, coding, masks, palette },
+    start: told > behind ? told : end,
+  }
+}
+
+const WINDOWS_BYTES = 40
+/** Numbers of the codings. */
+const [RLE8, RLE4, MASKS, RLE24, ALPHA_MASKS] = [1, 2, 3, 4, 6]
+
+function codingOf(number: number, bits: number, isWindows: boolean): Coding | undefined {
+  if (number === 0) return 'rgb'
+  if (number === RLE8 && bits === 8) return 'runs of 8'
+  if (number === RLE4 && bits === 4) return 'runs of 4'
+  // OS/2's third coding is that of fax machines.
+  if (isWindows) return (number === MASKS || number === ALPHA_MASKS) && bits >= 16 ? 'masks' : undefined
+  return number === RLE24 && bits === 24 ? 'runs of 24' : undefined
+}
+
+function usualMasks(bits: number): Masks | undefined {
+  if (bits === 16) return { red: 0x7c00, green: 0x03e0, blue: 0x001f }
+  return bits === 32 ? { red: 0xff0000, green: 0xff00, blue: 0xff } : undefined
+}
+
+/** They stand behind the shortest of Windows' headers, and in the longer ones. */
+function readMasks(view: DataView, headerBytes: number, namesAlpha: boolean): Masks | undefined {
+  const at = HEADER_AT + WINDOWS_BYTES
+  const hasAlpha = namesAlpha || headerBytes >= 56
+  if (view.byteLength < at + (hasAlpha ? 16 : 12)) return undefined
+  const [red = 0, green = 0, blue = 0] = [0, 4, 8].map((offset) => view.getUint32(at + offset, true))
+  const alpha = hasAlpha ? view.getUint32(at + 12, true) : 0
+  return { red, green, blue, ...(alpha === 0 ? {} : { alpha }) }
+}
+
+interface PalettePlace {
+  readonly at: number
+  readonly entryBytes: 3 | 4
+  readonly count: number
+  /** Where the file says that the pixels begin; a palette ends there at the latest. */
+  readonly pixelsAt: number
+}
+
+function readPalette(
+  bytes: Uint8Array,
+  { at, entryBytes, count, pixelsAt }: PalettePlace,
+): { readonly palette: Uint8Array; readonly end: number } {
+  const room = Math.floor(((pixelsAt > at ? pixelsAt : bytes.length) - at) / entryBytes)
+  const entries = Math.max(0, Math.min(count, room, 256))
+  const palette = new Uint8Array(256 * 3)
+  for (let entry = 0; entry < entries; entry += 1)
+    for (let channel = 0; channel < 3; channel += 1)
+      palette[entry * 3 + channel] = bytes[at + entry * entryBytes + 2 - channel] ?? 0
+  return { palette, end: at + entries * entryBytes }
+}
+
+interface Canvas extends Size {
+  readonly topDown: boolean
+  /** Transparent where nothing was drawn. */
+  readonly rgba: Uint8Array
+}
+
+/** Where a row of the file, counted from its first, begins in the canvas. */
+const rowStart = ({ width, height, topDown }: Canvas, row: number) =>
+  (topDown ? row : height - 1 - row) * width * 4
+
+/** Draws the pixel number `x` of the row that begins at `row` in the file to `to` in the canvas. */
+type ReadPixel = (row: number, x: number, rgba: Uint8Array, to: number) => void
+
+function pixelReader(bytes: Uint8Array, { bits, palette, masks }: Header): ReadPixel | undefined {
+  switch (bits) {
+    case 1:
+    case 2:
+    case 4:
+    case 8: {
+      const perByte = 8 / bits
+      return (row, x, rgba, to) => {
+        const byte = bytes[row + Math.floor(x / perByte)] ?? 0
+        const index = (byte >> (8 - bits - (x % perByte) * bits)) & (2 ** bits - 1)
+        drawColour(palette, index, rgba, to)
+      }
+    }
+    case 24:
+      return (row, x, rgba, to) => {
+        const at = row + x * 3
+        drawPixel(rgba, to, bytes[at + 2] ?? 0, bytes[at + 1] ?? 0, bytes[at] ?? 0, 255)
+      }
+    case 16:
+    case 32: {
+      if (masks === undefined) return undefined
+      const view = viewOf(bytes)
+      const [red, green, blue] = [channelOf(masks.red), channelOf(masks.green), channelOf(masks.blue)]
+      const alpha = masks.alpha === undefined ? () => 255 : channelOf(masks.alpha)
+      return (row, x, rgba, to) => {
+        const value = bits === 16 ? view.getUint16(row + x * 2, true) : view.getUint32(row + x * 4, true)
+        drawPixel(rgba, to, red(value), green(value), blue(value), alpha(value))
+      }
+    }
+    default:
+      return undefined
+  }
+}
+
+/** Reads what a mask covers as eight bits: the highest of more, or the few of less repeated. */
+function channelOf(mask: number): (value: number) => number {
+  if (mask === 0) return () => 0
+  const shift = 31 - Math.clz32(mask & -mask)
+  const bits = 32 - Math.clz32(mask) - shift
+  if (bits >= 8) return (value) => ((value & mask) >>> (shift + bits - 8)) & 0xff
+  const table = Uint8Array.from({ length: 2 ** bits }, (_, value) => {
+    let repeated = 0
+    for (let filled = 8 - bits; filled > -bits; filled -= bits)
+      repeated |= filled >= 0 ? value << filled : value >> -filled
+    return repeated
+  })
+  return (value) => table[(value & mask) >>> shift] ?? 0
+}
+
+function drawRows(bytes: Uint8Array, { bits, start }: Header, canvas: Canvas, read: ReadPixel): void {
+  const { width, height, rgba } = canvas
+  const rowBytes = Math.ceil((bits * width) / 32) * 4
+  for (let row = 0; row < height; row += 1) {
+    const from = start + row * rowBytes
+    const whole = Math.min(width, Math.floor(((bytes.length - from) * 8) / bits))
+    const to = rowStart(canvas, row)
+    for (let x = 0; x < whole; x += 1) read(from, x, rgba, to + x * 4)
+    if (whole < width) return
+  }
+}
+
+/** Runs of one colour, and of colours one by one; each row ends by itself, and some of it may be left out. */
+function drawRuns(bytes: Uint8Array, { palette, start }: Header, runs: Runs, canvas: Canvas): void {
+  const { width, height, rgba } = canvas
+  for (let alpha = 3; alpha < rgba.length; alpha += 4) rgba[alpha] = 255
+  let [at, x, row] = [start, 0, 0]
+  /** The pixel number `index` of those that begin at `from` in the file. */
+  function draw(from: number, index: number): void {
+    if (x < width && row < height) {
+      const to = rowStart(canvas, row) + x * 4
+      if (runs === 'runs of 24') {
+        const pixel = from + index * 3
+        drawPixel(rgba, to, bytes[pixel + 2] ?? 0, bytes[pixel + 1] ?? 0, bytes[pixel] ?? 0, 255)
+      } else if (runs === 'runs of 8') drawColour(palette, bytes[from + index] ?? 0, rgba, to)
+      else
+        drawColour(palette, ((bytes[from + (index >> 1)] ?? 0) >> (index % 2 === 0 ? 4 : 0)) & 0xf, rgba, to)
+    }
+    x += 1
+  }
+  const bytesOf = (pixels: number) =>
+    ({ 'runs of 4': Math.ceil(pixels / 2), 'runs of 8': pixels, 'runs of 24': pixels * 3 })[runs]
+  while (at + 1 < bytes.length && row < height) {
+    const [count = 0, code = 0] = bytes.subarray(at, at + 2)
+    if (count > 0) {
+      // Of four bits both halves of the byte, in turn.
+      for (let index = 0; index < count; index += 1) draw(at + 1, runs === 'runs of 4' ? index % 2 : 0)
+      at += 1 + bytesOf(1)
+    } else if (code === END_OF_ROW) {
+      ;[at, x, row] = [at + 2, 0, row + 1]
+    } else if (code === END_OF_BITMAP) {
+      return
+    } else if (code === MOVE) {
+      ;[x, row] = [x + (bytes[at + 2] ?? 0), row + (bytes[at + 3] ?? 0)]
+      at += 4
+    } else {
+      const there = Math.min(code, Math.floor(((bytes.length - at - 2) * code) / bytesOf(code)))
+      for (let index = 0; index < there; index += 1) draw(at + 2, index)
+      // They fill whole words.
+      at += 2 + Math.ceil(bytesOf(code) / 2) * 2
+    }
+  }
+}
+
+const [END_OF_ROW, END_OF_BITMAP, MOVE] = [0, 1, 2]
+
+function drawColour(palette: Uint8Array, index: number, rgba: Uint8Array, to: number): void {
+  const at = index * 3
+  drawPixel(rgba, to, palette[at] ?? 0, palette[at + 1] ?? 0, palette[at + 2] ?? 0, 255)
+}
+
+function drawPixel(
+  rgba: Uint8Array,
+  to: number,
+  red: number,
+  green: number,
+  blue: number,
+  alpha: number,
+): void {
+  rgba[to] = red
+  rgba[to + 1] = green
+  rgba[to + 2] = blue
+  rgba[to + 3] = alpha
+}
+
+/** Without alpha where nothing is transparent, and where all of it is: writers that know no alpha leave zeros there. */
+function asPicture({ width, height, rgba }: Canvas, namesAlpha: boolean): RawPicture {
+  let [lowest, highest] = [255, 0]
+  for (let at = 3; at < rgba.length; at += 4) {
+    const alpha = rgba[at] ?? 0
+    if (alpha < lowest) lowest = alpha
+    if (alpha > highest) highest = alpha
+  }
+  if (lowest < 255 && (highest > 0 || !namesAlpha)) return { data: rgba, width, height, channels: 4 }
+  const data = new Uint8Array(width * height * 3)
+  for (let from = 0, to = 0; from < rgba.length; from += 4, to += 3) {
+    data[to] = rgba[from] ?? 0
+    data[to + 1] = rgba[from + 1] ?? 0
+    data[to + 2] = rgba[from + 2] ?? 0
+  }
+  return { data, width, height, channels: 3 }
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
