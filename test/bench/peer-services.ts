@@ -40,8 +40,9 @@ export async function openOurs(folder: string, quality: 'fine' | 'fast'): Promis
   return {
     name: `this service, ${quality}`,
     pid: service.pid,
-    urlOf: ({ file, width, format, quality }) =>
-      `${service.url}/attachments/1/${file}?width=${width}&format=${format}&quality=${quality}&animated=true`,
+    // Its usual quality, which is one scale for all formats.
+    urlOf: ({ file, width, format }) =>
+      `${service.url}/attachments/1/${file}?width=${width}&format=${format}&animated=true`,
     close: () => service.close(),
   }
 }
