@@ -8,6 +8,7 @@ import {
   createExternalUrls,
   createMediaClient,
   createMediaUrls,
+  createUploadUrls,
   type TransformationParameters,
 } from '@media-proxy/client'
 import fc from 'fast-check'
@@ -16,8 +17,10 @@ import { type Door, openEdge, openFilesystemOrigin } from '../doors.ts'
 import { animatedGif, halvesPng } from '../fixtures.ts'
 
 const SECRET = 'client-secret'
+const RELAY_SECRET = Buffer.alloc(32, 9).toString('base64')
 const SETTINGS = {
   MEDIA_PROXY_SECRET_KEY: SECRET,
+  MEDIA_PROXY_UPLOAD_RELAY_SECRET: RELAY_SECRET,
   MEDIA_PROXY_EDGE_SECRET_KEY: 'edge-secret',
   // Allowed, and nobody is there: what is accepted ends with 502.
   MEDIA_PROXY_EXTERNAL_ALLOWED_HOSTS: '127.0.0.1:9',
@@ -92,6 +95,23 @@ describe.each([
     )
   })
 
+  it('an upload URL takes what it was signed for, and no more', async () => {
+    const uploads = createUploadUrls({ baseUrl: door.url, secret: RELAY_SECRET })
+    const gif = Uint8Array.from(await animatedGif(20, 10))
+    const put = async (maxBytes: number) =>
+      fetch(
+        await uploads.sign('folder/a b.gif', { maxBytes, expiresInSeconds: 60, contentType: 'image/gif' }),
+        {
+          method: 'PUT',
+          body: gif,
+        },
+      )
+    expect((await put(gif.length - 1)).status).toBe(413)
+    expect((await put(gif.length)).status).toBe(200)
+    const client = createMediaClient({ baseUrl: door.url, secretKey: SECRET })
+    expect(await client.sniff('folder/a b.gif')).toBe('image/gif')
+  })
+
   it('the client tells of media, and of refusals by their kind', async () => {
     const client = createMediaClient({ baseUrl: `${door.url}/`, secretKey: SECRET })
     expect(
@@ -123,6 +143,15 @@ describe.each([
     expect(await client.metadata({ type: 'upload', upload_filename: 'text.txt' })).toMatchObject({
       failure: 'refused',
       message: 'Unsupported file format',
+    })
+    const renditions = ['/attachments/1/halves.png?width=20&format=webp']
+    expect(await client.prepare('attachments/1/halves.png', renditions)).toEqual({
+      ready: [],
+      queued: renditions,
+      refused: [],
+    })
+    expect(await client.prepare('attachments/1/another.png', renditions)).toMatchObject({
+      failure: 'refused',
     })
     const stranger = createMediaClient({ baseUrl: door.url, secretKey: 'wrong' })
     expect(await stranger.frames(upload)).toMatchObject({ failure: 'unauthorized', status: 401 })

@@ -44,10 +44,21 @@ export interface StillFrame {
   readonly base64: string
 }
 
+/** What became of the renditions that were to be made ahead, each by its path. */
+export interface Preparation {
+  /** There already. */
+  readonly ready: readonly string[]
+  /** Made when nothing else has work. */
+  readonly queued: readonly string[]
+  /** Too many are waiting: ask again. */
+  readonly refused: readonly string[]
+}
+
 type Check = (value: unknown) => boolean
 
 const isText: Check = (value) => typeof value === 'string'
 const isNumber: Check = (value) => typeof value === 'number' && Number.isFinite(value)
+const isTexts: Check = (value) => Array.isArray(value) && value.every(isText)
 const isFlag: Check = (value) => typeof value === 'boolean'
 const isPredictions: Check = (value) => isRecord(value) && Object.values(value).every(isNumber)
 const absentOr =
@@ -67,7 +78,7 @@ const METADATA: Readonly<Record<keyof Metadata, Check>> = {
   animated: absentOr(isFlag),
   codecs: absentOr((value) => isRecord(value) && Object.values(value).every(isText)),
   blurhash: absentOr(isText),
-  palette: absentOr((value) => Array.isArray(value) && value.every(isText)),
+  palette: absentOr(isTexts),
   phash: absentOr(isText),
   waveform: absentOr(isText),
   nsfw: isFlag,
@@ -82,6 +93,12 @@ const FRAME: Readonly<Record<keyof StillFrame, Check>> = {
   base64: isText,
 }
 
+const PREPARATION: Readonly<Record<keyof Preparation, Check>> = {
+  ready: isTexts,
+  queued: isTexts,
+  refused: isTexts,
+}
+
 /** Undefined where the answer has another form. */
 export function readMetadata(value: unknown): Metadata | undefined {
   return has<Metadata>(value, METADATA) ? value : undefined
@@ -90,6 +107,10 @@ export function readMetadata(value: unknown): Metadata | undefined {
 export function readFrames(value: unknown): readonly StillFrame[] | undefined {
   const frames = isRecord(value) ? value.frames : undefined
   return Array.isArray(frames) && frames.every((frame) => has<StillFrame>(frame, FRAME)) ? frames : undefined
+}
+
+export function readPreparation(value: unknown): Preparation | undefined {
+  return has<Preparation>(value, PREPARATION) ? value : undefined
 }
 
 function has<T>(value: unknown, checks: Readonly<Record<keyof T, Check>>): value is T {

@@ -6,7 +6,7 @@ export {
   type AttachmentUrlsOptions,
   createAttachmentUrls,
 } from './attachment-urls.ts'
-export type { Metadata, NsfwClass, StillFrame } from './client-answers.ts'
+export type { Metadata, NsfwClass, Preparation, StillFrame } from './client-answers.ts'
 export { type ClientFailure, type ClientFailureCode, isClientFailure } from './client-failure.ts'
 export {
   createExternalUrls,
@@ -41,3 +41,9 @@ export type {
 } from './parameters.ts'
 export { placeholderAspectRatio, placeholderDataUrl, placeholderPixels } from './placeholder.ts'
 export { assetSizeFor, densitySrcset, widthSrcset } from './srcset.ts'
+export {
+  createUploadUrls,
+  type UploadOptions,
+  type UploadUrls,
+  type UploadUrlsOptions,
+} from './upload-urls.ts'

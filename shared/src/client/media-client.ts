@@ -1,6 +1,13 @@
 /** A client of the internal endpoints, for API servers: every failure is a value, every call has a time limit. */
 
-import { type Metadata, readFrames, readMetadata, type StillFrame } from './client-answers.ts'
+import {
+  type Metadata,
+  type Preparation,
+  readFrames,
+  readMetadata,
+  readPreparation,
+  type StillFrame,
+} from './client-answers.ts'
 import { type ClientFailure, failureOfError, failureOfResponse, unexpected } from './client-failure.ts'
 
 export interface MediaClientOptions {
@@ -46,6 +53,12 @@ export interface MediaClient {
   sniff(uploadFilename: string, options?: CallOptions): Promise<string | null | ClientFailure>
   /** Three frames of a video or animation, the picture itself for a still one, none for what cannot be read. */
   frames(source: FramesSource, options?: CallOptions): Promise<readonly StillFrame[] | ClientFailure>
+  /** Has renditions of an object made ahead: `renditions` are their paths with their queries, at most 64. */
+  prepare(
+    object: string,
+    renditions: readonly string[],
+    options?: CallOptions,
+  ): Promise<Preparation | ClientFailure>
   /** Forgets every rendition of an object or an external URL, in all caches; answers how many. */
   purge(
     source: { readonly object: string } | { readonly external: string },
@@ -119,6 +132,8 @@ export function createMediaClient(options: MediaClientOptions): MediaClient {
         }),
       ).then((answer) => ('type' in answer ? answer.type : answer)),
     frames: (source, callOptions = {}) => call('/_frames', source, callOptions, readJson(readFrames)),
+    prepare: (object, renditions, callOptions = {}) =>
+      call('/_prepare', { object, renditions }, callOptions, readJson(readPreparation)),
     purge: (source, callOptions = {}) =>
       call(
         '/_purge',
