@@ -8,11 +8,14 @@ import { METRICS, type MetricName, prometheusName } from '@media-proxy/origin/te
 import { CONFIG_FILE_VARIABLE, listSettings, VARIABLE_PREFIX } from '@media-proxy/shared/config/load.ts'
 import { configSchema } from '@media-proxy/shared/config/schema.ts'
 import * as z from 'zod'
+import { clientVectors } from './documents/client-vectors.ts'
 import { edgeCostsTable } from './documents/edge-costs.ts'
 import { urlsPage } from './documents/parameters.ts'
 import { ROOT } from './origin-process.ts'
 
-const GENERATED: Readonly<Record<string, () => string>> = {
+const GENERATED: Readonly<Record<string, () => string | Promise<string>>> = {
+  'clients/python/LICENSE': license,
+  'clients/vectors.json': clientVectors,
   'docs/configuration.md': configurationPage,
   'docs/configuration.schema.json': configurationSchema,
   'docs/metrics.md': metricsPage,
@@ -25,10 +28,15 @@ export async function staleFiles(): Promise<readonly string[]> {
   const stale = await Promise.all(
     Object.entries(GENERATED).map(async ([path, make]) => {
       const current = await readFile(join(ROOT, path), 'utf8').catch(() => '')
-      return current === make() ? [] : [path]
+      return current === (await make()) ? [] : [path]
     }),
   )
   return stale.flat()
+}
+
+/** What is published alone carries the licence with it. */
+function license(): string {
+  return readFileSync(join(ROOT, 'LICENSE'), 'utf8')
 }
 
 function configurationPage(): string {
@@ -91,7 +99,7 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.a
     for (const path of stale) console.error(`${path} is stale: run pnpm generate`)
     process.exitCode = stale.length === 0 ? 0 : 1
   } else {
-    for (const path of stale) await writeFile(join(ROOT, path), GENERATED[path]?.() ?? '')
+    for (const path of stale) await writeFile(join(ROOT, path), (await GENERATED[path]?.()) ?? '')
     console.log(stale.length === 0 ? 'all generated files are fresh' : `wrote ${stale.join(', ')}`)
   }
 }

@@ -1,0 +1,23 @@
+"""URLs of the media proxy, signed where they have to be, and a client of its internal endpoints."""
+
+from ._answers import Metadata, Preparation, StillFrame
+from ._client import FramesSource, MediaClient, MediaError, MetadataSource
+from ._parameters import AssetParameters, TransformationParameters
+from ._signed_urls import AttachmentUrls, ExternalUrls, UploadUrls
+from ._urls import MediaUrls
+
+__all__ = [
+    "AssetParameters",
+    "AttachmentUrls",
+    "ExternalUrls",
+    "FramesSource",
+    "MediaClient",
+    "MediaError",
+    "MediaUrls",
+    "Metadata",
+    "MetadataSource",
+    "Preparation",
+    "StillFrame",
+    "TransformationParameters",
+    "UploadUrls",
+]

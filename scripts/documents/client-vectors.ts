@@ -1,0 +1,474 @@
+/**
+ * `clients/vectors.json`: what the clients of all languages are held to. The service's own grammar says which values are
+ * taken, and the client in TypeScript what URLs come of them.
+ */
+
+import {
+  type AssetKind,
+  type AssetUrlOptions,
+  createAttachmentUrls,
+  createExternalUrls,
+  createMediaUrls,
+  createUploadUrls,
+  type TransformationParameters,
+} from '@media-proxy/shared/client/index.ts'
+import { anyPreset } from '@media-proxy/shared/client/serialize-path.ts'
+import { IMAGE_ROUTES } from '@media-proxy/shared/request/media-request.ts'
+import {
+  PARAMETER_GUIDE,
+  type ParameterGuide,
+  type ParameterValues,
+} from '@media-proxy/shared/request/parameter-guide.ts'
+import { parseRequest } from '@media-proxy/shared/request/parse.ts'
+import { isFailure } from '@media-proxy/shared/response/failure.ts'
+
+const BASE_URL = 'https://media.example.com'
+const SECRET_KEY = 'secret'
+const BASE64_SECRET = 'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8='
+
+type Value = string | number | boolean
+type Parameters = Readonly<Record<string, Value>>
+
+/** One call of a client; `url` is null where the client refuses it, because the service would. */
+interface UrlVector {
+  readonly call: keyof typeof CALLS
+  readonly arguments: Parameters
+  readonly parameters: Parameters
+  readonly url: string | null
+}
+
+/** The file's text. */
+export async function clientVectors(): Promise<string> {
+  const urls: UrlVector[] = []
+  for (const [call, given, parameters] of calls()) {
+    const ordered = inOrder(parameters)
+    urls.push({ call, arguments: given, parameters: ordered, url: await attempt(call, given, ordered) })
+  }
+  return `{
+"comment": "Made of the client in TypeScript by scripts/documents/client-vectors.ts; do not edit.",
+"baseUrl": ${JSON.stringify(BASE_URL)},
+"secretKey": ${JSON.stringify(SECRET_KEY)},
+"base64Secret": ${JSON.stringify(BASE64_SECRET)},
+"values": ${JSON.stringify(VALUES)},
+"accepted": {
+"asset": ${lines('{', Object.entries(acceptedValues('asset')).map(member), '}')},
+"transformation": ${lines('{', Object.entries(acceptedValues('transformation')).map(member), '}')}
+},
+"urls": ${lines(
+    '[',
+    urls.map((vector) => JSON.stringify(vector)),
+    ']',
+  )}
+}
+`
+}
+
+/** A line for each, so that a change shows what it changes. */
+function lines(open: string, items: readonly string[], close: string): string {
+  return `${open}\n${items.join(',\n')}\n${close}`
+}
+
+function member([name, value]: readonly [string, unknown]): string {
+  return `${JSON.stringify(name)}: ${JSON.stringify(value)}`
+}
+
+/** Texts that are near to values of some parameter. */
+const STRANGE_VALUES = [
+  ...[
+    '',
+    ' ',
+    '0',
+    '1',
+    '-1',
+    '+1',
+    '01',
+    '1.5',
+    '1.',
+    '.5',
+    '1e2',
+    '0x10',
+    '1 ',
+    '1\n',
+    '١',
+    'NaN',
+    'Infinity',
+  ],
+  ...[
+    '100',
+    '101',
+    '65',
+    '16.5',
+    '99999999',
+    '100000000',
+    '99999999999',
+    '0%',
+    '100%',
+    '101%',
+    '1.5%',
+    'best',
+  ],
+  ...[
+    'true',
+    'false',
+    'TRUE',
+    'yes',
+    'Cover',
+    'webp',
+    'WEBP',
+    'svg',
+    'apng',
+    'mp4',
+    'auto',
+    'highest',
+    '2.0',
+  ],
+  ...['0.009', '0.0095', '0.01', '9999999', '10000000', '1.123456789', '1.1234567891', 'a b', 'ä'],
+  ...['0,0,0.5', '0,0,99999,1', '0,0,100000,1', '0,1.0,1,1', '0.9999,0,1,1', '0,0,0.0,1', '0, 0, 1, 1'],
+  ...['1000,1000', '1001,0', '1,,2', '10x11', '1x', 'ff00zz', `${'a'.repeat(40)}`, `${'a'.repeat(41)}`],
+]
+
+/** Every text that a client is asked of, for each parameter. */
+const VALUES = [
+  ...new Set([...PARAMETER_GUIDE.flatMap(({ values }) => toldValues(values)), ...STRANGE_VALUES]),
+]
+
+/** The texts that the service takes, of each parameter of a family; the others it refuses. */
+function acceptedValues(family: 'asset' | 'transformation'): Readonly<Record<string, readonly string[]>> {
+  return Object.fromEntries(
+    parametersOf(family).map(({ name }) => [name, VALUES.filter((text) => isAccepted(family, name, text))]),
+  )
+}
+
+function parametersOf(family: 'asset' | 'transformation'): readonly ParameterGuide[] {
+  return PARAMETER_GUIDE.filter(({ on }) => on === family || on === 'both')
+}
+
+function isAccepted(family: 'asset' | 'transformation', name: string, value: string): boolean {
+  const url = new URL(family === 'asset' ? '/avatars/1/abc.webp' : '/attachments/1/abc.png', BASE_URL)
+  url.searchParams.set(name, value)
+  return !isFailure(parseRequest(url, { accept: null, assets: false, presetOf: anyPreset }))
+}
+
+function toldValues(values: ParameterValues): readonly string[] {
+  switch (values.kind) {
+    case 'choice':
+      return values.of
+    case 'number':
+      return [values.min - 1, values.min, values.max, values.max + 1].map(String)
+    case 'quality':
+      return [...values.names, ...[values.min - 1, values.min, values.max, values.max + 1].map(String)]
+    case 'text':
+      return [...values.examples, ...values.strangers]
+    case 'flag':
+      return ['true', 'false', '1', '0']
+    case 'seconds':
+    case 'time':
+      return ['0', '1.5', '12.345', '50%']
+  }
+}
+
+/** A value of each parameter; `size` and what follows it of assets, and of the others, are told by the guide. */
+const SAMPLES: Parameters = {
+  size: 64,
+  width: 400,
+  height: 300,
+  fit: 'inside',
+  gravity: 'face',
+  format: 'avif',
+  quality: '75',
+  animated: true,
+  dpr: 1.5,
+  blur: 8,
+  crop: '0.25,0,0.5,1',
+  trim: true,
+  rotate: 90,
+  flip: 'h',
+  pad: '5,20',
+  background: 'f59e0b',
+  sharpen: 2,
+  maxbytes: 20_000,
+  time: '75%',
+  duration: 2.5,
+  fps: 12,
+  sprite: '4x3',
+  audio: false,
+  preset: 'thumb',
+  download: true,
+}
+
+/** As the guide has them, whatever the order in which they are written here. */
+function inOrder(parameters: Parameters): Parameters {
+  const names = Object.keys(parameters)
+  const sorted = PARAMETER_GUIDE.map(({ name }) => name).filter((name) => names.includes(name))
+  return Object.fromEntries(sorted.map((name) => [name, sample(parameters, name)]))
+}
+
+function sample(parameters: Parameters, name: string): Value {
+  const value = parameters[name]
+  if (value === undefined) throw new Error(`the vectors need a value of the parameter ${name}`)
+  return value
+}
+
+function samplesOf(family: 'asset' | 'transformation'): readonly (readonly [name: string, value: Value])[] {
+  return parametersOf(family).map(({ name }) => [name, sample(SAMPLES, name)] as const)
+}
+
+type Call = readonly [call: keyof typeof CALLS, given: Parameters, parameters: Parameters]
+
+function calls(): readonly Call[] {
+  return [...assetCalls(), ...fileCalls(), ...attachmentCalls(), ...externalCalls(), ...uploadCalls()]
+}
+
+function assetCalls(): readonly Call[] {
+  const id = '100000000000000001'
+  const asset = (change: Parameters, parameters: Parameters = {}): Call => [
+    'asset',
+    { kind: 'avatars', id, hash: 'abc', extension: 'webp', ...change },
+    parameters,
+  ]
+  const names = [
+    '',
+    '.',
+    '..',
+    'a/b',
+    'a b',
+    'ä',
+    'a.b',
+    'a%2e',
+    'x'.repeat(64),
+    'x'.repeat(65),
+    'A-_z',
+    'a\n',
+  ]
+  return [
+    ...IMAGE_ROUTES.map((kind) => asset({ kind })),
+    ...['png', 'apng', 'jpg', 'jpeg', 'gif', 'avif', 'svg', 'heic', 'jxl', 'bmp', ''].map((extension) =>
+      asset({ extension }),
+    ),
+    ...['a_abc', 'a_', 'a_a_abc', 'a-b', 'x'.repeat(100), 'x'.repeat(101)].map((hash) => asset({ hash })),
+    ...names.flatMap((name): readonly Call[] => [
+      asset({ id: name }),
+      asset({ hash: name }),
+      ['emoji', { id: name, extension: 'webp' }, {}],
+      ['sticker', { id: name, extension: 'gif' }, {}],
+      ['memberAsset', { guildId: name, userId: id, kind: 'banners', hash: 'abc', extension: 'webp' }, {}],
+      ['memberAsset', { guildId: id, userId: name, kind: 'avatars', hash: 'a_abc', extension: 'gif' }, {}],
+    ]),
+    ...samplesOf('asset').map(([name, value]) => asset({}, { [name]: value })),
+    asset({}, Object.fromEntries(samplesOf('asset'))),
+    asset({}, { size: 65 }),
+    asset({}, { dpr: 2 }),
+    asset({}, { animated: false }),
+    asset({}, { format: 'mp4' }),
+    asset({}, { rotate: 45 }),
+    asset({}, { blur: -1 }),
+    ['emoji', { id, extension: 'gif' }, { size: 48, animated: true }],
+    ['sticker', { id, extension: 'webp' }, { size: 160, format: 'auto' }],
+  ]
+}
+
+function fileCalls(): readonly Call[] {
+  const themes = ['0123456789abcdef', '0123456789ABCDEF', '0123456789abcde', '../0123456789abcd', '']
+  const sounds = ['mp3', 'ogg', 'm4a', 'wav', 'flac']
+  return [
+    ...themes.map((id): Call => ['theme', { id }, {}]),
+    ...sounds.map((extension): Call => ['entranceSound', { userId: '9', hash: 'abc', extension }, {}]),
+    ['entranceSound', { userId: 'a/b', hash: 'abc', extension: 'mp3' }, {}],
+    ['entranceSound', { userId: '9', hash: 'a.b', extension: 'mp3' }, {}],
+    ['entranceSound', { userId: '9', hash: 'a_', extension: 'mp3' }, {}],
+  ]
+}
+
+const FOLDER = '1544725486800732163/1544971349200470016'
+/** When the id of the second folder was made, in unix seconds. */
+const MADE_AT = 0x6a9920b1
+
+function attachmentCalls(): readonly Call[] {
+  const paths = [
+    ...[`${FOLDER}/cat.gif`, `${FOLDER}/a b ü?.png`, `${FOLDER}/100%.png`, `${FOLDER}/(a)!~*'.png`, 'a'],
+    ...[
+      '+&=#;,:@$.txt',
+      '1/日本語.webm',
+      '1/😀',
+      '1/..a',
+      '1/a..',
+      '1/%2e%2e',
+      'x'.repeat(1012),
+      'x'.repeat(1013),
+    ],
+    ...['ü'.repeat(506), 'ü'.repeat(507), '', '/', 'a/', '/a', 'a//b', '.', '..', '../a', 'a/../b', 'a/.'],
+    ...['a\\b', 'a\u0000b', 'a\nb', 'a\u007fb', 'a\u0085b', 'a\u00a0b'],
+  ]
+  const path = `${FOLDER}/cat.gif`
+  const plain = (parameters: Parameters): Call => ['attachment', { path }, parameters]
+  const at = MADE_AT
+  return [
+    ...paths.flatMap((given): readonly Call[] => [
+      ['attachment', { path: given }, {}],
+      ['signAttachment', { path: given, now: at }, {}],
+    ]),
+    ...samplesOf('transformation').map(([name, value]) => plain({ [name]: value })),
+    plain(Object.fromEntries(samplesOf('transformation'))),
+    plain({ format: 'mp4', fit: 'inside' }),
+    plain({ format: 'mp4', fit: 'cover' }),
+    plain({ format: 'webm', time: '1.5' }),
+    plain({ format: 'webm', time: 'best' }),
+    plain({ time: 'best' }),
+    plain({ duration: 0.001 }),
+    plain({ width: 16_385 }),
+    plain({ width: -5 }),
+    // The grid of issue times begins with the attachment's id, and no URL is issued before it.
+    ...[0, at - 1, at, at + 43_199, at + 43_200, at + 86_400.5].map(
+      (now): Call => ['signAttachment', { path, now }, { width: 200, format: 'webp' }],
+    ),
+    ['signAttachment', { path: 'no-id/cat.gif', now: at }, {}],
+    ['signAttachment', { path: 'cat.gif', now: at }, {}],
+    ['signAttachmentForDataPackage', { path, now: at }, {}],
+    ['signAttachmentForDataPackage', { path: '../a', now: at }, {}],
+  ]
+}
+
+/** As a URL parser writes them: the other clients sign what they are given. */
+const FAR_URLS = [
+  ...[
+    'https://example.com/',
+    'http://example.com/a%20b.png?c=d',
+    'https://example.com:8443/a?b=c&d=%C3%A4#e',
+  ],
+  ...[
+    'https://[2001:db8::1]/a',
+    `https://example.com/${'x'.repeat(8172)}`,
+    `https://example.com/${'x'.repeat(8173)}`,
+  ],
+]
+const NO_FAR_URLS = [
+  ...['', '/relative', 'example.com/a', 'ftp://example.com/', 'javascript:alert(1)', 'https://', 'https:///'],
+  ...[
+    'https://exa mple.com/',
+    'https://a:99999/',
+    'https://a:b/',
+    'https://[::1/',
+    'https://a<b/',
+    'https://a%zz/',
+  ],
+]
+
+function externalCalls(): readonly Call[] {
+  const sign = (change: Parameters, parameters: Parameters = {}): Call => [
+    'signExternal',
+    { url: FAR_URLS[0] ?? '', signsParameters: false, now: 1_000_000.5, ...change },
+    parameters,
+  ]
+  const urls = [...FAR_URLS, ...NO_FAR_URLS].map((url) => sign({ url }))
+  const versions = [true, false].flatMap((signsParameters) => [
+    ...samplesOf('transformation').map(([name, value]) => sign({ signsParameters }, { [name]: value })),
+    sign({ signsParameters }, Object.fromEntries(samplesOf('transformation'))),
+    sign({ signsParameters, expiresInSeconds: 600 }),
+    sign({ signsParameters, expiresInSeconds: 600 }, { width: 400, format: 'webp' }),
+    sign({ signsParameters, expiresInSeconds: 600, expiryBucketSeconds: 1 }),
+    sign({ signsParameters, expiresInSeconds: 600, expiryBucketSeconds: 7 }, { time: '50%' }),
+    sign({ signsParameters }, { width: 16_385 }),
+  ])
+  return [...urls, ...versions]
+}
+
+function uploadCalls(): readonly Call[] {
+  const sign = (change: Parameters): Call => [
+    'signUpload',
+    { key: 'folder/a b', maxBytes: 5_000_000, expiresInSeconds: 60, now: 1_800_000_000.5, ...change },
+    {},
+  ]
+  const part = { uploadId: 'a/b+c=', partNumber: 3 }
+  return [
+    sign({}),
+    sign({ bucket: 'another' }),
+    sign({ contentType: 'image/png' }),
+    sign(part),
+    sign({ ...part, contentType: 'video/mp4; codecs="avc1"' }),
+    ...['ä<&>.png', 'a"b', '', '..', 'a/../b', 'a\\b'].map((key) => sign({ key })),
+    sign({ maxBytes: 0 }),
+    sign({ maxBytes: -1 }),
+    ...[0, 1, 10_000, 10_001].map((partNumber) => sign({ ...part, partNumber })),
+    ...['u'.repeat(1024), 'u'.repeat(1025), ''].map((uploadId) => sign({ ...part, uploadId })),
+  ]
+}
+
+const media = createMediaUrls(BASE_URL)
+
+/** What each call is in the client. The vectors are data: what is no value of a type is refused when it is run. */
+const CALLS = {
+  asset: ({ kind, id, hash, extension }: Parameters, parameters: Parameters) =>
+    media.asset(kind as AssetKind, text(id), text(hash), options(extension, parameters)),
+  memberAsset: ({ guildId, userId, kind, hash, extension }: Parameters, parameters: Parameters) =>
+    media.memberAsset(
+      text(guildId),
+      text(userId),
+      kind as 'avatars' | 'banners',
+      text(hash),
+      options(extension, parameters),
+    ),
+  emoji: ({ id, extension }: Parameters, parameters: Parameters) =>
+    media.emoji(text(id), options(extension, parameters)),
+  sticker: ({ id, extension }: Parameters, parameters: Parameters) =>
+    media.sticker(text(id), options(extension, parameters)),
+  attachment: ({ path }: Parameters, parameters: Parameters) =>
+    media.attachment(text(path), parameters as TransformationParameters),
+  theme: ({ id }: Parameters) => media.theme(text(id)),
+  entranceSound: ({ userId, hash, extension }: Parameters) =>
+    media.entranceSound(text(userId), text(hash), extension as 'mp3'),
+  signAttachment: ({ path, now }: Parameters, parameters: Parameters) =>
+    attachmentsAt(now).sign(text(path), parameters as TransformationParameters),
+  signAttachmentForDataPackage: ({ path, now }: Parameters) =>
+    attachmentsAt(now).signForDataPackage(text(path)),
+  signExternal: ({ url, now, signsParameters, ...options }: Parameters, parameters: Parameters) =>
+    createExternalUrls({
+      baseUrl: BASE_URL,
+      secretKey: SECRET_KEY,
+      signsParameters: signsParameters === true,
+      now: clock(now),
+    }).sign(text(url), { ...options, ...(parameters as TransformationParameters) }),
+  signUpload: ({ key, now, bucket, maxBytes, expiresInSeconds, contentType, ...part }: Parameters) =>
+    createUploadUrls({
+      baseUrl: BASE_URL,
+      secret: BASE64_SECRET,
+      ...(bucket === undefined ? {} : { bucket: text(bucket) }),
+      now: clock(now),
+    }).sign(text(key), {
+      maxBytes: Number(maxBytes),
+      expiresInSeconds: Number(expiresInSeconds),
+      ...(contentType === undefined ? {} : { contentType: text(contentType) }),
+      ...('uploadId' in part
+        ? { part: { uploadId: text(part.uploadId), partNumber: Number(part.partNumber) } }
+        : {}),
+    }),
+} as const
+
+async function attempt(
+  call: keyof typeof CALLS,
+  given: Parameters,
+  parameters: Parameters,
+): Promise<string | null> {
+  try {
+    return await CALLS[call](given, parameters)
+  } catch (error) {
+    if (error instanceof RangeError) return null
+    throw error
+  }
+}
+
+function attachmentsAt(now: Value | undefined) {
+  return createAttachmentUrls({ baseUrl: BASE_URL, secret: BASE64_SECRET, now: clock(now) })
+}
+
+/** Seconds in the vectors, milliseconds in JavaScript. */
+function clock(seconds: Value | undefined): () => number {
+  return () => Number(seconds) * 1000
+}
+
+function text(value: Value | undefined): string {
+  return String(value)
+}
+
+function options(extension: Value | undefined, parameters: Parameters): AssetUrlOptions {
+  return { extension: extension as 'webp', ...parameters }
+}

@@ -1,0 +1,91 @@
+/** The clients in other languages: held to the vectors, and before the running service at both doors. */
+
+import { spawn, spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Door, openEdge, openFilesystemOrigin } from '../doors.ts'
+import { halvesPng } from '../fixtures.ts'
+import { patient } from '../patience.ts'
+import { files, openUpstreamServer, type UpstreamServer } from '../upstream-server.ts'
+
+const CLIENTS = join(import.meta.dirname, '../../clients')
+const SECRET_KEY = 'client-secret'
+const ATTACHMENT_SECRET = Buffer.alloc(32, 5).toString('base64')
+const RELAY_SECRET = Buffer.alloc(32, 9).toString('base64')
+
+interface Language {
+  readonly name: string
+  readonly command: string
+  /** Words that succeed where the language is installed. */
+  readonly probe: readonly string[]
+  readonly words: readonly string[]
+  readonly folder: string
+  readonly environment: Readonly<Record<string, string>>
+}
+
+const LANGUAGES: readonly Language[] = [
+  {
+    name: 'Python',
+    command: 'python3',
+    probe: ['-c', 'import sys; sys.exit(sys.version_info < (3, 11))'],
+    words: ['-W', 'error', '-m', 'unittest', 'discover', '-s', 'tests', '-t', '.'],
+    folder: 'python',
+    environment: { PYTHONPATH: 'src', PYTHONDONTWRITEBYTECODE: '1' },
+  },
+]
+
+async function run({ command, words, folder, environment }: Language, service: Record<string, string>) {
+  const child = spawn(command, words, {
+    cwd: join(CLIENTS, folder),
+    env: { ...process.env, ...environment, ...service },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const ended = new Promise((resolve) => child.once('close', resolve))
+  const [output, errors] = await Promise.all([text(child.stdout), text(child.stderr)])
+  return { status: await ended, output: output + errors }
+}
+
+describe.each([
+  ['the edge', openEdge],
+  ['the origin', openFilesystemOrigin],
+] as const)('at %s', (_, open) => {
+  let door: Door
+  let far: UpstreamServer
+  beforeAll(async () => {
+    const picture = await halvesPng(60, 40)
+    far = await openUpstreamServer(files({ '/far.png': picture }))
+    door = await open({
+      MEDIA_PROXY_SECRET_KEY: SECRET_KEY,
+      MEDIA_PROXY_EDGE_SECRET_KEY: 'edge-secret',
+      MEDIA_PROXY_ATTACHMENT_SIGNATURES: 'enforce',
+      MEDIA_PROXY_ATTACHMENT_SECRETS: ATTACHMENT_SECRET,
+      MEDIA_PROXY_UPLOAD_RELAY_SECRET: RELAY_SECRET,
+      MEDIA_PROXY_EXTERNAL_ALLOWED_HOSTS: far.host,
+    })
+    await door.put('attachments/1/ä b.png', picture)
+    await door.put('avatars/1/abc', picture)
+  })
+  afterAll(async () => {
+    await door.close()
+    await far.close()
+  })
+
+  for (const language of LANGUAGES) {
+    const isThere = spawnSync(language.command, language.probe).status === 0
+    it.skipIf(!isThere)(
+      `the ${language.name} client does what the vectors and the service say (skipped where there is no ${language.command})`,
+      { timeout: patient(120_000) },
+      async () => {
+        const { status, output } = await run(language, {
+          MEDIA_PROXY_CLIENT_TEST_URL: door.url,
+          MEDIA_PROXY_CLIENT_TEST_SECRET_KEY: SECRET_KEY,
+          MEDIA_PROXY_CLIENT_TEST_ATTACHMENT_SECRET: ATTACHMENT_SECRET,
+          MEDIA_PROXY_CLIENT_TEST_RELAY_SECRET: RELAY_SECRET,
+          MEDIA_PROXY_CLIENT_TEST_FAR_URL: `${far.url}/far.png`,
+        })
+        expect([status, output]).toEqual([0, expect.not.stringMatching(/skip/i)])
+      },
+    )
+  }
+})
