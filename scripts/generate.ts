@@ -14,6 +14,7 @@ import { urlsPage } from './documents/parameters.ts'
 import { ROOT } from './origin-process.ts'
 
 const GENERATED: Readonly<Record<string, () => string | Promise<string>>> = {
+  'clients/go/LICENSE': license,
   'clients/python/LICENSE': license,
   'clients/vectors.json': clientVectors,
   'docs/configuration.md': configurationPage,

@@ -1,11 +1,8 @@
 /** Every recipe runs, and what it makes is accepted by the service. */
 
-import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { createExternalUrls } from '@media-proxy/client'
 import { parseRequest } from '@media-proxy/shared/request/parse.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -117,27 +114,3 @@ function askServer(listener: Parameters<typeof createServer>[1]) {
     }
   }
 }
-
-const SNIPPETS = [['Go', 'go', ['run', 'sign.go'], 'version']] as const
-
-describe.each(SNIPPETS)('the %s snippet', (_, command, words, probe) => {
-  const isThere = spawnSync(command, [probe]).status === 0
-
-  it.skipIf(!isThere)(`signs as the contract says (skipped where there is no ${command})`, async () => {
-    const sign = (...more: readonly string[]) => {
-      const run = spawnSync(command, [...words, MEDIA, SECRET, ...more], {
-        cwd: import.meta.dirname,
-        encoding: 'utf8',
-        env: { ...process.env, GOCACHE: join(tmpdir(), 'media-proxy-go-cache') },
-      })
-      expect(run.stderr).toBe('')
-      return run.stdout.trim()
-    }
-    expect(sign('https://example.com/')).toBe(
-      `${MEDIA}/external/jkGeYYCiqJ67eS5T6lWJ4eQ77pwIaf6yoXXF5LncsHY/v2/aHR0cHM6Ly9leGFtcGxlLmNvbS8`,
-    )
-    expect(await verified(sign('https://example.com/ä?b=c', '4102444800'))).toBe(
-      'https://example.com/%C3%A4?b=c',
-    )
-  })
-})

@@ -18,7 +18,7 @@ Clock = Callable[[], float]
 
 _MAX_URL_LENGTH = 8192
 _FAR_URL = re.compile(r"https?://(?:[^/?#\\]*@)?(\[[0-9A-Fa-f:.]+\]|[^/?#\\@:\[\]]+)(?::([0-9]{0,5}))?(?:[/?#\\].*)?", re.I | re.S)
-_NO_HOST = re.compile(r"[\x00-\x20\x7f\"<>^`{|}]|%(?![0-9A-Fa-f]{2})")
+_NO_HOST = re.compile(r"[\x00-\x20\x7f\"<>^`{|}%]")
 
 
 class ExternalUrls:

@@ -1,0 +1,3 @@
+module mediaproxy
+
+go 1.22
