@@ -4,6 +4,8 @@ import { readFileSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { describeApi } from '@media-proxy/origin/api/description.ts'
+import { serviceVersion } from '@media-proxy/origin/api/version.ts'
 import { METRICS, type MetricName, prometheusName } from '@media-proxy/origin/telemetry/metric-table.ts'
 import { CONFIG_FILE_VARIABLE, listSettings, VARIABLE_PREFIX } from '@media-proxy/shared/config/load.ts'
 import { configSchema } from '@media-proxy/shared/config/schema.ts'
@@ -20,6 +22,7 @@ const GENERATED: Readonly<Record<string, () => string | Promise<string>>> = {
   'docs/configuration.md': configurationPage,
   'docs/configuration.schema.json': configurationSchema,
   'docs/metrics.md': metricsPage,
+  'docs/openapi.json': apiDescription,
   'docs/operations.md': operationsPage,
   'docs/urls.md': urlsPage,
 }
@@ -76,6 +79,10 @@ rules over them are in [deploy/](../deploy).
 | --- | --- | --- | --- | --- | --- |
 ${rows.join('\n')}
 `
+}
+
+function apiDescription(): string {
+  return `${JSON.stringify(describeApi({ version: serviceVersion() }), null, 2)}\n`
 }
 
 /** Only the table between the marks is made. */

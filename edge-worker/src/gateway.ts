@@ -61,6 +61,8 @@ export interface GatewayOptions {
   readonly checkSecret: (headers: Headers) => Promise<Failure | undefined>
   /** Whether the origin is asked for `/_playground`. */
   readonly hasPlayground: boolean
+  /** Whether the origin is asked for `/_openapi.json`. */
+  readonly hasDescription: boolean
   /** Whether a 400 says what it is about. */
   readonly explainsErrors: boolean
   /** Answers everything but the service endpoints, in static mode. */
@@ -132,6 +134,8 @@ async function answer(
   if (parsed.kind === 'relay') return answerRelay(exchange, limits, options)
   if (parsed.kind === 'playground') return answerPlayground(exchange, limits, options)
   if (options.staticSite !== undefined && isInternal(parsed)) return fail('no-route')
+  if (parsed.kind === 'endpoint' && parsed.endpoint === 'openapi' && !options.hasDescription)
+    return fail('no-route')
   if (exchange.method === 'OPTIONS') {
     return { response: preflightResponse(allowedMethods(parsed), exchange.requestId), cache: 'BYPASS' }
   }
@@ -242,6 +246,7 @@ async function answerEndpoint(
     case 'ready':
       return answerReady(exchange, options.staticSite, options.delivery.origin)
     case 'telemetry':
+    case 'openapi':
       return (await limits.consume('requests')) ?? forward(options.delivery.origin, exchange)
     case 'metadata':
     case 'thumbnail':

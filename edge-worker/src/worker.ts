@@ -1,6 +1,11 @@
 /** The shell of the edge: bindings in, gateway out, one report a request. */
 
-import { type Config, explainsErrors, hasPlayground } from '@media-proxy/shared/config/schema.ts'
+import {
+  type Config,
+  explainsErrors,
+  hasDescription,
+  hasPlayground,
+} from '@media-proxy/shared/config/schema.ts'
 import { createRateLimiter } from '@media-proxy/shared/rate-limit.ts'
 import { presetRules } from '@media-proxy/shared/request/presets.ts'
 import { fail } from '@media-proxy/shared/response/failure.ts'
@@ -171,6 +176,7 @@ function assemble(
     purge: zonePurge ?? createLogPurge(log),
     checkSecret: (headers) => checkInternalSecret(headers, config.secretKey, keys.comparison),
     hasPlayground: hasPlayground(config),
+    hasDescription: hasDescription(config),
     explainsErrors: explainsErrors(config),
     staticSite: config.staticMode ? createStaticSite(config, bindings.STATIC, origin) : undefined,
     now,

@@ -228,6 +228,7 @@ async function answerRequest(parsed: Parsed, exchange: Exchange, options: AppOpt
   if (parsed.kind === 'relay') return serveRelay(parsed, exchange, options.relay)
   if (parsed.kind === 'playground') return options.playground(parsed, exchange)
   if (options.config.staticMode && isInternal(parsed)) return reject(fail('no-route'), requestId)
+  if (isUndescribed(parsed, options.service)) return reject(fail('no-route'), requestId)
   if (method === 'OPTIONS') return { response: preflightResponse(allowedMethods(parsed), requestId) }
   const rejected = validateMethod(parsed, method)
   if (rejected !== undefined) return reject(rejected, requestId)
@@ -250,7 +251,8 @@ async function answerRequest(parsed: Parsed, exchange: Exchange, options: AppOpt
         case 'prepare':
         case 'purge':
           return serveInternal(parsed.endpoint, exchange, options.internal)
-        case 'telemetry': {
+        case 'telemetry':
+        case 'openapi': {
           const limited = await requestLimits.consume('requests')
           if (limited !== undefined) return reject(limited, requestId)
           return serveEndpoint(parsed.endpoint, exchange, options.service)
@@ -259,6 +261,11 @@ async function answerRequest(parsed: Parsed, exchange: Exchange, options: AppOpt
           return serveEndpoint(parsed.endpoint, exchange, options.service)
       }
   }
+}
+
+/** Outside development there is no such path, whatever the method. */
+function isUndescribed(parsed: MediaRequest, { description }: ServiceOptions): boolean {
+  return parsed.kind === 'endpoint' && parsed.endpoint === 'openapi' && description === undefined
 }
 
 async function answerStatic(exchange: Exchange, { store, config }: AppOptions): Promise<Answer> {

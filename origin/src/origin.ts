@@ -1,13 +1,15 @@
 /** Puts the origin together from a configuration. */
 
 import { configuredBuckets } from '@media-proxy/shared/config/buckets.ts'
-import type { Config } from '@media-proxy/shared/config/schema.ts'
+import { type Config, hasDescription } from '@media-proxy/shared/config/schema.ts'
 import { presetRules } from '@media-proxy/shared/request/presets.ts'
 import { attachmentPolicyOf } from '@media-proxy/shared/signing/attachment-url.ts'
 import { createBase64KeyRing, createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { checkInternalSecret, createComparisonRing } from '@media-proxy/shared/signing/internal-secret.ts'
 import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
 import type { Hono } from 'hono'
+import { describeApi } from './api/description.ts'
+import { serviceVersion } from './api/version.ts'
 import { createApp } from './app.ts'
 import { openGate, openLimiter } from './assembly/doors.ts'
 import { type OpenedEngine, openEngine } from './assembly/engine.ts'
@@ -133,6 +135,9 @@ export async function createOrigin({
       telemetryEnabled: config.telemetry.enabled,
       metrics,
       checkSecret: internal.checkSecret,
+      description: hasDescription(config)
+        ? () => describeApi({ version: serviceVersion(), presets: Object.keys(config.presets) })
+        : undefined,
       notReady: async () =>
         draining()
           ? ['draining']

@@ -63,7 +63,7 @@ export function createGate(options: GateOptions): Gate {
 export function isGated(request: MediaRequest | Failure): boolean {
   if (isFailure(request) || request.kind !== 'endpoint') return true
   // `/_metrics` has a rule of its own, which is narrower.
-  return request.endpoint === 'telemetry'
+  return request.endpoint === 'telemetry' || request.endpoint === 'openapi'
 }
 
 /**

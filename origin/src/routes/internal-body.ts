@@ -1,8 +1,7 @@
 /** Bounded JSON bodies of the internal endpoints (contract, section 6). */
 
-import { type ObjectKey, toObjectKey } from '@media-proxy/shared/request/object-key.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import * as z from 'zod'
+import type * as z from 'zod'
 import { discard } from '../streams/discard.ts'
 import type { Exchange } from './exchange.ts'
 
@@ -91,17 +90,3 @@ function endOfString(json: Buffer, start: number): number {
   }
   return json.length
 }
-
-/** A key as a body has it: checked as those in paths are, but never percent-decoded. */
-export const objectKeySchema = z.string().transform((text, context): ObjectKey => {
-  const key = toObjectKey(text)
-  if (!isFailure(key)) return key
-  context.addIssue({ code: 'custom', message: 'not a key' })
-  return z.NEVER
-})
-
-/** An object in the bucket of uploads. */
-export const uploadSchema = z.object({ type: z.literal('upload'), upload_filename: objectKeySchema })
-
-/** An object in one of the configured buckets. */
-export const s3Schema = z.object({ type: z.literal('s3'), bucket: z.string(), key: objectKeySchema })

@@ -1,14 +1,15 @@
 /** `POST /_thumbnail` and `POST /_frames`: stills for whoever holds the secret. Never cached. */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import * as z from 'zod'
+import type { FramesAnswer } from '../api/answers.ts'
+import { framesSchema, uploadSchema } from '../api/bodies.ts'
 import { waitFor } from '../concurrency/wait.ts'
 import type { Engine, FrameFile, JobTime } from '../engine/client.ts'
 import { FULL_SIZE, type RenderOptions } from '../engine/render-options.ts'
 import type { Source } from '../source/bytes/source.ts'
 import type { SourceReader } from '../source/reader.ts'
 import type { Answer, Exchange } from './exchange.ts'
-import { readJsonBody, s3Schema, uploadSchema } from './internal-body.ts'
+import { readJsonBody } from './internal-body.ts'
 
 export interface InternalMediaOptions {
   /** The sources of a bucket; undefined for one that is not configured. */
@@ -30,8 +31,6 @@ const THUMBNAIL: RenderOptions = {
   animated: false,
   imagesOnly: false,
 }
-
-const framesSchema = z.discriminatedUnion('type', [uploadSchema, s3Schema])
 
 /** The first frame of an uploaded video that decodes, as JPEG of its full size. */
 export async function serveThumbnail(
@@ -74,8 +73,8 @@ export async function serveFrames(
       ? undefined
       : files.find(({ bytes }) => bytes.length > options.maxBase64Bytes)
     if (tooLarge !== undefined) return fail('source-too-large', `${tooLarge.bytes.length} bytes as base64`)
-    const json = JSON.stringify({ frames: isFailure(files) ? [] : files.map(frameEntry) })
-    return { bytes: Buffer.from(json), contentType: 'application/json' }
+    const answer: FramesAnswer = { frames: isFailure(files) ? [] : files.map(frameEntry) }
+    return { bytes: Buffer.from(JSON.stringify(answer)), contentType: 'application/json' }
   })
 }
 

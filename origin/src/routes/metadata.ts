@@ -2,7 +2,9 @@
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { jsonResponse } from '@media-proxy/shared/response/plain.ts'
-import * as z from 'zod'
+import type * as z from 'zod'
+import type { MetadataAnswer } from '../api/answers.ts'
+import { metadataSchema } from '../api/bodies.ts'
 import { createCoalescer, type Handle } from '../concurrency/single-flight.ts'
 import { waitFor } from '../concurrency/wait.ts'
 import type { Engine, Examined } from '../engine/client.ts'
@@ -17,7 +19,7 @@ import { type OwnUrls, readMediaUrl } from '../source/own-url.ts'
 import { type SourcePlace, type SourceReader, sourceFromBytes } from '../source/reader.ts'
 import { base64Answer } from './base64-answer.ts'
 import type { Answer, Exchange } from './exchange.ts'
-import { objectKeySchema, readJsonBody, s3Schema } from './internal-body.ts'
+import { readJsonBody } from './internal-body.ts'
 
 export interface MetadataOptions {
   /** The sources of a bucket; undefined for one that is not configured. */
@@ -34,13 +36,13 @@ export interface MetadataOptions {
 
 export type ServeMetadata = (exchange: Exchange) => Promise<Answer | Failure>
 
-type Metadata = Readonly<Record<string, unknown>>
+type Metadata = Readonly<MetadataAnswer>
 
 /** The route; requests for the same source that are in flight together are one. */
 export function createMetadataRoute(options: MetadataOptions): ServeMetadata {
   const calls = createCoalescer<Metadata | Failure>()
   return async (exchange) => {
-    const body = await readJsonBody(exchange, bodySchema, options.maxBodyBytes)
+    const body = await readJsonBody(exchange, metadataSchema, options.maxBodyBytes)
     if (isFailure(body)) return body
     const signal = AbortSignal.any([exchange.signal, AbortSignal.timeout(options.deadlineMs)])
     const work = await workOf(body, options)
@@ -69,24 +71,7 @@ export function createMetadataRoute(options: MetadataOptions): ServeMetadata {
   }
 }
 
-const common = {
-  filename: z.string().max(1024).optional(),
-  with_base64: z.boolean().optional(),
-  isNSFWAllowed: z.boolean().optional(),
-  version: z.literal(2).optional(),
-  nsfw: z.enum(['block', 'flag', 'allow']).optional(),
-  extras: z.array(z.enum(EXTRA_NAMES)).max(16).optional(),
-  waveform: z.boolean().optional(),
-}
-
-const bodySchema = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('external'), url: z.string().min(1).max(8192), ...common }),
-  z.object({ type: z.literal('upload'), upload_filename: objectKeySchema, ...common }),
-  z.object({ type: z.literal('base64'), base64: z.string().min(1), ...common }),
-  s3Schema.extend(common),
-])
-
-type Body = z.output<typeof bodySchema>
+type Body = z.output<typeof metadataSchema>
 
 /** Both dialects; where neither says anything, a scan is made. */
 function wantsScan({ isNSFWAllowed, nsfw }: Body): boolean {

@@ -5,31 +5,26 @@ import { parseRequest } from '@media-proxy/shared/request/parse.ts'
 import type { PresetRules } from '@media-proxy/shared/request/presets.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { jsonResponse } from '@media-proxy/shared/response/plain.ts'
-import * as z from 'zod'
+import type { PreparationAnswer } from '../api/answers.ts'
+import { prepareSchema } from '../api/bodies.ts'
 import type { TransformedAttachment } from '../rendition/job.ts'
 import type { Preparation } from '../rendition/preparation.ts'
 import type { Answer, Exchange } from './exchange.ts'
-import { objectKeySchema, readJsonBody } from './internal-body.ts'
+import { readJsonBody } from './internal-body.ts'
 
 export interface PrepareOptions {
   readonly preparation: Preparation
   readonly presetOf: PresetRules['presetOf']
 }
 
-const MAX_RENDITIONS = 64
 const MAX_BODY_BYTES = 256 * 1024
-
-const bodySchema = z.object({
-  object: objectKeySchema,
-  renditions: z.array(z.string().startsWith('/').max(2048)).min(1).max(MAX_RENDITIONS),
-})
 
 /** Answers 202 with what is there already; fails with `bad-field` where a path is no rendition of the object. */
 export async function servePrepare(
   exchange: Exchange,
   { preparation, presetOf }: PrepareOptions,
 ): Promise<Answer | Failure> {
-  const body = await readJsonBody(exchange, bodySchema, MAX_BODY_BYTES)
+  const body = await readJsonBody(exchange, prepareSchema, MAX_BODY_BYTES)
   if (isFailure(body)) return body
   const requests: (readonly [path: string, request: Preparable])[] = []
   for (const path of body.renditions) {
@@ -42,7 +37,11 @@ export async function servePrepare(
   }
   const told = requests.map(([path, request]) => ({ path, state: preparation.add(request) }))
   const pathsOf = (wanted: string) => told.filter(({ state }) => state === wanted).map(({ path }) => path)
-  const answer = { ready: pathsOf('ready'), queued: pathsOf('queued'), refused: pathsOf('full') }
+  const answer: PreparationAnswer = {
+    ready: pathsOf('ready'),
+    queued: pathsOf('queued'),
+    refused: pathsOf('full'),
+  }
   return { response: jsonResponse(answer, exchange, 202) }
 }
 

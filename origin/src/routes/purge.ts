@@ -1,6 +1,7 @@
 import { MAX_PURGE_BYTES, parsePurge } from '@media-proxy/shared/request/purge.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { jsonResponse } from '@media-proxy/shared/response/plain.ts'
+import type { PurgeAnswer } from '../api/answers.ts'
 import type { Pipeline } from '../rendition/pipeline.ts'
 import type { Answer, Exchange } from './exchange.ts'
 import { readBody } from './internal-body.ts'
@@ -12,5 +13,7 @@ export async function servePurge(exchange: Exchange, pipeline: Pipeline): Promis
   const names = parsePurge(body.toString())
   if (isFailure(names)) return names
   const removed = await pipeline.purge(names)
-  return isFailure(removed) ? removed : { response: jsonResponse({ removed }, exchange) }
+  if (isFailure(removed)) return removed
+  const answer: PurgeAnswer = { removed }
+  return { response: jsonResponse(answer, exchange) }
 }

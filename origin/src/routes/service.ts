@@ -1,10 +1,14 @@
 import type { Endpoint } from '@media-proxy/shared/request/media-request.ts'
+import { fail } from '@media-proxy/shared/response/failure.ts'
 import { jsonResponse, textResponse } from '@media-proxy/shared/response/plain.ts'
-import type { Answer, Exchange } from './exchange.ts'
+import type { TelemetryAnswer } from '../api/answers.ts'
+import { type Answer, type Exchange, reject } from './exchange.ts'
 import type { InternalEndpoint } from './internal.ts'
 import { type MetricsRouteOptions, serveMetrics } from './metrics.ts'
 
 export interface ServiceOptions extends MetricsRouteOptions {
+  /** The service in OpenAPI; undefined where it does not describe itself. */
+  readonly description: (() => object) | undefined
   readonly telemetryEnabled: boolean
   /** What is not ready, by name; empty when all is. */
   readonly notReady: () => Promise<readonly string[]>
@@ -28,13 +32,17 @@ export async function serveEndpoint(
     }
     case 'telemetry':
       return telemetry(exchange, options)
+    case 'openapi':
+      return options.description === undefined
+        ? reject(fail('no-route'), exchange.requestId)
+        : { response: jsonResponse(options.description(), exchange) }
     case 'metrics':
       return serveMetrics(exchange, options)
   }
 }
 
 function telemetry(exchange: Exchange, { telemetryEnabled, now }: ServiceOptions): Answer {
-  const value = {
+  const value: TelemetryAnswer = {
     telemetry_enabled: telemetryEnabled,
     service: 'fluxer_media_proxy',
     timestamp: now().toISOString(),

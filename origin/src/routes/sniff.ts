@@ -4,10 +4,12 @@ import { fileNameOf } from '@media-proxy/shared/request/object-key.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { jsonResponse } from '@media-proxy/shared/response/plain.ts'
 import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
+import type { SniffAnswer } from '../api/answers.ts'
+import { sniffSchema } from '../api/bodies.ts'
 import { sniff } from '../media/sniff.ts'
 import { peek } from '../streams/peek.ts'
 import type { Answer, Exchange } from './exchange.ts'
-import { readJsonBody, uploadSchema } from './internal-body.ts'
+import { readJsonBody } from './internal-body.ts'
 
 export interface SniffOptions {
   readonly store: Pick<ObjectStore, 'get'>
@@ -17,21 +19,20 @@ export interface SniffOptions {
 
 const HEAD_BYTES = 8 * 1024
 
-const schema = uploadSchema.omit({ type: true })
-
 /** Null for what is not accepted, and for an SVG, which is never served as one. */
 export async function serveSniff(
   exchange: Exchange,
   { store, uploadsBucket, maxBodyBytes }: SniffOptions,
 ): Promise<Answer | Failure> {
-  const body = await readJsonBody(exchange, schema, maxBodyBytes)
+  const body = await readJsonBody(exchange, sniffSchema, maxBodyBytes)
   if (isFailure(body)) return body
   const key = body.upload_filename
   const head = await readHead(store, uploadsBucket, key, exchange.signal)
   if (isFailure(head)) return head
   const kind = await sniff(head, fileNameOf(key))
   const contentType = kind === undefined || kind.format === 'svg' ? null : kind.mime
-  return { response: jsonResponse({ content_type: contentType }, exchange) }
+  const answer: SniffAnswer = { content_type: contentType }
+  return { response: jsonResponse(answer, exchange) }
 }
 
 async function readHead(

@@ -344,3 +344,8 @@ export function explainsErrors({ explainErrors, nodeEnv }: Config): boolean {
 export function hasPlayground({ playground, nodeEnv, staticMode }: Config): boolean {
   return !staticMode && (playground.enabled ?? nodeEnv === 'development')
 }
+
+/** Whether `/_openapi.json` is answered. */
+export function hasDescription({ nodeEnv, staticMode }: Config): boolean {
+  return !staticMode && nodeEnv === 'development'
+}

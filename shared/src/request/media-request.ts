@@ -177,6 +177,7 @@ export type Endpoint =
   | 'ready'
   | 'metrics'
   | 'telemetry'
+  | 'openapi'
   | 'purge'
   | 'metadata'
   | 'thumbnail'

@@ -43,6 +43,12 @@ describe('the guide of parameters', () => {
         expect(accepts(base, `${parameter.name}=${encodeURIComponent(value)}`), value).toBe(false)
       }
       expect(accepts(base, parameter.example)).toBe(true)
+      if (parameter.values.kind !== 'text') return
+      const pattern = new RegExp(parameter.values.pattern, 'u')
+      for (const value of parameter.values.examples) expect(value).toMatch(pattern)
+      // What is no name of a preset is told by the configuration alone.
+      if (parameter.name === 'preset') return
+      for (const value of parameter.values.strangers) expect(value).not.toMatch(pattern)
     },
   )
 })

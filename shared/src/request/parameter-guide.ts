@@ -41,6 +41,8 @@ export type ParameterValues =
       readonly kind: 'text'
       /** What it takes, in words. */
       readonly words: string
+      /** The same as a regular expression of JSON Schema. */
+      readonly pattern: string
       readonly placeholder: string
       readonly examples: readonly string[]
       readonly strangers: readonly string[]
@@ -48,6 +50,13 @@ export type ParameterValues =
   /** Seconds, a whole percentage, or `best`. */
   | { readonly kind: 'time' }
   | { readonly kind: 'seconds'; readonly min: number }
+
+export const PRESET_NAME_PATTERN = '^[A-Za-z0-9_-]{1,40}$'
+
+const FRACTION = '0\\.([1-9][0-9]{0,3}|0[1-9][0-9]{0,2}|00[1-9][0-9]?|000[1-9])'
+const CROP_PATTERN =
+  '^((0|[1-9][0-9]{0,4}),(0|[1-9][0-9]{0,4}),[1-9][0-9]{0,4},[1-9][0-9]{0,4}|' +
+  `0(\\.[0-9]{1,4})?,0(\\.[0-9]{1,4})?,(${FRACTION}|1(\\.0{1,4})?),(${FRACTION}|1(\\.0{1,4})?))$`
 
 const PIXELS = { kind: 'number', min: 1, max: MAX_SIDE_PIXELS, unit: 'px' } as const
 
@@ -146,6 +155,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     values: {
       kind: 'text',
       words: 'x,y,width,height: pixels of the upright source, or fractions of it where one has a point',
+      pattern: CROP_PATTERN,
       placeholder: '0.25,0,0.5,1',
       examples: ['0,0,1,1', '10,20,300,400', '0.25,0,0.5,1', '0.3333,0.1,0.9,0.9', '0,0,1.0,1.0'],
       strangers: [
@@ -193,6 +203,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     values: {
       kind: 'text',
       words: `pixels around the picture: one number, or as in CSS two, three or four, each at most ${MAX_PAD_PIXELS}`,
+      pattern: '^(0|[1-9][0-9]{0,2}|1000)(,(0|[1-9][0-9]{0,2}|1000)){0,3}$',
       placeholder: '10 or 5,20',
       examples: ['0', '10', '5,20', '1,2,3', '1,2,3,4', String(MAX_PAD_PIXELS)],
       strangers: ['-1', '1.5', '1,2,3,4,5', '1,', String(MAX_PAD_PIXELS + 1)],
@@ -207,6 +218,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     values: {
       kind: 'text',
       words: 'a colour of six hexadecimal digits, such as ffffff',
+      pattern: '^[0-9A-Fa-f]{6}$',
       placeholder: 'ffffff',
       examples: ['000000', 'ffFFff', '12ab9e'],
       strangers: ['fff', '#ffffff', 'red', 'gggggg', 'ffffff00'],
@@ -264,6 +276,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     values: {
       kind: 'text',
       words: 'columns and rows such as 4x3, at most 10x10',
+      pattern: '^([1-9]|10)x([1-9]|10)$',
       placeholder: '4x3',
       examples: ['1x1', '4x3', '10x10'],
       strangers: ['0x1', '11x1', '3', '3x', '4X3'],
@@ -288,6 +301,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     values: {
       kind: 'text',
       words: 'the name of a preset of the configuration',
+      pattern: PRESET_NAME_PATTERN,
       placeholder: 'thumb',
       examples: ['thumb'],
       strangers: ['other', 'toString', 'THUMB'],

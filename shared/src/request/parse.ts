@@ -64,6 +64,7 @@ const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
   '/_ready': 'ready',
   '/_metrics': 'metrics',
   '/internal/telemetry': 'telemetry',
+  '/_openapi.json': 'openapi',
   '/_purge': 'purge',
   '/_metadata': 'metadata',
   '/_thumbnail': 'thumbnail',

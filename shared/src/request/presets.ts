@@ -4,9 +4,9 @@
  */
 
 import { type Failure, fail } from '../response/failure.ts'
-import { PARAMETER_GUIDE } from './parameter-guide.ts'
+import { PARAMETER_GUIDE, PRESET_NAME_PATTERN } from './parameter-guide.ts'
 
-export const PRESET_NAME = /^[A-Za-z0-9_-]{1,40}$/
+export const PRESET_NAME = new RegExp(PRESET_NAME_PATTERN)
 
 export interface PresetRules {
   /** The query of a preset; undefined where there is none of that name. Without it there is none of any name. */

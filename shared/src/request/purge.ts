@@ -1,8 +1,8 @@
 /** What is to be purged: every rendition of an object, or of an external URL (contract, section 1). */
 
-import { type Failure, fail, isFailure } from '../response/failure.ts'
+import { type Failure, fail } from '../response/failure.ts'
+import { purgeSchema } from './body-schemas.ts'
 import type { SourceRequest } from './media-request.ts'
-import { toObjectKey } from './object-key.ts'
 
 /** Names a source in the caches of both doors. */
 export type SourceName = string
@@ -22,21 +22,15 @@ export function parsePurge(body: string): readonly SourceName[] | Failure {
     if (error instanceof SyntaxError) return fail('bad-json')
     throw error
   }
-  if (typeof value !== 'object' || value === null) return fail('bad-field', 'not an object')
-  const object = 'object' in value ? value.object : undefined
-  const external = 'external' in value ? value.external : undefined
-  if (typeof object === 'string' && external === undefined) {
-    const key = toObjectKey(object)
-    if (isFailure(key)) return fail('bad-field', 'object')
-    const bare = key.replace(/\.(png|jpe?g|webp|gif|avif|svg)$/i, '')
-    return bare === key ? [key] : [key, bare]
+  const { success, data } = purgeSchema.safeParse(value)
+  if (!success) return fail('bad-field', 'either object or external')
+  if (data.object !== undefined) {
+    const bare = data.object.replace(/\.(png|jpe?g|webp|gif|avif|svg)$/i, '')
+    return bare === data.object ? [data.object] : [data.object, bare]
   }
-  if (typeof external === 'string' && object === undefined && URL.canParse(external)) {
-    const url = new URL(external)
-    url.hash = ''
-    return [externalName(url.href)]
-  }
-  return fail('bad-field', 'either object or external')
+  const url = new URL(data.external)
+  url.hash = ''
+  return [externalName(url.href)]
 }
 
 /** The name of what a request is made of. */

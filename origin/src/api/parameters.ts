@@ -1,0 +1,117 @@
+/** Query parameters as OpenAPI tells them: made of the guide, and so of the grammar. */
+
+import {
+  PARAMETER_GUIDE,
+  type ParameterGuide,
+  type ParameterValues,
+} from '@media-proxy/shared/request/parameter-guide.ts'
+import { ASSET_SIZES, MAX_SIDE_PIXELS } from '@media-proxy/shared/request/parameters.ts'
+
+export type JsonSchema = Readonly<Record<string, unknown>>
+
+export interface Parameter {
+  readonly name: string
+  readonly in: 'path' | 'query'
+  readonly required?: boolean
+  readonly description?: string
+  readonly schema: JsonSchema
+  readonly example?: unknown
+}
+
+const SECONDS = '[0-9]{1,7}(\\.[0-9]{1,9})?'
+
+export type Family = 'asset' | 'transformation'
+
+/** A parameter that the description tells of once. */
+export interface ParameterReference {
+  readonly $ref: string
+}
+
+/** The parameters of a family of URLs, by reference. `presets` as `familyParameters` has them. */
+export function queryParameters(
+  family: Family,
+  presets: readonly string[] | undefined,
+): readonly ParameterReference[] {
+  return Object.keys(familyParameters(family, presets)).map((name) => ({
+    $ref: `#/components/parameters/${name}`,
+  }))
+}
+
+/**
+ * The parameters of a family of URLs. `presets`: the names that the configuration knows; undefined in a description of no
+ * service in particular.
+ */
+export function familyParameters(
+  family: Family,
+  presets: readonly string[] | undefined,
+): Readonly<Record<string, Parameter>> {
+  return Object.fromEntries(
+    PARAMETER_GUIDE.filter(({ on }) => on === family || on === 'both')
+      .filter(({ name }) => name !== 'preset' || presets?.length !== 0)
+      .map((guide) => [`${family}-${guide.name}`, parameterOf(guide, family, presets)]),
+  )
+}
+
+function parameterOf(
+  guide: ParameterGuide,
+  family: Family,
+  presets: readonly string[] | undefined,
+): Parameter {
+  const isKnownPreset = guide.name === 'preset' && presets !== undefined
+  return {
+    name: guide.name,
+    in: 'query',
+    description: `${guide.summary} Default: ${guide.otherwise}.`,
+    schema: isKnownPreset ? { type: 'string', enum: presets } : schemaOf(guide, family),
+  }
+}
+
+function schemaOf({ name, values }: ParameterGuide, family: Family): JsonSchema {
+  // What is between two sizes counts as the next larger one, and what is above the largest as the largest.
+  if (name === 'size') return { type: 'integer', minimum: 0, maximum: MAX_SIDE_PIXELS, examples: ASSET_SIZES }
+  return name === 'format' && family === 'asset'
+    ? schemaOfValues(values, (value) => !CLIPS.includes(value))
+    : schemaOfValues(values)
+}
+
+/** Only what moves with sound is one of these, and no asset does. */
+const CLIPS = ['mp4', 'webm']
+
+function schemaOfValues(
+  values: ParameterValues,
+  isTaken: (value: string) => boolean = () => true,
+): JsonSchema {
+  switch (values.kind) {
+    case 'choice': {
+      const taken = values.of.filter(isTaken)
+      const isNumeric = taken.every((value) => Number.isFinite(Number(value)))
+      return isNumeric ? { type: 'number', enum: taken.map(Number) } : { type: 'string', enum: taken }
+    }
+    case 'number':
+      return { type: 'integer', minimum: values.min, maximum: values.max }
+    case 'quality':
+      return {
+        anyOf: [
+          { type: 'string', enum: values.names },
+          { type: 'integer', minimum: values.min, maximum: values.max },
+        ],
+      }
+    case 'flag':
+      return { type: 'string', enum: ['true', 'false', '1', '0'] }
+    case 'text':
+      return { type: 'string', pattern: values.pattern, examples: values.examples }
+    case 'time':
+      return {
+        type: 'string',
+        pattern: `^(${SECONDS}|(100|[1-9]?[0-9])%|best)$`,
+        examples: ['1.5', '50%', 'best'],
+      }
+    case 'seconds':
+      // A hundredth at least.
+      return {
+        type: 'string',
+        pattern: '^(0\\.(0[1-9][0-9]{0,7}|[1-9][0-9]{0,8})|[1-9][0-9]{0,6}(\\.[0-9]{1,9})?)$',
+        examples: ['1.5'],
+      }
+  }
+}
