@@ -26,6 +26,9 @@ describe.each([
       '/attachments/1/a.png?time=%3Cscript%3E',
       'Bad Request: time=%3Cscript%3E is no value of time; it takes seconds',
     ],
+    ['/attachments/1/a.gif?format=mp4&fit=cover', 'Bad Request: a clip takes fit=inside alone'],
+    ['/attachments/1/a.mp4?format=webm&time=best', 'Bad Request: a clip begins at seconds or'],
+    ['/avatars/1/a.webp?format=mp4', 'Bad Request: format=mp4 is of attachments and external media'],
     ['/avatars/1/a.bmp', 'Bad Request: the file name of an asset is a hash'],
     ['/external/x', 'Bad Request: an external URL is /external/<signature>/<target>'],
   ])('%s', async (path, words) => {

@@ -254,8 +254,18 @@ function reader(query: URLSearchParams): Reader {
 }
 
 function badParameter(name: string, query: URLSearchParams): Failure {
-  const hint = { parameter: name, found: query.get(name) ?? '' }
+  const found = query.get(name) ?? ''
+  const clash = clashOf(name, found)
+  const hint = clash === undefined ? { parameter: name, found } : { text: clash }
   return { ...fail('bad-request', `bad value of the parameter ${name}`), hint }
+}
+
+/** Why a value that the parameter takes elsewhere was refused; undefined where it takes no such value at all. */
+function clashOf(name: string, found: string): string | undefined {
+  if (name === 'fit' && oneOf(FITS)(found) !== undefined) return 'a clip takes fit=inside alone'
+  if (name === 'time' && parseTime(found) !== undefined) return 'a clip begins at seconds or at a percentage'
+  if (name === 'format' && isClipFormat(found)) return `format=${found} is of attachments and external media`
+  return undefined
 }
 
 /** The listed size that a number asks for: clients compute theirs, and no picture is worth a refusal. */
