@@ -272,7 +272,9 @@ async function answerRelay(
   { delivery }: GatewayOptions,
 ): Promise<Delivered | Failure> {
   const limited = exchange.method === 'OPTIONS' ? undefined : await limits.consume('requests')
-  return limited ?? forward(delivery.origin, exchange)
+  if (limited !== undefined) return limited
+  // TRACE cannot be fetched (Fetch standard, forbidden method); the origin refuses every such method alike.
+  return forward(delivery.origin, exchange.method === 'TRACE' ? { ...exchange, method: 'DELETE' } : exchange)
 }
 
 /** The page is the origin's; the edge only tells it by which name it was asked. */

@@ -97,7 +97,7 @@ describe.each(DOORS)('the upload relay at %s', (_, open) => {
   })
 
   it('knows no other method', async () => {
-    for (const method of ['GET', 'HEAD', 'POST', 'DELETE']) {
+    for (const method of ['GET', 'HEAD', 'POST', 'DELETE', 'TRACE']) {
       const { status, headers } = await send(door.url, pathOf(await token()), { method })
       expect([method, status, headers.allow]).toEqual([method, 405, 'PUT, OPTIONS'])
     }
