@@ -4,12 +4,13 @@ import { ASKED_HOST_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
 import type { Delivered, EdgeExchange } from './exchange.ts'
 import type { FetchOrigin } from './origin.ts'
 
+const BODY_HEADERS = ['content-length', 'content-type'] as const
+
 /** What of a client's request the origin gets to see. */
 const FORWARDED_HEADERS = [
   'accept',
   'authorization',
-  'content-length',
-  'content-type',
+  ...BODY_HEADERS,
   ...CONDITIONAL_HEADERS,
   'if-range',
   'range',
@@ -24,9 +25,13 @@ export async function forward(
 ): Promise<Delivered | Failure> {
   const { request, method, timings } = exchange
   const { pathname, search } = exchange.url
+  // A body of these cannot be fetched (Fetch standard, the constructor of Request), and nobody reads one.
+  const hasBody = method !== 'GET' && method !== 'HEAD'
   const headers = { ...pick(exchange.headers, FORWARDED_HEADERS), ...extraHeaders }
+  if (!hasBody) for (const name of BODY_HEADERS) delete headers[name]
+  const body = hasBody ? request.body : null
   const response = await timings.measure('origin', () =>
-    origin({ method, path: pathname + search, headers, body: request.body }, exchange),
+    origin({ method, path: pathname + search, headers, body }, exchange),
   )
   return isFailure(response) ? response : { response: mutable(response), cache: 'BYPASS' }
 }

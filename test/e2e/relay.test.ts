@@ -98,8 +98,14 @@ describe.each(DOORS)('the upload relay at %s', (_, open) => {
 
   it('knows no other method', async () => {
     for (const method of ['GET', 'HEAD', 'POST', 'DELETE', 'TRACE']) {
-      const { status, headers } = await send(door.url, pathOf(await token()), { method })
-      expect([method, status, headers.allow]).toEqual([method, 405, 'PUT, OPTIONS'])
+      for (const body of [undefined, 'a body']) {
+        const options = {
+          method,
+          ...(body === undefined ? {} : { body, headers: { 'content-length': '6' } }),
+        }
+        const { status, headers } = await send(door.url, pathOf(await token()), options)
+        expect([method, body, status, headers.allow]).toEqual([method, body, 405, 'PUT, OPTIONS'])
+      }
     }
   })
 
