@@ -26,13 +26,14 @@ function takes(schema: Schema, text: string): boolean {
   if (schema.enum !== undefined) return schema.enum.map(String).includes(text)
   if (schema.pattern !== undefined) return new RegExp(schema.pattern, 'u').test(text)
   const { type, minimum = -Infinity, maximum = Infinity } = schema
-  if (type !== 'integer') throw new Error(`a schema of ${type} that this test does not know`)
-  return /^-?(0|[1-9]\d*)$/.test(text) && Number(text) >= minimum && Number(text) <= maximum
+  if (type !== 'integer' && type !== 'number') throw new Error(`this test knows no schema of ${type}`)
+  const isNumber = type === 'integer' ? /^-?(0|[1-9]\d*)$/ : /^-?(0|[1-9]\d*)(\.\d+)?$/
+  return isNumber.test(text) && Number(text) >= minimum && Number(text) <= maximum
 }
 
-/** What is taken besides, and need not be told: other spellings of a number, and sizes that count as others. */
+/** What is taken besides, and need not be told: other spellings of a number. */
 const TAKEN_BESIDES: Readonly<Record<string, (text: string) => boolean>> = {
-  size: (text) => /^\d+(\.\d+)?$/.test(text),
+  size: (text) => /^0\d+$/.test(text),
   duration: (text) => /^0\d|^0\.0095$/.test(text),
   time: (text) => /^0\d+$/.test(text),
 }

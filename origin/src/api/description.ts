@@ -13,7 +13,7 @@ import {
 import { framesSchema, metadataSchema, prepareSchema, sniffSchema, uploadSchema } from './bodies.ts'
 import { mediaOperations, type Operation } from './media-operations.ts'
 import { familyParameters } from './parameters.ts'
-import { HEADERS, refusals } from './responses.ts'
+import { HEADERS, NEVER_READ, NEVER_READ_RESPONSE, refusals } from './responses.ts'
 import { INTERNAL_OPERATIONS, SERVICE_OPERATIONS, UPLOAD_OPERATION } from './service-operations.ts'
 
 const SUMMARY = `A media proxy for chat-sized products. Every GET answers HEAD with the same status and headers and no body,
@@ -68,7 +68,7 @@ export function describeApi({ version, presets }: DescriptionOptions) {
         ...familyParameters('asset', presets),
         ...familyParameters('transformation', presets),
       },
-      responses: refusals(),
+      responses: { ...refusals(), NeverRead: NEVER_READ_RESPONSE },
       schemas: { ...schemasOf(REQUESTS), ...schemasOf(ANSWERS) },
       securitySchemes: {
         internalSecret: { type: 'apiKey', in: 'header', name: 'X-Internal-Secret' },
@@ -80,7 +80,10 @@ export function describeApi({ version, presets }: DescriptionOptions) {
 
 function byMethod(method: string, operations: Readonly<Record<string, Operation>>) {
   return Object.fromEntries(
-    Object.entries(operations).map(([path, operation]) => [path, { [method]: operation }]),
+    Object.entries(operations).map(([path, operation]) => [
+      path,
+      { [method]: { ...operation, responses: { ...operation.responses, ...NEVER_READ } } },
+    ]),
   )
 }
 

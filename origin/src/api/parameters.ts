@@ -5,7 +5,7 @@ import {
   type ParameterGuide,
   type ParameterValues,
 } from '@media-proxy/shared/request/parameter-guide.ts'
-import { ASSET_SIZES, MAX_SIDE_PIXELS } from '@media-proxy/shared/request/parameters.ts'
+import { ASSET_SIZES } from '@media-proxy/shared/request/parameters.ts'
 
 export type JsonSchema = Readonly<Record<string, unknown>>
 
@@ -68,7 +68,7 @@ function parameterOf(
 
 function schemaOf({ name, values }: ParameterGuide, family: Family): JsonSchema {
   // What is between two sizes counts as the next larger one, and what is above the largest as the largest.
-  if (name === 'size') return { type: 'integer', minimum: 0, maximum: MAX_SIDE_PIXELS, examples: ASSET_SIZES }
+  if (name === 'size') return { type: 'number', minimum: 0, examples: ASSET_SIZES }
   return name === 'format' && family === 'asset'
     ? schemaOfValues(values, (value) => !CLIPS.includes(value))
     : schemaOfValues(values)

@@ -88,6 +88,17 @@ export function text(status: string, description: string, example: string): Resp
   }
 }
 
+/** What is answered before the service sees a request, at the edge by its platform and without a text. */
+export const NEVER_READ: Responses = {
+  '414': { $ref: '#/components/responses/NeverRead' },
+  '431': { $ref: '#/components/responses/NeverRead' },
+}
+
+export const NEVER_READ_RESPONSE = {
+  description:
+    'The URL (414, at the edge), or it and the headers (431), have more bytes than any server reads: at the origin 128 KiB.',
+}
+
 export const HEADERS = {
   RequestId: {
     description: 'The name of the request in the logs: that of the request where it is well-formed.',
