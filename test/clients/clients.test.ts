@@ -1,9 +1,11 @@
 /** The clients in other languages: held to the vectors, and before the running service at both doors. */
 
 import { spawn, spawnSync } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { clientVectors } from '@media-proxy/scripts/documents/client-vectors.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Door, openEdge, openFilesystemOrigin } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
@@ -66,6 +68,10 @@ async function run({ command, words, folder, environment }: Language, service: R
   const [output, errors] = await Promise.all([text(child.stdout), text(child.stderr)])
   return { status: await ended, output: output + errors }
 }
+
+it('the vectors are those of the client in TypeScript', async () => {
+  expect(await clientVectors()).toBe(await readFile(join(CLIENTS, 'vectors.json'), 'utf8'))
+})
 
 describe.each([
   ['the edge', openEdge],
