@@ -39,6 +39,7 @@ import { createRenditionStore, type RenditionStore } from './rendition/store.ts'
 import type { InternalOptions } from './routes/internal.ts'
 import { createMetadataRoute } from './routes/metadata.ts'
 import { serveMetricsAlone } from './routes/metrics.ts'
+import type { RelayOptions } from './routes/relay.ts'
 import { ownUrlsOf } from './source/own-url.ts'
 import { createBufferCollector } from './streams/buffer-collector.ts'
 import type { Log } from './telemetry/log.ts'
@@ -144,19 +145,7 @@ export async function createOrigin({
           : askedOnce(() => notReady({ store, buckets, engine: opened, classifier, log })),
       now: () => new Date(),
     },
-    relay: {
-      ring:
-        config.uploadRelaySecret.length === 0
-          ? undefined
-          : await createBase64KeyRing(config.uploadRelaySecret),
-      store,
-      bucket: config.s3.bucketUploads,
-      maxBytes: config.limits.uploadBytes,
-      spool: createSpool(config.limits.spoolBytes, collector),
-      pace: UPLOAD_PACE,
-      collector,
-      now,
-    },
+    relay: await relayOptions(config, { store, collector, now }),
     playground: createPlayground({ config, internal }),
   })
   return {
@@ -175,6 +164,20 @@ export async function createOrigin({
         ...Object.values(opened.pools).map((pool) => pool.close()),
       ])
     },
+  }
+}
+
+async function relayOptions(
+  { uploadRelaySecret, s3, limits }: Config,
+  parts: Pick<RelayOptions, 'store' | 'collector' | 'now'>,
+): Promise<RelayOptions> {
+  return {
+    ...parts,
+    ring: uploadRelaySecret.length === 0 ? undefined : await createBase64KeyRing(uploadRelaySecret),
+    bucket: s3.bucketUploads,
+    maxBytes: limits.uploadBytes,
+    spool: createSpool(limits.spoolBytes, parts.collector),
+    pace: UPLOAD_PACE,
   }
 }
 
