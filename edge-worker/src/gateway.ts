@@ -19,7 +19,7 @@ import {
 } from '@media-proxy/shared/request/parse.ts'
 import type { PresetRules } from '@media-proxy/shared/request/presets.ts'
 import { withoutPublicPath } from '@media-proxy/shared/request/public-path.ts'
-import { MAX_PURGE_BYTES, parsePurge } from '@media-proxy/shared/request/purge.ts'
+import { MAX_PURGE_BYTES, parsePurge, sourceNameOf } from '@media-proxy/shared/request/purge.ts'
 import { preflightResponse, restrictOrigins } from '@media-proxy/shared/response/cors.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { failureResponse, requestIdOf } from '@media-proxy/shared/response/headers.ts'
@@ -39,6 +39,7 @@ import type { Purge } from './purge.ts'
 import { answerReady } from './readiness.ts'
 import type { StaticSite } from './static-site.ts'
 import { createTimings } from './timings.ts'
+import { deliverByWorkersCache, type OuterOptions } from './workers-cache.ts'
 
 export interface GatewayOptions {
   /** Share of the requests that are traced, 0..1. */
@@ -56,6 +57,8 @@ export interface GatewayOptions {
   /** For one request: what it opens is its own. */
   readonly createLimiter: () => RateLimiter
   readonly delivery: Delivery
+  /** Where renditions are delivered by Workers Cache. */
+  readonly workersCache: OuterOptions | undefined
   readonly purge: Purge
   /** Fails with `bad-secret`. */
   readonly checkSecret: (headers: Headers) => Promise<Failure | undefined>
@@ -219,11 +222,14 @@ function serve(
   originPath: string,
   exchange: EdgeExchange,
   limits: RequestLimits,
-  { delivery }: GatewayOptions,
+  { delivery, workersCache }: GatewayOptions,
 ): Promise<Delivered | Failure> {
   const whole = isRendition(request)
   const beforeRender = async () => (whole ? await limits.consume('renders') : undefined)
-  return deliver(delivery, { request, url: canonicalUrl(request), originPath, whole, beforeRender }, exchange)
+  const wanted = { request, url: canonicalUrl(request), originPath, whole, beforeRender }
+  return whole && workersCache !== undefined
+    ? deliverByWorkersCache(workersCache, wanted, sourceNameOf(request), exchange)
+    : deliver(delivery, wanted, exchange)
 }
 
 /** Renditions are small and made whole; other media may be of any size and are read by parts. */

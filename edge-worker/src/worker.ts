@@ -1,12 +1,13 @@
 /** The shell of the edge: bindings in, gateway out, one report a request. */
 
+import { exports, cache as platformCache, WorkerEntrypoint } from 'cloudflare:workers'
 import {
   type Config,
   explainsErrors,
   hasDescription,
   hasPlayground,
 } from '@media-proxy/shared/config/schema.ts'
-import { createRateLimiter } from '@media-proxy/shared/rate-limit.ts'
+import { createRateLimiter, type RateLimiter } from '@media-proxy/shared/rate-limit.ts'
 import { presetRules } from '@media-proxy/shared/request/presets.ts'
 import { fail } from '@media-proxy/shared/response/failure.ts'
 import { failureResponse, requestIdOf } from '@media-proxy/shared/response/headers.ts'
@@ -18,13 +19,14 @@ import { type Bindings, type LoadedSettings, loadSettings } from './env.ts'
 import { createGateway, type Gateway } from './gateway.ts'
 import { createLedgerCounter, createPlatformCounter } from './limiter.ts'
 import { createLocalFlights } from './local-flights.ts'
-import { createOriginFetch } from './origin.ts'
+import { createOriginFetch, type FetchOrigin } from './origin.ts'
 import { cacheTagOf, createLogPurge, createZonePurge } from './purge.ts'
 import { createPurgeMemory, createPurgeReader } from './purge-log.ts'
 import { report } from './report.ts'
 import { createSingleFlight } from './single-flight.ts'
 import { createStaticSite } from './static-site.ts'
 import { createStoredRenditions } from './stored-renditions.ts'
+import { answerInside, createWorkersCachePurge, type InnerEntrypoint } from './workers-cache.ts'
 
 export { AttemptLedger } from './limiter.ts'
 export { PurgeLog } from './purge-log.ts'
@@ -71,6 +73,40 @@ export default {
   },
 } satisfies ExportedHandler<Bindings>
 
+/** What the platform's cache stands before where Workers Cache keeps renditions; nobody outside reaches it. */
+export class KeptMedia extends WorkerEntrypoint<Bindings> {
+  override async fetch(request: Request): Promise<Response> {
+    isolate ??= await prepare(this.env)
+    const { settings, keys } = isolate
+    if (!settings.ok || keys === undefined)
+      return failureResponse(fail('defect'), requestIdOf(request.headers))
+    const { config } = settings
+    return answerInside(
+      {
+        origin: originOf(config, keys, this.env),
+        limiter: limiterOf(config, this.env),
+        freshSeconds: config.cache.edgeSeconds,
+        notFoundSeconds: config.cache.notFoundSeconds,
+      },
+      request,
+    )
+  }
+
+  async purge(tags: readonly string[]): Promise<boolean> {
+    return (await platformCache.purge({ tags: [...tags] })).success
+  }
+}
+
+/** Loopback bindings have the types of this module, which the runtime's types do not know. */
+const INNER: InnerEntrypoint = {
+  fetch: (url, init) => loopback().fetch(url, init),
+  purge: (tags) => loopback().purge(tags),
+}
+
+function loopback(): InnerEntrypoint {
+  return (exports as unknown as { readonly KeptMedia: InnerEntrypoint }).KeptMedia
+}
+
 async function prepare(bindings: Bindings): Promise<Isolate> {
   const settings = loadSettings(bindings)
   if (!settings.ok) return { settings, keys: undefined }
@@ -106,16 +142,8 @@ function assemble(
   bindings: Bindings,
   { publicUrl, location }: { readonly publicUrl: string; readonly location: string },
 ): Gateway {
-  const now = () => Date.now()
   const { cloudflareZone: zone, cloudflareToken: token } = config.cache
-  const onFailure = (message: string) => (error: unknown) => console.warn({ message, error: String(error) })
-  const origin = createOriginFetch({
-    originUrl: config.originUrl,
-    ring: keys.edge,
-    fetch: (url, init) =>
-      bindings.ORIGIN === undefined ? fetch(url, init) : bindings.ORIGIN.fetch(url, init),
-    now,
-  })
+  const origin = originOf(config, keys, bindings)
   const cache = createEdgeCache({
     cache: caches.default,
     publicUrl,
@@ -139,16 +167,8 @@ function assemble(
     location,
     onFailure: onFailure('single flight is not available, so every request asks the origin'),
   })
-  const createLimiter = () =>
-    createRateLimiter({
-      config: config.rateLimitConfig,
-      counter:
-        bindings.RATE_LIMITER === undefined || usesLedger(config)
-          ? createLedgerCounter(bindings.LEDGERS)
-          : createPlatformCounter(bindings.RATE_LIMITER, createLedgerCounter(bindings.LEDGERS)),
-      now,
-      onFailure: onFailure('the rate limiter is not available, so requests pass'),
-    })
+  const purge = zonePurge ?? createLogPurge(log)
+  const byWorkersCache = config.cache.edgeDriver === 'workers-cache'
   return createGateway({
     sampleRatio: config.telemetry.sampleRatio,
     negotiatesAssets: config.negotiateFormat !== 'off',
@@ -157,7 +177,8 @@ function assemble(
     corsOrigins: config.corsOrigins,
     externalRing: keys.external,
     attachments: keys.attachments,
-    createLimiter,
+    createLimiter: () => limiterOf(config, bindings),
+    workersCache: byWorkersCache ? { inner: INNER, publicUrl, now } : undefined,
     delivery: {
       ...{ cache, singleFlight, localFlights, origin, now },
       // A zone purges the cache itself.
@@ -173,13 +194,41 @@ function assemble(
               now,
             }),
     },
-    purge: zonePurge ?? createLogPurge(log),
+    purge: byWorkersCache ? createWorkersCachePurge(INNER, purge) : purge,
     checkSecret: (headers) => checkInternalSecret(headers, config.secretKey, keys.comparison),
     hasPlayground: hasPlayground(config),
     hasDescription: hasDescription(config),
     explainsErrors: explainsErrors(config),
     staticSite: config.staticMode ? createStaticSite(config, bindings.STATIC, origin) : undefined,
     now,
+  })
+}
+
+const now = () => Date.now()
+
+const onFailure = (message: string) => (error: unknown) => console.warn({ message, error: String(error) })
+
+function originOf(config: Config, keys: Keys, bindings: Bindings): FetchOrigin {
+  return createOriginFetch({
+    originUrl: config.originUrl,
+    ring: keys.edge,
+    fetch: (url, init) =>
+      bindings.ORIGIN === undefined ? fetch(url, init) : bindings.ORIGIN.fetch(url, init),
+    now,
+  })
+}
+
+/** For one request: what it opens is its own. */
+function limiterOf(config: Config, bindings: Bindings): RateLimiter {
+  const ledger = createLedgerCounter(bindings.LEDGERS)
+  return createRateLimiter({
+    config: config.rateLimitConfig,
+    counter:
+      bindings.RATE_LIMITER === undefined || usesLedger(config)
+        ? ledger
+        : createPlatformCounter(bindings.RATE_LIMITER, ledger),
+    now,
+    onFailure: onFailure('the rate limiter is not available, so requests pass'),
   })
 }
 

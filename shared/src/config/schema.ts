@@ -264,6 +264,12 @@ export const configSchema = z.strictObject({
     }),
     cloudflareZone: optionalText('Zone id of publicUrl: a purge then reaches every location.'),
     cloudflareToken: optionalText('API token that may purge that zone.', { secret: true }),
+    edgeDriver: choice(
+      'What keeps renditions at the edge: the Cache API, for each location; or Workers Cache, which wrangler.toml has to ' +
+        'switch on for the entrypoint KeptMedia, for all of them.',
+      ['cache-api', 'workers-cache'],
+      { default: 'cache-api' },
+    ),
     edgeEntryBytes: integer('Largest body the edge keeps.', { min: 1, max: 512 * MIB, default: 32 * MIB }),
   }),
   external: group({

@@ -1,0 +1,91 @@
+/**
+ * The second driver of the edge's cache. No cache stands before an inner entrypoint here: what is tested is that the two
+ * entrypoints together answer as the first driver does, and what they tell the platform.
+ */
+
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Door, openEdge } from '../doors.ts'
+import { halvesPng } from '../fixtures.ts'
+import { type RawRequest, type RawResponse, send } from '../http.ts'
+
+const KEYS = { MEDIA_PROXY_SECRET_KEY: 'secret', MEDIA_PROXY_EDGE_SECRET_KEY: 'edge' }
+const PATH = '/attachments/1/2/a%20b.png?width=32&format=webp'
+
+describe('renditions by Workers Cache', () => {
+  let usual: Door
+  let other: Door
+  beforeAll(async () => {
+    ;[usual, other] = [
+      await openEdge(KEYS),
+      await openEdge({ ...KEYS, MEDIA_PROXY_CACHE_EDGE_DRIVER: 'workers-cache' }),
+    ]
+    for (const door of [usual, other]) {
+      await door.put('attachments/1/2/a b.png', await halvesPng(64, 48))
+      await door.put('avatars/1/a', await halvesPng(64, 48))
+      await door.put('attachments/1/2/broken.png', Buffer.from('no picture'))
+    }
+  })
+  afterAll(async () => {
+    await usual.close()
+    await other.close()
+  })
+
+  it.each<[string, string, RawRequest]>([
+    ['a rendition', PATH, {}],
+    ['an avatar', '/avatars/1/a.webp?size=32', {}],
+    ['a download', `${PATH}&download=true`, {}],
+    ['what is negotiated', '/avatars/1/a.webp?size=32&format=auto', { headers: { accept: 'image/avif' } }],
+    ['a part', PATH, { headers: { range: 'bytes=10-19' } }],
+    ['a part that is not there', PATH, { headers: { range: 'bytes=999999-' } }],
+    ['a head', PATH, { method: 'HEAD' }],
+    ['a condition that holds', PATH, { headers: { 'if-none-match': '*' } }],
+    ['what is missing', '/avatars/1/none.webp', {}],
+    ['what cannot be decoded', '/attachments/1/2/broken.png?width=5', {}],
+    ['what is no request', `${PATH}&width=0`, {}],
+    ['a stored file', '/attachments/1/2/a%20b.png', {}],
+    ['a part of a stored file', '/attachments/1/2/a%20b.png', { headers: { range: 'bytes=0-9' } }],
+  ])('are answered as by the Cache API: %s', async (_, path, options) => {
+    const [one, two] = [await send(usual.url, path, options), await send(other.url, path, options)]
+    expect(shared(two)).toEqual(shared(one))
+  })
+
+  it('spend the budget of who asks', async () => {
+    const door = await openEdge({
+      ...KEYS,
+      MEDIA_PROXY_CACHE_EDGE_DRIVER: 'workers-cache',
+      MEDIA_PROXY_RATE_LIMIT_ENABLED: 'true',
+      MEDIA_PROXY_RATE_LIMIT_EDGE_DRIVER: 'ledger',
+      MEDIA_PROXY_RATE_LIMIT_MAX_ATTEMPTS: '100',
+      MEDIA_PROXY_RATE_LIMIT_WINDOW_MS: '600000',
+      MEDIA_PROXY_RATE_LIMIT_RENDER_MAX_ATTEMPTS: '2',
+    })
+    try {
+      await door.put('avatars/1/a', await halvesPng(64, 48))
+      const statuses = []
+      for (const size of [16, 32, 64]) {
+        const { status, headers } = await send(door.url, `/avatars/1/a.webp?size=${size}`)
+        statuses.push(status)
+        if (status === 429) expect(Number(headers['retry-after'])).toBeGreaterThan(0)
+      }
+      expect(statuses).toEqual([200, 200, 429])
+    } finally {
+      await door.close()
+    }
+  })
+
+  it('are not said to be purged where the platform does not say so', async () => {
+    const { status } = await send(other.url, '/_purge', {
+      method: 'POST',
+      headers: { 'x-internal-secret': 'secret' },
+      body: JSON.stringify({ object: 'attachments/1/2/a b.png' }),
+    })
+    expect(status).toBe(503)
+  })
+})
+
+/** Without what each answer has of its own. */
+function shared({ status, headers, body }: RawResponse) {
+  const own = new Set(['x-request-id', 'server-timing', 'x-cache', 'date', 'last-modified', 'etag'])
+  const kept = Object.entries(headers).filter(([name]) => !own.has(name))
+  return { status, headers: Object.fromEntries(kept), body: body.toString('base64') }
+}
