@@ -9,6 +9,8 @@ import { serviceVersion } from '@media-proxy/origin/api/version.ts'
 import { METRICS, type MetricName, prometheusName } from '@media-proxy/origin/telemetry/metric-table.ts'
 import { CONFIG_FILE_VARIABLE, listSettings, VARIABLE_PREFIX } from '@media-proxy/shared/config/load.ts'
 import { configSchema } from '@media-proxy/shared/config/schema.ts'
+import { FAILURE_CODES, phraseOf, statusOf } from '@media-proxy/shared/response/failure.ts'
+import { sourceWords } from '@media-proxy/shared/response/refusal-words.ts'
 import * as z from 'zod'
 import { clientVectors } from './documents/client-vectors.ts'
 import { edgeCostsTable } from './documents/edge-costs.ts'
@@ -21,6 +23,7 @@ const GENERATED: Readonly<Record<string, () => string | Promise<string>>> = {
   'clients/vectors.json': clientVectors,
   'docs/configuration.md': configurationPage,
   'docs/configuration.schema.json': configurationSchema,
+  'docs/faq.md': questionsPage,
   'docs/metrics.md': metricsPage,
   'docs/openapi.json': apiDescription,
   'docs/operations.md': operationsPage,
@@ -85,11 +88,24 @@ function apiDescription(): string {
   return `${JSON.stringify(describeApi({ version: serviceVersion() }), null, 2)}\n`
 }
 
-/** Only the table between the marks is made. */
+/** Only the part between the marks is made. */
 function operationsPage(): string {
-  const page = readFileSync(join(ROOT, 'docs/operations.md'), 'utf8')
-  const [start, end] = ['<!-- edge costs: made by pnpm generate -->', '<!-- /edge costs -->']
-  return page.replace(new RegExp(`${start}[^]*?${end}`), `${start}\n\n${edgeCostsTable()}\n\n${end}`)
+  return withPart('docs/operations.md', 'edge costs', edgeCostsTable())
+}
+
+function questionsPage(): string {
+  const rows = FAILURE_CODES.flatMap((code) => {
+    const words = sourceWords(code)
+    const failure = { ok: false, code } as const
+    return words === undefined ? [] : [`- ${statusOf(failure)} \`${phraseOf(failure)}\`: ${words}`]
+  })
+  return withPart('docs/faq.md', 'refusals', rows.join('\n'))
+}
+
+function withPart(path: string, name: string, part: string): string {
+  const page = readFileSync(join(ROOT, path), 'utf8')
+  const [start, end] = [`<!-- ${name}: made by pnpm generate -->`, `<!-- /${name} -->`]
+  return page.replace(new RegExp(`${start}[^]*?${end}`), `${start}\n\n${part}\n\n${end}`)
 }
 
 function configurationSchema(): string {

@@ -1,5 +1,6 @@
 /** What the operator learns of a request at the edge: one structured log line and one data point. */
 
+import { detailOf } from '@media-proxy/shared/request/explain.ts'
 import { routeOf } from '@media-proxy/shared/request/route.ts'
 import { traceIdOf } from '@media-proxy/shared/trace-context.ts'
 import type { Handled } from './gateway.ts'
@@ -24,7 +25,7 @@ export function report(
     bytes,
     cache,
     ms: timings.totalMs(),
-    ...(failure === undefined ? {} : { failure: failure.code, detail: failure.detail }),
+    ...(failure === undefined ? {} : { failure: failure.code, detail: detailOf(failure) }),
   })
   requests?.writeDataPoint({
     indexes: [route],

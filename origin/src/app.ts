@@ -14,7 +14,7 @@ import {
 import { presetRules } from '@media-proxy/shared/request/presets.ts'
 import { withoutPublicPath } from '@media-proxy/shared/request/public-path.ts'
 import { preflightResponse, restrictOrigins } from '@media-proxy/shared/response/cors.ts'
-import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, fail, isFailure, statusOf } from '@media-proxy/shared/response/failure.ts'
 import { requestIdOf } from '@media-proxy/shared/response/headers.ts'
 import { type AttachmentPolicy, verifyAttachment } from '@media-proxy/shared/signing/attachment-url.ts'
 import { isEdgeClaimed } from '@media-proxy/shared/signing/edge-request.ts'
@@ -188,11 +188,14 @@ async function handle(
   return { exchange, parsed, answer }
 }
 
-/** Where `explainErrors` is on, a refusal says what of the URL it is about. */
+/** Where `explainErrors` is on, a refusal says what of the URL or of the file it is about. */
 function explained(answer: Answer, { requestId }: Exchange, { config }: AppOptions): Answer {
-  if (answer.failure?.hint === undefined || !explainsErrors(config)) return answer
+  // A failure behind another status is a route's own answer to it.
+  if (answer.failure === undefined || !explainsErrors(config)) return answer
+  if (answer.response.status !== statusOf(answer.failure)) return answer
   const response = explainedResponse(answer.failure, requestId)
-  return response === undefined ? answer : { ...answer, response, bodyBytes: 0 }
+  if (response === undefined) return answer
+  return { ...answer, response, bodyBytes: Number(response.headers.get('content-length')) }
 }
 
 /** RFC 9112, section 3.2: whoever stands before us may have gone by the other one. */

@@ -1,3 +1,4 @@
+import { detailOf } from '@media-proxy/shared/request/explain.ts'
 import type { parseRequest } from '@media-proxy/shared/request/parse.ts'
 import { routeOf } from '@media-proxy/shared/request/route.ts'
 import type { Failure } from '@media-proxy/shared/response/failure.ts'
@@ -87,7 +88,7 @@ export function logRequest(
       ms: tenths(milliseconds),
       ...(stages.size === 0 ? {} : { stages: formatStages(stages) }),
       ...(outcome === undefined ? {} : { outcome }),
-      ...(failure === undefined ? {} : { failure: failure.code, detail: failure.detail }),
+      ...(failure === undefined ? {} : { failure: failure.code, detail: detailOf(failure) }),
     },
     'request',
   )

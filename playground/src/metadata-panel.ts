@@ -1,6 +1,7 @@
 import type { Metadata } from '@media-proxy/shared/client/client-answers.ts'
 import { type ClientFailure, isClientFailure } from '@media-proxy/shared/client/client-failure.ts'
 import { placeholderDataUrl } from '@media-proxy/shared/client/placeholder.ts'
+import { splitRefusal } from '@media-proxy/shared/response/refusal-words.ts'
 import { h } from './dom.ts'
 import { bytesInWords, rejectionInWords } from './words.ts'
 
@@ -8,7 +9,7 @@ import { bytesInWords, rejectionInWords } from './words.ts'
 export function renderMetadata(container: HTMLElement, answer: Metadata | ClientFailure): void {
   if (isClientFailure(answer)) {
     container.replaceChildren(
-      h('p', {}, h('strong', {}, `${answer.status ?? ''} ${answer.message}`.trim())),
+      h('p', {}, h('strong', {}, `${answer.status ?? ''} ${splitRefusal(answer.message).phrase}`.trim())),
       h('p', { class: 'hint' }, rejectionInWords(answer.status, answer.message)),
     )
     return

@@ -1,5 +1,6 @@
 /** Original and rendition, one over the other with a cut to move, or side by side. */
 
+import { splitRefusal } from '@media-proxy/shared/response/refusal-words.ts'
 import { byId, h, show } from './dom.ts'
 import type { Shown } from './facts.ts'
 import { type Loaded, release } from './load.ts'
@@ -129,7 +130,7 @@ export function createStage(onVideo: (video: VideoInfo) => void): Stage {
       clip.removeAttribute('src')
       show(clip, false)
       refusal.replaceChildren(
-        h('strong', {}, status === undefined ? 'No answer' : `${status} ${phrase}`),
+        h('strong', {}, status === undefined ? 'No answer' : `${status} ${splitRefusal(phrase).phrase}`),
         h('p', {}, rejectionInWords(status, phrase)),
       )
       show(refusal, true)

@@ -1,14 +1,55 @@
+import { chime } from '@media-proxy/scripts/moving-samples.ts'
+import { createExternalUrls } from '@media-proxy/shared/client/index.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Door, openEdge, openFilesystemOrigin } from '../doors.ts'
+import { type FilesystemDoor, openEdge, openFilesystemOrigin } from '../doors.ts'
+import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
+
+const KEY = 'explained'
+const NO_MEDIA =
+  'The content is neither an image nor a video nor audio of a kind the service reads, whatever its name says.'
+
+/** What of a file is refused. */
+const REFUSED_FILES = [
+  ['/attachments/1/notes.png?width=10', `Unsupported file format: ${NO_MEDIA}`],
+  [
+    '/attachments/1/sound.wav?width=10',
+    'Only images and videos can be transformed: the file is wav, which is sound. ' +
+      'There is no picture, or none that moves: leave out the parameters and the file is streamed.',
+  ],
+  [
+    '/attachments/1/large.png?width=10',
+    'Image dimensions too large: 90 x 10 pixels, at most 64 a side. ' +
+      'A side, or the memory or time that decoding takes, is over the limits of the service.',
+  ],
+  [
+    '/attachments/1/cut.png?width=10',
+    'Bad Request: The file begins like media, but nothing of it can be decoded: it is damaged, or cut off early.',
+  ],
+] as const
+
+async function putRefusedFiles(door: FilesystemDoor): Promise<void> {
+  await Promise.all([
+    door.put('attachments/1/notes.png', Buffer.from('this is no picture')),
+    door.put('attachments/1/sound.wav', chime()),
+    door.put('attachments/1/large.png', await halvesPng(90, 10)),
+    // Nothing behind the header.
+    door.put('attachments/1/cut.png', (await halvesPng(20, 10)).subarray(0, 33)),
+  ])
+}
 
 describe.each([
   ['the origin', openFilesystemOrigin],
   ['the edge', openEdge],
 ] as const)('a refusal that explains itself, at %s', (_, open) => {
-  let door: Door
+  let door: FilesystemDoor
   beforeAll(async () => {
-    door = await open({ MEDIA_PROXY_EXPLAIN_ERRORS: 'true' })
+    door = await open({
+      MEDIA_PROXY_EXPLAIN_ERRORS: 'true',
+      MEDIA_PROXY_SECRET_KEY: KEY,
+      MEDIA_PROXY_LIMITS_SIDE_PIXELS: '64',
+    })
+    await putRefusedFiles(door)
   })
   afterAll(() => door.close())
 
@@ -43,6 +84,25 @@ describe.each([
     })
     const head = await send(door.url, path, { method: 'HEAD' })
     expect([head.status, head.headers['content-length']]).toEqual([400, String(body.length)])
+  })
+
+  it.each(REFUSED_FILES)('%s', async (path, words) => {
+    const { status, body, headers } = await send(door.url, path)
+    expect([status, body.toString()]).toEqual([400, words])
+    expect(headers['content-length']).toBe(String(body.length))
+  })
+
+  it('says what of an address is not fetched, and nothing of a wrong signature', async () => {
+    const external = createExternalUrls({ baseUrl: '', secretKey: KEY })
+    const path = await external.sign('http://192.168.0.1:8080/cat.png')
+    const { status, body } = await send(door.url, path)
+    expect([status, body.toString()]).toEqual([
+      400,
+      'Bad Request: port 8080 is not fetched. The address is not fetched: http and https on their usual ports, to a ' +
+        'public address, without a user name.',
+    ])
+    const wrong = await send(door.url, path.replace('/external/', '/external/A'))
+    expect([wrong.status, wrong.body.toString()]).toEqual([401, 'Unauthorized'])
   })
 
   it('explains nothing of what is not in the URL', async () => {

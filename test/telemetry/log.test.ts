@@ -42,9 +42,11 @@ beforeAll(async () => {
   })
   door = await openFilesystemOrigin({
     MEDIA_PROXY_SECRET_KEY: KEY,
+    MEDIA_PROXY_EXPLAIN_ERRORS: 'false',
     MEDIA_PROXY_EXTERNAL_ALLOWED_HOSTS: far.host,
   })
   await door.put('attachments/1/holiday-plans.png', await noisePng(200, 100))
+  await door.put('attachments/1/notes.png', Buffer.from('this is no picture'))
   await door.put('avatars/1/brokenavatar', Buffer.from('\x89PNG\r\n\x1a\nnothing of a picture'))
 })
 afterAll(async () => {
@@ -70,6 +72,18 @@ it('has one line for a request, with what it was, what became of it, and where i
       render: expect.any(Number),
     },
   })
+})
+
+it.each([
+  ['size', '/avatars/1/brokenavatar.webp?size=big', /^size=big is no value of size; it takes 16, 20/],
+  ['file', '/attachments/1/notes.png?width=9', /^the first bytes are of no accepted type$/],
+])('says what was refused, the %s, where the answer does not', async (name, path, detail) => {
+  const { answer, line } = await lineOf(path, `refused-${name}`)
+  expect([answer?.status, answer?.body.toString()]).toEqual([
+    400,
+    name === 'size' ? 'Bad Request' : 'Unsupported file format',
+  ])
+  expect(line?.detail).toMatch(detail)
 })
 
 it('tells the same times to the client', async () => {

@@ -72,11 +72,24 @@ const RETRY_AFTER = { 'retry-after': '10' }
 /** A decoder may complain of every part of a file; what is logged of it is the beginning. */
 const MAX_DETAIL_LENGTH = 1000
 
+const hintSchema = z.union([
+  z.object({ text: z.string().regex(/^[\x20-\x7e]{1,200}$/) }),
+  z.object({ parameter: z.string().regex(/^[a-z]{1,20}$/), found: z.string().max(100) }),
+])
+
 const failureSchema = z
-  .object({ ok: z.literal(false), code: z.enum(FAILURE_CODES), detail: z.string().optional() })
+  .object({
+    ok: z.literal(false),
+    code: z.enum(FAILURE_CODES),
+    detail: z.string().optional(),
+    // It may be told to whoever asked, and a process that opens hostile files may say anything.
+    hint: hintSchema.optional(),
+  })
   .transform(
-    ({ code, detail }): Failure =>
-      fail(code, detail?.slice(0, MAX_DETAIL_LENGTH), code === 'overloaded' ? RETRY_AFTER : undefined),
+    ({ code, detail, hint }): Failure => ({
+      ...fail(code, detail?.slice(0, MAX_DETAIL_LENGTH), code === 'overloaded' ? RETRY_AFTER : undefined),
+      ...(hint === undefined ? {} : { hint }),
+    }),
   )
 
 /** The source costs more than was admitted: nothing of it was decoded. */

@@ -1,4 +1,4 @@
-import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, failOpenly } from '@media-proxy/shared/response/failure.ts'
 
 /** What a source may cost before anything of it is decoded. */
 export interface MediaLimits {
@@ -39,10 +39,16 @@ export interface DeclaredSize {
 export function validateDeclaredSize(declared: DeclaredSize, limits: MediaLimits): Failure | undefined {
   const { width, height, keptFrames } = declared
   if (Math.max(width, height) > limits.sidePixels)
-    return fail('too-large-dimensions', `side ${width}x${height}`)
-  if (keptFrames > limits.frames) return fail('too-many-frames', `${keptFrames} frames`)
+    return failOpenly(
+      'too-large-dimensions',
+      `${width} x ${height} pixels, at most ${limits.sidePixels} a side`,
+    )
+  if (keptFrames > limits.frames)
+    return failOpenly('too-many-frames', `${keptFrames} frames, at most ${limits.frames}`)
   const bytes = decodedBytes(declared)
-  return bytes > limits.decodedBytes ? fail('too-large-dimensions', `${bytes} decoded bytes`) : undefined
+  return bytes > limits.decodedBytes
+    ? failOpenly('too-large-dimensions', `it decodes to ${bytes} bytes, at most ${limits.decodedBytes}`)
+    : undefined
 }
 
 /** Bytes of the decoded frames. */

@@ -111,7 +111,7 @@ async function lookAt(url: string, response: ExternalResponse): Promise<Opened |
   const kind = await sniff(head, fileNameOfUrl(url))
   if (kind === undefined) {
     await rest.cancel()
-    return fail('unsupported-format')
+    return fail('unsupported-format', 'the first bytes are of no accepted type')
   }
   const etag = response.etag === undefined ? undefined : await strongEtag(url, response.etag)
   return { kind, validators: { etag, lastModified: response.lastModified }, response, body: rest }

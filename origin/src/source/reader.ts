@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { strongEtag } from '@media-proxy/shared/response/conditional.ts'
-import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, fail, failOpenly, isFailure } from '@media-proxy/shared/response/failure.ts'
 import {
   type ObjectInfo,
   type ObjectStore,
@@ -145,7 +145,9 @@ async function readObject(
   const sized = { ...told, sizeBytes }
   const isImage = kind.kind === 'image'
   const rejected =
-    isImage && sizeBytes > limits.sourceBytes ? fail('source-too-large', `${sizeBytes} bytes`) : undefined
+    isImage && sizeBytes > limits.sourceBytes
+      ? failOpenly('source-too-large', `${sizeBytes} bytes, at most ${limits.sourceBytes}`)
+      : undefined
   if (rejected !== undefined || !isImage || sizeBytes > WHOLE_BYTES) {
     await rest.cancel()
     return rejected ?? { key, info, kind, bytes: head, parts: partsBehind(sized, head) }

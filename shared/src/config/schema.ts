@@ -63,7 +63,8 @@ export const configSchema = z.strictObject({
     minBytes: 32,
   }),
   explainErrors: optionalFlag(
-    'A 400 says which parameter it is about and what that takes; default only in development.',
+    'A refusal says which parameter it is about and what that takes, or what of the file is refused; default only in ' +
+      'development.',
   ),
   staticMode: flag('Serve the static bucket as a web site.', { default: false }),
   staticIndex: text('Object that a path ending in a slash reads in static mode.', { default: 'index.html' }),

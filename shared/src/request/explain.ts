@@ -1,7 +1,11 @@
-/** What a refusal tells whoever builds URLs (`explainErrors`): the parameter, what was found, and what it takes. */
+/**
+ * What a refusal tells whoever asked (`explainErrors`): the parameter, what was found and what it takes; or what of a
+ * file or an address is not taken.
+ */
 
 import { type Failure, phraseOf } from '../response/failure.ts'
 import { failureResponse } from '../response/headers.ts'
+import { sourceWords } from '../response/refusal-words.ts'
 import { PARAMETER_GUIDE, type ParameterValues } from './parameter-guide.ts'
 
 /** Longest value that is repeated, in characters. */
@@ -9,12 +13,25 @@ const SHOWN_VALUE = 40
 
 /** The refusal with its explanation behind the phrase; undefined where there is nothing to explain. */
 export function explainedResponse(failure: Failure, requestId: string): Response | undefined {
-  const { hint } = failure
-  if (hint === undefined) return undefined
-  const text = `${phraseOf(failure)}: ${'parameter' in hint ? explainParameter(hint) : hint.text}`
-  const { headers } = failureResponse(failure, requestId)
+  const explanation = explain(failure)
+  if (explanation === undefined) return undefined
+  const text = `${phraseOf(failure)}: ${explanation}`
+  const { headers, status } = failureResponse(failure, requestId)
   headers.set('content-length', String(new TextEncoder().encode(text).length))
-  return new Response(text, { status: 400, headers })
+  return new Response(text, { status, headers })
+}
+
+/** What the log says of a failure: its own detail, or what is told of the URL. */
+export function detailOf({ detail, hint }: Failure): string | undefined {
+  if (hint === undefined) return detail
+  return 'parameter' in hint ? explainParameter(hint) : (detail ?? hint.text)
+}
+
+function explain({ code, hint }: Failure): string | undefined {
+  if (hint !== undefined && 'parameter' in hint) return explainParameter(hint)
+  const words = sourceWords(code)
+  if (hint === undefined || words === undefined) return hint?.text ?? words
+  return `${hint.text}. ${words}`
 }
 
 function explainParameter({

@@ -3,7 +3,7 @@
  * decoding comes after verification; one decoding, never two, or `%2568` would mean two things.
  */
 
-import { type Failure, fail } from '../response/failure.ts'
+import { type Failure, failOpenly } from '../response/failure.ts'
 import { decodeBase64Url, encodeBase64Url } from '../signing/base64url.ts'
 import { decodeSegment } from './object-key.ts'
 
@@ -22,14 +22,16 @@ export function decodeExternalTarget(rawTarget: string): string | Failure {
       : /^https?%3a%2f%2f/i.test(rawTarget)
         ? decodeSegment(rawTarget)
         : decodeSegmented(rawTarget)
-  if (absolute === undefined) return fail('bad-request', 'undecodable external target')
-  if (absolute.length > MAX_EXTERNAL_URL_LENGTH) return fail('address-refused', 'external URL too long')
-  if (!URL.canParse(absolute)) return fail('bad-request', 'external target is not an absolute URL')
+  if (absolute === undefined) return failOpenly('bad-request', 'the external target cannot be decoded')
+  if (absolute.length > MAX_EXTERNAL_URL_LENGTH)
+    return failOpenly('address-refused', `the URL is longer than ${MAX_EXTERNAL_URL_LENGTH} characters`)
+  if (!URL.canParse(absolute)) return failOpenly('bad-request', 'the external target is no absolute URL')
   const url = new URL(absolute)
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') return fail('address-refused', 'scheme')
+  if (url.protocol !== 'http:' && url.protocol !== 'https:')
+    return failOpenly('address-refused', 'only http and https are fetched')
   url.hash = ''
   return url.href.length > MAX_EXTERNAL_URL_LENGTH
-    ? fail('address-refused', 'external URL too long')
+    ? failOpenly('address-refused', `the URL is longer than ${MAX_EXTERNAL_URL_LENGTH} characters`)
     : url.href
 }
 

@@ -1,4 +1,4 @@
-import { type Failure, fail } from '../response/failure.ts'
+import { type Failure, failOpenly } from '../response/failure.ts'
 
 declare const objectKeyBrand: unique symbol
 
@@ -21,7 +21,7 @@ export function decodeObjectKey(encodedSegments: readonly string[]): ObjectKey |
   const decoded: string[] = []
   for (const segment of encodedSegments) {
     const text = decodeSegment(segment)
-    if (text === undefined) return fail('bad-request', 'path is not valid UTF-8')
+    if (text === undefined) return failOpenly('bad-request', 'the path is not valid UTF-8')
     decoded.push(text)
   }
   return toObjectKey(decoded.join('/'))
@@ -29,19 +29,20 @@ export function decodeObjectKey(encodedSegments: readonly string[]): ObjectKey |
 
 /** Checks a decoded key; the same rules and failures as `decodeObjectKey`. */
 export function toObjectKey(key: string): ObjectKey | Failure {
-  if (/[\u0000-\u001f\u007f-\u009f\\]/.test(key)) return fail('bad-request', 'control character or backslash')
+  if (/[\u0000-\u001f\u007f-\u009f\\]/.test(key))
+    return failOpenly('bad-request', 'the path has a control character or a backslash')
   // Half of a surrogate pair has no bytes in UTF-8; only JSON can bring one.
-  if (!key.isWellFormed()) return fail('bad-request', 'half of a character')
+  if (!key.isWellFormed()) return failOpenly('bad-request', 'the path has half of a character')
   // A character is three bytes at the most and one at the least: count only where it can matter.
   if (
     key.length > MAX_KEY_BYTES ||
     (key.length * 3 > MAX_KEY_BYTES && encoder.encode(key).length > MAX_KEY_BYTES)
   ) {
-    return fail('bad-request', 'key longer than 1024 bytes')
+    return failOpenly('bad-request', 'the path is longer than 1024 bytes')
   }
   for (const segment of key.split('/')) {
     if (segment === '' || segment === '.' || segment === '..')
-      return fail('bad-request', 'empty or dot segment')
+      return failOpenly('bad-request', 'the path has an empty segment, . or ..')
   }
   return key as ObjectKey
 }

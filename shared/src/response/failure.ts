@@ -60,7 +60,7 @@ export interface Failure {
   /** What the operator can do about it, where that is known; like `detail`, never for the client. */
   readonly fix?: string
   readonly headers?: Readonly<Record<string, string>>
-  /** What of the URL was not understood, for whoever builds URLs; told where `explainErrors` is on. */
+  /** What of the URL or of the file was refused, for whoever asked; told where `explainErrors` is on. */
   readonly hint?: { readonly parameter: string; readonly found: string } | { readonly text: string }
 }
 
@@ -76,6 +76,11 @@ export function fail(
     ...(detail === undefined ? {} : { detail }),
     ...(headers === undefined ? {} : { headers }),
   }
+}
+
+/** A failure whose detail speaks of the request or of the file's own header alone, so that whoever asked may know it. */
+export function failOpenly(code: FailureCode, detail: string): Failure {
+  return { ...fail(code, detail), hint: { text: detail } }
 }
 
 /** Tells a failure from the value that was hoped for. */

@@ -60,7 +60,7 @@ export async function examine(
   const options = { scan, scanFrames, isHeard, tools, admission: { allowance, tellCost } }
   switch (kind?.kind) {
     case undefined:
-      return fail('unsupported-format')
+      return fail('unsupported-format', 'the first bytes are of no accepted type')
     case 'image':
       return examineImage(source, kind, options)
     case 'video':

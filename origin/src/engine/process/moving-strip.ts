@@ -1,4 +1,4 @@
-import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, failOpenly, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { ImageInfo } from './image/inspect.ts'
 import { animationStrip, playedStrip } from './image/render-animation.ts'
 import type { Render } from './image/render-stages.ts'
@@ -16,7 +16,7 @@ export async function movingStrip(
 ): Promise<Strip | Failure> {
   if (info.format !== 'avif') return animationStrip(bytes, info, render)
   const sequence = readSequence(bytes)
-  if (sequence === undefined) return fail('not-visual', 'a picture that does not move')
+  if (sequence === undefined) return failOpenly('not-visual', 'the picture does not move')
   const played = await playSequence(tools, sequence, info)
   return isFailure(played) ? played : playedStrip(played, info, render)
 }

@@ -1,7 +1,7 @@
 /** `format=mp4` and `format=webm`: a clip of a film or of an animated image. */
 
 import type { ClipFormat } from '@media-proxy/shared/formats.ts'
-import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, fail, failOpenly, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { ImageFormat as SourceFormat, VideoFormat } from '../../media/kinds.ts'
 import type { SourceLimits } from '../../media/limits.ts'
 import { predictAnimationClip, predictCopy, predictFilmClip } from '../film-cost.ts'
@@ -126,7 +126,7 @@ async function clipOfAnimation(
     format: sourceFormat,
     maxBytes: limits.sourceBytes,
     validate(info) {
-      if (info.frames < 2) return fail('not-visual', 'a picture that does not move')
+      if (info.frames < 2) return failOpenly('not-visual', 'the picture does not move')
       return (
         validateInfo(info, { limits, animated: true }) ??
         reject(

@@ -1,7 +1,7 @@
 /** From a source to the bytes of its rendition, by what kind of source it is. */
 
 import { isClipFormat } from '@media-proxy/shared/formats.ts'
-import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, fail, failOpenly } from '@media-proxy/shared/response/failure.ts'
 import type { Cost, Deferred, RenderJob } from '../jobs.ts'
 import { renderClip } from './render-clip.ts'
 import { renderPicture } from './render-picture.ts'
@@ -25,13 +25,13 @@ export async function render(
   const admission = { allowance: job.allowance, tellCost }
   if (options.imagesOnly && kind?.kind !== 'image') return fail('undecodable', `content is ${kind?.format}`)
   if (options.sprite !== undefined && kind?.kind === 'image')
-    return fail('not-visual', 'a sheet of a picture')
+    return failOpenly('not-visual', 'a sprite sheet is made of a video, and this is a picture')
   if (isClipFormat(options.format)) return renderClip(source, options.format, job, tools, admission)
   switch (kind?.kind) {
     case undefined:
-      return fail('unsupported-format')
+      return fail('unsupported-format', 'the first bytes are of no accepted type')
     case 'audio':
-      return fail('not-visual')
+      return failOpenly('not-visual', `the file is ${kind.format}, which is sound`)
     case 'video':
       return renderVideo(source, kind.format, job, tools, admission)
     case 'image':

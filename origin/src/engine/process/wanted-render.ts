@@ -2,7 +2,7 @@
 
 import type { ImageFormat } from '@media-proxy/shared/formats.ts'
 import { hasQuality } from '@media-proxy/shared/request/image-operations.ts'
-import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, failOpenly, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { SourceLimits } from '../../media/limits.ts'
 import type { RenderJob } from '../jobs.ts'
 import type { RenderOptions } from '../render-options.ts'
@@ -36,7 +36,12 @@ export function renderOf(
 
 /** What is padded may become larger than any picture may be. */
 export function validateSize({ width, height }: Size, { sidePixels }: SourceLimits): Failure | undefined {
-  return Math.max(width, height) > sidePixels ? fail('too-large-dimensions', `${width}x${height}`) : undefined
+  return Math.max(width, height) > sidePixels
+    ? failOpenly(
+        'too-large-dimensions',
+        `the rendition has ${width} x ${height} pixels, at most ${sidePixels} a side`,
+      )
+    : undefined
 }
 
 /** The largest layout that a picture can have of which borders are cut off later. */

@@ -5,7 +5,7 @@
  * the very address that is then connected to (see `pinned-agent.ts`), because a second resolution may differ.
  */
 
-import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, failOpenly } from '@media-proxy/shared/response/failure.ts'
 import ipaddr from 'ipaddr.js'
 
 export interface AddressPolicy {
@@ -27,14 +27,17 @@ const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/
  * Fails with `address-refused`.
  */
 export function validateUrl(url: URL, policy: AddressPolicy): Failure | undefined {
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') return reject('scheme')
-  if (url.username !== '' || url.password !== '') return reject('user information')
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') return reject('only http and https are fetched')
+  if (url.username !== '' || url.password !== '')
+    return reject('a URL with a user name or password is not fetched')
   if (isAllowedHost(url, policy)) return undefined
   const port = portOf(url)
-  if (!DEFAULT_PORTS.includes(port) && !policy.ports.includes(port)) return reject(`port ${port}`)
+  if (!DEFAULT_PORTS.includes(port) && !policy.ports.includes(port))
+    return reject(`port ${port} is not fetched`)
   const literal = literalAddress(url.hostname)
-  if (literal !== undefined) return isPublicAddress(literal, policy) ? undefined : reject('address')
-  return isHostName(url.hostname) ? undefined : reject('host name')
+  if (literal !== undefined)
+    return isPublicAddress(literal, policy) ? undefined : reject('the address is not public')
+  return isHostName(url.hostname) ? undefined : reject('the host is no dotted name')
 }
 
 /** Whether the operator has exempted this host, or this host with this port. */
@@ -129,5 +132,5 @@ function portOf(url: URL): number {
 }
 
 function reject(why: string): Failure {
-  return fail('address-refused', why)
+  return failOpenly('address-refused', why)
 }

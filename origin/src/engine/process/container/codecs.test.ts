@@ -77,8 +77,14 @@ describe('names of audio codecs', () => {
 
 describe('the judgement', () => {
   it('is of the picture that is shown', () => {
-    expect(validatePicture(undefined)?.code).toBe('unsupported-codec')
-    expect(validatePicture('av1')).toBeUndefined()
+    expect(validatePicture({ codec: undefined, codecName: 'dvsd' })).toMatchObject({
+      code: 'unsupported-codec',
+      hint: { text: 'the video is coded as dvsd' },
+    })
+    expect(validatePicture({ codec: undefined, codecName: '<b>\n' })?.detail).toBe(
+      'the video is coded as a codec without a name',
+    )
+    expect(validatePicture({ codec: 'av1' })).toBeUndefined()
   })
 
   it.each([

@@ -3,7 +3,7 @@
  * containers give them. What has no name here is refused.
  */
 
-import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, failOpenly } from '@media-proxy/shared/response/failure.ts'
 
 export type VideoCodec =
   | 'h264'
@@ -63,8 +63,17 @@ export const FFMPEG_DECODERS = [
 ].join(',')
 
 /** Fails with `unsupported-codec` where the picture that is shown is none of the accepted ones. */
-export function validatePicture(codec: VideoCodec | 'hidden' | undefined): Failure | undefined {
-  return codec === undefined ? fail('unsupported-codec', 'video codec') : undefined
+export function validatePicture({ codec, codecName = '' }: CodedPicture): Failure | undefined {
+  if (codec !== undefined) return undefined
+  // A file may write anything there.
+  const name = /^[\w./-]{1,30}$/.test(codecName.trim()) ? codecName.trim() : 'a codec without a name'
+  return failOpenly('unsupported-codec', `the video is coded as ${name}`)
+}
+
+interface CodedPicture {
+  readonly codec: VideoCodec | 'hidden' | undefined
+  /** As the file or its demuxer calls it. */
+  readonly codecName?: string | undefined
 }
 
 /**
@@ -77,7 +86,9 @@ export function validateSound(
 ): Failure | undefined {
   const isAccepted = (codec: AudioCodec | undefined) =>
     codec !== undefined && (holder === 'film' || !SOUND_OF_FILMS.has(codec))
-  return tracks.length === 0 || tracks.some(isAccepted) ? undefined : fail('unsupported-codec', 'audio codec')
+  return tracks.length === 0 || tracks.some(isAccepted)
+    ? undefined
+    : failOpenly('unsupported-codec', 'no track of sound is coded as one that is taken')
 }
 
 /** What cameras and disks write beside a picture, and no browser plays by itself. */

@@ -15,6 +15,8 @@ export interface ContainerInfo {
 export interface VideoInfo {
   /** Undefined for a codec that is not accepted. */
   readonly codec: VideoCodec | 'hidden' | undefined
+  /** As the file or its demuxer calls it, for whoever is refused because of it. */
+  readonly codecName?: string | undefined
   /** Pixels as they are shown: pixel aspect and rotation applied. */
   readonly width: number
   readonly height: number

@@ -166,6 +166,7 @@ async function videoInfo(track: InputVideoTrack): Promise<VideoInfo> {
   const name = known === 'prores' ? await proresName(track) : (known ?? id)
   return {
     codec: typeof name === 'string' ? videoCodecOf(name) : undefined,
+    codecName: typeof name === 'string' ? name : undefined,
     width: await track.getDisplayWidth(),
     height: await track.getDisplayHeight(),
     codedWidth: await track.getCodedWidth(),

@@ -81,6 +81,7 @@ function videoInfo({ header, format }: AviStream): VideoInfo | undefined {
     videoCodecOf(format.toString('latin1', 16, 20)) ?? videoCodecOf(header.toString('latin1', 4, 8))
   return {
     codec,
+    codecName: format.toString('latin1', 16, 20),
     width,
     height,
     codedWidth: width,

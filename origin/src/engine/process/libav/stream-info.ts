@@ -29,12 +29,14 @@ export function videoInfo(libav: Libav, stream: Stream): VideoInfo {
   const width = aspect > 1 ? Math.round(codedWidth * aspect) : codedWidth
   const height = aspect < 1 ? Math.round(codedHeight / aspect) : codedHeight
   const sideways = rotation === 90 || rotation === 270
-  const codec = acceptedVideoCodec(library.avGetCodecName(parameters.codecId), {
+  const codecName = library.avGetCodecName(parameters.codecId)
+  const codec = acceptedVideoCodec(codecName, {
     profile: parameters.profile,
     fullChroma: fullChroma(libav).some((format) => format === parameters.format),
   })
   return {
     codec,
+    codecName: codecName ?? undefined,
     width: sideways ? height : width,
     height: sideways ? width : height,
     codedWidth,

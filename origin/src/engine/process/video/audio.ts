@@ -1,4 +1,4 @@
-import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, fail, failOpenly, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { AudioFormat } from '../../../media/kinds.ts'
 import { validateSound } from '../container/codecs.ts'
 import type { ContainerInfo } from '../container/container.ts'
@@ -21,7 +21,8 @@ export async function readAudio(
   format: AudioFormat,
 ): Promise<ContainerInfo | Failure> {
   const { sourceBytes } = tools.limits
-  if (bytes.sizeBytes > sourceBytes) return fail('source-too-large', `${bytes.sizeBytes} bytes`)
+  if (bytes.sizeBytes > sourceBytes)
+    return failOpenly('source-too-large', `${bytes.sizeBytes} bytes, at most ${sourceBytes}`)
   if (format === 'ogg' || format === 'opus') {
     // Demuxers pass over the streams they do not know, a video among them.
     const head = bytes.read(0, Math.min(bytes.sizeBytes, OGG_HEAD_BYTES))
@@ -29,7 +30,7 @@ export async function readAudio(
     const streams = oggStreams(head).filter((stream) => stream !== 'skeleton')
     if (streams.length === 0) return fail('undecodable', 'an Ogg without streams')
     const other = streams.find((stream) => !OGG_SOUND.has(stream))
-    if (other !== undefined) return fail('unsupported-codec', `${other} in Ogg`)
+    if (other !== undefined) return failOpenly('unsupported-codec', `${other} in Ogg`)
   }
   const info = await readInfo(tools, bytes, format)
   if (isFailure(info)) return info

@@ -1,7 +1,7 @@
 /** A video, opened: what it holds, validated by what is accepted, and its frames. */
 
 import type { MediaTime } from '@media-proxy/shared/request/media-request.ts'
-import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, fail, failOpenly, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { VideoFormat } from '../../../media/kinds.ts'
 import { type SourceLimits, validateDeclaredSize } from '../../../media/limits.ts'
 import { validatePicture } from '../container/codecs.ts'
@@ -49,7 +49,8 @@ export async function openVideo(
   bytes: ByRange,
   format: VideoFormat,
 ): Promise<Video | Failure> {
-  if (bytes.sizeBytes > limits.sourceBytes) return fail('source-too-large', `${bytes.sizeBytes} bytes`)
+  if (bytes.sizeBytes > limits.sourceBytes)
+    return failOpenly('source-too-large', `${bytes.sizeBytes} bytes, at most ${limits.sourceBytes}`)
   const decoder = await loadDecoder()
   if (decoder === undefined) return fail('not-ready', 'there is no decoder of videos')
   const file = await decoder.openFile(bytes, format)
@@ -93,8 +94,11 @@ export function momentOf(
 /** Checks what a container tells of a film before anything of it is decoded. Fails as `openVideo` does. */
 export function validateVideo(info: ContainerInfo, limits: SourceLimits): Video['info'] | Failure {
   const { video, audio } = info
-  if (video === undefined) return audio.length > 0 ? fail('not-visual') : fail('undecodable', 'no stream')
-  const rejected = validatePicture(video.codec)
+  if (video === undefined)
+    return audio.length > 0
+      ? failOpenly('not-visual', 'the file holds sound alone')
+      : fail('undecodable', 'no stream')
+  const rejected = validatePicture(video)
   if (rejected !== undefined) return rejected
   for (const size of [video, { width: video.codedWidth, height: video.codedHeight }]) {
     if (!(size.width > 0 && size.height > 0)) return fail('undecodable', `${size.width}x${size.height}`)

@@ -1,0 +1,62 @@
+/**
+ * What a refusal means, in one sentence: with `explainErrors` the answer says it, the playground shows it, and
+ * docs/faq.md lists it. Nothing here speaks of the store, the network or the keys.
+ */
+
+import { type FailureCode, phraseOf } from './failure.ts'
+
+/** What a refused file or address is about; the answer tells these too. */
+export const SOURCE_WORDS = {
+  undecodable:
+    'The file begins like media, but nothing of it can be decoded: it is damaged, or cut off early.',
+  'address-refused':
+    'The address is not fetched: http and https on their usual ports, to a public address, without a user name.',
+  'unsupported-format':
+    'The content is neither an image nor a video nor audio of a kind the service reads, whatever its name says.',
+  'unsupported-codec': 'The container is known, but browsers do not play what is coded in it.',
+  'not-visual': 'There is no picture, or none that moves: leave out the parameters and the file is streamed.',
+  'too-large-dimensions':
+    'A side, or the memory or time that decoding takes, is over the limits of the service.',
+  'too-many-frames': 'The animation has more frames than the service plays: ask for a still.',
+  'source-too-large': 'The file is larger than the service takes.',
+} as const satisfies Partial<Record<FailureCode, string>>
+
+/** What the other refusals mean, for whoever sees nothing but their phrase. */
+const PHRASE_WORDS: Readonly<Record<string, string>> = {
+  'Bad Request':
+    'A value is not one the service takes, an address is not fetched, or the media cannot be decoded.',
+  Unauthorized: 'The signature or the secret is wrong, or the URL has expired.',
+  Forbidden: 'The service does not answer this from here.',
+  'Not Found': 'There is no such object, or no such route.',
+  'Too Many Requests': 'The budget of requests is spent: wait a little.',
+  'Internal Server Error':
+    'The stored file is broken, or the service has a fault: its log has the request id.',
+  'Bad Gateway': 'The store, or the far server, cannot be reached or refused.',
+  'Service Unavailable': 'The service is busy or not ready: try again.',
+  'Gateway Timeout': 'It took too long.',
+}
+
+/** Words by phrase: where several failures share a phrase, what is true of all of them. */
+export const REFUSAL_WORDS: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(
+    Object.entries(SOURCE_WORDS).map(([code, words]) => [
+      phraseOf({ ok: false, code: code as FailureCode }),
+      words,
+    ]),
+  ),
+  ...PHRASE_WORDS,
+}
+
+/** The words of a source's refusal; undefined for one that is about something else. */
+export function sourceWords(code: FailureCode): string | undefined {
+  return Object.hasOwn(SOURCE_WORDS, code) ? SOURCE_WORDS[code as keyof typeof SOURCE_WORDS] : undefined
+}
+
+/** The phrase of a refusal's text, and what is said behind it. */
+export function splitRefusal(text: string): { readonly phrase: string; readonly explanation: string } {
+  const phrase =
+    Object.keys(REFUSAL_WORDS)
+      .filter((known) => text === known || text.startsWith(`${known}: `))
+      .toSorted((a, b) => b.length - a.length)[0] ?? text
+  return { phrase, explanation: text.slice(phrase.length + 2) }
+}
