@@ -27,6 +27,8 @@ export function metaOf(schema: z.ZodType): SettingMeta | undefined {
 
 function describe<S extends z.ZodType>(schema: S, meta: SettingMeta): S {
   metas.set(schema, meta)
+  // What an editor shows of the JSON Schema.
+  z.globalRegistry.add(schema, { description: `${meta.description} Accepts ${meta.accepts}.` })
   return schema
 }
 
