@@ -4,11 +4,13 @@ import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { checkOrigin, checkWorker, keptSecrets } from './diagnose/configuration.ts'
 import type { Finding } from './diagnose/finding.ts'
+import { checkPlatform } from './diagnose/platform.ts'
 import { checkPort } from './diagnose/ports.ts'
 import { checkRunning } from './diagnose/running.ts'
 import { checkStore } from './diagnose/store.ts'
 import { renderTable } from './diagnose/table.ts'
 import { checkModel, checkProcess, checkSharp, checkVideoDecoder } from './diagnose/tools.ts'
+import { checkTrust } from './diagnose/trust.ts'
 import { nativeEnvironment, ROOT } from './origin-process.ts'
 
 const USAGE = `usage: pnpm diagnose [--json] [--edge-variables FILE]
@@ -34,9 +36,11 @@ process.exitCode = failed ? 1 : 0
 async function* diagnose(edgeVariables: string | undefined): AsyncGenerator<Finding> {
   const storageDir = resolve(ROOT, process.env.MEDIA_PROXY_STORAGE_DIR ?? '.data')
   // As pnpm start and pnpm start:origin set it up.
+  const kept = await keptSecrets(storageDir)
+  yield* kept.findings
   const environment = nativeEnvironment({
     MEDIA_PROXY_STORAGE_DIR: storageDir,
-    ...(await keptSecrets(storageDir)),
+    ...kept.secrets,
     ...process.env,
   })
   const { config, findings } = checkOrigin(environment)
@@ -52,6 +56,7 @@ async function* diagnose(edgeVariables: string | undefined): AsyncGenerator<Find
       },
       config,
     )
+    yield* checkTrust(config)
     yield* await checkStore(config, Date.now())
     yield await checkPort('origin', config.host, config.port, 'MEDIA_PROXY_PORT')
     if (config.port !== 0) yield* await checkRunning(config)
@@ -60,6 +65,7 @@ async function* diagnose(edgeVariables: string | undefined): AsyncGenerator<Find
   yield* await checkVideoDecoder(environment, config?.engine.libav ?? true)
   yield checkSharp()
   // In production nobody but the container or the service manager sets it up.
+  if (config !== undefined) yield* await checkPlatform(config)
   yield* checkProcess(config?.nodeEnv === 'production' ? process.env : environment)
   if (config !== undefined) yield await checkModel(config)
 }

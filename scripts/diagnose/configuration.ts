@@ -8,6 +8,7 @@ import { loadOriginConfig } from '@media-proxy/origin/config.ts'
 import { loadConfig, storageOf } from '@media-proxy/shared/config/load.ts'
 import type { Config } from '@media-proxy/shared/config/schema.ts'
 import { unstable_readConfig as readWorkerConfig } from 'wrangler'
+import * as z from 'zod'
 import { type Finding, failed, ok, warning } from './finding.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
@@ -69,14 +70,42 @@ export interface WorkerSources {
 
 /** The worker's own settings, and its secrets against the origin's, by fingerprint. */
 export async function checkWorker(sources: WorkerSources, origin: Config): Promise<readonly Finding[]> {
-  const environment: Record<string, unknown> = { ...readWorkerConfig({ config: sources.wranglerToml }).vars }
+  const declared = declaredVariables(sources.wranglerToml)
+  if ('finding' in declared) return [declared.finding]
+  const environment: Record<string, unknown> = { ...declared.variables }
   const read: string[] = []
+  const findings: Finding[] = []
   for (const file of sources.variableFiles) {
     const text = await readIfThere(file)
     if (text === undefined) continue
+    if (typeof text !== 'string') {
+      findings.push(unreadable(file, text.code))
+      continue
+    }
     Object.assign(environment, parseEnv(text))
     read.push(file)
   }
+  return [...findings, ...compareDoors(environment, read, origin)]
+}
+
+/** What `wrangler.toml` sets, or why it cannot be read. */
+function declaredVariables(
+  wranglerToml: string,
+): { readonly variables: Readonly<Record<string, unknown>> } | { readonly finding: Finding } {
+  try {
+    return { variables: readWorkerConfig({ config: wranglerToml }).vars }
+  } catch (error) {
+    const [why] = (error instanceof Error ? error.message : String(error)).split('\n')
+    const found = `${wranglerToml} cannot be read: ${why}`
+    return { finding: warning('worker', found, 'mend it, or give it to this user') }
+  }
+}
+
+function compareDoors(
+  environment: Readonly<Record<string, unknown>>,
+  read: readonly string[],
+  origin: Config,
+): readonly Finding[] {
   const loaded = loadConfig('edge', { environment })
   if (!loaded.ok) {
     return loaded.faults.map((fault) =>
@@ -153,21 +182,42 @@ function fingerprints(keys: readonly string[]): string {
     .join(', ')
 }
 
-/** What `pnpm start` keeps for a stack on this machine. */
-export async function keptSecrets(storageDir: string): Promise<Environment> {
-  const text = await readIfThere(join(storageDir, 'secrets.json'))
-  if (text === undefined) return {}
-  const kept: unknown = JSON.parse(text)
-  return typeof kept === 'object' && kept !== null
-    ? Object.fromEntries(Object.entries(kept).map(([name, value]) => [name, String(value)]))
-    : {}
+/** What `pnpm start` keeps for a stack on this machine, and what keeps it from being read. */
+export async function keptSecrets(
+  storageDir: string,
+): Promise<{ readonly secrets: Environment; readonly findings: readonly Finding[] }> {
+  const path = join(storageDir, 'secrets.json')
+  const text = await readIfThere(path)
+  if (text === undefined) return { secrets: {}, findings: [] }
+  if (typeof text !== 'string') return { secrets: {}, findings: [unreadable(path, text.code)] }
+  try {
+    const kept = z.record(z.string(), z.coerce.string()).parse(JSON.parse(text))
+    return { secrets: kept, findings: [] }
+  } catch {
+    const found = `${path} is not what pnpm start wrote`
+    return {
+      secrets: {},
+      findings: [
+        warning('file', found, 'move it away: pnpm start makes new secrets, and old signatures end'),
+      ],
+    }
+  }
 }
 
-async function readIfThere(path: string): Promise<string | undefined> {
+/** The text of a file; undefined where there is none, and the system's word where it may not be read. */
+async function readIfThere(path: string): Promise<string | { readonly code: string } | undefined> {
   try {
     return await readFile(path, 'utf8')
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
-    throw error
+    if (!(error instanceof Error && 'code' in error)) throw error
+    return error.code === 'ENOENT' || error.code === 'ENOTDIR' ? undefined : { code: String(error.code) }
   }
+}
+
+function unreadable(path: string, code: string): Finding {
+  return warning(
+    'file',
+    `${path} cannot be read (${code})`,
+    'run pnpm diagnose as the user that runs the service',
+  )
 }

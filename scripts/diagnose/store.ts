@@ -1,5 +1,6 @@
 /** The store: whether it is there, lets us in, has its buckets, and goes by the same clock. */
 
+import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
 import { access, stat } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -7,6 +8,7 @@ import { createStore } from '@media-proxy/origin/assembly/store.ts'
 import { type ConfiguredBucket, configuredBuckets } from '@media-proxy/shared/config/buckets.ts'
 import { storageOf } from '@media-proxy/shared/config/load.ts'
 import type { Config } from '@media-proxy/shared/config/schema.ts'
+import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { type Finding, failed, ok, warning } from './finding.ts'
 
 /** S3 refuses a signature that is older or newer than this. */
@@ -16,10 +18,35 @@ const NOTICEABLE_SKEW_SECONDS = 60
 export async function checkStore(config: Config, nowMs: number): Promise<readonly Finding[]> {
   const buckets = configuredBuckets(config)
   if (storageOf(config) === 'filesystem') {
-    return Promise.all(buckets.map(({ bucket }) => checkFolder(join(config.storageDir, bucket))))
+    const folders = buckets.map(({ bucket }) => checkFolder(join(config.storageDir, bucket)))
+    return Promise.all([...folders, ...checkWriting(config)])
   }
-  const findings = await Promise.all(buckets.map((bucket) => checkBucket(config, bucket)))
-  return [...findings, await checkClock(config.s3.endpoint ?? '', nowMs)]
+  const findings = buckets.map((bucket) => checkBucket(config, bucket))
+  const all = await Promise.all([...findings, ...checkWriting(config)])
+  return [...all, await checkClock(config.s3.endpoint ?? '', nowMs)]
+}
+
+/** Where nothing of the service lies: what is written there is removed again. */
+const PROBE_FOLDER = 'pnpm-diagnose/'
+
+/** The bucket of renditions is also written to, and purges remove from it. */
+function checkWriting(config: Config): readonly Promise<Finding>[] {
+  const { bucketRenditions } = config.s3
+  return config.staticMode || bucketRenditions === undefined ? [] : [tryToWrite(config, bucketRenditions)]
+}
+
+async function tryToWrite(config: Config, bucket: string): Promise<Finding> {
+  const check = `writing to ${bucket}`
+  const store = createStore(config)
+  const written = await store.put(bucket, `${PROBE_FOLDER}${randomUUID()}`, new Uint8Array([1]))
+  const removed = written ?? (await store.removeBelow(bucket, PROBE_FOLDER))
+  return isFailure(removed)
+    ? failed(
+        check,
+        `${written === undefined ? 'removing' : 'writing'} fails: ${removed.detail ?? removed.code}`,
+        removed.fix ?? `let the service list, write and remove in ${bucket}`,
+      )
+    : ok(check, 'written and removed')
 }
 
 async function checkFolder(folder: string): Promise<Finding> {

@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { createServer as createHttpServer, type Server } from 'node:http'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -247,6 +247,57 @@ describe('pnpm diagnose', () => {
       found: expect.stringMatching(/locked is not readable \(EACCES\)/),
       fix: expect.stringContaining('chmod'),
     })
+  })
+
+  it.skipIf(process.getuid?.() !== 0)('names files that it may not read, and goes on', async () => {
+    const files = [join(directory, 'secrets.json'), join(directory, 'locked-variables')]
+    for (const file of files) {
+      await writeFile(file, '{}')
+      await chmod(file, 0o600)
+    }
+    const { code, findings } = await diagnose({}, { variables: 'locked-variables', asNobody: true })
+    expect(findings.filter(({ check }) => check === 'file').map(({ found }) => found)).toEqual(
+      files.map((file) => `${file} cannot be read (EACCES)`),
+    )
+    expect(findings.at(-1)?.check).toBe('NSFW model')
+    expect(code).toBe(0)
+    await Promise.all(files.map((file) => rm(file)))
+  })
+
+  it('names secrets of pnpm start that are none', async () => {
+    await writeFile(join(directory, 'secrets.json'), 'not JSON')
+    const { findings } = await diagnose()
+    expect(findings[0]).toMatchObject({ check: 'file', state: 'warning' })
+    await rm(join(directory, 'secrets.json'))
+  })
+
+  it('writes to the bucket of renditions, and removes what it wrote', async () => {
+    await mkdir(join(directory, 'renditions'))
+    const well = await diagnose({ MEDIA_PROXY_S3_BUCKET_RENDITIONS: 'renditions' })
+    expect(well.findings).toContainEqual({
+      check: 'writing to renditions',
+      state: 'ok',
+      found: 'written and removed',
+    })
+    const left = await readdir(join(directory, 'renditions'), { recursive: true, withFileTypes: true })
+    expect(left.filter((entry) => entry.isFile())).toEqual([])
+    await rm(join(directory, 'renditions'), { recursive: true })
+    const missing = await diagnose(s3Settings({ MEDIA_PROXY_S3_BUCKET_RENDITIONS: 'no-such-bucket' }))
+    expect(missing.findings.find(({ check }) => check === 'writing to no-such-bucket')?.state).toBe('failed')
+  })
+
+  it('names proxies that are everybody, or nobody, and a secret of uploads that opens more', async () => {
+    const secret = Buffer.alloc(32, 7).toString('base64')
+    const { findings } = await diagnose({
+      MEDIA_PROXY_TRUSTED_PROXIES: '0.0.0.0/0',
+      MEDIA_PROXY_UPLOAD_RELAY_SECRET: secret,
+      MEDIA_PROXY_ATTACHMENT_SECRETS: secret,
+    })
+    const stateOf = (check: string) => findings.find((finding) => finding.check === check)?.state
+    expect([stateOf('trusted proxies'), stateOf('relay secret')]).toEqual(['warning', 'warning'])
+    expect(findings.map(({ found }) => found).join()).not.toContain(secret)
+    const faulty = await fault({ MEDIA_PROXY_TRUSTED_PROXIES: '10.0.0.0/8,proxy.local' })
+    expect(faulty).toMatchObject({ check: 'trusted proxies', found: expect.stringMatching(/^proxy\.local:/) })
   })
 
   it('names every fault of a bad configuration', async () => {

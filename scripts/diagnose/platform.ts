@@ -1,0 +1,75 @@
+/** What this machine allows: open files, memory, processors, and room for what waits in temporary files. */
+
+import { readFile, statfs } from 'node:fs/promises'
+import { availableParallelism, tmpdir } from 'node:os'
+import type { Config } from '@media-proxy/shared/config/schema.ts'
+import { type Finding, ok, warning } from './finding.ts'
+
+/** A client, its store's connection and a file of its own, for some thousand of them at once. */
+const ENOUGH_OPEN_FILES = 4096
+const MIB = 1024 * 1024
+/** The server, its model and idle engine processes, as docs/sizing.md measures them. */
+const IDLE_MEMORY_BYTES = 512 * MIB
+
+export async function checkPlatform({ limits }: Config): Promise<readonly Finding[]> {
+  return [
+    ...(await checkOpenFiles()),
+    ...checkMemory(limits.renderMemoryBytes),
+    ok('processors', `${availableParallelism()}`),
+    ...(await checkTemporaryFiles(limits.spoolBytes)),
+  ]
+}
+
+/** Only Linux tells it to the process itself. */
+async function checkOpenFiles(): Promise<readonly Finding[]> {
+  const text = await readFile('/proc/self/limits', 'utf8').catch(() => '')
+  const soft = /^Max open files\s+(\d+|unlimited)/m.exec(text)?.[1]
+  if (soft === undefined) return []
+  const check = 'open files'
+  return [
+    soft === 'unlimited' || Number(soft) >= ENOUGH_OPEN_FILES
+      ? ok(check, `${soft} at once`)
+      : warning(
+          check,
+          `${soft} at once: under load connections are refused`,
+          `ulimit -n ${ENOUGH_OPEN_FILES}, or LimitNOFILE= in the unit, or nofile in the container’s ulimits`,
+        ),
+  ]
+}
+
+function checkMemory(renderMemoryBytes: number): readonly Finding[] {
+  // What a container or a service manager allows; else what the machine has.
+  const allowed = process.constrainedMemory()
+  const bytes = allowed > 0 ? Math.min(allowed, process.availableMemory()) : process.availableMemory()
+  const wanted = IDLE_MEMORY_BYTES + renderMemoryBytes
+  const found = `${mebibytes(bytes)} free, ${mebibytes(wanted)} wanted at the most`
+  return [
+    bytes >= wanted
+      ? ok('memory', found)
+      : warning(
+          'memory',
+          found,
+          'give it more, or lower MEDIA_PROXY_LIMITS_RENDER_MEMORY_BYTES and MEDIA_PROXY_ENGINE_MEMORY_BYTES',
+        ),
+  ]
+}
+
+async function checkTemporaryFiles(spoolBytes: number): Promise<readonly Finding[]> {
+  const folder = tmpdir()
+  const check = 'temporary files'
+  const { bavail, bsize } = await statfs(folder).catch(() => ({ bavail: 0, bsize: 0 }))
+  const found = `${mebibytes(bavail * bsize)} free in ${folder}`
+  return [
+    bavail * bsize >= spoolBytes
+      ? ok(check, found)
+      : warning(
+          check,
+          `${found}, less than the ${mebibytes(spoolBytes)} of limits.spoolBytes`,
+          'set TMPDIR to a folder with more room, or lower MEDIA_PROXY_LIMITS_SPOOL_BYTES',
+        ),
+  ]
+}
+
+function mebibytes(bytes: number): string {
+  return `${Math.floor(bytes / MIB).toLocaleString('en')} MiB`
+}

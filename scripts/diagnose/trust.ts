@@ -1,0 +1,61 @@
+/** Whom the origin believes: proxies that tell the client's address, and who signs uploads. */
+
+import { parseRanges } from '@media-proxy/origin/gate/cloudflare-ranges.ts'
+import type { Config } from '@media-proxy/shared/config/schema.ts'
+import { type Finding, failed, ok, warning } from './finding.ts'
+
+/** Addresses of strangers (RFC 5737, RFC 3849): who believes these believes everybody. */
+const STRANGERS = ['198.51.100.1', '203.0.113.1', '2001:db8::1']
+
+export function checkTrust(config: Config): readonly Finding[] {
+  return [checkTrustedProxies(config), ...checkRelaySecret(config)]
+}
+
+function checkTrustedProxies({ trustedProxies, host }: Config): Finding {
+  const check = 'trusted proxies'
+  if (trustedProxies.length === 0) {
+    return ok(check, `none: the peer is the client${host === '127.0.0.1' ? ', or the edge' : ''}`)
+  }
+  const faulty = trustedProxies.filter((text) => !isRange(text))
+  if (faulty.length > 0) {
+    return failed(
+      check,
+      `${faulty.join(', ')}: neither an address nor a range`,
+      'write MEDIA_PROXY_TRUSTED_PROXIES as addresses and CIDR ranges such as 10.0.0.0/8',
+    )
+  }
+  const ranges = parseRanges(trustedProxies)
+  return STRANGERS.some((address) => ranges.includes(address))
+    ? warning(
+        check,
+        `${trustedProxies.join(', ')}: strangers are among them, and may claim any address`,
+        'name in MEDIA_PROXY_TRUSTED_PROXIES only the addresses of your own proxies',
+      )
+    : ok(check, trustedProxies.join(', '))
+}
+
+function isRange(text: string): boolean {
+  try {
+    parseRanges([text])
+    return true
+  } catch (error) {
+    if (error instanceof RangeError) return false
+    throw error
+  }
+}
+
+function checkRelaySecret(config: Config): readonly Finding[] {
+  const { uploadRelaySecret, secretKey, edgeSecretKey, attachmentSecrets } = config
+  const check = 'relay secret'
+  if (uploadRelaySecret.length === 0) return [ok(check, 'none: there is no upload relay')]
+  const others = new Set([...secretKey, ...edgeSecretKey, ...attachmentSecrets])
+  return [
+    uploadRelaySecret.some((secret) => others.has(secret))
+      ? warning(
+          check,
+          'it is another secret of the service too: who may sign uploads may sign more',
+          'make one of its own for MEDIA_PROXY_UPLOAD_RELAY_SECRET: openssl rand -base64 32',
+        )
+      : ok(check, `${uploadRelaySecret.length === 1 ? 'one' : uploadRelaySecret.length}, of its own`),
+  ]
+}
