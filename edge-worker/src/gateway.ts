@@ -8,6 +8,7 @@ import type {
   EndpointRequest,
   ExternalRequest,
   MediaRequest,
+  PlaygroundRequest,
   SourceRequest,
   VerifiedExternal,
 } from '@media-proxy/shared/request/media-request.ts'
@@ -23,7 +24,7 @@ import { MAX_PURGE_BYTES, parsePurge, sourceNameOf } from '@media-proxy/shared/r
 import { preflightResponse, restrictOrigins } from '@media-proxy/shared/response/cors.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { failureResponse, requestIdOf } from '@media-proxy/shared/response/headers.ts'
-import { jsonResponse, textResponse } from '@media-proxy/shared/response/plain.ts'
+import { jsonResponse, redirectResponse, textResponse } from '@media-proxy/shared/response/plain.ts'
 import {
   type AttachmentPolicy,
   serializeAttachmentSignature,
@@ -66,6 +67,8 @@ export interface GatewayOptions {
   readonly hasPlayground: boolean
   /** Whether the origin is asked for `/_openapi.json`. */
   readonly hasDescription: boolean
+  /** Whether `/` leads there. */
+  readonly leadsToPlayground: boolean
   /** Whether a 400 says what it is about. */
   readonly explainsErrors: boolean
   /** Answers everything but the service endpoints, in static mode. */
@@ -135,7 +138,7 @@ async function answer(
   }
   if (isFailure(parsed)) return parsed
   if (parsed.kind === 'relay') return answerRelay(exchange, limits, options)
-  if (parsed.kind === 'playground') return answerPlayground(exchange, limits, options)
+  if (parsed.kind === 'playground') return answerPlayground(parsed, exchange, limits, options)
   if (options.staticSite !== undefined && isInternal(parsed)) return fail('no-route')
   if (parsed.kind === 'endpoint' && parsed.endpoint === 'openapi' && !options.hasDescription)
     return fail('no-route')
@@ -285,10 +288,16 @@ async function answerRelay(
 
 /** The page is the origin's; the edge only tells it by which name it was asked. */
 async function answerPlayground(
+  request: PlaygroundRequest,
   exchange: EdgeExchange,
   limits: RequestLimits,
-  { hasPlayground, delivery }: GatewayOptions,
+  { hasPlayground, leadsToPlayground, delivery }: GatewayOptions,
 ): Promise<Delivered | Failure> {
+  if (request.resource === 'entrance') {
+    if (!leadsToPlayground) return fail('no-route')
+    const rejected = validateMethod(request, exchange.method)
+    return rejected ?? { response: redirectResponse('/_playground', exchange), cache: 'BYPASS' }
+  }
   if (!hasPlayground) return fail('no-route')
   const limited = await limits.consume('requests')
   return limited ?? forward(delivery.origin, exchange, playgroundHeaders(exchange.headers))

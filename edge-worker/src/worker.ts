@@ -6,6 +6,7 @@ import {
   explainsErrors,
   hasDescription,
   hasPlayground,
+  leadsToPlayground,
 } from '@media-proxy/shared/config/schema.ts'
 import { createRateLimiter, type RateLimiter } from '@media-proxy/shared/rate-limit.ts'
 import { presetRules } from '@media-proxy/shared/request/presets.ts'
@@ -198,6 +199,7 @@ function assemble(
     checkSecret: (headers) => checkInternalSecret(headers, config.secretKey, keys.comparison),
     hasPlayground: hasPlayground(config),
     hasDescription: hasDescription(config),
+    leadsToPlayground: leadsToPlayground(config),
     explainsErrors: explainsErrors(config),
     staticSite: config.staticMode ? createStaticSite(config, bindings.STATIC, origin) : undefined,
     now,

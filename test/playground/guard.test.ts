@@ -42,6 +42,12 @@ describe.each(PLAYGROUND_DOORS)('the playground at %s', (_, open) => {
     expect((await send(door.url, '/_playground/app.ts')).status).toBe(404)
   })
 
+  it('is where / leads in development', async () => {
+    const { status, headers } = await send(door.url, '/')
+    expect([status, headers.location, headers['cache-control']]).toEqual([302, '/_playground', 'no-store'])
+    expect((await send(door.url, '/', { method: 'POST' })).status).toBe(405)
+  })
+
   it.each(ACTIONS)('%s is for POST from a page of the same host only', async (action) => {
     const { port } = new URL(door.url)
     const rejected = [
@@ -156,9 +162,11 @@ describe.each([
         (await send(off.url, `/_playground${path}`, { method, headers: { origin: off.url } })).status,
       ).toBe(404)
     }
+    expect((await send(off.url, '/')).status).toBe(404)
     await off.close()
     const on = await open({ ...PRODUCTION, MEDIA_PROXY_PLAYGROUND_ENABLED: 'true' })
     expect((await send(on.url, '/_playground')).status).toBe(200)
+    expect((await send(on.url, '/')).status).toBe(404)
     const upload = { method: 'POST', headers: { origin: on.url, 'x-internal-secret': SECRET }, body: 'a' }
     expect((await send(on.url, '/_playground/upload?name=a', upload)).status).toBe(403)
     await on.close()

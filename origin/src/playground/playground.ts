@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { PlaygroundFiles } from '@media-proxy/playground/build.ts'
 import { createExternalUrls } from '@media-proxy/shared/client/index.ts'
 import { storageOf } from '@media-proxy/shared/config/load.ts'
-import { type Config, hasPlayground } from '@media-proxy/shared/config/schema.ts'
+import { type Config, hasPlayground, leadsToPlayground } from '@media-proxy/shared/config/schema.ts'
 import type {
   PlaygroundAction,
   PlaygroundFile,
@@ -12,6 +12,7 @@ import type {
 } from '@media-proxy/shared/request/media-request.ts'
 import { validateMethod } from '@media-proxy/shared/request/parse.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { redirectResponse } from '@media-proxy/shared/response/plain.ts'
 import * as z from 'zod'
 import { type Answer, type Exchange, reject } from '../routes/exchange.ts'
 import { dispatchInternal, type InternalOptions } from '../routes/internal.ts'
@@ -41,11 +42,24 @@ export function createPlayground(options: PlaygroundOptions): Playground {
     })
   }
   return async (request, exchange) => {
+    if (request.resource === 'entrance') return answerEntrance(request, exchange, options)
     const answer = await answerPlayground(request, exchange, options, bundled)
     // Nothing here is for other origins to read, refusals included.
     answer.response.headers.delete('access-control-allow-origin')
     return answer
   }
+}
+
+function answerEntrance(
+  request: PlaygroundRequest,
+  exchange: Exchange,
+  { config }: PlaygroundOptions,
+): Answer {
+  if (!leadsToPlayground(config)) return reject(fail('no-route'), exchange.requestId)
+  const rejected = validateMethod(request, exchange.method)
+  return rejected === undefined
+    ? { response: redirectResponse('/_playground', exchange) }
+    : reject(rejected, exchange.requestId)
 }
 
 async function answerPlayground(
@@ -56,10 +70,10 @@ async function answerPlayground(
 ): Promise<Answer> {
   const { requestId, method, requestLimits } = exchange
   const { config } = options
-  if (!hasPlayground(config)) return reject(fail('no-route'), requestId)
+  const { resource } = request
+  if (!hasPlayground(config) || resource === 'entrance') return reject(fail('no-route'), requestId)
   const wrongMethod = validateMethod(request, method)
   if (wrongMethod !== undefined) return reject(wrongMethod, requestId)
-  const { resource } = request
   if (isFile(resource)) {
     const rejected = validateHost(exchange, config.publicUrl) ?? (await requestLimits.consume('requests'))
     return rejected === undefined

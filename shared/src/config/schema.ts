@@ -356,3 +356,8 @@ export function hasPlayground({ playground, nodeEnv, staticMode }: Config): bool
 export function hasDescription({ nodeEnv, staticMode }: Config): boolean {
   return !staticMode && nodeEnv === 'development'
 }
+
+/** Whether `/` leads to the playground. */
+export function leadsToPlayground(config: Config): boolean {
+  return config.nodeEnv === 'development' && hasPlayground(config)
+}

@@ -164,7 +164,8 @@ export interface EndpointRequest {
 /** The playground's page, what it is made of, and what it asks of the service. */
 export interface PlaygroundRequest {
   readonly kind: 'playground'
-  readonly resource: PlaygroundFile | PlaygroundAction
+  /** `entrance` is `/`, which leads to the page. */
+  readonly resource: 'entrance' | PlaygroundFile | PlaygroundAction
 }
 
 export type PlaygroundFile = 'page' | 'script' | 'style'

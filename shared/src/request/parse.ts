@@ -74,6 +74,7 @@ const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
 }
 
 const PLAYGROUND: Readonly<Record<string, PlaygroundRequest['resource']>> = {
+  '/': 'entrance',
   '/_playground': 'page',
   '/_playground/app.js': 'script',
   '/_playground/app.css': 'style',
@@ -84,7 +85,7 @@ const PLAYGROUND: Readonly<Record<string, PlaygroundRequest['resource']>> = {
   '/_playground/frames': 'frames',
 }
 
-const PLAYGROUND_FILES: readonly PlaygroundRequest['resource'][] = ['page', 'script', 'style']
+const PLAYGROUND_FILES: readonly PlaygroundRequest['resource'][] = ['entrance', 'page', 'script', 'style']
 
 const POST_ENDPOINTS: readonly Endpoint[] = ['purge', 'metadata', 'thumbnail', 'frames', 'sniff', 'prepare']
 

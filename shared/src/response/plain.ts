@@ -17,6 +17,12 @@ export function jsonResponse(value: unknown, request: PlainRequest, status = 200
   return plainResponse(JSON.stringify(value), status, 'application/json', request)
 }
 
+/** Leads on to a path of the same host. */
+export function redirectResponse(location: string, { requestId }: PlainRequest): Response {
+  const headers = { location, 'cache-control': 'no-store', 'x-request-id': requestId }
+  return new Response(null, { status: 302, headers })
+}
+
 function plainResponse(
   body: string,
   status: number,
