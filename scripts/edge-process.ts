@@ -76,7 +76,7 @@ function open(port: number): Miniflare {
 /** A line a request is for production; here only what went wrong. */
 function show(stream: Readable): void {
   createInterface({ input: stream }).on('line', (line) => {
-    if (/error|warn|exception/i.test(line)) console.error(line)
+    if (/error|warn|exception|fault/i.test(line)) console.error(line)
   })
 }
 

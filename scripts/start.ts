@@ -92,7 +92,16 @@ function workerSettings(): Record<string, string> {
       config,
     )
     const isDefault = value === undefined || JSON.stringify(value) === JSON.stringify(defaultValue)
-    return isDefault ? [] : [[variable, Array.isArray(value) ? value.join(',') : String(value)]]
+    return isDefault ? [] : [[variable, asVariable(value)]]
   })
   return Object.fromEntries(given)
+}
+
+/** A setting as a variable spells it: lists with commas, named queries as `name:query;name:query`. */
+function asVariable(value: unknown): string {
+  if (Array.isArray(value)) return value.join(',')
+  if (typeof value !== 'object' || value === null) return String(value)
+  return Object.entries(value)
+    .map(([name, query]) => `${name}:${query}`)
+    .join(';')
 }

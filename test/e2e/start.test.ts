@@ -24,7 +24,13 @@ const MIB = 1024 * 1024
 
 async function startStack(directory: string): Promise<Stack> {
   const child = spawn(process.execPath, [join(ROOT, 'scripts/start.ts')], {
-    env: { ...process.env, EDGE_PORT: '0', MEDIA_PROXY_PORT: '0', MEDIA_PROXY_STORAGE_DIR: directory },
+    env: {
+      ...process.env,
+      EDGE_PORT: '0',
+      MEDIA_PROXY_PORT: '0',
+      MEDIA_PROXY_STORAGE_DIR: directory,
+      MEDIA_PROXY_PRESETS: 'thumb:width=40&format=webp;large:width=80',
+    },
     stdio: ['ignore', 'pipe', 'ignore'],
   })
   const tries: string[] = []
@@ -80,6 +86,13 @@ describe('the whole stack', () => {
       (await send(stack.edge, '/attachments/1/1/harbour.jpg?width=400')).body,
     ).metadata()
     expect([width, height]).toEqual([400, 300])
+  })
+
+  it('gives its settings to both doors, presets too', async () => {
+    for (const door of [stack.edge, stack.origin]) {
+      const { status, body } = await send(door, '/attachments/1/1/harbour.jpg?preset=thumb')
+      expect([status, (await sharp(body).metadata()).width]).toEqual([200, 40])
+    }
   })
 
   it('leaves alone what was there', async () => {
