@@ -252,15 +252,17 @@ async function fetchWhole(
   return { delivered: response, outcome }
 }
 
-function askOrigin(
+async function askOrigin(
   { origin }: Delivery,
   { originPath }: DeliveryRequest,
   headers: HeaderRecord,
   exchange: EdgeExchange,
 ): Promise<Response | Failure> {
-  return exchange.timings.measure('origin', () =>
+  const response = await exchange.timings.measure('origin', () =>
     origin({ method: 'GET', path: originPath, headers }, exchange),
   )
+  if (!isFailure(response)) exchange.timings.adopt(response.headers.get('server-timing'))
+  return response
 }
 
 /** Asks the origin for just what the client wants of a stored file, and for the whole behind it. */

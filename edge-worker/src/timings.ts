@@ -2,6 +2,8 @@
 export interface Timings {
   /** Runs a stage and remembers how long it took. */
   measure<T>(stage: string, work: () => Promise<T>): Promise<T>
+  /** Passes on what the origin tells of the work of its engine. */
+  adopt(serverTiming: string | null): void
   /** The value of `Server-Timing`, durations in milliseconds. */
   header(): string
   totalMs(): number
@@ -19,6 +21,9 @@ export function createTimings(now: () => number): Timings {
       } finally {
         stages.push(`${stage};dur=${now() - from}`)
       }
+    },
+    adopt(serverTiming) {
+      stages.push(...(serverTiming?.match(/\brender-cpu;dur=[\d.]+/g) ?? []))
     },
     header: () => [...stages, `total;dur=${now() - startedAt}`].join(', '),
     totalMs: () => now() - startedAt,

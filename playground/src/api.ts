@@ -19,6 +19,8 @@ export interface Session {
   readonly maxUploadBytes: number
   readonly buckets: { readonly cdn: string; readonly uploads: string }
   readonly objects: readonly string[]
+  /** Names of the configured presets. */
+  readonly presets: readonly string[]
 }
 
 export interface Kept {

@@ -12,6 +12,8 @@ export interface Controls {
 export interface Bounds {
   readonly sidePixels: number | undefined
   readonly isVideo: boolean
+  /** Names that the configuration gives to sets of parameters. */
+  readonly presets: readonly string[]
 }
 
 type OnChange = (name: string, value: string | undefined) => void
@@ -74,11 +76,11 @@ function createRow(parameter: ParameterGuide, onChange: (value: string | undefin
     case 'quality':
       return numberRow(parameter, values, values.names, onChange)
     case 'time':
-      return textRow(parameter, '1.5, 50% or best', onChange)
+      return textRow(parameter, '1.5, 50% or best', ['best'], onChange)
     case 'seconds':
-      return textRow(parameter, '1.5', onChange)
+      return textRow(parameter, '1.5', [], onChange)
     case 'text':
-      return textRow(parameter, values.placeholder, onChange)
+      return textRow(parameter, values.placeholder, [], onChange)
   }
 }
 
@@ -187,9 +189,11 @@ function numberRow(
   }
 }
 
+/** Text, and buttons for the words among its values: `best` of times, the configured names of presets. */
 function textRow(
   parameter: ParameterGuide,
   placeholder: string,
+  words: readonly string[],
   onChange: (value: string | undefined) => void,
 ): Row {
   const { name } = parameter
@@ -200,20 +204,34 @@ function textRow(
     'aria-describedby': `hint-${name}`,
   })
   const clear = clearButton(name, onChange)
-  const best = h('button', { type: 'button', class: 'chip', 'aria-pressed': 'false' }, 'best')
-  best.addEventListener('click', () => onChange('best'))
+  const chips = h('div', { class: 'chips' })
+  let offered: readonly string[] = []
+  const offer = (wanted: readonly string[]) => {
+    if (wanted.join() === offered.join()) return
+    offered = wanted
+    chips.replaceChildren(
+      ...wanted.map((word) => {
+        const button = h('button', { type: 'button', class: 'chip', 'aria-pressed': 'false' }, word)
+        button.addEventListener('click', () => onChange(word))
+        return button
+      }),
+    )
+  }
+  offer(words)
   input.addEventListener('input', () => onChange(input.value.trim() === '' ? undefined : input.value.trim()))
   return {
     element: rowElement(
       parameter,
       h('label', { for: input.id }, name),
-      h('div', { class: 'chips' }, best),
+      chips,
       h('div', { class: 'number' }, input, clear),
     ),
-    set(value = '') {
-      if (document.activeElement !== input) input.value = value === 'best' ? '' : value
+    set(value = '', { presets }) {
+      if (name === 'preset') offer(presets)
+      chips.hidden = offered.length === 0
+      if (document.activeElement !== input) input.value = words.includes(value) ? '' : value
       clear.hidden = value === ''
-      best.setAttribute('aria-pressed', String(value === 'best'))
+      for (const chip of chips.children) chip.setAttribute('aria-pressed', String(chip.textContent === value))
     },
   }
 }

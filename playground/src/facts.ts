@@ -1,4 +1,4 @@
-import { h } from './dom.ts'
+import { byId, h } from './dom.ts'
 import { type Loaded, readServerTiming } from './load.ts'
 import { bytesInWords, savingInWords } from './words.ts'
 
@@ -51,6 +51,20 @@ export function renderFacts(
       ),
     ),
   )
+}
+
+/** Bytes and saving on the pictures themselves. */
+export function renderCaptions(original: Shown | undefined, rendition: Shown | undefined): void {
+  const of = (shown: Shown | undefined) => (shown?.loaded.ok ? bytesInWords(shown.loaded.bytes) : undefined)
+  const [before, after] = [of(original), of(rendition)]
+  const saving =
+    before === undefined || after === undefined || original === undefined || rendition === undefined
+      ? undefined
+      : savingInWords(original.loaded.bytes, rendition.loaded.bytes)
+  const caption = (name: string, ...facts: readonly (string | undefined)[]) =>
+    [name, ...facts.filter((fact) => fact !== undefined && fact !== '')].join(' · ')
+  byId('original-caption', HTMLElement).textContent = caption('Original', before)
+  byId('rendition-caption', HTMLElement).textContent = caption('Rendition', after, saving)
 }
 
 /** What the rendition saves, in the heading. */

@@ -16,9 +16,10 @@ import {
 import { createCode } from './code.ts'
 import { createControls } from './controls.ts'
 import { copy } from './copy.ts'
+import { costInWords } from './costs.ts'
 import { byId, debounce, h, show } from './dom.ts'
 import { watchDrops } from './drop.ts'
-import { renderFacts, renderSaving, renderTimings, type Shown } from './facts.ts'
+import { renderCaptions, renderFacts, renderSaving, renderTimings, type Shown } from './facts.ts'
 import { load, PICTURES_AND_CLIPS } from './load.ts'
 import { renderMetadata } from './metadata-panel.ts'
 import { createMoments } from './moments.ts'
@@ -198,7 +199,8 @@ function renderControls(): void {
   const sides = [original?.width ?? 0, original?.height ?? 0]
   const sidePixels = Math.max(...sides) || undefined
   const shown = parametersOf(familyOf(state.source))
-  controls.update(shown, state.parameters, { sidePixels, isVideo: moments.isVideo })
+  const presets = session?.presets ?? []
+  controls.update(shown, state.parameters, { sidePixels, isVideo: moments.isVideo, presets })
   moments.setTime(state.parameters.time, durationSeconds)
 }
 
@@ -206,6 +208,8 @@ function renderKnown(): void {
   renderFacts(facts, original, rendition)
   renderSaving(byId('saving', HTMLParagraphElement), original, rendition)
   renderTimings(byId('timings', HTMLDivElement), rendition)
+  renderCaptions(original, rendition)
+  byId('cost', HTMLParagraphElement).textContent = rendition?.loaded.ok ? costInWords(rendition.loaded) : ''
 }
 
 function renderUrl(): void {
@@ -222,6 +226,7 @@ async function openTheSession(): Promise<void> {
     return
   }
   session = answer
+  renderControls()
   badge.textContent = answer.trusted ? (answer.uploads ? 'local' : 'unlocked') : 'read only'
   byId('upload-button', HTMLLabelElement).toggleAttribute('data-locked', !answer.uploads)
   show(byId('secret-field', HTMLDivElement), !answer.trusted)
@@ -252,6 +257,8 @@ async function keep(file: File): Promise<void> {
 }
 
 function wire(): void {
+  // A long URL scrolls in its line, also by keys.
+  byId('url', HTMLElement).tabIndex = 0
   byId('source', HTMLFormElement).addEventListener('submit', (event) => {
     event.preventDefault()
     chooseSource(sourceInput.value.trim())

@@ -37,6 +37,7 @@ export function createStage(onVideo: (video: VideoInfo) => void): Stage {
   const video = byId('video', HTMLVideoElement)
   const audio = byId('audio', HTMLAudioElement)
   const refusal = byId('refusal', HTMLDivElement)
+  const views = byId('views', HTMLDivElement)
   const held: { original: Loaded | undefined; rendition: Loaded | undefined } = {
     original: undefined,
     rendition: undefined,
@@ -55,11 +56,13 @@ export function createStage(onVideo: (video: VideoInfo) => void): Stage {
     const ratio = a ?? b
     if (ratio !== undefined) canvas.style.setProperty('--ratio', String(ratio))
     show(cut, view === 'slider')
+    // No choice where pictures that move, or of other proportions, cannot lie on one another.
+    show(views, isStill && alike)
   }
   const moveCut = () => canvas.style.setProperty('--cut', `${cut.value}%`)
   cut.addEventListener('input', moveCut)
   moveCut()
-  renderViews(byId('views', HTMLDivElement), (view) => {
+  renderViews(views, (view) => {
     wanted = view
     arrange()
   })

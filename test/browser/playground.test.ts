@@ -68,6 +68,11 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
       expect(width).toBe(640)
       expect(shift).toBeLessThan(0.01)
       expect(await page.textContent('#saving')).toMatch(/^−\d+ %$/)
+      expect(await page.textContent('#original-caption')).toMatch(/^Original · [\d.]+ kB$/)
+      expect(await page.textContent('#rendition-caption')).toMatch(/^Rendition · [\d.]+ kB · −\d+ %$/)
+      expect(await page.textContent('#cost')).toMatch(
+        /^This answer cost \d+ ms of processor time, [\d.]+ kB\. A million at the edge: \$0\.30 from the cache/,
+      )
       expect(complaints).toEqual([])
       const picture = '/attachments/1/1/harbour.jpg?width=640&format=webp'
       expect(asked.slice(0, asked.indexOf(picture)).toSorted()).toEqual([
@@ -84,6 +89,12 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
       ['light', { colorScheme: 'light' as const }, ''],
       ['dark', { colorScheme: 'dark' as const }, '#source=/attachments/1/1/day.mp4&width=320&format=webp'],
       ['narrow', { viewport: { width: 390, height: 844 }, hasTouch: true }, ''],
+      [
+        'narrowest',
+        { viewport: { width: 320, height: 640 }, hasTouch: true, colorScheme: 'dark' as const },
+        '',
+      ],
+      ['forced colours', { forcedColors: 'active' as const }, ''],
     ])('has nothing that axe objects to, %s', async (_name, options, hash) => {
       const { page, close } = await openPage(hash, options)
       await page.click('#sheet-button')
@@ -140,7 +151,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
         background: () => page.fill('#parameter-background', 'f59e0b'),
         sharpen: () => page.fill('#parameter-sharpen', '4'),
         maxbytes: () => page.fill('#parameter-maxbytes', '4000'),
-        preset: () => page.fill('#parameter-preset', 'thumb'),
+        preset: () => page.click('[data-parameter=preset] button:text-is("thumb")'),
         download: () => page.check('[data-parameter=download] input[value=true]', { force: true }),
       }
       for (const [name, change] of Object.entries(changes)) {

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { EDGE_COSTS, priceOf } from '@media-proxy/scripts/documents/edge-costs.ts'
+import { EDGE_COSTS, priceOf } from '@media-proxy/shared/edge-costs.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createTestHarness } from 'wrangler'
 import { type Door, openFilesystemOrigin } from '../doors.ts'

@@ -181,16 +181,20 @@ export function observeEngine(engine: Engine, observer: Observer): Engine {
   }
 }
 
+/** Processor time as a stage: it is part of none of the others, and may be more than all of them. */
+const PROCESSOR_STAGE = 'cpu'
+
 const JOB_KINDS: readonly Job['kind'][] = ['render', 'examine', 'frames', 'scan']
 
 /** What the engine tells of its jobs. */
-export function engineEvents({ metrics }: Observer, log: Log): EngineEvents {
+export function engineEvents({ metrics, note }: Observer, log: Log): EngineEvents {
   // Nothing is lost for weeks, and an alert on a counter that is not there would be blind.
   for (const job of JOB_KINDS) metrics.count('media_proxy.engine.lost', { job }, 0)
   return {
     onJob(job, outcome, seconds, cpuSeconds) {
       metrics.record('media_proxy.engine.job.duration', seconds, { job, outcome })
       metrics.count('media_proxy.engine.cpu.time', { job }, cpuSeconds)
+      note(`${job} ${PROCESSOR_STAGE}`, cpuSeconds * 1000)
     },
     onLost(job, detail) {
       metrics.count('media_proxy.engine.lost', { job })

@@ -138,6 +138,7 @@ async function sessionOf(exchange: Exchange, options: PlaygroundOptions) {
     signs: trusted && config.secretKey.length > 0,
     uploads: trusted && takesUploads(config),
     maxUploadBytes: config.limits.sourceBytes,
+    presets: Object.keys(config.presets),
     buckets: { cdn: config.s3.bucketCdn, uploads: config.s3.bucketUploads },
     objects: listed ? await listObjectPaths(join(config.storageDir, config.s3.bucketCdn)) : [],
   }

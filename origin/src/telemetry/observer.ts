@@ -24,6 +24,8 @@ export interface Observer {
    * failure's code, or `error` where it threw.
    */
   observe<T>(what: Observed, work: () => Promise<T>): Promise<T>
+  /** Adds to a stage of the request that is under way, where one is. */
+  note(stage: string, milliseconds: number): void
   /** Runs a request as the root span of this service, with a sheet of its own for the times of its stages. */
   request<T>(request: ObservedRequest, work: (stages: Stages) => Promise<T>): Promise<T>
 }
@@ -57,6 +59,11 @@ export function createObserver({ metrics, traced }: ObserverOptions): Observer {
   const inSpan = traced ? spansOf(trace.getTracer('media-proxy')) : UNTRACED
   return {
     metrics,
+
+    note(stage, milliseconds) {
+      const sheet = stages.getStore()
+      sheet?.set(stage, (sheet.get(stage) ?? 0) + milliseconds)
+    },
 
     async observe({ span: name, metric, labels = {} }, work) {
       const startedAt = performance.now()

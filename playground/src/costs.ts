@@ -1,0 +1,22 @@
+/** What a rendition costs: processor time of the origin, bytes, and what the edge's platform asks for a million of them. */
+
+import { EDGE_COSTS, priceOf } from '@media-proxy/shared/edge-costs.ts'
+import { type Loaded, readServerTiming } from './load.ts'
+import { bytesInWords } from './words.ts'
+
+export function costInWords({ headers, bytes }: Loaded): string {
+  const made = readServerTiming(headers.get('server-timing')).find(({ name }) => name === 'render-cpu')
+  // Straight at the origin there is no edge, and no X-Cache.
+  const work =
+    made === undefined
+      ? 'no processor time: it was there already'
+      : `${made.duration.toFixed(0)} ms of processor time`
+  return `This answer cost ${work}, ${bytesInWords(bytes)}. A million at the edge: ${PRICES}, whatever their bytes.`
+}
+
+const priceFor = (wanted: string) => {
+  const cost = EDGE_COSTS.find(({ name }) => name === wanted)
+  return cost === undefined ? '' : `$${priceOf(cost.platform).toFixed(2)}`
+}
+
+const PRICES = `${priceFor('hit')} from the cache, ${priceFor('miss, quick')} to ${priceFor('miss, slow')} where the origin is asked`
