@@ -19,6 +19,8 @@ export interface Session {
   readonly maxUploadBytes: number
   readonly buckets: { readonly cdn: string; readonly uploads: string }
   readonly objects: readonly string[]
+  /** No more of them are listed. */
+  readonly maxObjects: number
   /** Names of the configured presets. */
   readonly presets: readonly string[]
 }
@@ -69,9 +71,30 @@ const asOwn =
 export const openSession = () => postJson('session', {}, asOwn<Session>('trusted'))
 export const signUrl = (url: string) => postJson('sign', { url }, asOwn<{ readonly path: string }>('path'))
 
-export function upload(file: File): Promise<Kept | ClientFailure> {
-  const action = `upload?name=${encodeURIComponent(file.name)}`
-  return post(action, file, 'application/octet-stream', asOwn<Kept>('path'))
+/** Tells how many bytes have left, which `fetch` does not. */
+export function upload(
+  file: File,
+  signal: AbortSignal,
+  onProgress: (bytes: number) => void,
+): Promise<Kept | ClientFailure> {
+  const { promise, resolve } = Promise.withResolvers<Kept | ClientFailure>()
+  const request = new XMLHttpRequest()
+  request.open('POST', `/_playground/upload?name=${encodeURIComponent(file.name)}`)
+  request.setRequestHeader('content-type', 'application/octet-stream')
+  if (secret !== '') request.setRequestHeader('x-internal-secret', secret)
+  request.upload.addEventListener('progress', ({ loaded }) => onProgress(loaded))
+  request.addEventListener('load', () => resolve(readKept(request)))
+  request.addEventListener('error', () => resolve({ failure: 'unreachable', message: 'No answer' }))
+  request.addEventListener('abort', () => resolve({ failure: 'cancelled', message: 'stopped' }))
+  signal.addEventListener('abort', () => request.abort())
+  request.send(file)
+  return promise
+}
+
+async function readKept({ status, responseText }: XMLHttpRequest): Promise<Kept | ClientFailure> {
+  if (status !== 200) return failureOfResponse(new Response(responseText, { status }))
+  const kept = asOwn<Kept>('path')(JSON.parse(responseText))
+  return kept ?? { failure: 'unexpected', message: 'an answer of another form' }
 }
 
 export type Place =

@@ -3,16 +3,7 @@
 import type { Metadata } from '@media-proxy/shared/client/client-answers.ts'
 import { isClientFailure } from '@media-proxy/shared/client/client-failure.ts'
 import { PARAMETER_GUIDE } from '@media-proxy/shared/request/parameter-guide.ts'
-import {
-  framesOf,
-  metadataOf,
-  openSession,
-  placeOf,
-  type Session,
-  signUrl,
-  upload,
-  useSecret,
-} from './api.ts'
+import { framesOf, metadataOf, openSession, placeOf, type Session, signUrl, useSecret } from './api.ts'
 import { createCode } from './code.ts'
 import { createControls } from './controls.ts'
 import { copy } from './copy.ts'
@@ -20,6 +11,7 @@ import { costInWords } from './costs.ts'
 import { byId, debounce, h, show } from './dom.ts'
 import { watchDrops } from './drop.ts'
 import { renderCaptions, renderFacts, renderSaving, renderTimings, type Shown } from './facts.ts'
+import { createFiles } from './files.ts'
 import { load, PICTURES_AND_CLIPS } from './load.ts'
 import { renderMetadata } from './metadata-panel.ts'
 import { createMoments } from './moments.ts'
@@ -37,6 +29,7 @@ import {
   urlOf,
 } from './state.ts'
 import { createTheme } from './theme.ts'
+import { createUploading } from './uploading.ts'
 
 const RENDER_DELAY_MS = 120
 
@@ -46,6 +39,7 @@ let session: Session | undefined
 let base: string | undefined
 let original: Shown | undefined
 let rendition: Shown | undefined
+let objects: readonly string[] = []
 let durationSeconds: number | undefined
 let ofRendition = new AbortController()
 let ofSource = new AbortController()
@@ -66,6 +60,14 @@ const moments = createMoments({
   readFrames: () => framesOf(placeOf(state.source, session?.buckets.cdn ?? 'cdn')),
 })
 const controls = createControls(byId('control-list', HTMLDivElement), PARAMETER_GUIDE, setParameter)
+const files = createFiles(chooseSource)
+const uploading = createUploading({
+  onKept({ path }) {
+    listObjects([path, ...objects])
+    chooseSource(path)
+  },
+  onRefused: (status, phrase) => stage.reject(status, phrase),
+})
 const renderSoon = debounce(RENDER_DELAY_MS, () => void renderRendition())
 
 createTheme(byId('theme', HTMLButtonElement))
@@ -162,6 +164,8 @@ async function renderOriginal(url: string, signal: AbortSignal): Promise<void> {
     const player = loaded.ok && (kind === 'video' || kind === 'audio') ? kind : undefined
     stage.showPlayer(player, url)
     moments.setKind(player)
+    if (player === 'video' && familyOf(state.source) === 'transformation' && base !== undefined)
+      void openSheet(base, signal)
     original = await stage.showOriginal(loaded)
     renderControls()
     renderKnown()
@@ -169,6 +173,17 @@ async function renderOriginal(url: string, signal: AbortSignal): Promise<void> {
     // The rendition's own failure is shown already.
     if (!signal.aborted && !(error instanceof TypeError)) throw error
   }
+}
+
+/** Behind the picture itself: twelve frames take longer than one. */
+async function openSheet(path: string, signal: AbortSignal): Promise<void> {
+  await firstPicture.promise
+  try {
+    await moments.openSheet(path, signal)
+  } catch (error) {
+    if (!signal.aborted && !(error instanceof TypeError)) throw error
+  }
+  moments.setTime(state.parameters.time, durationSeconds)
 }
 
 function originalUrl(path: string, metadata: Metadata | undefined): string {
@@ -218,6 +233,12 @@ function renderUrl(): void {
   code.update(location.origin + base, state)
 }
 
+function listObjects(paths: readonly string[]): void {
+  objects = paths
+  byId('objects', HTMLDataListElement).replaceChildren(...paths.map((value) => h('option', { value })))
+  files.list(paths, session?.maxObjects ?? paths.length)
+}
+
 async function openTheSession(): Promise<void> {
   const answer = await openSession()
   const badge = byId('access', HTMLParagraphElement)
@@ -230,30 +251,8 @@ async function openTheSession(): Promise<void> {
   badge.textContent = answer.trusted ? (answer.uploads ? 'local' : 'unlocked') : 'read only'
   byId('upload-button', HTMLLabelElement).toggleAttribute('data-locked', !answer.uploads)
   show(byId('secret-field', HTMLDivElement), !answer.trusted)
-  byId('objects', HTMLDataListElement).replaceChildren(
-    ...answer.objects.map((value) => h('option', { value })),
-  )
-}
-
-async function keep(file: File): Promise<void> {
-  if (session?.uploads !== true) {
-    stage.reject(403, 'Forbidden')
-    return
-  }
-  // Known before anything is sent: a refusal in the middle of a body may never reach the page.
-  if (file.size > session.maxUploadBytes) {
-    stage.reject(413, 'Payload Too Large')
-    return
-  }
-  stage.busy(true)
-  const kept = await upload(file)
-  stage.busy(false)
-  if (isClientFailure(kept)) {
-    stage.reject(kept.status, kept.message)
-    return
-  }
-  byId('objects', HTMLDataListElement).prepend(h('option', { value: kept.path }))
-  chooseSource(kept.path)
+  uploading.allow(answer)
+  listObjects(answer.objects)
 }
 
 function wire(): void {
@@ -296,5 +295,9 @@ function wire(): void {
     state = readHash(location.hash) ?? FIRST_STATE
     renderAll()
   })
-  watchDrops(byId('drop', HTMLDivElement), byId('upload', HTMLInputElement), (file) => void keep(file))
+  watchDrops(
+    byId('drop', HTMLDivElement),
+    byId('upload', HTMLInputElement),
+    (file) => void uploading.send(file),
+  )
 }

@@ -3,6 +3,7 @@
 import type { StillFrame } from '@media-proxy/shared/client/client-answers.ts'
 import { type ClientFailure, isClientFailure } from '@media-proxy/shared/client/client-failure.ts'
 import { byId, h, show } from './dom.ts'
+import { createSprite } from './sprite.ts'
 import { rejectionInWords } from './words.ts'
 
 export interface MomentsOptions {
@@ -15,6 +16,8 @@ export interface Moments {
   reset(): void
   setKind(kind: 'video' | 'audio' | undefined): void
   setDuration(seconds: number): void
+  /** Asks for the frames to choose a moment by. */
+  openSheet(base: string, signal: AbortSignal): Promise<void>
   /** Moves the scrubber to where the parameter stands. */
   setTime(time: string | undefined, durationSeconds: number | undefined): void
 }
@@ -22,13 +25,20 @@ export interface Moments {
 export function createMoments({ onTime, readFrames }: MomentsOptions): Moments {
   const section = byId('motion', HTMLElement)
   const scrubber = byId('scrubber', HTMLInputElement)
+  const control = byId('scrubber-control', HTMLDivElement)
   const output = byId('scrubber-out', HTMLOutputElement)
   const frames = byId('frames', HTMLDivElement)
   const button = byId('frames-button', HTMLButtonElement)
   let isVideo = false
+  const sprite = createSprite((seconds) => {
+    scrubber.value = String(seconds)
+    tell()
+    onTime(scrubber.value)
+  })
 
   const tell = () => {
     output.textContent = `${Number(scrubber.value).toFixed(1)} s`
+    sprite.showAt(Number(scrubber.value))
   }
   scrubber.addEventListener('input', () => {
     tell()
@@ -49,13 +59,18 @@ export function createMoments({ onTime, readFrames }: MomentsOptions): Moments {
       isVideo = false
       show(section, false)
       frames.replaceChildren()
+      sprite.close()
+      // A slider without a length is none.
+      show(control, false)
     },
+    openSheet: (base, signal) => sprite.open(base, signal),
     setKind(kind) {
       isVideo = kind === 'video'
       show(section, isVideo)
     },
     setDuration(seconds) {
       scrubber.max = String(Math.floor(seconds * 10) / 10)
+      show(control, seconds > 0)
     },
     setTime(time, durationSeconds) {
       const percent = /^(\d+)%$/.exec(time ?? '')?.[1]

@@ -18,7 +18,7 @@ const FONTS = [
   // The letter spacing that WCAG 2.2, 1.4.12 asks every page to stand.
   ['monospace and letter-spacing', 'font-family: monospace; letter-spacing: 0.12em; word-spacing: 0.16em'],
 ] as const
-const NARROW_WIDTHS = [320, 360, 390, 768]
+const NARROW_WIDTHS = [320, 360, 390, 768, 900, 1000]
 
 if (CHROMIUM === undefined) console.warn(`skipped: ${NO_CHROMIUM}`)
 
@@ -291,6 +291,36 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
       await close()
     })
 
+    it('says what may be sent, how far it has come, and stops', async () => {
+      const { page, close } = await openPage()
+      expect(await page.textContent('#upload-limit')).toContain('up to 3 MB')
+      // Nobody answers until the button was pressed.
+      const { promise: pressed, resolve: press } = Promise.withResolvers<void>()
+      await page.route('**/_playground/upload?*', async (route) => {
+        await pressed
+        await route.abort()
+      })
+      await drop(page, 'slow.png', 'image/png', await halvesPng(30, 20))
+      await page.waitForSelector('#upload-line progress')
+      expect(await page.textContent('#said')).toBe('Sending slow.png')
+      await page.click('#upload-line button')
+      await page.waitForSelector('#upload-line', { state: 'hidden' })
+      press()
+      expect(await page.locator('#refusal').isVisible()).toBe(false)
+      await close()
+    })
+
+    it('opens what lies in the store, folder by folder', async () => {
+      const { page, close } = await openPage()
+      await page.click('#files > summary')
+      await page.click('#file-tree summary:text-is("emojis/")')
+      await page.click('#file-tree button:text-is("1001.webp")')
+      await page.waitForFunction(() =>
+        document.querySelector('#url')?.textContent?.startsWith('/emojis/1001'),
+      )
+      await close()
+    })
+
     it('shows a moment of a video, its three frames, and plays sound', async () => {
       const { page, complaints, close } = await openPage(
         '#source=/attachments/1/1/day.mp4&width=320&format=webp',
@@ -306,6 +336,11 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
       expect(await page.textContent('#url')).toContain('time=2')
       await page.click('#frames-button')
       await page.waitForFunction(() => document.querySelectorAll('#frames img').length === 3)
+      await page.waitForFunction(() => document.querySelectorAll('#sprite .tile').length === 12)
+      await page.click('#sprite .tile:nth-child(10)')
+      await page.waitForFunction(() => document.querySelector('#scrubber-out')?.textContent === '3.0 s')
+      expect(await page.textContent('#url')).toContain('time=3')
+      expect(await page.getAttribute('#sprite .tile:nth-child(10)', 'aria-pressed')).toBe('true')
       await page.click('.sample[data-source="/attachments/1/1/chime.wav"]')
       await page.waitForSelector('#audio:not([hidden])')
       await expect.poll(() => page.textContent('#metadata')).toContain('2 s')

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { IMAGE_ROUTES } from '@media-proxy/shared/request/media-request.ts'
 import { encodeKey } from '@media-proxy/shared/request/object-key.ts'
 
-const MAX_OBJECTS = 500
+export const MAX_OBJECTS = 500
 /** Folders that are looked into: a store of millions of objects must not hold up a page. */
 const MAX_FOLDERS = 2000
 const MAX_DEPTH = 8

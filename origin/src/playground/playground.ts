@@ -18,7 +18,7 @@ import { type Answer, type Exchange, reject } from '../routes/exchange.ts'
 import { dispatchInternal, type InternalOptions } from '../routes/internal.ts'
 import { readJsonBody } from '../routes/internal-body.ts'
 import { isLocal, validateHost, validatePage } from './guard.ts'
-import { listObjectPaths } from './objects.ts'
+import { listObjectPaths, MAX_OBJECTS } from './objects.ts'
 import { keepUpload } from './upload.ts'
 
 export interface PlaygroundOptions {
@@ -140,6 +140,7 @@ async function sessionOf(exchange: Exchange, options: PlaygroundOptions) {
     maxUploadBytes: config.limits.sourceBytes,
     presets: Object.keys(config.presets),
     buckets: { cdn: config.s3.bucketCdn, uploads: config.s3.bucketUploads },
+    maxObjects: MAX_OBJECTS,
     objects: listed ? await listObjectPaths(join(config.storageDir, config.s3.bucketCdn)) : [],
   }
 }

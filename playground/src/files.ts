@@ -1,0 +1,70 @@
+/** What lies in the store, folder by folder; the service lists the first few hundred objects. */
+
+import { byId, h } from './dom.ts'
+
+interface Folder {
+  readonly folders: Map<string, Folder>
+  readonly files: { readonly name: string; readonly path: string }[]
+}
+
+export interface Files {
+  /** `most`: how many the service lists at the most. */
+  list(paths: readonly string[], most: number): void
+}
+
+export function createFiles(onChoose: (path: string) => void): Files {
+  const panel = byId('files', HTMLDetailsElement)
+  const tree = byId('file-tree', HTMLDivElement)
+  let paths: readonly string[] = []
+  // Hundreds of buttons are made only for who wants to see them.
+  panel.addEventListener('toggle', () => {
+    if (panel.open) tree.replaceChildren(...render(folderOf(paths), onChoose))
+  })
+  return {
+    list(listed, most) {
+      paths = listed
+      // Its place is kept, so that nothing moves once it is known what there is.
+      panel.toggleAttribute('data-locked', listed.length === 0)
+      byId('file-count', HTMLElement).textContent =
+        listed.length >= most ? `the first ${most}` : String(listed.length)
+      if (panel.open) tree.replaceChildren(...render(folderOf(paths), onChoose))
+    },
+  }
+}
+
+function folderOf(paths: readonly string[]): Folder {
+  const root: Folder = { folders: new Map(), files: [] }
+  for (const path of paths) {
+    const names = path.slice(1).split('/')
+    let folder = root
+    for (const name of names.slice(0, -1)) {
+      const inner = folder.folders.get(name) ?? { folders: new Map(), files: [] }
+      folder.folders.set(name, inner)
+      folder = inner
+    }
+    folder.files.push({ name: decoded(names.at(-1) ?? ''), path })
+  }
+  return root
+}
+
+function render({ folders, files }: Folder, onChoose: (path: string) => void): readonly HTMLElement[] {
+  const inner = [...folders].map(([name, folder]) => {
+    const details = h('details', {}, h('summary', {}, `${decoded(name)}/`))
+    details.append(h('div', { class: 'folder' }, ...render(folder, onChoose)))
+    return details
+  })
+  const own = files.map(({ name, path }) => {
+    const button = h('button', { type: 'button', class: 'chip' }, name)
+    button.addEventListener('click', () => onChoose(path))
+    return button
+  })
+  return [...inner, ...own]
+}
+
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment)
+  } catch {
+    return segment
+  }
+}

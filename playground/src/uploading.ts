@@ -1,0 +1,59 @@
+/** A file on its way to the store: what may be sent, how far it has come, and how to stop it. */
+
+import { isClientFailure } from '@media-proxy/shared/client/client-failure.ts'
+import { type Kept, type Session, upload } from './api.ts'
+import { byId, h, show } from './dom.ts'
+import { bytesInWords } from './words.ts'
+
+export interface Uploading {
+  /** Says what may be sent, before anything is. */
+  allow(session: Session): void
+  send(file: File): Promise<void>
+}
+
+export interface UploadingOptions {
+  readonly onKept: (kept: Kept) => void
+  readonly onRefused: (status: number | undefined, phrase: string) => void
+}
+
+export function createUploading({ onKept, onRefused }: UploadingOptions): Uploading {
+  const limit = byId('upload-limit', HTMLParagraphElement)
+  const line = byId('upload-line', HTMLDivElement)
+  const said = byId('said', HTMLParagraphElement)
+  let session: Session | undefined
+
+  return {
+    allow(opened) {
+      session = opened
+      limit.textContent = opened.uploads
+        ? `Or drop a file: pictures, videos and sound, up to ${bytesInWords(opened.maxUploadBytes)}.`
+        : ''
+    },
+    async send(file) {
+      if (session?.uploads !== true) return onRefused(403, 'Forbidden')
+      // Known before anything is sent: a refusal in the middle of a body may never reach the page.
+      if (file.size > session.maxUploadBytes) {
+        return onRefused(
+          413,
+          `Payload Too Large: ${file.name} is larger than the service takes: ${file.size.toLocaleString('en')} bytes, at most ${session.maxUploadBytes.toLocaleString('en')}`,
+        )
+      }
+      const cancel = new AbortController()
+      const progress = h('progress', { max: file.size, value: 0, 'aria-label': `Sending ${file.name}` })
+      const told = h('span', {}, '')
+      const stop = h('button', { type: 'button', class: 'quiet' }, 'Stop')
+      stop.addEventListener('click', () => cancel.abort())
+      line.replaceChildren(progress, told, stop)
+      show(line, true)
+      said.textContent = `Sending ${file.name}`
+      const kept = await upload(file, cancel.signal, (bytes) => {
+        progress.value = bytes
+        told.textContent = `${bytesInWords(bytes)} of ${bytesInWords(file.size)}`
+      })
+      show(line, false)
+      said.textContent = isClientFailure(kept) ? '' : `${file.name} is there`
+      if (!isClientFailure(kept)) onKept(kept)
+      else if (kept.failure !== 'cancelled') onRefused(kept.status, kept.message)
+    },
+  }
+}
