@@ -12,6 +12,8 @@ import { byId, debounce, h, show } from './dom.ts'
 import { watchDrops } from './drop.ts'
 import { renderCaptions, renderFacts, renderSaving, renderTimings, type Shown } from './facts.ts'
 import { createFiles } from './files.ts'
+import { type FocalPoint, parametersOfPoint } from './focal-point.ts'
+import { createFocus } from './focus.ts'
 import { load, PICTURES_AND_CLIPS } from './load.ts'
 import { renderMetadata } from './metadata-panel.ts'
 import { createMoments } from './moments.ts'
@@ -30,6 +32,7 @@ import {
 } from './state.ts'
 import { createTheme } from './theme.ts'
 import { createUploading } from './uploading.ts'
+import { createZoom } from './zoom.ts'
 
 const RENDER_DELAY_MS = 120
 
@@ -68,6 +71,9 @@ const uploading = createUploading({
   },
   onRefused: (status, phrase) => stage.reject(status, phrase),
 })
+const canvas = byId('canvas', HTMLDivElement)
+const zoom = createZoom(canvas)
+const focus = createFocus(canvas, keepPoint)
 const renderSoon = debounce(RENDER_DELAY_MS, () => void renderRendition())
 
 createTheme(byId('theme', HTMLButtonElement))
@@ -84,6 +90,16 @@ function setParameter(name: string, value: string | undefined): void {
   renderControls()
   renderUrl()
   renderSoon()
+}
+
+/** What keeps a point of the source, for the sides that are asked for. */
+function keepPoint(point: FocalPoint): void {
+  if (original?.width === undefined || original.height === undefined) return
+  const [width, height] = [Number(state.parameters.width), Number(state.parameters.height)]
+  const ratio = width > 0 && height > 0 ? width / height : undefined
+  const kept = parametersOfPoint(point, { width: original.width, height: original.height, ratio })
+  setParameter('gravity', kept.gravity)
+  setParameter('crop', kept.crop)
 }
 
 function chooseSource(source: string): void {
@@ -105,6 +121,8 @@ function renderAll(): void {
   rendition = undefined
   durationSeconds = undefined
   moments.reset()
+  zoom.reset()
+  focus.reset()
   byId('sheet', HTMLDivElement).replaceChildren(
     h('p', { class: 'hint' }, 'The same picture in every format and named quality, with its bytes.'),
   )
@@ -167,6 +185,8 @@ async function renderOriginal(url: string, signal: AbortSignal): Promise<void> {
     if (player === 'video' && familyOf(state.source) === 'transformation' && base !== undefined)
       void openSheet(base, signal)
     original = await stage.showOriginal(loaded)
+    const crops = familyOf(state.source) !== 'file' && player === undefined && original.width !== undefined
+    show(byId('focus-toggle', HTMLButtonElement), crops)
     renderControls()
     renderKnown()
   } catch (error) {

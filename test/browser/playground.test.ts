@@ -291,6 +291,83 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
       await close()
     })
 
+    it('looks closer by keys, wheel and two fingers, at both pictures alike', async () => {
+      const { page, complaints, close } = await openPage()
+      const told = () => page.textContent('#zoom-reset')
+      const widths = () =>
+        page.evaluate(() =>
+          ['#original', '#rendition'].map((id) => document.querySelector(id)?.getBoundingClientRect().width),
+        )
+      const [before = 0] = await widths()
+      await page.focus('#cut')
+      await page.keyboard.press('+')
+      await page.keyboard.press('+')
+      expect(await told()).toBe('156 %')
+      expect((await widths()).map((width) => Math.round(width ?? 0))).toEqual(
+        [1.5625, 1.5625].map((scale) => Math.round(before * scale)),
+      )
+      const left = () =>
+        page.evaluate(() => document.querySelector('#original')?.getBoundingClientRect().left)
+      const middle = await left()
+      await page.keyboard.press('Shift+ArrowRight')
+      expect(await left()).toBeLessThan(middle ?? 0)
+      await page.keyboard.press('0')
+      expect(await told()).toBe('100 %')
+
+      await page.hover('#cut')
+      await page.keyboard.down('Control')
+      await page.mouse.wheel(0, -200)
+      await page.keyboard.up('Control')
+      await expect.poll(told).not.toBe('100 %')
+      await page.click('#zoom-reset')
+      // Without zoom and without a key the wheel is the page's.
+      await page.hover('#cut')
+      await page.mouse.wheel(0, 200)
+      await page.waitForFunction(() => window.scrollY > 0)
+      expect(await told()).toBe('100 %')
+      await page.evaluate(() => window.scrollTo(0, 0))
+
+      const session = await page.context().newCDPSession(page)
+      const box = await page.locator('#canvas').boundingBox()
+      const at = { x: (box?.x ?? 0) + (box?.width ?? 0) / 2, y: (box?.y ?? 0) + 100 }
+      const touch = (type: 'touchStart' | 'touchMove' | 'touchEnd', apart: number) =>
+        session.send('Input.dispatchTouchEvent', {
+          type,
+          touchPoints:
+            type === 'touchEnd' ? [] : [-apart, apart].map((x, id) => ({ x: at.x + x, y: at.y, id })),
+        })
+      await touch('touchStart', 40)
+      for (const apart of [50, 60, 80]) await touch('touchMove', apart)
+      await touch('touchEnd', 0)
+      await expect.poll(told).toBe('200 %')
+      expect(complaints).toEqual([])
+      await close()
+    })
+
+    it('keeps what matters, by a point that is dragged or moved by keys', async () => {
+      const { page, close } = await openPage('#source=/attachments/1/1/harbour.jpg&width=200&height=200')
+      const url = () => page.textContent('#url')
+      await page.click('#focus-toggle')
+      await page.locator('#focus').focus()
+      for (let presses = 0; presses < 3; presses += 1) await page.keyboard.press('ArrowRight')
+      expect(await url()).toContain('crop=0.185%2C0%2C0.75%2C1')
+      expect(await page.getAttribute('#focus', 'aria-label')).toBe(
+        'Focal point: 56 % from the left, 50 % from the top',
+      )
+      await settled(page)
+      const handle = await page.locator('#focus').boundingBox()
+      const picture = await page.locator('#original').boundingBox()
+      if (handle === null || picture === null) throw new Error('nothing to drag')
+      await page.mouse.move(handle.x + handle.width / 2, handle.y + handle.height / 2)
+      await page.mouse.down()
+      await page.mouse.move(picture.x + 4, picture.y + picture.height / 2, { steps: 4 })
+      await page.mouse.up()
+      expect(await url()).toContain('gravity=west')
+      expect(await url()).not.toContain('crop=')
+      await settled(page)
+      await close()
+    })
+
     it('says what may be sent, how far it has come, and stops', async () => {
       const { page, close } = await openPage()
       expect(await page.textContent('#upload-limit')).toContain('up to 3 MB')
