@@ -56,6 +56,10 @@ export function renderFacts(
 /** Bytes and saving on the pictures themselves. */
 export function renderCaptions(original: Shown | undefined, rendition: Shown | undefined): void {
   const of = (shown: Shown | undefined) => (shown?.loaded.ok ? bytesInWords(shown.loaded.bytes) : undefined)
+  const sight = (shown: Shown | undefined) =>
+    shown?.width === undefined && shown?.loaded.objectUrl !== undefined
+      ? 'not shown by this browser'
+      : undefined
   const [before, after] = [of(original), of(rendition)]
   const saving =
     before === undefined || after === undefined || original === undefined || rendition === undefined
@@ -63,8 +67,8 @@ export function renderCaptions(original: Shown | undefined, rendition: Shown | u
       : savingInWords(original.loaded.bytes, rendition.loaded.bytes)
   const caption = (name: string, ...facts: readonly (string | undefined)[]) =>
     [name, ...facts.filter((fact) => fact !== undefined && fact !== '')].join(' · ')
-  byId('original-caption', HTMLElement).textContent = caption('Original', before)
-  byId('rendition-caption', HTMLElement).textContent = caption('Rendition', after, saving)
+  byId('original-caption', HTMLElement).textContent = caption('Original', before, sight(original))
+  byId('rendition-caption', HTMLElement).textContent = caption('Rendition', after, saving, sight(rendition))
 }
 
 /** What the rendition saves, in the heading. */

@@ -80,7 +80,8 @@ export function createStage(onVideo: (video: VideoInfo) => void): Stage {
     } else {
       image.src = loaded.objectUrl
       await image.decode().catch(() => {
-        // A format this browser does not show; its facts stand beside it all the same.
+        // A format this browser does not show: its caption says so, and its facts stand beside it all the same.
+        image.removeAttribute('src')
       })
     }
     release(before)

@@ -286,6 +286,8 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
       await page.waitForSelector('#refusal:not([hidden])')
       await expect.poll(() => page.textContent('#metadata')).toContain('Unsupported file format')
       await expect.poll(() => page.textContent('#metadata')).toContain('whatever its name says')
+      await expect.poll(() => page.textContent('#original-caption')).toContain('not shown by this browser')
+      expect(await page.getAttribute('#original', 'src')).toBeNull()
       await drop(page, 'large.png', 'image/png', Buffer.alloc(3_000_001))
       await expect.poll(() => page.textContent('#refusal')).toContain('larger than the service takes')
       await close()
