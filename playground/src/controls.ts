@@ -1,5 +1,6 @@
 /** The controls, made of the guide of parameters: one row each, whatever its values are. */
 
+import { isClipFormat } from '@media-proxy/shared/formats.ts'
 import type { ParameterGuide } from '@media-proxy/shared/request/parameter-guide.ts'
 import { h } from './dom.ts'
 
@@ -26,10 +27,9 @@ interface Row {
 const OF_VIDEOS: ReadonlySet<string> = new Set(['time', 'sprite'])
 /** What only clips and previews have. */
 const CLIP_PARAMETERS: ReadonlySet<string> = new Set(['duration', 'fps', 'audio'])
-const CLIP_FORMATS: ReadonlySet<string> = new Set(['mp4', 'webm'])
 
 function isMoving({ format, animated }: Readonly<Record<string, string>>): boolean {
-  return CLIP_FORMATS.has(format ?? '') || animated === 'true'
+  return isClipFormat(format ?? '') || animated === 'true'
 }
 
 /** Choices of so many are buttons in a row, of more a list. */

@@ -1,13 +1,19 @@
 /** Image formats the service writes, their names in URLs, and the choice between them by `Accept`. */
 
 /** A format that a rendition can have. `jpg` in a URL is `jpeg` here. */
-export type ImageFormat = 'png' | 'jpeg' | 'webp' | 'gif' | 'avif'
+export type ImageFormat = (typeof IMAGE_FORMATS)[number]
+
+export const IMAGE_FORMATS = ['png', 'jpeg', 'webp', 'gif', 'avif'] as const
 
 /** A format of moving pictures with sound. */
-export type ClipFormat = 'mp4' | 'webm'
+export type ClipFormat = (typeof CLIP_FORMATS)[number]
+
+export const CLIP_FORMATS = ['mp4', 'webm'] as const
 
 /** What a rendition can be. */
 export type RenditionFormat = ImageFormat | ClipFormat
+
+export const RENDITION_FORMATS = [...IMAGE_FORMATS, ...CLIP_FORMATS] as const
 
 /** An extension of an asset's file name, lower case, `jpeg` folded into `jpg`. */
 export type AssetExtension = WrittenExtension | 'apng' | 'svg' | 'heic' | 'jxl'
@@ -48,6 +54,9 @@ const FORMAT_NAMES: Readonly<Record<string, ImageFormat>> = {
   gif: 'gif',
   avif: 'avif',
 }
+
+/** Image formats as a URL names them. */
+export const IMAGE_FORMAT_NAMES: readonly string[] = Object.keys(FORMAT_NAMES)
 
 /** Reads a `format` value (case-sensitive, without `auto`); undefined if it is none. */
 export function parseImageFormat(value: string): ImageFormat | undefined {

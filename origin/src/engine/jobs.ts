@@ -1,5 +1,6 @@
 /** What an engine process can be asked to do, and what it answers. */
 
+import { RENDITION_FORMATS } from '@media-proxy/shared/formats.ts'
 import { FAILURE_CODES, type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import * as z from 'zod'
 import { MEDIA_KINDS } from '../media/kinds.ts'
@@ -99,7 +100,7 @@ export type Deferred = z.output<typeof deferredSchema>
 
 const renderedSchema = z.object({
   kind: z.literal('rendered'),
-  format: z.enum(['png', 'jpeg', 'webp', 'gif', 'avif', 'mp4', 'webm']),
+  format: z.enum(RENDITION_FORMATS),
   /** The source itself is the rendition. */
   untouched: z.boolean(),
   /** Of a sheet of frames: seconds from one to the next. */

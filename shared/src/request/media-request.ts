@@ -123,9 +123,14 @@ export interface Sprite {
   readonly rows: number
 }
 
-export type Fit = 'cover' | 'contain' | 'inside'
+export const FITS = ['cover', 'contain', 'inside'] as const
+export type Fit = (typeof FITS)[number]
 
-export type Gravity = 'centre' | 'north' | 'east' | 'south' | 'west' | 'attention' | 'entropy' | 'face'
+export const GRAVITIES = [
+  ...(['centre', 'north', 'east', 'south', 'west'] as const),
+  ...(['attention', 'entropy', 'face'] as const),
+] as const
+export type Gravity = (typeof GRAVITIES)[number]
 
 /**
  * Where in a video: milliseconds from its start, a whole percentage (0..100) of its duration, or the best of several

@@ -3,6 +3,7 @@
  * tables. The grammar itself is `parameters.ts`; a test holds the two together.
  */
 
+import { CLIP_FORMATS, IMAGE_FORMAT_NAMES } from '../formats.ts'
 import {
   FLIPS,
   MAX_MAX_BYTES,
@@ -11,6 +12,7 @@ import {
   MIN_MAX_BYTES,
   ROTATIONS,
 } from './image-operations.ts'
+import { FITS, GRAVITIES } from './media-request.ts'
 import { ASSET_SIZES, DEFAULT_ASSET_SIZE, DPRS, MAX_FPS, MAX_SIDE_PIXELS } from './parameters.ts'
 
 export interface ParameterGuide {
@@ -89,7 +91,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
   {
     name: 'fit',
     on: 'transformation',
-    values: { kind: 'choice', of: ['cover', 'contain', 'inside'] },
+    values: { kind: 'choice', of: FITS },
     otherwise: 'cover',
     summary: 'What happens where both sides are given: cut to fill, pad to fit, or only fit.',
     example: 'width=200&height=200&fit=contain',
@@ -97,10 +99,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
   {
     name: 'gravity',
     on: 'transformation',
-    values: {
-      kind: 'choice',
-      of: ['centre', 'north', 'east', 'south', 'west', 'attention', 'entropy', 'face'],
-    },
+    values: { kind: 'choice', of: GRAVITIES },
     otherwise: 'centre',
     summary:
       'Which part of the picture is kept by a cut. `attention` seeks bright colours and skin, `entropy` detail, `face` ' +
@@ -110,7 +109,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
   {
     name: 'format',
     on: 'both',
-    values: { kind: 'choice', of: ['png', 'jpg', 'jpeg', 'webp', 'gif', 'avif', 'mp4', 'webm', 'auto'] },
+    values: { kind: 'choice', of: [...IMAGE_FORMAT_NAMES, ...CLIP_FORMATS, 'auto'] },
     otherwise: "the extension's, or the source's own",
     summary:
       'Format of the answer. `auto`: AVIF or WebP to whoever names it in `Accept`. Of a video: a still. `mp4` and `webm`, of ' +

@@ -13,14 +13,16 @@ import {
 } from '../formats.ts'
 import { type Failure, fail } from '../response/failure.ts'
 import { effectiveOperations, readOperations } from './image-operations.ts'
-import type {
-  AssetRendition,
-  Fit,
-  Gravity,
-  MediaTime,
-  Quality,
-  Sprite,
-  Transformation,
+import {
+  type AssetRendition,
+  FITS,
+  type Fit,
+  GRAVITIES,
+  type Gravity,
+  type MediaTime,
+  type Quality,
+  type Sprite,
+  type Transformation,
 } from './media-request.ts'
 import { oneOf, parseBoolean, parseInteger, type ValueParser } from './parameter-values.ts'
 import type { PresetRules } from './presets.ts'
@@ -43,11 +45,6 @@ const NAMED_QUALITIES: Readonly<Record<string, Quality>> = { high: 80, low: 20, 
 export const MAX_FPS = 30
 const LEAST_DURATION_MS = 10
 const CLIP_FITS: readonly Fit[] = ['inside']
-const FITS: readonly Fit[] = ['cover', 'contain', 'inside']
-const GRAVITIES: readonly Gravity[] = [
-  ...(['centre', 'north', 'east', 'south', 'west'] as const),
-  ...(['attention', 'entropy', 'face'] as const),
-]
 
 /** What a URL's parameters mean besides themselves: the choice of a format, and presets. */
 export interface Negotiation extends PresetRules {

@@ -1,6 +1,12 @@
 /** The URL grammar: from a method and a URL to a `MediaRequest`, the same at both doors (contract, sections 1 and 2). */
 
-import { type AssetExtension, formatOfExtension, type ImageFormat, parseAssetExtension } from '../formats.ts'
+import {
+  type AssetExtension,
+  formatOfExtension,
+  IMAGE_FORMATS,
+  type ImageFormat,
+  parseAssetExtension,
+} from '../formats.ts'
 import { type Failure, fail, isFailure } from '../response/failure.ts'
 import { readAttachmentSignature } from '../signing/attachment-url.ts'
 import { parametersToSign } from '../signing/external-url.ts'
@@ -114,7 +120,6 @@ function isImageRoute(segment: string): segment is ImageRoute {
   return (IMAGE_ROUTES as readonly string[]).includes(segment)
 }
 
-const ALL_FORMATS: readonly ImageFormat[] = ['png', 'jpeg', 'webp', 'gif', 'avif']
 /** Emojis and stickers have transparency and often motion: what cannot hold it is answered as WebP. */
 const EXPRESSION_FORMATS: readonly ImageFormat[] = ['webp', 'gif', 'png', 'avif']
 const EXPRESSION_DEFAULT_EXTENSION: AssetExtension = 'webp'
@@ -147,7 +152,7 @@ function parseAsset(
   const hash = marked ? file.name.slice(ANIMATED_HASH_PREFIX.length) : file.name
   return assetRequest(route, [...folder, hash].join('/'), extension, query, negotiation, {
     animated: () => marked && MOVING_EXTENSIONS.includes(extension),
-    formats: ALL_FORMATS,
+    formats: IMAGE_FORMATS,
     negotiates: extension === 'webp',
   })
 }

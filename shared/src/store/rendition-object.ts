@@ -4,11 +4,12 @@
  */
 
 import * as z from 'zod'
+import { RENDITION_FORMATS } from '../formats.ts'
 import type { CanonicalUrl } from '../request/canonical.ts'
 import type { SourceName } from '../request/purge.ts'
 
 const headSchema = z.object({
-  format: z.enum(['png', 'jpeg', 'webp', 'gif', 'avif', 'mp4', 'webm']),
+  format: z.enum(RENDITION_FORMATS),
   /** Names source, request and renderer: an object with another one than is expected is out of date. */
   etag: z.string(),
   lastModified: z.number().optional(),
