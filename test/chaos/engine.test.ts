@@ -11,6 +11,7 @@ import { type BenchService, startService } from '../bench/service.ts'
 import { type FilesystemDoor, openFilesystemOrigin } from '../doors.ts'
 import { noisePng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { patient } from '../patience.ts'
 import { expectNothingKept, HAS_PROC, lookAtRest } from './counts.ts'
 
 const KILLS = 100
@@ -24,43 +25,47 @@ describe.skipIf(!HAS_PROC)('an engine process that is killed (needs /proc)', () 
   })
   afterAll(() => service.close())
 
-  it(`costs its own request alone, ${KILLS} times under load`, async () => {
-    const path = (index: number) => `/attachments/1/a.png?width=${100 + index}&format=webp`
-    expect((await send(service.url, path(0))).status).toBe(200)
-    const before = await lookAtRest(service.pid)
-    let asked = 0
-    let killing = true
-    const statuses: number[] = []
-    const client = async () => {
-      while (killing) {
-        asked += 1
-        const { status, headers } = await send(service.url, path(1 + (asked % 600)))
-        statuses.push(status)
-        if (status === 503) expect(headers['retry-after']).toBe('1')
+  it(
+    `costs its own request alone, ${KILLS} times under load`,
+    async () => {
+      const path = (index: number) => `/attachments/1/a.png?width=${100 + index}&format=webp`
+      expect((await send(service.url, path(0))).status).toBe(200)
+      const before = await lookAtRest(service.pid)
+      let asked = 0
+      let killing = true
+      const statuses: number[] = []
+      const client = async () => {
+        while (killing) {
+          asked += 1
+          const { status, headers } = await send(service.url, path(1 + (asked % 600)))
+          statuses.push(status)
+          if (status === 503) expect(headers['retry-after']).toBe('1')
+        }
       }
-    }
-    const clients = Promise.all([client(), client(), client()])
-    let killed = 0
-    while (killed < KILLS) {
-      const processes = engineOf(service.pid)
-      const victim = processes[killed % Math.max(1, processes.length)]
-      if (victim !== undefined) {
-        process.kill(victim, 'SIGKILL')
-        killed += 1
+      const clients = Promise.all([client(), client(), client()])
+      let killed = 0
+      while (killed < KILLS) {
+        const processes = engineOf(service.pid)
+        const victim = processes[killed % Math.max(1, processes.length)]
+        if (victim !== undefined) {
+          process.kill(victim, 'SIGKILL')
+          killed += 1
+        }
+        const answered = statuses.length
+        // The next is answered before another is killed.
+        await expect.poll(() => statuses.length, { interval: 1 }).toBeGreaterThan(answered)
       }
-      const answered = statuses.length
-      // The next is answered before another is killed.
-      await expect.poll(() => statuses.length, { interval: 1 }).toBeGreaterThan(answered)
-    }
-    killing = false
-    await clients
-    for (const status of new Set(statuses)) expect([200, 503]).toContain(status)
-    // Of those that were killed some had nothing to do.
-    expect(statuses.filter((status) => status === 503).length).toBeLessThanOrEqual(KILLS)
-    expect((await send(service.url, path(700))).status).toBe(200)
-    await expectNothingKept(service.pid, before)
-    // Each kill waits for an answer, and each answer may wait for a process that starts.
-  }, 120_000)
+      killing = false
+      await clients
+      for (const status of new Set(statuses)) expect([200, 503]).toContain(status)
+      // Of those that were killed some had nothing to do.
+      expect(statuses.filter((status) => status === 503).length).toBeLessThanOrEqual(KILLS)
+      expect((await send(service.url, path(700))).status).toBe(200)
+      await expectNothingKept(service.pid, before)
+      // Each kill waits for an answer, and each answer may wait for a process that starts.
+    },
+    patient(120_000),
+  )
 })
 
 describe.skipIf(!HAS_PROC)('a client that leaves (needs /proc)', () => {

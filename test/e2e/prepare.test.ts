@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Door, openEdge, openFilesystemOrigin } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { patient } from '../patience.ts'
 
 const SECRET = 'a-secret-for-tests'
 const OBJECT = 'attachments/1/a.png'
@@ -45,7 +46,7 @@ describe.each([
       told: { ready: [], queued: [SMALL, SMALLER], refused: [] },
     })
     await expect
-      .poll(async () => (await prepare(wanted)).told, { timeout: 20_000 })
+      .poll(async () => (await prepare(wanted)).told, { timeout: patient(20_000) })
       .toEqual({ ready: [SMALL, SMALLER], queued: [], refused: [] })
     expect((await send(door.url, SMALL)).headers['content-type']).toBe('image/webp')
   })
