@@ -191,8 +191,8 @@ export const SECONDS_PER_FRAME: Readonly<Record<ImageFormat, number>> = {
   gif: 0.03,
 }
 
-/** Of all frames: as pixels, copied once, and coded. */
-export const STRIP_BYTES_PER_PIXEL = 12
+/** Of all frames: as pixels, copied once, and coded; a twelfth more for what is not given back at once. */
+export const STRIP_BYTES_PER_PIXEL = 13
 /** Of all frames, coded. */
 const CODED_BYTES_PER_PIXEL = 3
 /** A blur holds as many rows as it is wide, and computes each pixel from them. */
