@@ -1,8 +1,10 @@
-import { spawnSync } from 'node:child_process'
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, utimesSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { COMPILE_CACHE } from '../paths/paths.ts'
 import { compileAhead, compileCacheEnvironment } from './compile-cache.ts'
 
 const ENGINE = join(import.meta.dirname, 'process/main.ts')
@@ -34,4 +36,20 @@ it.each([
     stderr.match(/reading cache from .* for (?:StrippedTypeScript|TransformedTypeScript)\b.*/g) ?? []
   expect(reads.length).toBeGreaterThan(10)
   expect(reads.filter((line) => !line.includes('success'))).toEqual([])
+})
+
+it('is whole for each of two who write it together', async () => {
+  utimesSync(COMPILE_CACHE, 0, 0)
+  const module = JSON.stringify(join(import.meta.dirname, 'compile-cache.ts'))
+  const script = `const { compileAhead } = await import(${module}); compileAhead(${JSON.stringify(FLAGS)})`
+  const entriesAfter = async () => {
+    const child = spawn(process.execPath, ['--input-type=module', '--eval', script], { stdio: 'inherit' })
+    const [code] = await once(child, 'exit')
+    expect(code).toBe(0)
+    return existsSync(COMPILE_CACHE) ? readdirSync(COMPILE_CACHE, { recursive: true }).length : 0
+  }
+  const one = entriesAfter()
+  // The other comes once the first is at it.
+  await new Promise((resolve) => setTimeout(resolve, 1000))
+  for (const entries of await Promise.all([one, entriesAfter()])) expect(entries).toBeGreaterThan(100)
 })

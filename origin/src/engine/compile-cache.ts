@@ -6,7 +6,7 @@
  */
 
 import { spawnSync } from 'node:child_process'
-import { existsSync, globSync, mkdirSync, rmSync, statSync } from 'node:fs'
+import { existsSync, globSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { COMPILE_CACHE, COMPILED_SOURCES, ENGINE_MODULES, SERVER_MODULES } from '../paths/paths.ts'
 
@@ -25,31 +25,45 @@ export function compileCacheEnvironment(): Readonly<Record<string, string>> {
 
 /**
  * Writes the cache where it is missing or older than a source. `serverFlags`: V8's, with which the server will run, since
- * it keeps another cache for each set of them. Throws where the folder cannot be written.
+ * it keeps another cache for each set of them. Throws where the folder cannot be written, or
+ * compiling is ended from outside.
  */
 export function compileAhead(serverFlags: readonly string[]): void {
   const changedAt = Math.max(...globSync(COMPILED_SOURCES).map((path) => statSync(path).mtimeMs))
   if (existsSync(COMPILE_CACHE) && statSync(COMPILE_CACHE).mtimeMs > changedAt) return
-  rmSync(COMPILE_CACHE, { recursive: true, force: true })
-  mkdirSync(COMPILE_CACHE, { recursive: true })
-  compile(
-    globSync(ENGINE_MODULES).filter((path) => !path.endsWith('.test.ts')),
-    [],
-  )
-  compile([LATE, ...SERVER_MODULES], serverFlags)
+  // Beside it until it is whole: who reads it meanwhile, or writes it too, finds the old one, none, or a whole one.
+  const unfinished = `${COMPILE_CACHE}.${process.pid}`
+  try {
+    mkdirSync(unfinished, { recursive: true })
+    compile(
+      globSync(ENGINE_MODULES).filter((path) => !path.endsWith('.test.ts')),
+      [],
+      unfinished,
+    )
+    compile([LATE, ...SERVER_MODULES], serverFlags, unfinished)
+    rmSync(COMPILE_CACHE, { recursive: true, force: true })
+    renameSync(unfinished, COMPILE_CACHE)
+  } catch (error) {
+    // Another one was faster, and compiled the same.
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOTEMPTY')) throw error
+  } finally {
+    rmSync(unfinished, { recursive: true, force: true })
+  }
 }
 
 /** A module is compiled before it runs: what an optional package is missing for ends in an error that nobody needs. */
-function compile(modules: readonly string[], flags: readonly string[]): void {
+function compile(modules: readonly string[], flags: readonly string[], cache: string): void {
   const urls = JSON.stringify(modules.map((path) => pathToFileURL(path).href))
   const script = `for (const url of ${urls}) await import(url).catch(() => undefined)`
-  spawnSync(process.execPath, [...flags, '--input-type=module', '--eval', script], {
+  const { error, signal } = spawnSync(process.execPath, [...flags, '--input-type=module', '--eval', script], {
     env: {
       ...process.env,
       ...UNUSABLE_CONFIGURATION,
-      NODE_COMPILE_CACHE: COMPILE_CACHE,
+      NODE_COMPILE_CACHE: cache,
       ORT_DISABLE_TELEMETRY: '1',
     },
     stdio: 'ignore',
   })
+  // What is killed writes nothing.
+  if (error !== undefined || signal !== null) throw error ?? new Error(`compiling ended by ${signal}`)
 }
