@@ -98,13 +98,13 @@ export class KeptMedia extends WorkerEntrypoint<Bindings> {
   }
 }
 
-/** Loopback bindings have the types of this module, which the runtime's types do not know. */
 const INNER: InnerEntrypoint = {
   fetch: (url, init) => loopback().fetch(url, init),
   purge: (tags) => loopback().purge(tags),
 }
 
 function loopback(): InnerEntrypoint {
+  // Loopback bindings have the types of this module, which those of the runtime do not know.
   return (exports as unknown as { readonly KeptMedia: InnerEntrypoint }).KeptMedia
 }
 

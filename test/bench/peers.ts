@@ -86,7 +86,11 @@ async function benchCell(
       { length: cell.count },
       (_, index) => `${stem}-${round}-${index}.${cell.extension}`,
     )
-    for (const name of names) await link(original, join(files, name)).catch(() => undefined)
+    for (const name of names) {
+      // Of an earlier run, where the folder was named.
+      await rm(join(files, name), { force: true })
+      await link(original, join(files, name))
+    }
     for (const [index, service] of services.entries()) {
       const sheet = measured[index]
       if (sheet !== undefined) await benchRound(cell, service, names, round === 0 ? undefined : sheet)
@@ -101,11 +105,11 @@ async function benchCell(
     const score =
       reference === undefined || first === undefined
         ? undefined
-        : await scoreOf(reference, first).catch(() => undefined)
+        : await scoreOf(reference, first).catch((error) => String(error))
     const notes = [
       `${median(cpuMs).toFixed(1)} ms`,
       `${(bytes / Math.max(1, answers) / 1000).toFixed(1)} kB`,
-      ...(score === undefined ? [] : [`score ${score.toFixed(1)}`]),
+      ...(score === undefined ? [] : [typeof score === 'number' ? `score ${score.toFixed(1)}` : score]),
       ...(errors === 0 ? [] : [`${errors} errors`]),
     ]
     rows.push({
