@@ -1,10 +1,10 @@
 /** The origin: who asks, what the URL says, what it may cost, and the route that answers. */
 
 import type { IncomingMessage } from 'node:http'
-import { type Config, explainsErrors } from '@media-proxy/shared/config/schema.ts'
+import { explainsErrors } from '@media-proxy/shared/config/schema.ts'
 import { createRequestLimits, type RateLimiter, type RequestLimits } from '@media-proxy/shared/rate-limit.ts'
 import { explainedResponse } from '@media-proxy/shared/request/explain.ts'
-import type { AttachmentRequest, MediaRequest } from '@media-proxy/shared/request/media-request.ts'
+import type { MediaRequest } from '@media-proxy/shared/request/media-request.ts'
 import {
   allowedMethods,
   isInternal,
@@ -16,60 +16,34 @@ import { withoutPublicPath } from '@media-proxy/shared/request/public-path.ts'
 import { preflightResponse, restrictOrigins } from '@media-proxy/shared/response/cors.ts'
 import { type Failure, fail, isFailure, statusOf } from '@media-proxy/shared/response/failure.ts'
 import { requestIdOf } from '@media-proxy/shared/response/headers.ts'
-import { type AttachmentPolicy, verifyAttachment } from '@media-proxy/shared/signing/attachment-url.ts'
 import { isEdgeClaimed } from '@media-proxy/shared/signing/edge-request.ts'
-import { verifyExternal } from '@media-proxy/shared/signing/external-url.ts'
-import type { KeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { BodyError } from '@media-proxy/shared/store/body-error.ts'
 import { serveStaticSite } from '@media-proxy/shared/store/static-site.ts'
-import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
 import { type Context, Hono } from 'hono'
 import { type Gate, isGated } from './gate/gate.ts'
 import { countHosts, type HotAnswers } from './hot-answers.ts'
 import type { Playground } from './playground/playground.ts'
-import { rasterised, type TransformedAttachment } from './rendition/job.ts'
-import type { Pipeline } from './rendition/pipeline.ts'
 import { logRequest, recordRequest, reportOf, requestAttributes } from './request-log.ts'
-import { serveAsset } from './routes/assets.ts'
-import { type Answer, type Exchange, limitLife, once, reject } from './routes/exchange.ts'
-import { serveExternal } from './routes/external.ts'
+import { type Answer, type Exchange, reject } from './routes/exchange.ts'
 import { type InternalOptions, serveInternal } from './routes/internal.ts'
-import { type ModeratedOptions, serveModerated } from './routes/moderated.ts'
+import { type MediaOptions, serveMedia } from './routes/media.ts'
 import { type RelayOptions, serveRelay } from './routes/relay.ts'
-import { serveRendition } from './routes/renditions.ts'
 import { type ServiceOptions, serveEndpoint } from './routes/service.ts'
-import { IS_SVG, serveAttachment, serveNamedFile } from './routes/stored-files.ts'
-import type { ExternalFetch } from './source/external/fetch.ts'
-import { ownUrlsOf, type StoredRequest } from './source/own-url.ts'
 import type { BufferCollector } from './streams/buffer-collector.ts'
 import { withIdleTimeout } from './streams/idle-timeout.ts'
-import type { Log } from './telemetry/log.ts'
 import type { Labels } from './telemetry/metric-table.ts'
-import type { Observer } from './telemetry/observer.ts'
 import { serverTiming } from './telemetry/server-timing.ts'
 
-export interface AppOptions {
-  readonly config: Config
-  readonly store: ObjectStore
-  readonly external: ExternalFetch
-  readonly pipeline: Pipeline
-  readonly moderated: ModeratedOptions
+export interface AppOptions extends MediaOptions {
   readonly gate: Gate
   readonly limiter: RateLimiter
-  readonly observer: Observer
-  /** Of `secretKey`; undefined where none is set: then no signature can be right. */
-  readonly externalRing: KeyRing | undefined
-  readonly attachments: AttachmentPolicy
   readonly service: ServiceOptions
   readonly internal: InternalOptions
   readonly relay: RelayOptions
   readonly playground: Playground
   readonly collector: BufferCollector
-  readonly log: Log
   /** Undefined where no answer is the same for everybody who asks for it. */
   readonly hotAnswers: HotAnswers | undefined
-  /** Milliseconds since the epoch. */
-  readonly now: () => number
 }
 
 type Parsed = MediaRequest | Failure
@@ -237,14 +211,10 @@ async function answerRequest(parsed: Parsed, exchange: Exchange, options: AppOpt
   if (rejected !== undefined) return reject(rejected, requestId)
   switch (parsed.kind) {
     case 'attachment':
-      return answerAttachment(parsed, exchange, options)
     case 'asset':
-    case 'file': {
-      const limited = await requestLimits.consume('requests')
-      return limited === undefined ? serveStored(parsed, exchange, options) : reject(limited, requestId)
-    }
+    case 'file':
     case 'external':
-      return answerExternal(parsed, exchange, options)
+      return serveMedia(parsed, exchange, options)
     case 'endpoint':
       switch (parsed.endpoint) {
         case 'metadata':
@@ -278,88 +248,4 @@ async function answerStatic(exchange: Exchange, { store, config }: AppOptions): 
   const site = { store, bucket: config.s3.bucketStatic, index: config.staticIndex }
   const response = await serveStaticSite(site, url.pathname, exchange)
   return isFailure(response) ? reject(response, requestId) : { response, outcome: 'streamed' }
-}
-
-/** Without a signature that holds there is no such object. */
-async function answerAttachment(
-  request: AttachmentRequest,
-  exchange: Exchange,
-  options: AppOptions,
-): Promise<Answer> {
-  const { requestId } = exchange
-  const limited = await exchange.requestLimits.consume('requests')
-  if (limited !== undefined) return reject(limited, requestId)
-  const verified = await verifyAttachment(
-    request,
-    options.attachments,
-    options.now() / 1000,
-    ({ detail }) => {
-      options.observer.metrics.count('media_proxy.attachment.reports')
-      options.log.warn({ requestId, detail }, 'an attachment would be refused')
-    },
-  )
-  if (isFailure(verified)) return reject(verified, requestId)
-  const answer = limitLife(await serveStored(verified, exchange, options), verified.expiresAt, options.now())
-  return options.attachments.mode === 'off' ? answer : once(answer)
-}
-
-/** The signature comes before anything else is consumed, and a wrong one consumes a stricter budget. */
-async function answerExternal(
-  request: Extract<MediaRequest, { kind: 'external' }>,
-  exchange: Exchange,
-  options: AppOptions,
-): Promise<Answer> {
-  const { externalRing, external, pipeline, config, now } = options
-  const { requestId, requestLimits } = exchange
-  const verified =
-    externalRing === undefined
-      ? fail('bad-signature', 'no key is configured')
-      : await verifyExternal(request, externalRing, now() / 1000)
-  if (isFailure(verified)) {
-    const badSignature = verified.code === 'bad-signature' || verified.code === 'expired'
-    const limited = await requestLimits.consume(badSignature ? 'bad-signatures' : 'requests')
-    return reject(limited ?? verified, requestId)
-  }
-  const limited = await requestLimits.consume('requests')
-  if (limited !== undefined) return reject(limited, requestId)
-  return serveExternal(
-    {
-      external,
-      pipeline,
-      moderated: options.moderated,
-      ownUrls: ownUrlsOf(config),
-      serveStored: (stored, own) => serveStored(stored, own, options),
-      now,
-    },
-    verified,
-    exchange,
-  )
-}
-
-async function serveStored(
-  request: StoredRequest,
-  exchange: Exchange,
-  { store, pipeline, moderated, config }: AppOptions,
-): Promise<Answer> {
-  const files = { store, bucket: config.s3.bucketCdn }
-  switch (request.kind) {
-    case 'asset':
-      return serveAsset({ pipeline, fallback: config.fallback }, request, exchange)
-    case 'attachment': {
-      if (isTransformed(request)) return serveRendition(pipeline, request, exchange)
-      const rasterise = () => serveRendition(pipeline, rasterised(request), exchange)
-      const pass = async () => {
-        const answer = await serveAttachment(files, request, exchange)
-        return answer === IS_SVG ? rasterise() : answer
-      }
-      // Flagged, it goes through the pipeline, which blurs it.
-      return serveModerated(moderated, { keys: [request.key] }, exchange, pass, rasterise)
-    }
-    case 'file':
-      return serveNamedFile(files, request, exchange)
-  }
-}
-
-function isTransformed(request: AttachmentRequest): request is TransformedAttachment {
-  return request.transformation !== undefined
 }

@@ -1,0 +1,141 @@
+/** Media for everybody: assets, attachments, stored files and signed external media. */
+
+import type { Config } from '@media-proxy/shared/config/schema.ts'
+import type { AttachmentRequest, MediaRequest } from '@media-proxy/shared/request/media-request.ts'
+import { fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type AttachmentPolicy, verifyAttachment } from '@media-proxy/shared/signing/attachment-url.ts'
+import { verifyExternal } from '@media-proxy/shared/signing/external-url.ts'
+import type { KeyRing } from '@media-proxy/shared/signing/hmac.ts'
+import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
+import { rasterised, type TransformedAttachment } from '../rendition/job.ts'
+import type { Pipeline } from '../rendition/pipeline.ts'
+import type { ExternalFetch } from '../source/external/fetch.ts'
+import { ownUrlsOf, type StoredRequest } from '../source/own-url.ts'
+import type { Log } from '../telemetry/log.ts'
+import type { Observer } from '../telemetry/observer.ts'
+import { serveAsset } from './assets.ts'
+import { type Answer, type Exchange, limitLife, once, reject } from './exchange.ts'
+import { serveExternal } from './external.ts'
+import { type ModeratedOptions, serveModerated } from './moderated.ts'
+import { serveRendition } from './renditions.ts'
+import { IS_SVG, serveAttachment, serveNamedFile } from './stored-files.ts'
+
+export interface MediaOptions {
+  readonly config: Config
+  readonly store: ObjectStore
+  readonly external: ExternalFetch
+  readonly pipeline: Pipeline
+  readonly moderated: ModeratedOptions
+  readonly observer: Observer
+  /** Of `secretKey`; undefined where none is set: then no signature can be right. */
+  readonly externalRing: KeyRing | undefined
+  readonly attachments: AttachmentPolicy
+  readonly log: Log
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+}
+
+/** Spends the budget of who asks, checks what is signed, and answers. */
+export async function serveMedia(
+  request: Extract<MediaRequest, { readonly kind: 'attachment' | 'asset' | 'file' | 'external' }>,
+  exchange: Exchange,
+  options: MediaOptions,
+): Promise<Answer> {
+  switch (request.kind) {
+    case 'attachment':
+      return answerAttachment(request, exchange, options)
+    case 'external':
+      return answerExternal(request, exchange, options)
+    case 'asset':
+    case 'file': {
+      const limited = await exchange.requestLimits.consume('requests')
+      return limited === undefined
+        ? serveStored(request, exchange, options)
+        : reject(limited, exchange.requestId)
+    }
+  }
+}
+
+/** Without a signature that holds there is no such object. */
+async function answerAttachment(
+  request: AttachmentRequest,
+  exchange: Exchange,
+  options: MediaOptions,
+): Promise<Answer> {
+  const { requestId } = exchange
+  const limited = await exchange.requestLimits.consume('requests')
+  if (limited !== undefined) return reject(limited, requestId)
+  const verified = await verifyAttachment(
+    request,
+    options.attachments,
+    options.now() / 1000,
+    ({ detail }) => {
+      options.observer.metrics.count('media_proxy.attachment.reports')
+      options.log.warn({ requestId, detail }, 'an attachment would be refused')
+    },
+  )
+  if (isFailure(verified)) return reject(verified, requestId)
+  const answer = limitLife(await serveStored(verified, exchange, options), verified.expiresAt, options.now())
+  return options.attachments.mode === 'off' ? answer : once(answer)
+}
+
+/** The signature comes before anything else is consumed, and a wrong one consumes a stricter budget. */
+async function answerExternal(
+  request: Extract<MediaRequest, { kind: 'external' }>,
+  exchange: Exchange,
+  options: MediaOptions,
+): Promise<Answer> {
+  const { externalRing, external, pipeline, config, now } = options
+  const { requestId, requestLimits } = exchange
+  const verified =
+    externalRing === undefined
+      ? fail('bad-signature', 'no key is configured')
+      : await verifyExternal(request, externalRing, now() / 1000)
+  if (isFailure(verified)) {
+    const badSignature = verified.code === 'bad-signature' || verified.code === 'expired'
+    const limited = await requestLimits.consume(badSignature ? 'bad-signatures' : 'requests')
+    return reject(limited ?? verified, requestId)
+  }
+  const limited = await requestLimits.consume('requests')
+  if (limited !== undefined) return reject(limited, requestId)
+  return serveExternal(
+    {
+      external,
+      pipeline,
+      moderated: options.moderated,
+      ownUrls: ownUrlsOf(config),
+      serveStored: (stored, own) => serveStored(stored, own, options),
+      now,
+    },
+    verified,
+    exchange,
+  )
+}
+
+async function serveStored(
+  request: StoredRequest,
+  exchange: Exchange,
+  { store, pipeline, moderated, config }: MediaOptions,
+): Promise<Answer> {
+  const files = { store, bucket: config.s3.bucketCdn }
+  switch (request.kind) {
+    case 'asset':
+      return serveAsset({ pipeline, fallback: config.fallback }, request, exchange)
+    case 'attachment': {
+      if (isTransformed(request)) return serveRendition(pipeline, request, exchange)
+      const rasterise = () => serveRendition(pipeline, rasterised(request), exchange)
+      const pass = async () => {
+        const answer = await serveAttachment(files, request, exchange)
+        return answer === IS_SVG ? rasterise() : answer
+      }
+      // Flagged, it goes through the pipeline, which blurs it.
+      return serveModerated(moderated, { keys: [request.key] }, exchange, pass, rasterise)
+    }
+    case 'file':
+      return serveNamedFile(files, request, exchange)
+  }
+}
+
+function isTransformed(request: AttachmentRequest): request is TransformedAttachment {
+  return request.transformation !== undefined
+}
