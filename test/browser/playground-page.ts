@@ -1,0 +1,50 @@
+/** The playground, opened in a real browser. */
+
+import type { Browser, Page } from 'playwright-core'
+import { patient } from '../patience.ts'
+
+/** A page, what it asked for in order, and what it complained of or asked of other hosts. */
+export async function openPlayground(
+  browser: Browser,
+  base: string,
+  hash = '',
+  options: Parameters<Browser['newPage']>[0] = {},
+) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options })
+  context.setDefaultTimeout(patient(20_000))
+  const page = await context.newPage()
+  const asked: string[] = []
+  const complaints: string[] = []
+  page.on('console', (message) => {
+    if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text())
+  })
+  page.on('pageerror', (error) => complaints.push(error.message))
+  page.on('request', (request) => {
+    const url = new URL(request.url())
+    if (!url.protocol.startsWith('http')) return
+    asked.push(url.pathname + url.search)
+    if (url.origin !== base) complaints.push(`asked ${url.origin}`)
+  })
+  await page.addInitScript(measureShift)
+  await page.goto(`${base}/_playground${hash}`)
+  await settled(page)
+  return { page, asked, complaints, close: () => context.close() }
+}
+
+/** Notes every shift of the layout that nobody asked for. */
+function measureShift(): void {
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) {
+      const shift = entry as PerformanceEntry & { value: number; hadRecentInput: boolean }
+      const data = document.documentElement?.dataset
+      if (data !== undefined && !shift.hadRecentInput)
+        data.shift = String(Number(data.shift ?? 0) + shift.value)
+    }
+  }).observe({ type: 'layout-shift', buffered: true })
+}
+
+/** Resolves once the page has shown what it was asked for. */
+export async function settled(page: Page): Promise<void> {
+  await page.waitForLoadState('networkidle')
+  await page.waitForFunction(() => document.querySelector('#canvas')?.getAttribute('aria-busy') === 'false')
+}

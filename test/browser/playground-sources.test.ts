@@ -1,0 +1,133 @@
+/** What is put into the playground: files that are dropped or lie in the store, videos, sound, and media from elsewhere. */
+
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { FilesystemDoor } from '../doors.ts'
+import { halvesPng } from '../fixtures.ts'
+import { PLAYGROUND_DOORS } from '../playground/doors.ts'
+import { CHROMIUM, NO_CHROMIUM, openBrowser } from './chromium.ts'
+import { openPlayground } from './playground-page.ts'
+
+if (CHROMIUM === undefined) console.warn(`skipped: ${NO_CHROMIUM}`)
+
+describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
+  'sources of the playground in a browser, at %s',
+  (_, open) => {
+    let door: FilesystemDoor
+    let browser: Browser
+
+    beforeAll(async () => {
+      ;[door, browser] = await Promise.all([open(), openBrowser()])
+    })
+    afterAll(async () => {
+      await browser.close()
+      await door.close()
+    })
+
+    const openPage = (hash?: string) => openPlayground(browser, door.url, hash)
+
+    it('takes a file that is dropped, shows it and what is known of it', async () => {
+      const { page, complaints, close } = await openPage()
+      await drop(page, 'my picture.png', 'image/png', await halvesPng(300, 200))
+      await page.waitForFunction(() =>
+        document.querySelector('#url')?.textContent?.includes('-my-picture.png'),
+      )
+      await page.waitForSelector('.placeholder img')
+      await expect.poll(() => page.textContent('#metadata')).toContain('300 × 200')
+      await page.waitForFunction(
+        () => document.querySelector<HTMLImageElement>('#original')?.naturalWidth === 300,
+      )
+      expect(complaints).toEqual([])
+
+      await drop(page, 'notes.png', 'image/png', Buffer.from('this is no picture'))
+      await page.waitForSelector('#refusal:not([hidden])')
+      await expect.poll(() => page.textContent('#metadata')).toContain('Unsupported file format')
+      await expect.poll(() => page.textContent('#metadata')).toContain('whatever its name says')
+      await expect.poll(() => page.textContent('#original-caption')).toContain('not shown by this browser')
+      expect(await page.getAttribute('#original', 'src')).toBeNull()
+      await drop(page, 'large.png', 'image/png', Buffer.alloc(3_000_001))
+      await expect.poll(() => page.textContent('#refusal')).toContain('larger than the service takes')
+      await close()
+    })
+
+    it('says what may be sent, how far it has come, and stops', async () => {
+      const { page, close } = await openPage()
+      expect(await page.textContent('#upload-limit')).toContain('up to 3 MB')
+      // Nobody answers until the button was pressed.
+      const { promise: pressed, resolve: press } = Promise.withResolvers<void>()
+      await page.route('**/_playground/upload?*', async (route) => {
+        await pressed
+        await route.abort()
+      })
+      await drop(page, 'slow.png', 'image/png', await halvesPng(30, 20))
+      await page.waitForSelector('#upload-line progress')
+      expect(await page.textContent('#said')).toBe('Sending slow.png')
+      await page.click('#upload-line button')
+      await page.waitForSelector('#upload-line', { state: 'hidden' })
+      press()
+      expect(await page.locator('#refusal').isVisible()).toBe(false)
+      await close()
+    })
+
+    it('opens what lies in the store, folder by folder', async () => {
+      const { page, close } = await openPage()
+      await page.click('#files > summary')
+      await page.click('#file-tree summary:text-is("emojis/")')
+      await page.click('#file-tree button:text-is("1001.webp")')
+      await page.waitForFunction(() =>
+        document.querySelector('#url')?.textContent?.startsWith('/emojis/1001'),
+      )
+      await close()
+    })
+
+    it('shows a moment of a video, its three frames, and plays sound', async () => {
+      const { page, complaints, close } = await openPage(
+        '#source=/attachments/1/1/day.mp4&width=320&format=webp',
+      )
+      await page.waitForSelector('#motion:not([hidden])')
+      await page.waitForFunction(() => Number(document.querySelector<HTMLInputElement>('#scrubber')?.max) > 3)
+      const before = await page.getAttribute('#rendition', 'src')
+      await page.fill('#scrubber', '2')
+      await page.waitForFunction(
+        (old) => document.querySelector('#rendition')?.getAttribute('src') !== old,
+        before,
+      )
+      expect(await page.textContent('#url')).toContain('time=2')
+      await page.click('#frames-button')
+      await page.waitForFunction(() => document.querySelectorAll('#frames img').length === 3)
+      await page.waitForFunction(() => document.querySelectorAll('#sprite .tile').length === 12)
+      await page.click('#sprite .tile:nth-child(10)')
+      await page.waitForFunction(() => document.querySelector('#scrubber-out')?.textContent === '3.0 s')
+      expect(await page.textContent('#url')).toContain('time=3')
+      expect(await page.getAttribute('#sprite .tile:nth-child(10)', 'aria-pressed')).toBe('true')
+      await page.click('.sample[data-source="/attachments/1/1/chime.wav"]')
+      await page.waitForSelector('#audio:not([hidden])')
+      await expect.poll(() => page.textContent('#metadata')).toContain('2 s')
+      expect(complaints).toEqual([])
+      await close()
+    })
+
+    it('signs an external URL, and says in words why it is not shown', async () => {
+      const { page, close } = await openPage()
+      await page.fill('#source-input', 'http://192.168.0.1/cat.png')
+      await page.keyboard.press('Enter')
+      await page.waitForFunction(() => document.querySelector('#url')?.textContent?.startsWith('/external/'))
+      await expect.poll(() => page.textContent('#refusal')).toContain('400 Bad Request')
+      await close()
+    })
+  },
+)
+
+/** As the browser tells a page of a file that is let go over it. */
+async function drop(page: Page, name: string, type: string, bytes: Uint8Array): Promise<void> {
+  const transfer = await page.evaluateHandle(
+    ({ name, type, base64 }) => {
+      const data = new DataTransfer()
+      const content = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))
+      data.items.add(new File([content], name, { type }))
+      return data
+    },
+    { name, type, base64: Buffer.from(bytes).toString('base64') },
+  )
+  await page.dispatchEvent('body', 'drop', { dataTransfer: transfer })
+}
