@@ -1,4 +1,4 @@
-import { request } from 'node:http'
+import { type IncomingMessage, request } from 'node:http'
 
 export interface RawRequest {
   readonly method?: string
@@ -26,21 +26,20 @@ export function send(base: string, path: string, options: RawRequest = {}): Prom
         headers: { ...options.headers },
         agent: false,
       },
-      (incoming) => {
-        const chunks: Buffer[] = []
-        incoming.on('data', (chunk: Buffer) => chunks.push(chunk))
-        incoming.on('error', reject)
-        incoming.on('end', () => {
-          const headers = Object.entries(incoming.headers).map(([name, value]) => [name, String(value)])
-          resolve({
-            status: incoming.statusCode ?? 0,
-            headers: Object.fromEntries(headers),
-            body: Buffer.concat(chunks),
-          })
-        })
-      },
+      (incoming) => readResponse(incoming).then(resolve, reject),
     )
     outgoing.on('error', reject)
     outgoing.end(options.body)
   })
+}
+
+export async function readResponse(incoming: IncomingMessage): Promise<RawResponse> {
+  const chunks: Buffer[] = []
+  for await (const chunk of incoming) chunks.push(chunk)
+  const headers = Object.entries(incoming.headers).map(([name, value]) => [name, String(value)])
+  return {
+    status: incoming.statusCode ?? 0,
+    headers: Object.fromEntries(headers),
+    body: Buffer.concat(chunks),
+  }
 }

@@ -2,16 +2,15 @@
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { createHmac } from 'node:crypto'
-import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:https'
-import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type FilesystemDoor, openFilesystemOrigin } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
-import type { RawRequest, RawResponse } from '../http.ts'
+import { freePort } from '../free-port.ts'
+import { type RawRequest, type RawResponse, readResponse } from '../http.ts'
 import { until } from '../until.ts'
 import { files, openUpstreamServer, type UpstreamServer } from '../upstream-server.ts'
 
@@ -153,16 +152,7 @@ for (const { name, isThere, configure, metrics } of PROXIES)
           servername: HOST,
           headers: { host: HOST, ...options.headers },
         },
-        async (incoming) => {
-          const chunks: Buffer[] = []
-          for await (const chunk of incoming) chunks.push(chunk)
-          const headers = Object.entries(incoming.headers).map(([name, value]) => [name, String(value)])
-          resolve({
-            status: incoming.statusCode ?? 0,
-            headers: Object.fromEntries(headers),
-            body: Buffer.concat(chunks),
-          })
-        },
+        (incoming) => readResponse(incoming).then(resolve, reject),
       )
       outgoing.once('error', reject)
       outgoing.end(options.body)
@@ -213,12 +203,3 @@ for (const { name, isThere, configure, metrics } of PROXIES)
       expect((await ask('/_metadata', { method: 'POST', headers, body })).status).toBe(400)
     })
   })
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}

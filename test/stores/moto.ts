@@ -1,8 +1,9 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { AwsClient } from 'aws4fetch'
+import { freePort } from '../free-port.ts'
 import { until } from '../until.ts'
-import { BUCKETS, freePort, type S3Server, writerTo } from './s3-server.ts'
+import { BUCKETS, type S3Server, writerTo } from './s3-server.ts'
 
 /** A Python that has moto: `MOTO_PYTHON`, else the system's. Nothing is installed for a test. */
 const PYTHON = process.env.MOTO_PYTHON ?? 'python3'

@@ -1,7 +1,5 @@
 /** What every S3 server of the tests can do, whoever wrote it. */
 
-import type { AddressInfo } from 'node:net'
-import { createServer } from 'node:net'
 import { AwsClient } from 'aws4fetch'
 import type { TestBucket } from '../doors.ts'
 
@@ -51,13 +49,4 @@ export function strictlyEncoded(key: string): string {
       ? character
       : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
   }).join('')
-}
-
-/** A port that was free a moment ago, for servers that cannot choose their own. */
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }

@@ -1,18 +1,7 @@
-import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
-import { createServer } from 'node:net'
 import { expect, it } from 'vitest'
 import { startService } from '../bench/service.ts'
+import { freePort } from '../free-port.ts'
 import { send } from '../http.ts'
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 it('a port of their own answers metrics, and nothing else', async () => {
   const port = await freePort()
