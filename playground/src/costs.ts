@@ -6,7 +6,6 @@ import { bytesInWords } from './words.ts'
 
 export function costInWords({ headers, bytes }: Loaded): string {
   const made = readServerTiming(headers.get('server-timing')).find(({ name }) => name === 'render-cpu')
-  // Straight at the origin there is no edge, and no X-Cache.
   const work =
     made === undefined
       ? 'no processor time: it was there already'

@@ -25,8 +25,8 @@ export function compileCacheEnvironment(): Readonly<Record<string, string>> {
 
 /**
  * Writes the cache where it is missing or older than a source. `serverFlags`: V8's, with which the server will run, since
- * it keeps another cache for each set of them. Throws where the folder cannot be written, or
- * compiling is ended from outside.
+ * it keeps another cache for each set of them. Throws where the folder cannot be written, or compiling is ended from
+ * outside.
  */
 export function compileAhead(serverFlags: readonly string[]): void {
   const changedAt = Math.max(...globSync(COMPILED_SOURCES).map((path) => statSync(path).mtimeMs))
