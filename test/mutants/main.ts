@@ -4,15 +4,17 @@
  */
 
 import { spawn } from 'node:child_process'
+import { globSync } from 'node:fs'
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { measurePatience, patient } from '../patience.ts'
 import { MUTANTS, type Mutant } from './mutants.ts'
 import { mutated, pathIn } from './mutate.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
-const PACKAGES = ['shared', 'edge-worker', 'origin', 'playground', 'test', 'scripts']
+/** Folders of the workspace. */
+const PACKAGES = globSync('*/package.json', { cwd: ROOT }).map(dirname)
 const FILES = ['package.json', 'tsconfig.base.json', 'tsconfig.json', 'vitest.config.ts', 'wrangler.toml']
 const TESTS = 'test/pictures'
 /** A mutant may have the service wait for ever. */
