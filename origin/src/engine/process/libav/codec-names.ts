@@ -67,8 +67,13 @@ const ALPHA_DECODERS: ReadonlyMap<string, string> = new Map([
   ['vp9', 'libvpx-vp9'],
 ])
 
-/** Every decoder that may be opened, as the libraries want their lists. */
-export const DECODER_WHITELIST = [...Object.values(DECODER_NAMES), ...ALPHA_DECODERS.values()].join(',')
+/** Every decoder that may be opened, but for those of some codecs, as the libraries want their lists. */
+export function decoderWhitelist(without: readonly VideoCodec[] = []): string {
+  const left = new Set(without.flatMap((codec) => [DECODER_NAMES[codec], ALPHA_DECODERS.get(codec)]))
+  return [...Object.values(DECODER_NAMES), ...ALPHA_DECODERS.values()]
+    .filter((name) => !left.has(name))
+    .join(',')
+}
 
 /** Sorenson's variant of H.263 is what Flash videos of that name hold. */
 const VIDEO_NAMES: ReadonlyMap<string, VideoCodec> = new Map([

@@ -23,16 +23,23 @@ const MAX_SCANNED_BYTES = 128 * 1024 * 1024
 const REREAD_BYTES = 4 * 1024 * 1024
 const MICROSECONDS = 1_000_000
 
-/** Seconds that a file plays, edit lists applied; undefined where nothing tells. */
-export function durationOf(
+export interface Duration {
+  /** Seconds that a file plays, edit lists applied; undefined where nothing tells. */
+  readonly seconds: number | undefined
+  /** Whether the file was read to its end for that. */
+  readonly readThrough: boolean
+}
+
+/** Finds out how long a file plays. */
+export function readDuration(
   libav: Libav,
   { context, demuxer, sizeBytes, allow }: DurationOptions,
-): number | undefined {
+): Duration {
   const declared = declaredDuration(context, demuxer)
   const exact = declared !== undefined && !WITHOUT_INDEX.has(demuxer.name)
-  if (exact || sizeBytes > MAX_SCANNED_BYTES) return declared
+  if (exact || sizeBytes > MAX_SCANNED_BYTES) return { seconds: declared, readThrough: false }
   allow(sizeBytes + REREAD_BYTES)
-  return scannedDuration(libav, context, demuxer) ?? declared
+  return { seconds: scannedDuration(libav, context, demuxer) ?? declared, readThrough: true }
 }
 
 /** Matroska tells when the last frame ends, which is no duration where the first one does not come at 0. */

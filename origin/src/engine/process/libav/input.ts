@@ -2,7 +2,8 @@
 
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import type { FormatContext } from 'node-av/lib'
-import { DECODER_WHITELIST } from './codec-names.ts'
+import type { VideoCodec } from '../container/codecs.ts'
+import { decoderWhitelist } from './codec-names.ts'
 import { type Demuxer, inputFormat } from './formats.ts'
 import type { Libav } from './load.ts'
 import type { RangeIo } from './range-io.ts'
@@ -13,6 +14,8 @@ export interface InputOptions {
   readonly demuxer: Demuxer
   /** Shows all that is there, whatever the edit list says. */
   readonly ignoresEditList?: boolean
+  /** Codecs of which no picture is decoded to learn what the stream is: the container tells, or whoever reads it. */
+  readonly undecoded?: readonly VideoCodec[]
 }
 
 /** Most streams that a file may declare. */
@@ -27,7 +30,7 @@ const PROBED_MICROSECONDS = 3_000_000
  */
 export function openInput(
   libav: Libav,
-  { context, bytes, demuxer, ignoresEditList }: InputOptions,
+  { context, bytes, demuxer, ignoresEditList, undecoded = [] }: InputOptions,
 ): Failure | undefined {
   const { library } = libav
   const input = inputFormat(libav, demuxer)
@@ -39,7 +42,7 @@ export function openInput(
   context.maxAnalyzeDuration = BigInt(PROBED_MICROSECONDS)
   using settings = library.Dictionary.fromObject({
     format_whitelist: demuxer.name,
-    codec_whitelist: DECODER_WHITELIST,
+    codec_whitelist: decoderWhitelist(undecoded),
     // A list without a protocol in it.
     protocol_whitelist: 'none',
     ...(ignoresEditList ? { ignore_editlist: 1 } : {}),

@@ -7,8 +7,8 @@ import { playFrames } from './play-frames.ts'
 /** Videos read and decoded by libav in this process. */
 export function createLibavDecoder(libav: Libav): VideoDecoder {
   return {
-    async openFile(source, format) {
-      const file = openWithLibav(libav, source, format)
+    async openFile(source, format, maxPixels) {
+      const file = openWithLibav(libav, source, format, maxPixels)
       if (isFailure(file)) return file
       return {
         info: file.info,

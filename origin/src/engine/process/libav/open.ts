@@ -5,9 +5,10 @@
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { FormatContext, Stream } from 'node-av/lib'
+import type { VideoCodec } from '../container/codecs.ts'
 import type { ContainerInfo } from '../container/container.ts'
 import type { DecodeOptions, Frame } from '../container/video-decoder.ts'
-import { type DurationOptions, durationOf } from './duration.ts'
+import { type DurationOptions, readDuration } from './duration.ts'
 import { type Demuxer, demuxerOf, type LibavFormat } from './formats.ts'
 import { openInput } from './input.ts'
 import type { Libav } from './load.ts'
@@ -32,6 +33,8 @@ const MAX_FRAME_BYTES = 256 * 1024 * 1024
 
 /** A file that was opened, for whoever reads on by itself. */
 export interface OpenedStreams extends Disposable {
+  /** Its first packet comes next; else it was read through to tell how long it is. */
+  readonly isAtStart: boolean
   readonly context: FormatContext
   readonly demuxer: Demuxer
   readonly bytes: RangeIo
@@ -44,7 +47,12 @@ export interface OpenedStreams extends Disposable {
  * Opens a file and reads what it holds; the caller disposes of it. Fails with `undecodable`, or as the source
  * does.
  */
-export function openStreams(libav: Libav, source: RangeSource, format: LibavFormat): OpenedStreams | Failure {
+export function openStreams(
+  libav: Libav,
+  source: RangeSource,
+  format: LibavFormat,
+  undecoded: readonly VideoCodec[] = [],
+): OpenedStreams | Failure {
   const demuxer = demuxerOf(format)
   const bytes = openRangeIo(libav, source)
   const context = new libav.library.FormatContext()
@@ -55,7 +63,7 @@ export function openStreams(libav: Libav, source: RangeSource, format: LibavForm
   bytes.allow(MAX_INDEX_BYTES)
   let described: Described | Failure
   try {
-    const rejected = openInput(libav, { context, bytes, demuxer })
+    const rejected = openInput(libav, { context, bytes, demuxer, undecoded })
     described =
       rejected ?? describe(libav, { context, demuxer, sizeBytes: source.sizeBytes, allow: bytes.allow })
   } catch (error) {
@@ -70,19 +78,69 @@ export function openStreams(libav: Libav, source: RangeSource, format: LibavForm
   return { ...described, context, demuxer, bytes, [Symbol.dispose]: dispose }
 }
 
-/** The same for whoever wants single frames. */
-export function openWithLibav(libav: Libav, source: RangeSource, format: LibavFormat): LibavFile | Failure {
-  const opened = openStreams(libav, source, format)
+/** Their pictures have the size that the container tells. */
+const TOLD_BY_CONTAINER: readonly VideoCodec[] = ['vp8', 'vp9', 'av1']
+/** Their parameter sets may tell another one, and the first picture has it: decoded once, it is shown, too. */
+const TOLD_BY_PICTURE: readonly VideoCodec[] = ['h264', 'hevc']
+/**
+ * Codecs of which libav need not decode a picture to learn what a stream is, by demuxer. Matroska has no times of decoding,
+ * of which libav learns by decoding when a film of pictures out of order starts.
+ */
+const TOLD: ReadonlyMap<string, readonly VideoCodec[]> = new Map([
+  ['mov', [...TOLD_BY_CONTAINER, ...TOLD_BY_PICTURE]],
+  ['matroska', TOLD_BY_CONTAINER],
+])
+
+/**
+ * The same for whoever wants single frames. With a number of pixels the first picture is decoded at once where only it
+ * tells how large it is, and no other to learn what the streams are.
+ */
+export function openWithLibav(
+  libav: Libav,
+  source: RangeSource,
+  format: LibavFormat,
+  maxPixels?: number,
+): LibavFile | Failure {
+  const undecoded = (maxPixels === undefined ? undefined : TOLD.get(demuxerOf(format).name)) ?? []
+  const opened = openStreams(libav, source, format, undecoded)
   if (isFailure(opened)) return opened
-  const { info, stream, context, demuxer, bytes } = opened
+  const { info, stream, bytes } = opened
+  if (stream === undefined || info.video === undefined) {
+    return {
+      info,
+      readFrame: () => fail('undecodable', 'no video'),
+      [Symbol.dispose]: () => opened[Symbol.dispose](),
+    }
+  }
+  let { video } = info
   let reader: ShownFrameReader | undefined
+  const openReader = (isAtStart: boolean) =>
+    createShownFrameReader(libav, {
+      ...opened,
+      stream,
+      video,
+      isAtStart,
+      durationSeconds: info.durationSeconds,
+    })
+  const isLeft = TOLD_BY_PICTURE.some((codec) => codec === video.codec && undecoded.includes(codec))
+  if (maxPixels !== undefined && isLeft) {
+    bytes.allow(MAX_FRAME_BYTES)
+    reader = openReader(opened.isAtStart)
+    const first = reader.readFirst(maxPixels)
+    if (bytes.failure !== undefined) {
+      reader[Symbol.dispose]()
+      opened[Symbol.dispose]()
+      return bytes.failure
+    }
+    if (first !== undefined) video = videoInfo(libav, stream, first)
+  }
+  let isAtStart = opened.isAtStart && reader === undefined
   return {
-    info,
+    info: { ...info, video },
     readFrame(atSeconds, options) {
-      if (stream === undefined || info.video === undefined) return fail('undecodable', 'no video')
       bytes.allow(MAX_FRAME_BYTES)
-      const { video, durationSeconds } = info
-      reader ??= createShownFrameReader(libav, { context, stream, demuxer, video, durationSeconds })
+      reader ??= openReader(isAtStart)
+      isAtStart = false
       const frame = reader.read(atSeconds, options)
       if (bytes.failure === undefined) return frame
       // What was reached before reading ended is not what is shown then.
@@ -100,15 +158,17 @@ export function openWithLibav(libav: Libav, source: RangeSource, format: LibavFo
 interface Described {
   readonly info: ContainerInfo
   readonly stream: Stream | undefined
+  readonly isAtStart: boolean
 }
 
 function describe(libav: Libav, options: DurationOptions): Described {
   const streams = options.context.streams
   const stream = shownVideo(libav, streams)
+  const duration = readDuration(libav, options)
   const info: ContainerInfo = {
     video: stream === undefined ? undefined : videoInfo(libav, stream),
     audio: audioCodecs(libav, streams),
-    durationSeconds: durationOf(libav, options),
+    durationSeconds: duration.seconds,
   }
-  return { info, stream }
+  return { info, stream, isAtStart: !duration.readThrough }
 }

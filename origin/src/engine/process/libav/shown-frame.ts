@@ -12,10 +12,14 @@ import { type StreamPlace, seekToStart, startOf } from './stream-start.ts'
 import { openVideoDecoder } from './video-decoder.ts'
 
 export interface ShownFrameReader extends Disposable {
+  /** Decodes the first picture and keeps it for whoever asks for its frame; undefined where none decodes. The reader frees it. */
+  readFirst(maxPixels: number): NativeFrame | undefined
   read(atSeconds: number | undefined, options: DecodeOptions): Frame | Failure
 }
 
 export interface ShownFrameOptions extends StreamPlace {
+  /** The first packet of the file comes next. */
+  readonly isAtStart: boolean
   readonly video: VideoInfo
   /** As far as the container tells. */
   readonly durationSeconds: number | undefined
@@ -68,6 +72,10 @@ class SeekingReader implements ShownFrameReader {
   #firstTick = 0n
   /** The decoder has given all that it had. */
   #isDrained = false
+  /** Nothing was read so far: the first packet comes next. */
+  #isAtStart: boolean
+  /** What was found last is the first picture of all, and the decoder got nothing else. */
+  #isFirst = false
   /** Frames are marked as key frames that are none. */
   #marksLie = false
   #decoder: Decoder | undefined
@@ -77,6 +85,7 @@ class SeekingReader implements ShownFrameReader {
     const { context, stream, durationSeconds } = options
     this.#libav = libav
     this.#options = options
+    this.#isAtStart = options.isAtStart
     this.#secondsPerTick = stream.timeBase.num / stream.timeBase.den
     this.#startTicks = startOf(options, libav)
     this.#endTick =
@@ -86,6 +95,13 @@ class SeekingReader implements ShownFrameReader {
     for (const other of context.streams) {
       if (other.index !== stream.index) other.discard = libav.constants.AVDISCARD_ALL
     }
+  }
+
+  readFirst(maxPixels: number): NativeFrame | undefined {
+    const decoder = this.#decoderFor(maxPixels)
+    if (isFailure(decoder)) return undefined
+    this.#findFirst(decoder)
+    return this.#shown?.picture
   }
 
   read(atSeconds: number | undefined, options: DecodeOptions): Frame | Failure {
@@ -121,11 +137,12 @@ class SeekingReader implements ShownFrameReader {
 
   /** Leaves in `#shown` what is shown at a moment; nothing where nothing decodes. */
   #find(decoder: Decoder, atSeconds: number | undefined, toleranceSeconds: number | undefined): void {
-    if (atSeconds === undefined) {
-      this.#beginAtStart(decoder)
-      return
+    const lastTick = this.#startTicks + this.#ticksOf(atSeconds ?? 0)
+    if (atSeconds === undefined || lastTick <= this.#startTicks) {
+      this.#findFirst(decoder)
+      // What comes before 0 is not shown then.
+      if (atSeconds === undefined || (this.#shown?.tick ?? lastTick) >= lastTick) return
     }
-    const lastTick = this.#startTicks + this.#ticksOf(atSeconds)
     if (this.#marksLie && this.#isBefore(lastTick)) {
       this.#advance(decoder, lastTick)
       return
@@ -169,10 +186,36 @@ class SeekingReader implements ShownFrameReader {
     return true
   }
 
-  #beginAtStart(decoder: Decoder): boolean {
-    seekToStart(this.#options, this.#libav)
+  /** Leaves the first picture in `#shown`; nothing where none decodes. */
+  #findFirst(decoder: Decoder): void {
+    if (!this.#isFirst) this.#beginAtStart(decoder, 'alone')
+  }
+
+  /** Decodes the first picture. Alone means that none is decoded behind it, which whoever reads on needs. */
+  #beginAtStart(decoder: Decoder, alone?: 'alone'): boolean {
+    if (!this.#isAtStart) seekToStart(this.#options, this.#libav)
     using key = this.#nextPacket((packet) => packet.isKeyframe)
-    return this.#begin(decoder, key)
+    this.#isFirst = alone !== undefined && key !== undefined && this.#beginAlone(decoder, key)
+    return this.#isFirst || this.#begin(decoder, key)
+  }
+
+  /**
+   * Decodes a key frame and empties the decoder, which would wait for pictures behind it that come before. False where
+   * that gives no picture, or one of two fields, of which the other may be in the next packet.
+   */
+  #beginAlone(decoder: Decoder, key: Packet): boolean {
+    if (!this.#options.demuxer.hasIndex) return false
+    this.#forget()
+    decoder.restart()
+    this.#firstTick = this.#timeOf(key)
+    decoder.decode(key, (picture) => this.#keep(picture))
+    decoder.drain((picture) => this.#keep(picture))
+    const [first] = this.#ahead
+    const isWhole =
+      first !== undefined && (first.picture.flags & this.#libav.constants.AV_FRAME_FLAG_INTERLACED) === 0
+    if (isWhole) this.#show()
+    else this.#forget()
+    return isWhole
   }
 
   /** Tells whether a key frame at `tick` stands for a moment, because it is dear to decode up to that. */
@@ -237,6 +280,7 @@ class SeekingReader implements ShownFrameReader {
     this.#ahead = []
     this.#lastFed = undefined
     this.#isDrained = false
+    this.#isFirst = false
   }
 
   /** Gives the decoder its next coded frame, or has it give out what is left; false where it has nothing any more. */
@@ -281,6 +325,7 @@ class SeekingReader implements ShownFrameReader {
   /** The next coded frame of the video, the next one that is wanted; undefined where there is none. The caller frees it. */
   #nextPacket(isWanted: (packet: Packet) => boolean = () => true): Packet | undefined {
     const { context, stream } = this.#options
+    this.#isAtStart = false
     const packet = new this.#libav.library.Packet()
     packet.alloc()
     while (context.readFrameSync(packet) >= 0) {
@@ -294,6 +339,7 @@ class SeekingReader implements ShownFrameReader {
   /** Goes to a key frame at or before a time, in ticks of the stream. */
   #seek(ticks: bigint): boolean {
     const { context, stream } = this.#options
+    this.#isAtStart = false
     return context.seekFrameSync(stream.index, ticks, this.#libav.constants.AVSEEK_FLAG_BACKWARD) >= 0
   }
 

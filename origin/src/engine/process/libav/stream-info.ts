@@ -19,13 +19,17 @@ export function shownVideo({ constants }: Libav, streams: readonly Stream[]): St
   return videos.find((stream) => stream.hasDisposition(constants.AV_DISPOSITION_DEFAULT)) ?? videos[0]
 }
 
-/** What a video stream holds; its size is that of a frame as it is shown. */
-export function videoInfo(libav: Libav, stream: Stream): VideoInfo {
+/** What a video stream holds, as a picture of it tells where there is one; its size is that of a frame as it is shown. */
+export function videoInfo(
+  libav: Libav,
+  stream: Stream,
+  picture: Pick<CodecParameters, 'width' | 'height' | 'sampleAspectRatio'> = stream.codecpar,
+): VideoInfo {
   const { library } = libav
   const parameters = stream.codecpar
-  const { width: codedWidth, height: codedHeight } = parameters
+  const { width: codedWidth, height: codedHeight } = picture
   const { rotation, mirrored } = orientationOf(libav, parameters)
-  const aspect = aspectOf(stream.sampleAspectRatio) ?? aspectOf(parameters.sampleAspectRatio) ?? 1
+  const aspect = aspectOf(stream.sampleAspectRatio) ?? aspectOf(picture.sampleAspectRatio) ?? 1
   const width = aspect > 1 ? Math.round(codedWidth * aspect) : codedWidth
   const height = aspect < 1 ? Math.round(codedHeight / aspect) : codedHeight
   const sideways = rotation === 90 || rotation === 270

@@ -53,7 +53,7 @@ export async function openVideo(
     return failOpenly('source-too-large', `${bytes.sizeBytes} bytes, at most ${limits.sourceBytes}`)
   const decoder = await loadDecoder()
   if (decoder === undefined) return fail('not-ready', 'there is no decoder of videos')
-  const file = await decoder.openFile(bytes, format)
+  const file = await decoder.openFile(bytes, format, maxPixels(limits))
   if (isFailure(file)) return file
   const info = validateVideo(file.info, limits)
   if (isFailure(info)) {

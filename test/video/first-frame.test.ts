@@ -1,0 +1,85 @@
+/** What the first frame of a film costs: one picture that is decoded once, and what is read for it. */
+
+import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Door, openFilesystemOrigin } from '../doors.ts'
+import { send } from '../http.ts'
+import { canEncode, FFMPEG, makeVideo } from '../videos.ts'
+
+const H264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-preset', 'ultrafast', '-g', '250']
+const VP9 = ['-c:v', 'libvpx-vp9', '-deadline', 'realtime', '-cpu-used', '8', '-crf', '10', '-b:v', '0']
+/** Noise does not compress: two seconds are a megabyte and more. */
+const NOISE = 'testsrc2=s=640x360:r=30:d=2,noise=alls=40:allf=t'
+
+const libav = await loadLibav()
+const canMakeVp9 = FFMPEG !== undefined && (await canEncode('libvpx-vp9'))
+
+describe.skipIf(FFMPEG === undefined || libav === undefined)(
+  'the first frame (needs FFmpeg and libav)',
+  () => {
+    let door: Door
+
+    beforeAll(async () => {
+      door = await openFilesystemOrigin()
+    })
+    afterAll(async () => {
+      libav?.pool.close()
+      await door.close()
+    })
+
+    async function still(name: string, bytes: Buffer, query: string) {
+      await door.put(`attachments/1/${name}`, bytes)
+      const before = door.storeOperations.length
+      const { status, body } = await send(door.url, `/attachments/1/${name}?format=png&${query}`)
+      expect(status, door.log.at(-1)?.detail ?? '').toBe(200)
+      const read = door.storeOperations.slice(before).reduce((sum, operation) => sum + operation.bytes, 0)
+      const { data, info } = await sharp(body).raw().toBuffer({ resolveWithObject: true })
+      return { data, size: [info.width, info.height], read }
+    }
+
+    it.skipIf(!canMakeVp9)('of a WebM with one key frame reads its start alone', async () => {
+      const film = await makeVideo('webm', NOISE, [...VP9, '-g', '250'])
+      expect(film.length).toBeGreaterThan(1_000_000)
+      for (const query of ['', 'time=0', 'time=0%25'])
+        expect((await still('one-key.webm', film, query)).read).toBeLessThan(film.length / 2)
+    })
+
+    it('has the size that its parameter sets tell, whatever the container does', async () => {
+      const film = await makeVideo('mp4', NOISE, H264)
+      const entry = film.indexOf('avc1', film.indexOf('stsd'))
+      const other = Buffer.from(film)
+      other.writeUInt16BE(320, entry + 28)
+      other.writeUInt16BE(180, entry + 30)
+      const [expected, got] = [
+        await still('told.mp4', film, 'time=0'),
+        await still('untold.mp4', other, 'time=0'),
+      ]
+      expect(got.size).toEqual([640, 360])
+      expect(got.data.equals(expected.data)).toBe(true)
+    })
+
+    it.each([
+      ['bframes=3:ref=4', 'time=0'],
+      ['bframes=3:ref=4', ''],
+      ['bframes=3:b-pyramid=2:open-gop=1', ''],
+      ['interlaced=1:bframes=2', ''],
+    ])('is the picture that reading on shows there: %s, "%s"', async (parameters, query) => {
+      const coder = [
+        '-c:v',
+        'libx264',
+        '-pix_fmt',
+        'yuv420p',
+        '-preset',
+        'veryfast',
+        '-x264-params',
+        parameters,
+      ]
+      const film = await makeVideo('mp4', NOISE, coder)
+      const alone = await still('first.mp4', film, query)
+      // Between the first picture and the second.
+      const reached = await still('first.mp4', film, 'time=0.02')
+      expect(alone.data.equals(reached.data)).toBe(true)
+    })
+  },
+)
