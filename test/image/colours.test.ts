@@ -91,6 +91,48 @@ describe('colours', () => {
   })
 })
 
+describe('inks without a profile', () => {
+  it.each([
+    ['none', undefined],
+    ['one of light', 'srgb'],
+  ] as const)('darken paper each by itself: %s', async (_, profile) => {
+    const door = await openFilesystemOrigin({})
+    const inks = await inkJpeg()
+    const file = profile === undefined ? inks : await withProfile(inks, profile)
+    await door.put('attachments/1/inks.jpg', file)
+    const { status, body } = await send(door.url, '/attachments/1/inks.jpg?format=png')
+    await door.close()
+    expect(status).toBe(200)
+    const shown = await sharp(body).raw().toBuffer()
+    const read = await sharp(inks).pipelineColourspace('cmyk').toColourspace('cmyk').raw().toBuffer()
+    for (let pixel = 0; pixel < SIDE * SIDE; pixel += 7) {
+      const [cyan = 0, magenta = 0, yellow = 0, black = 0] = read.subarray(pixel * 4, pixel * 4 + 4)
+      const paper = [cyan, magenta, yellow].map((ink) => ((255 - ink) * (255 - black)) / 255)
+      for (const [channel, value] of paper.entries())
+        expect(Math.abs((shown[pixel * 3 + channel] ?? 0) - value)).toBeLessThanOrEqual(1)
+    }
+  })
+})
+
+/** Colours that grow to the right and downwards, as a press would print them. */
+function inkJpeg(): Promise<Buffer> {
+  const pixels = Buffer.from(
+    Array.from({ length: SIDE * SIDE }, (_, at) => [8 * (at % SIDE), 8 * Math.floor(at / SIDE), 90]).flat(),
+  )
+  return sharp(pixels, { raw: { width: SIDE, height: SIDE, channels: 3 } })
+    .toColourspace('cmyk')
+    .jpeg({ quality: 100 })
+    .toBuffer()
+}
+
+/** A JPEG with a profile of another kind of colours, in the segment that holds profiles (ICC.1:2022, annex B.4). */
+async function withProfile(jpeg: Buffer, profile: 'srgb'): Promise<Buffer> {
+  const { icc } = await sharp(await red().withIccProfile(profile).png().toBuffer()).metadata()
+  const data = Buffer.concat([Buffer.from('ICC_PROFILE\0\x01\x01', 'latin1'), icc ?? Buffer.alloc(0)])
+  const start = Buffer.from([0xff, 0xd8, 0xff, 0xe2, (data.length + 2) >> 8, (data.length + 2) & 0xff])
+  return Buffer.concat([start, data, jpeg.subarray(2)])
+}
+
 /** A PNG that tells its colours by chunks of its own. */
 async function toldPng(colours: readonly Uint8Array[], { deep = false, grey = false } = {}): Promise<Buffer> {
   const opened = grey

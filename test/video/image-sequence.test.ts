@@ -113,6 +113,14 @@ describe.skipIf(FFMPEG === undefined || ENCODER === '')(
       expect(colours).toEqual(['red', 'blue'])
     })
 
+    it('plays where its track is called that of a film', async () => {
+      const film = Buffer.from(await made)
+      film.write('vide', film.indexOf('pict', film.indexOf('moov', 0, 'latin1'), 'latin1'), 'latin1')
+      await door.put('attachments/1/film.avif', film)
+      const { body } = await send(door.url, '/attachments/1/film.avif?width=40&animated=true&format=webp')
+      expect((await sharp(body, { pages: -1 }).metadata()).pages).toBe(3)
+    })
+
     it('of a damaged file is a picture or a refusal', async () => {
       const random = seededRandom(5)
       const file = await made

@@ -9,6 +9,7 @@ import { decodeBySharp, decodePngSamples } from './decode-samples.ts'
 import { decodeBmp } from './image/bmp.ts'
 import type { DecodeStill } from './image/decode.ts'
 import { decodeHeic } from './image/heic.ts'
+import { decodeInks } from './image/inks.ts'
 import type { ImageInfo } from './image/inspect.ts'
 import type { RawPicture } from './image/raw-picture.ts'
 import { readSequence } from './image/sequence.ts'
@@ -23,6 +24,7 @@ import type { VideoTools } from './video/video.ts'
 export function createStillDecoder(tools: VideoTools): DecodeStill {
   return async (bytes, info) => {
     if (info.format === 'bmp') return decodeBmp(bytes)
+    if (info.ownDecoder === 'inks') return decodeInks(bytes, info)
     if (info.ownDecoder === 'sequence') return firstOfSequence(tools, bytes, info)
     const libav = await tools.libav()
     if (info.ownDecoder === 'colours') return decodeColours(libav, bytes, info)

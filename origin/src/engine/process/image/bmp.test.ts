@@ -70,6 +70,14 @@ describe('a bitmap', () => {
     expect(drawn(made({ width: 1, height: -2, bits: 24, pixels }))).toEqual([RED, BLUE])
   })
 
+  it('has alpha from its fourth header on where a mask of it is told, whatever the coding', () => {
+    const more = [...uint32(0, 0, 0, 0xff000000), ...Array.from({ length: 52 }, () => 0)]
+    const pixels = [0, 0, 255, 128, 255, 0, 0, 255]
+    const file = { width: 2, height: 1, bits: 32, pixels }
+    expect(drawn(made({ ...file, headerBytes: 108, more }))).toEqual([`${RED},128`, `${BLUE},255`])
+    expect(drawn(made(file))).toEqual([RED, BLUE])
+  })
+
   it.each([
     [1, [0b01000000, 0, 0, 0]],
     [2, [0b00010000, 0, 0, 0]],

@@ -80,7 +80,9 @@ function readHeader(bytes: Uint8Array): Header | undefined {
   if (coding === undefined) return undefined
   const behind = HEADER_AT + headerBytes
   const masks =
-    coding === 'masks' ? readMasks(view, headerBytes, field(30) === ALPHA_MASKS) : usualMasks(bits)
+    coding === 'masks'
+      ? readMasks(view, headerBytes, field(30) === ALPHA_MASKS)
+      : usualMasks(bits, headerBytes >= WINDOWS_4_BYTES ? field(ALPHA_MASK_AT) : 0)
   if (masks === undefined && (bits === 16 || bits === 32)) return undefined
   const masksBytes =
     coding === 'masks' && headerBytes === WINDOWS_BYTES ? (field(30) === ALPHA_MASKS ? 16 : 12) : 0
@@ -99,6 +101,9 @@ function readHeader(bytes: Uint8Array): Header | undefined {
 }
 
 const WINDOWS_BYTES = 40
+/** From the fourth header on the mask of alpha counts whatever the coding. */
+const WINDOWS_4_BYTES = 108
+const ALPHA_MASK_AT = 66
 /** Numbers of the codings. */
 const [RLE8, RLE4, MASKS, RLE24, ALPHA_MASKS] = [1, 2, 3, 4, 6]
 
@@ -111,9 +116,10 @@ function codingOf(number: number, bits: number, isWindows: boolean): Coding | un
   return number === RLE24 && bits === 24 ? 'runs of 24' : undefined
 }
 
-function usualMasks(bits: number): Masks | undefined {
-  if (bits === 16) return { red: 0x7c00, green: 0x03e0, blue: 0x001f }
-  return bits === 32 ? { red: 0xff0000, green: 0xff00, blue: 0xff } : undefined
+function usualMasks(bits: number, alphaMask: number): Masks | undefined {
+  const alpha = alphaMask === 0 ? {} : { alpha: alphaMask }
+  if (bits === 16) return { red: 0x7c00, green: 0x03e0, blue: 0x001f, ...alpha }
+  return bits === 32 ? { red: 0xff0000, green: 0xff00, blue: 0xff, ...alpha } : undefined
 }
 
 /** They stand behind the shortest of Windows' headers, and in the longer ones. */

@@ -13,6 +13,11 @@ export function hasDeepProfile({ space, icc }: Pick<Metadata, 'space' | 'icc'>):
   return space === 'rgb16' && isProfile && isOfRgb
 }
 
+/** Tells whether a picture is of inks, and has no profile that says what they look like. */
+export function isOfBareInks({ space, icc }: Pick<Metadata, 'space' | 'icc'>): boolean {
+  return space === 'cmyk' && icc?.toString('latin1', SPACE_AT, SPACE_AT + 4) !== 'CMYK'
+}
+
 /** Profile header (ICC.1:2022, section 7.2). */
 const HEADER_BYTES = 128
 const SPACE_AT = 16

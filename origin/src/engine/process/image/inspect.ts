@@ -5,7 +5,7 @@ import { type MediaLimits, validateDeclaredSize } from '../../../media/limits.ts
 import { countApngFrames, hidesDefaultImage } from './apng.ts'
 import { isBeyondSharp } from './avif-colours.ts'
 import { bmpSize } from './bmp.ts'
-import { hasDeepProfile } from './deep-profile.ts'
+import { hasDeepProfile, isOfBareInks } from './deep-profile.ts'
 import { jxlSize } from './jxl-header.ts'
 import { AS_FAR_AS_IT_GOES } from './mend.ts'
 import type { Size } from './plan.ts'
@@ -39,9 +39,9 @@ export interface ImageInfo {
   readonly bytesPerSample: number
   /**
    * It is not Sharp that decodes it, though it does others of its format: its still is the first frame of a sequence, or it
-   * would come in wrong colours.
+   * would come in wrong colours, or it is of inks without a profile that says what they look like.
    */
-  readonly ownDecoder?: 'sequence' | 'colours'
+  readonly ownDecoder?: 'sequence' | 'colours' | 'inks'
   /** Of a drawing, which has no pixels of its own: its size before it is rounded. */
   readonly drawing?: Size
 }
@@ -171,6 +171,7 @@ function infoOf(metadata: Metadata, format: SourceFormat, bytes: Uint8Array): Im
     bands: animatedPng ? 4 : metadata.channels,
     bytesPerSample: BYTES_PER_SAMPLE[metadata.depth] ?? 8,
     ...(hasOtherColours(bytes, format) ? { ownDecoder: 'colours' } : {}),
+    ...(format === 'jpeg' && isOfBareInks(metadata) ? { ownDecoder: 'inks' } : {}),
   }
 }
 

@@ -1,6 +1,6 @@
 /**
  * A damaged PNG, made whole as far as its data goes: browsers show its first rows, decoders refuse it, or paint black
- * what is missing. Checksums are set right, and missing rows are transparent.
+ * what is missing. Checksums are set right, the picture is packed anew, and missing rows are transparent.
  */
 
 import { constants, crc32, createInflate, deflateSync } from 'node:zlib'
@@ -21,10 +21,10 @@ export async function mendPng(bytes: Uint8Array): Promise<Uint8Array | Failure |
   if (isWhole(chunks, bytes)) return undefined
   const header = headerOf(chunks)
   if (header === undefined) return fail('undecodable', 'no header')
+  if (header.dataBytes > MAX_DATA_BYTES) return rewrite(chunks)
   const data = chunks.filter(({ id }) => id === 'IDAT').map((chunk) => chunk.data)
-  const pixels = await inflateStart(data, header.dataBytes)
-  if (pixels.length >= header.dataBytes || header.dataBytes > MAX_DATA_BYTES) return rewrite(chunks)
-  return repaint(chunks, header, pixels)
+  const pixels = withoutBadRows(header, await inflateStart(data, header.dataBytes))
+  return pixels.length < header.dataBytes ? repaint(chunks, header, pixels) : repack(chunks, pixels)
 }
 
 /** What is larger is left to the decoder, which paints the missing rows black. */
@@ -94,12 +94,15 @@ function passesOf(header: Omit<Header, 'dataBytes'>): readonly Rows[] {
   }))
 }
 
-/** What is lost before an error in the stream. */
+/** What is lost before an error in the stream: less than a row of most pictures, and next to nothing of small ones. */
 const INFLATED_CHUNK_BYTES = 1024
+const SMALL_CHUNK_BYTES = 64
+const SMALL_PICTURE_BYTES = 64 * 1024
 
 /** As much as a broken stream gives, up to a limit. */
 async function inflateStart(data: readonly Uint8Array[], maxBytes: number): Promise<Buffer> {
-  const inflate = createInflate({ chunkSize: INFLATED_CHUNK_BYTES, finishFlush: constants.Z_SYNC_FLUSH })
+  const chunkSize = maxBytes < SMALL_PICTURE_BYTES ? SMALL_CHUNK_BYTES : INFLATED_CHUNK_BYTES
+  const inflate = createInflate({ chunkSize, finishFlush: constants.Z_SYNC_FLUSH })
   const parts: Buffer[] = []
   let bytes = 0
   inflate.end(Buffer.concat(data))
@@ -115,9 +118,34 @@ async function inflateStart(data: readonly Uint8Array[], maxBytes: number): Prom
   return Buffer.concat(parts).subarray(0, maxBytes)
 }
 
-/** The same chunks with right checksums, and an end. */
+/** Filters of a row are numbered from 0 (PNG specification, section 9.2). */
+const MAX_FILTER = 4
+
+/** The rows before the first that no filter made: behind it, everything is noise. */
+function withoutBadRows(header: Header, pixels: Buffer): Buffer {
+  let at = 0
+  for (const { rows, rowBytes } of passesOf(header)) {
+    for (let row = 0; row < rows && at < pixels.length; row += 1, at += rowBytes)
+      if ((pixels[at] ?? 0) > MAX_FILTER) return pixels.subarray(0, at)
+  }
+  return pixels
+}
+
+/** The same chunks around data that can be read. */
+function repack(chunks: readonly PngChunk[], pixels: Uint8Array): Uint8Array {
+  const first = chunks.findIndex(({ id }) => id === 'IDAT')
+  const data = { id: 'IDAT', data: deflateSync(pixels, { level: 0 }), end: 0 }
+  return rewrite(
+    chunks.flatMap((chunk, index) => (chunk.id !== 'IDAT' ? chunk : index === first ? data : [])),
+  )
+}
+
+/** The chunks that a decoder has to know (PNG specification, section 5.4). */
+const CRITICAL: ReadonlySet<string> = new Set(['IHDR', 'PLTE', 'IDAT'])
+
+/** The same chunks with right checksums, and an end. Of those that have to be known, unknown ones are broken names. */
 function rewrite(chunks: readonly PngChunk[]): Uint8Array {
-  const rest = chunks.filter(({ id }) => id !== 'IEND')
+  const rest = chunks.filter(({ id }) => CRITICAL.has(id) || /^[a-z]/.test(id))
   return Buffer.concat([
     PNG_SIGNATURE,
     ...rest.map(({ id, data }) => encodePngChunk(id, data)),

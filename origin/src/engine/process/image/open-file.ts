@@ -7,12 +7,12 @@ import { underStillBrand } from './still-brand.ts'
 
 /** Opens a file that Sharp reads: upright, on its way to sRGB, as far as it goes. */
 export function openFile(bytes: Uint8Array, info: ImageInfo, options: SharpOptions): Sharp {
-  const drawing =
-    info.drawing === undefined ? {} : { density: CSS_DENSITY, unlimited: isLargeAndPlain(bytes) }
+  const drawing = info.drawing === undefined ? {} : { density: CSS_DENSITY }
   const opened = sharp(underStillBrand(bytes), {
     ...UNLIMITED_PIXELS,
     ...AS_FAR_AS_IT_GOES,
     ...drawing,
+    unlimited: isHarmless(bytes, info),
     ...options,
   })
   return toScreen(info.orientation === 1 ? opened : opened.autoOrient(), info)
@@ -20,6 +20,24 @@ export function openFile(bytes: Uint8Array, info: ImageInfo, options: SharpOptio
 
 /** Dots an inch, as CSS has them. */
 const CSS_DENSITY = 96
+
+/** Tells whether the limits of a format's library can be left out, which refuse what browsers show. */
+function isHarmless(bytes: Uint8Array, info: ImageInfo): boolean {
+  if (info.drawing !== undefined) return isLargeAndPlain(bytes)
+  return info.format === 'jpeg' && hasFewScans(bytes)
+}
+
+/** As many as libvips lets a JPEG go over its picture. Its other limit is one on faults, of which a few end a photograph. */
+const MAX_SCANS = 100
+const START_OF_SCAN = Buffer.from([0xff, 0xda])
+
+function hasFewScans(jpeg: Uint8Array): boolean {
+  const file = Buffer.from(jpeg.buffer, jpeg.byteOffset, jpeg.byteLength)
+  let scans = 0
+  for (let at = file.indexOf(START_OF_SCAN); at >= 0 && scans <= MAX_SCANS; scans += 1)
+    at = file.indexOf(START_OF_SCAN, at + 2)
+  return scans <= MAX_SCANS
+}
 
 /** The longest text that libxml reads without being told to. */
 const MAX_XML_TEXT_BYTES = 9_000_000

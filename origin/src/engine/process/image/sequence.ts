@@ -27,6 +27,8 @@ const HANDLER_OFFSET = 8
 const PICTURES = 'pict'
 const AUXILIARY = 'auxv'
 const VIDEO = 'vide'
+/** The brand of an animated AVIF (AV1 Image File Format, section 6.3). */
+const SEQUENCE_BRAND = 'avis'
 /** A brand that says no more than "boxes" (ISO/IEC 14496-12). */
 const PLAIN_BRAND = 'isom'
 const IGNORED_BOX = 'free'
@@ -37,8 +39,13 @@ export function readSequence(bytes: Uint8Array): ImageSequence | undefined {
   const whole = { typeAt: 0, start: 0, end: file.length }
   const [brand] = inside(file, [whole], 'ftyp')
   const tracks = inside(file, [whole], 'moov', 'trak').map((track) => trackOf(file, track))
-  const pictures = tracks.find(({ handler }) => handler === PICTURES)
-  if (pictures === undefined || brand === undefined) return undefined
+  if (brand === undefined) return undefined
+  const isSequence = file.toString('latin1', brand.start, brand.end).includes(SEQUENCE_BRAND)
+  // Writers of films write sequences, too, under the name of a film's track.
+  const pictures =
+    tracks.find(({ handler }) => handler === PICTURES) ??
+    (isSequence ? tracks.find(({ handler }) => handler === VIDEO) : undefined)
+  if (pictures === undefined) return undefined
   const runs = durationRuns(file, pictures.box)
   const alpha = tracks.filter(({ handler }) => handler === AUXILIARY)
   return {

@@ -1,0 +1,41 @@
+/**
+ * JPEGs of four inks without a profile of them, as browsers show them: paper that each ink darkens by itself. libvips takes
+ * a press for them that nobody named, in which cyan is a dull blue.
+ */
+
+import type { Failure } from '@media-proxy/shared/response/failure.ts'
+import { decodingFailure } from './decode.ts'
+import type { ImageInfo } from './inspect.ts'
+import { openFile } from './open-file.ts'
+import type { RawPicture } from './raw-picture.ts'
+
+const INKS = 4
+const FULL = 255
+
+/** The picture at its full size. Fails with `undecodable`. */
+export async function decodeInks(bytes: Uint8Array, info: ImageInfo): Promise<RawPicture | Failure> {
+  try {
+    const { data, info: decoded } = await openFile(bytes, info, { ignoreIcc: true })
+      .pipelineColourspace('cmyk')
+      .toColourspace('cmyk')
+      .raw({ depth: 'uchar' })
+      .toBuffer({ resolveWithObject: true })
+    const { width, height } = decoded
+    return { data: asLight(data), width, height, channels: 3 }
+  } catch (error) {
+    return decodingFailure(error)
+  }
+}
+
+/** RGB of ink, in place: what paper is left by a colour, and by black. */
+function asLight(inks: Buffer): Uint8Array {
+  let to = 0
+  for (let from = 0; from + INKS <= inks.length; from += INKS) {
+    const paper = FULL - (inks[from + 3] ?? 0)
+    for (let ink = 0; ink < 3; ink += 1) {
+      inks[to] = Math.round(((FULL - (inks[from + ink] ?? 0)) * paper) / FULL)
+      to += 1
+    }
+  }
+  return inks.subarray(0, to)
+}
