@@ -142,6 +142,21 @@ describe('drawings', () => {
       expect([...data.subarray(x * info.channels, x * info.channels + 3)]).toEqual([0, 255, 0])
   })
 
+  it('that choose by language are in English', async () => {
+    const parts = ['de', 'en', 'fr'].map(
+      (language, index) =>
+        `<rect systemLanguage="${language}" width="8" height="8" fill="${['red', 'lime', 'blue'][index]}"/>`,
+    )
+    await door.put(
+      'attachments/1/language.svg',
+      Buffer.from(
+        `<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><switch>${parts.join('')}</switch></svg>`,
+      ),
+    )
+    const { body } = await send(door.url, '/attachments/1/language.svg?format=png')
+    expect([...(await sharp(body).removeAlpha().raw().toBuffer()).subarray(0, 3)]).toEqual([0, 255, 0])
+  })
+
   it('with properties that would grow without end are drawn without', async () => {
     const names = Array.from(
       { length: 30 },

@@ -30,6 +30,8 @@ const IDLE_DATA_BYTES = 660 * 1024 * 1024
 /** The words of the process's environment: none of them is the server's. */
 export const ENGINE_ENVIRONMENT: Readonly<Record<string, string>> = {
   LC_ALL: 'C',
+  // Of a drawing in several languages librsvg shows this one.
+  LANGUAGE: 'en',
   // Sharp's work; one job runs at a time, and each of its stages on one thread.
   UV_THREADPOOL_SIZE: '2',
   // glibc keeps what each thread once freed, by arena: a process that has worked then holds 25 MiB more than one that
