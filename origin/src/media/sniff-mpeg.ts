@@ -41,15 +41,44 @@ const RATES = [
 ] as const
 const HERTZ = [44_100, 48_000, 32_000] as const
 
-/** Tells whether an MP3 stands behind zero bytes: its tag, two frames that follow each other, or one that fills the head. */
-export function isPaddedMp3(bytes: Uint8Array): boolean {
+/** Frames of one kind that follow each other: whatever they stand in, that is no chance. */
+const FRAMES_IN_A_ROW = 4
+
+/**
+ * Tells whether an MP3 begins later than at the first byte. Behind zeros its tag, two frames, or one that fills the head are
+ * enough; elsewhere, as in a recording that was cut within a frame, some frames have to follow each other.
+ */
+export function isLateMp3(bytes: Uint8Array): boolean {
   const start = bytes.findIndex((byte) => byte !== 0)
-  if (start < 1) return false
-  if (TAG.every((byte, index) => bytes[start + index] === byte)) return true
+  if (start < 0) return false
+  if (start > 0 && (TAG.every((byte, index) => bytes[start + index] === byte) || isTwoFrames(bytes, start)))
+    return true
+  for (let at = bytes.indexOf(SYNC_BYTE, start); at >= 0; at = bytes.indexOf(SYNC_BYTE, at + 1))
+    if (framesFrom(bytes, at) >= FRAMES_IN_A_ROW) return true
+  return false
+}
+
+const SYNC_BYTE = 0xff
+
+function isTwoFrames(bytes: Uint8Array, start: number): boolean {
   const length = frameBytes(bytes, start)
   if (length === undefined) return false
   const next = start + length
   return next + HEADER_BYTES > bytes.length || frameBytes(bytes, next) !== undefined
+}
+
+/** How many frames of the same version, layer and sample rate follow each other, as far as it matters. */
+function framesFrom(bytes: Uint8Array, start: number): number {
+  let at = start
+  for (let frames = 0; frames < FRAMES_IN_A_ROW; frames += 1) {
+    const length = frameBytes(bytes, at)
+    const isSame =
+      ((bytes[at + 1] ?? 0) ^ (bytes[start + 1] ?? 0)) < 2 &&
+      (((bytes[at + 2] ?? 0) ^ (bytes[start + 2] ?? 0)) & 0x0c) === 0
+    if (length === undefined || !isSame) return frames
+    at += length
+  }
+  return FRAMES_IN_A_ROW
 }
 
 /** The length of the frame of layer III whose header stands at a place (ISO/IEC 11172-3, section 2.4.1.3). */

@@ -154,6 +154,9 @@ describe('sound', () => {
     expect(await formatOf(tag(20, [0xff, 0xf1, 0x50, 0x80]))).toBe('aac')
     expect(await formatOf(tag(16_383, []).subarray(0, 4096), 'a.aac')).toBe('aac')
     expect(await formatOf(tag(16_383, []).subarray(0, 4096), 'a.wav')).toBe('mp3')
+    // Longer than it says, or shorter.
+    expect(await formatOf(Buffer.concat([tag(20, []), Buffer.from('more of a tag')]))).toBe('mp3')
+    expect(await formatOf(Buffer.from('ID3 is a format of tags, which this text is about'))).toBeUndefined()
   })
 
   it('knows the 64-bit forms of WAV', async () => {
@@ -193,6 +196,13 @@ describe('streams of MPEG', () => {
     ['a frame and something else', [frame, Buffer.from('something else')], undefined],
     ['a header of layer II', [Buffer.from('fffd9064', 'hex'), Buffer.alloc(600)], undefined],
     ['nothing', [], undefined],
+    ['half a frame and some whole ones', [frame.subarray(200), frame, frame, frame, frame], 'mp3'],
+    ['half a frame and three', [frame.subarray(200), frame, frame, frame], undefined],
+    [
+      'frames of different rates',
+      [frame.subarray(200), frame, frame, Buffer.from('fffb9464', 'hex'), Buffer.alloc(380), frame],
+      undefined,
+    ],
   ])('behind zero bytes: %s', async (_, parts, format) => {
     expect(await formatOf(Buffer.concat([Buffer.alloc(700), ...parts]))).toBe(format)
   })

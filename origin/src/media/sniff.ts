@@ -7,7 +7,7 @@ import { fileTypeFromBuffer } from 'file-type'
 import { type MediaFormat, type MediaKind, mediaKind, mediaKindOfName, soundAlone } from './kinds.ts'
 import { sniffIsoMedia } from './sniff-iso-media.ts'
 import { isMatroskaSound } from './sniff-matroska.ts'
-import { isPaddedMp3, isProgramStream, isTransportStream } from './sniff-mpeg.ts'
+import { isLateMp3, isProgramStream, isTransportStream } from './sniff-mpeg.ts'
 import { isSvg } from './sniff-svg.ts'
 
 /** How many bytes from the start of a file `sniff` wants to see; fewer only where the file is shorter. */
@@ -36,16 +36,26 @@ const sniffFormat = async (
   if (isSvg(bytes, named === 'svg')) return 'svg'
   if (isTransportStream(bytes)) return 'ts'
   if (isProgramStream(bytes)) return 'mpeg'
-  if (isPaddedMp3(bytes)) return 'mp3'
 
   const detected = await fileTypeFromBuffer(bytes)
-  if (detected === undefined) return isTiff(bytes) ? 'tiff' : undefined
+  if (detected === undefined) return isTiff(bytes) ? 'tiff' : isMp3(bytes) ? 'mp3' : undefined
   if (detected.ext === 'mp3') return sniffBehindId3(bytes, named)
   if (detected.ext === 'bmp') return isBmp(bytes) ? 'bmp' : undefined
   if ((detected.ext === 'webm' || detected.ext === 'mkv') && isMatroskaSound(bytes))
     return soundAlone(detected.ext)?.format
   return FORMAT_OF_DETECTED.get(detected.ext)
 }
+
+/** A tag of which nobody knows what comes behind it, or frames behind something else. */
+const isMp3 = (bytes: Uint8Array): boolean => isId3(bytes) || isLateMp3(bytes)
+
+/** A version and a size as tags have them (ID3v2, section 3.1): three letters may begin a text. */
+const isId3 = (bytes: Uint8Array): boolean =>
+  startsWith(bytes, 'ID3') &&
+  ID3_VERSIONS.has(bytes[3] ?? 0) &&
+  bytes.subarray(6, 10).every((byte) => byte < 0x80)
+
+const ID3_VERSIONS: ReadonlySet<number> = new Set([2, 3, 4])
 
 /** The names that file-type gives; what is missing here (camera raw files, MP2, ...) is not accepted. */
 const FORMAT_OF_DETECTED: ReadonlyMap<string, MediaFormat> = new Map([
@@ -68,16 +78,17 @@ const FORMAT_OF_DETECTED: ReadonlyMap<string, MediaFormat> = new Map([
 
 /**
  * The streams of an Ogg file announce themselves in the pages at its very start (RFC 3533, section 4), so the
- * head has them all. Speex or FLAC in Ogg is still `ogg` here: refusing them is the codec check's part.
+ * head has them all. Speex in Ogg is still `ogg` here: refusing it is the codec check's part.
  */
 const sniffOgg = (bytes: Uint8Array): MediaFormat => {
   const text = latin1(bytes, 0, bytes.length)
-  if (text.includes('\x80theora')) return 'ogv'
+  if (text.includes('\x80theora') || text.includes('OVP80\x01')) return 'ogv'
   return text.includes('OpusHead') && !text.includes('\x01vorbis') ? 'opus' : 'ogg'
 }
 
 /** An ID3 tag longer than the head hides what follows it. AAC and FLAC with ID3 exist, so the name decides. */
-const sniffBehindId3 = (bytes: Uint8Array, named: MediaFormat | undefined): MediaFormat => {
+const sniffBehindId3 = (bytes: Uint8Array, named: MediaFormat | undefined): MediaFormat | undefined => {
+  if (startsWith(bytes, 'ID3') && !isId3(bytes)) return undefined
   const hidden = startsWith(bytes, 'ID3') && id3Bytes(bytes) + MPEG_HEADER_BYTES > bytes.length
   return hidden && (named === 'aac' || named === 'flac') ? named : 'mp3'
 }

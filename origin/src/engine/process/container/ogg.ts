@@ -1,4 +1,4 @@
-export type OggStream = 'vorbis' | 'opus' | 'theora' | 'flac' | 'speex' | 'skeleton' | 'unknown'
+export type OggStream = 'vorbis' | 'opus' | 'theora' | 'vp8' | 'flac' | 'speex' | 'skeleton' | 'unknown'
 
 const PAGE_HEADER_BYTES = 27
 const BEGINNING_OF_STREAM = 2
@@ -27,6 +27,7 @@ const MARKS: readonly (readonly [mark: string, stream: OggStream])[] = [
   ['\x01vorbis', 'vorbis'],
   ['OpusHead', 'opus'],
   ['\x80theora', 'theora'],
+  ['OVP80', 'vp8'],
   ['\x7fFLAC', 'flac'],
   ['Speex   ', 'speex'],
   ['fishead\0', 'skeleton'],

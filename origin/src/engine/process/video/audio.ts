@@ -9,7 +9,7 @@ import type { VideoTools } from './video.ts'
 
 /** Enough of an Ogg file to see every stream announce itself. */
 const OGG_HEAD_BYTES = 64 * 1024
-const OGG_SOUND: ReadonlySet<string> = new Set(['vorbis', 'opus'])
+const OGG_SOUND: ReadonlySet<string> = new Set(['vorbis', 'opus', 'flac'])
 
 /**
  * What a file of audio alone holds, checked against what is accepted. Fails with `source-too-large`, `undecodable`,
