@@ -83,7 +83,13 @@ export const BASE_SECONDS = 0.02
 /** Rows of the source that its stages hold between decoder and encoder. */
 const HELD_ROWS = 1400
 
-type DecoderName = SourceFormat | 'jpeg in passes' | 'jpeg of inks' | 'png in passes' | 'webp lossless' | 'svg with filters'
+type DecoderName =
+  | SourceFormat
+  | 'jpeg in passes'
+  | 'jpeg of inks'
+  | 'png in passes'
+  | 'webp lossless'
+  | 'svg with filters'
 
 /**
  * Measured on pictures of 0.1 to 48 megapixels, smooth and of noise, made 64 pixels wide, so that decoding is all there
