@@ -31,6 +31,32 @@ describe('a lane', () => {
     expect([most, order, lane.running]).toEqual([2, [0, 1, 2, 3, 4, 5], 0])
   })
 
+  it('lets less work past more of it, but for what has waited for a second', async () => {
+    let nowMs = 0
+    const lane = createLane({ concurrency: 1, queue: 10, now: () => nowMs })
+    const order: string[] = []
+    let held = await place(lane)
+    const wait = (name: string, effort: number) =>
+      lane.acquire(never, { effort }).then((got) => {
+        if (isFailure(got)) throw new Error(got.code)
+        order.push(name)
+        held = got
+      })
+    const waits = [wait('large', 9), wait('small', 1), wait('middle', 5), wait('small too', 1)]
+    for (const _ of [1, 2]) {
+      held.release()
+      await new Promise(setImmediate)
+    }
+    nowMs = 1000
+    waits.push(wait('late', 0))
+    for (const _ of [1, 2, 3]) {
+      held.release()
+      await new Promise(setImmediate)
+    }
+    await Promise.all(waits)
+    expect(order).toEqual(['small', 'small too', 'large', 'middle', 'late'])
+  })
+
   it('refuses what finds the queue full, at once and with a time to come back', async () => {
     const lane = createLane({ concurrency: 1, queue: 1 })
     const first = await place(lane)

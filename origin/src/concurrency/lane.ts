@@ -20,12 +20,14 @@ export interface LaneOptions {
 export interface Admission {
   /** What the work weighs, in bytes. Default 0. */
   readonly weightBytes?: number
+  /** How much work it may be, on a scale of its lane: what waits and is less goes first, for a while. Default 0. */
+  readonly effort?: number
   /** Work that would still be waiting when this time is over is refused at once. Default: for ever. */
   readonly timeLeftMs?: number
 }
 
 /**
- * Bounded work, first come first served. Refuses with `overloaded` and a `Retry-After` computed from the queue where
+ * Bounded work; of what waits, the least first, and what has waited for a second before that. Refuses with `overloaded` and a `Retry-After` computed from the queue where
  * the queue is full, or so long that the work could not start in time; a caller whose signal fires while it waits
  * leaves the queue.
  */
@@ -48,8 +50,13 @@ export interface Place {
 /** Share of the newest duration in the running average. */
 const SMOOTHING = 0.1
 
+/** Nothing is let past work that has waited for so long, in milliseconds. */
+const PATIENCE_MS = 1000
+
 interface Waiter {
   readonly weightBytes: number
+  readonly effort: number
+  readonly since: number
   readonly admit: () => void
 }
 
@@ -75,7 +82,7 @@ class BoundedLane implements Lane {
   }
 
   async acquire(signal: AbortSignal, admission: Admission = {}): Promise<Place | Failure> {
-    const { weightBytes = 0, timeLeftMs = Number.POSITIVE_INFINITY } = admission
+    const { weightBytes = 0, effort = 0, timeLeftMs = Number.POSITIVE_INFINITY } = admission
     if (signal.aborted) return abortFailure(signal)
     if (!this.#fits(weightBytes) || this.#waiters.size > 0) {
       const rejected = this.rejection(0)
@@ -83,7 +90,7 @@ class BoundedLane implements Lane {
       const waitMs = this.#expectedWaitMs()
       if (waitMs > timeLeftMs) return this.#overloaded(`a wait of ${Math.round(waitMs)} ms`)
     }
-    if (!(await this.#enter(signal, weightBytes))) return abortFailure(signal)
+    if (!(await this.#enter(signal, weightBytes, effort))) return abortFailure(signal)
     return this.#placeOf(weightBytes)
   }
 
@@ -123,7 +130,7 @@ class BoundedLane implements Lane {
   }
 
   /** Resolves to whether a place was got; false where the signal fired first. */
-  #enter(signal: AbortSignal, weightBytes: number): Promise<boolean> {
+  #enter(signal: AbortSignal, weightBytes: number, effort: number): Promise<boolean> {
     // Nobody slips past those that wait, however light: heavy work would never run.
     if (this.#waiters.size === 0 && this.#fits(weightBytes)) {
       this.#take(weightBytes)
@@ -131,7 +138,7 @@ class BoundedLane implements Lane {
     }
     const { promise, resolve } = Promise.withResolvers<boolean>()
     const waiter: Waiter = {
-      weightBytes,
+      ...{ weightBytes, effort, since: this.#now() },
       admit() {
         signal.removeEventListener('abort', onAbort)
         resolve(true)
@@ -153,12 +160,20 @@ class BoundedLane implements Lane {
   }
 
   #admitNext(): void {
-    for (const waiter of this.#waiters) {
+    for (let waiter = this.#next(); waiter !== undefined; waiter = this.#next()) {
       if (!this.#fits(waiter.weightBytes)) return
       this.#waiters.delete(waiter)
       this.#take(waiter.weightBytes)
       waiter.admit()
     }
+  }
+
+  /** Whose turn it is; of equals, the oldest. */
+  #next(): Waiter | undefined {
+    let [next] = this.#waiters
+    if (next === undefined || this.#now() - next.since >= PATIENCE_MS) return next
+    for (const waiter of this.#waiters) if (waiter.effort < next.effort) next = waiter
+    return next
   }
 
   /** A place that was taken. */

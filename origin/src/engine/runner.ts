@@ -96,7 +96,8 @@ async function runInLane<J extends SourceJob>(
   events: EngineEvents,
 ): Promise<Ended<J['kind']>> {
   const { lane, pool, weightBytes } = way
-  const place = await lane.acquire(signal, { timeLeftMs, weightBytes })
+  // Before a header is read the size of its file is all that tells a small picture from a large one.
+  const place = await lane.acquire(signal, { timeLeftMs, weightBytes, effort: source.parts.sizeBytes })
   if (isFailure(place)) return { rejected: place }
   try {
     const process = await pool.take(signal)
