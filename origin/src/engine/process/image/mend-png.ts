@@ -1,6 +1,6 @@
 /**
  * A damaged PNG, made whole as far as its data goes: browsers show its first rows, decoders refuse it, or paint black
- * what is missing. Checksums are set right, the picture is packed anew, and missing rows are transparent.
+ * what is missing. Checksums are set right, what is packed wrongly is packed anew, and missing rows are transparent.
  */
 
 import { constants, crc32, createInflate, deflateSync } from 'node:zlib'
@@ -23,8 +23,10 @@ export async function mendPng(bytes: Uint8Array): Promise<Uint8Array | Failure |
   if (header === undefined) return fail('undecodable', 'no header')
   if (header.dataBytes > MAX_DATA_BYTES) return rewrite(chunks)
   const data = chunks.filter(({ id }) => id === 'IDAT').map((chunk) => chunk.data)
-  const pixels = withoutBadRows(header, await inflateStart(data, header.dataBytes))
-  return pixels.length < header.dataBytes ? repaint(chunks, header, pixels) : repack(chunks, pixels)
+  const inflated = await inflateStart(data, header.dataBytes)
+  const pixels = withoutBadRows(header, inflated.pixels)
+  if (pixels.length < header.dataBytes) return repaint(chunks, header, pixels)
+  return inflated.isSound ? rewrite(chunks) : repack(chunks, pixels)
 }
 
 /** What is larger is left to the decoder, which paints the missing rows black. */
@@ -99,23 +101,31 @@ const INFLATED_CHUNK_BYTES = 1024
 const SMALL_CHUNK_BYTES = 64
 const SMALL_PICTURE_BYTES = 64 * 1024
 
+interface Inflated {
+  readonly pixels: Buffer
+  /** The stream has no fault up to its end. */
+  readonly isSound: boolean
+}
+
 /** As much as a broken stream gives, up to a limit. */
-async function inflateStart(data: readonly Uint8Array[], maxBytes: number): Promise<Buffer> {
+async function inflateStart(data: readonly Uint8Array[], maxBytes: number): Promise<Inflated> {
   const chunkSize = maxBytes < SMALL_PICTURE_BYTES ? SMALL_CHUNK_BYTES : INFLATED_CHUNK_BYTES
   const inflate = createInflate({ chunkSize, finishFlush: constants.Z_SYNC_FLUSH })
   const parts: Buffer[] = []
   let bytes = 0
+  let isSound = true
   inflate.end(Buffer.concat(data))
   try {
     for await (const part of inflate) {
       parts.push(part)
       bytes += part.length
-      if (bytes >= maxBytes) break
+      if (bytes > maxBytes) break
     }
   } catch {
     // Broken here: what came before is the picture.
+    isSound = false
   }
-  return Buffer.concat(parts).subarray(0, maxBytes)
+  return { pixels: Buffer.concat(parts).subarray(0, maxBytes), isSound }
 }
 
 /** Filters of a row are numbered from 0 (PNG specification, section 9.2). */
