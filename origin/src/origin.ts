@@ -146,7 +146,7 @@ export async function createOrigin({
       now: () => new Date(),
     },
     relay: await relayOptions(config, { store, collector, now }),
-    playground: createPlayground({ config, internal }),
+    playground: createPlayground({ config, internal, clipProgress: () => opened.pools.clips.progress }),
   })
   return {
     fetch: app.fetch,

@@ -68,6 +68,9 @@ const asOwn =
   (value: unknown): T | undefined =>
     typeof value === 'object' && value !== null && field in value ? (value as T) : undefined
 
+/** How much is done of each clip that the service makes, from 0 to 1. */
+export const clipProgress = () =>
+  postJson('progress', {}, asOwn<{ readonly clips: readonly number[] }>('clips'))
 export const openSession = () => postJson('session', {}, asOwn<Session>('trusted'))
 export const signUrl = (url: string) => postJson('sign', { url }, asOwn<{ readonly path: string }>('path'))
 

@@ -2,8 +2,10 @@
 
 import type { Metadata } from '@media-proxy/shared/client/client-answers.ts'
 import { isClientFailure } from '@media-proxy/shared/client/client-failure.ts'
+import { isClipFormat } from '@media-proxy/shared/formats.ts'
 import { PARAMETER_GUIDE } from '@media-proxy/shared/request/parameter-guide.ts'
 import { framesOf, metadataOf, openSession, placeOf, type Session, signUrl, useSecret } from './api.ts'
+import { watchClip } from './clip-progress.ts'
 import { createCode } from './code.ts'
 import { createControls } from './controls.ts'
 import { copy } from './copy.ts'
@@ -156,8 +158,11 @@ async function renderRendition(): Promise<void> {
   ofRendition = new AbortController()
   const { signal } = ofRendition
   stage.busy(true)
+  const waiting = new AbortController()
+  if (isClipFormat(state.parameters.format ?? '')) watchClip(AbortSignal.any([signal, waiting.signal]))
   try {
     const loaded = await load(urlOf(base, state), signal, PICTURES_AND_CLIPS)
+    waiting.abort()
     if (signal.aborted) return
     rendition = loaded.ok
       ? await stage.showRendition(loaded)
@@ -167,6 +172,7 @@ async function renderRendition(): Promise<void> {
     stage.busy(false)
     firstPicture.resolve()
   } catch (error) {
+    waiting.abort()
     if (signal.aborted) return
     stage.busy(false)
     stage.reject(undefined, error instanceof Error ? error.message : String(error))

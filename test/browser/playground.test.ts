@@ -184,6 +184,34 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
       await close()
     })
 
+    it('shows how far a clip is while it is being made', async () => {
+      const { page, complaints, close } = await openPage('#source=/attachments/1/1/day.mp4&width=160')
+      const shares = [0.25, 0.5]
+      await page.route('**/_playground/progress', (route) => {
+        const share = shares.shift()
+        return route.fulfill({ json: { clips: share === undefined ? [] : [share] } })
+      })
+      let answer: (() => void) | undefined
+      await page.route('**/day.mp4?*format=mp4*', async (route) => {
+        await new Promise<void>((resolve) => {
+          answer = resolve
+        })
+        await route.continue()
+      })
+      await page.selectOption('#parameter-format', 'mp4')
+      for (const share of [0.25, 0.5]) {
+        await page.waitForFunction((wanted) => {
+          const bar = document.querySelector<HTMLProgressElement>('#progress')
+          return bar?.hidden === false && bar.value === wanted
+        }, share)
+      }
+      answer?.()
+      await page.waitForFunction(() => document.querySelector<HTMLVideoElement>('#clip')?.hidden === false)
+      expect(await page.isVisible('#progress')).toBe(false)
+      expect(complaints).toEqual([])
+      await close()
+    })
+
     it('is used by the keyboard alone', async () => {
       const { page, close } = await openPage()
       await page.keyboard.press('Tab')

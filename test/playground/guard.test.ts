@@ -7,7 +7,7 @@ import { type FilesystemDoor, openEdge, openFilesystemOrigin, openS3Origin } fro
 import { type RawResponse, send } from '../http.ts'
 import { PLAYGROUND_DOORS, SECRET } from './doors.ts'
 
-const ACTIONS = ['session', 'sign', 'upload', 'metadata', 'frames']
+const ACTIONS = ['session', 'sign', 'upload', 'metadata', 'frames', 'progress']
 const json = (answer: RawResponse) => JSON.parse(answer.body.toString())
 
 describe.each(PLAYGROUND_DOORS)('the playground at %s', (_, open) => {

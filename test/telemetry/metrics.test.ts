@@ -72,12 +72,13 @@ describe('the metrics', () => {
         .split('\n')
         .filter((line) => new RegExp(`^${serialized}(_count|_bucket|_sum)?[ {]`).test(line))
       expect(lines.length, text.slice(0, 2000)).toBeGreaterThan(0)
-      // Defects, processes that a job ended and, on a quiet machine, waiting are rightly nought.
+      // Defects, processes that a job ended and, on a quiet machine, waiting and clips are rightly nought.
       const still = [
         'media_proxy.engine.lost',
         'media_proxy.unhandled_errors',
         'media_proxy.admission.waiting',
         'media_proxy.admission.running',
+        'media_proxy.engine.progress',
       ]
       if (!still.includes(name)) expect(lines.some((line) => Number(line.split(' ').at(-1)) > 0)).toBe(true)
     },

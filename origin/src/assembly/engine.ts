@@ -82,6 +82,10 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
   observer.metrics.watch('media_proxy.engine.processes', () =>
     Object.entries(pools).map(([pool, { size }]) => [size, { pool }]),
   )
+  const slots = Array.from({ length: config.limits.clips }, (_, slot) => slot)
+  observer.metrics.watch('media_proxy.engine.progress', () =>
+    slots.map((slot) => [pools.clips.progress[slot] ?? 0, { slot }]),
+  )
   const lanes = createEngineLanes({
     ...{ pictures, videos, clips: config.limits.clips, watched: options.watched },
     queue: config.limits.queuedRenders,

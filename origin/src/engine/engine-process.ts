@@ -13,6 +13,7 @@ import {
   type Job,
   parseDone,
   parseInspection,
+  parseProgress,
   parseRange,
   parseReady,
   type Ready,
@@ -66,6 +67,8 @@ export interface EngineProcess {
   readonly jobs: number
   /** Bytes that its jobs were given and gave, so far. */
   readonly bytes: number
+  /** How much of its job is done, from 0 to 1, where that takes long enough to be told. */
+  readonly progress: number | undefined
   /**
    * Runs a job; one at a time. Gives how the process ended where it ended before the job did. `onInspected` is
    * told the predicted cost of a job that will take longer than usual.
@@ -144,6 +147,10 @@ class ChildEngine implements EngineProcess {
     return this.#bytes
   }
 
+  get progress(): number | undefined {
+    return this.#current?.progress
+  }
+
   run<J extends Job>(
     job: J,
     input: JobInput,
@@ -213,6 +220,12 @@ class ChildEngine implements EngineProcess {
         const inspection = parseInspection(text)
         if (inspection === undefined) this.#breakOff('no inspection')
         else current?.onInspected?.(inspection.cost)
+        break
+      }
+      case FRAME.progress: {
+        const progress = parseProgress(text)
+        if (progress === undefined) this.#breakOff('no progress')
+        else if (current !== undefined) current.progress = progress.share
         break
       }
       case FRAME.read:
@@ -295,6 +308,7 @@ function killGroup(pid: number | undefined): void {
 interface CurrentJob {
   readonly kind: Job['kind']
   readonly sizeBytes: number
+  progress?: number
   readonly read?: JobInput['read']
   readonly onInspected?: (cost: Cost) => void
   readonly done: (result: JobOutput<Job['kind']> | ProcessEnd) => void

@@ -199,4 +199,8 @@ export type Ready = z.output<typeof readySchema>
 
 export const parseReady = (text: string) => readySchema.safeParse(parseJson(text)).data
 export const parseRange = (text: string) => rangeSchema.safeParse(parseJson(text)).data
+const progressSchema = z.object({ share: z.number().min(0).max(1) })
+
+export const parseProgress = (text: string) => progressSchema.safeParse(parseJson(text)).data
+
 export const parseInspection = (text: string) => inspectionSchema.safeParse(parseJson(text)).data

@@ -30,6 +30,8 @@ export interface Pool {
   readonly closed: boolean
   readonly size: number
   readonly pids: readonly number[]
+  /** Of each long job under way, from 0 to 1. */
+  readonly progress: readonly number[]
   /** Ends every process that is there, each when it has no work, and starts others. */
   renew(): void
   close(): Promise<void>
@@ -109,6 +111,10 @@ class ProcessPool implements Pool {
 
   get pids(): readonly number[] {
     return [...this.#all].map(({ pid }) => pid)
+  }
+
+  get progress(): readonly number[] {
+    return [...this.#all].flatMap(({ progress }) => progress ?? [])
   }
 
   async close(): Promise<void> {

@@ -17,6 +17,8 @@ export const FRAME = {
   inspected: 5,
   /** Process to server: the result; the body is what was made. */
   done: 6,
+  /** Process to server: how much of a long job is done. */
+  progress: 7,
 } as const
 
 export type FrameKind = (typeof FRAME)[keyof typeof FRAME]

@@ -24,6 +24,8 @@ import { keepUpload } from './upload.ts'
 export interface PlaygroundOptions {
   readonly config: Config
   readonly internal: InternalOptions
+  /** How much is done of each clip that is being made, from 0 to 1. */
+  readonly clipProgress: () => readonly number[]
 }
 
 export type Playground = (request: PlaygroundRequest, exchange: Exchange) => Promise<Answer>
@@ -122,6 +124,8 @@ async function act(
       })
       return isFailure(kept) ? kept : json(kept, exchange)
     }
+    case 'progress':
+      return json({ clips: options.clipProgress() }, exchange)
     case 'metadata':
     case 'frames':
       return dispatchInternal(action, exchange, internal)

@@ -95,6 +95,12 @@ export const METRICS = {
       'Engine processes, at work or ready for it, by pool: for what is over soon, and for the rest.',
     labels: ['pool'],
   },
+  'media_proxy.engine.progress': {
+    kind: 'gauge',
+    unit: '1',
+    description: 'How much is done of each clip that is being made, from 0 to 1; 0 where none is.',
+    labels: ['slot'],
+  },
   'media_proxy.engine.lost': {
     kind: 'counter',
     unit: '1',

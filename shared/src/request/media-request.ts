@@ -176,7 +176,7 @@ export interface PlaygroundRequest {
 export type PlaygroundFile = 'page' | 'script' | 'style'
 
 /** What signs, stores or reads with the service's authority: POST only, for pages of the same host alone. */
-export type PlaygroundAction = 'session' | 'sign' | 'upload' | 'metadata' | 'frames'
+export type PlaygroundAction = 'session' | 'sign' | 'upload' | 'metadata' | 'frames' | 'progress'
 
 export type Endpoint =
   | 'health'

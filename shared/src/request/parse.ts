@@ -89,6 +89,7 @@ const PLAYGROUND: Readonly<Record<string, PlaygroundRequest['resource']>> = {
   '/_playground/upload': 'upload',
   '/_playground/metadata': 'metadata',
   '/_playground/frames': 'frames',
+  '/_playground/progress': 'progress',
 }
 
 const PLAYGROUND_FILES: readonly PlaygroundRequest['resource'][] = ['entrance', 'page', 'script', 'style']

@@ -9,6 +9,13 @@ export interface Admission {
   readonly tellCost: (cost: Cost) => void
 }
 
+/** What the server is told while a job runs. */
+export interface Reports {
+  readonly tellCost: (cost: Cost) => void
+  /** How much of a long job is done, from 0 to 1. */
+  readonly tellProgress: (share: number) => void
+}
+
 /** Below this the limit of a header serves for the whole job, and nothing has to be told. */
 const BRIEF_CPU_SECONDS = 0.05
 

@@ -16,12 +16,15 @@ export interface Channel {
   readRange(start: number, end: number): Uint8Array | Failure
   /** Tells what the job will cost, where it takes longer than usual. */
   tellCost(cost: Cost): void
+  /** Tells how much of the job is done, from 0 to 1; not each time that it is called. */
+  tellProgress(share: number): void
 }
 
 export function openChannel(descriptor: number): Channel {
   const head = Buffer.alloc(HEAD_BYTES)
   let jobBody: Buffer | undefined
   let usedBytes = 0
+  let toldAt = 0
 
   /** One piece of memory for the bodies of all usual jobs: a new one each time is mapped, cleared, and garbage afterwards. */
   function roomForJob(bytes: number): Buffer {
@@ -63,8 +66,17 @@ export function openChannel(descriptor: number): Channel {
         : fail('store-unreachable', 'a range of another length')
     },
     tellCost: (cost) => send(FRAME.inspected, { cost }),
+    tellProgress(share) {
+      const now = performance.now()
+      if (now - toldAt < PROGRESS_MS) return
+      toldAt = now
+      send(FRAME.progress, { share: Math.min(1, Math.max(0, share)) })
+    },
   }
 }
+
+/** As often as somebody may want to see it move. */
+const PROGRESS_MS = 250
 
 const NOTHING = new Uint8Array()
 /** Most pictures are smaller. */

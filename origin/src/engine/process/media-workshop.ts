@@ -45,7 +45,7 @@ async function workOn(
 ): Promise<Work> {
   switch (job.kind) {
     case 'render': {
-      const rendered = await render(source, job, tools, channel.tellCost)
+      const rendered = await render(source, job, tools, channel)
       if (isFailure(rendered) || rendered.kind === 'deferred') return { result: rendered }
       const { kind, format, bytes, spriteIntervalSeconds } = rendered
       const result = {

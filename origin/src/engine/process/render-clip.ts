@@ -7,7 +7,7 @@ import type { SourceLimits } from '../../media/limits.ts'
 import { predictAnimationClip, predictCopy, predictFilmClip } from '../film-cost.ts'
 import type { Cost, RenderJob } from '../jobs.ts'
 import type { RenderOptions } from '../render-options.ts'
-import { type Admission, admit } from './admit.ts'
+import { type Admission, admit, type Reports } from './admit.ts'
 import { encodeAnimation } from './clip/animation-clip.ts'
 import { clipSize, mostPictures, reducedRate, spanOf, startSecondsOf } from './clip/clip-plan.ts'
 import type { SoundTrack } from './clip/film.ts'
@@ -26,8 +26,10 @@ import type { MediaSource } from './source/media-source.ts'
 import { maxPixels } from './video/frame-size.ts'
 import type { VideoTools } from './video/video.ts'
 
+interface ClipJob extends Pick<RenderJob, 'options' | 'limits'>, Pick<Reports, 'tellProgress'> {}
+
 /** What is to be made, and within which bounds. */
-interface ClipTask extends Pick<RenderJob, 'options' | 'limits'> {
+interface ClipTask extends ClipJob {
   readonly format: ClipFormat
   readonly admission: Admission
 }
@@ -39,14 +41,14 @@ interface ClipTask extends Pick<RenderJob, 'options' | 'limits'> {
 export async function renderClip(
   source: MediaSource,
   format: ClipFormat,
-  { options, limits }: Pick<RenderJob, 'options' | 'limits'>,
+  { options, limits, tellProgress }: ClipJob,
   tools: VideoTools,
   admission: Admission,
 ): Promise<Rendered | Failure> {
   const { kind } = source
   const libav = await tools.libav()
   if (libav === undefined) return fail('not-ready', 'clips are made by libav, which is not installed')
-  const task: ClipTask = { format, options, limits, admission }
+  const task: ClipTask = { format, options, limits, tellProgress, admission }
   const clip =
     kind?.kind === 'video'
       ? (copyOfFilm(libav, source, kind.format, task) ?? newFilm(libav, source, kind.format, task))
@@ -78,7 +80,7 @@ function newFilm(
   libav: Libav,
   source: MediaSource,
   sourceFormat: VideoFormat,
-  { format, options, limits, admission }: ClipTask,
+  { format, options, limits, tellProgress, admission }: ClipTask,
 ): Buffer | Failure {
   const opened = openFilm(libav, source, sourceFormat, limits)
   if (isFailure(opened)) return opened
@@ -108,6 +110,7 @@ function newFilm(
     maxPixels: maxPixels(limits),
     maxBytes: limits.clipBytes,
     maxPictures: mostPictures(span),
+    tellProgress,
   })
 }
 
@@ -115,7 +118,7 @@ async function clipOfAnimation(
   libav: Libav,
   source: MediaSource,
   sourceFormat: SourceFormat,
-  { format, options, limits, admission }: ClipTask,
+  { format, options, limits, tellProgress, admission }: ClipTask,
   tools: VideoTools,
 ): Promise<Buffer | Failure> {
   const planFor = (info: ImageInfo): Plan => {
@@ -149,7 +152,7 @@ async function clipOfAnimation(
   if (isFailure(strip)) return strip
   return encodeAnimation(libav, strip, {
     ...{ format, quality, time: options.time, seconds: secondsOf(options, limits) },
-    maxBytes: limits.clipBytes,
+    ...{ maxBytes: limits.clipBytes, tellProgress },
   })
 }
 

@@ -2,7 +2,8 @@
 
 import { isClipFormat } from '@media-proxy/shared/formats.ts'
 import { type Failure, fail, failOpenly } from '@media-proxy/shared/response/failure.ts'
-import type { Cost, Deferred, RenderJob } from '../jobs.ts'
+import type { Deferred, RenderJob } from '../jobs.ts'
+import type { Reports } from './admit.ts'
 import { renderClip } from './render-clip.ts'
 import { renderPicture } from './render-picture.ts'
 import { renderVideo } from './render-video.ts'
@@ -18,7 +19,7 @@ export async function render(
   source: MediaSource,
   job: Pick<RenderJob, 'options' | 'renderQuality' | 'allowance' | 'limits'>,
   tools: VideoTools,
-  tellCost: (cost: Cost) => void,
+  { tellCost, tellProgress }: Reports,
 ): Promise<Rendered | Deferred | Failure> {
   const { kind } = source
   const { options } = job
@@ -26,7 +27,8 @@ export async function render(
   if (options.imagesOnly && kind?.kind !== 'image') return fail('undecodable', `content is ${kind?.format}`)
   if (options.sprite !== undefined && kind?.kind === 'image')
     return failOpenly('not-visual', 'a sprite sheet is made of a video, and this is a picture')
-  if (isClipFormat(options.format)) return renderClip(source, options.format, job, tools, admission)
+  if (isClipFormat(options.format))
+    return renderClip(source, options.format, { ...job, tellProgress }, tools, admission)
   switch (kind?.kind) {
     case undefined:
       return fail('unsupported-format', 'the first bytes are of no accepted type')

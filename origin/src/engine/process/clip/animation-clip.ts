@@ -19,6 +19,8 @@ export interface AnimationClipOptions {
   /** Longest duration, in seconds. */
   readonly seconds: number
   readonly maxBytes: number
+  /** Is told how much is encoded, from 0 to 1. */
+  readonly tellProgress: (share: number) => void
 }
 
 /** Times of images are milliseconds, and are kept so. */
@@ -64,6 +66,7 @@ export function encodeAnimation(libav: Libav, strip: Strip, options: AnimationCl
     durations.set(BigInt(at), BigInt(milliseconds))
     chain.push(picture, (converted) => encoder.encode(converted, write))
     at += milliseconds
+    options.tellProgress(at / totalMs)
   }
   encoder.drain(write)
   return muxer.finish()

@@ -31,6 +31,8 @@ export interface FilmClipOptions {
   /** The clip ends where it has so many, whatever is left of the film. */
   readonly maxBytes: number
   readonly maxPictures: number
+  /** Is told how much of the span is read, from 0 to 1. */
+  readonly tellProgress: (share: number) => void
 }
 
 /** Encodes the span of an opened film. Fails with `undecodable` where it has no picture, or as the film is read. */
@@ -43,8 +45,12 @@ export function encodeFilm(libav: Libav, film: OpenedStreams, options: FilmClipO
   sound?.begin(muxer.addEncoded(sound.encoder.context))
   muxer.begin()
   const goesOn = () => muxer.sizeBytes < options.maxBytes && pictures.count < options.maxPictures
+  const { startSeconds, endSeconds } = options.span
   const failed = readFilm(libav, film, options, options.span, {
-    onPicture: (picture, seconds) => pictures.add(picture, seconds) && goesOn(),
+    onPicture(picture, seconds) {
+      options.tellProgress((seconds - startSeconds) / (endSeconds - startSeconds))
+      return pictures.add(picture, seconds) && goesOn()
+    },
     onSound: (samples, seconds) => sound?.add(samples, seconds) === true && goesOn(),
   })
   if (isFailure(failed)) return failed

@@ -1,0 +1,54 @@
+/** How far a clip is, in the metrics, while it is being made. */
+
+import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Door, openFilesystemOrigin } from '../doors.ts'
+import { send } from '../http.ts'
+import { FFMPEG, makeVideo } from '../videos.ts'
+
+const libav = await loadLibav()
+afterAll(() => libav?.pool.close())
+
+describe.skipIf(FFMPEG === undefined || libav === undefined)(
+  'a clip under way (needs FFmpeg and libav)',
+  () => {
+    let door: Door
+
+    beforeAll(async () => {
+      door = await openFilesystemOrigin({ MEDIA_PROXY_NSFW_ENABLED: 'false' })
+    })
+    afterAll(() => door.close())
+
+    async function progress(): Promise<number> {
+      const { body } = await send(door.url, '/_metrics')
+      const told = /^media_proxy_engine_progress\{[^}]*slot="0"[^}]*\} (\S+)/m.exec(body.toString())?.[1]
+      return Number(told)
+    }
+
+    it('tells how much of it is done, and nothing when it is', async () => {
+      const film = await makeVideo('mp4', 'testsrc2=s=1280x720:r=30:d=8', [
+        '-c:v',
+        'libx264',
+        '-preset',
+        'ultrafast',
+      ])
+      await door.put('attachments/1/long.mp4', film)
+      expect(await progress()).toBe(0)
+      const clip = send(door.url, '/attachments/1/long.mp4?format=webm&width=640')
+      const seen: number[] = []
+      let done = false
+      void clip.then(() => {
+        done = true
+      })
+      while (!done) {
+        const share = await progress()
+        if (share > 0 && share !== seen.at(-1)) seen.push(share)
+      }
+      expect((await clip).status).toBe(200)
+      expect(await progress()).toBe(0)
+      expect(seen.length).toBeGreaterThan(1)
+      expect(seen).toEqual(seen.toSorted((a, b) => a - b))
+      expect(seen.every((share) => share >= 0 && share <= 1)).toBe(true)
+    })
+  },
+)
