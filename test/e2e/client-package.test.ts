@@ -41,6 +41,12 @@ const USE = `import ${NAMES} from '@media-proxy/client'\n${CALLS}${SHOWN.join(''
 const SIGN = `createExternalUrls({ baseUrl: '', secretKey: 'secret' }).sign('https://example.com/')`
 const SIGNED = '/external/jkGeYYCiqJ67eS5T6lWJ4eQ77pwIaf6yoXXF5LncsHY/v2/aHR0cHM6Ly9leGFtcGxlLmNvbS8'
 
+const PRINTS = `import { createExternalUrls } from '@media-proxy/client'\nconsole.log(await ${SIGN})`
+
+function isThere(program: string): boolean {
+  return spawnSync(program, ['--version']).status === 0
+}
+
 describe('the client as a package', () => {
   let directory: string
   const installed = (path: string) => join(directory, 'node_modules/@media-proxy/client', path)
@@ -75,12 +81,23 @@ describe('the client as a package', () => {
   })
 
   it.each([
-    ['use.mjs', `import { createExternalUrls } from '@media-proxy/client'\nconsole.log(await ${SIGN})`],
+    ['use.mjs', PRINTS],
     ['use.cjs', `const { createExternalUrls } = require('@media-proxy/client')\n${SIGN}.then(console.log)`],
   ])('runs in Node as %s', async (file, text) => {
     await writeFile(join(directory, file), text)
     const { stderr, stdout } = run(process.execPath, file)
     expect([stderr, stdout.trim()]).toEqual(['', SIGNED])
+  })
+
+  it.skipIf(!isThere('bun'))('runs in Bun (skipped where there is none)', async () => {
+    await writeFile(join(directory, 'other.mjs'), PRINTS)
+    expect(run('bun', 'other.mjs').stdout.trim()).toBe(SIGNED)
+  })
+
+  it.skipIf(!isThere('deno'))('runs in Deno (skipped where there is none)', async () => {
+    await writeFile(join(directory, 'other.mjs'), PRINTS)
+    // It asks nobody, reads no file and knows no environment.
+    expect(run('deno', 'run', '--no-prompt', '--cached-only', 'other.mjs').stdout.trim()).toBe(SIGNED)
   })
 
   it('runs in Workers', async () => {
