@@ -21,6 +21,7 @@ import {
 import type { PresetRules } from '@media-proxy/shared/request/presets.ts'
 import { withoutPublicPath } from '@media-proxy/shared/request/public-path.ts'
 import { MAX_PURGE_BYTES, parsePurge, sourceNameOf } from '@media-proxy/shared/request/purge.ts'
+import { renderAttempts } from '@media-proxy/shared/request/render-attempts.ts'
 import { preflightResponse, restrictOrigins } from '@media-proxy/shared/response/cors.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { failureResponse, requestIdOf } from '@media-proxy/shared/response/headers.ts'
@@ -228,7 +229,8 @@ function serve(
   { delivery, workersCache }: GatewayOptions,
 ): Promise<Delivered | Failure> {
   const whole = isRendition(request)
-  const beforeRender = async () => (whole ? await limits.consume('renders') : undefined)
+  const attempts = renderAttempts(request)
+  const beforeRender = async () => (whole ? await limits.consume('renders', attempts) : undefined)
   const wanted = { request, url: canonicalUrl(request), originPath, whole, beforeRender }
   return whole && workersCache !== undefined
     ? deliverByWorkersCache(workersCache, wanted, sourceNameOf(request), exchange)

@@ -8,6 +8,7 @@
 import type { RateLimiter } from '@media-proxy/shared/rate-limit.ts'
 import { createRequestLimits } from '@media-proxy/shared/rate-limit.ts'
 import type { SourceName } from '@media-proxy/shared/request/purge.ts'
+import { renderAttempts } from '@media-proxy/shared/request/render-attempts.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { FAR_LIFE_HEADER } from '@media-proxy/shared/response/far-life.ts'
 import { failureResponse, type HeaderRecord } from '@media-proxy/shared/response/headers.ts'
@@ -31,6 +32,7 @@ const TOLD = {
   path: 'x-kept-path',
   client: 'x-kept-client',
   tag: 'x-kept-tag',
+  attempts: 'x-kept-attempts',
   requestId: 'x-request-id',
   traceparent: 'traceparent',
 } as const
@@ -61,6 +63,7 @@ export async function deliverByWorkersCache(
     [TOLD.path]: wanted.originPath,
     [TOLD.client]: exchange.clientAddress,
     [TOLD.tag]: await cacheTagOf(name),
+    [TOLD.attempts]: String(renderAttempts(wanted.request)),
     [TOLD.requestId]: exchange.requestId,
     [TOLD.traceparent]: exchange.traceparent,
   }
@@ -105,7 +108,7 @@ export async function answerInside(
   const [pathname = ''] = path.split('?')
   const limits = createRequestLimits(limiter, pathname, client)
   const asked =
-    (await limits.consume('renders')) ??
+    (await limits.consume('renders', Number(told('attempts')))) ??
     (await origin(
       { method: 'GET', path },
       { clientAddress: client, requestId, traceparent: told('traceparent') },

@@ -74,8 +74,8 @@ export interface Limited {
 }
 
 export interface RateLimiter {
-  /** Spends one attempt of a client. Without an active budget of that name everything passes. */
-  consume(name: BudgetName, path: string, address: string): Promise<Limited>
+  /** Spends attempts of a client, one where nothing is said. Without an active budget of that name everything passes. */
+  consume(name: BudgetName, path: string, address: string, attempts?: number): Promise<Limited>
 }
 
 export interface RateLimiterOptions {
@@ -92,12 +92,12 @@ const NOTHING: Limited = { headers: {} }
 export function createRateLimiter({ config, counter, now, onFailure }: RateLimiterOptions): RateLimiter {
   const budgets = budgetsOf(config)
   return {
-    async consume(name, path, address) {
+    async consume(name, path, address, attempts = 1) {
       const budget = budgets[name]
       if (budget === undefined || isSkipped(path, config.skipPaths)) return NOTHING
       let verdict: Verdict
       try {
-        verdict = await counter.attempt(name, rateLimitKey(address), budget)
+        verdict = await counter.attempt(name, rateLimitKey(address), weighed(budget, attempts))
       } catch (error) {
         onFailure(error)
         return NOTHING
@@ -110,9 +110,14 @@ export function createRateLimiter({ config, counter, now, onFailure }: RateLimit
   }
 }
 
+/** The budget of which one attempt is as much as so many; all of it, where they are more. */
+function weighed(budget: Budget, attempts: number): Budget {
+  return { ...budget, maxAttempts: Math.max(1, budget.maxAttempts / attempts) }
+}
+
 /** Spends budgets of one client, and remembers what its answer has to say of them. */
 export interface RequestLimits {
-  consume(name: BudgetName): Promise<Failure | undefined>
+  consume(name: BudgetName, attempts?: number): Promise<Failure | undefined>
   readonly headers: Readonly<HeaderRecord>
 }
 
@@ -121,8 +126,8 @@ export function createRequestLimits(limiter: RateLimiter, path: string, address:
   const headers: HeaderRecord = {}
   return {
     headers,
-    async consume(name) {
-      const limited = await limiter.consume(name, path, address)
+    async consume(name, attempts) {
+      const limited = await limiter.consume(name, path, address, attempts)
       // The answer tells of the budget that every request consumes, or of the one that refused it.
       if (name !== 'renders' || limited.failure !== undefined) Object.assign(headers, limited.headers)
       return limited.failure

@@ -132,6 +132,20 @@ describe.each([
     const hits = await Promise.all(Array.from({ length: 50 }, () => send(url, known)))
     expect(new Set(statuses(hits))).toEqual(new Set([200]))
   })
+
+  it('count a clip by its seconds', async () => {
+    const { url } = await opened({
+      MEDIA_PROXY_RATE_LIMIT_MAX_ATTEMPTS: '10000',
+      MEDIA_PROXY_RATE_LIMIT_RENDER_MAX_ATTEMPTS: '25',
+      MEDIA_PROXY_RATE_LIMIT_WINDOW_MS: '6000000',
+    })
+    // None of them is there: what counts is that they were asked for.
+    const answered = []
+    for (const [index, query] of ['duration=12.3', '', 'duration=1', 'duration=1', 'duration=0.2'].entries())
+      answered.push((await send(url, `/attachments/1/none-${index}.mp4?format=mp4&${query}`)).status)
+    expect(answered).toEqual([404, 404, 404, 404, 429])
+    expect((await send(url, '/attachments/1/none.png?width=20')).status).toBe(429)
+  })
 })
 
 describe('the two doors together', () => {

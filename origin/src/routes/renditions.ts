@@ -1,4 +1,5 @@
 import { renditionUrl } from '@media-proxy/shared/request/canonical.ts'
+import { renderAttempts } from '@media-proxy/shared/request/render-attempts.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { finish, type Representation, representationHeaders } from '@media-proxy/shared/response/finish.ts'
 import { renditionHeaders, renditionPolicyHeaders } from '@media-proxy/shared/response/rendition.ts'
@@ -20,7 +21,9 @@ export async function serveRendition(
     const isWhole = answer.response.status === 200 && exchange.method === 'GET'
     return isWhole ? { ...answer, repeatable: { url, rendition } } : answer
   }
-  const rejected = pipeline.costsRender(request) ? await exchange.requestLimits.consume('renders') : undefined
+  const rejected = pipeline.costsRender(request)
+    ? await exchange.requestLimits.consume('renders', renderAttempts(request))
+    : undefined
   if (rejected !== undefined) return reject(rejected, exchange.requestId)
   const rendered = await pipeline.render(request, exchange.headers, exchange.signal)
   if (isFailure(rendered)) return reject(rendered, exchange.requestId)

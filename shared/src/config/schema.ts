@@ -107,10 +107,13 @@ export const configSchema = z.strictObject({
       min: 1,
       max: 1_000_000,
     }),
-    renderMaxAttempts: optionalInteger('Budget of requests that cost a render; default none.', {
-      min: 1,
-      max: 1_000_000,
-    }),
+    renderMaxAttempts: optionalInteger(
+      'Budget of requests that cost a render; a clip counts once a second of its duration, ten times where its URL tells none. Default none.',
+      {
+        min: 1,
+        max: 1_000_000,
+      },
+    ),
     edgeDriver: choice(
       'What counts at the edge: a ledger, exactly; or the limiter of the platform (binding RATE_LIMITER), for nothing, ' +
         'and the ledger only what costs a render. auto: the platform where it is bound.',
