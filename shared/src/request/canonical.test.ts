@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { isFailure } from '../response/failure.ts'
 import { canonicalUrl } from './canonical.ts'
 import type { MediaRequest, SourceRequest } from './media-request.ts'
+import { PARAMETER_GUIDE } from './parameter-guide.ts'
 import { ASSET_SIZES, DPRS } from './parameters.ts'
 import { parseRequest } from './parse.ts'
 
@@ -28,7 +29,8 @@ const anyQuality = fc.oneof(
   fc.constantFrom('high', 'low', 'lossless'),
   fc.integer({ min: 1, max: 100 }).map(String),
 )
-const anyFormat = fc.constantFrom('png', 'jpg', 'jpeg', 'webp', 'gif', 'avif', 'auto')
+const PICTURES = ['png', 'jpg', 'jpeg', 'webp', 'gif', 'avif', 'auto'] as const
+const anyFormat = fc.constantFrom(...PICTURES)
 const flag = fc.constantFrom('true', 'false')
 const side = fc.integer({ min: 1, max: 16384 }).map(String)
 const blur = fc.integer({ min: 1, max: 100 }).map(String)
@@ -62,7 +64,7 @@ const assetQuery = fc.record({
   download: optional(flag),
 })
 
-const transformationQuery = fc.record({
+const pictureQuery = {
   width: optional(side),
   height: optional(side),
   format: optional(anyFormat),
@@ -75,9 +77,23 @@ const transformationQuery = fc.record({
   dpr: optional(dpr),
   blur: optional(blur),
   time: optional(fc.constantFrom('0', '1.5', '12.345', '50%', '0%', '100%', 'best')),
+  sprite: optional(fc.constantFrom('1x2', '4x3', '10x10')),
+  duration: optional(fc.constantFrom('1', '2.5', '10', '60')),
+  fps: optional(fc.integer({ min: 1, max: 30 }).map(String)),
+  audio: optional(flag),
   ...operations,
   download: optional(flag),
-})
+}
+
+const transformationQuery = fc.oneof(
+  fc.record(pictureQuery),
+  fc.record({
+    ...pictureQuery,
+    format: fc.constantFrom('mp4', 'webm'),
+    fit: optional(fc.constant('inside')),
+    time: optional(fc.constantFrom('0', '1.5', '50%')),
+  }),
+)
 
 const assetPath = fc.constantFrom(
   '/avatars/1/abc.webp',
@@ -116,6 +132,12 @@ const serialize = (path: string, entries: readonly (readonly string[])[]) =>
   `${path}?${entries.map(([name, value = '']) => `${name}=${encodeURIComponent(value)}`).join('&')}`
 
 describe('the canonical URL', () => {
+  it('is tried with every parameter of the guide', () => {
+    // A preset is written out before there is a key.
+    const guide = PARAMETER_GUIDE.map(({ name }) => name).filter((name) => name !== 'preset')
+    expect(new Set([...Object.keys(pictureQuery), 'size'])).toEqual(new Set(guide))
+  })
+
   it('parses to the request it was made of', () => {
     fc.assert(
       fc.property(anyUrl, fc.constantFrom(null, 'image/avif,*/*'), ({ path, entries }, accept) => {

@@ -155,9 +155,8 @@ export function parseTransformation(
   const requested = requestedOtherwise || (quality !== undefined && quality !== 'lossless')
   if (!requested) return { rendition: undefined, download, negotiable: false }
 
-  // A clip is no sheet, and a sheet does not move.
+  // A clip is no sheet.
   const sprite = isClip ? undefined : asksSprite
-  const moves = isClip || (animated && sprite === undefined)
   const largerSide =
     width === undefined && height === undefined ? undefined : Math.max(width ?? 0, height ?? 0)
   const rule = format === 'auto' ? 'auto' : 'none'
@@ -166,24 +165,27 @@ export function parseTransformation(
   const own = format === undefined || format === 'auto' ? 'source' : format
   const resolved = negotiate(rule, negotiation.accept, avif) ?? own
   const effective = effectiveQuality(resolved, quality ?? DEFAULT_QUALITY)
+  // Neither a sheet moves nor a JPEG.
+  const moves = isClip || (animated && sprite === undefined && resolved !== 'jpeg')
   const bothSides = width !== undefined && height !== undefined
   return {
     rendition: {
       ...(width === undefined ? {} : { width }),
       ...(height === undefined ? {} : { height }),
-      fit: bothSides || isClip ? fit : 'cover',
-      gravity: bothSides ? effectiveGravity(fit, gravity) : 'centre',
+      // The frames of a sheet are whole, and its own.
+      fit: sprite === undefined && (bothSides || isClip) ? fit : 'cover',
+      gravity: sprite === undefined && bothSides ? effectiveGravity(fit, gravity) : 'centre',
       format: resolved,
       quality: effective,
       qualityAsked: effective !== DEFAULT_QUALITY || (quality !== undefined && !requestedOtherwise),
-      animated: isClip || (moves && resolved !== 'jpeg'),
+      animated: moves,
       ...(blur === undefined ? {} : { blur }),
-      ...(time === undefined ? {} : { time }),
+      ...(time === undefined || sprite !== undefined ? {} : { time }),
       ...(durationMs === undefined || !moves ? {} : { durationMs }),
       ...(fps === undefined || !moves ? {} : { fps }),
       ...(isClip && !audio ? { silent: true } : {}),
       ...(sprite === undefined ? {} : { sprite }),
-      ...(isClipFormat(resolved) ? {} : effectiveOperations(operations, resolved)),
+      ...(isClipFormat(resolved) || sprite !== undefined ? {} : effectiveOperations(operations, resolved)),
     },
     download,
     negotiable,
