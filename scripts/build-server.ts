@@ -79,6 +79,7 @@ async function buildServer(platforms: readonly string[]): Promise<void> {
   for (const folder of ['systemd', 'nginx']) {
     await cp(join(ROOT, 'deploy', folder), join(server, 'deploy', folder), { recursive: true })
   }
+  await cp(join(ROOT, 'deploy/Caddyfile'), join(server, 'deploy/Caddyfile'))
   await cp(join(PACKAGE, 'README.md'), join(server, 'README.md'))
   await cp(join(ROOT, 'LICENSE'), join(server, 'LICENSE'))
 }

@@ -97,7 +97,9 @@ function questionsPage(): string {
   const rows = FAILURE_CODES.flatMap((code) => {
     const words = sourceWords(code)
     const failure = { ok: false, code } as const
-    return words === undefined ? [] : [`- ${statusOf(failure)} \`${phraseOf(failure)}\`: ${words}`]
+    return words === undefined
+      ? []
+      : [`- \`${code}\`, ${statusOf(failure)} \`${phraseOf(failure)}\`: ${words}`]
   })
   return withPart('docs/faq.md', 'refusals', rows.join('\n'))
 }

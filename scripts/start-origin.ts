@@ -1,5 +1,6 @@
 /** `pnpm start:origin`: the origin alone, with what has to be set before its process starts. */
 
+import './no-words.ts'
 import { createChildren } from './children.ts'
 import './compile-ahead.ts'
 import { nativeEnvironment, ORIGIN_ARGUMENTS } from './origin-process.ts'

@@ -1,5 +1,6 @@
 /** `pnpm start`: the whole stack on this machine, edge in front of origin, with samples to look at. */
 
+import './no-words.ts'
 import { once } from 'node:events'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'

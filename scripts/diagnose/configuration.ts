@@ -163,8 +163,10 @@ function compareSettings(edge: Config, origin: Config): readonly Finding[] {
     ['presets', JSON.stringify(edge.presets), JSON.stringify(origin.presets)],
     ['presetsOnly', edge.presetsOnly, origin.presetsOnly],
   ] as const
+  // In development `pnpm start` tells the origin by which names it is reached.
+  const isTold = (name: string) => name === 'publicUrl' && origin.nodeEnv === 'development'
   return pairs
-    .filter(([, atEdge, atOrigin]) => atEdge !== atOrigin)
+    .filter(([name, atEdge, atOrigin]) => atEdge !== atOrigin && !(isTold(name) && atOrigin === ''))
     .map(([name, atEdge, atOrigin]) =>
       warning(
         `worker ${name}`,

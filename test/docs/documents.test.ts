@@ -22,7 +22,7 @@ const DOCUMENTS = [
 /** Settings, the configuration's file, and variables of deploy/compose.yaml alone. */
 const SETTINGS = new Set([
   ...listSettings().map(({ variable }) => variable),
-  ...['MEDIA_PROXY_CONFIG', 'MEDIA_PROXY_SITE', 'MEDIA_PROXY_IMAGE'],
+  ...['MEDIA_PROXY_CONFIG', 'MEDIA_PROXY_SITE', 'MEDIA_PROXY_ORIGIN', 'MEDIA_PROXY_IMAGE'],
 ])
 const SCRIPTS: Readonly<Record<string, string>> = JSON.parse(read('package.json')).scripts
 /** What pnpm itself understands. */

@@ -167,7 +167,7 @@ describe('the server as a package', () => {
   it('has licences and the patch of what is bundled', () => {
     expect(readFileSync(installed('LICENSE'), 'utf8')).toContain('Apache License')
     expect(readFileSync(installed('THIRD-PARTY.txt'), 'utf8')).toMatch(/mediabunny.*node-av.*onnxruntime/s)
-    expect(readdirSync(installed('deploy')).sort()).toEqual(['nginx', 'systemd'])
+    expect(readdirSync(installed('deploy')).sort()).toEqual(['Caddyfile', 'nginx', 'systemd'])
     expect(readdirSync(installed('patches'))).toEqual(readdirSync(join(ROOT, 'patches')))
     const chunks = readdirSync(installed('dist/chunks')).filter((name) => name.startsWith('demuxer'))
     const demuxers = chunks.map((name) => readFileSync(installed(`dist/chunks/${name}`), 'utf8'))

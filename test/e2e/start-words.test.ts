@@ -1,0 +1,22 @@
+/** Commands that take no words: who asks for help gets it, and nothing is started. */
+
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+
+const run = (script: string, ...words: string[]) =>
+  spawnSync(process.execPath, [join(import.meta.dirname, '../../scripts', script), ...words], {
+    encoding: 'utf8',
+  })
+
+it.each(['start.ts', 'start-origin.ts'])('%s tells how it is used', (script) => {
+  for (const words of [['--help'], ['--', '-h']]) {
+    const { status, stdout } = run(script, ...words)
+    expect([status, stdout]).toEqual([0, expect.stringContaining('MEDIA_PROXY_PORT')])
+  }
+})
+
+it.each(['start.ts', 'start-origin.ts'])('%s refuses what it does not take', (script) => {
+  const { status, stderr } = run(script, '--prot', '8081')
+  expect([status, stderr]).toEqual([2, expect.stringContaining('--prot 8081')])
+})
