@@ -12,7 +12,7 @@ describe('the configuration', () => {
     expect(loaded.config).toMatchObject({
       negotiateFormat: 'edge',
       rateLimitConfig: { enabled: false, maxAttempts: 100, windowMs: 60_000, skipPaths: ['/_health'] },
-      cache: { memoryBytes: 67_108_864, memorySeconds: 120, edgeSeconds: 86_400 },
+      cache: { memoryBytes: 33_554_432, memorySeconds: 120, edgeSeconds: 86_400 },
       limits: { sourceBytes: 524_288_000, sidePixels: 16_384 },
     })
   })

@@ -244,7 +244,7 @@ export const configSchema = z.strictObject({
     memoryBytes: integer('Renditions kept in the memory of the origin; 0 keeps none.', {
       min: 0,
       max: 64 * 1024 * MIB,
-      default: 64 * MIB,
+      default: 32 * MIB,
     }),
     memoryEntryBytes: integer('Largest rendition kept in memory.', {
       min: 1,
