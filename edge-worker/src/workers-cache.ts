@@ -108,7 +108,7 @@ export async function answerInside(
   const [pathname = ''] = path.split('?')
   const limits = createRequestLimits(limiter, pathname, client)
   const asked =
-    (await limits.consume('renders', Number(told('attempts')))) ??
+    (await limits.consume('renders', Number(told('attempts')) || 1)) ??
     (await origin(
       { method: 'GET', path },
       { clientAddress: client, requestId, traceparent: told('traceparent') },

@@ -1,15 +1,32 @@
 /** The playground, opened in a real browser. */
 
 import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll } from 'vitest'
+import type { FilesystemDoor } from '../doors.ts'
 import { patient } from '../patience.ts'
+import { openBrowser } from './chromium.ts'
+
+/** Registers a door and a browser for the tests of a suite; gives what opens the page. */
+export function usePlayground(openDoor: () => Promise<FilesystemDoor>) {
+  let door: FilesystemDoor
+  let browser: Browser
+  beforeAll(async () => {
+    ;[door, browser] = await Promise.all([openDoor(), openBrowser()])
+  })
+  afterAll(async () => {
+    await browser.close()
+    await door.close()
+  })
+  return {
+    urlOf: (path: string) => `${door.url}${path}`,
+    openPage: (hash?: string, options?: PageOptions) => openPlayground(browser, door.url, hash, options),
+  }
+}
+
+type PageOptions = Parameters<Browser['newPage']>[0]
 
 /** A page, what it asked for in order, and what it complained of or asked of other hosts. */
-export async function openPlayground(
-  browser: Browser,
-  base: string,
-  hash = '',
-  options: Parameters<Browser['newPage']>[0] = {},
-) {
+async function openPlayground(browser: Browser, base: string, hash = '', options: PageOptions = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options })
   context.setDefaultTimeout(patient(20_000))
   const page = await context.newPage()

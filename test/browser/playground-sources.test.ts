@@ -1,30 +1,18 @@
 /** What is put into the playground: files that are dropped or lie in the store, videos, sound, and media from elsewhere. */
 
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { FilesystemDoor } from '../doors.ts'
+import type { Page } from 'playwright-core'
+import { describe, expect, it } from 'vitest'
 import { halvesPng } from '../fixtures.ts'
 import { PLAYGROUND_DOORS } from '../playground/doors.ts'
-import { CHROMIUM, NO_CHROMIUM, openBrowser } from './chromium.ts'
-import { openPlayground } from './playground-page.ts'
+import { CHROMIUM, NO_CHROMIUM } from './chromium.ts'
+import { usePlayground } from './playground-page.ts'
 
 if (CHROMIUM === undefined) console.warn(`skipped: ${NO_CHROMIUM}`)
 
 describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
   'sources of the playground in a browser, at %s',
   (_, open) => {
-    let door: FilesystemDoor
-    let browser: Browser
-
-    beforeAll(async () => {
-      ;[door, browser] = await Promise.all([open(), openBrowser()])
-    })
-    afterAll(async () => {
-      await browser.close()
-      await door.close()
-    })
-
-    const openPage = (hash?: string) => openPlayground(browser, door.url, hash)
+    const { openPage } = usePlayground(open)
 
     it('takes a file that is dropped, shows it and what is known of it', async () => {
       const { page, complaints, close } = await openPage()

@@ -2,12 +2,11 @@
 
 import { PARAMETER_GUIDE } from '@media-proxy/shared/request/parameter-guide.ts'
 import axe from 'axe-core'
-import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { FilesystemDoor } from '../doors.ts'
+import type { Page } from 'playwright-core'
+import { describe, expect, it } from 'vitest'
 import { PLAYGROUND_DOORS } from '../playground/doors.ts'
-import { CHROMIUM, NO_CHROMIUM, openBrowser } from './chromium.ts'
-import { openPlayground, settled } from './playground-page.ts'
+import { CHROMIUM, NO_CHROMIUM } from './chromium.ts'
+import { settled, usePlayground } from './playground-page.ts'
 
 /** Fonts of every width, as far as this machine has them: the last is wider than any of them. */
 const FONTS = [
@@ -24,19 +23,7 @@ if (CHROMIUM === undefined) console.warn(`skipped: ${NO_CHROMIUM}`)
 describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
   'the playground in a browser, at %s',
   (_, open) => {
-    let door: FilesystemDoor
-    let browser: Browser
-
-    beforeAll(async () => {
-      ;[door, browser] = await Promise.all([open(), openBrowser()])
-    })
-    afterAll(async () => {
-      await browser.close()
-      await door.close()
-    })
-
-    const openPage = (hash?: string, options?: Parameters<Browser['newPage']>[0]) =>
-      openPlayground(browser, door.url, hash, options)
+    const { openPage, urlOf } = usePlayground(open)
 
     it('asks for its first picture before all that can wait, and shows it without a shift, a complaint or a stranger', async () => {
       const { page, asked, complaints, close } = await openPage()
@@ -260,7 +247,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
       const { page, close } = await openPage('', { permissions: ['clipboard-read', 'clipboard-write'] })
       const copied = () => page.evaluate(() => navigator.clipboard.readText())
       await page.click('#copy-url')
-      const url = `${door.url}/attachments/1/1/harbour.jpg?width=640&format=webp`
+      const url = urlOf('/attachments/1/1/harbour.jpg?width=640&format=webp')
       await expect.poll(copied).toBe(url)
       for (const [tab, expected] of [
         ['curl', `curl -o harbour.webp '${url}'`],

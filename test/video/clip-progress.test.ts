@@ -1,5 +1,6 @@
 /** How far a clip is, in the metrics, while it is being made. */
 
+import { setTimeout } from 'node:timers/promises'
 import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Door, openFilesystemOrigin } from '../doors.ts'
@@ -41,6 +42,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
         done = true
       })
       while (!done) {
+        await setTimeout(20)
         const share = await progress()
         if (share > 0 && share !== seen.at(-1)) seen.push(share)
       }

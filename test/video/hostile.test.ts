@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { demux } from '@media-proxy/origin/engine/process/container/demuxer.ts'
 import { decodeFile, decodeRuns } from '@media-proxy/origin/engine/process/ffmpeg/decode.ts'
 import { openVideo } from '@media-proxy/origin/engine/process/video/video.ts'
@@ -15,7 +16,7 @@ import { CORNERS, FFMPEG, makeVideo, partsOf, withFile } from '../videos.ts'
 
 const HAS_PROC = existsSync('/proc/self/task')
 
-/** Nothing runs but the engine, and no temporary file is left. */
+/** Nothing runs but the engine, and no temporary file is left, of which there are none but those of this file's own. */
 async function expectNothingLeft(): Promise<void> {
   const isOurs = (name: string) => /^media-proxy-(video|spool)-/.test(name)
   await expect.poll(async () => (await readdir(tmpdir())).filter(isOurs)).toEqual([])
@@ -32,15 +33,22 @@ describe.skipIf(FFMPEG === undefined)('hostile videos (skipped without FFmpeg)',
   let door: FilesystemDoor
   let plain: Buffer
   let fragmented: Buffer
+  const before = process.env.TMPDIR
 
   beforeAll(async () => {
+    process.env.TMPDIR = await mkdtemp(join(tmpdir(), 'media-proxy-hostile-'))
     const h264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-bf', '2', '-g', '25']
     plain = await makeVideo('mp4', CORNERS, [...h264, '-movflags', '+faststart'], 2)
     fragmented = await makeVideo('mp4', CORNERS, [...h264, '-movflags', 'frag_keyframe+empty_moov'], 2)
     door = await openFilesystemOrigin()
     await door.put('attachments/1/plain.mp4', plain)
   })
-  afterAll(() => door.close())
+  afterAll(async () => {
+    await door.close()
+    await rm(tmpdir(), { recursive: true })
+    if (before === undefined) delete process.env.TMPDIR
+    else process.env.TMPDIR = before
+  })
 
   let files = 0
   /** The status of a still of a video. */

@@ -27,9 +27,9 @@ export interface Admission {
 }
 
 /**
- * Bounded work; of what waits, the least first, and what has waited for a second before that. Refuses with `overloaded` and a `Retry-After` computed from the queue where
- * the queue is full, or so long that the work could not start in time; a caller whose signal fires while it waits
- * leaves the queue.
+ * Bounded work; of what waits, the least first, and what has waited for a second before that. Refuses with `overloaded`
+ * and a `Retry-After` computed from the queue where the queue is full, or so long that the work could not start in time; a
+ * caller whose signal fires while it waits leaves the queue.
  */
 export interface Lane {
   run<T>(signal: AbortSignal, work: () => Promise<T>, admission?: Admission): Promise<T | Failure>
@@ -131,7 +131,7 @@ class BoundedLane implements Lane {
 
   /** Resolves to whether a place was got; false where the signal fired first. */
   #enter(signal: AbortSignal, weightBytes: number, effort: number): Promise<boolean> {
-    // Nobody slips past those that wait, however light: heavy work would never run.
+    // Nobody takes a place past those that wait: whose turn it is, is told among them.
     if (this.#waiters.size === 0 && this.#fits(weightBytes)) {
       this.#take(weightBytes)
       return Promise.resolve(true)

@@ -15,10 +15,10 @@ export const FRAME = {
   part: 4,
   /** Process to server: the header is read, and what follows takes longer than usual. */
   inspected: 5,
-  /** Process to server: the result; the body is what was made. */
-  done: 6,
   /** Process to server: how much of a long job is done. */
   progress: 7,
+  /** Process to server: the result; the body is what was made. */
+  done: 6,
 } as const
 
 export type FrameKind = (typeof FRAME)[keyof typeof FRAME]

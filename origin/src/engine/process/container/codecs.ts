@@ -91,7 +91,7 @@ export function validateSound(
     : failOpenly('unsupported-codec', 'no track of sound is coded as one that is taken')
 }
 
-/** What cameras and disks write beside a picture, and no browser plays by itself. */
+/** What cameras and disks write beside a picture, and the contract takes nowhere else. */
 const SOUND_OF_FILMS: ReadonlySet<AudioCodec> = new Set(['pcm_s16be', 'pcm_s24be', 'pcm_u8', 'ac3', 'eac3'])
 
 /** An accepted video codec from its four characters (MP4, QuickTime, AVI) or its Matroska name. */

@@ -4,24 +4,12 @@
  */
 
 import type { Metadata, Sharp } from 'sharp'
+import { spaceOfProfile } from './icc-header.ts'
 
 /** Tells whether Sharp takes a picture to Display P3 on the way. A profile that it cannot use, it passes over. */
 export function hasDeepProfile({ space, icc }: Pick<Metadata, 'space' | 'icc'>): boolean {
-  if (icc === undefined || icc.length < HEADER_BYTES) return false
-  const isProfile = icc.toString('latin1', SIGNATURE_AT, SIGNATURE_AT + 4) === 'acsp'
-  const isOfRgb = icc.toString('latin1', SPACE_AT, SPACE_AT + 4) === 'RGB '
-  return space === 'rgb16' && isProfile && isOfRgb
+  return space === 'rgb16' && spaceOfProfile(icc) === 'RGB '
 }
-
-/** Tells whether a picture is of inks, and has no profile that says what they look like. */
-export function isOfBareInks({ space, icc }: Pick<Metadata, 'space' | 'icc'>): boolean {
-  return space === 'cmyk' && icc?.toString('latin1', SPACE_AT, SPACE_AT + 4) !== 'CMYK'
-}
-
-/** Profile header (ICC.1:2022, section 7.2). */
-const HEADER_BYTES = 128
-const SPACE_AT = 16
-const SIGNATURE_AT = 36
 
 /** Has a picture with such a profile end in sRGB. */
 export function toScreen(pipeline: Sharp, { deepProfile }: { readonly deepProfile: boolean }): Sharp {

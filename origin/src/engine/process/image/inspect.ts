@@ -5,7 +5,8 @@ import { type MediaLimits, validateDeclaredSize } from '../../../media/limits.ts
 import { countApngFrames, hidesDefaultImage } from './apng.ts'
 import { isBeyondSharp } from './avif-colours.ts'
 import { bmpSize } from './bmp.ts'
-import { hasDeepProfile, isOfBareInks } from './deep-profile.ts'
+import { hasDeepProfile } from './deep-profile.ts'
+import { spaceOfProfile } from './icc-header.ts'
 import { jxlSize } from './jxl-header.ts'
 import { AS_FAR_AS_IT_GOES } from './mend.ts'
 import type { Size } from './plan.ts'
@@ -173,6 +174,11 @@ function infoOf(metadata: Metadata, format: SourceFormat, bytes: Uint8Array): Im
     ...(hasOtherColours(bytes, format) ? { ownDecoder: 'colours' } : {}),
     ...(format === 'jpeg' && isOfBareInks(metadata) ? { ownDecoder: 'inks' } : {}),
   }
+}
+
+/** Of inks, without a profile that says what they look like. */
+function isOfBareInks({ space, icc }: Metadata): boolean {
+  return space === 'cmyk' && spaceOfProfile(icc) !== 'CMYK'
 }
 
 function hasOtherColours(bytes: Uint8Array, format: SourceFormat): boolean {

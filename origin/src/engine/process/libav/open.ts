@@ -114,6 +114,10 @@ export function openWithLibav(
   }
   let { video } = info
   let reader: ShownFrameReader | undefined
+  const dispose = () => {
+    reader?.[Symbol.dispose]()
+    opened[Symbol.dispose]()
+  }
   const openReader = (isAtStart: boolean) =>
     createShownFrameReader(libav, {
       ...opened,
@@ -126,13 +130,17 @@ export function openWithLibav(
   if (maxPixels !== undefined && isLeft) {
     bytes.allow(MAX_FRAME_BYTES)
     reader = openReader(opened.isAtStart)
-    const first = reader.readFirst(maxPixels)
+    try {
+      const first = reader.readFirst(maxPixels)
+      if (first !== undefined) video = videoInfo(libav, stream, first)
+    } catch (error) {
+      dispose()
+      throw error
+    }
     if (bytes.failure !== undefined) {
-      reader[Symbol.dispose]()
-      opened[Symbol.dispose]()
+      dispose()
       return bytes.failure
     }
-    if (first !== undefined) video = videoInfo(libav, stream, first)
   }
   let isAtStart = opened.isAtStart && reader === undefined
   return {
@@ -148,10 +156,7 @@ export function openWithLibav(
       reader = undefined
       return bytes.failure
     },
-    [Symbol.dispose]() {
-      reader?.[Symbol.dispose]()
-      opened[Symbol.dispose]()
-    },
+    [Symbol.dispose]: dispose,
   }
 }
 
