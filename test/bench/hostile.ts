@@ -187,6 +187,7 @@ async function costsOf(
 }
 
 async function engineCpuSeconds(url: string): Promise<number> {
+  // A service that is gone tells nothing, and the row of its answers says so.
   const answered = await send(url, '/_metrics').catch(() => undefined)
   const lines =
     answered?.body.toString().matchAll(/^media_proxy_engine_cpu_time_total\{[^}]*\} (\S+)/gm) ?? []

@@ -48,6 +48,7 @@ function counted(name: NamespaceName, namespace: DurableObjectNamespace): object
       return id
     },
     get(id: DurableObjectId) {
+      // A stub has the methods of its class, which a namespace without a type does not tell.
       const stub = namespace.get(id) as unknown as Stub
       return new Proxy(
         {},
@@ -66,10 +67,12 @@ function counted(name: NamespaceName, namespace: DurableObjectNamespace): object
 
 export default {
   async fetch(request, env, context) {
+    // The environment is that of the worker that is wrapped; here its namespaces are called by their names.
     const namespaces = env as unknown as Record<NamespaceName, DurableObjectNamespace>
     if (new URL(request.url).pathname === '/__counts') {
       let rows = 0
       for (const name of NAMESPACES) {
+        // Its class is one of those above, all of which tell their rows.
         for (const id of objects[name].values())
           rows += await (namespaces[name].get(id) as unknown as Counted).rows()
       }

@@ -36,6 +36,7 @@ function faulty(name: string, namespace: DurableObjectNamespace): object {
   return {
     idFromName: (text: string) => namespace.idFromName(text),
     get(id: DurableObjectId) {
+      // A stub has the methods of its class, which a namespace without a type does not tell.
       const stub = namespace.get(id) as unknown as Stub
       const call =
         (method: string) =>
@@ -53,6 +54,7 @@ export default {
       faults = searchParams
       return new Response('OK')
     }
+    // The environment is that of the worker that is wrapped; here its namespaces are called by their names.
     const namespaces = env as unknown as Record<string, DurableObjectNamespace>
     const wrapped = NAMESPACES.map((name) => [name, faulty(name, namespaces[name] as DurableObjectNamespace)])
     return worker.fetch(request, { ...env, ...Object.fromEntries(wrapped) } as never, context)
