@@ -2,6 +2,7 @@ import { CONDITIONAL_HEADERS } from '@media-proxy/shared/response/conditional.ts
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { ASKED_HOST_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
 import type { Delivered, EdgeExchange } from './exchange.ts'
+import { markedBody } from './marked-body.ts'
 import type { FetchOrigin } from './origin.ts'
 
 const BODY_HEADERS = ['content-length', 'content-type'] as const
@@ -29,7 +30,10 @@ export async function forward(
   const hasBody = method !== 'GET' && method !== 'HEAD'
   const headers = { ...pick(exchange.headers, FORWARDED_HEADERS), ...extraHeaders }
   if (!hasBody) for (const name of BODY_HEADERS) delete headers[name]
-  const body = hasBody ? request.body : null
+  const given = hasBody ? request.body : null
+  const marked = given === null || 'content-length' in headers ? undefined : markedBody(given)
+  Object.assign(headers, marked?.headers)
+  const body = marked?.body ?? given
   const response = await timings.measure('origin', () =>
     origin({ method, path: pathname + search, headers, body }, exchange),
   )

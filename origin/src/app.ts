@@ -3,6 +3,7 @@
 import type { IncomingMessage } from 'node:http'
 import { explainsErrors } from '@media-proxy/shared/config/schema.ts'
 import { createRequestLimits, type RateLimiter, type RequestLimits } from '@media-proxy/shared/rate-limit.ts'
+import { BODY_END_HEADER } from '@media-proxy/shared/request/body-end.ts'
 import { explainedResponse } from '@media-proxy/shared/request/explain.ts'
 import type { MediaRequest } from '@media-proxy/shared/request/media-request.ts'
 import {
@@ -31,6 +32,7 @@ import { type RelayOptions, serveRelay } from './routes/relay.ts'
 import { type ServiceOptions, serveEndpoint } from './routes/service.ts'
 import type { BufferCollector } from './streams/buffer-collector.ts'
 import { withIdleTimeout } from './streams/idle-timeout.ts'
+import { withoutMark } from './streams/marked-body.ts'
 import type { Labels } from './telemetry/metric-table.ts'
 import { serverTiming } from './telemetry/server-timing.ts'
 
@@ -130,6 +132,7 @@ async function handle(
   const requestLimits = viaEdge
     ? NOTHING_TO_SPEND
     : createRequestLimits(options.limiter, url.pathname, clientAddress)
+  let body: ReadableStream<Uint8Array> | null | undefined
   const exchange: Exchange = {
     method,
     headers,
@@ -140,7 +143,8 @@ async function handle(
     viaEdge,
     requestLimits,
     get body() {
-      return request.body
+      body ??= bodyOf(request)
+      return body
     },
     get signal() {
       return request.signal
@@ -160,6 +164,12 @@ async function handle(
     restrictOrigins(answer.response.headers, headers.get('origin'), options.config.corsOrigins)
   }
   return { exchange, parsed, answer }
+}
+
+/** As its sender meant it. */
+function bodyOf({ body, headers }: Request): ReadableStream<Uint8Array> | null {
+  const mark = headers.get(BODY_END_HEADER)
+  return body === null || mark === null ? body : withoutMark(body, mark)
 }
 
 /** Where `explainErrors` is on, a refusal says what of the URL or of the file it is about. */

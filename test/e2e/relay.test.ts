@@ -6,6 +6,7 @@ import { signUploadToken, type UploadGrant } from '@media-proxy/shared/signing/u
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Door, openEdge, openEdgeBefore, openFilesystemOrigin, openS3Origin } from '../doors.ts'
 import { send } from '../http.ts'
+import { until } from '../until.ts'
 
 const SECRET = Buffer.alloc(32, 3).toString('base64')
 const INTERNAL = 'internal-secret'
@@ -191,14 +192,27 @@ describe.each(DOORS)('the upload relay at %s', (_, open) => {
     expect(await chunked(door.url, pathOf(await token({ key: 'spool' }), 'spool'), 3_500_000)).toBe(200)
   })
 
-  it('stores nothing of a body that breaks off', async () => {
-    const key = 'broken'
-    const path = pathOf(await token({ key }), key)
-    const answered = await breakOff(door.url, path, 'content-length: 100000\r\n', 'half of it')
-    expect(answered).not.toMatch(/^HTTP\/1\.1 2/)
-    await breakOff(door.url, path, 'transfer-encoding: chunked\r\n', '5\r\nhello\r\n')
-    await expect.poll(() => stored(key)).toBeUndefined()
-    expect((await put(pathOf(await token({ key }), key), 'whole')).status).toBe(200)
+  const KNOWN = 'content-length: 100000\r\n'
+  const CHUNKED = 'transfer-encoding: chunked\r\n'
+  it.each([
+    ['half of its length', KNOWN, 'half of it'],
+    ['its first chunk', CHUNKED, '5\r\nhello\r\n'],
+    ['a part of a chunk', CHUNKED, '5\r\nhel'],
+    ['no chunk', CHUNKED, ''],
+    ['all but its last line', CHUNKED, '5\r\nhello\r\n0\r\n'],
+    ['much', CHUNKED, `ffff\r\n${'x'.repeat(0xffff)}\r\n`],
+  ])('stores nothing of a body that breaks off after %s', async (what, header, body) => {
+    for (const way of BREAKS) {
+      const key = `broken ${what} ${way}`
+      const path = pathOf(await token({ key }), key)
+      const ended = () => door.log.filter(({ route }) => route === 'relay').length
+      const before = ended()
+      expect(await breakOff(door.url, path, { header, body, way })).not.toMatch(/^HTTP\/1\.1 2/)
+      // What breaks off at once may never reach the origin.
+      await until(() => ended() > before, 300).catch(() => undefined)
+      expect([way, await stored(key)]).toEqual([way, undefined])
+      expect((await put(pathOf(await token({ key }), key), 'whole')).status).toBe(200)
+    }
   })
 })
 
@@ -231,13 +245,26 @@ function chunked(base: string, path: string, sizeBytes: number): Promise<number>
   })
 }
 
-/** Sends less than it says, and ends; answers what came back. */
-function breakOff(base: string, path: string, header: string, body: string): Promise<string> {
+/** A connection that ends with its request, one that ends when the server waits for more, one that is reset then. */
+const BREAKS = ['at once', 'later', 'by a reset'] as const
+
+interface Broken {
+  readonly header: string
+  readonly body: string
+  readonly way: (typeof BREAKS)[number]
+}
+
+/** Sends less than it says; answers what came back. */
+function breakOff(base: string, path: string, { header, body, way }: Broken): Promise<string> {
   const { hostname, port } = new URL(base)
   return new Promise((resolve) => {
     let answer = ''
     const socket = connect(Number(port), hostname, () => {
-      socket.end(`PUT ${path} HTTP/1.1\r\nhost: x\r\n${header}\r\n${body}`)
+      const sent = `PUT ${path} HTTP/1.1\r\nhost: x\r\n${header}\r\n${body}`
+      if (way === 'at once') socket.end(sent)
+      else socket.write(sent)
+      if (way === 'later') setTimeout(() => socket.end(), 50)
+      if (way === 'by a reset') setTimeout(() => socket.resetAndDestroy(), 50)
     })
     socket.on('data', (chunk) => {
       answer += chunk.toString('latin1')

@@ -1,0 +1,26 @@
+import { BODY_END_HEADER } from '@media-proxy/shared/request/body-end.ts'
+
+export interface MarkedBody {
+  readonly body: ReadableStream<Uint8Array>
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** A body with an end mark behind it, which only a body that was read to its end gets. */
+export function markedBody(body: ReadableStream<Uint8Array>): MarkedBody {
+  const mark = crypto.randomUUID()
+  const { readable, writable } = new IdentityTransformStream()
+  // What fails here fails the request that reads the other side.
+  append(body, writable, new TextEncoder().encode(mark)).catch(() => undefined)
+  return { body: readable, headers: { [BODY_END_HEADER]: mark } }
+}
+
+async function append(
+  body: ReadableStream<Uint8Array>,
+  to: WritableStream<Uint8Array>,
+  mark: Uint8Array,
+): Promise<void> {
+  await body.pipeTo(to, { preventClose: true })
+  const writer = to.getWriter()
+  await writer.write(mark)
+  await writer.close()
+}
