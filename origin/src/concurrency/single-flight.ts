@@ -18,24 +18,28 @@ export interface Handle<T> {
   readonly value: Promise<T>
   /** Whether this caller started the work. */
   readonly leader: boolean
-  release(): void
+  /** `finished`: nothing that this caller began with the value is under way any more. */
+  release(finished?: boolean): void
 }
 
 interface Call<T> {
   readonly value: Promise<T>
   readonly controller: AbortController
   users: number
+  /** Whether all that have left had finished. */
+  finished: boolean
 }
 
 export function createCoalescer<T>(): Coalescer<T> {
   const calls = new Map<string, Call<T>>()
 
-  function leave(key: string, call: Call<T>): void {
+  function leave(key: string, call: Call<T>, finished: boolean): void {
     call.users -= 1
+    call.finished &&= finished
     if (call.users > 0) return
     // From here on nobody can join: whoever comes next starts anew instead of sharing a cancelled call.
     if (calls.get(key) === call) calls.delete(key)
-    call.controller.abort(NOBODY_WAITS)
+    call.controller.abort(call.finished ? ALL_FINISHED : NOBODY_WAITS)
   }
 
   return {
@@ -48,10 +52,10 @@ export function createCoalescer<T>(): Coalescer<T> {
       return {
         value: call.value,
         leader: running === undefined,
-        release() {
+        release(finished = false) {
           if (released) return
           released = true
-          leave(key, call)
+          leave(key, call, finished)
         },
       }
     },
@@ -64,11 +68,17 @@ export function createCoalescer<T>(): Coalescer<T> {
 
 /** Made once: a reason with a stack for every request costs a tenth of a millisecond. */
 const NOBODY_WAITS = new DOMException('nobody waits for it any more', 'AbortError')
+const ALL_FINISHED = new DOMException('all have finished with it', 'AbortError')
+
+/** Whether the signal of a call fired when all that had joined it were finished with its value. */
+export function allFinished(signal: AbortSignal): boolean {
+  return signal.reason === ALL_FINISHED
+}
 
 function startCall<T>(start: (signal: AbortSignal) => Promise<T>): Call<T> {
   const controller = new AbortController()
   const value = start(controller.signal)
   // The last caller may have left before a rejection arrives; it is not unhandled, only unwanted.
   value.catch(() => undefined)
-  return { value, controller, users: 0 }
+  return { value, controller, users: 0, finished: true }
 }

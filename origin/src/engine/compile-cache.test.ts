@@ -9,7 +9,7 @@ import { compileAhead, compileCacheEnvironment } from './compile-cache.ts'
 
 const ENGINE = join(import.meta.dirname, 'process/main.ts')
 /** As the service is started. */
-const FLAGS = ['--max-semi-space-size=2', '--heap-growing-percent=100', '--expose-gc']
+const FLAGS = ['--max-semi-space-size=2', '--heap-growing-percent=50', '--expose-gc']
 const SERVER = join(import.meta.dirname, '../main.ts')
 let copy = ''
 

@@ -161,6 +161,7 @@ class ChildEngine implements EngineProcess {
     const { promise, resolve, reject } = Promise.withResolvers<JobOutput<J['kind']> | ProcessEnd>()
     this.#jobs += 1
     this.#bytes += input.body.length
+    const sent = Promise.withResolvers<void>()
     this.#current = {
       kind: job.kind,
       sizeBytes: 'source' in job ? job.source.sizeBytes : input.body.length,
@@ -169,11 +170,12 @@ class ChildEngine implements EngineProcess {
       ...(onInspected === undefined ? {} : { onInspected }),
       // The result was parsed by the schema of this very kind.
       done: resolve as CurrentJob['done'],
+      sent: sent.promise,
       fail: reject,
     }
     // A process with nothing to do keeps nobody alive; one at work does.
     this.#socket.ref()
-    send(this.#socket, FRAME.job, job, input.body)
+    send(this.#socket, FRAME.job, job, input.body, sent.resolve)
     return promise
   }
 
@@ -266,7 +268,8 @@ class ChildEngine implements EngineProcess {
     const used = Math.max(0, done.cpuSeconds - this.#usedCpuSeconds)
     this.#usedCpuSeconds += used
     this.#bytes += body.length
-    job.done({ result: done.result, body, usedCpuSeconds: used })
+    // Until the system has taken all of the source its memory is in use, whatever the process says.
+    void job.sent.then(() => job.done({ result: done.result, body, usedCpuSeconds: used }))
   }
 
   #breakOff(detail: string): void {
@@ -311,6 +314,8 @@ interface CurrentJob {
   progress?: number
   readonly read?: JobInput['read']
   readonly onInspected?: (cost: Cost) => void
+  /** Resolves when the system has taken the whole frame of the job. */
+  readonly sent: Promise<void>
   readonly done: (result: JobOutput<Job['kind']> | ProcessEnd) => void
   readonly fail: (error: unknown) => void
 }
@@ -323,15 +328,21 @@ function socketOf(child: ChildProcess): Socket {
   throw new Error('an engine process has no socket')
 }
 
-function send(socket: Socket, kind: Frame['kind'], value: unknown, body: Uint8Array): void {
+function send(
+  socket: Socket,
+  kind: Frame['kind'],
+  value: unknown,
+  body: Uint8Array,
+  onSent: () => void = () => undefined,
+): void {
   const head = encodeHead(kind, value, body.length)
   if (body.length === 0) {
-    socket.write(head)
+    socket.write(head, onSent)
     return
   }
   socket.cork()
   socket.write(head)
-  socket.write(body)
+  socket.write(body, onSent)
   socket.uncork()
 }
 

@@ -48,13 +48,19 @@ export function createMaker(options: MakerOptions): Maker {
     async make(url, job, kept, signal) {
       const startedAt = performance.now()
       const handle = sources.open(job.place)
+      let finished = false
       try {
         const source = await waitFor(handle.value, signal)
         if (isFailure(source)) return source
         // Read again, and found to be the same.
-        if (kept?.sourceKey === source.key && kept.sourceEtag === source.info.etag) return kept
+        if (kept?.sourceKey === source.key && kept.sourceEtag === source.info.etag) {
+          finished = true
+          return kept
+        }
         const made = await waitFor(renderModerated(source, job, options, startedAt, signal), signal)
         if (isFailure(made)) return made.code === 'undecodable' ? { ...made, code: job.undecodableIs } : made
+        // What is served as it is stays in use.
+        finished = made.bytes.buffer !== source.bytes.buffer
         return {
           ...made,
           etag: await etag(source.info.etag, url, job),
@@ -65,7 +71,7 @@ export function createMaker(options: MakerOptions): Maker {
           sourceEtag: source.info.etag,
         }
       } finally {
-        handle.release()
+        handle.release(finished)
       }
     },
   }

@@ -137,6 +137,7 @@ async function tell(
 ): Promise<Metadata | Failure> {
   const startedAt = performance.now()
   const handle = work.open()
+  let finished = false
   try {
     const source = await waitFor(handle.value, signal)
     if (isFailure(source)) return source
@@ -151,11 +152,12 @@ async function tell(
     const [examined, hash] = await waitForBoth(examining, contentHash(source), signal)
     if (isFailure(examined)) return examined
     if (isFailure(hash)) return hash
+    finished = true
     const verdict = await options.scanner.scan(hash, examined.pictures, signal)
     if (isFailure(verdict)) return verdict
     return describe(source, examined, hash, verdict)
   } finally {
-    handle.release()
+    handle.release(finished)
   }
 }
 

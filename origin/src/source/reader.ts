@@ -16,7 +16,7 @@ import { readAll } from '../streams/read-all.ts'
 import { memoryRanges } from './bytes/memory-ranges.ts'
 import { objectRanges } from './bytes/object-ranges.ts'
 import type { RangeSource } from './bytes/ranges.ts'
-import { hold, type Source, type SourceInfo, WHOLE_BYTES } from './bytes/source.ts'
+import { giveBackWith, hold, type Source, type SourceInfo, WHOLE_BYTES } from './bytes/source.ts'
 import { readUnsized } from './bytes/unsized.ts'
 import type { ExternalFetch } from './external/fetch.ts'
 import { readExternalSource } from './external/source.ts'
@@ -158,5 +158,7 @@ async function readObject(
     return memory
   }
   const bytes = await readAll(rest, sizeBytes)
-  return isFailure(bytes) ? bytes : { key, info, kind, bytes, parts: partsBehind(sized, bytes) }
+  if (isFailure(bytes)) return bytes
+  giveBackWith(signal, bytes)
+  return { key, info, kind, bytes, parts: partsBehind(sized, bytes) }
 }

@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest'
+import { createCoalescer } from '../../concurrency/single-flight.ts'
+import { giveBackWith } from './source.ts'
+
+describe('the memory of a source', () => {
+  /** Opens bytes as often as there are words on how each is released, and releases them in that order. */
+  async function afterwards(bytes: Uint8Array, ...finished: readonly boolean[]): Promise<number[]> {
+    const reads = createCoalescer<Uint8Array>()
+    const handles = finished.map(() =>
+      reads.join('a source', async (signal) => {
+        giveBackWith(signal, bytes)
+        return bytes
+      }),
+    )
+    await handles[0]?.value
+    return handles.map((handle, index) => {
+      handle.release(finished[index])
+      return bytes.length
+    })
+  }
+  const own = () => new Uint8Array(100_000)
+
+  it('is given back when the last has finished', async () => {
+    expect(await afterwards(own(), true, true)).toEqual([100_000, 0])
+  })
+
+  it.each([
+    ['the first', [false, true]],
+    ['the last', [true, false]],
+  ] as const)('stays where %s left before its work was over', async (_, finished) => {
+    expect(await afterwards(own(), ...finished)).toEqual([100_000, 100_000])
+  })
+
+  it('stays where it is a part of other memory', async () => {
+    expect(await afterwards(own().subarray(1), true)).toEqual([99_999])
+    expect(await afterwards(Buffer.from('of the pool'), true)).toEqual([11])
+  })
+})
