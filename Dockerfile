@@ -49,10 +49,10 @@ ENV NODE_ENV=production \
 # Node keeps a compile cache for each user.
 RUN mkdir -p origin/node_modules/.cache && chown node origin/node_modules/.cache
 USER node
-RUN node --input-type=module --eval "(await import('./origin/src/engine/compile-cache.ts')).compileAhead(['--max-semi-space-size=2', '--heap-growing-percent=100', '--expose-gc'])"
+RUN node --input-type=module --eval "(await import('./origin/src/engine/compile-cache.ts')).compileAhead(['--max-semi-space-size=2', '--heap-growing-percent=50', '--expose-gc'])"
 ENV NODE_COMPILE_CACHE=/app/origin/node_modules/.cache/media-proxy/compiled
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:' + process.env.MEDIA_PROXY_PORT + '/_health').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["tini", "--"]
-CMD ["node", "--max-semi-space-size=2", "--heap-growing-percent=100", "--expose-gc", "origin/src/main.ts"]
+CMD ["node", "--max-semi-space-size=2", "--heap-growing-percent=50", "--expose-gc", "origin/src/main.ts"]
