@@ -171,7 +171,7 @@ describe.each(PLACES)('an encoded object at %s', (_, open) => {
       ({ body }) => body.length,
       () => 'broken off' as const,
     )
-    // Where wrangler's harness stands between the doors, it ends an answer that broke off as if it were whole.
+    // At the edge the runtime ends an answer without a length that broke off as if it were whole.
     expect(broken === 'broken off' || broken <= LIMIT).toBe(true)
   })
 
