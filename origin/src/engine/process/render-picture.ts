@@ -44,7 +44,9 @@ export async function renderPicture(
 ): Promise<Rendered | Deferred | Failure> {
   const { limits } = tools
   const { options } = job
-  const avifMoves = options.animated && (await tools.libav()) !== undefined
+  // To load libav takes 11 MiB, and a tenth of a second: only where its encoder may be wanted.
+  const mayMove = options.animated && writtenFormat(options.format, sourceFormat) === 'avif'
+  const avifMoves = mayMove && (await tools.libav()) !== undefined
   const wantedOf = (info: ImageInfo) => wantedPicture(info, job, { limits, avifMoves })
   const opened = await openPicture(source, {
     format: sourceFormat,

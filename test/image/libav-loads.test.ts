@@ -1,0 +1,52 @@
+import { renderPicture } from '@media-proxy/origin/engine/process/render-picture.ts'
+import { memorySource } from '@media-proxy/origin/engine/process/source/media-source.ts'
+import type { RenderOptions } from '@media-proxy/origin/engine/render-options.ts'
+import { FULL_SIZE } from '@media-proxy/origin/engine/render-options.ts'
+import { loadConfig } from '@media-proxy/shared/config/load.ts'
+import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import sharp from 'sharp'
+import { expect, it } from 'vitest'
+import { animatedGif, GIF_DELAYS_MS } from '../fixtures.ts'
+
+const COST = { memoryBytes: 1e9, cpuSeconds: 60 }
+
+/** Renders an animated GIF where libav is not there; tells how often it was asked for. */
+async function renderGif(format: RenderOptions['format']) {
+  const loaded = loadConfig('origin', { environment: {} })
+  if (!loaded.ok) throw new Error(JSON.stringify(loaded.faults))
+  const { limits } = loaded.config
+  let loads = 0
+  const tools = {
+    limits,
+    decoder: async () => undefined,
+    libav: async () => {
+      loads += 1
+      return undefined
+    },
+  }
+  const options: RenderOptions = {
+    ...{ geometry: FULL_SIZE, imagesOnly: true, format, quality: 80, qualityAsked: true },
+    animated: true,
+  }
+  const gif = { kind: 'image', format: 'gif', mime: 'image/gif', extensions: ['gif'] } as const
+  const rendered = await renderPicture(
+    memorySource(await animatedGif(64, 48), gif),
+    'gif',
+    { options, renderQuality: 'fine', limits },
+    tools,
+    { allowance: COST, tellCost: () => undefined },
+  )
+  if (isFailure(rendered) || rendered.kind === 'deferred') throw new Error(JSON.stringify(rendered))
+  const { pages } = await sharp(rendered.bytes).metadata()
+  return { loads, pages }
+}
+
+it.each(['webp', 'gif', 'png', 'jpeg'] as const)('what moves, as %s, loads no libav', async (format) => {
+  expect((await renderGif(format)).loads).toBe(0)
+})
+
+it('AVIF that is to move asks for libav, and moves as WebP without it', async () => {
+  const { loads, pages } = await renderGif('avif')
+  expect(loads).toBeGreaterThan(0)
+  expect(pages).toBe(GIF_DELAYS_MS.length)
+})
