@@ -6,7 +6,8 @@ const MAX_CLIENTS = 100_000
 
 /** What clients have spent, in this process's memory. `now` in milliseconds, monotonic. */
 export function createAttemptCounter(now: () => number): AttemptCounter {
-  const spentByClient = new LRUCache<string, Spent>({ max: MAX_CLIENTS })
+  // Bounded by a size of 1 each: room for a number of entries would be taken at once.
+  const spentByClient = new LRUCache<string, Spent>({ maxSize: MAX_CLIENTS, sizeCalculation: () => 1 })
   return {
     async attempt(name, client, budget) {
       const key = `${name} ${client}`

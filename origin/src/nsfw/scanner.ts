@@ -31,7 +31,8 @@ export interface Scanner {
 const REMEMBERED_VERDICTS = 100_000
 
 export function createScanner({ classifier, score, failClosed, log }: ScannerOptions): Scanner {
-  const verdicts = new LRUCache<string, Verdict>({ max: REMEMBERED_VERDICTS })
+  // Bounded by a size of 1 each: room for a number of entries would be taken at once.
+  const verdicts = new LRUCache<string, Verdict>({ maxSize: REMEMBERED_VERDICTS, sizeCalculation: () => 1 })
 
   function failed(failure: Failure): Failure | undefined {
     log.error({ failure: failure.code, detail: failure.detail }, 'a scan failed')

@@ -5,6 +5,7 @@ import { type CanonicalUrl, renditionUrl } from '@media-proxy/shared/request/can
 import type { SourceName } from '@media-proxy/shared/request/purge.ts'
 import { checkConditions, namesEtag, type Validators } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { startDeadline } from '../concurrency/deadline.ts'
 import type { Lane } from '../concurrency/lane.ts'
 import { createCoalescer } from '../concurrency/single-flight.ts'
 import { waitFor } from '../concurrency/wait.ts'
@@ -109,7 +110,8 @@ class CoalescingPipeline implements Pipeline {
   async #runCall(url: CanonicalUrl, job: RenditionJob, callSignal: AbortSignal): Promise<Made | Failure> {
     const { cache } = this.#options
     const purgesBefore = this.#purges
-    const signal = AbortSignal.any([callSignal, AbortSignal.timeout(deadlineOf(job, this.#options))])
+    using deadline = startDeadline(callSignal, deadlineOf(job, this.#options))
+    const { signal } = deadline
     const kept = cache.get(url)?.rendition
     if (kept !== undefined) {
       const verdict = await this.#confirm(kept, job, signal)

@@ -3,6 +3,7 @@
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { FramesAnswer } from '../api/answers.ts'
 import { framesSchema, uploadSchema } from '../api/bodies.ts'
+import { startDeadline } from '../concurrency/deadline.ts'
 import { waitFor } from '../concurrency/wait.ts'
 import type { Engine, FrameFile, JobTime } from '../engine/client.ts'
 import { FULL_SIZE, type RenderOptions } from '../engine/render-options.ts'
@@ -97,8 +98,8 @@ async function answerInternal(
   { deadlineMs }: Pick<InternalMediaOptions, 'deadlineMs'>,
   work: (time: JobTime) => Promise<InternalBody | Failure>,
 ): Promise<Answer | Failure> {
-  const signal = AbortSignal.any([exchange.signal, AbortSignal.timeout(deadlineMs)])
-  const made = await work({ signal, timeLeftMs: deadlineMs })
+  using deadline = startDeadline(exchange.signal, deadlineMs)
+  const made = await work({ signal: deadline.signal, timeLeftMs: deadlineMs })
   if (isFailure(made)) return made
   const headers = {
     'content-type': made.contentType,

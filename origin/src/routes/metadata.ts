@@ -5,6 +5,7 @@ import { jsonResponse } from '@media-proxy/shared/response/plain.ts'
 import type * as z from 'zod'
 import type { MetadataAnswer } from '../api/answers.ts'
 import { metadataSchema } from '../api/bodies.ts'
+import { startDeadline } from '../concurrency/deadline.ts'
 import { createCoalescer, type Handle } from '../concurrency/single-flight.ts'
 import { waitFor } from '../concurrency/wait.ts'
 import type { Engine, Examined } from '../engine/client.ts'
@@ -44,11 +45,14 @@ export function createMetadataRoute(options: MetadataOptions): ServeMetadata {
   return async (exchange) => {
     const body = await readJsonBody(exchange, metadataSchema, options.maxBodyBytes)
     if (isFailure(body)) return body
-    const signal = AbortSignal.any([exchange.signal, AbortSignal.timeout(options.deadlineMs)])
+    using deadline = startDeadline(exchange.signal, options.deadlineMs)
+    const { signal } = deadline
     const work = await workOf(body, options)
     if (isFailure(work)) return work
-    const start = (callSignal: AbortSignal) =>
-      tell(work, body, options, AbortSignal.any([callSignal, AbortSignal.timeout(options.deadlineMs)]))
+    const start = async (callSignal: AbortSignal) => {
+      using ofCall = startDeadline(callSignal, options.deadlineMs)
+      return await tell(work, body, options, ofCall.signal)
+    }
     const call = calls.join(work.name ?? `own//${crypto.randomUUID()}`, start)
     // Held from the beginning, so that the source is not read again for its bytes.
     const held = body.with_base64 === true ? work.open() : undefined

@@ -2,6 +2,7 @@
 
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { NSFW_HEADER } from '@media-proxy/shared/response/rendition.ts'
+import { startDeadline } from '../concurrency/deadline.ts'
 import { waitFor } from '../concurrency/wait.ts'
 import type { ServePolicy } from '../nsfw/serve-policy.ts'
 import type { SourcePlace, SourceReader } from '../source/reader.ts'
@@ -22,7 +23,8 @@ export async function serveModerated(
   blur: () => Promise<Answer>,
 ): Promise<Answer> {
   if (policy.mode === 'off') return pass()
-  const signal = AbortSignal.any([exchange.signal, AbortSignal.timeout(deadlineMs)])
+  using deadline = startDeadline(exchange.signal, deadlineMs)
+  const { signal } = deadline
   const handle = sources.open(place)
   try {
     const source = await waitFor(handle.value, signal)

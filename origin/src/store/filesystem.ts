@@ -156,7 +156,7 @@ async function openObject(
     const contentType = mime.getType(key)
     const info = {
       sizeBytes: Number(found.size),
-      etag: `"${found.size.toString(16)}-${found.mtimeNs.toString(16)}-${found.ino.toString(16)}"`,
+      etag: etagOf([found.size, found.mtimeNs, found.ino]),
       lastModified: found.mtime,
       ...(contentType === null ? {} : { contentType }),
     }
@@ -164,6 +164,11 @@ async function openObject(
   } catch (error) {
     return failureOf(error)
   }
+}
+
+/** Joined: a template leaves V8 a tree of its pieces, and thousands of these are kept. */
+function etagOf(facts: readonly bigint[]): string {
+  return ['"', facts.map((fact) => fact.toString(16)).join('-'), '"'].join('')
 }
 
 /** Small files come as one chunk, without the machinery of a stream behind it. */
