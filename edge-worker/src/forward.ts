@@ -31,6 +31,7 @@ export async function forward(
   const headers = { ...pick(exchange.headers, FORWARDED_HEADERS), ...extraHeaders }
   if (!hasBody) for (const name of BODY_HEADERS) delete headers[name]
   const given = hasBody ? request.body : null
+  // A length tells by itself whether all of a body has come.
   const marked = given === null || 'content-length' in headers ? undefined : markedBody(given)
   Object.assign(headers, marked?.headers)
   const body = marked?.body ?? given

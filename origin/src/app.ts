@@ -166,7 +166,7 @@ async function handle(
   return { exchange, parsed, answer }
 }
 
-/** As its sender meant it. */
+/** The body of a request, without the end mark that the edge puts behind one without a length. */
 function bodyOf({ body, headers }: Request): ReadableStream<Uint8Array> | null {
   const mark = headers.get(BODY_END_HEADER)
   return body === null || mark === null ? body : withoutMark(body, mark)

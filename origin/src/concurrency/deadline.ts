@@ -8,6 +8,7 @@ export interface Deadline extends Disposable {
   readonly signal: AbortSignal
 }
 
+/** Starts a deadline of so many milliseconds for what `caller` may end before. */
 export function startDeadline(caller: AbortSignal, milliseconds: number): Deadline {
   const controller = new AbortController()
   const onCaller = () => controller.abort(caller.reason)
