@@ -32,11 +32,10 @@ export async function forward(
   if (!hasBody) for (const name of BODY_HEADERS) delete headers[name]
   const given = hasBody ? request.body : null
   // A length tells by itself whether all of a body has come.
-  const marked = given === null || 'content-length' in headers ? undefined : markedBody(given)
-  Object.assign(headers, marked?.headers)
-  const body = marked?.body ?? given
+  const isSafe = given === null || 'content-length' in headers
+  const { body, headers: mark } = isSafe ? { body: given, headers: {} } : markedBody(given)
   const response = await timings.measure('origin', () =>
-    origin({ method, path: pathname + search, headers, body }, exchange),
+    origin({ method, path: pathname + search, headers: { ...headers, ...mark }, body }, exchange),
   )
   return isFailure(response) ? response : { response: mutable(response), cache: 'BYPASS' }
 }

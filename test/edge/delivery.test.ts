@@ -69,6 +69,13 @@ describe('what players ask for', () => {
   })
 })
 
+/** Waits until the origin, which has nothing any more, is what answers: a part of a file that was kept would for a day. */
+const untilForgotten = (door: Pick<Door, 'url'>) =>
+  until(async () => {
+    const found = await send(door.url, '/attachments/1/a.png').catch(() => undefined)
+    return found?.status === 404
+  })
+
 describe('an origin that answers as it likes', () => {
   type Answer = (path: string, response: import('node:http').ServerResponse) => unknown
 
@@ -126,10 +133,7 @@ describe('an origin that answers as it likes', () => {
     // Never a whole answer of fewer bytes.
     if (outcome !== 'cut') expect(outcome).toEqual([502, 'Bad Gateway'.length])
     gone = true
-    await until(async () => {
-      const found = await send(door.url, '/attachments/1/a.png').catch(() => undefined)
-      return found?.status === 404
-    })
+    await untilForgotten(door)
   })
 
   it.each([
@@ -146,10 +150,7 @@ describe('an origin that answers as it likes', () => {
     // Of what it has begun to send without a length, workerd writes the last chunk whatever happens: nobody can tell.
     if (bytes < 1_000_000) expect(first?.status ?? 502).toBe(502)
     gone = true
-    await until(async () => {
-      const found = await send(door.url, '/attachments/1/a.png').catch(() => undefined)
-      return found?.status === 404
-    })
+    await untilForgotten(door)
   })
 
   it('and tells no length is kept where it is small', async () => {

@@ -1,7 +1,6 @@
 import { renderPicture } from '@media-proxy/origin/engine/process/render-picture.ts'
 import { memorySource } from '@media-proxy/origin/engine/process/source/media-source.ts'
-import type { RenderOptions } from '@media-proxy/origin/engine/render-options.ts'
-import { FULL_SIZE } from '@media-proxy/origin/engine/render-options.ts'
+import { FULL_SIZE, type RenderOptions } from '@media-proxy/origin/engine/render-options.ts'
 import { loadConfig } from '@media-proxy/shared/config/load.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'
