@@ -2,10 +2,9 @@
 
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { type ChildProcess, spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import { Socket } from 'node:net'
-import type { Readable } from 'node:stream'
+import type { Socket } from 'node:net'
 import type { Failure } from '@media-proxy/shared/response/failure.ts'
+import { collect, killGroup, processorSeconds, socketOf } from './child-process.ts'
 import { compileCacheEnvironment } from './compile-cache.ts'
 import {
   type Cost,
@@ -82,9 +81,6 @@ export interface EngineProcess {
   cpuSeconds(): number | undefined
   kill(reason: KillReason): void
 }
-
-/** Longest text of standard error that is kept: the first lines tell. */
-const MAX_STDERR_BYTES = 2048
 
 export function startEngineProcess(options: EngineProcessOptions): EngineProcess {
   return new ChildEngine(options)
@@ -298,16 +294,6 @@ class ChildEngine implements EngineProcess {
   }
 }
 
-function killGroup(pid: number | undefined): void {
-  if (pid === undefined) return
-  try {
-    process.kill(-pid, 'SIGKILL')
-  } catch (error) {
-    // There is nobody left in it.
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
-  }
-}
-
 interface CurrentJob {
   readonly kind: Job['kind']
   readonly sizeBytes: number
@@ -321,12 +307,6 @@ interface CurrentJob {
 }
 
 const NOTHING = new Uint8Array()
-
-function socketOf(child: ChildProcess): Socket {
-  const socket = child.stdio[3]
-  if (socket instanceof Socket) return socket
-  throw new Error('an engine process has no socket')
-}
 
 function send(
   socket: Socket,
@@ -346,23 +326,6 @@ function send(
   socket.uncork()
 }
 
-/** What a process writes to standard error, up to a length. */
-function collect(stream: Readable | null): Promise<string> {
-  const { promise, resolve } = Promise.withResolvers<string>()
-  const chunks: Buffer[] = []
-  let length = 0
-  stream?.on('data', (chunk: Buffer) => {
-    if (length < MAX_STDERR_BYTES) chunks.push(chunk)
-    length += chunk.length
-  })
-  const end = () => resolve(Buffer.concat(chunks).toString('utf8', 0, MAX_STDERR_BYTES))
-  stream?.once('close', end)
-  stream?.once('error', end)
-  if (stream === null) end()
-  if (stream instanceof Socket) stream.unref()
-  return promise
-}
-
 function causeOf(
   code: number | null,
   signal: NodeJS.Signals | null,
@@ -374,19 +337,4 @@ function causeOf(
   if (killedFor !== undefined) return { kind: 'killed', reason: killedFor }
   if (signal === 'SIGKILL' || signal === 'SIGTERM') return { kind: 'killed-from-outside' }
   return { kind: 'crashed', detail: `${signal ?? `status ${code}`} ${complaint}`.trim() }
-}
-
-/** Ticks of the clock that the kernel counts processor time in: 100 on every Linux that Node runs on. */
-const TICKS_PER_SECOND = 100
-
-/** User and system time of a process, from the fourteenth and fifteenth field of proc_pid_stat(5). */
-function processorSeconds(pid: number): number | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
-  } catch {
-    // Another system than Linux, or a process that has just ended.
-    return undefined
-  }
 }

@@ -1,0 +1,82 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createS3Store } from '@media-proxy/shared/store/s3.ts'
+import { describe, expect, it } from 'vitest'
+import { type Door, openOrigin } from '../doors.ts'
+import { send } from '../http.ts'
+import { pathOf, SETTINGS, token } from './relay-tokens.ts'
+
+describe('the store behind the relay', () => {
+  interface Seen {
+    readonly method: string | undefined
+    readonly url: string | undefined
+    readonly headers: Readonly<Record<string, unknown>>
+    readonly body: string
+  }
+
+  async function withStore(
+    answer: { readonly status: number; readonly headers?: Record<string, string>; readonly silent?: boolean },
+    run: (door: Door, seen: readonly Seen[]) => Promise<void>,
+  ): Promise<void> {
+    const seen: Seen[] = []
+    const server = createServer(async (incoming, response) => {
+      let body = ''
+      for await (const chunk of incoming) body += chunk
+      seen.push({ method: incoming.method, url: incoming.url, headers: incoming.headers, body })
+      if (answer.silent !== true) response.writeHead(answer.status, answer.headers).end()
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const store = createS3Store({
+      endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      region: 'auto',
+      accessKeyId: 'id',
+      secretAccessKey: 'secret',
+      timeoutMs: 300,
+    })
+    const origin = await openOrigin(store, SETTINGS)
+    try {
+      await run({ ...origin, put: async () => undefined }, seen)
+    } finally {
+      await origin.close()
+      server.closeAllConnections()
+      server.close()
+    }
+  }
+
+  it('gets the type of the token, the part, and the length, and its ETag is told', async () => {
+    await withStore({ status: 200, headers: { etag: '"of the store"' } }, async (door, seen) => {
+      const part = { uploadId: 'u/+ ', partNumber: 7, contentType: 'image/png' }
+      const answer = await send(
+        door.url,
+        pathOf(await token(part), undefined, `&uploadId=${encodeURIComponent('u/+ ')}&partNumber=7`),
+        { method: 'PUT', headers: { 'content-type': 'text/html' }, body: '0123456789' },
+      )
+      expect([answer.status, answer.headers.etag]).toEqual([200, '"of the store"'])
+      expect(seen).toHaveLength(1)
+      expect(seen[0]).toMatchObject({
+        method: 'PUT',
+        url: '/uploads/folder/a%20b?partNumber=7&uploadId=u%2F%2B%20',
+        body: '0123456789',
+        headers: { 'content-type': 'image/png', 'content-length': '10' },
+      })
+    })
+  })
+
+  it.each([400, 403, 404, 500, 503])('that answers %i is a bad gateway', async (status) => {
+    await withStore({ status }, async (door) => {
+      const answer = await send(door.url, pathOf(await token()), { method: 'PUT', body: 'x' })
+      expect([answer.status, answer.headers['access-control-allow-origin']]).toEqual([
+        status === 503 ? expect.any(Number) : 502,
+        '*',
+      ])
+      expect(answer.status).toBeGreaterThanOrEqual(502)
+    })
+  })
+
+  it('that does not answer is not waited for', async () => {
+    await withStore({ status: 200, silent: true }, async (door) => {
+      const answer = await send(door.url, pathOf(await token()), { method: 'PUT', body: 'x' })
+      expect(answer.status).toBe(504)
+    })
+  })
+})
