@@ -33,6 +33,7 @@ COPY shared/src shared/src
 COPY playground/build.ts playground/
 COPY playground/src playground/src
 COPY origin/src origin/src
+COPY origin/fonts origin/fonts
 COPY origin/models origin/models
 
 # jemalloc gives memory back where glibc keeps it; the pool reads files and looks names up. Videos are decoded by

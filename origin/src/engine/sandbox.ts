@@ -4,6 +4,7 @@
  */
 
 import { spawnSync } from 'node:child_process'
+import { FONT_CONFIGURATION } from '../paths/paths.ts'
 
 export interface SandboxOptions {
   /** Memory that a job may take beside what an idle process has, in bytes. */
@@ -32,6 +33,7 @@ export const ENGINE_ENVIRONMENT: Readonly<Record<string, string>> = {
   LC_ALL: 'C',
   // Of a drawing in several languages librsvg shows this one.
   LANGUAGE: 'en',
+  FONTCONFIG_FILE: FONT_CONFIGURATION,
   // Sharp's work; one job runs at a time, and each of its stages on one thread.
   UV_THREADPOOL_SIZE: '2',
   // glibc keeps what each thread once freed, by arena: a process that has worked then holds 25 MiB more than one that

@@ -13,6 +13,8 @@ export const SERVER_SCRIPT = join(SOURCES, 'main.ts')
 export const ENGINE_SCRIPT = join(SOURCES, 'engine/process/main.ts')
 /** MobileNetV2, made by `pnpm model` (see origin/models/README.md). */
 export const NSFW_MODEL = join(MODELS, 'nsfw.onnx')
+/** For an engine process, which reads the system's fonts and leaves no cache of them. */
+export const FONT_CONFIGURATION = join(SOURCES, '../fonts/fonts.conf')
 export const FACE_MODEL = join(MODELS, 'face-detection.tflite')
 
 /** Node's compile cache, and of what it is made. */
