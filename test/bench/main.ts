@@ -17,6 +17,7 @@ import { benchOverhead } from './overhead.ts'
 import { benchPeers } from './peers.ts'
 import { benchQuality } from './quality.ts'
 import { benchScaling } from './scaling.ts'
+import { benchSizes } from './sizes.ts'
 import { benchSoak } from './soak.ts'
 import { benchStart } from './start.ts'
 
@@ -30,6 +31,7 @@ const SUITES: Readonly<Record<string, () => Promise<readonly BenchRow[]>>> = {
   start: benchStart,
   load: benchLoad,
   scaling: benchScaling,
+  sizes: benchSizes,
 }
 
 /** Only where they are named: they take minutes. */

@@ -5,7 +5,7 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import type { MediaKind } from '../media/kinds.ts'
 import type { SourceLimits } from '../media/limits.ts'
 import type { Source } from '../source/bytes/source.ts'
-import type { ExtraName, ResultOf } from './jobs.ts'
+import type { ExtraName, JobSource, ResultOf } from './jobs.ts'
 import type { EngineLanes } from './lanes.ts'
 import type { RenderOptions, RenderQuality } from './render-options.ts'
 import type { JobTime, Runner } from './runner.ts'
@@ -62,10 +62,16 @@ export interface Engine {
 export function createEngine({ run, lanes, limits, renderQuality, scanFrames }: EngineOptions): Engine {
   return {
     async render(source, options, time) {
-      const described = jobSource(source)
       const ended = await run(
         source,
-        (allowance) => ({ kind: 'render', source: described, limits, options, renderQuality, allowance }),
+        (allowance, shared) => ({
+          kind: 'render',
+          source: jobSource(source, shared),
+          limits,
+          options,
+          renderQuality,
+          allowance,
+        }),
         time,
         isClipFormat(options.format) ? 'clip' : undefined,
       )
@@ -80,10 +86,17 @@ export function createEngine({ run, lanes, limits, renderQuality, scanFrames }: 
     },
 
     async examine(source, { scan, extras = [] }, time) {
-      const described = jobSource(source)
       const ended = await run(
         source,
-        (allowance) => ({ kind: 'examine', source: described, limits, scan, scanFrames, extras, allowance }),
+        (allowance, shared) => ({
+          kind: 'examine',
+          source: jobSource(source, shared),
+          limits,
+          scan,
+          scanFrames,
+          extras,
+          allowance,
+        }),
         time,
       )
       if (isFailure(ended)) return ended
@@ -95,10 +108,9 @@ export function createEngine({ run, lanes, limits, renderQuality, scanFrames }: 
     },
 
     async readFrames(source, time) {
-      const described = jobSource(source)
       const ended = await run(
         source,
-        (allowance) => ({ kind: 'frames', source: described, limits, allowance }),
+        (allowance, shared) => ({ kind: 'frames', source: jobSource(source, shared), limits, allowance }),
         time,
       )
       if (isFailure(ended)) return ended
@@ -112,11 +124,13 @@ export function createEngine({ run, lanes, limits, renderQuality, scanFrames }: 
   }
 }
 
-function jobSource({ kind, bytes, parts }: Source) {
+function jobSource({ kind, bytes, parts, id = 0 }: Source, shared: boolean): JobSource {
   return {
     format: kind?.format ?? null,
     sizeBytes: parts.sizeBytes,
     whole: bytes.length === parts.sizeBytes,
+    id,
+    shared,
   }
 }
 

@@ -66,6 +66,8 @@ export interface EngineProcess {
   readonly jobs: number
   /** Bytes that its jobs were given and gave, so far. */
   readonly bytes: number
+  /** The source of its last job, where it can be shared. */
+  readonly sourceId: number | undefined
   /** How much of its job is done, from 0 to 1, where that takes long enough to be told. */
   readonly progress: number | undefined
   /**
@@ -79,6 +81,8 @@ export interface EngineProcess {
   ): Promise<JobOutput<J['kind']> | ProcessEnd>
   /** Processor seconds since the last job ended; undefined where the system does not tell. */
   cpuSeconds(): number | undefined
+  /** Tells a process without a job that there is none for now: it gives back what it kept for the next one. */
+  rest(): void
   kill(reason: KillReason): void
 }
 
@@ -100,6 +104,7 @@ class ChildEngine implements EngineProcess {
   #current: CurrentJob | undefined
   #jobs = 0
   #bytes = 0
+  #sourceId: number | undefined
   /** Processor seconds of its start and its finished jobs. */
   #usedCpuSeconds = 0
   #cpuSecondsAtKill: number | undefined
@@ -143,6 +148,10 @@ class ChildEngine implements EngineProcess {
     return this.#bytes
   }
 
+  get sourceId(): number | undefined {
+    return this.#sourceId
+  }
+
   get progress(): number | undefined {
     return this.#current?.progress
   }
@@ -157,6 +166,7 @@ class ChildEngine implements EngineProcess {
     const { promise, resolve, reject } = Promise.withResolvers<JobOutput<J['kind']> | ProcessEnd>()
     this.#jobs += 1
     this.#bytes += input.body.length
+    this.#sourceId = 'source' in job && job.source.id > 0 ? job.source.id : undefined
     const sent = Promise.withResolvers<void>()
     this.#current = {
       kind: job.kind,
@@ -178,6 +188,10 @@ class ChildEngine implements EngineProcess {
   cpuSeconds(): number | undefined {
     const now = processorSeconds(this.pid)
     return now === undefined ? undefined : Math.max(0, now - this.#usedCpuSeconds)
+  }
+
+  rest(): void {
+    if (this.alive && this.#current === undefined) send(this.#socket, FRAME.rest, {}, NOTHING)
   }
 
   kill(reason: KillReason): void {

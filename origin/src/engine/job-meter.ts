@@ -84,7 +84,7 @@ function jobOptions(options: RenderOptions, limits: SourceLimits, allowance: Cos
 }
 
 async function renderOn(process: EngineProcess, { format, bytes }: MeteredSource, options: JobOptions) {
-  const source = { format, sizeBytes: bytes.length, whole: true }
+  const source = { format, sizeBytes: bytes.length, whole: true, id: 0, shared: false }
   const ended = await process.run(
     { kind: 'render', source, renderQuality: 'fine', ...options },
     { body: bytes },

@@ -14,6 +14,10 @@ export interface JobSource {
   readonly sizeBytes: number
   /** All of it is the body of the job; otherwise the process asks for ranges. */
   readonly whole: boolean
+  /** The same in jobs that share an opened source; 0 for one that came with its request. */
+  readonly id: number
+  /** Other jobs on it wait, which may want the same pixels. */
+  readonly shared: boolean
 }
 
 /** Predicted before anything is decoded. */

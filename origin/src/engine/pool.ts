@@ -21,8 +21,11 @@ export interface PoolOptions {
 }
 
 export interface Pool {
-  /** A process that is ready and has no work; undefined where the signal fires first, or the pool is closed. */
-  take(signal: AbortSignal): Promise<EngineProcess | undefined>
+  /**
+   * A process that is ready and has no work, best the one that had a source last; undefined where the signal fires first,
+   * or the pool is closed.
+   */
+  take(signal: AbortSignal, sourceId?: number): Promise<EngineProcess | undefined>
   /** Gives a process back, alive or not. */
   release(process: EngineProcess): void
   /** Why no process starts; undefined where all is well. */
@@ -37,6 +40,8 @@ export interface Pool {
   close(): Promise<void>
 }
 
+/** A process that had nothing to do for so long is told so. */
+const REST_MS = 1000
 const FIRST_RETRY_MS = 100
 const LONGEST_RETRY_MS = 10_000
 
@@ -49,6 +54,8 @@ class ProcessPool implements Pool {
   readonly #all = new Set<EngineProcess>()
   readonly #outdated = new WeakSet<EngineProcess>()
   readonly #idle: EngineProcess[] = []
+  /** Idle processes that are not told so yet, with the time since when they are, in milliseconds. */
+  readonly #restless = new Map<EngineProcess, number>()
   readonly #waiters = new Set<(process: EngineProcess | undefined) => void>()
   #starting = 0
   #closed = false
@@ -56,16 +63,17 @@ class ProcessPool implements Pool {
   #retryMs = FIRST_RETRY_MS
   #retryTimer: NodeJS.Timeout | undefined
   #idleTimer: NodeJS.Timeout | undefined
+  #restTimer: NodeJS.Timeout | undefined
 
   constructor(options: PoolOptions) {
     this.#options = options
     this.#fill()
   }
 
-  async take(signal: AbortSignal): Promise<EngineProcess | undefined> {
+  async take(signal: AbortSignal, sourceId?: number): Promise<EngineProcess | undefined> {
     if (this.#closed || signal.aborted) return undefined
-    // The one that worked last: its memory is warm, and the others may end.
-    for (let next = this.#idle.pop(); next !== undefined; next = this.#idle.pop()) {
+    for (let next = this.#pick(sourceId); next !== undefined; next = this.#pick(sourceId)) {
+      this.#restless.delete(next)
       if (!next.alive) continue
       if (this.#idle.length === 0) this.#fill()
       return next
@@ -82,6 +90,12 @@ class ProcessPool implements Pool {
     } finally {
       signal.removeEventListener('abort', onAbort)
     }
+  }
+
+  /** The one that worked last: its memory is warm, and the others may end. */
+  #pick(sourceId: number | undefined): EngineProcess | undefined {
+    const at = sourceId === undefined ? -1 : this.#idle.findIndex((process) => process.sourceId === sourceId)
+    return at === -1 ? this.#idle.pop() : this.#idle.splice(at, 1)[0]
   }
 
   release(process: EngineProcess): void {
@@ -121,6 +135,7 @@ class ProcessPool implements Pool {
     this.#closed = true
     clearTimeout(this.#retryTimer)
     clearTimeout(this.#idleTimer)
+    clearTimeout(this.#restTimer)
     for (const waiter of this.#waiters) waiter(undefined)
     this.#waiters.clear()
     const ended = [...this.#all].map((process) => process.ended)
@@ -154,6 +169,7 @@ class ProcessPool implements Pool {
     })
     void started.ended.then((end) => {
       this.#all.delete(started)
+      this.#restless.delete(started)
       const at = this.#idle.indexOf(started)
       if (at !== -1) this.#idle.splice(at, 1)
       if (this.#closed) return
@@ -189,7 +205,24 @@ class ProcessPool implements Pool {
       return
     }
     this.#idle.push(process)
+    this.#restless.set(process, performance.now())
+    this.#restLater()
     if (this.#all.size > this.#options.warm) this.#trimLater()
+  }
+
+  #restLater(): void {
+    if (this.#restTimer !== undefined) return
+    this.#restTimer = setTimeout(() => {
+      this.#restTimer = undefined
+      const longIdle = performance.now() - REST_MS
+      for (const [process, since] of this.#restless) {
+        if (since > longIdle) continue
+        this.#restless.delete(process)
+        process.rest()
+      }
+      if (this.#restless.size > 0) this.#restLater()
+    }, REST_MS)
+    this.#restTimer.unref()
   }
 
   #trimLater(): void {
@@ -206,6 +239,7 @@ class ProcessPool implements Pool {
 
   #retire(process: EngineProcess): void {
     this.#all.delete(process)
+    this.#restless.delete(process)
     process.kill('renewed')
   }
 }

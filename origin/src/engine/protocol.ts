@@ -19,6 +19,8 @@ export const FRAME = {
   progress: 7,
   /** Process to server: the result; the body is what was made. */
   done: 6,
+  /** Server to process, between two jobs: nobody wants anything for now. */
+  rest: 8,
 } as const
 
 export type FrameKind = (typeof FRAME)[keyof typeof FRAME]

@@ -33,10 +33,13 @@ export interface RunnerOptions {
 
 export type SourceJob = Extract<Job, { readonly source: unknown; readonly allowance: unknown }>
 
-/** Runs a job on a source: at once where it is cheap, else once its predicted cost is admitted. */
+/**
+ * Runs a job on a source: at once where it is cheap, else once its predicted cost is admitted. What `jobOf` gives begins
+ * at once; `shared` tells that other jobs on the same source wait for their turn.
+ */
 export type Runner = <J extends SourceJob>(
   source: Source,
-  jobOf: (allowance: Cost) => J,
+  jobOf: (allowance: Cost, shared: boolean) => J,
   time: JobTime,
   work?: 'clip',
 ) => Promise<JobOutput<J['kind']> | Failure>
@@ -50,13 +53,14 @@ const REMEMBERED_MS = 600_000
 export function createRunner({ ways, mostCost, events }: RunnerOptions): Runner {
   const rejectedSources = new LRUCache<string, Failure>({ max: REMEMBERED_SOURCES, ttl: REMEMBERED_MS })
   const slowSources = new LRUCache<string, true>({ max: REMEMBERED_SOURCES, ttl: REMEMBERED_MS })
+  const waiting = createCrowds()
   return async (source, jobOf, time, work) => {
     const name = `${source.key}\n${source.info.etag}`
     const known = rejectedSources.get(name)
     if (known !== undefined) return known
     let way = work === 'clip' ? ways.clip : ways.first(source, slowSources.has(name))
     for (let round = 0; round < MOST_ROUNDS; round += 1) {
-      const ended = await runInLane(way, jobOf(way.allowance), source, time, events)
+      const ended = await runInLane(way, jobOf, source, time, { events, waiting })
       if ('rejected' in ended) return ended.rejected
       if ('lethal' in ended) {
         rejectedSources.set(name, ended.lethal)
@@ -90,26 +94,55 @@ type Ended<Kind extends Job['kind']> =
 
 async function runInLane<J extends SourceJob>(
   way: Way,
-  job: J,
+  jobOf: (allowance: Cost, shared: boolean) => J,
   source: Source,
   { signal, timeLeftMs }: JobTime,
-  events: EngineEvents,
+  { events, waiting }: { readonly events: EngineEvents; readonly waiting: Crowds },
 ): Promise<Ended<J['kind']>> {
   const { lane, pool, weightBytes } = way
+  const { id } = source
+  const leave = waiting.join(id)
   // Before a header is read the size of its file is all that tells a small picture from a large one.
   const place = await lane.acquire(signal, { timeLeftMs, weightBytes, effort: source.parts.sizeBytes })
-  if (isFailure(place)) return { rejected: place }
+  if (isFailure(place)) {
+    leave()
+    return { rejected: place }
+  }
   try {
-    const process = await pool.take(signal)
+    const process = await pool.take(signal, id).finally(leave)
     if (process === undefined)
       return { rejected: signal.aborted ? abortFailure(signal) : fail('not-ready', 'the engine is closed') }
     try {
+      const job = jobOf(way.allowance, waiting.has(id))
       return await runOn(process, way, job, inputOf(source, signal), signal, events)
     } finally {
       pool.release(process)
     }
   } finally {
     place.release()
+  }
+}
+
+/** Jobs that wait, by the source that they share. */
+interface Crowds {
+  /** The caller calls what it gets once it waits no more. */
+  join(sourceId: number | undefined): () => void
+  has(sourceId: number | undefined): boolean
+}
+
+function createCrowds(): Crowds {
+  const sizes = new Map<number, number>()
+  return {
+    join(sourceId) {
+      if (sourceId === undefined) return () => undefined
+      sizes.set(sourceId, (sizes.get(sourceId) ?? 0) + 1)
+      return () => {
+        const left = (sizes.get(sourceId) ?? 0) - 1
+        if (left > 0) sizes.set(sourceId, left)
+        else sizes.delete(sourceId)
+      }
+    },
+    has: (sourceId) => sourceId !== undefined && sizes.has(sourceId),
   }
 }
 

@@ -9,7 +9,10 @@ import type { Cost } from '../jobs.ts'
 import { decodeHead, encodeHead, FRAME, type Frame, type FrameKind, HEAD_BYTES } from '../protocol.ts'
 
 export interface Channel {
-  /** Waits for the next job; undefined when the server is gone. The body of the one before is overwritten. */
+  /**
+   * Waits for the next job, or to be told that there is none for now; undefined when the server is gone. The body of the
+   * job before is overwritten.
+   */
   receiveJob(): Frame | undefined
   send(kind: FrameKind, value: unknown, body?: Uint8Array): void
   /** Asks for the bytes from `start` up to, not including, `end` of the job's source, and waits for them. */

@@ -39,11 +39,16 @@ for (let bytes = await workOnNext(); bytes !== undefined; bytes = await workOnNe
 // Libraries may keep the event loop alive for ever.
 process.exit(0)
 
-/** Does one job, and keeps nothing of it; gives how many bytes it had, or nothing when the server is gone. */
+/** Does one job, or rests, and keeps nothing of it; gives how many bytes it had, or nothing when the server is gone. */
 async function workOnNext(): Promise<number | undefined> {
   await childrenEnded()
   const frame = channel.receiveJob()
   if (frame === undefined) return undefined
+  if (frame.kind === FRAME.rest) {
+    workshop.rest()
+    collectGarbage()
+    return 0
+  }
   if (frame.kind !== FRAME.job) throw new Error(`frame ${frame.kind} instead of a job`)
   const job: Job = JSON.parse(frame.text)
   const { result, body } = await workshop.work(job, frame.body)

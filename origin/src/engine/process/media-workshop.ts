@@ -7,6 +7,7 @@ import type { Channel } from './channel.ts'
 import { examine } from './examine.ts'
 import { extrasOf, waveformOf } from './extras.ts'
 import { readFrameFiles } from './frames.ts'
+import { createStillKeeper, type KeptStill } from './image/kept-still.ts'
 import { placeholderOf } from './image/placeholder.ts'
 import { RENDERER_VERSION } from './image/sharp.ts'
 import { render } from './render.ts'
@@ -19,6 +20,7 @@ import type { Work, Workshop } from './workshop.ts'
 /** The role that opens media. */
 export async function openMediaWorkshop(setup: MediaSetup, channel: Channel): Promise<Workshop> {
   const decoders = createDecoders(setup)
+  const stills = createStillKeeper()
   const libav = setup.libav === 'at once' ? await decoders.libav() : undefined
   return {
     ready: { renderer: RENDERER_VERSION, libav: libav?.version ?? null },
@@ -30,8 +32,10 @@ export async function openMediaWorkshop(setup: MediaSetup, channel: Channel): Pr
         libav: decoders.libav,
         limits: job.limits,
       }
-      return workOn(sourceOf(job.source, body, channel), job, tools, channel)
+      const kept = stills.begin(job.source)
+      return workOn(sourceOf(job.source, body, kept, channel), job, tools, channel)
     },
+    rest: stills.forget,
   }
 }
 
@@ -111,7 +115,12 @@ async function workOnExamination(
   }
 }
 
-function sourceOf({ format, sizeBytes, whole }: JobSource, body: Uint8Array, channel: Channel): MediaSource {
+function sourceOf(
+  { format, sizeBytes, whole }: JobSource,
+  body: Uint8Array,
+  kept: KeptStill,
+  channel: Channel,
+): MediaSource {
   const kind: MediaKind | undefined = MEDIA_KINDS.find((known) => known.format === format)
-  return whole ? memorySource(body, kind) : rangedSource(sizeBytes, kind, channel.readRange)
+  return whole ? memorySource(body, kind, kept) : rangedSource(sizeBytes, kind, channel.readRange)
 }

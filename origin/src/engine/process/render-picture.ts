@@ -11,6 +11,7 @@ import { towardsFaces } from './faces/towards-faces.ts'
 import { isBare } from './image/bare.ts'
 import { type DecodeStill, decodePicture } from './image/decode.ts'
 import { type ImageInfo, validateInfo } from './image/inspect.ts'
+import { bytesToKeep, type KeptStill } from './image/kept-still.ts'
 import { drawnWhole, keepsPixels, type Layout, layoutOf, seeksFaces, sizeOf } from './image/layout.ts'
 import { openFile } from './image/open-file.ts'
 import { keepsAnimation, type Render, renderImage, renderPlayed } from './image/render-image.ts'
@@ -59,7 +60,7 @@ export async function renderPicture(
         validateInfo(wanted.drawn, { limits, animated: keepsAnimation(info, wanted.render) }) ??
         (mayBeUntouched(info, options, wanted.render, seen.sizeBytes)
           ? undefined
-          : admit(costOf(info, wanted, seen), admission))
+          : admit(costWithin(admission.allowance, costsOf(info, wanted, seen, source.kept)), admission))
       )
     },
   })
@@ -68,14 +69,16 @@ export async function renderPicture(
   const wanted = wantedOf(info)
   if (isFailure(wanted)) return wanted
   const { format } = wanted.render
+  const costs = costsOf(info, wanted, { bytes, sizeBytes: bytes.length }, source.kept)
+  const cost = costWithin(admission.allowance, costs)
   if (mayBeUntouched(info, options, wanted.render, bytes.length)) {
     if (!opened.damaged && isBare(bytes, info.format)) return { kind: 'rendered', format, bytes: undefined }
-    const deferred = admit(costOf(info, wanted, { bytes, sizeBytes: bytes.length }), admission)
+    const deferred = admit(cost, admission)
     if (deferred !== undefined) return deferred
   }
   const rendered = wanted.cutLate
     ? await renderCut(bytes, info, wanted, job, tools)
-    : await renderWhole(bytes, info, wanted.render, tools)
+    : await renderWhole(bytes, info, wanted.render, tools, cost === costs.kept ? source.kept : undefined)
   return isFailure(rendered) ? rendered : { kind: 'rendered', format, bytes: rendered }
 }
 
@@ -84,6 +87,7 @@ async function renderWhole(
   info: ImageInfo,
   wanted: Render,
   tools: VideoTools,
+  kept: KeptStill | undefined,
 ): Promise<Uint8Array | Failure> {
   const decodeStill = createStillDecoder(tools)
   const layout = await cutLayout(bytes, info, wanted, decodeStill)
@@ -96,7 +100,7 @@ async function renderWhole(
   }
   return (
     (await renderSequence(bytes, info, render, tools)) ??
-    (await renderImage(bytes, info, render, decodeStill))
+    (await renderImage(bytes, info, render, decodeStill, kept))
   )
 }
 
@@ -191,9 +195,30 @@ async function renderCut(
     info,
   )
 }
-function costOf(info: ImageInfo, { render, drawn, cutLate }: WantedPicture, seen: SeenBytes): Cost {
+
+/** What a rendition costs alone, and what it costs where the pixels of its source are kept for others. */
+interface Costs {
+  readonly alone: Cost
+  readonly kept: Cost
+}
+
+function costsOf(
+  info: ImageInfo,
+  { render, drawn, cutLate }: WantedPicture,
+  seen: SeenBytes,
+  kept: KeptStill | undefined,
+): Costs {
   const frames = keepsAnimation(info, render) ? info.frames : 1
-  return costOfPicture(drawn, render, { frames, cutLate }, seen)
+  const alone = costOfPicture(drawn, render, { frames, cutLate }, seen)
+  if (kept?.wanted !== true) return { alone, kept: alone }
+  return { alone, kept: { ...alone, memoryBytes: alone.memoryBytes + bytesToKeep(info, render) } }
+}
+
+/** Nothing is kept that would not be admitted for it. */
+function costWithin(allowance: Cost, { alone, kept }: Costs): Cost {
+  const fits = (cost: Cost) =>
+    cost.memoryBytes <= allowance.memoryBytes && cost.cpuSeconds <= allowance.cpuSeconds
+  return fits(alone) && !fits(kept) ? alone : kept
 }
 
 /** Undefined for what is no animated AVIF, or is to be a still, or does not play: then its still is rendered. */

@@ -8,6 +8,7 @@ export async function openScanWorkshop(model: ModelOptions): Promise<Workshop> {
   const scan = await loadScan(model)
   return {
     ready: { renderer: '', libav: null },
+    rest: () => undefined,
     async work(job, pictures) {
       if (job.kind !== 'scan') throw new Error(`a job of the kind ${job.kind} for the model`)
       try {

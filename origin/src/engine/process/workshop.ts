@@ -5,6 +5,8 @@ export interface Workshop {
   readonly ready: Ready
   /** Does a job. Expected failures are its result; what it throws ends the process. */
   work(job: Job, body: Uint8Array): Promise<Work>
+  /** There is no job for now: what is kept for the next one is given back. */
+  rest(): void
 }
 
 export interface Work {

@@ -6,10 +6,10 @@
 
 import type { RawPicture } from './raw-picture.ts'
 
-/** RGB or RGBA pixels as a TIFF with this profile; of 16 bits the lower byte first. */
+/** RGB or RGBA pixels as a TIFF with this profile, or with none; of 16 bits the lower byte first. */
 export function wrapInTiff(
   { data, width, height, channels }: RawPicture,
-  profile: Uint8Array,
+  profile: Uint8Array = NO_PROFILE,
   bitsPerSample: 8 | 16 = 8,
 ): Uint8Array {
   const pixelsAt = HEADER_BYTES
@@ -28,7 +28,7 @@ export function wrapInTiff(
     [279, LONG, 1, data.length],
     [284, SHORT, 1, INTERLEAVED],
     ...(channels === 4 ? ([[338, SHORT, 1, STRAIGHT_ALPHA]] as const) : []),
-    [34675, UNDEFINED, profile.length, profileAt],
+    ...(profile.length > 0 ? ([[34675, UNDEFINED, profile.length, profileAt]] as const) : []),
   ]
   const file = Buffer.alloc(directoryAt + 2 + entries.length * ENTRY_BYTES + 4)
   file.write('II*\0', 0, 'latin1')
@@ -49,6 +49,7 @@ export function wrapInTiff(
 
 type Entry = readonly [tag: number, type: number, count: number, value: number]
 
+const NO_PROFILE = new Uint8Array()
 const HEADER_BYTES = 8
 const ENTRY_BYTES = 12
 const DEPTHS_BYTES = 8

@@ -2,10 +2,13 @@
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { MediaKind } from '../../../media/kinds.ts'
+import type { KeptStill } from '../image/kept-still.ts'
 
 export interface MediaSource {
   readonly kind: MediaKind | undefined
   readonly sizeBytes: number
+  /** What is kept of it between jobs that share it, where it may be. */
+  readonly kept?: KeptStill
   /** Every read asks the server. */
   readonly isRanged: boolean
   /** The bytes from `start` up to, not including, `end`; both have to lie inside the source. */
@@ -15,9 +18,10 @@ export interface MediaSource {
 }
 
 /** A source that is in memory already. */
-export function memorySource(bytes: Uint8Array, kind: MediaKind | undefined): MediaSource {
+export function memorySource(bytes: Uint8Array, kind: MediaKind | undefined, kept?: KeptStill): MediaSource {
   return {
     kind,
+    ...(kept === undefined ? {} : { kept }),
     isRanged: false,
     sizeBytes: bytes.length,
     read: (start, end) => bytes.subarray(start, end),

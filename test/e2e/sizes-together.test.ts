@@ -1,0 +1,48 @@
+import sharp from 'sharp'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { type FilesystemDoor, openFilesystemOrigin } from '../doors.ts'
+import { noisePng } from '../fixtures.ts'
+import { send } from '../http.ts'
+
+const WIDTHS = [16, 32, 48, 64, 80, 96, 128, 160, 200, 256, 320, 400]
+
+let door: FilesystemDoor
+
+beforeAll(async () => {
+  door = await openFilesystemOrigin()
+})
+afterAll(() => door.close())
+
+const ask = (file: string, width: number, query = '') =>
+  send(door.url, `/attachments/1/${file}?width=${width}&format=webp${query}`)
+
+it.each(['png', 'jpg', 'avif'] as const)(
+  'sizes of one %s that are asked for at once are those that are asked for one by one',
+  async (extension) => {
+    const noise = await noisePng(1201, 901)
+    const source = {
+      png: () => noise,
+      jpg: () => sharp(noise).jpeg().toBuffer(),
+      avif: () => sharp(noise).avif({ effort: 0 }).toBuffer(),
+    }
+    const bytes = await source[extension]()
+    await door.put(`attachments/1/together.${extension}`, bytes)
+    await door.put(`attachments/1/alone.${extension}`, bytes)
+    const together = await Promise.all(WIDTHS.map((width) => ask(`together.${extension}`, width)))
+    for (const [at, width] of WIDTHS.entries()) {
+      const alone = await ask(`alone.${extension}`, width)
+      expect([together[at]?.status, alone.status]).toEqual([200, 200])
+      expect(together[at]?.body.equals(alone.body), `${width}`).toBe(true)
+    }
+  },
+)
+
+it('one that cannot be made keeps none of the others', async () => {
+  await door.put('attachments/1/mixed.png', await noisePng(801, 601))
+  const [wide, ...others] = await Promise.all([
+    ask('mixed.png', 16, '&pad=4000,4000,4000,4000&height=16384'),
+    ...WIDTHS.map((width) => ask('mixed.png', width)),
+  ])
+  expect(wide?.status).toBe(400)
+  expect(new Set(others.map(({ status }) => status))).toEqual(new Set([200]))
+})

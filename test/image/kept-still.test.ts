@@ -1,0 +1,188 @@
+import { createStillKeeper, type KeptStill } from '@media-proxy/origin/engine/process/image/kept-still.ts'
+import { renderPicture } from '@media-proxy/origin/engine/process/render-picture.ts'
+import { memorySource } from '@media-proxy/origin/engine/process/source/media-source.ts'
+import { FULL_SIZE, type RenderOptions } from '@media-proxy/origin/engine/render-options.ts'
+import { sniff } from '@media-proxy/origin/media/sniff.ts'
+import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import sharp, { type Sharp } from 'sharp'
+import { describe, expect, it } from 'vitest'
+import { corpusFiles, corpusFolders, readCorpus } from '../corpus/corpus.ts'
+import { seededRandom } from '../seeded-random.ts'
+import { ANY_COST, tellNobody, videoTools } from '../video-tools.ts'
+
+/** A photograph's stand-in: every row and column differs, and the sides are odd. */
+function gradient(width: number, height: number, channels: 1 | 2 | 3 | 4): Sharp {
+  const random = seededRandom(7)
+  const pixels = Uint8Array.from(
+    { length: width * height * channels },
+    (_, at) => (((at * 31) / (width * channels)) % 200) + 40 * random(),
+  )
+  return sharp(pixels, { raw: { width, height, channels } })
+}
+
+/** 24 bits a pixel, from the bottom to the top, each row a multiple of four bytes. */
+function bitmap(width: number, height: number): Buffer {
+  const rowBytes = 4 * Math.ceil((3 * width) / 4)
+  const file = Buffer.alloc(54 + rowBytes * height)
+  file.write('BM', 0, 'latin1')
+  file.writeUInt32LE(file.length, 2)
+  file.writeUInt32LE(54, 10)
+  file.writeUInt32LE(40, 14)
+  file.writeInt32LE(width, 18)
+  file.writeInt32LE(height, 22)
+  file.writeUInt16LE(1, 26)
+  file.writeUInt16LE(24, 28)
+  for (let at = 54; at < file.length; at += 1) file[at] = (at * at) % 251
+  return file
+}
+
+/** Sources that the kept pixels serve, and those that they do not: both have to come out the same. */
+const SOURCES: Readonly<Record<string, () => Promise<Buffer>>> = {
+  'a JPEG': () => gradient(1301, 977, 3).jpeg({ quality: 90 }).toBuffer(),
+  'a progressive JPEG of 4:4:4': () =>
+    gradient(1301, 977, 3).jpeg({ progressive: true, chromaSubsampling: '4:4:4' }).toBuffer(),
+  'a grey JPEG': () => gradient(801, 577, 1).toColourspace('b-w').jpeg().toBuffer(),
+  'a turned JPEG': () => gradient(801, 577, 3).jpeg().withMetadata({ orientation: 6 }).toBuffer(),
+  'a JPEG beyond 8 megapixels': () => gradient(3401, 2477, 3).jpeg().toBuffer(),
+  'a PNG': () => gradient(701, 477, 3).png().toBuffer(),
+  'a PNG with alpha': () => gradient(701, 477, 4).png().toBuffer(),
+  'a grey PNG': () => gradient(701, 477, 1).toColourspace('b-w').png().toBuffer(),
+  'a grey PNG with alpha': () => gradient(701, 477, 2).toColourspace('b-w').png().toBuffer(),
+  'a PNG of a palette': () => gradient(301, 277, 3).png({ palette: true }).toBuffer(),
+  'a PNG of 16 bits': () => gradient(301, 277, 3).toColourspace('rgb16').png().toBuffer(),
+  'a PNG with a profile': () => gradient(301, 277, 3).withIccProfile('p3').png().toBuffer(),
+  'an AVIF': () => gradient(701, 477, 3).avif({ effort: 0 }).toBuffer(),
+  'an AVIF with alpha': () => gradient(301, 277, 4).avif({ effort: 0 }).toBuffer(),
+  'a WebP': () => gradient(701, 477, 3).webp().toBuffer(),
+  'a lossless WebP with alpha': () => gradient(701, 477, 4).webp({ lossless: true }).toBuffer(),
+  'a TIFF': () => gradient(701, 477, 3).tiff().toBuffer(),
+  'a bitmap': async () => bitmap(301, 277),
+  'a GIF': () => gradient(201, 177, 3).gif().toBuffer(),
+}
+
+const OPTIONS = {
+  ...{ geometry: FULL_SIZE, imagesOnly: true, format: 'webp', quality: 80 },
+  ...{ qualityAsked: true, animated: false },
+} as const satisfies RenderOptions
+
+const within = (width: number, height: number, fit: 'cover' | 'contain' | 'inside' = 'cover') =>
+  ({ kind: 'transformation', width, height, fit, gravity: 'centre' }) as const
+
+/** What is wanted of each source, one after the other. */
+const WANTED: readonly RenderOptions[] = [
+  { ...OPTIONS, geometry: { kind: 'transformation', width: 128, fit: 'cover', gravity: 'centre' } },
+  { ...OPTIONS, geometry: { kind: 'asset', route: 'avatars', size: 64 }, format: 'png' },
+  { ...OPTIONS, geometry: within(300, 300), format: 'jpeg' },
+  { ...OPTIONS, geometry: within(200, 90, 'contain'), format: 'jpeg' },
+  { ...OPTIONS, geometry: within(90, 200, 'inside'), blur: 3 },
+  { ...OPTIONS, geometry: { kind: 'transformation', width: 333, fit: 'cover', gravity: 'attention' } },
+  { ...OPTIONS, format: 'avif' },
+  { ...OPTIONS, format: 'png', quality: 'lossless' },
+  { ...OPTIONS, geometry: within(100, 80), rotate: 90, flip: 'h', sharpen: 2 },
+  {
+    ...OPTIONS,
+    geometry: within(100, 80),
+    crop: { x: 1000, y: 2000, width: 5000, height: 5000, unit: 'ten-thousandth' },
+  },
+  { ...OPTIONS, geometry: within(100, 80), trim: true, background: 'ff8800' },
+]
+
+describe('a rendition of pixels that are kept is the same as one alone', () => {
+  it.each(Object.keys(SOURCES))('%s', async (name) => {
+    await expectSame((await SOURCES[name]?.()) ?? Buffer.alloc(0), name)
+  })
+
+  const photographs = corpusFolders().includes('photos')
+    ? ['photos', 'colour', 'orientation', 'heic', 'wild'].flatMap((folder) => corpusFiles(folder))
+    : []
+  it
+    .skipIf(photographs.length === 0)
+    .each(photographs.filter((file) => /\.(jpe?g|png|avif|heic|tiff?|bmp|jxl|webp)$/.test(file)))(
+    '%s of the corpus',
+    async (file) => {
+      await expectSame(readCorpus(file), file)
+    },
+  )
+})
+
+async function expectSame(file: Buffer, name: string): Promise<void> {
+  const keeper = createStillKeeper()
+  for (const options of WANTED) {
+    const alone = await render(file, name, options, undefined)
+    const together = await render(file, name, options, keeper.begin({ id: 1, shared: true }))
+    expect(together, JSON.stringify(options)).toEqual(alone)
+  }
+}
+
+async function render(file: Buffer, name: string, options: RenderOptions, kept: KeptStill | undefined) {
+  const bytes = Buffer.from(file)
+  const kind = await sniff(bytes, name)
+  if (kind?.kind !== 'image') return undefined
+  const rendered = await renderPicture(
+    memorySource(bytes, kind, kept),
+    kind.format,
+    { options, renderQuality: 'fine', limits: videoTools.limits },
+    videoTools,
+    { allowance: ANY_COST, tellCost: tellNobody },
+  )
+  return isFailure(rendered) || rendered.kind === 'deferred' ? rendered : rendered.bytes
+}
+
+describe('the pixels of a shared still', () => {
+  /** Renders, and tells whether the picture was decoded for it. */
+  async function decodes(file: Buffer, kept: KeptStill, allowance = ANY_COST): Promise<boolean> {
+    let decoded = false
+    const watched: KeptStill = {
+      wanted: kept.wanted,
+      read: (decode) =>
+        kept.read(() => {
+          decoded = true
+          return decode()
+        }),
+    }
+    const kind = await sniff(file, '')
+    if (kind?.kind !== 'image') throw new Error('no picture')
+    const [options] = WANTED
+    if (options === undefined) throw new Error('nothing is wanted')
+    const rendered = await renderPicture(
+      memorySource(Buffer.from(file), kind, watched),
+      kind.format,
+      { options, renderQuality: 'fine', limits: videoTools.limits },
+      videoTools,
+      { allowance, tellCost: tellNobody },
+    )
+    if (isFailure(rendered)) throw new Error(rendered.code)
+    return decoded
+  }
+
+  it('are decoded once, until a job has another source, or there is none', async () => {
+    const keeper = createStillKeeper()
+    const file = await gradient(1301, 977, 3).jpeg().toBuffer()
+    // One by Sharp, one by a decoder of our own.
+    for (const source of [file, bitmap(301, 277)]) {
+      keeper.forget()
+      expect(await decodes(source, keeper.begin({ id: 1, shared: true }))).toBe(true)
+      expect(await decodes(source, keeper.begin({ id: 1, shared: true }))).toBe(false)
+      expect(await decodes(source, keeper.begin({ id: 1, shared: false }))).toBe(false)
+      expect(await decodes(source, keeper.begin({ id: 2, shared: true }))).toBe(true)
+      expect(await decodes(source, keeper.begin({ id: 2, shared: true }))).toBe(false)
+      keeper.forget()
+      expect(await decodes(source, keeper.begin({ id: 2, shared: true }))).toBe(true)
+    }
+  })
+
+  it('are not kept where nobody else wants them', async () => {
+    const keeper = createStillKeeper()
+    const file = await gradient(701, 477, 3).png().toBuffer()
+    expect(await decodes(file, keeper.begin({ id: 1, shared: false }))).toBe(false)
+    expect(keeper.begin({ id: 1, shared: false }).wanted).toBe(false)
+  })
+
+  it('are not kept beyond the memory that was admitted', async () => {
+    const keeper = createStillKeeper()
+    const file = await gradient(3401, 2477, 3).png().toBuffer()
+    const allowance = { memoryBytes: 50 * 2 ** 20, cpuSeconds: 60 }
+    expect(await decodes(file, keeper.begin({ id: 1, shared: true }), allowance)).toBe(false)
+    expect(keeper.begin({ id: 1, shared: false }).wanted).toBe(false)
+  })
+})
