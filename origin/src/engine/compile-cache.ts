@@ -33,6 +33,7 @@ export function compileAhead(serverFlags: readonly string[]): void {
   if (existsSync(COMPILE_CACHE) && statSync(COMPILE_CACHE).mtimeMs > changedAt) return
   // Beside it until it is whole: who reads it meanwhile, or writes it too, finds the old one, none, or a whole one.
   const unfinished = `${COMPILE_CACHE}.${process.pid}`
+  const replaced = `${unfinished}.old`
   try {
     mkdirSync(unfinished, { recursive: true })
     compile(
@@ -41,15 +42,18 @@ export function compileAhead(serverFlags: readonly string[]): void {
       unfinished,
     )
     compile([LATE, ...SERVER_MODULES], serverFlags, unfinished)
-    rmSync(COMPILE_CACHE, { recursive: true, force: true })
+    if (existsSync(COMPILE_CACHE)) renameSync(COMPILE_CACHE, replaced)
     renameSync(unfinished, COMPILE_CACHE)
   } catch (error) {
     // Another one was faster, and compiled the same.
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOTEMPTY')) throw error
+    if (!(error instanceof Error && 'code' in error && OVERTAKEN.has(error.code))) throw error
   } finally {
-    rmSync(unfinished, { recursive: true, force: true })
+    for (const folder of [unfinished, replaced]) rmSync(folder, { recursive: true, force: true })
   }
 }
+
+/** The old cache was moved away, or a new one put there, in between. */
+const OVERTAKEN: ReadonlySet<unknown> = new Set(['ENOENT', 'ENOTEMPTY'])
 
 /** A module is compiled before it runs: what an optional package is missing for ends in an error that nobody needs. */
 function compile(modules: readonly string[], flags: readonly string[], cache: string): void {
