@@ -24,7 +24,7 @@ RUN node scripts/prune-production.ts
 
 FROM node:24-bookworm-slim
 RUN apt-get update \
-  && apt-get install -y --no-install-recommends libjemalloc2 tini \
+  && apt-get install -y --no-install-recommends fonts-dejavu-core libjemalloc2 tini \
   && rm -rf /var/lib/apt/lists/* \
   && ln -s "/usr/lib/$(uname -m)-linux-gnu/libjemalloc.so.2" /usr/lib/libjemalloc.so
 WORKDIR /app
@@ -36,7 +36,7 @@ COPY origin/src origin/src
 COPY origin/fonts origin/fonts
 COPY origin/models origin/models
 
-# jemalloc gives memory back where glibc keeps it; the pool reads files and looks names up. Videos are decoded by
+# Text in drawings is drawn with the fonts that are there. jemalloc gives memory back where glibc keeps it; the pool reads files and looks names up. Videos are decoded by
 # libav, which is one of the packages.
 ENV NODE_ENV=production \
   MEDIA_PROXY_NODE_ENV=production \

@@ -9,7 +9,7 @@ import { checkPort } from './diagnose/ports.ts'
 import { checkRunning } from './diagnose/running.ts'
 import { checkStore } from './diagnose/store.ts'
 import { renderTable } from './diagnose/table.ts'
-import { checkModel, checkProcess, checkSharp, checkVideoDecoder } from './diagnose/tools.ts'
+import { checkFonts, checkModel, checkProcess, checkSharp, checkVideoDecoder } from './diagnose/tools.ts'
 import { checkTrust } from './diagnose/trust.ts'
 import { nativeEnvironment, ROOT } from './origin-process.ts'
 
@@ -64,6 +64,7 @@ async function* diagnose(edgeVariables: string | undefined): AsyncGenerator<Find
   }
   yield* await checkVideoDecoder(environment, config?.engine.libav ?? true)
   yield checkSharp()
+  yield await checkFonts()
   // In production nobody but the container or the service manager sets it up.
   if (config !== undefined) yield* await checkPlatform(config)
   yield* checkProcess(config?.nodeEnv === 'production' ? process.env : environment)

@@ -6,6 +6,7 @@ import { FFMPEG_VARIABLE, findFfmpeg } from '@media-proxy/origin/engine/ffmpeg-b
 import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
 import { MODEL_PICTURE_BYTES } from '@media-proxy/origin/engine/scan-model.ts'
 import { modelOf } from '@media-proxy/origin/nsfw/model.ts'
+import { FONT_CONFIGURATION } from '@media-proxy/origin/paths/paths.ts'
 import type { Config } from '@media-proxy/shared/config/schema.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { pino } from 'pino'
@@ -109,6 +110,25 @@ export function checkSharp(): Finding {
         `without ${missing.join(', ')}`,
         'install again with sharp’s own binaries: pnpm install --force',
       )
+}
+
+/** Draws letters as the engine draws them; `configuration` names the fonts, for the first drawing of a process. */
+export async function checkFonts(configuration: string = FONT_CONFIGURATION): Promise<Finding> {
+  process.env.FONTCONFIG_FILE = configuration
+  const [a, g] = [await drawLetter('A'), await drawLetter('g')]
+  // Without a font each is the same box.
+  return a.equals(g)
+    ? warning(
+        'fonts',
+        'there are none: drawings have boxes for letters',
+        'install some (Debian and Ubuntu: apt-get install fonts-dejavu-core)',
+      )
+    : ok('fonts', 'text in drawings is drawn')
+}
+
+function drawLetter(letter: string): Promise<Buffer> {
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="20" height="20"><text y="16">${letter}</text></svg>`
+  return sharp(Buffer.from(svg)).raw().toBuffer()
 }
 
 const MODEL_TIMEOUT_MS = 30_000

@@ -1,0 +1,16 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { checkFonts } from './tools.ts'
+
+it('says that drawings have boxes for letters where there are no fonts', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'media-proxy-test-'))
+  try {
+    const file = join(folder, 'fonts.conf')
+    await writeFile(file, '<fontconfig><cachedir>/dev/null/none</cachedir></fontconfig>')
+    expect(await checkFonts(file)).toMatchObject({ check: 'fonts', state: 'warning' })
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+})
