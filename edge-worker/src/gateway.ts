@@ -34,7 +34,7 @@ import {
 import { signExternalPath, verifyExternal } from '@media-proxy/shared/signing/external-url.ts'
 import type { KeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { beginTrace, givenTrace } from '@media-proxy/shared/trace-context.ts'
-import { type Delivery, deliver } from './delivery.ts'
+import { type Delivery, type DeliveryRequest, deliver } from './delivery.ts'
 import type { Delivered, EdgeExchange } from './exchange.ts'
 import { forward, pick, playgroundHeaders } from './forward.ts'
 import type { Purge } from './purge.ts'
@@ -95,13 +95,18 @@ export type Gateway = (request: Request, context: GatewayContext) => Promise<Han
 export function createGateway(options: GatewayOptions): Gateway {
   return async (request, { waitUntil }) => {
     const url = withoutPublicPath(new URL(request.url), options.publicPath)
+    let traceparent: string | undefined
     const exchange: EdgeExchange = {
       request,
       url,
       method: request.method,
       headers: request.headers,
       requestId: requestIdOf(request.headers),
-      traceparent: beginTrace(request.headers, Math.random() < options.sampleRatio),
+      get traceparent() {
+        // Of a hit nobody asks for it.
+        traceparent ??= beginTrace(request.headers, Math.random() < options.sampleRatio)
+        return traceparent
+      },
       clientAddress: request.headers.get('cf-connecting-ip') ?? '127.0.0.1',
       timings: createTimings(options.now),
       waitUntil,
@@ -152,10 +157,13 @@ async function answer(
     case 'attachment':
       return answerAttachment(parsed, exchange, limits, options)
     case 'asset':
-    case 'file':
+    case 'file': {
+      const url = canonicalUrl(parsed)
       return (
-        (await limits.consume('requests')) ?? serve(parsed, canonicalUrl(parsed), exchange, limits, options)
+        (await limits.consume('requests')) ??
+        serve(parsed, { url, originPath: url }, exchange, limits, options)
       )
+    }
     case 'external':
       return answerExternal(parsed, exchange, limits, options)
     case 'endpoint':
@@ -176,9 +184,9 @@ async function answerAttachment(
   )
   const rejected = await limits.consume('requests')
   if (rejected !== undefined) return rejected
-  return isFailure(verified)
-    ? verified
-    : serve(verified, signedPathOf(canonicalUrl(verified), verified), exchange, limits, options)
+  if (isFailure(verified)) return verified
+  const url = canonicalUrl(verified)
+  return serve(verified, { url, originPath: signedPathOf(url, verified) }, exchange, limits, options)
 }
 
 /** The origin checks the signature too. */
@@ -203,15 +211,23 @@ async function answerExternal(
     return (await limits.consume(badSignature ? 'bad-signatures' : 'requests')) ?? verified
   }
   const rejected = await limits.consume('requests')
-  return rejected ?? serve(verified, await originPathOf(verified, ring), exchange, limits, options)
+  if (rejected !== undefined) return rejected
+  const url = canonicalUrl(verified)
+  return serve(
+    verified,
+    { url, originPath: await originPathOf(verified, url, ring) },
+    exchange,
+    limits,
+    options,
+  )
 }
 
 /**
  * The origin checks the signature too, so it is asked by the very target and expiry that were signed. A signature that
  * covers the parameters is made anew, since they are canonical now.
  */
-async function originPathOf(request: VerifiedExternal, ring: KeyRing): Promise<string> {
-  const [, query] = canonicalUrl(request).split('?')
+async function originPathOf(request: VerifiedExternal, url: CanonicalUrl, ring: KeyRing): Promise<string> {
+  const [, query] = url.split('?')
   const expiry = request.expiresAt === undefined ? undefined : `ex=${request.expiresAt}`
   const parameters = [query, expiry].filter((part) => part !== undefined).join('&')
   const path =
@@ -223,7 +239,7 @@ async function originPathOf(request: VerifiedExternal, ring: KeyRing): Promise<s
 
 function serve(
   request: SourceRequest,
-  originPath: string,
+  paths: Pick<DeliveryRequest, 'url' | 'originPath'>,
   exchange: EdgeExchange,
   limits: RequestLimits,
   { delivery, workersCache }: GatewayOptions,
@@ -231,7 +247,7 @@ function serve(
   const whole = isRendition(request)
   const attempts = renderAttempts(request)
   const beforeRender = async () => (whole ? await limits.consume('renders', attempts) : undefined)
-  const wanted = { request, url: canonicalUrl(request), originPath, whole, beforeRender }
+  const wanted = { request, ...paths, whole, beforeRender }
   return whole && workersCache !== undefined
     ? deliverByWorkersCache(workersCache, wanted, sourceNameOf(request), exchange)
     : deliver(delivery, wanted, exchange)

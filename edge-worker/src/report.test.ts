@@ -1,6 +1,6 @@
 import { parseRequest } from '@media-proxy/shared/request/parse.ts'
 import { presetRules } from '@media-proxy/shared/request/presets.ts'
-import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { failureResponse } from '@media-proxy/shared/response/headers.ts'
 import { afterEach, expect, it, vi } from 'vitest'
 import type { EdgeExchange } from './exchange.ts'
@@ -9,28 +9,30 @@ import { createTimings } from './timings.ts'
 
 afterEach(() => vi.restoreAllMocks())
 
+const url = new URL('https://media.example/avatars/1/a.webp?size=big')
+const request = new Request(url)
+const exchange: EdgeExchange = {
+  request,
+  url,
+  method: 'GET',
+  headers: request.headers,
+  requestId: 'asked-for',
+  traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-00`,
+  clientAddress: '192.0.2.1',
+  timings: createTimings(() => 0),
+  waitUntil: () => {},
+}
+const parsed = parseRequest(url, {
+  accept: null,
+  assets: false,
+  ...presetRules({ presets: {}, presetsOnly: false }),
+})
+const refused = isFailure(parsed) ? parsed : fail('defect', 'it was not refused')
+
 it('says in the log what was refused, beside the request id, whatever the answer says', () => {
   const log = vi.spyOn(console, 'log').mockImplementation(() => {})
-  const url = new URL('https://media.example/avatars/1/a.webp?size=big')
-  const parsed = parseRequest(url, {
-    accept: null,
-    assets: false,
-    ...presetRules({ presets: {}, presetsOnly: false }),
-  })
-  if (!isFailure(parsed)) throw new Error('it was not refused')
-  const request = new Request(url)
-  const exchange: EdgeExchange = {
-    request,
-    url,
-    method: 'GET',
-    headers: request.headers,
-    requestId: 'asked-for',
-    traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-00`,
-    clientAddress: '192.0.2.1',
-    timings: createTimings(() => 0),
-    waitUntil: () => {},
-  }
-  report({ response: failureResponse(parsed, 'asked-for'), exchange, parsed, failure: parsed })
+  const handled = { response: failureResponse(refused, 'asked-for'), exchange, parsed, failure: refused }
+  report(handled, { ordinaryRatio: 0, requests: undefined })
   expect(log.mock.calls).toEqual([
     [
       expect.objectContaining({
@@ -41,4 +43,38 @@ it('says in the log what was refused, beside the request id, whatever the answer
       }),
     ],
   ])
+})
+
+it('tells of a share of the ordinary answers, each for so many, and of every other one', () => {
+  const log = vi.spyOn(console, 'log').mockImplementation(() => {})
+  const random = vi.spyOn(Math, 'random')
+  const weights: unknown[] = []
+  const requests = {
+    writeDataPoint: ({ doubles = [] }: AnalyticsEngineDataPoint = {}) => {
+      weights.push(doubles[2])
+    },
+  }
+  const told = (status: number, method = 'GET', failure?: Failure) => {
+    log.mockClear()
+    const response = new Response(null, { status })
+    const handled = { response, exchange: { ...exchange, method }, parsed, failure }
+    report(handled, { ordinaryRatio: 0.25, requests })
+    return log.mock.calls.length === 1
+  }
+  random.mockReturnValue(0.25)
+  for (const [status, method] of [
+    [200, 'GET'],
+    [206, 'GET'],
+    [304, 'HEAD'],
+    [404, 'GET'],
+    [204, 'OPTIONS'],
+  ] as const)
+    expect([status, told(status, method)]).toEqual([status, false])
+  for (const status of [400, 401, 429, 500, 502]) expect([status, told(status)]).toEqual([status, true])
+  expect(told(404, 'GET', fail('attachment-refused'))).toBe(true)
+  expect(told(200, 'POST')).toBe(true)
+  expect(weights).toEqual([1, 1, 1, 1, 1, 1, 1])
+  random.mockReturnValue(0.24)
+  expect(told(200)).toBe(true)
+  expect(weights.at(-1)).toBe(4)
 })

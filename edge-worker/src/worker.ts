@@ -3,6 +3,7 @@
 import { exports, cache as platformCache, WorkerEntrypoint } from 'cloudflare:workers'
 import {
   type Config,
+  edgeLogRatioOf,
   explainsErrors,
   hasDescription,
   hasPlayground,
@@ -64,7 +65,10 @@ export default {
     try {
       const gateway = gatewayOf(settings.config, keys, bindings, request)
       const handled = await gateway(request, { waitUntil: (work) => context.waitUntil(work) })
-      report(handled, bindings.REQUESTS)
+      report(handled, {
+        ordinaryRatio: edgeLogRatioOf(settings.config),
+        requests: bindings.REQUESTS,
+      })
       return handled.response
     } catch (error) {
       const requestId = requestIdOf(request.headers)

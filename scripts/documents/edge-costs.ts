@@ -1,15 +1,16 @@
 /** The table of docs/operations.md: what requests cost at the edge. */
 
-import { EDGE_COSTS, type EdgeCost, priceOf } from '@media-proxy/shared/edge-costs.ts'
+import { type Charges, EDGE_COSTS, ORDINARY_LOG_RATIO, priceOf } from '@media-proxy/shared/edge-costs.ts'
 
-const HEADINGS = ['DO requests', 'rows', 'a million']
+const HEADINGS = ['DO requests', 'rows', 'log lines', 'a million']
 
 /** Padded as the formatter of the documents pads it. */
 export function edgeCostsTable(): string {
-  const cells = ({ durableObjects, rows }: EdgeCost['platform']) => [
-    String(durableObjects),
-    String(rows),
-    `$${priceOf({ durableObjects, rows }).toFixed(2)}`,
+  const cells = (charges: Charges) => [
+    String(charges.durableObjects),
+    String(charges.rows),
+    String(Math.max(charges.lines, ORDINARY_LOG_RATIO)),
+    `$${priceOf(charges).toFixed(2)}`,
   ]
   const [first = '', ...rest] = HEADINGS
   const table = [

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { EDGE_COSTS, priceOf } from '@media-proxy/shared/edge-costs.ts'
+import { type Charges, EDGE_COSTS, priceOf } from '@media-proxy/shared/edge-costs.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createTestHarness } from 'wrangler'
 import { type Door, openFilesystemOrigin } from '../doors.ts'
@@ -11,6 +11,8 @@ const SETTINGS = {
   MEDIA_PROXY_NODE_ENV: 'test',
   MEDIA_PROXY_SECRET_KEY: 'secret',
   MEDIA_PROXY_EDGE_SECRET_KEY: 'edge',
+  // Then what is told is told of every such request.
+  MEDIA_PROXY_TELEMETRY_EDGE_LOG_RATIO: '0',
 }
 const LIMITS = {
   MEDIA_PROXY_RATE_LIMIT_ENABLED: 'true',
@@ -22,6 +24,7 @@ interface Counts {
   readonly calls: Readonly<Record<string, number>>
   readonly objects: Readonly<Record<string, number>>
   readonly rows: number
+  readonly lines: number
 }
 
 const total = (calls: Readonly<Record<string, number>>) =>
@@ -61,11 +64,15 @@ describe.each(['platform', 'ledger'] as const)('what a request costs at the edge
 
   const counts = async (): Promise<Counts> => JSON.parse((await send(edge.url, '/__counts')).body.toString())
 
-  async function cost(work: () => Promise<unknown>): Promise<{ durableObjects: number; rows: number }> {
+  async function cost(work: () => Promise<unknown>): Promise<Charges> {
     const before = await counts()
     await work()
     const after = await counts()
-    return { durableObjects: total(after.calls) - total(before.calls), rows: after.rows - before.rows }
+    return {
+      durableObjects: total(after.calls) - total(before.calls),
+      rows: after.rows - before.rows,
+      lines: after.lines - before.lines,
+    }
   }
 
   const expected = (name: string) => EDGE_COSTS.find((row) => row.name === name)?.[driver]
@@ -77,7 +84,7 @@ describe.each(['platform', 'ledger'] as const)('what a request costs at the edge
   it('a miss that is quick, and a hit', async () => {
     const path = '/avatars/1/a.webp?size=32'
     const miss = await cost(async () => expect((await send(edge.url, path)).headers['x-cache']).toBe('MISS'))
-    expect(miss.rows).toBe(0)
+    expect([miss.rows, miss.lines]).toEqual([0, 0])
     // On a busy machine it is a slow one.
     expect([expected('miss, quick')?.durableObjects, expected('miss, slow')?.durableObjects]).toContain(
       miss.durableObjects,
@@ -108,6 +115,7 @@ describe.each(['platform', 'ledger'] as const)('what a request costs at the edge
     const before = await counts()
     const missing = await cost(() => send(edge.url, '/avatars/1/none.webp'))
     expect([expected('missing object')?.durableObjects, 2]).toContain(missing.durableObjects)
+    expect(missing.lines).toBe(0)
     for (let index = 0; index < 60; index += 1) await send(edge.url, `/avatars/1/none${index}.webp`)
     const after = await counts()
     // On a busy machine one of them may not be quick.

@@ -39,6 +39,13 @@ const objects: Record<NamespaceName, Map<string, DurableObjectId>> = {
   PURGES: new Map(),
 }
 
+let lines = 0
+const log = console.log.bind(console)
+console.log = (...words: readonly unknown[]) => {
+  lines += 1
+  log(...words)
+}
+
 /** A call on a stub is a session; what goes through what it gave back is the same one. */
 function counted(name: NamespaceName, namespace: DurableObjectNamespace): object {
   return {
@@ -77,7 +84,7 @@ export default {
           rows += await (namespaces[name].get(id) as unknown as Counted).rows()
       }
       const made = NAMESPACES.map((name) => [name, objects[name].size])
-      return Response.json({ calls, objects: Object.fromEntries(made), rows })
+      return Response.json({ calls, objects: Object.fromEntries(made), rows, lines })
     }
     const wrapped = Object.fromEntries(NAMESPACES.map((name) => [name, counted(name, namespaces[name])]))
     return worker.fetch(request, { ...env, ...wrapped } as never, context)

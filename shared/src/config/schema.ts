@@ -1,6 +1,7 @@
 /** Every setting of the service, for both doors, with its default (see docs/configuration.md, made of this). */
 
 import * as z from 'zod'
+import { ORDINARY_LOG_RATIO } from '../edge-costs.ts'
 import { S3_SETTINGS } from './s3-settings.ts'
 import {
   base64Secrets,
@@ -15,6 +16,7 @@ import {
   objectKey,
   optionalFlag,
   optionalInteger,
+  optionalRatio,
   optionalText,
   originList,
   ratio,
@@ -336,6 +338,11 @@ export const configSchema = z.strictObject({
     enabled: flag('What /internal/telemetry reports.', { default: true }),
     otlpEndpoint: httpUrl('OTLP/HTTP receiver of traces and metrics; without one there are no traces.'),
     sampleRatio: ratio('Share of the traces that begin here.', { min: 0, max: 1, default: 0.01 }),
+    edgeLogRatio: optionalRatio(
+      'Share of the ordinary answers at the edge of which there is a log line and a data point, which the platform asks ' +
+        `money for; what is refused or fails is always told. Default: ${ORDINARY_LOG_RATIO} in production, else 1.`,
+      { min: 0, max: 1 },
+    ),
     logLevel: choice('Least severe log line that is written.', ['silent', 'error', 'warn', 'info', 'debug'], {
       default: 'info',
     }),
@@ -344,6 +351,11 @@ export const configSchema = z.strictObject({
 
 /** The validated configuration. */
 export type Config = z.output<typeof configSchema>
+
+/** Share of the ordinary answers of which the edge tells. */
+export function edgeLogRatioOf({ telemetry, nodeEnv }: Config): number {
+  return telemetry.edgeLogRatio ?? (nodeEnv === 'production' ? ORDINARY_LOG_RATIO : 1)
+}
 
 /** Whether a 400 is followed by what it is about. */
 export function explainsErrors({ explainErrors, nodeEnv }: Config): boolean {

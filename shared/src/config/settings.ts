@@ -61,6 +61,12 @@ export function ratio(
   return describe(schema, { description, accepts: `a number from ${options.min} to ${options.max}` })
 }
 
+/** The same, undefined where it is not set. */
+export function optionalRatio(description: string, options: { readonly min: number; readonly max: number }) {
+  const schema = z.preprocess(readNumber, z.number().min(options.min).max(options.max)).optional()
+  return describe(schema, { description, accepts: `a number from ${options.min} to ${options.max}` })
+}
+
 /** true or false. */
 export function flag(description: string, options: { readonly default: boolean }) {
   return describe(z.preprocess(readFlag, z.boolean()).default(options.default), {
