@@ -248,6 +248,24 @@ const CASES: readonly {
     options: options('jpeg', 1000, { trim: true }),
   },
   {
+    name: 'a JPEG of which others want the pixels',
+    source: async () => ({
+      format: 'jpeg',
+      shared: true,
+      bytes: await noise(2400, 2000).jpeg().toBuffer(),
+    }),
+    options: options('webp', 400),
+  },
+  {
+    name: 'a PNG of which others want the pixels',
+    source: async () => ({
+      format: 'png',
+      shared: true,
+      bytes: await noise(2400, 2000).png({ compressionLevel: 1 }).toBuffer(),
+    }),
+    options: options('webp', 1600),
+  },
+  {
     name: 'a sharpened JPEG within so many bytes',
     source: async () => ({ format: 'jpeg', bytes: await noise(2000, 1500).jpeg().toBuffer() }),
     options: options('webp', 1600, { sharpen: 2, maxBytes: 30_000 }),

@@ -78,7 +78,7 @@ interface Encoder {
 export const MIB = 1024 * 1024
 
 /** Tables and tiles of the smallest job. */
-const BASE_BYTES = 6 * MIB
+export const BASE_BYTES = 6 * MIB
 export const BASE_SECONDS = 0.02
 /** Rows of the source that its stages hold between decoder and encoder. */
 const HELD_ROWS = 1400

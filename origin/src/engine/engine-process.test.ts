@@ -7,17 +7,17 @@ import { expect, it } from 'vitest'
 import { startEngineProcess } from './engine-process.ts'
 import { FRAME } from './protocol.ts'
 
+const SANDBOX = {
+  ...{ jobMemoryBytes: 2 ** 30, fileBytes: 0, niceness: 0 },
+  isolation: { network: 'shared', command: [] },
+} as const
+
 it.skipIf(!existsSync('/proc/self/stat'))(
   'the processor time of a process that was ended is told with its end (needs /proc)',
   async () => {
     const endless = startEngineProcess({
       words: ['-e', 'for (;;);'],
-      sandbox: {
-        jobMemoryBytes: 2 ** 30,
-        fileBytes: 0,
-        niceness: 0,
-        isolation: { network: 'shared', command: [] },
-      },
+      sandbox: SANDBOX,
     })
     try {
       await expect.poll(() => endless.cpuSeconds(), { interval: 10 }).toBeGreaterThan(0.1)
@@ -30,10 +30,53 @@ it.skipIf(!existsSync('/proc/self/stat'))(
   },
 )
 
+it('a job is not charged for the start of its process, nor for what it did between two jobs', async () => {
+  const frame = (kind: number, value: unknown) => {
+    const text = JSON.stringify(value)
+    const head = Buffer.alloc(12)
+    head.writeUInt32LE(kind, 0)
+    head.writeUInt32LE(text.length, 4)
+    return Buffer.concat([head, Buffer.from(text)]).toString('base64')
+  }
+  const done = (cpuSeconds: number, restCpuSeconds: number) =>
+    frame(FRAME.done, { cpuSeconds, restCpuSeconds, result: { kind: 'scanned', predictions: [1] } })
+  const told = startEngineProcess({
+    words: [
+      '-e',
+      `const fs = require('node:fs')
+      const say = (text) => fs.writeSync(3, Buffer.from(text, 'base64'))
+      const read = (bytes) => { for (;;) try { return fs.readSync(3, bytes) } catch { Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10) } }
+      say('${frame(FRAME.ready, { renderer: '', libav: null, cpuSeconds: 5 })}')
+      for (const answer of ['${done(5.25, 0)}', '${done(6, 0.5)}']) {
+        read(Buffer.alloc(1000))
+        say(answer)
+      }
+      read(Buffer.alloc(1000))`,
+    ],
+    sandbox: SANDBOX,
+  })
+  try {
+    await told.ready
+    const used = async () => {
+      const ended = await told.run({ kind: 'scan' }, { body: new Uint8Array() })
+      return 'usedCpuSeconds' in ended ? ended.usedCpuSeconds : ended
+    }
+    expect(await used()).toBe(0.25)
+    expect(await used()).toBe(0.25)
+  } finally {
+    told.kill('closed')
+    await told.ended
+  }
+})
+
 it('a job is not over before all of its source is taken, whatever its process says', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'media-proxy-test-'))
   const [said, mayRead] = [join(folder, 'said'), join(folder, 'may-read')]
-  const result = JSON.stringify({ cpuSeconds: 0, result: { kind: 'scanned', predictions: [1] } })
+  const result = JSON.stringify({
+    cpuSeconds: 0,
+    restCpuSeconds: 0,
+    result: { kind: 'scanned', predictions: [1] },
+  })
   // Answers when it has seen the first bytes of its job, and reads the others later.
   const liar = startEngineProcess({
     words: [
@@ -50,12 +93,7 @@ it('a job is not over before all of its source is taken, whatever its process sa
       while (!fs.existsSync(${JSON.stringify(mayRead)})) wait()
       while (read(Buffer.alloc(1_000_000)) > 0);`,
     ],
-    sandbox: {
-      jobMemoryBytes: 2 ** 30,
-      fileBytes: 1024,
-      niceness: 0,
-      isolation: { network: 'shared', command: [] },
-    },
+    sandbox: { ...SANDBOX, fileBytes: 1024 },
   })
   try {
     let over = false

@@ -224,8 +224,12 @@ class ChildEngine implements EngineProcess {
     switch (kind) {
       case FRAME.ready: {
         const ready = parseReady(text)
-        if (ready === undefined) this.#breakOff('no ready')
-        else this.#resolveReady(ready)
+        if (ready === undefined) {
+          this.#breakOff('no ready')
+          break
+        }
+        this.#usedCpuSeconds = ready.cpuSeconds
+        this.#resolveReady(ready)
         break
       }
       case FRAME.inspected: {
@@ -275,8 +279,8 @@ class ChildEngine implements EngineProcess {
     }
     this.#current = undefined
     this.#socket.unref()
-    const used = Math.max(0, done.cpuSeconds - this.#usedCpuSeconds)
-    this.#usedCpuSeconds += used
+    const used = Math.max(0, done.cpuSeconds - this.#usedCpuSeconds - done.restCpuSeconds)
+    this.#usedCpuSeconds = Math.max(this.#usedCpuSeconds, done.cpuSeconds)
     this.#bytes += body.length
     // Until the system has taken all of the source its memory is in use, whatever the process says.
     void job.sent.then(() => job.done({ result: done.result, body, usedCpuSeconds: used }))

@@ -14,6 +14,8 @@ import { FULL_SIZE, type RenderOptions } from './render-options.ts'
 export interface MeteredSource {
   readonly format: MediaFormat
   readonly bytes: Uint8Array
+  /** Other jobs wait for it. */
+  readonly shared?: boolean
 }
 
 export interface MeteredRender {
@@ -83,8 +85,12 @@ function jobOptions(options: RenderOptions, limits: SourceLimits, allowance: Cos
   return { options, limits, allowance }
 }
 
-async function renderOn(process: EngineProcess, { format, bytes }: MeteredSource, options: JobOptions) {
-  const source = { format, sizeBytes: bytes.length, whole: true, id: 0, shared: false }
+async function renderOn(
+  process: EngineProcess,
+  { format, bytes, shared = false }: MeteredSource,
+  options: JobOptions,
+) {
+  const source = { format, sizeBytes: bytes.length, whole: true, id: shared ? 1 : 0, shared }
   const ended = await process.run(
     { kind: 'render', source, renderQuality: 'fine', ...options },
     { body: bytes },

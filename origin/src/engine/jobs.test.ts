@@ -3,7 +3,11 @@ import { parseDone } from './jobs.ts'
 
 it('a complaint of any length is a failure, with its beginning', () => {
   const detail = 'bad item; '.repeat(500)
-  const text = JSON.stringify({ cpuSeconds: 1, result: { ok: false, code: 'undecodable', detail } })
+  const text = JSON.stringify({
+    cpuSeconds: 1,
+    restCpuSeconds: 0,
+    result: { ok: false, code: 'undecodable', detail },
+  })
   expect(parseDone('render', text)?.result).toMatchObject({
     code: 'undecodable',
     detail: detail.slice(0, 1000),
@@ -11,6 +15,6 @@ it('a complaint of any length is a failure, with its beginning', () => {
 })
 
 it('an overload comes with when to ask again', () => {
-  const text = JSON.stringify({ cpuSeconds: 1, result: { ok: false, code: 'overloaded' } })
+  const text = JSON.stringify({ cpuSeconds: 1, restCpuSeconds: 0, result: { ok: false, code: 'overloaded' } })
   expect(parseDone('render', text)?.result).toMatchObject({ headers: { 'retry-after': '10' } })
 })

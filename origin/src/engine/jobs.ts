@@ -164,11 +164,18 @@ export type ResultOf<Kind extends Job['kind']> = z.output<(typeof resultSchemas)
 /** What a process sends for a result, before it is validated. */
 export type ResultSent<Kind extends Job['kind']> = z.input<(typeof resultSchemas)[Kind]>
 
-/** What stands in every `done`: the result, and the process's processor time since its start. */
-const doneSchema = z.object({ cpuSeconds: z.number().nonnegative(), result: z.unknown() })
+/** What stands in every `done`: the result, and the processor time of the process. */
+const doneSchema = z.object({
+  /** Since its start. */
+  cpuSeconds: z.number().nonnegative(),
+  /** What of it was spent between the last job and this one, on giving memory back. */
+  restCpuSeconds: z.number().nonnegative(),
+  result: z.unknown(),
+})
 
 export interface Done<Kind extends Job['kind']> {
   readonly cpuSeconds: number
+  readonly restCpuSeconds: number
   readonly result: ResultOf<Kind>
 }
 
@@ -178,7 +185,8 @@ export function parseDone<Kind extends Job['kind']>(kind: Kind, text: string): D
   const parsed = resultSchemas[kind].safeParse(done?.result)
   if (done === undefined || !parsed.success) return undefined
   // The schema of this very kind parsed it.
-  return { cpuSeconds: done.cpuSeconds, result: parsed.data as ResultOf<Kind> }
+  const { cpuSeconds, restCpuSeconds } = done
+  return { cpuSeconds, restCpuSeconds, result: parsed.data as ResultOf<Kind> }
 }
 
 function parseJson(text: string): unknown {
@@ -193,6 +201,8 @@ function parseJson(text: string): unknown {
 const inspectionSchema = z.object({ cost: costSchema })
 const rangeSchema = z.object({ start: z.int().nonnegative(), end: z.int().positive() })
 const readySchema = z.object({
+  /** Processor time of its start. */
+  cpuSeconds: z.number().nonnegative(),
   /** What decides the bytes of a rendition besides its source and its options. */
   renderer: z.string().max(10_000),
   /** Version of libav where it is loaded in this process; null where it is not. */

@@ -3,7 +3,7 @@ import type { EngineProcess, ProcessEnd } from './engine-process.ts'
 import type { Ready } from './jobs.ts'
 import { createPool } from './pool.ts'
 
-const READY: Ready = { renderer: '', libav: null }
+const READY: Ready = { renderer: '', libav: null, cpuSeconds: 0 }
 
 /** A process that is ready at once, and counts how often it was told to rest. */
 function fakeProcess(pid: number): EngineProcess & { rests: number; sourceId: number | undefined } {

@@ -26,15 +26,16 @@ const workshop = await openWorkshop().catch((error: unknown) => {
   process.exit(1)
 })
 const collectGarbage = garbageCollector()
+let restCpuSeconds = 0
 
-channel.send(FRAME.ready, workshop.ready)
+channel.send(FRAME.ready, { ...workshop.ready, cpuSeconds: cpuSeconds() })
 // While a job runs the event loop turns; between two jobs the process waits in a blocking read, which ends with the server.
 setInterval(() => {
   if (process.ppid !== server) process.exit(0)
 }, ORPHAN_CHECK_MS).unref()
 
 for (let bytes = await workOnNext(); bytes !== undefined; bytes = await workOnNext()) {
-  if (bytes > COLLECTED_BYTES) collectGarbage()
+  if (bytes > COLLECTED_BYTES) rest()
 }
 // Libraries may keep the event loop alive for ever.
 process.exit(0)
@@ -46,15 +47,27 @@ async function workOnNext(): Promise<number | undefined> {
   if (frame === undefined) return undefined
   if (frame.kind === FRAME.rest) {
     workshop.rest()
-    collectGarbage()
+    rest()
     return 0
   }
   if (frame.kind !== FRAME.job) throw new Error(`frame ${frame.kind} instead of a job`)
   const job: Job = JSON.parse(frame.text)
   const { result, body } = await workshop.work(job, frame.body)
-  const { user, system } = process.cpuUsage()
-  channel.send(FRAME.done, { cpuSeconds: (user + system) / 1e6, result }, body)
+  channel.send(FRAME.done, { cpuSeconds: cpuSeconds(), restCpuSeconds, result }, body)
+  restCpuSeconds = 0
   return frame.body.length + (body?.length ?? 0)
+}
+
+/** Gives memory back, which is no job's work. */
+function rest(): void {
+  const before = cpuSeconds()
+  collectGarbage()
+  restCpuSeconds += cpuSeconds() - before
+}
+
+function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1e6
 }
 
 /** A child that was killed stays a zombie until the event loop turns, which it does not while the process waits. */

@@ -1,6 +1,6 @@
 /** The cost of a job, from what its process knows of the source. */
 
-import { type CostRender, predictRender } from '../cost.ts'
+import { BASE_BYTES, type CostRender, predictRender } from '../cost.ts'
 import { predictStill } from '../film-cost.ts'
 import type { Cost } from '../jobs.ts'
 import { MAX_ENCODES } from './image/fit-bytes.ts'
@@ -44,6 +44,12 @@ export function costOfPicture(
   }
   const cost = predictRender(source, { ...costRender(render), frames })
   return seeksFaces(render) ? withLook(cost, info, seen) : cost
+}
+
+/** The same cost where the pixels of the source are kept as a file: while that is made they are there twice. */
+export function costOfKeeping(cost: Cost, keptBytes: number, { sizeBytes }: SeenBytes): Cost {
+  const making = BASE_BYTES + sizeBytes + 2 * keptBytes
+  return { ...cost, memoryBytes: Math.max(cost.memoryBytes + keptBytes, making) }
 }
 
 /** Of a network of a few megabytes, and one look at the picture before it is rendered. */

@@ -20,7 +20,7 @@ import { readSequence } from './image/sequence.ts'
 import { movingStrip } from './moving-strip.ts'
 import { openPicture } from './open-picture.ts'
 import { type FormatOptions, outputFormat, writtenFormat } from './output-format.ts'
-import { costOfPicture, type SeenBytes } from './predict.ts'
+import { costOfKeeping, costOfPicture, type SeenBytes } from './predict.ts'
 import type { Rendered } from './rendered.ts'
 import type { MediaSource } from './source/media-source.ts'
 import { createStillDecoder } from './stills.ts'
@@ -211,7 +211,7 @@ function costsOf(
   const frames = keepsAnimation(info, render) ? info.frames : 1
   const alone = costOfPicture(drawn, render, { frames, cutLate }, seen)
   if (kept?.wanted !== true) return { alone, kept: alone }
-  return { alone, kept: { ...alone, memoryBytes: alone.memoryBytes + bytesToKeep(info, render) } }
+  return { alone, kept: costOfKeeping(alone, bytesToKeep(info, render), seen) }
 }
 
 /** Nothing is kept that would not be admitted for it. */
