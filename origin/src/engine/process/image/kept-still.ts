@@ -38,11 +38,8 @@ export function createStillKeeper(): StillKeeper {
   let kept: { readonly id: number; readonly pixels: Pixels } | undefined
 
   function forget(): void {
-    const data = kept?.pixels.data
+    if (kept !== undefined) giveBack(kept.pixels.data)
     kept = undefined
-    // Now, and not when V8 comes by.
-    if (data?.buffer instanceof ArrayBuffer && data.buffer.byteLength === data.byteLength)
-      data.buffer.transfer(0)
   }
 
   return {
@@ -62,6 +59,11 @@ export function createStillKeeper(): StillKeeper {
       }
     },
   }
+}
+
+/** Frees memory that nobody looks at any more: now, and not when V8 comes by. */
+export function giveBack({ buffer, byteLength }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0)
 }
 
 /**

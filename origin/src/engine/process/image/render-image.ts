@@ -3,7 +3,7 @@ import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts
 import type { Sharp } from 'sharp'
 import { type DecodeStill, decodeFrame, needsOwnDecoder } from './decode.ts'
 import { type ImageInfo, UNLIMITED_PIXELS } from './inspect.ts'
-import { bytesToKeep, type KeptStill } from './kept-still.ts'
+import { bytesToKeep, giveBack, type KeptStill } from './kept-still.ts'
 import { openFile } from './open-file.ts'
 import type { RawPicture } from './raw-picture.ts'
 import { readFully } from './read-jpeg.ts'
@@ -104,7 +104,10 @@ async function renderStill(
   // sixty that is one level in one of a thousand samples.
   const file = await kept.read(async () => {
     const pixels = await pixelsOf(openStill(bytes, info, render))
-    return isFailure(pixels) ? pixels : { data: wrapInTiff(pixels) }
+    if (isFailure(pixels)) return pixels
+    const data = wrapInTiff(pixels)
+    giveBack(pixels.data)
+    return { data }
   })
   return isFailure(file) ? file : finish(sharp(file.data, UNLIMITED_PIXELS), info, render)
 }
