@@ -5,7 +5,7 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import type { MediaKind } from '../media/kinds.ts'
 import type { SourceLimits } from '../media/limits.ts'
 import type { Source } from '../source/bytes/source.ts'
-import type { ExtraName, JobSource, ResultOf } from './jobs.ts'
+import type { ExtraName, JobSource, ResultOf, Sharing } from './jobs.ts'
 import type { EngineLanes } from './lanes.ts'
 import type { RenderOptions, RenderQuality } from './render-options.ts'
 import type { JobTime, Runner } from './runner.ts'
@@ -64,9 +64,9 @@ export function createEngine({ run, lanes, limits, renderQuality, scanFrames }: 
     async render(source, options, time) {
       const ended = await run(
         source,
-        (allowance, shared) => ({
+        (allowance, sharing) => ({
           kind: 'render',
-          source: jobSource(source, shared),
+          source: jobSource(source, sharing),
           limits,
           options,
           renderQuality,
@@ -88,9 +88,9 @@ export function createEngine({ run, lanes, limits, renderQuality, scanFrames }: 
     async examine(source, { scan, extras = [] }, time) {
       const ended = await run(
         source,
-        (allowance, shared) => ({
+        (allowance, sharing) => ({
           kind: 'examine',
-          source: jobSource(source, shared),
+          source: jobSource(source, sharing),
           limits,
           scan,
           scanFrames,
@@ -110,7 +110,7 @@ export function createEngine({ run, lanes, limits, renderQuality, scanFrames }: 
     async readFrames(source, time) {
       const ended = await run(
         source,
-        (allowance, shared) => ({ kind: 'frames', source: jobSource(source, shared), limits, allowance }),
+        (allowance, sharing) => ({ kind: 'frames', source: jobSource(source, sharing), limits, allowance }),
         time,
       )
       if (isFailure(ended)) return ended
@@ -124,13 +124,12 @@ export function createEngine({ run, lanes, limits, renderQuality, scanFrames }: 
   }
 }
 
-function jobSource({ kind, bytes, parts, id = 0 }: Source, shared: boolean): JobSource {
+function jobSource({ kind, bytes, parts }: Source, sharing: Sharing): JobSource {
   return {
     format: kind?.format ?? null,
     sizeBytes: parts.sizeBytes,
     whole: bytes.length === parts.sizeBytes,
-    id,
-    shared,
+    ...sharing,
   }
 }
 

@@ -66,7 +66,7 @@ export interface EngineProcess {
   readonly jobs: number
   /** Bytes that its jobs were given and gave, so far. */
   readonly bytes: number
-  /** The source of its last job, where it can be shared. */
+  /** The source of its last job, by its `id`. */
   readonly sourceId: number | undefined
   /** How much of its job is done, from 0 to 1, where that takes long enough to be told. */
   readonly progress: number | undefined
@@ -166,7 +166,7 @@ class ChildEngine implements EngineProcess {
     const { promise, resolve, reject } = Promise.withResolvers<JobOutput<J['kind']> | ProcessEnd>()
     this.#jobs += 1
     this.#bytes += input.body.length
-    this.#sourceId = 'source' in job && job.source.id > 0 ? job.source.id : undefined
+    this.#sourceId = 'source' in job ? job.source.id : undefined
     const sent = Promise.withResolvers<void>()
     this.#current = {
       kind: job.kind,

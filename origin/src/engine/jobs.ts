@@ -7,17 +7,21 @@ import { MEDIA_KINDS } from '../media/kinds.ts'
 import type { SourceLimits } from '../media/limits.ts'
 import type { RenderOptions, RenderQuality } from './render-options.ts'
 
+/** Whether jobs work on the same source. */
+export interface Sharing {
+  /** The same in all jobs on a source. */
+  readonly id: number
+  /** Other jobs on it wait, or follow, which may want the same pixels. */
+  readonly shared: boolean
+}
+
 /** A source as its job is told of it. */
-export interface JobSource {
+export interface JobSource extends Sharing {
   /** What its first bytes say it is; null where they are none of the accepted kinds. */
   readonly format: string | null
   readonly sizeBytes: number
   /** All of it is the body of the job; otherwise the process asks for ranges. */
   readonly whole: boolean
-  /** The same in jobs that share an opened source; 0 for one that came with its request. */
-  readonly id: number
-  /** Other jobs on it wait, which may want the same pixels. */
-  readonly shared: boolean
 }
 
 /** Predicted before anything is decoded. */

@@ -5,7 +5,7 @@ import { LRUCache } from 'lru-cache'
 import { abortFailure } from '../concurrency/wait.ts'
 import type { Source } from '../source/bytes/source.ts'
 import type { EngineProcess, JobInput, JobOutput, ProcessEnd } from './engine-process.ts'
-import type { Cost, Job, ResultOf } from './jobs.ts'
+import type { Cost, Job, ResultOf, Sharing } from './jobs.ts'
 import { watchOver } from './watch.ts'
 import type { Way, Ways } from './ways.ts'
 
@@ -14,6 +14,8 @@ export interface JobTime {
   readonly signal: AbortSignal
   /** Work that would still be waiting when this time is over is refused at once. */
   readonly timeLeftMs: number
+  /** Another job on the source follows this one. */
+  readonly isFollowed?: boolean
 }
 
 /** What is told of the engine's work; a kind of job, never a name. */
@@ -35,11 +37,11 @@ export type SourceJob = Extract<Job, { readonly source: unknown; readonly allowa
 
 /**
  * Runs a job on a source: at once where it is cheap, else once its predicted cost is admitted. What `jobOf` gives begins
- * at once; `shared` tells that other jobs on the same source wait for their turn.
+ * at once; `sharing` tells whether other jobs on the same source wait for their turn.
  */
 export type Runner = <J extends SourceJob>(
   source: Source,
-  jobOf: (allowance: Cost, shared: boolean) => J,
+  jobOf: (allowance: Cost, sharing: Sharing) => J,
   time: JobTime,
   work?: 'clip',
 ) => Promise<JobOutput<J['kind']> | Failure>
@@ -54,13 +56,21 @@ export function createRunner({ ways, mostCost, events }: RunnerOptions): Runner 
   const rejectedSources = new LRUCache<string, Failure>({ max: REMEMBERED_SOURCES, ttl: REMEMBERED_MS })
   const slowSources = new LRUCache<string, true>({ max: REMEMBERED_SOURCES, ttl: REMEMBERED_MS })
   const waiting = createCrowds()
+  const ids = new LRUCache<string, number>({ max: REMEMBERED_SOURCES })
+  let lastId = 0
+  const idOf = (name: string) => {
+    const id = ids.get(name) ?? ++lastId
+    ids.set(name, id)
+    return id
+  }
   return async (source, jobOf, time, work) => {
     const name = `${source.key}\n${source.info.etag}`
     const known = rejectedSources.get(name)
     if (known !== undefined) return known
     let way = work === 'clip' ? ways.clip : ways.first(source, slowSources.has(name))
+    const id = idOf(name)
     for (let round = 0; round < MOST_ROUNDS; round += 1) {
-      const ended = await runInLane(way, jobOf, source, time, { events, waiting })
+      const ended = await runInLane(way, jobOf, { source, id }, time, { events, waiting })
       if ('rejected' in ended) return ended.rejected
       if ('lethal' in ended) {
         rejectedSources.set(name, ended.lethal)
@@ -94,13 +104,12 @@ type Ended<Kind extends Job['kind']> =
 
 async function runInLane<J extends SourceJob>(
   way: Way,
-  jobOf: (allowance: Cost, shared: boolean) => J,
-  source: Source,
-  { signal, timeLeftMs }: JobTime,
+  jobOf: (allowance: Cost, sharing: Sharing) => J,
+  { source, id }: { readonly source: Source; readonly id: number },
+  { signal, timeLeftMs, isFollowed = false }: JobTime,
   { events, waiting }: { readonly events: EngineEvents; readonly waiting: Crowds },
 ): Promise<Ended<J['kind']>> {
   const { lane, pool, weightBytes } = way
-  const { id } = source
   const leave = waiting.join(id)
   // Before a header is read the size of its file is all that tells a small picture from a large one.
   const place = await lane.acquire(signal, { timeLeftMs, weightBytes, effort: source.parts.sizeBytes })
@@ -113,7 +122,7 @@ async function runInLane<J extends SourceJob>(
     if (process === undefined)
       return { rejected: signal.aborted ? abortFailure(signal) : fail('not-ready', 'the engine is closed') }
     try {
-      const job = jobOf(way.allowance, waiting.has(id))
+      const job = jobOf(way.allowance, { id, shared: isFollowed || waiting.has(id) })
       return await runOn(process, way, job, inputOf(source, signal), signal, events)
     } finally {
       pool.release(process)
@@ -123,18 +132,17 @@ async function runInLane<J extends SourceJob>(
   }
 }
 
-/** Jobs that wait, by the source that they share. */
+/** Jobs that wait, by their source. */
 interface Crowds {
   /** The caller calls what it gets once it waits no more. */
-  join(sourceId: number | undefined): () => void
-  has(sourceId: number | undefined): boolean
+  join(sourceId: number): () => void
+  has(sourceId: number): boolean
 }
 
 function createCrowds(): Crowds {
   const sizes = new Map<number, number>()
   return {
     join(sourceId) {
-      if (sourceId === undefined) return () => undefined
       sizes.set(sourceId, (sizes.get(sourceId) ?? 0) + 1)
       return () => {
         const left = (sizes.get(sourceId) ?? 0) - 1
@@ -142,7 +150,7 @@ function createCrowds(): Crowds {
         else sizes.delete(sourceId)
       }
     },
-    has: (sourceId) => sourceId !== undefined && sizes.has(sourceId),
+    has: (sourceId) => sizes.has(sourceId),
   }
 }
 

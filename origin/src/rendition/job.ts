@@ -32,6 +32,8 @@ export interface RenditionJob {
   /** What a source that cannot be decoded is to this request: a bad upload, or a broken store. */
   readonly undecodableIs: FailureCode
   readonly options: RenderOptions
+  /** Another rendition of the source is made next. */
+  readonly isFollowed?: boolean
 }
 
 export function jobOf(request: RenditionRequest): RenditionJob {

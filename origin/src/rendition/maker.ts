@@ -89,7 +89,8 @@ async function renderModerated(
   const verdict = job.moderated ? await policy.check(source, timeLeftMs(), signal) : undefined
   if (isFailure(verdict)) return verdict
   const wanted = verdict?.nsfw && policy.mode === 'blur' ? blurred(job.options) : job.options
-  const rendered = await engine.render(source, wanted, { timeLeftMs: timeLeftMs(), signal })
+  const { isFollowed = false } = job
+  const rendered = await engine.render(source, wanted, { timeLeftMs: timeLeftMs(), signal, isFollowed })
   if (isFailure(rendered) || verdict === undefined) return rendered
   return { ...rendered, nsfwProbability: verdict.probability }
 }

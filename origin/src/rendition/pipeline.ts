@@ -41,8 +41,16 @@ export interface Pipeline {
   costsRender(request: RenditionRequest): boolean
   /** Forgets every rendition of these sources; gives their number. */
   purge(names: readonly SourceName[]): Promise<number | Failure>
-  /** A rendition by any way; `headers` are the request's, for its validators. */
-  render(request: RenditionRequest, headers: Headers, signal: AbortSignal): Promise<PipelineResult | Failure>
+  /**
+   * A rendition by any way; `headers` are the request's, for its validators. `isFollowed`: another of the same source is
+   * made next.
+   */
+  render(
+    request: RenditionRequest,
+    headers: Headers,
+    signal: AbortSignal,
+    isFollowed?: boolean,
+  ): Promise<PipelineResult | Failure>
 }
 
 interface Made {
@@ -86,10 +94,11 @@ class CoalescingPipeline implements Pipeline {
     request: RenditionRequest,
     headers: Headers,
     signal: AbortSignal,
+    isFollowed = false,
   ): Promise<PipelineResult | Failure> {
     const { reads, engine } = this.#options
     const url = renditionUrl(request)
-    const job = jobOf(request)
+    const job = { ...jobOf(request), isFollowed }
     const decided = await this.#decideByConditions(url, job, headers, signal)
     if (decided !== undefined) return decided
     // Told before anything is read: under overload, reading what is then refused would take the time of what is not.

@@ -1,7 +1,8 @@
 /** Renditions that are made before anybody asks for them: one at a time, and only while nothing else has work. */
 
-import { setTimeout } from 'node:timers/promises'
+import { setImmediate, setTimeout } from 'node:timers/promises'
 import { type CanonicalUrl, renditionUrl } from '@media-proxy/shared/request/canonical.ts'
+import { sourceNameOf } from '@media-proxy/shared/request/purge.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { RenditionRequest } from './job.ts'
@@ -32,12 +33,15 @@ export function createPreparation({ pipeline, isIdle, log }: PreparationOptions)
   let work: Promise<void> | undefined
 
   async function makeAll(): Promise<void> {
+    // What is added together is seen together.
+    await setImmediate()
     for (;;) {
       while (!isIdle() && !closing.signal.aborted) await setTimeout(LOOK_MS, undefined, { ref: false })
-      const [next] = waiting
+      const [next, following] = waiting
       if (next === undefined || closing.signal.aborted) return
       const [url, request] = next
-      const made = await pipeline.render(request, new Headers(), closing.signal)
+      const isFollowed = following !== undefined && sourceNameOf(following[1]) === sourceNameOf(request)
+      const made = await pipeline.render(request, new Headers(), closing.signal, isFollowed)
       waiting.delete(url)
       if (isFailure(made) && !closing.signal.aborted)
         log.info({ failure: made.code, detail: made.detail }, 'a rendition could not be made ahead')

@@ -54,19 +54,15 @@ export interface SourceReaderOptions {
 export function createSourceReader(options: SourceReaderOptions): SourceReader {
   const { store, bucket, external, limits, memory, lane } = options
   const reads: Coalescer<Source | Failure> = createCoalescer()
-  let opened = 0
   return {
     open(place) {
       const name = 'url' in place ? `external//${place.url}` : place.keys.join('\n')
       return reads.join(name, (signal) =>
-        lane.run(signal, async () => {
-          const source = await ('url' in place
+        lane.run(signal, () =>
+          'url' in place
             ? readExternalSource({ external, limits, memory }, place.url, signal)
-            : readFirst(options, place.keys, signal))
-          if (isFailure(source)) return source
-          opened += 1
-          return { ...source, id: opened }
-        }),
+            : readFirst(options, place.keys, signal),
+        ),
       )
     },
     async locate(place, signal) {

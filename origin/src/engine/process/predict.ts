@@ -46,9 +46,12 @@ export function costOfPicture(
   return seeksFaces(render) ? withLook(cost, info, seen) : cost
 }
 
-/** The same cost where the pixels of the source are kept as a file: while that is made they are there twice. */
+/** While a file of pixels is made they are there twice, and some of it is not given back at once. */
+const COPIES_WHILE_KEEPING = 2.5
+
+/** The same cost where the pixels of the source are kept as a file. */
 export function costOfKeeping(cost: Cost, keptBytes: number, { sizeBytes }: SeenBytes): Cost {
-  const making = BASE_BYTES + sizeBytes + 2 * keptBytes
+  const making = BASE_BYTES + sizeBytes + COPIES_WHILE_KEEPING * keptBytes
   return { ...cost, memoryBytes: Math.max(cost.memoryBytes + keptBytes, making) }
 }
 

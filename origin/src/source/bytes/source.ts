@@ -17,8 +17,6 @@ export interface Source {
   readonly bytes: Uint8Array
   /** The object by ranges; it can be read until the handle is released. */
   readonly parts: RangeSource
-  /** The same for all requests that have it open, another for each time that it is opened; absent where it came with its request. */
-  readonly id?: number
 }
 
 /** What a source is known by. */

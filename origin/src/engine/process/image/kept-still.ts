@@ -4,7 +4,7 @@
  */
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { JobSource } from '../../jobs.ts'
+import type { Sharing } from '../../jobs.ts'
 import type { ImageInfo } from './inspect.ts'
 import { isReadWhole } from './read-jpeg.ts'
 import type { Render } from './render-stages.ts'
@@ -15,7 +15,7 @@ interface Pixels {
 }
 
 export interface KeptStill {
-  /** Another job waits for this picture, or its pixels are there. */
+  /** Another job will want this picture, or its pixels are there. */
   readonly wanted: boolean
   /**
    * Gives the pixels that are kept; `decode` makes them where there are none. A source's pixels are always of one shape:
@@ -26,7 +26,7 @@ export interface KeptStill {
 
 export interface StillKeeper {
   /** Begins a job: what is kept of another source is given back. */
-  begin(source: Pick<JobSource, 'id' | 'shared'>): KeptStill
+  begin(source: Sharing): KeptStill
   /** Gives back what is kept. */
   forget(): void
 }
