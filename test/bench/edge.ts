@@ -1,6 +1,7 @@
 /** A hit at the edge against a bare worker that answers from the same cache, in the same runtime. */
 
 import { join } from 'node:path'
+import { ORDINARY_LOG_RATIO } from '@media-proxy/shared/edge-costs.ts'
 import { createTestHarness } from 'wrangler'
 import { openFilesystemOrigin } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
@@ -12,7 +13,12 @@ const PATH = '/avatars/1/a.webp?size=128'
 export async function benchEdge(): Promise<readonly BenchRow[]> {
   const origin = await openFilesystemOrigin()
   await origin.put('avatars/1/a', await halvesPng(400, 300))
-  const vars = { MEDIA_PROXY_NODE_ENV: 'test', MEDIA_PROXY_ORIGIN_URL: origin.originUrl }
+  const vars = {
+    MEDIA_PROXY_NODE_ENV: 'test',
+    MEDIA_PROXY_ORIGIN_URL: origin.originUrl,
+    // As in production.
+    MEDIA_PROXY_TELEMETRY_EDGE_LOG_RATIO: String(ORDINARY_LOG_RATIO),
+  }
   const harness = createTestHarness({
     workers: [
       { configPath: join(import.meta.dirname, '../../wrangler.toml'), vars },
@@ -39,7 +45,7 @@ export async function benchEdge(): Promise<readonly BenchRow[]> {
         },
         units: 1500,
         rounds: 5,
-        atLeast: 0.6,
+        atLeast: 0.85,
       }),
     ]
   } finally {
