@@ -11,14 +11,16 @@ interface Platform {
 }
 
 export default {
+  /** `POST` keeps a body, with the headers that `x-headers` has as JSON, under its path; `GET` answers it. */
   async fetch(request: Request): Promise<Response> {
     // Node's types, which this package is checked with, know no such caches.
     const { default: cache } = (globalThis as unknown as Platform).caches
+    const key = `http://bare.test${new URL(request.url).pathname}`
     if (request.method === 'POST') {
-      const headers = { 'content-type': 'image/webp', 'cache-control': 'public, max-age=3600' }
-      await cache.put('http://bare.test/', new Response(await request.arrayBuffer(), { headers }))
+      const headers: Record<string, string> = JSON.parse(request.headers.get('x-headers') ?? '{}')
+      await cache.put(key, new Response(await request.arrayBuffer(), { headers }))
       return new Response('kept')
     }
-    return (await cache.match('http://bare.test/')) ?? new Response('missing', { status: 404 })
+    return (await cache.match(key)) ?? new Response('missing', { status: 404 })
   },
 }
