@@ -92,12 +92,6 @@ class ProcessPool implements Pool {
     }
   }
 
-  /** The one that worked last: its memory is warm, and the others may end. */
-  #pick(sourceId: number | undefined): EngineProcess | undefined {
-    const at = sourceId === undefined ? -1 : this.#idle.findIndex((process) => process.sourceId === sourceId)
-    return at === -1 ? this.#idle.pop() : this.#idle.splice(at, 1)[0]
-  }
-
   release(process: EngineProcess): void {
     if (!process.alive) return
     const { renewAfterJobs, renewAfterBytes } = this.#options
@@ -141,6 +135,12 @@ class ProcessPool implements Pool {
     const ended = [...this.#all].map((process) => process.ended)
     for (const process of this.#all) process.kill('closed')
     await Promise.all(ended)
+  }
+
+  /** The one that had the source last, else the one that worked last: its memory is warm, and the others may end. */
+  #pick(sourceId: number | undefined): EngineProcess | undefined {
+    const at = sourceId === undefined ? -1 : this.#idle.findIndex((process) => process.sourceId === sourceId)
+    return at === -1 ? this.#idle.pop() : this.#idle.splice(at, 1)[0]
   }
 
   /** Starts what is missing: the warm ones, one for each that waits, and one that stands ready where any is kept warm. */
