@@ -37,7 +37,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
       expect(await page.textContent('#original-caption')).toMatch(/^Original · [\d.]+ kB$/)
       expect(await page.textContent('#rendition-caption')).toMatch(/^Rendition · [\d.]+ kB · −\d+ %$/)
       expect(await page.textContent('#cost')).toMatch(
-        /^This answer cost \d+ ms of processor time, [\d.]+ kB\. A million at the edge: \$0\.30 from the cache/,
+        /^This answer cost \d+ ms of processor time, [\d.]+ kB\. A million at the edge: \$0\.31 from the cache/,
       )
       expect(complaints).toEqual([])
       const picture = '/attachments/1/1/harbour.jpg?width=640&format=webp'

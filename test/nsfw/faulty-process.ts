@@ -40,9 +40,10 @@ async function work(): Promise<void> {
   const channel = openChannel(3)
   const gate = process.argv[2]
   while (gate !== undefined && existsSync(gate)) await setTimeout(GATE_MS)
-  channel.send(FRAME.ready, { renderer: '', libav: null })
+  channel.send(FRAME.ready, { renderer: '', libav: null, cpuSeconds: 0 })
   for (let frame = channel.receiveJob(); frame !== undefined; frame = channel.receiveJob()) {
-    const done = (result: unknown) => channel.send(FRAME.done, { cpuSeconds: 0, result })
+    if (frame.kind === FRAME.rest) continue
+    const done = (result: unknown) => channel.send(FRAME.done, { cpuSeconds: 0, restCpuSeconds: 0, result })
     const { body } = frame
     switch (body[0]) {
       case ENDS:
