@@ -101,13 +101,14 @@ function configureCaddy({ directory, port, origin }: Place) {
 
 for (const { name, isThere, configure, metrics } of PROXIES)
   describe.skipIf(!isThere)(`behind ${name} (skipped where there is none)`, () => {
-    const directory = mkdtempSync(join(tmpdir(), 'media-proxy-proxy-'))
+    let directory: string
     let origin: FilesystemDoor
     let upstream: UpstreamServer
     let proxy: ChildProcess
     let port: number
 
     beforeAll(async () => {
+      directory = mkdtempSync(join(tmpdir(), 'media-proxy-proxy-'))
       upstream = await openUpstreamServer(files({ '/a%20b.png': await halvesPng(40, 30) }))
       origin = await openFilesystemOrigin({
         MEDIA_PROXY_SECRET_KEY: SECRET,
