@@ -1,13 +1,14 @@
 /** The server as it is published: packed, unpacked into an empty folder, started, and given a picture. */
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { engineOf } from '../bench/process-look.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
 import { until } from '../until.ts'
@@ -153,6 +154,18 @@ describe('the server as a package', () => {
     })
     expect(Object.keys(JSON.parse(metadata.body.toString()).nsfw_predictions)).toHaveLength(5)
   })
+
+  it.skipIf(!existsSync('/proc/self/environ'))(
+    'has its engine use its own list of fonts (needs /proc)',
+    () => {
+      const [engine = 0] = engineOf(child?.pid ?? 0)
+      const environment = readFileSync(`/proc/${engine}/environ`, 'utf8').split('\0')
+      const file = environment.find((each) => each.startsWith('FONTCONFIG_FILE='))?.split('=')[1] ?? ''
+      // Without it fontconfig goes by its own, and leaves a cache on the system.
+      expect(readFileSync(file, 'utf8')).toContain('<cachedir>/dev/null/')
+      expect(file.startsWith(realpathSync(directory))).toBe(true)
+    },
+  )
 
   it('takes a still of a film by libav, a clip of it, and looks for faces', async () => {
     const queries = [

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -27,6 +27,10 @@ describe.skipIf(process.platform === 'win32')('an engine process', () => {
     // What a shell sets by itself tells nothing.
     const own = names.filter((name: string) => !['PWD', 'OLDPWD', 'SHLVL', '_'].includes(name))
     expect(own.toSorted()).toEqual(Object.keys(ENGINE_ENVIRONMENT).toSorted())
+  })
+
+  it('is told of fonts, and of no folder for a cache of them', () => {
+    expect(readFileSync(ENGINE_ENVIRONMENT.FONTCONFIG_FILE ?? '', 'utf8')).toContain('<cachedir>/dev/null/')
   })
 
   it('gets no more memory than its job may take', () => {
