@@ -1,8 +1,10 @@
 /** How much of a body that nobody wants is read, and for how long, before its connection is closed. */
 const MOST_BYTES = 64 * 1024 * 1024
 const LONGEST_MS = 2000
-/** A client that sends nothing for so long may be waiting for the answer before it sends more. */
-const SILENCE_MS = 100
+/** A client that has sent nothing for so long may be waiting for the answer before it begins. */
+const SILENCE_BEFORE_MS = 100
+/** One that has begun pauses for a round trip of its network, or of its machine. */
+const SILENCE_BETWEEN_MS = 1000
 
 /**
  * Reads and drops what is left of a body before it is refused: a connection that is closed on a client which still
@@ -17,7 +19,7 @@ export async function discard(
   const endsAt = performance.now() + LONGEST_MS
   try {
     for (let bytes = 0; bytes <= MOST_BYTES && performance.now() < endsAt; ) {
-      const chunk = await orSilence(reader.read())
+      const chunk = await orSilence(reader.read(), bytes === 0 ? SILENCE_BEFORE_MS : SILENCE_BETWEEN_MS)
       if (chunk === undefined) break
       if (chunk.done) return {}
       bytes += chunk.value.length
@@ -28,9 +30,9 @@ export async function discard(
   return { connection: 'close' }
 }
 
-async function orSilence<T>(read: Promise<T>): Promise<T | undefined> {
+async function orSilence<T>(read: Promise<T>, milliseconds: number): Promise<T | undefined> {
   const { promise, resolve } = Promise.withResolvers<undefined>()
-  const timer = setTimeout(resolve, SILENCE_MS, undefined)
+  const timer = setTimeout(resolve, milliseconds, undefined)
   try {
     return await Promise.race([read, promise])
   } finally {
