@@ -4,6 +4,7 @@ import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts
 import type { Lane } from '../../concurrency/lane.ts'
 import { allFinished } from '../../concurrency/single-flight.ts'
 import type { MediaKind } from '../../media/kinds.ts'
+import { giveBack } from '../../streams/give-back.ts'
 import type { RangeSource } from './ranges.ts'
 
 /** A source, known by its content. */
@@ -42,18 +43,14 @@ export async function hold(bytes: number, memory: Lane, signal: AbortSignal): Pr
 }
 
 /**
- * Gives the memory of a source back as soon as all that opened it have finished, where it is no part of other memory.
- * V8 collects everything after some 64 MiB of such bytes: for photographs that was a quarter of the server's own time.
+ * Gives the memory of a source back as soon as all that opened it have finished: left to V8, that was a quarter of the
+ * server's own time for photographs.
  */
-export function giveBackWith(signal: AbortSignal, { buffer, byteLength }: Uint8Array): void {
-  if (!(buffer instanceof ArrayBuffer) || buffer.byteLength !== byteLength) return
-  signal.addEventListener(
-    'abort',
-    () => {
-      if (allFinished(signal)) buffer.transfer(0)
-    },
-    { once: true },
-  )
+export function giveBackWith(signal: AbortSignal, bytes: Uint8Array): void {
+  const onAbort = () => {
+    if (allFinished(signal)) giveBack(bytes)
+  }
+  signal.addEventListener('abort', onAbort, { once: true })
 }
 
 /** The signal of an open source fires when the last handle is released. */

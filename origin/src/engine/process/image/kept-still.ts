@@ -4,6 +4,8 @@
  */
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
+import { giveBack } from '../../../streams/give-back.ts'
 import type { Sharing } from '../../jobs.ts'
 import type { ImageInfo } from './inspect.ts'
 import { isReadWhole } from './read-jpeg.ts'
@@ -61,17 +63,26 @@ export function createStillKeeper(): StillKeeper {
   }
 }
 
-/** Frees memory that nobody looks at any more: now, and not when V8 comes by. */
-export function giveBack({ buffer, byteLength }: Uint8Array): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0)
-}
-
 /**
  * Bytes that pixels take which Sharp would otherwise read row by row; 0 where they are too many, or where a rendition of
  * them would not be the same as one of the file.
  */
 export function bytesToKeep(info: ImageInfo, render: Render): number {
-  if (info.ownDecoder !== undefined || !isReadWhole(info, render)) return 0
+  if (info.ownDecoder !== undefined || !isScaledFromAll(info, render)) return 0
   const bytes = info.width * info.height * info.bands
   return bytes <= MOST_KEPT_BYTES ? bytes : 0
 }
+
+/**
+ * Whether Sharp scales a still from all of its pixels, as they are in the file: then it makes no difference where they come
+ * from. A turned one is scaled before it is turned; what has a profile, or another depth, before it is converted; a
+ * palette is known no more where its pixels are.
+ */
+function isScaledFromAll(info: ImageInfo, render: Render): boolean {
+  const { format, orientation, bands, bytesPerSample, hasAlpha, plainColours, palette } = info
+  const isPlain = plainColours && !palette && bytesPerSample === 1 && bands === (hasAlpha ? 4 : 3)
+  if (!isPlain || orientation !== 1) return false
+  return format === 'jpeg' ? isReadWhole(info, render) : READ_WHOLE.has(format)
+}
+
+const READ_WHOLE: ReadonlySet<SourceFormat> = new Set(['png', 'avif', 'tiff'])

@@ -5,7 +5,6 @@
  */
 
 import type { ResizeOptions, Sharp } from 'sharp'
-import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
 import type { ImageInfo } from './inspect.ts'
 import type { Plan } from './plan.ts'
 import type { Render } from './render-stages.ts'
@@ -45,19 +44,9 @@ function halves(
   return Math.min(width / plan.width, height / plan.height) >= 2
 }
 
-/**
- * Whether a still is scaled from all of its pixels, as they are in the file: then it makes no difference where they come
- * from. A turned one is scaled before it is turned, what has a profile, or another depth, before it is
- * converted; a palette is known no more where its pixels are.
- */
+/** Whether every pixel of a JPEG is read: all at once, or of a part, or since there is nothing for its codec to halve. */
 export function isReadWhole(info: ImageInfo, render: Render): boolean {
-  const { format, width, height, orientation, bands, bytesPerSample, hasAlpha, plainColours, palette } = info
-  const isPlain = plainColours && !palette && bytesPerSample === 1 && bands === (hasAlpha ? 4 : 3)
-  if (!isPlain || orientation !== 1 || !READ_WHOLE.has(format)) return false
-  if (format !== 'jpeg' || render.part !== undefined || reads(info, render) === 'fully') return true
+  if (render.part !== undefined || reads(info, render) === 'fully') return true
   const { plan, fast } = render
-  return Math.max(width / plan.width, height / plan.height) < (fast === true ? 2 : 4)
+  return Math.max(info.width / plan.width, info.height / plan.height) < (fast === true ? 2 : 4)
 }
-
-/** Formats of which Sharp reads every pixel, but for JPEG where its codec halves it. */
-const READ_WHOLE: ReadonlySet<SourceFormat> = new Set(['jpeg', 'png', 'avif', 'tiff'])
