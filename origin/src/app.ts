@@ -33,6 +33,7 @@ import { type ServiceOptions, serveEndpoint } from './routes/service.ts'
 import type { BufferCollector } from './streams/buffer-collector.ts'
 import { withIdleTimeout } from './streams/idle-timeout.ts'
 import { withoutMark } from './streams/marked-body.ts'
+import { requestBody } from './streams/request-body.ts'
 import type { Labels } from './telemetry/metric-table.ts'
 import { serverTiming } from './telemetry/server-timing.ts'
 
@@ -167,9 +168,11 @@ async function handle(
 }
 
 /** The body of a request, without the end mark that the edge puts behind one without a length. */
-function bodyOf({ body, headers }: Request): ReadableStream<Uint8Array> | null {
-  const mark = headers.get(BODY_END_HEADER)
-  return body === null || mark === null ? body : withoutMark(body, mark)
+function bodyOf(request: Request): ReadableStream<Uint8Array> | null {
+  if (request.method === 'GET' || request.method === 'HEAD') return null
+  const body = requestBody(() => request.body)
+  const mark = request.headers.get(BODY_END_HEADER)
+  return mark === null ? body : withoutMark(body, mark)
 }
 
 /** Where `explainErrors` is on, a refusal says what of the URL or of the file it is about. */

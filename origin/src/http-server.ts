@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import { CORS_HEADERS } from '@media-proxy/shared/response/cors.ts'
+import { LINGERING, lingerBehind } from './lingering.ts'
 import type { Origin } from './origin.ts'
 import { encodedRequest, oneRequestConnection } from './raw-target.ts'
 
@@ -27,6 +28,8 @@ export function createHttpServer({ fetch, hotAnswers }: Pick<Origin, 'fetch' | '
   const listener = getRequestListener(fetch, {
     // For HTTP/1.0, which needs no Host: load balancers ask for health by it.
     hostname: 'localhost',
+    // What is left of a body is read here, for longer.
+    autoCleanupIncoming: false,
     // A target or a Host that is none: the application answers its own failures itself.
     errorHandler: () => {
       const [status, phrase] = BAD_REQUEST
@@ -34,6 +37,7 @@ export function createHttpServer({ fetch, hotAnswers }: Pick<Origin, 'fetch' | '
     },
   })
   const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (request, response) => {
+    lingerBehind(request, response, LINGERING)
     request.url = withoutBackslashes(request.url ?? '')
     const answering = hotAnswers?.answer(request, response)
     if (answering === undefined) return listener(request, response)

@@ -52,7 +52,8 @@ async function write(exchange: Exchange, path: string, maxBytes: number): Promis
   const declared = Number(exchange.headers.get('content-length') ?? 0)
   if (exchange.body === null) return fail('bad-request', 'nothing was sent')
   if (declared > maxBytes) {
-    return fail('source-too-large', `${declared} bytes`, await discard(exchange.body))
+    await discard(exchange.body)
+    return fail('source-too-large', `${declared} bytes`)
   }
   let bytes = 0
   const counted = async function* (chunks: AsyncIterable<Uint8Array>) {
@@ -63,10 +64,7 @@ async function write(exchange: Exchange, path: string, maxBytes: number): Promis
     }
   }
   await pipeline(Readable.from(counted(exchange.body)), createWriteStream(path, { flags: 'wx', mode: 0o600 }))
-  if (bytes > maxBytes) {
-    // What reads the file has cancelled the rest of the body.
-    return fail('source-too-large', `more than ${maxBytes} bytes`, { connection: 'close' })
-  }
+  if (bytes > maxBytes) return fail('source-too-large', `more than ${maxBytes} bytes`)
   return bytes === 0 ? fail('bad-request', 'an empty file') : undefined
 }
 

@@ -83,7 +83,7 @@ export function uploadBody(
   function end(reason: Failure): void {
     failure ??= reason
     clearInterval(timer)
-    // What is left is read and dropped by whoever refuses it.
+    // What is left is read and dropped behind the answer.
     reader.releaseLock()
   }
 

@@ -41,13 +41,13 @@ export async function readJsonBody<T>(
 export async function readBody(exchange: Exchange, maxBytes: number): Promise<Buffer | Failure> {
   const declared = Number(exchange.headers.get('content-length') ?? 0)
   if (declared > maxBytes) {
-    return fail('source-too-large', `${declared} bytes of body`, await discard(exchange.body))
+    await discard(exchange.body)
+    return fail('source-too-large', `${declared} bytes of body`)
   }
   const chunks: Uint8Array[] = []
   let length = 0
   for await (const chunk of exchange.body ?? []) {
     length += chunk.length
-    // Leaving the loop cancels the body.
     if (length > maxBytes) return fail('source-too-large', `more than ${maxBytes} bytes of body`)
     chunks.push(chunk)
   }

@@ -72,10 +72,9 @@ function preflight(requestId: string): Response {
 }
 
 /** What is left of the body is dropped first, so that the refusal reaches a client which still writes. */
-async function refuse(failure: Failure, exchange: Exchange): Promise<Answer> {
-  const { body } = exchange
-  const closing = body === null || body.locked ? { connection: 'close' } : await discard(body)
-  return reject({ ...failure, headers: { ...failure.headers, ...closing } }, exchange.requestId)
+async function refuse(failure: Failure, { body, requestId }: Exchange): Promise<Answer> {
+  await discard(body)
+  return reject(failure, requestId)
 }
 
 interface AllowedUpload {

@@ -1,4 +1,4 @@
-/** How much of a body that nobody wants is read, and for how long, before its connection is closed. */
+/** How much of a body that nobody wants is read, and for how long, before its request is answered. */
 const MOST_BYTES = 64 * 1024 * 1024
 const LONGEST_MS = 2000
 /** A client that has sent nothing for so long may be waiting for the answer before it begins. */
@@ -7,27 +7,24 @@ const SILENCE_BEFORE_MS = 100
 const SILENCE_BETWEEN_MS = 1000
 
 /**
- * Reads and drops what is left of a body before it is refused: a connection that is closed on a client which still
- * writes is reset, and the client never sees the refusal. Gives the headers of the refusal: they close the connection
- * where the body is longer, or slower, than is read.
+ * Reads and drops what is left of a body before it is refused. The server does so behind the answer, and for longer
+ * (`lingering.ts`); workerd, which may stand before it, closes its client's connection with the answer where that still
+ * writes, and the client never sees it.
  */
-export async function discard(
-  body: ReadableStream<Uint8Array> | null,
-): Promise<Readonly<Record<string, string>>> {
-  if (body === null) return {}
+export async function discard(body: ReadableStream<Uint8Array> | null): Promise<void> {
+  // Somebody still reads one that is locked.
+  if (body === null || body.locked) return
   const reader = body.getReader()
   const endsAt = performance.now() + LONGEST_MS
   try {
     for (let bytes = 0; bytes <= MOST_BYTES && performance.now() < endsAt; ) {
       const chunk = await orSilence(reader.read(), bytes === 0 ? SILENCE_BEFORE_MS : SILENCE_BETWEEN_MS)
-      if (chunk === undefined) break
-      if (chunk.done) return {}
+      if (chunk === undefined || chunk.done) return
       bytes += chunk.value.length
     }
   } catch {
     // The client has gone: nobody reads the refusal.
   }
-  return { connection: 'close' }
 }
 
 async function orSilence<T>(read: Promise<T>, milliseconds: number): Promise<T | undefined> {
