@@ -62,23 +62,19 @@ describe.skipIf(CORPUS === undefined)(`the corpus: ${PICTURES.length + HOSTILE.l
     expect(process.memoryUsage().rss - before).toBeLessThan(100 * 1024 * 1024)
   })
 
-  it.each(HOSTILE)(
-    '%s is answered or refused, and the service goes on',
-    async (file) => {
-      for (const path of [
-        `/attachments/${file}`,
-        `/attachments/${file}?width=64&format=webp`,
-        `/attachments/${file}?width=64&format=webp&animated=true`,
-        `/avatars/1/a_${assetName(file)}.gif?size=64`,
-      ]) {
-        const { status, body } = await send(door.url, path)
-        expect([200, 400, 500]).toContain(status)
-        expect(body.toString('latin1')).not.toMatch(/root:x:/)
-      }
-      expect((await send(door.url, '/_health')).status).toBe(200)
-    },
-    5000,
-  )
+  it.each(HOSTILE)('%s is answered or refused, and the service goes on', async (file) => {
+    for (const path of [
+      `/attachments/${file}`,
+      `/attachments/${file}?width=64&format=webp`,
+      `/attachments/${file}?width=64&format=webp&animated=true`,
+      `/avatars/1/a_${assetName(file)}.gif?size=64`,
+    ]) {
+      const { status, body } = await send(door.url, path)
+      expect([200, 400, 500]).toContain(status)
+      expect(body.toString('latin1')).not.toMatch(/root:x:/)
+    }
+    expect((await send(door.url, '/_health')).status).toBe(200)
+  })
 })
 
 function assetName(file: string): string {
