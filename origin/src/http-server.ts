@@ -10,8 +10,8 @@ import { encodedRequest, oneRequestConnection } from './raw-target.ts'
 
 /** As much as the edge takes: an answer must not depend on the door. Node's own limit is 16 KiB. */
 const MAX_HEADER_BYTES = 128 * 1024
-/** Longer than any answer may take to begin: what is silent for so long is nobody. */
-const SOCKET_IDLE_MS = 120_000
+/** Silence beyond the time that the longest answer may take to begin: nobody is there. */
+const SPARE_IDLE_MS = 30_000
 
 const REFUSALS: Readonly<Record<string, readonly [status: number, phrase: string]>> = {
   HPE_HEADER_OVERFLOW: [431, 'Request Header Fields Too Large'],
@@ -24,7 +24,9 @@ interface ClientError extends NodeJS.ErrnoException {
   readonly rawPacket?: Buffer
 }
 
-export function createHttpServer({ fetch, hotAnswers }: Pick<Origin, 'fetch' | 'hotAnswers'>): Server {
+type Served = Pick<Origin, 'fetch' | 'hotAnswers' | 'longestAnswerMs'>
+
+export function createHttpServer({ fetch, hotAnswers, longestAnswerMs }: Served): Server {
   const listener = getRequestListener(fetch, {
     // For HTTP/1.0, which needs no Host: load balancers ask for health by it.
     hostname: 'localhost',
@@ -49,7 +51,7 @@ export function createHttpServer({ fetch, hotAnswers }: Pick<Origin, 'fetch' | '
       },
     )
   })
-  server.timeout = SOCKET_IDLE_MS
+  server.timeout = longestAnswerMs + SPARE_IDLE_MS
   // An upload may take longer than Node's five minutes; the relay has a floor of its own.
   server.requestTimeout = 0
   server.on('clientError', (error: ClientError, socket: Socket) => {

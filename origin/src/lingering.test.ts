@@ -75,6 +75,7 @@ describe.each([
       createHttpServer({
         fetch: () => new Response('refused', { status: 403 }),
         hotAnswers: undefined,
+        longestAnswerMs: 30_000,
       }),
     )
     const { socket, seen, send, ended } = client(port)

@@ -66,6 +66,8 @@ export interface Origin {
   readonly fetch: Hono['fetch']
   /** Asked before `fetch`; undefined where it has to be asked for everything. */
   readonly hotAnswers: HotAnswers | undefined
+  /** Longest time from a request to the first byte of its answer. */
+  readonly longestAnswerMs: number
   /** What `/_metrics` answers, for a port of its own. */
   readonly metrics: (request: Request) => Promise<Response>
   /** Processes of the engine. */
@@ -151,6 +153,7 @@ export async function createOrigin({
   return {
     fetch: app.fetch,
     hotAnswers,
+    longestAnswerMs: Math.max(config.limits.deadlineMs, config.limits.clipDeadlineMs),
     metrics: (request) => serveMetricsAlone(metrics, request),
     enginePids: () => Object.values(opened.pools).flatMap(({ pids }) => pids),
     countDefect: () => metrics.count('media_proxy.unhandled_errors'),

@@ -38,7 +38,10 @@ async function opened(settings: Settings = {}): Promise<Opened> {
   })
   closers.push(() => door.close())
   const { hotAnswers } = door
-  const alone = createHttpServer({ hotAnswers, fetch: () => new Response('anew', { status: ANEW }) })
+  const alone = createHttpServer({
+    ...{ hotAnswers, longestAnswerMs: 30_000 },
+    fetch: () => new Response('anew', { status: ANEW }),
+  })
   alone.listen(0, '127.0.0.1')
   await new Promise((resolve) => alone.once('listening', resolve))
   closers.push(() => new Promise((resolve) => alone.close(resolve)))
