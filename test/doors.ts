@@ -196,7 +196,7 @@ export async function openOrigin(
   const app = await createOrigin({
     config,
     ...(classifier === undefined ? {} : { classifier }),
-    store: observe(store, storeOperations, () => pause(readDelayMs)),
+    store: observe(store, storeOperations, () => (readDelayMs > 0 ? pause(readDelayMs) : undefined)),
     // So that a test can take FFmpeg away from one origin.
     environment: { ...process.env, ...settings },
     log: pinoLog,
@@ -231,7 +231,7 @@ function configOf(environment: Settings): Config {
 function observe(
   store: ObjectStore,
   operations: StoreOperation[],
-  beforeRead: () => Promise<void>,
+  beforeRead: () => Promise<void> | undefined,
 ): ObjectStore {
   return {
     ...store,

@@ -13,6 +13,7 @@ import { openFilesystemOrigin } from '../doors.ts'
 import { send } from '../http.ts'
 import { FFMPEG } from '../videos.ts'
 import type { BenchRow } from './measure.ts'
+import { startService } from './service.ts'
 
 const run = promisify(execFile)
 
@@ -107,7 +108,7 @@ const HEIGHTS = [
 
 /** First frames of what browsers play, through HTTP, against one call of FFmpeg on the local file. */
 async function benchFirstFrames(ffmpeg: string, folder: string): Promise<BenchRow[]> {
-  const door = await openFilesystemOrigin({ MEDIA_PROXY_CACHE_MEMORY_BYTES: '0' })
+  const service = await startService({ MEDIA_PROXY_CACHE_MEMORY_BYTES: '0' })
   const rows: BenchRow[] = []
   try {
     for (const { height, atLeast } of HEIGHTS) {
@@ -116,14 +117,14 @@ async function benchFirstFrames(ffmpeg: string, folder: string): Promise<BenchRo
         const path = join(folder, file)
         const source = `testsrc2=s=${Math.round((height * 8) / 9) * 2}x${height}:r=30:d=4,noise=alls=8:allf=t`
         await run(ffmpeg, [...QUIET, '-f', 'lavfi', '-i', source, ...flags, '-pix_fmt', 'yuv420p', path])
-        await door.put(`attachments/1/${file}`, await readFile(path))
+        await service.put(`cdn/attachments/1/${file}`, path)
         const times = { ours: [] as number[], bare: [] as number[] }
         for (let round = 0; round < ROUNDS; round += 1) {
           // Another rendition each time: nothing comes from memory.
           const query = `format=jpeg&width=${400 - round}&time=0`
           times.ours.push(
             await timed(async () => {
-              const { status } = await send(door.url, `/attachments/1/${file}?${query}`)
+              const { status } = await send(service.url, `/attachments/1/${file}?${query}`)
               if (status !== 200) throw new Error(`a still answered ${status}`)
             }),
           )
@@ -141,7 +142,7 @@ async function benchFirstFrames(ffmpeg: string, folder: string): Promise<BenchRo
     }
     return rows
   } finally {
-    await door.close()
+    await service.close()
   }
 }
 

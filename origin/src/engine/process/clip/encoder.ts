@@ -1,5 +1,6 @@
 /** An encoder of libav: pictures or sound in, packets out. */
 
+import type { FFEncoderCodec } from 'node-av/constants'
 import type { Codec, CodecContext, Frame, Packet } from 'node-av/lib'
 import type { Libav } from '../libav/load.ts'
 
@@ -55,7 +56,7 @@ export function openEncoder(
 }
 
 function encoderNamed(library: Libav['library'], name: string): Codec {
-  const codec = library.Codec.getCodecList().find((known) => known.name === name && known.isEncoder())
-  if (codec === undefined) throw new Error(`libav has no encoder ${name}`)
+  const codec = library.Codec.findEncoderByName(name as FFEncoderCodec)
+  if (codec === null) throw new Error(`libav has no encoder ${name}`)
   return codec
 }

@@ -1,5 +1,6 @@
 /** Accepted codecs, by libav's names of codecs and of the decoders that may be opened for them. */
 
+import type { FFDecoderCodec } from 'node-av/constants'
 import type { Codec } from 'node-av/lib'
 import type { AudioCodec, VideoCodec } from '../container/codecs.ts'
 import type { Libav } from './load.ts'
@@ -36,7 +37,7 @@ export function decoderOf(libav: Libav, codec: VideoCodec | 'flv1', alpha?: 'wit
 
 /** A decoder by libav's own name of it; undefined where the build has none. */
 export function codecNamed({ library }: Libav, name: string): Codec | undefined {
-  return library.Codec.getCodecList().find((known) => known.name === name && known.isDecoder())
+  return library.Codec.findDecoderByName(name as FFDecoderCodec) ?? undefined
 }
 
 /** Decoders by codec. FFmpeg's own of AV1 is for hardware only. */
