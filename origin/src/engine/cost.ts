@@ -77,8 +77,8 @@ interface Encoder {
 
 export const MIB = 1024 * 1024
 
-/** Tables and tiles of the smallest job. */
-export const BASE_BYTES = 6 * MIB
+/** Tables and tiles of the smallest job, and what a busy machine is late to give back. */
+export const BASE_BYTES = 10 * MIB
 export const BASE_SECONDS = 0.02
 /** Rows of the source that its stages hold between decoder and encoder. */
 const HELD_ROWS = 1400

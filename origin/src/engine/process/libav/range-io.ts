@@ -11,6 +11,9 @@ export interface RangeSource {
   read(start: number, end: number): Uint8Array | Failure
 }
 
+/** What is read on without a gap comes in ever larger parts: each is a trip to the server and back. */
+const MOST_AHEAD_BYTES = 512 * 1024
+
 export interface RangeIo extends Disposable {
   readonly io: IOContext
   /** From now on so many bytes may be read and no more; beyond them the source fails. */
@@ -31,7 +34,7 @@ export function openRangeIo({ pool, constants }: Libav, source: RangeSource): Ra
     if (failure === undefined && end - at > left)
       failure = fail('undecodable', 'too much to read for the answer')
     if (failure !== undefined) return constants.AVERROR_EIO
-    const part = source.read(at, end)
+    const part = readAhead(at, end)
     if (isFailure(part)) {
       failure = part
       return constants.AVERROR_EIO
@@ -39,6 +42,21 @@ export function openRangeIo({ pool, constants }: Libav, source: RangeSource): Ra
     at += part.length
     left -= part.length
     return Buffer.from(part.buffer, part.byteOffset, part.byteLength)
+  }
+
+  let ahead: { readonly start: number; readonly bytes: Uint8Array } = { start: 0, bytes: new Uint8Array(0) }
+
+  /** The bytes from `start` up to `end`, or the first of them. */
+  function readAhead(start: number, end: number): Uint8Array | Failure {
+    const aheadEnd = ahead.start + ahead.bytes.length
+    if (start < ahead.start || start >= aheadEnd) {
+      const wanted = end - start
+      const more = start === aheadEnd ? Math.min(2 * ahead.bytes.length, MOST_AHEAD_BYTES) : 0
+      const bytes = source.read(start, Math.min(start + Math.max(wanted, more), source.sizeBytes))
+      if (isFailure(bytes)) return bytes
+      ahead = { start, bytes }
+    }
+    return ahead.bytes.subarray(start - ahead.start, end - ahead.start)
   }
 
   function seek(offset: bigint, whence: number): bigint {

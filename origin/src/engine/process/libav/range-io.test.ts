@@ -1,0 +1,54 @@
+import { afterAll, describe, expect, it } from 'vitest'
+import { loadLibav } from './load.ts'
+import { openRangeIo } from './range-io.ts'
+
+const libav = await loadLibav()
+afterAll(() => libav?.pool.close())
+
+const FILE = new Uint8Array(5_000_003).map((_, index) => (index * 31 + (index >> 8)) & 0xff)
+
+describe.skipIf(libav === undefined)('what libav reads (needs FFmpeg’s libraries)', () => {
+  function opened() {
+    if (libav === undefined) throw new Error('no libraries')
+    const asked: number[] = []
+    const source = {
+      sizeBytes: FILE.length,
+      read(start: number, end: number) {
+        asked.push(end - start)
+        return FILE.subarray(start, end)
+      },
+    }
+    const ranges = openRangeIo(libav, source)
+    ranges.allow(2 * FILE.length)
+    return { ranges, asked, constants: libav.constants }
+  }
+
+  it('comes in ever larger parts where it goes on', () => {
+    const { ranges, asked } = opened()
+    using open = ranges
+    const parts: Buffer[] = []
+    for (;;) {
+      const part = open.io.readSync(64 * 1024)
+      if (typeof part === 'number') break
+      parts.push(part)
+    }
+    expect(Buffer.concat(parts).equals(FILE)).toBe(true)
+    expect(asked.length).toBeLessThan(15)
+    expect(Math.max(...asked)).toBe(512 * 1024)
+  })
+
+  it('is what stands there, wherever it is read next', () => {
+    const { ranges, constants } = opened()
+    using open = ranges
+    let seed = 7
+    for (let round = 0; round < 300; round += 1) {
+      seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31
+      const at = round % 3 === 0 ? seed % FILE.length : undefined
+      if (at !== undefined) open.io.seekSync(BigInt(at), constants.AVSEEK_SET)
+      const start = Number(open.io.tell())
+      const part = open.io.readSync(1 + ((seed >> 7) % 200_000))
+      if (typeof part === 'number') continue
+      expect(part.equals(FILE.subarray(start, start + part.length))).toBe(true)
+    }
+  })
+})
