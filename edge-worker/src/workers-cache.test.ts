@@ -42,7 +42,7 @@ function inside(answer: Response, changes: Partial<InnerOptions> = {}) {
       asked.push({ ...question, ...onBehalf })
       return answer
     },
-    limiter: { consume: async () => ({ headers: {} }) },
+    limiter: { limits: () => true, consume: async () => ({ headers: {} }) },
     ...{ freshSeconds: 1000, notFoundSeconds: 30 },
     ...changes,
   }
@@ -129,7 +129,10 @@ describe('a rendition by Workers Cache', () => {
   })
 
   it('that is beyond the budget of its client is not kept, and the origin is not asked', async () => {
-    const limiter = { consume: async () => ({ headers: {}, failure: fail('rate-limited') }) }
+    const limiter = {
+      limits: () => true,
+      consume: async () => ({ headers: {}, failure: fail('rate-limited') }),
+    }
     const { asked, entrypoint } = inside(picture(), { limiter })
     const { response } = await delivered(entrypoint('BYPASS'))
     expect([response.status, response.headers.get('cache-control'), asked]).toEqual([429, 'no-store', []])

@@ -9,7 +9,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createRequestLimits, type RateLimiter } from '@media-proxy/shared/rate-limit.ts'
 import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
-import { type ReadableHeaders, requestIdOf } from '@media-proxy/shared/response/headers.ts'
+import { type HeaderRecord, type ReadableHeaders, requestIdOf } from '@media-proxy/shared/response/headers.ts'
 import { isEdgeClaimed } from '@media-proxy/shared/signing/edge-request.ts'
 import { LRUCache } from 'lru-cache'
 import type { Gate } from './gate/gate.ts'
@@ -22,11 +22,8 @@ import type { Labels } from './telemetry/metric-table.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 
 export interface HotAnswers {
-  /**
-   * Answers a request that is like one before; resolves to false, with nothing sent, where it has to be answered anew.
-   * Undefined where it is like none.
-   */
-  answer(request: IncomingMessage, response: ServerResponse): Promise<boolean> | undefined
+  /** Answers a request that is like one before; false, with nothing sent, where it has to be answered anew. */
+  answer(request: IncomingMessage, response: ServerResponse): boolean | Promise<boolean>
   /** Remembers an answer that the same request would get again. */
   remember(request: IncomingMessage, exchange: Exchange, answer: Answer, report: RequestReport): void
 }
@@ -49,11 +46,15 @@ interface HotAnswer {
   readonly headers: readonly string[]
   /** Path of the request, by which limits skip it. */
   readonly path: string
-  readonly report: Omit<RequestReport, 'requestId'>
+  /** Whether there is a budget for it. */
+  readonly isLimited: boolean
+  readonly report: RequestReport
   readonly attributes: Labels
   /** Has written what the lines of all its requests share. */
   readonly log: Log
 }
+
+const NO_LIMITS: Readonly<HeaderRecord> = {}
 
 const MAX_ANSWERS = 2000
 /** Longer targets are read anew: what is remembered for them would cost more than it saves. */
@@ -78,36 +79,51 @@ export function createHotAnswers({ pipeline, gate, limiter, metrics, log }: HotA
     return rendition
   }
 
-  async function send(
+  /** What the answer says of the client's budgets; undefined where the request has to be answered anew. */
+  function admit(
+    { path, isLimited }: HotAnswer,
+    request: IncomingMessage,
+    headers: ReadableHeaders,
+  ): Readonly<HeaderRecord> | undefined | Promise<Readonly<HeaderRecord> | undefined> {
+    const peer = request.socket.remoteAddress ?? ''
+    const admitted = gate({ method: 'GET', path: request.url ?? '', headers, peer })
+    // Most are neither signed nor limited: nothing is waited for.
+    if (!isLimited && !(admitted instanceof Promise)) return isFailure(admitted) ? undefined : NO_LIMITS
+    return consume(path, admitted)
+  }
+
+  async function consume(
+    path: string,
+    arrival: ReturnType<Gate>,
+  ): Promise<Readonly<HeaderRecord> | undefined> {
+    const admitted = await arrival
+    if (isFailure(admitted)) return undefined
+    if (admitted.viaEdge) return NO_LIMITS
+    const budgets = createRequestLimits(limiter, path, admitted.clientAddress)
+    return (await budgets.consume('requests')) === undefined ? budgets.headers : undefined
+  }
+
+  function send(
     hot: HotAnswer,
     { bytes }: Rendition,
-    headers: ReadableHeaders,
-    request: IncomingMessage,
+    requestId: string,
+    limits: Readonly<HeaderRecord>,
     response: ServerResponse,
-  ): Promise<boolean> {
-    const startedAt = performance.now()
-    const peer = request.socket.remoteAddress ?? ''
-    const admitted = await gate({ method: 'GET', path: request.url ?? '', headers, peer })
-    if (isFailure(admitted)) return false
-    let limits: Readonly<Record<string, string>> = {}
-    if (!admitted.viaEdge) {
-      const budgets = createRequestLimits(limiter, hot.path, admitted.clientAddress)
-      if ((await budgets.consume('requests')) !== undefined) return false
-      limits = budgets.headers
-    }
-    const requestId = requestIdOf(headers)
-    response.writeHead(200, [...hot.headers, 'x-request-id', requestId, ...Object.entries(limits).flat()])
+    startedAt: number,
+  ): void {
+    const fields = hot.headers.slice()
+    fields.push('x-request-id', requestId)
+    for (const [name, value] of Object.entries(limits)) fields.push(name, value)
+    response.writeHead(200, fields)
     response.end(bytes)
     const milliseconds = performance.now() - startedAt
-    const report = { ...hot.report, requestId }
-    recordRequest(metrics, hot.attributes, report, milliseconds)
+    recordRequest(metrics, hot.attributes, hot.report, milliseconds)
     hot.log.info({ requestId, ms: tenths(milliseconds) }, 'request')
-    return true
   }
 
   return {
     answer(request, response) {
-      if (request.method !== 'GET' || request.httpVersion !== '1.1') return undefined
+      if (request.method !== 'GET' || request.httpVersion !== '1.1') return false
       const fields = request.headers
       const headers: ReadableHeaders = {
         get: (name) => fields[name]?.toString() ?? null,
@@ -116,19 +132,22 @@ export function createHotAnswers({ pipeline, gate, limiter, metrics, log }: HotA
       const key = keyOf(request, isEdgeClaimed(headers))
       const hot = answers.get(key)
       if (hot === undefined || READ_ANEW.some(headers.has) || countHosts(request.rawHeaders) !== 1)
-        return undefined
+        return false
       const rendition = holding(hot)
-      if (rendition !== undefined) return send(hot, rendition, headers, request, response)
-      answers.delete(key)
-      return undefined
+      if (rendition === undefined) {
+        answers.delete(key)
+        return false
+      }
+      const startedAt = performance.now()
+      const admitted = admit(hot, request, headers)
+      const sent = (limits: Readonly<HeaderRecord> | undefined) => {
+        if (limits !== undefined) send(hot, rendition, requestIdOf(headers), limits, response, startedAt)
+        return limits !== undefined
+      }
+      return admitted instanceof Promise ? admitted.then(sent) : sent(admitted)
     },
 
-    remember(
-      request,
-      { viaEdge, url, requestLimits },
-      { response, repeatable },
-      { requestId: _, ...report },
-    ) {
+    remember(request, { viaEdge, url, requestLimits }, { response, repeatable }, report) {
       const key = keyOf(request, viaEdge)
       if (repeatable === undefined || key.length > MAX_KEY_LENGTH) return
       const own = new Set(['x-request-id', 'server-timing', ...Object.keys(requestLimits.headers)])
@@ -138,8 +157,9 @@ export function createHotAnswers({ pipeline, gate, limiter, metrics, log }: HotA
         lastModified: repeatable.rendition.lastModified?.getTime(),
         headers: [...response.headers].filter(([name]) => !own.has(name)).flat(),
         path: url.pathname,
-        report: { ...report, traceId: undefined },
-        attributes: requestAttributes({ requestId: '', ...report }),
+        isLimited: limiter.limits('requests', url.pathname),
+        report,
+        attributes: requestAttributes(report),
         log: log.child({
           method: 'GET',
           route: report.route,

@@ -41,15 +41,19 @@ export function createHttpServer({ fetch, hotAnswers, longestAnswerMs }: Served)
   const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (request, response) => {
     lingerBehind(request, response, LINGERING)
     request.url = withoutBackslashes(request.url ?? '')
-    const answering = hotAnswers?.answer(request, response)
-    if (answering === undefined) return listener(request, response)
-    return answering.then(
-      (answered) => (answered ? undefined : listener(request, response)),
-      (error) => {
-        response.destroy()
-        throw error
-      },
-    )
+    const fail = (error: unknown) => {
+      response.destroy()
+      // A defect of one request: the process is told of it, and goes on.
+      return Promise.reject(error)
+    }
+    try {
+      const answered = hotAnswers?.answer(request, response) ?? false
+      if (answered === true) return undefined
+      if (answered === false) return listener(request, response)
+      return answered.then((isAnswered) => (isAnswered ? undefined : listener(request, response)), fail)
+    } catch (error) {
+      return fail(error)
+    }
   })
   server.timeout = longestAnswerMs + SPARE_IDLE_MS
   // An upload may take longer than Node's five minutes; the relay has a floor of its own.

@@ -74,6 +74,8 @@ export interface Limited {
 }
 
 export interface RateLimiter {
+  /** Whether there is an active budget of that name for a path. */
+  limits(name: BudgetName, path: string): boolean
   /** Spends attempts of a client, one where nothing is said. Without an active budget of that name everything passes. */
   consume(name: BudgetName, path: string, address: string, attempts?: number): Promise<Limited>
 }
@@ -91,10 +93,13 @@ const NOTHING: Limited = { headers: {} }
 
 export function createRateLimiter({ config, counter, now, onFailure }: RateLimiterOptions): RateLimiter {
   const budgets = budgetsOf(config)
+  const budgetOf = (name: BudgetName, path: string) =>
+    isSkipped(path, config.skipPaths) ? undefined : budgets[name]
   return {
+    limits: (name, path) => budgetOf(name, path) !== undefined,
     async consume(name, path, address, attempts = 1) {
-      const budget = budgets[name]
-      if (budget === undefined || isSkipped(path, config.skipPaths)) return NOTHING
+      const budget = budgetOf(name, path)
+      if (budget === undefined) return NOTHING
       let verdict: Verdict
       try {
         verdict = await counter.attempt(name, rateLimitKey(address), weighed(budget, attempts))

@@ -1,13 +1,17 @@
 /** The same work by bare Sharp and by the service; hot renditions against a bare server. */
 
+import { execFile, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import sharp from 'sharp'
 import { noisePng } from '../fixtures.ts'
 import { type BenchRow, comparePair, inFlight } from './measure.ts'
 import { createClient, startProcess, startService } from './service.ts'
+
+const run = promisify(execFile)
 
 const IN_FLIGHT = 4
 const ROUNDS = 5
@@ -23,8 +27,8 @@ export async function benchImages(): Promise<readonly BenchRow[]> {
     await benchCold('JPEG 2725x2225 to WebP 550', photograph, 550, 24, 0.9),
     await benchCold('WebP 512 to WebP 128', avatar, 128, 120, 0.8),
     await benchCold('PNG 128 to WebP 48', emoji, 48, 240, 1),
-    await benchHot('a hot avatar', avatar, 'avatars/1/hot.webp?size=128'),
-    await benchHot('a hot photograph', photograph, 'attachments/1/hot.jpg?width=550&format=webp'),
+    ...(await benchHot('a hot avatar', avatar, 'avatars/1/hot.webp?size=128')),
+    ...(await benchHot('a hot photograph', photograph, 'attachments/1/hot.jpg?width=550&format=webp')),
   ]
 }
 
@@ -82,8 +86,11 @@ async function benchCold(
   }
 }
 
-/** As in production: each request has its line in the log. */
-async function benchHot(bench: string, source: Buffer, path: string): Promise<BenchRow> {
+/**
+ * As in production: each request has its line in the log. By a client in Node, which may be what limits both, and by a
+ * compiled one where there is one.
+ */
+async function benchHot(bench: string, source: Buffer, path: string): Promise<readonly BenchRow[]> {
   const service = await startService({ MEDIA_PROXY_TELEMETRY_LOG_LEVEL: 'info' })
   for (const key of ['avatars/1/hot', 'attachments/1/hot.jpg']) await service.put(`cdn/${key}`, source)
   const url = `${service.url}/${path}`
@@ -102,25 +109,44 @@ async function benchHot(bench: string, source: Buffer, path: string): Promise<Be
     JSON.stringify(headers),
   ])
   const client = createClient(HOT_CONNECTIONS)
+  const clients = [
+    {
+      name: 'by Node',
+      ask: (asked: string, count: number) => inFlight(count, HOT_CONNECTIONS, () => client.get(asked)),
+    },
+    ...(hasCompiledClient() ? [{ name: `by ${COMPILED_CLIENT}`, ask: askCompiled }] : []),
+  ]
   try {
-    return await comparePair({
-      bench,
-      atLeast: 0.8,
-      units: 8000,
-      rounds: ROUNDS,
-      baseline: {
-        name: 'a bare server',
-        run: (count) => inFlight(count, HOT_CONNECTIONS, () => client.get(bare.url)),
-      },
-      subject: {
-        name: 'the service',
-        run: (count) => inFlight(count, HOT_CONNECTIONS, () => client.get(url)),
-      },
-    })
+    const rows: BenchRow[] = []
+    for (const { name, ask } of clients) {
+      rows.push(
+        await comparePair({
+          bench: `${bench}, ${name}`,
+          atLeast: 0.8,
+          units: 8000,
+          rounds: ROUNDS,
+          baseline: { name: 'a bare server', run: (count) => ask(bare.url, count) },
+          subject: { name: 'the service', run: (count) => ask(url, count) },
+        }),
+      )
+    }
+    return rows
   } finally {
     await client.close()
     bare.child.disconnect()
     await once(bare.child, 'exit')
     await service.close()
   }
+}
+
+/** `go install github.com/rakyll/hey@latest`. */
+const COMPILED_CLIENT = 'hey'
+
+const hasCompiledClient = () => spawnSync(COMPILED_CLIENT, ['-h']).error === undefined
+
+async function askCompiled(url: string, count: number): Promise<void> {
+  const connections = String(HOT_CONNECTIONS)
+  const { stdout } = await run(COMPILED_CLIENT, ['-n', String(count), '-c', connections, url])
+  // As many answers as there were requests: whatever was refused is no figure.
+  if (!stdout.includes(`[200]\t${count} responses`)) throw new Error(`${url} was refused: ${stdout}`)
 }

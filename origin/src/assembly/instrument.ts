@@ -151,6 +151,7 @@ export function observeLane(lane: Lane, name: string, { metrics, observe }: Obse
 
 export function observeLimiter(limiter: RateLimiter, { metrics }: Observer): RateLimiter {
   return {
+    limits: (name, path) => limiter.limits(name, path),
     async consume(name, ...words) {
       const limited = await limiter.consume(name, ...words)
       if (limited.failure !== undefined) metrics.count('media_proxy.rate_limit.refusals', { budget: name })

@@ -39,16 +39,20 @@ export interface Admitted {
   readonly viaEdge: boolean
 }
 
-/** Checks an arrival. Fails with `forbidden`. A wrong edge signature is never treated as none. */
-export type Gate = (arrival: Arrival) => Promise<Admitted | Failure>
+/**
+ * Checks an arrival, at once where there is no signature to verify. Fails with `forbidden`. A wrong edge signature is never
+ * treated as none.
+ */
+export type Gate = (arrival: Arrival) => Admitted | Failure | Promise<Admitted | Failure>
 
 export function createGate(options: GateOptions): Gate {
   const { requireCloudflareEdge, cloudflare, edgeRing, now } = options
-  return async (arrival) => {
-    if (isEdgeClaimed(arrival.headers)) {
-      const verified = await verifyEdgeRequest(edgeRing, arrival, arrival.headers, now())
-      return isFailure(verified) ? verified : { clientAddress: verified.clientAddress, viaEdge: true }
-    }
+  const admitEdge = async (arrival: Arrival) => {
+    const verified = await verifyEdgeRequest(edgeRing, arrival, arrival.headers, now())
+    return isFailure(verified) ? verified : { clientAddress: verified.clientAddress, viaEdge: true }
+  }
+  return (arrival) => {
+    if (isEdgeClaimed(arrival.headers)) return admitEdge(arrival)
     if (requireCloudflareEdge && !cloudflare.includes(arrival.peer)) {
       return fail('forbidden', 'neither from Cloudflare nor signed by the edge', {
         [EDGE_REFUSED_HEADER]: 'unsigned',
