@@ -1,13 +1,51 @@
-import { expect, it } from 'vitest'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { afterEach, describe, expect, it } from 'vitest'
 import { createHttpServer } from './http-server.ts'
 
+type Fetch = Parameters<typeof createHttpServer>[0]['fetch']
+
+const opened: ReturnType<typeof createHttpServer>[] = []
+afterEach(() => {
+  for (const server of opened.splice(0)) server.close()
+})
+
+function serve(fetch: Fetch, longestAnswerMs = 30_000) {
+  const server = createHttpServer({ fetch, longestAnswerMs, hotAnswers: undefined })
+  opened.push(server)
+  return server
+}
+
 it('closes no connection that may still get its answer', () => {
-  for (const longestAnswerMs of [30_000, 600_000]) {
-    const server = createHttpServer({
-      fetch: () => new Response('made'),
-      hotAnswers: undefined,
-      longestAnswerMs,
+  for (const longestAnswerMs of [30_000, 600_000])
+    expect(serve(() => new Response(), longestAnswerMs).timeout).toBeGreaterThan(longestAnswerMs)
+})
+
+describe('a client that waits to be asked for its body', () => {
+  /** All that it is told; it sends the body when it is asked for it. */
+  async function told(fetch: Fetch): Promise<string> {
+    const server = serve(fetch).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const address = server.address()
+    if (address === null || typeof address === 'string') throw new Error('no port')
+    const socket = connect(address.port, '127.0.0.1')
+    let seen = ''
+    socket.on('data', (bytes) => {
+      seen += bytes
+      if (seen === 'HTTP/1.1 100 Continue\r\n\r\n') socket.write('body')
     })
-    expect(server.timeout).toBeGreaterThan(longestAnswerMs)
+    socket.write('PUT / HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 4\r\n\r\n')
+    await once(socket, 'close')
+    return seen
   }
+
+  it('is asked for what is read', async () => {
+    const seen = await told(async (request) => new Response(`got ${await request.text()}`))
+    expect(seen).toMatch(/^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 200 OK\r\n.*got body$/s)
+  })
+
+  it('is not asked for what is refused', async () => {
+    const seen = await told(() => new Response('no', { status: 401 }))
+    expect(seen).toMatch(/^HTTP\/1.1 401 Unauthorized\r\n.*connection: close\r\n.*no$/is)
+  })
 })

@@ -1,6 +1,6 @@
 /** Node's HTTP server as the origin listens with it: what never reaches the application is answered in its words too. */
 
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import { CORS_HEADERS } from '@media-proxy/shared/response/cors.ts'
@@ -38,7 +38,7 @@ export function createHttpServer({ fetch, hotAnswers, longestAnswerMs }: Served)
       return new Response(phrase, { status, headers: refusalHeaders(phrase) })
     },
   })
-  const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, (request, response) => {
+  const handle = (request: IncomingMessage, response: ServerResponse) => {
     lingerBehind(request, response, LINGERING)
     request.url = withoutBackslashes(request.url ?? '')
     const fail = (error: unknown) => {
@@ -54,6 +54,16 @@ export function createHttpServer({ fetch, hotAnswers, longestAnswerMs }: Served)
     } catch (error) {
       return fail(error)
     }
+  }
+  const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, handle)
+  // Whoever reads the body asks for it; by itself Node does at once, and what is then refused was sent for nothing.
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    request.once('resume', () => {
+      if (!response.headersSent) response.writeContinue()
+    })
+    // A body that was never asked for does not come: nothing can follow it.
+    response.shouldKeepAlive = false
+    return handle(request, response)
   })
   server.timeout = longestAnswerMs + SPARE_IDLE_MS
   // An upload may take longer than Node's five minutes; the relay has a floor of its own.

@@ -52,7 +52,7 @@ async function write(exchange: Exchange, path: string, maxBytes: number): Promis
   const declared = Number(exchange.headers.get('content-length') ?? 0)
   if (exchange.body === null) return fail('bad-request', 'nothing was sent')
   if (declared > maxBytes) {
-    await discard(exchange.body)
+    await discard(exchange)
     return fail('source-too-large', `${declared} bytes`)
   }
   let bytes = 0

@@ -41,7 +41,7 @@ export async function readJsonBody<T>(
 export async function readBody(exchange: Exchange, maxBytes: number): Promise<Buffer | Failure> {
   const declared = Number(exchange.headers.get('content-length') ?? 0)
   if (declared > maxBytes) {
-    await discard(exchange.body)
+    await discard(exchange)
     return fail('source-too-large', `${declared} bytes of body`)
   }
   const chunks: Uint8Array[] = []

@@ -72,9 +72,9 @@ function preflight(requestId: string): Response {
 }
 
 /** What is left of the body is dropped first, so that the refusal reaches a client which still writes. */
-async function refuse(failure: Failure, { body, requestId }: Exchange): Promise<Answer> {
-  await discard(body)
-  return reject(failure, requestId)
+async function refuse(failure: Failure, exchange: Exchange): Promise<Answer> {
+  await discard(exchange)
+  return reject(failure, exchange.requestId)
 }
 
 interface AllowedUpload {

@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import { discard } from './discard.ts'
 
+const NONE = new Headers()
 const CHUNK = new Uint8Array(1000)
 
 /** A body that pauses before each chunk, and then ends, or never does; and how many chunks were taken. */
@@ -23,18 +24,24 @@ function body(pausesMs: readonly number[], ends: boolean) {
 
 it('reads a body to its end, whatever a slow network makes it pause for', async () => {
   const slow = body([0, 400, 400], true)
-  await discard(slow.stream)
+  await discard({ body: slow.stream, headers: NONE })
   expect(slow.taken()).toBe(3)
 })
 
 it('waits for no client that does not begin, or does not go on', async () => {
   const [silent, ceasing] = [body([], false), body([0], false)]
-  await Promise.all([discard(silent.stream), discard(ceasing.stream)])
+  await Promise.all([silent, ceasing].map(({ stream }) => discard({ body: stream, headers: NONE })))
   expect([silent.taken(), ceasing.taken()]).toEqual([0, 1])
 })
 
 it('leaves a body alone that somebody reads', async () => {
   const { stream } = body([0], false)
   stream.getReader()
-  await discard(stream)
+  await discard({ body: stream, headers: NONE })
+})
+
+it('does not ask for a body that waits to be asked for', async () => {
+  const { stream, taken } = body([0], true)
+  await discard({ body: stream, headers: new Headers({ expect: '100-continue' }) })
+  expect(taken()).toBe(0)
 })

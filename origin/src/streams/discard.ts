@@ -6,14 +6,19 @@ const SILENCE_BEFORE_MS = 100
 /** One that has begun pauses for a round trip of its network, or of its machine. */
 const SILENCE_BETWEEN_MS = 1000
 
+export interface ReceivedRequest {
+  readonly body: ReadableStream<Uint8Array> | null
+  readonly headers: Headers
+}
+
 /**
  * Reads and drops what is left of a body before it is refused. The server does so behind the answer, and for longer
  * (`lingering.ts`); workerd, which may stand before it, closes its client's connection with the answer where that still
  * writes, and the client never sees it.
  */
-export async function discard(body: ReadableStream<Uint8Array> | null): Promise<void> {
-  // Somebody still reads one that is locked.
-  if (body === null || body.locked) return
+export async function discard({ body, headers }: ReceivedRequest): Promise<void> {
+  // Whoever waits to be asked for it has sent nothing, and workerd asks for itself; somebody still reads one that is locked.
+  if (headers.has('expect') || body === null || body.locked) return
   const reader = body.getReader()
   const endsAt = performance.now() + LONGEST_MS
   try {
