@@ -62,6 +62,8 @@ describe.skipIf(FFMPEG === undefined).each([
     door = await openFilesystemOrigin({
       MEDIA_PROXY_SECRET_KEY: SECRET,
       MEDIA_PROXY_NSFW_ENABLED: 'true',
+      // Whether a film is accepted does not depend on how much of it is looked at.
+      MEDIA_PROXY_NSFW_FRAMES: '1',
       ...settings,
     })
   })
