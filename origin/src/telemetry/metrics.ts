@@ -9,6 +9,7 @@ import {
   MetricReader,
   PeriodicExportingMetricReader,
 } from '@opentelemetry/sdk-metrics'
+import { createHistograms } from './histograms.ts'
 import {
   type CounterName,
   type GaugeName,
@@ -35,6 +36,7 @@ export interface MetricsOptions {
 }
 
 export const SERVICE_NAME = 'media-proxy-origin'
+const SCOPE = 'media-proxy'
 
 const SECOND_BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 const BYTE_BOUNDS = [256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216, 268_435_456]
@@ -49,27 +51,33 @@ class PullReader extends MetricReader {
 }
 
 export async function createMetrics({ otlpEndpoint }: MetricsOptions): Promise<Metrics> {
-  const pull = new PullReader()
+  const resource = resourceFromAttributes({ 'service.name': SERVICE_NAME })
+  const histograms = createHistograms({
+    resource,
+    scope: SCOPE,
+    boundsOf: (name) => BOUNDS[METRICS[name].unit],
+  })
+  const metricProducers = [histograms]
+  const pull = new PullReader({ metricProducers })
   const readers: IMetricReader[] = [pull]
   if (otlpEndpoint !== undefined) {
     // Where nothing is pushed it would cost the start a tenth of a second, and 20 MB.
     const { OTLPMetricExporter } = await import('@opentelemetry/exporter-metrics-otlp-http')
     const exporter = new OTLPMetricExporter({ url: `${otlpEndpoint}/v1/metrics` })
-    readers.push(new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: PUSH_INTERVAL_MS }))
+    readers.push(
+      new PeriodicExportingMetricReader({
+        exporter,
+        exportIntervalMillis: PUSH_INTERVAL_MS,
+        metricProducers,
+      }),
+    )
   }
-  const provider = new MeterProvider({
-    resource: resourceFromAttributes({ 'service.name': SERVICE_NAME }),
-    readers,
-  })
-  const meter = provider.getMeter('media-proxy')
+  const provider = new MeterProvider({ resource, readers })
+  const meter = provider.getMeter(SCOPE)
   const serializer = new PrometheusSerializer(undefined, false, undefined, true, true)
   const optionsOf = (name: MetricName) => {
-    const { unit, description, kind }: MetricDefinition = METRICS[name]
-    return {
-      unit,
-      description,
-      ...(kind === 'histogram' ? { advice: { explicitBucketBoundaries: [...BOUNDS[unit]] } } : {}),
-    }
+    const { unit, description }: MetricDefinition = METRICS[name]
+    return { unit, description }
   }
   const named = <Kind extends MetricDefinition['kind'], T>(kind: Kind, make: (name: MetricName) => T) =>
     new Map(
@@ -78,7 +86,6 @@ export async function createMetrics({ otlpEndpoint }: MetricsOptions): Promise<M
         .map((name) => [name, make(name)]),
     )
   const counters = named('counter', (name) => meter.createCounter(name, optionsOf(name)))
-  const histograms = named('histogram', (name) => meter.createHistogram(name, optionsOf(name)))
   const gauges = named('gauge', (name) => meter.createObservableGauge(name, optionsOf(name)))
 
   // A counter that has never counted would be missing, and an alert on it blind.
@@ -86,7 +93,7 @@ export async function createMetrics({ otlpEndpoint }: MetricsOptions): Promise<M
 
   const metrics: Metrics = {
     count: (name, labels = {}, by = 1) => counters.get(name)?.add(by, labels),
-    record: (name, value, labels = {}) => histograms.get(name)?.record(value, labels),
+    record: (name, value, labels = {}) => histograms.record(name, value, labels),
     watch(name, read) {
       gauges.get(name)?.addCallback((result) => {
         for (const [value, labels] of read()) result.observe(value, labels)

@@ -1,0 +1,113 @@
+/**
+ * Histograms in plain arrays: every answer is in two of them, and the instruments of OpenTelemetry's SDK take their time,
+ * since they may be asked for views and exemplars. Its readers take these as they take its own (`MetricProducer`).
+ */
+
+import { type HrTime, ValueType } from '@opentelemetry/api'
+import type { Resource } from '@opentelemetry/resources'
+import {
+  AggregationTemporality,
+  DataPointType,
+  type HistogramMetricData,
+  type MetricProducer,
+} from '@opentelemetry/sdk-metrics'
+import { type HistogramName, type Labels, METRICS, type MetricDefinition } from './metric-table.ts'
+
+export interface HistogramOptions {
+  readonly resource: Resource
+  /** Of what made them, as for a meter. */
+  readonly scope: string
+  /** Largest values of the buckets but the last, which takes all beyond, in rising order. */
+  readonly boundsOf: (name: HistogramName) => readonly number[]
+}
+
+export interface Histograms extends MetricProducer {
+  /** Counts a value, in the metric's own unit. */
+  record(name: HistogramName, value: number, labels: Labels): void
+}
+
+interface Series {
+  readonly labels: Labels
+  readonly counts: number[]
+  sum: number
+  least: number
+  most: number
+}
+
+interface Histogram {
+  readonly definition: MetricDefinition
+  readonly bounds: readonly number[]
+  /** By the values of the labels, in the order of the table. */
+  readonly series: Map<string, Series>
+}
+
+export function createHistograms({ resource, scope, boundsOf }: HistogramOptions): Histograms {
+  const startTime = hrTimeNow()
+  const histograms = new Map<HistogramName, Histogram>()
+
+  function histogramOf(name: HistogramName): Histogram {
+    const known = histograms.get(name)
+    if (known !== undefined) return known
+    const made = { definition: METRICS[name], bounds: boundsOf(name), series: new Map<string, Series>() }
+    histograms.set(name, made)
+    return made
+  }
+
+  return {
+    record(name, value, labels) {
+      if (Number.isNaN(value)) return
+      const { definition, bounds, series } = histogramOf(name)
+      let key = ''
+      for (const label of definition.labels) key += `${labels[label]}\n`
+      let found = series.get(key)
+      if (found === undefined) {
+        found = {
+          labels: { ...labels },
+          counts: new Array<number>(bounds.length + 1).fill(0),
+          ...{ sum: 0, least: Number.POSITIVE_INFINITY, most: Number.NEGATIVE_INFINITY },
+        }
+        series.set(key, found)
+      }
+      let bucket = 0
+      while (bucket < bounds.length && value > (bounds[bucket] ?? 0)) bucket += 1
+      found.counts[bucket] = (found.counts[bucket] ?? 0) + 1
+      found.sum += value
+      found.least = Math.min(found.least, value)
+      found.most = Math.max(found.most, value)
+    },
+
+    async collect() {
+      const endTime = hrTimeNow()
+      const metrics = [...histograms].map(
+        ([name, { definition, bounds, series }]): HistogramMetricData => ({
+          descriptor: {
+            name,
+            unit: definition.unit,
+            description: definition.description,
+            valueType: ValueType.DOUBLE,
+          },
+          aggregationTemporality: AggregationTemporality.CUMULATIVE,
+          dataPointType: DataPointType.HISTOGRAM,
+          dataPoints: [...series.values()].map(({ labels, counts, sum, least, most }) => ({
+            ...{ startTime, endTime, attributes: labels },
+            value: {
+              buckets: { boundaries: [...bounds], counts: [...counts] },
+              ...{ sum, count: counts.reduce((all, count) => all + count, 0), min: least, max: most },
+            },
+          })),
+        }),
+      )
+      return {
+        resourceMetrics: { resource, scopeMetrics: [{ scope: { name: scope }, metrics }] },
+        errors: [],
+      }
+    },
+  }
+}
+
+const NANOSECONDS_PER_MS = 1e6
+
+function hrTimeNow(): HrTime {
+  const now = Date.now()
+  return [Math.floor(now / 1000), (now % 1000) * NANOSECONDS_PER_MS]
+}
