@@ -15,7 +15,13 @@ import { LRUCache } from 'lru-cache'
 import type { Gate } from './gate/gate.ts'
 import type { Pipeline } from './rendition/pipeline.ts'
 import type { Rendition } from './rendition/rendition.ts'
-import { type RequestReport, recordRequest, requestAttributes, tenths } from './request-log.ts'
+import {
+  type RecordedReport,
+  type RequestReport,
+  recordRequest,
+  requestAttributes,
+  tenths,
+} from './request-log.ts'
 import type { Answer, Exchange } from './routes/exchange.ts'
 import type { Log } from './telemetry/log.ts'
 import type { Labels } from './telemetry/metric-table.ts'
@@ -48,7 +54,7 @@ interface HotAnswer {
   readonly path: string
   /** Whether there is a budget for it. */
   readonly isLimited: boolean
-  readonly report: RequestReport
+  readonly report: RecordedReport
   readonly attributes: Labels
   /** Has written what the lines of all its requests share. */
   readonly log: Log
@@ -158,7 +164,7 @@ export function createHotAnswers({ pipeline, gate, limiter, metrics, log }: HotA
         headers: [...response.headers].filter(([name]) => !own.has(name)).flat(),
         path: url.pathname,
         isLimited: limiter.limits('requests', url.pathname),
-        report,
+        report: { route: report.route, bytes: report.bytes, outcome: report.outcome },
         attributes: requestAttributes(report),
         log: log.child({
           method: 'GET',

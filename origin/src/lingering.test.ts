@@ -47,6 +47,7 @@ function client(port: number): Client {
     socket.on('close', resolve)
   })
   const failed = new Promise<never>((_, reject) => socket.on('error', reject))
+  // It is raced against where something is sent; elsewhere nobody waits for it.
   failed.catch(() => undefined)
   return {
     socket,
@@ -107,6 +108,7 @@ describe.each([
     const { socket, ended, send } = client(await listen(refusing(200, 100)))
     await send(heading(headers))
     const sending = setInterval(() => {
+      // That the connection has ended is what is waited for.
       send(framed('x')).catch(() => undefined)
     }, 10)
     await ended

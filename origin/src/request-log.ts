@@ -56,10 +56,13 @@ const KNOWN_METHODS: ReadonlySet<string> = new Set([
   'PATCH',
 ])
 
+/** What of a report the metrics are told beside its attributes. */
+export type RecordedReport = Pick<RequestReport, 'route' | 'bytes' | 'outcome' | 'failure'>
+
 export function recordRequest(
   metrics: Metrics,
   attributes: Labels,
-  { route, bytes, outcome, failure }: RequestReport,
+  { route, bytes, outcome, failure }: RecordedReport,
   milliseconds: number,
 ): void {
   metrics.record('http.server.request.duration', milliseconds / 1000, attributes)

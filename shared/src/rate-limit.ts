@@ -93,8 +93,10 @@ const NOTHING: Limited = { headers: {} }
 
 export function createRateLimiter({ config, counter, now, onFailure }: RateLimiterOptions): RateLimiter {
   const budgets = budgetsOf(config)
-  const budgetOf = (name: BudgetName, path: string) =>
-    isSkipped(path, config.skipPaths) ? undefined : budgets[name]
+  const budgetOf = (name: BudgetName, path: string) => {
+    const budget = budgets[name]
+    return budget === undefined || isSkipped(path, config.skipPaths) ? undefined : budget
+  }
   return {
     limits: (name, path) => budgetOf(name, path) !== undefined,
     async consume(name, path, address, attempts = 1) {

@@ -129,6 +129,7 @@ export async function openRunning(name: string, template: string): Promise<PeerS
 
 async function answering(url: string): Promise<void> {
   const signal = AbortSignal.timeout(START_MS)
+  // A service that starts refuses connections; how long that may last is what the signal says.
   while ((await fetch(url, { signal }).catch(() => undefined))?.ok !== true) {
     signal.throwIfAborted()
     await setTimeout(100)

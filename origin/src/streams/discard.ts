@@ -17,7 +17,8 @@ export interface ReceivedRequest {
  * writes, and the client never sees it.
  */
 export async function discard({ body, headers }: ReceivedRequest): Promise<void> {
-  // Whoever waits to be asked for it has sent nothing, and workerd asks for itself; somebody still reads one that is locked.
+  // A client that waits to be asked has sent nothing that was not asked for, and is never workerd; a body that is locked
+  // is still read by somebody.
   if (headers.has('expect') || body === null || body.locked) return
   const reader = body.getReader()
   const endsAt = performance.now() + LONGEST_MS

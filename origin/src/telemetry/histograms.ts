@@ -1,6 +1,6 @@
 /**
- * Histograms in plain arrays: every answer is in two of them, and the instruments of OpenTelemetry's SDK take their time,
- * since they may be asked for views and exemplars. Its readers take these as they take its own (`MetricProducer`).
+ * Histograms in plain arrays: every answer is in two of them, and those of OpenTelemetry's SDK take twice the time. Its
+ * readers take these as they take its own (`MetricProducer`).
  */
 
 import { type HrTime, ValueType } from '@opentelemetry/api'

@@ -1,4 +1,4 @@
-/** The metrics of one origin: recorded through OpenTelemetry, read by Prometheus, pushed by OTLP where that is asked for. */
+/** The metrics of one origin: kept in OpenTelemetry's terms, read by Prometheus, pushed by OTLP where that is asked for. */
 
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { PrometheusSerializer } from '@opentelemetry/exporter-prometheus'

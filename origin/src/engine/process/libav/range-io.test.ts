@@ -37,6 +37,15 @@ describe.skipIf(libav === undefined)('what libav reads (needs FFmpeg’s librari
     expect(Math.max(...asked)).toBe(512 * 1024)
   })
 
+  it('is never more than may be read', () => {
+    const { ranges, asked } = opened()
+    using open = ranges
+    open.allow(300_000)
+    while (typeof open.io.readSync(64 * 1024) !== 'number');
+    expect(open.failure).toMatchObject({ code: 'undecodable' })
+    expect(asked.reduce((sum, bytes) => sum + bytes, 0)).toBeLessThanOrEqual(300_000)
+  })
+
   it('is what stands there, wherever it is read next', () => {
     const { ranges, constants } = opened()
     using open = ranges

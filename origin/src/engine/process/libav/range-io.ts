@@ -27,6 +27,8 @@ export function openRangeIo({ pool, constants }: Libav, source: RangeSource): Ra
   let at = 0
   let left = 0
   let failure: Failure | undefined
+  /** What was fetched last: nothing, or from where libav reads. */
+  let ahead: { readonly start: number; readonly bytes: Uint8Array } = { start: 0, bytes: new Uint8Array(0) }
 
   function read(wanted: number): Buffer | number {
     const end = Math.min(at + wanted, source.sizeBytes)
@@ -44,14 +46,12 @@ export function openRangeIo({ pool, constants }: Libav, source: RangeSource): Ra
     return Buffer.from(part.buffer, part.byteOffset, part.byteLength)
   }
 
-  let ahead: { readonly start: number; readonly bytes: Uint8Array } = { start: 0, bytes: new Uint8Array(0) }
-
-  /** The bytes from `start` up to `end`, or the first of them. */
+  /** The bytes from `start` up to `end`, or the first of them. Fetches no more than may still be read. */
   function readAhead(start: number, end: number): Uint8Array | Failure {
     const aheadEnd = ahead.start + ahead.bytes.length
     if (start < ahead.start || start >= aheadEnd) {
       const wanted = end - start
-      const more = start === aheadEnd ? Math.min(2 * ahead.bytes.length, MOST_AHEAD_BYTES) : 0
+      const more = start === aheadEnd ? Math.min(2 * ahead.bytes.length, MOST_AHEAD_BYTES, left) : 0
       const bytes = source.read(start, Math.min(start + Math.max(wanted, more), source.sizeBytes))
       if (isFailure(bytes)) return bytes
       ahead = { start, bytes }
