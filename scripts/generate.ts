@@ -20,6 +20,7 @@ import { ROOT } from './origin-process.ts'
 const GENERATED: Readonly<Record<string, () => string | Promise<string>>> = {
   'clients/go/LICENSE': license,
   'clients/python/LICENSE': license,
+  'clients/rust/LICENSE': license,
   'clients/vectors.json': clientVectors,
   'docs/configuration.md': configurationPage,
   'docs/configuration.schema.json': configurationSchema,
