@@ -34,6 +34,7 @@ import type { BufferCollector } from './streams/buffer-collector.ts'
 import { withIdleTimeout } from './streams/idle-timeout.ts'
 import { withoutMark } from './streams/marked-body.ts'
 import { requestBody } from './streams/request-body.ts'
+import { ofToldLength } from './streams/told-length.ts'
 import type { Labels } from './telemetry/metric-table.ts'
 import { serverTiming } from './telemetry/server-timing.ts'
 
@@ -93,7 +94,9 @@ function patiently(
   { config, log, collector }: AppOptions,
 ): Response {
   if (response.body === null) return response
-  const body = withIdleTimeout(response.body, {
+  const told = response.headers.get('content-length')
+  const whole = told === null ? response.body : ofToldLength(response.body, Number(told))
+  const body = withIdleTimeout(whole, {
     idleMs: config.limits.streamIdleMs,
     onBytes: collector,
     cutOff: () => context.env?.outgoing?.destroy(),

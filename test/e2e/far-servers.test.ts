@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { openFilesystemOrigin, type Settings } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { pipelined } from '../raw-exchange.ts'
 import { files, openUpstreamServer } from '../upstream-server.ts'
 import { FFMPEG, makeVideo, SECONDS } from '../videos.ts'
 import { KEYS, path, v2 } from './external-paths.ts'
@@ -23,6 +24,7 @@ describe('a far server that misbehaves', () => {
     closers.push(far.close, door.close)
     return {
       far,
+      door,
       status: async (query = '') => (await send(door.url, await path(v2(far.url), query))).status,
     }
   }
@@ -60,6 +62,73 @@ describe('a far server that misbehaves', () => {
       setImmediate(() => response.destroy())
     })
     expect([await wrong.status(), await wrong.status('width=10')]).toEqual([502, 502])
+  })
+
+  /** A server of ranges that answers the first bytes properly, and anything else by these words. */
+  async function answeringParts(contentRange: string, body: string, length: number | undefined) {
+    const picture = await halvesPng(400, 300)
+    const { door, far } = await opened((request, response) => {
+      if (request.headers.range?.startsWith('bytes=0-')) return files({ '/': picture })(request, response)
+      const declared = length === undefined ? {} : { 'content-length': length }
+      response.writeHead(206, { 'content-range': contentRange, ...declared })
+      response.write(body)
+      response.end()
+    })
+    return { door, target: await path(v2(far.url)) }
+  }
+
+  it.each([
+    ['more bytes than its part has', 'bytes 50-59/100000', undefined],
+    ["a length that is not its part's", 'bytes 50-59/100000', 78],
+    ['a part that ends before it begins', 'bytes 50-49/100000', undefined],
+    ['a part beyond the end', 'bytes 50-59/20', undefined],
+    ['another part', 'bytes 10-19/100000', undefined],
+    ['a longer part', 'bytes 50-127/100000', 78],
+  ])('puts no answer of its own on the connection by %s', async (_, contentRange, length) => {
+    const forged = `0123456789HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n<forged/>${' '.repeat(10)}`
+    const { door, target } = await answeringParts(contentRange, forged.padEnd(78), length)
+    const both = await pipelined(door.url, target, '/_health', { range: 'bytes=50-59' })
+    expect(both).not.toContain('forged')
+    expect(both.match(/HTTP\/1\.1 \d+/g)).toEqual([expect.stringMatching(/206|502/), 'HTTP/1.1 200'])
+  })
+
+  it('takes no byte from the next answer where a part is too short', async () => {
+    const { door, target } = await answeringParts('bytes 50-59/100000', '0123', undefined)
+    const both = await pipelined(door.url, target, '/_health', { range: 'bytes=50-59' })
+    expect(both.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 206'])
+    expect(both).toMatch(/\r\n\r\n0123$/)
+  })
+
+  it('is 304 by a condition, whatever part is asked for', async () => {
+    const picture = await halvesPng(400, 300)
+    const { door, far } = await opened(files({ '/': picture }))
+    const target = await path(v2(far.url))
+    const etag = (await send(door.url, target)).headers.etag ?? ''
+    for (const range of ['bytes=0-9', 'bytes=99999999-'])
+      expect((await send(door.url, target, { headers: { range, 'if-none-match': etag } })).status).toBe(304)
+  })
+
+  it('vouches for no part of a file that was replaced in between', async () => {
+    const picture = await halvesPng(400, 300)
+    let asked = 0
+    const { door, far } = await opened((request, response) => {
+      const setHeader = response.writeHead.bind(response)
+      asked += 1
+      const etag = `"${asked}"`
+      response.writeHead = ((status: number, headers: object) =>
+        setHeader(status, { ...headers, etag })) as never
+      files({ '/': picture })(request, response)
+    })
+    const target = await path(v2(far.url))
+    const part = await send(door.url, target, { headers: { range: 'bytes=5-9' } })
+    expect([part.status, part.headers.etag, part.headers['last-modified']]).toEqual([
+      206,
+      undefined,
+      undefined,
+    ])
+    const whole = await send(door.url, target)
+    const resumed = { range: 'bytes=5-9', 'if-range': whole.headers.etag ?? '' }
+    expect((await send(door.url, target, { headers: resumed })).status).toBe(200)
   })
 
   it('is 413 where it sends too much', async () => {

@@ -100,11 +100,24 @@ async function openPart(
   const opened = await lookAt(request.url, start)
   // An upstream that ignores ranges has answered the whole.
   if (isFailure(opened) || start.range === undefined) return opened
+  // What is decided by conditions needs no part.
+  if (checkConditions(headers, opened.validators) !== undefined) return opened
   await opened.body.cancel()
   const range: RangeRequest | undefined = requestedRange(headers, opened.validators)
   const response = await external.open(request.url, { signal, ...(range === undefined ? {} : { range }) })
-  return isFailure(response) ? response : { ...opened, response, body: response.body }
+  if (isFailure(response)) return response
+  const { body } = response
+  if (response.range === undefined) {
+    return { ...opened, validators: await validatorsOf(request.url, response), response, body }
+  }
+  if (response.etag === start.etag) return { ...opened, response, body }
+  // Replaced in between, or answered by a server of several that disagree: nothing says what this is a part of.
+  if (!headers.has('if-range')) return { ...opened, validators: NO_VALIDATORS, response, body }
+  await body.cancel()
+  return fail('external-unreachable', 'another file than the one before')
 }
+
+const NO_VALIDATORS: Validators = { etag: undefined, lastModified: undefined }
 
 async function lookAt(url: string, response: ExternalResponse): Promise<Opened | Failure> {
   const { head, rest } = await peek(response.body, SNIFF_BYTES)
@@ -113,8 +126,11 @@ async function lookAt(url: string, response: ExternalResponse): Promise<Opened |
     await rest.cancel()
     return fail('unsupported-format', 'the first bytes are of no accepted type')
   }
-  const etag = response.etag === undefined ? undefined : await strongEtag(url, response.etag)
-  return { kind, validators: { etag, lastModified: response.lastModified }, response, body: rest }
+  return { kind, validators: await validatorsOf(url, response), response, body: rest }
+}
+
+async function validatorsOf(url: string, { etag, lastModified }: ExternalResponse): Promise<Validators> {
+  return { etag: etag === undefined ? undefined : await strongEtag(url, etag), lastModified }
 }
 
 function headersOf(kind: MediaKind, { url, download }: VerifiedExternal): HeaderRecord {

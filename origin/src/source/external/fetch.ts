@@ -1,6 +1,12 @@
 /** Fetches external media: checked addresses, few redirects, one deadline, no more bytes than allowed. */
 
-import { formatRange, parseHttpDate, type RangeRequest } from '@media-proxy/shared/response/conditional.ts'
+import {
+  type ByteRange,
+  formatRange,
+  parseHttpDate,
+  type RangeRequest,
+  resolveRange,
+} from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { farLifeSeconds } from '@media-proxy/shared/response/far-life.ts'
 import { BodyError } from '@media-proxy/shared/store/body-error.ts'
@@ -26,7 +32,7 @@ export interface ExternalResponse {
   /** Of the whole; undefined where the upstream does not tell. */
   readonly sizeBytes: number | undefined
   /** The part that `body` is, where a range was asked for and the upstream gave one. */
-  readonly range?: { readonly start: number; readonly end: number }
+  readonly range?: ByteRange
   /** Only a strong one: a weak one says nothing of bytes. */
   readonly etag: string | undefined
   readonly lastModified: Date | undefined
@@ -68,10 +74,11 @@ export function createExternalFetch(options: ExternalFetchOptions): ExternalFetc
       const deadline = AbortSignal.timeout(timeoutMs)
       const signal = AbortSignal.any([caller, deadline])
       let url = new URL(start)
-      for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects += 1) {
+      let wanted = range
+      for (let redirects = 0; redirects <= MAX_REDIRECTS; ) {
         const rejected = validateUrl(url, policy)
         if (rejected !== undefined) return rejected
-        const answer = await ask(url, agentOf(url), options, range, signal)
+        const answer = await ask(url, agentOf(url), options, wanted, signal)
         if (isFailure(answer)) {
           caller.throwIfAborted()
           return deadline.aborted ? outOfTime(timeoutMs) : answer
@@ -83,15 +90,17 @@ export function createExternalFetch(options: ExternalFetchOptions): ExternalFetc
             discard(answer)
             return fail('external-unreachable', codings.detail)
           }
-          if (codings.length === 0 || range === undefined)
-            return read(url, answer, options, range, deadline, codings)
+          if (codings.length === 0 || wanted === undefined)
+            return read(url, answer, options, wanted, deadline, codings)
           // A part of coded bytes is none of the file: the whole is asked for instead.
           discard(answer)
-          return this.open(url.href, { signal: caller })
+          wanted = undefined
+          continue
         }
         discard(answer)
         if (!URL.canParse(target, url.href)) return fail('external-unreachable', 'a redirect to no URL')
         url = new URL(target, url.href)
+        redirects += 1
       }
       return fail('external-unreachable', 'too many redirects')
     },
@@ -140,15 +149,12 @@ async function read(
   codings: readonly Coding[],
 ): Promise<ExternalResponse | Failure> {
   const { statusCode } = answer
-  const part = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/.exec(header(answer, 'content-range') ?? '')
-  const usable = statusCode === 200 || (statusCode === 206 && range !== undefined && part !== null)
-  if (!usable) {
+  const part = statusCode === 206 && range !== undefined ? partOf(answer, range) : undefined
+  if (statusCode !== 200 && part === undefined) {
     discard(answer)
     return rejectionOf(answer, range)
   }
-  const length = header(answer, 'content-length')
-  const total = statusCode === 206 ? part?.[3] : length
-  const sizeBytes = total === undefined || !/^\d{1,15}$/.test(total) ? undefined : Number(total)
+  const sizeBytes = part === undefined ? lengthOf(answer) : part.sizeBytes
   if (sizeBytes !== undefined && sizeBytes > maxBytes) {
     discard(answer)
     return fail('source-too-large', `${sizeBytes} bytes`)
@@ -162,9 +168,7 @@ async function read(
   return {
     url: url.href,
     sizeBytes: decoded === undefined ? sizeBytes : whole?.length,
-    ...(statusCode === 206 && part !== null
-      ? { range: { start: Number(part[1]), end: Number(part[2]) } }
-      : {}),
+    ...(part === undefined ? {} : { range: part.range }),
     etag: etag !== undefined && /^"[\x21\x23-\x7e]{1,200}"$/.test(etag) ? etag : undefined,
     lastModified: parseHttpDate(header(answer, 'last-modified')),
     offersRanges:
@@ -173,6 +177,35 @@ async function read(
     lifeSeconds: farLifeSeconds(header(answer, 'cache-control')),
     body: decoded === undefined ? sent : bodyOf(decoded),
   }
+}
+
+interface Part {
+  readonly range: ByteRange
+  /** Of the whole; undefined where it is not told. */
+  readonly sizeBytes: number | undefined
+}
+
+/** The part that an answer says it is; undefined where it says none, contradicts itself, or is another than was asked for. */
+function partOf(answer: Dispatcher.ResponseData, wanted: RangeRequest): Part | undefined {
+  const match = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/.exec(header(answer, 'content-range') ?? '')
+  if (match === null) return undefined
+  const [start, end] = [Number(match[1]), Number(match[2])]
+  const sizeBytes = match[3] === '*' ? undefined : Number(match[3])
+  const length = lengthOf(answer)
+  if (end < start || (length !== undefined && length !== end - start + 1)) return undefined
+  if (sizeBytes === undefined) {
+    const isAsked = !('suffix' in wanted) && wanted.start === start && (wanted.end ?? end) >= end
+    return isAsked ? { range: { start, end }, sizeBytes } : undefined
+  }
+  const asked = resolveRange(wanted, sizeBytes)
+  return asked !== 'unsatisfiable' && asked.start === start && asked.end >= end
+    ? { range: { start, end }, sizeBytes }
+    : undefined
+}
+
+function lengthOf(answer: Dispatcher.ResponseData): number | undefined {
+  const length = header(answer, 'content-length')
+  return length !== undefined && /^\d{1,15}$/.test(length) ? Number(length) : undefined
 }
 
 function bodyOf(decoded: DecodedBody): ReadableStream<Uint8Array> {
@@ -190,7 +223,8 @@ function rejectionOf(answer: Dispatcher.ResponseData, range: RangeRequest | unde
       total === undefined ? {} : { 'content-range': `bytes */${total}` },
     )
   }
-  return fail('external-unreachable', `the far server says ${statusCode}`)
+  const detail = statusCode === 206 ? 'the far server answers no part that was asked for' : undefined
+  return fail('external-unreachable', detail ?? `the far server says ${statusCode}`)
 }
 
 /** Passes the body on up to the limit; whatever goes wrong on the way is a `BodyError`. */
@@ -201,6 +235,8 @@ function boundedBody(
   deadline: AbortSignal,
 ): ReadableStream<Uint8Array> {
   const chunks: AsyncIterator<Uint8Array> = body[Symbol.asyncIterator]()
+  // Destroyed before anybody read it, it reports the abort that was asked for.
+  body.on('error', () => undefined)
   let length = 0
   return new ReadableStream<Uint8Array>(
     {
