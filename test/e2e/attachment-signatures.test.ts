@@ -1,4 +1,4 @@
-import { createAttachmentUrls } from '@media-proxy/client'
+import { createAttachmentUrls, createExternalUrls } from '@media-proxy/client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Door, openEdge, openFilesystemOrigin } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
@@ -6,6 +6,7 @@ import { type RawResponse, send } from '../http.ts'
 
 const SECRET = Buffer.alloc(32, 5).toString('base64')
 const OLD_SECRET = Buffer.alloc(32, 6).toString('base64')
+const OWN = 'https://media.example.com'
 const DOORS = [
   ['the origin', openFilesystemOrigin],
   ['the edge', openEdge],
@@ -17,6 +18,8 @@ const settings = (mode: string) => ({
   MEDIA_PROXY_ATTACHMENT_SIGNATURES: mode,
   MEDIA_PROXY_ATTACHMENT_SECRETS: `${SECRET},${OLD_SECRET}`,
   MEDIA_PROXY_SECRET_KEY: 'secret',
+  MEDIA_PROXY_EDGE_SECRET_KEY: 'edge',
+  MEDIA_PROXY_PUBLIC_URL: OWN,
 })
 
 /** How long the store took is told to who may ask it. */
@@ -29,6 +32,7 @@ async function opened(open: (typeof DOORS)[number][1], mode: string): Promise<Do
   const door = await open(settings(mode))
   await door.put('attachments/1/2/a.png', await halvesPng(64, 48))
   await door.put('attachments/1/2/b ü.txt', Buffer.from('0123456789'))
+  await door.put('avatars/1/a', await halvesPng(64, 48))
   return door
 }
 
@@ -88,6 +92,31 @@ describe.each(DOORS)('attachments that must be signed, at %s', (_, open) => {
       }
     }
     expect(missing.status).toBe(404)
+  })
+
+  it('have the same life as an external URL of theirs, whatever is asked of it', async () => {
+    const external = createExternalUrls({ baseUrl: '', secretKey: 'secret' })
+    for (const parameters of [{}, { width: 24 }]) {
+      const good = await urls().sign('1/2/a.png')
+      const expires = Number.parseInt(new URL(good, 'http://x').searchParams.get('ex') ?? '', 16)
+      const unsigned = good.replace(/\?.*/, '')
+      const expired = await urls(SECRET, Date.now() - 3 * 86_400_000).sign('1/2/a.png')
+      for (const _ of ['cold', 'warm']) {
+        const { status, headers } = await send(door.url, await external.sign(OWN + good, parameters))
+        const seconds = /^public, max-age=(\d+)$/.exec(headers['cache-control'] ?? '')?.[1]
+        expect([status, headers['x-media-far-life']]).toEqual([200, undefined])
+        expect(Math.abs(Number(seconds) - (expires - Date.now() / 1000))).toBeLessThan(30)
+        for (const bad of [unsigned, expired, good.replace(/hm=./, 'hm=')]) {
+          const answer = await send(door.url, await external.sign(OWN + bad, parameters))
+          expect([bad, answer.status, answer.body.toString()]).toEqual([bad, 404, 'Not Found'])
+        }
+      }
+    }
+    const avatar = await send(door.url, await external.sign(`${OWN}/avatars/1/a.png`, { width: 24 }))
+    expect([avatar.status, avatar.headers['cache-control']]).toEqual([
+      200,
+      'public, max-age=31536000, immutable',
+    ])
   })
 
   it('answer ranges and conditions where it holds', async () => {

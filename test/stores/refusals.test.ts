@@ -104,6 +104,15 @@ describe('a store that names its region', () => {
   })
 })
 
+describe('a store that answers no status of HTTP', () => {
+  it.each([[101], [600], [999]])('cannot be reached (%i), and the service goes on', async (status) => {
+    const door = await originOn((_, response) => response.writeHead(status).end())
+    for (const path of ['/attachments/1/a.bin', '/avatars/1/a.webp?size=32'])
+      expect((await send(door.url, path)).status).toBe(502)
+    expect((await send(door.url, '/_health')).status).toBe(200)
+  })
+})
+
 describe('a store that has too much to do', () => {
   it.each([
     [503, 'SlowDown'],

@@ -12,22 +12,24 @@ const MAX_STDERR_BYTES = 2048
 export function killGroup(pid: number | undefined): void {
   if (pid === undefined) return
   try {
-    process.kill(-pid, 'SIGKILL')
+    // Windows has no groups.
+    process.kill(process.platform === 'win32' ? pid : -pid, 'SIGKILL')
   } catch (error) {
-    // There is nobody left in it.
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
+    // There is nobody left in it; of a group that has ended and is not waited for yet, macOS says the latter.
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    if (code !== 'ESRCH' && code !== 'EPERM') throw error
   }
 }
 
-/** What stands behind the three standard streams. Throws where the child was started without one. */
+/** What stands behind the three standard streams; one that leads nowhere where the child could not be started. */
 export function socketOf(child: ChildProcess): Socket {
-  const socket = child.stdio[3]
-  if (socket instanceof Socket) return socket
-  throw new Error('an engine process has no socket')
+  // Without a free descriptor there are no streams at all, whatever the types say.
+  const socket = child.stdio?.[3]
+  return socket instanceof Socket ? socket : new Socket()
 }
 
 /** What a process writes to standard error, up to a length. */
-export function collect(stream: Readable | null): Promise<string> {
+export function collect(stream: Readable | null | undefined): Promise<string> {
   const { promise, resolve } = Promise.withResolvers<string>()
   const chunks: Buffer[] = []
   let length = 0
@@ -38,7 +40,7 @@ export function collect(stream: Readable | null): Promise<string> {
   const end = () => resolve(Buffer.concat(chunks).toString('utf8', 0, MAX_STDERR_BYTES))
   stream?.once('close', end)
   stream?.once('error', end)
-  if (stream === null) end()
+  if (stream === null || stream === undefined) end()
   if (stream instanceof Socket) stream.unref()
   return promise
 }

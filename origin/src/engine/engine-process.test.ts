@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -112,3 +113,24 @@ it('a job is not over before all of its source is taken, whatever its process sa
     await rm(folder, { recursive: true })
   }
 })
+
+it.skipIf(process.platform === 'win32')(
+  'a process that cannot be started for want of descriptors has ended, and says why',
+  () => {
+    const script = `
+      import { openSync } from 'node:fs'
+      import { startEngineProcess } from '${new URL('engine-process.ts', import.meta.url)}'
+      for (;;) try { openSync('/dev/null') } catch { break }
+      const started = startEngineProcess({ words: ['-e', ''], sandbox: ${JSON.stringify(SANDBOX)} })
+      const ended = await started.ended
+      console.log(JSON.stringify([await started.ready, ended.cause, started.alive]))`
+    const node = [process.execPath, '--input-type=module', '-e', script]
+    const { stdout, stderr } = spawnSync('sh', ['-c', 'ulimit -n 64; exec "$@"', 'sh', ...node], {
+      encoding: 'utf8',
+    })
+    expect([stdout, stderr]).toEqual([
+      expect.stringMatching(/^\[null,\{"kind":"crashed","detail":"spawn .*EMFILE"\},false\]\n$/),
+      '',
+    ])
+  },
+)

@@ -86,6 +86,7 @@ export interface EngineProcess {
   kill(reason: KillReason): void
 }
 
+/** Throws where the system starts no process at all, for want of memory. */
 export function startEngineProcess(options: EngineProcessOptions): EngineProcess {
   return new ChildEngine(options)
 }
@@ -215,7 +216,10 @@ class ChildEngine implements EngineProcess {
     })
     // A socket breaks because its process has ended, which then tells why; one that lives on is of no use.
     this.#socket.on('error', () => killGroup(this.#child.pid))
-    this.#child.once('error', () => void this.#onExit(complaint, null, null))
+    this.#child.once('error', (error) => {
+      this.#broken ??= error.message
+      void this.#onExit(complaint, null, null)
+    })
     this.#child.once('exit', (code, signal) => void this.#onExit(complaint, code, signal))
   }
 

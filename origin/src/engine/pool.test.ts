@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { EngineProcess, ProcessEnd } from './engine-process.ts'
 import type { Ready } from './jobs.ts'
-import { createPool } from './pool.ts'
+import { createPool, type PoolOptions } from './pool.ts'
 
 const READY: Ready = { renderer: '', libav: null, cpuSeconds: 0 }
 
@@ -29,10 +29,11 @@ describe('a pool', () => {
     processes.push(process)
     return process
   }
-  const open = () =>
+  const open = (options: Partial<PoolOptions> = {}) =>
     createPool({
       ...{ start, warm: 3, most: 3, idleMs: 60_000, onEnd: () => undefined },
       ...{ renewAfterJobs: 100, renewAfterBytes: 1e9 },
+      ...options,
     })
 
   beforeEach(() => {
@@ -74,6 +75,39 @@ describe('a pool', () => {
     expect(await pool.take(signal)).toBe(process)
     await vi.advanceTimersByTimeAsync(5000)
     expect(rests()).toEqual([1, 1, 1])
+    await pool.close()
+  })
+
+  it('goes on where the system starts no process, says why, and tries again', async () => {
+    let refusals = 2
+    const pool = open({
+      start() {
+        refusals -= 1
+        if (refusals >= 0) throw new Error('spawn ENOMEM')
+        return start()
+      },
+    })
+    expect([pool.size, pool.fault]).toEqual([0, 'spawn ENOMEM'])
+    const taken = pool.take(signal)
+    await vi.advanceTimersByTimeAsync(1000)
+    expect(await taken).toBe(processes[0])
+    expect([pool.size, pool.fault]).toEqual([3, undefined])
+    await pool.close()
+  })
+
+  it('ends what a rush called for once each has had nothing to do, whatever the others do', async () => {
+    const pool = open({ warm: 1 })
+    await vi.advanceTimersByTimeAsync(0)
+    const taken = await Promise.all([pool.take(signal), pool.take(signal), pool.take(signal)])
+    for (const process of taken) if (process !== undefined) pool.release(process)
+    expect(pool.size).toBe(3)
+    for (let seconds = 0; seconds < 130; seconds += 9) {
+      const process = await pool.take(signal)
+      await vi.advanceTimersByTimeAsync(9000)
+      if (process !== undefined) pool.release(process)
+    }
+    // One is at work at a time, and one stands ready beside it.
+    expect(pool.size).toBeLessThanOrEqual(2)
     await pool.close()
   })
 })

@@ -14,7 +14,7 @@ export interface PoolOptions {
   /** A process is renewed after so many jobs, or so many bytes: what decoders leak ends with it. */
   readonly renewAfterJobs: number
   readonly renewAfterBytes: number
-  /** How long more than the warm ones are kept without work, in milliseconds. */
+  /** One beyond the warm ones is kept for so long without work, in milliseconds. */
   readonly idleMs: number
   readonly onReady?: () => void
   readonly onEnd: (end: ProcessEnd, process: EngineProcess) => void
@@ -54,8 +54,10 @@ class ProcessPool implements Pool {
   readonly #all = new Set<EngineProcess>()
   readonly #outdated = new WeakSet<EngineProcess>()
   readonly #idle: EngineProcess[] = []
-  /** Idle processes that are not told so yet, with the time since when they are, in milliseconds. */
-  readonly #restless = new Map<EngineProcess, number>()
+  /** Since when they are, in milliseconds. */
+  readonly #idleSince = new WeakMap<EngineProcess, number>()
+  /** Idle processes that are not told so yet. */
+  readonly #restless = new Set<EngineProcess>()
   readonly #waiters = new Set<(process: EngineProcess | undefined) => void>()
   #starting = 0
   #closed = false
@@ -150,11 +152,24 @@ class ProcessPool implements Pool {
     const working = this.#all.size - this.#starting - this.#idle.length
     const ready = warm > 0 ? 1 : 0
     const wanted = Math.min(most, Math.max(warm, working + this.#waiters.size + ready))
-    while (this.#all.size < wanted) this.#start()
+    while (this.#all.size < wanted) {
+      const started = this.#tryToStart()
+      if (started === undefined) return
+      this.#watch(started)
+    }
   }
 
-  #start(): void {
-    const started = this.#options.start()
+  /** Undefined where the system starts none; it is tried again later. */
+  #tryToStart(): EngineProcess | undefined {
+    try {
+      return this.#options.start()
+    } catch (error) {
+      this.#retryLater(error instanceof Error ? error.message : String(error))
+      return undefined
+    }
+  }
+
+  #watch(started: EngineProcess): void {
     this.#all.add(started)
     this.#starting += 1
     let isReady = false
@@ -176,12 +191,12 @@ class ProcessPool implements Pool {
       this.#options.onEnd(end, started)
       // Only what fails by itself would fail again at once.
       if (isReady || end.cause.kind === 'killed-from-outside') this.#fill()
-      else this.#retryLater(end)
+      else this.#retryLater(end.cause.kind === 'crashed' ? end.cause.detail : end.cause.kind)
     })
   }
 
-  #retryLater({ cause }: ProcessEnd): void {
-    this.#fault = cause.kind === 'crashed' ? cause.detail : cause.kind
+  #retryLater(fault: string): void {
+    this.#fault = fault
     clearTimeout(this.#retryTimer)
     this.#retryTimer = setTimeout(() => {
       this.#retryTimer = undefined
@@ -205,7 +220,8 @@ class ProcessPool implements Pool {
       return
     }
     this.#idle.push(process)
-    this.#restless.set(process, performance.now())
+    this.#idleSince.set(process, performance.now())
+    this.#restless.add(process)
     this.#restLater()
     if (this.#all.size > this.#options.warm) this.#trimLater()
   }
@@ -214,9 +230,8 @@ class ProcessPool implements Pool {
     if (this.#restTimer !== undefined) return
     this.#restTimer = setTimeout(() => {
       this.#restTimer = undefined
-      const longIdle = performance.now() - REST_MS
-      for (const [process, since] of this.#restless) {
-        if (since > longIdle) continue
+      for (const process of this.#restless) {
+        if (!this.#isIdleFor(process, REST_MS)) continue
         this.#restless.delete(process)
         process.rest()
       }
@@ -225,16 +240,25 @@ class ProcessPool implements Pool {
     this.#restTimer.unref()
   }
 
+  /** Those at the front are taken last, so they are the ones that stay without work. */
   #trimLater(): void {
-    clearTimeout(this.#idleTimer)
+    if (this.#idleTimer !== undefined) return
+    const { warm, idleMs } = this.#options
     this.#idleTimer = setTimeout(() => {
-      while (this.#all.size > this.#options.warm) {
-        const surplus = this.#idle.shift()
-        if (surplus === undefined) return
-        this.#retire(surplus)
+      this.#idleTimer = undefined
+      for (const process of [...this.#idle]) {
+        if (this.#all.size <= warm) return
+        if (!this.#isIdleFor(process, idleMs)) continue
+        this.#idle.splice(this.#idle.indexOf(process), 1)
+        this.#retire(process)
       }
-    }, this.#options.idleMs)
+      if (this.#all.size > warm) this.#trimLater()
+    }, idleMs)
     this.#idleTimer.unref()
+  }
+
+  #isIdleFor(process: EngineProcess, milliseconds: number): boolean {
+    return performance.now() - (this.#idleSince.get(process) ?? 0) >= milliseconds
   }
 
   #retire(process: EngineProcess): void {

@@ -1,7 +1,7 @@
 /** Signed external media, once the signature has been checked. */
 
-import type { VerifiedExternal } from '@media-proxy/shared/request/media-request.ts'
-import { fail } from '@media-proxy/shared/response/failure.ts'
+import type { AttachmentRequest, VerifiedExternal } from '@media-proxy/shared/request/media-request.ts'
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { FAR_LIFE_HEADER } from '@media-proxy/shared/response/far-life.ts'
 import { rasterised, type TransformedExternal } from '../rendition/job.ts'
 import type { Pipeline } from '../rendition/pipeline.ts'
@@ -18,6 +18,8 @@ export interface ExternalOptions {
   readonly pipeline: Pipeline
   readonly moderated: ModeratedOptions
   readonly ownUrls: OwnUrls
+  /** As far as attachments are signed: who has a URL wrapped may do no more by it than by the URL itself. */
+  readonly verify: (request: AttachmentRequest, exchange: Exchange) => Promise<AttachmentRequest | Failure>
   /** Answers stored media. */
   readonly serveStored: (request: StoredRequest, exchange: Exchange) => Promise<Answer>
   /** Milliseconds since the epoch. */
@@ -38,16 +40,14 @@ export async function serveExternal(
 }
 
 async function answerExternal(
-  { external, pipeline, moderated, ownUrls, serveStored }: ExternalOptions,
+  options: ExternalOptions,
   outer: VerifiedExternal,
   exchange: Exchange,
 ): Promise<Answer> {
+  const { external, pipeline, moderated, ownUrls } = options
   const named = readMediaUrl(outer.url, ownUrls)
   if (named === 'no-media') return reject(NO_OWN_MEDIA, exchange.requestId)
-  if ('stored' in named) {
-    const stored = storedRequest(named.stored, outer)
-    return stored === 'refused' ? reject(NO_OWN_MEDIA, exchange.requestId) : serveStored(stored, exchange)
-  }
+  if ('stored' in named) return answerStored(options, named.stored, outer, exchange)
   const request = { ...outer, url: named.url }
   if (isTransformed(request)) return serveRendition(pipeline, request, exchange)
   const rasterise = () => serveRendition(pipeline, rasterised(request), exchange)
@@ -60,6 +60,24 @@ async function answerExternal(
 
 function isTransformed(request: VerifiedExternal): request is TransformedExternal {
   return request.transformation !== undefined
+}
+
+async function answerStored(
+  { verify, serveStored, now }: ExternalOptions,
+  named: StoredRequest,
+  outer: VerifiedExternal,
+  exchange: Exchange,
+): Promise<Answer> {
+  const verified = named.kind === 'attachment' ? await verify(named, exchange) : named
+  if (isFailure(verified)) return reject(verified, exchange.requestId)
+  const stored = storedRequest(verified, outer)
+  if (stored === 'refused') return reject(NO_OWN_MEDIA, exchange.requestId)
+  const answer = await serveStored(stored, exchange)
+  const expiresAt = verified.kind === 'attachment' ? verified.expiresAt : undefined
+  if (expiresAt === undefined || answer.failure !== undefined) return answer
+  const lifeSeconds = Math.max(0, Math.floor(expiresAt - now() / 1000))
+  answer.response.headers.set(FAR_LIFE_HEADER, String(lifeSeconds))
+  return limitLife(answer, expiresAt, now())
 }
 
 /** What stands in the store for an own URL. A transformation is one of the stored source, whatever the URL asks of it. */

@@ -2,7 +2,7 @@
 
 import type { Config } from '@media-proxy/shared/config/schema.ts'
 import type { AttachmentRequest, MediaRequest } from '@media-proxy/shared/request/media-request.ts'
-import { fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { type AttachmentPolicy, verifyAttachment } from '@media-proxy/shared/signing/attachment-url.ts'
 import { verifyExternal } from '@media-proxy/shared/signing/external-url.ts'
 import type { KeyRing } from '@media-proxy/shared/signing/hmac.ts'
@@ -65,18 +65,21 @@ async function answerAttachment(
   const { requestId } = exchange
   const limited = await exchange.requestLimits.consume('requests')
   if (limited !== undefined) return reject(limited, requestId)
-  const verified = await verifyAttachment(
-    request,
-    options.attachments,
-    options.now() / 1000,
-    ({ detail }) => {
-      options.observer.metrics.count('media_proxy.attachment.reports')
-      options.log.warn({ requestId, detail }, 'an attachment would be refused')
-    },
-  )
+  const verified = await verify(request, exchange, options)
   if (isFailure(verified)) return reject(verified, requestId)
   const answer = limitLife(await serveStored(verified, exchange, options), verified.expiresAt, options.now())
   return options.attachments.mode === 'off' ? answer : once(answer)
+}
+
+function verify(
+  request: AttachmentRequest,
+  { requestId }: Exchange,
+  { attachments, observer, log, now }: MediaOptions,
+): Promise<AttachmentRequest | Failure> {
+  return verifyAttachment(request, attachments, now() / 1000, ({ detail }) => {
+    observer.metrics.count('media_proxy.attachment.reports')
+    log.warn({ requestId, detail }, 'an attachment would be refused')
+  })
 }
 
 /** The signature comes before anything else is consumed, and a wrong one consumes a stricter budget. */
@@ -104,6 +107,7 @@ async function answerExternal(
       pipeline,
       moderated: options.moderated,
       ownUrls: ownUrlsOf(config),
+      verify: (named, own) => verify(named, own, options),
       serveStored: (stored, own) => serveStored(stored, own, options),
       now,
     },

@@ -38,11 +38,17 @@ export function createRawFetch(): RawFetch {
       })
       outgoing.on('error', reject)
       outgoing.on('response', (message) => {
-        const status = message.statusCode ?? 0
-        const body = stream.Readable.toWeb(message)
-        const bodiless = request.method === 'HEAD' || status === 204 || status === 205 || status === 304
-        if (bodiless) void body.cancel()
-        resolve(new Response(bodiless ? null : body, { status, headers: pairs(message.rawHeaders) }))
+        try {
+          const status = message.statusCode ?? 0
+          const body = stream.Readable.toWeb(message)
+          const bodiless = request.method === 'HEAD' || status === 204 || status === 205 || status === 304
+          if (bodiless) void body.cancel()
+          resolve(new Response(bodiless ? null : body, { status, headers: pairs(message.rawHeaders) }))
+        } catch (error) {
+          // A status that no `Response` has; thrown from here, it would be nobody's.
+          message.destroy()
+          reject(error)
+        }
       })
       outgoing.end(request.body)
     })
