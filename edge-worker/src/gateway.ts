@@ -33,6 +33,7 @@ import {
 } from '@media-proxy/shared/signing/attachment-url.ts'
 import { signExternalPath, verifyExternal } from '@media-proxy/shared/signing/external-url.ts'
 import type { KeyRing } from '@media-proxy/shared/signing/hmac.ts'
+import { isOwnRequest } from '@media-proxy/shared/signing/own-request.ts'
 import { beginTrace, givenTrace } from '@media-proxy/shared/trace-context.ts'
 import { type Delivery, type DeliveryRequest, deliver } from './delivery.ts'
 import type { Delivered, EdgeExchange } from './exchange.ts'
@@ -212,6 +213,9 @@ async function answerExternal(
   }
   const rejected = await limits.consume('requests')
   if (rejected !== undefined) return rejected
+  // By way of single flight it would wait for itself.
+  if (await isOwnRequest(exchange.headers, ring))
+    return fail('address-refused', 'a request of this service itself')
   const url = canonicalUrl(verified)
   return serve(
     verified,

@@ -6,6 +6,7 @@ import { presetRules } from '@media-proxy/shared/request/presets.ts'
 import { attachmentPolicyOf } from '@media-proxy/shared/signing/attachment-url.ts'
 import { createBase64KeyRing, createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { checkInternalSecret, createComparisonRing } from '@media-proxy/shared/signing/internal-secret.ts'
+import { ownName } from '@media-proxy/shared/signing/own-request.ts'
 import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
 import type { Hono } from 'hono'
 import { describeApi } from './api/description.ts'
@@ -101,7 +102,10 @@ export async function createOrigin({
     attachmentPolicyOf(config),
     createComparisonRing(),
   ])
-  const bareExternal = openExternal(config)
+  const bareExternal = openExternal(
+    config,
+    externalRing === undefined ? undefined : await ownName(externalRing),
+  )
   const external = observeExternal(bareExternal, observer)
   const watched = (name: string, lane: Lane) => observeLane(lane, name, observer)
   const sources = openSources(config, { store, external, observer, watched })

@@ -1,5 +1,6 @@
+import { type RequestListener, request } from 'node:http'
 import { afterEach, describe, expect, it } from 'vitest'
-import { openFilesystemOrigin, type Settings } from '../doors.ts'
+import { type Door, openEdge, openFilesystemOrigin, type Settings } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
 import { pipelined } from '../raw-exchange.ts'
@@ -13,9 +14,13 @@ describe('a far server that misbehaves', () => {
     for (const close of closers.splice(0).reverse()) await close()
   })
 
-  async function opened(listener: Parameters<typeof openUpstreamServer>[0], settings: Settings = {}) {
+  async function opened(
+    listener: Parameters<typeof openUpstreamServer>[0],
+    settings: Settings = {},
+    open: (settings: Settings) => Promise<Door> = openFilesystemOrigin,
+  ) {
     const far = await openUpstreamServer(listener)
-    const door = await openFilesystemOrigin({
+    const door = await open({
       ...KEYS,
       MEDIA_PROXY_EXTERNAL_ALLOWED_HOSTS: far.host,
       MEDIA_PROXY_EXTERNAL_TIMEOUT_MS: '500',
@@ -129,6 +134,32 @@ describe('a far server that misbehaves', () => {
     const whole = await send(door.url, target)
     const resumed = { range: 'bytes=5-9', 'if-range': whole.headers.etag ?? '' }
     expect((await send(door.url, target, { headers: resumed })).status).toBe(200)
+  })
+
+  it.each([
+    ['origin', openFilesystemOrigin],
+    ['edge', openEdge],
+  ] as const)('cannot make the service ask itself without end, at the %s', async (_, open) => {
+    let target = ''
+    let own: string | undefined
+    const listener: RequestListener = (incoming, response) => {
+      if (incoming.url !== '/own') {
+        response.writeHead(302, { location: '/own' }).end()
+        return
+      }
+      // What stands before the service passes on what it is asked.
+      const passed = request(door.url + target, { headers: incoming.headers }, (answer) => {
+        own ??= `${answer.statusCode}`
+        response.writeHead(answer.statusCode ?? 500)
+        answer.pipe(response)
+      })
+      passed.end()
+    }
+    const { door, far } = await opened(listener, { MEDIA_PROXY_EXTERNAL_TIMEOUT_MS: '5000' }, open)
+    target = await path(v2(far.url))
+    expect((await send(door.url, target)).status).toBe(502)
+    expect([own, far.requests.length]).toEqual(['400', 2])
+    expect(far.requests[0]?.headers['cdn-loop']).toMatch(/^media-proxy-[0-9a-f]{64}$/)
   })
 
   it('is 413 where it sends too much', async () => {

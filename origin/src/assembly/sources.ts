@@ -54,8 +54,9 @@ export function openSources(
   return { reads, memory, publicReader, readerOf: (bucket) => readers.get(bucket) }
 }
 
-export function openExternal({ external, limits }: Config): ExternalFetch {
+export function openExternal({ external, limits }: Config, ownName: string | undefined): ExternalFetch {
   return createExternalFetch({
+    ownName,
     policy: {
       ports: external.ports,
       allowedHosts: external.allowedHosts,

@@ -6,6 +6,7 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import { type AttachmentPolicy, verifyAttachment } from '@media-proxy/shared/signing/attachment-url.ts'
 import { verifyExternal } from '@media-proxy/shared/signing/external-url.ts'
 import type { KeyRing } from '@media-proxy/shared/signing/hmac.ts'
+import { isOwnRequest } from '@media-proxy/shared/signing/own-request.ts'
 import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
 import { rasterised, type TransformedAttachment } from '../rendition/job.ts'
 import type { Pipeline } from '../rendition/pipeline.ts'
@@ -71,6 +72,8 @@ async function answerAttachment(
   return options.attachments.mode === 'off' ? answer : once(answer)
 }
 
+const OWN_REQUEST = fail('address-refused', 'a request of this service itself')
+
 function verify(
   request: AttachmentRequest,
   { requestId }: Exchange,
@@ -101,6 +104,8 @@ async function answerExternal(
   }
   const limited = await requestLimits.consume('requests')
   if (limited !== undefined) return reject(limited, requestId)
+  if (externalRing !== undefined && (await isOwnRequest(exchange.headers, externalRing)))
+    return reject(OWN_REQUEST, requestId)
   return serveExternal(
     {
       external,

@@ -23,6 +23,7 @@ function fetcher(
 ) {
   const { allowedHosts = [], ...rest } = options
   const external = createExternalFetch({
+    ownName: undefined,
     policy: { ports: [], allowedHosts, ownAddresses: [] },
     nameServers: [],
     userAgent: 'Testbot/1.0',
@@ -236,6 +237,7 @@ describe('an external fetch', () => {
       onAsked()
     })
     const external = createExternalFetch({
+      ownName: undefined,
       policy: { ports: [], allowedHosts: [far.host], ownAddresses: [] },
       nameServers: [],
       userAgent: 'x',

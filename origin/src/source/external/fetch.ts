@@ -9,6 +9,7 @@ import {
 } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { farLifeSeconds } from '@media-proxy/shared/response/far-life.ts'
+import { LOOP_HEADER } from '@media-proxy/shared/signing/own-request.ts'
 import { BodyError } from '@media-proxy/shared/store/body-error.ts'
 import { type Coding, codingsOf } from '@media-proxy/shared/store/coding/content-coding.ts'
 import { type DecodedBody, decodeBody } from '@media-proxy/shared/store/coding/decode-body.ts'
@@ -20,6 +21,8 @@ export interface ExternalFetchOptions {
   readonly policy: AddressPolicy
   readonly nameServers: readonly string[]
   readonly userAgent: string
+  /** By which the service knows a request of its own; undefined where it is asked for no external media. */
+  readonly ownName: string | undefined
   /** For the whole exchange: names, connection, redirects and body. */
   readonly timeoutMs: number
   readonly maxBytes: number
@@ -114,7 +117,7 @@ export function createExternalFetch(options: ExternalFetchOptions): ExternalFetc
 async function ask(
   url: URL,
   dispatcher: Agent,
-  { userAgent, timeoutMs }: ExternalFetchOptions,
+  { userAgent, ownName, timeoutMs }: ExternalFetchOptions,
   range: RangeRequest | undefined,
   signal: AbortSignal,
 ): Promise<Dispatcher.ResponseData | Failure> {
@@ -131,6 +134,7 @@ async function ask(
         // Decoded bytes would have another length than their server says, and a bomb's bytes no bound.
         'accept-encoding': 'identity',
         'user-agent': userAgent,
+        ...(ownName === undefined ? {} : { [LOOP_HEADER]: ownName }),
         ...(range === undefined ? {} : { range: formatRange(range) }),
       },
     })
