@@ -1,12 +1,12 @@
 /** Signed external media, once the signature has been checked. */
 
 import type { AttachmentRequest, VerifiedExternal } from '@media-proxy/shared/request/media-request.ts'
+import { type OwnUrls, readMediaUrl, type StoredRequest } from '@media-proxy/shared/request/own-url.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { FAR_LIFE_HEADER } from '@media-proxy/shared/response/far-life.ts'
 import { rasterised, type TransformedExternal } from '../rendition/job.ts'
 import type { Pipeline } from '../rendition/pipeline.ts'
 import type { ExternalFetch } from '../source/external/fetch.ts'
-import { type OwnUrls, readMediaUrl, type StoredRequest } from '../source/own-url.ts'
 import { type Answer, type Exchange, limitLife, reject } from './exchange.ts'
 import { serveExternalFile } from './external-files.ts'
 import { type ModeratedOptions, serveModerated } from './moderated.ts'

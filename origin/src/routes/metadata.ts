@@ -1,5 +1,6 @@
 /** `POST /_metadata`: all that an API server wants to know of an upload, from one reading (contract, section 6). */
 
+import { type OwnUrls, readMediaUrl } from '@media-proxy/shared/request/own-url.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { jsonResponse } from '@media-proxy/shared/response/plain.ts'
 import type * as z from 'zod'
@@ -16,7 +17,6 @@ import type { Verdict } from '../nsfw/score.ts'
 import { placeOf } from '../rendition/job.ts'
 import { contentHash } from '../source/bytes/content-hash.ts'
 import type { Source } from '../source/bytes/source.ts'
-import { type OwnUrls, readMediaUrl } from '../source/own-url.ts'
 import { type SourcePlace, type SourceReader, sourceFromBytes } from '../source/reader.ts'
 import { base64Answer } from './base64-answer.ts'
 import type { Answer, Exchange } from './exchange.ts'

@@ -1,12 +1,12 @@
 /** URLs of the service itself: what they name is read from the store, not fetched by way of the network. */
 
-import type { Config } from '@media-proxy/shared/config/schema.ts'
-import { decodeExternalTarget } from '@media-proxy/shared/request/external-target.ts'
-import type { MediaRequest } from '@media-proxy/shared/request/media-request.ts'
-import { parseRequest } from '@media-proxy/shared/request/parse.ts'
-import { type PresetRules, presetRules } from '@media-proxy/shared/request/presets.ts'
-import { withoutPublicPath } from '@media-proxy/shared/request/public-path.ts'
-import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { Config } from '../config/schema.ts'
+import { isFailure } from '../response/failure.ts'
+import { decodeExternalTarget } from './external-target.ts'
+import type { MediaRequest } from './media-request.ts'
+import { parseRequest } from './parse.ts'
+import { type PresetRules, presetRules } from './presets.ts'
+import { withoutPublicPath } from './public-path.ts'
 
 export interface OwnUrls extends Pick<PresetRules, 'presetOf'> {
   /** Where clients reach this service (`publicUrl`). */

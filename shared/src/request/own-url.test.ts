@@ -1,6 +1,6 @@
-import { presetRules } from '@media-proxy/shared/request/presets.ts'
 import { describe, expect, it } from 'vitest'
 import { readMediaUrl } from './own-url.ts'
+import { presetRules } from './presets.ts'
 
 const own = {
   publicUrls: ['https://media.example.com', 'http://127.0.0.1:8787', 'https://chat.example.com/media'],
