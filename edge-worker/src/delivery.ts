@@ -2,7 +2,7 @@
 
 import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
 import type { SourceRequest } from '@media-proxy/shared/request/media-request.ts'
-import { type SourceName, sourceNameOf } from '@media-proxy/shared/request/purge.ts'
+import type { SourceName } from '@media-proxy/shared/request/purge.ts'
 import { CONDITIONAL_HEADERS } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { failureResponse, type HeaderRecord } from '@media-proxy/shared/response/headers.ts'
@@ -36,6 +36,8 @@ export interface Delivery {
 /** What is to be delivered. */
 export interface DeliveryRequest {
   readonly request: SourceRequest
+  /** What it is made of. */
+  readonly name: SourceName
   /** The one key of the cache and of single flight. */
   readonly url: CanonicalUrl
   /** Raw path and query by which the origin is asked for it. */
@@ -60,13 +62,9 @@ export async function deliver(
   exchange: EdgeExchange,
 ): Promise<Delivered | Failure> {
   const { cache, localFlights } = delivery
-  const name = sourceNameOf(wanted.request)
-  const [cached, purgedAt] = await exchange.timings.measure('cache', () =>
-    Promise.all([cache.match(wanted.url), delivery.purgedAt(name)]),
-  )
-  const known = cached === undefined || cached.confirmedAt <= purgedAt ? undefined : cached
+  const { known, purgedAt } = await exchange.timings.measure('cache', () => lookUp(delivery, wanted))
   if (known?.fresh) return { response: fromCache(known, viewOf(delivery, wanted), exchange), cache: 'HIT' }
-  await cached?.body.cancel()
+  await known?.body.cancel()
   if (known === undefined && ((await cache.missingSince(wanted.url)) ?? 0) > purgedAt)
     return { response: failureResponse(fail('not-found'), exchange.requestId), cache: 'HIT' }
   if (known === undefined && !wanted.whole && isPartial(exchange)) return passPart(delivery, wanted, exchange)
@@ -79,6 +77,23 @@ export async function deliver(
     if (shared !== undefined) return shared
   }
   return fly(delivery, wanted, exchange)
+}
+
+interface Found {
+  /** What the cache has, where it was confirmed after the last purge of its source. */
+  readonly known: CachedAnswer | undefined
+  /** Milliseconds since the epoch. */
+  readonly purgedAt: number
+}
+
+async function lookUp(
+  { cache, purgedAt: purgedAtOf }: Delivery,
+  { name, url }: DeliveryRequest,
+): Promise<Found> {
+  const [cached, purgedAt] = await Promise.all([cache.match(url), purgedAtOf(name)])
+  if (cached === undefined || cached.confirmedAt > purgedAt) return { known: cached, purgedAt }
+  await cached.body.cancel()
+  return { known: undefined, purgedAt }
 }
 
 const PARTIAL_HEADERS = ['range', ...CONDITIONAL_HEADERS, 'if-range']
@@ -159,10 +174,11 @@ async function follow(
     const own = { ...headers, 'x-request-id': exchange.requestId }
     return { response: new Response(text, { status, headers: own }), cache: 'COALESCED' }
   }
-  const kept = outcome.kind === 'cached' ? await delivery.cache.match(wanted.url) : undefined
-  return kept === undefined
+  if (outcome.kind !== 'cached') return undefined
+  const { known } = await lookUp(delivery, wanted)
+  return known === undefined
     ? undefined
-    : { response: fromCache(kept, viewOf(delivery, wanted), exchange), cache: 'COALESCED' }
+    : { response: fromCache(known, viewOf(delivery, wanted), exchange), cache: 'COALESCED' }
 }
 
 /** As `Fetched`, or what refused the leader itself. */
@@ -172,29 +188,23 @@ interface Led {
 }
 
 async function asLeader(delivery: Delivery, wanted: DeliveryRequest, exchange: EdgeExchange): Promise<Led> {
-  const { cache } = delivery
   const entry = await entryOf(delivery, wanted)
   // The call before this one may have settled between our look into the cache and our joining.
-  const [found, purgedAt] = await Promise.all([
-    cache.match(wanted.url),
-    delivery.purgedAt(sourceNameOf(wanted.request)),
-  ])
-  const cached = found === undefined || found.confirmedAt <= purgedAt ? undefined : found
-  if (cached?.fresh) {
-    const response = fromCache(cached, viewOf(delivery, wanted), exchange)
+  const { known, purgedAt } = await lookUp(delivery, wanted)
+  if (known?.fresh) {
+    const response = fromCache(known, viewOf(delivery, wanted), exchange)
     return { delivered: { response, cache: 'HIT' }, outcome: { kind: 'cached' } }
   }
-  if (cached !== undefined) return revalidate(delivery, cached, wanted, exchange, entry)
-  await found?.body.cancel()
-  const stored = wanted.whole ? await findStored(delivery, wanted, exchange) : undefined
+  if (known !== undefined) return revalidate(delivery, known, wanted, exchange, entry)
+  const stored = wanted.whole ? await findStored(delivery, wanted, exchange, purgedAt) : undefined
   if (stored !== undefined) return keep(delivery, stored.bytes, stored.headers, wanted, exchange, entry)
   const rejected = await wanted.beforeRender()
   if (rejected !== undefined) return { delivered: rejected, outcome: { kind: 'abandoned' } }
   return fetchWhole(delivery, wanted, exchange, entry)
 }
 
-async function entryOf({ now, tagOf }: Delivery, { request }: DeliveryRequest): Promise<EntryInfo> {
-  return { askedAt: now(), tag: await tagOf(sourceNameOf(request)) }
+async function entryOf({ now, tagOf }: Delivery, { name }: DeliveryRequest): Promise<EntryInfo> {
+  return { askedAt: now(), tag: await tagOf(name) }
 }
 
 /** A bucket that fails is no reason not to ask the origin. */
@@ -202,9 +212,10 @@ async function findStored(
   { renditions }: Delivery,
   { request, url }: DeliveryRequest,
   { timings }: EdgeExchange,
+  purgedAt: number,
 ): Promise<StoredRendition | undefined> {
   try {
-    return await timings.measure('store', async () => renditions?.find(request, url))
+    return await timings.measure('store', async () => renditions?.find(request, url, purgedAt))
   } catch (error) {
     console.warn({ message: 'stored renditions cannot be read', error: String(error) })
     return undefined
@@ -294,9 +305,9 @@ async function fetchBehind(
     const role = await delivery.singleFlight.join(wanted.url)
     if (role.kind !== 'lead') return
     const entry = await entryOf(delivery, wanted)
-    const kept = await delivery.cache.match(wanted.url)
-    await kept?.body.cancel()
-    if (kept?.fresh) return await role.settle({ kind: 'cached' })
+    const { known } = await lookUp(delivery, wanted)
+    await known?.body.cancel()
+    if (known?.fresh) return await role.settle({ kind: 'cached' })
     const response = await delivery.origin({ method: 'GET', path: wanted.originPath }, exchange)
     await role.settle(
       isFailure(response) ? { kind: 'abandoned' } : await keepBehind(delivery, response, wanted.url, entry),

@@ -12,6 +12,7 @@ import type {
   SourceRequest,
   VerifiedExternal,
 } from '@media-proxy/shared/request/media-request.ts'
+import type { OwnUrls } from '@media-proxy/shared/request/own-url.ts'
 import {
   allowedMethods,
   isInternal,
@@ -20,7 +21,7 @@ import {
 } from '@media-proxy/shared/request/parse.ts'
 import type { PresetRules } from '@media-proxy/shared/request/presets.ts'
 import { withoutPublicPath } from '@media-proxy/shared/request/public-path.ts'
-import { MAX_PURGE_BYTES, parsePurge, sourceNameOf } from '@media-proxy/shared/request/purge.ts'
+import { MAX_PURGE_BYTES, parsePurge, resolvedSourceName } from '@media-proxy/shared/request/purge.ts'
 import { renderAttempts } from '@media-proxy/shared/request/render-attempts.ts'
 import { preflightResponse, restrictOrigins } from '@media-proxy/shared/response/cors.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -52,6 +53,8 @@ export interface GatewayOptions {
   readonly presets: PresetRules
   /** Prefix that paths may have. */
   readonly publicPath: string
+  /** External URLs that name what is in the store. */
+  readonly ownUrls: OwnUrls
   /** Origins whose scripts may read answers; `*` is every one. */
   readonly corsOrigins: readonly string[]
   /** Undefined where no `secretKey` is set: then no signature can be right. */
@@ -246,14 +249,15 @@ function serve(
   paths: Pick<DeliveryRequest, 'url' | 'originPath'>,
   exchange: EdgeExchange,
   limits: RequestLimits,
-  { delivery, workersCache }: GatewayOptions,
+  { delivery, workersCache, ownUrls }: GatewayOptions,
 ): Promise<Delivered | Failure> {
+  const name = resolvedSourceName(request, ownUrls)
   const whole = isRendition(request)
   const attempts = renderAttempts(request)
   const beforeRender = async () => (whole ? await limits.consume('renders', attempts) : undefined)
-  const wanted = { request, ...paths, whole, beforeRender }
+  const wanted = { request, name, ...paths, whole, beforeRender }
   return whole && workersCache !== undefined
-    ? deliverByWorkersCache(workersCache, wanted, sourceNameOf(request), exchange)
+    ? deliverByWorkersCache(workersCache, wanted, exchange)
     : deliver(delivery, wanted, exchange)
 }
 
@@ -328,11 +332,11 @@ async function answerPlayground(
 /** Both doors forget: the origin first, so that what the edge asks for next is new. */
 async function answerPurge(
   exchange: EdgeExchange,
-  { delivery, purge }: GatewayOptions,
+  { delivery, purge, ownUrls }: GatewayOptions,
 ): Promise<Delivered | Failure> {
   if (Number(exchange.headers.get('content-length') ?? 0) > MAX_PURGE_BYTES) return fail('source-too-large')
   const body = await exchange.request.text()
-  const names = body.length > MAX_PURGE_BYTES ? fail('source-too-large') : parsePurge(body)
+  const names = body.length > MAX_PURGE_BYTES ? fail('source-too-large') : parsePurge(body, ownUrls)
   if (isFailure(names)) return names
   const headers = pick(exchange.headers, ['authorization', 'x-internal-secret'])
   const response = await delivery.origin({ method: 'POST', path: '/_purge', headers, body }, exchange)

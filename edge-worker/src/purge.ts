@@ -3,7 +3,7 @@
 import type { SourceName } from '@media-proxy/shared/request/purge.ts'
 import { strongEtag } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
-import type { PurgeReader } from './purge-log.ts'
+import type { PurgeReader } from './purge-reader.ts'
 
 /** A purge that failed did nothing that repeating it would not do. Gives what failed. */
 export type Purge = (names: readonly SourceName[]) => Promise<Failure | undefined>

@@ -13,8 +13,12 @@ export interface StoredRendition {
   readonly bytes: Uint8Array<ArrayBuffer>
 }
 
+/** Larger ones are read by the origin, which has more memory than an isolate. */
+const MOST_BYTES = 8 * 1024 * 1024
+
 export interface StoredRenditions {
-  find(request: SourceRequest, url: CanonicalUrl): Promise<StoredRendition | undefined>
+  /** One that was written after `purgedAt`, in milliseconds since the epoch, and not long ago. */
+  find(request: SourceRequest, url: CanonicalUrl, purgedAt: number): Promise<StoredRendition | undefined>
 }
 
 export interface StoredRenditionsOptions {
@@ -31,10 +35,17 @@ export function createStoredRenditions({
   now,
 }: StoredRenditionsOptions): StoredRenditions {
   return {
-    async find(request, url) {
-      if (request.kind === 'file') return undefined
+    async find(request, url, purgedAt) {
+      // Only of stored objects renditions are stored.
+      if (request.kind === 'file' || request.kind === 'verified-external') return undefined
       const object = await bucket.get(await renditionKey(sourceNameOf(request), url))
-      if (object === null || now() - object.uploaded.getTime() > freshSeconds * 1000) return undefined
+      if (object === null) return undefined
+      const writtenAt = object.uploaded.getTime()
+      const isFresh = writtenAt > purgedAt && now() - writtenAt <= freshSeconds * 1000
+      if (!isFresh || object.size > MOST_BYTES) {
+        await object.body.cancel()
+        return undefined
+      }
       const rendition = decodeRendition(new Uint8Array(await object.arrayBuffer()))
       if (rendition === undefined) return undefined
       const { head, bytes } = rendition

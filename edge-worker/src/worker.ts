@@ -10,6 +10,7 @@ import {
   leadsToPlayground,
 } from '@media-proxy/shared/config/schema.ts'
 import { createRateLimiter, type RateLimiter } from '@media-proxy/shared/rate-limit.ts'
+import { ownUrlsOf } from '@media-proxy/shared/request/own-url.ts'
 import { presetRules } from '@media-proxy/shared/request/presets.ts'
 import { fail } from '@media-proxy/shared/response/failure.ts'
 import { failureResponse, requestIdOf } from '@media-proxy/shared/response/headers.ts'
@@ -23,7 +24,7 @@ import { createLedgerCounter, createPlatformCounter } from './limiter.ts'
 import { createLocalFlights } from './local-flights.ts'
 import { createOriginFetch, type FetchOrigin } from './origin.ts'
 import { cacheTagOf, createLogPurge, createZonePurge } from './purge.ts'
-import { createPurgeMemory, createPurgeReader } from './purge-log.ts'
+import { createPurgeMemory, createPurgeReader } from './purge-reader.ts'
 import { report } from './report.ts'
 import { createSingleFlight } from './single-flight.ts'
 import { createStaticSite } from './static-site.ts'
@@ -160,6 +161,7 @@ function assemble(
   const log = createPurgeReader({
     namespace: bindings.PURGES,
     memory: purgeMemory,
+    originMemoryMs: config.cache.memorySeconds * 1000,
     now,
     onFailure: onFailure('the log of purges is not available, so what is known of it counts'),
   })
@@ -179,6 +181,7 @@ function assemble(
     negotiatesAssets: config.negotiateFormat !== 'off',
     presets: presetRules(config),
     publicPath: config.publicPath,
+    ownUrls: ownUrlsOf(config),
     corsOrigins: config.corsOrigins,
     externalRing: keys.external,
     attachments: keys.attachments,

@@ -20,7 +20,7 @@ const PATH = '/attachments/1/a.png?width=10'
 const request = parseRequest(new URL(`http://edge${PATH}`), { accept: null, assets: false }) as SourceRequest
 const name = sourceNameOf(request)
 const wanted = {
-  ...{ request, url: PATH as CanonicalUrl, originPath: `${PATH}&ex=1`, whole: true },
+  ...{ request, name, url: PATH as CanonicalUrl, originPath: `${PATH}&ex=1`, whole: true },
   beforeRender: async () => undefined,
 }
 
@@ -73,7 +73,7 @@ const picture = (headers: Readonly<Record<string, string>> = {}) =>
 
 async function delivered(entrypoint: InnerEntrypoint, headers?: Readonly<Record<string, string>>) {
   const outer = { inner: entrypoint, publicUrl: 'https://m.example', now: () => 0 }
-  const found = await deliverByWorkersCache(outer, wanted, name, exchange(headers))
+  const found = await deliverByWorkersCache(outer, wanted, exchange(headers))
   if (isFailure(found)) throw new Error(found.code)
   return found
 }

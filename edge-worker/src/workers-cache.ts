@@ -7,7 +7,6 @@
 
 import type { RateLimiter } from '@media-proxy/shared/rate-limit.ts'
 import { createRequestLimits } from '@media-proxy/shared/rate-limit.ts'
-import type { SourceName } from '@media-proxy/shared/request/purge.ts'
 import { renderAttempts } from '@media-proxy/shared/request/render-attempts.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { FAR_LIFE_HEADER } from '@media-proxy/shared/response/far-life.ts'
@@ -56,13 +55,12 @@ export interface OuterOptions {
 export async function deliverByWorkersCache(
   { inner, publicUrl, now }: OuterOptions,
   wanted: DeliveryRequest,
-  name: SourceName,
   exchange: EdgeExchange,
 ): Promise<Delivered | Failure> {
   const headers = {
     [TOLD.path]: wanted.originPath,
     [TOLD.client]: exchange.clientAddress,
-    [TOLD.tag]: await cacheTagOf(name),
+    [TOLD.tag]: await cacheTagOf(wanted.name),
     [TOLD.attempts]: String(renderAttempts(wanted.request)),
     [TOLD.requestId]: exchange.requestId,
     [TOLD.traceparent]: exchange.traceparent,

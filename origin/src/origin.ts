@@ -3,7 +3,6 @@
 import { configuredBuckets } from '@media-proxy/shared/config/buckets.ts'
 import { type Config, hasDescription } from '@media-proxy/shared/config/schema.ts'
 import { ownUrlsOf } from '@media-proxy/shared/request/own-url.ts'
-import { presetRules } from '@media-proxy/shared/request/presets.ts'
 import { attachmentPolicyOf } from '@media-proxy/shared/signing/attachment-url.ts'
 import { createBase64KeyRing, createKeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { checkInternalSecret, createComparisonRing } from '@media-proxy/shared/signing/internal-secret.ts'
@@ -188,12 +187,17 @@ async function relayOptions(
   }
 }
 
-function openRenditionStore({ s3, cache }: Config, store: ObjectStore, log: Log): RenditionStore | undefined {
+function openRenditionStore(
+  { s3, cache, limits }: Config,
+  store: ObjectStore,
+  log: Log,
+): RenditionStore | undefined {
   if (s3.bucketRenditions === undefined) return undefined
   return createRenditionStore({
     store,
     bucket: s3.bucketRenditions,
-    maxEntryBytes: cache.memoryEntryBytes,
+    // A clip is too large for memory, and too dear to be made for every part that a player asks for.
+    maxEntryBytes: Math.max(cache.memoryEntryBytes, limits.clipBytes),
     log,
   })
 }
@@ -247,6 +251,7 @@ function internalOptions(
   { store, sources, opened, scanner, pipeline, checkSecret, preparation }: InternalParts,
 ): InternalOptions {
   const { s3, limits } = config
+  const ownUrls = ownUrlsOf(config)
   const common = {
     sourcesOf: (bucket: string) => sources.readerOf(bucket),
     uploadsBucket: s3.bucketUploads,
@@ -260,14 +265,15 @@ function internalOptions(
     serveMetadata: createMetadataRoute({
       ...common,
       publicBucket: s3.bucketCdn,
-      ownUrls: ownUrlsOf(config),
+      ownUrls,
       scanner,
     }),
     checkSecret,
     store,
     pipeline,
     preparation,
-    presetOf: presetRules({ presets: config.presets, presetsOnly: false }).presetOf,
+    ownUrls,
+    presetOf: ownUrls.presetOf,
   }
 }
 

@@ -10,7 +10,9 @@ export interface Coalescer<T> {
    */
   join(key: string, start: (signal: AbortSignal) => Promise<T>): Handle<T>
   has(key: string): boolean
-  /** Keys in flight. */
+  /** What is in flight goes on for those that have joined it; whoever comes from here on starts anew. */
+  startAnew(): void
+  /** Keys in flight that can be joined. */
   readonly size: number
 }
 
@@ -60,6 +62,7 @@ export function createCoalescer<T>(): Coalescer<T> {
       }
     },
     has: (key) => calls.has(key),
+    startAnew: () => calls.clear(),
     get size() {
       return calls.size
     },

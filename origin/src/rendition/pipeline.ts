@@ -86,6 +86,8 @@ class CoalescingPipeline implements Pipeline {
 
   async purge(names: readonly SourceName[]): Promise<number | Failure> {
     this.#purges += 1
+    this.#calls.startAnew()
+    this.#options.sources.startAnew()
     const stored = (await this.#options.stored?.purge(names)) ?? 0
     return isFailure(stored) ? stored : stored + this.#options.cache.purge(names)
   }
@@ -124,7 +126,7 @@ class CoalescingPipeline implements Pipeline {
     const kept = cache.get(url)?.rendition
     if (kept !== undefined) {
       const verdict = await this.#confirm(kept, job, signal)
-      if (verdict === 'holds') cache.set(url, kept)
+      if (verdict === 'holds' && this.#purges === purgesBefore) cache.set(url, kept)
       // A store that cannot be asked is no reason to withhold what was right two minutes ago.
       if (verdict === 'holds' || verdict === 'unknown') return { rendition: kept, found: 'revalidated' }
       if (verdict === 'replaced') cache.delete(url)

@@ -41,10 +41,19 @@ export function createPreparation({ pipeline, isIdle, log }: PreparationOptions)
       if (next === undefined || closing.signal.aborted) return
       const [url, request] = next
       const isFollowed = following !== undefined && sourceNameOf(following[1]) === sourceNameOf(request)
-      const made = await pipeline.render(request, new Headers(), closing.signal, isFollowed)
+      await make(request, isFollowed)
       waiting.delete(url)
+    }
+  }
+
+  async function make(request: RenditionRequest, isFollowed: boolean): Promise<void> {
+    try {
+      const made = await pipeline.render(request, new Headers(), closing.signal, isFollowed)
       if (isFailure(made) && !closing.signal.aborted)
         log.info({ failure: made.code, detail: made.detail }, 'a rendition could not be made ahead')
+    } catch (error) {
+      // Of a source that breaks off, or because all ends.
+      if (!closing.signal.aborted) log.warn({ err: error }, 'a rendition could not be made ahead')
     }
   }
 

@@ -6,10 +6,12 @@ import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts
 import {
   decodeRendition,
   encodeRendition,
+  MAX_HEAD_BYTES,
+  type RenditionObject,
   renditionFolder,
   renditionKey,
 } from '@media-proxy/shared/store/rendition-object.ts'
-import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
+import type { ObjectStore, StoredObject } from '@media-proxy/shared/store/store.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { Rendition } from './rendition.ts'
 
@@ -50,7 +52,7 @@ export function createRenditionStore(options: RenditionStoreOptions): RenditionS
         if (object.code !== 'not-found') log.warn(logged(object), 'a stored rendition could not be read')
         return undefined
       }
-      const decoded = decodeRendition(new Uint8Array(await new Response(object.body).arrayBuffer()))
+      const decoded = await readStored(object, options)
       if (decoded === undefined || decoded.head.etag !== etag) return undefined
       const { format, lastModified, nsfwProbability, spriteIntervalSeconds, sourceKey, sourceEtag } =
         decoded.head
@@ -64,10 +66,12 @@ export function createRenditionStore(options: RenditionStoreOptions): RenditionS
 
     put(url, rendition) {
       if (rendition.bytes.length > maxEntryBytes) return
-      writes.add(rendition.bytes.length, () => write(options, url, rendition))
+      const work = () => write(options, url, rendition)
+      writes.add({ sizeBytes: rendition.bytes.length, sourceName: rendition.sourceName, work })
     },
 
     async purge(names) {
+      await writes.drop(new Set(names))
       let removed = 0
       for (const name of names) {
         const count = await store.removeBelow(bucket, await renditionFolder(name))
@@ -78,6 +82,23 @@ export function createRenditionStore(options: RenditionStoreOptions): RenditionS
     },
 
     settled: () => writes.settled(),
+  }
+}
+
+/** Undefined for what breaks off, or is larger than what is written here. */
+async function readStored(
+  { info, body }: StoredObject,
+  { maxEntryBytes, log }: RenditionStoreOptions,
+): Promise<RenditionObject | undefined> {
+  if ((info.sizeBytes ?? 0) > maxEntryBytes + MAX_HEAD_BYTES) {
+    await body.cancel()
+    return undefined
+  }
+  try {
+    return decodeRendition(new Uint8Array(await new Response(body).arrayBuffer()))
+  } catch (error) {
+    log.warn({ err: error }, 'a stored rendition could not be read')
+    return undefined
   }
 }
 
@@ -103,39 +124,52 @@ async function write(
   }
 }
 
+interface Write {
+  readonly sizeBytes: number
+  readonly sourceName: SourceName
+  readonly work: () => Promise<void>
+}
+
 /** Writes behind the answers: a few at a time, and no more bytes than may wait. */
 function createWrites() {
-  const pending: (() => Promise<void>)[] = []
-  const writing = new Set<Promise<void>>()
+  let waiting: Write[] = []
+  const writing = new Map<Write, Promise<void>>()
   let pendingBytes = 0
 
   function startNext(): void {
     while (writing.size < CONCURRENT_WRITES) {
-      const next = pending.shift()
+      const next = waiting.shift()
       if (next === undefined) return
-      const written = next().finally(() => {
-        writing.delete(written)
+      const written = next.work().finally(() => {
+        pendingBytes -= next.sizeBytes
+        writing.delete(next)
         startNext()
       })
-      writing.add(written)
+      writing.set(next, written)
     }
   }
 
   return {
     /** What would have to wait too long is not written. */
-    add(sizeBytes: number, write: () => Promise<void>): void {
-      if (pendingBytes + sizeBytes > MAX_PENDING_BYTES) return
-      pendingBytes += sizeBytes
-      pending.push(() =>
-        write().finally(() => {
-          pendingBytes -= sizeBytes
-        }),
-      )
+    add(write: Write): void {
+      if (pendingBytes + write.sizeBytes > MAX_PENDING_BYTES) return
+      pendingBytes += write.sizeBytes
+      waiting.push(write)
       startNext()
     },
 
+    /** Resolves when nothing that was made of these sources will be written any more. */
+    async drop(names: ReadonlySet<SourceName>): Promise<void> {
+      const [dropped, kept] = [true, false].map((isDropped) =>
+        waiting.filter(({ sourceName }) => names.has(sourceName) === isDropped),
+      )
+      waiting = kept ?? []
+      for (const { sizeBytes } of dropped ?? []) pendingBytes -= sizeBytes
+      await Promise.all([...writing].map(([write, written]) => names.has(write.sourceName) && written))
+    },
+
     async settled(): Promise<void> {
-      while (writing.size > 0) await Promise.all(writing)
+      while (writing.size > 0) await Promise.all(writing.values())
     },
   }
 }

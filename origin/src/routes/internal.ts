@@ -1,5 +1,6 @@
 /** What every internal endpoint has in common: the secret, a budget, and answers that no cache keeps. */
 
+import type { OwnUrls } from '@media-proxy/shared/request/own-url.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Pipeline } from '../rendition/pipeline.ts'
 import { type Answer, type Exchange, reject } from './exchange.ts'
@@ -15,6 +16,7 @@ export interface InternalOptions extends InternalMediaOptions, SniffOptions, Pre
   /** Fails with `bad-secret`. */
   readonly checkSecret: (headers: Headers) => Promise<Failure | undefined>
   readonly pipeline: Pipeline
+  readonly ownUrls: OwnUrls
   readonly serveMetadata: ServeMetadata
 }
 
@@ -50,7 +52,7 @@ export function dispatchInternal(
     case 'prepare':
       return servePrepare(exchange, options)
     case 'purge':
-      return servePurge(exchange, options.pipeline)
+      return servePurge(exchange, options.pipeline, options.ownUrls)
     case 'metadata':
       return options.serveMetadata(exchange)
   }

@@ -1,3 +1,4 @@
+import type { OwnUrls } from '@media-proxy/shared/request/own-url.ts'
 import { MAX_PURGE_BYTES, parsePurge } from '@media-proxy/shared/request/purge.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { jsonResponse } from '@media-proxy/shared/response/plain.ts'
@@ -7,10 +8,14 @@ import type { Answer, Exchange } from './exchange.ts'
 import { readBody } from './internal-body.ts'
 
 /** `POST /_purge`: forgets every rendition that was made of a source. */
-export async function servePurge(exchange: Exchange, pipeline: Pipeline): Promise<Answer | Failure> {
+export async function servePurge(
+  exchange: Exchange,
+  pipeline: Pipeline,
+  ownUrls: OwnUrls,
+): Promise<Answer | Failure> {
   const body = await readBody(exchange, MAX_PURGE_BYTES)
   if (isFailure(body)) return body
-  const names = parsePurge(body.toString())
+  const names = parsePurge(body.toString(), ownUrls)
   if (isFailure(names)) return names
   const removed = await pipeline.purge(names)
   if (isFailure(removed)) return removed

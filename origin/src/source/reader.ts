@@ -31,6 +31,8 @@ export interface SourceReader {
    * `source-too-large`, a store's failure or that of an external fetch.
    */
   open(place: SourcePlace): Handle<Source | Failure>
+  /** What is being read is what was there before: nobody who comes from here on gets it. */
+  startAnew(): void
   /** Finds a stored source without reading it; undefined for one that only its bytes tell, as external ones. */
   locate(place: SourcePlace, signal: AbortSignal): Promise<LocatedSource | Failure | undefined>
 }
@@ -65,6 +67,7 @@ export function createSourceReader(options: SourceReaderOptions): SourceReader {
         ),
       )
     },
+    startAnew: () => reads.startAnew(),
     async locate(place, signal) {
       if ('url' in place) return undefined
       for (const key of place.keys) {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { encodeBase64Url } from '../signing/base64url.ts'
 import { readMediaUrl } from './own-url.ts'
 import { presetRules } from './presets.ts'
 
@@ -7,7 +8,7 @@ const own = {
   publicPath: '',
 }
 
-const v2 = (url: string) => `v2/${Buffer.from(url).toString('base64url')}`
+const v2 = (url: string) => `v2/${encodeBase64Url(new TextEncoder().encode(url))}`
 
 describe('the URL of media', () => {
   it.each([

@@ -27,7 +27,8 @@ export interface RenditionObject {
 }
 
 const NEWLINE = 0x0a
-const MAX_HEAD_BYTES = 8192
+/** Longest line of JSON. */
+export const MAX_HEAD_BYTES = 8192
 
 /** The folder of everything that was made of a source. */
 export async function renditionFolder(sourceName: SourceName): Promise<string> {

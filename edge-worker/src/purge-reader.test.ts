@@ -1,0 +1,85 @@
+import { describe, expect, it } from 'vitest'
+import { createPurgeMemory, createPurgeReader, type Purges } from './purge-reader.ts'
+
+const HOUR_MS = 3_600_000
+
+/** The log as an isolate reaches it; each reading waits for its turn. */
+function isolate(purges: Purges) {
+  const readings: PromiseWithResolvers<Purges>[] = []
+  let nowMs = 10 * HOUR_MS
+  const failures: unknown[] = []
+  const log = {
+    read() {
+      const reading = Promise.withResolvers<Purges>()
+      readings.push(reading)
+      return reading.promise
+    },
+    add: async () => purges,
+  }
+  const reader = createPurgeReader({
+    namespace: { idFromName: () => ({}), get: () => log } as never,
+    memory: createPurgeMemory(),
+    originMemoryMs: 1000,
+    now: () => nowMs,
+    onFailure: (error) => failures.push(error),
+  })
+  const pass = (milliseconds: number) => {
+    nowMs += milliseconds
+    return nowMs
+  }
+  return { reader, readings, failures, pass }
+}
+
+const PURGED: Purges = { floor: 5, names: { a: 9 * HOUR_MS } }
+
+describe('the log of purges, as an isolate knows it', () => {
+  it('is read by all who come before it was read at all', async () => {
+    const { reader, readings } = isolate(PURGED)
+    const asked = ['a', 'a', 'b'].map((name) => reader.purgedAt(name))
+    expect(readings).toHaveLength(3)
+    for (const reading of readings) reading.resolve(PURGED)
+    // An origin that was not told answers from memory for a second more.
+    expect(await Promise.all(asked)).toEqual([9 * HOUR_MS + 1000, 9 * HOUR_MS + 1000, 5])
+    expect(await reader.purgedAt('a')).toBe(9 * HOUR_MS + 1000)
+    expect(readings).toHaveLength(3)
+  })
+
+  it('is read anew after ten seconds, by one, while the others go by what is known', async () => {
+    const { reader, readings, pass } = isolate(PURGED)
+    const first = reader.purgedAt('a')
+    readings[0]?.resolve({ floor: 0, names: {} })
+    expect(await first).toBe(0)
+    pass(10_000)
+    const [late, meanwhile] = [reader.purgedAt('a'), reader.purgedAt('a')]
+    expect(await meanwhile).toBe(0)
+    readings[1]?.resolve(PURGED)
+    expect(await late).toBe(9 * HOUR_MS + 1000)
+    expect(readings).toHaveLength(2)
+  })
+
+  it('lets nothing from before count where it was never read, and asks again', async () => {
+    const { reader, readings, failures, pass } = isolate(PURGED)
+    const start = pass(0)
+    const first = reader.purgedAt('b')
+    readings[0]?.reject(new Error('not now'))
+    expect(await first).toBe(start)
+    expect(failures).toHaveLength(1)
+    pass(1000)
+    expect(await reader.purgedAt('b')).toBe(start)
+    pass(10_000)
+    const again = reader.purgedAt('b')
+    readings[1]?.resolve(PURGED)
+    expect(await again).toBe(5)
+  })
+
+  it('leaves what was known where it cannot be read any more', async () => {
+    const { reader, readings, pass } = isolate(PURGED)
+    const first = reader.purgedAt('a')
+    readings[0]?.resolve(PURGED)
+    await first
+    pass(20_000)
+    const again = reader.purgedAt('a')
+    readings[1]?.reject(new Error('not now'))
+    expect(await again).toBe(9 * HOUR_MS + 1000)
+  })
+})

@@ -1,0 +1,122 @@
+/** What is under way while a source is purged: it was read before, and nobody gets or keeps it afterwards. */
+
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { createExternalUrls } from '@media-proxy/client'
+import { createFilesystemStore } from '@media-proxy/origin/store/filesystem.ts'
+import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
+import sharp from 'sharp'
+import { afterEach, describe, expect, it } from 'vitest'
+import { openEdge, openOrigin, type Settings } from '../doors.ts'
+import { halvesPng } from '../fixtures.ts'
+import { send } from '../http.ts'
+import { until } from '../until.ts'
+
+const closers: (() => Promise<unknown>)[] = []
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close()
+})
+
+const SETTINGS: Settings = { MEDIA_PROXY_SECRET_KEY: 'secret', MEDIA_PROXY_EDGE_SECRET_KEY: 'edge' }
+
+const purge = (url: string, body: object = { object: 'avatars/1/a' }) =>
+  send(url, '/_purge', {
+    method: 'POST',
+    headers: { 'x-internal-secret': 'secret' },
+    body: JSON.stringify(body),
+  })
+
+const heightOf = async ({ body }: { readonly body: Buffer }) => (await sharp(body).metadata()).height
+
+/** An origin whose store can be made to wait before its next answers. */
+async function opened(settings: Settings = {}) {
+  const directory = await mkdtemp(join(tmpdir(), 'media-proxy-purge-'))
+  closers.push(() => rm(directory, { recursive: true }))
+  const bare = createFilesystemStore(directory)
+  const held: { readonly operation: string; go(): void }[] = []
+  let holds: string | undefined
+  const wait = async (operation: string) => {
+    if (operation !== holds) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    held.push({ operation, go: resolve })
+    await promise
+  }
+  const store: ObjectStore = {
+    ...bare,
+    async get(...words) {
+      // What is held has been read already.
+      const found = await bare.get(...words)
+      await wait('get')
+      return found
+    },
+    async put(...words) {
+      await wait('put')
+      return bare.put(...words)
+    },
+  }
+  const door = await openOrigin(store, { ...SETTINGS, ...settings })
+  closers.push(door.close)
+  const put = async (bytes: Uint8Array) => {
+    const path = join(directory, 'cdn/avatars/1/a')
+    await mkdir(dirname(path), { recursive: true })
+    await writeFile(path, bytes)
+  }
+  return { door, put, held, hold: (operation?: string) => (holds = operation) }
+}
+
+describe('at the origin', () => {
+  it('what was being read is for nobody who comes later, in no size', async () => {
+    const { door, put, held, hold } = await opened()
+    await put(await halvesPng(400, 200))
+    hold('get')
+    const before = send(door.url, '/avatars/1/a.webp?size=64')
+    await until(() => held.length === 1)
+    hold()
+    await put(await halvesPng(400, 400))
+    expect((await purge(door.url)).status).toBe(200)
+    const after = await Promise.all([64, 128].map((size) => send(door.url, `/avatars/1/a.webp?size=${size}`)))
+    expect(await Promise.all(after.map(heightOf))).toEqual([64, 128])
+    for (const { go } of held) go()
+    expect(await heightOf(await before)).toBe(32)
+    expect(await heightOf(await send(door.url, '/avatars/1/a.webp?size=64'))).toBe(64)
+  })
+
+  it('what waited to be stored is stored no more, and what was being stored is removed', async () => {
+    const { door, put, held, hold } = await opened({ MEDIA_PROXY_S3_BUCKET_RENDITIONS: 'renditions' })
+    await put(await halvesPng(400, 200))
+    hold('put')
+    // Four are written at a time.
+    const sizes = [16, 20, 24, 32, 48, 64]
+    for (const size of sizes) await send(door.url, `/avatars/1/a.webp?size=${size}`)
+    await until(() => held.length === 4)
+    const purged = purge(door.url)
+    hold()
+    for (const { go } of held) go()
+    expect(JSON.parse((await purged).body.toString())).toEqual({ removed: 4 + sizes.length })
+    for (const size of sizes) await send(door.url, `/avatars/1/a.webp?size=${size}`)
+    expect(door.log.filter(({ outcome }) => outcome === 'stored')).toEqual([])
+  })
+})
+
+describe('at the edge', () => {
+  it('a purge of an object reaches its external URL, and one of that the object', async () => {
+    const door = await openEdge({ ...SETTINGS, MEDIA_PROXY_PUBLIC_URL: 'https://media.example.com' })
+    closers.push(door.close)
+    const urls = createExternalUrls({ baseUrl: '', secretKey: 'secret' })
+    const own = 'https://media.example.com/attachments/1/a.png'
+    const paths = ['/attachments/1/a.png?width=40', await urls.sign(own, { width: 40 }), await urls.sign(own)]
+    const heights = async () => {
+      const found = []
+      for (const path of paths) found.push(await heightOf(await send(door.url, path)))
+      return found
+    }
+    let height = 20
+    for (const body of [{ object: 'attachments/1/a.png' }, { external: own }]) {
+      await door.put('attachments/1/a.png', await halvesPng(40, height))
+      expect((await purge(door.url, body)).status).toBe(200)
+      expect(await heights()).toEqual([height, height, height])
+      height += 10
+    }
+  })
+})
