@@ -118,7 +118,7 @@ export async function createOrigin({
   const scanner = observeScanner(createScanner({ classifier, score: config.nsfw, failClosed, log }), observer)
   const policy = createServePolicy({
     ...{ mode: config.nsfw.onServe, score: config.nsfw, frames: config.nsfw.frames },
-    ...{ scanner, engine },
+    ...{ scanner, engine, failClosed },
   })
   const stored = openRenditionStore(config, store, log)
   const pipeline = openPipeline(config, { sources, opened, policy, stored, metrics })

@@ -4,6 +4,7 @@ import { networkInterfaces } from 'node:os'
 import type { Config } from '@media-proxy/shared/config/schema.ts'
 import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
 import { createLane, type Lane } from '../concurrency/lane.ts'
+import { hides } from '../nsfw/serve-policy.ts'
 import { createExternalFetch, type ExternalFetch } from '../source/external/fetch.ts'
 import { createSourceReader, type SourceReader } from '../source/reader.ts'
 import type { Observer } from '../telemetry/observer.ts'
@@ -29,9 +30,10 @@ export interface OpenSourcesOptions {
 }
 
 export function openSources(
-  { limits, s3 }: Config,
+  { limits, nsfw, s3 }: Config,
   { store, external, observer, watched }: OpenSourcesOptions,
 ): Sources {
+  const readsWhole = hides(nsfw.onServe)
   const queue = limits.queuedRenders
   const reads = watched('reads', createLane({ concurrency: CONCURRENT_READS, queue }))
   const memory = watched(
@@ -43,7 +45,10 @@ export function openSources(
     }),
   )
   const open = (bucket: string) =>
-    observeSources(createSourceReader({ store, bucket, external, limits, memory, lane: reads }), observer)
+    observeSources(
+      createSourceReader({ store, bucket, external, limits, memory, readsWhole, lane: reads }),
+      observer,
+    )
   const publicReader = open(s3.bucketCdn)
   const readers = new Map([
     [s3.bucketUploads, open(s3.bucketUploads)],

@@ -38,6 +38,8 @@ export interface Examined
 export interface Look {
   /** What the model is to see. */
   readonly scan: boolean
+  /** Its pictures are looked at whatever sounds beside them. */
+  readonly anySound?: boolean
   readonly extras?: readonly ExtraName[]
 }
 
@@ -85,7 +87,7 @@ export function createEngine({ run, lanes, limits, renderQuality, scanFrames }: 
       return { format, bytes, ...(spriteIntervalSeconds === undefined ? {} : { spriteIntervalSeconds }) }
     },
 
-    async examine(source, { scan, extras = [] }, time) {
+    async examine(source, { scan, anySound = false, extras = [] }, time) {
       const ended = await run(
         source,
         (allowance, sharing) => ({
@@ -94,6 +96,7 @@ export function createEngine({ run, lanes, limits, renderQuality, scanFrames }: 
           limits,
           scan,
           scanFrames,
+          anySound,
           extras,
           allowance,
         }),

@@ -49,6 +49,8 @@ export interface RenderJob extends MediaJob {
 export interface ExamineJob extends MediaJob {
   readonly kind: 'examine'
   readonly scan: boolean
+  /** Its pictures are looked at whatever sounds beside them: it was accepted already, or streams as it is. */
+  readonly anySound: boolean
   readonly extras: readonly ExtraName[]
   /** Most evenly spaced frames of what moves that the model is to see. */
   readonly scanFrames: number

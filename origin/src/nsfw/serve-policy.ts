@@ -3,7 +3,7 @@
  * default, since it makes everything that is served be looked at first.
  */
 
-import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, type FailureCode, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Engine } from '../engine/client.ts'
 import { contentHash } from '../source/bytes/content-hash.ts'
 import type { Source } from '../source/bytes/source.ts'
@@ -12,16 +12,24 @@ import type { ScoreOptions, Verdict } from './score.ts'
 
 export type ServeMode = 'off' | 'header' | 'blur' | 'block'
 
+/** Whether flagged media are kept from being seen. */
+export function hides(mode: ServeMode): boolean {
+  return mode === 'blur' || mode === 'block'
+}
+
 export interface ServePolicy {
   readonly mode: ServeMode
   /** Part of every ETag it has a say in: another policy gives other answers. */
   readonly version: string
   /**
-   * The verdict over a source; undefined where there is nothing to see, or where a scan failed and may. Fails with
-   * `forbidden` for what is flagged and blocked, with `scan-failed`, or as the source does.
+   * The verdict over a source; undefined where there is nothing to see. `unjudged` where a scan failed and may: what is
+   * answered then is nothing to keep. Fails with `forbidden` for what is flagged and blocked, with `scan-failed`, as the
+   * source does, or as what is beyond the limits of a scan and may not be shown unseen.
    */
-  check(source: Source, timeLeftMs: number, signal: AbortSignal): Promise<Verdict | Failure | undefined>
+  check(source: Source, timeLeftMs: number, signal: AbortSignal): Promise<Judgement | Failure>
 }
+
+export type Judgement = Verdict | 'unjudged' | undefined
 
 export interface ServePolicyOptions {
   readonly mode: ServeMode
@@ -29,13 +37,21 @@ export interface ServePolicyOptions {
   /** Most evenly spaced frames of what moves that a scan looks at. */
   readonly frames: number
   readonly scanner: Scanner
+  /** A scan that fails is a failure. */
+  readonly failClosed: boolean
   readonly engine: Pick<Engine, 'examine'>
 }
 
 /** Gaussian sigma at which nothing is recognised any more, in pixels of the rendition. */
 export const FLAGGED_BLUR = 40
 
-export function createServePolicy({ mode, score, frames, scanner, engine }: ServePolicyOptions): ServePolicy {
+/** Of such media nothing can be shown: not by a browser either. */
+const NOTHING_TO_SEE: ReadonlySet<FailureCode> = new Set(['undecodable', 'unsupported-format', 'not-visual'])
+/** A scan fails by these for a while, whatever the media are. */
+const PASSING: ReadonlySet<FailureCode> = new Set(['overloaded', 'not-ready', 'scan-failed'])
+
+export function createServePolicy(options: ServePolicyOptions): ServePolicy {
+  const { mode, score, frames, scanner } = options
   return {
     mode,
     version: mode === 'off' ? '' : JSON.stringify([mode, score.threshold, score.countHentai, frames]),
@@ -43,17 +59,32 @@ export function createServePolicy({ mode, score, frames, scanner, engine }: Serv
       if (mode === 'off' || (source.kind?.kind !== 'image' && source.kind?.kind !== 'video')) return undefined
       const name = await contentName(source)
       if (isFailure(name)) return name
-      const verdict = scanner.known(name) ?? (await scan(name, source))
-      if (verdict === undefined || isFailure(verdict)) return verdict
+      const verdict = scanner.known(name) ?? (await scan(options, source, { name, timeLeftMs, signal }))
+      if (verdict === undefined || verdict === 'unjudged' || isFailure(verdict)) return verdict
       return mode === 'block' && verdict.nsfw ? fail('forbidden', 'flagged and blocked') : verdict
-
-      async function scan(hash: string, of: Source) {
-        const examined = await engine.examine(of, { scan: true }, { timeLeftMs, signal })
-        // What cannot be decoded cannot be seen either; its own route says what is wrong with it.
-        return isFailure(examined) ? undefined : scanner.scan(hash, examined.pictures, signal)
-      }
     },
   }
+}
+
+async function scan(
+  { mode, scanner, failClosed, engine }: ServePolicyOptions,
+  source: Source,
+  {
+    name,
+    timeLeftMs,
+    signal,
+  }: { readonly name: string; readonly timeLeftMs: number; readonly signal: AbortSignal },
+): Promise<Judgement | Failure> {
+  if (!scanner.enabled) return undefined
+  const examined = await engine.examine(source, { scan: true, anySound: true }, { timeLeftMs, signal })
+  if (!isFailure(examined)) {
+    const verdict = await scanner.scan(name, examined.pictures, signal)
+    return verdict ?? (examined.pictures.length === 0 ? undefined : 'unjudged')
+  }
+  if (NOTHING_TO_SEE.has(examined.code)) return undefined
+  if (signal.aborted || failClosed) return examined
+  // What is too much for a scan today is too much tomorrow: let past unseen, it would be the way past the scan.
+  return hides(mode) && !PASSING.has(examined.code) ? examined : 'unjudged'
 }
 
 /** The hash of what is in memory; of a video, which is not read whole for one still, what stands for its bytes. */

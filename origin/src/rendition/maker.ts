@@ -65,7 +65,7 @@ export function createMaker(options: MakerOptions): Maker {
           ...made,
           etag: await etag(source.info.etag, url, job),
           lastModified: source.info.lastModified,
-          ...(source.info.lifeSeconds === undefined ? {} : { lifeSeconds: source.info.lifeSeconds }),
+          ...lifeOf(source, made.unjudged === true),
           sourceName: job.sourceName,
           sourceKey: source.key,
           sourceEtag: source.info.etag,
@@ -77,6 +77,14 @@ export function createMaker(options: MakerOptions): Maker {
   }
 }
 
+/** What nobody has judged is asked for again soon, in seconds. */
+const UNJUDGED_SECONDS = 60
+
+function lifeOf({ info }: Source, unjudged: boolean): Pick<Rendition, 'lifeSeconds'> {
+  if (unjudged) return { lifeSeconds: UNJUDGED_SECONDS }
+  return info.lifeSeconds === undefined ? {} : { lifeSeconds: info.lifeSeconds }
+}
+
 /** Flagged media is blurred, or not rendered at all, by the policy. */
 async function renderModerated(
   source: Source,
@@ -84,16 +92,20 @@ async function renderModerated(
   { policy, engine, ...deadlines }: MakerOptions,
   startedAt: number,
   signal: AbortSignal,
-): Promise<(Rendered & { readonly nsfwProbability?: number }) | Failure> {
+): Promise<Moderated | Failure> {
   const timeLeftMs = () => deadlineOf(job, deadlines) - (performance.now() - startedAt)
-  const verdict = job.moderated ? await policy.check(source, timeLeftMs(), signal) : undefined
-  if (isFailure(verdict)) return verdict
+  const judgement = job.moderated ? await policy.check(source, timeLeftMs(), signal) : undefined
+  if (isFailure(judgement)) return judgement
+  const verdict = judgement === 'unjudged' ? undefined : judgement
   const wanted = verdict?.nsfw && policy.mode === 'blur' ? blurred(job.options) : job.options
   const { isFollowed = false } = job
   const rendered = await engine.render(source, wanted, { timeLeftMs: timeLeftMs(), signal, isFollowed })
-  if (isFailure(rendered) || verdict === undefined) return rendered
-  return { ...rendered, nsfwProbability: verdict.probability }
+  if (isFailure(rendered)) return rendered
+  if (judgement === 'unjudged') return { ...rendered, unjudged: true }
+  return verdict === undefined ? rendered : { ...rendered, nsfwProbability: verdict.probability }
 }
+
+type Moderated = Rendered & Pick<Rendition, 'nsfwProbability' | 'unjudged'>
 
 /** In milliseconds. */
 export function deadlineOf(

@@ -135,7 +135,7 @@ class CoalescingPipeline implements Pipeline {
     const rendition = stored ?? (await this.#maker.make(url, job, kept, signal))
     if (isFailure(rendition)) return rendition
     // What was read before a purge must not be remembered after it.
-    if (this.#purges === purgesBefore) {
+    if (this.#purges === purgesBefore && rendition.unjudged !== true) {
       cache.set(url, rendition)
       if (rendition !== stored && rendition !== kept && 'keys' in job.place)
         this.#options.stored?.put(url, rendition)

@@ -12,6 +12,8 @@ export interface Rendition {
   readonly lifeSeconds?: number
   /** How likely the source is not safe for work, 0..1, where that was looked at. */
   readonly nsfwProbability?: number
+  /** Its source was to be looked at, which failed: it is answered, and not kept. */
+  readonly unjudged?: boolean
   /** Of a sheet of frames: seconds from one to the next. */
   readonly spriteIntervalSeconds?: number
   /** What a purge calls its source. */

@@ -2,6 +2,7 @@
 
 import type { VerifiedExternal } from '@media-proxy/shared/request/media-request.ts'
 import {
+  type ByteRange,
   checkConditions,
   contentRange,
   type RangeRequest,
@@ -11,7 +12,7 @@ import {
 } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { FAR_LIFE_HEADER, farCacheControl } from '@media-proxy/shared/response/far-life.ts'
-import { representationHeaders } from '@media-proxy/shared/response/finish.ts'
+import { finish, representationHeaders } from '@media-proxy/shared/response/finish.ts'
 import {
   contentDisposition,
   dispositionType,
@@ -22,8 +23,11 @@ import {
   mediaCacheControl,
   withExtension,
 } from '@media-proxy/shared/response/headers.ts'
+import { BodyError } from '@media-proxy/shared/store/body-error.ts'
 import type { MediaKind } from '../media/kinds.ts'
 import { SNIFF_BYTES, sniff } from '../media/sniff.ts'
+import type { RangeSource } from '../source/bytes/ranges.ts'
+import type { Source } from '../source/bytes/source.ts'
 import type { ExternalFetch, ExternalResponse } from '../source/external/fetch.ts'
 import { peek } from '../streams/peek.ts'
 import { type Answer, type Exchange, reject } from './exchange.ts'
@@ -70,6 +74,34 @@ export async function serveExternalFile(
     return { response: new Response(null, { headers }), outcome: 'streamed' }
   }
   return { response: new Response(body, { headers }), outcome: 'streamed' }
+}
+
+/**
+ * Answers external media from what was read of them: another reading might be of other bytes, which nobody has looked
+ * at. `release` is called once nothing more is read.
+ */
+export function serveReadExternal(
+  { kind, info, parts }: Source,
+  request: VerifiedExternal,
+  exchange: Exchange,
+  release: () => void,
+): Answer | typeof IS_SVG {
+  if (kind === undefined) {
+    release()
+    return reject(NO_MEDIA, exchange.requestId)
+  }
+  if (kind.format === 'svg' && !request.download) return IS_SVG
+  const representation = {
+    ...{ etag: info.etag, lastModified: info.lastModified, sizeBytes: parts.sizeBytes },
+    headers: { ...MEDIA_HEADERS, ...headersOf(kind, request), ...lifeOf(info) },
+  }
+  let isRead = false
+  const response = finish(exchange, representation, (range) => {
+    isRead = true
+    return streamOf(parts, range ?? { start: 0, end: parts.sizeBytes - 1 }, release)
+  })
+  if (!isRead) release()
+  return { response, outcome: response.status === 304 ? 'not-modified' : 'streamed' }
 }
 
 interface Opened {
@@ -124,7 +156,7 @@ async function lookAt(url: string, response: ExternalResponse): Promise<Opened |
   const kind = await sniff(head, fileNameOfUrl(url))
   if (kind === undefined) {
     await rest.cancel()
-    return fail('unsupported-format', 'the first bytes are of no accepted type')
+    return NO_MEDIA
   }
   return { kind, validators: await validatorsOf(url, response), response, body: rest }
 }
@@ -142,10 +174,43 @@ function headersOf(kind: MediaKind, { url, download }: VerifiedExternal): Header
   }
 }
 
-function lifeOf({ lifeSeconds }: ExternalResponse): HeaderRecord {
+function lifeOf({ lifeSeconds }: { readonly lifeSeconds?: number | undefined }): HeaderRecord {
   return lifeSeconds === undefined
     ? {}
     : { 'cache-control': farCacheControl(lifeSeconds), [FAR_LIFE_HEADER]: String(lifeSeconds) }
+}
+
+const NO_MEDIA = fail('unsupported-format', 'the first bytes are of no accepted type')
+/** Bytes that are read at once. */
+const CHUNK_BYTES = 256 * 1024
+
+function streamOf(
+  parts: RangeSource,
+  { start, end }: ByteRange,
+  release: () => void,
+): ReadableStream<Uint8Array> {
+  let at = start
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        if (at > end) {
+          controller.close()
+          release()
+          return
+        }
+        const part = await parts.read(at, Math.min(at + CHUNK_BYTES, end + 1))
+        if (isFailure(part)) {
+          release()
+          throw new BodyError(part)
+        }
+        at += part.length
+        // A copy: what is in memory is given back once it is released, and may still be on its way then.
+        controller.enqueue(part.slice())
+      },
+      cancel: release,
+    },
+    { highWaterMark: 0 },
+  )
 }
 
 /** The name in the URL, with an extension that tells what the bytes are. */

@@ -6,9 +6,10 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import { FAR_LIFE_HEADER } from '@media-proxy/shared/response/far-life.ts'
 import { rasterised, type TransformedExternal } from '../rendition/job.ts'
 import type { Pipeline } from '../rendition/pipeline.ts'
+import type { Source } from '../source/bytes/source.ts'
 import type { ExternalFetch } from '../source/external/fetch.ts'
 import { type Answer, type Exchange, limitLife, reject } from './exchange.ts'
-import { serveExternalFile } from './external-files.ts'
+import { serveExternalFile, serveReadExternal } from './external-files.ts'
 import { type ModeratedOptions, serveModerated } from './moderated.ts'
 import { serveRendition } from './renditions.ts'
 import { IS_SVG } from './stored-files.ts'
@@ -55,7 +56,16 @@ async function answerExternal(
     const answer = await serveExternalFile(external, request, exchange)
     return answer === IS_SVG ? rasterise() : answer
   }
-  return serveModerated(moderated, { url: request.url }, exchange, pass, rasterise)
+  const passScanned = async (source: Source, release: () => void) => {
+    const answer = serveReadExternal(source, request, exchange, release)
+    if (answer !== IS_SVG) return answer
+    try {
+      return await rasterise()
+    } finally {
+      release()
+    }
+  }
+  return serveModerated(moderated, { url: request.url }, exchange, { pass, passScanned, blur: rasterise })
 }
 
 function isTransformed(request: VerifiedExternal): request is TransformedExternal {

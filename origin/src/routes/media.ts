@@ -138,7 +138,7 @@ async function serveStored(
         return answer === IS_SVG ? rasterise() : answer
       }
       // Flagged, it goes through the pipeline, which blurs it.
-      return serveModerated(moderated, { keys: [request.key] }, exchange, pass, rasterise)
+      return serveModerated(moderated, { keys: [request.key] }, exchange, { pass, blur: rasterise })
     }
     case 'file':
       return serveNamedFile(files, request, exchange)

@@ -1,10 +1,11 @@
 /** Untransformed media under `nsfw.onServe`: looked at before the first byte leaves. */
 
-import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, type FailureCode, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { NSFW_HEADER } from '@media-proxy/shared/response/rendition.ts'
 import { startDeadline } from '../concurrency/deadline.ts'
 import { waitFor } from '../concurrency/wait.ts'
-import type { ServePolicy } from '../nsfw/serve-policy.ts'
+import { hides, type ServePolicy } from '../nsfw/serve-policy.ts'
+import type { Source } from '../source/bytes/source.ts'
 import type { SourcePlace, SourceReader } from '../source/reader.ts'
 import { type Answer, type Exchange, once, reject } from './exchange.ts'
 
@@ -14,31 +15,58 @@ export interface ModeratedOptions {
   readonly deadlineMs: number
 }
 
-/** Answers as `pass` does, unless the source is flagged: then not at all, or as `blur` does (a still), by the mode. */
+export interface ModeratedWays {
+  /** As it is. */
+  readonly pass: () => Promise<Answer>
+  /**
+   * The same from what was looked at, where another reading might be of other bytes. `release` is called once nothing
+   * more is read of it.
+   */
+  readonly passScanned?: (source: Source, release: () => void) => Promise<Answer>
+  readonly blur: () => Promise<Answer>
+}
+
+/** Answers as it is, unless the source is flagged: then not at all, or blurred (a still), by the mode. */
 export async function serveModerated(
   { policy, sources, deadlineMs }: ModeratedOptions,
   place: SourcePlace,
   exchange: Exchange,
-  pass: () => Promise<Answer>,
-  blur: () => Promise<Answer>,
+  { pass, passScanned, blur }: ModeratedWays,
 ): Promise<Answer> {
   if (policy.mode === 'off') return pass()
   using deadline = startDeadline(exchange.signal, deadlineMs)
   const { signal } = deadline
   const handle = sources.open(place)
+  let isPassedOn = false
+  const passOn = (source: Source): Promise<Answer> => {
+    if (passScanned === undefined || !hides(policy.mode)) return pass()
+    isPassedOn = true
+    return passScanned(source, () => handle.release())
+  }
   try {
     const source = await waitFor(handle.value, signal)
-    // What cannot be opened is refused by its own route, in its own words.
-    if (isFailure(source)) return once(await pass())
-    const verdict = await policy.check(source, deadlineMs, signal)
-    if (isFailure(verdict)) return reject(verdict, exchange.requestId)
+    if (isFailure(source)) {
+      return isForItsRoute(source) || !hides(policy.mode)
+        ? once(await pass())
+        : reject(source, exchange.requestId)
+    }
+    const judgement = await policy.check(source, deadlineMs, signal)
+    if (isFailure(judgement)) return reject(judgement, exchange.requestId)
+    const verdict = judgement === 'unjudged' ? undefined : judgement
     if (verdict?.nsfw && policy.mode === 'blur') return once(await blur())
-    const answer = once(await pass())
+    const answer = once(await passOn(source))
     if (verdict !== undefined && answer.failure === undefined) {
       answer.response.headers.set(NSFW_HEADER, verdict.probability.toFixed(4))
     }
     return answer
   } finally {
-    handle.release()
+    if (!isPassedOn) handle.release()
   }
+}
+
+/** What is not there, or is no media, is refused or passed by its own route, in its own words. */
+const FOR_ITS_ROUTE: ReadonlySet<FailureCode> = new Set(['not-found', 'unsupported-format'])
+
+function isForItsRoute({ code }: Failure): boolean {
+  return FOR_ITS_ROUTE.has(code)
 }

@@ -49,12 +49,14 @@ export interface SourceReaderOptions {
   readonly limits: SourceLimits
   /** Bounds the bytes of sources in memory. */
   readonly memory: Lane
+  /** External media are read whole, once. */
+  readonly readsWhole: boolean
   /** Bounds how many sources are read at the same time. */
   readonly lane: Lane
 }
 
 export function createSourceReader(options: SourceReaderOptions): SourceReader {
-  const { store, bucket, external, limits, memory, lane } = options
+  const { store, bucket, external, limits, memory, readsWhole, lane } = options
   const reads: Coalescer<Source | Failure> = createCoalescer()
   return {
     open(place) {
@@ -62,7 +64,7 @@ export function createSourceReader(options: SourceReaderOptions): SourceReader {
       return reads.join(name, (signal) =>
         lane.run(signal, () =>
           'url' in place
-            ? readExternalSource({ external, limits, memory }, place.url, signal)
+            ? readExternalSource({ external, limits, memory, readsWhole }, place.url, signal)
             : readFirst(options, place.keys, signal),
         ),
       )

@@ -51,13 +51,13 @@ const LOOK_SIDE_PIXELS = 448
  */
 export async function examine(
   source: MediaSource,
-  { scan, scanFrames, extras, allowance }: Pick<ExamineJob, 'scan' | 'scanFrames' | 'extras' | 'allowance'>,
+  { scan, scanFrames, anySound, extras, allowance }: Omit<ExamineJob, 'kind' | 'source' | 'limits'>,
   tools: VideoTools,
   tellCost: (cost: Cost) => void,
 ): Promise<Examined | Deferred | Failure> {
   const { kind } = source
   const isHeard = extras.includes('waveform')
-  const options = { scan, scanFrames, isHeard, tools, admission: { allowance, tellCost } }
+  const options = { scan, scanFrames, anySound, isHeard, tools, admission: { allowance, tellCost } }
   switch (kind?.kind) {
     case undefined:
       return fail('unsupported-format', 'the first bytes are of no accepted type')
@@ -73,6 +73,7 @@ export async function examine(
 interface ExamineOptions {
   readonly scan: boolean
   readonly scanFrames: number
+  readonly anySound: boolean
   /** Its sound is to be gone through, too. */
   readonly isHeard: boolean
   readonly tools: VideoTools
@@ -165,9 +166,9 @@ async function examineVideo(
 async function lookAtVideo(
   video: Video,
   kind: MediaKind,
-  { scan, scanFrames, isHeard, admission }: ExamineOptions,
+  { scan, scanFrames, anySound, isHeard, admission }: ExamineOptions,
 ): Promise<Examined | Deferred | Failure> {
-  const rejected = validateSound(video.info.audio, 'film')
+  const rejected = anySound ? undefined : validateSound(video.info.audio, 'film')
   if (rejected !== undefined) return rejected
   const { width, height } = video.info.video
   const shownAt = lookSize(video.info.video)

@@ -20,11 +20,13 @@ export interface ExternalSourceOptions {
   readonly limits: SourceLimits
   /** Bounds the bytes of sources in memory. */
   readonly memory: Lane
+  /** All of a file is read, once: a server that gives parts may give others the next time. */
+  readonly readsWhole: boolean
 }
 
 /** Opens, sniffs and reads external media. `signal` ends every read, and what is kept of it. */
 export async function readExternalSource(
-  { external, limits, memory }: ExternalSourceOptions,
+  { external, limits, memory, readsWhole }: ExternalSourceOptions,
   url: string,
   signal: AbortSignal,
 ): Promise<Source | Failure> {
@@ -41,7 +43,7 @@ export async function readExternalSource(
     const read = await readUnsized(kind, head, rest, { limits, memory, signal })
     return isFailure(read) ? read : sourceOf(known, read.bytes, read.etag, read.parts)
   }
-  if (response.sizeBytes !== undefined && response.offersRanges) {
+  if (response.sizeBytes !== undefined && response.offersRanges && !readsWhole) {
     await rest.cancel()
     const parts = rangesOf(external, response, response.sizeBytes, head, signal)
     return sourceOf(known, head, await etagOf(response), parts)
