@@ -1,8 +1,10 @@
 import sharp from 'sharp'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type Door, openFilesystemOrigin, type Settings } from '../doors.ts'
+import { KEYS, path, v2 } from '../e2e/external-paths.ts'
 import { halvesPng, noisePng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { files, openUpstreamServer, type UpstreamServer } from '../upstream-server.ts'
 import { FFMPEG, makeVideo, SECONDS } from '../videos.ts'
 
 let door: Door | undefined
@@ -106,5 +108,111 @@ describe('what is not flagged', () => {
       expect(status).toBe(200)
       expect(await deviation(body)).toBeGreaterThan(15)
     }
+  })
+})
+
+describe('what nobody could judge', () => {
+  const NO_MODEL = { MEDIA_PROXY_NSFW_MODEL_PATH: '/none/model.onnx' }
+
+  it.each(['header', 'blur', 'block'])('is answered while scans fail, and not kept: %s', async (mode) => {
+    const url = await opened(mode, NO_MODEL)
+    for (let visit = 0; visit < 2; visit += 1) {
+      const { status, headers } = await send(url, PICTURE[1] ?? '')
+      expect([status, headers['cache-control']]).toEqual([200, 'public, max-age=60'])
+    }
+    expect(door?.log.filter(({ outcome }) => outcome === 'rendered')).toHaveLength(2)
+  })
+
+  it('is not answered where a scan that fails is a failure', async () => {
+    const url = await opened('block', { ...NO_MODEL, MEDIA_PROXY_NSFW_FAIL_CLOSED: 'true' })
+    for (const path of PICTURE) expect((await send(url, path)).status).toBe(503)
+  })
+
+  it.each([
+    ['header', 200],
+    ['blur', 400],
+    ['block', 400],
+  ])('because it is more than a scan may cost, is as it is for %s: %i', async (mode, status) => {
+    const url = await opened(mode, { MEDIA_PROXY_LIMITS_DECODED_BYTES: '20000' })
+    expect((await send(url, PICTURE[0] ?? '')).status).toBe(status)
+  })
+
+  it.skipIf(FFMPEG === undefined)(
+    'does not include a film whose sound is none that we take (needs FFmpeg)',
+    async () => {
+      const url = await opened('block')
+      const words = ['-f', 'lavfi', '-i', 'sine=d=2', '-map', '0:v', '-map', '1:a']
+      const codecs = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-c:a', 'dca', '-strict', '-2']
+      await door?.put('attachments/1/d.mkv', await makeVideo('mkv', SECONDS, [...words, ...codecs]))
+      for (const path of ['/attachments/1/d.mkv', '/attachments/1/d.mkv?format=jpg&width=40'])
+        expect((await send(url, path)).status, path).toBe(403)
+    },
+  )
+})
+
+describe('external media', () => {
+  let far: UpstreamServer | undefined
+  afterEach(() => far?.close())
+
+  /** Other bytes each time, under one ETag and with ranges. */
+  async function openedBefore(pictures: readonly Buffer[], mode: string) {
+    let asked = 0
+    far = await openUpstreamServer((request, response) => {
+      const picture = pictures[asked % pictures.length] ?? Buffer.alloc(0)
+      asked += 1
+      files({ '/': picture })(request, response)
+    })
+    const url = await opened(mode, {
+      ...KEYS,
+      MEDIA_PROXY_NSFW_THRESHOLD: '1',
+      MEDIA_PROXY_EXTERNAL_ALLOWED_HOSTS: far.host,
+    })
+    return { url, target: await path(v2(far.url)) }
+  }
+
+  it.each(['blur', 'block'])(
+    'are what was looked at, however often their server changes its mind: %s',
+    async (mode) => {
+      const pictures = [await noisePng(200, 150), await halvesPng(200, 150)]
+      const { url, target } = await openedBefore(pictures, mode)
+      const whole = await send(url, target)
+      expect(whole.body.equals(pictures[0] ?? Buffer.alloc(0))).toBe(true)
+      const part = await send(url, target, { headers: { range: 'bytes=10-29' } })
+      expect([part.status, part.body.equals(pictures[1]?.subarray(10, 30) ?? Buffer.alloc(0))]).toEqual([
+        206,
+        true,
+      ])
+      expect(far?.requests).toHaveLength(2)
+    },
+  )
+
+  it.skipIf(FFMPEG === undefined)('are read whole where they are films (needs FFmpeg)', async () => {
+    const film = await makeVideo('mp4', SECONDS, ['-pix_fmt', 'yuv420p', '-movflags', '+faststart'])
+    const { url, target } = await openedBefore([film], 'block')
+    const whole = await send(url, target)
+    expect([whole.status, whole.body.equals(film), whole.headers['content-type']]).toEqual([
+      200,
+      true,
+      'video/mp4',
+    ])
+    expect(far?.requests.map(({ headers }) => headers.range)).toEqual([undefined])
+    const again = await send(url, target, { headers: { 'if-none-match': whole.headers.etag ?? '' } })
+    expect([again.status, again.body.length]).toEqual([304, 0])
+    const head = await send(url, target, { method: 'HEAD' })
+    expect([head.status, head.headers['content-length'], head.body.length]).toEqual([
+      200,
+      String(film.length),
+      0,
+    ])
+  })
+
+  it('are drawn where they are drawings, and refused where they are no media', async () => {
+    const drawing = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="20" height="10"/>')
+    const { url, target } = await openedBefore([drawing], 'block')
+    expect((await send(url, target)).headers['content-type']).toBe('image/webp')
+    await door?.close()
+    await far?.close()
+    const text = await openedBefore([Buffer.from('text')], 'block')
+    expect((await send(text.url, text.target)).status).toBe(400)
   })
 })

@@ -36,6 +36,15 @@ describe('the configuration', () => {
     })
   })
 
+  it('does not pretend to moderate where nothing is scanned', () => {
+    const unscanned = { MEDIA_PROXY_NSFW_ENABLED: 'false' }
+    expect(load({ ...unscanned, MEDIA_PROXY_NSFW_ON_SERVE: 'block' })).toMatchObject({
+      ok: false,
+      faults: ['MEDIA_PROXY_NSFW_ON_SERVE: found block; nothing is flagged where nsfw.enabled is false'],
+    })
+    expect(load(unscanned)).toMatchObject({ ok: true })
+  })
+
   it('names every fault at once, with what was found and what is accepted', () => {
     const loaded = load(
       {

@@ -174,6 +174,11 @@ function crossFaults(door: Door, config: Config, inherited: readonly InheritedSe
     const why = `required where attachmentSignatures is ${config.attachmentSignatures}`
     require(config.attachmentSecrets.length > 0, ['attachmentSecrets'], why)
   }
+  const { onServe, enabled } = config.nsfw
+  if (onServe !== 'off' && !enabled && !config.staticMode) {
+    const name = variableOf(['nsfw', 'onServe'])
+    faults.push({ name, text: `${name}: found ${onServe}; nothing is flagged where nsfw.enabled is false` })
+  }
   for (const [name, query] of Object.entries(config.presets)) {
     const fault = presetFault(query)
     const variable = variableOf(['presets'])
