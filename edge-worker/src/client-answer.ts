@@ -8,6 +8,7 @@ import {
   type HeaderRecord,
   mediaCacheControl,
 } from '@media-proxy/shared/response/headers.ts'
+import { URL_REFUSED_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
 import type { CachedAnswer } from './cache.ts'
 import type { EdgeExchange } from './exchange.ts'
 import { CONNECTION_HEADERS, mutable } from './forward.ts'
@@ -43,6 +44,7 @@ export function fromCache(cached: CachedAnswer, view: ClientView, exchange: Edge
 /** An answer of the origin that passes through, with the headers that are this request's own. */
 export function passedThrough(response: Response, view: ClientView): Response {
   const copy = mutable(response)
+  copy.headers.delete(URL_REFUSED_HEADER)
   if (!response.ok && response.status !== 304) return copy
   copy.headers.delete('vary')
   const own = clientHeaders(Object.fromEntries(copy.headers), view)

@@ -1,5 +1,6 @@
 /** Delivers media from the cache, else from the origin by way of the cache, once for all that ask together. */
 
+import { isClipFormat } from '@media-proxy/shared/formats.ts'
 import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
 import type { SourceRequest } from '@media-proxy/shared/request/media-request.ts'
 import type { SourceName } from '@media-proxy/shared/request/purge.ts'
@@ -10,7 +11,7 @@ import type { CachedAnswer, EdgeCache, EntryInfo } from './cache.ts'
 import { fromCache, passedThrough, viewOf } from './client-answer.ts'
 import type { Delivered, EdgeExchange } from './exchange.ts'
 import { pick } from './forward.ts'
-import { confirm, keep, keepBehind, shareFailure, store } from './keeping.ts'
+import { confirm, isUrlRefused, keep, keepBehind, shareFailure, store } from './keeping.ts'
 import type { LocalFlight, LocalFlights } from './local-flights.ts'
 import type { FetchOrigin } from './origin.ts'
 import type { LeaderOutcome, Role, SingleFlight } from './single-flight.ts'
@@ -118,7 +119,7 @@ async function leadHere(
   const quick = await Promise.race([work, pause(QUICK_MS)])
   if (quick !== undefined) return quick.delivered
 
-  const role = await exchange.timings.measure('flight', () => singleFlight.join(wanted.url))
+  const role = await exchange.timings.measure('flight', () => singleFlight.join(wanted.url, isClip(wanted)))
   local.slow()
   if (role.kind === 'lead') {
     exchange.waitUntil(settleWith(role, work))
@@ -142,7 +143,9 @@ async function fly(
   exchange: EdgeExchange,
 ): Promise<Delivered | Failure> {
   for (let call = 0; call < MAX_FLIGHTS; call += 1) {
-    const role = await exchange.timings.measure('flight', () => delivery.singleFlight.join(wanted.url))
+    const role = await exchange.timings.measure('flight', () =>
+      delivery.singleFlight.join(wanted.url, isClip(wanted)),
+    )
     if (role.kind === 'lead') {
       const work = asLeader(delivery, wanted, exchange)
       exchange.waitUntil(settleWith(role, work))
@@ -153,6 +156,8 @@ async function fly(
     const shared = await follow(delivery, wanted, exchange, outcome)
     if (shared !== undefined) return shared
   }
+  const rejected = await wanted.beforeRender()
+  if (rejected !== undefined) return rejected
   const { delivered } = await fetchWhole(delivery, wanted, exchange, await entryOf(delivery, wanted))
   return delivered
 }
@@ -247,7 +252,7 @@ async function revalidate(
     return { delivered: asBefore(), outcome: confirmed.then(() => ({ kind: 'cached' })) }
   }
   await cached.body.cancel()
-  if (response.status !== 200) exchange.waitUntil(cache.delete(wanted.url))
+  if (response.status !== 200 && !isUrlRefused(response)) exchange.waitUntil(cache.delete(wanted.url))
   return store(delivery, response, wanted, exchange, entry)
 }
 
@@ -302,7 +307,7 @@ async function fetchBehind(
   const local = delivery.localFlights.begin(wanted.url)
   if (local === undefined) return
   try {
-    const role = await delivery.singleFlight.join(wanted.url)
+    const role = await delivery.singleFlight.join(wanted.url, isClip(wanted))
     if (role.kind !== 'lead') return
     const entry = await entryOf(delivery, wanted)
     const { known } = await lookUp(delivery, wanted)
@@ -315,6 +320,15 @@ async function fetchBehind(
   } finally {
     local.end({ kind: 'slow' })
   }
+}
+
+/** What may take minutes to be made. */
+function isClip({ request }: DeliveryRequest): boolean {
+  return (
+    'transformation' in request &&
+    request.transformation !== undefined &&
+    isClipFormat(request.transformation.format)
+  )
 }
 
 function pause(milliseconds: number): Promise<undefined> {

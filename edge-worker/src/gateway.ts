@@ -123,14 +123,22 @@ export function createGateway(options: GatewayOptions): Gateway {
     const limits = createRequestLimits(options.createLimiter(), url.pathname, exchange.clientAddress)
     const answered = await answer(parsed, exchange, limits, options)
     const handled = finishAtEdge(answered, exchange, parsed, limits, options.explainsErrors)
-    allowOrigins(handled, options.corsOrigins)
+    allowOrigins(handled, options)
     return handled
   }
 }
 
 /** What the origin allows, nobody's `Origin` before it, is not what this client is allowed. */
-function allowOrigins({ response, exchange, parsed }: Handled, origins: readonly string[]): void {
-  if (!isFailure(parsed) && (parsed.kind === 'playground' || parsed.kind === 'relay')) return
+function allowOrigins(
+  { response, exchange, parsed }: Handled,
+  { corsOrigins: origins, staticSite }: GatewayOptions,
+): void {
+  // In static mode these are paths of the site like others.
+  const hasOwnRules =
+    staticSite === undefined &&
+    !isFailure(parsed) &&
+    (parsed.kind === 'playground' || parsed.kind === 'relay')
+  if (hasOwnRules) return
   if (!origins.includes('*')) {
     response.headers.set('access-control-allow-origin', '*')
     restrictOrigins(response.headers, exchange.headers.get('origin'), origins)

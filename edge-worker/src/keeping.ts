@@ -4,6 +4,7 @@ import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
 import { fail } from '@media-proxy/shared/response/failure.ts'
 import { finish } from '@media-proxy/shared/response/finish.ts'
 import { failureResponse, type HeaderRecord } from '@media-proxy/shared/response/headers.ts'
+import { URL_REFUSED_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
 import type { CachedAnswer, EntryInfo } from './cache.ts'
 import { describe, passedThrough, storedHeaders, viewOf } from './client-answer.ts'
 import type { Delivery, DeliveryRequest } from './delivery.ts'
@@ -33,8 +34,12 @@ export async function store(
   const { body } = response
   const declared = response.headers.get('content-length')
   const sizeBytes = Number(declared ?? Number.POSITIVE_INFINITY)
-  if (body === null || (declared !== null && sizeBytes > delivery.maxEntryBytes))
-    return { delivered: passBy(response, delivery, wanted), outcome: { kind: 'uncached' } }
+  if (body === null) return { delivered: passBy(response, delivery, wanted), outcome: { kind: 'uncached' } }
+  if (declared !== null && sizeBytes > delivery.maxEntryBytes)
+    return {
+      delivered: stream(delivery, response, body, sizeBytes, wanted, exchange),
+      outcome: { kind: 'uncached' },
+    }
   if (sizeBytes > BUFFERED_BYTES && declared !== null)
     return storeStreamed(delivery, response, body, sizeBytes, wanted, exchange, entry)
   const held = await hold(body)
@@ -67,6 +72,25 @@ function storeStreamed(
   })
   if (!opened) exchange.waitUntil(sent.cancel())
   return { delivered: { response: answer, cache: 'MISS' }, outcome }
+}
+
+/** Too large to be kept, but its length is known: the client gets the part of it that it asked for. */
+function stream(
+  delivery: Delivery,
+  response: Response,
+  body: ReadableStream<Uint8Array>,
+  sizeBytes: number,
+  wanted: DeliveryRequest,
+  exchange: EdgeExchange,
+): Delivered {
+  const described = describe(storedHeaders(response), sizeBytes, viewOf(delivery, wanted))
+  let opened = false
+  const answer = finish(exchange, described, (range) => {
+    opened = true
+    return slice(body, range ?? { start: 0, end: sizeBytes - 1 })
+  })
+  if (!opened) exchange.waitUntil(body.cancel())
+  return { response: answer, cache: 'BYPASS' }
 }
 
 /** Keeps what is in memory, and answers with it. */
@@ -106,17 +130,20 @@ export async function keepBehind(
 export async function confirm(
   { cache }: Delivery,
   url: CanonicalUrl,
-  { headers }: CachedAnswer,
+  { etag }: CachedAnswer,
   entry: EntryInfo,
 ): Promise<void> {
   const again = await cache.match(url)
-  if (again !== undefined) await cache.put(url, headers, again.body, entry)
+  if (again === undefined) return
+  // Another one that was put in its place meanwhile is newer.
+  if (again.etag === etag) await cache.put(url, again.headers, again.body, entry)
+  else await again.body.cancel()
 }
 
 /** The same short answer for all that wait. */
 export async function shareFailure(response: Response): Promise<Fetched> {
   const headers: HeaderRecord = Object.fromEntries(response.headers)
-  for (const name of CONNECTION_HEADERS) delete headers[name]
+  for (const name of [...CONNECTION_HEADERS, URL_REFUSED_HEADER]) delete headers[name]
   const rejection = { status: response.status, text: await response.text(), headers }
   const delivered = new Response(rejection.text, { status: rejection.status, headers })
   return { delivered: { response: delivered, cache: 'MISS' }, outcome: { kind: 'rejected', rejection } }
@@ -129,8 +156,14 @@ async function shareRejection(
   exchange: EdgeExchange,
   entry: EntryInfo,
 ): Promise<Fetched> {
+  if (isUrlRefused(response)) return { ...(await shareFailure(response)), outcome: { kind: 'abandoned' } }
   if (response.status === 404) exchange.waitUntil(cache.putMissing(url, entry))
   return shareFailure(response)
+}
+
+/** Refused was the URL of this client: that says nothing of what others ask for by theirs. */
+export function isUrlRefused({ headers }: Response): boolean {
+  return headers.has(URL_REFUSED_HEADER)
 }
 
 /** Nothing was sent yet, so the client can still be told. */

@@ -25,10 +25,13 @@ export interface SharedRejection {
   readonly headers: HeaderRecord
 }
 
-/** A leader that has not settled after this long is given up, and its followers with it. In milliseconds. */
-const LEADER_MS = 25_000
-/** Followers have a limit of their own, should the coordinator itself be lost. */
-const FOLLOWER_MS = LEADER_MS + 1000
+/**
+ * A leader that has not settled after this long is given up, and each of its followers asks for itself. A little more than
+ * the origin takes at the most, in milliseconds: for a rendition, and for a clip.
+ */
+const LEADER_MS = { short: 35_000, long: 125_000 } as const
+/** By so much followers outwait their leader, should the coordinator itself be lost. */
+const LOST_MS = 1000
 /** The coordinator only says who leads. */
 const JOIN_MS = 5000
 
@@ -38,7 +41,7 @@ export class FlightCoordinator extends DurableObject {
   #timer: ReturnType<typeof setTimeout> | null = null
 
   /** The lead for the first; for the others what tells them, in the same session, what it found. */
-  join(): { readonly leads: boolean; readonly flight: Flight } {
+  join(isLong: boolean): { readonly leads: boolean; readonly flight: Flight } {
     if (this.#call !== undefined) return { leads: false, flight: new Flight(this.#call.promise) }
     const call = Promise.withResolvers<LeaderOutcome>()
     this.#call = call
@@ -48,9 +51,13 @@ export class FlightCoordinator extends DurableObject {
       clearTimeout(this.#timer)
       this.#call = undefined
     }
-    this.#timer = setTimeout(() => settle({ kind: 'abandoned' }), LEADER_MS)
+    this.#timer = setTimeout(() => settle({ kind: 'abandoned' }), leaderMs(isLong))
     return { leads: true, flight: new Flight(call.promise, settle) }
   }
+}
+
+function leaderMs(isLong: boolean): number {
+  return isLong ? LEADER_MS.long : LEADER_MS.short
 }
 
 /** One end of a call: joining it, and settling or waiting, are one session, and so one request to the platform. */
@@ -80,7 +87,8 @@ export type Role =
   | { readonly kind: 'follow'; readonly outcome: Promise<LeaderOutcome> }
 
 export interface SingleFlight {
-  join(url: CanonicalUrl): Promise<Role>
+  /** `isLong`: what is asked for may take minutes. */
+  join(url: CanonicalUrl, isLong: boolean): Promise<Role>
 }
 
 export interface SingleFlightOptions {
@@ -103,13 +111,13 @@ export function createSingleFlight({ namespace, location, onFailure }: SingleFli
   }
 
   return {
-    async join(url) {
+    async join(url, isLong) {
       const coordinator = namespace.get(namespace.idFromName(`${location} ${url}`))
-      const joined = await ask(JOIN_MS, coordinator.join())
+      const joined = await ask(JOIN_MS, coordinator.join(isLong))
       if ('kind' in joined) return { kind: 'follow', outcome: Promise.resolve(joined) }
       const { leads, flight } = joined
       const outcome = async (): Promise<LeaderOutcome> => flight.outcome()
-      if (!leads) return { kind: 'follow', outcome: ask(FOLLOWER_MS, outcome()) }
+      if (!leads) return { kind: 'follow', outcome: ask(leaderMs(isLong) + LOST_MS, outcome()) }
       return {
         kind: 'lead',
         async settle(outcome) {

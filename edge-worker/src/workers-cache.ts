@@ -11,10 +11,12 @@ import { renderAttempts } from '@media-proxy/shared/request/render-attempts.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { FAR_LIFE_HEADER } from '@media-proxy/shared/response/far-life.ts'
 import { failureResponse, type HeaderRecord } from '@media-proxy/shared/response/headers.ts'
+import { URL_REFUSED_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
 import { fromCache, storedHeaders, viewOf } from './client-answer.ts'
 import type { DeliveryRequest } from './delivery.ts'
 import type { Delivered, EdgeExchange } from './exchange.ts'
 import { mutable } from './forward.ts'
+import { isUrlRefused } from './keeping.ts'
 import type { FetchOrigin } from './origin.ts'
 import { cacheTagOf, type Purge } from './purge.ts'
 
@@ -115,10 +117,11 @@ export async function answerInside(
   const life =
     asked.status === 200
       ? Math.min(freshSeconds, Number(asked.headers.get(FAR_LIFE_HEADER) ?? freshSeconds))
-      : asked.status === 404
+      : asked.status === 404 && !isUrlRefused(asked)
         ? notFoundSeconds
         : 0
   const answer = mutable(asked)
+  answer.headers.delete(URL_REFUSED_HEADER)
   answer.headers.set('cache-control', life > 0 ? `public, max-age=${life}` : 'no-store')
   answer.headers.set('cache-tag', told('tag'))
   // One key is one answer: what it was negotiated by is part of the key.

@@ -17,7 +17,6 @@ import { withoutPublicPath } from '@media-proxy/shared/request/public-path.ts'
 import { preflightResponse, restrictOrigins } from '@media-proxy/shared/response/cors.ts'
 import { type Failure, fail, isFailure, statusOf } from '@media-proxy/shared/response/failure.ts'
 import { requestIdOf } from '@media-proxy/shared/response/headers.ts'
-import { isEdgeClaimed } from '@media-proxy/shared/signing/edge-request.ts'
 import { BodyError } from '@media-proxy/shared/store/body-error.ts'
 import { serveStaticSite } from '@media-proxy/shared/store/static-site.ts'
 import { type Context, Hono } from 'hono'
@@ -58,10 +57,11 @@ export function createApp(options: AppOptions): Hono {
     const startedAt = performance.now()
     let attributes: Labels = {}
     const { headers } = context.req.raw
-    const trusted = await mayTrace(headers, options)
+    const arrival = await admit(context, options)
+    const trusted = await mayTrace(headers, arrival, options)
     const observed = { name: 'request', headers, trusted, attributes: () => attributes }
     return options.observer.request(observed, async (stages) => {
-      const { exchange, parsed, answer } = await handle(context, options)
+      const { exchange, parsed, answer } = await handle(context, arrival, options)
       const report = reportOf(exchange, parsed, answer)
       attributes = requestAttributes(report)
       const milliseconds = performance.now() - startedAt
@@ -80,10 +80,28 @@ export function createApp(options: AppOptions): Hono {
   return app
 }
 
-/** Who may have a request traced: the edge (the gate refuses who only claims to be it), and who holds the secret. */
-async function mayTrace(headers: Headers, { internal }: AppOptions): Promise<boolean> {
+/** A request as it came, and what the gate says of it. */
+interface Arrived {
+  /** Below the public path. */
+  readonly url: URL
+  readonly peer: string
+  readonly admitted: Awaited<ReturnType<Gate>>
+}
+
+async function admit(context: Context, { gate, config }: AppOptions): Promise<Arrived> {
+  const { url: asked, method, headers } = context.req.raw
+  // The edge signs what it asks for, whatever path stands before that.
+  const url = withoutPublicPath(new URL(asked), config.publicPath)
+  const peer = incomingOf(context)?.socket?.remoteAddress ?? '127.0.0.1'
+  const admitted = await gate({ method, path: url.pathname + url.search, headers, peer })
+  return { url, peer, admitted }
+}
+
+/** Who may have a request traced: the edge, and who holds the secret. */
+async function mayTrace(headers: Headers, { admitted }: Arrived, { internal }: AppOptions): Promise<boolean> {
   if (!headers.has('traceparent')) return false
-  return isEdgeClaimed(headers) || (await internal.checkSecret(headers)) === undefined
+  const viaEdge = !isFailure(admitted) && admitted.viaEdge
+  return viaEdge || (await internal.checkSecret(headers)) === undefined
 }
 
 /** A stream ends where its client does not take it; what is in memory is sent by the server alone. */
@@ -115,14 +133,11 @@ function incomingOf(context: Context): IncomingMessage | undefined {
 
 async function handle(
   context: Context,
+  { url, peer, admitted }: Arrived,
   options: AppOptions,
 ): Promise<{ readonly exchange: Exchange; readonly parsed: Parsed; readonly answer: Answer }> {
   const request = context.req.raw
-  const asked = new URL(request.url)
-  const url = withoutPublicPath(asked, options.config.publicPath)
   const { method, headers } = request
-  const peer = incomingOf(context)?.socket?.remoteAddress ?? '127.0.0.1'
-  const admitted = await options.gate({ method, path: asked.pathname + asked.search, headers, peer })
   const viaEdge = !isFailure(admitted) && admitted.viaEdge
   const clientAddress = isFailure(admitted) ? peer : admitted.clientAddress
   const { negotiateFormat, presets, presetsOnly } = options.config
@@ -163,7 +178,7 @@ async function handle(
   const answer = explained(await answerSafely(parsed, exchange, turnedAway, options), exchange, options)
   for (const [name, value] of Object.entries(requestLimits.headers)) answer.response.headers.set(name, value)
   // Apps of any origin upload; their tokens are what counts.
-  const isRelay = !isFailure(parsed) && parsed.kind === 'relay'
+  const isRelay = !isFailure(parsed) && parsed.kind === 'relay' && !options.config.staticMode
   if (!isRelay && !options.config.corsOrigins.includes('*')) {
     restrictOrigins(answer.response.headers, headers.get('origin'), options.config.corsOrigins)
   }

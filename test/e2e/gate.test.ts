@@ -87,3 +87,25 @@ describe('an edge whose signature the origin refuses', () => {
     await door.close()
   })
 })
+
+describe('an edge before an origin below a path', () => {
+  it.each(['/media/', '/media', '/'])('signs what that takes: %s', async (base) => {
+    const settings = {
+      MEDIA_PROXY_SECRET_KEY: 'secret',
+      MEDIA_PROXY_EDGE_SECRET_KEY: 'one',
+      MEDIA_PROXY_PUBLIC_PATH: '/media',
+      MEDIA_PROXY_REQUIRE_CLOUDFLARE_EDGE: 'true',
+    }
+    const origin = await openFilesystemOrigin(settings)
+    const door = await openEdgeBefore(
+      { ...origin, originUrl: new URL(base, origin.originUrl).href },
+      settings,
+    )
+    await door.put('avatars/1/a', await halvesPng(64, 48))
+    const answers = ['/avatars/1/a.webp', '/media/avatars/1/a.webp?size=32'].map((path) =>
+      send(door.url, path),
+    )
+    expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([200, 200])
+    await door.close()
+  })
+})

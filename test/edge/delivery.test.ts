@@ -56,6 +56,22 @@ describe('what players ask for', () => {
     }
   })
 
+  it('is answered by parts, conditions and HEAD where it is made, and too large to be kept', async () => {
+    const door = await edge({ MEDIA_PROXY_CACHE_EDGE_ENTRY_BYTES: '100' })
+    await door.put('attachments/1/a.png', await halvesPng(400, 300))
+    const path = '/attachments/1/a.png?width=300&format=png'
+    const whole = await send(door.url, path)
+    expect([whole.status, whole.headers['x-cache']]).toEqual([200, 'BYPASS'])
+    const part = await send(door.url, path, { headers: { range: 'bytes=0-1' } })
+    expect([part.status, part.headers['content-range'], part.body.equals(whole.body.subarray(0, 2))]).toEqual(
+      [206, `bytes 0-1/${whole.body.length}`, true],
+    )
+    const known = await send(door.url, path, { headers: { 'if-none-match': whole.headers.etag ?? '' } })
+    expect([known.status, known.body.length]).toEqual([304, 0])
+    const head = await send(door.url, path, { method: 'HEAD' })
+    expect([head.status, head.headers['content-length']]).toEqual([200, String(whole.body.length)])
+  })
+
   it('large media are whole for everybody, while they are kept', async () => {
     const door = await edge()
     const bytes = Buffer.alloc(2 * 1024 * 1024 + 7, 'xyz')

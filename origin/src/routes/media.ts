@@ -5,6 +5,7 @@ import type { AttachmentRequest, MediaRequest } from '@media-proxy/shared/reques
 import { ownUrlsOf, type StoredRequest } from '@media-proxy/shared/request/own-url.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { type AttachmentPolicy, verifyAttachment } from '@media-proxy/shared/signing/attachment-url.ts'
+import { URL_REFUSED_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
 import { verifyExternal } from '@media-proxy/shared/signing/external-url.ts'
 import type { KeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { isOwnRequest } from '@media-proxy/shared/signing/own-request.ts'
@@ -67,9 +68,16 @@ async function answerAttachment(
   const limited = await exchange.requestLimits.consume('requests')
   if (limited !== undefined) return reject(limited, requestId)
   const verified = await verify(request, exchange, options)
-  if (isFailure(verified)) return reject(verified, requestId)
+  if (isFailure(verified)) return rejectUrl(verified, exchange)
   const answer = limitLife(await serveStored(verified, exchange, options), verified.expiresAt, options.now())
   return options.attachments.mode === 'off' ? answer : once(answer)
+}
+
+/** The edge must not take it for what others are answered, whose URLs are signed otherwise. */
+function rejectUrl(failure: Failure, { requestId, viaEdge }: Exchange): Answer {
+  const answer = reject(failure, requestId)
+  if (viaEdge) answer.response.headers.set(URL_REFUSED_HEADER, '1')
+  return answer
 }
 
 const OWN_REQUEST = fail('address-refused', 'a request of this service itself')
@@ -100,7 +108,7 @@ async function answerExternal(
   if (isFailure(verified)) {
     const badSignature = verified.code === 'bad-signature' || verified.code === 'expired'
     const limited = await requestLimits.consume(badSignature ? 'bad-signatures' : 'requests')
-    return reject(limited ?? verified, requestId)
+    return limited === undefined ? rejectUrl(verified, exchange) : reject(limited, requestId)
   }
   const limited = await requestLimits.consume('requests')
   if (limited !== undefined) return reject(limited, requestId)

@@ -15,6 +15,8 @@ describe('a condition', () => {
     [{ 'if-none-match': 'abc' }, undefined],
     [{ 'if-modified-since': 'Sun, 01 Mar 2026 12:00:00 GMT' }, 'not-modified'],
     [{ 'if-modified-since': 'Sun, 01 Mar 2026 11:59:59 GMT' }, undefined],
+    [{ 'if-modified-since': 'Sunday, 01-Mar-26 12:00:00 GMT' }, 'not-modified'],
+    [{ 'if-modified-since': 'Sun Mar  1 12:00:00 2026' }, 'not-modified'],
     [{ 'if-modified-since': 'soon' }, undefined],
     // The ETag has the say where both are given (RFC 9110, section 13.2.2).
     [{ 'if-none-match': '"x"', 'if-modified-since': 'Sun, 01 Mar 2026 12:00:00 GMT' }, undefined],
@@ -28,11 +30,24 @@ describe('a condition', () => {
     [{ 'if-unmodified-since': 'Sun, 01 Mar 2026 12:00:00 GMT' }, undefined],
     [{ 'if-unmodified-since': 'Sun, 01 Mar 2026 11:59:59 GMT' }, 'precondition-failed'],
     [{ 'if-unmodified-since': 'soon' }, undefined],
+    [{ 'if-unmodified-since': '5' }, undefined],
     [{ 'if-match': '"abc"', 'if-unmodified-since': 'Sun, 01 Mar 2026 11:59:59 GMT' }, undefined],
     [{ 'if-match': '"abc"', 'if-none-match': '"abc"' }, 'not-modified'],
     [{ 'if-match': '"x"', 'if-none-match': '"abc"' }, 'precondition-failed'],
   ])('%j is %s', (headers, verdict) => {
     expect(checkConditions(new Headers(headers as Record<string, string>), known)).toBe(verdict)
+  })
+
+  // However well it could be guessed (RFC 9110, section 13.1.3).
+  it.each([
+    '2099',
+    'garbage 2099',
+    'Sun, 01 Mar 2099 12:00:00',
+    'Sun, 01 Mar 2099 12:00:00 +0000',
+    '2099-03-01T12:00:00Z',
+  ])('by %j, which is no date of HTTP, is none', (date) => {
+    expect(checkConditions(new Headers({ 'if-modified-since': date }), known)).toBeUndefined()
+    expect(checkConditions(new Headers({ 'if-unmodified-since': date }), known)).toBeUndefined()
   })
 })
 

@@ -40,7 +40,7 @@ function failsPrecondition(headers: Headers, { etag, lastModified }: Validators)
     if (ifMatch.trim() === '*') return false
     return etag === undefined || !ifMatch.split(',').some((candidate) => candidate.trim() === etag)
   }
-  const since = parseHttpDate(headers.get('if-unmodified-since'))
+  const since = parseConditionDate(headers.get('if-unmodified-since'))
   return since !== undefined && lastModified !== undefined && wholeSeconds(lastModified) > wholeSeconds(since)
 }
 
@@ -48,7 +48,7 @@ function failsPrecondition(headers: Headers, { etag, lastModified }: Validators)
 function isNotModified(headers: Headers, { etag, lastModified }: Validators): boolean {
   const ifNoneMatch = headers.get('if-none-match')
   if (ifNoneMatch !== null) return etag !== undefined && listsEtag(ifNoneMatch, etag)
-  const since = parseHttpDate(headers.get('if-modified-since'))
+  const since = parseConditionDate(headers.get('if-modified-since'))
   // HTTP dates have whole seconds: a fraction of the last one must not make a copy look older than it is.
   return (
     since !== undefined && lastModified !== undefined && wholeSeconds(lastModified) <= wholeSeconds(since)
@@ -82,7 +82,7 @@ export function requestedRange(headers: Headers, validators?: Validators): Range
 /** `If-Range` wants a strong match: equal ETags, or the very date. */
 function holds(ifRange: string, { etag, lastModified }: Validators): boolean {
   if (ifRange.includes('"')) return etag !== undefined && ifRange.trim() === etag && !etag.startsWith('W/')
-  const date = parseHttpDate(ifRange)
+  const date = parseConditionDate(ifRange)
   return date !== undefined && lastModified !== undefined && wholeSeconds(lastModified) === wholeSeconds(date)
 }
 
@@ -124,7 +124,23 @@ export async function strongEtag(...parts: readonly string[]): Promise<string> {
   return `"${hex.join('')}"`
 }
 
-/** Reads an HTTP date; undefined where there is none or it is malformed. */
+const DAY = '(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)'
+const MONTH = '(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)'
+const TIME = '\\d{2}:\\d{2}:\\d{2}'
+/** The three forms of RFC 9110, section 5.6.7. */
+const HTTP_DATE = new RegExp(
+  `^(?:${DAY}, \\d{2} ${MONTH} \\d{4} ${TIME} GMT|${DAY}[a-z]{3,6}, \\d{2}-${MONTH}-\\d{2} ${TIME} GMT)$`,
+)
+const ASCTIME = new RegExp(`^${DAY} ${MONTH} [ \\d]\\d ${TIME} \\d{4}$`)
+
+/** The date of a condition; undefined for what is none, which RFC 9110 has us ignore, however well it could be guessed. */
+function parseConditionDate(value: string | null): Date | undefined {
+  if (value === null) return undefined
+  if (HTTP_DATE.test(value)) return parseHttpDate(value)
+  return ASCTIME.test(value) ? parseHttpDate(`${value} GMT`) : undefined
+}
+
+/** Reads the date of a server, which not all spell as they should; undefined where there is none. */
 export function parseHttpDate(value: string | null | undefined): Date | undefined {
   if (!value) return undefined
   const date = new Date(value)

@@ -21,6 +21,9 @@ const EDGE_HEADER_NAMES = Object.values(EDGE_HEADERS)
 /** On the origin's refusal of whoever asks it: it is the edge's own fault then, and no answer for its client. */
 export const EDGE_REFUSED_HEADER = 'x-edge-refused'
 
+/** On a refusal to the edge that is about the signature of one URL, and says nothing of what that names. */
+export const URL_REFUSED_HEADER = 'x-media-url-refused'
+
 /**
  * The host by which a client asked the edge, on requests for the playground. Believed only beside a signature: a page
  * that was led to the origin by a rebound name could send it too.

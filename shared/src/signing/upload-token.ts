@@ -4,6 +4,7 @@
  */
 
 import { type Failure, fail } from '../response/failure.ts'
+import { wellFormedType } from '../response/stored-type.ts'
 import { decodeBase64Url, encodeBase64Url } from './base64url.ts'
 import { type KeyRing, SIGNATURE_BYTES, sign, verify } from './hmac.ts'
 
@@ -63,6 +64,7 @@ function readClaims(text: string): UploadGrant | undefined {
   const { b, k, m, u, p, ct, mb, e } = claims
   if (typeof b !== 'string' || typeof k !== 'string' || typeof m !== 'string') return undefined
   if (!isCount(mb) || typeof e !== 'number' || !Number.isFinite(e)) return undefined
+  if (typeof ct === 'string' && wellFormedType(ct) === undefined) return undefined
   if (!isOptional(u, 'string') || !isOptional(ct, 'string') || !(p == null || isCount(p))) return undefined
   return {
     bucket: b,

@@ -1,0 +1,59 @@
+import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
+import { URL_REFUSED_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
+import { describe, expect, it, vi } from 'vitest'
+import type { CachedAnswer, EdgeCache } from './cache.ts'
+import type { Delivery, DeliveryRequest } from './delivery.ts'
+import type { EdgeExchange } from './exchange.ts'
+import { confirm, store } from './keeping.ts'
+
+const ENTRY = { askedAt: 5, tag: undefined }
+const URL_OF_IT = '/attachments/1/a.png' as CanonicalUrl
+const wanted = { url: URL_OF_IT } as DeliveryRequest
+const exchange = { waitUntil: () => undefined } as unknown as EdgeExchange
+
+function fakeCache(kept?: Partial<CachedAnswer>) {
+  return {
+    match: async () => kept as CachedAnswer | undefined,
+    put: vi.fn(async () => undefined),
+    putMissing: vi.fn(async () => undefined),
+    delete: async () => true,
+    missingSince: async () => undefined,
+  } satisfies EdgeCache
+}
+
+const delivered = (cache: EdgeCache, response: Response) =>
+  store({ cache } as Delivery, response, wanted, exchange, ENTRY)
+
+describe('a refusal of the origin', () => {
+  it('is the same for all that wait, and remembered where nothing is there', async () => {
+    const cache = fakeCache()
+    const { outcome } = await delivered(cache, new Response('Not Found', { status: 404 }))
+    expect(await outcome).toMatchObject({ kind: 'rejected', rejection: { status: 404 } })
+    expect(cache.putMissing).toHaveBeenCalledOnce()
+  })
+
+  it.each([404, 401])('is for its own client alone where it is about the URL: %i', async (status) => {
+    const cache = fakeCache()
+    const refused = new Response('No', { status, headers: { [URL_REFUSED_HEADER]: '1' } })
+    const { outcome, delivered: answer } = await delivered(cache, refused)
+    expect(await outcome).toEqual({ kind: 'abandoned' })
+    expect(cache.putMissing).not.toHaveBeenCalled()
+    expect([answer.response.status, answer.response.headers.has(URL_REFUSED_HEADER)]).toEqual([status, false])
+  })
+})
+
+describe('a confirmation', () => {
+  const body = () => new Blob(['new']).stream()
+
+  it('keeps the headers of the body that it finds', async () => {
+    const cache = fakeCache({ etag: '"a"', headers: { etag: '"a"' }, body: body() })
+    await confirm({ cache } as unknown as Delivery, URL_OF_IT, { etag: '"a"' } as CachedAnswer, ENTRY)
+    expect(cache.put).toHaveBeenCalledWith(URL_OF_IT, { etag: '"a"' }, expect.anything(), ENTRY)
+  })
+
+  it('leaves what was put in the place of what was confirmed', async () => {
+    const cache = fakeCache({ etag: '"b"', headers: { etag: '"b"' }, body: body() })
+    await confirm({ cache } as unknown as Delivery, URL_OF_IT, { etag: '"a"' } as CachedAnswer, ENTRY)
+    expect(cache.put).not.toHaveBeenCalled()
+  })
+})
