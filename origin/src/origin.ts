@@ -28,6 +28,7 @@ import { createStore } from './assembly/store.ts'
 import type { Lane } from './concurrency/lane.ts'
 import { createHotAnswers, type HotAnswers } from './hot-answers.ts'
 import type { Classifier } from './nsfw/classifier.ts'
+import { modelOf } from './nsfw/model.ts'
 import { createScanner, type Scanner } from './nsfw/scanner.ts'
 import { createServePolicy, type ServePolicy } from './nsfw/serve-policy.ts'
 import { createPlayground } from './playground/playground.ts'
@@ -118,7 +119,7 @@ export async function createOrigin({
   const scanner = observeScanner(createScanner({ classifier, score: config.nsfw, failClosed, log }), observer)
   const policy = createServePolicy({
     ...{ mode: config.nsfw.onServe, score: config.nsfw, frames: config.nsfw.frames },
-    ...{ scanner, engine, failClosed },
+    ...{ model: modelOf(config), scanner, engine, failClosed },
   })
   const stored = openRenditionStore(config, store, log)
   const pipeline = openPipeline(config, { sources, opened, policy, stored, metrics })

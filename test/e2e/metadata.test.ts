@@ -3,7 +3,7 @@ import sharp from 'sharp'
 import { thumbHashToAverageRGBA } from 'thumbhash'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Door, openEdge, openFilesystemOrigin } from '../doors.ts'
-import { animatedGif, declaredPng, halvesPng, orientedJpeg, SVG } from '../fixtures.ts'
+import { animatedGif, declaredPng, halvesPng, movingPng, orientedJpeg, SVG } from '../fixtures.ts'
 import { send } from '../http.ts'
 import { FFMPEG, makeVideo, SECONDS } from '../videos.ts'
 
@@ -285,3 +285,31 @@ function breakLastFrame(gif: Buffer): Buffer {
   copy[descriptor + 10 + paletteBytes] = 0x55
   return copy
 }
+
+describe('an animation of more frames than may be decoded together', () => {
+  // A frame decodes to 19,200 bytes.
+  const LIMITS = { ...SETTINGS, MEDIA_PROXY_LIMITS_DECODED_BYTES: '20000' }
+
+  it.each([
+    ['gif', () => animatedGif(80, 60)],
+    ['png', () => movingPng(80, 60)],
+  ] as const)('is what it is, scanned or not, and shows some of them: %s', async (name, made) => {
+    const door = await openFilesystemOrigin(LIMITS)
+    await door.put(name, await made(), undefined, 'uploads')
+    const ask = async (path: string, more: object = {}) => {
+      const body = JSON.stringify({ type: 'upload', upload_filename: name, ...more })
+      const answer = await send(door.url, path, {
+        method: 'POST',
+        headers: { 'x-internal-secret': SECRET },
+        body,
+      })
+      return { status: answer.status, value: JSON.parse(answer.body.toString()) }
+    }
+    for (const isNSFWAllowed of [true, false]) {
+      const { status, value } = await ask('/_metadata', { isNSFWAllowed })
+      expect([status, value.animated]).toEqual([200, true])
+    }
+    expect((await ask('/_frames')).value.frames.length).toBeGreaterThan(0)
+    await door.close()
+  })
+})

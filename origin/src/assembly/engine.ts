@@ -54,6 +54,7 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
   const videos = config.engine.videos || availableParallelism()
   const asked = [config.engine.processes, config.engine.videos]
   const renderQuality = config.render.quality
+  const { avifPixels, clipSeconds, clipBytes } = config.limits
   const starter = await openStarter(options)
   const poolOf = (niceness: number, warm: number, most: number) =>
     createPool({
@@ -107,7 +108,7 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
     ),
     ...{ lanes, pools },
     rendererVersion: starter.decoder.then(({ renderer, version }) =>
-      JSON.stringify([renderer, version ?? '', renderQuality]),
+      JSON.stringify([renderer, version ?? '', renderQuality, avifPixels, clipSeconds, clipBytes]),
     ),
     async notReady() {
       if (pools.quick.fault !== undefined || pools.heavy.fault !== undefined) return ['engine']

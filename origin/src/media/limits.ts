@@ -26,10 +26,8 @@ export interface DeclaredSize {
   readonly height: number
   readonly bands: number
   readonly bytesPerSample: number
-  /** Of a picture that does not move, or of which only a still is wanted, one. */
+  /** Of a picture that does not move, or of which only some frames are looked at, one. */
   readonly decodedFrames: number
-  /** How many will be held and encoded. */
-  readonly keptFrames: number
 }
 
 /**
@@ -37,14 +35,14 @@ export interface DeclaredSize {
  * and only the bytes they decode to tell what that costs. Fails with `too-large-dimensions` or `too-many-frames`.
  */
 export function validateDeclaredSize(declared: DeclaredSize, limits: MediaLimits): Failure | undefined {
-  const { width, height, keptFrames } = declared
+  const { width, height, decodedFrames } = declared
   if (Math.max(width, height) > limits.sidePixels)
     return failOpenly(
       'too-large-dimensions',
       `${width} x ${height} pixels, at most ${limits.sidePixels} a side`,
     )
-  if (keptFrames > limits.frames)
-    return failOpenly('too-many-frames', `${keptFrames} frames, at most ${limits.frames}`)
+  if (decodedFrames > limits.frames)
+    return failOpenly('too-many-frames', `${decodedFrames} frames, at most ${limits.frames}`)
   const bytes = decodedBytes(declared)
   return bytes > limits.decodedBytes
     ? failOpenly('too-large-dimensions', `it decodes to ${bytes} bytes, at most ${limits.decodedBytes}`)

@@ -5,6 +5,7 @@
 
 import { type Failure, type FailureCode, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Engine } from '../engine/client.ts'
+import type { ModelOptions } from '../engine/scan-model.ts'
 import { contentHash } from '../source/bytes/content-hash.ts'
 import type { Source } from '../source/bytes/source.ts'
 import type { Scanner } from './scanner.ts'
@@ -36,6 +37,8 @@ export interface ServePolicyOptions {
   readonly score: ScoreOptions
   /** Most evenly spaced frames of what moves that a scan looks at. */
   readonly frames: number
+  /** All that another model differs by. */
+  readonly model: Pick<ModelOptions, 'path' | 'layout' | 'colours'>
   readonly scanner: Scanner
   /** A scan that fails is a failure. */
   readonly failClosed: boolean
@@ -51,10 +54,21 @@ const NOTHING_TO_SEE: ReadonlySet<FailureCode> = new Set(['undecodable', 'unsupp
 const PASSING: ReadonlySet<FailureCode> = new Set(['overloaded', 'not-ready', 'scan-failed'])
 
 export function createServePolicy(options: ServePolicyOptions): ServePolicy {
-  const { mode, score, frames, scanner } = options
+  const { mode, score, frames, model, scanner } = options
   return {
     mode,
-    version: mode === 'off' ? '' : JSON.stringify([mode, score.threshold, score.countHentai, frames]),
+    version:
+      mode === 'off'
+        ? ''
+        : JSON.stringify([
+            mode,
+            score.threshold,
+            score.countHentai,
+            frames,
+            model.path,
+            model.layout,
+            model.colours,
+          ]),
     async check(source, timeLeftMs, signal) {
       if (mode === 'off' || (source.kind?.kind !== 'image' && source.kind?.kind !== 'video')) return undefined
       const name = await contentName(source)

@@ -38,7 +38,6 @@ const PUBLIC_REQUEST_HEADERS = [
   'Pragma',
   'Range',
   'X-Request-Id',
-  'X-Sprite-Interval',
   'baggage',
   'sentry-trace',
   'traceparent',

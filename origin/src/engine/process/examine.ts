@@ -93,9 +93,9 @@ async function examineImage(
     maxBytes: limits.sourceBytes,
     // Of a sequence single frames are decoded, whatever there are.
     validate: (info, seen) =>
-      validateInfo(info, { limits, animated: scan && !isSequence(info) ? 'gone through' : false }) ??
+      validateInfo(info, { limits, animated: false }) ??
       admit(
-        costOfThumbnails(info, seen, scan && !isSequence(info) ? scanDecodes(info, scanFrames) : 1),
+        costOfThumbnails(info, seen, scan && !isSequence(info) ? scanDecodes(info, scanFrames, limits) : 1),
         admission,
       ),
   })
@@ -121,7 +121,9 @@ async function examineImage(
     animated,
     ...(animated ? { durationSeconds } : {}),
     first,
-    frames: scan ? [first, ...(await decodeScanFrames(bytes, info, times, scanFrames))] : [],
+    frames: scan
+      ? [first, ...(await decodeScanFrames(bytes, info, times, { most: scanFrames, limits }))]
+      : [],
   }
 }
 

@@ -2,18 +2,20 @@
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { MediaKind } from '../../media/kinds.ts'
+import type { MediaLimits } from '../../media/limits.ts'
 import type { Cost, Deferred, FramesJob } from '../jobs.ts'
 import { type Admission, admit } from './admit.ts'
 import { animationTimes, frameAt } from './image/animation-frames.ts'
 import { decodePicture } from './image/decode.ts'
-import { validateInfo } from './image/inspect.ts'
+import { type ImageInfo, validateInfo } from './image/inspect.ts'
 import type { Size } from './image/plan.ts'
 import type { RawPicture } from './image/raw-picture.ts'
+import { affordableDecodes, reachableFrames } from './image/reach.ts'
 import { type Render, renderRaw } from './image/render-image.ts'
 import { type ImageSequence, readSequence } from './image/sequence.ts'
 import { threeFrames, threeMoments } from './moments/moments.ts'
 import { openPicture } from './open-picture.ts'
-import { costOfPicture, costOfStill } from './predict.ts'
+import { costOfPicture, costOfStill, MOST_SECONDS, type SeenBytes } from './predict.ts'
 import { type MediaSource, memorySource } from './source/media-source.ts'
 import { createStillDecoder } from './stills.ts'
 import { readThreeFrames } from './video/frames.ts'
@@ -82,10 +84,8 @@ async function pictureFiles(
     // A still is answered as it is.
     intact: true,
     validate: (info, seen) =>
-      validateInfo(info, { limits, animated: 'gone through' }) ??
-      (info.frames === 1
-        ? undefined
-        : admit(costOfPicture(info, jpegRender(info), { frames: 1, cutLate: false }, seen), admission)),
+      validateInfo(info, { limits, animated: false }) ??
+      (info.frames === 1 ? undefined : admit(costOfFrames(info, seen, limits), admission)),
   })
   if (!('info' in opened)) return opened
   const { bytes, info } = opened
@@ -95,12 +95,25 @@ async function pictureFiles(
   const times = await animationTimes(bytes, info)
   const wanted = threeMoments(times.at(-1) ?? 0).map((moment) => frameAt(times, moment))
   const shown: ShownPicture[] = []
-  for (const frame of threeFrames(wanted, info.frames)) {
+  const decodes = affordableDecodes(info, limits)
+  for (const frame of reachableFrames(threeFrames(wanted, info.frames), decodes)) {
     const maxSidePixels = Math.max(info.width, info.height)
     const picture = await decodePicture(bytes, info, { frame, maxSidePixels }, createStillDecoder(tools))
     if (!isFailure(picture)) shown.push({ picture, timestampSeconds: times[frame] ?? 0 })
   }
   return jpegFiles(shown)
+}
+
+const FRAMES = 3
+
+/** Three frames are held, each reached from the first one anew: near the start, in the middle, and at the end. */
+function costOfFrames(info: ImageInfo, seen: SeenBytes, limits: MediaLimits): Cost {
+  const one = costOfPicture(info, jpegRender(info), { frames: 1, cutLate: false }, seen)
+  const decodes = Math.min(affordableDecodes(info, limits), (FRAMES * info.frames) / 2 + FRAMES)
+  return {
+    memoryBytes: one.memoryBytes + (FRAMES - 1) * info.width * info.height * 4,
+    cpuSeconds: Math.min(MOST_SECONDS, one.cpuSeconds * decodes),
+  }
 }
 
 /** What an animated AVIF plays is a video beside its still. */

@@ -89,7 +89,7 @@ export function costOfStill(video: Size, render: Render, samples = 0): Cost {
 }
 
 /** More than anybody waits for: what is predicted of many frames is bounded by it. */
-const MOST_SECONDS = 20
+export const MOST_SECONDS = 20
 
 /** The cost of a picture as small as a scan or a placeholder needs it; `decodes` of its frames are decoded on the way. */
 export function costOfThumbnails(info: ImageInfo, seen: SeenBytes, decodes: number): Cost {

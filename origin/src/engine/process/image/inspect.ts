@@ -49,8 +49,8 @@ export interface ImageInfo {
 
 export interface InspectOptions {
   readonly limits: MediaLimits
-  /** All frames will be decoded and kept, or are gone through for some of them, or only the first is wanted. */
-  readonly animated: boolean | 'gone through'
+  /** All frames will be decoded and kept, or only some are looked at. */
+  readonly animated: boolean
 }
 
 /** Pixel limits of Sharp itself are off: `validateDeclaredSize` has the say, in bytes. */
@@ -80,9 +80,7 @@ export async function readInfo(bytes: Uint8Array, format: SourceFormat): Promise
 
 /** Checks what a header declares. Gives `too-large-dimensions`, `too-many-frames` or nothing. */
 export function validateInfo(info: ImageInfo, { limits, animated }: InspectOptions): Failure | undefined {
-  const decodedFrames = animated === false ? 1 : info.frames
-  const keptFrames = animated === true ? info.frames : 1
-  return validateDeclaredSize({ ...info, decodedFrames, keptFrames }, limits)
+  return validateDeclaredSize({ ...info, decodedFrames: animated ? info.frames : 1 }, limits)
 }
 
 function plainInfo(bytes: Uint8Array, format: 'bmp' | 'jxl'): ImageInfo | Failure {

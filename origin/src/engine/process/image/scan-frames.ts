@@ -1,4 +1,5 @@
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { MediaLimits } from '../../../media/limits.ts'
 import { evenMoments } from '../moments/moments.ts'
 import { coarseFirst, scanCount } from '../moments/scan-choice.ts'
 import { frameAt } from './animation-frames.ts'
@@ -7,6 +8,7 @@ import { playApng } from './apng-compose.ts'
 import { decodePaged, shrink } from './decode.ts'
 import type { ImageInfo } from './inspect.ts'
 import type { RawPicture } from './raw-picture.ts'
+import { affordableDecodes, reachableFrames } from './reach.ts'
 
 /** Twice the side of what the model sees. */
 const SIDE_PIXELS = 448
@@ -14,26 +16,32 @@ const SIDE_PIXELS = 448
 const USUAL_COUNT = 5
 
 /** How many frames are decoded for a scan of an animation, those before the wanted ones included: most last a minute or less. */
-export function scanDecodes({ format, frames }: ImageInfo, most: number): number {
+export function scanDecodes(info: ImageInfo, most: number, limits: MediaLimits): number {
+  const { format, frames } = info
   if (frames === 1) return 1
-  return format === 'png' ? frames : 1 + (Math.min(most, USUAL_COUNT) * frames) / 2
+  const wanted = format === 'png' ? frames : (Math.min(most, USUAL_COUNT) * frames) / 2
+  return 1 + Math.min(wanted, affordableDecodes(info, limits))
 }
 
 /**
  * What the model is to see of an animation beside its first frame, far ones first: all frames where there are few, else
- * evenly spaced ones, by the time they are shown. Those that do not decode are left out.
+ * evenly spaced ones, by the time they are shown. Those that do not decode are left out, and those that are too far.
  */
 export async function decodeScanFrames(
   bytes: Uint8Array,
   info: ImageInfo,
   times: readonly number[],
-  most: number,
+  { most, limits }: { readonly most: number; readonly limits: MediaLimits },
 ): Promise<readonly RawPicture[]> {
   if (info.frames === 1) return []
   const wanted = framesToScan(times, info.frames, most)
+  const decodes = affordableDecodes(info, limits)
   const decoded = await (info.format === 'png'
-    ? playedFrames(bytes, wanted)
-    : pagedFrames(bytes, info, wanted))
+    ? playedFrames(
+        bytes,
+        wanted.filter((frame) => frame < decodes),
+      )
+    : pagedFrames(bytes, info, reachableFrames(wanted, decodes)))
   return coarseFirst(decoded)
 }
 

@@ -102,7 +102,7 @@ export function validateVideo(info: ContainerInfo, limits: SourceLimits): Video[
   if (rejected !== undefined) return rejected
   for (const size of [video, { width: video.codedWidth, height: video.codedHeight }]) {
     if (!(size.width > 0 && size.height > 0)) return fail('undecodable', `${size.width}x${size.height}`)
-    const declared = { ...size, bands: 4, bytesPerSample: 1, decodedFrames: 1, keptFrames: 1 }
+    const declared = { ...size, bands: 4, bytesPerSample: 1, decodedFrames: 1 }
     const tooLarge = validateDeclaredSize(declared, limits)
     if (tooLarge !== undefined) return tooLarge
   }
