@@ -68,6 +68,17 @@ describe('flagged media', () => {
       expect(status).toBe(200)
       expect(await deviation(body)).toBeLessThan(8)
     }
+    await door?.put('attachments/1/large.png', await halvesPng(2000, 1000))
+    for (const query of [
+      '',
+      '?format=png',
+      '?width=1600&format=png',
+      '?width=1000&height=1000&fit=cover&format=png',
+    ]) {
+      const { body } = await send(url, `/attachments/1/large.png${query}`)
+      const { width = 0, height = 0 } = await sharp(body).metadata()
+      expect(Math.max(width, height), query).toBe(480)
+    }
     const part = await send(url, PICTURE[0] ?? '', { headers: { range: 'bytes=0-9' } })
     expect(part.status).toBe(206)
     expect(part.headers['content-type']).toBe('image/webp')

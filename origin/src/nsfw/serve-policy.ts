@@ -45,8 +45,9 @@ export interface ServePolicyOptions {
   readonly engine: Pick<Engine, 'examine'>
 }
 
-/** Gaussian sigma at which nothing is recognised any more, in pixels of the rendition. */
+/** Gaussian sigma at which nothing is recognised any more, in pixels of a rendition of that side at the most. */
 export const FLAGGED_BLUR = 40
+export const FLAGGED_SIDE = 480
 
 /** Of such media nothing can be shown: not by a browser either. */
 const NOTHING_TO_SEE: ReadonlySet<FailureCode> = new Set(['undecodable', 'unsupported-format', 'not-visual'])

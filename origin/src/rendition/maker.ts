@@ -4,8 +4,8 @@ import { isClipFormat } from '@media-proxy/shared/formats.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { waitFor } from '../concurrency/wait.ts'
 import type { Engine, Rendered } from '../engine/client.ts'
-import type { RenderOptions } from '../engine/render-options.ts'
-import { FLAGGED_BLUR, type ServePolicy } from '../nsfw/serve-policy.ts'
+import type { Geometry, RenderOptions } from '../engine/render-options.ts'
+import { FLAGGED_BLUR, FLAGGED_SIDE, type ServePolicy } from '../nsfw/serve-policy.ts'
 import type { Source } from '../source/bytes/source.ts'
 import type { SourceReader } from '../source/reader.ts'
 import { etagOf } from './etag.ts'
@@ -115,6 +115,24 @@ export function deadlineOf(
   return isClipFormat(job.options.format) ? clipDeadlineMs : deadlineMs
 }
 
+/** Made small, too: a large picture that somebody makes small again is sharp again. */
 function blurred(options: RenderOptions): RenderOptions {
-  return { ...options, blur: Math.max(options.blur ?? 0, FLAGGED_BLUR) }
+  return {
+    ...options,
+    geometry: withinSide(options.geometry),
+    blur: Math.max(options.blur ?? 0, FLAGGED_BLUR),
+  }
+}
+
+function withinSide(geometry: Geometry): Geometry {
+  if (geometry.kind === 'asset') return { ...geometry, size: Math.min(geometry.size, FLAGGED_SIDE) }
+  const { width, height } = geometry
+  if (width === undefined && height === undefined)
+    return { ...geometry, width: FLAGGED_SIDE, height: FLAGGED_SIDE, fit: 'inside' }
+  const scale = Math.min(1, FLAGGED_SIDE / Math.max(width ?? 0, height ?? 0))
+  return {
+    ...geometry,
+    ...(width === undefined ? {} : { width: Math.max(1, Math.round(width * scale)) }),
+    ...(height === undefined ? {} : { height: Math.max(1, Math.round(height * scale)) }),
+  }
 }
