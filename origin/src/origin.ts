@@ -216,6 +216,7 @@ function openPipeline({ cache, limits }: Config, parts: PipelineParts): Pipeline
   const renditions = createRenditionCache({
     maxBytes: cache.memoryBytes,
     maxEntryBytes: cache.memoryEntryBytes,
+    maxLargeBytes: 2 * limits.clipBytes,
     freshForMs: cache.memorySeconds * 1000,
     onEvict: () => metrics.count('media_proxy.rendition.cache.evictions'),
     now: () => performance.now(),

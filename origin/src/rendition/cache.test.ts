@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { createRenditionCache } from './cache.ts'
 import type { Rendition } from './rendition.ts'
 
@@ -13,7 +13,13 @@ const rendition = (bytes: number): Rendition => ({
 })
 
 it('bounds the sum of its entries, oldest out first', () => {
-  const cache = createRenditionCache({ maxBytes: 10_000, maxEntryBytes: 8000, freshForMs: 1, now: () => 0 })
+  const cache = createRenditionCache({
+    maxBytes: 10_000,
+    maxEntryBytes: 8000,
+    maxLargeBytes: 1,
+    freshForMs: 1,
+    now: () => 0,
+  })
   cache.set('a', rendition(4000))
   cache.set('b', rendition(4000))
   cache.set('c', rendition(4000))
@@ -23,7 +29,13 @@ it('bounds the sum of its entries, oldest out first', () => {
 })
 
 it('keeps the bytes alone, not the larger buffer that they lie in', () => {
-  const cache = createRenditionCache({ maxBytes: 10_000, maxEntryBytes: 5000, freshForMs: 1, now: () => 0 })
+  const cache = createRenditionCache({
+    maxBytes: 10_000,
+    maxEntryBytes: 5000,
+    maxLargeBytes: 10_000,
+    freshForMs: 1,
+    now: () => 0,
+  })
   const bytes = new Uint8Array(1_000_000).fill(7).subarray(10, 40)
   cache.set('a', { ...rendition(0), bytes })
   const kept = cache.get('a')?.rendition.bytes
@@ -32,7 +44,13 @@ it('keeps the bytes alone, not the larger buffer that they lie in', () => {
 })
 
 it('does not keep what is larger than an entry may be', () => {
-  const cache = createRenditionCache({ maxBytes: 100_000, maxEntryBytes: 5000, freshForMs: 1, now: () => 0 })
+  const cache = createRenditionCache({
+    maxBytes: 100_000,
+    maxEntryBytes: 5000,
+    maxLargeBytes: 10_000,
+    freshForMs: 1,
+    now: () => 0,
+  })
   cache.set('fits', rendition(5000))
   cache.set('large', rendition(6000))
   expect([cache.get('fits') !== undefined, cache.get('large') !== undefined]).toEqual([true, false])
@@ -43,6 +61,7 @@ it('tells when the store has to be asked again', () => {
   const cache = createRenditionCache({
     maxBytes: 10_000,
     maxEntryBytes: 5000,
+    maxLargeBytes: 1,
     freshForMs: 100,
     now: () => now,
   })
@@ -56,7 +75,36 @@ it('tells when the store has to be asked again', () => {
 })
 
 it('keeps nothing where it may hold no bytes', () => {
-  const cache = createRenditionCache({ maxBytes: 0, maxEntryBytes: 5000, freshForMs: 1, now: () => 0 })
+  const cache = createRenditionCache({
+    maxBytes: 0,
+    maxEntryBytes: 5000,
+    maxLargeBytes: 10_000,
+    freshForMs: 1,
+    now: () => 0,
+  })
   cache.set('a', rendition(0))
   expect(cache.get('a')).toBeUndefined()
+})
+
+it('keeps a large one for as long as somebody asks for it, and few of them', () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  let now = 0
+  const pass = (milliseconds: number) => {
+    now += milliseconds
+    vi.advanceTimersByTime(milliseconds)
+  }
+  const sizes = { maxBytes: 100_000, maxEntryBytes: 1000, maxLargeBytes: 20_000 }
+  const cache = createRenditionCache({ ...sizes, freshForMs: 1, now: () => now })
+  cache.set('clip', rendition(8000))
+  for (let seconds = 0; seconds < 200; seconds += 50) {
+    pass(50_000)
+    expect(cache.get('clip')?.rendition.bytes.length).toBe(8000)
+  }
+  expect(cache.bytes).toBeGreaterThan(8000)
+  pass(80_000)
+  expect([cache.get('clip')?.fresh, cache.bytes]).toEqual([undefined, 0])
+  for (const name of ['one', 'two', 'three']) cache.set(name, rendition(8000))
+  expect([cache.get('one')?.fresh, cache.get('three')?.rendition.bytes.length]).toEqual([undefined, 8000])
+  expect(cache.purge(['avatars/1/a'])).toBe(2)
+  vi.useRealTimers()
 })

@@ -5,8 +5,13 @@ import type { Rendition } from './rendition.ts'
 export interface RenditionCacheOptions {
   /** Bound on the sum of all entries; 0 keeps nothing. */
   readonly maxBytes: number
-  /** Larger renditions are not kept, so that one of them cannot push out a thousand avatars. */
+  /** Larger renditions are not among them, so that one of them cannot push out a thousand avatars. */
   readonly maxEntryBytes: number
+  /**
+   * Bound on the sum of those, each of half of it at the most. They are clips: a player asks for one part after the other,
+   * and each would be another render.
+   */
+  readonly maxLargeBytes: number
   /** Age at which the store has to be asked whether an entry still holds. */
   readonly freshForMs: number
   /** Called for each entry that had to make room. */
@@ -42,38 +47,91 @@ interface Entry {
  */
 const ENTRY_OVERHEAD_BYTES = 1792
 
+/** A large one leaves when nobody has asked for it for so long. */
+const LARGE_IDLE_MS = 60_000
+
 export function createRenditionCache(options: RenditionCacheOptions): RenditionCache {
   if (options.maxBytes === 0) return KEEPS_NOTHING
-  const entries = new LRUCache<string, Entry>({
-    maxSize: options.maxBytes,
-    dispose: (_entry, _key, reason) => {
-      if (reason === 'evict') options.onEvict?.()
-    },
-    sizeCalculation: (entry, key) => entry.rendition.bytes.length + key.length + ENTRY_OVERHEAD_BYTES,
-  })
+  const bounded = (maxSize: number) =>
+    new LRUCache<string, Entry>({
+      maxSize,
+      dispose: (_entry, _key, reason) => {
+        if (reason === 'evict') options.onEvict?.()
+      },
+      sizeCalculation: (entry, key) => entry.rendition.bytes.length + key.length + ENTRY_OVERHEAD_BYTES,
+    })
+  const entries = bounded(options.maxBytes)
+  const large = forgetful(bounded(options.maxLargeBytes), options.now)
   return {
     get(key) {
-      const entry = entries.get(key)
+      const entry = entries.get(key) ?? large.get(key)
       if (entry === undefined) return undefined
       return { rendition: entry.rendition, fresh: options.now() - entry.checkedAt < options.freshForMs }
     },
     set(key, rendition) {
-      if (rendition.bytes.length > options.maxEntryBytes) return
+      if (rendition.bytes.length > options.maxEntryBytes) {
+        if (2 * rendition.bytes.length <= options.maxLargeBytes)
+          large.set(key, { rendition, checkedAt: options.now() })
+        return
+      }
       // A copy, of just its length: what Sharp gives holds 16 KB of native memory for a picture of 60 bytes.
       const bytes = new Uint8Array(rendition.bytes)
       entries.set(key, { rendition: { ...rendition, bytes }, checkedAt: options.now() })
     },
     delete(key) {
       entries.delete(key)
+      large.delete(key)
     },
     purge(names) {
-      const keys = [...entries]
+      const keys = [...entries, ...large]
         .filter(([, { rendition }]) => names.includes(rendition.sourceName))
         .map(([key]) => key)
-      for (const key of keys) entries.delete(key)
+      for (const key of keys) this.delete(key)
       return keys.length
     },
     get bytes() {
+      return entries.calculatedSize + large.calculatedSize
+    },
+  }
+}
+
+interface LargeEntries extends Iterable<[string, Entry]> {
+  get(key: string): Entry | undefined
+  set(key: string, entry: Entry): void
+  delete(key: string): void
+  readonly calculatedSize: number
+}
+
+/** Those that nobody has asked for lately leave. */
+function forgetful(entries: LRUCache<string, Entry>, now: () => number): LargeEntries {
+  const usedAt = new Map<string, number>()
+  let timer: NodeJS.Timeout | undefined
+  const forgetLater = () => {
+    if (timer !== undefined) return
+    timer = setTimeout(() => {
+      timer = undefined
+      for (const [key, at] of usedAt) {
+        if (entries.has(key) && now() - at < LARGE_IDLE_MS) continue
+        entries.delete(key)
+        usedAt.delete(key)
+      }
+      if (usedAt.size > 0) forgetLater()
+    }, LARGE_IDLE_MS / 4).unref()
+  }
+  return {
+    get(key) {
+      const entry = entries.get(key)
+      if (entry !== undefined) usedAt.set(key, now())
+      return entry
+    },
+    set(key, entry) {
+      entries.set(key, entry)
+      usedAt.set(key, now())
+      forgetLater()
+    },
+    delete: (key) => void entries.delete(key),
+    [Symbol.iterator]: () => entries.entries(),
+    get calculatedSize() {
       return entries.calculatedSize
     },
   }

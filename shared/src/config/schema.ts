@@ -248,11 +248,14 @@ export const configSchema = z.strictObject({
       max: 64 * 1024 * MIB,
       default: 32 * MIB,
     }),
-    memoryEntryBytes: integer('Largest rendition kept in memory.', {
-      min: 1,
-      max: 1024 * MIB,
-      default: 8 * MIB,
-    }),
+    memoryEntryBytes: integer(
+      'Largest rendition kept in memory; a larger clip only for as long as it is asked for, a minute each time.',
+      {
+        min: 1,
+        max: 1024 * MIB,
+        default: 8 * MIB,
+      },
+    ),
     memorySeconds: integer('Age at which the origin asks the store whether a rendition still holds.', {
       min: 0,
       max: 86_400,
