@@ -5,8 +5,8 @@
  */
 
 import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
-import { FAR_LIFE_HEADER } from '@media-proxy/shared/response/far-life.ts'
 import type { HeaderRecord } from '@media-proxy/shared/response/headers.ts'
+import { LIFE_HEADER } from '@media-proxy/shared/response/life.ts'
 
 /** An answer in the cache. */
 export interface CachedAnswer {
@@ -84,7 +84,7 @@ export function createEdgeCache(options: EdgeCacheOptions): EdgeCache {
     }
   }
   const lifeOf = (headers: Readonly<HeaderRecord>) =>
-    Math.min(freshSeconds, Number(headers[FAR_LIFE_HEADER] ?? Number.POSITIVE_INFINITY))
+    Math.min(freshSeconds, Number(headers[LIFE_HEADER] ?? Number.POSITIVE_INFINITY))
   return {
     async match(url) {
       const stored = await read(keyOf(url))

@@ -1,13 +1,13 @@
 /** From what is kept for everybody to what one client gets of it. */
 
 import type { SourceRequest } from '@media-proxy/shared/request/media-request.ts'
-import { FAR_LIFE_HEADER } from '@media-proxy/shared/response/far-life.ts'
 import { finish, type Representation } from '@media-proxy/shared/response/finish.ts'
 import {
   expiringCacheControl,
   type HeaderRecord,
   mediaCacheControl,
 } from '@media-proxy/shared/response/headers.ts'
+import { LIFE_HEADER } from '@media-proxy/shared/response/life.ts'
 import { URL_REFUSED_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
 import type { CachedAnswer } from './cache.ts'
 import type { EdgeExchange } from './exchange.ts'
@@ -48,7 +48,7 @@ export function passedThrough(response: Response, view: ClientView): Response {
   if (!response.ok && response.status !== 304) return copy
   copy.headers.delete('vary')
   const own = clientHeaders(Object.fromEntries(copy.headers), view)
-  copy.headers.delete(FAR_LIFE_HEADER)
+  copy.headers.delete(LIFE_HEADER)
   for (const [name, value] of Object.entries(own)) copy.headers.set(name, value)
   return copy
 }
@@ -76,7 +76,7 @@ export function describe(headers: HeaderRecord, sizeBytes: number, view: ClientV
  * how long their signatures are good, while the kept rendition has a life of its own.
  */
 function clientHeaders(headers: HeaderRecord, { request, nowMs }: ClientView): HeaderRecord {
-  const { [FAR_LIFE_HEADER]: farLife, ...own }: HeaderRecord = headers
+  const { [LIFE_HEADER]: farLife, ...own }: HeaderRecord = headers
   if (request.kind !== 'file' && request.negotiable) own.vary = 'Accept'
   if (request.kind === 'verified-external' || request.kind === 'attachment') {
     const { expiresAt = Number.POSITIVE_INFINITY } = request

@@ -3,7 +3,7 @@ import type { SourceRequest } from '@media-proxy/shared/request/media-request.ts
 import { parseRequest } from '@media-proxy/shared/request/parse.ts'
 import { sourceNameOf } from '@media-proxy/shared/request/purge.ts'
 import { fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { FAR_LIFE_HEADER } from '@media-proxy/shared/response/far-life.ts'
+import { LIFE_HEADER } from '@media-proxy/shared/response/life.ts'
 import { describe, expect, it } from 'vitest'
 import type { EdgeExchange } from './exchange.ts'
 import { cacheTagOf } from './purge.ts'
@@ -113,7 +113,7 @@ describe('a rendition by Workers Cache', () => {
 
   it.each([
     ['as long as the edge may believe it', picture(), 'public, max-age=1000'],
-    ['no longer than its source', picture({ [FAR_LIFE_HEADER]: '60' }), 'public, max-age=60'],
+    ['no longer than its source', picture({ [LIFE_HEADER]: '60' }), 'public, max-age=60'],
     ['for a while where it is missing', new Response('Not Found', { status: 404 }), 'public, max-age=30'],
     ['never where it is refused', new Response('Bad Request', { status: 400 }), 'no-store'],
     ['never where the origin fails', new Response('', { status: 503 }), 'no-store'],

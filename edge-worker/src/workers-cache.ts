@@ -9,8 +9,8 @@ import type { RateLimiter } from '@media-proxy/shared/rate-limit.ts'
 import { createRequestLimits } from '@media-proxy/shared/rate-limit.ts'
 import { renderAttempts } from '@media-proxy/shared/request/render-attempts.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { FAR_LIFE_HEADER } from '@media-proxy/shared/response/far-life.ts'
 import { failureResponse, type HeaderRecord } from '@media-proxy/shared/response/headers.ts'
+import { LIFE_HEADER } from '@media-proxy/shared/response/life.ts'
 import { URL_REFUSED_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
 import { fromCache, storedHeaders, viewOf } from './client-answer.ts'
 import type { DeliveryRequest } from './delivery.ts'
@@ -116,7 +116,7 @@ export async function answerInside(
   if (isFailure(asked)) return failureResponse(asked, requestId)
   const life =
     asked.status === 200
-      ? Math.min(freshSeconds, Number(asked.headers.get(FAR_LIFE_HEADER) ?? freshSeconds))
+      ? Math.min(freshSeconds, Number(asked.headers.get(LIFE_HEADER) ?? freshSeconds))
       : asked.status === 404 && !isUrlRefused(asked)
         ? notFoundSeconds
         : 0

@@ -104,7 +104,7 @@ describe.each(DOORS)('attachments that must be signed, at %s', (_, open) => {
       for (const _ of ['cold', 'warm']) {
         const { status, headers } = await send(door.url, await external.sign(OWN + good, parameters))
         const seconds = /^public, max-age=(\d+)$/.exec(headers['cache-control'] ?? '')?.[1]
-        expect([status, headers['x-media-far-life']]).toEqual([200, undefined])
+        expect([status, headers['x-media-life']]).toEqual([200, undefined])
         expect(Math.abs(Number(seconds) - (expires - Date.now() / 1000))).toBeLessThan(30)
         for (const bad of [unsigned, expired, good.replace(/hm=./, 'hm=')]) {
           const answer = await send(door.url, await external.sign(OWN + bad, parameters))

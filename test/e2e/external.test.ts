@@ -292,7 +292,7 @@ describe.each(DOORS)('external media at %s', (_, open) => {
     for (const query of ['', 'width=20&format=webp']) {
       for (const _ of ['cold', 'warm']) {
         const { status, headers } = await get(v2(far.url + path), query)
-        expect([status, headers['cache-control'], headers['x-media-far-life']]).toEqual([
+        expect([status, headers['cache-control'], headers['x-media-life']]).toEqual([
           200,
           seconds === undefined ? 'public, max-age=31536000, immutable' : `public, max-age=${seconds}`,
           undefined,

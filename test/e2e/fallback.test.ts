@@ -29,7 +29,7 @@ describe.each(DOORS)('a missing asset with a fallback, at %s', (_, open) => {
 
   it('is the fallback as it was asked for, for five minutes', async () => {
     const { status, headers, body } = await send(door.url, '/avatars/1/gone.webp?size=64')
-    expect([status, headers['content-type'], headers['cache-control'], headers['x-media-far-life']]).toEqual([
+    expect([status, headers['content-type'], headers['cache-control'], headers['x-media-life']]).toEqual([
       200,
       'image/webp',
       'public, max-age=300',

@@ -56,9 +56,9 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
   const renderQuality = config.render.quality
   const { avifPixels, clipSeconds, clipBytes } = config.limits
   const starter = await openStarter(options)
-  const poolOf = (niceness: number, warm: number, most: number) =>
+  const poolOf = (niceness: number, warm: number, most: number, decodesVideos = false) =>
     createPool({
-      start: () => starter.start(niceness, niceness === HEAVY_NICENESS),
+      start: () => starter.start(niceness, decodesVideos),
       ...{ warm, most },
       renewAfterJobs: config.engine.renewAfterJobs,
       renewAfterBytes: RENEW_AFTER_BYTES,
@@ -73,7 +73,7 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
     quick: poolOf(ENGINE_NICENESS, availableParallelism(), pictures),
     // Videos are opened here, and libav with them: each process holds some 60 MiB, so there are no more than processors,
     // unless more are asked for.
-    heavy: poolOf(HEAVY_NICENESS, 1, Math.max(availableParallelism(), ...asked)),
+    heavy: poolOf(HEAVY_NICENESS, 1, Math.max(availableParallelism(), ...asked), true),
     clips: poolOf(CLIP_NICENESS, 0, config.limits.clips),
   }
   void starter.decoder.then(({ changed }) => {

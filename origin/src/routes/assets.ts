@@ -1,6 +1,5 @@
 import type { AssetRequest } from '@media-proxy/shared/request/media-request.ts'
 import type { ObjectKey } from '@media-proxy/shared/request/object-key.ts'
-import { FAR_LIFE_HEADER } from '@media-proxy/shared/response/far-life.ts'
 import type { Pipeline } from '../rendition/pipeline.ts'
 import { type Answer, type Exchange, once } from './exchange.ts'
 import { serveRendition } from './renditions.ts'
@@ -20,10 +19,5 @@ export async function serveAsset(
   const answer = await serveRendition(pipeline, request, exchange)
   if (fallback === undefined || answer.failure?.code !== 'not-found') return answer
   // The asset itself may be there the next time.
-  const instead = once(
-    await serveRendition(pipeline, { ...request, key: fallback, standsIn: true }, exchange),
-  )
-  // Only the edge keeps one answer for URLs of several lives.
-  if (!exchange.viaEdge) instead.response.headers.delete(FAR_LIFE_HEADER)
-  return instead
+  return once(await serveRendition(pipeline, { ...request, key: fallback, standsIn: true }, exchange))
 }

@@ -1,8 +1,8 @@
 import type { RequestLimits } from '@media-proxy/shared/rate-limit.ts'
 import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
 import { type Failure, phraseOf } from '@media-proxy/shared/response/failure.ts'
-import { FAR_LIFE_HEADER } from '@media-proxy/shared/response/far-life.ts'
 import { expiringCacheControl, failureResponse } from '@media-proxy/shared/response/headers.ts'
+import { LIFE_HEADER } from '@media-proxy/shared/response/life.ts'
 import type { RenditionOutcome } from '../rendition/pipeline.ts'
 import type { Rendition } from '../rendition/rendition.ts'
 
@@ -43,7 +43,7 @@ export function limitLife(answer: Answer, expiresAt: number | undefined, nowMs: 
   if (expiresAt === undefined) return answer
   const { status, headers } = answer.response
   if (status < 300 || status === 304) {
-    const lifeSeconds = Number(headers.get(FAR_LIFE_HEADER) ?? Number.POSITIVE_INFINITY)
+    const lifeSeconds = Number(headers.get(LIFE_HEADER) ?? Number.POSITIVE_INFINITY)
     const endsAt = Math.min(expiresAt, nowMs / 1000 + lifeSeconds)
     headers.set('cache-control', expiringCacheControl(endsAt, nowMs / 1000))
   }

@@ -11,7 +11,6 @@ import {
   type Validators,
 } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { FAR_LIFE_HEADER, farCacheControl } from '@media-proxy/shared/response/far-life.ts'
 import { finish, representationHeaders } from '@media-proxy/shared/response/finish.ts'
 import {
   contentDisposition,
@@ -23,6 +22,7 @@ import {
   mediaCacheControl,
   withExtension,
 } from '@media-proxy/shared/response/headers.ts'
+import { LIFE_HEADER, limitedCacheControl } from '@media-proxy/shared/response/life.ts'
 import { BodyError } from '@media-proxy/shared/store/body-error.ts'
 import type { MediaKind } from '../media/kinds.ts'
 import { SNIFF_BYTES, sniff } from '../media/sniff.ts'
@@ -177,7 +177,7 @@ function headersOf(kind: MediaKind, { url, download }: VerifiedExternal): Header
 function lifeOf({ lifeSeconds }: { readonly lifeSeconds?: number | undefined }): HeaderRecord {
   return lifeSeconds === undefined
     ? {}
-    : { 'cache-control': farCacheControl(lifeSeconds), [FAR_LIFE_HEADER]: String(lifeSeconds) }
+    : { 'cache-control': limitedCacheControl(lifeSeconds), [LIFE_HEADER]: String(lifeSeconds) }
 }
 
 const NO_MEDIA = fail('unsupported-format', 'the first bytes are of no accepted type')

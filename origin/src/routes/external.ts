@@ -3,7 +3,7 @@
 import type { AttachmentRequest, VerifiedExternal } from '@media-proxy/shared/request/media-request.ts'
 import { type OwnUrls, readMediaUrl, type StoredRequest } from '@media-proxy/shared/request/own-url.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { FAR_LIFE_HEADER } from '@media-proxy/shared/response/far-life.ts'
+import { LIFE_HEADER } from '@media-proxy/shared/response/life.ts'
 import { rasterised, type TransformedExternal } from '../rendition/job.ts'
 import type { Pipeline } from '../rendition/pipeline.ts'
 import type { Source } from '../source/bytes/source.ts'
@@ -36,7 +36,7 @@ export async function serveExternal(
 ): Promise<Answer> {
   const answer = limitLife(await answerExternal(options, request, exchange), request.expiresAt, options.now())
   // Only the edge keeps one answer for URLs of several lives.
-  if (!exchange.viaEdge) answer.response.headers.delete(FAR_LIFE_HEADER)
+  if (!exchange.viaEdge) answer.response.headers.delete(LIFE_HEADER)
   return answer
 }
 
@@ -86,7 +86,7 @@ async function answerStored(
   const expiresAt = verified.kind === 'attachment' ? verified.expiresAt : undefined
   if (expiresAt === undefined || answer.failure !== undefined) return answer
   const lifeSeconds = Math.max(0, Math.floor(expiresAt - now() / 1000))
-  answer.response.headers.set(FAR_LIFE_HEADER, String(lifeSeconds))
+  answer.response.headers.set(LIFE_HEADER, String(lifeSeconds))
   return limitLife(answer, expiresAt, now())
 }
 

@@ -26,9 +26,9 @@ export type SourcePlace = { readonly keys: readonly string[] } | { readonly url:
 
 export interface SourceReader {
   /**
-   * Opens a source, reads and sniffs it. Renditions of one object that are in flight
-   * together share one read, which stays in memory until the last handle is released. Fails with `not-found`,
-   * `source-too-large`, a store's failure or that of an external fetch.
+   * Opens a source, reads and sniffs it. Those who ask for one place together, by the same keys in the same order, share
+   * one read, which stays in memory until the last handle is released. Fails with `not-found`, `source-too-large`, a
+   * store's failure or that of an external fetch.
    */
   open(place: SourcePlace): Handle<Source | Failure>
   /** What is being read is what was there before: nobody who comes from here on gets it. */

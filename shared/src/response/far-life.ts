@@ -18,11 +18,3 @@ export function farLifeSeconds(cacheControl: string | undefined): number | undef
   const seconds = Number(ages.find((age) => age !== undefined) ?? DAY_SECONDS)
   return seconds < DAY_SECONDS ? Math.max(LEAST_SECONDS, seconds) : undefined
 }
-
-/** `Cache-Control` of an answer whose life a far server bounds. */
-export function farCacheControl(seconds: number): string {
-  return `public, max-age=${seconds}`
-}
-
-/** By this header the origin tells the edge what bounds the life of an answer, whatever the signature of its URL does. */
-export const FAR_LIFE_HEADER = 'x-media-far-life'

@@ -3,7 +3,6 @@
 import { extensionOf, isClipFormat, mimeOf, type RenditionFormat } from '../formats.ts'
 import type { AssetRequest, AttachmentRequest, VerifiedExternal } from '../request/media-request.ts'
 import { fileNameOf } from '../request/object-key.ts'
-import { FAR_LIFE_HEADER, farCacheControl } from './far-life.ts'
 import {
   contentDisposition,
   fileNameOfUrl,
@@ -12,6 +11,7 @@ import {
   mediaCacheControl,
   withExtension,
 } from './headers.ts'
+import { LIFE_HEADER, limitedCacheControl } from './life.ts'
 
 /** Answers that carry a verdict of a scan tell its probability by this header. */
 export const NSFW_HEADER = 'x-media-nsfw'
@@ -58,7 +58,7 @@ export function renditionPolicyHeaders(request: RenderableRequest): HeaderRecord
 const FALLBACK_SECONDS = 300
 
 function shortLife(seconds: number): HeaderRecord {
-  return { 'cache-control': farCacheControl(seconds), [FAR_LIFE_HEADER]: String(seconds) }
+  return { 'cache-control': limitedCacheControl(seconds), [LIFE_HEADER]: String(seconds) }
 }
 
 function isClip(request: RenderableRequest): boolean {
