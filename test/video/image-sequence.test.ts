@@ -27,14 +27,9 @@ const made =
     ? Promise.resolve(Buffer.alloc(0))
     : makeVideo('avif', COLOURS, ['-pix_fmt', 'yuv420p', '-c:v', ENCODER])
 
-function look(bytes: Uint8Array, scan = true) {
+function look(bytes: Uint8Array, scan = true, allowance = ANY_COST) {
   const source = memorySource(bytes, mediaKind('avif'))
-  return examine(
-    source,
-    { scan, scanFrames: 5, anySound: false, extras: [], allowance: ANY_COST },
-    tools,
-    tellNobody,
-  )
+  return examine(source, { scan, scanFrames: 5, anySound: false, extras: [], allowance }, tools, tellNobody)
 }
 
 describe.skipIf(FFMPEG === undefined || ENCODER === '')(
@@ -54,6 +49,12 @@ describe.skipIf(FFMPEG === undefined || ENCODER === '')(
 
     it('has no frames where nothing is scanned', async () => {
       expect(await look(await made, false)).toMatchObject({ animated: true, frames: [] })
+    })
+
+    it('is admitted first where what it plays is scanned, which its still alone is not', async () => {
+      const quick = { ...ANY_COST, cpuSeconds: 2 }
+      expect(await look(await made, false, quick)).toMatchObject({ animated: true })
+      expect(await look(await made, true, quick)).toMatchObject({ kind: 'deferred' })
     })
 
     it('with a track that does not decode is refused', async () => {

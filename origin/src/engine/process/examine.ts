@@ -92,12 +92,17 @@ async function examineImage(
     format: kind.format,
     maxBytes: limits.sourceBytes,
     // Of a sequence single frames are decoded, whatever there are.
-    validate: (info, seen) =>
-      validateInfo(info, { limits, animated: false }) ??
-      admit(
-        costOfThumbnails(info, seen, scan && !isSequence(info) ? scanDecodes(info, scanFrames, limits) : 1),
+    validate: (info, seen) => {
+      const rejected = validateInfo(info, { limits, animated: false })
+      if (rejected !== undefined) return rejected
+      const isPlayed = isSequence(info) && (info.frames > 1 || info.ownDecoder === 'sequence')
+      const decodes = scan && !isSequence(info) ? scanDecodes(info, scanFrames, limits) : 1
+      const still = costOfThumbnails(info, seen, decodes)
+      return admit(
+        scan && isPlayed ? oneAfterTheOther(still, costOfLook(info, scanFrames + 1)) : still,
         admission,
-      ),
+      )
+    },
   })
   if (!('info' in opened)) return opened
   const { bytes, info } = opened
@@ -174,10 +179,7 @@ async function lookAtVideo(
   if (rejected !== undefined) return rejected
   const { width, height } = video.info.video
   const shownAt = lookSize(video.info.video)
-  const plan = { ...shownAt, mode: 'exact', gravity: 'centre' } as const
-  const still = { plan, format: 'jpeg', quality: 80, animated: false } as const
-  const samples = scan ? scanSamples(scanFrames) : 0
-  const seen = costOfStill(video.info.video, still, samples)
+  const seen = costOfLook(video.info.video, scan ? scanSamples(scanFrames) : 0)
   const heard = isHeard ? predictWaveform(video.info.durationSeconds ?? 0) : FREE
   const deferred = admit(oneAfterTheOther(seen, heard), admission)
   if (deferred !== undefined) return deferred
@@ -194,6 +196,12 @@ async function lookAtVideo(
     first,
     frames,
   }
+}
+
+/** The cost of the first frame of what is played, and of so many more that are looked at. */
+function costOfLook(video: Size, samples: number): Cost {
+  const plan = { ...lookSize(video), mode: 'exact', gravity: 'centre' } as const
+  return costOfStill(video, { plan, format: 'jpeg', quality: 80, animated: false }, samples)
 }
 
 /** Of several tracks of sound the first that is accepted is the one that plays. */
