@@ -123,6 +123,20 @@ export async function flashesAndBeeps(clip: Buffer) {
   return { flashes, beeps }
 }
 
+/** How much of the time of its sound something is heard. */
+export async function loudShare(clip: Buffer): Promise<number> {
+  const { stdout } = await withFile(clip, (path) =>
+    ffmpeg(['-v', 'error', '-i', path, '-map', '0:a', '-f', 's16le', '-ac', '1', '-ar', String(HERTZ), '-']),
+  )
+  const part = HERTZ / 100
+  const parts = Math.floor(stdout.length / 2 / part)
+  const isLoud = (start: number) =>
+    Array.from({ length: part }, (_, at) => stdout.readInt16LE(2 * (start + at))).some(
+      (sample) => Math.abs(sample) > LOUD / 4,
+    )
+  return Array.from({ length: parts }, (_, at) => isLoud(at * part)).filter(Boolean).length / parts
+}
+
 /** Where it becomes true after so many that are false. */
 function onsets(values: readonly boolean[], quiet: number): readonly number[] {
   const found: number[] = []

@@ -13,6 +13,7 @@ import { clipSize, mostPictures, reducedRate, spanOf, startSecondsOf } from './c
 import type { SoundTrack } from './clip/film.ts'
 import { encodeFilm } from './clip/film-clip.ts'
 import { type Film, openFilm } from './clip/open-film.ts'
+import { orRefused } from './clip/refused.ts'
 import { isPlayableEverywhere, remuxFilm } from './clip/remux.ts'
 import { type ImageInfo, validateInfo } from './image/inspect.ts'
 import { keepsSize, type Plan, planOf } from './image/plan.ts'
@@ -58,13 +59,13 @@ export async function renderClip(
   return isFailure(clip) ? clip : { kind: 'rendered', format, bytes: clip }
 }
 
-/** The film as it is, in MP4; nothing where that is not what is wanted, or would not play everywhere. */
+/** The film as it is, in MP4; nothing where that is not what is wanted, or would not play everywhere. Fails as its source does. */
 function copyOfFilm(
   libav: Libav,
   source: MediaSource,
   sourceFormat: VideoFormat,
   { format, options, limits, admission }: ClipTask,
-): Buffer | undefined {
+): Buffer | Failure | undefined {
   if (format !== 'mp4' || !keepsPictures(options)) return undefined
   const opened = openFilm(libav, source, sourceFormat, limits)
   if (isFailure(opened)) return undefined
@@ -150,10 +151,12 @@ async function clipOfAnimation(
   }
   const strip = await movingStrip(bytes, info, render, tools)
   if (isFailure(strip)) return strip
-  return encodeAnimation(libav, strip, {
-    ...{ format, quality, time: options.time, seconds: secondsOf(options, limits) },
-    ...{ maxBytes: limits.clipBytes, tellProgress },
-  })
+  return orRefused(() =>
+    encodeAnimation(libav, strip, {
+      ...{ format, quality, time: options.time, seconds: secondsOf(options, limits) },
+      ...{ maxBytes: limits.clipBytes, tellProgress },
+    }),
+  )
 }
 
 /** What costs more than was admitted is refused: nothing else is admitted to make clips. */

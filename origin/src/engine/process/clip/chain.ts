@@ -2,12 +2,16 @@
 
 import type { FilterContext, Frame, IRational } from 'node-av/lib'
 import type { Libav } from '../libav/load.ts'
+import { RefusedByLibav } from './refused.ts'
 
 export interface Chain extends Disposable {
   /** Unit of the times that come out. */
   readonly timeBase: IRational
-  /** A frame that comes out is the chain's again when `onFrame` returns. Throws where one does not fit. */
-  push(frame: Frame, onFrame: (frame: Frame) => void): void
+  /**
+   * A frame that comes out is the chain's again when `onFrame` returns; false once the filters want no more. Throws
+   * `RefusedByLibav` where one does not fit.
+   */
+  push(frame: Frame, onFrame: (frame: Frame) => void): boolean
   /** Hands over what the filters still hold. */
   drain(onFrame: (frame: Frame) => void): void
 }
@@ -36,7 +40,7 @@ export function soundSource(
   return `time_base=${num}/${den}:sample_rate=${sampleRate}:sample_fmt=${format}:channel_layout=${layout}`
 }
 
-/** Opens a chain; the caller disposes of it. Throws where libav does not take the description. */
+/** Opens a chain; the caller disposes of it. Throws `RefusedByLibav` where libav does not take the description. */
 export function openChain({ library, constants }: Libav, { source, filters, kind }: ChainOptions): Chain {
   const [first, last] = kind === 'pictures' ? ['buffer', 'buffersink'] : ['abuffer', 'abuffersink']
   const graph = new library.FilterGraph()
@@ -48,7 +52,7 @@ export function openChain({ library, constants }: Libav, { source, filters, kind
   const [from, to] = [graph.getFilter(`${first}@source`), graph.getFilter(`${last}@sink`)]
   if (configured < 0 || from === null || to === null) {
     graph.free()
-    throw new Error(`libav does not take the filters ${description}: ${configured}`)
+    throw new RefusedByLibav(`libav does not take the filters ${description}: ${configured}`)
   }
   const out = new library.Frame()
   out.alloc()
@@ -67,8 +71,10 @@ export function openChain({ library, constants }: Libav, { source, filters, kind
     timeBase: to.buffersinkGetTimeBase(),
     push(frame, onFrame) {
       const given = from.buffersrcAddFrameSync(frame, constants.AV_BUFFERSRC_FLAG_KEEP_REF)
-      if (given < 0) throw new Error(`the filters refuse a frame: ${given}`)
+      if (given < 0 && given !== constants.AVERROR_EOF)
+        throw new RefusedByLibav(`the filters refuse a frame: ${given}`)
       take(to, onFrame)
+      return given >= 0
     },
     drain(onFrame) {
       from.buffersrcAddFrameSync(null)

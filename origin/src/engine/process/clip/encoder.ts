@@ -3,16 +3,20 @@
 import type { FFEncoderCodec } from 'node-av/constants'
 import type { Codec, CodecContext, Frame, Packet } from 'node-av/lib'
 import type { Libav } from '../libav/load.ts'
+import { RefusedByLibav } from './refused.ts'
 
 export interface Encoder extends Disposable {
   readonly context: CodecContext
-  /** A packet is the encoder's again when `onPacket` returns. Throws where a frame does not fit. */
+  /** A packet is the encoder's again when `onPacket` returns. Throws `RefusedByLibav` where a frame does not fit. */
   encode(frame: Frame, onPacket: (packet: Packet) => void): void
   /** Hands over what is left when no more frames follow. */
   drain(onPacket: (packet: Packet) => void): void
 }
 
-/** Opens what `setUp` has described; the caller disposes of it. Throws where the build has no such encoder. */
+/**
+ * Opens what `setUp` has described; the caller disposes of it. Throws `RefusedByLibav` where it does not open so, and an
+ * error where the build has no such encoder.
+ */
 export function openEncoder(
   { library, constants }: Libav,
   name: string,
@@ -27,14 +31,14 @@ export function openEncoder(
   const opened = context.open2Sync(codec)
   if (opened < 0) {
     context.freeContext()
-    throw new Error(`the encoder ${name} does not open: ${opened}`)
+    throw new RefusedByLibav(`the encoder ${name} does not open: ${opened}`)
   }
   const packet = new library.Packet()
   packet.alloc()
 
   function send(frame: Frame | null, onPacket: (packet: Packet) => void): void {
     const sent = context.sendFrameSync(frame)
-    if (sent < 0 && frame !== null) throw new Error(`the encoder ${name} refuses a frame: ${sent}`)
+    if (sent < 0 && frame !== null) throw new RefusedByLibav(`the encoder ${name} refuses a frame: ${sent}`)
     while (context.receivePacketSync(packet) >= 0) {
       try {
         onPacket(packet)

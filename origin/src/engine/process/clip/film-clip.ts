@@ -10,6 +10,7 @@ import type { OpenedStreams } from '../libav/open.ts'
 import { readFilm, type SoundTrack, type Span } from './film.ts'
 import { openMuxer } from './muxer.ts'
 import { keepsAlpha, openPictureTrack } from './picture-track.ts'
+import { orRefused } from './refused.ts'
 import { openSoundTrack } from './sound-track.ts'
 
 export interface FilmClipOptions {
@@ -35,8 +36,15 @@ export interface FilmClipOptions {
   readonly tellProgress: (share: number) => void
 }
 
-/** Encodes the span of an opened film. Fails with `undecodable` where it has no picture, or as the film is read. */
+/**
+ * Encodes the span of an opened film. Fails with `undecodable` where it has no picture, or one that cannot be encoded, or
+ * as the film is read.
+ */
 export function encodeFilm(libav: Libav, film: OpenedStreams, options: FilmClipOptions): Buffer | Failure {
+  return orRefused(() => encode(libav, film, options))
+}
+
+function encode(libav: Libav, film: OpenedStreams, options: FilmClipOptions): Buffer | Failure {
   if (film.stream === undefined) return fail('undecodable', 'no video')
   using muxer = openMuxer(libav, options.format)
   using pictures = openPictureTrack(libav, film.stream, options)
@@ -56,6 +64,6 @@ export function encodeFilm(libav: Libav, film: OpenedStreams, options: FilmClipO
   if (isFailure(failed)) return failed
   pictures.end()
   sound?.end()
-  if (pictures.count === 0) return film.bytes.failure ?? fail('undecodable', 'no picture decodes')
+  if (pictures.count === 0) return fail('undecodable', 'no picture decodes')
   return muxer.finish()
 }

@@ -9,7 +9,8 @@ import { codecNamed } from '../libav/codec-names.ts'
 import { type Decoder, openDecoder } from '../libav/decoder.ts'
 import type { Libav } from '../libav/load.ts'
 import type { OpenedStreams } from '../libav/open.ts'
-import { seekToStart, startOf } from '../libav/stream-start.ts'
+import { leans, seekToPicture } from '../libav/seek-to-picture.ts'
+import { startOf } from '../libav/stream-start.ts'
 import { openVideoDecoder } from '../libav/video-decoder.ts'
 
 /** Seconds of the film, from the first frame that a player shows. */
@@ -39,11 +40,11 @@ export interface SoundTrack {
 
 /**
  * Decodes a film from the last key frame before the span, so the first pictures may be earlier than it. Fails with
- * `unsupported-codec` or `undecodable`.
+ * `unsupported-codec` or `undecodable`, or as the source does, however much of it was read before.
  */
 export function readFilm(
   libav: Libav,
-  { context, demuxer, stream }: OpenedStreams,
+  { context, demuxer, stream, bytes, isAtStart, isEdited }: OpenedStreams,
   { video, maxPixels, sound }: FilmOptions,
   { startSeconds }: Span,
   { onPicture, onSound }: FilmReaders,
@@ -53,7 +54,7 @@ export function readFilm(
   if (isFailure(pictures)) return pictures
   using pictureDecoder = pictures
   using soundDecoder = sound && openSound(libav, sound)
-  const { AV_NOPTS_VALUE, AVSEEK_FLAG_BACKWARD, AVDISCARD_ALL } = libav.constants
+  const { AV_NOPTS_VALUE, AVDISCARD_ALL } = libav.constants
   for (const other of context.streams) {
     if (other.index !== stream.index && other.index !== sound?.stream.index) other.discard = AVDISCARD_ALL
   }
@@ -61,39 +62,51 @@ export function readFilm(
   const start = startOf(place, libav)
   const unit = stream.timeBase.num / stream.timeBase.den
   const originSeconds = Number(start) * unit
-  if (startSeconds > 0)
-    context.seekFrameSync(stream.index, start + BigInt(Math.floor(startSeconds / unit)), AVSEEK_FLAG_BACKWARD)
-  else seekToStart(place, libav)
+  const startTick = start + BigInt(Math.floor(startSeconds / unit))
+  const begin = seekToPicture(libav, { ...place, isAtStart, isEdited }, pictureDecoder, startTick)
 
   const { num, den } = stream.avgFrameRate
   const pictureSeconds = num > 0 ? den / num : 0.04
   let pictureWanted = true
   let soundWanted = soundDecoder !== undefined
-  let keySeen = false
   let next = 0
+  let isFed = false
+  /** When the first packet is shown that is marked as a key frame; `at once` where that is the first of all. */
+  let key: bigint | 'at once' | undefined
+  let hasBegun = false
   const seePicture = (picture: Frame) => {
     if (!pictureWanted) return
     const tick = picture.bestEffortTimestamp
+    // What leans on pictures before the start of the file is none; nor are all marked that stand alone.
+    hasBegun ||= key === 'at once' || !leans(libav.constants, picture) || (key !== undefined && tick >= key)
+    if (!hasBegun) return
     const seconds = tick === AV_NOPTS_VALUE ? next : Number(tick) * unit - originSeconds
     next = seconds + pictureSeconds
     pictureWanted = onPicture(picture, seconds)
   }
   const soundUnit = sound === undefined ? 1 : sound.stream.timeBase.num / sound.stream.timeBase.den
+  let nextSound = 0
   const originTicks = BigInt(Math.round(originSeconds / soundUnit))
   const hearSound = (samples: Frame) => {
     if (!soundWanted) return
     const tick = samples.bestEffortTimestamp
-    if (tick !== AV_NOPTS_VALUE) samples.pts = tick - originTicks
-    soundWanted = onSound(samples, Number(samples.pts) * soundUnit)
+    // Of several pieces in one packet of a broadcast only the first has a time.
+    const seconds = tick === AV_NOPTS_VALUE ? nextSound : Number(tick - originTicks) * soundUnit
+    samples.pts = tick === AV_NOPTS_VALUE ? BigInt(Math.round(seconds / soundUnit)) : tick - originTicks
+    nextSound = seconds + samples.nbSamples / Math.max(1, samples.sampleRate)
+    soundWanted = onSound(samples, seconds)
   }
 
   using packet = new libav.library.Packet()
   packet.alloc()
   while ((pictureWanted || soundWanted) && context.readFrameSync(packet) >= 0) {
     if (packet.streamIndex === stream.index && pictureWanted) {
-      if (!keySeen) next = Math.max(0, timeOf(packet, AV_NOPTS_VALUE) * unit - originSeconds)
-      keySeen ||= packet.isKeyframe
-      if (keySeen) pictureDecoder.decode(packet, seePicture)
+      if (packet.isKeyframe) key ??= isFed ? timeOf(packet, AV_NOPTS_VALUE) : 'at once'
+      if (begin === 'anything' || key !== undefined) {
+        if (!isFed) next = Math.max(0, Number(timeOf(packet, AV_NOPTS_VALUE)) * unit - originSeconds)
+        isFed = true
+        pictureDecoder.decode(packet, seePicture)
+      }
     } else if (packet.streamIndex === sound?.stream.index && soundWanted) {
       soundDecoder?.decode(packet, hearSound)
     }
@@ -101,12 +114,13 @@ export function readFilm(
   }
   if (pictureWanted) pictureDecoder.drain(seePicture)
   if (soundWanted) soundDecoder?.drain(hearSound)
-  return undefined
+  // Where reading broke off the film did not end.
+  return bytes.failure
 }
 
-function timeOf({ pts, dts }: Packet, none: bigint): number {
-  if (pts !== none) return Number(pts)
-  return dts === none ? 0 : Number(dts)
+function timeOf({ pts, dts }: Packet, none: bigint): bigint {
+  if (pts !== none) return pts
+  return dts === none ? 0n : dts
 }
 
 /** Undefined where it does not open: a player leaves such sound out. */

@@ -5,9 +5,10 @@ import type { CodecContext, IRational, Packet, Stream } from 'node-av/lib'
 import type { Libav } from '../libav/load.ts'
 import { indexFirst } from './fast-start.ts'
 import { openMemoryFile } from './memory-file.ts'
+import { RefusedByLibav } from './refused.ts'
 
 export interface MuxedStream {
-  /** Times of the packet are in `timeBase`. Throws where the muxer does not take it. */
+  /** Times of the packet are in `timeBase`. Throws `RefusedByLibav` where the muxer does not take it. */
   write(packet: Packet, timeBase: IRational): void
 }
 
@@ -80,6 +81,11 @@ export function openMuxer(libav: Libav, format: ClipFormat | 'avif', { loop }: M
       stream.codecpar.codecTag = 0
       stream.timeBase = source.timeBase
       stream.avgFrameRate = source.avgFrameRate
+      // A container's word goes before that of the coded pictures.
+      if (source.sampleAspectRatio.num > 0) {
+        stream.sampleAspectRatio = source.sampleAspectRatio
+        stream.codecpar.sampleAspectRatio = source.sampleAspectRatio
+      }
       return muxed(stream)
     },
     begin() {
@@ -101,7 +107,7 @@ export function openMuxer(libav: Libav, format: ClipFormat | 'avif', { loop }: M
   }
 }
 
-/** What the muxer refuses of what was encoded here is a defect. */
+/** Times of a file may be such as no other file can hold. */
 function check(code: number, what: string): void {
-  if (code < 0) throw new Error(`the muxer refuses its ${what}: ${code}`)
+  if (code < 0) throw new RefusedByLibav(`the muxer refuses its ${what}: ${code}`)
 }

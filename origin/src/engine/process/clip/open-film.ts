@@ -14,6 +14,16 @@ export interface Film extends OpenedStreams {
   readonly pictureRate: number
 }
 
+/**
+ * Most bytes that are read of a file that is read through: its content once, and what is read again where a key frame is
+ * looked for, or where pictures and sound lie far apart. Of a small file a few buffers are more than its size.
+ */
+export function mostBytesRead(sizeBytes: number): number {
+  return 2 * sizeBytes + REREAD_BYTES
+}
+
+const REREAD_BYTES = 16 * 1024 * 1024
+
 /** The rate of a film that tells none. */
 const USUAL_RATE = 30
 
@@ -32,8 +42,7 @@ export function openFilm(
     opened[Symbol.dispose]()
     return info
   }
-  // Its content once, and what is read again where a key frame is looked for.
-  opened.bytes.allow(2 * source.sizeBytes)
+  opened.bytes.allow(mostBytesRead(source.sizeBytes))
   const { num, den } = opened.stream?.avgFrameRate ?? { num: 0, den: 1 }
   return { ...opened, info, pictureRate: num > 0 && den > 0 ? num / den : USUAL_RATE }
 }

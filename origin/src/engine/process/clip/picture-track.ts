@@ -63,7 +63,11 @@ class PictureTrack implements Track {
 
   add(picture: Frame, seconds: number): boolean {
     const { startSeconds, endSeconds } = this.#options.span
-    if (seconds >= endSeconds) return false
+    if (seconds >= endSeconds) {
+      // Where nothing is shown until then, a clip has what comes next.
+      if (this.#count === 0) this.#early ??= picture.clone() ?? undefined
+      return false
+    }
     if (seconds < startSeconds) {
       this.#early?.free()
       this.#early = picture.clone() ?? undefined
@@ -95,11 +99,13 @@ class PictureTrack implements Track {
 
   #feed(picture: Frame, seconds: number): void {
     const chain = this.#chainFor(picture)
-    const shownSeconds = Number(picture.duration) * this.#tickSeconds
+    const { startSeconds, endSeconds } = this.#options.span
+    const ownSeconds = Number(picture.duration) * this.#tickSeconds
+    const shownSeconds = ownSeconds > 0 ? ownSeconds : 1 / this.#options.sourceRate
+    // What is shown longer than the span is shown to its end.
+    const leftSeconds = endSeconds - startSeconds - seconds
     picture.pts = BigInt(Math.round(seconds * TICKS_PER_SECOND))
-    picture.duration = BigInt(
-      Math.round((shownSeconds > 0 ? shownSeconds : 1 / this.#options.sourceRate) * TICKS_PER_SECOND),
-    )
+    picture.duration = BigInt(Math.max(1, Math.round(Math.min(shownSeconds, leftSeconds) * TICKS_PER_SECOND)))
     chain.push(picture, this.#encode)
   }
 

@@ -56,7 +56,7 @@ export function playPreview(libav: Libav, film: OpenedStreams, options: PreviewO
     onSound: () => false,
   })
   const pictures = isFailure(failed) ? failed : sampler.finish()
-  if (isFailure(pictures)) return film.bytes.failure ?? pictures
+  if (isFailure(pictures)) return pictures
   const ends = pictures.map((_, index) => {
     const endMs = ((index + 1) / pictureRate) * 1000
     return Math.round(endMs / timeUnitMs) * timeUnitMs

@@ -1,11 +1,13 @@
 /** A film put into another container as it is: no picture is decoded. */
 
+import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Packet, Stream } from 'node-av/lib'
 import type { Libav } from '../libav/load.ts'
 import type { OpenedStreams } from '../libav/open.ts'
 import { seekToStart, startOf } from '../libav/stream-start.ts'
 import type { SoundTrack } from './film.ts'
 import { type MuxedStream, openMuxer } from './muxer.ts'
+import { orRefused } from './refused.ts'
 
 export interface RemuxOptions {
   readonly sound: SoundTrack | undefined
@@ -38,25 +40,40 @@ export function isPlayableEverywhere(
   )
 }
 
-/** The film from its start as MP4; nothing where it cannot be copied, since it begins within its coded pictures. */
+/**
+ * The film from its start as MP4; nothing where it cannot be copied, since it begins within its coded pictures, or has times
+ * that MP4 cannot hold. Fails as the source does.
+ */
 export function remuxFilm(
+  libav: Libav,
+  film: OpenedStreams,
+  options: RemuxOptions,
+): Buffer | Failure | undefined {
+  const copied = orRefused(() => copyPackets(libav, film, options))
+  return film.bytes.failure ?? (isFailure(copied) ? undefined : copied)
+}
+
+function copyPackets(
   libav: Libav,
   film: OpenedStreams,
   { sound, maxSeconds, maxBytes }: RemuxOptions,
 ): Buffer | undefined {
   const { context, stream, demuxer } = film
-  const { video } = film.info
-  if (stream === undefined || video === undefined) return undefined
+  if (stream === undefined) return undefined
   const { library, constants } = libav
   using muxer = openMuxer(libav, 'mp4')
   const place = { context, stream, demuxer }
   const origin = secondsOf(stream, startOf(place, libav))
   const outputs = new Map<number, Output>()
   for (const source of sound === undefined ? [stream] : [stream, sound.stream])
-    outputs.set(source.index, { source, muxed: muxer.addCopied(source), isOver: false, lastDts: undefined })
+    outputs.set(source.index, {
+      ...{ source, muxed: muxer.addCopied(source), isOver: false, lastDts: undefined },
+      originTicks: ticksOf(source, origin),
+    })
   for (const other of context.streams) if (!outputs.has(other.index)) other.discard = constants.AVDISCARD_ALL
   muxer.begin()
-  seekToStart(place, libav)
+  // A search by the pictures passes over the sound before the first of them.
+  if (!film.isAtStart) seekToStart(place, libav)
   using packet = new library.Packet()
   packet.alloc()
   let pictures = 0
@@ -68,10 +85,14 @@ export function remuxFilm(
       if (isPicture && packet.hasFlags(constants.AV_PKT_FLAG_DISCARD)) return undefined
       const dts = decodingTime(packet, output, constants.AV_NOPTS_VALUE)
       if (dts === undefined || packet.pts === constants.AV_NOPTS_VALUE || dts > packet.pts) return undefined
-      packet.dts = dts
-      if (packet.duration === 0n && !isPicture) packet.duration = usualDuration(output.source)
+      if (output.lastDts !== undefined && dts <= output.lastDts) return undefined
       output.lastDts = dts
-      output.isOver = secondsOf(output.source, dts) - origin >= maxSeconds || muxer.sizeBytes >= maxBytes
+      packet.dts = dts - output.originTicks
+      packet.pts -= output.originTicks
+      if (packet.duration === 0n && !isPicture) packet.duration = usualDuration(output.source)
+      output.isOver = secondsOf(output.source, packet.dts) >= maxSeconds || muxer.sizeBytes >= maxBytes
+      const leftTicks = ticksOf(output.source, maxSeconds) - packet.pts
+      if (isPicture && packet.duration > leftTicks) packet.duration = leftTicks > 1n ? leftTicks : 1n
       if (!output.isOver) {
         pictures += isPicture ? 1 : 0
         output.muxed.write(packet, output.source.timeBase)
@@ -85,6 +106,8 @@ export function remuxFilm(
 interface Output {
   readonly source: Stream
   readonly muxed: MuxedStream
+  /** When the film begins, in the unit of the source. */
+  readonly originTicks: bigint
   isOver: boolean
   lastDts: bigint | undefined
 }
@@ -108,4 +131,8 @@ function decodingTime(packet: Packet, { source, lastDts }: Output, unknown: bigi
 
 function secondsOf({ timeBase }: Stream, ticks: bigint): number {
   return (Number(ticks) * timeBase.num) / timeBase.den
+}
+
+function ticksOf({ timeBase }: Stream, seconds: number): bigint {
+  return BigInt(Math.round((seconds * timeBase.den) / timeBase.num))
 }

@@ -3,15 +3,18 @@
 import type { Frame, IRational, Packet, Stream } from 'node-av/lib'
 import type { Libav } from '../libav/load.ts'
 import { AUDIO_ENCODINGS, CLIP_HERTZ, openAudioEncoder } from './audio-encoder.ts'
-import { type Chain, openChain, soundSource } from './chain.ts'
+import { type Chain, openChain } from './chain.ts'
 import type { Encoder } from './encoder.ts'
 import type { FilmClipOptions } from './film-clip.ts'
 import type { MuxedStream } from './muxer.ts'
+import { openSoundChain, type SoundChain } from './sound-chain.ts'
 import type { Track } from './track.ts'
 
 const UNIT: IRational = { num: 1, den: CLIP_HERTZ }
 /** A decoded piece of sound may begin so long before the moment that it is needed for. */
 const LEAD_SECONDS = 0.5
+/** What is missing for less time is how exactly a container tells times. */
+const LEAST_GAP_SECONDS = 0.01
 
 /** Opens the track; the caller disposes of it. */
 export function openSoundTrack(libav: Libav, stream: Stream, options: FilmClipOptions): Track {
@@ -20,18 +23,41 @@ export function openSoundTrack(libav: Libav, stream: Stream, options: FilmClipOp
 
 class EncodedSound implements Track {
   readonly encoder: Encoder
-  readonly #libav: Libav
-  readonly #stream: Stream
   readonly #options: Pick<FilmClipOptions, 'format' | 'span'>
+  /** Brings what was decoded into the layout, rate and format of the clip. */
+  readonly #converter: SoundChain
+  readonly #cutter: Chain
   #muxed: MuxedStream | undefined
-  #chain: Chain | undefined
   #count = 0
+  #isOver = false
 
   constructor(libav: Libav, stream: Stream, options: FilmClipOptions) {
-    this.#libav = libav
-    this.#stream = stream
+    const { format, span } = options
+    const { frameSamples, samples } = AUDIO_ENCODINGS[format]
     this.#options = options
-    this.encoder = openAudioEncoder(libav, options.format)
+    using stack = new DisposableStack()
+    this.encoder = stack.use(openAudioEncoder(libav, format))
+    this.#converter = stack.use(
+      openSoundChain(libav, stream.timeBase, [
+        `asetpts=PTS-${span.startSeconds}/TB`,
+        `aformat=sample_fmts=${samples}:sample_rates=${CLIP_HERTZ}:channel_layouts=stereo`,
+        `asettb=1/${CLIP_HERTZ}`,
+      ]),
+    )
+    this.#cutter = stack.use(
+      openChain(libav, {
+        kind: 'sound',
+        source: `time_base=1/${CLIP_HERTZ}:sample_rate=${CLIP_HERTZ}:sample_fmt=${samples}:channel_layout=stereo`,
+        filters: [
+          // Silence is put where there is no sound, so that what follows is heard when it should be.
+          `aresample=async=1:first_pts=0:min_hard_comp=${LEAST_GAP_SECONDS}`,
+          `aformat=sample_fmts=${samples}`,
+          `atrim=duration=${span.endSeconds - span.startSeconds}`,
+          `asetnsamples=n=${frameSamples}:p=0`,
+        ],
+      }),
+    )
+    stack.move()
   }
 
   get count(): number {
@@ -47,41 +73,28 @@ class EncodedSound implements Track {
     if (seconds >= endSeconds) return false
     if (seconds + LEAD_SECONDS < startSeconds || samples.sampleRate <= 0 || samples.nbSamples <= 0)
       return true
-    this.#chain ??= openChain(this.#libav, {
-      kind: 'sound',
-      source: soundSource(samples, this.#stream.timeBase),
-      filters: this.#filters(),
-    })
-    this.#chain.push(samples, this.#encode)
-    return true
+    this.#converter.push(samples, this.#cut)
+    return !this.#isOver
   }
 
   end(): void {
-    this.#chain?.drain(this.#encode)
+    this.#converter.drain(this.#cut)
+    this.#cutter.drain(this.#encode)
     this.encoder.drain(this.#write)
   }
 
   [Symbol.dispose](): void {
-    this.#chain?.[Symbol.dispose]()
+    this.#cutter[Symbol.dispose]()
+    this.#converter[Symbol.dispose]()
     this.encoder[Symbol.dispose]()
   }
 
-  /** Silence is put where there is no sound, so that what follows is heard when it should be. */
-  #filters(): readonly string[] {
-    const { format, span } = this.#options
-    const { frameSamples, samples } = AUDIO_ENCODINGS[format]
-    return [
-      `asetpts=PTS-${span.startSeconds}/TB`,
-      `aresample=${CLIP_HERTZ}:async=1:first_pts=0`,
-      `aformat=sample_fmts=${samples}:sample_rates=${CLIP_HERTZ}:channel_layouts=stereo`,
-      `atrim=duration=${span.endSeconds - span.startSeconds}`,
-      `asetnsamples=n=${frameSamples}:p=0`,
-    ]
+  readonly #cut = (samples: Frame): void => {
+    if (!this.#isOver) this.#isOver = !this.#cutter.push(samples, this.#encode)
   }
 
   readonly #encode = (samples: Frame): void => {
-    if (this.#chain === undefined) return
-    const { num, den } = this.#chain.timeBase
+    const { num, den } = this.#cutter.timeBase
     samples.pts = BigInt(Math.round(Number(samples.pts) * (num / den) * CLIP_HERTZ))
     this.#count += 1
     this.encoder.encode(samples, this.#write)

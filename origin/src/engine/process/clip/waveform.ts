@@ -8,8 +8,10 @@ import { openStreams } from '../libav/open.ts'
 import type { RangeSource } from '../libav/range-io.ts'
 import { playedAudio } from '../libav/stream-info.ts'
 import { seekToStart } from '../libav/stream-start.ts'
-import { type Chain, openChain, soundSource } from './chain.ts'
 import { openSound, type SoundTrack } from './film.ts'
+import { mostBytesRead } from './open-film.ts'
+import { orRefused } from './refused.ts'
+import { openSoundChain, type SoundChain } from './sound-chain.ts'
 
 /** Bytes of a waveform, each the peak of a part of the duration. */
 const WAVEFORM_BYTES = 256
@@ -33,13 +35,13 @@ export function readWaveform(
   using file = opened
   const track = playedAudio(libav, file.context.streams)
   if (track === undefined) return undefined
-  file.bytes.allow(2 * source.sizeBytes)
+  file.bytes.allow(mostBytesRead(source.sizeBytes))
   const { stream } = track
   for (const other of file.context.streams)
     if (other.index !== stream.index) other.discard = libav.constants.AVDISCARD_ALL
   seekToStart({ ...file, stream }, libav)
   const peaks = createPeaks()
-  const failed = playSound(libav, file.context, track, peaks.add)
+  const failed = orRefused(() => playSound(libav, file.context, track, peaks.add))
   if (isFailure(failed)) return failed
   return file.bytes.failure ?? peaks.summary()
 }
@@ -54,7 +56,7 @@ function playSound(
   const decoder = openSound(libav, track)
   if (decoder === undefined) return fail('unsupported-codec', 'sound')
   using opened = decoder
-  let chain: Chain | undefined
+  let chain: SoundChain | undefined
   const take = (floats: Frame) => {
     const bytes = floats.toBuffer()
     const { nbChannels } = floats.channelLayout
@@ -66,11 +68,10 @@ function playSound(
   }
   const convert = (samples: Frame) => {
     if (samples.sampleRate <= 0 || samples.nbSamples <= 0) return
-    chain ??= openChain(libav, {
-      kind: 'sound',
-      source: soundSource(samples, track.stream.timeBase),
-      filters: ['aformat=sample_fmts=flt'],
-    })
+    // Of one rate, so that as many samples are as much time from the start to the end.
+    chain ??= openSoundChain(libav, track.stream.timeBase, [
+      `aformat=sample_fmts=flt:sample_rates=${samples.sampleRate}`,
+    ])
     chain.push(samples, take)
   }
   using packet = new libav.library.Packet()

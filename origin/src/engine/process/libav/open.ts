@@ -9,6 +9,7 @@ import type { VideoCodec } from '../container/codecs.ts'
 import type { ContainerInfo } from '../container/container.ts'
 import type { DecodeOptions, Frame } from '../container/video-decoder.ts'
 import { type DurationOptions, readDuration } from './duration.ts'
+import { mostEdits } from './edit-lists.ts'
 import { type Demuxer, demuxerOf, type LibavFormat } from './formats.ts'
 import { openInput } from './input.ts'
 import type { Libav } from './load.ts'
@@ -41,7 +42,12 @@ export interface OpenedStreams extends Disposable {
   readonly info: ContainerInfo
   /** The video that is shown. */
   readonly stream: Stream | undefined
+  /** An edit list shows parts of it one after the other: libav cannot search it. */
+  readonly isEdited: boolean
 }
+
+/** Of more edits libav takes a second to make its index. */
+const MAX_EDITS = 250
 
 /**
  * Opens a file and reads what it holds; the caller disposes of it. Fails with `undecodable`, or as the source
@@ -61,11 +67,18 @@ export function openStreams(
     bytes[Symbol.dispose]()
   }
   bytes.allow(MAX_INDEX_BYTES)
+  const edits = demuxer.name === 'mov' ? mostEdits({ sizeBytes: source.sizeBytes, read: bytes.peek }) : 0
+  if (isFailure(edits) || edits > MAX_EDITS) {
+    dispose()
+    return isFailure(edits) ? edits : fail('undecodable', `${edits} edits, at most ${MAX_EDITS}`)
+  }
   let described: Described | Failure
   try {
     const rejected = openInput(libav, { context, bytes, demuxer, undecoded })
     described =
       rejected ?? describe(libav, { context, demuxer, sizeBytes: source.sizeBytes, allow: bytes.allow })
+    // Libav describes what it has got so far; that is not the file where its source failed.
+    if (bytes.failure !== undefined && bytes.failure.code !== 'undecodable') described = bytes.failure
   } catch (error) {
     // A source that throws has thrown through libav.
     dispose()
@@ -75,7 +88,7 @@ export function openStreams(
     dispose()
     return described
   }
-  return { ...described, context, demuxer, bytes, [Symbol.dispose]: dispose }
+  return { ...described, context, demuxer, bytes, isEdited: edits > 1, [Symbol.dispose]: dispose }
 }
 
 /** Their pictures have the size that the container tells. */

@@ -13,10 +13,26 @@ export interface RangeSource {
 
 /** What is read on without a gap comes in ever larger parts: each is a trip to the server and back. */
 const MOST_AHEAD_BYTES = 512 * 1024
+/** Of a file whose pictures and sound lie far apart libav reads here and there by turns. */
+const KEPT_PARTS = 4
+
+/** As much as libav reads at once. */
+const PEEKED_BYTES = 64 * 1024
+
+interface Part {
+  readonly start: number
+  readonly bytes: Uint8Array
+}
+
+function endOf({ start, bytes }: Part): number {
+  return start + bytes.length
+}
 
 export interface RangeIo extends Disposable {
   readonly io: IOContext
-  /** From now on so many bytes may be read and no more; beyond them the source fails. */
+  /** The bytes from `start` up to `end`, or more of them, past libav; what is read around them is kept for it. */
+  peek(start: number, end: number): Uint8Array | Failure
+  /** From now on so many bytes may be fetched and no more; beyond them the source fails. */
   allow(bytes: number): void
   /** Why reading failed, if it did since the last `allow`. */
   readonly failure: Failure | undefined
@@ -27,14 +43,12 @@ export function openRangeIo({ pool, constants }: Libav, source: RangeSource): Ra
   let at = 0
   let left = 0
   let failure: Failure | undefined
-  /** What was fetched last: nothing, or from where libav reads. */
-  let ahead: { readonly start: number; readonly bytes: Uint8Array } = { start: 0, bytes: new Uint8Array(0) }
+  /** What was fetched, the last first. */
+  let fetched: readonly Part[] = []
 
   function read(wanted: number): Buffer | number {
     const end = Math.min(at + wanted, source.sizeBytes)
     if (end <= at) return constants.AVERROR_EOF
-    if (failure === undefined && end - at > left)
-      failure = fail('undecodable', 'too much to read for the answer')
     if (failure !== undefined) return constants.AVERROR_EIO
     const part = readAhead(at, end)
     if (isFailure(part)) {
@@ -42,21 +56,27 @@ export function openRangeIo({ pool, constants }: Libav, source: RangeSource): Ra
       return constants.AVERROR_EIO
     }
     at += part.length
-    left -= part.length
     return Buffer.from(part.buffer, part.byteOffset, part.byteLength)
   }
 
   /** The bytes from `start` up to `end`, or the first of them. Fetches no more than may still be read. */
   function readAhead(start: number, end: number): Uint8Array | Failure {
-    const aheadEnd = ahead.start + ahead.bytes.length
-    if (start < ahead.start || start >= aheadEnd) {
-      const wanted = end - start
-      const more = start === aheadEnd ? Math.min(2 * ahead.bytes.length, MOST_AHEAD_BYTES, left) : 0
-      const bytes = source.read(start, Math.min(start + Math.max(wanted, more), source.sizeBytes))
-      if (isFailure(bytes)) return bytes
-      ahead = { start, bytes }
-    }
-    return ahead.bytes.subarray(start - ahead.start, end - ahead.start)
+    const known = fetched.find((part) => start >= part.start && start < endOf(part))
+    if (known !== undefined) return known.bytes.subarray(start - known.start, end - known.start)
+    const wanted = end - start
+    if (wanted > left) return fail('undecodable', 'too much to read for the answer')
+    const before = fetched.find((part) => endOf(part) === start)
+    const more = before === undefined ? 0 : Math.min(2 * before.bytes.length, MOST_AHEAD_BYTES, left)
+    const bytes = source.read(start, Math.min(start + Math.max(wanted, more), source.sizeBytes))
+    if (isFailure(bytes)) return bytes
+    left -= bytes.length
+    fetched = [{ start, bytes }, ...fetched.filter((part) => part !== before)].slice(0, KEPT_PARTS)
+    return bytes.subarray(0, wanted)
+  }
+
+  function peek(start: number, end: number): Uint8Array | Failure {
+    const part = readAhead(start, Math.min(source.sizeBytes, Math.max(end, start + PEEKED_BYTES)))
+    return isFailure(part) || part.length >= end - start ? part : source.read(start, end)
   }
 
   function seek(offset: bigint, whence: number): bigint {
@@ -75,6 +95,7 @@ export function openRangeIo({ pool, constants }: Libav, source: RangeSource): Ra
   const handle = pool.acquire({ read, seek })
   return {
     io: handle.io,
+    peek,
     allow(bytes) {
       left = bytes
       failure = undefined

@@ -8,6 +8,7 @@ import type { DecodeOptions, Frame } from '../container/video-decoder.ts'
 import type { Decoder } from './decoder.ts'
 import type { Libav } from './load.ts'
 import { createPainter } from './painter.ts'
+import { LOOK_BACK_SECONDS, leans } from './seek-to-picture.ts'
 import { type StreamPlace, seekToStart, startOf } from './stream-start.ts'
 import { openVideoDecoder } from './video-decoder.ts'
 
@@ -20,16 +21,13 @@ export interface ShownFrameReader extends Disposable {
 export interface ShownFrameOptions extends StreamPlace {
   /** The first packet of the file comes next. */
   readonly isAtStart: boolean
+  /** It cannot be searched: its times go back. */
+  readonly isEdited: boolean
   readonly video: VideoInfo
   /** As far as the container tells. */
   readonly durationSeconds: number | undefined
 }
 
-/**
- * How far before the moment the search for a key frame begins, in seconds, one after the other: a container
- * without an index lands on any frame, and a decoder shows none before the next key frame.
- */
-const LOOK_BACK_SECONDS = [0, 2, 8, 32] as const
 /**
  * What is decoded between a key frame and a moment that may be missed by some time, in coded pixels: ten frames of 1080p,
  * fifty of 480p.
@@ -76,8 +74,8 @@ class SeekingReader implements ShownFrameReader {
   #isAtStart: boolean
   /** What was found last is the first picture of all, and the decoder got nothing else. */
   #isFirst = false
-  /** Frames are marked as key frames that are none. */
-  #marksLie = false
+  /** Frames are marked as key frames that are none, or a search leads anywhere. */
+  #marksLie: boolean
   #decoder: Decoder | undefined
   #decoderPixels = 0
 
@@ -86,6 +84,7 @@ class SeekingReader implements ShownFrameReader {
     this.#libav = libav
     this.#options = options
     this.#isAtStart = options.isAtStart
+    this.#marksLie = options.isEdited
     this.#secondsPerTick = stream.timeBase.num / stream.timeBase.den
     this.#startTicks = startOf(options, libav)
     this.#endTick =
@@ -149,7 +148,7 @@ class SeekingReader implements ShownFrameReader {
     }
     // Far behind the end there is nothing to go back from.
     const from = this.#endTick === undefined || lastTick < this.#endTick ? lastTick : this.#endTick
-    for (const back of LOOK_BACK_SECONDS) {
+    for (const back of this.#options.isEdited ? [] : LOOK_BACK_SECONDS) {
       const target = from - BigInt(Math.ceil(back / this.#secondsPerTick))
       if (target <= this.#startTicks) break
       if (this.#findFrom(decoder, target, lastTick, toleranceSeconds)) return
@@ -194,7 +193,16 @@ class SeekingReader implements ShownFrameReader {
   /** Decodes the first picture. Alone means that none is decoded behind it, which whoever reads on needs. */
   #beginAtStart(decoder: Decoder, alone?: 'alone'): boolean {
     if (!this.#isAtStart) seekToStart(this.#options, this.#libav)
-    using key = this.#nextPacket((packet) => packet.isKeyframe)
+    using first = this.#nextPacket()
+    if (first?.isKeyframe === false) {
+      // Not all pictures are marked that stand alone.
+      if (this.#begin(decoder, first) && this.#shown !== undefined) {
+        if (!leans(this.#libav.constants, this.#shown.picture)) return true
+      }
+      seekToStart(this.#options, this.#libav)
+    }
+    using marked = first?.isKeyframe === false ? this.#nextPacket((packet) => packet.isKeyframe) : undefined
+    const key = marked ?? first
     this.#isFirst = alone !== undefined && key !== undefined && this.#beginAlone(decoder, key)
     return this.#isFirst || this.#begin(decoder, key)
   }
@@ -236,7 +244,6 @@ class SeekingReader implements ShownFrameReader {
    * index have no marks: a picture that leans on others is no place to begin in the middle of a film.
    */
   #begin(decoder: Decoder, key: Packet | undefined, lastTick?: bigint): boolean {
-    const { AV_PICTURE_TYPE_I } = this.#libav.constants
     this.#forget()
     if (key === undefined) return false
     decoder.restart()
@@ -246,9 +253,9 @@ class SeekingReader implements ShownFrameReader {
     const [first] = this.#ahead
     if (first === undefined) return false
     if (lastTick !== undefined) {
-      const leans = first.picture.pictType !== AV_PICTURE_TYPE_I
-      if (leans) this.#marksLie = true
-      if (leans || first.tick > lastTick) {
+      const isNoKey = leans(this.#libav.constants, first.picture)
+      if (isNoKey) this.#marksLie = true
+      if (isNoKey || first.tick > lastTick) {
         this.#forget()
         return false
       }

@@ -35,5 +35,10 @@ export function seekToStart(place: StreamPlace, libav: Libav): void {
   const { AVSEEK_FLAG_BACKWARD, AVSEEK_FLAG_BYTE } = libav.constants
   const toFirstByte = () => context.seekFrameSync(stream.index, 0n, AVSEEK_FLAG_BYTE) >= 0
   if (!demuxer.hasIndex && toFirstByte()) return
-  if (context.seekFrameSync(stream.index, startOf(place, libav), AVSEEK_FLAG_BACKWARD) < 0) toFirstByte()
+  // The first pictures may not be marked as key frames, and times of an edited film go back: what is asked for before all of
+  // its times is the first packet. Others begin at their first key frame.
+  const start = demuxer.name === 'mov' ? BEFORE_ALL : startOf(place, libav)
+  if (context.seekFrameSync(stream.index, start, AVSEEK_FLAG_BACKWARD) < 0) toFirstByte()
 }
+
+const BEFORE_ALL = -(2n ** 62n)

@@ -1,0 +1,29 @@
+/** A chain of filters for sound, which is opened again where the sound goes on in another layout, rate or format. */
+
+import type { Frame, IRational } from 'node-av/lib'
+import type { Libav } from '../libav/load.ts'
+import { type Chain, openChain, soundSource } from './chain.ts'
+
+export type SoundChain = Pick<Chain, 'push' | 'drain'> & Disposable
+
+/** Times of the sound count `unit`. The filters have to end in one layout, rate and format. The caller disposes of it. */
+export function openSoundChain(libav: Libav, unit: IRational, filters: readonly string[]): SoundChain {
+  let chain: Chain | undefined
+  let kind = ''
+
+  return {
+    push(samples, onFrame) {
+      const source = soundSource(samples, unit)
+      if (chain === undefined || source !== kind) {
+        chain?.drain(onFrame)
+        chain?.[Symbol.dispose]()
+        chain = undefined
+        chain = openChain(libav, { kind: 'sound', source, filters })
+        kind = source
+      }
+      return chain.push(samples, onFrame)
+    },
+    drain: (onFrame: (frame: Frame) => void) => chain?.drain(onFrame),
+    [Symbol.dispose]: () => chain?.[Symbol.dispose](),
+  }
+}

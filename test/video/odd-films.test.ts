@@ -1,0 +1,281 @@
+/** Clips, previews and stills of films that are cut, joined, marked or timed otherwise than most are. */
+
+import { readWaveform } from '@media-proxy/origin/engine/process/clip/waveform.ts'
+import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
+import { render } from '@media-proxy/origin/engine/process/render.ts'
+import { type MediaSource, memorySource } from '@media-proxy/origin/engine/process/source/media-source.ts'
+import type { RenderOptions } from '@media-proxy/origin/engine/render-options.ts'
+import { mediaKindOfName } from '@media-proxy/origin/media/kinds.ts'
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import sharp from 'sharp'
+import { afterAll, describe, expect, it } from 'vitest'
+import { ANY_COST, LIMITS, libavTools, tellNobody } from '../video-tools.ts'
+import { canEncode, FFMPEG, makeVideo, remakeVideo, SECONDS, withFile } from '../videos.ts'
+import { colourOf, framesOf, inspectClip, loudShare } from './clip-facts.ts'
+
+const libav = await loadLibav()
+const HAS_THEORA = await canEncode('libtheora')
+const H264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-preset', 'ultrafast', '-crf', '12']
+const SINE = ['-f', 'lavfi', '-i', 'sine=r=48000:d=3', '-map', '0:v', '-map', '1:a']
+const TIME = (seconds: number) => ({ milliseconds: seconds * 1000 })
+
+type Wishes = Partial<RenderOptions> & { readonly width?: number }
+
+function sourceOf(name: string, bytes: Uint8Array): MediaSource {
+  return memorySource(bytes, mediaKindOfName(name))
+}
+
+async function rendered(source: MediaSource, wishes: Wishes): Promise<Buffer | Failure> {
+  const { width, ...options } = wishes
+  const result = await render(
+    source,
+    {
+      options: {
+        ...{ format: 'mp4', quality: 80, qualityAsked: false, animated: false, imagesOnly: false },
+        geometry: {
+          ...{ kind: 'transformation', fit: 'cover', gravity: 'centre' },
+          ...(width === undefined ? {} : { width }),
+        },
+        ...options,
+      } as RenderOptions,
+      ...{ limits: LIMITS, renderQuality: 'fine', allowance: ANY_COST },
+    },
+    libavTools,
+    { tellCost: tellNobody, tellProgress: tellNobody },
+  )
+  if (isFailure(result)) return result
+  if (result.kind !== 'rendered' || result.bytes === undefined) throw new Error(result.kind)
+  return Buffer.from(result.bytes)
+}
+
+async function made(name: string, bytes: Uint8Array, wishes: Wishes = {}): Promise<Buffer> {
+  const result = await rendered(sourceOf(name, bytes), wishes)
+  if (isFailure(result)) throw new Error(`${result.code} ${result.detail}`)
+  return result
+}
+
+/** The colours of the pictures of a clip, each as often as it changes. */
+async function coloursOf(clip: Buffer): Promise<readonly string[]> {
+  const frames = await framesOf(clip, await inspectClip(clip))
+  const colours = frames.map((frame) => colourOf(frame))
+  return colours.filter((colour, at) => colour !== colours[at - 1])
+}
+
+describe.skipIf(FFMPEG === undefined || libav === undefined)('odd films (need FFmpeg and libav)', () => {
+  afterAll(() => libav?.pool.close())
+
+  describe('whose store fails in the middle', () => {
+    function failing(name: string, bytes: Uint8Array): MediaSource {
+      const source = sourceOf(name, bytes)
+      return {
+        ...source,
+        read: (start, end) =>
+          end > bytes.length / 2 ? fail('store-unreachable', 'no more') : source.read(start, end),
+      }
+    }
+
+    it.each<[string, Wishes]>([
+      ['copied', {}],
+      ['encoded as MP4', { width: 160 }],
+      ['encoded as WebM', { format: 'webm', width: 160 }],
+      ['as a preview', { format: 'webp', animated: true }],
+    ])('are no shorter clip, %s', async (_, wishes) => {
+      const film = await makeVideo('mp4', 'testsrc2=s=640x360:r=25', [...H264, '-movflags', '+faststart'])
+      expect(await rendered(failing('a.mp4', film), wishes)).toMatchObject({ code: 'store-unreachable' })
+    })
+  })
+
+  it.each(['mkv', 'flv'])('with several pictures at one moment are encoded, from %s', async (extension) => {
+    const film = await makeVideo(extension, 'testsrc2=s=64x64:r=3000', [...H264, '-bf', '2'], 0.2)
+    expect(await inspectClip(await made(`a.${extension}`, film))).toMatchObject({ video: 'h264' })
+  })
+
+  describe('with sound', () => {
+    async function joined(first: readonly string[], second: readonly string[]): Promise<Buffer> {
+      const part = (sound: readonly string[], offset: number) =>
+        makeVideo(
+          'ts',
+          'color=red:s=160x96:r=25:d=1',
+          [
+            ...['-f', 'lavfi', '-i', 'sine=r=48000:d=1', '-map', '0:v', '-map', '1:a', ...H264, ...sound],
+            ...['-output_ts_offset', String(offset)],
+          ],
+          1,
+        )
+      return Buffer.concat([await part(first, 0), await part(second, 1)])
+    }
+
+    it('that goes on in another layout play to their end', async () => {
+      const film = await joined(['-c:a', 'ac3', '-ac', '2'], ['-c:a', 'ac3', '-ac', '6'])
+      const clip = await made('a.ts', film)
+      expect((await inspectClip(clip)).seconds).toBeCloseTo(2, 0)
+      expect(await loudShare(clip)).toBeGreaterThan(0.9)
+    })
+
+    it('that goes on at another rate have a waveform of as much of each', async () => {
+      if (libav === undefined) throw new Error('no libav')
+      const quiet = await makeVideo('aac', 'sine=r=22050,volume=0.1', ['-ar', '22050'])
+      const loud = await makeVideo('aac', 'sine=r=48000,volume=4', ['-ar', '48000'])
+      const peaks = readWaveform(libav, sourceOf('a.aac', Buffer.concat([quiet, loud])), 'aac')
+      if (!(peaks instanceof Uint8Array)) throw new Error('no waveform')
+      const change = peaks.findIndex((peak) => peak > 64)
+      expect(change / peaks.length).toBeCloseTo(0.5, 1)
+    })
+
+    it('of several pieces in a packet are heard throughout', async () => {
+      const film = await makeVideo('ts', SECONDS, [...SINE, ...H264, '-c:a', 'aac', '-shortest'])
+      expect(await loudShare(await made('a.ts', film))).toBeGreaterThan(0.95)
+    })
+
+    it('that pauses for less than a tenth of a second stay in step', async () => {
+      const film = await makeVideo('mkv', SECONDS, [
+        ...['-f', 'lavfi', '-i', "sine=r=48000:d=3,aselect='not(between(t,1,1.06))'"],
+        ...['-map', '0:v', '-map', '1:a', ...H264, '-c:a', 'pcm_s16le'],
+      ])
+      const share = await loudShare(await made('a.mkv', film, { width: 160 }))
+      expect(share).toBeGreaterThan(0.95)
+      expect(share).toBeLessThan(0.99)
+    })
+
+    it('before the first picture are copied with it', async () => {
+      const late = await makeVideo('mkv', SECONDS, [
+        ...['-itsoffset', '-1', ...SINE, ...H264, '-c:a', 'aac', '-avoid_negative_ts', 'make_zero'],
+      ])
+      const clip = await made('a.mkv', late)
+      expect((await inspectClip(clip)).times[0]).toBeCloseTo(1, 1)
+    })
+  })
+
+  it.skipIf(!HAS_THEORA)('small ones in Ogg have a waveform', async () => {
+    if (libav === undefined) throw new Error('no libav')
+    const film = await makeVideo('ogv', SECONDS, [...SINE, '-c:v', 'libtheora', '-c:a', 'libvorbis'])
+    expect(readWaveform(libav, sourceOf('a.ogv', film), 'ogv')).toBeInstanceOf(Uint8Array)
+  })
+
+  describe('begin at the moment that is asked for', () => {
+    const longGroups = [...H264, '-g', '75', '-bf', '2']
+
+    it.each(['ts', 'mpg', 'mp4'])('between the key frames of %s', async (extension) => {
+      const codec = extension === 'mpg' ? ['-c:v', 'mpeg2video', '-g', '75', '-q:v', '2'] : longGroups
+      const film = await makeVideo(extension, SECONDS, codec)
+      const name = extension === 'mpg' ? 'a.mpeg' : `a.${extension}`
+      const clip = await made(name, film, { time: TIME(1.2), durationMs: 1000 })
+      expect(await coloursOf(clip)).toEqual(['lime', 'blue'])
+      expect((await inspectClip(clip)).seconds).toBeCloseTo(1, 1)
+    })
+
+    it('where every picture is marked as a key frame', async () => {
+      const film = await makeVideo('mp4', SECONDS, longGroups)
+      film.write('free', film.lastIndexOf('stss'), 'latin1')
+      const clip = await made('a.mp4', film, { time: TIME(1.2), durationMs: 1000 })
+      expect(await coloursOf(clip)).toEqual(['lime', 'blue'])
+    })
+
+    it('where the first pictures are not marked as key frames', async () => {
+      const film = await makeVideo('mp4', SECONDS, [...H264, '-g', '25'])
+      const marks = film.lastIndexOf('stss') + 4
+      film.writeUInt32BE(1, marks + 4)
+      film.writeUInt32BE(film.readUInt32BE(marks + 16), marks + 8)
+      expect(await coloursOf(await made('a.mp4', film, { width: 160 }))).toEqual(['red', 'lime', 'blue'])
+      const later = await made('a.mp4', film, { time: TIME(1.2), durationMs: 1000 })
+      expect(await coloursOf(later)).toEqual(['lime', 'blue'])
+      expect(colourOf(await pixelsOf(await made('a.mp4', film, { format: 'png' })))).toBe('red')
+    })
+  })
+
+  describe('with edits', () => {
+    /** Shows the first second, then the last; the numbers are those that FFmpeg writes. */
+    async function shortened(): Promise<Buffer> {
+      const film = await makeVideo('mp4', SECONDS, [...H264, '-g', '75', '-video_track_timescale', '1000'])
+      return withEdits(film, [
+        [1000, 0],
+        [1000, 2000],
+      ])
+    }
+
+    it('show their parts in order, in clips and in stills', async () => {
+      const film = await shortened()
+      expect(await coloursOf(await made('a.mp4', film))).toEqual(['red', 'blue'])
+      const part = await made('a.mp4', film, { time: TIME(0.5), durationMs: 1000 })
+      expect(await coloursOf(part)).toEqual(['red', 'blue'])
+      for (const [seconds, colour] of [
+        [0.2, 'red'],
+        [0.9, 'red'],
+        [1.5, 'blue'],
+      ] as const) {
+        const still = await made('a.mp4', film, { format: 'png', time: TIME(seconds) })
+        expect(colourOf(await pixelsOf(still)), String(seconds)).toBe(colour)
+      }
+    })
+
+    it('are refused where there are thousands', async () => {
+      const film = withEdits(
+        await makeVideo('mp4', SECONDS, H264),
+        Array.from({ length: 20_000 }, () => [1, 0]),
+      )
+      expect(await rendered(sourceOf('a.mp4', film), {})).toMatchObject({
+        code: 'undecodable',
+        detail: expect.stringContaining('edits'),
+      })
+    })
+  })
+
+  describe('that are copied', () => {
+    it('begin at 0 whatever their clock says', async () => {
+      const film = await makeVideo('mkv', SECONDS, [...H264, '-output_ts_offset', '10'])
+      const { seconds, times } = await inspectClip(await made('a.mkv', film))
+      expect(times[0]).toBeCloseTo(0, 1)
+      expect(seconds).toBeCloseTo(3, 1)
+    })
+
+    it('keep the shape of pixels that the container alone tells', async () => {
+      const film = await makeVideo('mp4', SECONDS, H264)
+      const wide = await withFile(film, (path) =>
+        remakeVideo({ path }, 'mkv', ['-c', 'copy', '-aspect', '10:3']),
+      )
+      const clip = await made('a.mkv', wide)
+      const [clipSize, ownSize] = await Promise.all(
+        [clip, wide].map(async (bytes, at) =>
+          sharp(await made(at === 0 ? 'a.mp4' : 'a.mkv', bytes, { format: 'png' })).metadata(),
+        ),
+      )
+      expect(clipSize?.width).toBe(640)
+      expect([clipSize?.width, clipSize?.height]).toEqual([ownSize?.width, ownSize?.height])
+    })
+
+    it.each([
+      ['copied', {}],
+      ['encoded', { width: 160 }],
+    ])('last no longer than asked where a picture does, %s', async (_, wishes) => {
+      const film = await makeVideo('mp4', 'testsrc2=s=320x192:r=1/5', H264, 10)
+      const clip = await made('a.mp4', film, { ...wishes, durationMs: 1000 })
+      expect((await inspectClip(clip)).seconds).toBeCloseTo(1, 1)
+    })
+  })
+})
+
+async function pixelsOf(png: Buffer): Promise<Buffer> {
+  return sharp(png).ensureAlpha().raw().toBuffer()
+}
+
+/** A film with its index at its end and one edit list, whose entries are replaced: how long, and from where. */
+function withEdits(film: Buffer, edits: readonly (readonly number[])[]): Buffer {
+  const list = film.indexOf('elst')
+  const index = film.indexOf('moov')
+  expect(index).toBeGreaterThan(film.indexOf('mdat'))
+  const before = film.readUInt32BE(list - 4)
+  const entries = Buffer.alloc(8 + 12 * edits.length)
+  entries.writeUInt32BE(edits.length, 4)
+  for (const [at, [duration = 0, mediaTime = 0]] of edits.entries()) {
+    entries.writeUInt32BE(duration, 8 + 12 * at)
+    entries.writeInt32BE(mediaTime, 12 + 12 * at)
+    entries.writeUInt32BE(0x10000, 16 + 12 * at)
+  }
+  const grown = Buffer.concat([film.subarray(0, list + 4), entries, film.subarray(list - 4 + before)])
+  const more = grown.length - film.length
+  for (const box of ['moov', 'trak', 'edts', 'elst']) {
+    const at = grown.indexOf(box, index) - 4
+    grown.writeUInt32BE(grown.readUInt32BE(at) + more, at)
+  }
+  return grown
+}
