@@ -37,7 +37,11 @@ export interface ProcessEnd {
     /** Somebody else did: an operator, or the kernel for want of memory. */
     | { readonly kind: 'killed-from-outside' }
     /** A decoder crashed, ran out of memory, or said something that is no answer. */
-    | { readonly kind: 'crashed'; readonly detail: string }
+    | {
+        readonly kind: 'crashed'
+        readonly detail: string /** By an error that its code did not catch. */
+        readonly threw?: true
+      }
 }
 
 export type KillReason = 'cpu' | 'deadline' | 'abandoned' | 'closed' | 'renewed' | 'protocol'
@@ -329,6 +333,8 @@ interface CurrentJob {
 }
 
 const NOTHING = new Uint8Array()
+/** The status with which Node ends then. */
+const UNCAUGHT_ERROR = 1
 
 function send(
   socket: Socket,
@@ -358,5 +364,6 @@ function causeOf(
   if (broken !== undefined) return { kind: 'crashed', detail: broken }
   if (killedFor !== undefined) return { kind: 'killed', reason: killedFor }
   if (signal === 'SIGKILL' || signal === 'SIGTERM') return { kind: 'killed-from-outside' }
-  return { kind: 'crashed', detail: `${signal ?? `status ${code}`} ${complaint}`.trim() }
+  const detail = `${signal ?? `status ${code}`} ${complaint}`.trim()
+  return { kind: 'crashed', detail, ...(code === UNCAUGHT_ERROR ? { threw: true } : {}) }
 }

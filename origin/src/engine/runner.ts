@@ -6,6 +6,7 @@ import { abortFailure } from '../concurrency/wait.ts'
 import type { Source } from '../source/bytes/source.ts'
 import type { EngineProcess, JobInput, JobOutput, ProcessEnd } from './engine-process.ts'
 import type { Cost, Job, ResultOf, Sharing } from './jobs.ts'
+import { createLethalWork, workOf } from './lethal-work.ts'
 import { watchOver } from './watch.ts'
 import type { Way, Ways } from './ways.ts'
 
@@ -51,9 +52,9 @@ const MOST_ROUNDS = 4
 const REMEMBERED_SOURCES = 1000
 const REMEMBERED_MS = 600_000
 
-/** A source that ended its process is remembered for a while, and refused at once; one that took long begins elsewhere. */
+/** Work that ended its process is remembered for a while, and refused at once; a source that took long begins elsewhere. */
 export function createRunner({ ways, mostCost, events }: RunnerOptions): Runner {
-  const rejectedSources = new LRUCache<string, Failure>({ max: REMEMBERED_SOURCES, ttl: REMEMBERED_MS })
+  const lethalWork = createLethalWork()
   const slowSources = new LRUCache<string, true>({ max: REMEMBERED_SOURCES, ttl: REMEMBERED_MS })
   const waiting = createCrowds()
   const ids = new LRUCache<string, number>({ max: REMEMBERED_SOURCES })
@@ -65,15 +66,16 @@ export function createRunner({ ways, mostCost, events }: RunnerOptions): Runner 
   }
   return async (source, jobOf, time, work) => {
     const name = `${source.key}\n${source.info.etag}`
-    const known = rejectedSources.get(name)
-    if (known !== undefined) return known
     let way = work === 'clip' ? ways.clip : ways.first(source, slowSources.has(name))
     const id = idOf(name)
+    const wanted = workOf(jobOf(way.allowance, { id, shared: false }))
+    const known = lethalWork.rejection(name, wanted)
+    if (known !== undefined) return known
     for (let round = 0; round < MOST_ROUNDS; round += 1) {
       const ended = await runInLane(way, jobOf, { source, id }, time, { events, waiting })
       if ('rejected' in ended) return ended.rejected
       if ('lethal' in ended) {
-        rejectedSources.set(name, ended.lethal)
+        lethalWork.remember(name, wanted, { failure: ended.lethal, inspected: ended.inspected })
         return ended.lethal
       }
       if ('tooSlow' in ended) {
@@ -97,8 +99,8 @@ type Ended<Kind extends Job['kind']> =
   | { readonly output: JobOutput<Kind> }
   /** Not the source's fault, or said by the job itself. */
   | { readonly rejected: Failure }
-  /** The source ended its process. */
-  | { readonly lethal: Failure }
+  /** The source ended its process, before or after what it costs was told. */
+  | { readonly lethal: Failure; readonly inspected: boolean }
   /** A job of the quick lane was none. */
   | { readonly tooSlow: true }
 
@@ -166,15 +168,20 @@ async function runOn<J extends SourceJob>(
   const watch = watchOver(process, signal, way.headerCpuSeconds)
   let cpuSeconds = 0
   let outcome = 'error'
+  let inspected = false
+  const onInspected = (cost: Cost) => {
+    inspected = true
+    watch.extend(cost)
+  }
   try {
-    const ended = await process.run(job, input, watch.extend)
+    const ended = await process.run(job, input, onInspected)
     if ('cause' in ended) {
       cpuSeconds = ended.cpuSeconds ?? 0
       const reported = classifyEnd(ended, way, signal)
       outcome =
         'tooSlow' in reported ? 'too-slow' : ('lethal' in reported ? reported.lethal : reported.rejected).code
       if ('lost' in reported) events.onLost(job.kind, reported.lost)
-      return reported
+      return 'lethal' in reported ? { ...reported, inspected } : reported
     }
     cpuSeconds = ended.usedCpuSeconds
     const { result } = ended
@@ -188,6 +195,8 @@ async function runOn<J extends SourceJob>(
   }
 }
 
+type Reported = { readonly rejected: Failure } | { readonly lethal: Failure } | { readonly tooSlow: true }
+
 const RETRY_AFTER = { 'retry-after': '1' }
 const TOO_MUCH_TIME = 'more processor time than was admitted'
 
@@ -196,7 +205,7 @@ function classifyEnd(
   { cause }: ProcessEnd,
   { isQuick }: Way,
   signal: AbortSignal,
-): Exclude<Ended<Job['kind']>, { readonly output: unknown }> & { readonly lost?: string } {
+): Reported & { readonly lost?: string } {
   switch (cause.kind) {
     case 'killed-from-outside':
       return {
@@ -204,6 +213,9 @@ function classifyEnd(
         lost: 'killed from outside',
       }
     case 'crashed':
+      // An error that nobody caught is this code's own, and tells nothing of the file.
+      if (cause.threw)
+        return { rejected: fail('defect', `it threw: ${cause.detail}`.slice(0, 300)), lost: cause.detail }
       return {
         lethal: fail('undecodable', `it ended its process: ${cause.detail}`.slice(0, 300)),
         lost: cause.detail,

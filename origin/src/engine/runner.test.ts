@@ -1,0 +1,126 @@
+/** What ends its process is refused at once afterwards, and nothing else of the same file. */
+
+import type { Failure } from '@media-proxy/shared/response/failure.ts'
+import { describe, expect, it } from 'vitest'
+import { createLane } from '../concurrency/lane.ts'
+import type { SourceLimits } from '../media/limits.ts'
+import type { Source } from '../source/bytes/source.ts'
+import type { EngineProcess, JobOutput, ProcessEnd } from './engine-process.ts'
+import type { ExamineJob, Job, RenderJob } from './jobs.ts'
+import type { Pool } from './pool.ts'
+import { FULL_SIZE, type RenderOptions } from './render-options.ts'
+import { createRunner } from './runner.ts'
+import type { Way } from './ways.ts'
+
+const COST = { memoryBytes: 1, cpuSeconds: 1 }
+const CRASH: ProcessEnd = { cpuSeconds: 1, cause: { kind: 'crashed', detail: 'SIGSEGV' } }
+const THROWN: ProcessEnd = { cpuSeconds: 1, cause: { kind: 'crashed', detail: 'status 1', threw: true } }
+const SLOW: ProcessEnd = { cpuSeconds: 9, cause: { kind: 'killed', reason: 'cpu' } }
+const RENDERED: JobOutput<'render'> = {
+  ...{ body: new Uint8Array(), usedCpuSeconds: 0 },
+  result: { kind: 'rendered', format: 'webp', untouched: false },
+}
+
+const PLAIN: RenderOptions = {
+  ...{ geometry: FULL_SIZE, imagesOnly: false, format: 'webp', quality: 80 },
+  ...{ qualityAsked: false, animated: false },
+}
+const AT_SIX: RenderOptions = { ...PLAIN, time: { milliseconds: 6000 } }
+const AT_SEVEN: RenderOptions = { ...PLAIN, time: { milliseconds: 7000 } }
+const SHEET: RenderOptions = { ...PLAIN, sprite: { columns: 2, rows: 2 } }
+
+describe('work that ends its process', () => {
+  it.each([
+    ['a moment', AT_SIX, CRASH],
+    ['a moment that takes too long', AT_SIX, SLOW],
+    ['a sheet', SHEET, CRASH],
+    ['a clip', { ...PLAIN, format: 'mp4' } as RenderOptions, CRASH],
+    ['an animation', { ...PLAIN, animated: true }, CRASH],
+  ])('is refused alone where it is %s', async (_, options, end) => {
+    const { render, begun } = runner([{ end, inspected: true }])
+    expect(await render(options)).toMatchObject({ ok: false })
+    expect(await render(options)).toMatchObject({ ok: false })
+    expect(begun()).toBe(1)
+    for (const other of [PLAIN, AT_SEVEN]) expect(await render(other)).toMatchObject({ body: RENDERED.body })
+  })
+
+  it.each([
+    ['the first picture', PLAIN, true],
+    ['the header', AT_SIX, false],
+  ])('condemns the whole source where it is %s', async (_, options, inspected) => {
+    const { render, examine, begun } = runner([{ end: CRASH, inspected }])
+    expect(await render(options)).toMatchObject({ code: 'undecodable' })
+    for (const other of [PLAIN, AT_SEVEN, SHEET])
+      expect(await render(other)).toMatchObject({ code: 'undecodable' })
+    expect(await examine()).toMatchObject({ code: 'undecodable' })
+    expect(begun()).toBe(1)
+  })
+
+  it('is a defect, and not remembered, where it threw an error', async () => {
+    const { render } = runner([{ end: THROWN, inspected: true }])
+    expect(await render(PLAIN)).toMatchObject({ code: 'defect' })
+    expect(await render(PLAIN)).toMatchObject({ body: RENDERED.body })
+  })
+})
+
+interface Ending {
+  readonly end: ProcessEnd
+  readonly inspected: boolean
+}
+
+/** Jobs on one source, of which the first end as they are told to. */
+function runner(endings: readonly Ending[]) {
+  let begun = 0
+  const process = {
+    async run(_job: Job, _input: unknown, onInspected?: (cost: typeof COST) => void) {
+      const ending = endings[begun]
+      begun += 1
+      if (ending?.inspected) onInspected?.(COST)
+      return ending?.end ?? RENDERED
+    },
+    cpuSeconds: () => 0,
+    kill: () => undefined,
+  }
+  const pool: Pick<Pool, 'take' | 'release'> = {
+    // Of a process the runner uses no more than this.
+    take: async () => process as unknown as EngineProcess,
+    release: () => undefined,
+  }
+  const way: Way = {
+    ...{ lane: createLane({ concurrency: 1, queue: 1 }), pool: pool as Pool, allowance: COST },
+    ...{ weightBytes: 0, headerCpuSeconds: 1, isQuick: false },
+  }
+  const run = createRunner({
+    ways: { first: () => way, clip: way, slow: way, admitted: () => way },
+    mostCost: COST,
+    events: { onJob: () => undefined, onLost: () => undefined },
+  })
+  const jobSource = { format: 'mp4', sizeBytes: 1, whole: true }
+  const limits = {} as SourceLimits
+  const time = { signal: new AbortController().signal, timeLeftMs: 1000 }
+  const source = {
+    ...{ key: 'a', info: { etag: '"1"', lastModified: undefined }, bytes: new Uint8Array(1) },
+    parts: { sizeBytes: 1 },
+  } as Source
+  return {
+    begun: () => begun,
+    render: (options: RenderOptions): Promise<JobOutput<'render'> | Failure> =>
+      run(
+        source,
+        (allowance, sharing): RenderJob => ({
+          ...{ kind: 'render', source: { ...jobSource, ...sharing }, limits, options, allowance },
+          renderQuality: 'fine',
+        }),
+        time,
+      ),
+    examine: () =>
+      run(
+        source,
+        (allowance, sharing): ExamineJob => ({
+          ...{ kind: 'examine', source: { ...jobSource, ...sharing }, limits, allowance },
+          ...{ scan: true, anySound: false, extras: [], scanFrames: 1 },
+        }),
+        time,
+      ),
+  }
+}
