@@ -132,6 +132,22 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       expect([status, body.toString()]).toEqual([400, 'Only images and videos can be transformed'])
     })
 
+    it.each([
+      ['index first, by its name', 'isom', ['-movflags', '+faststart'], 'video/mp4'],
+      ['index first, by its brand', 'M4A ', ['-movflags', '+faststart'], 'video/mp4'],
+      // Its tracks lie behind what is looked at then.
+      ['index last, by its name', 'isom', [], 'audio/mp4'],
+      ['index last, by its brand', 'M4A ', [], 'audio/mp4'],
+    ] as const)('a film that calls itself sound is a film: %s', async (_, brand, flags, sniffed) => {
+      const film = await makeVideo('mp4', SECONDS, [...SINE, ...H264, '-c:a', 'aac', ...flags])
+      film.write(brand, 8, 'latin1')
+      await put('film.m4a', film)
+      expect(await ask('/_sniff', 'film.m4a')).toEqual({ content_type: sniffed })
+      expect(await ask('/_metadata', 'film.m4a')).toMatchObject({
+        ...{ format: 'mp4', content_type: 'video/mp4', width: 320, placeholder: expect.any(String) },
+      })
+    })
+
     it('an MP3 behind zero bytes is one', async () => {
       const sound = await makeVideo('mp3', SECONDS, [
         ...SOUND,

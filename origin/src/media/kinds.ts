@@ -87,6 +87,15 @@ const SOUND_ALONE: ReadonlyMap<MediaFormat, AudioKind> = new Map([
   ['mkv', KINDS.mka],
 ])
 
+/** What the container of a sound is where it holds a film; undefined where it holds none. */
+export const filmAround = (format: MediaFormat): VideoKind | undefined => FILM_AROUND.get(format)
+
+const FILM_AROUND: ReadonlyMap<MediaFormat, VideoKind> = new Map([
+  ['m4a', KINDS.mp4],
+  ['weba', KINDS.webm],
+  ['mka', KINDS.mkv],
+])
+
 /** The kind that a file name's extension stands for, in any case; undefined for none or an unknown one. */
 export const mediaKindOfName = (fileName: string): MediaKind | undefined => {
   const extension = /\.([^.]+)$/.exec(fileName)?.[1]?.toLowerCase()

@@ -1,5 +1,6 @@
 /** MP4, QuickTime, M4A, AVIF and HEIC share one container (ISO/IEC 14496-12); the brands tell them apart. */
 
+import { fourCharacters, hasFilmTrack } from './iso-tracks.ts'
 import type { MediaFormat } from './kinds.ts'
 
 /**
@@ -17,13 +18,16 @@ export const sniffIsoMedia = (
 
   if (type === 'ftyp') {
     const [major = '', ...compatible] = brands(view, boxBytes)
-    return formatOfBrands(major, compatible, named)
+    const format = formatOfBrands(major, compatible, named)
+    // Neither a brand nor a name makes sound of a film.
+    return format === 'm4a' && hasFilmTrack(bytes) ? 'mp4' : format
   }
   // Files older than the brands, and recorders that write the media first. Without brands nothing tells MP4
   // from QuickTime but the name. Text that happens to have such a word there has no sensible size before it.
   const isBox = boxBytes === 1 || (boxBytes >= 8 && boxBytes < MAX_UNBRANDED_BOX_BYTES)
   if (!UNBRANDED_TYPES.has(type) || !isBox) return undefined
-  return named === 'mp4' || named === 'm4a' ? named : 'mov'
+  if (named === 'm4a') return hasFilmTrack(bytes) ? 'mp4' : 'm4a'
+  return named === 'mp4' ? 'mp4' : 'mov'
 }
 
 const UNBRANDED_TYPES: ReadonlySet<string> = new Set(['moov', 'mdat', 'free', 'skip', 'wide', 'pnot'])
@@ -69,13 +73,3 @@ const HEVC_IMAGE_BRANDS: ReadonlySet<string> = new Set([
   'hevm',
   'hevs',
 ])
-
-const fourCharacters = (view: DataView, at: number): string =>
-  at + 4 > view.byteLength
-    ? ''
-    : String.fromCharCode(
-        view.getUint8(at),
-        view.getUint8(at + 1),
-        view.getUint8(at + 2),
-        view.getUint8(at + 3),
-      )

@@ -4,7 +4,7 @@
  */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { type MediaKind, soundAlone } from '../../media/kinds.ts'
+import { filmAround, type MediaKind, soundAlone } from '../../media/kinds.ts'
 import { FREE, oneAfterTheOther } from '../cost.ts'
 import { predictWaveform } from '../film-cost.ts'
 import type { Cost, Deferred, ExamineJob } from '../jobs.ts'
@@ -66,7 +66,7 @@ export async function examine(
     case 'video':
       return examineVideo(source, kind, options)
     case 'audio':
-      return examineAudio(source, kind, options)
+      return (await examineHiddenFilm(source, kind, options)) ?? examineAudio(source, kind, options)
   }
 }
 
@@ -164,6 +164,29 @@ async function examineVideo(
     return sound === undefined ? video : examineAudio(source, sound, options)
   }
   try {
+    return await lookAtVideo(video, kind, options)
+  } finally {
+    await video.close()
+  }
+}
+
+/**
+ * A film that calls itself sound is a film: brands and names are claims, and its tracks may lie behind the first bytes, which
+ * are all that was seen of it. Undefined for what is sound.
+ */
+async function examineHiddenFilm(
+  source: MediaSource,
+  { format }: MediaKind,
+  options: ExamineOptions,
+): Promise<Examined | Deferred | Failure | undefined> {
+  const kind = filmAround(format)
+  if (kind === undefined) return undefined
+  const video = await openVideo(options.tools, source, kind.format)
+  // Without a picture that decodes there is nothing to see; what else is wrong with it is said of the sound.
+  if (isFailure(video)) return undefined
+  try {
+    // A cover, or the pictures of chapters.
+    if (video.info.video.codec === 'mjpeg') return undefined
     return await lookAtVideo(video, kind, options)
   } finally {
     await video.close()
