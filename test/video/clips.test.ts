@@ -70,6 +70,29 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg
       expect(first && [...first.subarray(0, 3)].every((channel) => channel > 245)).toBe(true)
     })
 
+    it('shows each picture for its time in MP4, however unequal they are', async () => {
+      const delay = [100, 3000, 100]
+      const gif = await halves(delay)
+      const body = await clip('unequal.gif', gif, 'format=mp4')
+      const facts = await inspectClip(body)
+      // ISO/IEC 14496-12, section 8.4.2: of the pictures, as the sum of their times, and not of the film.
+      const track = body.indexOf('mdhd') + 'mdhd'.length
+      const seconds = body.readUInt32BE(track + 16) / body.readUInt32BE(track + 12)
+      expect(seconds).toBeCloseTo(total(delay) / 1000, 2)
+      expect(facts.times.map((time) => Math.round(time * 1000))).toEqual(starts(delay))
+    })
+
+    it('as AVIF has the range of colours that every browser reads alike', async () => {
+      const gif = await halves([100, 100])
+      const avif = await ask('red.gif', gif, 'format=avif&animated=true')
+      expect(avif.status, door.log.at(-1)?.detail).toBe(200)
+      const colours = avif.body.indexOf('nclx') + 'nclx'.length
+      expect((avif.body[colours + 6] ?? 0) >> 7).toBe(0)
+      const still = await ask('red.avif', avif.body, 'format=png')
+      const pixels = await sharp(still.body).ensureAlpha().raw().toBuffer()
+      expect(colourOf(pixels)).toBe('red')
+    })
+
     it('keeps what is transparent in WebM', async () => {
       const body = await clip('see-through.gif', await animations[0][1](), 'format=webm')
       const facts = await inspectClip(body, 'libvpx-vp9')
@@ -358,6 +381,29 @@ async function moving() {
   for (let pixel = 0; pixel < raw.width * raw.height; pixel += 1)
     if (pixel % raw.width < raw.width / 8) holed[pixel * 4 + 3] = 0
   return sharp(holed, { raw: { ...raw, pageHeight: FRAME_HEIGHT } })
+}
+
+/** Halves of two colours, red first. */
+function halves(delay: number[]): Promise<Buffer> {
+  const [red, lime, blue, yellow] = [
+    [255, 0, 0],
+    [0, 255, 0],
+    [0, 0, 255],
+    [255, 255, 0],
+  ] as const
+  const pictures = [
+    [red, blue],
+    [lime, yellow],
+    [blue, red],
+  ]
+  const [width, pageHeight] = [40, 30]
+  const pixels = pictures
+    .slice(0, delay.length)
+    .flatMap((colours) =>
+      Array.from({ length: width * pageHeight }, (_, at) => colours[at % width < width / 2 ? 0 : 1] ?? []),
+    )
+  const raw = { width, height: pageHeight * delay.length, channels: 3, pageHeight } as const
+  return sharp(Buffer.from(pixels.flat()), { raw }).gif({ loop: 0, delay }).toBuffer()
 }
 
 /** A flash and a beep at the start of each second. */

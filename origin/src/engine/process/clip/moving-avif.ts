@@ -76,7 +76,8 @@ function openTrack(libav: Libav, { width, height }: Strip, kind: 'colour' | 'alp
     context.colorSpace = constants.AVCOL_SPC_BT709
     context.colorPrimaries = constants.AVCOL_PRI_BT709
     context.colorTrc = constants.AVCOL_TRC_IEC61966_2_1
-    context.colorRange = constants.AVCOL_RANGE_JPEG
+    // Chromium shows colours of full range too dark where pictures move.
+    context.colorRange = kind === 'alpha' ? constants.AVCOL_RANGE_JPEG : constants.AVCOL_RANGE_MPEG
     context.setOption('crf', Math.round(rateFactor(quality)))
     context.setOption('preset', PRESET)
     // One thread, so that the same animation is the same bytes everywhere.
@@ -87,7 +88,7 @@ function openTrack(libav: Libav, { width, height }: Strip, kind: 'colour' | 'alp
     source: pictureSource({ width, height, format: constants.AV_PIX_FMT_RGBA }, TICKS_PER_SECOND),
     filters: [
       ...(kind === 'alpha' ? ['alphaextract'] : []),
-      'scale=flags=bicubic+full_chroma_int+accurate_rnd:out_color_matrix=bt709:out_range=full',
+      `scale=flags=bicubic+full_chroma_int+accurate_rnd:out_color_matrix=bt709:out_range=${kind === 'alpha' ? 'full' : 'limited'}`,
       'format=yuv420p',
     ],
   })

@@ -57,7 +57,8 @@ function x264(level: number, isAnimation: boolean): Readonly<Record<string, stri
     profile: 'high',
     crf: between(isAnimation ? X264_ANIMATION : X264_FILM, level),
     preset: isAnimation ? 'medium' : 'veryfast',
-    ...(isAnimation ? { tune: 'animation' } : {}),
+    // MP4 tells how long pictures are shown by when they are decoded: out of order, those of unequal times would be wrong.
+    ...(isAnimation ? { tune: 'animation', bf: 0 } : {}),
     // x264's assembly for its macroblock tree answers other bytes once in a hundred runs; a strong ETag needs the same ones.
     'x264-params': 'cpu-independent=1',
   }
