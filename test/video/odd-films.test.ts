@@ -146,6 +146,18 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd films (need FF
     })
   })
 
+  it('of a picture for minutes have a preview no longer than is asked', async () => {
+    const film = await makeVideo('mp4', 'testsrc2=s=64x64:r=1/100', H264, 200)
+    const preview = await made('a.mp4', film, { format: 'webp', animated: true })
+    expect((await sharp(preview).metadata()).format).toBe('webp')
+  })
+
+  it('show the track that plays beside one that nothing plays', async () => {
+    const film = await makeVideo('mp4', SECONDS, ['-map', '0:v', '-map', '0:v', ...H264])
+    film.write('xxxx', film.indexOf('avc1', film.indexOf('stsd')), 'latin1')
+    expect(colourOf(await pixelsOf(await made('a.mp4', film, { format: 'png' })))).toBe('red')
+  })
+
   it.skipIf(!HAS_THEORA)('small ones in Ogg have a waveform', async () => {
     if (libav === undefined) throw new Error('no libav')
     const film = await makeVideo('ogv', SECONDS, [...SINE, '-c:v', 'libtheora', '-c:a', 'libvorbis'])

@@ -58,7 +58,8 @@ export function playPreview(libav: Libav, film: OpenedStreams, options: PreviewO
   const pictures = isFailure(failed) ? failed : sampler.finish()
   if (isFailure(pictures)) return pictures
   const ends = pictures.map((_, index) => {
-    const endMs = ((index + 1) / pictureRate) * 1000
+    // Of a film of few pictures each stays for longer than all of it is played.
+    const endMs = Math.min((index + 1) / pictureRate, span.endSeconds - span.startSeconds) * 1000
     return Math.round(endMs / timeUnitMs) * timeUnitMs
   })
   const delay = ends.map((end, index) => end - (ends[index - 1] ?? 0))

@@ -7,8 +7,11 @@ import type { VideoInfo } from '../container/container.ts'
 import { acceptedAudioCodec, acceptedVideoCodec } from './codec-names.ts'
 import type { Libav } from './load.ts'
 
-/** The video that plays, which a file may mark: no cover, thumbnail or chapter picture. */
-export function shownVideo({ constants }: Libav, streams: readonly Stream[]): Stream | undefined {
+/**
+ * The video that plays, which a file may mark: no cover, thumbnail or chapter picture, and none of a codec that nothing plays
+ * where there is another.
+ */
+export function shownVideo({ constants, library }: Libav, streams: readonly Stream[]): Stream | undefined {
   const videos = streams.filter(
     (stream) =>
       stream.codecpar.codecType === constants.AVMEDIA_TYPE_VIDEO &&
@@ -16,7 +19,12 @@ export function shownVideo({ constants }: Libav, streams: readonly Stream[]): St
       !stream.hasDisposition(constants.AV_DISPOSITION_TIMED_THUMBNAILS) &&
       !stream.hasDisposition(constants.AV_DISPOSITION_STILL_IMAGE),
   )
-  return videos.find((stream) => stream.hasDisposition(constants.AV_DISPOSITION_DEFAULT)) ?? videos[0]
+  const isMarked = (stream: Stream) => stream.hasDisposition(constants.AV_DISPOSITION_DEFAULT)
+  const accepted = videos.filter(({ codecpar: { codecId, profile } }) => {
+    const name = library.avGetCodecName(codecId)
+    return acceptedVideoCodec(name, { profile, fullChroma: false }) !== undefined
+  })
+  return accepted.find(isMarked) ?? accepted[0] ?? videos.find(isMarked) ?? videos[0]
 }
 
 /** What a video stream holds, as a picture of it tells where there is one; its size is that of a frame as it is shown. */
