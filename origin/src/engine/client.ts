@@ -2,6 +2,7 @@
 
 import { isClipFormat } from '@media-proxy/shared/formats.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { Lane } from '../concurrency/lane.ts'
 import type { MediaKind } from '../media/kinds.ts'
 import type { SourceLimits } from '../media/limits.ts'
 import type { Source } from '../source/bytes/source.ts'
@@ -81,27 +82,32 @@ export function createEngine({ run, lanes, limits, renderQuality, scanFrames }: 
       const { result, body } = ended
       if (isFailure(result)) return result
       if (result.kind !== 'rendered') return fail('defect', result.kind)
-      const bytes = result.untouched ? await wholeOf(source) : body
+      const bytes = result.untouched ? await wholeOf(lanes.large, source, time) : body
       const { format, spriteIntervalSeconds } = result
       if (isFailure(bytes)) return bytes
       return { format, bytes, ...(spriteIntervalSeconds === undefined ? {} : { spriteIntervalSeconds }) }
     },
 
     async examine(source, { scan, anySound = false, extras = [] }, time) {
-      const ended = await run(
-        source,
-        (allowance, sharing) => ({
-          kind: 'examine',
-          source: jobSource(source, sharing),
-          limits,
-          scan,
-          scanFrames,
-          anySound,
-          extras,
-          allowance,
-        }),
-        time,
-      )
+      const examineWith = (wanted: readonly ExtraName[]) =>
+        run(
+          source,
+          (allowance, sharing) => ({
+            kind: 'examine',
+            source: jobSource(source, sharing),
+            limits,
+            scan,
+            scanFrames,
+            anySound,
+            extras: wanted,
+            allowance,
+          }),
+          time,
+        )
+      let ended = await examineWith(extras)
+      // What is too long to be heard through is told without its waveform.
+      if (isFailure(ended) && ended.code === 'too-large-dimensions' && extras.includes('waveform'))
+        ended = await examineWith(extras.filter((extra) => extra !== 'waveform'))
       if (isFailure(ended)) return ended
       const { result, body } = ended
       if (isFailure(result)) return result
@@ -136,8 +142,15 @@ function jobSource({ kind, bytes, parts }: Source, sharing: Sharing): JobSource 
   }
 }
 
-async function wholeOf({ bytes, parts }: Source): Promise<Uint8Array | Failure> {
-  return bytes.length === parts.sizeBytes ? bytes : parts.read(0, parts.sizeBytes)
+/** All of a source; of a large one when there is memory for it. */
+async function wholeOf(
+  lane: Lane,
+  { bytes, parts }: Source,
+  { signal, timeLeftMs }: JobTime,
+): Promise<Uint8Array | Failure> {
+  if (bytes.length === parts.sizeBytes) return bytes
+  const weightBytes = parts.sizeBytes
+  return lane.run(signal, () => parts.read(0, parts.sizeBytes), { timeLeftMs, weightBytes })
 }
 
 /** The files lie one behind the other. */

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import { startEngineProcess } from './engine-process.ts'
+import type { Job } from './jobs.ts'
 import { FRAME } from './protocol.ts'
 
 const SANDBOX = {
@@ -112,6 +113,33 @@ it('a job is not over before all of its source is taken, whatever its process sa
     await liar.ended
     await rm(folder, { recursive: true })
   }
+})
+
+it.each([
+  ['two ranges at once', { start: 0, end: 10 }, 2],
+  ['too large a range', { start: 0, end: 33 * 1024 * 1024 }, 1],
+])('a process that asks for %s is ended', async (_, range, times) => {
+  const text = JSON.stringify(range)
+  const greedy = startEngineProcess({
+    words: [
+      '-e',
+      `const fs = require('node:fs')
+      const read = (bytes) => { for (;;) try { return fs.readSync(3, bytes) } catch { Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10) } }
+      read(Buffer.alloc(12))
+      const head = Buffer.alloc(12)
+      head.writeUInt32LE(${FRAME.read}, 0)
+      head.writeUInt32LE(${text.length}, 4)
+      const asked = Buffer.concat([head, Buffer.from('${text}')])
+      for (let time = 0; time < ${times}; time += 1) fs.writeSync(3, asked)
+      for (;;) read(Buffer.alloc(1_000_000))`,
+    ],
+    sandbox: SANDBOX,
+  })
+  const source = { id: 1, shared: false, format: 'mp4', sizeBytes: 2 ** 30, whole: false }
+  const job = { kind: 'frames', source, limits: {}, allowance: { memoryBytes: 0, cpuSeconds: 0 } }
+  const never = new Promise<Uint8Array>(() => undefined)
+  const ended = await greedy.run(job as Job, { body: new Uint8Array(), read: () => never })
+  expect(ended).toMatchObject({ cause: { kind: 'crashed', detail: expect.stringContaining('range') } })
 })
 
 it.skipIf(process.platform === 'win32')(

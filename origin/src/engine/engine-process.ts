@@ -17,7 +17,7 @@ import {
   parseReady,
   type Ready,
 } from './jobs.ts'
-import { createFrameReader, encodeHead, FRAME, type Frame } from './protocol.ts'
+import { createFrameReader, encodeHead, FRAME, type Frame, MAX_PART_BYTES } from './protocol.ts'
 import { ENGINE_ENVIRONMENT, type SandboxOptions, sandboxed } from './sandbox.ts'
 
 export interface EngineProcessOptions {
@@ -265,13 +265,21 @@ class ChildEngine implements EngineProcess {
     }
   }
 
-  #answerRange(text: string, { read, sizeBytes, fail }: CurrentJob): void {
+  #answerRange(text: string, current: CurrentJob): void {
+    const { read, sizeBytes, fail } = current
     const range = parseRange(text)
     if (range === undefined || range.end <= range.start || range.end > sizeBytes || read === undefined) {
       this.#breakOff('a range outside of the source')
       return
     }
+    // A process waits for each range that it asks for, and asks for no such part at once.
+    if (current.isReading || range.end - range.start > MAX_PART_BYTES) {
+      this.#breakOff(current.isReading ? 'a range while it waits for one' : 'too large a range')
+      return
+    }
+    current.isReading = true
     read(range.start, range.end).then((part) => {
+      current.isReading = false
       if (!this.#running) return
       const isBytes = part instanceof Uint8Array
       if (isBytes) this.#bytes += part.length
@@ -324,6 +332,8 @@ interface CurrentJob {
   readonly kind: Job['kind']
   readonly sizeBytes: number
   progress?: number
+  /** A range of its source is on its way. */
+  isReading?: boolean
   readonly read?: JobInput['read']
   readonly onInspected?: (cost: Cost) => void
   /** Resolves when the system has taken the whole frame of the job. */

@@ -39,6 +39,30 @@ export function predictStill(video: Size, render: CostRender, samples = 0): Cost
   }
 }
 
+export interface SheetCost {
+  readonly video: Size
+  /** Of each frame as it is read. */
+  readonly handedOver: Size
+  readonly frames: number
+  /** Most frames that are in memory at the same time. */
+  readonly held: number
+  readonly render: CostRender
+}
+
+/** The cost of a sheet of frames: a few of them at a time, each in a size of its own, beside the sheet. */
+export function predictSheet({ video, handedOver, frames, held, render }: SheetCost): Cost {
+  const still = predictStill(video, render)
+  const framePixels = handedOver.width * handedOver.height
+  return {
+    memoryBytes: Math.ceil(
+      still.memoryBytes +
+        Math.min(frames, held) * framePixels * SAMPLE_BYTES_PER_PIXEL +
+        render.width * render.height * SAMPLE_BYTES_PER_PIXEL,
+    ),
+    cpuSeconds: still.cpuSeconds + Math.min(MOST_SAMPLES_SECONDS, frames * SAMPLE_SECONDS),
+  }
+}
+
 /** Index, packets and the decoder's pictures that others lean on: up to sixteen of them. */
 const VIDEO_BASE_BYTES = 48 * MIB
 const VIDEO_BYTES_PER_PIXEL = 36
@@ -132,13 +156,13 @@ export function predictPreview({ coded, pictures, handedOver, render }: PreviewC
       VIDEO_BASE_BYTES +
         codedPixels * VIDEO_BYTES_PER_PIXEL +
         handedOver.width * handedOver.height * 4 * render.frames +
-        pixels * STRIP_BYTES_PER_PIXEL,
+        pixels * STRIP_BYTES_PER_PIXEL * (render.encodes > 1 ? 2 : 1),
     ),
     cpuSeconds:
       BASE_SECONDS +
       ((pictures * codedPixels) / 1e6) * DECODE_SECONDS_PER_MEGAPIXEL +
-      (pixels / 1e6) * encoder.secondsPerMegapixel +
-      render.frames * SECONDS_PER_FRAME[render.format],
+      render.encodes *
+        ((pixels / 1e6) * encoder.secondsPerMegapixel + render.frames * SECONDS_PER_FRAME[render.format]),
   }
 }
 

@@ -6,6 +6,7 @@ import {
   type Frame,
   HEAD_BYTES,
   MAX_BODY_BYTES,
+  MAX_PART_BYTES,
   MAX_TEXT_BYTES,
 } from './protocol.ts'
 
@@ -37,6 +38,22 @@ describe('frames', () => {
     )
   })
 
+  it('of many megabytes are put together', () => {
+    const body = Buffer.alloc(20_000_003, 'abcdefg')
+    const whole = encode(FRAME.done, {}, body)
+    const chunks = []
+    for (let at = 0; at < whole.length; at += 3_000_001) chunks.push(whole.subarray(at, at + 3_000_001))
+    const [frame] = read(chunks)
+    expect(frame && body.equals(frame.body)).toBe(true)
+  })
+
+  it('take no memory for what a head says alone', () => {
+    const before = process.memoryUsage().arrayBuffers
+    const take = createFrameReader(() => undefined)
+    take(encodeHead(FRAME.done, {}, MAX_BODY_BYTES))
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(64 * 1024 * 1024)
+  })
+
   it('wait for their last byte', () => {
     const whole = encode(FRAME.done, {}, Buffer.from('abc'))
     expect(read([whole.subarray(0, -1)])).toEqual([])
@@ -48,6 +65,8 @@ describe('frames', () => {
     ['another unknown kind', [Math.max(...Object.values(FRAME)) + 1, 2, 0]],
     ['a text that is too long', [FRAME.done, MAX_TEXT_BYTES + 1, 0]],
     ['a body that is too long', [FRAME.done, 2, MAX_BODY_BYTES + 1]],
+    ['too large a part', [FRAME.part, 2, MAX_PART_BYTES + 1]],
+    ['a body where there is none', [FRAME.read, 2, 1]],
   ])('with %s are none', (_, numbers) => {
     const head = Buffer.alloc(HEAD_BYTES)
     for (const [index, number] of numbers.entries()) head.writeUInt32LE(number, index * 4)

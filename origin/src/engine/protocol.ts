@@ -39,7 +39,20 @@ export const MAX_TEXT_BYTES = 1024 * 1024
 /** The longest body: the largest source that is sent whole, and the largest rendition, are smaller. */
 export const MAX_BODY_BYTES = 1024 * 1024 * 1024
 
-const KINDS: ReadonlySet<number> = new Set(Object.values(FRAME))
+/** The largest range of a source that may be asked for. */
+export const MAX_PART_BYTES = 32 * 1024 * 1024
+
+/** The longest body of each kind. */
+const MAX_BODIES: ReadonlyMap<number, number> = new Map<FrameKind, number>([
+  [FRAME.ready, 0],
+  [FRAME.job, MAX_BODY_BYTES],
+  [FRAME.read, 0],
+  [FRAME.part, MAX_PART_BYTES],
+  [FRAME.inspected, 0],
+  [FRAME.progress, 0],
+  [FRAME.done, MAX_BODY_BYTES],
+  [FRAME.rest, 0],
+])
 
 export interface Head {
   readonly kind: FrameKind
@@ -64,13 +77,13 @@ export function decodeHead(head: Buffer): Head {
   const kind = head.readUInt32LE(0)
   const textBytes = head.readUInt32LE(4)
   const bodyBytes = head.readUInt32LE(8)
-  if (!isKind(kind) || textBytes > MAX_TEXT_BYTES || bodyBytes > MAX_BODY_BYTES)
+  if (!isKind(kind) || textBytes > MAX_TEXT_BYTES || bodyBytes > (MAX_BODIES.get(kind) ?? 0))
     throw new RangeError(`no frame: kind ${kind}, ${textBytes} bytes of text, ${bodyBytes} of body`)
   return { kind, textBytes, bodyBytes }
 }
 
 function isKind(kind: number): kind is FrameKind {
-  return KINDS.has(kind)
+  return MAX_BODIES.has(kind)
 }
 
 /**
@@ -89,7 +102,7 @@ export function createFrameReader(onFrame: (frame: Frame) => void): (chunk: Buff
       buffered = buffered.length === 0 ? chunk : Buffer.concat([buffered, chunk])
       if (buffered.length < HEAD_BYTES) return NOTHING
       head = decodeHead(buffered)
-      rest = Buffer.allocUnsafeSlow(head.textBytes + head.bodyBytes)
+      rest = Buffer.allocUnsafeSlow(Math.min(FIRST_BYTES, head.textBytes + head.bodyBytes))
       filled = 0
       const behind = buffered.subarray(HEAD_BYTES)
       buffered = NOTHING
@@ -98,10 +111,17 @@ export function createFrameReader(onFrame: (frame: Frame) => void): (chunk: Buff
     return fillRest(head, chunk)
   }
 
-  function fillRest({ kind, textBytes }: Head, chunk: Buffer): Buffer {
+  function fillRest({ kind, textBytes, bodyBytes }: Head, chunk: Buffer): Buffer {
+    const total = textBytes + bodyBytes
+    const wanted = Math.min(total, filled + chunk.length)
+    if (wanted > rest.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.min(total, Math.max(wanted, 2 * rest.length)))
+      rest.copy(larger, 0, 0, filled)
+      rest = larger
+    }
     const copied = chunk.copy(rest, filled)
     filled += copied
-    if (filled === rest.length) {
+    if (filled === total) {
       head = undefined
       onFrame({ kind, text: rest.toString('utf8', 0, textBytes), body: rest.subarray(textBytes) })
     }
@@ -113,4 +133,6 @@ export function createFrameReader(onFrame: (frame: Frame) => void): (chunk: Buff
   }
 }
 
+/** What a head says follows it is believed so far; for more of it memory is taken as it comes. */
+const FIRST_BYTES = 8 * 1024 * 1024
 const NOTHING: Buffer = Buffer.alloc(0)

@@ -88,7 +88,7 @@ export function createRunner({ ways, mostCost, events }: RunnerOptions): Runner 
       const { cost } = result
       if (cost.memoryBytes > mostCost.memoryBytes || cost.cpuSeconds > mostCost.cpuSeconds)
         return fail('too-large-dimensions', `predicted ${describeCost(cost)}`)
-      way = ways.admitted(cost)
+      way = ways.admitted(cost, source)
     }
     return fail('defect', 'a job costs more each time than it said')
   }

@@ -36,8 +36,8 @@ export interface Ways {
   readonly clip: Way
   /** For a job that was not over so soon. */
   readonly slow: Way
-  /** For a job of a predicted cost. */
-  admitted(cost: Cost): Way
+  /** For a job of a predicted cost on a source. */
+  admitted(cost: Cost, source: Source): Way
 }
 
 /** Reading a header takes milliseconds; one that takes so long was made to. */
@@ -72,16 +72,22 @@ export function createWays(lanes: EngineLanes, pools: EnginePools, mostOfClip: C
   })
   const clip: Way = { ...video, lane: lanes.clips, pool: pools.clips, allowance: mostOfClip }
   const slow = heavy(SMALL_JOB, SLOW_HEADER_BYTES)
-  // What is not in memory is read first, however long that takes.
-  const ranged = heavy(SMALL_JOB, SMALL_JOB.memoryBytes)
   return {
     slow,
     clip,
-    admitted: (cost) => heavy(cost, cost.memoryBytes),
+    admitted: (cost, source) => heavy(cost, cost.memoryBytes + readBytes(source)),
     first({ kind, bytes, parts }, isSlow) {
       if (kind?.kind === 'video' || kind?.kind === 'audio') return video
       if (isSlow || (kind?.format === 'svg' && mayBeDear(bytes))) return slow
-      return bytes.length === parts.sizeBytes ? quick : ranged
+      // What is not in memory is read first, however long that takes.
+      return bytes.length === parts.sizeBytes
+        ? quick
+        : heavy(SMALL_JOB, SMALL_JOB.memoryBytes + parts.sizeBytes)
     },
   }
+}
+
+/** What a process reads of a source into its own memory: all of a large picture, which its predicted cost leaves out. */
+function readBytes({ kind, bytes, parts }: Source): number {
+  return kind?.kind === 'image' && bytes.length !== parts.sizeBytes ? parts.sizeBytes : 0
 }

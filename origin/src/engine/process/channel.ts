@@ -6,7 +6,15 @@
 import { readSync, writeSync } from 'node:fs'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Cost } from '../jobs.ts'
-import { decodeHead, encodeHead, FRAME, type Frame, type FrameKind, HEAD_BYTES } from '../protocol.ts'
+import {
+  decodeHead,
+  encodeHead,
+  FRAME,
+  type Frame,
+  type FrameKind,
+  HEAD_BYTES,
+  MAX_PART_BYTES,
+} from '../protocol.ts'
 
 export interface Channel {
   /**
@@ -56,18 +64,7 @@ export function openChannel(descriptor: number): Channel {
   return {
     receiveJob: () => receive(roomForJob),
     send,
-    readRange(start, end) {
-      send(FRAME.read, { start, end })
-      const frame = receive()
-      // Without a server nobody is left to be answered.
-      if (frame === undefined) process.exit(0)
-      if (frame.kind !== FRAME.part) throw new Error(`frame ${frame.kind} instead of a range`)
-      const { failure }: { failure?: unknown } = JSON.parse(frame.text)
-      if (isFailure(failure)) return failure
-      return frame.body.length === end - start
-        ? frame.body
-        : fail('store-unreachable', 'a range of another length')
-    },
+    readRange: (start, end) => readInParts(start, end, readPart),
     tellCost: (cost) => send(FRAME.inspected, { cost }),
     tellProgress(share) {
       const now = performance.now()
@@ -76,6 +73,35 @@ export function openChannel(descriptor: number): Channel {
       send(FRAME.progress, { share: Math.min(1, Math.max(0, share)) })
     },
   }
+
+  function readPart(start: number, end: number): Uint8Array | Failure {
+    send(FRAME.read, { start, end })
+    const frame = receive()
+    // Without a server nobody is left to be answered.
+    if (frame === undefined) process.exit(0)
+    if (frame.kind !== FRAME.part) throw new Error(`frame ${frame.kind} instead of a range`)
+    const { failure }: { failure?: unknown } = JSON.parse(frame.text)
+    if (isFailure(failure)) return failure
+    return frame.body.length === end - start
+      ? frame.body
+      : fail('store-unreachable', 'a range of another length')
+  }
+}
+
+/** The server gives no larger part at once. */
+function readInParts(
+  start: number,
+  end: number,
+  readPart: (start: number, end: number) => Uint8Array | Failure,
+): Uint8Array | Failure {
+  if (end - start <= MAX_PART_BYTES) return readPart(start, end)
+  const whole = Buffer.allocUnsafeSlow(end - start)
+  for (let at = start; at < end; at += MAX_PART_BYTES) {
+    const part = readPart(at, Math.min(end, at + MAX_PART_BYTES))
+    if (isFailure(part)) return part
+    whole.set(part, at - start)
+  }
+  return whole
 }
 
 /** As often as somebody may want to see it move. */

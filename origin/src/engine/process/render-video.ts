@@ -3,6 +3,7 @@
 import type { Sprite } from '@media-proxy/shared/request/media-request.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { VideoFormat } from '../../media/kinds.ts'
+import { predictSheet } from '../film-cost.ts'
 import type { Deferred } from '../jobs.ts'
 import type { RenderOptions } from '../render-options.ts'
 import { type Admission, admit } from './admit.ts'
@@ -11,12 +12,13 @@ import { type Layout, layoutOf, seeksFaces, sizeOf } from './image/layout.ts'
 import { type Plan, planTransformation } from './image/plan.ts'
 import { type Render, renderRaw } from './image/render-image.ts'
 import { outputFormat, writtenFormat } from './output-format.ts'
-import { costOfStill } from './predict.ts'
+import { costOfStill, costRender } from './predict.ts'
 import { renderPreview } from './render-preview.ts'
 import type { Rendered } from './rendered.ts'
 import type { MediaSource } from './source/media-source.ts'
+import { frameSize } from './video/frame-size.ts'
 import { POSTER_CANDIDATES, readPoster } from './video/poster.ts'
-import { drawSpriteSheet, sheetSize } from './video/sprite-sheet.ts'
+import { drawSpriteSheet, SHEET_FRAMES_HELD, sheetSize } from './video/sprite-sheet.ts'
 import { momentOf, openVideo, type Video, type VideoTools } from './video/video.ts'
 import { renderOf, renderPixels, untrimmed, validateSize, type WantedRender } from './wanted-render.ts'
 
@@ -98,7 +100,13 @@ async function renderSheet(
   }
   const ended =
     validateSize(plan, limits) ??
-    admit(costOfStill(video.info.video, wanted, sprite.columns * sprite.rows), admission)
+    admit(
+      predictSheet({
+        ...{ video: video.info.video, handedOver: frameSize(video.info.video, frame) },
+        ...{ frames: sprite.columns * sprite.rows, held: SHEET_FRAMES_HELD, render: costRender(wanted) },
+      }),
+      admission,
+    )
   if (ended !== undefined) return ended
   const sheet = await drawSpriteSheet(video, sprite, frame)
   if (isFailure(sheet)) return sheet

@@ -24,6 +24,9 @@ export function spriteInterval(durationSeconds: number | undefined, { columns, r
   return (durationSeconds ?? 0) / (columns * rows)
 }
 
+/** Frames that are read at a time: one of 4K is 33 MB, and what is read together costs one way through the film. */
+export const SHEET_FRAMES_HELD = 4
+
 /**
  * Draws a sheet, row after row: each frame is the one that is shown at the start of its part of the film. What does not decode
  * is shown as the frame before. Fails as `Video.readFrame` does where none decodes.
@@ -35,23 +38,33 @@ export async function drawSpriteSheet(
 ): Promise<SpriteSheet | Failure> {
   const intervalSeconds = spriteInterval(video.info.durationSeconds, sprite)
   const moments = Array.from({ length: sprite.columns * sprite.rows }, (_, index) => index * intervalSeconds)
-  const read = await video.readFrames(moments, size)
-  const first = read.find((frame): frame is Frame => !isFailure(frame))
-  if (first === undefined) return read[0] !== undefined && isFailure(read[0]) ? read[0] : fail('undecodable')
   const { width, height } = sheetSize(size, sprite)
   const data = Buffer.alloc(width * height * 4)
-  let shown = first
-  for (const [index, frame] of read.entries()) {
-    if (!isFailure(frame)) shown = frame
-    const tile = await openRaw(shown)
-      .resize(size.width, size.height, { fit: 'fill' })
-      .ensureAlpha()
-      .raw()
-      .toBuffer()
-    const left = (index % sprite.columns) * size.width
-    const top = Math.floor(index / sprite.columns) * size.height
+  let shown: Buffer | undefined
+  let failure: Failure | undefined
+  /** Places before the first frame that decodes, which show that one. */
+  const waiting: number[] = []
+  for (let start = 0; start < moments.length; start += SHEET_FRAMES_HELD) {
+    const read = await video.readFrames(moments.slice(start, start + SHEET_FRAMES_HELD), size)
+    for (const [at, frame] of read.entries()) {
+      if (isFailure(frame)) failure ??= frame
+      else shown = await tileOf(frame, size)
+      waiting.push(start + at)
+      if (shown === undefined) continue
+      for (const place of waiting.splice(0)) draw(shown, place)
+    }
+  }
+  if (shown === undefined) return failure ?? fail('undecodable')
+  return { picture: { data, width, height, channels: 4 }, intervalSeconds }
+
+  function draw(tile: Buffer, place: number): void {
+    const left = (place % sprite.columns) * size.width
+    const top = Math.floor(place / sprite.columns) * size.height
     for (let row = 0; row < size.height; row += 1)
       tile.copy(data, ((top + row) * width + left) * 4, row * size.width * 4, (row + 1) * size.width * 4)
   }
-  return { picture: { data, width, height, channels: 4 }, intervalSeconds }
+}
+
+function tileOf(frame: Frame, { width, height }: Size): Promise<Buffer> {
+  return openRaw(frame).resize(width, height, { fit: 'fill' }).ensureAlpha().raw().toBuffer()
 }

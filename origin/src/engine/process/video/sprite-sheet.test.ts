@@ -1,0 +1,35 @@
+import { fail } from '@media-proxy/shared/response/failure.ts'
+import { expect, it } from 'vitest'
+import type { Frame } from '../container/video-decoder.ts'
+import { drawSpriteSheet, SHEET_FRAMES_HELD } from './sprite-sheet.ts'
+import type { Video } from './video.ts'
+
+const SIZE = { width: 2, height: 2 }
+
+it('a sheet holds few frames at a time, and shows what does not decode as the frame beside it', async () => {
+  const read: number[] = []
+  const video = {
+    info: { durationSeconds: 20 },
+    async readFrames(moments: readonly number[]) {
+      read.push(moments.length)
+      return moments.map((moment) =>
+        moment === 0 || moment === 7 ? fail('undecodable') : frameOf(Math.round(moment)),
+      )
+    },
+  } as unknown as Video
+  const sheet = await drawSpriteSheet(video, { columns: 5, rows: 4 }, SIZE)
+  if (!('picture' in sheet)) throw new Error(sheet.code)
+  expect(Math.max(...read)).toBe(SHEET_FRAMES_HELD)
+  const { data, width } = sheet.picture
+  const shown = Array.from({ length: 20 }, (_, place) => {
+    const [left, top] = [(place % 5) * SIZE.width, Math.floor(place / 5) * SIZE.height]
+    return data[(top * width + left) * 4]
+  })
+  expect(shown).toEqual([1, 1, 2, 3, 4, 5, 6, 6, ...Array.from({ length: 12 }, (_, at) => at + 8)])
+})
+
+function frameOf(value: number): Frame {
+  const data = Buffer.alloc(SIZE.width * SIZE.height * 4, 255)
+  for (let at = 0; at < data.length; at += 4) data[at] = value
+  return { ...SIZE, data, channels: 4, timestampSeconds: value }
+}
