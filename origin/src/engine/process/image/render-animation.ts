@@ -5,6 +5,7 @@ import type { OutputInfo, Sharp } from 'sharp'
 import { readApng } from './apng.ts'
 import { playApng } from './apng-compose.ts'
 import { encodeApng } from './apng-encode.ts'
+import { inItsColours } from './background.ts'
 import { decodingFailure } from './decode.ts'
 import type { AnimationTiming } from './encode.ts'
 import { type ImageInfo, UNLIMITED_PIXELS } from './inspect.ts'
@@ -117,7 +118,7 @@ async function encodeFrames(
 
 /** All frames of a file that Sharp plays. */
 async function scaleFrames(bytes: Uint8Array, info: ImageInfo, render: Render): Promise<Sharp> {
-  const opened = openFile(bytes, info, { pages: -1 })
+  const opened = inItsColours(openFile(bytes, info, { pages: -1 }), info, render)
   if (!seeksInterest(render)) return scale(opened, info, render)
   const crop = await cropOf(openFile(bytes, info, { pages: 1 }), info, render)
   return crop(opened)

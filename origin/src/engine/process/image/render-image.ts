@@ -2,6 +2,7 @@ import type { ImageFormat } from '@media-proxy/shared/formats.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Sharp } from 'sharp'
 import { giveBack } from '../../../streams/give-back.ts'
+import { inItsColours, inPipelineColours } from './background.ts'
 import { type DecodeStill, decodeFrame, needsOwnDecoder } from './decode.ts'
 import { type ImageInfo, UNLIMITED_PIXELS } from './inspect.ts'
 import { bytesToKeep, type KeptStill } from './kept-still.ts'
@@ -60,13 +61,20 @@ export function renderRaw(
   return finish(openRaw(picture), { width, height, hasAlpha: channels === 4, palette, lossless }, render)
 }
 
-/** Everything behind the decoder of a still. */
-async function finish(opened: Sharp, info: SourceImageInfo, render: Render): Promise<Uint8Array | Failure> {
-  const scaled = scale(opened, info, render)
-  if (!isArranged(render)) return run(filter(scaled, render), info, render)
+/** Everything behind the decoder of a still. `inside` is meant for its colours until it is bare pixels. */
+async function finish(
+  opened: Sharp,
+  info: SourceImageInfo,
+  render: Render,
+  inside: Render = render,
+): Promise<Uint8Array | Failure> {
+  const scaled = scale(opened, info, inside)
+  // What is mixed with a background is mixed in sRGB, as browsers do.
+  if (!isArranged(render) && inside === render) return run(filter(scaled, render), info, render)
   const pixels = await pixelsOf(scaled)
   if (isFailure(pixels)) return pixels
-  return run(filter(arrange(openRaw(pixels), render), render), info, render)
+  const held = openRaw(pixels)
+  return run(filter(isArranged(render) ? arrange(held, render) : held, render), info, render)
 }
 
 /** Tells whether a file of this format can be an animation that is kept; a PNG is one as APNG. */
@@ -82,7 +90,7 @@ export function keepsAnimation(info: ImageInfo, render: Pick<Render, 'animated' 
 }
 
 function openStill(bytes: Uint8Array, info: ImageInfo, render: Render): Sharp {
-  return readFully(openFile(bytes, info, { pages: 1 }), info, render)
+  return inItsColours(readFully(openFile(bytes, info, { pages: 1 }), info, render), info, render)
 }
 
 async function renderStill(
@@ -100,7 +108,7 @@ async function renderStill(
       : renderRaw(picture, render, { lossless: info.lossless, palette: false })
   }
   if (kept?.wanted !== true || bytesToKeep(info, render) === 0)
-    return finish(openStill(bytes, info, render), info, render)
+    return finish(openStill(bytes, info, render), info, render, inPipelineColours(render, info))
   // As a file: of bare pixels libvips scales other parts at a time, and rounds some of its sums otherwise. At one width of
   // sixty that is one level in one of a thousand samples.
   const file = await kept.read(async () => {

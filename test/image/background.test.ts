@@ -1,0 +1,61 @@
+/** A background has the colour that is asked for, whatever the colours of the picture on it are. */
+
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Door, openFilesystemOrigin } from '../doors.ts'
+import { send } from '../http.ts'
+
+const GREY = { r: 90, g: 90, b: 90 }
+const grey = (alpha: number) =>
+  sharp({ create: { width: 40, height: 24, channels: 4, background: { ...GREY, alpha } } })
+
+/** Each with alpha, where there is any, of a half. */
+const PICTURES = {
+  'grey.jpg': () => grey(1).removeAlpha().toColourspace('b-w').jpeg().toBuffer(),
+  'grey-alpha.png': () => grey(0.5).toColourspace('b-w').png().toBuffer(),
+  'deep-grey-alpha.png': () => grey(0.5).toColourspace('grey16').png().toBuffer(),
+  'deep-p3.png': () => grey(0.5).toColourspace('rgb16').withIccProfile('p3').png().toBuffer(),
+  'grey.gif': () => grey(1).removeAlpha().toColourspace('b-w').gif().toBuffer(),
+} as const
+
+const BACKGROUND = [255, 32, 64] as const
+
+describe('a background', () => {
+  let door: Door
+  beforeAll(async () => {
+    door = await openFilesystemOrigin({})
+    for (const [name, make] of Object.entries(PICTURES)) await door.put(`attachments/1/${name}`, await make())
+  })
+  afterAll(() => door.close())
+
+  async function pixels(name: string, query: string): Promise<Buffer> {
+    const { status, body } = await send(
+      door.url,
+      `/attachments/1/${name}?format=png&background=ff2040&${query}`,
+    )
+    expect(status).toBe(200)
+    return sharp(body).toColourspace('srgb').removeAlpha().raw().toBuffer()
+  }
+
+  it.each(Object.keys(PICTURES))('around %s', async (name) => {
+    for (const query of ['width=20&height=24&fit=contain', 'pad=2', 'width=20&height=24&fit=contain&pad=2']) {
+      const [r = 0, g = 0, b = 0] = await pixels(name, query)
+      expectNear([r, g, b], BACKGROUND)
+    }
+  })
+
+  it.each(Object.keys(PICTURES).filter((name) => name.includes('.png')))('under %s', async (name) => {
+    for (const query of ['width=20', 'width=20&rotate=90']) {
+      const [r = 0, g = 0, b = 0] = await pixels(name, query)
+      expectNear(
+        [r, g, b],
+        BACKGROUND.map((level) => (level + 90) / 2),
+      )
+    }
+  })
+})
+
+function expectNear(colour: readonly number[], wanted: readonly number[]): void {
+  for (const [at, level] of wanted.entries())
+    expect(Math.abs((colour[at] ?? 0) - level)).toBeLessThanOrEqual(2)
+}
