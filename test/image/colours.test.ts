@@ -93,11 +93,12 @@ describe('colours', () => {
 
 describe('inks without a profile', () => {
   it.each([
-    ['none', undefined],
-    ['one of light', 'srgb'],
-  ] as const)('darken paper each by itself: %s', async (_, profile) => {
+    ['JPEG with none', 'jpeg', undefined],
+    ['JPEG with one of light', 'jpeg', 'srgb'],
+    ['TIFF with none', 'tiff', undefined],
+  ] as const)('darken paper each by itself: %s', async (_, format, profile) => {
     const door = await openFilesystemOrigin({})
-    const inks = await inkJpeg()
+    const inks = await inkPicture(format)
     const file = profile === undefined ? inks : await withProfile(inks, profile)
     await door.put('attachments/1/inks.jpg', file)
     const { status, body } = await send(door.url, '/attachments/1/inks.jpg?format=png')
@@ -115,13 +116,13 @@ describe('inks without a profile', () => {
 })
 
 /** Colours that grow to the right and downwards, as a press would print them. */
-function inkJpeg(): Promise<Buffer> {
+function inkPicture(format: 'jpeg' | 'tiff'): Promise<Buffer> {
   const pixels = Buffer.from(
     Array.from({ length: SIDE * SIDE }, (_, at) => [8 * (at % SIDE), 8 * Math.floor(at / SIDE), 90]).flat(),
   )
   return sharp(pixels, { raw: { width: SIDE, height: SIDE, channels: 3 } })
     .toColourspace('cmyk')
-    .jpeg({ quality: 100 })
+    .toFormat(format, { quality: 100 })
     .toBuffer()
 }
 

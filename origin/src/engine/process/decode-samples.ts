@@ -1,11 +1,12 @@
 /** Pixels of files that Sharp reads, for what is done to them elsewhere. */
 
-import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { decodingFailure } from './image/decode.ts'
-import type { ImageInfo } from './image/inspect.ts'
+import { type ImageInfo, readHeader } from './image/inspect.ts'
 import { openFile } from './image/open-file.ts'
 import { codePointsOfPng } from './image/png-colours.ts'
 import type { RawPicture } from './image/raw-picture.ts'
+import type { ProfiledPicture } from './image/to-srgb.ts'
 import type { DecodedStill } from './libav/still.ts'
 
 /** The samples of a PNG as they stand, with the code points that say what they mean. Fails with `undecodable`. */
@@ -20,7 +21,36 @@ export async function decodePngSamples(bytes: Uint8Array, info: ImageInfo): Prom
       .toBuffer({ resolveWithObject: true })
     const { width, height, channels } = decoded
     if (channels !== 3 && channels !== 4) return fail('undecodable', `${channels} channels`)
-    return { data, width, height, channels, bitsPerSample: deep ? 16 : 8, icc: undefined, colours }
+    return {
+      data,
+      width,
+      height,
+      channels,
+      bitsPerSample: deep ? 16 : 8,
+      isGrey: false,
+      icc: undefined,
+      colours,
+    }
+  } catch (error) {
+    return decodingFailure(error)
+  }
+}
+
+/** The samples of 16 bits of grey as they stand, with the profile that says what they mean. Fails with `undecodable`. */
+export async function decodeGreySamples(
+  bytes: Uint8Array,
+  info: ImageInfo,
+): Promise<ProfiledPicture | Failure> {
+  const header = await readHeader(bytes)
+  if (isFailure(header)) return header
+  try {
+    const { data, info: decoded } = await openFile(bytes, info, { ignoreIcc: true })
+      .toColourspace('rgb16')
+      .raw({ depth: 'ushort' })
+      .toBuffer({ resolveWithObject: true })
+    const { width, height, channels } = decoded
+    if (channels !== 3 && channels !== 4) return fail('undecodable', `${channels} channels`)
+    return { data, width, height, channels, bitsPerSample: 16, isGrey: true, icc: header.icc }
   } catch (error) {
     return decodingFailure(error)
   }

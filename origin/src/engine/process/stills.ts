@@ -5,7 +5,7 @@
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { toldColours } from './colours/told-colours.ts'
-import { decodeBySharp, decodePngSamples } from './decode-samples.ts'
+import { decodeBySharp, decodeGreySamples, decodePngSamples } from './decode-samples.ts'
 import { decodeBmp } from './image/bmp.ts'
 import type { DecodeStill } from './image/decode.ts'
 import { decodeHeic } from './image/heic.ts'
@@ -25,6 +25,10 @@ export function createStillDecoder(tools: VideoTools): DecodeStill {
   return async (bytes, info) => {
     if (info.format === 'bmp') return decodeBmp(bytes)
     if (info.ownDecoder === 'inks') return decodeInks(bytes, info)
+    if (info.ownDecoder === 'grey') {
+      const grey = await decodeGreySamples(bytes, info)
+      return isFailure(grey) ? grey : toSrgb(grey)
+    }
     if (info.ownDecoder === 'sequence') return firstOfSequence(tools, bytes, info)
     const libav = await tools.libav()
     if (info.ownDecoder === 'colours') return decodeColours(libav, bytes, info)

@@ -16,13 +16,21 @@ export type Point = readonly [x: number, y: number]
 /** From a coded value to light: an exponent, or the parameters of ICC's function 3 (section 10.18). */
 export type Curve = number | readonly [g: number, a: number, b: number, c: number, d: number]
 
+export const D65: Point = [0.3127, 0.329]
+
+/** ITU-R BT.709, and sRGB. */
+export const BT709: Primaries = { white: D65, red: [0.64, 0.33], green: [0.3, 0.6], blue: [0.15, 0.06] }
+
 /** The curve of sRGB (IEC 61966-2-1). */
 export const SRGB_CURVE: Curve = [2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.040_45]
 
 /** A profile for RGB. */
 export function rgbProfile(primaries: Primaries, curve: Curve): Buffer {
+  return rgbProfileOf(primaries, encodeCurve(curve))
+}
+
+function rgbProfileOf(primaries: Primaries, coded: Buffer): Buffer {
   const [red, green, blue] = colorants(primaries)
-  const coded = encodeCurve(curve)
   return encodeProfile('RGB ', [
     ...[xyzTag('rXYZ', red), xyzTag('gXYZ', green), xyzTag('bXYZ', blue)],
     ...(['rTRC', 'gTRC', 'bTRC'] as const).map((name) => [name, coded] as const),
@@ -33,6 +41,29 @@ export function rgbProfile(primaries: Primaries, curve: Curve): Buffer {
 export function greyProfile(curve: Curve): Buffer {
   return encodeProfile('GRAY', [['kTRC', encodeCurve(curve)]])
 }
+
+/** A profile for RGB of which grey looks as a profile for grey says; undefined where that has no curve. */
+export function rgbProfileOfGrey(grey: Buffer): Buffer | undefined {
+  const curve = tagOf(grey, 'kTRC')
+  return curve && rgbProfileOf(BT709, curve)
+}
+
+function tagOf(icc: Buffer, wanted: string): Buffer | undefined {
+  if (icc.length < HEADER_BYTES + 4) return undefined
+  const tags = Math.min(icc.readUInt32BE(HEADER_BYTES), MAX_TAGS)
+  for (
+    let tag = 0, at = HEADER_BYTES + 4;
+    tag < tags && at + TAG_BYTES <= icc.length;
+    tag += 1, at += TAG_BYTES
+  ) {
+    const [start, bytes] = [icc.readUInt32BE(at + 4), icc.readUInt32BE(at + 8)]
+    const isWanted = icc.toString('latin1', at, at + 4) === wanted
+    if (isWanted) return start + bytes <= icc.length ? icc.subarray(start, start + bytes) : undefined
+  }
+  return undefined
+}
+
+const MAX_TAGS = 100
 
 type Vector = readonly [number, number, number]
 type Matrix = readonly [Vector, Vector, Vector]
@@ -125,7 +156,7 @@ function encodeProfile(space: 'RGB ' | 'GRAY', colours: readonly Tag[]): Buffer 
     ['desc', text('told')],
     ['cprt', text('none')],
     xyzTag('wtpt', D50),
-    ...colours,
+    ...colours.map(([name, data]): Tag => [name, aligned(data)]),
   ]
   const header = Buffer.alloc(HEADER_BYTES)
   header.writeUInt32BE(VERSION, 8)
@@ -144,6 +175,11 @@ function encodeProfile(space: 'RGB ' | 'GRAY', colours: readonly Tag[]): Buffer 
   }
   header.writeUInt32BE(at)
   return Buffer.concat([header, table, ...tags.map(([, data]) => data)])
+}
+
+/** Tags stand at multiples of four bytes (section 7.3.4). */
+function aligned(data: Buffer): Buffer {
+  return Buffer.concat([data, Buffer.alloc(-data.length & 3)])
 }
 
 /** multiLocalizedUnicodeType with one text of four characters. */

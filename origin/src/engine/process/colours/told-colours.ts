@@ -1,10 +1,10 @@
 /** Colours that are told by code points (ITU-T H.273) instead of a profile, and how they become sRGB. */
 
 import type { Colours } from './colours.ts'
-import { type Curve, type Point, type Primaries, rgbProfile, SRGB_CURVE } from './icc-profile.ts'
+import { BT709, type Curve, D65, type Point, type Primaries, rgbProfile, SRGB_CURVE } from './icc-profile.ts'
 
 /** What is sRGB already, what a profile converts, and what is too bright for one. */
-export type ToldColours = 'srgb' | 'hdr' | { readonly icc: Uint8Array }
+export type ToldColours = 'srgb' | 'hdr' | { readonly icc: Buffer }
 
 /**
  * What code points mean; those that are not told, or not known, are sRGB's. So is the curve of television in what is coded
@@ -34,10 +34,7 @@ const TELEVISION: ReadonlySet<string> = new Set(['bt709', 'smpte170m', 'bt2020']
 /** ITU-R BT.1886. */
 const TELEVISION_CURVE: Curve = 2.4
 
-const D65: Point = [0.3127, 0.329]
 const ILLUMINANT_C: Point = [0.31, 0.316]
-
-export const BT709: Primaries = { white: D65, red: [0.64, 0.33], green: [0.3, 0.6], blue: [0.15, 0.06] }
 
 const SMPTE_C: Primaries = { white: D65, red: [0.63, 0.34], green: [0.31, 0.595], blue: [0.155, 0.07] }
 const P3 = { red: [0.68, 0.32], green: [0.265, 0.69], blue: [0.15, 0.06] } as const

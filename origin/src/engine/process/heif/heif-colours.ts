@@ -12,7 +12,7 @@ const UNSPECIFIED: Colours = {
 }
 
 /** The ICC profile of an item. */
-export function profileOf(properties: readonly HeifProperty[]): Uint8Array | undefined {
+export function profileOf(properties: readonly HeifProperty[]): Buffer | undefined {
   const found = properties.find(({ type, data }) => type === 'colr' && /^(prof|rICC)/.test(latin1(data)))
   return found && Buffer.from(found.data.subarray(COLOUR_TYPE_BYTES))
 }

@@ -2,23 +2,25 @@ import { toldColours } from '../colours/told-colours.ts'
 import { isFullRangeAv1 } from '../heif/av1-range.ts'
 import { nclxColours, profileOf } from '../heif/heif-colours.ts'
 import { type HeifFile, type HeifItem, readHeif, shownItem } from '../heif/heif-items.ts'
+import { spaceOfProfile } from './icc-header.ts'
 
 /**
  * Tells whether an AVIF has what Sharp passes over: colours told by code points, colours that were multiplied by their alpha,
- * and alpha or grey of limited range.
+ * alpha or grey of limited range, and grey with a profile.
  */
 export function isBeyondSharp(bytes: Uint8Array): boolean {
   const file = readHeif(bytes)
   if (file === undefined) return false
   const shown = shownItem(file)
   const { properties } = shown
-  const told = profileOf(properties) === undefined ? toldColours(nclxColours(properties), 'as sRGB') : 'srgb'
+  const profile = profileOf(properties)
+  const told = profile === undefined ? toldColours(nclxColours(properties), 'as sRGB') : 'srgb'
   const alpha = file.alphaOf(file.primary) ?? file.alphaOf(shown)
   return (
     told !== 'srgb' ||
     file.isPremultiplied(file.primary) ||
     (alpha !== undefined && isLimited(file, alpha)) ||
-    (isMonochrome(properties) && isLimited(file, shown))
+    (isMonochrome(properties) && (spaceOfProfile(profile) === 'GRAY' || isLimited(file, shown)))
   )
 }
 

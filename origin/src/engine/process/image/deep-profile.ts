@@ -4,11 +4,18 @@
  */
 
 import type { Metadata, Sharp } from 'sharp'
-import { spaceOfProfile } from './icc-header.ts'
+import { isProfileOf } from './icc-header.ts'
 
-/** Tells whether Sharp takes a picture to Display P3 on the way. A profile that it cannot use, it passes over. */
-export function hasDeepProfile({ space, icc }: Pick<Metadata, 'space' | 'icc'>): boolean {
-  return space === 'rgb16' && spaceOfProfile(icc) === 'RGB '
+type Profiled = Pick<Metadata, 'space' | 'icc'>
+
+/** Tells whether Sharp takes a picture to Display P3 on the way, by a profile that browsers use. */
+export function hasDeepProfile({ space, icc }: Profiled): boolean {
+  return space === 'rgb16' && isProfileOf(icc, space)
+}
+
+/** Tells whether it does so by a profile that browsers do not use: it would take the colours for sRGB's first. */
+export function hasUselessProfile({ space, icc }: Profiled): boolean {
+  return space === 'rgb16' && icc !== undefined && !isProfileOf(icc, space)
 }
 
 /** Has a picture with such a profile end in sRGB. */

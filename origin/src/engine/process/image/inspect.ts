@@ -5,8 +5,8 @@ import { type MediaLimits, validateDeclaredSize } from '../../../media/limits.ts
 import { countApngFrames, hidesDefaultImage } from './apng.ts'
 import { isBeyondSharp } from './avif-colours.ts'
 import { bmpSize } from './bmp.ts'
-import { hasDeepProfile } from './deep-profile.ts'
-import { spaceOfProfile } from './icc-header.ts'
+import { hasDeepProfile, hasUselessProfile } from './deep-profile.ts'
+import { isProfileOf } from './icc-header.ts'
 import { jxlSize } from './jxl-header.ts'
 import { AS_FAR_AS_IT_GOES } from './mend.ts'
 import type { Size } from './plan.ts'
@@ -32,6 +32,8 @@ export interface ImageInfo {
   readonly lossless: boolean
   /** More than 8 bits with a colour profile, which takes a step of its own. */
   readonly deepProfile: boolean
+  /** More than 8 bits with a profile that has to be passed over. */
+  readonly uselessProfile?: true
   /** sRGB or grey, which browsers show right without a profile. */
   readonly plainColours: boolean
   /** Coded in several passes over the whole picture. */
@@ -40,9 +42,10 @@ export interface ImageInfo {
   readonly bytesPerSample: number
   /**
    * It is not Sharp that decodes it, though it does others of its format: its still is the first frame of a sequence, or it
-   * would come in wrong colours, or it is of inks without a profile that says what they look like.
+   * would come in wrong colours, or it is of inks without a profile that says what they look like, or of
+   * more than 8 bits of grey with a profile.
    */
-  readonly ownDecoder?: 'sequence' | 'colours' | 'inks'
+  readonly ownDecoder?: 'sequence' | 'colours' | 'inks' | 'grey'
   /** Of a drawing, which has no pixels of its own: its size before it is rounded. */
   readonly drawing?: Size
 }
@@ -164,19 +167,26 @@ function infoOf(metadata: Metadata, format: SourceFormat, bytes: Uint8Array): Im
     palette: metadata.isPalette,
     lossless: LOSSLESS_FORMATS.has(format) || (format === 'webp' && isLosslessWebp(bytes)),
     deepProfile: hasDeepProfile(metadata),
+    ...(hasUselessProfile(metadata) ? { uselessProfile: true } : {}),
     plainColours: metadata.space === 'srgb' || metadata.space === 'b-w',
     interlaced: metadata.isProgressive,
     // That canvas has alpha, whatever the frames have.
     bands: animatedPng ? 4 : metadata.channels,
     bytesPerSample: BYTES_PER_SAMPLE[metadata.depth] ?? 8,
     ...(hasOtherColours(bytes, format) ? { ownDecoder: 'colours' } : {}),
-    ...(format === 'jpeg' && isOfBareInks(metadata) ? { ownDecoder: 'inks' } : {}),
+    ...(isOfBareInks(metadata) ? { ownDecoder: 'inks' } : {}),
+    ...(isDeepGrey(metadata) ? { ownDecoder: 'grey' } : {}),
   }
+}
+
+/** Sharp converts grey by a profile where it has 8 bits alone. A PNG comes with no more. */
+function isDeepGrey({ space, icc }: Metadata): boolean {
+  return space === 'grey16' && isProfileOf(icc, space)
 }
 
 /** Of inks, without a profile that says what they look like. */
 function isOfBareInks({ space, icc }: Metadata): boolean {
-  return space === 'cmyk' && spaceOfProfile(icc) !== 'CMYK'
+  return space === 'cmyk' && !isProfileOf(icc, space)
 }
 
 function hasOtherColours(bytes: Uint8Array, format: SourceFormat): boolean {

@@ -13,6 +13,7 @@ export function openFile(bytes: Uint8Array, info: ImageInfo, options: SharpOptio
     ...AS_FAR_AS_IT_GOES,
     ...drawing,
     unlimited: isHarmless(bytes, info),
+    ignoreIcc: info.uselessProfile === true,
     ...options,
   })
   return toScreen(info.orientation === 1 ? opened : opened.autoOrient(), info)

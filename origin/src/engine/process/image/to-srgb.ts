@@ -1,5 +1,7 @@
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+import { rgbProfileOfGrey } from '../colours/icc-profile.ts'
 import { hasDeepProfile, toScreen } from './deep-profile.ts'
+import { spaceOfProfile } from './icc-header.ts'
 import { UNLIMITED_PIXELS } from './inspect.ts'
 import type { RawPicture } from './raw-picture.ts'
 import { sharp } from './sharp.ts'
@@ -13,13 +15,15 @@ export interface ProfiledPicture {
   readonly height: number
   readonly channels: 3 | 4
   readonly bitsPerSample: 8 | 16
-  readonly icc: Uint8Array | undefined
+  readonly icc: Buffer | undefined
+  /** Its three colours are one lightness. */
+  readonly isGrey: boolean
 }
 
-/** Converts pixels from their profile to 8-bit sRGB; without one they are sRGB. Fails with `undecodable`. */
+/** Converts pixels from their profile to 8-bit sRGB; without one that is theirs they are sRGB. Fails with `undecodable`. */
 export async function toSrgb(picture: ProfiledPicture): Promise<RawPicture | Failure> {
-  const { width, height, channels, icc } = picture
-  const { data, bitsPerSample } = picture
+  const { data, bitsPerSample, width, height, channels } = picture
+  const icc = rgbProfileOf(picture)
   if (icc === undefined)
     return { data: bitsPerSample === 16 ? upperBytes(data) : data, width, height, channels }
   try {
@@ -34,6 +38,12 @@ export async function toSrgb(picture: ProfiledPicture): Promise<RawPicture | Fai
   } catch (error) {
     return fail('undecodable', error instanceof Error ? error.message : String(error))
   }
+}
+
+function rgbProfileOf({ icc, isGrey }: ProfiledPicture): Uint8Array | undefined {
+  const space = spaceOfProfile(icc)
+  if (space === 'RGB ' || icc === undefined) return icc
+  return space === 'GRAY' && isGrey ? rgbProfileOfGrey(icc) : undefined
 }
 
 /** The nearest 8-bit level but for half a step, which nobody sees. */

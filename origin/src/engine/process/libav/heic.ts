@@ -16,7 +16,7 @@ import { createConverter } from './convert.ts'
 import { openDecoder } from './decoder.ts'
 import { transformsOf } from './heif-properties.ts'
 import type { Libav } from './load.ts'
-import { DEEP, isPixelFormat, pixelName } from './pixels.ts'
+import { DEEP, isGrey, isPixelFormat, pixelName } from './pixels.ts'
 import type { DecodedStill } from './still.ts'
 import { layoutOf, pictureBytes, place } from './yuv-canvas.ts'
 
@@ -38,10 +38,10 @@ export function decodeHeifStill(libav: Libav, bytes: Uint8Array, maxPixels: numb
   const alphaItem = file.alphaOf(file.primary) ?? file.alphaOf(primary)
   const pixels = alphaItem === undefined ? (deep ? 'rgb48le' : 'rgb24') : deep ? 'rgba64le' : 'rgba'
   // Cropping first to the pixel and then converting would move the chroma.
-  const isGrey = pixelName(libav, picture).startsWith('gray')
+  const grey = isGrey(pixelName(libav, picture))
   const coded = primary.type === 'av01' ? file.bytesOf(primary) : undefined
   // Grey is taken for what fills its range, whatever it says of itself.
-  const expands = isGrey && coded !== undefined && isFullRangeAv1(coded) === false
+  const expands = grey && coded !== undefined && isFullRangeAv1(coded) === false
   const scale = expands ? EXPAND_GREY : scaleFilter(colours)
   const filters = [scale, `format=${pixels}`, ...transforms.filters]
   using converter = createConverter(libav, { filtersFor: () => filters, pixels })
@@ -57,6 +57,7 @@ export function decodeHeifStill(libav: Libav, bytes: Uint8Array, maxPixels: numb
     ...{ data, ...transforms.size, colours },
     channels: alphaItem === undefined ? 3 : 4,
     bitsPerSample: deep ? 16 : 8,
+    isGrey: grey,
     icc: profileOf(primary.properties),
   }
 }

@@ -17,3 +17,8 @@ export function isPixelFormat(_format: Frame['format'], picture: Frame): _format
 
 /** FFmpeg's names of pixels with more than 8 bits a sample. */
 export const DEEP = /(?:9|10|12|14|16|48|64|f16|f32)(?:le|be)?$/
+
+/** Tells whether pixels of this name have no colours; they may have alpha. */
+export function isGrey(name: string): boolean {
+  return name.startsWith('gray') || name.startsWith('ya')
+}

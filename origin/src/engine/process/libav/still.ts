@@ -9,7 +9,7 @@ import { codecNamed } from './codec-names.ts'
 import { createConverter } from './convert.ts'
 import { openDecoder } from './decoder.ts'
 import type { Libav } from './load.ts'
-import { DEEP, pixelName } from './pixels.ts'
+import { DEEP, isGrey, pixelName } from './pixels.ts'
 
 /** A decoded picture in the colours of its file. Its colour profile, where it has one, goes before `colours`. */
 export interface DecodedStill extends ProfiledPicture {
@@ -54,6 +54,7 @@ function drawn(libav: Libav, picture: Frame): DecodedStill | Failure {
     ...{ data, width, height },
     channels: transparent ? 4 : 3,
     bitsPerSample: deep ? 16 : 8,
+    isGrey: isGrey(name),
     icc: profile === null ? undefined : Buffer.from(profile),
     colours: coloursOf(picture),
   }
