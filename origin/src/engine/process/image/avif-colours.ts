@@ -19,9 +19,19 @@ export function isBeyondSharp(bytes: Uint8Array): boolean {
   return (
     told !== 'srgb' ||
     file.isPremultiplied(file.primary) ||
-    (alpha !== undefined && isLimited(file, alpha)) ||
+    (alpha !== undefined && (isLimited(file, alpha) || !movesWith(alpha, shown))) ||
     (isMonochrome(properties) && (spaceOfProfile(profile) === 'GRAY' || isLimited(file, shown)))
   )
+}
+
+const MOVES: ReadonlySet<string> = new Set(['irot', 'imir', 'clap'])
+
+/** Tells whether alpha says itself how it is turned, as its picture is; browsers turn it with that, libheif does not. */
+function movesWith(alpha: HeifItem, picture: HeifItem): boolean {
+  const moves = ({ properties }: HeifItem) =>
+    properties.filter(({ type }) => MOVES.has(type)).map(({ type, data }) => type + data.toString('latin1'))
+  const [own, wanted] = [moves(alpha), moves(picture)]
+  return own.length === wanted.length && own.every((move, at) => move === wanted[at])
 }
 
 const MONOCHROME_FLAG = 0x10

@@ -1,0 +1,24 @@
+/** An AVIF whose picture is turned by a property that its alpha lacks: browsers turn both. */
+
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import sharp from 'sharp'
+import { expect, it } from 'vitest'
+import { openFilesystemOrigin } from '../doors.ts'
+import { send } from '../http.ts'
+
+it('has its alpha turned with its colours', async () => {
+  const door = await openFilesystemOrigin({})
+  // Of 96x64, alpha grows to the right; shown a quarter turn against the clock.
+  await door.put(
+    'attachments/1/turned.avif',
+    await readFile(join(import.meta.dirname, '../media/turned-alpha.avif')),
+  )
+  const { status, body } = await send(door.url, '/attachments/1/turned.avif?format=png')
+  await door.close()
+  expect(status).toBe(200)
+  const { data, info } = await sharp(body).raw().toBuffer({ resolveWithObject: true })
+  expect([info.width, info.height, info.channels]).toEqual([64, 96, 4])
+  const alphaOfRow = (row: number) => data[row * 64 * 4 + 3]
+  expect([alphaOfRow(0), alphaOfRow(95)]).toEqual([255, 0])
+})
