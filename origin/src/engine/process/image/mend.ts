@@ -13,6 +13,7 @@ import { withKnownImages } from './svg-images.ts'
 import { withPixelSize } from './svg-root.ts'
 import { svgAsUtf8 } from './svg-text.ts'
 import { withVariables } from './svg-variables.ts'
+import { whyTiffIsUnread } from './tiff-samples.ts'
 
 /** Warnings, errors and missing data are no reason to refuse what every browser shows a part of. */
 export const AS_FAR_AS_IT_GOES = { failOn: 'none' } as const
@@ -32,6 +33,8 @@ export function readable(bytes: Uint8Array, format: SourceFormat): Mended | Fail
     const svg = svgAsUtf8(bytes)
     return isFailure(svg) ? svg : { bytes: svg, damaged: false }
   }
+  const unread = format === 'tiff' ? whyTiffIsUnread(bytes) : undefined
+  if (unread !== undefined) return fail('undecodable', unread)
   const whole = format === 'webp' ? mendWebp(bytes) : undefined
   return { bytes: whole ?? bytes, damaged: whole !== undefined }
 }

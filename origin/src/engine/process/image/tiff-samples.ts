@@ -1,0 +1,64 @@
+/**
+ * TIFFs of which libtiff, as Sharp has it, makes something else than a picture without saying so: black where it has no
+ * decoder of the compression, and noise of samples that libvips takes for others.
+ */
+
+/** Why a TIFF cannot be shown, by its first directory; undefined where it can, or where that is not to be read. */
+export function whyTiffIsUnread(bytes: Uint8Array): string | undefined {
+  const tags = firstDirectory(bytes)
+  if (tags === undefined) return undefined
+  const compression = tags.get(COMPRESSION) ?? 1
+  if (!DECODED.has(compression)) return `compression ${compression}`
+  const bits = tags.get(BITS_PER_SAMPLE) ?? 1
+  const samples = tags.get(SAMPLES_PER_PIXEL) ?? 1
+  const isFloat = tags.get(SAMPLE_FORMAT) === FLOAT
+  if (isFloat ? samples < COLOURS : bits > MAX_INTEGER_BITS)
+    return `${samples} samples of ${bits} bits${isFloat ? ' with an exponent' : ''}`
+  return undefined
+}
+
+const [BITS_PER_SAMPLE, COMPRESSION, SAMPLES_PER_PIXEL, SAMPLE_FORMAT] = [258, 259, 277, 339]
+const FLOAT = 3
+const COLOURS = 3
+const MAX_INTEGER_BITS = 16
+/**
+ * None, CCITT, LZW, JPEG, Deflate, PackBits, WebP, and what cameras and scanners of their time wrote; not ZSTD (50000),
+ * LZMA, JPEG 2000, JPEG XL, PNG or LERC.
+ */
+const DECODED: ReadonlySet<number> = new Set([
+  ...[1, 2, 3, 4, 5, 6, 7, 8, 32766, 32771, 32773, 32809, 32908, 32909, 32946, 34676, 34677, 50001],
+])
+
+const ENTRY_BYTES = 12
+const LARGE_ENTRY_BYTES = 20
+const SHORT = 3
+
+/** The first value of each tag (TIFF 6.0, section 2; BigTIFF has 64 bits for its offsets). */
+function firstDirectory(bytes: Uint8Array): ReadonlyMap<number, number> | undefined {
+  if (bytes.length < 16) return undefined
+  const file = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const little = file.getUint16(0) === LITTLE_ENDIAN
+  const isLarge = file.getUint16(2, little) === BIG_TIFF
+  const offset = (at: number) =>
+    isLarge ? Number(file.getBigUint64(at, little)) : file.getUint32(at, little)
+  const start = offset(isLarge ? 8 : 4)
+  const [countBytes, entryBytes, inline] = isLarge ? [8, LARGE_ENTRY_BYTES, 8] : [2, ENTRY_BYTES, 4]
+  if (start + countBytes > bytes.length) return undefined
+  const count = isLarge ? Number(file.getBigUint64(start, little)) : file.getUint16(start, little)
+  const tags = new Map<number, number>()
+  for (let entry = 0, at = start + countBytes; entry < count && at + entryBytes <= bytes.length; entry += 1) {
+    const isShort = file.getUint16(at + 2, little) === SHORT
+    const valueBytes = (isShort ? 2 : 4) * offset(at + 4)
+    const valueAt = valueBytes > inline ? offset(at + entryBytes - inline) : at + entryBytes - inline
+    if (valueAt + 4 <= bytes.length)
+      tags.set(
+        file.getUint16(at, little),
+        isShort ? file.getUint16(valueAt, little) : file.getUint32(valueAt, little),
+      )
+    at += entryBytes
+  }
+  return tags
+}
+
+const LITTLE_ENDIAN = 0x4949
+const BIG_TIFF = 43
