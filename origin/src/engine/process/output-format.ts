@@ -7,6 +7,7 @@ import type { RenderOptions } from '../render-options.ts'
 import { MOVING_AVIF_SIDE } from './clip/moving-avif.ts'
 import type { ImageInfo } from './image/inspect.ts'
 import { type Layout, sizeOf } from './image/layout.ts'
+import type { Size } from './image/plan.ts'
 
 /** What is no output format itself (SVG, TIFF, HEIC, a still of a video) becomes WebP. */
 export function writtenFormat(wanted: RenderOptions['format'], source: SourceFormat | 'video'): ImageFormat {
@@ -28,16 +29,30 @@ export function writtenFormat(wanted: RenderOptions['format'], source: SourceFor
   }
 }
 
-/** AVIF moves where libav writes it, and only up to a size: otherwise it is WebP. */
+/**
+ * AVIF moves where libav writes it, and only up to a size: otherwise it is WebP. What is longer than a WebP may be (RFC
+ * 9649, section 2.7.1) is PNG.
+ */
 export function outputFormat(
   format: ImageFormat,
+  info: Pick<ImageInfo, 'frames'>,
+  options: RenderOptions,
+  layout: Layout,
+  formats: FormatOptions,
+): ImageFormat {
+  const { width, height } = sizeOf(layout)
+  const written = format === 'avif' ? avifOrWebp(info, options, { width, height }, formats) : format
+  return written === 'webp' && Math.max(width, height) > MAX_WEBP_SIDE ? 'png' : written
+}
+
+const MAX_WEBP_SIDE = 16_383
+
+function avifOrWebp(
   { frames }: Pick<ImageInfo, 'frames'>,
   { animated, quality, maxBytes }: RenderOptions,
-  layout: Layout,
+  { width, height }: Size,
   { limits, avifMoves }: FormatOptions,
 ): ImageFormat {
-  if (format !== 'avif') return format
-  const { width, height } = sizeOf(layout)
   if (width * height > limits.avifPixels) return 'webp'
   if (!animated || frames <= 1) return 'avif'
   const isWritten =

@@ -1,0 +1,24 @@
+import { expect, it } from 'vitest'
+import type { RenderOptions } from '../render-options.ts'
+import { outputFormat } from './output-format.ts'
+
+const OPTIONS = { quality: 80, animated: false } as RenderOptions
+const FORMATS = { limits: { avifPixels: 1e6 }, avifMoves: true }
+
+function written(format: 'webp' | 'avif' | 'gif', width: number, height: number) {
+  const plan = { width, height, mode: 'exact', gravity: 'centre' } as const
+  return outputFormat(format, { frames: 1 }, OPTIONS, { plan }, FORMATS)
+}
+
+it('is PNG where a side is longer than that of a WebP may be', () => {
+  expect(written('webp', 2, 16_383)).toBe('webp')
+  expect(written('webp', 2, 16_384)).toBe('png')
+  expect(written('webp', 16_384, 2)).toBe('png')
+  expect(written('gif', 16_384, 2)).toBe('gif')
+})
+
+it('is that of WebP where a picture is too large for AVIF', () => {
+  expect(written('avif', 2, 16_384)).toBe('avif')
+  expect(written('avif', 1000, 1001)).toBe('webp')
+  expect(written('avif', 16_384, 100)).toBe('png')
+})
