@@ -79,11 +79,21 @@ async function flipped(bytes: Buffer): Promise<Buffer> {
   return Buffer.from(bytes).fill(0x77, bytes.length >> 1, (bytes.length >> 1) + 8)
 }
 
+/** A progressive JPEG in which a byte became a marker's, at this share of it. */
+async function withMarker(share: number, marker: number): Promise<Buffer> {
+  const bytes = Buffer.from(await jpeg(true))
+  bytes.set([0xff, marker], Math.floor(bytes.length * share))
+  return bytes
+}
+
 /** Each with the share of its rows that have to be right. */
 const SHOWN: Readonly<Record<string, readonly [() => Promise<Buffer>, number]>> = {
   'JPEG without its end': [async () => (await jpeg()).subarray(0, -2), 0.9],
   'JPEG of 70 %': [async () => start(await jpeg(), 0.7), 0.5],
   'progressive JPEG of 70 %': [async () => start(await jpeg(true), 0.7), 0.9],
+  'progressive JPEG with an unknown marker': [() => withMarker(0.7, 0x40), 0.9],
+  'progressive JPEG with a second start': [() => withMarker(0.7, 0xd8), 0.9],
+  'progressive JPEG with a broken table': [() => withMarker(0.7, 0xc4), 0.9],
   'PNG of 50 %': [async () => start(await png(), 0.5), 0.3],
   'PNG without its end': [async () => (await png()).subarray(0, -12), 1],
   'interlaced PNG of 97 %': [async () => start(await png(true), 0.97), 0.5],

@@ -6,6 +6,7 @@
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
 import { withTransparency } from './gif-transparency.ts'
+import { mendJpeg } from './mend-jpeg.ts'
 import { mendPng } from './mend-png.ts'
 import { mendWebp } from './mend-webp.ts'
 import { withToldProfile } from './png-colours.ts'
@@ -51,8 +52,11 @@ export async function mend(bytes: Uint8Array, format: SourceFormat): Promise<Men
       const whole = mended ?? bytes
       return { bytes: (await withToldProfile(whole)) ?? whole, damaged: mended !== undefined }
     }
-    case 'jpeg':
-      return hasScan(bytes) ? { bytes, damaged: false } : fail('undecodable', 'no scan')
+    case 'jpeg': {
+      if (!hasScan(bytes)) return fail('undecodable', 'no scan')
+      const whole = mendJpeg(bytes)
+      return { bytes: whole ?? bytes, damaged: whole !== undefined }
+    }
     case 'gif':
       return { bytes: withTransparency(bytes) ?? bytes, damaged: false }
     case 'svg':
