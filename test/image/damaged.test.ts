@@ -26,7 +26,7 @@ const picture = () => sharp(PIXELS, { raw: { width: WIDTH, height: HEIGHT, chann
 const start = (bytes: Buffer, share: number) => bytes.subarray(0, Math.floor(bytes.length * share))
 const jpeg = (progressive = false) => picture().jpeg({ quality: 90, progressive }).toBuffer()
 const png = (progressive = false) => picture().png({ progressive }).toBuffer()
-const gif = () => picture().gif({ colours: 256, dither: 0 }).toBuffer()
+const gif = (progressive = false) => picture().gif({ colours: 256, dither: 0, progressive }).toBuffer()
 
 /** A PNG with its data in several chunks, one of which has a wrong checksum. */
 async function wrongChecksum(id: 'IHDR' | 'IDAT'): Promise<Buffer> {
@@ -86,6 +86,12 @@ async function withMarker(share: number, marker: number): Promise<Buffer> {
   return bytes
 }
 
+/** Codes of ones, of which there are none yet. */
+function overwritten(bytes: Buffer): Buffer {
+  const at = Math.floor(bytes.length * 0.7)
+  return Buffer.from(bytes).fill(0xff, at, at + 8)
+}
+
 /** Each with the share of its rows that have to be right. */
 const SHOWN: Readonly<Record<string, readonly [() => Promise<Buffer>, number]>> = {
   'JPEG without its end': [async () => (await jpeg()).subarray(0, -2), 0.9],
@@ -105,6 +111,8 @@ const SHOWN: Readonly<Record<string, readonly [() => Promise<Buffer>, number]>> 
   'PNG with an unknown chunk for its end': [() => brokenPng((data) => data, 'kEND'), 1],
   'JPEG with several faults': [withFaults, 0.45],
   'GIF of 50 %': [async () => start(await gif(), 0.5), 0.3],
+  'GIF with a code that cannot be': [async () => overwritten(await gif()), 0.5],
+  'interlaced GIF of 50 %': [async () => start(await gif(true), 0.5), 0.9],
   'GIF without its last bytes': [async () => (await gif()).subarray(0, -2), 0.9],
 }
 

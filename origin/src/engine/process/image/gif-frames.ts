@@ -19,6 +19,11 @@ export interface GifFrame {
   /** 0 and 1 leave it, 2 clears its part, 3 brings back what was before. */
   readonly disposal: number
   readonly isTransparent: boolean
+  /** The index that is, where one is. */
+  readonly transparent: number
+  readonly isInterlaced: boolean
+  /** Where the next block stands. */
+  readonly end: number
   /** Bits of a colour in the coded pixels. */
   readonly codeBits: number
   /** The coded pixels. */
@@ -46,6 +51,9 @@ export function gifFrames(bytes: Uint8Array): GifFrames {
         ...{ width: file.readUInt16LE(at + 5), height: file.readUInt16LE(at + 7) },
         disposal: (flags >> 2) & 7,
         isTransparent: (flags & 1) === 1,
+        transparent: control === undefined ? 0 : (file[control + 6] ?? 0),
+        isInterlaced: ((file[at + 9] ?? 0) & 0x40) !== 0,
+        end,
         codeBits: file[codeBitsAt] ?? 0,
         data: Buffer.concat(blocks),
       })

@@ -5,7 +5,9 @@
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
+import { asBrowsersReadGif } from './gif-habits.ts'
 import { withTransparency } from './gif-transparency.ts'
+import { mendGif } from './mend-gif.ts'
 import { mendJpeg } from './mend-jpeg.ts'
 import { mendPng } from './mend-png.ts'
 import { mendWebp } from './mend-webp.ts'
@@ -57,8 +59,12 @@ export async function mend(bytes: Uint8Array, format: SourceFormat): Promise<Men
       const whole = mendJpeg(bytes)
       return { bytes: whole ?? bytes, damaged: whole !== undefined }
     }
-    case 'gif':
-      return { bytes: withTransparency(bytes) ?? bytes, damaged: false }
+    case 'gif': {
+      const read = asBrowsersReadGif(bytes) ?? bytes
+      const mended = mendGif(read)
+      const whole = mended?.bytes ?? read
+      return { bytes: withTransparency(whole) ?? whole, damaged: mended?.isPartial === true }
+    }
     case 'svg':
       return { bytes: withPixelSize(withVariables(await withKnownImages(bytes))), damaged: false }
     default:

@@ -1,0 +1,32 @@
+/** What browsers make of a GIF that leaves out what it should say, or says what nobody defined; libnsgif does otherwise. */
+
+import { gifFrames } from './gif-frames.ts'
+
+/**
+ * The same GIF with the fourth way to dispose of a frame called the third, as old encoders meant it, and with black for the
+ * colours that it does not have. Undefined where it has neither.
+ */
+export function asBrowsersReadGif(bytes: Uint8Array): Uint8Array | undefined {
+  const { frames } = gifFrames(bytes)
+  if (frames.length === 0) return undefined
+  const odd = frames.filter(({ disposal, control }) => disposal === ALSO_TO_PREVIOUS && control !== undefined)
+  const hasColours = ((bytes[FLAGS_AT] ?? 0) & TABLE_FLAG) !== 0
+  if (odd.length === 0 && hasColours) return undefined
+  const file = Buffer.from(bytes)
+  for (const { control = 0 } of odd) {
+    const flags = file[control + 3] ?? 0
+    file[control + 3] = (flags & ~DISPOSAL_MASK) | TO_PREVIOUS_FLAGS
+  }
+  if (hasColours) return file
+  file[FLAGS_AT] = (file[FLAGS_AT] ?? 0) | TABLE_FLAG | LARGEST_TABLE
+  return Buffer.concat([
+    file.subarray(0, HEADER_BYTES),
+    Buffer.alloc(TABLE_BYTES),
+    file.subarray(HEADER_BYTES),
+  ])
+}
+
+const ALSO_TO_PREVIOUS = 4
+const [DISPOSAL_MASK, TO_PREVIOUS_FLAGS] = [0x1c, 3 << 2]
+const [HEADER_BYTES, FLAGS_AT, TABLE_FLAG, LARGEST_TABLE] = [13, 10, 0x80, 7]
+const TABLE_BYTES = 3 * 256

@@ -1,0 +1,95 @@
+/** The coding of a GIF's pixels (GIF89a, appendix F). */
+
+/** How far the pixels of a frame go. */
+export interface LzwReach {
+  /** At most as many as were wanted. */
+  readonly pixels: number
+  /** The code for the end was there, or all pixels and more. */
+  readonly isEnded: boolean
+}
+
+const MAX_CODE_BITS = 12
+const MAX_CODES = 1 << MAX_CODE_BITS
+const NONE = -1
+
+/** Reads up to a number of pixels, or up to a code that cannot be; into `output`, where there is one. */
+export function readLzw(data: Uint8Array, codeBits: number, wanted: number, output?: Uint8Array): LzwReach {
+  if (codeBits < 1 || codeBits > 8) return { pixels: 0, isEnded: false }
+  const clear = 1 << codeBits
+  const end = clear + 1
+  const prefixes = new Uint16Array(MAX_CODES)
+  const lasts = new Uint8Array(MAX_CODES)
+  const firsts = new Uint8Array(MAX_CODES)
+  const lengths = new Uint32Array(MAX_CODES)
+  for (let code = 0; code < clear; code += 1) {
+    lasts[code] = code
+    firsts[code] = code
+    lengths[code] = 1
+  }
+  let [bits, next, previous, pixels, held, buffer] = [codeBits + 1, end + 1, NONE, 0, 0, 0]
+  for (const byte of data) {
+    buffer |= byte << held
+    held += 8
+    while (held >= bits) {
+      const code = buffer & ((1 << bits) - 1)
+      buffer >>>= bits
+      held -= bits
+      if (code === end) return { pixels, isEnded: true }
+      if (code === clear) {
+        bits = codeBits + 1
+        next = end + 1
+        previous = NONE
+        continue
+      }
+      // A code that is only now made is the one before it, and its first pixel again.
+      if (code > next || (code >= clear && previous === NONE) || (code === next && next === MAX_CODES))
+        return { pixels, isEnded: false }
+      if (previous !== NONE && next < MAX_CODES) {
+        prefixes[next] = previous
+        firsts[next] = firsts[previous] ?? 0
+        lasts[next] = firsts[code === next ? previous : code] ?? 0
+        lengths[next] = (lengths[previous] ?? 0) + 1
+        next += 1
+        if (next === 1 << bits && bits < MAX_CODE_BITS) bits += 1
+      }
+      const length = lengths[code] ?? 0
+      if (output !== undefined)
+        for (let at = pixels + length - 1, part = code; at >= pixels; at -= 1) {
+          output[at] = lasts[part] ?? 0
+          part = prefixes[part] ?? 0
+        }
+      pixels += length
+      previous = code
+      if (pixels > wanted) return { pixels: wanted, isEnded: true }
+    }
+  }
+  return { pixels, isEnded: false }
+}
+
+const PLAIN_BITS = 8
+/** Codes until they would need another bit. */
+const PLAIN_RUN = (1 << PLAIN_BITS) - 2
+const MAX_BLOCK_BYTES = 255
+
+/** Pixels as codes of nine bits of which each is a pixel, in blocks, behind the byte that says how many bits a pixel has. */
+export function writePlainLzw(indices: Uint8Array): Uint8Array {
+  const clears = Math.ceil(indices.length / PLAIN_RUN)
+  const coded = Buffer.alloc(Math.ceil(((indices.length + clears + 1) * (PLAIN_BITS + 1)) / 8))
+  let [at, held, buffer] = [0, 0, 0]
+  const put = (code: number) => {
+    buffer |= code << held
+    for (held += PLAIN_BITS + 1; held >= 8; held -= 8, buffer >>>= 8, at += 1) coded[at] = buffer & 0xff
+  }
+  for (const [index, pixel] of indices.entries()) {
+    if (index % PLAIN_RUN === 0) put(1 << PLAIN_BITS)
+    put(pixel)
+  }
+  put((1 << PLAIN_BITS) + 1)
+  coded[at] = buffer & 0xff
+  const blocks: Uint8Array[] = [Uint8Array.of(PLAIN_BITS)]
+  for (let start = 0; start < coded.length; start += MAX_BLOCK_BYTES) {
+    const block = coded.subarray(start, start + MAX_BLOCK_BYTES)
+    blocks.push(Uint8Array.of(block.length), block)
+  }
+  return Buffer.concat([...blocks, Uint8Array.of(0)])
+}

@@ -1,0 +1,115 @@
+/**
+ * A GIF whose first picture is cut off, or broken inside. libnsgif refuses what is broken, loses the last run of what has
+ * no end, and leaves holes between the rows of what is interlaced; browsers show what is there, stretch the rows of an
+ * interlaced picture over those that are missing, and show nothing of the rest.
+ */
+
+import { colourTableBytes, type GifFrame, gifFrames } from './gif-frames.ts'
+import { readLzw, writePlainLzw } from './gif-lzw.ts'
+
+export interface MendedGif {
+  readonly bytes: Uint8Array
+  /** Some of its pixels are missing. */
+  readonly isPartial: boolean
+}
+
+/** The same GIF with its first picture coded anew; undefined where that is whole, or not there at all. */
+export function mendGif(bytes: Uint8Array): MendedGif | undefined {
+  const { frames } = gifFrames(bytes)
+  const [frame] = frames
+  if (frame === undefined) return undefined
+  const { width, height, data, codeBits } = frame
+  const area = width * height
+  if (area === 0 || area > MAX_PIXELS) return undefined
+  const { pixels, isEnded } = readLzw(data, codeBits, area)
+  if (pixels === 0 || (isEnded && pixels === area)) return undefined
+  // The last run may stand over.
+  const coded = new Uint8Array(area + MAX_RUN)
+  readLzw(data, codeBits, area, coded)
+  const there = Math.min(pixels, area)
+  const missing = there === area ? undefined : missingIndex(frame, coded.subarray(0, there))
+  const shown = inRows(frame, coded.subarray(0, there), missing ?? 0)
+  return { bytes: replaced(bytes, frame, shown, missing), isPartial: missing !== undefined }
+}
+
+/** A larger picture takes more than a moment, and is left to the decoder. */
+const MAX_PIXELS = 64 * 1024 * 1024
+const MAX_RUN = 4096
+const COLOURS = 256
+
+/** An index for what is missing: the transparent one, or one that no pixel has; where each has one, the rarest is freed. */
+function missingIndex({ isTransparent, transparent }: GifFrame, pixels: Uint8Array): number {
+  if (isTransparent) return transparent
+  const counts = new Uint32Array(COLOURS)
+  for (const pixel of pixels) counts[pixel] = (counts[pixel] ?? 0) + 1
+  const rarest = counts.lastIndexOf(Math.min(...counts))
+  for (const [at, pixel] of pixels.entries())
+    if (pixel === rarest) pixels[at] = pixels[at - 1] ?? pixels.find((other) => other !== rarest) ?? 0
+  return rarest
+}
+
+/** The rows of an interlaced picture come in passes; until the later ones are there, those of the first stand for them. */
+const PASSES = [
+  { first: 0, step: 8, covers: 8 },
+  { first: 4, step: 8, covers: 4 },
+  { first: 2, step: 4, covers: 2 },
+  { first: 1, step: 2, covers: 1 },
+]
+
+/** The pixels from top to bottom, with an index for those that are missing. */
+function inRows({ width, height, isInterlaced }: GifFrame, coded: Uint8Array, missing: number): Uint8Array {
+  const shown = new Uint8Array(width * height).fill(missing)
+  if (!isInterlaced) {
+    shown.set(coded)
+    return shown
+  }
+  let at = 0
+  for (const { first, step, covers } of PASSES)
+    for (let row = first; row < height && at < coded.length; row += step, at += width) {
+      const pixels = coded.subarray(at, at + width)
+      const isWhole = pixels.length === width
+      for (let copy = row; copy < Math.min(height, row + (isWhole ? covers : 1)); copy += 1)
+        shown.set(pixels, copy * width)
+    }
+  return shown
+}
+
+const [INTERLACED_FLAG, TRANSPARENT_FLAG] = [0x40, 1]
+const DESCRIPTOR_BYTES = 10
+const CONTROL_BYTES = 8
+
+function replaced(
+  bytes: Uint8Array,
+  frame: GifFrame,
+  shown: Uint8Array,
+  missing: number | undefined,
+): Uint8Array {
+  const { control, start, end } = frame
+  const descriptor = Buffer.from(bytes.subarray(start, start + DESCRIPTOR_BYTES))
+  const flags = descriptor[9] ?? 0
+  descriptor[9] = flags & ~INTERLACED_FLAG
+  const tableAt = start + DESCRIPTOR_BYTES
+  const table = bytes.subarray(tableAt, tableAt + colourTableBytes(flags))
+  const before =
+    missing === undefined
+      ? [bytes.subarray(0, start)]
+      : control === undefined
+        ? [bytes.subarray(0, start), controlOf([], missing)]
+        : [
+            bytes.subarray(0, control),
+            controlOf([...bytes.subarray(control + 3, control + 6)], missing),
+            bytes.subarray(control + CONTROL_BYTES, start),
+          ]
+  const rest = bytes.subarray(end)
+  return Buffer.concat([
+    ...before,
+    ...[descriptor, table, writePlainLzw(shown)],
+    rest.length === 0 ? TRAILER : rest,
+  ])
+}
+
+const TRAILER = Uint8Array.of(0x3b)
+
+function controlOf([flags = 0, low = 0, high = 0]: readonly number[], missing: number): Uint8Array {
+  return Uint8Array.of(0x21, 0xf9, 4, flags | TRANSPARENT_FLAG, low, high, missing, 0)
+}
