@@ -116,7 +116,7 @@ const SHOWN: Readonly<Record<string, readonly [() => Promise<Buffer>, number]>> 
   'GIF without its last bytes': [async () => (await gif()).subarray(0, -2), 0.9],
 }
 
-/** What has a header and nothing behind it. */
+/** What has a header and nothing behind it, or nothing that its decoder can do without. */
 const EMPTY: Readonly<Record<string, () => Promise<Buffer>>> = {
   'JPEG without a scan': async () => {
     const bytes = await jpeg()
@@ -130,6 +130,13 @@ const EMPTY: Readonly<Record<string, () => Promise<Buffer>>> = {
       encodePngChunk(id, id === 'IDAT' ? Buffer.alloc(data.length) : data),
     )
     return Buffer.concat([PNG_SIGNATURE, ...chunks])
+  },
+  'lossless WebP that is broken inside': async () =>
+    overwritten(await picture().webp({ lossless: true }).toBuffer()),
+  'WebP with alpha that is broken inside': async () => {
+    const bytes = Buffer.from(await picture().ensureAlpha(0.5).webp({ quality: 90 }).toBuffer())
+    const at = bytes.indexOf('ALPH')
+    return bytes.fill(0xff, at + 9, at + 12)
   },
   'GIF without a frame': async () => (await gif()).subarray(0, 30),
 }
@@ -204,12 +211,13 @@ describe('damaged pictures', () => {
     for (const path of [
       `/attachments/1/${file}?format=png`,
       `/attachments/1/${file}?width=${WIDTH}`,
+      `/attachments/1/${file}?format=webp`,
       `/avatars/1/${file}.png?size=256`,
       `/avatars/1/${file}.webp`,
     ])
       statuses.push((await get(path)).status)
     statuses.push((await post('/_metadata', file)).status)
-    expect(statuses).toEqual([400, 400, 500, 500, 400])
+    expect(statuses).toEqual([400, 400, 400, 500, 500, 400])
   })
 
   it.each([

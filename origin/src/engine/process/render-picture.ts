@@ -9,7 +9,7 @@ import { type Admission, admit } from './admit.ts'
 import { encodeMovingAvif } from './clip/moving-avif.ts'
 import { towardsFaces } from './faces/towards-faces.ts'
 import { isBare } from './image/bare.ts'
-import { type DecodeStill, decodePicture } from './image/decode.ts'
+import { type DecodeStill, decodePaged, decodePicture } from './image/decode.ts'
 import { type ImageInfo, validateInfo } from './image/inspect.ts'
 import { bytesToKeep, type KeptStill } from './image/kept-still.ts'
 import { drawnWhole, keepsPixels, type Layout, layoutOf, seeksFaces, sizeOf } from './image/layout.ts'
@@ -17,6 +17,7 @@ import { openFile } from './image/open-file.ts'
 import { keepsAnimation, type Render, renderImage, renderPlayed } from './image/render-image.ts'
 import { pixelsOf } from './image/render-stages.ts'
 import { readSequence } from './image/sequence.ts'
+import { mayBeBroken } from './image/webp-lossless.ts'
 import { movingStrip } from './moving-strip.ts'
 import { openPicture } from './open-picture.ts'
 import { type FormatOptions, outputFormat, writtenFormat } from './output-format.ts'
@@ -72,9 +73,15 @@ export async function renderPicture(
   const costs = costsOf(info, wanted, { bytes, sizeBytes: bytes.length }, source.kept)
   const cost = costWithin(admission.allowance, costs)
   if (mayBeUntouched(info, options, wanted.render, bytes.length)) {
-    if (!opened.damaged && isBare(bytes, info.format)) return { kind: 'rendered', format, bytes: undefined }
+    const isUntouched = !opened.damaged && isBare(bytes, info.format)
+    const untouched = { kind: 'rendered', format, bytes: undefined } as const
+    if (isUntouched && !mayBeBroken(bytes, info.format)) return untouched
     const deferred = admit(cost, admission)
     if (deferred !== undefined) return deferred
+    if (isUntouched) {
+      const seen = await decodePaged(bytes, info, 0, LOOK.maxSidePixels)
+      return isFailure(seen) ? seen : untouched
+    }
   }
   const rendered = wanted.cutLate
     ? await renderCut(bytes, info, wanted, job, tools)
