@@ -2,6 +2,8 @@
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { deflateSync } from 'node:zlib'
+import { BT709, rgbProfile } from '@media-proxy/origin/engine/process/colours/icc-profile.ts'
 import { decodePicture } from '@media-proxy/origin/engine/process/image/decode.ts'
 import { inspectImage } from '@media-proxy/origin/engine/process/image/inspect.ts'
 import {
@@ -154,6 +156,8 @@ const cicp = (primaries: number, transfer: number) =>
   encodePngChunk('cICP', Uint8Array.of(primaries, transfer, 0, 1))
 const gama = (value: number) => encodePngChunk('gAMA', uint32(value))
 const chrm = (...values: readonly number[]) => encodePngChunk('cHRM', ...values.map(uint32))
+const iccp = (profile: Uint8Array) =>
+  encodePngChunk('iCCP', Buffer.from('name\0\0', 'latin1'), deflateSync(profile))
 const P3 = chrm(31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
 
 function uint32(value: number): Buffer {
@@ -182,6 +186,30 @@ const TOLD: Readonly<Record<string, readonly [() => Promise<Buffer>, readonly [n
   'cHRM alone': [() => toldPng([P3]), RED],
   'gAMA of grey': [() => toldPng([gama(100000)], { grey: true }), [168, 168, 168]],
   'gAMA of grey, 16 bits': [() => toldPng([gama(100000)], { grey: true, deep: true }), [168, 168, 168]],
+  'gAMA of linear light behind code points that leave it open': [
+    () => toldPng([cicp(2, 2), gama(100000)]),
+    [239, 95, 95],
+  ],
+  'gAMA of linear light behind code points of limited range': [
+    () => toldPng([encodePngChunk('cICP', Uint8Array.of(12, 13, 0, 0)), gama(100000)]),
+    [239, 95, 95],
+  ],
+  'gAMA of linear light behind what is no profile': [
+    () => toldPng([encodePngChunk('iCCP', Buffer.from('junk\0\0junk')), gama(100000)]),
+    [239, 95, 95],
+  ],
+  'gAMA of linear light with primaries of nothing': [
+    () => toldPng([gama(100000), chrm(...Array(8).fill(0))]),
+    RED,
+  ],
+  'what is no profile, 16 bits': [
+    () => toldPng([iccp(Buffer.from('no profile '.repeat(20)))], { deep: true }),
+    RED,
+  ],
+  'grey with a profile of linear colours': [
+    () => toldPng([iccp(rgbProfile(BT709, 1))], { grey: true }),
+    [168, 168, 168],
+  ],
   'AVIF of sRGB': [() => media('told-srgb'), RED],
   'AVIF of BT.709': [() => media('told-television'), RED],
   'AVIF of Display P3': [() => media('told-p3'), [240, 0, 0]],

@@ -52,7 +52,9 @@ export async function mend(bytes: Uint8Array, format: SourceFormat): Promise<Men
       const mended = await mendPng(bytes)
       if (mended !== undefined && !(mended instanceof Uint8Array)) return mended
       const whole = mended ?? bytes
-      return { bytes: (await withToldProfile(whole)) ?? whole, damaged: mended !== undefined }
+      const told = await withToldProfile(whole)
+      // What was told otherwise, or was no profile, is not in what is checked for what else it holds.
+      return { bytes: told ?? whole, damaged: mended !== undefined || told !== undefined }
     }
     case 'jpeg': {
       if (!hasScan(bytes)) return fail('undecodable', 'no scan')

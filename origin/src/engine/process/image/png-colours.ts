@@ -4,28 +4,33 @@
  * alone, so it gets one.
  */
 
-import { deflateSync } from 'node:zlib'
+import { deflateSync, inflateSync } from 'node:zlib'
 import type { Colours } from '../colours/colours.ts'
 import { coloursOf } from '../colours/colours.ts'
 import { BT709, type Curve, greyProfile, type Primaries, rgbProfile } from '../colours/icc-profile.ts'
 import { curveOf, type ToldColours, toldColours } from '../colours/told-colours.ts'
+import { isProfileOf, spaceOfProfile } from './icc-header.ts'
 import { UNLIMITED_PIXELS } from './inspect.ts'
 import { encodePngChunk, type PngChunk, pngChunks } from './png-chunks.ts'
 import { sharp } from './sharp.ts'
 
 /**
- * The same picture with a profile instead of what told its colours; undefined where it needs none. Grey of 16 bits with
- * one becomes grey of 8: Sharp converts no other. Throws what Sharp throws.
+ * The same picture with a profile instead of what told its colours, or without one that means nothing; undefined where it
+ * needs neither. Grey with a profile that Sharp does not convert it by becomes what it does: 8 bits, and colours where the
+ * profile is of colours. Throws what Sharp throws.
  */
 export async function withToldProfile(bytes: Uint8Array): Promise<Uint8Array | undefined> {
   const told = withProfile(bytes)
   const profiled = told ?? bytes
   const chunks = chunksBeforeData(profiled)
   const profile = chunks.find(({ id }) => id === 'iCCP')
+  const isAnimated = chunks.some(({ id }) => id === 'acTL')
+  if (profile === undefined || isAnimated || !isGrey(chunks) || toldBy(chunks) === 'hdr') return told
+  const isOfColours = spaceOfProfile(profileIn(chunks)) === 'RGB '
   const isDeep = viewOf(chunks, 'IHDR', 13)?.getUint8(BIT_DEPTH_AT) === 16
-  if (profile === undefined || !isDeep || !isGrey(chunks)) return told
+  if (!isDeep && !isOfColours) return told
   const png = await sharp(profiled, { ...UNLIMITED_PIXELS, failOn: 'none', ignoreIcc: true })
-    .toColourspace('b-w')
+    .toColourspace(isOfColours ? 'srgb' : 'b-w')
     .png({ compressionLevel: 1 })
     .toBuffer()
   const [header] = pngChunks(png)
@@ -39,16 +44,21 @@ function withProfile(bytes: Uint8Array): Uint8Array | undefined {
   const chunks = chunksBeforeData(bytes)
   const told = toldBy(chunks)
   const [header, ...others] = chunks
-  if (told === undefined || told === 'srgb' || told === 'hdr' || header === undefined) return undefined
+  if (told === 'hdr' || told === 'profile' || header === undefined) return undefined
+  const icc = told === 'srgb' ? undefined : told.icc
+  // What does not count would count for Sharp.
+  if (icc === undefined && others.every(({ id }) => id !== 'iCCP')) return undefined
   const kept = others.filter(({ id }) => !COLOUR_CHUNKS.has(id))
   const dataAt = chunks.at(-1)?.end ?? 0
   return Buffer.concat([
     bytes.subarray(0, header.end),
-    encodePngChunk('iCCP', PROFILE_HEAD, deflateSync(told.icc)),
+    icc === undefined ? NOTHING : encodePngChunk('iCCP', PROFILE_HEAD, deflateSync(icc)),
     ...kept.map(({ id, data }) => encodePngChunk(id, data)),
     bytes.subarray(dataAt),
   ])
 }
+
+const NOTHING = new Uint8Array()
 
 /** Tells whether a picture is brighter than a screen, which no profile converts. */
 export function isHdrPng(bytes: Uint8Array): boolean {
@@ -73,19 +83,37 @@ function chunksBeforeData(bytes: Uint8Array): readonly PngChunk[] {
   return chunks
 }
 
-function toldBy(chunks: readonly PngChunk[]): ToldColours | undefined {
+/** What tells the colours: code points, a profile that is there, or what becomes one. */
+function toldBy(chunks: readonly PngChunk[]): ToldColours | 'profile' {
   const points = codePoints(chunks)
   if (points !== undefined) return toldByPoints(points, isGrey(chunks))
   const has = (wanted: string) => chunks.some(({ id }) => id === wanted)
-  if (has('iCCP') || has('sRGB') || !has('gAMA')) return undefined
+  if (isProfileOf(profileIn(chunks), isGrey(chunks) ? 'b-w' : 'srgb')) return 'profile'
+  if (has('sRGB') || !has('gAMA')) return 'srgb'
   const exponent = viewOf(chunks, 'gAMA', 4)?.getUint32(0) ?? 0
-  if (exponent === 0) return undefined
-  const curve: Curve = GAMMA_UNIT / exponent
   const primaries = primariesOf(chunks)
+  // Neither counts with the other wrong.
+  if (exponent === 0 || primaries === 'none') return 'srgb'
+  const curve: Curve = GAMMA_UNIT / exponent
   // What writers put that mean sRGB: browsers take it for that.
-  if (exponent === USUAL_GAMMA && primaries === undefined) return undefined
+  if (exponent === USUAL_GAMMA && primaries === undefined) return 'srgb'
   if (isGrey(chunks)) return { icc: greyProfile(curve) }
   return { icc: rgbProfile(primaries ?? BT709, curve) }
+}
+
+/** Profiles of presses have some megabytes. */
+const MAX_PROFILE_BYTES = 16 * 1024 * 1024
+
+/** The profile, which stands behind its name and the number of its compression; undefined where it does not unpack. */
+function profileIn(chunks: readonly PngChunk[]): Buffer | undefined {
+  const data = chunks.find(({ id }) => id === 'iCCP')?.data
+  const nameEnd = data?.indexOf(0) ?? -1
+  if (data === undefined || nameEnd < 0) return undefined
+  try {
+    return inflateSync(data.subarray(nameEnd + 2), { maxOutputLength: MAX_PROFILE_BYTES })
+  } catch {
+    return undefined
+  }
 }
 
 function toldByPoints(points: Colours, grey: boolean): ToldColours {
@@ -99,20 +127,21 @@ const USUAL_GAMMA = 45_455
 
 const GAMMA_UNIT = 100_000
 
+/** Undefined, too, where they leave anything open, or are of what is no whole RGB: then they do not count. */
 function codePoints(chunks: readonly PngChunk[]): Colours | undefined {
   const view = viewOf(chunks, 'cICP', 4)
-  return (
-    view &&
-    coloursOf({
-      colorPrimaries: view.getUint8(0),
-      colorTrc: view.getUint8(1),
-      colorSpace: view.getUint8(2),
-      colorRange: view.getUint8(3) === 1 ? 2 : 1,
-    })
-  )
+  if (view === undefined || view.getUint8(2) !== 0 || view.getUint8(3) !== 1) return undefined
+  const colours = coloursOf({
+    colorPrimaries: view.getUint8(0),
+    colorTrc: view.getUint8(1),
+    colorSpace: view.getUint8(2),
+    colorRange: 2,
+  })
+  return colours.primaries === undefined || colours.transfer === undefined ? undefined : colours
 }
 
-function primariesOf(chunks: readonly PngChunk[]): Primaries | undefined {
+/** Undefined where they are not told; none where they are no colours. */
+function primariesOf(chunks: readonly PngChunk[]): Primaries | 'none' | undefined {
   const view = viewOf(chunks, 'cHRM', 32)
   if (view === undefined) return undefined
   const point = (at: number) =>
@@ -120,7 +149,7 @@ function primariesOf(chunks: readonly PngChunk[]): Primaries | undefined {
   const [white, red, green, blue] = [point(0), point(8), point(16), point(24)]
   return [white, red, green, blue].every(([x, y]) => x < 1 && y > 0 && y < 1)
     ? { white, red, green, blue }
-    : undefined
+    : 'none'
 }
 
 const COLOUR_TYPE_AT = 9
