@@ -232,13 +232,28 @@ describe('an animation that costs too much', () => {
 })
 
 describe('an orientation in an animated PNG', () => {
-  it('turns neither its measures nor its frames', async () => {
+  it('turns its measures and all of its frames', async () => {
     const bytes = await movingPng(40, 30)
     const exif = Buffer.from('MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0', 'latin1')
     const turned = Buffer.concat([bytes.subarray(0, 33), encodePngChunk('eXIf', exif), bytes.subarray(33)])
     expect((await sharp(turned).metadata()).orientation).toBe(6)
     const info = await inspectImage(turned, 'png', { limits, animated: true })
-    expect(info).toMatchObject({ width: 40, height: 30, orientation: 1, frames: 3 })
+    expect(info).toMatchObject({ width: 30, height: 40, orientation: 6, frames: 3 })
+    if (isFailure(info)) throw new Error(info.detail)
+    const plan = { width: 30, height: 40, mode: 'exact', gravity: 'centre' } as const
+    for (const format of ['png', 'webp', 'gif'] as const) {
+      const order = { plan, format, quality: 'lossless', animated: true } as const
+      const rendered = await renderImage(turned, info, order, noStills)
+      if (isFailure(rendered)) throw new Error(rendered.detail)
+      const { width, height, pageHeight = height } = await sharp(rendered).metadata()
+      expect([width, pageHeight]).toEqual([30, 40])
+    }
+    const first = await decodePicture(turned, info, { frame: 0, maxSidePixels: 40 }, noStills)
+    const second = await decodePicture(turned, info, { frame: 1, maxSidePixels: 40 }, noStills)
+    expect([first, second]).toMatchObject([
+      { width: 30, height: 40 },
+      { width: 30, height: 40 },
+    ])
   })
 })
 

@@ -5,12 +5,16 @@ import { hasDeepProfile, toScreen } from './deep-profile.ts'
 import { UNLIMITED_PIXELS } from './inspect.ts'
 import type { RawPicture } from './raw-picture.ts'
 import { sharp } from './sharp.ts'
+import { turned } from './turn-pixels.ts'
 
 /**
- * Plays an animated PNG: each frame as it is shown, RGBA, one at a time. A picture is overwritten by the next
+ * Plays an animated PNG: each frame as it is shown, upright, RGBA, one at a time. A picture is overwritten by the next
  * one, so it has to be used before that is asked for. Ends with a failure (`undecodable`) at a broken frame.
  */
-export async function* playApng(apng: Apng): AsyncGenerator<RawPicture | Failure, void, void> {
+export async function* playApng(
+  apng: Apng,
+  orientation = 1,
+): AsyncGenerator<RawPicture | Failure, void, void> {
   const { width, height } = apng
   const canvas: Canvas = { data: Buffer.alloc(width * height * RGBA), width, height }
   for (const [index, frame] of apng.frames.entries()) {
@@ -21,7 +25,9 @@ export async function* playApng(apng: Apng): AsyncGenerator<RawPicture | Failure
       yield failure
       return
     }
-    yield { data: canvas.data, width, height, channels: RGBA }
+    yield orientation === 1
+      ? { data: canvas.data, width, height, channels: RGBA }
+      : turned(canvas.data, { width, height }, orientation)
     if (restored !== undefined) canvas.data = restored
     else if (frame.dispose !== 'none') clear(frame, canvas)
   }

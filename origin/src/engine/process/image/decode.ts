@@ -71,7 +71,7 @@ export async function decodeFrame(
   const apng = readApng(bytes)
   if (isFailure(apng)) return apng
   let index = 0
-  for await (const shown of playApng(apng)) {
+  for await (const shown of playApng(apng, info.orientation)) {
     if (isFailure(shown) || index === frame) return shown
     index += 1
   }

@@ -155,14 +155,13 @@ const BYTES_PER_SAMPLE: Readonly<Record<string, number>> = {
 function infoOf(metadata: Metadata, format: SourceFormat, bytes: Uint8Array): ImageInfo {
   const frames = countFrames(metadata, format, bytes)
   const animatedPng = format === 'png' && (frames > 1 || hidesDefaultImage(bytes))
-  // The frames of an animated PNG lie on a canvas that no viewer turns.
-  const { width, height } = animatedPng ? metadata : metadata.autoOrient
+  const { width, height } = metadata.autoOrient
   return {
     format,
     width,
     height,
     frames,
-    orientation: animatedPng ? 1 : (metadata.orientation ?? 1),
+    orientation: metadata.orientation ?? 1,
     hasAlpha: metadata.hasAlpha,
     palette: metadata.isPalette,
     lossless: LOSSLESS_FORMATS.has(format) || (format === 'webp' && isLosslessWebp(bytes)),
@@ -170,7 +169,7 @@ function infoOf(metadata: Metadata, format: SourceFormat, bytes: Uint8Array): Im
     ...(hasUselessProfile(metadata) ? { uselessProfile: true } : {}),
     plainColours: metadata.space === 'srgb' || metadata.space === 'b-w',
     interlaced: metadata.isProgressive,
-    // That canvas has alpha, whatever the frames have.
+    // The canvas of an animated PNG has alpha, whatever its frames have.
     bands: animatedPng ? 4 : metadata.channels,
     bytesPerSample: BYTES_PER_SAMPLE[metadata.depth] ?? 8,
     ...(hasOtherColours(bytes, format) ? { ownDecoder: 'colours' } : {}),
@@ -190,7 +189,10 @@ function isOfBareInks({ space, icc }: Metadata): boolean {
 }
 
 function hasOtherColours(bytes: Uint8Array, format: SourceFormat): boolean {
-  return (format === 'avif' && isBeyondSharp(bytes)) || (format === 'png' && isHdrPng(bytes))
+  return (
+    (format === 'avif' && isBeyondSharp(bytes)) ||
+    (format === 'png' && isHdrPng(bytes) && !hidesDefaultImage(bytes))
+  )
 }
 
 /** libheif counts the images of a collection as pages, and TIFF its pages: neither are frames. */

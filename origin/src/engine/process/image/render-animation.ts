@@ -104,7 +104,7 @@ async function playedOf(
   const apng = readApng(bytes)
   if (isFailure(apng)) return apng
   const timing = { loop: apng.loop, delay: apng.frames.map(({ delayMs }) => delayMs) }
-  return { frames: playApng(apng), count: apng.frames.length, timing }
+  return { frames: playApng(apng, info.orientation), count: apng.frames.length, timing }
 }
 
 async function encodeFrames(

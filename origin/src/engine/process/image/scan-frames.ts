@@ -39,6 +39,7 @@ export async function decodeScanFrames(
   const decoded = await (info.format === 'png'
     ? playedFrames(
         bytes,
+        info,
         wanted.filter((frame) => frame < decodes),
       )
     : pagedFrames(bytes, info, reachableFrames(wanted, decodes)))
@@ -60,13 +61,17 @@ export function framesToScan(times: readonly number[], frames: number, most: num
 }
 
 /** Of APNG every frame is drawn upon the one before: all are, once. */
-async function playedFrames(bytes: Uint8Array, wanted: readonly number[]): Promise<readonly RawPicture[]> {
+async function playedFrames(
+  bytes: Uint8Array,
+  info: ImageInfo,
+  wanted: readonly number[],
+): Promise<readonly RawPicture[]> {
   const apng = readApng(bytes)
   if (isFailure(apng)) return []
   const frames: RawPicture[] = []
   const last = wanted.at(-1) ?? 0
   let index = 0
-  for await (const shown of playApng(apng)) {
+  for await (const shown of playApng(apng, info.orientation)) {
     if (isFailure(shown)) break
     if (wanted.includes(index)) {
       const picture = await shrink({ ...shown, data: Buffer.from(shown.data) }, SIDE_PIXELS)
