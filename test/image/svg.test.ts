@@ -11,6 +11,8 @@ const NAMESPACE = 'xmlns="http://www.w3.org/2000/svg"'
 const drawing = (attributes: string, content = '<rect width="100%" height="100%" fill="#00ff00"/>') =>
   Buffer.from(`<svg ${NAMESPACE} ${attributes}>${content}</svg>`)
 
+const GREEN = [0, 255, 0, 255]
+
 /** Natural sizes, as Chromium 156 has them. */
 const SIZES: Readonly<Record<string, readonly [Buffer, width: number, height: number]>> = {
   'a viewBox alone': [drawing('viewBox="0 0 24 24"'), 150, 150],
@@ -27,6 +29,7 @@ const SIZES: Readonly<Record<string, readonly [Buffer, width: number, height: nu
   'points and picas': [drawing('width="50pt" height="5pc"'), 67, 80],
   ems: [drawing('width="10em" height="5em"'), 160, 80],
   'ems of its own font': [drawing('font-size="20" width="10em" height="5em"'), 200, 100],
+  'a viewBox that is stretched': [drawing('viewBox="0 0 24 24" preserveAspectRatio="none"'), 300, 150],
   pixels: [drawing('width="60px" height="40"'), 60, 40],
   'a style sheet': [drawing('width="20" height="10" style="width:80px;height:80px"'), 20, 10],
 }
@@ -41,6 +44,12 @@ const CLOTHES: Readonly<Record<string, Buffer>> = {
   'UTF-8 with a byte order mark': Buffer.from(`\uFEFF${PLAIN}`),
   'Latin-1': Buffer.from(`<?xml version="1.0" encoding="ISO-8859-1"?><!-- \xe9 -->${PLAIN}`, 'latin1'),
   compressed: gzipSync(PLAIN),
+  'compressed, with bytes behind': Buffer.concat([gzipSync(PLAIN), Buffer.from('junk')]),
+  'UTF-8 that calls itself UTF-16': Buffer.from(`<?xml version="1.0" encoding="UTF-16"?>${PLAIN}`),
+  'a namespace without a scheme': drawing(
+    'width="60" height="40"',
+    '<metadata><x xmlns="y"/></metadata><rect xml:space="none" width="100%" height="100%" fill="#00ff00"/>',
+  ),
   'a prefix': Buffer.from(PREFIXED),
   'a long comment': Buffer.from(`<?xml version="1.0"?><!-- ${'licence '.repeat(300)} -->${PLAIN}`),
 }
@@ -180,6 +189,56 @@ describe('drawings', () => {
     )
     expect(await sizeAt(`/attachments/1/in-${format}`)).toEqual([8, 8])
   })
+
+  it.each([
+    ['of another type', 'image/png;base64', 'base64'],
+    ['of no type', ';base64', 'base64'],
+    ['with a character set', 'image/webp;charset=utf-8;base64', 'base64'],
+    ['with escapes', 'image/webp;base64', 'escaped'],
+  ] as const)('show a picture that is inside %s', async (name, type, coding) => {
+    const picture = await sharp({ create: { width: 8, height: 8, channels: 3, background: '#00ff00' } })
+      .webp({ lossless: true })
+      .toBuffer()
+    const base64 = picture.toString('base64')
+    const data = coding === 'escaped' ? encodeURIComponent(base64) : base64
+    const image = `<image width="60" height="40" preserveAspectRatio="none" href="data:${type},${data}"/>`
+    expect(await middleOf(name, drawing('width="60" height="40"', image))).toEqual(GREEN)
+    const nested = drawing('width="60" height="40"', image).toString('base64')
+    const outer = `<image width="60" height="40" href="data:image/svg+xml;base64,${nested}"/>`
+    expect(await middleOf(`nested ${name}`, drawing('width="60" height="40"', outer))).toEqual(GREEN)
+  })
+
+  it.each([
+    'background:#0f0',
+    'fill:red; background-color: rgb(0, 255, 0)',
+    'background: light-dark(#00ff00, var(--dark, #000))',
+  ])('are painted on what their style says: %s', async (style) => {
+    const attributes = `width="60" height="40" viewBox="-5 -5 10 90" style="${style}"`
+    expect(await middleOf(style, drawing(attributes, '<g/>'))).toEqual(GREEN)
+  })
+
+  it.each([
+    ['screen', true],
+    ['only screen and (min-width: 10px)', true],
+    ['print, (prefers-color-scheme:light)', true],
+    ['not print', true],
+    ['(min-width: 100px)', false],
+    ['(prefers-color-scheme: dark)', false],
+  ])('follow the rules for %s: %s', async (query, isFollowed) => {
+    const style = `<style>rect{fill:red}@media ${query}{rect{fill:#0f0}}</style>`
+    const content = `${style}<rect width="60" height="40"/>`
+    const wanted = isFollowed ? GREEN : [255, 0, 0, 255]
+    expect(await middleOf(query, drawing('width="60" height="40"', content))).toEqual(wanted)
+  })
+
+  async function middleOf(name: string, bytes: Buffer): Promise<readonly number[]> {
+    await door.put(`attachments/1/${keyOf(name)}`, bytes)
+    const { status, body } = await send(door.url, `/attachments/1/${keyOf(name)}?format=png`)
+    expect(status).toBe(200)
+    const { data, info } = await sharp(body).ensureAlpha().raw().toBuffer({ resolveWithObject: true })
+    const at = (Math.floor(info.height / 2) * info.width + Math.floor(info.width / 2)) * 4
+    return [...data.subarray(at, at + 4)]
+  }
 
   it('show a picture of ten megabytes that is inside', async () => {
     const pixels = Buffer.from(

@@ -1,4 +1,4 @@
-import { constants, gunzipSync } from 'node:zlib'
+import { constants, inflateRawSync, type ZlibOptions } from 'node:zlib'
 
 /** SVG has no magic number: it is XML whose root element is `svg`, behind whatever XML allows before a root. */
 
@@ -39,12 +39,25 @@ const INFLATED_START_BYTES = 2048
 
 const inflateStart = (bytes: Uint8Array): Uint8Array => {
   try {
-    return gunzipSync(bytes.subarray(0, INFLATED_START_BYTES), { finishFlush: constants.Z_SYNC_FLUSH })
+    return gunzipFirst(bytes.subarray(0, INFLATED_START_BYTES), { finishFlush: constants.Z_SYNC_FLUSH })
   } catch {
     // Broken, or nothing that begins like text.
     return new Uint8Array()
   }
 }
+
+/** The first member of a gzip file (RFC 1952), whatever stands behind it. Throws what zlib throws. */
+export const gunzipFirst = (bytes: Uint8Array, options: ZlibOptions): Uint8Array => {
+  const flags = bytes[GZIP_FLAGS_AT] ?? 0
+  let at = GZIP_HEADER_BYTES
+  if ((flags & GZIP_EXTRA) !== 0) at += 2 + (bytes[at] ?? 0) + 256 * (bytes[at + 1] ?? 0)
+  for (const text of [GZIP_NAME, GZIP_COMMENT]) if ((flags & text) !== 0) at = bytes.indexOf(0, at) + 1
+  if ((flags & GZIP_SUM) !== 0) at += 2
+  return inflateRawSync(bytes.subarray(at), options)
+}
+
+const [GZIP_FLAGS_AT, GZIP_HEADER_BYTES] = [3, 10]
+const [GZIP_SUM, GZIP_EXTRA, GZIP_NAME, GZIP_COMMENT] = [2, 4, 8, 16]
 
 /** The usual picture is told from text by its first two bytes, without decoding any of it: byte order mark, space, `<`. */
 const mayBeText = ([first = 0, second = 0]: Uint8Array): boolean =>

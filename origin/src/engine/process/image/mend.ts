@@ -13,8 +13,9 @@ import { mendPng } from './mend-png.ts'
 import { mendWebp } from './mend-webp.ts'
 import { withToldProfile } from './png-colours.ts'
 import { withKnownImages } from './svg-images.ts'
-import { withPixelSize } from './svg-root.ts'
-import { svgAsUtf8 } from './svg-text.ts'
+import { withScreenRules } from './svg-media.ts'
+import { svgSize, withPixelSize } from './svg-root.ts'
+import { svgAsUtf8, withoutWarnings } from './svg-text.ts'
 import { withVariables } from './svg-variables.ts'
 import { whyTiffIsUnread } from './tiff-samples.ts'
 
@@ -68,10 +69,15 @@ export async function mend(bytes: Uint8Array, format: SourceFormat): Promise<Men
       return { bytes: withTransparency(whole) ?? whole, damaged: mended?.isPartial === true }
     }
     case 'svg':
-      return { bytes: withPixelSize(withVariables(await withKnownImages(bytes))), damaged: false }
+      return { bytes: await asLibrsvgReads(bytes), damaged: false }
     default:
       return { bytes, damaged: false }
   }
+}
+
+async function asLibrsvgReads(svg: Uint8Array): Promise<Uint8Array> {
+  const known = withoutWarnings(await withKnownImages(svg))
+  return withPixelSize(withVariables(withScreenRules(known, svgSize(known))))
 }
 
 const START_OF_SCAN = 0xda

@@ -41,9 +41,25 @@ export function withPixelSize(svg: Uint8Array): Uint8Array {
     Buffer.from(`${declaration.replace(BYTE_ORDER_MARK, '')}${MAGIC}`, 'latin1'),
     svg.subarray(declaration.length, start),
     Buffer.from(`${name} ${added.join(' ')}${kept}`, 'latin1'),
+    backgroundOf(root),
     svg.subarray(start + tag.length),
   ])
 }
+
+/** What a style paints behind the drawing, which librsvg does not, as its first element: larger than anything that is seen. */
+function backgroundOf({ tag, attributes }: Root): Buffer {
+  const style = attributes.get('style') ?? ''
+  const told = [...style.matchAll(BACKGROUND)].at(-1)?.[1]
+  const colour = told?.replace(/^light-dark\(([^,()]+),.*$/, '$1').trim()
+  if (colour === undefined || !COLOUR.test(colour) || tag.endsWith('/>')) return Buffer.alloc(0)
+  const prefix = /^<([^\s/>]+:)/.exec(tag)?.[1] ?? ''
+  const place = 'x="-1000%" y="-1000%" width="2100%" height="2100%" stroke="none"'
+  return Buffer.from(`<${prefix}rect ${place} style="fill:${colour}"/>`, 'latin1')
+}
+
+const BACKGROUND = /(?<![\w-])background(?:-color)?\s*:\s*((?:[^;()]|\((?:[^()]|\([^()]*\))*\))*)/g
+/** A colour and nothing else. */
+const COLOUR = /^(?:#[\da-f]{3,8}|[a-z]+|(?:rgb|hsl)a?\([\d\s.,%/]+\))$/i
 
 /** The byte order mark of UTF-8 as three characters of Latin-1. */
 const BYTE_ORDER_MARK = '\xef\xbb\xbf'
@@ -83,6 +99,8 @@ function sizeOf(root: Root): Size {
   const { width, height } = toldSize(root)
   if (width !== undefined && height !== undefined) return { width, height }
   const ratio = viewBoxOf(root)
+  // Without a ratio to keep, one side tells nothing of the other.
+  if (ratio !== undefined && STRETCHED.test(root.attributes.get('preserveAspectRatio') ?? '')) return DEFAULT
   if (width !== undefined)
     return { width, height: ratio === undefined ? DEFAULT.height : (width * ratio.height) / ratio.width }
   if (height !== undefined)
@@ -91,6 +109,8 @@ function sizeOf(root: Root): Size {
   const scale = Math.min(DEFAULT.width / ratio.width, DEFAULT.height / ratio.height)
   return { width: ratio.width * scale, height: ratio.height * scale }
 }
+
+const STRETCHED = /^\s*none\b/
 
 /** By attributes alone: browsers ask no style sheet how large an image is. */
 function toldSize({ attributes }: Root): { readonly [side in keyof Size]: number | undefined } {

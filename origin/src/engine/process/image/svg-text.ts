@@ -1,8 +1,7 @@
 /** SVG in other clothes: compressed (`.svgz`), or in another encoding than UTF-8, which is all that librsvg reads. */
 
-import { gunzipSync } from 'node:zlib'
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
-import { isGzip, xmlEncoding } from '../../../media/sniff-svg.ts'
+import { gunzipFirst, isGzip, xmlEncoding } from '../../../media/sniff-svg.ts'
 
 /** Drawings of megabytes compress to a tenth; what is larger was made to be large. */
 const MAX_INFLATED_BYTES = 16 * 1024 * 1024
@@ -12,8 +11,11 @@ export function svgAsUtf8(bytes: Uint8Array): Uint8Array | Failure {
   const plain = isGzip(bytes) ? inflate(bytes) : bytes
   if (!(plain instanceof Uint8Array)) return plain
   const told = xmlEncoding(plain)
-  const encoding = told === 'utf-8' ? (declaredEncoding(plain) ?? told) : told
-  if (encoding === 'utf-8') return plain
+  const declared = told === 'utf-8' ? declaredEncoding(plain) : undefined
+  if (declared === undefined && told === 'utf-8') return plain
+  // Whoever could read that it is UTF-16 has read something else.
+  const encoding = declared === undefined || declared.startsWith('utf-16') ? told : declared
+  if (declared === 'utf-8') return plain
   try {
     const text = new TextDecoder(encoding).decode(plain)
     return Buffer.from(text.replace(DECLARATION, ''))
@@ -25,7 +27,7 @@ export function svgAsUtf8(bytes: Uint8Array): Uint8Array | Failure {
 
 function inflate(bytes: Uint8Array): Uint8Array | Failure {
   try {
-    return gunzipSync(bytes, { maxOutputLength: MAX_INFLATED_BYTES })
+    return gunzipFirst(bytes, { maxOutputLength: MAX_INFLATED_BYTES })
   } catch (error) {
     const tooLarge = error instanceof RangeError
     return fail(tooLarge ? 'too-large-dimensions' : 'undecodable', String(error))
@@ -39,3 +41,15 @@ function declaredEncoding(bytes: Uint8Array): string | undefined {
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 200)).toString('latin1')
   return /^<\?xml\s[^>]*encoding\s*=\s*["']([\w.:-]+)["']/.exec(head)?.[1]?.toLowerCase()
 }
+
+/** What libxml warns of, and libvips takes for broken: namespaces without a scheme, and ways of spacing that there are not. */
+export function withoutWarnings(svg: Uint8Array): Uint8Array {
+  const file = Buffer.from(svg.buffer, svg.byteOffset, svg.byteLength)
+  if (!file.includes('xmlns') && !file.includes('xml:space')) return svg
+  const text = file.toString('latin1')
+  const plain = text.replace(RELATIVE_NAMESPACE, '$1$2urn:$3$2').replace(UNKNOWN_SPACING, '')
+  return plain === text ? svg : Buffer.from(plain, 'latin1')
+}
+
+const RELATIVE_NAMESPACE = /(\sxmlns(?::[\w.-]+)?\s*=\s*)(["'])([^"':]+)\2/g
+const UNKNOWN_SPACING = /\sxml:space\s*=\s*(?:"(?!default"|preserve")[^"]*"|'(?!default'|preserve')[^']*')/g

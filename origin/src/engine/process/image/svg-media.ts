@@ -1,0 +1,66 @@
+/** Rules of style sheets for some media (CSS Media Queries 4), of which librsvg knows none: those for a bright screen count. */
+
+import type { Size } from './plan.ts'
+
+/** Longer documents are drawings that a program wrote, with their colours in place. */
+const MAX_BYTES = 1024 * 1024
+
+/** The document with the rules that count outside of their blocks, and without the others. */
+export function withScreenRules(svg: Uint8Array, size: Size | undefined): Uint8Array {
+  const file = Buffer.from(svg.buffer, svg.byteOffset, svg.byteLength)
+  if (file.length > MAX_BYTES || size === undefined || !file.includes('@media')) return svg
+  const text = file.toString('latin1')
+  const parts: string[] = []
+  let at = 0
+  for (const found of text.matchAll(MEDIA)) {
+    if (found.index < at) continue
+    const bodyAt = found.index + found[0].length
+    const end = endOfBlock(text, bodyAt)
+    if (end === undefined) break
+    parts.push(text.slice(at, found.index), applies(found[1] ?? '', size) ? text.slice(bodyAt, end) : '')
+    at = end + 1
+  }
+  return parts.length === 0 ? svg : Buffer.from(parts.join('') + text.slice(at), 'latin1')
+}
+
+const MEDIA = /@media\b([^{};<]*)\{/g
+
+/** Where the brace stands that ends a block. */
+function endOfBlock(text: string, start: number): number | undefined {
+  let depth = 1
+  for (let at = start; at < text.length; at += 1) {
+    const character = text[at]
+    if (character === '{') depth += 1
+    else if (character === '}') depth -= 1
+    else if (character === '<' && text.startsWith('</', at)) return undefined
+    if (depth === 0) return at
+  }
+  return undefined
+}
+
+function applies(queries: string, size: Size): boolean {
+  return queries
+    .toLowerCase()
+    .split(',')
+    .some((query) => {
+      const [, negated, rest = ''] = /^\s*(not\s)?\s*(?:only\s)?(.*)$/s.exec(query) ?? []
+      const holds = rest.split(/\sand\s/).every((term) => isTrue(term.trim(), size))
+      return (negated === undefined) === holds
+    })
+}
+
+const TRUE: ReadonlySet<string> = new Set([
+  '',
+  'all',
+  'screen',
+  '(prefers-color-scheme:light)',
+  '(prefers-reduced-motion:no-preference)',
+])
+
+function isTrue(term: string, { width, height }: Size): boolean {
+  const plain = term.replaceAll(/\s+/g, '')
+  const [, bound, side, pixels] = /^\((min|max)-(width|height):([\d.]+)px\)$/.exec(plain) ?? []
+  if (bound === undefined) return TRUE.has(plain)
+  const actual = side === 'width' ? width : height
+  return bound === 'min' ? actual >= Number(pixels) : actual <= Number(pixels)
+}
