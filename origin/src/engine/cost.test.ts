@@ -1,3 +1,5 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'
@@ -6,6 +8,7 @@ import { type CostRender, type CostSource, predictRender } from './cost.ts'
 import { predictStill } from './film-cost.ts'
 import { type MeteredSource, meterRender } from './job-meter.ts'
 import { SMALL_JOB } from './lanes.ts'
+import { greyProfile } from './process/colours/icc-profile.ts'
 import type { RenderOptions } from './render-options.ts'
 import { encodeSetup } from './setup.ts'
 
@@ -168,6 +171,16 @@ const noise = (width: number, height: number) =>
     },
   })
 
+async function deepGrey(width: number, height: number): Promise<Buffer> {
+  const directory = await mkdtemp(join(tmpdir(), 'media-proxy-cost-'))
+  const profile = join(directory, 'grey.icc')
+  await writeFile(profile, greyProfile(1.8))
+  const grey = noise(width, height).toColourspace('grey16').withIccProfile(profile)
+  const tiff = await grey.tiff({ compression: 'lzw' }).toBuffer()
+  await rm(directory, { recursive: true })
+  return tiff
+}
+
 const CASES: readonly {
   readonly name: string
   readonly source: () => Promise<MeteredSource>
@@ -246,6 +259,69 @@ const CASES: readonly {
       bytes: await noise(2000, 1500).png({ compressionLevel: 1 }).toBuffer(),
     }),
     options: options('jpeg', 1000, { trim: true }),
+  },
+  {
+    name: 'a PNG that is cut off',
+    source: async () => {
+      const bytes = await noise(3000, 2000).png({ compressionLevel: 1 }).toBuffer()
+      return { format: 'png', bytes: bytes.subarray(0, bytes.length / 2) }
+    },
+    options: options('jpeg', 200),
+  },
+  {
+    name: 'a plain PNG that is cut off',
+    source: async () => {
+      const plain = sharp({ create: { width: 3000, height: 2000, channels: 3, background: '#0a0' } })
+      const bytes = await plain.png({ compressionLevel: 9 }).toBuffer()
+      return { format: 'png', bytes: bytes.subarray(0, bytes.length / 2) }
+    },
+    options: options('webp', 200),
+  },
+  {
+    name: 'a drawing of many elements',
+    source: async () => ({
+      format: 'svg',
+      bytes: Buffer.from(
+        `<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64">${'<g/>'.repeat(100_000)}</svg>`,
+      ),
+    }),
+    options: options('webp', 64),
+  },
+  {
+    name: 'a drawing of many paths',
+    source: async () => ({
+      format: 'svg',
+      bytes: Buffer.from(
+        `<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64">${Array.from(
+          { length: 20_000 },
+          (_, at) => `<path d="M${at % 64} 2L3 4C5 6 7 8 9 10Z" fill="#f00" stroke="blue"/>`,
+        ).join('')}</svg>`,
+      ),
+    }),
+    options: options('webp', 64),
+  },
+  {
+    name: 'a drawing of a long path',
+    source: async () => ({
+      format: 'svg',
+      bytes: Buffer.from(
+        `<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64"><path d="M1 2${'L3 4C5 6 7 8 9 10'.repeat(60_000)}Z"/></svg>`,
+      ),
+    }),
+    options: options('webp', 64),
+  },
+  {
+    name: 'a TIFF of 16 bits of grey with a profile',
+    source: async () => ({ format: 'tiff', bytes: await deepGrey(2000, 1500) }),
+    options: options('webp', 400),
+  },
+  {
+    name: 'a GIF that is cut off',
+    source: async () => {
+      const bytes = await noise(2000, 1500).gif({ effort: 1 }).toBuffer()
+      return { format: 'gif', bytes: bytes.subarray(0, bytes.length / 2) }
+    },
+    options: options('webp', 400),
   },
   {
     name: 'a JPEG of which others want the pixels',

@@ -1,11 +1,12 @@
 /** The cost of a job, from what its process knows of the source. */
 
-import { BASE_BYTES, type CostRender, predictRender } from '../cost.ts'
+import { BASE_BYTES, type CostRender, FREE, oneAfterTheOther, predictRender } from '../cost.ts'
 import { predictStill } from '../film-cost.ts'
 import type { Cost } from '../jobs.ts'
 import { MAX_ENCODES } from './image/fit-bytes.ts'
 import type { ImageInfo } from './image/inspect.ts'
 import { seeksFaces, sizeOf } from './image/layout.ts'
+import { isWholePng } from './image/mend-png.ts'
 import type { Size } from './image/plan.ts'
 import type { Render } from './image/render-image.ts'
 import { isArranged } from './image/render-stages.ts'
@@ -42,8 +43,54 @@ export function costOfPicture(
     cut: cutLate ? ('late' as const) : isCutEarly ? ('early' as const) : undefined,
     sourceBytes: seen.sizeBytes,
   }
-  const cost = predictRender(source, { ...costRender(render), frames })
+  const plain = predictRender(source, { ...costRender(render), frames })
+  const withTree = { ...plain, memoryBytes: plain.memoryBytes + treeBytes(info, seen) }
+  const cost = oneAfterTheOther(withTree, costOfReading(info, seen))
   return seeksFaces(render) ? withLook(cost, info, seen) : cost
+}
+
+/** What has to be done to a file before it is decoded, or while it is. */
+function costOfReading({ format, width, height }: ImageInfo, { bytes, sizeBytes }: SeenBytes): Cost {
+  // Of a part it is not known what the rest is.
+  if (format === 'png' && bytes.length === sizeBytes && !isWholePng(bytes)) {
+    const pixels = width * height
+    return {
+      memoryBytes: BASE_BYTES + sizeBytes + pixels * REPAINTED_BYTES_PER_PIXEL,
+      cpuSeconds: (pixels / 1e6) * REPAINTED_SECONDS_PER_MEGAPIXEL,
+    }
+  }
+  return FREE
+}
+
+/** Unpacked, padded, packed, in a file, decoded, and in another file. */
+const REPAINTED_BYTES_PER_PIXEL = 26
+const REPAINTED_SECONDS_PER_MEGAPIXEL = 0.06
+
+/**
+ * What librsvg holds of an element while it draws, however short it is, of an attribute, and of a number of a path, by the
+ * byte that begins each: a drawing is read twice, for its size too. Pictures in base64 have none of these.
+ */
+const TREE_BYTES: ReadonlyMap<string, number> = new Map([
+  ['<', 2700],
+  ['=', 300],
+  [' ', 66],
+  [',', 66],
+  ['-', 66],
+])
+
+const treeBytesOf = Uint16Array.from(
+  { length: 256 },
+  (_, byte) => TREE_BYTES.get(String.fromCharCode(byte)) ?? 0,
+)
+const SLASH = 0x2f
+
+/** The tree of a drawing, which is there beside its pixels. */
+function treeBytes({ format }: ImageInfo, { bytes }: SeenBytes): number {
+  if (format !== 'svg') return 0
+  let sum = 0
+  for (let at = 0; at + 1 < bytes.length; at += 1)
+    if (bytes[at + 1] !== SLASH) sum += treeBytesOf[bytes[at] ?? 0] ?? 0
+  return sum
 }
 
 /** While a file of pixels is made they are there twice, and some of it is not given back at once. */

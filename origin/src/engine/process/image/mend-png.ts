@@ -29,6 +29,11 @@ export async function mendPng(bytes: Uint8Array): Promise<Uint8Array | Failure |
   return inflated.isSound ? rewrite(chunks) : repack(chunks, pixels)
 }
 
+/** Tells whether a PNG is all there, as it was written; what is not may have to be painted anew. */
+export function isWholePng(bytes: Uint8Array): boolean {
+  return isWhole([...pngChunks(bytes)], bytes)
+}
+
 /** What is larger is left to the decoder, which paints the missing rows black. */
 const MAX_DATA_BYTES = 128 * 1024 * 1024
 
