@@ -73,9 +73,9 @@ const REPAINTED_SECONDS_PER_MEGAPIXEL = 0.06
 const TREE_BYTES: ReadonlyMap<string, number> = new Map([
   ['<', 2700],
   ['=', 300],
-  [' ', 66],
-  [',', 66],
-  ['-', 66],
+  [' ', 80],
+  [',', 80],
+  ['-', 80],
 ])
 
 const treeBytesOf = Uint16Array.from(
