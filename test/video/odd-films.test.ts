@@ -88,6 +88,8 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd films (need FF
   it.each(['mkv', 'flv'])('with several pictures at one moment are encoded, from %s', async (extension) => {
     const film = await makeVideo(extension, 'testsrc2=s=64x64:r=3000', [...H264, '-bf', '2'], 0.2)
     expect(await inspectClip(await made(`a.${extension}`, film))).toMatchObject({ video: 'h264' })
+    const late = await made(`a.${extension}`, film, { time: TIME(3), durationMs: 1000 })
+    expect((await inspectClip(late)).times.length).toBeGreaterThan(0)
   })
 
   describe('with sound', () => {

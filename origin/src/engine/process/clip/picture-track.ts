@@ -100,8 +100,11 @@ class PictureTrack implements Track {
   #feed(picture: Frame, seconds: number): void {
     const chain = this.#chainFor(picture)
     const { startSeconds, endSeconds } = this.#options.span
+    const { sourceRate, pictureRate = sourceRate } = this.#options
     const ownSeconds = Number(picture.duration) * this.#tickSeconds
-    const shownSeconds = ownSeconds > 0 ? ownSeconds : 1 / this.#options.sourceRate
+    // The only one may not be passed over by the filter of the rate.
+    const leastSeconds = this.#count === 0 ? 1 / pictureRate : 0
+    const shownSeconds = Math.max(leastSeconds, ownSeconds > 0 ? ownSeconds : 1 / sourceRate)
     // What is shown longer than the span is shown to its end.
     const leftSeconds = endSeconds - startSeconds - seconds
     picture.pts = BigInt(Math.round(seconds * TICKS_PER_SECOND))
