@@ -35,6 +35,12 @@ function withGap(file: Buffer): Buffer {
   return Buffer.concat([file.subarray(0, starts[third]), file.subarray(starts[2 * third])])
 }
 
+/** An Ogg of two streams one behind the other. */
+async function chained(extension: string, codec: readonly string[]): Promise<Buffer> {
+  const part = (seconds: number) => makeVideo(extension, GROWING, codec, seconds)
+  return Buffer.concat([await part(SECONDS / 4), await part((3 * SECONDS) / 4)])
+}
+
 describe.skipIf(FFMPEG === undefined || libav === undefined)(
   'durations of sounds (needs FFmpeg and libav)',
   () => {
@@ -83,6 +89,8 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
         'opus',
         async () => withGap(await makeVideo('opus', GROWING, ['-c:a', 'libopus'], SECONDS)),
       ],
+      ['Vorbis in two links', 'ogg', () => chained('ogg', ['-c:a', 'libvorbis'])],
+      ['Opus in two links', 'opus', () => chained('opus', ['-c:a', 'libopus'])],
       [
         'Opus in WebM without a duration',
         'webm',

@@ -7,6 +7,7 @@ import type { Cost, Deferred } from '../jobs.ts'
 import type { RenderOptions } from '../render-options.ts'
 import { type Admission, admit } from './admit.ts'
 import { encodeMovingAvif } from './clip/moving-avif.ts'
+import { orRefused } from './clip/refused.ts'
 import { towardsFaces } from './faces/towards-faces.ts'
 import { isBare } from './image/bare.ts'
 import { type DecodeStill, decodePaged, decodePicture } from './image/decode.ts'
@@ -118,11 +119,12 @@ async function renderMovingAvif(
   tools: VideoTools,
 ): Promise<Uint8Array | Failure> {
   const libav = await tools.libav()
-  if (libav === undefined || render.quality === 'lossless') return fail('not-ready', 'no encoder of AVIF')
+  const { quality } = render
+  if (libav === undefined || quality === 'lossless') return fail('not-ready', 'no encoder of AVIF')
   // As pixels with alpha.
   const strip = await movingStrip(bytes, info, { ...render, format: 'png' }, tools)
   if (isFailure(strip)) return strip
-  return encodeMovingAvif(libav, strip, render.quality)
+  return orRefused(() => encodeMovingAvif(libav, strip, quality))
 }
 
 /** Where the cut goes, if that takes a look at the picture. A drawing is drawn first, and cut then: as attention does. */

@@ -40,6 +40,7 @@ export function encodeAnimation(libav: Libav, strip: Strip, options: AnimationCl
     ...{ format, quality, hasAlpha, size: { width, height }, timeBase: UNIT },
     pictureRate: (shown.length * TICKS_PER_SECOND) / Math.max(1, totalMs),
     isAnimation: true,
+    isUneven: isUneven(shown),
   })
   using chain = openChain(libav, {
     kind: 'pictures',
@@ -97,6 +98,14 @@ function shownPictures(
     if (milliseconds > 0) shown.push({ pixels, milliseconds })
   }
   return shown
+}
+
+/** Of nearly the same times a picture is a hundredth of a second off at the end, and a sixth of the bytes is saved. */
+const EVEN_RATIO = 1.5
+
+function isUneven(shown: readonly ShownPicture[]): boolean {
+  const times = shown.map(({ milliseconds }) => milliseconds)
+  return Math.max(...times) > EVEN_RATIO * Math.min(...times)
 }
 
 const OPAQUE = 255

@@ -21,6 +21,8 @@ export interface VideoEncoderOptions {
   readonly quality: Quality
   /** Drawn: flat colours and hard edges, or the dither of a GIF; few pictures, which deserve more patience. */
   readonly isAnimation: boolean
+  /** Pictures are shown for unequal times. */
+  readonly isUneven?: boolean
   readonly hasAlpha: boolean
 }
 
@@ -30,7 +32,7 @@ const KEY_FRAME_SECONDS = 2
 /** Opens the encoder of a format; the caller disposes of it. */
 export function openVideoEncoder(libav: Libav, options: VideoEncoderOptions): Encoder {
   const { library, constants } = libav
-  const { format, size, timeBase, pictureRate, quality, isAnimation, hasAlpha } = options
+  const { format, size, timeBase, pictureRate, quality, isAnimation, isUneven = false, hasAlpha } = options
   return openEncoder(libav, format === 'mp4' ? 'libx264' : 'libvpx-vp9', (context) => {
     context.width = size.width
     context.height = size.height
@@ -44,7 +46,8 @@ export function openVideoEncoder(libav: Libav, options: VideoEncoderOptions): En
     context.colorTrc = constants.AVCOL_TRC_BT709
     context.colorRange = constants.AVCOL_RANGE_MPEG
     const level = quality === 'lossless' ? 100 : quality
-    const settings = format === 'mp4' ? x264(level, isAnimation) : vp9(level, isAnimation, hasAlpha)
+    const settings =
+      format === 'mp4' ? x264(level, { isAnimation, isUneven }) : vp9(level, isAnimation, hasAlpha)
     for (const [name, value] of Object.entries(settings)) context.setOption(name, value)
     if (format === 'webm') context.bitRate = 0n
   })
@@ -52,13 +55,17 @@ export function openVideoEncoder(libav: Libav, options: VideoEncoderOptions): En
 
 const RATE_UNITS = 1000
 
-function x264(level: number, isAnimation: boolean): Readonly<Record<string, string | number>> {
+function x264(
+  level: number,
+  { isAnimation, isUneven }: Required<Pick<VideoEncoderOptions, 'isAnimation' | 'isUneven'>>,
+): Readonly<Record<string, string | number>> {
   return {
     profile: 'high',
     crf: between(isAnimation ? X264_ANIMATION : X264_FILM, level),
     preset: isAnimation ? 'medium' : 'veryfast',
+    ...(isAnimation ? { tune: 'animation' } : {}),
     // MP4 tells how long pictures are shown by when they are decoded: out of order, those of unequal times would be wrong.
-    ...(isAnimation ? { tune: 'animation', bf: 0 } : {}),
+    ...(isUneven ? { bf: 0 } : {}),
     // x264's assembly for its macroblock tree answers other bytes once in a hundred runs; a strong ETag needs the same ones.
     'x264-params': 'cpu-independent=1',
   }

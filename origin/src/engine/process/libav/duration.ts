@@ -3,11 +3,14 @@
 import type { FormatContext } from 'node-av/lib'
 import type { Demuxer } from './formats.ts'
 import type { Libav } from './load.ts'
+import { chainedSeconds, type OggBytes } from './ogg-links.ts'
 
 export interface DurationOptions {
   readonly context: FormatContext
   readonly demuxer: Demuxer
   readonly sizeBytes: number
+  /** The bytes of a range, past libav. */
+  readonly peek: OggBytes['read']
   /** Lets so many bytes be read from now on. */
   readonly allow: (bytes: number) => void
 }
@@ -33,13 +36,27 @@ export interface Duration {
 /** Finds out how long a file plays. */
 export function readDuration(
   libav: Libav,
-  { context, demuxer, sizeBytes, allow }: DurationOptions,
+  { context, demuxer, sizeBytes, peek, allow }: DurationOptions,
 ): Duration {
-  const declared = declaredDuration(context, demuxer)
+  const declared =
+    chainedDuration(libav, { context, demuxer, sizeBytes, peek, allow }) ?? declaredDuration(context, demuxer)
   const exact = declared !== undefined && !WITHOUT_INDEX.has(demuxer.name)
   if (exact || sizeBytes > MAX_SCANNED_BYTES) return { seconds: declared, readThrough: false }
   allow(sizeBytes + REREAD_BYTES)
   return { seconds: scannedDuration(libav, context, demuxer) ?? declared, readThrough: true }
+}
+
+/** Sound in Ogg up to this size is looked through for links of a chain. */
+const MAX_CHAIN_BYTES = 16 * 1024 * 1024
+
+function chainedDuration(
+  { constants }: Libav,
+  { context, demuxer, sizeBytes, peek, allow }: DurationOptions,
+): number | undefined {
+  const isSound = context.streams.every(({ codecpar }) => codecpar.codecType === constants.AVMEDIA_TYPE_AUDIO)
+  if (demuxer.name !== 'ogg' || !isSound || sizeBytes > MAX_CHAIN_BYTES) return undefined
+  allow(2 * sizeBytes + REREAD_BYTES)
+  return chainedSeconds({ sizeBytes, read: peek })
 }
 
 /** Matroska tells when the last frame ends, which is no duration where the first one does not come at 0. */

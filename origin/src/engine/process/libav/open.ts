@@ -76,7 +76,8 @@ export function openStreams(
   try {
     const rejected = openInput(libav, { context, bytes, demuxer, undecoded })
     described =
-      rejected ?? describe(libav, { context, demuxer, sizeBytes: source.sizeBytes, allow: bytes.allow })
+      rejected ??
+      describe(libav, { context, demuxer, sizeBytes: source.sizeBytes, peek: bytes.peek, allow: bytes.allow })
     // Libav describes what it has got so far; that is not the file where its source failed.
     if (bytes.failure !== undefined && bytes.failure.code !== 'undecodable') described = bytes.failure
   } catch (error) {
