@@ -1,0 +1,31 @@
+import { expect, it } from 'vitest'
+import type { CostRender } from './cost.ts'
+import { predictPreview, predictSheet } from './film-cost.ts'
+
+const MIB = 1024 * 1024
+const RENDER: CostRender = {
+  ...{ width: 480, height: 270, format: 'webp', quality: 80, frames: 60, encodes: 1, blur: 0 },
+  ...{ sharpened: false, arranged: false },
+}
+const FILM = { width: 1920, height: 1080 }
+
+it('a preview that has to fit into some bytes is encoded several times', () => {
+  const preview = (encodes: number) =>
+    predictPreview({ coded: FILM, pictures: 60, handedOver: RENDER, render: { ...RENDER, encodes } })
+  const [once, often] = [preview(1), preview(6)]
+  expect(often.cpuSeconds - once.cpuSeconds).toBeGreaterThan(0.5 * once.cpuSeconds)
+  expect(often.memoryBytes).toBeGreaterThan(once.memoryBytes)
+})
+
+it('a sheet takes the memory of the frames that are there at a time, and of itself', () => {
+  const video = { width: 3840, height: 2160 }
+  const sheet = (held: number) =>
+    predictSheet({
+      ...{ video, handedOver: video, frames: 50, held },
+      render: { ...RENDER, width: 9640, height: 2710, frames: 1 },
+    }).memoryBytes
+  const frameBytes = video.width * video.height * 4
+  expect(sheet(4) - sheet(1)).toBe(3 * frameBytes)
+  expect(sheet(100) - sheet(1)).toBe(49 * frameBytes)
+  expect(sheet(1)).toBeGreaterThan(9640 * 2710 * 4 + 100 * MIB)
+})
