@@ -209,6 +209,19 @@ describe('drawings', () => {
   })
 
   it.each([
+    [4, 400],
+    [5, 333],
+    [400, 3],
+  ])('of %i x %i pixels are drawn up to their edges', async (width, height) => {
+    const name = `narrow ${width}`
+    await door.put(`attachments/1/${keyOf(name)}`, drawing(`width="${width}" height="${height}"`))
+    const { body } = await send(door.url, `/attachments/1/${keyOf(name)}?format=png`)
+    const data = await sharp(body).ensureAlpha().raw().toBuffer()
+    expect(data.length).toBe(width * height * 4)
+    expect([[...data.subarray(0, 4)], [...data.subarray(-4)]]).toEqual([GREEN, GREEN])
+  })
+
+  it.each([
     'background:#0f0',
     'fill:red; background-color: rgb(0, 255, 0)',
     'background: light-dark(#00ff00, var(--dark, #000))',

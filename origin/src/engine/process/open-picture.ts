@@ -54,7 +54,9 @@ export async function openPicture(
   if (intact && info.frames === 1) return { bytes, info, damaged: false }
   const mended = await mend(read.bytes, format)
   if (isFailure(mended)) return mended
-  const mendedInfo = mended.bytes === read.bytes ? info : await readInfo(mended.bytes, format)
+  // A drawing is told another size than it has.
+  const isSame = mended.bytes === read.bytes || info.drawing !== undefined
+  const mendedInfo = isSame ? info : await readInfo(mended.bytes, format)
   return isFailure(mendedInfo)
     ? mendedInfo
     : { ...mended, damaged: read.damaged || mended.damaged, info: mendedInfo }

@@ -20,7 +20,10 @@ export function svgSize(svg: Uint8Array): Size | undefined {
   return size && size.width > 0 && size.height > 0 ? size : undefined
 }
 
-/** The same document with its size told in pixels. */
+/**
+ * The same document with its size told in pixels of libvips: it is drawn at 96 dots an inch, of which libvips makes four
+ * pixels of each three. Told so, it is as large as it is, where a narrow drawing rounded up would be drawn beside itself.
+ */
 export function withPixelSize(svg: Uint8Array): Uint8Array {
   const root = rootOf(svg)
   if (root === undefined) return svg
@@ -29,10 +32,12 @@ export function withPixelSize(svg: Uint8Array): Uint8Array {
   const hasViewBox = viewBoxOf(root) !== undefined
   const name = /^<[^\s/>]+/.exec(tag)?.[0] ?? ''
   const kept = tag.slice(name.length).replace(hasViewBox ? SIZE : SIZE_AND_VIEW_BOX, '')
+  const [drawnWidth, drawnHeight] = [width * PIXEL_SHARE, height * PIXEL_SHARE]
   // Style sheets would go before attributes.
-  const style = `${attributes.get('style') ?? ''};width:${width}px !important;height:${height}px !important`
+  const size = `width:${drawnWidth}px !important;height:${drawnHeight}px !important`
+  const style = `${attributes.get('style') ?? ''};${size}`
   const added = [
-    `width="${width}" height="${height}" style="${style.replaceAll('"', "'")}"`,
+    `width="${drawnWidth}" height="${drawnHeight}" style="${style.replaceAll('"', "'")}"`,
     ...(hasViewBox ? [] : [`viewBox="0 0 ${width} ${height}"`]),
   ]
   const head = Buffer.from(svg.buffer, svg.byteOffset, start).toString('latin1')
@@ -60,6 +65,8 @@ function backgroundOf({ tag, attributes }: Root): Buffer {
 const BACKGROUND = /(?<![\w-])background(?:-color)?\s*:\s*((?:[^;()]|\((?:[^()]|\([^()]*\))*\))*)/g
 /** A colour and nothing else. */
 const COLOUR = /^(?:#[\da-f]{3,8}|[a-z]+|(?:rgb|hsl)a?\([\d\s.,%/]+\))$/i
+
+const PIXEL_SHARE = 72 / 96
 
 /** The byte order mark of UTF-8 as three characters of Latin-1. */
 const BYTE_ORDER_MARK = '\xef\xbb\xbf'
