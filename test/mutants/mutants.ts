@@ -96,7 +96,7 @@ const GEOMETRY: readonly Mutant[] = [
   ),
   mutant(
     'animations are turned the other way',
-    'image/turned-animation.ts',
+    'image/turn-pixels.ts',
     'new Set([2, 3, 7, 8])',
     'new Set([2, 3, 5, 6])',
   ),
@@ -196,8 +196,26 @@ const COLOURS: readonly Mutant[] = [
   mutant(
     'grey is not expanded',
     'libav/heic.ts',
-    'const expands = isGrey &&',
-    'const expands = false && isGrey &&',
+    'const expands = grey &&',
+    'const expands = false && grey &&',
+  ),
+  mutant(
+    'a background of deep colours is taken for Display P3',
+    'image/background.ts',
+    'return deepProfile && background',
+    'return false && deepProfile && background',
+  ),
+  mutant(
+    'grey has no colours around it',
+    'image/background.ts',
+    'background !== undefined && bands < COLOURS',
+    'background === undefined && bands < COLOURS',
+  ),
+  mutant(
+    'rows of a cut-off GIF stand for none',
+    'image/mend-gif.ts',
+    'isWhole ? covers : 1',
+    'isWhole ? 1 : 1',
   ),
   mutant(
     'HDR is not mapped',

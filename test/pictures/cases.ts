@@ -24,6 +24,9 @@ const EXACT = 99
 /** A palette is chosen anew, and a small change may swap two of its colours. */
 const PALETTE = 95
 
+/** With a border above and below. */
+const CONTAINED = 'width=72&height=72&fit=contain'
+
 export const CASES: readonly PictureCase[] = [
   // Formats and qualities.
   at('jpeg', 'photo.png', 'width=96&format=jpg', LOSSY),
@@ -84,6 +87,9 @@ export const CASES: readonly PictureCase[] = [
   // Colours.
   at('display-p3', 'display-p3.jpg', 'width=96&format=webp', LOSSY),
   at('deep-p3', 'deep-p3.png', 'width=72&format=png', EXACT),
+  at('deep-background', 'deep-p3.png', `${CONTAINED}&background=ff2040&format=png`, EXACT),
+  at('grey-background', 'grey.png', `${CONTAINED}&background=ff2040&format=png`, EXACT),
+  at('cut-gif', 'cut.gif', 'format=png', EXACT),
   at('told-p3', 'told-p3.avif', 'format=png', EXACT),
   at('told-pq', 'told-pq.avif', 'format=png', EXACT),
   at('grey-limited', 'grey-limited.avif', 'format=png', EXACT),

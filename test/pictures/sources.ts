@@ -38,6 +38,11 @@ export const SOURCES = {
   'sticker.webp': () => open(sticker()).webp({ lossless: true, exact: true }).toBuffer(),
   'flag.png': () => open(flag()).png({ palette: true, colours: 8 }).toBuffer(),
   'flag.bmp': () => Promise.resolve(bmp(flag())),
+  'grey.png': () => open(photo()).toColourspace('b-w').png().toBuffer(),
+  'cut.gif': async () => {
+    const bytes = await open(photo()).gif({ colours: 32, dither: 0, progressive: true }).toBuffer()
+    return bytes.subarray(0, bytes.length / 3)
+  },
   'drawing.svg': () => Promise.resolve(DRAWING),
   'portrait.png': () => portraitPng(480, 240, [[360, 110]]),
   'bouncing.gif': () => moving().gif({ loop: LOOP, delay: FRAME_DELAYS_MS }).toBuffer(),
