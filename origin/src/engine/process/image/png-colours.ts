@@ -62,7 +62,9 @@ const NOTHING = new Uint8Array()
 
 /** Tells whether a picture is brighter than a screen, which no profile converts. */
 export function isHdrPng(bytes: Uint8Array): boolean {
-  return toldBy(chunksBeforeData(bytes)) === 'hdr'
+  const chunks = chunksBeforeData(bytes)
+  const points = codePoints(chunks)
+  return points !== undefined && toldByPoints(points, isGrey(chunks)) === 'hdr'
 }
 
 /** The code points that tell its colours; undefined where there are none. */
