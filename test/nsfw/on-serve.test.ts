@@ -161,6 +161,14 @@ describe('what nobody could judge', () => {
   )
 })
 
+it.skipIf(FFMPEG === undefined)('a film that calls itself sound is looked at (needs FFmpeg)', async () => {
+  const url = await opened('block')
+  await door?.put('attachments/1/f.m4a', await makeVideo('mp4', SECONDS, ['-pix_fmt', 'yuv420p']))
+  await door?.put('attachments/1/s.m4a', await makeVideo('m4a', 'sine=d=1', ['-c:a', 'aac'], 1))
+  expect((await send(url, '/attachments/1/f.m4a')).status).toBe(403)
+  expect((await send(url, '/attachments/1/s.m4a')).status).toBe(200)
+})
+
 describe('external media', () => {
   let far: UpstreamServer | undefined
   afterEach(() => far?.close())

@@ -6,6 +6,7 @@
 import { type Failure, type FailureCode, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Engine } from '../engine/client.ts'
 import type { ModelOptions } from '../engine/scan-model.ts'
+import { filmAround, type MediaKind } from '../media/kinds.ts'
 import { contentHash } from '../source/bytes/content-hash.ts'
 import type { Source } from '../source/bytes/source.ts'
 import type { Scanner } from './scanner.ts'
@@ -49,6 +50,11 @@ export interface ServePolicyOptions {
 export const FLAGGED_BLUR = 40
 export const FLAGGED_SIDE = 480
 
+/** A film may call itself sound, and tell otherwise only behind its first bytes. */
+function mayBeSeen(kind: MediaKind | undefined): boolean {
+  return kind !== undefined && (kind.kind !== 'audio' || filmAround(kind.format) !== undefined)
+}
+
 /** Of such media nothing can be shown: not by a browser either. */
 const NOTHING_TO_SEE: ReadonlySet<FailureCode> = new Set(['undecodable', 'unsupported-format', 'not-visual'])
 /** A scan fails by these for a while, whatever the media are. */
@@ -71,7 +77,7 @@ export function createServePolicy(options: ServePolicyOptions): ServePolicy {
             model.colours,
           ]),
     async check(source, timeLeftMs, signal) {
-      if (mode === 'off' || (source.kind?.kind !== 'image' && source.kind?.kind !== 'video')) return undefined
+      if (mode === 'off' || !mayBeSeen(source.kind)) return undefined
       const name = await contentName(source)
       if (isFailure(name)) return name
       const verdict = scanner.known(name) ?? (await scan(options, source, { name, timeLeftMs, signal }))
