@@ -2,7 +2,7 @@
 
 import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
 import { fail } from '@media-proxy/shared/response/failure.ts'
-import { finish } from '@media-proxy/shared/response/finish.ts'
+import { finish, type Representation } from '@media-proxy/shared/response/finish.ts'
 import { failureResponse, type HeaderRecord } from '@media-proxy/shared/response/headers.ts'
 import { URL_REFUSED_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
 import type { CachedAnswer, EntryInfo } from './cache.ts'
@@ -35,11 +35,12 @@ export async function store(
   const declared = response.headers.get('content-length')
   const sizeBytes = Number(declared ?? Number.POSITIVE_INFINITY)
   if (body === null) return { delivered: passBy(response, delivery, wanted), outcome: { kind: 'uncached' } }
-  if (declared !== null && sizeBytes > delivery.maxEntryBytes)
-    return {
-      delivered: stream(delivery, response, body, sizeBytes, wanted, exchange),
-      outcome: { kind: 'uncached' },
-    }
+  if (declared !== null && sizeBytes > delivery.maxEntryBytes) {
+    // Too large to be kept; but its length is known, so the client gets the part that it asked for.
+    const described = describe(storedHeaders(response), sizeBytes, viewOf(delivery, wanted))
+    const answer = answerFrom(body, described, exchange)
+    return { delivered: { response: answer, cache: 'BYPASS' }, outcome: { kind: 'uncached' } }
+  }
   if (sizeBytes > BUFFERED_BYTES && declared !== null)
     return storeStreamed(delivery, response, body, sizeBytes, wanted, exchange, entry)
   const held = await hold(body)
@@ -65,32 +66,23 @@ function storeStreamed(
   const headers = storedHeaders(response)
   const [kept, sent] = body.tee()
   const outcome = putStreamAway(delivery, kept, sizeBytes, headers, wanted.url, entry)
-  let opened = false
-  const answer = finish(exchange, describe(headers, sizeBytes, viewOf(delivery, wanted)), (range) => {
-    opened = true
-    return slice(sent, range ?? { start: 0, end: sizeBytes - 1 })
-  })
-  if (!opened) exchange.waitUntil(sent.cancel())
+  const answer = answerFrom(sent, describe(headers, sizeBytes, viewOf(delivery, wanted)), exchange)
   return { delivered: { response: answer, cache: 'MISS' }, outcome }
 }
 
-/** Too large to be kept, but its length is known: the client gets the part of it that it asked for. */
-function stream(
-  delivery: Delivery,
-  response: Response,
+/** Answers with what the client wants of a body, which is read or cancelled. */
+function answerFrom(
   body: ReadableStream<Uint8Array>,
-  sizeBytes: number,
-  wanted: DeliveryRequest,
+  described: Representation,
   exchange: EdgeExchange,
-): Delivered {
-  const described = describe(storedHeaders(response), sizeBytes, viewOf(delivery, wanted))
+): Response {
   let opened = false
   const answer = finish(exchange, described, (range) => {
     opened = true
-    return slice(body, range ?? { start: 0, end: sizeBytes - 1 })
+    return slice(body, range ?? { start: 0, end: described.sizeBytes - 1 })
   })
   if (!opened) exchange.waitUntil(body.cancel())
-  return { response: answer, cache: 'BYPASS' }
+  return answer
 }
 
 /** Keeps what is in memory, and answers with it. */
