@@ -31,7 +31,7 @@ export function viewOf(
 
 /** A kept answer, finished for what this client asked of it. */
 export function fromCache(cached: CachedAnswer, view: ClientView, exchange: EdgeExchange): Response {
-  const representation = { ...cached, headers: clientHeaders(cached.headers, view) }
+  const representation = { ...cached, headers: clientHeaders(cached.headers, view, cached.confirmedAt) }
   let opened = false
   const response = finish(exchange, representation, (range) => {
     opened = true
@@ -75,12 +75,16 @@ export function describe(headers: HeaderRecord, sizeBytes: number, view: ClientV
  * What is the request's and not the entry's: two URLs of one rendition may differ in whether they negotiate, and in
  * how long their signatures are good, while the kept rendition has a life of its own.
  */
-function clientHeaders(headers: HeaderRecord, { request, nowMs }: ClientView): HeaderRecord {
-  const { [LIFE_HEADER]: farLife, ...own }: HeaderRecord = headers
+function clientHeaders(
+  headers: HeaderRecord,
+  { request, nowMs }: ClientView,
+  saidAtMs = nowMs,
+): HeaderRecord {
+  const { [LIFE_HEADER]: life, ...own }: HeaderRecord = headers
   if (request.kind !== 'file' && request.negotiable) own.vary = 'Accept'
   if (request.kind === 'verified-external' || request.kind === 'attachment') {
     const { expiresAt = Number.POSITIVE_INFINITY } = request
-    const endsAt = Math.min(expiresAt, nowMs / 1000 + Number(farLife ?? Number.POSITIVE_INFINITY))
+    const endsAt = Math.min(expiresAt, saidAtMs / 1000 + Number(life ?? Number.POSITIVE_INFINITY))
     own['cache-control'] =
       endsAt === Number.POSITIVE_INFINITY
         ? mediaCacheControl(headers['content-type'] ?? '')

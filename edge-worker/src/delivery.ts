@@ -68,7 +68,8 @@ export async function deliver(
   await known?.body.cancel()
   if (known === undefined && ((await cache.missingSince(wanted.url)) ?? 0) > purgedAt)
     return { response: failureResponse(fail('not-found'), exchange.requestId), cache: 'HIT' }
-  if (known === undefined && !wanted.whole && isPartial(exchange)) return passPart(delivery, wanted, exchange)
+  if (known === undefined && !wanted.whole && isPartial(exchange))
+    return passPart(delivery, wanted, exchange, purgedAt < delivery.now())
 
   const local = localFlights.begin(wanted.url)
   if (local !== undefined) return leadHere(delivery, wanted, exchange, local)
@@ -281,11 +282,12 @@ async function askOrigin(
   return response
 }
 
-/** Asks the origin for just what the client wants of a stored file, and for the whole behind it. */
+/** Asks the origin for just what the client wants of a stored file, and for the whole behind it, where that is kept. */
 async function passPart(
   delivery: Delivery,
   wanted: DeliveryRequest,
   exchange: EdgeExchange,
+  isKept: boolean,
 ): Promise<Delivered | Failure> {
   const { method, headers, timings } = exchange
   const response = await timings.measure('origin', () =>
@@ -293,8 +295,8 @@ async function passPart(
   )
   if (isFailure(response)) return response
   const total = /\/(\d+)$/.exec(response.headers.get('content-range') ?? '')?.[1]
-  if (response.status === 206 && total !== undefined && Number(total) <= delivery.maxEntryBytes)
-    exchange.waitUntil(fetchBehind(delivery, wanted, exchange))
+  const fits = total !== undefined && Number(total) <= delivery.maxEntryBytes
+  if (isKept && response.status === 206 && fits) exchange.waitUntil(fetchBehind(delivery, wanted, exchange))
   return { response: passedThrough(response, viewOf(delivery, wanted)), cache: 'BYPASS' }
 }
 

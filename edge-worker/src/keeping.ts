@@ -79,7 +79,7 @@ function answerFrom(
   let opened = false
   const answer = finish(exchange, described, (range) => {
     opened = true
-    return slice(body, range ?? { start: 0, end: described.sizeBytes - 1 })
+    return range === undefined ? body : slice(body, range)
   })
   if (!opened) exchange.waitUntil(body.cancel())
   return answer

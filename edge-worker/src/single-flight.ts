@@ -27,7 +27,7 @@ export interface SharedRejection {
 
 /**
  * A leader that has not settled after this long is given up, and each of its followers asks for itself. A little more than
- * the origin takes at the most, in milliseconds: for a rendition, and for a clip.
+ * the origin takes by default, in milliseconds: for a rendition, and for a clip.
  */
 const LEADER_MS = { short: 35_000, long: 125_000 } as const
 /** By so much followers outwait their leader, should the coordinator itself be lost. */

@@ -88,5 +88,6 @@ it('updates are asked for where there is something to update', () => {
     'npm',
     'github-actions',
     'docker',
+    'cargo',
   ])
 })

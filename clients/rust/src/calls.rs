@@ -15,7 +15,7 @@ use crate::{Code, Error, Invalid};
 
 /// Makes the requests of the internal endpoints, for API servers, and reads their answers. It sends nothing: any HTTP
 /// client does, blocking or not. Have that client follow no redirect, and give the whole answer a time limit.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Service {
     base: String,
     secret: HeaderValue,
@@ -25,6 +25,7 @@ const SECRET: HeaderName = HeaderName::from_static("x-internal-secret");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// A request, and the reader of its answer.
+#[derive(Debug)]
 #[must_use]
 pub struct Call<T> {
     /// What to send.
@@ -34,6 +35,7 @@ pub struct Call<T> {
 }
 
 /// Reads the answer of one call.
+#[derive(Debug)]
 pub struct Answer<T> {
     read: fn(&[u8]) -> Option<T>,
 }
@@ -211,8 +213,8 @@ impl Service {
     pub fn new(base_url: &str, secret_key: &str) -> Result<Self, Invalid> {
         let base = base(base_url).to_owned();
         let address: Uri = base.parse().map_err(|_| Invalid::new("an address that is no URL"))?;
-        if address.scheme().is_none() || address.query().is_some() {
-            return Err(Invalid::new("an address that is no absolute URL, or has a query"));
+        if address.scheme().is_none() || base.contains(['?', '#']) {
+            return Err(Invalid::new("an address that is no absolute URL, or more than one"));
         }
         let mut secret: HeaderValue =
             secret_key.parse().map_err(|_| Invalid::new("a secret that no header can have"))?;

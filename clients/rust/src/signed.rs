@@ -1,3 +1,4 @@
+use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
@@ -13,10 +14,10 @@ use crate::urls::attachment_path;
 use crate::{Invalid, Transformation};
 
 /// Signs URLs of media elsewhere. On servers only: who has the key can make the service fetch.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct ExternalUrls {
     base: String,
-    key: Vec<u8>,
+    key: Key,
     signs_parameters: bool,
 }
 
@@ -49,7 +50,7 @@ const MAX_URL_LENGTH: usize = 8192;
 impl ExternalUrls {
     /// `secret_key` is the service's `secretKey`; of several, the first. One signature (`v2`) serves every size.
     pub fn new(base_url: &str, secret_key: &str) -> Self {
-        Self { base: base(base_url).to_owned(), key: secret_key.into(), signs_parameters: false }
+        Self { base: base(base_url).to_owned(), key: Key(secret_key.into()), signs_parameters: false }
     }
 
     /// Has the signature cover the parameters too (`v3`), so that nobody can ask for another rendition by a URL.
@@ -136,10 +137,10 @@ fn is_port(text: &str) -> bool {
 }
 
 /// Signs URLs of attachments. On servers only.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct AttachmentUrls {
     base: String,
-    key: Vec<u8>,
+    key: Key,
 }
 
 const LIFETIME_SECONDS: u64 = 86_400;
@@ -222,10 +223,10 @@ fn hex_seconds(seconds: u64) -> String {
 }
 
 /// Signs URLs that an app may `PUT` one object to, through the relay. On servers only.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct UploadUrls {
     base: String,
-    key: Vec<u8>,
+    key: Key,
     bucket: String,
 }
 
@@ -318,22 +319,32 @@ impl UploadUrls {
     }
 }
 
+/// Never shown.
+#[derive(Clone)]
+struct Key(Vec<u8>);
+
+impl fmt::Debug for Key {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Key(..)")
+    }
+}
+
 /// Zero for what was before.
 fn since_epoch(moment: SystemTime) -> Duration {
     moment.duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-fn mac(key: &[u8], message: &str) -> Output<Sha256> {
+fn mac(Key(key): &Key, message: &str) -> Output<Sha256> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
     mac.update(message.as_bytes());
     mac.finalize().into_bytes()
 }
 
 /// Reads base64, standard or of URLs, padded or not.
-fn decode_secret(secret: &str) -> Result<Vec<u8>, Invalid> {
+fn decode_secret(secret: &str) -> Result<Key, Invalid> {
     let text = secret.trim_end_matches('=').replace('+', "-").replace('/', "_");
     match URL_SAFE_NO_PAD.decode(text) {
-        Ok(key) if !key.is_empty() => Ok(key),
+        Ok(key) if !key.is_empty() => Ok(Key(key)),
         _ => Err(Invalid::new("a secret that is empty or no base64")),
     }
 }

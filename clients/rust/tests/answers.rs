@@ -91,9 +91,28 @@ fn no_other_answer_is_taken_for_the_services_own() {
 
 #[test]
 fn what_no_request_can_have_is_refused_at_once() {
-    for (address, secret) in
-        [("", "s"), ("example.com", "s"), ("https://a b", "s"), ("https://a/?b", "s"), ("https://a", "s\n")]
-    {
+    for (address, secret) in [
+        ("", "s"),
+        ("example.com", "s"),
+        ("https://a b", "s"),
+        ("https://a/?b", "s"),
+        ("https://a/#b", "s"),
+        ("https://a", "s\n"),
+    ] {
         assert!(Service::new(address, secret).is_err(), "{address} {secret:?}");
     }
+}
+
+#[test]
+fn what_is_shown_of_them_has_no_secret() {
+    let options = MetadataOptions::default();
+    let external = media_proxy_client::ExternalUrls::new("https://a", "a-secret");
+    let uploads = media_proxy_client::UploadUrls::new("https://a", "YS1zZWNyZXQ", "uploads");
+    let shown = format!(
+        "{:?} {:?} {external:?} {uploads:?}",
+        service(),
+        service().metadata(&Source::upload("a"), &options)
+    );
+    assert!(shown.contains("https://example.com/media"), "{shown}");
+    assert!(!shown.contains("a-secret") && !shown.contains("[97, 45, 115"), "{shown}");
 }

@@ -53,7 +53,7 @@ export function observeExternal(external: ExternalFetch, observer: Observer): Ex
 export function observeSources(reader: SourceReader, { metrics }: Observer): SourceReader {
   return {
     locate: (...words) => reader.locate(...words),
-    startAnew: () => reader.startAnew(),
+    startAnew: (names) => reader.startAnew(names),
     open(place) {
       const handle = reader.open(place)
       metrics.count('media_proxy.source.opens', { role: handle.leader ? 'leader' : 'follower' })

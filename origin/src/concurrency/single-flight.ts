@@ -10,8 +10,8 @@ export interface Coalescer<T> {
    */
   join(key: string, start: (signal: AbortSignal) => Promise<T>): Handle<T>
   has(key: string): boolean
-  /** What is in flight goes on for those that have joined it; whoever comes from here on starts anew. */
-  startAnew(): void
+  /** What is in flight of these keys goes on for those that have joined it; whoever comes from here on starts anew. */
+  startAnew(isConcerned: (key: string) => boolean): void
   /** Keys in flight that can be joined. */
   readonly size: number
 }
@@ -62,7 +62,9 @@ export function createCoalescer<T>(): Coalescer<T> {
       }
     },
     has: (key) => calls.has(key),
-    startAnew: () => calls.clear(),
+    startAnew(isConcerned) {
+      for (const key of calls.keys()) if (isConcerned(key)) calls.delete(key)
+    },
     get size() {
       return calls.size
     },

@@ -14,6 +14,9 @@ import type { ScoreOptions, Verdict } from './score.ts'
 
 export type ServeMode = 'off' | 'header' | 'blur' | 'block'
 
+/** What nobody could judge is asked for again so soon. */
+export const UNJUDGED_SECONDS = 60
+
 /** Whether flagged media are kept from being seen. */
 export function hides(mode: ServeMode): boolean {
   return mode === 'blur' || mode === 'block'
@@ -55,8 +58,8 @@ function mayBeSeen(kind: MediaKind | undefined): boolean {
   return kind !== undefined && (kind.kind !== 'audio' || filmAround(kind.format) !== undefined)
 }
 
-/** Of such media nothing can be shown: not by a browser either. */
-const NOTHING_TO_SEE: ReadonlySet<FailureCode> = new Set(['undecodable', 'unsupported-format', 'not-visual'])
+/** Of these there is nothing to be seen. */
+const NOTHING_TO_SEE: ReadonlySet<FailureCode> = new Set(['unsupported-format', 'not-visual'])
 /** A scan fails by these for a while, whatever the media are. */
 const PASSING: ReadonlySet<FailureCode> = new Set(['overloaded', 'not-ready', 'scan-failed'])
 
@@ -102,10 +105,14 @@ async function scan(
     const verdict = await scanner.scan(name, examined.pictures, signal)
     return verdict ?? (examined.pictures.length === 0 ? undefined : 'unjudged')
   }
-  if (NOTHING_TO_SEE.has(examined.code)) return undefined
-  if (signal.aborted || failClosed) return examined
-  // What is too much for a scan today is too much tomorrow: let past unseen, it would be the way past the scan.
-  return hides(mode) && !PASSING.has(examined.code) ? examined : 'unjudged'
+  const { code } = examined
+  if (NOTHING_TO_SEE.has(code)) return undefined
+  if (signal.aborted) return examined
+  if (PASSING.has(code)) return failClosed ? examined : 'unjudged'
+  // What is too much for a scan, or decoded by browsers alone, is so tomorrow: let past unseen, it would be the way past
+  // the scan.
+  if (hides(mode)) return examined
+  return code === 'deadline' ? 'unjudged' : undefined
 }
 
 /** The hash of what is in memory; of a video, which is not read whole for one still, what stands for its bytes. */

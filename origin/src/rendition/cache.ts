@@ -69,6 +69,8 @@ export function createRenditionCache(options: RenditionCacheOptions): RenditionC
       return { rendition: entry.rendition, fresh: options.now() - entry.checkedAt < options.freshForMs }
     },
     set(key, rendition) {
+      // An older one of the same name may be of the other size.
+      this.delete(key)
       if (rendition.bytes.length > options.maxEntryBytes) {
         if (2 * rendition.bytes.length <= options.maxLargeBytes)
           large.set(key, { rendition, checkedAt: options.now() })

@@ -5,7 +5,7 @@ import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts
 import { waitFor } from '../concurrency/wait.ts'
 import type { Engine, Rendered } from '../engine/client.ts'
 import type { Geometry, RenderOptions } from '../engine/render-options.ts'
-import { FLAGGED_BLUR, FLAGGED_SIDE, type ServePolicy } from '../nsfw/serve-policy.ts'
+import { FLAGGED_BLUR, FLAGGED_SIDE, type ServePolicy, UNJUDGED_SECONDS } from '../nsfw/serve-policy.ts'
 import type { Source } from '../source/bytes/source.ts'
 import type { SourceReader } from '../source/reader.ts'
 import { etagOf } from './etag.ts'
@@ -63,7 +63,7 @@ export function createMaker(options: MakerOptions): Maker {
         finished = made.bytes.buffer !== source.bytes.buffer
         return {
           ...made,
-          etag: await etag(source.info.etag, url, job),
+          etag: etagOfMade(await etag(source.info.etag, url, job), made.unjudged === true),
           lastModified: source.info.lastModified,
           ...lifeOf(source, made.unjudged === true),
           sourceName: job.sourceName,
@@ -77,8 +77,10 @@ export function createMaker(options: MakerOptions): Maker {
   }
 }
 
-/** What nobody has judged is asked for again soon, in seconds. */
-const UNJUDGED_SECONDS = 60
+/** What nobody has judged is not confirmed by who has judged it since. */
+function etagOfMade(etag: string, unjudged: boolean): string {
+  return unjudged ? etagOf(etag, 'unjudged') : etag
+}
 
 function lifeOf({ info }: Source, unjudged: boolean): Pick<Rendition, 'lifeSeconds'> {
   if (unjudged) return { lifeSeconds: UNJUDGED_SECONDS }

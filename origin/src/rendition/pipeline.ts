@@ -2,7 +2,7 @@
 
 import { isClipFormat } from '@media-proxy/shared/formats.ts'
 import { type CanonicalUrl, renditionUrl } from '@media-proxy/shared/request/canonical.ts'
-import type { SourceName } from '@media-proxy/shared/request/purge.ts'
+import { type SourceName, sourceNameOf } from '@media-proxy/shared/request/purge.ts'
 import { checkConditions, namesEtag, type Validators } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { startDeadline } from '../concurrency/deadline.ts'
@@ -67,7 +67,8 @@ class CoalescingPipeline implements Pipeline {
   readonly #options: PipelineOptions
   readonly #maker: Maker
   readonly #calls = createCoalescer<Made | Failure>()
-  #purges = 0
+  /** What is under way, and whether its source was purged meanwhile. */
+  readonly #running = new Set<{ readonly sourceName: SourceName; isPurged: boolean }>()
 
   constructor(options: PipelineOptions) {
     this.#options = options
@@ -81,13 +82,14 @@ class CoalescingPipeline implements Pipeline {
 
   costsRender(request: RenditionRequest): boolean {
     const url = renditionUrl(request)
-    return this.#options.cache.get(url) === undefined && !this.#calls.has(url)
+    return this.#options.cache.get(url) === undefined && !this.#calls.has(callKey(sourceNameOf(request), url))
   }
 
   async purge(names: readonly SourceName[]): Promise<number | Failure> {
-    this.#purges += 1
-    this.#calls.startAnew()
-    this.#options.sources.startAnew()
+    const purged = new Set(names)
+    for (const call of this.#running) call.isPurged ||= purged.has(call.sourceName)
+    this.#calls.startAnew((key) => purged.has(key.slice(0, key.indexOf('\n'))))
+    this.#options.sources.startAnew(purged)
     const stored = (await this.#options.stored?.purge(names)) ?? 0
     return isFailure(stored) ? stored : stored + this.#options.cache.purge(names)
   }
@@ -107,7 +109,9 @@ class CoalescingPipeline implements Pipeline {
     const underWay = reads.running + reads.waiting
     const rejected = this.costsRender(request) ? engine.rejection(kindOfName(job), underWay) : undefined
     if (rejected !== undefined) return rejected
-    const call = this.#calls.join(url, (callSignal) => this.#runCall(url, job, callSignal))
+    const call = this.#calls.join(callKey(job.sourceName, url), (signalOfCall) =>
+      this.#runCall(url, job, signalOfCall),
+    )
     try {
       const made = await waitFor(call.value, signal)
       if (isFailure(made)) return made
@@ -119,14 +123,28 @@ class CoalescingPipeline implements Pipeline {
   }
 
   async #runCall(url: CanonicalUrl, job: RenditionJob, callSignal: AbortSignal): Promise<Made | Failure> {
+    const running = { sourceName: job.sourceName, isPurged: false }
+    this.#running.add(running)
+    try {
+      return await this.#find(url, job, callSignal, running)
+    } finally {
+      this.#running.delete(running)
+    }
+  }
+
+  async #find(
+    url: CanonicalUrl,
+    job: RenditionJob,
+    callSignal: AbortSignal,
+    running: { readonly isPurged: boolean },
+  ): Promise<Made | Failure> {
     const { cache } = this.#options
-    const purgesBefore = this.#purges
     using deadline = startDeadline(callSignal, deadlineOf(job, this.#options))
     const { signal } = deadline
     const kept = cache.get(url)?.rendition
     if (kept !== undefined) {
       const verdict = await this.#confirm(kept, job, signal)
-      if (verdict === 'holds' && this.#purges === purgesBefore) cache.set(url, kept)
+      if (verdict === 'holds' && !running.isPurged) cache.set(url, kept)
       // A store that cannot be asked is no reason to withhold what was right two minutes ago.
       if (verdict === 'holds' || verdict === 'unknown') return { rendition: kept, found: 'revalidated' }
       if (verdict === 'replaced') cache.delete(url)
@@ -135,7 +153,7 @@ class CoalescingPipeline implements Pipeline {
     const rendition = stored ?? (await this.#maker.make(url, job, kept, signal))
     if (isFailure(rendition)) return rendition
     // What was read before a purge must not be remembered after it.
-    if (this.#purges === purgesBefore && rendition.unjudged !== true) {
+    if (!running.isPurged && rendition.unjudged !== true) {
       cache.set(url, rendition)
       if (rendition !== stored && rendition !== kept && 'keys' in job.place)
         this.#options.stored?.put(url, rendition)
@@ -186,6 +204,11 @@ class CoalescingPipeline implements Pipeline {
     const known = namesEtag(headers, etag) && checkConditions(headers, validators) === 'not-modified'
     return known ? { outcome: 'not-modified', validators } : undefined
   }
+}
+
+/** No name of a source has a line break. */
+function callKey(sourceName: SourceName, url: CanonicalUrl): string {
+  return `${sourceName}\n${url}`
 }
 
 /** A name is only a hint at the kind; it decides nothing but in which lane a crowd is seen early. */

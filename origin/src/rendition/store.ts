@@ -150,9 +150,9 @@ function createWrites() {
   }
 
   return {
-    /** What would have to wait too long is not written. */
+    /** What would have to wait too long is not written; alone it may be of any size. */
     add(write: Write): void {
-      if (pendingBytes + write.sizeBytes > MAX_PENDING_BYTES) return
+      if (pendingBytes > 0 && pendingBytes + write.sizeBytes > MAX_PENDING_BYTES) return
       pendingBytes += write.sizeBytes
       waiting.push(write)
       startNext()

@@ -43,11 +43,16 @@ export function limitLife(answer: Answer, expiresAt: number | undefined, nowMs: 
   if (expiresAt === undefined) return answer
   const { status, headers } = answer.response
   if (status < 300 || status === 304) {
-    const lifeSeconds = Number(headers.get(LIFE_HEADER) ?? Number.POSITIVE_INFINITY)
-    const endsAt = Math.min(expiresAt, nowMs / 1000 + lifeSeconds)
+    const endsAt = Math.min(expiresAt, nowMs / 1000 + lifeSecondsOf(headers))
     headers.set('cache-control', expiringCacheControl(endsAt, nowMs / 1000))
   }
   return once(answer)
+}
+
+/** What bounds the life of an answer already, in seconds. */
+function lifeSecondsOf(headers: Headers): number {
+  const limited = /^public, max-age=(\d+)$/.exec(headers.get('cache-control') ?? '')?.[1]
+  return Number(limited ?? headers.get(LIFE_HEADER) ?? Number.POSITIVE_INFINITY)
 }
 
 /** An answer that the same request may not get again. */

@@ -142,11 +142,19 @@ async function openPart(
   if (response.range === undefined) {
     return { ...opened, validators: await validatorsOf(request.url, response), response, body }
   }
-  if (response.etag === start.etag) return { ...opened, response, body }
+  if (isSameFile(response, start)) return { ...opened, response, body }
   // Replaced in between, or answered by a server of several that disagree: nothing says what this is a part of.
   if (!headers.has('if-range')) return { ...opened, validators: NO_VALIDATORS, response, body }
   await body.cancel()
   return fail('external-unreachable', 'another file than the one before')
+}
+
+function isSameFile(one: ExternalResponse, other: ExternalResponse): boolean {
+  return (
+    one.etag === other.etag &&
+    one.sizeBytes === other.sizeBytes &&
+    one.lastModified?.getTime() === other.lastModified?.getTime()
+  )
 }
 
 const NO_VALIDATORS: Validators = { etag: undefined, lastModified: undefined }
@@ -198,14 +206,16 @@ function streamOf(
           release()
           return
         }
-        const part = await parts.read(at, Math.min(at + CHUNK_BYTES, end + 1))
+        const part = await parts.read(at, Math.min(at + CHUNK_BYTES, end + 1)).catch((error: unknown) => {
+          release()
+          throw error
+        })
         if (isFailure(part)) {
           release()
           throw new BodyError(part)
         }
         at += part.length
-        // A copy: what is in memory is given back once it is released, and may still be on its way then.
-        controller.enqueue(part.slice())
+        controller.enqueue(part)
       },
       cancel: release,
     },

@@ -85,8 +85,9 @@ async function answerStored(
   const answer = await serveStored(stored, exchange)
   const expiresAt = verified.kind === 'attachment' ? verified.expiresAt : undefined
   if (expiresAt === undefined || answer.failure !== undefined) return answer
-  const lifeSeconds = Math.max(0, Math.floor(expiresAt - now() / 1000))
-  answer.response.headers.set(LIFE_HEADER, String(lifeSeconds))
+  const { headers } = answer.response
+  const leftSeconds = Math.max(0, Math.floor(expiresAt - now() / 1000))
+  headers.set(LIFE_HEADER, String(Math.min(leftSeconds, Number(headers.get(LIFE_HEADER) ?? leftSeconds))))
   return limitLife(answer, expiresAt, now())
 }
 

@@ -1,10 +1,11 @@
 /** Untransformed media under `nsfw.onServe`: looked at before the first byte leaves. */
 
-import { type Failure, type FailureCode, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type FailureCode, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { LIFE_HEADER, limitedCacheControl } from '@media-proxy/shared/response/life.ts'
 import { NSFW_HEADER } from '@media-proxy/shared/response/rendition.ts'
 import { startDeadline } from '../concurrency/deadline.ts'
 import { waitFor } from '../concurrency/wait.ts'
-import { hides, type ServePolicy } from '../nsfw/serve-policy.ts'
+import { hides, type ServePolicy, UNJUDGED_SECONDS } from '../nsfw/serve-policy.ts'
 import type { Source } from '../source/bytes/source.ts'
 import type { SourcePlace, SourceReader } from '../source/reader.ts'
 import { type Answer, type Exchange, once, reject } from './exchange.ts'
@@ -46,15 +47,16 @@ export async function serveModerated(
   try {
     const source = await waitFor(handle.value, signal)
     if (isFailure(source)) {
-      return isForItsRoute(source) || !hides(policy.mode)
-        ? once(await pass())
-        : reject(source, exchange.requestId)
+      // A far server that has nothing now may have something a moment later, which nobody has looked at.
+      const mayPass = passScanned === undefined && FOR_ITS_ROUTE.has(source.code)
+      return mayPass || !hides(policy.mode) ? once(await pass()) : reject(source, exchange.requestId)
     }
     const judgement = await policy.check(source, deadlineMs, signal)
     if (isFailure(judgement)) return reject(judgement, exchange.requestId)
     const verdict = judgement === 'unjudged' ? undefined : judgement
     if (verdict?.nsfw && policy.mode === 'blur') return once(await blur())
     const answer = once(await passOn(source))
+    if (judgement === 'unjudged' && answer.failure === undefined) limitUnjudged(answer.response, exchange)
     if (verdict !== undefined && answer.failure === undefined) {
       answer.response.headers.set(NSFW_HEADER, verdict.probability.toFixed(4))
     }
@@ -67,6 +69,7 @@ export async function serveModerated(
 /** What is not there, or is no media, is refused or passed by its own route, in its own words. */
 const FOR_ITS_ROUTE: ReadonlySet<FailureCode> = new Set(['not-found', 'unsupported-format'])
 
-function isForItsRoute({ code }: Failure): boolean {
-  return FOR_ITS_ROUTE.has(code)
+function limitUnjudged({ headers }: Response, { viaEdge }: Exchange): void {
+  headers.set('cache-control', limitedCacheControl(UNJUDGED_SECONDS))
+  if (viaEdge) headers.set(LIFE_HEADER, String(UNJUDGED_SECONDS))
 }

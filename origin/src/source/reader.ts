@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { SourceName } from '@media-proxy/shared/request/purge.ts'
 import { strongEtag } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, fail, failOpenly, isFailure } from '@media-proxy/shared/response/failure.ts'
 import {
@@ -31,8 +32,8 @@ export interface SourceReader {
    * store's failure or that of an external fetch.
    */
   open(place: SourcePlace): Handle<Source | Failure>
-  /** What is being read is what was there before: nobody who comes from here on gets it. */
-  startAnew(): void
+  /** What is being read of these sources is what was there before: nobody who comes from here on gets it. */
+  startAnew(names: ReadonlySet<SourceName>): void
   /** Finds a stored source without reading it; undefined for one that only its bytes tell, as external ones. */
   locate(place: SourcePlace, signal: AbortSignal): Promise<LocatedSource | Failure | undefined>
 }
@@ -69,7 +70,7 @@ export function createSourceReader(options: SourceReaderOptions): SourceReader {
         ),
       )
     },
-    startAnew: () => reads.startAnew(),
+    startAnew: (names) => reads.startAnew((key) => key.split('\n').some((name) => names.has(name))),
     async locate(place, signal) {
       if ('url' in place) return undefined
       for (const key of place.keys) {
