@@ -50,6 +50,9 @@ const CLOTHES: Readonly<Record<string, Buffer>> = {
     'width="60" height="40"',
     '<metadata><x xmlns="y"/></metadata><rect xml:space="none" width="100%" height="100%" fill="#00ff00"/>',
   ),
+  'a namespace by an entity': Buffer.from(
+    `<?xml version="1.0"?><!DOCTYPE svg [<!ENTITY ns "http://www.w3.org/2000/svg">]><svg xmlns="&ns;" width="60" height="40"><rect width="60" height="40" fill="#00ff00"/></svg>`,
+  ),
   'a prefix': Buffer.from(PREFIXED),
   'a long comment': Buffer.from(`<?xml version="1.0"?><!-- ${'licence '.repeat(300)} -->${PLAIN}`),
 }
@@ -225,9 +228,57 @@ describe('drawings', () => {
     'background:#0f0',
     'fill:red; background-color: rgb(0, 255, 0)',
     'background: light-dark(#00ff00, var(--dark, #000))',
+    'background: Lime !important; fill-opacity: .2',
   ])('are painted on what their style says: %s', async (style) => {
-    const attributes = `width="60" height="40" viewBox="-5 -5 10 90" style="${style}"`
-    expect(await middleOf(style, drawing(attributes, '<g/>'))).toEqual(GREEN)
+    for (const [name, viewBox] of [
+      ['near', '-5 -5 10 90'],
+      ['far', '5000 -7000 10 90'],
+    ] as const) {
+      const attributes = `width="60" height="40" viewBox="${viewBox}" style="${style}"`
+      const content = '<style>rect{display:none}</style>'
+      expect(await middleOf(`${name} ${style}`, drawing(attributes, content))).toEqual(GREEN)
+    }
+  })
+
+  it.each(['unset', 'initial', 'inherit;fill:#00f', 'Canvas', 'none', 'url(#a) red'])(
+    'are painted on nothing where that is no colour: %s',
+    async (background) => {
+      const attributes = `width="60" height="40" style="background:${background}"`
+      expect((await middleOf(`none ${background}`, drawing(attributes, '<g/>')))[3]).toBe(0)
+    },
+  )
+
+  it.each([
+    ['JPEG called image/jpg', 'jpeg', 'image/jpg'],
+    ['PNG called image/webp', 'png', 'image/webp'],
+    ['WebP', 'webp', 'image/webp'],
+  ] as const)('show a picture whose lines end by references: %s', async (name, format, type) => {
+    const picture = await sharp({ create: { width: 60, height: 40, channels: 3, background: '#00ff00' } })
+      .toFormat(format, { quality: 100, lossless: true })
+      .toBuffer()
+    const data = picture.toString('base64').replace(/.{40}/g, '$&&#10;')
+    const image = `<image width="60" height="40" href="data:${type};base64,${data}"/>`
+    const [red = 255, green = 0, blue = 255] = await middleOf(
+      `lines ${name}`,
+      drawing('width="60" height="40"', image),
+    )
+    expect([red < 4, green > 250, blue < 4]).toEqual([true, true, true])
+  })
+
+  it('leave a drawing inside whole, whatever quotes it has', async () => {
+    const inner = `%3Csvg xmlns=%22http://www.w3.org/2000/svg%22 width=%2260%22 height=%2240%22%3E%3Crect width=%2260%22 height=%2240%22 style=%22font-family:'a';fill:%2300ff00%22/%3E%3Cimage href='data:image/webp;base64,AAAA'/%3E%3C/svg%3E`
+    const image = `<image width="60" height="40" href="data:image/svg+xml,${inner}"/>`
+    expect(await middleOf('quotes', drawing('width="60" height="40"', image))).toEqual(GREEN)
+  })
+
+  it('with rules that never open are looked at once', async () => {
+    const content = `<style>${'@media '.repeat(120_000)}</style><rect width="60" height="40" fill="#0f0"/>`
+    expect(await middleOf('never', drawing('width="60" height="40"', content))).toEqual(GREEN)
+  })
+
+  it('with a data URL of a million parameters are no defect', async () => {
+    const content = `<image href="data:${';a'.repeat(1_000_000)},"/><rect width="60" height="40" fill="#0f0"/>`
+    expect(await middleOf('parameters', drawing('width="60" height="40"', content))).toEqual(GREEN)
   })
 
   it.each([

@@ -6,6 +6,7 @@ import type { Cost } from '../jobs.ts'
 import { MAX_ENCODES } from './image/fit-bytes.ts'
 import type { ImageInfo } from './image/inspect.ts'
 import { seeksFaces, sizeOf } from './image/layout.ts'
+import { MAX_PIXELS as MAX_GIF_PIXELS } from './image/mend-gif.ts'
 import { isWholePng } from './image/mend-png.ts'
 import type { Size } from './image/plan.ts'
 import type { Render } from './image/render-image.ts'
@@ -59,8 +60,20 @@ function costOfReading({ format, width, height }: ImageInfo, { bytes, sizeBytes 
       cpuSeconds: (pixels / 1e6) * REPAINTED_SECONDS_PER_MEGAPIXEL,
     }
   }
+  // Whether its first picture is whole is known once it is read.
+  if (format === 'gif' && width * height <= MAX_GIF_PIXELS) {
+    const pixels = width * height
+    return {
+      memoryBytes: BASE_BYTES + 2 * sizeBytes + pixels * CODED_ANEW_BYTES_PER_PIXEL,
+      cpuSeconds: (pixels / 1e6) * CODED_ANEW_SECONDS_PER_MEGAPIXEL,
+    }
+  }
   return FREE
 }
+
+/** Its indices, and codes of nine bits for them, twice. */
+const CODED_ANEW_BYTES_PER_PIXEL = 6
+const CODED_ANEW_SECONDS_PER_MEGAPIXEL = 0.03
 
 /** Unpacked, padded, packed, in a file, decoded, and in another file. */
 const REPAINTED_BYTES_PER_PIXEL = 26

@@ -22,7 +22,7 @@ import { mayBeBroken } from './image/webp-lossless.ts'
 import { movingStrip } from './moving-strip.ts'
 import { openPicture } from './open-picture.ts'
 import { type FormatOptions, outputFormat, writtenFormat } from './output-format.ts'
-import { costOfKeeping, costOfPicture, type SeenBytes } from './predict.ts'
+import { costOfKeeping, costOfPicture, costOfThumbnails, type SeenBytes } from './predict.ts'
 import type { Rendered } from './rendered.ts'
 import type { MediaSource } from './source/media-source.ts'
 import { createStillDecoder } from './stills.ts'
@@ -77,11 +77,13 @@ export async function renderPicture(
     const isUntouched = !opened.damaged && isBare(bytes, info.format)
     const untouched = { kind: 'rendered', format, bytes: undefined } as const
     if (isUntouched && !mayBeBroken(bytes, info.format)) return untouched
-    const deferred = admit(cost, admission)
+    // One of its pictures is decoded, in small.
+    const seen = { bytes, sizeBytes: bytes.length }
+    const deferred = admit(isUntouched ? costOfThumbnails(info, seen, 1) : cost, admission)
     if (deferred !== undefined) return deferred
     if (isUntouched) {
-      const seen = await decodePaged(bytes, info, 0, LOOK.maxSidePixels)
-      return isFailure(seen) ? seen : untouched
+      const decoded = await decodePaged(bytes, info, 0, LOOK.maxSidePixels)
+      return isFailure(decoded) ? decoded : untouched
     }
   }
   const rendered = wanted.cutLate

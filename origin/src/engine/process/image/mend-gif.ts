@@ -33,7 +33,7 @@ export function mendGif(bytes: Uint8Array): MendedGif | undefined {
 }
 
 /** A larger picture takes more than a moment, and is left to the decoder. */
-const MAX_PIXELS = 64 * 1024 * 1024
+export const MAX_PIXELS = 16 * 1024 * 1024
 const MAX_RUN = 4096
 const COLOURS = 256
 

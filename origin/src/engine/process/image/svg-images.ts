@@ -1,6 +1,6 @@
 /**
- * Pictures inside a drawing. librsvg knows PNG and JPEG alone, by the type that a data URL tells, in base64; browsers look
- * at the bytes. What it would not draw becomes PNG.
+ * Pictures inside a drawing. librsvg knows PNG and JPEG, by the type that a data URL tells, in base64; browsers look at the
+ * bytes. What it would not draw becomes PNG.
  */
 
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -11,8 +11,8 @@ import { UNLIMITED_PIXELS } from './inspect.ts'
 import { sharp } from './sharp.ts'
 import { svgAsUtf8 } from './svg-text.ts'
 
-/** The type, what else is said of it, and the data. */
-const DATA_URL = /data:([\w.+/-]*)((?:;[\w=.+-]+)*),([^"'<>)]*)/g
+/** What opens it, the type, and what else is said of it. */
+const DATA_URL = /(["'(]\s{0,100})(data:([\w.+/-]{0,100})((?:;[\w=.+-]{1,100}){0,8}),)/g
 /** What all of them may have together: a photograph of a phone. */
 const MAX_PIXELS = 16_000_000
 const MAX_PICTURES = 64
@@ -34,24 +34,51 @@ async function replaceIn(svg: Uint8Array, left: Left, depth: number): Promise<Ui
   if (!file.includes('data:') || depth === 0) return svg
   const parts: Buffer[] = []
   let at = 0
-  for (const found of file.toString('latin1').matchAll(DATA_URL)) {
-    const [whole, type = '', parameters = '', data = ''] = found
+  for (const { start, end, type, parameters, data } of dataUrls(file.toString('latin1'))) {
     if (isDrawn(type, parameters, data)) continue
-    const picture = bytesOf(parameters, data)
-    const replaced = picture && (await asKnown(picture, type, left, depth))
-    if (replaced === undefined) continue
     left.pictures -= 1
     if (left.pictures < 0) break
-    parts.push(file.subarray(at, found.index), Buffer.from(replaced))
-    at = found.index + whole.length
+    const replaced = await asKnown(bytesOf(parameters, data), type, left, depth)
+    if (replaced === undefined) continue
+    parts.push(file.subarray(at, start), Buffer.from(replaced))
+    at = end
   }
   return parts.length === 0 ? svg : Buffer.concat([...parts, file.subarray(at)])
 }
 
-/** The first bytes of PNG and JPEG in base64. */
+interface DataUrl {
+  readonly start: number
+  readonly end: number
+  readonly type: string
+  readonly parameters: string
+  readonly data: string
+}
+
+/** Each from what opens an attribute or a `url()` to what closes it: what lies between may have quotes of the other kind. */
+function* dataUrls(text: string): Generator<DataUrl> {
+  const ends = new Map<string, number>()
+  let behind = 0
+  for (const found of text.matchAll(DATA_URL)) {
+    const [, opened = '', head = '', type = '', parameters = ''] = found
+    const start = found.index + opened.length
+    if (start < behind) continue
+    const closed = opened.startsWith('(') ? ')' : opened.slice(0, 1)
+    const dataAt = start + head.length
+    let end = ends.get(closed) ?? 0
+    if (end !== -1 && end < dataAt) end = text.indexOf(closed, dataAt)
+    ends.set(closed, end)
+    if (end === -1) continue
+    behind = end
+    const data = text.slice(dataAt, end)
+    if (!/[<>]/.test(data)) yield { start, end, type, parameters, data }
+  }
+}
+
+/** The first bytes of PNG and JPEG in base64, by the types for which librsvg looks at them. */
 const STARTS: ReadonlyMap<string, string> = new Map([
   ['image/png', 'iVBORw0KGgo'],
   ['image/jpeg', '/9j/'],
+  ['image/jpg', '/9j/'],
 ])
 
 /** Tells whether librsvg draws a picture, by its first bytes alone: most are large. */
@@ -60,14 +87,11 @@ function isDrawn(type: string, parameters: string, data: string): boolean {
   return start !== undefined && parameters === ';base64' && data.trimStart().startsWith(start)
 }
 
-function bytesOf(parameters: string, data: string): Buffer | undefined {
-  try {
-    const plain = data.includes('%') ? unescapeBytes(data) : data
-    return Buffer.from(plain, parameters.endsWith(';base64') ? 'base64' : 'latin1')
-  } catch (error) {
-    if (error instanceof URIError) return undefined
-    throw error
-  }
+function bytesOf(parameters: string, data: string): Buffer {
+  const plain = data.includes('%') ? unescapeBytes(data) : data
+  if (!parameters.endsWith(';base64')) return Buffer.from(plain, 'latin1')
+  // Lines end by references of XML, whose digits are none of the data.
+  return Buffer.from(plain.replace(/&#(?:\d{1,7}|x[\da-f]{1,6});/gi, ''), 'base64')
 }
 
 /** Each escape is a byte, and each byte a character of Latin-1. */

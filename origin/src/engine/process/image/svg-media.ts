@@ -23,7 +23,8 @@ export function withScreenRules(svg: Uint8Array, size: Size | undefined): Uint8A
   return parts.length === 0 ? svg : Buffer.from(parts.join('') + text.slice(at), 'latin1')
 }
 
-const MEDIA = /@media\b([^{};<]*)\{/g
+/** Bounded: what has no brace is looked at once. */
+const MEDIA = /@media\b([^@{};<]{0,1000})\{/g
 
 /** Where the brace stands that ends a block. */
 function endOfBlock(text: string, start: number): number | undefined {

@@ -5,6 +5,7 @@
  */
 
 import { findSvgRoot } from '../../../media/sniff-svg.ts'
+import { COLOUR_NAMES } from './css-colours.ts'
 import type { Size } from './plan.ts'
 
 /** Room for comments and a document type before the root. */
@@ -52,19 +53,41 @@ export function withPixelSize(svg: Uint8Array): Uint8Array {
 }
 
 /** What a style paints behind the drawing, which librsvg does not, as its first element: larger than anything that is seen. */
-function backgroundOf({ tag, attributes }: Root): Buffer {
+function backgroundOf(root: Root): Buffer {
+  const { tag, attributes } = root
   const style = attributes.get('style') ?? ''
   const told = [...style.matchAll(BACKGROUND)].at(-1)?.[1]
-  const colour = told?.replace(/^light-dark\(([^,()]+),.*$/, '$1').trim()
-  if (colour === undefined || !COLOUR.test(colour) || tag.endsWith('/>')) return Buffer.alloc(0)
+  const colour = told
+    ?.replace(/\s*!important\s*$/, '')
+    .replace(/^light-dark\(([^,()]+),.*$/, '$1')
+    .trim()
+  if (colour === undefined || !isColour(colour) || tag.endsWith('/>')) return Buffer.alloc(0)
   const prefix = /^<([^\s/>]+:)/.exec(tag)?.[1] ?? ''
-  const place = 'x="-1000%" y="-1000%" width="2100%" height="2100%" stroke="none"'
-  return Buffer.from(`<${prefix}rect ${place} style="fill:${colour}"/>`, 'latin1')
+  const { x, y, width, height } = viewBoxOf(root) ?? { x: 0, y: 0, ...sizeOf(root) }
+  const place = `x="${x - BEYOND * width}" y="${y - BEYOND * height}"`
+  const size = `width="${(2 * BEYOND + 1) * width}" height="${(2 * BEYOND + 1) * height}"`
+  const own = [
+    'opacity:1',
+    'fill-opacity:1',
+    'stroke:none',
+    'display:inline',
+    'visibility:visible',
+    'filter:none',
+  ]
+  const rules = [`fill:${colour}`, ...own].map((rule) => `${rule} !important`).join(';')
+  return Buffer.from(`<${prefix}rect ${place} ${size} style="${rules}"/>`, 'latin1')
 }
 
+/** So many times its size a drawing may lie beside what is seen of it. */
+const BEYOND = 10
+
 const BACKGROUND = /(?<![\w-])background(?:-color)?\s*:\s*((?:[^;()]|\((?:[^()]|\([^()]*\))*\))*)/g
-/** A colour and nothing else. */
-const COLOUR = /^(?:#[\da-f]{3,8}|[a-z]+|(?:rgb|hsl)a?\([\d\s.,%/]+\))$/i
+const COLOUR = /^(?:#[\da-f]{3,8}|(?:rgb|hsl)a?\([\d\s.,%/]+\))$/i
+
+/** A colour and nothing else, and none that takes after something. */
+function isColour(text: string): boolean {
+  return COLOUR.test(text) || COLOUR_NAMES.has(text.toLowerCase())
+}
 
 const PIXEL_SHARE = 72 / 96
 
@@ -153,12 +176,12 @@ function lengthOf(text: string | undefined, fontSize = DEFAULT_FONT_SIZE): numbe
 }
 
 /** The size of the drawing's own coordinates. */
-function viewBoxOf({ attributes }: Root): Size | undefined {
+function viewBoxOf({ attributes }: Root): (Size & { readonly x: number; readonly y: number }) | undefined {
   const numbers = (attributes.get('viewBox') ?? '')
     .trim()
     .split(/[\s,]+/)
     .map(Number)
-  const [, , width = 0, height = 0] = numbers
+  const [x = 0, y = 0, width = 0, height = 0] = numbers
   const valid = numbers.length === 4 && numbers.every(Number.isFinite) && width > 0 && height > 0
-  return valid ? { width, height } : undefined
+  return valid ? { x, y, width, height } : undefined
 }

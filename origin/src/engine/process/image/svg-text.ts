@@ -51,5 +51,6 @@ export function withoutWarnings(svg: Uint8Array): Uint8Array {
   return plain === text ? svg : Buffer.from(plain, 'latin1')
 }
 
-const RELATIVE_NAMESPACE = /(\sxmlns(?::[\w.-]+)?\s*=\s*)(["'])([^"':]+)\2/g
+/** One that is told by an entity is as it should be, for all that can be seen here. */
+const RELATIVE_NAMESPACE = /(\sxmlns(?::[\w.-]+)?\s*=\s*)(["'])([^"':&]+)\2/g
 const UNKNOWN_SPACING = /\sxml:space\s*=\s*(?:"(?!default"|preserve")[^"]*"|'(?!default'|preserve')[^']*')/g
