@@ -128,8 +128,10 @@ describe('what nobody could judge', () => {
   it.each(['header', 'blur', 'block'])('is answered while scans fail, and not kept: %s', async (mode) => {
     const url = await opened(mode, NO_MODEL)
     for (let visit = 0; visit < 2; visit += 1) {
-      const { status, headers } = await send(url, PICTURE[1] ?? '')
-      expect([status, headers['cache-control']]).toEqual([200, 'public, max-age=60'])
+      for (const path of PICTURE) {
+        const { status, headers } = await send(url, path)
+        expect([status, headers['cache-control']]).toEqual([200, 'public, max-age=60'])
+      }
     }
     expect(door?.log.filter(({ outcome }) => outcome === 'rendered')).toHaveLength(2)
   })
@@ -159,6 +161,19 @@ describe('what nobody could judge', () => {
         expect((await send(url, path)).status, path).toBe(403)
     },
   )
+})
+
+it.each([
+  ['header', 200],
+  ['blur', 400],
+  ['block', 400],
+])('what does not decode is passed or refused: %s', async (mode, status) => {
+  const url = await opened(mode)
+  const webp = await sharp(await noisePng(64, 64))
+    .webp({ lossless: true })
+    .toBuffer()
+  await door?.put('attachments/1/broken.webp', webp.fill(0xff, 60, webp.length - 8))
+  expect((await send(url, '/attachments/1/broken.webp')).status).toBe(status)
 })
 
 it.skipIf(FFMPEG === undefined)('a film that calls itself sound is looked at (needs FFmpeg)', async () => {
@@ -223,6 +238,23 @@ describe('external media', () => {
       String(film.length),
       0,
     ])
+  })
+
+  it('are not there where their server says so at first', async () => {
+    const picture = await halvesPng(200, 150)
+    let asked = 0
+    far = await openUpstreamServer((request, response) => {
+      asked += 1
+      if (asked % 2 === 1) response.writeHead(404).end()
+      else files({ '/': picture })(request, response)
+    })
+    const other = await opened('block', {
+      ...KEYS,
+      MEDIA_PROXY_NSFW_THRESHOLD: '1',
+      MEDIA_PROXY_EXTERNAL_ALLOWED_HOSTS: far.host,
+    })
+    expect((await send(other, await path(v2(far.url)))).status).toBe(404)
+    expect(asked).toBe(1)
   })
 
   it('are drawn where they are drawings, and refused where they are no media', async () => {

@@ -6,6 +6,8 @@
 import { fail } from '@media-proxy/shared/response/failure.ts'
 import { BodyError } from '@media-proxy/shared/store/body-error.ts'
 
+const NOTHING = new Uint8Array()
+
 /** Passes so many bytes of a body on and leaves what is behind them; errored with a `BodyError` where it ends before. */
 export function ofToldLength(
   body: ReadableStream<Uint8Array>,
@@ -16,17 +18,20 @@ export function ofToldLength(
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        const { done, value } = await reader.read()
-        if (done) {
-          if (left === 0) return controller.close()
-          throw new BodyError(fail('broken-source', `${left} of ${sizeBytes} bytes are missing`))
+        // Nobody pulls again where nothing was enqueued.
+        for (let own: Uint8Array = NOTHING; own.length === 0; ) {
+          const { done, value } = await reader.read()
+          if (done) {
+            if (left === 0) return controller.close()
+            throw new BodyError(fail('broken-source', `${left} of ${sizeBytes} bytes are missing`))
+          }
+          own = value.subarray(0, left)
+          left -= own.length
+          if (own.length > 0) controller.enqueue(own)
+          if (own.length === value.length) continue
+          controller.close()
+          return reader.cancel()
         }
-        const own = value.subarray(0, left)
-        left -= own.length
-        if (own.length > 0) controller.enqueue(own)
-        if (own.length === value.length) return
-        controller.close()
-        await reader.cancel()
       },
       cancel: (reason) => reader.cancel(reason),
     },

@@ -249,7 +249,7 @@ export const configSchema = z.strictObject({
       default: 32 * MIB,
     }),
     memoryEntryBytes: integer(
-      'Largest rendition kept in memory; a larger clip only for as long as it is asked for, a minute each time.',
+      'Largest rendition kept in memory; a larger one, such as a clip, only for a minute after it was asked for.',
       {
         min: 1,
         max: 1024 * MIB,

@@ -1,0 +1,46 @@
+import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import { expect, it } from 'vitest'
+import { FULL_SIZE } from '../engine/render-options.ts'
+import type { Judgement } from '../nsfw/serve-policy.ts'
+import type { Source } from '../source/bytes/source.ts'
+import type { RenditionJob } from './job.ts'
+import { createMaker, type MakerOptions } from './maker.ts'
+
+const source = {
+  key: 'attachments/1/a.png',
+  info: { etag: '"source"', lastModified: undefined },
+  bytes: new Uint8Array(1),
+} as Source
+
+const job = {
+  place: { keys: [source.key] },
+  sourceName: source.key,
+  moderated: true,
+  undecodableIs: 'undecodable',
+  options: { geometry: FULL_SIZE, format: 'png', imagesOnly: false },
+} as unknown as RenditionJob
+
+async function made(judgement: Judgement) {
+  const maker = createMaker({
+    sources: { open: () => ({ value: Promise.resolve(source), leader: true, release: () => undefined }) },
+    engine: { render: async () => ({ format: 'png', bytes: new Uint8Array(3) }) },
+    policy: { mode: 'header', version: '', check: async () => judgement },
+    rendererVersion: Promise.resolve('1'),
+    ...{ deadlineMs: 1000, clipDeadlineMs: 1000 },
+  } as unknown as MakerOptions)
+  const rendition = await maker.make('/url', job, undefined, new AbortController().signal)
+  if (isFailure(rendition)) throw new Error(rendition.code)
+  return rendition
+}
+
+it('what nobody could judge has an ETag of its own, and a short life', async () => {
+  const [unjudged, seen] = [await made('unjudged'), await made(undefined)]
+  expect([unjudged.unjudged, unjudged.lifeSeconds, seen.unjudged, seen.lifeSeconds]).toEqual([
+    true,
+    60,
+    undefined,
+    undefined,
+  ])
+  expect(unjudged.etag).not.toBe(seen.etag)
+  expect((await made({ nsfw: false, probability: 0.1 } as Judgement)).etag).toBe(seen.etag)
+})
