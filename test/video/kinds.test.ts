@@ -148,6 +148,15 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       })
     })
 
+    it('a sound beside pictures that do not decode is one', async () => {
+      const film = await makeVideo('mp4', SECONDS, [...SINE, ...H264, '-c:a', 'aac'])
+      film.fill(0, film.indexOf('mdat') + 4, film.indexOf('moov') - 4)
+      await put('broken.m4a', film)
+      const told = await ask('/_metadata', 'broken.m4a')
+      expect(told).toMatchObject({ format: 'm4a', content_type: 'audio/mp4', duration: 3 })
+      expect(told).not.toHaveProperty('width')
+    })
+
     it('an MP3 behind zero bytes is one', async () => {
       const sound = await makeVideo('mp3', SECONDS, [
         ...SOUND,

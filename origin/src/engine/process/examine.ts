@@ -187,7 +187,9 @@ async function examineHiddenFilm(
   try {
     // A cover, or the pictures of chapters.
     if (video.info.video.codec === 'mjpeg') return undefined
-    return await lookAtVideo(video, kind, options)
+    if (!options.anySound && validateSound(video.info.audio, 'film') !== undefined) return undefined
+    const looked = await lookAtVideo(video, kind, options)
+    return isFailure(looked) && looked.code === 'undecodable' ? undefined : looked
   } finally {
     await video.close()
   }
