@@ -7,7 +7,10 @@ import type { ExtraName } from './jobs.ts'
 import type { EngineLanes } from './lanes.ts'
 import type { Runner } from './runner.ts'
 
-it('what is too long to be heard through is examined without its waveform', async () => {
+it.each([
+  ['a sound is examined without its waveform', 'audio', [['codecs', 'waveform'], ['codecs']]],
+  ['a picture is refused at once', 'image', [['codecs', 'waveform']]],
+] as const)('of what is too large %s', async (_, kind, examinations) => {
   const asked: (readonly ExtraName[])[] = []
   const run = (async (_source, jobOf) => {
     const job = jobOf({ memoryBytes: 1, cpuSeconds: 1 }, { id: 1, shared: false })
@@ -20,10 +23,9 @@ it('what is too long to be heard through is examined without its waveform', asyn
   const engine = createEngine({
     ...{ run, lanes: {} as EngineLanes, limits: {} as SourceLimits, renderQuality: 'fine', scanFrames: 1 },
   })
-  const source = { bytes: new Uint8Array(1), parts: { sizeBytes: 1 } } as Source
+  const source = { kind: { kind }, bytes: new Uint8Array(1), parts: { sizeBytes: 1 } } as Source
   const time = { signal: new AbortController().signal, timeLeftMs: 1000 }
-  expect(await engine.examine(source, { scan: false, extras: ['codecs', 'waveform'] }, time)).toMatchObject({
-    format: 'mp3',
-  })
-  expect(asked).toEqual([['codecs', 'waveform'], ['codecs']])
+  const told = await engine.examine(source, { scan: false, extras: ['codecs', 'waveform'] }, time)
+  expect(told).toMatchObject(kind === 'audio' ? { format: 'mp3' } : { code: 'too-large-dimensions' })
+  expect(asked).toEqual(examinations)
 })

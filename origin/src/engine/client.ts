@@ -105,8 +105,10 @@ export function createEngine({ run, lanes, limits, renderQuality, scanFrames }: 
           time,
         )
       let ended = await examineWith(extras)
-      // What is too long to be heard through is told without its waveform.
-      if (isFailure(ended) && ended.code === 'too-large-dimensions' && extras.includes('waveform'))
+      // What is too long to be heard through is told without its waveform; a picture has none, and is too large all the same.
+      const mayBeHeard = source.kind?.kind === 'audio' || source.kind?.kind === 'video'
+      const isHeard = mayBeHeard && extras.includes('waveform')
+      if (isFailure(ended) && ended.code === 'too-large-dimensions' && isHeard)
         ended = await examineWith(extras.filter((extra) => extra !== 'waveform'))
       if (isFailure(ended)) return ended
       const { result, body } = ended
