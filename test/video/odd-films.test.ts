@@ -149,9 +149,13 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd films (need FF
   })
 
   it('of a picture for minutes have a preview no longer than is asked', async () => {
-    const film = await makeVideo('mp4', 'testsrc2=s=64x64:r=1/100', H264, 200)
-    const preview = await made('a.mp4', film, { format: 'webp', animated: true })
-    expect((await sharp(preview).metadata()).format).toBe('webp')
+    const late = "testsrc2=s=64x64:r=25,setpts='if(lt(N,50),PTS,PTS+100/TB)'"
+    const film = await makeVideo('mp4', late, [...H264, '-fps_mode', 'vfr', '-frames:v', '51'], 200)
+    const { format, delay = [] } = await sharp(
+      await made('a.mp4', film, { format: 'webp', animated: true, durationMs: 5000 }),
+    ).metadata()
+    expect(format).toBe('webp')
+    expect(delay.reduce((sum, milliseconds) => sum + milliseconds, 0)).toBe(5000)
   })
 
   it('show the track that plays beside one that nothing plays', async () => {
