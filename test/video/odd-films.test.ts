@@ -16,6 +16,7 @@ import { colourOf, framesOf, inspectClip, loudShare } from './clip-facts.ts'
 const libav = await loadLibav()
 const HAS_THEORA = await canEncode('libtheora')
 const H264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-preset', 'ultrafast', '-crf', '12']
+const INTERLACED = ['-c:v', 'mpeg2video', '-q:v', '2', '-flags', '+ilme+ildct']
 const SINE = ['-f', 'lavfi', '-i', 'sine=r=48000:d=3', '-map', '0:v', '-map', '1:a']
 const TIME = (seconds: number) => ({ milliseconds: seconds * 1000 })
 
@@ -198,6 +199,22 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd films (need FF
       const later = await made('a.mp4', film, { time: TIME(1.2), durationMs: 1000 })
       expect(await coloursOf(later)).toEqual(['lime', 'blue'])
       expect(colourOf(await pixelsOf(await made('a.mp4', film, { format: 'png' })))).toBe('red')
+    })
+  })
+
+  describe('in a clip that ends before the next picture', () => {
+    const briefly = { time: TIME(0.8), durationMs: 200, width: 160 }
+
+    it.each([
+      ['of fewer pictures a second', 'mp4', H264, { ...briefly, fps: 1 }],
+      ['of few pictures a second in WebM', 'mp4', H264, { ...briefly, fps: 1, format: 'webm' }],
+      ['of a single picture', 'mp4', H264, { ...briefly, time: TIME(0.96), durationMs: 40 }],
+      ['of one interlaced picture', 'ts', INTERLACED, { ...briefly, time: TIME(0.96), durationMs: 30 }],
+    ] as const)('show none of what comes after it: %s', async (_, extension, codec, wishes) => {
+      const film = await makeVideo(extension, SECONDS, codec)
+      const clip = await made(`a.${extension}`, film, wishes)
+      expect(await coloursOf(clip)).toEqual(['red'])
+      expect((await inspectClip(clip)).seconds).toBeCloseTo(wishes.durationMs / 1000, 1)
     })
   })
 

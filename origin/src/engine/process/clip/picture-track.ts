@@ -6,6 +6,7 @@ import { clipFilters } from '../container/filters.ts'
 import type { Libav } from '../libav/load.ts'
 import { type Chain, openChain, pictureSource } from './chain.ts'
 import type { Encoder } from './encoder.ts'
+import type { Span } from './film.ts'
 import type { FilmClipOptions } from './film-clip.ts'
 import type { MuxedStream } from './muxer.ts'
 import type { Track } from './track.ts'
@@ -36,6 +37,8 @@ class PictureTrack implements Track {
   /** Of pictures that the chain takes. */
   #kind = ''
   #count = 0
+  /** A picture of the span went into the filters, whatever has come out of them. */
+  #isFed = false
   #lastTick = -1n
   /** The last picture before the span, which is what is shown at its start. */
   #early: Frame | undefined
@@ -65,7 +68,7 @@ class PictureTrack implements Track {
     const { startSeconds, endSeconds } = this.#options.span
     if (seconds >= endSeconds) {
       // Where nothing is shown until then, a clip has what comes next.
-      if (this.#count === 0) this.#early ??= picture.clone() ?? undefined
+      if (!this.#isFed) this.#early ??= picture.clone() ?? undefined
       return false
     }
     if (seconds < startSeconds) {
@@ -82,7 +85,7 @@ class PictureTrack implements Track {
 
   end(): void {
     // Nothing changes within the span.
-    if (this.#count === 0) this.#showEarly()
+    if (!this.#isFed) this.#showEarly()
     this.#chain?.drain(this.#encode)
     this.encoder.drain(this.#write)
   }
@@ -110,6 +113,7 @@ class PictureTrack implements Track {
     picture.pts = BigInt(Math.round(seconds * TICKS_PER_SECOND))
     picture.duration = BigInt(Math.max(1, Math.round(Math.min(shownSeconds, leftSeconds) * TICKS_PER_SECOND)))
     chain.push(picture, this.#encode)
+    this.#isFed = true
   }
 
   #chainFor(picture: Frame): Chain {
@@ -128,11 +132,11 @@ class PictureTrack implements Track {
   }
 
   #filtersFor(picture: Frame): readonly string[] {
-    const { video, size, pictureRate, blur } = this.#options
+    const { video, size, pictureRate, blur, span } = this.#options
     const isInterlaced = picture.hasFlags(this.#libav.constants.AV_FRAME_FLAG_INTERLACED)
     return [
       ...(isInterlaced ? ['bwdif=mode=send_frame:deint=interlaced'] : []),
-      ...(pictureRate === undefined ? [] : [`fps=${pictureRate}`]),
+      ...(pictureRate === undefined ? [] : [rateFilter(pictureRate, span)]),
       ...clipFilters({
         video: { ...video, colours: mergeColours(video.colours, coloursOf(picture)) },
         ...{ size, hasAlpha: keepsAlpha(this.#options) },
@@ -149,7 +153,11 @@ class PictureTrack implements Track {
     // Two pictures at one moment, or one before the other, are what no player shows and no file may hold.
     if (tick <= this.#lastTick) return
     this.#lastTick = tick
-    this.#durations.set(tick, BigInt(Math.round(Number(picture.duration) * scale)))
+    const { startSeconds, endSeconds } = this.#options.span
+    // Where pictures are few the last one stays for longer than the clip.
+    const leftTicks = Math.max(1, Math.round((endSeconds - startSeconds) * TICKS_PER_SECOND) - Number(tick))
+    const duration = Math.min(Math.round(Number(picture.duration) * scale), leftTicks)
+    this.#durations.set(tick, BigInt(duration))
     this.#count += 1
     picture.pts = tick
     // Which pictures stand alone is the encoder's own choice.
@@ -161,4 +169,10 @@ class PictureTrack implements Track {
     this.#durations.give(packet)
     this.#muxed?.write(packet, UNIT)
   }
+}
+
+/** As many pictures a second; one where the span is shorter than one of them is shown, which would be rounded to none. */
+function rateFilter(pictureRate: number, { startSeconds, endSeconds }: Span): string {
+  const isBrief = (endSeconds - startSeconds) * pictureRate < 1
+  return isBrief ? `fps=${pictureRate}:round=down:eof_action=pass` : `fps=${pictureRate}`
 }
