@@ -243,6 +243,30 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd films (need FF
       }
     })
 
+    it('of the sound alone are searched, and stay in step', async () => {
+      const halves = "aevalsrc='if(between(t,1,2),0,sin(2000*t))':s=48000:d=3"
+      const film = withEdits(
+        await makeVideo('mp4', SECONDS, [
+          ...['-f', 'lavfi', '-i', halves, '-map', '0:v', '-map', '1:a', ...H264, '-g', '10', '-c:a', 'aac'],
+        ]),
+        [
+          [1500, 0],
+          [1000, 96_000],
+        ],
+        'last',
+      )
+      for (const [seconds, share] of [
+        [0.5, 1],
+        [1.1, 0],
+        [1.3, 0.5],
+        [1.6, 1],
+        [2, 1],
+      ] as const) {
+        const clip = await made('a.mp4', film, { time: TIME(seconds), durationMs: 400, width: 160 })
+        expect(Math.abs((await loudShare(clip)) - share), String(seconds)).toBeLessThan(0.15)
+      }
+    })
+
     it('are refused where there are thousands', async () => {
       const film = withEdits(
         await makeVideo('mp4', SECONDS, H264),
@@ -293,9 +317,13 @@ async function pixelsOf(png: Buffer): Promise<Buffer> {
   return sharp(png).ensureAlpha().raw().toBuffer()
 }
 
-/** A film with its index at its end and one edit list, whose entries are replaced: how long, and from where. */
-function withEdits(film: Buffer, edits: readonly (readonly number[])[]): Buffer {
-  const list = film.indexOf('elst')
+/** A film with its index at its end and an edit list in a track, whose entries are replaced: how long, and from where. */
+function withEdits(
+  film: Buffer,
+  edits: readonly (readonly number[])[],
+  track: 'first' | 'last' = 'first',
+): Buffer {
+  const list = track === 'first' ? film.indexOf('elst') : film.lastIndexOf('elst')
   const index = film.indexOf('moov')
   expect(index).toBeGreaterThan(film.indexOf('mdat'))
   const before = film.readUInt32BE(list - 4)
@@ -309,7 +337,7 @@ function withEdits(film: Buffer, edits: readonly (readonly number[])[]): Buffer 
   const grown = Buffer.concat([film.subarray(0, list + 4), entries, film.subarray(list - 4 + before)])
   const more = grown.length - film.length
   for (const box of ['moov', 'trak', 'edts', 'elst']) {
-    const at = grown.indexOf(box, index) - 4
+    const at = grown.lastIndexOf(box, list) - 4
     grown.writeUInt32BE(grown.readUInt32BE(at) + more, at)
   }
   return grown

@@ -12,10 +12,42 @@ export interface IsoBytes {
   read(start: number, end: number): Uint8Array | Failure
 }
 
-/** How many edits show something in the track that has most of them. Fails as the bytes do. */
-export function mostEdits(file: IsoBytes): number | Failure {
-  const walk: Walk = { file, left: MOST_BOXES, most: 0 }
-  return look(walk, { start: 0, end: file.sizeBytes }, ['moov', 'trak', 'edts', 'elst']) ?? walk.most
+/** How many edits show something in the track that has most of them. */
+export interface MostEdits {
+  readonly ofAny: number
+  readonly ofPictures: number
+}
+
+/** Counts the edits of each track. Fails as the bytes do. */
+export function mostEdits(file: IsoBytes): MostEdits | Failure {
+  const walk: Walk = { file, left: MOST_BOXES }
+  const tracks: Track[] = []
+  const failed = look(walk, { start: 0, end: file.sizeBytes }, (type, index) => {
+    if (type !== 'moov') return undefined
+    const seen = look(walk, index, (inside, content) => {
+      if (inside !== 'trak') return undefined
+      const track: Track = { edits: 0, handler: '' }
+      tracks.push(track)
+      return lookAtTrack(walk, content, track)
+    })
+    // There is one index.
+    return seen ?? 'seen'
+  })
+  if (failed !== undefined && failed !== 'seen') return failed
+  const most = (some: readonly Track[]) => Math.max(0, ...some.map(({ edits }) => edits))
+  return { ofAny: most(tracks), ofPictures: most(tracks.filter(({ handler }) => handler === PICTURES)) }
+}
+
+function lookAtTrack(walk: Walk, track: Range, found: Track): Failure | 'seen' | undefined {
+  return look(walk, track, (type, content) => {
+    if (type === 'edts')
+      return look(walk, content, (inside, list) => (inside === 'elst' ? count(walk, list, found) : undefined))
+    if (type === 'mdia')
+      return look(walk, content, (inside, handler) =>
+        inside === 'hdlr' ? readHandler(walk, handler, found) : undefined,
+      )
+    return undefined
+  })
 }
 
 /** Headers that are read; what has more of them is left to libav. */
@@ -28,10 +60,19 @@ const LIST_HEAD_BYTES = 8
 const JUDGED_ENTRIES = 1000
 const EMPTY = -1
 
+/** What the handler of a track that is seen is called; its name stands behind eight bytes. */
+const PICTURES = 'vide'
+const HANDLER_AT = 8
+const NAME_BYTES = 4
+
 interface Walk {
   readonly file: IsoBytes
   left: number
-  most: number
+}
+
+interface Track {
+  edits: number
+  handler: string
 }
 
 interface Range {
@@ -39,12 +80,12 @@ interface Range {
   readonly end: number
 }
 
-/** Goes through the boxes of a kind inside a range, and through those of the next kinds inside of them. */
+/** Goes through the boxes of a range until one of them ends the walk. */
 function look(
   walk: Walk,
   { start, end }: Range,
-  [wanted, ...inside]: readonly string[],
-): Failure | undefined {
+  onBox: (type: string, content: Range) => Failure | 'seen' | undefined,
+): Failure | 'seen' | undefined {
   for (let at = start; at + HEADER_BYTES <= end && walk.left > 0; ) {
     walk.left -= 1
     const head = viewOf(walk.file, { start: at, end: Math.min(end, at + LARGE_HEADER_BYTES) })
@@ -55,20 +96,15 @@ function look(
     const boxEnd = declared === 0 ? end : at + size
     const headerBytes = isLarge ? LARGE_HEADER_BYTES : HEADER_BYTES
     if (boxEnd < at + headerBytes) return undefined
-    const type = String.fromCharCode(...[4, 5, 6, 7].map((offset) => head.getUint8(offset)))
-    if (type === wanted) {
-      const content = { start: at + headerBytes, end: Math.min(boxEnd, end) }
-      const failed = inside.length === 0 ? count(walk, content) : look(walk, content, inside)
-      if (failed !== undefined) return failed
-      // There is one index.
-      if (type === 'moov') return undefined
-    }
+    const type = nameIn(head, NAME_BYTES)
+    const ended = onBox(type, { start: at + headerBytes, end: Math.min(boxEnd, end) })
+    if (ended !== undefined) return ended
     at = boxEnd
   }
   return undefined
 }
 
-function count(walk: Walk, { start, end }: Range): Failure | undefined {
+function count(walk: Walk, { start, end }: Range, track: Track): Failure | undefined {
   if (start + LIST_HEAD_BYTES > end) return undefined
   const head = viewOf(walk.file, { start, end: start + LIST_HEAD_BYTES })
   if (isFailure(head)) return head
@@ -76,7 +112,7 @@ function count(walk: Walk, { start, end }: Range): Failure | undefined {
   const entryBytes = isLong ? 20 : 12
   const entries = Math.min(head.getUint32(4), Math.floor((end - start - LIST_HEAD_BYTES) / entryBytes))
   if (entries > JUDGED_ENTRIES) {
-    walk.most = Math.max(walk.most, entries)
+    track.edits = Math.max(track.edits, entries)
     return undefined
   }
   const first = start + LIST_HEAD_BYTES
@@ -87,8 +123,21 @@ function count(walk: Walk, { start, end }: Range): Failure | undefined {
     const mediaTime = isLong ? Number(list.getBigInt64(at + 8)) : list.getInt32(at + 4)
     if (mediaTime !== EMPTY) shown += 1
   }
-  walk.most = Math.max(walk.most, shown)
+  track.edits = Math.max(track.edits, shown)
   return undefined
+}
+
+function readHandler(walk: Walk, { start, end }: Range, track: Track): Failure | undefined {
+  const at = start + HANDLER_AT
+  if (at + NAME_BYTES > end) return undefined
+  const name = viewOf(walk.file, { start: at, end: at + NAME_BYTES })
+  if (isFailure(name)) return name
+  track.handler = nameIn(name, 0)
+  return undefined
+}
+
+function nameIn(bytes: DataView, start: number): string {
+  return String.fromCharCode(...[0, 1, 2, 3].map((offset) => bytes.getUint8(start + offset)))
 }
 
 function viewOf(file: IsoBytes, { start, end }: Range): DataView | Failure {

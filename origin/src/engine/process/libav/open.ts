@@ -42,12 +42,13 @@ export interface OpenedStreams extends Disposable {
   readonly info: ContainerInfo
   /** The video that is shown. */
   readonly stream: Stream | undefined
-  /** An edit list shows parts of it one after the other: libav cannot search it. */
+  /** An edit list shows parts of its pictures one after the other: libav cannot search them. */
   readonly isEdited: boolean
 }
 
 /** Of more edits libav takes a second to make its index. */
 const MAX_EDITS = 250
+const NO_EDITS = { ofAny: 0, ofPictures: 0 }
 
 /**
  * Opens a file and reads what it holds; the caller disposes of it. Fails with `undecodable`, or as the source
@@ -67,10 +68,11 @@ export function openStreams(
     bytes[Symbol.dispose]()
   }
   bytes.allow(MAX_INDEX_BYTES)
-  const edits = demuxer.name === 'mov' ? mostEdits({ sizeBytes: source.sizeBytes, read: bytes.peek }) : 0
-  if (isFailure(edits) || edits > MAX_EDITS) {
+  const edits =
+    demuxer.name === 'mov' ? mostEdits({ sizeBytes: source.sizeBytes, read: bytes.peek }) : NO_EDITS
+  if (isFailure(edits) || edits.ofAny > MAX_EDITS) {
     dispose()
-    return isFailure(edits) ? edits : fail('undecodable', `${edits} edits, at most ${MAX_EDITS}`)
+    return isFailure(edits) ? edits : fail('undecodable', `${edits.ofAny} edits, at most ${MAX_EDITS}`)
   }
   let described: Described | Failure
   try {
@@ -89,7 +91,7 @@ export function openStreams(
     dispose()
     return described
   }
-  return { ...described, context, demuxer, bytes, isEdited: edits > 1, [Symbol.dispose]: dispose }
+  return { ...described, context, demuxer, bytes, isEdited: edits.ofPictures > 1, [Symbol.dispose]: dispose }
 }
 
 /** Their pictures have the size that the container tells. */
