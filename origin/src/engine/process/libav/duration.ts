@@ -3,7 +3,7 @@
 import type { FormatContext } from 'node-av/lib'
 import type { Demuxer } from './formats.ts'
 import type { Libav } from './load.ts'
-import { chainedSeconds, type OggBytes } from './ogg-links.ts'
+import { chainedSeconds, mayBeChained, type OggBytes } from './ogg-links.ts'
 
 export interface DurationOptions {
   readonly context: FormatContext
@@ -46,7 +46,7 @@ export function readDuration(
   return { seconds: scannedDuration(libav, context, demuxer) ?? declared, readThrough: true }
 }
 
-/** Sound in Ogg up to this size is looked through for links of a chain. */
+/** Chained sound in Ogg up to this size is gone through for its links. */
 const MAX_CHAIN_BYTES = 16 * 1024 * 1024
 
 function chainedDuration(
@@ -55,8 +55,11 @@ function chainedDuration(
 ): number | undefined {
   const isSound = context.streams.every(({ codecpar }) => codecpar.codecType === constants.AVMEDIA_TYPE_AUDIO)
   if (demuxer.name !== 'ogg' || !isSound || sizeBytes > MAX_CHAIN_BYTES) return undefined
+  const file = { sizeBytes, read: peek }
+  allow(REREAD_BYTES)
+  if (!mayBeChained(file)) return undefined
   allow(2 * sizeBytes + REREAD_BYTES)
-  return chainedSeconds({ sizeBytes, read: peek })
+  return chainedSeconds(file)
 }
 
 /** Matroska tells when the last frame ends, which is no duration where the first one does not come at 0. */

@@ -11,8 +11,25 @@ export interface OggBytes {
   read(start: number, end: number): Uint8Array | Failure
 }
 
+/**
+ * Whether a file may be chained: its last page belongs to another stream than its first. Links have serial numbers of their
+ * own, so that the ends of a file tell, in two reads.
+ */
+export function mayBeChained(file: OggBytes): boolean {
+  const first = readPage(file, 0)
+  if (first === undefined) return false
+  const start = Math.max(0, file.sizeBytes - MOST_PAGE_BYTES)
+  const bytes = file.read(start, file.sizeBytes)
+  if (isFailure(bytes)) return false
+  const tail = Buffer.from(bytes.buffer, bytes.byteOffset, file.sizeBytes - start)
+  const at = tail.lastIndexOf('OggS', undefined, 'latin1')
+  if (at < 0 || at + HEADER_BYTES > tail.length) return false
+  return tail.readUInt32LE(at + SERIAL_AT) !== first.serial
+}
+
 /** Seconds of all links; undefined of a file of one, of several streams side by side, and of what is no Ogg throughout. */
-export function chainedSeconds(file: OggBytes): number | undefined {
+export function chainedSeconds(source: OggBytes): number | undefined {
+  const file = windowOn(source)
   let links = 0
   let seconds = 0
   let clock: Clock | undefined
@@ -39,9 +56,32 @@ export function chainedSeconds(file: OggBytes): number | undefined {
   return links > 1 ? seconds : undefined
 }
 
+/** Reads so many bytes at once: each read is a trip to the server and back, and a page is some kilobytes. */
+const WINDOW_BYTES = 512 * 1024
+
+/** The same bytes, for whoever goes through them from the first to the last. */
+function windowOn({ sizeBytes, read }: OggBytes): OggBytes {
+  let windowStart = 0
+  let window: Uint8Array = new Uint8Array(0)
+  return {
+    sizeBytes,
+    read(start, end) {
+      if (start < windowStart || end > windowStart + window.length) {
+        const bytes = read(start, Math.min(sizeBytes, Math.max(end, start + WINDOW_BYTES)))
+        if (isFailure(bytes)) return bytes
+        window = bytes
+        windowStart = start
+      }
+      return window.subarray(start - windowStart, end - windowStart)
+    },
+  }
+}
+
 interface Page {
   /** It is the first of its stream. */
   readonly begins: boolean
+  /** The number of its stream. */
+  readonly serial: number
   /** Samples up to its end; -1 where none ends in it. */
   readonly granule: bigint
   /** Of a first page. */
@@ -51,6 +91,8 @@ interface Page {
 
 const HEADER_BYTES = 27
 const MOST_SEGMENTS = 255
+const MOST_PAGE_BYTES = HEADER_BYTES + MOST_SEGMENTS + MOST_SEGMENTS * 255
+const SERIAL_AT = 14
 const BEGINNING_OF_STREAM = 2
 /** More than any first page tells of its clock. */
 const PAYLOAD_BYTES = 64
@@ -65,6 +107,7 @@ function readPage(file: OggBytes, at: number): Page | undefined {
   const payloadBytes = head.subarray(HEADER_BYTES, start).reduce((sum, segment) => sum + segment, 0)
   return {
     begins: ((head[5] ?? 0) & BEGINNING_OF_STREAM) !== 0,
+    serial: head.readUInt32LE(SERIAL_AT),
     granule: head.readBigInt64LE(6),
     payload: head.subarray(start, start + Math.min(payloadBytes, PAYLOAD_BYTES)),
     end: at + start + payloadBytes,
