@@ -1,58 +1,57 @@
 /**
  * What ended its process, and is refused at once for a while. A moment of a film, a sheet or a clip may be asked for by
- * anybody, and says nothing of the rest of somebody's file: it is refused alone. What ends a process by its header or by its
- * first picture does so whatever is asked.
+ * anybody, and says nothing of the rest of somebody's file: it is refused alone, until several of them did the same. What ends
+ * a process by its header or by its first picture does so whatever is asked.
  */
 
-import { isClipFormat } from '@media-proxy/shared/formats.ts'
 import type { Failure } from '@media-proxy/shared/response/failure.ts'
 import { LRUCache } from 'lru-cache'
-import type { Job } from './jobs.ts'
+import { PLAIN } from './work.ts'
 
 export interface LethalWork {
   /** Why some work on a source is refused at once; undefined where it is not. */
   rejection(source: string, work: string): Failure | undefined
-  /** Work on a source ended its process, before or after its header was read. */
-  remember(
-    source: string,
-    work: string,
-    end: { readonly failure: Failure; readonly inspected: boolean },
-  ): void
+  /** Work on a source ended its process. */
+  remember(source: string, work: string, end: LethalEnd): void
 }
 
-const REMEMBERED = 1000
-const REMEMBERED_MS = 600_000
+export interface LethalEnd {
+  readonly failure: Failure
+  /** Its header was read before. */
+  readonly inspected: boolean
+  /** By an error of this code's own, which says nothing of the source and is gone with the next version. */
+  readonly threw: boolean
+}
 
-export function createLethalWork(): LethalWork {
-  const failures = new LRUCache<string, Failure>({ max: REMEMBERED, ttl: REMEMBERED_MS })
-  const keyOf = (source: string, work: string) => `${source}\n${work}`
+/** However much ends a process by one source, it pushes out no other's. */
+const REMEMBERED_SOURCES = 1000
+const REMEMBERED_MS = 600_000
+/** Long enough that whoever asks again at once starts no process for that. */
+const THREW_MS = 60_000
+/** What is asked for is the caller's choice, and each costs a process: a source of so many is refused whole. */
+const MOST_WORKS = 5
+
+/** `now` counts milliseconds. */
+export function createLethalWork(now: () => number = () => performance.now()): LethalWork {
+  const lifetime = { ttl: REMEMBERED_MS, ttlResolution: 0, perf: { now } }
+  const sources = new LRUCache<string, LRUCache<string, Failure>>({ max: REMEMBERED_SOURCES })
   return {
-    rejection: (source, work) => failures.get(keyOf(source, PLAIN)) ?? failures.get(keyOf(source, work)),
-    remember(source, work, { failure, inspected }) {
-      failures.set(keyOf(source, inspected ? work : PLAIN), failure)
+    rejection(source, work) {
+      const works = sources.get(source)
+      if (works === undefined) return undefined
+      const known = works.get(WHOLE) ?? works.get(work)
+      if (known !== undefined) return known
+      works.purgeStale()
+      return works.size < MOST_WORKS ? undefined : [...works.values()][0]
+    },
+    remember(source, work, { failure, inspected, threw }) {
+      const works = sources.get(source) ?? new LRUCache({ max: MOST_WORKS, ...lifetime })
+      const isWhole = !threw && (work === PLAIN || !inspected)
+      works.set(isWhole ? WHOLE : work, failure, threw ? { ttl: THREW_MS } : {})
+      sources.set(source, works)
     },
   }
 }
 
-/** Work on the header and the first picture. */
-const PLAIN = ''
-
-/** What decides the work of a job beside its source, and not how large its result is. */
-export function workOf(job: Job): string {
-  switch (job.kind) {
-    case 'render': {
-      const { format, animated, sprite, time, durationMs, fps, silent } = job.options
-      if (isClipFormat(format)) return JSON.stringify(['clip', format, time, durationMs, fps, silent])
-      if (sprite !== undefined) return JSON.stringify(['sprite', sprite])
-      if (animated) return JSON.stringify(['animated', time, durationMs, fps])
-      return time === undefined ? PLAIN : JSON.stringify(['still', time])
-    }
-    case 'examine': {
-      const isHeard = job.extras.includes('waveform')
-      return job.scan || isHeard ? JSON.stringify(['examine', job.scan, isHeard]) : PLAIN
-    }
-    case 'frames':
-    case 'scan':
-      return job.kind
-  }
-}
+/** All that may be asked of a source; no work is called so. */
+const WHOLE = 'whole'

@@ -1,12 +1,13 @@
 /** What ends its process is refused at once afterwards, and nothing else of the same file. */
 
-import type { Failure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import { describe, expect, it } from 'vitest'
 import { createLane } from '../concurrency/lane.ts'
 import type { SourceLimits } from '../media/limits.ts'
 import type { Source } from '../source/bytes/source.ts'
 import type { EngineProcess, JobOutput, ProcessEnd } from './engine-process.ts'
 import type { ExamineJob, Job, RenderJob } from './jobs.ts'
+import { createLethalWork } from './lethal-work.ts'
 import type { Pool } from './pool.ts'
 import { FULL_SIZE, type RenderOptions } from './render-options.ts'
 import { createRunner } from './runner.ts'
@@ -56,10 +57,43 @@ describe('work that ends its process', () => {
     expect(begun()).toBe(1)
   })
 
-  it('is a defect, and not remembered, where it threw an error', async () => {
-    const { render } = runner([{ end: THROWN, inspected: true }])
+  it('condemns the whole source where five of it did', async () => {
+    const { render, begun } = runner(Array.from({ length: 9 }, () => ({ end: CRASH, inspected: true })))
+    const at = (milliseconds: number) => render({ ...PLAIN, time: { milliseconds } })
+    for (let second = 1; second <= 9; second += 1)
+      expect(await at(second * 1000)).toMatchObject({ code: 'undecodable' })
+    expect(await render(PLAIN)).toMatchObject({ code: 'undecodable' })
+    expect(begun()).toBe(5)
+  })
+
+  it('of one source is not forgotten for that of others', () => {
+    const lethalWork = createLethalWork()
+    const end = { failure: fail('undecodable'), inspected: true, threw: false }
+    lethalWork.remember('a', 'b', end)
+    for (let work = 0; work < 2000; work += 1) lethalWork.remember('other', `${work}`, end)
+    expect(lethalWork.rejection('a', 'b')).toMatchObject({ code: 'undecodable' })
+    expect(lethalWork.rejection('a', 'c')).toBeUndefined()
+  })
+
+  it('is a defect where it threw an error, and refused alone for a while', async () => {
+    const { render, begun } = runner([{ end: THROWN, inspected: false }])
     expect(await render(PLAIN)).toMatchObject({ code: 'defect' })
-    expect(await render(PLAIN)).toMatchObject({ body: RENDERED.body })
+    expect(await render(PLAIN)).toMatchObject({ code: 'defect' })
+    expect(begun()).toBe(1)
+    expect(await render(AT_SIX)).toMatchObject({ body: RENDERED.body })
+  })
+
+  it('is forgotten after ten minutes, a defect after one', () => {
+    let now = 1000
+    const lethalWork = createLethalWork(() => now)
+    const failure = fail('undecodable')
+    lethalWork.remember('a', 'crashed', { failure, inspected: true, threw: false })
+    lethalWork.remember('a', 'threw', { failure, inspected: true, threw: true })
+    now += 61_000
+    expect(lethalWork.rejection('a', 'threw')).toBeUndefined()
+    expect(lethalWork.rejection('a', 'crashed')).toBe(failure)
+    now += 600_000
+    expect(lethalWork.rejection('a', 'crashed')).toBeUndefined()
   })
 })
 

@@ -6,9 +6,10 @@ import { abortFailure } from '../concurrency/wait.ts'
 import type { Source } from '../source/bytes/source.ts'
 import type { EngineProcess, JobInput, JobOutput, ProcessEnd } from './engine-process.ts'
 import type { Cost, Job, ResultOf, Sharing } from './jobs.ts'
-import { createLethalWork, workOf } from './lethal-work.ts'
+import { createLethalWork, type LethalEnd } from './lethal-work.ts'
 import { watchOver } from './watch.ts'
 import type { Way, Ways } from './ways.ts'
+import { workOf } from './work.ts'
 
 export interface JobTime {
   /** Fires when nobody waits for the result any more, or at the deadline. */
@@ -75,8 +76,8 @@ export function createRunner({ ways, mostCost, events }: RunnerOptions): Runner 
       const ended = await runInLane(way, jobOf, { source, id }, time, { events, waiting })
       if ('rejected' in ended) return ended.rejected
       if ('lethal' in ended) {
-        lethalWork.remember(name, wanted, { failure: ended.lethal, inspected: ended.inspected })
-        return ended.lethal
+        lethalWork.remember(name, wanted, ended.lethal)
+        return ended.lethal.failure
       }
       if ('tooSlow' in ended) {
         slowSources.set(name, true)
@@ -99,8 +100,8 @@ type Ended<Kind extends Job['kind']> =
   | { readonly output: JobOutput<Kind> }
   /** Not the source's fault, or said by the job itself. */
   | { readonly rejected: Failure }
-  /** The source ended its process, before or after what it costs was told. */
-  | { readonly lethal: Failure; readonly inspected: boolean }
+  /** It ended its process. */
+  | { readonly lethal: LethalEnd }
   /** A job of the quick lane was none. */
   | { readonly tooSlow: true }
 
@@ -181,7 +182,8 @@ async function runOn<J extends SourceJob>(
       outcome =
         'tooSlow' in reported ? 'too-slow' : ('lethal' in reported ? reported.lethal : reported.rejected).code
       if ('lost' in reported) events.onLost(job.kind, reported.lost)
-      return 'lethal' in reported ? { ...reported, inspected } : reported
+      if (!('lethal' in reported)) return reported
+      return { lethal: { failure: reported.lethal, inspected, threw: reported.threw === true } }
     }
     cpuSeconds = ended.usedCpuSeconds
     const { result } = ended
@@ -195,7 +197,10 @@ async function runOn<J extends SourceJob>(
   }
 }
 
-type Reported = { readonly rejected: Failure } | { readonly lethal: Failure } | { readonly tooSlow: true }
+type Reported =
+  | { readonly rejected: Failure }
+  | { readonly lethal: Failure; readonly threw?: true }
+  | { readonly tooSlow: true }
 
 const RETRY_AFTER = { 'retry-after': '1' }
 const TOO_MUCH_TIME = 'more processor time than was admitted'
@@ -214,8 +219,10 @@ function classifyEnd(
       }
     case 'crashed':
       // An error that nobody caught is this code's own, and tells nothing of the file.
-      if (cause.threw)
-        return { rejected: fail('defect', `it threw: ${cause.detail}`.slice(0, 300)), lost: cause.detail }
+      if (cause.threw) {
+        const defect = fail('defect', `it threw: ${cause.detail}`.slice(0, 300))
+        return { lethal: defect, threw: true, lost: cause.detail }
+      }
       return {
         lethal: fail('undecodable', `it ended its process: ${cause.detail}`.slice(0, 300)),
         lost: cause.detail,

@@ -45,7 +45,8 @@ export function watchOver(process: EngineProcess, signal: AbortSignal, headerCpu
   if (signal.aborted) onAbort()
   return {
     extend(cost) {
-      limitSeconds = Math.max(headerCpuSeconds, CPU_MARGIN * cost.cpuSeconds)
+      // What comes after the larger part of a job is told, too.
+      limitSeconds = Math.max(limitSeconds, CPU_MARGIN * cost.cpuSeconds)
     },
     end() {
       clearTimeout(timer)

@@ -5,7 +5,7 @@ import type { Cost, Deferred } from '../jobs.ts'
 export interface Admission {
   /** What was admitted before the header was read. */
   readonly allowance: Cost
-  /** Tells the server of a job that takes longer than a header may. */
+  /** Tells the server that the header is read, and of a job that takes longer than that may. */
   readonly tellCost: (cost: Cost) => void
 }
 
@@ -16,13 +16,10 @@ export interface Reports {
   readonly tellProgress: (share: number) => void
 }
 
-/** Below this the limit of a header serves for the whole job, and nothing has to be told. */
-const BRIEF_CPU_SECONDS = 0.05
-
 /** Gives what the server has to admit first; undefined where the job may go on. */
 export function admit(cost: Cost, { allowance, tellCost }: Admission): Deferred | undefined {
   if (cost.memoryBytes > allowance.memoryBytes || cost.cpuSeconds > allowance.cpuSeconds)
     return { kind: 'deferred', cost }
-  if (cost.cpuSeconds > BRIEF_CPU_SECONDS) tellCost(cost)
+  tellCost(cost)
   return undefined
 }

@@ -3,6 +3,8 @@ import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { MEDIA_KINDS, type MediaKind } from '../../media/kinds.ts'
 import type { Job, JobSource } from '../jobs.ts'
 import type { MediaSetup } from '../setup.ts'
+import { PLAIN, workOf } from '../work.ts'
+import type { Reports } from './admit.ts'
 import type { Channel } from './channel.ts'
 import { examine } from './examine.ts'
 import { extrasOf, waveformOf } from './extras.ts'
@@ -33,9 +35,24 @@ export async function openMediaWorkshop(setup: MediaSetup, channel: Channel): Pr
         limits: job.limits,
       }
       const kept = stills.begin(job.source)
-      return workOn(sourceOf(job.source, body, kept, channel), job, tools, channel)
+      const reports = { tellProgress: channel.tellProgress, tellCost: costTeller(job, channel) }
+      return workOn(sourceOf(job.source, body, kept, channel), job, tools, reports)
     },
     rest: stills.forget,
+  }
+}
+
+/** Below this the limit of a header serves for the whole job. */
+const BRIEF_CPU_SECONDS = 0.05
+
+/**
+ * Of a brief job nothing has to be told where it ends at the first picture, as most do. What goes on behind that tells that it
+ * came so far: where it ends its process then, the source is not to blame for all that may be asked of it.
+ */
+function costTeller(job: SourceJob, { tellCost }: Channel): Reports['tellCost'] {
+  const isPlain = workOf(job) === PLAIN
+  return (cost) => {
+    if (!isPlain || cost.cpuSeconds > BRIEF_CPU_SECONDS) tellCost(cost)
   }
 }
 
@@ -45,11 +62,11 @@ async function workOn(
   source: MediaSource,
   job: SourceJob,
   tools: VideoTools,
-  channel: Channel,
+  reports: Reports,
 ): Promise<Work> {
   switch (job.kind) {
     case 'render': {
-      const rendered = await render(source, job, tools, channel)
+      const rendered = await render(source, job, tools, reports)
       if (isFailure(rendered) || rendered.kind === 'deferred') return { result: rendered }
       const { kind, format, bytes, spriteIntervalSeconds } = rendered
       const result = {
@@ -59,9 +76,9 @@ async function workOn(
       return bytes === undefined ? { result } : { result, body: bytes }
     }
     case 'examine':
-      return workOnExamination(source, job, tools, channel)
+      return workOnExamination(source, job, tools, reports)
     case 'frames': {
-      const files = await readFrameFiles(source, job, tools, channel.tellCost)
+      const files = await readFrameFiles(source, job, tools, reports.tellCost)
       if (isFailure(files) || 'kind' in files) return { result: files }
       return {
         result: {
@@ -82,9 +99,9 @@ async function workOnExamination(
   source: MediaSource,
   job: Extract<Job, { readonly kind: 'examine' }>,
   tools: VideoTools,
-  channel: Channel,
+  reports: Reports,
 ): Promise<Work> {
-  const examined = await examine(source, job, tools, channel.tellCost)
+  const examined = await examine(source, job, tools, reports.tellCost)
   if (isFailure(examined)) return { result: examined }
   if (!('frames' in examined)) return { result: examined }
   const { kind, size, durationSeconds, animated, first, frames } = examined
