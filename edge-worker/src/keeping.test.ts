@@ -9,6 +9,7 @@ import { confirm, store } from './keeping.ts'
 const ENTRY = { askedAt: 5, tag: undefined }
 const URL_OF_IT = '/attachments/1/a.png' as CanonicalUrl
 const wanted = { url: URL_OF_IT } as DeliveryRequest
+// Of an exchange, keeping uses no more than this.
 const exchange = { waitUntil: () => undefined } as unknown as EdgeExchange
 
 function fakeCache(kept?: Partial<CachedAnswer>) {
@@ -44,16 +45,18 @@ describe('a refusal of the origin', () => {
 
 describe('a confirmation', () => {
   const body = () => new Blob(['new']).stream()
+  // Of a delivery, a confirmation uses no more than its cache.
+  const delivery = (cache: ReturnType<typeof fakeCache>) => ({ cache }) as unknown as Delivery
 
   it('keeps the headers of the body that it finds', async () => {
     const cache = fakeCache({ etag: '"a"', headers: { etag: '"a"' }, body: body() })
-    await confirm({ cache } as unknown as Delivery, URL_OF_IT, { etag: '"a"' } as CachedAnswer, ENTRY)
+    await confirm(delivery(cache), URL_OF_IT, { etag: '"a"' } as CachedAnswer, ENTRY)
     expect(cache.put).toHaveBeenCalledWith(URL_OF_IT, { etag: '"a"' }, expect.anything(), ENTRY)
   })
 
   it('leaves what was put in the place of what was confirmed', async () => {
     const cache = fakeCache({ etag: '"b"', headers: { etag: '"b"' }, body: body() })
-    await confirm({ cache } as unknown as Delivery, URL_OF_IT, { etag: '"a"' } as CachedAnswer, ENTRY)
+    await confirm(delivery(cache), URL_OF_IT, { etag: '"a"' } as CachedAnswer, ENTRY)
     expect(cache.put).not.toHaveBeenCalled()
   })
 })
