@@ -52,8 +52,9 @@ const LARGE_IDLE_MS = 60_000
 
 export function createRenditionCache(options: RenditionCacheOptions): RenditionCache {
   if (options.maxBytes === 0) return KEEPS_NOTHING
-  const bounded = (maxSize: number) =>
+  const bounded = (maxSize: number, idle?: LRUCache.OptionsTTLLimit<string, Entry, unknown>) =>
     new LRUCache<string, Entry>({
+      ...idle,
       maxSize,
       dispose: (_entry, _key, reason) => {
         if (reason === 'evict') options.onEvict?.()
@@ -61,7 +62,12 @@ export function createRenditionCache(options: RenditionCacheOptions): RenditionC
       sizeCalculation: (entry, key) => entry.rendition.bytes.length + key.length + ENTRY_OVERHEAD_BYTES,
     })
   const entries = bounded(options.maxBytes)
-  const large = forgetful(bounded(options.maxLargeBytes), options.now)
+  const large = bounded(options.maxLargeBytes, {
+    ttl: LARGE_IDLE_MS,
+    updateAgeOnGet: true,
+    ttlAutopurge: true,
+    perf: { now: options.now },
+  })
   return {
     get(key) {
       const entry = entries.get(key) ?? large.get(key)
@@ -93,48 +99,6 @@ export function createRenditionCache(options: RenditionCacheOptions): RenditionC
     },
     get bytes() {
       return entries.calculatedSize + large.calculatedSize
-    },
-  }
-}
-
-interface LargeEntries extends Iterable<[string, Entry]> {
-  get(key: string): Entry | undefined
-  set(key: string, entry: Entry): void
-  delete(key: string): void
-  readonly calculatedSize: number
-}
-
-/** Those that nobody has asked for lately leave. */
-function forgetful(entries: LRUCache<string, Entry>, now: () => number): LargeEntries {
-  const usedAt = new Map<string, number>()
-  let timer: NodeJS.Timeout | undefined
-  const forgetLater = () => {
-    if (timer !== undefined) return
-    timer = setTimeout(() => {
-      timer = undefined
-      for (const [key, at] of usedAt) {
-        if (entries.has(key) && now() - at < LARGE_IDLE_MS) continue
-        entries.delete(key)
-        usedAt.delete(key)
-      }
-      if (usedAt.size > 0) forgetLater()
-    }, LARGE_IDLE_MS / 4).unref()
-  }
-  return {
-    get(key) {
-      const entry = entries.get(key)
-      if (entry !== undefined) usedAt.set(key, now())
-      return entry
-    },
-    set(key, entry) {
-      entries.set(key, entry)
-      usedAt.set(key, now())
-      forgetLater()
-    },
-    delete: (key) => void entries.delete(key),
-    [Symbol.iterator]: () => entries.entries(),
-    get calculatedSize() {
-      return entries.calculatedSize
     },
   }
 }
