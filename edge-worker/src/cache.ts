@@ -6,7 +6,7 @@
 
 import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
 import type { HeaderRecord } from '@media-proxy/shared/response/headers.ts'
-import { LIFE_HEADER } from '@media-proxy/shared/response/life.ts'
+import { LIFE_HEADER, readLife } from '@media-proxy/shared/response/life.ts'
 
 /** An answer in the cache. */
 export interface CachedAnswer {
@@ -19,6 +19,8 @@ export interface CachedAnswer {
   readonly confirmedAt: number
   /** Whether it may be answered without asking the origin. */
   readonly fresh: boolean
+  /** Whether it is better than nothing where the origin cannot be asked. */
+  readonly usable: boolean
   readonly body: ReadableStream<Uint8Array>
 }
 
@@ -83,8 +85,6 @@ export function createEdgeCache(options: EdgeCacheOptions): EdgeCache {
       return undefined
     }
   }
-  const lifeOf = (headers: Readonly<HeaderRecord>) =>
-    Math.min(freshSeconds, Number(headers[LIFE_HEADER] ?? Number.POSITIVE_INFINITY))
   return {
     async match(url) {
       const stored = await read(keyOf(url))
@@ -93,13 +93,16 @@ export function createEdgeCache(options: EdgeCacheOptions): EdgeCache {
       const { headers, confirmedAt }: Kept = JSON.parse(kept)
       const lastModified = headers['last-modified']
       const ageMs = now() - confirmedAt
+      const life = readLife(headers[LIFE_HEADER])
+      const lives = (seconds = Number.POSITIVE_INFINITY) => ageMs > -CLOCK_SKEW_MS && ageMs < seconds * 1000
       return {
         headers,
         sizeBytes: Number(headers['content-length']),
         etag: headers.etag,
         lastModified: lastModified === undefined ? undefined : new Date(lastModified),
         confirmedAt,
-        fresh: ageMs > -CLOCK_SKEW_MS && ageMs < lifeOf(headers) * 1000,
+        fresh: lives(Math.min(freshSeconds, life?.seconds ?? freshSeconds)),
+        usable: !life?.mustRevalidate || lives(life.seconds),
         body: stored.body,
       }
     },

@@ -7,7 +7,7 @@ import {
   type HeaderRecord,
   mediaCacheControl,
 } from '@media-proxy/shared/response/headers.ts'
-import { LIFE_HEADER } from '@media-proxy/shared/response/life.ts'
+import { LIFE_HEADER, readLife } from '@media-proxy/shared/response/life.ts'
 import { URL_REFUSED_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
 import type { CachedAnswer } from './cache.ts'
 import type { EdgeExchange } from './exchange.ts'
@@ -84,7 +84,8 @@ function clientHeaders(
   if (request.kind !== 'file' && request.negotiable) own.vary = 'Accept'
   if (request.kind === 'verified-external' || request.kind === 'attachment') {
     const { expiresAt = Number.POSITIVE_INFINITY } = request
-    const endsAt = Math.min(expiresAt, saidAtMs / 1000 + Number(life ?? Number.POSITIVE_INFINITY))
+    const { seconds = Number.POSITIVE_INFINITY } = readLife(life) ?? {}
+    const endsAt = Math.min(expiresAt, saidAtMs / 1000 + seconds)
     own['cache-control'] =
       endsAt === Number.POSITIVE_INFINITY
         ? mediaCacheControl(headers['content-type'] ?? '')

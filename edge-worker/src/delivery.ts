@@ -228,7 +228,7 @@ async function findStored(
   }
 }
 
-/** A copy past its time is confirmed by its ETag; where the origin cannot say, it is still better than nothing. */
+/** A copy past its time is confirmed by its ETag; where the origin cannot say, most are still better than nothing. */
 async function revalidate(
   delivery: Delivery,
   cached: CachedAnswer,
@@ -243,9 +243,13 @@ async function revalidate(
     response: fromCache(cached, viewOf(delivery, wanted), exchange),
     cache: 'HIT',
   })
-  if (isFailure(response) || response.status >= 500) {
+  if (cached.usable && (isFailure(response) || response.status >= 500)) {
     if (!isFailure(response)) exchange.waitUntil(response.body?.cancel() ?? Promise.resolve())
     return { delivered: asBefore(), outcome: { kind: 'cached' } }
+  }
+  if (isFailure(response)) {
+    await cached.body.cancel()
+    return failed(response, exchange)
   }
   if (response.status === 304) {
     const confirmed = confirm(delivery, wanted.url, cached, entry)
@@ -253,7 +257,8 @@ async function revalidate(
     return { delivered: asBefore(), outcome: confirmed.then(() => ({ kind: 'cached' })) }
   }
   await cached.body.cancel()
-  if (response.status !== 200 && !isUrlRefused(response)) exchange.waitUntil(cache.delete(wanted.url))
+  if (response.status < 500 && response.status !== 200 && !isUrlRefused(response))
+    exchange.waitUntil(cache.delete(wanted.url))
   return store(delivery, response, wanted, exchange, entry)
 }
 
@@ -264,9 +269,12 @@ async function fetchWhole(
   entry: EntryInfo,
 ): Promise<Led> {
   const response = await askOrigin(delivery, wanted, {}, exchange)
-  if (!isFailure(response)) return store(delivery, response, wanted, exchange, entry)
-  const { outcome } = await shareFailure(failureResponse(response, exchange.requestId))
-  return { delivered: response, outcome }
+  return isFailure(response) ? failed(response, exchange) : store(delivery, response, wanted, exchange, entry)
+}
+
+async function failed(failure: Failure, { requestId }: EdgeExchange): Promise<Led> {
+  const { outcome } = await shareFailure(failureResponse(failure, requestId))
+  return { delivered: failure, outcome }
 }
 
 async function askOrigin(

@@ -10,7 +10,7 @@ import { createRequestLimits } from '@media-proxy/shared/rate-limit.ts'
 import { renderAttempts } from '@media-proxy/shared/request/render-attempts.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { failureResponse, type HeaderRecord } from '@media-proxy/shared/response/headers.ts'
-import { LIFE_HEADER } from '@media-proxy/shared/response/life.ts'
+import { LIFE_HEADER, readLife } from '@media-proxy/shared/response/life.ts'
 import { URL_REFUSED_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
 import { fromCache, storedHeaders, viewOf } from './client-answer.ts'
 import type { DeliveryRequest } from './delivery.ts'
@@ -86,7 +86,7 @@ export async function deliverByWorkersCache(
     sizeBytes: Number(own['content-length']),
     etag: own.etag,
     lastModified: lastModified === undefined ? undefined : new Date(lastModified),
-    ...{ confirmedAt: now(), fresh: true, body: response.body },
+    ...{ confirmedAt: now(), fresh: true, usable: true, body: response.body },
   }
   return { response: fromCache(answer, viewOf({ now }, wanted), exchange), cache }
 }
@@ -116,7 +116,7 @@ export async function answerInside(
   if (isFailure(asked)) return failureResponse(asked, requestId)
   const life =
     asked.status === 200
-      ? Math.min(freshSeconds, Number(asked.headers.get(LIFE_HEADER) ?? freshSeconds))
+      ? Math.min(freshSeconds, readLife(asked.headers.get(LIFE_HEADER))?.seconds ?? freshSeconds)
       : asked.status === 404 && !isUrlRefused(asked)
         ? notFoundSeconds
         : 0

@@ -1,8 +1,14 @@
 import { createAttachmentUrls, createExternalUrls } from '@media-proxy/client'
+import { decodeObjectKey } from '@media-proxy/shared/request/object-key.ts'
+import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import { serializeAttachmentSignature, signAttachment } from '@media-proxy/shared/signing/attachment-url.ts'
+import { createBase64KeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Door, openEdge, openFilesystemOrigin } from '../doors.ts'
+import { type Door, openEdge, openEdgeBefore, openFilesystemOrigin } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { type RawResponse, send } from '../http.ts'
+import { patient } from '../patience.ts'
+import { until } from '../until.ts'
 
 const SECRET = Buffer.alloc(32, 5).toString('base64')
 const OLD_SECRET = Buffer.alloc(32, 6).toString('base64')
@@ -128,6 +134,33 @@ describe.each(DOORS)('attachments that must be signed, at %s', (_, open) => {
       304,
       expect.stringMatching(/^public, max-age=\d+$/),
     ])
+  })
+})
+
+describe('an attachment that an external URL wraps', () => {
+  it('is gone with its signature, also where the origin cannot be asked', async () => {
+    const origin = await openFilesystemOrigin(settings('enforce'))
+    await origin.put('attachments/1/2/a.png', await halvesPng(64, 48))
+    const door = await openEdgeBefore({ ...origin, close: async () => undefined }, settings('enforce'))
+    try {
+      const key = decodeObjectKey(['attachments', '1', '2', 'a.png'])
+      if (isFailure(key)) throw new Error(key.detail)
+      const expiresAt = Math.ceil((Date.now() + patient(5000)) / 1000)
+      const ring = await createBase64KeyRing([SECRET])
+      const signature = serializeAttachmentSignature(
+        await signAttachment(ring, key, expiresAt - 60, expiresAt),
+      )
+      const external = createExternalUrls({ baseUrl: '', secretKey: 'secret' })
+      const url = await external.sign(`${OWN}/attachments/1/2/a.png?${signature}`)
+      expect((await send(door.url, url)).status).toBe(200)
+      await origin.close()
+      const kept = await send(door.url, url)
+      expect([kept.status, kept.headers['x-cache']]).toEqual([200, 'HIT'])
+      await until(() => Date.now() >= expiresAt * 1000)
+      expect((await send(door.url, url)).status).toBe(502)
+    } finally {
+      await door.close()
+    }
   })
 })
 

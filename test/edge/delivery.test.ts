@@ -188,6 +188,28 @@ describe('an origin that answers as it likes', () => {
     expect(asked.length).toBeGreaterThanOrEqual(3)
   })
 
+  it.each([
+    ['is answered from what was kept', '1', 200],
+    ['is not, where that must not outlive its time', '1, must-revalidate', 502],
+  ])('and then fails %s', async (_, life, later) => {
+    let fails = false
+    const { door } = await before((_, response) => {
+      if (fails) response.writeHead(500).end('broken')
+      else
+        response
+          .writeHead(200, { ...headers, 'content-length': '10', 'x-media-life': life })
+          .end('0123456789')
+    })
+    expect((await send(door.url, '/attachments/1/a.png')).status).toBe(200)
+    await until(async () => (await cacheOf(door, '/attachments/1/a.png')) === 'HIT')
+    fails = true
+    await new Promise((resolve) => setTimeout(resolve, 1100))
+    for (let visit = 0; visit < 2; visit += 1)
+      expect((await send(door.url, '/attachments/1/a.png')).status).toBe(later)
+    fails = false
+    expect((await send(door.url, '/attachments/1/a.png')).status).toBe(200)
+  })
+
   it('gets no cookie of the client', async () => {
     const { door, asked } = await before((_, response) => response.writeHead(200, headers).end('x'))
     await send(door.url, '/attachments/1/a.png', { headers: { cookie: 'session=secret' } })

@@ -22,7 +22,7 @@ import {
   mediaCacheControl,
   withExtension,
 } from '@media-proxy/shared/response/headers.ts'
-import { LIFE_HEADER, limitedCacheControl } from '@media-proxy/shared/response/life.ts'
+import { formatLife, LIFE_HEADER, limitedCacheControl } from '@media-proxy/shared/response/life.ts'
 import { BodyError } from '@media-proxy/shared/store/body-error.ts'
 import type { MediaKind } from '../media/kinds.ts'
 import { SNIFF_BYTES, sniff } from '../media/sniff.ts'
@@ -185,7 +185,10 @@ function headersOf(kind: MediaKind, { url, download }: VerifiedExternal): Header
 function lifeOf({ lifeSeconds }: { readonly lifeSeconds?: number | undefined }): HeaderRecord {
   return lifeSeconds === undefined
     ? {}
-    : { 'cache-control': limitedCacheControl(lifeSeconds), [LIFE_HEADER]: String(lifeSeconds) }
+    : {
+        'cache-control': limitedCacheControl(lifeSeconds),
+        [LIFE_HEADER]: formatLife({ seconds: lifeSeconds, mustRevalidate: false }),
+      }
 }
 
 const NO_MEDIA = fail('unsupported-format', 'the first bytes are of no accepted type')

@@ -3,7 +3,7 @@
 import type { AttachmentRequest, VerifiedExternal } from '@media-proxy/shared/request/media-request.ts'
 import { type OwnUrls, readMediaUrl, type StoredRequest } from '@media-proxy/shared/request/own-url.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { LIFE_HEADER } from '@media-proxy/shared/response/life.ts'
+import { formatLife, LIFE_HEADER, readLife } from '@media-proxy/shared/response/life.ts'
 import { rasterised, type TransformedExternal } from '../rendition/job.ts'
 import type { Pipeline } from '../rendition/pipeline.ts'
 import type { Source } from '../source/bytes/source.ts'
@@ -87,7 +87,8 @@ async function answerStored(
   if (expiresAt === undefined || answer.failure !== undefined) return answer
   const { headers } = answer.response
   const leftSeconds = Math.max(0, Math.floor(expiresAt - now() / 1000))
-  headers.set(LIFE_HEADER, String(Math.min(leftSeconds, Number(headers.get(LIFE_HEADER) ?? leftSeconds))))
+  const { seconds = leftSeconds } = readLife(headers.get(LIFE_HEADER)) ?? {}
+  headers.set(LIFE_HEADER, formatLife({ seconds: Math.min(leftSeconds, seconds), mustRevalidate: true }))
   return limitLife(answer, expiresAt, now())
 }
 

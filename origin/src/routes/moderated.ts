@@ -1,7 +1,7 @@
 /** Untransformed media under `nsfw.onServe`: looked at before the first byte leaves. */
 
 import { type FailureCode, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { LIFE_HEADER, limitedCacheControl } from '@media-proxy/shared/response/life.ts'
+import { formatLife, LIFE_HEADER, limitedCacheControl } from '@media-proxy/shared/response/life.ts'
 import { NSFW_HEADER } from '@media-proxy/shared/response/rendition.ts'
 import { startDeadline } from '../concurrency/deadline.ts'
 import { waitFor } from '../concurrency/wait.ts'
@@ -71,5 +71,5 @@ const FOR_ITS_ROUTE: ReadonlySet<FailureCode> = new Set(['not-found', 'unsupport
 
 function limitUnjudged({ headers }: Response, { viaEdge }: Exchange): void {
   headers.set('cache-control', limitedCacheControl(UNJUDGED_SECONDS))
-  if (viaEdge) headers.set(LIFE_HEADER, String(UNJUDGED_SECONDS))
+  if (viaEdge) headers.set(LIFE_HEADER, formatLife({ seconds: UNJUDGED_SECONDS, mustRevalidate: true }))
 }

@@ -10,3 +10,23 @@ export function limitedCacheControl(seconds: number): string {
  * allows.
  */
 export const LIFE_HEADER = 'x-media-life'
+
+/** How long an answer is good for, at most. */
+export interface Life {
+  readonly seconds: number
+  /** Beyond that it is never answered, not even where the origin cannot be asked: `must-revalidate` of RFC 9111. */
+  readonly mustRevalidate: boolean
+}
+
+const MUST_REVALIDATE = ', must-revalidate'
+
+/** The value of the header, whole seconds first. */
+export function formatLife({ seconds, mustRevalidate }: Life): string {
+  return `${seconds}${mustRevalidate ? MUST_REVALIDATE : ''}`
+}
+
+/** What the header says; undefined where there is none. */
+export function readLife(value: string | null | undefined): Life | undefined {
+  if (value == null) return undefined
+  return { seconds: Number.parseInt(value, 10), mustRevalidate: value.endsWith(MUST_REVALIDATE) }
+}

@@ -11,7 +11,7 @@ import {
   mediaCacheControl,
   withExtension,
 } from './headers.ts'
-import { LIFE_HEADER, limitedCacheControl } from './life.ts'
+import { formatLife, LIFE_HEADER, limitedCacheControl } from './life.ts'
 
 /** Answers that carry a verdict of a scan tell its probability by this header. */
 export const NSFW_HEADER = 'x-media-nsfw'
@@ -58,7 +58,10 @@ export function renditionPolicyHeaders(request: RenderableRequest): HeaderRecord
 const FALLBACK_SECONDS = 300
 
 function shortLife(seconds: number): HeaderRecord {
-  return { 'cache-control': limitedCacheControl(seconds), [LIFE_HEADER]: String(seconds) }
+  return {
+    'cache-control': limitedCacheControl(seconds),
+    [LIFE_HEADER]: formatLife({ seconds, mustRevalidate: false }),
+  }
 }
 
 function isClip(request: RenderableRequest): boolean {
