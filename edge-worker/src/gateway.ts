@@ -22,6 +22,7 @@ import {
 import type { PresetRules } from '@media-proxy/shared/request/presets.ts'
 import { withoutPublicPath } from '@media-proxy/shared/request/public-path.ts'
 import { MAX_PURGE_BYTES, parsePurge, resolvedSourceName } from '@media-proxy/shared/request/purge.ts'
+import { readBody } from '@media-proxy/shared/request/read-body.ts'
 import { renderAttempts } from '@media-proxy/shared/request/render-attempts.ts'
 import { preflightResponse, restrictOrigins } from '@media-proxy/shared/response/cors.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -343,8 +344,10 @@ async function answerPurge(
   { delivery, purge, ownUrls }: GatewayOptions,
 ): Promise<Delivered | Failure> {
   if (Number(exchange.headers.get('content-length') ?? 0) > MAX_PURGE_BYTES) return fail('source-too-large')
-  const body = await exchange.request.text()
-  const names = body.length > MAX_PURGE_BYTES ? fail('source-too-large') : parsePurge(body, ownUrls)
+  const bytes = await readBody(exchange.request.body ?? [], MAX_PURGE_BYTES)
+  if (isFailure(bytes)) return bytes
+  const body = new TextDecoder().decode(bytes)
+  const names = parsePurge(body, ownUrls)
   if (isFailure(names)) return names
   const headers = pick(exchange.headers, ['authorization', 'x-internal-secret'])
   const response = await delivery.origin({ method: 'POST', path: '/_purge', headers, body }, exchange)

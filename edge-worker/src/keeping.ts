@@ -1,6 +1,7 @@
 /** From an answer of the origin to what the client gets of it and what the cache keeps. */
 
 import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
+import { joinChunks } from '@media-proxy/shared/request/read-body.ts'
 import { fail } from '@media-proxy/shared/response/failure.ts'
 import { finish, type Representation } from '@media-proxy/shared/response/finish.ts'
 import { failureResponse, type HeaderRecord } from '@media-proxy/shared/response/headers.ts'
@@ -182,7 +183,7 @@ async function hold(body: ReadableStream<Uint8Array>): Promise<Held> {
   try {
     while (length <= BUFFERED_BYTES) {
       const { done, value } = await reader.read()
-      if (done) return { bytes: joined(chunks, length) }
+      if (done) return { bytes: joinChunks(chunks, length) }
       chunks.push(value)
       length += value.length
     }
@@ -207,16 +208,6 @@ function behind(
     },
     cancel: (reason) => reader.cancel(reason),
   })
-}
-
-function joined(chunks: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(length)
-  let at = 0
-  for (const chunk of chunks) {
-    bytes.set(chunk, at)
-    at += chunk.length
-  }
-  return bytes
 }
 
 /** The local cache writes for a while after it has said that it did. */

@@ -1,4 +1,4 @@
-import { request as rawRequest } from 'node:http'
+import { request as rawRequest, request } from 'node:http'
 import { createServer } from 'node:net'
 import sharp from 'sharp'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -154,6 +154,23 @@ describe('a purge', () => {
     for (const url of [door.url, door.originUrl]) {
       const answer = await send(url, '/_purge', { method: 'POST', headers: headers as never, body })
       expect(answer.status).toBe(status)
+    }
+  })
+
+  it('is refused as soon as it is too much, of whatever length it is', async () => {
+    const door = await edge()
+    for (const base of [door.url, door.originUrl]) {
+      const endless = rawRequest(new URL('/_purge', base), {
+        method: 'POST',
+        agent: false,
+        headers: { 'x-internal-secret': 'secret', 'transfer-encoding': 'chunked' },
+      })
+      const answered = new Promise<number | undefined>((resolve, reject) => {
+        endless.on('error', reject).on('response', ({ statusCode }) => resolve(statusCode))
+      })
+      endless.write('a'.repeat(20_000))
+      expect(await answered).toBe(413)
+      endless.on('error', () => undefined).destroy()
     }
   })
 })

@@ -1,5 +1,6 @@
 /** Bounded JSON bodies of the internal endpoints (contract, section 6). */
 
+import { readBody } from '@media-proxy/shared/request/read-body.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type * as z from 'zod'
 import { discard } from '../streams/discard.ts'
@@ -17,7 +18,7 @@ export async function readJsonBody<T>(
   schema: z.ZodType<T>,
   maxBytes: number,
 ): Promise<T | Failure> {
-  const bytes = await readBody(exchange, maxBytes)
+  const bytes = await readInternalBody(exchange, maxBytes)
   if (isFailure(bytes)) return bytes
   if (!isShallow(bytes)) return fail('bad-json', 'too deep or too many values')
   let value: unknown
@@ -38,20 +39,16 @@ export async function readJsonBody<T>(
 }
 
 /** Reads a body up to a limit. Fails with `source-too-large`. */
-export async function readBody(exchange: Exchange, maxBytes: number): Promise<Buffer | Failure> {
+export async function readInternalBody(
+  exchange: Exchange,
+  maxBytes: number,
+): Promise<Uint8Array<ArrayBuffer> | Failure> {
   const declared = Number(exchange.headers.get('content-length') ?? 0)
   if (declared > maxBytes) {
     await discard(exchange)
     return fail('source-too-large', `${declared} bytes of body`)
   }
-  const chunks: Uint8Array[] = []
-  let length = 0
-  for await (const chunk of exchange.body ?? []) {
-    length += chunk.length
-    if (length > maxBytes) return fail('source-too-large', `more than ${maxBytes} bytes of body`)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks)
+  return readBody(exchange.body ?? [], maxBytes)
 }
 
 const QUOTE = 0x22
@@ -61,7 +58,7 @@ const CLOSING: ReadonlySet<number> = new Set([0x5d, 0x7d])
 const COMMA = 0x2c
 
 /** Counts before anything is parsed: 48 MB of brackets would become gigabytes of arrays. */
-function isShallow(json: Buffer): boolean {
+function isShallow(json: Uint8Array): boolean {
   let depth = 0
   let values = 0
   for (let at = 0; at < json.length; at += 1) {
@@ -82,7 +79,7 @@ function isShallow(json: Buffer): boolean {
 }
 
 /** Where the string that starts at `start` ends: at the first quote that no odd number of backslashes precedes. */
-function endOfString(json: Buffer, start: number): number {
+function endOfString(json: Uint8Array, start: number): number {
   for (let end = json.indexOf(QUOTE, start + 1); end !== -1; end = json.indexOf(QUOTE, end + 1)) {
     let slashes = 0
     while (json[end - 1 - slashes] === BACKSLASH) slashes += 1

@@ -5,7 +5,7 @@ import { jsonResponse } from '@media-proxy/shared/response/plain.ts'
 import type { PurgeAnswer } from '../api/answers.ts'
 import type { Pipeline } from '../rendition/pipeline.ts'
 import type { Answer, Exchange } from './exchange.ts'
-import { readBody } from './internal-body.ts'
+import { readInternalBody } from './internal-body.ts'
 
 /** `POST /_purge`: forgets every rendition that was made of a source. */
 export async function servePurge(
@@ -13,9 +13,9 @@ export async function servePurge(
   pipeline: Pipeline,
   ownUrls: OwnUrls,
 ): Promise<Answer | Failure> {
-  const body = await readBody(exchange, MAX_PURGE_BYTES)
+  const body = await readInternalBody(exchange, MAX_PURGE_BYTES)
   if (isFailure(body)) return body
-  const names = parsePurge(body.toString(), ownUrls)
+  const names = parsePurge(new TextDecoder().decode(body), ownUrls)
   if (isFailure(names)) return names
   const removed = await pipeline.purge(names)
   if (isFailure(removed)) return removed
