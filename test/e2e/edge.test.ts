@@ -1,4 +1,4 @@
-import { request as rawRequest, request } from 'node:http'
+import { request as rawRequest } from 'node:http'
 import { createServer } from 'node:net'
 import sharp from 'sharp'
 import { afterEach, describe, expect, it } from 'vitest'
