@@ -16,9 +16,9 @@ import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
 import { Miniflare } from 'miniflare'
 import { pino } from 'pino'
-import { createTestHarness } from 'wrangler'
 import { patient } from './patience.ts'
 import { type S3Server, writerTo } from './stores/s3-server.ts'
+import { createWorkerHarness } from './worker-harness.ts'
 
 /** A way into the service. */
 export interface Door {
@@ -160,7 +160,7 @@ export async function openEdge(settings: Settings = {}): Promise<FilesystemDoor>
 /** The worker in front of an origin that is there; it ends with its worker. */
 export async function openEdgeBefore<D extends Door>(origin: D, settings: Settings = {}): Promise<D> {
   const vars = { MEDIA_PROXY_NODE_ENV: 'test', ...settings, MEDIA_PROXY_ORIGIN_URL: origin.originUrl }
-  const harness = createTestHarness({
+  const harness = createWorkerHarness({
     workers: [{ configPath: join(import.meta.dirname, '../wrangler.toml'), vars }],
   })
   const { url } = await harness.listen()

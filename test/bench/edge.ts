@@ -2,9 +2,9 @@
 
 import { join } from 'node:path'
 import { ORDINARY_LOG_RATIO } from '@media-proxy/shared/edge-costs.ts'
-import { createTestHarness } from 'wrangler'
 import { openFilesystemOrigin } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
+import { createWorkerHarness } from '../worker-harness.ts'
 import { type BenchRow, comparePair, inFlight } from './measure.ts'
 
 const CONNECTIONS = 16
@@ -21,7 +21,7 @@ export async function benchEdge(): Promise<readonly BenchRow[]> {
     // As in production.
     MEDIA_PROXY_TELEMETRY_EDGE_LOG_RATIO: String(ORDINARY_LOG_RATIO),
   }
-  const harness = createTestHarness({
+  const harness = createWorkerHarness({
     workers: [
       { configPath: join(import.meta.dirname, '../../wrangler.toml'), vars },
       { configPath: join(import.meta.dirname, 'bare-worker.toml') },

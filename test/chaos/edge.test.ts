@@ -2,11 +2,11 @@
 
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { createTestHarness } from 'wrangler'
 import { type Door, openFilesystemOrigin } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
 import { until } from '../until.ts'
+import { createWorkerHarness } from '../worker-harness.ts'
 
 const SETTINGS = {
   MEDIA_PROXY_NODE_ENV: 'test',
@@ -19,7 +19,7 @@ let edge: { readonly url: string; close(): Promise<unknown> }
 
 beforeAll(async () => {
   origin = await openFilesystemOrigin(SETTINGS)
-  const harness = createTestHarness({
+  const harness = createWorkerHarness({
     workers: [
       {
         configPath: join(import.meta.dirname, '../edge/faulty.toml'),

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createTestHarness } from 'wrangler'
 import { type Door, openFilesystemOrigin, openS3Server } from '../doors.ts'
 import { send } from '../http.ts'
+import { createWorkerHarness } from '../worker-harness.ts'
 
 const STATIC = { MEDIA_PROXY_STATIC_MODE: 'true', MEDIA_PROXY_NODE_ENV: 'test' }
 
@@ -72,7 +72,7 @@ async function harness(
   vars: Record<string, string>,
   behind: Pick<Door, 'put'> & { close(): Promise<unknown> },
 ): Promise<Site> {
-  const worker = createTestHarness({
+  const worker = createWorkerHarness({
     workers: [{ configPath: join(import.meta.dirname, '../../wrangler.toml'), vars }],
   })
   const { url } = await worker.listen()

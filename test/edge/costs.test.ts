@@ -1,11 +1,11 @@
 import { join } from 'node:path'
 import { type Charges, EDGE_COSTS, priceOf } from '@media-proxy/shared/edge-costs.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createTestHarness } from 'wrangler'
 import { type Door, openFilesystemOrigin } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
 import { until } from '../until.ts'
+import { createWorkerHarness } from '../worker-harness.ts'
 
 const SETTINGS = {
   MEDIA_PROXY_NODE_ENV: 'test',
@@ -36,7 +36,7 @@ describe.each(['platform', 'ledger'] as const)('what a request costs at the edge
 
   beforeAll(async () => {
     origin = await openFilesystemOrigin(SETTINGS)
-    const harness = createTestHarness({
+    const harness = createWorkerHarness({
       workers: [
         {
           configPath: join(import.meta.dirname, 'wrangler.toml'),

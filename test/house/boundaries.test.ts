@@ -87,3 +87,13 @@ it('what both doors share runs in any of them', () => {
   )
   expect(users.map((file) => relative(ROOT, file))).toEqual([])
 })
+
+it('workers are tried by a harness that connects to nothing else', () => {
+  const harnesses = readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' }).filter(
+    (name) =>
+      name.endsWith('.ts') &&
+      !name.includes('node_modules') &&
+      /import \{[^}]*\bcreateTestHarness\b/.test(readFileSync(join(ROOT, 'test', name), 'utf8')),
+  )
+  expect(harnesses).toEqual(['worker-harness.ts'])
+})
