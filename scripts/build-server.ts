@@ -75,6 +75,7 @@ async function buildServer(platforms: readonly string[]): Promise<void> {
   }
   for (const folder of ['fonts', 'models'])
     await cp(join(ROOT, 'origin', folder), join(server, folder), { recursive: true })
+  await cp(join(ROOT, 'scripts/photographs'), join(server, 'photographs'), { recursive: true })
   await cp(join(ROOT, 'patches'), join(server, 'patches'), { recursive: true })
   // For those who run the package without this repository.
   for (const folder of ['systemd', 'nginx']) {
@@ -125,7 +126,7 @@ async function serverManifest(platforms: readonly string[]): Promise<string> {
   const builds = Object.keys(libav.optionalDependencies ?? {}).filter((name) => LIBAV_BUILD.test(name))
   return publishedManifest(await manifestOf(PACKAGE), {
     bin: { 'media-proxy-server': './dist/cli.js' },
-    files: ['deploy', 'dist', 'fonts', 'models', 'patches', 'playground', 'THIRD-PARTY.txt'],
+    files: ['deploy', 'dist', 'fonts', 'models', 'patches', 'photographs', 'playground', 'THIRD-PARTY.txt'],
     dependencies: await dependencies(),
     optionalDependencies: Object.fromEntries([
       ...builds.map((name) => [name, libav.version]),

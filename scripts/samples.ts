@@ -1,7 +1,11 @@
-/** The objects that a fresh store starts with: made here, so that nothing has to be fetched to try the service. */
+/**
+ * The objects that a fresh store starts with: drawn here, but for two photographs that lie beside, so that nothing has to
+ * be fetched to try the service.
+ */
 
-import { access, mkdir, rename, writeFile } from 'node:fs/promises'
+import { access, mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { PHOTOGRAPHS } from '@media-proxy/origin/paths/paths.ts'
 import sharp from 'sharp'
 import { chime, dayVideo } from './moving-samples.ts'
 
@@ -11,7 +15,9 @@ export const SAMPLE_KEYS = {
   banner: 'banners/1/b4a2e10f',
   emoji: 'emojis/1001',
   sticker: 'stickers/2001',
-  photo: 'attachments/1/1/harbour.jpg',
+  photo: 'attachments/1/1/coffee.jpg',
+  portrait: 'attachments/1/1/portrait.jpg',
+  lying: 'attachments/1/1/harbour.jpg',
   video: 'attachments/1/1/day.mp4',
   sound: 'attachments/1/1/chime.wav',
   theme: 'themes/00c0ffee00c0ffee.css',
@@ -49,14 +55,20 @@ const MAKERS: Readonly<Record<keyof typeof SAMPLE_KEYS, () => Promise<Uint8Array
         .png()
         .toBuffer(),
     sticker: () => draw(speech(), 400, 200).webp({ quality: 90 }).toBuffer(),
-    photo: lyingPhoto,
+    photo: () => photograph('coffee.jpg'),
+    portrait: () => photograph('portrait.jpg'),
+    lying: lyingPicture,
     video: dayVideo,
     sound: chime,
     theme: () => Buffer.from(':root { --brand: #5865f2; --background: #1e1f22; --text: #dbdee1; }\n'),
   }
 
+function photograph(name: string): Promise<Uint8Array> {
+  return readFile(join(PHOTOGRAPHS, name))
+}
+
 /** Stored lying on its side with EXIF orientation 6, as a phone held upright does it. */
-async function lyingPhoto(): Promise<Uint8Array> {
+async function lyingPicture(): Promise<Uint8Array> {
   const upright = await draw(hills(), 1600, 1200).png().toBuffer()
   return sharp(upright).rotate(-90).withMetadata({ orientation: 6 }).jpeg({ quality: 90 }).toBuffer()
 }

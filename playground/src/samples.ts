@@ -9,7 +9,13 @@ interface Sample {
 
 /** What `pnpm start` puts into a fresh store. */
 const SAMPLES: readonly Sample[] = [
-  { label: 'Photo', source: '/attachments/1/1/harbour.jpg', thumbnail: 'width=80&height=80&format=webp' },
+  { label: 'Photo', source: '/attachments/1/1/coffee.jpg', thumbnail: 'width=80&height=80&format=webp' },
+  {
+    label: 'Portrait',
+    source: '/attachments/1/1/portrait.jpg',
+    thumbnail: 'width=80&height=80&gravity=face&format=webp',
+  },
+  { label: 'Drawing', source: '/attachments/1/1/harbour.jpg', thumbnail: 'width=80&height=80&format=webp' },
   { label: 'Avatar', source: '/avatars/1/5a6d0c1e.webp', thumbnail: 'size=80' },
   { label: 'Animated', source: '/avatars/1/a_77c0ffee.webp', thumbnail: 'size=80' },
   { label: 'Banner', source: '/banners/1/b4a2e10f.webp', thumbnail: 'size=160' },

@@ -10,8 +10,8 @@ export interface State {
 }
 
 export const FIRST_STATE: State = {
-  source: '/attachments/1/1/harbour.jpg',
-  parameters: { width: '640', format: 'webp' },
+  source: '/attachments/1/1/coffee.jpg',
+  parameters: { width: '480', format: 'webp' },
 }
 
 export type Family = 'asset' | 'transformation' | 'file'

@@ -9,7 +9,7 @@ export interface DocumentedPicture {
   readonly path: string
 }
 
-const PHOTO = '/attachments/1/1/harbour.jpg'
+const PHOTO = '/attachments/1/1/coffee.jpg'
 const AVATAR = '/avatars/1/5a6d0c1e.webp'
 const MOVING = '/avatars/1/77c0ffee.webp?size=100'
 const FRAMED = '/stickers/2001.webp?size=160'

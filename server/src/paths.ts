@@ -13,6 +13,7 @@ export const ENGINE_SCRIPT = join(CODE, 'engine.js')
 export const NSFW_MODEL = join(PACKAGE, 'models/nsfw.onnx')
 export const FONT_CONFIGURATION = join(PACKAGE, 'fonts/fonts.conf')
 export const FACE_MODEL = join(PACKAGE, 'models/face-detection.tflite')
+export const PHOTOGRAPHS = join(PACKAGE, 'photographs')
 export const PLAYGROUND = join(PACKAGE, 'playground')
 export const MANIFEST = join(PACKAGE, 'package.json')
 

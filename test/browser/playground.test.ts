@@ -31,7 +31,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
         width: document.querySelector<HTMLImageElement>('#rendition')?.naturalWidth,
         shift: Number(document.documentElement.dataset.shift ?? 0),
       }))
-      expect(width).toBe(640)
+      expect(width).toBe(480)
       expect(shift).toBeLessThan(0.01)
       expect(await page.textContent('#saving')).toMatch(/^−\d+ %$/)
       expect(await page.textContent('#original-caption')).toMatch(/^Original · [\d.]+ kB$/)
@@ -40,7 +40,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
         /^This answer cost \d+ ms of processor time, [\d.]+ kB\. A million at the edge: \$0\.31 from the cache/,
       )
       expect(complaints).toEqual([])
-      const picture = '/attachments/1/1/harbour.jpg?width=640&format=webp'
+      const picture = '/attachments/1/1/coffee.jpg?width=480&format=webp'
       expect(asked.slice(0, asked.indexOf(picture)).toSorted()).toEqual([
         '/_playground',
         '/_playground/app.css',
@@ -247,14 +247,14 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
       const { page, close } = await openPage('', { permissions: ['clipboard-read', 'clipboard-write'] })
       const copied = () => page.evaluate(() => navigator.clipboard.readText())
       await page.click('#copy-url')
-      const url = urlOf('/attachments/1/1/harbour.jpg?width=640&format=webp')
+      const url = urlOf('/attachments/1/1/coffee.jpg?width=480&format=webp')
       await expect.poll(copied).toBe(url)
       for (const [tab, expected] of [
-        ['curl', `curl -o harbour.webp '${url}'`],
+        ['curl', `curl -o coffee.webp '${url}'`],
         ['img', 'srcset="'],
         ['picture', '<source type="image/avif"'],
         ['CSS', 'image-set('],
-        ['TypeScript', 'media.attachment("1/1/harbour.jpg", { width: 640, format: "webp" })'],
+        ['TypeScript', 'media.attachment("1/1/coffee.jpg", { width: 480, format: "webp" })'],
       ] as const) {
         await page.click(`[role=tab]:text-is("${tab}")`)
         await page.click('#copy-code')

@@ -17,7 +17,7 @@ if (CHROMIUM === undefined) {
   for (const colorScheme of ['light', 'dark'] as const) {
     const page = await browser.newPage({ colorScheme, viewport: { width: 1240, height: 860 } })
     await page.goto(
-      `${door.url}/_playground#source=/attachments/1/1/harbour.jpg&width=480&format=avif&quality=20`,
+      `${door.url}/_playground#source=/attachments/1/1/coffee.jpg&width=480&format=avif&quality=40`,
     )
     await page.waitForLoadState('networkidle')
     const file = `playground-${colorScheme}.webp`

@@ -15,6 +15,8 @@ export const ENGINE_SCRIPT = join(SOURCES, 'engine/process/main.ts')
 export const NSFW_MODEL = join(MODELS, 'nsfw.onnx')
 /** For an engine process, which reads the system's fonts and leaves no cache of them. */
 export const FONT_CONFIGURATION = join(SOURCES, '../fonts/fonts.conf')
+/** For the samples of a fresh store (see scripts/photographs/README.md). */
+export const PHOTOGRAPHS = join(SOURCES, '../../scripts/photographs')
 export const FACE_MODEL = join(MODELS, 'face-detection.tflite')
 
 /** Node's compile cache, and of what it is made. */
