@@ -1,5 +1,4 @@
-import { setImmediate as turn } from 'node:timers/promises'
-import { expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { together } from './log.ts'
 
 function kept() {
@@ -14,23 +13,28 @@ function kept() {
   return { lines, written, flushes: () => flushes }
 }
 
-it('hands over the lines of one turn at once, in their order', async () => {
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
+
+it('hands over the lines of ten milliseconds at once, in their order', () => {
   const { lines, written } = kept()
   lines.write('one\n')
   lines.write('two\n')
+  vi.advanceTimersByTime(9)
   expect(written).toEqual([])
-  await turn()
-  expect(written).toEqual(['one\ntwo\n'])
   lines.write('three\n')
-  await turn()
-  expect(written).toEqual(['one\ntwo\n', 'three\n'])
+  vi.advanceTimersByTime(1)
+  expect(written).toEqual(['one\ntwo\nthree\n'])
+  lines.write('four\n')
+  vi.advanceTimersByTime(10)
+  expect(written).toEqual(['one\ntwo\nthree\n', 'four\n'])
 })
 
-it('writes at once what is fatal, and nothing twice', async () => {
+it('writes at once what is fatal, and nothing twice', () => {
   const { lines, written, flushes } = kept()
   lines.write('the last word\n')
   lines.flushSync()
   expect([written, flushes()]).toEqual([['the last word\n'], 1])
-  await turn()
+  vi.advanceTimersByTime(10)
   expect(written).toEqual(['the last word\n'])
 })
