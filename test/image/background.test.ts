@@ -3,6 +3,7 @@
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Door, openFilesystemOrigin } from '../doors.ts'
+import { animatedGif } from '../fixtures.ts'
 import { send } from '../http.ts'
 
 const GREY = { r: 90, g: 90, b: 90 }
@@ -31,7 +32,7 @@ describe('a background', () => {
   async function pixels(name: string, query: string): Promise<Buffer> {
     const { status, body } = await send(
       door.url,
-      `/attachments/1/${name}?format=png&background=ff2040&${query}`,
+      `/attachments/1/${name}?background=ff2040&${query}${query.includes('format=') ? '' : '&format=png'}`,
     )
     expect(status).toBe(200)
     return sharp(body).toColourspace('srgb').removeAlpha().raw().toBuffer()
@@ -40,6 +41,14 @@ describe('a background', () => {
   it.each(Object.keys(PICTURES))('around %s', async (name) => {
     for (const query of ['width=20&height=24&fit=contain', 'pad=2', 'width=20&height=24&fit=contain&pad=2']) {
       const [r = 0, g = 0, b = 0] = await pixels(name, query)
+      expectNear([r, g, b], BACKGROUND)
+    }
+  })
+
+  it.each(['grey.gif', 'moving.gif'])('in a GIF made of %s, whose colours do not have it', async (name) => {
+    await door.put('attachments/1/moving.gif', await animatedGif(40, 24))
+    for (const query of ['width=20&height=24&fit=contain', 'width=40&height=10&fit=contain&animated=true']) {
+      const [r = 0, g = 0, b = 0] = await pixels(name, `${query}&format=gif`)
       expectNear([r, g, b], BACKGROUND)
     }
   })

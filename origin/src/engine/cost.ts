@@ -43,6 +43,8 @@ export interface CostRender extends Size {
   readonly sharpened: boolean
   /** Turned, mirrored or padded: then its pixels are held between scaling and encoding. */
   readonly arranged: boolean
+  /** On a background: then it has a colour that its source need not have. */
+  readonly laid: boolean
   /** How often it is encoded at the most. */
   readonly encodes: number
 }
@@ -320,8 +322,10 @@ export function encoderOf(
   render: CostRender,
 ): EncoderName {
   const { format, quality, blur } = render
-  if (format === 'gif')
-    return source.palette && keepsSize(source, render) && blur === 0 ? 'gif palette' : format
+  if (format === 'gif') {
+    const keepsColours = source.palette && keepsSize(source, render) && blur === 0
+    return keepsColours && !render.laid && !render.arranged ? 'gif palette' : format
+  }
   if (format === 'png') {
     // An animation is written frame by frame, with all of its colours.
     if (source.palette && blur === 0 && quality !== 'lossless' && render.frames === 1) return 'png palette'

@@ -134,11 +134,12 @@ function hasFilters(svg: Uint8Array): boolean {
 
 /** What of a rendition decides its cost. */
 export function costRender(render: Render): CostRender {
-  const { format, quality, blur = 0, sharpen, maxBytes } = render
+  const { format, quality, blur = 0, sharpen, background, maxBytes } = render
   return {
     ...{ format, ...sizeOf(render), frames: 1, quality, blur },
     sharpened: sharpen !== undefined,
     arranged: isArranged(render),
+    laid: background !== undefined,
     encodes: maxBytes === undefined ? 1 : MAX_ENCODES,
   }
 }

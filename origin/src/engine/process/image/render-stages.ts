@@ -154,7 +154,7 @@ export async function run(
     const { width, height } = sizeOf(render)
     const encoder = encode(ready, {
       ...{ format, quality: level, sourceLossless: info.lossless, sourcePalette },
-      ...{ hasAlpha: info.hasAlpha, grainy, pixels: width * height },
+      ...{ hasAlpha: info.hasAlpha, isLaid: render.background !== undefined, grainy, pixels: width * height },
       ...(moving === undefined ? {} : { timing: moving.timing }),
     })
     return await encoder.toBuffer()
