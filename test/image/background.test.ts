@@ -45,6 +45,17 @@ describe('a background', () => {
     }
   })
 
+  it('is exact around a picture of more colours than sRGB has', async () => {
+    for (const colour of ['ff0000', '00ff00', '1284d6', 'ffffff']) {
+      const path = `/attachments/1/deep-p3.png?background=${colour}&width=20&height=24&fit=contain`
+      for (const format of ['png', 'webp&quality=lossless']) {
+        const { body } = await send(door.url, `${path}&format=${format}`)
+        const corner = await sharp(body).removeAlpha().extract({ left: 0, top: 0, width: 1, height: 1 })
+        expect((await corner.raw().toBuffer()).toString('hex')).toBe(colour)
+      }
+    }
+  })
+
   it.each(['grey.gif', 'moving.gif'])('in a GIF made of %s, whose colours do not have it', async (name) => {
     await door.put('attachments/1/moving.gif', await animatedGif(40, 24))
     for (const query of ['width=20&height=24&fit=contain', 'width=40&height=10&fit=contain&animated=true']) {

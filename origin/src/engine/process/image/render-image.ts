@@ -2,7 +2,7 @@ import type { ImageFormat } from '@media-proxy/shared/formats.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Sharp } from 'sharp'
 import { giveBack } from '../../../streams/give-back.ts'
-import { inItsColours, inPipelineColours } from './background.ts'
+import { awaitingBackground, inItsColours } from './background.ts'
 import { type DecodeStill, decodeFrame, needsOwnDecoder } from './decode.ts'
 import { type ImageInfo, UNLIMITED_PIXELS } from './inspect.ts'
 import { bytesToKeep, type KeptStill } from './kept-still.ts'
@@ -108,7 +108,7 @@ async function renderStill(
       : renderRaw(picture, render, { lossless: info.lossless, palette: false })
   }
   if (kept?.wanted !== true || bytesToKeep(info, render) === 0)
-    return finish(openStill(bytes, info, render), info, render, inPipelineColours(render, info))
+    return finish(openStill(bytes, info, render), info, render, awaitingBackground(render, info))
   // As a file: of bare pixels libvips scales other parts at a time, and rounds some of its sums otherwise. At one width of
   // sixty that is one level in one of a thousand samples.
   const file = await kept.read(async () => {
