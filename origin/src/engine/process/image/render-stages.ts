@@ -14,6 +14,7 @@ import { keepsSize, type Plan } from './plan.ts'
 import type { RawPicture } from './raw-picture.ts'
 import { readingOptions } from './read-jpeg.ts'
 import { sharp } from './sharp.ts'
+import { tellTransparency } from './webp-transparency.ts'
 
 /** What a request wants, once the source is known: its geometry has become a plan, its format one that is written. */
 export interface Render extends Layout {
@@ -157,7 +158,8 @@ export async function run(
       ...{ hasAlpha: info.hasAlpha, isLaid: render.background !== undefined, grainy, pixels: width * height },
       ...(moving === undefined ? {} : { timing: moving.timing }),
     })
-    return await encoder.toBuffer()
+    const encoded = await encoder.toBuffer()
+    return format === 'webp' ? tellTransparency(encoded) : encoded
   }
   const isLookedAt = moving === undefined && grainCounts(render, info, sourcePalette)
   try {
