@@ -64,6 +64,21 @@ describe('a background', () => {
     }
   })
 
+  it.each(Object.keys(PICTURES))('that is none darkens no blurred edge of %s', async (name) => {
+    for (const query of ['pad=8', 'pad=8&rotate=90', 'width=40&height=12&fit=contain']) {
+      const { body } = await send(door.url, `/attachments/1/${name}?format=png&blur=3&${query}`)
+      const pixels = await sharp(body).ensureAlpha().raw().toBuffer()
+      let edge = 0
+      for (let at = 0; at < pixels.length; at += 4) {
+        const [r = 0, g = 0, b = 0, alpha = 0] = pixels.subarray(at, at + 4)
+        if (alpha < 40 || alpha > 120) continue
+        edge += 1
+        expectNear([r, g, b], [90, 90, 90], 4)
+      }
+      expect(edge, query).toBeGreaterThan(20)
+    }
+  })
+
   it.each(Object.keys(PICTURES).filter((name) => name.includes('.png')))('under %s', async (name) => {
     for (const query of ['width=20', 'width=20&rotate=90']) {
       const [r = 0, g = 0, b = 0] = await pixels(name, query)
@@ -75,7 +90,7 @@ describe('a background', () => {
   })
 })
 
-function expectNear(colour: readonly number[], wanted: readonly number[]): void {
+function expectNear(colour: readonly number[], wanted: readonly number[], within = 2): void {
   for (const [at, level] of wanted.entries())
-    expect(Math.abs((colour[at] ?? 0) - level)).toBeLessThanOrEqual(2)
+    expect(Math.abs((colour[at] ?? 0) - level)).toBeLessThanOrEqual(within)
 }

@@ -41,7 +41,7 @@ export interface CostRender extends Size {
   /** Sigma of the blur in pixels; 0 for none. */
   readonly blur: number
   readonly sharpened: boolean
-  /** Turned, mirrored or padded: then its pixels are held between scaling and encoding. */
+  /** Turned, mirrored, padded, or blurred in a box: then its pixels are held between scaling and encoding. */
   readonly arranged: boolean
   /** On a background: then it has a colour that its source need not have. */
   readonly laid: boolean

@@ -10,7 +10,7 @@ import { MAX_PIXELS as MAX_GIF_PIXELS } from './image/mend-gif.ts'
 import { isWholePng } from './image/mend-png.ts'
 import type { Size } from './image/plan.ts'
 import type { Render } from './image/render-image.ts'
-import { isArranged } from './image/render-stages.ts'
+import { isHeld } from './image/render-stages.ts'
 
 /** What of a source is known when its header is. */
 export interface SeenBytes {
@@ -138,7 +138,7 @@ export function costRender(render: Render): CostRender {
   return {
     ...{ format, ...sizeOf(render), frames: 1, quality, blur },
     sharpened: sharpen !== undefined,
-    arranged: isArranged(render),
+    arranged: isHeld(render),
     laid: background !== undefined,
     encodes: maxBytes === undefined ? 1 : MAX_ENCODES,
   }

@@ -17,6 +17,7 @@ import {
   cut,
   filter,
   isArranged,
+  isFiltered,
   lay,
   openRaw,
   type Render,
@@ -194,7 +195,7 @@ function takesFrames(render: Render): boolean {
 }
 
 function isFinished(render: Render): boolean {
-  return isArranged(render) || render.blur !== undefined || render.sharpen !== undefined
+  return isArranged(render) || isFiltered(render)
 }
 
 /** Frames lie below each other in one tall picture: blurred together, each would bleed into the next. */

@@ -14,6 +14,8 @@ import {
   arrange,
   filter,
   isArranged,
+  isFiltered,
+  isHeld,
   openRaw,
   pixelsOf,
   type Render,
@@ -70,11 +72,14 @@ async function finish(
 ): Promise<Uint8Array | Failure> {
   const scaled = scale(opened, info, inside)
   // What is mixed with a background is mixed in sRGB, as browsers do.
-  if (!isArranged(render) && inside === render) return run(filter(scaled, render), info, render)
+  if (!isHeld(render) && inside === render) return run(filter(scaled, render), info, render)
   const pixels = await pixelsOf(scaled)
   if (isFailure(pixels)) return pixels
-  const held = openRaw(pixels)
-  return run(filter(isArranged(render) ? arrange(held, render) : held, render), info, render)
+  const arranged = isArranged(render) ? arrange(openRaw(pixels), render) : openRaw(pixels)
+  if (render.pad === undefined || !isFiltered(render)) return run(filter(arranged, render), info, render)
+  const padded = await pixelsOf(arranged)
+  giveBack(pixels.data)
+  return isFailure(padded) ? padded : run(filter(openRaw(padded), render), info, render)
 }
 
 /** Tells whether a file of this format can be an animation that is kept; a PNG is one as APNG. */

@@ -93,6 +93,14 @@ export function isArranged({ rotate, flip, pad }: Render): boolean {
   return [rotate, flip, pad].some((step) => step !== undefined)
 }
 
+/**
+ * Tells whether a scaled still becomes bare pixels before anything else is done to it. Sharp filters colours by their alpha
+ * only where they have one from the start, and not from what it adds itself to fill a box.
+ */
+export function isHeld(render: Render): boolean {
+  return isArranged(render) || (isFiltered(render) && render.plan.mode === 'contain')
+}
+
 /** Turns, mirrors and pads a scaled still, which is bare pixels by now. */
 export function arrange(pipeline: Sharp, render: Render): Sharp {
   const { rotate, flip, pad } = render
@@ -106,6 +114,11 @@ export function arrange(pipeline: Sharp, render: Render): Sharp {
 
 /** Sigma of the sharpened detail, in pixels, for each step of strength. */
 const SHARPEN_SIGMA = 0.5
+
+/** Tells whether a still is blurred or sharpened. */
+export function isFiltered({ blur, sharpen }: Pick<Render, 'blur' | 'sharpen'>): boolean {
+  return blur !== undefined || sharpen !== undefined
+}
 
 /** Blurs and sharpens a still. */
 export function filter(pipeline: Sharp, { blur, sharpen }: Pick<Render, 'blur' | 'sharpen'>): Sharp {
