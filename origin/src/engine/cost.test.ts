@@ -27,6 +27,7 @@ const photograph = (width: number, height: number): CostSource => ({
   interlaced: false,
   turned: true,
   cut: undefined,
+  whole: false,
   filtered: false,
   sourceBytes: width * height * 0.4,
 })

@@ -9,6 +9,7 @@ import { seeksFaces, sizeOf } from './image/layout.ts'
 import { MAX_PIXELS as MAX_GIF_PIXELS } from './image/mend-gif.ts'
 import { isWholePng } from './image/mend-png.ts'
 import type { Size } from './image/plan.ts'
+import { isWholeWebp } from './image/reading.ts'
 import type { Render } from './image/render-image.ts'
 import { isHeld } from './image/render-stages.ts'
 
@@ -40,6 +41,7 @@ export function costOfPicture(
     ...info,
     frames,
     turned: info.orientation > 1,
+    whole: isWholeWebp(info, render),
     filtered: info.format === 'svg' && hasFilters(seen.bytes),
     cut: cutLate ? ('late' as const) : isCutEarly ? ('early' as const) : undefined,
     sourceBytes: seen.sizeBytes,

@@ -12,6 +12,7 @@ import { type ImageInfo, UNLIMITED_PIXELS } from './inspect.ts'
 import { sizeOf } from './layout.ts'
 import { openFile } from './open-file.ts'
 import type { RawPicture } from './raw-picture.ts'
+import { readingOptions } from './reading.ts'
 import {
   arrange,
   cut,
@@ -175,7 +176,11 @@ async function cropOf(
     width: plan.width,
     height: plan.height,
   }
-  return (pipeline) => cut(pipeline, render).resize(width, height, { fit: 'fill' }).extract(part)
+  const reading = readingOptions(info, render)
+  return (pipeline) =>
+    cut(pipeline, render)
+      .resize(width, height, { fit: 'fill', ...reading })
+      .extract(part)
 }
 
 async function stripOf(pipeline: Sharp, bytes: Uint8Array): Promise<Strip> {

@@ -8,7 +8,7 @@ import { type ImageInfo, UNLIMITED_PIXELS } from './inspect.ts'
 import { bytesToKeep, type KeptStill } from './kept-still.ts'
 import { openFile } from './open-file.ts'
 import type { RawPicture } from './raw-picture.ts'
-import { readFully } from './read-jpeg.ts'
+import { readFully } from './reading.ts'
 import { renderAnimation } from './render-animation.ts'
 import {
   arrange,

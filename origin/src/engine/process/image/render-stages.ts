@@ -12,7 +12,7 @@ import { type ImageInfo, UNLIMITED_PIXELS } from './inspect.ts'
 import { isRightAngle, type Layout, sizeOf } from './layout.ts'
 import { keepsSize, type Plan } from './plan.ts'
 import type { RawPicture } from './raw-picture.ts'
-import { readingOptions } from './read-jpeg.ts'
+import { readingOptions } from './reading.ts'
 import { sharp } from './sharp.ts'
 import { tellTransparency } from './webp-transparency.ts'
 
@@ -22,7 +22,7 @@ export interface Render extends Layout {
   readonly quality: Quality
   /** Keep all frames where the output format can hold them. */
   readonly animated: boolean
-  /** Read a JPEG as coarsely as its codec can. */
+  /** Read a JPEG or a WebP as coarsely as its codec can. */
   readonly fast?: boolean
   /** Gaussian sigma in pixels of the rendition. */
   readonly blur?: number
