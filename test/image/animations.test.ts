@@ -11,12 +11,13 @@ import { send } from '../http.ts'
 const SECRET = 'internal-secret'
 const [WIDTH, HEIGHT] = [24, 16]
 
-/** Each pixel of each frame has a colour of its own. */
-async function animatedWebp(orientation?: number): Promise<Buffer> {
+/** Each pixel of each frame has a colour of its own; `cleared` columns of all but the first have none. */
+async function animatedWebp(orientation?: number, cleared = 0): Promise<Buffer> {
   const pixels = Buffer.from(
     [0, 1, 2].flatMap((frame) =>
       Array.from({ length: WIDTH * HEIGHT }, (_, at) => [
-        ...[(at % WIDTH) * 10, Math.floor(at / WIDTH) * 15, frame * 100, 255],
+        ...[(at % WIDTH) * 10, Math.floor(at / WIDTH) * 15, frame * 100],
+        frame > 0 && at % WIDTH < cleared ? 0 : 255,
       ]).flat(),
     ),
   )
@@ -102,6 +103,25 @@ describe('animations', () => {
       expect(meanDifference(still, moving)).toBeLessThan(1)
     },
   )
+
+  it('WebP tells of transparency where its frames leave something uncovered, and only there', async () => {
+    const flagsOf = async (query: string, name = '1') => {
+      const { body } = await send(door.url, `/attachments/1/${name}.webp?animated=true&format=webp&${query}`)
+      expect(body.toString('latin1', 12, 16)).toBe('VP8X')
+      return body[20]
+    }
+    const [animation, alpha] = [2, 16]
+    for (const query of [
+      'pad=4',
+      'pad=4&quality=lossless',
+      'pad=4&maxbytes=5000',
+      'width=12&height=12&fit=contain',
+    ])
+      expect(await flagsOf(query)).toBe(animation | alpha)
+    await door.put('attachments/1/half.webp', await animatedWebp(undefined, WIDTH / 2))
+    expect(await flagsOf('quality=lossless&trim=true', 'half')).toBe(animation | alpha)
+    for (const query of ['width=12', 'pad=4&background=ffffff']) expect(await flagsOf(query)).toBe(animation)
+  })
 
   it('WebP that is cut off plays its whole frames', async () => {
     const { status, body } = await send(door.url, '/attachments/1/cut.webp?animated=true&format=webp')

@@ -3,6 +3,7 @@
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Door, openFilesystemOrigin } from '../doors.ts'
+import { animatedGif } from '../fixtures.ts'
 import { send } from '../http.ts'
 
 const GREY = { r: 90, g: 90, b: 90 }
@@ -31,7 +32,7 @@ describe('a background', () => {
   async function pixels(name: string, query: string): Promise<Buffer> {
     const { status, body } = await send(
       door.url,
-      `/attachments/1/${name}?format=png&background=ff2040&${query}`,
+      `/attachments/1/${name}?background=ff2040&${query}${query.includes('format=') ? '' : '&format=png'}`,
     )
     expect(status).toBe(200)
     return sharp(body).toColourspace('srgb').removeAlpha().raw().toBuffer()
@@ -41,6 +42,40 @@ describe('a background', () => {
     for (const query of ['width=20&height=24&fit=contain', 'pad=2', 'width=20&height=24&fit=contain&pad=2']) {
       const [r = 0, g = 0, b = 0] = await pixels(name, query)
       expectNear([r, g, b], BACKGROUND)
+    }
+  })
+
+  it('is exact around a picture of more colours than sRGB has', async () => {
+    for (const colour of ['ff0000', '00ff00', '1284d6', 'ffffff']) {
+      const path = `/attachments/1/deep-p3.png?background=${colour}&width=20&height=24&fit=contain`
+      for (const format of ['png', 'webp&quality=lossless']) {
+        const { body } = await send(door.url, `${path}&format=${format}`)
+        const corner = await sharp(body).removeAlpha().extract({ left: 0, top: 0, width: 1, height: 1 })
+        expect((await corner.raw().toBuffer()).toString('hex')).toBe(colour)
+      }
+    }
+  })
+
+  it.each(['grey.gif', 'moving.gif'])('in a GIF made of %s, whose colours do not have it', async (name) => {
+    await door.put('attachments/1/moving.gif', await animatedGif(40, 24))
+    for (const query of ['width=20&height=24&fit=contain', 'width=40&height=10&fit=contain&animated=true']) {
+      const [r = 0, g = 0, b = 0] = await pixels(name, `${query}&format=gif`)
+      expectNear([r, g, b], BACKGROUND)
+    }
+  })
+
+  it.each(Object.keys(PICTURES))('that is none darkens no blurred edge of %s', async (name) => {
+    for (const query of ['pad=8', 'pad=8&rotate=90', 'width=40&height=12&fit=contain']) {
+      const { body } = await send(door.url, `/attachments/1/${name}?format=png&blur=3&${query}`)
+      const pixels = await sharp(body).ensureAlpha().raw().toBuffer()
+      let edge = 0
+      for (let at = 0; at < pixels.length; at += 4) {
+        const [r = 0, g = 0, b = 0, alpha = 0] = pixels.subarray(at, at + 4)
+        if (alpha < 40 || alpha > 120) continue
+        edge += 1
+        expectNear([r, g, b], [90, 90, 90], 4)
+      }
+      expect(edge, query).toBeGreaterThan(20)
     }
   })
 
@@ -55,7 +90,7 @@ describe('a background', () => {
   })
 })
 
-function expectNear(colour: readonly number[], wanted: readonly number[]): void {
+function expectNear(colour: readonly number[], wanted: readonly number[], within = 2): void {
   for (const [at, level] of wanted.entries())
-    expect(Math.abs((colour[at] ?? 0) - level)).toBeLessThanOrEqual(2)
+    expect(Math.abs((colour[at] ?? 0) - level)).toBeLessThanOrEqual(within)
 }

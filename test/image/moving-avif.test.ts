@@ -12,11 +12,12 @@ import { send } from '../http.ts'
 import { bouncing, FRAME_DELAYS_MS, FRAME_HEIGHT, FRAME_WIDTH } from '../pictures/drawings.ts'
 
 const libav = await loadLibav()
+const SECRET = 'internal-secret'
 
 describe.skipIf(libav === undefined)('AVIF that moves (needs libav)', () => {
   let door: Door
   beforeAll(async () => {
-    door = await openFilesystemOrigin({ MEDIA_PROXY_NSFW_ENABLED: 'false' })
+    door = await openFilesystemOrigin({ MEDIA_PROXY_NSFW_ENABLED: 'false', MEDIA_PROXY_SECRET_KEY: SECRET })
   })
   afterAll(() => door.close())
 
@@ -66,6 +67,33 @@ describe.skipIf(libav === undefined)('AVIF that moves (needs libav)', () => {
     } finally {
       await browser.close()
     }
+  })
+
+  it('has its frames on white, as other animations have', async () => {
+    const { body: avif } = await ask('moving.gif', await moving(), 'format=avif&animated=true')
+    const framesOf = async (name: string, bytes: Uint8Array) => {
+      await door.put(name, bytes, undefined, 'uploads')
+      const { body } = await send(door.url, '/_frames', {
+        method: 'POST',
+        headers: { 'x-internal-secret': SECRET, 'content-type': 'application/json' },
+        body: JSON.stringify({ type: 'upload', upload_filename: name }),
+      })
+      const { frames }: { frames: { timestamp: number; base64: string }[] } = JSON.parse(body.toString())
+      return Promise.all(
+        frames.map(async ({ timestamp, base64 }) => {
+          const corner = sharp(Buffer.from(base64, 'base64')).extract({
+            left: 2,
+            top: 2,
+            width: 1,
+            height: 1,
+          })
+          return { timestamp, light: ((await corner.raw().toBuffer())[0] ?? 0) > 240 }
+        }),
+      )
+    }
+    const frames = await framesOf('moving.avif', avif)
+    expect(frames.map(({ light }) => light)).toEqual([true, true, true])
+    expect(frames).toEqual(await framesOf('moving.gif', await moving()))
   })
 
   it('is WebP where it would be too small, exact, or bounded in bytes', async () => {

@@ -27,6 +27,7 @@ const photograph = (width: number, height: number): CostSource => ({
   interlaced: false,
   turned: true,
   cut: undefined,
+  whole: false,
   filtered: false,
   sourceBytes: width * height * 0.4,
 })
@@ -39,6 +40,7 @@ const to = (format: CostRender['format'], width: number, height: number): CostRe
   blur: 0,
   sharpened: false,
   arranged: false,
+  laid: false,
   encodes: 1,
 })
 const FORMATS = ['jpeg', 'png', 'webp', 'avif', 'gif'] as const
@@ -92,6 +94,15 @@ describe('a predicted cost', () => {
       predictRender(photograph(4000, 3000), to(format, 4000, 3000)).memoryBytes
     expect(memory('avif')).toBeGreaterThan(3 * memory('jpeg'))
     expect(memory('webp')).toBeGreaterThan(memory('jpeg'))
+  })
+
+  it('of a GIF counts the choice of colours where those of the source are not enough', () => {
+    const gif = { ...photograph(1000, 500), format: 'gif', palette: true, turned: false } as const
+    const render = to('gif', 1000, 500)
+    for (const changed of [{ laid: true }, { arranged: true }])
+      expect(predictRender(gif, { ...render, ...changed }).cpuSeconds).toBeGreaterThan(
+        2 * predictRender(gif, render).cpuSeconds,
+      )
   })
 
   it('of a few bytes that declare a huge PNG is beyond any budget', () => {

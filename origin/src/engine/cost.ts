@@ -26,6 +26,8 @@ export interface CostSource extends Size {
   readonly turned: boolean
   /** A part of it is used: cut out on the way, or of pixels that are all held first. Either way it is decoded at its full size. */
   readonly cut: 'early' | 'late' | undefined
+  /** Held at full size, however small it becomes, though its codec could scale it. */
+  readonly whole: boolean
   /** Drawn with filters, each of which holds and computes the whole picture anew. */
   readonly filtered: boolean
   /** Sharp does not decode it as others of its format. */
@@ -41,8 +43,10 @@ export interface CostRender extends Size {
   /** Sigma of the blur in pixels; 0 for none. */
   readonly blur: number
   readonly sharpened: boolean
-  /** Turned, mirrored or padded: then its pixels are held between scaling and encoding. */
+  /** Turned, mirrored, padded, or blurred in a box: then its pixels are held between scaling and encoding. */
   readonly arranged: boolean
+  /** On a background: then it has a colour that its source need not have. */
+  readonly laid: boolean
   /** How often it is encoded at the most. */
   readonly encodes: number
 }
@@ -267,7 +271,7 @@ function workBytes(source: CostSource, render: CostRender): number {
   const sourcePixels = source.width * source.height
   const renderedPixels = render.width * render.height
   const pixelBytes = source.bands * source.bytesPerSample
-  const shrinks = decoder.shrinks && source.cut === undefined
+  const shrinks = decoder.shrinks && source.cut === undefined && !source.whole
   const heldPixels = shrinks ? Math.min(sourcePixels, renderedPixels) : sourcePixels
   const heldWidth = shrinks ? Math.min(source.width, 2 * render.width) : source.width
   const rows = heldWidth * Math.min(source.height, HELD_ROWS) * pixelBytes * (source.hasAlpha ? 2 : 1)
@@ -320,8 +324,10 @@ export function encoderOf(
   render: CostRender,
 ): EncoderName {
   const { format, quality, blur } = render
-  if (format === 'gif')
-    return source.palette && keepsSize(source, render) && blur === 0 ? 'gif palette' : format
+  if (format === 'gif') {
+    const keepsColours = source.palette && keepsSize(source, render) && blur === 0
+    return keepsColours && !render.laid && !render.arranged ? 'gif palette' : format
+  }
   if (format === 'png') {
     // An animation is written frame by frame, with all of its colours.
     if (source.palette && blur === 0 && quality !== 'lossless' && render.frames === 1) return 'png palette'

@@ -11,7 +11,7 @@ export interface RenderOptions extends Omit<Transformation, keyof Box> {
   readonly imagesOnly: boolean
 }
 
-/** How JPEG is read: at full size before it is made smaller, or as coarsely as its codec can. */
+/** How JPEG and WebP are read: at full size before they are made smaller, or as coarsely as their codecs can. */
 export type RenderQuality = 'fine' | 'fast'
 
 /** How the size of a rendition follows from that of its source. */

@@ -204,7 +204,7 @@ export const configSchema = z.strictObject({
   }),
   render: group({
     quality: choice(
-      'Whether JPEG is read at full size before it is made smaller, or as coarsely as its codec can.',
+      'Whether JPEG and WebP are read at full size before they are made smaller, or as coarsely as their codecs can.',
       ['fine', 'fast'],
       { default: 'fine' },
     ),

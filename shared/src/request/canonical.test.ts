@@ -198,6 +198,8 @@ describe('the canonical URL', () => {
     ['/attachments/1/a.png', '/attachments/1/a.png?quality=lossless&fit=inside&dpr=3&gravity=east'],
     ['/attachments/1/a.png?format=png', '/attachments/1/a.png?format=png&quality=high'],
     ['/attachments/1/a.mp4?time=1.5', '/attachments/1/a.mp4?time=1.500'],
+    ['/attachments/1/a.mp4?sprite=3x2', '/attachments/1/a.mp4?sprite=3x2&width=160&format=webp&dpr=1'],
+    ['/attachments/1/a.mp4?sprite=3x2&dpr=2', '/attachments/1/a.mp4?sprite=3x2&format=auto'],
     [
       '/attachments/1/a.png?width=9&height=5&fit=contain',
       '/attachments/1/a.png?width=9&height=5&fit=contain&gravity=face',

@@ -41,6 +41,8 @@ export const DEFAULT_QUALITY = 80
 export const DPRS = [1, 1.5, 2, 3] as const
 
 const NAMED_QUALITIES: Readonly<Record<string, Quality>> = { high: 80, low: 20, lossless: 'lossless' }
+/** Pixels of each frame of a sheet, where no side is asked for. */
+const DEFAULT_SPRITE_WIDTH = 160
 /** Pictures a second of a clip or a preview. */
 export const MAX_FPS = 30
 const LEAST_DURATION_MS = 10
@@ -141,7 +143,11 @@ export function parseTransformation(
   const download = read('download', parseBoolean) ?? false
   if (read.rejected !== undefined) return badParameter(read.rejected, query)
 
-  const width = givenWidth === undefined ? undefined : scaled(givenWidth, dpr)
+  // A clip is no sheet.
+  const sprite = isClip ? undefined : asksSprite
+  const isBareSheet = sprite !== undefined && givenWidth === undefined && givenHeight === undefined
+  const askedWidth = givenWidth === undefined ? undefined : scaled(givenWidth, dpr)
+  const width = isBareSheet ? DEFAULT_SPRITE_WIDTH : askedWidth
   const height = givenHeight === undefined ? undefined : scaled(givenHeight, dpr)
   const requestedOtherwise =
     width !== undefined ||
@@ -155,14 +161,14 @@ export function parseTransformation(
   const requested = requestedOtherwise || (quality !== undefined && quality !== 'lossless')
   if (!requested) return { rendition: undefined, download, negotiable: false }
 
-  // A clip is no sheet.
-  const sprite = isClip ? undefined : asksSprite
   const largerSide =
     width === undefined && height === undefined ? undefined : Math.max(width ?? 0, height ?? 0)
   const rule = format === 'auto' ? 'auto' : 'none'
   const avif = canBeAvif(animated, largerSide)
-  const negotiable = canNegotiate(rule, 'source', avif)
-  const own = format === undefined || format === 'auto' ? 'source' : format
+  // Sheets are made of videos alone, whose stills are WebP.
+  const unsaid = sprite === undefined ? 'source' : 'webp'
+  const negotiable = canNegotiate(rule, unsaid, avif)
+  const own = format === undefined || format === 'auto' ? unsaid : format
   const resolved = negotiate(rule, negotiation.accept, avif) ?? own
   const effective = effectiveQuality(resolved, quality ?? DEFAULT_QUALITY)
   // Neither a sheet moves nor a JPEG.

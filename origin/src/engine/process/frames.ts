@@ -16,9 +16,10 @@ import { type ImageSequence, readSequence } from './image/sequence.ts'
 import { threeFrames, threeMoments } from './moments/moments.ts'
 import { openPicture } from './open-picture.ts'
 import { costOfPicture, costOfStill, MOST_SECONDS, type SeenBytes } from './predict.ts'
-import { type MediaSource, memorySource } from './source/media-source.ts'
+import type { MediaSource } from './source/media-source.ts'
 import { createStillDecoder } from './stills.ts'
 import { readThreeFrames } from './video/frames.ts'
+import { playSequence } from './video/play-sequence.ts'
 import { openVideo, type Video, type VideoTools } from './video/video.ts'
 
 export interface FrameFile {
@@ -91,12 +92,15 @@ async function pictureFiles(
   const { bytes, info } = opened
   if (info.frames === 1) return [{ timestampSeconds: 0, mime: kind.mime, bytes }]
   const sequence = info.format === 'avif' ? readSequence(bytes) : undefined
-  if (sequence !== undefined) return sequenceFiles(sequence, tools)
-  const times = await animationTimes(bytes, info)
+  const times = sequence === undefined ? await animationTimes(bytes, info) : sequenceTimes(sequence)
   const wanted = threeMoments(times.at(-1) ?? 0).map((moment) => frameAt(times, moment))
+  const reachable = reachableFrames(threeFrames(wanted, info.frames), affordableDecodes(info, limits))
+  if (sequence !== undefined) {
+    const played = await playedPictures(sequence, { info, frames: reachable, times }, tools)
+    return isFailure(played) ? played : jpegFiles(played)
+  }
   const shown: ShownPicture[] = []
-  const decodes = affordableDecodes(info, limits)
-  for (const frame of reachableFrames(threeFrames(wanted, info.frames), decodes)) {
+  for (const frame of reachable) {
     const maxSidePixels = Math.max(info.width, info.height)
     const picture = await decodePicture(bytes, info, { frame, maxSidePixels }, createStillDecoder(tools))
     if (!isFailure(picture)) shown.push({ picture, timestampSeconds: times[frame] ?? 0 })
@@ -116,18 +120,39 @@ function costOfFrames(info: ImageInfo, seen: SeenBytes, limits: MediaLimits): Co
   }
 }
 
-/** What an animated AVIF plays is a video beside its still. */
-async function sequenceFiles(
+function sequenceTimes(sequence: ImageSequence): readonly number[] {
+  const times = [0]
+  for (const milliseconds of sequence.timing(sequence.frames).delay ?? [])
+    times.push((times.at(-1) ?? 0) + milliseconds / 1000)
+  return times
+}
+
+interface WantedFrames {
+  readonly info: ImageInfo
+  readonly frames: readonly number[]
+  readonly times: readonly number[]
+}
+
+/** What an animated AVIF plays is a video beside its still, and its alpha another one. Fails where no frame decodes. */
+async function playedPictures(
   sequence: ImageSequence,
+  { info, frames, times }: WantedFrames,
   tools: VideoTools,
-): Promise<readonly FrameFile[] | Failure> {
-  const video = await openVideo(tools, memorySource(sequence.asVideo(), undefined), 'mp4')
-  if (isFailure(video)) return video
-  try {
-    return await filesOf(video)
-  } finally {
-    await video.close()
+): Promise<readonly ShownPicture[] | Failure> {
+  const played = await playSequence(tools, sequence, info)
+  if (isFailure(played)) return played
+  const shown: ShownPicture[] = []
+  let index = 0
+  for await (const picture of played.frames) {
+    if (isFailure(picture)) {
+      if (shown.length === 0) return picture
+      break
+    }
+    if (frames.includes(index)) shown.push({ picture, timestampSeconds: times[index] ?? 0 })
+    if (index === frames.at(-1)) break
+    index += 1
   }
+  return shown
 }
 
 interface ShownPicture {

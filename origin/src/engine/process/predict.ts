@@ -9,8 +9,9 @@ import { seeksFaces, sizeOf } from './image/layout.ts'
 import { MAX_PIXELS as MAX_GIF_PIXELS } from './image/mend-gif.ts'
 import { isWholePng } from './image/mend-png.ts'
 import type { Size } from './image/plan.ts'
+import { isWholeWebp } from './image/reading.ts'
 import type { Render } from './image/render-image.ts'
-import { isArranged } from './image/render-stages.ts'
+import { isHeld } from './image/render-stages.ts'
 
 /** What of a source is known when its header is. */
 export interface SeenBytes {
@@ -40,6 +41,7 @@ export function costOfPicture(
     ...info,
     frames,
     turned: info.orientation > 1,
+    whole: isWholeWebp(info, render),
     filtered: info.format === 'svg' && hasFilters(seen.bytes),
     cut: cutLate ? ('late' as const) : isCutEarly ? ('early' as const) : undefined,
     sourceBytes: seen.sizeBytes,
@@ -134,11 +136,12 @@ function hasFilters(svg: Uint8Array): boolean {
 
 /** What of a rendition decides its cost. */
 export function costRender(render: Render): CostRender {
-  const { format, quality, blur = 0, sharpen, maxBytes } = render
+  const { format, quality, blur = 0, sharpen, background, maxBytes } = render
   return {
     ...{ format, ...sizeOf(render), frames: 1, quality, blur },
     sharpened: sharpen !== undefined,
-    arranged: isArranged(render),
+    arranged: isHeld(render),
+    laid: background !== undefined,
     encodes: maxBytes === undefined ? 1 : MAX_ENCODES,
   }
 }

@@ -67,9 +67,6 @@ export async function renderVideo(
   }
 }
 
-/** Width of each frame of a sheet, where none is asked for. */
-const SPRITE_WIDTH = 160
-
 async function renderSheet(
   video: Video,
   sprite: Sprite,
@@ -80,7 +77,6 @@ async function renderSheet(
   const { options } = job
   const { width, height } = options.geometry.kind === 'asset' ? {} : options.geometry
   const frame = planTransformation(video.info.video, {
-    ...(width === undefined && height === undefined ? { width: SPRITE_WIDTH } : {}),
     ...(width === undefined ? {} : { width }),
     ...(height === undefined ? {} : { height }),
     ...{ fit: 'inside', gravity: 'centre' },

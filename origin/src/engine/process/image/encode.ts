@@ -28,6 +28,8 @@ export interface EncodeOptions {
   readonly sourceLossless: boolean
   /** The source was a palette: the only case in which a PNG may be one. */
   readonly sourcePalette: boolean
+  /** A colour was laid below it or around it that the palette of the source need not have. */
+  readonly isLaid: boolean
   /** Of the rendition. */
   readonly pixels: number
   readonly hasAlpha: boolean
@@ -62,7 +64,7 @@ const PNG_GRAINY = { compressionLevel: 6, adaptiveFiltering: true }
 
 /** Adds the encoder to a pipeline. */
 export function encode(pipeline: Sharp, options: EncodeOptions): Sharp {
-  const { format, quality, sourceLossless, sourcePalette, grainy, timing } = options
+  const { format, quality, sourceLossless, sourcePalette, isLaid, grainy, timing } = options
   const exact = quality === 'lossless' && sourceLossless
   const level = quality === 'lossless' ? NEAR_LOSSLESS_QUALITY : quality
   switch (format) {
@@ -91,7 +93,8 @@ export function encode(pipeline: Sharp, options: EncodeOptions): Sharp {
             },
       )
     case 'gif':
-      return pipeline.gif({ ...timing })
+      // Otherwise Sharp paints with the colours of the source alone.
+      return pipeline.gif({ ...timing, reuse: !isLaid })
   }
 }
 

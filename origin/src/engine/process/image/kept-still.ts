@@ -8,7 +8,7 @@ import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
 import { giveBack } from '../../../streams/give-back.ts'
 import type { Sharing } from '../../jobs.ts'
 import type { ImageInfo } from './inspect.ts'
-import { isReadWhole } from './read-jpeg.ts'
+import { isReadWhole } from './reading.ts'
 import type { Render } from './render-stages.ts'
 
 /** A decoded picture, or a file of bare pixels. */

@@ -12,11 +12,13 @@ import { type ImageInfo, UNLIMITED_PIXELS } from './inspect.ts'
 import { sizeOf } from './layout.ts'
 import { openFile } from './open-file.ts'
 import type { RawPicture } from './raw-picture.ts'
+import { readingOptions } from './reading.ts'
 import {
   arrange,
   cut,
   filter,
   isArranged,
+  isFiltered,
   lay,
   openRaw,
   type Render,
@@ -174,7 +176,11 @@ async function cropOf(
     width: plan.width,
     height: plan.height,
   }
-  return (pipeline) => cut(pipeline, render).resize(width, height, { fit: 'fill' }).extract(part)
+  const reading = readingOptions(info, render)
+  return (pipeline) =>
+    cut(pipeline, render)
+      .resize(width, height, { fit: 'fill', ...reading })
+      .extract(part)
 }
 
 async function stripOf(pipeline: Sharp, bytes: Uint8Array): Promise<Strip> {
@@ -194,7 +200,7 @@ function takesFrames(render: Render): boolean {
 }
 
 function isFinished(render: Render): boolean {
-  return isArranged(render) || render.blur !== undefined || render.sharpen !== undefined
+  return isArranged(render) || isFiltered(render)
 }
 
 /** Frames lie below each other in one tall picture: blurred together, each would bleed into the next. */

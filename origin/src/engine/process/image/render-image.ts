@@ -2,18 +2,20 @@ import type { ImageFormat } from '@media-proxy/shared/formats.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Sharp } from 'sharp'
 import { giveBack } from '../../../streams/give-back.ts'
-import { inItsColours, inPipelineColours } from './background.ts'
+import { awaitingBackground, inItsColours } from './background.ts'
 import { type DecodeStill, decodeFrame, needsOwnDecoder } from './decode.ts'
 import { type ImageInfo, UNLIMITED_PIXELS } from './inspect.ts'
 import { bytesToKeep, type KeptStill } from './kept-still.ts'
 import { openFile } from './open-file.ts'
 import type { RawPicture } from './raw-picture.ts'
-import { readFully } from './read-jpeg.ts'
+import { readFully } from './reading.ts'
 import { renderAnimation } from './render-animation.ts'
 import {
   arrange,
   filter,
   isArranged,
+  isFiltered,
+  isHeld,
   openRaw,
   pixelsOf,
   type Render,
@@ -70,11 +72,14 @@ async function finish(
 ): Promise<Uint8Array | Failure> {
   const scaled = scale(opened, info, inside)
   // What is mixed with a background is mixed in sRGB, as browsers do.
-  if (!isArranged(render) && inside === render) return run(filter(scaled, render), info, render)
+  if (!isHeld(render) && inside === render) return run(filter(scaled, render), info, render)
   const pixels = await pixelsOf(scaled)
   if (isFailure(pixels)) return pixels
-  const held = openRaw(pixels)
-  return run(filter(isArranged(render) ? arrange(held, render) : held, render), info, render)
+  const arranged = isArranged(render) ? arrange(openRaw(pixels), render) : openRaw(pixels)
+  if (render.pad === undefined || !isFiltered(render)) return run(filter(arranged, render), info, render)
+  const padded = await pixelsOf(arranged)
+  giveBack(pixels.data)
+  return isFailure(padded) ? padded : run(filter(openRaw(padded), render), info, render)
 }
 
 /** Tells whether a file of this format can be an animation that is kept; a PNG is one as APNG. */
@@ -108,7 +113,7 @@ async function renderStill(
       : renderRaw(picture, render, { lossless: info.lossless, palette: false })
   }
   if (kept?.wanted !== true || bytesToKeep(info, render) === 0)
-    return finish(openStill(bytes, info, render), info, render, inPipelineColours(render, info))
+    return finish(openStill(bytes, info, render), info, render, awaitingBackground(render, info))
   // As a file: of bare pixels libvips scales other parts at a time, and rounds some of its sums otherwise. At one width of
   // sixty that is one level in one of a thousand samples.
   const file = await kept.read(async () => {

@@ -12,8 +12,9 @@ import { type ImageInfo, UNLIMITED_PIXELS } from './inspect.ts'
 import { isRightAngle, type Layout, sizeOf } from './layout.ts'
 import { keepsSize, type Plan } from './plan.ts'
 import type { RawPicture } from './raw-picture.ts'
-import { readingOptions } from './read-jpeg.ts'
+import { readingOptions } from './reading.ts'
 import { sharp } from './sharp.ts'
+import { tellTransparency } from './webp-transparency.ts'
 
 /** What a request wants, once the source is known: its geometry has become a plan, its format one that is written. */
 export interface Render extends Layout {
@@ -21,7 +22,7 @@ export interface Render extends Layout {
   readonly quality: Quality
   /** Keep all frames where the output format can hold them. */
   readonly animated: boolean
-  /** Read a JPEG as coarsely as its codec can. */
+  /** Read a JPEG or a WebP as coarsely as its codec can. */
   readonly fast?: boolean
   /** Gaussian sigma in pixels of the rendition. */
   readonly blur?: number
@@ -92,6 +93,14 @@ export function isArranged({ rotate, flip, pad }: Render): boolean {
   return [rotate, flip, pad].some((step) => step !== undefined)
 }
 
+/**
+ * Tells whether a scaled still becomes bare pixels before anything else is done to it. Sharp filters colours by their alpha
+ * only where they have one from the start, and not from what it adds itself to fill a box.
+ */
+export function isHeld(render: Render): boolean {
+  return isArranged(render) || (isFiltered(render) && render.plan.mode === 'contain')
+}
+
 /** Turns, mirrors and pads a scaled still, which is bare pixels by now. */
 export function arrange(pipeline: Sharp, render: Render): Sharp {
   const { rotate, flip, pad } = render
@@ -105,6 +114,11 @@ export function arrange(pipeline: Sharp, render: Render): Sharp {
 
 /** Sigma of the sharpened detail, in pixels, for each step of strength. */
 const SHARPEN_SIGMA = 0.5
+
+/** Tells whether a still is blurred or sharpened. */
+export function isFiltered({ blur, sharpen }: Pick<Render, 'blur' | 'sharpen'>): boolean {
+  return blur !== undefined || sharpen !== undefined
+}
 
 /** Blurs and sharpens a still. */
 export function filter(pipeline: Sharp, { blur, sharpen }: Pick<Render, 'blur' | 'sharpen'>): Sharp {
@@ -154,10 +168,11 @@ export async function run(
     const { width, height } = sizeOf(render)
     const encoder = encode(ready, {
       ...{ format, quality: level, sourceLossless: info.lossless, sourcePalette },
-      ...{ hasAlpha: info.hasAlpha, grainy, pixels: width * height },
+      ...{ hasAlpha: info.hasAlpha, isLaid: render.background !== undefined, grainy, pixels: width * height },
       ...(moving === undefined ? {} : { timing: moving.timing }),
     })
-    return await encoder.toBuffer()
+    const encoded = await encoder.toBuffer()
+    return format === 'webp' ? tellTransparency(encoded) : encoded
   }
   const isLookedAt = moving === undefined && grainCounts(render, info, sourcePalette)
   try {

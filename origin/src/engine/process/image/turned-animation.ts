@@ -8,6 +8,7 @@ import { UNLIMITED_PIXELS } from './inspect.ts'
 import { AS_FAR_AS_IT_GOES } from './mend.ts'
 import type { Size } from './plan.ts'
 import type { RawPicture } from './raw-picture.ts'
+import { readingOptions } from './reading.ts'
 import type { Played } from './render-animation.ts'
 import type { Render } from './render-stages.ts'
 import { sharp } from './sharp.ts'
@@ -15,11 +16,8 @@ import { framesOf } from './strip.ts'
 import { isSideways, turned } from './turn-pixels.ts'
 
 /** Plays a file upright. Throws what Sharp throws. */
-export async function playTurned(
-  bytes: Uint8Array,
-  info: ImageInfo,
-  { plan, part }: Render,
-): Promise<Played> {
+export async function playTurned(bytes: Uint8Array, info: ImageInfo, render: Render): Promise<Played> {
+  const { plan, part } = render
   // A part is told in pixels of the whole.
   const upright = part === undefined ? filled(info, plan) : info
   const { width, height } = isSideways(info.orientation)
@@ -28,7 +26,7 @@ export async function playTurned(
   const opened = sharp(bytes, { ...UNLIMITED_PIXELS, ...AS_FAR_AS_IT_GOES, pages: -1 })
   const { loop = 0, delay } = await opened.metadata()
   const data = await opened
-    .resize(width, height, { fit: 'fill' })
+    .resize(width, height, { fit: 'fill', ...readingOptions(info, render) })
     .toColourspace('srgb')
     .ensureAlpha()
     .raw({ depth: 'uchar' })

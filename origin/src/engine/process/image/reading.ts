@@ -1,7 +1,11 @@
 /**
- * How coarsely a JPEG is decoded that becomes smaller. Its codec can halve both sides one to three times on the way, at a
+ * How coarsely a JPEG or a WebP is decoded that becomes smaller. The codec of JPEG can halve both sides one to three times on the way, at a
  * fraction of the time, and of the sharpness: it leaves out frequencies block by block, and keeps the chroma as coarse as
  * it was stored. On four photographs (SSIMULACRA2 against the whole picture, reduced): 67 so, 72 read at full size.
+ *
+ * That of WebP can scale to any size, and has no filter for it: photographs lose up to a sixth of their contrast between
+ * neighbours, and what is fine has patterns that are not there. Against a good filter (PSNR): 42 dB of a photograph and 25 of
+ * text so, 54 and 39 read at full size, in half as much time again.
  */
 
 import type { ResizeOptions, Sharp } from 'sharp'
@@ -19,13 +23,25 @@ export function readFully(pipeline: Sharp, info: ImageInfo, render: Render): Sha
   return reads(info, render) === 'fully' ? pipeline.pipelineColourspace('srgb') : pipeline
 }
 
-/** The scaling of what is read: as coarsely as it can be, or so that at least half of it is left to a good filter. */
+/** The scaling of what is read: as coarsely as it can be, or so that at least half of a JPEG, or all of a WebP, is left to a good filter. */
 export function readingOptions(
   info: Pick<ImageInfo, 'width' | 'height'> & Partial<ImageInfo>,
-  render: Render,
+  render: Pick<Render, 'fast'>,
 ): Pick<ResizeOptions, 'fastShrinkOnLoad'> {
-  return info.format === 'jpeg' && render.fast !== true ? { fastShrinkOnLoad: false } : {}
+  const isFine = info.format === 'jpeg' ? render.fast !== true : isWholeWebp(info, render)
+  return isFine ? { fastShrinkOnLoad: false } : {}
 }
+
+/** Tells whether a WebP is held at full size, however small it becomes. */
+export function isWholeWebp(
+  { format, width, height }: Pick<ImageInfo, 'width' | 'height'> & Partial<ImageInfo>,
+  { fast }: Pick<Render, 'fast'>,
+): boolean {
+  return format === 'webp' && fast !== true && width * height <= WHOLE_WEBP_PIXELS
+}
+
+/** Beyond it a frame takes a hundred megabytes. */
+const WHOLE_WEBP_PIXELS = 16_000_000
 
 function reads(
   { format, width, height, bands, plainColours }: ImageInfo,

@@ -1,0 +1,79 @@
+/** A WebP becomes smaller as well as any other picture does. */
+
+import sharp from 'sharp'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Door, openFilesystemOrigin } from '../doors.ts'
+import { send } from '../http.ts'
+
+const SIDE = 300
+
+/** Rings that become finer from the middle on: whatever scales badly draws others beside them. */
+function rings(): Buffer {
+  const data = Buffer.alloc(SIDE * SIDE * 3)
+  for (let at = 0; at < SIDE * SIDE; at += 1) {
+    const [x, y] = [(at % SIDE) - SIDE / 2, Math.floor(at / SIDE) - SIDE / 2]
+    data.fill(127 + 127 * Math.cos((x * x + y * y) / SIDE), at * 3, at * 3 + 3)
+  }
+  return data
+}
+
+const raw = { width: SIDE, height: SIDE, channels: 3 } as const
+const picture = () => sharp(rings(), { raw })
+/** The same twice, one below the other. */
+const moving = () =>
+  sharp(Buffer.concat([rings(), rings()]), { raw: { ...raw, height: 2 * SIDE, pageHeight: SIDE } })
+
+async function open(settings: Record<string, string>): Promise<Door> {
+  const door = await openFilesystemOrigin(settings)
+  await door.put('attachments/1/still.png', await picture().png().toBuffer())
+  await door.put('attachments/1/still.webp', await picture().webp({ lossless: true }).toBuffer())
+  await door.put(
+    'attachments/1/moving.webp',
+    await moving()
+      .webp({ lossless: true, delay: [100, 100] })
+      .toBuffer(),
+  )
+  return door
+}
+
+async function pixels(door: Door, name: string, query: string): Promise<Buffer> {
+  const { status, body } = await send(door.url, `/attachments/1/${name}?format=png&quality=lossless&${query}`)
+  expect(status).toBe(200)
+  return sharp(body).removeAlpha().raw().toBuffer()
+}
+
+function meanDifference(a: Uint8Array, b: Uint8Array): number {
+  expect(a.length).toBe(b.length)
+  return a.reduce((sum, value, at) => sum + Math.abs(value - (b[at] ?? 0)), 0) / a.length
+}
+
+describe('a WebP', () => {
+  let fine: Door
+  let fast: Door
+  beforeAll(async () => {
+    fine = await open({})
+    fast = await open({ MEDIA_PROXY_RENDER_QUALITY: 'fast' })
+  })
+  afterAll(async () => {
+    await fine.close()
+    await fast.close()
+  })
+
+  it.each([
+    'width=200',
+    'width=150',
+    'width=97',
+    'width=60',
+    'width=80&height=50',
+    'width=80&height=50&gravity=east',
+  ])('is scaled by %s as the same PNG is', async (query) => {
+    const png = await pixels(fine, 'still.png', query)
+    expect(meanDifference(await pixels(fine, 'still.webp', query), png)).toBeLessThan(0.5)
+    expect(meanDifference(await pixels(fine, 'moving.webp', `${query}&animated=true`), png)).toBeLessThan(0.5)
+  })
+
+  it('is scaled by its codec where time counts for more', async () => {
+    const png = await pixels(fast, 'still.png', 'width=97')
+    expect(meanDifference(await pixels(fast, 'still.webp', 'width=97'), png)).toBeGreaterThan(2)
+  })
+})
