@@ -9,7 +9,7 @@ import { seeksFaces, sizeOf } from './image/layout.ts'
 import { MAX_PIXELS as MAX_GIF_PIXELS } from './image/mend-gif.ts'
 import { isWholePng } from './image/mend-png.ts'
 import type { Size } from './image/plan.ts'
-import { isWholeWebp } from './image/reading.ts'
+import { coarseSize, isWholeWebp } from './image/reading.ts'
 import type { Render } from './image/render-image.ts'
 import { isHeld } from './image/render-stages.ts'
 
@@ -41,7 +41,7 @@ export function costOfPicture(
     ...info,
     frames,
     turned: info.orientation > 1,
-    whole: isWholeWebp(info, render),
+    heldPixels: heldOfWebp(info, render),
     filtered: info.format === 'svg' && hasFilters(seen.bytes),
     cut: cutLate ? ('late' as const) : isCutEarly ? ('early' as const) : undefined,
     sourceBytes: seen.sizeBytes,
@@ -50,6 +50,13 @@ export function costOfPicture(
   const withTree = { ...plain, memoryBytes: plain.memoryBytes + treeBytes(info, seen) }
   const cost = oneAfterTheOther(withTree, costOfReading(info, seen))
   return seeksFaces(render) ? withLook(cost, info, seen) : cost
+}
+
+/** Pixels of a WebP that its codec does not scale to the very size; those that it scales in part are held twice. */
+function heldOfWebp(info: ImageInfo, render: Render): number | undefined {
+  const coarse = coarseSize(info, render)
+  if (coarse !== undefined) return 2 * coarse.width * coarse.height
+  return isWholeWebp(info, render) ? info.width * info.height : undefined
 }
 
 /** What has to be done to a file before it is decoded, or while it is. */

@@ -7,8 +7,9 @@ import { type DecodeStill, decodeFrame, needsOwnDecoder } from './decode.ts'
 import { type ImageInfo, UNLIMITED_PIXELS } from './inspect.ts'
 import { bytesToKeep, type KeptStill } from './kept-still.ts'
 import { openFile } from './open-file.ts'
+import type { Size } from './plan.ts'
 import type { RawPicture } from './raw-picture.ts'
-import { readFully } from './reading.ts'
+import { coarseSize, readFully } from './reading.ts'
 import { renderAnimation } from './render-animation.ts'
 import {
   arrange,
@@ -98,6 +99,22 @@ function openStill(bytes: Uint8Array, info: ImageInfo, render: Render): Sharp {
   return inItsColours(readFully(openFile(bytes, info, { pages: 1 }), info, render), info, render)
 }
 
+/** A still that its codec scales on the way. */
+async function renderCoarse(
+  bytes: Uint8Array,
+  info: ImageInfo,
+  render: Render,
+  coarse: Size,
+): Promise<Uint8Array | Failure> {
+  const pixels = await pixelsOf(
+    openFile(bytes, info, { pages: 1 }).resize(coarse.width, coarse.height, { fit: 'fill' }),
+  )
+  if (isFailure(pixels)) return pixels
+  const rendered = await finish(openRaw(pixels), { ...info, ...coarse }, render)
+  giveBack(pixels.data)
+  return rendered
+}
+
 async function renderStill(
   bytes: Uint8Array,
   info: ImageInfo,
@@ -112,6 +129,8 @@ async function renderStill(
       ? picture
       : renderRaw(picture, render, { lossless: info.lossless, palette: false })
   }
+  const coarse = coarseSize(info, render)
+  if (coarse !== undefined) return renderCoarse(bytes, info, render, coarse)
   if (kept?.wanted !== true || bytesToKeep(info, render) === 0)
     return finish(openStill(bytes, info, render), info, render, awaitingBackground(render, info))
   // As a file: of bare pixels libvips scales other parts at a time, and rounds some of its sums otherwise. At one width of
