@@ -11,7 +11,7 @@ export interface RenderOptions extends Omit<Transformation, keyof Box> {
   readonly imagesOnly: boolean
 }
 
-/** How JPEG and WebP are read: at full size before they are made smaller, or as coarsely as their codecs can. */
+/** How JPEG and WebP are read: finely enough for a good filter to make them smaller, or as coarsely as their codecs can. */
 export type RenderQuality = 'fine' | 'fast'
 
 /** How the size of a rendition follows from that of its source. */

@@ -204,7 +204,7 @@ export const configSchema = z.strictObject({
   }),
   render: group({
     quality: choice(
-      'Whether JPEG and WebP are read at full size before they are made smaller, or as coarsely as their codecs can.',
+      'Whether JPEG and WebP are read finely enough for a good filter to make them smaller, or as coarsely as their codecs can.',
       ['fine', 'fast'],
       { default: 'fine' },
     ),
