@@ -218,6 +218,32 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd films (need FF
     })
   })
 
+  describe('whose pictures are decoded out of order and shown for unequal times', () => {
+    it.each([
+      ['copied', 'N*40+max(0,N-35)*700', {}],
+      ['encoded', 'N*40+max(0,N-35)*700', { width: 160 }],
+      ['with long ones at the start', '3*N*(80-N)', { width: 160 }],
+    ])('are no shorter a track in MP4 than they are shown: %s', async (_, milliseconds, wishes) => {
+      const uneven = [
+        '-vf',
+        `settb=1/1000,setpts='${milliseconds}',settb=1/90000`,
+        '-fps_mode',
+        'passthrough',
+      ]
+      const film = await makeVideo(
+        'mkv',
+        'testsrc2=s=320x192:r=25:d=1.6',
+        [...uneven, ...H264, '-bf', '3'],
+        60,
+      )
+      const clip = await made('a.mkv', film, wishes)
+      const { times, seconds } = await inspectClip(clip)
+      expect(seconds).toBeGreaterThan(times.at(-1) ?? Number.POSITIVE_INFINITY)
+      // An edit list ends what is longer.
+      expect(decodingSeconds(clip)).toBeGreaterThan(seconds - 0.05)
+    })
+  })
+
   describe('with edits', () => {
     /** Shows the first second, then the last; the numbers are those that FFmpeg writes. */
     async function shortened(): Promise<Buffer> {
@@ -312,6 +338,14 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd films (need FF
     })
   })
 })
+
+/** How long the first track of an MP4 is decoded, which is how long some players take it for. */
+function decodingSeconds(clip: Buffer): number {
+  const [unit, times] = [clip.indexOf('mdhd') + 16, clip.indexOf('stts') + 8]
+  const entries = Array.from({ length: clip.readUInt32BE(times) }, (_, at) => times + 4 + 8 * at)
+  const ticks = entries.reduce((sum, at) => sum + clip.readUInt32BE(at) * clip.readUInt32BE(at + 4), 0)
+  return ticks / clip.readUInt32BE(unit)
+}
 
 async function pixelsOf(png: Buffer): Promise<Buffer> {
   return sharp(png).ensureAlpha().raw().toBuffer()
