@@ -146,7 +146,30 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd films (need FF
       ])
       const clip = await made('a.mkv', late)
       expect((await inspectClip(clip)).times[0]).toBeCloseTo(1, 1)
+      const later = await made('a.mkv', late, { width: 160, time: TIME(0.5) })
+      expect((await inspectClip(later)).times[0]).toBeCloseTo(0.5, 1)
+      expect(await loudShare(later)).toBeGreaterThan(0.95)
     })
+  })
+
+  it('play to their end where the container tells a shorter time', async () => {
+    const film = await makeVideo('flv', SECONDS, [...SINE, ...H264, '-c:a', 'aac', '-ar', '44100'])
+    film.writeDoubleBE(0.5, film.indexOf('duration') + 'duration'.length + 1)
+    const { seconds, times } = await inspectClip(await made('a.flv', film, { width: 160 }))
+    expect(seconds).toBeCloseTo(3, 1)
+    expect(times).toHaveLength(75)
+    const short = await inspectClip(await made('a.flv', film, { width: 160, durationMs: 1000 }))
+    expect(short.seconds).toBeCloseTo(1, 1)
+  })
+
+  it('that tell no time last from the first of sound and pictures to the last', async () => {
+    const sound = ['-f', 'lavfi', '-itsoffset', '2', '-i', 'sine=r=48000:d=3', '-map', '0:v', '-map', '1:a']
+    const film = await makeVideo('mkv', SECONDS, [...sound, ...H264, '-c:a', 'flac', '-live', '1'], 5)
+    const { seconds } = await inspectClip(await made('a.mkv', film, { width: 160 }))
+    expect(seconds).toBeCloseTo(5, 1)
+    expect(
+      (await inspectClip(await made('a.mkv', film, { time: TIME(4.5), width: 160 }))).seconds,
+    ).toBeCloseTo(0.5, 1)
   })
 
   it('of a picture for minutes have a preview no longer than is asked', async () => {
@@ -181,6 +204,16 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd films (need FF
       const clip = await made(name, film, { time: TIME(1.2), durationMs: 1000 })
       expect(await coloursOf(clip)).toEqual(['lime', 'blue'])
       expect((await inspectClip(clip)).seconds).toBeCloseTo(1, 1)
+    })
+
+    it.each(['mp4', 'webm'] as const)('of fewer pictures a second, as %s', async (format) => {
+      const film = await makeVideo('mkv', SECONDS, [...H264, '-output_ts_offset', '0.02'])
+      const clip = await made('a.mkv', film, { format, time: TIME(0.7), fps: 1 })
+      const frames = await framesOf(clip, await inspectClip(clip))
+      expect(frames.map((frame) => colourOf(frame))).toEqual(['red', 'lime', 'blue'])
+      const { times } = await inspectClip(await made('a.mkv', film, { format, fps: 2 }))
+      expect(times[0]).toBeCloseTo(0, 1)
+      expect(times).toHaveLength(6)
     })
 
     it('where every picture is marked as a key frame', async () => {
