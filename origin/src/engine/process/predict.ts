@@ -138,7 +138,8 @@ export function costRender(render: Render): CostRender {
   return {
     ...{ format, ...sizeOf(render), frames: 1, quality, blur },
     sharpened: sharpen !== undefined,
-    arranged: isArranged(render),
+    // Frames that are chosen are copied, as turned ones are.
+    arranged: isArranged(render) || render.fps !== undefined,
     encodes: maxBytes === undefined ? 1 : MAX_ENCODES,
   }
 }

@@ -147,11 +147,12 @@ async function clipOfAnimation(
   if (isFailure(opened)) return opened
   if (!('info' in opened)) return fail('defect', 'a clip was deferred')
   const { bytes, info } = opened
-  const { quality, blur } = options
+  const { quality, blur, fps } = options
   // As pixels with alpha.
   const render: Render = {
     ...{ plan: planFor(info), format: 'png', quality, animated: true },
     ...(blur === undefined ? {} : { blur }),
+    ...(fps === undefined ? {} : { fps }),
   }
   const strip = await movingStrip(bytes, info, render, tools)
   if (isFailure(strip)) return strip
