@@ -79,6 +79,23 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg
       expect(facts.times.map((time) => Math.round(time * 1000))).toEqual(starts(delay))
     })
 
+    it.each(['format=mp4', 'format=webm'])('has fewer pictures where it is asked to: %s', async (query) => {
+      const body = await clip('thin.gif', await boards(Array(10).fill(100)), `${query}&fps=5`)
+      const { times, seconds } = await inspectClip(body)
+      expect(times.map((time) => Math.round(time * 10))).toEqual([0, 2, 4, 6, 8])
+      expect(seconds).toBeCloseTo(1, 1)
+    })
+
+    it.each(['webp', 'webp&width=8&blur=1', 'gif', 'gif&rotate=90'])(
+      'has fewer frames where it stays one: %s',
+      async (format) => {
+        const gif = await boards(Array(10).fill(100))
+        const thin = await ask('thin.gif', gif, `format=${format}&animated=true&fps=5`)
+        const { pages, delay } = await sharp(thin.body).metadata()
+        expect({ pages, delay }).toEqual({ pages: 5, delay: Array(5).fill(200) })
+      },
+    )
+
     it('as AVIF has the range of colours that every browser reads alike', async () => {
       const gif = await boards([100, 100])
       const avif = await ask('red.gif', gif, 'format=avif&animated=true')

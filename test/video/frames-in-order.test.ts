@@ -57,6 +57,24 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       }
     })
 
+    it('are those that are read alone where the time of one coded frame is that of another', async () => {
+      // Many fit into one packet of the container, which tells the time of one of them.
+      const flat = "nullsrc=s=192x128:r=25,geq=lum='if(lt(mod(X+160-N*7,160),16),255,100)':cb=128:cr=128"
+      const bytes = await makeVideo('mpg', flat, ['-c:v', 'mpeg2video', '-bf', '2'], 2)
+      const moments = [0, 0.05, 0.1, 0.15]
+      const together = await open(libavTools, bytes, 'mpeg')
+      const frames = await together.readFrames(moments)
+      await together.close()
+      for (const [index, moment] of moments.entries()) {
+        const alone = await open(libavTools, bytes, 'mpeg')
+        const expected = await alone.readFrame(moment)
+        await alone.close()
+        const frame = frames[index]
+        if (frame === undefined || isFailure(frame) || isFailure(expected)) throw new Error(`at ${moment}`)
+        expect(Buffer.from(frame.data).equals(expected.data), `at ${moment}`).toBe(true)
+      }
+    })
+
     it('come from behind one key frame however far they are', async () => {
       const bytes = await makeVideo('mp4', 'testsrc2=s=32x32:r=60', ONE_KEY_FRAME, 90)
       const video = await open(libavTools, bytes, 'mp4')

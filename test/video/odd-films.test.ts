@@ -146,7 +146,30 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd films (need FF
       ])
       const clip = await made('a.mkv', late)
       expect((await inspectClip(clip)).times[0]).toBeCloseTo(1, 1)
+      const later = await made('a.mkv', late, { width: 160, time: TIME(0.5) })
+      expect((await inspectClip(later)).times[0]).toBeCloseTo(0.5, 1)
+      expect(await loudShare(later)).toBeGreaterThan(0.95)
     })
+  })
+
+  it('play to their end where the container tells a shorter time', async () => {
+    const film = await makeVideo('flv', SECONDS, [...SINE, ...H264, '-c:a', 'aac', '-ar', '44100'])
+    film.writeDoubleBE(0.5, film.indexOf('duration') + 'duration'.length + 1)
+    const { seconds, times } = await inspectClip(await made('a.flv', film, { width: 160 }))
+    expect(seconds).toBeCloseTo(3, 1)
+    expect(times).toHaveLength(75)
+    const short = await inspectClip(await made('a.flv', film, { width: 160, durationMs: 1000 }))
+    expect(short.seconds).toBeCloseTo(1, 1)
+  })
+
+  it('that tell no time last from the first of sound and pictures to the last', async () => {
+    const sound = ['-f', 'lavfi', '-itsoffset', '2', '-i', 'sine=r=48000:d=3', '-map', '0:v', '-map', '1:a']
+    const film = await makeVideo('mkv', SECONDS, [...sound, ...H264, '-c:a', 'flac', '-live', '1'], 5)
+    const { seconds } = await inspectClip(await made('a.mkv', film, { width: 160 }))
+    expect(seconds).toBeCloseTo(5, 1)
+    expect(
+      (await inspectClip(await made('a.mkv', film, { time: TIME(4.5), width: 160 }))).seconds,
+    ).toBeCloseTo(0.5, 1)
   })
 
   it('of a picture for minutes have a preview no longer than is asked', async () => {
@@ -183,6 +206,16 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd films (need FF
       expect((await inspectClip(clip)).seconds).toBeCloseTo(1, 1)
     })
 
+    it.each(['mp4', 'webm'] as const)('of fewer pictures a second, as %s', async (format) => {
+      const film = await makeVideo('mkv', SECONDS, [...H264, '-output_ts_offset', '0.02'])
+      const clip = await made('a.mkv', film, { format, time: TIME(0.7), fps: 1 })
+      const frames = await framesOf(clip, await inspectClip(clip))
+      expect(frames.map((frame) => colourOf(frame))).toEqual(['red', 'lime', 'blue'])
+      const { times } = await inspectClip(await made('a.mkv', film, { format, fps: 2 }))
+      expect(times[0]).toBeCloseTo(0, 1)
+      expect(times).toHaveLength(6)
+    })
+
     it('where every picture is marked as a key frame', async () => {
       const film = await makeVideo('mp4', SECONDS, longGroups)
       film.write('free', film.lastIndexOf('stss'), 'latin1')
@@ -215,6 +248,32 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd films (need FF
       const clip = await made(`a.${extension}`, film, wishes)
       expect(await coloursOf(clip)).toEqual(['red'])
       expect((await inspectClip(clip)).seconds).toBeCloseTo(wishes.durationMs / 1000, 1)
+    })
+  })
+
+  describe('whose pictures are decoded out of order and shown for unequal times', () => {
+    it.each([
+      ['copied', 'N*40+max(0,N-35)*700', {}],
+      ['encoded', 'N*40+max(0,N-35)*700', { width: 160 }],
+      ['with long ones at the start', '3*N*(80-N)', { width: 160 }],
+    ])('are no shorter a track in MP4 than they are shown: %s', async (_, milliseconds, wishes) => {
+      const uneven = [
+        '-vf',
+        `settb=1/1000,setpts='${milliseconds}',settb=1/90000`,
+        '-fps_mode',
+        'passthrough',
+      ]
+      const film = await makeVideo(
+        'mkv',
+        'testsrc2=s=320x192:r=25:d=1.6',
+        [...uneven, ...H264, '-bf', '3'],
+        60,
+      )
+      const clip = await made('a.mkv', film, wishes)
+      const { times, seconds } = await inspectClip(clip)
+      expect(seconds).toBeGreaterThan(times.at(-1) ?? Number.POSITIVE_INFINITY)
+      // An edit list ends what is longer.
+      expect(decodingSeconds(clip)).toBeGreaterThan(seconds - 0.05)
     })
   })
 
@@ -312,6 +371,14 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd films (need FF
     })
   })
 })
+
+/** How long the first track of an MP4 is decoded, which is how long some players take it for. */
+function decodingSeconds(clip: Buffer): number {
+  const [unit, times] = [clip.indexOf('mdhd') + 16, clip.indexOf('stts') + 8]
+  const entries = Array.from({ length: clip.readUInt32BE(times) }, (_, at) => times + 4 + 8 * at)
+  const ticks = entries.reduce((sum, at) => sum + clip.readUInt32BE(at) * clip.readUInt32BE(at + 4), 0)
+  return ticks / clip.readUInt32BE(unit)
+}
 
 async function pixelsOf(png: Buffer): Promise<Buffer> {
   return sharp(png).ensureAlpha().raw().toBuffer()

@@ -33,9 +33,11 @@ const FILMS = [
   ['sharp', 'blurred', 'blurred', 'blurred', 'grey', 'black', 'black', 'white'],
   ['black', 'black', 'black', 'black', 'sharp', 'black', 'black', 'black'],
   ['white', 'black', 'grey', 'blurred', 'white', 'black', 'grey', 'white'],
+  ['black', 'black', 'black', 'grey', 'black', 'black', 'black', 'black'],
 ] as const
 const chosenOf = (film: readonly string[]) => {
-  const second = film.includes('sharp') ? film.indexOf('sharp') : film.indexOf('blurred')
+  const best = ['sharp', 'blurred', 'grey'].find((part) => film.includes(part)) ?? ''
+  const second = film.indexOf(best)
   return { from: second, to: second + 1 }
 }
 

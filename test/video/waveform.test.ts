@@ -47,6 +47,35 @@ describe.skipIf(libav === undefined)('waveforms (need libav)', () => {
   }
 
   it.skipIf(FFMPEG === undefined).each([
+    ['a pause in the sound', 'mka', ['-af', "aselect='not(between(t,1,2))'", '-c:a', 'pcm_s16le'], 3],
+    ['a pause in the sound of a film', 'mkv', ['-af', "aselect='not(between(t,1,2))'", '-c:a', 'flac'], 3],
+    ['a film before its sound and behind it', 'mp4', ['-af', 'atrim=duration=1', '-c:a', 'aac'], 1],
+  ])('is silent in %s', async (_, extension, output, lastThird) => {
+    const sound = 'aevalsrc=0.5*sin(2*PI*400*t):s=48000:d=3'
+    const film = [
+      '-f',
+      'lavfi',
+      '-itsoffset',
+      lastThird === 1 ? '1' : '0',
+      '-i',
+      sound,
+      '-map',
+      '0:v',
+      '-map',
+      '1:a',
+    ]
+    const bytes =
+      extension === 'mka'
+        ? await makeVideo(extension, sound, output)
+        : await makeVideo(extension, 'color=s=64x64:d=3', [...film, '-c:v', 'mpeg4', ...output])
+    const peaks = [...((await waveformOf(`paused.${extension}`, bytes)) ?? [])]
+    const third = BYTES / 3
+    const middleOf = (part: number) => Math.max(...peaks.slice((part + 0.15) * third, (part + 0.85) * third))
+    const isLoud = [0, 1, 2].map((part) => middleOf(part) > 100)
+    expect(isLoud).toEqual(lastThird === 1 ? [false, true, false] : [true, false, true])
+  })
+
+  it.skipIf(FFMPEG === undefined).each([
     ['wav', []],
     ['flac', []],
     ['mp3', ['-b:a', '192k']],

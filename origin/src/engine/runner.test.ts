@@ -29,6 +29,7 @@ const PLAIN: RenderOptions = {
 const AT_SIX: RenderOptions = { ...PLAIN, time: { milliseconds: 6000 } }
 const AT_SEVEN: RenderOptions = { ...PLAIN, time: { milliseconds: 7000 } }
 const SHEET: RenderOptions = { ...PLAIN, sprite: { columns: 2, rows: 2 } }
+const still = (wishes: string) => ({ kind: 'still', wishes }) as const
 
 describe('work that ends its process', () => {
   it.each([
@@ -57,22 +58,25 @@ describe('work that ends its process', () => {
     expect(begun()).toBe(1)
   })
 
-  it('condemns the whole source where five of it did', async () => {
-    const { render, begun } = runner(Array.from({ length: 9 }, () => ({ end: CRASH, inspected: true })))
-    const at = (milliseconds: number) => render({ ...PLAIN, time: { milliseconds } })
-    for (let second = 1; second <= 9; second += 1)
-      expect(await at(second * 1000)).toMatchObject({ code: 'undecodable' })
-    expect(await render(PLAIN)).toMatchObject({ code: 'undecodable' })
+  it.each([
+    ['moments', 'webp', CRASH, 'undecodable'],
+    ['clips that take too long', 'mp4', SLOW, 'too-large-dimensions'],
+  ] as const)('is refused as a kind where five of it did: %s', async (_, format, end, code) => {
+    const { render, examine, begun } = runner(Array.from({ length: 5 }, () => ({ end, inspected: true })))
+    const at = (milliseconds: number) => render({ ...PLAIN, format, time: { milliseconds } })
+    for (let second = 1; second <= 9; second += 1) expect(await at(second * 1000)).toMatchObject({ code })
     expect(begun()).toBe(5)
+    for (const other of [PLAIN, SHEET]) expect(await render(other)).toMatchObject({ body: RENDERED.body })
+    expect(await examine()).not.toMatchObject({ ok: false })
   })
 
   it('of one source is not forgotten for that of others', () => {
     const lethalWork = createLethalWork()
     const end = { failure: fail('undecodable'), inspected: true, threw: false }
-    lethalWork.remember('a', 'b', end)
-    for (let work = 0; work < 2000; work += 1) lethalWork.remember('other', `${work}`, end)
-    expect(lethalWork.rejection('a', 'b')).toMatchObject({ code: 'undecodable' })
-    expect(lethalWork.rejection('a', 'c')).toBeUndefined()
+    lethalWork.remember('a', still('b'), end)
+    for (let work = 0; work < 2000; work += 1) lethalWork.remember('other', still(`${work}`), end)
+    expect(lethalWork.rejection('a', still('b'))).toMatchObject({ code: 'undecodable' })
+    expect(lethalWork.rejection('a', still('c'))).toBeUndefined()
   })
 
   it('is a defect where it threw an error, and refused alone for a while', async () => {
@@ -87,13 +91,13 @@ describe('work that ends its process', () => {
     let now = 1000
     const lethalWork = createLethalWork(() => now)
     const failure = fail('undecodable')
-    lethalWork.remember('a', 'crashed', { failure, inspected: true, threw: false })
-    lethalWork.remember('a', 'threw', { failure, inspected: true, threw: true })
+    lethalWork.remember('a', still('crashed'), { failure, inspected: true, threw: false })
+    lethalWork.remember('a', still('threw'), { failure, inspected: true, threw: true })
     now += 61_000
-    expect(lethalWork.rejection('a', 'threw')).toBeUndefined()
-    expect(lethalWork.rejection('a', 'crashed')).toBe(failure)
+    expect(lethalWork.rejection('a', still('threw'))).toBeUndefined()
+    expect(lethalWork.rejection('a', still('crashed'))).toBe(failure)
     now += 600_000
-    expect(lethalWork.rejection('a', 'crashed')).toBeUndefined()
+    expect(lethalWork.rejection('a', still('crashed'))).toBeUndefined()
   })
 })
 

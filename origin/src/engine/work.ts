@@ -3,25 +3,35 @@
 import { isClipFormat } from '@media-proxy/shared/formats.ts'
 import type { Job } from './jobs.ts'
 
-/** Work on the header and the first picture. */
-export const PLAIN = ''
-
 /** What decides the work of a job beside its source, and not how large its result is. */
-export function workOf(job: Job): string {
+export interface Work {
+  /** `plain` is work on the header and the first picture. */
+  readonly kind: 'plain' | 'still' | 'animated' | 'sprite' | 'clip' | 'examine' | 'frames' | 'scan'
+  /** What was wished of it. */
+  readonly wishes: string
+}
+
+const PLAIN: Work = { kind: 'plain', wishes: '' }
+
+export function workOf(job: Job): Work {
   switch (job.kind) {
     case 'render': {
       const { format, animated, sprite, time, durationMs, fps, silent } = job.options
-      if (isClipFormat(format)) return JSON.stringify(['clip', format, time, durationMs, fps, silent])
-      if (sprite !== undefined) return JSON.stringify(['sprite', sprite])
-      if (animated) return JSON.stringify(['animated', time, durationMs, fps])
-      return time === undefined ? PLAIN : JSON.stringify(['still', time])
+      if (isClipFormat(format)) return workOn('clip', format, time, durationMs, fps, silent)
+      if (sprite !== undefined) return workOn('sprite', sprite)
+      if (animated) return workOn('animated', time, durationMs, fps)
+      return time === undefined ? PLAIN : workOn('still', time)
     }
     case 'examine': {
       const isHeard = job.extras.includes('waveform')
-      return job.scan || isHeard ? JSON.stringify(['examine', job.scan, isHeard]) : PLAIN
+      return job.scan || isHeard ? workOn('examine', job.scan, isHeard) : PLAIN
     }
     case 'frames':
     case 'scan':
-      return job.kind
+      return workOn(job.kind)
   }
+}
+
+function workOn(kind: Work['kind'], ...wishes: readonly unknown[]): Work {
+  return { kind, wishes: JSON.stringify(wishes) }
 }

@@ -63,7 +63,7 @@ export interface TransformationParameters extends Omit<AssetParameters, 'size' |
   readonly sprite?: `${number}x${number}`
   /** Longest duration of a clip, in seconds. */
   readonly duration?: number
-  /** Most pictures a second of a clip, 1..30. */
+  /** Most pictures a second of what moves, 1..30; it lasts as long with fewer of them. */
   readonly fps?: number
   /** Whether a clip has the sound of its source. Default true. */
   readonly audio?: boolean

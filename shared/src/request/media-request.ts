@@ -109,7 +109,7 @@ export interface Transformation extends ImageOperations {
   readonly time?: MediaTime
   /** Longest duration of what is made of a video, in milliseconds. */
   readonly durationMs?: number
-  /** Most pictures a second of what is made of a video, 1..30. */
+  /** Most pictures a second of what moves, 1..30. */
   readonly fps?: number
   /** A clip without its sound. */
   readonly silent?: true

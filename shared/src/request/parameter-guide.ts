@@ -266,7 +266,8 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     on: 'transformation',
     values: { kind: 'number', min: 1, max: MAX_FPS, unit: 'a second' },
     otherwise: "the source's; of a preview 15",
-    summary: 'Most pictures a second of a clip or a preview.',
+    summary:
+      'Most pictures a second of a clip, a preview or an animation, which lasts as long with fewer of them.',
     example: 'width=200&format=webp&animated=true&fps=3',
   },
   {

@@ -3,7 +3,7 @@ import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { MEDIA_KINDS, type MediaKind } from '../../media/kinds.ts'
 import type { Job, JobSource } from '../jobs.ts'
 import type { MediaSetup } from '../setup.ts'
-import { PLAIN, workOf } from '../work.ts'
+import { workOf } from '../work.ts'
 import type { Reports } from './admit.ts'
 import type { Channel } from './channel.ts'
 import { examine } from './examine.ts'
@@ -50,7 +50,7 @@ const BRIEF_CPU_SECONDS = 0.05
  * came so far: where it ends its process then, the source is not to blame for all that may be asked of it.
  */
 function costTeller(job: SourceJob, { tellCost }: Channel): Reports['tellCost'] {
-  const isPlain = workOf(job) === PLAIN
+  const isPlain = workOf(job).kind === 'plain'
   return (cost) => {
     if (!isPlain || cost.cpuSeconds > BRIEF_CPU_SECONDS) tellCost(cost)
   }

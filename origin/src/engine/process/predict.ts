@@ -147,7 +147,8 @@ export function costRender(render: Render): CostRender {
   return {
     ...{ format, ...sizeOf(render), frames: 1, quality, blur },
     sharpened: sharpen !== undefined,
-    arranged: isHeld(render),
+    // Frames that are chosen are copied, as turned ones are.
+    arranged: isHeld(render) || render.fps !== undefined,
     laid: background !== undefined,
     encodes: maxBytes === undefined ? 1 : MAX_ENCODES,
   }

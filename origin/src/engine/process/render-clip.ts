@@ -92,25 +92,29 @@ function newFilm(
     seconds: secondsOf(options, limits),
     durationSeconds,
   })
+  const lastSeconds = span.startSeconds + secondsOf(options, limits)
   const size = clipSize(planOf(options.geometry, video), options.geometry)
   const sourceRate = film.pictureRate
   const pictureRate = reducedRate(options.fps, sourceRate)
-  const cost = predictFilmClip({
-    ...{ format, size, sourceRate },
-    seconds: span.endSeconds - span.startSeconds,
-    coded: { width: video.codedWidth, height: video.codedHeight },
-    pictureRate: pictureRate ?? sourceRate,
-  })
-  const rejected = reject(cost, admission)
+  const costOf = (endSeconds: number) =>
+    predictFilmClip({
+      ...{ format, size, sourceRate },
+      seconds: endSeconds - span.startSeconds,
+      coded: { width: video.codedWidth, height: video.codedHeight },
+      pictureRate: pictureRate ?? sourceRate,
+    })
+  const rejected = reject(costOf(span.endSeconds), admission)
   if (rejected !== undefined) return rejected
   return encodeFilm(libav, film, {
     ...{ format, video, size, span, pictureRate, sourceRate },
+    lastSeconds,
+    goesPastEnd: () => admit(costOf(lastSeconds), admission) === undefined,
     sound: soundOf(libav, film, options),
     quality: options.quality,
     blur: options.blur,
     maxPixels: maxPixels(limits),
     maxBytes: limits.clipBytes,
-    maxPictures: mostPictures(span),
+    maxPictures: mostPictures({ ...span, endSeconds: lastSeconds }),
     tellProgress,
   })
 }
@@ -143,11 +147,12 @@ async function clipOfAnimation(
   if (isFailure(opened)) return opened
   if (!('info' in opened)) return fail('defect', 'a clip was deferred')
   const { bytes, info } = opened
-  const { quality, blur } = options
+  const { quality, blur, fps } = options
   // As pixels with alpha.
   const render: Render = {
     ...{ plan: planFor(info), format: 'png', quality, animated: true },
     ...(blur === undefined ? {} : { blur }),
+    ...(fps === undefined ? {} : { fps }),
   }
   const strip = await movingStrip(bytes, info, render, tools)
   if (isFailure(strip)) return strip

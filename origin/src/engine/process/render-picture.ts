@@ -160,8 +160,11 @@ interface WantedPicture {
 function wantedPicture(info: ImageInfo, job: WantedRender, formats: FormatOptions): WantedPicture | Failure {
   const { options } = job
   const own = writtenFormat(options.format, info.format)
-  const renderAs = (layout: Layout) =>
-    renderOf(job, outputFormat(own, info, options, layout, formats), layout)
+  const { fps } = options
+  const renderAs = (layout: Layout) => ({
+    ...renderOf(job, outputFormat(own, info, options, layout, formats), layout),
+    ...(fps === undefined ? {} : { fps }),
+  })
   const { drawing } = info
   if (drawing !== undefined && (options.crop !== undefined || options.trim)) {
     const whole = drawnWhole(drawing, options)
@@ -264,7 +267,7 @@ function mayBeUntouched(
     info.format === render.format &&
     keepsPixels(render, info) &&
     !options.qualityAsked &&
-    [render.blur, render.sharpen, options.trim].every((step) => step === undefined) &&
+    [render.blur, render.sharpen, render.fps, options.trim].every((step) => step === undefined) &&
     (render.background === undefined || !info.hasAlpha) &&
     sourceBytes <= (render.maxBytes ?? sourceBytes) &&
     info.orientation === 1 &&

@@ -19,7 +19,12 @@ export interface FilmClipOptions {
   /** Upright; even sides. */
   readonly size: Size
   readonly quality: Quality
+  /** From the asked moment on, to the end that the container tells or that is asked for. */
   readonly span: Span
+  /** When it ends at the latest, in seconds of the film: a container may tell less than it holds. */
+  readonly lastSeconds: number
+  /** Is asked once, where there is more of the film than its container tells. */
+  readonly goesPastEnd: () => boolean
   /** Pictures a second, where that is less than the film has. */
   readonly pictureRate: number | undefined
   /** Pictures a second of the film, about. */
@@ -54,10 +59,12 @@ function encode(libav: Libav, film: OpenedStreams, options: FilmClipOptions): Bu
   muxer.begin()
   const goesOn = () => muxer.sizeBytes < options.maxBytes && pictures.count < options.maxPictures
   const { startSeconds, endSeconds } = options.span
+  let goesPastEnd: boolean | undefined
   const failed = readFilm(libav, film, options, options.span, {
     onPicture(picture, seconds) {
       options.tellProgress((seconds - startSeconds) / (endSeconds - startSeconds))
-      return pictures.add(picture, seconds) && goesOn()
+      if (seconds >= endSeconds) goesPastEnd ??= endSeconds < options.lastSeconds && options.goesPastEnd()
+      return pictures.add(picture, seconds) && goesPastEnd !== false && goesOn()
     },
     onSound: (samples, seconds) => sound?.add(samples, seconds) === true && goesOn(),
   })

@@ -5,6 +5,7 @@ import type { CodecContext, IRational, Packet, Stream } from 'node-av/lib'
 import type { Libav } from '../libav/load.ts'
 import { indexFirst } from './fast-start.ts'
 import { openMemoryFile } from './memory-file.ts'
+import { createPictureEnd, type PictureEnd } from './picture-end.ts'
 import { RefusedByLibav } from './refused.ts'
 
 export interface MuxedStream {
@@ -51,14 +52,21 @@ export function openMuxer(libav: Libav, format: ClipFormat | 'avif', { loop }: M
       'loop',
     )
 
+  const put = (packet: Packet) => check(context.interleavedWriteFrameSync(packet), 'packet')
+  const ends: PictureEnd[] = []
+
   function muxed(stream: Stream): MuxedStream {
+    const isPictures = stream.codecpar.codecType === constants.AVMEDIA_TYPE_VIDEO
+    const end = format === 'mp4' && isPictures ? createPictureEnd(put) : undefined
+    if (end !== undefined) ends.push(end)
     return {
       write(packet, timeBase) {
         packet.streamIndex = stream.index
         // The muxer chooses its own unit when it writes the head.
         packet.rescaleTs(timeBase, stream.timeBase)
         packet.pos = -1n
-        check(context.interleavedWriteFrameSync(packet), 'packet')
+        if (end === undefined) put(packet)
+        else end.write(packet)
       },
     }
   }
@@ -95,10 +103,12 @@ export function openMuxer(libav: Libav, format: ClipFormat | 'avif', { loop }: M
       return file.sizeBytes
     },
     finish() {
+      for (const end of ends) end.finish()
       check(context.writeTrailerSync(), 'end')
       return format === 'mp4' ? indexFirst(file.bytes) : Buffer.from(file.bytes)
     },
     [Symbol.dispose]() {
+      for (const end of ends) end[Symbol.dispose]()
       // node-av would free the file's context a second time.
       context.pb = null
       context.freeContext()

@@ -6,7 +6,6 @@ import { clipFilters } from '../container/filters.ts'
 import type { Libav } from '../libav/load.ts'
 import { type Chain, openChain, pictureSource } from './chain.ts'
 import type { Encoder } from './encoder.ts'
-import type { Span } from './film.ts'
 import type { FilmClipOptions } from './film-clip.ts'
 import type { MuxedStream } from './muxer.ts'
 import type { Track } from './track.ts'
@@ -34,6 +33,8 @@ class PictureTrack implements Track {
   readonly #durations = createDurations()
   #muxed: MuxedStream | undefined
   #chain: Chain | undefined
+  /** When the chain's first picture is shown, from which on it counts: a film may begin with less than a picture of nothing. */
+  #chainStart = 0
   /** Of pictures that the chain takes. */
   #kind = ''
   #count = 0
@@ -65,8 +66,9 @@ class PictureTrack implements Track {
   }
 
   add(picture: Frame, seconds: number): boolean {
-    const { startSeconds, endSeconds } = this.#options.span
-    if (seconds >= endSeconds) {
+    const { span, lastSeconds } = this.#options
+    const { startSeconds } = span
+    if (seconds >= lastSeconds) {
       // Where nothing is shown until then, a clip has what comes next.
       if (!this.#isFed) this.#early ??= picture.clone() ?? undefined
       return false
@@ -101,28 +103,37 @@ class PictureTrack implements Track {
   }
 
   #feed(picture: Frame, seconds: number): void {
-    const chain = this.#chainFor(picture)
-    const { startSeconds, endSeconds } = this.#options.span
+    const ticks = Math.round(seconds * TICKS_PER_SECOND)
+    const chain = this.#chainFor(picture, ticks)
     const { sourceRate, pictureRate = sourceRate } = this.#options
     const ownSeconds = Number(picture.duration) * this.#tickSeconds
     // The only one may not be passed over by the filter of the rate.
     const leastSeconds = this.#count === 0 ? 1 / pictureRate : 0
     const shownSeconds = Math.max(leastSeconds, ownSeconds > 0 ? ownSeconds : 1 / sourceRate)
-    // What is shown longer than the span is shown to its end.
-    const leftSeconds = endSeconds - startSeconds - seconds
-    picture.pts = BigInt(Math.round(seconds * TICKS_PER_SECOND))
-    picture.duration = BigInt(Math.max(1, Math.round(Math.min(shownSeconds, leftSeconds) * TICKS_PER_SECOND)))
+    const early = this.#options.pictureRate === undefined ? 0 : ROUNDED_TICKS
+    picture.pts = BigInt(ticks - this.#chainStart - early)
+    picture.duration = BigInt(
+      Math.max(1, Math.round(Math.min(shownSeconds, this.#secondsLeft(seconds)) * TICKS_PER_SECOND)),
+    )
     chain.push(picture, this.#encode)
     this.#isFed = true
   }
 
-  #chainFor(picture: Frame): Chain {
+  /** How long a picture of a second of the clip may be shown: what is shown longer than the span is shown to its end. */
+  #secondsLeft(seconds: number): number {
+    const { span, lastSeconds } = this.#options
+    const at = span.startSeconds + seconds
+    return (at < span.endSeconds ? span.endSeconds : lastSeconds) - at
+  }
+
+  #chainFor(picture: Frame, ticks: number): Chain {
     const { width, height, format, colorSpace, colorRange } = picture
     const kind = [width, height, format, colorSpace, colorRange].join(' ')
     if (this.#chain !== undefined && kind === this.#kind) return this.#chain
     this.#chain?.drain(this.#encode)
     this.#chain?.[Symbol.dispose]()
     this.#kind = kind
+    this.#chainStart = ticks
     this.#chain = openChain(this.#libav, {
       kind: 'pictures',
       source: `${pictureSource({ width, height, format }, TICKS_PER_SECOND)}:colorspace=${colorSpace}:range=${colorRange}`,
@@ -132,11 +143,12 @@ class PictureTrack implements Track {
   }
 
   #filtersFor(picture: Frame): readonly string[] {
-    const { video, size, pictureRate, blur, span } = this.#options
+    const { video, size, pictureRate, blur } = this.#options
     const isInterlaced = picture.hasFlags(this.#libav.constants.AV_FRAME_FLAG_INTERLACED)
     return [
       ...(isInterlaced ? ['bwdif=mode=send_frame:deint=interlaced'] : []),
-      ...(pictureRate === undefined ? [] : [rateFilter(pictureRate, span)]),
+      // Each is the one that the film shows then.
+      ...(pictureRate === undefined ? [] : [`fps=${pictureRate}:round=up`]),
       ...clipFilters({
         video: { ...video, colours: mergeColours(video.colours, coloursOf(picture)) },
         ...{ size, hasAlpha: keepsAlpha(this.#options) },
@@ -149,13 +161,13 @@ class PictureTrack implements Track {
     if (this.#chain === undefined) return
     const { num, den } = this.#chain.timeBase
     const scale = (num / den) * TICKS_PER_SECOND
-    const tick = BigInt(Math.round(Number(picture.pts) * scale))
+    const tick = BigInt(Math.round(Number(picture.pts) * scale) + this.#chainStart)
     // Two pictures at one moment, or one before the other, are what no player shows and no file may hold.
     if (tick <= this.#lastTick) return
     this.#lastTick = tick
-    const { startSeconds, endSeconds } = this.#options.span
     // Where pictures are few the last one stays for longer than the clip.
-    const leftTicks = Math.max(1, Math.round((endSeconds - startSeconds) * TICKS_PER_SECOND) - Number(tick))
+    const seconds = Number(tick) / TICKS_PER_SECOND
+    const leftTicks = Math.max(1, Math.round(this.#secondsLeft(seconds) * TICKS_PER_SECOND))
     const duration = Math.min(Math.round(Number(picture.duration) * scale), leftTicks)
     this.#durations.set(tick, BigInt(duration))
     this.#count += 1
@@ -171,8 +183,5 @@ class PictureTrack implements Track {
   }
 }
 
-/** As many pictures a second; one where the span is shorter than one of them is shown, which would be rounded to none. */
-function rateFilter(pictureRate: number, { startSeconds, endSeconds }: Span): string {
-  const isBrief = (endSeconds - startSeconds) * pictureRate < 1
-  return isBrief ? `fps=${pictureRate}:round=down:eof_action=pass` : `fps=${pictureRate}`
-}
+/** A container that counts milliseconds tells a picture up to half of one too late. */
+const ROUNDED_TICKS = TICKS_PER_SECOND / 1000

@@ -23,7 +23,7 @@ export function openSoundTrack(libav: Libav, stream: Stream, options: FilmClipOp
 
 class EncodedSound implements Track {
   readonly encoder: Encoder
-  readonly #options: Pick<FilmClipOptions, 'format' | 'span'>
+  readonly #options: Pick<FilmClipOptions, 'format' | 'span' | 'lastSeconds'>
   /** Brings what was decoded into the layout, rate and format of the clip. */
   readonly #converter: SoundChain
   readonly #cutter: Chain
@@ -32,7 +32,7 @@ class EncodedSound implements Track {
   #isOver = false
 
   constructor(libav: Libav, stream: Stream, options: FilmClipOptions) {
-    const { format, span } = options
+    const { format, span, lastSeconds } = options
     const { frameSamples, samples } = AUDIO_ENCODINGS[format]
     this.#options = options
     using stack = new DisposableStack()
@@ -52,7 +52,7 @@ class EncodedSound implements Track {
           // Silence is put where there is no sound, so that what follows is heard when it should be.
           `aresample=async=1:first_pts=0:min_hard_comp=${LEAST_GAP_SECONDS}`,
           `aformat=sample_fmts=${samples}`,
-          `atrim=duration=${span.endSeconds - span.startSeconds}`,
+          `atrim=duration=${lastSeconds - span.startSeconds}`,
           `asetnsamples=n=${frameSamples}:p=0`,
         ],
       }),
@@ -69,8 +69,9 @@ class EncodedSound implements Track {
   }
 
   add(samples: Frame, seconds: number): boolean {
-    const { startSeconds, endSeconds } = this.#options.span
-    if (seconds >= endSeconds) return false
+    const { span, lastSeconds } = this.#options
+    const { startSeconds } = span
+    if (seconds >= lastSeconds) return false
     if (seconds + LEAD_SECONDS < startSeconds || samples.sampleRate <= 0 || samples.nbSamples <= 0)
       return true
     this.#converter.push(samples, this.#cut)

@@ -7,7 +7,7 @@ import type { Libav } from '../libav/load.ts'
 import { openStreams } from '../libav/open.ts'
 import type { RangeSource } from '../libav/range-io.ts'
 import { playedAudio } from '../libav/stream-info.ts'
-import { seekToStart } from '../libav/stream-start.ts'
+import { seekToStart, startOf } from '../libav/stream-start.ts'
 import { openSound, type SoundTrack } from './film.ts'
 import { mostBytesRead } from './open-film.ts'
 import { orRefused } from './refused.ts'
@@ -21,9 +21,14 @@ const SAMPLES_PER_PEAK = 64
 const FIRST_PEAKS = (600 * 48_000) / SAMPLES_PER_PEAK
 const LOUDEST = 255
 
+/** What is missing for less time is how exactly a container tells times. */
+const LEAST_PAUSE_SECONDS = 0.1
+/** Times in bare streams are guesses. */
+const UNTIMED: ReadonlySet<string> = new Set(['mp3', 'aac'])
+
 /**
- * The peaks of the sound that plays, 0..255, of each 1/256 of what there is; undefined where nothing plays. Fails with
- * `undecodable` or `unsupported-codec`, or as the source does.
+ * The peaks of the sound that plays, 0..255, of each 1/256 of the duration: silence where there is none, in a film before and
+ * behind it, too. Undefined where nothing plays. Fails with `undecodable` or `unsupported-codec`, or as the source does.
  */
 export function readWaveform(
   libav: Libav,
@@ -41,9 +46,35 @@ export function readWaveform(
     if (other.index !== stream.index) other.discard = libav.constants.AVDISCARD_ALL
   seekToStart({ ...file, stream }, libav)
   const peaks = createPeaks()
-  const failed = orRefused(() => playSound(libav, file.context, track, peaks.add))
+  const pictures = file.stream
+  const shown = pictures ?? stream
+  const start = Number(startOf({ ...file, stream: shown }, libav)) * (shown.timeBase.num / shown.timeBase.den)
+  const { durationSeconds = 0 } = file.info
+  let heardSeconds = 0
+  let samplesInAll = 0
+  const failed = orRefused(() =>
+    playSound(libav, file.context, track, {
+      onSamples: peaks.add,
+      onPiece(fileSeconds, seconds, hertz) {
+        const at =
+          fileSeconds === undefined || UNTIMED.has(file.demuxer.name) ? heardSeconds : fileSeconds - start
+        const pause = Math.min(at, durationSeconds) - heardSeconds
+        if (pause > LEAST_PAUSE_SECONDS) peaks.pause(pause * hertz)
+        // Times may go back, as where recordings are joined.
+        heardSeconds = Math.max(heardSeconds, at + seconds)
+        samplesInAll = durationSeconds * hertz
+      },
+    }),
+  )
   if (isFailure(failed)) return failed
+  if (pictures !== undefined) peaks.end(samplesInAll)
   return file.bytes.failure ?? peaks.summary()
+}
+
+interface SoundReaders {
+  readonly onSamples: (samples: Float32Array, channels: number) => void
+  /** Is told before the samples of a piece when it is heard, where the file tells, and for how long, in seconds. */
+  readonly onPiece: (fileSeconds: number | undefined, seconds: number, hertz: number) => void
 }
 
 /** Decodes a track from where its file stands, as 32-bit numbers of all channels by turns. */
@@ -51,12 +82,15 @@ function playSound(
   libav: Libav,
   context: FormatContext,
   track: SoundTrack,
-  onSamples: (samples: Float32Array, channels: number) => void,
+  { onSamples, onPiece }: SoundReaders,
 ): Failure | undefined {
   const decoder = openSound(libav, track)
   if (decoder === undefined) return fail('unsupported-codec', 'sound')
   using opened = decoder
+  const { timeBase } = track.stream
+  const unit = timeBase.num / timeBase.den
   let chain: SoundChain | undefined
+  let hertz = 0
   const take = (floats: Frame) => {
     const bytes = floats.toBuffer()
     const { nbChannels } = floats.channelLayout
@@ -68,10 +102,15 @@ function playSound(
   }
   const convert = (samples: Frame) => {
     if (samples.sampleRate <= 0 || samples.nbSamples <= 0) return
+    hertz ||= samples.sampleRate
+    const tick = samples.bestEffortTimestamp
+    onPiece(
+      tick === libav.constants.AV_NOPTS_VALUE ? undefined : Number(tick) * unit,
+      samples.nbSamples / samples.sampleRate,
+      hertz,
+    )
     // Of one rate, so that as many samples are as much time from the start to the end.
-    chain ??= openSoundChain(libav, track.stream.timeBase, [
-      `aformat=sample_fmts=flt:sample_rates=${samples.sampleRate}`,
-    ])
+    chain ??= openSoundChain(libav, timeBase, [`aformat=sample_fmts=flt:sample_rates=${hertz}`])
     chain.push(samples, take)
   }
   using packet = new libav.library.Packet()
@@ -112,6 +151,14 @@ function createPeaks() {
         loudest = Math.max(loudest, Math.abs(samples[at] ?? 0))
         if (at % channels === channels - 1 && ++heard === SAMPLES_PER_PEAK) keep()
       }
+    },
+    /** Nothing is heard for so many samples. */
+    pause(samples: number): void {
+      for (let left = samples; left >= SAMPLES_PER_PEAK; left -= SAMPLES_PER_PEAK) keep()
+    },
+    /** What was heard is followed by silence up to so many samples. */
+    end(samples: number): void {
+      while (count < samples / SAMPLES_PER_PEAK) keep()
     },
     summary(): Uint8Array | undefined {
       if (heard > 0) keep()

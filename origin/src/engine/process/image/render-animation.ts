@@ -28,6 +28,7 @@ import {
 } from './render-stages.ts'
 import { sharp } from './sharp.ts'
 import { framesOf, type Strip } from './strip.ts'
+import { thinFrames } from './thin-frames.ts'
 import { playTurned } from './turned-animation.ts'
 
 /** What another decoder plays, frame by frame. */
@@ -196,7 +197,7 @@ async function stripOf(pipeline: Sharp, bytes: Uint8Array): Promise<Strip> {
 
 /** Tells whether something is done to an animation that needs its frames one by one, or as bare pixels. */
 function takesFrames(render: Render): boolean {
-  return isFinished(render) || render.maxBytes !== undefined
+  return isFinished(render) || render.maxBytes !== undefined || render.fps !== undefined
 }
 
 function isFinished(render: Render): boolean {
@@ -204,7 +205,8 @@ function isFinished(render: Render): boolean {
 }
 
 /** Frames lie below each other in one tall picture: blurred together, each would bleed into the next. */
-async function finishFrames(strip: Strip, info: SourceImageInfo, render: Render): Promise<Strip> {
+async function finishFrames(whole: Strip, info: SourceImageInfo, render: Render): Promise<Strip> {
+  const strip = thinFrames(whole, render.fps)
   // The writer of animated PNGs has no background.
   const isLaid = render.format === 'png' && render.background !== undefined
   if (!isFinished(render) && !isLaid) return strip

@@ -32,6 +32,8 @@ export interface Render extends Layout {
   readonly background?: string
   /** Only of formats that have a quality to lower. */
   readonly maxBytes?: number
+  /** Most frames a second of an animation that is kept. */
+  readonly fps?: number
 }
 
 /** What rendering has to know of a source once it is opened. */

@@ -75,6 +75,10 @@ function scannedDuration(
   demuxer: Demuxer,
 ): number | undefined {
   const units = context.streams.map(({ timeBase }) => timeBase.num / timeBase.den)
+  const plays = context.streams.map(
+    ({ codecpar: { codecType } }) =>
+      codecType === constants.AVMEDIA_TYPE_VIDEO || codecType === constants.AVMEDIA_TYPE_AUDIO,
+  )
   const spans = units.map(() => ({ start: Number.POSITIVE_INFINITY, end: 0, played: 0 }))
   let frameSeconds: number | undefined
   using packet = new library.Packet()
@@ -83,7 +87,7 @@ function scannedDuration(
     if (demuxer.name === 'aac') frameSeconds ??= adtsSeconds(packet.data)
     const unit = units[packet.streamIndex] ?? 0
     const span = spans[packet.streamIndex]
-    if (span !== undefined) {
+    if (span !== undefined && plays[packet.streamIndex]) {
       const seconds = frameSeconds ?? Number(packet.duration) * unit
       const start = packet.pts === constants.AV_NOPTS_VALUE ? span.played : Number(packet.pts) * unit
       span.played += seconds
@@ -93,10 +97,11 @@ function scannedDuration(
     packet.unref()
   }
   const isBare = WITHOUT_INDEX.has(demuxer.name)
-  const longest = Math.max(
-    0,
-    ...spans.map(({ start, end, played }) => (isBare ? played : Math.max(played, end - start))),
-  )
+  const longestPlayed = Math.max(0, ...spans.map(({ played }) => played))
+  // Pictures and sound may begin one after the other.
+  const first = Math.min(...spans.map(({ start }) => start))
+  const last = Math.max(0, ...spans.map(({ end }) => end))
+  const longest = isBare ? longestPlayed : Math.max(longestPlayed, last - first)
   return longest > 0 ? longest : undefined
 }
 

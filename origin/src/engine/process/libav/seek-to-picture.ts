@@ -28,11 +28,13 @@ export type Begin = 'anything' | 'key frame'
 export function seekToPicture(libav: Libav, place: FilmPlace, decoder: Decoder, tick: bigint): Begin {
   const { context, stream } = place
   const start = startOf(place, libav)
+  // Before the first picture there is none to look for, and a search for one passes over the sound there.
+  const first = stream.startTime === libav.constants.AV_NOPTS_VALUE ? start : stream.startTime
   const secondsPerTick = stream.timeBase.num / stream.timeBase.den
   let isMoved = false
   for (const back of place.isEdited ? [] : LOOK_BACK_SECONDS) {
     const target = tick - BigInt(Math.ceil(back / secondsPerTick))
-    if (target <= start) break
+    if (target <= start || tick < first) break
     isMoved = true
     const seek = () => context.seekFrameSync(stream.index, target, libav.constants.AVSEEK_FLAG_BACKWARD) >= 0
     // Sound lies beside the pictures, so that what was read to look at them is read again.

@@ -64,8 +64,8 @@ class SeekingReader implements ShownFrameReader {
   #shown: Decoded | undefined
   /** What the decoder gave beyond it, in order. */
   #ahead: Decoded[] = []
-  /** When the coded frame is shown that the decoder got last. */
-  #lastFed: bigint | undefined
+  /** When the coded frame is shown and decoded that the decoder got last: one of the two may be another frame's other one. */
+  #lastFed: Pick<Packet, 'pts' | 'dts'> | undefined
   /** When the coded frame comes that was decoded first since the last search. */
   #firstTick = 0n
   /** The decoder has given all that it had. */
@@ -303,7 +303,8 @@ class SeekingReader implements ShownFrameReader {
   }
 
   #feed(decoder: Decoder, packet: Packet): void {
-    this.#lastFed = this.#timeOf(packet)
+    const { pts, dts } = packet
+    this.#lastFed = { pts, dts }
     decoder.decode(packet, (picture) => this.#keep(picture))
   }
 
@@ -323,9 +324,9 @@ class SeekingReader implements ShownFrameReader {
     const lastFed = this.#lastFed
     if (lastFed === undefined) return false
     // Searches go by the time of decoding, which comes before that of showing.
-    const before = lastFed - this.#ticksOf(REORDERED_SECONDS)
+    const before = this.#timeOf(lastFed) - this.#ticksOf(REORDERED_SECONDS)
     if (context.seekFrameSync(stream.index, before, anyBefore) < 0) return false
-    using packet = this.#nextPacket((candidate) => this.#timeOf(candidate) === lastFed)
+    using packet = this.#nextPacket(({ pts, dts }) => pts === lastFed.pts && dts === lastFed.dts)
     return packet !== undefined
   }
 
@@ -361,7 +362,7 @@ class SeekingReader implements ShownFrameReader {
     return before === undefined ? this.#firstTick : before + this.#ticksPerPicture
   }
 
-  #timeOf({ pts, dts }: Packet): bigint {
+  #timeOf({ pts, dts }: Pick<Packet, 'pts' | 'dts'>): bigint {
     const { AV_NOPTS_VALUE } = this.#libav.constants
     if (pts !== AV_NOPTS_VALUE) return pts
     return dts === AV_NOPTS_VALUE ? this.#startTicks : dts

@@ -27,7 +27,7 @@ export function posterMoments(durationSeconds: number | undefined): {
 }
 
 /**
- * Of eight evenly spaced frames the sharpest one that is neither black nor blank; the sharpest where all are. It comes
+ * Of eight evenly spaced frames the sharpest one that is neither black nor blank; of such the sharpest that is not black. It comes
  * small: whoever shows it reads it again by its time. Fails as `Video.readFrame` does, where none of them decodes.
  */
 export async function readPoster(video: Video): Promise<Frame | Failure> {
@@ -47,12 +47,11 @@ export function sampleSize({ width, height }: Size): Size {
 /** The best of the candidates, the earlier one of equals; undefined where there are none. */
 export async function choosePoster<T extends RawPicture>(candidates: readonly T[]): Promise<T | undefined> {
   let best: T | undefined
-  let bestLooks = { says: false, sharpness: -1 }
+  let bestLooks: Looks = { worth: 'none', sharpness: -1 }
   for (const candidate of candidates) {
     const looks = looksOf(await lumaOf(candidate))
-    const better =
-      looks.says === bestLooks.says ? looks.sharpness > bestLooks.sharpness : looks.says && !bestLooks.says
-    if (!better) continue
+    const more = WORTHS.indexOf(looks.worth) - WORTHS.indexOf(bestLooks.worth)
+    if (more < 0 || (more === 0 && looks.sharpness <= bestLooks.sharpness)) continue
     best = candidate
     bestLooks = looks
   }
@@ -80,8 +79,16 @@ const LEAST_BRIGHT = 0.02
 /** A picture whose brightness deviates less, of 255, is blank: noise and coding come to 2. */
 const LEAST_DEVIATION = 6
 
-/** Whether a picture is more than black or one colour, and its sharpness: the mean of the squared Laplacian. */
-function looksOf({ data, width, height }: Luma): { readonly says: boolean; readonly sharpness: number } {
+/** The worst first. Black with the noise of a camera is sharper than a blank page, and says less. */
+const WORTHS = ['none', 'black', 'blank', 'picture'] as const
+
+interface Looks {
+  readonly worth: (typeof WORTHS)[number]
+  /** The mean of the squared Laplacian. */
+  readonly sharpness: number
+}
+
+function looksOf({ data, width, height }: Luma): Looks {
   let [sum, squares, bright] = [0, 0, 0]
   for (const value of data) {
     sum += value
@@ -98,8 +105,9 @@ function looksOf({ data, width, height }: Luma): { readonly says: boolean; reado
       energy += (4 * sampled(data, at) - around) ** 2
     }
   }
+  const isBlack = bright / data.length < LEAST_BRIGHT
   return {
-    says: bright / data.length >= LEAST_BRIGHT && deviation >= LEAST_DEVIATION,
+    worth: isBlack ? 'black' : deviation < LEAST_DEVIATION ? 'blank' : 'picture',
     sharpness: energy / data.length,
   }
 }
