@@ -130,6 +130,21 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd films (need FF
       expect(await loudShare(await made('a.ts', film))).toBeGreaterThan(0.95)
     })
 
+    it.each([
+      ['wmv', ['-c:v', 'wmv2', '-c:a', 'wmav2']],
+      ['mpeg', ['-f', 'vob', '-c:v', 'mpeg2video', '-c:a', 'mp2']],
+      ['ts', [...H264, '-c:a', 'mp2']],
+      ['avi', ['-c:v', 'mpeg4', '-c:a', 'adpcm_ms']],
+      ['mkv', [...H264, '-c:a', 'dca', '-strict', '-2']],
+      ['mov', [...H264, '-c:a', 'pcm_mulaw']],
+    ])('that no player has in %s are heard in a clip', async (container, codecs) => {
+      const film = await makeVideo(container, SECONDS, [...SINE, ...codecs, '-shortest'])
+      for (const format of ['mp4', 'webm'] as const) {
+        const clip = await made(`a.${container}`, film, { format })
+        expect([format, (await loudShare(clip)) > 0.9]).toEqual([format, true])
+      }
+    })
+
     it('that pauses for less than a tenth of a second stay in step', async () => {
       const film = await makeVideo('mkv', SECONDS, [
         ...['-f', 'lavfi', '-i', "sine=r=48000:d=3,aselect='not(between(t,1,1.06))'"],

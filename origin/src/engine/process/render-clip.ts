@@ -10,7 +10,6 @@ import type { RenderOptions } from '../render-options.ts'
 import { type Admission, admit, type Reports } from './admit.ts'
 import { encodeAnimation } from './clip/animation-clip.ts'
 import { clipSize, mostPictures, reducedRate, spanOf, startSecondsOf } from './clip/clip-plan.ts'
-import type { SoundTrack } from './clip/film.ts'
 import { encodeFilm } from './clip/film-clip.ts'
 import { type Film, openFilm } from './clip/open-film.ts'
 import { orRefused } from './clip/refused.ts'
@@ -19,7 +18,7 @@ import { type ImageInfo, validateInfo } from './image/inspect.ts'
 import { keepsSize, type Plan, planOf } from './image/plan.ts'
 import type { Render } from './image/render-stages.ts'
 import type { Libav } from './libav/load.ts'
-import { playedAudio } from './libav/stream-info.ts'
+import { decodableAudio, type SoundTrack } from './libav/stream-info.ts'
 import { movingStrip } from './moving-strip.ts'
 import { openPicture } from './open-picture.ts'
 import type { Rendered } from './rendered.ts'
@@ -180,7 +179,7 @@ function secondsOf({ durationMs }: RenderOptions, { clipSeconds }: SourceLimits)
 }
 
 function soundOf(libav: Libav, film: Film, { silent }: RenderOptions): SoundTrack | undefined {
-  return silent ? undefined : playedAudio(libav, film.context.streams)
+  return silent ? undefined : decodableAudio(libav, film.context.streams)
 }
 
 function keepsPictures({ qualityAsked, blur, time, fps }: RenderOptions): boolean {

@@ -1,15 +1,15 @@
 /** A film that is read from one moment to another: its pictures and one track of its sound, in the order of the file. */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { Frame, Packet, Stream } from 'node-av/lib'
+import type { Frame, Packet } from 'node-av/lib'
 import { CLIP_THREADS } from '../../clip-threads.ts'
-import type { AudioCodec } from '../container/codecs.ts'
 import type { VideoInfo } from '../container/container.ts'
-import { codecNamed } from '../libav/codec-names.ts'
+import { soundDecoderOf } from '../libav/codec-names.ts'
 import { type Decoder, openDecoder } from '../libav/decoder.ts'
 import type { Libav } from '../libav/load.ts'
 import type { OpenedStreams } from '../libav/open.ts'
 import { leans, seekToPicture } from '../libav/seek-to-picture.ts'
+import type { SoundTrack } from '../libav/stream-info.ts'
 import { startOf } from '../libav/stream-start.ts'
 import { openVideoDecoder } from '../libav/video-decoder.ts'
 
@@ -31,11 +31,6 @@ export interface FilmOptions {
   readonly maxPixels: number
   /** The track of sound; undefined where none is wanted. */
   readonly sound: SoundTrack | undefined
-}
-
-export interface SoundTrack {
-  readonly stream: Stream
-  readonly codec: AudioCodec
 }
 
 /**
@@ -125,7 +120,7 @@ function timeOf({ pts, dts }: Packet, none: bigint): bigint {
 
 /** Undefined where it does not open: a player leaves such sound out. */
 export function openSound(libav: Libav, { stream, codec: name }: SoundTrack): Decoder | undefined {
-  const codec = codecNamed(libav, name === 'mp3' ? 'mp3float' : name)
+  const codec = soundDecoderOf(libav, name)
   if (codec === undefined) return undefined
   const opened = openDecoder(libav, {
     codec,

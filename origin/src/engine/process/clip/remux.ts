@@ -4,8 +4,8 @@ import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts
 import type { Packet, Stream } from 'node-av/lib'
 import type { Libav } from '../libav/load.ts'
 import type { OpenedStreams } from '../libav/open.ts'
+import type { SoundTrack } from '../libav/stream-info.ts'
 import { seekToStart, startOf } from '../libav/stream-start.ts'
-import type { SoundTrack } from './film.ts'
 import { type MuxedStream, openMuxer } from './muxer.ts'
 import { orRefused } from './refused.ts'
 

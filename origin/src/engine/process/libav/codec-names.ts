@@ -29,6 +29,15 @@ export function acceptedAudioCodec(name: string | null): AudioCodec | undefined 
   return AUDIO_CODECS.find((codec) => codec === name)
 }
 
+/**
+ * The decoder of sound, by libav's name of the codec: of what is accepted, and of what else films have beside their pictures,
+ * which a clip makes playable. Undefined for others.
+ */
+export function soundDecoderOf(libav: Libav, codec: string): Codec | undefined {
+  const isKnown = acceptedAudioCodec(codec) !== undefined || SOUND_OF_OLD_FILMS.has(codec)
+  return isKnown ? codecNamed(libav, SOUND_DECODERS.get(codec) ?? codec) : undefined
+}
+
 /** The decoder for a codec; that of alpha beside the frames where it is wanted, which only VP8 and VP9 have. */
 export function decoderOf(libav: Libav, codec: VideoCodec | 'flv1', alpha?: 'with alpha'): Codec | undefined {
   const name = (alpha === undefined ? undefined : ALPHA_DECODERS.get(codec)) ?? DECODER_NAMES[codec]
@@ -39,6 +48,23 @@ export function decoderOf(libav: Libav, codec: VideoCodec | 'flv1', alpha?: 'wit
 export function codecNamed({ library }: Libav, name: string): Codec | undefined {
   return library.Codec.findDecoderByName(name as FFDecoderCodec) ?? undefined
 }
+
+/** Where the decoder has another name than the codec. */
+const SOUND_DECODERS: ReadonlyMap<string, string> = new Map([
+  ['mp3', 'mp3float'],
+  ['mp2', 'mp2float'],
+  ['dts', 'dca'],
+  ['amr_nb', 'amrnb'],
+  ['amr_wb', 'amrwb'],
+])
+
+/** Windows Media, disks and broadcasts, phones, cameras, Flash. */
+const SOUND_OF_OLD_FILMS: ReadonlySet<string> = new Set([
+  ...['wmav1', 'wmav2', 'wmapro', 'mp2', 'dts', 'truehd', 'aac_latm', 'amr_nb', 'amr_wb', 'qdm2'],
+  ...['nellymoser', 'speex', 'adpcm_ms', 'adpcm_ima_wav', 'adpcm_ima_qt', 'adpcm_swf', 'adpcm_yamaha'],
+  ...['pcm_mulaw', 'pcm_alaw', 'pcm_s8', 'pcm_s32le', 'pcm_s32be', 'pcm_f32be', 'pcm_f64le', 'pcm_f64be'],
+  ...['pcm_bluray', 'pcm_dvd'],
+])
 
 /** Decoders by codec. FFmpeg's own of AV1 is for hardware only. */
 const DECODER_NAMES: Readonly<Record<VideoCodec | 'flv1', string>> = {

@@ -4,7 +4,7 @@ import type { CodecParameters, Rational, Stream } from 'node-av/lib'
 import { coloursOf } from '../colours/colours.ts'
 import type { AudioCodec } from '../container/codecs.ts'
 import type { VideoInfo } from '../container/container.ts'
-import { acceptedAudioCodec, acceptedVideoCodec } from './codec-names.ts'
+import { acceptedAudioCodec, acceptedVideoCodec, soundDecoderOf } from './codec-names.ts'
 import type { Libav } from './load.ts'
 
 /**
@@ -78,17 +78,38 @@ export function audioCodecs(
     .map(({ codec }) => codec)
 }
 
+/** A track of sound, and libav's name of its codec. */
+export interface SoundTrack {
+  readonly stream: Stream
+  readonly codec: string
+}
+
 /** The sound that a player plays, which a file may mark; undefined without any that is accepted. */
-export function playedAudio(
-  { library, constants }: Libav,
-  streams: readonly Stream[],
-): { readonly stream: Stream; readonly codec: AudioCodec } | undefined {
-  const tracks = streams.flatMap((stream) => {
+export function playedAudio(libav: Libav, streams: readonly Stream[]): SoundTrack | undefined {
+  return markedTrack(
+    libav,
+    soundTracks(libav, streams).filter(({ codec }) => acceptedAudioCodec(codec) !== undefined),
+  )
+}
+
+/** The same, or where nothing is accepted what can be decoded: a clip of it plays. */
+export function decodableAudio(libav: Libav, streams: readonly Stream[]): SoundTrack | undefined {
+  const decodable = soundTracks(libav, streams).filter(
+    ({ codec }) => soundDecoderOf(libav, codec) !== undefined,
+  )
+  return playedAudio(libav, streams) ?? markedTrack(libav, decodable)
+}
+
+function soundTracks({ library, constants }: Libav, streams: readonly Stream[]): readonly SoundTrack[] {
+  return streams.flatMap((stream) => {
     const { codecType, codecId, sampleRate } = stream.codecpar
-    if (codecType !== constants.AVMEDIA_TYPE_AUDIO) return []
-    const codec = acceptedAudioCodec(library.avGetCodecName(codecId))
-    return codec === undefined || (codec === 'flac' && sampleRate <= 0) ? [] : [{ stream, codec }]
+    const codec = library.avGetCodecName(codecId)
+    if (codecType !== constants.AVMEDIA_TYPE_AUDIO || codec === null) return []
+    return codec === 'flac' && sampleRate <= 0 ? [] : [{ stream, codec }]
   })
+}
+
+function markedTrack({ constants }: Libav, tracks: readonly SoundTrack[]): SoundTrack | undefined {
   return tracks.find(({ stream }) => stream.hasDisposition(constants.AV_DISPOSITION_DEFAULT)) ?? tracks[0]
 }
 
