@@ -27,7 +27,7 @@ const photograph = (width: number, height: number): CostSource => ({
   interlaced: false,
   turned: true,
   cut: undefined,
-  heldPixels: undefined,
+  held: undefined,
   filtered: false,
   sourceBytes: width * height * 0.4,
 })

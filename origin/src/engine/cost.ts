@@ -26,8 +26,8 @@ export interface CostSource extends Size {
   readonly turned: boolean
   /** A part of it is used: cut out on the way, or of pixels that are all held first. Either way it is decoded at its full size. */
   readonly cut: 'early' | 'late' | undefined
-  /** Pixels of it that are held where its codec could scale it and does not, or less than it could; else undefined. */
-  readonly heldPixels: number | undefined
+  /** What is held of it where its codec could scale it and does not, or less than it could; else undefined. */
+  readonly held: { readonly width: number; readonly pixels: number } | undefined
   /** Drawn with filters, each of which holds and computes the whole picture anew. */
   readonly filtered: boolean
   /** Sharp does not decode it as others of its format. */
@@ -272,9 +272,10 @@ function workBytes(source: CostSource, render: CostRender): number {
   const renderedPixels = render.width * render.height
   const pixelBytes = source.bands * source.bytesPerSample
   const shrinks = decoder.shrinks && source.cut === undefined
-  const heldPixels = shrinks ? (source.heldPixels ?? Math.min(sourcePixels, renderedPixels)) : sourcePixels
-  const heldWidth =
-    shrinks && source.heldPixels === undefined ? Math.min(source.width, 2 * render.width) : source.width
+  const scaled = { width: 2 * render.width, pixels: renderedPixels }
+  const held = shrinks ? (source.held ?? scaled) : { width: source.width, pixels: sourcePixels }
+  const heldPixels = Math.min(sourcePixels, held.pixels)
+  const heldWidth = Math.min(source.width, held.width)
   const rows = heldWidth * Math.min(source.height, HELD_ROWS) * pixelBytes * (source.hasAlpha ? 2 : 1)
   const passes = source.interlaced
     ? sourcePixels * pixelBytes * (BYTES_BETWEEN_PASSES[source.format] ?? 0)

@@ -1,6 +1,13 @@
 /** The cost of a job, from what its process knows of the source. */
 
-import { BASE_BYTES, type CostRender, FREE, oneAfterTheOther, predictRender } from '../cost.ts'
+import {
+  BASE_BYTES,
+  type CostRender,
+  type CostSource,
+  FREE,
+  oneAfterTheOther,
+  predictRender,
+} from '../cost.ts'
 import { predictStill } from '../film-cost.ts'
 import type { Cost } from '../jobs.ts'
 import { MAX_ENCODES } from './image/fit-bytes.ts'
@@ -41,7 +48,7 @@ export function costOfPicture(
     ...info,
     frames,
     turned: info.orientation > 1,
-    heldPixels: heldOfWebp(info, render),
+    held: heldOfWebp(info, render),
     filtered: info.format === 'svg' && hasFilters(seen.bytes),
     cut: cutLate ? ('late' as const) : isCutEarly ? ('early' as const) : undefined,
     sourceBytes: seen.sizeBytes,
@@ -52,11 +59,12 @@ export function costOfPicture(
   return seeksFaces(render) ? withLook(cost, info, seen) : cost
 }
 
-/** Pixels of a WebP that its codec does not scale to the very size; those that it scales in part are held twice. */
-function heldOfWebp(info: ImageInfo, render: Render): number | undefined {
+/** What is held of a WebP that its codec does not scale to the very size; what it scales in part is held twice. */
+function heldOfWebp(info: ImageInfo, render: Render): CostSource['held'] {
+  const { width, height } = info
   const coarse = coarseSize(info, render)
-  if (coarse !== undefined) return 2 * coarse.width * coarse.height
-  return isWholeWebp(info, render) ? info.width * info.height : undefined
+  if (coarse !== undefined) return { width: coarse.width, pixels: 2 * coarse.width * coarse.height }
+  return isWholeWebp(info, render) ? { width, pixels: width * height } : undefined
 }
 
 /** What has to be done to a file before it is decoded, or while it is. */
