@@ -2,6 +2,7 @@
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
 import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -27,6 +28,15 @@ describe.skipIf(libav === undefined)('AVIF that moves (needs libav)', () => {
     expect(answer.status, door.log.at(-1)?.detail).toBe(200)
     return answer
   }
+
+  it('moves however often it plays', async () => {
+    const { body } = await ask('often.gif', await moving(), 'format=png&animated=true')
+    const at = body.indexOf('acTL')
+    body.writeUInt32BE(0xffffffff, at + 8)
+    body.writeUInt32BE(crc32(body.subarray(at, at + 12)), at + 12)
+    const { body: avif } = await ask('often.png', body, 'format=avif&animated=true')
+    expect(avif.toString('latin1', 8, 12)).toBe('avis')
+  })
 
   it.skipIf(CHROMIUM === undefined)('shows each frame for its time, with its colours and holes', async () => {
     const { body, headers } = await ask('moving.gif', await moving(), 'format=avif&animated=true')

@@ -23,18 +23,19 @@ export function openEncoder(
   setUp: (context: CodecContext) => void,
 ): Encoder {
   const codec = encoderNamed(library, name)
+  using stack = new DisposableStack()
   const context = new library.CodecContext()
+  stack.defer(() => context.freeContext())
   context.allocContext3(codec)
   setUp(context)
   // Containers keep parameter sets beside the stream.
   context.setFlags(constants.AV_CODEC_FLAG_GLOBAL_HEADER)
   const opened = context.open2Sync(codec)
-  if (opened < 0) {
-    context.freeContext()
-    throw new RefusedByLibav(`the encoder ${name} does not open: ${opened}`)
-  }
+  if (opened < 0) throw new RefusedByLibav(`the encoder ${name} does not open: ${opened}`)
   const packet = new library.Packet()
+  stack.defer(() => packet.free())
   packet.alloc()
+  const open = stack.move()
 
   function send(frame: Frame | null, onPacket: (packet: Packet) => void): void {
     const sent = context.sendFrameSync(frame)
@@ -52,10 +53,7 @@ export function openEncoder(
     context,
     encode: (frame, onPacket) => send(frame, onPacket),
     drain: (onPacket) => send(null, onPacket),
-    [Symbol.dispose]() {
-      packet.free()
-      context.freeContext()
-    },
+    [Symbol.dispose]: () => open.dispose(),
   }
 }
 

@@ -21,7 +21,7 @@ const KEY_INTERVAL = 1000
 export function encodeMovingAvif(libav: Libav, strip: Strip, quality: Exclude<Quality, 'lossless'>): Buffer {
   const { library, constants } = libav
   const { width, height, timing } = strip
-  using muxer = openMuxer(libav, 'avif', { loop: timing.loop ?? 0 })
+  using muxer = openMuxer(libav, 'avif', { loop: Math.min(timing.loop ?? 0, MOST_LOOPS) })
   const kinds = isTransparent(strip) ? (['colour', 'alpha'] as const) : (['colour'] as const)
   using stack = new DisposableStack()
   const tracks = kinds.map((kind) => {
@@ -54,6 +54,9 @@ export function encodeMovingAvif(libav: Libav, strip: Strip, quality: Exclude<Qu
   return muxer.finish()
 }
 
+/** The muxer counts no further; an animated PNG may. */
+const MOST_LOOPS = 2 ** 31 - 1
+
 /** The encoder takes no smaller picture. */
 export const MOVING_AVIF_SIDE = 16
 
@@ -65,6 +68,7 @@ interface Track extends Disposable {
 
 function openTrack(libav: Libav, { width, height }: Strip, kind: 'colour' | 'alpha', quality: number): Track {
   const { library, constants } = libav
+  using stack = new DisposableStack()
   const encoder = openEncoder(libav, 'libsvtav1', (context) => {
     context.width = width
     context.height = height
@@ -83,6 +87,7 @@ function openTrack(libav: Libav, { width, height }: Strip, kind: 'colour' | 'alp
     // One thread, so that the same animation is the same bytes everywhere.
     context.setOption('svtav1-params', 'lp=1')
   })
+  stack.use(encoder)
   const chain = openChain(libav, {
     kind: 'pictures',
     source: pictureSource({ width, height, format: constants.AV_PIX_FMT_RGBA }, TICKS_PER_SECOND),
@@ -92,14 +97,9 @@ function openTrack(libav: Libav, { width, height }: Strip, kind: 'colour' | 'alp
       'format=yuv420p',
     ],
   })
-  return {
-    ...{ encoder, chain },
-    durations: createDurations(),
-    [Symbol.dispose]() {
-      chain[Symbol.dispose]()
-      encoder[Symbol.dispose]()
-    },
-  }
+  stack.use(chain)
+  const opened = stack.move()
+  return { encoder, chain, durations: createDurations(), [Symbol.dispose]: () => opened.dispose() }
 }
 
 /** What the encoder plans its bits by; how long pictures are shown is told by their times. */

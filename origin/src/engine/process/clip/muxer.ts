@@ -40,8 +40,14 @@ export interface EncodedOptions {
 /** Opens a muxer; the caller disposes of it. */
 export function openMuxer(libav: Libav, format: ClipFormat | 'avif', { loop }: MuxerOptions = {}): Muxer {
   const { library, constants } = libav
-  const file = openMemoryFile(libav)
+  using stack = new DisposableStack()
+  const file = stack.use(openMemoryFile(libav))
   const context = new library.FormatContext()
+  stack.defer(() => {
+    // node-av would free the file's context a second time.
+    context.pb = null
+    context.freeContext()
+  })
   check(context.allocOutputContext2(null, format, null), 'muxer')
   context.pb = file.io
   // Without it the file has numbers drawn at random, and a strong ETag needs the same bytes each time.
@@ -52,6 +58,7 @@ export function openMuxer(libav: Libav, format: ClipFormat | 'avif', { loop }: M
       'loop',
     )
 
+  const open = stack.move()
   const put = (packet: Packet) => check(context.interleavedWriteFrameSync(packet), 'packet')
   const ends: PictureEnd[] = []
 
@@ -109,10 +116,7 @@ export function openMuxer(libav: Libav, format: ClipFormat | 'avif', { loop }: M
     },
     [Symbol.dispose]() {
       for (const end of ends) end[Symbol.dispose]()
-      // node-av would free the file's context a second time.
-      context.pb = null
-      context.freeContext()
-      file[Symbol.dispose]()
+      open.dispose()
     },
   }
 }

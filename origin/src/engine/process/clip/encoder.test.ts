@@ -1,0 +1,30 @@
+import { expect, it } from 'vitest'
+import type { Libav } from '../libav/load.ts'
+import { openEncoder } from './encoder.ts'
+
+it.each([
+  ['what describes it fails', 0],
+  ['it does not open', -22],
+])('gives its context back where %s', (_, code) => {
+  let contexts = 0
+  class CodecContext {
+    allocContext3() {
+      contexts += 1
+    }
+    setFlags() {}
+    open2Sync() {
+      return code
+    }
+    freeContext() {
+      contexts -= 1
+    }
+  }
+  const library = { Codec: { findEncoderByName: () => ({}) }, CodecContext }
+  // All of libav that is used until then.
+  const libav = { library, constants: {} } as unknown as Libav
+  const setUp = () => {
+    if (code === 0) throw new Error('no such option')
+  }
+  expect(() => openEncoder(libav, 'libsvtav1', setUp)).toThrow()
+  expect(contexts).toBe(0)
+})
