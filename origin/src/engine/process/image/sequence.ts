@@ -23,6 +23,8 @@ export interface ImageSequence {
 const MAX_BOXES = 256
 /** Runs of frames of one duration that are looked at. */
 const MAX_RUNS = 10_000
+/** Frames that are believed to be there: half a day of them. An index of a few bytes can declare billions. */
+const MAX_FRAMES = 1_000_000
 const HANDLER_OFFSET = 8
 const PICTURES = 'pict'
 const AUXILIARY = 'auxv'
@@ -49,7 +51,10 @@ export function readSequence(bytes: Uint8Array): ImageSequence | undefined {
   const runs = durationRuns(file, pictures.box)
   const alpha = tracks.filter(({ handler }) => handler === AUXILIARY)
   return {
-    frames: runs.reduce((sum, { frames }) => sum + frames, 0),
+    frames: Math.min(
+      MAX_FRAMES,
+      runs.reduce((sum, { frames }) => sum + frames, 0),
+    ),
     size: sizeOf(file, pictures.box),
     hasAlpha: alpha.length > 0,
     timing: (mostFrames) => ({
