@@ -290,6 +290,29 @@ describe('single frames', () => {
   }
 })
 
+describe('times that other formats do not hold', () => {
+  it.each(['webp', 'gif'] as const)('are as long as %s has them', async (format) => {
+    const bytes = await make(
+      [
+        { ...whole, delay: [120, 1] },
+        { ...corner, colour: GREEN, delay: [1, 10] },
+      ],
+      {
+        loop: 100_000,
+      },
+    )
+    const info = await inspectImage(bytes, 'png', { limits, animated: true })
+    if (isFailure(info)) throw new Error(info.detail)
+    const plan = { width: SIDE, height: SIDE, mode: 'exact', gravity: 'centre' } as const
+    const rendered = await renderImage(bytes, info, { plan, format, quality: 80, animated: true }, noStills)
+    if (isFailure(rendered)) throw new Error(rendered.detail)
+    const { pages, delay = [], loop } = await sharp(rendered).metadata()
+    expect([pages, delay[1]]).toEqual([2, 100])
+    expect(delay[0]).toBeGreaterThanOrEqual(65_500)
+    expect(loop).toBeGreaterThanOrEqual(65_535)
+  })
+})
+
 describe('writing an animated PNG', () => {
   const width = 24
   const height = 16
