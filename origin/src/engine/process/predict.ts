@@ -41,6 +41,7 @@ export function costOfPicture(
     ...info,
     frames,
     turned: info.orientation > 1,
+    played: frames > 1 || info.hidesDefault === true,
     heldPixels: heldOfWebp(info, render),
     filtered: info.format === 'svg' && hasFilters(seen.bytes),
     cut: cutLate ? ('late' as const) : isCutEarly ? ('early' as const) : undefined,

@@ -52,11 +52,7 @@ it('believes in no more frames than could be told apart', () => {
 /** A file with tracks of these handlers, in their order. */
 function tracksOf(...handlers: readonly string[]): Buffer {
   const tracks = handlers.map((handler, index) =>
-    box(
-      'trak',
-      box('mdia', box('hdlr', Buffer.alloc(8), Buffer.from(handler))),
-      Buffer.alloc(8 * index),
-    ),
+    box('trak', box('mdia', box('hdlr', Buffer.alloc(8), Buffer.from(handler))), Buffer.alloc(8 * index)),
   )
   return Buffer.concat([
     box('ftyp', Buffer.from('avis')),
