@@ -1,3 +1,4 @@
+import { deflateSync } from 'node:zlib'
 import {
   type Apng,
   countApngFrames,
@@ -162,10 +163,13 @@ describe('playing an animated PNG', () => {
     expect(read(second).frames).toHaveLength(2)
   })
 
-  it('copies no large profile into every frame', async () => {
-    const bytes = await make([whole, whole])
-    const profile = encodePngChunk('iCCP', Buffer.alloc(300 * 1024))
-    const apng = readApng(Buffer.concat([bytes.subarray(0, 33), profile, bytes.subarray(33)]))
+  it.each([
+    ['is large', Buffer.alloc(300 * 1024)],
+    ['unpacks to much', Buffer.concat([Buffer.from('x\0\0'), deflateSync(Buffer.alloc(2 * 1024 * 1024))])],
+  ])('copies no profile into every frame that %s', async (_, profile) => {
+    const bytes = await movingPng(8, 8)
+    const told = Buffer.concat([bytes.subarray(0, 33), encodePngChunk('iCCP', profile), bytes.subarray(33)])
+    const apng = readApng(told)
     expect(isFailure(apng) && apng.detail).toBe('a large iCCP')
   })
 

@@ -4,14 +4,14 @@
  * alone, so it gets one.
  */
 
-import { deflateSync, inflateSync } from 'node:zlib'
+import { deflateSync } from 'node:zlib'
 import type { Colours } from '../colours/colours.ts'
 import { coloursOf } from '../colours/colours.ts'
 import { BT709, type Curve, greyProfile, type Primaries, rgbProfile } from '../colours/icc-profile.ts'
 import { curveOf, type ToldColours, toldColours } from '../colours/told-colours.ts'
 import { isProfileOf, spaceOfProfile } from './icc-header.ts'
 import { UNLIMITED_PIXELS } from './inspect.ts'
-import { encodePngChunk, PNG_SIGNATURE, pngChunks } from './png-chunks.ts'
+import { encodePngChunk, PNG_SIGNATURE, pngChunks, unpackProfile } from './png-chunks.ts'
 import { sharp } from './sharp.ts'
 
 /**
@@ -118,16 +118,9 @@ function toldBy(chunks: Chunks): ToldColours | 'profile' {
 /** Profiles of presses have some megabytes. */
 const MAX_PROFILE_BYTES = 16 * 1024 * 1024
 
-/** The profile, which stands behind its name and the number of its compression; undefined where it does not unpack. */
 function profileIn(chunks: Chunks): Buffer | undefined {
   const data = chunks.get('iCCP')
-  const nameEnd = data?.indexOf(0) ?? -1
-  if (data === undefined || nameEnd < 0) return undefined
-  try {
-    return inflateSync(data.subarray(nameEnd + 2), { maxOutputLength: MAX_PROFILE_BYTES })
-  } catch {
-    return undefined
-  }
+  return data && unpackProfile(data, MAX_PROFILE_BYTES)
 }
 
 function toldByPoints(points: Colours, grey: boolean): ToldColours {
