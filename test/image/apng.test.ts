@@ -1,3 +1,4 @@
+import { deflateSync } from 'node:zlib'
 import {
   type Apng,
   countApngFrames,
@@ -162,10 +163,13 @@ describe('playing an animated PNG', () => {
     expect(read(second).frames).toHaveLength(2)
   })
 
-  it('copies no large profile into every frame', async () => {
-    const bytes = await make([whole, whole])
-    const profile = encodePngChunk('iCCP', Buffer.alloc(300 * 1024))
-    const apng = readApng(Buffer.concat([bytes.subarray(0, 33), profile, bytes.subarray(33)]))
+  it.each([
+    ['is large', Buffer.alloc(300 * 1024)],
+    ['unpacks to much', Buffer.concat([Buffer.from('x\0\0'), deflateSync(Buffer.alloc(2 * 1024 * 1024))])],
+  ])('copies no profile into every frame that %s', async (_, profile) => {
+    const bytes = await movingPng(8, 8)
+    const told = Buffer.concat([bytes.subarray(0, 33), encodePngChunk('iCCP', profile), bytes.subarray(33)])
+    const apng = readApng(told)
     expect(isFailure(apng) && apng.detail).toBe('a large iCCP')
   })
 
@@ -288,6 +292,29 @@ describe('single frames', () => {
     if (isFailure(rendered)) throw new Error(rendered.detail)
     return rendered
   }
+})
+
+describe('times that other formats do not hold', () => {
+  it.each(['webp', 'gif'] as const)('are as long as %s has them', async (format) => {
+    const bytes = await make(
+      [
+        { ...whole, delay: [120, 1] },
+        { ...corner, colour: GREEN, delay: [1, 10] },
+      ],
+      {
+        loop: 100_000,
+      },
+    )
+    const info = await inspectImage(bytes, 'png', { limits, animated: true })
+    if (isFailure(info)) throw new Error(info.detail)
+    const plan = { width: SIDE, height: SIDE, mode: 'exact', gravity: 'centre' } as const
+    const rendered = await renderImage(bytes, info, { plan, format, quality: 80, animated: true }, noStills)
+    if (isFailure(rendered)) throw new Error(rendered.detail)
+    const { pages, delay = [], loop } = await sharp(rendered).metadata()
+    expect([pages, delay[1]]).toEqual([2, 100])
+    expect(delay[0]).toBeGreaterThanOrEqual(65_500)
+    expect(loop).toBeGreaterThanOrEqual(65_535)
+  })
 })
 
 describe('writing an animated PNG', () => {

@@ -137,10 +137,15 @@ async function withProfile(jpeg: Buffer, profile: 'srgb'): Promise<Buffer> {
 }
 
 /** A PNG that tells its colours by chunks of its own. */
-async function toldPng(colours: readonly Uint8Array[], { deep = false, grey = false } = {}): Promise<Buffer> {
+async function toldPng(
+  colours: readonly Uint8Array[],
+  { deep = false, grey = false, dim = false } = {},
+): Promise<Buffer> {
   const opened = grey
     ? sharp(GREYS, { raw: { width: GREYS.length, height: 1, channels: 1 } })
-    : red().removeAlpha()
+    : red()
+        .removeAlpha()
+        .linear(dim ? [0.5, 2, 2] : [1, 1, 1], [0, 0, 0])
   const png = await opened
     .toColourspace(grey ? (deep ? 'grey16' : 'b-w') : deep ? 'rgb16' : 'srgb')
     .png()
@@ -231,6 +236,10 @@ describe('colours that are told without a profile', () => {
     await door.put('attachments/1/pq.png', await toldPng([cicp(9, 16)]))
     await door.put('attachments/1/hlg.png', await toldPng([cicp(9, 18)], { deep: true }))
     await door.put('attachments/1/pq.avif', await media('told-pq'))
+    const dimly = { deep: true, dim: true }
+    const forOthers = iccp(rgbProfile(BT709, 2.2))
+    await door.put('attachments/1/pq-deep.png', await toldPng([cicp(9, 16)], dimly))
+    await door.put('attachments/1/pq-profiled.png', await toldPng([cicp(9, 16), forOthers], dimly))
   })
   afterAll(() => door.close())
 
@@ -245,6 +254,15 @@ describe('colours that are told without a profile', () => {
       const { data } = await sharp(body).toColourspace('srgb').raw().toBuffer({ resolveWithObject: true })
       expectColour([...data.subarray(0, 3)], colour, 3)
     }
+  })
+
+  it('beyond a screen count before a profile for who does not know them', async () => {
+    const colourOf = async (name: string) => {
+      const { status, body } = await send(door.url, `/attachments/1/${name}?format=png`)
+      expect(status).toBe(200)
+      return [...(await sharp(body).raw().toBuffer()).subarray(0, 3)]
+    }
+    expect(await colourOf('pq-profiled.png')).toEqual(await colourOf('pq-deep.png'))
   })
 
   it('grey of limited range fills the whole range', async () => {

@@ -149,7 +149,7 @@ describe('GIF without a transparent index', () => {
       door.url,
       `/attachments/1/${keyOf('a frame that is cleared')}2.gif?format=gif&animated=true`,
     )
-    expect(gifFrames(body).frames.map(({ isTransparent }) => isTransparent)).toEqual([false, false])
+    expect([...gifFrames(body).frames].map(({ isTransparent }) => isTransparent)).toEqual([false, false])
   })
 })
 

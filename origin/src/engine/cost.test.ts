@@ -9,6 +9,8 @@ import { predictStill } from './film-cost.ts'
 import { type MeteredSource, meterRender } from './job-meter.ts'
 import { SMALL_JOB } from './lanes.ts'
 import { greyProfile } from './process/colours/icc-profile.ts'
+import { encodeApng } from './process/image/apng-encode.ts'
+import { pngChunks } from './process/image/png-chunks.ts'
 import type { RenderOptions } from './render-options.ts'
 import { encodeSetup } from './setup.ts'
 
@@ -28,6 +30,7 @@ const photograph = (width: number, height: number): CostSource => ({
   turned: true,
   cut: undefined,
   held: undefined,
+  played: false,
   filtered: false,
   sourceBytes: width * height * 0.4,
 })
@@ -181,6 +184,22 @@ const noise = (width: number, height: number) =>
       noise: { type: 'gaussian', mean: 128, sigma: 60 },
     },
   })
+
+/** A large animation of three colours as PNG; without the control of its first frame that is the picture of other viewers. */
+async function largeApng(hidesFirst = false): Promise<Buffer> {
+  const [width, height] = [3000, 2500]
+  const frameBytes = width * height * 4
+  const data = Buffer.alloc(3 * frameBytes, 128)
+  data.fill(90, frameBytes, 2 * frameBytes)
+  const png = await encodeApng({ data, width, height, timing: { loop: 0, delay: [100, 100, 100] } })
+  const [first] = [...pngChunks(png)].filter(({ id }) => id === 'fcTL')
+  if (!hidesFirst || first === undefined) return Buffer.from(png)
+  const framingBytes = 12
+  return Buffer.concat([
+    png.subarray(0, first.end - first.data.length - framingBytes),
+    png.subarray(first.end),
+  ])
+}
 
 async function deepGrey(width: number, height: number): Promise<Buffer> {
   const directory = await mkdtemp(join(tmpdir(), 'media-proxy-cost-'))
@@ -400,6 +419,16 @@ const CASES: readonly {
         .toBuffer(),
     }),
     options: options('png', 320, { animated: true }),
+  },
+  {
+    name: 'an animated PNG to a small WebP that moves',
+    source: async () => ({ format: 'png', bytes: await largeApng() }),
+    options: options('webp', 64, { animated: true }),
+  },
+  {
+    name: 'an animated PNG that hides its first picture, to a small still',
+    source: async () => ({ format: 'png', bytes: await largeApng(true) }),
+    options: options('webp', 64),
   },
   {
     name: 'a drawing',

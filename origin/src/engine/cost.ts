@@ -30,6 +30,8 @@ export interface CostSource extends Size {
   readonly held: { readonly width: number; readonly pixels: number } | undefined
   /** Drawn with filters, each of which holds and computes the whole picture anew. */
   readonly filtered: boolean
+  /** Of PNG: its frames are drawn upon each other here, at their full size, whatever becomes of them. */
+  readonly played: boolean
   /** Sharp does not decode it as others of its format. */
   readonly ownDecoder?: string
   readonly sourceBytes: number
@@ -87,12 +89,16 @@ export const BASE_SECONDS = 0.02
 /** Rows of the source that its stages hold between decoder and encoder. */
 const HELD_ROWS = 1400
 
+/** Of an animated PNG, for a pixel of its canvas. */
+export const PLAYED_BYTES_PER_PIXEL = 20
+
 type DecoderName =
   | SourceFormat
   | 'jpeg in passes'
   | 'inks'
   | 'deep grey'
   | 'png in passes'
+  | 'png played'
   | 'webp lossless'
   | 'svg with filters'
 
@@ -115,6 +121,13 @@ const DECODERS: Readonly<Record<DecoderName, Decoder>> = {
   'deep grey': { bytesPerPixel: 28, keptPerPixel: 4, secondsPerMegapixel: 0.1, secondsPerMib: 0 },
   png: { bytesPerPixel: 0, keptPerPixel: 0, secondsPerMegapixel: 0.02, secondsPerMib: 0.008 },
   'png in passes': { bytesPerPixel: 0, keptPerPixel: 0, secondsPerMegapixel: 0.03, secondsPerMib: 0.008 },
+  // The canvas, as it was before, upright, a frame, and what Sharp makes that of.
+  'png played': {
+    bytesPerPixel: PLAYED_BYTES_PER_PIXEL,
+    keptPerPixel: 8,
+    secondsPerMegapixel: 0.04,
+    secondsPerMib: 0.008,
+  },
   webp: { bytesPerPixel: 6, keptPerPixel: 6, shrinks: true, secondsPerMegapixel: 0.03, secondsPerMib: 0.06 },
   'webp lossless': { bytesPerPixel: 6, keptPerPixel: 6, secondsPerMegapixel: 0.03, secondsPerMib: 0.005 },
   gif: { bytesPerPixel: 6, keptPerPixel: 6, secondsPerMegapixel: 0.03, secondsPerMib: 0.003 },
@@ -311,9 +324,11 @@ function ofStrip({ format, turned }: CostSource, render: CostRender): boolean {
   return turned || isWritten || isFinished || format === 'png' || format === 'avif'
 }
 
-function decoderOf({ format, interlaced, lossless, filtered, cut, ownDecoder }: CostSource): DecoderName {
+function decoderOf(source: CostSource): DecoderName {
+  const { format, interlaced, lossless, filtered, cut, played, ownDecoder } = source
   if (ownDecoder === 'inks') return 'inks'
   if (ownDecoder === 'grey') return 'deep grey'
+  if (format === 'png' && played) return 'png played'
   // Decoded at its full size, it takes as long as in passes.
   if (format === 'jpeg' && cut !== undefined) return 'jpeg in passes'
   if (format === 'webp') return lossless ? 'webp lossless' : format

@@ -3,6 +3,7 @@
  */
 
 import type { ClipFormat } from '@media-proxy/shared/formats.ts'
+import type { ImageFormat as SourceFormat } from '../media/kinds.ts'
 import {
   BASE_SECONDS,
   type CostRender,
@@ -11,6 +12,7 @@ import {
   filterSeconds,
   HELD_BYTES_PER_PIXEL,
   MIB,
+  PLAYED_BYTES_PER_PIXEL,
   SECONDS_PER_FRAME,
   type Size,
   STRIP_BYTES_PER_PIXEL,
@@ -168,7 +170,7 @@ export function predictPreview({ coded, pictures, handedOver, render }: PreviewC
 
 export interface AnimationClipCost {
   readonly format: ClipFormat
-  readonly source: Size
+  readonly source: Size & { readonly format: SourceFormat }
   readonly size: Size
   readonly frames: number
 }
@@ -183,7 +185,7 @@ export function predictAnimationClip({ format, source, size, frames }: Animation
     memoryBytes: Math.ceil(
       CLIP_BASE_BYTES +
         megapixels * 1e6 * (STRIP_BYTES_PER_PIXEL * frames + bytesPerPixel) +
-        sourceMegapixels * 8e6,
+        sourceMegapixels * 1e6 * (source.format === 'png' ? PLAYED_BYTES_PER_PIXEL : HELD_BYTES_PER_PIXEL),
     ),
     cpuSeconds:
       BASE_SECONDS +

@@ -139,7 +139,7 @@ async function playedPictures(
   { info, frames, times }: WantedFrames,
   tools: VideoTools,
 ): Promise<readonly ShownPicture[] | Failure> {
-  const played = await playSequence(tools, sequence, info)
+  const played = await playSequence(tools, sequence, info, (frames.at(-1) ?? 0) + 1)
   if (isFailure(played)) return played
   const shown: ShownPicture[] = []
   let index = 0
@@ -149,7 +149,6 @@ async function playedPictures(
       break
     }
     if (frames.includes(index)) shown.push({ picture, timestampSeconds: times[index] ?? 0 })
-    if (index === frames.at(-1)) break
     index += 1
   }
   return shown

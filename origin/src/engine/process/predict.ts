@@ -48,6 +48,7 @@ export function costOfPicture(
     ...info,
     frames,
     turned: info.orientation > 1,
+    played: frames > 1 || info.hidesDefault === true,
     held: heldOfWebp(info, render),
     filtered: info.format === 'svg' && hasFilters(seen.bytes),
     cut: cutLate ? ('late' as const) : isCutEarly ? ('early' as const) : undefined,

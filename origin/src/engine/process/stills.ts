@@ -55,7 +55,7 @@ async function firstOfSequence(
   info: ImageInfo,
 ): Promise<RawPicture | Failure> {
   const sequence = readSequence(bytes)
-  const played = sequence === undefined ? undefined : await playSequence(tools, sequence, info)
+  const played = sequence === undefined ? undefined : await playSequence(tools, sequence, info, 1)
   if (played === undefined || isFailure(played)) return played ?? fail('undecodable', 'no sequence')
   for await (const frame of played.frames) return frame
   return fail('undecodable', 'no frame')

@@ -62,7 +62,7 @@ export function nalUnits(frame: Uint8Array, lengthBytes: number): readonly Uint8
     for (let index = 0; index < lengthBytes; index += 1) length = length * 256 + (frame[at + index] ?? 0)
     at += lengthBytes
     if (at + length > frame.length) return undefined
-    units.push(...betweenStartCodes(frame.subarray(at, at + length)))
+    for (const unit of betweenStartCodes(frame.subarray(at, at + length))) units.push(unit)
     at += length
   }
   return units.length === 0 ? undefined : units

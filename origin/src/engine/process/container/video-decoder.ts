@@ -32,7 +32,7 @@ export interface VideoDecoder {
    * bytes do.
    */
   openFile(source: ByRange, format: VideoFormat, maxPixels: number): Promise<DecodedFile | Failure>
-  /** The frames of an image sequence, one after the other; ends with a failure where there are fewer. */
+  /** The first frames of an image sequence, one after the other; ends with a failure where there are fewer. */
   playFrames(sequence: ImageSequence, options: PlayOptions): AsyncIterable<RawPicture | Failure>
 }
 
@@ -50,7 +50,10 @@ export interface DecodedFile {
 }
 
 export interface PlayOptions {
+  /** How many, at most as many as the sequence tells. */
+  readonly count: number
   /** Size of each frame, upright. */
   readonly size: Size
+  /** Largest picture that is decoded, in pixels. */
   readonly maxPixels: number
 }

@@ -83,7 +83,7 @@ function alphaGraph(alphaStream: string, colour: readonly string[], alpha: reado
 }
 
 /**
- * Decodes a whole sequence of images that is declared as a video, with its alpha where `video` has one. The frames
+ * Decodes the first frames of a sequence of images that is declared as a video, with its alpha where `video` has one. They
  * follow each other in what is given. Fails with `undecodable` where there are fewer, or as FFmpeg does.
  */
 export async function decodeSequence(

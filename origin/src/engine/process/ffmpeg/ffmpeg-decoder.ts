@@ -17,19 +17,18 @@ export function createFfmpegDecoder(ffmpeg: Ffmpeg, maxFileBytes: number): Video
   }
 }
 
-/** FFmpeg gives all frames of a sequence at once. */
+/** FFmpeg gives all frames that are wanted at once. */
 async function* playSequence(
   ffmpeg: Ffmpeg,
   sequence: ImageSequence,
-  { size, maxPixels }: PlayOptions,
+  { count, size, maxPixels }: PlayOptions,
 ): AsyncGenerator<RawPicture | Failure, void, void> {
   const opened = await openContainer(memorySource(sequence.asVideo(), undefined), 'mp4')
   if (isFailure(opened)) return yield opened
   opened.close()
   if (opened.info.video === undefined) return yield fail('undecodable', 'no pictures')
-  const { hasAlpha, frames } = sequence
-  const video = { ...opened.info.video, hasAlpha }
-  const decoded = await decodeSequence(ffmpeg, sequence.asVideo('with alpha'), frames, {
+  const video = { ...opened.info.video, hasAlpha: sequence.hasAlpha }
+  const decoded = await decodeSequence(ffmpeg, sequence.asVideo('with alpha'), count, {
     video,
     size,
     maxPixels,
@@ -38,7 +37,7 @@ async function* playSequence(
   const { data, channels } = decoded
   const { width, height } = size
   const frameBytes = width * height * channels
-  for (let index = 0; index < frames; index += 1) {
+  for (let index = 0; index < count; index += 1) {
     yield { width, height, channels, data: data.subarray(index * frameBytes, (index + 1) * frameBytes) }
   }
 }

@@ -24,7 +24,10 @@ export interface HeifFile {
   alphaOf(item: HeifItem): HeifItem | undefined
   /** The colours of an item were multiplied by its alpha. */
   isPremultiplied(item: HeifItem): boolean
-  /** The coded bytes of an item, or the description of a derived one; undefined where they lie outside the file. */
+  /**
+   * The coded bytes of an item, or the description of a derived one; undefined where they lie outside the file, or are more
+   * than all of it.
+   */
   bytesOf(item: HeifItem): Buffer | undefined
 }
 
@@ -70,6 +73,7 @@ function parse(file: Buffer): HeifFile | undefined {
   )
   const references = referencesOf(meta)
   const extents = extentsOf(meta)
+  const idat = childOf(meta, 'idat')
   const primaryId = childOf(meta, 'pitm')
   const primary = primaryId && items.get(idAt(primaryId, FULL_BOX, primaryId[0] !== 0))
   if (primary === undefined) return undefined
@@ -86,13 +90,16 @@ function parse(file: Buffer): HeifFile | undefined {
     isPremultiplied: ({ id }) => references.some(({ type, from }) => type === 'prem' && from === id),
     bytesOf({ id }) {
       const parts = (extents.get(id) ?? []).map(({ inIdat, start, bytes }) => {
-        const source = inIdat ? childOf(meta, 'idat') : file
+        const source = inIdat ? idat : file
         return source !== undefined && start + bytes <= source.length
           ? source.subarray(start, bytes === 0 ? undefined : start + bytes)
           : undefined
       })
       const whole = parts.filter((part) => part !== undefined)
-      return whole.length === parts.length && whole.length > 0 ? Buffer.concat(whole) : undefined
+      if (whole.length < parts.length || whole.length === 0) return undefined
+      // Parts that lie upon each other may name the same bytes as often as they like.
+      const isInFile = whole.reduce((sum, { length }) => sum + length, 0) <= file.length
+      return isInFile ? Buffer.concat(whole) : undefined
     },
   }
 }

@@ -4,9 +4,9 @@ import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { readApng } from './apng.ts'
 import { type ImageInfo, readHeader } from './inspect.ts'
 
-/** What browsers show a frame for that asks for less than 20 ms. */
+/** What browsers show a frame for that asks for no more than 10 ms; one of 11 is shown for that. */
 const DEFAULT_DELAY_MS = 100
-const MIN_DELAY_MS = 20
+const MOST_IGNORED_MS = 10
 
 /** When each frame starts, in seconds, and when the last is over: one entry more than there are frames. */
 export async function animationTimes(
@@ -23,7 +23,7 @@ export async function animationTimes(
 
 /** How long browsers show a frame that asks for so many milliseconds. */
 export function shownMilliseconds(delayMs: number | undefined): number {
-  return delayMs === undefined || delayMs < MIN_DELAY_MS ? DEFAULT_DELAY_MS : delayMs
+  return delayMs === undefined || delayMs <= MOST_IGNORED_MS ? DEFAULT_DELAY_MS : delayMs
 }
 
 /** The frame that is shown at a moment. */

@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+import { giveBack } from '../../../streams/give-back.ts'
 import type { Apng, ApngFrame } from './apng.ts'
 import { hasDeepProfile, toScreen } from './deep-profile.ts'
 import { UNLIMITED_PIXELS } from './inspect.ts'
@@ -28,8 +29,10 @@ export async function* playApng(
     yield orientation === 1
       ? { data: canvas.data, width, height, channels: RGBA }
       : turned(canvas.data, { width, height }, orientation)
-    if (restored !== undefined) canvas.data = restored
-    else if (frame.dispose !== 'none') clear(frame, canvas)
+    if (restored !== undefined) {
+      giveBack(canvas.data)
+      canvas.data = restored
+    } else if (frame.dispose !== 'none') clear(frame, canvas)
   }
 }
 
@@ -50,14 +53,16 @@ async function draw(frame: ApngFrame, canvas: Canvas): Promise<Failure | undefin
     const pixels = await part.raw({ depth: 'uchar' }).toBuffer()
     if (pixels.length !== width * height * RGBA)
       return fail('undecodable', `a frame of ${pixels.length} bytes`)
-    if (frame.blend === 'source') return copy(pixels, frame, canvas)
-    return await blendOver(pixels, frame, canvas)
+    if (frame.blend === 'source') copy(pixels, frame, canvas)
+    else await blendOver(pixels, frame, canvas)
+    giveBack(pixels)
+    return undefined
   } catch (error) {
     return fail('undecodable', error instanceof Error ? error.message : String(error))
   }
 }
 
-function copy(pixels: Buffer, { left, top, width, height }: ApngFrame, canvas: Canvas): undefined {
+function copy(pixels: Buffer, { left, top, width, height }: ApngFrame, canvas: Canvas): void {
   for (let row = 0; row < height; row += 1) {
     const target = ((top + row) * canvas.width + left) * RGBA
     pixels.copy(canvas.data, target, row * width * RGBA, (row + 1) * width * RGBA)
@@ -71,7 +76,7 @@ const PIXELS_AT_A_TIME = 500_000
  * The source over what is there, both with straight alpha, to the nearest level. Sharp could do it, but rounds
  * down: over hundreds of frames a picture would grow darker.
  */
-async function blendOver(pixels: Buffer, frame: ApngFrame, canvas: Canvas): Promise<undefined> {
+async function blendOver(pixels: Buffer, frame: ApngFrame, canvas: Canvas): Promise<void> {
   const { left, top, width, height } = frame
   const rowsAtATime = Math.max(1, Math.floor(PIXELS_AT_A_TIME / width))
   for (let row = 0; row < height; row += 1) {

@@ -1,7 +1,7 @@
 /** The structure of an animated PNG (PNG specification, third edition, section 4.9 and chunks acTL, fcTL, fdAT). */
 
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
-import { encodePngChunk, PNG_SIGNATURE, pngChunks } from './png-chunks.ts'
+import { encodePngChunk, PNG_SIGNATURE, type PngChunk, pngChunks, unpackProfile } from './png-chunks.ts'
 
 export interface Apng {
   readonly width: number
@@ -113,7 +113,7 @@ export function readApng(bytes: Uint8Array): Apng | Failure {
         break
       default:
         if (!COLOUR_CHUNKS.has(chunk.id) || colours.has(chunk.id)) break
-        if (chunk.data.length > MAX_COLOUR_CHUNK_BYTES) return fail('undecodable', `a large ${chunk.id}`)
+        if (isDear(chunk)) return fail('undecodable', `a large ${chunk.id}`)
         colours.set(chunk.id, encodePngChunk(chunk.id, chunk.data))
     }
     if (frames.length > 0 && frames.length === announced) break
@@ -135,8 +135,14 @@ const SEQUENCE_BYTES = 4
 /** What says how the numbers of every frame become colours. */
 const COLOUR_CHUNKS: ReadonlySet<string> = new Set(['PLTE', 'tRNS', 'iCCP', 'sRGB', 'gAMA', 'cHRM', 'sBIT'])
 
-/** They are repeated for every frame. */
 const MAX_COLOUR_CHUNK_BYTES = 256 * 1024
+const MAX_PROFILE_BYTES = 1024 * 1024
+
+/** Tells whether a chunk is too much to be repeated, and a profile too much to be unpacked, for every frame. */
+function isDear({ id, data }: PngChunk): boolean {
+  if (data.length > MAX_COLOUR_CHUNK_BYTES) return true
+  return id === 'iCCP' && unpackProfile(data, MAX_PROFILE_BYTES) === undefined
+}
 
 const DISPOSALS = ['none', 'background', 'previous'] as const
 const BLENDS = ['source', 'over'] as const

@@ -1,7 +1,7 @@
 import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
 import { colourTableBytes } from './gif-frames.ts'
 import { pngChunks } from './png-chunks.ts'
-import { riffChunks, WEBP_HEADER_BYTES } from './riff.ts'
+import { riffChunks, WEBP_FRAME_HEADER_BYTES, WEBP_HEADER_BYTES } from './riff.ts'
 
 /**
  * Tells whether a file holds its picture and nothing else, so that its original bytes may leave the service.
@@ -60,12 +60,18 @@ function isBarePng(bytes: Uint8Array): boolean {
   return false
 }
 
-const BARE_WEBP_CHUNKS: ReadonlySet<string> = new Set(['VP8 ', 'VP8L', 'VP8X', 'ALPH', 'ANIM', 'ANMF'])
+const BARE_FRAME_CHUNKS: ReadonlySet<string> = new Set(['VP8 ', 'VP8L', 'ALPH'])
+const BARE_WEBP_CHUNKS: ReadonlySet<string> = new Set([...BARE_FRAME_CHUNKS, 'VP8X', 'ANIM', 'ANMF'])
 
 function isBareWebp(bytes: Uint8Array): boolean {
-  let end = WEBP_HEADER_BYTES
-  for (const { id, data } of riffChunks(bytes, WEBP_HEADER_BYTES)) {
-    if (!BARE_WEBP_CHUNKS.has(id)) return false
+  return holdsOnly(bytes, WEBP_HEADER_BYTES, BARE_WEBP_CHUNKS)
+}
+
+function holdsOnly(bytes: Uint8Array, start: number, allowed: ReadonlySet<string>): boolean {
+  let end = start
+  for (const { id, data } of riffChunks(bytes, start)) {
+    if (!allowed.has(id)) return false
+    if (id === 'ANMF' && !holdsOnly(data, WEBP_FRAME_HEADER_BYTES, BARE_FRAME_CHUNKS)) return false
     end += 8 + data.length + (data.length % 2)
   }
   return end >= bytes.length

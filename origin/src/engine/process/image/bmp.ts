@@ -232,26 +232,30 @@ function drawRuns(bytes: Uint8Array, { palette, start }: Header, runs: Runs, can
   const { width, height, rgba } = canvas
   for (let alpha = 3; alpha < rgba.length; alpha += 4) rgba[alpha] = 255
   let [at, x, row] = [start, 0, 0]
-  /** The pixel number `index` of those that begin at `from` in the file. */
+  /** Draws the pixel number `index` of those that begin at `from` in the file. */
   function draw(from: number, index: number): void {
-    if (x < width && row < height) {
-      const to = rowStart(canvas, row) + x * 4
-      if (runs === 'runs of 24') {
-        const pixel = from + index * 3
-        drawPixel(rgba, to, bytes[pixel + 2] ?? 0, bytes[pixel + 1] ?? 0, bytes[pixel] ?? 0, 255)
-      } else if (runs === 'runs of 8') drawColour(palette, bytes[from + index] ?? 0, rgba, to)
-      else
-        drawColour(palette, ((bytes[from + (index >> 1)] ?? 0) >> (index % 2 === 0 ? 4 : 0)) & 0xf, rgba, to)
-    }
+    const to = rowStart(canvas, row) + x * 4
     x += 1
+    if (runs === 'runs of 24') {
+      const pixel = from + index * 3
+      drawPixel(rgba, to, bytes[pixel + 2] ?? 0, bytes[pixel + 1] ?? 0, bytes[pixel] ?? 0, 255)
+    } else if (runs === 'runs of 8') drawColour(palette, bytes[from + index] ?? 0, rgba, to)
+    else drawColour(palette, ((bytes[from + (index >> 1)] ?? 0) >> (index % 2 === 0 ? 4 : 0)) & 0xf, rgba, to)
+  }
+  /** Draws a run as far as its row goes: two bytes name up to 255 pixels, wherever they lie. */
+  function drawRun(count: number, from: number, indexOf: (step: number) => number): void {
+    const end = x + count
+    for (let step = 0; step < count && x < width; step += 1) draw(from, indexOf(step))
+    x = end
   }
   const bytesOf = (pixels: number) =>
     ({ 'runs of 4': Math.ceil(pixels / 2), 'runs of 8': pixels, 'runs of 24': pixels * 3 })[runs]
   while (at + 1 < bytes.length && row < height) {
-    const [count = 0, code = 0] = bytes.subarray(at, at + 2)
+    const count = bytes[at] ?? 0
+    const code = bytes[at + 1] ?? 0
     if (count > 0) {
       // Of four bits both halves of the byte, in turn.
-      for (let index = 0; index < count; index += 1) draw(at + 1, runs === 'runs of 4' ? index % 2 : 0)
+      drawRun(count, at + 1, (step) => (runs === 'runs of 4' ? step % 2 : 0))
       at += 1 + bytesOf(1)
     } else if (code === END_OF_ROW) {
       ;[at, x, row] = [at + 2, 0, row + 1]
@@ -262,7 +266,7 @@ function drawRuns(bytes: Uint8Array, { palette, start }: Header, runs: Runs, can
       at += 4
     } else {
       const there = Math.min(code, Math.floor(((bytes.length - at - 2) * code) / bytesOf(code)))
-      for (let index = 0; index < there; index += 1) draw(at + 2, index)
+      drawRun(there, at + 2, (step) => step)
       // They fill whole words.
       at += 2 + Math.ceil(bytesOf(code) / 2) * 2
     }

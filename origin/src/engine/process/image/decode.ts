@@ -2,7 +2,7 @@
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
-import { hidesDefaultImage, readApng } from './apng.ts'
+import { readApng } from './apng.ts'
 import { playApng } from './apng-compose.ts'
 import { type ImageInfo, UNLIMITED_PIXELS } from './inspect.ts'
 import { openFile } from './open-file.ts'
@@ -10,8 +10,8 @@ import type { RawPicture } from './raw-picture.ts'
 import { sharp } from './sharp.ts'
 
 /** Tells whether Sharp, asked for a still, would not give the first frame that is shown. */
-export function needsOwnDecoder(bytes: Uint8Array, info: ImageInfo): boolean {
-  return isOther(info) || (info.format === 'png' && hidesDefaultImage(bytes))
+export function needsOwnDecoder(info: ImageInfo): boolean {
+  return isOther(info) || info.hidesDefault === true
 }
 
 function isOther({ format, ownDecoder }: ImageInfo): boolean {
@@ -41,7 +41,7 @@ export async function decodePicture(
   decodeStill: DecodeStill,
 ): Promise<RawPicture | Failure> {
   const frame = Math.min(options.frame, info.frames - 1)
-  if (needsOwnDecoder(bytes, info) || (info.format === 'png' && frame > 0)) {
+  if (needsOwnDecoder(info) || (info.format === 'png' && frame > 0)) {
     const picture = await decodeFrame(bytes, info, frame, decodeStill)
     return isFailure(picture) ? picture : shrink(picture, options.maxSidePixels)
   }

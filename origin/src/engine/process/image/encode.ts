@@ -80,7 +80,7 @@ export function encode(pipeline: Sharp, options: EncodeOptions): Sharp {
       return pipeline.webp({
         ...(exact ? { lossless: true } : { quality: level }),
         effort: exact ? WEBP_LOSSLESS_EFFORT : WEBP_EFFORT,
-        ...timing,
+        ...(timing && within16Bits(timing)),
       })
     case 'avif':
       return pipeline.avif(
@@ -94,8 +94,16 @@ export function encode(pipeline: Sharp, options: EncodeOptions): Sharp {
       )
     case 'gif':
       // Otherwise Sharp paints with the colours of the source alone.
-      return pipeline.gif({ ...timing, reuse: !isLaid })
+      return pipeline.gif({ ...(timing && within16Bits(timing)), reuse: !isLaid })
   }
+}
+
+const MOST_UINT16 = 0xffff
+
+/** As much of it as Sharp takes: a minute for a frame, and more rounds than anybody counts. Other formats hold more of both. */
+function within16Bits({ loop, delay }: AnimationTiming): AnimationTiming {
+  const clamp = (value: number) => Math.min(MOST_UINT16, value)
+  return { loop: clamp(loop), ...(delay && { delay: delay.map(clamp) }) }
 }
 
 /** Stickers, emojis, screenshots, drawings. */

@@ -3,8 +3,8 @@
 export interface GifFrames {
   readonly width: number
   readonly height: number
-  /** Those that are there, the last one perhaps without all of its data. */
-  readonly frames: readonly GifFrame[]
+  /** Those that are there, the last one perhaps without all of its data; read as they are asked for. */
+  readonly frames: Iterable<GifFrame>
 }
 
 export interface GifFrame {
@@ -34,19 +34,22 @@ export interface GifFrame {
 export function gifFrames(bytes: Uint8Array): GifFrames {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (file.length < HEADER_BYTES) return { width: 0, height: 0, frames: [] }
-  const frames: GifFrame[] = []
+  return { width: file.readUInt16LE(6), height: file.readUInt16LE(8), frames: framesIn(file) }
+}
+
+function* framesIn(file: Buffer): Generator<GifFrame, void, void> {
   let control: number | undefined
   let at = HEADER_BYTES + colourTableBytes(file[10])
   while (at + DESCRIPTOR_BYTES < file.length) {
     const block = file[at]
     if (block === EXTENSION) {
       if (file[at + 1] === GRAPHIC_CONTROL) control = at
-      at = blocksOf(file, at + 2).end
+      at = endOfBlocks(file, at + 2)
     } else if (block === IMAGE) {
       const codeBitsAt = at + DESCRIPTOR_BYTES + colourTableBytes(file[at + 9])
-      const { end, blocks } = blocksOf(file, codeBitsAt + 1)
+      const end = endOfBlocks(file, codeBitsAt + 1)
       const flags = control === undefined ? 0 : (file[control + 3] ?? 0)
-      frames.push({
+      yield {
         ...{ control, start: at, left: file.readUInt16LE(at + 1), top: file.readUInt16LE(at + 3) },
         ...{ width: file.readUInt16LE(at + 5), height: file.readUInt16LE(at + 7) },
         disposal: (flags >> 2) & 7,
@@ -55,13 +58,12 @@ export function gifFrames(bytes: Uint8Array): GifFrames {
         isInterlaced: ((file[at + 9] ?? 0) & 0x40) !== 0,
         end,
         codeBits: file[codeBitsAt] ?? 0,
-        data: Buffer.concat(blocks),
-      })
+        data: joined(file, codeBitsAt + 1, end),
+      }
       control = undefined
       at = end
-    } else break
+    } else return
   }
-  return { width: file.readUInt16LE(6), height: file.readUInt16LE(8), frames }
 }
 
 const HEADER_BYTES = 13
@@ -75,14 +77,22 @@ export function colourTableBytes(flags: number | undefined): number {
   return flags !== undefined && flags & 0x80 ? 3 * 2 ** ((flags & 7) + 1) : 0
 }
 
-/** Sub-blocks from `start` on, up to the empty one that ends them. */
-function blocksOf(file: Buffer, start: number): { readonly blocks: readonly Buffer[]; readonly end: number } {
-  const blocks: Buffer[] = []
+/** Where the sub-blocks end that begin at `start`: behind the empty one. */
+function endOfBlocks(file: Buffer, start: number): number {
   let at = start
-  for (;;) {
+  for (let length = file[at] ?? 0; length > 0; length = file[at] ?? 0) at += 1 + length
+  return at + 1
+}
+
+/** The bytes of sub-blocks, of which there may be as many as there are bytes. */
+function joined(file: Buffer, start: number, end: number): Buffer {
+  const there = Math.min(end, file.length)
+  const data = Buffer.allocUnsafeSlow(Math.max(0, there - start))
+  let filled = 0
+  for (let at = start; at < there; ) {
     const length = file[at] ?? 0
-    if (length === 0) return { blocks, end: at + 1 }
-    blocks.push(file.subarray(at + 1, at + 1 + length))
+    filled += file.copy(data, filled, at + 1, at + 1 + length)
     at += 1 + length
   }
+  return data.subarray(0, filled)
 }

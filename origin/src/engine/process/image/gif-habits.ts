@@ -7,17 +7,17 @@ import { gifFrames } from './gif-frames.ts'
  * colours that it does not have. Undefined where it has neither.
  */
 export function asBrowsersReadGif(bytes: Uint8Array): Uint8Array | undefined {
-  const { frames } = gifFrames(bytes)
-  if (frames.length === 0) return undefined
-  const odd = frames.filter(({ disposal, control }) => disposal === ALSO_TO_PREVIOUS && control !== undefined)
-  const hasColours = ((bytes[FLAGS_AT] ?? 0) & TABLE_FLAG) !== 0
-  if (odd.length === 0 && hasColours) return undefined
-  const file = Buffer.from(bytes)
-  for (const { control = 0 } of odd) {
-    const flags = file[control + 3] ?? 0
-    file[control + 3] = (flags & ~DISPOSAL_MASK) | TO_PREVIOUS_FLAGS
+  let isEmpty = true
+  let file: Buffer | undefined
+  for (const { disposal, control } of gifFrames(bytes).frames) {
+    isEmpty = false
+    if (disposal !== ALSO_TO_PREVIOUS || control === undefined) continue
+    file ??= Buffer.from(bytes)
+    file[control + 3] = ((file[control + 3] ?? 0) & ~DISPOSAL_MASK) | TO_PREVIOUS_FLAGS
   }
-  if (hasColours) return file
+  const hasColours = ((bytes[FLAGS_AT] ?? 0) & TABLE_FLAG) !== 0
+  if (isEmpty || hasColours) return file
+  file ??= Buffer.from(bytes)
   file[FLAGS_AT] = (file[FLAGS_AT] ?? 0) | TABLE_FLAG | LARGEST_TABLE
   return Buffer.concat([
     file.subarray(0, HEADER_BYTES),

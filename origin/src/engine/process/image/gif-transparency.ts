@@ -10,8 +10,11 @@ export function withTransparency(bytes: Uint8Array): Uint8Array | undefined {
   const gif = gifFrames(bytes)
   const parts: Uint8Array[] = []
   let at = 0
-  for (const [index, frame] of gif.frames.entries()) {
-    if (frame.isTransparent || !mayUncover(gif, frame, index === 0)) continue
+  let isFirst = true
+  for (const frame of gif.frames) {
+    const isSkipped = frame.isTransparent || !mayUncover(gif, frame, isFirst)
+    isFirst = false
+    if (isSkipped) continue
     const unused = unusedIndex(frame)
     if (unused === undefined) continue
     const { control = frame.start } = frame

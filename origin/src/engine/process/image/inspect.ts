@@ -46,6 +46,8 @@ export interface ImageInfo {
    * more than 8 bits of grey with a profile.
    */
   readonly ownDecoder?: 'sequence' | 'colours' | 'inks' | 'grey'
+  /** Of an animated PNG: what Sharp decodes is none of its frames. */
+  readonly hidesDefault?: true
   /** Of a drawing, which has no pixels of its own: its size before it is rounded. */
   readonly drawing?: Size
 }
@@ -154,7 +156,7 @@ const BYTES_PER_SAMPLE: Readonly<Record<string, number>> = {
 
 function infoOf(metadata: Metadata, format: SourceFormat, bytes: Uint8Array): ImageInfo {
   const frames = countFrames(metadata, format, bytes)
-  const animatedPng = format === 'png' && (frames > 1 || hidesDefaultImage(bytes))
+  const hidesDefault = format === 'png' && hidesDefaultImage(bytes)
   const { width, height } = metadata.autoOrient
   return {
     format,
@@ -170,9 +172,10 @@ function infoOf(metadata: Metadata, format: SourceFormat, bytes: Uint8Array): Im
     plainColours: metadata.space === 'srgb' || metadata.space === 'b-w',
     interlaced: metadata.isProgressive,
     // The canvas of an animated PNG has alpha, whatever its frames have.
-    bands: animatedPng ? 4 : metadata.channels,
+    bands: hidesDefault || (format === 'png' && frames > 1) ? 4 : metadata.channels,
     bytesPerSample: BYTES_PER_SAMPLE[metadata.depth] ?? 8,
-    ...(hasOtherColours(bytes, format) ? { ownDecoder: 'colours' } : {}),
+    ...(hidesDefault ? { hidesDefault } : {}),
+    ...(!hidesDefault && hasOtherColours(bytes, format) ? { ownDecoder: 'colours' } : {}),
     ...(isOfBareInks(metadata) ? { ownDecoder: 'inks' } : {}),
     ...(isDeepGrey(metadata) ? { ownDecoder: 'grey' } : {}),
   }
@@ -189,10 +192,7 @@ function isOfBareInks({ space, icc }: Metadata): boolean {
 }
 
 function hasOtherColours(bytes: Uint8Array, format: SourceFormat): boolean {
-  return (
-    (format === 'avif' && isBeyondSharp(bytes)) ||
-    (format === 'png' && isHdrPng(bytes) && !hidesDefaultImage(bytes))
-  )
+  return (format === 'avif' && isBeyondSharp(bytes)) || (format === 'png' && isHdrPng(bytes))
 }
 
 /** libheif counts the images of a collection as pages, and TIFF its pages: neither are frames. */

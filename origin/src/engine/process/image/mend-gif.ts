@@ -15,8 +15,7 @@ export interface MendedGif {
 
 /** The same GIF with its first picture coded anew; undefined where that is whole, or not there at all. */
 export function mendGif(bytes: Uint8Array): MendedGif | undefined {
-  const { frames } = gifFrames(bytes)
-  const [frame] = frames
+  const [frame] = gifFrames(bytes).frames
   if (frame === undefined) return undefined
   const { width, height, data, codeBits } = frame
   const area = width * height

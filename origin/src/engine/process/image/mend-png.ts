@@ -16,9 +16,9 @@ import { sharp } from './sharp.ts'
  * `undecodable` where not even a first row is there. Its header has to be validated.
  */
 export async function mendPng(bytes: Uint8Array): Promise<Uint8Array | Failure | undefined> {
-  const chunks = [...pngChunks(bytes)]
-  if (!startsWithZlib(chunks)) return fail('undecodable', 'no picture data')
-  if (isWhole(chunks, bytes)) return undefined
+  if (!startsWithZlib(bytes)) return fail('undecodable', 'no picture data')
+  if (isWholePng(bytes)) return undefined
+  const chunks = [...neededChunks(bytes)]
   const header = headerOf(chunks)
   if (header === undefined) return fail('undecodable', 'no header')
   if (header.dataBytes > MAX_DATA_BYTES) return rewrite(chunks)
@@ -31,23 +31,26 @@ export async function mendPng(bytes: Uint8Array): Promise<Uint8Array | Failure |
 
 /** Tells whether a PNG is all there, as it was written; what is not may have to be painted anew. */
 export function isWholePng(bytes: Uint8Array): boolean {
-  return isWhole([...pngChunks(bytes)], bytes)
+  let last = ''
+  for (const chunk of pngChunks(bytes)) {
+    if (!hasRightChecksum(chunk, bytes)) return false
+    last = chunk.id
+  }
+  return last === 'IEND'
 }
 
 /** What is larger is left to the decoder, which paints the missing rows black. */
 const MAX_DATA_BYTES = 128 * 1024 * 1024
 
 /** The two bytes that begin every compressed stream (RFC 1950, section 2.2). */
-function startsWithZlib(chunks: readonly PngChunk[]): boolean {
-  const start = Buffer.concat(
-    chunks.filter(({ id, data }) => id === 'IDAT' && data.length > 0).map(({ data }) => data.subarray(0, 2)),
-  )
-  const [method = 0, flags = 0] = start
-  return start.length >= 2 && (method & 0xf) === 8 && (method * 256 + flags) % 31 === 0
-}
-
-function isWhole(chunks: readonly PngChunk[], bytes: Uint8Array): boolean {
-  return chunks.at(-1)?.id === 'IEND' && chunks.every((chunk) => hasRightChecksum(chunk, bytes))
+function startsWithZlib(bytes: Uint8Array): boolean {
+  const start: number[] = []
+  for (const { id, data } of pngChunks(bytes)) {
+    if (id === 'IDAT') start.push(...data.subarray(0, 2 - start.length))
+    if (start.length === 2) break
+  }
+  const [method = 0, flags] = start
+  return flags !== undefined && (method & 0xf) === 8 && (method * 256 + flags) % 31 === 0
 }
 
 /** Tells whether a chunk is all there, as it was written. */
@@ -157,13 +160,25 @@ function repack(chunks: readonly PngChunk[], pixels: Uint8Array): Uint8Array {
 
 /** The chunks that a decoder has to know (PNG specification, section 5.4). */
 const CRITICAL: ReadonlySet<string> = new Set(['IHDR', 'PLTE', 'IDAT'])
+/** Writers put 8 KiB of data into each; a file may have as many as a twelfth of its bytes. */
+const MAX_CHUNKS = 64 * 1024
 
-/** The same chunks with right checksums, and an end. Of those that have to be known, unknown ones are broken names. */
+/** What is kept of a damaged file: of the chunks that have to be known, unknown ones are broken names. */
+function* neededChunks(bytes: Uint8Array): Generator<PngChunk, void, void> {
+  let left = MAX_CHUNKS
+  for (const chunk of pngChunks(bytes)) {
+    if (!CRITICAL.has(chunk.id) && !/^[a-z]/.test(chunk.id)) continue
+    if (left === 0) return
+    left -= 1
+    yield chunk
+  }
+}
+
+/** The same chunks with right checksums, and an end. */
 function rewrite(chunks: readonly PngChunk[]): Uint8Array {
-  const rest = chunks.filter(({ id }) => CRITICAL.has(id) || /^[a-z]/.test(id))
   return Buffer.concat([
     PNG_SIGNATURE,
-    ...rest.map(({ id, data }) => encodePngChunk(id, data)),
+    ...chunks.map(({ id, data }) => encodePngChunk(id, data)),
     encodePngChunk('IEND'),
   ])
 }

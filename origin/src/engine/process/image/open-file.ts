@@ -16,7 +16,9 @@ export function openFile(bytes: Uint8Array, info: ImageInfo, options: SharpOptio
     ignoreIcc: info.uselessProfile === true,
     ...options,
   })
-  return toScreen(info.orientation === 1 ? opened : opened.autoOrient(), info)
+  const upright = info.orientation === 1 ? opened : opened.autoOrient()
+  // By a profile that is passed over nothing came to where it would be brought back from.
+  return options.ignoreIcc === true ? upright : toScreen(upright, info)
 }
 
 /** Dots an inch, as CSS has them. */

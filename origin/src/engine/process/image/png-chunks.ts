@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib'
+import { crc32, inflateSync } from 'node:zlib'
 
 export interface PngChunk {
   readonly id: string
@@ -33,4 +33,18 @@ export function encodePngChunk(id: string, ...data: readonly Uint8Array[]): Uint
   framed.set(body, 4)
   framed.writeUInt32BE(crc32(body), body.length + 4)
   return framed
+}
+
+/**
+ * The profile in an `iCCP`, where it stands behind its name and the number of its compression; undefined where it does not
+ * unpack, or to more than that.
+ */
+export function unpackProfile(data: Uint8Array, maxBytes: number): Buffer | undefined {
+  const nameEnd = data.indexOf(0)
+  if (nameEnd < 0) return undefined
+  try {
+    return inflateSync(data.subarray(nameEnd + 2), { maxOutputLength: maxBytes })
+  } catch {
+    return undefined
+  }
 }

@@ -4,14 +4,14 @@
  * alone, so it gets one.
  */
 
-import { deflateSync, inflateSync } from 'node:zlib'
+import { deflateSync } from 'node:zlib'
 import type { Colours } from '../colours/colours.ts'
 import { coloursOf } from '../colours/colours.ts'
 import { BT709, type Curve, greyProfile, type Primaries, rgbProfile } from '../colours/icc-profile.ts'
 import { curveOf, type ToldColours, toldColours } from '../colours/told-colours.ts'
 import { isProfileOf, spaceOfProfile } from './icc-header.ts'
 import { UNLIMITED_PIXELS } from './inspect.ts'
-import { encodePngChunk, type PngChunk, pngChunks } from './png-chunks.ts'
+import { encodePngChunk, PNG_SIGNATURE, pngChunks, unpackProfile } from './png-chunks.ts'
 import { sharp } from './sharp.ts'
 
 /**
@@ -23,8 +23,8 @@ export async function withToldProfile(bytes: Uint8Array): Promise<Uint8Array | u
   const told = withProfile(bytes)
   const profiled = told ?? bytes
   const chunks = chunksBeforeData(profiled)
-  const profile = chunks.find(({ id }) => id === 'iCCP')
-  const isAnimated = chunks.some(({ id }) => id === 'acTL')
+  const profile = chunks.get('iCCP')
+  const isAnimated = chunks.has('acTL')
   if (profile === undefined || isAnimated || !isGrey(chunks) || toldBy(chunks) === 'hdr') return told
   const isOfColours = spaceOfProfile(profileIn(chunks)) === 'RGB '
   const isDeep = viewOf(chunks, 'IHDR', 13)?.getUint8(BIT_DEPTH_AT) === 16
@@ -35,7 +35,7 @@ export async function withToldProfile(bytes: Uint8Array): Promise<Uint8Array | u
     .toBuffer()
   const [header] = pngChunks(png)
   const at = header?.end ?? 0
-  return Buffer.concat([png.subarray(0, at), encodePngChunk('iCCP', profile.data), png.subarray(at)])
+  return Buffer.concat([png.subarray(0, at), encodePngChunk('iCCP', profile), png.subarray(at)])
 }
 
 const BIT_DEPTH_AT = 8
@@ -43,22 +43,29 @@ const BIT_DEPTH_AT = 8
 function withProfile(bytes: Uint8Array): Uint8Array | undefined {
   const chunks = chunksBeforeData(bytes)
   const told = toldBy(chunks)
-  const [header, ...others] = chunks
-  if (told === 'hdr' || told === 'profile' || header === undefined) return undefined
+  if (told === 'hdr' || told === 'profile') return undefined
   const icc = told === 'srgb' ? undefined : told.icc
   // What does not count would count for Sharp.
-  if (icc === undefined && others.every(({ id }) => id !== 'iCCP')) return undefined
-  const kept = others.filter(({ id }) => !COLOUR_CHUNKS.has(id))
-  const dataAt = chunks.at(-1)?.end ?? 0
-  return Buffer.concat([
-    bytes.subarray(0, header.end),
-    icc === undefined ? NOTHING : encodePngChunk('iCCP', PROFILE_HEAD, deflateSync(icc)),
-    ...kept.map(({ id, data }) => encodePngChunk(id, data)),
-    bytes.subarray(dataAt),
-  ])
+  if (icc === undefined && !chunks.has('iCCP')) return undefined
+  const profile = icc === undefined ? [] : [encodePngChunk('iCCP', PROFILE_HEAD, deflateSync(icc))]
+  const [head = bytes, ...rest] = withoutColours(bytes)
+  return Buffer.concat([head, ...profile, ...rest])
 }
 
-const NOTHING = new Uint8Array()
+/** A file in pieces, without the chunks that tell its colours: its header, then what lies between those chunks. */
+function* withoutColours(bytes: Uint8Array): Generator<Uint8Array, void, void> {
+  let [at, start] = [0, PNG_SIGNATURE.length]
+  for (const { id, end } of pngChunks(bytes)) {
+    if (START_OF_DATA.has(id)) break
+    const isTold = COLOUR_CHUNKS.has(id)
+    if (id === 'IHDR' || isTold) {
+      yield bytes.subarray(at, isTold ? start : end)
+      at = end
+    }
+    start = end
+  }
+  yield bytes.subarray(at)
+}
 
 /** Tells whether a picture is brighter than a screen, which no profile converts. */
 export function isHdrPng(bytes: Uint8Array): boolean {
@@ -76,22 +83,27 @@ export function codePointsOfPng(bytes: Uint8Array): Colours | undefined {
 const PROFILE_HEAD = Buffer.from('told\0\0', 'latin1')
 const COLOUR_CHUNKS: ReadonlySet<string> = new Set(['cICP', 'iCCP', 'sRGB', 'gAMA', 'cHRM'])
 
-function chunksBeforeData(bytes: Uint8Array): readonly PngChunk[] {
-  const chunks: PngChunk[] = []
-  for (const chunk of pngChunks(bytes)) {
-    if (chunk.id === 'IDAT' || chunk.id === 'fcTL') break
-    chunks.push(chunk)
+/** The data of the first chunk of each kind. */
+type Chunks = ReadonlyMap<string, Uint8Array>
+
+const START_OF_DATA: ReadonlySet<string> = new Set(['IDAT', 'fcTL'])
+const READ_CHUNKS: ReadonlySet<string> = new Set([...COLOUR_CHUNKS, 'IHDR', 'acTL'])
+
+function chunksBeforeData(bytes: Uint8Array): Chunks {
+  const chunks = new Map<string, Uint8Array>()
+  for (const { id, data } of pngChunks(bytes)) {
+    if (START_OF_DATA.has(id)) break
+    if (READ_CHUNKS.has(id) && !chunks.has(id)) chunks.set(id, data)
   }
   return chunks
 }
 
 /** What tells the colours: code points, a profile that is there, or what becomes one. */
-function toldBy(chunks: readonly PngChunk[]): ToldColours | 'profile' {
+function toldBy(chunks: Chunks): ToldColours | 'profile' {
   const points = codePoints(chunks)
   if (points !== undefined) return toldByPoints(points, isGrey(chunks))
-  const has = (wanted: string) => chunks.some(({ id }) => id === wanted)
   if (isProfileOf(profileIn(chunks), isGrey(chunks) ? 'b-w' : 'srgb')) return 'profile'
-  if (has('sRGB') || !has('gAMA')) return 'srgb'
+  if (chunks.has('sRGB') || !chunks.has('gAMA')) return 'srgb'
   const exponent = viewOf(chunks, 'gAMA', 4)?.getUint32(0) ?? 0
   const primaries = primariesOf(chunks)
   // Neither counts with the other wrong.
@@ -106,16 +118,9 @@ function toldBy(chunks: readonly PngChunk[]): ToldColours | 'profile' {
 /** Profiles of presses have some megabytes. */
 const MAX_PROFILE_BYTES = 16 * 1024 * 1024
 
-/** The profile, which stands behind its name and the number of its compression; undefined where it does not unpack. */
-function profileIn(chunks: readonly PngChunk[]): Buffer | undefined {
-  const data = chunks.find(({ id }) => id === 'iCCP')?.data
-  const nameEnd = data?.indexOf(0) ?? -1
-  if (data === undefined || nameEnd < 0) return undefined
-  try {
-    return inflateSync(data.subarray(nameEnd + 2), { maxOutputLength: MAX_PROFILE_BYTES })
-  } catch {
-    return undefined
-  }
+function profileIn(chunks: Chunks): Buffer | undefined {
+  const data = chunks.get('iCCP')
+  return data && unpackProfile(data, MAX_PROFILE_BYTES)
 }
 
 function toldByPoints(points: Colours, grey: boolean): ToldColours {
@@ -130,7 +135,7 @@ const USUAL_GAMMA = 45_455
 const GAMMA_UNIT = 100_000
 
 /** Undefined, too, where they leave anything open, or are of what is no whole RGB: then they do not count. */
-function codePoints(chunks: readonly PngChunk[]): Colours | undefined {
+function codePoints(chunks: Chunks): Colours | undefined {
   const view = viewOf(chunks, 'cICP', 4)
   if (view === undefined || view.getUint8(2) !== 0 || view.getUint8(3) !== 1) return undefined
   const colours = coloursOf({
@@ -143,7 +148,7 @@ function codePoints(chunks: readonly PngChunk[]): Colours | undefined {
 }
 
 /** Undefined where they are not told; none where they are no colours. */
-function primariesOf(chunks: readonly PngChunk[]): Primaries | 'none' | undefined {
+function primariesOf(chunks: Chunks): Primaries | 'none' | undefined {
   const view = viewOf(chunks, 'cHRM', 32)
   if (view === undefined) return undefined
   const point = (at: number) =>
@@ -158,12 +163,12 @@ const COLOUR_TYPE_AT = 9
 /** Bits of the colour type: 2 for colours, 1 for a palette of them. */
 const COLOURED = 2
 
-function isGrey(chunks: readonly PngChunk[]): boolean {
+function isGrey(chunks: Chunks): boolean {
   return ((viewOf(chunks, 'IHDR', 13)?.getUint8(COLOUR_TYPE_AT) ?? 0) & COLOURED) === 0
 }
 
-function viewOf(chunks: readonly PngChunk[], wanted: string, bytes: number): DataView | undefined {
-  const data = chunks.find(({ id }) => id === wanted)?.data
+function viewOf(chunks: Chunks, wanted: string, bytes: number): DataView | undefined {
+  const data = chunks.get(wanted)
   return data === undefined || data.length < bytes
     ? undefined
     : new DataView(data.buffer, data.byteOffset, data.byteLength)

@@ -122,7 +122,7 @@ async function renderStill(
   decodeStill: DecodeStill,
   kept?: KeptStill,
 ): Promise<Uint8Array | Failure> {
-  if (needsOwnDecoder(bytes, info)) {
+  if (needsOwnDecoder(info)) {
     const decode = () => decodeFrame(bytes, info, 0, decodeStill)
     const picture = await (kept?.read(decode) ?? decode())
     return isFailure(picture)

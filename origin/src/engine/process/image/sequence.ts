@@ -15,7 +15,7 @@ export interface ImageSequence {
   readonly hasAlpha: boolean
   /** Of as many frames as are wanted at most. */
   timing(mostFrames: number): AnimationTiming
-  /** The same file with its pictures declared as a video; on demand, the alpha of each as another one behind it. */
+  /** The same file with its pictures declared as its only track, a video; on demand, the alpha of each as another behind it. */
   asVideo(alpha?: 'with alpha'): Uint8Array
 }
 
@@ -23,6 +23,8 @@ export interface ImageSequence {
 const MAX_BOXES = 256
 /** Runs of frames of one duration that are looked at. */
 const MAX_RUNS = 10_000
+/** Frames that are believed to be there: half a day of them. An index of a few bytes can declare billions. */
+const MAX_FRAMES = 1_000_000
 const HANDLER_OFFSET = 8
 const PICTURES = 'pict'
 const AUXILIARY = 'auxv'
@@ -47,11 +49,14 @@ export function readSequence(bytes: Uint8Array): ImageSequence | undefined {
     (isSequence ? tracks.find(({ handler }) => handler === VIDEO) : undefined)
   if (pictures === undefined) return undefined
   const runs = durationRuns(file, pictures.box)
-  const alpha = tracks.filter(({ handler }) => handler === AUXILIARY)
+  const alpha = tracks.find(({ handler }) => handler === AUXILIARY)
   return {
-    frames: runs.reduce((sum, { frames }) => sum + frames, 0),
+    frames: Math.min(
+      MAX_FRAMES,
+      runs.reduce((sum, { frames }) => sum + frames, 0),
+    ),
     size: sizeOf(file, pictures.box),
-    hasAlpha: alpha.length > 0,
+    hasAlpha: alpha !== undefined,
     timing: (mostFrames) => ({
       loop: loopOf(file, pictures.box),
       delay: delaysOf(runs, mostFrames),
@@ -61,18 +66,41 @@ export function readSequence(bytes: Uint8Array): ImageSequence | undefined {
       video.write(PLAIN_BRAND, brand.start, 'latin1')
       // Newer versions of FFmpeg would take the still for the first video.
       for (const { typeAt } of inside(file, [whole], 'meta')) video.write(IGNORED_BOX, typeAt, 'latin1')
-      for (const { handlerAt } of [pictures, ...(withAlpha === undefined ? [] : alpha)])
-        video.write(VIDEO, handlerAt, 'latin1')
-      return video
+      const mask = withAlpha && alpha
+      for (const track of tracks) {
+        const isPlayed = track === pictures || track === mask
+        if (isPlayed) video.write(VIDEO, track.handlerAt, 'latin1')
+        else video.write(IGNORED_BOX, track.box.typeAt, 'latin1')
+      }
+      return mask !== undefined && mask.box.start < pictures.box.start
+        ? exchanged(video, mask.box, pictures.box)
+        : video
     },
   }
 }
 
+/** The same file with a box where a later one is, and that in its place: readers go by their order. */
+function exchanged(file: Buffer, first: Box, second: Box): Buffer {
+  const [start, next] = [startOf(first), startOf(second)]
+  return Buffer.concat([
+    file.subarray(0, start),
+    file.subarray(next, second.end),
+    file.subarray(first.end, next),
+    file.subarray(start, first.end),
+    file.subarray(second.end),
+  ])
+}
+
 interface Box {
+  /** Four bytes behind its start. */
   readonly typeAt: number
   /** Of its content. */
   readonly start: number
   readonly end: number
+}
+
+function startOf({ typeAt }: Box): number {
+  return typeAt - 4
 }
 
 function trackOf(file: Buffer, box: Box) {

@@ -58,7 +58,8 @@ function backgroundOf(root: Root): Buffer {
   const style = attributes.get('style') ?? ''
   const told = [...style.matchAll(BACKGROUND)].at(-1)?.[1]
   const colour = told
-    ?.replace(/\s*!important\s*$/, '')
+    ?.trimEnd()
+    .replace(/!important$/, '')
     .replace(/^light-dark\(([^,()]+),.*$/, '$1')
     .trim()
   if (colour === undefined || !isColour(colour) || tag.endsWith('/>')) return Buffer.alloc(0)
@@ -167,7 +168,7 @@ const ABSOLUTE_UNITS: Readonly<Record<string, number>> = {
 
 function lengthOf(text: string | undefined, fontSize = DEFAULT_FONT_SIZE): number | undefined {
   const [, number, unit = ''] =
-    /^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)([a-z]*)\s*$/i.exec(text ?? '') ?? []
+    /^\s*([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?)([a-z]*)\s*$/i.exec(text ?? '') ?? []
   if (number === undefined) return undefined
   const relative = { em: fontSize, rem: DEFAULT_FONT_SIZE, ex: fontSize / 2, ch: fontSize / 2 }
   const factor = { ...ABSOLUTE_UNITS, ...relative }[unit.toLowerCase()]

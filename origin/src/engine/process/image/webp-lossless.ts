@@ -1,9 +1,13 @@
 import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
-import { riffChunks, WEBP_FRAME_HEADER_BYTES, WEBP_HEADER_BYTES } from './riff.ts'
+import { type RiffChunk, riffChunks, WEBP_FRAME_HEADER_BYTES, WEBP_HEADER_BYTES } from './riff.ts'
 
 /** Tells whether a WebP is lossless: its first bitstream, also that of an animation's first frame, is `VP8L`. */
 export function isLosslessWebp(bytes: Uint8Array): boolean {
-  return firstBitstream(bytes, WEBP_HEADER_BYTES) === 'VP8L'
+  for (const { id } of firstPicture(bytes)) {
+    if (id === 'VP8L') return true
+    if (id === 'VP8 ') return false
+  }
+  return false
 }
 
 /**
@@ -11,21 +15,18 @@ export function isLosslessWebp(bytes: Uint8Array): boolean {
  * alpha of a WebP that are coded without loss. Other decoders go on, or their files are mended.
  */
 export function mayBeBroken(bytes: Uint8Array, format: SourceFormat): boolean {
-  return format === 'webp' && (isLosslessWebp(bytes) || hasCodedAlpha(bytes, WEBP_HEADER_BYTES))
+  return format === 'webp' && (isLosslessWebp(bytes) || hasCodedAlpha(bytes))
 }
 
-function hasCodedAlpha(bytes: Uint8Array, start: number): boolean {
-  for (const { id, data } of riffChunks(bytes, start)) {
-    if (id === 'ALPH') return true
-    if (id === 'ANMF') return hasCodedAlpha(data, WEBP_FRAME_HEADER_BYTES)
-  }
+function hasCodedAlpha(bytes: Uint8Array): boolean {
+  for (const { id } of firstPicture(bytes)) if (id === 'ALPH') return true
   return false
 }
 
-function firstBitstream(bytes: Uint8Array, start: number): string | undefined {
-  for (const { id, data } of riffChunks(bytes, start)) {
-    if (id === 'VP8L' || id === 'VP8 ') return id
-    if (id === 'ANMF') return firstBitstream(data, WEBP_FRAME_HEADER_BYTES)
+/** The chunks of a still; of an animation those before its first frame, and those in it. A frame in a frame is none. */
+function* firstPicture(bytes: Uint8Array): Generator<RiffChunk, void, void> {
+  for (const chunk of riffChunks(bytes, WEBP_HEADER_BYTES)) {
+    if (chunk.id === 'ANMF') return yield* riffChunks(chunk.data, WEBP_FRAME_HEADER_BYTES)
+    yield chunk
   }
-  return undefined
 }

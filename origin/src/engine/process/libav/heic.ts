@@ -129,8 +129,9 @@ function putTogether(
       using tile = decoded
       const pixels = pixelName(libav, tile)
       const layout = layoutOf(pixels)
+      if (layout === undefined) return fail('undecodable', `tiles of ${pixels}`)
       const model = canvas === undefined ? tile.clone() : canvas.model
-      if (layout === undefined || model === null) return fail('undecodable', `tiles of ${pixels}`)
+      if (model === null) return fail('undecodable', 'no room for a tile')
       canvas ??= { data: Buffer.alloc(pictureBytes(layout, grid)), pixels, model }
       // Tiles are all of one kind (section 6.6.2.3.1), which tells where each one lies.
       if (pixels !== canvas.pixels || tile.width !== model.width || tile.height !== model.height)

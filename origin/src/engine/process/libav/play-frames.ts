@@ -5,7 +5,7 @@
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { FormatContext, Frame, Packet, Stream } from 'node-av/lib'
-import type { Size } from '../image/plan.ts'
+import type { PlayOptions } from '../container/video-decoder.ts'
 import type { RawPicture } from '../image/raw-picture.ts'
 import type { ImageSequence } from '../image/sequence.ts'
 import { acceptedVideoCodec, decoderOf } from './codec-names.ts'
@@ -16,13 +16,6 @@ import type { Libav } from './load.ts'
 import { createPainter } from './painter.ts'
 import { openRangeIo } from './range-io.ts'
 import { videoInfo } from './stream-info.ts'
-
-export interface PlayFramesOptions {
-  /** Size of each frame, upright. */
-  readonly size: Size
-  /** Largest picture that is decoded, in pixels. */
-  readonly maxPixels: number
-}
 
 /** How often the bytes of a file in memory may be read: by the demuxer's index, the still and the frames. */
 const READ_FACTOR = 4
@@ -35,7 +28,7 @@ const LEAST_READ_BYTES = 1024 * 1024
 export function* playFrames(
   libav: Libav,
   sequence: ImageSequence,
-  { size, maxPixels }: PlayFramesOptions,
+  { count, size, maxPixels }: PlayOptions,
 ): Generator<RawPicture | Failure, void, undefined> {
   const file = sequence.asVideo('with alpha')
   const source = {
@@ -56,11 +49,11 @@ export function* playFrames(
     const info = videoInfo(libav, pictures.stream)
     const video = { ...info, hasAlpha: sequence.hasAlpha }
     using painter = createPainter(libav, { video, size })
-    for (let shown = 0; shown < sequence.frames; shown += 1) {
+    for (let shown = 0; shown < count; shown += 1) {
       using picture = pictures.next()
       using mask = sequence.hasAlpha ? masks?.next() : undefined
       if (picture === undefined || (sequence.hasAlpha && mask === undefined))
-        return yield fail('undecodable', `${shown} of ${sequence.frames} frames`)
+        return yield fail('undecodable', `${shown} of ${count} frames`)
       yield painter.paint(picture, mask)
     }
   } finally {

@@ -71,7 +71,11 @@ describe.skipIf(corpus === undefined || libav === undefined)(
       const sequence = readSequence(await read(name))
       if (sequence === undefined) throw new Error('no sequence')
       let frames = 0
-      for (const frame of playFrames(libav, sequence, { size, maxPixels: MAX_PIXELS })) {
+      for (const frame of playFrames(libav, sequence, {
+        count: sequence.frames,
+        size,
+        maxPixels: MAX_PIXELS,
+      })) {
         if (isFailure(frame)) throw new Error(frame.detail)
         expect(frame).toMatchObject({ ...size, channels })
         frames += 1
@@ -85,7 +89,7 @@ describe.skipIf(corpus === undefined || libav === undefined)(
       const sequence = readSequence(bytes.subarray(0, Math.floor(bytes.length / 2)))
       if (sequence === undefined) throw new Error('no sequence')
       const size = { width: 48, height: 27 }
-      const frames = [...playFrames(libav, sequence, { size, maxPixels: MAX_PIXELS })]
+      const frames = [...playFrames(libav, sequence, { count: sequence.frames, size, maxPixels: MAX_PIXELS })]
       expect(frames.length).toBeGreaterThan(1)
       expect(frames.at(-1)).toMatchObject({ code: 'undecodable' })
     })

@@ -6,18 +6,20 @@ import { maxPixels } from './frame-size.ts'
 import type { VideoTools } from './video.ts'
 
 /**
- * Plays a sequence of images whose header was validated with all its frames. Fails with `not-ready` where nothing
+ * Plays a sequence of images whose header was validated with all its frames, or with so many of them. Fails with `not-ready` where nothing
  * decodes videos; what does not decode is told by the frames.
  */
 export async function playSequence(
   tools: VideoTools,
   sequence: ImageSequence,
   { width, height }: ImageInfo,
+  mostFrames = sequence.frames,
 ): Promise<Played | Failure> {
   const decoder = await tools.decoder()
   if (decoder === undefined) return fail('not-ready', 'there is no decoder of videos')
-  const { frames: count } = sequence
+  const count = Math.min(sequence.frames, mostFrames)
   const frames = decoder.playFrames(sequence, {
+    count,
     size: { width, height },
     maxPixels: maxPixels(tools.limits),
   })

@@ -1,0 +1,65 @@
+import { expect, it } from 'vitest'
+import { readHeif } from './heif-items.ts'
+
+function box(type: string, ...content: readonly Uint8Array[]): Buffer {
+  const body = Buffer.concat(content)
+  const head = Buffer.alloc(8)
+  head.writeUInt32BE(8 + body.length)
+  head.write(type, 4, 'latin1')
+  return Buffer.concat([head, body])
+}
+
+const uint16 = (value: number) => Buffer.of(value >> 8, value & 255)
+const uint32 = (value: number) => Buffer.concat([uint16(value >>> 16), uint16(value & 0xffff)])
+const FULL = Buffer.alloc(4)
+
+/** A file with one picture, whose bytes lie in these parts of the file. */
+function heif(parts: readonly (readonly [start: number, bytes: number])[], mediaBytes: number): Buffer {
+  const meta = box(
+    'meta',
+    FULL,
+    box('pitm', FULL, uint16(1)),
+    box(
+      'iinf',
+      FULL,
+      uint16(1),
+      box('infe', Buffer.of(2, 0, 0, 0), uint16(1), uint16(0), Buffer.from('av01')),
+    ),
+    box(
+      'iloc',
+      ...[FULL, Buffer.of(0x44, 0), uint16(1), uint16(1), uint16(0), uint16(parts.length)],
+      ...parts.flat().map(uint32),
+    ),
+  )
+  return Buffer.concat([meta, box('mdat', Buffer.alloc(mediaBytes, 7))])
+}
+
+function bytesOfPicture(file: Buffer): Buffer | undefined {
+  const read = readHeif(file)
+  return read?.bytesOf(read.primary)
+}
+
+it('puts the parts of a picture together', () => {
+  const start = heif([], 10).length + 2 * 8 - 10
+  const file = heif(
+    [
+      [start, 4],
+      [start + 4, 6],
+    ],
+    10,
+  )
+  expect(bytesOfPicture(file)).toEqual(Buffer.alloc(10, 7))
+})
+
+it('takes a part without a length for the rest of the file', () => {
+  const start = heif([], 10).length + 8 - 10
+  expect(bytesOfPicture(heif([[start, 0]], 10))).toEqual(Buffer.alloc(10, 7))
+})
+
+it.each([
+  ['parts that lie upon each other', [0, 100]],
+  ['parts that each are the rest of the file', [0, 0]],
+  ['a part behind the end', [1000, 100_000]],
+] as const)('gives nothing of a picture of %s', (_, part) => {
+  expect(bytesOfPicture(heif(Array(32).fill(part), 1000))).toBeUndefined()
+})

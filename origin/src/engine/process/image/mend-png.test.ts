@@ -1,0 +1,57 @@
+import sharp from 'sharp'
+import { expect, it } from 'vitest'
+import { isWholePng, mendPng } from './mend-png.ts'
+import { encodePngChunk, PNG_SIGNATURE, pngChunks } from './png-chunks.ts'
+import { isHdrPng, withToldProfile } from './png-colours.ts'
+
+/** A PNG of red with so many chunks before its picture that tell nothing. */
+async function withChunks(count: number): Promise<Buffer> {
+  const png = await sharp({ create: { width: 4, height: 4, channels: 3, background: '#ff0000' } })
+    .png()
+    .toBuffer()
+  const headEnd = [...pngChunks(png)][0]?.end ?? 0
+  const idle = encodePngChunk('prVt')
+  return Buffer.concat([
+    png.subarray(0, headEnd),
+    Buffer.alloc(count * idle.length, idle),
+    png.subarray(headEnd),
+  ])
+}
+
+const MANY = 400_000
+const MOST_BYTES = 40_000_000
+
+it('keeps none of the chunks that it passes over, however many there are', async () => {
+  const png = await withChunks(MANY)
+  const before = process.memoryUsage().heapUsed
+  expect(isWholePng(png)).toBe(true)
+  expect(isHdrPng(png)).toBe(false)
+  expect(await mendPng(png)).toBeUndefined()
+  expect(await withToldProfile(png)).toBeUndefined()
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(MOST_BYTES)
+})
+
+it('keeps a bounded number of the chunks of a damaged file', async () => {
+  const png = await withChunks(MANY)
+  const before = process.memoryUsage().heapUsed
+  expect(isWholePng(png.subarray(0, -4))).toBe(false)
+  expect(await mendPng(png.subarray(0, -4))).toMatchObject({ code: 'undecodable' })
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(MOST_BYTES)
+  const few = await withChunks(100)
+  const mended = await mendPng(few.subarray(0, -4))
+  expect(mended).toBeInstanceOf(Uint8Array)
+})
+
+it('has a profile instead of what told the colours, and what else was there', async () => {
+  const [header, ...rest] = [...pngChunks(await withChunks(2))].map(({ id, data }) =>
+    encodePngChunk(id, data),
+  )
+  if (header === undefined) throw new Error('no header')
+  const gamma = encodePngChunk('gAMA', Buffer.of(0, 0, 0x27, 0x10))
+  const idsOf = (png: Uint8Array) => [...pngChunks(png)].map(({ id }) => id)
+  const told = await withToldProfile(
+    Buffer.concat([PNG_SIGNATURE, header, ...rest.slice(0, 1), gamma, ...rest.slice(1)]),
+  )
+  const plain = Buffer.concat([PNG_SIGNATURE, header, ...rest])
+  expect(idsOf(told ?? plain)).toEqual(idsOf(plain).toSpliced(1, 0, 'iCCP'))
+})

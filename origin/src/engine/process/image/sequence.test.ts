@@ -1,0 +1,107 @@
+import { expect, it } from 'vitest'
+import { readSequence } from './sequence.ts'
+
+function box(type: string, ...content: readonly Uint8Array[]): Buffer {
+  const body = Buffer.concat(content)
+  const head = Buffer.alloc(8)
+  head.writeUInt32BE(8 + body.length)
+  head.write(type, 4, 'latin1')
+  return Buffer.concat([head, body])
+}
+
+/** A sequence of which a few bytes tell how many frames it has, and how long each is shown. */
+function sequence(runs: readonly (readonly [frames: number, units: number])[]): Buffer {
+  const words = (...values: readonly number[]) => {
+    const bytes = Buffer.alloc(4 * values.length)
+    for (const [index, value] of values.entries()) bytes.writeUInt32BE(value, 4 * index)
+    return bytes
+  }
+  const handler = box('hdlr', words(0, 0), Buffer.from('pict'))
+  const durations = box('stts', words(0, runs.length, ...runs.flat()))
+  const media = box(
+    'mdia',
+    box('mdhd', words(0, 0, 0, 1000, 0)),
+    handler,
+    box('minf', box('stbl', durations)),
+  )
+  return Buffer.concat([box('ftyp', Buffer.from('avis')), box('moov', box('trak', box('tkhd'), media))])
+}
+
+it('tells how many frames there are, and how long each is shown', () => {
+  const read = readSequence(
+    sequence([
+      [2, 40],
+      [1, 100],
+    ]),
+  )
+  expect(read?.frames).toBe(3)
+  expect(read?.timing(99).delay).toEqual([40, 40, 100])
+})
+
+it('believes in no more frames than could be told apart', () => {
+  const read = readSequence(
+    sequence([
+      [0xffff_ffff, 40],
+      [0xffff_ffff, 40],
+    ]),
+  )
+  expect(read?.frames).toBe(1_000_000)
+  expect(read?.timing(read.frames).delay).toHaveLength(1_000_000)
+})
+
+/** A file with tracks of these handlers, in their order. */
+function tracksOf(...handlers: readonly string[]): Buffer {
+  const tracks = handlers.map((handler, index) =>
+    box('trak', box('mdia', box('hdlr', Buffer.alloc(8), Buffer.from(handler))), Buffer.alloc(8 * index)),
+  )
+  return Buffer.concat([
+    box('ftyp', Buffer.from('avis')),
+    box('moov', ...tracks),
+    box('mdat', Buffer.alloc(5, 1)),
+  ])
+}
+
+/** What each track is called behind the size of its box, with its handler. */
+function tracksIn(file: Uint8Array): readonly string[] {
+  const text = Buffer.from(file).toString('latin1')
+  return [...text.matchAll(/(trak|free).{4}mdia.{4}hdlr.{8}(....)/gs)].map(
+    ([, type, handler]) => `${type} ${handler}`,
+  )
+}
+
+it.each([
+  [['pict'], ['trak vide'], ['trak vide']],
+  [
+    ['pict', 'auxv'],
+    ['trak vide', 'free auxv'],
+    ['trak vide', 'trak vide'],
+  ],
+  [
+    ['vide', 'pict', 'soun'],
+    ['free vide', 'trak vide', 'free soun'],
+    ['free vide', 'trak vide', 'free soun'],
+  ],
+  [
+    ['vide', 'auxv'],
+    ['trak vide', 'free auxv'],
+    ['trak vide', 'trak vide'],
+  ],
+])('is played by its own tracks: %j', (handlers, alone, withAlpha) => {
+  const read = readSequence(tracksOf(...handlers))
+  expect(tracksIn(read?.asVideo() ?? Buffer.alloc(0))).toEqual(alone)
+  expect(tracksIn(read?.asVideo('with alpha') ?? Buffer.alloc(0))).toEqual(withAlpha)
+})
+
+it('is played by its pictures first, whatever their alpha is', () => {
+  const file = tracksOf('auxv', 'soun', 'pict')
+  const played = readSequence(file)?.asVideo('with alpha') ?? Buffer.alloc(0)
+  expect(played).toHaveLength(file.length)
+  expect(tracksIn(played)).toEqual(['trak vide', 'free soun', 'trak vide'])
+  // Each of these tracks is larger than the one before it.
+  const [first, , second] = [
+    ...Buffer.from(played)
+      .toString('latin1')
+      .matchAll(/(?:trak|free).{4}mdia/gs),
+  ]
+  expect((second?.index ?? 0) - (first?.index ?? 0)).toBe(36 + 16 + 36 + 8)
+})

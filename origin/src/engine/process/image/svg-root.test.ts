@@ -1,0 +1,40 @@
+import { expect, it } from 'vitest'
+import { svgSize, withPixelSize } from './svg-root.ts'
+
+const LONG = 60_000
+
+it.each([
+  ['a width of digits that is none', `width="${'1'.repeat(LONG)}!"`],
+  ['a width of blanks', `width="1${' '.repeat(LONG)}!"`],
+  ['a background of blanks', `style="background:x${' '.repeat(LONG)}x"`],
+])('takes time by the length of %s, and not by its square', (_, attribute) => {
+  const svg = Buffer.from(`<svg xmlns="http://www.w3.org/2000/svg" ${attribute} viewBox="0 0 30 15"/>`)
+  const startedAt = performance.now()
+  expect(svgSize(svg)).toEqual({ width: 300, height: 150 })
+  expect(svgSize(withPixelSize(svg))).toBeDefined()
+  expect(performance.now() - startedAt).toBeLessThan(1000)
+})
+
+it.each([
+  ['12', 12],
+  ['12.', 12],
+  ['.5in', 48],
+  ['1.5e1px', 15],
+  [' +3 ', 3],
+  ['1.2.3', undefined],
+  ['.', undefined],
+])('reads %j as a width', (width, pixels) => {
+  const size = svgSize(Buffer.from(`<svg width="${width}" height="7"/>`))
+  expect(size?.width).toBe(pixels ?? 300)
+})
+
+it.each([
+  ['red', true],
+  ['red !important', true],
+  ['red  !important  ', true],
+  ['light-dark(#fff, #000) !important', true],
+  ['url(a.png)', false],
+])('paints a background of %j', (background, isPainted) => {
+  const svg = Buffer.from(`<svg style="background: ${background}"><g/></svg>`)
+  expect(Buffer.from(withPixelSize(svg)).includes('<rect ')).toBe(isPainted)
+})
