@@ -307,7 +307,7 @@ describe('pnpm diagnose', () => {
     expect([stateOf('trusted proxies'), stateOf('relay secret')]).toEqual(['warning', 'warning'])
     expect(findings.map(({ found }) => found).join()).not.toContain(secret)
     const faulty = await fault({ MEDIA_PROXY_TRUSTED_PROXIES: '10.0.0.0/8,proxy.local' })
-    expect(faulty).toMatchObject({ check: 'trusted proxies', found: expect.stringMatching(/^proxy\.local:/) })
+    expect(faulty).toMatchObject({ check: 'configuration', found: expect.stringMatching(/proxy\.local/) })
   })
 
   it('names every fault of a bad configuration', async () => {
