@@ -105,6 +105,7 @@ describe.each(PLAYGROUND_DOORS)('the playground at %s', (_, open) => {
       trusted: false,
       signs: false,
       uploads: false,
+      attachmentsSigned: false,
       objects: [],
     })
   })
