@@ -39,7 +39,9 @@ async function buildServer(platforms: readonly string[]): Promise<void> {
   const { metafile } = await build({
     entryPoints: {
       cli: join(PACKAGE, 'src/cli.ts'),
-      server: join(ROOT, 'origin/src/main.ts'),
+      server: join(PACKAGE, 'src/server.ts'),
+      // An entry too, so that it is no chunk: those are compiled ahead by who must not start the service.
+      main: join(ROOT, 'origin/src/main.ts'),
       engine: join(ROOT, 'origin/src/engine/process/main.ts'),
     },
     outdir: join(server, 'dist'),

@@ -64,7 +64,7 @@ async function* diagnose(edgeVariables: string | undefined): AsyncGenerator<Find
   }
   yield* await checkVideoDecoder(environment, config?.engine.libav ?? true)
   yield checkSharp()
-  yield await checkFonts()
+  yield checkFonts()
   // In production nobody but the container or the service manager sets it up.
   if (config !== undefined) yield* await checkPlatform(config)
   yield* checkProcess(config?.nodeEnv === 'production' ? process.env : environment)

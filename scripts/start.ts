@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { loadOriginConfig } from '@media-proxy/origin/config.ts'
+import { createAttachmentUrls, createMediaUrls } from '@media-proxy/shared/client/index.ts'
 import { listSettings } from '@media-proxy/shared/config/load.ts'
 import { createChildren } from './children.ts'
 import './compile-ahead.ts'
@@ -48,10 +49,20 @@ console.log(`ready  edge ${edgeUrl}  origin ${originUrl}`)
 console.log(`playground  ${edgeUrl}/_playground`)
 console.log('try:')
 console.log(`  curl -o avatar.webp '${edgeUrl}/${SAMPLE_KEYS.avatar}.webp?size=64'`)
-console.log(`  curl -o photo.avif '${edgeUrl}/${SAMPLE_KEYS.photo}?width=400&format=avif'`)
+console.log(`  curl -o photo.avif '${await photoUrl(edgeUrl)}'`)
 console.log(
   `  curl -sI '${edgeUrl}/${SAMPLE_KEYS.animatedAvatar.replace(/\/(?=[^/]+$)/, '/a_')}.gif?size=96'`,
 )
+
+/** Signed where attachments have to be. */
+function photoUrl(baseUrl: string): Promise<string> | string {
+  const path = SAMPLE_KEYS.photo.replace(/^attachments\//, '')
+  const parameters = { width: 400, format: 'avif' } as const
+  const [secret] = config.attachmentSecrets
+  return config.attachmentSignatures === 'enforce' && secret !== undefined
+    ? createAttachmentUrls({ baseUrl, secret }).sign(path, parameters)
+    : createMediaUrls(baseUrl).attachment(path, parameters)
+}
 
 async function startOrigin(): Promise<string> {
   const origin = children.start('origin', process.execPath, ORIGIN_ARGUMENTS, {

@@ -15,10 +15,11 @@ export function loadOriginConfig(environment: Environment): LoadedConfig {
     if (!text) return undefined
     const inline = variable === FLUXER_CONFIG_VARIABLE && text.startsWith('{')
     try {
-      return JSON.parse(inline ? text : readFileSync(text, 'utf8'))
+      // Editors on Windows put a byte order mark before it, which is no JSON.
+      return JSON.parse(inline ? text : readFileSync(text, 'utf8').replace(/^\uFEFF/, ''))
     } catch (error) {
       // The words of a syntax error show what stands there, and secrets stand there.
-      const reason = error instanceof SyntaxError ? 'it is no JSON' : String(error)
+      const reason = error instanceof SyntaxError ? `it is no JSON${placeIn(error)}` : String(error)
       faults.push(`${variable}: cannot read ${inline ? 'the JSON text' : text}: ${reason}`)
       return undefined
     }
@@ -29,4 +30,10 @@ export function loadOriginConfig(environment: Environment): LoadedConfig {
     fluxerConfig: read(FLUXER_CONFIG_VARIABLE),
   }
   return faults.length > 0 ? { ok: false, faults } : loadConfig('origin', sources)
+}
+
+/** Where the fault lies, which V8 tells of most. */
+function placeIn({ message }: SyntaxError): string {
+  const [, line, column] = /\(line (\d+) column (\d+)\)/.exec(message) ?? []
+  return line === undefined ? '' : ` at line ${line}, column ${column}`
 }

@@ -16,6 +16,8 @@ export interface Session {
   readonly trusted: boolean
   readonly signs: boolean
   readonly uploads: boolean
+  /** Attachments have to be signed, and the page signs none. */
+  readonly attachmentsSigned: boolean
   readonly maxUploadBytes: number
   readonly buckets: { readonly cdn: string; readonly uploads: string }
   readonly objects: readonly string[]

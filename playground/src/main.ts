@@ -167,7 +167,7 @@ async function renderRendition(): Promise<void> {
     rendition = loaded.ok
       ? await stage.showRendition(loaded)
       : { loaded, width: undefined, height: undefined }
-    if (!loaded.ok) stage.reject(loaded.status, loaded.phrase)
+    if (!loaded.ok) stage.reject(loaded.status, await reasonOf(loaded))
     renderKnown()
     stage.busy(false)
     firstPicture.resolve()
@@ -178,6 +178,14 @@ async function renderRendition(): Promise<void> {
     stage.reject(undefined, error instanceof Error ? error.message : String(error))
     firstPicture.resolve()
   }
+}
+
+/** Where attachments have to be signed, all others are answered like one that is missing. */
+async function reasonOf({ status, phrase }: { readonly status: number; readonly phrase: string }) {
+  await opened
+  return status === 404 && session?.attachmentsSigned && state.source.startsWith('/attachments/')
+    ? `${phrase}: Attachments have to be signed here (attachmentSignatures), and this page signs none.`
+    : phrase
 }
 
 async function renderOriginal(url: string, signal: AbortSignal): Promise<void> {

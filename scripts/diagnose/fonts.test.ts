@@ -9,7 +9,7 @@ it('says that drawings have boxes for letters where there are no fonts', async (
   try {
     const file = join(folder, 'fonts.conf')
     await writeFile(file, '<fontconfig><cachedir>/dev/null/none</cachedir></fontconfig>')
-    expect(await checkFonts(file)).toMatchObject({ check: 'fonts', state: 'warning' })
+    expect(checkFonts(file)).toMatchObject({ check: 'fonts', state: 'warning' })
   } finally {
     await rm(folder, { recursive: true })
   }

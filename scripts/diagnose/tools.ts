@@ -1,6 +1,7 @@
 /** What the origin works with: what decodes videos, Sharp, the model, the allocator. */
 
 import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
 import { classifierOf } from '@media-proxy/origin/assembly/scan.ts'
 import { FFMPEG_VARIABLE, findFfmpeg } from '@media-proxy/origin/engine/ffmpeg-binary.ts'
 import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
@@ -112,23 +113,19 @@ export function checkSharp(): Finding {
       )
 }
 
-/** Draws letters as the engine draws them; `configuration` names the fonts, for the first drawing of a process. */
-export async function checkFonts(configuration: string = FONT_CONFIGURATION): Promise<Finding> {
-  process.env.FONTCONFIG_FILE = configuration
-  const [a, g] = [await drawLetter('A'), await drawLetter('g')]
-  // Without a font each is the same box.
-  return a.equals(g)
-    ? warning(
+/** Draws letters as the engine draws them: with its fonts, and what fontconfig complains of unheard. */
+export function checkFonts(configuration: string = FONT_CONFIGURATION): Finding {
+  const { status } = spawnSync(process.execPath, [join(import.meta.dirname, 'draw-letters.ts')], {
+    env: { ...process.env, FONTCONFIG_FILE: configuration },
+    stdio: 'ignore',
+  })
+  return status === 0
+    ? ok('fonts', 'text in drawings is drawn')
+    : warning(
         'fonts',
         'there are none: drawings have boxes for letters',
         'install some (Debian and Ubuntu: apt-get install fonts-dejavu-core)',
       )
-    : ok('fonts', 'text in drawings is drawn')
-}
-
-function drawLetter(letter: string): Promise<Buffer> {
-  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="20" height="20"><text y="16">${letter}</text></svg>`
-  return sharp(Buffer.from(svg)).raw().toBuffer()
 }
 
 const MODEL_TIMEOUT_MS = 30_000

@@ -3,6 +3,7 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { loadOriginConfig } from '@media-proxy/origin/config.ts'
 import { nativeEnvironment, ORIGIN_FLAGS } from '@media-proxy/scripts/origin-process.ts'
 import { describe, expect, it } from 'vitest'
 
@@ -45,4 +46,19 @@ it('the unit waits as long as the service takes to end, and its engine may cut i
   // `unshare --user --net`; and V8 writes what it executes.
   expect(valuesOf('RestrictNamespaces')).toEqual(['user net'])
   expect(valuesOf('MemoryDenyWriteExecute')).toEqual([])
+})
+
+it('the settings of the documents are what systemd reads them as', () => {
+  const page = readFileSync(join(import.meta.dirname, '../../docs/deploy.md'), 'utf8')
+  const [, block = ''] =
+    /`\/etc\/media-proxy\/environment` of an origin[^`]*```sh\n([^`]*)```/.exec(page) ?? []
+  // To systemd a line is a comment from its first character on, or none of it is.
+  const lines = block.split('\n').filter((line) => line !== '' && !/^[#;]/.test(line))
+  const settings = Object.fromEntries(lines.map((line) => line.split(/=(.*)/, 2)))
+  const loaded = loadOriginConfig({ MEDIA_PROXY_NODE_ENV: 'production', ...settings })
+  expect(loaded).toMatchObject({
+    ok: true,
+    warnings: [],
+    config: { secretKey: ['…'], trustedProxies: ['127.0.0.1'], rateLimitConfig: { maxAttempts: 1000 } },
+  })
 })

@@ -2,6 +2,7 @@
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import * as client from '@media-proxy/shared/client/index.ts'
 import {
   AWS_VARIABLES,
   INHERITED_MEMBERS,
@@ -89,4 +90,9 @@ describe('docs/migration.md', () => {
     const cells = page.replaceAll(/ +\|/g, ' |')
     expect(names.filter((name) => !cells.includes(name))).toEqual([])
   })
+})
+
+it.each(['client/README.md', 'docs/recipes.md'])('%s names everything that the client makes', (document) => {
+  const makers = Object.keys(client).filter((name) => /^create/.test(name))
+  expect(makers.filter((name) => !read(document).includes(`| \`${name}(`))).toEqual([])
 })

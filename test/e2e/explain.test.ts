@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type FilesystemDoor, openEdge, openFilesystemOrigin } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { pathOf, SECRET, token } from './relay-tokens.ts'
 
 const KEY = 'explained'
 const NO_MEDIA =
@@ -48,6 +49,7 @@ describe.each([
       MEDIA_PROXY_EXPLAIN_ERRORS: 'true',
       MEDIA_PROXY_SECRET_KEY: KEY,
       MEDIA_PROXY_LIMITS_SIDE_PIXELS: '64',
+      MEDIA_PROXY_UPLOAD_RELAY_SECRET: SECRET,
     })
     await putRefusedFiles(door)
   })
@@ -103,6 +105,15 @@ describe.each([
     ])
     const wrong = await send(door.url, path.replace('/external/', '/external/A'))
     expect([wrong.status, wrong.body.toString()]).toEqual([401, 'Unauthorized'])
+  })
+
+  it('says how much an upload may have, which its token may tell', async () => {
+    const path = pathOf(await token({ maxBytes: 9 }))
+    const { status, body } = await send(door.url, path, { method: 'PUT', body: '0123456789' })
+    expect([status, body.toString()]).toEqual([
+      413,
+      'Payload Too Large: 10 bytes of upload, 9 allowed. The file is larger than the service takes.',
+    ])
   })
 
   it('explains nothing of what is not in the URL', async () => {

@@ -98,21 +98,19 @@ describe('the server as a package', () => {
     expect([status, stderr.split('\n')[0]]).toEqual([2, expect.stringContaining("'--prot'")])
   })
 
-  it('says what an old Node lacks', () => {
+  it('says what an old Node lacks, to systemd too', () => {
     const { engines } = JSON.parse(readFileSync(installed('package.json'), 'utf8'))
-    const under = (version: string) => {
+    const under = (version: string, script = 'dist/cli.js') => {
       const versions = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '${version}' } })`
-      const words = [
-        '--import',
-        `data:text/javascript,${encodeURIComponent(versions)}`,
-        installed('dist/cli.js'),
-      ]
+      const words = ['--import', `data:text/javascript,${encodeURIComponent(versions)}`, installed(script)]
       return spawnSync(process.execPath, [...words, '--version'], { encoding: 'utf8' })
     }
-    expect(under('22.18.0')).toMatchObject({
-      status: 1,
-      stderr: '@media-proxy/server needs Node 22.19 or newer; this is 22.18.0.\n',
-    })
+    for (const script of ['dist/cli.js', 'dist/server.js']) {
+      expect(under('22.18.0', script)).toMatchObject({
+        status: 1,
+        stderr: '@media-proxy/server needs Node 22.19 or newer; this is 22.18.0.\n',
+      })
+    }
     for (const version of ['22.19.0', '23.0.0']) expect(under(version).status).toBe(0)
     expect(engines.node).toBe('>=22.19')
   })

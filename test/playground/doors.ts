@@ -11,6 +11,16 @@ const SETTINGS = {
   MEDIA_PROXY_LIMITS_SOURCE_BYTES: '3000000',
 }
 
+/** The origin where attachments have to be signed. */
+export const openSignedPlayground = () =>
+  withSamples(
+    openFilesystemOrigin({
+      ...SETTINGS,
+      MEDIA_PROXY_ATTACHMENT_SIGNATURES: 'enforce',
+      MEDIA_PROXY_ATTACHMENT_SECRETS: Buffer.alloc(32, 5).toString('base64'),
+    }),
+  )
+
 /** Both doors as `pnpm start` opens them, with the samples. */
 export const PLAYGROUND_DOORS: readonly (readonly [name: string, open: () => Promise<FilesystemDoor>])[] = [
   ['the edge', () => withSamples(openEdge(SETTINGS))],

@@ -105,6 +105,7 @@ describe.each(PLAYGROUND_DOORS)('the playground at %s', (_, open) => {
       trusted: false,
       signs: false,
       uploads: false,
+      attachmentsSigned: false,
       objects: [],
     })
   })
@@ -130,7 +131,8 @@ describe.each(PLAYGROUND_DOORS)('the playground at %s', (_, open) => {
     for (const bytes of [3_000_001, 20_000_000, 3_000_001]) {
       expect((await post('upload?name=a', Buffer.alloc(bytes))).status).toBe(413)
     }
-    expect((await post('upload?name=a', '')).status).toBe(400)
+    const empty = await post('upload?name=a', '')
+    expect([empty.status, empty.body.toString()]).toEqual([400, 'Bad Request: the file is empty'])
     expect(await readdir(join(door.directory, 'uploads')), 'nothing half').toEqual(kept)
   })
 

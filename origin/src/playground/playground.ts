@@ -141,6 +141,7 @@ async function sessionOf(exchange: Exchange, options: PlaygroundOptions) {
     trusted,
     signs: trusted && config.secretKey.length > 0,
     uploads: trusted && takesUploads(config),
+    attachmentsSigned: config.attachmentSignatures === 'enforce',
     maxUploadBytes: config.limits.sourceBytes,
     presets: Object.keys(config.presets),
     buckets: { cdn: config.s3.bucketCdn, uploads: config.s3.bucketUploads },

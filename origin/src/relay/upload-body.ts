@@ -1,6 +1,6 @@
 /** The body of an upload on its way to the store: counted, bounded, and not slower than a floor. */
 
-import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, fail, failOpenly } from '@media-proxy/shared/response/failure.ts'
 import { BodyError } from '@media-proxy/shared/store/body-error.ts'
 import type { BufferCollector } from '../streams/buffer-collector.ts'
 
@@ -66,7 +66,7 @@ export function uploadBody(
             controller.enqueue(value)
             return
           }
-          end(fail('source-too-large', `more than ${maxBytes} bytes of upload`))
+          end(failOpenly('source-too-large', `more than ${maxBytes} bytes of upload`))
         } catch {
           end(fail('bad-request', 'the body broke off'))
         }

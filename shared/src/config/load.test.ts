@@ -73,6 +73,48 @@ describe('the configuration', () => {
     }
   })
 
+  it('names addresses, servers and hosts that are none', () => {
+    const faultsOf = (name: string, value: string) => {
+      const loaded = load({ [`MEDIA_PROXY_${name}`]: value })
+      return loaded.ok ? [] : loaded.faults.map((fault) => fault.split(':')[0])
+    }
+    for (const [name, good, bad] of [
+      [
+        'TRUSTED_PROXIES',
+        ['10.0.0.1', '10.0.0.0/8', '::1', 'fc00::/7'],
+        ['localhost', 'caddy', '10.0.0.0/33', '10.0.0.1:80', 'http://10.0.0.1'],
+      ],
+      [
+        'EXTERNAL_NAME_SERVERS',
+        ['1.1.1.1', '1.1.1.1:5353', '::1', '[::1]', '[::1]:53'],
+        ['dns.example', '1.1.1', '1.1.1.1:', 'udp://1.1.1.1', '[1.1.1.1]'],
+      ],
+      [
+        'EXTERNAL_ALLOWED_HOSTS',
+        ['cdn.example', 'localhost:9000', '127.0.0.1', '[::1]:9000', 'münchen.example'],
+        ['http://cdn.example', 'cdn.example/', 'cdn.example:', 'user@cdn.example', '::1'],
+      ],
+    ] as const) {
+      expect(faultsOf(name, good.join()), name).toEqual([])
+      for (const value of bad) expect(faultsOf(name, value), value).toEqual([`MEDIA_PROXY_${name}`])
+    }
+  })
+
+  it('warns of quotes and comments that a file of variables did not take away, and shows no value', () => {
+    const loaded = load({
+      MEDIA_PROXY_SECRET_KEY: 'one   # of the API server',
+      MEDIA_PROXY_EDGE_SECRET_KEY: '"two"',
+      MEDIA_PROXY_HOST: '::1',
+    })
+    expect(loaded).toMatchObject({
+      ok: true,
+      warnings: [
+        'MEDIA_PROXY_SECRET_KEY: the # in its value begins no comment, and belongs to it with what follows',
+        'MEDIA_PROXY_EDGE_SECRET_KEY: the quotes around its value belong to it',
+      ],
+    })
+  })
+
   it('never prints a secret', () => {
     const loaded = load({}, { secretKey: ['a,b'], s3: { secretAccessKey: 17 } })
     expect(loaded).toMatchObject({ ok: false })

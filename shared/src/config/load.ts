@@ -79,8 +79,20 @@ export function loadConfig(door: Door, sources: ConfigSources): LoadedConfig {
       const nearest = nearestName(name, known)
       return `${name}: no such setting, ignored${nearest === undefined ? '' : `; did you mean ${nearest}?`}`
     })
+    .concat([...known].flatMap((name) => warnOfRest(name, sources.environment[name])))
   const notices = inherited.map(({ path, from }) => `${variableOf(path)} is not set: ${from} is taken for it`)
   return { ok: true, config: parsed.data, warnings, notices }
+}
+
+/**
+ * A shell takes quotes and comments away; the files of variables of systemd and Docker keep some of them, and a secret
+ * with more in it than was meant is taken for another secret. The value itself is not shown.
+ */
+function warnOfRest(name: string, value: unknown): string[] {
+  if (typeof value !== 'string') return []
+  if (/\s#/.test(value))
+    return [`${name}: the # in its value begins no comment, and belongs to it with what follows`]
+  return /^(["']).*\1$/s.test(value) ? [`${name}: the quotes around its value belong to it`] : []
 }
 
 /** Puts into the input what only other programs' names say; gives what was put. */

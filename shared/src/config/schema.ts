@@ -2,6 +2,7 @@
 
 import * as z from 'zod'
 import { ORDINARY_LOG_RATIO } from '../edge-costs.ts'
+import { isAddressOrRange, isHost, isServerAddress } from './network-names.ts'
 import { S3_SETTINGS } from './s3-settings.ts'
 import {
   base64Secrets,
@@ -54,6 +55,7 @@ export const configSchema = z.strictObject({
   trustedProxies: list('Proxies whose X-Forwarded-For is believed.', {
     default: [],
     accepts: 'a comma-separated list of addresses and CIDR ranges',
+    isEntry: isAddressOrRange,
   }),
   attachmentSignatures: choice(
     'Whether URLs of attachments must be signed; report only counts and logs what would be refused.',
@@ -285,6 +287,7 @@ export const configSchema = z.strictObject({
     allowedHosts: list('Hosts that external fetches may reach whatever their address and port.', {
       default: [],
       accepts: 'a comma-separated list of host or host:port',
+      isEntry: isHost,
     }),
     ports: integerList('Ports that external fetches may reach besides 80 and 443.', {
       min: 1,
@@ -294,6 +297,7 @@ export const configSchema = z.strictObject({
     nameServers: list("Name servers to resolve external hosts with; the system's where none is given.", {
       default: [],
       accepts: 'a comma-separated list of addresses, each with or without a port',
+      isEntry: isServerAddress,
     }),
     userAgent: text('User-Agent of external fetches.', {
       default: 'Mozilla/5.0 (compatible; Fluxerbot/1.0; +https://fluxer.app)',

@@ -219,9 +219,17 @@ export function originList(description: string) {
 /** A comma-separated list, or an array. */
 export function list(
   description: string,
-  options: { readonly default: readonly string[]; readonly accepts: string },
+  options: {
+    readonly default: readonly string[]
+    readonly accepts: string
+    /** Tells whether an entry is one; else every text is. */
+    readonly isEntry?: (text: string) => boolean
+  },
 ) {
-  const schema = z.preprocess(readList, z.array(z.string().min(1))).default([...options.default])
+  const entry = z.string().min(1)
+  const { isEntry } = options
+  const entries = z.array(isEntry === undefined ? entry : entry.refine(isEntry))
+  const schema = z.preprocess(readList, entries).default([...options.default])
   return describe(schema, { description, accepts: options.accepts })
 }
 

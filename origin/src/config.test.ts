@@ -1,0 +1,32 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { loadOriginConfig } from './config.ts'
+
+describe('the file of the configuration', () => {
+  let directory: string
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'media-proxy-config-'))
+  })
+  afterAll(() => rm(directory, { recursive: true }))
+
+  async function load(text: string) {
+    const path = join(directory, 'config.json')
+    await writeFile(path, text)
+    return loadOriginConfig({ MEDIA_PROXY_CONFIG: path })
+  }
+
+  it('may begin with a byte order mark', async () => {
+    expect(await load('\uFEFF{ "port": 8090 }')).toMatchObject({ ok: true, config: { port: 8090 } })
+  })
+
+  it('is told where it is no JSON, and nothing of what stands there', async () => {
+    expect(await load('{\n  "secretKey": "hidden",\n}')).toEqual({
+      ok: false,
+      faults: [
+        `MEDIA_PROXY_CONFIG: cannot read ${join(directory, 'config.json')}: it is no JSON at line 3, column 1`,
+      ],
+    })
+  })
+})
