@@ -14,7 +14,7 @@ import type { ContainerInfo } from './container/container.ts'
 import { animationTimes } from './image/animation-frames.ts'
 import { decodePicture } from './image/decode.ts'
 import { type ImageInfo, validateInfo } from './image/inspect.ts'
-import type { Size } from './image/plan.ts'
+import { type Size, sizeWithin } from './image/plan.ts'
 import type { RawPicture } from './image/raw-picture.ts'
 import { decodeScanFrames, scanDecodes } from './image/scan-frames.ts'
 import { type ImageSequence, readSequence } from './image/sequence.ts'
@@ -142,7 +142,7 @@ async function lookAtSequence(
   try {
     const { durationSeconds = 0 } = video.info
     if (!scan) return { durationSeconds, frames: [] }
-    const first = await video.readFrame(undefined, lookSize(video.info.video))
+    const first = await video.readFrame(undefined, sizeWithin(video.info.video, LOOK_SIDE_PIXELS))
     const frames = isFailure(first)
       ? first
       : await readScanFrames(video, first, { most: scanFrames, poster: false })
@@ -203,7 +203,7 @@ async function lookAtVideo(
   const rejected = anySound ? undefined : validateSound(video.info.audio, 'film')
   if (rejected !== undefined) return rejected
   const { width, height } = video.info.video
-  const shownAt = lookSize(video.info.video)
+  const shownAt = sizeWithin(video.info.video, LOOK_SIDE_PIXELS)
   const seen = costOfLook(video.info.video, scan ? scanSamples(scanFrames) : 0)
   const heard = isHeard ? predictWaveform(video.info.durationSeconds ?? 0) : FREE
   const deferred = admit(oneAfterTheOther(seen, heard), admission)
@@ -225,7 +225,7 @@ async function lookAtVideo(
 
 /** The cost of the first frame of what is played, and of so many more that are looked at. */
 function costOfLook(video: Size, samples: number): Cost {
-  const plan = { ...lookSize(video), mode: 'exact', gravity: 'centre' } as const
+  const plan = { ...sizeWithin(video, LOOK_SIDE_PIXELS), mode: 'exact', gravity: 'centre' } as const
   return costOfStill(video, { plan, format: 'jpeg', quality: 80, animated: false }, samples)
 }
 
@@ -237,11 +237,6 @@ function codecsOf({ video, audio }: ContainerInfo): NonNullable<Examined['codecs
     ...(picture === undefined ? {} : { video: picture }),
     ...(sound === undefined ? {} : { audio: sound }),
   }
-}
-
-function lookSize({ width, height }: Size): Size {
-  const scale = Math.min(1, LOOK_SIDE_PIXELS / Math.max(width, height))
-  return { width: Math.max(1, width * scale), height: Math.max(1, height * scale) }
 }
 
 async function examineAudio(

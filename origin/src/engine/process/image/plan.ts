@@ -102,6 +102,12 @@ function side(pixels: number): number {
   return Math.max(1, Math.round(pixels))
 }
 
+/** A size no side of which is longer, in parts of pixels, at least one. */
+export function sizeWithin({ width, height }: Size, maxSidePixels: number): Size {
+  const scale = Math.min(1, maxSidePixels / Math.max(width, height))
+  return { width: Math.max(1, width * scale), height: Math.max(1, height * scale) }
+}
+
 /** The sides of what is turned by a right angle. */
 export function swapped({ width, height }: Size): Size {
   return { width: height, height: width }

@@ -3,7 +3,7 @@
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Frame } from '../container/video-decoder.ts'
 import { UNLIMITED_PIXELS } from '../image/inspect.ts'
-import type { Size } from '../image/plan.ts'
+import { type Size, sizeWithin } from '../image/plan.ts'
 import type { RawPicture } from '../image/raw-picture.ts'
 import { sharp } from '../image/sharp.ts'
 import { evenMoments } from '../moments/moments.ts'
@@ -39,9 +39,8 @@ export async function readPoster(video: Video): Promise<Frame | Failure> {
 }
 
 /** The size at which candidates are decoded. */
-export function sampleSize({ width, height }: Size): Size {
-  const scale = Math.min(1, SIDE_PIXELS / Math.max(width, height))
-  return { width: Math.max(1, width * scale), height: Math.max(1, height * scale) }
+export function sampleSize(video: Size): Size {
+  return sizeWithin(video, SIDE_PIXELS)
 }
 
 /** The best of the candidates, the earlier one of equals; undefined where there are none. */
