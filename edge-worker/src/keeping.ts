@@ -1,7 +1,7 @@
 /** From an answer of the origin to what the client gets of it and what the cache keeps. */
 
+import { joinChunks } from '@media-proxy/shared/join-chunks.ts'
 import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
-import { joinChunks } from '@media-proxy/shared/request/read-body.ts'
 import { fail } from '@media-proxy/shared/response/failure.ts'
 import { finish, type Representation } from '@media-proxy/shared/response/finish.ts'
 import { failureResponse, type HeaderRecord } from '@media-proxy/shared/response/headers.ts'

@@ -1,5 +1,6 @@
 /** Bodies of requests, held whole. */
 
+import { joinChunks } from '../join-chunks.ts'
 import { type Failure, fail } from '../response/failure.ts'
 
 /** Reads a body up to a limit in bytes. Beyond it, reads no further and fails with `source-too-large`. */
@@ -15,15 +16,4 @@ export async function readBody(
     held.push(chunk)
   }
   return joinChunks(held, length)
-}
-
-/** Chunks of `length` bytes together, as one. */
-export function joinChunks(chunks: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(length)
-  let at = 0
-  for (const chunk of chunks) {
-    bytes.set(chunk, at)
-    at += chunk.length
-  }
-  return bytes
 }

@@ -1,3 +1,4 @@
+import { joinChunks } from '../../join-chunks.ts'
 import { type Failure, fail } from '../../response/failure.ts'
 import { BodyError } from '../body-error.ts'
 import { builtinModule, type Zlib, type ZlibStream } from '../platform.ts'
@@ -32,7 +33,7 @@ export async function decodeBody(
   try {
     while (length <= HELD_BYTES) {
       const { value } = await chunks.next()
-      if (value === undefined) return { complete: true, bytes: joined(held, length) }
+      if (value === undefined) return { complete: true, bytes: joinChunks(held, length) }
       held.push(value)
       length += value.length
     }
@@ -140,14 +141,4 @@ function streamOf(held: readonly Uint8Array[], rest: Chunks, reader: Reader): Re
     },
     { highWaterMark: 0 },
   )
-}
-
-function joined(chunks: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(length)
-  let at = 0
-  for (const chunk of chunks) {
-    bytes.set(chunk, at)
-    at += chunk.length
-  }
-  return bytes
 }

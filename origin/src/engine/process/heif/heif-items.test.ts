@@ -1,13 +1,6 @@
 import { expect, it } from 'vitest'
+import { isoBox } from '../container/iso-box.test-data.ts'
 import { readHeif } from './heif-items.ts'
-
-function box(type: string, ...content: readonly Uint8Array[]): Buffer {
-  const body = Buffer.concat(content)
-  const head = Buffer.alloc(8)
-  head.writeUInt32BE(8 + body.length)
-  head.write(type, 4, 'latin1')
-  return Buffer.concat([head, body])
-}
 
 const uint16 = (value: number) => Buffer.of(value >> 8, value & 255)
 const uint32 = (value: number) => Buffer.concat([uint16(value >>> 16), uint16(value & 0xffff)])
@@ -15,23 +8,23 @@ const FULL = Buffer.alloc(4)
 
 /** A file with one picture, whose bytes lie in these parts of the file. */
 function heif(parts: readonly (readonly [start: number, bytes: number])[], mediaBytes: number): Buffer {
-  const meta = box(
+  const meta = isoBox(
     'meta',
     FULL,
-    box('pitm', FULL, uint16(1)),
-    box(
+    isoBox('pitm', FULL, uint16(1)),
+    isoBox(
       'iinf',
       FULL,
       uint16(1),
-      box('infe', Buffer.of(2, 0, 0, 0), uint16(1), uint16(0), Buffer.from('av01')),
+      isoBox('infe', Buffer.of(2, 0, 0, 0), uint16(1), uint16(0), Buffer.from('av01')),
     ),
-    box(
+    isoBox(
       'iloc',
       ...[FULL, Buffer.of(0x44, 0), uint16(1), uint16(1), uint16(0), uint16(parts.length)],
       ...parts.flat().map(uint32),
     ),
   )
-  return Buffer.concat([meta, box('mdat', Buffer.alloc(mediaBytes, 7))])
+  return Buffer.concat([meta, isoBox('mdat', Buffer.alloc(mediaBytes, 7))])
 }
 
 function bytesOfPicture(file: Buffer): Buffer | undefined {

@@ -1,13 +1,6 @@
 import { expect, it } from 'vitest'
+import { isoBox } from '../container/iso-box.test-data.ts'
 import { readSequence } from './sequence.ts'
-
-function box(type: string, ...content: readonly Uint8Array[]): Buffer {
-  const body = Buffer.concat(content)
-  const head = Buffer.alloc(8)
-  head.writeUInt32BE(8 + body.length)
-  head.write(type, 4, 'latin1')
-  return Buffer.concat([head, body])
-}
 
 /** A sequence of which a few bytes tell how many frames it has, and how long each is shown. */
 function sequence(runs: readonly (readonly [frames: number, units: number])[]): Buffer {
@@ -16,15 +9,18 @@ function sequence(runs: readonly (readonly [frames: number, units: number])[]): 
     for (const [index, value] of values.entries()) bytes.writeUInt32BE(value, 4 * index)
     return bytes
   }
-  const handler = box('hdlr', words(0, 0), Buffer.from('pict'))
-  const durations = box('stts', words(0, runs.length, ...runs.flat()))
-  const media = box(
+  const handler = isoBox('hdlr', words(0, 0), Buffer.from('pict'))
+  const durations = isoBox('stts', words(0, runs.length, ...runs.flat()))
+  const media = isoBox(
     'mdia',
-    box('mdhd', words(0, 0, 0, 1000, 0)),
+    isoBox('mdhd', words(0, 0, 0, 1000, 0)),
     handler,
-    box('minf', box('stbl', durations)),
+    isoBox('minf', isoBox('stbl', durations)),
   )
-  return Buffer.concat([box('ftyp', Buffer.from('avis')), box('moov', box('trak', box('tkhd'), media))])
+  return Buffer.concat([
+    isoBox('ftyp', Buffer.from('avis')),
+    isoBox('moov', isoBox('trak', isoBox('tkhd'), media)),
+  ])
 }
 
 it('tells how many frames there are, and how long each is shown', () => {
@@ -52,12 +48,16 @@ it('believes in no more frames than could be told apart', () => {
 /** A file with tracks of these handlers, in their order. */
 function tracksOf(...handlers: readonly string[]): Buffer {
   const tracks = handlers.map((handler, index) =>
-    box('trak', box('mdia', box('hdlr', Buffer.alloc(8), Buffer.from(handler))), Buffer.alloc(8 * index)),
+    isoBox(
+      'trak',
+      isoBox('mdia', isoBox('hdlr', Buffer.alloc(8), Buffer.from(handler))),
+      Buffer.alloc(8 * index),
+    ),
   )
   return Buffer.concat([
-    box('ftyp', Buffer.from('avis')),
-    box('moov', ...tracks),
-    box('mdat', Buffer.alloc(5, 1)),
+    isoBox('ftyp', Buffer.from('avis')),
+    isoBox('moov', ...tracks),
+    isoBox('mdat', Buffer.alloc(5, 1)),
   ])
 }
 

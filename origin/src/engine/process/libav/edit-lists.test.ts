@@ -1,13 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { isoBox } from '../container/iso-box.test-data.ts'
 import { type IsoBytes, mostEdits } from './edit-lists.ts'
-
-function box(type: string, ...content: readonly Buffer[]): Buffer {
-  const inside = Buffer.concat(content)
-  const head = Buffer.alloc(8)
-  head.writeUInt32BE(8 + inside.length)
-  head.write(type, 4, 'latin1')
-  return Buffer.concat([head, inside])
-}
 
 /** A track whose edits begin at these times of its media; -1 is a gap. */
 function track(handler: string, times: readonly number[]): Buffer {
@@ -16,7 +9,7 @@ function track(handler: string, times: readonly number[]): Buffer {
   for (const [at, time] of times.entries()) list.writeInt32BE(time, 12 + 12 * at)
   const handlerBox = Buffer.alloc(24)
   handlerBox.write(handler, 8, 'latin1')
-  return box('trak', box('edts', box('elst', list)), box('mdia', box('hdlr', handlerBox)))
+  return isoBox('trak', isoBox('edts', isoBox('elst', list)), isoBox('mdia', isoBox('hdlr', handlerBox)))
 }
 
 function bytesOf(file: Buffer): IsoBytes {
@@ -25,7 +18,7 @@ function bytesOf(file: Buffer): IsoBytes {
 
 describe('the most edits of a track', () => {
   const film = (...tracks: readonly Buffer[]) =>
-    bytesOf(Buffer.concat([box('ftyp', Buffer.from('isom')), box('moov', ...tracks), box('mdat')]))
+    bytesOf(Buffer.concat([isoBox('ftyp', Buffer.from('isom')), isoBox('moov', ...tracks), isoBox('mdat')]))
 
   it.each([
     ['of sound are none of its pictures', [track('vide', [0]), track('soun', [0, 500])], 2, 1],
