@@ -10,8 +10,9 @@ export default defineConfig({
   test: {
     include: ['{shared,edge-worker,origin,playground,scripts}/**/*.test.ts', 'test/**/*.test.ts'],
     pool: 'forks',
-    testTimeout: patient(30_000),
-    hookTimeout: patient(60_000),
+    // Nothing passes by them: they end what hangs. The machine may become busy once the run has begun.
+    testTimeout: patient(120_000),
+    hookTimeout: patient(120_000),
     // A browser takes more than the second that is the default.
     expect: { poll: { timeout: patient(10_000) } },
     maxWorkers: 2,

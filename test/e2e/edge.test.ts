@@ -29,7 +29,7 @@ describe('single flight at the edge', () => {
     await door.put('avatars/1/big', await halvesPng(3000, 2000))
     const path = '/avatars/1/big.webp?size=512'
     // Longer under way than it takes the second of the thousand to come.
-    door.slowReads(500)
+    door.slowReads(3000)
     const answers = await Promise.all(Array.from({ length: 1000 }, () => send(door.url, path)))
     door.slowReads(0)
     const [first] = answers

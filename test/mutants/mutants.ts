@@ -29,8 +29,8 @@ const ENCODERS: readonly Mutant[] = [
   mutant(
     'metadata is kept',
     'image/render-stages.ts',
-    'return await encoder.toBuffer()',
-    'return await encoder.keepMetadata().toBuffer()',
+    'const encoded = await encoder.toBuffer()',
+    'const encoded = await encoder.keepMetadata().toBuffer()',
   ),
   mutant('AVIF is 25 instead of 54', 'image/encode.ts', '[80, 54],', '[80, 25],'),
   mutant('AVIF halves chroma', 'image/encode.ts', "keepsChroma(options) ? '4:4:4' : '4:2:0'", "'4:2:0'"),
