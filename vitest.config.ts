@@ -10,7 +10,7 @@ export default defineConfig({
   test: {
     include: ['{shared,edge-worker,origin,playground,scripts}/**/*.test.ts', 'test/**/*.test.ts'],
     pool: 'forks',
-    // Nothing passes by them: they end what hangs. The machine may become busy once the run has begun.
+    // They only end what hangs: the machine may become busy once the run has begun.
     testTimeout: patient(120_000),
     hookTimeout: patient(120_000),
     // A browser takes more than the second that is the default.
