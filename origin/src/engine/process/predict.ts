@@ -1,6 +1,6 @@
 /** The cost of a job, from what its process knows of the source. */
 
-import { BASE_BYTES, type CostRender, FREE, oneAfterTheOther, predictRender } from '../cost.ts'
+import { BASE_BYTES, type CostRender, FREE, MIB, oneAfterTheOther, predictRender } from '../cost.ts'
 import { predictStill } from '../film-cost.ts'
 import type { Cost } from '../jobs.ts'
 import { MAX_ENCODES } from './image/fit-bytes.ts'
@@ -12,6 +12,7 @@ import type { Size } from './image/plan.ts'
 import { coarseSize, isWholeWebp } from './image/reading.ts'
 import type { Render } from './image/render-image.ts'
 import { isHeld } from './image/render-stages.ts'
+import { picturesInSvg } from './image/svg-picture-sizes.ts'
 
 /** What of a source is known when its header is. */
 export interface SeenBytes {
@@ -37,6 +38,7 @@ export function costOfPicture(
 ): Cost {
   // Where the faces are is not known yet, but only a part of it is used then.
   const isCutEarly = render.part !== undefined || seeksFaces(render)
+  const pictures = costOfPictures(info, seen)
   const source = {
     ...info,
     frames,
@@ -45,11 +47,14 @@ export function costOfPicture(
     heldPixels: heldOfWebp(info, render),
     filtered: info.format === 'svg' && hasFilters(seen.bytes),
     cut: cutLate ? ('late' as const) : isCutEarly ? ('early' as const) : undefined,
-    sourceBytes: seen.sizeBytes,
+    sourceBytes: seen.sizeBytes - pictures.sourceBytes,
   }
   const plain = predictRender(source, { ...costRender(render), frames })
-  const withTree = { ...plain, memoryBytes: plain.memoryBytes + treeBytes(info, seen) }
-  const cost = oneAfterTheOther(withTree, costOfReading(info, seen))
+  const drawn = {
+    memoryBytes: plain.memoryBytes + treeBytes(info, seen) + pictures.memoryBytes,
+    cpuSeconds: plain.cpuSeconds + pictures.cpuSeconds,
+  }
+  const cost = oneAfterTheOther(drawn, costOfReading(info, seen))
   return seeksFaces(render) ? withLook(cost, info, seen) : cost
 }
 
@@ -114,6 +119,29 @@ function treeBytes({ format }: ImageInfo, { bytes }: SeenBytes): number {
   for (let at = 0; at + 1 < bytes.length; at += 1)
     if (bytes[at + 1] !== SLASH) sum += treeBytesOf[bytes[at] ?? 0] ?? 0
   return sum
+}
+
+/** The document as text and as bytes, by turns, and what libxml and librsvg have of it. */
+const COPIES_OF_PICTURES = 7
+/** Decoded, as librsvg draws it, and in between; all of them are held until the drawing is done. */
+const PICTURE_BYTES_PER_PIXEL = 14
+const PICTURE_SECONDS_PER_MEGAPIXEL = 0.05
+const PICTURE_SECONDS_PER_MIB = 0.1
+
+/** What the pictures in a drawing cost, and how many bytes of it they are, which cost nothing else. */
+function costOfPictures(
+  { format }: ImageInfo,
+  { bytes, sizeBytes }: SeenBytes,
+): Cost & { readonly sourceBytes: number } {
+  if (format !== 'svg') return { ...FREE, sourceBytes: 0 }
+  const pictures = picturesInSvg(bytes)
+  const sourceBytes = pictures.bytes + (pictures.isUnfinished ? sizeBytes - bytes.length : 0)
+  return {
+    sourceBytes,
+    memoryBytes: COPIES_OF_PICTURES * sourceBytes + pictures.pixels * PICTURE_BYTES_PER_PIXEL,
+    cpuSeconds:
+      (sourceBytes / MIB) * PICTURE_SECONDS_PER_MIB + (pictures.pixels / 1e6) * PICTURE_SECONDS_PER_MEGAPIXEL,
+  }
 }
 
 /** While a file of pixels is made they are there twice, and some of it is not given back at once. */
