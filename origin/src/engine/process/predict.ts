@@ -13,6 +13,7 @@ import { coarseSize, isWholeWebp } from './image/reading.ts'
 import type { Render } from './image/render-image.ts'
 import { isHeld } from './image/render-stages.ts'
 import { picturesInSvg } from './image/svg-picture-sizes.ts'
+import { rowsAtOnce } from './image/tiff-samples.ts'
 
 /** What of a source is known when its header is. */
 export interface SeenBytes {
@@ -51,7 +52,7 @@ export function costOfPicture(
   }
   const plain = predictRender(source, { ...costRender(render), frames })
   const drawn = {
-    memoryBytes: plain.memoryBytes + treeBytes(info, seen) + pictures.memoryBytes,
+    memoryBytes: plain.memoryBytes + treeBytes(info, seen) + tilesBytes(info, seen) + pictures.memoryBytes,
     cpuSeconds: plain.cpuSeconds + pictures.cpuSeconds,
   }
   const cost = oneAfterTheOther(drawn, costOfReading(info, seen))
@@ -119,6 +120,18 @@ function treeBytes({ format }: ImageInfo, { bytes }: SeenBytes): number {
   for (let at = 0; at + 1 < bytes.length; at += 1)
     if (bytes[at + 1] !== SLASH) sum += treeBytesOf[bytes[at] ?? 0] ?? 0
   return sum
+}
+
+/** As they are decoded, and as rows. */
+const COPIES_OF_TILES = 2
+
+/** What is held of a TIFF whose rows do not come one by one. */
+function tilesBytes(
+  { format, width, height, bands, bytesPerSample }: ImageInfo,
+  { bytes }: SeenBytes,
+): number {
+  if (format !== 'tiff') return 0
+  return COPIES_OF_TILES * width * Math.min(height, rowsAtOnce(bytes)) * bands * bytesPerSample
 }
 
 /** The document as text and as bytes, by turns, and what libxml and librsvg have of it. */
