@@ -4,17 +4,19 @@ import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts
 import { toneMapFilters } from '../container/filters.ts'
 import type { RawPicture } from '../image/raw-picture.ts'
 import { createConverter } from './convert.ts'
+import { frameOfPixels } from './frame-of-pixels.ts'
 import type { Libav } from './load.ts'
 import type { DecodedStill } from './still.ts'
 
 /** Tone maps a picture with the transfer of PQ or HLG; its alpha stays. Fails with `undecodable`. */
 export function toneMapStill(libav: Libav, still: DecodedStill): RawPicture | Failure {
   const { width, height, channels } = still
-  const { library, constants } = libav
+  const { constants } = libav
   const deep = still.bitsPerSample === 16
   const format = deep ? constants.AV_PIX_FMT_RGB48LE : constants.AV_PIX_FMT_RGB24
   const colours = channels === 4 ? withoutAlpha(still) : still.data
-  using picture = library.Frame.fromVideoBuffer(Buffer.from(colours), { width, height, format })
+  const samples = Buffer.from(colours.buffer, colours.byteOffset, colours.byteLength)
+  using picture = frameOfPixels(libav, samples, { width, height, format })
   // zscale finds no way from a picture that leaves anything open, whatever its options say.
   picture.colorSpace = constants.AVCOL_SPC_RGB
   picture.colorRange = constants.AVCOL_RANGE_JPEG
