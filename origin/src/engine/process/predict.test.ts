@@ -1,6 +1,8 @@
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import sharp from 'sharp'
 import { expect, it } from 'vitest'
 import { readInfo } from './image/inspect.ts'
+import { encodePngChunk } from './image/png-chunks.ts'
 import { costOfPicture } from './predict.ts'
 
 const plan = { width: 400, height: 300, mode: 'exact', gravity: 'centre' } as const
@@ -24,4 +26,24 @@ it('takes a photograph in a drawing for no drawing of its bytes, also where its 
   }
   const { cpuSeconds } = await costOf('<g/>'.repeat(LARGE / 4))
   expect(cpuSeconds).toBeGreaterThan(40)
+})
+
+it('counts the samples of a PNG that is brighter than a screen, which are held', async () => {
+  const plain = await sharp({ create: { width: 400, height: 300, channels: 3, background: 'red' } })
+    .toColourspace('rgb16')
+    .png()
+    .toBuffer()
+  const headEnd = 33
+  const told = encodePngChunk('cICP', Uint8Array.of(9, 16, 0, 1))
+  const bright = Buffer.concat([plain.subarray(0, headEnd), told, plain.subarray(headEnd)])
+  const [of, beside] = await Promise.all(
+    [bright, plain].map(async (bytes) => {
+      const info = await readInfo(bytes, 'png')
+      if (isFailure(info)) throw new Error(info.detail)
+      const large = { ...info, width: 4000, height: 3000 }
+      return costOfPicture(large, render, { frames: 1, cutLate: false }, { bytes, sizeBytes: bytes.length })
+    }),
+  )
+  // Measured: 16 bytes a pixel.
+  expect((of?.memoryBytes ?? 0) - (beside?.memoryBytes ?? 0)).toBeGreaterThan(16 * 12_000_000)
 })
