@@ -431,6 +431,28 @@ const CASES: readonly {
     options: options('webp', 64),
   },
   {
+    name: 'a TIFF of large tiles',
+    source: async () => ({
+      format: 'tiff',
+      bytes: await sharp({ create: { width: 4000, height: 3000, channels: 3, background: 'red' } })
+        .tiff({ compression: 'lzw', tile: true, tileWidth: 2048, tileHeight: 2048 })
+        .toBuffer(),
+    }),
+    options: options('webp', 64),
+  },
+  {
+    name: 'a drawing of a photograph',
+    source: async () => {
+      const photo = (await noise(3000, 2000).jpeg().toBuffer()).toString('base64')
+      const image = `<image width="300" height="200" href="data:image/jpeg;base64,${photo}"/>`
+      const bytes = Buffer.from(
+        `<svg xmlns="http://www.w3.org/2000/svg" width="300" height="200">${image}</svg>`,
+      )
+      return { format: 'svg', bytes }
+    },
+    options: options('png', 300),
+  },
+  {
     name: 'a drawing',
     source: async () => ({
       format: 'svg',

@@ -96,7 +96,7 @@ type DecoderName =
   | SourceFormat
   | 'jpeg in passes'
   | 'inks'
-  | 'deep grey'
+  | 'deep'
   | 'png in passes'
   | 'png played'
   | 'webp lossless'
@@ -117,8 +117,8 @@ const DECODERS: Readonly<Record<DecoderName, Decoder>> = {
   'jpeg in passes': { bytesPerPixel: 0, keptPerPixel: 0, secondsPerMegapixel: 0.02, secondsPerMib: 0.04 },
   // Four bytes a pixel, copied once, and made three.
   inks: { bytesPerPixel: 9, keptPerPixel: 4, secondsPerMegapixel: 0.05, secondsPerMib: 0.04 },
-  // At the most eight bytes a pixel, copied twice, and made four.
-  'deep grey': { bytesPerPixel: 28, keptPerPixel: 4, secondsPerMegapixel: 0.1, secondsPerMib: 0 },
+  // Grey with a profile, or brighter than a screen: at the most eight bytes a pixel, copied twice, and made four.
+  deep: { bytesPerPixel: 28, keptPerPixel: 4, secondsPerMegapixel: 0.1, secondsPerMib: 0 },
   png: { bytesPerPixel: 0, keptPerPixel: 0, secondsPerMegapixel: 0.02, secondsPerMib: 0.008 },
   'png in passes': { bytesPerPixel: 0, keptPerPixel: 0, secondsPerMegapixel: 0.03, secondsPerMib: 0.008 },
   // The canvas, as it was before, upright, a frame, and what Sharp makes that of.
@@ -327,7 +327,7 @@ function ofStrip({ format, turned }: CostSource, render: CostRender): boolean {
 function decoderOf(source: CostSource): DecoderName {
   const { format, interlaced, lossless, filtered, cut, played, ownDecoder } = source
   if (ownDecoder === 'inks') return 'inks'
-  if (ownDecoder === 'grey') return 'deep grey'
+  if (ownDecoder === 'grey' || (ownDecoder === 'colours' && format === 'png')) return 'deep'
   if (format === 'png' && played) return 'png played'
   // Decoded at its full size, it takes as long as in passes.
   if (format === 'jpeg' && cut !== undefined) return 'jpeg in passes'

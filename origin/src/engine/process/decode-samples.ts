@@ -5,7 +5,6 @@ import { decodingFailure } from './image/decode.ts'
 import { type ImageInfo, readHeader } from './image/inspect.ts'
 import { openFile } from './image/open-file.ts'
 import { codePointsOfPng } from './image/png-colours.ts'
-import type { RawPicture } from './image/raw-picture.ts'
 import type { ProfiledPicture } from './image/to-srgb.ts'
 import type { DecodedStill } from './libav/still.ts'
 
@@ -51,21 +50,6 @@ export async function decodeGreySamples(
     const { width, height, channels } = decoded
     if (channels !== 3 && channels !== 4) return fail('undecodable', `${channels} channels`)
     return { data, width, height, channels, bitsPerSample: 16, isGrey: true, icc: header.icc }
-  } catch (error) {
-    return decodingFailure(error)
-  }
-}
-
-/** The picture as Sharp shows it, at full size. Fails with `undecodable`. */
-export async function decodeBySharp(bytes: Uint8Array, info: ImageInfo): Promise<RawPicture | Failure> {
-  try {
-    const { data, info: decoded } = await openFile(bytes, info, {})
-      .toColourspace('srgb')
-      .raw({ depth: 'uchar' })
-      .toBuffer({ resolveWithObject: true })
-    const { width, height, channels } = decoded
-    if (channels !== 3 && channels !== 4) return fail('undecodable', `${channels} channels`)
-    return { data, width, height, channels }
   } catch (error) {
     return decodingFailure(error)
   }

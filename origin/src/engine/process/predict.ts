@@ -5,6 +5,7 @@ import {
   type CostRender,
   type CostSource,
   FREE,
+  MIB,
   oneAfterTheOther,
   predictRender,
 } from '../cost.ts'
@@ -19,6 +20,8 @@ import type { Size } from './image/plan.ts'
 import { coarseSize, isWholeWebp } from './image/reading.ts'
 import type { Render } from './image/render-image.ts'
 import { isHeld } from './image/render-stages.ts'
+import { picturesInSvg } from './image/svg-picture-sizes.ts'
+import { rowsAtOnce } from './image/tiff-samples.ts'
 
 /** What of a source is known when its header is. */
 export interface SeenBytes {
@@ -44,6 +47,7 @@ export function costOfPicture(
 ): Cost {
   // Where the faces are is not known yet, but only a part of it is used then.
   const isCutEarly = render.part !== undefined || seeksFaces(render)
+  const pictures = costOfPictures(info, seen)
   const source = {
     ...info,
     frames,
@@ -52,11 +56,14 @@ export function costOfPicture(
     held: heldOfWebp(info, render),
     filtered: info.format === 'svg' && hasFilters(seen.bytes),
     cut: cutLate ? ('late' as const) : isCutEarly ? ('early' as const) : undefined,
-    sourceBytes: seen.sizeBytes,
+    sourceBytes: seen.sizeBytes - pictures.sourceBytes,
   }
   const plain = predictRender(source, { ...costRender(render), frames })
-  const withTree = { ...plain, memoryBytes: plain.memoryBytes + treeBytes(info, seen) }
-  const cost = oneAfterTheOther(withTree, costOfReading(info, seen))
+  const drawn = {
+    memoryBytes: plain.memoryBytes + treeBytes(info, seen) + tilesBytes(info, seen) + pictures.memoryBytes,
+    cpuSeconds: plain.cpuSeconds + pictures.cpuSeconds,
+  }
+  const cost = oneAfterTheOther(drawn, costOfReading(info, seen))
   return seeksFaces(render) ? withLook(cost, info, seen) : cost
 }
 
@@ -122,6 +129,41 @@ function treeBytes({ format }: ImageInfo, { bytes }: SeenBytes): number {
   for (let at = 0; at + 1 < bytes.length; at += 1)
     if (bytes[at + 1] !== SLASH) sum += treeBytesOf[bytes[at] ?? 0] ?? 0
   return sum
+}
+
+/** As they are decoded, and as rows. */
+const COPIES_OF_TILES = 2
+
+/** What is held of a TIFF whose rows do not come one by one. */
+function tilesBytes(
+  { format, width, height, bands, bytesPerSample }: ImageInfo,
+  { bytes }: SeenBytes,
+): number {
+  if (format !== 'tiff') return 0
+  return COPIES_OF_TILES * width * Math.min(height, rowsAtOnce(bytes)) * bands * bytesPerSample
+}
+
+/** The document as text and as bytes, by turns, and what libxml and librsvg have of it. */
+const COPIES_OF_PICTURES = 7
+/** Decoded, as librsvg draws it, and in between; all of them are held until the drawing is done. */
+const PICTURE_BYTES_PER_PIXEL = 14
+const PICTURE_SECONDS_PER_MEGAPIXEL = 0.05
+const PICTURE_SECONDS_PER_MIB = 0.1
+
+/** What the pictures in a drawing cost, and how many bytes of it they are, which cost nothing else. */
+function costOfPictures(
+  { format }: ImageInfo,
+  { bytes, sizeBytes }: SeenBytes,
+): Cost & { readonly sourceBytes: number } {
+  if (format !== 'svg') return { ...FREE, sourceBytes: 0 }
+  const pictures = picturesInSvg(bytes)
+  const sourceBytes = pictures.bytes + (pictures.isUnfinished ? sizeBytes - bytes.length : 0)
+  return {
+    sourceBytes,
+    memoryBytes: COPIES_OF_PICTURES * sourceBytes + pictures.pixels * PICTURE_BYTES_PER_PIXEL,
+    cpuSeconds:
+      (sourceBytes / MIB) * PICTURE_SECONDS_PER_MIB + (pictures.pixels / 1e6) * PICTURE_SECONDS_PER_MEGAPIXEL,
+  }
 }
 
 /** While a file of pixels is made they are there twice, and some of it is not given back at once. */

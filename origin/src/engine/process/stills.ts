@@ -5,13 +5,15 @@
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { toldColours } from './colours/told-colours.ts'
-import { decodeBySharp, decodeGreySamples, decodePngSamples } from './decode-samples.ts'
+import { decodeGreySamples, decodePngSamples } from './decode-samples.ts'
 import { decodeBmp } from './image/bmp.ts'
 import type { DecodeStill } from './image/decode.ts'
 import { decodeHeic } from './image/heic.ts'
 import { decodeInks } from './image/inks.ts'
 import type { ImageInfo } from './image/inspect.ts'
+import { openFile } from './image/open-file.ts'
 import type { RawPicture } from './image/raw-picture.ts'
+import { pixelsOf } from './image/render-stages.ts'
 import { readSequence } from './image/sequence.ts'
 import { underStillBrand } from './image/still-brand.ts'
 import { toSrgb } from './image/to-srgb.ts'
@@ -46,7 +48,7 @@ async function decodeColours(
 ): Promise<RawPicture | Failure> {
   const decoded = libav === undefined ? undefined : await decodeWithLibav(libav, bytes, info)
   if (decoded !== undefined && !isFailure(decoded)) return decoded
-  return decodeBySharp(bytes, info)
+  return pixelsOf(openFile(bytes, info, {}))
 }
 
 async function firstOfSequence(

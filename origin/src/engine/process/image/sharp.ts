@@ -21,7 +21,7 @@ sharp.concurrency(1)
 sharp.cache(false)
 
 /** Raised whenever the same plan would give other bytes: it is part of every rendition's ETag. */
-const RENDER_SETTINGS_REVISION = 11
+const RENDER_SETTINGS_REVISION = 12
 
 /** What besides the source and the request decides the bytes of a rendition. */
 export const RENDERER_VERSION = JSON.stringify([RENDER_SETTINGS_REVISION, sharp.versions, arch])

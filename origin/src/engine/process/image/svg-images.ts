@@ -14,7 +14,7 @@ import { svgAsUtf8 } from './svg-text.ts'
 /** What opens it, the type, and what else is said of it. */
 const DATA_URL = /(["'(]\s{0,100})(data:([\w.+/-]{0,100})((?:;[\w=.+-]{1,100}){0,8}),)/g
 /** What all of them may have together: a photograph of a phone. */
-const MAX_PIXELS = 16_000_000
+export const MAX_PIXELS = 16_000_000
 const MAX_PICTURES = 64
 /** A drawing in a drawing may have pictures, too. */
 const MAX_DEPTH = 2

@@ -1,6 +1,6 @@
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
-import { whyTiffIsUnread } from './tiff-samples.ts'
+import { rowsAtOnce, whyTiffIsUnread } from './tiff-samples.ts'
 
 type Entry = readonly [tag: number, value: number]
 
@@ -28,6 +28,30 @@ describe.each([true, false])('a TIFF, the lower byte first: %s', (little) => {
 
   it.each([1, 5, 7, 8, 32_773, 50_001])('of compression %i is read', (compression) => {
     expect(whyTiffIsUnread(tiff(little, [[259, compression]]))).toBeUndefined()
+  })
+
+  it.each([
+    ['strips', [[278, 40]], 1],
+    ['one strip', [], 1],
+    [
+      'strips of a colour each',
+      [
+        [284, 2],
+        [278, 40],
+      ],
+      40,
+    ],
+    ['one strip of a colour each', [[284, 2]], Number.POSITIVE_INFINITY],
+    [
+      'tiles',
+      [
+        [322, 64],
+        [323, 48],
+      ],
+      48,
+    ],
+  ] as const)('of %s is held by so many rows', (_, entries, rows) => {
+    expect(rowsAtOnce(tiff(little, entries))).toBe(rows)
   })
 
   it('of large integers or of grey with an exponent is not read', () => {

@@ -1,6 +1,6 @@
 /**
  * TIFFs of which libtiff, as Sharp has it, makes something else than a picture without saying so: black where it has no
- * decoder of the compression, and noise of samples that libvips takes for others.
+ * decoder of the compression, and noise of samples that libvips takes for others. And what it has to hold of the others.
  */
 
 /** Why a TIFF cannot be shown, by its first directory; undefined where it can, or where that is not to be read. */
@@ -17,7 +17,20 @@ export function whyTiffIsUnread(bytes: Uint8Array): string | undefined {
   return undefined
 }
 
+/**
+ * How many rows of a TIFF are decoded together, by its first directory: those of a tile, or of a strip where each colour has
+ * its own. What else there is comes row by row.
+ */
+export function rowsAtOnce(bytes: Uint8Array): number {
+  const tags = firstDirectory(bytes)
+  if (tags === undefined) return 1
+  const isPlanar = tags.get(PLANAR_CONFIGURATION) === SEPARATE
+  return tags.get(TILE_LENGTH) ?? (isPlanar ? (tags.get(ROWS_PER_STRIP) ?? Number.POSITIVE_INFINITY) : 1)
+}
+
 const [BITS_PER_SAMPLE, COMPRESSION, SAMPLES_PER_PIXEL, SAMPLE_FORMAT] = [258, 259, 277, 339]
+const [ROWS_PER_STRIP, PLANAR_CONFIGURATION, TILE_LENGTH] = [278, 284, 323]
+const SEPARATE = 2
 const FLOAT = 3
 const COLOURS = 3
 const MAX_INTEGER_BITS = 16

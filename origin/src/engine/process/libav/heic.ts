@@ -14,6 +14,7 @@ import type { Size } from '../image/plan.ts'
 import { decoderOf } from './codec-names.ts'
 import { createConverter } from './convert.ts'
 import { openDecoder } from './decoder.ts'
+import { frameOfPixels } from './frame-of-pixels.ts'
 import { transformsOf } from './heif-properties.ts'
 import type { Libav } from './load.ts'
 import { DEEP, isGrey, isPixelFormat, pixelName } from './pixels.ts'
@@ -149,13 +150,13 @@ function putTogether(
 }
 
 function asFrame(
-  { library }: Libav,
+  libav: Libav,
   { data, model }: { readonly data: Buffer; readonly model: Frame },
   { width, height }: Size,
 ): Frame | Failure {
   const { format } = model
   if (!isPixelFormat(format, model)) return fail('undecodable')
-  const frame = library.Frame.fromVideoBuffer(data, { width, height, format })
+  const frame = frameOfPixels(libav, data, { width, height, format })
   frame.colorSpace = model.colorSpace
   frame.colorRange = model.colorRange
   frame.colorTrc = model.colorTrc

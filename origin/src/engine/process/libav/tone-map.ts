@@ -4,33 +4,53 @@ import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts
 import { toneMapFilters } from '../container/filters.ts'
 import type { RawPicture } from '../image/raw-picture.ts'
 import { createConverter } from './convert.ts'
+import { frameOfPixels } from './frame-of-pixels.ts'
 import type { Libav } from './load.ts'
 import type { DecodedStill } from './still.ts'
 
-/** Tone maps a picture with the transfer of PQ or HLG; its alpha stays. Fails with `undecodable`. */
+/**
+ * Tone maps a picture with the transfer of PQ or HLG; its alpha stays. Some rows at a time: what is held of each pixel in
+ * between takes fifty bytes. Fails with `undecodable`.
+ */
 export function toneMapStill(libav: Libav, still: DecodedStill): RawPicture | Failure {
   const { width, height, channels } = still
-  const { library, constants } = libav
+  const { constants } = libav
   const deep = still.bitsPerSample === 16
   const format = deep ? constants.AV_PIX_FMT_RGB48LE : constants.AV_PIX_FMT_RGB24
-  const colours = channels === 4 ? withoutAlpha(still) : still.data
-  using picture = library.Frame.fromVideoBuffer(Buffer.from(colours), { width, height, format })
-  // zscale finds no way from a picture that leaves anything open, whatever its options say.
-  picture.colorSpace = constants.AVCOL_SPC_RGB
-  picture.colorRange = constants.AVCOL_RANGE_JPEG
-  picture.colorTrc =
-    still.colours.transfer === 'hlg' ? constants.AVCOL_TRC_ARIB_STD_B67 : constants.AVCOL_TRC_SMPTE2084
-  picture.colorPrimaries = constants.AVCOL_PRI_BT2020
   const filters = [deep ? 'format=gbrp16le' : 'format=gbrp', ...toneMapFilters(still.colours, 'gbr')]
   using converter = createConverter(libav, { filtersFor: () => filters, pixels: 'rgb24' })
-  const mapped = converter.convert(picture)
-  if (isFailure(mapped)) return mapped
-  return { data: channels === 4 ? withAlpha(mapped, still) : mapped, width, height, channels }
+  const data = new Uint8Array(width * height * channels)
+  for (let top = 0; top < height; top += ROWS_AT_A_TIME) {
+    const band = { ...still, ...rowsOf(still, top) }
+    using picture = frameOfPixels(libav, withoutAlpha(band), { width, height: band.height, format })
+    // zscale finds no way from a picture that leaves anything open, whatever its options say.
+    picture.colorSpace = constants.AVCOL_SPC_RGB
+    picture.colorRange = constants.AVCOL_RANGE_JPEG
+    picture.colorTrc =
+      still.colours.transfer === 'hlg' ? constants.AVCOL_TRC_ARIB_STD_B67 : constants.AVCOL_TRC_SMPTE2084
+    picture.colorPrimaries = constants.AVCOL_PRI_BT2020
+    const mapped = converter.convert(picture)
+    if (isFailure(mapped)) return mapped
+    data.set(channels === 4 ? withAlpha(mapped, band) : mapped, top * width * channels)
+  }
+  return { data, width, height, channels }
 }
 
-function withoutAlpha({ data, bitsPerSample }: DecodedStill): Uint8Array {
+const ROWS_AT_A_TIME = 256
+
+function rowsOf(
+  { data, width, height, channels, bitsPerSample }: DecodedStill,
+  top: number,
+): Pick<DecodedStill, 'data' | 'height'> {
+  const rowBytes = width * channels * (bitsPerSample / 8)
+  const bottom = Math.min(height, top + ROWS_AT_A_TIME)
+  return { data: data.subarray(top * rowBytes, bottom * rowBytes), height: bottom - top }
+}
+
+function withoutAlpha({ data, channels, bitsPerSample }: DecodedStill): Buffer {
+  if (channels === 3) return Buffer.from(data.buffer, data.byteOffset, data.byteLength)
   const [from, to] = bitsPerSample === 16 ? [8, 6] : [4, 3]
-  const colours = new Uint8Array((data.length / from) * to)
+  const colours = Buffer.allocUnsafeSlow((data.length / from) * to)
   for (let pixel = 0; pixel < data.length / from; pixel += 1)
     colours.set(data.subarray(pixel * from, pixel * from + to), pixel * to)
   return colours

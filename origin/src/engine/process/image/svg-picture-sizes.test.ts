@@ -1,0 +1,63 @@
+import sharp from 'sharp'
+import { describe, expect, it } from 'vitest'
+import { picturesInSvg } from './svg-picture-sizes.ts'
+
+const picture = () => sharp({ create: { width: 40, height: 30, channels: 3, background: '#336699' } })
+const photograph = async () => (await picture().jpeg().toBuffer()) as Buffer
+
+function drawingOf(...pictures: readonly Uint8Array[]): Buffer {
+  const images = pictures.map((bytes) => {
+    const data = Buffer.from(bytes).toString('base64')
+    return `<image width="4" height="3" href="data:image/any;base64,${data}"/>`
+  })
+  return Buffer.from(`<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8">${images.join('')}</svg>`)
+}
+
+function bitmap(): Buffer {
+  const header = Buffer.alloc(54)
+  header.write('BM', 'latin1')
+  header.writeUInt32LE(40, 14)
+  header.writeInt32LE(40, 18)
+  header.writeInt32LE(-30, 22)
+  return header
+}
+
+describe('pictures in a drawing', () => {
+  it.each([
+    ['JPEG', photograph],
+    ['JPEG with a profile before its measures', () => picture().withIccProfile('p3').jpeg().toBuffer()],
+    ['PNG', () => picture().png().toBuffer()],
+    ['GIF', () => picture().gif().toBuffer()],
+    ['lossy WebP', () => picture().webp().toBuffer()],
+    ['lossless WebP', () => picture().webp({ lossless: true }).toBuffer()],
+    ['WebP with alpha', () => picture().ensureAlpha(0.5).webp().toBuffer()],
+    ['bitmap', async () => bitmap()],
+  ])('tell their size: %s', async (_, make) => {
+    const bytes = await make()
+    const encoded = 4 * Math.ceil(bytes.length / 3)
+    expect(picturesInSvg(drawingOf(bytes))).toEqual({ bytes: encoded, pixels: 1200, isUnfinished: false })
+    expect(picturesInSvg(drawingOf(bytes, bytes))).toMatchObject({ bytes: 2 * encoded, pixels: 2400 })
+  })
+
+  it('are the most that are converted where they do not tell', async () => {
+    const { pixels } = picturesInSvg(drawingOf(await picture().avif().toBuffer()))
+    expect(pixels).toBe(16_000_000)
+  })
+
+  it('are none where the data are a font, or nothing', () => {
+    expect(picturesInSvg(drawingOf(Buffer.from('wOF2 and so on')))).toMatchObject({ pixels: 0 })
+    expect(picturesInSvg(drawingOf(Buffer.alloc(0)))).toEqual({ bytes: 0, pixels: 0, isUnfinished: false })
+    expect(picturesInSvg(drawingOf())).toEqual({ bytes: 0, pixels: 0, isUnfinished: false })
+  })
+
+  it('go on behind the end of what was looked at', async () => {
+    const drawing = drawingOf(await photograph())
+    expect(picturesInSvg(drawing.subarray(0, -100))).toMatchObject({ pixels: 1200, isUnfinished: true })
+  })
+
+  it('may be many', () => {
+    const drawing = Buffer.alloc(4_000_000, ';base64,')
+    expect(picturesInSvg(drawing)).toMatchObject({ pixels: 0, isUnfinished: true })
+    expect(picturesInSvg(Buffer.alloc(4_000_000, ';base64,"'))).toMatchObject({ bytes: 0 })
+  })
+})

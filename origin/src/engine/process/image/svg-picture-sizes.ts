@@ -1,0 +1,95 @@
+/** How large the pictures inside a drawing are, by their first bytes: no element tells what they cost. */
+
+import { bmpSize } from './bmp.ts'
+import type { Size } from './plan.ts'
+import { WEBP_HEADER_BYTES } from './riff.ts'
+import { MAX_PIXELS } from './svg-images.ts'
+
+export interface SvgPictures {
+  /** Of the document, of which they are a part: in base64. */
+  readonly bytes: number
+  readonly pixels: number
+  /** The last of them goes on behind the end of what was looked at. */
+  readonly isUnfinished: boolean
+}
+
+/** Looks for data in base64; what is no picture by its first bytes has no pixels. */
+export function picturesInSvg(svg: Uint8Array): SvgPictures {
+  const file = Buffer.from(svg.buffer, svg.byteOffset, svg.byteLength)
+  let [bytes, pixels, end] = [0, 0, 0]
+  for (let at = file.indexOf(MARK); at >= 0; at = file.indexOf(MARK, end)) {
+    const start = at + MARK.length
+    end = start
+    while (end < file.length && isClosing[file[end] ?? 0] === 0) end += 1
+    bytes += end - start
+    pixels += pixelsOf(
+      Buffer.from(file.toString('latin1', start, Math.min(end, start + HEAD_CHARACTERS)), 'base64'),
+    )
+  }
+  return { bytes, pixels, isUnfinished: end > 0 && end === file.length }
+}
+
+const MARK = ';base64,'
+/** Quotes, a parenthesis, and the start of an element. */
+const isClosing = new Uint8Array(256)
+for (const character of Buffer.from('"\')<', 'latin1')) isClosing[character] = 1
+/** Room for what cameras and editors put before the measures of a JPEG. */
+const HEAD_CHARACTERS = 256 * 1024
+
+function pixelsOf(picture: Buffer): number {
+  const kind = KINDS.find(({ mark, at }) => picture.toString('latin1', at, at + mark.length) === mark)
+  if (kind === undefined) return 0
+  const size = kind.sizeOf(picture)
+  return size === undefined ? MAX_PIXELS : size.width * size.height
+}
+
+interface Kind {
+  readonly mark: string
+  readonly at: number
+  /** Undefined where it tells none, or too late. */
+  readonly sizeOf: (picture: Buffer) => Size | undefined
+}
+
+const KINDS: readonly Kind[] = [
+  { mark: '\x89PNG', at: 0, sizeOf: pngSize },
+  { mark: '\xff\xd8', at: 0, sizeOf: jpegSize },
+  { mark: 'GIF8', at: 0, sizeOf: gifSize },
+  { mark: 'WEBP', at: 8, sizeOf: webpSize },
+  { mark: 'BM', at: 0, sizeOf: bmpSize },
+  { mark: 'ftyp', at: 4, sizeOf: () => undefined },
+]
+
+function pngSize(png: Buffer): Size | undefined {
+  return png.length < 24 ? undefined : { width: png.readUInt32BE(16), height: png.readUInt32BE(20) }
+}
+
+function gifSize(gif: Buffer): Size | undefined {
+  return gif.length < 10 ? undefined : { width: gif.readUInt16LE(6), height: gif.readUInt16LE(8) }
+}
+
+/** Tables and conditions of the same range of markers as frames (ITU-T T.81, table B.1). */
+const NO_FRAMES: ReadonlySet<number> = new Set([0xc4, 0xc8, 0xcc])
+
+function jpegSize(jpeg: Buffer): Size | undefined {
+  for (let at = 2; at + 9 <= jpeg.length && jpeg[at] === 0xff; at += 2 + jpeg.readUInt16BE(at + 2)) {
+    const marker = jpeg[at + 1] ?? 0
+    if (marker >= 0xc0 && marker <= 0xcf && !NO_FRAMES.has(marker))
+      return { width: jpeg.readUInt16BE(at + 7), height: jpeg.readUInt16BE(at + 5) }
+  }
+  return undefined
+}
+
+/** Of each of the three kinds of first chunks (RFC 9649, sections 2.5 to 2.7). */
+function webpSize(webp: Buffer): Size | undefined {
+  if (webp.length < 30) return undefined
+  switch (webp.toString('latin1', WEBP_HEADER_BYTES, WEBP_HEADER_BYTES + 4)) {
+    case 'VP8X':
+      return { width: webp.readUIntLE(24, 3) + 1, height: webp.readUIntLE(27, 3) + 1 }
+    case 'VP8L': {
+      const bits = webp.readUInt32LE(21)
+      return { width: (bits & 0x3fff) + 1, height: ((bits >> 14) & 0x3fff) + 1 }
+    }
+    default:
+      return { width: webp.readUInt16LE(26) & 0x3fff, height: webp.readUInt16LE(28) & 0x3fff }
+  }
+}

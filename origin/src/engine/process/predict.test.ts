@@ -1,0 +1,49 @@
+import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import sharp from 'sharp'
+import { expect, it } from 'vitest'
+import { readInfo } from './image/inspect.ts'
+import { encodePngChunk } from './image/png-chunks.ts'
+import { costOfPicture } from './predict.ts'
+
+const plan = { width: 400, height: 300, mode: 'exact', gravity: 'centre' } as const
+const render = { plan, format: 'webp', quality: 80, animated: false } as const
+const LARGE = 25 * 2 ** 20
+
+async function costOf(content: string, seenBytes = Number.POSITIVE_INFINITY) {
+  const svg = Buffer.from(`<svg xmlns="http://www.w3.org/2000/svg" width="400" height="300">${content}</svg>`)
+  const info = await readInfo(svg, 'svg')
+  if (isFailure(info)) throw new Error(info.detail)
+  const seen = { bytes: svg.subarray(0, seenBytes), sizeBytes: svg.length }
+  return costOfPicture(info, render, { frames: 1, cutLate: false }, seen)
+}
+
+it('takes a photograph in a drawing for no drawing of its bytes, also where its head alone is seen', async () => {
+  const image = `<image width="400" height="300" href="data:image/jpeg;base64,${'A'.repeat(LARGE)}"/>`
+  for (const seenBytes of [LARGE + 1000, 256 * 1024]) {
+    const { cpuSeconds, memoryBytes } = await costOf(image, seenBytes)
+    expect(cpuSeconds).toBeLessThan(5)
+    expect(memoryBytes).toBeGreaterThan(5 * LARGE)
+  }
+  const { cpuSeconds } = await costOf('<g/>'.repeat(LARGE / 4))
+  expect(cpuSeconds).toBeGreaterThan(40)
+})
+
+it('counts the samples of a PNG that is brighter than a screen, which are held', async () => {
+  const plain = await sharp({ create: { width: 400, height: 300, channels: 3, background: 'red' } })
+    .toColourspace('rgb16')
+    .png()
+    .toBuffer()
+  const headEnd = 33
+  const told = encodePngChunk('cICP', Uint8Array.of(9, 16, 0, 1))
+  const bright = Buffer.concat([plain.subarray(0, headEnd), told, plain.subarray(headEnd)])
+  const [of, beside] = await Promise.all(
+    [bright, plain].map(async (bytes) => {
+      const info = await readInfo(bytes, 'png')
+      if (isFailure(info)) throw new Error(info.detail)
+      const large = { ...info, width: 4000, height: 3000 }
+      return costOfPicture(large, render, { frames: 1, cutLate: false }, { bytes, sizeBytes: bytes.length })
+    }),
+  )
+  // Measured: 16 bytes a pixel.
+  expect((of?.memoryBytes ?? 0) - (beside?.memoryBytes ?? 0)).toBeGreaterThan(16 * 12_000_000)
+})
