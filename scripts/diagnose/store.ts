@@ -83,15 +83,15 @@ async function checkBucket(
   if (/does not exist|no name of a bucket/.test(found)) {
     return failed(check, found, `create the bucket, or set MEDIA_PROXY_S3_${variableOf(name)}`)
   }
-  if (failure.fix !== undefined) return failed(check, found, failure.fix)
   if (failure.code === 'store-unreachable' || failure.code === 'store-timeout') {
     return failed(
       check,
       `${endpoint} cannot be reached (${found})`,
-      'mend MEDIA_PROXY_S3_ENDPOINT, or let this machine reach it',
+      failure.fix ?? 'mend MEDIA_PROXY_S3_ENDPOINT, or let this machine reach it',
     )
   }
-  return failed(check, found, 'see that MEDIA_PROXY_S3_ENDPOINT speaks S3, and nothing stands before it')
+  const unknown = 'see that MEDIA_PROXY_S3_ENDPOINT speaks S3, and nothing stands before it'
+  return failed(check, found, failure.fix ?? unknown)
 }
 
 function variableOf(name: string): string {

@@ -2,7 +2,7 @@
 
 import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { createS3Store } from '@media-proxy/shared/store/s3.ts'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type Door, openOrigin, openS3Server } from '../doors.ts'
@@ -60,6 +60,24 @@ describe('a store', () => {
     expect(lastRejection(origin)).toMatchObject({ failure: 'store-unreachable', detail: 'ECONNREFUSED' })
     const ready = await send(origin.url, '/_ready')
     expect([ready.status, ready.body.toString()]).toEqual([503, 'Not ready: store'])
+  })
+
+  it('that speaks no TLS gives 502, and the log says what to write', async () => {
+    const plain = createTcpServer((socket) => {
+      socket.on('error', () => undefined).resume()
+      socket.end('HTTP/1.1 400 Bad Request\r\n\r\n', () => socket.destroy())
+    }).listen(0, '127.0.0.1')
+    await once(plain, 'listening')
+    closers.push(() => new Promise((resolve) => plain.close(resolve)))
+    const { port } = plain.address() as AddressInfo
+    const origin = await originAt(`https://127.0.0.1:${port}`, patient(5000))
+    for (const path of PATHS) expect((await send(origin.url, path)).status).toBe(502)
+    expect(lastRejection(origin)).toMatchObject({
+      failure: 'store-unreachable',
+      detail: expect.stringMatching(
+        /^(EPROTO|ERR_SSL_WRONG_VERSION_NUMBER): write http:\/\/ in MEDIA_PROXY_S3_ENDPOINT/,
+      ),
+    })
   })
 
   it('that does not answer gives 504', async () => {

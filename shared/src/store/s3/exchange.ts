@@ -141,7 +141,7 @@ async function exchange(
   } catch (error) {
     caller?.throwIfAborted()
     if (timeout.signal.aborted) return fail('store-timeout', `no answer in ${timeoutMs} ms`)
-    return fail('store-unreachable', reasonOf(error))
+    return unreachable(error)
   } finally {
     clearTimeout(timer)
   }
@@ -170,7 +170,7 @@ async function exchangeStream(
   } catch (error) {
     return stalled.signal.aborted
       ? fail('store-timeout', `nothing taken for ${timeoutMs} ms`)
-      : fail('store-unreachable', reasonOf(error))
+      : unreachable(error)
   } finally {
     watched.answered()
   }
@@ -205,6 +205,28 @@ function pause(milliseconds: number, caller: AbortSignal | undefined): Promise<v
     caller?.addEventListener('abort', leave, { once: true })
     if (caller?.aborted) leave()
   })
+}
+
+const NO_TLS = 'write http:// in MEDIA_PROXY_S3_ENDPOINT, or name a port at which the store speaks TLS'
+const OTHER_AUTHORITY =
+  'name the file of the authority that signed its certificate as NODE_EXTRA_CA_CERTS, or give it one that is known'
+
+/** What can be done about some of the system's words. */
+const FIXES: Readonly<Record<string, string>> = {
+  EPROTO: NO_TLS,
+  ERR_SSL_WRONG_VERSION_NUMBER: NO_TLS,
+  DEPTH_ZERO_SELF_SIGNED_CERT: OTHER_AUTHORITY,
+  SELF_SIGNED_CERT_IN_CHAIN: OTHER_AUTHORITY,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: OTHER_AUTHORITY,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: OTHER_AUTHORITY,
+}
+
+function unreachable(error: unknown): Failure {
+  const reason = reasonOf(error)
+  const fix = FIXES[reason]
+  return fix === undefined
+    ? fail('store-unreachable', reason)
+    : { ...fail('store-unreachable', `${reason}: ${fix}`), fix }
 }
 
 /** The system's word for what happened; texts may quote headers, and so signatures. */
