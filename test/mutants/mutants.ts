@@ -169,8 +169,8 @@ const COLOURS: readonly Mutant[] = [
   mutant(
     'a profile is ignored',
     'image/open-file.ts',
-    '...AS_FAR_AS_IT_GOES,\n',
-    '...AS_FAR_AS_IT_GOES,\n    ignoreIcc: true,\n',
+    'ignoreIcc: info.uselessProfile === true,',
+    'ignoreIcc: true,',
   ),
   mutant('a deep profile is ignored', 'image/deep-profile.ts', 'return deepProfile ?', 'return false ?'),
   mutant('told primaries are ignored', 'colours/told-colours.ts', "['smpte432', { white: D65, ...P3 }],", ''),

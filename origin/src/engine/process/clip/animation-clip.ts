@@ -4,6 +4,7 @@ import type { ClipFormat } from '@media-proxy/shared/formats.ts'
 import type { MediaTime, Quality } from '@media-proxy/shared/request/media-request.ts'
 import { shownMilliseconds } from '../image/animation-frames.ts'
 import { framesOf, isTransparent, type Strip } from '../image/strip.ts'
+import { frameOfPixels } from '../libav/frame-of-pixels.ts'
 import type { Libav } from '../libav/load.ts'
 import { openChain, pictureSource } from './chain.ts'
 import { spanOf, startSecondsOf } from './clip-plan.ts'
@@ -29,7 +30,7 @@ const UNIT = { num: 1, den: TICKS_PER_SECOND }
 
 /** Encodes an animation; its sides are even already. */
 export function encodeAnimation(libav: Libav, strip: Strip, options: AnimationClipOptions): Buffer {
-  const { library, constants } = libav
+  const { constants } = libav
   const { width, height } = strip
   const { format, quality, maxBytes } = options
   const hasAlpha = format === 'webm' && isTransparent(strip)
@@ -60,7 +61,7 @@ export function encodeAnimation(libav: Libav, strip: Strip, options: AnimationCl
   let at = 0
   for (const { pixels, milliseconds } of shown) {
     if (muxer.sizeBytes >= maxBytes) break
-    using picture = library.Frame.fromVideoBuffer(hasAlpha ? pixels : onWhite(pixels), {
+    using picture = frameOfPixels(libav, hasAlpha ? pixels : onWhite(pixels), {
       ...{ width, height, format: constants.AV_PIX_FMT_RGBA, timeBase: UNIT },
     })
     picture.pts = BigInt(at)

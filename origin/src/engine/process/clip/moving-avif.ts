@@ -4,6 +4,7 @@ import type { Quality } from '@media-proxy/shared/request/media-request.ts'
 import type { Frame } from 'node-av/lib'
 import { shownMilliseconds } from '../image/animation-frames.ts'
 import { framesOf, isTransparent, type Strip } from '../image/strip.ts'
+import { frameOfPixels } from '../libav/frame-of-pixels.ts'
 import type { Libav } from '../libav/load.ts'
 import { type Chain, openChain, pictureSource } from './chain.ts'
 import { type Encoder, openEncoder } from './encoder.ts'
@@ -19,7 +20,7 @@ const KEY_INTERVAL = 1000
 
 /** Encodes an animation with the times of its frames. Its sides are at least `MOVING_AVIF_SIDE` pixels. */
 export function encodeMovingAvif(libav: Libav, strip: Strip, quality: Exclude<Quality, 'lossless'>): Buffer {
-  const { library, constants } = libav
+  const { constants } = libav
   const { width, height, timing } = strip
   using muxer = openMuxer(libav, 'avif', { loop: Math.min(timing.loop ?? 0, MOST_LOOPS) })
   const kinds = isTransparent(strip) ? (['colour', 'alpha'] as const) : (['colour'] as const)
@@ -40,7 +41,7 @@ export function encodeMovingAvif(libav: Libav, strip: Strip, quality: Exclude<Qu
   for (const [index, frame] of framesOf(strip).entries()) {
     const milliseconds = shownMilliseconds(timing.delay?.[index])
     const pixels = Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength)
-    using picture = library.Frame.fromVideoBuffer(pixels, {
+    using picture = frameOfPixels(libav, pixels, {
       ...{ width, height, format: constants.AV_PIX_FMT_RGBA, timeBase: UNIT },
     })
     picture.pts = BigInt(at)
