@@ -27,7 +27,12 @@ export const OVERHEAD_CASES: readonly OverheadCase[] = [
     name: 'WebP 512 to WebP 128',
     source: (photograph) => sharp(photograph).resize(512, 512).webp({ quality: 90 }).toBuffer(),
     query: 'width=128&format=webp',
-    bare: (source) => sharp(source).autoOrient().resize(128).webp({ quality: 80, effort: 2 }).toBuffer(),
+    bare: async (source) => {
+      // Halved by its codec, and then by a good filter.
+      const half = sharp(source).autoOrient().resize(256, 256, { fit: 'fill' }).raw()
+      const { data, info: raw } = await half.toBuffer({ resolveWithObject: true })
+      return sharp(data, { raw }).resize(128).webp({ quality: 80, effort: 2 }).toBuffer()
+    },
     count: 200,
     atMostMs: 1.5,
   },
