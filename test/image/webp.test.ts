@@ -72,6 +72,27 @@ describe('a WebP', () => {
     expect(meanDifference(await pixels(fine, 'moving.webp', `${query}&animated=true`), png)).toBeLessThan(1)
   })
 
+  it.each([
+    [1000, 1],
+    [1, 1000],
+    [16_383, 2],
+    [5, 5],
+    [1023, 77],
+  ])('of %i by %i pixels becomes as large as the same PNG does', async (width, height) => {
+    const colour = { create: { width, height, channels: 3, background: '#3080c0' } } as const
+    await fine.put('attachments/1/odd.png', await sharp(colour).png().toBuffer())
+    await fine.put('attachments/1/odd.webp', await sharp(colour).webp({ quality: 90 }).toBuffer())
+    for (const query of ['width=1', 'height=1', 'width=33&height=33', 'width=20&height=90&fit=contain']) {
+      const path = (name: string) => `/attachments/1/${name}?format=png&${query}`
+      const [webp, png] = [await send(fine.url, path('odd.webp')), await send(fine.url, path('odd.png'))]
+      const [made, wanted] = [await sharp(webp.body).stats(), await sharp(png.body).stats()]
+      const sizes = [await sharp(webp.body).metadata(), await sharp(png.body).metadata()]
+      expect([query, sizes[0]?.width, sizes[0]?.height]).toEqual([query, sizes[1]?.width, sizes[1]?.height])
+      for (const [at, { mean }] of made.channels.entries())
+        expect(Math.abs(mean - (wanted.channels[at]?.mean ?? 0))).toBeLessThan(4)
+    }
+  })
+
   it('is scaled by its codec where time counts for more', async () => {
     const png = await pixels(fast, 'still.png', 'width=97')
     expect(meanDifference(await pixels(fast, 'still.webp', 'width=97'), png)).toBeGreaterThan(2)
