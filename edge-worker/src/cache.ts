@@ -94,7 +94,7 @@ export function createEdgeCache(options: EdgeCacheOptions): EdgeCache {
       const lastModified = headers['last-modified']
       const ageMs = now() - confirmedAt
       const life = readLife(headers[LIFE_HEADER])
-      const lives = (seconds = Number.POSITIVE_INFINITY) => ageMs > -CLOCK_SKEW_MS && ageMs < seconds * 1000
+      const lives = (seconds: number) => ageMs > -CLOCK_SKEW_MS && ageMs < seconds * 1000
       return {
         headers,
         sizeBytes: Number(headers['content-length']),
