@@ -1,6 +1,7 @@
 /** MP4, QuickTime, M4A, AVIF and HEIC share one container (ISO/IEC 14496-12); the brands tell them apart. */
 
-import { fourCharacters, hasFilmTrack } from './iso-tracks.ts'
+import { fourCharacters } from './iso-boxes.ts'
+import { hasFilmTrack } from './iso-tracks.ts'
 import type { MediaFormat } from './kinds.ts'
 
 /**
@@ -12,12 +13,11 @@ export const sniffIsoMedia = (
   named: MediaFormat | undefined,
 ): MediaFormat | 'other' | undefined => {
   if (bytes.length < 12) return undefined
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const boxBytes = view.getUint32(0)
-  const type = fourCharacters(view, 4)
+  const boxBytes = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0)
+  const type = fourCharacters(bytes, 4)
 
   if (type === 'ftyp') {
-    const [major = '', ...compatible] = brands(view, boxBytes)
+    const [major = '', ...compatible] = brands(bytes, boxBytes)
     const format = formatOfBrands(major, compatible, named)
     // Neither a brand nor a name makes sound of a film.
     return format === 'm4a' && hasFilmTrack(bytes) ? 'mp4' : format
@@ -34,10 +34,10 @@ const UNBRANDED_TYPES: ReadonlySet<string> = new Set(['moov', 'mdat', 'free', 's
 /** Four printable characters read as a size are at least this. */
 const MAX_UNBRANDED_BOX_BYTES = 0x2000_0000
 
-const brands = (view: DataView, boxBytes: number): string[] => {
-  const end = Math.min(boxBytes, view.byteLength, MAX_FTYP_BYTES)
-  const found = [fourCharacters(view, 8)]
-  for (let at = 16; at + 4 <= end; at += 4) found.push(fourCharacters(view, at))
+const brands = (bytes: Uint8Array, boxBytes: number): string[] => {
+  const end = Math.min(boxBytes, bytes.length, MAX_FTYP_BYTES)
+  const found = [fourCharacters(bytes, 8)]
+  for (let at = 16; at + 4 <= end; at += 4) found.push(fourCharacters(bytes, at))
   return found
 }
 

@@ -3,6 +3,8 @@
  * made of and what is done to it before it is shown.
  */
 
+import { boxesIn } from '../../../media/iso-boxes.ts'
+
 export interface HeifItem {
   readonly id: number
   /** Four characters: `hvc1` for a coded picture, `grid` for one of tiles. */
@@ -117,15 +119,8 @@ function idAt(data: Buffer, at: number, long: boolean): number {
 }
 
 function* boxesOf(data: Buffer): Generator<HeifProperty> {
-  for (let at = 0, seen = 0; at + 8 <= data.length && seen < MAX_ITEMS; seen += 1) {
-    const declared = data.readUInt32BE(at)
-    const header = declared === 1 ? 16 : 8
-    const size =
-      declared === 1 ? Number(data.readBigUInt64BE(at + 8)) : declared === 0 ? data.length - at : declared
-    if (size < header || at + size > data.length) return
-    yield { type: data.toString('latin1', at + 4, at + 8), data: data.subarray(at + header, at + size) }
-    at += size
-  }
+  for (const { type, start, end, isWhole } of boxesIn(data))
+    if (isWhole) yield { type, data: data.subarray(start, end) }
 }
 
 function childOf(data: Buffer, type: string): Buffer | undefined {

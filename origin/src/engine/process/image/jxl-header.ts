@@ -1,5 +1,6 @@
 /** The header of JPEG XL (ISO/IEC 18181-1, annex D), which Sharp does not read. */
 
+import { boxesIn } from '../../../media/iso-boxes.ts'
 import type { Size } from './plan.ts'
 
 /** Pixels of a JPEG XL as it is shown, orientation applied; undefined where there is no header of one. */
@@ -13,21 +14,18 @@ export function jxlSize(bytes: Uint8Array): Size | undefined {
 
 /** The codestream: bare, or in the first box that holds (a part of) it. */
 function jxlCodestream(bytes: Uint8Array): Uint8Array | undefined {
-  if (bytes[0] === 0xff && bytes[1] === 0x0a) return bytes.subarray(2)
-  const view = viewOf(bytes)
-  for (let at = 0; at + 16 <= bytes.length; ) {
-    const declared = view.getUint32(at)
-    const size = declared === 1 ? Number(view.getBigUint64(at + 8)) : declared || bytes.length - at
-    const start = at + (declared === 1 ? 16 : 8)
-    const type = String.fromCharCode(...bytes.subarray(at + 4, at + 8))
-    if (type === 'jxlc') return bytes.subarray(start + 2)
-    // A part begins with its number.
-    if (type === 'jxlp') return bytes.subarray(start + 4 + 2)
-    if (size < 8) return undefined
-    at += size
+  if (bytes[0] === 0xff && bytes[1] === 0x0a) return bytes.subarray(SIGNATURE_BYTES)
+  for (const { type, start } of boxesIn(bytes)) {
+    if (type === 'jxlc') return bytes.subarray(start + SIGNATURE_BYTES)
+    if (type === 'jxlp') return bytes.subarray(start + PART_NUMBER_BYTES + SIGNATURE_BYTES)
   }
   return undefined
 }
+
+/** Before the header. */
+const SIGNATURE_BYTES = 2
+/** Before a part of a codestream. */
+const PART_NUMBER_BYTES = 4
 
 type BitReader = (count: number) => number
 
@@ -59,8 +57,4 @@ function readOrientation(bits: BitReader): number {
   const allDefault = bits(1) === 1
   const hasExtraFields = !allDefault && bits(1) === 1
   return hasExtraFields ? bits(3) + 1 : 1
-}
-
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

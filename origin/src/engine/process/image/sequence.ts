@@ -4,6 +4,7 @@
  * is read by what reads videos.
  */
 
+import { findBoxes, type IsoBox, type Span } from '../../../media/iso-boxes.ts'
 import type { AnimationTiming } from './encode.ts'
 import type { Size } from './plan.ts'
 
@@ -19,8 +20,6 @@ export interface ImageSequence {
   asVideo(alpha?: 'with alpha'): Uint8Array
 }
 
-/** Boxes of one list that are looked at: a file has a handful, unless it was made to keep us busy. */
-const MAX_BOXES = 256
 /** Runs of frames of one duration that are looked at. */
 const MAX_RUNS = 10_000
 /** Frames that are believed to be there: half a day of them. An index of a few bytes can declare billions. */
@@ -38,9 +37,9 @@ const IGNORED_BOX = 'free'
 /** Reads the sequence that a file has beside its still; undefined where it has none. */
 export function readSequence(bytes: Uint8Array): ImageSequence | undefined {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const whole = { typeAt: 0, start: 0, end: file.length }
-  const [brand] = inside(file, [whole], 'ftyp')
-  const tracks = inside(file, [whole], 'moov', 'trak').map((track) => trackOf(file, track))
+  const whole = { start: 0, end: file.length }
+  const [brand] = inside(file, whole, 'ftyp')
+  const tracks = inside(file, whole, 'moov', 'trak').map((track) => trackOf(file, track))
   if (brand === undefined) return undefined
   const isSequence = file.toString('latin1', brand.start, brand.end).includes(SEQUENCE_BRAND)
   // Writers of films write sequences, too, under the name of a film's track.
@@ -65,12 +64,12 @@ export function readSequence(bytes: Uint8Array): ImageSequence | undefined {
       const video = Buffer.from(file)
       video.write(PLAIN_BRAND, brand.start, 'latin1')
       // Newer versions of FFmpeg would take the still for the first video.
-      for (const { typeAt } of inside(file, [whole], 'meta')) video.write(IGNORED_BOX, typeAt, 'latin1')
+      for (const box of inside(file, whole, 'meta')) video.write(IGNORED_BOX, typeAt(box), 'latin1')
       const mask = withAlpha && alpha
       for (const track of tracks) {
         const isPlayed = track === pictures || track === mask
         if (isPlayed) video.write(VIDEO, track.handlerAt, 'latin1')
-        else video.write(IGNORED_BOX, track.box.typeAt, 'latin1')
+        else video.write(IGNORED_BOX, typeAt(track.box), 'latin1')
       }
       return mask !== undefined && mask.box.start < pictures.box.start
         ? exchanged(video, mask.box, pictures.box)
@@ -80,31 +79,28 @@ export function readSequence(bytes: Uint8Array): ImageSequence | undefined {
 }
 
 /** The same file with a box where a later one is, and that in its place: readers go by their order. */
-function exchanged(file: Buffer, first: Box, second: Box): Buffer {
-  const [start, next] = [startOf(first), startOf(second)]
+function exchanged(file: Buffer, first: IsoBox, second: IsoBox): Buffer {
   return Buffer.concat([
-    file.subarray(0, start),
-    file.subarray(next, second.end),
-    file.subarray(first.end, next),
-    file.subarray(start, first.end),
+    file.subarray(0, first.headerAt),
+    file.subarray(second.headerAt, second.end),
+    file.subarray(first.end, second.headerAt),
+    file.subarray(first.headerAt, first.end),
     file.subarray(second.end),
   ])
 }
 
-interface Box {
-  /** Four bytes behind its start. */
-  readonly typeAt: number
-  /** Of its content. */
-  readonly start: number
-  readonly end: number
+/** Behind its size. */
+function typeAt({ headerAt }: IsoBox): number {
+  return headerAt + 4
 }
 
-function startOf({ typeAt }: Box): number {
-  return typeAt - 4
+/** The whole boxes at the end of a path of types. */
+function inside(file: Buffer, span: Span, ...path: readonly string[]): readonly IsoBox[] {
+  return [...findBoxes(file, span, ...path)].filter(({ isWhole }) => isWhole)
 }
 
-function trackOf(file: Buffer, box: Box) {
-  const [header] = inside(file, [box], 'mdia', 'hdlr')
+function trackOf(file: Buffer, box: IsoBox) {
+  const [header] = inside(file, box, 'mdia', 'hdlr')
   const handlerAt = (header?.start ?? file.length) + HANDLER_OFFSET
   return { box, handlerAt, handler: file.toString('latin1', handlerAt, handlerAt + 4) }
 }
@@ -113,8 +109,8 @@ const MATRIX_BYTES = 36
 const FIXED_POINT = 65_536
 
 /** What the header of a track tells (`tkhd`): a matrix that may turn, then the size before that. */
-function sizeOf(file: Buffer, track: Box): Size {
-  const [header] = inside(file, [track], 'tkhd')
+function sizeOf(file: Buffer, track: IsoBox): Size {
+  const [header] = inside(file, track, 'tkhd')
   if (header === undefined) return { width: 0, height: 0 }
   const matrixAt = file[header.start] === 1 ? 52 : 40
   const width = Math.round(word(file, header, matrixAt + MATRIX_BYTES) / FIXED_POINT)
@@ -129,9 +125,9 @@ interface DurationRun {
 }
 
 /** How many frames are shown for how long, one after the other (`stts`, in the units of `mdhd`). */
-function durationRuns(file: Buffer, track: Box): readonly DurationRun[] {
-  const [header] = inside(file, [track], 'mdia', 'mdhd')
-  const [table] = inside(file, [track], 'mdia', 'minf', 'stbl', 'stts')
+function durationRuns(file: Buffer, track: IsoBox): readonly DurationRun[] {
+  const [header] = inside(file, track, 'mdia', 'mdhd')
+  const [table] = inside(file, track, 'mdia', 'minf', 'stbl', 'stts')
   if (header === undefined || table === undefined) return []
   const unitsPerSecond = word(file, header, file[header.start] === 1 ? 20 : 12)
   const runs = []
@@ -159,9 +155,9 @@ const REPEATED_FLAG = 1
  * How often it plays, 0 for ever, by the edit list of its track (AV1 Image File Format, section 6.1). Without one
  * browsers play it for ever.
  */
-function loopOf(file: Buffer, track: Box): number {
-  const [header] = inside(file, [track], 'tkhd')
-  const [list] = inside(file, [track], 'edts', 'elst')
+function loopOf(file: Buffer, track: IsoBox): number {
+  const [header] = inside(file, track, 'tkhd')
+  const [list] = inside(file, track, 'edts', 'elst')
   if (header === undefined || list === undefined) return FOR_EVER
   if ((word(file, list, 0) & REPEATED_FLAG) === 0) return 1
   const large = file[header.start] === 1
@@ -173,29 +169,6 @@ function loopOf(file: Buffer, track: Box): number {
 }
 
 /** Four bytes of a box; 0 behind its end. */
-function word(file: Buffer, { start, end }: Box, offset: number): number {
+function word(file: Buffer, { start, end }: IsoBox, offset: number): number {
   return start + offset + 4 <= end ? file.readUInt32BE(start + offset) : 0
-}
-
-/** The boxes at the end of a path of types. */
-function inside(file: Buffer, boxes: readonly Box[], ...types: readonly string[]): readonly Box[] {
-  return types.reduce((found, type) => found.flatMap((box) => childrenOf(file, box, type)), boxes)
-}
-
-/** The boxes of one type in another, up to the first that does not fit into it. */
-function childrenOf(file: Buffer, parent: Box, type: string): readonly Box[] {
-  const found: Box[] = []
-  let at = parent.start
-  for (let seen = 0; seen < MAX_BOXES && at + 8 <= parent.end; seen += 1) {
-    const declared = file.readUInt32BE(at)
-    const large = declared === 1
-    if (large && at + 16 > parent.end) break
-    const size = large ? Number(file.readBigUInt64BE(at + 8)) : declared === 0 ? parent.end - at : declared
-    const start = at + (large ? 16 : 8)
-    const end = at + size
-    if (end < start || end > parent.end) break
-    if (file.toString('latin1', at + 4, at + 8) === type) found.push({ typeAt: at + 4, start, end })
-    at = end
-  }
-  return found
 }

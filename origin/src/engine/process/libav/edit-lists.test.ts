@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { isoBox } from '../container/iso-box.test-data.ts'
+import { isoBox } from '../../../media/iso-boxes.test-data.ts'
 import { type IsoBytes, mostEdits } from './edit-lists.ts'
 
 /** A track whose edits begin at these times of its media; -1 is a gap. */

@@ -5,6 +5,7 @@
  */
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { fourCharacters, LARGE_HEADER_BYTES, readBox, type Span } from '../../../media/iso-boxes.ts'
 
 export interface IsoBytes {
   readonly sizeBytes: number
@@ -38,7 +39,7 @@ export function mostEdits(file: IsoBytes): MostEdits | Failure {
   return { ofAny: most(tracks), ofPictures: most(tracks.filter(({ handler }) => handler === PICTURES)) }
 }
 
-function lookAtTrack(walk: Walk, track: Range, found: Track): Failure | 'seen' | undefined {
+function lookAtTrack(walk: Walk, track: Span, found: Track): Failure | 'seen' | undefined {
   return look(walk, track, (type, content) => {
     if (type === 'edts')
       return look(walk, content, (inside, list) => (inside === 'elst' ? count(walk, list, found) : undefined))
@@ -52,8 +53,6 @@ function lookAtTrack(walk: Walk, track: Range, found: Track): Failure | 'seen' |
 
 /** Headers that are read; what has more of them is left to libav. */
 const MOST_BOXES = 2000
-const HEADER_BYTES = 8
-const LARGE_HEADER_BYTES = 16
 /** What stands before the entries of a list: its version, its flags and their number. */
 const LIST_HEAD_BYTES = 8
 /** Of that many entries it is looked whether they are empty. */
@@ -75,36 +74,26 @@ interface Track {
   handler: string
 }
 
-interface Range {
-  readonly start: number
-  readonly end: number
-}
-
 /** Goes through the boxes of a range until one of them ends the walk. */
 function look(
   walk: Walk,
-  { start, end }: Range,
-  onBox: (type: string, content: Range) => Failure | 'seen' | undefined,
+  { start, end }: Span,
+  onBox: (type: string, content: Span) => Failure | 'seen' | undefined,
 ): Failure | 'seen' | undefined {
-  for (let at = start; at + HEADER_BYTES <= end && walk.left > 0; ) {
+  for (let at = start; at < end && walk.left > 0; ) {
     walk.left -= 1
-    const head = viewOf(walk.file, { start: at, end: Math.min(end, at + LARGE_HEADER_BYTES) })
-    if (isFailure(head)) return head
-    const declared = head.getUint32(0)
-    const isLarge = declared === 1 && head.byteLength >= LARGE_HEADER_BYTES
-    const size = isLarge ? Number(head.getBigUint64(HEADER_BYTES)) : declared
-    const boxEnd = declared === 0 ? end : at + size
-    const headerBytes = isLarge ? LARGE_HEADER_BYTES : HEADER_BYTES
-    if (boxEnd < at + headerBytes) return undefined
-    const type = nameIn(head, NAME_BYTES)
-    const ended = onBox(type, { start: at + headerBytes, end: Math.min(boxEnd, end) })
+    const header = readBytes(walk.file, { start: at, end: Math.min(end, at + LARGE_HEADER_BYTES) })
+    if (isFailure(header)) return header
+    const box = readBox(header, { start: at, end })
+    if (box === undefined) return undefined
+    const ended = onBox(box.type, box)
     if (ended !== undefined) return ended
-    at = boxEnd
+    at = box.end
   }
   return undefined
 }
 
-function count(walk: Walk, { start, end }: Range, track: Track): Failure | undefined {
+function count(walk: Walk, { start, end }: Span, track: Track): Failure | undefined {
   if (start + LIST_HEAD_BYTES > end) return undefined
   const head = viewOf(walk.file, { start, end: start + LIST_HEAD_BYTES })
   if (isFailure(head)) return head
@@ -127,22 +116,22 @@ function count(walk: Walk, { start, end }: Range, track: Track): Failure | undef
   return undefined
 }
 
-function readHandler(walk: Walk, { start, end }: Range, track: Track): Failure | undefined {
+function readHandler(walk: Walk, { start, end }: Span, track: Track): Failure | undefined {
   const at = start + HANDLER_AT
   if (at + NAME_BYTES > end) return undefined
-  const name = viewOf(walk.file, { start: at, end: at + NAME_BYTES })
+  const name = readBytes(walk.file, { start: at, end: at + NAME_BYTES })
   if (isFailure(name)) return name
-  track.handler = nameIn(name, 0)
+  track.handler = fourCharacters(name, 0)
   return undefined
 }
 
-function nameIn(bytes: DataView, start: number): string {
-  return String.fromCharCode(...[0, 1, 2, 3].map((offset) => bytes.getUint8(start + offset)))
+function viewOf(file: IsoBytes, span: Span): DataView | Failure {
+  const bytes = readBytes(file, span)
+  return isFailure(bytes) ? bytes : new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
-function viewOf(file: IsoBytes, { start, end }: Range): DataView | Failure {
-  if (end <= start) return new DataView(new ArrayBuffer(0))
+function readBytes(file: IsoBytes, { start, end }: Span): Uint8Array | Failure {
+  if (end <= start) return new Uint8Array()
   const bytes = file.read(start, end)
-  if (isFailure(bytes)) return bytes
-  return new DataView(bytes.buffer, bytes.byteOffset, end - start)
+  return isFailure(bytes) ? bytes : bytes.subarray(0, end - start)
 }
