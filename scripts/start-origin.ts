@@ -3,11 +3,14 @@
 import './no-words.ts'
 import { createChildren } from './children.ts'
 import './compile-ahead.ts'
-import { nativeEnvironment, ORIGIN_ARGUMENTS } from './origin-process.ts'
+import { becomeNode, nativeEnvironment, ORIGIN_ARGUMENTS } from './origin-process.ts'
+
+const environment = nativeEnvironment(process.env)
+becomeNode(ORIGIN_ARGUMENTS, environment)
 
 const children = createChildren((_, code) => process.exit(code ?? 1))
 children.start('origin', process.execPath, ORIGIN_ARGUMENTS, {
-  env: nativeEnvironment(process.env),
+  env: environment,
   stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
 })
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {

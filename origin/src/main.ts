@@ -15,6 +15,8 @@ const DRAIN_MS = 30_000
 const FAREWELL_MS = 5000
 /** A connection that is silent for so long while the process drains has nothing more to ask. */
 const LAST_WORD_MS = 2000
+/** A second signal is haste, but for that of a parent that passes on what a terminal tells all of its processes. */
+const ECHO_MS = 1000
 /**
  * Connections that may wait to be accepted; the kernel's `somaxconn` bounds it too. With Node's 511, a crowd that
  * comes all at once is made to wait seconds for its connections to be tried again.
@@ -124,9 +126,11 @@ async function end(): Promise<void> {
   process.exit(0)
 }
 
+let toldToEndAt = Number.POSITIVE_INFINITY
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  process.once(signal, () => {
-    process.once(signal, () => process.exit(1))
+  process.on(signal, () => {
+    if (performance.now() - toldToEndAt > ECHO_MS) process.exit(1)
+    toldToEndAt = Math.min(toldToEndAt, performance.now())
     drain()
   })
 }

@@ -8,7 +8,7 @@ import { loadOriginConfig } from '@media-proxy/origin/config.ts'
 import { compileAhead } from '@media-proxy/origin/engine/compile-cache.ts'
 import { localPublicUrls } from '@media-proxy/scripts/local-public-urls.ts'
 import { localSecrets } from '@media-proxy/scripts/local-secrets.ts'
-import { nativeEnvironment, ORIGIN_FLAGS } from '@media-proxy/scripts/origin-process.ts'
+import { becomeNode, nativeEnvironment, ORIGIN_FLAGS } from '@media-proxy/scripts/origin-process.ts'
 import { storageOf } from '@media-proxy/shared/config/load.ts'
 import type { Config } from '@media-proxy/shared/config/schema.ts'
 import { type CommandLine, HELP, readCommandLine } from './command-line.ts'
@@ -41,8 +41,12 @@ async function run({ asks, settings }: CommandLine): Promise<number> {
   // In production nothing is made up: what is missing stops the start.
   const local = config.nodeEnv === 'production' ? {} : await localSettings(config, directory)
   compileOnce()
-  const server = spawn(process.execPath, [...ORIGIN_FLAGS, SERVER_SCRIPT], {
-    env: nativeEnvironment({ ...environment, ...local, MEDIA_PROXY_STORAGE_DIR: directory }),
+  const words = [...ORIGIN_FLAGS, SERVER_SCRIPT]
+  const env = nativeEnvironment({ ...environment, ...local, MEDIA_PROXY_STORAGE_DIR: directory })
+  // Otherwise somebody waits for a line that says where it is.
+  if (config.nodeEnv === 'production') becomeNode(words, env)
+  const server = spawn(process.execPath, words, {
+    env,
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     // A terminal's Ctrl-C reaches this process alone, which passes it on: the server would take a second one as haste.
     detached: process.platform !== 'win32',

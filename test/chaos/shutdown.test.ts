@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
 import { Agent, request } from 'undici'
 import { expect, it } from 'vitest'
 import { createTimedClient, startService } from '../bench/service.ts'
@@ -78,7 +79,7 @@ it('does not wait for a receiver of traces that never answers', async () => {
   await service.close()
 })
 
-it('ends at once at a second signal', async () => {
+it('ends at once at a second signal, a second after the first', async () => {
   const service = await startService({ MEDIA_PROXY_NSFW_ENABLED: 'false' })
   await service.put('cdn/attachments/1/a.bin', Buffer.alloc(50_000_000))
   const response = await fetch(`${service.url}/attachments/1/a.bin`)
@@ -90,9 +91,22 @@ it('ends at once at a second signal', async () => {
       () => true,
     ),
   )
+  await setTimeout(1100)
   process.kill(service.pid, 'SIGTERM')
   expect(await service.exited).toBe(1)
   // The process is gone, and the rest of the body with it.
   await response.body?.cancel().catch(() => undefined)
+  await service.close()
+})
+
+it('takes a signal that a terminal and a parent send both for one', async () => {
+  const service = await startService({ MEDIA_PROXY_NSFW_ENABLED: 'false' })
+  await service.put('cdn/attachments/1/a.bin', Buffer.alloc(50_000_000))
+  const response = await fetch(`${service.url}/attachments/1/a.bin`)
+  process.kill(service.pid, 'SIGINT')
+  await setTimeout(200)
+  process.kill(service.pid, 'SIGINT')
+  expect((await response.arrayBuffer()).byteLength).toBe(50_000_000)
+  expect(await service.exited).toBe(0)
   await service.close()
 })
