@@ -1,4 +1,4 @@
-/** One decoder of libav: coded frames in, pictures out, bounded in size and to one thread. */
+/** One decoder of libav: coded frames in, pictures out, bounded in size and in threads. */
 
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import type { Codec, CodecParameters, Frame, IRational, Packet } from 'node-av/lib'
@@ -14,8 +14,10 @@ export interface DecoderOptions {
   readonly timeBase?: IRational
   /** Largest picture that is decoded, in pixels: a bitstream may declare another size than its container. */
   readonly maxPixels: number
-  /** Of a film that is read through; one where nothing is said. */
+  /** For several pictures at a time, of a film that is read through; one where nothing is said. */
   readonly threads?: number
+  /** So many threads work on one picture, which comes the sooner; one where nothing is said. */
+  readonly sliceThreads?: number
 }
 
 export interface Decoder extends Disposable {
@@ -33,7 +35,7 @@ export interface Decoder extends Disposable {
 /** Opens a decoder; the caller disposes of it. Fails with `undecodable`. */
 export function openDecoder(
   { library, constants }: Libav,
-  { codec, description, parameters, timeBase, maxPixels, threads = 1 }: DecoderOptions,
+  { codec, description, parameters, timeBase, maxPixels, threads = 1, sliceThreads = 1 }: DecoderOptions,
 ): Decoder | Failure {
   const context = new library.CodecContext()
   const dispose = () => context.freeContext()
@@ -43,7 +45,8 @@ export function openDecoder(
     return fail('undecodable', 'stream parameters')
   }
   if (description !== undefined) context.extraData = Buffer.from(description)
-  context.threadCount = threads
+  context.threadCount = Math.max(threads, sliceThreads)
+  if (sliceThreads > 1) context.threadType = constants.FF_THREAD_SLICE
   context.pktTimebase = new library.Rational(timeBase?.num ?? 1, timeBase?.den ?? MICROSECONDS)
   // Not as a dictionary for the call below: node-av frees that one twice, and the process dies of it.
   context.setOption('max_pixels', Math.floor(maxPixels))
