@@ -114,7 +114,8 @@ export async function createOrigin({
     ...(crashOn === undefined ? {} : { crashOn }),
   })
   const { engine } = opened
-  watchLanes({ ...opened.lanes, reads: sources.reads, memory: sources.memory }, observer)
+  const { stored: reads, external: externalReads } = sources.reads
+  watchLanes({ ...opened.lanes, reads, 'external-reads': externalReads, memory: sources.memory }, observer)
   const { failClosed } = config.nsfw
   const scanner = observeScanner(createScanner({ classifier, score: config.nsfw, failClosed, log }), observer)
   const policy = createServePolicy({
@@ -237,7 +238,7 @@ function openPipeline({ cache, limits }: Config, parts: PipelineParts): Pipeline
 
 /** What is made ahead takes nobody's place. */
 function openPreparation(pipeline: Pipeline, opened: OpenedEngine, sources: Sources, log: Log): Preparation {
-  const lanes = [...Object.values(opened.lanes), sources.reads]
+  const lanes = [...Object.values(opened.lanes), ...Object.values(sources.reads)]
   const isIdle = () => lanes.every(({ running, waiting }) => running + waiting === 0)
   return createPreparation({ pipeline, isIdle, log })
 }
