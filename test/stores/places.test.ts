@@ -145,6 +145,30 @@ describe('a folder', () => {
   })
 })
 
+describe('a connection', () => {
+  it('is used again whatever was asked, bodies or none', async () => {
+    const read = awsBucket({
+      objects: { '/cdn/a': Buffer.from('a'), '/cdn/b': Buffer.alloc(0) },
+      mayList: true,
+    })
+    const server = await bucketServer((request, response) => {
+      if (request.method === 'PUT') request.resume().on('end', () => response.end())
+      else if (request.method === 'DELETE') response.writeHead(204).end()
+      else read(request, response)
+    })
+    const store = storeOf({ ...KEYS, MEDIA_PROXY_S3_ENDPOINT: server.endpoint })
+    for (let round = 0; round < 3; round += 1) {
+      for (const key of ['a', 'b', 'missing']) {
+        if (key !== 'missing') await store.head('cdn', key)
+        const object = await store.get('cdn', key)
+        if ('body' in object) await new Response(object.body).bytes()
+      }
+      expect(await store.put('cdn', 'c', Buffer.from('c'))).toBeUndefined()
+    }
+    expect([server.asked.length, server.connections]).toEqual([18, 1])
+  })
+})
+
 describe('the keys', () => {
   it.each([
     [{ MEDIA_PROXY_S3_SECRET_ACCESS_KEY: 'secret\n' }, undefined],
