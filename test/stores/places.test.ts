@@ -100,8 +100,12 @@ describe('a bucket', () => {
   })
 
   it('is listed with the names that its objects have', () => {
-    const listing = '<Key>a &amp; b</Key><Key>&lt;1&gt;&quot;&#39;&#x1F600;</Key><Key>&unknown;</Key>'
-    expect(readListing(listing).keys).toEqual(['a & b', '<1>"\'😀', '&unknown;'])
+    const keys = '<Key>a &amp; b</Key><Key>&lt;1&gt;&quot;&#39;&#x1F600;</Key><Key>&unknown;</Key>'
+    expect(readListing(`<ListBucketResult xmlns="http://a/">${keys}</ListBucketResult>`)?.keys).toEqual([
+      'a & b',
+      '<1>"\'😀',
+      '&unknown;',
+    ])
   })
 })
 
@@ -134,6 +138,15 @@ describe('a folder', () => {
     expect(await store.removeBelow('renditions', 'folder/')).toBe(2500)
     expect(keys.size).toBe(0)
   })
+
+  it.each([['<html>Back soon</html>'], ['<Error><Code>InternalError</Code></Error>'], ['']])(
+    'is not taken for an empty one where no listing comes (%s)',
+    async (page) => {
+      const server = await bucketServer((_, response) => response.end(page))
+      const store = storeOf({ ...KEYS, MEDIA_PROXY_S3_ENDPOINT: server.endpoint })
+      expect(await store.removeBelow('renditions', 'folder/')).toMatchObject({ code: 'store-misconfigured' })
+    },
+  )
 
   it('of which one object cannot be removed is a failure, and ends', async () => {
     const keys = named(100)

@@ -1,7 +1,7 @@
 /** A store that speaks S3, with signatures of version 4. */
 
 import { formatRange } from '../response/conditional.ts'
-import { type Failure, isFailure } from '../response/failure.ts'
+import { type Failure, fail, isFailure } from '../response/failure.ts'
 import { decodeObjects, type EncodedInfo, type EncodedObject } from './coding/decoded-objects.ts'
 import { createRawFetch } from './raw-fetch.ts'
 import { bucketUrl, objectUrl } from './s3/address.ts'
@@ -103,7 +103,9 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
         const listing = await ask({ method: 'GET', bucket, url: bucketUrl(address, bucket, query + from) })
         if (isRefusal(listing)) return failureOf(listing, bucket)
         if (isFailure(listing)) return listing
-        const { keys, continuation } = readListing(await textOf(listing, options.timeoutMs))
+        const listed = readListing(await textOf(listing, options.timeoutMs))
+        if (listed === undefined) return fail('store-misconfigured', 'S3 answered no listing')
+        const { keys, continuation } = listed
         const failure = await removeEach(keys, (key) => remove(bucket, objectUrl(address, bucket, key)))
         if (failure !== undefined) return failure
         removed += keys.length
