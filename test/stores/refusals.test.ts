@@ -2,6 +2,7 @@
 
 import { afterEach, describe, expect, it } from 'vitest'
 import { type Door, openOriginBefore, openS3Server } from '../doors.ts'
+import { pathOf, SETTINGS, token } from '../e2e/relay-tokens.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
 import { type Answer, type AnsweringServer, answering, awsBucket, refuse } from './aws-server.ts'
@@ -89,6 +90,30 @@ describe('a store that names its region', () => {
       expect((await send(door.url, '/attachments/1/a.bin', { method })).status).toBe(200)
     }
     expect(door.aws.signatures.filter((signature) => !signature.includes('/eu-west-1/'))).toHaveLength(1)
+  })
+
+  it.each([
+    [
+      'another region',
+      { status: 400, code: 'AuthorizationHeaderMalformed', more: '<Region>eu-west-1</Region>' },
+    ],
+    ['it by a redirect', { status: 307, code: 'TemporaryRedirect', more: '<Region>eu-west-1</Region>' }],
+  ])('is signed for it where an upload is tried again that was told %s', async (_, refusal) => {
+    const door = await originOn(
+      (request, response) =>
+        request.resume().on('end', () => {
+          const signed = request.headers.authorization?.includes('/eu-west-1/s3/')
+          if (signed) response.writeHead(200, { etag: '"u"' }).end()
+          else refuse(request, response, refusal)
+        }),
+      SETTINGS,
+    )
+    const statuses: number[] = []
+    for (let tries = 0; tries < 2; tries += 1) {
+      const { status } = await send(door.url, pathOf(await token()), { method: 'PUT', body: 'a' })
+      statuses.push(status)
+    }
+    expect(statuses).toEqual([502, 200])
   })
 
   it('and answers only there says so to the operator', async () => {
