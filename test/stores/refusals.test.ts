@@ -129,6 +129,34 @@ describe('a store that names its region', () => {
   })
 })
 
+describe('a store that refuses HEAD and not GET', () => {
+  it.each([[400], [403], [405], [501]])('is asked by GET (%i)', async (status) => {
+    const objects: Readonly<Record<string, string>> = {
+      '/cdn/attachments/1/a.bin': 'abc',
+      '/cdn/attachments/1/empty.bin': '',
+    }
+    const door = await originOn((request, response) => {
+      const text = objects[request.url ?? '']
+      if (request.method === 'HEAD') return response.writeHead(status).end()
+      if (text === undefined) return refuse(request, response, { status: 404, code: 'NoSuchKey' })
+      if (request.headers.range === undefined)
+        return response.writeHead(200, { etag: '"e"', 'content-length': text.length }).end(text)
+      if (text === '') return refuse(request, response, { status: 416, code: 'InvalidRange' })
+      return response
+        .writeHead(206, { etag: '"e"', 'content-range': `bytes 0-0/${text.length}` })
+        .end(text.slice(0, 1))
+    })
+    for (const [name, wanted] of [
+      ['a.bin', [200, '3', '"e"']],
+      ['empty.bin', [200, '0', '"e"']],
+      ['none.bin', [404, '9', undefined]],
+    ] as const) {
+      const { status: ours, headers } = await send(door.url, `/attachments/1/${name}`, { method: 'HEAD' })
+      expect([ours, headers['content-length'], headers.etag]).toEqual(wanted)
+    }
+  })
+})
+
 describe('a store that answers no status of HTTP', () => {
   it.each([[101], [600], [999]])('cannot be reached (%i), and the service goes on', async (status) => {
     const door = await originOn((_, response) => response.writeHead(status).end())

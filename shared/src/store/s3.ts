@@ -170,11 +170,15 @@ function encodedObjects(ask: S3Exchange, { toRead, readRefusal, timeoutMs }: Enc
     if (!isRefusal(outcome)) return infoOf(outcome.headers)
     if (outcome.code !== '') return readRefusal(outcome, bucket, signal)
     // Answers to HEAD have no body, and only a body tells what is the matter.
-    const told = await ask({ method: 'GET', bucket, url, range: 'bytes=0-0', signal })
+    const first = await ask({ method: 'GET', bucket, url, range: 'bytes=0-0', signal })
+    const isEmpty = isRefusal(first) && first.status === 416
+    const told = isEmpty ? await ask({ method: 'GET', bucket, url, signal }) : first
     if (isFailure(told)) return told
     if (isRefusal(told)) return readRefusal(told, bucket, signal)
-    await told.body?.cancel()
-    return failureOf(outcome, bucket)
+    // It may be read, whatever is the matter with HEAD: some keys and gateways allow no other method.
+    const answer = readAnswer(told, isEmpty ? undefined : { start: 0, end: 0 })
+    await (isFailure(answer) ? told : answer).body?.cancel()
+    return isFailure(answer) ? failureOf(outcome, bucket) : answer.info
   }
 
   async function get(
