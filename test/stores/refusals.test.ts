@@ -166,6 +166,22 @@ describe('a store that answers no status of HTTP', () => {
   })
 })
 
+describe('a store that does not answer in the time of a request', () => {
+  it.each([[{}], [{ 'if-none-match': '"x"' }]])('is 504, and no defect (%j)', async (headers) => {
+    const bucket = awsBucket({ objects: { '/cdn/avatars/1/a': await halvesPng(40, 30) }, mayList: true })
+    const door = await originOn(
+      (request, response) => (request.method === 'HEAD' ? undefined : bucket(request, response)),
+      {
+        MEDIA_PROXY_S3_BUCKET_RENDITIONS: 'renditions',
+        MEDIA_PROXY_S3_TIMEOUT_MS: '2000',
+        MEDIA_PROXY_LIMITS_DEADLINE_MS: '1000',
+      },
+    )
+    expect((await send(door.url, '/avatars/1/a.webp?size=32', { headers })).status).toBe(504)
+    expect(lastRejection(door)?.failure).toBe('deadline')
+  })
+})
+
 describe('a store that has too much to do', () => {
   it.each([
     [503, 'SlowDown'],

@@ -7,7 +7,7 @@ import { checkConditions, namesEtag, type Validators } from '@media-proxy/shared
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { startDeadline } from '../concurrency/deadline.ts'
 import { createCoalescer } from '../concurrency/single-flight.ts'
-import { waitFor } from '../concurrency/wait.ts'
+import { abortFailure, waitFor } from '../concurrency/wait.ts'
 import type { Engine } from '../engine/client.ts'
 import { mediaKindOfName } from '../media/kinds.ts'
 import { type ReadLanes, readLaneOf } from '../source/reader.ts'
@@ -126,8 +126,14 @@ class CoalescingPipeline implements Pipeline {
   async #runCall(url: CanonicalUrl, job: RenditionJob, callSignal: AbortSignal): Promise<Made | Failure> {
     const running = { sourceName: job.sourceName, isPurged: false }
     this.#running.add(running)
+    using deadline = startDeadline(callSignal, deadlineOf(job, this.#options))
+    const { signal } = deadline
     try {
-      return await this.#find(url, job, callSignal, running)
+      return await this.#find(url, job, signal, running)
+    } catch (error) {
+      // A store ends an exchange whose time is over by rejecting.
+      if (signal.aborted) return abortFailure(signal)
+      throw error
     } finally {
       this.#running.delete(running)
     }
@@ -136,12 +142,10 @@ class CoalescingPipeline implements Pipeline {
   async #find(
     url: CanonicalUrl,
     job: RenditionJob,
-    callSignal: AbortSignal,
+    signal: AbortSignal,
     running: { readonly isPurged: boolean },
   ): Promise<Made | Failure> {
     const { cache } = this.#options
-    using deadline = startDeadline(callSignal, deadlineOf(job, this.#options))
-    const { signal } = deadline
     const kept = cache.get(url)?.rendition
     if (kept !== undefined) {
       const verdict = await this.#confirm(kept, job, signal)
