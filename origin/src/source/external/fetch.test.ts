@@ -278,6 +278,21 @@ describe('a redirect', () => {
     },
   )
 
+  it.each([
+    ['UTF-8', Buffer.from('/ä b?ö=é'), '/%C3%A4%20b?%C3%B6=%C3%A9'],
+    ['Latin-1', Buffer.from('/ä?ö', 'latin1'), '/%E4?%F6'],
+    ['what is encoded', Buffer.from('/%C3%A4?a%20b'), '/%C3%A4?a%20b'],
+  ])('in %s is asked for by its very bytes', async (_, location, wanted) => {
+    const asked: (string | undefined)[] = []
+    const far = await listen(({ url }, response) => {
+      asked.push(url)
+      if (url === '/') response.writeHead(302, { location: location.toString('latin1') }).end()
+      else response.end('there')
+    })
+    expect(await text(await fetcher({ allowedHosts: [far.host] })(far.url))).toBe('there')
+    expect(asked).toEqual(['/', wanted])
+  })
+
   it('to nowhere is refused', async () => {
     const far = await listen((_, response) => response.writeHead(302, { location: 'http://' }).end())
     expect(await fetcher({ allowedHosts: [far.host] })(far.url)).toMatchObject({

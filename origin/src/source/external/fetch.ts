@@ -86,7 +86,7 @@ export function createExternalFetch(options: ExternalFetchOptions): ExternalFetc
           caller.throwIfAborted()
           return deadline.aborted ? outOfTime(timeoutMs) : answer
         }
-        const target = REDIRECTS.includes(answer.statusCode) ? header(answer, 'location') : undefined
+        const target = redirectOf(answer)
         if (target === undefined) {
           const codings = codingsOf(header(answer, 'content-encoding'))
           if (isFailure(codings)) {
@@ -112,6 +112,15 @@ export function createExternalFetch(options: ExternalFetchOptions): ExternalFetc
       await Promise.all([pinned.destroy(), exempt.destroy()])
     },
   }
+}
+
+/** Where an answer leads, which many servers write in UTF-8 as it is; browsers send the same bytes back, encoded. */
+function redirectOf(answer: Dispatcher.ResponseData): string | undefined {
+  if (!REDIRECTS.includes(answer.statusCode)) return undefined
+  return header(answer, 'location')?.replace(
+    /[\x80-\xff]/g,
+    (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`,
+  )
 }
 
 async function ask(
