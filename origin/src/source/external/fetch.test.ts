@@ -137,6 +137,30 @@ describe('an external fetch', () => {
   })
 
   it.each([
+    [203, {}],
+    [206, { 'content-range': 'bytes 0-9/10' }],
+  ])('takes the whole by whatever name (%i)', async (status, headers) => {
+    const far = await listen((_, response) => {
+      response.writeHead(status, { ...headers, 'content-length': 10 }).end('0123456789')
+    })
+    const opened = await fetcher({ allowedHosts: [far.host] })(far.url)
+    expect(opened).toMatchObject({ sizeBytes: 10 })
+    expect(opened).not.toHaveProperty('range')
+    expect(await text(opened)).toBe('0123456789')
+  })
+
+  it.each([['bytes 0-9/11'], ['bytes 1-10/11'], ['bytes 0-9/*'], ['bytes 0-8/9']])(
+    'takes no part for the whole (%s)',
+    async (range) => {
+      const far = await listen((_, response) => {
+        response.writeHead(206, { 'content-range': range, 'content-length': 10 }).end('0123456789')
+      })
+      const opened = await fetcher({ allowedHosts: [far.host] })(far.url)
+      expect(opened).toMatchObject({ code: 'external-unreachable' })
+    },
+  )
+
+  it.each([
     [404, 'not-found'],
     [410, 'not-found'],
     [400, 'external-unreachable'],

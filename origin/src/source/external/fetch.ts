@@ -163,7 +163,7 @@ async function read(
 ): Promise<ExternalResponse | Failure> {
   const { statusCode } = answer
   const part = statusCode === 206 && range !== undefined ? partOf(answer, range) : undefined
-  if (statusCode !== 200 && part === undefined) {
+  if (!isWhole(answer, range) && part === undefined) {
     discard(answer)
     return rejectionOf(answer, range)
   }
@@ -190,6 +190,15 @@ async function read(
     lifeSeconds: farLifeSeconds(header(answer, 'cache-control')),
     body: decoded === undefined ? sent : bodyOf(decoded),
   }
+}
+
+/** 203 is 200 by way of a proxy; some servers call all of a file a part of it, though nobody has asked for one. */
+function isWhole(answer: Dispatcher.ResponseData, range: RangeRequest | undefined): boolean {
+  const { statusCode } = answer
+  if (statusCode === 200 || statusCode === 203) return true
+  if (statusCode !== 206 || range !== undefined) return false
+  const part = partOf(answer, { start: 0 })
+  return part?.range.start === 0 && part.range.end + 1 === part.sizeBytes
 }
 
 interface Part {
