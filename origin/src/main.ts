@@ -7,6 +7,7 @@ import { openClassifier } from './assembly/scan.ts'
 import { loadOriginConfig } from './config.ts'
 import { createHttpServer } from './http-server.ts'
 import { createOrigin } from './origin.ts'
+import { watchConnections } from './silent-connections.ts'
 import { createLog } from './telemetry/log.ts'
 
 /** Longest time from a signal to the end of the process. */
@@ -69,6 +70,7 @@ process.on('uncaughtException', (error) => {
 })
 
 const server = createHttpServer(origin)
+const silentConnections = watchConnections(server)
 server.listen({ host: config.host, port: config.port, backlog: LISTEN_BACKLOG }, () => {
   const listening = server.address()
   if (listening === null || typeof listening === 'string') return
@@ -112,9 +114,8 @@ function drain(): void {
   })
   // That of HTTP would close the idle connections with it.
   Server.prototype.close.call(server, () => void end())
-  setTimeout(() => {
-    server.closeIdleConnections()
-  }, LAST_WORD_MS).unref()
+  silentConnections.end()
+  setInterval(() => silentConnections.end(), LAST_WORD_MS).unref()
   setTimeout(() => void end(), DRAIN_MS - FAREWELL_MS).unref()
 }
 

@@ -1,11 +1,13 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import { Agent, request } from 'undici'
 import { expect, it } from 'vitest'
 import { createTimedClient, startService } from '../bench/service.ts'
+import { pathOf, SETTINGS, token } from '../e2e/relay-tokens.ts'
 import { noisePng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { patient } from '../patience.ts'
 import { until } from '../until.ts'
 
 it('answers every request that it has accepted, and ends with 0', async () => {
@@ -57,6 +59,34 @@ it('ends although its clients keep their connections and go on asking, and cuts 
   expect([...statuses]).toEqual([200])
   // At the limit for work, connections that were still open would be cut off: ECONNRESET.
   expect(new Set(ends)).toEqual(new Set(['ECONNREFUSED']))
+  await service.close()
+})
+
+it('waits for no connection on which nothing is asked, and for every one on which something is', async () => {
+  const service = await startService({ MEDIA_PROXY_NSFW_ENABLED: 'false', ...SETTINGS })
+  const { port, hostname } = new URL(service.url)
+  const open = async (words: string) => {
+    const socket = connect(Number(port), hostname)
+    socket.on('error', () => undefined)
+    await once(socket, 'connect')
+    socket.write(words)
+    return socket
+  }
+  const put = `PUT ${pathOf(await token())} HTTP/1.1\r\nHost: test\r\nContent-Length: 3\r\n`
+  const silent = [await open(''), await open('GET /_hea')]
+  const answers = await Promise.all([open(`${put}\r\n`), open(`${put}Expect: 100-continue\r\n\r\n`)])
+  await once(answers[1] as Socket, 'data')
+  const startedAt = performance.now()
+  process.kill(service.pid, 'SIGTERM')
+  await Promise.all(silent.map((socket) => once(socket.resume(), 'close')))
+  for (const socket of answers) {
+    socket.write('abc')
+    expect(String((await once(socket, 'data'))[0])).toMatch(/^HTTP\/1\.1 200 /)
+    socket.destroy()
+  }
+  expect(await service.exited).toBe(0)
+  // All of the time to drain is 25 s.
+  expect(performance.now() - startedAt).toBeLessThan(patient(10_000))
   await service.close()
 })
 
