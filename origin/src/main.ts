@@ -8,6 +8,7 @@ import { loadOriginConfig } from './config.ts'
 import { createHttpServer } from './http-server.ts'
 import { createOrigin } from './origin.ts'
 import { watchConnections } from './silent-connections.ts'
+import { removeAbandonedFolders } from './streams/temporary-folder.ts'
 import { createLog } from './telemetry/log.ts'
 
 /** Longest time from a signal to the end of the process. */
@@ -50,6 +51,8 @@ if (classifier !== undefined && config.nsfw.required) {
     process.exit(1)
   }
 }
+
+await removeAbandonedFolders()
 
 let draining = false
 const origin = await createOrigin({
@@ -121,6 +124,8 @@ function drain(): void {
 
 async function end(): Promise<void> {
   setTimeout(() => process.exit(0), FAREWELL_MS).unref()
+  // What is cut off removes what it has begun to write.
+  server.closeAllConnections()
   await Promise.allSettled([origin.close(), stopTracing?.()])
   process.exit(0)
 }

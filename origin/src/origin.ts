@@ -75,7 +75,7 @@ export interface Origin {
   readonly enginePids: () => readonly number[]
   /** Counts an error that nobody handled. */
   countDefect(): void
-  /** Finishes what goes on behind the answers: writes what is to be stored, sends what is to be told. */
+  /** Finishes what is being answered, and what goes on behind the answers: writes what is to be stored, sends what is to be told. */
   close(): Promise<void>
 }
 
@@ -155,14 +155,16 @@ export async function createOrigin({
     relay: await relayOptions(config, { store, collector, now }),
     playground: createPlayground({ config, internal, clipProgress: () => opened.pools.clips.progress }),
   })
+  const running = createRunning()
   return {
-    fetch: app.fetch,
+    fetch: (...words) => running.watch(app.fetch(...words)),
     hotAnswers,
     longestAnswerMs: Math.max(config.limits.deadlineMs, config.limits.clipDeadlineMs),
     metrics: (request) => serveMetricsAlone(metrics, request),
     enginePids: () => Object.values(opened.pools).flatMap(({ pids }) => pids),
     countDefect: () => metrics.count('media_proxy.unhandled_errors'),
     async close() {
+      await running.settled()
       await preparation.close()
       await stored?.settled()
       await Promise.allSettled([
@@ -277,6 +279,23 @@ function internalOptions(
     preparation,
     ownUrls,
     presetOf: ownUrls.presetOf,
+  }
+}
+
+/** What is being answered. */
+function createRunning() {
+  const running = new Set<Promise<unknown>>()
+  return {
+    watch<T>(answer: T | Promise<T>): T | Promise<T> {
+      if (!(answer instanceof Promise)) return answer
+      running.add(answer)
+      const onEnd = () => running.delete(answer)
+      answer.then(onEnd, onEnd)
+      return answer
+    },
+    async settled(): Promise<void> {
+      await Promise.allSettled(running)
+    },
   }
 }
 
