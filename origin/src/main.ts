@@ -7,6 +7,8 @@ import { openClassifier } from './assembly/scan.ts'
 import { loadOriginConfig } from './config.ts'
 import { createHttpServer } from './http-server.ts'
 import { createOrigin } from './origin.ts'
+import { watchConnections } from './silent-connections.ts'
+import { removeAbandonedFolders } from './streams/temporary-folder.ts'
 import { createLog } from './telemetry/log.ts'
 
 /** Longest time from a signal to the end of the process. */
@@ -52,6 +54,8 @@ if (classifier !== undefined && config.nsfw.required) {
   }
 }
 
+await removeAbandonedFolders()
+
 let draining = false
 const origin = await createOrigin({
   config,
@@ -71,6 +75,7 @@ process.on('uncaughtException', (error) => {
 })
 
 const server = createHttpServer(origin)
+const silentConnections = watchConnections(server)
 server.listen({ host: config.host, port: config.port, backlog: LISTEN_BACKLOG }, () => {
   const listening = server.address()
   if (listening === null || typeof listening === 'string') return
@@ -114,14 +119,15 @@ function drain(): void {
   })
   // That of HTTP would close the idle connections with it.
   Server.prototype.close.call(server, () => void end())
-  setTimeout(() => {
-    server.closeIdleConnections()
-  }, LAST_WORD_MS).unref()
+  silentConnections.end()
+  setInterval(() => silentConnections.end(), LAST_WORD_MS).unref()
   setTimeout(() => void end(), DRAIN_MS - FAREWELL_MS).unref()
 }
 
 async function end(): Promise<void> {
   setTimeout(() => process.exit(0), FAREWELL_MS).unref()
+  // What is cut off removes what it has begun to write.
+  server.closeAllConnections()
   await Promise.allSettled([origin.close(), stopTracing?.()])
   process.exit(0)
 }

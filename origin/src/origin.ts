@@ -75,7 +75,7 @@ export interface Origin {
   readonly enginePids: () => readonly number[]
   /** Counts an error that nobody handled. */
   countDefect(): void
-  /** Finishes what goes on behind the answers: writes what is to be stored, sends what is to be told. */
+  /** Finishes what is being answered, and what goes on behind the answers: writes what is to be stored, sends what is to be told. */
   close(): Promise<void>
 }
 
@@ -114,7 +114,8 @@ export async function createOrigin({
     ...(crashOn === undefined ? {} : { crashOn }),
   })
   const { engine } = opened
-  watchLanes({ ...opened.lanes, reads: sources.reads, memory: sources.memory }, observer)
+  const { stored: reads, external: externalReads } = sources.reads
+  watchLanes({ ...opened.lanes, reads, 'external-reads': externalReads, memory: sources.memory }, observer)
   const { failClosed } = config.nsfw
   const scanner = observeScanner(createScanner({ classifier, score: config.nsfw, failClosed, log }), observer)
   const policy = createServePolicy({
@@ -154,14 +155,16 @@ export async function createOrigin({
     relay: await relayOptions(config, { store, collector, now }),
     playground: createPlayground({ config, internal, clipProgress: () => opened.pools.clips.progress }),
   })
+  const running = createRunning()
   return {
-    fetch: app.fetch,
+    fetch: (...words) => running.watch(app.fetch(...words)),
     hotAnswers,
     longestAnswerMs: Math.max(config.limits.deadlineMs, config.limits.clipDeadlineMs),
     metrics: (request) => serveMetricsAlone(metrics, request),
     enginePids: () => Object.values(opened.pools).flatMap(({ pids }) => pids),
     countDefect: () => metrics.count('media_proxy.unhandled_errors'),
     async close() {
+      await running.settled()
       await preparation.close()
       await stored?.settled()
       await Promise.allSettled([
@@ -237,7 +240,7 @@ function openPipeline({ cache, limits }: Config, parts: PipelineParts): Pipeline
 
 /** What is made ahead takes nobody's place. */
 function openPreparation(pipeline: Pipeline, opened: OpenedEngine, sources: Sources, log: Log): Preparation {
-  const lanes = [...Object.values(opened.lanes), sources.reads]
+  const lanes = [...Object.values(opened.lanes), ...Object.values(sources.reads)]
   const isIdle = () => lanes.every(({ running, waiting }) => running + waiting === 0)
   return createPreparation({ pipeline, isIdle, log })
 }
@@ -276,6 +279,23 @@ function internalOptions(
     preparation,
     ownUrls,
     presetOf: ownUrls.presetOf,
+  }
+}
+
+/** What is being answered. */
+function createRunning() {
+  const running = new Set<Promise<unknown>>()
+  return {
+    watch<T>(answer: T | Promise<T>): T | Promise<T> {
+      if (!(answer instanceof Promise)) return answer
+      running.add(answer)
+      const onEnd = () => running.delete(answer)
+      answer.then(onEnd, onEnd)
+      return answer
+    },
+    async settled(): Promise<void> {
+      await Promise.allSettled(running)
+    },
   }
 }
 

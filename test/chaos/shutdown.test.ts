@@ -1,12 +1,17 @@
 import { once } from 'node:events'
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { Agent, request } from 'undici'
-import { expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createTimedClient, startService } from '../bench/service.ts'
+import { pathOf, SETTINGS, token } from '../e2e/relay-tokens.ts'
 import { noisePng } from '../fixtures.ts'
 import { send } from '../http.ts'
+import { patient } from '../patience.ts'
 import { until } from '../until.ts'
 
 it('answers every request that it has accepted, and ends with 0', async () => {
@@ -61,6 +66,34 @@ it('ends although its clients keep their connections and go on asking, and cuts 
   await service.close()
 })
 
+it('waits for no connection on which nothing is asked, and for every one on which something is', async () => {
+  const service = await startService({ MEDIA_PROXY_NSFW_ENABLED: 'false', ...SETTINGS })
+  const { port, hostname } = new URL(service.url)
+  const open = async (words: string) => {
+    const socket = connect(Number(port), hostname)
+    socket.on('error', () => undefined)
+    await once(socket, 'connect')
+    socket.write(words)
+    return socket
+  }
+  const put = `PUT ${pathOf(await token())} HTTP/1.1\r\nHost: test\r\nContent-Length: 3\r\n`
+  const silent = [await open(''), await open('GET /_hea')]
+  const answers = await Promise.all([open(`${put}\r\n`), open(`${put}Expect: 100-continue\r\n\r\n`)])
+  await once(answers[1] as Socket, 'data')
+  const startedAt = performance.now()
+  process.kill(service.pid, 'SIGTERM')
+  await Promise.all(silent.map((socket) => once(socket.resume(), 'close')))
+  for (const socket of answers) {
+    socket.write('abc')
+    expect(String((await once(socket, 'data'))[0])).toMatch(/^HTTP\/1\.1 200 /)
+    socket.destroy()
+  }
+  expect(await service.exited).toBe(0)
+  // All of the time to drain is 25 s.
+  expect(performance.now() - startedAt).toBeLessThan(patient(10_000))
+  await service.close()
+})
+
 it('does not wait for a receiver of traces that never answers', async () => {
   const silent = createServer(() => undefined).listen(0, '127.0.0.1')
   await once(silent, 'listening')
@@ -77,6 +110,56 @@ it('does not wait for a receiver of traces that never answers', async () => {
   silent.closeAllConnections()
   silent.close()
   await service.close()
+})
+
+const PART = Buffer.concat([Buffer.from('100000\r\n'), Buffer.alloc(0x100000), Buffer.from('\r\n')])
+
+/** A service with two uploads under way that never end, one to a file of the store and one to a temporary one. */
+async function withUploads(temporary: string) {
+  const service = await startService({ MEDIA_PROXY_NSFW_ENABLED: 'false', ...SETTINGS, TMPDIR: temporary })
+  const { port, hostname } = new URL(service.url)
+  for (const header of ['Content-Length: 4000000', 'Transfer-Encoding: chunked']) {
+    const socket = connect(Number(port), hostname)
+    socket.on('error', () => undefined)
+    socket.write(`PUT ${pathOf(await token())} HTTP/1.1\r\nHost: test\r\n${header}\r\n\r\n`)
+    socket.write(PART)
+  }
+  const left = async () => [
+    ...(await readdir(temporary)),
+    ...(await readdir(join(service.directory, 'uploads'), { recursive: true })),
+  ]
+  await until(async () => (await left()).length === 3)
+  return { service, left }
+}
+
+describe('uploads that are under way', () => {
+  let temporary: string
+  beforeAll(async () => {
+    temporary = await mkdtemp(join(tmpdir(), 'media-proxy-test-'))
+  })
+  afterAll(() => rm(temporary, { recursive: true }))
+
+  it('are cut off at the end of the time to drain, and leave nothing', async () => {
+    const { service, left } = await withUploads(temporary)
+    process.kill(service.pid, 'SIGTERM')
+    expect(await service.exited).toBe(0)
+    expect(await left()).toEqual(['folder'])
+    await service.close()
+  })
+
+  it('leave what the next process removes where theirs is killed', async () => {
+    const { service, left } = await withUploads(temporary)
+    const foreign = join(temporary, 'media-proxy-upload-elsewhere-1-abcdef')
+    await mkdir(foreign)
+    process.kill(service.pid, 'SIGKILL')
+    await service.exited
+    expect(await left()).toHaveLength(4)
+    const next = await startService({ MEDIA_PROXY_NSFW_ENABLED: 'false', TMPDIR: temporary })
+    // Another host may be at work on its own.
+    expect(await readdir(temporary)).toEqual([basename(foreign)])
+    await next.close()
+    await service.close()
+  })
 })
 
 it('ends at once at a second signal, a second after the first', async () => {

@@ -107,7 +107,9 @@ async function checked(video: Video | Failure) {
 /** No child of this process, and no temporary file. */
 async function nothingIsLeft(): Promise<void> {
   expect(
-    (await readdir(tmpdir())).filter((name) => name.startsWith(`media-proxy-video-${process.pid}-`)),
+    (await readdir(tmpdir())).filter(
+      (name) => name.startsWith('media-proxy-video-') && name.includes(`-${process.pid}-`),
+    ),
   ).toEqual([])
   const children = `/proc/self/task/${process.pid}/children`
   if (existsSync(children)) await expect.poll(() => readFileSync(children, 'utf8').trim()).toBe('')

@@ -1,12 +1,15 @@
 import { type RequestListener, request } from 'node:http'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type Door, openEdge, openFilesystemOrigin, type Settings } from '../doors.ts'
-import { halvesPng } from '../fixtures.ts'
+import { halvesPng, noisePng } from '../fixtures.ts'
 import { send } from '../http.ts'
 import { pipelined } from '../raw-exchange.ts'
+import { until } from '../until.ts'
 import { files, openUpstreamServer } from '../upstream-server.ts'
 import { FFMPEG, makeVideo, SECONDS } from '../videos.ts'
 import { KEYS, path, v2 } from './external-paths.ts'
+
+const PNG_SIGNATURE = Buffer.from('89504e470d0a1a0a', 'hex')
 
 describe('a far server that misbehaves', () => {
   const closers: (() => Promise<void>)[] = []
@@ -54,6 +57,45 @@ describe('a far server that misbehaves', () => {
       response.on('close', () => clearInterval(timer))
     })
     expect([await slow.status(), await slow.status('width=10')]).toEqual([504, 504])
+  })
+
+  it('keeps no stored object waiting, however many there are', async () => {
+    const { far, door } = await opened((_, response) => response.writeHead(200).write(PNG_SIGNATURE), {
+      MEDIA_PROXY_EXTERNAL_TIMEOUT_MS: '60000',
+    })
+    await door.put('avatars/1/a', await halvesPng(40, 30))
+    const leaving = new AbortController()
+    const paths = await Promise.all(
+      Array.from({ length: 40 }, (_, index) => path(v2(`${far.url}/${index}`), 'width=10')),
+    )
+    const waiting = paths.map((slow) => fetch(door.url + slow, { signal: leaving.signal }))
+    // As many as are read at once.
+    await until(() => far.requests.length === 32)
+    expect((await send(door.url, '/avatars/1/a.webp?size=16')).status).toBe(200)
+    leaving.abort()
+    expect((await Promise.allSettled(waiting)).map(({ status }) => status)).not.toContain('fulfilled')
+  })
+
+  it('leaves memory to stored objects, however much it has sent', async () => {
+    const sent = Buffer.concat([await halvesPng(40, 30), Buffer.alloc(15_000_000)])
+    const { far, door } = await opened((_, response) => response.writeHead(200).write(sent), {
+      MEDIA_PROXY_EXTERNAL_TIMEOUT_MS: '60000',
+      MEDIA_PROXY_LIMITS_SOURCE_MEMORY_BYTES: String(32 * 1024 * 1024),
+    })
+    await door.put('attachments/1/a.png', await noisePng(1200, 1000))
+    const leaving = new AbortController()
+    const paths = await Promise.all([0, 1].map((index) => path(v2(`${far.url}/${index}`), 'width=10')))
+    const statuses = paths.map((slow) =>
+      fetch(door.url + slow, { signal: leaving.signal }).then(
+        ({ status }) => status,
+        () => 'left',
+      ),
+    )
+    // There is room for one.
+    expect(await Promise.race(statuses)).toBe(503)
+    expect((await send(door.url, '/attachments/1/a.png?width=16')).status).toBe(200)
+    leaving.abort()
+    expect((await Promise.all(statuses)).toSorted()).toEqual([503, 'left'])
   })
 
   it('is 502 where it redirects for ever, or tells a wrong length', async () => {

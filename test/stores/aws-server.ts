@@ -73,6 +73,8 @@ export interface AnsweringServer {
   readonly asked: readonly string[]
   /** The `Authorization` of each request. */
   readonly signatures: readonly string[]
+  /** How many connections were made. */
+  readonly connections: number
   close(): Promise<void>
 }
 
@@ -85,11 +87,18 @@ export async function answering(answer: Answer): Promise<AnsweringServer> {
     signatures.push(request.headers.authorization ?? '')
     answer(request, response)
   })
+  let connections = 0
+  server.on('connection', () => {
+    connections += 1
+  })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     asked,
     signatures,
+    get connections() {
+      return connections
+    },
     async close() {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))

@@ -100,8 +100,12 @@ describe('a bucket', () => {
   })
 
   it('is listed with the names that its objects have', () => {
-    const listing = '<Key>a &amp; b</Key><Key>&lt;1&gt;&quot;&#39;&#x1F600;</Key><Key>&unknown;</Key>'
-    expect(readListing(listing).keys).toEqual(['a & b', '<1>"\'😀', '&unknown;'])
+    const keys = '<Key>a &amp; b</Key><Key>&lt;1&gt;&quot;&#39;&#x1F600;</Key><Key>&unknown;</Key>'
+    expect(readListing(`<ListBucketResult xmlns="http://a/">${keys}</ListBucketResult>`)?.keys).toEqual([
+      'a & b',
+      '<1>"\'😀',
+      '&unknown;',
+    ])
   })
 })
 
@@ -135,6 +139,15 @@ describe('a folder', () => {
     expect(keys.size).toBe(0)
   })
 
+  it.each([['<html>Back soon</html>'], ['<Error><Code>InternalError</Code></Error>'], ['']])(
+    'is not taken for an empty one where no listing comes (%s)',
+    async (page) => {
+      const server = await bucketServer((_, response) => response.end(page))
+      const store = storeOf({ ...KEYS, MEDIA_PROXY_S3_ENDPOINT: server.endpoint })
+      expect(await store.removeBelow('renditions', 'folder/')).toMatchObject({ code: 'store-misconfigured' })
+    },
+  )
+
   it('of which one object cannot be removed is a failure, and ends', async () => {
     const keys = named(100)
     const locked = [...keys][50] ?? ''
@@ -142,6 +155,30 @@ describe('a folder', () => {
     const store = storeOf({ ...KEYS, MEDIA_PROXY_S3_ENDPOINT: server.endpoint })
     expect(await store.removeBelow('renditions', 'folder/')).toMatchObject({ code: 'store-denied' })
     expect(keys.has(locked)).toBe(true)
+  })
+})
+
+describe('a connection', () => {
+  it('is used again whatever was asked, bodies or none', async () => {
+    const read = awsBucket({
+      objects: { '/cdn/a': Buffer.from('a'), '/cdn/b': Buffer.alloc(0) },
+      mayList: true,
+    })
+    const server = await bucketServer((request, response) => {
+      if (request.method === 'PUT') request.resume().on('end', () => response.end())
+      else if (request.method === 'DELETE') response.writeHead(204).end()
+      else read(request, response)
+    })
+    const store = storeOf({ ...KEYS, MEDIA_PROXY_S3_ENDPOINT: server.endpoint })
+    for (let round = 0; round < 3; round += 1) {
+      for (const key of ['a', 'b', 'missing']) {
+        if (key !== 'missing') await store.head('cdn', key)
+        const object = await store.get('cdn', key)
+        if ('body' in object) await new Response(object.body).bytes()
+      }
+      expect(await store.put('cdn', 'c', Buffer.from('c'))).toBeUndefined()
+    }
+    expect([server.asked.length, server.connections]).toEqual([18, 1])
   })
 })
 

@@ -2,6 +2,7 @@
 
 import { afterEach, describe, expect, it } from 'vitest'
 import { type Door, openOriginBefore, openS3Server } from '../doors.ts'
+import { pathOf, SETTINGS, token } from '../e2e/relay-tokens.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
 import { type Answer, type AnsweringServer, answering, awsBucket, refuse } from './aws-server.ts'
@@ -91,6 +92,30 @@ describe('a store that names its region', () => {
     expect(door.aws.signatures.filter((signature) => !signature.includes('/eu-west-1/'))).toHaveLength(1)
   })
 
+  it.each([
+    [
+      'another region',
+      { status: 400, code: 'AuthorizationHeaderMalformed', more: '<Region>eu-west-1</Region>' },
+    ],
+    ['it by a redirect', { status: 307, code: 'TemporaryRedirect', more: '<Region>eu-west-1</Region>' }],
+  ])('is signed for it where an upload is tried again that was told %s', async (_, refusal) => {
+    const door = await originOn(
+      (request, response) =>
+        request.resume().on('end', () => {
+          const signed = request.headers.authorization?.includes('/eu-west-1/s3/')
+          if (signed) response.writeHead(200, { etag: '"u"' }).end()
+          else refuse(request, response, refusal)
+        }),
+      SETTINGS,
+    )
+    const statuses: number[] = []
+    for (let tries = 0; tries < 2; tries += 1) {
+      const { status } = await send(door.url, pathOf(await token()), { method: 'PUT', body: 'a' })
+      statuses.push(status)
+    }
+    expect(statuses).toEqual([502, 200])
+  })
+
   it('and answers only there says so to the operator', async () => {
     const door = await originOn((request, response) =>
       refuse(request, response, {
@@ -104,12 +129,56 @@ describe('a store that names its region', () => {
   })
 })
 
+describe('a store that refuses HEAD and not GET', () => {
+  it.each([[400], [403], [405], [501]])('is asked by GET (%i)', async (status) => {
+    const objects: Readonly<Record<string, string>> = {
+      '/cdn/attachments/1/a.bin': 'abc',
+      '/cdn/attachments/1/empty.bin': '',
+    }
+    const door = await originOn((request, response) => {
+      const text = objects[request.url ?? '']
+      if (request.method === 'HEAD') return response.writeHead(status).end()
+      if (text === undefined) return refuse(request, response, { status: 404, code: 'NoSuchKey' })
+      if (request.headers.range === undefined)
+        return response.writeHead(200, { etag: '"e"', 'content-length': text.length }).end(text)
+      if (text === '') return refuse(request, response, { status: 416, code: 'InvalidRange' })
+      return response
+        .writeHead(206, { etag: '"e"', 'content-range': `bytes 0-0/${text.length}` })
+        .end(text.slice(0, 1))
+    })
+    for (const [name, wanted] of [
+      ['a.bin', [200, '3', '"e"']],
+      ['empty.bin', [200, '0', '"e"']],
+      ['none.bin', [404, '9', undefined]],
+    ] as const) {
+      const { status: ours, headers } = await send(door.url, `/attachments/1/${name}`, { method: 'HEAD' })
+      expect([ours, headers['content-length'], headers.etag]).toEqual(wanted)
+    }
+  })
+})
+
 describe('a store that answers no status of HTTP', () => {
   it.each([[101], [600], [999]])('cannot be reached (%i), and the service goes on', async (status) => {
     const door = await originOn((_, response) => response.writeHead(status).end())
     for (const path of ['/attachments/1/a.bin', '/avatars/1/a.webp?size=32'])
       expect((await send(door.url, path)).status).toBe(502)
     expect((await send(door.url, '/_health')).status).toBe(200)
+  })
+})
+
+describe('a store that does not answer in the time of a request', () => {
+  it.each([[{}], [{ 'if-none-match': '"x"' }]])('is 504, and no defect (%j)', async (headers) => {
+    const bucket = awsBucket({ objects: { '/cdn/avatars/1/a': await halvesPng(40, 30) }, mayList: true })
+    const door = await originOn(
+      (request, response) => (request.method === 'HEAD' ? undefined : bucket(request, response)),
+      {
+        MEDIA_PROXY_S3_BUCKET_RENDITIONS: 'renditions',
+        MEDIA_PROXY_S3_TIMEOUT_MS: '2000',
+        MEDIA_PROXY_LIMITS_DEADLINE_MS: '1000',
+      },
+    )
+    expect((await send(door.url, '/avatars/1/a.webp?size=32', { headers })).status).toBe(504)
+    expect(lastRejection(door)?.failure).toBe('deadline')
   })
 })
 

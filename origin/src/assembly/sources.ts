@@ -5,16 +5,18 @@ import type { Config } from '@media-proxy/shared/config/schema.ts'
 import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
 import { createLane, type Lane } from '../concurrency/lane.ts'
 import { hides } from '../nsfw/serve-policy.ts'
+import type { GrowingMemory } from '../source/bytes/growing.ts'
+import { WHOLE_BYTES } from '../source/bytes/source.ts'
 import { createExternalFetch, type ExternalFetch } from '../source/external/fetch.ts'
-import { createSourceReader, type SourceReader } from '../source/reader.ts'
+import { createSourceReader, type ReadLanes, type SourceReader } from '../source/reader.ts'
 import type { Observer } from '../telemetry/observer.ts'
 import { observeSources } from './instrument.ts'
 
-/** Reads that may run at the same time; they wait for the network rather than for a processor. */
+/** Reads of each lane that may run at the same time; they wait for the network rather than for a processor. */
 const CONCURRENT_READS = 32
 
 export interface Sources {
-  readonly reads: Lane
+  readonly reads: ReadLanes
   readonly memory: Lane
   readonly publicReader: SourceReader
   /** The sources of a bucket; undefined for one that is not configured. */
@@ -35,7 +37,10 @@ export function openSources(
 ): Sources {
   const readsWhole = hides(nsfw.onServe)
   const queue = limits.queuedRenders
-  const reads = watched('reads', createLane({ concurrency: CONCURRENT_READS, queue }))
+  const reads = {
+    stored: watched('reads', createLane({ concurrency: CONCURRENT_READS, queue })),
+    external: watched('external-reads', createLane({ concurrency: CONCURRENT_READS, queue })),
+  }
   const memory = watched(
     'memory',
     createLane({
@@ -44,9 +49,13 @@ export function openSources(
       capacityBytes: limits.sourceMemoryBytes,
     }),
   )
+  const externalMemory = shareOf(memory, Math.max(limits.sourceMemoryBytes / 2, WHOLE_BYTES))
   const open = (bucket: string) =>
     observeSources(
-      createSourceReader({ store, bucket, external, limits, memory, readsWhole, lane: reads }),
+      createSourceReader({
+        ...{ store, bucket, external, limits, memory, externalMemory, readsWhole },
+        lanes: reads,
+      }),
       observer,
     )
   const publicReader = open(s3.bucketCdn)
@@ -57,6 +66,26 @@ export function openSources(
     [s3.bucketCdn, publicReader],
   ])
   return { reads, memory, publicReader, readerOf: (bucket) => readers.get(bucket) }
+}
+
+/** No more of a memory than so many bytes: far servers that stop in the middle leave the rest to stored objects. */
+function shareOf(memory: Lane, capacityBytes: number): GrowingMemory {
+  const own = createLane({ concurrency: Number.POSITIVE_INFINITY, queue: 0, capacityBytes })
+  return {
+    tryAcquire(weightBytes) {
+      const share = own.tryAcquire(weightBytes)
+      const place = share && memory.tryAcquire(weightBytes)
+      if (place === undefined) share?.release()
+      return (
+        place && {
+          release() {
+            place.release()
+            share?.release()
+          },
+        }
+      )
+    },
+  }
 }
 
 export function openExternal({ external, limits }: Config, ownName: string | undefined): ExternalFetch {

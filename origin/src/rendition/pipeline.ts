@@ -6,11 +6,11 @@ import { type SourceName, sourceNameOf } from '@media-proxy/shared/request/purge
 import { checkConditions, namesEtag, type Validators } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { startDeadline } from '../concurrency/deadline.ts'
-import type { Lane } from '../concurrency/lane.ts'
 import { createCoalescer } from '../concurrency/single-flight.ts'
-import { waitFor } from '../concurrency/wait.ts'
+import { abortFailure, waitFor } from '../concurrency/wait.ts'
 import type { Engine } from '../engine/client.ts'
 import { mediaKindOfName } from '../media/kinds.ts'
+import { type ReadLanes, readLaneOf } from '../source/reader.ts'
 import type { RenditionCache } from './cache.ts'
 import { jobOf, type RenditionJob, type RenditionRequest } from './job.ts'
 import { createMaker, deadlineOf, type Maker, type MakerOptions } from './maker.ts'
@@ -20,7 +20,7 @@ import type { RenditionStore } from './store.ts'
 export interface PipelineOptions extends MakerOptions {
   readonly cache: RenditionCache
   /** What is being read, or waits for it, and will want the engine. */
-  readonly reads: Lane
+  readonly reads: ReadLanes
   readonly engine: Pick<Engine, 'render' | 'rejection'>
   /** What all origins share; undefined without a bucket for it. */
   readonly stored: RenditionStore | undefined
@@ -106,7 +106,8 @@ class CoalescingPipeline implements Pipeline {
     const decided = await this.#decideByConditions(url, job, headers, signal)
     if (decided !== undefined) return decided
     // Told before anything is read: under overload, reading what is then refused would take the time of what is not.
-    const underWay = reads.running + reads.waiting
+    const { running, waiting } = readLaneOf(job.place, reads)
+    const underWay = running + waiting
     const rejected = this.costsRender(request) ? engine.rejection(kindOfName(job), underWay) : undefined
     if (rejected !== undefined) return rejected
     const call = this.#calls.join(callKey(job.sourceName, url), (signalOfCall) =>
@@ -125,8 +126,14 @@ class CoalescingPipeline implements Pipeline {
   async #runCall(url: CanonicalUrl, job: RenditionJob, callSignal: AbortSignal): Promise<Made | Failure> {
     const running = { sourceName: job.sourceName, isPurged: false }
     this.#running.add(running)
+    using deadline = startDeadline(callSignal, deadlineOf(job, this.#options))
+    const { signal } = deadline
     try {
-      return await this.#find(url, job, callSignal, running)
+      return await this.#find(url, job, signal, running)
+    } catch (error) {
+      // A store ends an exchange whose time is over by rejecting.
+      if (signal.aborted) return abortFailure(signal)
+      throw error
     } finally {
       this.#running.delete(running)
     }
@@ -135,12 +142,10 @@ class CoalescingPipeline implements Pipeline {
   async #find(
     url: CanonicalUrl,
     job: RenditionJob,
-    callSignal: AbortSignal,
+    signal: AbortSignal,
     running: { readonly isPurged: boolean },
   ): Promise<Made | Failure> {
     const { cache } = this.#options
-    using deadline = startDeadline(callSignal, deadlineOf(job, this.#options))
-    const { signal } = deadline
     const kept = cache.get(url)?.rendition
     if (kept !== undefined) {
       const verdict = await this.#confirm(kept, job, signal)

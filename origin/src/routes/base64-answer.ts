@@ -8,7 +8,7 @@ import type { Exchange } from './exchange.ts'
 /** Of the file, a multiple of three, so that every piece but the last is whole base64. */
 const PIECE_BYTES = 3 * 64 * 1024
 
-/** Answers `members` with `base64` behind them. `close` is called once, when nothing more is read of the source. */
+/** Answers `members` with `base64` behind them. `close` is called when nothing more is read of the source, maybe twice. */
 export function base64Answer(
   members: Readonly<Record<string, unknown>>,
   source: Source,
@@ -35,7 +35,7 @@ export function base64Answer(
     }
   }
   const length = start.length + 4 * Math.ceil(sizeBytes / 3) + end.length
-  return new Response(ReadableStream.from(pieces()), {
+  return new Response(streamOf(pieces(), close), {
     headers: {
       'content-type': 'application/json',
       'content-length': String(length),
@@ -44,6 +44,25 @@ export function base64Answer(
       'x-request-id': requestId,
     },
   })
+}
+
+/** Not `ReadableStream.from`: a generator that has not begun ends without its `finally`, and its client may leave before. */
+function streamOf(chunks: AsyncGenerator<Uint8Array>, close: () => void): ReadableStream<Uint8Array> {
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { done, value } = await chunks.next()
+        if (done) controller.close()
+        else controller.enqueue(value)
+      },
+      async cancel() {
+        // First, since it ends the read that the other may wait for.
+        close()
+        await chunks.return(undefined)
+      },
+    },
+    { highWaterMark: 0 },
+  )
 }
 
 async function* bytesOf({ bytes, parts }: Source): AsyncGenerator<Uint8Array> {

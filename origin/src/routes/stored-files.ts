@@ -19,7 +19,12 @@ import {
 } from '@media-proxy/shared/response/headers.ts'
 import { storedContentType } from '@media-proxy/shared/response/stored-type.ts'
 import { headResponse, objectResponse } from '@media-proxy/shared/store/object-response.ts'
-import type { ObjectInfo, ObjectStore, StoredObject } from '@media-proxy/shared/store/store.ts'
+import {
+  type ObjectInfo,
+  type ObjectStore,
+  type StoredObject,
+  validatorOf,
+} from '@media-proxy/shared/store/store.ts'
 import mime from 'mime'
 import { isSvg } from '../media/sniff-svg.ts'
 import { peek } from '../streams/peek.ts'
@@ -85,20 +90,22 @@ async function serveFile(
   const headersOf = (info: ObjectInfo) =>
     representationHeaders({ ...info, headers: { ...MEDIA_HEADERS, ...policy.headers(info) } }, requestId)
 
+  const decide = (info: ObjectInfo): Answer | undefined => {
+    const verdict = checkConditions(exchange.headers, info)
+    if (verdict === 'precondition-failed') return reject(fail(verdict), requestId)
+    if (verdict === undefined) return undefined
+    const response = new Response(null, { status: 304, headers: headersOf(info) })
+    return { response, outcome: 'not-modified' }
+  }
+
   let range = requestedRange(exchange.headers)
   let known: ObjectInfo | undefined
   if (needsValidators(exchange)) {
     const info = await store.head(bucket, key, signal)
     if (isFailure(info)) return reject(info, requestId)
     if (suspect(info) && (await startsAsSvg(info, get))) return IS_SVG
-    const verdict = checkConditions(exchange.headers, info)
-    if (verdict === 'precondition-failed') return reject(fail(verdict), requestId)
-    if (verdict === 'not-modified') {
-      return {
-        response: new Response(null, { status: 304, headers: headersOf(info) }),
-        outcome: 'not-modified',
-      }
-    }
+    const decided = decide(info)
+    if (decided !== undefined) return decided
     if (exchange.method === 'HEAD') {
       return { response: headResponse(info, headersOf(info)), outcome: 'streamed' }
     }
@@ -106,8 +113,17 @@ async function serveFile(
     known = info
   }
 
-  const object = await get(range)
+  let object = await get(range)
   if (isFailure(object)) return reject(withRangeUnit(object), requestId)
+  if (known !== undefined && validatorOf(known) !== validatorOf(object.info)) {
+    // Replaced in between: what was decided of the other object is decided of this one.
+    const decided = decide(object.info)
+    const asksForWhole = range !== undefined && requestedRange(exchange.headers, object.info) === undefined
+    if (decided !== undefined || asksForWhole) await object.body.cancel()
+    if (decided !== undefined) return decided
+    if (asksForWhole) object = await get()
+    if (isFailure(object)) return reject(object, requestId)
+  }
   const opened = known === undefined && suspect(object.info) ? await lookForSvg(object, get) : object
   if (opened === IS_SVG) return IS_SVG
   return { response: objectResponse(opened, headersOf(opened.info)), outcome: 'streamed' }

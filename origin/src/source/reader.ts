@@ -14,6 +14,7 @@ import type { SourceLimits } from '../media/limits.ts'
 import { SNIFF_BYTES, sniff } from '../media/sniff.ts'
 import { peek } from '../streams/peek.ts'
 import { readAll } from '../streams/read-all.ts'
+import type { GrowingMemory } from './bytes/growing.ts'
 import { memoryRanges } from './bytes/memory-ranges.ts'
 import { objectRanges } from './bytes/object-ranges.ts'
 import type { RangeSource } from './bytes/ranges.ts'
@@ -50,22 +51,34 @@ export interface SourceReaderOptions {
   readonly limits: SourceLimits
   /** Bounds the bytes of sources in memory. */
   readonly memory: Lane
+  /** Bounds those of external media among them. */
+  readonly externalMemory: GrowingMemory
   /** External media are read whole, once. */
   readonly readsWhole: boolean
-  /** Bounds how many sources are read at the same time. */
-  readonly lane: Lane
+  readonly lanes: ReadLanes
+}
+
+/** Bounds how many sources are read at the same time: far servers, however slow, keep no stored object waiting. */
+export interface ReadLanes {
+  readonly stored: Lane
+  readonly external: Lane
+}
+
+/** The lane in which a source is read. */
+export function readLaneOf(place: SourcePlace, { stored, external }: ReadLanes): Lane {
+  return 'url' in place ? external : stored
 }
 
 export function createSourceReader(options: SourceReaderOptions): SourceReader {
-  const { store, bucket, external, limits, memory, readsWhole, lane } = options
+  const { store, bucket, external, limits, externalMemory, readsWhole, lanes } = options
   const reads: Coalescer<Source | Failure> = createCoalescer()
   return {
     open(place) {
       const name = 'url' in place ? `external//${place.url}` : place.keys.join('\n')
       return reads.join(name, (signal) =>
-        lane.run(signal, () =>
+        readLaneOf(place, lanes).run(signal, () =>
           'url' in place
-            ? readExternalSource({ external, limits, memory, readsWhole }, place.url, signal)
+            ? readExternalSource({ external, limits, memory: externalMemory, readsWhole }, place.url, signal)
             : readFirst(options, place.keys, signal),
         ),
       )

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -62,6 +62,29 @@ describe('the filesystem store', () => {
     await writeFile(path, 'two')
     const after = await store().head('cdn', 'changing')
     expect(isFailure(before) || isFailure(after) || before.etag === after.etag).toBe(false)
+  })
+
+  const upload = (key: string) =>
+    store().upload('cdn', key, { body: new Blob(['abc']).stream(), sizeBytes: 3 })
+
+  it('takes names as long as the system does', async () => {
+    const longest = `new/${'é'.repeat(127)}a`
+    expect(await upload(longest)).toMatchObject({ etag: expect.any(String) })
+    expect(await read(longest)).toBe('abc')
+    expect(await store().put('cdn', longest, Buffer.from('def'))).toBeUndefined()
+    expect(await read(longest)).toBe('def')
+  })
+
+  it.each([
+    ['a name that is too long', `new/${'a'.repeat(256)}`],
+    ['below a file', 'folder/a.png/b'],
+    ['in the place of a folder', 'folder'],
+    ['by a link out of the bucket', 'link-to-sibling/b'],
+  ])('writes nothing %s, and leaves nothing there', async (_, key) => {
+    const before = await readdir(directory, { recursive: true })
+    expect(isFailure(await upload(key))).toBe(true)
+    expect(isFailure(await store().put('cdn', key, Buffer.from('abc')))).toBe(true)
+    expect(await readdir(directory, { recursive: true })).toEqual(before)
   })
 
   it('says of a missing bucket that it is missing', async () => {

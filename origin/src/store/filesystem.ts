@@ -60,17 +60,7 @@ export function createFilesystemStore(directory: string): ObjectStore {
 
     async put(bucket, key, bytes) {
       const path = join(directory, bucket, key)
-      // Under another name until it is whole: a reader sees the old file or the new one, never half of it.
-      const unfinished = `${path}.${randomUUID()}.part`
-      try {
-        await mkdir(dirname(path), { recursive: true })
-        await writeFile(unfinished, bytes)
-        await rename(unfinished, path)
-        return undefined
-      } catch (error) {
-        await rm(unfinished, { force: true })
-        return failureOf(error)
-      }
+      return replaceFile(path, { rootOf: () => rootOf(bucket), write: (to) => writeFile(to, bytes) })
     },
 
     async upload(bucket, key, { body, sizeBytes, part }) {
@@ -78,18 +68,18 @@ export function createFilesystemStore(directory: string): ObjectStore {
         await body.cancel()
         return fail('store-misconfigured', 'a folder knows no multipart uploads')
       }
+      const write = async (to: string) => {
+        // Node's and the platform's stream types differ only in name.
+        await pipeline(Readable.fromWeb(body as never), createWriteStream(to, { flags: 'wx' }))
+        if ((await stat(to)).size !== sizeBytes)
+          throw new BodyError(fail('bad-request', 'a body of another length'))
+      }
       const path = join(directory, bucket, key)
-      const unfinished = `${path}.${randomUUID()}.part`
-      try {
-        await mkdir(dirname(path), { recursive: true })
-        await pipeline(Readable.fromWeb(body as never), createWriteStream(unfinished, { flags: 'wx' }))
-        if ((await stat(unfinished)).size !== sizeBytes)
-          return fail('bad-request', 'a body of another length')
-        await rename(unfinished, path)
-      } catch (error) {
-        return error instanceof BodyError ? error.failure : failureOf(error)
-      } finally {
-        await rm(unfinished, { force: true })
+      const failure = await replaceFile(path, { rootOf: () => rootOf(bucket), write })
+      if (failure !== undefined) {
+        // Not read at all where there is no place for it.
+        if (!body.locked) await body.cancel()
+        return failure
       }
       const info = await this.head(bucket, key)
       return isFailure(info) || info.etag === undefined ? {} : { etag: info.etag }
@@ -121,6 +111,36 @@ export function createFilesystemStore(directory: string): ObjectStore {
           : failureOf(error)
       }
     },
+  }
+}
+
+interface Replacement {
+  /** Where the folder of the bucket really is. */
+  readonly rootOf: () => Promise<string>
+  readonly write: (path: string) => Promise<void>
+}
+
+/**
+ * Writes a file under another name until it is whole: a reader sees the old one or the new one, never half of it. That
+ * name is short, since those of objects are as long as the system allows.
+ */
+async function replaceFile(path: string, { rootOf, write }: Replacement): Promise<Failure | undefined> {
+  const folder = dirname(path)
+  const unfinished = join(folder, `${randomUUID()}.part`)
+  try {
+    await mkdir(folder, { recursive: true })
+    const [root, real] = await Promise.all([rootOf(), realpath(folder)])
+    if (real !== root && !real.startsWith(root + sep))
+      return fail('store-denied', 'a symbolic link leads out of the bucket')
+    try {
+      await write(unfinished)
+      await rename(unfinished, path)
+      return undefined
+    } finally {
+      await rm(unfinished, { force: true })
+    }
+  } catch (error) {
+    return error instanceof BodyError ? error.failure : failureOf(error)
   }
 }
 

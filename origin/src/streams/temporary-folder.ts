@@ -1,7 +1,7 @@
 /** Where files lie that are needed for the length of one request. */
 
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 
@@ -24,8 +24,40 @@ export async function makeTemporaryFolder(purpose: Purpose): Promise<TemporaryFo
 
 type Purpose = 'spool' | 'upload' | 'video'
 
+/** Of this machine or container: several may share a folder, and each has processes of the same numbers. */
+const HOST = hostname().replace(/\W/g, '_')
+
 function prefixOf(purpose: Purpose, pid: number): string {
-  return `media-proxy-${purpose}-${pid}-`
+  return `media-proxy-${purpose}-${HOST}-${pid}-`
+}
+
+const OWN_NAME = new RegExp(`^media-proxy-(?:spool|upload|video)-${HOST}-(\\d+)-`)
+
+/**
+ * Removes what was left by processes of this host that were killed, which nobody else would: the folder may outlive
+ * them, and its disk is full some day. Call it before this process makes a folder; it may have the number of a dead one.
+ */
+export async function removeAbandonedFolders(): Promise<void> {
+  const names = await readdir(tmpdir()).catch(() => [])
+  const abandoned = names.filter((name) => {
+    const pid = OWN_NAME.exec(name)?.[1]
+    return pid !== undefined && !isAnother(Number(pid))
+  })
+  // What is not ours to remove stays.
+  await Promise.allSettled(
+    abandoned.map((name) => rm(join(tmpdir(), name), { recursive: true, force: true })),
+  )
+}
+
+/** Whether another process than this one runs by that number. */
+function isAnother(pid: number): boolean {
+  if (pid === process.pid) return false
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+  }
 }
 
 /** Removes what a process left that was killed. */

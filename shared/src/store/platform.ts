@@ -24,6 +24,7 @@ export interface Zlib {
 interface IncomingMessage {
   readonly statusCode?: number
   readonly rawHeaders: readonly string[]
+  resume(): void
   destroy(error?: Error): void
 }
 

@@ -40,10 +40,12 @@ export function createRawFetch(): RawFetch {
       outgoing.on('response', (message) => {
         try {
           const status = message.statusCode ?? 0
-          const body = stream.Readable.toWeb(message)
-          const bodiless = request.method === 'HEAD' || status === 204 || status === 205 || status === 304
-          if (bodiless) void body.cancel()
-          resolve(new Response(bodiless ? null : body, { status, headers: pairs(message.rawHeaders) }))
+          const headers = new Headers(pairs(message.rawHeaders))
+          const bodiless = isBodiless(request.method, status, headers)
+          // Left unread, even an answer without a body would take its connection with it.
+          if (bodiless) message.resume()
+          const body = bodiless ? null : stream.Readable.toWeb(message)
+          resolve(new Response(body, { status, headers }))
         } catch (error) {
           // A status that no `Response` has; thrown from here, it would be nobody's.
           message.destroy()
@@ -53,6 +55,11 @@ export function createRawFetch(): RawFetch {
       outgoing.end(request.body)
     })
   }
+}
+
+function isBodiless(method: string, status: number, headers: Headers): boolean {
+  if (method === 'HEAD' || status === 204 || status === 205 || status === 304) return true
+  return headers.get('content-length') === '0'
 }
 
 async function fetchInWorker({ url, method, headers, body, signal }: RawRequest): Promise<Response> {

@@ -1,7 +1,7 @@
 /** A store that speaks S3, with signatures of version 4. */
 
 import { formatRange } from '../response/conditional.ts'
-import { type Failure, isFailure } from '../response/failure.ts'
+import { type Failure, fail, isFailure } from '../response/failure.ts'
 import { decodeObjects, type EncodedInfo, type EncodedObject } from './coding/decoded-objects.ts'
 import { createRawFetch } from './raw-fetch.ts'
 import { bucketUrl, objectUrl } from './s3/address.ts'
@@ -103,7 +103,9 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
         const listing = await ask({ method: 'GET', bucket, url: bucketUrl(address, bucket, query + from) })
         if (isRefusal(listing)) return failureOf(listing, bucket)
         if (isFailure(listing)) return listing
-        const { keys, continuation } = readListing(await textOf(listing, options.timeoutMs))
+        const listed = readListing(await textOf(listing, options.timeoutMs))
+        if (listed === undefined) return fail('store-misconfigured', 'S3 answered no listing')
+        const { keys, continuation } = listed
         const failure = await removeEach(keys, (key) => remove(bucket, objectUrl(address, bucket, key)))
         if (failure !== undefined) return failure
         removed += keys.length
@@ -168,11 +170,15 @@ function encodedObjects(ask: S3Exchange, { toRead, readRefusal, timeoutMs }: Enc
     if (!isRefusal(outcome)) return infoOf(outcome.headers)
     if (outcome.code !== '') return readRefusal(outcome, bucket, signal)
     // Answers to HEAD have no body, and only a body tells what is the matter.
-    const told = await ask({ method: 'GET', bucket, url, range: 'bytes=0-0', signal })
+    const first = await ask({ method: 'GET', bucket, url, range: 'bytes=0-0', signal })
+    const isEmpty = isRefusal(first) && first.status === 416
+    const told = isEmpty ? await ask({ method: 'GET', bucket, url, signal }) : first
     if (isFailure(told)) return told
     if (isRefusal(told)) return readRefusal(told, bucket, signal)
-    await told.body?.cancel()
-    return failureOf(outcome, bucket)
+    // It may be read, whatever is the matter with HEAD: some keys and gateways allow no other method.
+    const answer = readAnswer(told, isEmpty ? undefined : { start: 0, end: 0 })
+    await (isFailure(answer) ? told : answer).body?.cancel()
+    return isFailure(answer) ? failureOf(outcome, bucket) : answer.info
   }
 
   async function get(

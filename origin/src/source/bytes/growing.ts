@@ -8,11 +8,13 @@ import { releaseWith } from './source.ts'
 export interface GrowingOptions {
   /** Beyond it the body is given back instead, still to be read. */
   readonly maxBytes: number
-  /** Bounds the bytes of sources in memory. */
-  readonly memory: Lane
+  readonly memory: GrowingMemory
   /** Fires when what was read is no longer needed. */
   readonly signal: AbortSignal
 }
+
+/** Bounds the bytes of sources in memory; nobody waits for it. */
+export type GrowingMemory = Pick<Lane, 'tryAcquire'>
 
 export type GrowingBody =
   | { readonly complete: true; readonly bytes: Uint8Array }

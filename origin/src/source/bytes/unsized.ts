@@ -2,10 +2,9 @@
 
 import { createHash } from 'node:crypto'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { Lane } from '../../concurrency/lane.ts'
 import type { MediaKind } from '../../media/kinds.ts'
 import type { SourceLimits } from '../../media/limits.ts'
-import { readGrowing } from './growing.ts'
+import { type GrowingMemory, readGrowing } from './growing.ts'
 import { memoryRanges } from './memory-ranges.ts'
 import type { RangeSource } from './ranges.ts'
 import { giveBackWith, WHOLE_BYTES } from './source.ts'
@@ -13,8 +12,7 @@ import { spool } from './spool.ts'
 
 export interface UnsizedOptions {
   readonly limits: SourceLimits
-  /** Bounds the bytes of sources in memory. */
-  readonly memory: Lane
+  readonly memory: GrowingMemory
   /** Fires when what was read is no longer needed. */
   readonly signal: AbortSignal
 }

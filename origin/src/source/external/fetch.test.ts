@@ -137,6 +137,30 @@ describe('an external fetch', () => {
   })
 
   it.each([
+    [203, {}],
+    [206, { 'content-range': 'bytes 0-9/10' }],
+  ])('takes the whole by whatever name (%i)', async (status, headers) => {
+    const far = await listen((_, response) => {
+      response.writeHead(status, { ...headers, 'content-length': 10 }).end('0123456789')
+    })
+    const opened = await fetcher({ allowedHosts: [far.host] })(far.url)
+    expect(opened).toMatchObject({ sizeBytes: 10 })
+    expect(opened).not.toHaveProperty('range')
+    expect(await text(opened)).toBe('0123456789')
+  })
+
+  it.each([['bytes 0-9/11'], ['bytes 1-10/11'], ['bytes 0-9/*'], ['bytes 0-8/9']])(
+    'takes no part for the whole (%s)',
+    async (range) => {
+      const far = await listen((_, response) => {
+        response.writeHead(206, { 'content-range': range, 'content-length': 10 }).end('0123456789')
+      })
+      const opened = await fetcher({ allowedHosts: [far.host] })(far.url)
+      expect(opened).toMatchObject({ code: 'external-unreachable' })
+    },
+  )
+
+  it.each([
     [404, 'not-found'],
     [410, 'not-found'],
     [400, 'external-unreachable'],
@@ -277,6 +301,21 @@ describe('a redirect', () => {
       expect(far.connections()).toBe(1)
     },
   )
+
+  it.each([
+    ['UTF-8', Buffer.from('/ä b?ö=é'), '/%C3%A4%20b?%C3%B6=%C3%A9'],
+    ['Latin-1', Buffer.from('/ä?ö', 'latin1'), '/%E4?%F6'],
+    ['what is encoded', Buffer.from('/%C3%A4?a%20b'), '/%C3%A4?a%20b'],
+  ])('in %s is asked for by its very bytes', async (_, location, wanted) => {
+    const asked: (string | undefined)[] = []
+    const far = await listen(({ url }, response) => {
+      asked.push(url)
+      if (url === '/') response.writeHead(302, { location: location.toString('latin1') }).end()
+      else response.end('there')
+    })
+    expect(await text(await fetcher({ allowedHosts: [far.host] })(far.url))).toBe('there')
+    expect(asked).toEqual(['/', wanted])
+  })
 
   it('to nowhere is refused', async () => {
     const far = await listen((_, response) => response.writeHead(302, { location: 'http://' }).end())

@@ -86,7 +86,7 @@ export function createExternalFetch(options: ExternalFetchOptions): ExternalFetc
           caller.throwIfAborted()
           return deadline.aborted ? outOfTime(timeoutMs) : answer
         }
-        const target = REDIRECTS.includes(answer.statusCode) ? header(answer, 'location') : undefined
+        const target = redirectOf(answer)
         if (target === undefined) {
           const codings = codingsOf(header(answer, 'content-encoding'))
           if (isFailure(codings)) {
@@ -112,6 +112,15 @@ export function createExternalFetch(options: ExternalFetchOptions): ExternalFetc
       await Promise.all([pinned.destroy(), exempt.destroy()])
     },
   }
+}
+
+/** Where an answer leads, which many servers write in UTF-8 as it is; browsers send the same bytes back, encoded. */
+function redirectOf(answer: Dispatcher.ResponseData): string | undefined {
+  if (!REDIRECTS.includes(answer.statusCode)) return undefined
+  return header(answer, 'location')?.replace(
+    /[\x80-\xff]/g,
+    (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`,
+  )
 }
 
 async function ask(
@@ -154,7 +163,7 @@ async function read(
 ): Promise<ExternalResponse | Failure> {
   const { statusCode } = answer
   const part = statusCode === 206 && range !== undefined ? partOf(answer, range) : undefined
-  if (statusCode !== 200 && part === undefined) {
+  if (!isWhole(answer, range) && part === undefined) {
     discard(answer)
     return rejectionOf(answer, range)
   }
@@ -181,6 +190,15 @@ async function read(
     lifeSeconds: farLifeSeconds(header(answer, 'cache-control')),
     body: decoded === undefined ? sent : bodyOf(decoded),
   }
+}
+
+/** 203 is 200 by way of a proxy; some servers call all of a file a part of it, though nobody has asked for one. */
+function isWhole(answer: Dispatcher.ResponseData, range: RangeRequest | undefined): boolean {
+  const { statusCode } = answer
+  if (statusCode === 200 || statusCode === 203) return true
+  if (statusCode !== 206 || range !== undefined) return false
+  const part = partOf(answer, { start: 0 })
+  return part?.range.start === 0 && part.range.end + 1 === part.sizeBytes
 }
 
 interface Part {

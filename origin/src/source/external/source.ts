@@ -3,11 +3,11 @@
 import { strongEtag } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { fileNameOfUrl } from '@media-proxy/shared/response/headers.ts'
-import type { Lane } from '../../concurrency/lane.ts'
 import type { SourceLimits } from '../../media/limits.ts'
 import { SNIFF_BYTES, sniff } from '../../media/sniff.ts'
 import { peek } from '../../streams/peek.ts'
 import { readAll } from '../../streams/read-all.ts'
+import type { GrowingMemory } from '../bytes/growing.ts'
 import { memoryRanges } from '../bytes/memory-ranges.ts'
 import { createRangeSource, type RangeSource } from '../bytes/ranges.ts'
 import { type Source, WHOLE_BYTES } from '../bytes/source.ts'
@@ -18,8 +18,7 @@ import type { ExternalFetch, ExternalResponse } from './fetch.ts'
 export interface ExternalSourceOptions {
   readonly external: ExternalFetch
   readonly limits: SourceLimits
-  /** Bounds the bytes of sources in memory. */
-  readonly memory: Lane
+  readonly memory: GrowingMemory
   /** All of a file is read, once: a server that gives parts may give others the next time. */
   readonly readsWhole: boolean
 }

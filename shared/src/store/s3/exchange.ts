@@ -69,9 +69,14 @@ export function createS3Exchange(options: S3ExchangeOptions): S3Exchange {
     const first = await attempt(request, false)
     if (!isRefusal(first)) return first
     if (isExpired(first)) return attempt(request, true)
-    if (!tellsRegion(first) || first.region === regionOf(request)) return first
-    regions.set(request.bucket, first.region)
-    return attempt(request, false)
+    return learnsRegion(request, first) ? attempt(request, false) : first
+  }
+
+  /** Whether a refusal names another region than was signed for; it is remembered. */
+  function learnsRegion(request: Pick<S3Request, 'bucket' | 'url'>, refusal: Refusal): boolean {
+    if (!tellsRegion(refusal) || refusal.region === regionOf(request)) return false
+    regions.set(request.bucket, refusal.region)
+    return true
   }
 
   async function askPatiently(request: S3Request): Promise<S3Outcome> {
@@ -93,9 +98,17 @@ export function createS3Exchange(options: S3ExchangeOptions): S3Exchange {
           regionOf(request),
           signingKeys,
         )
-    if (!isFailure(headers)) return exchangeStream(request, headers, options)
-    await request.body.cancel()
-    return headers
+    if (isFailure(headers)) {
+      await request.body.cancel()
+      return headers
+    }
+    const outcome = await exchangeStream(request, headers, options)
+    // What is refused now is not refused when its client tries again.
+    if (isRefusal(outcome)) {
+      if (isExpired(outcome)) await options.credentials({ renew: true })
+      learnsRegion(request, outcome)
+    }
+    return outcome
   }
 
   return Object.assign(askPatiently, { stream })

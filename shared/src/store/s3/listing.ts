@@ -10,7 +10,9 @@ export interface Listing {
   readonly continuation: string | undefined
 }
 
-export function readListing(xml: string): Listing {
+/** Undefined for what is no listing, such as the page of a proxy: nothing must be taken for an empty folder. */
+export function readListing(xml: string): Listing | undefined {
+  if (!/<ListBucketResult[\s/>]/.test(xml)) return undefined
   const token = /<NextContinuationToken>([^<]+)<\/NextContinuationToken>/.exec(xml)?.[1]
   return {
     keys: [...xml.matchAll(/<Key>([^<]+)<\/Key>/g)].map(([, key = '']) => decodeEntities(key)),
