@@ -171,6 +171,28 @@ describe.skipIf(FFMPEG === undefined)('a scan of films (needs FFmpeg)', () => {
       expect(await verdictOn(door, 'poster.mp4', bytes)).toMatchObject({ nsfw: true })
     })
 
+    it.each([
+      ['mkv', 0],
+      ['mkv', 1],
+      ['mp4', 0],
+      ['mp4', 1],
+    ] as const)(
+      'sees the tracks of which a player may choose one, in %s with track %d marked',
+      async (extension, marked) => {
+        for (const [first, second] of [
+          ['gray', 'red'],
+          ['red', 'gray'],
+        ])
+          for (const coder of [H264, ['-c:v', 'mpeg4']]) {
+            const bytes = await makeVideo(extension, `color=${first}:s=64x64:r=5`, [
+              ...['-f', 'lavfi', '-i', `color=${second}:s=96x64:r=5`, '-map', '0', '-map', '1', ...coder],
+              ...['-t', '3', `-disposition:v:${marked}`, 'default', `-disposition:v:${1 - marked}`, '0'],
+            ])
+            expect(await verdictOn(door, `${first}.${extension}`, bytes)).toMatchObject({ nsfw: true })
+          }
+      },
+    )
+
     it('finds nothing where there is nothing', async () => {
       const bytes = await makeVideo('mp4', redAt(50, 60), ONE_KEY_FRAME, 40)
       expect(await verdictOn(door, 'grey.mp4', bytes)).toMatchObject({ nsfw: false })

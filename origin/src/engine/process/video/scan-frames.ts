@@ -1,4 +1,4 @@
-import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Frame } from '../container/video-decoder.ts'
 import type { RawPicture } from '../image/raw-picture.ts'
 import { evenMoments } from '../moments/moments.ts'
@@ -76,4 +76,43 @@ function decoded(read: readonly (Frame | Failure)[]): readonly Frame[] {
 function different(frames: readonly Frame[]): readonly Frame[] {
   const times = frames.map(({ timestampSeconds }) => timestampSeconds)
   return frames.filter(({ timestampSeconds }, index) => times.indexOf(timestampSeconds) === index)
+}
+
+/** Films of several cameras have no more tracks of pictures beside the one that is shown. */
+export const MOST_OTHER_TRACKS = 15
+/** Evenly spaced frames of each of them that are looked at, beside its first one. */
+const OTHER_FRAMES = 5
+
+export const OTHER_SAMPLES = OTHER_FRAMES + 1
+
+/**
+ * What the model is to see of the tracks of pictures beside the one that is shown: which one plays is for a player to choose.
+ * One that does not decode is left out. Fails with `undecodable` where there are too many, or for a reason that is not the
+ * film's.
+ */
+export async function readOtherTracks(
+  { info: { others } }: Video,
+  openOther: (index: number) => Promise<Video | Failure>,
+): Promise<readonly RawPicture[] | Failure> {
+  if (others.length > MOST_OTHER_TRACKS) return fail('undecodable', `${others.length + 1} tracks of pictures`)
+  const frames: Frame[] = []
+  for (const index of others.keys()) {
+    const track = await openOther(index)
+    if (isFailure(track)) {
+      if (track.code === 'undecodable' || track.code === 'unsupported-codec') continue
+      return track
+    }
+    try {
+      const seconds = track.info.durationSeconds ?? 0
+      const moments = evenMoments(seconds, OTHER_FRAMES)
+      const size = sampleSize(track.info.video)
+      const read = [await track.readFrame(undefined, size), ...(await track.readFrames(moments, size))]
+      const grave = read.filter(isFailure).find(({ code }) => code !== 'undecodable')
+      if (grave !== undefined) return grave
+      frames.push(...different(decoded(read)))
+    } finally {
+      await track.close()
+    }
+  }
+  return frames
 }
