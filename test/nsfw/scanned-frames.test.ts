@@ -8,6 +8,7 @@ import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CORPUS, readCorpus } from '../corpus/corpus.ts'
 import { type Door, openEdge, openFilesystemOrigin, type Settings } from '../doors.ts'
+import { animatedPng, type PngFrame } from '../fixtures.ts'
 import { send } from '../http.ts'
 import { canEncode, FFMPEG, makeVideo } from '../videos.ts'
 import { redModel } from './red-model.ts'
@@ -105,6 +106,7 @@ describe.each([
       [...repeated('grey', 100, 20), ...repeated('red', 100, 10), ...repeated('grey', 100, 20)],
       true,
     ],
+    ['the last frame alone, where it stays', [...repeated('grey', 1000, 40), ['red', 20]], true],
     ['no frame', repeated('grey', 100, 40), false],
   ] as const)('looks at animations: red is %s', async (name, frames, nsfw) => {
     for (const format of ['gif', 'webp'] as const)
@@ -112,6 +114,29 @@ describe.each([
         await verdictOn(door, `${name}.${format}`, await animation(format, frames)),
         format,
       ).toMatchObject({ nsfw })
+  })
+
+  it('looks at what viewers without animation show of an animated PNG', async () => {
+    for (const frames of [1, 3]) {
+      const shown = { left: 0, top: 0, width: 32, height: 32, dispose: 0, blend: 0 } as const
+      const frame: PngFrame = { ...shown, colour: [128, 128, 128, 255], delay: [1, 10] }
+      const bytes = await animatedPng({
+        ...{ width: 32, height: 32, loop: 0, defaultColour: [255, 0, 0, 255] },
+        frames: Array.from({ length: frames }, () => frame),
+      })
+      expect(await verdictOn(door, `hiding-${frames}.png`, bytes)).toMatchObject({ nsfw: true })
+    }
+  })
+
+  it('looks at what shows on a dark page alone', async () => {
+    // On white it is too pale to be flagged.
+    const pixels = Buffer.alloc(64 * 64 * 4)
+    for (let at = 0; at < pixels.length; at += 4) pixels.set([255, 0, 0, 230], at)
+    const raw = { width: 64, height: 64, channels: 4 } as const
+    const drawn = await sharp(pixels, { raw }).png().toBuffer()
+    const paler = await sharp(drawn).flatten({ background: '#ffffff' }).png().toBuffer()
+    expect(await verdictOn(door, 'on-white.png', paler)).toMatchObject({ nsfw: false })
+    expect(await verdictOn(door, 'on-black.png', drawn)).toMatchObject({ nsfw: true })
   })
 
   it.skipIf(FFMPEG === undefined)('looks at animated PNG and AVIF (needs FFmpeg)', async () => {
@@ -150,6 +175,11 @@ describe.skipIf(FFMPEG === undefined)('a scan of films (needs FFmpeg)', () => {
       door = await openFilesystemOrigin({ ...settings, MEDIA_PROXY_NSFW_THRESHOLD: '0.5', ...more })
     })
     afterAll(() => door.close())
+
+    it('sees the last frame, which stays', async () => {
+      const bytes = await makeVideo('mp4', redAt(39.7, 41, 5), H264, 40)
+      expect(await verdictOn(door, 'ends.mp4', bytes)).toMatchObject({ nsfw: true })
+    })
 
     it.each([
       ['at its first frame', 0, 0.4, 5],
@@ -231,8 +261,8 @@ describe.skipIf(FFMPEG === undefined)('a scan of films (needs FFmpeg)', () => {
         expect(nsfw).toBe(from < seconds)
         seen.push((await seenFrames(door)) - before)
       }
-      // First and poster; then four at a time.
-      expect(seen).toEqual([2, 6, 7, 9])
+      // First and poster; then the last and others, four at a time.
+      expect(seen).toEqual([2, 6, 8, 10])
     } finally {
       await door.close()
     }
@@ -242,7 +272,8 @@ describe.skipIf(FFMPEG === undefined)('a scan of films (needs FFmpeg)', () => {
     const door = await openFilesystemOrigin({ ...settings, MEDIA_PROXY_NSFW_FRAMES: '2' })
     try {
       await verdictOn(door, 'a.mp4', await makeVideo('mp4', redAt(500, 600), H264, 200))
-      expect(await seenFrames(door)).toBe(4)
+      // And those that are shown by default, and at the end.
+      expect(await seenFrames(door)).toBe(5)
     } finally {
       await door.close()
     }

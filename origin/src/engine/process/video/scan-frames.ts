@@ -20,8 +20,8 @@ export interface ScanFramesOptions {
 const HIDDEN_SECONDS = 1
 
 /**
- * What the model is to see of a video, what matters most first: the frame that is shown first, the poster, and evenly
- * spaced frames, of all that plays. One that does not decode is left out; fails for a reason that is not the video's.
+ * What the model is to see of a video, what matters most first: the frame that is shown first, the poster, the last frame, which
+ * stays when it is over, and evenly spaced frames, of all that plays. One that does not decode is left out; fails for a reason that is not the video's.
  */
 export async function readScanFrames(
   video: Video,
@@ -31,19 +31,21 @@ export async function readScanFrames(
   const seconds = video.info.durationSeconds ?? 0
   const seen = await readEvenly(video, seconds, options)
   if (isFailure(seen)) return seen
-  const hidden = seen.lastSeconds > seconds + HIDDEN_SECONDS
-  const more = hidden ? await readEvenly(video, seen.lastSeconds, options) : seen
+  const lastSeconds = seen.last?.timestampSeconds ?? 0
+  const hidden = lastSeconds > seconds + HIDDEN_SECONDS
+  const more = hidden ? await readEvenly(video, lastSeconds, options) : seen
   if (isFailure(more)) return more
   const best = await choosePoster(seen.candidates)
-  return different([first, ...(best === undefined ? [] : [best]), ...coarseFirst(more.even)])
+  const shown = [first, best, seen.last].filter((frame) => frame !== undefined)
+  return different([...shown, ...coarseFirst(more.even)])
 }
 
 interface EvenFrames {
   /** Of which the best is the poster. */
   readonly candidates: readonly Frame[]
   readonly even: readonly Frame[]
-  /** When the last frame is shown that there is. */
-  readonly lastSeconds: number
+  /** The last one that there is. */
+  readonly last: Frame | undefined
 }
 
 async function readEvenly(
@@ -64,7 +66,7 @@ async function readEvenly(
   return {
     candidates: decoded(read.slice(0, candidates.length)),
     even: decoded(read.slice(candidates.length, -1)),
-    lastSeconds: decoded(read.slice(-1))[0]?.timestampSeconds ?? 0,
+    last: decoded(read.slice(-1))[0],
   }
 }
 
