@@ -223,6 +223,14 @@ describe.skipIf(FFMPEG === undefined)('a scan of films (needs FFmpeg)', () => {
       },
     )
 
+    it('sees the colours of a transparent film, which some players show', async () => {
+      const film = 'color=red:s=64x64:r=5,format=yuva420p,geq=lum=lum(X\\,Y):cb=cb(X\\,Y):cr=cr(X\\,Y):a=0'
+      const coder = ['-c:v', 'libvpx-vp9', '-pix_fmt', 'yuva420p', '-cpu-used', '8', '-deadline', 'realtime']
+      expect(await verdictOn(door, 'clear.webm', await makeVideo('webm', film, coder, 2))).toMatchObject({
+        nsfw: true,
+      })
+    })
+
     it('finds nothing where there is nothing', async () => {
       const bytes = await makeVideo('mp4', redAt(50, 60), ONE_KEY_FRAME, 40)
       expect(await verdictOn(door, 'grey.mp4', bytes)).toMatchObject({ nsfw: false })

@@ -23,7 +23,13 @@ import { costOfStill, costOfThumbnails } from './predict.ts'
 import { type MediaSource, memorySource } from './source/media-source.ts'
 import { createStillDecoder } from './stills.ts'
 import { readAudio } from './video/audio.ts'
-import { OTHER_SAMPLES, readOtherTracks, readScanFrames, scanSamples } from './video/scan-frames.ts'
+import {
+  OTHER_SAMPLES,
+  readOtherTracks,
+  readScanFrames,
+  scanSamples,
+  withHiddenColours,
+} from './video/scan-frames.ts'
 import { openVideo, type Video, type VideoTools } from './video/video.ts'
 
 export interface Examined {
@@ -232,7 +238,7 @@ async function lookAtVideo(
     ...(durationSeconds === undefined ? {} : { durationSeconds }),
     codecs: codecsOf(video.info),
     first,
-    frames: [...shown, ...others],
+    frames: [...shown, ...others].flatMap(withHiddenColours),
   }
 }
 

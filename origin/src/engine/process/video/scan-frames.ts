@@ -118,3 +118,14 @@ export async function readOtherTracks(
   }
   return frames
 }
+
+/** A frame, and as it is where a player knows no alpha: many play the colours of a transparent film alone. */
+export function withHiddenColours(frame: RawPicture): readonly RawPicture[] {
+  const { data, width, height, channels } = frame
+  if (channels === 3) return [frame]
+  const colours = Buffer.alloc(width * height * 3)
+  for (let pixel = 0; pixel < width * height; pixel += 1)
+    for (let channel = 0; channel < 3; channel += 1)
+      colours[3 * pixel + channel] = data[channels * pixel + channel] ?? 0
+  return [frame, { data: colours, width, height, channels: 3 }]
+}
