@@ -96,6 +96,21 @@ describe.skipIf(libav === undefined)('waveforms (need libav)', () => {
     }
   })
 
+  it.skipIf(FFMPEG === undefined).each(['libvorbis', 'libopus'])(
+    'is one of all links of a chain, of %s in Ogg',
+    async (coder) => {
+      const links = [1, 2].map((serial) =>
+        makeVideo('ogg', BURST, ['-c:a', coder, '-serial_offset', String(serial)]),
+      )
+      const peaks = [...((await waveformOf('chained.ogg', Buffer.concat(await Promise.all(links)))) ?? [])]
+      const sixth = BYTES / 6
+      const middles = [0, 1, 2, 3, 4, 5].map((part) =>
+        Math.max(...peaks.slice((part + 0.2) * sixth, (part + 0.8) * sixth)),
+      )
+      expect(middles.map((peak) => peak > 100)).toEqual([false, true, false, false, true, false])
+    },
+  )
+
   it.skipIf(FFMPEG === undefined)(
     'is told of films, by either word, and only where it is asked for',
     async () => {

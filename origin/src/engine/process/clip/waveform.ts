@@ -44,7 +44,8 @@ export function readWaveform(
   const { stream } = track
   for (const other of file.context.streams)
     if (other.index !== stream.index) other.discard = libav.constants.AVDISCARD_ALL
-  seekToStart({ ...file, stream }, libav)
+  // In Ogg, a search leaves out all links of a chain but one.
+  if (!file.isAtStart) seekToStart({ ...file, stream }, libav)
   const peaks = createPeaks()
   const pictures = file.stream
   const shown = pictures ?? stream
