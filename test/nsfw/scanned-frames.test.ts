@@ -253,6 +253,20 @@ describe.skipIf(FFMPEG === undefined)('a scan of films (needs FFmpeg)', () => {
     },
   )
 
+  it.skipIf(libav === undefined)(
+    'sees what plays of a film whose container tells a longer time (needs libav)',
+    async () => {
+      const door = await openFilesystemOrigin(settings)
+      try {
+        const film = Buffer.from(await makeVideo('mkv', redAt(5, 15), H264, 20))
+        film.writeDoubleBE(1_000_000, film.indexOf(Buffer.from('448988', 'hex')) + 3)
+        expect(await verdictOn(door, 'long.mkv', film)).toMatchObject({ nsfw: true })
+      } finally {
+        await door.close()
+      }
+    },
+  )
+
   it('looks at the fewest frames first, and no further than it has to', async () => {
     const door = await openFilesystemOrigin(settings)
     try {

@@ -18,6 +18,8 @@ export interface ScanFramesOptions {
 
 /** A film that goes on for longer than this behind the end that its container tells hides something there. */
 const HIDDEN_SECONDS = 1
+/** One whose last frame comes before so much of the time that its container tells would hide most of what plays. */
+const LEAST_PLAYED = 0.8
 
 /**
  * What the model is to see of a video, what matters most first: the frame that is shown first, the poster, the last frame, which
@@ -32,7 +34,7 @@ export async function readScanFrames(
   const seen = await readEvenly(video, seconds, options)
   if (isFailure(seen)) return seen
   const lastSeconds = seen.last?.timestampSeconds ?? 0
-  const hidden = lastSeconds > seconds + HIDDEN_SECONDS
+  const hidden = lastSeconds > seconds + HIDDEN_SECONDS || lastSeconds < LEAST_PLAYED * seconds
   const more = hidden ? await readEvenly(video, lastSeconds, options) : seen
   if (isFailure(more)) return more
   const best = await choosePoster(seen.candidates)
@@ -82,10 +84,10 @@ function different(frames: readonly Frame[]): readonly Frame[] {
 
 /** Films of several cameras have no more tracks of pictures beside the one that is shown. */
 export const MOST_OTHER_TRACKS = 15
-/** Evenly spaced frames of each of them that are looked at, beside its first one. */
+/** Evenly spaced frames of each of them that are looked at, beside its first and its last one. */
 const OTHER_FRAMES = 5
 
-export const OTHER_SAMPLES = OTHER_FRAMES + 1
+export const OTHER_SAMPLES = OTHER_FRAMES + 2
 
 /**
  * What the model is to see of the tracks of pictures beside the one that is shown: which one plays is for a player to choose.
@@ -97,7 +99,7 @@ export async function readOtherTracks(
   openOther: (index: number) => Promise<Video | Failure>,
 ): Promise<readonly RawPicture[] | Failure> {
   if (others.length > MOST_OTHER_TRACKS) return fail('undecodable', `${others.length + 1} tracks of pictures`)
-  const frames: Frame[] = []
+  const frames: RawPicture[] = []
   for (const index of others.keys()) {
     const track = await openOther(index)
     if (isFailure(track)) {
@@ -105,13 +107,12 @@ export async function readOtherTracks(
       return track
     }
     try {
-      const seconds = track.info.durationSeconds ?? 0
-      const moments = evenMoments(seconds, OTHER_FRAMES)
-      const size = sampleSize(track.info.video)
-      const read = [await track.readFrame(undefined, size), ...(await track.readFrames(moments, size))]
-      const grave = read.filter(isFailure).find(({ code }) => code !== 'undecodable')
-      if (grave !== undefined) return grave
-      frames.push(...different(decoded(read)))
+      const first = await track.readFrame(undefined, sampleSize(track.info.video))
+      const read = isFailure(first)
+        ? first
+        : await readScanFrames(track, first, { most: OTHER_FRAMES, poster: false })
+      if (!isFailure(read)) frames.push(...read)
+      else if (read.code !== 'undecodable') return read
     } finally {
       await track.close()
     }
