@@ -32,8 +32,9 @@ afterAll(() => classifier.close())
 async function compare(picture: Sharp): Promise<void> {
   const { data, info } = await picture.toColourspace('srgb').raw().toBuffer({ resolveWithObject: true })
   const { width, height } = info
-  const pixels = await modelPixels({ data, width, height, channels: info.channels === 4 ? 4 : 3 })
-  if (isFailure(pixels)) throw new Error(JSON.stringify(pixels))
+  const squares = await modelPixels({ data, width, height, channels: info.channels === 4 ? 4 : 3 })
+  if (isFailure(squares)) throw new Error(JSON.stringify(squares))
+  const [pixels = new Uint8Array()] = squares
   const [ours, theirs] = await Promise.all([
     classifier.classify(pixels, new AbortController().signal),
     original.classify(tf.tensor3d(Array.from(pixels), [MODEL_SIDE_PIXELS, MODEL_SIDE_PIXELS, 3], 'int32')),

@@ -39,8 +39,10 @@ export async function benchNsfw(): Promise<readonly BenchRow[]> {
   )
   const never = new AbortController().signal
   const scan = async () => {
-    const pixels = await modelPixels(source)
-    const result = isFailure(pixels) ? pixels : await classifier.classify(pixels, never)
+    const squares = await modelPixels(source)
+    const result = isFailure(squares)
+      ? squares
+      : await classifier.classify(squares[0] ?? new Uint8Array(), never)
     if (isFailure(result)) throw new Error(`not scanned: ${result.code} ${result.detail}`)
   }
   try {

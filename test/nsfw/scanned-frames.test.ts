@@ -8,6 +8,7 @@ import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CORPUS, readCorpus } from '../corpus/corpus.ts'
 import { type Door, openEdge, openFilesystemOrigin, type Settings } from '../doors.ts'
+import { animatedPng, type PngFrame } from '../fixtures.ts'
 import { send } from '../http.ts'
 import { canEncode, FFMPEG, makeVideo } from '../videos.ts'
 import { redModel } from './red-model.ts'
@@ -105,6 +106,7 @@ describe.each([
       [...repeated('grey', 100, 20), ...repeated('red', 100, 10), ...repeated('grey', 100, 20)],
       true,
     ],
+    ['the last frame alone, where it stays', [...repeated('grey', 1000, 40), ['red', 20]], true],
     ['no frame', repeated('grey', 100, 40), false],
   ] as const)('looks at animations: red is %s', async (name, frames, nsfw) => {
     for (const format of ['gif', 'webp'] as const)
@@ -112,6 +114,29 @@ describe.each([
         await verdictOn(door, `${name}.${format}`, await animation(format, frames)),
         format,
       ).toMatchObject({ nsfw })
+  })
+
+  it('looks at what viewers without animation show of an animated PNG', async () => {
+    for (const frames of [1, 3]) {
+      const shown = { left: 0, top: 0, width: 32, height: 32, dispose: 0, blend: 0 } as const
+      const frame: PngFrame = { ...shown, colour: [128, 128, 128, 255], delay: [1, 10] }
+      const bytes = await animatedPng({
+        ...{ width: 32, height: 32, loop: 0, defaultColour: [255, 0, 0, 255] },
+        frames: Array.from({ length: frames }, () => frame),
+      })
+      expect(await verdictOn(door, `hiding-${frames}.png`, bytes)).toMatchObject({ nsfw: true })
+    }
+  })
+
+  it('looks at what shows on a dark page alone', async () => {
+    // On white it is too pale to be flagged.
+    const pixels = Buffer.alloc(64 * 64 * 4)
+    for (let at = 0; at < pixels.length; at += 4) pixels.set([255, 0, 0, 230], at)
+    const raw = { width: 64, height: 64, channels: 4 } as const
+    const drawn = await sharp(pixels, { raw }).png().toBuffer()
+    const paler = await sharp(drawn).flatten({ background: '#ffffff' }).png().toBuffer()
+    expect(await verdictOn(door, 'on-white.png', paler)).toMatchObject({ nsfw: false })
+    expect(await verdictOn(door, 'on-black.png', drawn)).toMatchObject({ nsfw: true })
   })
 
   it.skipIf(FFMPEG === undefined)('looks at animated PNG and AVIF (needs FFmpeg)', async () => {
@@ -151,6 +176,11 @@ describe.skipIf(FFMPEG === undefined)('a scan of films (needs FFmpeg)', () => {
     })
     afterAll(() => door.close())
 
+    it('sees the last frame, which stays', async () => {
+      const bytes = await makeVideo('mp4', redAt(39.7, 41, 5), H264, 40)
+      expect(await verdictOn(door, 'ends.mp4', bytes)).toMatchObject({ nsfw: true })
+    })
+
     it.each([
       ['at its first frame', 0, 0.4, 5],
       ['at one spot behind frame 600', 26, 30, 30],
@@ -169,6 +199,36 @@ describe.skipIf(FFMPEG === undefined)('a scan of films (needs FFmpeg)', () => {
       const film = `color=black:s=64x64:r=20,drawbox=c=red:t=fill:${then},drawgrid=w=64:h=64:t=1:c=black:${then}`
       const bytes = await makeVideo('mp4', film, [...H264, '-crf', '5'], 10)
       expect(await verdictOn(door, 'poster.mp4', bytes)).toMatchObject({ nsfw: true })
+    })
+
+    it.each([
+      ['mkv', 0],
+      ['mkv', 1],
+      ['mp4', 0],
+      ['mp4', 1],
+    ] as const)(
+      'sees the tracks of which a player may choose one, in %s with track %d marked',
+      async (extension, marked) => {
+        for (const [first, second] of [
+          ['gray', 'red'],
+          ['red', 'gray'],
+        ])
+          for (const coder of [H264, ['-c:v', 'mpeg4']]) {
+            const bytes = await makeVideo(extension, `color=${first}:s=64x64:r=5`, [
+              ...['-f', 'lavfi', '-i', `color=${second}:s=96x64:r=5`, '-map', '0', '-map', '1', ...coder],
+              ...['-t', '3', `-disposition:v:${marked}`, 'default', `-disposition:v:${1 - marked}`, '0'],
+            ])
+            expect(await verdictOn(door, `${first}.${extension}`, bytes)).toMatchObject({ nsfw: true })
+          }
+      },
+    )
+
+    it('sees the colours of a transparent film, which some players show', async () => {
+      const film = 'color=red:s=64x64:r=5,format=yuva420p,geq=lum=lum(X\\,Y):cb=cb(X\\,Y):cr=cr(X\\,Y):a=0'
+      const coder = ['-c:v', 'libvpx-vp9', '-pix_fmt', 'yuva420p', '-cpu-used', '8', '-deadline', 'realtime']
+      expect(await verdictOn(door, 'clear.webm', await makeVideo('webm', film, coder, 2))).toMatchObject({
+        nsfw: true,
+      })
     })
 
     it('finds nothing where there is nothing', async () => {
@@ -193,6 +253,20 @@ describe.skipIf(FFMPEG === undefined)('a scan of films (needs FFmpeg)', () => {
     },
   )
 
+  it.skipIf(libav === undefined)(
+    'sees what plays of a film whose container tells a longer time (needs libav)',
+    async () => {
+      const door = await openFilesystemOrigin(settings)
+      try {
+        const film = Buffer.from(await makeVideo('mkv', redAt(5, 15), H264, 20))
+        film.writeDoubleBE(1_000_000, film.indexOf(Buffer.from('448988', 'hex')) + 3)
+        expect(await verdictOn(door, 'long.mkv', film)).toMatchObject({ nsfw: true })
+      } finally {
+        await door.close()
+      }
+    },
+  )
+
   it('looks at the fewest frames first, and no further than it has to', async () => {
     const door = await openFilesystemOrigin(settings)
     try {
@@ -209,8 +283,8 @@ describe.skipIf(FFMPEG === undefined)('a scan of films (needs FFmpeg)', () => {
         expect(nsfw).toBe(from < seconds)
         seen.push((await seenFrames(door)) - before)
       }
-      // First and poster; then four at a time.
-      expect(seen).toEqual([2, 6, 7, 9])
+      // First and poster; then the last and others, four at a time.
+      expect(seen).toEqual([2, 6, 8, 10])
     } finally {
       await door.close()
     }
@@ -220,7 +294,8 @@ describe.skipIf(FFMPEG === undefined)('a scan of films (needs FFmpeg)', () => {
     const door = await openFilesystemOrigin({ ...settings, MEDIA_PROXY_NSFW_FRAMES: '2' })
     try {
       await verdictOn(door, 'a.mp4', await makeVideo('mp4', redAt(500, 600), H264, 200))
-      expect(await seenFrames(door)).toBe(4)
+      // And those that are shown by default, and at the end.
+      expect(await seenFrames(door)).toBe(5)
     } finally {
       await door.close()
     }

@@ -127,7 +127,7 @@ describe.skipIf(FFMPEG === undefined)('hostile videos (skipped without FFmpeg)',
         const { video } = info.info
         const frame = await decodeFile(
           ffmpeg,
-          { path, demuxer, atSeconds: undefined },
+          { path, demuxer, track: 0, atSeconds: undefined },
           { video, size: video, maxPixels: 1e6 },
         )
         expect(isFailure(frame) && frame.code).toBe('undecodable')

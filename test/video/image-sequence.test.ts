@@ -43,8 +43,8 @@ describe.skipIf(FFMPEG === undefined || ENCODER === '')(
         durationSeconds: expect.closeTo(3, 1),
       })
       const colours = 'frames' in examined ? examined.frames.map(colourOf) : []
-      // The still, the first frame, and what is shown after 1.5, 0.9, 2.7, 0.3 and 2.1 seconds.
-      expect(colours).toEqual(['red', 'red', 'lime', 'red', 'blue', 'red', 'blue'])
+      // The still, the first frame and the last, and what is shown after 1.5, 0.9, 2.7, 0.3 and 2.1 seconds.
+      expect(colours).toEqual(['red', 'red', 'blue', 'lime', 'red', 'blue', 'red', 'blue'])
     })
 
     it('has no frames where nothing is scanned', async () => {

@@ -4,10 +4,12 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { predictWaveform } from '@media-proxy/origin/engine/film-cost.ts'
 import type { ExtraName } from '@media-proxy/origin/engine/jobs.ts'
+import { readWaveform } from '@media-proxy/origin/engine/process/clip/waveform.ts'
 import { examine } from '@media-proxy/origin/engine/process/examine.ts'
 import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
 import { memorySource } from '@media-proxy/origin/engine/process/source/media-source.ts'
 import { mediaKind } from '@media-proxy/origin/media/kinds.ts'
+import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CORPUS } from '../corpus/corpus.ts'
 import { type Door, openFilesystemOrigin } from '../doors.ts'
@@ -94,6 +96,21 @@ describe.skipIf(libav === undefined)('waveforms (need libav)', () => {
     }
   })
 
+  it.skipIf(FFMPEG === undefined).each(['libvorbis', 'libopus'])(
+    'is one of all links of a chain, of %s in Ogg',
+    async (coder) => {
+      const links = [1, 2].map((serial) =>
+        makeVideo('ogg', BURST, ['-c:a', coder, '-serial_offset', String(serial)]),
+      )
+      const peaks = [...((await waveformOf('chained.ogg', Buffer.concat(await Promise.all(links)))) ?? [])]
+      const sixth = BYTES / 6
+      const middles = [0, 1, 2, 3, 4, 5].map((part) =>
+        Math.max(...peaks.slice((part + 0.2) * sixth, (part + 0.8) * sixth)),
+      )
+      expect(middles.map((peak) => peak > 100)).toEqual([false, true, false, false, true, false])
+    },
+  )
+
   it.skipIf(FFMPEG === undefined)(
     'is told of films, by either word, and only where it is asked for',
     async () => {
@@ -124,6 +141,18 @@ describe.skipIf(libav === undefined)('waveforms (need libav)', () => {
       expect(await waveformOf('picture.png', await halvesPng(20, 20))).toBeUndefined()
     },
   )
+
+  it('takes no memory for the rate and the pauses that a file tells', () => {
+    if (libav === undefined) throw new Error('skipped without libav')
+    const before = process.memoryUsage.rss()
+    const source = memorySource(pausedMatroska(2_000_000_000, 4_000_000), mediaKind('mka'))
+    const peaks = readWaveform(libav, source, 'mka')
+    if (peaks === undefined || isFailure(peaks)) throw new Error('no waveform')
+    expect([...peaks].map((peak) => peak > 100)).toEqual(
+      Array.from({ length: BYTES }, (_, at) => at === 0 || at === BYTES - 1),
+    )
+    expect(process.memoryUsage.rss() - before).toBeLessThan(256 * 2 ** 20)
+  })
 
   it.skipIf(FFMPEG === undefined)('is paid for with what else is looked at', async () => {
     const told = async (extras: readonly ExtraName[]) => {
@@ -158,3 +187,49 @@ describe.skipIf(libav === undefined)('waveforms (need libav)', () => {
     }
   })
 })
+
+/** A thousand loud samples at the start, and as many at a later second, as PCM in Matroska (RFC 9559). */
+function pausedMatroska(hertz: number, secondSecond: number): Buffer {
+  const loud = Buffer.alloc(2000, 0x40)
+  const cluster = (seconds: number) =>
+    element('1f43b675', element('e7', number(seconds)), element('a3', Buffer.from('81000080', 'hex'), loud))
+  return Buffer.concat([
+    element('1a45dfa3', element('4282', Buffer.from('matroska'))),
+    element(
+      '18538067',
+      // Times in seconds.
+      element('1549a966', element('2ad7b1', number(1_000_000_000)), element('4489', real(secondSecond + 1))),
+      element(
+        '1654ae6b',
+        element(
+          'ae',
+          ...[element('d7', number(1)), element('83', number(2))],
+          element('86', Buffer.from('A_PCM/INT/LIT')),
+          element('e1', element('b5', real(hertz)), element('9f', number(1)), element('6264', number(16))),
+        ),
+      ),
+      cluster(0),
+      cluster(secondSecond),
+    ),
+  ])
+}
+
+/** An element of EBML (RFC 8794), its length in four bytes. */
+function element(id: string, ...content: readonly Buffer[]): Buffer {
+  const body = Buffer.concat(content)
+  const length = Buffer.alloc(4)
+  length.writeUInt32BE(0x1000_0000 + body.length)
+  return Buffer.concat([Buffer.from(id, 'hex'), length, body])
+}
+
+function number(value: number): Buffer {
+  const bytes = Buffer.alloc(4)
+  bytes.writeUInt32BE(value)
+  return bytes
+}
+
+function real(value: number): Buffer {
+  const bytes = Buffer.alloc(8)
+  bytes.writeDoubleBE(value)
+  return bytes
+}

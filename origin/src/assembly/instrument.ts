@@ -89,9 +89,10 @@ export function observeScanner(scanner: Scanner, observer: Observer): Scanner {
   return {
     enabled: scanner.enabled,
     known: (contentHash) => scanner.known(contentHash),
-    scan(contentHash, pictures, signal) {
-      const scan = () => scanner.scan(contentHash, pictures, signal)
-      if (!scanner.enabled || pictures.length === 0 || scanner.known(contentHash) !== undefined) return scan()
+    scan(contentHash, looked, signal) {
+      const scan = () => scanner.scan(contentHash, looked, signal)
+      if (!scanner.enabled || looked.pictures.length === 0 || scanner.known(contentHash) !== undefined)
+        return scan()
       return observer.observe({ span: 'nsfw scan', metric: 'media_proxy.nsfw.scan.duration' }, scan)
     },
   }

@@ -5,7 +5,7 @@ import { LRUCache } from 'lru-cache'
 import { MODEL_PICTURE_BYTES } from '../engine/scan-model.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { Classifier } from './classifier.ts'
-import { type Predictions, type ScoreOptions, scoreFrames, type Verdict } from './score.ts'
+import { type Predictions, type ScoreOptions, scoreFrames, scoreViews, type Verdict } from './score.ts'
 
 export interface ScannerOptions {
   /** Undefined where nothing is scanned. */
@@ -16,6 +16,14 @@ export interface ScannerOptions {
   readonly log: Log
 }
 
+/** What is to be looked at. */
+export interface Looked {
+  /** For the model, one after the other. */
+  readonly pictures: Uint8Array
+  /** Undefined for what does not move: its pictures are the same one on other pages. */
+  readonly durationSeconds?: number | undefined
+}
+
 export interface Scanner {
   readonly enabled: boolean
   /** What is known of a content; undefined where it was not scanned lately. */
@@ -24,7 +32,7 @@ export interface Scanner {
    * The verdict over the pictures that the model is to see of a source, of as many of them as it takes; undefined where
    * nothing is scanned, or where a scan failed and may. Fails with `scan-failed` where it may not, or with the signal.
    */
-  scan(contentHash: string, pictures: Uint8Array, signal: AbortSignal): Promise<Verdict | Failure | undefined>
+  scan(contentHash: string, looked: Looked, signal: AbortSignal): Promise<Verdict | Failure | undefined>
 }
 
 /** A verdict is a few numbers: a hundred thousand are some megabytes. */
@@ -42,11 +50,11 @@ export function createScanner({ classifier, score, failClosed, log }: ScannerOpt
   return {
     enabled: classifier !== undefined,
     known: (contentHash) => verdicts.get(contentHash),
-    async scan(contentHash, pictures, signal) {
-      if (classifier === undefined || pictures.length === 0) return undefined
+    async scan(contentHash, looked, signal) {
+      if (classifier === undefined || looked.pictures.length === 0) return undefined
       const known = verdicts.get(contentHash)
       if (known !== undefined) return known
-      const verdict = await look(classifier, pictures, score, signal)
+      const verdict = await look(classifier, looked, score, signal)
       if (isFailure(verdict)) {
         const left = verdict.code === 'client-gone' || verdict.code === 'deadline'
         return left ? verdict : failed(verdict)
@@ -64,7 +72,7 @@ const ROUND_PICTURES = 4
 /** Looks at the pictures in their order, a few at a time, until there is a verdict: flagged, or nothing more to see. */
 async function look(
   classifier: Classifier,
-  pictures: Uint8Array,
+  { pictures, durationSeconds }: Looked,
   score: ScoreOptions,
   signal: AbortSignal,
 ): Promise<Verdict | Failure> {
@@ -81,7 +89,10 @@ async function look(
     seen.push(...round)
     const [first, ...rest] = seen
     if (first === undefined || round.length === 0) return fail('scan-failed', 'no predictions')
-    verdict = scoreFrames([first, ...rest], score)
+    verdict =
+      durationSeconds === undefined
+        ? scoreViews([first, ...rest], score)
+        : scoreFrames([first, ...rest], score)
   }
   return verdict ?? fail('scan-failed', 'no pictures')
 }

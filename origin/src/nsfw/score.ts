@@ -45,3 +45,14 @@ export function scoreFrames(
   const supported = second !== undefined && second.probability >= threshold / 2
   return { ...best, nsfw: best.probability > threshold && (clear || supported) }
 }
+
+/** The verdict over one picture as it looks on several pages: the highest score, which needs no other beside it. */
+export function scoreViews(views: readonly [Predictions, ...Predictions[]], options: ScoreOptions): Verdict {
+  const [first, ...rest] = views
+  return rest
+    .map((view) => scoreFrames([view], options))
+    .reduce(
+      (worst, verdict) => (verdict.probability > worst.probability ? verdict : worst),
+      scoreFrames([first], options),
+    )
+}

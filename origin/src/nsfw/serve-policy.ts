@@ -102,7 +102,7 @@ async function scan(
   if (!scanner.enabled) return undefined
   const examined = await engine.examine(source, { scan: true, anySound: true }, { timeLeftMs, signal })
   if (!isFailure(examined)) {
-    const verdict = await scanner.scan(name, examined.pictures, signal)
+    const verdict = await scanner.scan(name, examined, signal)
     return verdict ?? (examined.pictures.length === 0 ? undefined : 'unjudged')
   }
   const { code } = examined

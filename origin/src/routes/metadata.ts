@@ -157,7 +157,7 @@ async function tell(
     if (isFailure(examined)) return examined
     if (isFailure(hash)) return hash
     finished = true
-    const verdict = await options.scanner.scan(hash, examined.pictures, signal)
+    const verdict = await options.scanner.scan(hash, examined, signal)
     if (isFailure(verdict)) return verdict
     return describe(source, examined, hash, verdict)
   } finally {

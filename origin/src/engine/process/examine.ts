@@ -23,7 +23,13 @@ import { costOfStill, costOfThumbnails } from './predict.ts'
 import { type MediaSource, memorySource } from './source/media-source.ts'
 import { createStillDecoder } from './stills.ts'
 import { readAudio } from './video/audio.ts'
-import { readScanFrames, scanSamples } from './video/scan-frames.ts'
+import {
+  OTHER_SAMPLES,
+  readOtherTracks,
+  readScanFrames,
+  scanSamples,
+  withHiddenColours,
+} from './video/scan-frames.ts'
 import { openVideo, type Video, type VideoTools } from './video/video.ts'
 
 export interface Examined {
@@ -164,7 +170,8 @@ async function examineVideo(
     return sound === undefined ? video : examineAudio(source, sound, options)
   }
   try {
-    return await lookAtVideo(video, kind, options)
+    const openOther = (index: number) => openVideo(options.tools, source, kind.format, index)
+    return await lookAtVideo(video, kind, { ...options, openOther })
   } finally {
     await video.close()
   }
@@ -188,30 +195,42 @@ async function examineHiddenFilm(
     // A cover, or the pictures of chapters.
     if (video.info.video.codec === 'mjpeg') return undefined
     if (!options.anySound && validateSound(video.info.audio, 'film') !== undefined) return undefined
-    const looked = await lookAtVideo(video, kind, options)
+    const openOther = (index: number) => openVideo(options.tools, source, kind.format, index)
+    const looked = await lookAtVideo(video, kind, { ...options, openOther })
     return isFailure(looked) && looked.code === 'undecodable' ? undefined : looked
   } finally {
     await video.close()
   }
 }
 
+interface FilmOptions extends ExamineOptions {
+  /** Opens the same file for one of its other tracks of pictures. */
+  readonly openOther: (index: number) => Promise<Video | Failure>
+}
+
 async function lookAtVideo(
   video: Video,
   kind: MediaKind,
-  { scan, scanFrames, anySound, isHeard, admission }: ExamineOptions,
+  { scan, scanFrames, anySound, isHeard, admission, openOther }: FilmOptions,
 ): Promise<Examined | Deferred | Failure> {
   const rejected = anySound ? undefined : validateSound(video.info.audio, 'film')
   if (rejected !== undefined) return rejected
   const { width, height } = video.info.video
   const shownAt = sizeWithin(video.info.video, LOOK_SIDE_PIXELS)
-  const seen = costOfLook(video.info.video, scan ? scanSamples(scanFrames) : 0)
+  const looks = [
+    costOfLook(video.info.video, scan ? scanSamples(scanFrames) : 0),
+    ...(scan ? video.info.others.map((other) => costOfLook(other, OTHER_SAMPLES)) : []),
+  ]
+  const seen = looks.reduce(oneAfterTheOther)
   const heard = isHeard ? predictWaveform(video.info.durationSeconds ?? 0) : FREE
   const deferred = admit(oneAfterTheOther(seen, heard), admission)
   if (deferred !== undefined) return deferred
   const first = await video.readFrame(undefined, shownAt)
   if (isFailure(first)) return first
-  const frames = scan ? await readScanFrames(video, first, { most: scanFrames, poster: true }) : []
-  if (isFailure(frames)) return frames
+  const shown = scan ? await readScanFrames(video, first, { most: scanFrames, poster: true }) : []
+  if (isFailure(shown)) return shown
+  const others = scan ? await readOtherTracks(video, openOther) : []
+  if (isFailure(others)) return others
   const { durationSeconds } = video.info
   return {
     kind,
@@ -219,7 +238,7 @@ async function lookAtVideo(
     ...(durationSeconds === undefined ? {} : { durationSeconds }),
     codecs: codecsOf(video.info),
     first,
-    frames,
+    frames: [...shown, ...others].flatMap(withHiddenColours),
   }
 }
 

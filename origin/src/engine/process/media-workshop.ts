@@ -115,7 +115,7 @@ async function workOnExamination(
   for (const frame of frames) {
     const pixels = await modelPixels(frame)
     if (isFailure(pixels)) return { result: pixels }
-    pictures.push(pixels)
+    pictures.push(...pixels)
   }
   return {
     result: {

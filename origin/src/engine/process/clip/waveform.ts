@@ -15,10 +15,10 @@ import { openSoundChain, type SoundChain } from './sound-chain.ts'
 
 /** Bytes of a waveform, each the peak of a part of the duration. */
 const WAVEFORM_BYTES = 256
-/** Samples of one channel for which one peak is kept: ten hours of 48 kHz are 27 MB of them. */
+/** Samples of one channel for which one peak is kept at first. */
 const SAMPLES_PER_PEAK = 64
-/** Memory that is taken ahead, for ten minutes. */
-const FIRST_PEAKS = (600 * 48_000) / SAMPLES_PER_PEAK
+/** Peaks that are kept: of ten minutes of 48 kHz at first, and 1024 for each byte where there are more. */
+const MOST_PEAKS = 2 ** 19
 const LOUDEST = 255
 
 /** What is missing for less time is how exactly a container tells times. */
@@ -44,7 +44,8 @@ export function readWaveform(
   const { stream } = track
   for (const other of file.context.streams)
     if (other.index !== stream.index) other.discard = libav.constants.AVDISCARD_ALL
-  seekToStart({ ...file, stream }, libav)
+  // In Ogg, a search leaves out all links of a chain but one.
+  if (!file.isAtStart) seekToStart({ ...file, stream }, libav)
   const peaks = createPeaks()
   const pictures = file.stream
   const shown = pictures ?? stream
@@ -128,37 +129,48 @@ function playSound(
   return undefined
 }
 
-/** Collects the peaks of short stretches, since how long the whole is is known only at its end. */
+/**
+ * Collects the peaks of short stretches, since how long the whole is is known only at its end. Where there are too many, each
+ * two become one and the stretches twice as long: a file may tell any rate, and pauses of any length.
+ */
 function createPeaks() {
-  let peaks = new Uint8Array(FIRST_PEAKS)
+  const peaks = new Uint8Array(MOST_PEAKS)
+  let samplesPerPeak = SAMPLES_PER_PEAK
   let count = 0
   let loudest = 0
   let heard = 0
   const keep = () => {
-    if (count === peaks.length) {
-      const larger = new Uint8Array(2 * peaks.length)
-      larger.set(peaks)
-      peaks = larger
-    }
     peaks[count] = Math.min(LOUDEST, Math.round(loudest * LOUDEST))
     count += 1
     loudest = 0
     heard = 0
+    if (count === MOST_PEAKS) halve()
+  }
+  const halve = () => {
+    samplesPerPeak *= 2
+    count = MOST_PEAKS / 2
+    for (let at = 0; at < count; at += 1) peaks[at] = Math.max(peaks[2 * at] ?? 0, peaks[2 * at + 1] ?? 0)
+  }
+  const addSilence = (samples: number) => {
+    for (let left = Math.round(samples); left > 0; ) {
+      const taken = Math.min(left, samplesPerPeak - heard)
+      heard += taken
+      left -= taken
+      if (heard === samplesPerPeak) keep()
+    }
   }
   return {
     add(samples: Float32Array, channels: number): void {
       for (let at = 0; at < samples.length; at += 1) {
         loudest = Math.max(loudest, Math.abs(samples[at] ?? 0))
-        if (at % channels === channels - 1 && ++heard === SAMPLES_PER_PEAK) keep()
+        if (at % channels === channels - 1 && ++heard === samplesPerPeak) keep()
       }
     },
     /** Nothing is heard for so many samples. */
-    pause(samples: number): void {
-      for (let left = samples; left >= SAMPLES_PER_PEAK; left -= SAMPLES_PER_PEAK) keep()
-    },
+    pause: addSilence,
     /** What was heard is followed by silence up to so many samples. */
     end(samples: number): void {
-      while (count < samples / SAMPLES_PER_PEAK) keep()
+      addSilence(samples - count * samplesPerPeak - heard)
     },
     summary(): Uint8Array | undefined {
       if (heard > 0) keep()

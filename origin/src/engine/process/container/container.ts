@@ -8,6 +8,8 @@ import type { AudioCodec, VideoCodec } from './codecs.ts'
 export interface ContainerInfo {
   readonly durationSeconds: number | undefined
   readonly video: VideoInfo | undefined
+  /** Further tracks of pictures of an accepted codec, of which a player may choose one: no covers. In the order of the file. */
+  readonly others: readonly VideoInfo[]
   /** One entry a stream; undefined for a codec that is not accepted. */
   readonly audio: readonly (AudioCodec | undefined)[]
 }
@@ -48,6 +50,8 @@ export interface CodedFrame {
 /** An opened container. */
 export interface Container {
   readonly info: ContainerInfo
+  /** The place of its track among the tracks of pictures that the file has. */
+  readonly place: number
   /** The run of the frame that is shown at a moment; of the first key frame without one. */
   readRun(atSeconds: number | undefined): Promise<PacketRun | Failure>
   close(): void

@@ -63,29 +63,41 @@ const MAX_RUN_BYTES = 24 * 1024 * 1024
 
 type ByRange = Pick<MediaSource, 'sizeBytes' | 'read'>
 
-/** Opens a container and reads what it holds. The caller closes it. Fails with `undecodable`, or as the bytes do. */
-export async function demux(bytes: ByRange, format: MediaFormat): Promise<Container | Failure> {
+/**
+ * Opens a container and reads what it holds. The caller closes it. With the index of one of the other tracks of pictures its
+ * frames are read. Fails with `undecodable`, or as the bytes do.
+ */
+export async function demux(
+  bytes: ByRange,
+  format: MediaFormat,
+  other?: number,
+): Promise<Container | Failure> {
   const formats = INPUT_FORMATS[format]
   if (formats === undefined) return fail('undecodable', `no demuxer for ${format}`)
   const input = new Input({ formats: [...formats], source: sourceOf(bytes) })
   const opened = await guarded(async () => {
     const tracks = (await input.getTracks()).slice(0, MAX_TRACKS)
-    const video = await firstVideo(tracks, format)
+    const videos = await videoTracks(tracks, format)
+    const [first, ...more] = videos
+    const others = await accepted(more)
+    const video = other === undefined ? first : others[other]?.track
     const startSeconds = video === undefined ? 0 : await startOf(input, video, format)
     const info: ContainerInfo = {
       durationSeconds: await durationOf(input, bytes, TELLS_ITS_END.has(format) ? startSeconds : 0),
       video: video === undefined ? undefined : await videoInfo(video),
+      others: others.map(({ info: described }) => described),
       audio: await audioCodecs(tracks),
     }
-    return { info, video, startSeconds }
+    return { info, video, startSeconds, place: video === undefined ? 0 : videos.indexOf(video) }
   })
   if (isFailure(opened)) {
     input.dispose()
     return opened
   }
-  const { info, video, startSeconds } = opened
+  const { info, video, startSeconds, place } = opened
   return {
     info,
+    place,
     readRun: (atSeconds) =>
       guarded(async () =>
         video === undefined
@@ -142,19 +154,27 @@ async function guarded<T>(work: () => Promise<T | Failure>): Promise<T | Failure
   }
 }
 
-/** The first track that is a video: a chapter's picture or a cover is not. */
-async function firstVideo(
+/** The tracks that are videos, the one that is shown first: a chapter's picture or a cover is none. */
+async function videoTracks(
   tracks: readonly InputTrack[],
   format: MediaFormat,
-): Promise<InputVideoTrack | undefined> {
+): Promise<readonly InputVideoTrack[]> {
+  const videos: InputVideoTrack[] = []
   for (const track of tracks) {
     if (!track.isVideoTrack()) continue
     const id = await track.getInternalCodecId()
     const picture = typeof id === 'string' && /^(jpeg|png|mjpg)\b/i.test(id.trim())
     if (format === 'm4a' && picture) continue
-    return track
+    videos.push(track)
   }
-  return undefined
+  return videos
+}
+
+async function accepted(
+  tracks: readonly InputVideoTrack[],
+): Promise<readonly { readonly track: InputVideoTrack; readonly info: VideoInfo }[]> {
+  const described = await Promise.all(tracks.map(async (track) => ({ track, info: await videoInfo(track) })))
+  return described.filter(({ info }) => info.codec !== undefined)
 }
 
 async function videoInfo(track: InputVideoTrack): Promise<VideoInfo> {

@@ -28,10 +28,15 @@ export type ByRange = Pick<MediaSource, 'sizeBytes' | 'read'>
 export interface VideoDecoder {
   /**
    * Opens a file and reads what it holds, its first picture where that tells more than the container, if it has at most so
-   * many pixels. The caller closes it. Fails with `undecodable` where this decoder does not read such files, or as the
-   * bytes do.
+   * many pixels. The caller closes it. With the index of one of the other tracks its pictures are read instead of those that
+   * are shown. Fails with `undecodable` where this decoder does not read such files, or as the bytes do.
    */
-  openFile(source: ByRange, format: VideoFormat, maxPixels: number): Promise<DecodedFile | Failure>
+  openFile(
+    source: ByRange,
+    format: VideoFormat,
+    maxPixels: number,
+    other?: number,
+  ): Promise<DecodedFile | Failure>
   /** The first frames of an image sequence, one after the other; ends with a failure where there are fewer. */
   playFrames(sequence: ImageSequence, options: PlayOptions): AsyncIterable<RawPicture | Failure>
 }

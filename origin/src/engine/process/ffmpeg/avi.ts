@@ -25,6 +25,7 @@ export function readAviInfo(bytes: Pick<MediaSource, 'sizeBytes' | 'read'>): Con
   return {
     durationSeconds: longest > 0 ? longest : undefined,
     video: video === undefined ? undefined : videoInfo(video),
+    others: [],
     audio: streams.filter(({ header }) => header.toString('latin1', 0, 4) === 'auds').map(audioCodec),
   }
 }

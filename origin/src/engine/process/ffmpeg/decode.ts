@@ -114,6 +114,8 @@ export interface FileInput {
   readonly path: string
   /** The only demuxer that may open the file. */
   readonly demuxer: 'mov' | 'matroska' | 'avi' | 'flv' | 'asf' | 'mpegts' | 'mpeg' | 'ogg'
+  /** Of its tracks of pictures. */
+  readonly track: number
   /** Undefined for the first frame that decodes. */
   readonly atSeconds: number | undefined
 }
@@ -151,7 +153,7 @@ const TICK_SECONDS = 0.0001
 /** Decodes from the key frame at or before `from` up to the frame of the moment. */
 async function decodeFrom(
   ffmpeg: Ffmpeg,
-  { path, demuxer, atSeconds }: FileInput,
+  { path, demuxer, track, atSeconds }: FileInput,
   from: number,
   options: DecodeOptions,
 ): Promise<Frame | Failure> {
@@ -180,7 +182,7 @@ async function decodeFrom(
       ...['-copyts', '-start_at_zero', '-noaccurate_seek'],
       ...(video.hasAlpha ? ['-c:v', alphaDecoder] : []),
       ...(from === 0 ? [] : ['-ss', from.toFixed(6)]),
-      ...['-f', demuxer, '-i', `file:${path}`, '-map', '0:v:0', '-an', '-sn', '-dn'],
+      ...['-f', demuxer, '-i', `file:${path}`, '-map', `0:v:${track}`, '-an', '-sn', '-dn'],
       ...['-vf', [...tellTime, ...select, ...chain].join(',')],
     ],
     inputs: [],

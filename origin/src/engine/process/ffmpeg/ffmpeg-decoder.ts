@@ -12,7 +12,7 @@ import { openFfmpegFile } from './open-file.ts'
 
 export function createFfmpegDecoder(ffmpeg: Ffmpeg, maxFileBytes: number): VideoDecoder {
   return {
-    openFile: (source, format) => openFfmpegFile(ffmpeg, source, format, maxFileBytes),
+    openFile: (source, format, _, other) => openFfmpegFile(ffmpeg, source, format, { maxFileBytes, other }),
     playFrames: (sequence, options) => playSequence(ffmpeg, sequence, options),
   }
 }

@@ -28,14 +28,21 @@ const DEMUXERS: Readonly<Record<VideoFormat, FileInput['demuxer']>> = {
   '3gp': 'mov',
 }
 
+export interface FfmpegFileOptions {
+  /** Largest file that is put on the disk. */
+  readonly maxFileBytes: number
+  /** The index of one of the other tracks of pictures, which is read instead of the one that is shown. */
+  readonly other: number | undefined
+}
+
 /** Opens a file. Fails with `undecodable`, or as the bytes do. */
 export async function openFfmpegFile(
   ffmpeg: Ffmpeg,
   source: ByRange,
   format: VideoFormat,
-  maxFileBytes: number,
+  { maxFileBytes, other }: FfmpegFileOptions,
 ): Promise<DecodedFile | Failure> {
-  const opened = format === 'avi' ? undefined : await openContainer(source, format)
+  const opened = format === 'avi' ? undefined : await openContainer(source, format, other)
   if (opened !== undefined && isFailure(opened)) return opened
   const info = opened?.info ?? readAviInfo(source)
   if (isFailure(info)) return info
@@ -43,7 +50,11 @@ export async function openFfmpegFile(
   const readFromFile = async (atSeconds: Moment, options: DecodeOptions) => {
     file ??= await openTemporaryFile(source, maxFileBytes)
     if (isFailure(file)) return file
-    return decodeFile(ffmpeg, { path: file.path, demuxer: DEMUXERS[format], atSeconds }, options)
+    return decodeFile(
+      ffmpeg,
+      { path: file.path, demuxer: DEMUXERS[format], track: opened?.place ?? 0, atSeconds },
+      options,
+    )
   }
   return {
     info,

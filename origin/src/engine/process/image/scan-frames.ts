@@ -17,15 +17,16 @@ const USUAL_COUNT = 5
 
 /** How many frames are decoded for a scan of an animation, those before the wanted ones included: most last a minute or less. */
 export function scanDecodes(info: ImageInfo, most: number, limits: MediaLimits): number {
-  const { format, frames } = info
-  if (frames === 1) return 1
-  const wanted = format === 'png' ? frames : (Math.min(most, USUAL_COUNT) * frames) / 2
+  const { format, frames, hidesDefault } = info
+  if (frames === 1) return hidesDefault === true ? 2 : 1
+  const wanted = format === 'png' ? frames + 1 : (Math.min(most, USUAL_COUNT) / 2 + 1) * frames
   return 1 + Math.min(wanted, affordableDecodes(info, limits))
 }
 
 /**
  * What the model is to see of an animation beside its first frame, far ones first: all frames where there are few, else
- * evenly spaced ones, by the time they are shown. Those that do not decode are left out, and those that are too far.
+ * evenly spaced ones, by the time they are shown, and the last, which stays where it is played once. Those that do not decode
+ * are left out, and those that are too far. Of an animated PNG it is also what viewers without animation show.
  */
 export async function decodeScanFrames(
   bytes: Uint8Array,
@@ -33,7 +34,8 @@ export async function decodeScanFrames(
   times: readonly number[],
   { most, limits }: { readonly most: number; readonly limits: MediaLimits },
 ): Promise<readonly RawPicture[]> {
-  if (info.frames === 1) return []
+  const still = info.hidesDefault === true ? await pagedFrames(bytes, info, [0]) : []
+  if (info.frames === 1) return still
   const wanted = framesToScan(times, info.frames, most)
   const decodes = affordableDecodes(info, limits)
   const decoded = await (info.format === 'png'
@@ -43,7 +45,7 @@ export async function decodeScanFrames(
         wanted.filter((frame) => frame < decodes),
       )
     : pagedFrames(bytes, info, reachableFrames(wanted, decodes)))
-  return coarseFirst(decoded)
+  return [...still, ...coarseFirst(decoded)]
 }
 
 /** Indices behind the first frame, in order. `times` are when each frame starts, and the end. */
@@ -57,7 +59,7 @@ export function framesToScan(times: readonly number[], frames: number, most: num
     (_, part) => 1 + Math.floor(((part + 0.5) * (frames - 1)) / count),
   )
   const wanted = [...byTime, ...byIndex].filter((frame) => frame > 0)
-  return [...new Set(wanted)].slice(0, count).toSorted((a, b) => a - b)
+  return [...new Set([...new Set(wanted)].slice(0, count).concat(frames - 1))].toSorted((a, b) => a - b)
 }
 
 /** Of APNG every frame is drawn upon the one before: all are, once. */

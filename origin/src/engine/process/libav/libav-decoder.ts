@@ -7,8 +7,8 @@ import { playFrames } from './play-frames.ts'
 /** Videos read and decoded by libav in this process. */
 export function createLibavDecoder(libav: Libav): VideoDecoder {
   return {
-    async openFile(source, format, maxPixels) {
-      const file = openWithLibav(libav, source, format, maxPixels)
+    async openFile(source, format, maxPixels, other) {
+      const file = openWithLibav(libav, source, format, maxPixels, other)
       if (isFailure(file)) return file
       return {
         info: file.info,

@@ -15,7 +15,7 @@ import { openInput } from './input.ts'
 import type { Libav } from './load.ts'
 import { openRangeIo, type RangeIo, type RangeSource } from './range-io.ts'
 import { createShownFrameReader, type ShownFrameReader } from './shown-frame.ts'
-import { audioCodecs, shownVideo, videoInfo } from './stream-info.ts'
+import { audioCodecs, pictureTracks, videoInfo } from './stream-info.ts'
 
 export interface LibavFile extends Disposable {
   readonly info: ContainerInfo
@@ -46,6 +46,13 @@ export interface OpenedStreams extends Disposable {
   readonly isEdited: boolean
 }
 
+export interface StreamOptions {
+  /** Codecs of which no picture is decoded to learn what a stream is. */
+  readonly undecoded?: readonly VideoCodec[]
+  /** The index of one of the other tracks of pictures, which is read instead of the one that is shown. */
+  readonly other?: number | undefined
+}
+
 /** Of more edits libav takes a second to make its index. */
 const MAX_EDITS = 250
 const NO_EDITS = { ofAny: 0, ofPictures: 0 }
@@ -58,7 +65,7 @@ export function openStreams(
   libav: Libav,
   source: RangeSource,
   format: LibavFormat,
-  undecoded: readonly VideoCodec[] = [],
+  { undecoded = [], other }: StreamOptions = {},
 ): OpenedStreams | Failure {
   const demuxer = demuxerOf(format)
   const bytes = openRangeIo(libav, source)
@@ -79,7 +86,11 @@ export function openStreams(
     const rejected = openInput(libav, { context, bytes, demuxer, undecoded })
     described =
       rejected ??
-      describe(libav, { context, demuxer, sizeBytes: source.sizeBytes, peek: bytes.peek, allow: bytes.allow })
+      describe(
+        libav,
+        { context, demuxer, sizeBytes: source.sizeBytes, peek: bytes.peek, allow: bytes.allow },
+        other,
+      )
     // Libav describes what it has got so far; that is not the file where its source failed.
     if (bytes.failure !== undefined && bytes.failure.code !== 'undecodable') described = bytes.failure
   } catch (error) {
@@ -116,9 +127,10 @@ export function openWithLibav(
   source: RangeSource,
   format: LibavFormat,
   maxPixels?: number,
+  other?: number,
 ): LibavFile | Failure {
   const undecoded = (maxPixels === undefined ? undefined : TOLD.get(demuxerOf(format).name)) ?? []
-  const opened = openStreams(libav, source, format, undecoded)
+  const opened = openStreams(libav, source, format, { undecoded, other })
   if (isFailure(opened)) return opened
   const { info, stream, bytes } = opened
   if (stream === undefined || info.video === undefined) {
@@ -182,12 +194,14 @@ interface Described {
   readonly isAtStart: boolean
 }
 
-function describe(libav: Libav, options: DurationOptions): Described {
+function describe(libav: Libav, options: DurationOptions, other: number | undefined): Described {
   const streams = options.context.streams
-  const stream = shownVideo(libav, streams)
+  const { shown, others } = pictureTracks(libav, streams)
+  const stream = other === undefined ? shown : others[other]
   const duration = readDuration(libav, options)
   const info: ContainerInfo = {
     video: stream === undefined ? undefined : videoInfo(libav, stream),
+    others: others.map((track) => videoInfo(libav, track)),
     audio: audioCodecs(libav, streams),
     durationSeconds: duration.seconds,
   }

@@ -7,24 +7,35 @@ import type { VideoInfo } from '../container/container.ts'
 import { acceptedAudioCodec, acceptedVideoCodec, soundDecoderOf } from './codec-names.ts'
 import type { Libav } from './load.ts'
 
+export interface PictureTracks {
+  readonly shown: Stream | undefined
+  /** Those of an accepted codec that another player may show, chapter pictures too, in the order of the file. */
+  readonly others: readonly Stream[]
+}
+
 /**
  * The video that plays, which a file may mark: no cover, thumbnail or chapter picture, and none of a codec that nothing plays
- * where there is another.
+ * where there is another. Beside it are the others, since players differ: browsers play the first in Matroska, whatever
+ * is marked.
  */
-export function shownVideo({ constants, library }: Libav, streams: readonly Stream[]): Stream | undefined {
-  const videos = streams.filter(
+export function pictureTracks({ constants, library }: Libav, streams: readonly Stream[]): PictureTracks {
+  const tracks = streams.filter(({ codecpar }) => codecpar.codecType === constants.AVMEDIA_TYPE_VIDEO)
+  const videos = tracks.filter(
     (stream) =>
-      stream.codecpar.codecType === constants.AVMEDIA_TYPE_VIDEO &&
       !stream.hasDisposition(constants.AV_DISPOSITION_ATTACHED_PIC) &&
       !stream.hasDisposition(constants.AV_DISPOSITION_TIMED_THUMBNAILS) &&
       !stream.hasDisposition(constants.AV_DISPOSITION_STILL_IMAGE),
   )
   const isMarked = (stream: Stream) => stream.hasDisposition(constants.AV_DISPOSITION_DEFAULT)
-  const accepted = videos.filter(({ codecpar: { codecId, profile } }) => {
-    const name = library.avGetCodecName(codecId)
-    return acceptedVideoCodec(name, { profile, fullChroma: false }) !== undefined
-  })
-  return accepted.find(isMarked) ?? accepted[0] ?? videos.find(isMarked) ?? videos[0]
+  const isAccepted = ({ codecpar: { codecId, profile } }: Stream) =>
+    acceptedVideoCodec(library.avGetCodecName(codecId), { profile, fullChroma: false }) !== undefined
+  const isCover = (stream: Stream) =>
+    stream.hasDisposition(constants.AV_DISPOSITION_ATTACHED_PIC) &&
+    !stream.hasDisposition(constants.AV_DISPOSITION_TIMED_THUMBNAILS)
+  const accepted = videos.filter(isAccepted)
+  const shown = accepted.find(isMarked) ?? accepted[0] ?? videos.find(isMarked) ?? videos[0]
+  const others = tracks.filter((stream) => stream !== shown && isAccepted(stream) && !isCover(stream))
+  return { shown, others }
 }
 
 /** What a video stream holds, as a picture of it tells where there is one; its size is that of a frame as it is shown. */

@@ -9,10 +9,11 @@ function halves(left: readonly number[], right: readonly number[]): RawPicture {
   return { data: Uint8Array.from(pixels.flat()), width: 16, height: 16, channels: left.length as 3 | 4 }
 }
 
+/** The red of the first corners of each square. */
 async function cornersOf(picture: RawPicture) {
-  const pixels = await modelPixels(picture)
-  if (isFailure(pixels)) throw new Error(pixels.code)
-  return [pixels[0], pixels[223 * 3]]
+  const squares = await modelPixels(picture)
+  if (isFailure(squares)) throw new Error(squares.code)
+  return squares.map((pixels) => [pixels[0], pixels[223 * 3]])
 }
 
 describe('what the model sees', () => {
@@ -29,6 +30,24 @@ describe('what the model sees', () => {
     ['of white that is opaque, white', [255, 255, 255, 255], [255, 255, 255, 255], [255, 255]],
     ['of nothing at all, white', [0, 0, 0, 0], [0, 0, 0, 0], [255, 255]],
   ])('is %s', async (_, left, right, corners) => {
-    expect(await cornersOf(halves(left, right))).toEqual(corners)
+    expect(await cornersOf(halves(left, right))).toEqual([corners])
+  })
+
+  it('is a picture on white and on black where much of it changes with the page', async () => {
+    // What has hardly any alpha is nothing to be seen, and the rest shines through.
+    expect(await cornersOf(halves([200, 200, 200, 5], [200, 200, 200, 128]))).toEqual([
+      [253, 227],
+      [3, 100],
+    ])
+    // White beside what is to be seen on white: the rest is not.
+    const decoy = halves([255, 255, 255, 255], [90, 90, 90, 255])
+    decoy.data.set([0, 0, 0, 0], 0)
+    expect(await modelPixels(decoy)).toHaveLength(2)
+  })
+
+  it('is a picture on white alone where only its edges change with the page', async () => {
+    const cut = halves([0, 0, 0, 0], [90, 90, 90, 255])
+    for (let row = 0; row < 16; row += 2) cut.data.set([90, 90, 90, 128], (row * 16 + 8) * 4)
+    expect(await modelPixels(cut)).toHaveLength(1)
   })
 })

@@ -40,7 +40,8 @@ export interface Video {
 }
 
 /**
- * Opens a video and validates it before anything is decoded. The caller closes it. Fails with `source-too-large`,
+ * Opens a video and validates it before anything is decoded. The caller closes it. With the index of one of the other tracks
+ * of pictures it is that one. Fails with `source-too-large`,
  * `undecodable`, `not-visual` (audio alone), `unsupported-codec`, `too-large-dimensions`, or with `not-ready` where
  * nothing decodes videos.
  */
@@ -48,12 +49,13 @@ export async function openVideo(
   { decoder: loadDecoder, limits }: Pick<VideoTools, 'decoder' | 'limits'>,
   bytes: ByRange,
   format: VideoFormat,
+  other?: number,
 ): Promise<Video | Failure> {
   if (bytes.sizeBytes > limits.sourceBytes)
     return failOpenly('source-too-large', `${bytes.sizeBytes} bytes, at most ${limits.sourceBytes}`)
   const decoder = await loadDecoder()
   if (decoder === undefined) return fail('not-ready', 'there is no decoder of videos')
-  const file = await decoder.openFile(bytes, format, maxPixels(limits))
+  const file = await decoder.openFile(bytes, format, maxPixels(limits), other)
   if (isFailure(file)) return file
   const info = validateVideo(file.info, limits)
   if (isFailure(info)) {
