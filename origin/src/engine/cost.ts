@@ -7,6 +7,7 @@
 import type { ImageFormat } from '@media-proxy/shared/formats.ts'
 import type { Quality } from '@media-proxy/shared/request/media-request.ts'
 import type { ImageFormat as SourceFormat } from '../media/kinds.ts'
+import type { Size } from '../media/size.ts'
 import type { Cost } from './jobs.ts'
 
 /** What the header of a picture tells that matters for its cost. */
@@ -51,11 +52,6 @@ export interface CostRender extends Size {
   readonly laid: boolean
   /** How often it is encoded at the most. */
   readonly encodes: number
-}
-
-export interface Size {
-  readonly width: number
-  readonly height: number
 }
 
 interface Decoder {

@@ -4,6 +4,7 @@
 
 import type { ClipFormat } from '@media-proxy/shared/formats.ts'
 import type { ImageFormat as SourceFormat } from '../media/kinds.ts'
+import type { Size } from '../media/size.ts'
 import {
   BASE_SECONDS,
   type CostRender,
@@ -14,7 +15,6 @@ import {
   MIB,
   PLAYED_BYTES_PER_PIXEL,
   SECONDS_PER_FRAME,
-  type Size,
   STRIP_BYTES_PER_PIXEL,
 } from './cost.ts'
 import type { Cost } from './jobs.ts'

@@ -3,11 +3,11 @@
 import { type ImageFormat, isClipFormat } from '@media-proxy/shared/formats.ts'
 import type { ImageFormat as SourceFormat } from '../../media/kinds.ts'
 import type { SourceLimits } from '../../media/limits.ts'
+import type { Size } from '../../media/size.ts'
 import type { RenderOptions } from '../render-options.ts'
 import { MOVING_AVIF_SIDE } from './clip/moving-avif.ts'
 import type { ImageInfo } from './image/inspect.ts'
 import { type Layout, sizeOf } from './image/layout.ts'
-import type { Size } from './image/plan.ts'
 
 /** What is no output format itself (SVG, TIFF, HEIC, a still of a video) becomes WebP. */
 export function writtenFormat(wanted: RenderOptions['format'], source: SourceFormat | 'video'): ImageFormat {

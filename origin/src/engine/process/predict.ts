@@ -1,5 +1,6 @@
 /** The cost of a job, from what its process knows of the source. */
 
+import type { Size } from '../../media/size.ts'
 import {
   BASE_BYTES,
   type CostRender,
@@ -16,7 +17,6 @@ import type { ImageInfo } from './image/inspect.ts'
 import { seeksFaces, sizeOf } from './image/layout.ts'
 import { MAX_PIXELS as MAX_GIF_PIXELS } from './image/mend-gif.ts'
 import { isWholePng } from './image/mend-png.ts'
-import type { Size } from './image/plan.ts'
 import { coarseSize, isWholeWebp } from './image/reading.ts'
 import type { Render } from './image/render-image.ts'
 import { isHeld } from './image/render-stages.ts'

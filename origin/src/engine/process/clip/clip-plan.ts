@@ -1,8 +1,9 @@
 /** What is made of a film or of an animation: how large, which part, how many pictures a second. */
 
 import type { MediaTime } from '@media-proxy/shared/request/media-request.ts'
+import type { Size } from '../../../media/size.ts'
 import type { Geometry } from '../../render-options.ts'
-import type { Plan, Size } from '../image/plan.ts'
+import type { Plan } from '../image/plan.ts'
 import { momentOf } from '../video/video.ts'
 import type { Span } from './film.ts'
 

@@ -2,8 +2,9 @@
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Frame } from 'node-av/lib'
+import type { Size } from '../../../media/size.ts'
 import type { VideoInfo } from '../container/container.ts'
-import type { Plan, Size } from '../image/plan.ts'
+import type { Plan } from '../image/plan.ts'
 import type { RawPicture } from '../image/raw-picture.ts'
 import type { Played } from '../image/render-image.ts'
 import type { Libav } from '../libav/load.ts'

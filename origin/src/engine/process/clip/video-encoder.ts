@@ -6,8 +6,8 @@
 import type { ClipFormat } from '@media-proxy/shared/formats.ts'
 import type { Quality } from '@media-proxy/shared/request/media-request.ts'
 import type { IRational, Packet } from 'node-av/lib'
+import type { Size } from '../../../media/size.ts'
 import { CLIP_THREADS } from '../../clip-threads.ts'
-import type { Size } from '../image/plan.ts'
 import type { Libav } from '../libav/load.ts'
 import { type Encoder, openEncoder } from './encoder.ts'
 

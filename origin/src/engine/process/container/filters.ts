@@ -1,7 +1,7 @@
 /** The filters between a decoded frame and upright RGB pixels of the right size and colours. */
 
+import type { Size } from '../../../media/size.ts'
 import type { Colours } from '../colours/colours.ts'
-import type { Size } from '../image/plan.ts'
 import type { VideoInfo } from './container.ts'
 
 export interface FilterOptions {

@@ -2,7 +2,7 @@
 
 import type { Failure } from '@media-proxy/shared/response/failure.ts'
 import type { VideoFormat } from '../../../media/kinds.ts'
-import type { Size } from '../image/plan.ts'
+import type { Size } from '../../../media/size.ts'
 import type { RawPicture } from '../image/raw-picture.ts'
 import type { ImageSequence } from '../image/sequence.ts'
 import type { MediaSource } from '../source/media-source.ts'

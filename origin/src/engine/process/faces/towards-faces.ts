@@ -1,6 +1,6 @@
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { Size } from '../../../media/size.ts'
 import type { Layout, Part } from '../image/layout.ts'
-import type { Size } from '../image/plan.ts'
 import type { RawPicture } from '../image/raw-picture.ts'
 import { findFaces } from './find-faces.ts'
 

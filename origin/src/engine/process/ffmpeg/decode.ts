@@ -1,11 +1,11 @@
 /** Coded bytes in, upright RGB pixels out: one child for a frame, or for several of one video. */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { Size } from '../../../media/size.ts'
 import { FFMPEG_DECODERS } from '../container/codecs.ts'
 import type { PacketRun } from '../container/container.ts'
 import { alphaFilters, frameFilters } from '../container/filters.ts'
 import type { DecodeOptions, Frame } from '../container/video-decoder.ts'
-import type { Size } from '../image/plan.ts'
 import type { RawPicture } from '../image/raw-picture.ts'
 import { alphaStream, elementaryStream, hasElementaryForm } from './elementary.ts'
 import type { Ffmpeg } from './ffmpeg.ts'

@@ -3,9 +3,8 @@ import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import { giveBack } from '../../../streams/give-back.ts'
 import type { Apng, ApngFrame } from './apng.ts'
 import { hasDeepProfile, toScreen } from './deep-profile.ts'
-import { UNLIMITED_PIXELS } from './inspect.ts'
 import type { RawPicture } from './raw-picture.ts'
-import { sharp } from './sharp.ts'
+import { sharp, UNLIMITED_PIXELS } from './sharp.ts'
 import { turned } from './turn-pixels.ts'
 
 /**

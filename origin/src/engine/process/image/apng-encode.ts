@@ -1,6 +1,5 @@
-import { UNLIMITED_PIXELS } from './inspect.ts'
 import { encodePngChunk, PNG_SIGNATURE, pngChunks } from './png-chunks.ts'
-import { sharp } from './sharp.ts'
+import { sharp, UNLIMITED_PIXELS } from './sharp.ts'
 import { framesOf, type Strip } from './strip.ts'
 
 /**

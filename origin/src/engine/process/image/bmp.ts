@@ -5,7 +5,7 @@
  */
 
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
-import type { Size } from './plan.ts'
+import type { Size } from '../../../media/size.ts'
 import type { RawPicture } from './raw-picture.ts'
 
 /** Pixels of a bitmap as it is shown; undefined where there is no header of one. */

@@ -4,10 +4,10 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
 import { readApng } from './apng.ts'
 import { playApng } from './apng-compose.ts'
-import { type ImageInfo, UNLIMITED_PIXELS } from './inspect.ts'
+import type { ImageInfo } from './inspect.ts'
 import { openFile } from './open-file.ts'
 import type { RawPicture } from './raw-picture.ts'
-import { sharp } from './sharp.ts'
+import { sharp, UNLIMITED_PIXELS } from './sharp.ts'
 
 /** Tells whether Sharp, asked for a still, would not give the first frame that is shown. */
 export function needsOwnDecoder(info: ImageInfo): boolean {

@@ -20,6 +20,7 @@
 import type { ImageFormat } from '@media-proxy/shared/formats.ts'
 import type { Quality } from '@media-proxy/shared/request/media-request.ts'
 import type { Sharp } from 'sharp'
+import type { AnimationTiming } from './strip.ts'
 
 export interface EncodeOptions {
   readonly format: ImageFormat
@@ -37,13 +38,6 @@ export interface EncodeOptions {
   readonly grainy: boolean
   /** Of an animation whose frames come as bare pixels; otherwise the source's own is kept. */
   readonly timing?: AnimationTiming
-}
-
-export interface AnimationTiming {
-  /** How often it plays; 0 is for ever. */
-  readonly loop: number
-  /** Milliseconds each frame is shown. */
-  readonly delay?: number[]
 }
 
 /**

@@ -2,6 +2,7 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import type { Metadata } from 'sharp'
 import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
 import { type MediaLimits, validateDeclaredSize } from '../../../media/limits.ts'
+import type { Size } from '../../../media/size.ts'
 import { countApngFrames, hidesDefaultImage } from './apng.ts'
 import { isBeyondSharp } from './avif-colours.ts'
 import { bmpSize } from './bmp.ts'
@@ -9,10 +10,9 @@ import { hasDeepProfile, hasUselessProfile } from './deep-profile.ts'
 import { isProfileOf } from './icc-header.ts'
 import { jxlSize } from './jxl-header.ts'
 import { AS_FAR_AS_IT_GOES } from './mend.ts'
-import type { Size } from './plan.ts'
 import { isHdrPng } from './png-colours.ts'
 import { readSequence } from './sequence.ts'
-import { sharp } from './sharp.ts'
+import { sharp, UNLIMITED_PIXELS } from './sharp.ts'
 import { underStillBrand } from './still-brand.ts'
 import { svgSize } from './svg-root.ts'
 import { isLosslessWebp } from './webp-lossless.ts'
@@ -57,9 +57,6 @@ export interface InspectOptions {
   /** All frames will be decoded and kept, or only some are looked at. */
   readonly animated: boolean
 }
-
-/** Pixel limits of Sharp itself are off: `validateDeclaredSize` has the say, in bytes. */
-export const UNLIMITED_PIXELS = { limitInputPixels: false } as const
 
 /**
  * Reads the header of an image and checks it before anything is decoded. Fails with `undecodable` or

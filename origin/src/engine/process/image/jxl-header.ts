@@ -1,7 +1,7 @@
 /** The header of JPEG XL (ISO/IEC 18181-1, annex D), which Sharp does not read. */
 
 import { boxesIn } from '../../../media/iso-boxes.ts'
-import type { Size } from './plan.ts'
+import type { Size } from '../../../media/size.ts'
 
 /** Pixels of a JPEG XL as it is shown, orientation applied; undefined where there is no header of one. */
 export function jxlSize(bytes: Uint8Array): Size | undefined {

@@ -6,8 +6,9 @@
 import type { Crop, Flip, Pad, Rotation } from '@media-proxy/shared/request/image-operations.ts'
 import type { Gravity } from '@media-proxy/shared/request/media-request.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { Size } from '../../../media/size.ts'
 import type { RenderOptions } from '../../render-options.ts'
-import { drawnSize, type Plan, type PlanSource, planOf, type Size, swapped } from './plan.ts'
+import { drawnSize, type Plan, type PlanSource, planOf, swapped } from './plan.ts'
 
 /** In pixels of the upright source. */
 export interface Part extends Size {

@@ -1,8 +1,8 @@
 import type { Sharp, SharpOptions } from 'sharp'
 import { toScreen } from './deep-profile.ts'
-import { type ImageInfo, UNLIMITED_PIXELS } from './inspect.ts'
+import type { ImageInfo } from './inspect.ts'
 import { AS_FAR_AS_IT_GOES } from './mend.ts'
-import { sharp } from './sharp.ts'
+import { sharp, UNLIMITED_PIXELS } from './sharp.ts'
 import { underStillBrand } from './still-brand.ts'
 
 /** Opens a file that Sharp reads: upright, on its way to sRGB, as far as it goes. */

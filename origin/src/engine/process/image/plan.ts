@@ -4,12 +4,8 @@
  */
 
 import type { AssetRoute, Fit, Gravity } from '@media-proxy/shared/request/media-request.ts'
+import type { Size } from '../../../media/size.ts'
 import type { Geometry } from '../../render-options.ts'
-
-export interface Size {
-  readonly width: number
-  readonly height: number
-}
 
 /** How the source becomes the rendition. `width` and `height` are the rendition's. */
 export interface Plan extends Size {

@@ -10,9 +10,8 @@ import { coloursOf } from '../colours/colours.ts'
 import { BT709, type Curve, greyProfile, type Primaries, rgbProfile } from '../colours/icc-profile.ts'
 import { curveOf, type ToldColours, toldColours } from '../colours/told-colours.ts'
 import { isProfileOf, spaceOfProfile } from './icc-header.ts'
-import { UNLIMITED_PIXELS } from './inspect.ts'
 import { encodePngChunk, PNG_SIGNATURE, pngChunks, unpackProfile } from './png-chunks.ts'
-import { sharp } from './sharp.ts'
+import { sharp, UNLIMITED_PIXELS } from './sharp.ts'
 
 /**
  * The same picture with a profile instead of what told its colours, or without one that means nothing; undefined where it

@@ -11,8 +11,9 @@
  */
 
 import type { ResizeOptions, Sharp } from 'sharp'
+import type { Size } from '../../../media/size.ts'
 import type { ImageInfo } from './inspect.ts'
-import type { Plan, Size } from './plan.ts'
+import type { Plan } from './plan.ts'
 import type { Render } from './render-stages.ts'
 
 /** Beyond this many pixels of the source the time counts for more: 7 ms a megapixel. */

@@ -1,13 +1,13 @@
 import type { ImageFormat } from '@media-proxy/shared/formats.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Sharp } from 'sharp'
+import type { Size } from '../../../media/size.ts'
 import { giveBack } from '../../../streams/give-back.ts'
 import { awaitingBackground, inItsColours } from './background.ts'
 import { type DecodeStill, decodeFrame, needsOwnDecoder } from './decode.ts'
-import { type ImageInfo, UNLIMITED_PIXELS } from './inspect.ts'
+import type { ImageInfo } from './inspect.ts'
 import { bytesToKeep, type KeptStill } from './kept-still.ts'
 import { openFile } from './open-file.ts'
-import type { Size } from './plan.ts'
 import type { RawPicture } from './raw-picture.ts'
 import { coarseSize, readFully } from './reading.ts'
 import { renderAnimation } from './render-animation.ts'
@@ -24,7 +24,7 @@ import {
   type SourceImageInfo,
   scale,
 } from './render-stages.ts'
-import { sharp } from './sharp.ts'
+import { sharp, UNLIMITED_PIXELS } from './sharp.ts'
 import { wrapInTiff } from './tiff-wrap.ts'
 
 export { type Played, renderPlayed } from './render-animation.ts'

@@ -5,8 +5,8 @@
  */
 
 import { findBoxes, type IsoBox, type Span } from '../../../media/iso-boxes.ts'
-import type { AnimationTiming } from './encode.ts'
-import type { Size } from './plan.ts'
+import type { Size } from '../../../media/size.ts'
+import type { AnimationTiming } from './strip.ts'
 
 /** What the index of a sequence tells. */
 export interface ImageSequence {

@@ -20,6 +20,9 @@ sharp.unblock({
 sharp.concurrency(1)
 sharp.cache(false)
 
+/** Pixel limits of Sharp itself are off: `validateDeclaredSize` has the say, in bytes. */
+export const UNLIMITED_PIXELS = { limitInputPixels: false } as const
+
 /** Raised whenever the same plan would give other bytes: it is part of every rendition's ETag. */
 const RENDER_SETTINGS_REVISION = 12
 

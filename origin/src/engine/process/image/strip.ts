@@ -1,4 +1,9 @@
-import type { AnimationTiming } from './encode.ts'
+export interface AnimationTiming {
+  /** How often it plays; 0 is for ever. */
+  readonly loop: number
+  /** Milliseconds each frame is shown. */
+  readonly delay?: number[]
+}
 
 /** An animation as Sharp handles one: its frames below each other in one tall RGBA picture. */
 export interface Strip {

@@ -7,8 +7,7 @@ import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { sniff } from '../../../media/sniff.ts'
 import { isGzip } from '../../../media/sniff-svg.ts'
 import { bmpSize, decodeBmp } from './bmp.ts'
-import { UNLIMITED_PIXELS } from './inspect.ts'
-import { sharp } from './sharp.ts'
+import { sharp, UNLIMITED_PIXELS } from './sharp.ts'
 import { svgAsUtf8 } from './svg-text.ts'
 
 /** What opens it, the type, and what else is said of it. */

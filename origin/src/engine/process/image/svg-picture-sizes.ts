@@ -1,7 +1,7 @@
 /** How large the pictures inside a drawing are, by their first bytes: no element tells what they cost. */
 
+import type { Size } from '../../../media/size.ts'
 import { bmpSize } from './bmp.ts'
-import type { Size } from './plan.ts'
 import { WEBP_HEADER_BYTES } from './riff.ts'
 import { MAX_PIXELS } from './svg-images.ts'
 

@@ -2,9 +2,8 @@ import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import { rgbProfileOfGrey } from '../colours/icc-profile.ts'
 import { hasDeepProfile, toScreen } from './deep-profile.ts'
 import { spaceOfProfile } from './icc-header.ts'
-import { UNLIMITED_PIXELS } from './inspect.ts'
 import type { RawPicture } from './raw-picture.ts'
-import { sharp } from './sharp.ts'
+import { sharp, UNLIMITED_PIXELS } from './sharp.ts'
 import { wrapInTiff } from './tiff-wrap.ts'
 
 /** Pixels in the colours of their file. */

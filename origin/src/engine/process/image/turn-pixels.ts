@@ -1,6 +1,6 @@
 /** Bare pixels as EXIF's orientation (Exif 2.32, tag 274) says that they are shown, where Sharp turns none. */
 
-import type { Size } from './plan.ts'
+import type { Size } from '../../../media/size.ts'
 import type { RawPicture } from './raw-picture.ts'
 
 /** Tells whether width and height change places. */

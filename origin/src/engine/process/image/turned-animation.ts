@@ -3,15 +3,14 @@
  * as they are wanted first, since all of them are held.
  */
 
+import type { Size } from '../../../media/size.ts'
 import type { ImageInfo } from './inspect.ts'
-import { UNLIMITED_PIXELS } from './inspect.ts'
 import { AS_FAR_AS_IT_GOES } from './mend.ts'
-import type { Size } from './plan.ts'
 import type { RawPicture } from './raw-picture.ts'
 import { readingOptions } from './reading.ts'
 import type { Played } from './render-animation.ts'
 import type { Render } from './render-stages.ts'
-import { sharp } from './sharp.ts'
+import { sharp, UNLIMITED_PIXELS } from './sharp.ts'
 import { framesOf } from './strip.ts'
 import { isSideways, turned } from './turn-pixels.ts'
 

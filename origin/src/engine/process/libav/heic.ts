@@ -5,12 +5,12 @@
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Frame } from 'node-av/lib'
+import type { Size } from '../../../media/size.ts'
 import type { Colours } from '../colours/colours.ts'
 import { coloursOf, mergeColours } from '../colours/colours.ts'
 import { isFullRangeAv1 } from '../heif/av1-range.ts'
 import { nclxColours, profileOf } from '../heif/heif-colours.ts'
 import { type HeifFile, type HeifItem, readHeif, shownItem } from '../heif/heif-items.ts'
-import type { Size } from '../image/plan.ts'
 import { decoderOf } from './codec-names.ts'
 import { createConverter } from './convert.ts'
 import { openDecoder } from './decoder.ts'

@@ -2,10 +2,10 @@
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Frame } from 'node-av/lib'
+import type { Size } from '../../../media/size.ts'
 import { coloursOf, mergeColours } from '../colours/colours.ts'
 import type { VideoInfo } from '../container/container.ts'
 import { alphaFilters, frameFilters } from '../container/filters.ts'
-import type { Size } from '../image/plan.ts'
 import type { RawPicture } from '../image/raw-picture.ts'
 import { createConverter, type Picture } from './convert.ts'
 import type { Libav } from './load.ts'

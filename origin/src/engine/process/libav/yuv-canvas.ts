@@ -1,6 +1,6 @@
 /** A decoded picture that is put together from tiles, plane by plane, so that colours are converted across seams. */
 
-import type { Size } from '../image/plan.ts'
+import type { Size } from '../../../media/size.ts'
 
 /** How the samples of one kind of pixels lie in memory, plane after plane without padding. */
 export interface PlaneLayout {

@@ -1,9 +1,9 @@
 /** The size in which a video's frames are handed over, by the size at which they will be seen. */
 
 import type { SourceLimits } from '../../../media/limits.ts'
+import type { Size } from '../../../media/size.ts'
 import type { VideoInfo } from '../container/container.ts'
 import { isHdr } from '../container/filters.ts'
-import type { Size } from '../image/plan.ts'
 
 /** Four bytes a pixel, as the limit on decoded bytes counts them. */
 export function maxPixels(limits: SourceLimits): number {

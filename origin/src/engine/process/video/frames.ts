@@ -1,6 +1,6 @@
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { Size } from '../../../media/size.ts'
 import type { Frame } from '../container/video-decoder.ts'
-import type { Size } from '../image/plan.ts'
 import { threeMoments } from '../moments/moments.ts'
 import type { Video } from './video.ts'
 

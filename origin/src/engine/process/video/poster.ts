@@ -1,11 +1,11 @@
 /** The frame that stands for a video where its first one says little (`time=best`). */
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { Size } from '../../../media/size.ts'
 import type { Frame } from '../container/video-decoder.ts'
-import { UNLIMITED_PIXELS } from '../image/inspect.ts'
-import { type Size, sizeWithin } from '../image/plan.ts'
+import { sizeWithin } from '../image/plan.ts'
 import type { RawPicture } from '../image/raw-picture.ts'
-import { sharp } from '../image/sharp.ts'
+import { sharp, UNLIMITED_PIXELS } from '../image/sharp.ts'
 import { evenMoments } from '../moments/moments.ts'
 import type { Video } from './video.ts'
 
