@@ -6,7 +6,7 @@ import {
   encodePngChunk,
   PNG_SIGNATURE,
   pngChunks,
-} from '@media-proxy/origin/engine/process/image/png-chunks.ts'
+} from '@media-proxy/origin/engine/process/formats/png/png-chunks.ts'
 import { fail } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'
 import { seededRandom } from './seeded-random.ts'

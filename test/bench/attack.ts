@@ -1,7 +1,7 @@
 /** Files that are cheap to send and dear to open, ten at once, and how somebody else's avatar fares meanwhile. */
 
 import { deflateSync } from 'node:zlib'
-import { encodePngChunk, PNG_SIGNATURE } from '@media-proxy/origin/engine/process/image/png-chunks.ts'
+import { encodePngChunk, PNG_SIGNATURE } from '@media-proxy/origin/engine/process/formats/png/png-chunks.ts'
 import sharp from 'sharp'
 import { noisePng } from '../fixtures.ts'
 import { percentile } from './latency.ts'

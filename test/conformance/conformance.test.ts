@@ -1,4 +1,4 @@
-import { countApngFrames, readApng } from '@media-proxy/origin/engine/process/image/apng.ts'
+import { countApngFrames, readApng } from '@media-proxy/origin/engine/process/formats/png/apng.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'

@@ -2,8 +2,8 @@
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Apng, readApng } from '@media-proxy/origin/engine/process/image/apng.ts'
-import { playApng } from '@media-proxy/origin/engine/process/image/apng-compose.ts'
+import { type Apng, readApng } from '@media-proxy/origin/engine/process/formats/png/apng.ts'
+import { playApng } from '@media-proxy/origin/engine/process/formats/png/apng-compose.ts'
 import { decodeHeic } from '@media-proxy/origin/engine/process/image/heic.ts'
 import { inspectImage } from '@media-proxy/origin/engine/process/image/inspect.ts'
 import { placeholderOf } from '@media-proxy/origin/engine/process/image/placeholder.ts'

@@ -1,7 +1,7 @@
 /** Animations that play in browsers play here. */
 
-import { pngChunks } from '@media-proxy/origin/engine/process/image/png-chunks.ts'
-import { readSequence } from '@media-proxy/origin/engine/process/image/sequence.ts'
+import { readSequence } from '@media-proxy/origin/engine/process/formats/heif/sequence.ts'
+import { pngChunks } from '@media-proxy/origin/engine/process/formats/png/png-chunks.ts'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { corpusFiles, readCorpus } from '../corpus/corpus.ts'

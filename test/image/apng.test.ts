@@ -4,12 +4,12 @@ import {
   countApngFrames,
   hidesDefaultImage,
   readApng,
-} from '@media-proxy/origin/engine/process/image/apng.ts'
-import { playApng } from '@media-proxy/origin/engine/process/image/apng-compose.ts'
-import { encodeApng } from '@media-proxy/origin/engine/process/image/apng-encode.ts'
+} from '@media-proxy/origin/engine/process/formats/png/apng.ts'
+import { playApng } from '@media-proxy/origin/engine/process/formats/png/apng-compose.ts'
+import { encodeApng } from '@media-proxy/origin/engine/process/formats/png/apng-encode.ts'
+import { encodePngChunk } from '@media-proxy/origin/engine/process/formats/png/png-chunks.ts'
 import { decodePicture } from '@media-proxy/origin/engine/process/image/decode.ts'
 import { inspectImage } from '@media-proxy/origin/engine/process/image/inspect.ts'
-import { encodePngChunk } from '@media-proxy/origin/engine/process/image/png-chunks.ts'
 import { renderImage } from '@media-proxy/origin/engine/process/image/render-image.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'

@@ -5,7 +5,7 @@ import {
   PNG_SIGNATURE,
   type PngChunk,
   pngChunks,
-} from '@media-proxy/origin/engine/process/image/png-chunks.ts'
+} from '@media-proxy/origin/engine/process/formats/png/png-chunks.ts'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Door, openFilesystemOrigin } from '../doors.ts'

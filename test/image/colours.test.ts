@@ -4,13 +4,13 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { deflateSync } from 'node:zlib'
 import { BT709, rgbProfile } from '@media-proxy/origin/engine/process/colours/icc-profile.ts'
-import { decodePicture } from '@media-proxy/origin/engine/process/image/decode.ts'
-import { inspectImage } from '@media-proxy/origin/engine/process/image/inspect.ts'
 import {
   encodePngChunk,
   PNG_SIGNATURE,
   pngChunks,
-} from '@media-proxy/origin/engine/process/image/png-chunks.ts'
+} from '@media-proxy/origin/engine/process/formats/png/png-chunks.ts'
+import { decodePicture } from '@media-proxy/origin/engine/process/image/decode.ts'
+import { inspectImage } from '@media-proxy/origin/engine/process/image/inspect.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'
 

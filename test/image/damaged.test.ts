@@ -5,7 +5,7 @@ import {
   encodePngChunk,
   PNG_SIGNATURE,
   pngChunks,
-} from '@media-proxy/origin/engine/process/image/png-chunks.ts'
+} from '@media-proxy/origin/engine/process/formats/png/png-chunks.ts'
 import sharp, { type Metadata } from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Door, openFilesystemOrigin } from '../doors.ts'

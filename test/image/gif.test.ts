@@ -1,7 +1,7 @@
 /** GIF as browsers show it: nothing where no frame has painted, and where one was disposed of. */
 
-import { gifFrames } from '@media-proxy/origin/engine/process/image/gif-frames.ts'
-import { pngChunks } from '@media-proxy/origin/engine/process/image/png-chunks.ts'
+import { gifFrames } from '@media-proxy/origin/engine/process/formats/gif/gif-frames.ts'
+import { pngChunks } from '@media-proxy/origin/engine/process/formats/png/png-chunks.ts'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Door, openFilesystemOrigin } from '../doors.ts'

@@ -1,10 +1,10 @@
 /** Pixels of files that Sharp reads, for what is done to them elsewhere. */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { codePointsOfPng } from './formats/png/png-colours.ts'
 import { decodingFailure } from './image/decode.ts'
 import { type ImageInfo, readHeader } from './image/inspect.ts'
 import { openFile } from './image/open-file.ts'
-import { codePointsOfPng } from './image/png-colours.ts'
 import type { ProfiledPicture } from './image/to-srgb.ts'
 import type { DecodedStill } from './libav/still.ts'
 

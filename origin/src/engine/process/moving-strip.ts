@@ -1,9 +1,9 @@
 import { type Failure, failOpenly, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { readSequence } from './formats/heif/sequence.ts'
 import type { ImageInfo } from './image/inspect.ts'
 import { animationStrip, playedStrip } from './image/render-animation.ts'
 import type { Render } from './image/render-stages.ts'
-import { readSequence } from './image/sequence.ts'
-import type { Strip } from './image/strip.ts'
+import type { Strip } from './pixels/strip.ts'
 import { playSequence } from './video/play-sequence.ts'
 import type { VideoTools } from './video/video.ts'
 

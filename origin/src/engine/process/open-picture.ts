@@ -1,9 +1,9 @@
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { ImageFormat as SourceFormat } from '../../media/kinds.ts'
 import type { Deferred } from '../jobs.ts'
-import { hideTheRest } from './image/hide-the-rest.ts'
+import { type Mended, mend, readable } from './formats/mend.ts'
+import { hideTheRest } from './formats/png/hide-the-rest.ts'
 import { type ImageInfo, readInfo } from './image/inspect.ts'
-import { type Mended, mend, readable } from './image/mend.ts'
 import type { SeenBytes } from './predict.ts'
 import type { MediaSource } from './source/media-source.ts'
 

@@ -12,16 +12,16 @@ import {
 } from '../cost.ts'
 import { predictStill } from '../film-cost.ts'
 import type { Cost } from '../jobs.ts'
+import { MAX_PIXELS as MAX_GIF_PIXELS } from './formats/gif/mend-gif.ts'
+import { isWholePng } from './formats/png/mend-png.ts'
+import { picturesInSvg } from './formats/svg/svg-picture-sizes.ts'
+import { rowsAtOnce } from './formats/tiff/tiff-samples.ts'
 import { MAX_ENCODES } from './image/fit-bytes.ts'
 import type { ImageInfo } from './image/inspect.ts'
 import { seeksFaces, sizeOf } from './image/layout.ts'
-import { MAX_PIXELS as MAX_GIF_PIXELS } from './image/mend-gif.ts'
-import { isWholePng } from './image/mend-png.ts'
 import { coarseSize, isWholeWebp } from './image/reading.ts'
 import type { Render } from './image/render-image.ts'
 import { isHeld } from './image/render-stages.ts'
-import { picturesInSvg } from './image/svg-picture-sizes.ts'
-import { rowsAtOnce } from './image/tiff-samples.ts'
 
 /** What of a source is known when its header is. */
 export interface SeenBytes {

@@ -12,8 +12,8 @@ import { cutPixels } from './image/cut-pixels.ts'
 import type { ImageInfo } from './image/inspect.ts'
 import { isRightAngle, type Layout, largestPlan, layoutOf, seeksFaces } from './image/layout.ts'
 import { swapped } from './image/plan.ts'
-import type { RawPicture } from './image/raw-picture.ts'
 import { type Render, renderRaw } from './image/render-image.ts'
+import type { RawPicture } from './pixels/raw-picture.ts'
 
 /** What is asked of a render. */
 export type WantedRender = Pick<RenderJob, 'options' | 'renderQuality' | 'limits'>

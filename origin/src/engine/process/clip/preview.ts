@@ -5,11 +5,11 @@ import type { Frame } from 'node-av/lib'
 import type { Size } from '../../../media/size.ts'
 import type { VideoInfo } from '../container/container.ts'
 import type { Plan } from '../image/plan.ts'
-import type { RawPicture } from '../image/raw-picture.ts'
 import type { Played } from '../image/render-image.ts'
 import type { Libav } from '../libav/load.ts'
 import type { OpenedStreams } from '../libav/open.ts'
 import { createPainter, type Painter } from '../libav/painter.ts'
+import type { RawPicture } from '../pixels/raw-picture.ts'
 import { readFilm, type Span } from './film.ts'
 
 export interface PreviewOptions {

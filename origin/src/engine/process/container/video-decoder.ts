@@ -3,8 +3,8 @@
 import type { Failure } from '@media-proxy/shared/response/failure.ts'
 import type { VideoFormat } from '../../../media/kinds.ts'
 import type { Size } from '../../../media/size.ts'
-import type { RawPicture } from '../image/raw-picture.ts'
-import type { ImageSequence } from '../image/sequence.ts'
+import type { ImageSequence } from '../formats/heif/sequence.ts'
+import type { RawPicture } from '../pixels/raw-picture.ts'
 import type { MediaSource } from '../source/media-source.ts'
 import type { ContainerInfo, VideoInfo } from './container.ts'
 

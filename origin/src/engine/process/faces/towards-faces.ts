@@ -1,7 +1,7 @@
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Size } from '../../../media/size.ts'
 import type { Layout, Part } from '../image/layout.ts'
-import type { RawPicture } from '../image/raw-picture.ts'
+import type { RawPicture } from '../pixels/raw-picture.ts'
 import { findFaces } from './find-faces.ts'
 
 /**

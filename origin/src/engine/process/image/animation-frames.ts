@@ -1,7 +1,7 @@
 /** When the frames of an animation are shown. */
 
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
-import { readApng } from './apng.ts'
+import { readApng } from '../formats/png/apng.ts'
 import { type ImageInfo, readHeader } from './inspect.ts'
 
 /** What browsers show a frame for that asks for no more than 10 ms; one of 11 is shown for that. */

@@ -1,6 +1,6 @@
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { encode } from 'blurhash'
-import type { RawPicture } from './raw-picture.ts'
+import type { RawPicture } from '../pixels/raw-picture.ts'
 import { smallOf } from './small-picture.ts'
 
 /** More pixels than that change no digit of it that anybody sees. */

@@ -1,5 +1,5 @@
+import type { RawPicture } from '../pixels/raw-picture.ts'
 import type { Part } from './layout.ts'
-import type { RawPicture } from './raw-picture.ts'
 
 /** How far a channel of a border's pixel may be from that of the upper left one, of 255: codecs leave some noise. */
 const ALIKE = 10

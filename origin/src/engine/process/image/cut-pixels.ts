@@ -2,9 +2,9 @@
 
 import type { ImageOperations } from '@media-proxy/shared/request/image-operations.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { RawPicture } from '../pixels/raw-picture.ts'
 import { insideBorder } from './border.ts'
 import { type Part, partOf } from './layout.ts'
-import type { RawPicture } from './raw-picture.ts'
 import { openRaw, pixelsOf } from './render-stages.ts'
 
 /** The part of a picture that is used. Fails with `bad-request` where the crop lies outside of it. */

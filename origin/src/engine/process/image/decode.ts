@@ -2,12 +2,12 @@
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
-import { readApng } from './apng.ts'
-import { playApng } from './apng-compose.ts'
+import { readApng } from '../formats/png/apng.ts'
+import { playApng } from '../formats/png/apng-compose.ts'
+import type { RawPicture } from '../pixels/raw-picture.ts'
+import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 import type { ImageInfo } from './inspect.ts'
 import { openFile } from './open-file.ts'
-import type { RawPicture } from './raw-picture.ts'
-import { sharp, UNLIMITED_PIXELS } from './sharp.ts'
 
 /** Tells whether Sharp, asked for a still, would not give the first frame that is shown. */
 export function needsOwnDecoder(info: ImageInfo): boolean {

@@ -20,7 +20,7 @@
 import type { ImageFormat } from '@media-proxy/shared/formats.ts'
 import type { Quality } from '@media-proxy/shared/request/media-request.ts'
 import type { Sharp } from 'sharp'
-import type { AnimationTiming } from './strip.ts'
+import type { AnimationTiming } from '../pixels/strip.ts'
 
 export interface EncodeOptions {
   readonly format: ImageFormat

@@ -1,4 +1,4 @@
-import type { RawPicture } from './raw-picture.ts'
+import type { RawPicture } from '../pixels/raw-picture.ts'
 
 /** Rows that are looked at. */
 const SAMPLED_ROWS = 64

@@ -4,11 +4,11 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import type { MainModule } from 'libheif-js/libheif-wasm/libheif.js'
+import { underStillBrand } from '../formats/heif/still-brand.ts'
+import { wrapInTiff } from '../formats/tiff/tiff-wrap.ts'
+import type { RawPicture } from '../pixels/raw-picture.ts'
+import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 import type { ImageInfo } from './inspect.ts'
-import type { RawPicture } from './raw-picture.ts'
-import { sharp, UNLIMITED_PIXELS } from './sharp.ts'
-import { underStillBrand } from './still-brand.ts'
-import { wrapInTiff } from './tiff-wrap.ts'
 
 /** A coded picture larger than its pixels carries something else, which nobody asked to read. */
 const MAX_PAYLOAD_BYTES = 32 * 1024 * 1024

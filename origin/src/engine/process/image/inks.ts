@@ -4,10 +4,10 @@
  */
 
 import type { Failure } from '@media-proxy/shared/response/failure.ts'
+import type { RawPicture } from '../pixels/raw-picture.ts'
 import { decodingFailure } from './decode.ts'
 import type { ImageInfo } from './inspect.ts'
 import { openFile } from './open-file.ts'
-import type { RawPicture } from './raw-picture.ts'
 
 const INKS = 4
 const FULL = 255

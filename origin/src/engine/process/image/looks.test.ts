@@ -4,10 +4,10 @@ import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts
 import { decode, isBlurhashValid } from 'blurhash'
 import sharp, { type Sharp } from 'sharp'
 import { describe, expect, it } from 'vitest'
+import type { RawPicture } from '../pixels/raw-picture.ts'
 import { blurHashOf } from './blur-hash.ts'
 import { paletteOf } from './palette.ts'
 import { perceptualHashOf } from './perceptual-hash.ts'
-import type { RawPicture } from './raw-picture.ts'
 
 async function rawOf(pipeline: Sharp): Promise<RawPicture> {
   const { data, info } = await pipeline.raw().toBuffer({ resolveWithObject: true })

@@ -1,9 +1,9 @@
 import type { Sharp, SharpOptions } from 'sharp'
-import { toScreen } from './deep-profile.ts'
+import { toScreen } from '../colours/deep-profile.ts'
+import { underStillBrand } from '../formats/heif/still-brand.ts'
+import { AS_FAR_AS_IT_GOES } from '../formats/mend.ts'
+import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 import type { ImageInfo } from './inspect.ts'
-import { AS_FAR_AS_IT_GOES } from './mend.ts'
-import { sharp, UNLIMITED_PIXELS } from './sharp.ts'
-import { underStillBrand } from './still-brand.ts'
 
 /** Opens a file that Sharp reads: upright, on its way to sRGB, as far as it goes. */
 export function openFile(bytes: Uint8Array, info: ImageInfo, options: SharpOptions): Sharp {

@@ -6,10 +6,10 @@ import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
 import type { Geometry } from '../../render-options.ts'
+import type { RawPicture } from '../pixels/raw-picture.ts'
 import { cutPixels } from './cut-pixels.ts'
 import { fitBytes } from './fit-bytes.ts'
 import { layoutOf, sizeOf } from './layout.ts'
-import type { RawPicture } from './raw-picture.ts'
 import { type Render, renderRaw } from './render-image.ts'
 
 type RGB = readonly [number, number, number]

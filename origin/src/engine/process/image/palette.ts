@@ -1,8 +1,8 @@
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { RawPicture } from '../pixels/raw-picture.ts'
+import { sharp } from '../pixels/sharp.ts'
 import { decodingFailure } from './decode.ts'
-import type { RawPicture } from './raw-picture.ts'
 import { openRaw } from './render-stages.ts'
-import { sharp } from './sharp.ts'
 import { smallOf } from './small-picture.ts'
 
 const COLOURS = 5

@@ -1,5 +1,5 @@
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { RawPicture } from './raw-picture.ts'
+import type { RawPicture } from '../pixels/raw-picture.ts'
 import { smallOf } from './small-picture.ts'
 
 /** The picture is looked at in so many pixels a side, and so many of its lowest frequencies a side are kept. */

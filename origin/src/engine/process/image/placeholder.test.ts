@@ -2,8 +2,8 @@ import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'
 import { thumbHashToApproximateAspectRatio, thumbHashToAverageRGBA } from 'thumbhash'
 import { describe, expect, it } from 'vitest'
+import type { RawPicture } from '../pixels/raw-picture.ts'
 import { placeholderOf } from './placeholder.ts'
-import type { RawPicture } from './raw-picture.ts'
 
 const RED = { r: 200, g: 40, b: 20 }
 

@@ -1,7 +1,7 @@
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import { rgbaToThumbHash } from 'thumbhash'
-import type { RawPicture } from './raw-picture.ts'
-import { sharp, UNLIMITED_PIXELS } from './sharp.ts'
+import type { RawPicture } from '../pixels/raw-picture.ts'
+import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 
 /** ThumbHash takes no more, and has no use for it. */
 const MAX_SIDE_PIXELS = 100

@@ -2,15 +2,18 @@
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { OutputInfo, Sharp } from 'sharp'
-import { readApng } from './apng.ts'
-import { playApng } from './apng-compose.ts'
-import { encodeApng } from './apng-encode.ts'
+import { readApng } from '../formats/png/apng.ts'
+import { playApng } from '../formats/png/apng-compose.ts'
+import { encodeApng } from '../formats/png/apng-encode.ts'
+import type { RawPicture } from '../pixels/raw-picture.ts'
+import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
+import type { AnimationTiming } from '../pixels/strip.ts'
+import { framesOf, type Strip } from '../pixels/strip.ts'
 import { inItsColours } from './background.ts'
 import { decodingFailure } from './decode.ts'
 import type { ImageInfo } from './inspect.ts'
 import { sizeOf } from './layout.ts'
 import { openFile } from './open-file.ts'
-import type { RawPicture } from './raw-picture.ts'
 import { readingOptions } from './reading.ts'
 import {
   arrange,
@@ -25,9 +28,6 @@ import {
   type SourceImageInfo,
   scale,
 } from './render-stages.ts'
-import { sharp, UNLIMITED_PIXELS } from './sharp.ts'
-import type { AnimationTiming } from './strip.ts'
-import { framesOf, type Strip } from './strip.ts'
 import { thinFrames } from './thin-frames.ts'
 import { playTurned } from './turned-animation.ts'
 

@@ -3,12 +3,14 @@ import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts
 import type { Sharp } from 'sharp'
 import type { Size } from '../../../media/size.ts'
 import { giveBack } from '../../../streams/give-back.ts'
+import { wrapInTiff } from '../formats/tiff/tiff-wrap.ts'
+import type { RawPicture } from '../pixels/raw-picture.ts'
+import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 import { awaitingBackground, inItsColours } from './background.ts'
 import { type DecodeStill, decodeFrame, needsOwnDecoder } from './decode.ts'
 import type { ImageInfo } from './inspect.ts'
 import { bytesToKeep, type KeptStill } from './kept-still.ts'
 import { openFile } from './open-file.ts'
-import type { RawPicture } from './raw-picture.ts'
 import { coarseSize, readFully } from './reading.ts'
 import { renderAnimation } from './render-animation.ts'
 import {
@@ -24,8 +26,6 @@ import {
   type SourceImageInfo,
   scale,
 } from './render-stages.ts'
-import { sharp, UNLIMITED_PIXELS } from './sharp.ts'
-import { wrapInTiff } from './tiff-wrap.ts'
 
 export { type Played, renderPlayed } from './render-animation.ts'
 export type { Render } from './render-stages.ts'

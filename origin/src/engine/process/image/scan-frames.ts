@@ -1,13 +1,13 @@
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { MediaLimits } from '../../../media/limits.ts'
+import { readApng } from '../formats/png/apng.ts'
+import { playApng } from '../formats/png/apng-compose.ts'
 import { evenMoments } from '../moments/moments.ts'
 import { coarseFirst, scanCount } from '../moments/scan-choice.ts'
+import type { RawPicture } from '../pixels/raw-picture.ts'
 import { frameAt } from './animation-frames.ts'
-import { readApng } from './apng.ts'
-import { playApng } from './apng-compose.ts'
 import { decodePaged, shrink } from './decode.ts'
 import type { ImageInfo } from './inspect.ts'
-import type { RawPicture } from './raw-picture.ts'
 import { affordableDecodes, reachableFrames } from './reach.ts'
 
 /** Twice the side of what the model sees. */

@@ -1,6 +1,6 @@
 import type { Failure } from '@media-proxy/shared/response/failure.ts'
+import type { RawPicture } from '../pixels/raw-picture.ts'
 import { decodingFailure } from './decode.ts'
-import type { RawPicture } from './raw-picture.ts'
 import { openRaw } from './render-stages.ts'
 
 /** Fits into a square, or is stretched to one. */

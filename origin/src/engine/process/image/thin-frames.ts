@@ -1,7 +1,7 @@
 /** `fps` of an animation: fewer frames, which last as long as all of them did. */
 
+import { framesOf, type Strip } from '../pixels/strip.ts'
 import { shownMilliseconds } from './animation-frames.ts'
-import { framesOf, type Strip } from './strip.ts'
 
 /** What a GIF counts time in: a frame that is rounded up to so much too early is in time. */
 const ROUNDED_MS = 10

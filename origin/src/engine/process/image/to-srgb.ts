@@ -1,10 +1,10 @@
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+import { hasDeepProfile, toScreen } from '../colours/deep-profile.ts'
+import { spaceOfProfile } from '../colours/icc-header.ts'
 import { rgbProfileOfGrey } from '../colours/icc-profile.ts'
-import { hasDeepProfile, toScreen } from './deep-profile.ts'
-import { spaceOfProfile } from './icc-header.ts'
-import type { RawPicture } from './raw-picture.ts'
-import { sharp, UNLIMITED_PIXELS } from './sharp.ts'
-import { wrapInTiff } from './tiff-wrap.ts'
+import { wrapInTiff } from '../formats/tiff/tiff-wrap.ts'
+import type { RawPicture } from '../pixels/raw-picture.ts'
+import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 
 /** Pixels in the colours of their file. */
 export interface ProfiledPicture {

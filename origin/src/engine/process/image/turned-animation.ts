@@ -4,15 +4,15 @@
  */
 
 import type { Size } from '../../../media/size.ts'
+import { AS_FAR_AS_IT_GOES } from '../formats/mend.ts'
+import type { RawPicture } from '../pixels/raw-picture.ts'
+import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
+import { framesOf } from '../pixels/strip.ts'
+import { isSideways, turned } from '../pixels/turn-pixels.ts'
 import type { ImageInfo } from './inspect.ts'
-import { AS_FAR_AS_IT_GOES } from './mend.ts'
-import type { RawPicture } from './raw-picture.ts'
 import { readingOptions } from './reading.ts'
 import type { Played } from './render-animation.ts'
 import type { Render } from './render-stages.ts'
-import { sharp, UNLIMITED_PIXELS } from './sharp.ts'
-import { framesOf } from './strip.ts'
-import { isSideways, turned } from './turn-pixels.ts'
 
 /** Plays a file upright. Throws what Sharp throws. */
 export async function playTurned(bytes: Uint8Array, info: ImageInfo, render: Render): Promise<Played> {

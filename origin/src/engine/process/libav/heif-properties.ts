@@ -1,7 +1,7 @@
 /** What the properties of a HEIF item say of what is done to it before it is shown. */
 
 import type { Size } from '../../../media/size.ts'
-import type { HeifProperty } from '../heif/heif-items.ts'
+import type { HeifProperty } from '../formats/heif/heif-items.ts'
 
 export interface Transforms {
   readonly filters: readonly string[]

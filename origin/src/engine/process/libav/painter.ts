@@ -6,7 +6,7 @@ import type { Size } from '../../../media/size.ts'
 import { coloursOf, mergeColours } from '../colours/colours.ts'
 import type { VideoInfo } from '../container/container.ts'
 import { alphaFilters, frameFilters } from '../container/filters.ts'
-import type { RawPicture } from '../image/raw-picture.ts'
+import type { RawPicture } from '../pixels/raw-picture.ts'
 import { createConverter, type Picture } from './convert.ts'
 import type { Libav } from './load.ts'
 

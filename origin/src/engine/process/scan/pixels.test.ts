@@ -1,6 +1,6 @@
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { describe, expect, it } from 'vitest'
-import type { RawPicture } from '../image/raw-picture.ts'
+import type { RawPicture } from '../pixels/raw-picture.ts'
 import { modelPixels } from './pixels.ts'
 
 /** The left half of one colour, the right half of another. */

@@ -1,7 +1,7 @@
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import { MODEL_SIDE_PIXELS } from '../../scan-model.ts'
-import type { RawPicture } from '../image/raw-picture.ts'
-import { sharp, UNLIMITED_PIXELS } from '../image/sharp.ts'
+import type { RawPicture } from '../pixels/raw-picture.ts'
+import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 
 /**
  * The squares that the model sees: the whole picture, stretched, without alpha, on white; on black what would not be seen

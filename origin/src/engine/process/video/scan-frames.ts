@@ -1,8 +1,8 @@
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Frame } from '../container/video-decoder.ts'
-import type { RawPicture } from '../image/raw-picture.ts'
 import { evenMoments } from '../moments/moments.ts'
 import { coarseFirst, scanCount } from '../moments/scan-choice.ts'
+import type { RawPicture } from '../pixels/raw-picture.ts'
 import { choosePoster, POSTER_CANDIDATES, posterMoments, sampleSize } from './poster.ts'
 import { PAST_THE_END_SECONDS, type Video } from './video.ts'
 

@@ -4,8 +4,8 @@ import type { Sprite } from '@media-proxy/shared/request/media-request.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Size } from '../../../media/size.ts'
 import type { Frame } from '../container/video-decoder.ts'
-import type { RawPicture } from '../image/raw-picture.ts'
 import { openRaw } from '../image/render-stages.ts'
+import type { RawPicture } from '../pixels/raw-picture.ts'
 import type { Video } from './video.ts'
 
 export interface SpriteSheet {

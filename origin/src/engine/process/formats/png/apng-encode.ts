@@ -1,6 +1,6 @@
+import { sharp, UNLIMITED_PIXELS } from '../../pixels/sharp.ts'
+import { framesOf, type Strip } from '../../pixels/strip.ts'
 import { encodePngChunk, PNG_SIGNATURE, pngChunks } from './png-chunks.ts'
-import { sharp, UNLIMITED_PIXELS } from './sharp.ts'
-import { framesOf, type Strip } from './strip.ts'
 
 /**
  * Writes a strip as an animated PNG. Each frame replaces only what has changed since the one before it, which

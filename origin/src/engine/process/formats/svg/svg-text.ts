@@ -1,7 +1,7 @@
 /** SVG in other clothes: compressed (`.svgz`), or in another encoding than UTF-8, which is all that librsvg reads. */
 
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
-import { gunzipFirst, isGzip, xmlEncoding } from '../../../media/sniff-svg.ts'
+import { gunzipFirst, isGzip, xmlEncoding } from '../../../../media/sniff-svg.ts'
 
 /** Drawings of megabytes compress to a tenth; what is larger was made to be large. */
 const MAX_INFLATED_BYTES = 16 * 1024 * 1024

@@ -1,6 +1,6 @@
 /** Rules of style sheets for some media (CSS Media Queries 4), of which librsvg knows none: those for a bright screen count. */
 
-import type { Size } from '../../../media/size.ts'
+import type { Size } from '../../../../media/size.ts'
 
 /** Longer documents are drawings that a program wrote, with their colours in place. */
 const MAX_BYTES = 1024 * 1024

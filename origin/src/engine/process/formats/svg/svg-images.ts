@@ -4,10 +4,10 @@
  */
 
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
-import { sniff } from '../../../media/sniff.ts'
-import { isGzip } from '../../../media/sniff-svg.ts'
-import { bmpSize, decodeBmp } from './bmp.ts'
-import { sharp, UNLIMITED_PIXELS } from './sharp.ts'
+import { sniff } from '../../../../media/sniff.ts'
+import { isGzip } from '../../../../media/sniff-svg.ts'
+import { sharp, UNLIMITED_PIXELS } from '../../pixels/sharp.ts'
+import { bmpSize, decodeBmp } from '../bmp/bmp.ts'
 import { svgAsUtf8 } from './svg-text.ts'
 
 /** What opens it, the type, and what else is said of it. */

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { isoBox } from '../../../media/iso-boxes.test-data.ts'
+import { isoBox } from '../../../../media/iso-boxes.test-data.ts'
 import { readHeif } from './heif-items.ts'
 
 const uint16 = (value: number) => Buffer.of(value >> 8, value & 255)

@@ -4,8 +4,8 @@
  * dots an inch and takes a `viewBox` for pixels, so the root is given the size that is meant.
  */
 
-import type { Size } from '../../../media/size.ts'
-import { findSvgRoot } from '../../../media/sniff-svg.ts'
+import type { Size } from '../../../../media/size.ts'
+import { findSvgRoot } from '../../../../media/sniff-svg.ts'
 import { COLOUR_NAMES } from './css-colours.ts'
 
 /** Room for comments and a document type before the root. */

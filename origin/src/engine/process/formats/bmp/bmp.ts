@@ -5,8 +5,8 @@
  */
 
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
-import type { Size } from '../../../media/size.ts'
-import type { RawPicture } from './raw-picture.ts'
+import type { Size } from '../../../../media/size.ts'
+import type { RawPicture } from '../../pixels/raw-picture.ts'
 
 /** Pixels of a bitmap as it is shown; undefined where there is no header of one. */
 export function bmpSize(bytes: Uint8Array): Size | undefined {

@@ -4,9 +4,9 @@
  * is read by what reads videos.
  */
 
-import { findBoxes, type IsoBox, type Span } from '../../../media/iso-boxes.ts'
-import type { Size } from '../../../media/size.ts'
-import type { AnimationTiming } from './strip.ts'
+import { findBoxes, type IsoBox, type Span } from '../../../../media/iso-boxes.ts'
+import type { Size } from '../../../../media/size.ts'
+import type { AnimationTiming } from '../../pixels/strip.ts'
 
 /** What the index of a sequence tells. */
 export interface ImageSequence {

@@ -1,7 +1,7 @@
 import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
-import { colourTableBytes } from './gif-frames.ts'
-import { pngChunks } from './png-chunks.ts'
-import { riffChunks, WEBP_FRAME_HEADER_BYTES, WEBP_HEADER_BYTES } from './riff.ts'
+import { colourTableBytes } from './gif/gif-frames.ts'
+import { pngChunks } from './png/png-chunks.ts'
+import { riffChunks, WEBP_FRAME_HEADER_BYTES, WEBP_HEADER_BYTES } from './webp/riff.ts'
 
 /**
  * Tells whether a file holds its picture and nothing else, so that its original bytes may leave the service.

@@ -5,10 +5,10 @@
 
 import { constants, crc32, createInflate, deflateSync } from 'node:zlib'
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
+import { hasDeepProfile, toScreen } from '../../colours/deep-profile.ts'
+import { sharp, UNLIMITED_PIXELS } from '../../pixels/sharp.ts'
 import { adam7Passes, fillMissingPasses } from './adam7.ts'
-import { hasDeepProfile, toScreen } from './deep-profile.ts'
 import { encodePngChunk, PNG_SIGNATURE, type PngChunk, pngChunks } from './png-chunks.ts'
-import { sharp, UNLIMITED_PIXELS } from './sharp.ts'
 
 /**
  * Gives a whole PNG for one that is cut off or has wrong checksums; undefined for one that has neither. Fails with

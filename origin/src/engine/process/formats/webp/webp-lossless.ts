@@ -1,4 +1,4 @@
-import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
+import type { ImageFormat as SourceFormat } from '../../../../media/kinds.ts'
 import { type RiffChunk, riffChunks, WEBP_FRAME_HEADER_BYTES, WEBP_HEADER_BYTES } from './riff.ts'
 
 /** Tells whether a WebP is lossless: its first bitstream, also that of an animation's first frame, is `VP8L`. */

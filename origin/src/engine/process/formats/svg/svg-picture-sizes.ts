@@ -1,8 +1,8 @@
 /** How large the pictures inside a drawing are, by their first bytes: no element tells what they cost. */
 
-import type { Size } from '../../../media/size.ts'
-import { bmpSize } from './bmp.ts'
-import { WEBP_HEADER_BYTES } from './riff.ts'
+import type { Size } from '../../../../media/size.ts'
+import { bmpSize } from '../bmp/bmp.ts'
+import { WEBP_HEADER_BYTES } from '../webp/riff.ts'
 import { MAX_PIXELS } from './svg-images.ts'
 
 export interface SvgPictures {

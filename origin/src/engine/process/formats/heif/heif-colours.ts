@@ -1,6 +1,6 @@
 /** What the properties of a HEIF item say of its colours. */
 
-import { type Colours, coloursOf } from '../colours/colours.ts'
+import { type Colours, coloursOf } from '../../colours/colours.ts'
 import type { HeifProperty } from './heif-items.ts'
 
 const COLOUR_TYPE_BYTES = 4

@@ -5,13 +5,13 @@
  */
 
 import { deflateSync } from 'node:zlib'
-import type { Colours } from '../colours/colours.ts'
-import { coloursOf } from '../colours/colours.ts'
-import { BT709, type Curve, greyProfile, type Primaries, rgbProfile } from '../colours/icc-profile.ts'
-import { curveOf, type ToldColours, toldColours } from '../colours/told-colours.ts'
-import { isProfileOf, spaceOfProfile } from './icc-header.ts'
+import type { Colours } from '../../colours/colours.ts'
+import { coloursOf } from '../../colours/colours.ts'
+import { isProfileOf, spaceOfProfile } from '../../colours/icc-header.ts'
+import { BT709, type Curve, greyProfile, type Primaries, rgbProfile } from '../../colours/icc-profile.ts'
+import { curveOf, type ToldColours, toldColours } from '../../colours/told-colours.ts'
+import { sharp, UNLIMITED_PIXELS } from '../../pixels/sharp.ts'
 import { encodePngChunk, PNG_SIGNATURE, pngChunks, unpackProfile } from './png-chunks.ts'
-import { sharp, UNLIMITED_PIXELS } from './sharp.ts'
 
 /**
  * The same picture with a profile instead of what told its colours, or without one that means nothing; undefined where it

@@ -1,6 +1,6 @@
 /** The seven passes of an interlaced PNG (PNG specification, section 8.2). */
 
-import type { Size } from '../../../media/size.ts'
+import type { Size } from '../../../../media/size.ts'
 
 /** Where the pixels of a pass lie, and the block that each stands for until the next passes come. */
 const PASSES = [

@@ -1,7 +1,7 @@
 import sharp from 'sharp'
 import { expect, it } from 'vitest'
 import { isBare } from './bare.ts'
-import { riffChunks, WEBP_HEADER_BYTES } from './riff.ts'
+import { riffChunks, WEBP_HEADER_BYTES } from './webp/riff.ts'
 
 /** An animation of two frames. */
 function moving(): Promise<Buffer> {

@@ -1,11 +1,11 @@
 import { setImmediate } from 'node:timers/promises'
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
-import { giveBack } from '../../../streams/give-back.ts'
+import { giveBack } from '../../../../streams/give-back.ts'
+import { hasDeepProfile, toScreen } from '../../colours/deep-profile.ts'
+import type { RawPicture } from '../../pixels/raw-picture.ts'
+import { sharp, UNLIMITED_PIXELS } from '../../pixels/sharp.ts'
+import { turned } from '../../pixels/turn-pixels.ts'
 import type { Apng, ApngFrame } from './apng.ts'
-import { hasDeepProfile, toScreen } from './deep-profile.ts'
-import type { RawPicture } from './raw-picture.ts'
-import { sharp, UNLIMITED_PIXELS } from './sharp.ts'
-import { turned } from './turn-pixels.ts'
 
 /**
  * Plays an animated PNG: each frame as it is shown, upright, RGBA, one at a time. A picture is overwritten by the next

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { isoBox } from '../../../media/iso-boxes.test-data.ts'
+import { isoBox } from '../../../../media/iso-boxes.test-data.ts'
 import { readSequence } from './sequence.ts'
 
 /** A sequence of which a few bytes tell how many frames it has, and how long each is shown. */

@@ -1,8 +1,8 @@
-import { toldColours } from '../colours/told-colours.ts'
-import { isFullRangeAv1 } from '../heif/av1-range.ts'
-import { nclxColours, profileOf } from '../heif/heif-colours.ts'
-import { type HeifFile, type HeifItem, readHeif, shownItem } from '../heif/heif-items.ts'
-import { spaceOfProfile } from './icc-header.ts'
+import { spaceOfProfile } from '../../colours/icc-header.ts'
+import { toldColours } from '../../colours/told-colours.ts'
+import { isFullRangeAv1 } from './av1-range.ts'
+import { nclxColours, profileOf } from './heif-colours.ts'
+import { type HeifFile, type HeifItem, readHeif, shownItem } from './heif-items.ts'
 
 /**
  * Tells whether an AVIF has what Sharp passes over: colours told by code points, colours that were multiplied by their alpha,

@@ -4,7 +4,7 @@
  * profile, and a directory of where they stand.
  */
 
-import type { RawPicture } from './raw-picture.ts'
+import type { RawPicture } from '../../pixels/raw-picture.ts'
 
 /** RGB or RGBA pixels as a TIFF with this profile, or with none; of 16 bits the lower byte first. */
 export function wrapInTiff(

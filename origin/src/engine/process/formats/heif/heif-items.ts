@@ -3,7 +3,7 @@
  * made of and what is done to it before it is shown.
  */
 
-import { boxesIn } from '../../../media/iso-boxes.ts'
+import { boxesIn } from '../../../../media/iso-boxes.ts'
 
 export interface HeifItem {
   readonly id: number

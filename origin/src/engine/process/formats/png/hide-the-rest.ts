@@ -5,7 +5,7 @@
  */
 
 import { crc32 } from 'node:zlib'
-import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
+import type { ImageFormat as SourceFormat } from '../../../../media/kinds.ts'
 import { pngChunks } from './png-chunks.ts'
 
 /** Leaves the picture alone in a file that is about to be decoded. Changes `bytes`. */
