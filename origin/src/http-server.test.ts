@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { connect } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createHttpServer } from './http-server.ts'
 
@@ -19,6 +19,14 @@ function serve(fetch: Fetch, longestAnswerMs = 30_000) {
 it('closes no connection that may still get its answer', () => {
   for (const longestAnswerMs of [30_000, 600_000])
     expect(serve(() => new Response(), longestAnswerMs).timeout).toBeGreaterThan(longestAnswerMs)
+})
+
+it('keeps connections longer than nginx and load balancers do before it', async () => {
+  const server = serve(() => new Response('a')).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const { headers } = await fetch(`http://127.0.0.1:${port}/`)
+  expect(Number(/timeout=(\d+)/.exec(headers.get('keep-alive') ?? '')?.[1])).toBeGreaterThan(60)
 })
 
 describe('a client that waits to be asked for its body', () => {

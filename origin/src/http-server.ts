@@ -10,6 +10,11 @@ import { encodedRequest, oneRequestConnection } from './raw-target.ts'
 
 /** As much as the edge takes: an answer must not depend on the door. Node's own limit is 16 KiB. */
 const MAX_HEADER_BYTES = 128 * 1024
+/**
+ * Longer than those who stand before the origin keep a connection by default: nginx and load balancers 60 s. Whoever closes
+ * first must be the one that asks: a request that meets the end of its connection is a 502, and a POST is not sent again.
+ */
+const KEPT_MS = 65_000
 /** Silence beyond the time that the longest answer may take to begin: nobody is there. */
 const SPARE_IDLE_MS = 30_000
 
@@ -65,6 +70,7 @@ export function createHttpServer({ fetch, hotAnswers, longestAnswerMs }: Served)
     response.shouldKeepAlive = false
     return handle(request, response)
   })
+  server.keepAliveTimeout = KEPT_MS
   server.timeout = longestAnswerMs + SPARE_IDLE_MS
   // An upload may take longer than Node's five minutes; the relay has a floor of its own.
   server.requestTimeout = 0

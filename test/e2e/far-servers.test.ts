@@ -76,6 +76,26 @@ describe('a far server that misbehaves', () => {
     expect((await Promise.allSettled(waiting)).map(({ status }) => status)).not.toContain('fulfilled')
   })
 
+  it('keeps no process from stored videos, though it answers no part (needs FFmpeg)', async ({ skip }) => {
+    if (FFMPEG === undefined) return skip()
+    const film = await makeVideo('mp4', 'testsrc=s=640x480:r=25', ['-c:v', 'mpeg4', '-q:v', '1'], 5)
+    const whole = files({ '/0.mp4': film, '/1.mp4': film, '/2.mp4': film })
+    const { far, door } = await opened(
+      (request, response) => request.headers.range === undefined && whole(request, response),
+      { MEDIA_PROXY_EXTERNAL_TIMEOUT_MS: '60000', MEDIA_PROXY_ENGINE_VIDEOS: '2' },
+    )
+    await door.put('attachments/1/a.mp4', film)
+    const leaving = new AbortController()
+    const paths = await Promise.all(
+      [0, 1, 2].map((index) => path(v2(`${far.url}/${index}.mp4`), 'format=webp&width=10')),
+    )
+    const waiting = paths.map((slow) => fetch(door.url + slow, { signal: leaving.signal }))
+    await until(() => far.requests.some(({ headers }) => headers.range !== undefined))
+    expect((await send(door.url, '/attachments/1/a.mp4?format=webp&width=16')).status).toBe(200)
+    leaving.abort()
+    expect((await Promise.allSettled(waiting)).map(({ status }) => status)).not.toContain('fulfilled')
+  })
+
   it('leaves memory to stored objects, however much it has sent', async () => {
     const sent = Buffer.concat([await halvesPng(40, 30), Buffer.alloc(15_000_000)])
     const { far, door } = await opened((_, response) => response.writeHead(200).write(sent), {

@@ -107,7 +107,7 @@ it('follows a request from the edge through every room', async () => {
     expect(video.render).toEqual(expect.arrayContaining(['queue videos']))
   }
   expect(tree(receiver.spans, 'c')).toEqual({
-    request: ['queue reads', 'external fetch', 'render'],
+    request: ['queue external-reads', 'external fetch', 'render'],
     render: ['queue small'],
   })
   const traces = new Set(receiver.spans.map(({ traceId }) => traceId[0]))

@@ -4,8 +4,8 @@ import { networkInterfaces } from 'node:os'
 import type { Config } from '@media-proxy/shared/config/schema.ts'
 import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
 import { createLane, type Lane } from '../concurrency/lane.ts'
+import { shareOf } from '../concurrency/share.ts'
 import { hides } from '../nsfw/serve-policy.ts'
-import type { GrowingMemory } from '../source/bytes/growing.ts'
 import { WHOLE_BYTES } from '../source/bytes/source.ts'
 import { createExternalFetch, type ExternalFetch } from '../source/external/fetch.ts'
 import { createSourceReader, type ReadLanes, type SourceReader } from '../source/reader.ts'
@@ -49,7 +49,12 @@ export function openSources(
       capacityBytes: limits.sourceMemoryBytes,
     }),
   )
-  const externalMemory = shareOf(memory, Math.max(limits.sourceMemoryBytes / 2, WHOLE_BYTES))
+  // Far servers that stop in the middle leave the rest to stored objects.
+  const capacityBytes = Math.max(limits.sourceMemoryBytes / 2, WHOLE_BYTES)
+  const externalMemory = shareOf(
+    memory,
+    createLane({ concurrency: Number.POSITIVE_INFINITY, queue, capacityBytes }),
+  )
   const open = (bucket: string) =>
     observeSources(
       createSourceReader({
@@ -66,26 +71,6 @@ export function openSources(
     [s3.bucketCdn, publicReader],
   ])
   return { reads, memory, publicReader, readerOf: (bucket) => readers.get(bucket) }
-}
-
-/** No more of a memory than so many bytes: far servers that stop in the middle leave the rest to stored objects. */
-function shareOf(memory: Lane, capacityBytes: number): GrowingMemory {
-  const own = createLane({ concurrency: Number.POSITIVE_INFINITY, queue: 0, capacityBytes })
-  return {
-    tryAcquire(weightBytes) {
-      const share = own.tryAcquire(weightBytes)
-      const place = share && memory.tryAcquire(weightBytes)
-      if (place === undefined) share?.release()
-      return (
-        place && {
-          release() {
-            place.release()
-            share?.release()
-          },
-        }
-      )
-    },
-  }
 }
 
 export function openExternal({ external, limits }: Config, ownName: string | undefined): ExternalFetch {

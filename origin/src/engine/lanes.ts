@@ -9,6 +9,8 @@ export interface EngineLanes {
   readonly large: Lane
   /** Videos wait for the store, and a frame in memory is megabytes. */
   readonly videos: Lane
+  /** The share of both of what is read from far servers by parts: slow ones keep no stored media waiting. */
+  readonly external: Lane
   /** Clips take their time, and keep nothing else waiting. */
   readonly clips: Lane
 }
@@ -44,6 +46,7 @@ export function createEngineLanes(options: EngineLanesOptions): EngineLanes {
     small: watched('small', createLane({ concurrency: pictures, queue })),
     large: watched('large', createLane({ concurrency: pictures, queue, capacityBytes: memoryBytes })),
     videos: watched('videos', createLane({ concurrency: videos, queue })),
+    external: watched('external', createLane({ concurrency: Math.max(1, Math.floor(videos / 2)), queue })),
     clips: watched('clips', createLane({ concurrency: clips, queue: CLIP_QUEUE * clips })),
   }
 }

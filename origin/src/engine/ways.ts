@@ -1,6 +1,7 @@
 /** The way of a job to a process: its lane, its pool, and what it may cost until its header tells. */
 
 import type { Lane } from '../concurrency/lane.ts'
+import { shareOf } from '../concurrency/share.ts'
 import { mayBeDear } from '../media/dear-svg.ts'
 import type { Source } from '../source/bytes/source.ts'
 import type { Cost } from './jobs.ts'
@@ -64,9 +65,15 @@ export function createWays(lanes: EngineLanes, pools: EnginePools, mostOfClip: C
     headerCpuSeconds: HEADER_CPU_SECONDS,
     isQuick: false,
   }
-  const heavy = (allowance: Cost, weightBytes: number): Way => ({
+  const externalLarge = shareOf(lanes.large, lanes.external)
+  const externalVideo: Way = { ...video, lane: shareOf(lanes.videos, lanes.external) }
+  const heavy = (
+    allowance: Cost,
+    weightBytes: number,
+    { isFar = false }: Pick<Source, 'isFar'> = {},
+  ): Way => ({
     ...video,
-    lane: lanes.large,
+    lane: isFar ? externalLarge : lanes.large,
     allowance,
     weightBytes,
   })
@@ -75,14 +82,15 @@ export function createWays(lanes: EngineLanes, pools: EnginePools, mostOfClip: C
   return {
     slow,
     clip,
-    admitted: (cost, source) => heavy(cost, cost.memoryBytes + readBytes(source)),
-    first({ kind, bytes, parts }, isSlow) {
-      if (kind?.kind === 'video' || kind?.kind === 'audio') return video
+    admitted: (cost, source) => heavy(cost, cost.memoryBytes + readBytes(source), source),
+    first(source, isSlow) {
+      const { kind, bytes, parts, isFar } = source
+      if (kind?.kind === 'video' || kind?.kind === 'audio') return isFar ? externalVideo : video
       if (isSlow || (kind?.format === 'svg' && mayBeDear(bytes))) return slow
       // What is not in memory is read first, however long that takes.
       return bytes.length === parts.sizeBytes
         ? quick
-        : heavy(SMALL_JOB, SMALL_JOB.memoryBytes + parts.sizeBytes)
+        : heavy(SMALL_JOB, SMALL_JOB.memoryBytes + parts.sizeBytes, source)
     },
   }
 }

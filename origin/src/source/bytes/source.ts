@@ -18,6 +18,8 @@ export interface Source {
   readonly bytes: Uint8Array
   /** The object by ranges; it can be read until the handle is released. */
   readonly parts: RangeSource
+  /** Each part is asked of a far server, which may take its time. */
+  readonly isFar?: boolean
 }
 
 /** What a source is known by. */

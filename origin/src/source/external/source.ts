@@ -45,7 +45,7 @@ export async function readExternalSource(
   if (response.sizeBytes !== undefined && response.offersRanges && !readsWhole) {
     await rest.cancel()
     const parts = rangesOf(external, response, response.sizeBytes, head, signal)
-    return sourceOf(known, head, await etagOf(response), parts)
+    return { ...sourceOf(known, head, await etagOf(response), parts), isFar: true }
   }
   const { sizeBytes } = response
   const spooled = await spool({ body: rest, sizeBytes, maxBytes: limits.temporaryFileBytes, signal })

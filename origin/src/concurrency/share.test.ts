@@ -1,0 +1,37 @@
+import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import { expect, it } from 'vitest'
+import { createLane, type Lane } from './lane.ts'
+import { shareOf } from './share.ts'
+
+const STAYS = new AbortController().signal
+
+async function placeIn(lane: Lane) {
+  const place = await lane.acquire(STAYS)
+  if (isFailure(place)) throw new Error(place.code)
+  return place
+}
+
+it('leaves the rest of a lane to others, and both places when it is done', async () => {
+  const whole = createLane({ concurrency: 2, queue: 4 })
+  const share = shareOf(whole, createLane({ concurrency: 1, queue: 4 }))
+  const first = await placeIn(share)
+  const second = placeIn(share)
+  const other = await placeIn(whole)
+  expect([whole.running, whole.waiting, share.running, share.waiting]).toEqual([2, 0, 1, 1])
+  first.release()
+  ;(await second).release()
+  other.release()
+  expect([whole.running, share.running]).toEqual([0, 0])
+})
+
+it('holds no place where the other lane has none', async () => {
+  const whole = createLane({ concurrency: 1, queue: 0 })
+  const share = shareOf(whole, createLane({ concurrency: 1, queue: 4 }))
+  const other = await placeIn(whole)
+  expect(await share.acquire(STAYS)).toMatchObject({ code: 'overloaded' })
+  expect(share.tryAcquire(0)).toBeUndefined()
+  expect(share.running).toBe(0)
+  other.release()
+  expect(await share.run(STAYS, async () => 'done')).toBe('done')
+  expect([whole.running, share.running]).toEqual([0, 0])
+})
