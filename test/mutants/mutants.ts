@@ -96,7 +96,7 @@ const GEOMETRY: readonly Mutant[] = [
   ),
   mutant(
     'animations are turned the other way',
-    'image/turn-pixels.ts',
+    'pixels/turn-pixels.ts',
     'new Set([2, 3, 7, 8])',
     'new Set([2, 3, 5, 6])',
   ),
@@ -172,7 +172,7 @@ const COLOURS: readonly Mutant[] = [
     'ignoreIcc: info.uselessProfile === true,',
     'ignoreIcc: true,',
   ),
-  mutant('a deep profile is ignored', 'image/deep-profile.ts', 'return deepProfile ?', 'return false ?'),
+  mutant('a deep profile is ignored', 'colours/deep-profile.ts', 'return deepProfile ?', 'return false ?'),
   mutant('told primaries are ignored', 'colours/told-colours.ts', "['smpte432', { white: D65, ...P3 }],", ''),
   mutant(
     'a video takes the other matrix',
@@ -213,7 +213,7 @@ const COLOURS: readonly Mutant[] = [
   ),
   mutant(
     'rows of a cut-off GIF stand for none',
-    'image/mend-gif.ts',
+    'formats/gif/mend-gif.ts',
     'isWhole ? covers : 1',
     'isWhole ? 1 : 1',
   ),
@@ -225,35 +225,45 @@ const COLOURS: readonly Mutant[] = [
   ),
   mutant(
     'rows of a bitmap are red for blue',
-    'image/bmp.ts',
+    'formats/bmp/bmp.ts',
     'drawPixel(rgba, to, bytes[at + 2] ?? 0, bytes[at + 1] ?? 0, bytes[at] ?? 0, 255)',
     'drawPixel(rgba, to, bytes[at] ?? 0, bytes[at + 1] ?? 0, bytes[at + 2] ?? 0, 255)',
   ),
 ]
 
 const TIME: readonly Mutant[] = [
-  mutant('PNG plays once more', 'image/apng-encode.ts', 'uint32(loop)', 'uint32(loop + 1)'),
+  mutant('PNG plays once more', 'formats/png/apng-encode.ts', 'uint32(loop)', 'uint32(loop + 1)'),
   mutant(
     'what Sharp plays is played once more',
     'image/render-animation.ts',
     'const timing = { loop, ...(delay',
     'const timing = { loop: loop + 1, ...(delay',
   ),
-  mutant('PNG tells hundredths', 'image/apng-encode.ts', 'fine ? 1000 : 1', 'fine ? 100 : 1'),
+  mutant('PNG tells hundredths', 'formats/png/apng-encode.ts', 'fine ? 1000 : 1', 'fine ? 100 : 1'),
   mutant(
     'a PNG is read in hundredths',
-    'image/apng.ts',
+    'formats/png/apng.ts',
     '(1000 * view.getUint16(20))',
     '(100 * view.getUint16(20))',
   ),
-  mutant('a sequence is read in microseconds', 'image/sequence.ts', '(units * 1000)', '(units * 1_000_000)'),
+  mutant(
+    'a sequence is read in microseconds',
+    'formats/heif/sequence.ts',
+    '(units * 1000)',
+    '(units * 1_000_000)',
+  ),
   mutant(
     'frames of a PNG are not disposed of',
-    'image/apng-compose.ts',
+    'formats/png/apng-compose.ts',
     "frame.dispose === 'previous' && index > 0",
     'false',
   ),
-  mutant('frames of a PNG are not blended', 'image/apng-compose.ts', "frame.blend === 'source'", 'true'),
+  mutant(
+    'frames of a PNG are not blended',
+    'formats/png/apng-compose.ts',
+    "frame.blend === 'source'",
+    'true',
+  ),
   mutant('only the first frame plays', 'image/render-animation.ts', '{ pages: -1 }', '{ pages: 1 }'),
   mutant(
     'a video shows its first frame',
