@@ -251,6 +251,18 @@ describe('a refusal of the credentials', () => {
     expectNoSecrets(door)
   })
 
+  it('of an upload names what lets the key write', async () => {
+    const door = await originOn(
+      (request, response) => refuse(request, response, { status: 403, code: 'AccessDenied' }),
+      SETTINGS,
+    )
+    expect((await send(door.url, pathOf(await token()), { method: 'PUT', body: 'a' })).status).toBe(502)
+    expect(lastRejection(door)).toMatchObject({
+      failure: 'store-denied',
+      detail: expect.stringMatching(/s3:PutObject/),
+    })
+  })
+
   it.each([['miniflare', openS3Server], ...(HAS_MOTO ? [['moto', () => openMoto()] as const] : [])] as const)(
     'by %s makes the origin not ready',
     async (_, open) => {

@@ -61,7 +61,7 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
 
   async function remove(bucket: string, url: string): Promise<Failure | undefined> {
     const outcome = await ask({ method: 'DELETE', bucket, url })
-    if (isRefusal(outcome)) return outcome.status === 404 ? undefined : failureOf(outcome, bucket)
+    if (isRefusal(outcome)) return outcome.status === 404 ? undefined : failureOf(outcome, bucket, 'remove')
     if (isFailure(outcome)) return outcome
     await outcome.body?.cancel()
     return undefined
@@ -74,7 +74,7 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
       // Writing the same bytes twice is harmless, so writes are tried again like reads.
       const url = objectUrl(toWrite(bucket), bucket, key)
       const outcome = await ask({ method: 'PUT', bucket, url, body: bytes })
-      if (isRefusal(outcome)) return failureOf(outcome, bucket)
+      if (isRefusal(outcome)) return failureOf(outcome, bucket, 'write')
       if (isFailure(outcome)) return outcome
       await outcome.body?.cancel()
       return undefined
@@ -87,7 +87,7 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
           : `?partNumber=${part.partNumber}&uploadId=${encodeURIComponent(part.uploadId)}`
       const url = `${objectUrl(toWrite(bucket), bucket, key)}${query}`
       const outcome = await ask.stream({ bucket, url, body, sizeBytes, contentType })
-      if (isRefusal(outcome)) return failureOf(outcome, bucket)
+      if (isRefusal(outcome)) return failureOf(outcome, bucket, 'write')
       if (isFailure(outcome)) return outcome
       await outcome.body?.cancel()
       const etag = outcome.headers.get('etag')

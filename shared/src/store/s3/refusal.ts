@@ -83,7 +83,7 @@ export function isExpired({ code }: Refusal): boolean {
 const MAX_RETRY_AFTER_SECONDS = 60
 
 /** A refusal as what the caller of a store gets; the client learns nothing of what the operator has to mend. */
-export function failureOf(refusal: Refusal, bucket: string): Failure {
+export function failureOf(refusal: Refusal, bucket: string, wanted: Wanted = 'read'): Failure {
   const { status, code, retryAfterMs = 1000 } = refusal
   if (isBusy(refusal)) {
     const seconds = Math.min(MAX_RETRY_AFTER_SECONDS, Math.max(1, Math.ceil(retryAfterMs / 1000)))
@@ -92,7 +92,7 @@ export function failureOf(refusal: Refusal, bucket: string): Failure {
       fix: 'spread the keys over more prefixes, or raise the request rate that the store allows',
     }
   }
-  const known = faultOf(refusal, bucket)
+  const known = faultOf(refusal, bucket, wanted)
   if (known !== undefined) {
     const [failure, found, fix] = known
     return { ...fail(failure, `${found}: ${fix}`), fix }
@@ -105,7 +105,16 @@ export function failureOf(refusal: Refusal, bucket: string): Failure {
 
 type Fault = readonly ['store-denied' | 'store-misconfigured' | 'broken-source', found: string, fix: string]
 
-function faultOf({ status, code, region }: Refusal, bucket: string): Fault | undefined {
+/** What was asked for, and what lets a key do it. */
+const PERMISSIONS = {
+  read: (bucket: string) => `read and list the bucket ${bucket} (s3:GetObject and s3:ListBucket at AWS)`,
+  write: (bucket: string) => `write to the bucket ${bucket} (s3:PutObject at AWS)`,
+  remove: (bucket: string) => `remove from the bucket ${bucket} (s3:DeleteObject at AWS)`,
+}
+
+type Wanted = keyof typeof PERMISSIONS
+
+function faultOf({ status, code, region }: Refusal, bucket: string, wanted: Wanted): Fault | undefined {
   const refused = `S3 refused the credentials (${code || status})`
   switch (code) {
     case 'NoSuchBucket':
@@ -151,7 +160,9 @@ function faultOf({ status, code, region }: Refusal, bucket: string): Fault | und
     case 'InvalidObjectState':
       return ['broken-source', 'the object is archived', 'restore it, or move it to another storage class']
     default:
-      return redirectFault(status, region, bucket) ?? deniedFault(status, refused, bucket)
+      return (
+        redirectFault(status, region, bucket) ?? deniedFault(status, refused, PERMISSIONS[wanted](bucket))
+      )
   }
 }
 
@@ -171,12 +182,12 @@ function redirectFault(status: number, region: string | undefined, bucket: strin
       ]
 }
 
-function deniedFault(status: number, refused: string, bucket: string): Fault | undefined {
+function deniedFault(status: number, refused: string, permission: string): Fault | undefined {
   if (status !== 401 && status !== 403) return undefined
   return [
     'store-denied',
     refused,
-    `let the key read and list the bucket ${bucket} (s3:GetObject and s3:ListBucket at AWS), and check ` +
+    `let the key ${permission}, and check ` +
       'MEDIA_PROXY_S3_ACCESS_KEY_ID and MEDIA_PROXY_S3_SECRET_ACCESS_KEY',
   ]
 }
