@@ -1,5 +1,6 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type Door, openEdge, type Settings } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
@@ -93,19 +94,27 @@ const untilForgotten = (door: Pick<Door, 'url'>) =>
   })
 
 describe('an origin that answers as it likes', () => {
-  type Answer = (path: string, response: import('node:http').ServerResponse) => unknown
+  type Answer = (
+    path: string,
+    response: import('node:http').ServerResponse,
+    request: import('node:http').IncomingMessage,
+  ) => unknown
 
   async function before(
     answer: Answer,
+    settings: Readonly<Record<string, string>> = {},
   ): Promise<{ readonly door: Pick<Door, 'url'>; readonly asked: string[] }> {
     const asked: string[] = []
     const server = createServer((request, response) => {
       asked.push(`${request.url} ${request.headers.cookie ?? ''}`)
-      answer(request.url ?? '', response)
+      answer(request.url ?? '', response, request)
     }).listen(0, '127.0.0.1')
     await new Promise((resolve) => server.once('listening', resolve))
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-    const door = await openPlainWorker({ ...KEYS, MEDIA_PROXY_NODE_ENV: 'test', MEDIA_PROXY_ORIGIN_URL: url })
+    const door = await openPlainWorker({
+      ...{ ...KEYS, MEDIA_PROXY_NODE_ENV: 'test', MEDIA_PROXY_ORIGIN_URL: url },
+      ...settings,
+    })
     closers.push(async () => {
       await door.close()
       server.closeAllConnections()
@@ -208,6 +217,60 @@ describe('an origin that answers as it likes', () => {
       expect((await send(door.url, '/attachments/1/a.png')).status).toBe(later)
     fails = false
     expect((await send(door.url, '/attachments/1/a.png')).status).toBe(200)
+  })
+
+  it.each([
+    ['an ingress without a backend', 404, {}],
+    ['a login page', 302, { location: 'https://login.test/' }],
+    ['a filter', 403, {}],
+  ])('and is hidden by %s is a bad gateway, of which nothing is kept', async (_, status, told) => {
+    let isHidden = true
+    const { door } = await before(
+      (_path, response) => {
+        if (isHidden) response.writeHead(status, told).end('elsewhere')
+        else response.writeHead(200, { ...headers, 'content-length': '3' }).end('abc')
+      },
+      { MEDIA_PROXY_CACHE_EDGE_SECONDS: '1' },
+    )
+    for (const asked of [{}, { range: 'bytes=0-0' }]) {
+      const hidden = await send(door.url, '/attachments/1/a.png', { headers: asked })
+      expect([hidden.status, hidden.body.toString(), hidden.headers.location]).toEqual([
+        502,
+        'Bad Gateway',
+        undefined,
+      ])
+    }
+    isHidden = false
+    expect((await send(door.url, '/attachments/1/a.png')).status).toBe(200)
+    await until(async () => (await cacheOf(door, '/attachments/1/a.png')) === 'HIT')
+    isHidden = true
+    await new Promise((resolve) => setTimeout(resolve, 1100))
+    for (let visit = 0; visit < 2; visit += 1)
+      expect((await send(door.url, '/attachments/1/a.png')).status).toBe(200)
+  })
+
+  it('and is encoded on the way is kept and cut as it was made', async () => {
+    const text = 'body { color: red }'.repeat(20)
+    const { door } = await before((_, response, request) => {
+      expect(request.headers['accept-encoding']).toBe('identity')
+      const encoded = gzipSync(text)
+      const told = { 'content-encoding': 'gzip', 'content-length': String(encoded.length) }
+      response.writeHead(200, { ...headers, ...told, 'content-type': 'text/css' }).end(encoded)
+    })
+    const path = '/themes/0123456789abcdef.css'
+    const whole = await send(door.url, path)
+    expect([whole.status, whole.body.toString(), whole.headers['content-encoding']]).toEqual([
+      200,
+      text,
+      undefined,
+    ])
+    await until(async () => (await cacheOf(door, path)) === 'HIT')
+    const part = await send(door.url, path, { headers: { range: 'bytes=7-11' } })
+    expect([part.status, part.body.toString(), part.headers['content-range']]).toEqual([
+      206,
+      'color',
+      `bytes 7-11/${text.length}`,
+    ])
   })
 
   it('gets no cookie of the client', async () => {
