@@ -10,7 +10,7 @@ import type { CachedAnswer, EntryInfo } from './cache.ts'
 import { describe, passedThrough, storedHeaders, viewOf } from './client-answer.ts'
 import type { Delivery, DeliveryRequest } from './delivery.ts'
 import type { Delivered, EdgeExchange } from './exchange.ts'
-import { CONNECTION_HEADERS } from './forward.ts'
+import { WAY_HEADERS } from './forward.ts'
 import type { LeaderOutcome } from './single-flight.ts'
 import { slice } from './slice.ts'
 
@@ -136,10 +136,21 @@ export async function confirm(
 /** The same short answer for all that wait. */
 export async function shareFailure(response: Response): Promise<Fetched> {
   const headers: HeaderRecord = Object.fromEntries(response.headers)
-  for (const name of [...CONNECTION_HEADERS, URL_REFUSED_HEADER]) delete headers[name]
-  const rejection = { status: response.status, text: await response.text(), headers }
+  for (const name of [...WAY_HEADERS, URL_REFUSED_HEADER]) delete headers[name]
+  const text = await textOf(response)
+  headers['content-length'] = String(new TextEncoder().encode(text).length)
+  const rejection = { status: response.status, text, headers }
   const delivered = new Response(rejection.text, { status: rejection.status, headers })
   return { delivered: { response: delivered, cache: 'MISS' }, outcome: { kind: 'rejected', rejection } }
+}
+
+/** A refusal is known by its status: of one whose text breaks off there is none. */
+async function textOf(response: Response): Promise<string> {
+  try {
+    return await response.text()
+  } catch {
+    return ''
+  }
 }
 
 async function shareRejection(

@@ -249,6 +249,29 @@ describe('an origin that answers as it likes', () => {
       expect((await send(door.url, '/attachments/1/a.png')).status).toBe(200)
   })
 
+  it('and breaks off in the middle of a refusal has refused', async () => {
+    const { door } = await before((_, response) => {
+      response.writeHead(404, { 'x-request-id': 'r', 'content-length': '100' })
+      response.write('Not', () => setTimeout(() => response.destroy(), 20))
+    })
+    const { status, headers: told } = await send(door.url, '/attachments/1/a.png')
+    expect([status, told['content-length']]).toEqual([404, '0'])
+  })
+
+  it('and is answered through a balancer tells its clients nothing of that', async () => {
+    const { door } = await before((_, response) => {
+      const own = { 'set-cookie': 'node=1', 'ratelimit-remaining': '3', age: '7', via: '1.1 balancer' }
+      response.writeHead(200, { ...headers, ...own, 'content-length': '3' }).end('abc')
+    })
+    const first = await send(door.url, '/attachments/1/a.png')
+    const part = await send(door.url, '/attachments/1/b.png', { headers: { range: 'bytes=0-0' } })
+    await until(async () => (await cacheOf(door, '/attachments/1/a.png')) === 'HIT')
+    const hit = await send(door.url, '/attachments/1/a.png')
+    for (const { headers: told } of [first, part, hit])
+      for (const name of ['set-cookie', 'ratelimit-remaining', 'age', 'via'])
+        expect(told[name], name).toBeUndefined()
+  })
+
   it('and is encoded on the way is kept and cut as it was made', async () => {
     const text = 'body { color: red }'.repeat(20)
     const { door } = await before((_, response, request) => {
