@@ -239,13 +239,13 @@ async function revalidate(
   const { cache } = delivery
   const condition = cached.etag === undefined ? {} : { 'if-none-match': cached.etag }
   const response = await askOrigin(delivery, wanted, condition, exchange)
-  const asBefore = (): Delivered => ({
-    response: fromCache(cached, viewOf(delivery, wanted), exchange),
+  const asBefore = (kept: CachedAnswer): Delivered => ({
+    response: fromCache(kept, viewOf(delivery, wanted), exchange),
     cache: 'HIT',
   })
-  if (cached.usable && (isFailure(response) || response.status >= 500)) {
+  if (cached.usable && (isFailure(response) || isUntold(response))) {
     if (!isFailure(response)) exchange.waitUntil(response.body?.cancel() ?? Promise.resolve())
-    return { delivered: asBefore(), outcome: { kind: 'cached' } }
+    return { delivered: asBefore(cached), outcome: { kind: 'cached' } }
   }
   if (isFailure(response)) {
     await cached.body.cancel()
@@ -254,12 +254,20 @@ async function revalidate(
   if (response.status === 304) {
     const confirmed = confirm(delivery, wanted.url, cached, entry)
     exchange.waitUntil(confirmed)
-    return { delivered: asBefore(), outcome: confirmed.then(() => ({ kind: 'cached' })) }
+    return {
+      delivered: asBefore({ ...cached, confirmedAt: entry.askedAt }),
+      outcome: confirmed.then(() => ({ kind: 'cached' })),
+    }
   }
   await cached.body.cancel()
-  if (response.status < 500 && response.status !== 200 && !isUrlRefused(response))
+  if (response.status !== 200 && !isUntold(response) && !isUrlRefused(response))
     exchange.waitUntil(cache.delete(wanted.url))
   return store(delivery, response, wanted, exchange, entry)
+}
+
+/** Refused for a while, which says nothing of what was asked for. */
+function isUntold({ status }: Response): boolean {
+  return status >= 500 || status === 429
 }
 
 async function fetchWhole(

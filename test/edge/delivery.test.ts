@@ -249,6 +249,22 @@ describe('an origin that answers as it likes', () => {
       expect((await send(door.url, '/attachments/1/a.png')).status).toBe(200)
   })
 
+  it('and has had enough for now leaves what is kept', async () => {
+    let isTired = false
+    const { door } = await before(
+      (_, response) => {
+        if (isTired) response.writeHead(429, { 'x-request-id': 'r' }).end('Too Many Requests')
+        else response.writeHead(200, { ...headers, 'content-length': '3' }).end('abc')
+      },
+      { MEDIA_PROXY_CACHE_EDGE_SECONDS: '1' },
+    )
+    await until(async () => (await cacheOf(door, '/attachments/1/a.png')) === 'HIT')
+    isTired = true
+    await new Promise((resolve) => setTimeout(resolve, 1100))
+    for (let visit = 0; visit < 2; visit += 1)
+      expect((await send(door.url, '/attachments/1/a.png')).body.toString()).toBe('abc')
+  })
+
   it('and breaks off in the middle of a refusal has refused', async () => {
     const { door } = await before((_, response) => {
       response.writeHead(404, { 'x-request-id': 'r', 'content-length': '100' })
@@ -294,6 +310,18 @@ describe('an origin that answers as it likes', () => {
       'color',
       `bytes 7-11/${text.length}`,
     ])
+  })
+
+  it('and confirms what lives for a while gives it that while again', async () => {
+    const { door } = await before((_, response, request) => {
+      const told = { ...headers, etag: '"a"', 'x-media-life': '2' }
+      if (request.headers['if-none-match'] === '"a"') response.writeHead(304, told).end()
+      else response.writeHead(200, { ...told, 'content-length': '3' }).end('abc')
+    })
+    await until(async () => (await cacheOf(door, '/attachments/1/a.png')) === 'HIT')
+    await new Promise((resolve) => setTimeout(resolve, 2100))
+    const confirmed = await send(door.url, '/attachments/1/a.png')
+    expect(confirmed.headers['cache-control']).toMatch(/^public, max-age=[12]$/)
   })
 
   it('gets no cookie of the client', async () => {
