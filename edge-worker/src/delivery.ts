@@ -203,7 +203,11 @@ async function asLeader(delivery: Delivery, wanted: DeliveryRequest, exchange: E
   }
   if (known !== undefined) return revalidate(delivery, known, wanted, exchange, entry)
   const stored = wanted.whole ? await findStored(delivery, wanted, exchange, purgedAt) : undefined
-  if (stored !== undefined) return keep(delivery, stored.bytes, stored.headers, wanted, exchange, entry)
+  if (stored !== undefined) {
+    // Its source was last looked at when it was written.
+    const written = { ...entry, askedAt: stored.writtenAt }
+    return keep(delivery, stored.bytes, stored.headers, wanted, exchange, written)
+  }
   const rejected = await wanted.beforeRender()
   if (rejected !== undefined) return { delivered: rejected, outcome: { kind: 'abandoned' } }
   return fetchWhole(delivery, wanted, exchange, entry)
