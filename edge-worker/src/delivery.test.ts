@@ -54,6 +54,23 @@ function deliveryOf(parts: Partial<Delivery>): Delivery {
   }
 }
 
+it('who fetches the whole behind a part settles, also where it fails', async () => {
+  const settle = vi.fn(async () => undefined)
+  let asked = 0
+  const delivery = deliveryOf({
+    singleFlight: { join: async () => ({ kind: 'lead', settle }) },
+    async origin() {
+      asked += 1
+      if (asked > 1) throw new Error('forced')
+      return new Response('a', { status: 206, headers: { 'content-range': 'bytes 0-0/10' } })
+    },
+  })
+  const { exchange, behind } = exchangeOf({ range: 'bytes=0-0' })
+  await deliver(delivery, WANTED, exchange)
+  await expect(Promise.all(behind)).rejects.toThrow('forced')
+  expect(settle).toHaveBeenCalledWith({ kind: 'abandoned' })
+})
+
 it('a rendition of the bucket is as old as it is there', async () => {
   const bytes = encodeRendition(
     { format: 'webp', etag: '"a"', sourceKey: REQUEST.key, sourceEtag: '"s"' },

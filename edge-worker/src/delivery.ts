@@ -114,16 +114,14 @@ async function leadHere(
   const { singleFlight } = delivery
   const work = asLeader(delivery, wanted, exchange)
   // The work goes on when its own client leaves: others wait for it.
-  exchange.waitUntil(
-    work.then(({ outcome }) => outcome).then(local.end, () => local.end({ kind: 'abandoned' })),
-  )
+  exchange.waitUntil(outcomeOf(work).then(local.end, () => local.end({ kind: 'abandoned' })))
   const quick = await Promise.race([work, pause(QUICK_MS)])
   if (quick !== undefined) return quick.delivered
 
   const role = await exchange.timings.measure('flight', () => singleFlight.join(wanted.url, isClip(wanted)))
   local.slow()
   if (role.kind === 'lead') {
-    exchange.waitUntil(settleWith(role, work))
+    exchange.waitUntil(settleWith(role, outcomeOf(work)))
     return (await work).delivered
   }
   // Another isolate was first; what is asked here in vain, the origin answers together with its request.
@@ -149,7 +147,7 @@ async function fly(
     )
     if (role.kind === 'lead') {
       const work = asLeader(delivery, wanted, exchange)
-      exchange.waitUntil(settleWith(role, work))
+      exchange.waitUntil(settleWith(role, outcomeOf(work)))
       return (await work).delivered
     }
     const outcome = await exchange.timings.measure('flight', () => role.outcome)
@@ -163,9 +161,15 @@ async function fly(
   return delivered
 }
 
-async function settleWith(role: Extract<Role, { kind: 'lead' }>, work: Promise<Led>): Promise<void> {
-  const outcome = work.then((fetched) => fetched.outcome)
+async function settleWith(
+  role: Extract<Role, { kind: 'lead' }>,
+  outcome: Promise<LeaderOutcome>,
+): Promise<void> {
   await role.settle(await outcome.catch((): LeaderOutcome => ({ kind: 'abandoned' })))
+}
+
+async function outcomeOf(work: Promise<Led>): Promise<LeaderOutcome> {
+  return (await work).outcome
 }
 
 /** What a leader found, for one that waited; undefined where it is to ask again. */
@@ -330,18 +334,27 @@ async function fetchBehind(
   if (local === undefined) return
   try {
     const role = await delivery.singleFlight.join(wanted.url, isClip(wanted))
+    local.slow()
     if (role.kind !== 'lead') return
-    const entry = await entryOf(delivery, wanted)
-    const { known } = await lookUp(delivery, wanted)
-    await known?.body.cancel()
-    if (known?.fresh) return await role.settle({ kind: 'cached' })
-    const response = await delivery.origin({ method: 'GET', path: wanted.originPath }, exchange)
-    await role.settle(
-      isFailure(response) ? { kind: 'abandoned' } : await keepBehind(delivery, response, wanted.url, entry),
-    )
+    const outcome = readBehind(delivery, wanted, exchange)
+    await settleWith(role, outcome)
+    await outcome
   } finally {
     local.end({ kind: 'slow' })
   }
+}
+
+async function readBehind(
+  delivery: Delivery,
+  wanted: DeliveryRequest,
+  exchange: EdgeExchange,
+): Promise<LeaderOutcome> {
+  const entry = await entryOf(delivery, wanted)
+  const { known } = await lookUp(delivery, wanted)
+  await known?.body.cancel()
+  if (known?.fresh) return { kind: 'cached' }
+  const response = await delivery.origin({ method: 'GET', path: wanted.originPath }, exchange)
+  return isFailure(response) ? { kind: 'abandoned' } : keepBehind(delivery, response, wanted.url, entry)
 }
 
 /** What may take minutes to be made. */
