@@ -16,6 +16,7 @@ import type { LocalFlight, LocalFlights } from './local-flights.ts'
 import type { FetchOrigin } from './origin.ts'
 import type { LeaderOutcome, Role, SingleFlight } from './single-flight.ts'
 import type { StoredRendition, StoredRenditions } from './stored-renditions.ts'
+import { within } from './within.ts'
 
 export interface Delivery {
   readonly cache: EdgeCache
@@ -54,6 +55,8 @@ export interface DeliveryRequest {
 
 /** What the origin answers within this time, in milliseconds, needs no coordinator. */
 const QUICK_MS = 100
+/** A bucket of renditions that takes longer is not waited for, in milliseconds. */
+const STORE_MS = 5000
 /** After so many leaders that gave up, a follower asks the origin itself. */
 const MAX_FLIGHTS = 5
 
@@ -221,7 +224,7 @@ async function entryOf({ now, tagOf }: Delivery, { name }: DeliveryRequest): Pro
   return { askedAt: now(), tag: await tagOf(name) }
 }
 
-/** A bucket that fails is no reason not to ask the origin. */
+/** A bucket that fails, or says nothing, is no reason not to ask the origin. */
 async function findStored(
   { renditions }: Delivery,
   { request, url }: DeliveryRequest,
@@ -229,7 +232,8 @@ async function findStored(
   purgedAt: number,
 ): Promise<StoredRendition | undefined> {
   try {
-    return await timings.measure('store', async () => renditions?.find(request, url, purgedAt))
+    const found = renditions?.find(request, url, purgedAt)
+    return found && (await timings.measure('store', () => within(STORE_MS, found)))
   } catch (error) {
     console.warn({ message: 'stored renditions cannot be read', error: String(error) })
     return undefined
