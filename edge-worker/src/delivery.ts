@@ -14,6 +14,7 @@ import { pick } from './forward.ts'
 import { confirm, isUrlRefused, keep, keepBehind, shareFailure, store } from './keeping.ts'
 import type { LocalFlight, LocalFlights } from './local-flights.ts'
 import type { FetchOrigin } from './origin.ts'
+import { pause } from './pause.ts'
 import type { LeaderOutcome, Role, SingleFlight } from './single-flight.ts'
 import type { StoredRendition, StoredRenditions } from './stored-renditions.ts'
 import { within } from './within.ts'
@@ -368,8 +369,4 @@ function isClip({ request }: DeliveryRequest): boolean {
     request.transformation !== undefined &&
     isClipFormat(request.transformation.format)
   )
-}
-
-function pause(milliseconds: number): Promise<undefined> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds, undefined))
 }

@@ -1,4 +1,4 @@
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -94,11 +94,7 @@ const untilForgotten = (door: Pick<Door, 'url'>) =>
   })
 
 describe('an origin that answers as it likes', () => {
-  type Answer = (
-    path: string,
-    response: import('node:http').ServerResponse,
-    request: import('node:http').IncomingMessage,
-  ) => unknown
+  type Answer = (path: string, response: ServerResponse, asked: IncomingMessage) => unknown
 
   async function before(
     answer: Answer,
@@ -263,6 +259,24 @@ describe('an origin that answers as it likes', () => {
     await new Promise((resolve) => setTimeout(resolve, 1100))
     for (let visit = 0; visit < 2; visit += 1)
       expect((await send(door.url, '/attachments/1/a.png')).body.toString()).toBe('abc')
+  })
+
+  it('gives a large file to those who wait for it, though the first reads nothing of it', async () => {
+    const bytes = Buffer.alloc(30_000_000, 'abc')
+    const { door } = await before((_, response) => {
+      response.writeHead(200, { ...headers, 'content-length': String(bytes.length) }).end(bytes)
+    })
+    const slow = request(`${door.url}/attachments/1/film.mp4`)
+    const [answer]: [IncomingMessage] = await new Promise((resolve) =>
+      slow.once('response', (...words) => resolve(words)).end(),
+    )
+    answer.pause().on('error', () => undefined)
+    const began = Date.now()
+    const second = await send(door.url, '/attachments/1/film.mp4')
+    expect([second.status, second.body.equals(bytes)]).toEqual([200, true])
+    // Of the 35 seconds after which a leader is given up.
+    expect(Date.now() - began).toBeLessThan(25_000)
+    answer.destroy()
   })
 
   it('and breaks off in the middle of a refusal has refused', async () => {
