@@ -49,6 +49,9 @@ export function createOriginFetch({ originUrl, ring, fetch, now }: OriginOptions
         headers: { ...headers, ...signature, ...PLAIN, 'x-request-id': requestId, traceparent },
         // Followed redirects would carry the headers, secrets too, to wherever they lead.
         redirect: 'manual',
+        // The platform keeps by itself what a fetch answers (by its extension, for the year that browsers are told), and there no
+        // purge and no confirmation would reach it.
+        cache: 'no-store',
         ...(body == null ? {} : { body }),
       })
       const refusal = response.headers.get(EDGE_REFUSED_HEADER)

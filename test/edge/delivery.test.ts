@@ -302,6 +302,18 @@ describe('an origin that answers as it likes', () => {
         expect(told[name], name).toBeUndefined()
   })
 
+  it('is asked past whatever cache stands before it', async () => {
+    const seen: IncomingMessage['headers'][] = []
+    const { door } = await before((_, response, asked) => {
+      seen.push(asked.headers)
+      response.writeHead(200, { ...headers, 'content-length': '3' }).end('abc')
+    })
+    await send(door.url, '/attachments/1/a.png')
+    await send(door.url, '/attachments/1/b.png', { headers: { range: 'bytes=0-0' } })
+    expect(seen.length).toBeGreaterThanOrEqual(2)
+    for (const told of seen) expect(told['cache-control']).toBe('no-cache')
+  })
+
   it('and is encoded on the way is kept and cut as it was made', async () => {
     const text = 'body { color: red }'.repeat(20)
     const { door } = await before((_, response, request) => {
