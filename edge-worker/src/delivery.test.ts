@@ -71,6 +71,23 @@ it('who fetches the whole behind a part settles, also where it fails', async () 
   expect(settle).toHaveBeenCalledWith({ kind: 'abandoned' })
 })
 
+it.each([
+  ['before', NOW - 1, 'cached'],
+  ['so lately that an origin may not know of it', NOW + 1, 'uncached'],
+])('of what was purged %s those that wait are told what they can do', async (_, purgedAt, kind) => {
+  const settle = vi.fn(async () => undefined)
+  const delivery = deliveryOf({
+    localFlights: { begin: () => undefined, wait: async () => ({ kind: 'slow' }) },
+    singleFlight: { join: async () => ({ kind: 'lead', settle }) },
+    purgedAt: async () => purgedAt,
+    origin: async () => new Response('abc', { headers: { 'content-length': '3' } }),
+  })
+  const { exchange, behind } = exchangeOf()
+  await deliver(delivery, WANTED, exchange)
+  await Promise.all(behind)
+  expect(settle).toHaveBeenCalledWith({ kind })
+})
+
 it('a rendition of the bucket is as old as it is there', async () => {
   const bytes = encodeRendition(
     { format: 'webp', etag: '"a"', sourceKey: REQUEST.key, sourceEtag: '"s"' },

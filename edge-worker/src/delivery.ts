@@ -218,7 +218,14 @@ async function asLeader(delivery: Delivery, wanted: DeliveryRequest, exchange: E
   }
   const rejected = await wanted.beforeRender()
   if (rejected !== undefined) return { delivered: rejected, outcome: { kind: 'abandoned' } }
-  return fetchWhole(delivery, wanted, exchange, entry)
+  const { delivered, outcome } = await fetchWhole(delivery, wanted, exchange, entry)
+  return { delivered, outcome: entry.askedAt > purgedAt ? outcome : unkept(outcome) }
+}
+
+/** So soon after a purge nobody believes what is kept. */
+async function unkept(outcome: Led['outcome']): Promise<LeaderOutcome> {
+  const found = await outcome
+  return found.kind === 'cached' ? { kind: 'uncached' } : found
 }
 
 async function entryOf({ now, tagOf }: Delivery, { name }: DeliveryRequest): Promise<EntryInfo> {
