@@ -11,7 +11,7 @@ import { LIFE_HEADER, readLife } from '@media-proxy/shared/response/life.ts'
 import { URL_REFUSED_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
 import type { CachedAnswer } from './cache.ts'
 import type { EdgeExchange } from './exchange.ts'
-import { CONNECTION_HEADERS, mutable } from './forward.ts'
+import { mutable, WAY_HEADERS } from './forward.ts'
 import { slice } from './slice.ts'
 
 /** Whose answer it is, and when. */
@@ -56,7 +56,7 @@ export function passedThrough(response: Response, view: ClientView): Response {
 /** What of an origin's answer is everybody's. */
 export function storedHeaders(response: Response): HeaderRecord {
   const headers: HeaderRecord = Object.fromEntries(response.headers)
-  for (const name of [...CONNECTION_HEADERS, 'vary', 'x-request-id']) delete headers[name]
+  for (const name of [...WAY_HEADERS, 'vary', 'x-request-id']) delete headers[name]
   return headers
 }
 

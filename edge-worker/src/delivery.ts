@@ -14,8 +14,10 @@ import { pick } from './forward.ts'
 import { confirm, isUrlRefused, keep, keepBehind, shareFailure, store } from './keeping.ts'
 import type { LocalFlight, LocalFlights } from './local-flights.ts'
 import type { FetchOrigin } from './origin.ts'
+import { pause } from './pause.ts'
 import type { LeaderOutcome, Role, SingleFlight } from './single-flight.ts'
 import type { StoredRendition, StoredRenditions } from './stored-renditions.ts'
+import { within } from './within.ts'
 
 export interface Delivery {
   readonly cache: EdgeCache
@@ -54,6 +56,8 @@ export interface DeliveryRequest {
 
 /** What the origin answers within this time, in milliseconds, needs no coordinator. */
 const QUICK_MS = 100
+/** A bucket of renditions that takes longer is not waited for, in milliseconds. */
+const STORE_MS = 5000
 /** After so many leaders that gave up, a follower asks the origin itself. */
 const MAX_FLIGHTS = 5
 
@@ -114,16 +118,14 @@ async function leadHere(
   const { singleFlight } = delivery
   const work = asLeader(delivery, wanted, exchange)
   // The work goes on when its own client leaves: others wait for it.
-  exchange.waitUntil(
-    work.then(({ outcome }) => outcome).then(local.end, () => local.end({ kind: 'abandoned' })),
-  )
+  exchange.waitUntil(outcomeOf(work).then(local.end, () => local.end({ kind: 'abandoned' })))
   const quick = await Promise.race([work, pause(QUICK_MS)])
   if (quick !== undefined) return quick.delivered
 
   const role = await exchange.timings.measure('flight', () => singleFlight.join(wanted.url, isClip(wanted)))
   local.slow()
   if (role.kind === 'lead') {
-    exchange.waitUntil(settleWith(role, work))
+    exchange.waitUntil(settleWith(role, outcomeOf(work)))
     return (await work).delivered
   }
   // Another isolate was first; what is asked here in vain, the origin answers together with its request.
@@ -149,7 +151,7 @@ async function fly(
     )
     if (role.kind === 'lead') {
       const work = asLeader(delivery, wanted, exchange)
-      exchange.waitUntil(settleWith(role, work))
+      exchange.waitUntil(settleWith(role, outcomeOf(work)))
       return (await work).delivered
     }
     const outcome = await exchange.timings.measure('flight', () => role.outcome)
@@ -163,9 +165,15 @@ async function fly(
   return delivered
 }
 
-async function settleWith(role: Extract<Role, { kind: 'lead' }>, work: Promise<Led>): Promise<void> {
-  const outcome = work.then((fetched) => fetched.outcome)
+async function settleWith(
+  role: Extract<Role, { kind: 'lead' }>,
+  outcome: Promise<LeaderOutcome>,
+): Promise<void> {
   await role.settle(await outcome.catch((): LeaderOutcome => ({ kind: 'abandoned' })))
+}
+
+async function outcomeOf(work: Promise<Led>): Promise<LeaderOutcome> {
+  return (await work).outcome
 }
 
 /** What a leader found, for one that waited; undefined where it is to ask again. */
@@ -203,17 +211,28 @@ async function asLeader(delivery: Delivery, wanted: DeliveryRequest, exchange: E
   }
   if (known !== undefined) return revalidate(delivery, known, wanted, exchange, entry)
   const stored = wanted.whole ? await findStored(delivery, wanted, exchange, purgedAt) : undefined
-  if (stored !== undefined) return keep(delivery, stored.bytes, stored.headers, wanted, exchange, entry)
+  if (stored !== undefined) {
+    // Its source was last looked at when it was written.
+    const written = { ...entry, askedAt: stored.writtenAt }
+    return keep(delivery, stored.bytes, stored.headers, wanted, exchange, written)
+  }
   const rejected = await wanted.beforeRender()
   if (rejected !== undefined) return { delivered: rejected, outcome: { kind: 'abandoned' } }
-  return fetchWhole(delivery, wanted, exchange, entry)
+  const { delivered, outcome } = await fetchWhole(delivery, wanted, exchange, entry)
+  return { delivered, outcome: entry.askedAt > purgedAt ? outcome : unkept(outcome) }
+}
+
+/** So soon after a purge nobody believes what is kept. */
+async function unkept(outcome: Led['outcome']): Promise<LeaderOutcome> {
+  const found = await outcome
+  return found.kind === 'cached' ? { kind: 'uncached' } : found
 }
 
 async function entryOf({ now, tagOf }: Delivery, { name }: DeliveryRequest): Promise<EntryInfo> {
   return { askedAt: now(), tag: await tagOf(name) }
 }
 
-/** A bucket that fails is no reason not to ask the origin. */
+/** A bucket that fails, or says nothing, is no reason not to ask the origin. */
 async function findStored(
   { renditions }: Delivery,
   { request, url }: DeliveryRequest,
@@ -221,7 +240,8 @@ async function findStored(
   purgedAt: number,
 ): Promise<StoredRendition | undefined> {
   try {
-    return await timings.measure('store', async () => renditions?.find(request, url, purgedAt))
+    const found = renditions?.find(request, url, purgedAt)
+    return found && (await timings.measure('store', () => within(STORE_MS, found)))
   } catch (error) {
     console.warn({ message: 'stored renditions cannot be read', error: String(error) })
     return undefined
@@ -239,13 +259,13 @@ async function revalidate(
   const { cache } = delivery
   const condition = cached.etag === undefined ? {} : { 'if-none-match': cached.etag }
   const response = await askOrigin(delivery, wanted, condition, exchange)
-  const asBefore = (): Delivered => ({
-    response: fromCache(cached, viewOf(delivery, wanted), exchange),
+  const asBefore = (kept: CachedAnswer): Delivered => ({
+    response: fromCache(kept, viewOf(delivery, wanted), exchange),
     cache: 'HIT',
   })
-  if (cached.usable && (isFailure(response) || response.status >= 500)) {
+  if (cached.usable && (isFailure(response) || isUntold(response))) {
     if (!isFailure(response)) exchange.waitUntil(response.body?.cancel() ?? Promise.resolve())
-    return { delivered: asBefore(), outcome: { kind: 'cached' } }
+    return { delivered: asBefore(cached), outcome: { kind: 'cached' } }
   }
   if (isFailure(response)) {
     await cached.body.cancel()
@@ -254,12 +274,20 @@ async function revalidate(
   if (response.status === 304) {
     const confirmed = confirm(delivery, wanted.url, cached, entry)
     exchange.waitUntil(confirmed)
-    return { delivered: asBefore(), outcome: confirmed.then(() => ({ kind: 'cached' })) }
+    return {
+      delivered: asBefore({ ...cached, confirmedAt: entry.askedAt }),
+      outcome: confirmed.then(() => ({ kind: 'cached' })),
+    }
   }
   await cached.body.cancel()
-  if (response.status < 500 && response.status !== 200 && !isUrlRefused(response))
+  if (response.status !== 200 && !isUntold(response) && !isUrlRefused(response))
     exchange.waitUntil(cache.delete(wanted.url))
   return store(delivery, response, wanted, exchange, entry)
+}
+
+/** Refused for a while, which says nothing of what was asked for. */
+function isUntold({ status }: Response): boolean {
+  return status >= 500 || status === 429
 }
 
 async function fetchWhole(
@@ -318,18 +346,27 @@ async function fetchBehind(
   if (local === undefined) return
   try {
     const role = await delivery.singleFlight.join(wanted.url, isClip(wanted))
+    local.slow()
     if (role.kind !== 'lead') return
-    const entry = await entryOf(delivery, wanted)
-    const { known } = await lookUp(delivery, wanted)
-    await known?.body.cancel()
-    if (known?.fresh) return await role.settle({ kind: 'cached' })
-    const response = await delivery.origin({ method: 'GET', path: wanted.originPath }, exchange)
-    await role.settle(
-      isFailure(response) ? { kind: 'abandoned' } : await keepBehind(delivery, response, wanted.url, entry),
-    )
+    const outcome = readBehind(delivery, wanted, exchange)
+    await settleWith(role, outcome)
+    await outcome
   } finally {
     local.end({ kind: 'slow' })
   }
+}
+
+async function readBehind(
+  delivery: Delivery,
+  wanted: DeliveryRequest,
+  exchange: EdgeExchange,
+): Promise<LeaderOutcome> {
+  const entry = await entryOf(delivery, wanted)
+  const { known } = await lookUp(delivery, wanted)
+  await known?.body.cancel()
+  if (known?.fresh) return { kind: 'cached' }
+  const response = await delivery.origin({ method: 'GET', path: wanted.originPath }, exchange)
+  return isFailure(response) ? { kind: 'abandoned' } : keepBehind(delivery, response, wanted.url, entry)
 }
 
 /** What may take minutes to be made. */
@@ -339,8 +376,4 @@ function isClip({ request }: DeliveryRequest): boolean {
     request.transformation !== undefined &&
     isClipFormat(request.transformation.format)
   )
-}
-
-function pause(milliseconds: number): Promise<undefined> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds, undefined))
 }

@@ -56,11 +56,20 @@ export function pick(headers: Headers, names: readonly string[]): Record<string,
   )
 }
 
-/** The same answer with headers that can be added to, without those of the connection to the origin. */
+/** The same answer with headers that can be added to, without those that are of the way to the origin. */
 export function mutable(response: Response): Response {
   const copy = new Response(response.body, response)
-  for (const name of CONNECTION_HEADERS) copy.headers.delete(name)
+  for (const name of WAY_HEADERS) copy.headers.delete(name)
   return copy
 }
 
-export const CONNECTION_HEADERS = ['connection', 'keep-alive', 'date', 'transfer-encoding'] as const
+/**
+ * What an answer of the origin has of its connection, of what stands before the origin (a balancer names by a cookie who
+ * answers whom), and of the budgets of whoever asked: none of it is a client's, much less that of those for whom it is kept.
+ */
+export const WAY_HEADERS = [
+  ...(['connection', 'keep-alive', 'date', 'transfer-encoding'] as const),
+  ...(['age', 'alt-svc', 'nel', 'report-to', 'set-cookie', 'via'] as const),
+  ...(['ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset'] as const),
+  ...(['x-ratelimit-limit', 'x-ratelimit-remaining', 'x-ratelimit-reset'] as const),
+]

@@ -1,6 +1,6 @@
 import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
 import { URL_REFUSED_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
-import { describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { CachedAnswer, EdgeCache } from './cache.ts'
 import type { Delivery, DeliveryRequest } from './delivery.ts'
 import type { EdgeExchange } from './exchange.ts'
@@ -40,6 +40,20 @@ describe('a refusal of the origin', () => {
     expect(await outcome).toEqual({ kind: 'abandoned' })
     expect(cache.putMissing).not.toHaveBeenCalled()
     expect([answer.response.status, answer.response.headers.has(URL_REFUSED_HEADER)]).toEqual([status, false])
+  })
+})
+
+describe('an origin that stops in the middle of a small body', () => {
+  afterEach(() => void vi.useRealTimers())
+
+  it('is gone after half a minute', async () => {
+    vi.useFakeTimers()
+    const cancelled = vi.fn()
+    const body = new ReadableStream({ start: (begun) => begun.enqueue(new Uint8Array(3)), cancel: cancelled })
+    const answer = delivered(fakeCache(), new Response(body, { headers: { 'content-length': '1000' } }))
+    await vi.advanceTimersByTimeAsync(31_000)
+    expect((await answer).delivered.response.status).toBe(502)
+    expect(cancelled).toHaveBeenCalledOnce()
   })
 })
 

@@ -10,9 +10,11 @@ import type { CachedAnswer, EntryInfo } from './cache.ts'
 import { describe, passedThrough, storedHeaders, viewOf } from './client-answer.ts'
 import type { Delivery, DeliveryRequest } from './delivery.ts'
 import type { Delivered, EdgeExchange } from './exchange.ts'
-import { CONNECTION_HEADERS } from './forward.ts'
+import { WAY_HEADERS } from './forward.ts'
+import { pause } from './pause.ts'
 import type { LeaderOutcome } from './single-flight.ts'
 import { slice } from './slice.ts'
+import { within } from './within.ts'
 
 /** What the leader answers its own client, and, later, tells its followers. */
 export interface Fetched {
@@ -22,6 +24,10 @@ export interface Fetched {
 
 /** Bodies up to here are held whole, which lets the connection to the origin go at once. */
 const BUFFERED_BYTES = 1024 * 1024
+/** The cache gets a larger one no faster than the client reads it: so long others wait for that. In milliseconds. */
+const KEEPING_MS = 5000
+/** An origin that says nothing for so long in the middle of a small body is gone. In milliseconds. */
+const STALLED_MS = 30_000
 
 /** Keeps a whole answer of the origin and answers the client with what it asked of it. */
 export async function store(
@@ -65,8 +71,10 @@ function storeStreamed(
   entry: EntryInfo,
 ): Fetched {
   const headers = storedHeaders(response)
-  const [kept, sent] = body.tee()
-  const outcome = putStreamAway(delivery, kept, sizeBytes, headers, wanted.url, entry)
+  const [copy, sent] = body.tee()
+  const kept = putStreamAway(delivery, copy, sizeBytes, headers, wanted.url, entry)
+  exchange.waitUntil(kept)
+  const outcome = Promise.race([kept, pause(KEEPING_MS).then((): LeaderOutcome => ({ kind: 'uncached' }))])
   const answer = answerFrom(sent, describe(headers, sizeBytes, viewOf(delivery, wanted)), exchange)
   return { delivered: { response: answer, cache: 'MISS' }, outcome }
 }
@@ -136,10 +144,21 @@ export async function confirm(
 /** The same short answer for all that wait. */
 export async function shareFailure(response: Response): Promise<Fetched> {
   const headers: HeaderRecord = Object.fromEntries(response.headers)
-  for (const name of [...CONNECTION_HEADERS, URL_REFUSED_HEADER]) delete headers[name]
-  const rejection = { status: response.status, text: await response.text(), headers }
+  for (const name of [...WAY_HEADERS, URL_REFUSED_HEADER]) delete headers[name]
+  const text = await textOf(response)
+  headers['content-length'] = String(new TextEncoder().encode(text).length)
+  const rejection = { status: response.status, text, headers }
   const delivered = new Response(rejection.text, { status: rejection.status, headers })
   return { delivered: { response: delivered, cache: 'MISS' }, outcome: { kind: 'rejected', rejection } }
+}
+
+/** A refusal is known by its status: of one whose text breaks off there is none. */
+async function textOf(response: Response): Promise<string> {
+  try {
+    return await response.text()
+  } catch {
+    return ''
+  }
 }
 
 async function shareRejection(
@@ -182,12 +201,14 @@ async function hold(body: ReadableStream<Uint8Array>): Promise<Held> {
   let length = 0
   try {
     while (length <= BUFFERED_BYTES) {
-      const { done, value } = await reader.read()
+      const { done, value } = await within(STALLED_MS, reader.read())
       if (done) return { bytes: joinChunks(chunks, length) }
       chunks.push(value)
       length += value.length
     }
   } catch (error) {
+    // Of one that has broken off nothing is left to be cancelled.
+    await reader.cancel(error).catch(() => undefined)
     return { error }
   }
   return { rest: behind(chunks, reader) }

@@ -26,14 +26,22 @@ export interface LocalFlight {
 const LOOK_EVERY_MS = 25
 /** The first may be gone with its client. */
 const LONGEST_WAIT_MS = 25_000
+/** Whoever has not ended by then never will: longer than the coordinator waits for any leader. */
+const LONGEST_FLIGHT_MS = 150_000
 
-/** One an isolate. */
-export function createLocalFlights(): LocalFlights {
-  const flights = new Map<CanonicalUrl, { outcome: LocalOutcome | undefined }>()
+interface Flight {
+  readonly beganAt: number
+  outcome: LocalOutcome | undefined
+}
+
+/** One an isolate. `now` in milliseconds since the epoch. */
+export function createLocalFlights(now: () => number): LocalFlights {
+  const flights = new Map<CanonicalUrl, Flight>()
   return {
     begin(url) {
-      if (flights.has(url)) return undefined
-      const flight: { outcome: LocalOutcome | undefined } = { outcome: undefined }
+      const before = flights.get(url)
+      if (before !== undefined && Math.abs(now() - before.beganAt) < LONGEST_FLIGHT_MS) return undefined
+      const flight: Flight = { beganAt: now(), outcome: undefined }
       flights.set(url, flight)
       return {
         slow() {

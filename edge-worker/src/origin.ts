@@ -46,9 +46,12 @@ export function createOriginFetch({ originUrl, ring, fetch, now }: OriginOptions
     try {
       const response = await fetch(target.href, {
         method,
-        headers: { ...headers, ...signature, 'x-request-id': requestId, traceparent },
+        headers: { ...headers, ...signature, ...PLAIN, 'x-request-id': requestId, traceparent },
         // Followed redirects would carry the headers, secrets too, to wherever they lead.
         redirect: 'manual',
+        // The platform keeps by itself what a fetch answers (by its extension, for the year that browsers are told), and there no
+        // purge and no confirmation would reach it.
+        cache: 'no-store',
         ...(body == null ? {} : { body }),
       })
       const refusal = response.headers.get(EDGE_REFUSED_HEADER)
@@ -56,15 +59,37 @@ export function createOriginFetch({ originUrl, ring, fetch, now }: OriginOptions
         await response.body?.cancel()
         return unreachable(`it refuses this edge: ${refusal} signature; do the secrets and the clocks agree?`)
       }
-      // The origin names the request in every answer; the platform's own errors (521, 522, …) do not.
-      if (response.status < 500 || response.headers.has('x-request-id')) return response
+      if (isOrigins(response)) return decoded(response)
       await response.body?.cancel()
-      return unreachable(`the platform answers ${response.status} for it`)
+      return unreachable(`something before it answers ${response.status}`)
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
       return unreachable(reason)
     }
   }
+}
+
+/**
+ * The origin names the request in every answer. What stands before it may refuse by itself (the platform's 522, an ingress
+ * without a backend, a login page) and knows nothing of what was asked for.
+ */
+function isOrigins({ ok, status, headers }: Response): boolean {
+  return ok || status === 304 || headers.has('x-request-id')
+}
+
+/** Parts of what is encoded are no parts of the media. */
+const PLAIN = { 'accept-encoding': 'identity' } as const
+
+/**
+ * What was encoded on the way all the same, the runtime decodes where the coding is not told any more; the length that was
+ * told is another then.
+ */
+function decoded(response: Response): Response {
+  const coding = response.headers.get('content-encoding')
+  if (response.status === 206 || (coding !== 'gzip' && coding !== 'br')) return response
+  const copy = new Response(response.body, response)
+  for (const name of ['content-encoding', 'content-length']) copy.headers.delete(name)
+  return copy
 }
 
 /** Built from parts: parsed as a whole, a path such as `//host/x` would name another host, which then got the secrets. */

@@ -4,6 +4,7 @@ import type { SourceName } from '@media-proxy/shared/request/purge.ts'
 import { strongEtag } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import type { PurgeReader } from './purge-reader.ts'
+import { within } from './within.ts'
 
 /** A purge that failed did nothing that repeating it would not do. Gives what failed. */
 export type Purge = (names: readonly SourceName[]) => Promise<Failure | undefined>
@@ -29,6 +30,8 @@ export async function cacheTagOf(name: SourceName): Promise<string> {
 
 /** What one call to the platform's purge takes on every plan. */
 const TAGS_A_CALL = 30
+/** A call that takes longer has failed. In milliseconds. */
+const PURGE_MS = 10_000
 
 export interface ZonePurgeOptions {
   readonly zone: string
@@ -41,15 +44,31 @@ export function createZonePurge({ zone, token, fetch }: ZonePurgeOptions): Purge
   return async (names) => {
     const tags = await Promise.all(names.map(cacheTagOf))
     for (let at = 0; at < tags.length; at += TAGS_A_CALL) {
-      const response = await fetch(`https://api.cloudflare.com/client/v4/zones/${zone}/purge_cache`, {
+      const asked = fetch(`https://api.cloudflare.com/client/v4/zones/${zone}/purge_cache`, {
         method: 'POST',
         redirect: 'manual',
         headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
         body: JSON.stringify({ tags: tags.slice(at, at + TAGS_A_CALL) }),
       })
-      await response.body?.cancel()
-      if (!response.ok) return fail('external-unreachable', `the zone's purge answers ${response.status}`)
+      const refused = await refusalOf(asked)
+      if (refused !== undefined)
+        return fail('external-unreachable', `the zone's purge is not available: ${refused}`)
     }
     return undefined
+  }
+}
+
+/** Why the platform did not purge; its API may say so in the body alone. */
+async function refusalOf(asked: Promise<Response>): Promise<string | undefined> {
+  try {
+    const response = await within(PURGE_MS, asked)
+    if (!response.ok) {
+      await response.body?.cancel()
+      return `status ${response.status}`
+    }
+    const { success } = await within(PURGE_MS, response.json<{ readonly success?: boolean }>())
+    return success === true ? undefined : 'no success'
+  } catch (error) {
+    return String(error)
   }
 }

@@ -1,64 +1,86 @@
 import { resolveRange } from '@media-proxy/shared/response/conditional.ts'
-import { fail } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import {
   decodeObjects,
   type EncodedInfo,
   type EncodedObjects,
 } from '@media-proxy/shared/store/coding/decoded-objects.ts'
 import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
+import { LateError, within } from './within.ts'
+
+export interface R2StoreOptions {
+  /** Most bytes that an object may decode to. */
+  readonly maxDecodedBytes: number
+  /** A bucket that takes longer to answer counts as one that does not, in milliseconds. */
+  readonly timeoutMs: number
+}
 
 /** A bucket that is bound to the worker, as a store; the bucket's name is the binding's. */
 export function createR2Store(
   bucket: R2Bucket,
-  maxDecodedBytes: number,
+  { maxDecodedBytes, timeoutMs }: R2StoreOptions,
 ): Pick<ObjectStore, 'head' | 'get' | 'check'> {
+  const objects = encodedObjects(bucket, async (asked) => {
+    try {
+      return (await within(timeoutMs, asked)) ?? fail('not-found')
+    } catch (error) {
+      return fail(error instanceof LateError ? 'store-timeout' : 'store-unreachable', String(error))
+    }
+  })
   return {
-    ...decodeObjects(encodedObjects(bucket), { maxBytes: maxDecodedBytes }),
+    ...decodeObjects(objects, { maxBytes: maxDecodedBytes }),
 
-    async check() {
-      try {
-        await bucket.head('media-proxy-readiness-probe')
-        return undefined
-      } catch (error) {
-        return fail('store-unreachable', String(error))
-      }
+    async check(name) {
+      const found = await objects.head(name, 'media-proxy-readiness-probe')
+      return isFailure(found) && found.code !== 'not-found' ? found : undefined
     },
   }
 }
 
-function encodedObjects(bucket: R2Bucket): EncodedObjects {
+/** What a bucket answers, as a store tells it. */
+type Answer = <T>(asked: Promise<T | null>) => Promise<T | Failure>
+
+/** How often an object may be replaced while a part of it is asked for. */
+const MOST_REPLACEMENTS = 3
+
+function encodedObjects(bucket: R2Bucket, answer: Answer): EncodedObjects {
   return {
     async head(_, key) {
-      const object = await bucket.head(key)
-      return object === null ? fail('not-found') : infoOf(object)
+      const object = await answer(bucket.head(key))
+      return isFailure(object) ? object : infoOf(object)
     },
 
     async get(_, key, { range } = {}) {
       if (range === undefined) {
-        const object = await bucket.get(key)
-        return object === null ? fail('not-found') : { info: infoOf(object), body: object.body }
+        const object = await answer(bucket.get(key))
+        return isFailure(object) ? object : { info: infoOf(object), body: object.body }
       }
-      // A range behind the end would give the whole object without a word, so the size is asked for first.
-      const known = await bucket.head(key)
-      if (known === null) return fail('not-found')
-      const part = resolveRange(range, known.size)
-      if (part === 'unsatisfiable') {
-        return fail('range-not-satisfiable', undefined, { 'content-range': `bytes */${known.size}` })
+      for (let replaced = 0; replaced < MOST_REPLACEMENTS; replaced += 1) {
+        // A range behind the end would give the whole object without a word, so the size is asked for first.
+        const known = await answer(bucket.head(key))
+        if (isFailure(known)) return known
+        const part = resolveRange(range, known.size)
+        if (part === 'unsatisfiable') {
+          return fail('range-not-satisfiable', undefined, { 'content-range': `bytes */${known.size}` })
+        }
+        const object = await answer(
+          bucket.get(key, {
+            range: { offset: part.start, length: part.end - part.start + 1 },
+            onlyIf: { etagMatches: known.etag },
+          }),
+        )
+        if (isFailure(object)) return object
+        // Without a body the object was replaced between the two questions: then its size is another.
+        if ('body' in object) return { info: infoOf(object), range: part, body: object.body }
       }
-      const object = await bucket.get(key, {
-        range: { offset: part.start, length: part.end - part.start + 1 },
-        onlyIf: { etagMatches: known.etag },
-      })
-      if (object === null) return fail('not-found')
-      // Without a body the object was replaced between the two questions: then its size is another.
-      if (!('body' in object)) return fail('store-unreachable', 'the object changed while it was read')
-      return { info: infoOf(object), range: part, body: object.body }
+      return fail('store-unreachable', 'the object changed whenever it was read')
     },
   }
 }
 
 function infoOf(object: R2Object): EncodedInfo {
-  const { contentType, cacheControl, contentEncoding } = object.httpMetadata ?? {}
+  const { contentEncoding, ...metadata } = object.httpMetadata ?? {}
+  const [contentType, cacheControl] = [headerText(metadata.contentType), headerText(metadata.cacheControl)]
   return {
     sizeBytes: object.size,
     etag: object.httpEtag,
@@ -67,4 +89,11 @@ function infoOf(object: R2Object): EncodedInfo {
     ...(cacheControl === undefined ? {} : { cacheControl }),
     ...(contentEncoding === undefined ? {} : { contentEncoding }),
   }
+}
+
+/** A bucket keeps whatever it was given; what no header can be is as if it were not there. */
+function headerText(text: string | undefined): string | undefined {
+  return text === undefined || text.trim() === '' || /[\u0000-\u0008\u000a-\u001f\u007f]/.test(text)
+    ? undefined
+    : text
 }

@@ -78,6 +78,11 @@ class Flight extends RpcTarget {
   outcome(): Promise<LeaderOutcome> {
     return this.#outcome
   }
+
+  /** The platform calls it when nobody holds this end any more: a leader that is lost, with its isolate say, gives up. */
+  [Symbol.dispose](): void {
+    this.#settle?.({ kind: 'abandoned' })
+  }
 }
 
 /** What joining a flight makes of a request. */

@@ -11,6 +11,8 @@ export interface StoredRendition {
   /** As the origin would answer it, validators and length among them. */
   readonly headers: HeaderRecord
   readonly bytes: Uint8Array<ArrayBuffer>
+  /** Milliseconds since the epoch. */
+  readonly writtenAt: number
 }
 
 /** Larger ones are read by the origin, which has more memory than an isolate. */
@@ -50,7 +52,7 @@ export function createStoredRenditions({
       if (rendition === undefined) return undefined
       const { head, bytes } = rendition
       return {
-        bytes,
+        ...{ bytes, writtenAt },
         headers: {
           ...renditionHeaders(request, head),
           etag: head.etag,

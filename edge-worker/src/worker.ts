@@ -49,8 +49,9 @@ interface Keys {
 }
 
 let isolate: Isolate | undefined
+const now = () => Date.now()
 /** What the requests of an isolate know of each other. */
-const localFlights = createLocalFlights()
+const localFlights = createLocalFlights(now)
 const purgeMemory = createPurgeMemory()
 const gateways = new Map<string, Gateway>()
 
@@ -212,8 +213,6 @@ function assemble(
     now,
   })
 }
-
-const now = () => Date.now()
 
 const onFailure = (message: string) => (error: unknown) => console.warn({ message, error: String(error) })
 

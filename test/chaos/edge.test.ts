@@ -71,6 +71,18 @@ describe('a picture is answered while', () => {
   })
 })
 
+it('a leader that is lost leaves its place at once, not when it would have been given up', async () => {
+  const answer = async (path: string) => JSON.parse((await send(edge.url, path)).body.toString())
+  const led = answer('/__lead?milliseconds=1000')
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  const began = Date.now()
+  const followed = await answer('/__follow')
+  expect(await led).toEqual({ leads: true })
+  expect(followed).toEqual({ leads: false, kind: 'abandoned' })
+  // Of the 35 seconds after which a silent one is given up.
+  expect(Date.now() - began).toBeLessThan(20_000)
+})
+
 it('what the cache has is answered while everything else fails', async () => {
   const path = '/avatars/1/3.webp?size=256'
   await becomesHit(path)

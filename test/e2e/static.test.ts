@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Door, openFilesystemOrigin, openS3Server } from '../doors.ts'
 import { send } from '../http.ts'
+import { answering } from '../stores/aws-server.ts'
 import { createWorkerHarness } from '../worker-harness.ts'
 
 const STATIC = { MEDIA_PROXY_STATIC_MODE: 'true', MEDIA_PROXY_NODE_ENV: 'test' }
@@ -60,6 +61,27 @@ describe('a site at the edge', () => {
     }
     await s3.close()
   })
+})
+
+it('a site at the edge asks its bucket past the cache of the platform', async () => {
+  const told: (string | undefined)[] = []
+  const server = await answering((request, response) => {
+    told.push(request.headers['cache-control'])
+    response.writeHead(200, { etag: '"a"', 'cache-control': 'public, max-age=31536000' }).end('a')
+  })
+  const site = await harness(
+    {
+      ...STATIC,
+      MEDIA_PROXY_ORIGIN_URL: '',
+      MEDIA_PROXY_S3_ENDPOINT: server.endpoint,
+      MEDIA_PROXY_S3_ACCESS_KEY_ID: 'id',
+      MEDIA_PROXY_S3_SECRET_ACCESS_KEY: 'secret',
+    },
+    { put: async () => undefined, close: server.close },
+  )
+  expect((await send(site.url, '/logo.svg')).status).toBe(200)
+  expect(told).toEqual(['no-cache'])
+  await site.close()
 })
 
 /** The worker in front of an origin with a folder: only the origin can read it. */

@@ -1,5 +1,6 @@
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type Door, openEdge, type Settings } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
@@ -93,19 +94,23 @@ const untilForgotten = (door: Pick<Door, 'url'>) =>
   })
 
 describe('an origin that answers as it likes', () => {
-  type Answer = (path: string, response: import('node:http').ServerResponse) => unknown
+  type Answer = (path: string, response: ServerResponse, asked: IncomingMessage) => unknown
 
   async function before(
     answer: Answer,
+    settings: Readonly<Record<string, string>> = {},
   ): Promise<{ readonly door: Pick<Door, 'url'>; readonly asked: string[] }> {
     const asked: string[] = []
     const server = createServer((request, response) => {
       asked.push(`${request.url} ${request.headers.cookie ?? ''}`)
-      answer(request.url ?? '', response)
+      answer(request.url ?? '', response, request)
     }).listen(0, '127.0.0.1')
     await new Promise((resolve) => server.once('listening', resolve))
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-    const door = await openPlainWorker({ ...KEYS, MEDIA_PROXY_NODE_ENV: 'test', MEDIA_PROXY_ORIGIN_URL: url })
+    const door = await openPlainWorker({
+      ...{ ...KEYS, MEDIA_PROXY_NODE_ENV: 'test', MEDIA_PROXY_ORIGIN_URL: url },
+      ...settings,
+    })
     closers.push(async () => {
       await door.close()
       server.closeAllConnections()
@@ -208,6 +213,141 @@ describe('an origin that answers as it likes', () => {
       expect((await send(door.url, '/attachments/1/a.png')).status).toBe(later)
     fails = false
     expect((await send(door.url, '/attachments/1/a.png')).status).toBe(200)
+  })
+
+  it.each([
+    ['an ingress without a backend', 404, {}],
+    ['a login page', 302, { location: 'https://login.test/' }],
+    ['a filter', 403, {}],
+  ])('and is hidden by %s is a bad gateway, of which nothing is kept', async (_, status, told) => {
+    let isHidden = true
+    const { door } = await before(
+      (_path, response) => {
+        if (isHidden) response.writeHead(status, told).end('elsewhere')
+        else response.writeHead(200, { ...headers, 'content-length': '3' }).end('abc')
+      },
+      { MEDIA_PROXY_CACHE_EDGE_SECONDS: '1' },
+    )
+    for (const asked of [{}, { range: 'bytes=0-0' }]) {
+      const hidden = await send(door.url, '/attachments/1/a.png', { headers: asked })
+      expect([hidden.status, hidden.body.toString(), hidden.headers.location]).toEqual([
+        502,
+        'Bad Gateway',
+        undefined,
+      ])
+    }
+    isHidden = false
+    expect((await send(door.url, '/attachments/1/a.png')).status).toBe(200)
+    await until(async () => (await cacheOf(door, '/attachments/1/a.png')) === 'HIT')
+    isHidden = true
+    await new Promise((resolve) => setTimeout(resolve, 1100))
+    for (let visit = 0; visit < 2; visit += 1)
+      expect((await send(door.url, '/attachments/1/a.png')).status).toBe(200)
+  })
+
+  it('and has had enough for now leaves what is kept', async () => {
+    let isTired = false
+    const { door } = await before(
+      (_, response) => {
+        if (isTired) response.writeHead(429, { 'x-request-id': 'r' }).end('Too Many Requests')
+        else response.writeHead(200, { ...headers, 'content-length': '3' }).end('abc')
+      },
+      { MEDIA_PROXY_CACHE_EDGE_SECONDS: '1' },
+    )
+    await until(async () => (await cacheOf(door, '/attachments/1/a.png')) === 'HIT')
+    isTired = true
+    await new Promise((resolve) => setTimeout(resolve, 1100))
+    for (let visit = 0; visit < 2; visit += 1)
+      expect((await send(door.url, '/attachments/1/a.png')).body.toString()).toBe('abc')
+  })
+
+  it('gives a large file to those who wait for it, though the first reads nothing of it', async () => {
+    const bytes = Buffer.alloc(30_000_000, 'abc')
+    const { door } = await before((_, response) => {
+      response.writeHead(200, { ...headers, 'content-length': String(bytes.length) }).end(bytes)
+    })
+    const slow = request(`${door.url}/attachments/1/film.mp4`)
+    const [answer]: [IncomingMessage] = await new Promise((resolve) =>
+      slow.once('response', (...words) => resolve(words)).end(),
+    )
+    answer.pause().on('error', () => undefined)
+    const began = Date.now()
+    const second = await send(door.url, '/attachments/1/film.mp4')
+    expect([second.status, second.body.equals(bytes)]).toEqual([200, true])
+    // Of the 35 seconds after which a leader is given up.
+    expect(Date.now() - began).toBeLessThan(25_000)
+    answer.destroy()
+  })
+
+  it('and breaks off in the middle of a refusal has refused', async () => {
+    const { door } = await before((_, response) => {
+      response.writeHead(404, { 'x-request-id': 'r', 'content-length': '100' })
+      response.write('Not', () => setTimeout(() => response.destroy(), 20))
+    })
+    const { status, headers: told } = await send(door.url, '/attachments/1/a.png')
+    expect([status, told['content-length']]).toEqual([404, '0'])
+  })
+
+  it('and is answered through a balancer tells its clients nothing of that', async () => {
+    const { door } = await before((_, response) => {
+      const own = { 'set-cookie': 'node=1', 'ratelimit-remaining': '3', age: '7', via: '1.1 balancer' }
+      response.writeHead(200, { ...headers, ...own, 'content-length': '3' }).end('abc')
+    })
+    const first = await send(door.url, '/attachments/1/a.png')
+    const part = await send(door.url, '/attachments/1/b.png', { headers: { range: 'bytes=0-0' } })
+    await until(async () => (await cacheOf(door, '/attachments/1/a.png')) === 'HIT')
+    const hit = await send(door.url, '/attachments/1/a.png')
+    for (const { headers: told } of [first, part, hit])
+      for (const name of ['set-cookie', 'ratelimit-remaining', 'age', 'via'])
+        expect(told[name], name).toBeUndefined()
+  })
+
+  it('is asked past whatever cache stands before it', async () => {
+    const seen: IncomingMessage['headers'][] = []
+    const { door } = await before((_, response, asked) => {
+      seen.push(asked.headers)
+      response.writeHead(200, { ...headers, 'content-length': '3' }).end('abc')
+    })
+    await send(door.url, '/attachments/1/a.png')
+    await send(door.url, '/attachments/1/b.png', { headers: { range: 'bytes=0-0' } })
+    expect(seen.length).toBeGreaterThanOrEqual(2)
+    for (const told of seen) expect(told['cache-control']).toBe('no-cache')
+  })
+
+  it('and is encoded on the way is kept and cut as it was made', async () => {
+    const text = 'body { color: red }'.repeat(20)
+    const { door } = await before((_, response, request) => {
+      expect(request.headers['accept-encoding']).toBe('identity')
+      const encoded = gzipSync(text)
+      const told = { 'content-encoding': 'gzip', 'content-length': String(encoded.length) }
+      response.writeHead(200, { ...headers, ...told, 'content-type': 'text/css' }).end(encoded)
+    })
+    const path = '/themes/0123456789abcdef.css'
+    const whole = await send(door.url, path)
+    expect([whole.status, whole.body.toString(), whole.headers['content-encoding']]).toEqual([
+      200,
+      text,
+      undefined,
+    ])
+    await until(async () => (await cacheOf(door, path)) === 'HIT')
+    const part = await send(door.url, path, { headers: { range: 'bytes=7-11' } })
+    expect([part.status, part.body.toString(), part.headers['content-range']]).toEqual([
+      206,
+      'color',
+      `bytes 7-11/${text.length}`,
+    ])
+  })
+
+  it('and confirms what lives for a while gives it that while again', async () => {
+    const { door } = await before((_, response, request) => {
+      const told = { ...headers, etag: '"a"', 'x-media-life': '2' }
+      if (request.headers['if-none-match'] === '"a"') response.writeHead(304, told).end()
+      else response.writeHead(200, { ...told, 'content-length': '3' }).end('abc')
+    })
+    await until(async () => (await cacheOf(door, '/attachments/1/a.png')) === 'HIT')
+    await new Promise((resolve) => setTimeout(resolve, 2100))
+    const confirmed = await send(door.url, '/attachments/1/a.png')
+    expect(confirmed.headers['cache-control']).toMatch(/^public, max-age=[12]$/)
   })
 
   it('gets no cookie of the client', async () => {

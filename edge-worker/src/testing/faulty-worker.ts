@@ -1,7 +1,9 @@
 /**
  * The worker on a platform that fails: `/__faults?flights=fail&cache=fail&clock=86400000` says what, until the next time.
+ * `/__lead?milliseconds=500` leads a flight and is gone without a word; `/__follow` tells what became of that one.
  */
 
+import type { FlightCoordinator as Flights } from '../single-flight.ts'
 import worker from '../worker.ts'
 
 export { AttemptLedger, FlightCoordinator, PurgeLog } from '../worker.ts'
@@ -53,6 +55,14 @@ export default {
     if (pathname === '/__faults') {
       faults = searchParams
       return new Response('OK')
+    }
+    if (pathname === '/__lead' || pathname === '/__follow') {
+      // Its namespace, which an environment without a type does not tell.
+      const flights = env.FLIGHTS as DurableObjectNamespace<Flights>
+      const { leads, flight } = await flights.get(flights.idFromName('lost')).join(false)
+      const outcome = pathname === '/__follow' ? flight.outcome() : undefined
+      await (outcome ?? scheduler.wait(Number(searchParams.get('milliseconds'))))
+      return Response.json({ leads, ...(await outcome) })
     }
     // The environment is that of the worker that is wrapped; here its namespaces are called by their names.
     const namespaces = env as unknown as Record<string, DurableObjectNamespace>

@@ -1,11 +1,6 @@
 import type { AttachmentRequest, FileRequest } from '@media-proxy/shared/request/media-request.ts'
 import { fileNameOf, type ObjectKey } from '@media-proxy/shared/request/object-key.ts'
-import {
-  CONDITIONAL_HEADERS,
-  checkConditions,
-  type RangeRequest,
-  requestedRange,
-} from '@media-proxy/shared/response/conditional.ts'
+import type { RangeRequest } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { representationHeaders } from '@media-proxy/shared/response/finish.ts'
 import {
@@ -18,13 +13,9 @@ import {
   mimeEssence,
 } from '@media-proxy/shared/response/headers.ts'
 import { storedContentType } from '@media-proxy/shared/response/stored-type.ts'
+import { openConditionally } from '@media-proxy/shared/store/conditional-object.ts'
 import { headResponse, objectResponse } from '@media-proxy/shared/store/object-response.ts'
-import {
-  type ObjectInfo,
-  type ObjectStore,
-  type StoredObject,
-  validatorOf,
-} from '@media-proxy/shared/store/store.ts'
+import type { ObjectInfo, ObjectStore, StoredObject } from '@media-proxy/shared/store/store.ts'
 import mime from 'mime'
 import { isSvg } from '../media/sniff-svg.ts'
 import { peek } from '../streams/peek.ts'
@@ -90,52 +81,24 @@ async function serveFile(
   const headersOf = (info: ObjectInfo) =>
     representationHeaders({ ...info, headers: { ...MEDIA_HEADERS, ...policy.headers(info) } }, requestId)
 
-  const decide = (info: ObjectInfo): Answer | undefined => {
-    const verdict = checkConditions(exchange.headers, info)
-    if (verdict === 'precondition-failed') return reject(fail(verdict), requestId)
-    if (verdict === undefined) return undefined
-    const response = new Response(null, { status: 304, headers: headersOf(info) })
-    return { response, outcome: 'not-modified' }
-  }
-
-  let range = requestedRange(exchange.headers)
-  let known: ObjectInfo | undefined
-  if (needsValidators(exchange)) {
-    const info = await store.head(bucket, key, signal)
-    if (isFailure(info)) return reject(info, requestId)
+  const asked = await openConditionally({ head: () => store.head(bucket, key, signal), get }, exchange)
+  if (isFailure(asked)) return reject(withRangeUnit(asked), requestId)
+  if (asked.kind !== 'opened') {
+    const { kind, info } = asked
     if (suspect(info) && (await startsAsSvg(info, get))) return IS_SVG
-    const decided = decide(info)
-    if (decided !== undefined) return decided
-    if (exchange.method === 'HEAD') {
-      return { response: headResponse(info, headersOf(info)), outcome: 'streamed' }
+    switch (kind) {
+      case 'precondition-failed':
+        return reject(fail(kind), requestId)
+      case 'not-modified':
+        return { response: new Response(null, { status: 304, headers: headersOf(info) }), outcome: kind }
+      case 'head':
+        return { response: headResponse(info, headersOf(info)), outcome: 'streamed' }
     }
-    range = requestedRange(exchange.headers, info)
-    known = info
   }
-
-  let object = await get(range)
-  if (isFailure(object)) return reject(withRangeUnit(object), requestId)
-  if (known !== undefined && validatorOf(known) !== validatorOf(object.info)) {
-    // Replaced in between: what was decided of the other object is decided of this one.
-    const decided = decide(object.info)
-    const asksForWhole = range !== undefined && requestedRange(exchange.headers, object.info) === undefined
-    if (decided !== undefined || asksForWhole) await object.body.cancel()
-    if (decided !== undefined) return decided
-    if (asksForWhole) object = await get()
-    if (isFailure(object)) return reject(object, requestId)
-  }
-  const opened = known === undefined && suspect(object.info) ? await lookForSvg(object, get) : object
+  const { object } = asked
+  const opened = suspect(object.info) ? await lookForSvg(object, get) : object
   if (opened === IS_SVG) return IS_SVG
   return { response: objectResponse(opened, headersOf(opened.info)), outcome: 'streamed' }
-}
-
-/** What can only be decided with the validators in hand asks for them first. */
-function needsValidators({ method, headers }: Exchange): boolean {
-  return (
-    method === 'HEAD' ||
-    CONDITIONAL_HEADERS.some((name) => headers.has(name)) ||
-    (headers.has('range') && headers.has('if-range'))
-  )
 }
 
 function withRangeUnit(failure: Failure): Failure {

@@ -43,7 +43,7 @@ function explainParameter({
 }): string {
   const guide = PARAMETER_GUIDE.find(({ name }) => name === parameter)
   // As it would stand in a URL: nothing of it can pass for something else.
-  const shown = encodeURIComponent(found.toWellFormed().slice(0, SHOWN_VALUE))
+  const shown = encodeURIComponent(found.slice(0, SHOWN_VALUE).toWellFormed())
   const accepted = guide === undefined ? '' : `; it takes ${wordsOf(guide.values)}`
   return `${parameter}=${shown} is no value of ${parameter}${accepted}`
 }

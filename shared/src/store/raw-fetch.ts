@@ -65,6 +65,8 @@ function isBodiless(method: string, status: number, headers: Headers): boolean {
 async function fetchInWorker({ url, method, headers, body, signal }: RawRequest): Promise<Response> {
   const init: RequestInit & { readonly encodeResponseBody: 'manual' } = {
     ...{ method, headers, signal, redirect: 'manual' as const, encodeResponseBody: 'manual' as const },
+    // What a bucket answers the platform would keep by itself where the object's own `Cache-Control` allows it.
+    cache: 'no-store',
     ...(body === undefined ? {} : { body }),
   }
   return fetch(url, init)

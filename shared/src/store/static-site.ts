@@ -1,10 +1,10 @@
 /** Static mode: a bucket as a web site's host, the same at both doors (contract, section 12). */
 
 import { decodeObjectKey, type ObjectKey } from '../request/object-key.ts'
-import { CONDITIONAL_HEADERS, checkConditions, requestedRange } from '../response/conditional.ts'
 import { CORS_HEADERS, preflightResponse } from '../response/cors.ts'
 import { type Failure, fail, isFailure } from '../response/failure.ts'
 import { representationHeaders, unsatisfiable } from '../response/finish.ts'
+import { openConditionally } from './conditional-object.ts'
 import { headResponse, objectResponse } from './object-response.ts'
 import type { ObjectInfo, ObjectStore } from './store.ts'
 
@@ -72,42 +72,34 @@ async function serveObject(
   key: ObjectKey,
   request: StaticRequest,
 ): Promise<Response | Failure> {
-  const { method, headers, requestId, signal } = request
-  const conditional = CONDITIONS.some((name) => headers.has(name))
-  if (method === 'HEAD' || conditional) {
-    const info = await store.head(bucket, key, signal)
-    if (isFailure(info)) return info
-    const own = headersOf(info, requestId)
-    const verdict = checkConditions(headers, info)
-    if (verdict === 'precondition-failed') return fail(verdict)
-    if (verdict === 'not-modified') return new Response(null, { status: 304, headers: own })
-    if (method === 'HEAD') return headResponse(info, own)
-    return open(store, bucket, key, request, info)
-  }
-  return open(store, bucket, key, request, undefined)
-}
-
-const CONDITIONS = [...CONDITIONAL_HEADERS, 'if-range']
-
-async function open(
-  store: Pick<ObjectStore, 'get'>,
-  bucket: string,
-  key: string,
-  { headers, requestId, signal }: StaticRequest,
-  known: ObjectInfo | undefined,
-): Promise<Response | Failure> {
-  const range = requestedRange(headers, known)
-  const object = await store.get(bucket, key, {
-    ...(range === undefined ? {} : { range }),
-    ...(signal === undefined ? {} : { signal }),
-  })
-  if (isFailure(object)) {
-    const size = /\d+$/.exec(object.headers?.['content-range'] ?? '')?.[0]
-    return object.code === 'range-not-satisfiable' && size !== undefined
+  const { requestId, signal } = request
+  const asked = await openConditionally(
+    {
+      head: () => store.head(bucket, key, signal),
+      get: (range) =>
+        store.get(bucket, key, {
+          ...(range === undefined ? {} : { range }),
+          ...(signal === undefined ? {} : { signal }),
+        }),
+    },
+    request,
+  )
+  if (isFailure(asked)) {
+    const size = /\d+$/.exec(asked.headers?.['content-range'] ?? '')?.[0]
+    return asked.code === 'range-not-satisfiable' && size !== undefined
       ? unsatisfiable(Number(size), requestId)
-      : object
+      : asked
   }
-  return objectResponse(object, headersOf(object.info, requestId))
+  switch (asked.kind) {
+    case 'precondition-failed':
+      return fail(asked.kind)
+    case 'not-modified':
+      return new Response(null, { status: 304, headers: headersOf(asked.info, requestId) })
+    case 'head':
+      return headResponse(asked.info, headersOf(asked.info, requestId))
+    case 'opened':
+      return objectResponse(asked.object, headersOf(asked.object.info, requestId))
+  }
 }
 
 /** A site's own types and life: nothing is neutralised, nothing sandboxed. */
