@@ -13,7 +13,7 @@ import type { Delivered, EdgeExchange } from './exchange.ts'
 import { pick } from './forward.ts'
 import { confirm, isUrlRefused, keep, keepBehind, shareFailure, store } from './keeping.ts'
 import type { LocalFlight, LocalFlights } from './local-flights.ts'
-import type { FetchOrigin } from './origin.ts'
+import { type FetchOrigin, namesRequest } from './origin.ts'
 import { pause } from './pause.ts'
 import type { LeaderOutcome, Role, SingleFlight } from './single-flight.ts'
 import type { StoredRendition, StoredRenditions } from './stored-renditions.ts'
@@ -285,9 +285,10 @@ async function revalidate(
   return store(delivery, response, wanted, exchange, entry)
 }
 
-/** Refused for a while, which says nothing of what was asked for. */
-function isUntold({ status }: Response): boolean {
-  return status >= 500 || status === 429
+/** Refused for a while, or by what stands before the origin: either says nothing of what was asked for. */
+function isUntold(response: Response): boolean {
+  const { status } = response
+  return status >= 500 || status === 429 || (status >= 400 && !namesRequest(response))
 }
 
 async function fetchWhole(

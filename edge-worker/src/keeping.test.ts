@@ -28,9 +28,16 @@ const delivered = (cache: EdgeCache, response: Response) =>
 describe('a refusal of the origin', () => {
   it('is the same for all that wait, and remembered where nothing is there', async () => {
     const cache = fakeCache()
-    const { outcome } = await delivered(cache, new Response('Not Found', { status: 404 }))
+    const told = { status: 404, headers: { 'x-request-id': 'r' } }
+    const { outcome } = await delivered(cache, new Response('Not Found', told))
     expect(await outcome).toMatchObject({ kind: 'rejected', rejection: { status: 404 } })
     expect(cache.putMissing).toHaveBeenCalledOnce()
+  })
+
+  it('is not remembered where something before the origin said it', async () => {
+    const cache = fakeCache()
+    await delivered(cache, new Response('default backend', { status: 404 }))
+    expect(cache.putMissing).not.toHaveBeenCalled()
   })
 
   it.each([404, 401])('is for its own client alone where it is about the URL: %i', async (status) => {

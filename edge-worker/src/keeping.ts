@@ -11,6 +11,7 @@ import { describe, passedThrough, storedHeaders, viewOf } from './client-answer.
 import type { Delivery, DeliveryRequest } from './delivery.ts'
 import type { Delivered, EdgeExchange } from './exchange.ts'
 import { WAY_HEADERS } from './forward.ts'
+import { namesRequest } from './origin.ts'
 import { pause } from './pause.ts'
 import type { LeaderOutcome } from './single-flight.ts'
 import { slice } from './slice.ts'
@@ -169,7 +170,7 @@ async function shareRejection(
   entry: EntryInfo,
 ): Promise<Fetched> {
   if (isUrlRefused(response)) return { ...(await shareFailure(response)), outcome: { kind: 'abandoned' } }
-  if (response.status === 404) exchange.waitUntil(cache.putMissing(url, entry))
+  if (response.status === 404 && namesRequest(response)) exchange.waitUntil(cache.putMissing(url, entry))
   return shareFailure(response)
 }
 

@@ -70,11 +70,17 @@ export function createOriginFetch({ originUrl, ring, fetch, now }: OriginOptions
 }
 
 /**
- * The origin names the request in every answer. What stands before it may refuse by itself (the platform's 522, an ingress
- * without a backend, a login page) and knows nothing of what was asked for.
+ * What stands before the origin may answer by itself: the platform with 522, a login page with a redirect. Its refusals pass,
+ * and nothing is believed of them (`isUntold`).
  */
-function isOrigins({ ok, status, headers }: Response): boolean {
-  return ok || status === 304 || headers.has('x-request-id')
+function isOrigins(response: Response): boolean {
+  const { status } = response
+  return namesRequest(response) || status === 304 || status < 300 || (status >= 400 && status < 500)
+}
+
+/** As the origin does in every answer, and an ingress without a backend or a filter does not. */
+export function namesRequest({ headers }: Response): boolean {
+  return headers.has('x-request-id')
 }
 
 /** Parts of what is encoded are no parts of the media. */
