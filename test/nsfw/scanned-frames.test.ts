@@ -1,6 +1,6 @@
 /** What a scan looks at of what moves: with a model that counts red. */
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
@@ -137,6 +137,24 @@ describe.each([
     const paler = await sharp(drawn).flatten({ background: '#ffffff' }).png().toBuffer()
     expect(await verdictOn(door, 'on-white.png', paler)).toMatchObject({ nsfw: false })
     expect(await verdictOn(door, 'on-black.png', drawn)).toMatchObject({ nsfw: true })
+  })
+
+  it('looks at each picture of an AVIF with several', async () => {
+    // Grey, and red beside it, which Chromium shows instead since it is the first alternative, though a thumbnail too.
+    const both = await readFile(join(import.meta.dirname, '../media/alternatives.avif'))
+    const without = (...boxes: readonly string[]) => {
+      const file = Buffer.from(both)
+      for (const box of boxes) file.write('free', file.indexOf(box), 'latin1')
+      return file
+    }
+    const door = await openFilesystemOrigin(settings)
+    try {
+      expect(await verdictOn(door, 'alternatives.avif', both)).toMatchObject({ nsfw: true })
+      expect(await verdictOn(door, 'thumbnail.avif', without('altr'))).toMatchObject({ nsfw: false })
+      expect(await verdictOn(door, 'collection.avif', without('altr', 'thmb'))).toMatchObject({ nsfw: true })
+    } finally {
+      await door.close()
+    }
   })
 
   it.skipIf(FFMPEG === undefined)('looks at animated PNG and AVIF (needs FFmpeg)', async () => {
