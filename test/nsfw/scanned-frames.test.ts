@@ -139,6 +139,35 @@ describe.each([
     expect(await verdictOn(door, 'on-black.png', drawn)).toMatchObject({ nsfw: true })
   })
 
+  it.each([
+    ['tall', 100, 1000],
+    ['wide', 1000, 100],
+    ['a sliver', 10, 4000],
+  ])('looks at each part of a picture that is long: %s', async (name, width, height) => {
+    const red = await sharp({
+      create: {
+        width: Math.min(width, 200),
+        height: Math.min(height, 500),
+        channels: 3,
+        background: '#ff0000',
+      },
+    })
+      .png()
+      .toBuffer()
+    const picture = (overlays: readonly Buffer[]) =>
+      sharp({ create: { width, height, channels: 3, background: '#808080' } })
+        .composite(overlays.map((input) => ({ input, left: 0, top: 0 })))
+        .png()
+        .toBuffer()
+    const door = await openFilesystemOrigin(settings)
+    try {
+      expect(await verdictOn(door, `${name}.png`, await picture([red]))).toMatchObject({ nsfw: true })
+      expect(await verdictOn(door, `${name}-grey.png`, await picture([]))).toMatchObject({ nsfw: false })
+    } finally {
+      await door.close()
+    }
+  })
+
   it('looks at each picture of an AVIF with several', async () => {
     // Grey, and red beside it, which Chromium shows instead since it is the first alternative, though a thumbnail too.
     const both = await readFile(join(import.meta.dirname, '../media/alternatives.avif'))

@@ -14,10 +14,11 @@ import { validateSound } from './container/codecs.ts'
 import type { ContainerInfo } from './container/container.ts'
 import { type ImageSequence, readSequence } from './formats/heif/sequence.ts'
 import { animationTimes } from './image/animation-frames.ts'
-import { decodePicture } from './image/decode.ts'
+import { decodePicture, shrink } from './image/decode.ts'
 import { type ImageInfo, validateInfo } from './image/inspect.ts'
 import { sizeWithin } from './image/plan.ts'
 import { decodeScanFrames, scanDecodes } from './image/scan-frames.ts'
+import { cutIntoParts, partsOf } from './long-picture.ts'
 import { openPicture } from './open-picture.ts'
 import { otherPictures, readOthers } from './other-pictures.ts'
 import type { RawPicture } from './pixels/raw-picture.ts'
@@ -120,7 +121,13 @@ async function examineImage(
   const decodeStill = createStillDecoder(tools)
   const decodeFirst = (file: Uint8Array, header: ImageInfo) =>
     decodePicture(file, header, { frame: 0, maxSidePixels: LOOK_SIDE_PIXELS }, decodeStill)
-  const first = await decodeFirst(bytes, info)
+  const isPlayed = sequence !== undefined || info.frames > 1
+  const maxSidePixels = LOOK_SIDE_PIXELS * (scan && !isPlayed ? partsOf(info) : 1)
+  const whole = await decodePicture(bytes, info, { frame: 0, maxSidePixels }, decodeStill)
+  if (isFailure(whole)) return whole
+  const parts = scan && !isPlayed ? await cutIntoParts(whole) : []
+  if (isFailure(parts)) return parts
+  const first = await shrink(whole, LOOK_SIDE_PIXELS)
   if (isFailure(first)) return first
   const size = { width: info.width, height: info.height }
   const others = scan && isSequence(info) ? await readOthers(bytes, info, limits, decodeFirst) : []
@@ -148,7 +155,12 @@ async function examineImage(
     ...(animated ? { durationSeconds } : {}),
     first,
     frames: scan
-      ? [first, ...others, ...(await decodeScanFrames(bytes, info, times, { most: scanFrames, limits }))]
+      ? [
+          first,
+          ...parts,
+          ...others,
+          ...(await decodeScanFrames(bytes, info, times, { most: scanFrames, limits })),
+        ]
       : [],
   }
 }
