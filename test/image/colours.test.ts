@@ -163,6 +163,7 @@ const gama = (value: number) => encodePngChunk('gAMA', uint32(value))
 const chrm = (...values: readonly number[]) => encodePngChunk('cHRM', ...values.map(uint32))
 const iccp = (profile: Uint8Array) =>
   encodePngChunk('iCCP', Buffer.from('name\0\0', 'latin1'), deflateSync(profile))
+const withWrongChecksum = (chunk: Uint8Array) => Buffer.from(chunk).fill(7, chunk.length - 4)
 const P3 = chrm(31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
 
 function uint32(value: number): Buffer {
@@ -205,6 +206,15 @@ const TOLD: Readonly<Record<string, readonly [() => Promise<Buffer>, readonly [n
   ],
   'gAMA of linear light with primaries of nothing': [
     () => toldPng([gama(100000), chrm(...Array(8).fill(0))]),
+    RED,
+  ],
+  'gAMA of linear light with a byte too much': [
+    () => toldPng([encodePngChunk('gAMA', uint32(100000), Buffer.alloc(1))]),
+    RED,
+  ],
+  'gAMA of linear light with a wrong checksum': [() => toldPng([withWrongChecksum(gama(100000))]), RED],
+  'cICP of linear light behind a palette': [
+    () => toldPng([encodePngChunk('PLTE', Uint8Array.of(0, 0, 0)), cicp(1, 8)]),
     RED,
   ],
   'what is no profile, 16 bits': [

@@ -38,6 +38,19 @@ describe.skipIf(libav === undefined)('AVIF that moves (needs libav)', () => {
     expect(avif.toString('latin1', 8, 12)).toBe('avis')
   })
 
+  it('is turned as its pictures are described', async () => {
+    // Made with avifenc: its left half red, then green, and told to be turned by 90 degrees against the clock.
+    const bytes = await readFile(join(import.meta.dirname, '../media/moving-turned.avif'))
+    const { body } = await ask('turned.avif', bytes, 'format=webp&animated=true&quality=lossless')
+    const { data, info } = await sharp(body, { pages: -1 })
+      .removeAlpha()
+      .raw()
+      .toBuffer({ resolveWithObject: true })
+    expect([info.width, info.height, info.pages]).toEqual([16, 64, 2])
+    const isLight = (y: number) => Math.min(...data.subarray((y * 16 + 8) * 3, (y * 16 + 8) * 3 + 3)) > 200
+    expect([4, 28, 36, 60].map(isLight)).toEqual([true, false, true, false])
+  })
+
   it.skipIf(CHROMIUM === undefined)('shows each frame for its time, with its colours and holes', async () => {
     const { body, headers } = await ask('moving.gif', await moving(), 'format=avif&animated=true')
     expect(headers['content-type']).toBe('image/avif')

@@ -1,4 +1,4 @@
-/** An AVIF whose picture is turned by a property that its alpha lacks: browsers turn both. */
+/** An AVIF whose picture is turned by a property that its alpha lacks, or that its tiles have too: browsers turn all of it once. */
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -21,4 +21,20 @@ it('has its alpha turned with its colours', async () => {
   expect([info.width, info.height, info.channels]).toEqual([64, 96, 4])
   const alphaOfRow = (row: number) => data[row * 64 * 4 + 3]
   expect([alphaOfRow(0), alphaOfRow(95)]).toEqual([255, 0])
+})
+
+it('is turned once where its tiles are told to be turned too', async () => {
+  const door = await openFilesystemOrigin({})
+  // Made with avifenc: four tiles of 64x64 beside each other, the first one red; shown a quarter turn against the clock.
+  await door.put(
+    'attachments/1/tiles.avif',
+    await readFile(join(import.meta.dirname, '../media/turned-tiles.avif')),
+  )
+  const { status, body } = await send(door.url, '/attachments/1/tiles.avif?format=png')
+  await door.close()
+  expect(status).toBe(200)
+  const { data, info } = await sharp(body).removeAlpha().raw().toBuffer({ resolveWithObject: true })
+  expect([info.width, info.height]).toEqual([64, 256])
+  const greenOfRow = (row: number) => data[(row * 64 + 32) * 3 + 1] ?? 0
+  expect([greenOfRow(20) > 200, greenOfRow(180) > 200, greenOfRow(240) > 200]).toEqual([true, true, false])
 })

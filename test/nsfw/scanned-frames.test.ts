@@ -1,6 +1,6 @@
 /** What a scan looks at of what moves: with a model that counts red. */
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
@@ -137,6 +137,53 @@ describe.each([
     const paler = await sharp(drawn).flatten({ background: '#ffffff' }).png().toBuffer()
     expect(await verdictOn(door, 'on-white.png', paler)).toMatchObject({ nsfw: false })
     expect(await verdictOn(door, 'on-black.png', drawn)).toMatchObject({ nsfw: true })
+  })
+
+  it.each([
+    ['tall', 100, 1000],
+    ['wide', 1000, 100],
+    ['a sliver', 10, 4000],
+  ])('looks at each part of a picture that is long: %s', async (name, width, height) => {
+    const red = await sharp({
+      create: {
+        width: Math.min(width, 200),
+        height: Math.min(height, 500),
+        channels: 3,
+        background: '#ff0000',
+      },
+    })
+      .png()
+      .toBuffer()
+    const picture = (overlays: readonly Buffer[]) =>
+      sharp({ create: { width, height, channels: 3, background: '#808080' } })
+        .composite(overlays.map((input) => ({ input, left: 0, top: 0 })))
+        .png()
+        .toBuffer()
+    const door = await openFilesystemOrigin(settings)
+    try {
+      expect(await verdictOn(door, `${name}.png`, await picture([red]))).toMatchObject({ nsfw: true })
+      expect(await verdictOn(door, `${name}-grey.png`, await picture([]))).toMatchObject({ nsfw: false })
+    } finally {
+      await door.close()
+    }
+  })
+
+  it('looks at each picture of an AVIF with several', async () => {
+    // Grey, and red beside it, which Chromium shows instead since it is the first alternative, though a thumbnail too.
+    const both = await readFile(join(import.meta.dirname, '../media/alternatives.avif'))
+    const without = (...boxes: readonly string[]) => {
+      const file = Buffer.from(both)
+      for (const box of boxes) file.write('free', file.indexOf(box), 'latin1')
+      return file
+    }
+    const door = await openFilesystemOrigin(settings)
+    try {
+      expect(await verdictOn(door, 'alternatives.avif', both)).toMatchObject({ nsfw: true })
+      expect(await verdictOn(door, 'thumbnail.avif', without('altr'))).toMatchObject({ nsfw: false })
+      expect(await verdictOn(door, 'collection.avif', without('altr', 'thmb'))).toMatchObject({ nsfw: true })
+    } finally {
+      await door.close()
+    }
   })
 
   it.skipIf(FFMPEG === undefined)('looks at animated PNG and AVIF (needs FFmpeg)', async () => {

@@ -322,7 +322,7 @@ function ofStrip({ format, turned }: CostSource, render: CostRender): boolean {
 
 function decoderOf(source: CostSource): DecoderName {
   const { format, interlaced, lossless, filtered, cut, played, ownDecoder } = source
-  if (ownDecoder === 'inks') return 'inks'
+  if (ownDecoder === 'inks' || ownDecoder === 'luma') return 'inks'
   if (ownDecoder === 'grey' || (ownDecoder === 'colours' && format === 'png')) return 'deep'
   if (format === 'png' && played) return 'png played'
   // Decoded at its full size, it takes as long as in passes.

@@ -14,11 +14,13 @@ import { validateSound } from './container/codecs.ts'
 import type { ContainerInfo } from './container/container.ts'
 import { type ImageSequence, readSequence } from './formats/heif/sequence.ts'
 import { animationTimes } from './image/animation-frames.ts'
-import { decodePicture } from './image/decode.ts'
+import { decodePicture, shrink } from './image/decode.ts'
 import { type ImageInfo, validateInfo } from './image/inspect.ts'
 import { sizeWithin } from './image/plan.ts'
 import { decodeScanFrames, scanDecodes } from './image/scan-frames.ts'
+import { cutIntoParts, partsOf } from './long-picture.ts'
 import { openPicture } from './open-picture.ts'
+import { otherPictures, readOthers } from './other-pictures.ts'
 import type { RawPicture } from './pixels/raw-picture.ts'
 import { costOfStill, costOfThumbnails } from './predict.ts'
 import { type MediaSource, memorySource } from './source/media-source.ts'
@@ -105,8 +107,10 @@ async function examineImage(
       const isPlayed = isSequence(info) && (info.frames > 1 || info.ownDecoder === 'sequence')
       const decodes = scan && !isSequence(info) ? scanDecodes(info, scanFrames, limits) : 1
       const still = costOfThumbnails(info, seen, decodes)
+      const others = scan && isSequence(info) ? otherPictures(seen.bytes) : []
+      const stills = others.map(() => still).reduce(oneAfterTheOther, still)
       return admit(
-        scan && isPlayed ? oneAfterTheOther(still, costOfLook(info, scanFrames + 1)) : still,
+        scan && isPlayed ? oneAfterTheOther(stills, costOfLook(info, scanFrames + 1)) : stills,
         admission,
       )
     },
@@ -115,14 +119,31 @@ async function examineImage(
   const { bytes, info } = opened
   const sequence = isSequence(info) ? readSequence(bytes) : undefined
   const decodeStill = createStillDecoder(tools)
-  const first = await decodePicture(bytes, info, { frame: 0, maxSidePixels: LOOK_SIDE_PIXELS }, decodeStill)
+  const decodeFirst = (file: Uint8Array, header: ImageInfo) =>
+    decodePicture(file, header, { frame: 0, maxSidePixels: LOOK_SIDE_PIXELS }, decodeStill)
+  const isPlayed = sequence !== undefined || info.frames > 1
+  const maxSidePixels = LOOK_SIDE_PIXELS * (scan && !isPlayed ? partsOf(info) : 1)
+  const whole = await decodePicture(bytes, info, { frame: 0, maxSidePixels }, decodeStill)
+  if (isFailure(whole)) return whole
+  const parts = scan && !isPlayed ? await cutIntoParts(whole) : []
+  if (isFailure(parts)) return parts
+  const first = await shrink(whole, LOOK_SIDE_PIXELS)
   if (isFailure(first)) return first
   const size = { width: info.width, height: info.height }
+  const others = scan && isSequence(info) ? await readOthers(bytes, info, limits, decodeFirst) : []
+  if (isFailure(others)) return others
   if (sequence !== undefined) {
     const played = await lookAtSequence(sequence, options)
     if (isFailure(played)) return played
     const { durationSeconds, frames } = played
-    return { kind, size, first, animated: true, durationSeconds, frames: scan ? [first, ...frames] : [] }
+    return {
+      kind,
+      size,
+      first,
+      animated: true,
+      durationSeconds,
+      frames: scan ? [first, ...others, ...frames] : [],
+    }
   }
   const animated = info.frames > 1
   const times = animated ? await animationTimes(bytes, info) : [0]
@@ -134,7 +155,12 @@ async function examineImage(
     ...(animated ? { durationSeconds } : {}),
     first,
     frames: scan
-      ? [first, ...(await decodeScanFrames(bytes, info, times, { most: scanFrames, limits }))]
+      ? [
+          first,
+          ...parts,
+          ...others,
+          ...(await decodeScanFrames(bytes, info, times, { most: scanFrames, limits })),
+        ]
       : [],
   }
 }

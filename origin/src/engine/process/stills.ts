@@ -13,6 +13,7 @@ import type { DecodeStill } from './image/decode.ts'
 import { decodeHeic } from './image/heic.ts'
 import { decodeInks } from './image/inks.ts'
 import type { ImageInfo } from './image/inspect.ts'
+import { decodeLuma } from './image/luma.ts'
 import { openFile } from './image/open-file.ts'
 import { pixelsOf } from './image/render-stages.ts'
 import { toSrgb } from './image/to-srgb.ts'
@@ -27,6 +28,7 @@ export function createStillDecoder(tools: VideoTools): DecodeStill {
   return async (bytes, info) => {
     if (info.format === 'bmp') return decodeBmp(bytes)
     if (info.ownDecoder === 'inks') return decodeInks(bytes, info)
+    if (info.ownDecoder === 'luma') return decodeLuma(bytes, info)
     if (info.ownDecoder === 'grey') {
       const grey = await decodeGreySamples(bytes, info)
       return isFailure(grey) ? grey : toSrgb(grey)

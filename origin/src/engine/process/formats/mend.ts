@@ -18,6 +18,7 @@ import { svgAsUtf8, withoutWarnings } from './svg/svg-text.ts'
 import { withVariables } from './svg/svg-variables.ts'
 import { whyTiffIsUnread } from './tiff/tiff-samples.ts'
 import { mendWebp } from './webp/mend-webp.ts'
+import { withTransparencyFlag } from './webp/webp-transparency.ts'
 
 /** Warnings, errors and missing data are no reason to refuse what every browser shows a part of. */
 export const AS_FAR_AS_IT_GOES = { failOn: 'none' } as const
@@ -39,8 +40,10 @@ export function readable(bytes: Uint8Array, format: SourceFormat): Mended | Fail
   }
   const unread = format === 'tiff' ? whyTiffIsUnread(bytes) : undefined
   if (unread !== undefined) return fail('undecodable', unread)
-  const whole = format === 'webp' ? mendWebp(bytes) : undefined
-  return { bytes: whole ?? bytes, damaged: whole !== undefined }
+  if (format !== 'webp') return { bytes, damaged: false }
+  const whole = mendWebp(bytes)
+  const read = whole ?? bytes
+  return { bytes: withTransparencyFlag(read) ?? read, damaged: whole !== undefined }
 }
 
 /**

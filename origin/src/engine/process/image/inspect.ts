@@ -14,6 +14,7 @@ import { AS_FAR_AS_IT_GOES } from '../formats/mend.ts'
 import { countApngFrames, hidesDefaultImage } from '../formats/png/apng.ts'
 import { isHdrPng } from '../formats/png/png-colours.ts'
 import { svgSize } from '../formats/svg/svg-root.ts'
+import { isOfBareLuma } from '../formats/tiff/tiff-samples.ts'
 import { isLosslessWebp } from '../formats/webp/webp-lossless.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 
@@ -42,10 +43,10 @@ export interface ImageInfo {
   readonly bytesPerSample: number
   /**
    * It is not Sharp that decodes it, though it does others of its format: its still is the first frame of a sequence, or it
-   * would come in wrong colours, or it is of inks without a profile that says what they look like, or of
-   * more than 8 bits of grey with a profile.
+   * would come in wrong colours, or it is of inks without a profile that says what they look like, of more
+   * than 8 bits of grey with a profile, or of luma in a TIFF.
    */
-  readonly ownDecoder?: 'sequence' | 'colours' | 'inks' | 'grey'
+  readonly ownDecoder?: 'sequence' | 'colours' | 'inks' | 'grey' | 'luma'
   /** Of an animated PNG: what Sharp decodes is none of its frames. */
   readonly hidesDefault?: true
   /** Of a drawing, which has no pixels of its own: its size before it is rounded. */
@@ -175,6 +176,7 @@ function infoOf(metadata: Metadata, format: SourceFormat, bytes: Uint8Array): Im
     ...(!hidesDefault && hasOtherColours(bytes, format) ? { ownDecoder: 'colours' } : {}),
     ...(isOfBareInks(metadata) ? { ownDecoder: 'inks' } : {}),
     ...(isDeepGrey(metadata) ? { ownDecoder: 'grey' } : {}),
+    ...(format === 'tiff' && isOfBareLuma(bytes) ? { ownDecoder: 'luma' } : {}),
   }
 }
 

@@ -6,7 +6,8 @@ import { type HeifFile, type HeifItem, readHeif, shownItem } from './heif-items.
 
 /**
  * Tells whether an AVIF has what Sharp passes over: colours told by code points, colours that were multiplied by their alpha,
- * alpha or grey of limited range, and grey with a profile.
+ * alpha or grey of limited range, and grey with a profile; or tiles that are told to be turned as their picture is, as
+ * avifenc wrote them, which browsers turn as a whole.
  */
 export function isBeyondSharp(bytes: Uint8Array): boolean {
   const file = readHeif(bytes)
@@ -19,12 +20,17 @@ export function isBeyondSharp(bytes: Uint8Array): boolean {
   return (
     told !== 'srgb' ||
     file.isPremultiplied(file.primary) ||
+    (shown.type === 'grid' && file.sourcesOf(shown).some(isMoved)) ||
     (alpha !== undefined && (isLimited(file, alpha) || !movesWith(alpha, shown))) ||
     (isMonochrome(properties) && (spaceOfProfile(profile) === 'GRAY' || isLimited(file, shown)))
   )
 }
 
 const MOVES: ReadonlySet<string> = new Set(['irot', 'imir', 'clap'])
+
+function isMoved({ properties }: HeifItem): boolean {
+  return properties.some(({ type }) => MOVES.has(type))
+}
 
 /** Tells whether alpha says itself how it is turned, as its picture is; browsers turn it with that, libheif does not. */
 function movesWith(alpha: HeifItem, picture: HeifItem): boolean {

@@ -20,6 +20,11 @@ export interface HeifProperty {
 
 export interface HeifFile {
   readonly primary: HeifItem
+  /**
+   * Pictures beside the primary one that a viewer may show: those that it may be exchanged for (`altr`), then those of a
+   * collection; neither tiles, thumbnails nor what only belongs to another one.
+   */
+  readonly others: readonly HeifItem[]
   /** What an item is derived from, in order. */
   sourcesOf(item: HeifItem): readonly HeifItem[]
   /** The picture whose luma is the alpha of an item. */
@@ -46,6 +51,8 @@ export function shownItem(file: HeifFile): HeifItem {
 
 /** Pictures that are another one, cropped or turned, one behind the other. */
 const MAX_IDENTITIES = 4
+
+const PICTURE_TYPES: ReadonlySet<string> = new Set(['av01', 'hvc1', 'grid', 'iden', 'iovl'])
 
 /** A phone's picture of 200 megapixels has some 800 tiles. */
 const MAX_ITEMS = 4096
@@ -81,8 +88,15 @@ function parse(file: Buffer): HeifFile | undefined {
   if (primary === undefined) return undefined
   const ofIds = (ids: readonly number[]) =>
     ids.map((id) => items.get(id)).filter((item) => item !== undefined)
+  const parts = new Set(
+    references.flatMap(({ type, from, to }) => (type === 'dimg' ? to : BELONGS.has(type) ? [from] : [])),
+  )
+  const exchanged = ofIds(alternativesOf(meta, primary.id))
+  const others = new Set([...exchanged, ...[...items.values()].filter(({ id }) => !parts.has(id))])
+  others.delete(primary)
   return {
     primary,
+    others: [...others].filter(({ type }) => PICTURE_TYPES.has(type)),
     sourcesOf: ({ id }) =>
       ofIds(references.filter(({ type, from }) => type === 'dimg' && from === id).flatMap(({ to }) => to)),
     alphaOf: ({ id }) =>
@@ -105,6 +119,41 @@ function parse(file: Buffer): HeifFile | undefined {
     },
   }
 }
+
+/** The entities of the groups of alternatives that an item is in (ISO/IEC 14496-12, section 8.15.3). */
+function alternativesOf(meta: Buffer, id: number): readonly number[] {
+  return [...boxesOf(childOf(meta, 'grpl') ?? Buffer.alloc(0))]
+    .filter(({ type, data }) => type === 'altr' && data.length >= FULL_BOX + 8)
+    .map(({ data }) => {
+      const ids = data.subarray(FULL_BOX + 8)
+      const count = Math.min(data.readUInt32BE(FULL_BOX + 4), ids.length >> 2, MAX_ITEMS)
+      return Array.from({ length: count }, (_, index) => ids.readUInt32BE(4 * index))
+    })
+    .filter((ids) => ids.includes(id))
+    .flat()
+}
+
+/** The same file with another primary picture, which then neither is hidden nor belongs to another one. */
+export function withPrimary(bytes: Uint8Array, id: number): Uint8Array {
+  const file = Buffer.from(bytes)
+  const meta = childOf(file, 'meta')?.subarray(FULL_BOX)
+  const primary = meta && childOf(meta, 'pitm')
+  if (meta === undefined || primary === undefined) return file
+  if (primary[0] === 0) primary.writeUInt16BE(id & 0xffff, FULL_BOX)
+  else primary.writeUInt32BE(id, FULL_BOX)
+  for (const entry of entriesOf(meta))
+    if (idAt(entry, FULL_BOX, entry[0] === 3) === id) entry[3] = (entry[3] ?? 0) & ~HIDDEN_FLAG
+  const list = childOf(meta, 'iref')
+  for (const { type, data } of boxesOf(list?.subarray(FULL_BOX) ?? Buffer.alloc(0))) {
+    if (!BELONGS.has(type) || idAt(data, 0, list?.[0] !== 0) !== id) continue
+    file.write('skip', data.byteOffset - file.byteOffset - 4, 'latin1')
+  }
+  return file
+}
+
+const HIDDEN_FLAG = 1
+/** What refers to another item as a part of it. */
+const BELONGS: ReadonlySet<string> = new Set(['auxl', 'thmb'])
 
 function isAlpha({ properties }: HeifItem): boolean {
   const type = properties.find((property) => property.type === 'auxC')?.data.toString('latin1', FULL_BOX)
@@ -129,14 +178,18 @@ function childOf(data: Buffer, type: string): Buffer | undefined {
 }
 
 function typesOf(meta: Buffer): readonly (readonly [id: number, type: string])[] {
-  const list = childOf(meta, 'iinf')
-  if (list === undefined) return []
-  const entries = boxesOf(list.subarray(FULL_BOX + (list[0] === 0 ? 2 : 4)))
-  return [...entries].map(({ data }) => {
+  return entriesOf(meta).map((data) => {
     const long = data[0] === 3
     const typeAt = FULL_BOX + (long ? 6 : 4)
     return [idAt(data, FULL_BOX, long), data.toString('latin1', typeAt, typeAt + 4)]
   })
+}
+
+/** `iinf`: what each item is. */
+function entriesOf(meta: Buffer): readonly Buffer[] {
+  const list = childOf(meta, 'iinf')
+  if (list === undefined) return []
+  return [...boxesOf(list.subarray(FULL_BOX + (list[0] === 0 ? 2 : 4)))].map(({ data }) => data)
 }
 
 /** `ipma` says which of the boxes in `ipco` belong to an item. */

@@ -105,3 +105,44 @@ it('is played by its pictures first, whatever their alpha is', () => {
   ]
   expect((second?.index ?? 0) - (first?.index ?? 0)).toBe(36 + 16 + 36 + 8)
 })
+
+/** A track whose pictures are 61 by 43, with what describes them and a matrix that is turned or not. */
+function described(boxes: readonly Buffer[], matrix: readonly number[] = [1, 0, 0, 1]): Buffer {
+  const [a = 0, b = 0, c = 0, d = 0] = matrix.map((value) => value * 65_536)
+  const header = Buffer.alloc(84)
+  for (const [index, value] of [a, b, 0, c, d, 0, 0, 0, 1 << 30, 61 << 16, 43 << 16].entries())
+    header.writeInt32BE(value, 40 + 4 * index)
+  const entries = isoBox('stsd', Buffer.alloc(8), isoBox('av01', Buffer.alloc(78), ...boxes))
+  const handler = isoBox('hdlr', Buffer.alloc(8), Buffer.from('pict'))
+  const media = isoBox('mdia', handler, isoBox('minf', isoBox('stbl', entries)))
+  return Buffer.concat([
+    isoBox('ftyp', Buffer.from('avis')),
+    isoBox('moov', isoBox('trak', isoBox('tkhd', header), media)),
+  ])
+}
+
+const irot = (turns: number) => isoBox('irot', Buffer.of(turns))
+const imir = (axis: number) => isoBox('imir', Buffer.of(axis))
+
+it.each([
+  ['nothing', [], [1, 0, 0, 1], false],
+  ['irot 1', [irot(1)], [0, -1, 1, 0], true],
+  ['irot 2', [irot(2)], [-1, 0, 0, -1], false],
+  ['irot 3', [irot(3)], [0, 1, -1, 0], true],
+  ['imir 0', [imir(0)], [1, 0, 0, -1], false],
+  ['imir 1', [imir(1)], [-1, 0, 0, 1], false],
+  ['irot 1, imir 0', [irot(1), imir(0)], [0, 1, 1, 0], true],
+] as const)('turns the pictures of a track as they are described: %s', (_, boxes, matrix, isSideways) => {
+  const read = readSequence(described(boxes))
+  expect(read?.size).toEqual(isSideways ? { width: 43, height: 61 } : { width: 61, height: 43 })
+  const video = Buffer.from(read?.asVideo() ?? [])
+  const at = video.indexOf('tkhd') + 4 + 40
+  const told = [0, 4, 12, 16].map((offset) => video.readInt32BE(at + offset) / 65_536)
+  expect(told).toEqual(matrix)
+})
+
+it('is turned once where a matrix turns it already', () => {
+  const read = readSequence(described([irot(1)], [0, 1, -1, 0]))
+  expect(read?.size).toEqual({ width: 43, height: 61 })
+  expect(Buffer.from(read?.asVideo() ?? []).readInt32BE(described([]).indexOf('tkhd') + 4 + 44)).toBe(65_536)
+})

@@ -4,7 +4,7 @@
  * is read by what reads videos.
  */
 
-import { findBoxes, type IsoBox, type Span } from '../../../../media/iso-boxes.ts'
+import { boxesIn, findBoxes, type IsoBox, type Span } from '../../../../media/iso-boxes.ts'
 import type { Size } from '../../../../media/size.ts'
 import type { AnimationTiming } from '../../pixels/strip.ts'
 
@@ -49,12 +49,13 @@ export function readSequence(bytes: Uint8Array): ImageSequence | undefined {
   if (pictures === undefined) return undefined
   const runs = durationRuns(file, pictures.box)
   const alpha = tracks.find(({ handler }) => handler === AUXILIARY)
+  const turn = turnOf(file, pictures.box)
   return {
     frames: Math.min(
       MAX_FRAMES,
       runs.reduce((sum, { frames }) => sum + frames, 0),
     ),
-    size: sizeOf(file, pictures.box),
+    size: sizeOf(file, pictures.box, turn),
     hasAlpha: alpha !== undefined,
     timing: (mostFrames) => ({
       loop: loopOf(file, pictures.box),
@@ -68,8 +69,10 @@ export function readSequence(bytes: Uint8Array): ImageSequence | undefined {
       const mask = withAlpha && alpha
       for (const track of tracks) {
         const isPlayed = track === pictures || track === mask
-        if (isPlayed) video.write(VIDEO, track.handlerAt, 'latin1')
-        else video.write(IGNORED_BOX, typeAt(track.box), 'latin1')
+        if (isPlayed) {
+          video.write(VIDEO, track.handlerAt, 'latin1')
+          if (turn !== undefined) writeTurn(video, track.box, turn)
+        } else video.write(IGNORED_BOX, typeAt(track.box), 'latin1')
       }
       return mask !== undefined && mask.box.start < pictures.box.start
         ? exchanged(video, mask.box, pictures.box)
@@ -108,14 +111,66 @@ function trackOf(file: Buffer, box: IsoBox) {
 const MATRIX_BYTES = 36
 const FIXED_POINT = 65_536
 
-/** What the header of a track tells (`tkhd`): a matrix that may turn, then the size before that. */
-function sizeOf(file: Buffer, track: IsoBox): Size {
+/** The part of a track's matrix that turns and mirrors: where a step to the right goes, and one down. */
+interface Turn {
+  readonly right: readonly [x: number, y: number]
+  readonly down: readonly [x: number, y: number]
+}
+
+const ANTICLOCKWISE: readonly Turn[] = [
+  { right: [1, 0], down: [0, 1] },
+  { right: [0, -1], down: [1, 0] },
+  { right: [-1, 0], down: [0, -1] },
+  { right: [0, 1], down: [-1, 0] },
+]
+
+/**
+ * What the description of a track's pictures does to them before they are shown, as that of a still does (ISO/IEC 23008-12,
+ * section 7.2.3); undefined where it is nothing, or the track has a matrix.
+ */
+function turnOf(file: Buffer, track: IsoBox): Turn | undefined {
+  const header = matrixIn(file, track)
+  if (header === undefined || word(file, header, 0) !== FIXED_POINT) return undefined
+  const [table] = inside(file, track, 'mdia', 'minf', 'stbl', 'stsd')
+  const [entry] = table === undefined ? [] : boxesIn(file, { start: table.start + 8, end: table.end })
+  if (entry === undefined) return undefined
+  const described = { start: entry.start + PICTURE_ENTRY_BYTES, end: entry.end }
+  const [turned] = inside(file, described, 'irot')
+  const [mirrored] = inside(file, described, 'imir')
+  if (turned === undefined && mirrored === undefined) return undefined
+  const turn = ANTICLOCKWISE[turned === undefined ? 0 : (file[turned.start] ?? 0) & 3]
+  if (turn === undefined || mirrored === undefined) return turn
+  const isUpright = ((file[mirrored.start] ?? 0) & 1) === 0
+  const mirror = ([x, y]: readonly [number, number]) => (isUpright ? ([x, -y] as const) : ([-x, y] as const))
+  return { right: mirror(turn.right), down: mirror(turn.down) }
+}
+
+/** Of what describes pictures in a track, before the boxes inside (ISO/IEC 14496-12, section 12.1.3). */
+const PICTURE_ENTRY_BYTES = 78
+
+function writeTurn(file: Buffer, track: IsoBox, { right, down }: Turn): void {
+  const matrix = matrixIn(file, track)
+  if (matrix === undefined) return
+  const [a, b, c, d] = [...right, ...down]
+  for (const [at, value] of [a, b, 0, c, d].entries())
+    file.writeInt32BE((value ?? 0) * FIXED_POINT, matrix.start + 4 * at)
+}
+
+/** In the header of a track (`tkhd`): a matrix that may turn, then the size before that. */
+function matrixIn(file: Buffer, track: IsoBox): Span | undefined {
   const [header] = inside(file, track, 'tkhd')
+  if (header === undefined) return undefined
+  const start = header.start + (file[header.start] === 1 ? 52 : 40)
+  return start + MATRIX_BYTES + 8 <= header.end ? { start, end: header.end } : undefined
+}
+
+function sizeOf(file: Buffer, track: IsoBox, turn: Turn | undefined): Size {
+  const header = matrixIn(file, track)
   if (header === undefined) return { width: 0, height: 0 }
-  const matrixAt = file[header.start] === 1 ? 52 : 40
-  const width = Math.round(word(file, header, matrixAt + MATRIX_BYTES) / FIXED_POINT)
-  const height = Math.round(word(file, header, matrixAt + MATRIX_BYTES + 4) / FIXED_POINT)
-  const isSideways = word(file, header, matrixAt) === 0 && word(file, header, matrixAt + 4) !== 0
+  const width = Math.round(word(file, header, MATRIX_BYTES) / FIXED_POINT)
+  const height = Math.round(word(file, header, MATRIX_BYTES + 4) / FIXED_POINT)
+  const isSideways =
+    turn === undefined ? word(file, header, 0) === 0 && word(file, header, 4) !== 0 : turn.right[0] === 0
   return isSideways ? { width: height, height: width } : { width, height }
 }
 
@@ -169,6 +224,6 @@ function loopOf(file: Buffer, track: IsoBox): number {
 }
 
 /** Four bytes of a box; 0 behind its end. */
-function word(file: Buffer, { start, end }: IsoBox, offset: number): number {
+function word(file: Buffer, { start, end }: Span, offset: number): number {
   return start + offset + 4 <= end ? file.readUInt32BE(start + offset) : 0
 }

@@ -55,3 +55,19 @@ it('has a profile instead of what told the colours, and what else was there', as
   const plain = Buffer.concat([PNG_SIGNATURE, header, ...rest])
   expect(idsOf(told ?? plain)).toEqual(idsOf(plain).toSpliced(1, 0, 'iCCP'))
 })
+
+it('passes over transparency whose checksum is wrong, as browsers do', async () => {
+  const [header, ...rest] = [...pngChunks(await withChunks(0))].map(({ id, data }) =>
+    encodePngChunk(id, data),
+  )
+  if (header === undefined) throw new Error('no header')
+  const allRed = Buffer.from(encodePngChunk('tRNS', Uint8Array.of(0, 255, 0, 0, 0, 0)))
+  const alphaOf = async (transparency: Uint8Array) => {
+    const png = Buffer.concat([PNG_SIGNATURE, header, transparency, ...rest])
+    const mended = (await mendPng(png)) ?? png
+    if (!(mended instanceof Uint8Array)) throw new Error(mended.detail)
+    return (await sharp(mended).ensureAlpha().raw().toBuffer())[3]
+  }
+  expect(await alphaOf(allRed)).toBe(0)
+  expect(await alphaOf(Buffer.from(allRed).fill(7, allRed.length - 4))).toBe(255)
+})

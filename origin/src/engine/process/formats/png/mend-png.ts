@@ -162,11 +162,18 @@ const CRITICAL: ReadonlySet<string> = new Set(['IHDR', 'PLTE', 'IDAT'])
 /** Writers put 8 KiB of data into each; a file may have as many as a twelfth of its bytes. */
 const MAX_CHUNKS = 64 * 1024
 
-/** What is kept of a damaged file: of the chunks that have to be known, unknown ones are broken names. */
+/** Without these there is no animation, nor a part of one. */
+const OF_ANIMATIONS: ReadonlySet<string> = new Set(['acTL', 'fcTL', 'fdAT'])
+
+/**
+ * What is kept of a damaged file: of the chunks that have to be known, unknown ones are broken names; of the others
+ * browsers pass over what is not as it was written.
+ */
 function* neededChunks(bytes: Uint8Array): Generator<PngChunk, void, void> {
   let left = MAX_CHUNKS
   for (const chunk of pngChunks(bytes)) {
-    if (!CRITICAL.has(chunk.id) && !/^[a-z]/.test(chunk.id)) continue
+    const isNeeded = CRITICAL.has(chunk.id) || OF_ANIMATIONS.has(chunk.id)
+    if (!isNeeded && !(/^[a-z]/.test(chunk.id) && hasRightChecksum(chunk, bytes))) continue
     if (left === 0) return
     left -= 1
     yield chunk

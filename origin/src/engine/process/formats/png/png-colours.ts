@@ -26,7 +26,7 @@ export async function withToldProfile(bytes: Uint8Array): Promise<Uint8Array | u
   const isAnimated = chunks.has('acTL')
   if (profile === undefined || isAnimated || !isGrey(chunks) || toldBy(chunks) === 'hdr') return told
   const isOfColours = spaceOfProfile(profileIn(chunks)) === 'RGB '
-  const isDeep = viewOf(chunks, 'IHDR', 13)?.getUint8(BIT_DEPTH_AT) === 16
+  const isDeep = viewOf(chunks, 'IHDR')?.getUint8(BIT_DEPTH_AT) === 16
   if (!isDeep && !isOfColours) return told
   const png = await sharp(profiled, { ...UNLIMITED_PIXELS, failOn: 'none', ignoreIcc: true })
     .toColourspace(isOfColours ? 'srgb' : 'b-w')
@@ -82,17 +82,28 @@ export function codePointsOfPng(bytes: Uint8Array): Colours | undefined {
 const PROFILE_HEAD = Buffer.from('told\0\0', 'latin1')
 const COLOUR_CHUNKS: ReadonlySet<string> = new Set(['cICP', 'iCCP', 'sRGB', 'gAMA', 'cHRM'])
 
-/** The data of the first chunk of each kind. */
+/** Bytes of the chunks that have always the same number of them; with another one they do not count. */
+const CHUNK_BYTES: ReadonlyMap<string, number> = new Map([
+  ['IHDR', 13],
+  ['cICP', 4],
+  ['sRGB', 1],
+  ['gAMA', 4],
+  ['cHRM', 32],
+])
+
+/** The data of the first chunk of each kind that counts. */
 type Chunks = ReadonlyMap<string, Uint8Array>
 
 const START_OF_DATA: ReadonlySet<string> = new Set(['IDAT', 'fcTL'])
-const READ_CHUNKS: ReadonlySet<string> = new Set([...COLOUR_CHUNKS, 'IHDR', 'acTL'])
+const READ_CHUNKS: ReadonlySet<string> = new Set([...COLOUR_CHUNKS, 'IHDR', 'PLTE', 'acTL'])
 
 function chunksBeforeData(bytes: Uint8Array): Chunks {
   const chunks = new Map<string, Uint8Array>()
   for (const { id, data } of pngChunks(bytes)) {
     if (START_OF_DATA.has(id)) break
-    if (READ_CHUNKS.has(id) && !chunks.has(id)) chunks.set(id, data)
+    if (!READ_CHUNKS.has(id) || chunks.has(id)) continue
+    const isMisplaced = id === 'cICP' && chunks.has('PLTE')
+    if (!isMisplaced && data.length === (CHUNK_BYTES.get(id) ?? data.length)) chunks.set(id, data)
   }
   return chunks
 }
@@ -103,7 +114,7 @@ function toldBy(chunks: Chunks): ToldColours | 'profile' {
   if (points !== undefined) return toldByPoints(points, isGrey(chunks))
   if (isProfileOf(profileIn(chunks), isGrey(chunks) ? 'b-w' : 'srgb')) return 'profile'
   if (chunks.has('sRGB') || !chunks.has('gAMA')) return 'srgb'
-  const exponent = viewOf(chunks, 'gAMA', 4)?.getUint32(0) ?? 0
+  const exponent = viewOf(chunks, 'gAMA')?.getUint32(0) ?? 0
   const primaries = primariesOf(chunks)
   // Neither counts with the other wrong.
   if (exponent === 0 || primaries === 'none') return 'srgb'
@@ -135,7 +146,7 @@ const GAMMA_UNIT = 100_000
 
 /** Undefined, too, where they leave anything open, or are of what is no whole RGB: then they do not count. */
 function codePoints(chunks: Chunks): Colours | undefined {
-  const view = viewOf(chunks, 'cICP', 4)
+  const view = viewOf(chunks, 'cICP')
   if (view === undefined || view.getUint8(2) !== 0 || view.getUint8(3) !== 1) return undefined
   const colours = coloursOf({
     colorPrimaries: view.getUint8(0),
@@ -148,7 +159,7 @@ function codePoints(chunks: Chunks): Colours | undefined {
 
 /** Undefined where they are not told; none where they are no colours. */
 function primariesOf(chunks: Chunks): Primaries | 'none' | undefined {
-  const view = viewOf(chunks, 'cHRM', 32)
+  const view = viewOf(chunks, 'cHRM')
   if (view === undefined) return undefined
   const point = (at: number) =>
     [view.getUint32(at) / GAMMA_UNIT, view.getUint32(at + 4) / GAMMA_UNIT] as const
@@ -163,12 +174,10 @@ const COLOUR_TYPE_AT = 9
 const COLOURED = 2
 
 function isGrey(chunks: Chunks): boolean {
-  return ((viewOf(chunks, 'IHDR', 13)?.getUint8(COLOUR_TYPE_AT) ?? 0) & COLOURED) === 0
+  return ((viewOf(chunks, 'IHDR')?.getUint8(COLOUR_TYPE_AT) ?? 0) & COLOURED) === 0
 }
 
-function viewOf(chunks: Chunks, wanted: string, bytes: number): DataView | undefined {
+function viewOf(chunks: Chunks, wanted: string): DataView | undefined {
   const data = chunks.get(wanted)
-  return data === undefined || data.length < bytes
-    ? undefined
-    : new DataView(data.buffer, data.byteOffset, data.byteLength)
+  return data && new DataView(data.buffer, data.byteOffset, data.byteLength)
 }

@@ -17,6 +17,18 @@ export function whyTiffIsUnread(bytes: Uint8Array): string | undefined {
   return undefined
 }
 
+/** Tells whether a TIFF is of luma and of as many differences of colour, and not inside of JPEG. */
+export function isOfBareLuma(bytes: Uint8Array): boolean {
+  const tags = firstDirectory(bytes)
+  return (
+    tags?.get(PHOTOMETRIC) === LUMA &&
+    tags.get(COMPRESSION) !== JPEG &&
+    tags.get(BITS_PER_SAMPLE) === 8 &&
+    // Of rows; down there are never fewer (TIFF 6.0, section 21).
+    tags.get(SUBSAMPLING) === 1
+  )
+}
+
 /**
  * How many rows of a TIFF are decoded together, by its first directory: those of a tile, or of a strip where each colour has
  * its own. What else there is comes row by row.
@@ -30,6 +42,9 @@ export function rowsAtOnce(bytes: Uint8Array): number {
 
 const [BITS_PER_SAMPLE, COMPRESSION, SAMPLES_PER_PIXEL, SAMPLE_FORMAT] = [258, 259, 277, 339]
 const [ROWS_PER_STRIP, PLANAR_CONFIGURATION, TILE_LENGTH] = [278, 284, 323]
+const [PHOTOMETRIC, SUBSAMPLING] = [262, 530]
+const LUMA = 6
+const JPEG = 7
 const SEPARATE = 2
 const FLOAT = 3
 const COLOURS = 3

@@ -1,0 +1,40 @@
+/**
+ * The pictures beside the primary one of an AVIF or a HEIC: browsers differ in which of several they show, and viewers show
+ * all of a collection one by one.
+ */
+
+import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import type { MediaLimits } from '../../media/limits.ts'
+import { readHeif, withPrimary } from './formats/heif/heif-items.ts'
+import type { DecodeStill } from './image/decode.ts'
+import { type ImageInfo, readInfo, validateInfo } from './image/inspect.ts'
+import type { RawPicture } from './pixels/raw-picture.ts'
+
+/** What a collection has more is not looked at. */
+const MOST_OTHERS = 16
+
+/** Their ids, those that the primary one may be exchanged for first. */
+export function otherPictures(bytes: Uint8Array): readonly number[] {
+  const others = readHeif(bytes)?.others ?? []
+  return others.slice(0, MOST_OTHERS).map(({ id }) => id)
+}
+
+/** Those of them that decode. Fails with `too-large-dimensions`. */
+export async function readOthers(
+  bytes: Uint8Array,
+  { format }: ImageInfo,
+  limits: MediaLimits,
+  decode: DecodeStill,
+): Promise<readonly RawPicture[] | Failure> {
+  const pictures: RawPicture[] = []
+  for (const id of otherPictures(bytes)) {
+    const file = withPrimary(bytes, id)
+    const info = await readInfo(file, format)
+    if (isFailure(info)) continue
+    const rejected = validateInfo(info, { limits, animated: false })
+    if (rejected !== undefined) return rejected
+    const picture = await decode(file, info)
+    if (!isFailure(picture)) pictures.push(picture)
+  }
+  return pictures
+}

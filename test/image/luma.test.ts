@@ -1,0 +1,56 @@
+/** A TIFF of luma and differences of colour, which is not inside of JPEG. */
+
+import { wrapInTiff } from '@media-proxy/origin/engine/process/formats/tiff/tiff-wrap.ts'
+import sharp from 'sharp'
+import { expect, it } from 'vitest'
+import { openFilesystemOrigin } from '../doors.ts'
+import { send } from '../http.ts'
+
+const SIDE = 16
+/** Luma, blue and red of (220, 30, 30) and (30, 60, 200), by the weights of TIFF 6.0, section 21. */
+const [RED, BLUE] = [
+  [87, 96, 223],
+  [67, 203, 102],
+]
+
+/** The left half red, the right one blue. */
+function lumaTiff(): Buffer {
+  const samples = Array.from({ length: SIDE * SIDE }, (_, at) => (at % SIDE < SIDE / 2 ? RED : BLUE)).flat()
+  const data = Uint8Array.from(samples.filter((sample) => sample !== undefined))
+  const file = Buffer.from(wrapInTiff({ data, width: SIDE, height: SIDE, channels: 3 }))
+  const entryOf = (tag: number) => {
+    const start = file.readUInt32LE(4) + 2
+    for (let at = start; at < file.length; at += 12) if (file.readUInt16LE(at) === tag) return at
+    throw new Error(`no tag ${tag}`)
+  }
+  file.writeUInt16LE(6, entryOf(262) + 8)
+  // Instead of what is so anyway: as many differences as luma, to the right and down.
+  const at = entryOf(284)
+  file.writeUInt16LE(530, at)
+  file.writeUInt32LE(2, at + 4)
+  file.writeUInt16LE(1, at + 8)
+  file.writeUInt16LE(1, at + 10)
+  return file
+}
+
+it('has the colours that its luma stands for', async () => {
+  const door = await openFilesystemOrigin({})
+  await door.put('attachments/1/luma.tiff', lumaTiff())
+  const answers = await Promise.all(
+    ['format=png', 'format=webp&quality=lossless&width=8'].map((query) =>
+      send(door.url, `/attachments/1/luma.tiff?${query}`),
+    ),
+  )
+  await door.close()
+  for (const { status, body } of answers) {
+    expect(status).toBe(200)
+    const { data, info } = await sharp(body).removeAlpha().raw().toBuffer({ resolveWithObject: true })
+    const pixel = (x: number) => [...data.subarray(x * 3, x * 3 + 3)]
+    for (const [shown, colour] of [
+      [pixel(0), [220, 30, 30]],
+      [pixel(info.width - 1), [30, 60, 200]],
+    ] as const)
+      for (const [at, value] of colour.entries())
+        expect(Math.abs((shown[at] ?? 0) - value)).toBeLessThanOrEqual(3)
+  }
+})
