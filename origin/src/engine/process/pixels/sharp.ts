@@ -24,7 +24,7 @@ sharp.cache(false)
 export const UNLIMITED_PIXELS = { limitInputPixels: false } as const
 
 /** Raised whenever the same plan would give other bytes: it is part of every rendition's ETag. */
-const RENDER_SETTINGS_REVISION = 12
+const RENDER_SETTINGS_REVISION = 13
 
 /** What besides the source and the request decides the bytes of a rendition. */
 export const RENDERER_VERSION = JSON.stringify([RENDER_SETTINGS_REVISION, sharp.versions, arch])
