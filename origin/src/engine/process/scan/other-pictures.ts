@@ -4,11 +4,11 @@
  */
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { MediaLimits } from '../../media/limits.ts'
-import { readHeif, withPrimary } from './formats/heif/heif-items.ts'
-import type { DecodeStill } from './image/decode.ts'
-import { type ImageInfo, readInfo, validateInfo } from './image/inspect.ts'
-import type { RawPicture } from './pixels/raw-picture.ts'
+import type { MediaLimits } from '../../../media/limits.ts'
+import { readHeif, withPrimary } from '../formats/heif/heif-items.ts'
+import type { DecodeStill } from '../image/decode.ts'
+import { type ImageInfo, readInfo, validateInfo } from '../image/inspect.ts'
+import type { RawPicture } from '../pixels/raw-picture.ts'
 
 /** What a collection has more is not looked at. */
 const MOST_OTHERS = 16

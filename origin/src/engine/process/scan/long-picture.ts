@@ -4,9 +4,9 @@
  */
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { Size } from '../../media/size.ts'
-import { openRaw, pixelsOf } from './image/render-stages.ts'
-import type { RawPicture } from './pixels/raw-picture.ts'
+import type { Size } from '../../../media/size.ts'
+import { openRaw, pixelsOf } from '../image/render-stages.ts'
+import type { RawPicture } from '../pixels/raw-picture.ts'
 
 /** How many times as long as wide: of less, the whole still shows what is in it. */
 const LONG = 3
