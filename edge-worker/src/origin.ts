@@ -49,8 +49,8 @@ export function createOriginFetch({ originUrl, ring, fetch, now }: OriginOptions
         headers: { ...headers, ...signature, ...PLAIN, 'x-request-id': requestId, traceparent },
         // Followed redirects would carry the headers, secrets too, to wherever they lead.
         redirect: 'manual',
-        // The platform keeps by itself what a fetch answers (by its extension, for the year that browsers are told), and there no
-        // purge and no confirmation would reach it.
+        // The platform keeps by itself what a fetch answers (by its extension, for the year that browsers are told), and there
+        // no purge and no confirmation would reach it.
         cache: 'no-store',
         ...(body == null ? {} : { body }),
       })
@@ -71,7 +71,7 @@ export function createOriginFetch({ originUrl, ring, fetch, now }: OriginOptions
 
 /**
  * What stands before the origin may answer by itself: the platform with 522, a login page with a redirect. Its refusals pass,
- * and nothing is believed of them (`isUntold`).
+ * and nothing is believed of them (`isUntold` in `delivery.ts`).
  */
 function isOrigins(response: Response): boolean {
   const { status } = response

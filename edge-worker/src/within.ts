@@ -2,8 +2,8 @@
 export class LateError extends Error {}
 
 /**
- * Waits for what the platform is asked, but not for ever: rejects with a `LateError` after so many milliseconds. What is late goes on, and
- * nobody hears of it.
+ * Waits for what the platform is asked, but not for ever: rejects with a `LateError` after so many milliseconds. What is
+ * late goes on, and nobody hears of it.
  */
 export async function within<T>(milliseconds: number, asked: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | null = null

@@ -3,7 +3,7 @@
 import type { RateLimiter } from '@media-proxy/shared/rate-limit.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
-import type { Lane } from '../concurrency/lane.ts'
+import { type Lane, runIn } from '../concurrency/lane.ts'
 import type { Engine, EngineEvents } from '../engine/client.ts'
 import type { Job } from '../engine/jobs.ts'
 import { MODEL_PICTURE_BYTES } from '../engine/scan-model.ts'
@@ -126,15 +126,7 @@ export function observeLane(lane: Lane, name: string, { metrics, observe }: Obse
       if (isFailure(place)) countRejection(place)
       return place
     },
-    async run(signal, work, admission) {
-      const place = await observed.acquire(signal, admission)
-      if (isFailure(place)) return place
-      try {
-        return await work()
-      } finally {
-        place.release()
-      }
-    },
+    run: (signal, work, admission) => runIn(observed, signal, work, admission),
     tryAcquire: (weightBytes) => lane.tryAcquire(weightBytes),
     rejection(underWay) {
       const rejected = lane.rejection(underWay)

@@ -47,6 +47,22 @@ export interface Place {
   release(): void
 }
 
+/** Work that has a place for as long as it runs, however places are got. */
+export async function runIn<T>(
+  lane: Pick<Lane, 'acquire'>,
+  signal: AbortSignal,
+  work: () => Promise<T>,
+  admission?: Admission,
+): Promise<T | Failure> {
+  const place = await lane.acquire(signal, admission)
+  if (!('release' in place)) return place
+  try {
+    return await work()
+  } finally {
+    place.release()
+  }
+}
+
 /** Share of the newest duration in the running average. */
 const SMOOTHING = 0.1
 
@@ -101,14 +117,8 @@ class BoundedLane implements Lane {
     return this.#placeOf(weightBytes)
   }
 
-  async run<T>(signal: AbortSignal, work: () => Promise<T>, admission?: Admission): Promise<T | Failure> {
-    const place = await this.acquire(signal, admission)
-    if (!('release' in place)) return place
-    try {
-      return await work()
-    } finally {
-      place.release()
-    }
+  run<T>(signal: AbortSignal, work: () => Promise<T>, admission?: Admission): Promise<T | Failure> {
+    return runIn(this, signal, work, admission)
   }
 
   rejection(underWay: number): Failure | undefined {

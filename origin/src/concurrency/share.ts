@@ -1,5 +1,5 @@
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { Lane, Place } from './lane.ts'
+import { type Lane, type Place, runIn } from './lane.ts'
 
 /**
  * A lane within another: its work has a place in both, so that it takes no more of the other than its own lane bounds,
@@ -26,15 +26,7 @@ export function shareOf(whole: Lane, own: Lane): Lane {
       }
       return both(place, share)
     },
-    async run(signal, work, admission) {
-      const place = await lane.acquire(signal, admission)
-      if (isFailure(place)) return place
-      try {
-        return await work()
-      } finally {
-        place.release()
-      }
-    },
+    run: (signal, work, admission) => runIn(lane, signal, work, admission),
     rejection: (underWay) => own.rejection(underWay) ?? whole.rejection(underWay),
     get running() {
       return own.running

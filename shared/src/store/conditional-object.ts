@@ -6,7 +6,7 @@ import {
   type RangeRequest,
   requestedRange,
 } from '../response/conditional.ts'
-import { type Failure, isFailure } from '../response/failure.ts'
+import { type Failure, fail, isFailure } from '../response/failure.ts'
 import { type ObjectInfo, type StoredObject, validatorOf } from './store.ts'
 
 /** How one object is read. */
@@ -25,9 +25,13 @@ export type ConditionalObject =
   | { readonly kind: 'precondition-failed' | 'not-modified' | 'head'; readonly info: ObjectInfo }
   | { readonly kind: 'opened'; readonly object: StoredObject }
 
+/** How often an object may be replaced, or called another one, while it is asked for. */
+const MOST_REPLACEMENTS = 3
+
 /**
  * Opens what a request asks for of an object. Its validators are asked for first only where something depends on them; what
- * is opened then and is another object already is judged anew, or a part of it would complete a copy of the old one.
+ * is opened then and is another object already is judged anew, or a part of it would complete a copy of the old one. Fails as the
+ * store does, and with `store-unreachable` for what is another object whenever it is asked for.
  */
 export async function openConditionally(
   { head, get }: ObjectReader,
@@ -37,7 +41,7 @@ export async function openConditionally(
   const first = needsValidators(request) ? await head() : undefined
   if (isFailure(first)) return first
   let info = first
-  for (;;) {
+  for (let replaced = 0; replaced <= MOST_REPLACEMENTS; replaced += 1) {
     const verdict = info && checkConditions(headers, info)
     if (info !== undefined && verdict !== undefined) return { kind: verdict, info }
     if (info !== undefined && method === 'HEAD') return { kind: 'head', info }
@@ -58,6 +62,7 @@ export async function openConditionally(
       info = object.info
     }
   }
+  return fail('store-unreachable', 'the object changed whenever it was read')
 }
 
 /** What can only be decided with the validators in hand. */

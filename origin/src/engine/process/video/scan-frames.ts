@@ -22,8 +22,9 @@ const HIDDEN_SECONDS = 1
 const LEAST_PLAYED = 0.8
 
 /**
- * What the model is to see of a video, what matters most first: the frame that is shown first, the poster, the last frame, which
- * stays when it is over, and evenly spaced frames, of all that plays. One that does not decode is left out; fails for a reason that is not the video's.
+ * What the model is to see of a video, what matters most first: the frame that is shown first, the poster, the last frame,
+ * which stays when it is over, and evenly spaced frames, of all that plays. One that does not decode is left out; fails for a
+ * reason that is not the video's.
  */
 export async function readScanFrames(
   video: Video,

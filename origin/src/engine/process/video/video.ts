@@ -41,9 +41,8 @@ export interface Video {
 
 /**
  * Opens a video and validates it before anything is decoded. The caller closes it. With the index of one of the other tracks
- * of pictures it is that one. Fails with `source-too-large`,
- * `undecodable`, `not-visual` (audio alone), `unsupported-codec`, `too-large-dimensions`, or with `not-ready` where
- * nothing decodes videos.
+ * of pictures it is that one. Fails with `source-too-large`, `undecodable`, `not-visual` (audio alone), `unsupported-codec`,
+ * `too-large-dimensions`, or with `not-ready` where nothing decodes videos.
  */
 export async function openVideo(
   { decoder: loadDecoder, limits }: Pick<VideoTools, 'decoder' | 'limits'>,
