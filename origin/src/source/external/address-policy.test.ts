@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type AddressPolicy, isPublicAddress, validateUrl } from './address-policy.ts'
-import { FORBIDDEN_URLS } from './forbidden-urls.test-data.ts'
+import { FORBIDDEN_URLS, OWN_ADDRESSES } from './forbidden-urls.test-data.ts'
 
-const POLICY: AddressPolicy = { ports: [], allowedHosts: [], ownAddresses: ['198.41.0.4', '2001:4860::1'] }
+const POLICY: AddressPolicy = { ports: [], allowedHosts: [], ownAddresses: OWN_ADDRESSES }
 
 describe('the address policy', () => {
   it(`knows at least 150 spellings of what is forbidden`, () => {

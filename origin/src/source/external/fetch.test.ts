@@ -8,7 +8,7 @@ import { BodyError } from '@media-proxy/shared/store/body-error.ts'
 import { type Answer, decode, encode } from 'dns-packet'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createExternalFetch, type ExternalFetchOptions, type ExternalResponse } from './fetch.ts'
-import { FORBIDDEN_URLS } from './forbidden-urls.test-data.ts'
+import { FORBIDDEN_URLS, OWN_ADDRESSES } from './forbidden-urls.test-data.ts'
 import { createPinnedLookup } from './pinned-agent.ts'
 
 const closers: (() => unknown)[] = []
@@ -296,8 +296,9 @@ describe('a redirect', () => {
       const far = await listen((_, response) => {
         response.writeHead(302, { location: Buffer.from(location).toString('latin1') }).end()
       })
-      const opened = await fetcher({ allowedHosts: [far.host] })(far.url)
-      expect(isFailure(opened)).toBe(true)
+      const open = fetcher({ policy: { ports: [], allowedHosts: [far.host], ownAddresses: OWN_ADDRESSES } })
+      // Refused by the policy, and not because a connection failed.
+      expect(await open(far.url)).toMatchObject({ code: 'address-refused' })
       expect(far.connections()).toBe(1)
     },
   )
@@ -364,6 +365,19 @@ describe('a name server that lies', () => {
     expect(await look()).toEqual([{ address: '192.0.9.1', family: 4 }])
     expect(asked()).toBe(2)
     expect(await look()).toMatchObject({ failure: { code: 'address-refused' } })
+  })
+
+  it('needs no answer for IPv6 where there is one for IPv4', async () => {
+    const { nameServers, asked } = await lie((name, type) =>
+      type === 'A' ? [a(name, '8.8.8.8')] : 'silence',
+    )
+    const resolve = createPinnedLookup({ ownAddresses: [] }, nameServers)
+    const resolved = await new Promise((settle) =>
+      resolve('one-family.test', { all: true }, (error, addresses) => settle(error ?? addresses)),
+    )
+    expect(resolved).toEqual([{ address: '8.8.8.8', family: 4 }])
+    // The resolver has not yet asked for IPv6 a second time, as it does before it gives up.
+    expect(asked()).toBe(2)
   })
 
   it('that says nothing is a time-out', async () => {

@@ -1,3 +1,6 @@
+/** The addresses of the service itself among them. */
+export const OWN_ADDRESSES: readonly string[] = ['198.41.0.4', '2001:4860::1']
+
 /** Spellings of what external fetches may never reach, for the tests of every layer that could be fooled. */
 export const FORBIDDEN_URLS: readonly string[] = [
   'http://127.0.0.1/',

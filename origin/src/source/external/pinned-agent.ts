@@ -6,6 +6,7 @@
 import { lookup } from 'node:dns'
 import { Resolver } from 'node:dns/promises'
 import type { LookupFunction } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import { Agent } from 'undici'
 import { type AddressPolicy, isPublicAddress } from './address-policy.ts'
@@ -29,6 +30,16 @@ export class ConnectionRejection extends Error {
 
 const RESOLVE_TIMEOUT_MS = 5000
 const RESOLVE_TRIES = 2
+/**
+ * How long IPv6 addresses are waited for once there are IPv4 addresses (RFC 8305, section 3, names 50 ms; a busy process
+ * needs more). Some name servers never answer questions for IPv6.
+ */
+const IPV6_DELAY_MS = 250
+/**
+ * How long a connection to one of several addresses may take before the next address is tried. Node's 250 ms abandon a
+ * far or a lossy server: a lost SYN is sent again after one second (RFC 6298).
+ */
+const ATTEMPT_TIMEOUT_MS = 2500
 /** Addresses of one answer that are checked; a longer answer is not one of an honest host. */
 const MAX_ADDRESSES = 64
 
@@ -44,7 +55,12 @@ export function createExemptAgent(options: PinnedAgentOptions): Agent {
 
 function createAgent({ connectTimeoutMs }: PinnedAgentOptions, resolve: LookupFunction): Agent {
   return new Agent({
-    connect: { timeout: connectTimeoutMs, lookup: resolve },
+    connect: {
+      timeout: connectTimeoutMs,
+      lookup: resolve,
+      autoSelectFamily: true,
+      autoSelectFamilyAttemptTimeout: ATTEMPT_TIMEOUT_MS,
+    },
     // An upstream's parser tricks stay with its own connection.
     pipelining: 1,
     keepAliveTimeout: 4000,
@@ -82,14 +98,35 @@ interface Address {
   readonly family: 4 | 6
 }
 
-/** Both families; one may fail where the other answers, since only what was checked is connected to. */
+/**
+ * Resolves both families. One may fail, or IPv6 may be late, where the other has addresses: the connection goes only to
+ * addresses in this list, and all of them are checked.
+ */
 async function resolveAll(resolver: Resolver, hostname: string): Promise<Address[]> {
-  const [four, six] = await Promise.allSettled([resolver.resolve4(hostname), resolver.resolve6(hostname)])
-  if (four.status === 'rejected' && six.status === 'rejected') throw four.reason
+  const six = settled(resolver.resolve6(hostname))
+  const four = await settled(resolver.resolve4(hostname))
+  const hasFour = four.addresses.length > 0
+  const late = { addresses: [], error: undefined }
+  const answered = hasFour
+    ? await Promise.race([six, setTimeout(IPV6_DELAY_MS, late, { ref: false })])
+    : await six
+  if (four.error !== undefined && answered.error !== undefined) throw four.error
   return [
-    ...(four.status === 'fulfilled' ? four.value : []).map((address) => ({ address, family: 4 as const })),
-    ...(six.status === 'fulfilled' ? six.value : []).map((address) => ({ address, family: 6 as const })),
+    ...four.addresses.map((address) => ({ address, family: 4 as const })),
+    ...answered.addresses.map((address) => ({ address, family: 6 as const })),
   ]
+}
+
+interface Resolved {
+  readonly addresses: readonly string[]
+  readonly error: unknown
+}
+
+function settled(answer: Promise<readonly string[]>): Promise<Resolved> {
+  return answer.then(
+    (addresses) => ({ addresses, error: undefined }),
+    (error: unknown) => ({ addresses: [], error }),
+  )
 }
 
 /** One address that is not public spoils the whole answer: an honest host has none. */
