@@ -69,7 +69,7 @@ export function predictSheet({ video, handedOver, frames, held, render }: SheetC
 /** The index, packets and the decoder's reference frames, up to sixteen of them. */
 const VIDEO_BASE_BYTES = 48 * MIB
 const VIDEO_BYTES_PER_PIXEL = 36
-/** A group of pictures is decoded up to the wanted frame. The metadata does not tell how long that takes. */
+/** A group of pictures is decoded up to the wanted frame. The metadata does not state how far that is. */
 const VIDEO_SECONDS = 4
 /** The largest frame that is only analysed, in pixels: a larger one is scaled down by its decoder. */
 const MOST_SAMPLE_PIXELS = (4 * 224) ** 2

@@ -28,10 +28,10 @@ export interface LethalEnd {
   readonly threw: boolean
 }
 
-/** The bound is per source: many failures of one source do not evict those of another. */
+/** Counted in sources, so that many failures of one source do not evict those of another. */
 const REMEMBERED_SOURCES = 1000
 const REMEMBERED_MS = 600_000
-/** Long enough that immediate retries do not start a new process each time. */
+/** How long an uncaught error is remembered: immediate retries then do not start a new process each time. */
 const THREW_MS = 60_000
 /**
  * Clients choose the options, and each choice can cost a process. After this many failures a kind of work is

@@ -41,7 +41,7 @@ export interface Pool {
   close(): Promise<void>
 }
 
-/** A process is told to rest when it has been idle for this long. */
+/** How long a process is idle before `rest` is called, in milliseconds. */
 const REST_MS = 1000
 const FIRST_RETRY_MS = 100
 const LONGEST_RETRY_MS = 10_000
@@ -57,7 +57,7 @@ class ProcessPool implements Pool {
   readonly #idle: EngineProcess[] = []
   /** When each process became idle, in milliseconds. */
   readonly #idleSince = new WeakMap<EngineProcess, number>()
-  /** Idle processes that have not been told to rest yet. */
+  /** Idle processes whose `rest` has not been called yet. */
   readonly #restless = new Set<EngineProcess>()
   readonly #waiters = new Set<(process: EngineProcess | undefined) => void>()
   #starting = 0

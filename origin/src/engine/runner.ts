@@ -52,8 +52,8 @@ export type Runner = <J extends SourceJob>(
 ) => Promise<JobOutput<J['kind']> | Failure>
 
 /**
- * The largest number of attempts of one job: by its first bytes, in the heavy lane, by its header, and once
- * more when the predictions of the last two differ.
+ * The largest number of attempts of one job: by its first bytes, in the large lane, at the cost that its
+ * header predicts, and once more when that prediction changes.
  */
 const MOST_ROUNDS = 4
 const REMEMBERED_SOURCES = 1000

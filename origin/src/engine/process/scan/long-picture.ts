@@ -17,8 +17,8 @@ const LONG = 3
 const MOST_PARTS = 8
 
 /**
- * Returns the number of parts of an image, which is also the factor by which it has to be decoded longer than
- * an image that is scanned whole.
+ * Returns the number of parts of an image. It is also the factor by which the image has to be decoded longer
+ * than one that is scanned whole, so that its parts are as sharp.
  */
 export function partsOf({ width, height }: Size): number {
   const ratio = Math.max(width, height) / Math.max(1, Math.min(width, height))
