@@ -1,4 +1,4 @@
-/** What the server asks of the engine. */
+/** The interface through which the server uses the engine. */
 
 import { isClipFormat } from '@media-proxy/shared/formats.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -18,7 +18,7 @@ export interface EngineOptions {
   readonly lanes: EngineLanes
   readonly limits: SourceLimits
   readonly renderQuality: RenderQuality
-  /** Most evenly spaced frames of what moves that a scan looks at. */
+  /** The largest number of evenly spaced frames of an animation or a video that a scan examines. */
   readonly scanFrames: number
 }
 
@@ -31,15 +31,18 @@ export interface Rendered {
 export interface Examined
   extends Omit<Extract<ResultOf<'examine'>, { kind: 'examined' }>, 'kind' | 'format'> {
   readonly format: MediaKind['format']
-  /** Pictures for the model, one after the other, what matters most first; empty where no scan was asked for, or there is nothing to see. */
+  /**
+   * The images for the model, concatenated, the most important first. Empty when no scan was requested or
+   * there is nothing to see.
+   */
   readonly pictures: Uint8Array
 }
 
-/** What is wanted of an examination beside what it always tells. */
+/** What an examination returns in addition to the fields that it always returns. */
 export interface Look {
-  /** What the model is to see. */
+  /** Whether to return images for the scan model. */
   readonly scan: boolean
-  /** Its pictures are looked at whatever sounds beside them. */
+  /** Whether to examine the images even if the audio codec is not accepted. */
   readonly anySound?: boolean
   readonly extras?: readonly ExtraName[]
 }
@@ -50,15 +53,21 @@ export interface FrameFile {
   readonly bytes: Uint8Array
 }
 
-/** All fail as the source does, with `too-large-dimensions`, `overloaded`, `deadline`, `client-gone` or `not-ready`. */
+/**
+ * Every method fails with the failures of its source, or with `too-large-dimensions`, `overloaded`,
+ * `deadline`, `client-gone` or `not-ready`.
+ */
 export interface Engine {
   /** Makes a rendition. */
   render(source: Source, options: RenderOptions, time: JobTime): Promise<Rendered | Failure>
-  /** Tells what a source is. */
+  /** Returns the metadata of a source. */
   examine(source: Source, look: Look, time: JobTime): Promise<Examined | Failure>
-  /** Three frames of what moves; a still picture as it is. */
+  /** Returns three frames of an animation or a video, or the file of a still image unchanged. */
   readFrames(source: Source, time: JobTime): Promise<readonly FrameFile[] | Failure>
-  /** Why a job would be refused now, if so much more than what waits is on its way. */
+  /**
+   * Returns the failure with which a job would be rejected now, given `underWay` further jobs that are on
+   * their way to the lane. Undefined when it would be accepted.
+   */
   rejection(kind: 'image' | 'video' | 'clip', underWay: number): Failure | undefined
 }
 
@@ -105,7 +114,8 @@ export function createEngine({ run, lanes, limits, renderQuality, scanFrames }: 
           time,
         )
       let ended = await examineWith(extras)
-      // What is too long to be heard through is told without its waveform; a picture has none, and is too large all the same.
+      // Media that is too long to decode completely is examined without its waveform. An image has no
+      // waveform, so a second attempt would be too large again.
       const mayBeHeard = source.kind?.kind === 'audio' || source.kind?.kind === 'video'
       const isHeard = mayBeHeard && extras.includes('waveform')
       if (isFailure(ended) && ended.code === 'too-large-dimensions' && isHeard)
@@ -144,7 +154,7 @@ function jobSource({ kind, bytes, parts }: Source, sharing: Sharing): JobSource 
   }
 }
 
-/** All of a source; of a large one when there is memory for it. */
+/** Returns all bytes of a source. A large source is read in the given lane, which bounds memory. */
 async function wholeOf(
   lane: Lane,
   { bytes, parts }: Source,
@@ -155,7 +165,7 @@ async function wholeOf(
   return lane.run(signal, () => parts.read(0, parts.sizeBytes), { timeLeftMs, weightBytes })
 }
 
-/** The files lie one behind the other. */
+/** Splits a body into its files, which are concatenated. */
 function cutFrames(
   frames: Extract<ResultOf<'frames'>, { kind: 'frames' }>['frames'],
   body: Uint8Array,

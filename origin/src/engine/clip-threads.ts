@@ -1,2 +1,5 @@
-/** Threads of the decoder and of the encoder of a clip: the same everywhere, or the same clip would have other bytes elsewhere. */
+/**
+ * The number of threads of a clip's decoder and of its encoder. It is the same on every machine, because the
+ * encoded bytes depend on it.
+ */
 export const CLIP_THREADS = 2

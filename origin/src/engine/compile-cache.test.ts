@@ -8,7 +8,7 @@ import { COMPILE_CACHE } from '../paths/paths.ts'
 import { compileAhead, compileCacheEnvironment } from './compile-cache.ts'
 
 const ENGINE = join(import.meta.dirname, 'process/main.ts')
-/** As the service is started. */
+/** The flags with which the service is started. */
 const FLAGS = ['--max-semi-space-size=2', '--heap-growing-percent=50', '--expose-gc']
 const SERVER = join(import.meta.dirname, '../main.ts')
 let copy = ''
@@ -21,11 +21,11 @@ afterAll(() => rmSync(copy, { recursive: true }))
 
 it.each([
   ['an engine process', [ENGINE, JSON.stringify({ role: 'media', libav: 'off' })], {}],
-  // It ends with its configuration, after it has loaded all.
+  // The server exits at its invalid configuration, after it has loaded every module.
   ['the server', [...FLAGS, SERVER], { MEDIA_PROXY_PORT: 'none' }],
 ] as const)('holds all that %s loads before its first job', (_, args, environment) => {
   const { NODE_COMPILE_CACHE: folder = '' } = compileCacheEnvironment()
-  // A copy, so that what it lacks is not added to it.
+  // A copy, so that missing entries are not added to the original.
   cpSync(folder, copy, { recursive: true })
   const { stderr } = spawnSync(process.execPath, args, {
     env: { ...environment, NODE_COMPILE_CACHE: copy, NODE_DEBUG_NATIVE: 'COMPILE_CACHE' },
@@ -49,7 +49,7 @@ it('is whole for each of two who write it together', async () => {
     return existsSync(COMPILE_CACHE) ? readdirSync(COMPILE_CACHE, { recursive: true }).length : 0
   }
   const one = entriesAfter()
-  // The other comes once the first is at it.
+  // The second writer starts while the first is compiling.
   await new Promise((resolve) => setTimeout(resolve, 1000))
   for (const entries of await Promise.all([one, entriesAfter()])) expect(entries).toBeGreaterThan(100)
 })

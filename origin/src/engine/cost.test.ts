@@ -48,7 +48,7 @@ const to = (format: CostRender['format'], width: number, height: number): CostRe
 })
 const FORMATS = ['jpeg', 'png', 'webp', 'avif', 'gif'] as const
 const SOURCES = ['jpeg', 'png', 'webp', 'gif', 'avif', 'heic', 'tiff', 'svg'] as const
-/** Budgets of the default configuration. */
+/** The budgets of the default configuration. */
 const MOST = { memoryBytes: 768 * MIB, cpuSeconds: 40 }
 
 describe('a predicted cost', () => {
@@ -60,7 +60,7 @@ describe('a predicted cost', () => {
       )
     expect(cost(2000, 500).memoryBytes).toBeLessThan(cost(4000, 2000).memoryBytes)
     expect(cost(4000, 500).cpuSeconds).toBeLessThan(cost(4000, 1000).cpuSeconds)
-    // Decoding may need more than any encoder behind it.
+    // Decoding may need more memory than any encoder that follows.
     expect(cost(4000, 500).memoryBytes).toBeLessThanOrEqual(cost(4000, 1000).memoryBytes)
     expect(cost(2000, 500).memoryBytes).toBeLessThanOrEqual(cost(4000, 500).memoryBytes)
   })
@@ -138,7 +138,10 @@ describe('a predicted cost', () => {
   })
 })
 
-/** What may be predicted beyond three times the truth: a process at rest has some memory to spare. */
+/**
+ * The allowance of a prediction beyond three times the measured value: an idle process has some unused memory
+ * to reuse.
+ */
 const FLOOR_BYTES = 16 * MIB
 
 const engine = {
@@ -173,7 +176,7 @@ const options = (format: RenderOptions['format'], width: number, rest: Partial<R
   ...rest,
 })
 
-/** Noise, which is the worst that a coder is given. */
+/** Noise, which is the worst case of every codec. */
 const noise = (width: number, height: number) =>
   sharp({
     create: {
@@ -185,7 +188,10 @@ const noise = (width: number, height: number) =>
     },
   })
 
-/** A large animation of three colours as PNG; without the control of its first frame that is the picture of other viewers. */
+/**
+ * An animated PNG of three large frames in plain colours. Without the `fcTL` chunk of its first frame, that
+ * frame is the default image, which is not part of the animation.
+ */
 async function largeApng(hidesFirst = false): Promise<Buffer> {
   const [width, height] = [3000, 2500]
   const frameBytes = width * height * 4
@@ -464,7 +470,7 @@ const CASES: readonly {
   },
 ]
 
-// The peak of a process is read from Linux's /proc; elsewhere the tables are taken as they are.
+// The peak of a process is read from Linux's /proc. On other systems the tables are not checked.
 describe.skipIf(process.platform !== 'linux')('the memory of a real job', () => {
   it.each(CASES)('is what was predicted, or down to a third of it: $name', async ({ source, options }) => {
     const metered = await meterRender(engine, await source(), options, LIMITS)

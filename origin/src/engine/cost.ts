@@ -1,7 +1,8 @@
 /**
- * What a job will cost, told from its header and its options before anything is decoded: the peak of memory beside
- * that of an idle process, and processor seconds. The tables are measured by `pnpm bench cost`, and a test holds them to
- * that: a prediction of memory is never less than the truth, and at most three times it and some.
+ * Predicts the cost of a job from its header and its options, before anything is decoded: the peak of memory
+ * above that of an idle process, and CPU seconds. The tables are measured by `pnpm bench cost`. A test checks
+ * them: a prediction of memory is never below the measured value, and at most three times that value plus a
+ * fixed allowance.
  */
 
 import type { ImageFormat } from '@media-proxy/shared/formats.ts'
@@ -10,82 +11,101 @@ import type { ImageFormat as SourceFormat } from '../media/kinds.ts'
 import type { Size } from '../media/size.ts'
 import type { Cost } from './jobs.ts'
 
-/** What the header of a picture tells that matters for its cost. */
+/** The properties of an image's header that determine its cost. */
 export interface CostSource extends Size {
   readonly format: SourceFormat
-  /** Frames that will be decoded. */
+  /** The number of frames that are decoded. */
   readonly frames: number
   readonly bands: number
   readonly bytesPerSample: number
   readonly hasAlpha: boolean
   readonly palette: boolean
-  /** The source's codec kept every pixel exactly. */
+  /** Whether the source's codec is lossless. */
   readonly lossless: boolean
-  /** Coded in several passes over the whole picture: it has to be held whole before its first row is there. */
+  /**
+   * Whether it is coded in several passes over the whole image (progressive, interlaced). The whole image is
+   * then held in memory before its first row is available.
+   */
   readonly interlaced: boolean
-  /** Turned on the way: then all of what is left after scaling is held. */
+  /** Whether it is rotated in the pipeline. All pixels that remain after scaling are then held in memory. */
   readonly turned: boolean
-  /** A part of it is used: cut out on the way, or of pixels that are all held first. Either way it is decoded at its full size. */
+  /**
+   * When only a part of the image is used: `early` for a part that is cut out in the pipeline, `late` for a
+   * part of pixels that are all held in memory first. In both cases the image is decoded at its full size.
+   */
   readonly cut: 'early' | 'late' | undefined
-  /** What is held of it where its codec could scale it and does not, or less than it could; else undefined. */
+  /**
+   * The pixels that are held in memory when the codec does not scale while it decodes although it could, or
+   * scales less than it could. Otherwise undefined.
+   */
   readonly held: { readonly width: number; readonly pixels: number } | undefined
-  /** Drawn with filters, each of which holds and computes the whole picture anew. */
+  /** Whether a drawing has filters, each of which allocates and computes the whole image again. */
   readonly filtered: boolean
-  /** Of PNG: its frames are drawn upon each other here, at their full size, whatever becomes of them. */
+  /**
+   * PNG only: whether frames are composed here on a canvas of full size, whatever the size of the rendition.
+   */
   readonly played: boolean
-  /** Sharp does not decode it as others of its format. */
+  /** The decoder to use when Sharp does not decode it like other files of its format. */
   readonly ownDecoder?: string
   readonly sourceBytes: number
 }
 
 export interface CostRender extends Size {
   readonly format: ImageFormat
-  /** Frames that will be encoded. */
+  /** The number of frames that are encoded. */
   readonly frames: number
   readonly quality: Quality
-  /** Sigma of the blur in pixels; 0 for none. */
+  /** The sigma of the blur, in pixels; 0 for none. */
   readonly blur: number
   readonly sharpened: boolean
-  /** Turned, mirrored, padded, or blurred in a box: then its pixels are held between scaling and encoding. */
+  /**
+   * Whether it is rotated, mirrored, padded or blurred in a box. Its pixels are then held in memory between
+   * scaling and encoding.
+   */
   readonly arranged: boolean
-  /** On a background: then it has a colour that its source need not have. */
+  /** Whether it is composed on a background, whose colour the source need not contain. */
   readonly laid: boolean
-  /** How often it is encoded at the most. */
+  /** The largest number of times that it is encoded. */
   readonly encodes: number
 }
 
 interface Decoder {
-  /** Bytes that are held for a pixel of the source while it is decoded; 0 where rows come as they are needed. */
+  /**
+   * The bytes in memory per pixel of the source while it is decoded; 0 when rows are decoded as they are
+   * needed.
+   */
   readonly bytesPerPixel: number
-  /** Those of them that are still held while the rendition is encoded. */
+  /** The part of them that is still held while the rendition is encoded. */
   readonly keptPerPixel: number
-  /** Decoded no larger than it is wanted, or twice that: then those are the pixels that are held. */
+  /**
+   * Whether the image is decoded at the wanted size or twice that size. Those are then the pixels in memory.
+   */
   readonly shrinks?: true
-  /** What it takes before the first pixel. Default: nothing. */
+  /** The cost before the first pixel. Default: none. */
   readonly startBytes?: number
   readonly startSeconds?: number
   readonly secondsPerMegapixel: number
-  /** Coded bytes take their time too: noise has several times as many as a photograph. */
+  /** The decoding time per MiB of coded bytes: noise has several times as many as a photograph. */
   readonly secondsPerMib: number
 }
 
 interface Encoder {
-  /** Bytes that are held for a pixel of the rendition, its coded bytes among them. */
+  /** The bytes in memory per pixel of the rendition, including its coded bytes. */
   readonly bytesPerPixel: number
-  /** Beside that, for a pixel with alpha. */
+  /** The additional bytes per pixel with alpha. */
   readonly bytesPerAlpha: number
   readonly secondsPerMegapixel: number
 }
 
 export const MIB = 1024 * 1024
 
-/** Tables and tiles of the smallest job, and what a busy machine is late to give back. */
+/** The tables and tiles of the smallest job, and memory that a busy machine releases late. */
 export const BASE_BYTES = 10 * MIB
 export const BASE_SECONDS = 0.02
-/** Rows of the source that its stages hold between decoder and encoder. */
+/** The rows of the source that the pipeline holds between decoder and encoder. */
 const HELD_ROWS = 1400
 
-/** Of an animated PNG, for a pixel of its canvas. */
+/** The bytes per pixel of the canvas of an animated PNG. */
 export const PLAYED_BYTES_PER_PIXEL = 20
 
 type DecoderName =
@@ -99,8 +119,9 @@ type DecoderName =
   | 'svg with filters'
 
 /**
- * Measured on pictures of 0.1 to 48 megapixels, smooth and of noise, made 64 pixels wide, so that decoding is all there
- * is; the dearest of them counts. Node 24.21, Sharp 0.35.5 (libvips 8.18.7), libheif-js 1.23.2, two cores of a Xeon.
+ * Measured on images of 0.1 to 48 megapixels, smooth ones and noise, scaled to a width of 64 pixels, so that
+ * decoding is nearly all of the cost. Each value is that of the most expensive image. Node 24.21, Sharp
+ * 0.35.5 (libvips 8.18.7), libheif-js 1.23.2, two cores of a Xeon.
  */
 const DECODERS: Readonly<Record<DecoderName, Decoder>> = {
   jpeg: {
@@ -111,13 +132,13 @@ const DECODERS: Readonly<Record<DecoderName, Decoder>> = {
     secondsPerMib: 0.016,
   },
   'jpeg in passes': { bytesPerPixel: 0, keptPerPixel: 0, secondsPerMegapixel: 0.02, secondsPerMib: 0.04 },
-  // Four bytes a pixel, copied once, and made three.
+  // Four bytes per pixel, copied once, and converted to three.
   inks: { bytesPerPixel: 9, keptPerPixel: 4, secondsPerMegapixel: 0.05, secondsPerMib: 0.04 },
-  // Grey with a profile, or brighter than a screen: at the most eight bytes a pixel, copied twice, and made four.
+  // Grey with a profile, or HDR: at most eight bytes per pixel, copied twice, and converted to four.
   deep: { bytesPerPixel: 28, keptPerPixel: 4, secondsPerMegapixel: 0.1, secondsPerMib: 0 },
   png: { bytesPerPixel: 0, keptPerPixel: 0, secondsPerMegapixel: 0.02, secondsPerMib: 0.008 },
   'png in passes': { bytesPerPixel: 0, keptPerPixel: 0, secondsPerMegapixel: 0.03, secondsPerMib: 0.008 },
-  // The canvas, as it was before, upright, a frame, and what Sharp makes that of.
+  // The canvas, its previous state, a frame in display orientation, and Sharp's copy of it.
   'png played': {
     bytesPerPixel: PLAYED_BYTES_PER_PIXEL,
     keptPerPixel: 8,
@@ -128,7 +149,7 @@ const DECODERS: Readonly<Record<DecoderName, Decoder>> = {
   'webp lossless': { bytesPerPixel: 6, keptPerPixel: 6, secondsPerMegapixel: 0.03, secondsPerMib: 0.005 },
   gif: { bytesPerPixel: 6, keptPerPixel: 6, secondsPerMegapixel: 0.03, secondsPerMib: 0.003 },
   avif: { bytesPerPixel: 22, keptPerPixel: 4, secondsPerMegapixel: 0.12, secondsPerMib: 0.16 },
-  // WebAssembly: a machine of its own for each picture.
+  // WebAssembly: a new instance for each image.
   heic: {
     bytesPerPixel: 19,
     keptPerPixel: 5,
@@ -138,7 +159,7 @@ const DECODERS: Readonly<Record<DecoderName, Decoder>> = {
     secondsPerMib: 0.1,
   },
   tiff: { bytesPerPixel: 0, keptPerPixel: 0, secondsPerMegapixel: 0.03, secondsPerMib: 0 },
-  // By libav, and converted: at the most two copies of sixteen bits.
+  // Decoded by libav, then converted: at most two copies with 16 bits per channel.
   jxl: {
     bytesPerPixel: 28,
     keptPerPixel: 8,
@@ -166,12 +187,15 @@ const DECODERS: Readonly<Record<DecoderName, Decoder>> = {
 }
 
 /**
- * Bytes that are held for a byte of pixels where they come in several passes: JPEG's coefficients have two (in 4:2:0
- * there are half as many, which the header does not tell here), PNG's pixels are what they are.
+ * The bytes in memory per byte of pixels of an image that is coded in several passes. JPEG keeps two bytes
+ * per coefficient (4:2:0 has half as many coefficients, but the header fields used here do not say so). PNG
+ * keeps the pixels themselves.
  */
 const BYTES_BETWEEN_PASSES: Readonly<Partial<Record<SourceFormat, number>>> = { jpeg: 2, png: 1 }
 
-/** `fine` is a quality above 80; a blurred picture has little left to encode. */
+/**
+ * `fine` is a quality above 80. `blurred` is cheaper, because a blurred image has little detail to encode.
+ */
 type EncoderName =
   | ImageFormat
   | `${'jpeg' | 'webp' | 'avif'} ${'fine' | 'blurred'}`
@@ -182,7 +206,7 @@ type EncoderName =
   | 'png palette'
   | 'gif palette'
 
-/** Measured on the same pictures, as large as they are. */
+/** Measured on the same images, at full size. */
 export const ENCODERS: Readonly<Record<EncoderName, Encoder>> = {
   jpeg: { bytesPerPixel: 9, bytesPerAlpha: 0, secondsPerMegapixel: 0.06 },
   'jpeg fine': { bytesPerPixel: 10.5, bytesPerAlpha: 0, secondsPerMegapixel: 0.09 },
@@ -196,19 +220,21 @@ export const ENCODERS: Readonly<Record<EncoderName, Encoder>> = {
   'webp lossless': { bytesPerPixel: 46, bytesPerAlpha: 0, secondsPerMegapixel: 1 },
   avif: { bytesPerPixel: 42, bytesPerAlpha: 12, secondsPerMegapixel: 0.2 },
   'avif fine': { bytesPerPixel: 42, bytesPerAlpha: 12, secondsPerMegapixel: 0.3 },
-  // Of a drawing, or with alpha; which it is, is seen when it is decoded.
+  // A drawing, or an image with alpha. Which of them it is, is known only once it is decoded.
   'avif drawn': { bytesPerPixel: 42, bytesPerAlpha: 12, secondsPerMegapixel: 0.6 },
-  // Colours, and as much again for alpha; all frames are pixels before the first is written.
+  // The colour planes, and as much again for alpha. All frames are held as pixels before the first is
+  // written.
   'avif moving': { bytesPerPixel: 60, bytesPerAlpha: 12, secondsPerMegapixel: 0.7 },
   'avif blurred': { bytesPerPixel: 42, bytesPerAlpha: 12, secondsPerMegapixel: 0.13 },
   'avif lossless': { bytesPerPixel: 64, bytesPerAlpha: 12, secondsPerMegapixel: 0.6 },
-  // A photograph takes 1 to 3 seconds; noise of every colour 4 to 7, which is what twice as much is allowed for.
+  // A photograph takes 1 to 3 seconds. Noise of every colour takes 4 to 7, which the limit of twice the
+  // predicted CPU time covers.
   gif: { bytesPerPixel: 52, bytesPerAlpha: 0, secondsPerMegapixel: 3.2 },
-  // Its colours are those of the source.
+  // The palette is that of the source.
   'gif palette': { bytesPerPixel: 52, bytesPerAlpha: 0, secondsPerMegapixel: 0.7 },
 }
 
-/** What each frame takes, however small: for GIF, to choose its colours. */
+/** The CPU seconds per frame, whatever its size. For GIF this is the choice of the palette. */
 export const SECONDS_PER_FRAME: Readonly<Record<ImageFormat, number>> = {
   jpeg: 0.002,
   png: 0.004,
@@ -217,28 +243,33 @@ export const SECONDS_PER_FRAME: Readonly<Record<ImageFormat, number>> = {
   gif: 0.03,
 }
 
-/** Of all frames: as pixels, copied once, and coded; a twelfth more for what is not given back at once. */
+/**
+ * The bytes per pixel of all frames: as pixels, copied once, and coded; plus a twelfth for memory that is not
+ * released at once.
+ */
 export const STRIP_BYTES_PER_PIXEL = 13
-/** Of all frames, coded. */
+/** The bytes per pixel of all frames once they are coded. */
 const CODED_BYTES_PER_PIXEL = 3
-/** A blur holds as many rows as it is wide, and computes each pixel from them. */
+/** A blur holds as many rows as its kernel is wide, and computes each pixel from them. */
 const BLUR_BYTES_PER_PIXEL = 3
 const BLUR_SECONDS_PER_MEGAPIXEL = 0.001
-/** By way of another space of colours. */
+/** Sharpening converts to another colour space and back. */
 const SHARPEN_BYTES_PER_PIXEL = 3
 const SHARPEN_SECONDS_PER_MEGAPIXEL = 0.12
-/** Every pixel of a border is looked at. */
+/** Trimming reads every pixel. */
 const LOOKED_AT_SECONDS_PER_MEGAPIXEL = 0.03
-/** Pixels that are held between two stages, and the copy that a stage makes of them. */
+/**
+ * The bytes per pixel of pixels that are held between two stages, and of the copy that a stage makes of them.
+ */
 export const HELD_BYTES_PER_PIXEL = 8
-/** Conversion of colours by a profile, which print colours always need. */
+/** Colour conversion with a profile, which CMYK always needs. */
 const PRINT_SECONDS = 0.06
 const PRINT_SECONDS_PER_MEGAPIXEL = 0.05
 
-/** What nothing costs. */
+/** The cost of no work. */
 export const FREE: Cost = { memoryBytes: 0, cpuSeconds: 0 }
 
-/** The cost of two pieces of work of which the second begins when the first is over. */
+/** Returns the cost of two pieces of work, the second of which begins when the first has ended. */
 export function oneAfterTheOther(first: Cost, second: Cost): Cost {
   return {
     memoryBytes: Math.max(first.memoryBytes, second.memoryBytes),
@@ -246,11 +277,12 @@ export function oneAfterTheOther(first: Cost, second: Cost): Cost {
   }
 }
 
-/** The cost of a rendition of a picture. */
+/** Predicts the cost of rendering an image. */
 export function predictRender(source: CostSource, render: CostRender): Cost {
   const decoder = DECODERS[decoderOf(source)]
   const encoder = ENCODERS[encoderOf(source, render)]
-  // A drawing is drawn as large as it is wanted. Others are read in full, however small they become.
+  // A drawing is rasterised at the wanted size. Other images are decoded in full, however small the
+  // rendition.
   const decoded = source.format === 'svg' && source.cut === undefined ? render : source
   const decodedPixels = decoded.width * decoded.height * source.frames
   const renderedPixels = render.width * render.height * render.frames
@@ -268,12 +300,15 @@ export function predictRender(source: CostSource, render: CostRender): Cost {
   }
 }
 
-/** Of one megapixel. */
+/** Returns the CPU seconds of the filters, per megapixel. */
 export function filterSeconds({ blur, sharpened }: CostRender): number {
   return blur * BLUR_SECONDS_PER_MEGAPIXEL + (sharpened ? SHARPEN_SECONDS_PER_MEGAPIXEL : 0)
 }
 
-/** What is held beside the coded source. Frames of an animation come and go one at a time, where nothing wants all. */
+/**
+ * Returns the bytes in memory besides the coded source. The frames of an animation are processed one at a
+ * time, unless a stage needs all of them.
+ */
 function workBytes(source: CostSource, render: CostRender): number {
   const decoder = DECODERS[decoderOf(source)]
   const encoder = ENCODERS[encoderOf(source, render)]
@@ -298,13 +333,13 @@ function workBytes(source: CostSource, render: CostRender): number {
     (source.turned ? pixelBytes : 0)
   const cut = source.cut === 'late' || (source.cut && source.turned && render.frames > 1)
   const pixels = cut ? sourcePixels * source.frames * HELD_BYTES_PER_PIXEL : 0
-  // Of what is encoded again all frames are kept, and handed over again.
+  // When an animation may be encoded again, all frames are kept, and copied for each attempt.
   const stripBytes = STRIP_BYTES_PER_PIXEL * (render.encodes > 1 ? 2 : 1)
   const frames =
     render.frames > 1
       ? renderedPixels * render.frames * (ofStrip(source, render) ? stripBytes : CODED_BYTES_PER_PIXEL)
       : 0
-  // What decoding alone needs is free again when the encoder begins.
+  // Memory that only decoding needs is free again when the encoder begins.
   const peak = Math.max(
     heldPixels * decoder.bytesPerPixel,
     heldPixels * decoder.keptPerPixel + renderedPixels * encoding,
@@ -312,7 +347,10 @@ function workBytes(source: CostSource, render: CostRender): number {
   return (decoder.startBytes ?? 0) + rows + passes + frames + pixels + peak
 }
 
-/** Frames that another program than Sharp draws, or writes, or blurs, lie below each other in one tall picture. */
+/**
+ * Whether all frames are held as one tall image, below each other: when they are decoded or encoded outside
+ * Sharp, rotated, or filtered.
+ */
 function ofStrip({ format, turned }: CostSource, render: CostRender): boolean {
   const { blur, sharpened, arranged, encodes } = render
   const isFinished = blur > 0 || sharpened || arranged || encodes > 1
@@ -325,7 +363,7 @@ function decoderOf(source: CostSource): DecoderName {
   if (ownDecoder === 'inks' || ownDecoder === 'luma') return 'inks'
   if (ownDecoder === 'grey' || (ownDecoder === 'colours' && format === 'png')) return 'deep'
   if (format === 'png' && played) return 'png played'
-  // Decoded at its full size, it takes as long as in passes.
+  // Decoding at full size takes as long as decoding in passes.
   if (format === 'jpeg' && cut !== undefined) return 'jpeg in passes'
   if (format === 'webp') return lossless ? 'webp lossless' : format
   if (format === 'svg') return filtered ? 'svg with filters' : 'svg'
@@ -342,7 +380,7 @@ export function encoderOf(
     return keepsColours && !render.laid && !render.arranged ? 'gif palette' : format
   }
   if (format === 'png') {
-    // An animation is written frame by frame, with all of its colours.
+    // An animation is written frame by frame, in full colour.
     if (source.palette && blur === 0 && quality !== 'lossless' && render.frames === 1) return 'png palette'
     return source.hasAlpha ? 'png alpha' : format
   }

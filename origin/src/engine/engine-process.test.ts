@@ -79,7 +79,7 @@ it('a job is not over before all of its source is taken, whatever its process sa
     restCpuSeconds: 0,
     result: { kind: 'scanned', predictions: [1] },
   })
-  // Answers when it has seen the first bytes of its job, and reads the others later.
+  // Answers after the first bytes of its job, and reads the rest later.
   const liar = startEngineProcess({
     words: [
       '-e',

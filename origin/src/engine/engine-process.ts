@@ -1,4 +1,7 @@
-/** One engine process, as the server sees it: a job at a time over a socket, and an end that always comes. */
+/**
+ * The server's side of one engine process. It runs one job at a time over a socket, and every process ends
+ * with a reported cause.
+ */
 
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { type ChildProcess, spawn } from 'node:child_process'
@@ -21,76 +24,81 @@ import { createFrameReader, encodeHead, FRAME, type Frame, MAX_PART_BYTES } from
 import { ENGINE_ENVIRONMENT, type SandboxOptions, sandboxed } from './sandbox.ts'
 
 export interface EngineProcessOptions {
-  /** Arguments of Node: flags, the script and its words. */
+  /** The arguments of Node: flags, the script and its arguments. */
   readonly words: readonly string[]
   readonly sandbox: SandboxOptions
-  /** Words of the environment beside the fixed ones. */
+  /** Environment variables in addition to the fixed ones. */
   readonly environment?: Readonly<Record<string, string>>
 }
 
-/** Why a process is no more. */
+/** How a process ended. */
 export interface ProcessEnd {
-  /** Processor seconds since its last job ended; undefined where the system does not tell. */
+  /** The CPU seconds since its last job ended. Undefined when the system does not report CPU time. */
   readonly cpuSeconds: number | undefined
-  readonly cause: /** The server ended it, for the reason that it gave. */
+  readonly cause: /** The server killed it, for the given reason. */
     | { readonly kind: 'killed'; readonly reason: KillReason }
-    /** Somebody else did: an operator, or the kernel for want of memory. */
+    /** Something else killed it: an operator, or the kernel when memory ran out. */
     | { readonly kind: 'killed-from-outside' }
-    /** A decoder crashed, ran out of memory, or said something that is no answer. */
+    /** A decoder crashed, ran out of memory, or the process sent an invalid message. */
     | {
         readonly kind: 'crashed'
-        readonly detail: string /** By an error that its code did not catch. */
+        readonly detail: string /** Whether it ended by an uncaught JavaScript error. */
         readonly threw?: true
       }
 }
 
 export type KillReason = 'cpu' | 'deadline' | 'abandoned' | 'closed' | 'renewed' | 'protocol'
 
-/** Where the bytes of a job come from. */
+/** The bytes of a job's source. */
 export interface JobInput {
-  /** Sent along with the job. */
+  /** The bytes that are sent with the job. */
   readonly body: Uint8Array
-  /** Answers the process's questions for ranges; absent where all is sent along. */
+  /** Reads a range that the process requests. Absent when the whole source is in `body`. */
   readonly read?: (start: number, end: number) => Promise<Uint8Array | Failure>
 }
 
 export interface JobOutput<Kind extends Job['kind']> extends Pick<Done<Kind>, 'result'> {
   readonly body: Uint8Array
-  /** Processor seconds of this job alone. */
+  /** The CPU seconds of this job alone. */
   readonly usedCpuSeconds: number
 }
 
 export interface EngineProcess {
   readonly pid: number
-  /** What it is and can, once its code is loaded; undefined where it ended before. */
+  /**
+   * The capabilities that the process reports once its code is loaded. Undefined when it ended before that.
+   */
   readonly ready: Promise<Ready | undefined>
   readonly ended: Promise<ProcessEnd>
   readonly alive: boolean
-  /** Jobs so far. */
+  /** The number of jobs so far. */
   readonly jobs: number
-  /** Bytes that its jobs were given and gave, so far. */
+  /** The bytes that its jobs received and returned so far. */
   readonly bytes: number
-  /** The source of its last job, by its `id`. */
+  /** The `id` of the source of its last job. */
   readonly sourceId: number | undefined
-  /** How much of its job is done, from 0 to 1, where that takes long enough to be told. */
+  /** The progress of its job, from 0 to 1. Undefined unless the job is long enough to report progress. */
   readonly progress: number | undefined
   /**
-   * Runs a job; one at a time. Gives how the process ended where it ended before the job did. `onInspected` is
-   * told the predicted cost of a job that will take longer than usual.
+   * Runs a job; only one at a time. Returns the `ProcessEnd` when the process ends before the job does.
+   * `onInspected` receives the predicted cost of a job that takes longer than usual.
    */
   run<J extends Job>(
     job: J,
     input: JobInput,
     onInspected?: (cost: Cost) => void,
   ): Promise<JobOutput<J['kind']> | ProcessEnd>
-  /** Processor seconds since the last job ended; undefined where the system does not tell. */
+  /** Returns the CPU seconds since the last job ended. Undefined when the system does not report CPU time. */
   cpuSeconds(): number | undefined
-  /** Tells a process without a job that there is none for now: it gives back what it kept for the next one. */
+  /**
+   * Tells an idle process that no job is pending, so that it releases the memory that it keeps for the next
+   * one.
+   */
   rest(): void
   kill(reason: KillReason): void
 }
 
-/** Throws where the system starts no process at all, for want of memory. */
+/** Starts an engine process. Throws when the system cannot start a process for lack of memory. */
 export function startEngineProcess(options: EngineProcessOptions): EngineProcess {
   return new ChildEngine(options)
 }
@@ -104,13 +112,13 @@ class ChildEngine implements EngineProcess {
   readonly #resolveReady: (ready: Ready | undefined) => void
   #running = true
   #killedFor: KillReason | undefined
-  /** What it said that is nothing that it may say. */
+  /** What was wrong with an invalid message of the process. */
   #broken: string | undefined
   #current: CurrentJob | undefined
   #jobs = 0
   #bytes = 0
   #sourceId: number | undefined
-  /** Processor seconds of its start and its finished jobs. */
+  /** The CPU seconds of its start and its finished jobs. */
   #usedCpuSeconds = 0
   #cpuSecondsAtKill: number | undefined
 
@@ -119,7 +127,8 @@ class ChildEngine implements EngineProcess {
     this.#child = spawn(program, words, {
       env: { ...ENGINE_ENVIRONMENT, ...compileCacheEnvironment(), ...options.environment },
       stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
-      // A group of its own: what the process starts itself ends with it, and a terminal's Ctrl-C does not reach it.
+      // Its own process group: a kill also ends the processes that it started, and a terminal's Ctrl-C does
+      // not reach it.
       detached: true,
     })
     this.#socket = socketOf(this.#child)
@@ -130,7 +139,7 @@ class ChildEngine implements EngineProcess {
     this.#resolveEnded = ended.resolve
     this.#resolveReady = ready.resolve
     this.#listen()
-    // Until it is ready somebody waits for it.
+    // Until it is ready, a caller waits for it, so the event loop must stay alive.
     void this.ready.then(() => {
       this.#child.unref()
       if (this.#current === undefined) this.#socket.unref()
@@ -176,15 +185,16 @@ class ChildEngine implements EngineProcess {
     this.#current = {
       kind: job.kind,
       sizeBytes: 'source' in job ? job.source.sizeBytes : input.body.length,
-      // The process asks for ranges from its socket's context: spans of theirs belong to the request of the job.
+      // Requests for ranges arrive in the async context of the socket. Binding attributes their spans to the
+      // request of the job.
       ...(input.read === undefined ? {} : { read: AsyncLocalStorage.bind(input.read) }),
       ...(onInspected === undefined ? {} : { onInspected }),
-      // The result was parsed by the schema of this very kind.
+      // The result was parsed by the schema of this kind of job.
       done: resolve as CurrentJob['done'],
       sent: sent.promise,
       fail: reject,
     }
-    // A process with nothing to do keeps nobody alive; one at work does.
+    // An idle process does not keep the event loop alive; one with a job does.
     this.#socket.ref()
     send(this.#socket, FRAME.job, job, input.body, sent.resolve)
     return promise
@@ -203,7 +213,7 @@ class ChildEngine implements EngineProcess {
     if (!this.#running || this.#child.pid === undefined) return
     this.#killedFor ??= reason
     this.#cpuSecondsAtKill ??= this.cpuSeconds()
-    // Whoever ends it may wait for that.
+    // The caller may wait for the process to end.
     this.#child.ref()
     killGroup(this.#child.pid)
   }
@@ -218,7 +228,8 @@ class ChildEngine implements EngineProcess {
         this.#breakOff(error instanceof Error ? error.message : String(error))
       }
     })
-    // A socket breaks because its process has ended, which then tells why; one that lives on is of no use.
+    // A socket normally breaks because its process has ended, and the exit event reports the cause. A process
+    // that is still alive is useless without its socket.
     this.#socket.on('error', () => killGroup(this.#child.pid))
     this.#child.once('error', (error) => {
       this.#broken ??= error.message
@@ -272,7 +283,8 @@ class ChildEngine implements EngineProcess {
       this.#breakOff('a range outside of the source')
       return
     }
-    // A process waits for each range that it asks for, and asks for no such part at once.
+    // A valid process waits for each range before it requests the next, and never requests a range this
+    // large.
     if (current.isReading || range.end - range.start > MAX_PART_BYTES) {
       this.#breakOff(current.isReading ? 'a range while it waits for one' : 'too large a range')
       return
@@ -298,7 +310,7 @@ class ChildEngine implements EngineProcess {
     const used = Math.max(0, done.cpuSeconds - this.#usedCpuSeconds - done.restCpuSeconds)
     this.#usedCpuSeconds = Math.max(this.#usedCpuSeconds, done.cpuSeconds)
     this.#bytes += body.length
-    // Until the system has taken all of the source its memory is in use, whatever the process says.
+    // Until the system has taken the whole source, its bytes occupy memory, whatever the process reports.
     void job.sent.then(() => job.done({ result: done.result, body, usedCpuSeconds: used }))
   }
 
@@ -313,7 +325,7 @@ class ChildEngine implements EngineProcess {
     signal: NodeJS.Signals | null,
   ): Promise<void> {
     this.#running = false
-    // What it started itself, and did not take with it.
+    // Kills processes that it started and that outlived it.
     killGroup(this.#child.pid)
     const words = (await complaint).trim().slice(-500)
     const end: ProcessEnd = {
@@ -332,7 +344,7 @@ interface CurrentJob {
   readonly kind: Job['kind']
   readonly sizeBytes: number
   progress?: number
-  /** A range of its source is on its way. */
+  /** Whether a range of its source is being read. */
   isReading?: boolean
   readonly read?: JobInput['read']
   readonly onInspected?: (cost: Cost) => void
@@ -343,7 +355,7 @@ interface CurrentJob {
 }
 
 const NOTHING = new Uint8Array()
-/** The status with which Node ends then. */
+/** Node's exit status after an uncaught error. */
 const UNCAUGHT_ERROR = 1
 
 function send(

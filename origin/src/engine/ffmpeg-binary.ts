@@ -3,15 +3,16 @@ import { accessSync, constants, statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 
-/** The variable that names the FFmpeg to use. */
+/** The environment variable with the path of the FFmpeg binary to use. */
 export const FFMPEG_VARIABLE = 'FFMPEG_PATH'
 
 /**
- * The FFmpeg to run, as an absolute path: what `FFMPEG_PATH` names, else the system's. Undefined where there is none.
+ * Returns the absolute path of the FFmpeg binary: that of `FFMPEG_PATH`, or else the system's. Undefined when
+ * there is none.
  */
 export function findFfmpeg(environment: Readonly<Record<string, string | undefined>>): string | undefined {
   const named = environment[FFMPEG_VARIABLE]
-  // A name that leads nowhere is a mistake to be told of, not to be papered over with another binary.
+  // A path that does not exist is a mistake to report, not one to hide by falling back to another binary.
   if (named !== undefined && named !== '') return onPath(named, environment)
   return onPath('ffmpeg', environment)
 }
@@ -31,22 +32,26 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** What a binary is and can. */
+/** The path, version and capabilities of a binary. */
 export interface FfmpegBinary {
   readonly path: string
   readonly version: string
-  /** HDR can be mapped to what every screen shows. */
+  /** Whether it can tone map HDR to SDR. */
   readonly toneMaps: boolean
 }
 
-/** Asks the binary that would be run what it is; what is wrong where there is none, or it does not run. */
+/**
+ * Runs the binary that would be used and returns its version and capabilities. Returns a fault when there is
+ * none, or when it does not run.
+ */
 export async function inspectFfmpeg(
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<FfmpegBinary | { readonly fault: string }> {
   const path = findFfmpeg(environment)
   if (path === undefined) return { fault: 'there is no FFmpeg: install it or set FFMPEG_PATH' }
   try {
-    // One child tells both: its banner the version, its list of filters whether it can map HDR.
+    // One child process reports both: the banner contains the version, and the list of filters shows whether
+    // it can tone map.
     const { stdout, stderr } = await promisify(execFile)(path, ['-nostdin', '-filters'], {
       env: { LC_ALL: 'C' },
       timeout: INSPECTION_TIMEOUT_MS,

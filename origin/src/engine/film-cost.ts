@@ -1,5 +1,6 @@
 /**
- * What films, clips and sounds cost, from what their containers tell; measured as the costs of pictures are.
+ * Predicts the costs of videos, clips and audio from the metadata of their containers. The constants are
+ * measured in the same way as those of images.
  */
 
 import type { ClipFormat } from '@media-proxy/shared/formats.ts'
@@ -20,8 +21,8 @@ import {
 import type { Cost } from './jobs.ts'
 
 /**
- * The cost of one frame of a video of this size and of its rendition, and of `samples` more, which are made no larger than
- * a preview.
+ * Predicts the cost of one frame of a video of this size and of its rendition, and of `samples` further
+ * frames, which are decoded no larger than `MOST_SAMPLE_PIXELS`.
  */
 export function predictStill(video: Size, render: CostRender, samples = 0): Cost {
   const encoder = ENCODERS[encoderOf({ ...video, palette: false, hasAlpha: false, lossless: false }, render)]
@@ -43,15 +44,15 @@ export function predictStill(video: Size, render: CostRender, samples = 0): Cost
 
 export interface SheetCost {
   readonly video: Size
-  /** Of each frame as it is read. */
+  /** The size of each frame as it is read. */
   readonly handedOver: Size
   readonly frames: number
-  /** Most frames that are in memory at the same time. */
+  /** The largest number of frames in memory at the same time. */
   readonly held: number
   readonly render: CostRender
 }
 
-/** The cost of a sheet of frames: a few of them at a time, each in a size of its own, beside the sheet. */
+/** Predicts the cost of a sprite sheet: the sheet, and a few frames at a time, each at its decoded size. */
 export function predictSheet({ video, handedOver, frames, held, render }: SheetCost): Cost {
   const still = predictStill(video, render)
   const framePixels = handedOver.width * handedOver.height
@@ -65,15 +66,18 @@ export function predictSheet({ video, handedOver, frames, held, render }: SheetC
   }
 }
 
-/** Index, packets and the decoder's pictures that others lean on: up to sixteen of them. */
+/** The index, packets and the decoder's reference frames, up to sixteen of them. */
 const VIDEO_BASE_BYTES = 48 * MIB
 const VIDEO_BYTES_PER_PIXEL = 36
-/** A group of pictures has to be decoded up to the wanted one, and nothing tells how long that takes. */
+/** A group of pictures is decoded up to the wanted frame. The metadata does not state how far that is. */
 const VIDEO_SECONDS = 4
-/** A frame that is looked at and not shown is scaled by its decoder from four times this side on. */
+/** The largest frame that is only analysed, in pixels: a larger one is scaled down by its decoder. */
 const MOST_SAMPLE_PIXELS = (4 * 224) ** 2
 const SAMPLE_BYTES_PER_PIXEL = 4
-/** Another frame of the same video; of many, what is left of the time that anybody waits. */
+/**
+ * The CPU seconds of another frame of the same video. For many frames the sum is capped at what fits into a
+ * deadline.
+ */
 const SAMPLE_SECONDS = 1
 const MOST_SAMPLES_SECONDS = 20
 
@@ -81,14 +85,14 @@ export interface FilmClipCost {
   readonly format: ClipFormat
   readonly seconds: number
   readonly coded: Size
-  /** Pictures a second that are decoded, and that are encoded. */
+  /** The frames per second that are decoded, and that are encoded. */
   readonly sourceRate: number
   readonly pictureRate: number
-  /** Of the clip. */
+  /** The size of the clip. */
   readonly size: Size
 }
 
-/** The cost of a clip of a film: each picture is decoded, scaled and encoded. */
+/** Predicts the cost of a clip of a video: each frame is decoded, scaled and encoded. */
 export function predictFilmClip({
   format,
   seconds,
@@ -113,7 +117,10 @@ export function predictFilmClip({
   }
 }
 
-/** The cost of hearing sound through; what tells no duration is bounded by the limit of a job. */
+/**
+ * Predicts the cost of decoding all audio. Audio without a declared duration is bounded by the limits of a
+ * job.
+ */
 export function predictWaveform(seconds: number): Cost {
   return {
     memoryBytes: Math.ceil(WAVEFORM_BYTES + seconds * WAVEFORM_BYTES_PER_SECOND),
@@ -124,10 +131,13 @@ export function predictWaveform(seconds: number): Cost {
 const WAVEFORM_BYTES = 64 * MIB
 const WAVEFORM_BYTES_PER_SECOND = 1500
 const WAVEFORM_SECONDS = 1
-/** Of FLAC and AC-3; others take a third of it. */
+/** Measured on FLAC and AC-3; other codecs take a third of it. */
 const WAVEFORM_SECONDS_PER_SECOND = 0.006
 
-/** The cost of a clip whose packets are copied: read once, written once, and once more with its index first. */
+/**
+ * Predicts the cost of a clip whose packets are copied: they are read once, written once, and written again
+ * with the index first.
+ */
 export function predictCopy(sourceBytes: number, clipBytes: number): Cost {
   return {
     memoryBytes: CLIP_BASE_BYTES + 3 * Math.min(sourceBytes, clipBytes),
@@ -140,14 +150,14 @@ const COPY_SECONDS_PER_MIB = 0.01
 
 export interface PreviewCost {
   readonly coded: Size
-  /** Pictures of the film that are decoded. */
+  /** The number of frames of the video that are decoded. */
   readonly pictures: number
-  /** Size of each that is kept before it is fitted into the preview. */
+  /** The size at which each frame is kept before it is fitted into the preview. */
   readonly handedOver: Size
   readonly render: CostRender
 }
 
-/** The cost of an animated preview of a film. */
+/** Predicts the cost of an animated preview of a video. */
 export function predictPreview({ coded, pictures, handedOver, render }: PreviewCost): Cost {
   const source = { ...handedOver, palette: false, hasAlpha: false, lossless: false }
   const encoder = ENCODERS[encoderOf(source, render)]
@@ -175,7 +185,9 @@ export interface AnimationClipCost {
   readonly frames: number
 }
 
-/** The cost of a clip of an animated image: all of its frames are held, then encoded one by one. */
+/**
+ * Predicts the cost of a clip of an animated image: all frames are held in memory, then encoded one by one.
+ */
 export function predictAnimationClip({ format, source, size, frames }: AnimationClipCost): Cost {
   const [sourceMegapixels, megapixels] = [source, size].map(
     ({ width, height }) => (width * height) / 1e6,
@@ -193,14 +205,14 @@ export function predictAnimationClip({ format, source, size, frames }: Animation
   }
 }
 
-/** What a film costs for each picture of a megapixel, measured on HEVC and AV1; H.264 takes half of it. */
+/** The CPU seconds to decode one megapixel of video, measured on HEVC and AV1. H.264 takes half of it. */
 const DECODE_SECONDS_PER_MEGAPIXEL = 0.008
-/** To decode a frame of an animation, and to scale it. */
+/** The CPU seconds to decode and scale one megapixel of an animation's frame. */
 const FRAME_SECONDS_PER_MEGAPIXEL = 0.06
-/** Sound, the index, and what has been written. */
+/** Audio, the index, and the bytes that have been written. */
 const CLIP_BASE_BYTES = 96 * MIB
 
-/** Of each picture; of drawn ones with more patience. */
+/** The costs per frame. Frames of an animated image (`drawn`) are encoded at a slower preset. */
 const CLIP_ENCODERS: Readonly<Record<ClipFormat, ClipEncoder>> = {
   mp4: { secondsPerMegapixel: 0.02, secondsPerDrawnMegapixel: 0.12, bytesPerPixel: 100 },
   webm: { secondsPerMegapixel: 0.05, secondsPerDrawnMegapixel: 0.8, bytesPerPixel: 80 },
@@ -209,6 +221,6 @@ const CLIP_ENCODERS: Readonly<Record<ClipFormat, ClipEncoder>> = {
 interface ClipEncoder {
   readonly secondsPerMegapixel: number
   readonly secondsPerDrawnMegapixel: number
-  /** Pictures that wait for the ones behind them, or that others lean on. */
+  /** The frames in the encoder's lookahead and its reference frames. */
   readonly bytesPerPixel: number
 }

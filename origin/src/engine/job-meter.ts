@@ -1,6 +1,7 @@
 /**
- * What a render really costs, which is what its prediction is held to: for tests and benchmarks, on Linux. Each job is
- * measured in a fresh process that has worked once, so that no job is lent what another one left behind.
+ * Measures the real cost of a render, which its prediction is checked against. Used by tests and benchmarks,
+ * on Linux only. Each job runs in a fresh process that has done one job before, so that no job reuses memory
+ * that another one left behind.
  */
 
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -14,24 +15,29 @@ import { FULL_SIZE, type RenderOptions } from './render-options.ts'
 export interface MeteredSource {
   readonly format: MediaFormat
   readonly bytes: Uint8Array
-  /** Other jobs wait for it. */
+  /** Whether other jobs on the same source are waiting. */
   readonly shared?: boolean
 }
 
 export interface MeteredRender {
-  /** What the process said before it decoded anything. */
+  /** The cost that the process predicted before it decoded anything. */
   readonly predicted: Cost
-  /** What it took: the peak of resident memory beside an idle process, and processor seconds. */
+  /** The measured cost: the peak of resident memory above that of an idle process, and CPU seconds. */
   readonly used: Cost
-  /** Peak of mapped memory beside an idle process: what the kernel's limit sees, touched or not. */
+  /**
+   * The peak of mapped memory above that of an idle process. The kernel's limit counts mapped memory, touched
+   * or not.
+   */
   readonly mappedBytes: number
   readonly renditionBytes: number
 }
 
-/** Some are made to take minutes; what is wanted of those is that the server ends them. */
+/** Some sources are crafted to take minutes. For those the expected result is that the server ends them. */
 const LONGEST_MS = 60_000
 
-/** Predicts and runs a render. Gives why it could not be done where that is so; `deadline` after a minute. */
+/**
+ * Predicts and runs a render. Returns the failure of a render that cannot be done; `deadline` after a minute.
+ */
 export async function meterRender(
   process: EngineProcessOptions,
   source: MeteredSource,
@@ -42,7 +48,7 @@ export async function meterRender(
   const timer = setTimeout(() => started.kill('deadline'), LONGEST_MS)
   try {
     await started.ready
-    // What every process takes once, for its first job.
+    // Allocates the memory that every process needs once, for its first job.
     await renderOn(started, { format: 'svg', bytes: WARM_UP }, jobOptions(WARM_UP_OPTIONS, limits, ANY_COST))
     const idle = statusOf(started.pid)
     // Resets the peak of resident memory (proc_pid_clear_refs(5)).

@@ -1,4 +1,4 @@
-/** What an engine process can be asked to do, and what it answers. */
+/** The jobs of an engine process, and the schemas of its results. */
 
 import { RENDITION_FORMATS } from '@media-proxy/shared/formats.ts'
 import { FAILURE_CODES, type Failure, fail } from '@media-proxy/shared/response/failure.ts'
@@ -7,26 +7,26 @@ import { MEDIA_KINDS } from '../media/kinds.ts'
 import type { SourceLimits } from '../media/limits.ts'
 import type { RenderOptions, RenderQuality } from './render-options.ts'
 
-/** Whether jobs work on the same source. */
+/** Identifies jobs that work on the same source. */
 export interface Sharing {
-  /** The same in all jobs on a source. */
+  /** The same number in all jobs on a source. */
   readonly id: number
-  /** Other jobs on it wait, or follow, which may want the same pixels. */
+  /** Whether other jobs on the source are waiting or will follow, which may need the same pixels. */
   readonly shared: boolean
 }
 
-/** A source as its job is told of it. */
+/** The description of a source that its job receives. */
 export interface JobSource extends Sharing {
-  /** What its first bytes say it is; null where they are none of the accepted kinds. */
+  /** The format detected from its first bytes. Null when it is none of the accepted formats. */
   readonly format: string | null
   readonly sizeBytes: number
-  /** All of it is the body of the job; otherwise the process asks for ranges. */
+  /** Whether the body of the job is the whole source. Otherwise the process requests ranges. */
   readonly whole: boolean
 }
 
-/** Predicted before anything is decoded. */
+/** The cost of a job, predicted before anything is decoded. */
 export interface Cost {
-  /** Peak of memory beside what an idle process has. */
+  /** The peak of memory above that of an idle process. */
   readonly memoryBytes: number
   readonly cpuSeconds: number
 }
@@ -36,39 +36,47 @@ interface MediaJob {
   readonly limits: SourceLimits
 }
 
-/** Makes a rendition; the body of the result is its bytes, or nothing where the source is the rendition. */
+/**
+ * Makes a rendition. The body of the result is its bytes, or empty when the source itself is the rendition.
+ */
 export interface RenderJob extends MediaJob {
   readonly kind: 'render'
   readonly options: RenderOptions
   readonly renderQuality: RenderQuality
-  /** What was admitted: a job that costs more says so instead of beginning. */
+  /** The admitted cost. A job that costs more reports its cost instead of starting. */
   readonly allowance: Cost
 }
 
-/** Tells what a source is; the body of the result is the pictures that the model is to see, one after the other. */
+/** Returns the metadata of a source. The body of the result is the images for the model, concatenated. */
 export interface ExamineJob extends MediaJob {
   readonly kind: 'examine'
   readonly scan: boolean
-  /** Its pictures are looked at whatever sounds beside them: it was accepted already, or streams as it is. */
+  /**
+   * Whether to examine the images even if the audio codec is not accepted: the media was accepted already, or
+   * is delivered unchanged.
+   */
   readonly anySound: boolean
   readonly extras: readonly ExtraName[]
-  /** Most evenly spaced frames of what moves that the model is to see. */
+  /** The largest number of evenly spaced frames of an animation or a video for the model. */
   readonly scanFrames: number
   readonly allowance: Cost
 }
 
-/** Three frames of what moves, a still image as it is; the body of the result is their files, one after the other. */
+/**
+ * Returns three frames of an animation or a video, or a still image unchanged. The body of the result is
+ * their files, concatenated.
+ */
 export interface FramesJob extends MediaJob {
   readonly kind: 'frames'
   readonly allowance: Cost
 }
 
-/** What is told of media only where it is asked for: some clients refuse fields that they do not know. */
+/** The metadata fields that are returned only on request, because some clients reject unknown fields. */
 export const EXTRA_NAMES = ['codecs', 'blurhash', 'palette', 'phash', 'waveform'] as const
 
 export type ExtraName = (typeof EXTRA_NAMES)[number]
 
-/** Has the model look at the pictures in the body. */
+/** Runs the model on the images in the body. */
 export interface ScanJob {
   readonly kind: 'scan'
 }
@@ -77,10 +85,10 @@ export type Job = RenderJob | ExamineJob | FramesJob | ScanJob
 
 const costSchema = z.object({ memoryBytes: z.number().nonnegative(), cpuSeconds: z.number().nonnegative() })
 
-/** What a process ran out of is not there again at once: room on a disk, or memory for FFmpeg. */
+/** A resource that a process ran out of is not available again at once: disk space, or memory for FFmpeg. */
 const RETRY_AFTER = { 'retry-after': '10' }
 
-/** A decoder may complain of every part of a file; what is logged of it is the beginning. */
+/** A decoder may report an error for every part of a file. Only the beginning is logged. */
 const MAX_DETAIL_LENGTH = 1000
 
 const hintSchema = z.union([
@@ -93,7 +101,7 @@ const failureSchema = z
     ok: z.literal(false),
     code: z.enum(FAILURE_CODES),
     detail: z.string().optional(),
-    // It may be told to whoever asked, and a process that opens hostile files may say anything.
+    // The hint may be shown to clients, and a process that opens hostile files may send any text.
     hint: hintSchema.optional(),
   })
   .transform(
@@ -103,7 +111,7 @@ const failureSchema = z
     }),
   )
 
-/** The source costs more than was admitted: nothing of it was decoded. */
+/** The source costs more than was admitted, and nothing of it was decoded. */
 const deferredSchema = z.object({ kind: z.literal('deferred'), cost: costSchema })
 
 export type Deferred = z.output<typeof deferredSchema>
@@ -111,9 +119,9 @@ export type Deferred = z.output<typeof deferredSchema>
 const renderedSchema = z.object({
   kind: z.literal('rendered'),
   format: z.enum(RENDITION_FORMATS),
-  /** The source itself is the rendition. */
+  /** Whether the source itself is the rendition. */
   untouched: z.boolean(),
-  /** Of a sheet of frames: seconds from one to the next. */
+  /** Sprite sheets only: the seconds from one frame to the next. */
   spriteIntervalSeconds: z.number().nonnegative().optional(),
 })
 
@@ -124,12 +132,12 @@ const codecName = z.string().regex(/^[a-z0-9_]{1,40}$/)
 const examinedSchema = z.object({
   kind: z.literal('examined'),
   format: z.enum(MEDIA_KINDS.map(({ format }) => format)),
-  /** Pixels as they are shown; absent for audio. */
+  /** The displayed size in pixels. Absent for audio. */
   size: z.object({ width: pixels, height: pixels }).optional(),
   durationSeconds: z.number().nonnegative().optional(),
-  /** Of images only. */
+  /** Images only. */
   animated: z.boolean().optional(),
-  /** ThumbHash of the first shown frame, base64; absent for audio. */
+  /** The ThumbHash of the first displayed frame, in base64. Absent for audio. */
   placeholder: z.string().max(200).optional(),
   codecs: z.object({ video: codecName.optional(), audio: codecName.optional() }).optional(),
   blurhash: z.string().max(200).optional(),
@@ -167,14 +175,14 @@ const resultSchemas = {
 } as const
 
 export type ResultOf<Kind extends Job['kind']> = z.output<(typeof resultSchemas)[Kind]>
-/** What a process sends for a result, before it is validated. */
+/** The result that a process sends, before it is validated. */
 export type ResultSent<Kind extends Job['kind']> = z.input<(typeof resultSchemas)[Kind]>
 
-/** What stands in every `done`: the result, and the processor time of the process. */
+/** The fields of every `done` frame: the result, and the CPU time of the process. */
 const doneSchema = z.object({
-  /** Since its start. */
+  /** The CPU seconds since the process started. */
   cpuSeconds: z.number().nonnegative(),
-  /** What of it was spent between the last job and this one, on giving memory back. */
+  /** The part of them that was spent between the last job and this one, on releasing memory. */
   restCpuSeconds: z.number().nonnegative(),
   result: z.unknown(),
 })
@@ -185,12 +193,12 @@ export interface Done<Kind extends Job['kind']> {
   readonly result: ResultOf<Kind>
 }
 
-/** Validates what a process says at the end of a job; undefined where it is nothing that it may say. */
+/** Validates the message that a process sends at the end of a job. Undefined when it is invalid. */
 export function parseDone<Kind extends Job['kind']>(kind: Kind, text: string): Done<Kind> | undefined {
   const done = doneSchema.safeParse(parseJson(text)).data
   const parsed = resultSchemas[kind].safeParse(done?.result)
   if (done === undefined || !parsed.success) return undefined
-  // The schema of this very kind parsed it.
+  // The schema of this kind of job parsed it.
   const { cpuSeconds, restCpuSeconds } = done
   return { cpuSeconds, restCpuSeconds, result: parsed.data as ResultOf<Kind> }
 }
@@ -199,7 +207,7 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    // The same as any other value that no schema takes.
+    // Treated like any other value that matches no schema.
     return undefined
   }
 }
@@ -207,11 +215,11 @@ function parseJson(text: string): unknown {
 const inspectionSchema = z.object({ cost: costSchema })
 const rangeSchema = z.object({ start: z.int().nonnegative(), end: z.int().positive() })
 const readySchema = z.object({
-  /** Processor time of its start. */
+  /** The CPU seconds of its start. */
   cpuSeconds: z.number().nonnegative(),
-  /** What decides the bytes of a rendition besides its source and its options. */
+  /** Everything that determines the bytes of a rendition besides its source and its options. */
   renderer: z.string().max(10_000),
-  /** Version of libav where it is loaded in this process; null where it is not. */
+  /** The version of libav when it is loaded in this process; null when it is not. */
   libav: z.string().max(200).nullable(),
 })
 

@@ -1,43 +1,52 @@
-/** Which lane a job takes: small pictures never wait for large ones, and neither for videos. */
+/**
+ * The lanes of jobs. Jobs on small images do not wait for those on large images, and neither wait for those
+ * on videos.
+ */
 
 import { createLane, type Lane } from '../concurrency/lane.ts'
 import type { Cost } from './jobs.ts'
 
 export interface EngineLanes {
   readonly small: Lane
-  /** Bounded in predicted bytes too. */
+  /** Also bounded in predicted bytes. */
   readonly large: Lane
-  /** Videos wait for the store, and a frame in memory is megabytes. */
+  /** A lane for videos, because their jobs wait for the store, and each frame takes megabytes of memory. */
   readonly videos: Lane
-  /** The share of both of what is read from far servers by parts: slow ones keep no stored media waiting. */
+  /**
+   * The share of `large` and `videos` for sources that are read from remote servers by ranges. Slow servers
+   * then do not delay stored media.
+   */
   readonly external: Lane
-  /** Clips take their time, and keep nothing else waiting. */
+  /** A lane for clips, which take long, so that nothing else waits for them. */
   readonly clips: Lane
 }
 
 export interface EngineLanesOptions {
-  /** Pictures of one lane that are rendered at the same time. */
+  /** The largest number of images that are rendered at the same time in one lane. */
   readonly pictures: number
   readonly videos: number
   readonly clips: number
   readonly queue: number
-  /** Bound on the predicted bytes of large jobs under way. */
+  /** The largest sum of the predicted bytes of running large jobs. */
   readonly memoryBytes: number
-  /** Puts whoever watches at the door of a lane. */
+  /** Wraps a lane to record its metrics. */
   readonly watched: (name: string, lane: Lane) => Lane
 }
 
 /**
- * What a job may cost that is admitted before its header is read: a photograph of twelve megapixels to WebP of 550
- * pixels is predicted to take 29 MiB and 0.3 s, a screenshot of 4K 64 MiB and 0.3 s. (HEIC of that size is not small:
- * 270 MiB and 3 s.)
+ * The largest cost of a job that is admitted before its header is read. A photograph of twelve megapixels to
+ * a WebP of 550 pixels is predicted to take 29 MiB and 0.3 s, a 4K screenshot 64 MiB and 0.3 s. (HEIC of that
+ * size is not a small job: 270 MiB and 3 s.)
  */
 export const SMALL_JOB: Cost = { memoryBytes: 64 * 1024 * 1024, cpuSeconds: 0.5 }
 
-/** What a video may cost that is admitted before its index is read: a frame of 1080p, and the frames that are scanned. */
+/**
+ * The largest cost of a video job that is admitted before its index is read: a frame of 1080p, and the frames
+ * of a scan.
+ */
 export const VIDEO_JOB: Cost = { memoryBytes: 192 * 1024 * 1024, cpuSeconds: 25 }
 
-/** Clips that wait for each that is made: one more would not be made before its deadline. */
+/** The number of clips that wait per running clip. One more would not be finished before its deadline. */
 const CLIP_QUEUE = 8
 
 export function createEngineLanes(options: EngineLanesOptions): EngineLanes {

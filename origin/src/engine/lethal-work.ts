@@ -1,8 +1,9 @@
 /**
- * What ended its process, and is refused at once for a while. A moment of a film, a sheet or a clip may be asked for by
- * anybody, and says nothing of the rest of somebody's file: it is refused alone, and after several of one kind that kind of
- * work is, since a film that costs too much as a clip costs little as a still. What ends a process by its header or by its
- * first picture does so whatever is asked.
+ * Remembers work that ended its process, and rejects it at once for a while. Any client can choose the time
+ * of a frame, a sprite sheet or a clip, and a failure of one says nothing about the rest of the file. So only
+ * that work is rejected, and after several failures of one kind that kind of work: a video that costs too
+ * much as a clip costs little as a still. A source that ends its process by its header or its first frame
+ * does so for every request, and is rejected as a whole.
  */
 
 import type { Failure } from '@media-proxy/shared/response/failure.ts'
@@ -10,32 +11,38 @@ import { LRUCache } from 'lru-cache'
 import type { Work } from './work.ts'
 
 export interface LethalWork {
-  /** Why some work on a source is refused at once; undefined where it is not. */
+  /** Returns the failure with which work on a source is rejected at once. Undefined when it may run. */
   rejection(source: string, work: Work): Failure | undefined
-  /** Work on a source ended its process. */
+  /** Records that work on a source ended its process. */
   remember(source: string, work: Work, end: LethalEnd): void
 }
 
 export interface LethalEnd {
   readonly failure: Failure
-  /** Its header was read before. */
+  /** Whether its header had been read before. */
   readonly inspected: boolean
-  /** By an error of this code's own, which says nothing of the source and is gone with the next version. */
+  /**
+   * Whether it was an uncaught error of this code, which says nothing about the source and may be fixed in
+   * the next version.
+   */
   readonly threw: boolean
 }
 
-/** However much ends a process by one source, it pushes out no other's. */
+/** Counted in sources, so that many failures of one source do not evict those of another. */
 const REMEMBERED_SOURCES = 1000
 const REMEMBERED_MS = 600_000
-/** Long enough that whoever asks again at once starts no process for that. */
+/** How long an uncaught error is remembered: immediate retries then do not start a new process each time. */
 const THREW_MS = 60_000
-/** What is wished is the caller's choice, and each costs a process: of so many a kind of work is refused whole. */
+/**
+ * Clients choose the options, and each choice can cost a process. After this many failures a kind of work is
+ * rejected altogether.
+ */
 const MOST_OF_KIND = 5
 
 type Wished = LRUCache<string, Failure>
 type Kinds = Map<Work['kind'] | 'whole', Wished>
 
-/** `now` counts milliseconds. */
+/** Creates the memory of failures. `now` returns milliseconds. */
 export function createLethalWork(now: () => number = () => performance.now()): LethalWork {
   const lifetime = { ttl: REMEMBERED_MS, ttlResolution: 0, perf: { now } }
   const sources = new LRUCache<string, Kinds>({ max: REMEMBERED_SOURCES })
@@ -61,5 +68,5 @@ export function createLethalWork(now: () => number = () => performance.now()): L
   }
 }
 
-/** All that may be asked of a source. */
+/** Stands for all work on a source. */
 const WHOLE = { kind: 'whole', wishes: '' } as const

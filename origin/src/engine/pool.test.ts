@@ -5,7 +5,7 @@ import { createPool, type PoolOptions } from './pool.ts'
 
 const READY: Ready = { renderer: '', libav: null, cpuSeconds: 0 }
 
-/** A process that is ready at once, and counts how often it was told to rest. */
+/** A process that is ready at once, and counts the calls of `rest`. */
 function fakeProcess(pid: number): EngineProcess & { rests: number; sourceId: number | undefined } {
   const ended = Promise.withResolvers<ProcessEnd>()
   return {
@@ -64,7 +64,7 @@ describe('a pool', () => {
     const process = await pool.take(signal)
     await vi.advanceTimersByTimeAsync(5000)
     const rests = () => processes.map((each) => each.rests)
-    // The two that never worked have rested since they were started.
+    // The two processes without a job were put to rest after their start.
     expect(rests().toSorted()).toEqual([0, 1, 1])
     if (process === undefined) throw new Error('there is no process')
     pool.release(process)
@@ -106,7 +106,7 @@ describe('a pool', () => {
       await vi.advanceTimersByTimeAsync(9000)
       if (process !== undefined) pool.release(process)
     }
-    // One is at work at a time, and one stands ready beside it.
+    // One process has a job at a time, and one more is kept ready.
     expect(pool.size).toBeLessThanOrEqual(2)
     await pool.close()
   })

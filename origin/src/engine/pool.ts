@@ -1,20 +1,21 @@
 /**
- * Engine processes that stand ready. One more than work is kept warm, so that the end of one is nobody's wait; one that
- * has done its share is renewed; those that a rush called for end when it is over.
+ * A pool of engine processes. It keeps one spare process ready, so that a job never waits for a start when a
+ * process ends. A process is replaced after a number of jobs or bytes, and the extra processes of a burst end
+ * when they are idle.
  */
 
 import type { EngineProcess, ProcessEnd } from './engine-process.ts'
 
 export interface PoolOptions {
   readonly start: () => EngineProcess
-  /** Processes that are kept, at work or not. */
+  /** The number of processes that are kept, busy or idle. */
   readonly warm: number
-  /** Most processes at the same time, beside those that are ending. */
+  /** The largest number of processes at the same time, not counting those that are ending. */
   readonly most: number
-  /** A process is renewed after so many jobs, or so many bytes: what decoders leak ends with it. */
+  /** A process is replaced after this many jobs, or bytes, to reclaim what its decoders leak. */
   readonly renewAfterJobs: number
   readonly renewAfterBytes: number
-  /** One beyond the warm ones is kept for so long without work, in milliseconds. */
+  /** How long a process beyond the warm ones is kept without a job, in milliseconds. */
   readonly idleMs: number
   readonly onReady?: () => void
   readonly onEnd: (end: ProcessEnd, process: EngineProcess) => void
@@ -22,25 +23,25 @@ export interface PoolOptions {
 
 export interface Pool {
   /**
-   * A process that is ready and has no work, best the one that had a source last; undefined where the signal fires first,
-   * or the pool is closed.
+   * Takes an idle process out of the pool, preferably the one whose last job had this source. Waits until one
+   * is ready. Undefined when the signal fires first, or the pool is closed.
    */
   take(signal: AbortSignal, sourceId?: number): Promise<EngineProcess | undefined>
-  /** Gives a process back, alive or not. */
+  /** Returns a process to the pool, alive or not. */
   release(process: EngineProcess): void
-  /** Why no process starts; undefined where all is well. */
+  /** Why no process starts. Undefined when there is no fault. */
   readonly fault: string | undefined
   readonly closed: boolean
   readonly size: number
   readonly pids: readonly number[]
-  /** Of each long job under way, from 0 to 1. */
+  /** The progress of each long job that is running, from 0 to 1. */
   readonly progress: readonly number[]
-  /** Ends every process that is there, each when it has no work, and starts others. */
+  /** Replaces every process of the pool, each once it has no job. */
   renew(): void
   close(): Promise<void>
 }
 
-/** A process that had nothing to do for so long is told so. */
+/** How long a process is idle before `rest` is called, in milliseconds. */
 const REST_MS = 1000
 const FIRST_RETRY_MS = 100
 const LONGEST_RETRY_MS = 10_000
@@ -54,9 +55,9 @@ class ProcessPool implements Pool {
   readonly #all = new Set<EngineProcess>()
   readonly #outdated = new WeakSet<EngineProcess>()
   readonly #idle: EngineProcess[] = []
-  /** Since when they are, in milliseconds. */
+  /** When each process became idle, in milliseconds. */
   readonly #idleSince = new WeakMap<EngineProcess, number>()
-  /** Idle processes that are not told so yet. */
+  /** Idle processes whose `rest` has not been called yet. */
   readonly #restless = new Set<EngineProcess>()
   readonly #waiters = new Set<(process: EngineProcess | undefined) => void>()
   #starting = 0
@@ -139,13 +140,19 @@ class ProcessPool implements Pool {
     await Promise.all(ended)
   }
 
-  /** The one that had the source last, else the one that worked last: its memory is warm, and the others may end. */
+  /**
+   * Takes the process that had the source last, or else the one that worked last: its memory is warm, and the
+   * others stay idle long enough to end.
+   */
   #pick(sourceId: number | undefined): EngineProcess | undefined {
     const at = sourceId === undefined ? -1 : this.#idle.findIndex((process) => process.sourceId === sourceId)
     return at === -1 ? this.#idle.pop() : this.#idle.splice(at, 1)[0]
   }
 
-  /** Starts what is missing: the warm ones, one for each that waits, and one that stands ready where any is kept warm. */
+  /**
+   * Starts the missing processes: the warm ones, one for each waiting caller, and one spare if any are kept
+   * warm.
+   */
   #fill(): void {
     if (this.#closed || this.#retryTimer !== undefined) return
     const { warm, most } = this.#options
@@ -159,7 +166,7 @@ class ProcessPool implements Pool {
     }
   }
 
-  /** Undefined where the system starts none; it is tried again later. */
+  /** Starts a process. Undefined when the system cannot start one; the pool then tries again later. */
   #tryToStart(): EngineProcess | undefined {
     try {
       return this.#options.start()
@@ -189,7 +196,7 @@ class ProcessPool implements Pool {
       if (at !== -1) this.#idle.splice(at, 1)
       if (this.#closed) return
       this.#options.onEnd(end, started)
-      // Only what fails by itself would fail again at once.
+      // Only a process that fails by itself would fail again at once.
       if (isReady || end.cause.kind === 'killed-from-outside') this.#fill()
       else this.#retryLater(end.cause.kind === 'crashed' ? end.cause.detail : end.cause.kind)
     })
@@ -240,7 +247,9 @@ class ProcessPool implements Pool {
     this.#restTimer.unref()
   }
 
-  /** Those at the front are taken last, so they are the ones that stay without work. */
+  /**
+   * Ends idle processes beyond the warm ones. Those at the front are taken last, so they stay idle longest.
+   */
   #trimLater(): void {
     if (this.#idleTimer !== undefined) return
     const { warm, idleMs } = this.#options

@@ -1,25 +1,26 @@
 /**
- * What the server and an engine process say to each other, over one socket: frames of a head of twelve bytes, a short
- * text and a body. The process is not believed: what it sends is bounded here and validated by whoever reads it.
+ * The protocol between the server and an engine process, over one socket: frames with a head of twelve bytes,
+ * a short text and a body. The process is not trusted: the sizes of its frames are bounded here, and their
+ * contents are validated by the reader.
  */
 
-/** Kinds of frames, in the order of one job. */
+/** The kinds of frames, in the order of one job. */
 export const FRAME = {
-  /** Process to server, once: the code is loaded. */
+  /** Process to server, once: its code is loaded. */
   ready: 1,
-  /** Server to process: a job; the body is the source, where all of it is sent along. */
+  /** Server to process: a job. The body is the source, when the whole source is sent with the job. */
   job: 2,
-  /** Process to server: a range of the source is wanted. */
+  /** Process to server: a request for a range of the source. */
   read: 3,
-  /** Server to process: that range, or why it is not to be had. */
+  /** Server to process: the requested range, or the failure of reading it. */
   part: 4,
-  /** Process to server: the header is read, and what follows takes longer than usual. */
+  /** Process to server: the header has been read, and the job will take longer than usual. */
   inspected: 5,
-  /** Process to server: how much of a long job is done. */
+  /** Process to server: the progress of a long job. */
   progress: 7,
-  /** Process to server: the result; the body is what was made. */
+  /** Process to server: the result. The body is the output. */
   done: 6,
-  /** Server to process, between two jobs: nobody wants anything for now. */
+  /** Server to process, between two jobs: no job is pending. */
   rest: 8,
 } as const
 
@@ -32,17 +33,22 @@ export interface Frame {
   readonly body: Uint8Array
 }
 
-/** Bytes of a head: kind, length of the text, length of the body, each an unsigned 32-bit number, little-endian. */
+/**
+ * The length of a head: the kind, the length of the text and the length of the body, each an unsigned 32-bit
+ * integer, little-endian.
+ */
 export const HEAD_BYTES = 12
-/** The longest text: a container of many tracks fits into a tenth of it. */
+/** The longest text, in bytes. The metadata of a container with many tracks takes a tenth of it. */
 export const MAX_TEXT_BYTES = 1024 * 1024
-/** The longest body: the largest source that is sent whole, and the largest rendition, are smaller. */
+/**
+ * The longest body, in bytes. The largest source that is sent whole, and the largest rendition, are smaller.
+ */
 export const MAX_BODY_BYTES = 1024 * 1024 * 1024
 
-/** The largest range of a source that may be asked for. */
+/** The largest range of a source that may be requested, in bytes. */
 export const MAX_PART_BYTES = 32 * 1024 * 1024
 
-/** The longest body of each kind. */
+/** The longest body of each kind of frame, in bytes. */
 const MAX_BODIES: ReadonlyMap<number, number> = new Map<FrameKind, number>([
   [FRAME.ready, 0],
   [FRAME.job, MAX_BODY_BYTES],
@@ -60,7 +66,7 @@ export interface Head {
   readonly bodyBytes: number
 }
 
-/** The head and the text of a frame, to be followed by its body. */
+/** Encodes the head and the text of a frame. The body is sent after them. */
 export function encodeHead(kind: FrameKind, value: unknown, bodyBytes: number): Buffer {
   const text = JSON.stringify(value)
   const textBytes = Buffer.byteLength(text)
@@ -72,7 +78,7 @@ export function encodeHead(kind: FrameKind, value: unknown, bodyBytes: number): 
   return encoded
 }
 
-/** Reads a head. Throws a `RangeError` where it is none. */
+/** Decodes a head. Throws a `RangeError` when it is invalid. */
 export function decodeHead(head: Buffer): Head {
   const kind = head.readUInt32LE(0)
   const textBytes = head.readUInt32LE(4)
@@ -87,8 +93,8 @@ function isKind(kind: number): kind is FrameKind {
 }
 
 /**
- * Puts frames together from the chunks of a socket. `onFrame` is called for each; a chunk that is no part of a frame
- * throws a `RangeError`.
+ * Creates a reader that assembles frames from the chunks of a socket, and calls `onFrame` for each frame. The
+ * reader throws a `RangeError` on a chunk that is not part of a valid frame.
  */
 export function createFrameReader(onFrame: (frame: Frame) => void): (chunk: Buffer) => void {
   let buffered: Buffer = NOTHING
@@ -96,7 +102,7 @@ export function createFrameReader(onFrame: (frame: Frame) => void): (chunk: Buff
   let rest: Buffer = NOTHING
   let filled = 0
 
-  /** Takes what of a chunk belongs to the frame under way; gives what is left. */
+  /** Consumes the part of a chunk that belongs to the current frame, and returns the rest. */
   function take(chunk: Buffer): Buffer {
     if (head === undefined) {
       buffered = buffered.length === 0 ? chunk : Buffer.concat([buffered, chunk])
@@ -133,6 +139,9 @@ export function createFrameReader(onFrame: (frame: Frame) => void): (chunk: Buff
   }
 }
 
-/** What a head says follows it is believed so far; for more of it memory is taken as it comes. */
+/**
+ * The memory that is allocated on the strength of a head alone, in bytes. Memory for a longer frame is
+ * allocated as its bytes arrive.
+ */
 const FIRST_BYTES = 8 * 1024 * 1024
 const NOTHING: Buffer = Buffer.alloc(0)

@@ -1,4 +1,6 @@
-/** What ends its process is refused at once afterwards, and nothing else of the same file. */
+/**
+ * Tests that work which ended its process is rejected at once, and that other work on the same file is not.
+ */
 
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import { describe, expect, it } from 'vitest'
@@ -106,7 +108,7 @@ interface Ending {
   readonly inspected: boolean
 }
 
-/** Jobs on one source, of which the first end as they are told to. */
+/** Creates a runner of jobs on one source. The first jobs end with the given endings. */
 function runner(endings: readonly Ending[]) {
   let begun = 0
   const process = {
@@ -120,7 +122,7 @@ function runner(endings: readonly Ending[]) {
     kill: () => undefined,
   }
   const pool: Pick<Pool, 'take' | 'release'> = {
-    // Of a process the runner uses no more than this.
+    // The runner uses no other member of a process.
     take: async () => process as unknown as EngineProcess,
     release: () => undefined,
   }

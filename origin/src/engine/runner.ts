@@ -1,4 +1,4 @@
-/** Runs a job on a source: admission, a process, and an end that always comes and is always a value. */
+/** Runs jobs on a source: admits each job, gives it a process, and returns every outcome as a value. */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { LRUCache } from 'lru-cache'
@@ -12,25 +12,28 @@ import type { Way, Ways } from './ways.ts'
 import { workOf } from './work.ts'
 
 export interface JobTime {
-  /** Fires when nobody waits for the result any more, or at the deadline. */
+  /** Fires when no caller waits for the result any more, or at the deadline. */
   readonly signal: AbortSignal
-  /** Work that would still be waiting when this time is over is refused at once. */
+  /** A job that would still be queued after this time, in milliseconds, is rejected at once. */
   readonly timeLeftMs: number
-  /** Another job on the source follows this one. */
+  /** Whether another job on the same source follows this one. */
   readonly isFollowed?: boolean
 }
 
-/** What is told of the engine's work; a kind of job, never a name. */
+/**
+ * Reports the engine's work to logs and metrics. A job is identified by its kind, never by the name of its
+ * source.
+ */
 export interface EngineEvents {
-  /** A job took so long, ended so, and cost so much processor time. */
+  /** A job ended: its outcome, its duration, and its CPU time. */
   onJob(kind: Job['kind'], outcome: string, seconds: number, cpuSeconds: number): void
-  /** A process ended while it had a job, for another reason than the server's own. */
+  /** A process ended during a job, for a reason other than the server's own. */
   onLost(kind: Job['kind'], detail: string): void
 }
 
 export interface RunnerOptions {
   readonly ways: Ways
-  /** Most that one job may cost; what is predicted to cost more is refused before it begins. */
+  /** The largest cost of one job. A job that is predicted to cost more is rejected before it starts. */
   readonly mostCost: Cost
   readonly events: EngineEvents
 }
@@ -38,8 +41,8 @@ export interface RunnerOptions {
 export type SourceJob = Extract<Job, { readonly source: unknown; readonly allowance: unknown }>
 
 /**
- * Runs a job on a source: at once where it is cheap, else once its predicted cost is admitted. What `jobOf` gives begins
- * at once; `sharing` tells whether other jobs on the same source wait for their turn.
+ * Runs a job on a source. A cheap job runs at once, others once their predicted cost is admitted. The job
+ * that `jobOf` returns starts at once; `sharing` states whether other jobs on the same source are waiting.
  */
 export type Runner = <J extends SourceJob>(
   source: Source,
@@ -48,12 +51,18 @@ export type Runner = <J extends SourceJob>(
   work?: 'clip',
 ) => Promise<JobOutput<J['kind']> | Failure>
 
-/** By its first bytes, in the heavy lane, by its header, and once more where the two differ. */
+/**
+ * The largest number of attempts of one job: by its first bytes, in the large lane, at the cost that its
+ * header predicts, and once more when that prediction changes.
+ */
 const MOST_ROUNDS = 4
 const REMEMBERED_SOURCES = 1000
 const REMEMBERED_MS = 600_000
 
-/** Work that ended its process is remembered for a while, and refused at once; a source that took long begins elsewhere. */
+/**
+ * Creates a runner. It remembers work that ended its process, and rejects it at once for a while. Jobs on a
+ * source that took long start in the slow way.
+ */
 export function createRunner({ ways, mostCost, events }: RunnerOptions): Runner {
   const lethalWork = createLethalWork()
   const slowSources = new LRUCache<string, true>({ max: REMEMBERED_SOURCES, ttl: REMEMBERED_MS })
@@ -98,11 +107,11 @@ export function createRunner({ ways, mostCost, events }: RunnerOptions): Runner 
 /** How a job ended. */
 type Ended<Kind extends Job['kind']> =
   | { readonly output: JobOutput<Kind> }
-  /** Not the source's fault, or said by the job itself. */
+  /** A failure that is not the source's fault, or that the job itself returned. */
   | { readonly rejected: Failure }
-  /** It ended its process. */
+  /** The job ended its process. */
   | { readonly lethal: LethalEnd }
-  /** A job of the quick lane was none. */
+  /** The job exceeded the time of the quick way. */
   | { readonly tooSlow: true }
 
 async function runInLane<J extends SourceJob>(
@@ -114,7 +123,7 @@ async function runInLane<J extends SourceJob>(
 ): Promise<Ended<J['kind']>> {
   const { lane, pool, weightBytes } = way
   const leave = waiting.join(id)
-  // Before a header is read the size of its file is all that tells a small picture from a large one.
+  // Before the header is read, the size of the file is the only hint at the size of the image.
   const place = await lane.acquire(signal, { timeLeftMs, weightBytes, effort: source.parts.sizeBytes })
   if (isFailure(place)) {
     leave()
@@ -135,9 +144,9 @@ async function runInLane<J extends SourceJob>(
   }
 }
 
-/** Jobs that wait, by their source. */
+/** Counts the waiting jobs of each source. */
 interface Crowds {
-  /** The caller calls what it gets once it waits no more. */
+  /** Counts a waiting job. The caller calls the returned function when the job no longer waits. */
   join(sourceId: number): () => void
   has(sourceId: number): boolean
 }
@@ -191,7 +200,7 @@ async function runOn<J extends SourceJob>(
     return isFailure(result) ? { rejected: result } : { output: ended }
   } finally {
     watch.end()
-    // Whatever was thrown, a process that still has a job is of no use to the next one.
+    // After an exception the process may still have a job, so the next job cannot use it.
     if (outcome === 'error') process.kill('abandoned')
     events.onJob(job.kind, outcome, (performance.now() - startedAt) / 1000, cpuSeconds)
   }
@@ -205,7 +214,7 @@ type Reported =
 const RETRY_AFTER = { 'retry-after': '1' }
 const TOO_MUCH_TIME = 'more processor time than was admitted'
 
-/** What the end of a process says of its job; `lost` is for the operator. */
+/** Derives the outcome of a job from the end of its process. `lost` is the message for the operator. */
 function classifyEnd(
   { cause }: ProcessEnd,
   { isQuick }: Way,
@@ -218,7 +227,7 @@ function classifyEnd(
         lost: 'killed from outside',
       }
     case 'crashed':
-      // An error that nobody caught is this code's own, and tells nothing of the file.
+      // An uncaught error is a fault of this code, and says nothing about the file.
       if (cause.threw) {
         const defect = fail('defect', `it threw: ${cause.detail}`.slice(0, 300))
         return { lethal: defect, threw: true, lost: cause.detail }

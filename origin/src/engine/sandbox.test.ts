@@ -8,7 +8,7 @@ import { ENGINE_ENVIRONMENT, findIsolation, sandboxed } from './sandbox.ts'
 const HAS_PROC = existsSync('/proc/self/limits')
 const isolation = findIsolation()
 
-/** What a script prints in the sandbox. */
+/** Runs a script in the sandbox and returns its output. */
 function inSandbox(script: string, options: Partial<Parameters<typeof sandboxed>[1]> = {}): string {
   const [program = '', ...words] = sandboxed([process.execPath, '--eval', script], {
     jobMemoryBytes: 256 * 2 ** 20,
@@ -24,7 +24,7 @@ function inSandbox(script: string, options: Partial<Parameters<typeof sandboxed>
 describe.skipIf(process.platform === 'win32')('an engine process', () => {
   it('sees nothing of the environment', () => {
     const names = JSON.parse(inSandbox('console.log(JSON.stringify(Object.keys(process.env)))'))
-    // What a shell sets by itself tells nothing.
+    // Variables that a shell sets by itself reveal nothing.
     const own = names.filter((name: string) => !['PWD', 'OLDPWD', 'SHLVL', '_'].includes(name))
     expect(own.toSorted()).toEqual(Object.keys(ENGINE_ENVIRONMENT).toSorted())
   })

@@ -1,4 +1,4 @@
-/** What an engine process is told when it is started, as a word of its command line. */
+/** The configuration of an engine process, passed to it as a command-line argument. */
 
 import type { FfmpegBinary } from './ffmpeg-binary.ts'
 import type { ModelOptions } from './scan-model.ts'
@@ -7,15 +7,15 @@ export type EngineSetup = MediaSetup | ScanSetup
 
 export interface MediaSetup {
   readonly role: 'media'
-  /** Whether videos are decoded by libav, and whether it is loaded at once or with the first of them. */
+  /** Whether libav decodes videos, and whether it is loaded at start or with the first video. */
   readonly libav: 'off' | 'when needed' | 'at once'
-  /** The binary that decodes them where libav does not. */
+  /** The binary that decodes videos when libav does not. */
   readonly ffmpeg?: FfmpegBinary
-  /** Largest video that is put into a file for it. */
+  /** The largest video that is written to a temporary file for the binary, in bytes. */
   readonly temporaryFileBytes: number
-  /** Address space of one FFmpeg child, in bytes. */
+  /** The address space of one FFmpeg child process, in bytes. */
   readonly decoderMemoryBytes: number
-  /** A file whose presence makes every job crash: for tests of what a crash does. */
+  /** A file whose presence makes every job crash. Used by tests of crashes. */
   readonly crashOn?: string
 }
 
@@ -27,7 +27,7 @@ export function encodeSetup(setup: EngineSetup): string {
   return JSON.stringify(setup)
 }
 
-/** Reads what the server wrote. */
+/** Decodes the argument that the server encoded. */
 export function decodeSetup(word: string | undefined): EngineSetup {
   if (word === undefined) throw new Error('an engine process is started by its server only')
   const setup: EngineSetup = JSON.parse(word)

@@ -1,24 +1,27 @@
-/** Ends a process whose job takes too much, too long, or works for nobody. */
+/** Ends a process whose job takes too much CPU time, exceeds its deadline, or has no caller left. */
 
 import type { EngineProcess } from './engine-process.ts'
 import type { Cost } from './jobs.ts'
 
 export interface Watch {
-  /** Tells of a predicted cost: the process gets the time for it. */
+  /** Raises the limit of CPU time to a predicted cost. */
   readonly extend: (cost: Cost) => void
   end(): void
 }
 
-/** How much longer than predicted a job may take. */
+/** The factor by which a job may exceed its predicted CPU time. */
 const CPU_MARGIN = 2
-/** A job that nobody waits for any more is ended where it would take longer than to start a process. */
+/**
+ * A job without callers is ended once it has run this long, which is the cost of starting a new process. A
+ * shorter job runs to its end.
+ */
 const RESTART_COST_MS = 150
 const LEAST_CHECK_MS = 50
 
 /**
- * Watches a process until its job ends: at the limit of processor time, at the deadline of `signal` (its reason is a
- * `TimeoutError`), or soon after the last caller left. Processor time, and not time on the wall, is what a source is
- * measured by: on a busy machine everything takes long.
+ * Watches a process until its job ends. Kills it at the limit of CPU time, at the deadline of `signal` (whose
+ * reason is then a `TimeoutError`), or soon after the last caller has left. The limit is CPU time instead of
+ * elapsed time, because on a busy machine every job takes long.
  */
 export function watchOver(process: EngineProcess, signal: AbortSignal, headerCpuSeconds: number): Watch {
   const startedAt = performance.now()
@@ -45,7 +48,7 @@ export function watchOver(process: EngineProcess, signal: AbortSignal, headerCpu
   if (signal.aborted) onAbort()
   return {
     extend(cost) {
-      // What comes after the larger part of a job is told, too.
+      // A job may report the cost of a later stage too, so the larger limit is kept.
       limitSeconds = Math.max(limitSeconds, CPU_MARGIN * cost.cpuSeconds)
     },
     end() {

@@ -1,4 +1,7 @@
-/** The way of a job to a process: its lane, its pool, and what it may cost until its header tells. */
+/**
+ * The ways of a job to a process: the lane, the pool, and the cost that is admitted before the header is
+ * read.
+ */
 
 import type { Lane } from '../concurrency/lane.ts'
 import { shareOf } from '../concurrency/share.ts'
@@ -13,39 +16,41 @@ export interface Way {
   readonly pool: Pool
   readonly allowance: Cost
   readonly weightBytes: number
-  /** Processor time until the header is read, and for all of a job that says nothing of its cost. */
+  /**
+   * The CPU time until the header is read, in seconds, and the limit of a job that does not report its cost.
+   */
   readonly headerCpuSeconds: number
-  /** A job that takes longer is begun again elsewhere, instead of being refused. */
+  /** Whether a job that takes longer starts again in another way, instead of being rejected. */
   readonly isQuick: boolean
 }
 
 /**
- * Processes for what is over soon, and processes of lower priority for the rest: a crowd of files that are dear to open
- * keeps nobody's avatar waiting.
+ * The pools of processes: one for quick jobs, and ones of lower priority for the others. Many files that are
+ * expensive to open then do not delay small images such as avatars.
  */
 export interface EnginePools {
   readonly quick: Pool
   readonly heavy: Pool
-  /** Of the lowest priority. */
+  /** The pool of the lowest priority. */
   readonly clips: Pool
 }
 
 export interface Ways {
-  /** Where a job begins, by what is known before its header is. */
+  /** Returns where a job starts, based on what is known before its header is read. */
   first(source: Source, isSlow: boolean): Way
-  /** For what is a clip, whatever it is made of. */
+  /** For clips, whatever their source is. */
   readonly clip: Way
-  /** For a job that was not over so soon. */
+  /** For a job that exceeded the time of the quick way. */
   readonly slow: Way
-  /** For a job of a predicted cost on a source. */
+  /** Returns the way of a job with a predicted cost. */
   admitted(cost: Cost, source: Source): Way
 }
 
-/** Reading a header takes milliseconds; one that takes so long was made to. */
+/** Reading a header takes milliseconds. A header that takes this long was crafted to. */
 const HEADER_CPU_SECONDS = 2
-/** What is not over so soon begins again where it is in nobody's way. */
+/** A job that takes longer starts again in the slow way, where it does not delay quick jobs. */
 const QUICK_CPU_SECONDS = 0.15
-/** What a header is admitted with that takes long: nobody knows what it builds in memory. */
+/** The memory that is admitted for a slow header, in bytes, because its real memory use is unknown. */
 const SLOW_HEADER_BYTES = 384 * 1024 * 1024
 
 export function createWays(lanes: EngineLanes, pools: EnginePools, mostOfClip: Cost): Ways {
@@ -87,7 +92,7 @@ export function createWays(lanes: EngineLanes, pools: EnginePools, mostOfClip: C
       const { kind, bytes, parts, isFar } = source
       if (kind?.kind === 'video' || kind?.kind === 'audio') return isFar ? externalVideo : video
       if (isSlow || (kind?.format === 'svg' && mayBeDear(bytes))) return slow
-      // What is not in memory is read first, however long that takes.
+      // A source that is not in memory is read first, which may take long.
       return bytes.length === parts.sizeBytes
         ? quick
         : heavy(SMALL_JOB, SMALL_JOB.memoryBytes + parts.sizeBytes, source)
@@ -95,7 +100,10 @@ export function createWays(lanes: EngineLanes, pools: EnginePools, mostOfClip: C
   }
 }
 
-/** What a process reads of a source into its own memory: all of a large picture, which its predicted cost leaves out. */
+/**
+ * Returns the bytes that a process reads into its own memory: all of a large image, which its predicted cost
+ * does not include.
+ */
 function readBytes({ kind, bytes, parts }: Source): number {
   return kind?.kind === 'image' && bytes.length !== parts.sizeBytes ? parts.sizeBytes : 0
 }

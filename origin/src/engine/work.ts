@@ -1,13 +1,13 @@
-/** What decides the work of a job beside its source: what ended a process by it does so again. */
+/** Classifies the work of a job, so that work which ended its process can be recognised and rejected. */
 
 import { isClipFormat } from '@media-proxy/shared/formats.ts'
 import type { Job } from './jobs.ts'
 
-/** What decides the work of a job beside its source, and not how large its result is. */
+/** What determines the work of a job besides its source. The size of the result is not part of it. */
 export interface Work {
-  /** `plain` is work on the header and the first picture. */
+  /** `plain` is work on the header and the first frame. */
   readonly kind: 'plain' | 'still' | 'animated' | 'sprite' | 'clip' | 'examine' | 'frames' | 'scan'
-  /** What was wished of it. */
+  /** The options that determine the work, as JSON. */
   readonly wishes: string
 }
 

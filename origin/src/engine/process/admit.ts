@@ -1,22 +1,25 @@
-/** Whether a job goes on once its header is read. */
+/** Decides whether a job continues once its header has been read. */
 
 import type { Cost, Deferred } from '../jobs.ts'
 
 export interface Admission {
-  /** What was admitted before the header was read. */
+  /** The cost that was admitted before the header was read. */
   readonly allowance: Cost
-  /** Tells the server that the header is read, and of a job that takes longer than that may. */
+  /**
+   * Reports to the server that the header has been read, and the predicted cost of a job that takes longer
+   * than a header may.
+   */
   readonly tellCost: (cost: Cost) => void
 }
 
-/** What the server is told while a job runs. */
+/** What a job reports to the server while it runs. */
 export interface Reports {
   readonly tellCost: (cost: Cost) => void
-  /** How much of a long job is done, from 0 to 1. */
+  /** Reports the progress of a long job, from 0 to 1. */
   readonly tellProgress: (share: number) => void
 }
 
-/** Gives what the server has to admit first; undefined where the job may go on. */
+/** Returns the cost that the server has to admit first. Undefined when the job may continue. */
 export function admit(cost: Cost, { allowance, tellCost }: Admission): Deferred | undefined {
   if (cost.memoryBytes > allowance.memoryBytes || cost.cpuSeconds > allowance.cpuSeconds)
     return { kind: 'deferred', cost }

@@ -1,6 +1,7 @@
 /**
- * The process's end of the socket. Reading blocks: a process has one job at a time, and nothing else to do than to
- * wait for the next, or for a range that it asked for. That also serves libraries that can only be given bytes at once.
+ * The process's end of the socket. Reads block: a process has one job at a time, and only ever waits for the
+ * next job or for a range that it requested. Blocking reads also serve libraries that need their bytes
+ * synchronously.
  */
 
 import { readSync, writeSync } from 'node:fs'
@@ -18,16 +19,18 @@ import {
 
 export interface Channel {
   /**
-   * Waits for the next job, or to be told that there is none for now; undefined when the server is gone. The body of the
-   * job before is overwritten.
+   * Waits for the next job, or for the message that no job is pending. Undefined when the server is gone.
+   * Overwrites the body of the previous job.
    */
   receiveJob(): Frame | undefined
   send(kind: FrameKind, value: unknown, body?: Uint8Array): void
-  /** Asks for the bytes from `start` up to, not including, `end` of the job's source, and waits for them. */
+  /**
+   * Requests the bytes from `start` (inclusive) to `end` (exclusive) of the job's source, and waits for them.
+   */
   readRange(start: number, end: number): Uint8Array | Failure
-  /** Tells what the job will cost, where it takes longer than usual. */
+  /** Reports the predicted cost of a job that takes longer than usual. */
   tellCost(cost: Cost): void
-  /** Tells how much of the job is done, from 0 to 1; not each time that it is called. */
+  /** Reports the progress of the job, from 0 to 1. Sends at most one report per `PROGRESS_MS`. */
   tellProgress(share: number): void
 }
 
@@ -37,11 +40,14 @@ export function openChannel(descriptor: number): Channel {
   let usedBytes = 0
   let toldAt = 0
 
-  /** One piece of memory for the bodies of all usual jobs: a new one each time is mapped, cleared, and garbage afterwards. */
+  /**
+   * Returns memory for the body of a job. Small bodies share one buffer, because a new one for each job would
+   * have to be mapped, cleared and collected.
+   */
   function roomForJob(bytes: number): Buffer {
     if (bytes > REUSED_BYTES) return Buffer.allocUnsafeSlow(bytes)
     jobBody ??= Buffer.alloc(REUSED_BYTES)
-    // Who reads beyond the end of a body finds nothing of another one.
+    // A read beyond the end of a body must not reveal bytes of another one.
     if (usedBytes > bytes) jobBody.fill(0, bytes, usedBytes)
     usedBytes = bytes
     return jobBody.subarray(0, bytes)
@@ -77,7 +83,7 @@ export function openChannel(descriptor: number): Channel {
   function readPart(start: number, end: number): Uint8Array | Failure {
     send(FRAME.read, { start, end })
     const frame = receive()
-    // Without a server nobody is left to be answered.
+    // The server is gone, so nothing waits for a result.
     if (frame === undefined) process.exit(0)
     if (frame.kind !== FRAME.part) throw new Error(`frame ${frame.kind} instead of a range`)
     const { failure }: { failure?: unknown } = JSON.parse(frame.text)
@@ -88,7 +94,7 @@ export function openChannel(descriptor: number): Channel {
   }
 }
 
-/** The server gives no larger part at once. */
+/** Reads a range in parts, because the server sends no larger part at once. */
 function readInParts(
   start: number,
   end: number,
@@ -104,14 +110,14 @@ function readInParts(
   return whole
 }
 
-/** As often as somebody may want to see it move. */
+/** The shortest time between two progress reports, in milliseconds. */
 const PROGRESS_MS = 250
 
 const NOTHING = new Uint8Array()
-/** Most pictures are smaller. */
+/** Most images are smaller. */
 const REUSED_BYTES = 1024 * 1024
 
-/** Reads until a buffer is full; false at the end of the stream. */
+/** Reads until a buffer is full. Returns false at the end of the stream. */
 function fill(descriptor: number, buffer: Buffer): boolean {
   for (let at = 0; at < buffer.length; ) {
     const bytes = retried(() => readSync(descriptor, buffer, at, buffer.length - at, null))
@@ -127,7 +133,10 @@ function drain(descriptor: number, bytes: Uint8Array): void {
   }
 }
 
-/** The descriptor blocks where Node leaves it as it was given; elsewhere it is asked again after a moment. */
+/**
+ * Calls a blocking read or write. Where Node has made the descriptor non-blocking, the call fails with EAGAIN
+ * and is retried after a millisecond.
+ */
 function retried(call: () => number): number {
   for (;;) {
     try {

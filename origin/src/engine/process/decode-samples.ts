@@ -1,4 +1,4 @@
-/** Pixels of files that Sharp reads, for what is done to them elsewhere. */
+/** Decodes files with Sharp to raw samples, for conversions that are done outside Sharp. */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { codePointsOfPng } from './formats/png/png-colours.ts'
@@ -8,7 +8,10 @@ import { openFile } from './image/open-file.ts'
 import type { ProfiledPicture } from './image/to-srgb.ts'
 import type { DecodedStill } from './libav/still.ts'
 
-/** The samples of a PNG as they stand, with the code points that say what they mean. Fails with `undecodable`. */
+/**
+ * Decodes the samples of a PNG without colour conversion, together with the code points that define their
+ * colours. Fails with `undecodable`.
+ */
 export async function decodePngSamples(bytes: Uint8Array, info: ImageInfo): Promise<DecodedStill | Failure> {
   const colours = codePointsOfPng(bytes)
   if (colours === undefined) return fail('undecodable', 'no code points')
@@ -35,7 +38,10 @@ export async function decodePngSamples(bytes: Uint8Array, info: ImageInfo): Prom
   }
 }
 
-/** The samples of 16 bits of grey as they stand, with the profile that says what they mean. Fails with `undecodable`. */
+/**
+ * Decodes the samples of 16-bit grey without colour conversion, together with the profile that defines them.
+ * Fails with `undecodable`.
+ */
 export async function decodeGreySamples(
   bytes: Uint8Array,
   info: ImageInfo,

@@ -1,6 +1,6 @@
 /**
- * What a source is, and what of it is to be seen: one opening serves its info, the placeholder and the scan. Every
- * kind ends in the same shape, and frames come no larger than those that look at them need.
+ * Examines a source. It is opened once for its metadata, the placeholder and the images of the scan. Every
+ * kind of media returns the same shape, and frames are decoded no larger than their use requires.
  */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -37,26 +37,30 @@ import { openVideo, type Video, type VideoTools } from './video/video.ts'
 
 export interface Examined {
   readonly kind: MediaKind
-  /** Pixels as they are shown; undefined for sound. */
+  /** The displayed size in pixels. Undefined for audio. */
   readonly size?: Size
-  /** Undefined for what does not move. */
+  /** Undefined for still images. */
   readonly durationSeconds?: number
-  /** Of images only. */
+  /** Images only. */
   readonly animated?: boolean
-  /** By their names in the contract, section 7. */
+  /** The codec names of the contract, section 7. */
   readonly codecs?: { readonly video?: string; readonly audio?: string }
-  /** The first shown frame; undefined for sound. */
+  /** The first displayed frame. Undefined for audio. */
   readonly first?: RawPicture
-  /** What a scan looks at, in that order: the picture, or frames of what moves; empty for sound, or where none was asked. */
+  /**
+   * The images for a scan, in order: the image, or frames of an animation or a video. Empty for audio, or
+   * when no scan was requested.
+   */
   readonly frames: readonly RawPicture[]
 }
 
-/** Twice the side of what a scan sees; a placeholder needs less. */
+/** Twice the side of the model's input image. A placeholder needs less. */
 const LOOK_SIDE_PIXELS = 448
 
 /**
- * Examines a source, or tells what that costs where it is more than was admitted. Fails with `unsupported-format`,
- * `unsupported-codec`, `undecodable`, `too-large-dimensions`, `source-too-large`, or as the bytes do.
+ * Examines a source, or returns the predicted cost when it exceeds the admitted cost. Fails with
+ * `unsupported-format`, `unsupported-codec`, `undecodable`, `too-large-dimensions`, `source-too-large`, or
+ * with the failures of reading the source.
  */
 export async function examine(
   source: MediaSource,
@@ -83,7 +87,7 @@ interface ExamineOptions {
   readonly scan: boolean
   readonly scanFrames: number
   readonly anySound: boolean
-  /** Its sound is to be gone through, too. */
+  /** Whether all audio is decoded for the waveform. */
   readonly isHeard: boolean
   readonly tools: VideoTools
   readonly admission: Admission
@@ -100,7 +104,7 @@ async function examineImage(
   const opened = await openPicture(source, {
     format: kind.format,
     maxBytes: limits.sourceBytes,
-    // Of a sequence single frames are decoded, whatever there are.
+    // Only single frames are decoded, also of a sequence, so the number of frames is not checked.
     validate: (info, seen) => {
       const rejected = validateInfo(info, { limits, animated: false })
       if (rejected !== undefined) return rejected
@@ -165,7 +169,10 @@ async function examineImage(
   }
 }
 
-/** What a player shows of a file whose still may show something else entirely: both are to be looked at. */
+/**
+ * Decodes frames of the video track of an image sequence. The still image of the same file may show something
+ * else, so both are scanned.
+ */
 async function lookAtSequence(
   sequence: ImageSequence,
   { scan, scanFrames, tools }: ExamineOptions,
@@ -192,7 +199,7 @@ async function examineVideo(
 ): Promise<Examined | Deferred | Failure> {
   const video = await openVideo(options.tools, source, kind.format)
   if (isFailure(video)) {
-    // A container for videos that holds sound alone is sound.
+    // A video container with audio streams only is treated as audio.
     const sound = video.code === 'not-visual' ? soundAlone(kind.format) : undefined
     return sound === undefined ? video : examineAudio(source, sound, options)
   }
@@ -205,8 +212,9 @@ async function examineVideo(
 }
 
 /**
- * A film that calls itself sound is a film: brands and names are claims, and its tracks may lie behind the first bytes, which
- * are all that was seen of it. Undefined for what is sound.
+ * Examines a file that is declared as audio but contains a video stream. Brands and file names are claims,
+ * and the video track may lie behind the first bytes, from which the kind was detected. Undefined when the
+ * file is audio.
  */
 async function examineHiddenFilm(
   source: MediaSource,
@@ -216,10 +224,11 @@ async function examineHiddenFilm(
   const kind = filmAround(format)
   if (kind === undefined) return undefined
   const video = await openVideo(options.tools, source, kind.format)
-  // Without a picture that decodes there is nothing to see; what else is wrong with it is said of the sound.
+  // Without a video stream that decodes there is nothing to scan. Other faults of the file are reported by
+  // the examination as audio.
   if (isFailure(video)) return undefined
   try {
-    // A cover, or the pictures of chapters.
+    // A cover image, or the images of chapters.
     if (video.info.video.codec === 'mjpeg') return undefined
     if (!options.anySound && validateSound(video.info.audio, 'film') !== undefined) return undefined
     const openOther = (index: number) => openVideo(options.tools, source, kind.format, index)
@@ -231,7 +240,7 @@ async function examineHiddenFilm(
 }
 
 interface FilmOptions extends ExamineOptions {
-  /** Opens the same file for one of its other tracks of pictures. */
+  /** Opens the same file for one of its other video tracks. */
   readonly openOther: (index: number) => Promise<Video | Failure>
 }
 
@@ -269,13 +278,15 @@ async function lookAtVideo(
   }
 }
 
-/** The cost of the first frame of what is played, and of so many more that are looked at. */
+/** Predicts the cost of the first frame of a video and of `samples` more for the scan. */
 function costOfLook(video: Size, samples: number): Cost {
   const plan = { ...sizeWithin(video, LOOK_SIDE_PIXELS), mode: 'exact', gravity: 'centre' } as const
   return costOfStill(video, { plan, format: 'jpeg', quality: 80, animated: false }, samples)
 }
 
-/** Of several tracks of sound the first that is accepted is the one that plays. */
+/**
+ * Returns the codec names. Of several audio tracks the first with an accepted codec is the one that plays.
+ */
 function codecsOf({ video, audio }: ContainerInfo): NonNullable<Examined['codecs']> {
   const sound = audio.find((codec) => codec !== undefined)
   const picture = video?.codec === 'hidden' ? undefined : video?.codec

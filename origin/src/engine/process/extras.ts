@@ -1,4 +1,4 @@
-/** What is told of media only where it is asked for. */
+/** The metadata fields that are returned only on request. */
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { ExtraName, ResultOf } from '../jobs.ts'
@@ -23,7 +23,7 @@ function isLook(name: ExtraName): name is keyof typeof LOOKS {
   return Object.hasOwn(LOOKS, name)
 }
 
-/** The extras that apply. Fails with `undecodable`. */
+/** Returns the requested extras that apply to the media. Fails with `undecodable`. */
 export async function extrasOf(
   { codecs, first }: Pick<Examined, 'codecs' | 'first'>,
   names: readonly ExtraName[],
@@ -48,7 +48,10 @@ async function collect(
   return collected
 }
 
-/** The waveform of what was examined, in base64, whose cost the examination has told; undefined of what cannot be heard, or where libav is not installed. */
+/**
+ * Returns the waveform of the examined media, in base64. Its cost was admitted by the examination. Undefined
+ * for images, for media without decodable audio, or when libav is not installed.
+ */
 export async function waveformOf(
   source: MediaSource,
   { kind }: Pick<Examined, 'kind'>,

@@ -1,4 +1,7 @@
-/** `POST /_frames`: three frames of what moves as JPEG, small enough for one answer; a still picture as it is. */
+/**
+ * `POST /_frames`: three JPEG frames of an animation or a video, small enough for one response; a still image
+ * is returned unchanged.
+ */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { MediaKind } from '../../media/kinds.ts'
@@ -30,7 +33,10 @@ export interface FrameFile {
 
 const JPEG_QUALITY = 80
 
-/** Fails with `undecodable`, `unsupported-codec`, `too-large-dimensions`, or as the source does. */
+/**
+ * Reads the frames. Fails with `undecodable`, `unsupported-codec`, `too-large-dimensions`, or with the
+ * failures of reading the source.
+ */
 export async function readFrameFiles(
   source: MediaSource,
   { allowance }: Pick<FramesJob, 'allowance'>,
@@ -82,7 +88,7 @@ async function pictureFiles(
   const opened = await openPicture(source, {
     format: kind.format,
     maxBytes: limits.sourceBytes,
-    // A still is answered as it is.
+    // A still image is returned unchanged.
     intact: true,
     validate: (info, seen) =>
       validateInfo(info, { limits, animated: false }) ??
@@ -110,7 +116,10 @@ async function pictureFiles(
 
 const FRAMES = 3
 
-/** Three frames are held, each reached from the first one anew: near the start, in the middle, and at the end. */
+/**
+ * Predicts the cost of three frames: near the start, in the middle, and at the end. All are held in memory,
+ * and each is decoded again from the first frame.
+ */
 function costOfFrames(info: ImageInfo, seen: SeenBytes, limits: MediaLimits): Cost {
   const one = costOfPicture(info, jpegRender(info), { frames: 1, cutLate: false }, seen)
   const decodes = Math.min(affordableDecodes(info, limits), (FRAMES * info.frames) / 2 + FRAMES)
@@ -133,7 +142,10 @@ interface WantedFrames {
   readonly times: readonly number[]
 }
 
-/** What an animated AVIF plays is a video beside its still, and its alpha another one. Fails where no frame decodes. */
+/**
+ * Decodes the wanted frames of an animated AVIF. Its animation is a video track in addition to the still
+ * image, and its alpha is another one. Fails when no frame decodes.
+ */
 async function playedPictures(
   sequence: ImageSequence,
   { info, frames, times }: WantedFrames,
@@ -159,9 +171,12 @@ interface ShownPicture {
   readonly timestampSeconds: number
 }
 
-/** All frames together, in bytes of JPEG: as base64 in JSON they stay under the 512 KiB that clients take. */
+/**
+ * The largest sum of all JPEG files, in bytes. In base64 inside JSON they stay below the 512 KiB that clients
+ * accept.
+ */
 const MOST_BYTES = 380_000
-/** Bytes fall a little slower than pixels do. */
+/** The file size falls a little more slowly than the number of pixels. */
 const SHRINK_FURTHER = 0.94
 const MOST_TRIES = 5
 

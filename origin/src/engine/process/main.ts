@@ -1,4 +1,4 @@
-/** An engine process: one job after the other, until the server is gone. */
+/** The main module of an engine process. It runs one job after the other until the server is gone. */
 
 import { setTimeout } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
@@ -9,11 +9,14 @@ import { decodeSetup } from '../setup.ts'
 import { openChannel } from './channel.ts'
 import type { Workshop } from './workshop.ts'
 
-/** Beside its channel a process has no other descriptor than the standard ones. */
+/** The descriptor of the socket. The process has no others except the three standard streams. */
 const CHANNEL_DESCRIPTOR = 3
-/** How often a process at work looks whether its server is still there. */
+/** How often a busy process checks that its server is still alive, in milliseconds. */
 const ORPHAN_CHECK_MS = 1000
-/** After a job of so many bytes, what it left is collected: while it waits for the next one, nothing else would. */
+/**
+ * After a job with at least this many bytes garbage is collected explicitly. V8 would not do so while the
+ * process waits for the next job.
+ */
 const COLLECTED_BYTES = 4 * 1024 * 1024
 
 process.title = 'media-proxy engine'
@@ -21,7 +24,7 @@ const server = process.ppid
 const channel = openChannel(CHANNEL_DESCRIPTOR)
 const setup = decodeSetup(process.argv[2])
 const workshop = await openWorkshop().catch((error: unknown) => {
-  // The first line tells the operator; the server logs it.
+  // The server logs the first line for the operator.
   process.stderr.write((error instanceof Error ? error.message : String(error)).split('\n', 1).join(''))
   process.exit(1)
 })
@@ -29,7 +32,8 @@ const collectGarbage = garbageCollector()
 let restCpuSeconds = 0
 
 channel.send(FRAME.ready, { ...workshop.ready, cpuSeconds: cpuSeconds() })
-// While a job runs the event loop turns; between two jobs the process waits in a blocking read, which ends with the server.
+// The timer fires only while a job runs. Between two jobs the process waits in a blocking read, which ends
+// with the server.
 setInterval(() => {
   if (process.ppid !== server) process.exit(0)
 }, ORPHAN_CHECK_MS).unref()
@@ -37,10 +41,13 @@ setInterval(() => {
 for (let bytes = await workOnNext(); bytes !== undefined; bytes = await workOnNext()) {
   if (bytes > COLLECTED_BYTES) rest()
 }
-// Libraries may keep the event loop alive for ever.
+// Libraries may keep the event loop alive.
 process.exit(0)
 
-/** Does one job, or rests, and keeps nothing of it; gives how many bytes it had, or nothing when the server is gone. */
+/**
+ * Runs one job, or releases memory when no job is pending, and keeps no reference to it. Returns the number
+ * of bytes of the job. Undefined when the server is gone.
+ */
 async function workOnNext(): Promise<number | undefined> {
   await childrenEnded()
   const frame = channel.receiveJob()
@@ -58,7 +65,7 @@ async function workOnNext(): Promise<number | undefined> {
   return frame.body.length + (body?.length ?? 0)
 }
 
-/** Gives memory back, which is no job's work. */
+/** Releases memory. The CPU time of this is not part of a job. */
 function rest(): void {
   const before = cpuSeconds()
   collectGarbage()
@@ -70,12 +77,15 @@ function cpuSeconds(): number {
   return (user + system) / 1e6
 }
 
-/** A child that was killed stays a zombie until the event loop turns, which it does not while the process waits. */
+/**
+ * Waits until killed child processes are reaped. A child stays a zombie until the event loop runs, and the
+ * event loop does not run while the process waits for a job.
+ */
 async function childrenEnded(): Promise<void> {
   while (process.getActiveResourcesInfo().includes('ProcessWrap')) await setTimeout(1)
 }
 
-/** Each role loads its own libraries alone. */
+/** Each role imports only its own libraries. */
 async function openWorkshop(): Promise<Workshop> {
   if (setup.role === 'scan') return (await import('./scan-workshop.ts')).openScanWorkshop(setup)
   return (await import('./media-workshop.ts')).openMediaWorkshop(setup, channel)

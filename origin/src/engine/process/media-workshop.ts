@@ -19,7 +19,7 @@ import { createDecoders } from './video/load-decoder.ts'
 import type { VideoTools } from './video/video.ts'
 import type { Work, Workshop } from './workshop.ts'
 
-/** The role that opens media. */
+/** Opens the role that decodes and renders media. */
 export async function openMediaWorkshop(setup: MediaSetup, channel: Channel): Promise<Workshop> {
   const decoders = createDecoders(setup)
   const stills = createStillKeeper()
@@ -42,12 +42,16 @@ export async function openMediaWorkshop(setup: MediaSetup, channel: Channel): Pr
   }
 }
 
-/** Below this the limit of a header serves for the whole job. */
+/**
+ * A job predicted to take less CPU time than this, in seconds, is covered by the limit for reading the
+ * header.
+ */
 const BRIEF_CPU_SECONDS = 0.05
 
 /**
- * Of a brief job nothing has to be told where it ends at the first picture, as most do. What goes on behind that tells that it
- * came so far: where it ends its process then, the source is not to blame for all that may be asked of it.
+ * Returns the function that reports a job's cost. A plain job ends with the first frame, as most jobs do, so
+ * a short one reports nothing. A job that does further work always reports that it got this far: if it ends
+ * its process after that, only that work is rejected, and not the whole source.
  */
 function costTeller(job: SourceJob, { tellCost }: Channel): Reports['tellCost'] {
   const isPlain = workOf(job).kind === 'plain'

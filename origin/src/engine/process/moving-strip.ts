@@ -7,7 +7,7 @@ import type { Strip } from './pixels/strip.ts'
 import { playSequence } from './video/play-sequence.ts'
 import type { VideoTools } from './video/video.ts'
 
-/** The frames of a picture that moves, as pixels, for an encoder that is not Sharp's. Fails with `undecodable`. */
+/** Decodes the frames of an animation to pixels, for an encoder outside Sharp. Fails with `undecodable`. */
 export async function movingStrip(
   bytes: Uint8Array,
   info: ImageInfo,

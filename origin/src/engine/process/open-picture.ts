@@ -7,28 +7,41 @@ import { type ImageInfo, readInfo } from './image/inspect.ts'
 import type { SeenBytes } from './predict.ts'
 import type { MediaSource } from './source/media-source.ts'
 
-/** The bytes are those of the source, unless decoders would make something else of them than browsers show. */
+/**
+ * An opened image. `bytes` are those of the source, unless decoders would render them differently from
+ * browsers.
+ */
 export interface OpenedPicture extends Mended {
   readonly info: ImageInfo
 }
 
-/** Validates a header and what would be made of the picture: why it ends here, or nothing. */
+/**
+ * Validates a header and the planned rendition. Returns the result with which the job ends, or undefined when
+ * it continues.
+ */
 export type Validate = (info: ImageInfo, seen: SeenBytes) => Failure | Deferred | undefined
 
 export interface OpenPictureOptions {
   readonly format: SourceFormat
   readonly maxBytes: number
   readonly validate: Validate
-  /** The bytes of a still are given as they are; otherwise what is not shown of them may be hidden. */
+  /**
+   * Whether a still image is returned unchanged. Otherwise data that is not part of the displayed image may
+   * be overwritten.
+   */
   readonly intact?: boolean
 }
 
-/** The headers of a picture stand at its start, but for what cameras and editors put before them. */
+/**
+ * The size of the start of a file that is read for its headers. Cameras and editors may put larger data
+ * before the headers.
+ */
 const HEAD_BYTES = 256 * 1024
 
 /**
- * Reads a picture and its header, and has it checked before anything is decoded; of what is read by ranges before the
- * rest is read. Fails with `undecodable`, `source-too-large`, as the source does, or as it is checked.
+ * Reads an image and its header, and validates it before anything is decoded. A source that is read by ranges
+ * is validated before its remaining bytes are read. Fails with `undecodable`, `source-too-large`, with the
+ * failures of reading the source, or with those of `validate`.
  */
 export async function openPicture(
   source: MediaSource,
@@ -38,7 +51,7 @@ export async function openPicture(
     const head = source.read(0, HEAD_BYTES)
     if (isFailure(head)) return head
     const early = await readInfo(head, format)
-    // A head alone may well be undecodable; what it declares is final.
+    // The start alone may be undecodable, which is no failure. What its header declares is final.
     const ended = isFailure(early) ? undefined : validate(early, { bytes: head, sizeBytes: source.sizeBytes })
     if (ended !== undefined) return ended
   }
@@ -54,7 +67,7 @@ export async function openPicture(
   if (intact && info.frames === 1) return { bytes, info, damaged: false }
   const mended = await mend(read.bytes, format)
   if (isFailure(mended)) return mended
-  // A drawing is told another size than it has.
+  // A mended drawing declares its size in pixels, so the size of the original is kept.
   const isSame = mended.bytes === read.bytes || info.drawing !== undefined
   const mendedInfo = isSame ? info : await readInfo(mended.bytes, format)
   return isFailure(mendedInfo)

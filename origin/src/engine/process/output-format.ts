@@ -1,4 +1,4 @@
-/** In which format a rendition is written. */
+/** Selects the output format of a rendition. */
 
 import { type ImageFormat, isClipFormat } from '@media-proxy/shared/formats.ts'
 import type { ImageFormat as SourceFormat } from '../../media/kinds.ts'
@@ -9,7 +9,10 @@ import { MOVING_AVIF_SIDE } from './clip/moving-avif.ts'
 import type { ImageInfo } from './image/inspect.ts'
 import { type Layout, sizeOf } from './image/layout.ts'
 
-/** What is no output format itself (SVG, TIFF, HEIC, a still of a video) becomes WebP. */
+/**
+ * Returns the output format. Sources in formats that are not written (SVG, TIFF, HEIC and others, a still of
+ * a video) become WebP.
+ */
 export function writtenFormat(wanted: RenderOptions['format'], source: SourceFormat | 'video'): ImageFormat {
   if (wanted !== 'source' && !isClipFormat(wanted)) return wanted
   switch (source) {
@@ -30,8 +33,9 @@ export function writtenFormat(wanted: RenderOptions['format'], source: SourceFor
 }
 
 /**
- * AVIF moves where libav writes it, and only up to a size: otherwise it is WebP. What is longer than a WebP may be (RFC
- * 9649, section 2.7.1) is PNG.
+ * Returns the output format for the size and animation of a rendition. An AVIF above a configured size
+ * becomes WebP, and so does an animated AVIF without an encoder, or with options that it does not support. An
+ * image with a longer side than WebP allows (RFC 9649, section 2.7.1) becomes PNG.
  */
 export function outputFormat(
   format: ImageFormat,
@@ -62,6 +66,6 @@ function avifOrWebp(
 
 export interface FormatOptions {
   readonly limits: Pick<SourceLimits, 'avifPixels'>
-  /** There is an encoder of AVIF that moves. */
+  /** Whether an encoder of animated AVIF is available. */
   readonly avifMoves: boolean
 }

@@ -44,6 +44,6 @@ it('counts the samples of a PNG that is brighter than a screen, which are held',
       return costOfPicture(large, render, { frames: 1, cutLate: false }, { bytes, sizeBytes: bytes.length })
     }),
   )
-  // Measured: 16 bytes a pixel.
+  // Measured: 16 bytes per pixel.
   expect((of?.memoryBytes ?? 0) - (beside?.memoryBytes ?? 0)).toBeGreaterThan(16 * 12_000_000)
 })

@@ -1,4 +1,4 @@
-/** The cost of a job, from what its process knows of the source. */
+/** Predicts the cost of a job from what its process knows about the source. */
 
 import type { Size } from '../../media/size.ts'
 import {
@@ -23,29 +23,29 @@ import { coarseSize, isWholeWebp } from './image/reading.ts'
 import type { Render } from './image/render-image.ts'
 import { isHeld } from './image/render-stages.ts'
 
-/** What of a source is known when its header is. */
+/** The bytes of a source that are available when its header has been read. */
 export interface SeenBytes {
-  /** All of it, or its start. */
+  /** The whole source, or its start. */
   readonly bytes: Uint8Array
   readonly sizeBytes: number
 }
 
-/** How a picture is decoded. */
+/** How an image is decoded. */
 export interface Decoding {
-  /** So many of them are decoded and encoded. */
+  /** The number of frames that are decoded and encoded. */
   readonly frames: number
-  /** All of its pixels are held before the part that is used is known. */
+  /** Whether all pixels are held in memory before the used part is known. */
   readonly cutLate: boolean
 }
 
-/** The cost of rendering a picture. Of a drawing the size is that in which it is drawn. */
+/** Predicts the cost of rendering an image. The size of a drawing is the one at which it is rasterised. */
 export function costOfPicture(
   info: ImageInfo,
   render: Render,
   { frames, cutLate }: Decoding,
   seen: SeenBytes,
 ): Cost {
-  // Where the faces are is not known yet, but only a part of it is used then.
+  // The positions of faces are not known yet, but the crop will use only a part of the image.
   const isCutEarly = render.part !== undefined || seeksFaces(render)
   const pictures = costOfPictures(info, seen)
   const source = {
@@ -67,7 +67,10 @@ export function costOfPicture(
   return seeksFaces(render) ? withLook(cost, info, seen) : cost
 }
 
-/** What is held of a WebP that its codec does not scale to the very size; what it scales in part is held twice. */
+/**
+ * Returns the pixels in memory of a WebP that its codec does not scale to the exact size. Pixels that it
+ * scales partly are held twice.
+ */
 function heldOfWebp(info: ImageInfo, render: Render): CostSource['held'] {
   const { width, height } = info
   const coarse = coarseSize(info, render)
@@ -75,9 +78,9 @@ function heldOfWebp(info: ImageInfo, render: Render): CostSource['held'] {
   return isWholeWebp(info, render) ? { width, pixels: width * height } : undefined
 }
 
-/** What has to be done to a file before it is decoded, or while it is. */
+/** Predicts the cost of repairing a file before or while it is decoded. */
 function costOfReading({ format, width, height }: ImageInfo, { bytes, sizeBytes }: SeenBytes): Cost {
-  // Of a part it is not known what the rest is.
+  // A file of which only the start is available cannot be checked.
   if (format === 'png' && bytes.length === sizeBytes && !isWholePng(bytes)) {
     const pixels = width * height
     return {
@@ -85,7 +88,7 @@ function costOfReading({ format, width, height }: ImageInfo, { bytes, sizeBytes 
       cpuSeconds: (pixels / 1e6) * REPAINTED_SECONDS_PER_MEGAPIXEL,
     }
   }
-  // Whether its first picture is whole is known once it is read.
+  // Whether the first frame is complete is known only once it has been decoded.
   if (format === 'gif' && width * height <= MAX_GIF_PIXELS) {
     const pixels = width * height
     return {
@@ -96,17 +99,21 @@ function costOfReading({ format, width, height }: ImageInfo, { bytes, sizeBytes 
   return FREE
 }
 
-/** Its indices, and codes of nine bits for them, twice; and twice that where V8 has not come by since the header was read. */
+/**
+ * The bytes per pixel to re-encode a GIF: its indices, and their nine-bit codes, twice. Doubled, because V8
+ * may not have collected the garbage of reading the header.
+ */
 const CODED_ANEW_BYTES_PER_PIXEL = 11
 const CODED_ANEW_SECONDS_PER_MEGAPIXEL = 0.03
 
-/** Unpacked, padded, packed, in a file, decoded, and in another file. */
+/** The bytes per pixel to repair a PNG: unpacked, padded, packed, in a file, decoded, and in another file. */
 const REPAINTED_BYTES_PER_PIXEL = 26
 const REPAINTED_SECONDS_PER_MEGAPIXEL = 0.06
 
 /**
- * What librsvg holds of an element while it draws, however short it is, of an attribute, and of a number of a path, by the
- * byte that begins each: a drawing is read twice, for its size too. Pictures in base64 have none of these.
+ * The bytes that librsvg allocates while it draws: per element, however short, per attribute, and per number
+ * of a path. The keys are the bytes with which each begins. A drawing is parsed twice, the first time for its
+ * size. Images in base64 contain none of these bytes.
  */
 const TREE_BYTES: ReadonlyMap<string, number> = new Map([
   ['<', 2700],
@@ -122,7 +129,7 @@ const treeBytesOf = Uint16Array.from(
 )
 const SLASH = 0x2f
 
-/** The tree of a drawing, which is there beside its pixels. */
+/** Returns the bytes of a drawing's element tree, which is held in addition to its pixels. */
 function treeBytes({ format }: ImageInfo, { bytes }: SeenBytes): number {
   if (format !== 'svg') return 0
   let sum = 0
@@ -131,10 +138,10 @@ function treeBytes({ format }: ImageInfo, { bytes }: SeenBytes): number {
   return sum
 }
 
-/** As they are decoded, and as rows. */
+/** The decoded tiles, and the rows made of them. */
 const COPIES_OF_TILES = 2
 
-/** What is held of a TIFF whose rows do not come one by one. */
+/** Returns the bytes that are held for a TIFF whose rows are not decoded one by one. */
 function tilesBytes(
   { format, width, height, bands, bytesPerSample }: ImageInfo,
   { bytes }: SeenBytes,
@@ -143,14 +150,19 @@ function tilesBytes(
   return COPIES_OF_TILES * width * Math.min(height, rowsAtOnce(bytes)) * bands * bytesPerSample
 }
 
-/** The document as text and as bytes, by turns, and what libxml and librsvg have of it. */
+/** The document as text and as bytes alternately, and the copies that libxml and librsvg make of it. */
 const COPIES_OF_PICTURES = 7
-/** Decoded, as librsvg draws it, and in between; all of them are held until the drawing is done. */
+/**
+ * Decoded, in librsvg's format, and in between. All embedded images are held until the drawing is finished.
+ */
 const PICTURE_BYTES_PER_PIXEL = 14
 const PICTURE_SECONDS_PER_MEGAPIXEL = 0.05
 const PICTURE_SECONDS_PER_MIB = 0.1
 
-/** What the pictures in a drawing cost, and how many bytes of it they are, which cost nothing else. */
+/**
+ * Predicts the cost of the images embedded in a drawing, and returns the number of their bytes, which have no
+ * other cost.
+ */
 function costOfPictures(
   { format }: ImageInfo,
   { bytes, sizeBytes }: SeenBytes,
@@ -166,16 +178,19 @@ function costOfPictures(
   }
 }
 
-/** While a file of pixels is made they are there twice, and some of it is not given back at once. */
+/** While the file of pixels is written there are two copies, and some memory is not released at once. */
 const COPIES_WHILE_KEEPING = 2.5
 
-/** The same cost where the pixels of the source are kept as a file. */
+/** Returns the cost when the pixels of the source are also kept as a file for other jobs. */
 export function costOfKeeping(cost: Cost, keptBytes: number, { sizeBytes }: SeenBytes): Cost {
   const making = BASE_BYTES + sizeBytes + COPIES_WHILE_KEEPING * keptBytes
   return { ...cost, memoryBytes: Math.max(cost.memoryBytes + keptBytes, making) }
 }
 
-/** Of a network of a few megabytes, and one look at the picture before it is rendered. */
+/**
+ * The cost of a face detector with a few megabytes of weights. Its input is decoded before the image is
+ * rendered.
+ */
 const FACES_BYTES = 12 * 2 ** 20
 const FACES_SECONDS = 0.3
 
@@ -187,33 +202,39 @@ function withLook(cost: Cost, info: ImageInfo, seen: SeenBytes): Cost {
   }
 }
 
-/** Tells whether a drawing has filters, where it does not hide them: then the limits of its process hold. */
+/** Whether a drawing has filters. A drawing that hides them is bounded by the limits of its process. */
 function hasFilters(svg: Uint8Array): boolean {
   return Buffer.from(svg.buffer, svg.byteOffset, svg.byteLength).includes('<filter')
 }
 
-/** What of a rendition decides its cost. */
+/** Returns the properties of a rendition that determine its cost. */
 export function costRender(render: Render): CostRender {
   const { format, quality, blur = 0, sharpen, background, maxBytes } = render
   return {
     ...{ format, ...sizeOf(render), frames: 1, quality, blur },
     sharpened: sharpen !== undefined,
-    // Frames that are chosen are copied, as turned ones are.
+    // Selecting frames for a lower frame rate copies them, as rotating does.
     arranged: isHeld(render) || render.fps !== undefined,
     laid: background !== undefined,
     encodes: maxBytes === undefined ? 1 : MAX_ENCODES,
   }
 }
 
-/** The cost of a still of a video, and of small frames that are looked at beside it. */
+/** Predicts the cost of a still of a video, and of `samples` small frames that are analysed for it. */
 export function costOfStill(video: Size, render: Render, samples = 0): Cost {
   return predictStill(video, costRender(render), samples)
 }
 
-/** More than anybody waits for: what is predicted of many frames is bounded by it. */
+/**
+ * The upper bound of the predicted CPU time of many frames, in seconds. It is longer than any deadline
+ * allows.
+ */
 export const MOST_SECONDS = 20
 
-/** The cost of a picture as small as a scan or a placeholder needs it; `decodes` of its frames are decoded on the way. */
+/**
+ * Predicts the cost of an image at the size that a scan or a placeholder needs. `decodes` is the number of
+ * frames that are decoded for it.
+ */
 export function costOfThumbnails(info: ImageInfo, seen: SeenBytes, decodes: number): Cost {
   const plan = { width: 448, height: 448, mode: 'exact', gravity: 'centre' } as const
   const small = info.drawing === undefined ? info : { ...info, width: plan.width, height: plan.height }

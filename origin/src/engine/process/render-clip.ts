@@ -1,4 +1,4 @@
-/** `format=mp4` and `format=webm`: a clip of a film or of an animated image. */
+/** `format=mp4` and `format=webm`: a clip of a video or of an animated image. */
 
 import type { ClipFormat } from '@media-proxy/shared/formats.ts'
 import { type Failure, fail, failOpenly, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -28,15 +28,15 @@ import type { VideoTools } from './video/video.ts'
 
 interface ClipJob extends Pick<RenderJob, 'options' | 'limits'>, Pick<Reports, 'tellProgress'> {}
 
-/** What is to be made, and within which bounds. */
+/** The options and bounds of a clip. */
 interface ClipTask extends ClipJob {
   readonly format: ClipFormat
   readonly admission: Admission
 }
 
 /**
- * Makes a clip. Fails as the kind of source does, with `not-visual` for sound and for what does not move, with
- * `too-large-dimensions` where it would cost more than was admitted, and with `not-ready` without libav.
+ * Makes a clip. Fails with the failures of its kind of source, with `not-visual` for audio and still images,
+ * with `too-large-dimensions` when it would exceed the admitted cost, and with `not-ready` without libav.
  */
 export async function renderClip(
   source: MediaSource,
@@ -58,7 +58,10 @@ export async function renderClip(
   return isFailure(clip) ? clip : { kind: 'rendered', format, bytes: clip }
 }
 
-/** The film as it is, in MP4; nothing where that is not what is wanted, or would not play everywhere. Fails as its source does. */
+/**
+ * Copies the packets of a video to MP4. Undefined when the options require re-encoding, or when the copy
+ * would not play everywhere. Fails with the failures of its source.
+ */
 function copyOfFilm(
   libav: Libav,
   source: MediaSource,
@@ -147,7 +150,7 @@ async function clipOfAnimation(
   if (!('info' in opened)) return fail('defect', 'a clip was deferred')
   const { bytes, info } = opened
   const { quality, blur, fps } = options
-  // As pixels with alpha.
+  // Raw pixels with alpha.
   const render: Render = {
     ...{ plan: planFor(info), format: 'png', quality, animated: true },
     ...(blur === undefined ? {} : { blur }),
@@ -163,7 +166,10 @@ async function clipOfAnimation(
   )
 }
 
-/** What costs more than was admitted is refused: nothing else is admitted to make clips. */
+/**
+ * Returns the failure of a clip that would exceed the admitted cost. No larger cost is ever admitted for
+ * clips.
+ */
 function reject(cost: Cost, admission: Admission): Failure | undefined {
   if (admit(cost, admission) === undefined) return undefined
   const { memoryBytes, cpuSeconds } = cost
@@ -173,7 +179,7 @@ function reject(cost: Cost, admission: Admission): Failure | undefined {
   )
 }
 
-/** Longest duration of the clip. */
+/** Returns the longest duration of the clip, in seconds. */
 function secondsOf({ durationMs }: RenderOptions, { clipSeconds }: SourceLimits): number {
   return Math.min(clipSeconds, (durationMs ?? Number.POSITIVE_INFINITY) / 1000)
 }

@@ -1,4 +1,4 @@
-/** A picture, still or moving, from its header to the bytes of its rendition. */
+/** Renders an image, still or animated, from its header to the bytes of its rendition. */
 
 import { MAX_SIDE_PIXELS } from '@media-proxy/shared/request/parameters.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -37,7 +37,10 @@ import {
   withCrop,
 } from './wanted-render.ts'
 
-/** Makes a rendition of a picture, or tells its cost. Fails as the picture does. */
+/**
+ * Makes a rendition of an image, or returns its cost when that exceeds the admitted cost. Fails with the
+ * failures of the image.
+ */
 export async function renderPicture(
   source: MediaSource,
   sourceFormat: SourceFormat,
@@ -47,7 +50,7 @@ export async function renderPicture(
 ): Promise<Rendered | Deferred | Failure> {
   const { limits } = tools
   const { options } = job
-  // To load libav takes 11 MiB, and a tenth of a second: only where its encoder may be wanted.
+  // Loading libav takes 11 MiB and a tenth of a second, so it is loaded only when its encoder may be needed.
   const mayMove = options.animated && writtenFormat(options.format, sourceFormat) === 'avif'
   const avifMoves = mayMove && (await tools.libav()) !== undefined
   const wantedOf = (info: ImageInfo) => wantedPicture(info, job, { limits, avifMoves })
@@ -77,7 +80,7 @@ export async function renderPicture(
     const isUntouched = !opened.damaged && isBare(bytes, info.format)
     const untouched = { kind: 'rendered', format, bytes: undefined } as const
     if (isUntouched && !mayBeBroken(bytes, info.format)) return untouched
-    // One of its pictures is decoded, in small.
+    // One of its frames is decoded at a small size, to check that it decodes.
     const seen = { bytes, sizeBytes: bytes.length }
     const deferred = admit(isUntouched ? costOfThumbnails(info, seen, 1) : cost, admission)
     if (deferred !== undefined) return deferred
@@ -123,13 +126,16 @@ async function renderMovingAvif(
   const libav = await tools.libav()
   const { quality } = render
   if (libav === undefined || quality === 'lossless') return fail('not-ready', 'no encoder of AVIF')
-  // As pixels with alpha.
+  // Raw pixels with alpha.
   const strip = await movingStrip(bytes, info, { ...render, format: 'png' }, tools)
   if (isFailure(strip)) return strip
   return orRefused(() => encodeMovingAvif(libav, strip, quality))
 }
 
-/** Where the cut goes, if that takes a look at the picture. A drawing is drawn first, and cut then: as attention does. */
+/**
+ * Resolves a crop towards faces, for which the image is analysed first. A drawing is rasterised before it is
+ * cropped, so it is cropped by attention instead.
+ */
 async function cutLayout(
   bytes: Uint8Array,
   info: ImageInfo,
@@ -142,17 +148,17 @@ async function cutLayout(
   return isFailure(looked) ? looked : towardsFaces(wanted, info, looked)
 }
 
-/** Of an animation the first frame tells where its faces are. */
+/** The faces of an animation are searched in its first frame. */
 const LOOK = { frame: 0, maxSidePixels: 512 } as const
 
-/** What is made of a picture. */
+/** What to render from an image. */
 interface WantedPicture {
   readonly render: Render
-  /** The header, with the size in which it is decoded. */
+  /** The header, with the size at which the image is decoded. */
   readonly drawn: ImageInfo
   /**
-   * The part that is used is taken from decoded pixels: what is trimmed is not known before, and a drawing is drawn whole.
-   * The plan is then the largest that there can be.
+   * Whether the used part is cut out of decoded pixels: the border to trim is not known earlier, and a
+   * drawing is rasterised whole. The plan is then the largest possible one.
    */
   readonly cutLate: boolean
 }
@@ -186,7 +192,7 @@ function wantedPicture(info: ImageInfo, job: WantedRender, formats: FormatOption
 
 const WHOLE_PICTURE = { frame: 0, maxSidePixels: MAX_SIDE_PIXELS } as const
 
-/** Renders a still of which the part that is used is cut out of its decoded pixels. */
+/** Renders a still whose used part is cut out of its decoded pixels. */
 async function renderCut(
   bytes: Uint8Array,
   info: ImageInfo,
@@ -210,7 +216,7 @@ async function renderCut(
   )
 }
 
-/** What a rendition costs alone, and what it costs where the pixels of its source are kept for others. */
+/** The cost of a rendition alone, and its cost when the pixels of its source are kept for other jobs. */
 interface Costs {
   readonly alone: Cost
   readonly kept: Cost
@@ -228,14 +234,20 @@ function costsOf(
   return { alone, kept: costOfKeeping(alone, bytesToKeep(info, render), seen) }
 }
 
-/** Nothing is kept that would not be admitted for it. */
+/**
+ * Returns the cost with kept pixels. Returns the cost without them when only that one fits the allowance,
+ * because keeping pixels must not require another admission.
+ */
 function costWithin(allowance: Cost, { alone, kept }: Costs): Cost {
   const fits = (cost: Cost) =>
     cost.memoryBytes <= allowance.memoryBytes && cost.cpuSeconds <= allowance.cpuSeconds
   return fits(alone) && !fits(kept) ? alone : kept
 }
 
-/** Undefined for what is no animated AVIF, or is to be a still, or does not play: then its still is rendered. */
+/**
+ * Renders the frames of an animated AVIF. Undefined when the source is not one, when the rendition is a
+ * still, or when the animation does not play; its still image is then rendered.
+ */
 async function renderSequence(
   bytes: Uint8Array,
   info: ImageInfo,
@@ -256,7 +268,10 @@ const UNPLAYABLE: ReadonlySet<string> = new Set([
   'not-ready',
 ])
 
-/** Original bytes are the best rendition there is, where nothing has to change and nothing has to be hidden. */
+/**
+ * Whether the original bytes can be the rendition, which is the best one possible: nothing has to change, and
+ * nothing has to be removed.
+ */
 function mayBeUntouched(
   info: ImageInfo,
   options: RenderOptions,

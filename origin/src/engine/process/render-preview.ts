@@ -1,4 +1,4 @@
-/** `animated=true` of a film: some of its pictures as an image that moves. */
+/** `animated=true` for a video: some of its frames as an animated image. */
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { VideoFormat } from '../../media/kinds.ts'
@@ -19,18 +19,18 @@ import { maxPixels } from './video/frame-size.ts'
 /** In seconds. */
 const DEFAULT_DURATION = 4
 const MAX_DURATION = 10
-/** Pictures a second. */
+/** Frames per second. */
 const DEFAULT_RATE = 15
 const GIF_UNIT_MS = 10
 
 export interface PreviewTask extends Pick<RenderJob, 'options' | 'limits'> {
-  /** What is to be rendered in a layout. */
+  /** Returns the render for a layout. */
   readonly renderOf: (layout: Layout) => Render
 }
 
 /**
- * Makes the preview of a film in a format that moves. Fails as the film does, or tells its cost where that is more than
- * was admitted.
+ * Makes the preview of a video in an animated format, or returns its cost when that exceeds the admitted
+ * cost. Fails with the failures of the video.
  */
 export async function renderPreview(
   libav: Libav,
@@ -52,7 +52,7 @@ export async function renderPreview(
   const layout = layoutOf(options, video)
   if (isFailure(layout)) return layout
   const render = renderOf({ ...layout, plan: previewSize(layout.plan, options.geometry) })
-  // A part is told in pixels of the whole.
+  // The used part is given in pixels of the full size.
   const size =
     render.part === undefined
       ? coveringSize(video, render.plan)
@@ -74,7 +74,7 @@ export async function renderPreview(
   })
   if (isFailure(played)) return played
   const [first] = played.frames
-  // Faces are looked for in the first picture, and the cut stays where they are there.
+  // Faces are searched in the first frame, and every frame is cropped at the same position.
   const found = seeksFaces(render) && first !== undefined ? await towardsFaces(render, size, first) : render
   if (isFailure(found)) return found
   const info = { ...size, hasAlpha: video.hasAlpha, palette: false, lossless: false }

@@ -1,4 +1,4 @@
-/** What is made of a film in a format of pictures: a still, a preview that moves, a sheet of frames. */
+/** Renders a video to an image format: a still, an animated preview, or a sprite sheet. */
 
 import type { Sprite } from '@media-proxy/shared/request/media-request.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -22,7 +22,7 @@ import { drawSpriteSheet, SHEET_FRAMES_HELD, sheetSize } from './video/sprite-sh
 import { momentOf, openVideo, type Video, type VideoTools } from './video/video.ts'
 import { renderOf, renderPixels, untrimmed, validateSize, type WantedRender } from './wanted-render.ts'
 
-/** A still of a video goes through the same plan and the same encoders as a picture. */
+/** Makes a rendition of a video. A still goes through the same plan and the same encoders as an image. */
 export async function renderVideo(
   source: MediaSource,
   sourceFormat: VideoFormat,
@@ -34,7 +34,7 @@ export async function renderVideo(
   const libav = options.animated ? await tools.libav() : undefined
   if (libav !== undefined) {
     const written = writtenFormat(options.format, 'video')
-    // Previews of films are WebP: AVIF would take its time.
+    // Animated previews of videos are WebP, because encoding AVIF would take too long.
     const format = written === 'avif' ? 'webp' : written
     const task = { ...job, renderOf: (layout: Layout) => renderOf(job, format, layout) }
     const preview = await renderPreview(libav, source, sourceFormat, task, admission)
@@ -111,7 +111,7 @@ async function renderSheet(
   return { kind: 'rendered', format, bytes, spriteIntervalSeconds: sheet.intervalSeconds }
 }
 
-/** When the wanted frame is shown; undefined for the first one. */
+/** Returns the time of the wanted frame. Undefined for the first one. */
 async function askedMoment(video: Video, { time }: RenderOptions): Promise<Moment | Failure> {
   if (time !== 'best') return momentOf(time, video.info.durationSeconds)
   const poster = await readPoster(video)

@@ -1,4 +1,4 @@
-/** From a source to the bytes of its rendition, by what kind of source it is. */
+/** Renders a source with the renderer of its kind of media. */
 
 import { isClipFormat } from '@media-proxy/shared/formats.ts'
 import { type Failure, fail, failOpenly } from '@media-proxy/shared/response/failure.ts'
@@ -12,8 +12,8 @@ import type { MediaSource } from './source/media-source.ts'
 import type { VideoTools } from './video/video.ts'
 
 /**
- * Makes a rendition of a source, or tells its cost where that is more than was admitted. Fails as the kind of source
- * does, or because it is none that can be seen.
+ * Makes a rendition of a source, or returns its cost when that exceeds the admitted cost. Fails with the
+ * failures of its kind of media, or because the media is not visual.
  */
 export async function render(
   source: MediaSource,

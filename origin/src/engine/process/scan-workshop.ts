@@ -3,7 +3,7 @@ import type { ModelOptions } from '../scan-model.ts'
 import { loadScan } from './scan/scan.ts'
 import type { Workshop } from './workshop.ts'
 
-/** The role that looks at pictures. Throws where the model cannot be used. */
+/** Opens the role that runs the scan model. Throws when the model cannot be used. */
 export async function openScanWorkshop(model: ModelOptions): Promise<Workshop> {
   const scan = await loadScan(model)
   return {

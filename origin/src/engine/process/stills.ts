@@ -1,6 +1,6 @@
 /**
- * Stills that Sharp does not decode, or not in their colours: HEIC by libav, or by libheif where that fails; JPEG XL and
- * some AVIF by libav; bitmaps here.
+ * Decodes still images that Sharp does not decode, or not in their colours: HEIC by libav, or by libheif when
+ * that fails; JPEG XL and some AVIF by libav; bitmaps by this code.
  */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -23,7 +23,10 @@ import type { RawPicture } from './pixels/raw-picture.ts'
 import { playSequence } from './video/play-sequence.ts'
 import type { VideoTools } from './video/video.ts'
 
-/** Files have a validated header. Fails with `undecodable`, or with `not-ready` where nothing decodes the format. */
+/**
+ * Creates the decoder for files with a validated header. Fails with `undecodable`, or with `not-ready` when
+ * no decoder of the format is available.
+ */
 export function createStillDecoder(tools: VideoTools): DecodeStill {
   return async (bytes, info) => {
     if (info.format === 'bmp') return decodeBmp(bytes)
@@ -42,7 +45,10 @@ export function createStillDecoder(tools: VideoTools): DecodeStill {
   }
 }
 
-/** What is not there, or does not decode, is shown by Sharp in the colours that it knows. */
+/**
+ * Decodes an image with libav in its own colours. Without libav, or when that fails, Sharp decodes it in the
+ * colours that it supports.
+ */
 async function decodeColours(
   libav: Libav | undefined,
   bytes: Uint8Array,
@@ -84,7 +90,10 @@ async function decodeWithLibav(
   return toSrgb(told === 'srgb' ? still : { ...still, icc: told.icc })
 }
 
-/** Pixels that a coded picture may have beside those that are shown: cropped edges, and tiles that stand over. */
+/**
+ * The factor by which the coded pixels may exceed the displayed ones: cropped edges, and tiles that exceed
+ * the image.
+ */
 const MARGIN = 2
 const LEAST_PIXELS = 1_000_000
 

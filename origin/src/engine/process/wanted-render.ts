@@ -1,4 +1,4 @@
-/** What stills of pictures and of films have in common between their options and their pixels. */
+/** What the stills of images and of videos have in common between their options and their pixels. */
 
 import type { ImageFormat } from '@media-proxy/shared/formats.ts'
 import { hasQuality } from '@media-proxy/shared/request/image-operations.ts'
@@ -15,10 +15,10 @@ import { swapped } from './image/plan.ts'
 import { type Render, renderRaw } from './image/render-image.ts'
 import type { RawPicture } from './pixels/raw-picture.ts'
 
-/** What is asked of a render. */
+/** The parts of a render job that determine its output. */
 export type WantedRender = Pick<RenderJob, 'options' | 'renderQuality' | 'limits'>
 
-/** What is to be rendered in a layout. */
+/** Returns the render for a layout. */
 export function renderOf(
   { options, renderQuality }: WantedRender,
   format: ImageFormat,
@@ -35,7 +35,9 @@ export function renderOf(
   }
 }
 
-/** What is padded may become larger than any picture may be. */
+/**
+ * Fails when a rendition exceeds the largest side, because padding may make it larger than any source may be.
+ */
 export function validateSize({ width, height }: Size, { sidePixels }: SourceLimits): Failure | undefined {
   return Math.max(width, height) > sidePixels
     ? failOpenly(
@@ -45,19 +47,19 @@ export function validateSize({ width, height }: Size, { sidePixels }: SourceLimi
     : undefined
 }
 
-/** The largest layout that a picture can have of which borders are cut off later. */
+/** Returns the largest layout of an image whose borders are trimmed later. */
 export function untrimmed(layout: Layout, { geometry }: RenderOptions, source: Size): Layout {
   const seen = layout.part ?? source
   const plan = largestPlan(geometry, isRightAngle(layout.rotate) ? swapped(seen) : seen)
   return { ...layout, plan: isRightAngle(layout.rotate) ? { ...plan, ...swapped(plan) } : plan }
 }
 
-/** The same with another crop, or none. */
+/** Returns the options with another crop, or without one. */
 export function withCrop({ crop: _, ...options }: RenderOptions, crop: RenderOptions['crop']): RenderOptions {
   return crop === undefined ? options : { ...options, crop }
 }
 
-/** Renders decoded pixels of which a part is used. */
+/** Renders decoded pixels, after cropping and trimming them. */
 export async function renderPixels(
   picture: RawPicture,
   job: WantedRender,

@@ -1,11 +1,11 @@
 import type { Job, Ready, ResultSent } from '../jobs.ts'
 
-/** What a role of the engine can do. */
+/** The jobs that a role of the engine can run. */
 export interface Workshop {
   readonly ready: Omit<Ready, 'cpuSeconds'>
-  /** Does a job. Expected failures are its result; what it throws ends the process. */
+  /** Runs a job. Expected failures are returned as its result; an exception ends the process. */
   work(job: Job, body: Uint8Array): Promise<Work>
-  /** There is no job for now: what is kept for the next one is given back. */
+  /** Called when no job is pending: releases what is kept for the next one. */
   rest(): void
 }
 

@@ -1,6 +1,9 @@
-/** How libav numbers colours (ITU-T H.273, tables 2 to 4), by the names that WebCodecs gives them. */
+/** Maps libav's colour numbers (ITU-T H.273, tables 2 to 4) to the names of WebCodecs. */
 
-/** Names as WebCodecs has them; undefined where neither container nor bitstream tell. */
+/**
+ * Colours by their WebCodecs names. A field is undefined when neither the container nor the bitstream
+ * declares it.
+ */
 export interface Colours {
   readonly matrix: string | undefined
   readonly transfer: string | undefined
@@ -8,7 +11,7 @@ export interface Colours {
   readonly fullRange: boolean
 }
 
-/** What frames and streams of libav say of their colours. */
+/** The colour fields of libav's frames and streams. */
 export interface ColourTags {
   readonly colorSpace: number
   readonly colorTrc: number
@@ -16,7 +19,7 @@ export interface ColourTags {
   readonly colorRange: number
 }
 
-/** The colours that a frame or a stream declares; undefined where it leaves one open. */
+/** Returns the colours that a frame or a stream declares. A field is undefined when it is unspecified. */
 export function coloursOf(tags: ColourTags): Colours {
   return {
     matrix: MATRICES.get(tags.colorSpace),
@@ -26,7 +29,9 @@ export function coloursOf(tags: ColourTags): Colours {
   }
 }
 
-/** What the container says, and the frame where the container is silent. */
+/**
+ * Merges declared colours: those of the container, or those of the frame where the container declares none.
+ */
 export function mergeColours(container: Colours, frame: Colours): Colours {
   return {
     matrix: container.matrix ?? frame.matrix,

@@ -1,6 +1,6 @@
 /**
- * Pictures of more than 8 bits a sample with a colour profile. Sharp (0.35.5) brings them to Display P3 and leaves them
- * there, without saying so in its output: what it would take for sRGB looks pale.
+ * Images with more than 8 bits per sample and a colour profile. Sharp (0.35.5) converts them to Display P3
+ * and leaves them there, without marking its output. Read as sRGB, that output looks pale.
  */
 
 import type { Metadata, Sharp } from 'sharp'
@@ -8,17 +8,20 @@ import { isProfileOf } from './icc-header.ts'
 
 type Profiled = Pick<Metadata, 'space' | 'icc'>
 
-/** Tells whether Sharp takes a picture to Display P3 on the way, by a profile that browsers use. */
+/** Whether Sharp converts an image to Display P3, by a profile that browsers use. */
 export function hasDeepProfile({ space, icc }: Profiled): boolean {
   return space === 'rgb16' && isProfileOf(icc, space)
 }
 
-/** Tells whether it does so by a profile that browsers do not use: it would take the colours for sRGB's first. */
+/**
+ * Whether Sharp converts it by a profile that browsers ignore. Sharp would take its colours for sRGB before
+ * the conversion.
+ */
 export function hasUselessProfile({ space, icc }: Profiled): boolean {
   return space === 'rgb16' && icc !== undefined && !isProfileOf(icc, space)
 }
 
-/** Has a picture with such a profile end in sRGB. */
+/** Makes a pipeline with such a profile end in sRGB. */
 export function toScreen(pipeline: Sharp, { deepProfile }: { readonly deepProfile: boolean }): Sharp {
   return deepProfile ? pipeline.withIccProfile('srgb', { attach: false }) : pipeline
 }

@@ -1,4 +1,7 @@
-/** The header of a colour profile (ICC.1:2022, section 7.2), and whether a picture can be meant by it. */
+/**
+ * Reads the header of a colour profile (ICC.1:2022, section 7.2), and checks whether the profile can apply to
+ * an image.
+ */
 
 import type { Metadata } from 'sharp'
 
@@ -6,14 +9,17 @@ const HEADER_BYTES = 128
 const SPACE_AT = 16
 const SIGNATURE_AT = 36
 
-/** The colours that a profile is of, as four characters; undefined where that is no profile. */
+/** Returns the colour space of a profile, as four characters. Undefined when the data is not a profile. */
 export function spaceOfProfile(icc: Buffer | undefined): string | undefined {
   if (icc === undefined || icc.length < HEADER_BYTES) return undefined
   const isProfile = icc.toString('latin1', SIGNATURE_AT, SIGNATURE_AT + 4) === 'acsp'
   return isProfile ? icc.toString('latin1', SPACE_AT, SPACE_AT + 4) : undefined
 }
 
-/** Tells whether browsers convert such a picture by such a profile: grey is a colour, too, and no colour is grey. */
+/**
+ * Whether browsers apply a profile to an image in this colour space. An RGB profile applies to grey, but a
+ * grey profile does not apply to RGB.
+ */
 export function isProfileOf(icc: Buffer | undefined, space: Metadata['space']): boolean {
   const told = spaceOfProfile(icc)
   if (GREYS.has(space)) return told === 'GRAY' || told === 'RGB '

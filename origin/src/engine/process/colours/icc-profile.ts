@@ -1,9 +1,9 @@
 /**
- * Colour profiles (ICC.1:2022) for what tells its colours without one. Three primaries and a curve, or a curve alone for
- * grey: what conversion to sRGB needs, and nothing else.
+ * Builds colour profiles (ICC.1:2022) for images that declare their colours without one. A profile contains
+ * three primaries and a curve, or only a curve for grey, which is all that a conversion to sRGB needs.
  */
 
-/** Chromaticities, as x and y of CIE 1931. */
+/** Chromaticities, as CIE 1931 x and y. */
 export interface Primaries {
   readonly white: Point
   readonly red: Point
@@ -13,18 +13,21 @@ export interface Primaries {
 
 export type Point = readonly [x: number, y: number]
 
-/** From a coded value to light: an exponent, or the parameters of ICC's function 3 (section 10.18). */
+/**
+ * The transfer function from a coded value to light: an exponent, or the parameters of ICC's function type 3
+ * (section 10.18).
+ */
 export type Curve = number | readonly [g: number, a: number, b: number, c: number, d: number]
 
 export const D65: Point = [0.3127, 0.329]
 
-/** ITU-R BT.709, and sRGB. */
+/** The primaries of ITU-R BT.709 and sRGB. */
 export const BT709: Primaries = { white: D65, red: [0.64, 0.33], green: [0.3, 0.6], blue: [0.15, 0.06] }
 
-/** The curve of sRGB (IEC 61966-2-1). */
+/** The transfer function of sRGB (IEC 61966-2-1). */
 export const SRGB_CURVE: Curve = [2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.040_45]
 
-/** A profile for RGB. */
+/** Builds a profile for RGB. */
 export function rgbProfile(primaries: Primaries, curve: Curve): Buffer {
   return rgbProfileOf(primaries, encodeCurve(curve))
 }
@@ -37,12 +40,14 @@ function rgbProfileOf(primaries: Primaries, coded: Buffer): Buffer {
   ])
 }
 
-/** A profile for grey. */
+/** Builds a profile for grey. */
 export function greyProfile(curve: Curve): Buffer {
   return encodeProfile('GRAY', [['kTRC', encodeCurve(curve)]])
 }
 
-/** A profile for RGB of which grey looks as a profile for grey says; undefined where that has no curve. */
+/**
+ * Builds an RGB profile in which grey looks as in the given grey profile. Undefined when that has no curve.
+ */
 export function rgbProfileOfGrey(grey: Buffer): Buffer | undefined {
   const curve = tagOf(grey, 'kTRC')
   return curve && rgbProfileOf(BT709, curve)
@@ -69,16 +74,16 @@ type Vector = readonly [number, number, number]
 type Matrix = readonly [Vector, Vector, Vector]
 type Tag = readonly [name: string, data: Buffer]
 
-/** The white of profiles, D50. */
+/** The white point of ICC profiles, D50. */
 const D50: Vector = [0.9642, 1, 0.8249]
-/** From XYZ to the responses of cones, after Bradford (annex E). */
+/** The Bradford matrix from XYZ to cone responses (annex E). */
 const BRADFORD: Matrix = [
   [0.8951, 0.2664, -0.1614],
   [-0.7502, 1.7135, 0.0367],
   [0.0389, -0.0685, 1.0296],
 ]
 
-/** What each primary adds to XYZ where all of them together are white, seen under D50. */
+/** Returns the XYZ of each primary such that they add up to white, adapted to D50. */
 function colorants({ white, red, green, blue }: Primaries): readonly [Vector, Vector, Vector] {
   const columns = transpose([xyzOf(red), xyzOf(green), xyzOf(blue)])
   const whiteXyz = xyzOf(white)
@@ -140,7 +145,7 @@ function encodeCurve(curve: Curve): Buffer {
   return Buffer.concat([head, ...(isExponent ? [curve] : curve).map(fixed)])
 }
 
-/** s15Fixed16Number. */
+/** Encodes an s15Fixed16Number. */
 function fixed(value: number): Buffer {
   const bytes = Buffer.alloc(4)
   bytes.writeInt32BE(Math.max(-0x8000_0000, Math.min(0x7fff_ffff, Math.round(value * 65_536))))
@@ -177,12 +182,12 @@ function encodeProfile(space: 'RGB ' | 'GRAY', colours: readonly Tag[]): Buffer 
   return Buffer.concat([header, table, ...tags.map(([, data]) => data)])
 }
 
-/** Tags stand at multiples of four bytes (section 7.3.4). */
+/** Pads the data of a tag: tags start at multiples of four bytes (section 7.3.4). */
 function aligned(data: Buffer): Buffer {
   return Buffer.concat([data, Buffer.alloc(-data.length & 3)])
 }
 
-/** multiLocalizedUnicodeType with one text of four characters. */
+/** Encodes a multiLocalizedUnicodeType with one text of four characters. */
 function text(four: string): Buffer {
   const head = Buffer.alloc(28)
   head.write('mluc', 'latin1')

@@ -1,14 +1,17 @@
-/** Colours that are told by code points (ITU-T H.273) instead of a profile, and how they become sRGB. */
+/**
+ * Colours that are declared by code points (ITU-T H.273) instead of a profile, and their conversion to sRGB.
+ */
 
 import type { Colours } from './colours.ts'
 import { BT709, type Curve, D65, type Point, type Primaries, rgbProfile, SRGB_CURVE } from './icc-profile.ts'
 
-/** What is sRGB already, what a profile converts, and what is too bright for one. */
+/** `srgb` needs no conversion, `hdr` needs tone mapping, and other colours are converted by a profile. */
 export type ToldColours = 'srgb' | 'hdr' | { readonly icc: Buffer }
 
 /**
- * What code points mean; those that are not told, or not known, are sRGB's. So is the curve of television in what is coded
- * as a video is, by the habit of browsers; in a PNG they take it for what a television shows.
+ * Resolves code points; unspecified and unknown ones mean sRGB. Browsers treat the television transfer
+ * function as that of sRGB in images that are coded like video, but as that of a television (BT.1886) in a
+ * PNG.
  */
 export function toldColours(
   { primaries, transfer }: Pick<Colours, 'primaries' | 'transfer'>,
@@ -21,7 +24,7 @@ export function toldColours(
   return { icc: rgbProfile(told ?? BT709, curve ?? SRGB_CURVE) }
 }
 
-/** From a coded value to light; undefined where that is sRGB's. */
+/** Returns the transfer function. Undefined when it is that of sRGB. */
 export function curveOf(
   transfer: string | undefined,
   television: 'as sRGB' | 'as on television',
@@ -39,7 +42,7 @@ const ILLUMINANT_C: Point = [0.31, 0.316]
 const SMPTE_C: Primaries = { white: D65, red: [0.63, 0.34], green: [0.31, 0.595], blue: [0.155, 0.07] }
 const P3 = { red: [0.68, 0.32], green: [0.265, 0.69], blue: [0.15, 0.06] } as const
 
-/** All but those of BT.709, which are sRGB's. */
+/** All primaries except those of BT.709, which are also those of sRGB. */
 const PRIMARIES: ReadonlyMap<string, Primaries> = new Map([
   ['bt470m', { white: ILLUMINANT_C, red: [0.67, 0.33], green: [0.21, 0.71], blue: [0.14, 0.08] }],
   ['bt470bg', { white: D65, red: [0.64, 0.33], green: [0.29, 0.6], blue: [0.15, 0.06] }],
@@ -50,7 +53,9 @@ const PRIMARIES: ReadonlyMap<string, Primaries> = new Map([
   ['smpte432', { white: D65, ...P3 }],
 ])
 
-/** All but that of sRGB and those of television, which browsers take for it. */
+/**
+ * All transfer functions except that of sRGB, and those of television, which browsers treat as that of sRGB.
+ */
 const CURVES: ReadonlyMap<string, Curve> = new Map<string, Curve>([
   ['gamma22', 2.2],
   ['gamma28', 2.8],

@@ -1,6 +1,7 @@
 /**
- * Finds faces by MediaPipe's BlazeFace for short range (Bazarevsky et al., "BlazeFace: Sub-millisecond neural face
- * detection on mobile GPUs", 2019). What it sees are 128 by 128 pixels: the faces of portraits, not those of a crowd.
+ * Finds faces with MediaPipe's short-range BlazeFace (Bazarevsky et al., "BlazeFace: Sub-millisecond neural
+ * face detection on mobile GPUs", 2019). Its input is 128 by 128 pixels, so it finds the faces of portraits,
+ * but not those of a crowd.
  */
 
 import { readFileSync } from 'node:fs'
@@ -13,12 +14,15 @@ import { type Graph, readGraph } from './graph.ts'
 import { runGraph } from './network.ts'
 
 const SIDE = 128
-/** Sigmoid of a score from which on it is a face. */
+/** The lowest sigmoid of a score that counts as a face. */
 const LEAST_SCORE = 0.5
-/** Values of each box: centre, size, and six points of a face, which nobody asks for here. */
+/** The values of each box: centre, size, and six points of the face, which are not used. */
 const BOX_VALUES = 16
 
-/** Boxes from the brows to the chin, in pixels of the picture; the surest first. Fails with `undecodable`. */
+/**
+ * Returns boxes from the eyebrows to the chin, in pixels of the image, sorted by descending score. Fails with
+ * `undecodable`.
+ */
 export async function findFaces(picture: RawPicture): Promise<readonly Part[] | Failure> {
   const small = await smallOf(picture, { maxSidePixels: SIDE, background: 'white' })
   if (isFailure(small)) return small
@@ -37,13 +41,13 @@ const EMPTY = new Float32Array(0)
 
 let graph: Graph | undefined
 
-/** Read once, where a face is looked for at all. */
+/** Reads the graph once, when faces are first searched. */
 function loadGraph(): Graph {
   graph ??= readGraph(readFileSync(FACE_MODEL))
   return graph
 }
 
-/** From -1 to 1; what the picture does not fill is black. */
+/** Converts pixels to the range -1 to 1. The area outside the image is black. */
 function inputOf({ data, width, height }: RawPicture): Float32Array {
   const input = new Float32Array(SIDE * SIDE * 3).fill(-1)
   for (let y = 0; y < height; y += 1)
@@ -58,7 +62,7 @@ interface Anchor {
   readonly y: number
 }
 
-/** Two at each of 16 by 16 places, then six at each of 8 by 8; in pixels of what the network sees. */
+/** Two anchors in each of 16 by 16 cells, then six in each of 8 by 8, in pixels of the network's input. */
 const ANCHORS: readonly Anchor[] = [...anchorsOf(16, 2), ...anchorsOf(8, 6)]
 
 function* anchorsOf(cells: number, each: number): Generator<Anchor, void, void> {

@@ -1,11 +1,12 @@
 /**
- * A network as TensorFlow Lite stores it: tables of FlatBuffers (tensorflow/lite/schema/schema.fbs, version 3), of which
- * only what the bundled detector needs is read. The file comes with the service and is trusted.
+ * Reads a network in TensorFlow Lite's format: FlatBuffers tables (tensorflow/lite/schema/schema.fbs, version
+ * 3). Only the parts that the bundled detector needs are read. The file is part of the service and is
+ * trusted.
  */
 
 export interface Tensor {
   readonly shape: readonly number[]
-  /** Weights; undefined for what is computed. */
+  /** The weights. Undefined for computed tensors. */
   readonly values: Float32Array | undefined
 }
 
@@ -13,7 +14,7 @@ export interface Step {
   readonly kind: StepKind
   readonly inputs: readonly number[]
   readonly output: number
-  /** Pixels from one position to the next. */
+  /** The distance between two positions, in pixels. */
   readonly stride: number
 }
 
@@ -34,7 +35,7 @@ export interface Graph {
   readonly outputs: readonly number[]
 }
 
-/** Names of the schema's `BuiltinOperator`. */
+/** The numbers of the schema's `BuiltinOperator`. */
 const STEP_KINDS: Readonly<Record<number, StepKind>> = {
   0: 'add',
   2: 'concatenate',
@@ -48,7 +49,7 @@ const STEP_KINDS: Readonly<Record<number, StepKind>> = {
 const DEQUANTIZE = 6
 const FLOAT16 = 1
 
-/** Reads a network. Throws a `RangeError` for what it has that is not known here. */
+/** Reads a network. Throws a `RangeError` on an operator that is not supported. */
 export function readGraph(file: Uint8Array): Graph {
   const reader = createReader(file)
   const model = reader.root
@@ -83,7 +84,10 @@ export function readGraph(file: Uint8Array): Graph {
   return { tensors, steps, input, outputs: reader.ints(subgraph, 2) }
 }
 
-/** Positions in the file are offsets from where they stand; a field that is missing has its default, which is 0 here. */
+/**
+ * Creates a reader of FlatBuffers. Positions are stored as offsets from their own location. A missing field
+ * has its default value, which is 0 for all fields read here.
+ */
 function createReader(file: Uint8Array) {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength)
   const follow = (at: number) => at + view.getUint32(at, true)
@@ -118,7 +122,7 @@ function createReader(file: Uint8Array) {
   }
 }
 
-/** IEEE 754 binary16, the lower byte first. */
+/** Decodes IEEE 754 binary16, little-endian. */
 function halves(bytes: Uint8Array): Float32Array {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   return Float32Array.from({ length: bytes.length / 2 }, (_, index) =>

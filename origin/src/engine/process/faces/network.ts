@@ -1,11 +1,12 @@
 /**
- * Runs a small network of convolutions: rows, columns, channels, in 32-bit floats. Twenty-five million multiplications take
- * some 40 ms here, and onnxruntime is not loaded where pictures are rendered.
+ * Runs a small convolutional network on rows, columns and channels of 32-bit floats. Its twenty-five million
+ * multiplications take about 40 ms, so that onnxruntime need not be loaded in the processes that render
+ * images.
  */
 
 import type { Graph, Step, Tensor } from './graph.ts'
 
-/** Values in the order in which the graph names its outputs. */
+/** Runs a graph. Returns the values of its outputs, in the graph's order. */
 export function runGraph(graph: Graph, input: Float32Array): readonly Float32Array[] {
   const values: (Float32Array | undefined)[] = graph.tensors.map((tensor) => tensor.values)
   values[graph.input] = input
@@ -69,7 +70,7 @@ interface Weights {
   readonly columns: number
 }
 
-/** How far the first position lies before the picture (`SAME` of TensorFlow). */
+/** Returns the padding before the first position (`SAME` in TensorFlow). */
 function before(output: number, stride: number, size: number, input: number): number {
   return Math.max(0, (output - 1) * stride + size - input) >> 1
 }
@@ -140,7 +141,7 @@ function convolveDepthwise(
   return result
 }
 
-/** More channels of nothing behind those that there are. */
+/** Appends channels of zeros. */
 function padChannels(input: Layer, output: Layer): Float32Array {
   const result = new Float32Array(output.height * output.width * output.channels)
   for (let pixel = 0; pixel < output.height * output.width; pixel += 1)
@@ -151,7 +152,7 @@ function padChannels(input: Layer, output: Layer): Float32Array {
   return result
 }
 
-/** The largest of squares that lie side by side. */
+/** Returns the maximum of each of adjacent squares. */
 function pool(input: Layer, output: Layer, size: number): Float32Array {
   const { channels } = input
   const result = new Float32Array(output.height * output.width * channels).fill(Number.NEGATIVE_INFINITY)

@@ -5,8 +5,8 @@ import type { RawPicture } from '../pixels/raw-picture.ts'
 import { findFaces } from './find-faces.ts'
 
 /**
- * The layout whose cut keeps the faces of a source in its middle; where there are none, what draws attention. `looked`:
- * the source in any size. Fails with `undecodable`.
+ * Returns the layout whose crop keeps the faces of a source in the centre, or uses attention when there are
+ * none. `looked` is the source at any size. Fails with `undecodable`.
  */
 export async function towardsFaces(
   layout: Layout,
@@ -23,7 +23,7 @@ export async function towardsFaces(
   return keepFaces(layout, source, faces)
 }
 
-/** The cut as a part of the source that has the proportions of the plan. */
+/** Converts the crop to a part of the source with the proportions of the plan. */
 export function keepFaces(layout: Layout, source: Size, found: readonly Part[]): Layout {
   const { plan, part: seen = { left: 0, top: 0, ...source } } = layout
   const faces = found.filter((face) => isWithin(centreOf(face), seen))
@@ -32,7 +32,7 @@ export function keepFaces(layout: Layout, source: Size, found: readonly Part[]):
   const width = Math.min(seen.width, Math.round(plan.width / scale))
   const height = Math.min(seen.height, Math.round(plan.height / scale))
   const all = around(faces)
-  // Where not all of them fit, the largest is the one that is meant.
+  // If not all faces fit, the largest one is kept.
   const { x, y } = centreOf(all.width <= width && all.height <= height ? all : largestOf(faces))
   const left = clamp(Math.round(x - width / 2), seen.left, seen.left + seen.width - width)
   const top = clamp(Math.round(y - height / 2), seen.top, seen.top + seen.height - height)

@@ -6,7 +6,7 @@ it.each([
   [0, 100],
   [10, 100],
   [11, 11],
-  // Sixty a second.
+  // Sixty frames per second.
   [16, 16],
   [20, 20],
   [70_000, 70_000],

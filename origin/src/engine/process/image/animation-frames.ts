@@ -1,14 +1,19 @@
-/** When the frames of an animation are shown. */
+/** The display times of the frames of an animation. */
 
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { readApng } from '../formats/png/apng.ts'
 import { type ImageInfo, readHeader } from './inspect.ts'
 
-/** What browsers show a frame for that asks for no more than 10 ms; one of 11 is shown for that. */
+/**
+ * Browsers show a frame with a delay of at most 10 ms for 100 ms, and one with a delay of 11 ms for 11 ms.
+ */
 const DEFAULT_DELAY_MS = 100
 const MOST_IGNORED_MS = 10
 
-/** When each frame starts, in seconds, and when the last is over: one entry more than there are frames. */
+/**
+ * Returns the start time of each frame and the end time of the last one, in seconds: one entry more than
+ * there are frames.
+ */
 export async function animationTimes(
   bytes: Uint8Array,
   { format, frames }: Pick<ImageInfo, 'format' | 'frames'>,
@@ -21,12 +26,12 @@ export async function animationTimes(
   return times
 }
 
-/** How long browsers show a frame that asks for so many milliseconds. */
+/** Returns for how long browsers show a frame with the given delay, in milliseconds. */
 export function shownMilliseconds(delayMs: number | undefined): number {
   return delayMs === undefined || delayMs <= MOST_IGNORED_MS ? DEFAULT_DELAY_MS : delayMs
 }
 
-/** The frame that is shown at a moment. */
+/** Returns the index of the frame that is shown at a time. */
 export function frameAt(times: readonly number[], atSeconds: number): number {
   return Math.max(
     0,

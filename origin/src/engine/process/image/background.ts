@@ -1,10 +1,12 @@
-/** What is laid under a picture, or around it, in the colours of the rendition. */
+/** The background that is composed below an image or around it, in the colours of the rendition. */
 
 import type { Sharp } from 'sharp'
 import type { ImageInfo } from './inspect.ts'
 import type { Render } from './render-stages.ts'
 
-/** Has a grey picture become one of colours first: of a background, Sharp would take the lightness alone. */
+/**
+ * Converts a grey image to colour first, because Sharp would use only the lightness of a background colour.
+ */
 export function inItsColours(pipeline: Sharp, { bands }: ImageInfo, { background }: Render): Sharp {
   return background !== undefined && bands < COLOURS ? pipeline.pipelineColourspace('srgb') : pipeline
 }
@@ -12,8 +14,8 @@ export function inItsColours(pipeline: Sharp, { bands }: ImageInfo, { background
 const COLOURS = 3
 
 /**
- * The same render for as long as a picture is in Display P3, which it is until its end: what its background fills is left
- * transparent, and filled in sRGB.
+ * Returns the render for the stages in which an image is in Display P3, which it is until the last one. Areas
+ * for the background are left transparent there, and are filled once the image is in sRGB.
  */
 export function awaitingBackground(render: Render, { deepProfile }: Pick<ImageInfo, 'deepProfile'>): Render {
   const { background, ...others } = render

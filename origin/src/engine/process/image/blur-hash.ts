@@ -3,12 +3,15 @@ import { encode } from 'blurhash'
 import type { RawPicture } from '../pixels/raw-picture.ts'
 import { smallOf } from './small-picture.ts'
 
-/** More pixels than that change no digit of it that anybody sees. */
+/** The largest side of the encoded image. More pixels make no visible difference to the hash. */
 const MAX_SIDE_PIXELS = 64
 const COMPONENTS_ACROSS = 4
 const COMPONENTS_DOWN = 3
 
-/** The BlurHash of a picture on white (https://github.com/woltapp/blurhash), four by three components. Fails with `undecodable`. */
+/**
+ * Computes the BlurHash of an image on white (https://github.com/woltapp/blurhash), with four by three
+ * components. Fails with `undecodable`.
+ */
 export async function blurHashOf(picture: RawPicture): Promise<string | Failure> {
   const small = await smallOf(picture, { maxSidePixels: MAX_SIDE_PIXELS, background: 'white' })
   if (isFailure(small)) return small

@@ -1,12 +1,15 @@
 import type { RawPicture } from '../pixels/raw-picture.ts'
 import type { Part } from './layout.ts'
 
-/** How far a channel of a border's pixel may be from that of the upper left one, of 255: codecs leave some noise. */
+/**
+ * The largest difference between a channel of a border pixel and that of the upper left pixel, of 255. Codecs
+ * leave some noise.
+ */
 const ALIKE = 10
 
 /**
- * What a border of one colour, or of none, encloses; undefined where nothing is left within it. By hand, since libvips
- * smooths the whole picture first, which takes several times as long.
+ * Returns the area inside a border that has one colour or is transparent. Undefined when nothing is left
+ * inside. Implemented here, because libvips smooths the whole image first, which takes several times as long.
  */
 export function insideBorder({ data, width, height, channels }: RawPicture): Part | undefined {
   const differs = differsFromFirst(data, channels)
@@ -27,7 +30,10 @@ export function insideBorder({ data, width, height, channels }: RawPicture): Par
   return { left, top, width: right - left + 1, height: bottom - top + 1 }
 }
 
-/** Colours count as much as they cover: what is transparent has none. */
+/**
+ * Returns the comparison with the first pixel. Colours are premultiplied by alpha, so transparent pixels have
+ * no colour.
+ */
 function differsFromFirst(data: Uint8Array, channels: 3 | 4): (pixel: number) => boolean {
   const alphaOf = (pixel: number) => (channels === 4 ? (data[pixel * 4 + 3] ?? 0) : 255)
   const covers = (pixel: number, channel: number) => (data[pixel * channels + channel] ?? 0) * alphaOf(pixel)

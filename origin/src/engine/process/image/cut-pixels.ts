@@ -1,4 +1,4 @@
-/** Crop and trim of pixels that are decoded already: where the part that is used depends on what is seen. */
+/** Crops and trims pixels that are already decoded, when the used part depends on the content. */
 
 import type { ImageOperations } from '@media-proxy/shared/request/image-operations.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -7,7 +7,7 @@ import { insideBorder } from './border.ts'
 import { type Part, partOf } from './layout.ts'
 import { openRaw, pixelsOf } from './render-stages.ts'
 
-/** The part of a picture that is used. Fails with `bad-request` where the crop lies outside of it. */
+/** Returns the used part of an image. Fails with `bad-request` when the crop lies outside of it. */
 export async function cutPixels(
   picture: RawPicture,
   { crop, trim }: Pick<ImageOperations, 'crop' | 'trim'>,

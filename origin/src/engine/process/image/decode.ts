@@ -1,4 +1,4 @@
-/** From files to pixels, for what wants to see a picture rather than to serve it. */
+/** Decodes files to pixels, for analysis instead of delivery. */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
@@ -9,7 +9,7 @@ import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 import type { ImageInfo } from './inspect.ts'
 import { openFile } from './open-file.ts'
 
-/** Tells whether Sharp, asked for a still, would not give the first frame that is shown. */
+/** Whether Sharp, when it decodes a still, would not return the first displayed frame. */
 export function needsOwnDecoder(info: ImageInfo): boolean {
   return isOther(info) || info.hidesDefault === true
 }
@@ -20,19 +20,19 @@ function isOther({ format, ownDecoder }: ImageInfo): boolean {
 
 const OTHERS: ReadonlySet<SourceFormat> = new Set(['heic', 'jxl', 'bmp'])
 
-/** Decodes the still of a format that Sharp does not: upright, 8-bit sRGB. */
+/** Decodes the still of a format that Sharp does not decode: in display orientation, 8-bit sRGB. */
 export type DecodeStill = (bytes: Uint8Array, info: ImageInfo) => Promise<RawPicture | Failure>
 
 export interface DecodeOptions {
-  /** From 0; the last one where there are fewer. */
+  /** From 0. The last frame is used when there are fewer. */
   readonly frame: number
-  /** Shrunk to fit where it is larger; decoders of large pictures then do less. */
+  /** A larger image is scaled down to fit; the decoders of large images then do less work. */
   readonly maxSidePixels: number
 }
 
 /**
- * One frame of an image whose header was inspected and checked (with `animated` for any frame but the first):
- * upright, sRGB. Fails with `undecodable`.
+ * Decodes one frame of an image whose header was read and validated (with `animated` for any frame but the
+ * first): in display orientation, in sRGB. Fails with `undecodable`.
  */
 export async function decodePicture(
   bytes: Uint8Array,
@@ -50,7 +50,10 @@ export async function decodePicture(
   return take(openFile(bytes, info, {}), { ...options, enlarges: info.drawing !== undefined })
 }
 
-/** One frame of an animation that Sharp plays, with all that it is drawn upon. Fails with `undecodable`. */
+/**
+ * Decodes one frame of an animation that Sharp supports, composed with the frames before it. Fails with
+ * `undecodable`.
+ */
 export async function decodePaged(
   bytes: Uint8Array,
   info: ImageInfo,
@@ -60,7 +63,7 @@ export async function decodePaged(
   return take(openFile(bytes, info, { page: frame }), { maxSidePixels })
 }
 
-/** The same with the decoders that are not Sharp's, at full size. */
+/** Decodes one frame with the decoders other than Sharp, at full size. */
 export async function decodeFrame(
   bytes: Uint8Array,
   info: ImageInfo,
@@ -78,7 +81,7 @@ export async function decodeFrame(
   return fail('undecodable', `no frame ${frame}`)
 }
 
-/** The picture, no larger than that. Fails with `undecodable`. */
+/** Scales an image down to fit `maxSidePixels`. Fails with `undecodable`. */
 export async function shrink(picture: RawPicture, maxSidePixels: number): Promise<RawPicture | Failure> {
   const { data, width, height, channels } = picture
   if (Math.max(width, height) <= maxSidePixels) return picture
@@ -103,7 +106,7 @@ async function take(
   }
 }
 
-/** What Sharp throws is about the source. */
+/** Converts an exception of Sharp, which is always about the source, to a failure. */
 export function decodingFailure(error: unknown): Failure {
   const message = error instanceof Error ? error.message : String(error)
   return fail('undecodable', message.slice(0, 200))

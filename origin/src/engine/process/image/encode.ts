@@ -1,6 +1,6 @@
 /**
- * The encoder settings of each output format. What they are worth on four photographs, with one thread, against the
- * picture before it is encoded (SSIMULACRA2), as `pnpm bench quality` measures it:
+ * The encoder settings of each output format. Results on four photographs, with one thread, compared with the
+ * image before it is encoded (SSIMULACRA2), as `pnpm bench quality` measures them:
  *
  * | 550 pixels wide          | ms    | kB    | score |
  * | ------------------------ | ----- | ----- | ----- |
@@ -25,34 +25,45 @@ import type { AnimationTiming } from '../pixels/strip.ts'
 export interface EncodeOptions {
   readonly format: ImageFormat
   readonly quality: Quality
-  /** The source's codec was exact: then `lossless` is too. */
+  /** Whether the source's codec is lossless. Only then is `lossless` lossless too. */
   readonly sourceLossless: boolean
-  /** The source was a palette: the only case in which a PNG may be one. */
+  /** Whether the source has a palette. Only then may a PNG have one. */
   readonly sourcePalette: boolean
-  /** A colour was laid below it or around it that the palette of the source need not have. */
+  /**
+   * Whether a background colour was composed below it or around it, which the source's palette need not
+   * contain.
+   */
   readonly isLaid: boolean
-  /** Of the rendition. */
+  /** The number of pixels of the rendition. */
   readonly pixels: number
   readonly hasAlpha: boolean
-  /** Most neighbours differ, as in a photograph, and not in a drawing. */
+  /** Whether most neighbouring pixels differ, as in a photograph and unlike in a drawing. */
   readonly grainy: boolean
-  /** Of an animation whose frames come as bare pixels; otherwise the source's own is kept. */
+  /**
+   * The timing of an animation whose frames are given as raw pixels. Otherwise that of the source is kept.
+   */
   readonly timing?: AnimationTiming
 }
 
 /**
- * Keeping a codec's noise exactly is waste: `lossless` of a lossy source is this quality instead, and JPEG,
- * which has no exact mode, always uses it.
+ * The quality that `lossless` means for a lossy source, because encoding a codec's noise exactly would waste
+ * bytes. JPEG, which has no lossless mode, always uses it.
  */
 const NEAR_LOSSLESS_QUALITY = 95
 
 const WEBP_EFFORT = 2
-/** Effort 2 costs 40 % of the time and 4 % more bytes. */
+/** Compared with effort 4, effort 2 takes 40 % of the time and produces 4 % more bytes. */
 const WEBP_LOSSLESS_EFFORT = 4
 const AVIF_EFFORT = 0
-/** Without patience drawings and edges of alpha are full of specks: 51 for 88 of a sticker, at a quarter more bytes. */
+/**
+ * At effort 0 drawings and alpha edges are full of specks: a sticker scores 51 instead of 88, with a quarter
+ * more bytes.
+ */
 const AVIF_DRAWN_EFFORT = 1
-/** Without filters a drawing is a quarter smaller at level 9 than at 8; with them the last levels cost ten times as much. */
+/**
+ * Without filters a drawing is a quarter smaller at level 9 than at level 8. With filters the last levels
+ * cost ten times as much.
+ */
 const PNG_PLAIN = { compressionLevel: 9 }
 const PNG_GRAINY = { compressionLevel: 6, adaptiveFiltering: true }
 
@@ -65,7 +76,7 @@ export function encode(pipeline: Sharp, options: EncodeOptions): Sharp {
     case 'jpeg':
       return pipeline.jpeg({ quality: level, progressive: true, optimiseCoding: true })
     case 'png':
-      // Never a quality: Sharp would make a palette of it.
+      // No `quality` is set, because Sharp would then write a palette.
       return pipeline.png({
         ...(grainy ? PNG_GRAINY : PNG_PLAIN),
         palette: sourcePalette && quality !== 'lossless',
@@ -87,25 +98,31 @@ export function encode(pipeline: Sharp, options: EncodeOptions): Sharp {
             },
       )
     case 'gif':
-      // Otherwise Sharp paints with the colours of the source alone.
+      // Otherwise Sharp uses only the colours of the source's palette.
       return pipeline.gif({ ...(timing && within16Bits(timing)), reuse: !isLaid })
   }
 }
 
 const MOST_UINT16 = 0xffff
 
-/** As much of it as Sharp takes: a minute for a frame, and more rounds than anybody counts. Other formats hold more of both. */
+/**
+ * Clamps the timing to what Sharp accepts: about a minute per frame, and 65535 repetitions. Other formats
+ * allow more of both.
+ */
 function within16Bits({ loop, delay }: AnimationTiming): AnimationTiming {
   const clamp = (value: number) => Math.min(MOST_UINT16, value)
   return { loop: clamp(loop), ...(delay && { delay: delay.map(clamp) }) }
 }
 
-/** Stickers, emojis, screenshots, drawings. */
+/** Whether it is likely a sticker, an emoji, a screenshot or a drawing. */
 function isDrawn({ hasAlpha, grainy }: EncodeOptions): boolean {
   return hasAlpha || !grainy
 }
 
-/** Red lines of a drawing would blur; of a small photograph chroma costs a fortieth. */
+/**
+ * Whether chroma is kept at full resolution. 4:2:0 would blur the red lines of a drawing. For a small
+ * photograph full chroma adds a fortieth to the bytes.
+ */
 function keepsChroma(options: EncodeOptions): boolean {
   return isDrawn(options) || options.pixels <= SMALL_PIXELS
 }
@@ -113,7 +130,7 @@ function keepsChroma(options: EncodeOptions): boolean {
 const SMALL_PIXELS = 256 * 256
 
 /**
- * The AVIF setting of equal visual quality for a quality on the WebP and JPEG scale (1..100). Piecewise linear
+ * Returns the AVIF quality that looks like a quality on the scale of WebP and JPEG (1..100). Piecewise linear
  * between measured points.
  */
 export function avifQuality(quality: number): number {

@@ -1,9 +1,9 @@
 import type { Quality } from '@media-proxy/shared/request/media-request.ts'
 
-/** Encodes that are made at the most: each takes as long as the rendition itself. */
+/** The largest number of encodes. Each takes as long as the rendition itself. */
 export const MAX_ENCODES = 4
 
-/** What follows an exact encoding that is too large. */
+/** The first quality to try after a lossless encoding that is too large. */
 const BELOW_LOSSLESS = 96
 const LEAST_QUALITY = 1
 
@@ -13,8 +13,8 @@ interface Attempt {
 }
 
 /**
- * The encoding of the largest quality, at most the asked one, that has no more than `maxBytes`, as far as four encodes can
- * find it. Where none of them fits, the smallest.
+ * Encodes at the highest quality, at most the requested one, that fits into `maxBytes`, as far as four
+ * encodes can find it. Returns the smallest encoding when none fits.
  */
 export async function fitBytes(
   encodeAt: (quality: Quality) => Promise<Uint8Array>,
@@ -41,10 +41,10 @@ export async function fitBytes(
 }
 
 /**
- * The quality that is likely to fit just so. Between two that are known bytes are taken for a power of the quality. The
- * exponent below a single one is that of photographs; where it was not enough, there is little to compress, and more is
- * given up at once. Measured on photographs at 400 pixels as JPEG and WebP: 0.92 to 0.98 of the largest quality that fits,
- * and never less than half of it.
+ * Guesses the quality that just fits. Between two known qualities the number of bytes is assumed to be a
+ * power of the quality. Below a single known quality the exponent is the one of photographs. When that guess
+ * was too large, the image compresses badly, and the next guess is much lower. Measured on photographs at 400
+ * pixels as JPEG and WebP: 0.92 to 0.98 of the highest quality that fits, and never less than half of it.
  */
 function guess(below: Attempt | undefined, above: Attempt, maxBytes: number, isSecond: boolean): number {
   const likely =

@@ -1,11 +1,14 @@
 import type { RawPicture } from '../pixels/raw-picture.ts'
 
-/** Rows that are looked at. */
+/** The number of rows that are sampled. */
 const SAMPLED_ROWS = 64
-/** A photograph has a tenth of equal neighbours, a drawing, a screenshot or text nine tenths. */
+/**
+ * About a tenth of the neighbouring pixels of a photograph are equal, and nine tenths of those of a drawing,
+ * a screenshot or text.
+ */
 const GRAINY_BELOW = 0.4
 
-/** Tells whether most pixels differ from their left neighbour. */
+/** Whether most pixels differ from their left neighbour. */
 export function isGrainy({
   data,
   width,

@@ -1,4 +1,4 @@
-/** HEIC stills, which Sharp can measure but not decode: libheif as WebAssembly does that. */
+/** Decodes HEIC stills with libheif as WebAssembly. Sharp can read their size, but cannot decode them. */
 
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -10,13 +10,16 @@ import type { RawPicture } from '../pixels/raw-picture.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 import type { ImageInfo } from './inspect.ts'
 
-/** A coded picture larger than its pixels carries something else, which nobody asked to read. */
+/**
+ * The largest size of a file beyond that of its pixels. A larger file carries data other than the image,
+ * which need not be read.
+ */
 const MAX_PAYLOAD_BYTES = 32 * 1024 * 1024
 const RGBA = 4 as const
 
 /**
- * Decodes a picture whose header was inspected and validated: turned upright, converted from its profile to sRGB.
- * Fails with `undecodable`.
+ * Decodes an image whose header was read and validated: in display orientation, converted from its profile to
+ * sRGB. Fails with `undecodable`.
  */
 export async function decodeHeic(
   bytes: Uint8Array,
@@ -44,12 +47,15 @@ interface DecodedPlane {
   readonly id: unknown
   readonly width: number
   readonly height: number
-  /** Bytes from one row to the next. */
+  /** The bytes from one row to the next. */
   readonly stride: number
   readonly data: Uint8Array
 }
 
-/** RGBA without padding. The stream may be larger than its header says: the limit on the process's memory holds. */
+/**
+ * Decodes the primary image to RGBA without padding. The stream may be larger than its header declares; the
+ * process's memory limit bounds that.
+ */
 async function decodePrimary(bytes: Uint8Array, width: number, height: number): Promise<Uint8Array> {
   const libheif = loadLibheif()
   const context = libheif.heif_context_alloc()
@@ -58,7 +64,7 @@ async function decodePrimary(bytes: Uint8Array, width: number, height: number): 
   if (read.code !== libheif.heif_error_code.heif_error_Ok) throw new Error(String(read.message))
   const handle = libheif.heif_js_context_get_primary_image_handle(context)
   if (!handle || handle.code) throw new Error('no primary picture')
-  // Rotation, mirroring and cropping are applied by the decoder; EXIF orientation repeats them and is ignored.
+  // The decoder applies rotation, mirroring and cropping. EXIF orientation repeats them and is ignored.
   const decoded = await libheif.heif_js_decode_image2(
     handle,
     libheif.heif_colorspace.heif_colorspace_RGB,
@@ -77,7 +83,7 @@ async function decodePrimary(bytes: Uint8Array, width: number, height: number): 
   return pixels
 }
 
-/** A new one for each picture: what a hostile file does to the decoder's memory ends with it. */
+/** Loads a new instance for each image, so that memory that a hostile file corrupts is discarded with it. */
 function loadLibheif(): MainModule {
   const require = createRequire(import.meta.url)
   const create: (options: {
@@ -87,7 +93,7 @@ function loadLibheif(): MainModule {
   }) => MainModule = require('libheif-js/libheif-wasm/libheif.js')
   return create({
     wasmBinary: readFileSync(require.resolve('libheif-js/libheif-wasm/libheif.wasm')),
-    // What the decoder writes for developers is about somebody's file.
+    // The decoder's debug output is about a user's file, so it is discarded.
     print: () => undefined,
     printErr: () => undefined,
   })

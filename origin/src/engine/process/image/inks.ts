@@ -1,6 +1,6 @@
 /**
- * JPEGs of four inks without a profile of them, as browsers show them: paper that each ink darkens by itself. libvips takes
- * a press for them that nobody named, in which cyan is a dull blue.
+ * Decodes CMYK JPEGs without a profile as browsers display them: each ink darkens the paper independently.
+ * libvips would assume a press profile, in which cyan is a dull blue.
  */
 
 import type { Failure } from '@media-proxy/shared/response/failure.ts'
@@ -12,7 +12,7 @@ import { openFile } from './open-file.ts'
 const INKS = 4
 const FULL = 255
 
-/** The picture at its full size. Fails with `undecodable`. */
+/** Decodes the image at its full size. Fails with `undecodable`. */
 export async function decodeInks(bytes: Uint8Array, info: ImageInfo): Promise<RawPicture | Failure> {
   try {
     const { data, info: decoded } = await openFile(bytes, info, { ignoreIcc: true })
@@ -27,7 +27,7 @@ export async function decodeInks(bytes: Uint8Array, info: ImageInfo): Promise<Ra
   }
 }
 
-/** RGB of ink, in place: what paper is left by a colour, and by black. */
+/** Converts CMYK to RGB in place: the light that the paper reflects through an ink and through black. */
 function asLight(inks: Uint8Array): Uint8Array {
   let to = 0
   for (let from = 0; from + INKS <= inks.length; from += INKS, to += 3) {
@@ -37,7 +37,7 @@ function asLight(inks: Uint8Array): Uint8Array {
   return inks.subarray(0, to)
 }
 
-/** Of two shares of 255, as one, rounded without a division. */
+/** Multiplies two fractions of 255, rounded without a division. */
 function product(one: number, other: number): number {
   const scaled = one * other + 128
   return (scaled + (scaled >> 8)) >> 8

@@ -18,49 +18,51 @@ import { isOfBareLuma } from '../formats/tiff/tiff-samples.ts'
 import { isLosslessWebp } from '../formats/webp/webp-lossless.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 
-/** What the header of an image tells. */
+/** The metadata of an image's header. */
 export interface ImageInfo {
   readonly format: SourceFormat
-  /** Pixels of one frame after EXIF orientation. */
+  /** The size of one frame in pixels, after EXIF orientation. */
   readonly width: number
   readonly height: number
   readonly frames: number
-  /** EXIF orientation, 1 where nothing has to be turned. */
+  /** The EXIF orientation; 1 when nothing has to be rotated or mirrored. */
   readonly orientation: number
   readonly hasAlpha: boolean
   readonly palette: boolean
-  /** The source's codec kept every pixel exactly. */
+  /** Whether the source's codec is lossless. */
   readonly lossless: boolean
-  /** More than 8 bits with a colour profile, which takes a step of its own. */
+  /**
+   * Whether it has more than 8 bits per channel and a colour profile, which takes an extra conversion step.
+   */
   readonly deepProfile: boolean
-  /** More than 8 bits with a profile that has to be passed over. */
+  /** Whether it has more than 8 bits per channel and a profile that has to be ignored. */
   readonly uselessProfile?: true
-  /** sRGB or grey, which browsers show right without a profile. */
+  /** Whether it is sRGB or grey, which browsers display correctly without a profile. */
   readonly plainColours: boolean
-  /** Coded in several passes over the whole picture. */
+  /** Whether it is coded in several passes over the whole image (progressive, interlaced). */
   readonly interlaced: boolean
   readonly bands: number
   readonly bytesPerSample: number
   /**
-   * It is not Sharp that decodes it, though it does others of its format: its still is the first frame of a sequence, or it
-   * would come in wrong colours, or it is of inks without a profile that says what they look like, of more
-   * than 8 bits of grey with a profile, or of luma in a TIFF.
+   * The decoder to use instead of Sharp, although Sharp decodes other files of this format. `sequence`: its
+   * still is the first frame of an image sequence. `colours`: Sharp would decode it in wrong colours. `inks`:
+   * CMYK without a profile. `grey`: grey with more than 8 bits and a profile. `luma`: YCbCr in a TIFF.
    */
   readonly ownDecoder?: 'sequence' | 'colours' | 'inks' | 'grey' | 'luma'
-  /** Of an animated PNG: what Sharp decodes is none of its frames. */
+  /** Animated PNG only: whether the default image, which Sharp decodes, is not one of its frames. */
   readonly hidesDefault?: true
-  /** Of a drawing, which has no pixels of its own: its size before it is rounded. */
+  /** The exact size of a drawing before rounding. Undefined for images with pixels. */
   readonly drawing?: Size
 }
 
 export interface InspectOptions {
   readonly limits: MediaLimits
-  /** All frames will be decoded and kept, or only some are looked at. */
+  /** Whether all frames are decoded and kept, or only some are analysed. */
   readonly animated: boolean
 }
 
 /**
- * Reads the header of an image and checks it before anything is decoded. Fails with `undecodable` or
+ * Reads the header of an image and validates it before anything is decoded. Fails with `undecodable`,
  * `too-large-dimensions` or `too-many-frames`.
  */
 export async function inspectImage(
@@ -72,7 +74,7 @@ export async function inspectImage(
   return isFailure(info) ? info : (validateInfo(info, { limits, animated }) ?? info)
 }
 
-/** Reads the header of an image without judging it. Fails with `undecodable`. */
+/** Reads the header of an image without validating it. Fails with `undecodable`. */
 export async function readInfo(bytes: Uint8Array, format: SourceFormat): Promise<ImageInfo | Failure> {
   if (format === 'bmp' || format === 'jxl') return plainInfo(bytes, format)
   if (format === 'svg') return drawingInfo(bytes)
@@ -81,7 +83,7 @@ export async function readInfo(bytes: Uint8Array, format: SourceFormat): Promise
   return infoOf(metadata, format, bytes)
 }
 
-/** Checks what a header declares. Gives `too-large-dimensions`, `too-many-frames` or nothing. */
+/** Validates a header. Returns `too-large-dimensions`, `too-many-frames` or undefined. */
 export function validateInfo(info: ImageInfo, { limits, animated }: InspectOptions): Failure | undefined {
   return validateDeclaredSize({ ...info, decodedFrames: animated ? info.frames : 1 }, limits)
 }
@@ -91,18 +93,18 @@ function plainInfo(bytes: Uint8Array, format: 'bmp' | 'jxl'): ImageInfo | Failur
   if (size === undefined) return fail('undecodable', `no header of ${format}`)
   return {
     ...{ format, ...size, frames: 1, orientation: 1, palette: false, interlaced: false },
-    // Told by the decoded picture.
+    // Known only once the image is decoded.
     hasAlpha: false,
     plainColours: false,
     deepProfile: false,
     lossless: format === 'bmp',
-    // What the decoder makes at the most.
+    // The most that the decoder produces.
     bands: 4,
     bytesPerSample: format === 'bmp' ? 1 : 2,
   }
 }
 
-/** Of a sequence that has no still beside it, or none that libheif opens. */
+/** Returns the header of an image sequence without a still image, or with one that libheif does not open. */
 function sequenceInfo(bytes: Uint8Array, format: SourceFormat): ImageInfo | undefined {
   const sequence = format === 'avif' || format === 'heic' ? readSequence(bytes) : undefined
   if (sequence === undefined || sequence.frames === 0) return undefined
@@ -116,7 +118,10 @@ function sequenceInfo(bytes: Uint8Array, format: SourceFormat): ImageInfo | unde
   }
 }
 
-/** A drawing is not parsed for its size: styling it is as dear as drawing it. */
+/**
+ * Reads the header of a drawing. The drawing is not parsed completely for its size, because applying its
+ * styles costs as much as rendering it.
+ */
 function drawingInfo(bytes: Uint8Array): ImageInfo | Failure {
   const drawing = svgSize(bytes)
   if (drawing === undefined) return fail('undecodable', 'no size of a drawing')
@@ -129,7 +134,7 @@ function drawingInfo(bytes: Uint8Array): ImageInfo | Failure {
   }
 }
 
-/** The header as it stands, whatever is broken behind it. Fails with `undecodable`. */
+/** Reads the header, even if the rest of the file is broken. Fails with `undecodable`. */
 export async function readHeader(bytes: Uint8Array): Promise<Metadata | Failure> {
   try {
     return await sharp(underStillBrand(bytes), { ...UNLIMITED_PIXELS, ...AS_FAR_AS_IT_GOES }).metadata()
@@ -169,7 +174,7 @@ function infoOf(metadata: Metadata, format: SourceFormat, bytes: Uint8Array): Im
     ...(hasUselessProfile(metadata) ? { uselessProfile: true } : {}),
     plainColours: metadata.space === 'srgb' || metadata.space === 'b-w',
     interlaced: metadata.isProgressive,
-    // The canvas of an animated PNG has alpha, whatever its frames have.
+    // The canvas of an animated PNG has alpha, even if its frames do not.
     bands: hidesDefault || (format === 'png' && frames > 1) ? 4 : metadata.channels,
     bytesPerSample: BYTES_PER_SAMPLE[metadata.depth] ?? 8,
     ...(hidesDefault ? { hidesDefault } : {}),
@@ -180,12 +185,15 @@ function infoOf(metadata: Metadata, format: SourceFormat, bytes: Uint8Array): Im
   }
 }
 
-/** Sharp converts grey by a profile where it has 8 bits alone. A PNG comes with no more. */
+/**
+ * Whether it is 16-bit grey with a profile. Sharp applies a profile to grey of 8 bits only. A grey PNG with a
+ * profile is reduced to 8 bits before this (`withToldProfile`).
+ */
 function isDeepGrey({ space, icc }: Metadata): boolean {
   return space === 'grey16' && isProfileOf(icc, space)
 }
 
-/** Of inks, without a profile that says what they look like. */
+/** Whether it is CMYK without a matching profile. */
 function isOfBareInks({ space, icc }: Metadata): boolean {
   return space === 'cmyk' && !isProfileOf(icc, space)
 }
@@ -194,7 +202,10 @@ function hasOtherColours(bytes: Uint8Array, format: SourceFormat): boolean {
   return (format === 'avif' && isBeyondSharp(bytes)) || (format === 'png' && isHdrPng(bytes))
 }
 
-/** libheif counts the images of a collection as pages, and TIFF its pages: neither are frames. */
+/**
+ * Counts the frames. libheif reports the images of a collection as pages, and TIFF has pages too; neither are
+ * frames.
+ */
 function countFrames(metadata: Metadata, format: SourceFormat, bytes: Uint8Array): number {
   if (format === 'gif' || format === 'webp') return metadata.pages ?? 1
   if (format === 'avif') return Math.max(1, readSequence(bytes)?.frames ?? 1)

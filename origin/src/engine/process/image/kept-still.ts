@@ -1,6 +1,7 @@
 /**
- * The pixels of a picture of which several renditions are wanted together. They are decoded for the first of them, and
- * kept for the others: of a photograph as HEIC, decoding is nearly all that a small rendition costs.
+ * Keeps the decoded pixels of an image when several renditions of it are requested together. They are decoded
+ * for the first rendition and kept for the others: for a HEIC photograph, decoding is nearly all of the cost
+ * of a small rendition.
  */
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -11,29 +12,29 @@ import type { ImageInfo } from './inspect.ts'
 import { isReadWhole } from './reading.ts'
 import type { Render } from './render-stages.ts'
 
-/** A decoded picture, or a file of bare pixels. */
+/** A decoded image, or a file of raw pixels. */
 interface Pixels {
   readonly data: Uint8Array
 }
 
 export interface KeptStill {
-  /** Another job will want this picture, or its pixels are there. */
+  /** Whether another job will need this image, or its pixels are kept already. */
   readonly wanted: boolean
   /**
-   * Gives the pixels that are kept; `decode` makes them where there are none. A source's pixels are always of one shape:
-   * it is decoded by one decoder.
+   * Returns the kept pixels, or the result of `decode` when there are none. The pixels of one source always
+   * have the same type, because only one decoder decodes it.
    */
   read<P extends Pixels>(decode: () => Promise<P | Failure>): Promise<P | Failure>
 }
 
 export interface StillKeeper {
-  /** Begins a job: what is kept of another source is given back. */
+  /** Begins a job, and releases the pixels of any other source. */
   begin(source: Sharing): KeptStill
-  /** Gives back what is kept. */
+  /** Releases the kept pixels. */
   forget(): void
 }
 
-/** Twelve megapixels with alpha, sixteen without. */
+/** Twelve megapixels with alpha, or sixteen without. */
 const MOST_KEPT_BYTES = 48 * 1024 * 1024
 
 export function createStillKeeper(): StillKeeper {
@@ -51,7 +52,7 @@ export function createStillKeeper(): StillKeeper {
       return {
         wanted: shared || kept !== undefined,
         async read<P extends Pixels>(decode: () => Promise<P | Failure>) {
-          // Of this source, and so of its shape.
+          // The kept pixels are of this source, so they have its type.
           if (kept !== undefined) return kept.pixels as P
           const pixels = await decode()
           const isKept = shared && !isFailure(pixels) && pixels.data.byteLength <= MOST_KEPT_BYTES
@@ -64,8 +65,8 @@ export function createStillKeeper(): StillKeeper {
 }
 
 /**
- * Bytes that pixels take which Sharp would otherwise read row by row; 0 where they are too many, or where a rendition of
- * them would not be the same as one of the file.
+ * Returns the size of the kept pixels of an image that Sharp would otherwise read row by row. Returns 0 when
+ * they are too large, or when a rendition of them would differ from one of the file.
  */
 export function bytesToKeep(info: ImageInfo, render: Render): number {
   if (info.ownDecoder !== undefined || !isScaledFromAll(info, render)) return 0
@@ -74,9 +75,9 @@ export function bytesToKeep(info: ImageInfo, render: Render): number {
 }
 
 /**
- * Whether Sharp scales a still from all of its pixels, as they are in the file: then it makes no difference where they come
- * from. A turned one is scaled before it is turned; what has a profile, or another depth, before it is converted; a
- * palette is known no more where its pixels are.
+ * Whether Sharp scales a still from all of its pixels as they are stored in the file, so that kept pixels
+ * give the same result. A rotated image is scaled before it is rotated, and one with a profile or another bit
+ * depth is scaled before it is converted. The palette is lost in decoded pixels.
  */
 function isScaledFromAll(info: ImageInfo, render: Render): boolean {
   const { format, orientation, bands, bytesPerSample, hasAlpha, plainColours, palette } = info

@@ -1,6 +1,7 @@
 /**
- * Which pixels of the source become which of the rendition: a part is cut out, scaled by a plan, turned and padded. Pure
- * arithmetic. The plan is that of the picture before it is turned, since the smaller picture is the cheaper one to turn.
+ * Computes which pixels of the source become which pixels of the rendition: a part is cut out, scaled by a
+ * plan, rotated and padded. Contains only arithmetic. The plan is that of the image before it is rotated,
+ * because the smaller image is cheaper to rotate.
  */
 
 import type { Crop, Flip, Pad, Rotation } from '@media-proxy/shared/request/image-operations.ts'
@@ -10,13 +11,13 @@ import type { Size } from '../../../media/size.ts'
 import type { RenderOptions } from '../../render-options.ts'
 import { drawnSize, type Plan, type PlanSource, planOf, swapped } from './plan.ts'
 
-/** In pixels of the upright source. */
+/** An area in pixels of the source in display orientation. */
 export interface Part extends Size {
   readonly left: number
   readonly top: number
 }
 
-/** What is done to every pixel of a scaled picture but its colour: turned clockwise, then mirrored, then padded. */
+/** The changes to a scaled image other than to its colours: rotated clockwise, then mirrored, then padded. */
 export interface Arrangement {
   readonly rotate?: Rotation
   readonly flip?: Flip
@@ -24,12 +25,15 @@ export interface Arrangement {
 }
 
 export interface Layout extends Arrangement {
-  /** The whole source, where it is missing. */
+  /** The whole source when absent. */
   readonly part?: Part
   readonly plan: Plan
 }
 
-/** Lays out what is asked of a source of this size. Fails with `bad-request` where nothing is left by the cut. */
+/**
+ * Returns the layout of the requested operations for a source of this size. Fails with `bad-request` when the
+ * crop leaves nothing.
+ */
 export function layoutOf(
   { geometry, crop, rotate, flip, pad }: Pick<RenderOptions, 'geometry' | 'crop'> & Arrangement,
   source: PlanSource,
@@ -47,19 +51,19 @@ export function layoutOf(
   }
 }
 
-/** The size of the rendition. */
+/** Returns the size of the rendition. */
 export function sizeOf({ plan, rotate, pad }: Pick<Layout, 'plan' | 'rotate' | 'pad'>): Size {
   const { width, height } = isRightAngle(rotate) ? swapped(plan) : plan
   const { top = 0, right = 0, bottom = 0, left = 0 } = pad ?? {}
   return { width: width + left + right, height: height + top + bottom }
 }
 
-/** Tells whether the cut goes by faces, which are to be found first. */
+/** Whether the crop is towards faces, which have to be found first. */
 export function seeksFaces({ plan }: Pick<Layout, 'plan'>): boolean {
   return plan.gravity === 'face'
 }
 
-/** Tells whether a layout leaves every pixel of a source where it is. */
+/** Whether a layout leaves every pixel of a source in place. */
 export function keepsPixels({ part, plan, rotate, flip, pad }: Layout, source: Size): boolean {
   return (
     [part, rotate, flip, pad].every((step) => step === undefined) &&
@@ -68,11 +72,11 @@ export function keepsPixels({ part, plan, rotate, flip, pad }: Layout, source: S
   )
 }
 
-/** The part that a crop names, within a picture. Fails with `bad-request` where it lies outside. */
+/** Returns the area of a crop within an image. Fails with `bad-request` when it lies outside. */
 export function partOf(crop: Crop, { width, height }: Size): Part | Failure {
   const isPixels = crop.unit === 'pixel'
   const [across, down] = isPixels ? [1, 1] : [width / TEN_THOUSAND, height / TEN_THOUSAND]
-  // A share of a small picture is a pixel at least.
+  // A fraction of a small image is at least one pixel.
   const left = Math.min(Math.round(crop.x * across), isPixels ? crop.x : width - 1)
   const top = Math.min(Math.round(crop.y * down), isPixels ? crop.y : height - 1)
   const right = Math.min(width, Math.max(left + 1, Math.round((crop.x + crop.width) * across)))
@@ -84,12 +88,15 @@ export function partOf(crop: Crop, { width, height }: Size): Part | Failure {
 
 const TEN_THOUSAND = 10_000
 
-/** A drawing as a picture, so large that the wanted part of it is no enlargement, with the crop that is meant then. */
+/**
+ * The size at which to rasterise a drawing so that the wanted part is not enlarged, and the crop in pixels of
+ * that size.
+ */
 export interface DrawnWhole extends Size {
   readonly crop: Crop | undefined
 }
 
-/** Fails with `bad-request` where the crop lies outside of the drawing. */
+/** Returns the size and the crop. Fails with `bad-request` when the crop lies outside of the drawing. */
 export function drawnWhole(
   drawing: Size,
   { geometry, crop, rotate }: Pick<RenderOptions, 'geometry' | 'crop'> & Pick<Arrangement, 'rotate'>,
@@ -117,7 +124,10 @@ function scaledCrop({ x, y, width, height }: Crop, scale: number): Crop {
   }
 }
 
-/** The largest plan that a geometry can make of some part of a source: what is cut off is not known yet. */
+/**
+ * Returns the largest plan that a geometry can have for any part of a source, before it is known how much is
+ * trimmed.
+ */
 export function largestPlan(geometry: RenderOptions['geometry'], source: Size): Plan {
   const wanted =
     geometry.kind === 'transformation'
@@ -143,16 +153,19 @@ function sidewaysOf({ drawing, ...size }: PlanSource): PlanSource {
   return { ...swapped(size), ...(drawing && { drawing: swapped(drawing) }) }
 }
 
-/** The plan of the picture that, once turned, is what a plan says. */
+/** Returns the plan of the image before it is rotated, given the plan after that. */
 function beforeTurn(plan: Plan, rotate: Rotation | undefined, flip: Flip | undefined): Plan {
   const size = isRightAngle(rotate) ? swapped(plan) : {}
   return { ...plan, ...size, gravity: gravityBefore(plan.gravity, rotate ?? 0, flip) }
 }
 
-/** Clockwise, a quarter each. */
+/** The sides in clockwise order, a quarter turn each. */
 const SIDES: readonly Gravity[] = ['north', 'east', 'south', 'west']
 
-/** The side that, turned and then mirrored, is the one that is meant; a point of interest stays one. */
+/**
+ * Returns the side that becomes the wanted side once the image is rotated and mirrored. A gravity that is not
+ * a side is returned unchanged.
+ */
 function gravityBefore(gravity: Gravity, degrees: number, flip: Flip | undefined): Gravity {
   const side = SIDES.indexOf(gravity)
   if (side === -1) return gravity

@@ -1,4 +1,4 @@
-/** What is told of how a picture looks: BlurHash, palette, perceptual hash. */
+/** Tests the metadata that describes how an image looks: BlurHash, palette, perceptual hash. */
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { decode, isBlurhashValid } from 'blurhash'
@@ -21,7 +21,7 @@ async function successOf<T>(looked: Promise<T | Failure>): Promise<T> {
   return value
 }
 
-/** A drawing with something at every scale. */
+/** A drawing with detail at every scale. */
 const drawing = (body: string) =>
   sharp(
     Buffer.from(`<svg xmlns="http://www.w3.org/2000/svg" width="320" height="240">${body}</svg>`),
@@ -136,7 +136,7 @@ describe('the palette', () => {
     ] as const
     const bands = shares.map(([fill, x]) => `<rect x="${x}" width="320" height="240" fill="${fill}"/>`)
     const order = ['#101010', '#c83232', '#32c832', '#3232c8', '#f0f0f0']
-    // Scaling mixes neighbours, which a palette may take for part of either.
+    // Scaling mixes neighbouring colours, which the palette may count as either.
     const near = (a: string, b: string) =>
       [1, 3, 5].every(
         (at) =>

@@ -1,6 +1,6 @@
 /**
- * TIFFs of luma and two differences of colour that are neither coarser than it nor inside of JPEG, as Pillow writes them and
- * some scanners: libvips takes the three for red, green and blue.
+ * Decodes YCbCr TIFFs whose chroma is not subsampled and that are not JPEG-compressed, as Pillow and some
+ * scanners write them. libvips would read the three channels as red, green and blue.
  */
 
 import type { Failure } from '@media-proxy/shared/response/failure.ts'
@@ -9,7 +9,7 @@ import { decodingFailure } from './decode.ts'
 import type { ImageInfo } from './inspect.ts'
 import { openFile } from './open-file.ts'
 
-/** The picture at its full size. Fails with `undecodable`. */
+/** Decodes the image at its full size. Fails with `undecodable`. */
 export async function decodeLuma(bytes: Uint8Array, info: ImageInfo): Promise<RawPicture | Failure> {
   try {
     const { data, info: decoded } = await openFile(bytes, info, { ignoreIcc: true })
@@ -26,7 +26,7 @@ export async function decodeLuma(bytes: Uint8Array, info: ImageInfo): Promise<Ra
 
 const ZERO = 128
 
-/** In place, with the usual weights of red, green and blue (TIFF 6.0, section 21). */
+/** Converts YCbCr to RGB in place, with the usual weights of red, green and blue (TIFF 6.0, section 21). */
 function asColours(samples: Uint8Array, channels: 3 | 4): void {
   const pixels = new Uint8ClampedArray(samples.buffer, samples.byteOffset, samples.length)
   for (let at = 0; at + channels <= pixels.length; at += channels) {

@@ -5,7 +5,7 @@ import { AS_FAR_AS_IT_GOES } from '../formats/mend.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 import type { ImageInfo } from './inspect.ts'
 
-/** Opens a file that Sharp reads: upright, on its way to sRGB, as far as it goes. */
+/** Opens a file with Sharp: in display orientation, converted to sRGB, and decoded as far as it is intact. */
 export function openFile(bytes: Uint8Array, info: ImageInfo, options: SharpOptions): Sharp {
   const drawing = info.drawing === undefined ? {} : { density: CSS_DENSITY }
   const opened = sharp(underStillBrand(bytes), {
@@ -17,20 +17,24 @@ export function openFile(bytes: Uint8Array, info: ImageInfo, options: SharpOptio
     ...options,
   })
   const upright = info.orientation === 1 ? opened : opened.autoOrient()
-  // By a profile that is passed over nothing came to where it would be brought back from.
+  // When the profile is ignored, the image is not converted to Display P3 and needs no conversion back to
+  // sRGB.
   return options.ignoreIcc === true ? upright : toScreen(upright, info)
 }
 
-/** Dots an inch, as CSS has them. */
+/** Dots per inch, as defined by CSS. */
 const CSS_DENSITY = 96
 
-/** Tells whether the limits of a format's library can be left out, which refuse what browsers show. */
+/** Whether the limits of the format's library can be lifted. They reject files that browsers display. */
 function isHarmless(bytes: Uint8Array, info: ImageInfo): boolean {
   if (info.drawing !== undefined) return isLargeAndPlain(bytes)
   return info.format === 'jpeg' && hasFewScans(bytes)
 }
 
-/** As many as libvips lets a JPEG go over its picture. Its other limit is one on faults, of which a few end a photograph. */
+/**
+ * The largest number of scans of a JPEG, which is also the limit of libvips. Its other limit is on errors,
+ * and a photograph with a few errors would exceed it.
+ */
 const MAX_SCANS = 100
 const START_OF_SCAN = Buffer.from([0xff, 0xda])
 
@@ -42,10 +46,13 @@ function hasFewScans(jpeg: Uint8Array): boolean {
   return scans <= MAX_SCANS
 }
 
-/** The longest text that libxml reads without being told to. */
+/** The longest text, in bytes, that libxml reads without its option for large documents. */
 const MAX_XML_TEXT_BYTES = 9_000_000
 
-/** A picture inside a drawing may be large; entities, which may become large, are read within limits. */
+/**
+ * Whether a drawing is large and declares no entities. An embedded image may be large; entities, which may
+ * expand to a large text, are read within libxml's limits.
+ */
 function isLargeAndPlain(svg: Uint8Array): boolean {
   const text = Buffer.from(svg.buffer, svg.byteOffset, svg.byteLength)
   return svg.length > MAX_XML_TEXT_BYTES && !text.includes('<!ENTITY')

@@ -1,4 +1,4 @@
-/** What is done to a picture besides scaling it, against arithmetic on its pixels. */
+/** Tests the image operations other than scaling against arithmetic on the pixels. */
 
 import { type ImageOperations, readOperations } from '@media-proxy/shared/request/image-operations.ts'
 import type { Gravity } from '@media-proxy/shared/request/media-request.ts'
@@ -20,7 +20,7 @@ const BLUE: RGB = [0, 0, 220]
 const GREY: RGB = [90, 90, 90]
 const WHITE: RGB = [255, 255, 255]
 
-/** Rows of blocks, each of one colour. */
+/** Creates rows of blocks, each of one colour. */
 function mosaic(rows: readonly (readonly RGB[])[], block: number): RawPicture {
   const height = rows.length * block
   const width = (rows[0]?.length ?? 0) * block
@@ -32,7 +32,7 @@ function mosaic(rows: readonly (readonly RGB[])[], block: number): RawPicture {
   return { data, width, height, channels: 3 }
 }
 
-/** As the URL reads them. */
+/** Parses operations from a query, as the URL parser does. */
 const operationsOf = (query: string): ImageOperations =>
   readOperations((name, parse) => {
     const value = new URLSearchParams(query).get(name)
@@ -67,7 +67,7 @@ async function render(
   return { width, height, at }
 }
 
-/** What the centres of the blocks show. */
+/** Returns the colours at the centres of the blocks. */
 const blocksOf = ({ width, height, at }: Awaited<ReturnType<typeof render>>, block: number) =>
   Array.from({ length: height / block }, (_, row) =>
     Array.from({ length: width / block }, (_, column) =>
@@ -81,7 +81,7 @@ const clockwise = (rows: Rows): Rows =>
   (rows[0] ?? []).map((_, column) => rows.map((row) => row[column] ?? GREY).reverse())
 const mirrored = (rows: Rows): Rows => rows.map((row) => row.toReversed())
 
-/** Turned clockwise, then mirrored: by the words of the contract. */
+/** Rotated clockwise, then mirrored, as the contract defines it. */
 function turned(rows: Rows, rotate: number, flip: string): Rows {
   let result = rows
   for (let angle = 0; angle < rotate; angle += 90) result = clockwise(result)
@@ -116,7 +116,7 @@ describe('a turn', () => {
   )('by $rotate and across "$flip" leaves $gravity where it is', async ({ gravity, ...turn }) => {
     const whole = turned(rows, turn.rotate, turn.flip)
     const [across, down] = [whole[0]?.length ?? 0, whole.length]
-    // One block is cut off, at the side that the gravity is not at.
+    // One block is cut off, at the side opposite to the gravity.
     const isVertical = gravity === 'north' || gravity === 'south'
     const kept = isVertical
       ? whole.slice(gravity === 'south' ? 1 : 0, gravity === 'south' ? undefined : -1)
@@ -177,7 +177,7 @@ describe('a trim', () => {
     for (let at = 0; at < width * width; at += 1) {
       const [x, y] = [at % width, Math.floor(at / width)]
       const inside = x >= 7 && x < 20 && y >= 3 && y < 28
-      // Nothing shows of the colours around.
+      // The colours outside are invisible.
       data.set(inside ? [...RED, 255] : [at % 256, (at * 7) % 256, 0, at % 11], at * 4)
     }
     const shown = await render({ data, width, height: width, channels: 4 }, 'trim=true')
@@ -267,7 +267,7 @@ describe('a background', () => {
 })
 
 describe('a limit of bytes', () => {
-  /** An encoder of which every quality costs so many bytes. */
+  /** An encoder whose output size depends only on the quality. */
   const encoder = (bytesOf: (quality: number) => number) => {
     const qualities: (number | 'lossless')[] = []
     return {
@@ -279,7 +279,7 @@ describe('a limit of bytes', () => {
       },
     }
   }
-  /** Bytes of a photograph at qualities of 1, 20, 40 and 80. */
+  /** The bytes of a photograph at qualities 1, 20, 40 and 80, interpolated linearly. */
   const along = (bytes: readonly [number, number, number, number]) => (quality: number) => {
     const at = [1, 20, 40, 80]
     const next = Math.max(

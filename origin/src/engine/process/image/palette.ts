@@ -6,18 +6,21 @@ import { openRaw } from './render-stages.ts'
 import { smallOf } from './small-picture.ts'
 
 const COLOURS = 5
-/** As many are told apart first, so that a small part of a colour of its own is not mixed with a large one. */
+/**
+ * The number of colours that are distinguished first, so that a small area of a distinct colour is not mixed
+ * with a large one.
+ */
 const REDUCED_COLOURS = 16
-/** Colours nearer to each other than this, of 441 from black to white, count as one. */
+/** Colours closer to each other than this count as one. The distance from black to white is 441. */
 const ALIKE = 48
 const MAX_SIDE_PIXELS = 112
-/** Below it a pixel is more of what lies behind it. */
+/** A pixel with less alpha than this shows more of what is behind it. */
 const SEEN_ALPHA = 128
 
 /**
- * The five colours that stand for a picture, as `#rrggbb`, the most frequent first; fewer where it has fewer. libvips
- * reduces it to sixteen, and those that are alike are counted together. Undefined for what is transparent all over. Fails
- * with `undecodable`.
+ * Returns the five most representative colours of an image as `#rrggbb`, the most frequent first; fewer if it
+ * has fewer. libvips reduces the image to sixteen colours, and similar ones are counted together. Undefined
+ * when the image is entirely transparent. Fails with `undecodable`.
  */
 export async function paletteOf(picture: RawPicture): Promise<readonly string[] | Failure | undefined> {
   const small = await smallOf(picture, { maxSidePixels: MAX_SIDE_PIXELS })
@@ -34,7 +37,7 @@ export async function paletteOf(picture: RawPicture): Promise<readonly string[] 
   }
 }
 
-/** RGB of what is not transparent, in one row. */
+/** Returns the RGB of all pixels that are not transparent, in one row. */
 function seenPixels(rgba: Uint8Array): Uint8Array {
   const rgb = new Uint8Array((rgba.length / 4) * 3)
   let end = 0
@@ -65,7 +68,7 @@ function byWeight(rgb: Uint8Array): readonly string[] {
   return heaviest.slice(0, COLOURS).map(([name]) => `#${name}`)
 }
 
-/** Equal ones by their names, so that the same picture has the same palette everywhere. */
+/** Sorts by weight. Equal weights are sorted by name, so that the same image always has the same palette. */
 function heaviestFirst(
   weights: readonly (readonly [string, number])[],
 ): readonly (readonly [string, number])[] {

@@ -2,15 +2,17 @@ import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts
 import type { RawPicture } from '../pixels/raw-picture.ts'
 import { smallOf } from './small-picture.ts'
 
-/** The picture is looked at in so many pixels a side, and so many of its lowest frequencies a side are kept. */
+/** The image is scaled to `SIDE` pixels per side, and the lowest `KEPT` frequencies per side are kept. */
 const SIDE = 32
 const KEPT = 8
 
 /**
- * The perceptual hash of a picture on white: 64 bits as 16 hexadecimal digits, of which few differ between pictures that
- * look alike. Grey, 32 by 32, discrete cosine transform; each of the lowest 8 by 8 frequencies gives a one where it is
- * above their median, row by row. That is pHash as C. Zauner describes it ("Implementation and benchmarking of perceptual
- * image hash functions", 2010, section 3.2.1), with the bits of `phash` of Python's ImageHash. Fails with `undecodable`.
+ * Computes the perceptual hash of an image on white: 64 bits as 16 hexadecimal digits, few of which differ
+ * between images that look alike. The image is converted to grey, scaled to 32 by 32 pixels, and transformed
+ * by a discrete cosine transform. Each of the lowest 8 by 8 frequencies gives a one if it is above their
+ * median, row by row. This is pHash as described by C. Zauner ("Implementation and benchmarking of perceptual
+ * image hash functions", 2010, section 3.2.1), with the bits of `phash` of Python's ImageHash. Fails with
+ * `undecodable`.
  */
 export async function perceptualHashOf(picture: RawPicture): Promise<string | Failure> {
   const small = await smallOf(picture, { squarePixels: SIDE, background: 'white' })
@@ -25,22 +27,23 @@ export async function perceptualHashOf(picture: RawPicture): Promise<string | Fa
     .padStart((KEPT * KEPT) / 4, '0')
 }
 
-/** ITU-R BT.601, as most that compute this hash do. */
+/** The weights of ITU-R BT.601, which most implementations of this hash use. */
 function luma(rgba: Uint8Array, at: number): number {
   const [red = 0, green = 0, blue = 0] = rgba.subarray(at * 4, at * 4 + 3)
   return 0.299 * red + 0.587 * green + 0.114 * blue
 }
 
 /**
- * Seven times what a frequency deviates by because levels are whole. Of plain and symmetric pictures most frequencies are
- * nought: without this each of them would be above their median or not by chance, and the same square as JPEG, or half as
- * large, would differ in fourteen bits instead of four.
+ * The step to which frequencies are rounded: seven times the deviation of a frequency that the rounding of
+ * grey levels causes. Most frequencies of plain and symmetric images are zero. Without this step, chance
+ * would decide which of them are above the median, and the same square as a JPEG, or at half its size, would
+ * differ in fourteen bits instead of four.
  */
 const NOISE = 32
 
-/** The part of a DCT-II that is kept, without the factors that are the same for all. */
+/** Computes the kept part of a DCT-II, without the factors that are the same for all frequencies. */
 function lowFrequencies(grey: Float64Array): Float64Array {
-  // Rows first: what is kept of them, then columns.
+  // Rows first, keeping the low frequencies, then columns.
   const rows = new Float64Array(SIDE * KEPT)
   for (let y = 0; y < SIDE; y += 1)
     for (let u = 0; u < KEPT; u += 1) {

@@ -22,7 +22,9 @@ async function hashOf(source: RawPicture): Promise<Uint8Array> {
   return Buffer.from(placeholder, 'base64')
 }
 
-/** How far the average colour is from red, 0..255; a hash has six bits a channel. */
+/**
+ * The largest channel difference between the average colour and red, 0..255. A hash has six bits per channel.
+ */
 function distanceFromRed(hash: Uint8Array): number {
   const { r, g, b } = thumbHashToAverageRGBA(hash)
   return Math.max(...[r * 255 - RED.r, g * 255 - RED.g, b * 255 - RED.b].map(Math.abs))

@@ -3,12 +3,12 @@ import { rgbaToThumbHash } from 'thumbhash'
 import type { RawPicture } from '../pixels/raw-picture.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 
-/** ThumbHash takes no more, and has no use for it. */
+/** ThumbHash accepts at most this side, and larger images would not improve it. */
 const MAX_SIDE_PIXELS = 100
 
 /**
- * The placeholder that stands for a picture while it loads: its ThumbHash (https://evanw.github.io/thumbhash/)
- * in standard base64, alpha respected. Fails with `undecodable`.
+ * Returns the placeholder that is shown while an image loads: its ThumbHash
+ * (https://evanw.github.io/thumbhash/) in standard base64, with alpha. Fails with `undecodable`.
  */
 export async function placeholderOf(picture: RawPicture): Promise<string | Failure> {
   const { width, height, channels } = picture

@@ -1,20 +1,20 @@
 /**
- * The geometry of a rendition: pure arithmetic over the source's size, always after EXIF orientation, never
- * enlarging (contract, section 3). A derived side is max(1, round(x)).
+ * Computes the geometry of a rendition from the source's size after EXIF orientation. A rendition is never
+ * larger than its source (contract, section 3). A derived side is max(1, round(x)).
  */
 
 import type { AssetRoute, Fit, Gravity } from '@media-proxy/shared/request/media-request.ts'
 import type { Size } from '../../../media/size.ts'
 import type { Geometry } from '../../render-options.ts'
 
-/** How the source becomes the rendition. `width` and `height` are the rendition's. */
+/** How the source is scaled to the rendition. `width` and `height` are those of the rendition. */
 export interface Plan extends Size {
-  /** `exact` scales to the very size, `cover` cuts what stands over, `contain` pads what is missing. */
+  /** `exact` scales to the exact size, `cover` crops the excess, `contain` pads the missing area. */
   readonly mode: 'exact' | 'cover' | 'contain'
   readonly gravity: Gravity
 }
 
-/** The plan that a geometry makes of a source of this size. */
+/** Returns the plan of a geometry for a source of this size. */
 export function planOf(geometry: Geometry, { width, height, drawing }: PlanSource): Plan {
   const source = drawing === undefined ? { width, height } : drawnSize(drawing, geometry)
   return geometry.kind === 'asset'
@@ -23,11 +23,11 @@ export function planOf(geometry: Geometry, { width, height, drawing }: PlanSourc
 }
 
 export interface PlanSource extends Size {
-  /** Of what has no pixels of its own, and is drawn as large as it is wanted. */
+  /** The size of a drawing, which has no pixels and is rasterised at the wanted size. */
   readonly drawing?: Size
 }
 
-/** A drawing so large that what is wanted of it is no enlargement. */
+/** Returns the size at which a drawing is rasterised so that the wanted size is no enlargement. */
 export function drawnSize(drawing: Size, geometry: Geometry): Size {
   const wanted =
     geometry.kind === 'transformation'
@@ -37,7 +37,7 @@ export function drawnSize(drawing: Size, geometry: Geometry): Size {
   return { width: drawing.width * scale, height: drawing.height * scale }
 }
 
-/** The plan of an asset: `size` bounds the width; a sticker is padded to a box. */
+/** Returns the plan of an asset. `size` bounds the width; a sticker is padded to a square. */
 export function planAsset(route: AssetRoute, source: Size, size: number): Plan {
   return route === 'stickers'
     ? planBox(source, { width: size, height: size }, 'contain', 'centre')
@@ -51,7 +51,7 @@ export interface WantedSize {
   readonly gravity: Gravity
 }
 
-/** The plan of an attachment or of external media. */
+/** Returns the plan of an attachment or of external media. */
 export function planTransformation(source: Size, { width, height, fit, gravity }: WantedSize): Plan {
   if (width !== undefined && height !== undefined) return planBox(source, { width, height }, fit, gravity)
   if (width !== undefined) return exact(scaleToWidth(source, width))
@@ -59,7 +59,7 @@ export function planTransformation(source: Size, { width, height, fit, gravity }
   return exact(wholePixels(source))
 }
 
-/** Tells whether a plan leaves every pixel where it is. */
+/** Whether a plan leaves every pixel in place. */
 export function keepsSize(plan: Plan, source: Size): boolean {
   return plan.width === source.width && plan.height === source.height
 }
@@ -70,7 +70,7 @@ function planBox(source: Size, wanted: Size, fit: Fit, gravity: Gravity): Plan {
     height: side(Math.min(wanted.height, source.height)),
   }
   const inside = scaleInside(source, box)
-  // Nothing to cut or to pad where the aspect ratios agree.
+  // There is nothing to crop or pad when the aspect ratios agree.
   if (fit === 'inside' || (inside.width === box.width && inside.height === box.height)) return exact(inside)
   return { ...box, mode: fit, gravity }
 }
@@ -98,13 +98,16 @@ function side(pixels: number): number {
   return Math.max(1, Math.round(pixels))
 }
 
-/** A size no side of which is longer, in parts of pixels, at least one. */
+/**
+ * Returns the size scaled down to sides of at most `maxSidePixels` and at least one pixel. The sides are not
+ * rounded.
+ */
 export function sizeWithin({ width, height }: Size, maxSidePixels: number): Size {
   const scale = Math.min(1, maxSidePixels / Math.max(width, height))
   return { width: Math.max(1, width * scale), height: Math.max(1, height * scale) }
 }
 
-/** The sides of what is turned by a right angle. */
+/** Returns the size of an image that is rotated by a right angle. */
 export function swapped({ width, height }: Size): Size {
   return { width: height, height: width }
 }

@@ -1,16 +1,16 @@
 /**
- * How far an animation is gone through for a few of its frames. Each is drawn upon those before it, so the last of a
- * thousand costs a thousand; and what an animation is does not depend on how many of its frames anybody looks at, so
- * none is refused for it.
+ * Bounds how much of an animation is decoded for a few of its frames. Each frame is composed on those before
+ * it, so the last of a thousand frames costs a thousand decodes. The metadata of an animation does not depend
+ * on how many of its frames are analysed, so no animation is rejected for this cost.
  */
 
 import type { MediaLimits } from '../../../media/limits.ts'
 import type { ImageInfo } from './inspect.ts'
 
-/** So many times the bytes that a source may decode to are decoded for single frames, one after the other. */
+/** Single frames may together decode to this multiple of the bytes that a source may decode to. */
 const PASSES = 4
 
-/** Frames that are decoded at the most, those before the wanted ones included. */
+/** Returns the largest number of frames to decode, including those before the wanted ones. */
 export function affordableDecodes(
   { width, height, bands, bytesPerSample }: Pick<ImageInfo, 'width' | 'height' | 'bands' | 'bytesPerSample'>,
   { decodedBytes }: Pick<MediaLimits, 'decodedBytes'>,
@@ -19,8 +19,9 @@ export function affordableDecodes(
 }
 
 /**
- * Which of the wanted frames, in their order, are decoded: all, or every other one, until they can be afforded; at the
- * worst the farthest that can. Each is reached from the first one anew.
+ * Returns which of the wanted frames to decode, in their order: all of them, or every other one repeatedly
+ * until their cost is affordable; at worst the farthest affordable frame. Each is decoded again from the
+ * first frame.
  */
 export function reachableFrames(wanted: readonly number[], decodes: number): readonly number[] {
   let left = wanted
@@ -28,7 +29,7 @@ export function reachableFrames(wanted: readonly number[], decodes: number): rea
   return decodesOf(left) <= decodes ? left : [decodes - 1]
 }
 
-/** Frames that are decoded for these, each reached from the first one anew. */
+/** Returns the number of frames that are decoded for the given ones, each from the first frame. */
 export function decodesOf(frames: readonly number[]): number {
   return frames.reduce((sum, frame) => sum + frame + 1, 0)
 }

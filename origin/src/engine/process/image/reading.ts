@@ -1,13 +1,14 @@
 /**
- * How coarsely a JPEG or a WebP is decoded that becomes smaller. The codec of JPEG can halve both sides one to three times
- * on the way, at a fraction of the time, and of the sharpness: it leaves out frequencies block by block, and keeps the
- * chroma as coarse as it was stored. On four photographs (SSIMULACRA2 against the whole picture, reduced): 67 so, 72 read
- * at full size.
+ * Selects how far a JPEG or a WebP is scaled down while it is decoded. The JPEG codec can halve both sides
+ * one to three times, in a fraction of the time. It loses sharpness, because it drops frequencies block by
+ * block and keeps the chroma at its stored resolution. On four photographs the score (SSIMULACRA2 against the
+ * whole image, scaled down) is 67 with this, and 72 when decoded at full size.
  *
- * That of WebP can scale to any size, and has no filter for it: photographs lose up to a sixth of their contrast between
- * neighbours, and what is fine has patterns that are not there. Three photographs of 512 pixels and rings, to 128 (PSNR
- * against a good filter, time): 38 to 46 and 24 dB in 8 ms so, exact in 14, 49 to 55 and 52 dB in 10 where the codec goes
- * halves the sides and a good filter does the rest.
+ * The WebP codec can scale to any size, but without a filter: photographs lose up to a sixth of the contrast
+ * between neighbouring pixels, and fine detail shows aliasing patterns. Three photographs of 512 pixels, and
+ * a pattern of rings, scaled to 128 (PSNR against a good filter, time): by the codec alone 38 to 46 dB, and
+ * 24 dB, in 8 ms; by a good filter alone exact, in 14 ms; with both, when the codec halves the sides and a
+ * good filter does the rest, 49 to 55 dB, and 52 dB, in 10 ms.
  */
 
 import type { ResizeOptions, Sharp } from 'sharp'
@@ -16,19 +17,19 @@ import type { ImageInfo } from './inspect.ts'
 import type { Plan } from './plan.ts'
 import type { Render } from './render-stages.ts'
 
-/** Beyond this many pixels of the source the time counts for more: 7 ms a megapixel. */
+/** Above this number of source pixels, the time matters more than the sharpness: 7 ms per megapixel. */
 const FULL_READ_PIXELS = 8_000_000
 
-/** Has a JPEG read at full size, where that is worth its time. */
+/** Decodes a JPEG at full size where that is worth its time. */
 export function readFully(pipeline: Sharp, info: ImageInfo, render: Render): Sharp {
-  // Sharp reads coarsely only what it may leave in the colours it is in: with a colour space for its work it does not. In
-  // another space than sRGB that would change the colours.
+  // Sharp scales while decoding only if no colour space is set for the pipeline, so setting one prevents it.
+  // Setting one for an image in another space than sRGB would change its colours.
   return reads(info, render) === 'fully' ? pipeline.pipelineColourspace('srgb') : pipeline
 }
 
 /**
- * The scaling of what is read: as coarsely as it can be, or so that at least half of a JPEG, or all of a WebP, is left to a
- * good filter.
+ * Returns the options of the resize stage: scaling as far as the codec can, or leaving at least a factor of
+ * two of a JPEG, or all of a WebP, to a good filter.
  */
 export function readingOptions(
   info: Pick<ImageInfo, 'width' | 'height'> & Partial<ImageInfo>,
@@ -38,7 +39,7 @@ export function readingOptions(
   return isFine ? { fastShrinkOnLoad: false } : {}
 }
 
-/** Tells whether a WebP is held at full size, however small it becomes. */
+/** Whether a WebP is decoded at full size, however small its rendition is. */
 export function isWholeWebp(
   { format, width, height }: Pick<ImageInfo, 'width' | 'height'> & Partial<ImageInfo>,
   { fast }: Pick<Render, 'fast'>,
@@ -46,13 +47,14 @@ export function isWholeWebp(
   return format === 'webp' && fast !== true && width * height <= WHOLE_WEBP_PIXELS
 }
 
-/** Beyond it a frame takes a hundred megabytes. */
+/** A frame with more pixels takes a hundred megabytes. */
 const WHOLE_WEBP_PIXELS = 16_000_000
 
 /**
- * The size to which the codec scales a WebP before a good filter does: a half, a third and so on of the source, and at least
- * twice what is wanted. In between its pixels would be of different weight. Undefined where it does not: of what is
- * transparent it would mix the colours in, and of a part or of what is turned it knows nothing.
+ * Returns the size to which the codec scales a WebP before a good filter scales it further: a half, a third
+ * and so on of the source, and at least twice the wanted size. At sizes in between, source pixels would have
+ * unequal weights. Undefined when the codec does not scale: it would mix in the colours of transparent
+ * pixels, and it cannot scale a part or a rotated image.
  */
 export function coarseSize(
   { format, width, height, hasAlpha, frames, orientation }: ImageInfo,
@@ -75,7 +77,7 @@ function reads(
   return halves({ width, height }, plan) ? 'fully' : 'coarsely'
 }
 
-/** Whether the codec could do anything at all. */
+/** Whether the codec could halve the image at all. */
 function halves(
   { width, height }: Pick<ImageInfo, 'width' | 'height'>,
   plan: Pick<Plan, 'width' | 'height'>,
@@ -83,7 +85,9 @@ function halves(
   return Math.min(width / plan.width, height / plan.height) >= 2
 }
 
-/** Whether every pixel of a JPEG is read: all at once, or of a part, or since there is nothing for its codec to halve. */
+/**
+ * Whether every pixel of a JPEG is decoded: at full size, for a part, or because its codec cannot halve it.
+ */
 export function isReadWhole(info: ImageInfo, render: Render): boolean {
   if (render.part !== undefined || reads(info, render) === 'fully') return true
   const { plan, fast } = render

@@ -1,4 +1,4 @@
-/** Animations: all frames by one plan, with their timing. */
+/** Renders animations: all frames with one plan, and their timing. */
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { OutputInfo, Sharp } from 'sharp'
@@ -31,14 +31,14 @@ import {
 import { thinFrames } from './thin-frames.ts'
 import { playTurned } from './turned-animation.ts'
 
-/** What another decoder plays, frame by frame. */
+/** Frames that a decoder other than Sharp returns one by one. */
 export interface Played {
   readonly frames: Iterable<RawPicture> | AsyncIterable<RawPicture | Failure>
   readonly count: number
   readonly timing: AnimationTiming
 }
 
-/** Fails with `undecodable` where a frame is broken. */
+/** Renders an animation. Fails with `undecodable` when a frame is broken. */
 export async function renderAnimation(
   bytes: Uint8Array,
   info: ImageInfo,
@@ -56,7 +56,10 @@ export async function renderAnimation(
   }
 }
 
-/** The frames of an animation, scaled and blurred, with their timing. Fails with `undecodable` where one is broken. */
+/**
+ * Returns the frames of an animation, scaled and filtered, with their timing. Fails with `undecodable` when
+ * one is broken.
+ */
 export async function animationStrip(
   bytes: Uint8Array,
   info: ImageInfo,
@@ -73,7 +76,7 @@ export async function animationStrip(
   }
 }
 
-/** The same for what Sharp shows only the first frame of. */
+/** Returns the scaled and filtered frames of an animation of which Sharp decodes only the first frame. */
 export async function playedStrip(played: Played, info: ImageInfo, render: Render): Promise<Strip | Failure> {
   try {
     const strip = await scalePlayed(played, info, render)
@@ -83,7 +86,7 @@ export async function playedStrip(played: Played, info: ImageInfo, render: Rende
   }
 }
 
-/** The same, encoded. */
+/** Encodes the frames that another decoder returns. */
 export async function renderPlayed(
   played: Played,
   info: SourceImageInfo,
@@ -97,7 +100,7 @@ export async function renderPlayed(
   }
 }
 
-/** What Sharp does not play: undefined where it does. */
+/** Returns the frames of an animation that Sharp does not decode. Undefined when it does. */
 async function playedOf(
   bytes: Uint8Array,
   info: ImageInfo,
@@ -119,7 +122,7 @@ async function encodeFrames(
   return render.format === 'png' ? encodeApng(strip) : encodeStrip(strip, info, render)
 }
 
-/** All frames of a file that Sharp plays. */
+/** Scales all frames of a file that Sharp decodes. */
 async function scaleFrames(bytes: Uint8Array, info: ImageInfo, render: Render): Promise<Sharp> {
   const opened = inItsColours(openFile(bytes, info, { pages: -1 }), info, render)
   if (!seeksInterest(render)) return scale(opened, info, render)
@@ -127,7 +130,7 @@ async function scaleFrames(bytes: Uint8Array, info: ImageInfo, render: Render): 
   return crop(opened)
 }
 
-/** Each frame is drawn, scaled and laid below the others. */
+/** Scales each frame and stacks them in one strip. */
 async function scalePlayed(
   { frames, count, timing }: Played,
   info: SourceImageInfo,
@@ -140,7 +143,7 @@ async function scalePlayed(
   let at = 0
   for await (const shown of frames) {
     if (isFailure(shown)) {
-      // Cut off, or broken from here on: what came before is what plays.
+      // The file is truncated or broken from here on, so the frames before are the animation.
       if (at === 0 || shown.code !== 'undecodable') return shown
       break
     }
@@ -156,7 +159,10 @@ function seeksInterest({ plan }: Render): boolean {
   return plan.mode === 'cover' && (plan.gravity === 'attention' || plan.gravity === 'entropy')
 }
 
-/** The point of interest of the first frame serves for all, or the picture would jump from frame to frame. */
+/**
+ * Returns the crop of all frames. The point of interest of the first frame is used for all of them, because
+ * otherwise the image would jump from frame to frame.
+ */
 async function cropOf(
   first: Sharp,
   info: SourceImageInfo,
@@ -167,7 +173,7 @@ async function cropOf(
   const { info: found }: { info: OutputInfo } = await scale(first, info, render)
     .raw()
     .toBuffer({ resolveWithObject: true })
-  // What is cut has the plan's size, so only the source tells how large the whole was then.
+  // The output has the size of the plan, so the size before the crop is computed from the source.
   const scaleFactor = Math.max(plan.width / whole.width, plan.height / whole.height)
   const width = Math.max(plan.width, Math.round(whole.width * scaleFactor))
   const height = Math.max(plan.height, Math.round(whole.height * scaleFactor))
@@ -195,7 +201,7 @@ async function stripOf(pipeline: Sharp, bytes: Uint8Array): Promise<Strip> {
   return { data, width: info.width, height: info.pageHeight ?? info.height, timing }
 }
 
-/** Tells whether something is done to an animation that needs its frames one by one, or as bare pixels. */
+/** Whether a stage needs the frames of an animation one by one, or as raw pixels. */
 function takesFrames(render: Render): boolean {
   return isFinished(render) || render.maxBytes !== undefined || render.fps !== undefined
 }
@@ -204,10 +210,13 @@ function isFinished(render: Render): boolean {
   return isArranged(render) || isFiltered(render)
 }
 
-/** Frames lie below each other in one tall picture: blurred together, each would bleed into the next. */
+/**
+ * Filters and arranges each frame. Frames are stacked in one tall image, so blurred together each would bleed
+ * into the next.
+ */
 async function finishFrames(whole: Strip, info: SourceImageInfo, render: Render): Promise<Strip> {
   const strip = thinFrames(whole, render.fps)
-  // The writer of animated PNGs has no background.
+  // The encoder of animated PNGs does not support a background.
   const isLaid = render.format === 'png' && render.background !== undefined
   if (!isFinished(render) && !isLaid) return strip
   const { width, height } = sizeOf(render)

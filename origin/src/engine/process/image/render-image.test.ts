@@ -10,7 +10,7 @@ const render = (format: Render['format'], width: number, height: number): Render
   animated: false,
 })
 
-/** Left half red, right half blue with the given alpha. */
+/** Left half red, right half blue, with the given alpha. */
 function halves(width: number, height: number, channels: 3 | 4, alpha = 255): Uint8Array {
   const data = new Uint8Array(width * height * channels)
   for (let at = 0; at < width * height; at += 1) {

@@ -31,9 +31,9 @@ export { type Played, renderPlayed } from './render-animation.ts'
 export type { Render } from './render-stages.ts'
 
 /**
- * Renders an image: decode, turn upright, cut, scale, turn, pad, blur, convert to sRGB, encode without metadata. An animation
- * with a broken frame is rendered once more as a still. The pixels of a still are those that are kept, where they are.
- * Fails with `undecodable`.
+ * Renders an image: decodes, orients, crops, scales, rotates, pads, blurs, converts to sRGB, and encodes
+ * without metadata. An animation with a broken frame is rendered again as a still. A still uses the kept
+ * pixels when there are any. Fails with `undecodable`.
  */
 export async function renderImage(
   bytes: Uint8Array,
@@ -42,7 +42,7 @@ export async function renderImage(
   decodeStill: DecodeStill,
   kept?: KeptStill,
 ): Promise<Uint8Array | Failure> {
-  // The frames of an AVIF are not Sharp's to decode: they come by `renderPlayed`.
+  // Sharp does not decode the frames of an AVIF; `renderPlayed` renders them.
   if (!keepsAnimation(info, render) || info.format === 'avif')
     return renderStill(bytes, info, render, decodeStill, kept)
   const animated = await renderAnimation(bytes, info, render)
@@ -51,8 +51,8 @@ export async function renderImage(
 }
 
 /**
- * Renders pixels that another decoder took from a source (a video, HEIC) by the same plan: scale, blur, encode.
- * `source` tells what its codec was. Fails with `undecodable`.
+ * Renders pixels that another decoder returned (a video frame, HEIC) with the same plan: scale, blur, encode.
+ * `source` describes the codec of the source. Fails with `undecodable`.
  */
 export function renderRaw(
   picture: RawPicture,
@@ -64,7 +64,10 @@ export function renderRaw(
   return finish(openRaw(picture), { width, height, hasAlpha: channels === 4, palette, lossless }, render)
 }
 
-/** Everything behind the decoder of a still. `inside` is meant for its colours until it is bare pixels. */
+/**
+ * Runs all stages after the decoder of a still. `inside` is the render that is used until the image is raw
+ * pixels in sRGB.
+ */
 async function finish(
   opened: Sharp,
   info: SourceImageInfo,
@@ -72,7 +75,7 @@ async function finish(
   inside: Render = render,
 ): Promise<Uint8Array | Failure> {
   const scaled = scale(opened, info, inside)
-  // What is mixed with a background is mixed in sRGB, as browsers do.
+  // Backgrounds are blended in sRGB, as browsers do.
   if (!isHeld(render) && inside === render) return run(filter(scaled, render), info, render)
   const pixels = await pixelsOf(scaled)
   if (isFailure(pixels)) return pixels
@@ -83,14 +86,14 @@ async function finish(
   return isFailure(padded) ? padded : run(filter(openRaw(padded), render), info, render)
 }
 
-/** Tells whether a file of this format can be an animation that is kept; a PNG is one as APNG. */
+/** Whether a rendition in this format can keep an animation; PNG can, as APNG. */
 function holdsAnimation(format: ImageFormat): boolean {
   return ENCODED_ANIMATIONS.has(format)
 }
 
 const ENCODED_ANIMATIONS: ReadonlySet<ImageFormat> = new Set(['gif', 'webp', 'png', 'avif'])
 
-/** Tells whether the rendition will have more than one frame. */
+/** Whether the rendition will have more than one frame. */
 export function keepsAnimation(info: ImageInfo, render: Pick<Render, 'animated' | 'format'>): boolean {
   return render.animated && info.frames > 1 && holdsAnimation(render.format)
 }
@@ -99,7 +102,7 @@ function openStill(bytes: Uint8Array, info: ImageInfo, render: Render): Sharp {
   return inItsColours(readFully(openFile(bytes, info, { pages: 1 }), info, render), info, render)
 }
 
-/** A still that its codec scales on the way. */
+/** Renders a still that its codec scales while decoding. */
 async function renderCoarse(
   bytes: Uint8Array,
   info: ImageInfo,
@@ -133,8 +136,8 @@ async function renderStill(
   if (coarse !== undefined) return renderCoarse(bytes, info, render, coarse)
   if (kept?.wanted !== true || bytesToKeep(info, render) === 0)
     return finish(openStill(bytes, info, render), info, render, awaitingBackground(render, info))
-  // As a file: of bare pixels libvips scales other parts at a time, and rounds some of its sums otherwise. At one width of
-  // sixty that is one level in one of a thousand samples.
+  // Kept as a file: libvips scales raw pixels in other regions at a time, and rounds some of its sums
+  // differently. At one of sixty widths that changes one in a thousand samples by one level.
   const file = await kept.read(async () => {
     const pixels = await pixelsOf(openStill(bytes, info, render))
     if (isFailure(pixels)) return pixels

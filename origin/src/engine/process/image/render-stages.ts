@@ -1,4 +1,7 @@
-/** The stages that stills and animations share: open, cut, scale, arrange, filter, lay, encode. */
+/**
+ * The stages that stills and animations share: open, crop, scale, arrange, filter, compose on a background,
+ * encode.
+ */
 
 import type { ImageFormat } from '@media-proxy/shared/formats.ts'
 import type { Quality } from '@media-proxy/shared/request/media-request.ts'
@@ -17,27 +20,30 @@ import { isRightAngle, type Layout, sizeOf } from './layout.ts'
 import { keepsSize, type Plan } from './plan.ts'
 import { readingOptions } from './reading.ts'
 
-/** What a request wants, once the source is known: its geometry has become a plan, its format one that is written. */
+/**
+ * The requested rendition of a known source: the geometry is resolved to a plan, and the format to one that
+ * is written.
+ */
 export interface Render extends Layout {
   readonly format: ImageFormat
   readonly quality: Quality
-  /** Keep all frames where the output format can hold them. */
+  /** Whether to keep all frames when the output format supports that. */
   readonly animated: boolean
-  /** Read a JPEG or a WebP as coarsely as its codec can. */
+  /** Whether to scale a JPEG or a WebP as far as its codec can. */
   readonly fast?: boolean
-  /** Gaussian sigma in pixels of the rendition. */
+  /** The Gaussian sigma, in pixels of the rendition. */
   readonly blur?: number
-  /** Strength, 1..10. */
+  /** The strength, 1..10. */
   readonly sharpen?: number
-  /** Six hexadecimal digits: what is transparent lies on it. */
+  /** Six hexadecimal digits. Transparent pixels are composed on this colour. */
   readonly background?: string
-  /** Only of formats that have a quality to lower. */
+  /** Only set for formats whose quality can be lowered. */
   readonly maxBytes?: number
-  /** Most frames a second of an animation that is kept. */
+  /** The largest number of frames per second of an animation that is kept. */
   readonly fps?: number
 }
 
-/** What rendering has to know of a source once it is opened. */
+/** The properties of an opened source that rendering needs. */
 export type SourceImageInfo = Pick<
   ImageInfo,
   'width' | 'height' | 'drawing' | 'hasAlpha' | 'palette' | 'lossless'
@@ -57,19 +63,19 @@ const FIT_OF_MODE: Readonly<Record<Plan['mode'], keyof FitEnum>> = {
   contain: 'contain',
 }
 
-/** Cuts out the part of the source that is used. */
+/** Cuts out the used part of the source. */
 export function cut(pipeline: Sharp, { part }: Pick<Render, 'part'>): Sharp {
   return part === undefined ? pipeline : pipeline.extract(part)
 }
 
-/** Adds the geometry of the plan, to the part of the source that is used. */
+/** Scales the used part of the source by the plan. */
 export function scale(
   pipeline: Sharp,
   info: Pick<SourceImageInfo, 'width' | 'height' | 'drawing'>,
   render: Render,
 ): Sharp {
   const { plan, part } = render
-  // A drawing is drawn at another size than it has: its resolution is not that of its pixels.
+  // A drawing is rasterised at another size than its own, because its resolution is not that of its pixels.
   const isKept = plan.mode === 'exact' && keepsSize(plan, part ?? info) && info.drawing === undefined
   if (isKept) return cut(pipeline, render)
   return cut(pipeline, render).resize(plan.width, plan.height, {
@@ -80,7 +86,7 @@ export function scale(
   })
 }
 
-/** The colour of what is added around a picture. */
+/** Returns the colour of the padding around an image. */
 function paddingOf({ background, format }: Render): Colour {
   if (background !== undefined) return colourOf(background)
   return format === 'jpeg' ? WHITE : TRANSPARENT
@@ -91,23 +97,26 @@ function colourOf(digits: string): Colour {
   return { r: number >> 16, g: (number >> 8) & 255, b: number & 255, alpha: 1 }
 }
 
-/** What is done to a scaled picture that Sharp would do in another order, or not at all to an animation. */
+/**
+ * Whether a scaled image is changed in a way that Sharp would apply in another order, or not at all to an
+ * animation.
+ */
 export function isArranged({ rotate, flip, pad }: Render): boolean {
   return [rotate, flip, pad].some((step) => step !== undefined)
 }
 
 /**
- * Tells whether a scaled still becomes bare pixels before anything else is done to it. Sharp filters colours by their alpha
- * only where they have one from the start, and not from what it adds itself to fill a box.
+ * Whether a scaled still is converted to raw pixels before the next stage. Sharp takes alpha into account in
+ * its filters only if the image has alpha from the start, and not if Sharp itself adds alpha to fill a box.
  */
 export function isHeld(render: Render): boolean {
   return isArranged(render) || (isFiltered(render) && render.plan.mode === 'contain')
 }
 
-/** Turns, mirrors and pads a scaled still, which is bare pixels by now. */
+/** Rotates, mirrors and pads a scaled still, which is raw pixels by then. */
 export function arrange(pipeline: Sharp, render: Render): Sharp {
   const { rotate, flip, pad } = render
-  // Sharp mirrors first and turns then: across the other axis, where the turn lays it on its side.
+  // Sharp mirrors before it rotates, so after a quarter turn the mirror axis is the other one.
   const isUpsideDown = flip !== undefined && (flip === 'v') !== isRightAngle(rotate)
   const isMirrored = flip !== undefined && !isUpsideDown
   const turned = pipeline.flip(isUpsideDown).flop(isMirrored)
@@ -115,10 +124,10 @@ export function arrange(pipeline: Sharp, render: Render): Sharp {
   return pad === undefined ? upright : upright.extend({ ...pad, background: paddingOf(render) })
 }
 
-/** Sigma of the sharpened detail, in pixels, for each step of strength. */
+/** The sigma of sharpening, in pixels, per step of strength. */
 const SHARPEN_SIGMA = 0.5
 
-/** Tells whether a still is blurred or sharpened. */
+/** Whether a still is blurred or sharpened. */
 export function isFiltered({ blur, sharpen }: Pick<Render, 'blur' | 'sharpen'>): boolean {
   return blur !== undefined || sharpen !== undefined
 }
@@ -129,13 +138,13 @@ export function filter(pipeline: Sharp, { blur, sharpen }: Pick<Render, 'blur' |
   return sharpen === undefined ? blurred : blurred.sharpen({ sigma: sharpen * SHARPEN_SIGMA })
 }
 
-/** Lays a picture on its background, where it has one. */
+/** Composes an image on its background, if it has one. */
 export function lay(pipeline: Sharp, { hasAlpha }: Pick<SourceImageInfo, 'hasAlpha'>, render: Render): Sharp {
   const isLaid = render.background !== undefined || (render.format === 'jpeg' && hasAlpha)
   return isLaid ? pipeline.flatten({ background: paddingOf(render) }) : pipeline
 }
 
-/** Runs a pipeline to bare pixels, 8-bit sRGB; whatever Sharp throws is about the source. */
+/** Runs a pipeline to raw pixels in 8-bit sRGB. An exception of Sharp is always about the source. */
 export async function pixelsOf(pipeline: Sharp): Promise<RawPicture | Failure> {
   try {
     const { data, info } = await pipeline
@@ -150,14 +159,17 @@ export async function pixelsOf(pipeline: Sharp): Promise<RawPicture | Failure> {
   }
 }
 
-/** What of an animation its pixels do not tell. */
+/** The properties of an animation that its pixels do not contain. */
 export interface Moving {
   readonly timing: AnimationTiming
-  /** Of one frame, in pixels. */
+  /** The height of one frame, in pixels. */
   readonly pageHeight: number
 }
 
-/** Encodes and runs a pipeline; whatever Sharp throws is about the source. `moving`: of frames that are bare pixels. */
+/**
+ * Encodes the output of a pipeline. An exception of Sharp is always about the source. `moving` is set when
+ * the frames of an animation are raw pixels.
+ */
 export async function run(
   pipeline: Sharp,
   info: SourceImageInfo,
@@ -196,18 +208,21 @@ export async function run(
   }
 }
 
-/** A picture of which it is known whether it has grain. */
+/** An image whose graininess is known. */
 interface Looked {
   readonly ready: Sharp
   readonly grainy: boolean
 }
 
-/** What was lossy is a photograph mostly; in a PNG even its smooth parts do without filters. */
+/**
+ * Whether graininess affects the encoder settings. A lossy source is usually a photograph. In a PNG even
+ * smooth areas may need no filters.
+ */
 function grainCounts({ format }: Render, { lossless }: SourceImageInfo, palette: boolean): boolean {
   return (format === 'png' && !palette) || (format === 'avif' && lossless)
 }
 
-/** The finished pixels tell whether they have grain. */
+/** Runs a pipeline and determines whether its pixels are grainy. */
 async function lookAtGrain(pipeline: Sharp): Promise<Looked> {
   const { data, info } = await pipeline.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true })
   const { width, height, channels } = info

@@ -10,12 +10,18 @@ import { decodePaged, shrink } from './decode.ts'
 import type { ImageInfo } from './inspect.ts'
 import { affordableDecodes, reachableFrames } from './reach.ts'
 
-/** Twice the side of what the model sees. */
+/** Twice the side of the model's input image. */
 const SIDE_PIXELS = 448
-/** What most animations come to, whose length is not known before their frames are. */
+/**
+ * The number of scanned frames that most animations have. Their duration is not known before their frames are
+ * read.
+ */
 const USUAL_COUNT = 5
 
-/** How many frames are decoded for a scan of an animation, those before the wanted ones included: most last a minute or less. */
+/**
+ * Returns the number of frames that are decoded for a scan of an animation, including those before the wanted
+ * ones. It assumes the duration of most animations, a minute or less.
+ */
 export function scanDecodes(info: ImageInfo, most: number, limits: MediaLimits): number {
   const { format, frames, hidesDefault } = info
   if (frames === 1) return hidesDefault === true ? 2 : 1
@@ -24,9 +30,10 @@ export function scanDecodes(info: ImageInfo, most: number, limits: MediaLimits):
 }
 
 /**
- * What the model is to see of an animation beside its first frame, far ones first: all frames where there are few, else
- * evenly spaced ones, by the time they are shown, and the last, which stays where it is played once. Those that do not decode
- * are left out, and those that are too far. Of an animated PNG it is also what viewers without animation show.
+ * Returns the frames of an animation to scan in addition to the first one, distant ones first: all frames if
+ * there are few, otherwise frames that are evenly spaced in display time, and the last, which stays visible
+ * when the animation is played once. Frames that do not decode, or that are too far to decode, are left out.
+ * For an animated PNG, the image that viewers without animation show is included.
  */
 export async function decodeScanFrames(
   bytes: Uint8Array,
@@ -48,12 +55,16 @@ export async function decodeScanFrames(
   return [...still, ...coarseFirst(decoded)]
 }
 
-/** Indices behind the first frame, in order. `times` are when each frame starts, and the end. */
+/**
+ * Returns the sorted indices of the frames to scan, without the first. `times` are the start times of the
+ * frames, and the end.
+ */
 export function framesToScan(times: readonly number[], frames: number, most: number): readonly number[] {
   const seconds = times.at(-1) ?? 0
   const count = scanCount(seconds, most)
   const byTime = evenMoments(seconds, count).map((moment) => frameAt(times, moment))
-  // Frames that are shown for long take several moments; what comes between is looked at instead.
+  // A frame that is shown for long takes several of the evenly spaced times. Frames that are evenly spaced by
+  // index are scanned instead.
   const byIndex = Array.from(
     { length: count },
     (_, part) => 1 + Math.floor(((part + 0.5) * (frames - 1)) / count),
@@ -62,7 +73,9 @@ export function framesToScan(times: readonly number[], frames: number, most: num
   return [...new Set([...new Set(wanted)].slice(0, count).concat(frames - 1))].toSorted((a, b) => a - b)
 }
 
-/** Of APNG every frame is drawn upon the one before: all are, once. */
+/**
+ * Decodes the wanted frames of an APNG. Every frame is composed on the previous one, so all are decoded once.
+ */
 async function playedFrames(
   bytes: Uint8Array,
   info: ImageInfo,

@@ -3,16 +3,16 @@ import type { RawPicture } from '../pixels/raw-picture.ts'
 import { decodingFailure } from './decode.ts'
 import { openRaw } from './render-stages.ts'
 
-/** Fits into a square, or is stretched to one. */
+/** Either fits the image into a square, or stretches it to one. */
 type SmallOptions = (
   | { readonly maxSidePixels: number; readonly squarePixels?: undefined }
   | { readonly squarePixels: number; readonly maxSidePixels?: undefined }
 ) & {
-  /** What lies below what is transparent; without it the picture keeps its alpha. */
+  /** The colour below transparent pixels. Without it the image keeps its alpha. */
   readonly background?: string
 }
 
-/** A picture as small as those want it that only look at it; RGBA. Fails with `undecodable`. */
+/** Returns an image as RGBA at the small size that an analysis needs. Fails with `undecodable`. */
 export async function smallOf(
   picture: RawPicture,
   { maxSidePixels, squarePixels, background }: SmallOptions,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { thinFrames } from './thin-frames.ts'
 
-/** An animation of frames of one pixel, each of its number. */
+/** Creates an animation of one-pixel frames, each of which contains its index. */
 function strip(delay: readonly number[]) {
   const data = Uint8Array.from({ length: 4 * delay.length }, (_, at) => at >> 2)
   return { data, width: 1, height: 1, timing: { loop: 3, delay: [...delay] } }

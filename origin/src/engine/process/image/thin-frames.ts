@@ -1,22 +1,26 @@
-/** `fps` of an animation: fewer frames, which last as long as all of them did. */
+/** `fps` of an animation: fewer frames with the same total duration. */
 
 import { framesOf, type Strip } from '../pixels/strip.ts'
 import { shownMilliseconds } from './animation-frames.ts'
 
-/** What a GIF counts time in: a frame that is rounded up to so much too early is in time. */
+/**
+ * The time unit of GIF in milliseconds. A frame that starts early by this much because of rounding is on
+ * time.
+ */
 const ROUNDED_MS = 10
 
 interface Kept {
   readonly frame: Uint8Array
-  /** How long it was shown before. */
+  /** The duration of the frame itself, before other frames are merged into it. */
   readonly ownMs: number
   shownMs: number
 }
 
 /**
- * Keeps of the frames that begin in the same part of a second the one that is shown longest, the first of equals: so there are
- * as many a second at most, each from its own time on, and one that stays after a burst is not lost. Those that are left out
- * are shown as the one before them.
+ * Divides the duration into intervals of 1/`fps` seconds. Of the frames that start in the same interval it
+ * keeps the one that is shown longest, or the first of equals. So at most `fps` frames per second remain,
+ * each from its own start time on, and a frame that stays after a burst is not lost. The time of a dropped
+ * frame is added to the frame before it.
  */
 export function thinFrames(strip: Strip, fps: number | undefined): Strip {
   if (fps === undefined) return strip

@@ -6,20 +6,23 @@ import { wrapInTiff } from '../formats/tiff/tiff-wrap.ts'
 import type { RawPicture } from '../pixels/raw-picture.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 
-/** Pixels in the colours of their file. */
+/** Pixels in the colour space of their file. */
 export interface ProfiledPicture {
-  /** RGB or RGBA, row after row; two bytes a sample, the lower one first, where there are 16 bits. */
+  /** RGB or RGBA, row by row. 16-bit samples take two bytes, little-endian. */
   readonly data: Uint8Array
   readonly width: number
   readonly height: number
   readonly channels: 3 | 4
   readonly bitsPerSample: 8 | 16
   readonly icc: Buffer | undefined
-  /** Its three colours are one lightness. */
+  /** Whether its three colour channels are the same lightness. */
   readonly isGrey: boolean
 }
 
-/** Converts pixels from their profile to 8-bit sRGB; without one that is theirs they are sRGB. Fails with `undecodable`. */
+/**
+ * Converts pixels from their profile to 8-bit sRGB. Without a matching profile they are taken as sRGB. Fails
+ * with `undecodable`.
+ */
 export async function toSrgb(picture: ProfiledPicture): Promise<RawPicture | Failure> {
   const { data, bitsPerSample, width, height, channels } = picture
   const icc = rgbProfileOf(picture)
@@ -45,7 +48,10 @@ function rgbProfileOf({ icc, isGrey }: ProfiledPicture): Uint8Array | undefined 
   return space === 'GRAY' && isGrey ? rgbProfileOfGrey(icc) : undefined
 }
 
-/** The nearest 8-bit level but for half a step, which nobody sees. */
+/**
+ * Returns the upper byte of each 16-bit sample. It is the nearest 8-bit level to within half a step, which is
+ * invisible.
+ */
 function upperBytes(samples: Uint8Array): Uint8Array {
   const upper = new Uint8Array(samples.length / 2)
   for (let at = 0; at < upper.length; at += 1) upper[at] = samples[2 * at + 1] ?? 0

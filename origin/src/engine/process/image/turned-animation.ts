@@ -1,6 +1,6 @@
 /**
- * An animation with an EXIF orientation, which WebP may have: Sharp turns no animation. Its frames are made nearly as small
- * as they are wanted first, since all of them are held.
+ * Plays an animation with an EXIF orientation, which WebP may have: Sharp does not rotate animations. Its
+ * frames are first scaled close to the wanted size, because all of them are held in memory.
  */
 
 import type { Size } from '../../../media/size.ts'
@@ -14,10 +14,10 @@ import { readingOptions } from './reading.ts'
 import type { Played } from './render-animation.ts'
 import type { Render } from './render-stages.ts'
 
-/** Plays a file upright. Throws what Sharp throws. */
+/** Plays a file in display orientation. Throws the exceptions of Sharp. */
 export async function playTurned(bytes: Uint8Array, info: ImageInfo, render: Render): Promise<Played> {
   const { plan, part } = render
-  // A part is told in pixels of the whole.
+  // The used part is given in pixels of the full size.
   const upright = part === undefined ? filled(info, plan) : info
   const { width, height } = isSideways(info.orientation)
     ? { width: upright.height, height: upright.width }
@@ -39,7 +39,9 @@ export async function playTurned(bytes: Uint8Array, info: ImageInfo, render: Ren
   }
 }
 
-/** The upright size in which a frame fills the plan, with what is cut off later. */
+/**
+ * Returns the size, in display orientation, at which a frame fills the plan, including what is cropped later.
+ */
 function filled({ width, height }: Size, plan: Size): Size {
   const scale = Math.min(1, Math.max(plan.width / width, plan.height / height))
   return { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)) }

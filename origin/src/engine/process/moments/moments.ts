@@ -1,22 +1,27 @@
-/** Where what moves is looked into: by `/_frames` near its start, middle and end (contract, section 6), else evenly. */
+/**
+ * Selects times of an animation or a video: near the start, in the middle and near the end for `/_frames`
+ * (contract, section 6), otherwise evenly spaced.
+ */
 
-/** Between two of the moments, so that they are three frames. */
+/** The smallest distance between two of the times, so that they are three different frames. */
 const LEAST_GAP_SECONDS = 0.5
 
-/** Three moments of something that lasts `durationSeconds`, in order, none before its start or after its end. */
+/**
+ * Returns three times for media with the given duration, in order, none before the start or after the end.
+ */
 export function threeMoments(durationSeconds: number): readonly [number, number, number] {
   const start = Math.min(2, Math.max(1, 0.1 * durationSeconds + 0.5))
   const middle = Math.max(durationSeconds / 2, start + LEAST_GAP_SECONDS)
   const end = Math.max(durationSeconds - 1, middle + LEAST_GAP_SECONDS)
   if (end <= durationSeconds) return [start, middle, end]
-  // Too short for them.
+  // Too short for that distance.
   const sixth = durationSeconds / 6
   return [sixth, 3 * sixth, 5 * sixth]
 }
 
 /**
- * Of `frames` frames, those at three indices (in order), moved apart where two are the same. Fewer than three where there
- * are no more.
+ * Returns three of `frames` frames: those at the wanted indices (in order), moved apart where two are the
+ * same. Fewer than three when there are no more.
  */
 export function threeFrames(wanted: readonly number[], frames: number): readonly number[] {
   if (frames <= 3) return Array.from({ length: frames }, (_, frame) => frame)
@@ -26,7 +31,7 @@ export function threeFrames(wanted: readonly number[], frames: number): readonly
   return [Math.min(middle - 1, first), middle, last]
 }
 
-/** The middles of `count` equal parts of something that lasts `durationSeconds`, in order. */
+/** Returns the centres of `count` equal parts of the duration, in order. */
 export function evenMoments(durationSeconds: number, count: number): readonly number[] {
   return Array.from({ length: count }, (_, part) => ((part + 0.5) * durationSeconds) / count)
 }

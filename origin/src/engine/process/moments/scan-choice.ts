@@ -1,16 +1,21 @@
-/** Which frames of what moves the model is to see, and in what order: so that the fewest tell. */
+/**
+ * Selects the frames of an animation or a video for the scan model, in an order in which few frames suffice.
+ */
 
-/** Of what lasts a minute or less. */
+/** The number of frames of media that last a minute or less. */
 const FRAMES_OF_A_MINUTE = 5
 const MINUTE_SECONDS = 60
 
-/** How many evenly spaced frames are looked at: five of up to a minute, one more for each minute beyond, `most` at most. */
+/**
+ * Returns the number of evenly spaced frames to scan: five for up to a minute, one more for each further
+ * minute, at most `most`.
+ */
 export function scanCount(durationSeconds: number, most: number): number {
   const minutesBeyond = Math.max(0, Math.ceil(durationSeconds / MINUTE_SECONDS) - 1)
   return Math.min(most, FRAMES_OF_A_MINUTE + minutesBeyond)
 }
 
-/** The same frames, so that however few are seen of them, they lie far apart: the middle first, then those between. */
+/** Reorders frames so that any first few of them are far apart: the middle one first, then those between. */
 export function coarseFirst<T>(frames: readonly T[]): readonly T[] {
   const ordered: T[] = []
   let parts = [frames]

@@ -1,6 +1,7 @@
 /**
- * One decoded picture as every decoder beside Sharp hands it over: upright, 8-bit sRGB, row after row from the
- * top without padding. Three channels are RGB, four RGBA with straight (not premultiplied) alpha.
+ * One decoded image, in the form that all decoders other than Sharp return: in display orientation, 8-bit
+ * sRGB, row by row from the top without padding. Three channels are RGB, four are RGBA with straight (not
+ * premultiplied) alpha.
  */
 export interface RawPicture {
   readonly data: Uint8Array

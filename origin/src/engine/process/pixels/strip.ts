@@ -1,20 +1,20 @@
 export interface AnimationTiming {
-  /** How often it plays; 0 is for ever. */
+  /** How often it plays; 0 means forever. */
   readonly loop: number
-  /** Milliseconds each frame is shown. */
+  /** The duration of each frame, in milliseconds. */
   readonly delay?: number[]
 }
 
-/** An animation as Sharp handles one: its frames below each other in one tall RGBA picture. */
+/** An animation in Sharp's representation: its frames stacked in one tall RGBA image. */
 export interface Strip {
   readonly data: Uint8Array
-  /** Of one frame, in pixels. */
+  /** The size of one frame, in pixels. */
   readonly width: number
   readonly height: number
   readonly timing: AnimationTiming
 }
 
-/** The frames of a strip, without copying them. */
+/** Returns the frames of a strip without copying them. */
 export function framesOf({ data, width, height }: Strip): readonly Uint8Array[] {
   const frameBytes = width * height * 4
   return Array.from({ length: data.length / frameBytes }, (_, index) =>
@@ -24,7 +24,7 @@ export function framesOf({ data, width, height }: Strip): readonly Uint8Array[] 
 
 const OPAQUE = 255
 
-/** Whether anything shows through: a GIF says that it may, whether it does or not. */
+/** Whether any pixel is transparent. A GIF only declares that its pixels may be. */
 export function isTransparent({ data }: Strip): boolean {
   for (let at = 3; at < data.length; at += 4) if (data[at] !== OPAQUE) return true
   return false

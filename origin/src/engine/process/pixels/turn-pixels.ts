@@ -1,14 +1,14 @@
-/** Bare pixels as EXIF's orientation (Exif 2.32, tag 274) says that they are shown, where Sharp turns none. */
+/** Applies the EXIF orientation (Exif 2.32, tag 274) to raw pixels where Sharp does not. */
 
 import type { Size } from '../../../media/size.ts'
 import type { RawPicture } from './raw-picture.ts'
 
-/** Tells whether width and height change places. */
+/** Whether an orientation swaps width and height. */
 export function isSideways(orientation: number): boolean {
   return orientation > 4
 }
 
-/** An RGBA picture, upright. `orientation` is 2..8. */
+/** Returns an RGBA image in display orientation. `orientation` is 2..8. */
 export function turned(frame: Uint8Array, stored: Size, orientation: number): RawPicture {
   const isTransposed = isSideways(orientation)
   const [width, height] = isTransposed ? [stored.height, stored.width] : [stored.width, stored.height]
@@ -27,6 +27,6 @@ export function turned(frame: Uint8Array, stored: Size, orientation: number): Ra
   return { data, width, height, channels: 4 }
 }
 
-/** Orientations of which the first stored column, or row, is shown last (Exif 2.32, tag 274). */
+/** The orientations in which the first stored column, or row, is displayed last (Exif 2.32, tag 274). */
 const MIRRORED_ACROSS: ReadonlySet<number> = new Set([2, 3, 7, 8])
 const MIRRORED_DOWN: ReadonlySet<number> = new Set([3, 4, 6, 7])

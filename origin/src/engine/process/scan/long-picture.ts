@@ -1,6 +1,6 @@
 /**
- * Pictures that are much longer than they are wide, such as screenshots of a whole conversation: stretched to the square
- * that the model sees, nothing in them looks like what it is. They are also looked at part by part.
+ * Splits images that are much longer than wide, such as screenshots of a whole conversation. Stretched to the
+ * model's square input, their content would be unrecognisable, so they are also scanned in parts.
  */
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -8,18 +8,27 @@ import type { Size } from '../../../media/size.ts'
 import { openRaw, pixelsOf } from '../image/render-stages.ts'
 import type { RawPicture } from '../pixels/raw-picture.ts'
 
-/** How many times as long as wide: of less, the whole still shows what is in it. */
+/**
+ * The ratio of the sides above which an image is split. Below it the content is still recognisable in the
+ * whole image.
+ */
 const LONG = 3
-/** Of what is longer than so many squares, the parts are long themselves. */
+/** The largest number of parts. The parts of a longer image are themselves elongated. */
 const MOST_PARTS = 8
 
-/** How often a picture has to be as long as one that is looked at whole, for its parts to be seen as well. */
+/**
+ * Returns the number of parts of an image. It is also the factor by which the image has to be decoded longer
+ * than one that is scanned whole, so that its parts are as sharp.
+ */
 export function partsOf({ width, height }: Size): number {
   const ratio = Math.max(width, height) / Math.max(1, Math.min(width, height))
   return ratio > LONG ? Math.min(MOST_PARTS, Math.ceil(ratio)) : 1
 }
 
-/** Evenly spaced parts that cover the whole picture; none of one that is not long. Fails with `undecodable`. */
+/**
+ * Returns evenly spaced parts that cover the whole image. Empty when the image is not long. Fails with
+ * `undecodable`.
+ */
 export async function cutIntoParts(picture: RawPicture): Promise<readonly RawPicture[] | Failure> {
   const { width, height } = picture
   const count = partsOf(picture)

@@ -1,6 +1,6 @@
 /**
- * The pictures beside the primary one of an AVIF or a HEIC: browsers differ in which of several they show, and viewers show
- * all of a collection one by one.
+ * Reads the images of an AVIF or a HEIC other than the primary one. Browsers differ in which of several
+ * images they show, and viewers show all images of a collection.
  */
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -10,16 +10,16 @@ import type { DecodeStill } from '../image/decode.ts'
 import { type ImageInfo, readInfo, validateInfo } from '../image/inspect.ts'
 import type { RawPicture } from '../pixels/raw-picture.ts'
 
-/** What a collection has more is not looked at. */
+/** The largest number of other images that are scanned. */
 const MOST_OTHERS = 16
 
-/** Their ids, those that the primary one may be exchanged for first. */
+/** Returns the item IDs of the other images; alternatives to the primary one come first. */
 export function otherPictures(bytes: Uint8Array): readonly number[] {
   const others = readHeif(bytes)?.others ?? []
   return others.slice(0, MOST_OTHERS).map(({ id }) => id)
 }
 
-/** Those of them that decode. Fails with `too-large-dimensions`. */
+/** Decodes the other images, and skips those that do not decode. Fails with `too-large-dimensions`. */
 export async function readOthers(
   bytes: Uint8Array,
   { format }: ImageInfo,

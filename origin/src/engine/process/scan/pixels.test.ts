@@ -3,13 +3,13 @@ import { describe, expect, it } from 'vitest'
 import type { RawPicture } from '../pixels/raw-picture.ts'
 import { modelPixels } from './pixels.ts'
 
-/** The left half of one colour, the right half of another. */
+/** The left half in one colour, the right half in another. */
 function halves(left: readonly number[], right: readonly number[]): RawPicture {
   const pixels = Array.from({ length: 16 * 16 }, (_, at) => (at % 16 < 8 ? left : right))
   return { data: Uint8Array.from(pixels.flat()), width: 16, height: 16, channels: left.length as 3 | 4 }
 }
 
-/** The red of the first corners of each square. */
+/** Returns the red channel of the upper left and upper right pixel of each square. */
 async function cornersOf(picture: RawPicture) {
   const squares = await modelPixels(picture)
   if (isFailure(squares)) throw new Error(squares.code)
@@ -34,12 +34,12 @@ describe('what the model sees', () => {
   })
 
   it('is a picture on white and on black where much of it changes with the page', async () => {
-    // What has hardly any alpha is nothing to be seen, and the rest shines through.
+    // Pixels with hardly any alpha are invisible, and the others are translucent.
     expect(await cornersOf(halves([200, 200, 200, 5], [200, 200, 200, 128]))).toEqual([
       [253, 227],
       [3, 100],
     ])
-    // White beside what is to be seen on white: the rest is not.
+    // White next to content that is visible on white: the white part is invisible there.
     const decoy = halves([255, 255, 255, 255], [90, 90, 90, 255])
     decoy.data.set([0, 0, 0, 0], 0)
     expect(await modelPixels(decoy)).toHaveLength(2)

@@ -4,10 +4,10 @@ import type { RawPicture } from '../pixels/raw-picture.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 
 /**
- * The squares that the model sees: the whole picture, stretched, without alpha, on white; on black what would not be seen
- * there; and on both where much of what is to be seen shines through or is white, since that is another picture where a page
- * is dark. Linear, as in nsfwjs; but averaged where it shrinks, while nsfwjs drops what lies between its samples. Fails
- * with `undecodable`.
+ * Returns the square inputs of the model: the whole image, stretched, without alpha. It is composed on white;
+ * on black if it would be invisible on white; and on both if much of it is translucent or white, because on a
+ * dark page it is another image. Scaling is linear, as in nsfwjs, but averages when it shrinks, while nsfwjs
+ * drops the pixels between its samples. Fails with `undecodable`.
  */
 export async function modelPixels(picture: RawPicture): Promise<readonly Uint8Array[] | Failure> {
   const { data, width, height, channels } = picture
@@ -30,15 +30,19 @@ export async function modelPixels(picture: RawPicture): Promise<readonly Uint8Ar
 const WHITE = '#ffffff'
 const BLACK = '#000000'
 
-/** Of 255: what is lighter is not seen on white, and is seen where a page is dark. */
+/** Of 255: a lighter pixel is invisible on white, but visible on a dark page. */
 const LIGHT = 224
-/** Of 255: what has less alpha than the first is not seen, and what has more than the second hides the page. */
+/**
+ * Of 255: a pixel with less alpha than `SEEN` is invisible, and one with more than `OPAQUE` hides the page.
+ */
 const SEEN = 8
 const OPAQUE = 248
-/** So much of what is to be seen may change with the page: the edges and shadows of what is cut out. */
+/**
+ * The largest share of visible pixels that may change with the page: the edges and shadows of cut-out images.
+ */
 const MOST_CHANGING = 1 / 8
 
-/** What a picture lies on that the model is to see. */
+/** Returns the backgrounds on which the model has to see an image. */
 function backgroundsOf({ data, channels }: RawPicture): readonly string[] {
   if (channels === 3) return [WHITE]
   let [light, weight, hidden] = [0, 0, 0]

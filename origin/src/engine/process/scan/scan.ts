@@ -1,21 +1,23 @@
-/** The model, loaded once for the life of its process: a session that is made anew leaks. */
+/** The scan model. It is loaded once per process, because creating new sessions leaks memory. */
 
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { CLASSES, MODEL_PICTURE_BYTES, MODEL_SIDE_PIXELS, type ModelOptions } from '../../scan-model.ts'
 import { toTensorData } from './tensor.ts'
 
-/** The classes of every picture, one after the other. */
+/** Runs the model. Returns the class probabilities of all images, concatenated. */
 export type Scan = (pictures: Uint8Array) => Promise<Float32Array>
 
 const INPUT = 'input'
 const OUTPUT = 'prediction'
 
-/** Loads a model. Throws an `Error` that says why where it cannot be used, also where it only wants other input. */
+/**
+ * Loads a model. Throws an `Error` with the reason when it cannot be used, also when it expects other input.
+ */
 export async function loadScan(options: ModelOptions): Promise<Scan> {
   const session = await InferenceSession.create(options.path, {
     intraOpNumThreads: options.threads,
     interOpNumThreads: 1,
-    // Waiting threads that spin would take a processor from the renders.
+    // Spinning threads would take a processor from the renders.
     extra: { session: { intra_op: { allow_spinning: '0' } } },
     logSeverityLevel: 4,
   })
@@ -39,14 +41,14 @@ export async function loadScan(options: ModelOptions): Promise<Scan> {
     return data.map((value) => Math.min(1, value))
   }
 
-  // Many exported models take one picture at a time.
+  // Many exported models accept one image at a time.
   const scan = input.shape[0] === 1 ? oneByOne(run) : run
-  // A model that loads but wants other input fails here, and not at the first upload.
+  // A model that loads but expects other input fails here instead of at the first upload.
   await scan(new Uint8Array(MODEL_PICTURE_BYTES))
   return scan
 }
 
-/** A softmax may end a rounding error above 1. */
+/** A softmax may exceed 1 by a rounding error. */
 const MAX_PROBABILITY = 1.001
 
 function oneByOne(run: Scan): Scan {

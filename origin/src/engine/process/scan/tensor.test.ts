@@ -4,7 +4,7 @@ import { toTensorData } from './tensor.ts'
 
 const PLANE = MODEL_SIDE_PIXELS * MODEL_SIDE_PIXELS
 const [RED, GREEN, BLUE] = [255, 51, 0] as const
-/** The colour alone in the second pixel of the second of two black pictures. */
+/** Two black images, except that the second pixel of the second one has the colour. */
 const pictures = new Uint8Array(2 * MODEL_PICTURE_BYTES)
 pictures.set([RED, GREEN, BLUE], MODEL_PICTURE_BYTES + 3)
 

@@ -1,9 +1,9 @@
 import { MODEL_PICTURE_BYTES, MODEL_SIDE_PIXELS, type Preprocessing } from '../../scan-model.ts'
 
-/** Means of ImageNet in the order blue, green, red. */
+/** The means of ImageNet, in the order blue, green, red. */
 const CAFFE_MEANS = [103.939, 116.779, 123.68] as const
 
-/** Makes the model's numbers of any number of pictures, one after the other. */
+/** Converts any number of concatenated images to the model's input values. */
 export function toTensorData(pictures: Uint8Array, { layout, colours }: Preprocessing): Float32Array {
   const data = new Float32Array(pictures.length)
   const pixels = MODEL_SIDE_PIXELS * MODEL_SIDE_PIXELS

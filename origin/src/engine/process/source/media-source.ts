@@ -1,4 +1,4 @@
-/** The source of a job, as the process sees it: all of it in memory, or ranges that it asks for. */
+/** The source of a job inside the process: either all of it in memory, or read by ranges. */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { MediaKind } from '../../../media/kinds.ts'
@@ -7,17 +7,17 @@ import type { KeptStill } from '../image/kept-still.ts'
 export interface MediaSource {
   readonly kind: MediaKind | undefined
   readonly sizeBytes: number
-  /** What is kept of it between jobs that share it, where it may be. */
+  /** The decoded pixels that jobs on the same source share, where available. */
   readonly kept?: KeptStill
-  /** Every read asks the server. */
+  /** Whether every read is a request to the server. */
   readonly isRanged: boolean
-  /** The bytes from `start` up to, not including, `end`; both have to lie inside the source. */
+  /** Returns the bytes from `start` (inclusive) to `end` (exclusive); both have to lie inside the source. */
   read(start: number, end: number): Uint8Array | Failure
-  /** All bytes. Fails with `source-too-large` beyond `maxBytes`. */
+  /** Returns all bytes. Fails with `source-too-large` beyond `maxBytes`. */
   whole(maxBytes: number): Uint8Array | Failure
 }
 
-/** A source that is in memory already. */
+/** Creates a source whose bytes are in memory. */
 export function memorySource(bytes: Uint8Array, kind: MediaKind | undefined, kept?: KeptStill): MediaSource {
   return {
     kind,
@@ -30,7 +30,7 @@ export function memorySource(bytes: Uint8Array, kind: MediaKind | undefined, kep
   }
 }
 
-/** A source that is asked for by ranges. */
+/** Creates a source that is read by ranges. */
 export function rangedSource(
   sizeBytes: number,
   kind: MediaKind | undefined,
@@ -60,7 +60,7 @@ export interface Part {
   readonly bytes: Uint8Array
 }
 
-/** A source from its start to its end; ends with the first failure. */
+/** Reads a source in parts from its start to its end. Ends after the first failure. */
 export function* parts(
   sizeBytes: number,
   readRange: (start: number, end: number) => Uint8Array | Failure,
