@@ -65,30 +65,30 @@ export function picturesOf({ name, example }: ParameterGuide): readonly Document
 export function urlsPage(): string {
   return `# URLs
 
-Made of \`shared/src/request/parameter-guide.ts\` by \`pnpm generate\`; its pictures by \`pnpm pictures\`, which asks the
-service itself. Do not edit.
+This page is generated from \`shared/src/request/parameter-guide.ts\` by \`pnpm generate\`, and its images by \`pnpm pictures\`, which
+requests them from the service. Do not edit it.
 
-| URL | answers |
+| URL | serves |
 | --- | --- |
-| \`/avatars/<id>/<hash>.<ext>\`, \`/icons/\`, \`/banners/\`, \`/splashes/\`, \`/embed-splashes/\`, \`/discovery-splashes/\`, \`/branding/\` | an image, bounded in width |
-| \`/guilds/<id>/users/<id>/avatars/<hash>.<ext>\`, \`…/banners/…\` | the same for a member of a guild |
-| \`/emojis/<id>.<ext>\`, \`/stickers/<id>\` | the same; a sticker is padded to its box |
-| \`/attachments/<path>\` | a stored file: streamed, or transformed where a parameter asks for it |
-| \`/external/<signature>/<target>\` | media from elsewhere, signed (see [recipes](recipes.md)) |
+| \`/avatars/<id>/<hash>.<ext>\`, \`/icons/\`, \`/banners/\`, \`/splashes/\`, \`/embed-splashes/\`, \`/discovery-splashes/\`, \`/branding/\` | an image of at most the width \`size\` |
+| \`/guilds/<id>/users/<id>/avatars/<hash>.<ext>\`, \`…/banners/…\` | the same, for a guild member |
+| \`/emojis/<id>.<ext>\`, \`/stickers/<id>\` | the same; a sticker is padded to a square |
+| \`/attachments/<path>\` | a stored file, or a rendition of it if a parameter requests one |
+| \`/external/<signature>/<target>\` | media from another server; the URL is signed (see [recipes](recipes.md)) |
 | \`/themes/<id>.css\`, \`/entrance-sounds/<user>/<hash>.mp3\` | the stored file |
-| \`/_health\`, \`/_ready\` | whether the process runs, and whether it can serve |
-| \`POST /_metadata\`, \`/_thumbnail\`, \`/_frames\`, \`/_purge\` | for API servers, with the secret |
+| \`/_health\`, \`/_ready\` | liveness and readiness |
+| \`POST /_metadata\`, \`/_thumbnail\`, \`/_frames\`, \`/_purge\` | internal routes for API servers, which need the secret |
 
-A bad value of a parameter is 400, an unknown parameter is ignored, and of a repeated one the first counts. Two
-spellings of one rendition are one cache entry.
+An invalid value of a parameter is rejected with 400. Unknown parameters are ignored. If a parameter is repeated, the first one
+counts. All spellings of one rendition share one cache entry.
 
 ## Parameters
 
-They are applied in this order, whatever theirs in the URL: the picture is turned upright, then \`crop\`, \`trim\`,
-\`rotate\`, \`flip\`, the size with \`fit\` and \`gravity\`, \`pad\`, \`blur\`, \`sharpen\`, \`background\`, and last \`format\`,
-\`quality\` and \`maxbytes\`. Of an animation that is kept every frame is treated alike; only \`trim\` is for stills.
+The service applies the operations in this order, independent of their order in the URL: orientation, \`crop\`, \`trim\`, \`rotate\`,
+\`flip\`, scaling (with \`fit\` and \`gravity\`), \`pad\`, \`blur\`, \`sharpen\`, \`background\`, and finally the encoding with \`format\`,
+\`quality\` and \`maxbytes\`. They apply to every frame of an animation, except \`trim\`, which applies only to still images.
 
-| parameter | on | values | default |
+| parameter | applies to | values | default |
 | --- | --- | --- | --- |
 ${PARAMETER_GUIDE.map(row).join('\n')}
 
