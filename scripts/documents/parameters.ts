@@ -72,7 +72,7 @@ requests them from the service. Do not edit it.
 | --- | --- |
 | \`/avatars/<id>/<hash>.<ext>\`, \`/icons/\`, \`/banners/\`, \`/splashes/\`, \`/embed-splashes/\`, \`/discovery-splashes/\`, \`/branding/\` | an image of at most the width \`size\` |
 | \`/guilds/<id>/users/<id>/avatars/<hash>.<ext>\`, \`…/banners/…\` | the same, for a guild member |
-| \`/emojis/<id>.<ext>\`, \`/stickers/<id>\` | the same; a sticker is padded to a square |
+| \`/emojis/<id>.<ext>\`, \`/stickers/<id>\` | the same; a sticker is fitted into a box and padded |
 | \`/attachments/<path>\` | a stored file, or a rendition of it if a parameter requests one |
 | \`/external/<signature>/<target>\` | media from another server; the URL is signed (see [recipes](recipes.md)) |
 | \`/themes/<id>.css\`, \`/entrance-sounds/<user>/<hash>.mp3\` | the stored file |
