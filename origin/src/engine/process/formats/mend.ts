@@ -29,7 +29,7 @@ export const AS_FAR_AS_IT_GOES = { failOn: 'none' } as const
 
 export interface Mended {
   readonly bytes: Uint8Array
-  /** Whether the file was damaged, so that the repaired file must not be served as the original. */
+  /** Whether the source is damaged, so that its own bytes must not be passed through as the rendition. */
   readonly damaged: boolean
 }
 
@@ -61,8 +61,8 @@ export async function mend(bytes: Uint8Array, format: SourceFormat): Promise<Men
       if (mended !== undefined && !(mended instanceof Uint8Array)) return mended
       const whole = mended ?? bytes
       const told = await withToldProfile(whole)
-      // Colours that were declared in another way, or an invalid profile, are dropped here. The check for
-      // private data of the original bytes would not see them.
+      // The source also counts as damaged when colour chunks were dropped: the check for private data sees
+      // only the repaired bytes, and not what these chunks held.
       return { bytes: told ?? whole, damaged: mended !== undefined || told !== undefined }
     }
     case 'jpeg': {
