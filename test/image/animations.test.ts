@@ -1,4 +1,4 @@
-/** Tests that animations that play in browsers play here. */
+/** Tests that animations that play in browsers play in renditions as well. */
 
 import { readSequence } from '@media-proxy/origin/engine/process/formats/heif/sequence.ts'
 import { pngChunks } from '@media-proxy/origin/engine/process/formats/png/png-chunks.ts'

@@ -86,7 +86,7 @@ async function withMarker(share: number, marker: number): Promise<Buffer> {
   return bytes
 }
 
-/** Overwrites some bytes with ones, which is a code that does not exist yet. */
+/** Overwrites some bytes with 0xff. In a GIF this makes LZW codes that are not in the table yet. */
 function overwritten(bytes: Buffer): Buffer {
   const at = Math.floor(bytes.length * 0.7)
   return Buffer.from(bytes).fill(0xff, at, at + 8)

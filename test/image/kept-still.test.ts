@@ -10,7 +10,7 @@ import { corpusFiles, corpusFolders, readCorpus } from '../corpus/corpus.ts'
 import { seededRandom } from '../seeded-random.ts'
 import { ANY_COST, tellNobody, videoTools } from '../video-tools.ts'
 
-/** Builds a stand-in for a photograph: all rows and columns differ, and the sides are odd. */
+/** Builds a substitute for a photograph: all rows and columns differ, and the sides are odd. */
 function gradient(width: number, height: number, channels: 1 | 2 | 3 | 4): Sharp {
   const random = seededRandom(7)
   const pixels = Uint8Array.from(

@@ -34,7 +34,7 @@ async function using(
   }
 }
 
-/** Builds an image of one grey. Its first byte can also tell the faulty process what to do. */
+/** Builds an image of one grey. Its first byte can also select what the faulty process does. */
 const picture = (value: number) => new Uint8Array(MODEL_PICTURE_BYTES).fill(value)
 
 const failureOf = (result: unknown) => (isFailure(result) ? result.code : result)

@@ -45,7 +45,7 @@ describe('flagged media', () => {
 
   it('carry their probability', async () => {
     const url = await opened('header')
-    // Five in ten thousand, when noise would be written as 0.0000.
+    // The probability of this image is five in ten thousand. That of noise would be written as 0.0000.
     await door?.put('attachments/1/a.png', await halvesPng(200, 150))
     for (const path of PICTURE) {
       for (let visit = 0; visit < 2; visit += 1) {

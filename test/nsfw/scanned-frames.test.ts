@@ -169,8 +169,8 @@ describe.each([
   })
 
   it('looks at each picture of an AVIF with several', async () => {
-    // A grey image with a red one besides it. Chromium shows the red one, because it is the first
-    // alternative, even though it is also a thumbnail.
+    // A grey image and a red one. Chromium shows the red one, because it is the first alternative, even
+    // though it is also a thumbnail.
     const both = await readFile(join(import.meta.dirname, '../media/alternatives.avif'))
     const without = (...boxes: readonly string[]) => {
       const file = Buffer.from(both)
@@ -342,7 +342,7 @@ describe.skipIf(FFMPEG === undefined)('a scan of films (needs FFmpeg)', () => {
     const door = await openFilesystemOrigin({ ...settings, MEDIA_PROXY_NSFW_FRAMES: '2' })
     try {
       await verdictOn(door, 'a.mp4', await makeVideo('mp4', redAt(500, 600), H264, 200))
-      // Also the frames shown by default, and at the end.
+      // The two configured frames, the first frame, the poster, and the last frame.
       expect(await seenFrames(door)).toBe(5)
     } finally {
       await door.close()

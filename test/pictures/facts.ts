@@ -1,4 +1,6 @@
-/** The properties of a rendition besides its appearance: how it was coded, and when its frames are shown. */
+/**
+ * The properties of a rendition other than its appearance: how it was coded, and when its frames are shown.
+ */
 
 import sharp from 'sharp'
 import { pngFacts, readPng } from './png-facts.ts'

@@ -112,8 +112,8 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
           isFailure(frame) ? frame.code : Number(frame.timestampSeconds.toFixed(2)),
         )
       expect(await timesOf()).toEqual([3.88, 4.2, 7.88])
-      // Five frames after the key frame are near, so they are decoded exactly. 3.5 seconds are more than the
-      // tolerance.
+      // 4.2 s is five frames after its key frame, which is near. The key frames of the other moments are 3.9
+      // s earlier, which is more than a tolerance of 3.5 s.
       expect(await timesOf(3.5)).toEqual([3.88, 4.2, 7.88])
       expect(await timesOf(4)).toEqual([0, 4.2, 4])
       await video.close()

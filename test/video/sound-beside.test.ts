@@ -1,4 +1,4 @@
-/** Tests the audio of videos: which codecs are accepted, and what is rejected because of the others. */
+/** Tests the audio of videos: which tracks are accepted, and what is rejected when none is. */
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Door, openFilesystemOrigin } from '../doors.ts'

@@ -1,6 +1,6 @@
 /**
- * Identifies a file by its first bytes. The name and the declared type come from whoever uploaded the file
- * and are not trusted: a name decides only between formats that these bytes cannot distinguish.
+ * Identifies a file by its first bytes. The name and the declared type come from the uploader and are not
+ * trusted: a name decides only between formats that these bytes cannot distinguish.
  */
 
 import { fileTypeFromBuffer } from 'file-type'

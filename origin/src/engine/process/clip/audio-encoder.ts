@@ -1,4 +1,4 @@
-/** The sample rate of the audio encoders: stereo at 48 kHz, which every player supports. */
+/** The audio encoders of clips: stereo at 48 kHz, which every player supports. */
 
 import type { ClipFormat } from '@media-proxy/shared/formats.ts'
 import type { Libav } from '../libav/load.ts'

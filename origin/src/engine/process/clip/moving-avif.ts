@@ -114,7 +114,7 @@ const USUAL_RATE = 30
 
 /**
  * Returns the rate factor for a quality on the WebP and JPEG scale, 1..100, linear between the points. At 80
- * it scores like WebP, at a fifth of its bytes (SSIMULACRA2 on animations of drawings and of film).
+ * it scores like WebP, at a fifth of its bytes (SSIMULACRA2 on animations of drawings and of filmed footage).
  */
 function rateFactor(quality: number): number {
   const [low, high] = quality <= 80 ? ([1, 80] as const) : ([80, 100] as const)

@@ -33,7 +33,7 @@ export interface MuxerOptions {
 }
 
 export interface EncodedOptions {
-  /** Whether alpha is stored besides the frames. */
+  /** Whether alpha is stored alongside the frames. */
   readonly hasAlpha?: boolean
   /** Whether the frames are the alpha of another stream. */
   readonly isMask?: boolean

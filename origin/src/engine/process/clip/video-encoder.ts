@@ -87,7 +87,7 @@ function vp9(
     'cpu-used': isAnimation ? 2 : 6,
     'row-mt': 1,
     'tile-columns': 1,
-    // Frames that are not shown have no alpha stored besides them.
+    // Frames that are not shown have no alpha stored alongside them.
     ...(hasAlpha ? { 'auto-alt-ref': 0 } : {}),
   }
 }

@@ -178,7 +178,7 @@ async function decodeFrom(
           'tpad=stop=-1:stop_mode=clone',
           `fps=fps=${Math.round(1 / TICK_SECONDS)}:round=down:start_time=${atSeconds.toFixed(6)}`,
         ]
-  // Only the library's decoders read the alpha stored besides a frame.
+  // Only the library's decoders read the alpha stored alongside a frame.
   const alphaDecoder = video.codec === 'vp9' ? 'libvpx-vp9' : 'libvpx'
   const decoded = await runDecoder(ffmpeg, options, {
     args: [

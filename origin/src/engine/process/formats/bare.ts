@@ -27,7 +27,8 @@ export function isBare(bytes: Uint8Array, format: SourceFormat): boolean {
 }
 
 /**
- * Allows only JFIF and Adobe's colour marker besides the coded image: no comment, and nothing after its end.
+ * Allows only JFIF and Adobe's colour marker in addition to the coded image: no comment, and nothing after
+ * its end.
  */
 function isBareJpeg(bytes: Uint8Array): boolean {
   let at = 2

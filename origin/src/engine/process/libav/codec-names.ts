@@ -41,7 +41,7 @@ export function soundDecoderOf(libav: Libav, codec: string): Codec | undefined {
 }
 
 /**
- * Returns the decoder for a codec. On request it is one that also decodes alpha stored besides the frames,
+ * Returns the decoder for a codec. On request it is one that also decodes alpha stored alongside the frames,
  * which only VP8 and VP9 have.
  */
 export function decoderOf(libav: Libav, codec: VideoCodec | 'flv1', alpha?: 'with alpha'): Codec | undefined {
@@ -93,7 +93,7 @@ const DECODER_NAMES: Readonly<Record<VideoCodec | 'flv1', string>> = {
   msmpeg4v3: 'msmpeg4',
 }
 
-/** The decoders of these libraries read the alpha that Matroska stores besides a frame. */
+/** The decoders of these libraries read the alpha that Matroska stores alongside a frame. */
 const ALPHA_DECODERS: ReadonlyMap<string, string> = new Map([
   ['vp8', 'libvpx'],
   ['vp9', 'libvpx-vp9'],

@@ -18,7 +18,7 @@ export interface IoHandle extends Disposable {
 }
 
 export interface IoPool {
-  /** Returns a context for exclusive use until it is disposed of. It stands at the start of the source. */
+  /** Returns a context for exclusive use until it is disposed of. Its position is the start of the source. */
   acquire(handlers: IoHandlers): IoHandle
   /**
    * Frees the idle contexts. A context keeps the process alive, so a process that should exit by itself calls

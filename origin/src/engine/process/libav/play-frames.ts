@@ -1,6 +1,6 @@
 /**
  * Plays the frames of an animated AVIF or a HEIC burst in order. Each frame is decoded when it is requested,
- * together with its alpha, which is a track of its own.
+ * together with its alpha, which is a separate track.
  */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'

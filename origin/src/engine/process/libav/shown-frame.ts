@@ -238,8 +238,8 @@ class SeekingReader implements ShownFrameReader {
   }
 
   /**
-   * Returns whether the key frame at `tick` may stand in for a moment, because decoding up to the moment is
-   * expensive.
+   * Returns whether the key frame at `tick` may replace the frame of a moment, because decoding up to the
+   * moment is expensive.
    */
   #mayBeEarly(tick: bigint, lastTick: bigint, toleranceSeconds: number | undefined): boolean {
     if (toleranceSeconds === undefined || lastTick - tick > this.#ticksOf(toleranceSeconds)) return false

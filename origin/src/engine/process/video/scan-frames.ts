@@ -7,7 +7,8 @@ import { choosePoster, POSTER_CANDIDATES, posterMoments, sampleSize } from './po
 import { PAST_THE_END_SECONDS, type Video } from './video.ts'
 
 /**
- * Returns how many frames a scan reads besides the first one when it looks at `most` evenly spaced frames.
+ * Returns how many frames a scan reads in addition to the first one when it looks at `most` evenly spaced
+ * frames.
  */
 export const scanSamples = (most: number) => POSTER_CANDIDATES + most + 1
 
@@ -89,10 +90,11 @@ function different(frames: readonly Frame[]): readonly Frame[] {
   return frames.filter(({ timestampSeconds }, index) => times.indexOf(timestampSeconds) === index)
 }
 
-/** The largest number of video tracks besides the shown one. Videos of several cameras have no more. */
+/** The largest number of video tracks other than the shown one. Videos of several cameras have no more. */
 export const MOST_OTHER_TRACKS = 15
 /**
- * The number of evenly spaced frames of each of them that are scanned, besides the first and the last one.
+ * The number of evenly spaced frames of each of them that are scanned, in addition to the first and the last
+ * one.
  */
 const OTHER_FRAMES = 5
 

@@ -13,8 +13,8 @@ const MAX_CODES = 1 << MAX_CODE_BITS
 const NONE = -1
 
 /**
- * Decodes up to `wanted` pixels, or up to the first invalid code. Writes them to `output` when it is given. A
- * last run may exceed `wanted`, so `output` needs room for it.
+ * Decodes up to `wanted` pixels, or up to the first invalid code. Writes them to `output` when it is given.
+ * The last run may extend past `wanted`.
  */
 export function readLzw(data: Uint8Array, codeBits: number, wanted: number, output?: Uint8Array): LzwReach {
   if (codeBits < 1 || codeBits > 8) return { pixels: 0, isEnded: false }

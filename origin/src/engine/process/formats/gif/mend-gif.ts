@@ -1,6 +1,6 @@
 /**
- * A repaired GIF whose first image was truncated or corrupt. libnsgif rejects corrupt data, loses the last
- * run of data without an end code, and leaves gaps between the rows of interlaced images. Browsers show the
+ * Repairs a GIF whose first image is truncated or corrupt. libnsgif rejects corrupt data, loses the last run
+ * of data without an end code, and leaves gaps between the rows of interlaced images. Browsers show the
  * pixels that exist, stretch the rows of an interlaced image over the missing ones, and leave the rest
  * transparent.
  */

@@ -1,6 +1,6 @@
 /**
- * An item of a HEIF file (ISO/IEC 14496-12, section 8.11; ISO/IEC 23008-12). The items define which bytes are
- * an image, what it is composed of, and how it is transformed before it is shown.
+ * Reads the items of a HEIF file (ISO/IEC 14496-12, section 8.11; ISO/IEC 23008-12): which bytes are an
+ * image, what it is composed of, and how it is transformed before it is shown.
  */
 
 import { boxesIn } from '../../../../media/iso-boxes.ts'
@@ -21,8 +21,8 @@ export interface HeifProperty {
 export interface HeifFile {
   readonly primary: HeifItem
   /**
-   * The images besides the primary one that a viewer may show: first its alternatives (`altr`), then those of
-   * a collection. Excludes tiles, thumbnails and other items that only belong to another one.
+   * The images, other than the primary one, that a viewer may show: first its alternatives (`altr`), then
+   * those of a collection. Excludes tiles, thumbnails and other items that only belong to another one.
    */
   readonly others: readonly HeifItem[]
   /** Returns the items that an item is derived from, in order. */

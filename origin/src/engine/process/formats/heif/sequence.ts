@@ -1,7 +1,7 @@
 /**
- * Animated AVIF and HEIC bursts: a still image, and besides it a track of coded frames like that of a video
- * (ISO/IEC 23008-12, section 7). Sharp sees only the still, while viewers play the track. With the file
- * relabelled as a video, the video code path can read the track.
+ * Animated AVIF and HEIC bursts hold a still image and also a track of coded frames like that of a video
+ * (ISO/IEC 23008-12, section 7). Sharp sees only the still, while viewers play the track. Relabelled as a
+ * video, the file can be read by the video code.
  */
 
 import { boxesIn, findBoxes, type IsoBox, type Span } from '../../../../media/iso-boxes.ts'
@@ -40,7 +40,7 @@ const SEQUENCE_BRAND = 'avis'
 const PLAIN_BRAND = 'isom'
 const IGNORED_BOX = 'free'
 
-/** Reads the sequence that a file holds besides its still image. Undefined when it has none. */
+/** Reads the sequence of a file that also holds a still image. Undefined when it has none. */
 export function readSequence(bytes: Uint8Array): ImageSequence | undefined {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const whole = { start: 0, end: file.length }
@@ -219,8 +219,8 @@ const FOR_EVER = 0
 const REPEATED_FLAG = 1
 
 /**
- * Returns how often the sequence plays, 0 meaning forever, according to the edit list of its track (AV1 Image
- * File Format, section 6.1). Without an edit list browsers play it forever.
+ * Returns how often the sequence plays, according to the edit list of its track (AV1 Image File Format,
+ * section 6.1). 0 means without end, which is also how browsers play it without an edit list.
  */
 function loopOf(file: Buffer, track: IsoBox): number {
   const [header] = inside(file, track, 'tkhd')

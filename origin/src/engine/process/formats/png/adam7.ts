@@ -15,7 +15,7 @@ const PASSES = [
   { x: 0, y: 1, stepX: 1, stepY: 2, blockWidth: 1, blockHeight: 1 },
 ] as const
 
-/** Returns the size of each pass, as if it were an image of its own. */
+/** Returns the size of each pass, as if it were a separate image. */
 export function adam7Passes({ width, height }: Size): readonly Size[] {
   return PASSES.map(({ x, y, stepX, stepY }) => ({
     width: Math.max(0, Math.ceil((width - x) / stepX)),

@@ -26,7 +26,7 @@ export interface ApngFrame {
   readonly blend: 'source' | 'over'
   /** Whether samples have 16 bits. */
   readonly isDeep: boolean
-  /** Encodes the frame as a PNG of its own. Runs on each call. */
+  /** Encodes the frame as a separate PNG. Runs on each call. */
   readonly png: () => Uint8Array
 }
 

@@ -1,4 +1,4 @@
-/** A chunk of a RIFF file, as used by WebP (RFC 9649, section 2.3). */
+/** Reads the chunks of a RIFF file, as used by WebP (RFC 9649, section 2.3). */
 
 export interface RiffChunk {
   readonly id: string
