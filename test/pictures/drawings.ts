@@ -134,7 +134,10 @@ function mix(from: Colour, to: Colour, share: number): Colour {
   return [between(from[0], to[0]), between(from[1], to[1]), between(from[2], to[2])]
 }
 
-/** Rows of glyphs with strokes of one to two pixels, one glyph per row. */
+/**
+ * The glyphs of the drawn text. Each digit of a glyph states whether it has the stroke at that place. Strokes
+ * are one to two pixels wide.
+ */
 const SIGNS = ['101111', '100110', '111101', '010111', '110011', '011110', '111010']
 
 function letters(x: number, y: number): number {

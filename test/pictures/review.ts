@@ -53,8 +53,8 @@ async function rowOf(picture: PictureCase, got: Buffer): Promise<string> {
 }
 
 /**
- * Returns the frames side by side, as the amplified difference of each channel. Alpha is taken into account
- * by blending.
+ * Returns the frames side by side, as the amplified difference of each channel. Colours are weighted by their
+ * alpha.
  */
 async function differenceOf(expected: Buffer, got: Buffer): Promise<Buffer> {
   const [a, b] = await Promise.all([framesOf(expected), framesOf(got)])

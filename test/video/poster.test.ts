@@ -27,7 +27,7 @@ function filmOf(parts: readonly (keyof typeof PARTS)[]): string {
   return `${made.join(';')};${parts.map((_, index) => `[p${index}]`).join('')}concat=n=${parts.length}`
 }
 
-/** Videos of eight frames, one per second, of which one has to be chosen. */
+/** Videos of eight parts of one second each, from which the poster has to be chosen. */
 const FILMS = [
   ['black', 'black', 'white', 'blurred', 'blurred', 'grey', 'white', 'sharp'],
   ['sharp', 'blurred', 'blurred', 'blurred', 'grey', 'black', 'black', 'white'],
