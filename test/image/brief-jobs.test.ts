@@ -1,4 +1,7 @@
-/** A job that takes no longer than a header may tells that it got beyond it only where something comes after the first picture. */
+/**
+ * Tests that a job that only reads a header reports its cost only when it does more work after the first
+ * image.
+ */
 
 import type { Cost, Job } from '@media-proxy/origin/engine/jobs.ts'
 import type { Channel } from '@media-proxy/origin/engine/process/channel.ts'

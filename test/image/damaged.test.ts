@@ -1,4 +1,4 @@
-/** Files that are cut off or broken, as they arrive from a download that ended early: what is there is shown. */
+/** Tests truncated and corrupt files, such as interrupted downloads: the data that exists is shown. */
 
 import { deflateSync, inflateSync } from 'node:zlib'
 import {
@@ -28,7 +28,7 @@ const jpeg = (progressive = false) => picture().jpeg({ quality: 90, progressive 
 const png = (progressive = false) => picture().png({ progressive }).toBuffer()
 const gif = (progressive = false) => picture().gif({ colours: 256, dither: 0, progressive }).toBuffer()
 
-/** A PNG with its data in several chunks, one of which has a wrong checksum. */
+/** Builds a PNG with its data in several chunks, one of which has a wrong checksum. */
 async function wrongChecksum(id: 'IHDR' | 'IDAT'): Promise<Buffer> {
   const chunks = [...pngChunks(await png())].flatMap((chunk) =>
     chunk.id === 'IDAT'
@@ -43,12 +43,12 @@ async function wrongChecksum(id: 'IHDR' | 'IDAT'): Promise<Buffer> {
   return Buffer.concat([PNG_SIGNATURE, ...encoded])
 }
 
-/** A PNG whose chunks are whole, and whose data or whose end is not what it should be. */
+/** Builds a PNG whose chunks are complete, but whose data or end is invalid. */
 async function brokenPng(damage: (data: Buffer) => Buffer, end = 'IEND'): Promise<Buffer> {
   const [header, ...rest] = [...pngChunks(await png())]
   const data = damage(Buffer.concat(rest.filter(({ id }) => id === 'IDAT').map((chunk) => chunk.data)))
   const chunk = Buffer.from(encodePngChunk('IDAT', data))
-  // With a wrong checksum, as whatever broke it leaves it.
+  // With a wrong checksum, as corruption leaves it.
   chunk.writeUInt32BE(1, chunk.length - 4)
   return Buffer.concat([
     PNG_SIGNATURE,
@@ -58,17 +58,17 @@ async function brokenPng(damage: (data: Buffer) => Buffer, end = 'IEND'): Promis
   ])
 }
 
-/** The four bytes at its end are a sum over the pixels. */
+/** Corrupts the last four bytes, a checksum over the pixels. */
 const withWrongSum = (data: Buffer) => Buffer.from(data).fill(7, data.length - 4)
 
-/** From the middle on rows are filtered as no filter is numbered. */
+/** Gives the middle row an invalid filter number. */
 function withUnknownFilter(data: Buffer): Buffer {
   const rows = inflateSync(data)
   rows[(HEIGHT / 2) * (1 + 3 * WIDTH)] = 9
   return deflateSync(rows)
 }
 
-/** More than libjpeg is silent about: an unknown revision, and broken data. */
+/** Builds a JPEG with faults that libjpeg warns about: an unknown revision, and corrupt data. */
 async function withFaults(): Promise<Buffer> {
   const application = Buffer.from('\xff\xe0\0\x10JFIF\0\xff\x01\0\0\x01\0\x01\0\0', 'latin1')
   const bytes = await flipped(await jpeg())
@@ -79,14 +79,14 @@ async function flipped(bytes: Buffer): Promise<Buffer> {
   return Buffer.from(bytes).fill(0x77, bytes.length >> 1, (bytes.length >> 1) + 8)
 }
 
-/** A progressive JPEG in which a byte became a marker's, at this share of it. */
+/** Builds a progressive JPEG with a marker written at this share of its length. */
 async function withMarker(share: number, marker: number): Promise<Buffer> {
   const bytes = Buffer.from(await jpeg(true))
   bytes.set([0xff, marker], Math.floor(bytes.length * share))
   return bytes
 }
 
-/** Codes of ones, of which there are none yet. */
+/** Overwrites some bytes with 0xff. In a GIF this makes LZW codes that are not in the table yet. */
 function overwritten(bytes: Buffer): Buffer {
   const at = Math.floor(bytes.length * 0.7)
   return Buffer.from(bytes).fill(0xff, at, at + 8)
@@ -116,7 +116,7 @@ const SHOWN: Readonly<Record<string, readonly [() => Promise<Buffer>, number]>> 
   'GIF without its last bytes': [async () => (await gif()).subarray(0, -2), 0.9],
 }
 
-/** What has a header and nothing behind it, or nothing that its decoder can do without. */
+/** Files with only a header, or with nothing that their decoder could show. */
 const EMPTY: Readonly<Record<string, () => Promise<Buffer>>> = {
   'JPEG without a scan': async () => {
     const bytes = await jpeg()
@@ -187,7 +187,7 @@ describe('damaged pictures', () => {
         .toBuffer({ resolveWithObject: true })
       expect([info.width, info.height]).toEqual([WIDTH, HEIGHT])
       const shown = Math.floor(HEIGHT * share) * WIDTH * 3
-      // JPEG and GIF blur the chequerboard; a row that is missing differs by 60.
+      // JPEG and GIF blur the chequerboard. A missing row differs by 60.
       expect(meanDifference(data.subarray(0, shown), PIXELS)).toBeLessThan(20)
     }
     const metadata = await post('/_metadata', String(file))

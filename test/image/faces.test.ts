@@ -1,4 +1,4 @@
-/** Where faces are found, and what `gravity=face` cuts. */
+/** Tests where faces are found, and how `gravity=face` crops. */
 
 import { findFaces } from '@media-proxy/origin/engine/process/faces/find-faces.ts'
 import { keepFaces } from '@media-proxy/origin/engine/process/faces/towards-faces.ts'

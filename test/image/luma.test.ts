@@ -1,4 +1,4 @@
-/** A TIFF of luma and differences of colour, which is not inside of JPEG. */
+/** Tests a TIFF of luma and chroma that is not inside JPEG. */
 
 import { wrapInTiff } from '@media-proxy/origin/engine/process/formats/tiff/tiff-wrap.ts'
 import sharp from 'sharp'
@@ -7,13 +7,13 @@ import { openFilesystemOrigin } from '../doors.ts'
 import { send } from '../http.ts'
 
 const SIDE = 16
-/** Luma, blue and red of (220, 30, 30) and (30, 60, 200), by the weights of TIFF 6.0, section 21. */
+/** Luma, blue and red chroma of (220, 30, 30) and (30, 60, 200), with the weights of TIFF 6.0, section 21. */
 const [RED, BLUE] = [
   [87, 96, 223],
   [67, 203, 102],
 ]
 
-/** The left half red, the right one blue. */
+/** Builds a TIFF with a red left half and a blue right half. */
 function lumaTiff(): Buffer {
   const samples = Array.from({ length: SIDE * SIDE }, (_, at) => (at % SIDE < SIDE / 2 ? RED : BLUE)).flat()
   const data = Uint8Array.from(samples.filter((sample) => sample !== undefined))
@@ -24,7 +24,7 @@ function lumaTiff(): Buffer {
     throw new Error(`no tag ${tag}`)
   }
   file.writeUInt16LE(6, entryOf(262) + 8)
-  // Instead of what is so anyway: as many differences as luma, to the right and down.
+  // Replaces a redundant entry by the subsampling: as much chroma as luma, horizontally and vertically.
   const at = entryOf(284)
   file.writeUInt16LE(530, at)
   file.writeUInt32LE(2, at + 4)

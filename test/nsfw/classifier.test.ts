@@ -19,7 +19,9 @@ function open(options: Partial<ClassifierOptions> = {}) {
   return createClassifier({ start: scanProcesses(bundled), model: bundled.path, queue: 16, log, ...options })
 }
 
-/** Any test that forgets a process leaves it to the next. */
+/**
+ * Runs a test with a classifier and closes it. A process that a test does not end would affect the next one.
+ */
 async function using(
   options: Partial<ClassifierOptions>,
   work: (classifier: ReturnType<typeof createClassifier>) => Promise<void>,
@@ -32,7 +34,7 @@ async function using(
   }
 }
 
-/** A picture of one grey, or with a first byte that tells the faulty process what to do. */
+/** Builds an image of one grey. Its first byte can also select what the faulty process does. */
 const picture = (value: number) => new Uint8Array(MODEL_PICTURE_BYTES).fill(value)
 
 const failureOf = (result: unknown) => (isFailure(result) ? result.code : result)
@@ -81,7 +83,7 @@ describe('the bundled model', () => {
 })
 
 describe('another model', () => {
-  /** Its first three predictions are the means of the three channels of its input. */
+  /** Builds a model whose first three predictions are the means of the three channels of its input. */
   function averaging(layout: 'nhwc' | 'nchw', batch: number | string, bias = BIAS): Uint8Array {
     const pooled: Operation[] = [
       { type: 'GlobalAveragePool', inputs: [layout === 'nhwc' ? 'planes' : 'input'], output: 'means' },
@@ -135,7 +137,7 @@ describe('another model', () => {
     const path = join(directory, 'one-by-one.onnx')
     await writeFile(path, averaging('nhwc', 1))
     await using({ start: scanProcesses({ ...bundled, path }), model: path }, async (classifier) => {
-      // A large batch and a small one by turns: the small one must not overtake.
+      // Alternates large and small batches: a small one must not overtake a large one.
       const greys = [10, 60, 110, 160, 210]
       const results = await Promise.all(
         greys.map((grey, index) =>
@@ -222,7 +224,7 @@ describe('a process with a fault', () => {
     using({ start, queue: 2 }, async (classifier) => {
       await classifier.loaded
       const stuck = [classifier.classify(picture(NEVER_ANSWERS), never)]
-      // The process takes it from the queue.
+      // Waits until the process has taken it from the queue.
       await expect.poll(() => classifier.waiting).toBe(0)
       const queued = [1, 2].map(() => classifier.classify(picture(0), never))
       expect(classifier.waiting).toBe(2)

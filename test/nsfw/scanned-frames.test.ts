@@ -1,4 +1,4 @@
-/** What a scan looks at of what moves: with a model that counts red. */
+/** Tests which frames of animations and videos a scan sees, with a model that measures red. */
 
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -43,22 +43,22 @@ async function verdictOn(door: Door, name: string, bytes: Uint8Array) {
   return { nsfw, probability }
 }
 
-/** How many frames the model has seen. */
+/** Returns how many frames the model has seen. */
 async function seenFrames(door: Door): Promise<number> {
   const { body } = await send(door.url, '/_metrics', { headers: { 'x-internal-secret': SECRET } })
   return Number(/^media_proxy_nsfw_frames_total(?:\{.*\})? (\d+)/m.exec(body.toString())?.[1] ?? 0)
 }
 
-/** Grey but for some time in seconds, in which it is red. */
+/** Returns a filter for a grey video that is red between two times, in seconds. */
 function redAt(from: number, to: number, rate = 5): string {
   return `color=gray:s=64x64:r=${rate},drawbox=c=red:t=fill:enable='between(t,${from},${to - 0.5 / rate})'`
 }
 
 type Colour = 'red' | 'grey'
-/** An animation of frames of one colour, each shown so long, in milliseconds. */
+/** Builds an animation of frames of one colour, each shown for this long, in milliseconds. */
 function animation(format: 'gif' | 'webp', frames: readonly (readonly [Colour, number])[]): Promise<Buffer> {
   const colours = { red: [255, 0, 0], grey: [128, 128, 128] } as const
-  // No frame is the one before it.
+  // Makes each frame differ from the previous one.
   const pixels = frames.map(([colour], index) =>
     Buffer.from(
       Array.from({ length: 32 * 32 }, (_, pixel) => (pixel === index ? [0, 0, 0] : colours[colour])).flat(),
@@ -169,7 +169,8 @@ describe.each([
   })
 
   it('looks at each picture of an AVIF with several', async () => {
-    // Grey, and red beside it, which Chromium shows instead since it is the first alternative, though a thumbnail too.
+    // A grey image and a red one. Chromium shows the red one, because it is the first alternative, even
+    // though it is also a thumbnail.
     const both = await readFile(join(import.meta.dirname, '../media/alternatives.avif'))
     const without = (...boxes: readonly string[]) => {
       const file = Buffer.from(both)
@@ -218,7 +219,7 @@ describe.skipIf(FFMPEG === undefined)('a scan of films (needs FFmpeg)', () => {
   ] as const)('by %s', (_, more) => {
     let door: Door
     beforeAll(async () => {
-      // The poster is not red all over.
+      // The poster is not entirely red.
       door = await openFilesystemOrigin({ ...settings, MEDIA_PROXY_NSFW_THRESHOLD: '0.5', ...more })
     })
     afterAll(() => door.close())
@@ -241,7 +242,7 @@ describe.skipIf(FFMPEG === undefined)('a scan of films (needs FFmpeg)', () => {
     })
 
     it('sees the poster', async () => {
-      // Nothing but the poster says anything, and none of the evenly spaced frames is it.
+      // Only the poster is flagged, and none of the evenly spaced frames is the poster.
       const then = "enable='between(t,1.8,1.95)'"
       const film = `color=black:s=64x64:r=20,drawbox=c=red:t=fill:${then},drawgrid=w=64:h=64:t=1:c=black:${then}`
       const bytes = await makeVideo('mp4', film, [...H264, '-crf', '5'], 10)
@@ -330,7 +331,7 @@ describe.skipIf(FFMPEG === undefined)('a scan of films (needs FFmpeg)', () => {
         expect(nsfw).toBe(from < seconds)
         seen.push((await seenFrames(door)) - before)
       }
-      // First and poster; then the last and others, four at a time.
+      // First frame and poster, then the last frame and others, four at a time.
       expect(seen).toEqual([2, 6, 8, 10])
     } finally {
       await door.close()
@@ -341,7 +342,7 @@ describe.skipIf(FFMPEG === undefined)('a scan of films (needs FFmpeg)', () => {
     const door = await openFilesystemOrigin({ ...settings, MEDIA_PROXY_NSFW_FRAMES: '2' })
     try {
       await verdictOn(door, 'a.mp4', await makeVideo('mp4', redAt(500, 600), H264, 200))
-      // And those that are shown by default, and at the end.
+      // The two configured frames, the first frame, the poster, and the last frame.
       expect(await seenFrames(door)).toBe(5)
     } finally {
       await door.close()

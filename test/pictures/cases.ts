@@ -1,27 +1,27 @@
-/** Every golden: a source, what is asked of it, and how alike the answer has to be. */
+/** The golden cases: a source, the request, and how similar the response has to be. */
 
 import type { SourceName } from './sources.ts'
 
 export interface PictureCase {
-  /** Of its files. */
+  /** The base name of its files. */
   readonly name: string
   readonly source: SourceName
-  /** Parameters of an attachment. */
+  /** The query parameters of an attachment. */
   readonly query: string
   /** The lowest similarity (0 to 100) of any frame to the golden. */
   readonly bound: number
 }
 
 /**
- * An encoder makes more of it where another processor rounds a pixel in ten another way: 97 are left of WebP, 98 of the
- * others. Of 15 of quality less, 90 to 95 are.
+ * The bound for lossy formats. Encoders amplify differences: when another processor rounds one pixel in ten
+ * differently, WebP still scores 97 and the others 98. A quality lower by 15 scores 90 to 95.
  */
 const LOSSY = 96
-/** The coarser the steps, the more one of them shows. */
+/** The bound for low quality. The coarser the quantisation steps, the more visible each of them is. */
 const COARSE = 92
-/** Pixels are kept, so only the arithmetic of scaling can differ. */
+/** The bound for lossless formats: only the arithmetic of scaling can differ. */
 const EXACT = 99
-/** A palette is chosen anew, and a small change may swap two of its colours. */
+/** The bound for palettes. A palette is chosen each time, and a small change may swap two of its colours. */
 const PALETTE = 95
 
 /** With a border above and below. */

@@ -1,4 +1,7 @@
-/** The sources of the goldens, by their names in the store. Nothing of them leaves anything to the machine they are made on. */
+/**
+ * The sources of the goldens, by their names in the store. They do not depend on the machine they are made
+ * on.
+ */
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -15,19 +18,19 @@ import {
   sticker,
 } from './drawings.ts'
 
-/** Videos, made by make-videos.ts. */
+/** The videos made by make-videos.ts. */
 export const MEDIA = join(import.meta.dirname, 'media')
 const SHARED_MEDIA = join(import.meta.dirname, '../media')
 
 const LOOP = 3
 
-/** Makers of the sources: what is asked for is made. */
+/** The functions that make the sources, called on demand. */
 export const SOURCES = {
   'photo.png': () => open(photo()).png().toBuffer(),
   'photo.jpg': () => jpeg(open(photo())),
-  /** Fine detail, with its chroma halved, as cameras write it. */
+  /** Fine detail with halved chroma, as cameras write it. */
   'grain.jpg': () => open(grain()).jpeg({ quality: 92, chromaSubsampling: '4:2:0' }).toBuffer(),
-  /** Stored on its side. */
+  /** Stored rotated. */
   'lying.jpg': async () => {
     const lying = await open(photo()).rotate(-90).png().toBuffer()
     return jpeg(sharp(lying).withMetadata({ orientation: 6 }))
@@ -83,7 +86,10 @@ function moving(): Sharp {
   return sharp(data, { raw: { ...raw, pageHeight: FRAME_HEIGHT } })
 }
 
-/** Each frame leans on what the ones before it left: disposal and blending of every kind. */
+/**
+ * Builds an animation in which each frame depends on the previous ones, with every kind of disposal and
+ * blending.
+ */
 function drawnPng(): Promise<Buffer> {
   const whole = { left: 0, top: 0, width: 96, height: 72, dispose: 0, blend: 0 }
   const part = { left: 12, top: 10, width: 40, height: 30, blend: 1 }
@@ -109,7 +115,7 @@ function drawnPng(): Promise<Buffer> {
   })
 }
 
-/** The colours of a drawing from the bottom up, blue first (BITMAPINFOHEADER). */
+/** Builds a bitmap of a drawing, with rows from the bottom up and blue first (BITMAPINFOHEADER). */
 function bmp({ data, raw: { width, height } }: Drawing): Buffer {
   const header = Buffer.alloc(54)
   header.write('BM', 'latin1')

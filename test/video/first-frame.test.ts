@@ -1,4 +1,4 @@
-/** What the first frame of a film costs: one picture that is decoded once, and what is read for it. */
+/** Tests the cost of a video's first frame: one frame that is decoded once, and the bytes read for it. */
 
 import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
 import sharp from 'sharp'
@@ -9,7 +9,7 @@ import { canEncode, FFMPEG, makeVideo } from '../videos.ts'
 
 const H264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-preset', 'ultrafast', '-g', '250']
 const VP9 = ['-c:v', 'libvpx-vp9', '-deadline', 'realtime', '-cpu-used', '8', '-crf', '10', '-b:v', '0']
-/** Noise does not compress: two seconds are a megabyte and more. */
+/** Noise does not compress: two seconds are more than a megabyte. */
 const NOISE = 'testsrc2=s=640x360:r=30:d=2,noise=alls=40:allf=t'
 
 const libav = await loadLibav()
@@ -77,7 +77,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       ]
       const film = await makeVideo('mp4', NOISE, coder)
       const alone = await still('first.mp4', film, query)
-      // Between the first picture and the second.
+      // A moment between the first frame and the second.
       const reached = await still('first.mp4', film, 'time=0.02')
       expect(alone.data.equals(reached.data)).toBe(true)
     })

@@ -43,7 +43,8 @@ describe.skipIf(FFMPEG === undefined || ENCODER === '')(
         durationSeconds: expect.closeTo(3, 1),
       })
       const colours = 'frames' in examined ? examined.frames.map(colourOf) : []
-      // The still, the first frame and the last, and what is shown after 1.5, 0.9, 2.7, 0.3 and 2.1 seconds.
+      // The still, the first and the last frame, and the frames shown after 1.5, 0.9, 2.7, 0.3 and 2.1
+      // seconds.
       expect(colours).toEqual(['red', 'red', 'blue', 'lime', 'red', 'blue', 'red', 'blue'])
     })
 
@@ -76,7 +77,7 @@ describe.skipIf(FFMPEG === undefined || ENCODER === '')(
   },
 )
 
-/** Which of the three a picture of one colour is. */
+/** Returns which of the three colours a uniform image has. */
 function colourOf({ data }: { readonly data: Uint8Array }): string {
   const [red = 0, green = 0, blue = 0] = data
   return red > 128 ? 'red' : green > 128 ? 'lime' : blue > 128 ? 'blue' : 'none'

@@ -1,4 +1,7 @@
-/** Videos through the door where there is no FFmpeg at all: made here by libav, and those of the corpus. */
+/**
+ * Tests videos through the door on a system without FFmpeg's binary: made here by libav, and those of the
+ * corpus.
+ */
 
 import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
 import { mediaKindOfName } from '@media-proxy/origin/media/kinds.ts'
@@ -11,10 +14,10 @@ import { send } from '../http.ts'
 
 const SECRET = 'a-secret-for-tests'
 const [RED, LIME, BLUE] = FILM_SECONDS
-/** What colour conversion, chroma subsampling and coding together may be off by, out of 255. */
+/** The most that colour conversion, chroma subsampling and coding may be off by together, out of 255. */
 const TOLERANCE = 12
 
-/** Of Matroska, at its last place: behind it stands how long the description of the tracks is. */
+/** The id of Matroska's track list, found at its last occurrence. The length of the list follows it. */
 const TRACKS_ID = Buffer.from('1654ae6b', 'hex')
 
 const libav = await loadLibav()

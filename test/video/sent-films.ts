@@ -1,4 +1,4 @@
-/** Films that people send, and what is right of them. */
+/** Videos that users send, with the expected results. */
 
 export interface SentFilm {
   readonly name: string
@@ -8,11 +8,12 @@ export interface SentFilm {
   /** Whole seconds, rounded up. */
   readonly duration: number
   /**
-   * Mean colours of the quarters of a frame, from left to right and from top to bottom, by the moment it is asked for;
-   * without one, of what a player shows first. Told by `ffmpeg -i <name>`, which decodes all that comes before.
+   * The mean colours of the quarters of a frame, from left to right and from top to bottom, by the requested
+   * moment. Without a moment it is the frame that a player shows first. Determined with `ffmpeg -i <name>`,
+   * which decodes everything before the frame.
    */
   readonly shown: Readonly<Record<string, string>>
-  /** Times of the three frames. */
+  /** The timestamps of the three frames. */
   readonly frames: readonly number[]
 }
 

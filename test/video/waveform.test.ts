@@ -1,4 +1,4 @@
-/** The waveforms of voice messages, by whatever codec they come. */
+/** Tests the waveforms of voice messages in all codecs. */
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -22,11 +22,11 @@ const SECRET = 'a-secret-for-tests'
 const libav = await loadLibav()
 const BYTES = 256
 /**
- * What lossy codecs make of a peak, of 255. Bare AAC does not tell which of its samples are none of the recording: its
- * parts are other ones.
+ * The most that a lossy codec changes a peak, of 255. Bare AAC does not declare its padding samples, so its
+ * parts are shifted.
  */
 const MOST_DIFFERENCE = { flac: 1, mp3: 7, ogg: 6, aac: 90 } as const
-/** Silence, then half as loud as can be, then silence, for a second each. */
+/** One second each of silence, half of the full amplitude, and silence. */
 const BURST = "aevalsrc='if(between(t,1,2),0.5*sin(2*PI*400*t),0)':s=48000:d=3"
 
 describe.skipIf(libav === undefined)('waveforms (need libav)', () => {
@@ -188,7 +188,10 @@ describe.skipIf(libav === undefined)('waveforms (need libav)', () => {
   })
 })
 
-/** A thousand loud samples at the start, and as many at a later second, as PCM in Matroska (RFC 9559). */
+/**
+ * Builds Matroska (RFC 9559) with PCM: a thousand loud samples at the start, and a thousand at a later
+ * second.
+ */
 function pausedMatroska(hertz: number, secondSecond: number): Buffer {
   const loud = Buffer.alloc(2000, 0x40)
   const cluster = (seconds: number) =>
@@ -197,7 +200,7 @@ function pausedMatroska(hertz: number, secondSecond: number): Buffer {
     element('1a45dfa3', element('4282', Buffer.from('matroska'))),
     element(
       '18538067',
-      // Times in seconds.
+      // Timestamps are in seconds.
       element('1549a966', element('2ad7b1', number(1_000_000_000)), element('4489', real(secondSecond + 1))),
       element(
         '1654ae6b',
@@ -214,7 +217,7 @@ function pausedMatroska(hertz: number, secondSecond: number): Buffer {
   ])
 }
 
-/** An element of EBML (RFC 8794), its length in four bytes. */
+/** Builds an EBML element (RFC 8794) with a length of four bytes. */
 function element(id: string, ...content: readonly Buffer[]): Buffer {
   const body = Buffer.concat(content)
   const length = Buffer.alloc(4)

@@ -1,6 +1,6 @@
 /**
- * What a file is, decided by its first bytes. Names and declared types are claims of whoever uploaded the file:
- * a name decides only between types that these bytes cannot tell apart.
+ * Identifies a file by its first bytes. The name and the declared type come from the uploader and are not
+ * trusted: a name decides only between formats that these bytes cannot distinguish.
  */
 
 import { fileTypeFromBuffer } from 'file-type'
@@ -10,12 +10,15 @@ import { isMatroskaSound } from './sniff-matroska.ts'
 import { isLateMp3, isProgramStream, isTransportStream } from './sniff-mpeg.ts'
 import { isSvg } from './sniff-svg.ts'
 
-/** How many bytes from the start of a file `sniff` wants to see; fewer only where the file is shorter. */
+/**
+ * The number of bytes from the start of a file that `sniff` needs. Fewer are allowed only when the file is
+ * shorter.
+ */
 export const SNIFF_BYTES = 16 * 1024
 
 /**
- * The kind of a file from its first `SNIFF_BYTES` bytes; undefined for everything the service does not accept.
- * More bytes than that are not looked at.
+ * Returns the kind of a file from its first `SNIFF_BYTES` bytes. Undefined for everything that the service
+ * does not accept. Further bytes are not read.
  */
 export const sniff = async (head: Uint8Array, fileName?: string): Promise<MediaKind | undefined> => {
   const bytes = head.subarray(0, SNIFF_BYTES)
@@ -46,10 +49,13 @@ const sniffFormat = async (
   return FORMAT_OF_DETECTED.get(detected.ext)
 }
 
-/** A tag of which nobody knows what comes behind it, or frames behind something else. */
+/** An ID3 tag with unknown content after it, or frames that start after other data. */
 const isMp3 = (bytes: Uint8Array): boolean => isId3(bytes) || isLateMp3(bytes)
 
-/** A version and a size as tags have them (ID3v2, section 3.1): three letters may begin a text. */
+/**
+ * Returns whether bytes have the version and the size of a tag (ID3v2, section 3.1). The three letters alone
+ * may start a text.
+ */
 const isId3 = (bytes: Uint8Array): boolean =>
   startsWith(bytes, 'ID3') &&
   ID3_VERSIONS.has(bytes[3] ?? 0) &&
@@ -57,7 +63,10 @@ const isId3 = (bytes: Uint8Array): boolean =>
 
 const ID3_VERSIONS: ReadonlySet<number> = new Set([2, 3, 4])
 
-/** The names that file-type gives; what is missing here (camera raw files, MP2, ...) is not accepted. */
+/**
+ * Formats by the names that file-type gives. Names that are missing here (camera raw files, MP2, ...) are not
+ * accepted.
+ */
 const FORMAT_OF_DETECTED: ReadonlyMap<string, MediaFormat> = new Map([
   ['png', 'png'],
   ['apng', 'png'],
@@ -77,8 +86,8 @@ const FORMAT_OF_DETECTED: ReadonlyMap<string, MediaFormat> = new Map([
 ])
 
 /**
- * The streams of an Ogg file announce themselves in the pages at its very start (RFC 3533, section 4), so the
- * head has them all. Speex in Ogg is still `ogg` here: refusing it is the codec check's part.
+ * Returns the format of an Ogg file. The first pages of all its streams are at its very start (RFC 3533,
+ * section 4), so the head contains them all. Speex in Ogg is still `ogg` here; the codec check rejects it.
  */
 const sniffOgg = (bytes: Uint8Array): MediaFormat => {
   const text = latin1(bytes, 0, bytes.length)
@@ -86,7 +95,10 @@ const sniffOgg = (bytes: Uint8Array): MediaFormat => {
   return text.includes('OpusHead') && !text.includes('\x01vorbis') ? 'opus' : 'ogg'
 }
 
-/** An ID3 tag longer than the head hides what follows it. AAC and FLAC with ID3 exist, so the name decides. */
+/**
+ * Returns the format of a file that may start with an ID3 tag. A tag longer than the head hides what follows
+ * it. AAC and FLAC may have ID3 tags, so the name decides then.
+ */
 const sniffBehindId3 = (bytes: Uint8Array, named: MediaFormat | undefined): MediaFormat | undefined => {
   if (startsWith(bytes, 'ID3') && !isId3(bytes)) return undefined
   const hidden = startsWith(bytes, 'ID3') && id3Bytes(bytes) + MPEG_HEADER_BYTES > bytes.length
@@ -100,22 +112,31 @@ const id3Bytes = (bytes: Uint8Array): number => {
   return 10 + size
 }
 
-/** WAV beyond 4 GiB: the 64-bit forms of RIFF (EBU Tech 3306, ITU-R BS.2088), which file-type does not know. */
+/**
+ * Detects WAV beyond 4 GiB: the 64-bit forms of RIFF (EBU Tech 3306, ITU-R BS.2088), which file-type does not
+ * support.
+ */
 const isRiffWave64 = (bytes: Uint8Array): boolean =>
   (startsWith(bytes, 'RF64') || startsWith(bytes, 'BW64')) && latin1(bytes, 8, 12) === 'WAVE'
 
-/** Two letters begin many a text: the size of the second header, which is one of a few, tells a BMP. */
+/**
+ * Returns whether bytes are a BMP. Its two letters start many texts, but its second header has one of a few
+ * sizes.
+ */
 const isBmp = (bytes: Uint8Array): boolean =>
   bytes.length >= 18 && BMP_HEADER_BYTES.has(bytes[14] ?? 0) && latin1(bytes, 15, 18) === '\0\0\0'
 
-/** OS/2's first, its second in all its lengths, and those of Windows. */
+/** The header sizes of OS/2's first version, of its second version in all its lengths, and of Windows. */
 const BMP_HEADER_BYTES: ReadonlySet<number> = new Set([
   12,
   ...[16, 20, 24, 28, 32, 36, 40, 42, 44, 46, 48, 52, 56, 60, 64],
   ...[108, 124],
 ])
 
-/** Writers put the directory of a TIFF at its end; file-type, which wants to read it, then finds nothing. */
+/**
+ * Detects TIFFs whose directory is at their end, as many writers place it. file-type needs the directory and
+ * fails then.
+ */
 const isTiff = (bytes: Uint8Array): boolean =>
   (startsWith(bytes, 'II*\0') || startsWith(bytes, 'MM\0*')) && latin1(bytes, 8, 10) !== 'CR'
 

@@ -1,4 +1,4 @@
-/** A silent clip of an animated image: as many pictures, each for as long as a browser shows it. */
+/** A silent clip of an animated image: the same number of frames, each shown as long as in a browser. */
 
 import type { ClipFormat } from '@media-proxy/shared/formats.ts'
 import type { MediaTime, Quality } from '@media-proxy/shared/request/media-request.ts'
@@ -15,20 +15,20 @@ import { createDurations, openVideoEncoder } from './video-encoder.ts'
 export interface AnimationClipOptions {
   readonly format: ClipFormat
   readonly quality: Quality
-  /** Where the clip begins. */
+  /** Where the clip starts. */
   readonly time: MediaTime | undefined
-  /** Longest duration, in seconds. */
+  /** The longest duration, in seconds. */
   readonly seconds: number
   readonly maxBytes: number
-  /** Is told how much is encoded, from 0 to 1. */
+  /** Called with the encoded share, from 0 to 1. */
   readonly tellProgress: (share: number) => void
 }
 
-/** Times of images are milliseconds, and are kept so. */
+/** Frame delays of images are milliseconds, so the clip has the same time base. */
 const TICKS_PER_SECOND = 1000
 const UNIT = { num: 1, den: TICKS_PER_SECOND }
 
-/** Encodes an animation; its sides are even already. */
+/** Encodes an animation. Its sides are already even. */
 export function encodeAnimation(libav: Libav, strip: Strip, options: AnimationClipOptions): Buffer {
   const { constants } = libav
   const { width, height } = strip
@@ -79,7 +79,7 @@ interface ShownPicture {
   readonly milliseconds: number
 }
 
-/** The pictures of the wanted part, the first and the last of them for as long as they are inside. */
+/** Returns the frames of the requested part. The first and the last one are shortened to it. */
 function shownPictures(
   strip: Strip,
   { time, seconds }: Pick<AnimationClipOptions, 'time' | 'seconds'>,
@@ -101,7 +101,10 @@ function shownPictures(
   return shown
 }
 
-/** Of nearly the same times a picture is a hundredth of a second off at the end, and a sixth of the bytes is saved. */
+/**
+ * The largest ratio of delays that still counts as even. With nearly equal delays a frame is a hundredth of a
+ * second off at the end, and a sixth of the bytes is saved.
+ */
 const EVEN_RATIO = 1.5
 
 function isUneven(shown: readonly ShownPicture[]): boolean {
@@ -111,7 +114,7 @@ function isUneven(shown: readonly ShownPicture[]): boolean {
 
 const OPAQUE = 255
 
-/** A copy without alpha: what shows through is white. */
+/** Returns an opaque copy, blended over white. */
 function onWhite(rgba: Buffer): Buffer {
   const opaque = Buffer.from(rgba)
   for (let at = 0; at < opaque.length; at += 4) {

@@ -1,4 +1,4 @@
-/** The encoders of sound: stereo of 48 kHz, as every player has it. */
+/** The audio encoders of clips: stereo at 48 kHz, which every player supports. */
 
 import type { ClipFormat } from '@media-proxy/shared/formats.ts'
 import type { Libav } from '../libav/load.ts'
@@ -9,9 +9,9 @@ export const CLIP_HERTZ = 48_000
 interface AudioEncoding {
   readonly encoder: string
   readonly bitsPerSecond: number
-  /** Samples that the encoder takes at once. */
+  /** The samples per channel that the encoder takes at once. */
   readonly frameSamples: number
-  /** FFmpeg's name of the samples that the encoder takes. */
+  /** FFmpeg's name of the sample format that the encoder takes. */
   readonly samples: 'fltp' | 'flt'
 }
 
@@ -20,7 +20,7 @@ export const AUDIO_ENCODINGS: Readonly<Record<ClipFormat, AudioEncoding>> = {
   webm: { encoder: 'libopus', bitsPerSecond: 96_000, frameSamples: 960, samples: 'flt' },
 }
 
-/** Opens the encoder of a format; the caller disposes of it. */
+/** Opens the audio encoder of a format. The caller disposes of it. */
 export function openAudioEncoder(libav: Libav, format: ClipFormat): Encoder {
   const { library, constants } = libav
   const { encoder, bitsPerSecond, samples } = AUDIO_ENCODINGS[format]

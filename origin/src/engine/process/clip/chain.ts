@@ -1,29 +1,29 @@
-/** A chain of libav's filters through which pictures or sound go one after the other. */
+/** A chain of libav filters that processes frames of video or audio one after the other. */
 
 import type { FilterContext, Frame, IRational } from 'node-av/lib'
 import type { Libav } from '../libav/load.ts'
 import { RefusedByLibav } from './refused.ts'
 
 export interface Chain extends Disposable {
-  /** Unit of the times that come out. */
+  /** The time base of the output. */
   readonly timeBase: IRational
   /**
-   * A frame that comes out is the chain's again when `onFrame` returns; false once the filters want no more. Throws
-   * `RefusedByLibav` where one does not fit.
+   * Filters a frame and passes the results to `onFrame`; the chain owns them again when it returns. Returns
+   * false once the filters accept no more frames. Throws `RefusedByLibav` when the filters reject the frame.
    */
   push(frame: Frame, onFrame: (frame: Frame) => void): boolean
-  /** Hands over what the filters still hold. */
+  /** Passes the frames that the filters still hold to `onFrame`. */
   drain(onFrame: (frame: Frame) => void): void
 }
 
 export interface ChainOptions {
-  /** FFmpeg's description of the source, without its name. */
+  /** FFmpeg's description of the source filter, without its name. */
   readonly source: string
   readonly filters: readonly string[]
   readonly kind: 'pictures' | 'sound'
 }
 
-/** What pictures of square pixels are, as a chain's source; their times count so many ticks a second. */
+/** Describes frames with square pixels as the source of a chain. Their timestamps count `ticksPerSecond`. */
 export function pictureSource(
   { width, height, format }: Pick<Frame, 'width' | 'height' | 'format'>,
   ticksPerSecond: number,
@@ -31,7 +31,7 @@ export function pictureSource(
   return `video_size=${width}x${height}:pix_fmt=${format}:time_base=1/${ticksPerSecond}:pixel_aspect=1/1`
 }
 
-/** What decoded sound is, as a chain's source. */
+/** Describes decoded audio as the source of a chain. */
 export function soundSource(
   { sampleRate, format, channelLayout: { nbChannels, mask } }: Frame,
   { num, den }: IRational,
@@ -40,7 +40,10 @@ export function soundSource(
   return `time_base=${num}/${den}:sample_rate=${sampleRate}:sample_fmt=${format}:channel_layout=${layout}`
 }
 
-/** Opens a chain; the caller disposes of it. Throws `RefusedByLibav` where libav does not take the description. */
+/**
+ * Opens a chain. The caller disposes of it. Throws `RefusedByLibav` when libav does not accept the
+ * description.
+ */
 export function openChain({ library, constants }: Libav, { source, filters, kind }: ChainOptions): Chain {
   const [first, last] = kind === 'pictures' ? ['buffer', 'buffersink'] : ['abuffer', 'abuffersink']
   const graph = new library.FilterGraph()

@@ -20,7 +20,7 @@ it.each([
     }
   }
   const library = { Codec: { findEncoderByName: () => ({}) }, CodecContext }
-  // All of libav that is used until then.
+  // The parts of libav that are used up to that point.
   const libav = { library, constants: {} } as unknown as Libav
   const setUp = () => {
     if (code === 0) throw new Error('no such option')

@@ -1,4 +1,4 @@
-/** An encoder of libav: pictures or sound in, packets out. */
+/** A libav encoder: takes frames of video or audio and yields packets. */
 
 import type { FFEncoderCodec } from 'node-av/constants'
 import type { Codec, CodecContext, Frame, Packet } from 'node-av/lib'
@@ -7,15 +7,18 @@ import { RefusedByLibav } from './refused.ts'
 
 export interface Encoder extends Disposable {
   readonly context: CodecContext
-  /** A packet is the encoder's again when `onPacket` returns. Throws `RefusedByLibav` where a frame does not fit. */
+  /**
+   * Encodes a frame and passes packets to `onPacket`; the encoder owns them again when it returns. Throws
+   * `RefusedByLibav` when the encoder rejects the frame.
+   */
   encode(frame: Frame, onPacket: (packet: Packet) => void): void
-  /** Hands over what is left when no more frames follow. */
+  /** Passes the remaining packets to `onPacket`. Called when no more frames follow. */
   drain(onPacket: (packet: Packet) => void): void
 }
 
 /**
- * Opens what `setUp` has described; the caller disposes of it. Throws `RefusedByLibav` where it does not open so, and an
- * error where the build has no such encoder.
+ * Opens an encoder that `setUp` has configured. The caller disposes of it. Throws `RefusedByLibav` when it
+ * cannot be opened with this configuration, and an error when the build has no such encoder.
  */
 export function openEncoder(
   { library, constants }: Libav,
@@ -28,7 +31,7 @@ export function openEncoder(
   stack.defer(() => context.freeContext())
   context.allocContext3(codec)
   setUp(context)
-  // Containers keep parameter sets beside the stream.
+  // Containers store parameter sets outside the stream.
   context.setFlags(constants.AV_CODEC_FLAG_GLOBAL_HEADER)
   const opened = context.open2Sync(codec)
   if (opened < 0) throw new RefusedByLibav(`the encoder ${name} does not open: ${opened}`)

@@ -1,14 +1,17 @@
 /**
- * Puts the index of an MP4 file before its media (ISO/IEC 14496-12, section 8.2), so that a player that has its first bytes
- * can begin. The muxer knows the index only at the end.
+ * Moves the index of an MP4 file before its media (ISO/IEC 14496-12, section 8.2), so that a player can start
+ * with the first bytes. The muxer knows the index only at the end.
  */
 
 import { boxesIn, type Span } from '../../../media/iso-boxes.ts'
 
-/** Boxes on the way to the tables of offsets. */
+/** The boxes on the path to the tables of offsets. */
 const PARENTS: ReadonlySet<string> = new Set(['moov', 'trak', 'mdia', 'minf', 'stbl'])
 
-/** The same file with its index first; the file itself where it is so already, or is none. */
+/**
+ * Returns the file with its index first, or the same file when it already is, or when it has no index or
+ * media.
+ */
 export function indexFirst(file: Buffer): Buffer {
   const boxes = [...boxesIn(file)]
   const index = boxes.find(({ type }) => type === 'moov')
@@ -25,7 +28,7 @@ export function indexFirst(file: Buffer): Buffer {
   ])
 }
 
-/** Adds to every offset in the tables `stco` and `co64` (section 8.7.5). */
+/** Adds a number to every offset in the tables `stco` and `co64` (section 8.7.5). */
 function moveOffsets(moov: Buffer, span: Span, by: number): void {
   for (const box of boxesIn(moov, span)) {
     if (PARENTS.has(box.type)) moveOffsets(moov, box, by)

@@ -1,4 +1,4 @@
-/** A film decoded and encoded anew: upright, in the colours and the size that every player shows, with its sound in step. */
+/** Transcodes a video: upright, in colours and a size that every player shows, with its audio in sync. */
 
 import type { ClipFormat } from '@media-proxy/shared/formats.ts'
 import type { Quality } from '@media-proxy/shared/request/media-request.ts'
@@ -17,34 +17,40 @@ import { openSoundTrack } from './sound-track.ts'
 export interface FilmClipOptions {
   readonly format: ClipFormat
   readonly video: VideoInfo
-  /** Upright; even sides. */
+  /** The upright size, with even sides. */
   readonly size: Size
   readonly quality: Quality
-  /** From the asked moment on, to the end that the container tells or that is asked for. */
+  /**
+   * The span of the clip, from the requested start to the end that the container declares or that was
+   * requested.
+   */
   readonly span: Span
-  /** When it ends at the latest, in seconds of the film: a container may tell less than it holds. */
+  /** The latest possible end, in seconds of the video: a container may declare less than it holds. */
   readonly lastSeconds: number
-  /** Is asked once, where there is more of the film than its container tells. */
+  /**
+   * Returns whether the clip continues past the declared end. Called once, when the video has frames after
+   * it.
+   */
   readonly goesPastEnd: () => boolean
-  /** Pictures a second, where that is less than the film has. */
+  /** The frame rate, when it is lower than that of the video. */
   readonly pictureRate: number | undefined
-  /** Pictures a second of the film, about. */
+  /** The approximate frame rate of the video. */
   readonly sourceRate: number
   /** Gaussian sigma in pixels of the clip. */
   readonly blur: number | undefined
   readonly sound: SoundTrack | undefined
-  /** Largest picture that is decoded, in pixels. */
+  /** The largest frame that is decoded, in pixels. */
   readonly maxPixels: number
-  /** The clip ends where it has so many, whatever is left of the film. */
+  /** The clip ends at this size, whatever remains of the video. */
   readonly maxBytes: number
   readonly maxPictures: number
-  /** Is told how much of the span is read, from 0 to 1. */
+  /** Called with the share of the span that is read, from 0 to 1. */
   readonly tellProgress: (share: number) => void
 }
 
 /**
- * Encodes the span of an opened film. Fails with `undecodable` where it has no picture, or one that cannot be encoded, or
- * as the film is read.
+ * Encodes the span of an opened video. Fails with `undecodable` when no frame of it can be decoded, or one
+ * cannot be encoded, or as reading the video fails.
  */
 export function encodeFilm(libav: Libav, film: OpenedStreams, options: FilmClipOptions): Buffer | Failure {
   return orRefused(() => encode(libav, film, options))

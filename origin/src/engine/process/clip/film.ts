@@ -1,4 +1,4 @@
-/** A film that is read from one moment to another: its pictures and one track of its sound, in the order of the file. */
+/** Reads a video from one moment to another: its frames and one audio track, in file order. */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Frame, Packet } from 'node-av/lib'
@@ -13,28 +13,31 @@ import type { SoundTrack } from '../libav/stream-info.ts'
 import { startOf } from '../libav/stream-start.ts'
 import { openVideoDecoder } from '../libav/video-decoder.ts'
 
-/** Seconds of the film, from the first frame that a player shows. */
+/** A span in seconds of the video, from the first frame that a player shows. */
 export interface Span {
   readonly startSeconds: number
   readonly endSeconds: number
 }
 
 export interface FilmReaders {
-  /** Pictures in the order of showing, each with the second at which it is shown; false ends their track. */
+  /** Receives frames in presentation order, with their time in seconds. Returning false ends the track. */
   readonly onPicture: (picture: Frame, seconds: number) => boolean
-  /** Sound in order, with times in its stream's unit, 0 at the first picture; false ends its track. */
+  /**
+   * Receives audio in order, with timestamps in the stream's time base, 0 at the first frame of the video.
+   * Returning false ends the track.
+   */
   readonly onSound: (samples: Frame, seconds: number) => boolean
 }
 
 export interface FilmOptions {
   readonly video: VideoInfo
   readonly maxPixels: number
-  /** The track of sound; undefined where none is wanted. */
+  /** The audio track. Undefined when none is wanted. */
   readonly sound: SoundTrack | undefined
 }
 
 /**
- * Decodes a film from the last key frame before the span, so the first pictures may be earlier than it. Fails with
+ * Decodes a video from the last key frame before the span, so the first frames may precede it. Fails with
  * `unsupported-codec` or `undecodable`, or as the source does, however much of it was read before.
  */
 export function readFilm(
@@ -66,13 +69,16 @@ export function readFilm(
   let soundWanted = soundDecoder !== undefined
   let next = 0
   let isFed = false
-  /** When the first packet is shown that is marked as a key frame; `at once` where that is the first of all. */
+  /**
+   * The timestamp of the first packet marked as a key frame, or `at once` when that is the very first packet.
+   */
   let key: bigint | 'at once' | undefined
   let hasBegun = false
   const seePicture = (picture: Frame) => {
     if (!pictureWanted) return
     const tick = picture.bestEffortTimestamp
-    // What leans on pictures before the start of the file is none; nor are all marked that stand alone.
+    // Frames that depend on others before the start of the file are not shown. Not every independent frame is
+    // marked as a key frame.
     hasBegun ||= key === 'at once' || !leans(libav.constants, picture) || (key !== undefined && tick >= key)
     if (!hasBegun) return
     const seconds = tick === AV_NOPTS_VALUE ? next : Number(tick) * unit - originSeconds
@@ -85,7 +91,7 @@ export function readFilm(
   const hearSound = (samples: Frame) => {
     if (!soundWanted) return
     const tick = samples.bestEffortTimestamp
-    // Of several pieces in one packet of a broadcast only the first has a time.
+    // When a packet of a broadcast holds several audio frames, only the first has a timestamp.
     const seconds = tick === AV_NOPTS_VALUE ? nextSound : Number(tick - originTicks) * soundUnit
     samples.pts = tick === AV_NOPTS_VALUE ? BigInt(Math.round(seconds / soundUnit)) : tick - originTicks
     nextSound = seconds + samples.nbSamples / Math.max(1, samples.sampleRate)
@@ -109,7 +115,7 @@ export function readFilm(
   }
   if (pictureWanted) pictureDecoder.drain(seePicture)
   if (soundWanted) soundDecoder?.drain(hearSound)
-  // Where reading broke off the film did not end.
+  // When reading stopped early, this is not the end of the video.
   return bytes.failure
 }
 
@@ -118,7 +124,7 @@ function timeOf({ pts, dts }: Packet, none: bigint): bigint {
   return dts === none ? 0n : dts
 }
 
-/** Undefined where it does not open: a player leaves such sound out. */
+/** Opens the decoder of an audio track. Undefined when it cannot be opened: players leave such audio out. */
 export function openSound(libav: Libav, { stream, codec: name }: SoundTrack): Decoder | undefined {
   const codec = soundDecoderOf(libav, name)
   if (codec === undefined) return undefined

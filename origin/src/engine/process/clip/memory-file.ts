@@ -1,4 +1,6 @@
-/** A file in memory that a muxer writes: forwards mostly, and back to a box whose length it did not know. */
+/**
+ * A file in memory that a muxer writes: mostly sequentially, but it seeks back to fill in the sizes of boxes.
+ */
 
 import type { IOContext } from 'node-av/lib'
 import type { Libav } from '../libav/load.ts'
@@ -6,14 +8,14 @@ import type { Libav } from '../libav/load.ts'
 export interface MemoryFile extends Disposable {
   readonly io: IOContext
   readonly sizeBytes: number
-  /** What was written so far; it is the file's own memory. */
+  /** The bytes written so far. They are the file's own memory. */
   readonly bytes: Buffer
 }
 
 const BUFFER_BYTES = 64 * 1024
 const FIRST_BYTES = 256 * 1024
 
-/** Opens an empty file; the caller frees what writes to it before this. */
+/** Opens an empty file. The caller frees its writer before this. */
 export function openMemoryFile({ library, constants }: Libav): MemoryFile {
   const { AVSEEK_SET, AVSEEK_CUR, AVSEEK_SIZE } = constants
   let memory = Buffer.alloc(FIRST_BYTES)

@@ -1,4 +1,4 @@
-/** An animation as AVIF, which Sharp does not write: AV1 by SVT, and its alpha as another track. */
+/** Encodes animations as AVIF, which Sharp cannot do: AV1 by SVT, with the alpha as a second track. */
 
 import type { Quality } from '@media-proxy/shared/request/media-request.ts'
 import type { Frame } from 'node-av/lib'
@@ -13,12 +13,15 @@ import { createDurations } from './video-encoder.ts'
 
 const TICKS_PER_SECOND = 1000
 const UNIT = { num: 1, den: TICKS_PER_SECOND }
-/** Of the encoder, 0..13: two steps faster take two thirds of the time and a seventh more bytes. */
+/** The encoder's preset, 0..13. Two steps faster takes two thirds of the time and a seventh more bytes. */
 const PRESET = 6
-/** Pictures between two that stand alone: of an animation that is played from its start, as few as can be. */
+/**
+ * The frames between two key frames: as few key frames as possible, because an animation plays from its
+ * start.
+ */
 const KEY_INTERVAL = 1000
 
-/** Encodes an animation with the times of its frames. Its sides are at least `MOVING_AVIF_SIDE` pixels. */
+/** Encodes an animation with the delays of its frames. Its sides are at least `MOVING_AVIF_SIDE` pixels. */
 export function encodeMovingAvif(libav: Libav, strip: Strip, quality: Exclude<Quality, 'lossless'>): Buffer {
   const { constants } = libav
   const { width, height, timing } = strip
@@ -55,10 +58,10 @@ export function encodeMovingAvif(libav: Libav, strip: Strip, quality: Exclude<Qu
   return muxer.finish()
 }
 
-/** The muxer counts no further; an animated PNG may. */
+/** The highest loop count of the muxer. An animated PNG may have a higher one. */
 const MOST_LOOPS = 2 ** 31 - 1
 
-/** The encoder takes no smaller picture. */
+/** The smallest side that the encoder accepts, in pixels. */
 export const MOVING_AVIF_SIDE = 16
 
 interface Track extends Disposable {
@@ -81,11 +84,11 @@ function openTrack(libav: Libav, { width, height }: Strip, kind: 'colour' | 'alp
     context.colorSpace = constants.AVCOL_SPC_BT709
     context.colorPrimaries = constants.AVCOL_PRI_BT709
     context.colorTrc = constants.AVCOL_TRC_IEC61966_2_1
-    // Chromium shows colours of full range too dark where pictures move.
+    // Chromium shows full-range colours too dark in animations.
     context.colorRange = kind === 'alpha' ? constants.AVCOL_RANGE_JPEG : constants.AVCOL_RANGE_MPEG
     context.setOption('crf', Math.round(rateFactor(quality)))
     context.setOption('preset', PRESET)
-    // One thread, so that the same animation is the same bytes everywhere.
+    // A single thread, so that the same animation gives the same bytes everywhere.
     context.setOption('svtav1-params', 'lp=1')
   })
   stack.use(encoder)
@@ -103,12 +106,15 @@ function openTrack(libav: Libav, { width, height }: Strip, kind: 'colour' | 'alp
   return { encoder, chain, durations: createDurations(), [Symbol.dispose]: () => opened.dispose() }
 }
 
-/** What the encoder plans its bits by; how long pictures are shown is told by their times. */
+/**
+ * The frame rate that the encoder plans its bit rate with. The timestamps determine how long frames are
+ * shown.
+ */
 const USUAL_RATE = 30
 
 /**
- * The rate factor for a quality on the WebP and JPEG scale, 1..100, linear between the points: at 80 it scores as WebP does, at
- * a fifth of its bytes (SSIMULACRA2 on animations of drawings and of film).
+ * Returns the rate factor for a quality on the WebP and JPEG scale, 1..100, linear between the points. At 80
+ * it scores like WebP, at a fifth of its bytes (SSIMULACRA2 on animations of drawings and of filmed footage).
  */
 function rateFactor(quality: number): number {
   const [low, high] = quality <= 80 ? ([1, 80] as const) : ([80, 100] as const)

@@ -1,4 +1,4 @@
-/** Writes coded pictures and sound into a file in memory. */
+/** Writes packets of video and audio to a file in memory. */
 
 import type { ClipFormat } from '@media-proxy/shared/formats.ts'
 import type { CodecContext, IRational, Packet, Stream } from 'node-av/lib'
@@ -9,35 +9,37 @@ import { createPictureEnd, type PictureEnd } from './picture-end.ts'
 import { RefusedByLibav } from './refused.ts'
 
 export interface MuxedStream {
-  /** Times of the packet are in `timeBase`. Throws `RefusedByLibav` where the muxer does not take it. */
+  /**
+   * Writes a packet whose timestamps are in `timeBase`. Throws `RefusedByLibav` when the muxer rejects it.
+   */
   write(packet: Packet, timeBase: IRational): void
 }
 
 export interface Muxer extends Disposable {
-  /** A stream of what an encoder makes. */
+  /** Adds a stream for the output of an encoder. */
   addEncoded(encoder: CodecContext, options?: EncodedOptions): MuxedStream
-  /** A stream that is copied from another file. */
+  /** Adds a stream that is copied from another file. */
   addCopied(stream: Stream): MuxedStream
-  /** Writes the head, once all streams are added. */
+  /** Writes the header, once all streams are added. */
   begin(): void
   readonly sizeBytes: number
-  /** The whole file. */
+  /** Returns the complete file. */
   finish(): Buffer
 }
 
 export interface MuxerOptions {
-  /** How often an animation plays; 0 for ever. */
+  /** How often an animation plays; 0 means forever. */
   readonly loop?: number
 }
 
 export interface EncodedOptions {
-  /** Alpha lies beside the pictures. */
+  /** Whether alpha is stored alongside the frames. */
   readonly hasAlpha?: boolean
-  /** The pictures are the alpha of another stream. */
+  /** Whether the frames are the alpha of another stream. */
   readonly isMask?: boolean
 }
 
-/** Opens a muxer; the caller disposes of it. */
+/** Opens a muxer. The caller disposes of it. */
 export function openMuxer(libav: Libav, format: ClipFormat | 'avif', { loop }: MuxerOptions = {}): Muxer {
   const { library, constants } = libav
   using stack = new DisposableStack()
@@ -50,7 +52,7 @@ export function openMuxer(libav: Libav, format: ClipFormat | 'avif', { loop }: M
   })
   check(context.allocOutputContext2(null, format, null), 'muxer')
   context.pb = file.io
-  // Without it the file has numbers drawn at random, and a strong ETag needs the same bytes each time.
+  // Without this flag the file contains random numbers, but a strong ETag needs the same bytes each time.
   context.flags = (context.flags | constants.AVFMT_FLAG_BITEXACT) as typeof context.flags
   if (loop !== undefined)
     check(
@@ -69,7 +71,7 @@ export function openMuxer(libav: Libav, format: ClipFormat | 'avif', { loop }: M
     return {
       write(packet, timeBase) {
         packet.streamIndex = stream.index
-        // The muxer chooses its own unit when it writes the head.
+        // The muxer chooses its own time base when it writes the header.
         packet.rescaleTs(timeBase, stream.timeBase)
         packet.pos = -1n
         if (end === undefined) put(packet)
@@ -84,7 +86,7 @@ export function openMuxer(libav: Libav, format: ClipFormat | 'avif', { loop }: M
       check(stream.codecpar.fromContext(encoder), 'parameters')
       stream.timeBase = encoder.timeBase
       stream.avgFrameRate = encoder.framerate
-      // It has one plane as far as readers are concerned.
+      // Readers see a single plane.
       if (isMask) stream.codecpar.format = constants.AV_PIX_FMT_GRAY8
       if (hasAlpha) stream.metadata = library.Dictionary.fromObject({ alpha_mode: '1' })
       return muxed(stream)
@@ -92,11 +94,11 @@ export function openMuxer(libav: Libav, format: ClipFormat | 'avif', { loop }: M
     addCopied(source) {
       const stream = context.newStream(null)
       check(source.codecpar.copy(stream.codecpar), 'parameters')
-      // Of another container.
+      // The tag of the source belongs to another container.
       stream.codecpar.codecTag = 0
       stream.timeBase = source.timeBase
       stream.avgFrameRate = source.avgFrameRate
-      // A container's word goes before that of the coded pictures.
+      // The aspect ratio of the container takes precedence over that of the coded frames.
       if (source.sampleAspectRatio.num > 0) {
         stream.sampleAspectRatio = source.sampleAspectRatio
         stream.codecpar.sampleAspectRatio = source.sampleAspectRatio
@@ -121,7 +123,7 @@ export function openMuxer(libav: Libav, format: ClipFormat | 'avif', { loop }: M
   }
 }
 
-/** Times of a file may be such as no other file can hold. */
+/** Throws when libav returns an error: a file may have timestamps that no other file can hold. */
 function check(code: number, what: string): void {
   if (code < 0) throw new RefusedByLibav(`the muxer refuses its ${what}: ${code}`)
 }

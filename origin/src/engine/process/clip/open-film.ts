@@ -1,4 +1,4 @@
-/** A film that will be read through: opened, and validated by what its container tells. */
+/** A video that will be read through: opened, and validated by what its container declares. */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { VideoFormat } from '../../../media/kinds.ts'
@@ -10,13 +10,14 @@ import { type Video, validateVideo } from '../video/video.ts'
 
 export interface Film extends OpenedStreams {
   readonly info: Video['info']
-  /** Pictures a second, about. */
+  /** The approximate frame rate. */
   readonly pictureRate: number
 }
 
 /**
- * Most bytes that are read of a file that is read through: its content once, and what is read again where a key frame is
- * looked for, or where pictures and sound lie far apart. Of a small file a few buffers are more than its size.
+ * Returns the most bytes that are read of a file that is read through: its content once, plus what is read
+ * again to search for a key frame, or when video and audio lie far apart. For a small file, a few buffers
+ * exceed its size.
  */
 export function mostBytesRead(sizeBytes: number): number {
   return 2 * sizeBytes + REREAD_BYTES
@@ -24,10 +25,10 @@ export function mostBytesRead(sizeBytes: number): number {
 
 const REREAD_BYTES = 16 * 1024 * 1024
 
-/** The rate of a film that tells none. */
+/** The rate assumed for a video that declares none. */
 const USUAL_RATE = 30
 
-/** Opens a film; the caller disposes of it. Fails as `openVideo` does. */
+/** Opens a video. The caller disposes of it. Fails as `openVideo` does. */
 export function openFilm(
   libav: Libav,
   source: MediaSource,

@@ -1,23 +1,23 @@
 /**
- * The end of the pictures of an MP4. It tells how long a track is by when its pictures are decoded (ISO/IEC 14496-12, section
- * 8.6.1.2), the last one by its duration: where they are decoded out of order and shown for unequal times, that sum is another
- * one than the time for which they are shown, and a player ends early.
+ * Corrects the end of an MP4's video track. The duration of the track is the sum of the decoding intervals
+ * (ISO/IEC 14496-12, section 8.6.1.2), and of the duration of the last frame. When frames are reordered and
+ * shown for unequal times, this sum differs from the time for which they are shown, and a player ends early.
  */
 
 import type { Packet } from 'node-av/lib'
 
 export interface PictureEnd extends Disposable {
-  /** Takes the next packet in the order of decoding, in the unit of the file. */
+  /** Takes the next packet in decoding order, in the time base of the file. */
   write(packet: Packet): void
-  /** Hands over the last one. */
+  /** Writes the last packet. */
   finish(): void
 }
 
-/** Hands packets over one later, so that the last one is known before it is written. The caller disposes of it. */
+/** Delays packets by one, so that the last one is known before it is written. The caller disposes of it. */
 export function createPictureEnd(put: (packet: Packet) => void): PictureEnd {
   let held: Packet | undefined
   let firstDts = 0n
-  /** When the pictures begin and end. */
+  /** When the first frame starts and the last one ends. */
   let shown: { start: bigint; end: bigint } | undefined
 
   function release(): void {
@@ -39,7 +39,8 @@ export function createPictureEnd(put: (packet: Packet) => void): PictureEnd {
     finish() {
       if (held !== undefined && shown !== undefined) {
         const { start, end } = shown
-        // Decoded as late as the first one is before it is shown, it may last to the end and no longer.
+        // The last frame keeps the delay between decoding and presentation that the first one has. Its
+        // duration then reaches exactly to the end.
         held.dts = max(held.dts, held.pts - (start - firstDts))
         held.duration = max(1n, firstDts + (end - start) - held.dts)
       }

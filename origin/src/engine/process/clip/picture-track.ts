@@ -1,4 +1,4 @@
-/** The pictures of a film, cut to a span, filtered and encoded. */
+/** The video track of a clip: frames cut to a span, filtered and encoded. */
 
 import type { Frame, IRational, Packet, Stream } from 'node-av/lib'
 import { coloursOf, mergeColours } from '../colours/colours.ts'
@@ -11,16 +11,19 @@ import type { MuxedStream } from './muxer.ts'
 import type { Track } from './track.ts'
 import { createDurations, openVideoEncoder } from './video-encoder.ts'
 
-/** The unit of times in broadcasts, in which those of all usual picture rates are whole. */
+/** The time base of broadcasts, in which the frames of all usual rates have integer timestamps. */
 const TICKS_PER_SECOND = 90_000
 const UNIT: IRational = { num: 1, den: TICKS_PER_SECOND }
 
-/** Opens the track; the caller disposes of it. */
+/** Opens the track. The caller disposes of it. */
 export function openPictureTrack(libav: Libav, stream: Stream, options: FilmClipOptions): Track {
   return new PictureTrack(libav, stream, options)
 }
 
-/** A clip in MP4 has no alpha, and only VP8 and VP9 in WebM or Matroska bring some. */
+/**
+ * Returns whether a clip keeps alpha. MP4 clips have none, and only sources of VP8 and VP9 in WebM or
+ * Matroska have it.
+ */
 export function keepsAlpha({ format, video }: Pick<FilmClipOptions, 'format' | 'video'>): boolean {
   return format === 'webm' && video.hasAlpha
 }
@@ -33,15 +36,18 @@ class PictureTrack implements Track {
   readonly #durations = createDurations()
   #muxed: MuxedStream | undefined
   #chain: Chain | undefined
-  /** When the chain's first picture is shown, from which on it counts: a film may begin with less than a picture of nothing. */
+  /**
+   * The time of the chain's first frame, which its timestamps are relative to: a video may start with a gap
+   * shorter than a frame.
+   */
   #chainStart = 0
-  /** Of pictures that the chain takes. */
+  /** The properties of the frames that the chain accepts. */
   #kind = ''
   #count = 0
-  /** A picture of the span went into the filters, whatever has come out of them. */
+  /** Whether a frame of the span was passed to the filters, whatever they have yielded. */
   #isFed = false
   #lastTick = -1n
-  /** The last picture before the span, which is what is shown at its start. */
+  /** The last frame before the span, which is shown at its start. */
   #early: Frame | undefined
 
   constructor(libav: Libav, stream: Stream, options: FilmClipOptions) {
@@ -69,7 +75,7 @@ class PictureTrack implements Track {
     const { span, lastSeconds } = this.#options
     const { startSeconds } = span
     if (seconds >= lastSeconds) {
-      // Where nothing is shown until then, a clip has what comes next.
+      // When no frame is shown before the end, the clip contains the next one.
       if (!this.#isFed) this.#early ??= picture.clone() ?? undefined
       return false
     }
@@ -86,7 +92,7 @@ class PictureTrack implements Track {
   }
 
   end(): void {
-    // Nothing changes within the span.
+    // No frame changes within the span.
     if (!this.#isFed) this.#showEarly()
     this.#chain?.drain(this.#encode)
     this.encoder.drain(this.#write)
@@ -107,7 +113,7 @@ class PictureTrack implements Track {
     const chain = this.#chainFor(picture, ticks)
     const { sourceRate, pictureRate = sourceRate } = this.#options
     const ownSeconds = Number(picture.duration) * this.#tickSeconds
-    // The only one may not be passed over by the filter of the rate.
+    // The rate filter must not drop the only frame.
     const leastSeconds = this.#count === 0 ? 1 / pictureRate : 0
     const shownSeconds = Math.max(leastSeconds, ownSeconds > 0 ? ownSeconds : 1 / sourceRate)
     const early = this.#options.pictureRate === undefined ? 0 : ROUNDED_TICKS
@@ -119,7 +125,10 @@ class PictureTrack implements Track {
     this.#isFed = true
   }
 
-  /** How long a picture of a second of the clip may be shown: what is shown longer than the span is shown to its end. */
+  /**
+   * Returns how long a frame at a second of the clip may be shown. A frame shown longer than the span lasts
+   * to its end.
+   */
   #secondsLeft(seconds: number): number {
     const { span, lastSeconds } = this.#options
     const at = span.startSeconds + seconds
@@ -147,7 +156,7 @@ class PictureTrack implements Track {
     const isInterlaced = picture.hasFlags(this.#libav.constants.AV_FRAME_FLAG_INTERLACED)
     return [
       ...(isInterlaced ? ['bwdif=mode=send_frame:deint=interlaced'] : []),
-      // Each is the one that the film shows then.
+      // Each output frame is the one that the video shows at that time.
       ...(pictureRate === undefined ? [] : [`fps=${pictureRate}:round=up`]),
       ...clipFilters({
         video: { ...video, colours: mergeColours(video.colours, coloursOf(picture)) },
@@ -162,17 +171,18 @@ class PictureTrack implements Track {
     const { num, den } = this.#chain.timeBase
     const scale = (num / den) * TICKS_PER_SECOND
     const tick = BigInt(Math.round(Number(picture.pts) * scale) + this.#chainStart)
-    // Two pictures at one moment, or one before the other, are what no player shows and no file may hold.
+    // Two frames with the same timestamp, or out of order, are never shown by players and not allowed in
+    // files.
     if (tick <= this.#lastTick) return
     this.#lastTick = tick
-    // Where pictures are few the last one stays for longer than the clip.
+    // At a low frame rate the last frame would last longer than the clip.
     const seconds = Number(tick) / TICKS_PER_SECOND
     const leftTicks = Math.max(1, Math.round(this.#secondsLeft(seconds) * TICKS_PER_SECOND))
     const duration = Math.min(Math.round(Number(picture.duration) * scale), leftTicks)
     this.#durations.set(tick, BigInt(duration))
     this.#count += 1
     picture.pts = tick
-    // Which pictures stand alone is the encoder's own choice.
+    // The encoder chooses the key frames itself.
     picture.pictType = this.#libav.constants.AV_PICTURE_TYPE_NONE
     this.encoder.encode(picture, this.#write)
   }
@@ -183,5 +193,5 @@ class PictureTrack implements Track {
   }
 }
 
-/** A container that counts milliseconds tells a picture up to half of one too late. */
+/** The container's millisecond timestamps may be up to half a millisecond late. */
 const ROUNDED_TICKS = TICKS_PER_SECOND / 1000

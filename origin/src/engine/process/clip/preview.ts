@@ -1,4 +1,4 @@
-/** An animated preview of a film: some of its pictures, in an image format that moves. */
+/** An animated preview of a video: some of its frames, in an animated image format. */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Frame } from 'node-av/lib'
@@ -14,23 +14,26 @@ import { readFilm, type Span } from './film.ts'
 
 export interface PreviewOptions {
   readonly video: VideoInfo
-  /** Of each picture that is handed over. */
+  /** The size of each frame. */
   readonly size: Size
   readonly span: Span
-  /** Pictures a second. */
+  /** Frames per second. */
   readonly pictureRate: number
-  /** What the format counts time in, in milliseconds: rounded one by one, its pictures would come later and later. */
+  /**
+   * The time unit of the format, in milliseconds. Rounding each delay on its own would make the frames drift
+   * later and later.
+   */
   readonly timeUnitMs: number
-  /** Largest picture that is decoded, in pixels. */
+  /** The largest frame that is decoded, in pixels. */
   readonly maxPixels: number
 }
 
-/** The same with all of its pictures at hand. */
+/** A preview with all its frames in memory. */
 export interface Preview extends Played {
   readonly frames: readonly RawPicture[]
 }
 
-/** The smallest size from which a plan loses nothing. */
+/** Returns the smallest size that loses no detail for a plan. */
 export function coveringSize(video: Size, plan: Plan): Size {
   const scale = Math.min(1, Math.max(plan.width / video.width, plan.height / video.height))
   return plan.mode === 'exact'
@@ -41,14 +44,14 @@ export function coveringSize(video: Size, plan: Plan): Size {
       }
 }
 
-/** How many pictures a preview has. */
+/** Returns the number of frames of a preview. */
 export function previewPictures({ startSeconds, endSeconds }: Span, pictureRate: number): number {
   return Math.max(1, Math.ceil((endSeconds - startSeconds) * pictureRate - ROUNDING))
 }
 
 const ROUNDING = 1e-6
 
-/** The pictures that are shown at evenly spaced moments of the span. Fails as the film is read. */
+/** Returns the frames shown at evenly spaced moments of the span. Fails as reading the video fails. */
 export function playPreview(libav: Libav, film: OpenedStreams, options: PreviewOptions): Preview | Failure {
   const { video, size, span, pictureRate, timeUnitMs, maxPixels } = options
   using sampler = createSampler(createPainter(libav, { video, size }), span, pictureRate)
@@ -59,7 +62,7 @@ export function playPreview(libav: Libav, film: OpenedStreams, options: PreviewO
   const pictures = isFailure(failed) ? failed : sampler.finish()
   if (isFailure(pictures)) return pictures
   const ends = pictures.map((_, index) => {
-    // Of a film of few pictures each stays for longer than all of it is played.
+    // At a low frame rate, one frame would be shown longer than the whole span.
     const endMs = Math.min((index + 1) / pictureRate, span.endSeconds - span.startSeconds) * 1000
     return Math.round(endMs / timeUnitMs) * timeUnitMs
   })
@@ -68,9 +71,9 @@ export function playPreview(libav: Libav, film: OpenedStreams, options: PreviewO
 }
 
 interface Sampler extends Disposable {
-  /** Takes the next picture of the film; false once there is one for every moment. */
+  /** Takes the next frame of the video. Returns false once every moment has a frame. */
   readonly see: (picture: Frame, seconds: number) => boolean
-  /** The pictures, at least one. Fails where there was none, or one could not be converted. */
+  /** Returns the frames, at least one. Fails when there was none, or one could not be converted. */
   finish(): readonly RawPicture[] | Failure
 }
 
@@ -80,7 +83,7 @@ function createSampler(painter: Painter, span: Span, pictureRate: number): Sampl
   let failure: Failure | undefined
   let shown: Frame | undefined
 
-  /** What is shown until then is what is shown at each moment before. */
+  /** Uses the current frame for every moment before a time. */
   function takeUntil(seconds: number): void {
     if (shown === undefined) return
     let painted: RawPicture | Failure | undefined
@@ -105,7 +108,7 @@ function createSampler(painter: Painter, span: Span, pictureRate: number): Sampl
     },
     finish() {
       takeUntil(span.endSeconds)
-      // What begins with the end of the film has one picture all the same.
+      // A preview that starts at the end of the video still has one frame.
       if (taken.length === 0) takeUntil(Number.POSITIVE_INFINITY)
       return failure ?? (taken.length === 0 ? fail('undecodable', 'no picture decodes') : taken)
     },

@@ -1,13 +1,16 @@
-/** What libav refuses in the middle of its work, because of what a file holds. */
+/** Errors for data that libav rejects while it is processing a file. */
 
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 
-/** Thrown out of the callbacks of decoders, filters and encoders; whoever began the work gives it as a failure. */
+/**
+ * Thrown by the callbacks of decoders, filters and encoders. The function that started the work returns it as
+ * a failure.
+ */
 export class RefusedByLibav extends Error {
   override readonly name = 'RefusedByLibav'
 }
 
-/** Does some work; what libav refuses of it is `undecodable`. */
+/** Runs some work. Returns `undecodable` when libav rejects the data. */
 export function orRefused<T>(work: () => T): T | Failure {
   try {
     return work()

@@ -1,4 +1,4 @@
-/** A film put into another container as it is: no picture is decoded. */
+/** Copies a video to another container without decoding any frame. */
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Packet, Stream } from 'node-av/lib'
@@ -11,19 +11,19 @@ import { orRefused } from './refused.ts'
 
 export interface RemuxOptions {
   readonly sound: SoundTrack | undefined
-  /** Seconds after which the clip ends. */
+  /** The time after which the clip ends, in seconds. */
   readonly maxSeconds: number
   readonly maxBytes: number
 }
 
-/** Containers whose packets know when they are shown. */
+/** Containers whose packets have presentation timestamps. */
 const TIMED: ReadonlySet<string> = new Set(['mov', 'matroska', 'flv'])
-/** What every browser plays in MP4: H.264 up to High, 8 bits, chroma halved. */
+/** The highest profile that every browser plays in MP4: H.264 up to High, 8 bits, chroma halved. */
 const HIGH_PROFILE = 100
-/** Without libav's flags for constraints of a profile. */
+/** Masks out libav's flags for the constraints of a profile. */
 const PROFILE_MASK = 0xff
 
-/** Tells whether an MP4 of the same pictures and sound plays everywhere. */
+/** Returns whether an MP4 with the same video and audio plays everywhere. */
 export function isPlayableEverywhere(
   { constants, library }: Libav,
   { stream, demuxer, info }: OpenedStreams,
@@ -41,8 +41,8 @@ export function isPlayableEverywhere(
 }
 
 /**
- * The film from its start as MP4; nothing where it cannot be copied, since it begins within its coded pictures, or has times
- * that MP4 cannot hold. Fails as the source does.
+ * Returns the video from its start as MP4. Undefined when it cannot be copied, because it starts in the
+ * middle of its coded frames, or has timestamps that MP4 cannot hold. Fails as the source does.
  */
 export function remuxFilm(
   libav: Libav,
@@ -72,7 +72,7 @@ function copyPackets(
     })
   for (const other of context.streams) if (!outputs.has(other.index)) other.discard = constants.AVDISCARD_ALL
   muxer.begin()
-  // A search by the pictures passes over the sound before the first of them.
+  // A seek in the video stream skips the audio before its first frame.
   if (!film.isAtStart) seekToStart(place, libav)
   using packet = new library.Packet()
   packet.alloc()
@@ -81,7 +81,7 @@ function copyPackets(
     const output = outputs.get(packet.streamIndex)
     if (output !== undefined && !output.isOver) {
       const isPicture = output.source.index === stream.index
-      // Pictures that are decoded and not shown, as an edit list has them, would be shown.
+      // Frames that are decoded but not shown, because of an edit list, would be shown in the copy.
       if (isPicture && packet.hasFlags(constants.AV_PKT_FLAG_DISCARD)) return undefined
       const dts = decodingTime(packet, output, constants.AV_NOPTS_VALUE)
       if (dts === undefined || packet.pts === constants.AV_NOPTS_VALUE || dts > packet.pts) return undefined
@@ -106,22 +106,28 @@ function copyPackets(
 interface Output {
   readonly source: Stream
   readonly muxed: MuxedStream
-  /** When the film begins, in the unit of the source. */
+  /** When the video starts, in the time base of the source. */
   readonly originTicks: bigint
   isOver: boolean
   lastDts: bigint | undefined
 }
 
-/** Of a packet that tells none, as Matroska has them: without it, players would leave out the last one. */
+/**
+ * Returns the duration of an audio packet that declares none, as in Matroska. Without it, players would leave
+ * the last packet out.
+ */
 function usualDuration({ codecpar, timeBase }: Stream): bigint {
   const { sampleRate } = codecpar
   return sampleRate > 0 ? BigInt(Math.round((AAC_SAMPLES / sampleRate) * (timeBase.den / timeBase.num))) : 0n
 }
 
-/** Of one packet. */
+/** The samples of one packet. */
 const AAC_SAMPLES = 1024
 
-/** When a packet is decoded: Matroska does not tell, and of the first pictures libav does not know it either. */
+/**
+ * Returns the decoding timestamp of a packet. Matroska does not store it, and libav does not know it for the
+ * first frames.
+ */
 function decodingTime(packet: Packet, { source, lastDts }: Output, unknown: bigint): bigint | undefined {
   const { pts, dts, duration } = packet
   if (dts !== unknown) return dts

@@ -1,4 +1,7 @@
-/** A chain of filters for sound, which is opened again where the sound goes on in another layout, rate or format. */
+/**
+ * A filter chain for audio. It is opened again when the audio continues with another channel layout, sample
+ * rate or format.
+ */
 
 import type { Frame, IRational } from 'node-av/lib'
 import type { Libav } from '../libav/load.ts'
@@ -6,7 +9,10 @@ import { type Chain, openChain, soundSource } from './chain.ts'
 
 export type SoundChain = Pick<Chain, 'push' | 'drain'> & Disposable
 
-/** Times of the sound count `unit`. The filters have to end in one layout, rate and format. The caller disposes of it. */
+/**
+ * Opens a chain for audio with timestamps in `unit`. The filters have to end in a single layout, rate and
+ * format. The caller disposes of it.
+ */
 export function openSoundChain(libav: Libav, unit: IRational, filters: readonly string[]): SoundChain {
   let chain: Chain | undefined
   let kind = ''

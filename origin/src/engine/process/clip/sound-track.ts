@@ -1,4 +1,4 @@
-/** The sound of a film, cut to a span, in step with its pictures, and encoded. */
+/** The audio track of a clip: cut to a span, in sync with the video, and encoded. */
 
 import type { Frame, IRational, Packet, Stream } from 'node-av/lib'
 import type { Libav } from '../libav/load.ts'
@@ -11,12 +11,12 @@ import { openSoundChain, type SoundChain } from './sound-chain.ts'
 import type { Track } from './track.ts'
 
 const UNIT: IRational = { num: 1, den: CLIP_HERTZ }
-/** A decoded piece of sound may begin so long before the moment that it is needed for. */
+/** How long before the moment it is needed for an audio frame may start, in seconds. */
 const LEAD_SECONDS = 0.5
-/** What is missing for less time is how exactly a container tells times. */
+/** Gaps shorter than this are rounding of the container's timestamps. */
 const LEAST_GAP_SECONDS = 0.01
 
-/** Opens the track; the caller disposes of it. */
+/** Opens the track. The caller disposes of it. */
 export function openSoundTrack(libav: Libav, stream: Stream, options: FilmClipOptions): Track {
   return new EncodedSound(libav, stream, options)
 }
@@ -24,7 +24,7 @@ export function openSoundTrack(libav: Libav, stream: Stream, options: FilmClipOp
 class EncodedSound implements Track {
   readonly encoder: Encoder
   readonly #options: Pick<FilmClipOptions, 'format' | 'span' | 'lastSeconds'>
-  /** Brings what was decoded into the layout, rate and format of the clip. */
+  /** Converts decoded audio to the layout, rate and format of the clip. */
   readonly #converter: SoundChain
   readonly #cutter: Chain
   #muxed: MuxedStream | undefined
@@ -49,7 +49,7 @@ class EncodedSound implements Track {
         kind: 'sound',
         source: `time_base=1/${CLIP_HERTZ}:sample_rate=${CLIP_HERTZ}:sample_fmt=${samples}:channel_layout=stereo`,
         filters: [
-          // Silence is put where there is no sound, so that what follows is heard when it should be.
+          // Fills gaps with silence, so that the audio after them stays in sync.
           `aresample=async=1:first_pts=0:min_hard_comp=${LEAST_GAP_SECONDS}`,
           `aformat=sample_fmts=${samples}`,
           `atrim=duration=${lastSeconds - span.startSeconds}`,

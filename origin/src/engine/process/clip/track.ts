@@ -2,15 +2,15 @@ import type { Frame } from 'node-av/lib'
 import type { Encoder } from './encoder.ts'
 import type { MuxedStream } from './muxer.ts'
 
-/** Pictures or sound of a clip on their way from the decoder into the file. */
+/** A video or audio track of a clip, from the decoder to the file. */
 export interface Track extends Disposable {
   readonly encoder: Encoder
-  /** Frames that were encoded. */
+  /** The number of encoded frames. */
   readonly count: number
-  /** Says where the packets go, before the first is made. */
+  /** Sets where the packets go, before the first one is made. */
   begin(muxed: MuxedStream): void
-  /** Takes what is shown or heard at a second of the film; false once no more is wanted. */
+  /** Takes the frame at a second of the video. Returns false once no more frames are wanted. */
   add(frame: Frame, seconds: number): boolean
-  /** Hands over what filters and encoder still hold. */
+  /** Writes what the filters and the encoder still hold. */
   end(): void
 }

@@ -1,6 +1,6 @@
 /**
- * The encoders of moving pictures and their settings, measured on two cores: processor milliseconds a megapixel, kilobits a
- * second and SSIMULACRA2 (see `pnpm bench clips`).
+ * The video encoders and their settings. Measured on two cores: processor milliseconds per megapixel,
+ * kilobits per second and SSIMULACRA2 (see `pnpm bench clips`).
  */
 
 import type { ClipFormat } from '@media-proxy/shared/formats.ts'
@@ -14,22 +14,25 @@ import { type Encoder, openEncoder } from './encoder.ts'
 export interface VideoEncoderOptions {
   readonly format: ClipFormat
   readonly size: Size
-  /** Unit of the frames' times. */
+  /** The time base of the frames. */
   readonly timeBase: IRational
-  /** Pictures a second, about: the encoder plans with it. */
+  /** The approximate frame rate, which the encoder plans with. */
   readonly pictureRate: number
   readonly quality: Quality
-  /** Drawn: flat colours and hard edges, or the dither of a GIF; few pictures, which deserve more patience. */
+  /**
+   * Whether the frames are drawn, with flat colours and hard edges or the dither of a GIF. Such clips have
+   * few frames, so a slower setting is affordable.
+   */
   readonly isAnimation: boolean
-  /** Pictures are shown for unequal times. */
+  /** Whether frames are shown for unequal times. */
   readonly isUneven?: boolean
   readonly hasAlpha: boolean
 }
 
-/** A player finds a moment from the key frame before it. */
+/** The distance between key frames, in seconds. A player seeks to the key frame before a moment. */
 const KEY_FRAME_SECONDS = 2
 
-/** Opens the encoder of a format; the caller disposes of it. */
+/** Opens the video encoder of a format. The caller disposes of it. */
 export function openVideoEncoder(libav: Libav, options: VideoEncoderOptions): Encoder {
   const { library, constants } = libav
   const { format, size, timeBase, pictureRate, quality, isAnimation, isUneven = false, hasAlpha } = options
@@ -64,9 +67,11 @@ function x264(
     crf: between(isAnimation ? X264_ANIMATION : X264_FILM, level),
     preset: isAnimation ? 'medium' : 'veryfast',
     ...(isAnimation ? { tune: 'animation' } : {}),
-    // MP4 tells how long pictures are shown by when they are decoded: out of order, those of unequal times would be wrong.
+    // MP4 derives how long frames are shown from their decoding times. With reordered frames, unequal times
+    // would come out wrong.
     ...(isUneven ? { bf: 0 } : {}),
-    // x264's assembly for its macroblock tree answers other bytes once in a hundred runs; a strong ETag needs the same ones.
+    // x264's assembly for its macroblock tree produces different bytes in about one of a hundred runs, but a
+    // strong ETag needs the same ones.
     'x264-params': 'cpu-independent=1',
   }
 }
@@ -82,12 +87,12 @@ function vp9(
     'cpu-used': isAnimation ? 2 : 6,
     'row-mt': 1,
     'tile-columns': 1,
-    // Pictures that are not shown have no alpha beside them.
+    // Frames that are not shown have no alpha stored alongside them.
     ...(hasAlpha ? { 'auto-alt-ref': 0 } : {}),
   }
 }
 
-/** Rate factors of the encoders by quality on the WebP and JPEG scale; linear between the points. */
+/** The rate factors of the encoders by quality on the WebP and JPEG scale, linear between the points. */
 type Scale = readonly (readonly [quality: number, factor: number])[]
 
 const X264_FILM: Scale = [
@@ -123,7 +128,10 @@ function between(scale: Scale, quality: number): number {
   return span === 0 ? high[1] : low[1] + ((quality - low[0]) / span) * (high[1] - low[1])
 }
 
-/** Lets a packet know how long its picture is shown, which encoders forget: the last one would be shown for no time. */
+/**
+ * Sets the duration of each packet from its frame, because encoders lose it. Without it, the last frame would
+ * have no duration.
+ */
 export function createDurations() {
   const durations = new Map<bigint, bigint>()
   return {

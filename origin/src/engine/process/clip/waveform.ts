@@ -1,4 +1,4 @@
-/** How loud a recording is over its time: what players of voice messages draw. */
+/** Computes the loudness of a recording over time, as players of voice messages draw it. */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { FormatContext, Frame } from 'node-av/lib'
@@ -13,22 +13,26 @@ import { mostBytesRead } from './open-film.ts'
 import { orRefused } from './refused.ts'
 import { openSoundChain, type SoundChain } from './sound-chain.ts'
 
-/** Bytes of a waveform, each the peak of a part of the duration. */
+/** The bytes of a waveform. Each is the peak of an equal part of the duration. */
 const WAVEFORM_BYTES = 256
-/** Samples of one channel for which one peak is kept at first. */
+/** The number of samples per channel that one peak covers at first. */
 const SAMPLES_PER_PEAK = 64
-/** Peaks that are kept: of ten minutes of 48 kHz at first, and 1024 for each byte where there are more. */
+/**
+ * The most peaks that are kept: ten minutes at 48 kHz at first, and 1024 per byte of the waveform when there
+ * are more.
+ */
 const MOST_PEAKS = 2 ** 19
 const LOUDEST = 255
 
-/** What is missing for less time is how exactly a container tells times. */
+/** Gaps shorter than this are rounding of the container's timestamps. */
 const LEAST_PAUSE_SECONDS = 0.1
-/** Times in bare streams are guesses. */
+/** Demuxers of bare streams, whose timestamps are guesses. */
 const UNTIMED: ReadonlySet<string> = new Set(['mp3', 'aac'])
 
 /**
- * The peaks of the sound that plays, 0..255, of each 1/256 of the duration: silence where there is none, in a film before and
- * behind it, too. Undefined where nothing plays. Fails with `undecodable` or `unsupported-codec`, or as the source does.
+ * Returns the peaks of the audio that plays, 0..255, one for each 1/256 of the duration. Gaps are silent; in
+ * a video this includes the time before and after the audio. Undefined when no audio plays. Fails with
+ * `undecodable` or `unsupported-codec`, or as the source does.
  */
 export function readWaveform(
   libav: Libav,
@@ -44,7 +48,7 @@ export function readWaveform(
   const { stream } = track
   for (const other of file.context.streams)
     if (other.index !== stream.index) other.discard = libav.constants.AVDISCARD_ALL
-  // In Ogg, a search leaves out all links of a chain but one.
+  // In Ogg, seeking skips all links of a chain but one.
   if (!file.isAtStart) seekToStart({ ...file, stream }, libav)
   const peaks = createPeaks()
   const pictures = file.stream
@@ -61,7 +65,7 @@ export function readWaveform(
           fileSeconds === undefined || UNTIMED.has(file.demuxer.name) ? heardSeconds : fileSeconds - start
         const pause = Math.min(at, durationSeconds) - heardSeconds
         if (pause > LEAST_PAUSE_SECONDS) peaks.pause(pause * hertz)
-        // Times may go back, as where recordings are joined.
+        // Timestamps may go back, for example where recordings were joined.
         heardSeconds = Math.max(heardSeconds, at + seconds)
         samplesInAll = durationSeconds * hertz
       },
@@ -74,11 +78,14 @@ export function readWaveform(
 
 interface SoundReaders {
   readonly onSamples: (samples: Float32Array, channels: number) => void
-  /** Is told before the samples of a piece when it is heard, where the file tells, and for how long, in seconds. */
+  /**
+   * Called before the samples of a piece with its time in the file, if known, and its duration, both in
+   * seconds.
+   */
   readonly onPiece: (fileSeconds: number | undefined, seconds: number, hertz: number) => void
 }
 
-/** Decodes a track from where its file stands, as 32-bit numbers of all channels by turns. */
+/** Decodes a track from the current position of its file, to interleaved 32-bit floats. */
 function playSound(
   libav: Libav,
   context: FormatContext,
@@ -110,7 +117,7 @@ function playSound(
       samples.nbSamples / samples.sampleRate,
       hertz,
     )
-    // Of one rate, so that as many samples are as much time from the start to the end.
+    // With a constant rate, equal numbers of samples are equal times throughout.
     chain ??= openSoundChain(libav, timeBase, [`aformat=sample_fmts=flt:sample_rates=${hertz}`])
     chain.push(samples, take)
   }
@@ -130,8 +137,9 @@ function playSound(
 }
 
 /**
- * Collects the peaks of short stretches, since how long the whole is is known only at its end. Where there are too many, each
- * two become one and the stretches twice as long: a file may tell any rate, and pauses of any length.
+ * Collects the peaks of short stretches, because the total length is known only at the end. When there are
+ * too many, pairs are merged and the stretches become twice as long: a file may declare any rate, and pauses
+ * of any length.
  */
 function createPeaks() {
   const peaks = new Uint8Array(MOST_PEAKS)
@@ -166,9 +174,9 @@ function createPeaks() {
         if (at % channels === channels - 1 && ++heard === samplesPerPeak) keep()
       }
     },
-    /** Nothing is heard for so many samples. */
+    /** Adds silence of this many samples. */
     pause: addSilence,
-    /** What was heard is followed by silence up to so many samples. */
+    /** Adds silence up to this total number of samples. */
     end(samples: number): void {
       addSilence(samples - count * samplesPerPeak - heard)
     },

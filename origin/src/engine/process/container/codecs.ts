@@ -1,6 +1,6 @@
 /**
- * The codecs that are accepted (contract, section 7), by the names FFmpeg gives them, and the many names that
- * containers give them. What has no name here is refused.
+ * The accepted codecs (contract, section 7), by FFmpeg's names, and the many names that containers use for
+ * them. A codec without a name here is rejected.
  */
 
 import { type Failure, failOpenly } from '@media-proxy/shared/response/failure.ts'
@@ -41,8 +41,9 @@ export type AudioCodec =
   | 'eac3'
 
 /**
- * Decoders a child may open: the accepted codecs again, each by FFmpeg's own and by the libraries' decoders. Also
- * the last word where a container hides its codec's name from us (Matroska's `V_MS/VFW/FOURCC`).
+ * The decoders that a child process may open: the accepted codecs, each with FFmpeg's own decoder and those
+ * of libraries. This list also decides when a container hides the codec's name (Matroska's
+ * `V_MS/VFW/FOURCC`).
  */
 export const FFMPEG_DECODERS = [
   ...[
@@ -62,23 +63,24 @@ export const FFMPEG_DECODERS = [
   'msmpeg4',
 ].join(',')
 
-/** Fails with `unsupported-codec` where the picture that is shown is none of the accepted ones. */
+/** Fails with `unsupported-codec` when the video codec is not accepted. */
 export function validatePicture({ codec, codecName = '' }: CodedPicture): Failure | undefined {
   if (codec !== undefined) return undefined
-  // A file may write anything there.
+  // A file may contain any text here.
   const name = /^[\w./-]{1,30}$/.test(codecName.trim()) ? codecName.trim() : 'a codec without a name'
   return failOpenly('unsupported-codec', `the video is coded as ${name}`)
 }
 
 interface CodedPicture {
   readonly codec: VideoCodec | 'hidden' | undefined
-  /** As the file or its demuxer calls it. */
+  /** The name that the file or its demuxer gives. */
   readonly codecName?: string | undefined
 }
 
 /**
- * Fails with `unsupported-codec` where none of the tracks of sound is accepted (undefined for one that is not): a player
- * plays one of them, and what else there is (a second language, sound for other devices) condemns nothing.
+ * Fails with `unsupported-codec` when none of the audio tracks has an accepted codec (undefined stands for
+ * one that is not accepted). A player plays one of them, so further tracks (a second language, audio for
+ * other devices) are no reason to reject the file.
  */
 export function validateSound(
   tracks: readonly (AudioCodec | undefined)[],
@@ -91,18 +93,21 @@ export function validateSound(
     : failOpenly('unsupported-codec', 'no track of sound is coded as one that is taken')
 }
 
-/** What cameras and disks write beside a picture, and the contract takes nowhere else. */
+/** Audio codecs that cameras and discs use with video. The contract accepts them nowhere else. */
 const SOUND_OF_FILMS: ReadonlySet<AudioCodec> = new Set(['pcm_s16be', 'pcm_s24be', 'pcm_u8', 'ac3', 'eac3'])
 
-/** An accepted video codec from its four characters (MP4, QuickTime, AVI) or its Matroska name. */
+/**
+ * Returns the accepted video codec for a FourCC (MP4, QuickTime, AVI) or a Matroska codec name. Undefined
+ * when it is not accepted.
+ */
 export function videoCodecOf(name: string): VideoCodec | 'hidden' | undefined {
   const key = name.trim().toLowerCase()
-  // Matroska's names may go on after a slash (`V_MPEG4/ISO/ASP`).
+  // Matroska's names may have a suffix after a slash (`V_MPEG4/ISO/ASP`).
   const found = VIDEO_NAMES.get(key) ?? VIDEO_NAMES.get(key.split('/').slice(0, 2).join('/'))
   return found ?? VIDEO_NAMES.get(key.split('/')[0] ?? '')
 }
 
-/** ProRes 4444 (`ap4h`, `ap4x`) is left out in whatever case it is written: no browser shows it. */
+/** ProRes 4444 (`ap4h`, `ap4x`) is left out in any letter case: no browser shows it. */
 const VIDEO_NAMES: ReadonlyMap<string, VideoCodec | 'hidden'> = new Map(
   (
     [
@@ -128,7 +133,10 @@ const VIDEO_NAMES: ReadonlyMap<string, VideoCodec | 'hidden'> = new Map(
   ).flatMap(([codec, names]) => names.split(' ').map((name) => [name, codec] as const)),
 )
 
-/** An accepted audio codec from mediabunny's name, or from its container's where that has none. */
+/**
+ * Returns the accepted audio codec for mediabunny's name, or for the container's name when mediabunny has
+ * none. Undefined when it is not accepted.
+ */
 export function audioCodecOf(name: string): AudioCodec | undefined {
   return AUDIO_NAMES.get(name.trim().toLowerCase())
 }
@@ -151,7 +159,10 @@ const AUDIO_NAMES: ReadonlyMap<string, AudioCodec> = new Map([
   ['a_alac', 'alac'],
 ])
 
-/** An accepted audio codec from the format tag of a WAVE header (RFC 2361) and the bits of a sample. */
+/**
+ * Returns the accepted audio codec for the format tag of a WAVE header (RFC 2361) and the bits per sample.
+ * Undefined when it is not accepted.
+ */
 export function audioCodecOfTag(tag: number, bits: number): AudioCodec | undefined {
   if (tag === 1) return PCM_BY_BITS.get(bits)
   if (tag === 3) return bits === 32 ? 'pcm_f32le' : undefined

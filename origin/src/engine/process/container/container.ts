@@ -1,58 +1,58 @@
-/** What a container holds, and the coded frames around a moment, whoever reads it. */
+/** The contents of a container and the packets around a moment, independent of the demuxer. */
 
 import type { Failure } from '@media-proxy/shared/response/failure.ts'
 import type { Colours } from '../colours/colours.ts'
 import type { AudioCodec, VideoCodec } from './codecs.ts'
 
-/** What a file holds. */
+/** The contents of a file. */
 export interface ContainerInfo {
   readonly durationSeconds: number | undefined
   readonly video: VideoInfo | undefined
-  /** Further tracks of pictures of an accepted codec, of which a player may choose one: no covers. In the order of the file. */
+  /** Further video tracks of an accepted codec that a player may choose, without covers, in file order. */
   readonly others: readonly VideoInfo[]
-  /** One entry a stream; undefined for a codec that is not accepted. */
+  /** The codec of each audio stream; undefined for one that is not accepted. */
   readonly audio: readonly (AudioCodec | undefined)[]
 }
 
 export interface VideoInfo {
   /** Undefined for a codec that is not accepted. */
   readonly codec: VideoCodec | 'hidden' | undefined
-  /** As the file or its demuxer calls it, for whoever is refused because of it. */
+  /** The name that the file or its demuxer gives, for the error message of a rejection. */
   readonly codecName?: string | undefined
-  /** Pixels as they are shown: pixel aspect and rotation applied. */
+  /** The size in pixels as shown, with pixel aspect ratio and rotation applied. */
   readonly width: number
   readonly height: number
   readonly codedWidth: number
   readonly codedHeight: number
-  /** Clockwise degrees by which a decoded frame has to be turned, before it is mirrored. */
+  /** The clockwise degrees by which a decoded frame has to be rotated, before it is mirrored. */
   readonly rotation: 0 | 90 | 180 | 270
   readonly mirrored: boolean
   readonly hasAlpha: boolean
   readonly colours: Colours
 }
 
-/** Coded frames from a key frame up to the wanted one, in the order of decoding. */
+/** The packets from a key frame up to the wanted frame, in decoding order. */
 export interface PacketRun {
   readonly packets: readonly CodedFrame[]
-  /** When the wanted one is shown. */
+  /** The timestamp of the wanted frame. */
   readonly timestampSeconds: number
-  /** Parameter sets beside the stream (`avcC`, `hvcC`). */
+  /** Parameter sets stored outside the stream (`avcC`, `hvcC`). */
   readonly description: Uint8Array | undefined
 }
 
 export interface CodedFrame {
   readonly data: Uint8Array
   readonly alpha: Uint8Array | undefined
-  /** When it is shown. */
+  /** The presentation timestamp. */
   readonly timestampSeconds: number
 }
 
 /** An opened container. */
 export interface Container {
   readonly info: ContainerInfo
-  /** The place of its track among the tracks of pictures that the file has. */
+  /** The position of the opened track among the video tracks of the file. */
   readonly place: number
-  /** The run of the frame that is shown at a moment; of the first key frame without one. */
+  /** Returns the packets for the frame shown at a moment, or for the first key frame without a moment. */
   readRun(atSeconds: number | undefined): Promise<PacketRun | Failure>
   close(): void
 }

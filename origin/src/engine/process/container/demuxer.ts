@@ -1,7 +1,7 @@
 /**
- * Demuxing by mediabunny: what a file holds, and the coded frames around a moment. An index of a few bytes can declare
- * billions of frames, and the library believes it: the limits of the process end that. What is read is bounded here;
- * whatever the library throws is a file that cannot be decoded.
+ * Demuxes with mediabunny: the contents of a file, and the packets around a moment. An index of a few bytes
+ * can declare billions of frames, and the library trusts it; the limits of the process stop that. The bytes
+ * read are bounded here. Any exception of the library means that the file cannot be decoded.
  */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -34,7 +34,7 @@ import { isIdr } from './nal-units.ts'
 
 Logging.level = LogLevel.Silent
 
-/** What can be demuxed here; the rest (AVI, FLV, ASF, ...) takes libav. */
+/** The formats that can be demuxed here. The others (AVI, FLV, ASF, ...) need libav. */
 const INPUT_FORMATS: Readonly<Partial<Record<MediaFormat, readonly InputFormat[]>>> = {
   mp4: [MP4, QTFF],
   mov: [QTFF, MP4],
@@ -53,19 +53,22 @@ const INPUT_FORMATS: Readonly<Partial<Record<MediaFormat, readonly InputFormat[]
   aac: [ADTS],
 }
 
-/** Most bytes one file may make the demuxer read: the index of ten hours, or a group of pictures in 4K. */
+/**
+ * The most bytes that the demuxer may read for one file: the index of ten hours, or a group of pictures in
+ * 4K.
+ */
 const MAX_DEMUXED_BYTES = 64 * 1024 * 1024
-/** Most tracks that are looked at. */
+/** The largest number of tracks that are read. */
 const MAX_TRACKS = 64
-/** How far behind its key frame a frame may be; beyond, it is for whoever reads the whole file. */
+/** How far after its key frame a frame may be. Beyond this, the whole file has to be read in another way. */
 const MAX_RUN_PACKETS = 600
 const MAX_RUN_BYTES = 24 * 1024 * 1024
 
 type ByRange = Pick<MediaSource, 'sizeBytes' | 'read'>
 
 /**
- * Opens a container and reads what it holds. The caller closes it. With the index of one of the other tracks of pictures its
- * frames are read. Fails with `undecodable`, or as the bytes do.
+ * Opens a container and reads its contents. The caller closes it. `other` is the index of another video track
+ * to read instead. Fails with `undecodable`, or as the bytes do.
  */
 export async function demux(
   bytes: ByRange,
@@ -108,15 +111,18 @@ export async function demux(
   }
 }
 
-/** Formats whose duration is that from 0 on, whenever they begin. */
+/** Formats whose duration counts from 0, whenever their content starts. */
 const TELLS_ITS_END: ReadonlySet<MediaFormat> = new Set(['ts', 'mkv', 'webm'])
 
-/** What a player shows at 0: the time before the first picture or sound is left out, of a broadcast before the first picture. */
+/**
+ * Returns the timestamp that a player shows as 0. It skips the time before the first video or audio; in a
+ * broadcast, before the first video frame.
+ */
 async function startOf(input: Input, video: InputVideoTrack, format: MediaFormat): Promise<number> {
   return Math.max(0, format === 'ts' ? await video.getFirstTimestamp() : await input.getFirstTimestamp())
 }
 
-/** A failure on its way through a demuxer that only knows exceptions. */
+/** Carries a failure through a demuxer that only supports exceptions. */
 class ReadFailure extends Error {
   readonly failure: Failure
 
@@ -138,7 +144,7 @@ function sourceOf(bytes: ByRange): CustomSource {
       return part
     },
     maxCacheSize: 4 * 1024 * 1024,
-    // What fails without anybody waiting for it will fail again for whoever asks.
+    // A read that fails while nothing awaits it will fail again for the next reader.
     handleUnhandledError: () => undefined,
   })
 }
@@ -149,12 +155,12 @@ async function guarded<T>(work: () => Promise<T | Failure>): Promise<T | Failure
   } catch (error) {
     if (error instanceof ReadFailure) return error.failure
     const message = (error instanceof Error ? error.message : String(error)).slice(0, 200)
-    // The one codec judgement that the library makes itself, by throwing.
+    // The only codec check that the library makes itself, by throwing.
     return fail(message.startsWith('Unsupported WAVE') ? 'unsupported-codec' : 'undecodable', message)
   }
 }
 
-/** The tracks that are videos, the one that is shown first: a chapter's picture or a cover is none. */
+/** Returns the video tracks, the shown one first. Chapter images and covers are excluded. */
 async function videoTracks(
   tracks: readonly InputTrack[],
   format: MediaFormat,
@@ -203,11 +209,14 @@ async function videoInfo(track: InputVideoTrack): Promise<VideoInfo> {
   }
 }
 
-/** Where a ProRes frame says how its chroma is sampled (SMPTE RDD 36, section 5.1), in the top two bits. */
+/** The offset in a ProRes frame of its chroma format (SMPTE RDD 36, section 5.1), in the top two bits. */
 const PRORES_CHROMA_OFFSET = 20
 const PRORES_444 = 3
 
-/** ProRes says in its four characters which one it is; a frame of 4444 under another one's name does not pass. */
+/**
+ * Returns the FourCC of a ProRes track, which identifies its variant. Undefined for a 4444 frame under
+ * another variant's name.
+ */
 async function proresName(track: InputVideoTrack): Promise<string | undefined> {
   const frame = await new EncodedPacketSink(track).getFirstPacket()
   if (frame === null || (frame.data[PRORES_CHROMA_OFFSET] ?? 0) >> 6 === PRORES_444) return undefined
@@ -224,7 +233,7 @@ async function audioCodecs(tracks: readonly InputTrack[]): Promise<readonly (Aud
   )
 }
 
-/** Files up to this size are read through where nothing but their last frame tells how long they last. */
+/** The largest file that is read through when only its last frame determines the duration, in bytes. */
 const MAX_SCANNED_BYTES = 8 * 1024 * 1024
 const SAMPLED_PACKETS = 1000
 
@@ -232,7 +241,7 @@ async function durationOf(input: Input, bytes: ByRange, startSeconds: number): P
   const declared = await input.getDurationFromMetadata()
   if (declared !== null && declared > 0) return finite(Math.max(0, declared - startSeconds))
   const format = await input.getFormat()
-  // A bare AAC stream has no index at all: a large one is told by the bit rate of its start.
+  // A bare AAC stream has no index. The duration of a large one is estimated from the bit rate of its start.
   if (format === ADTS && bytes.sizeBytes > MAX_SCANNED_BYTES) {
     const [track] = await input.getTracks()
     const bitsPerSecond = (await track?.computePacketStats(SAMPLED_PACKETS))?.averageBitrate
@@ -245,7 +254,7 @@ function finite(seconds: number): number | undefined {
   return Number.isFinite(seconds) && seconds >= 0 ? seconds : undefined
 }
 
-/** A moment that was a frame's own time still means that frame. */
+/** A moment that equals a frame's timestamp still refers to that frame. */
 const ROUNDING_SECONDS = 1e-6
 
 async function readRun(
@@ -254,7 +263,7 @@ async function readRun(
   startSeconds: number,
 ): Promise<PacketRun | Failure> {
   const sink = new EncodedPacketSink(track)
-  // What comes before 0 is cut away by an edit list.
+  // Content before 0 is removed by an edit list.
   const wanted = await sink.getPacket(startSeconds + atSeconds + ROUNDING_SECONDS, { metadataOnly: true })
   const key =
     (wanted === null ? null : await keyPacketAt(sink, track, wanted.timestamp)) ??
@@ -276,8 +285,8 @@ async function readRun(
 }
 
 /**
- * The key frame before a moment. Writers mark frames as key that are none: then the bitstream has the last word,
- * and where it knows of none, the container.
+ * Returns the key frame before a moment. Writers mark frames as key frames that are none, so the bitstream
+ * decides; when it has none, the container's mark is used.
  */
 async function keyPacketAt(
   sink: EncodedPacketSink,
@@ -296,7 +305,10 @@ async function keyPacketAt(
   return marked
 }
 
-/** Frames that are shown before their key frame lean on the group before it, and nothing leans on them. */
+/**
+ * Returns the packets from a key frame up to the wanted one. Frames shown before their key frame are left
+ * out: they depend on the previous group, and nothing depends on them.
+ */
 async function packetsUpTo(
   sink: EncodedPacketSink,
   key: EncodedPacket,

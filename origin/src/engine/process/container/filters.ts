@@ -1,4 +1,4 @@
-/** The filters between a decoded frame and upright RGB pixels of the right size and colours. */
+/** The filters that convert a decoded frame to upright RGB pixels of the right size and colours. */
 
 import type { Size } from '../../../media/size.ts'
 import type { Colours } from '../colours/colours.ts'
@@ -6,13 +6,13 @@ import type { VideoInfo } from './container.ts'
 
 export interface FilterOptions {
   readonly video: VideoInfo
-  /** Size of the result, upright. */
+  /** The size of the result, upright. */
   readonly size: Size
-  /** FFmpeg can map HDR; otherwise it comes out pale rather than not at all. */
+  /** Whether FFmpeg can tone map HDR. Without it, HDR videos look pale but are still shown. */
   readonly toneMaps: boolean
 }
 
-/** The chain that turns a frame into RGB: scaled, colours converted, upright. */
+/** Returns the filters that convert a frame to RGB: scaled, with converted colours, upright. */
 export function frameFilters({ video, size, toneMaps }: FilterOptions): readonly string[] {
   const stored = storedSize(video, size)
   return [
@@ -24,11 +24,14 @@ export function frameFilters({ video, size, toneMaps }: FilterOptions): readonly
 }
 
 export interface ClipFilterOptions extends Pick<FilterOptions, 'video' | 'size'> {
-  /** Whether what comes out has alpha. */
+  /** Whether the output has alpha. */
   readonly hasAlpha: boolean
 }
 
-/** The chain that turns a frame into one of a clip: scaled, upright, BT.709 in limited range, chroma halved. */
+/**
+ * Returns the filters that convert a frame for a clip: scaled, upright, BT.709 in limited range, chroma
+ * halved.
+ */
 export function clipFilters({ video, size, hasAlpha }: ClipFilterOptions): readonly string[] {
   const stored = storedSize(video, size)
   const pixels = `format=${hasAlpha ? 'yuva420p' : 'yuv420p'}`
@@ -44,7 +47,7 @@ export function clipFilters({ video, size, hasAlpha }: ClipFilterOptions): reado
   return [scale, pixels, ...turned(video)]
 }
 
-/** What shows through is white. */
+/** Blends transparent frames over white. */
 const ON_WHITE = [
   'format=yuva420p,split[shown][below]',
   '[below]drawbox=color=white@1:thickness=fill:replace=1[ground]',
@@ -53,23 +56,23 @@ const ON_WHITE = [
 
 const CLIP_COLOURS = 'out_color_matrix=bt709:out_range=limited'
 
-/** The chain of an alpha stream: its luma is the alpha, taken as it stands. */
+/** Returns the filters of an alpha stream. Its luma is used as alpha without conversion. */
 export function alphaFilters({ video, size }: Omit<FilterOptions, 'toneMaps'>): readonly string[] {
   const stored = storedSize(video, size)
   return ['extractplanes=y', `scale=${stored.width}:${stored.height}`, ...turned(video)]
 }
 
-/** The size before a frame is turned upright. */
+/** Returns the size before a frame is rotated upright. */
 function storedSize({ rotation }: VideoInfo, { width, height }: Size): Size {
   return rotation === 90 || rotation === 270 ? { width: height, height: width } : { width, height }
 }
 
-/** Tells whether a video's colours have to be brought down to what every screen shows. */
+/** Returns whether a video's colours have to be tone mapped to show on every screen. */
 export function isHdr({ transfer }: Colours): boolean {
   return HDR_TRANSFERS.has(transfer ?? '')
 }
 
-/** WebCodecs' names of the HDR transfers, and zscale's. */
+/** WebCodecs' names of the HDR transfer functions, mapped to zscale's. */
 const HDR_TRANSFERS: ReadonlyMap<string, string> = new Map([
   ['pq', 'smpte2084'],
   ['hlg', 'arib-std-b67'],
@@ -86,7 +89,7 @@ function inColours(video: VideoInfo): string {
   return `in_color_matrix=${matrixOf(video)}${video.colours.fullRange ? ':in_range=full' : ''}`
 }
 
-/** From this size on a video that does not say is taken for BT.709, as players do. */
+/** From this size on, players assume BT.709 for a video that does not declare its matrix. */
 const HD_WIDTH = 1280
 const HD_HEIGHT = 720
 
@@ -96,7 +99,7 @@ function matrixOf({ colours, codedWidth, codedHeight }: VideoInfo): string {
   return codedWidth >= HD_WIDTH || codedHeight >= HD_HEIGHT ? 'bt709' : 'bt601'
 }
 
-/** WebCodecs' names of the matrices, and swscale's. */
+/** WebCodecs' names of the matrices, mapped to swscale's. */
 const MATRICES: ReadonlyMap<string, string> = new Map([
   ['bt709', 'bt709'],
   ['bt470bg', 'bt601'],
@@ -105,10 +108,16 @@ const MATRICES: ReadonlyMap<string, string> = new Map([
   ['rgb', 'auto'],
 ])
 
-/** Luminance of paper white in an HDR picture (ITU-R BT.2408), in cd/m²: it becomes the white of the still. */
+/**
+ * The luminance of reference white in an HDR image (ITU-R BT.2408), in cd/m². It becomes the white of the
+ * still.
+ */
 const REFERENCE_WHITE_NITS = 203
 
-/** The same for a still of RGB in full range (`gbr`), or for what is coded as a video is. */
+/**
+ * Returns the tone mapping filters, for a still of full-range RGB (`gbr`) or for frames coded like those of a
+ * video.
+ */
 export function toneMapFilters(colours: Colours, matrix: 'gbr' | '2020_ncl', size?: Size): readonly string[] {
   const range = colours.fullRange || matrix === 'gbr' ? 'full' : 'limited'
   const transfer = HDR_TRANSFERS.get(colours.transfer ?? '') ?? 'smpte2084'
@@ -126,7 +135,7 @@ export function toneMapFilters(colours: Colours, matrix: 'gbr' | '2020_ncl', siz
   ]
 }
 
-/** Our names of the primaries of stills, and zscale's. */
+/** The project's names of the primaries of stills, mapped to zscale's. */
 const PRIMARIES: ReadonlyMap<string, string> = new Map([
   ['bt709', '709'],
   ['smpte432', 'smpte432'],

@@ -4,7 +4,7 @@ import { isIdr, nalUnits } from './nal-units.ts'
 const START_CODE = [0, 0, 1]
 const IDR = 5
 
-/** A frame of one length, behind which units stand with start codes between them. */
+/** Builds a frame with one length prefix, followed by units separated by start codes. */
 function frameOf(units: number): Uint8Array {
   const body = Buffer.alloc(units * 4, Buffer.from([IDR, ...START_CODE]))
   const length = Buffer.alloc(4)
@@ -14,7 +14,7 @@ function frameOf(units: number): Uint8Array {
 
 it.each([1, 3, 300_000])('finds %i units behind one length', (units) => {
   expect(nalUnits(frameOf(units), 4)).toHaveLength(units)
-  // A configuration without parameter sets, and lengths of four bytes.
+  // A configuration without parameter sets, with lengths of four bytes.
   expect(isIdr('h264', frameOf(units), Uint8Array.of(1, 66, 0, 10, 0xff, 0xe0, 0))).toBe(true)
 })
 

@@ -1,19 +1,22 @@
-/** The units of H.264 and HEVC frames as containers hold them, behind their lengths, and the parameter sets beside them. */
+/**
+ * Parses the NAL units of H.264 and HEVC frames in containers, where each is preceded by its length, and the
+ * parameter sets stored outside the stream.
+ */
 
 import type { VideoInfo } from './container.ts'
 
 export interface Parameters {
   readonly sets: readonly Uint8Array[]
-  /** How long the length before each unit is. */
+  /** The number of bytes of the length before each unit. */
   readonly lengthBytes: number
 }
 
-/** What a decoder configuration says; undefined where it is broken. */
+/** Returns the parameter sets of a decoder configuration. Undefined when it is corrupt. */
 export function parameterSets(codec: 'h264' | 'hevc', record: Uint8Array): Parameters | undefined {
   return codec === 'h264' ? avcParameters(record) : hevcParameters(record)
 }
 
-/** Tells whether a frame makes the decoder forget what came before. */
+/** Returns whether a frame resets the decoder. */
 export function isIdr(
   codec: 'h264' | 'hevc',
   frame: Uint8Array,
@@ -25,8 +28,8 @@ export function isIdr(
 }
 
 /**
- * Tells whether no other frame leans on this one, so that it can be left out where it is not wanted: a third of
- * the frames of a usual H.264 video, and of the time to get through them.
+ * Returns whether no other frame depends on this one, so that it can be skipped when it is not wanted. This
+ * applies to a third of the frames of a usual H.264 video, and of its decoding time.
  */
 export function isDisposable(
   codec: VideoInfo['codec'],
@@ -44,15 +47,15 @@ function isAvcIdr(header: number): boolean {
   return (header & 0x1f) === 5
 }
 
-/** BLA and IDR pictures: types 16 to 20. */
+/** Returns whether the unit is a BLA or IDR picture: types 16 to 20. */
 function isHevcIdr(header: number): boolean {
   const type = (header >> 1) & 0x3f
   return type >= 16 && type <= 20
 }
 
 /**
- * The units of a length-prefixed frame; undefined where a length leads out of it. Writers put several units behind one
- * length, with start codes between them, which a unit itself never holds.
+ * Returns the units of a length-prefixed frame. Undefined when a length exceeds the frame. Some writers put
+ * several units behind one length, separated by start codes, which never occur inside a unit.
  */
 export function nalUnits(frame: Uint8Array, lengthBytes: number): readonly Uint8Array[] | undefined {
   const units: Uint8Array[] = []
@@ -80,7 +83,7 @@ function* betweenStartCodes(bytes: Uint8Array): Generator<Uint8Array> {
   }
 }
 
-/** AVCDecoderConfigurationRecord (ISO/IEC 14496-15, section 5.3.3.1). */
+/** Parses an AVCDecoderConfigurationRecord (ISO/IEC 14496-15, section 5.3.3.1). */
 function avcParameters(record: Uint8Array): Parameters | undefined {
   const sets: Uint8Array[] = []
   let at = 5
@@ -97,7 +100,7 @@ function avcParameters(record: Uint8Array): Parameters | undefined {
   return { sets, lengthBytes: ((record[4] ?? 3) & 3) + 1 }
 }
 
-/** HEVCDecoderConfigurationRecord (ISO/IEC 14496-15, section 8.3.3.1). */
+/** Parses an HEVCDecoderConfigurationRecord (ISO/IEC 14496-15, section 8.3.3.1). */
 function hevcParameters(record: Uint8Array): Parameters | undefined {
   const sets: Uint8Array[] = []
   const arrays = record[22] ?? 0

@@ -4,8 +4,8 @@ const PAGE_HEADER_BYTES = 27
 const BEGINNING_OF_STREAM = 2
 
 /**
- * The streams of an Ogg file. Each announces itself on a page of its own at the very start, before any other
- * page (RFC 3533, section 4); more of the file is not looked at.
+ * Returns the streams of an Ogg file. The first page of each stream comes at the very start, before any other
+ * page (RFC 3533, section 4), so the rest of the file is not read.
  */
 export function oggStreams(head: Uint8Array): readonly OggStream[] {
   const buffer = Buffer.from(head.buffer, head.byteOffset, head.byteLength)

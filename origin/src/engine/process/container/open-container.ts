@@ -4,9 +4,9 @@ import type { MediaSource } from '../source/media-source.ts'
 import type { Container } from './container.ts'
 
 /**
- * Opens a container and reads what it holds. The caller closes it. With the index of one of the other tracks of
- * pictures its frames are read. Fails with `undecodable`, or as the bytes do. The
- * demuxer is loaded with the first one: most processes never see a video, and all of them start sooner.
+ * Opens a container and reads its contents. The caller closes it. `other` is the index of another video track
+ * to read instead. Fails with `undecodable`, or as the bytes do. The demuxer is loaded on first use: most
+ * processes never open a video, so all of them start sooner.
  */
 export async function openContainer(
   bytes: Pick<MediaSource, 'sizeBytes' | 'read'>,

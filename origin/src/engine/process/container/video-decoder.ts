@@ -1,4 +1,7 @@
-/** What decodes videos: libav in the process, or FFmpeg's binary as its child. Both mean the same by a moment. */
+/**
+ * The interface of video decoders: libav in the process, or FFmpeg's binary as its child. Both choose the
+ * same frame for a moment.
+ */
 
 import type { Failure } from '@media-proxy/shared/response/failure.ts'
 import type { VideoFormat } from '../../../media/kinds.ts'
@@ -15,11 +18,17 @@ export interface Frame extends RawPicture {
 
 export interface DecodeOptions {
   readonly video: VideoInfo
-  /** Size of the result, upright. */
+  /** The size of the result, upright. */
   readonly size: Size
-  /** Largest frame a decoder may make, in pixels: a bitstream may declare another size than its container. */
+  /**
+   * The largest frame that a decoder may produce, in pixels. A bitstream may declare another size than its
+   * container.
+   */
   readonly maxPixels: number
-  /** How much earlier a frame may be than its moment, in seconds, where it is dear to get there. Default: not at all. */
+  /**
+   * How much earlier than its moment a frame may be, in seconds, when reaching the moment is expensive.
+   * Default: not at all.
+   */
   readonly toleranceSeconds?: number
 }
 
@@ -27,9 +36,10 @@ export type ByRange = Pick<MediaSource, 'sizeBytes' | 'read'>
 
 export interface VideoDecoder {
   /**
-   * Opens a file and reads what it holds, its first picture where that tells more than the container, if it has at most so
-   * many pixels. The caller closes it. With the index of one of the other tracks its pictures are read instead of those that
-   * are shown. Fails with `undecodable` where this decoder does not read such files, or as the bytes do.
+   * Opens a file and reads its contents. When the first frame determines more than the container declares,
+   * that frame is decoded, if it has at most `maxPixels`. The caller closes the file. `other` is the index of
+   * another track whose frames are read instead. Fails with `undecodable` when this decoder does not support
+   * such files, or as the bytes do.
    */
   openFile(
     source: ByRange,
@@ -37,28 +47,31 @@ export interface VideoDecoder {
     maxPixels: number,
     other?: number,
   ): Promise<DecodedFile | Failure>
-  /** The first frames of an image sequence, one after the other; ends with a failure where there are fewer. */
+  /** Yields the first frames of an image sequence in order. Ends with a failure when there are fewer. */
   playFrames(sequence: ImageSequence, options: PlayOptions): AsyncIterable<RawPicture | Failure>
 }
 
 /**
- * A moment in seconds from the start means the frame that a player shows then: the last one whose time is not later;
- * past the end the last one, without a moment the first.
+ * A moment in seconds from the start. It refers to the frame that a player shows then: the last one whose
+ * timestamp is not later. Past the end it is the last frame, and undefined means the first one.
  */
 export type Moment = number | undefined
 
 export interface DecodedFile {
   readonly info: ContainerInfo
-  /** One result a moment, for the price of the last one where no key frames lie between. A result fails with `undecodable`, `unsupported-codec`, or as the bytes do. */
+  /**
+   * Returns one result per moment, for the cost of the last one when no key frames lie in between. A result
+   * fails with `undecodable`, `unsupported-codec`, or as the bytes do.
+   */
   readFrames(moments: readonly Moment[], options: DecodeOptions): Promise<readonly (Frame | Failure)[]>
   close(): Promise<void>
 }
 
 export interface PlayOptions {
-  /** How many, at most as many as the sequence tells. */
+  /** The number of frames, at most as many as the sequence declares. */
   readonly count: number
-  /** Size of each frame, upright. */
+  /** The size of each frame, upright. */
   readonly size: Size
-  /** Largest picture that is decoded, in pixels. */
+  /** The largest frame that is decoded, in pixels. */
   readonly maxPixels: number
 }

@@ -1,6 +1,6 @@
 /**
- * What the header of an AVI tells. Read here rather than asked of FFmpeg, since the demuxer we have does not
- * know AVI: it costs no child, and not every installation has an ffprobe whose output could be relied on.
+ * Reads the header of an AVI, which the demuxer here does not support. Parsing it in this process costs no
+ * child process, and not every installation has an ffprobe with reliable output.
  */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -8,7 +8,7 @@ import { type AudioCodec, audioCodecOfTag, videoCodecOf } from '../container/cod
 import type { ContainerInfo, VideoInfo } from '../container/container.ts'
 import type { MediaSource } from '../source/media-source.ts'
 
-/** The header list of an AVI stands at its start; indexes in it can make it long. */
+/** The header list of an AVI is at its start. Indexes inside can make it long. */
 const MAX_HEADER_BYTES = 1024 * 1024
 const MAX_STREAMS = 64
 
@@ -41,7 +41,7 @@ const LIST_HEADER_BYTES = 12
 const CHUNK_HEADER_BYTES = 8
 const STREAM_HEADER_BYTES = 36
 
-/** Walks RIFF 'AVI ' > LIST 'hdrl' > LIST 'strl' > 'strh', 'strf'. */
+/** Iterates over RIFF 'AVI ' > LIST 'hdrl' > LIST 'strl' > 'strh', 'strf'. */
 function* aviStreams(file: Buffer): Generator<AviStream> {
   for (const list of chunks(file, LIST_HEADER_BYTES)) {
     if (list.id !== 'LIST' || list.data.toString('latin1', 0, 4) !== 'hdrl') continue
@@ -76,7 +76,7 @@ function durationOf(header: Buffer): number {
 function videoInfo({ header, format }: AviStream): VideoInfo | undefined {
   if (format.length < 20) return undefined
   const width = format.readInt32LE(4)
-  // A negative height says that the rows stand from top to bottom.
+  // A negative height means that the rows are stored from top to bottom.
   const height = Math.abs(format.readInt32LE(8))
   const codec =
     videoCodecOf(format.toString('latin1', 16, 20)) ?? videoCodecOf(header.toString('latin1', 4, 8))

@@ -1,4 +1,6 @@
-/** Coded bytes in, upright RGB pixels out: one child for a frame, or for several of one video. */
+/**
+ * Decodes packets to upright RGB pixels: one child process for one frame, or for several frames of one video.
+ */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Size } from '../../../media/size.ts'
@@ -11,16 +13,16 @@ import { alphaStream, elementaryStream, hasElementaryForm } from './elementary.t
 import type { Ffmpeg } from './ffmpeg.ts'
 import { joinRuns } from './join-runs.ts'
 
-/** Little is probed: what the stream is has been told already. */
+/** FFmpeg probes little, because the stream is already known. */
 const STREAM_PROBING = ['-probesize', '65536', '-fpsprobesize', '0', '-analyzeduration', '0']
 
-/** Frames that may be in memory together. */
+/** The most bytes of frames that may be in memory together. */
 const MAX_JOINED_BYTES = 64 * 1024 * 1024
 
 /**
- * Decodes the wanted frames of runs from their elementary stream, with their alpha where they have one. Fails
- * with `undecodable` where they cannot all be had so: where the codec has no elementary form, the runs cannot
- * follow each other, or their frames are too large to be in memory together.
+ * Decodes the wanted frames of runs from their elementary stream, with their alpha if they have any. Fails
+ * with `undecodable` when they cannot all be decoded this way: the codec has no elementary form, the runs
+ * cannot be joined, or their frames are too large to be in memory together.
  */
 export async function decodeRuns(
   ffmpeg: Ffmpeg,
@@ -73,7 +75,7 @@ function sizeOnly({ width, height }: Size): Size {
 
 const SECOND_PIPE = 3
 
-/** `alphaStream` carries the alpha of the first one. */
+/** Returns the filter graph that merges the colours with the alpha of `alphaStream`. */
 function alphaGraph(alphaStream: string, colour: readonly string[], alpha: readonly string[]): string {
   return [
     `[0:v:0]${[...colour].join(',')},format=rgba[colour]`,
@@ -83,8 +85,9 @@ function alphaGraph(alphaStream: string, colour: readonly string[], alpha: reado
 }
 
 /**
- * Decodes the first frames of a sequence of images that is declared as a video, with its alpha where `video` has one. They
- * follow each other in what is given. Fails with `undecodable` where there are fewer, or as FFmpeg does.
+ * Decodes the first frames of an image sequence that is declared as a video, with its alpha if `video` has
+ * it. The frames follow each other in the result. Fails with `undecodable` when there are fewer, or as FFmpeg
+ * does.
  */
 export async function decodeSequence(
   ffmpeg: Ffmpeg,
@@ -114,23 +117,24 @@ export interface FileInput {
   readonly path: string
   /** The only demuxer that may open the file. */
   readonly demuxer: 'mov' | 'matroska' | 'avi' | 'flv' | 'asf' | 'mpegts' | 'mpeg' | 'ogg'
-  /** Of its tracks of pictures. */
+  /** The index among the video tracks. */
   readonly track: number
-  /** Undefined for the first frame that decodes. */
+  /** Undefined for the first frame that can be decoded. */
   readonly atSeconds: number | undefined
 }
 
 /**
- * How far before a moment the search for its key frame begins: FFmpeg rounds to the nearest frame. Streams without an index
- * are searched by their clock, and shown from the next key frame on.
+ * How far before a moment the search for its key frame starts, in seconds, because FFmpeg rounds to the
+ * nearest frame. Streams without an index are searched by their timestamps, and shown from the next key frame
+ * on.
  */
 const LOOK_BACK_SECONDS = 1
 const LOOK_BACK_WITHOUT_INDEX_SECONDS = 10
 const WITHOUT_INDEX: ReadonlySet<FileInput['demuxer']> = new Set(['mpegts', 'mpeg'])
 
 /**
- * Decodes the frame that is shown at a moment from a file that lies on the disk, the first one without a moment. Only this
- * file can be opened, and only by the named demuxer: a playlist hidden in it finds none that would follow it.
+ * Decodes the frame shown at a moment, or the first one without a moment, from a file on disk. Only this file
+ * can be opened, and only by the named demuxer: no demuxer would follow a playlist hidden in it.
  */
 export async function decodeFile(
   ffmpeg: Ffmpeg,
@@ -143,11 +147,11 @@ export async function decodeFile(
   const frame = await decodeFrom(ffmpeg, file, from, options)
   const early = !isFailure(frame) && frame.timestampSeconds <= atSeconds + TICK_SECONDS
   if (from === 0 || early || (isFailure(frame) && frame.code !== 'undecodable')) return frame
-  // No frame of the film was found that is not later: from the start there may be one.
+  // All frames found are later than the moment. Decoding from the start may find an earlier one.
   return decodeFrom(ffmpeg, file, 0, options)
 }
 
-/** How far apart two moments are told apart: moments are asked for in milliseconds. */
+/** The smallest difference between two moments, in seconds. Moments are requested in milliseconds. */
 const TICK_SECONDS = 0.0001
 
 /** Decodes from the key frame at or before `from` up to the frame of the moment. */
@@ -160,12 +164,13 @@ async function decodeFrom(
   const { video } = options
   const channels = video.hasAlpha ? 4 : 3
   const chain = colourChain(ffmpeg, options)
-  // The sink would tell nothing of a frame's time: this prints it to standard error, before the frame comes out.
+  // The output does not contain a frame's timestamp. This prints it to standard error before the frame is
+  // written.
   const tellTime = [
     'metadata=mode=add:key=shown:value=1',
     'metadata=mode=print:key=shown:direct=1:file=pipe\\\\:2',
   ]
-  // Of the frames up to the moment the last one goes on, which is shown for ever past the end.
+  // Passes on the last of the frames up to the moment; past the end, that frame is repeated without end.
   const select =
     atSeconds === undefined
       ? []
@@ -173,7 +178,7 @@ async function decodeFrom(
           'tpad=stop=-1:stop_mode=clone',
           `fps=fps=${Math.round(1 / TICK_SECONDS)}:round=down:start_time=${atSeconds.toFixed(6)}`,
         ]
-  // Only the library's decoders look at the alpha beside a frame.
+  // Only the library's decoders read the alpha stored alongside a frame.
   const alphaDecoder = video.codec === 'vp9' ? 'libvpx-vp9' : 'libvpx'
   const decoded = await runDecoder(ffmpeg, options, {
     args: [
@@ -194,7 +199,7 @@ async function decodeFrom(
   return { ...sizeOnly(options.size), channels, data: decoded.data, timestampSeconds }
 }
 
-/** The last of the times that were printed up to a moment, else the first one. */
+/** Returns the last of the printed timestamps up to a moment, or else the first one. */
 function shownTime(messages: string, atSeconds = 0): number {
   const times = [...messages.matchAll(/pts_time:(-?\d+(?:\.\d+)?)/g)].map(([, seconds]) => Number(seconds))
   return times.findLast((seconds) => seconds < atSeconds + TICK_SECONDS) ?? times[0] ?? atSeconds
@@ -208,12 +213,12 @@ interface DecoderRun {
   readonly args: readonly string[]
   readonly inputs: readonly (readonly Uint8Array[])[]
   readonly channels: 3 | 4
-  /** How many frames come out. */
+  /** The number of frames in the output. */
   readonly frames: number
 }
 
 interface Decoded {
-  /** Frame after frame. */
+  /** The frames, one after the other. */
   readonly data: Uint8Array
   readonly messages: Promise<string>
 }

@@ -1,6 +1,6 @@
 /**
- * Coded frames as an elementary stream: bare, without a container, so that FFmpeg sees neither file nor index.
- * H.264 and HEVC in Annex B; VP8, VP9 and AV1 in IVF.
+ * Writes packets as an elementary stream without a container, so that FFmpeg sees neither file nor index.
+ * H.264 and HEVC become Annex B; VP8, VP9 and AV1 become IVF.
  */
 
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
@@ -8,13 +8,13 @@ import type { VideoCodec } from '../container/codecs.ts'
 import type { PacketRun, VideoInfo } from '../container/container.ts'
 import { isIdr, nalUnits, parameterSets } from '../container/nal-units.ts'
 
-/** A stream and the name of the FFmpeg demuxer that reads it. */
+/** A stream and the FFmpeg demuxer that reads it. */
 export interface ElementaryStream {
   readonly demuxer: 'h264' | 'hevc' | 'ivf'
   readonly chunks: readonly Uint8Array[]
 }
 
-/** Tells whether a codec has an elementary form that FFmpeg reads. */
+/** Returns whether a codec has an elementary form that FFmpeg reads. */
 export function hasElementaryForm(codec: VideoInfo['codec']): codec is ElementaryCodec {
   return codec !== undefined && ELEMENTARY_CODECS.has(codec)
 }
@@ -22,7 +22,10 @@ export function hasElementaryForm(codec: VideoInfo['codec']): codec is Elementar
 type ElementaryCodec = Extract<VideoCodec, 'h264' | 'hevc' | 'vp8' | 'vp9' | 'av1'>
 const ELEMENTARY_CODECS: ReadonlySet<string> = new Set(['h264', 'hevc', 'vp8', 'vp9', 'av1'])
 
-/** Fails with `undecodable` where frames or parameter sets do not have the lengths they declare. */
+/**
+ * Returns the elementary stream of a run. Fails with `undecodable` when frames or parameter sets do not have
+ * the lengths that they declare.
+ */
 export function elementaryStream(
   codec: ElementaryCodec,
   run: Pick<PacketRun, 'packets' | 'description'>,
@@ -33,7 +36,10 @@ export function elementaryStream(
   return { demuxer: 'ivf', chunks: ivf(codec, frames, size) }
 }
 
-/** The alpha of VP8 and VP9, which is a stream of its own whose luma it is; undefined where a frame has none. */
+/**
+ * Returns the alpha of VP8 and VP9, which is a separate stream with the alpha as its luma. Undefined when a
+ * frame has none.
+ */
 export function alphaStream(
   codec: VideoInfo['codec'],
   run: Pick<PacketRun, 'packets' | 'description'>,
@@ -46,8 +52,8 @@ export function alphaStream(
 }
 
 /**
- * Tells whether a run can follow another one in a stream: its key frame makes the decoder forget what came
- * before. A recovery point of H.264 and a clean random access picture of HEVC do so only at the start of a stream.
+ * Returns whether a run can follow another one in a stream, because its key frame resets the decoder. A
+ * recovery point of H.264 and a clean random access picture of HEVC do so only at the start of a stream.
  */
 export function startsAnew(codec: VideoInfo['codec'], { packets, description }: PacketRun): boolean {
   const key = packets[0]?.data
@@ -62,7 +68,7 @@ function annexB(
   frames: readonly Uint8Array[],
   description: Uint8Array | undefined,
 ): ElementaryStream | Failure {
-  // Without a description the frames are Annex B already (WebCodecs' registry).
+  // Without a description, the frames are already in Annex B format (WebCodecs' registry).
   if (description === undefined) return { demuxer: codec, chunks: frames }
   const parameters = parameterSets(codec, description)
   if (parameters === undefined) return fail('undecodable', 'broken decoder configuration')
@@ -79,7 +85,7 @@ const IVF_FOURCC = { vp8: 'VP80', vp9: 'VP90', av1: 'AV01' } as const
 const IVF_HEADER_BYTES = 32
 const IVF_FRAME_HEADER_BYTES = 12
 
-/** IVF: a header with the codec, then each frame behind its length and its number. */
+/** Writes IVF: a header with the codec, then each frame after its length and its number. */
 function ivf(
   codec: keyof typeof IVF_FOURCC,
   frames: readonly Uint8Array[],

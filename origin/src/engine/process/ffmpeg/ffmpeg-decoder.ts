@@ -1,4 +1,4 @@
-/** Videos decoded by FFmpeg's binary, where libav cannot be had. */
+/** Creates a decoder that uses FFmpeg's binary, for when libav is unavailable. */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { openContainer } from '../container/open-container.ts'
@@ -17,7 +17,7 @@ export function createFfmpegDecoder(ffmpeg: Ffmpeg, maxFileBytes: number): Video
   }
 }
 
-/** FFmpeg gives all frames that are wanted at once. */
+/** FFmpeg returns all requested frames at once. */
 async function* playSequence(
   ffmpeg: Ffmpeg,
   sequence: ImageSequence,

@@ -11,7 +11,7 @@ function create(memoryBytes = 2 ** 31) {
   return createFfmpeg({ binary, memoryBytes })
 }
 
-/** Writes its own standard input to its standard output. */
+/** Copies its standard input to its standard output. */
 const copy = (input: string) => ({
   args: ['-f', 'data', '-i', 'pipe:0', '-map', '0', '-c', 'copy', '-f', 'data', 'pipe:1'],
   inputs: [[Buffer.from(input)]],

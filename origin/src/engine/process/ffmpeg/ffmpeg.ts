@@ -1,7 +1,7 @@
 /**
- * The one place that starts FFmpeg, where libav cannot be had. It is a child of an engine process, and so has no
- * network, no environment, and the limits of that process; beside them an address space of its own, one thread, and a
- * bounded answer. It ends with the process that started it.
+ * The only place that starts FFmpeg, used when libav is unavailable. FFmpeg is a child of an engine process,
+ * so it has no network, no environment, and the limits of that process. In addition it has its own address
+ * space limit, one thread, and a bounded output. It ends with the process that started it.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process'
@@ -10,19 +10,19 @@ import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import type { FfmpegBinary } from '../../ffmpeg-binary.ts'
 
 export interface FfmpegRun {
-  /** Inputs, filters and output; the output is written to `pipe:1`. */
+  /** The arguments for inputs, filters and output. The output is written to `pipe:1`. */
   readonly args: readonly string[]
-  /** What is written to `pipe:0` and, where there is a second, to `pipe:3`. */
+  /** The data written to `pipe:0` and, if there is a second input, to `pipe:3`. */
   readonly inputs: readonly (readonly Uint8Array[])[]
-  /** How long the answer is. A child that has written it is killed, whatever else it might have to say. */
+  /** The length of the output. A child that has written it is killed, whatever else it would write. */
   readonly outputBytes: number
 }
 
 export interface Ffmpeg {
   /**
-   * Runs one child and gives what it wrote. Fails with `undecodable` where it failed or wrote too little, with
-   * `unsupported-codec` where the codec is none of the accepted ones, and with `overloaded` where somebody else killed
-   * it.
+   * Runs one child and returns its output. Fails with `undecodable` when it failed or wrote too little, with
+   * `unsupported-codec` when the codec is not accepted, and with `overloaded` when it was killed from
+   * outside.
    */
   run(run: FfmpegRun): Promise<FfmpegOutput | Failure>
   readonly binary: FfmpegBinary
@@ -30,19 +30,23 @@ export interface Ffmpeg {
 
 export interface FfmpegOutput {
   readonly bytes: Uint8Array
-  /** What was written to standard error: complaints, and what a filter was told to print. */
+  /** The text written to standard error: error messages, and the output of printing filters. */
   readonly messages: Promise<string>
 }
 
 export interface FfmpegOptions {
   readonly binary: FfmpegBinary
-  /** Address space of a child; its decoder's buffers live in it. */
+  /** The address space of a child, in bytes. It includes its decoder's buffers. */
   readonly memoryBytes: number
 }
 
-/** What every call starts with. `-v error` keeps standard error to what matters for the log. */
+/**
+ * The arguments that every call starts with. `-v error` limits standard error to what matters for the log.
+ */
 const COMMON_ARGS = ['-nostdin', '-hide_banner', '-v', 'error', '-threads', '1', '-filter_threads', '1']
-/** Standard error that is kept, in characters: the first lines complain, the last ones tell of what came out. */
+/**
+ * The characters of standard error that are kept: error messages come first, and details of the output last.
+ */
 const KEPT_COMPLAINTS = 2048
 const KEPT_END = 2048
 
@@ -53,7 +57,10 @@ export function createFfmpeg({ binary, memoryBytes }: FfmpegOptions): Ffmpeg {
   }
 }
 
-/** Set by the shell that turns into FFmpeg. A limit that a system does not know is passed over. */
+/**
+ * Wraps the command in a shell that sets the limit and then becomes FFmpeg. A limit that the system does not
+ * support is ignored.
+ */
 function withAddressSpace(path: string, args: readonly string[], memoryBytes: number): readonly string[] {
   if (process.platform === 'win32') return [path, ...args]
   const limit = `ulimit -v ${Math.ceil(memoryBytes / 1024)}`
@@ -88,19 +95,23 @@ async function runChild(command: readonly string[], run: FfmpegRun): Promise<Ffm
   const bytes = await collect(child.stdout, run.outputBytes, () => child.kill('SIGKILL'))
   if (bytes.length === run.outputBytes) return { bytes, messages }
   const [complaint, exit] = await Promise.all([messages, ended])
-  // Where memory is short the kernel kills, too: that tells nothing of the file, and the next attempt may work.
+  // The kernel also kills processes when memory is short. That says nothing about the file, and another
+  // attempt may succeed.
   if (exit.signal === 'SIGKILL') return fail('overloaded', 'FFmpeg was killed')
   if (isRefusedCodec(complaint)) return fail('unsupported-codec', complaint.slice(0, 200))
   const why = complaint.slice(0, 500) || exit.error || `FFmpeg ended with ${exit.signal ?? exit.code}`
   return fail('undecodable', `${bytes.length} of ${run.outputBytes} bytes: ${why}`)
 }
 
-/** Codecs of streams that nobody asked for are refused, too, while a file is looked at; that is said and passed over. */
+/**
+ * Returns whether the wanted codec was rejected. While probing, FFmpeg also rejects codecs of unused streams,
+ * reports that and continues.
+ */
 function isRefusedCodec(complaint: string): boolean {
   return /\] Codec \(.+\) not on whitelist/.test(complaint) && /opening decoder/i.test(complaint)
 }
 
-/** A child may end before it has read all it was given: that its pipe is closed is then no error. */
+/** Writes chunks to a pipe. A child may end before it has read everything, so a closed pipe is no error. */
 function feed(pipe: Writable, chunks: readonly Uint8Array[]): void {
   pipe.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE' && error.code !== 'ECONNRESET') pipe.destroy()
@@ -109,7 +120,7 @@ function feed(pipe: Writable, chunks: readonly Uint8Array[]): void {
   pipe.end()
 }
 
-/** The beginning and the end of what is written: a broken file can cause thousands of lines. */
+/** Collects the start and the end of the text: a corrupt file can cause thousands of lines. */
 function collectMessages(stream: Readable | null): Promise<string> {
   const { promise, resolve } = Promise.withResolvers<string>()
   let begin = ''
@@ -126,7 +137,7 @@ function collectMessages(stream: Readable | null): Promise<string> {
   return promise
 }
 
-/** Reads a stream up to a length; `onFull` is called when it is reached, and what comes after is dropped. */
+/** Reads a stream up to a length. Calls `onFull` when it is reached, and drops what follows. */
 function collect(stream: Readable | null, maxBytes: number, onFull?: () => void): Promise<Buffer> {
   const { promise, resolve } = Promise.withResolvers<Buffer>()
   const whole = Buffer.allocUnsafe(maxBytes)

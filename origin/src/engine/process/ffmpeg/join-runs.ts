@@ -1,21 +1,24 @@
-/** Several wanted frames of one video as one stream: one child instead of three, which is most of their cost. */
+/**
+ * Joins several wanted frames of one video into one stream, so that one child decodes them instead of three.
+ * Starting a child is most of the cost.
+ */
 
 import type { CodedFrame, PacketRun, VideoInfo } from '../container/container.ts'
 import { isDisposable } from '../container/nal-units.ts'
 import { startsAnew } from './elementary.ts'
 
 export interface JoinedRuns {
-  /** All frames to decode, in order. */
+  /** All packets to decode, in order. */
   readonly run: Pick<PacketRun, 'packets' | 'description'>
-  /** Which of the decoded frames are wanted, in the order of showing, each once. */
+  /** The indices of the wanted frames among the decoded ones, in presentation order, without duplicates. */
   readonly wanted: readonly number[]
-  /** For each of the runs, which of the wanted ones is its own. */
+  /** For each run, the position of its frame in `wanted`. */
   readonly ownOf: readonly number[]
 }
 
 /**
- * Joins runs; undefined where a later one does not start on a frame that makes a decoder forget what was before.
- * Runs from the same key frame are parts of each other, and the longest is decoded for all.
+ * Joins runs. Undefined when a later run does not start with a frame that resets the decoder. Runs with the
+ * same key frame contain each other, so only the longest is decoded.
  */
 export function joinRuns(codec: VideoInfo['codec'], runs: readonly PacketRun[]): JoinedRuns | undefined {
   const longest = new Map<number, PacketRun>()
@@ -49,7 +52,10 @@ export function joinRuns(codec: VideoInfo['codec'], runs: readonly PacketRun[]):
   }
 }
 
-/** Frames shown before their key frame are left out of a run, so its first one in any order is the key frame. */
+/**
+ * Returns the timestamp of a run's key frame. A run contains no frames shown before its key frame, so its
+ * first packet is the first in presentation order, too.
+ */
 function keyOf(run: PacketRun): number {
   return run.packets[0]?.timestampSeconds ?? 0
 }

@@ -1,6 +1,6 @@
 /**
- * Files for FFmpeg's binary: what they hold is read here, without a child; frames come from the few bytes they are coded
- * in, and where that is not to be had, from the whole file on the disk.
+ * Opens files for FFmpeg's binary. Their contents are read here, without a child. Frames are decoded from the
+ * few bytes they are coded in or, when that is not possible, from the whole file on disk.
  */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -13,7 +13,7 @@ import { decodeFile, decodeRuns, type FileInput } from './decode.ts'
 import type { Ffmpeg } from './ffmpeg.ts'
 import { openTemporaryFile } from './temporary-file.ts'
 
-/** The only demuxer that may open a file, by our name of its format. */
+/** The only demuxer that may open a file, by format. */
 const DEMUXERS: Readonly<Record<VideoFormat, FileInput['demuxer']>> = {
   mp4: 'mov',
   mov: 'mov',
@@ -29,9 +29,9 @@ const DEMUXERS: Readonly<Record<VideoFormat, FileInput['demuxer']>> = {
 }
 
 export interface FfmpegFileOptions {
-  /** Largest file that is put on the disk. */
+  /** The largest file that is written to disk, in bytes. */
   readonly maxFileBytes: number
-  /** The index of one of the other tracks of pictures, which is read instead of the one that is shown. */
+  /** The index of another video track that is read instead of the shown one. */
   readonly other: number | undefined
 }
 
@@ -75,9 +75,9 @@ export async function openFfmpegFile(
   }
 }
 
-/** Where nothing tells how long a film is, it is no longer than a day. */
+/** The assumed longest duration of a video that declares none: one day, in seconds. */
 const UNKNOWN_END_SECONDS = 86_400
-/** What begins where the film ends is not shown: an edit list has cut it off. */
+/** A frame that starts at the end of the video is not shown, because an edit list has cut it off. */
 const BEFORE_THE_END_SECONDS = 0.0005
 
 function withinDuration(moment: Moment, { durationSeconds }: ContainerInfo): Moment {
@@ -104,7 +104,7 @@ async function decodeFromRuns(
   })
 }
 
-/** One child for all where that works, else one for each. */
+/** Decodes all runs in one child if that works, and else in one child each. */
 async function decodeTogether(
   ffmpeg: Ffmpeg,
   runs: readonly PacketRun[],

@@ -7,13 +7,13 @@ import { parts } from '../source/media-source.ts'
 
 export interface TemporaryFile {
   readonly path: string
-  /** The file and its folder are gone when this resolves. */
+  /** Removes the file and its folder. They are gone when this resolves. */
   remove(): Promise<void>
 }
 
 /**
- * Puts a source into a file of its own. Fails with `source-too-large`, with `overloaded` where there is no room, or as
- * the source does; then nothing is left.
+ * Writes a source to a temporary file. Fails with `source-too-large`, with `overloaded` when there is no
+ * space, or as the source does; then nothing is left behind.
  */
 export async function openTemporaryFile(source: ByRange, maxBytes: number): Promise<TemporaryFile | Failure> {
   if (source.sizeBytes > maxBytes)

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { isBare } from './bare.ts'
 import { riffChunks, WEBP_HEADER_BYTES } from './webp/riff.ts'
 
-/** An animation of two frames. */
+/** Encodes an animated WebP of two frames. */
 function moving(): Promise<Buffer> {
   const raw = { width: 8, height: 16, channels: 4, pageHeight: 8 } as const
   return sharp(Buffer.alloc(8 * 16 * 4, Buffer.alloc(8 * 8 * 4, 255)).fill(9, 8 * 8 * 4), { raw })
@@ -11,7 +11,7 @@ function moving(): Promise<Buffer> {
     .toBuffer()
 }
 
-/** The same with a text in its last frame, behind what is seen of it. */
+/** Appends a text to the last frame of an animated WebP, after its coded image, where no viewer shows it. */
 function withHiddenText(webp: Buffer): Buffer {
   const text = Buffer.from('XMP \x06\0\0\0secret', 'latin1')
   const hiding = Buffer.concat([webp, text])

@@ -4,10 +4,11 @@ import { pngChunks } from './png/png-chunks.ts'
 import { riffChunks, WEBP_FRAME_HEADER_BYTES, WEBP_HEADER_BYTES } from './webp/riff.ts'
 
 /**
- * Tells whether a file holds its picture and nothing else, so that its original bytes may leave the service.
+ * Returns whether a file holds only its image, so that its original bytes may leave the service.
  *
- * By what is allowed, not by what is known to be private: cameras, phones and editors hide places, names,
- * thumbnails and whole videos in segments, chunks and trailers of their own, and find new ones.
+ * The check is a list of allowed parts, not of parts known to be private: cameras, phones and editors store
+ * places, names, thumbnails and whole videos in their own segments, chunks and trailers, and keep inventing
+ * new ones.
  */
 export function isBare(bytes: Uint8Array, format: SourceFormat): boolean {
   switch (format) {
@@ -20,12 +21,15 @@ export function isBare(bytes: Uint8Array, format: SourceFormat): boolean {
     case 'gif':
       return isBareGif(bytes)
     default:
-      // The boxes of AVIF reference each other too freely for a list of what is harmless.
+      // The boxes of AVIF reference each other too freely for a list of harmless ones.
       return false
   }
 }
 
-/** Only JFIF and Adobe's colour marker beside the coded picture; no comment; nothing behind its end. */
+/**
+ * Allows only JFIF and Adobe's colour marker in addition to the coded image: no comment, and nothing after
+ * its end.
+ */
 function isBareJpeg(bytes: Uint8Array): boolean {
   let at = 2
   while (at + 4 <= bytes.length && bytes[at] === 0xff) {
@@ -39,7 +43,10 @@ function isBareJpeg(bytes: Uint8Array): boolean {
   return false
 }
 
-/** In coded data 0xff is followed by 0 or a restart marker, so an end marker is the end. */
+/**
+ * Returns whether the first end marker is also the last two bytes. In coded data 0xff is followed by 0 or a
+ * restart marker, so an end marker really is the end.
+ */
 function endsOnce(bytes: Uint8Array, from: number): boolean {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   return buffer.indexOf(END_OF_IMAGE, from) === bytes.length - 2
@@ -77,7 +84,10 @@ function holdsOnly(bytes: Uint8Array, start: number, allowed: ReadonlySet<string
   return end >= bytes.length
 }
 
-/** Looping is told by an application extension; every other one, and comments and text, may tell more. */
+/**
+ * Allows only the application extensions that declare looping. Other extensions, comments and text may hold
+ * private data.
+ */
 function isBareGif(bytes: Uint8Array): boolean {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   let at = 13 + colourTableBytes(buffer[10])

@@ -1,9 +1,12 @@
-/** The header of JPEG XL (ISO/IEC 18181-1, annex D), which Sharp does not read. */
+/** Reads the header of JPEG XL (ISO/IEC 18181-1, annex D), which Sharp does not read. */
 
 import { boxesIn } from '../../../media/iso-boxes.ts'
 import type { Size } from '../../../media/size.ts'
 
-/** Pixels of a JPEG XL as it is shown, orientation applied; undefined where there is no header of one. */
+/**
+ * Returns the size of a JPEG XL in pixels as shown, with its orientation applied. Undefined when the file has
+ * no such header.
+ */
 export function jxlSize(bytes: Uint8Array): Size | undefined {
   const codestream = jxlCodestream(bytes)
   if (codestream === undefined) return undefined
@@ -12,7 +15,7 @@ export function jxlSize(bytes: Uint8Array): Size | undefined {
   return readOrientation(bits) > 4 ? { width: size.height, height: size.width } : size
 }
 
-/** The codestream: bare, or in the first box that holds (a part of) it. */
+/** Returns the codestream: the file itself, or the content of the first box that holds all or part of it. */
 function jxlCodestream(bytes: Uint8Array): Uint8Array | undefined {
   if (bytes[0] === 0xff && bytes[1] === 0x0a) return bytes.subarray(SIGNATURE_BYTES)
   for (const { type, start } of boxesIn(bytes)) {
@@ -22,14 +25,16 @@ function jxlCodestream(bytes: Uint8Array): Uint8Array | undefined {
   return undefined
 }
 
-/** Before the header. */
+/** The bytes of the signature before the header. */
 const SIGNATURE_BYTES = 2
-/** Before a part of a codestream. */
+/** The bytes of the part number before a part of a codestream. */
 const PART_NUMBER_BYTES = 4
 
 type BitReader = (count: number) => number
 
-/** Bits from the lowest of each byte on; zeros behind the end. */
+/**
+ * Returns a function that reads bits, starting at the lowest bit of each byte. It returns zeros past the end.
+ */
 function bitReader(bytes: Uint8Array): BitReader {
   let at = 0
   return (count) => {
@@ -40,7 +45,10 @@ function bitReader(bytes: Uint8Array): BitReader {
   }
 }
 
-/** Widths for a height by the three bits that follow it; 0 says that the width follows itself. */
+/**
+ * The ratios of width to height, by the three bits that follow the height. 0 means that the width is stored
+ * itself.
+ */
 const RATIOS = [0, 1, 12 / 10, 4 / 3, 3 / 2, 16 / 9, 5 / 4, 2] as const
 const SIDE_BITS = [9, 13, 18, 30] as const
 
@@ -52,7 +60,7 @@ function readSize(bits: BitReader): Size {
   return { width: ratio === 0 ? side() : Math.floor(height * ratio), height }
 }
 
-/** 1..8 as in EXIF. */
+/** Returns the orientation, 1..8 as in EXIF. */
 function readOrientation(bits: BitReader): number {
   const allDefault = bits(1) === 1
   const hasExtraFields = !allDefault && bits(1) === 1

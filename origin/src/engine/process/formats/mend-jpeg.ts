@@ -1,16 +1,19 @@
 /**
- * A progressive JPEG with a fault inside. Its codec ends at a marker that cannot stand there, and libvips then has nothing;
- * browsers show what came before: the passes up to the fault.
+ * Repairs a corrupt progressive JPEG. The decoder stops at a marker that is not allowed at its position, and
+ * libvips then returns nothing. Browsers show the scans before the fault.
  */
 
-/** The same picture up to its first impossible marker, and its end; undefined where there is none. */
+/**
+ * Returns the image up to its first invalid marker, followed by an end marker. Undefined when there is no
+ * invalid marker.
+ */
 export function mendJpeg(bytes: Uint8Array): Uint8Array | undefined {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   let at = 2
   let [isProgressive, isScanned] = [false, false]
   while (at + 4 <= file.length) {
     const marker = file[at + 1] ?? 0
-    // Stray bytes between segments, of which decoders look for the next marker.
+    // Stray bytes between segments: decoders skip them to the next marker.
     if (file[at] !== PREFIX || marker === PREFIX || marker === 0) {
       at += 1
       continue
@@ -32,7 +35,10 @@ export function mendJpeg(bytes: Uint8Array): Uint8Array | undefined {
 const PREFIX = 0xff
 const [PROGRESSIVE, HUFFMAN_TABLES, START_OF_SCAN, END_OF_IMAGE] = [0xc2, 0xc4, 0xda, 0xd9]
 const [FIRST_RESTART, LAST_RESTART] = [0xd0, 0xd7]
-/** Tables, arithmetic conditions, scans, lines, restarts, comments; sixteen more are for applications (ITU-T T.81, B.1.1.3). */
+/**
+ * The markers allowed between scans: tables, arithmetic conditioning, scans, number of lines, restart
+ * interval and comments. The sixteen application markers are checked separately (ITU-T T.81, B.1.1.3).
+ */
 const BETWEEN_SCANS: ReadonlySet<number> = new Set([0xc4, 0xcc, 0xda, 0xdb, 0xdc, 0xdd, 0xfe])
 
 function mayFollowScan(marker: number, segment: Buffer): boolean {
@@ -44,7 +50,10 @@ function mayFollowScan(marker: number, segment: Buffer): boolean {
 const MAX_COMPONENTS = 4
 const LAST_COEFFICIENT = 63
 
-/** Components, and which of their coefficients come (section B.2.3). */
+/**
+ * Returns whether a segment is a valid scan header, with its components and their range of coefficients
+ * (section B.2.3).
+ */
 function isScanHeader(segment: Buffer): boolean {
   const [components = 0] = segment
   if (components < 1 || components > MAX_COMPONENTS || segment.length !== 4 + 2 * components) return false
@@ -55,7 +64,10 @@ function isScanHeader(segment: Buffer): boolean {
 const LENGTHS = 16
 const MAX_CODES = 256
 
-/** Each with how many codes there are of a length, and what they stand for (section B.2.4.2). */
+/**
+ * Returns whether a segment holds valid Huffman tables. Each has the number of codes of every length, and the
+ * symbols of these codes (section B.2.4.2).
+ */
 function holdsHuffmanTables(segment: Buffer): boolean {
   let at = 0
   while (at + 1 + LENGTHS <= segment.length) {
@@ -66,7 +78,7 @@ function holdsHuffmanTables(segment: Buffer): boolean {
   return at === segment.length
 }
 
-/** Where the next marker stands that is no restart. */
+/** Returns the offset of the next marker that is not a restart marker. */
 function endOfScan(file: Buffer, start: number): number {
   let at = file.indexOf(PREFIX, start)
   while (at >= 0 && at + 1 < file.length) {

@@ -1,6 +1,7 @@
 /**
- * Damaged files, as far as they go (contract, section 3). Decoders are told to go on where data ends or is broken; what
- * they make of nothing at all is a grey or black picture, which is told here.
+ * Repairs damaged files as far as their data goes (contract, section 3). Decoders are configured to continue
+ * when data ends early or is corrupt. A file without any image data would become a grey or black image; such
+ * files are detected here.
  */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -20,18 +21,21 @@ import { whyTiffIsUnread } from './tiff/tiff-samples.ts'
 import { mendWebp } from './webp/mend-webp.ts'
 import { withTransparencyFlag } from './webp/webp-transparency.ts'
 
-/** Warnings, errors and missing data are no reason to refuse what every browser shows a part of. */
+/**
+ * A Sharp option: warnings, errors and missing data do not reject an image of which every browser shows a
+ * part.
+ */
 export const AS_FAR_AS_IT_GOES = { failOn: 'none' } as const
 
 export interface Mended {
   readonly bytes: Uint8Array
-  /** What was there was not what it should be: it is no rendition of itself. */
+  /** Whether the source is damaged, so that its own bytes must not be passed through as the rendition. */
   readonly damaged: boolean
 }
 
 /**
- * Gives a file of which decoders read the header, where they do not of the one that was sent. Fails with `undecodable` or
- * `too-large-dimensions`.
+ * Returns a file whose header decoders can read, repairing it when they cannot read that of the source. Fails
+ * with `undecodable` or `too-large-dimensions`.
  */
 export function readable(bytes: Uint8Array, format: SourceFormat): Mended | Failure {
   if (format === 'svg') {
@@ -47,8 +51,8 @@ export function readable(bytes: Uint8Array, format: SourceFormat): Mended | Fail
 }
 
 /**
- * Gives a file of which decoders make what browsers show, where they do not of the one that was sent and whose header
- * was validated. Fails with `undecodable` where there is nothing to be seen.
+ * Returns a file that decoders show as browsers do, repairing it when they would show the source differently.
+ * The header must have been validated. Fails with `undecodable` when there is nothing to show.
  */
 export async function mend(bytes: Uint8Array, format: SourceFormat): Promise<Mended | Failure> {
   switch (format) {
@@ -57,7 +61,8 @@ export async function mend(bytes: Uint8Array, format: SourceFormat): Promise<Men
       if (mended !== undefined && !(mended instanceof Uint8Array)) return mended
       const whole = mended ?? bytes
       const told = await withToldProfile(whole)
-      // What was told otherwise, or was no profile, is not in what is checked for what else it holds.
+      // The source also counts as damaged when colour chunks were dropped: the check for private data sees
+      // only the repaired bytes, and not what these chunks held.
       return { bytes: told ?? whole, damaged: mended !== undefined || told !== undefined }
     }
     case 'jpeg': {
@@ -86,12 +91,12 @@ async function asLibrsvgReads(svg: Uint8Array): Promise<Uint8Array> {
 const START_OF_SCAN = 0xda
 const END_OF_IMAGE = 0xd9
 
-/** Tells whether coded data follows the headers of a JPEG (ITU-T T.81, annex B). */
+/** Returns whether coded data follows the headers of a JPEG (ITU-T T.81, annex B). */
 function hasScan(bytes: Uint8Array): boolean {
   let at = 2
   while (at + 4 <= bytes.length && bytes[at] === 0xff) {
     const marker = bytes[at + 1]
-    // Any number of fill bytes may stand before a marker.
+    // Any number of fill bytes may precede a marker.
     if (marker === 0xff) {
       at += 1
       continue
@@ -101,6 +106,6 @@ function hasScan(bytes: Uint8Array): boolean {
       return next < bytes.length && !(bytes[next] === 0xff && bytes[next + 1] === END_OF_IMAGE)
     at = next
   }
-  // Stray bytes between segments: the decoder finds its way, or does not.
+  // Stray bytes between segments: the decoder may or may not be able to continue.
   return at < bytes.length
 }

@@ -1,4 +1,6 @@
-/** Accepted codecs, by libav's names of codecs and of the decoders that may be opened for them. */
+/**
+ * Maps libav's names of codecs to the accepted codecs, and these to the decoders that may be opened for them.
+ */
 
 import type { FFDecoderCodec } from 'node-av/constants'
 import type { Codec } from 'node-av/lib'
@@ -10,11 +12,11 @@ const PRORES_4444_PROFILE = 4
 
 export interface CodecDetails {
   readonly profile: number
-  /** Chroma is not subsampled: ProRes 4444 in whatever name it comes. */
+  /** Whether chroma is not subsampled, which identifies ProRes 4444 whatever its declared name. */
   readonly fullChroma: boolean
 }
 
-/** Our name of libav's codec; undefined for one that is not accepted. */
+/** Returns the accepted video codec for libav's codec name. Undefined when it is not accepted. */
 export function acceptedVideoCodec(
   name: string | null,
   { profile, fullChroma }: CodecDetails,
@@ -24,32 +26,35 @@ export function acceptedVideoCodec(
   return rejected ? undefined : codec
 }
 
-/** Our name of libav's codec; undefined for one that is not accepted. */
+/** Returns the accepted audio codec for libav's codec name. Undefined when it is not accepted. */
 export function acceptedAudioCodec(name: string | null): AudioCodec | undefined {
   return AUDIO_CODECS.find((codec) => codec === name)
 }
 
 /**
- * The decoder of sound, by libav's name of the codec: of what is accepted, and of what else films have beside their pictures,
- * which a clip makes playable. Undefined for others.
+ * Returns the audio decoder for libav's codec name. It covers the accepted codecs, and other codecs that
+ * videos contain and that a clip makes playable. Undefined for all others.
  */
 export function soundDecoderOf(libav: Libav, codec: string): Codec | undefined {
   const isKnown = acceptedAudioCodec(codec) !== undefined || SOUND_OF_OLD_FILMS.has(codec)
   return isKnown ? codecNamed(libav, SOUND_DECODERS.get(codec) ?? codec) : undefined
 }
 
-/** The decoder for a codec; that of alpha beside the frames where it is wanted, which only VP8 and VP9 have. */
+/**
+ * Returns the decoder for a codec. On request it is one that also decodes alpha stored alongside the frames,
+ * which only VP8 and VP9 have.
+ */
 export function decoderOf(libav: Libav, codec: VideoCodec | 'flv1', alpha?: 'with alpha'): Codec | undefined {
   const name = (alpha === undefined ? undefined : ALPHA_DECODERS.get(codec)) ?? DECODER_NAMES[codec]
   return codecNamed(libav, name)
 }
 
-/** A decoder by libav's own name of it; undefined where the build has none. */
+/** Returns a decoder by libav's name of it. Undefined when the build does not contain it. */
 export function codecNamed({ library }: Libav, name: string): Codec | undefined {
   return library.Codec.findDecoderByName(name as FFDecoderCodec) ?? undefined
 }
 
-/** Where the decoder has another name than the codec. */
+/** The decoders whose name differs from that of their codec. */
 const SOUND_DECODERS: ReadonlyMap<string, string> = new Map([
   ['mp3', 'mp3float'],
   ['mp2', 'mp2float'],
@@ -58,7 +63,7 @@ const SOUND_DECODERS: ReadonlyMap<string, string> = new Map([
   ['amr_wb', 'amrwb'],
 ])
 
-/** Windows Media, disks and broadcasts, phones, cameras, Flash. */
+/** Audio codecs of Windows Media, discs and broadcasts, phones, cameras and Flash. */
 const SOUND_OF_OLD_FILMS: ReadonlySet<string> = new Set([
   ...['wmav1', 'wmav2', 'wmapro', 'mp2', 'dts', 'truehd', 'aac_latm', 'amr_nb', 'amr_wb', 'qdm2'],
   ...['nellymoser', 'speex', 'adpcm_ms', 'adpcm_ima_wav', 'adpcm_ima_qt', 'adpcm_swf', 'adpcm_yamaha'],
@@ -66,7 +71,7 @@ const SOUND_OF_OLD_FILMS: ReadonlySet<string> = new Set([
   ...['pcm_bluray', 'pcm_dvd'],
 ])
 
-/** Decoders by codec. FFmpeg's own of AV1 is for hardware only. */
+/** The decoder for each codec. FFmpeg's own AV1 decoder only works with hardware. */
 const DECODER_NAMES: Readonly<Record<VideoCodec | 'flv1', string>> = {
   h264: 'h264',
   hevc: 'hevc',
@@ -88,13 +93,16 @@ const DECODER_NAMES: Readonly<Record<VideoCodec | 'flv1', string>> = {
   msmpeg4v3: 'msmpeg4',
 }
 
-/** The libraries' decoders look at the alpha that Matroska keeps beside a frame. */
+/** The decoders of these libraries read the alpha that Matroska stores alongside a frame. */
 const ALPHA_DECODERS: ReadonlyMap<string, string> = new Map([
   ['vp8', 'libvpx'],
   ['vp9', 'libvpx-vp9'],
 ])
 
-/** Every decoder that may be opened, but for those of some codecs, as the libraries want their lists. */
+/**
+ * Returns the decoders that may be opened, except those for the given codecs, as the comma-separated list
+ * that libav expects.
+ */
 export function decoderWhitelist(without: readonly VideoCodec[] = []): string {
   const left = new Set(without.flatMap((codec) => [DECODER_NAMES[codec], ALPHA_DECODERS.get(codec)]))
   return [...Object.values(DECODER_NAMES), ...ALPHA_DECODERS.values()]
@@ -102,7 +110,7 @@ export function decoderWhitelist(without: readonly VideoCodec[] = []): string {
     .join(',')
 }
 
-/** Sorenson's variant of H.263 is what Flash videos of that name hold. */
+/** Accepted codecs by libav's names. Flash videos labelled H.263 hold Sorenson's variant of it, `flv1`. */
 const VIDEO_NAMES: ReadonlyMap<string, VideoCodec> = new Map([
   ['h264', 'h264'],
   ['hevc', 'hevc'],

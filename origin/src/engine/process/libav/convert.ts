@@ -1,28 +1,34 @@
-/** Decoded pictures as bytes: scaled, in the right colours, upright. libavfilter does the work, in one thread. */
+/**
+ * Converts decoded frames to bytes: scaled, in the right colours, upright. libavfilter does the work, in one
+ * thread.
+ */
 
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import type { FilterContext, FilterGraph, Frame } from 'node-av/lib'
 import type { Libav } from './load.ts'
 
-/** What a chain may look at before it is made. */
+/** The properties of a frame that the choice of filters may depend on. */
 export type Picture = Pick<
   Frame,
   'width' | 'height' | 'format' | 'colorSpace' | 'colorTrc' | 'colorPrimaries' | 'colorRange'
 >
 
 export interface ConverterOptions {
-  /** The filters for a picture; asked for again where the next picture is of another kind. */
+  /** Returns the filters for a frame. It is called again when the next frame has other properties. */
   readonly filtersFor: (picture: Picture) => readonly string[]
-  /** FFmpeg's name of the pixels that come out, in one plane. */
+  /** FFmpeg's name of the output pixel format, which has a single plane. */
   readonly pixels: 'rgb24' | 'rgba' | 'rgb48le' | 'rgba64le' | 'gray'
 }
 
 export interface Converter extends Disposable {
-  /** The picture's bytes, row after row without padding. Fails with `undecodable`. */
+  /** Returns the frame's bytes, row after row without padding. Fails with `undecodable`. */
   convert(picture: Frame): Buffer | Failure
 }
 
-/** Makes a converter for pictures of one video, which mostly are all of one kind. The caller disposes of it. */
+/**
+ * Creates a converter for the frames of one video, which mostly share the same properties. The caller
+ * disposes of it.
+ */
 export function createConverter(libav: Libav, { filtersFor, pixels }: ConverterOptions): Converter {
   const { library, constants } = libav
   const converted = new library.Frame()

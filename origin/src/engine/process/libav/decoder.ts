@@ -1,4 +1,4 @@
-/** One decoder of libav: coded frames in, pictures out, bounded in size and in threads. */
+/** A libav decoder: takes packets and yields frames, with limits on their size and on threads. */
 
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import type { Codec, CodecParameters, Frame, IRational, Packet } from 'node-av/lib'
@@ -6,33 +6,36 @@ import type { Libav } from './load.ts'
 
 export interface DecoderOptions {
   readonly codec: Codec
-  /** Parameter sets beside the stream (`avcC`, `hvcC`), as the container holds them. */
+  /** Parameter sets stored outside the stream (`avcC`, `hvcC`), as the container holds them. */
   readonly description?: Uint8Array | undefined
-  /** What libav's own demuxer knows of the stream, instead of a description. */
+  /** What libav's demuxer knows of the stream, instead of a description. */
   readonly parameters?: CodecParameters
-  /** What the times of the packets count; microseconds where nothing is said. */
+  /** The time base of the packets; microseconds by default. */
   readonly timeBase?: IRational
-  /** Largest picture that is decoded, in pixels: a bitstream may declare another size than its container. */
+  /**
+   * The largest frame that is decoded, in pixels. A bitstream may declare another size than its container.
+   */
   readonly maxPixels: number
-  /** For several pictures at a time, of a film that is read through; one where nothing is said. */
+  /** The number of frames decoded in parallel, for videos that are read through; 1 by default. */
   readonly threads?: number
-  /** So many threads work on one picture, which comes the sooner; one where nothing is said. */
+  /** The number of threads that work on one frame, to finish it sooner; 1 by default. */
   readonly sliceThreads?: number
 }
 
 export interface Decoder extends Disposable {
   /**
-   * Decodes a coded frame and hands over every picture that comes out, in the order of showing. A picture is the
-   * decoder's again when the callback returns. False for a frame that does not decode; the next one may.
+   * Decodes a packet and passes every resulting frame to the callback, in presentation order. The decoder
+   * owns the frame again when the callback returns. Returns false for a packet that cannot be decoded; the
+   * next one may succeed.
    */
   decode(packet: Packet, onPicture: (picture: Frame) => void): boolean
-  /** Hands over what is left when no more frames follow. */
+  /** Passes the remaining frames to the callback. Called when no more packets follow. */
   drain(onPicture: (picture: Frame) => void): void
-  /** Forgets everything, as before a frame that is not the next one. */
+  /** Flushes all state, before a packet that does not follow the previous one. */
   restart(): void
 }
 
-/** Opens a decoder; the caller disposes of it. Fails with `undecodable`. */
+/** Opens a decoder. The caller disposes of it. Fails with `undecodable`. */
 export function openDecoder(
   { library, constants }: Libav,
   { codec, description, parameters, timeBase, maxPixels, threads = 1, sliceThreads = 1 }: DecoderOptions,
@@ -48,7 +51,8 @@ export function openDecoder(
   context.threadCount = Math.max(threads, sliceThreads)
   if (sliceThreads > 1) context.threadType = constants.FF_THREAD_SLICE
   context.pktTimebase = new library.Rational(timeBase?.num ?? 1, timeBase?.den ?? MICROSECONDS)
-  // Not as a dictionary for the call below: node-av frees that one twice, and the process dies of it.
+  // Set as an option, not in the dictionary of the call below: node-av frees that one twice, which crashes
+  // the process.
   context.setOption('max_pixels', Math.floor(maxPixels))
   const opened = context.open2Sync(codec)
   if (opened < 0) {
@@ -90,5 +94,5 @@ export function openDecoder(
   }
 }
 
-/** Packets that are made here count microseconds. */
+/** The ticks per second of packets that are created here. */
 export const MICROSECONDS = 1_000_000

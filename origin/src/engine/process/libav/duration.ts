@@ -1,4 +1,4 @@
-/** How long a file plays. */
+/** Determines the duration of a file. */
 
 import type { FormatContext } from 'node-av/lib'
 import type { Demuxer } from './formats.ts'
@@ -9,31 +9,34 @@ export interface DurationOptions {
   readonly context: FormatContext
   readonly demuxer: Demuxer
   readonly sizeBytes: number
-  /** The bytes of a range, past libav. */
+  /** Reads the bytes of a range, bypassing libav. */
   readonly peek: OggBytes['read']
-  /** Lets so many bytes be read from now on. */
+  /** Sets how many bytes may be read from now on. */
   readonly allow: (bytes: number) => void
 }
 
-/** Of a bare stream libav tells what the bit rate of its start would come to, which is wrong where it varies. */
+/**
+ * For bare streams libav extrapolates the duration from the bit rate of their start, which is wrong when the
+ * bit rate varies.
+ */
 const WITHOUT_INDEX: ReadonlySet<string> = new Set(['mp3', 'aac'])
 /**
- * Files up to this size are read through where nothing but their frames tells how long they last: two hours of MP3, at 6 ms
- * a megabyte.
+ * The largest file that is read through when only its frames determine the duration, in bytes: two hours of
+ * MP3, at 6 ms per megabyte.
  */
 const MAX_SCANNED_BYTES = 128 * 1024 * 1024
-/** What was read for the streams is read again. */
+/** The bytes that were read to probe the streams are read again. */
 const REREAD_BYTES = 4 * 1024 * 1024
 const MICROSECONDS = 1_000_000
 
 export interface Duration {
-  /** Seconds that a file plays, edit lists applied; undefined where nothing tells. */
+  /** The duration in seconds, with edit lists applied. Undefined when nothing declares it. */
   readonly seconds: number | undefined
-  /** Whether the file was read to its end for that. */
+  /** Whether the file was read to its end for this. */
   readonly readThrough: boolean
 }
 
-/** Finds out how long a file plays. */
+/** Determines the duration of a file. */
 export function readDuration(
   libav: Libav,
   { context, demuxer, sizeBytes, peek, allow }: DurationOptions,
@@ -46,7 +49,7 @@ export function readDuration(
   return { seconds: scannedDuration(libav, context, demuxer) ?? declared, readThrough: true }
 }
 
-/** Chained sound in Ogg up to this size is gone through for its links. */
+/** The largest chained Ogg audio file that is searched for its links, in bytes. */
 const MAX_CHAIN_BYTES = 16 * 1024 * 1024
 
 function chainedDuration(
@@ -62,13 +65,19 @@ function chainedDuration(
   return chainedSeconds(file)
 }
 
-/** Matroska tells when the last frame ends, which is no duration where the first one does not come at 0. */
+/**
+ * Returns the duration that the container declares, in seconds. Matroska declares when the last frame ends,
+ * which is not the duration when the first frame does not start at 0.
+ */
 function declaredDuration({ duration, startTime }: FormatContext, demuxer: Demuxer): number | undefined {
   const unplayed = demuxer.name === 'matroska' && startTime > 0n ? startTime : 0n
   return duration > unplayed ? Number(duration - unplayed) / MICROSECONDS : undefined
 }
 
-/** Reads a file through; what reads on has to seek before. Times of bare streams are guesses, but not their durations. */
+/**
+ * Determines the duration by reading the file through. Reading on afterwards requires a seek. The timestamps
+ * of bare streams are guesses, but the durations of their packets are not.
+ */
 function scannedDuration(
   { library, constants }: Libav,
   context: FormatContext,
@@ -98,7 +107,7 @@ function scannedDuration(
   }
   const isBare = WITHOUT_INDEX.has(demuxer.name)
   const longestPlayed = Math.max(0, ...spans.map(({ played }) => played))
-  // Pictures and sound may begin one after the other.
+  // Video and audio may start at different times.
   const first = Math.min(...spans.map(({ start }) => start))
   const last = Math.max(0, ...spans.map(({ end }) => end))
   const longest = isBare ? longestPlayed : Math.max(longestPlayed, last - first)
@@ -110,7 +119,10 @@ const ADTS_HERTZ = [
   96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8000, 7350,
 ] as const
 
-/** How long each frame of bare AAC plays (ISO/IEC 13818-7, section 6.2): no decoder of sound is opened that would tell. */
+/**
+ * Returns how long each frame of bare AAC plays, in seconds (ISO/IEC 13818-7, section 6.2). No audio decoder
+ * is opened here that would report it.
+ */
 function adtsSeconds(frame: Buffer | null): number {
   const hertz = ADTS_HERTZ[((frame?.[2] ?? 0xff) >> 2) & 0xf]
   const blocks = ((frame?.[6] ?? 0) & 3) + 1

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { isoBox } from '../../../media/iso-boxes.test-data.ts'
 import { type IsoBytes, mostEdits } from './edit-lists.ts'
 
-/** A track whose edits begin at these times of its media; -1 is a gap. */
+/** Builds a track whose edits start at these media times; -1 is an empty edit. */
 function track(handler: string, times: readonly number[]): Buffer {
   const list = Buffer.alloc(8 + 12 * times.length)
   list.writeUInt32BE(times.length, 4)

@@ -1,7 +1,7 @@
 /**
- * The edit lists of a film in the ISO base media container (ISO/IEC 14496-12, section 8.6.6), looked at before libav is: it
- * makes an index of its own of each edit, which takes minutes where a file has thousands, and cannot be searched where there
- * are several.
+ * Reads the edit lists of a file in the ISO base media container (ISO/IEC 14496-12, section 8.6.6) before
+ * libav opens it. libav builds an index for each edit, which takes minutes when a file has thousands, and it
+ * cannot seek in a track with several edits.
  */
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -9,17 +9,17 @@ import { fourCharacters, LARGE_HEADER_BYTES, readBox, type Span } from '../../..
 
 export interface IsoBytes {
   readonly sizeBytes: number
-  /** The bytes from `start` up to `end`, or more of them; both lie inside the file. */
+  /** Returns at least the bytes from `start` up to `end`. Both lie inside the file. */
   read(start: number, end: number): Uint8Array | Failure
 }
 
-/** How many edits show something in the track that has most of them. */
+/** The largest number of edits that show something in any one track. */
 export interface MostEdits {
   readonly ofAny: number
   readonly ofPictures: number
 }
 
-/** Counts the edits of each track. Fails as the bytes do. */
+/** Counts the edits of each track. Fails as reading the bytes fails. */
 export function mostEdits(file: IsoBytes): MostEdits | Failure {
   const walk: Walk = { file, left: MOST_BOXES }
   const tracks: Track[] = []
@@ -31,7 +31,7 @@ export function mostEdits(file: IsoBytes): MostEdits | Failure {
       tracks.push(track)
       return lookAtTrack(walk, content, track)
     })
-    // There is one index.
+    // A file has only one index.
     return seen ?? 'seen'
   })
   if (failed !== undefined && failed !== 'seen') return failed
@@ -51,15 +51,15 @@ function lookAtTrack(walk: Walk, track: Span, found: Track): Failure | 'seen' | 
   })
 }
 
-/** Headers that are read; what has more of them is left to libav. */
+/** The largest number of box headers that are read. A file with more is left to libav. */
 const MOST_BOXES = 2000
-/** What stands before the entries of a list: its version, its flags and their number. */
+/** The bytes of a list before its entries: version, flags and number of entries. */
 const LIST_HEAD_BYTES = 8
-/** Of that many entries it is looked whether they are empty. */
+/** In lists of up to this many entries, empty edits are not counted. */
 const JUDGED_ENTRIES = 1000
 const EMPTY = -1
 
-/** What the handler of a track that is seen is called; its name stands behind eight bytes. */
+/** The handler type of a video track, which follows eight other bytes. */
 const PICTURES = 'vide'
 const HANDLER_AT = 8
 const NAME_BYTES = 4
@@ -74,7 +74,7 @@ interface Track {
   handler: string
 }
 
-/** Goes through the boxes of a range until one of them ends the walk. */
+/** Iterates over the boxes of a range until the callback ends the walk. */
 function look(
   walk: Walk,
   { start, end }: Span,

@@ -1,12 +1,13 @@
-/** The containers that libav may open here, each by the one demuxer that reads it. */
+/** The containers that libav may open here, each with the one demuxer that reads it. */
 
 import type { Libav } from './load.ts'
 
 export type LibavFormat = keyof typeof DEMUXERS
 
 /**
- * By our name of a format. Nothing is probed: a playlist that poses as a video meets a demuxer that does not know
- * it. No demuxer here follows references to other files, and no protocol is there to follow them by.
+ * The demuxer of each format. Formats are not probed: a playlist that poses as a video is opened by a demuxer
+ * that does not recognise it. No demuxer here follows references to other files, and no protocol is available
+ * to follow them.
  */
 const DEMUXERS = {
   mp4: 'mov',
@@ -31,13 +32,15 @@ const DEMUXERS = {
   flac: 'flac',
 } as const
 
-/** Containers whose clock starts anywhere: what is shown first is at 0, as in a player. */
+/**
+ * Demuxers of containers whose clock can start at any time. The first content shown is at 0, as in a player.
+ */
 const FREE_RUNNING: ReadonlySet<string> = new Set(['mpegts', 'mpeg', 'asf', 'flv', 'ogg', 'avi'])
 
-/** Of those, the ones of which FFmpeg's command shows the first picture at 0, whatever sound comes before it. */
+/** Those of them for which FFmpeg's command shows the first video frame at 0, even when audio precedes it. */
 const STARTING_WITH_PICTURE: ReadonlySet<string> = new Set(['mpegts', 'mpeg', 'ogg'])
 
-/** Streams that were made to be broadcast: a key frame is found by reading. */
+/** Demuxers of broadcast streams, in which a key frame is found only by reading. */
 const WITHOUT_INDEX: ReadonlySet<string> = new Set(['mpegts', 'mpeg'])
 
 export interface Demuxer {
@@ -47,7 +50,7 @@ export interface Demuxer {
   readonly hasIndex: boolean
 }
 
-/** The demuxer of a format. */
+/** Returns the demuxer of a format. */
 export function demuxerOf(format: LibavFormat): Demuxer {
   const name = DEMUXERS[format]
   return {
@@ -58,7 +61,7 @@ export function demuxerOf(format: LibavFormat): Demuxer {
   }
 }
 
-/** The demuxer as libav's own object; undefined where the build has none. */
+/** Returns the demuxer as libav's own object. Undefined when the build does not contain it. */
 export function inputFormat({ library }: Libav, { name }: Demuxer) {
   return library.InputFormat.findInputFormat(name) ?? undefined
 }

@@ -4,8 +4,9 @@ import type { Libav } from './load.ts'
 type Properties = Parameters<typeof Frame.fromVideoBuffer>[1]
 
 /**
- * A picture of pixels that are in memory already; the caller frees it. node-av 6.1.1 says that it copies them, and lets libav
- * point to them: they stay for as long as the frame does, or it would have what comes in their place.
+ * Creates a frame from pixels in memory. The caller frees it. node-av 6.1.1 documents that it copies the
+ * pixels, but it makes libav point to them. They are therefore kept as long as the frame; otherwise it would
+ * show whatever reuses their memory.
  */
 export function frameOfPixels({ library }: Libav, pixels: Buffer, properties: Properties): Frame {
   const frame = library.Frame.fromVideoBuffer(pixels, properties)

@@ -42,7 +42,7 @@ const POINTS = [
   [24, 40],
   [60, 44],
 ] as const
-/** Pixels of frames of 64x48, as FFmpeg 5.1 draws them by the same filters. */
+/** Pixels of frames of 64x48, as FFmpeg 5.1 draws them with the same filters. */
 const EXPECTED = [
   {
     name: 'video/bbb-480p-moov-first.mp4',

@@ -1,6 +1,6 @@
 /**
- * HEIC stills by libav's HEVC decoder. Its demuxer tells neither which tiles make a picture nor what is done to it
- * before it is shown, so the file is read here and only the coded pictures are given to the decoder.
+ * Decodes HEIC stills with libav's HEVC decoder. libav's demuxer reports neither which tiles form an image
+ * nor how it is transformed, so the file is parsed here and only the coded images are passed to the decoder.
  */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -22,8 +22,8 @@ import type { DecodedStill } from './still.ts'
 import { layoutOf, pictureBytes, place } from './yuv-canvas.ts'
 
 /**
- * Decodes the primary picture: its tiles put together, cropped, turned and mirrored, with its alpha. Fails with
- * `undecodable`, also for what is neither one coded picture nor a grid of them.
+ * Decodes the primary image: its tiles assembled, then cropped, rotated and mirrored, with its alpha. Fails
+ * with `undecodable`, also when the item is neither a coded image nor a grid of them.
  */
 export function decodeHeifStill(libav: Libav, bytes: Uint8Array, maxPixels: number): DecodedStill | Failure {
   const file = readHeif(bytes)
@@ -38,10 +38,10 @@ export function decodeHeifStill(libav: Libav, bytes: Uint8Array, maxPixels: numb
   const deep = DEEP.test(pixelName(libav, picture))
   const alphaItem = file.alphaOf(file.primary) ?? file.alphaOf(primary)
   const pixels = alphaItem === undefined ? (deep ? 'rgb48le' : 'rgb24') : deep ? 'rgba64le' : 'rgba'
-  // Cropping first to the pixel and then converting would move the chroma.
+  // The conversion comes first: cropping to the pixel before it would shift the chroma.
   const grey = isGrey(pixelName(libav, picture))
   const coded = primary.type === 'av01' ? file.bytesOf(primary) : undefined
-  // Grey is taken for what fills its range, whatever it says of itself.
+  // The filter treats grey as full range, whatever the stream declares.
   const expands = grey && coded !== undefined && isFullRangeAv1(coded) === false
   const scale = expands ? EXPAND_GREY : scaleFilter(colours)
   const filters = [scale, `format=${pixels}`, ...transforms.filters]
@@ -63,13 +63,16 @@ export function decodeHeifStill(libav: Libav, bytes: Uint8Array, maxPixels: numb
   }
 }
 
-/** BT.601 where nothing tells, which is what cameras of the time without tags wrote. */
+/**
+ * Returns the filter that converts to RGB. The matrix is BT.601 when none is declared, as written by cameras
+ * before matrices were tagged.
+ */
 function scaleFilter({ matrix, fullRange }: Colours): string {
   const named = MATRICES.get(matrix ?? '') ?? 'bt601'
   return `scale=flags=bicubic+full_chroma_int+accurate_rnd:in_color_matrix=${named}${fullRange ? ':in_range=full' : ''}`
 }
 
-/** From limited range, of 8 to 12 bits. */
+/** Expands grey of 8 to 12 bits from limited to full range. */
 const EXPAND_GREY = "format=gray16le,lutyuv=y='clip((val-4096)*65535/56064,0,65535)'"
 
 const MATRICES: ReadonlyMap<string, string> = new Map([
@@ -84,7 +87,7 @@ interface ItemOptions {
   readonly maxPixels: number
 }
 
-/** The picture of an item as it is coded; the caller frees it. */
+/** Returns the image of an item as coded. The caller frees it. */
 function decodeItem(libav: Libav, options: ItemOptions): Frame | Failure {
   const { file, item, maxPixels } = options
   const grid = item.type === 'grid' ? gridOf(file, item) : undefined
@@ -100,7 +103,7 @@ interface Grid extends Size {
   readonly columns: number
 }
 
-/** ImageGrid (ISO/IEC 23008-12, section 6.6.2.3). */
+/** Reads an ImageGrid (ISO/IEC 23008-12, section 6.6.2.3). */
 function gridOf(file: HeifFile, item: HeifItem): Grid | undefined {
   const data = file.bytesOf(item)
   if (data === undefined || data.length < 8) return undefined
@@ -134,10 +137,11 @@ function putTogether(
       const model = canvas === undefined ? tile.clone() : canvas.model
       if (model === null) return fail('undecodable', 'no room for a tile')
       canvas ??= { data: Buffer.alloc(pictureBytes(layout, grid)), pixels, model }
-      // Tiles are all of one kind (section 6.6.2.3.1), which tells where each one lies.
+      // All tiles have the same size and format (section 6.6.2.3.1), so the position of each follows from its
+      // index.
       if (pixels !== canvas.pixels || tile.width !== model.width || tile.height !== model.height)
         return fail('undecodable', 'tiles of several kinds')
-      // A tile that lies outside shows nothing and only costs.
+      // A tile outside the image shows nothing and only costs time.
       if ((grid.columns - 1) * tile.width >= grid.width || (grid.rows - 1) * tile.height >= grid.height)
         return fail('undecodable', 'more tiles than the picture has room for')
       const [x, y] = [(index % grid.columns) * tile.width, Math.floor(index / grid.columns) * tile.height]
@@ -164,7 +168,7 @@ function asFrame(
   return frame
 }
 
-/** How items are coded, and the property that a decoder needs. */
+/** The codec of each item type, and the property that its decoder needs. */
 const CODINGS: ReadonlyMap<string, { readonly codec: 'hevc' | 'av1'; readonly description: string }> =
   new Map([
     ['hvc1', { codec: 'hevc', description: 'hvcC' }],
@@ -194,7 +198,9 @@ function decodeCoded(libav: Libav, { file, item, maxPixels }: ItemOptions): Fram
   return picture ?? fail('undecodable', 'a picture does not decode')
 }
 
-/** The luma of an alpha picture, in the size and the position of the picture that it belongs to. */
+/**
+ * Returns the luma of an alpha image, transformed to the size and position of the image that it belongs to.
+ */
 function decodeMask(libav: Libav, options: ItemOptions, of: HeifItem): Buffer | Failure {
   const decoded = decodeItem(libav, options)
   if (isFailure(decoded)) return decoded
@@ -212,7 +218,7 @@ function decodeMask(libav: Libav, options: ItemOptions, of: HeifItem): Buffer | 
 
 const [BLACK, WHITE] = [16, 235]
 
-/** From limited to full range. */
+/** Expands a mask from limited to full range. */
 function expanded(mask: Buffer): Buffer {
   const full = Uint8Array.from({ length: 256 }, (_, value) =>
     Math.max(0, Math.min(255, Math.round(((value - BLACK) * 255) / (WHITE - BLACK)))),
@@ -228,7 +234,7 @@ function setAlpha(data: Buffer, mask: Buffer, bytesPerSample: number): boolean {
   return true
 }
 
-/** Straight alpha from premultiplied. */
+/** Converts premultiplied to straight alpha. */
 function divideByAlpha(data: Buffer, bytesPerSample: 1 | 2): void {
   const samples =
     bytesPerSample === 1 ? data : new Uint16Array(data.buffer, data.byteOffset, data.length / bytesPerSample)

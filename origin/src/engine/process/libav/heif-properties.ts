@@ -1,17 +1,17 @@
-/** What the properties of a HEIF item say of what is done to it before it is shown. */
+/** The transformations that the properties of a HEIF item declare. */
 
 import type { Size } from '../../../media/size.ts'
 import type { HeifProperty } from '../formats/heif/heif-items.ts'
 
 export interface Transforms {
   readonly filters: readonly string[]
-  /** Size of the picture when they are done. */
+  /** The size of the image after the transformations. */
   readonly size: Size
 }
 
 /**
- * Cropping, turning and mirroring (ISO/IEC 23008-12, section 6.5) in the order in which the item has them; undefined
- * where it is cropped to nothing.
+ * Returns the cropping, rotation and mirroring (ISO/IEC 23008-12, section 6.5) in the order in which the item
+ * lists them. Undefined when the cropped area is empty or outside the image.
  */
 export function transformsOf(properties: readonly HeifProperty[], coded: Size): Transforms | undefined {
   const filters: string[] = []
@@ -36,7 +36,10 @@ export function transformsOf(properties: readonly HeifProperty[], coded: Size): 
 const ANTICLOCKWISE = [[], ['transpose=cclock'], ['hflip', 'vflip'], ['transpose=clock']]
 const CLEAN_APERTURE_BYTES = 32
 
-/** Width, height and the offset of its centre, each as a fraction (ISO/IEC 14496-12, section 12.1.4). */
+/**
+ * Returns the area that is kept. The box holds its width, its height and the offset of its centre, each as a
+ * fraction (ISO/IEC 14496-12, section 12.1.4).
+ */
 function cleanAperture(data: Buffer, { width, height }: Size): (Size & { x: number; y: number }) | undefined {
   const [w = 0, h = 0, right = 0, down = 0] = [0, 8, 16, 24].map(
     (at) => data.readInt32BE(at) / data.readInt32BE(at + 4),

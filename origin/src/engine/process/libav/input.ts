@@ -1,4 +1,4 @@
-/** Opening a file with libav, and the walls around what it may look at. */
+/** Opens a file with libav and restricts what libav may read. */
 
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import type { FormatContext } from 'node-av/lib'
@@ -12,21 +12,24 @@ export interface InputOptions {
   readonly context: FormatContext
   readonly bytes: RangeIo
   readonly demuxer: Demuxer
-  /** Shows all that is there, whatever the edit list says. */
+  /** Whether to ignore the edit list and show everything in the file. */
   readonly ignoresEditList?: boolean
-  /** Codecs of which no picture is decoded to learn what the stream is: the container tells, or whoever reads it. */
+  /**
+   * Codecs of which no frame is decoded to probe a stream: the container declares its parameters, or the
+   * caller determines them.
+   */
   readonly undecoded?: readonly VideoCodec[]
 }
 
-/** Most streams that a file may declare. */
+/** The largest number of streams that a file may declare. */
 const MAX_STREAMS = 64
-/** How much of a file is looked at for its streams, in bytes and in microseconds. */
+/** How much of a file is read to probe its streams, in bytes and in microseconds. */
 const PROBED_BYTES = 2 * 1024 * 1024
 const PROBED_MICROSECONDS = 3_000_000
 
 /**
- * Opens what a range source holds with one demuxer, and finds out what its streams are. Whatever the answer is,
- * the caller closes the context. Fails with `undecodable`, or as the source does.
+ * Opens a range source with one demuxer and determines its streams. The caller closes the context, whatever
+ * the result. Fails with `undecodable`, or as the source does.
  */
 export function openInput(
   libav: Libav,
@@ -43,7 +46,7 @@ export function openInput(
   using settings = library.Dictionary.fromObject({
     format_whitelist: demuxer.name,
     codec_whitelist: decoderWhitelist(undecoded),
-    // A list without a protocol in it.
+    // A list that contains no protocol.
     protocol_whitelist: 'none',
     ...(ignoresEditList ? { ignore_editlist: 1 } : {}),
   })

@@ -1,15 +1,15 @@
 /**
- * Contexts for reading, used again and again: node-av 6.1.1 never frees the buffer of one through which a file was
- * opened (measured: 66 KB a file).
+ * A pool of I/O contexts for reading. They are reused, because node-av 6.1.1 never frees the buffer of a
+ * context through which a file was opened (measured: 66 KB per file).
  */
 
 import type { IOContext } from 'node-av/lib'
 
-/** What answers libav while its own code waits. */
+/** The callbacks that libav calls synchronously. */
 export interface IoHandlers {
-  /** Up to so many bytes from where the source stands, or an AVERROR. */
+  /** Returns up to this many bytes from the current position, or an AVERROR. */
   readonly read: (bytes: number) => Buffer | number
-  /** Where the source stands afterwards, or its size, or a negative number. */
+  /** Returns the new position, or the size, or a negative number. */
   readonly seek: (offset: bigint, whence: number) => bigint
 }
 
@@ -18,19 +18,25 @@ export interface IoHandle extends Disposable {
 }
 
 export interface IoPool {
-  /** A context of one's own until it is disposed of, at the start of the source. */
+  /** Returns a context for exclusive use until it is disposed of. Its position is the start of the source. */
   acquire(handlers: IoHandlers): IoHandle
-  /** Frees what is idle. A context keeps the process alive, so one that is to end by itself calls this. */
+  /**
+   * Frees the idle contexts. A context keeps the process alive, so a process that should exit by itself calls
+   * this.
+   */
   close(): void
 }
 
-/** One request to the source; libav reads ahead by as much. */
+/** The size of one request to the source. libav reads ahead by this much. */
 const BUFFER_BYTES = 64 * 1024
-/** Behind every source: going there and back leaves nothing of the file before in the buffer. */
+/**
+ * A position past the end of any source. Seeking there and back clears the bytes of the previous file from
+ * the buffer.
+ */
 const FAR_AWAY = 2n ** 60n
 const NOWHERE: IoHandlers = { read: () => -1, seek: (offset) => offset }
 
-/** Makes a pool, which grows to as many contexts as are in use at once. */
+/** Creates a pool. It grows to the number of contexts that are in use at once. */
 export function createIoPool(
   library: typeof import('node-av/lib'),
   { AVSEEK_SET }: typeof import('node-av/constants'),
@@ -62,7 +68,7 @@ export function createIoPool(
           slot.handlers = NOWHERE
           slot.io.seekSync(FAR_AWAY, AVSEEK_SET)
           slot.io.seekSync(0n, AVSEEK_SET)
-          // An error stays with a context.
+          // A context keeps its error, so one that failed is not reused.
           if (slot.io.error === 0 && slot.io.pos === 0n) idle.push(slot)
           else slot.io.freeContext()
         },

@@ -4,7 +4,7 @@ import type { Libav } from './load.ts'
 import { type LibavFile, openWithLibav } from './open.ts'
 import { playFrames } from './play-frames.ts'
 
-/** Videos read and decoded by libav in this process. */
+/** Creates a decoder that reads videos with libav in this process. */
 export function createLibavDecoder(libav: Libav): VideoDecoder {
   return {
     async openFile(source, format, maxPixels, other) {
@@ -23,7 +23,7 @@ export function createLibavDecoder(libav: Libav): VideoDecoder {
   }
 }
 
-/** Reads from the first to the last moment, and gives the frames in the order in which they were asked for. */
+/** Reads the moments in ascending order, and returns the frames in the order in which they were requested. */
 function readInOrder(
   file: LibavFile,
   moments: readonly Moment[],

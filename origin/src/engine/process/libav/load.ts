@@ -1,6 +1,6 @@
 /**
- * FFmpeg's libraries inside the process (node-av). They are one optional package with a build for each common
- * platform; what is loaded is the thin layer of classes over the C functions, and nothing above it.
+ * FFmpeg's libraries inside the process (node-av). They come as one optional package with a build for each
+ * common platform. Only the thin layer of classes over the C functions is loaded.
  */
 
 import { createIoPool, type IoPool } from './io-pool.ts'
@@ -9,13 +9,13 @@ export interface Libav {
   readonly library: typeof import('node-av/lib')
   readonly constants: typeof import('node-av/constants')
   readonly pool: IoPool
-  /** Of FFmpeg's codec library, which decides what its pictures are. */
+  /** The version of FFmpeg's codec library, which determines the decoded frames. */
   readonly version: string
 }
 
 /**
- * Loads the libraries and silences their log, which would be written to standard error and is about somebody's
- * file. Undefined where the package or its build for this platform is not installed or does not load.
+ * Loads the libraries and silences their log, which would go to standard error and describe users' files.
+ * Undefined when the package or its build for this platform is not installed or cannot be loaded.
  *
  * Measured on Linux x64: 40 to 70 ms and 32 MB of resident memory.
  */
@@ -26,7 +26,7 @@ export async function loadLibav(): Promise<Libav | undefined> {
     const { version } = library.getFFmpegInfo()
     return { library, constants, version, pool: createIoPool(library, constants) }
   } catch {
-    // Whatever the reason is, there are no libraries to work with, and that is what the caller is told.
+    // Whatever the reason, the libraries are unavailable, which is all the caller needs to know.
     return undefined
   }
 }

@@ -15,7 +15,7 @@ function page(serial: number, seconds: number, payload: Buffer, begins = false):
   return Buffer.concat([head, segments, payload])
 }
 
-/** A stream of Opus with a page of 50 kB for each second. */
+/** Builds an Opus stream with one page of 50 kB per second. */
 function link(serial: number, seconds: number): Buffer {
   const opus = Buffer.alloc(19)
   opus.write('OpusHead', 0, 'latin1')

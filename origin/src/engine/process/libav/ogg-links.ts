@@ -1,19 +1,19 @@
 /**
- * How long a chained Ogg file plays: several streams of sound one behind the other (RFC 3533, section 4), of which libav tells
- * how long the last one is.
+ * Determines the duration of a chained Ogg file: several audio streams one after the other (RFC 3533, section
+ * 4), of which libav reports only the duration of the last one.
  */
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 
 export interface OggBytes {
   readonly sizeBytes: number
-  /** The bytes from `start` up to `end`, or more of them; both lie inside the file. */
+  /** Returns at least the bytes from `start` up to `end`. Both lie inside the file. */
   read(start: number, end: number): Uint8Array | Failure
 }
 
 /**
- * Whether a file may be chained: its last page belongs to another stream than its first. Links have serial numbers of their
- * own, so that the ends of a file tell, in two reads.
+ * Returns whether a file may be chained, which is the case when its last page belongs to another stream than
+ * its first. Each link has its own serial number, so two reads at the ends of the file suffice.
  */
 export function mayBeChained(file: OggBytes): boolean {
   const first = readPage(file, 0)
@@ -27,7 +27,10 @@ export function mayBeChained(file: OggBytes): boolean {
   return tail.readUInt32LE(at + SERIAL_AT) !== first.serial
 }
 
-/** Seconds of all links; undefined of a file of one, of several streams side by side, and of what is no Ogg throughout. */
+/**
+ * Returns the duration of all links, in seconds. Undefined for a file with one link, for one with several
+ * parallel streams, and when the file is not Ogg throughout.
+ */
 export function chainedSeconds(source: OggBytes): number | undefined {
   const file = windowOn(source)
   let links = 0
@@ -56,10 +59,10 @@ export function chainedSeconds(source: OggBytes): number | undefined {
   return links > 1 ? seconds : undefined
 }
 
-/** Reads so many bytes at once: each read is a trip to the server and back, and a page is some kilobytes. */
+/** The bytes per read: each read is a round trip to the server, and a page is only some kilobytes. */
 const WINDOW_BYTES = 512 * 1024
 
-/** The same bytes, for whoever goes through them from the first to the last. */
+/** Wraps the bytes for sequential reading in large windows. */
 function windowOn({ sizeBytes, read }: OggBytes): OggBytes {
   let windowStart = 0
   let window: Uint8Array = new Uint8Array(0)
@@ -78,13 +81,15 @@ function windowOn({ sizeBytes, read }: OggBytes): OggBytes {
 }
 
 interface Page {
-  /** It is the first of its stream. */
+  /** Whether it is the first page of its stream. */
   readonly begins: boolean
-  /** The number of its stream. */
+  /** The serial number of its stream. */
   readonly serial: number
-  /** Samples up to its end; -1 where none ends in it. */
+  /**
+   * The granule position: the number of samples up to the end of the page, or -1 when no packet ends on it.
+   */
   readonly granule: bigint
-  /** Of a first page. */
+  /** The start of the payload, which matters only for a first page. */
   readonly payload: Buffer
   readonly end: number
 }
@@ -94,7 +99,7 @@ const MOST_SEGMENTS = 255
 const MOST_PAGE_BYTES = HEADER_BYTES + MOST_SEGMENTS + MOST_SEGMENTS * 255
 const SERIAL_AT = 14
 const BEGINNING_OF_STREAM = 2
-/** More than any first page tells of its clock. */
+/** The bytes of the payload that are kept. More than any first page needs to declare its clock. */
 const PAYLOAD_BYTES = 64
 
 function readPage(file: OggBytes, at: number): Page | undefined {
@@ -114,10 +119,10 @@ function readPage(file: OggBytes, at: number): Page | undefined {
   }
 }
 
-/** What granules count. */
+/** The clock of a stream: what its granule positions count. */
 interface Clock {
   readonly hertz: number
-  /** Samples at the start that are not played. */
+  /** The number of samples at the start that are not played. */
   readonly skipped: number
 }
 
@@ -130,5 +135,5 @@ function clockOf(payload: Buffer): Clock | undefined {
   return hertz > 0 ? { hertz, skipped: 0 } : undefined
 }
 
-/** Whatever the sound had before (RFC 7845, section 4). */
+/** Opus always counts at this rate, whatever the original sample rate (RFC 7845, section 4). */
 const OPUS_HERTZ = 48_000

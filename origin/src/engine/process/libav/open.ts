@@ -1,6 +1,6 @@
 /**
- * Files that libav demuxes: what nothing else here reads. The bytes come by ranges, and the one demuxer that was
- * named sees them; there is no protocol, no probing and no other file.
+ * Opens the files that only libav can demux. The bytes come as ranges, and only the one named demuxer sees
+ * them: there is no protocol, no probing and no other file.
  */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -20,46 +20,51 @@ import { audioCodecs, pictureTracks, videoInfo } from './stream-info.ts'
 export interface LibavFile extends Disposable {
   readonly info: ContainerInfo
   /**
-   * The frame that a player shows at a moment, in seconds from the start: the last one whose time is not later.
-   * Past the end the last frame, without a moment the first that is shown. Fails with `undecodable`, with
-   * `unsupported-codec`, or as the source does.
+   * Returns the frame that a player shows at a moment, in seconds from the start: the last one whose
+   * timestamp is not later. Past the end it is the last frame; without a moment, the first one that is shown.
+   * Fails with `undecodable`, with `unsupported-codec`, or as the source does.
    */
   readFrame(atSeconds: number | undefined, options: DecodeOptions): Frame | Failure
 }
 
-/** Most bytes that are read for the description of a file: the index of ten hours. */
+/** The largest number of bytes read to describe a file: the index of ten hours. */
 const MAX_INDEX_BYTES = 64 * 1024 * 1024
-/** Most bytes that are read for one frame: two minutes at sixteen megabits a second behind one key frame. */
+/**
+ * The largest number of bytes read for one frame: two minutes at sixteen megabits per second after one key
+ * frame.
+ */
 const MAX_FRAME_BYTES = 256 * 1024 * 1024
 
-/** A file that was opened, for whoever reads on by itself. */
+/** An opened file, for callers that read its packets themselves. */
 export interface OpenedStreams extends Disposable {
-  /** Its first packet comes next; else it was read through to tell how long it is. */
+  /**
+   * Whether the next packet is the first one. Otherwise the file was read through to determine its duration.
+   */
   readonly isAtStart: boolean
   readonly context: FormatContext
   readonly demuxer: Demuxer
   readonly bytes: RangeIo
   readonly info: ContainerInfo
-  /** The video that is shown. */
+  /** The video stream that is shown. */
   readonly stream: Stream | undefined
-  /** An edit list shows parts of its pictures one after the other: libav cannot search them. */
+  /** Whether an edit list shows parts of the video one after the other. libav cannot seek in such a file. */
   readonly isEdited: boolean
 }
 
 export interface StreamOptions {
-  /** Codecs of which no picture is decoded to learn what a stream is. */
+  /** Codecs of which no frame is decoded to probe a stream. */
   readonly undecoded?: readonly VideoCodec[]
-  /** The index of one of the other tracks of pictures, which is read instead of the one that is shown. */
+  /** The index of one of the other video tracks, which is read instead of the shown one. */
   readonly other?: number | undefined
 }
 
-/** Of more edits libav takes a second to make its index. */
+/** The largest number of edits. With more, libav takes a second to build its index. */
 const MAX_EDITS = 250
 const NO_EDITS = { ofAny: 0, ofPictures: 0 }
 
 /**
- * Opens a file and reads what it holds; the caller disposes of it. Fails with `undecodable`, or as the source
- * does.
+ * Opens a file and describes its streams. The caller disposes of it. Fails with `undecodable`, or as the
+ * source does.
  */
 export function openStreams(
   libav: Libav,
@@ -91,10 +96,10 @@ export function openStreams(
         { context, demuxer, sizeBytes: source.sizeBytes, peek: bytes.peek, allow: bytes.allow },
         other,
       )
-    // Libav describes what it has got so far; that is not the file where its source failed.
+    // libav describes the data that it received. When the source failed, that is not the whole file.
     if (bytes.failure !== undefined && bytes.failure.code !== 'undecodable') described = bytes.failure
   } catch (error) {
-    // A source that throws has thrown through libav.
+    // An exception of the source propagates through libav.
     dispose()
     throw error
   }
@@ -105,13 +110,16 @@ export function openStreams(
   return { ...described, context, demuxer, bytes, isEdited: edits.ofPictures > 1, [Symbol.dispose]: dispose }
 }
 
-/** Their pictures have the size that the container tells. */
+/** The container declares the frame size of these codecs. */
 const TOLD_BY_CONTAINER: readonly VideoCodec[] = ['vp8', 'vp9', 'av1']
-/** Their parameter sets may tell another one, and the first picture has it: decoded once, it is shown, too. */
+/**
+ * The parameter sets of these codecs may declare another size than the container. Their first frame has the
+ * actual size; it is decoded once and also shown.
+ */
 const TOLD_BY_PICTURE: readonly VideoCodec[] = ['h264', 'hevc']
 /**
- * Codecs of which libav need not decode a picture to learn what a stream is, by demuxer. Matroska has no times of decoding,
- * of which libav learns by decoding when a film of pictures out of order starts.
+ * The codecs of which libav need not decode a frame to probe a stream, by demuxer. Matroska stores no
+ * decoding timestamps; libav finds them by decoding when a video starts with reordered frames.
  */
 const TOLD: ReadonlyMap<string, readonly VideoCodec[]> = new Map([
   ['mov', [...TOLD_BY_CONTAINER, ...TOLD_BY_PICTURE]],
@@ -119,8 +127,8 @@ const TOLD: ReadonlyMap<string, readonly VideoCodec[]> = new Map([
 ])
 
 /**
- * The same for whoever wants single frames. With a number of pixels the first picture is decoded at once where only it
- * tells how large it is, and no other to learn what the streams are.
+ * Opens a file to read single frames. With `maxPixels`, libav decodes no frame to probe the streams. If only
+ * the first frame determines the size, that frame is decoded at once.
  */
 export function openWithLibav(
   libav: Libav,
@@ -179,7 +187,7 @@ export function openWithLibav(
       isAtStart = false
       const frame = reader.read(atSeconds, options)
       if (bytes.failure === undefined) return frame
-      // What was reached before reading ended is not what is shown then.
+      // The frame that was reached when reading stopped is not the one that is shown at this moment.
       reader[Symbol.dispose]()
       reader = undefined
       return bytes.failure

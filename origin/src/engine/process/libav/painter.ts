@@ -1,4 +1,4 @@
-/** From a decoded picture, and the alpha that was decoded beside it, to the bytes that are handed out. */
+/** Converts a decoded frame, and the alpha that was decoded with it, to raw pixels. */
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Frame } from 'node-av/lib'
@@ -12,21 +12,21 @@ import type { Libav } from './load.ts'
 
 export interface PainterOptions {
   readonly video: VideoInfo
-  /** Size of the result, upright. */
+  /** The size of the result, upright. */
   readonly size: Size
 }
 
 export interface Painter extends Disposable {
   /**
-   * Upright RGB of a picture, or RGBA: with the luma of `mask` as its alpha, or with the picture's own where the
-   * video has alpha and there is no mask. Fails with `undecodable`.
+   * Returns the upright RGB or RGBA pixels of a frame. The alpha is the luma of `mask`, or the frame's own
+   * when the video has alpha and there is no mask. Fails with `undecodable`.
    */
   paint(picture: Frame, mask?: Frame): RawPicture | Failure
 }
 
 const RGBA = 4
 
-/** Makes a painter for the pictures of one video; the caller disposes of it. */
+/** Creates a painter for the frames of one video. The caller disposes of it. */
 export function createPainter(libav: Libav, { video, size }: PainterOptions): Painter {
   const { width, height } = size
   const filtersFor = (picture: Picture) =>

@@ -1,24 +1,27 @@
-/** FFmpeg's names of pixels. */
+/** FFmpeg's names of pixel formats. */
 
 import type { AVPixelFormat } from 'node-av/constants'
 import type { Frame } from 'node-av/lib'
 import type { Libav } from './load.ts'
 
-/** FFmpeg's name of the pixels of a picture, as `yuv420p10le`; empty where it has none. */
+/** Returns FFmpeg's name of a frame's pixel format, such as `yuv420p10le`. Empty when it has none. */
 export function pixelName({ library }: Libav, picture: Frame): string {
   const { format } = picture
   return isPixelFormat(format, picture) ? (library.avGetPixFmtName(format) ?? '') : ''
 }
 
-/** One field of a frame says what samples it has, of sound or of pixels. */
+/**
+ * Narrows the type of a frame's format: the same field holds the sample format of audio or the pixel format
+ * of video.
+ */
 export function isPixelFormat(_format: Frame['format'], picture: Frame): _format is AVPixelFormat {
   return picture.isVideo()
 }
 
-/** FFmpeg's names of pixels with more than 8 bits a sample. */
+/** Matches FFmpeg's names of pixel formats with more than 8 bits per sample. */
 export const DEEP = /(?:9|10|12|14|16|48|64|f16|f32)(?:le|be)?$/
 
-/** Tells whether pixels of this name have no colours; they may have alpha. */
+/** Returns whether a pixel format is grey. It may have alpha. */
 export function isGrey(name: string): boolean {
   return name.startsWith('gray') || name.startsWith('ya')
 }

@@ -1,6 +1,6 @@
 /**
- * The frames of an animated AVIF or of a burst in HEIC, one after the other: each is decoded when it is asked for,
- * with its alpha, which is a track of its own.
+ * Plays the frames of an animated AVIF or a HEIC burst in order. Each frame is decoded when it is requested,
+ * together with its alpha, which is a separate track.
  */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -17,13 +17,14 @@ import { createPainter } from './painter.ts'
 import { openRangeIo } from './range-io.ts'
 import { videoInfo } from './stream-info.ts'
 
-/** How often the bytes of a file in memory may be read: by the demuxer's index, the still and the frames. */
+/** How often the bytes of a file in memory may be read: for the demuxer's index, the still and the frames. */
 const READ_FACTOR = 4
 const LEAST_READ_BYTES = 1024 * 1024
 
 /**
- * Plays a sequence from its first frame. Whoever stops before the end calls `return` (a `for` loop does). The last
- * value is `undecodable` where there are fewer frames than the index tells, or none.
+ * Plays a sequence from its first frame. A caller that stops before the end calls `return` (a `for` loop
+ * does). The last value is an `undecodable` failure when there are fewer frames than the index declares, or
+ * none.
  */
 export function* playFrames(
   libav: Libav,
@@ -64,7 +65,7 @@ export function* playFrames(
 
 interface Track {
   readonly stream: Stream
-  /** The next picture, which the caller frees; undefined behind the last one. */
+  /** Returns the next frame, which the caller frees. Undefined after the last one. */
   next(): Frame | undefined
   close(): void
 }
@@ -72,17 +73,20 @@ interface Track {
 interface TracksOptions {
   readonly context: FormatContext
   readonly maxPixels: number
-  /** Filled as they are opened, so that whatever happens they are closed. */
+  /** Filled while the tracks are opened, so that they are closed in any case. */
   readonly tracks: Track[]
 }
 
-/** The pictures and their alpha. Coded frames wait for their turn, decoded ones do not: they would fill the memory. */
+/**
+ * Opens the track of images and that of their alpha. Packets are queued until their turn; decoded frames are
+ * not, because they would fill the memory.
+ */
 function openTracks(libav: Libav, { context, maxPixels, tracks }: TracksOptions): readonly Track[] {
   const { library, constants } = libav
   const waiting = new Map<number, Packet[]>()
   const videos = context.streams.filter(({ codecpar }) => codecpar.codecType === constants.AVMEDIA_TYPE_VIDEO)
 
-  /** The next coded frame of a stream; those of the others that come before it are kept for them. */
+  /** Returns the next packet of a stream. Packets of other tracks that come before it are queued for them. */
   function nextPacket(index: number): Packet | undefined {
     const queued = waiting.get(index)?.shift()
     if (queued !== undefined) return queued

@@ -1,22 +1,28 @@
-/** The only way in which libav gets bytes: ranges of one source, asked for while its own code waits. */
+/** The only way in which libav gets bytes: ranges of one source, read synchronously. */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { IOContext } from 'node-av/lib'
 import type { Libav } from './load.ts'
 
-/** Bytes of a file, by ranges that are there when the call returns. */
+/** The bytes of a file, read synchronously as ranges. */
 export interface RangeSource {
   readonly sizeBytes: number
-  /** The bytes from `start` up to, not including, `end`; both lie inside the source. */
+  /** Returns the bytes from `start` up to, not including, `end`. Both lie inside the source. */
   read(start: number, end: number): Uint8Array | Failure
 }
 
-/** What is read on without a gap comes in ever larger parts: each is a trip to the server and back. */
+/**
+ * The largest read-ahead. Sequential reads fetch ever larger parts, because each one is a round trip to the
+ * server.
+ */
 const MOST_AHEAD_BYTES = 512 * 1024
-/** Of a file whose pictures and sound lie far apart libav reads here and there by turns. */
+/**
+ * The number of parts that are kept. In a file whose video and audio lie far apart, libav alternates between
+ * two places.
+ */
 const KEPT_PARTS = 4
 
-/** As much as libav reads at once. */
+/** The number of bytes that libav reads at once. */
 const PEEKED_BYTES = 64 * 1024
 
 interface Part {
@@ -30,20 +36,23 @@ function endOf({ start, bytes }: Part): number {
 
 export interface RangeIo extends Disposable {
   readonly io: IOContext
-  /** The bytes from `start` up to `end`, or more of them, past libav; what is read around them is kept for it. */
+  /**
+   * Returns at least the bytes from `start` up to `end`, bypassing libav. The bytes read around them are kept
+   * for libav.
+   */
   peek(start: number, end: number): Uint8Array | Failure
-  /** From now on so many bytes may be fetched and no more; beyond them the source fails. */
+  /** Sets how many bytes may be fetched from now on. Reading more fails. */
   allow(bytes: number): void
-  /** Why reading failed, if it did since the last `allow`. */
+  /** Why reading failed since the last `allow`. Undefined when it did not. */
   readonly failure: Failure | undefined
 }
 
-/** Opens a source for libav. What holds the context is closed before this is disposed of. */
+/** Opens a source for libav. The user of the context has to be closed before this is disposed of. */
 export function openRangeIo({ pool, constants }: Libav, source: RangeSource): RangeIo {
   let at = 0
   let left = 0
   let failure: Failure | undefined
-  /** What was fetched, the last first. */
+  /** The fetched parts, the most recent first. */
   let fetched: readonly Part[] = []
 
   function read(wanted: number): Buffer | number {
@@ -59,7 +68,7 @@ export function openRangeIo({ pool, constants }: Libav, source: RangeSource): Ra
     return Buffer.from(part.buffer, part.byteOffset, part.byteLength)
   }
 
-  /** The bytes from `start` up to `end`, or the first of them. Fetches no more than may still be read. */
+  /** Returns the bytes from `start` up to `end`, or the first of them. Fetches no more than the allowance. */
   function readAhead(start: number, end: number): Uint8Array | Failure {
     const known = fetched.find((part) => start >= part.start && start < endOf(part))
     if (known !== undefined) return known.bytes.subarray(start - known.start, end - known.start)

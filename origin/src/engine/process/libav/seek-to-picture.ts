@@ -1,4 +1,7 @@
-/** Where a film that is read through has to begin, so that the picture of a moment is among what decodes. */
+/**
+ * Finds where to start reading a video, so that the frame of a given moment is among those that can be
+ * decoded.
+ */
 
 import type { Frame } from 'node-av/lib'
 import type { Decoder } from './decoder.ts'
@@ -6,29 +9,29 @@ import type { Libav } from './load.ts'
 import { type StreamPlace, seekToStart, startOf } from './stream-start.ts'
 
 /**
- * How far before the moment the search for a key frame begins, in seconds, one after the other: a container
- * without an index lands on any frame, and a decoder shows none before the next key frame.
+ * How far before the moment the search for a key frame starts, in seconds, tried in order. A container
+ * without an index seeks to any frame, and a decoder yields none before the next key frame.
  */
 export const LOOK_BACK_SECONDS = [0, 2, 8, 32] as const
 
 export interface FilmPlace extends StreamPlace {
-  /** It cannot be searched: its times go back. */
+  /** Whether the file cannot be searched, because its timestamps go back. */
   readonly isEdited: boolean
-  /** The first packet of the file comes next. */
+  /** Whether the next packet is the first one of the file. */
   readonly isAtStart: boolean
 }
 
-/** What is to be decoded first: whatever comes next, at the start of a film, or the next packet that is marked as a key frame. */
+/** What to decode first: any packet, at the start of a video, or the next packet marked as a key frame. */
 export type Begin = 'anything' | 'key frame'
 
 /**
- * Leaves the file where decoding gives the picture that is shown at a tick of the stream, or as early a one as there is, and
- * the decoder as new.
+ * Moves the file to a position from which decoding yields the frame shown at a tick of the stream, or the
+ * earliest one that exists. The decoder is reset.
  */
 export function seekToPicture(libav: Libav, place: FilmPlace, decoder: Decoder, tick: bigint): Begin {
   const { context, stream } = place
   const start = startOf(place, libav)
-  // Before the first picture there is none to look for, and a search for one passes over the sound there.
+  // Before the first frame there is none to search for, and a seek to it would skip the audio there.
   const first = stream.startTime === libav.constants.AV_NOPTS_VALUE ? start : stream.startTime
   const secondsPerTick = stream.timeBase.num / stream.timeBase.den
   let isMoved = false
@@ -37,15 +40,18 @@ export function seekToPicture(libav: Libav, place: FilmPlace, decoder: Decoder, 
     if (target <= start || tick < first) break
     isMoved = true
     const seek = () => context.seekFrameSync(stream.index, target, libav.constants.AVSEEK_FLAG_BACKWARD) >= 0
-    // Sound lies beside the pictures, so that what was read to look at them is read again.
+    // Audio packets lie between those of the video, so the packets read to check the frame are read again.
     if (seek() && isPlaceToBegin(libav, place, decoder, tick) && seek()) return 'key frame'
   }
-  // A search by the pictures passes over the sound before the first of them.
+  // A seek in the video stream skips the audio before its first frame.
   if (!place.isAtStart || isMoved) seekToStart(place, libav)
   return 'anything'
 }
 
-/** Decodes the first picture from the next key frame on: writers mark frames as key that are none. */
+/**
+ * Decodes the first frame from the next key frame on, and returns whether reading can start there: writers
+ * mark frames as key frames that are none.
+ */
 function isPlaceToBegin(
   { library, constants }: Libav,
   { context, stream }: FilmPlace,
@@ -73,7 +79,7 @@ function isPlaceToBegin(
   return isPlace === true
 }
 
-/** Tells whether a picture is coded by what differs from others. Not all decoders tell. */
+/** Returns whether a frame depends on other frames. Not all decoders report this. */
 export function leans(
   { AV_PICTURE_TYPE_I, AV_PICTURE_TYPE_NONE }: Libav['constants'],
   { pictType }: Frame,

@@ -1,4 +1,4 @@
-/** The frame that is shown at a moment: libav seeks to a key frame before it and decodes up to it. */
+/** Reads the frame shown at a moment: libav seeks to a key frame before it and decodes up to it. */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { AVSeekFlag } from 'node-av/constants'
@@ -13,68 +13,77 @@ import { type StreamPlace, seekToStart, startOf } from './stream-start.ts'
 import { openVideoDecoder } from './video-decoder.ts'
 
 export interface ShownFrameReader extends Disposable {
-  /** Decodes the first picture and keeps it for whoever asks for its frame; undefined where none decodes. The reader frees it. */
+  /**
+   * Decodes the first frame and keeps it for a later `read` of it. Undefined when none can be decoded. The
+   * reader frees it.
+   */
   readFirst(maxPixels: number): NativeFrame | undefined
   read(atSeconds: number | undefined, options: DecodeOptions): Frame | Failure
 }
 
 export interface ShownFrameOptions extends StreamPlace {
-  /** The first packet of the file comes next. */
+  /** Whether the next packet is the first one of the file. */
   readonly isAtStart: boolean
-  /** It cannot be searched: its times go back. */
+  /** Whether the file cannot be searched, because its timestamps go back. */
   readonly isEdited: boolean
   readonly video: VideoInfo
-  /** As far as the container tells. */
+  /** The duration that the container declares. Undefined when it declares none. */
   readonly durationSeconds: number | undefined
 }
 
 /**
- * What is decoded between a key frame and a moment that may be missed by some time, in coded pixels: ten frames of 1080p,
- * fifty of 480p.
+ * When a moment has a tolerance, the most coded pixels that are decoded between a key frame and that moment:
+ * ten frames of 1080p, fifty of 480p.
  */
 const NEAR_PIXELS = 20_000_000
 
-/** How much later than it is decoded a frame may be shown: sixteen frames, of a film at eight a second. */
+/**
+ * How much later than its decoding a frame may be shown, in seconds: sixteen frames, of a video at eight per
+ * second.
+ */
 const REORDERED_SECONDS = 2
 
-/** Makes a reader for a file whose streams are known. The caller disposes of it before the file. */
+/** Creates a reader for a file whose streams are known. The caller disposes of it before the file. */
 export function createShownFrameReader(libav: Libav, options: ShownFrameOptions): ShownFrameReader {
   return new SeekingReader(libav, options)
 }
 
-/** A decoded picture and when it is shown, in ticks of the stream. */
+/** A decoded frame and its timestamp, in ticks of the stream. */
 interface Decoded {
   readonly picture: NativeFrame
   readonly tick: bigint
 }
 
 /**
- * Remembers where it stands, so that of moments in order of time each frame is decoded once, however few key frames there
- * are.
+ * Remembers its position, so that each frame is decoded only once when moments are read in ascending order,
+ * however few key frames there are.
  */
 class SeekingReader implements ShownFrameReader {
   readonly #libav: Libav
   readonly #options: ShownFrameOptions
   readonly #secondsPerTick: number
   readonly #startTicks: bigint
-  /** Where the film ends, as far as its container tells. */
+  /** The end of the video, as far as its container declares it. */
   readonly #endTick: bigint | undefined
   readonly #ticksPerPicture: bigint
   /** The frame that was found last. */
   #shown: Decoded | undefined
-  /** What the decoder gave beyond it, in order. */
+  /** The frames that the decoder yielded after it, in order. */
   #ahead: Decoded[] = []
-  /** When the coded frame is shown and decoded that the decoder got last: one of the two may be another frame's other one. */
+  /**
+   * The presentation and decoding timestamps of the last packet that was decoded. Both are needed to identify
+   * it: one packet's presentation timestamp may equal another's decoding timestamp.
+   */
   #lastFed: Pick<Packet, 'pts' | 'dts'> | undefined
-  /** When the coded frame comes that was decoded first since the last search. */
+  /** The timestamp of the packet that was decoded first since the last seek. */
   #firstTick = 0n
-  /** The decoder has given all that it had. */
+  /** Whether the decoder has yielded all its frames. */
   #isDrained = false
-  /** Nothing was read so far: the first packet comes next. */
+  /** Whether nothing was read so far, so that the next packet is the first one. */
   #isAtStart: boolean
-  /** What was found last is the first picture of all, and the decoder got nothing else. */
+  /** Whether the frame found last is the very first one, and the decoder received nothing else. */
   #isFirst = false
-  /** Frames are marked as key frames that are none, or a search leads anywhere. */
+  /** Whether frames are wrongly marked as key frames, or a seek leads to arbitrary places. */
   #marksLie: boolean
   #decoder: Decoder | undefined
   #decoderPixels = 0
@@ -134,32 +143,32 @@ class SeekingReader implements ShownFrameReader {
     return opened
   }
 
-  /** Leaves in `#shown` what is shown at a moment; nothing where nothing decodes. */
+  /** Stores in `#shown` the frame shown at a moment, or nothing when none can be decoded. */
   #find(decoder: Decoder, atSeconds: number | undefined, toleranceSeconds: number | undefined): void {
     const lastTick = this.#startTicks + this.#ticksOf(atSeconds ?? 0)
     if (atSeconds === undefined || lastTick <= this.#startTicks) {
       this.#findFirst(decoder)
-      // What comes before 0 is not shown then.
+      // Frames before 0 are not shown at 0.
       if (atSeconds === undefined || (this.#shown?.tick ?? lastTick) >= lastTick) return
     }
     if (this.#marksLie && this.#isBefore(lastTick)) {
       this.#advance(decoder, lastTick)
       return
     }
-    // Far behind the end there is nothing to go back from.
+    // A moment far past the end is no useful position to search back from.
     const from = this.#endTick === undefined || lastTick < this.#endTick ? lastTick : this.#endTick
     for (const back of this.#options.isEdited ? [] : LOOK_BACK_SECONDS) {
       const target = from - BigInt(Math.ceil(back / this.#secondsPerTick))
       if (target <= this.#startTicks) break
       if (this.#findFrom(decoder, target, lastTick, toleranceSeconds)) return
     }
-    // Where the file marks no key frame at all, whatever decodes from the start.
+    // When the file marks no key frames at all, decoding starts at the beginning.
     if (this.#beginAtStart(decoder)) this.#advance(decoder, lastTick)
   }
 
   /**
-   * Finds the frame of a time from the key frame before `target` on, or from where the decoder stands where that is
-   * nearer. False where that is no place to begin.
+   * Finds the frame of a time. Decodes from the key frame before `target`, or from the current position when
+   * that is nearer. Returns false when decoding cannot start there.
    */
   #findFrom(
     decoder: Decoder,
@@ -185,17 +194,19 @@ class SeekingReader implements ShownFrameReader {
     return true
   }
 
-  /** Leaves the first picture in `#shown`; nothing where none decodes. */
+  /** Stores the first frame in `#shown`, or nothing when none can be decoded. */
   #findFirst(decoder: Decoder): void {
     if (!this.#isFirst) this.#beginAtStart(decoder, 'alone')
   }
 
-  /** Decodes the first picture. Alone means that none is decoded behind it, which whoever reads on needs. */
+  /**
+   * Decodes the first frame. With `alone`, no frame after it is decoded; a caller that reads on needs those.
+   */
   #beginAtStart(decoder: Decoder, alone?: 'alone'): boolean {
     if (!this.#isAtStart) seekToStart(this.#options, this.#libav)
     using first = this.#nextPacket()
     if (first?.isKeyframe === false) {
-      // Not all pictures are marked that stand alone.
+      // Some frames are independent of others without being marked as key frames.
       if (this.#begin(decoder, first) && this.#shown !== undefined) {
         if (!leans(this.#libav.constants, this.#shown.picture)) return true
       }
@@ -208,8 +219,8 @@ class SeekingReader implements ShownFrameReader {
   }
 
   /**
-   * Decodes a key frame and empties the decoder, which would wait for pictures behind it that come before. False where
-   * that gives no picture, or one of two fields, of which the other may be in the next packet.
+   * Decodes a key frame and drains the decoder, which would otherwise wait for reordered frames. Returns
+   * false when this yields no frame, or one of two fields, because the other field may be in the next packet.
    */
   #beginAlone(decoder: Decoder, key: Packet): boolean {
     if (!this.#options.demuxer.hasIndex) return false
@@ -226,22 +237,26 @@ class SeekingReader implements ShownFrameReader {
     return isWhole
   }
 
-  /** Tells whether a key frame at `tick` stands for a moment, because it is dear to decode up to that. */
+  /**
+   * Returns whether the key frame at `tick` may replace the frame of a moment, because decoding up to the
+   * moment is expensive.
+   */
   #mayBeEarly(tick: bigint, lastTick: bigint, toleranceSeconds: number | undefined): boolean {
     if (toleranceSeconds === undefined || lastTick - tick > this.#ticksOf(toleranceSeconds)) return false
     const { codedWidth, codedHeight } = this.#options.video
     return Number((lastTick - tick) / this.#ticksPerPicture) * codedWidth * codedHeight > NEAR_PIXELS
   }
 
-  /** Tells whether the frame of a time is the one at hand or comes behind it. */
+  /** Returns whether the frame of a time is the current one or comes after it. */
   #isBefore(lastTick: bigint): boolean {
     return this.#shown !== undefined && this.#lastFed !== undefined && this.#shown.tick <= lastTick
   }
 
   /**
-   * Decodes anew from a key frame on, up to the first picture, and leaves that in `#shown`. False where there is none, or,
-   * with a time, none that is early enough to begin with. Writers mark frames as key that are none, and files without an
-   * index have no marks: a picture that leans on others is no place to begin in the middle of a film.
+   * Restarts decoding at a key frame, decodes up to the first frame, and stores it in `#shown`. Returns false
+   * when there is none or, with a time, when it is not early enough. Writers mark frames as key frames that
+   * are none, and files without an index have no marks: in the middle of a video, decoding cannot start at a
+   * frame that depends on others.
    */
   #begin(decoder: Decoder, key: Packet | undefined, lastTick?: bigint): boolean {
     this.#forget()
@@ -264,7 +279,7 @@ class SeekingReader implements ShownFrameReader {
     return true
   }
 
-  /** Decodes on until the next picture is later than a time, or there is none. */
+  /** Decodes until the next frame is later than a time, or there is none. */
   #advance(decoder: Decoder, lastTick: bigint): void {
     for (;;) {
       const [next] = this.#ahead
@@ -274,7 +289,7 @@ class SeekingReader implements ShownFrameReader {
     }
   }
 
-  /** Shows the next picture. */
+  /** Makes the next frame the current one. */
   #show(): void {
     this.#shown?.picture.free()
     this.#shown = this.#ahead.shift()
@@ -290,7 +305,9 @@ class SeekingReader implements ShownFrameReader {
     this.#isFirst = false
   }
 
-  /** Gives the decoder its next coded frame, or has it give out what is left; false where it has nothing any more. */
+  /**
+   * Passes the next packet to the decoder, or drains it at the end. Returns false when it is already drained.
+   */
   #feedNext(decoder: Decoder): boolean {
     if (this.#isDrained) return false
     using packet = this.#nextPacket()
@@ -314,23 +331,23 @@ class SeekingReader implements ShownFrameReader {
     if (kept !== null) this.#ahead.push({ picture: kept, tick: this.#tickOf(picture, before) })
   }
 
-  /** Goes back to the coded frame behind the one that the decoder got last; false where it is not found again. */
+  /** Seeks to the packet after the one that was decoded last. Returns false when it is not found again. */
   #resume(): boolean {
     const { context, stream } = this.#options
     const { AVSEEK_FLAG_BACKWARD, AVSEEK_FLAG_ANY } = this.#libav.constants
-    // Two flags together are flags, which their type does not know.
+    // A combination of two flags is valid, but not part of their type.
     const anyBefore = (AVSEEK_FLAG_BACKWARD | AVSEEK_FLAG_ANY) as AVSeekFlag
     if (this.#isDrained) return true
     const lastFed = this.#lastFed
     if (lastFed === undefined) return false
-    // Searches go by the time of decoding, which comes before that of showing.
+    // Seeking goes by the decoding timestamp, which precedes the presentation timestamp.
     const before = this.#timeOf(lastFed) - this.#ticksOf(REORDERED_SECONDS)
     if (context.seekFrameSync(stream.index, before, anyBefore) < 0) return false
     using packet = this.#nextPacket(({ pts, dts }) => pts === lastFed.pts && dts === lastFed.dts)
     return packet !== undefined
   }
 
-  /** The next coded frame of the video, the next one that is wanted; undefined where there is none. The caller frees it. */
+  /** Returns the next wanted packet of the video. Undefined when there is none. The caller frees it. */
   #nextPacket(isWanted: (packet: Packet) => boolean = () => true): Packet | undefined {
     const { context, stream } = this.#options
     this.#isAtStart = false
@@ -344,7 +361,7 @@ class SeekingReader implements ShownFrameReader {
     return undefined
   }
 
-  /** Goes to a key frame at or before a time, in ticks of the stream. */
+  /** Seeks to a key frame at or before a time, in ticks of the stream. */
   #seek(ticks: bigint): boolean {
     const { context, stream } = this.#options
     this.#isAtStart = false
@@ -355,7 +372,10 @@ class SeekingReader implements ShownFrameReader {
     return BigInt(Math.floor(seconds / this.#secondsPerTick + ROUNDING))
   }
 
-  /** When a picture is shown; of AVI, which has no such times, the last ones are one picture after the other. */
+  /**
+   * Returns the timestamp of a frame. AVI has none for the last frames; they follow each other at the frame
+   * rate.
+   */
   #tickOf(picture: NativeFrame, before: bigint | undefined): bigint {
     if (picture.bestEffortTimestamp !== this.#libav.constants.AV_NOPTS_VALUE)
       return picture.bestEffortTimestamp
@@ -369,5 +389,5 @@ class SeekingReader implements ShownFrameReader {
   }
 }
 
-/** A moment that was computed from a tick still means that tick. */
+/** A moment that was computed from a tick still maps to that tick. */
 const ROUNDING = 1e-3

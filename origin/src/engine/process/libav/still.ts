@@ -1,4 +1,4 @@
-/** JPEG XL: one coded frame, without a container for libav. */
+/** Decodes JPEG XL, which is one coded frame without a container that libav would read. */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Frame } from 'node-av/lib'
@@ -11,12 +11,14 @@ import { openDecoder } from './decoder.ts'
 import type { Libav } from './load.ts'
 import { DEEP, isGrey, pixelName } from './pixels.ts'
 
-/** A decoded picture in the colours of its file. Its colour profile, where it has one, goes before `colours`. */
+/**
+ * A decoded image in the colours of its file. Its colour profile, if any, takes precedence over `colours`.
+ */
 export interface DecodedStill extends ProfiledPicture {
   readonly colours: Colours
 }
 
-/** Decodes the first picture of a JPEG XL, upright. Fails with `undecodable`. */
+/** Decodes the first frame of a JPEG XL, upright. Fails with `undecodable`. */
 export function decodeJxl(libav: Libav, bytes: Uint8Array, maxPixels: number): DecodedStill | Failure {
   const codec = codecNamed(libav, 'libjxl')
   if (codec === undefined) return fail('undecodable', 'no decoder of jxl')
@@ -36,7 +38,7 @@ export function decodeJxl(libav: Libav, bytes: Uint8Array, maxPixels: number): D
   return still ?? fail('undecodable', 'jxl does not decode')
 }
 
-/** FFmpeg's names of pixels with alpha. */
+/** Matches FFmpeg's names of pixel formats with alpha. */
 const TRANSPARENT = /^(?:rgba|bgra|argb|abgr|ya|yuva|gbrap)/
 
 function drawn(libav: Libav, picture: Frame): DecodedStill | Failure {
@@ -60,5 +62,5 @@ function drawn(libav: Libav, picture: Frame): DecodedStill | Failure {
   }
 }
 
-/** To RGB and nothing else: the size stays. */
+/** Converts to RGB and keeps the size. */
 const SCALE = 'scale=flags=bicubic+full_chroma_int+accurate_rnd'

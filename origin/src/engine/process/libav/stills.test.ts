@@ -21,7 +21,7 @@ describe.skipIf(libav === undefined)('HEIC (needs FFmpeg’s libraries)', () => 
     expect(still).toMatchObject({ width: 48, height: 64, channels: 4, bitsPerSample: 8 })
     if (isFailure(still)) throw new Error(still.detail)
     expect(still.icc).toHaveLength(480)
-    // As libheif draws it, whose chroma is coarser at edges and the same inside.
+    // As libheif decodes it. Its chroma is coarser at edges and the same elsewhere.
     expect([...still.data.subarray(0, 4)]).toEqual([60, 60, 194, 255])
     expect([...still.data.subarray(-4)]).toEqual([184, 71, 65, 255])
   })

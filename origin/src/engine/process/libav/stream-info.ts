@@ -1,4 +1,4 @@
-/** What libav says of a file's streams, in our names. */
+/** Describes the streams that libav found in a file, with the project's own names. */
 
 import type { CodecParameters, Rational, Stream } from 'node-av/lib'
 import { coloursOf } from '../colours/colours.ts'
@@ -9,14 +9,17 @@ import type { Libav } from './load.ts'
 
 export interface PictureTracks {
   readonly shown: Stream | undefined
-  /** Those of an accepted codec that another player may show, chapter pictures too, in the order of the file. */
+  /**
+   * The other tracks of an accepted codec that a player may show, including chapter images, in file order.
+   */
   readonly others: readonly Stream[]
 }
 
 /**
- * The video that plays, which a file may mark: no cover, thumbnail or chapter picture, and none of a codec that nothing plays
- * where there is another. Beside it are the others, since players differ: browsers play the first in Matroska, whatever
- * is marked.
+ * Returns the video track that plays, and the others. A file may mark the track to play. Covers, thumbnails
+ * and chapter images are not played, and neither is a track of an unsupported codec when there is another.
+ * The others are needed because players differ: in Matroska, browsers play the first track, whatever is
+ * marked.
  */
 export function pictureTracks({ constants, library }: Libav, streams: readonly Stream[]): PictureTracks {
   const tracks = streams.filter(({ codecpar }) => codecpar.codecType === constants.AVMEDIA_TYPE_VIDEO)
@@ -38,7 +41,7 @@ export function pictureTracks({ constants, library }: Libav, streams: readonly S
   return { shown, others }
 }
 
-/** What a video stream holds, as a picture of it tells where there is one; its size is that of a frame as it is shown. */
+/** Describes a video stream, using a decoded frame of it if given. The size is that of a frame as shown. */
 export function videoInfo(
   libav: Libav,
   stream: Stream,
@@ -72,8 +75,8 @@ export function videoInfo(
 }
 
 /**
- * One entry a stream of sound; undefined for a codec that is not accepted. The demuxer of FLAC takes whatever it reads for
- * that, and then knows no sample rate.
+ * Returns the codec of each audio stream; undefined for one that is not accepted. A FLAC stream without a
+ * sample rate is left out, because the FLAC demuxer accepts any data and then knows no sample rate.
  */
 export function audioCodecs(
   { library, constants }: Libav,
@@ -89,13 +92,13 @@ export function audioCodecs(
     .map(({ codec }) => codec)
 }
 
-/** A track of sound, and libav's name of its codec. */
+/** An audio track and libav's name of its codec. */
 export interface SoundTrack {
   readonly stream: Stream
   readonly codec: string
 }
 
-/** The sound that a player plays, which a file may mark; undefined without any that is accepted. */
+/** Returns the audio track that plays, which a file may mark. Undefined when none has an accepted codec. */
 export function playedAudio(libav: Libav, streams: readonly Stream[]): SoundTrack | undefined {
   return markedTrack(
     libav,
@@ -103,7 +106,9 @@ export function playedAudio(libav: Libav, streams: readonly Stream[]): SoundTrac
   )
 }
 
-/** The same, or where nothing is accepted what can be decoded: a clip of it plays. */
+/**
+ * Returns the track that plays or, when no codec is accepted, one that can be decoded: its clip is playable.
+ */
 export function decodableAudio(libav: Libav, streams: readonly Stream[]): SoundTrack | undefined {
   const decodable = soundTracks(libav, streams).filter(
     ({ codec }) => soundDecoderOf(libav, codec) !== undefined,
@@ -124,7 +129,7 @@ function markedTrack({ constants }: Libav, tracks: readonly SoundTrack[]): Sound
   return tracks.find(({ stream }) => stream.hasDisposition(constants.AV_DISPOSITION_DEFAULT)) ?? tracks[0]
 }
 
-/** What ProRes decodes to where its chroma is not subsampled. */
+/** Returns the pixel formats that ProRes decodes to when its chroma is not subsampled. */
 function fullChroma({ constants }: Libav) {
   return [
     constants.AV_PIX_FMT_YUV444P10LE,
@@ -134,7 +139,9 @@ function fullChroma({ constants }: Libav) {
   ]
 }
 
-/** Width of a pixel over its height, where it says so and it is one that a player believes. */
+/**
+ * Returns the pixel aspect ratio, as width over height. Undefined when it is not declared or not positive.
+ */
 function aspectOf({ num, den }: Rational): number | undefined {
   return num > 0 && den > 0 ? num / den : undefined
 }
@@ -144,8 +151,9 @@ const QUARTER_TURN = 90
 const TURNS: readonly VideoInfo['rotation'][] = [0, 90, 180, 270]
 
 /**
- * How a frame is turned, then mirrored. The display matrix (ISO/IEC 14496-12, section 6.2.2, in the machine's byte
- * order) maps a point by its first and second row; a negative determinant tells a mirror.
+ * Returns how a frame is rotated, and then mirrored. The display matrix (ISO/IEC 14496-12, section 6.2.2, in
+ * the machine's byte order) maps a point by its first and second row; a negative determinant means that it
+ * mirrors.
  */
 function orientationOf(
   { constants }: Libav,

@@ -1,4 +1,4 @@
-/** Where a film begins: the time that a player shows as 0, and the place in the file. */
+/** Determines where a video starts: the timestamp that a player shows as 0, and the position in the file. */
 
 import type { FormatContext, Stream } from 'node-av/lib'
 import type { Demuxer } from './formats.ts'
@@ -14,8 +14,9 @@ export interface StreamPlace {
 const MICROSECONDS = 1_000_000
 
 /**
- * The tick of the stream that is shown at 0. A player leaves out the time before the first picture or sound of a cut from
- * something longer; of a broadcast, which may be cut anywhere, the time before the first picture.
+ * Returns the tick of the stream that is shown at 0. A player skips the time before the first video or audio
+ * of a file cut from something longer. In a broadcast, which may be cut anywhere, it skips the time before
+ * the first video frame.
  */
 export function startOf({ context, stream, demuxer }: StreamPlace, { constants }: Libav): bigint {
   const { AV_NOPTS_VALUE } = constants
@@ -27,16 +28,16 @@ export function startOf({ context, stream, demuxer }: StreamPlace, { constants }
 }
 
 /**
- * Goes to the start: to tell how long a file is, it may have been read through. Streams without an index are searched by
- * their clock, which skips the first key frame.
+ * Seeks to the start, as the file may have been read through to determine its duration. In streams without an
+ * index, seeking goes by timestamps and would skip the first key frame, so they are sought by byte position.
  */
 export function seekToStart(place: StreamPlace, libav: Libav): void {
   const { context, stream, demuxer } = place
   const { AVSEEK_FLAG_BACKWARD, AVSEEK_FLAG_BYTE } = libav.constants
   const toFirstByte = () => context.seekFrameSync(stream.index, 0n, AVSEEK_FLAG_BYTE) >= 0
   if (!demuxer.hasIndex && toFirstByte()) return
-  // The first pictures may not be marked as key frames, and times of an edited film go back: what is asked for before all of
-  // its times is the first packet. Others begin at their first key frame.
+  // The first frames may not be marked as key frames, and the timestamps of an edited video go back. A seek
+  // to before all timestamps reaches the first packet. Other containers start at their first key frame.
   const start = demuxer.name === 'mov' ? BEFORE_ALL : startOf(place, libav)
   if (context.seekFrameSync(stream.index, start, AVSEEK_FLAG_BACKWARD) < 0) toFirstByte()
 }

@@ -1,4 +1,4 @@
-/** Stills that are brighter than a screen, brought down to sRGB as frames of videos are. */
+/** Tone maps HDR stills to sRGB, in the same way as the frames of videos. */
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { toneMapFilters } from '../container/filters.ts'
@@ -9,8 +9,8 @@ import type { Libav } from './load.ts'
 import type { DecodedStill } from './still.ts'
 
 /**
- * Tone maps a picture with the transfer of PQ or HLG; its alpha stays. Some rows at a time: what is held of each pixel in
- * between takes fifty bytes. Fails with `undecodable`.
+ * Tone maps an image with the PQ or HLG transfer function and keeps its alpha. It processes some rows at a
+ * time, because the intermediate data takes fifty bytes per pixel. Fails with `undecodable`.
  */
 export function toneMapStill(libav: Libav, still: DecodedStill): RawPicture | Failure {
   const { width, height, channels } = still
@@ -23,7 +23,7 @@ export function toneMapStill(libav: Libav, still: DecodedStill): RawPicture | Fa
   for (let top = 0; top < height; top += ROWS_AT_A_TIME) {
     const band = { ...still, ...rowsOf(still, top) }
     using picture = frameOfPixels(libav, withoutAlpha(band), { width, height: band.height, format })
-    // zscale finds no way from a picture that leaves anything open, whatever its options say.
+    // zscale cannot convert a frame with an unspecified colour property, whatever its options are.
     picture.colorSpace = constants.AVCOL_SPC_RGB
     picture.colorRange = constants.AVCOL_RANGE_JPEG
     picture.colorTrc =

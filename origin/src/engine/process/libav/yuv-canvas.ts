@@ -1,11 +1,11 @@
-/** A decoded picture that is put together from tiles, plane by plane, so that colours are converted across seams. */
+/** Assembles a decoded image from tiles, plane by plane, so that colours are converted across the seams. */
 
 import type { Size } from '../../../media/size.ts'
 
-/** How the samples of one kind of pixels lie in memory, plane after plane without padding. */
+/** How the samples of a pixel format lie in memory, plane after plane without padding. */
 export interface PlaneLayout {
   readonly bytesPerSample: 1 | 2
-  /** By how many bits chroma is narrower and lower; undefined without chroma. */
+  /** The number of bits by which the width and height of chroma are shifted. Undefined without chroma. */
   readonly chromaShift: readonly [x: number, y: number] | undefined
 }
 
@@ -15,7 +15,9 @@ const CHROMA_SHIFTS: Readonly<Record<string, readonly [number, number]>> = {
   '444': [0, 0],
 }
 
-/** The layout of pixels by FFmpeg's name of them; undefined for others than those that HEVC decodes to. */
+/**
+ * Returns the layout of a pixel format by FFmpeg's name. Undefined for formats that HEVC does not decode to.
+ */
 export function layoutOf(pixels: string): PlaneLayout | undefined {
   const [, grey, chroma, depth] = /^(?:(gray)|yuvj?(4\d\d)p)(10le|12le)?$/.exec(pixels) ?? []
   if (grey === undefined && chroma === undefined) return undefined
@@ -44,12 +46,12 @@ function planesOf({ bytesPerSample, chromaShift }: PlaneLayout, { width, height 
 
 const NONE = [0, 0] as const
 
-/** Half a pixel counts as one. */
+/** Shifts a length, rounding half a sample up. */
 function shifted(length: number, bits: number): number {
   return (length + (1 << bits) - 1) >> bits
 }
 
-/** Bytes of a picture of this layout. */
+/** Returns the bytes of an image of this layout. */
 export function pictureBytes(layout: PlaneLayout, size: Size): number {
   return planesOf(layout, size).reduce((sum, { rowBytes, rows }) => sum + rowBytes * rows, 0)
 }
@@ -57,12 +59,12 @@ export function pictureBytes(layout: PlaneLayout, size: Size): number {
 export interface PlacedTile {
   readonly data: Buffer
   readonly size: Size
-  /** Where its left upper corner lies, on a whole sample of chroma. */
+  /** The position of its upper left corner, on a whole chroma sample. */
   readonly x: number
   readonly y: number
 }
 
-/** Copies a tile to its place; what lies beyond the canvas is left out. */
+/** Copies a tile to its position. Parts beyond the canvas are left out. */
 export function place(canvas: Buffer, layout: PlaneLayout, size: Size, tile: PlacedTile): void {
   const targets = planesOf(layout, size)
   for (const [index, from] of planesOf(layout, tile.size).entries()) {

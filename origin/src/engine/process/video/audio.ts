@@ -7,13 +7,13 @@ import { openContainer } from '../container/open-container.ts'
 import type { ByRange } from '../container/video-decoder.ts'
 import type { VideoTools } from './video.ts'
 
-/** Enough of an Ogg file to see every stream announce itself. */
+/** The bytes at the start of an Ogg file that hold the first page of every stream. */
 const OGG_HEAD_BYTES = 64 * 1024
 const OGG_SOUND: ReadonlySet<string> = new Set(['vorbis', 'opus', 'flac'])
 
 /**
- * What a file of audio alone holds, checked against what is accepted. Fails with `source-too-large`, `undecodable`,
- * `unsupported-codec`, or as the bytes do.
+ * Reads a file of audio only and checks it against the accepted codecs. Fails with `source-too-large`,
+ * `undecodable`, `unsupported-codec`, or as the bytes do.
  */
 export async function readAudio(
   tools: Pick<VideoTools, 'limits' | 'libav'>,
@@ -24,7 +24,7 @@ export async function readAudio(
   if (bytes.sizeBytes > sourceBytes)
     return failOpenly('source-too-large', `${bytes.sizeBytes} bytes, at most ${sourceBytes}`)
   if (format === 'ogg' || format === 'opus') {
-    // Demuxers pass over the streams they do not know, a video among them.
+    // Demuxers ignore streams that they do not know, which may be a video.
     const head = bytes.read(0, Math.min(bytes.sizeBytes, OGG_HEAD_BYTES))
     if (isFailure(head)) return head
     const streams = oggStreams(head).filter((stream) => stream !== 'skeleton')

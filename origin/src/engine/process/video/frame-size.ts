@@ -1,22 +1,25 @@
-/** The size in which a video's frames are handed over, by the size at which they will be seen. */
+/** Chooses the size of decoded frames by the size at which they will be shown. */
 
 import type { SourceLimits } from '../../../media/limits.ts'
 import type { Size } from '../../../media/size.ts'
 import type { VideoInfo } from '../container/container.ts'
 import { isHdr } from '../container/filters.ts'
 
-/** Four bytes a pixel, as the limit on decoded bytes counts them. */
+/** Returns the most pixels of a frame. The limit on decoded bytes counts four bytes per pixel. */
 export function maxPixels(limits: SourceLimits): number {
   return Math.floor(limits.decodedBytes / 4)
 }
 
-/** From this ratio on the decoder scales, so that fewer pixels travel; to twice the size, so that it is not seen. */
+/**
+ * From this ratio on the decoder scales down, so that fewer pixels are transferred. It scales to twice the
+ * shown size, so that this is not visible.
+ */
 const SHRINK_RATIO = 4
-/** Tone mapping costs by the pixel: there it pays at once. */
+/** The cost of tone mapping is per pixel, so it scales down earlier. */
 const HDR_SHRINK_RATIO = 2
 const HEADROOM = 2
 
-/** The size in which a frame is handed over. */
+/** Returns the size in which a frame is decoded. */
 export function frameSize(video: VideoInfo, shownAt: Size | undefined): Size {
   const { width, height } = video
   if (shownAt === undefined) return { width, height }

@@ -5,9 +5,9 @@ import { threeMoments } from '../moments/moments.ts'
 import type { Video } from './video.ts'
 
 /**
- * Three different frames of an opened video, near its start, middle and end, in order of time and each with its own
- * timestamp; fewer where it has no more. A frame that does not decode is left out; fails where none does, or for a
- * reason that is not the video's.
+ * Returns three different frames of an opened video, near its start, middle and end, in order of time and
+ * each with its own timestamp. There are fewer when the video has no more. Frames that cannot be decoded are
+ * left out. Fails when none can be decoded, or for a reason other than the video itself.
  */
 export async function readThreeFrames(video: Video, shownAt?: Size): Promise<readonly Frame[] | Failure> {
   const seconds = video.info.durationSeconds ?? 0
@@ -18,14 +18,14 @@ export async function readThreeFrames(video: Video, shownAt?: Size): Promise<rea
   const frames = different(read)
   if (frames.length === 0) return failures[0] ?? []
   if (frames.length === 3) return frames
-  // Frames are shown for long: the others are before, between and behind.
+  // Each frame is shown for long, so the other frames are searched before, between and after.
   const more = await video.readFrames([0, seconds / 4, (3 * seconds) / 4, seconds], shownAt)
   return different([...frames, ...more])
     .slice(0, 3)
     .toSorted(byTime)
 }
 
-/** The frames that decoded, each once, in the order in which they come. */
+/** Returns the decoded frames without duplicates, in their order. */
 function different(read: readonly (Frame | Failure)[]): readonly Frame[] {
   const frames = read.filter((frame): frame is Frame => !isFailure(frame))
   return frames.filter(

@@ -3,13 +3,13 @@ import type { VideoDecoder } from '../container/video-decoder.ts'
 import type { Libav } from '../libav/load.ts'
 
 export interface LoadedDecoders {
-  /** Undefined where libav is switched off, has no build for this platform, or does not load. */
+  /** Undefined when libav is switched off, has no build for this platform, or cannot be loaded. */
   readonly libav: () => Promise<Libav | undefined>
-  /** Libav, else FFmpeg's binary where there is one. */
+  /** libav, or else FFmpeg's binary if there is one. */
   readonly video: () => Promise<VideoDecoder | undefined>
 }
 
-/** What decodes videos in this process; each is loaded with the first that wants it. */
+/** Creates the loaders of the video decoders of this process. Each decoder is loaded on first use. */
 export function createDecoders(setup: MediaSetup): LoadedDecoders {
   let libav: Promise<Libav | undefined> | undefined
   let video: Promise<VideoDecoder | undefined> | undefined

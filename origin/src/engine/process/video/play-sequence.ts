@@ -6,8 +6,8 @@ import { maxPixels } from './frame-size.ts'
 import type { VideoTools } from './video.ts'
 
 /**
- * Plays a sequence of images whose header was validated with all its frames, or with so many of them. Fails with `not-ready` where nothing
- * decodes videos; what does not decode is told by the frames.
+ * Plays an image sequence whose header was validated with all its frames, or with `mostFrames` of them. Fails
+ * with `not-ready` when there is no video decoder. Decoding errors are reported by the frames.
  */
 export async function playSequence(
   tools: VideoTools,

@@ -1,4 +1,4 @@
-/** The frame that stands for a video where its first one says little (`time=best`). */
+/** Chooses the frame that represents a video whose first frame shows little (`time=best`). */
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Size } from '../../../media/size.ts'
@@ -9,12 +9,18 @@ import type { RawPicture } from '../pixels/raw-picture.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 import type { Video } from './video.ts'
 
-/** Frames of which the best is the poster. */
+/** The number of frames that the poster is chosen from. */
 export const POSTER_CANDIDATES = 8
-/** The longer side at which candidates are compared, in pixels: what is sharp there is sharp as a preview. */
+/**
+ * The longer side at which candidates are compared, in pixels. A frame that is sharp at this size is sharp in
+ * a preview.
+ */
 const SIDE_PIXELS = 224
 
-/** When the candidates for the poster are shown, and how much earlier each may be, in seconds. */
+/**
+ * Returns the moments of the candidates for the poster, and how much earlier than its moment each may be, in
+ * seconds.
+ */
 export function posterMoments(durationSeconds: number | undefined): {
   readonly moments: readonly number[]
   readonly toleranceSeconds: number
@@ -27,8 +33,9 @@ export function posterMoments(durationSeconds: number | undefined): {
 }
 
 /**
- * Of eight evenly spaced frames the sharpest one that is neither black nor blank; of such the sharpest that is not black. It comes
- * small: whoever shows it reads it again by its time. Fails as `Video.readFrame` does, where none of them decodes.
+ * Returns the best of eight evenly spaced frames: the sharpest that is neither black nor blank, or else the
+ * sharpest that is not black. The frame is small, so callers that show it read it again by its timestamp.
+ * Fails as `Video.readFrame` does when none of them can be decoded.
  */
 export async function readPoster(video: Video): Promise<Frame | Failure> {
   const { moments, toleranceSeconds } = posterMoments(video.info.durationSeconds)
@@ -38,12 +45,12 @@ export async function readPoster(video: Video): Promise<Frame | Failure> {
   return (await choosePoster(frames)) ?? video.readFrame(undefined, size)
 }
 
-/** The size at which candidates are decoded. */
+/** Returns the size at which candidates are decoded. */
 export function sampleSize(video: Size): Size {
   return sizeWithin(video, SIDE_PIXELS)
 }
 
-/** The best of the candidates, the earlier one of equals; undefined where there are none. */
+/** Returns the best candidate, or the earlier of two equals. Undefined when there are none. */
 export async function choosePoster<T extends RawPicture>(candidates: readonly T[]): Promise<T | undefined> {
   let best: T | undefined
   let bestLooks: Looks = { worth: 'none', sharpness: -1 }
@@ -71,14 +78,20 @@ async function lumaOf({ data, width, height, channels }: RawPicture): Promise<Lu
   return { data: decoded.data, width: decoded.info.width, height: decoded.info.height }
 }
 
-/** Darker than this, of 255, is black to the eye. */
+/** Luma below this, of 255, looks black. */
 const BLACK = 32
-/** A picture with less than this share of anything brighter is black. */
+/** A frame is black when less than this share of it is brighter. */
 const LEAST_BRIGHT = 0.02
-/** A picture whose brightness deviates less, of 255, is blank: noise and coding come to 2. */
+/**
+ * A frame is blank when the standard deviation of its luma is smaller, of 255. Noise and coding alone reach
+ * 2.
+ */
 const LEAST_DEVIATION = 6
 
-/** The worst first. Black with the noise of a camera is sharper than a blank page, and says less. */
+/**
+ * Ranks of frames, the worst first. A black frame with camera noise is sharper than a blank page but shows
+ * less.
+ */
 const WORTHS = ['none', 'black', 'blank', 'picture'] as const
 
 interface Looks {

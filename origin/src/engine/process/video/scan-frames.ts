@@ -6,25 +6,32 @@ import type { RawPicture } from '../pixels/raw-picture.ts'
 import { choosePoster, POSTER_CANDIDATES, posterMoments, sampleSize } from './poster.ts'
 import { PAST_THE_END_SECONDS, type Video } from './video.ts'
 
-/** Frames that a scan reads beside the first one, where it looks at `most` evenly spaced ones. */
+/**
+ * Returns how many frames a scan reads in addition to the first one when it looks at `most` evenly spaced
+ * frames.
+ */
 export const scanSamples = (most: number) => POSTER_CANDIDATES + most + 1
 
 export interface ScanFramesOptions {
-  /** Most evenly spaced frames. */
+  /** The largest number of evenly spaced frames. */
   readonly most: number
-  /** It has a poster: images that move have none. */
+  /** Whether it has a poster; animated images have none. */
   readonly poster: boolean
 }
 
-/** A film that goes on for longer than this behind the end that its container tells hides something there. */
+/**
+ * A video that continues longer than this after the end that its container declares may hide something there.
+ */
 const HIDDEN_SECONDS = 1
-/** One whose last frame comes before so much of the time that its container tells would hide most of what plays. */
+/**
+ * A video whose last frame comes before this share of the declared duration would hide most of what plays.
+ */
 const LEAST_PLAYED = 0.8
 
 /**
- * What the model is to see of a video, what matters most first: the frame that is shown first, the poster, the last frame,
- * which stays when it is over, and evenly spaced frames, of all that plays. One that does not decode is left out; fails for a
- * reason that is not the video's.
+ * Returns the frames of a video that the model is to see, the most important first: the first frame, the
+ * poster, the last frame (which stays visible at the end), and evenly spaced frames of everything that plays.
+ * Frames that cannot be decoded are left out. Fails for a reason other than the video itself.
  */
 export async function readScanFrames(
   video: Video,
@@ -44,10 +51,10 @@ export async function readScanFrames(
 }
 
 interface EvenFrames {
-  /** Of which the best is the poster. */
+  /** The candidates for the poster. */
   readonly candidates: readonly Frame[]
   readonly even: readonly Frame[]
-  /** The last one that there is. */
+  /** The last frame of the video. */
   readonly last: Frame | undefined
 }
 
@@ -77,23 +84,26 @@ function decoded(read: readonly (Frame | Failure)[]): readonly Frame[] {
   return read.filter((frame): frame is Frame => !isFailure(frame))
 }
 
-/** The frames, each once. */
+/** Returns the frames without duplicates. */
 function different(frames: readonly Frame[]): readonly Frame[] {
   const times = frames.map(({ timestampSeconds }) => timestampSeconds)
   return frames.filter(({ timestampSeconds }, index) => times.indexOf(timestampSeconds) === index)
 }
 
-/** Films of several cameras have no more tracks of pictures beside the one that is shown. */
+/** The largest number of video tracks other than the shown one. Videos of several cameras have no more. */
 export const MOST_OTHER_TRACKS = 15
-/** Evenly spaced frames of each of them that are looked at, beside its first and its last one. */
+/**
+ * The number of evenly spaced frames of each of them that are scanned, in addition to the first and the last
+ * one.
+ */
 const OTHER_FRAMES = 5
 
 export const OTHER_SAMPLES = OTHER_FRAMES + 2
 
 /**
- * What the model is to see of the tracks of pictures beside the one that is shown: which one plays is for a player to choose.
- * One that does not decode is left out. Fails with `undecodable` where there are too many, or for a reason that is not the
- * film's.
+ * Returns the frames of the other video tracks that the model is to see, because a player may choose any of
+ * them. Tracks that cannot be decoded are left out. Fails with `undecodable` when there are too many tracks,
+ * or for a reason other than the video itself.
  */
 export async function readOtherTracks(
   { info: { others } }: Video,
@@ -121,7 +131,10 @@ export async function readOtherTracks(
   return frames
 }
 
-/** A frame, and as it is where a player knows no alpha: many play the colours of a transparent film alone. */
+/**
+ * Returns a frame, followed by its colours without alpha if it has any: many players ignore the alpha of a
+ * video.
+ */
 export function withHiddenColours(frame: RawPicture): readonly RawPicture[] {
   const { data, width, height, channels } = frame
   if (channels === 3) return [frame]

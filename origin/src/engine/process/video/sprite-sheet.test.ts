@@ -8,7 +8,7 @@ const SIZE = { width: 2, height: 2 }
 
 it('a sheet holds few frames at a time, and shows what does not decode as the frame beside it', async () => {
   const read: number[] = []
-  // Of a video, a sheet uses no more than this.
+  // The only parts of a video that a sheet uses.
   const video = {
     info: { durationSeconds: 20 },
     async readFrames(moments: readonly number[]) {

@@ -1,4 +1,7 @@
-/** `sprite=<columns>x<rows>`: evenly spaced frames of a film in one picture, for the scrubber of a player. */
+/**
+ * A sprite sheet (`sprite=<columns>x<rows>`): evenly spaced frames of a video in one image, for the scrubber
+ * of a player.
+ */
 
 import type { Sprite } from '@media-proxy/shared/request/media-request.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -10,26 +13,33 @@ import type { Video } from './video.ts'
 
 export interface SpriteSheet {
   readonly picture: RawPicture
-  /** Seconds of the film from one frame to the next. */
+  /** The seconds of the video between two frames. */
   readonly intervalSeconds: number
 }
 
-/** Size of a sheet whose frames have a size. */
+/** Returns the size of a sheet with frames of this size. */
 export function sheetSize(frame: Size, { columns, rows }: Sprite): Size {
   return { width: frame.width * columns, height: frame.height * rows }
 }
 
-/** How far apart the frames are; a film that tells no duration has its first frame in every place. */
+/**
+ * Returns the seconds between two frames. A video that declares no duration shows its first frame in every
+ * place.
+ */
 export function spriteInterval(durationSeconds: number | undefined, { columns, rows }: Sprite): number {
   return (durationSeconds ?? 0) / (columns * rows)
 }
 
-/** Frames that are read at a time: one of 4K is 33 MB, and what is read together costs one way through the film. */
+/**
+ * The number of frames that are read at a time. A 4K frame is 33 MB, and frames read together need only one
+ * pass through the video.
+ */
 export const SHEET_FRAMES_HELD = 4
 
 /**
- * Draws a sheet, row after row: each frame is the one that is shown at the start of its part of the film. What does not decode
- * is shown as the frame before. Fails as `Video.readFrame` does where none decodes.
+ * Draws a sheet, row after row. Each frame is the one shown at the start of its part of the video. A frame
+ * that cannot be decoded is replaced by the one before. Fails as `Video.readFrame` does when none can be
+ * decoded.
  */
 export async function drawSpriteSheet(
   video: Video,
@@ -42,7 +52,7 @@ export async function drawSpriteSheet(
   const data = Buffer.alloc(width * height * 4)
   let shown: Buffer | undefined
   let failure: Failure | undefined
-  /** Places before the first frame that decodes, which show that one. */
+  /** The places before the first frame that can be decoded, which show that frame. */
   const waiting: number[] = []
   for (let start = 0; start < moments.length; start += SHEET_FRAMES_HELD) {
     const read = await video.readFrames(moments.slice(start, start + SHEET_FRAMES_HELD), size)

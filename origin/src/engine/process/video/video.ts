@@ -1,4 +1,4 @@
-/** A video, opened: what it holds, validated by what is accepted, and its frames. */
+/** The tools to open a video, validate it against the accepted codecs and limits, and read its frames. */
 
 import type { MediaTime } from '@media-proxy/shared/request/media-request.ts'
 import { type Failure, fail, failOpenly, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -12,24 +12,26 @@ import type { Libav } from '../libav/load.ts'
 import { frameSize, maxPixels } from './frame-size.ts'
 
 export interface VideoTools {
-  /** Loads what decodes videos, once; undefined where this system has nothing that does. */
+  /** Loads the video decoder once. Undefined when this system has none. */
   readonly decoder: () => Promise<VideoDecoder | undefined>
-  /** Loads FFmpeg's libraries, once; undefined where they cannot be had. */
+  /** Loads FFmpeg's libraries once. Undefined when they are unavailable. */
   readonly libav: () => Promise<Libav | undefined>
   readonly limits: SourceLimits
 }
 
-/** A video with at least one frame to show, as far as its container tells. A still of it needs no sound. */
+/**
+ * A video with at least one frame to show, as far as its container declares. A still of it needs no audio.
+ */
 export interface Video {
   readonly info: ContainerInfo & { readonly video: VideoInfo }
   /**
-   * The frame that is shown at a moment, or the first. `shownAt` is the size at which it will be seen: a much larger
-   * frame comes smaller than it is. Fails with `undecodable`, `unsupported-codec`, or as the bytes do.
+   * Returns the frame shown at a moment, or the first one. `shownAt` is the size at which it will be shown: a
+   * much larger frame is scaled down. Fails with `undecodable`, `unsupported-codec`, or as the bytes do.
    */
   readFrame(atSeconds: number | undefined, shownAt?: Size): Promise<Frame | Failure>
   /**
-   * Several frames, each as `readFrame` gives it, for little more than the price of the last one. With a tolerance a frame
-   * may be so much earlier than its moment, where it is dear to get there.
+   * Returns several frames, each as `readFrame` does, for little more than the cost of the last one. With a
+   * tolerance, a frame may be that much earlier than its moment when reaching it is expensive.
    */
   readFrames(
     moments: readonly number[],
@@ -40,9 +42,9 @@ export interface Video {
 }
 
 /**
- * Opens a video and validates it before anything is decoded. The caller closes it. With the index of one of the other tracks
- * of pictures it is that one. Fails with `source-too-large`, `undecodable`, `not-visual` (audio alone), `unsupported-codec`,
- * `too-large-dimensions`, or with `not-ready` where nothing decodes videos.
+ * Opens a video and validates it before anything is decoded. The caller closes it. `other` is the index of
+ * another video track to open instead. Fails with `source-too-large`, `undecodable`, `not-visual` (audio
+ * only), `unsupported-codec`, `too-large-dimensions`, or with `not-ready` when there is no video decoder.
  */
 export async function openVideo(
   { decoder: loadDecoder, limits }: Pick<VideoTools, 'decoder' | 'limits'>,
@@ -79,10 +81,10 @@ export async function openVideo(
   }
 }
 
-/** Longer than any film lasts: what a container tells of its duration may be less than what it holds. */
+/** A time longer than any video. The duration that a container declares may be shorter than the video. */
 export const PAST_THE_END_SECONDS = 10_000_000
 
-/** The moment that a time means, in seconds; undefined for the first frame that is shown. */
+/** Returns the moment that a time refers to, in seconds. Undefined means the first frame that is shown. */
 export function momentOf(
   time: Exclude<MediaTime, 'best'> | undefined,
   durationSeconds: number | undefined,
@@ -92,7 +94,7 @@ export function momentOf(
   return time.percent === 100 ? PAST_THE_END_SECONDS : ((durationSeconds ?? 0) * time.percent) / 100
 }
 
-/** Checks what a container tells of a film before anything of it is decoded. Fails as `openVideo` does. */
+/** Validates what a container declares before anything is decoded. Fails as `openVideo` does. */
 export function validateVideo(info: ContainerInfo, limits: SourceLimits): Video['info'] | Failure {
   const { video, audio } = info
   if (video === undefined)

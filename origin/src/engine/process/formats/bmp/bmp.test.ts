@@ -4,13 +4,13 @@ import { bmpSize, decodeBmp } from './bmp.ts'
 
 interface Made {
   readonly width: number
-  /** Negative: from top to bottom. */
+  /** Negative when the rows are stored from top to bottom. */
   readonly height: number
   readonly bits: number
   readonly coding?: number
-  /** Behind the fields of Windows' shortest header. */
+  /** The bytes after the fields of the shortest Windows header. */
   readonly more?: readonly number[]
-  /** Blue, green, red, and nothing. */
+  /** Four bytes per colour: blue, green, red and an unused one. */
   readonly palette?: readonly number[]
   readonly headerBytes?: number
   readonly pixels: readonly number[]
@@ -48,7 +48,7 @@ function made({
   return all
 }
 
-/** Pixels row by row, each as `r,g,b` or `r,g,b,a`. */
+/** Decodes a bitmap and returns its pixels row by row, each as `r,g,b` or `r,g,b,a`. */
 function drawn(bytes: Uint8Array): readonly string[] {
   const picture = decodeBmp(bytes)
   if (isFailure(picture)) throw new Error(picture.detail)
@@ -147,7 +147,7 @@ describe('a bitmap', () => {
     ['4 bits', 4, 2, [2, 0x11, 0, 0, 1, 0x00, 0, 3, 0x01, 0x00, 0, 1]],
   ])('of runs of %s has its rows', (_, bits, coding, pixels) => {
     const bytes = made({ width: 4, height: 2, bits, coding, palette: PALETTE, pixels })
-    // Of the first row the rest, of the second nothing is left out.
+    // The end-of-row code leaves out the rest of the first row. The second row is complete.
     expect(drawn(bytes)).toEqual([RED, RED, BLUE, RED, BLUE, BLUE, '0,0,0', '0,0,0'])
   })
 
@@ -209,7 +209,7 @@ it.each([
   header.writeUInt16LE(coding === 1 ? 8 : 4, 28)
   header.writeUInt32LE(coding, 30)
   header.writeUInt32LE(1, 46)
-  // Ten billion pixels, none of them in the picture, would take minutes.
+  // Ten billion pixels, all of them outside the image, would take minutes to draw.
   const runs = Buffer.alloc(80_000_000, Buffer.of(255, 0))
   expect(decodeBmp(Buffer.concat([header, Buffer.alloc(4), runs]))).toMatchObject({ width: 2, height: 1 })
 })

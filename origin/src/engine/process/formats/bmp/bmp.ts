@@ -1,25 +1,26 @@
 /**
- * Bitmaps of Windows and OS/2 as browsers show them: every header since 1988, palettes, masks of any width, run lengths.
- * After Microsoft's "Bitmap Storage" and the OS/2 Presentation Manager's BITMAPINFOHEADER2. What a file that was cut
- * off lacks is transparent; what its run lengths leave out is black.
+ * Decodes Windows and OS/2 bitmaps as browsers show them: every header since 1988, palettes, masks of any
+ * width, and run lengths. Follows Microsoft's "Bitmap Storage" and the OS/2 Presentation Manager's
+ * BITMAPINFOHEADER2. Pixels missing from a truncated file are transparent; pixels that run lengths skip are
+ * black.
  */
 
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import type { Size } from '../../../../media/size.ts'
 import type { RawPicture } from '../../pixels/raw-picture.ts'
 
-/** Pixels of a bitmap as it is shown; undefined where there is no header of one. */
+/** Returns the size of a bitmap in pixels, as shown. Undefined when the file has no bitmap header. */
 export function bmpSize(bytes: Uint8Array): Size | undefined {
   if (bytes.length < SHORTEST_BYTES) return undefined
   const view = viewOf(bytes)
   const isFirst = view.getUint32(HEADER_AT, true) === OS2_FIRST_BYTES
   const width = isFirst ? view.getUint16(18, true) : view.getInt32(18, true)
-  // A negative height says that the rows stand from top to bottom.
+  // A negative height means that the rows are stored from top to bottom.
   const height = isFirst ? view.getUint16(20, true) : Math.abs(view.getInt32(22, true))
   return width > 0 && height > 0 ? { width, height } : undefined
 }
 
-/** Decodes a bitmap. Fails with `undecodable` where it is coded as none of what browsers show. */
+/** Decodes a bitmap. Fails with `undecodable` when its coding is none of those that browsers show. */
 export function decodeBmp(bytes: Uint8Array): RawPicture | Failure {
   const size = bmpSize(bytes)
   const header = size === undefined ? undefined : readHeader(bytes)
@@ -41,7 +42,7 @@ export function decodeBmp(bytes: Uint8Array): RawPicture | Failure {
 const HEADER_AT = 14
 const SHORTEST_BYTES = 26
 const OS2_FIRST_BYTES = 12
-/** Windows' own; OS/2's second one has any of the lengths from 16 to 64. */
+/** The header lengths that Windows uses, in bytes. OS/2's second header has any length from 16 to 64. */
 const WINDOWS_HEADERS: ReadonlySet<number> = new Set([40, 52, 56, 108, 124])
 
 type Runs = 'runs of 4' | 'runs of 8' | 'runs of 24'
@@ -56,14 +57,14 @@ interface Masks {
 
 interface Header {
   readonly topDown: boolean
-  /** A pixel. */
+  /** Bits per pixel. */
   readonly bits: number
   readonly coding: Coding
-  /** Of 16 and 32 bits. */
+  /** The channel masks of pixels of 16 and 32 bits. */
   readonly masks: Masks | undefined
-  /** Red, green and blue in turn. */
+  /** Red, green and blue of each entry in turn. */
   readonly palette: Uint8Array
-  /** Where the pixels begin. */
+  /** The offset of the pixel data in the file. */
   readonly start: number
 }
 
@@ -71,7 +72,7 @@ function readHeader(bytes: Uint8Array): Header | undefined {
   const view = viewOf(bytes)
   const headerBytes = view.getUint32(HEADER_AT, true)
   const isFirst = headerBytes === OS2_FIRST_BYTES
-  /** What a shorter header leaves out is 0. */
+  /** Reads a header field; fields that a shorter header leaves out are 0. */
   const field = (at: number) =>
     at + 4 <= Math.min(HEADER_AT + headerBytes, bytes.length) ? view.getUint32(at, true) : 0
   if (bytes.length < HEADER_AT + Math.min(headerBytes, WINDOWS_BYTES)) return undefined
@@ -101,17 +102,17 @@ function readHeader(bytes: Uint8Array): Header | undefined {
 }
 
 const WINDOWS_BYTES = 40
-/** From the fourth header on the mask of alpha counts whatever the coding. */
+/** From the fourth Windows header on, the alpha mask applies whatever the coding. */
 const WINDOWS_4_BYTES = 108
 const ALPHA_MASK_AT = 66
-/** Numbers of the codings. */
+/** The numbers of the codings in the header. */
 const [RLE8, RLE4, MASKS, RLE24, ALPHA_MASKS] = [1, 2, 3, 4, 6]
 
 function codingOf(number: number, bits: number, isWindows: boolean): Coding | undefined {
   if (number === 0) return 'rgb'
   if (number === RLE8 && bits === 8) return 'runs of 8'
   if (number === RLE4 && bits === 4) return 'runs of 4'
-  // OS/2's third coding is that of fax machines.
+  // OS/2's third coding is a fax coding.
   if (isWindows) return (number === MASKS || number === ALPHA_MASKS) && bits >= 16 ? 'masks' : undefined
   return number === RLE24 && bits === 24 ? 'runs of 24' : undefined
 }
@@ -122,7 +123,7 @@ function usualMasks(bits: number, alphaMask: number): Masks | undefined {
   return bits === 32 ? { red: 0xff0000, green: 0xff00, blue: 0xff, ...alpha } : undefined
 }
 
-/** They stand behind the shortest of Windows' headers, and in the longer ones. */
+/** Reads the channel masks. They follow the shortest Windows header, or are part of the longer ones. */
 function readMasks(view: DataView, headerBytes: number, namesAlpha: boolean): Masks | undefined {
   const at = HEADER_AT + WINDOWS_BYTES
   const hasAlpha = namesAlpha || headerBytes >= 56
@@ -136,7 +137,7 @@ interface PalettePlace {
   readonly at: number
   readonly entryBytes: 3 | 4
   readonly count: number
-  /** Where the file says that the pixels begin; a palette ends there at the latest. */
+  /** The offset of the pixel data that the file declares. The palette ends there at the latest. */
   readonly pixelsAt: number
 }
 
@@ -155,15 +156,15 @@ function readPalette(
 
 interface Canvas extends Size {
   readonly topDown: boolean
-  /** Transparent where nothing was drawn. */
+  /** RGBA pixels, transparent where nothing was drawn. */
   readonly rgba: Uint8Array
 }
 
-/** Where a row of the file, counted from its first, begins in the canvas. */
+/** Returns the offset in the canvas of a row, counted from the first row of the file. */
 const rowStart = ({ width, height, topDown }: Canvas, row: number) =>
   (topDown ? row : height - 1 - row) * width * 4
 
-/** Draws the pixel number `x` of the row that begins at `row` in the file to `to` in the canvas. */
+/** Draws pixel `x` of the row that starts at offset `row` of the file to offset `to` of the canvas. */
 type ReadPixel = (row: number, x: number, rgba: Uint8Array, to: number) => void
 
 function pixelReader(bytes: Uint8Array, { bits, palette, masks }: Header): ReadPixel | undefined {
@@ -200,7 +201,10 @@ function pixelReader(bytes: Uint8Array, { bits, palette, masks }: Header): ReadP
   }
 }
 
-/** Reads what a mask covers as eight bits: the highest of more, or the few of less repeated. */
+/**
+ * Returns a function that reads the bits of a mask as an 8-bit value: the highest 8 of a wider mask, or the
+ * bits of a narrower one repeated.
+ */
 function channelOf(mask: number): (value: number) => number {
   if (mask === 0) return () => 0
   const shift = 31 - Math.clz32(mask & -mask)
@@ -227,12 +231,15 @@ function drawRows(bytes: Uint8Array, { bits, start }: Header, canvas: Canvas, re
   }
 }
 
-/** Runs of one colour, and of colours one by one; each row ends by itself, and some of it may be left out. */
+/**
+ * Draws run-length coded pixels: runs of one colour, and runs of individual colours. Each row has its own end
+ * code, and pixels of it may be skipped.
+ */
 function drawRuns(bytes: Uint8Array, { palette, start }: Header, runs: Runs, canvas: Canvas): void {
   const { width, height, rgba } = canvas
   for (let alpha = 3; alpha < rgba.length; alpha += 4) rgba[alpha] = 255
   let [at, x, row] = [start, 0, 0]
-  /** Draws the pixel number `index` of those that begin at `from` in the file. */
+  /** Draws pixel `index` of those that start at offset `from` of the file. */
   function draw(from: number, index: number): void {
     const to = rowStart(canvas, row) + x * 4
     x += 1
@@ -242,7 +249,7 @@ function drawRuns(bytes: Uint8Array, { palette, start }: Header, runs: Runs, can
     } else if (runs === 'runs of 8') drawColour(palette, bytes[from + index] ?? 0, rgba, to)
     else drawColour(palette, ((bytes[from + (index >> 1)] ?? 0) >> (index % 2 === 0 ? 4 : 0)) & 0xf, rgba, to)
   }
-  /** Draws a run as far as its row goes: two bytes name up to 255 pixels, wherever they lie. */
+  /** Draws a run up to the end of its row: two bytes can name up to 255 pixels, wherever they lie. */
   function drawRun(count: number, from: number, indexOf: (step: number) => number): void {
     const end = x + count
     for (let step = 0; step < count && x < width; step += 1) draw(from, indexOf(step))
@@ -254,7 +261,7 @@ function drawRuns(bytes: Uint8Array, { palette, start }: Header, runs: Runs, can
     const count = bytes[at] ?? 0
     const code = bytes[at + 1] ?? 0
     if (count > 0) {
-      // Of four bits both halves of the byte, in turn.
+      // With 4 bits per pixel, a run alternates between the two halves of its byte.
       drawRun(count, at + 1, (step) => (runs === 'runs of 4' ? step % 2 : 0))
       at += 1 + bytesOf(1)
     } else if (code === END_OF_ROW) {
@@ -267,7 +274,7 @@ function drawRuns(bytes: Uint8Array, { palette, start }: Header, runs: Runs, can
     } else {
       const there = Math.min(code, Math.floor(((bytes.length - at - 2) * code) / bytesOf(code)))
       drawRun(there, at + 2, (step) => step)
-      // They fill whole words.
+      // Individual colours are padded to whole 16-bit words.
       at += 2 + Math.ceil(bytesOf(code) / 2) * 2
     }
   }
@@ -294,7 +301,10 @@ function drawPixel(
   rgba[to + 3] = alpha
 }
 
-/** Without alpha where nothing is transparent, and where all of it is: writers that know no alpha leave zeros there. */
+/**
+ * Converts the canvas to an image. Alpha is dropped when every pixel is opaque, and also when a declared
+ * alpha channel is 0 everywhere: writers that do not support alpha leave zeros there.
+ */
 function asPicture({ width, height, rgba }: Canvas, namesAlpha: boolean): RawPicture {
   let [lowest, highest] = [255, 0]
   for (let at = 3; at < rgba.length; at += 4) {

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { gifFrames } from './gif-frames.ts'
 
-/** A GIF of one pixel whose frames have their data in blocks of these lengths. */
+/** A GIF of one pixel whose frames store their data in blocks of these lengths. */
 function gif(...frames: readonly (readonly number[])[]): Buffer {
   const header = Buffer.from('GIF89a\x01\0\x01\0\0\0\0', 'latin1')
   const descriptor = Buffer.from([0x2c, 0, 0, 0, 0, 1, 0, 1, 0, 0])

@@ -1,36 +1,36 @@
-/** The structure of a GIF (GIF89a): where its frames stand and how each is shown. */
+/** The structure of a GIF (GIF89a): the positions of its frames and how each is shown. */
 
 export interface GifFrames {
   readonly width: number
   readonly height: number
-  /** Those that are there, the last one perhaps without all of its data; read as they are asked for. */
+  /** The frames in the file, read lazily. The data of the last one may be incomplete. */
   readonly frames: Iterable<GifFrame>
 }
 
 export interface GifFrame {
-  /** Where its graphic control stands; undefined where it has none. */
+  /** The offset of the frame's graphic control extension. Undefined when it has none. */
   readonly control: number | undefined
-  /** Where its own descriptor stands. */
+  /** The offset of the frame's image descriptor. */
   readonly start: number
   readonly left: number
   readonly top: number
   readonly width: number
   readonly height: number
-  /** 0 and 1 leave it, 2 clears its part, 3 brings back what was before. */
+  /** The disposal method: 0 and 1 keep the frame, 2 clears its area, 3 restores the previous content. */
   readonly disposal: number
   readonly isTransparent: boolean
-  /** The index that is, where one is. */
+  /** The transparent colour index. Valid only when `isTransparent` is set. */
   readonly transparent: number
   readonly isInterlaced: boolean
-  /** Where the next block stands. */
+  /** The offset of the next block. */
   readonly end: number
-  /** Bits of a colour in the coded pixels. */
+  /** The bits per colour index in the coded pixels (the LZW minimum code size). */
   readonly codeBits: number
-  /** The coded pixels. */
+  /** The LZW-coded pixels. */
   readonly data: Uint8Array
 }
 
-/** Reads the frames up to the end, or to where the structure breaks. */
+/** Reads the frames up to the trailer, or up to the point where the structure is broken. */
 export function gifFrames(bytes: Uint8Array): GifFrames {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (file.length < HEADER_BYTES) return { width: 0, height: 0, frames: [] }
@@ -72,19 +72,22 @@ const EXTENSION = 0x21
 const GRAPHIC_CONTROL = 0xf9
 const IMAGE = 0x2c
 
-/** Bytes of the colour table that flags announce. */
+/** Returns the size in bytes of the colour table that the flags declare. */
 export function colourTableBytes(flags: number | undefined): number {
   return flags !== undefined && flags & 0x80 ? 3 * 2 ** ((flags & 7) + 1) : 0
 }
 
-/** Where the sub-blocks end that begin at `start`: behind the empty one. */
+/** Returns the offset after the sub-blocks that start at `start`, including their empty terminator. */
 function endOfBlocks(file: Buffer, start: number): number {
   let at = start
   for (let length = file[at] ?? 0; length > 0; length = file[at] ?? 0) at += 1 + length
   return at + 1
 }
 
-/** The bytes of sub-blocks, of which there may be as many as there are bytes. */
+/**
+ * Joins the data of sub-blocks into one buffer. There may be as many sub-blocks as there are bytes, so no
+ * list of them is built.
+ */
 function joined(file: Buffer, start: number, end: number): Buffer {
   const there = Math.min(end, file.length)
   const data = Buffer.allocUnsafeSlow(Math.max(0, there - start))

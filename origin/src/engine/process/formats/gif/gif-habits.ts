@@ -1,10 +1,10 @@
-/** What browsers make of a GIF that leaves out what it should say, or says what nobody defined; libnsgif does otherwise. */
+/** Makes libnsgif show GIFs with missing or undefined fields as browsers do. */
 
 import { gifFrames } from './gif-frames.ts'
 
 /**
- * The same GIF with the fourth way to dispose of a frame called the third, as old encoders meant it, and with black for the
- * colours that it does not have. Undefined where it has neither.
+ * Returns a copy of the GIF in which disposal method 4 is replaced by 3, as old encoders meant it, and a
+ * missing global colour table is replaced by a black one. Undefined when neither applies.
  */
 export function asBrowsersReadGif(bytes: Uint8Array): Uint8Array | undefined {
   let isEmpty = true

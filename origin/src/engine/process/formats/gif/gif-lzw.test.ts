@@ -8,7 +8,7 @@ import { mendGif } from './mend-gif.ts'
 const [WIDTH, HEIGHT] = [40, 30]
 const AREA = WIDTH * HEIGHT
 
-/** Of eight colours, with runs of many lengths. */
+/** Encodes a GIF of eight colours with runs of many lengths. */
 async function gif(progressive = false): Promise<Buffer> {
   const pixels = Buffer.from(
     Array.from({ length: AREA }, (_, at) => {
@@ -59,7 +59,7 @@ it.each([false, true])('a whole GIF is left alone, interlaced: %s', async (progr
 it('one without the code for its end is whole again', async () => {
   const whole = await gif()
   const { data, end } = await firstFrame(whole)
-  // The last byte of the only block, or of the last one.
+  // Drops the last byte of the last block, which may be the only one.
   const cut = Buffer.concat([whole.subarray(0, end - 2), Uint8Array.of(0, 0x3b)])
   cut[end - 2 - (data.length % 255 || 255)] = (data.length % 255 || 255) - 1
   const mended = mendGif(cut)

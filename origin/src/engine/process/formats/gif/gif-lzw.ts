@@ -1,10 +1,10 @@
-/** The coding of a GIF's pixels (GIF89a, appendix F). */
+/** Reads and writes the LZW coding of a GIF's pixels (GIF89a, appendix F). */
 
-/** How far the pixels of a frame go. */
+/** How many pixels of a frame could be read. */
 export interface LzwReach {
-  /** At most as many as were wanted. */
+  /** At most the number that was asked for. */
   readonly pixels: number
-  /** The code for the end was there, or all pixels and more. */
+  /** Whether the end code was found, or the data holds more pixels than were asked for. */
   readonly isEnded: boolean
 }
 
@@ -12,7 +12,10 @@ const MAX_CODE_BITS = 12
 const MAX_CODES = 1 << MAX_CODE_BITS
 const NONE = -1
 
-/** Reads up to a number of pixels, or up to a code that cannot be; into `output`, where there is one. */
+/**
+ * Decodes up to `wanted` pixels, or up to the first invalid code. Writes them to `output` when it is given.
+ * The last run may extend past `wanted`.
+ */
 export function readLzw(data: Uint8Array, codeBits: number, wanted: number, output?: Uint8Array): LzwReach {
   if (codeBits < 1 || codeBits > 8) return { pixels: 0, isEnded: false }
   const clear = 1 << codeBits
@@ -41,7 +44,8 @@ export function readLzw(data: Uint8Array, codeBits: number, wanted: number, outp
         previous = NONE
         continue
       }
-      // A code that is only now made is the one before it, and its first pixel again.
+      // A code equal to `next` is not in the table yet: it stands for the previous string followed by its
+      // first pixel.
       if (code > next || (code >= clear && previous === NONE) || (code === next && next === MAX_CODES))
         return { pixels, isEnded: false }
       if (previous !== NONE && next < MAX_CODES) {
@@ -67,11 +71,14 @@ export function readLzw(data: Uint8Array, codeBits: number, wanted: number, outp
 }
 
 const PLAIN_BITS = 8
-/** Codes until they would need another bit. */
+/** The number of pixels after which the code table is cleared, so that codes never need another bit. */
 const PLAIN_RUN = (1 << PLAIN_BITS) - 2
 const MAX_BLOCK_BYTES = 255
 
-/** Pixels as codes of nine bits of which each is a pixel, in blocks, behind the byte that says how many bits a pixel has. */
+/**
+ * Writes pixels as uncompressed LZW: each pixel is one code of nine bits. Returns the minimum code size byte
+ * followed by the sub-blocks.
+ */
 export function writePlainLzw(indices: Uint8Array): Uint8Array {
   const clears = Math.ceil(indices.length / PLAIN_RUN)
   const coded = Buffer.alloc(Math.ceil(((indices.length + clears + 1) * (PLAIN_BITS + 1)) / 8))

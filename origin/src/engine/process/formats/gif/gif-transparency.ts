@@ -1,11 +1,15 @@
 /**
- * Browsers show nothing where no frame of a GIF has painted, and where one was disposed of. libvips has it opaque, black
- * or in the background's colour, for frames without a transparent index: they get one that no pixel of theirs has.
+ * Browsers show nothing where no frame of a GIF has painted, and where a frame was disposed of. For frames
+ * without a transparent index, libvips makes these areas opaque, in black or in the background colour. This
+ * file gives such frames a transparent index that none of their pixels uses.
  */
 
 import { type GifFrame, type GifFrames, gifFrames } from './gif-frames.ts'
 
-/** The same GIF with a transparent index where one is missing; undefined where none is. */
+/**
+ * Returns a copy of the GIF in which frames without a transparent index have one. Undefined when none needs
+ * one.
+ */
 export function withTransparency(bytes: Uint8Array): Uint8Array | undefined {
   const gif = gifFrames(bytes)
   const parts: Uint8Array[] = []
@@ -33,7 +37,10 @@ const TRANSPARENT_FLAG = 1
 const CONTROL_BYTES = 8
 const [TO_BACKGROUND, TO_PREVIOUS] = [2, 3]
 
-/** Before the first frame there is nothing, which it may leave uncovered, or bring back. */
+/**
+ * Returns whether showing the frame can leave an area unpainted. Before the first frame the canvas is empty,
+ * so that frame may leave part of it uncovered, or restore it.
+ */
 function mayUncover(gif: GifFrames, frame: GifFrame, isFirst: boolean): boolean {
   if (frame.disposal === TO_BACKGROUND) return true
   const { left, top, width, height } = frame
@@ -42,13 +49,13 @@ function mayUncover(gif: GifFrames, frame: GifFrame, isFirst: boolean): boolean 
 }
 
 const COLOURS = 256
-/** Of all colours of a larger picture each one is used. */
+/** Larger coded data are not searched for an unused colour: an image of that size uses all of them. */
 const MAX_DATA_BYTES = 4 * 1024 * 1024
 const MAX_CODE_BITS = 12
 
 /**
- * A colour that the coded pixels do not have. In LZW (GIF89a, appendix F) the first pixel of each colour is coded as
- * itself, so nothing has to be decoded to know which there are.
+ * Returns a colour index that the coded pixels do not use. In LZW (GIF89a, appendix F) the first pixel of
+ * each colour is coded as itself, so the indices in use can be found without decoding.
  */
 function unusedIndex({ codeBits, data }: GifFrame): number | undefined {
   if (codeBits < 8) return COLOURS - 1
@@ -70,7 +77,7 @@ function unusedIndex({ codeBits, data }: GifFrame): number | undefined {
       }
       if (code === clear + 1) break
       if (code < clear) used[code] = 1
-      // Each code but the first after a clear adds one to the table.
+      // Each code except the first after a clear code adds an entry to the table.
       if (next < 1 << MAX_CODE_BITS) next += 1
       if (next === 1 << bits && bits < MAX_CODE_BITS) bits += 1
     }

@@ -1,7 +1,8 @@
 /**
- * A GIF whose first picture is cut off, or broken inside. libnsgif refuses what is broken, loses the last run of what has
- * no end, and leaves holes between the rows of what is interlaced; browsers show what is there, stretch the rows of an
- * interlaced picture over those that are missing, and show nothing of the rest.
+ * Repairs a GIF whose first image is truncated or corrupt. libnsgif rejects corrupt data, loses the last run
+ * of data without an end code, and leaves gaps between the rows of interlaced images. Browsers show the
+ * pixels that exist, stretch the rows of an interlaced image over the missing ones, and leave the rest
+ * transparent.
  */
 
 import { colourTableBytes, type GifFrame, gifFrames } from './gif-frames.ts'
@@ -9,11 +10,14 @@ import { readLzw, writePlainLzw } from './gif-lzw.ts'
 
 export interface MendedGif {
   readonly bytes: Uint8Array
-  /** Some of its pixels are missing. */
+  /** Whether some of the pixels are missing. */
   readonly isPartial: boolean
 }
 
-/** The same GIF with its first picture coded anew; undefined where that is whole, or not there at all. */
+/**
+ * Returns a copy of the GIF with its first image encoded again. Undefined when that image is complete, or
+ * when the file has none.
+ */
 export function mendGif(bytes: Uint8Array): MendedGif | undefined {
   const [frame] = gifFrames(bytes).frames
   if (frame === undefined) return undefined
@@ -22,7 +26,7 @@ export function mendGif(bytes: Uint8Array): MendedGif | undefined {
   if (area === 0 || area > MAX_PIXELS) return undefined
   const { pixels, isEnded } = readLzw(data, codeBits, area)
   if (pixels === 0 || (isEnded && pixels === area)) return undefined
-  // The last run may stand over.
+  // The last run may extend past the end of the image.
   const coded = new Uint8Array(area + MAX_RUN)
   readLzw(data, codeBits, area, coded)
   const there = Math.min(pixels, area)
@@ -31,12 +35,15 @@ export function mendGif(bytes: Uint8Array): MendedGif | undefined {
   return { bytes: replaced(bytes, frame, shown, missing), isPartial: missing !== undefined }
 }
 
-/** A larger picture takes more than a moment, and is left to the decoder. */
+/** The largest image that is repaired, in pixels. A larger one takes too long and is left to the decoder. */
 export const MAX_PIXELS = 16 * 1024 * 1024
 const MAX_RUN = 4096
 const COLOURS = 256
 
-/** An index for what is missing: the transparent one, or one that no pixel has; where each has one, the rarest is freed. */
+/**
+ * Returns a colour index for the missing pixels: the transparent one, or one that no pixel uses. When all are
+ * in use, the pixels of the rarest colour get another colour to free its index.
+ */
 function missingIndex({ isTransparent, transparent }: GifFrame, pixels: Uint8Array): number {
   if (isTransparent) return transparent
   const counts = new Uint32Array(COLOURS)
@@ -47,7 +54,10 @@ function missingIndex({ isTransparent, transparent }: GifFrame, pixels: Uint8Arr
   return rarest
 }
 
-/** The rows of an interlaced picture come in passes; until the later ones are there, those of the first stand for them. */
+/**
+ * The passes in which the rows of an interlaced image are stored. Until the later passes arrive, rows of the
+ * first ones fill their place.
+ */
 const PASSES = [
   { first: 0, step: 8, covers: 8 },
   { first: 4, step: 8, covers: 4 },
@@ -55,7 +65,7 @@ const PASSES = [
   { first: 1, step: 2, covers: 1 },
 ]
 
-/** The pixels from top to bottom, with an index for those that are missing. */
+/** Returns the pixels in rows from top to bottom. Missing pixels have the index `missing`. */
 function inRows({ width, height, isInterlaced }: GifFrame, coded: Uint8Array, missing: number): Uint8Array {
   const shown = new Uint8Array(width * height).fill(missing)
   if (!isInterlaced) {

@@ -1,16 +1,16 @@
 /**
- * Whether AV1 is coded in full range, by its sequence header (AV1 specification, sections 5.5.1 and 5.5.2). libav says so of
- * every grey picture, also where it is not.
+ * Reads from its sequence header whether an AV1 stream has full range (AV1 specification, sections 5.5.1 and
+ * 5.5.2). libav reports full range for every grey image, even when it is not.
  */
 
-/** Undefined where there is no sequence header. */
+/** Returns whether the coded image has full range. Undefined when it has no sequence header. */
 export function isFullRangeAv1(coded: Uint8Array): boolean | undefined {
   const header = sequenceHeader(coded)
   return header && rangeOf(bitReader(header))
 }
 
 const SEQUENCE_HEADER = 1
-/** The header stands among the first units. */
+/** The number of OBUs that are searched: the sequence header is among the first ones. */
 const MAX_UNITS = 8
 
 function sequenceHeader(coded: Uint8Array): Uint8Array | undefined {
@@ -63,7 +63,7 @@ function rangeOf(bits: BitReader): boolean {
   if (profile === 2 && isDeep) bits(1)
   const isMonochrome = profile !== 1 && bits(1) === 1
   const [primaries, transfer, matrix] = bits(1) === 1 ? [bits(8), bits(8), bits(8)] : [2, 2, 2]
-  // sRGB as it stands is always whole.
+  // sRGB with the identity matrix always has full range.
   return (!isMonochrome && primaries === 1 && transfer === 13 && matrix === 0) || bits(1) === 1
 }
 

@@ -5,9 +5,10 @@ import { nclxColours, profileOf } from './heif-colours.ts'
 import { type HeifFile, type HeifItem, readHeif, shownItem } from './heif-items.ts'
 
 /**
- * Tells whether an AVIF has what Sharp passes over: colours told by code points, colours that were multiplied by their alpha,
- * alpha or grey of limited range, and grey with a profile; or tiles that are told to be turned as their picture is, as
- * avifenc wrote them, which browsers turn as a whole.
+ * Returns whether an AVIF has a feature that Sharp ignores: colours declared by code points, premultiplied
+ * colours, alpha or grey of limited range, grey with a profile, or alpha that is not transformed like its
+ * image. It also returns true for grids whose tiles carry the transformations of the image, as avifenc wrote
+ * them: browsers transform such an image as a whole.
  */
 export function isBeyondSharp(bytes: Uint8Array): boolean {
   const file = readHeif(bytes)
@@ -32,7 +33,10 @@ function isMoved({ properties }: HeifItem): boolean {
   return properties.some(({ type }) => MOVES.has(type))
 }
 
-/** Tells whether alpha says itself how it is turned, as its picture is; browsers turn it with that, libheif does not. */
+/**
+ * Returns whether the alpha item declares the same transformations as its image. Browsers then transform both
+ * together; libheif does not.
+ */
 function movesWith(alpha: HeifItem, picture: HeifItem): boolean {
   const moves = ({ properties }: HeifItem) =>
     properties.filter(({ type }) => MOVES.has(type)).map(({ type, data }) => type + data.toString('latin1'))
@@ -42,7 +46,10 @@ function movesWith(alpha: HeifItem, picture: HeifItem): boolean {
 
 const MONOCHROME_FLAG = 0x10
 
-/** By the configuration of its coding (AV1 in ISO media, section 2.3.3). */
+/**
+ * Returns whether the item is monochrome, according to its codec configuration (AV1 in ISO media, section
+ * 2.3.3).
+ */
 function isMonochrome(properties: HeifItem['properties']): boolean {
   const configuration = properties.find(({ type }) => type === 'av1C')?.data
   return configuration !== undefined && ((configuration[2] ?? 0) & MONOCHROME_FLAG) !== 0

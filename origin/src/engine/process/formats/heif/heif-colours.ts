@@ -1,4 +1,4 @@
-/** What the properties of a HEIF item say of its colours. */
+/** Reads the colour properties of a HEIF item. */
 
 import { type Colours, coloursOf } from '../../colours/colours.ts'
 import type { HeifProperty } from './heif-items.ts'
@@ -11,13 +11,13 @@ const UNSPECIFIED: Colours = {
   fullRange: false,
 }
 
-/** The ICC profile of an item. */
+/** Returns the ICC profile of an item. Undefined when it has none. */
 export function profileOf(properties: readonly HeifProperty[]): Buffer | undefined {
   const found = properties.find(({ type, data }) => type === 'colr' && /^(prof|rICC)/.test(latin1(data)))
   return found && Buffer.from(found.data.subarray(COLOUR_TYPE_BYTES))
 }
 
-/** The colours that an item declares by code points (ITU-T H.273). */
+/** Returns the colours that an item declares by code points (ITU-T H.273). */
 export function nclxColours(properties: readonly HeifProperty[]): Colours {
   const found = properties.find(({ type, data }) => type === 'colr' && latin1(data).startsWith('nclx'))
   if (found === undefined || found.data.length < COLOUR_TYPE_BYTES + 7) return UNSPECIFIED

@@ -6,7 +6,7 @@ const uint16 = (value: number) => Buffer.of(value >> 8, value & 255)
 const uint32 = (value: number) => Buffer.concat([uint16(value >>> 16), uint16(value & 0xffff)])
 const FULL = Buffer.alloc(4)
 
-/** A file with one picture, whose bytes lie in these parts of the file. */
+/** Builds a file with one image whose bytes lie in these extents of the file. */
 function heif(parts: readonly (readonly [start: number, bytes: number])[], mediaBytes: number): Buffer {
   const meta = isoBox(
     'meta',

@@ -1,15 +1,15 @@
 /**
- * The items of a HEIF file (ISO/IEC 14496-12, section 8.11; ISO/IEC 23008-12): which bytes are a picture, what it is
- * made of and what is done to it before it is shown.
+ * Reads the items of a HEIF file (ISO/IEC 14496-12, section 8.11; ISO/IEC 23008-12): which bytes are an
+ * image, what it is composed of, and how it is transformed before it is shown.
  */
 
 import { boxesIn } from '../../../../media/iso-boxes.ts'
 
 export interface HeifItem {
   readonly id: number
-  /** Four characters: `hvc1` for a coded picture, `grid` for one of tiles. */
+  /** Four characters, such as `hvc1` for a coded image or `grid` for one made of tiles. */
   readonly type: string
-  /** In the order in which they apply. */
+  /** The item's properties, in the order in which they apply. */
   readonly properties: readonly HeifProperty[]
 }
 
@@ -21,24 +21,27 @@ export interface HeifProperty {
 export interface HeifFile {
   readonly primary: HeifItem
   /**
-   * Pictures beside the primary one that a viewer may show: those that it may be exchanged for (`altr`), then those of a
-   * collection; neither tiles, thumbnails nor what only belongs to another one.
+   * The images, other than the primary one, that a viewer may show: first its alternatives (`altr`), then
+   * those of a collection. Excludes tiles, thumbnails and other items that only belong to another one.
    */
   readonly others: readonly HeifItem[]
-  /** What an item is derived from, in order. */
+  /** Returns the items that an item is derived from, in order. */
   sourcesOf(item: HeifItem): readonly HeifItem[]
-  /** The picture whose luma is the alpha of an item. */
+  /** Returns the image whose luma is the alpha of an item. Undefined when it has none. */
   alphaOf(item: HeifItem): HeifItem | undefined
-  /** The colours of an item were multiplied by its alpha. */
+  /** Returns whether the colours of an item are premultiplied by its alpha. */
   isPremultiplied(item: HeifItem): boolean
   /**
-   * The coded bytes of an item, or the description of a derived one; undefined where they lie outside the file, or are more
-   * than all of it.
+   * Returns the coded bytes of an item, or the description of a derived one. Undefined when they lie outside
+   * the file, or when they add up to more than the whole file.
    */
   bytesOf(item: HeifItem): Buffer | undefined
 }
 
-/** The picture that is shown: an item that is another one (`iden`) has what is done to both. */
+/**
+ * Returns the image that is shown. An identity item (`iden`) is resolved to its source, with the properties
+ * of both.
+ */
 export function shownItem(file: HeifFile): HeifItem {
   let found = file.primary
   for (let depth = 0; depth < MAX_IDENTITIES && found.type === 'iden'; depth += 1) {
@@ -49,25 +52,25 @@ export function shownItem(file: HeifFile): HeifItem {
   return found
 }
 
-/** Pictures that are another one, cropped or turned, one behind the other. */
+/** The longest chain of identity items (an image that is another one, cropped or turned) that is followed. */
 const MAX_IDENTITIES = 4
 
 const PICTURE_TYPES: ReadonlySet<string> = new Set(['av01', 'hvc1', 'grid', 'iden', 'iovl'])
 
-/** A phone's picture of 200 megapixels has some 800 tiles. */
+/** The largest number of items that is read. A phone's image of 200 megapixels has some 800 tiles. */
 const MAX_ITEMS = 4096
 const ALPHA_TYPES: ReadonlySet<string> = new Set([
   'urn:mpeg:mpegB:cicp:systems:auxiliary:alpha',
   'urn:mpeg:hevc:2015:auxid:1',
 ])
 
-/** Reads the items of a file; undefined where it is none with a primary picture, or a broken one. */
+/** Reads the items of a file. Undefined when it is not a HEIF file with a primary image, or is broken. */
 export function readHeif(bytes: Uint8Array): HeifFile | undefined {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   try {
     return parse(file)
   } catch (error) {
-    // The only thing that reading a broken file throws.
+    // Reading a broken file throws nothing else.
     if (error instanceof RangeError) return undefined
     throw error
   }
@@ -113,14 +116,16 @@ function parse(file: Buffer): HeifFile | undefined {
       })
       const whole = parts.filter((part) => part !== undefined)
       if (whole.length < parts.length || whole.length === 0) return undefined
-      // Parts that lie upon each other may name the same bytes as often as they like.
+      // Overlapping extents could name the same bytes any number of times.
       const isInFile = whole.reduce((sum, { length }) => sum + length, 0) <= file.length
       return isInFile ? Buffer.concat(whole) : undefined
     },
   }
 }
 
-/** The entities of the groups of alternatives that an item is in (ISO/IEC 14496-12, section 8.15.3). */
+/**
+ * Returns the items of the groups of alternatives that contain an item (ISO/IEC 14496-12, section 8.15.3).
+ */
 function alternativesOf(meta: Buffer, id: number): readonly number[] {
   return [...boxesOf(childOf(meta, 'grpl') ?? Buffer.alloc(0))]
     .filter(({ type, data }) => type === 'altr' && data.length >= FULL_BOX + 8)
@@ -133,7 +138,10 @@ function alternativesOf(meta: Buffer, id: number): readonly number[] {
     .flat()
 }
 
-/** The same file with another primary picture, which then neither is hidden nor belongs to another one. */
+/**
+ * Returns a copy of the file with another primary image, which is then neither hidden nor part of another
+ * item.
+ */
 export function withPrimary(bytes: Uint8Array, id: number): Uint8Array {
   const file = Buffer.from(bytes)
   const meta = childOf(file, 'meta')?.subarray(FULL_BOX)
@@ -152,7 +160,7 @@ export function withPrimary(bytes: Uint8Array, id: number): Uint8Array {
 }
 
 const HIDDEN_FLAG = 1
-/** What refers to another item as a part of it. */
+/** Reference types that make an item a part of another one. */
 const BELONGS: ReadonlySet<string> = new Set(['auxl', 'thmb'])
 
 function isAlpha({ properties }: HeifItem): boolean {
@@ -160,7 +168,7 @@ function isAlpha({ properties }: HeifItem): boolean {
   return ALPHA_TYPES.has(type?.split('\0')[0] ?? '')
 }
 
-/** Version and flags, which some boxes start with. */
+/** The bytes of version and flags at the start of a full box. */
 const FULL_BOX = 4
 
 function idAt(data: Buffer, at: number, long: boolean): number {
@@ -185,14 +193,14 @@ function typesOf(meta: Buffer): readonly (readonly [id: number, type: string])[]
   })
 }
 
-/** `iinf`: what each item is. */
+/** Returns the item entries of `iinf`, which state the type of each item. */
 function entriesOf(meta: Buffer): readonly Buffer[] {
   const list = childOf(meta, 'iinf')
   if (list === undefined) return []
   return [...boxesOf(list.subarray(FULL_BOX + (list[0] === 0 ? 2 : 4)))].map(({ data }) => data)
 }
 
-/** `ipma` says which of the boxes in `ipco` belong to an item. */
+/** Reads the properties of each item: `ipma` maps items to the boxes in `ipco`. */
 function propertiesOf(meta: Buffer): ReadonlyMap<number, readonly HeifProperty[]> {
   const boxes = childOf(meta, 'iprp')
   const known = [...boxesOf((boxes && childOf(boxes, 'ipco')) ?? Buffer.alloc(0))]
@@ -245,7 +253,7 @@ interface Extent {
   readonly bytes: number
 }
 
-/** `iloc`: sizes of its fields in half bytes, then where each item lies. */
+/** Reads `iloc`: the sizes of its fields, each in half a byte, then the extents of each item. */
 function extentsOf(meta: Buffer): ReadonlyMap<number, readonly Extent[]> {
   const list = childOf(meta, 'iloc')
   const found = new Map<number, readonly Extent[]>()

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { isoBox } from '../../../../media/iso-boxes.test-data.ts'
 import { readSequence } from './sequence.ts'
 
-/** A sequence of which a few bytes tell how many frames it has, and how long each is shown. */
+/** Builds a sequence whose few bytes declare its number of frames and the duration of each. */
 function sequence(runs: readonly (readonly [frames: number, units: number])[]): Buffer {
   const words = (...values: readonly number[]) => {
     const bytes = Buffer.alloc(4 * values.length)
@@ -45,7 +45,7 @@ it('believes in no more frames than could be told apart', () => {
   expect(read?.timing(read.frames).delay).toHaveLength(1_000_000)
 })
 
-/** A file with tracks of these handlers, in their order. */
+/** Builds a file with tracks of these handlers, in this order. */
 function tracksOf(...handlers: readonly string[]): Buffer {
   const tracks = handlers.map((handler, index) =>
     isoBox(
@@ -61,7 +61,7 @@ function tracksOf(...handlers: readonly string[]): Buffer {
   ])
 }
 
-/** What each track is called behind the size of its box, with its handler. */
+/** Returns the box type and the handler of each track. */
 function tracksIn(file: Uint8Array): readonly string[] {
   const text = Buffer.from(file).toString('latin1')
   return [...text.matchAll(/(trak|free).{4}mdia.{4}hdlr.{8}(....)/gs)].map(
@@ -106,7 +106,7 @@ it('is played by its pictures first, whatever their alpha is', () => {
   expect((second?.index ?? 0) - (first?.index ?? 0)).toBe(36 + 16 + 36 + 8)
 })
 
-/** A track whose pictures are 61 by 43, with what describes them and a matrix that is turned or not. */
+/** Builds a track of 61 by 43 pixels with these sample entry boxes and this transformation matrix. */
 function described(boxes: readonly Buffer[], matrix: readonly number[] = [1, 0, 0, 1]): Buffer {
   const [a = 0, b = 0, c = 0, d = 0] = matrix.map((value) => value * 65_536)
   const header = Buffer.alloc(84)

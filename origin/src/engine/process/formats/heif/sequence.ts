@@ -1,28 +1,34 @@
 /**
- * Animated AVIF, and HEIC of a burst: a still, and beside it a track of coded frames as a video has it (ISO/IEC
- * 23008-12, section 7). Sharp sees the still alone; who plays the file sees the track. Under a video's name the track
- * is read by what reads videos.
+ * Animated AVIF and HEIC bursts hold a still image and also a track of coded frames like that of a video
+ * (ISO/IEC 23008-12, section 7). Sharp sees only the still, while viewers play the track. Relabelled as a
+ * video, the file can be read by the video code.
  */
 
 import { boxesIn, findBoxes, type IsoBox, type Span } from '../../../../media/iso-boxes.ts'
 import type { Size } from '../../../../media/size.ts'
 import type { AnimationTiming } from '../../pixels/strip.ts'
 
-/** What the index of a sequence tells. */
+/** What the index of a sequence declares. */
 export interface ImageSequence {
   readonly frames: number
-  /** Of a frame as it is shown. */
+  /** The size of a frame as shown. */
   readonly size: Size
   readonly hasAlpha: boolean
-  /** Of as many frames as are wanted at most. */
+  /** Returns the loop count and the delays of at most `mostFrames` frames. */
   timing(mostFrames: number): AnimationTiming
-  /** The same file with its pictures declared as its only track, a video; on demand, the alpha of each as another behind it. */
+  /**
+   * Returns a copy of the file that declares its images as its only track, a video. On request, the alpha of
+   * each image follows as a second track.
+   */
   asVideo(alpha?: 'with alpha'): Uint8Array
 }
 
-/** Runs of frames of one duration that are looked at. */
+/** The largest number of runs of frames of equal duration that are read. */
 const MAX_RUNS = 10_000
-/** Frames that are believed to be there: half a day of them. An index of a few bytes can declare billions. */
+/**
+ * The largest number of frames that is believed: half a day of them. An index of a few bytes can declare
+ * billions.
+ */
 const MAX_FRAMES = 1_000_000
 const HANDLER_OFFSET = 8
 const PICTURES = 'pict'
@@ -30,11 +36,11 @@ const AUXILIARY = 'auxv'
 const VIDEO = 'vide'
 /** The brand of an animated AVIF (AV1 Image File Format, section 6.3). */
 const SEQUENCE_BRAND = 'avis'
-/** A brand that says no more than "boxes" (ISO/IEC 14496-12). */
+/** A brand that declares no more than ISO boxes (ISO/IEC 14496-12). */
 const PLAIN_BRAND = 'isom'
 const IGNORED_BOX = 'free'
 
-/** Reads the sequence that a file has beside its still; undefined where it has none. */
+/** Reads the sequence of a file that also holds a still image. Undefined when it has none. */
 export function readSequence(bytes: Uint8Array): ImageSequence | undefined {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const whole = { start: 0, end: file.length }
@@ -42,7 +48,7 @@ export function readSequence(bytes: Uint8Array): ImageSequence | undefined {
   const tracks = inside(file, whole, 'moov', 'trak').map((track) => trackOf(file, track))
   if (brand === undefined) return undefined
   const isSequence = file.toString('latin1', brand.start, brand.end).includes(SEQUENCE_BRAND)
-  // Writers of films write sequences, too, under the name of a film's track.
+  // Video writers also write sequences, with the handler type of a video track.
   const pictures =
     tracks.find(({ handler }) => handler === PICTURES) ??
     (isSequence ? tracks.find(({ handler }) => handler === VIDEO) : undefined)
@@ -64,7 +70,7 @@ export function readSequence(bytes: Uint8Array): ImageSequence | undefined {
     asVideo(withAlpha) {
       const video = Buffer.from(file)
       video.write(PLAIN_BRAND, brand.start, 'latin1')
-      // Newer versions of FFmpeg would take the still for the first video.
+      // Newer versions of FFmpeg would take the still image for the first video.
       for (const box of inside(file, whole, 'meta')) video.write(IGNORED_BOX, typeAt(box), 'latin1')
       const mask = withAlpha && alpha
       for (const track of tracks) {
@@ -81,7 +87,7 @@ export function readSequence(bytes: Uint8Array): ImageSequence | undefined {
   }
 }
 
-/** The same file with a box where a later one is, and that in its place: readers go by their order. */
+/** Returns a copy of the file with two boxes exchanged, because readers go by the order of tracks. */
 function exchanged(file: Buffer, first: IsoBox, second: IsoBox): Buffer {
   return Buffer.concat([
     file.subarray(0, first.headerAt),
@@ -92,12 +98,12 @@ function exchanged(file: Buffer, first: IsoBox, second: IsoBox): Buffer {
   ])
 }
 
-/** Behind its size. */
+/** Returns the offset of a box's type, which follows its size. */
 function typeAt({ headerAt }: IsoBox): number {
   return headerAt + 4
 }
 
-/** The whole boxes at the end of a path of types. */
+/** Returns the complete boxes at the end of a path of types. */
 function inside(file: Buffer, span: Span, ...path: readonly string[]): readonly IsoBox[] {
   return [...findBoxes(file, span, ...path)].filter(({ isWhole }) => isWhole)
 }
@@ -111,7 +117,10 @@ function trackOf(file: Buffer, box: IsoBox) {
 const MATRIX_BYTES = 36
 const FIXED_POINT = 65_536
 
-/** The part of a track's matrix that turns and mirrors: where a step to the right goes, and one down. */
+/**
+ * The part of a track's matrix that rotates and mirrors: where a step to the right goes, and where a step
+ * down goes.
+ */
 interface Turn {
   readonly right: readonly [x: number, y: number]
   readonly down: readonly [x: number, y: number]
@@ -125,8 +134,8 @@ const ANTICLOCKWISE: readonly Turn[] = [
 ]
 
 /**
- * What the description of a track's pictures does to them before they are shown, as that of a still does (ISO/IEC 23008-12,
- * section 7.2.3); undefined where it is nothing, or the track has a matrix.
+ * Returns the rotation and mirroring that the sample entry of a track declares, as the properties of a still
+ * do (ISO/IEC 23008-12, section 7.2.3). Undefined when it declares neither, or when the track has a matrix.
  */
 function turnOf(file: Buffer, track: IsoBox): Turn | undefined {
   const header = matrixIn(file, track)
@@ -145,7 +154,7 @@ function turnOf(file: Buffer, track: IsoBox): Turn | undefined {
   return { right: mirror(turn.right), down: mirror(turn.down) }
 }
 
-/** Of what describes pictures in a track, before the boxes inside (ISO/IEC 14496-12, section 12.1.3). */
+/** The bytes of a visual sample entry before its child boxes (ISO/IEC 14496-12, section 12.1.3). */
 const PICTURE_ENTRY_BYTES = 78
 
 function writeTurn(file: Buffer, track: IsoBox, { right, down }: Turn): void {
@@ -156,7 +165,10 @@ function writeTurn(file: Buffer, track: IsoBox, { right, down }: Turn): void {
     file.writeInt32BE((value ?? 0) * FIXED_POINT, matrix.start + 4 * at)
 }
 
-/** In the header of a track (`tkhd`): a matrix that may turn, then the size before that. */
+/**
+ * Returns the part of the track header (`tkhd`) that starts with the transformation matrix, followed by the
+ * size before that transformation.
+ */
 function matrixIn(file: Buffer, track: IsoBox): Span | undefined {
   const [header] = inside(file, track, 'tkhd')
   if (header === undefined) return undefined
@@ -179,7 +191,7 @@ interface DurationRun {
   readonly milliseconds: number
 }
 
-/** How many frames are shown for how long, one after the other (`stts`, in the units of `mdhd`). */
+/** Returns the runs of frames of equal duration, in order (`stts`, in the units of `mdhd`). */
 function durationRuns(file: Buffer, track: IsoBox): readonly DurationRun[] {
   const [header] = inside(file, track, 'mdia', 'mdhd')
   const [table] = inside(file, track, 'mdia', 'minf', 'stbl', 'stts')
@@ -207,8 +219,8 @@ const FOR_EVER = 0
 const REPEATED_FLAG = 1
 
 /**
- * How often it plays, 0 for ever, by the edit list of its track (AV1 Image File Format, section 6.1). Without one
- * browsers play it for ever.
+ * Returns how often the sequence plays, according to the edit list of its track (AV1 Image File Format,
+ * section 6.1). 0 means without end, which is also how browsers play it without an edit list.
  */
 function loopOf(file: Buffer, track: IsoBox): number {
   const [header] = inside(file, track, 'tkhd')
@@ -223,7 +235,7 @@ function loopOf(file: Buffer, track: IsoBox): number {
   return Math.min(0xffff, Math.max(1, Math.ceil((high * 2 ** 32 + low) / once)))
 }
 
-/** Four bytes of a box; 0 behind its end. */
+/** Returns the four bytes at an offset of a box as a number, or 0 past its end. */
 function word(file: Buffer, { start, end }: Span, offset: number): number {
   return start + offset + 4 <= end ? file.readUInt32BE(start + offset) : 0
 }

@@ -1,4 +1,4 @@
-/** The brands that image sequences lead with, and the still of the same codec. */
+/** The major brands of image sequences, mapped to the brand of a still image of the same codec. */
 const STILL_OF_SEQUENCE: ReadonlyMap<string, string> = new Map([
   ['avis', 'avif'],
   ['hevc', 'heic'],
@@ -7,8 +7,9 @@ const STILL_OF_SEQUENCE: ReadonlyMap<string, string> = new Map([
 ])
 
 /**
- * An image sequence (animated AVIF, HEIC of a burst) also holds a still, but Sharp knows files by their leading
- * brand and refuses those of sequences. They are handed to it under the brand of the still; others as they are.
+ * Returns a file under the brand of its still image when its major brand is that of an image sequence
+ * (animated AVIF, HEIC of a burst), and the bytes unchanged otherwise. Such a file also holds a still image,
+ * but Sharp identifies files by their major brand and rejects those of sequences.
  */
 export function underStillBrand(bytes: Uint8Array): Uint8Array {
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1', 4, 12)

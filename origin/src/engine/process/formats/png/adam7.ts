@@ -2,7 +2,9 @@
 
 import type { Size } from '../../../../media/size.ts'
 
-/** Where the pixels of a pass lie, and the block that each stands for until the next passes come. */
+/**
+ * The positions of the pixels of each pass, and the block that each pixel fills until the next passes arrive.
+ */
 const PASSES = [
   { x: 0, y: 0, stepX: 8, stepY: 8, blockWidth: 8, blockHeight: 8 },
   { x: 4, y: 0, stepX: 8, stepY: 8, blockWidth: 4, blockHeight: 8 },
@@ -13,7 +15,7 @@ const PASSES = [
   { x: 0, y: 1, stepX: 1, stepY: 2, blockWidth: 1, blockHeight: 1 },
 ] as const
 
-/** The pixels of each pass as a picture of its own. */
+/** Returns the size of each pass, as if it were a separate image. */
 export function adam7Passes({ width, height }: Size): readonly Size[] {
   return PASSES.map(({ x, y, stepX, stepY }) => ({
     width: Math.max(0, Math.ceil((width - x) / stepX)),
@@ -21,7 +23,10 @@ export function adam7Passes({ width, height }: Size): readonly Size[] {
   }))
 }
 
-/** Gives every RGBA pixel that did not come the colour of the block in which it lies; `rows` came of each pass. */
+/**
+ * Gives every missing RGBA pixel the colour of the block that contains it. `rows` holds the number of rows
+ * present of each pass.
+ */
 export function fillMissingPasses(
   { data, width, height }: Size & { readonly data: Buffer },
   rows: readonly number[],

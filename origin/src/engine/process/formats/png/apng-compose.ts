@@ -8,8 +8,9 @@ import { turned } from '../../pixels/turn-pixels.ts'
 import type { Apng, ApngFrame } from './apng.ts'
 
 /**
- * Plays an animated PNG: each frame as it is shown, upright, RGBA, one at a time. A picture is overwritten by the next
- * one, so it has to be used before that is asked for. Ends with a failure (`undecodable`) at a broken frame.
+ * Plays an animated PNG: yields each frame as shown, upright and in RGBA, one at a time. A frame is
+ * overwritten by the next one, so it has to be used before the next one is requested. Ends with a failure
+ * (`undecodable`) at a corrupt frame.
  */
 export async function* playApng(
   apng: Apng,
@@ -18,7 +19,7 @@ export async function* playApng(
   const { width, height } = apng
   const canvas: Canvas = { data: Buffer.alloc(width * height * RGBA), width, height }
   for (const [index, frame] of apng.frames.entries()) {
-    // There is nothing before the first frame but an empty canvas.
+    // Before the first frame there is only an empty canvas.
     const restored = frame.dispose === 'previous' && index > 0 ? Buffer.from(canvas.data) : undefined
     const failure = await draw(frame, canvas)
     if (failure !== undefined) {
@@ -68,12 +69,12 @@ function copy(pixels: Buffer, { left, top, width, height }: ApngFrame, canvas: C
   }
 }
 
-/** Pixels blended before the event loop gets its turn: a few milliseconds. */
+/** The number of pixels blended before the event loop gets a turn: a few milliseconds of work. */
 const PIXELS_AT_A_TIME = 500_000
 
 /**
- * The source over what is there, both with straight alpha, to the nearest level. Sharp could do it, but rounds
- * down: over hundreds of frames a picture would grow darker.
+ * Blends the frame over the canvas, both with straight alpha, and rounds to the nearest level. Sharp could do
+ * this, but it rounds down: an image would grow darker over hundreds of frames.
  */
 async function blendOver(pixels: Buffer, frame: ApngFrame, canvas: Canvas): Promise<void> {
   const { left, top, width, height } = frame
@@ -94,7 +95,7 @@ function blendRow(source: Buffer, from: number, canvas: Buffer, to: number, widt
       canvas.writeUInt32LE(source.readUInt32LE(from + at), to + at)
       continue
     }
-    // In units of 1/255²: what the source covers, and what is left of what lies under it.
+    // In units of 1/255²: the share that the source covers, and the share that remains visible beneath it.
     const over = alpha * 255
     const left = (255 - alpha) * under
     for (let channel = 0; channel < 3; channel += 1) {

@@ -3,8 +3,8 @@ import { framesOf, type Strip } from '../../pixels/strip.ts'
 import { encodePngChunk, PNG_SIGNATURE, pngChunks } from './png-chunks.ts'
 
 /**
- * Writes a strip as an animated PNG. Each frame replaces only what has changed since the one before it, which
- * makes drawings several times smaller and loses nothing.
+ * Encodes a strip as an animated PNG. Each frame replaces only the area that changed since the previous one,
+ * which makes drawings several times smaller and is lossless.
  */
 export async function encodeApng(strip: Strip): Promise<Uint8Array> {
   const frames = framesOf(strip)
@@ -49,7 +49,7 @@ function wholeOf({ width, height }: Strip): Part {
   return { left: 0, top: 0, width, height }
 }
 
-/** The smallest part that holds every pixel that differs; one pixel where none does. */
+/** Returns the smallest rectangle that holds every changed pixel, or a single pixel when none changed. */
 function changedPart(before: Uint8Array, frame: Uint8Array, { width, height }: Strip): Part {
   const old = pixelsOf(before)
   const now = pixelsOf(frame)
@@ -82,7 +82,10 @@ function isOpaque(frame: Uint8Array): boolean {
   return true
 }
 
-/** The chunks of a part as a PNG of its own. All have one header but for the size, so all have alpha or none. */
+/**
+ * Encodes a part of a frame as a PNG and returns its chunks. All frames share one header apart from the size,
+ * so either all have alpha or none has.
+ */
 async function encodePart(frame: Uint8Array, part: Part, { width, height }: Strip, opaque: boolean) {
   const raw = { width, height, channels: 4 } as const
   const pipeline = sharp(frame, { ...UNLIMITED_PIXELS, raw })
@@ -95,11 +98,12 @@ const DISPOSE_NONE = 0
 const BLEND_SOURCE = 0
 const MAX_UINT16 = 0xffff
 
-/** What follows the sequence number in an `fcTL`. */
+/** Returns the bytes that follow the sequence number in an `fcTL` chunk. */
 function control({ left, top, width, height }: Part, delayMs: number): Uint8Array {
   const bytes = Buffer.alloc(22)
   for (const [index, value] of [width, height, left, top].entries()) bytes.writeUInt32BE(value, index * 4)
-  // Thousandths as long as they fit into 16 bits, which is a minute; then seconds.
+  // The delay is in thousandths of a second while it fits into 16 bits, which is about a minute, and in
+  // seconds above that.
   const fine = delayMs <= MAX_UINT16
   bytes.writeUInt16BE(fine ? delayMs : Math.min(MAX_UINT16, Math.round(delayMs / 1000)), 16)
   bytes.writeUInt16BE(fine ? 1000 : 1, 18)

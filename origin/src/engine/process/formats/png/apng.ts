@@ -1,4 +1,7 @@
-/** The structure of an animated PNG (PNG specification, third edition, section 4.9 and chunks acTL, fcTL, fdAT). */
+/**
+ * The structure of an animated PNG (PNG specification, third edition, section 4.9 and chunks acTL, fcTL,
+ * fdAT).
+ */
 
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import { encodePngChunk, PNG_SIGNATURE, type PngChunk, pngChunks, unpackProfile } from './png-chunks.ts'
@@ -6,28 +9,28 @@ import { encodePngChunk, PNG_SIGNATURE, type PngChunk, pngChunks, unpackProfile 
 export interface Apng {
   readonly width: number
   readonly height: number
-  /** How often it plays; 0 is for ever. */
+  /** How often it plays; 0 means forever. */
   readonly loop: number
   readonly frames: readonly ApngFrame[]
 }
 
 export interface ApngFrame {
-  /** A part of the canvas. */
+  /** The rectangle of the canvas that the frame covers, in pixels. */
   readonly left: number
   readonly top: number
   readonly width: number
   readonly height: number
   readonly delayMs: number
-  /** What becomes of the part before the next frame is drawn. */
+  /** What happens to this area before the next frame is drawn. */
   readonly dispose: 'none' | 'background' | 'previous'
   readonly blend: 'source' | 'over'
-  /** 16 bits a sample. */
+  /** Whether samples have 16 bits. */
   readonly isDeep: boolean
-  /** The part as a PNG of its own; made when it is asked for. */
+  /** Encodes the frame as a separate PNG. Runs on each call. */
   readonly png: () => Uint8Array
 }
 
-/** Frames that the header announces, as far as they are there; 1 for a plain PNG. */
+/** Returns the number of frames that the header declares and that are present, or 1 for a plain PNG. */
 export function countApngFrames(bytes: Uint8Array): number {
   let announced = 1
   let controls = 0
@@ -41,8 +44,8 @@ export function countApngFrames(bytes: Uint8Array): number {
 }
 
 /**
- * Tells whether the picture that viewers without animation show is no frame: then what Sharp decodes is not what
- * a browser shows.
+ * Returns whether the default image, which viewers without animation show, is not a frame. Sharp then decodes
+ * something else than browsers show.
  */
 export function hidesDefaultImage(bytes: Uint8Array): boolean {
   let [animated, hidden, controlled] = [false, false, false]
@@ -54,16 +57,16 @@ export function hidesDefaultImage(bytes: Uint8Array): boolean {
     }
     if (id === 'fcTL' && !hidden) return false
     if (id === 'fcTL') controlled = true
-    // Where nothing takes its place, it is what there is.
+    // When no frame replaces it, browsers show the default image.
     if (id === 'fdAT' && controlled && data.length > SEQUENCE_BYTES) return true
   }
   return false
 }
 
 /**
- * Splits an animation into its frames, as many as there are where the file is cut off; a control without data is none.
- * Fails with `undecodable` where there is none or one lies outside of the canvas; more than announced are not looked at,
- * as nobody checked what they cost.
+ * Splits an animation into its frames. A truncated file has as many frames as are present; a control chunk
+ * without data is no frame. Fails with `undecodable` when there is no frame, or when one lies outside the
+ * canvas. Frames beyond the declared number are not read, because their cost was not checked.
  */
 export function readApng(bytes: Uint8Array): Apng | Failure {
   let header: Uint8Array | undefined
@@ -74,7 +77,7 @@ export function readApng(bytes: Uint8Array): Apng | Failure {
   let control: Uint8Array | undefined
   let data: Uint8Array[] = []
 
-  /** Ends the frame under way; undefined where it is as it should be. */
+  /** Finishes the current frame. Returns a failure when the frame is invalid. */
   const endFrame = (): Failure | undefined => {
     if (control === undefined || header === undefined || data.length === 0) return undefined
     const frame = frameOf(control, header, [...colours.values()], data)
@@ -91,7 +94,7 @@ export function readApng(bytes: Uint8Array): Apng | Failure {
         if (chunk.data.length === IHDR_BYTES) header ??= chunk.data
         break
       case 'acTL': {
-        // The first counts: it is the one that was checked.
+        // The first one counts, because that is the one that was checked.
         if (chunk.data.length < ACTL_BYTES || announced > 0) break
         announced = Math.max(1, viewOf(chunk.data).getUint32(0))
         loop = viewOf(chunk.data).getUint32(4)
@@ -105,7 +108,7 @@ export function readApng(bytes: Uint8Array): Apng | Failure {
         break
       }
       case 'IDAT':
-        // Without a control before it this is the picture for viewers without animation.
+        // Without a control chunk before it, this is the default image for viewers without animation.
         if (control !== undefined) data.push(chunk.data)
         break
       case 'fdAT':
@@ -118,7 +121,7 @@ export function readApng(bytes: Uint8Array): Apng | Failure {
     }
     if (frames.length > 0 && frames.length === announced) break
   }
-  // Of a file that is cut off the last control may stand without its data.
+  // In a truncated file the last control chunk may have no data.
   const failure = frames.length < announced && data.length > 0 ? endFrame() : undefined
   if (failure !== undefined) return failure
   if (header === undefined || frames.length === 0) return fail('undecodable', `none of ${announced} frames`)
@@ -132,13 +135,16 @@ const ACTL_BYTES = 8
 const FCTL_BYTES = 26
 const SEQUENCE_BYTES = 4
 
-/** What says how the numbers of every frame become colours. */
+/** The chunks that define the colours of all frames. */
 const COLOUR_CHUNKS: ReadonlySet<string> = new Set(['PLTE', 'tRNS', 'iCCP', 'sRGB', 'gAMA', 'cHRM', 'sBIT'])
 
 const MAX_COLOUR_CHUNK_BYTES = 256 * 1024
 const MAX_PROFILE_BYTES = 1024 * 1024
 
-/** Tells whether a chunk is too much to be repeated, and a profile too much to be unpacked, for every frame. */
+/**
+ * Returns whether a chunk is too large to be repeated for every frame, or its profile too large to be
+ * decompressed for every frame.
+ */
 function isDear({ id, data }: PngChunk): boolean {
   if (data.length > MAX_COLOUR_CHUNK_BYTES) return true
   return id === 'iCCP' && unpackProfile(data, MAX_PROFILE_BYTES) === undefined
@@ -147,7 +153,7 @@ function isDear({ id, data }: PngChunk): boolean {
 const DISPOSALS = ['none', 'background', 'previous'] as const
 const BLENDS = ['source', 'over'] as const
 
-/** The frame, or what is wrong with it. */
+/** Returns the frame, or a description of what is wrong with it. */
 function frameOf(
   control: Uint8Array,
   header: Uint8Array,

@@ -1,21 +1,21 @@
 /**
- * What a file carries beside the picture that is shown, and what decoders open all the same: the texts of a PNG, which
- * may be compressed a thousandfold, and the further pages of a TIFF, of which there may be as many as there are bytes.
- * Both are hidden from the decoder, in the bytes themselves: whoever gives them has no other use for them.
+ * Hides the parts of a file that are not shown but that decoders open all the same: the texts of a PNG, which
+ * may be compressed a thousandfold, and the further pages of a TIFF, of which there may be as many as there
+ * are bytes. The bytes are modified in place, because callers have no other use for them.
  */
 
 import { crc32 } from 'node:zlib'
 import type { ImageFormat as SourceFormat } from '../../../../media/kinds.ts'
 import { pngChunks } from './png-chunks.ts'
 
-/** Leaves the picture alone in a file that is about to be decoded. Changes `bytes`. */
+/** Leaves only the image in a file that is about to be decoded. Modifies `bytes`. */
 export function hideTheRest(bytes: Uint8Array, format: SourceFormat): void {
   if (format === 'png') hideTexts(bytes)
   if (format === 'tiff') hidePages(bytes)
 }
 
 const TEXTS: ReadonlySet<string> = new Set(['tEXt', 'zTXt', 'iTXt'])
-/** Ancillary and private: every decoder passes it over. */
+/** An ancillary, private chunk type, which every decoder ignores. */
 const IGNORED = Buffer.from('teXt', 'latin1')
 
 function hideTexts(bytes: Uint8Array): void {
@@ -32,7 +32,7 @@ function hideTexts(bytes: Uint8Array): void {
 const ENTRY_BYTES = 12
 const LARGE_ENTRY_BYTES = 20
 
-/** Ends the chain of directories behind the first one (TIFF 6.0, section 2; BigTIFF has 64 bits for its offsets). */
+/** Ends the chain of directories after the first one (TIFF 6.0, section 2; BigTIFF has 64-bit offsets). */
 function hidePages(bytes: Uint8Array): void {
   if (bytes.length < 16) return
   const file = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)

@@ -4,7 +4,7 @@ import { isWholePng, mendPng } from './mend-png.ts'
 import { encodePngChunk, PNG_SIGNATURE, pngChunks } from './png-chunks.ts'
 import { isHdrPng, withToldProfile } from './png-colours.ts'
 
-/** A PNG of red with so many chunks before its picture that tell nothing. */
+/** Encodes a red PNG with `count` meaningless chunks before its image data. */
 async function withChunks(count: number): Promise<Buffer> {
   const png = await sharp({ create: { width: 4, height: 4, channels: 3, background: '#ff0000' } })
     .png()

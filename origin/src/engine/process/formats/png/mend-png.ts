@@ -1,6 +1,7 @@
 /**
- * A damaged PNG, made whole as far as its data goes: browsers show its first rows, decoders refuse it, or paint black
- * what is missing. Checksums are set right, what is packed wrongly is packed anew, and missing rows are transparent.
+ * Repairs a damaged PNG as far as its data goes. Browsers show its first rows, while decoders reject it or
+ * paint the missing rows black. Here checksums are corrected, corrupt compression is redone, and missing rows
+ * become transparent.
  */
 
 import { constants, crc32, createInflate, deflateSync } from 'node:zlib'
@@ -11,8 +12,9 @@ import { adam7Passes, fillMissingPasses } from './adam7.ts'
 import { encodePngChunk, PNG_SIGNATURE, type PngChunk, pngChunks } from './png-chunks.ts'
 
 /**
- * Gives a whole PNG for one that is cut off or has wrong checksums; undefined for one that has neither. Fails with
- * `undecodable` where not even a first row is there. Its header has to be validated.
+ * Returns a complete PNG for one that is truncated or has wrong checksums. Undefined when the PNG has neither
+ * fault. Fails with `undecodable` when not even the first row is present. The header must have been
+ * validated.
  */
 export async function mendPng(bytes: Uint8Array): Promise<Uint8Array | Failure | undefined> {
   if (!startsWithZlib(bytes)) return fail('undecodable', 'no picture data')
@@ -28,7 +30,10 @@ export async function mendPng(bytes: Uint8Array): Promise<Uint8Array | Failure |
   return inflated.isSound ? rewrite(chunks) : repack(chunks, pixels)
 }
 
-/** Tells whether a PNG is all there, as it was written; what is not may have to be painted anew. */
+/**
+ * Returns whether a PNG is complete and has correct checksums. One that does not may have to be painted
+ * again.
+ */
 export function isWholePng(bytes: Uint8Array): boolean {
   let last = ''
   for (const chunk of pngChunks(bytes)) {
@@ -38,10 +43,10 @@ export function isWholePng(bytes: Uint8Array): boolean {
   return last === 'IEND'
 }
 
-/** What is larger is left to the decoder, which paints the missing rows black. */
+/** Larger image data is left to the decoder, which paints the missing rows black. */
 const MAX_DATA_BYTES = 128 * 1024 * 1024
 
-/** The two bytes that begin every compressed stream (RFC 1950, section 2.2). */
+/** Returns whether the image data starts with the two bytes of every zlib stream (RFC 1950, section 2.2). */
 function startsWithZlib(bytes: Uint8Array): boolean {
   const start: number[] = []
   for (const { id, data } of pngChunks(bytes)) {
@@ -52,7 +57,7 @@ function startsWithZlib(bytes: Uint8Array): boolean {
   return flags !== undefined && (method & 0xf) === 8 && (method * 256 + flags) % 31 === 0
 }
 
-/** Tells whether a chunk is all there, as it was written. */
+/** Returns whether a chunk is complete and its checksum correct. */
 function hasRightChecksum({ data, end }: PngChunk, bytes: Uint8Array): boolean {
   if (end > bytes.length) return false
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -64,7 +69,7 @@ interface Header {
   readonly height: number
   readonly bitsPerPixel: number
   readonly interlaced: boolean
-  /** Of the picture as it is compressed: rows of all passes, each behind the byte of its filter. */
+  /** The bytes of the decompressed image data: the rows of all passes, each preceded by its filter byte. */
   readonly dataBytes: number
 }
 
@@ -90,7 +95,7 @@ function headerOf(chunks: readonly PngChunk[]): Header | undefined {
 
 interface Rows {
   readonly rows: number
-  /** With the byte of the filter. */
+  /** Includes the filter byte. */
   readonly rowBytes: number
 }
 
@@ -103,18 +108,21 @@ function passesOf(header: Omit<Header, 'dataBytes'>): readonly Rows[] {
   }))
 }
 
-/** What is lost before an error in the stream: less than a row of most pictures, and next to nothing of small ones. */
+/**
+ * The sizes of the inflated pieces. One piece is lost before an error in the stream: less than a row of most
+ * images, and next to nothing of small ones.
+ */
 const INFLATED_CHUNK_BYTES = 1024
 const SMALL_CHUNK_BYTES = 64
 const SMALL_PICTURE_BYTES = 64 * 1024
 
 interface Inflated {
   readonly pixels: Buffer
-  /** The stream has no fault up to its end. */
+  /** Whether the stream is free of errors up to its end. */
   readonly isSound: boolean
 }
 
-/** As much as a broken stream gives, up to a limit. */
+/** Inflates as much as a corrupt stream yields, up to a limit. */
 async function inflateStart(data: readonly Uint8Array[], maxBytes: number): Promise<Inflated> {
   const chunkSize = maxBytes < SMALL_PICTURE_BYTES ? SMALL_CHUNK_BYTES : INFLATED_CHUNK_BYTES
   const inflate = createInflate({ chunkSize, finishFlush: constants.Z_SYNC_FLUSH })
@@ -129,16 +137,16 @@ async function inflateStart(data: readonly Uint8Array[], maxBytes: number): Prom
       if (bytes > maxBytes) break
     }
   } catch {
-    // Broken here: what came before is the picture.
+    // The stream is corrupt here; the image consists of what came before.
     isSound = false
   }
   return { pixels: Buffer.concat(parts).subarray(0, maxBytes), isSound }
 }
 
-/** Filters of a row are numbered from 0 (PNG specification, section 9.2). */
+/** The highest filter number of a row; they start at 0 (PNG specification, section 9.2). */
 const MAX_FILTER = 4
 
-/** The rows before the first that no filter made: behind it, everything is noise. */
+/** Returns the rows before the first one with an invalid filter. Everything from there on is noise. */
 function withoutBadRows(header: Header, pixels: Buffer): Buffer {
   let at = 0
   for (const { rows, rowBytes } of passesOf(header)) {
@@ -148,7 +156,7 @@ function withoutBadRows(header: Header, pixels: Buffer): Buffer {
   return pixels
 }
 
-/** The same chunks around data that can be read. */
+/** Returns the file with its image data compressed again. */
 function repack(chunks: readonly PngChunk[], pixels: Uint8Array): Uint8Array {
   const first = chunks.findIndex(({ id }) => id === 'IDAT')
   const data = { id: 'IDAT', data: deflateSync(pixels, { level: 0 }), end: 0 }
@@ -157,17 +165,20 @@ function repack(chunks: readonly PngChunk[], pixels: Uint8Array): Uint8Array {
   )
 }
 
-/** The chunks that a decoder has to know (PNG specification, section 5.4). */
+/** The critical chunks, which a decoder has to understand (PNG specification, section 5.4). */
 const CRITICAL: ReadonlySet<string> = new Set(['IHDR', 'PLTE', 'IDAT'])
-/** Writers put 8 KiB of data into each; a file may have as many as a twelfth of its bytes. */
+/**
+ * The largest number of chunks that are kept. Writers put 8 KiB of data into each, but a file may have as
+ * many as a twelfth of its bytes.
+ */
 const MAX_CHUNKS = 64 * 1024
 
-/** Without these there is no animation, nor a part of one. */
+/** The chunks without which an animation, or a frame of one, is lost. */
 const OF_ANIMATIONS: ReadonlySet<string> = new Set(['acTL', 'fcTL', 'fdAT'])
 
 /**
- * What is kept of a damaged file: of the chunks that have to be known, unknown ones are broken names; of the others
- * browsers pass over what is not as it was written.
+ * Yields the chunks of a damaged file that are kept. An unknown critical chunk is a corrupt type name.
+ * Ancillary chunks with a wrong checksum are dropped, as browsers ignore them.
  */
 function* neededChunks(bytes: Uint8Array): Generator<PngChunk, void, void> {
   let left = MAX_CHUNKS
@@ -180,7 +191,7 @@ function* neededChunks(bytes: Uint8Array): Generator<PngChunk, void, void> {
   }
 }
 
-/** The same chunks with right checksums, and an end. */
+/** Writes the chunks with correct checksums and an end chunk. */
 function rewrite(chunks: readonly PngChunk[]): Uint8Array {
   return Buffer.concat([
     PNG_SIGNATURE,
@@ -203,7 +214,7 @@ async function repaint(
     0,
     chunks.findIndex(({ id }) => id === 'IDAT'),
   )
-  // Without its control an animation is a still.
+  // Without its control chunks, an animation is a still image.
   const colours = before.filter(({ id }) => id !== 'acTL' && id !== 'fcTL')
   const whole = [...colours, { id: 'IDAT', data: deflateSync(padded, { level: 0 }), end: 0 }]
   try {
@@ -225,7 +236,7 @@ async function repaint(
   }
 }
 
-/** How many rows of each pass are there. */
+/** Returns how many rows of each pass are present. */
 function rowsIn(header: Header, bytes: number): readonly number[] {
   let left = bytes
   return passesOf(header).map(({ rows, rowBytes }) => {

@@ -3,15 +3,18 @@ import { crc32, inflateSync } from 'node:zlib'
 export interface PngChunk {
   readonly id: string
   readonly data: Uint8Array
-  /** Where the next chunk starts. */
+  /** The offset of the next chunk. */
   readonly end: number
 }
 
 const SIGNATURE_BYTES = 8
-/** Length, type and checksum around the data. */
+/** The bytes of length, type and checksum around the data. */
 const FRAMING_BYTES = 12
 
-/** Walks the chunks of a PNG (PNG specification, section 5.3); stops at the first that does not fit. */
+/**
+ * Iterates over the chunks of a PNG (PNG specification, section 5.3). The last one may extend past the end of
+ * a truncated file.
+ */
 export function* pngChunks(bytes: Uint8Array): Generator<PngChunk> {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   let at = SIGNATURE_BYTES
@@ -25,7 +28,7 @@ export function* pngChunks(bytes: Uint8Array): Generator<PngChunk> {
 /** The eight bytes at the start of every PNG. */
 export const PNG_SIGNATURE: Uint8Array = Buffer.from('\x89PNG\r\n\x1a\n', 'latin1')
 
-/** A chunk as it stands in a file: length, type, data, checksum over type and data. */
+/** Encodes a chunk: length, type, data, and a checksum over type and data. */
 export function encodePngChunk(id: string, ...data: readonly Uint8Array[]): Uint8Array {
   const body = Buffer.concat([Buffer.from(id, 'latin1'), ...data])
   const framed = Buffer.allocUnsafe(body.length + 8)
@@ -36,8 +39,8 @@ export function encodePngChunk(id: string, ...data: readonly Uint8Array[]): Uint
 }
 
 /**
- * The profile in an `iCCP`, where it stands behind its name and the number of its compression; undefined where it does not
- * unpack, or to more than that.
+ * Decompresses the profile of an `iCCP` chunk, which follows its name and compression method. Undefined when
+ * it cannot be decompressed, or not to at most `maxBytes`.
  */
 export function unpackProfile(data: Uint8Array, maxBytes: number): Buffer | undefined {
   const nameEnd = data.indexOf(0)

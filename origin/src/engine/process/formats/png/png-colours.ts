@@ -1,7 +1,7 @@
 /**
- * What a PNG says of its colours beside a profile: code points (`cICP`), or an exponent and primaries (`gAMA`, `cHRM`). The
- * first of `cICP`, `iCCP`, `sRGB` and `gAMA` counts (PNG specification, third edition, section 4.3). libvips knows profiles
- * alone, so it gets one.
+ * The colours that a PNG declares in other ways than a profile: code points (`cICP`), or an exponent and
+ * primaries (`gAMA`, `cHRM`). The first present of `cICP`, `iCCP`, `sRGB` and `gAMA` applies (PNG
+ * specification, third edition, section 4.3). libvips supports only profiles, so it is given one.
  */
 
 import { deflateSync } from 'node:zlib'
@@ -14,9 +14,9 @@ import { sharp, UNLIMITED_PIXELS } from '../../pixels/sharp.ts'
 import { encodePngChunk, PNG_SIGNATURE, pngChunks, unpackProfile } from './png-chunks.ts'
 
 /**
- * The same picture with a profile instead of what told its colours, or without one that means nothing; undefined where it
- * needs neither. Grey with a profile that Sharp does not convert it by becomes what it does: 8 bits, and colours where the
- * profile is of colours. Throws what Sharp throws.
+ * Returns the image with a profile in place of its colour chunks, or without a profile that has no effect.
+ * Undefined when neither is needed. A grey image with a profile that Sharp would not convert is changed to a
+ * form that Sharp does convert: 8 bits, and RGB when the profile is an RGB profile. Throws what Sharp throws.
  */
 export async function withToldProfile(bytes: Uint8Array): Promise<Uint8Array | undefined> {
   const told = withProfile(bytes)
@@ -44,14 +44,17 @@ function withProfile(bytes: Uint8Array): Uint8Array | undefined {
   const told = toldBy(chunks)
   if (told === 'hdr' || told === 'profile') return undefined
   const icc = told === 'srgb' ? undefined : told.icc
-  // What does not count would count for Sharp.
+  // Sharp would apply a profile that browsers ignore.
   if (icc === undefined && !chunks.has('iCCP')) return undefined
   const profile = icc === undefined ? [] : [encodePngChunk('iCCP', PROFILE_HEAD, deflateSync(icc))]
   const [head = bytes, ...rest] = withoutColours(bytes)
   return Buffer.concat([head, ...profile, ...rest])
 }
 
-/** A file in pieces, without the chunks that tell its colours: its header, then what lies between those chunks. */
+/**
+ * Yields the parts of a file without its colour chunks: first its header, then the parts between these
+ * chunks.
+ */
 function* withoutColours(bytes: Uint8Array): Generator<Uint8Array, void, void> {
   let [at, start] = [0, PNG_SIGNATURE.length]
   for (const { id, end } of pngChunks(bytes)) {
@@ -66,23 +69,23 @@ function* withoutColours(bytes: Uint8Array): Generator<Uint8Array, void, void> {
   yield bytes.subarray(at)
 }
 
-/** Tells whether a picture is brighter than a screen, which no profile converts. */
+/** Returns whether an image is HDR, which no profile converts. */
 export function isHdrPng(bytes: Uint8Array): boolean {
   const chunks = chunksBeforeData(bytes)
   const points = codePoints(chunks)
   return points !== undefined && toldByPoints(points, isGrey(chunks)) === 'hdr'
 }
 
-/** The code points that tell its colours; undefined where there are none. */
+/** Returns the code points that declare the image's colours. Undefined when there are none. */
 export function codePointsOfPng(bytes: Uint8Array): Colours | undefined {
   return codePoints(chunksBeforeData(bytes))
 }
 
-/** A name, and the only way of compression. */
+/** A profile name, and the only compression method. */
 const PROFILE_HEAD = Buffer.from('told\0\0', 'latin1')
 const COLOUR_CHUNKS: ReadonlySet<string> = new Set(['cICP', 'iCCP', 'sRGB', 'gAMA', 'cHRM'])
 
-/** Bytes of the chunks that have always the same number of them; with another one they do not count. */
+/** The lengths of the chunks of fixed length, in bytes. With another length they are ignored. */
 const CHUNK_BYTES: ReadonlyMap<string, number> = new Map([
   ['IHDR', 13],
   ['cICP', 4],
@@ -91,7 +94,7 @@ const CHUNK_BYTES: ReadonlyMap<string, number> = new Map([
   ['cHRM', 32],
 ])
 
-/** The data of the first chunk of each kind that counts. */
+/** The data of the first valid chunk of each type. */
 type Chunks = ReadonlyMap<string, Uint8Array>
 
 const START_OF_DATA: ReadonlySet<string> = new Set(['IDAT', 'fcTL'])
@@ -108,7 +111,7 @@ function chunksBeforeData(bytes: Uint8Array): Chunks {
   return chunks
 }
 
-/** What tells the colours: code points, a profile that is there, or what becomes one. */
+/** Returns what declares the colours: code points, an existing profile, or values that become a profile. */
 function toldBy(chunks: Chunks): ToldColours | 'profile' {
   const points = codePoints(chunks)
   if (points !== undefined) return toldByPoints(points, isGrey(chunks))
@@ -116,16 +119,16 @@ function toldBy(chunks: Chunks): ToldColours | 'profile' {
   if (chunks.has('sRGB') || !chunks.has('gAMA')) return 'srgb'
   const exponent = viewOf(chunks, 'gAMA')?.getUint32(0) ?? 0
   const primaries = primariesOf(chunks)
-  // Neither counts with the other wrong.
+  // Each of the two is ignored when the other is invalid.
   if (exponent === 0 || primaries === 'none') return 'srgb'
   const curve: Curve = GAMMA_UNIT / exponent
-  // What writers put that mean sRGB: browsers take it for that.
+  // Writers that mean sRGB store this value, and browsers treat it as sRGB.
   if (exponent === USUAL_GAMMA && primaries === undefined) return 'srgb'
   if (isGrey(chunks)) return { icc: greyProfile(curve) }
   return { icc: rgbProfile(primaries ?? BT709, curve) }
 }
 
-/** Profiles of presses have some megabytes. */
+/** The largest profile that is decompressed, in bytes. Profiles for printing presses have some megabytes. */
 const MAX_PROFILE_BYTES = 16 * 1024 * 1024
 
 function profileIn(chunks: Chunks): Buffer | undefined {
@@ -144,7 +147,10 @@ const USUAL_GAMMA = 45_455
 
 const GAMMA_UNIT = 100_000
 
-/** Undefined, too, where they leave anything open, or are of what is no whole RGB: then they do not count. */
+/**
+ * Also undefined when the code points leave something unspecified, or when they are not for full-range RGB:
+ * they are ignored then.
+ */
 function codePoints(chunks: Chunks): Colours | undefined {
   const view = viewOf(chunks, 'cICP')
   if (view === undefined || view.getUint8(2) !== 0 || view.getUint8(3) !== 1) return undefined
@@ -157,7 +163,9 @@ function codePoints(chunks: Chunks): Colours | undefined {
   return colours.primaries === undefined || colours.transfer === undefined ? undefined : colours
 }
 
-/** Undefined where they are not told; none where they are no colours. */
+/**
+ * Returns the primaries. Undefined when they are not declared, and 'none' when they are not valid colours.
+ */
 function primariesOf(chunks: Chunks): Primaries | 'none' | undefined {
   const view = viewOf(chunks, 'cHRM')
   if (view === undefined) return undefined
@@ -170,7 +178,7 @@ function primariesOf(chunks: Chunks): Primaries | 'none' | undefined {
 }
 
 const COLOUR_TYPE_AT = 9
-/** Bits of the colour type: 2 for colours, 1 for a palette of them. */
+/** A bit of the colour type. Bit 2 is set for colour images; bit 1 is set for palettes. */
 const COLOURED = 2
 
 function isGrey(chunks: Chunks): boolean {

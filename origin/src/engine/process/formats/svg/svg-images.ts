@@ -1,6 +1,6 @@
 /**
- * Pictures inside a drawing. librsvg knows PNG and JPEG, by the type that a data URL tells, in base64; browsers look at the
- * bytes. What it would not draw becomes PNG.
+ * Converts images embedded in an SVG. librsvg draws only PNG and JPEG in base64, and goes by the type that a
+ * data URL declares; browsers look at the bytes. Images that librsvg would not draw are converted to PNG.
  */
 
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -10,15 +10,18 @@ import { sharp, UNLIMITED_PIXELS } from '../../pixels/sharp.ts'
 import { bmpSize, decodeBmp } from '../bmp/bmp.ts'
 import { svgAsUtf8 } from './svg-text.ts'
 
-/** What opens it, the type, and what else is said of it. */
+/** Matches the opening delimiter, the data URL up to its data, its type and its parameters. */
 const DATA_URL = /(["'(]\s{0,100})(data:([\w.+/-]{0,100})((?:;[\w=.+-]{1,100}){0,8}),)/g
-/** What all of them may have together: a photograph of a phone. */
+/** The largest number of pixels of all converted images together: a phone's photograph. */
 export const MAX_PIXELS = 16_000_000
 const MAX_PICTURES = 64
-/** A drawing in a drawing may have pictures, too. */
+/** The nesting depth: an SVG inside an SVG may have images, too. */
 const MAX_DEPTH = 2
 
-/** The document with such pictures replaced; itself where it has none. What does not decode is left as it is. */
+/**
+ * Returns the document with such images replaced, or the same bytes when it has none. Images that cannot be
+ * decoded are left unchanged.
+ */
 export function withKnownImages(svg: Uint8Array): Promise<Uint8Array> {
   return replaceIn(svg, { pixels: MAX_PIXELS, pictures: MAX_PICTURES }, MAX_DEPTH)
 }
@@ -53,7 +56,10 @@ interface DataUrl {
   readonly data: string
 }
 
-/** Each from what opens an attribute or a `url()` to what closes it: what lies between may have quotes of the other kind. */
+/**
+ * Yields each data URL, from the delimiter that opens an attribute or a `url()` to the one that closes it.
+ * Quotes of the other kind may occur in between.
+ */
 function* dataUrls(text: string): Generator<DataUrl> {
   const ends = new Map<string, number>()
   let behind = 0
@@ -73,14 +79,14 @@ function* dataUrls(text: string): Generator<DataUrl> {
   }
 }
 
-/** The first bytes of PNG and JPEG in base64, by the types for which librsvg looks at them. */
+/** The first bytes of PNG and JPEG in base64, by the declared types for which librsvg accepts them. */
 const STARTS: ReadonlyMap<string, string> = new Map([
   ['image/png', 'iVBORw0KGgo'],
   ['image/jpeg', '/9j/'],
   ['image/jpg', '/9j/'],
 ])
 
-/** Tells whether librsvg draws a picture, by its first bytes alone: most are large. */
+/** Returns whether librsvg draws an image. Checks only its first bytes, because most images are large. */
 function isDrawn(type: string, parameters: string, data: string): boolean {
   const start = STARTS.get(type)
   return start !== undefined && parameters === ';base64' && data.trimStart().startsWith(start)
@@ -89,18 +95,18 @@ function isDrawn(type: string, parameters: string, data: string): boolean {
 function bytesOf(parameters: string, data: string): Buffer {
   const plain = data.includes('%') ? unescapeBytes(data) : data
   if (!parameters.endsWith(';base64')) return Buffer.from(plain, 'latin1')
-  // Lines end by references of XML, whose digits are none of the data.
+  // Lines may end in XML character references, whose digits are not part of the data.
   return Buffer.from(plain.replace(/&#(?:\d{1,7}|x[\da-f]{1,6});/gi, ''), 'base64')
 }
 
-/** Each escape is a byte, and each byte a character of Latin-1. */
+/** Decodes percent escapes. Each escape is one byte, and each byte one Latin-1 character. */
 function unescapeBytes(text: string): string {
   return text.replace(/%([\da-f]{2})/gi, (_, digits: string) =>
     String.fromCharCode(Number.parseInt(digits, 16)),
   )
 }
 
-/** A data URL that librsvg draws; undefined where it would not help. */
+/** Returns a data URL that librsvg draws. Undefined when a conversion would not help. */
 async function asKnown(
   picture: Buffer,
   type: string,
@@ -110,7 +116,7 @@ async function asKnown(
   const kind = await sniff(picture)
   const format = kind?.kind === 'image' ? kind.format : undefined
   if (format === 'svg') {
-    // Browsers show none that is compressed.
+    // Browsers do not show compressed SVG here.
     if (isGzip(picture)) return undefined
     const plain = svgAsUtf8(picture)
     const drawing = plain instanceof Uint8Array ? await replaceIn(plain, left, depth - 1) : undefined
@@ -146,7 +152,7 @@ async function asPng(picture: Buffer, left: Left): Promise<Buffer | undefined> {
     left.pixels -= width * height
     return await sharp(picture, UNLIMITED_PIXELS).png({ compressionLevel: 1 }).toBuffer()
   } catch {
-    // Browsers show nothing of it either.
+    // Browsers do not show such an image either.
     return undefined
   }
 }

@@ -1,11 +1,17 @@
-/** Rules of style sheets for some media (CSS Media Queries 4), of which librsvg knows none: those for a bright screen count. */
+/**
+ * Evaluates media rules of style sheets (CSS Media Queries 4), which librsvg does not support. Rules for a
+ * light screen apply.
+ */
 
 import type { Size } from '../../../../media/size.ts'
 
-/** Longer documents are drawings that a program wrote, with their colours in place. */
+/**
+ * The largest document that is processed, in bytes. Longer ones are drawings that a program wrote, with their
+ * colours in place.
+ */
 const MAX_BYTES = 1024 * 1024
 
-/** The document with the rules that count outside of their blocks, and without the others. */
+/** Returns the document with the rules that apply moved out of their blocks, and without the other rules. */
 export function withScreenRules(svg: Uint8Array, size: Size | undefined): Uint8Array {
   const file = Buffer.from(svg.buffer, svg.byteOffset, svg.byteLength)
   if (file.length > MAX_BYTES || size === undefined || !file.includes('@media')) return svg
@@ -23,10 +29,10 @@ export function withScreenRules(svg: Uint8Array, size: Size | undefined): Uint8A
   return parts.length === 0 ? svg : Buffer.from(parts.join('') + text.slice(at), 'latin1')
 }
 
-/** Bounded: what has no brace is looked at once. */
+/** The length is bounded, so that text without a brace is scanned only once. */
 const MEDIA = /@media\b([^@{};<]{0,1000})\{/g
 
-/** Where the brace stands that ends a block. */
+/** Returns the offset of the brace that ends a block. Undefined when the style sheet ends before it. */
 function endOfBlock(text: string, start: number): number | undefined {
   let depth = 1
   for (let at = start; at < text.length; at += 1) {

@@ -1,4 +1,7 @@
-/** How large the pictures inside a drawing are, by their first bytes: no element tells what they cost. */
+/**
+ * The sizes of the images embedded in an SVG, read from their first bytes. The SVG's elements do not show how
+ * much these images cost.
+ */
 
 import type { Size } from '../../../../media/size.ts'
 import { bmpSize } from '../bmp/bmp.ts'
@@ -6,14 +9,14 @@ import { WEBP_HEADER_BYTES } from '../webp/riff.ts'
 import { MAX_PIXELS } from './svg-images.ts'
 
 export interface SvgPictures {
-  /** Of the document, of which they are a part: in base64. */
+  /** The length of the base64 data within the document, in bytes. */
   readonly bytes: number
   readonly pixels: number
-  /** The last of them goes on behind the end of what was looked at. */
+  /** Whether the last image extends past the end of the bytes that were searched. */
   readonly isUnfinished: boolean
 }
 
-/** Looks for data in base64; what is no picture by its first bytes has no pixels. */
+/** Finds base64 data in the document. Data that does not start like an image counts no pixels. */
 export function picturesInSvg(svg: Uint8Array): SvgPictures {
   const file = Buffer.from(svg.buffer, svg.byteOffset, svg.byteLength)
   let [bytes, pixels, end] = [0, 0, 0]
@@ -30,10 +33,13 @@ export function picturesInSvg(svg: Uint8Array): SvgPictures {
 }
 
 const MARK = ';base64,'
-/** Quotes, a parenthesis, and the start of an element. */
+/** The characters that end the data: quotes, a parenthesis, and the start of an element. */
 const isClosing = new Uint8Array(256)
 for (const character of Buffer.from('"\')<', 'latin1')) isClosing[character] = 1
-/** Room for what cameras and editors put before the measures of a JPEG. */
+/**
+ * The number of base64 characters that are decoded. Leaves room for what cameras and editors put before the
+ * dimensions of a JPEG.
+ */
 const HEAD_CHARACTERS = 256 * 1024
 
 function pixelsOf(picture: Buffer): number {
@@ -46,7 +52,7 @@ function pixelsOf(picture: Buffer): number {
 interface Kind {
   readonly mark: string
   readonly at: number
-  /** Undefined where it tells none, or too late. */
+  /** Undefined when the dimensions are missing, or come too late in the file. */
   readonly sizeOf: (picture: Buffer) => Size | undefined
 }
 
@@ -67,7 +73,7 @@ function gifSize(gif: Buffer): Size | undefined {
   return gif.length < 10 ? undefined : { width: gif.readUInt16LE(6), height: gif.readUInt16LE(8) }
 }
 
-/** Tables and conditions of the same range of markers as frames (ITU-T T.81, table B.1). */
+/** Markers for tables and conditioning within the range of the frame markers (ITU-T T.81, table B.1). */
 const NO_FRAMES: ReadonlySet<number> = new Set([0xc4, 0xc8, 0xcc])
 
 function jpegSize(jpeg: Buffer): Size | undefined {
@@ -79,7 +85,7 @@ function jpegSize(jpeg: Buffer): Size | undefined {
   return undefined
 }
 
-/** Of each of the three kinds of first chunks (RFC 9649, sections 2.5 to 2.7). */
+/** Reads the size from each of the three kinds of first chunk (RFC 9649, sections 2.5 to 2.7). */
 function webpSize(webp: Buffer): Size | undefined {
   if (webp.length < 30) return undefined
   switch (webp.toString('latin1', WEBP_HEADER_BYTES, WEBP_HEADER_BYTES + 4)) {

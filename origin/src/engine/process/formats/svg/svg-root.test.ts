@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { svgSize, withPixelSize } from './svg-root.ts'
 
-/** By the square of the one, so often, this would take minutes. */
+/** In time quadratic in this length, repeated `TIMES` times, the test would take minutes. */
 const LONG = 60_000
 const TIMES = 30
 

@@ -1,20 +1,27 @@
 /**
- * How large an SVG is by itself: what browsers make of the root element's `width`, `height` and `viewBox` (CSS Images 3,
- * section 5.2; CSS 2.1, section 10.3.2). It has no pixels of its own and is drawn at any size; librsvg measures with 72
- * dots an inch and takes a `viewBox` for pixels, so the root is given the size that is meant.
+ * Determines the intrinsic size of an SVG as browsers do, from the root element's `width`, `height` and
+ * `viewBox` (CSS Images 3, section 5.2; CSS 2.1, section 10.3.2). An SVG has no pixels and can be drawn at
+ * any size. librsvg measures with 72 dots per inch and takes a `viewBox` for pixels, so the root element is
+ * rewritten to have the intended size.
  */
 
 import type { Size } from '../../../../media/size.ts'
 import { findSvgRoot } from '../../../../media/sniff-svg.ts'
 import { COLOUR_NAMES } from './css-colours.ts'
 
-/** Room for comments and a document type before the root. */
+/**
+ * The number of bytes that are searched for the root element. Leaves room for comments and a document type
+ * before it.
+ */
 const HEAD_BYTES = 256 * 1024
 
-/** What an image is without a size, and into what one with only an aspect ratio fits. */
+/** The size of an image without one, and the box that an image with only an aspect ratio is fitted into. */
 const DEFAULT: Size = { width: 300, height: 150 }
 
-/** CSS pixels, not rounded; undefined where there is no root, or nothing is to be seen of it. */
+/**
+ * Returns the size in CSS pixels, not rounded. Undefined when there is no root element, or when the image has
+ * no area.
+ */
 export function svgSize(svg: Uint8Array): Size | undefined {
   const root = rootOf(svg)
   const size = root && sizeOf(root)
@@ -22,8 +29,9 @@ export function svgSize(svg: Uint8Array): Size | undefined {
 }
 
 /**
- * The same document with its size told in pixels of libvips: it is drawn at 96 dots an inch, of which libvips makes four
- * pixels of each three. Told so, it is as large as it is, where a narrow drawing rounded up would be drawn beside itself.
+ * Returns the document with its size stated in pixels of libvips. It is drawn at 96 dots per inch, where
+ * libvips makes four pixels of every three. With an explicit size the drawing has exactly that size; without
+ * one, a narrow drawing that is rounded up would be drawn partly outside its image.
  */
 export function withPixelSize(svg: Uint8Array): Uint8Array {
   const root = rootOf(svg)
@@ -34,7 +42,7 @@ export function withPixelSize(svg: Uint8Array): Uint8Array {
   const name = /^<[^\s/>]+/.exec(tag)?.[0] ?? ''
   const kept = tag.slice(name.length).replace(hasViewBox ? SIZE : SIZE_AND_VIEW_BOX, '')
   const [drawnWidth, drawnHeight] = [width * PIXEL_SHARE, height * PIXEL_SHARE]
-  // Style sheets would go before attributes.
+  // The size is also set as a style, because style sheets override attributes.
   const size = `width:${drawnWidth}px !important;height:${drawnHeight}px !important`
   const style = `${attributes.get('style') ?? ''};${size}`
   const added = [
@@ -52,7 +60,10 @@ export function withPixelSize(svg: Uint8Array): Uint8Array {
   ])
 }
 
-/** What a style paints behind the drawing, which librsvg does not, as its first element: larger than anything that is seen. */
+/**
+ * Returns a rectangle of the background colour that the root's style declares, which librsvg does not paint.
+ * It becomes the first element and is larger than the visible area. Empty when there is no background.
+ */
 function backgroundOf(root: Root): Buffer {
   const { tag, attributes } = root
   const style = attributes.get('style') ?? ''
@@ -79,31 +90,34 @@ function backgroundOf(root: Root): Buffer {
   return Buffer.from(`<${prefix}rect ${place} ${size} style="${rules}"/>`, 'latin1')
 }
 
-/** So many times its size a drawing may lie beside what is seen of it. */
+/** How far the rectangle extends beyond the visible area on each side, as a multiple of its size. */
 const BEYOND = 10
 
 const BACKGROUND = /(?<![\w-])background(?:-color)?\s*:\s*((?:[^;()]|\((?:[^()]|\([^()]*\))*\))*)/g
 const COLOUR = /^(?:#[\da-f]{3,8}|(?:rgb|hsl)a?\([\d\s.,%/]+\))$/i
 
-/** A colour and nothing else, and none that takes after something. */
+/** Returns whether the text is a plain colour, without keywords that depend on the context. */
 function isColour(text: string): boolean {
   return COLOUR.test(text) || COLOUR_NAMES.has(text.toLowerCase())
 }
 
 const PIXEL_SHARE = 72 / 96
 
-/** The byte order mark of UTF-8 as three characters of Latin-1. */
+/** The byte order mark of UTF-8, read as three characters of Latin-1. */
 const BYTE_ORDER_MARK = '\xef\xbb\xbf'
 const DECLARATION = /^(?:\xef\xbb\xbf)?(?:<\?xml\s[^>]*\?>)?/
 
-/** libvips takes for an SVG what has this in its first thousand bytes, and looks past no comment or prefix. */
+/**
+ * libvips recognises an SVG by this text in its first thousand bytes. It does not look past comments, and
+ * does not recognise a prefixed root element.
+ */
 const MAGIC = '<!--<svg-->'
 
 const SIZE = /\s(?:width|height|style)\s*=\s*(?:"[^"]*"|'[^']*')/g
 const SIZE_AND_VIEW_BOX = /\s(?:width|height|style|viewBox)\s*=\s*(?:"[^"]*"|'[^']*')/g
 
 interface Root {
-  /** In bytes, which are characters where a text is taken for Latin-1. */
+  /** The offset in bytes, which equals characters when the text is read as Latin-1. */
   readonly start: number
   readonly tag: string
   readonly attributes: ReadonlyMap<string, string>
@@ -130,7 +144,7 @@ function sizeOf(root: Root): Size {
   const { width, height } = toldSize(root)
   if (width !== undefined && height !== undefined) return { width, height }
   const ratio = viewBoxOf(root)
-  // Without a ratio to keep, one side tells nothing of the other.
+  // Without an aspect ratio to keep, one side does not determine the other.
   if (ratio !== undefined && STRETCHED.test(root.attributes.get('preserveAspectRatio') ?? '')) return DEFAULT
   if (width !== undefined)
     return { width, height: ratio === undefined ? DEFAULT.height : (width * ratio.height) / ratio.width }
@@ -143,7 +157,7 @@ function sizeOf(root: Root): Size {
 
 const STRETCHED = /^\s*none\b/
 
-/** By attributes alone: browsers ask no style sheet how large an image is. */
+/** Reads attributes only: browsers do not consult style sheets for an image's size. */
 function toldSize({ attributes }: Root): { readonly [side in keyof Size]: number | undefined } {
   const fontSize = lengthOf(attributes.get('font-size'), DEFAULT_FONT_SIZE)
   return {
@@ -154,7 +168,7 @@ function toldSize({ attributes }: Root): { readonly [side in keyof Size]: number
 
 const DEFAULT_FONT_SIZE = 16
 
-/** CSS pixels of a unit; those relative to what the image is shown in tell nothing here. */
+/** The CSS pixels of each unit. Units relative to the surroundings of the image have no meaning here. */
 const ABSOLUTE_UNITS: Readonly<Record<string, number>> = {
   '': 1,
   px: 1,
@@ -176,7 +190,9 @@ function lengthOf(text: string | undefined, fontSize = DEFAULT_FONT_SIZE): numbe
   return Number.isFinite(length) && length >= 0 ? length : undefined
 }
 
-/** The size of the drawing's own coordinates. */
+/**
+ * Returns the `viewBox`, the area of the drawing's own coordinates. Undefined when it is missing or invalid.
+ */
 function viewBoxOf({ attributes }: Root): (Size & { readonly x: number; readonly y: number }) | undefined {
   const numbers = (attributes.get('viewBox') ?? '')
     .trim()

@@ -1,19 +1,28 @@
-/** SVG in other clothes: compressed (`.svgz`), or in another encoding than UTF-8, which is all that librsvg reads. */
+/**
+ * Converts SVG that is compressed (`.svgz`) or encoded in something else than UTF-8, the only encoding that
+ * librsvg reads.
+ */
 
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import { gunzipFirst, isGzip, xmlEncoding } from '../../../../media/sniff-svg.ts'
 
-/** Drawings of megabytes compress to a tenth; what is larger was made to be large. */
+/**
+ * The largest decompressed document, in bytes. Drawings of megabytes compress to a tenth; a larger one was
+ * made to be large.
+ */
 const MAX_INFLATED_BYTES = 16 * 1024 * 1024
 
-/** The document as UTF-8; the bytes themselves where they are that. Fails with `undecodable` or `too-large-dimensions`. */
+/**
+ * Returns the document as UTF-8, or the same bytes when they already are. Fails with `undecodable` or
+ * `too-large-dimensions`.
+ */
 export function svgAsUtf8(bytes: Uint8Array): Uint8Array | Failure {
   const plain = isGzip(bytes) ? inflate(bytes) : bytes
   if (!(plain instanceof Uint8Array)) return plain
   const told = xmlEncoding(plain)
   const declared = told === 'utf-8' ? declaredEncoding(plain) : undefined
   if (declared === undefined && told === 'utf-8') return plain
-  // Whoever could read that it is UTF-16 has read something else.
+  // A declaration of UTF-16 that could be read as ASCII is wrong: the text is in another encoding.
   const encoding = declared === undefined || declared.startsWith('utf-16') ? told : declared
   if (declared === 'utf-8') return plain
   try {
@@ -34,7 +43,7 @@ function inflate(bytes: Uint8Array): Uint8Array | Failure {
   }
 }
 
-/** `<?xml version="1.0" encoding="…"?>`: without it a document is UTF-8. */
+/** Matches `<?xml version="1.0" encoding="…"?>`. A document without it is UTF-8. */
 const DECLARATION = /^\uFEFF?<\?xml\s[^>]*\?>/
 
 function declaredEncoding(bytes: Uint8Array): string | undefined {
@@ -42,7 +51,10 @@ function declaredEncoding(bytes: Uint8Array): string | undefined {
   return /^<\?xml\s[^>]*encoding\s*=\s*["']([\w.:-]+)["']/.exec(head)?.[1]?.toLowerCase()
 }
 
-/** What libxml warns of, and libvips takes for broken: namespaces without a scheme, and ways of spacing that there are not. */
+/**
+ * Removes what libxml warns about, because libvips treats warnings as errors: namespaces without a scheme,
+ * and unknown values of `xml:space`.
+ */
 export function withoutWarnings(svg: Uint8Array): Uint8Array {
   const file = Buffer.from(svg.buffer, svg.byteOffset, svg.byteLength)
   if (!file.includes('xmlns') && !file.includes('xml:space')) return svg
@@ -51,6 +63,6 @@ export function withoutWarnings(svg: Uint8Array): Uint8Array {
   return plain === text ? svg : Buffer.from(plain, 'latin1')
 }
 
-/** One that is told by an entity is as it should be, for all that can be seen here. */
+/** A namespace given by an entity cannot be checked here and is assumed to be valid. */
 const RELATIVE_NAMESPACE = /(\sxmlns(?::[\w.-]+)?\s*=\s*)(["'])([^"':&]+)\2/g
 const UNKNOWN_SPACING = /\sxml:space\s*=\s*(?:"(?!default"|preserve")[^"]*"|'(?!default'|preserve')[^']*')/g

@@ -1,16 +1,20 @@
 /**
- * Custom properties (CSS Variables 1), which librsvg does not know: `var(--x)` becomes the value that a document gives
- * to `--x` first. Most drawings give each one value; what a selector would change later is not followed.
+ * Resolves custom properties (CSS Variables 1), which librsvg does not support: `var(--x)` becomes the first
+ * value that the document gives to `--x`. Most drawings give each property one value; changes by later
+ * selectors are not followed.
  */
 
-/** Longer documents are drawings that a program wrote, with their colours in place. */
+/**
+ * The largest document that is processed, in bytes. Longer ones are drawings that a program wrote, with their
+ * colours in place.
+ */
 const MAX_BYTES = 1024 * 1024
-/** Values may name others, which may double each time. */
+/** The nesting depth. Values may refer to other values, and their length may double at each level. */
 const MAX_DEPTH = 8
 const MAX_VALUE_CHARACTERS = 4096
 const MAX_GROWTH = 4
 
-/** The document with the values in place; the document itself where there is nothing to replace. */
+/** Returns the document with the values in place, or the same bytes when there is nothing to replace. */
 export function withVariables(svg: Uint8Array): Uint8Array {
   const file = Buffer.from(svg.buffer, svg.byteOffset, svg.byteLength)
   if (file.length > MAX_BYTES || !file.includes('var(')) return svg
@@ -24,7 +28,9 @@ export function withVariables(svg: Uint8Array): Uint8Array {
 }
 
 const DECLARATION = /(?<![\w-])(--[\w-]+)\s*:([^;{}"'<>]*)/g
-/** A name, and what stands for it where it has no value; that may hold one pair of parentheses in another. */
+/**
+ * Matches a property name and its optional fallback value, which may hold nested parentheses two levels deep.
+ */
 const REFERENCE = /var\(\s*(--[\w-]+)\s*(?:,((?:[^()]|\((?:[^()]|\([^()]*\))*\))*))?\)/g
 
 function replaceIn(

@@ -4,7 +4,7 @@ import { rowsAtOnce, whyTiffIsUnread } from './tiff-samples.ts'
 
 type Entry = readonly [tag: number, value: number]
 
-/** A directory and nothing else, with 16 bits a value. */
+/** Builds a TIFF that is only a directory, with 16 bits per value. */
 function tiff(little: boolean, entries: readonly Entry[]): Uint8Array {
   const file = new DataView(new ArrayBuffer(8 + 2 + entries.length * 12 + 4))
   file.setUint16(0, little ? 0x4949 : 0x4d4d)

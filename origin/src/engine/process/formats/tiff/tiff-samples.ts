@@ -1,9 +1,13 @@
 /**
- * TIFFs of which libtiff, as Sharp has it, makes something else than a picture without saying so: black where it has no
- * decoder of the compression, and noise of samples that libvips takes for others. And what it has to hold of the others.
+ * Detects TIFFs that Sharp's libtiff decodes wrongly without reporting an error: it returns black when it has
+ * no decoder for the compression, and noise when libvips misreads the samples. Also estimates how many rows
+ * the others need in memory.
  */
 
-/** Why a TIFF cannot be shown, by its first directory; undefined where it can, or where that is not to be read. */
+/**
+ * Returns why a TIFF cannot be shown, according to its first directory. Undefined when it can be shown, or
+ * when the directory cannot be read.
+ */
 export function whyTiffIsUnread(bytes: Uint8Array): string | undefined {
   const tags = firstDirectory(bytes)
   if (tags === undefined) return undefined
@@ -17,21 +21,21 @@ export function whyTiffIsUnread(bytes: Uint8Array): string | undefined {
   return undefined
 }
 
-/** Tells whether a TIFF is of luma and of as many differences of colour, and not inside of JPEG. */
+/** Returns whether a TIFF stores luma and chroma without subsampling, and not inside JPEG. */
 export function isOfBareLuma(bytes: Uint8Array): boolean {
   const tags = firstDirectory(bytes)
   return (
     tags?.get(PHOTOMETRIC) === LUMA &&
     tags.get(COMPRESSION) !== JPEG &&
     tags.get(BITS_PER_SAMPLE) === 8 &&
-    // Of rows; down there are never fewer (TIFF 6.0, section 21).
+    // The first value is the horizontal subsampling. The vertical one is never larger (TIFF 6.0, section 21).
     tags.get(SUBSAMPLING) === 1
   )
 }
 
 /**
- * How many rows of a TIFF are decoded together, by its first directory: those of a tile, or of a strip where each colour has
- * its own. What else there is comes row by row.
+ * Returns how many rows of a TIFF are decoded together, according to its first directory: those of a tile, or
+ * those of a strip when each colour has its own. Other TIFFs are decoded row by row.
  */
 export function rowsAtOnce(bytes: Uint8Array): number {
   const tags = firstDirectory(bytes)
@@ -50,8 +54,8 @@ const FLOAT = 3
 const COLOURS = 3
 const MAX_INTEGER_BITS = 16
 /**
- * None, CCITT, LZW, JPEG, Deflate, PackBits, WebP, and what cameras and scanners of their time wrote; not ZSTD (50000),
- * LZMA, JPEG 2000, JPEG XL, PNG or LERC.
+ * The compressions that can be decoded: none, CCITT, LZW, JPEG, Deflate, PackBits, WebP, and those of old
+ * cameras and scanners. ZSTD (50000), LZMA, JPEG 2000, JPEG XL, PNG and LERC cannot.
  */
 const DECODED: ReadonlySet<number> = new Set([
   ...[1, 2, 3, 4, 5, 6, 7, 8, 32766, 32771, 32773, 32809, 32908, 32909, 32946, 34676, 34677, 50001],
@@ -61,7 +65,7 @@ const ENTRY_BYTES = 12
 const LARGE_ENTRY_BYTES = 20
 const SHORT = 3
 
-/** The first value of each tag (TIFF 6.0, section 2; BigTIFF has 64 bits for its offsets). */
+/** Returns the first value of each tag (TIFF 6.0, section 2; BigTIFF has 64-bit offsets). */
 function firstDirectory(bytes: Uint8Array): ReadonlyMap<number, number> | undefined {
   if (bytes.length < 16) return undefined
   const file = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)

@@ -1,12 +1,14 @@
 /**
- * Sharp takes a colour profile only with a file. The plainest file that carries one is an uncompressed TIFF
- * (TIFF 6.0, section 2; the profile's tag is in the ICC specification, annex B.4): a header, the pixels as they are, the
- * profile, and a directory of where they stand.
+ * Sharp takes a colour profile only as part of a file. The simplest file that carries one is an uncompressed
+ * TIFF (TIFF 6.0, section 2; the profile's tag is in the ICC specification, annex B.4): a header, the raw
+ * pixels, the profile, and a directory with their offsets.
  */
 
 import type { RawPicture } from '../../pixels/raw-picture.ts'
 
-/** RGB or RGBA pixels as a TIFF with this profile, or with none; of 16 bits the lower byte first. */
+/**
+ * Wraps RGB or RGBA pixels in a TIFF, with a profile if one is given. Samples of 16 bits are little-endian.
+ */
 export function wrapInTiff(
   { data, width, height, channels }: RawPicture,
   profile: Uint8Array = NO_PROFILE,

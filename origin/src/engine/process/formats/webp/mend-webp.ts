@@ -1,8 +1,8 @@
 import { riffChunks, WEBP_HEADER_BYTES } from './riff.ts'
 
 /**
- * An animated WebP that is cut off, with the frames that are whole: libwebp opens no other. Undefined for one that is
- * not cut off, or has no whole frame.
+ * Returns a truncated animated WebP reduced to its complete frames, because libwebp does not open it
+ * otherwise. Undefined when it is not truncated, or has no complete frame.
  */
 export function mendWebp(bytes: Uint8Array): Uint8Array | undefined {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -23,5 +23,5 @@ export function mendWebp(bytes: Uint8Array): Uint8Array | undefined {
   return whole
 }
 
-/** `RIFF` and the size, which does not count them. */
+/** The bytes of `RIFF` and the size field, which the size does not include. */
 const RIFF_BYTES = 8

@@ -1,11 +1,14 @@
-/** The chunks of a RIFF file, as WebP uses it (RFC 9649, section 2.3). */
+/** Reads the chunks of a RIFF file, as used by WebP (RFC 9649, section 2.3). */
 
 export interface RiffChunk {
   readonly id: string
   readonly data: Uint8Array
 }
 
-/** Walks the chunks after a header of `start` bytes; stops at the first that does not fit. */
+/**
+ * Iterates over the chunks after a header of `start` bytes. The last one may be cut off at the end of the
+ * file.
+ */
 export function* riffChunks(bytes: Uint8Array, start: number): Generator<RiffChunk> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   let at = start
@@ -17,7 +20,7 @@ export function* riffChunks(bytes: Uint8Array, start: number): Generator<RiffChu
   }
 }
 
-/** Bytes before the first chunk of a WebP: `RIFF`, the size, `WEBP`. */
+/** The bytes before the first chunk of a WebP: `RIFF`, the size, `WEBP`. */
 export const WEBP_HEADER_BYTES = 12
-/** Bytes of an animation frame's own header before its chunks. */
+/** The bytes of an animation frame's own header, before its chunks. */
 export const WEBP_FRAME_HEADER_BYTES = 16

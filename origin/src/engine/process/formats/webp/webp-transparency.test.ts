@@ -7,7 +7,7 @@ const SIDE = 8
 const clear = { r: 255, g: 0, b: 0, alpha: 0 }
 const picture = () => sharp({ create: { width: SIDE, height: SIDE, channels: 4, background: clear } })
 
-/** A WebP with a header that says nothing of its pictures, as ExifTool puts it before them. */
+/** Adds a `VP8X` header without any flags to a WebP, as ExifTool does. */
 function underPlainHeader(webp: Buffer): Buffer {
   const header = Buffer.from('VP8X\n\0\0\0\0\0\0\0\x07\0\0\x07\0\0', 'latin1')
   const chunks = [...riffChunks(webp, WEBP_HEADER_BYTES)]

@@ -1,8 +1,9 @@
 /**
- * The flag of a WebP that tells of transparency (RFC 9649, section 2.7.1.1). What adds metadata to a file may leave it out
- * (ExifTool does); browsers then go by the pictures inside, and libvips by the flag. libwebp cuts the frames of an animation down to
- * what is seen of them, and leaves the flag out where none of them has alpha itself: readers that go by it, such as Pillow,
- * show what no frame covers as black.
+ * Corrects the flag of a WebP that declares transparency (RFC 9649, section 2.7.1.1). Programs that add
+ * metadata to a file may leave it out (ExifTool does); browsers then go by the image data, and libvips by the
+ * flag. libwebp crops the frames of an animation to their visible part, and leaves the flag out when no frame
+ * has alpha itself. Readers that go by the flag, such as Pillow, show the areas that no frame covers as
+ * black.
  */
 
 import { riffChunks, WEBP_FRAME_HEADER_BYTES, WEBP_HEADER_BYTES } from './riff.ts'
@@ -11,13 +12,13 @@ const ALPHA_FLAG = 0x10
 const DISPOSES_FLAG = 1
 const CANVAS_SIZE_AT = 4
 const FRAME_SIZE_AT = 6
-/** Two sides of 24 bits. */
+/** The bytes of two sides of 24 bits each. */
 const SIZE_BYTES = 6
 const FRAME_FLAGS_AT = 15
 
 /**
- * The same WebP with the flag, where a picture without loss, or a frame, has alpha that it does not tell of. A still with
- * loss has none without the flag. Undefined where there is nothing to tell.
+ * Returns a copy of the WebP with the flag set when a lossless image, or a frame, has alpha that the header
+ * does not declare. A lossy still has no alpha without the flag. Undefined when the flag need not be set.
  */
 export function withTransparencyFlag(bytes: Uint8Array): Uint8Array | undefined {
   let flagsAt: number | undefined
@@ -38,14 +39,14 @@ function hasAlpha(frame: Uint8Array): boolean {
   return false
 }
 
-/** Behind a byte of signature and two sides of 14 bits (RFC 9649, section 3.4). */
+/** The alpha bit follows a signature byte and two sides of 14 bits each (RFC 9649, section 3.4). */
 const [LOSSLESS_ALPHA_AT, LOSSLESS_ALPHA] = [4, 0x10]
 
 function isLosslessAlpha(id: string, data: Uint8Array): boolean {
   return id === 'VP8L' && ((data[LOSSLESS_ALPHA_AT] ?? 0) & LOSSLESS_ALPHA) !== 0
 }
 
-/** Sets the flag, in place, where a part of the canvas of an animation may be uncovered. */
+/** Sets the flag in place when a part of an animation's canvas may be uncovered. */
 export function tellTransparency(webp: Buffer): Buffer {
   let header: Uint8Array | undefined
   let isFirst = true
