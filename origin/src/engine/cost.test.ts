@@ -360,6 +360,14 @@ const CASES: readonly {
     options: options('webp', 400),
   },
   {
+    name: 'noise of every colour',
+    source: async () => ({
+      format: 'png',
+      bytes: await noise(1000, 1000).png({ compressionLevel: 1 }).toBuffer(),
+    }),
+    options: options('gif', 1000),
+  },
+  {
     name: 'a JPEG of which others want the pixels',
     source: async () => ({
       format: 'jpeg',

@@ -94,6 +94,8 @@ interface Encoder {
   readonly bytesPerPixel: number
   /** The additional bytes per pixel with alpha. */
   readonly bytesPerAlpha: number
+  /** The additional cost of the first megapixel, whose colours a histogram counts. Default: none. */
+  readonly histogram?: { readonly bytesPerPixel: number; readonly secondsPerMegapixel: number }
   readonly secondsPerMegapixel: number
 }
 
@@ -227,12 +229,20 @@ export const ENCODERS: Readonly<Record<EncoderName, Encoder>> = {
   'avif moving': { bytesPerPixel: 60, bytesPerAlpha: 12, secondsPerMegapixel: 0.7 },
   'avif blurred': { bytesPerPixel: 42, bytesPerAlpha: 12, secondsPerMegapixel: 0.13 },
   'avif lossless': { bytesPerPixel: 64, bytesPerAlpha: 12, secondsPerMegapixel: 0.6 },
-  // A photograph takes 1 to 3 seconds. Noise of every colour takes 4 to 7, which the limit of twice the
+  // A photograph takes 1 to 3 seconds. Noise of every colour takes 4 to 7.2, which the limit of twice the
   // predicted CPU time covers.
-  gif: { bytesPerPixel: 52, bytesPerAlpha: 0, secondsPerMegapixel: 3.2 },
+  gif: {
+    bytesPerPixel: 52,
+    bytesPerAlpha: 0,
+    histogram: { bytesPerPixel: 26, secondsPerMegapixel: 0.8 },
+    secondsPerMegapixel: 3.2,
+  },
   // The palette is that of the source.
   'gif palette': { bytesPerPixel: 52, bytesPerAlpha: 0, secondsPerMegapixel: 0.7 },
 }
+
+/** The number of pixels beyond which the histogram of a GIF's colours does not grow. */
+const HISTOGRAM_PIXELS = 1e6
 
 /** The CPU seconds per frame, whatever its size. For GIF this is the choice of the palette. */
 export const SECONDS_PER_FRAME: Readonly<Record<ImageFormat, number>> = {
@@ -294,6 +304,9 @@ export function predictRender(source: CostSource, render: CostRender): Cost {
       (decodedPixels / 1e6) * decoder.secondsPerMegapixel +
       (source.sourceBytes / MIB) * decoder.secondsPerMib +
       (renderedPixels / 1e6) * (encoder.secondsPerMegapixel * render.encodes + filterSeconds(render)) +
+      (Math.min(renderedPixels, HISTOGRAM_PIXELS) / 1e6) *
+        (encoder.histogram?.secondsPerMegapixel ?? 0) *
+        render.encodes +
       render.frames * SECONDS_PER_FRAME[render.format] * render.encodes +
       printSeconds(source, renderedPixels) +
       (source.cut === 'late' ? (decodedPixels / 1e6) * LOOKED_AT_SECONDS_PER_MEGAPIXEL : 0),
@@ -331,6 +344,7 @@ function workBytes(source: CostSource, render: CostRender): number {
     (render.sharpened ? SHARPEN_BYTES_PER_PIXEL : 0) +
     (render.arranged || render.encodes > 1 ? HELD_BYTES_PER_PIXEL : 0) +
     (source.turned ? pixelBytes : 0)
+  const histogram = Math.min(renderedPixels, HISTOGRAM_PIXELS) * (encoder.histogram?.bytesPerPixel ?? 0)
   const cut = source.cut === 'late' || (source.cut && source.turned && render.frames > 1)
   const pixels = cut ? sourcePixels * source.frames * HELD_BYTES_PER_PIXEL : 0
   // When an animation may be encoded again, all frames are kept, and copied for each attempt.
@@ -342,7 +356,7 @@ function workBytes(source: CostSource, render: CostRender): number {
   // Memory that only decoding needs is free again when the encoder begins.
   const peak = Math.max(
     heldPixels * decoder.bytesPerPixel,
-    heldPixels * decoder.keptPerPixel + renderedPixels * encoding,
+    heldPixels * decoder.keptPerPixel + renderedPixels * encoding + histogram,
   )
   return (decoder.startBytes ?? 0) + rows + passes + frames + pixels + peak
 }

@@ -62,7 +62,7 @@ const AVIF_EFFORT = 0
 const AVIF_DRAWN_EFFORT = 1
 /**
  * Without filters a drawing is a quarter smaller at level 9 than at level 8. With filters the last levels
- * cost ten times as much.
+ * take six times as long.
  */
 const PNG_PLAIN = { compressionLevel: 9 }
 const PNG_GRAINY = { compressionLevel: 6, adaptiveFiltering: true }
