@@ -1,10 +1,16 @@
 import { isClipFormat } from '../formats.ts'
 import type { SourceRequest } from './media-request.ts'
 
-/** Seconds of a clip whose URL tells none: a short film, and more than most animations. */
+/**
+ * The assumed duration of a clip without a `duration`, in seconds: a short video, longer than most
+ * animations.
+ */
 const UNTOLD_SECONDS = 10
 
-/** How many attempts of the budget of renders a request is: a clip as many as it has seconds, as far as its URL tells. */
+/**
+ * Returns the cost of a request in the rate limit of renders: one attempt, or one per second of a clip's
+ * `duration`.
+ */
 export function renderAttempts(request: SourceRequest): number {
   const transformation = 'transformation' in request ? request.transformation : undefined
   if (transformation === undefined || !isClipFormat(transformation.format)) return 1

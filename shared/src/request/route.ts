@@ -1,7 +1,10 @@
 import { type Failure, isFailure } from '../response/failure.ts'
 import type { MediaRequest } from './media-request.ts'
 
-/** The name of a request's route, for logs and metrics: one of a few words, never an id. */
+/**
+ * Returns the route name of a request for logs and metrics. It has few distinct values and never contains an
+ * id.
+ */
 export function routeOf(parsed: MediaRequest | Failure): string {
   if (isFailure(parsed)) return 'none'
   switch (parsed.kind) {
