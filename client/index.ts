@@ -1,3 +1,6 @@
-/** The package that API servers and apps install, as the repository itself imports it; `pnpm build:client` makes it. */
+/**
+ * The client package as it is imported within the repository. `pnpm build:client` builds the published
+ * package.
+ */
 
 export * from '@media-proxy/shared/client/index.ts'
