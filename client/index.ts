@@ -1,6 +1,3 @@
-/**
- * The client package as it is imported within the repository. `pnpm build:client` builds the published
- * package.
- */
+/** The client package as imported within the repository. `pnpm build:client` builds the published one. */
 
 export * from '@media-proxy/shared/client/index.ts'

@@ -26,17 +26,11 @@ export interface CachedAnswer {
 
 export interface EdgeCache {
   match(url: CanonicalUrl): Promise<CachedAnswer | undefined>
-  /**
-   * Stores a response, or validates an existing one. `headers` are those for the client, with
-   * `content-length`.
-   */
+  /** Stores a response, or validates it. `headers` are those for the client, with `content-length`. */
   put(url: CanonicalUrl, headers: Readonly<HeaderRecord>, body: BodyInit, entry: EntryInfo): Promise<void>
   /** Removes a response, or the entry that marks it as missing. */
   delete(url: CanonicalUrl): Promise<boolean>
-  /**
-   * Returns when the object was found missing, in milliseconds since the epoch. Undefined without a recent
-   * entry.
-   */
+  /** When the object was found missing, in milliseconds since the epoch. Undefined without an entry. */
   missingSince(url: CanonicalUrl): Promise<number | undefined>
   putMissing(url: CanonicalUrl, entry: EntryInfo): Promise<void>
 }
@@ -71,10 +65,7 @@ const MISSING_PREFIX = '/.cache/missing'
 const KEPT_SECONDS = 30 * 86_400
 
 const CONFIRMED_AT = 'x-edge-confirmed-at'
-/**
- * The header that contains all headers of the client's response, because reading each header calls the
- * platform.
- */
+/** The header that contains all headers for the client, because reading each header calls the platform. */
 const KEPT = 'x-edge-kept'
 
 interface Kept {

@@ -1,7 +1,4 @@
-/**
- * Delivers media from the cache, or from the origin through the cache, with one origin request for concurrent
- * clients.
- */
+/** Delivers media from the cache or from the origin, with one origin request for concurrent clients. */
 
 import { isClipFormat } from '@media-proxy/shared/formats.ts'
 import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
@@ -29,10 +26,7 @@ export interface Delivery {
   readonly origin: FetchOrigin
   /** Undefined when no bucket of finished renditions is bound. */
   readonly renditions: StoredRenditions | undefined
-  /**
-   * Returns the time of the last purge, in milliseconds since the epoch. Responses validated before it are
-   * ignored.
-   */
+  /** The time of the last purge, in milliseconds since the epoch. Responses validated earlier are ignored. */
   readonly purgedAt: (name: SourceName) => Promise<number>
   /** Returns the cache tag that a zone purge selects by. Undefined when no zone is configured. */
   readonly tagOf: (name: SourceName) => Promise<string | undefined>
@@ -115,10 +109,7 @@ function isPartial({ method, headers }: EdgeExchange): boolean {
   return method === 'HEAD' || PARTIAL_HEADERS.some((name) => headers.has(name))
 }
 
-/**
- * The first request in this isolate goes to the origin at once, and joins the coordinator only if that takes
- * long.
- */
+/** Sends the isolate's first request to the origin at once, and joins the coordinator if that takes long. */
 async function leadHere(
   delivery: Delivery,
   wanted: DeliveryRequest,
@@ -234,10 +225,7 @@ async function asLeader(delivery: Delivery, wanted: DeliveryRequest, exchange: E
   return { delivered, outcome: entry.askedAt > purgedAt ? outcome : unkept(outcome) }
 }
 
-/**
- * Replaces `cached` with `uncached`: followers do not trust an entry that was requested too soon after a
- * purge.
- */
+/** Replaces `cached` with `uncached`: followers ignore an entry that was requested too soon after a purge. */
 async function unkept(outcome: Led['outcome']): Promise<LeaderOutcome> {
   const found = await outcome
   return found.kind === 'cached' ? { kind: 'uncached' } : found
@@ -337,10 +325,7 @@ async function askOrigin(
   return response
 }
 
-/**
- * Requests only the client's part of a stored file from the origin, and fetches the whole in the background
- * to cache it.
- */
+/** Requests only the client's part of a file, and fetches the whole in the background to cache it. */
 async function passPart(
   delivery: Delivery,
   wanted: DeliveryRequest,
@@ -358,10 +343,7 @@ async function passPart(
   return { response: passedThrough(response, viewOf(delivery, wanted)), cache: 'BYPASS' }
 }
 
-/**
- * Fetches the whole in the background. Players request only parts, so their files would otherwise never be
- * cached.
- */
+/** Fetches the whole in the background. Players request only parts, which are never cached. */
 async function fetchBehind(
   delivery: Delivery,
   wanted: DeliveryRequest,

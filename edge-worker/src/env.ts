@@ -15,10 +15,7 @@ export interface Bindings {
   readonly STATIC?: R2Bucket
   /** The origins' bucket of finished renditions. It is read before a request to the origin. */
   readonly RENDITIONS?: R2Bucket
-  /**
-   * The platform's limiter. Without it, or with `rateLimitConfig.edgeDriver = ledger`, the ledger counts
-   * everything.
-   */
+  /** The platform's limiter. Without it, or with `edgeDriver = ledger`, the ledger counts everything. */
   readonly RATE_LIMITER?: RateLimit
   readonly REQUESTS?: AnalyticsEngineDataset
   /** The connection to the origin if it is not the internet: a service or a container. */
@@ -34,10 +31,7 @@ export type LoadedSettings =
   | { readonly ok: true; readonly config: Config }
   | { readonly ok: false; readonly faults: readonly string[] }
 
-/**
- * Reads the variables and secrets, which have the same names as the origin's, and validates them and the
- * bindings.
- */
+/** Reads the variables and secrets, named as those of the origin, and validates them and the bindings. */
 export function loadSettings(bindings: Bindings): LoadedSettings {
   const loaded = loadConfig('edge', { environment: Object.fromEntries(Object.entries(bindings)) })
   if (!loaded.ok) return loaded

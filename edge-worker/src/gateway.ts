@@ -67,7 +67,7 @@ export interface GatewayOptions {
   /** Undefined when Workers Cache is not used for renditions. */
   readonly workersCache: OuterOptions | undefined
   readonly purge: Purge
-  /** Fails with `bad-secret`. */
+  /** Checks the internal secret. Fails with `bad-secret`. */
   readonly checkSecret: (headers: Headers) => Promise<Failure | undefined>
   /** Whether `/_playground` is forwarded to the origin. */
   readonly hasPlayground: boolean
@@ -188,8 +188,7 @@ async function answer(
 }
 
 /**
- * Serves an attachment. Without a valid signature the cache is not read either, as if the object did not
- * exist.
+ * Serves an attachment. Without a valid signature the object counts as missing, and the cache is not read.
  */
 async function answerAttachment(
   request: AttachmentRequest,
@@ -276,10 +275,7 @@ function serve(
     : deliver(delivery, wanted, exchange)
 }
 
-/**
- * Whether the response is a rendition, which is small and complete. Other media have any size and are read in
- * parts.
- */
+/** Whether the response is a rendition, which is small. Other media have any size and are read in parts. */
 function isRendition(request: SourceRequest): boolean {
   if (request.kind === 'asset') return true
   return request.kind !== 'file' && request.transformation !== undefined

@@ -179,10 +179,7 @@ async function shareRejection(
   return shareFailure(response)
 }
 
-/**
- * Whether the origin rejected the URL of this client. It then says nothing about the same source under other
- * URLs.
- */
+/** Whether the origin rejected the client's URL, which says nothing about the source under other URLs. */
 export function isUrlRefused({ headers }: Response): boolean {
   return headers.has(URL_REFUSED_HEADER)
 }
@@ -240,10 +237,7 @@ function behind(
   })
 }
 
-/**
- * Removes an entry, with retries: the cache of local development still writes for a while after `put`
- * resolves.
- */
+/** Removes an entry, with retries: the cache of local development still writes after `put` has resolved. */
 async function removeSurely({ cache }: Delivery, url: CanonicalUrl): Promise<void> {
   for (let waitMs = 50; !(await cache.delete(url)) && waitMs < 2000; waitMs *= 2)
     await new Promise((resolve) => setTimeout(resolve, waitMs))

@@ -37,10 +37,7 @@ export class AttemptLedger extends DurableObject {
     })
   }
 
-  /**
-   * Makes the first attempt of a request, and opens a session for the others. A session is billed as one
-   * request.
-   */
+  /** Makes the first attempt of a request and opens a session for the others, billed as one request. */
   open(name: BudgetName, budget: Budget): { readonly verdict: Verdict; readonly session: LedgerSession } {
     return {
       verdict: this.attempt(name, budget),

@@ -27,10 +27,7 @@ export interface LocalFlight {
 const LOOK_EVERY_MS = 25
 /** The longest wait for the first request, which may have been cancelled with its client. In milliseconds. */
 const LONGEST_WAIT_MS = 25_000
-/**
- * After this time a flight counts as lost. It is longer than the coordinator waits for any leader. In
- * milliseconds.
- */
+/** When a flight counts as lost: later than the coordinator gives up any leader. In milliseconds. */
 const LONGEST_FLIGHT_MS = 150_000
 
 interface Flight {

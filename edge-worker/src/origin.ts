@@ -79,10 +79,7 @@ function isOrigins(response: Response): boolean {
   return namesRequest(response) || status === 304 || status < 300 || (status >= 400 && status < 500)
 }
 
-/**
- * Whether a response has a request id, as every response of the origin has. An ingress or a filter does not
- * send one.
- */
+/** Whether a response has a request id. Every response of the origin has one, those of an ingress do not. */
 export function namesRequest({ headers }: Response): boolean {
   return headers.has('x-request-id')
 }

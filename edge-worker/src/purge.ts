@@ -39,10 +39,7 @@ export interface ZonePurgeOptions {
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>
 }
 
-/**
- * Creates a purge by tag through the platform's API. It is immediate, reaches every location, and needs no
- * log.
- */
+/** Creates a purge by tag through the platform's API: immediate, at every location, and without a log. */
 export function createZonePurge({ zone, token, fetch }: ZonePurgeOptions): Purge {
   return async (names) => {
     const tags = await Promise.all(names.map(cacheTagOf))

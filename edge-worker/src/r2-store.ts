@@ -15,10 +15,7 @@ export interface R2StoreOptions {
   readonly timeoutMs: number
 }
 
-/**
- * Creates a store for a bucket that is bound to the worker. The binding selects the bucket, so its name is
- * ignored.
- */
+/** Creates a store for a bucket that is bound to the worker. The names of buckets are ignored. */
 export function createR2Store(
   bucket: R2Bucket,
   { maxDecodedBytes, timeoutMs }: R2StoreOptions,

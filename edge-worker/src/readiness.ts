@@ -5,10 +5,7 @@ import { forward } from './forward.ts'
 import type { FetchOrigin } from './origin.ts'
 import type { StaticSite } from './static-site.ts'
 
-/**
- * Answers `/_ready` with the readiness of the origin, or of the bucket for a worker that reads its bucket
- * itself.
- */
+/** Answers `/_ready` for the origin, or for the bucket if the worker reads its bucket itself. */
 export async function answerReady(
   exchange: EdgeExchange,
   staticSite: StaticSite | undefined,

@@ -13,10 +13,7 @@ import { within } from './within.ts'
 export type LeaderOutcome =
   /** The response is in the cache of this location. */
   | { readonly kind: 'cached' }
-  /**
-   * The response cannot be cached (too large, for example). Followers request the origin, which coalesces
-   * them again.
-   */
+  /** Not cacheable, for example because of its size. Followers request the origin, which coalesces them. */
   | { readonly kind: 'uncached' }
   /** All followers get the same short error response. */
   | { readonly kind: 'rejected'; readonly rejection: SharedRejection }
@@ -34,10 +31,7 @@ export interface SharedRejection {
  * slightly longer than the default deadline of the origin for a rendition and for a clip.
  */
 const LEADER_MS = { short: 35_000, long: 125_000 } as const
-/**
- * How much longer followers wait than the coordinator, in case the coordinator itself is lost. In
- * milliseconds.
- */
+/** How much longer followers wait than the coordinator, in case that is lost. In milliseconds. */
 const LOST_MS = 1000
 /** The timeout for joining, in milliseconds. It is short because the coordinator only selects the leader. */
 const JOIN_MS = 5000
@@ -69,10 +63,7 @@ function leaderMs(isLong: boolean): number {
   return isLong ? LEADER_MS.long : LEADER_MS.short
 }
 
-/**
- * A caller's end of a flight. Joining and then settling or waiting are one session, which is billed as one
- * request.
- */
+/** A caller's end of a flight. Joining and settling or waiting are one session, billed as one request. */
 class Flight extends RpcTarget {
   readonly #outcome: Promise<LeaderOutcome>
   readonly #settle: ((outcome: LeaderOutcome) => void) | undefined
@@ -91,10 +82,7 @@ class Flight extends RpcTarget {
     return this.#outcome
   }
 
-  /**
-   * Called by the platform when the caller is gone, for example with its isolate. A lost leader thereby
-   * abandons.
-   */
+  /** Called by the platform when the caller is gone, for example with its isolate. Abandons the flight. */
   [Symbol.dispose](): void {
     this.#settle?.({ kind: 'abandoned' })
   }
@@ -118,10 +106,7 @@ export interface SingleFlightOptions {
   readonly onFailure: (error: unknown) => void
 }
 
-/**
- * Creates the client of the coordinator. If it is unreachable, every request goes to the origin, which is
- * only slower.
- */
+/** Creates the client of the coordinator. If that is unreachable, every request goes to the origin. */
 export function createSingleFlight({ namespace, location, onFailure }: SingleFlightOptions): SingleFlight {
   /** Returns the coordinator's result, or `uncached` when it fails or times out. */
   async function ask<T>(milliseconds: number, asked: Promise<T>): Promise<T | LeaderOutcome> {

@@ -1,7 +1,4 @@
-/**
- * Static mode at the edge: serves directly from the bucket, or through the origin if the worker cannot reach
- * it.
- */
+/** Static mode at the edge: serves from the bucket, or through the origin if the worker cannot reach it. */
 
 import { storageOf } from '@media-proxy/shared/config/load.ts'
 import type { Config } from '@media-proxy/shared/config/schema.ts'

@@ -17,10 +17,7 @@ export interface StoredRendition {
   readonly writtenAt: number
 }
 
-/**
- * The largest rendition that is read here. The origin reads larger ones, because it has more memory than an
- * isolate.
- */
+/** The largest rendition that is read here. The origin, which has more memory, reads larger ones. */
 const MOST_BYTES = 8 * 1024 * 1024
 
 export interface StoredRenditions {

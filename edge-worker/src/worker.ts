@@ -35,10 +35,7 @@ export { AttemptLedger } from './limiter.ts'
 export { PurgeLog } from './purge-log.ts'
 export { FlightCoordinator } from './single-flight.ts'
 
-/**
- * The state that an isolate creates once. It has no promises, because one request must not await those of
- * another.
- */
+/** The state of an isolate. It has no promises, because one request must not await those of another. */
 interface Isolate {
   readonly settings: LoadedSettings
   readonly keys: Keys | undefined
@@ -83,10 +80,7 @@ export default {
   },
 } satisfies ExportedHandler<Bindings>
 
-/**
- * The entrypoint behind the platform's cache, when Workers Cache is used for renditions. It is not reachable
- * from outside.
- */
+/** The entrypoint behind the platform's cache, for the driver `workers-cache`. Not reachable from outside. */
 export class KeptMedia extends WorkerEntrypoint<Bindings> {
   override async fetch(request: Request): Promise<Response> {
     isolate ??= await prepare(this.env)
@@ -134,10 +128,7 @@ async function prepare(bindings: Bindings): Promise<Isolate> {
   return { settings, keys: { external, edge, attachments, comparison } }
 }
 
-/**
- * The largest number of cached gateways. Without a configured `publicUrl`, clients can use any number of host
- * names.
- */
+/** The largest number of cached gateways. Without a `publicUrl`, clients can use any number of host names. */
 const MOST_GATEWAYS = 100
 
 /**

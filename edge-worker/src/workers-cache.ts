@@ -99,10 +99,7 @@ export interface InnerOptions {
   readonly notFoundSeconds: number
 }
 
-/**
- * Handles a cache miss in the inner entrypoint: requests the origin, and sets the lifetime of the response in
- * the cache.
- */
+/** Handles a cache miss in the inner entrypoint: requests the origin and sets the lifetime in the cache. */
 export async function answerInside(
   { origin, limiter, freshSeconds, notFoundSeconds }: InnerOptions,
   { headers }: Request,

@@ -1,7 +1,4 @@
-/**
- * Checks the version of Node before any other module loads. An older Node would fail with an obscure syntax
- * error.
- */
+/** Checks the version of Node first, because an older one would fail with an obscure syntax error. */
 
 /** The version in `engines` of package.json. */
 const LEAST_NODE = [22, 19] as const

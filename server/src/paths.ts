@@ -1,16 +1,10 @@
-/**
- * The paths of the package's files. It replaces `origin/src/paths/paths.ts`. All code is in `dist` and
- * `dist/chunks`.
- */
+/** The paths of the package, in place of `origin/src/paths/paths.ts`. Code is in `dist` and `dist/chunks`. */
 
 import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
 
 const HERE = import.meta.dirname
-/**
- * The root of the package. This module is bundled into an entry in `dist`, or into a shared chunk in
- * `dist/chunks`.
- */
+/** The root of the package. This module is bundled into an entry or a shared chunk. */
 const PACKAGE = dirname(basename(HERE) === 'chunks' ? dirname(HERE) : HERE)
 const CODE = join(PACKAGE, 'dist')
 
@@ -28,10 +22,7 @@ export const COMPILED_SOURCES = [join(CODE, '**/*.js')]
 export const ENGINE_MODULES = join(CODE, '{chunks/*,engine}.js')
 export const SERVER_MODULES = [SERVER_SCRIPT]
 
-/**
- * Returns the `require` for the native builds of node-av, which are separate packages. node-av itself is
- * bundled.
- */
+/** Returns the `require` for the builds of node-av, which are separate packages. node-av is bundled. */
 export function requireOfLibav(): NodeJS.Require {
   return createRequire(import.meta.url)
 }

@@ -80,8 +80,7 @@ async function exitCodeOf(server: ChildProcess): Promise<number> {
 }
 
 /**
- * Fills the compile cache, which halves the start time and the memory of an idle engine process from the next
- * start on.
+ * Fills the compile cache. From the next start on, an idle engine process has half the start time and memory.
  */
 function compileOnce(): void {
   try {

@@ -43,10 +43,7 @@ export function mimeOf(format: RenditionFormat): string {
   return isClipFormat(format) ? CLIP_MIME[format] : IMAGE_MIME[format]
 }
 
-/**
- * Below this requested side, in pixels, AVIF's header is larger than its saving, so `auto` does not choose
- * AVIF.
- */
+/** Below this side, in pixels, AVIF's header is larger than its saving, so `auto` does not choose it. */
 export const AVIF_MIN_SIDE_PIXELS = 96
 
 const FORMAT_NAMES: Readonly<Record<string, ImageFormat>> = {

@@ -27,10 +27,7 @@ export interface Verdict {
   readonly retryMs: number
 }
 
-/**
- * The amount of a budget that a client had spent at a point in time. It decreases by one millisecond per
- * millisecond.
- */
+/** The amount of a budget that was spent at a point in time. It drops by a millisecond per millisecond. */
 export interface Spent {
   readonly spentMs: number
   readonly atMs: number
@@ -169,10 +166,7 @@ export function isSkipped(path: string, skipPaths: readonly string[]): boolean {
   )
 }
 
-/**
- * Returns the key of a client: an IPv4 address, or the /64 of an IPv6 address, because its owner has all of
- * the /64.
- */
+/** Returns the key of a client: an IPv4 address, or the /64 of an IPv6 address, which has one owner. */
 export function rateLimitKey(address: string): string {
   if (!ipaddr.isValid(address)) return 'unknown'
   const parsed = ipaddr.process(address)

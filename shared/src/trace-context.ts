@@ -24,10 +24,7 @@ export function traceIdOf(traceparent: string | null): string | undefined {
   return traceparent !== null && TRACEPARENT.test(traceparent) ? traceparent.slice(3, 35) : undefined
 }
 
-/**
- * Returns random digits from a UUID of the platform. Some of its digits are fixed, but the rest is random
- * enough.
- */
+/** Returns random digits from a UUID of the platform. Some are fixed, but the others are random enough. */
 function randomHex(digits: 16 | 32): string {
   return crypto.randomUUID().replaceAll('-', '').slice(0, digits)
 }

@@ -14,10 +14,7 @@ export interface AttachmentUrlsOptions {
   readonly now?: () => number
 }
 
-/**
- * Builds signed URLs of attachments. Each method throws a `RangeError` for a URL that the service would
- * reject.
- */
+/** Builds signed URLs of attachments. Throws a `RangeError` for a URL that the service would reject. */
 export interface AttachmentUrls {
   /**
    * Returns a URL that is valid for 12 to 24 hours. `path` is the decoded object key below `attachments/`.
@@ -30,10 +27,7 @@ export interface AttachmentUrls {
 const LIFETIME_SECONDS = 86_400
 /** The interval in which all URLs of an attachment are identical, so that browser caches stay valid. */
 const GRID_SECONDS = 43_200
-/**
- * The epoch of attachment ids, in unix seconds. The bits above the lowest 22 count the milliseconds since
- * then.
- */
+/** The epoch of attachment ids, in unix seconds. The bits above the lowest 22 count milliseconds from it. */
 const SNOWFLAKE_EPOCH_SECONDS = 1_420_070_400
 
 /** Creates a signer. It imports the key once, on first use. */

@@ -16,10 +16,7 @@ export interface Metadata {
   /** A ThumbHash in standard base64; see `placeholderDataUrl`. */
   readonly placeholder?: string
   readonly animated?: boolean
-  /**
-   * The codecs of the video and audio streams. This field and the next ones are present only if `extras`
-   * names them.
-   */
+  /** The video and audio codecs. This field and the next four are present only if `extras` names them. */
   readonly codecs?: { readonly video?: string; readonly audio?: string }
   /** A BlurHash of four by three components (https://blurha.sh). */
   readonly blurhash?: string
@@ -51,7 +48,7 @@ export interface StillFrame {
 export interface Preparation {
   /** The renditions that exist already. */
   readonly ready: readonly string[]
-  /** The renditions that will be made when the service is idle. */
+  /** The renditions that will be rendered when the service is idle. */
   readonly queued: readonly string[]
   /** The renditions that were rejected because the queue is full; request them again later. */
   readonly refused: readonly string[]

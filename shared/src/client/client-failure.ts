@@ -42,10 +42,7 @@ export function unexpected(message: string, status?: number): ClientFailure {
   return { failure: 'unexpected', message, ...(status === undefined ? {} : { status }) }
 }
 
-/**
- * The largest part of a response used as message, in characters. A response of another server may be a whole
- * page.
- */
+/** The largest message taken from a response, in characters. Another server may send a whole page. */
 const MAX_PHRASE = 200
 
 export async function failureOfResponse(response: Response): Promise<ClientFailure> {

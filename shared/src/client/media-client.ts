@@ -1,7 +1,4 @@
-/**
- * A client of the internal endpoints, for API servers. Every failure is a value, and every call has a
- * timeout.
- */
+/** A client of the internal endpoints, for API servers. Failures are values, and every call has a timeout. */
 
 import {
   type Metadata,
@@ -52,10 +49,7 @@ export interface MediaClient {
   metadata(source: MetadataSource, options?: MetadataOptions): Promise<Metadata | ClientFailure>
   /** Returns the first frame of an uploaded video that decodes, as JPEG. */
   thumbnail(uploadFilename: string, options?: CallOptions): Promise<Uint8Array<ArrayBuffer> | ClientFailure>
-  /**
-   * Returns the content type of an upload, from its first bytes. Null for types that the service does not
-   * accept.
-   */
+  /** Returns the content type of an upload, from its first bytes. Null for unsupported types. */
   sniff(uploadFilename: string, options?: CallOptions): Promise<string | null | ClientFailure>
   /**
    * Returns three frames of a video or an animation, one for a still image, and none for an unreadable file.

@@ -38,10 +38,7 @@ export interface MediaUrls {
   entranceSound(userId: string, hash: string, extension: 'mp3' | 'ogg' | 'm4a' | 'wav'): string
 }
 
-/**
- * Creates a builder. `baseUrl` is the URL at which clients reach the service, with or without a trailing
- * slash.
- */
+/** Creates a builder. `baseUrl` is the URL of the service for clients, with or without a trailing slash. */
 export function createMediaUrls(baseUrl: string): MediaUrls {
   const base = baseUrl.replace(/\/+$/, '')
   const file = (key: string) => base + serializePath(`/${encodeKey(key)}`, '', key)

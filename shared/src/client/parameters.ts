@@ -38,10 +38,7 @@ export interface AssetParameters {
   readonly sharpen?: number
   /** The largest size of the response, in bytes. The quality is lowered to meet it. */
   readonly maxbytes?: number
-  /**
-   * A preset in the service's configuration. The other parameters here take precedence over those of the
-   * preset.
-   */
+  /** A preset in the service's configuration. The other parameters here take precedence over it. */
   readonly preset?: string
   /** Makes browsers save the response as a file. */
   readonly download?: boolean

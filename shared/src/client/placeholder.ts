@@ -15,10 +15,7 @@ export interface PlaceholderPixels {
   readonly rgba: Uint8Array
 }
 
-/**
- * Returns a placeholder as a `data:` URL of a small PNG, for `src` or `background-image`. Undefined when
- * invalid.
- */
+/** Returns a placeholder as a `data:` URL of a small PNG, for `src` or CSS. Undefined when it is invalid. */
 export function placeholderDataUrl(placeholder: string): string | undefined {
   const pixels = placeholderPixels(placeholder)
   if (pixels === undefined) return undefined
@@ -27,10 +24,7 @@ export function placeholderDataUrl(placeholder: string): string | undefined {
 }
 
 const LONGER_SIDE_PIXELS = 32
-/**
- * More than a hash can have: 5 or 6 bytes of constants, and at most 27 + 5 + 5 + 14 coefficients of half a
- * byte.
- */
+/** More than a hash has: 5 or 6 bytes of constants, and at most 27 + 5 + 5 + 14 half-byte coefficients. */
 const MAX_HASH_BYTES = 40
 
 /** Returns the pixels of a placeholder in standard base64. Undefined when it is invalid. */

@@ -1,7 +1,4 @@
-/**
- * A minimal PNG encoder for images of a thousand pixels, where compression would save less than its code
- * costs.
- */
+/** A minimal PNG encoder for a thousand pixels, where compression would save less than its code costs. */
 
 const SIGNATURE = [137, 80, 78, 71, 13, 10, 26, 10]
 /** The rest of the header: eight bits per channel, RGBA, and the only defined methods. */

@@ -1,7 +1,4 @@
-/**
- * Builds the `srcset` of an image, with one URL per width or density, for `<img>`, `<source>` and CSS
- * `image-set`.
- */
+/** Builds a `srcset` of widths or densities, for `<img>`, `<source>` and CSS `image-set`. */
 
 import { ASSET_SIZES, MAX_SIDE_PIXELS } from '../request/parameters.ts'
 import type { AssetSize } from './parameters.ts'

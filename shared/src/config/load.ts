@@ -96,10 +96,7 @@ function warnOfRest(name: string, value: unknown): string[] {
   return /^(["']).*\1$/s.test(value) ? [`${name}: the quotes around its value belong to it`] : []
 }
 
-/**
- * Adds the values of missing settings from the names of other programs to the input, and returns the added
- * ones.
- */
+/** Adds missing settings that have a value under another program's name, and returns the added ones. */
 function inherit(
   input: Record<string, unknown>,
   { environment, fluxerConfig }: ConfigSources,
@@ -128,10 +125,7 @@ function inherit(
   return taken
 }
 
-/**
- * Parses `FLUXER_CONFIG` when it is JSON. Undefined when it is a path, which only callers with a file system
- * can read.
- */
+/** Parses `FLUXER_CONFIG` if it is JSON. Undefined for a path, which only callers with files can read. */
 function parseInline(text: string): unknown {
   if (!text.trimStart().startsWith('{')) return undefined
   try {

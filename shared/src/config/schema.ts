@@ -1,7 +1,4 @@
-/**
- * Every setting of the edge and the origin, with its default. docs/configuration.md is generated from this
- * file.
- */
+/** Every setting of the edge and the origin, with its default. docs/configuration.md is generated from it. */
 
 import * as z from 'zod'
 import { ORDINARY_LOG_RATIO } from '../edge-costs.ts'
@@ -99,7 +96,7 @@ export const configSchema = z.strictObject({
     ['edge', 'always', 'off'],
     { default: 'edge' },
   ),
-  presets: namedQueries('Named parameters. preset=<name> in a URL stands for them.'),
+  presets: namedQueries('Named parameters. `preset=<name>` in a URL stands for them.'),
   presetsOnly: flag('Whether public URLs may select a rendition only with a preset.', { default: false }),
   fallback: objectKey(
     'The object in the bucket `s3.bucketCdn` that is rendered in place of a missing asset.',
@@ -150,9 +147,9 @@ export const configSchema = z.strictObject({
     ),
     edgeDriver: choice(
       'The rate limiter of the edge. `ledger` counts all requests exactly, in Durable Objects. `platform` uses the rate ' +
-        'limiter of Cloudflare (binding RATE_LIMITER), which is free, and the ledger only for renders. `auto` is ' +
-        '`platform` when that is bound, else `ledger`. `durable-object` and `binding` are other names of `ledger` and ' +
-        '`platform`.',
+        'limiter of Cloudflare (binding RATE_LIMITER), which is free, and the ledger only for renders and wrong ' +
+        'signatures. `auto` is `platform` when that is bound, else `ledger`. `durable-object` and `binding` are other ' +
+        'names of `ledger` and `platform`.',
       ['auto', 'ledger', 'platform', 'durable-object', 'binding'],
       { default: 'auto' },
     ),

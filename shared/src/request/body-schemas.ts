@@ -12,10 +12,7 @@ const CONTROLS = '\\u0000-\\u001f\\u007f-\\u009f'
 const CHARACTER = `[^/\\\\${CONTROLS}]`
 const SEGMENT = `([^./\\\\${CONTROLS}]${CHARACTER}*|\\.[^./\\\\${CONTROLS}]${CHARACTER}*|\\.\\.${CHARACTER}+)`
 
-/**
- * The keys that `toObjectKey` accepts, as a JSON Schema regular expression. It does not check the length in
- * bytes.
- */
+/** The keys that `toObjectKey` accepts, apart from their length, as a JSON Schema regular expression. */
 export const OBJECT_KEY_PATTERN = `^${SEGMENT}(/${SEGMENT})*$`
 
 /** An object key in a body. It is checked like a key in a path, but never percent-decoded. */

@@ -27,10 +27,7 @@ export function canonicalUrl(request: SourceRequest): CanonicalUrl {
   return withQuery(pathOf(request), parameters)
 }
 
-/**
- * Returns the canonical URL of the rendition. It omits `download`, which changes response headers but no
- * bytes.
- */
+/** Returns the canonical URL of the rendition, without `download`, which changes headers but no bytes. */
 export function renditionUrl(request: SourceRequest): CanonicalUrl {
   return withQuery(pathOf(request), parametersOf(request))
 }
@@ -93,10 +90,7 @@ function assetParameters({ rendition }: AssetRequest): string[] {
   return [...parameters, ...operationParameters(rendition)]
 }
 
-/**
- * Serializes a size that may be a listed size multiplied by a density. Chooses the smallest density that
- * gives it.
- */
+/** Serializes a size with the smallest density that gives it, because it may be no listed size itself. */
 function serializeSize(size: number): string {
   for (const dpr of DPRS) {
     const listed = ASSET_SIZES.find((candidate) => Math.round(candidate * dpr) === size)

@@ -36,10 +36,7 @@ export function decodeExternalTarget(rawTarget: string): string | Failure {
     : url.href
 }
 
-/**
- * Encodes a URL as the URL builder and the canonical form do. With `v3` the signature also covers the
- * parameters.
- */
+/** Encodes a URL as in URL builders and canonical URLs. A `v3` signature also covers the parameters. */
 export function encodeExternalTarget(url: string, version: 'v2' | 'v3' = 'v2'): string {
   return `${version}/${encodeBase64Url(new TextEncoder().encode(url))}`
 }

@@ -12,10 +12,7 @@ export interface ImageOperations {
   readonly crop?: Crop
   /** Borders of one colour are removed after the crop. */
   readonly trim?: true
-  /**
-   * Degrees clockwise. Only 90 together with a `flip`: the other combinations have an equivalent canonical
-   * form.
-   */
+  /** Degrees clockwise. With a `flip` only 90: the other combinations have an equivalent canonical form. */
   readonly rotate?: Rotation
   /** Mirrors the rotated image: `h` swaps left and right, `v` top and bottom. */
   readonly flip?: Flip
@@ -25,10 +22,7 @@ export interface ImageOperations {
   readonly background?: string
   /** Strength, 1..10. */
   readonly sharpen?: number
-  /**
-   * The largest size of the rendition, in bytes; the quality is lowered to meet it. Dropped for formats
-   * without one.
-   */
+  /** The largest rendition, in bytes. Lowers the quality, and is dropped for formats without one. */
   readonly maxBytes?: number
 }
 
@@ -36,10 +30,7 @@ export type Rotation = 90 | 180 | 270
 
 export type Flip = 'h' | 'v'
 
-/**
- * An area in pixels of the upright source, or in ten-thousandths of its sides. Width and height are at least
- * 1.
- */
+/** An area in pixels of the upright source, or in ten-thousandths of its sides. The sides are at least 1. */
 export interface Crop {
   readonly unit: 'pixel' | 'ten-thousandth'
   readonly x: number
@@ -111,10 +102,7 @@ export function hasQuality(format: ImageFormat | 'source'): boolean {
   return format !== 'png' && format !== 'gif'
 }
 
-/**
- * Serializes operations to query parameters in a fixed order; `readOperations` reads them back to the same
- * value.
- */
+/** Serializes operations in a fixed order. `readOperations` reads them back to the same value. */
 export function operationParameters({
   background,
   crop,
@@ -203,10 +191,7 @@ function serializeCrop({ unit, x, y, width, height }: Crop): string {
   return numbers.map((number) => number / TEN_THOUSAND).join(',')
 }
 
-/**
- * Parses one to four sides as in CSS: all; vertical, horizontal; top, horizontal, bottom; or clockwise from
- * the top.
- */
+/** Parses one to four sides as in CSS: all; vertical, horizontal; top, horizontal, bottom; or clockwise. */
 function parsePad(value: string): Pad | undefined {
   const sides = value.split(',').map((side) => parseInteger(side, 0, MAX_PAD_PIXELS))
   const [top, right = top, bottom = top, left = right] = sides

@@ -74,10 +74,7 @@ export interface AttachmentRequest {
   readonly negotiable: boolean
 }
 
-/**
- * The parameters `ex`, `is`, `hm` and `uc` of an attachment URL. Times are unix seconds in eight hexadecimal
- * digits.
- */
+/** The parameters `ex`, `is`, `hm`, `uc` of an attachment URL. Times are eight hex digits of unix seconds. */
 export interface AttachmentSignature {
   readonly issued: string
   /** `never` in the URL of a data package. */
@@ -180,10 +177,7 @@ export interface PlaygroundRequest {
 
 export type PlaygroundFile = 'page' | 'script' | 'style'
 
-/**
- * Requests that sign, store or read with the service's authority. POST only, and only from pages of the same
- * host.
- */
+/** Requests that use the service's authority. POST only, and only from pages of the same host. */
 export type PlaygroundAction = 'session' | 'sign' | 'upload' | 'metadata' | 'frames' | 'progress'
 
 export type Endpoint =

@@ -52,7 +52,7 @@ export function withSuffix(key: ObjectKey, suffix: `.${string}`): ObjectKey {
   return `${key}${suffix}` as ObjectKey
 }
 
-/** The last segment of a key. */
+/** Returns the last segment of a key. */
 export function fileNameOf(key: ObjectKey): string {
   return key.slice(key.lastIndexOf('/') + 1)
 }

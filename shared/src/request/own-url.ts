@@ -26,10 +26,7 @@ export function ownUrlsOf({ publicUrl, publicPath, presets }: Config): OwnUrls {
 
 export type StoredRequest = Extract<MediaRequest, { readonly kind: 'asset' | 'attachment' | 'file' }>
 
-/**
- * What a URL names: media in the store, media on another host, or a resource of the service that is not
- * media.
- */
+/** What a URL names: media in the store, media on another host, or a non-media resource of the service. */
 export type NamedMedia = { readonly stored: StoredRequest } | { readonly url: string } | 'no-media'
 
 /**
@@ -65,8 +62,7 @@ export function readMediaUrl(url: string, own: OwnUrls): NamedMedia {
 }
 
 /**
- * Returns the URL with the path below the public URL of the same host; the scheme is ignored. Undefined when
- * none matches.
+ * Returns the URL below the public URL of the same host, whose scheme does not count. Undefined without one.
  */
 function ownPath(url: URL, publicUrls: readonly string[]): URL | undefined {
   for (const publicUrl of publicUrls) {

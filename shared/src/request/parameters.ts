@@ -208,25 +208,16 @@ function effectiveQuality(format: RenditionFormat | 'source', quality: Quality):
   return quality
 }
 
-/**
- * Returns the gravity that has an effect: padding has no point of interest, and `inside` uses no gravity at
- * all.
- */
+/** Returns the gravity that has an effect: none with `inside`, and no point of interest with padding. */
 function effectiveGravity(fit: Fit, gravity: Gravity): Gravity {
   const interest = gravity === 'attention' || gravity === 'entropy' || gravity === 'face'
   return fit === 'inside' || (fit === 'contain' && interest) ? 'centre' : gravity
 }
 
-/**
- * `auto` chooses AVIF, then WebP. `avif` chooses AVIF only; it is the rule of assets without a `format`
- * parameter.
- */
+/** `auto` chooses AVIF, then WebP. `avif`, the rule of assets without a `format`, chooses AVIF only. */
 type NegotiationRule = 'auto' | 'avif' | 'none'
 
-/**
- * Chooses the format by `Accept`. `avif` states whether AVIF is allowed. Undefined when the request's own
- * format stays.
- */
+/** Chooses the format by `Accept`. `avif` states whether AVIF is allowed. Undefined for no change. */
 function negotiate(
   rule: NegotiationRule,
   accept: string | null | undefined,
@@ -287,10 +278,7 @@ function clashOf(name: string, found: string): string | undefined {
   return undefined
 }
 
-/**
- * Rounds a number up to the next listed size. Clients compute sizes, and an unlisted one is no reason to
- * fail.
- */
+/** Rounds a number up to the next listed size, because clients compute sizes. */
 function parseSize(value: string): number | undefined {
   if (!/^\d+(\.\d+)?$/.test(value)) return undefined
   return ASSET_SIZES.find((size) => size >= Number(value)) ?? MAX_SIDE_PIXELS

@@ -1,7 +1,4 @@
-/**
- * The URL grammar: parses a URL to a `MediaRequest`, equally at the edge and the origin (contract, sections 1
- * and 2).
- */
+/** The URL grammar, shared by the edge and the origin (contract, sections 1 and 2). */
 
 import {
   type AssetExtension,
@@ -139,10 +136,7 @@ const ANIMATED_HASH_PREFIX = 'a_'
 /** The extensions that keep the animation. A PNG or JPEG of an animated avatar is a still. */
 const MOVING_EXTENSIONS: readonly AssetExtension[] = ['gif', 'webp', 'avif', 'apng']
 
-/**
- * Parses an asset. `encodedPath` ends with the file name `<hash>.<extension>`; the rest is the folder of the
- * key.
- */
+/** Parses an asset. `encodedPath` is the folder of its key and the file name `<hash>.<extension>`. */
 function parseAsset(
   route: AssetRoute,
   encodedPath: readonly string[],
@@ -269,7 +263,7 @@ function parseExternal(
   if (expiry !== null && !/^[1-9][0-9]{0,10}$/.test(expiry))
     return badRequest('bad value of ex', 'ex is the expiry in unix seconds')
   const isCovered = coversParameters(rawTarget)
-  // Signed parameters come from a key holder, whom `presetsOnly` does not restrict.
+  // Signed parameters come from the holder of a key, so `presetsOnly` does not apply to them.
   const expanded = expandPreset(query, isCovered ? { ...negotiation, presetsOnly: false } : negotiation)
   if (isFailure(expanded)) return expanded
   const parsed = parseTransformation(expanded, negotiation)

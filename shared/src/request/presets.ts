@@ -9,10 +9,7 @@ import { PARAMETER_GUIDE, PRESET_NAME_PATTERN } from './parameter-guide.ts'
 export const PRESET_NAME = new RegExp(PRESET_NAME_PATTERN)
 
 export interface PresetRules {
-  /**
-   * Returns the query of a preset. Undefined when there is none of that name; without this function there are
-   * none.
-   */
+  /** Returns the query of a preset. Undefined when there is none. Without it, there are no presets. */
   readonly presetOf?: (name: string) => string | undefined
   /** Rejects every parameter other than `preset` that would change the rendition. */
   readonly presetsOnly?: boolean

@@ -63,10 +63,7 @@ function isExternal(name: SourceName): boolean {
   return name.startsWith('external//')
 }
 
-/**
- * Returns the name of an external URL. No object key has an empty segment, so the name cannot collide with a
- * key.
- */
+/** Returns the name of an external URL. It cannot be a key, because no key has an empty segment. */
 function externalName(url: string): SourceName {
   return `external//${url}`
 }

@@ -1,16 +1,10 @@
 import { isClipFormat } from '../formats.ts'
 import type { SourceRequest } from './media-request.ts'
 
-/**
- * The assumed duration of a clip without a `duration`, in seconds: a short video, longer than most
- * animations.
- */
+/** The seconds that count for a clip without a `duration`: a short video, longer than most animations. */
 const UNTOLD_SECONDS = 10
 
-/**
- * Returns the cost of a request in the rate limit of renders: one attempt, or one per second of a clip's
- * `duration`.
- */
+/** Returns the attempts of the render budget that a request costs: one, or one per second of a clip. */
 export function renderAttempts(request: SourceRequest): number {
   const transformation = 'transformation' in request ? request.transformation : undefined
   if (transformation === undefined || !isClipFormat(transformation.format)) return 1

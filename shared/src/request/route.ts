@@ -1,10 +1,7 @@
 import { type Failure, isFailure } from '../response/failure.ts'
 import type { MediaRequest } from './media-request.ts'
 
-/**
- * Returns the route name of a request for logs and metrics. It has few distinct values and never contains an
- * id.
- */
+/** Returns the route name for logs and metrics: one of a few values, never an id. */
 export function routeOf(parsed: MediaRequest | Failure): string {
   if (isFailure(parsed)) return 'none'
   switch (parsed.kind) {

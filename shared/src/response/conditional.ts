@@ -2,7 +2,7 @@
 
 /** The validators of a representation. */
 export interface Validators {
-  /** Quoted, strong. */
+  /** Quoted and strong. */
   readonly etag?: string | undefined
   readonly lastModified?: Date | undefined
 }
@@ -24,10 +24,7 @@ export const CONDITIONAL_HEADERS = [
   'if-modified-since',
 ] as const
 
-/**
- * Evaluates the conditions of a request to a 412 or a 304. Undefined when the request is answered as without
- * them.
- */
+/** Evaluates conditions to a 412 or a 304. Undefined when the response is the same as without them. */
 export function checkConditions(
   headers: Headers,
   validators: Validators,
@@ -36,10 +33,7 @@ export function checkConditions(
   return isNotModified(headers, validators) ? 'not-modified' : undefined
 }
 
-/**
- * Whether `If-Match`, or without it `If-Unmodified-Since`, fails (RFC 9110, section 13.2.2). The comparison
- * is strong.
- */
+/** Whether `If-Match`, or else `If-Unmodified-Since`, fails (RFC 9110, section 13.2.2). Compares strongly. */
 function failsPrecondition(headers: Headers, { etag, lastModified }: Validators): boolean {
   const ifMatch = headers.get('if-match')
   if (ifMatch !== null) {
@@ -62,10 +56,7 @@ function isNotModified(headers: Headers, { etag, lastModified }: Validators): bo
   )
 }
 
-/**
- * Whether the client has exactly the response with this ETag. `*` and a date do not identify a specific
- * response.
- */
+/** Whether the client has exactly the response with this ETag, which `*` and a date do not identify. */
 export function namesEtag(headers: Headers, etag: string): boolean {
   const header = headers.get('if-none-match')
   return header !== null && header.trim() !== '*' && listsEtag(header, etag)

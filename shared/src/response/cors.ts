@@ -1,7 +1,4 @@
-/**
- * The headers that scripts of other origins may send and read (Fetch standard, CORS protocol; contract,
- * section 9).
- */
+/** The headers that scripts may send and read (Fetch standard, CORS protocol; contract, section 9). */
 
 import type { HeaderRecord } from './headers.ts'
 
@@ -49,10 +46,7 @@ const PUBLIC_REQUEST_HEADERS = [
 
 const INTERNAL_REQUEST_HEADERS = ['Authorization', 'X-Internal-Secret', ...PUBLIC_REQUEST_HEADERS]
 
-/**
- * Returns the response to OPTIONS. `allow` comes from `allowedMethods`; only endpoints that support POST
- * accept a secret.
- */
+/** Returns the response to OPTIONS. `allow` is from `allowedMethods`; only POST endpoints accept a secret. */
 export function preflightResponse(allow: string, requestId: string): Response {
   const internal = allow.includes('POST')
   return new Response(null, {

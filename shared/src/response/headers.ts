@@ -30,10 +30,7 @@ export function mediaCacheControl(contentType: string): string {
   return /^(video|audio)\//.test(contentType) ? `${IMMUTABLE}, no-transform` : IMMUTABLE
 }
 
-/**
- * Returns the `Cache-Control` for a URL with a signed expiry. It never outlives the URL. Times are unix
- * seconds.
- */
+/** Returns a `Cache-Control` that does not outlive a signed URL. Times are unix seconds. */
 export function expiringCacheControl(expiresAt: number, nowSeconds: number): string {
   return `public, max-age=${Math.max(0, Math.min(YEAR_SECONDS, Math.floor(expiresAt - nowSeconds)))}`
 }

@@ -1,5 +1,5 @@
 /**
- * Signatures of attachment URLs (contract, section 4). Without a signed URL nobody can read a file, and a URL
+ * Signatures of attachment URLs (contract, section 4). A file is not readable without a signed URL, and a URL
  * that was passed on expires. The signature is not part of any cache key.
  */
 

@@ -19,16 +19,10 @@ export const EDGE_HEADERS = {
 
 const EDGE_HEADER_NAMES = Object.values(EDGE_HEADERS)
 
-/**
- * Set when the origin rejects the edge's signature. The fault is the edge's, so its client must not get that
- * response.
- */
+/** Set when the origin rejects the edge's signature. Its client must not get that response. */
 export const EDGE_REFUSED_HEADER = 'x-edge-refused'
 
-/**
- * Set when the origin rejects the signature of a URL. The response then says nothing about the source of the
- * URL.
- */
+/** Set when the origin rejects the signature of a URL, which says nothing about the source of the URL. */
 export const URL_REFUSED_HEADER = 'x-media-url-refused'
 
 /**

@@ -1,7 +1,4 @@
-/**
- * Signatures of external URLs (contract, section 5). Only the holder of a key can make the service fetch a
- * URL.
- */
+/** Signatures of external URLs (contract, section 5). Only a key holder can make the service fetch a URL. */
 
 import { decodeExternalTarget, encodeExternalTarget } from '../request/external-target.ts'
 import type { ExternalRequest, VerifiedExternal } from '../request/media-request.ts'

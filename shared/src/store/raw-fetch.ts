@@ -14,10 +14,7 @@ export interface RawRequest {
   readonly signal: AbortSignal
 }
 
-/**
- * Sends a request. Redirects are returned, not followed, because they would send the signature to their
- * target.
- */
+/** Sends a request. Does not follow redirects, which would send the signature to their target. */
 export type RawFetch = (request: RawRequest) => Promise<Response>
 
 /** Returns the implementation for the runtime. The one for Node has its own pools of connections. */

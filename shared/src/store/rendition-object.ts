@@ -10,10 +10,7 @@ import type { SourceName } from '../request/purge.ts'
 
 const headSchema = z.object({
   format: z.enum(RENDITION_FORMATS),
-  /**
-   * Identifies the source, the request and the renderer. An object with another ETag than expected is
-   * outdated.
-   */
+  /** Identifies source, request and renderer. An object with another ETag than expected is outdated. */
   etag: z.string(),
   lastModified: z.number().optional(),
   nsfwProbability: z.number().optional(),

@@ -28,10 +28,7 @@ export interface StaticBucket {
 /** The page that is served with status 404 for a missing object. Without it, the response is the phrase. */
 const NOT_FOUND_PAGE = '404.html' as ObjectKey
 
-/**
- * Returns the key of a raw path. Fails with `bad-request`, also for a path that names another host
- * (`//host/x`).
- */
+/** Returns the key of a raw path. Fails with `bad-request`, also for another host (`//host/x`). */
 export function staticKeyOf(rawPath: string, index: string): ObjectKey | Failure {
   const segments = rawPath.slice(1).split('/')
   return decodeObjectKey(

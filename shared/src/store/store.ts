@@ -42,10 +42,7 @@ export interface StoredUpload {
   readonly etag?: string
 }
 
-/**
- * Returns a validator that changes with the bytes of an object. Undefined when the store reports nothing
- * usable.
- */
+/** Returns a validator that changes with the bytes of an object. Undefined when the store reports none. */
 export function validatorOf({ etag, lastModified, sizeBytes }: ObjectInfo): string | undefined {
   if (etag !== undefined) return etag
   return lastModified === undefined || sizeBytes === undefined
@@ -63,10 +60,7 @@ export interface ObjectStore {
   get(bucket: string, key: string, options?: GetOptions): Promise<StoredObject | Failure>
   /** Writes an object completely or not at all, and replaces an existing one. Returns a failure, if any. */
   put(bucket: string, key: string, bytes: Uint8Array<ArrayBuffer>): Promise<Failure | undefined>
-  /**
-   * Streams an object, or a part of one, completely or not at all. The body is consumed or cancelled in any
-   * case.
-   */
+  /** Streams an object or a part of one, completely or not at all. Always consumes or cancels the body. */
   upload(bucket: string, key: string, upload: Upload): Promise<StoredUpload | Failure>
   /** Removes every object below a folder (which ends with a slash) and returns their number. */
   removeBelow(bucket: string, folder: string): Promise<number | Failure>

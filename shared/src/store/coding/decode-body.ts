@@ -9,10 +9,7 @@ export type DecodedBody =
   /** The whole body, including its start. */
   | { readonly complete: false; readonly body: ReadableStream<Uint8Array> }
 
-/**
- * Bodies of up to this decoded size are held in memory, so that their length is known before the first byte
- * is sent.
- */
+/** The largest decoded body held in memory, so that its length is known before the first byte is sent. */
 export const HELD_BYTES = 1024 * 1024
 
 /**

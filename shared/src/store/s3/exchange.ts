@@ -47,10 +47,7 @@ export interface S3ExchangeOptions {
 
 /** The delays before the second and the third attempt. Only errors that may be temporary are retried. */
 const RETRY_DELAYS_MS = [50, 250]
-/**
- * The longest delay that the store's `Retry-After` can cause. For a longer one, the client gets the
- * `Retry-After`.
- */
+/** The longest wait for a store's `Retry-After`. The client gets a longer one as its own `Retry-After`. */
 const MAX_WAIT_MS = 2000
 
 export function createS3Exchange(options: S3ExchangeOptions): S3Exchange {
@@ -247,10 +244,7 @@ function unreachable(error: unknown): Failure {
     : { ...fail('store-unreachable', `${reason}: ${fix}`), fix }
 }
 
-/**
- * Returns the system's error code, if any. Messages are checked, because they may quote headers with
- * signatures.
- */
+/** Returns the system's error code, if any. Messages are checked for headers with signatures. */
 function reasonOf(error: unknown): string {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
   if (!(cause instanceof Error)) return 'unknown'

@@ -6,17 +6,11 @@ const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>',
 /** A response to ListObjectsV2. */
 export interface Listing {
   readonly keys: readonly string[]
-  /**
-   * The token for the rest of the keys. A store may return far fewer keys than requested. Undefined at the
-   * end.
-   */
+  /** The token for the remaining keys. A store may return fewer keys than requested. Undefined at the end. */
   readonly continuation: string | undefined
 }
 
-/**
- * Parses a listing. Undefined for anything else, such as a proxy's page, which must not count as an empty
- * folder.
- */
+/** Parses a listing. Undefined for anything else, such as a proxy's page, which is not an empty folder. */
 export function readListing(xml: string): Listing | undefined {
   if (!/<ListBucketResult[\s/>]/.test(xml)) return undefined
   const token = /<NextContinuationToken>([^<]+)<\/NextContinuationToken>/.exec(xml)?.[1]

@@ -84,10 +84,7 @@ export function isExpired({ code }: Refusal): boolean {
 
 const MAX_RETRY_AFTER_SECONDS = 60
 
-/**
- * Converts an error response to the failure of a store. Its details are for the operator and not sent to the
- * client.
- */
+/** Converts an error response to a failure. Its details are for the operator and not sent to the client. */
 export function failureOf(refusal: Refusal, bucket: string, wanted: Wanted = 'read'): Failure {
   const { status, code, retryAfterMs = 1000 } = refusal
   if (isBusy(refusal)) {
