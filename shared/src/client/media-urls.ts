@@ -3,7 +3,7 @@ import { encodeKey } from '../request/object-key.ts'
 import { type AssetParameters, serializeQuery, type TransformationParameters } from './parameters.ts'
 import { serializePath } from './serialize-path.ts'
 
-/** The folders of images that belong to a user, a guild or an application. */
+/** The folders of images that belong to a user, a guild or another entity. */
 export type AssetKind = ImageRoute
 
 /** The extensions of assets. The extension is the response's format when there is no `format`. */

@@ -34,7 +34,7 @@ export interface AssetRequest {
   readonly negotiable: boolean
 }
 
-/** The folders of images that belong to a user, a guild or an application. Each is a separate route. */
+/** The folders of images that belong to a user, a guild or another entity. Each is a separate route. */
 export const IMAGE_ROUTES = [
   'avatars',
   'icons',
