@@ -1,3 +1,3 @@
-/** The package that API servers and apps install, as the repository itself imports it; `pnpm build:client` makes it. */
+/** The client package as imported within the repository. `pnpm build:client` builds the published one. */
 
 export * from '@media-proxy/shared/client/index.ts'

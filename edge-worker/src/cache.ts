@@ -1,71 +1,71 @@
 /**
- * The edge cache: whole answers by canonical URL. The platform forgets an entry when its `max-age` is over, so
- * entries are kept for longer than they are fresh, with the time of their last confirmation beside them: an old
- * one is then confirmed by its ETag instead of being made again.
+ * The edge cache: complete responses by canonical URL. The platform drops an entry when its `max-age` has
+ * passed, so entries are stored for longer than they are fresh, together with the time of their last
+ * validation. A stale entry can then be revalidated by its ETag instead of being rendered again.
  */
 
 import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
 import type { HeaderRecord } from '@media-proxy/shared/response/headers.ts'
 import { LIFE_HEADER, readLife } from '@media-proxy/shared/response/life.ts'
 
-/** An answer in the cache. */
+/** A response in the cache. */
 export interface CachedAnswer {
-  /** As the client gets them, but for what differs from request to request. */
+  /** The headers for the client, except for those that differ between requests. */
   readonly headers: HeaderRecord
   readonly sizeBytes: number
   readonly etag: string | undefined
   readonly lastModified: Date | undefined
-  /** When the origin said it, in milliseconds since the epoch. */
+  /** When the origin sent or last validated it, in milliseconds since the epoch. */
   readonly confirmedAt: number
-  /** Whether it may be answered without asking the origin. */
+  /** Whether it may be served without a request to the origin. */
   readonly fresh: boolean
-  /** Whether it is better than nothing where the origin cannot be asked. */
+  /** Whether it may be served stale when the origin is unreachable. */
   readonly usable: boolean
   readonly body: ReadableStream<Uint8Array>
 }
 
 export interface EdgeCache {
   match(url: CanonicalUrl): Promise<CachedAnswer | undefined>
-  /** Keeps an answer, or confirms one. `headers` are the client's, `content-length` among them. */
+  /** Stores a response, or validates it. `headers` are those for the client, with `content-length`. */
   put(url: CanonicalUrl, headers: Readonly<HeaderRecord>, body: BodyInit, entry: EntryInfo): Promise<void>
-  /** Removes an answer, or the memory of there being none. */
+  /** Removes a response, or the entry that marks it as missing. */
   delete(url: CanonicalUrl): Promise<boolean>
-  /** When it was found that there is no such object, in milliseconds since the epoch; undefined where it was not lately. */
+  /** When the object was found missing, in milliseconds since the epoch. Undefined without an entry. */
   missingSince(url: CanonicalUrl): Promise<number | undefined>
   putMissing(url: CanonicalUrl, entry: EntryInfo): Promise<void>
 }
 
-/** What is kept beside an answer. */
+/** The metadata of a cache entry. */
 export interface EntryInfo {
-  /** When the origin was asked for it, in milliseconds since the epoch. */
+  /** When the request to the origin started, in milliseconds since the epoch. */
   readonly askedAt: number
-  /** By which the zone can purge it; undefined without a zone. */
+  /** The cache tag that a zone purge selects by. Undefined when no zone is configured. */
   readonly tag: string | undefined
 }
 
 export interface EdgeCacheOptions {
   readonly cache: Cache
-  /** Scheme and host under which the keys live: a purge of the zone then reaches them. */
+  /** The scheme and host of the cache keys, so that a purge of the zone reaches them. */
   readonly publicUrl: string
   readonly freshSeconds: number
-  /** 0: what is missing is asked for every time. */
+  /** How long a missing object is cached. With 0, every request goes to the origin. */
   readonly notFoundSeconds: number
-  /** Milliseconds since the epoch. */
+  /** Returns the time in milliseconds since the epoch. */
   readonly now: () => number
-  /** Told when the cache cannot be read: then it has nothing. */
+  /** Called when the cache cannot be read. The lookup then counts as a miss. */
   readonly onFailure: (error: unknown) => void
 }
 
-/** Entries of a clock that was ahead by more than this are confirmed like old ones. In milliseconds. */
+/** Entries from a clock that is ahead by more than this are revalidated like stale ones. In milliseconds. */
 const CLOCK_SKEW_MS = 60_000
-/** Raised when the form of entries changes; older ones are then simply never found. */
+/** The version is incremented when the format of entries changes. Older entries are then never found. */
 const KEY_PREFIX = '/.cache/3'
 const MISSING_PREFIX = '/.cache/missing'
-/** How long an entry is kept for confirmation, however often it is asked for. */
+/** How long an entry is stored for revalidation, in seconds. Requests for it do not extend the time. */
 const KEPT_SECONDS = 30 * 86_400
 
 const CONFIRMED_AT = 'x-edge-confirmed-at'
-/** All that the client's answer has, as one header: each one that is read costs a call into the platform. */
+/** The header that contains all headers for the client, because reading each header calls the platform. */
 const KEPT = 'x-edge-kept'
 
 interface Kept {

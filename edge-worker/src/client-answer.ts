@@ -1,4 +1,4 @@
-/** From what is kept for everybody to what one client gets of it. */
+/** Builds the response for one client from a cached response, which is shared by all clients. */
 
 import type { SourceRequest } from '@media-proxy/shared/request/media-request.ts'
 import { finish, type Representation } from '@media-proxy/shared/response/finish.ts'
@@ -14,14 +14,14 @@ import type { EdgeExchange } from './exchange.ts'
 import { mutable, WAY_HEADERS } from './forward.ts'
 import { slice } from './slice.ts'
 
-/** Whose answer it is, and when. */
+/** The request and the time that a client's response depends on. */
 export interface ClientView {
   readonly request: SourceRequest
-  /** Milliseconds since the epoch. */
+  /** In milliseconds since the epoch. */
   readonly nowMs: number
 }
 
-/** How a client sees what is delivered to it now. */
+/** Returns the view of a request at the current time. */
 export function viewOf(
   { now }: { readonly now: () => number },
   { request }: { readonly request: SourceRequest },
@@ -29,7 +29,7 @@ export function viewOf(
   return { request, nowMs: now() }
 }
 
-/** A kept answer, finished for what this client asked of it. */
+/** Builds the response for a client from a cached one, with its conditions and its range applied. */
 export function fromCache(cached: CachedAnswer, view: ClientView, exchange: EdgeExchange): Response {
   const representation = { ...cached, headers: clientHeaders(cached.headers, view, cached.confirmedAt) }
   let opened = false
@@ -41,7 +41,7 @@ export function fromCache(cached: CachedAnswer, view: ClientView, exchange: Edge
   return response
 }
 
-/** An answer of the origin that passes through, with the headers that are this request's own. */
+/** Passes on a response of the origin, with the headers that depend on the request. */
 export function passedThrough(response: Response, view: ClientView): Response {
   const copy = mutable(response)
   copy.headers.delete(URL_REFUSED_HEADER)
@@ -53,14 +53,14 @@ export function passedThrough(response: Response, view: ClientView): Response {
   return copy
 }
 
-/** What of an origin's answer is everybody's. */
+/** Returns the headers of an origin's response that are shared by all clients. */
 export function storedHeaders(response: Response): HeaderRecord {
   const headers: HeaderRecord = Object.fromEntries(response.headers)
   for (const name of [...WAY_HEADERS, 'vary', 'x-request-id']) delete headers[name]
   return headers
 }
 
-/** What is finished for a client, of headers that are everybody's. */
+/** Builds the representation for a client from shared headers. */
 export function describe(headers: HeaderRecord, sizeBytes: number, view: ClientView): Representation {
   const lastModified = headers['last-modified']
   return {
@@ -72,8 +72,9 @@ export function describe(headers: HeaderRecord, sizeBytes: number, view: ClientV
 }
 
 /**
- * What is the request's and not the entry's: two URLs of one rendition may differ in whether they negotiate, and in
- * how long their signatures are good, while the kept rendition has a life of its own.
+ * Returns the headers for a client. Two URLs of one rendition may differ in whether they negotiate the format
+ * and in the expiry of their signatures, and the cached rendition has its own lifetime. `saidAtMs` is when
+ * the origin validated it.
  */
 function clientHeaders(
   headers: HeaderRecord,

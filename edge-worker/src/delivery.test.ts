@@ -27,7 +27,7 @@ function exchangeOf(headers: HeadersInit = {}) {
     timings: createTimings(() => NOW),
     waitUntil: (work: Promise<unknown>) => behind.push(work),
   }
-  // Of an exchange, a delivery without an origin of its own uses no more than this.
+  // A delivery with a fake origin uses only these members of an exchange.
   return { exchange: exchange as unknown as EdgeExchange, behind }
 }
 
@@ -101,7 +101,7 @@ it('a rendition of the bucket is as old as it is there', async () => {
   const delivery = deliveryOf({
     cache,
     renditions: createStoredRenditions({
-      // Of a bucket, finding uses no more than this.
+      // `find` uses only this member of a bucket.
       bucket: { get: async () => object } as unknown as R2Bucket,
       ...{ freshSeconds: 60, now: () => NOW },
     }),

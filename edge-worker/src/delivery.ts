@@ -1,4 +1,4 @@
-/** Delivers media from the cache, else from the origin by way of the cache, once for all that ask together. */
+/** Delivers media from the cache or from the origin, with one origin request for concurrent clients. */
 
 import { isClipFormat } from '@media-proxy/shared/formats.ts'
 import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
@@ -24,41 +24,42 @@ export interface Delivery {
   readonly singleFlight: SingleFlight
   readonly localFlights: LocalFlights
   readonly origin: FetchOrigin
-  /** Undefined where no bucket of finished renditions is bound. */
+  /** Undefined when no bucket of finished renditions is bound. */
   readonly renditions: StoredRenditions | undefined
-  /** Milliseconds since the epoch: what was confirmed before does not count. */
+  /** The time of the last purge, in milliseconds since the epoch. Responses validated earlier are ignored. */
   readonly purgedAt: (name: SourceName) => Promise<number>
-  /** By which a zone can purge; undefined without one. */
+  /** Returns the cache tag that a zone purge selects by. Undefined when no zone is configured. */
   readonly tagOf: (name: SourceName) => Promise<string | undefined>
-  /** Larger bodies stream past the cache. */
+  /** The largest cached body. Larger ones are streamed without caching. */
   readonly maxEntryBytes: number
-  /** Milliseconds since the epoch. */
+  /** Returns the time in milliseconds since the epoch. */
   readonly now: () => number
 }
 
-/** What is to be delivered. */
+/** A request for media. */
 export interface DeliveryRequest {
   readonly request: SourceRequest
-  /** What it is made of. */
+  /** The name of the source. */
   readonly name: SourceName
-  /** The one key of the cache and of single flight. */
+  /** The key of the cache and of the single flight. */
   readonly url: CanonicalUrl
-  /** Raw path and query by which the origin is asked for it. */
+  /** The raw path and query of the request to the origin. */
   readonly originPath: string
   /**
-   * The origin has it in one piece, so it is fetched and kept whole whatever part the client wants; otherwise a part
-   * that is not in the cache is asked of the origin as a part, and the whole is fetched behind it.
+   * Whether the complete response is fetched and cached even if the client requests a part, because the
+   * origin has it in one piece. Otherwise a part that is not in the cache is requested from the origin as a
+   * part, and the whole is fetched in the background.
    */
   readonly whole: boolean
-  /** Judged before the origin is asked for what no cache holds. */
+  /** Runs before a cache miss goes to the origin; a failure it returns is the response. */
   readonly beforeRender: () => Promise<Failure | undefined>
 }
 
-/** What the origin answers within this time, in milliseconds, needs no coordinator. */
+/** When the origin responds within this time, the coordinator is not involved. In milliseconds. */
 const QUICK_MS = 100
-/** A bucket of renditions that takes longer is not waited for, in milliseconds. */
+/** The timeout for the bucket of renditions, in milliseconds. */
 const STORE_MS = 5000
-/** After so many leaders that gave up, a follower asks the origin itself. */
+/** The number of abandoned flights after which a follower requests the origin itself. */
 const MAX_FLIGHTS = 5
 
 export async function deliver(
@@ -86,9 +87,9 @@ export async function deliver(
 }
 
 interface Found {
-  /** What the cache has, where it was confirmed after the last purge of its source. */
+  /** The cached response, if it was validated after the last purge of its source. */
   readonly known: CachedAnswer | undefined
-  /** Milliseconds since the epoch. */
+  /** In milliseconds since the epoch. */
   readonly purgedAt: number
 }
 
@@ -108,7 +109,7 @@ function isPartial({ method, headers }: EdgeExchange): boolean {
   return method === 'HEAD' || PARTIAL_HEADERS.some((name) => headers.has(name))
 }
 
-/** The first of this isolate asks the origin at once, and the coordinator only where that takes long. */
+/** Sends the isolate's first request to the origin at once, and joins the coordinator if that takes long. */
 async function leadHere(
   delivery: Delivery,
   wanted: DeliveryRequest,
@@ -117,7 +118,7 @@ async function leadHere(
 ): Promise<Delivered | Failure> {
   const { singleFlight } = delivery
   const work = asLeader(delivery, wanted, exchange)
-  // The work goes on when its own client leaves: others wait for it.
+  // The work continues when its client disconnects, because others wait for it.
   exchange.waitUntil(outcomeOf(work).then(local.end, () => local.end({ kind: 'abandoned' })))
   const quick = await Promise.race([work, pause(QUICK_MS)])
   if (quick !== undefined) return quick.delivered
@@ -128,7 +129,7 @@ async function leadHere(
     exchange.waitUntil(settleWith(role, outcomeOf(work)))
     return (await work).delivered
   }
-  // Another isolate was first; what is asked here in vain, the origin answers together with its request.
+  // Another isolate leads. The origin coalesces the request of this isolate with that of the leader.
   const first = await Promise.race([work, role.outcome])
   if ('delivered' in first) return first.delivered
   const shared = await follow(delivery, wanted, exchange, first)
@@ -139,7 +140,7 @@ async function leadHere(
   return shared
 }
 
-/** What is asked for here too, by way of the coordinator. */
+/** Delivers through the coordinator when another request of this isolate was first. */
 async function fly(
   delivery: Delivery,
   wanted: DeliveryRequest,
@@ -176,7 +177,9 @@ async function outcomeOf(work: Promise<Led>): Promise<LeaderOutcome> {
   return (await work).outcome
 }
 
-/** What a leader found, for one that waited; undefined where it is to ask again. */
+/**
+ * Builds a follower's response from the leader's outcome. Undefined when the follower has to request again.
+ */
 async function follow(
   delivery: Delivery,
   wanted: DeliveryRequest,
@@ -195,7 +198,7 @@ async function follow(
     : { response: fromCache(known, viewOf(delivery, wanted), exchange), cache: 'COALESCED' }
 }
 
-/** As `Fetched`, or what refused the leader itself. */
+/** Like `Fetched`, but the leader's own request can also have failed. */
 interface Led {
   readonly delivered: Delivered | Failure
   readonly outcome: LeaderOutcome | Promise<LeaderOutcome>
@@ -203,7 +206,7 @@ interface Led {
 
 async function asLeader(delivery: Delivery, wanted: DeliveryRequest, exchange: EdgeExchange): Promise<Led> {
   const entry = await entryOf(delivery, wanted)
-  // The call before this one may have settled between our look into the cache and our joining.
+  // The previous flight may have settled between the first cache lookup and joining this one.
   const { known, purgedAt } = await lookUp(delivery, wanted)
   if (known?.fresh) {
     const response = fromCache(known, viewOf(delivery, wanted), exchange)
@@ -212,7 +215,7 @@ async function asLeader(delivery: Delivery, wanted: DeliveryRequest, exchange: E
   if (known !== undefined) return revalidate(delivery, known, wanted, exchange, entry)
   const stored = wanted.whole ? await findStored(delivery, wanted, exchange, purgedAt) : undefined
   if (stored !== undefined) {
-    // Its source was last looked at when it was written.
+    // The source was last checked when the rendition was written.
     const written = { ...entry, askedAt: stored.writtenAt }
     return keep(delivery, stored.bytes, stored.headers, wanted, exchange, written)
   }
@@ -222,7 +225,7 @@ async function asLeader(delivery: Delivery, wanted: DeliveryRequest, exchange: E
   return { delivered, outcome: entry.askedAt > purgedAt ? outcome : unkept(outcome) }
 }
 
-/** So soon after a purge nobody believes what is kept. */
+/** Replaces `cached` with `uncached`: followers ignore an entry that was requested too soon after a purge. */
 async function unkept(outcome: Led['outcome']): Promise<LeaderOutcome> {
   const found = await outcome
   return found.kind === 'cached' ? { kind: 'uncached' } : found
@@ -232,7 +235,7 @@ async function entryOf({ now, tagOf }: Delivery, { name }: DeliveryRequest): Pro
   return { askedAt: now(), tag: await tagOf(name) }
 }
 
-/** A bucket that fails, or says nothing, is no reason not to ask the origin. */
+/** Returns a stored rendition. When the bucket fails or times out, the request goes to the origin instead. */
 async function findStored(
   { renditions }: Delivery,
   { request, url }: DeliveryRequest,
@@ -248,7 +251,7 @@ async function findStored(
   }
 }
 
-/** A copy past its time is confirmed by its ETag; where the origin cannot say, most are still better than nothing. */
+/** Revalidates a stale copy by its ETag. When the origin cannot be asked, most copies may still be served. */
 async function revalidate(
   delivery: Delivery,
   cached: CachedAnswer,
@@ -285,7 +288,10 @@ async function revalidate(
   return store(delivery, response, wanted, exchange, entry)
 }
 
-/** Refused for a while, or by what stands before the origin: either says nothing of what was asked for. */
+/**
+ * Whether a response says nothing about the object itself: a temporary rejection, or one that a proxy in
+ * front of the origin made.
+ */
 function isUntold(response: Response): boolean {
   const { status } = response
   return status >= 500 || status === 429 || (status >= 400 && !namesRequest(response))
@@ -319,7 +325,7 @@ async function askOrigin(
   return response
 }
 
-/** Asks the origin for just what the client wants of a stored file, and for the whole behind it, where that is kept. */
+/** Requests only the client's part of a file, and fetches the whole in the background to cache it. */
 async function passPart(
   delivery: Delivery,
   wanted: DeliveryRequest,
@@ -337,7 +343,7 @@ async function passPart(
   return { response: passedThrough(response, viewOf(delivery, wanted)), cache: 'BYPASS' }
 }
 
-/** Players ask for parts only: without this, what they play would never be kept. */
+/** Fetches the whole in the background. Players request only parts, which are never cached. */
 async function fetchBehind(
   delivery: Delivery,
   wanted: DeliveryRequest,
@@ -370,7 +376,7 @@ async function readBehind(
   return isFailure(response) ? { kind: 'abandoned' } : keepBehind(delivery, response, wanted.url, entry)
 }
 
-/** What may take minutes to be made. */
+/** Whether the rendition is a clip, which may take minutes to render. */
 function isClip({ request }: DeliveryRequest): boolean {
   return (
     'transformation' in request &&

@@ -1,4 +1,4 @@
-/** From the worker's bindings to validated settings. */
+/** Reads and validates the worker's settings from its bindings. */
 
 import { loadConfig, storageOf } from '@media-proxy/shared/config/load.ts'
 import type { Config } from '@media-proxy/shared/config/schema.ts'
@@ -6,23 +6,23 @@ import type { AttemptLedger } from './limiter.ts'
 import type { PurgeLog } from './purge-log.ts'
 import type { FlightCoordinator } from './single-flight.ts'
 
-/** What wrangler.toml binds besides variables and secrets. */
+/** The bindings in wrangler.toml, apart from variables and secrets. */
 export interface Bindings {
   readonly FLIGHTS: DurableObjectNamespace<FlightCoordinator>
   readonly LEDGERS: DurableObjectNamespace<AttemptLedger>
   readonly PURGES: DurableObjectNamespace<PurgeLog>
-  /** Static mode without S3. */
+  /** The bucket of static mode without S3. */
   readonly STATIC?: R2Bucket
-  /** The origins' bucket of finished renditions: read before they are asked. */
+  /** The origins' bucket of finished renditions. It is read before a request to the origin. */
   readonly RENDITIONS?: R2Bucket
-  /** The platform's limiter; without it, or with `rateLimitConfig.edgeDriver = ledger`, the ledger counts all. */
+  /** The platform's limiter. Without it, or with `edgeDriver = ledger`, the ledger counts everything. */
   readonly RATE_LIMITER?: RateLimit
   readonly REQUESTS?: AnalyticsEngineDataset
-  /** The way to the origin where it is not the open net: a service, a container. */
+  /** The connection to the origin if it is not the internet: a service or a container. */
   readonly ORIGIN?: OriginService
 }
 
-/** What can be sent a request. */
+/** A service that accepts requests for the origin. */
 export interface OriginService {
   fetch(url: string, init: RequestInit): Promise<Response>
 }
@@ -31,7 +31,7 @@ export type LoadedSettings =
   | { readonly ok: true; readonly config: Config }
   | { readonly ok: false; readonly faults: readonly string[] }
 
-/** Reads the variables and secrets, which have the names of the origin's, and checks them with the bindings. */
+/** Reads the variables and secrets, named as those of the origin, and validates them and the bindings. */
 export function loadSettings(bindings: Bindings): LoadedSettings {
   const loaded = loadConfig('edge', { environment: Object.fromEntries(Object.entries(bindings)) })
   if (!loaded.ok) return loaded

@@ -4,7 +4,7 @@ import type { Timings } from './timings.ts'
 /** One request at the edge. */
 export interface EdgeExchange extends OnBehalf {
   readonly request: Request
-  /** As the grammar reads it: without `publicPath`. */
+  /** The URL for the request grammar, without `publicPath`. */
   readonly url: URL
   readonly method: string
   readonly headers: Headers
@@ -12,7 +12,7 @@ export interface EdgeExchange extends OnBehalf {
   readonly waitUntil: (work: Promise<unknown>) => void
 }
 
-/** What is answered, and how it was come by. */
+/** A response, and whether it comes from the cache. */
 export interface Delivered {
   readonly response: Response
   readonly cache: 'HIT' | 'MISS' | 'COALESCED' | 'BYPASS'

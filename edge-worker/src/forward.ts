@@ -7,7 +7,7 @@ import type { FetchOrigin } from './origin.ts'
 
 const BODY_HEADERS = ['content-length', 'content-type'] as const
 
-/** What of a client's request the origin gets to see. */
+/** The headers of a client's request that are forwarded to the origin. */
 const FORWARDED_HEADERS = [
   'accept',
   'authorization',
@@ -18,7 +18,7 @@ const FORWARDED_HEADERS = [
   'x-internal-secret',
 ]
 
-/** Passes a request on as it is and its answer back, past the cache. */
+/** Forwards a request to the origin unchanged and returns its response, without the cache. */
 export async function forward(
   origin: FetchOrigin,
   exchange: EdgeExchange,
@@ -26,12 +26,13 @@ export async function forward(
 ): Promise<Delivered | Failure> {
   const { request, method, timings } = exchange
   const { pathname, search } = exchange.url
-  // A body of these cannot be fetched (Fetch standard, the constructor of Request), and nobody reads one.
+  // `fetch` does not allow a body for these methods (Fetch standard, the constructor of Request), and it is
+  // never read.
   const hasBody = method !== 'GET' && method !== 'HEAD'
   const headers = { ...pick(exchange.headers, FORWARDED_HEADERS), ...extraHeaders }
   if (!hasBody) for (const name of BODY_HEADERS) delete headers[name]
   const given = hasBody ? request.body : null
-  // A length tells by itself whether all of a body has come.
+  // With a length, the origin can detect a truncated body without an end mark.
   const isSafe = given === null || 'content-length' in headers
   const { body, headers: mark } = isSafe ? { body: given, headers: {} } : markedBody(given)
   const response = await timings.measure('origin', () =>
@@ -40,13 +41,16 @@ export async function forward(
   return isFailure(response) ? response : { response: mutable(response), cache: 'BYPASS' }
 }
 
-/** What the playground checks its caller by: the host of this door, and whether something stands before it. */
+/**
+ * Returns the headers by which the playground checks its caller: the edge's host, and whether a proxy is in
+ * front of it.
+ */
 export function playgroundHeaders(headers: Headers): Record<string, string> {
   const names = ['origin', 'sec-fetch-site', 'forwarded', 'x-forwarded-for']
   return { ...pick(headers, names), [ASKED_HOST_HEADER]: headers.get('host') ?? '' }
 }
 
-/** The named headers that are there. */
+/** Returns those of the named headers that are present. */
 export function pick(headers: Headers, names: readonly string[]): Record<string, string> {
   return Object.fromEntries(
     names.flatMap((name) => {
@@ -56,7 +60,7 @@ export function pick(headers: Headers, names: readonly string[]): Record<string,
   )
 }
 
-/** The same answer with headers that can be added to, without those that are of the way to the origin. */
+/** Returns a copy of a response with mutable headers, without those of the connection to the origin. */
 export function mutable(response: Response): Response {
   const copy = new Response(response.body, response)
   for (const name of WAY_HEADERS) copy.headers.delete(name)
@@ -64,8 +68,9 @@ export function mutable(response: Response): Response {
 }
 
 /**
- * What an answer of the origin has of its connection, of what stands before the origin (a balancer names by a cookie who
- * answers whom), and of the budgets of whoever asked: none of it is a client's, much less that of those for whom it is kept.
+ * The headers of an origin's response that must not reach clients or the cache. They concern the connection,
+ * proxies in front of the origin (a load balancer names a backend in a cookie), and the rate limits of the
+ * requester.
  */
 export const WAY_HEADERS = [
   ...(['connection', 'keep-alive', 'date', 'transfer-encoding'] as const),

@@ -1,4 +1,4 @@
-/** The way of one request through the edge, top to bottom. */
+/** Handles one request at the edge, from parsing to the finished response. */
 
 import { createRequestLimits, type RateLimiter, type RequestLimits } from '@media-proxy/shared/rate-limit.ts'
 import { type CanonicalUrl, canonicalUrl } from '@media-proxy/shared/request/canonical.ts'
@@ -47,39 +47,39 @@ import { createTimings } from './timings.ts'
 import { deliverByWorkersCache, type OuterOptions } from './workers-cache.ts'
 
 export interface GatewayOptions {
-  /** Share of the requests that are traced, 0..1. */
+  /** The share of requests that are traced, 0..1. */
   readonly sampleRatio: number
-  /** Whether assets that name no format negotiate. */
+  /** Whether assets without a `format` are negotiated. */
   readonly negotiatesAssets: boolean
   readonly presets: PresetRules
-  /** Prefix that paths may have. */
+  /** A prefix that paths may have. */
   readonly publicPath: string
-  /** External URLs that name what is in the store. */
+  /** The service's own URLs, whose media are in the store. */
   readonly ownUrls: OwnUrls
-  /** Origins whose scripts may read answers; `*` is every one. */
+  /** The origins whose scripts may read responses; `*` is every origin. */
   readonly corsOrigins: readonly string[]
-  /** Undefined where no `secretKey` is set: then no signature can be right. */
+  /** Undefined when no `secretKey` is set. Every signature is then rejected. */
   readonly externalRing: KeyRing | undefined
   readonly attachments: AttachmentPolicy
-  /** For one request: what it opens is its own. */
+  /** Creates a limiter for one request. Its sessions belong to that request. */
   readonly createLimiter: () => RateLimiter
   readonly delivery: Delivery
-  /** Where renditions are delivered by Workers Cache. */
+  /** Undefined when Workers Cache is not used for renditions. */
   readonly workersCache: OuterOptions | undefined
   readonly purge: Purge
-  /** Fails with `bad-secret`. */
+  /** Checks the internal secret. Fails with `bad-secret`. */
   readonly checkSecret: (headers: Headers) => Promise<Failure | undefined>
-  /** Whether the origin is asked for `/_playground`. */
+  /** Whether `/_playground` is forwarded to the origin. */
   readonly hasPlayground: boolean
-  /** Whether the origin is asked for `/_openapi.json`. */
+  /** Whether `/_openapi.json` is forwarded to the origin. */
   readonly hasDescription: boolean
-  /** Whether `/` leads there. */
+  /** Whether `/` redirects to the playground. */
   readonly leadsToPlayground: boolean
-  /** Whether a 400 says what it is about. */
+  /** Whether error responses include an explanation. */
   readonly explainsErrors: boolean
-  /** Answers everything but the service endpoints, in static mode. */
+  /** Serves everything except the service endpoints in static mode. Undefined in other modes. */
   readonly staticSite: StaticSite | undefined
-  /** Milliseconds since the epoch. */
+  /** Returns the time in milliseconds since the epoch. */
   readonly now: () => number
 }
 
@@ -87,7 +87,7 @@ export interface GatewayContext {
   readonly waitUntil: (work: Promise<unknown>) => void
 }
 
-/** What was answered, and what the log is told of it. */
+/** A response, and the details of its request for the log. */
 export interface Handled {
   readonly response: Response
   readonly exchange: EdgeExchange
@@ -108,7 +108,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       headers: request.headers,
       requestId: requestIdOf(request.headers),
       get traceparent() {
-        // Of a hit nobody asks for it.
+        // Created on first use, because a cache hit does not need it.
         traceparent ??= beginTrace(request.headers, Math.random() < options.sampleRatio)
         return traceparent
       },
@@ -129,12 +129,15 @@ export function createGateway(options: GatewayOptions): Gateway {
   }
 }
 
-/** What the origin allows, nobody's `Origin` before it, is not what this client is allowed. */
+/**
+ * Sets the CORS headers for this client. Those of the origin do not apply, because it does not get the
+ * client's `Origin`.
+ */
 function allowOrigins(
   { response, exchange, parsed }: Handled,
   { corsOrigins: origins, staticSite }: GatewayOptions,
 ): void {
-  // In static mode these are paths of the site like others.
+  // In static mode, the paths of the playground and the relay are ordinary paths of the site.
   const hasOwnRules =
     staticSite === undefined &&
     !isFailure(parsed) &&
@@ -184,7 +187,9 @@ async function answer(
   }
 }
 
-/** Without a signature that holds the cache is not asked either: there is no such object. */
+/**
+ * Serves an attachment. Without a valid signature the object counts as missing, and the cache is not read.
+ */
 async function answerAttachment(
   request: AttachmentRequest,
   exchange: EdgeExchange,
@@ -202,13 +207,13 @@ async function answerAttachment(
   return serve(verified, { url, originPath: signedPathOf(url, verified) }, exchange, limits, options)
 }
 
-/** The origin checks the signature too. */
+/** Returns the origin path with the signature, which the origin verifies too. */
 function signedPathOf(url: CanonicalUrl, { signature }: AttachmentRequest): string {
   if (signature === undefined || signature === 'malformed') return url
   return `${url}${url.includes('?') ? '&' : '?'}${serializeAttachmentSignature(signature)}`
 }
 
-/** The signature comes before anything else is consumed, and a wrong one consumes a stricter budget. */
+/** Verifies the signature before any budget is spent. A wrong signature spends a stricter budget. */
 async function answerExternal(
   request: ExternalRequest,
   exchange: EdgeExchange,
@@ -225,7 +230,7 @@ async function answerExternal(
   }
   const rejected = await limits.consume('requests')
   if (rejected !== undefined) return rejected
-  // By way of single flight it would wait for itself.
+  // A request of the service to itself would wait for its own single flight.
   if (await isOwnRequest(exchange.headers, ring))
     return fail('address-refused', 'a request of this service itself')
   const url = canonicalUrl(verified)
@@ -239,8 +244,8 @@ async function answerExternal(
 }
 
 /**
- * The origin checks the signature too, so it is asked by the very target and expiry that were signed. A signature that
- * covers the parameters is made anew, since they are canonical now.
+ * Returns the path of the request to the origin. The origin verifies the signature too, so the path has the
+ * signed target and expiry. A signature that covers the parameters is created again for their canonical form.
  */
 async function originPathOf(request: VerifiedExternal, url: CanonicalUrl, ring: KeyRing): Promise<string> {
   const [, query] = url.split('?')
@@ -270,7 +275,7 @@ function serve(
     : deliver(delivery, wanted, exchange)
 }
 
-/** Renditions are small and made whole; other media may be of any size and are read by parts. */
+/** Whether the response is a rendition, which is small. Other media have any size and are read in parts. */
 function isRendition(request: SourceRequest): boolean {
   if (request.kind === 'asset') return true
   return request.kind !== 'file' && request.transformation !== undefined
@@ -302,14 +307,14 @@ async function answerEndpoint(
       if (rejected !== undefined) return (await limits.consume('bad-signatures')) ?? rejected
       const limited = await limits.consume('internal')
       if (limited !== undefined) return limited
-      // Who holds the secret may also say what is traced.
+      // A caller with the secret may also decide what is traced.
       const trusted = { ...exchange, traceparent: givenTrace(exchange.headers) ?? exchange.traceparent }
       return endpoint === 'purge' ? answerPurge(trusted, options) : forward(options.delivery.origin, trusted)
     }
   }
 }
 
-/** The relay is the origin's, which has the store and checks the token; the body passes through. */
+/** Forwards an upload to the origin, which has the store and verifies the token. The body is streamed. */
 async function answerRelay(
   exchange: EdgeExchange,
   limits: RequestLimits,
@@ -317,11 +322,12 @@ async function answerRelay(
 ): Promise<Delivered | Failure> {
   const limited = exchange.method === 'OPTIONS' ? undefined : await limits.consume('requests')
   if (limited !== undefined) return limited
-  // TRACE cannot be fetched (Fetch standard, forbidden method); the origin refuses every such method alike.
+  // `fetch` does not allow TRACE (Fetch standard, forbidden method). The origin rejects DELETE in the same
+  // way.
   return forward(delivery.origin, exchange.method === 'TRACE' ? { ...exchange, method: 'DELETE' } : exchange)
 }
 
-/** The page is the origin's; the edge only tells it by which name it was asked. */
+/** Forwards a playground request to the origin, together with the host name of the client's request. */
 async function answerPlayground(
   request: PlaygroundRequest,
   exchange: EdgeExchange,
@@ -338,7 +344,9 @@ async function answerPlayground(
   return limited ?? forward(delivery.origin, exchange, playgroundHeaders(exchange.headers))
 }
 
-/** Both doors forget: the origin first, so that what the edge asks for next is new. */
+/**
+ * Purges the origin and the edge. The origin is first, so that the edge's next requests get current media.
+ */
 async function answerPurge(
   exchange: EdgeExchange,
   { delivery, purge, ownUrls }: GatewayOptions,

@@ -9,7 +9,7 @@ import { confirm, store } from './keeping.ts'
 const ENTRY = { askedAt: 5, tag: undefined }
 const URL_OF_IT = '/attachments/1/a.png' as CanonicalUrl
 const wanted = { url: URL_OF_IT } as DeliveryRequest
-// Of an exchange, keeping uses no more than this.
+// The functions under test use only this member of an exchange.
 const exchange = { waitUntil: () => undefined } as unknown as EdgeExchange
 
 function fakeCache(kept?: Partial<CachedAnswer>) {
@@ -66,7 +66,7 @@ describe('an origin that stops in the middle of a small body', () => {
 
 describe('a confirmation', () => {
   const body = () => new Blob(['new']).stream()
-  // Of a delivery, a confirmation uses no more than its cache.
+  // `confirm` uses only the cache of a delivery.
   const delivery = (cache: ReturnType<typeof fakeCache>) => ({ cache }) as unknown as Delivery
 
   it('keeps the headers of the body that it finds', async () => {

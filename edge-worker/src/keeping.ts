@@ -1,4 +1,6 @@
-/** From an answer of the origin to what the client gets of it and what the cache keeps. */
+/**
+ * Turns a response of the origin into the client's response, the cache entry and the outcome for followers.
+ */
 
 import { joinChunks } from '@media-proxy/shared/join-chunks.ts'
 import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
@@ -17,20 +19,23 @@ import type { LeaderOutcome } from './single-flight.ts'
 import { slice } from './slice.ts'
 import { within } from './within.ts'
 
-/** What the leader answers its own client, and, later, tells its followers. */
+/** The response of the leader to its own client, and the outcome for its followers, which may come later. */
 export interface Fetched {
   readonly delivered: Delivered
   readonly outcome: LeaderOutcome | Promise<LeaderOutcome>
 }
 
-/** Bodies up to here are held whole, which lets the connection to the origin go at once. */
+/** The largest body that is buffered completely, which frees the connection to the origin at once. */
 const BUFFERED_BYTES = 1024 * 1024
-/** The cache gets a larger one no faster than the client reads it: so long others wait for that. In milliseconds. */
+/**
+ * How long followers wait until a larger body is cached, in milliseconds. The cache receives it only as fast
+ * as the leader's client reads it.
+ */
 const KEEPING_MS = 5000
-/** An origin that says nothing for so long in the middle of a small body is gone. In milliseconds. */
+/** The timeout between two chunks of a small body from the origin, in milliseconds. */
 const STALLED_MS = 30_000
 
-/** Keeps a whole answer of the origin and answers the client with what it asked of it. */
+/** Caches a complete response of the origin, and answers the client with the requested part. */
 export async function store(
   delivery: Delivery,
   response: Response,
@@ -44,7 +49,7 @@ export async function store(
   const sizeBytes = Number(declared ?? Number.POSITIVE_INFINITY)
   if (body === null) return { delivered: passBy(response, delivery, wanted), outcome: { kind: 'uncached' } }
   if (declared !== null && sizeBytes > delivery.maxEntryBytes) {
-    // Too large to be kept; but its length is known, so the client gets the part that it asked for.
+    // Too large to be cached, but the length is known, so the client gets the requested part.
     const described = describe(storedHeaders(response), sizeBytes, viewOf(delivery, wanted))
     const answer = answerFrom(body, described, exchange)
     return { delivered: { response: answer, cache: 'BYPASS' }, outcome: { kind: 'uncached' } }
@@ -80,7 +85,7 @@ function storeStreamed(
   return { delivered: { response: answer, cache: 'MISS' }, outcome }
 }
 
-/** Answers with what the client wants of a body, which is read or cancelled. */
+/** Answers with the requested part of a body. The body is read or cancelled. */
 function answerFrom(
   body: ReadableStream<Uint8Array>,
   described: Representation,
@@ -95,7 +100,7 @@ function answerFrom(
   return answer
 }
 
-/** Keeps what is in memory, and answers with it. */
+/** Caches a body that is in memory, and answers with it. */
 export function keep(
   delivery: Delivery,
   bytes: Uint8Array<ArrayBuffer>,
@@ -113,7 +118,7 @@ export function keep(
   }
 }
 
-/** Fetches the whole behind an answer that was only a part of it. */
+/** Caches a complete response that was fetched in the background of a partial one. */
 export async function keepBehind(
   delivery: Delivery,
   response: Response,
@@ -128,7 +133,7 @@ export async function keepBehind(
   return putStreamAway(delivery, response.body, sizeBytes, storedHeaders(response), url, entry)
 }
 
-/** Confirms what is kept. */
+/** Marks a cached response as validated. */
 export async function confirm(
   { cache }: Delivery,
   url: CanonicalUrl,
@@ -137,12 +142,12 @@ export async function confirm(
 ): Promise<void> {
   const again = await cache.match(url)
   if (again === undefined) return
-  // Another one that was put in its place meanwhile is newer.
+  // A different entry was stored in the meantime, and is newer.
   if (again.etag === etag) await cache.put(url, again.headers, again.body, entry)
   else await again.body.cancel()
 }
 
-/** The same short answer for all that wait. */
+/** Returns a short response that is shared with all followers. */
 export async function shareFailure(response: Response): Promise<Fetched> {
   const headers: HeaderRecord = Object.fromEntries(response.headers)
   for (const name of [...WAY_HEADERS, URL_REFUSED_HEADER]) delete headers[name]
@@ -153,7 +158,7 @@ export async function shareFailure(response: Response): Promise<Fetched> {
   return { delivered: { response: delivered, cache: 'MISS' }, outcome: { kind: 'rejected', rejection } }
 }
 
-/** A refusal is known by its status: of one whose text breaks off there is none. */
+/** Reads the text of an error response. Empty when it breaks off, because the status is sufficient. */
 async function textOf(response: Response): Promise<string> {
   try {
     return await response.text()
@@ -174,12 +179,12 @@ async function shareRejection(
   return shareFailure(response)
 }
 
-/** Refused was the URL of this client: that says nothing of what others ask for by theirs. */
+/** Whether the origin rejected the client's URL, which says nothing about the source under other URLs. */
 export function isUrlRefused({ headers }: Response): boolean {
   return headers.has(URL_REFUSED_HEADER)
 }
 
-/** Nothing was sent yet, so the client can still be told. */
+/** Returns a failure for a body that broke off before anything was sent to the client. */
 function brokenOff(error: unknown, { requestId }: EdgeExchange): Promise<Fetched> {
   const failure = fail('origin-unreachable', `its answer broke off: ${String(error)}`, { 'retry-after': '5' })
   return shareFailure(failureResponse(failure, requestId))
@@ -191,11 +196,11 @@ function passBy(response: Response, delivery: Delivery, wanted: DeliveryRequest)
 
 type Held =
   | { readonly bytes: Uint8Array<ArrayBuffer>; readonly rest?: undefined }
-  /** All of the body, its start included. */
+  /** The whole body, including its start. */
   | { readonly rest: ReadableStream<Uint8Array> }
   | { readonly error: unknown }
 
-/** Reads a body whole where it is small. */
+/** Reads a small body completely. */
 async function hold(body: ReadableStream<Uint8Array>): Promise<Held> {
   const reader = body.getReader()
   const chunks: Uint8Array[] = []
@@ -208,7 +213,7 @@ async function hold(body: ReadableStream<Uint8Array>): Promise<Held> {
       length += value.length
     }
   } catch (error) {
-    // Of one that has broken off nothing is left to be cancelled.
+    // Cancelling a body that has broken off rejects, and has no effect.
     await reader.cancel(error).catch(() => undefined)
     return { error }
   }
@@ -232,13 +237,13 @@ function behind(
   })
 }
 
-/** The local cache writes for a while after it has said that it did. */
+/** Removes an entry, with retries: the cache of local development still writes after `put` has resolved. */
 async function removeSurely({ cache }: Delivery, url: CanonicalUrl): Promise<void> {
   for (let waitMs = 50; !(await cache.delete(url)) && waitMs < 2000; waitMs *= 2)
     await new Promise((resolve) => setTimeout(resolve, waitMs))
 }
 
-/** Not every cache notices that what it is given breaks off. */
+/** Caches a stream, and removes the entry if the stream breaks off, which not every cache detects. */
 async function putStreamAway(
   delivery: Delivery,
   body: ReadableStream<Uint8Array>,
@@ -261,7 +266,7 @@ async function putStreamAway(
   return { kind: 'uncached' }
 }
 
-/** What could not be kept is asked for again by each follower. */
+/** Caches a body. If that fails, each follower requests it again. */
 async function putAway(
   { cache }: Delivery,
   body: BodyInit,

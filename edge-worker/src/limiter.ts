@@ -1,4 +1,6 @@
-/** What clients have spent, counted at the edge: exactly by a Durable Object, or for nothing by the platform. */
+/**
+ * Counters for the rate limits of the edge: exact ones in Durable Objects, or the free ones of the platform.
+ */
 
 import { DurableObject, RpcTarget } from 'cloudflare:workers'
 import {
@@ -11,16 +13,17 @@ import {
 } from '@media-proxy/shared/rate-limit.ts'
 import { within } from './within.ts'
 
-/** A ledger that takes longer counts as one that cannot be reached. In milliseconds. */
+/** The timeout for a ledger, in milliseconds. After it, the ledger counts as unreachable. */
 const ATTEMPT_MS = 1000
-/** Without requests the platform forgets the memory of an object after about this long. */
+/** The platform evicts an object from memory about this long after its last request. In milliseconds. */
 const EVICTED_AFTER_MS = 60_000
-/** Between two writes of one count. */
+/** The shortest time between two writes of one count, in milliseconds. */
 const WRITE_EVERY_MS = 30_000
 
 /**
- * One object a client. It counts in memory. What a client has spent is written only where it outlives the memory (budgets
- * of long windows, more than half spent), and then twice a minute: a row costs seven times as much as a request.
+ * The ledger of one client. It counts in memory. A count is written only if it outlives the memory (budgets
+ * with long windows that are more than half spent), and at most twice a minute, because a row costs seven
+ * times as much as a request.
  */
 export class AttemptLedger extends DurableObject {
   readonly #spent = new Map<BudgetName, Spent>()
@@ -34,7 +37,7 @@ export class AttemptLedger extends DurableObject {
     })
   }
 
-  /** The first attempt of a request, and what its others go through: one session is one request to the platform. */
+  /** Makes the first attempt of a request and opens a session for the others, billed as one request. */
   open(name: BudgetName, budget: Budget): { readonly verdict: Verdict; readonly session: LedgerSession } {
     return {
       verdict: this.attempt(name, budget),
@@ -53,12 +56,12 @@ export class AttemptLedger extends DurableObject {
   #write(name: BudgetName, spent: Spent): void {
     if (spent.atMs - (this.#writtenAt.get(name) ?? 0) < WRITE_EVERY_MS) return
     this.#writtenAt.set(name, spent.atMs)
-    // The answer need not wait for the disk: a crash in that moment costs a few attempts.
+    // The response does not wait for the disk. A crash at this moment loses only a few attempts.
     void this.ctx.storage.put(name, spent, { allowUnconfirmed: true })
     void this.ctx.storage.setAlarm(spent.atMs + spent.spentMs)
   }
 
-  /** Forgets a client that has spent nothing for as long as it would remember. */
+  /** Deletes all data once every budget of the client is full again. */
   override async alarm(): Promise<void> {
     const now = Date.now()
     const left = Math.max(0, ...[...this.#spent.values()].map(({ spentMs, atMs }) => atMs + spentMs - now))
@@ -82,7 +85,10 @@ class LedgerSession extends RpcTarget {
   }
 }
 
-/** Exact for any window; costs a hop, and one for all attempts of a client. For one request: it keeps the session. */
+/**
+ * Creates a counter that uses the ledger. It is exact for any window, and costs one hop for all attempts of a
+ * client. It serves one request, because it keeps the session.
+ */
 export function createLedgerCounter(namespace: DurableObjectNamespace<AttemptLedger>): AttemptCounter {
   const sessions = new Map<string, Rpc.Stub<LedgerSession>>()
   return {
@@ -98,9 +104,10 @@ export function createLedgerCounter(namespace: DurableObjectNamespace<AttemptLed
 }
 
 /**
- * The platform's limiter: no hop and no price, but approximate, by location, with a limit that stands in wrangler.toml,
- * and without a word of what is left. It counts what is cheap to answer; what costs a render, and wrong signatures, whose
- * budgets are smaller, `exact` counts.
+ * Creates a counter that uses the platform's limiter. It needs no hop and is free, but it is approximate,
+ * counts each location separately, takes its limit from wrangler.toml, and does not report the remaining
+ * attempts. It counts only cheap requests. `exact` counts renders and wrong signatures, whose budgets are
+ * smaller.
  */
 export function createPlatformCounter(binding: RateLimit, exact: AttemptCounter): AttemptCounter {
   return {

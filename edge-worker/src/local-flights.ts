@@ -1,32 +1,33 @@
 /**
- * What this isolate asks the origin for at the moment, for the first moments: what is answered quickly, a missing object
- * above all, needs no coordinator. Requests cannot wait for each other's promises here, so they look again and again.
+ * Coalesces the requests of this isolate to the origin for a short time, so that quick responses, above all
+ * for missing objects, need no coordinator. In Workers, requests cannot await each other's promises, so
+ * followers poll.
  */
 
 import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
 import type { LeaderOutcome } from './single-flight.ts'
 
-/** What the first of an isolate found: an outcome, or that the others should ask the coordinator. */
+/** The outcome of the first request, or `slow` when the others should join the coordinator. */
 export type LocalOutcome = LeaderOutcome | { readonly kind: 'slow' }
 
 export interface LocalFlights {
-  /** For the first: whoever begins must end. Undefined for the others. */
+  /** Starts a flight, which the caller must end. Undefined when another request has started it. */
   begin(url: CanonicalUrl): LocalFlight | undefined
-  /** For the others: what the first found. */
+  /** Waits for the outcome of the request that started the flight. */
   wait(url: CanonicalUrl): Promise<LocalOutcome>
 }
 
 export interface LocalFlight {
-  /** Sends the others to the coordinator from now on. */
+  /** Makes the others join the coordinator. */
   slow(): void
-  /** Tells the others, and lets the next begin. */
+  /** Publishes the outcome, and allows the next flight. */
   end(outcome: LocalOutcome): void
 }
 
 const LOOK_EVERY_MS = 25
-/** The first may be gone with its client. */
+/** The longest wait for the first request, which may have been cancelled with its client. In milliseconds. */
 const LONGEST_WAIT_MS = 25_000
-/** Whoever has not ended by then never will: longer than the coordinator waits for any leader. */
+/** When a flight counts as lost: later than the coordinator gives up any leader. In milliseconds. */
 const LONGEST_FLIGHT_MS = 150_000
 
 interface Flight {
@@ -34,7 +35,7 @@ interface Flight {
   outcome: LocalOutcome | undefined
 }
 
-/** One an isolate. `now` in milliseconds since the epoch. */
+/** Creates the flights of an isolate. `now` returns milliseconds since the epoch. */
 export function createLocalFlights(now: () => number): LocalFlights {
   const flights = new Map<CanonicalUrl, Flight>()
   return {
@@ -60,7 +61,7 @@ export function createLocalFlights(now: () => number): LocalFlights {
         if (flight.outcome !== undefined) return flight.outcome
         await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
       }
-      // So that the next may begin.
+      // Allows the next flight to start.
       if (flight !== undefined && flights.get(url) === flight) flights.delete(url)
       return { kind: 'slow' }
     },

@@ -5,11 +5,11 @@ export interface MarkedBody {
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** A body with an end mark behind it, which only a body that was read to its end gets. */
+/** Appends an end mark to a body. A body that breaks off does not get the mark. */
 export function markedBody(body: ReadableStream<Uint8Array>): MarkedBody {
   const mark = crypto.randomUUID()
   const { readable, writable } = new IdentityTransformStream()
-  // What fails here fails the request that reads the other side.
+  // An error here also fails the request that reads the other side.
   append(body, writable, new TextEncoder().encode(mark)).catch(() => undefined)
   return { body: readable, headers: { [BODY_END_HEADER]: mark } }
 }

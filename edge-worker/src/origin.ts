@@ -2,7 +2,7 @@ import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import { EDGE_REFUSED_HEADER, signEdgeRequest } from '@media-proxy/shared/signing/edge-request.ts'
 import type { KeyRing } from '@media-proxy/shared/signing/hmac.ts'
 
-/** Whom a request to the origin is made for, and by what it is followed through the logs. */
+/** The client of a request to the origin, and the ids that identify the request in the logs. */
 export interface OnBehalf {
   readonly clientAddress: string
   readonly requestId: string
@@ -11,7 +11,7 @@ export interface OnBehalf {
 
 export interface OriginRequest {
   readonly method: string
-  /** Raw path and query. */
+  /** The raw path and query. */
   readonly path: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: BodyInit | null
@@ -21,16 +21,16 @@ export interface OriginRequest {
 export type FetchOrigin = (request: OriginRequest, onBehalf: OnBehalf) => Promise<Response | Failure>
 
 export interface OriginOptions {
-  /** Undefined in static mode, where the bucket is all there is. */
+  /** Undefined in static mode, where the worker needs only the bucket. */
   readonly originUrl: string | undefined
-  /** Undefined where no `edgeSecretKey` is set: requests are then plain ones. */
+  /** Undefined when no `edgeSecretKey` is set. Requests are then not signed. */
   readonly ring: KeyRing | undefined
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>
-  /** Milliseconds since the epoch. */
+  /** Returns the time in milliseconds since the epoch. */
   readonly now: () => number
 }
 
-/** When to try again where the origin cannot be reached, in seconds. */
+/** The `Retry-After` when the origin is unreachable, in seconds. */
 const RETRY_AFTER_SECONDS = '5'
 
 export function createOriginFetch({ originUrl, ring, fetch, now }: OriginOptions): FetchOrigin {
@@ -39,7 +39,7 @@ export function createOriginFetch({ originUrl, ring, fetch, now }: OriginOptions
   const basePath = base.pathname.replace(/\/$/, '')
   return async ({ method, path, headers, body }, { clientAddress, requestId, traceparent }) => {
     const target = targetOf(base, basePath + path)
-    // What is signed is what the origin reads: the path as the URL parser serializes it.
+    // The signed path must equal the path that the origin receives, so it is taken from the URL parser.
     const signed = target.pathname.slice(basePath.length) + target.search
     const signature =
       ring === undefined ? {} : await signEdgeRequest(ring, { method, path: signed, clientAddress }, now())
@@ -47,10 +47,10 @@ export function createOriginFetch({ originUrl, ring, fetch, now }: OriginOptions
       const response = await fetch(target.href, {
         method,
         headers: { ...headers, ...signature, ...PLAIN, 'x-request-id': requestId, traceparent },
-        // Followed redirects would carry the headers, secrets too, to wherever they lead.
+        // Following a redirect would send the headers, including secrets, to its target.
         redirect: 'manual',
-        // The platform keeps by itself what a fetch answers (by its extension, for the year that browsers are told), and there
-        // no purge and no confirmation would reach it.
+        // The platform otherwise caches responses of `fetch` by itself (by file extension, for the year that
+        // browsers may cache them), where neither a purge nor a revalidation reaches them.
         cache: 'no-store',
         ...(body == null ? {} : { body }),
       })
@@ -70,25 +70,26 @@ export function createOriginFetch({ originUrl, ring, fetch, now }: OriginOptions
 }
 
 /**
- * What stands before the origin may answer by itself: the platform with 522, a login page with a redirect. Its refusals pass,
- * and nothing is believed of them (`isUntold` in `delivery.ts`).
+ * Whether a response is passed on. A proxy in front of the origin may respond instead of it: the platform
+ * with 522, a login page with a redirect. Its 4xx responses are passed on, but nothing is concluded from them
+ * (`isUntold` in `delivery.ts`).
  */
 function isOrigins(response: Response): boolean {
   const { status } = response
   return namesRequest(response) || status === 304 || status < 300 || (status >= 400 && status < 500)
 }
 
-/** As the origin does in every answer, and an ingress without a backend or a filter does not. */
+/** Whether a response has a request id. Every response of the origin has one, those of an ingress do not. */
 export function namesRequest({ headers }: Response): boolean {
   return headers.has('x-request-id')
 }
 
-/** Parts of what is encoded are no parts of the media. */
+/** A part of an encoded response would not be a part of the media. */
 const PLAIN = { 'accept-encoding': 'identity' } as const
 
 /**
- * What was encoded on the way all the same, the runtime decodes where the coding is not told any more; the length that was
- * told is another then.
+ * Removes `Content-Encoding` and `Content-Length` from a response that was encoded on the way nevertheless.
+ * Without the encoding header the runtime decodes the body, and the decoded body has another length.
  */
 function decoded(response: Response): Response {
   const coding = response.headers.get('content-encoding')
@@ -98,7 +99,10 @@ function decoded(response: Response): Response {
   return copy
 }
 
-/** Built from parts: parsed as a whole, a path such as `//host/x` would name another host, which then got the secrets. */
+/**
+ * Builds the URL from its parts. As one text, a path such as `//host/x` would name another host and leak the
+ * secrets to it.
+ */
 function targetOf(base: URL, rawPath: string): URL {
   const target = new URL(base)
   const query = rawPath.indexOf('?')

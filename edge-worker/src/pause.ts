@@ -1,4 +1,4 @@
-/** Resolves after so long. */
+/** Resolves after a time, in milliseconds. */
 export function pause(milliseconds: number): Promise<undefined> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds, undefined))
 }

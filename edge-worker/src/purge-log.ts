@@ -1,26 +1,29 @@
 /**
- * What was purged, and when, where no zone can purge by tag: an answer that was confirmed before the purge of its source is
- * treated as if it were not there. So a purge finds every rendition, however many there are, at every location, and
- * costs nothing until there is one.
+ * The log of purges, for deployments without a zone that can purge by tag. A response that was validated
+ * before the last purge of its source counts as missing. A purge therefore applies to every rendition,
+ * regardless of their number, at every location. The log is empty until the first purge.
  */
 
 import { DurableObject } from 'cloudflare:workers'
 import type { SourceName } from '@media-proxy/shared/request/purge.ts'
 import type { Purges } from './purge-reader.ts'
 
-/** Purges that are remembered by name. Beyond them, all that is older than the oldest forgotten one is asked for anew. */
+/**
+ * The number of purges that are stored by name. Beyond it, the older half is dropped, and every response from
+ * before the newest dropped purge counts as purged.
+ */
 const MOST_PURGES = 2000
-/** After this no cache holds an answer from before. In milliseconds. */
+/** The age at which a purge is dropped, because no cache holds responses from before it. In milliseconds. */
 const FORGOTTEN_MS = 31 * 86_400_000
 
-/** One object for all locations. */
+/** The log, as one object for all locations. */
 export class PurgeLog extends DurableObject {
   constructor(context: DurableObjectState, environment: Cloudflare.Env) {
     super(context, environment)
     context.storage.sql.exec('CREATE TABLE IF NOT EXISTS purges (name TEXT PRIMARY KEY, at INTEGER NOT NULL)')
   }
 
-  /** Remembers purges; gives all. Repeating one is harmless. */
+  /** Adds purges and returns all of them. Repeating a purge is harmless. */
   async add(names: readonly SourceName[]): Promise<Purges> {
     const { sql } = this.ctx.storage
     const now = Date.now()

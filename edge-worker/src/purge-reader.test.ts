@@ -3,7 +3,7 @@ import { createPurgeMemory, createPurgeReader, type Purges } from './purge-reade
 
 const HOUR_MS = 3_600_000
 
-/** The log as an isolate reaches it; each reading waits for its turn. */
+/** Creates a reader on a fake log whose reads are resolved one by one. */
 function isolate(purges: Purges) {
   const readings: PromiseWithResolvers<Purges>[] = []
   let nowMs = 10 * HOUR_MS
@@ -38,7 +38,7 @@ describe('the log of purges, as an isolate knows it', () => {
     const asked = ['a', 'a', 'b'].map((name) => reader.purgedAt(name))
     expect(readings).toHaveLength(3)
     for (const reading of readings) reading.resolve(PURGED)
-    // An origin that was not told answers from memory for a second more.
+    // An origin that did not receive the purge serves from memory for one more second.
     expect(await Promise.all(asked)).toEqual([9 * HOUR_MS + 1000, 9 * HOUR_MS + 1000, 5])
     expect(await reader.purgedAt('a')).toBe(9 * HOUR_MS + 1000)
     expect(readings).toHaveLength(3)

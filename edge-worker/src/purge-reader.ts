@@ -1,19 +1,19 @@
-/** What an isolate knows of the log of purges, and for how long it goes by that. */
+/** Reads the log of purges and caches it in an isolate. */
 
 import type { SourceName } from '@media-proxy/shared/request/purge.ts'
 import type { PurgeLog } from './purge-log.ts'
 import { within } from './within.ts'
 
-/** A log that takes longer counts as one that cannot be read. In milliseconds. */
+/** The timeout for reading the log, in milliseconds. */
 const READ_MS = 1000
-/** For how long an isolate goes by what it has read. In milliseconds. */
+/** How long an isolate uses the purges that it has read, in milliseconds. */
 const FRESH_MS = 10_000
 
-/** Purges as the isolates read them. */
+/** The purges that an isolate reads. */
 export interface Purges {
-  /** Milliseconds since the epoch: every answer from before is gone. */
+  /** Every response from before this time counts as purged. In milliseconds since the epoch. */
   readonly floor: number
-  /** Milliseconds since the epoch, by the name of the source. */
+  /** The time of the last purge by source name, in milliseconds since the epoch. */
   readonly names: Readonly<Record<SourceName, number>>
 }
 
@@ -21,8 +21,9 @@ const NOTHING_HOLDS: Purges = { floor: Number.POSITIVE_INFINITY, names: {} }
 
 export interface PurgeReader {
   /**
-   * Milliseconds since the epoch: answers of this source that were confirmed before do not count. It may be to come: of
-   * several origins one was told of the purge.
+   * Returns the time, in milliseconds since the epoch, before which validated responses of a source are
+   * ignored. It may be in the future, because only one of several origins receives a purge and the others
+   * still have the source in memory.
    */
   purgedAt(name: SourceName): Promise<number>
   add(names: readonly SourceName[]): Promise<void>
@@ -30,18 +31,18 @@ export interface PurgeReader {
 
 export interface PurgeReaderOptions {
   readonly namespace: DurableObjectNamespace<PurgeLog>
-  /** What this isolate has read, from request to request. */
+  /** The memory of this isolate, shared by its requests. */
   readonly memory: PurgeMemory
-  /** For how long an origin that a purge did not reach goes on answering from its memory, in milliseconds. */
+  /** How long an origin that did not receive a purge still serves from its memory, in milliseconds. */
   readonly originMemoryMs: number
-  /** Milliseconds since the epoch. */
+  /** Returns the time in milliseconds since the epoch. */
   readonly now: () => number
   readonly onFailure: (error: unknown) => void
 }
 
-/** Of one isolate. */
+/** The purges that an isolate has read. */
 export interface PurgeMemory {
-  /** Undefined before the first reading. */
+  /** Undefined before the first read. */
   purges: Purges | undefined
   readAt: number
 }
@@ -51,8 +52,8 @@ export function createPurgeMemory(): PurgeMemory {
 }
 
 /**
- * Reads the log at most once in ten seconds; one that cannot be read leaves what was known. Where nothing was, every
- * answer from before may have been purged.
+ * Creates a reader that reads the log at most once in ten seconds. When the log cannot be read, the purges
+ * that are already known stay valid. When none are known, every response from before counts as purged.
  */
 export function createPurgeReader({
   namespace,
@@ -68,9 +69,9 @@ export function createPurgeReader({
   }
   return {
     async purgedAt(name) {
-      // A clock that was put back must not make the last reading last.
+      // The absolute difference prevents a clock that was set back from extending the last read.
       if (Math.abs(now() - memory.readAt) >= FRESH_MS) {
-        // Those that come meanwhile go by what is known; where nothing is, each reads for itself.
+        // Concurrent requests use the known purges. When none are known, each request reads the log itself.
         if (memory.purges !== undefined) memory.readAt = now()
         try {
           remember(await within(READ_MS, log().read()))

@@ -1,4 +1,4 @@
-/** Removes every answer made of a source, at every location. */
+/** Purges every response for a source, at every location. */
 
 import type { SourceName } from '@media-proxy/shared/request/purge.ts'
 import { strongEtag } from '@media-proxy/shared/response/conditional.ts'
@@ -6,10 +6,10 @@ import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import type { PurgeReader } from './purge-reader.ts'
 import { within } from './within.ts'
 
-/** A purge that failed did nothing that repeating it would not do. Gives what failed. */
+/** Purges sources and returns a failure, if any. A failed purge can be repeated without harm. */
 export type Purge = (names: readonly SourceName[]) => Promise<Failure | undefined>
 
-/** By the log of purges, which every isolate reads within ten seconds. */
+/** Creates a purge that uses the log of purges, which every isolate reads within ten seconds. */
 export function createLogPurge(log: PurgeReader): Purge {
   return async (names) => {
     try {
@@ -23,14 +23,14 @@ export function createLogPurge(log: PurgeReader): Purge {
   }
 }
 
-/** The tag by which a zone knows all answers of a source. */
+/** Returns the cache tag of all responses for a source. */
 export async function cacheTagOf(name: SourceName): Promise<string> {
   return `source-${(await strongEtag(name)).replaceAll('"', '')}`
 }
 
-/** What one call to the platform's purge takes on every plan. */
+/** The number of tags that one call of the platform's purge accepts on every plan. */
 const TAGS_A_CALL = 30
-/** A call that takes longer has failed. In milliseconds. */
+/** The timeout of a call, in milliseconds. */
 const PURGE_MS = 10_000
 
 export interface ZonePurgeOptions {
@@ -39,7 +39,7 @@ export interface ZonePurgeOptions {
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>
 }
 
-/** By tag, through the platform's API: at once, everywhere, and without a log. */
+/** Creates a purge by tag through the platform's API: immediate, at every location, and without a log. */
 export function createZonePurge({ zone, token, fetch }: ZonePurgeOptions): Purge {
   return async (names) => {
     const tags = await Promise.all(names.map(cacheTagOf))
@@ -58,7 +58,7 @@ export function createZonePurge({ zone, token, fetch }: ZonePurgeOptions): Purge
   }
 }
 
-/** Why the platform did not purge; its API may say so in the body alone. */
+/** Returns the reason why the platform did not purge. Its API may report an error only in the body. */
 async function refusalOf(asked: Promise<Response>): Promise<string | undefined> {
   try {
     const response = await within(PURGE_MS, asked)

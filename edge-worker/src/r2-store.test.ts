@@ -3,7 +3,7 @@ import { createR2Store } from './r2-store.ts'
 
 const OPTIONS = { maxDecodedBytes: 1000, timeoutMs: 50 }
 
-// Of a bucket, a store uses no more than these.
+// A store uses only these members of a bucket.
 const storeOf = (bucket: { readonly head?: unknown; readonly get?: unknown }) =>
   createR2Store(bucket as unknown as R2Bucket, OPTIONS)
 

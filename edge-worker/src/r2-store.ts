@@ -9,13 +9,13 @@ import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
 import { LateError, within } from './within.ts'
 
 export interface R2StoreOptions {
-  /** Most bytes that an object may decode to. */
+  /** The largest decoded size of an object, in bytes. */
   readonly maxDecodedBytes: number
-  /** A bucket that takes longer to answer counts as one that does not, in milliseconds. */
+  /** The timeout for a response of the bucket, in milliseconds. */
   readonly timeoutMs: number
 }
 
-/** A bucket that is bound to the worker, as a store; the bucket's name is the binding's. */
+/** Creates a store for a bucket that is bound to the worker. The names of buckets are ignored. */
 export function createR2Store(
   bucket: R2Bucket,
   { maxDecodedBytes, timeoutMs }: R2StoreOptions,
@@ -37,10 +37,10 @@ export function createR2Store(
   }
 }
 
-/** What a bucket answers, as a store tells it. */
+/** Converts a result of the bucket to that of a store. */
 type Answer = <T>(asked: Promise<T | null>) => Promise<T | Failure>
 
-/** How often an object may be replaced while a part of it is asked for. */
+/** How often an object may be replaced while a part of it is read. */
 const MOST_REPLACEMENTS = 3
 
 function encodedObjects(bucket: R2Bucket, answer: Answer): EncodedObjects {
@@ -56,7 +56,8 @@ function encodedObjects(bucket: R2Bucket, answer: Answer): EncodedObjects {
         return isFailure(object) ? object : { info: infoOf(object), body: object.body }
       }
       for (let replaced = 0; replaced < MOST_REPLACEMENTS; replaced += 1) {
-        // A range behind the end would give the whole object without a word, so the size is asked for first.
+        // For a range beyond the end, the bucket silently returns the whole object, so the size is read
+        // first.
         const known = await answer(bucket.head(key))
         if (isFailure(known)) return known
         const part = resolveRange(range, known.size)
@@ -70,7 +71,7 @@ function encodedObjects(bucket: R2Bucket, answer: Answer): EncodedObjects {
           }),
         )
         if (isFailure(object)) return object
-        // Without a body the object was replaced between the two questions: then its size is another.
+        // Without a body, the object was replaced between the two requests, and the size may be different.
         if ('body' in object) return { info: infoOf(object), range: part, body: object.body }
       }
       return fail('store-unreachable', 'the object changed whenever it was read')
@@ -91,7 +92,9 @@ function infoOf(object: R2Object): EncodedInfo {
   }
 }
 
-/** A bucket keeps whatever it was given; what no header can be is as if it were not there. */
+/**
+ * Returns a stored header value. Undefined when it is not a valid header value, which buckets do not check.
+ */
 function headerText(text: string | undefined): string | undefined {
   return text === undefined || text.trim() === '' || /[\u0000-\u0008\u000a-\u001f\u007f]/.test(text)
     ? undefined

@@ -5,7 +5,7 @@ import { forward } from './forward.ts'
 import type { FetchOrigin } from './origin.ts'
 import type { StaticSite } from './static-site.ts'
 
-/** `/_ready`: the origin's word; of a worker that reads its bucket itself, that bucket is all there is to be ready. */
+/** Answers `/_ready` for the origin, or for the bucket if the worker reads its bucket itself. */
 export async function answerReady(
   exchange: EdgeExchange,
   staticSite: StaticSite | undefined,

@@ -1,6 +1,6 @@
 /**
- * What the operator learns of a request at the edge: one structured log line and one data point. The platform asks three
- * times the price of a hit for the two, so only a share of the ordinary answers has them.
+ * Reports a request at the edge with one structured log record and one data point. The platform charges about
+ * three times the price of a cache hit for the two, so only a share of the ordinary responses is reported.
  */
 
 import { detailOf } from '@media-proxy/shared/request/explain.ts'
@@ -9,12 +9,12 @@ import { traceIdOf } from '@media-proxy/shared/trace-context.ts'
 import type { Handled } from './gateway.ts'
 
 export interface ReportOptions {
-  /** Share of the ordinary answers that are told of, 0..1. */
+  /** The share of ordinary responses that are reported, 0..1. */
   readonly ordinaryRatio: number
   readonly requests: AnalyticsEngineDataset | undefined
 }
 
-/** Paths, queries, signatures and addresses of clients are in neither. */
+/** Reports a request. Neither record contains paths, queries, signatures or client addresses. */
 export function report(handled: Handled, { ordinaryRatio, requests }: ReportOptions): void {
   const ordinary = isOrdinary(handled)
   if (ordinary && Math.random() >= ordinaryRatio) return
@@ -39,12 +39,15 @@ export function report(handled: Handled, { ordinaryRatio, requests }: ReportOpti
   requests?.writeDataPoint({
     indexes: [route],
     blobs: [route, method, String(status), cache, failure?.code ?? ''],
-    // Each stands for so many requests.
+    // The last value is the number of requests that this data point represents.
     doubles: [timings.totalMs(), bytes, ordinary ? 1 / ordinaryRatio : 1],
   })
 }
 
-/** What was asked for and answered, or is not there. An attachment that is refused says no more, and the log has to. */
+/**
+ * Whether a request was answered, or its object is missing. A rejected attachment has the same response as a
+ * missing object, so the log must always record it.
+ */
 function isOrdinary({ response: { status }, exchange: { method }, failure }: Handled): boolean {
   const isAnswered = status < 400 || (status === 404 && failure?.code !== 'attachment-refused')
   return isAnswered && ORDINARY_METHODS.has(method)

@@ -1,6 +1,7 @@
 /**
- * Single flight across isolates: of all that ask for one answer that no cache holds, at one location, one leads and
- * asks the origin; the rest wait, and then read the cache. The coordinator never carries bytes.
+ * Single flight across isolates. Of all concurrent requests for a response that is not in the cache of a
+ * location, one leads and requests the origin. The others wait and then read the cache. No bytes pass through
+ * the coordinator.
  */
 
 import { DurableObject, RpcTarget } from 'cloudflare:workers'
@@ -8,15 +9,15 @@ import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
 import type { HeaderRecord } from '@media-proxy/shared/response/headers.ts'
 import { within } from './within.ts'
 
-/** What the leader found, for those that waited. */
+/** The outcome of the leader, for its followers. */
 export type LeaderOutcome =
-  /** The answer is in the cache of this location. */
+  /** The response is in the cache of this location. */
   | { readonly kind: 'cached' }
-  /** It cannot be kept (too large, say): ask the origin, which coalesces again. */
+  /** Not cacheable, for example because of its size. Followers request the origin, which coalesces them. */
   | { readonly kind: 'uncached' }
-  /** The same short refusal for all. */
+  /** All followers get the same short error response. */
   | { readonly kind: 'rejected'; readonly rejection: SharedRejection }
-  /** The leader gave up for a reason of its own: somebody else may lead. */
+  /** The leader gave up for a reason that concerns only itself. Another request may lead. */
   | { readonly kind: 'abandoned' }
 
 export interface SharedRejection {
@@ -26,21 +27,23 @@ export interface SharedRejection {
 }
 
 /**
- * A leader that has not settled after this long is given up, and each of its followers asks for itself. A little more than
- * the origin takes by default, in milliseconds: for a rendition, and for a clip.
+ * The time after which a leader counts as lost, and each follower requests for itself, in milliseconds. It is
+ * slightly longer than the default deadline of the origin for a rendition and for a clip.
  */
 const LEADER_MS = { short: 35_000, long: 125_000 } as const
-/** By so much followers outwait their leader, should the coordinator itself be lost. */
+/** How much longer followers wait than the coordinator, in case that is lost. In milliseconds. */
 const LOST_MS = 1000
-/** The coordinator only says who leads. */
+/** The timeout for joining, in milliseconds. It is short because the coordinator only selects the leader. */
 const JOIN_MS = 5000
 
-/** One object for each location and key, in memory only: a lost call is made again. */
+/** The coordinator of one location and key. It has no storage, because a lost flight can be repeated. */
 export class FlightCoordinator extends DurableObject {
   #call: PromiseWithResolvers<LeaderOutcome> | undefined
   #timer: ReturnType<typeof setTimeout> | null = null
 
-  /** The lead for the first; for the others what tells them, in the same session, what it found. */
+  /**
+   * Makes the first caller the leader. The others get a flight that returns the outcome in the same session.
+   */
   join(isLong: boolean): { readonly leads: boolean; readonly flight: Flight } {
     if (this.#call !== undefined) return { leads: false, flight: new Flight(this.#call.promise) }
     const call = Promise.withResolvers<LeaderOutcome>()
@@ -60,7 +63,7 @@ function leaderMs(isLong: boolean): number {
   return isLong ? LEADER_MS.long : LEADER_MS.short
 }
 
-/** One end of a call: joining it, and settling or waiting, are one session, and so one request to the platform. */
+/** A caller's end of a flight. Joining and settling or waiting are one session, billed as one request. */
 class Flight extends RpcTarget {
   readonly #outcome: Promise<LeaderOutcome>
   readonly #settle: ((outcome: LeaderOutcome) => void) | undefined
@@ -79,33 +82,33 @@ class Flight extends RpcTarget {
     return this.#outcome
   }
 
-  /** The platform calls it when nobody holds this end any more: a leader that is lost, with its isolate say, gives up. */
+  /** Called by the platform when the caller is gone, for example with its isolate. Abandons the flight. */
   [Symbol.dispose](): void {
     this.#settle?.({ kind: 'abandoned' })
   }
 }
 
-/** What joining a flight makes of a request. */
+/** The role of a request in a flight. */
 export type Role =
   | { readonly kind: 'lead'; settle(outcome: LeaderOutcome): Promise<void> }
   /** `outcome` never rejects. */
   | { readonly kind: 'follow'; readonly outcome: Promise<LeaderOutcome> }
 
 export interface SingleFlight {
-  /** `isLong`: what is asked for may take minutes. */
+  /** Joins a flight. `isLong` states that the response may take minutes. */
   join(url: CanonicalUrl, isLong: boolean): Promise<Role>
 }
 
 export interface SingleFlightOptions {
   readonly namespace: DurableObjectNamespace<FlightCoordinator>
-  /** The data centre: what is in its cache is all that its followers can read. */
+  /** The data centre. Followers can read only the cache of their own data centre. */
   readonly location: string
   readonly onFailure: (error: unknown) => void
 }
 
-/** Where the coordinator cannot be reached, everybody asks the origin: slower, never wrong. */
+/** Creates the client of the coordinator. If that is unreachable, every request goes to the origin. */
 export function createSingleFlight({ namespace, location, onFailure }: SingleFlightOptions): SingleFlight {
-  /** What is asked of the coordinator, or `uncached` where that takes too long or fails. */
+  /** Returns the coordinator's result, or `uncached` when it fails or times out. */
   async function ask<T>(milliseconds: number, asked: Promise<T>): Promise<T | LeaderOutcome> {
     try {
       return await within(milliseconds, asked)
@@ -129,7 +132,7 @@ export function createSingleFlight({ namespace, location, onFailure }: SingleFli
           try {
             await flight.settle(outcome)
           } catch (error) {
-            // The followers' own limits end their waiting.
+            // The followers' own timeouts end their wait.
             onFailure(error)
           }
         },

@@ -1,6 +1,6 @@
 import type { ByteRange } from '@media-proxy/shared/response/conditional.ts'
 
-/** The part of a body that a range names; what lies behind it is not read. */
+/** Returns the part of a body in a range. Bytes after the range are not read. */
 export function slice(
   body: ReadableStream<Uint8Array>,
   { start, end }: ByteRange,
@@ -25,6 +25,6 @@ export function slice(
     },
     cancel: (reason) => reader.cancel(reason),
   })
-  // Without a declared length the platform would drop Content-Length and send chunks.
+  // Without a stream of fixed length, the platform would drop Content-Length and use chunked encoding.
   return part.pipeThrough(new FixedLengthStream(end - start + 1))
 }

@@ -1,4 +1,4 @@
-/** Static mode at the edge: straight from the bucket, without the origin wherever the bucket can be reached. */
+/** Static mode at the edge: serves from the bucket, or through the origin if the worker cannot reach it. */
 
 import { storageOf } from '@media-proxy/shared/config/load.ts'
 import type { Config } from '@media-proxy/shared/config/schema.ts'
@@ -12,11 +12,11 @@ import { createR2Store } from './r2-store.ts'
 
 export interface StaticSite {
   serve(exchange: EdgeExchange): Promise<Delivered | Failure>
-  /** What the bucket says to being read; undefined where only the origin can tell. */
+  /** Checks whether the bucket can be read. Undefined when only the origin can read it. */
   readonly check: (() => Promise<Failure | undefined>) | undefined
 }
 
-/** Reads the bound bucket, else S3; a store that is a folder only the origin can read. */
+/** Creates a site from the bound bucket, or from S3. Only the origin can read a filesystem store. */
 export function createStaticSite(
   config: Config,
   bucket: R2Bucket | undefined,
@@ -48,7 +48,9 @@ function openStore(config: Config, bucket: R2Bucket | undefined) {
   return storageOf(config) === 's3' ? createConfiguredS3Store(config) : undefined
 }
 
-/** Without a body of declared length the platform would drop Content-Length and send chunks. */
+/**
+ * Gives a body its fixed length. Otherwise the platform would drop Content-Length and use chunked encoding.
+ */
 function withLength(response: Response): Response {
   const length = response.headers.get('content-length')
   if (response.body === null || length === null) return response

@@ -1,4 +1,6 @@
-/** Finished renditions that the origins share, read straight from their bucket where it is bound to the worker. */
+/**
+ * Reads finished renditions directly from the bucket that the origins share, if it is bound to the worker.
+ */
 
 import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
 import type { SourceRequest } from '@media-proxy/shared/request/media-request.ts'
@@ -8,26 +10,26 @@ import { renditionHeaders } from '@media-proxy/shared/response/rendition.ts'
 import { decodeRendition, renditionKey } from '@media-proxy/shared/store/rendition-object.ts'
 
 export interface StoredRendition {
-  /** As the origin would answer it, validators and length among them. */
+  /** The headers of the origin's response, including validators and length. */
   readonly headers: HeaderRecord
   readonly bytes: Uint8Array<ArrayBuffer>
-  /** Milliseconds since the epoch. */
+  /** In milliseconds since the epoch. */
   readonly writtenAt: number
 }
 
-/** Larger ones are read by the origin, which has more memory than an isolate. */
+/** The largest rendition that is read here. The origin, which has more memory, reads larger ones. */
 const MOST_BYTES = 8 * 1024 * 1024
 
 export interface StoredRenditions {
-  /** One that was written after `purgedAt`, in milliseconds since the epoch, and not long ago. */
+  /** Returns a fresh rendition that was written after `purgedAt`, in milliseconds since the epoch. */
   find(request: SourceRequest, url: CanonicalUrl, purgedAt: number): Promise<StoredRendition | undefined>
 }
 
 export interface StoredRenditionsOptions {
   readonly bucket: R2Bucket
-  /** An older object is not believed without asking the origin, like an older copy in the cache. */
+  /** The age at which an object must be revalidated with the origin, as in the cache. */
   readonly freshSeconds: number
-  /** Milliseconds since the epoch. */
+  /** Returns the time in milliseconds since the epoch. */
   readonly now: () => number
 }
 
@@ -38,7 +40,7 @@ export function createStoredRenditions({
 }: StoredRenditionsOptions): StoredRenditions {
   return {
     async find(request, url, purgedAt) {
-      // Only of stored objects renditions are stored.
+      // Renditions are stored only for objects in the store.
       if (request.kind === 'file' || request.kind === 'verified-external') return undefined
       const object = await bucket.get(await renditionKey(sourceNameOf(request), url))
       if (object === null) return undefined

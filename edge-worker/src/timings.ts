@@ -1,15 +1,15 @@
-/** The stages of one request, for `Server-Timing`. Between I/O the platform's clock stands still. */
+/** The stages of one request, for `Server-Timing`. The platform's clock advances only with I/O. */
 export interface Timings {
-  /** Runs a stage and remembers how long it took. */
+  /** Runs a stage and records its duration. */
   measure<T>(stage: string, work: () => Promise<T>): Promise<T>
-  /** Passes on what the origin tells of the work of its engine. */
+  /** Adds the engine's CPU time from the origin's `Server-Timing`. */
   adopt(serverTiming: string | null): void
-  /** The value of `Server-Timing`, durations in milliseconds. */
+  /** Returns the value of `Server-Timing`, with durations in milliseconds. */
   header(): string
   totalMs(): number
 }
 
-/** `now` in milliseconds. */
+/** Creates the timings of a request. `now` returns milliseconds. */
 export function createTimings(now: () => number): Timings {
   const startedAt = now()
   const stages: string[] = []

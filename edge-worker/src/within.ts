@@ -1,9 +1,9 @@
-/** What was asked is not there in time. */
+/** A timeout of `within`. */
 export class LateError extends Error {}
 
 /**
- * Waits for what the platform is asked, but not for ever: rejects with a `LateError` after so many milliseconds. What is
- * late goes on, and nobody hears of it.
+ * Waits for a call to the platform, and rejects with a `LateError` after a timeout in milliseconds. The call
+ * itself continues, and its result is ignored.
  */
 export async function within<T>(milliseconds: number, asked: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | null = null

@@ -1,4 +1,4 @@
-/** The shell of the edge: bindings in, gateway out, one report a request. */
+/** The entry point of the edge worker. It builds the gateway from the bindings, and reports each request. */
 
 import { exports, cache as platformCache, WorkerEntrypoint } from 'cloudflare:workers'
 import {
@@ -35,7 +35,7 @@ export { AttemptLedger } from './limiter.ts'
 export { PurgeLog } from './purge-log.ts'
 export { FlightCoordinator } from './single-flight.ts'
 
-/** What is made once an isolate. Values only: a promise of one request must not be awaited by another. */
+/** The state of an isolate. It has no promises, because one request must not await those of another. */
 interface Isolate {
   readonly settings: LoadedSettings
   readonly keys: Keys | undefined
@@ -50,7 +50,7 @@ interface Keys {
 
 let isolate: Isolate | undefined
 const now = () => Date.now()
-/** What the requests of an isolate know of each other. */
+/** The state that the requests of an isolate share. */
 const localFlights = createLocalFlights(now)
 const purgeMemory = createPurgeMemory()
 const gateways = new Map<string, Gateway>()
@@ -80,7 +80,7 @@ export default {
   },
 } satisfies ExportedHandler<Bindings>
 
-/** What the platform's cache stands before where Workers Cache keeps renditions; nobody outside reaches it. */
+/** The entrypoint behind the platform's cache, for the driver `workers-cache`. Not reachable from outside. */
 export class KeptMedia extends WorkerEntrypoint<Bindings> {
   override async fetch(request: Request): Promise<Response> {
     isolate ??= await prepare(this.env)
@@ -110,7 +110,7 @@ const INNER: InnerEntrypoint = {
 }
 
 function loopback(): InnerEntrypoint {
-  // Loopback bindings have the types of this module, which those of the runtime do not know.
+  // The runtime's types do not include the loopback bindings of this module.
   return (exports as unknown as { readonly KeptMedia: InnerEntrypoint }).KeptMedia
 }
 
@@ -128,10 +128,12 @@ async function prepare(bindings: Bindings): Promise<Isolate> {
   return { settings, keys: { external, edge, attachments, comparison } }
 }
 
-/** Names by which an isolate was asked, where none is configured; a stranger may invent many. */
+/** The largest number of cached gateways. Without a `publicUrl`, clients can use any number of host names. */
 const MOST_GATEWAYS = 100
 
-/** Made once for each name and place: it holds nothing of a request. */
+/**
+ * Returns the gateway for a public URL and a location. It is cached, because it has no state of a request.
+ */
 function gatewayOf(config: Config, keys: Keys, bindings: Bindings, request: Request): Gateway {
   const publicUrl = config.publicUrl[0] ?? new URL(request.url).origin
   const location = String(request.cf?.colo ?? 'here')
@@ -190,7 +192,7 @@ function assemble(
     workersCache: byWorkersCache ? { inner: INNER, publicUrl, now } : undefined,
     delivery: {
       ...{ cache, singleFlight, localFlights, origin, now },
-      // A zone purges the cache itself.
+      // A zone purge removes the entries from the cache itself.
       purgedAt: zonePurge === undefined ? log.purgedAt : async () => 0,
       tagOf: async (name) => (zonePurge === undefined ? undefined : cacheTagOf(name)),
       maxEntryBytes: config.cache.edgeEntryBytes,
@@ -226,7 +228,7 @@ function originOf(config: Config, keys: Keys, bindings: Bindings): FetchOrigin {
   })
 }
 
-/** For one request: what it opens is its own. */
+/** Creates the limiter of one request. Its sessions belong to that request. */
 function limiterOf(config: Config, bindings: Bindings): RateLimiter {
   const ledger = createLedgerCounter(bindings.LEDGERS)
   return createRateLimiter({

@@ -34,7 +34,7 @@ function exchange(headers: Readonly<Record<string, string>> = {}): EdgeExchange 
   }
 }
 
-/** An inner entrypoint without a limit, whose origin answers so. */
+/** Creates an inner entrypoint without rate limits, whose origin returns the given response. */
 function inside(answer: Response, changes: Partial<InnerOptions> = {}) {
   const asked: unknown[] = []
   const options: InnerOptions = {

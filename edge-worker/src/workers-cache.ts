@@ -1,8 +1,9 @@
 /**
- * Renditions by Workers Cache, the second driver: the platform's own cache stands before an inner entrypoint of this
- * worker, which asks the origin. It joins those who ask together, shares copies between locations, and forgets by tag.
- * What is kept is anybody's: outside, each client gets its own answer made of it. Other media stay with the Cache API,
- * since players ask for their parts.
+ * Renditions in Workers Cache, the second cache driver. The platform's cache is in front of an inner
+ * entrypoint of this worker, which requests the origin. The platform coalesces concurrent requests, shares
+ * copies between locations, and purges by tag. Cached responses are the same for all clients; the outer
+ * entrypoint builds each client's response from them. Other media stay in the Cache API, because players
+ * request parts of them.
  */
 
 import type { RateLimiter } from '@media-proxy/shared/rate-limit.ts'
@@ -20,15 +21,15 @@ import { isUrlRefused } from './keeping.ts'
 import type { FetchOrigin } from './origin.ts'
 import { cacheTagOf, type Purge } from './purge.ts'
 
-/** The inner entrypoint, as the outer one calls it. */
+/** The calls of the outer entrypoint to the inner one. */
 export interface InnerEntrypoint {
-  /** Goes through the platform's cache. */
+  /** Sends a request through the platform's cache. */
   fetch(url: string, init: RequestInit): Promise<Response>
-  /** Does not; forgets all that has one of these tags, at every location. */
+  /** Purges all responses with one of the tags, at every location. The call does not go through the cache. */
   purge(tags: readonly string[]): Promise<boolean>
 }
 
-/** What the inner entrypoint is told of a request beside its URL. None of it is part of the key. */
+/** The headers with details of a request for the inner entrypoint. They are not part of the cache key. */
 const TOLD = {
   path: 'x-kept-path',
   client: 'x-kept-client',
@@ -38,18 +39,18 @@ const TOLD = {
   traceparent: 'traceparent',
 } as const
 
-/** All that a client's answer is made of, as one header of what is kept. */
+/** The header of a cached response that contains the headers for the client's response. */
 const KEPT = 'x-kept-headers'
-/** Under which the URLs of renditions stand; raised when the form of what is kept changes. */
+/** The prefix of the cache keys. Its version is incremented when the format of cached responses changes. */
 const KEY_PREFIX = '/.kept/1'
-/** The platform's word for an answer that the inner entrypoint did not make now. */
+/** The platform's cache statuses of responses that the inner entrypoint did not produce for this request. */
 const HITS: ReadonlySet<string> = new Set(['HIT', 'STALE', 'UPDATING', 'REVALIDATED'])
 
 export interface OuterOptions {
   readonly inner: InnerEntrypoint
-  /** Scheme and host under which the keys live. */
+  /** The scheme and host of the cache keys. */
   readonly publicUrl: string
-  /** Milliseconds since the epoch. */
+  /** Returns the time in milliseconds since the epoch. */
   readonly now: () => number
 }
 
@@ -98,7 +99,7 @@ export interface InnerOptions {
   readonly notFoundSeconds: number
 }
 
-/** Answers the inner entrypoint's request: what the cache does not hold is asked of the origin, and told how long it holds. */
+/** Handles a cache miss in the inner entrypoint: requests the origin and sets the lifetime in the cache. */
 export async function answerInside(
   { origin, limiter, freshSeconds, notFoundSeconds }: InnerOptions,
   { headers }: Request,
@@ -124,13 +125,16 @@ export async function answerInside(
   answer.headers.delete(URL_REFUSED_HEADER)
   answer.headers.set('cache-control', life > 0 ? `public, max-age=${life}` : 'no-store')
   answer.headers.set('cache-tag', told('tag'))
-  // One key is one answer: what it was negotiated by is part of the key.
+  // Each key has one response, because the negotiated format is part of the key.
   answer.headers.delete('vary')
   if (asked.status === 200) answer.headers.set(KEPT, JSON.stringify(storedHeaders(asked)))
   return answer
 }
 
-/** By tag through the inner entrypoint, whose cache no zone reaches, and then as other media are. */
+/**
+ * Creates a purge of other media and then of the inner entrypoint's cache by tag, because a zone purge does
+ * not reach that cache.
+ */
 export function createWorkersCachePurge(inner: InnerEntrypoint, others: Purge): Purge {
   return async (names) => {
     const failure = await others(names)

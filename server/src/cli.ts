@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** `npx @media-proxy/server`. */
+/** The entry point of `npx @media-proxy/server`. */
 
 import { isNodeNewEnough } from './least-node.ts'
 

@@ -2,11 +2,11 @@ import { parseArgs } from 'node:util'
 
 export interface CommandLine {
   readonly asks: 'help' | 'version' | 'check' | 'run'
-  /** Settings as variables of the environment. */
+  /** The settings in the options, as environment variables. */
   readonly settings: Readonly<Record<string, string>>
 }
 
-/** Options that are settings. */
+/** The environment variables of options that are settings. */
 const SETTINGS = {
   port: 'MEDIA_PROXY_PORT',
   host: 'MEDIA_PROXY_HOST',
@@ -29,7 +29,7 @@ Serves media from a folder, or from S3, and shows what it can do at /_playground
 Every other setting is a variable MEDIA_PROXY_*, or a field of that file. With MEDIA_PROXY_NODE_ENV=production there is no
 playground, secrets have to be given, and the log is JSON.`
 
-/** Reads the words of the command line; an option precedes its variable. */
+/** Parses the command line. An option takes precedence over its environment variable. */
 export function readCommandLine(words: readonly string[]): CommandLine | { readonly fault: string } {
   const text = { type: 'string' } as const
   const flag = { type: 'boolean' } as const
@@ -53,7 +53,7 @@ export function readCommandLine(words: readonly string[]): CommandLine | { reado
     const asks = values.help ? 'help' : values.version ? 'version' : values.check ? 'check' : 'run'
     return { asks, settings: Object.fromEntries(settings) }
   } catch (error) {
-    // What parseArgs throws names the option.
+    // The message of a `parseArgs` error names the option.
     if (error instanceof TypeError) return { fault: error.message }
     throw error
   }

@@ -1,9 +1,9 @@
-/** An older Node would end with a syntax error of a file that its user has never heard of. */
+/** Checks the version of Node first, because an older one would fail with an obscure syntax error. */
 
-/** As `engines` in package.json has it. */
+/** The version in `engines` of package.json. */
 const LEAST_NODE = [22, 19] as const
 
-/** Tells whether this Node can run the service; where it cannot, says so, and the process ends with 1. */
+/** Whether this Node can run the service. If not, prints an error and sets the exit code to 1. */
 export function isNodeNewEnough(): boolean {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
   if (major > LEAST_NODE[0] || (major === LEAST_NODE[0] && minor >= LEAST_NODE[1])) return true

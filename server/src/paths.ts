@@ -1,10 +1,10 @@
-/** Where the files of the package lie, in place of `origin/src/paths/paths.ts`. All code is in `dist` and `dist/chunks`. */
+/** The paths of the package, in place of `origin/src/paths/paths.ts`. Code is in `dist` and `dist/chunks`. */
 
 import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
 
 const HERE = import.meta.dirname
-/** A module is bundled into one of the entries, or into a chunk that they share. */
+/** The root of the package. This module is bundled into an entry or a shared chunk. */
 const PACKAGE = dirname(basename(HERE) === 'chunks' ? dirname(HERE) : HERE)
 const CODE = join(PACKAGE, 'dist')
 
@@ -22,7 +22,7 @@ export const COMPILED_SOURCES = [join(CODE, '**/*.js')]
 export const ENGINE_MODULES = join(CODE, '{chunks/*,engine}.js')
 export const SERVER_MODULES = [SERVER_SCRIPT]
 
-/** node-av itself is bundled; its builds are packages beside this one. */
+/** Returns the `require` for the builds of node-av, which are separate packages. node-av is bundled. */
 export function requireOfLibav(): NodeJS.Require {
   return createRequire(import.meta.url)
 }

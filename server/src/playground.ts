@@ -1,4 +1,6 @@
-/** The page as the build of the package made it, in place of `playground/build.ts`: there is no bundler here. */
+/**
+ * Reads the prebuilt playground. It replaces `playground/build.ts`, because the package contains no bundler.
+ */
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'

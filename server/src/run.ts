@@ -1,4 +1,4 @@
-/** `npx @media-proxy/server`, on a Node that can run it: the origin on this machine, with the playground and a folder as its store. */
+/** Runs `npx @media-proxy/server`: the origin on this machine, with the playground and a filesystem store. */
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -23,7 +23,7 @@ if (commandLine.asks === 'help') console.log(HELP)
 else if (commandLine.asks === 'version') console.log(JSON.parse(readFileSync(MANIFEST, 'utf8')).version)
 else process.exitCode = await run(commandLine)
 
-/** Runs the service until it ends, or only looks at its configuration; gives the exit code. */
+/** Runs the service until it exits, or only checks its configuration. Returns the exit code. */
 async function run({ asks, settings }: CommandLine): Promise<number> {
   const environment = { ...process.env, ...settings }
   const loaded = loadOriginConfig(environment)
@@ -38,17 +38,18 @@ async function run({ asks, settings }: CommandLine): Promise<number> {
     return 0
   }
   const directory = resolve(config.storageDir)
-  // In production nothing is made up: what is missing stops the start.
+  // In production, no secrets or samples are created. Missing settings prevent the start.
   const local = config.nodeEnv === 'production' ? {} : await localSettings(config, directory)
   compileOnce()
   const words = [...ORIGIN_FLAGS, SERVER_SCRIPT]
   const env = nativeEnvironment({ ...environment, ...local, MEDIA_PROXY_STORAGE_DIR: directory })
-  // Otherwise somebody waits for a line that says where it is.
+  // In other modes this process stays, in order to print the URL of the service.
   if (config.nodeEnv === 'production') becomeNode(words, env)
   const server = spawn(process.execPath, words, {
     env,
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    // A terminal's Ctrl-C reaches this process alone, which passes it on: the server would take a second one as haste.
+    // Only this process receives Ctrl-C from the terminal, and forwards it. The server would treat a second
+    // signal as a request to stop immediately.
     detached: process.platform !== 'win32',
   })
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => server.kill(signal))
@@ -60,7 +61,7 @@ async function run({ asks, settings }: CommandLine): Promise<number> {
   return exitCodeOf(server)
 }
 
-/** Secrets, the service's own addresses, and in a new folder something to look at. */
+/** Returns settings for local use: secrets and public URLs. Writes samples into a new folder. */
 async function localSettings(config: Config, directory: string): Promise<Readonly<Record<string, string>>> {
   if (storageOf(config) === 'filesystem' && !existsSync(join(directory, config.s3.bucketCdn))) {
     console.log(`samples in ${directory} …`)
@@ -78,11 +79,14 @@ async function exitCodeOf(server: ChildProcess): Promise<number> {
   return code ?? 1
 }
 
-/** Halves the start and the memory of an idle engine process, from the second start on. */
+/**
+ * Fills the compile cache. From the next start on, an idle engine process has half the start time and memory.
+ */
 function compileOnce(): void {
   try {
     compileAhead(ORIGIN_FLAGS)
   } catch {
-    // A package that its user may not write to, such as one that root installed: slower, and no more than that.
+    // The user may not write to the package, for example because root installed it. The start is then only
+    // slower.
   }
 }

@@ -1,4 +1,4 @@
-/** The service itself, as the unit of systemd starts it. */
+/** The entry point of the service, which the systemd unit starts. */
 
 import { isNodeNewEnough } from './least-node.ts'
 

@@ -1,27 +1,30 @@
 /**
- * What a request costs at the edge, as `test/edge/costs.test.ts` counts it, and what the platform asks for it. The table of
- * docs/operations.md is made of this, and the playground tells the price of what it shows.
+ * The cost of requests at the edge: the operations that `test/edge/costs.test.ts` counts, and their prices.
+ * The table in docs/operations.md is generated from this, and the playground shows the price of what it
+ * displays.
  */
 
-/** What a request has made that is paid for beside itself. */
+/** The billed operations of a request, in addition to the request itself. */
 export interface Charges {
   readonly durableObjects: number
   readonly rows: number
-  /** Lines of the log, each with its data point, that are written of every such request. */
+  /** Log records, each with its data point, that are written for every such request. */
   readonly lines: number
 }
 
-/** With the template's limits: the platform counts, or the ledger does. */
+/** The costs with the rate limits of the template, counted by the platform or by the ledger. */
 export interface EdgeCost {
   readonly name: string
   readonly platform: Charges
   readonly ledger: Charges
 }
 
-/** Share of the ordinary answers that are told of in production. */
+/** The share of ordinary responses that are logged in production. */
 export const ORDINARY_LOG_RATIO = 0.01
 
-/** `slow`: what the origin takes longer for than 100 ms, so that a coordinator joins those that ask together. */
+/**
+ * In a slow miss, the origin takes longer than 100 ms, so that a coordinator coalesces concurrent requests.
+ */
 export const EDGE_COSTS: readonly EdgeCost[] = [
   row('hit', [0, 1]),
   row('range of what is kept', [0, 1]),
@@ -43,7 +46,7 @@ function row(
   }
 }
 
-/** Dollars a million beyond what is included, from the price lists of Workers' paid plan (2026). */
+/** Dollars per million beyond the included amount, from the price lists of the Workers paid plan (2026). */
 const PRICES = {
   workerRequest: 0.3,
   durableObjectRequest: 0.15,
@@ -52,7 +55,7 @@ const PRICES = {
   dataPoint: 0.25,
 }
 
-/** Dollars a million of such requests. */
+/** Returns the price of a million requests, in dollars. */
 export function priceOf({ durableObjects, rows, lines }: Charges): number {
   return (
     PRICES.workerRequest +

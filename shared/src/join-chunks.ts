@@ -1,4 +1,4 @@
-/** Chunks of `length` bytes together, as one. */
+/** Joins chunks with a total length of `length` bytes. */
 export function joinChunks(chunks: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(length)
   let at = 0

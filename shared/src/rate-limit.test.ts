@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { type Budget, checkAttempt, isSkipped, rateLimitKey, type Spent } from './rate-limit.ts'
 
-/** The verdicts of attempts at these times. */
+/** Returns the verdicts of attempts at the given times. */
 function attempts(times: readonly number[], budget: Budget) {
   let spent: Spent | undefined
   return times.map((now) => {

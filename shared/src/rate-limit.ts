@@ -1,6 +1,7 @@
 /**
- * Rate limits by client, the same at both doors: the generic cell rate algorithm, which needs one number a client
- * and budget, allows a burst, and gives back one attempt at a time (ITU-T I.371, annex A; "virtual scheduling").
+ * Rate limits by client, shared by the edge and the origin. They use the generic cell rate algorithm (ITU-T
+ * I.371, annex A, "virtual scheduling"), which needs one number per client and budget, allows bursts, and
+ * restores one attempt at a time.
  */
 
 import ipaddr from 'ipaddr.js'
@@ -8,7 +9,7 @@ import type { Config } from './config/schema.ts'
 import { type Failure, fail } from './response/failure.ts'
 import type { HeaderRecord } from './response/headers.ts'
 
-/** What a client may consume: `maxAttempts` at once, all of it again after `windowMs`. */
+/** The budget of a client: up to `maxAttempts` at once, completely restored after `windowMs`. */
 export interface Budget {
   readonly maxAttempts: number
   readonly windowMs: number
@@ -18,27 +19,28 @@ export type BudgetName = 'requests' | 'internal' | 'bad-signatures' | 'renders'
 
 export interface Verdict {
   readonly allowed: boolean
-  /** Attempts left at once, now; undefined where the counter does not tell. */
+  /** The attempts that may follow immediately. Undefined when the counter does not report them. */
   readonly remaining: number | undefined
-  /** Milliseconds until the whole budget is there again. */
+  /** The time until the budget is completely restored, in milliseconds. */
   readonly resetMs: number
-  /** Milliseconds until the next attempt can pass; 0 where this one did. */
+  /** The time until the next attempt can pass, in milliseconds. 0 if this attempt passed. */
   readonly retryMs: number
 }
 
-/** What a client had spent of a budget at a moment. It leaks away at one millisecond a millisecond. */
+/** The amount of a budget that was spent at a point in time. It drops by a millisecond per millisecond. */
 export interface Spent {
   readonly spentMs: number
   readonly atMs: number
 }
 
-/** Keeps the rounding of many fractions from refusing the last attempt of a burst. */
+/** Prevents rounding errors of many fractions from rejecting the last attempt of a burst. */
 const TOLERANCE_INTERVALS = 1e-6
 
 /**
- * Checks one attempt. `before` is what the attempt before left behind (undefined at the first), on the clock of
- * `nowMs`; the result's must be kept for the next, and means nothing any more once its time has passed. (Kept as
- * an amount, not as the algorithm's "theoretical arrival time": on a clock of 13 digits, fractions get lost.)
+ * Checks one attempt. `before` is the `spent` of the previous attempt, on the clock of `nowMs` (undefined for
+ * the first one). The returned `spent` must be stored for the next attempt, and can be dropped once its time
+ * has passed. It is an amount instead of the algorithm's "theoretical arrival time", which would lose
+ * fractions on a clock of 13 digits.
  */
 export function checkAttempt(
   before: Spent | undefined,
@@ -62,30 +64,32 @@ export function checkAttempt(
   }
 }
 
-/** Keeps what clients have spent. `client` is a key of `rateLimitKey`. */
+/** Counts the attempts of clients. `client` is a key from `rateLimitKey`. */
 export interface AttemptCounter {
   attempt(name: BudgetName, client: string, budget: Budget): Promise<Verdict>
 }
 
-/** The outcome of a limit: a refusal, or what the answer says of the budget. */
+/** The outcome of a limit: a failure, if any, and the response headers about the budget. */
 export interface Limited {
   readonly failure?: Failure
   readonly headers: Readonly<HeaderRecord>
 }
 
 export interface RateLimiter {
-  /** Whether there is an active budget of that name for a path. */
+  /** Whether a budget is active for a path. */
   limits(name: BudgetName, path: string): boolean
-  /** Spends attempts of a client, one where nothing is said. Without an active budget of that name everything passes. */
+  /**
+   * Spends attempts of a client, by default one. Without an active budget of this name, every attempt passes.
+   */
   consume(name: BudgetName, path: string, address: string, attempts?: number): Promise<Limited>
 }
 
 export interface RateLimiterOptions {
   readonly config: Config['rateLimitConfig']
   readonly counter: AttemptCounter
-  /** Milliseconds since the epoch. */
+  /** Returns the time in milliseconds since the epoch. */
   readonly now: () => number
-  /** Told when the counter fails; the request then passes. */
+  /** Called when the counter fails. The request then passes. */
   readonly onFailure: (error: unknown) => void
 }
 
@@ -117,32 +121,32 @@ export function createRateLimiter({ config, counter, now, onFailure }: RateLimit
   }
 }
 
-/** The budget of which one attempt is as much as so many; all of it, where they are more. */
+/** Returns a budget of which one attempt costs as much as several, and at most the whole budget. */
 function weighed(budget: Budget, attempts: number): Budget {
   return { ...budget, maxAttempts: Math.max(1, budget.maxAttempts / attempts) }
 }
 
-/** Spends budgets of one client, and remembers what its answer has to say of them. */
+/** Spends budgets for one request, and collects the response headers about them. */
 export interface RequestLimits {
   consume(name: BudgetName, attempts?: number): Promise<Failure | undefined>
   readonly headers: Readonly<HeaderRecord>
 }
 
-/** The budgets of one request. */
+/** Creates the limits of one request. */
 export function createRequestLimits(limiter: RateLimiter, path: string, address: string): RequestLimits {
   const headers: HeaderRecord = {}
   return {
     headers,
     async consume(name, attempts) {
       const limited = await limiter.consume(name, path, address, attempts)
-      // The answer tells of the budget that every request consumes, or of the one that refused it.
+      // The headers describe the budget that every request consumes, or the one that rejected the request.
       if (name !== 'renders' || limited.failure !== undefined) Object.assign(headers, limited.headers)
       return limited.failure
     },
   }
 }
 
-/** The budgets that are active. */
+/** Returns the active budgets. */
 export function budgetsOf(config: Config['rateLimitConfig']): Partial<Record<BudgetName, Budget>> {
   if (!config.enabled) return {}
   const { maxAttempts, windowMs, internalMaxAttempts, badSignatureMaxAttempts, renderMaxAttempts } = config
@@ -155,14 +159,14 @@ export function budgetsOf(config: Config['rateLimitConfig']): Partial<Record<Bud
   }
 }
 
-/** A path is skipped where the list names it, or a beginning of it that ends in `*`. Health is never limited. */
+/** Whether a path is in the list, exactly or by a prefix that ends with `*`. `/_health` is never limited. */
 export function isSkipped(path: string, skipPaths: readonly string[]): boolean {
   return ['/_health', ...skipPaths].some((skipped) =>
     skipped.endsWith('*') ? path.startsWith(skipped.slice(0, -1)) : path === skipped,
   )
 }
 
-/** Who shares a budget: an IPv4 address, or the /64 of an IPv6 one, since whoever has one has all of them. */
+/** Returns the key of a client: an IPv4 address, or the /64 of an IPv6 address, which has one owner. */
 export function rateLimitKey(address: string): string {
   if (!ipaddr.isValid(address)) return 'unknown'
   const parsed = ipaddr.process(address)
@@ -174,7 +178,9 @@ export function rateLimitKey(address: string): string {
         .join(':')}::/64`
 }
 
-/** `RateLimit-*` (seconds from now) and their older twins (`X-RateLimit-Reset` in unix seconds). */
+/**
+ * Returns `RateLimit-*` (in seconds from now) and the older `X-RateLimit-*` (with the reset in unix seconds).
+ */
 function rateLimitHeaders(
   { remaining, resetMs }: Verdict,
   { maxAttempts }: Budget,

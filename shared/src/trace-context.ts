@@ -1,10 +1,10 @@
-/** W3C Trace Context, level 1: the header that ties the spans of one request together across services. */
+/** W3C Trace Context, level 1: the header that connects the spans of one request across services. */
 
 const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
 
 /**
- * The caller's trace where it has a valid one, else a new one; whether it is sampled is decided here. A stranger's
- * word for that would let anybody have everything traced.
+ * Returns the caller's trace if it is valid, or a new one. `sampled` decides whether it is sampled; the
+ * caller's own flag would let anyone have every request traced.
  */
 export function beginTrace(headers: Headers, sampled: boolean): string {
   const given = headers.get('traceparent')
@@ -13,18 +13,18 @@ export function beginTrace(headers: Headers, sampled: boolean): string {
   return ids + (sampled ? '01' : '00')
 }
 
-/** The caller's `traceparent` as it is, for callers whose word counts; undefined where there is no valid one. */
+/** Returns the unchanged `traceparent` of a trusted caller. Undefined when it is missing or invalid. */
 export function givenTrace(headers: Headers): string | undefined {
   const given = headers.get('traceparent')
   return given !== null && TRACEPARENT.test(given) ? given : undefined
 }
 
-/** The trace id of a `traceparent`; undefined where it is not valid. */
+/** Returns the trace id of a `traceparent`. Undefined when it is invalid. */
 export function traceIdOf(traceparent: string | null): string | undefined {
   return traceparent !== null && TRACEPARENT.test(traceparent) ? traceparent.slice(3, 35) : undefined
 }
 
-/** Of a random UUID, whose making is the platform's: digits of it that are fixed leave more than enough. */
+/** Returns random digits from a UUID of the platform. Some are fixed, but the others are random enough. */
 function randomHex(digits: 16 | 32): string {
   return crypto.randomUUID().replaceAll('-', '').slice(0, digits)
 }

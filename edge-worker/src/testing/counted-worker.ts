@@ -1,4 +1,4 @@
-/** The worker with everything counted that the platform asks money for. */
+/** The worker with counters for everything that the platform bills. */
 
 import worker, { FlightCoordinator as Flights, AttemptLedger as Ledger, PurgeLog as Log } from '../worker.ts'
 
@@ -46,7 +46,7 @@ console.log = (...words: readonly unknown[]) => {
   log(...words)
 }
 
-/** A call on a stub is a session; what goes through what it gave back is the same one. */
+/** Counts the calls on the stubs of a namespace. Calls on a returned object are part of the same session. */
 function counted(name: NamespaceName, namespace: DurableObjectNamespace): object {
   return {
     idFromName(text: string) {
@@ -55,7 +55,7 @@ function counted(name: NamespaceName, namespace: DurableObjectNamespace): object
       return id
     },
     get(id: DurableObjectId) {
-      // A stub has the methods of its class, which a namespace without a type does not tell.
+      // A stub has the methods of its class, but the namespace is untyped here.
       const stub = namespace.get(id) as unknown as Stub
       return new Proxy(
         {},
@@ -74,12 +74,12 @@ function counted(name: NamespaceName, namespace: DurableObjectNamespace): object
 
 export default {
   async fetch(request, env, context) {
-    // The environment is that of the worker that is wrapped; here its namespaces are called by their names.
+    // The environment is that of the wrapped worker. Its namespaces are accessed by name here.
     const namespaces = env as unknown as Record<NamespaceName, DurableObjectNamespace>
     if (new URL(request.url).pathname === '/__counts') {
       let rows = 0
       for (const name of NAMESPACES) {
-        // Its class is one of those above, all of which tell their rows.
+        // The class is one of those above, all of which have `rows`.
         for (const id of objects[name].values())
           rows += await (namespaces[name].get(id) as unknown as Counted).rows()
       }

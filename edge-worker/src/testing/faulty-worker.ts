@@ -1,6 +1,7 @@
 /**
- * The worker on a platform that fails: `/__faults?flights=fail&cache=fail&clock=86400000` says what, until the next time.
- * `/__lead?milliseconds=500` leads a flight and is gone without a word; `/__follow` tells what became of that one.
+ * The worker on a failing platform. `/__faults?flights=fail&cache=fail&clock=86400000` sets the faults until
+ * the next call. `/__lead?milliseconds=500` leads a flight and disappears without settling it; `/__follow`
+ * returns its outcome.
  */
 
 import type { FlightCoordinator as Flights } from '../single-flight.ts'
@@ -8,7 +9,7 @@ import worker from '../worker.ts'
 
 export { AttemptLedger, FlightCoordinator, PurgeLog } from '../worker.ts'
 
-/** `fail`: every call is rejected; `hang`: none is ever answered. */
+/** With `fail`, every call is rejected. With `hang`, no call ever settles. */
 type Fault = string | null
 
 const NAMESPACES = ['FLIGHTS', 'LEDGERS', 'PURGES'] as const
@@ -38,7 +39,7 @@ function faulty(name: string, namespace: DurableObjectNamespace): object {
   return {
     idFromName: (text: string) => namespace.idFromName(text),
     get(id: DurableObjectId) {
-      // A stub has the methods of its class, which a namespace without a type does not tell.
+      // A stub has the methods of its class, but the namespace is untyped here.
       const stub = namespace.get(id) as unknown as Stub
       const call =
         (method: string) =>
@@ -57,14 +58,14 @@ export default {
       return new Response('OK')
     }
     if (pathname === '/__lead' || pathname === '/__follow') {
-      // Its namespace, which an environment without a type does not tell.
+      // The environment is untyped, so the type of the namespace is asserted.
       const flights = env.FLIGHTS as DurableObjectNamespace<Flights>
       const { leads, flight } = await flights.get(flights.idFromName('lost')).join(false)
       const outcome = pathname === '/__follow' ? flight.outcome() : undefined
       await (outcome ?? scheduler.wait(Number(searchParams.get('milliseconds'))))
       return Response.json({ leads, ...(await outcome) })
     }
-    // The environment is that of the worker that is wrapped; here its namespaces are called by their names.
+    // The environment is that of the wrapped worker. Its namespaces are accessed by name here.
     const namespaces = env as unknown as Record<string, DurableObjectNamespace>
     const wrapped = NAMESPACES.map((name) => [name, faulty(name, namespaces[name] as DurableObjectNamespace)])
     return worker.fetch(request, { ...env, ...Object.fromEntries(wrapped) } as never, context)

@@ -6,29 +6,31 @@ import { serializeQuery, type TransformationParameters } from './parameters.ts'
 import { serializePath } from './serialize-path.ts'
 
 export interface AttachmentUrlsOptions {
-  /** Where clients reach the service, with or without a slash at its end. */
+  /** The base URL at which clients reach the service, with or without a trailing slash. */
   readonly baseUrl: string
-  /** The service's `attachmentSecrets`, in base64; of several, the first. Never in a browser. */
+  /** The service's `attachmentSecrets`, in base64; the first of several. Must never reach a browser. */
   readonly secret: string
-  /** Milliseconds since the epoch. Default: the clock. */
+  /** Returns the time in milliseconds since the epoch. Default: `Date.now`. */
   readonly now?: () => number
 }
 
-/** Signed URLs of attachments. All throw a `RangeError` for what the service would refuse. */
+/** Builds signed URLs of attachments. Throws a `RangeError` for a URL that the service would reject. */
 export interface AttachmentUrls {
-  /** A URL that is good for 12 to 24 hours. `path` is the object's key below `attachments/`, decoded. */
+  /**
+   * Returns a URL that is valid for 12 to 24 hours. `path` is the decoded object key below `attachments/`.
+   */
   sign(path: string, parameters?: TransformationParameters): Promise<string>
-  /** A URL of a data package, which is good for ever. */
+  /** Returns a URL for a data package, which never expires. */
   signForDataPackage(path: string): Promise<string>
 }
 
 const LIFETIME_SECONDS = 86_400
-/** URLs made in one cell of the grid are the same, so that browsers keep what they have. */
+/** The interval in which all URLs of an attachment are identical, so that browser caches stay valid. */
 const GRID_SECONDS = 43_200
-/** Of the ids of attachments, which count milliseconds from here above their lowest 22 bits. */
+/** The epoch of attachment ids, in unix seconds. The bits above the lowest 22 count milliseconds from it. */
 const SNOWFLAKE_EPOCH_SECONDS = 1_420_070_400
 
-/** Makes a signer; the key is imported once, at its first use. */
+/** Creates a signer. It imports the key once, on first use. */
 export function createAttachmentUrls(options: AttachmentUrlsOptions): AttachmentUrls {
   const base = options.baseUrl.replace(/\/+$/, '')
   const now = options.now ?? Date.now
@@ -57,7 +59,9 @@ export function createAttachmentUrls(options: AttachmentUrlsOptions): Attachment
   }
 }
 
-/** The last point of the grid that is not to come. It begins when the attachment's id was made. */
+/**
+ * Returns the start of the current interval. Intervals are counted from the creation of the attachment's id.
+ */
 function issueTime(path: string, nowSeconds: number): number {
   const id = path.split('/').at(-2) ?? ''
   const start = /^\d{15,20}$/.test(id) ? Number((BigInt(id) >> 22n) / 1000n) + SNOWFLAKE_EPOCH_SECONDS : 0

@@ -1,56 +1,56 @@
-/** The answers of the internal endpoints (contract, section 6), read with care but without a library. */
+/** The responses of the internal endpoints (contract, section 6), validated without a library. */
 
-/** What a file is. Fields that do not apply are absent. */
+/** The metadata of a file. Fields that do not apply are absent. */
 export interface Metadata {
   readonly format: string
   readonly content_type: string
-  /** Lower-case hexadecimal SHA-256 of the bytes. */
+  /** The SHA-256 of the bytes, in lower-case hexadecimal digits. */
   readonly content_hash: string
-  /** Bytes. */
+  /** In bytes. */
   readonly size: number
-  /** Pixels of one frame, upright. */
+  /** The size of one upright frame, in pixels. */
   readonly width?: number
   readonly height?: number
-  /** Whole seconds, rounded up. */
+  /** In whole seconds, rounded up. */
   readonly duration?: number
-  /** ThumbHash in standard base64; see `placeholderDataUrl`. */
+  /** A ThumbHash in standard base64; see `placeholderDataUrl`. */
   readonly placeholder?: string
   readonly animated?: boolean
-  /** These, where `extras` names them: how picture and sound are coded. */
+  /** The video and audio codecs. This field and the next four are present only if `extras` names them. */
   readonly codecs?: { readonly video?: string; readonly audio?: string }
-  /** Four by three components (https://blurha.sh). */
+  /** A BlurHash of four by three components (https://blurha.sh). */
   readonly blurhash?: string
   /** Up to five colours as `#rrggbb`, the most frequent first. */
   readonly palette?: readonly string[]
-  /** 64 bits as 16 hexadecimal digits: pictures that look alike differ in few of them. */
+  /** A perceptual hash of 64 bits, as 16 hexadecimal digits. Similar images differ in few bits. */
   readonly phash?: string
-  /** Base64 of 256 bytes: the peak of each 1/256 of the duration, 0..255. */
+  /** 256 bytes in base64: the peak of each 1/256 of the duration, 0..255. */
   readonly waveform?: string
   readonly nsfw: boolean
-  /** 0..1 */
+  /** In 0..1. */
   readonly nsfw_probability: number
-  /** Empty where nothing was scanned. */
+  /** Empty when the file was not scanned. */
   readonly nsfw_predictions: Readonly<Partial<Record<NsfwClass, number>>>
-  /** The bytes, where they were asked for. */
+  /** The bytes of the file. Present only if `withBase64` is set. */
   readonly base64?: string
 }
 
 export type NsfwClass = 'drawing' | 'hentai' | 'neutral' | 'porn' | 'sexy'
 
 export interface StillFrame {
-  /** Seconds from the start. */
+  /** In seconds from the start. */
   readonly timestamp: number
   readonly mime_type: string
   readonly base64: string
 }
 
-/** What became of the renditions that were to be made ahead, each by its path. */
+/** The outcome of a request to prepare renditions. Each one is listed by its path. */
 export interface Preparation {
-  /** There already. */
+  /** The renditions that exist already. */
   readonly ready: readonly string[]
-  /** Made when nothing else has work. */
+  /** The renditions that will be rendered when the service is idle. */
   readonly queued: readonly string[]
-  /** Too many are waiting: ask again. */
+  /** The renditions that were rejected because the queue is full; request them again later. */
   readonly refused: readonly string[]
 }
 
@@ -99,7 +99,7 @@ const PREPARATION: Readonly<Record<keyof Preparation, Check>> = {
   refused: isTexts,
 }
 
-/** Undefined where the answer has another form. */
+/** Returns a response as metadata. Undefined when it has another form. */
 export function readMetadata(value: unknown): Metadata | undefined {
   return has<Metadata>(value, METADATA) ? value : undefined
 }

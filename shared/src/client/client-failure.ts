@@ -1,7 +1,7 @@
-/** How a call of the client can end without what it asked for. */
+/** The failures of calls of the client. */
 
 export type ClientFailureCode =
-  /** 400: the request, or media that the service does not take; `message` is its phrase. */
+  /** 400: the service rejects the request or the media; `message` is its phrase. */
   | 'refused'
   /** 401 or 403. */
   | 'unauthorized'
@@ -11,29 +11,29 @@ export type ClientFailureCode =
   | 'too-large'
   /** 429; see `retryAfterSeconds`. */
   | 'rate-limited'
-  /** 5xx: the service, its store, or an upstream; worth another try. */
+  /** 5xx: the service, its store or an upstream failed. The call can be retried. */
   | 'unavailable'
-  /** No answer, or no end of one, within the time limit. */
+  /** There was no complete response within the timeout. */
   | 'timeout'
-  /** The caller's own signal. */
+  /** The caller's signal aborted the call. */
   | 'cancelled'
-  /** No connection. */
+  /** The connection failed. */
   | 'unreachable'
-  /** An answer that is none of this service's. */
+  /** The response does not come from this service. */
   | 'unexpected'
 
 export interface ClientFailure {
   readonly failure: ClientFailureCode
-  /** The service's phrase, or what went wrong before there was one. */
+  /** The phrase of the service, or a description of the error when there was no response. */
   readonly message: string
   readonly status?: number
-  /** Seconds after which another try makes sense. */
+  /** The time after which to retry, in seconds. */
   readonly retryAfterSeconds?: number
-  /** The request's name in the logs of the service. */
+  /** The request id in the logs of the service. */
   readonly requestId?: string
 }
 
-/** Tells a failure from the value that was hoped for. */
+/** Whether a value is a failure. */
 export function isClientFailure(value: unknown): value is ClientFailure {
   return typeof value === 'object' && value !== null && 'failure' in value && 'message' in value
 }
@@ -42,7 +42,7 @@ export function unexpected(message: string, status?: number): ClientFailure {
   return { failure: 'unexpected', message, ...(status === undefined ? {} : { status }) }
 }
 
-/** Longest phrase that is passed on, in characters: an answer of something else may be a whole page. */
+/** The largest message taken from a response, in characters. Another server may send a whole page. */
 const MAX_PHRASE = 200
 
 export async function failureOfResponse(response: Response): Promise<ClientFailure> {
@@ -84,7 +84,7 @@ export function failureOfError(
   if (cancelled) return { failure: 'cancelled', message: 'the caller ended the call' }
   if (timedOut) return { failure: 'timeout', message: 'no whole answer within the time limit' }
   if (error instanceof SyntaxError) return unexpected('the answer is not JSON')
-  // What fetch throws: no connection, an answer cut short, a redirect.
+  // `fetch` throws a `TypeError` for a failed connection, a truncated response and a redirect.
   if (error instanceof TypeError) return { failure: 'unreachable', message: reasonOf(error) }
   throw error
 }

@@ -6,41 +6,44 @@ import { serializeQuery, type TransformationParameters } from './parameters.ts'
 import { serializePath } from './serialize-path.ts'
 
 export interface ExternalUrlsOptions {
-  /** Where clients reach the service, with or without a slash at its end. */
+  /** The base URL at which clients reach the service, with or without a trailing slash. */
   readonly baseUrl: string
-  /** The service's `secretKey`; of several, the first. Never in a browser: who has it can make the service fetch. */
+  /**
+   * The service's `secretKey`; the first of several. It must never reach a browser, because its holder can
+   * make the service fetch any URL.
+   */
   readonly secretKey: string
   /**
-   * Whether the signature covers the parameters too (`v3`), so that nobody can ask for another rendition by it. Default:
-   * no (`v2`), and one signature serves every size.
+   * Whether the signature also covers the parameters (`v3`), so that it is not valid for other renditions.
+   * Default: false (`v2`), where one signature is valid for every size.
    */
   readonly signsParameters?: boolean
-  /** Milliseconds since the epoch. Default: the clock. */
+  /** Returns the time in milliseconds since the epoch. Default: `Date.now`. */
   readonly now?: () => number
 }
 
 export interface ExternalUrlOptions extends TransformationParameters {
-  /** Seconds for which the URL is good at least. Without it, it is good for ever. */
+  /** The shortest time for which the URL is valid, in seconds. Without it, the URL never expires. */
   readonly expiresInSeconds?: number
   /**
-   * The moment of expiry is rounded up to a multiple of this, so that the URLs made in one bucket are the same
-   * and caches keep hitting. Default: 3600.
+   * The expiry is rounded up to a multiple of this, in seconds, so that URLs made within one interval are
+   * identical and caches keep hitting. Default: 3600.
    */
   readonly expiryBucketSeconds?: number
 }
 
-/** Signed URLs of media elsewhere. */
+/** Builds signed URLs of external media. */
 export interface ExternalUrls {
   /**
    * Throws a `RangeError` for anything but an absolute http or https URL, and for parameters that the service
-   * would refuse.
+   * would reject.
    */
   sign(url: string, options?: ExternalUrlOptions): Promise<string>
 }
 
 const DEFAULT_BUCKET_SECONDS = 3600
 
-/** Makes a signer; the key is imported once, at its first use. */
+/** Creates a signer. It imports the key once, on first use. */
 export function createExternalUrls(options: ExternalUrlsOptions): ExternalUrls {
   const base = options.baseUrl.replace(/\/+$/, '')
   const now = options.now ?? Date.now
@@ -50,7 +53,8 @@ export function createExternalUrls(options: ExternalUrlsOptions): ExternalUrls {
       if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
         throw new RangeError('only absolute http and https URLs can be signed')
       }
-      // As the URL parser serializes it: otherwise half a surrogate pair would be signed as one thing and read as another.
+      // The URL is signed as the URL parser serializes it. A lone surrogate would otherwise differ between
+      // what is signed and what the service reads.
       const target = encodeExternalTarget(new URL(url).href)
       if (isFailure(decodeExternalTarget(target))) throw new RangeError('a URL that is too long')
       ring ??= createKeyRing([options.secretKey])

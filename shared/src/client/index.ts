@@ -1,4 +1,6 @@
-/** What an API server or an app imports: URLs of the service, without a dependency, for Node, Workers and browsers. */
+/**
+ * The client library for API servers and apps. It has no dependencies and runs in Node, Workers and browsers.
+ */
 
 export { ASSET_SIZES } from '../request/parameters.ts'
 export {

@@ -1,4 +1,4 @@
-/** A client of the internal endpoints, for API servers: every failure is a value, every call has a time limit. */
+/** A client of the internal endpoints, for API servers. Failures are values, and every call has a timeout. */
 
 import {
   type Metadata,
@@ -11,22 +11,22 @@ import {
 import { type ClientFailure, failureOfError, failureOfResponse, unexpected } from './client-failure.ts'
 
 export interface MediaClientOptions {
-  /** Where the service is reached, with or without a slash at its end. */
+  /** The base URL of the service, with or without a trailing slash. */
   readonly baseUrl: string
-  /** One of the service's secrets. Never in a browser: it opens everything below. */
+  /** One of the service's secrets. It must never reach a browser, because it authorises all calls below. */
   readonly secretKey: string
-  /** Longest wait for a whole answer, in milliseconds. Default 30,000. */
+  /** The timeout for a complete response, in milliseconds. Default: 30,000. */
   readonly timeoutMs?: number
   readonly fetch?: typeof fetch
 }
 
 export interface CallOptions {
-  /** Ends the call early. */
+  /** Aborts the call. */
   readonly signal?: AbortSignal
   readonly timeoutMs?: number
 }
 
-/** What metadata can be asked of. */
+/** The file whose metadata is requested. */
 export type MetadataSource =
   | { readonly type: 'external'; readonly url: string; readonly filename?: string }
   | { readonly type: 'upload'; readonly upload_filename: string; readonly filename?: string }
@@ -34,32 +34,34 @@ export type MetadataSource =
   | { readonly type: 's3'; readonly bucket: string; readonly key: string }
 
 export interface MetadataOptions extends CallOptions {
-  /** `allow` does not scan; `block` and `flag` do. Default `flag`. */
+  /** `block` and `flag` scan the file, `allow` does not. Default: `flag`. */
   readonly nsfw?: 'block' | 'flag' | 'allow'
-  /** What is answered only where it is asked for. */
+  /** Fields that are included only on request. */
   readonly extras?: readonly ('codecs' | 'blurhash' | 'palette' | 'phash' | 'waveform')[]
-  /** Answer the bytes too; not for what was sent as base64. */
+  /** Whether the response includes the bytes. Not available for a file that was sent as base64. */
   readonly withBase64?: boolean
 }
 
 export type FramesSource = Extract<MetadataSource, { type: 'upload' | 's3' }>
 
 export interface MediaClient {
-  /** What a file is: format, size, hash, placeholder, scan. */
+  /** Returns the metadata of a file: format, size, hash, placeholder and the result of the scan. */
   metadata(source: MetadataSource, options?: MetadataOptions): Promise<Metadata | ClientFailure>
-  /** The first frame of an uploaded video that decodes, as JPEG. */
+  /** Returns the first frame of an uploaded video that decodes, as JPEG. */
   thumbnail(uploadFilename: string, options?: CallOptions): Promise<Uint8Array<ArrayBuffer> | ClientFailure>
-  /** The type of an upload by its first bytes; null for what the service does not accept. */
+  /** Returns the content type of an upload, from its first bytes. Null for unsupported types. */
   sniff(uploadFilename: string, options?: CallOptions): Promise<string | null | ClientFailure>
-  /** Three frames of a video or animation, the picture itself for a still one, none for what cannot be read. */
+  /**
+   * Returns three frames of a video or an animation, one for a still image, and none for an unreadable file.
+   */
   frames(source: FramesSource, options?: CallOptions): Promise<readonly StillFrame[] | ClientFailure>
-  /** Has renditions of an object made ahead: `renditions` are their paths with their queries, at most 64. */
+  /** Requests renditions of an object in advance. `renditions` are their paths with queries, at most 64. */
   prepare(
     object: string,
     renditions: readonly string[],
     options?: CallOptions,
   ): Promise<Preparation | ClientFailure>
-  /** Forgets every rendition of an object or an external URL, in all caches; answers how many. */
+  /** Purges every rendition of an object or an external URL from all caches, and returns their number. */
   purge(
     source: { readonly object: string } | { readonly external: string },
     options?: CallOptions,
@@ -71,7 +73,7 @@ const DEFAULT_TIMEOUT_MS = 30_000
 export function createMediaClient(options: MediaClientOptions): MediaClient {
   const base = options.baseUrl.replace(/\/+$/, '')
 
-  /** One call: `read` runs under its time limit too, since a body can be as slow as an answer. */
+  /** Makes one call. The timeout includes `read`, because a body can be slow too. */
   async function call<T>(
     path: string,
     body: object,
@@ -84,7 +86,7 @@ export function createMediaClient(options: MediaClientOptions): MediaClient {
         method: 'POST',
         headers: { 'content-type': 'application/json', 'x-internal-secret': options.secretKey },
         body: JSON.stringify(body),
-        // A redirect would carry the secret to wherever it leads.
+        // A redirect would send the secret to its target.
         redirect: 'error',
         signal: signal === undefined ? limit : AbortSignal.any([signal, limit]),
       })

@@ -3,22 +3,25 @@ import { encodeKey } from '../request/object-key.ts'
 import { type AssetParameters, serializeQuery, type TransformationParameters } from './parameters.ts'
 import { serializePath } from './serialize-path.ts'
 
-/** Folders of images that belong to somebody or something. */
+/** The folders of images that belong to a user, a guild or another entity. */
 export type AssetKind = ImageRoute
 
-/** File name extensions of assets: what is answered where no `format` is given. */
+/** The extensions of assets. The extension is the response's format when there is no `format`. */
 export type AssetFileExtension = 'png' | 'jpg' | 'jpeg' | 'webp' | 'gif' | 'avif'
 
-/** An asset's parameters, and the extension its URL ends in (default `webp`). */
+/** The parameters of an asset, and the extension of its URL (default `webp`). */
 export interface AssetUrlOptions extends AssetParameters {
   readonly extension?: AssetFileExtension
 }
 
-/** URLs of stored media. Nothing is signed, nothing is asked: these are only built. */
+/**
+ * Builds URLs of stored media, without a signature or a request. Each method throws a `RangeError` for a URL
+ * that the service would reject.
+ */
 export interface MediaUrls {
-  /** `/avatars/<id>/<hash>.<extension>` and its like. All throw a `RangeError` for what the service would refuse. */
+  /** Returns `/avatars/<id>/<hash>.<extension>`, and equally for the other kinds. */
   asset(kind: AssetKind, id: string, hash: string, options?: AssetUrlOptions): string
-  /** The avatar or banner of a member in one guild. */
+  /** Returns the URL of the avatar or banner of a member in a guild. */
   memberAsset(
     guildId: string,
     userId: string,
@@ -28,14 +31,14 @@ export interface MediaUrls {
   ): string
   emoji(id: string, options?: AssetUrlOptions): string
   sticker(id: string, options?: AssetUrlOptions): string
-  /** `path` is the object's key below `attachments/`, decoded. */
+  /** `path` is the decoded object key below `attachments/`. */
   attachment(path: string, parameters?: TransformationParameters): string
-  /** `id`: 16 lower-case hexadecimal digits. */
+  /** `id` has 16 lower-case hexadecimal digits. */
   theme(id: string): string
   entranceSound(userId: string, hash: string, extension: 'mp3' | 'ogg' | 'm4a' | 'wav'): string
 }
 
-/** `baseUrl`: where clients reach the service, with or without a slash at its end. */
+/** Creates a builder. `baseUrl` is the URL of the service for clients, with or without a trailing slash. */
 export function createMediaUrls(baseUrl: string): MediaUrls {
   const base = baseUrl.replace(/\/+$/, '')
   const file = (key: string) => base + serializePath(`/${encodeKey(key)}`, '', key)
@@ -65,7 +68,7 @@ export function createMediaUrls(baseUrl: string): MediaUrls {
   }
 }
 
-/** The hash as the object's key has it: without the mark of an animated one. */
+/** Returns a hash as in the object key, without the `a_` of an animated one. */
 function unmarked(hash: string): string {
   return hash.startsWith('a_') ? hash.slice(2) : hash
 }

@@ -3,7 +3,7 @@ import { rgbaToThumbHash, thumbHashToRGBA } from 'thumbhash'
 import { describe, expect, it } from 'vitest'
 import { placeholderAspectRatio, placeholderDataUrl, placeholderPixels } from './index.ts'
 
-/** Stripes and a fade, so that every coefficient has something to say. */
+/** Encodes an image of stripes and gradients, so that every coefficient is used. */
 function picture(width: number, height: number, alpha: (x: number, y: number) => number): string {
   const rgba = Uint8Array.from({ length: width * height * 4 }, (_, at) => {
     const [pixel, channel] = [at >> 2, at & 3]
@@ -29,7 +29,7 @@ describe('a placeholder', () => {
     const worst = Math.max(
       ...Array.from(own?.rgba ?? [], (byte, at) => Math.abs(byte - (reference.rgba[at] ?? 0))),
     )
-    // The reference cuts where this rounds.
+    // The reference truncates values, this decoder rounds them.
     expect(worst).toBeLessThanOrEqual(1)
     expect(placeholderAspectRatio(placeholder)).toBe(reference.w / reference.h)
   })

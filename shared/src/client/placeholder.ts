@@ -1,20 +1,21 @@
 /**
- * Placeholders: from the ThumbHash that `/_metadata` answers to pixels, without a dependency. The format is Evan
- * Wallace's (https://evanw.github.io/thumbhash/): a few coefficients of a cosine transform of luminance (L), of two
- * colour differences (P: yellow against blue, Q: red against green) and of alpha, four bits each.
+ * Decodes placeholders, which are the ThumbHash from `/_metadata`, to pixels without a dependency. The format
+ * is Evan Wallace's (https://evanw.github.io/thumbhash/): some coefficients of a cosine transform of
+ * luminance (L), two colour differences (P: yellow against blue, Q: red against green) and alpha, with four
+ * bits each.
  */
 
 import { encodePng } from './png.ts'
 
 export interface PlaceholderPixels {
-  /** Pixels, 1..32. */
+  /** In pixels, 1..32. */
   readonly width: number
   readonly height: number
-  /** Four bytes a pixel, row after row, alpha not multiplied in. */
+  /** Four bytes per pixel, row by row, with alpha that is not premultiplied. */
   readonly rgba: Uint8Array
 }
 
-/** A placeholder as a `data:` URL of a small PNG, for `src` or `background-image`; undefined where it is none. */
+/** Returns a placeholder as a `data:` URL of a small PNG, for `src` or CSS. Undefined when it is invalid. */
 export function placeholderDataUrl(placeholder: string): string | undefined {
   const pixels = placeholderPixels(placeholder)
   if (pixels === undefined) return undefined
@@ -23,22 +24,22 @@ export function placeholderDataUrl(placeholder: string): string | undefined {
 }
 
 const LONGER_SIDE_PIXELS = 32
-/** Longer than any hash can be: 5 or 6 bytes of constants, and at most 27 + 5 + 5 + 14 coefficients of half a byte. */
+/** More than a hash has: 5 or 6 bytes of constants, and at most 27 + 5 + 5 + 14 half-byte coefficients. */
 const MAX_HASH_BYTES = 40
 
-/** The pixels of a placeholder (standard base64); undefined where it is none. */
+/** Returns the pixels of a placeholder in standard base64. Undefined when it is invalid. */
 export function placeholderPixels(placeholder: string): PlaceholderPixels | undefined {
   const hash = decodeBase64(placeholder)
   return hash === undefined || hash.length > MAX_HASH_BYTES ? undefined : decodeThumbHash(hash)
 }
 
-/** Approximate width divided by height of the picture a placeholder stands for; undefined where it is none. */
+/** Returns the approximate width divided by height of a placeholder's image. Undefined when it is invalid. */
 export function placeholderAspectRatio(placeholder: string): number | undefined {
   const pixels = placeholderPixels(placeholder)
   return pixels === undefined ? undefined : pixels.width / pixels.height
 }
 
-/** The coefficients of one channel, each with its column and row in the transform. */
+/** The coefficients of one channel, with their columns and rows in the transform. */
 type Coefficients = readonly (readonly [column: number, row: number, value: number])[]
 
 function decodeThumbHash(hash: Uint8Array): PlaceholderPixels | undefined {
@@ -54,7 +55,7 @@ function decodeThumbHash(hash: Uint8Array): PlaceholderPixels | undefined {
   const rows = Math.max(3, isLandscape ? counts : longCount)
 
   const nibble = createNibbleReader(hash, hasAlpha ? 6 : 5)
-  // Colours lose most by being rounded to four bits, so they get a quarter back.
+  // Rounding to four bits affects the colours most, so they are amplified by a quarter.
   const l = readChannel(nibble, columns, rows, ((header24 >> 18) & 31) / 31)
   const p = readChannel(nibble, 3, 3, (((header16 >> 3) & 63) / 63) * 1.25)
   const q = readChannel(nibble, 3, 3, (((header16 >> 9) & 63) / 63) * 1.25)
@@ -107,7 +108,7 @@ function createNibbleReader(bytes: Uint8Array, start: number): NibbleReader {
   return read
 }
 
-/** The upper left triangle of a channel's transform, less the constant. */
+/** Reads the upper left triangle of a channel's transform, without the constant. */
 function readChannel(nibble: () => number, columns: number, rows: number, scale: number): Coefficients {
   const channel: [number, number, number][] = []
   for (let row = 0; row < rows; row += 1) {

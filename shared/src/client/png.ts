@@ -1,13 +1,15 @@
-/** The smallest PNG encoder: for pictures of a thousand pixels, where compression would save less than its code. */
+/** A minimal PNG encoder for a thousand pixels, where compression would save less than its code costs. */
 
 const SIGNATURE = [137, 80, 78, 71, 13, 10, 26, 10]
-/** Eight bits a channel, RGBA, and the only methods there are. */
+/** The rest of the header: eight bits per channel, RGBA, and the only defined methods. */
 const RGBA_8_BIT = [8, 6, 0, 0, 0]
-/** Deflate without compression, one block, 32 KiB window (RFC 1950, RFC 1951). */
+/** The zlib header for a window of 32 KiB. One stored deflate block follows (RFC 1950, RFC 1951). */
 const ZLIB_HEADER = [0x78, 0x01]
 const MAX_STORED_BYTES = 0xffff
 
-/** A PNG of RGBA pixels, up to 65,535 bytes with one more for each row. Throws a `RangeError` for more. */
+/**
+ * Encodes RGBA pixels as PNG. Throws a `RangeError` when the pixels and one byte per row exceed 65,535 bytes.
+ */
 export function encodePng(width: number, height: number, rgba: Uint8Array): Uint8Array<ArrayBuffer> {
   const rows = new Uint8Array(height * (1 + width * 4))
   for (let y = 0; y < height; y += 1) {

@@ -4,9 +4,9 @@ import { PRESET_NAME } from '../request/presets.ts'
 import { isFailure } from '../response/failure.ts'
 
 /**
- * A path with its query that the service accepts, checked by the service's own grammar: what it would refuse is never
- * handed out. `key`, where the URL is to name an object: a name with `..` or a slash too many must not name another.
- * Throws a `RangeError`.
+ * Returns a path with its query after checking it with the service's own grammar. `key` is the object that
+ * the URL must name: a name with `..` or an extra slash must not lead to another object. Throws a
+ * `RangeError` for a URL that the service would reject.
  */
 export function serializePath(path: string, query: string, key?: string): string {
   const url = new URL(path + query, 'https://media.invalid')
@@ -20,7 +20,7 @@ export function serializePath(path: string, query: string, key?: string): string
   return path + query
 }
 
-/** Only the service knows its presets. */
+/** Accepts every well-formed preset name, because only the service knows its presets. */
 export function anyPreset(name: string): string | undefined {
   return PRESET_NAME.test(name) ? '' : undefined
 }

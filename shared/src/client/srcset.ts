@@ -1,11 +1,11 @@
-/** `srcset` of an image: one URL for each width or density, for `<img>`, `<source>` and CSS `image-set`. */
+/** Builds a `srcset` of widths or densities, for `<img>`, `<source>` and CSS `image-set`. */
 
 import { ASSET_SIZES, MAX_SIDE_PIXELS } from '../request/parameters.ts'
 import type { AssetSize } from './parameters.ts'
 
 /**
- * A `srcset` of widths in pixels: `a.webp?width=320 320w, a.webp?width=640 640w`. `urlOf` makes the URL of one width.
- * Goes with `sizes`.
+ * Returns a `srcset` for widths in pixels, such as `a.webp?width=320 320w, a.webp?width=640 640w`. `urlOf`
+ * returns the URL for a width. Use it together with the attribute `sizes`.
  */
 export function widthSrcset(widths: readonly number[], urlOf: (width: number) => string): string {
   return sortedUnique(widths)
@@ -14,8 +14,8 @@ export function widthSrcset(widths: readonly number[], urlOf: (width: number) =>
 }
 
 /**
- * A `srcset` of device pixel ratios: `a.webp?size=64 1x, a.webp?size=128 2x`. `urlOf` makes the URL of one density,
- * with `dpr` or by itself.
+ * Returns a `srcset` for device pixel ratios, such as `a.webp?size=64 1x, a.webp?size=128 2x`. `urlOf`
+ * returns the URL for a density, with `dpr` or with a multiplied size.
  */
 export function densitySrcset<D extends number>(
   densities: readonly D[],
@@ -26,12 +26,15 @@ export function densitySrcset<D extends number>(
     .join(', ')
 }
 
-/** The smallest size an asset can be asked for that has at least so many pixels; the largest, where none has. */
+/** Returns the smallest asset size with at least this number of pixels, or the largest size when none has. */
 export function assetSizeFor(pixels: number): AssetSize {
   return ASSET_SIZES.find((size) => size >= pixels) ?? MAX_SIDE_PIXELS
 }
 
-/** White space ends a candidate's URL and a comma at its end the candidate (HTML, "srcset attributes"). */
+/**
+ * Returns one candidate of a `srcset`. White space and commas in the URL are encoded, because white space
+ * ends the URL, and a comma at its end would end the candidate (HTML, "srcset attributes").
+ */
 function candidate(url: string, descriptor: string): string {
   return `${url.replace(/[\s,]/g, (character) => encodeURIComponent(character))} ${descriptor}`
 }

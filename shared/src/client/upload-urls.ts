@@ -5,34 +5,34 @@ import { createBase64KeyRing } from '../signing/hmac.ts'
 import { signUploadToken } from '../signing/upload-token.ts'
 
 export interface UploadUrlsOptions {
-  /** Where apps reach the service, with or without a slash at its end. */
+  /** The base URL at which apps reach the service, with or without a trailing slash. */
   readonly baseUrl: string
-  /** The service's `uploadRelaySecret`, in base64; of several, the first. Never in a browser. */
+  /** The service's `uploadRelaySecret`, in base64; the first of several. Must never reach a browser. */
   readonly secret: string
-  /** The service's `s3.bucketUploads`. Default `uploads`. */
+  /** The service's `s3.bucketUploads`. Default: `uploads`. */
   readonly bucket?: string
-  /** Milliseconds since the epoch. Default: the clock. */
+  /** Returns the time in milliseconds since the epoch. Default: `Date.now`. */
   readonly now?: () => number
 }
 
 export interface UploadOptions {
-  /** Most bytes that are taken; the service's own limit holds beside it. */
+  /** The largest size of the upload, in bytes. The service's own limit applies in addition. */
   readonly maxBytes: number
-  /** Seconds for which the URL is good. */
+  /** The time for which the URL is valid, in seconds. */
   readonly expiresInSeconds: number
-  /** The type under which the object is stored; what the app says of it does not count. */
+  /** The content type that the object is stored with. The type that the app sends is ignored. */
   readonly contentType?: string
-  /** One part, 1..10000, of a multipart upload that the store knows. */
+  /** A part, 1..10000, of a multipart upload that was started at the store. */
   readonly part?: { readonly uploadId: string; readonly partNumber: number }
 }
 
-/** URLs that an app may `PUT` one object to, through the relay. */
+/** Builds URLs to which an app may `PUT` one object through the relay. */
 export interface UploadUrls {
-  /** `key` is the object's, decoded. Throws a `RangeError` for what the service would refuse. */
+  /** `key` is the decoded object key. Throws a `RangeError` for an upload that the service would reject. */
   sign(key: string, options: UploadOptions): Promise<string>
 }
 
-/** Makes a signer; the key is imported once, at its first use. */
+/** Creates a signer. It imports the key once, on first use. */
 export function createUploadUrls(options: UploadUrlsOptions): UploadUrls {
   const base = options.baseUrl.replace(/\/+$/, '')
   const now = options.now ?? Date.now

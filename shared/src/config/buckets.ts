@@ -1,14 +1,14 @@
 import type { Config } from './schema.ts'
 
 export interface ConfiguredBucket {
-  /** Its setting, below `s3`. */
+  /** The name of the bucket's setting in the group `s3`. */
   readonly name: 'bucketCdn' | 'bucketUploads' | 'bucketRenditions' | 'bucketStatic'
   readonly bucket: string
-  /** Undefined where no store but a folder is configured. */
+  /** Undefined when only the filesystem store is configured. */
   readonly endpoint: string | undefined
 }
 
-/** Every bucket that a configuration uses. */
+/** Returns every bucket that a configuration uses. */
 export function configuredBuckets({
   s3,
   staticMode,

@@ -1,17 +1,18 @@
 /**
- * The settings of an existing deployment of the Fluxer Media Proxy, and the standard names of AWS: read where ours are not
- * set, so that one service takes the place of the other without a new configuration.
+ * The settings of an existing deployment of the Fluxer Media Proxy, and the standard variables of AWS. They
+ * apply to settings that have no value, so that this service can replace the other one without a new
+ * configuration.
  */
 
-/** A setting that was found under another name. */
+/** A setting whose value was found under another name. */
 export interface InheritedSetting {
   readonly path: readonly string[]
   readonly value: unknown
-  /** Where it was found. */
+  /** The variable, or the member of `FLUXER_CONFIG`, that has the value. */
   readonly from: string
 }
 
-/** Path of a JSON file, or the JSON text itself. */
+/** The variable that contains the path of a JSON file, or the JSON text itself. */
 export const FLUXER_CONFIG_VARIABLE = 'FLUXER_CONFIG'
 
 interface Name {
@@ -25,7 +26,7 @@ type Environment = Readonly<Record<string, unknown>>
 const flagOf = (text: string): unknown =>
   /^(1|true|yes|on)$/i.test(text) ? 'true' : /^(0|false|no|off)$/i.test(text) ? 'false' : text
 
-/** In the order of their precedence: of two names of one setting, the first that is set counts. */
+/** Variables in order of precedence. When a setting has several names, the first one that is set counts. */
 export const INHERITED_VARIABLES: readonly Name[] = [
   { from: 'FLUXER_MEDIA_PROXY_HOST', path: 'host' },
   { from: 'FLUXER_MEDIA_PROXY_PORT', path: 'port' },
@@ -49,7 +50,9 @@ export const INHERITED_VARIABLES: readonly Name[] = [
   { from: 'FLUXER_S3_BUCKET_STATIC', path: 's3.bucketStatic' },
 ]
 
-/** Only where S3 is chosen otherwise: these names stand in the environment of many a machine for other programs. */
+/**
+ * Used only when other settings select S3, because many machines have these variables set for other programs.
+ */
 export const AWS_VARIABLES: readonly Name[] = [
   { from: 'AWS_ENDPOINT_URL_S3', path: 's3.endpoint' },
   { from: 'AWS_ENDPOINT_URL', path: 's3.endpoint' },
@@ -60,7 +63,7 @@ export const AWS_VARIABLES: readonly Name[] = [
   { from: 'AWS_SESSION_TOKEN', path: 's3.sessionToken' },
 ]
 
-/** Members of `FLUXER_CONFIG`, below `s3` and `services.media_proxy`. */
+/** The members of `FLUXER_CONFIG` in `s3` and `services.media_proxy` that are read. */
 export const INHERITED_MEMBERS: readonly { readonly member: string; readonly path: string }[] = [
   { member: 's3.endpoint', path: 's3.endpoint' },
   { member: 's3.region', path: 's3.region' },
@@ -78,7 +81,7 @@ export const INHERITED_MEMBERS: readonly { readonly member: string; readonly pat
   { member: 'services.media_proxy.rate_limit.window_ms', path: 'rateLimitConfig.windowMs' },
 ]
 
-/** What the environment and a parsed `FLUXER_CONFIG` say, in the order of their precedence. */
+/** Returns the settings in the environment and in a parsed `FLUXER_CONFIG`, in order of precedence. */
 export function inheritedSettings(
   environment: Environment,
   fluxerConfig: unknown,
@@ -89,14 +92,14 @@ export function inheritedSettings(
       ? []
       : [{ path: path.split('.'), value, from: `${FLUXER_CONFIG_VARIABLE}, ${member}` }]
   })
-  // Whoever gives a rate wants it to hold.
+  // A configured rate enables the rate limit.
   const limited = members.find(({ path }) => path.at(-1) === 'maxAttempts')
   const enabled =
     limited === undefined ? [] : [{ path: ['rateLimitConfig', 'enabled'], value: true, from: limited.from }]
   return [...variables(INHERITED_VARIABLES, environment), ...members, ...enabled]
 }
 
-/** What AWS's own variables say. */
+/** Returns the settings in the AWS variables. */
 export function awsSettings(environment: Environment): readonly InheritedSetting[] {
   return variables(AWS_VARIABLES, environment)
 }
@@ -110,7 +113,7 @@ function variables(names: readonly Name[], environment: Environment): readonly I
   })
 }
 
-/** The list counts unless the mode says that every origin may read. */
+/** Returns the list of origins, or `*` when the mode allows every origin. */
 function originsOf(text: string, environment: Environment): unknown {
   const mode = String(environment.FLUXER_MEDIA_PROXY_CORS_MODE ?? '')
   return /^(\*|any|all|open|public|permissive|wildcard)$/i.test(mode.trim()) ? '*' : text

@@ -1,4 +1,4 @@
-/** From the sources of a configuration to its value, or to every fault in it at once. */
+/** Loads a configuration from its sources, or reports all of its faults at once. */
 
 import * as z from 'zod'
 import { presetFault } from '../request/preset-fault.ts'
@@ -8,20 +8,20 @@ import { nearestName } from './nearest.ts'
 import { type Config, configSchema } from './schema.ts'
 import { metaOf, type SettingMeta } from './settings.ts'
 
-/** Prefix of the environment variables. */
+/** The prefix of the environment variables. */
 export const VARIABLE_PREFIX = 'MEDIA_PROXY_'
 
-/** Variable that names the JSON file; not a setting itself. */
+/** The variable that contains the path of the JSON file. It is not a setting. */
 export const CONFIG_FILE_VARIABLE = 'MEDIA_PROXY_CONFIG'
 
 export type Door = 'edge' | 'origin'
 
 export interface ConfigSources {
-  /** Parsed content of the JSON file. */
+  /** The parsed content of the JSON file. */
   readonly json?: unknown
-  /** Parsed `FLUXER_CONFIG`; where it is JSON itself, it is read from the environment. */
+  /** The parsed file of `FLUXER_CONFIG`. Undefined when the variable contains JSON, which is parsed here. */
   readonly fluxerConfig?: unknown
-  /** Environment variables, or the variables and secrets of the worker. */
+  /** The environment variables, or the variables and secrets of the worker. */
   readonly environment: Readonly<Record<string, unknown>>
 }
 
@@ -30,12 +30,12 @@ export type LoadedConfig =
       readonly ok: true
       readonly config: Config
       readonly warnings: readonly string[]
-      /** Settings that were found under the names of other programs. */
+      /** Messages about settings that were found under the names of other programs. */
       readonly notices: readonly string[]
     }
   | { readonly ok: false; readonly faults: readonly string[] }
 
-/** A setting: where it stands, its variable, its words and its default. */
+/** A setting with its path in the configuration, its variable, its descriptions and its default. */
 export interface Setting {
   readonly path: readonly string[]
   readonly variable: string
@@ -44,9 +44,9 @@ export interface Setting {
 }
 
 /**
- * Loads a configuration: defaults, then what a deployment of the Fluxer Media Proxy has, then the JSON file, then the
- * environment. Every fault is named with its
- * variable, what was found (never a secret) and what is accepted.
+ * Loads a configuration. In order of increasing precedence, the values come from the defaults, the settings
+ * of a Fluxer Media Proxy deployment, the JSON file and the environment. Every fault names its variable, the
+ * value found (never a secret) and the accepted values.
  */
 export function loadConfig(door: Door, sources: ConfigSources): LoadedConfig {
   const settings = listSettings()
@@ -54,7 +54,7 @@ export function loadConfig(door: Door, sources: ConfigSources): LoadedConfig {
   const known = new Set(settings.map((setting) => setting.variable))
   for (const { path, variable } of settings) {
     const value = sources.environment[variable]
-    // An empty variable is an unset one, as in a compose file that passes on what it has.
+    // An empty variable counts as unset: a compose file passes unset variables on as empty ones.
     if (typeof value === 'string' && value !== '') assign(input, path, value)
   }
   const inherited = inherit(input, sources, settings)
@@ -67,7 +67,7 @@ export function loadConfig(door: Door, sources: ConfigSources): LoadedConfig {
     const fault = wordFault(issue, input, settings, inherited)
     if (!faults.has(fault.name)) faults.set(fault.name, fault.text)
   }
-  // What only several settings together show is checked too, with the faulty ones left out.
+  // Rules about several settings are checked too. Faulty settings are left out.
   if (!parsed.success) parsed = configSchema.safeParse(without(input, parsed.error.issues))
   for (const fault of parsed.success ? crossFaults(door, parsed.data, inherited) : []) {
     if (!faults.has(fault.name)) faults.set(fault.name, fault.text)
@@ -85,8 +85,9 @@ export function loadConfig(door: Door, sources: ConfigSources): LoadedConfig {
 }
 
 /**
- * A shell takes quotes and comments away; the files of variables of systemd and Docker keep some of them, and a secret
- * with more in it than was meant is taken for another secret. The value itself is not shown.
+ * Warns about quotes or a comment in a value. A shell removes them, but the environment files of systemd and
+ * Docker keep some of them, and a secret that contains them is a different secret. The warning does not show
+ * the value.
  */
 function warnOfRest(name: string, value: unknown): string[] {
   if (typeof value !== 'string') return []
@@ -95,7 +96,7 @@ function warnOfRest(name: string, value: unknown): string[] {
   return /^(["']).*\1$/s.test(value) ? [`${name}: the quotes around its value belong to it`] : []
 }
 
-/** Puts into the input what only other programs' names say; gives what was put. */
+/** Adds missing settings that have a value under another program's name, and returns the added ones. */
 function inherit(
   input: Record<string, unknown>,
   { environment, fluxerConfig }: ConfigSources,
@@ -118,13 +119,13 @@ function inherit(
   ]
   if (valueAt(input, ['storage']) === 's3') for (const found of endpoints) take(found)
   if (valueAt(input, ['storage']) !== 's3' && valueAt(input, ['s3', 'endpoint']) === undefined) return taken
-  // A key, its secret and its token belong together.
+  // A key id, its secret and its token belong together, so none of them is combined with a configured key.
   const hasKey = valueAt(input, ['s3', 'accessKeyId']) !== undefined
   for (const found of others) if (!hasKey || found.path.at(-1) === 'region') take(found)
   return taken
 }
 
-/** `FLUXER_CONFIG` where it is JSON; undefined where it is a path, which only who has files can read. */
+/** Parses `FLUXER_CONFIG` if it is JSON. Undefined for a path, which only callers with files can read. */
 function parseInline(text: string): unknown {
   if (!text.trimStart().startsWith('{')) return undefined
   try {
@@ -135,15 +136,15 @@ function parseInline(text: string): unknown {
   }
 }
 
-/** Every setting of the schema, in its order. */
+/** Returns every setting of the schema, in order. */
 export function listSettings(): readonly Setting[] {
   return walk(configSchema, [])
 }
 
-/** The environment variable of a setting: `s3.bucketCdn` is `MEDIA_PROXY_S3_BUCKET_CDN`. */
+/** Returns the environment variable of a setting: `MEDIA_PROXY_S3_BUCKET_CDN` for `s3.bucketCdn`. */
 export function variableOf(path: readonly string[]): string {
   const words = path.map((key) =>
-    // The variables of `rateLimitConfig` are named without its last word.
+    // The variables of `rateLimitConfig` start with `RATE_LIMIT`, without `CONFIG`.
     key === 'rateLimitConfig' ? 'RATE_LIMIT' : key.replace(/[A-Z]/g, '_$&').toUpperCase(),
   )
   return VARIABLE_PREFIX + words.join('_')
@@ -163,7 +164,7 @@ function walk(schema: z.ZodType, path: readonly string[]): Setting[] {
   return Object.entries(inner.shape).flatMap(([key, child]) => walk(child as z.ZodType, [...path, key]))
 }
 
-/** What one setting alone cannot show. */
+/** Returns the faults that only several settings together have. */
 function crossFaults(door: Door, config: Config, inherited: readonly InheritedSetting[]): Fault[] {
   const faults: Fault[] = []
   const require = (present: boolean, path: readonly string[], why: string) => {
@@ -173,7 +174,8 @@ function crossFaults(door: Door, config: Config, inherited: readonly InheritedSe
   const production = config.nodeEnv === 'production'
   if (production && !config.staticMode) {
     require(config.secretKey.length > 0, ['secretKey'], 'required in production')
-    // The origin is complete without an edge. A deployment that had none has Cloudflare alone before it.
+    // The origin works without the edge worker. A deployment of the Fluxer Media Proxy has no worker in front
+    // of it, so an inherited requireCloudflareEdge does not require the worker's key.
     const gated =
       config.requireCloudflareEdge && !inherited.some(({ path }) => path[0] === 'requireCloudflareEdge')
     const why =
@@ -194,7 +196,7 @@ function crossFaults(door: Door, config: Config, inherited: readonly InheritedSe
   for (const [name, query] of Object.entries(config.presets)) {
     const fault = presetFault(query)
     const variable = variableOf(['presets'])
-    // One preset after the other: each of them is a fault of its own.
+    // Each faulty preset is a separate fault.
     if (fault !== undefined)
       faults.push({ name: `${variable} ${name}`, text: `${variable}: ${name}: ${fault}` })
   }
@@ -240,7 +242,7 @@ function storeFaults(door: Door, { s3, staticMode }: Config): readonly Fault[] {
   return faults
 }
 
-/** The store that a configuration chooses. */
+/** Returns the store that a configuration selects. */
 export function storageOf(config: Config): 's3' | 'filesystem' {
   if (config.storage !== 'auto') return config.storage
   return config.s3.endpoint === undefined ? 'filesystem' : 's3'
@@ -276,7 +278,7 @@ function wordFault(
   }
 }
 
-/** The input without what the issues complain of. */
+/** Returns the input without the values that have issues. */
 function without(input: Record<string, unknown>, issues: readonly z.core.$ZodIssue[]): unknown {
   const copy = structuredClone(input)
   for (const issue of issues) {
@@ -289,7 +291,7 @@ function without(input: Record<string, unknown>, issues: readonly z.core.$ZodIss
 
 function remove(root: unknown, [key, ...rest]: readonly string[]): void {
   if (key === undefined || !isRecord(root)) return
-  // A fault inside a list takes the whole list with it.
+  // A fault inside a list removes the whole list.
   if (rest.length === 0 || !isRecord(root[key])) delete root[key]
   else remove(root[key], rest)
 }
@@ -297,7 +299,7 @@ function remove(root: unknown, [key, ...rest]: readonly string[]): void {
 function format(value: unknown): string {
   if (value === undefined) return 'nothing'
   const text = JSON.stringify(value) ?? typeof value
-  // What stands before an @ in a URL is a password often enough.
+  // The part of a URL before an @ may contain a password.
   return text.replace(/\/\/[^/?#"]*@/g, '//…@').slice(0, 200)
 }
 

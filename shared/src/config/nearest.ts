@@ -1,4 +1,4 @@
-/** The known name that is nearest to a misspelt one; undefined where none is near. */
+/** Returns the known name that is most similar to a misspelt one. Undefined when none is similar. */
 export function nearestName(name: string, known: Iterable<string>): string | undefined {
   let best: string | undefined
   let bestDistance = Math.max(2, Math.floor(name.length / 5)) + 1
@@ -9,7 +9,7 @@ export function nearestName(name: string, known: Iterable<string>): string | und
   return best
 }
 
-/** Edits of one character between two texts (Levenshtein). */
+/** Returns the Levenshtein distance of two texts. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index)
   for (let i = 0; i < a.length; i += 1) {

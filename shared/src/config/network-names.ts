@@ -1,20 +1,20 @@
-/** What settings name of a network: addresses, ranges, servers and hosts. */
+/** Validators for addresses, ranges, servers and hosts in settings. */
 
 import ipaddr from 'ipaddr.js'
 
-/** An address, or a range in CIDR notation. */
+/** Whether a text is an address, or a range in CIDR notation. */
 export function isAddressOrRange(text: string): boolean {
   return ipaddr.isValid(text) || ipaddr.isValidCIDR(text)
 }
 
-/** An address with or without a port; one of IPv6 with a port stands in brackets. */
+/** Whether a text is an address with an optional port. An IPv6 address with a port needs brackets. */
 export function isServerAddress(text: string): boolean {
   const bracketed = /^\[([^\]]+)\](?::\d{1,5})?$/.exec(text)?.[1]
   if (bracketed !== undefined) return ipaddr.IPv6.isValid(bracketed)
   return ipaddr.IPv6.isValid(text) || ipaddr.IPv4.isValidFourPartDecimal(text.replace(/:\d{1,5}$/, ''))
 }
 
-/** A host with or without a port, and nothing else of a URL. */
+/** Whether a text is a host with an optional port, and no other part of a URL. */
 export function isHost(text: string): boolean {
   return /^(\[[\da-f:.]+\]|[^\s:/?#@[\]]+)(:\d{1,5})?$/i.test(text)
 }

@@ -1,4 +1,4 @@
-/** Every setting of the service, for both doors, with its default (see docs/configuration.md, made of this). */
+/** Every setting of the edge and the origin, with its default. docs/configuration.md is generated from it. */
 
 import * as z from 'zod'
 import { ORDINARY_LOG_RATIO } from '../edge-costs.ts'
@@ -33,172 +33,223 @@ function group<T extends z.ZodRawShape>(shape: T) {
 }
 
 export const configSchema = z.strictObject({
-  nodeEnv: choice('Production requires secrets and keeps quiet.', ['development', 'production', 'test'], {
-    default: 'development',
-  }),
-  secretKey: secrets('Signs external URLs and opens the internal endpoints.'),
-  edgeSecretKey: secrets('Signs the requests of the edge worker to the origin.'),
-  publicUrl: httpUrls(
-    'Where clients reach the service, all of its names; the first names the keys of the edge cache. Media behind ' +
-      'them are read from the store.',
+  nodeEnv: choice(
+    'The environment. `production` requires the secrets. `development` turns on the playground and error explanations ' +
+      'by default, and makes logs readable for people.',
+    ['development', 'production', 'test'],
+    { default: 'development' },
   ),
-  publicPath: urlPath('Prefix that both doors take before every path, such as /media.'),
-  corsOrigins: originList('Origins whose scripts may read answers; * allows every one.'),
-  originUrl: httpUrl('Where the edge worker reaches the origin.'),
-  host: text('Address the origin listens on.', { default: '127.0.0.1' }),
-  port: integer('Port the origin listens on; 0 takes a free one.', { min: 0, max: 65535, default: 8080 }),
-  metricsPort: optionalInteger('Port of its own for /_metrics, which then answers whoever reaches it.', {
+  secretKey: secrets(
+    'The secret that signs external URLs and authorises requests to the internal endpoints.',
+  ),
+  edgeSecretKey: secrets('The secret that signs the requests of the edge worker to the origin.'),
+  publicUrl: httpUrls(
+    'The base URLs at which clients reach the service. The first one is part of the keys of the edge cache. Media URLs ' +
+      'with one of these hosts are read from the store.',
+  ),
+  publicPath: urlPath('A path prefix that the edge and the origin accept before every path, such as /media.'),
+  corsOrigins: originList('The origins whose scripts may read responses. * allows every origin.'),
+  originUrl: httpUrl('The URL at which the edge worker reaches the origin.'),
+  host: text('The address that the origin listens on.', { default: '127.0.0.1' }),
+  port: integer('The port that the origin listens on. 0 selects a free port.', {
+    min: 0,
+    max: 65535,
+    default: 8080,
+  }),
+  metricsPort: optionalInteger('A separate port for /_metrics, which then requires no authorisation.', {
     min: 1,
     max: 65535,
   }),
-  requireCloudflareEdge: flag('The origin answers only Cloudflare and the edge worker.', { default: false }),
-  trustedProxies: list('Proxies whose X-Forwarded-For is believed.', {
+  requireCloudflareEdge: flag(
+    'Whether the origin accepts requests only from Cloudflare and the edge worker.',
+    {
+      default: false,
+    },
+  ),
+  trustedProxies: list('The proxies whose X-Forwarded-For is trusted.', {
     default: [],
     accepts: 'a comma-separated list of addresses and CIDR ranges',
     isEntry: isAddressOrRange,
   }),
   attachmentSignatures: choice(
-    'Whether URLs of attachments must be signed; report only counts and logs what would be refused.',
+    'Whether attachment URLs must be signed. `report` only counts and logs the requests that `enforce` would reject.',
     ['off', 'report', 'enforce'],
     { default: 'off' },
   ),
-  attachmentSecrets: base64Secrets('Sign URLs of attachments.', { minBytes: 1 }),
-  uploadRelaySecret: base64Secrets('Verifies upload tokens; without one there is no upload relay.', {
-    minBytes: 32,
-  }),
-  explainErrors: optionalFlag(
-    'A refusal says which parameter it is about and what that takes, or what of the file is refused; default only in ' +
-      'development.',
+  attachmentSecrets: base64Secrets('The secrets that sign attachment URLs.', { minBytes: 1 }),
+  uploadRelaySecret: base64Secrets(
+    'The secret that verifies upload tokens. Without it, the upload relay is off.',
+    {
+      minBytes: 32,
+    },
   ),
-  staticMode: flag('Serve the static bucket as a web site.', { default: false }),
-  staticIndex: text('Object that a path ending in a slash reads in static mode.', { default: 'index.html' }),
-  negotiateFormat: choice('Whether assets without a format negotiate AVIF.', ['edge', 'always', 'off'], {
-    default: 'edge',
+  explainErrors: optionalFlag(
+    'Whether error responses name the rejected parameter and its accepted values, or the reason why a file was rejected. ' +
+      'Default: only in development.',
+  ),
+  staticMode: flag('Serves the static bucket as a web site.', { default: false }),
+  staticIndex: text('The object that is served for a path that ends with a slash in static mode.', {
+    default: 'index.html',
   }),
-  presets: namedQueries('Parameters by name: preset=<name> stands for them.'),
-  presetsOnly: flag('Public URLs may ask for presets, and for nothing else that makes another rendition.', {
-    default: false,
-  }),
+  negotiateFormat: choice(
+    'Whether assets without a format parameter may be served as AVIF: for requests through the edge, always, or never.',
+    ['edge', 'always', 'off'],
+    { default: 'edge' },
+  ),
+  presets: namedQueries('Named parameters. `preset=<name>` in a URL stands for them.'),
+  presetsOnly: flag('Whether public URLs may select a rendition only with a preset.', { default: false }),
   fallback: objectKey(
-    'Object of the bucket cdn that is answered, as it was asked for, where an asset is missing.',
+    'The object in the bucket `s3.bucketCdn` that is rendered in place of a missing asset.',
   ),
   storage: choice(
-    'Where objects are. Without a choice: s3 where an endpoint is given.',
+    'The store of the objects. `auto` selects s3 when an endpoint is set, else filesystem.',
     ['auto', 's3', 'filesystem'],
     {
       default: 'auto',
     },
   ),
-  storageDir: text('Folder of the filesystem store, a folder per bucket.', { default: '.data' }),
+  storageDir: text('The folder of the filesystem store. It has one folder per bucket.', { default: '.data' }),
   s3: group(S3_SETTINGS),
   rateLimitConfig: group({
-    enabled: flag('Limit requests by client address.', { default: false }),
-    maxAttempts: integer('Requests a client may burst.', { min: 1, max: 1_000_000, default: 100 }),
-    windowMs: integer('Time in which a spent budget is full again.', {
+    enabled: flag('Limits requests by client address.', { default: false }),
+    maxAttempts: integer('The budget of a client, in requests. A client may spend it at once.', {
+      min: 1,
+      max: 1_000_000,
+      default: 100,
+    }),
+    windowMs: integer('The time in which an empty budget refills completely, in milliseconds.', {
       min: 100,
       max: 86_400_000,
       default: 60_000,
     }),
-    skipPaths: list('Paths without limit, exact or ending in *.', {
+    skipPaths: list('The paths without a rate limit, exact or ending in *.', {
       default: ['/_health'],
       accepts: 'a comma-separated list of paths, each exact or ending in *',
     }),
-    internalMaxAttempts: optionalInteger('Budget of the internal endpoints; default maxAttempts.', {
+    internalMaxAttempts: optionalInteger('The budget for the internal endpoints. Default: maxAttempts.', {
       min: 1,
       max: 1_000_000,
     }),
-    badSignatureMaxAttempts: optionalInteger('Budget of wrong signatures; default a tenth of maxAttempts.', {
-      min: 1,
-      max: 1_000_000,
-    }),
+    badSignatureMaxAttempts: optionalInteger(
+      'The budget for requests with a wrong signature. Default: a tenth of maxAttempts.',
+      {
+        min: 1,
+        max: 1_000_000,
+      },
+    ),
     renderMaxAttempts: optionalInteger(
-      'Budget of requests that cost a render; a clip counts once a second of its duration, ten times where its URL tells none. Default none.',
+      'The budget for requests that need a render. A clip counts once per second of its duration parameter, or ten times ' +
+        'without one. Default: no limit.',
       {
         min: 1,
         max: 1_000_000,
       },
     ),
     edgeDriver: choice(
-      'What counts at the edge: a ledger, exactly; or the limiter of the platform (binding RATE_LIMITER), for nothing, ' +
-        'and the ledger only what costs a render. auto: the platform where it is bound.',
+      'The rate limiter of the edge. `ledger` counts all requests exactly, in Durable Objects. `platform` uses the rate ' +
+        'limiter of Cloudflare (binding RATE_LIMITER), which is free, and the ledger only for renders and wrong ' +
+        'signatures. `auto` is `platform` when that is bound, else `ledger`. `durable-object` and `binding` are other ' +
+        'names of `ledger` and `platform`.',
       ['auto', 'ledger', 'platform', 'durable-object', 'binding'],
       { default: 'auto' },
     ),
   }),
   limits: group({
-    sourceBytes: integer('Largest source that is decoded.', { min: 1, max: 8192 * MIB, default: 500 * MIB }),
-    decodedBytes: integer('Most bytes a source may decode to, all frames together.', {
+    sourceBytes: integer('The largest source that is decoded, in bytes.', {
+      min: 1,
+      max: 8192 * MIB,
+      default: 500 * MIB,
+    }),
+    decodedBytes: integer('The largest decoded size of a source, all frames together, in bytes.', {
       min: 1024,
       max: 8192 * MIB,
       default: 512 * MIB,
     }),
-    sidePixels: integer('Longest side of a source.', { min: 1, max: 16384, default: 16384 }),
-    frames: integer('Most frames of an animation.', { min: 1, max: 10_000, default: 1000 }),
-    deadlineMs: integer('Longest time from a request to its first byte.', {
+    sidePixels: integer('The largest side of a source, in pixels.', { min: 1, max: 16384, default: 16384 }),
+    frames: integer('The largest number of frames of an animation.', { min: 1, max: 10_000, default: 1000 }),
+    deadlineMs: integer('The deadline for the first byte of a response, in milliseconds.', {
       min: 100,
       max: 300_000,
       default: 30_000,
     }),
-    sourceMemoryBytes: integer('Most bytes of sources that are in memory together, read or waiting.', {
+    sourceMemoryBytes: integer('The memory for all sources that are being read or are waiting, in bytes.', {
       min: MIB,
       max: 256 * 1024 * MIB,
       default: 256 * MIB,
     }),
-    // As much as one job may take: beside the server, the model and three idle processes all stays below 1.5 GiB.
-    renderMemoryBytes: integer('Most predicted bytes of large jobs that run together.', {
-      min: MIB,
-      max: 256 * 1024 * MIB,
-      default: 768 * MIB,
+    // The default equals the memory of one job. Together with the server, the model and three idle processes,
+    // the total stays below 1.5 GiB.
+    renderMemoryBytes: integer(
+      'The largest predicted memory of all large jobs that run at the same time, in bytes.',
+      {
+        min: MIB,
+        max: 256 * 1024 * MIB,
+        default: 768 * MIB,
+      },
+    ),
+    streamIdleMs: integer(
+      'The timeout for a client to read 64 KiB of a stream, in milliseconds. A slower client is disconnected.',
+      {
+        min: 1000,
+        max: 3_600_000,
+        default: 60_000,
+      },
+    ),
+    queuedRenders: integer('The largest number of renders that wait in the queue.', {
+      min: 0,
+      max: 100_000,
+      default: 512,
     }),
-    streamIdleMs: integer('Longest that a client may take for 64 KiB of a stream before it is cut off.', {
-      min: 1000,
-      max: 3_600_000,
-      default: 60_000,
+    clips: integer('The number of clips that are rendered at the same time.', {
+      min: 1,
+      max: 256,
+      default: 1,
     }),
-    queuedRenders: integer('Renders that may wait for a place.', { min: 0, max: 100_000, default: 512 }),
-    clips: integer('Clips that are made at the same time.', { min: 1, max: 256, default: 1 }),
-    clipSeconds: integer('Longest clip, in seconds.', { min: 1, max: 600, default: 60 }),
-    clipDeadlineMs: integer('Longest time from the request of a clip to its first byte.', {
+    clipSeconds: integer('The longest duration of a clip, in seconds.', { min: 1, max: 600, default: 60 }),
+    clipDeadlineMs: integer('The deadline for the first byte of a clip, in milliseconds.', {
       min: 1000,
       max: 600_000,
       default: 120_000,
     }),
-    clipBytes: integer('A clip ends where it has so many bytes.', {
+    clipBytes: integer('The largest size of a clip, in bytes. A clip ends when it reaches this size.', {
       min: 1024,
       max: 512 * MIB,
       default: 64 * MIB,
     }),
-    avifPixels: integer('Largest rendition in AVIF, in pixels; what is larger is answered as WebP.', {
+    avifPixels: integer('The largest rendition in AVIF, in pixels. Larger ones are served as WebP.', {
       min: 0,
       max: 268_435_456,
       default: 8_400_000,
     }),
-    decoderMemoryBytes: integer('Address space of one FFmpeg process, where libav is not used.', {
-      min: 256 * MIB,
-      max: 64 * 1024 * MIB,
-      default: 2048 * MIB,
-    }),
-    temporaryFileBytes: integer('Largest video that is put into a temporary file for FFmpeg.', {
+    decoderMemoryBytes: integer(
+      'The address space of one FFmpeg process, in bytes. Applies when libav is not used.',
+      {
+        min: 256 * MIB,
+        max: 64 * 1024 * MIB,
+        default: 2048 * MIB,
+      },
+    ),
+    temporaryFileBytes: integer('The largest source that is copied to a temporary file, in bytes.', {
       min: 0,
       max: 8192 * MIB,
       default: 256 * MIB,
     }),
-    internalBodyBytes: integer('Largest body of a request to an internal endpoint.', {
+    internalBodyBytes: integer('The largest request body of an internal endpoint, in bytes.', {
       min: 1024,
       max: 512 * MIB,
       default: 48 * MIB,
     }),
-    uploadBytes: integer('Largest upload through the relay.', {
+    uploadBytes: integer('The largest upload through the relay, in bytes.', {
       min: 1,
       max: 5 * 1024 * MIB,
       default: 500 * MIB,
     }),
-    spoolBytes: integer('Uploads of unknown length that wait in temporary files, all together.', {
+    spoolBytes: integer('The total size of uploads of unknown length in temporary files, in bytes.', {
       min: 0,
       max: 1024 * 1024 * MIB,
       default: 1024 * MIB,
     }),
-    base64Bytes: integer('Largest file that is answered as base64.', {
+    base64Bytes: integer('The largest file that a response contains as base64, in bytes.', {
       min: 1024,
       max: 1024 * MIB,
       default: 128 * MIB,
@@ -206,180 +257,227 @@ export const configSchema = z.strictObject({
   }),
   render: group({
     quality: choice(
-      'Whether JPEG and WebP are read finely enough for a good filter to make them smaller, or as coarsely as their codecs can.',
+      'How JPEG and WebP sources are scaled down. `fine` leaves enough of the scaling to a good filter. `fast` lets the ' +
+        'codecs scale as far as they can while they decode.',
       ['fine', 'fast'],
       { default: 'fine' },
     ),
   }),
   engine: group({
     processes: integer(
-      'Jobs of small pictures at the same time, and as many of large ones; 0 is one more than there are processors.',
+      'The number of small image jobs that run at the same time, and equally of large ones. 0 means one more than there ' +
+        'are processors.',
       { min: 0, max: 256, default: 0 },
     ),
-    videos: integer('Jobs of videos at the same time; 0 is one per processor.', {
+    videos: integer('The number of video jobs that run at the same time. 0 means one per processor.', {
       min: 0,
       max: 256,
       default: 0,
     }),
-    // A photograph of 24 megapixels as it is to WebP is predicted to take 600 MiB, to AVIF of 8.4 megapixels 415 MiB; with
-    // the 90 MiB of an idle process no process comes to 1 GiB.
-    memoryBytes: integer('Memory that one job may take; what is predicted to take more is refused.', {
-      min: 64 * MIB,
-      max: 64 * 1024 * MIB,
-      default: 768 * MIB,
-    }),
-    cpuSeconds: integer('Processor time that one job may be predicted to take, in seconds.', {
+    // The prediction for a photograph of 24 megapixels is 600 MiB to WebP at full size, and 415 MiB to AVIF
+    // of 8.4 megapixels. With the 90 MiB of an idle process, no process reaches 1 GiB.
+    memoryBytes: integer(
+      'The memory of one job, in bytes. A job with a higher predicted memory is rejected.',
+      {
+        min: 64 * MIB,
+        max: 64 * 1024 * MIB,
+        default: 768 * MIB,
+      },
+    ),
+    cpuSeconds: integer('The highest predicted CPU time of one job, in seconds. Other jobs are rejected.', {
       min: 1,
       max: 600,
-      // Predictions are of the worst picture: a GIF of eleven megapixels is said to take 36 s, of a photograph it takes a
-      // third of that, which the deadline allows.
+      // Predictions assume the worst image: 36 s for a GIF of eleven megapixels. A photograph of that size
+      // takes a third of it, which is within the deadline.
       default: 40,
     }),
-    renewAfterJobs: integer('Jobs after which a process is renewed.', {
+    renewAfterJobs: integer('The number of jobs after which a process is replaced.', {
       min: 1,
       max: 1_000_000,
       default: 2000,
     }),
-    libav: flag('Decode videos in the process by libav (node-av) where it is installed, else by FFmpeg.', {
+    libav: flag('Decodes videos in the process with libav (node-av) if it is installed, else with FFmpeg.', {
       default: true,
     }),
   }),
   cache: group({
-    memoryBytes: integer('Renditions kept in the memory of the origin; 0 keeps none.', {
-      min: 0,
-      max: 64 * 1024 * MIB,
-      default: 32 * MIB,
-    }),
+    memoryBytes: integer(
+      "The size of the origin's in-memory cache of renditions, in bytes. 0 turns it off.",
+      {
+        min: 0,
+        max: 64 * 1024 * MIB,
+        default: 32 * MIB,
+      },
+    ),
     memoryEntryBytes: integer(
-      'Largest rendition kept in memory; a larger one, such as a clip, only for a minute after it was asked for.',
+      'The largest rendition in the in-memory cache, in bytes. A larger one, such as a clip, stays there for only a minute ' +
+        'after a request.',
       {
         min: 1,
         max: 1024 * MIB,
         default: 8 * MIB,
       },
     ),
-    memorySeconds: integer('Age at which the origin asks the store whether a rendition still holds.', {
-      min: 0,
-      max: 86_400,
-      default: 120,
-    }),
-    edgeSeconds: integer('Age at which the edge asks the origin whether a copy still holds.', {
-      min: 1,
-      max: 31_536_000,
-      default: 86_400,
-    }),
-    notFoundSeconds: integer('How long the edge remembers that there is no such object; 0 asks every time.', {
-      min: 0,
-      max: 3600,
-      default: 30,
-    }),
-    cloudflareZone: optionalText('Zone id of publicUrl: a purge then reaches every location.'),
-    cloudflareToken: optionalText('API token that may purge that zone.', { secret: true }),
+    memorySeconds: integer(
+      'The age at which the origin revalidates a cached rendition with the store, in seconds.',
+      {
+        min: 0,
+        max: 86_400,
+        default: 120,
+      },
+    ),
+    edgeSeconds: integer(
+      'The age at which the edge revalidates a cached response with the origin, in seconds.',
+      {
+        min: 1,
+        max: 31_536_000,
+        default: 86_400,
+      },
+    ),
+    notFoundSeconds: integer(
+      'The time for which the edge caches that an object is missing, in seconds. 0 turns it off.',
+      {
+        min: 0,
+        max: 3600,
+        default: 30,
+      },
+    ),
+    cloudflareZone: optionalText('The zone id of publicUrl. With it, a purge reaches every location.'),
+    cloudflareToken: optionalText('An API token that may purge that zone.', { secret: true }),
     edgeDriver: choice(
-      'What keeps renditions at the edge: the Cache API, for each location; or Workers Cache, which wrangler.toml has to ' +
-        'switch on for the entrypoint KeptMedia, for all of them.',
+      'The cache of the edge. `cache-api` caches separately in each location. `workers-cache` is shared by all locations; ' +
+        'wrangler.toml must turn it on for the entrypoint KeptMedia.',
       ['cache-api', 'workers-cache'],
       { default: 'cache-api' },
     ),
-    edgeEntryBytes: integer('Largest body the edge keeps.', { min: 1, max: 512 * MIB, default: 32 * MIB }),
+    edgeEntryBytes: integer('The largest body in the edge cache, in bytes.', {
+      min: 1,
+      max: 512 * MIB,
+      default: 32 * MIB,
+    }),
   }),
   external: group({
-    allowedHosts: list('Hosts that external fetches may reach whatever their address and port.', {
+    allowedHosts: list('The hosts that external fetches may reach at any address and port.', {
       default: [],
       accepts: 'a comma-separated list of host or host:port',
       isEntry: isHost,
     }),
-    ports: integerList('Ports that external fetches may reach besides 80 and 443.', {
+    ports: integerList('The ports that external fetches may reach in addition to 80 and 443.', {
       min: 1,
       max: 65535,
       default: [],
     }),
-    nameServers: list("Name servers to resolve external hosts with; the system's where none is given.", {
+    nameServers: list('The name servers that resolve external hosts. Default: those of the system.', {
       default: [],
       accepts: 'a comma-separated list of addresses, each with or without a port',
       isEntry: isServerAddress,
     }),
-    userAgent: text('User-Agent of external fetches.', {
+    userAgent: text('The User-Agent of external fetches.', {
       default: 'Mozilla/5.0 (compatible; Fluxerbot/1.0; +https://fluxer.app)',
     }),
-    timeoutMs: integer('Longest time of an external fetch, redirects and body included.', {
-      min: 100,
-      max: 300_000,
-      default: 30_000,
-    }),
+    timeoutMs: integer(
+      'The timeout of an external fetch, including redirects and the body, in milliseconds.',
+      {
+        min: 100,
+        max: 300_000,
+        default: 30_000,
+      },
+    ),
   }),
-  nsfwModelPath: optionalText('ONNX model that scans; default the bundled one.'),
+  nsfwModelPath: optionalText('The path of the ONNX model for scans. Default: the bundled model.'),
   nsfw: group({
-    enabled: flag('Scan uploads where their request asks for it; else no model is loaded.', {
+    enabled: flag('Scans uploads whose request asks for it. When false, no model is loaded.', {
       default: true,
     }),
-    required: flag('The origin does not start without its model.', { default: false }),
-    failClosed: flag('A scan that fails is answered with 503 instead of not flagging.', { default: false }),
-    threshold: ratio('Probability above which media is flagged.', { min: 0, max: 1, default: 0.85 }),
-    countHentai: flag('Count the class hentai too, which often hits harmless drawings.', { default: false }),
+    required: flag('Whether the origin refuses to start without its model.', { default: false }),
+    failClosed: flag('Whether a failed scan leads to a 503 instead of an unflagged result.', {
+      default: false,
+    }),
+    threshold: ratio('The probability above which media are flagged.', { min: 0, max: 1, default: 0.85 }),
+    countHentai: flag('Also counts the class hentai, which often matches harmless drawings.', {
+      default: false,
+    }),
     onServe: choice(
-      'What flagged attachments and external media become when they are served.',
+      'How flagged attachments and external media are served.',
       ['off', 'header', 'blur', 'block'],
       { default: 'off' },
     ),
-    layout: choice("Order of the model's input: channels last or first.", ['nhwc', 'nchw'], {
-      default: 'nhwc',
-    }),
+    layout: choice(
+      "The memory layout of the model's input: channels last (`nhwc`) or first (`nchw`).",
+      ['nhwc', 'nchw'],
+      {
+        default: 'nhwc',
+      },
+    ),
     colours: choice(
-      "Colours of the model's input: RGB in 0..1, or BGR less the means of ImageNet.",
+      "The colours of the model's input: RGB in 0..1 (`rgb`), or BGR minus the ImageNet means (`bgr-caffe`).",
       ['rgb', 'bgr-caffe'],
       { default: 'rgb' },
     ),
     frames: integer(
-      'Most evenly spaced frames of what moves that a scan looks at, beside the first one and the poster: 5 of up to a ' +
-        'minute, one more for each minute beyond.',
+      'The largest number of evenly spaced frames of a video or an animation that a scan examines, in addition to the ' +
+        'first frame and the poster. The number is 5 up to a duration of one minute, and one more for each further minute.',
       { min: 1, max: 60, default: 12 },
     ),
-    threads: integer('Threads of one scan.', { min: 1, max: 64, default: 1 }),
-    queuedScans: integer('Scans that may wait for the model.', { min: 1, max: 10_000, default: 64 }),
+    threads: integer('The number of threads of one scan.', { min: 1, max: 64, default: 1 }),
+    queuedScans: integer('The largest number of scans that wait for the model.', {
+      min: 1,
+      max: 10_000,
+      default: 64,
+    }),
   }),
   playground: group({
-    enabled: optionalFlag('The page /_playground, at both doors; default only in development.'),
+    enabled: optionalFlag(
+      'Serves the page /_playground at the edge and the origin. Default: only in development.',
+    ),
   }),
   telemetry: group({
-    enabled: flag('What /internal/telemetry reports.', { default: true }),
-    otlpEndpoint: httpUrl('OTLP/HTTP receiver of traces and metrics; without one there are no traces.'),
-    sampleRatio: ratio('Share of the traces that begin here.', { min: 0, max: 1, default: 0.01 }),
+    enabled: flag('The value that /internal/telemetry reports.', { default: true }),
+    otlpEndpoint: httpUrl('The OTLP/HTTP receiver of traces and metrics. Without it, there are no traces.'),
+    sampleRatio: ratio('The share of traces that are sampled among those that start here.', {
+      min: 0,
+      max: 1,
+      default: 0.01,
+    }),
     edgeLogRatio: optionalRatio(
-      'Share of the ordinary answers at the edge of which there is a log line and a data point, which the platform asks ' +
-        `money for; what is refused or fails is always told. Default: ${ORDINARY_LOG_RATIO} in production, else 1.`,
+      'The share of ordinary responses at the edge for which a log record and a data point are written, which the platform ' +
+        `charges for. Rejected and failed requests are always recorded. Default: ${ORDINARY_LOG_RATIO} in production, else 1.`,
       { min: 0, max: 1 },
     ),
-    logLevel: choice('Least severe log line that is written.', ['silent', 'error', 'warn', 'info', 'debug'], {
-      default: 'info',
-    }),
+    logLevel: choice(
+      'The lowest severity of log records that are written.',
+      ['silent', 'error', 'warn', 'info', 'debug'],
+      {
+        default: 'info',
+      },
+    ),
   }),
 })
 
 /** The validated configuration. */
 export type Config = z.output<typeof configSchema>
 
-/** Share of the ordinary answers of which the edge tells. */
+/** Returns the share of ordinary responses that the edge logs. */
 export function edgeLogRatioOf({ telemetry, nodeEnv }: Config): number {
   return telemetry.edgeLogRatio ?? (nodeEnv === 'production' ? ORDINARY_LOG_RATIO : 1)
 }
 
-/** Whether a 400 is followed by what it is about. */
+/** Whether error responses include an explanation. */
 export function explainsErrors({ explainErrors, nodeEnv }: Config): boolean {
   return explainErrors ?? nodeEnv === 'development'
 }
 
-/** Whether `/_playground` is answered. */
+/** Whether the service serves `/_playground`. */
 export function hasPlayground({ playground, nodeEnv, staticMode }: Config): boolean {
   return !staticMode && (playground.enabled ?? nodeEnv === 'development')
 }
 
-/** Whether `/_openapi.json` is answered. */
+/** Whether the service serves `/_openapi.json`. */
 export function hasDescription({ nodeEnv, staticMode }: Config): boolean {
   return !staticMode && nodeEnv === 'development'
 }
 
-/** Whether `/` leads to the playground. */
+/** Whether `/` redirects to the playground. */
 export function leadsToPlayground(config: Config): boolean {
   return config.nodeEnv === 'development' && hasPlayground(config)
 }

@@ -1,6 +1,6 @@
 /**
- * The kinds of setting a configuration is made of. Each accepts its own type (from JSON) and its text (from an
- * environment variable), and knows in words what it accepts, so that a fault can say so.
+ * The kinds of settings in a configuration. Each accepts a value of its type (from JSON) and its text (from
+ * an environment variable), and has a description of the accepted values for fault messages.
  */
 
 import * as z from 'zod'
@@ -8,26 +8,26 @@ import { toObjectKey } from '../request/object-key.ts'
 import { PRESET_NAME } from '../request/presets.ts'
 import { isFailure } from '../response/failure.ts'
 
-/** What is known of a setting besides its schema. */
+/** The description of a setting. */
 export interface SettingMeta {
-  /** One sentence for the documentation. */
+  /** The text for the documentation. */
   readonly description: string
-  /** What is accepted, in words. */
+  /** The accepted values, in words. */
   readonly accepts: string
-  /** A secret's value is never printed. */
+  /** Whether the value is a secret, which is never printed. */
   readonly secret?: boolean
 }
 
 const metas = new WeakMap<z.ZodType, SettingMeta>()
 
-/** The words of a setting; undefined for a group. */
+/** Returns the description of a setting. Undefined for a group. */
 export function metaOf(schema: z.ZodType): SettingMeta | undefined {
   return metas.get(schema)
 }
 
 function describe<S extends z.ZodType>(schema: S, meta: SettingMeta): S {
   metas.set(schema, meta)
-  // What an editor shows of the JSON Schema.
+  // Editors show this text from the JSON Schema.
   z.globalRegistry.add(schema, { description: `${meta.description} Accepts ${meta.accepts}.` })
   return schema
 }
@@ -61,13 +61,13 @@ export function ratio(
   return describe(schema, { description, accepts: `a number from ${options.min} to ${options.max}` })
 }
 
-/** The same, undefined where it is not set. */
+/** An optional number in a range, fractions allowed. */
 export function optionalRatio(description: string, options: { readonly min: number; readonly max: number }) {
   const schema = z.preprocess(readNumber, z.number().min(options.min).max(options.max)).optional()
   return describe(schema, { description, accepts: `a number from ${options.min} to ${options.max}` })
 }
 
-/** true or false. */
+/** `true` or `false`. */
 export function flag(description: string, options: { readonly default: boolean }) {
   return describe(z.preprocess(readFlag, z.boolean()).default(options.default), {
     description,
@@ -75,12 +75,12 @@ export function flag(description: string, options: { readonly default: boolean }
   })
 }
 
-/** true or false, or nothing, where the default depends on something else. */
+/** `true` or `false`. Undefined when not set, for a default that depends on other settings. */
 export function optionalFlag(description: string) {
   return describe(z.preprocess(readFlag, z.boolean()).optional(), { description, accepts: 'true or false' })
 }
 
-/** One of a few words. */
+/** One of several words. */
 export function choice<const T extends readonly [string, ...string[]]>(
   description: string,
   words: T,
@@ -89,7 +89,7 @@ export function choice<const T extends readonly [string, ...string[]]>(
   return describe(z.enum(words).default(options.default), { description, accepts: words.join(', ') })
 }
 
-/** Text without limits but its length. */
+/** A text, limited only in length. */
 export function text(description: string, options: { readonly default: string }) {
   return describe(z.string().trim().min(1).max(2048).default(options.default), {
     description,
@@ -97,7 +97,7 @@ export function text(description: string, options: { readonly default: string })
   })
 }
 
-/** Text that may be absent. */
+/** An optional text. */
 export function optionalText(description: string, options: { readonly secret?: boolean } = {}) {
   return describe(z.string().trim().min(1).max(2048).optional(), {
     description,
@@ -107,8 +107,8 @@ export function optionalText(description: string, options: { readonly secret?: b
 }
 
 /**
- * A key or token of a store, which travels in a header: a newline at its end, as of a file that it was read from, is
- * not meant, and one within it would be quoted by whoever complains of the header.
+ * A key or token of a store, which is sent in a header. A newline at its end, from a file for example, is
+ * removed. One inside it is rejected, because the error about the invalid header would quote the value.
  */
 export function credential(description: string) {
   const schema = z
@@ -129,7 +129,7 @@ const BUCKET = z
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$/)
 const BUCKET_NAME = 'a name of letters, digits, dots, hyphens and underscores'
 
-/** The key of an object, which may be absent. */
+/** An optional object key. */
 export function objectKey(description: string) {
   const schema = z
     .string()
@@ -146,17 +146,17 @@ export function objectKey(description: string) {
   })
 }
 
-/** A bucket of a store, or the folder that stands for it. */
+/** A bucket of a store, or its folder in the filesystem store. */
 export function bucketName(description: string, options: { readonly default: string }) {
   return describe(BUCKET.default(options.default), { description, accepts: BUCKET_NAME })
 }
 
-/** A bucket that may be absent. */
+/** An optional bucket. */
 export function optionalBucketName(description: string) {
   return describe(BUCKET.optional(), { description, accepts: BUCKET_NAME })
 }
 
-/** Where a store is: an http or https URL without credentials, query or fragment, kept without a slash at its end. */
+/** The URL of a store: http or https without credentials, query or fragment. A trailing slash is removed. */
 export function storeEndpoint(description: string) {
   const schema = z
     .string()
@@ -174,7 +174,7 @@ export function storeEndpoint(description: string) {
   })
 }
 
-/** An absolute http or https URL; kept without a slash at its end. */
+/** An absolute http or https URL. A trailing slash is removed. */
 export function httpUrl(description: string) {
   const schema = z
     .url({ protocol: /^https?$/ })
@@ -183,7 +183,7 @@ export function httpUrl(description: string) {
   return describe(schema, { description, accepts: 'an absolute http or https URL' })
 }
 
-/** Absolute http or https URLs, each kept without a slash at its end. */
+/** A list of absolute http or https URLs. Trailing slashes are removed. */
 export function httpUrls(description: string) {
   const url = z.url({ protocol: /^https?$/ }).transform((text) => text.replace(/\/+$/, ''))
   return describe(z.preprocess(readList, z.array(url)).default([]), {
@@ -192,7 +192,7 @@ export function httpUrls(description: string) {
   })
 }
 
-/** A path that begins with a slash, kept without one at its end; empty where there is none. */
+/** A path that starts with a slash, empty by default. A trailing slash is removed. */
 export function urlPath(description: string) {
   const schema = z
     .string()
@@ -222,7 +222,7 @@ export function list(
   options: {
     readonly default: readonly string[]
     readonly accepts: string
-    /** Tells whether an entry is one; else every text is. */
+    /** Validates an entry. Without it, every text is valid. */
     readonly isEntry?: (text: string) => boolean
   },
 ) {
@@ -248,7 +248,9 @@ export function integerList(
   })
 }
 
-/** Queries by name: an object in JSON, `name:query;name:query` in a variable. What the queries say is checked later. */
+/**
+ * Queries by name: an object in JSON, `name:query;name:query` in a variable. The queries are validated later.
+ */
 export function namedQueries(description: string) {
   const queries = z.record(z.string().regex(PRESET_NAME), z.string().min(1).max(2048))
   return describe(z.preprocess(readNamed, queries).default({}), {
@@ -259,9 +261,10 @@ export function namedQueries(description: string) {
   })
 }
 
-/** One or more secrets: the first signs, all verify. */
+/** A list of secrets: the first signs, all verify. */
 export function secrets(description: string) {
-  // A list from a variable is split at its commas: one inside a secret would silently make two of it.
+  // A list from a variable is split at commas, so a comma inside a secret would silently make two secrets of
+  // it.
   const secret = z
     .string()
     .min(1)
@@ -273,7 +276,7 @@ export function secrets(description: string) {
   })
 }
 
-/** Secrets written in base64, standard or of URLs. */
+/** A list of secrets in base64 or base64url. */
 export function base64Secrets(description: string, { minBytes }: { readonly minBytes: number }) {
   const secret = z
     .string()

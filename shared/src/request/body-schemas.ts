@@ -1,18 +1,21 @@
-/** What bodies of internal endpoints have in common at both doors: what they are checked by, and described by. */
+/**
+ * Schemas for the bodies of internal endpoints. The edge and the origin validate with them; the API
+ * description uses them too.
+ */
 
 import * as z from 'zod'
 import { isFailure } from '../response/failure.ts'
 import { MAX_KEY_BYTES, type ObjectKey, toObjectKey } from './object-key.ts'
 
 const CONTROLS = '\\u0000-\\u001f\\u007f-\\u009f'
-/** Any character of a segment; two dots or one alone are no segment. */
+/** Any character of a segment. The segments `.` and `..` are excluded below. */
 const CHARACTER = `[^/\\\\${CONTROLS}]`
 const SEGMENT = `([^./\\\\${CONTROLS}]${CHARACTER}*|\\.[^./\\\\${CONTROLS}]${CHARACTER}*|\\.\\.${CHARACTER}+)`
 
-/** The keys that `toObjectKey` takes, but for their length in bytes, as a regular expression of JSON Schema. */
+/** The keys that `toObjectKey` accepts, apart from their length, as a JSON Schema regular expression. */
 export const OBJECT_KEY_PATTERN = `^${SEGMENT}(/${SEGMENT})*$`
 
-/** A key as a body has it: checked as those in paths are, but never percent-decoded. */
+/** An object key in a body. It is checked like a key in a path, but never percent-decoded. */
 export const objectKeySchema = z
   .string()
   .meta({
@@ -27,7 +30,7 @@ export const objectKeySchema = z
     return z.NEVER
   })
 
-/** Either of the two, never both. */
+/** The body of a purge: either `object` or `external`, never both. */
 export const purgeSchema = z.union([
   z.object({ object: objectKeySchema, external: z.never().optional() }),
   z.object({

@@ -133,7 +133,7 @@ const serialize = (path: string, entries: readonly (readonly string[])[]) =>
 
 describe('the canonical URL', () => {
   it('is tried with every parameter of the guide', () => {
-    // A preset is written out before there is a key.
+    // A preset is replaced with its parameters before the canonical URL is built.
     const guide = PARAMETER_GUIDE.map(({ name }) => name).filter((name) => name !== 'preset')
     expect(new Set([...Object.keys(pictureQuery), 'size'])).toEqual(new Set(guide))
   })
@@ -143,7 +143,7 @@ describe('the canonical URL', () => {
       fc.property(anyUrl, fc.constantFrom(null, 'image/avif,*/*'), ({ path, entries }, accept) => {
         const request = source(parse(serialize(path, entries), accept))
         const again = source(parse(canonicalUrl(request)))
-        // Whether an answer varies is the URL's own property: the canonical one has its format resolved.
+        // The canonical URL has a resolved format, so it is never negotiable.
         expect({ ...again, negotiable: false, signature: '', rawTarget: '' }).toEqual({
           ...request,
           negotiable: false,

@@ -1,10 +1,11 @@
 /**
- * The canonical URL of a request: defaults filled in, parameters without effect dropped, order fixed, format
- * resolved. It is the one key of the edge cache, of single flight, of coalescing and of the rendition store:
- * two spellings of one rendition never cost two renders.
+ * The canonical URL of a request: defaults are filled in, parameters without effect are dropped, the order is
+ * fixed and the format is resolved. The edge cache, the single flight, the coalescing and the rendition store
+ * all use it as their key, so that two spellings of one rendition never cost two renders.
  *
- * It is itself a URL of the service (path and query) that parses to the request it was made of, so the edge
- * forwards it and a person can paste it. External media stand under the placeholder signature `_`.
+ * A canonical URL is itself a URL of the service (path and query) and parses to the request that it was made
+ * from. The edge can therefore forward it, and a person can paste it. External media have the placeholder
+ * signature `_`.
  */
 
 import { extensionOf, isClipFormat } from '../formats.ts'
@@ -16,17 +17,17 @@ import { ASSET_SIZES, DPRS } from './parameters.ts'
 
 declare const canonicalUrlBrand: unique symbol
 
-/** Path and query of a request's canonical form. */
+/** The path and query of a request in canonical form. */
 export type CanonicalUrl = string & { readonly [canonicalUrlBrand]: true }
 
-/** The canonical URL of what is answered; `download` is part of it. */
+/** Returns the canonical URL of the response, which includes `download`. */
 export function canonicalUrl(request: SourceRequest): CanonicalUrl {
   const parameters = parametersOf(request)
   if (request.kind !== 'file' && request.download) parameters.push('download=true')
   return withQuery(pathOf(request), parameters)
 }
 
-/** The canonical URL of what is rendered: `download` only changes the answer's headers, never its bytes. */
+/** Returns the canonical URL of the rendition, without `download`, which changes headers but no bytes. */
 export function renditionUrl(request: SourceRequest): CanonicalUrl {
   return withQuery(pathOf(request), parametersOf(request))
 }
@@ -51,13 +52,16 @@ function assetPath(request: AssetRequest): string {
   const slash = request.key.lastIndexOf('/')
   const folder = request.key.slice(0, slash)
   const name = request.key.slice(slash + 1)
-  // One `a_` is taken off when the path is read: a name that still starts with it needs another.
+  // The parser removes one leading `a_`, so a name that still starts with `a_` needs another one.
   const expression = request.route === 'emojis' || request.route === 'stickers'
   const serialized = !expression && name.startsWith('a_') ? `a_${name}` : name
   return `/${folder}/${serialized}.${request.extension}`
 }
 
-/** Of no route, since it is asked for by none; stickers and avatars are made of it in different ways. */
+/**
+ * Returns the path of a fallback object. No route parses it, because clients cannot request it. It contains
+ * the route, because stickers and avatars are rendered from the same object in different ways.
+ */
 function standInPath({ route, key, extension }: AssetRequest): string {
   return `/_fallback/${route}/${encodeKey(key)}.${extension}`
 }
@@ -86,7 +90,7 @@ function assetParameters({ rendition }: AssetRequest): string[] {
   return [...parameters, ...operationParameters(rendition)]
 }
 
-/** The product of size and density need not be a listed size: then the smallest density that gives it is the one. */
+/** Serializes a size with the smallest density that gives it, because it may be no listed size itself. */
 function serializeSize(size: number): string {
   for (const dpr of DPRS) {
     const listed = ASSET_SIZES.find((candidate) => Math.round(candidate * dpr) === size)
@@ -114,7 +118,8 @@ function transformationParameters(transformation: Transformation): string[] {
   if (time !== undefined) parameters.push(`time=${serializeTime(time)}`)
   if (width !== undefined) parameters.push(`width=${width}`)
   const operations = operationParameters(transformation)
-  // With nothing else asked, `auto` (which resolved to the own format) is what requests the transformation.
+  // Without another parameter, `format=auto` (which resolved to the source's format) requests the
+  // transformation.
   const quiet =
     !animated &&
     format === 'source' &&

@@ -1,6 +1,6 @@
 /**
- * What a refusal tells whoever asked (`explainErrors`): the parameter, what was found and what it takes; or what of a
- * file or an address is not taken.
+ * Explanations of failures for the client (`explainErrors`): either the parameter, the value found and the
+ * accepted values, or the reason why a file or an address was rejected.
  */
 
 import { type Failure, phraseOf } from '../response/failure.ts'
@@ -8,10 +8,12 @@ import { failureResponse } from '../response/headers.ts'
 import { sourceWords } from '../response/refusal-words.ts'
 import { PARAMETER_GUIDE, type ParameterValues } from './parameter-guide.ts'
 
-/** Longest value that is repeated, in characters. */
+/** The largest part of a rejected value that the explanation repeats, in characters. */
 const SHOWN_VALUE = 40
 
-/** The refusal with its explanation behind the phrase; undefined where there is nothing to explain. */
+/**
+ * Returns the failure response with the explanation after the phrase. Undefined when there is no explanation.
+ */
 export function explainedResponse(failure: Failure, requestId: string): Response | undefined {
   const explanation = explain(failure)
   if (explanation === undefined) return undefined
@@ -21,7 +23,7 @@ export function explainedResponse(failure: Failure, requestId: string): Response
   return new Response(text, { status, headers })
 }
 
-/** What the log says of a failure: its own detail, or what is told of the URL. */
+/** Returns the detail of a failure for the log: its own detail, or the explanation about the URL. */
 export function detailOf({ detail, hint }: Failure): string | undefined {
   if (hint === undefined) return detail
   return 'parameter' in hint ? explainParameter(hint) : (detail ?? hint.text)
@@ -42,13 +44,13 @@ function explainParameter({
   readonly found: string
 }): string {
   const guide = PARAMETER_GUIDE.find(({ name }) => name === parameter)
-  // As it would stand in a URL: nothing of it can pass for something else.
+  // Percent-encoded, so that no part of the value can be taken for the surrounding text or for markup.
   const shown = encodeURIComponent(found.slice(0, SHOWN_VALUE).toWellFormed())
   const accepted = guide === undefined ? '' : `; it takes ${wordsOf(guide.values)}`
   return `${parameter}=${shown} is no value of ${parameter}${accepted}`
 }
 
-/** What a parameter takes, in words. */
+/** Describes the values that a parameter accepts. */
 export function wordsOf(values: ParameterValues): string {
   switch (values.kind) {
     case 'choice':

@@ -1,19 +1,20 @@
 /**
- * The encodings of an external target (contract, section 5). The signature covers the raw text, so
- * decoding comes after verification; one decoding, never two, or `%2568` would mean two things.
+ * The encodings of an external target (contract, section 5). The signature covers the raw text, so the target
+ * is decoded after the verification. It is decoded exactly once; with two passes `%2568` would have two
+ * meanings.
  */
 
 import { type Failure, failOpenly } from '../response/failure.ts'
 import { decodeBase64Url, encodeBase64Url } from '../signing/base64url.ts'
 import { decodeSegment } from './object-key.ts'
 
-/** Longest URL that is fetched, in characters. */
+/** The largest length of a URL that the service fetches, in characters. */
 export const MAX_EXTERNAL_URL_LENGTH = 8192
 
 /**
- * Decodes a raw target to the absolute URL it names, normalised and without fragment.
- * Fails with `bad-request` where it cannot be decoded, with `address-refused` where it names another scheme
- * than http and https or is too long.
+ * Decodes a raw target to an absolute URL, normalised and without a fragment. Fails with `bad-request` when
+ * it cannot be decoded, and with `address-refused` when its scheme is neither http nor https or when it is
+ * too long.
  */
 export function decodeExternalTarget(rawTarget: string): string | Failure {
   const absolute =
@@ -35,12 +36,14 @@ export function decodeExternalTarget(rawTarget: string): string | Failure {
     : url.href
 }
 
-/** Encodes a URL the way the URL builder does and the canonical form does; as `v3` the parameters are signed too. */
+/** Encodes a URL as in URL builders and canonical URLs. A `v3` signature also covers the parameters. */
 export function encodeExternalTarget(url: string, version: 'v2' | 'v3' = 'v2'): string {
   return `${version}/${encodeBase64Url(new TextEncoder().encode(url))}`
 }
 
-/** Whether the signature of a target covers the parameters beside it. A segmented target is no base64url. */
+/**
+ * Whether the signature of a target also covers the query parameters. A segmented target is not base64url.
+ */
 export function coversParameters(rawTarget: string): boolean {
   return /^v3\/[A-Za-z0-9_-]+$/.test(rawTarget)
 }
@@ -56,7 +59,7 @@ function decodeBinary(encoded: string): string | undefined {
   }
 }
 
-/** `[<query>/]<scheme>/<host>[:<port>]/<path>`, each part percent-encoded but for its slashes. */
+/** Decodes `[<query>/]<scheme>/<host>[:<port>]/<path>`, in which all but the slashes is percent-encoded. */
 function decodeSegmented(rawTarget: string): string | undefined {
   const segments = rawTarget.split('/')
   const schemeAt = findScheme(segments)
@@ -66,9 +69,9 @@ function decodeSegmented(rawTarget: string): string | undefined {
   const host = decodeSegment(segments[schemeAt + 1] ?? '')
   const path = decodeSegment(segments.slice(schemeAt + 2).join('/'))
   if (query === undefined || scheme === undefined || path === undefined || !host) return undefined
-  // A host that carries a path, a query or user information would be another host than the one it shows.
+  // With a path, a query or user information in the host segment, the request would go to a different host.
   if (/[/?#\\@\s]/.test(host)) return undefined
-  // Decoded text is put into a URL as it is, except for what would end the part it stands in.
+  // The decoded text goes into the URL unchanged, except for characters that would end the path or the query.
   const safePath = path.replace(/[?#]/g, encodeURIComponent)
   const safeQuery = query.replaceAll('#', '%23')
   return `${scheme.toLowerCase()}://${host}/${safePath}${safeQuery === '' ? '' : `?${safeQuery}`}`

@@ -1,28 +1,28 @@
 /**
- * What can be done to a picture besides scaling it (contract, section 2): one canonical spelling for all that give the
- * same picture. They are applied in the order: upright, crop, trim, rotate, flip, scale, pad, blur, sharpen, background,
- * encode.
+ * The image operations other than scaling (contract, section 2). All spellings that give the same image have
+ * one canonical form. The order of application is: orient upright, crop, trim, rotate, flip, scale, pad,
+ * blur, sharpen, background, encode.
  */
 
 import type { ImageFormat } from '../formats.ts'
 import { oneOf, parseBoolean, parseInteger, type ValueParser } from './parameter-values.ts'
 
 export interface ImageOperations {
-  /** The part of the upright source that is used. */
+  /** The area of the upright source that is used. */
   readonly crop?: Crop
-  /** Borders of one colour are cut off what is left. */
+  /** Borders of one colour are removed after the crop. */
   readonly trim?: true
-  /** Clockwise degrees; with a `flip` only 90, since the others are a flip across the other axis. */
+  /** Degrees clockwise. With a `flip` only 90: the other combinations have an equivalent canonical form. */
   readonly rotate?: Rotation
-  /** Mirrors what was turned: `h` swaps left and right, `v` top and bottom. */
+  /** Mirrors the rotated image: `h` swaps left and right, `v` top and bottom. */
   readonly flip?: Flip
-  /** Added around the scaled picture; at least one side is not 0. */
+  /** The border around the scaled image; at least one side is not 0. */
   readonly pad?: Pad
-  /** Six lower-case hexadecimal digits: what is transparent lies on this colour. */
+  /** The colour behind transparent pixels, as six lower-case hexadecimal digits. */
   readonly background?: string
   /** Strength, 1..10. */
   readonly sharpen?: number
-  /** The quality is lowered until the rendition has no more bytes. Of formats without a quality it is dropped. */
+  /** The largest rendition, in bytes. Lowers the quality, and is dropped for formats without one. */
   readonly maxBytes?: number
 }
 
@@ -30,7 +30,7 @@ export type Rotation = 90 | 180 | 270
 
 export type Flip = 'h' | 'v'
 
-/** In pixels of the upright source, or in ten-thousandths of its sides. Width and height are at least 1. */
+/** An area in pixels of the upright source, or in ten-thousandths of its sides. The sides are at least 1. */
 export interface Crop {
   readonly unit: 'pixel' | 'ten-thousandth'
   readonly x: number
@@ -39,7 +39,7 @@ export interface Crop {
   readonly height: number
 }
 
-/** Pixels of the rendition, each 0..`MAX_PAD_PIXELS`. */
+/** A border in pixels of the rendition; each side is 0..`MAX_PAD_PIXELS`. */
 export interface Pad {
   readonly top: number
   readonly right: number
@@ -51,14 +51,14 @@ export const ROTATIONS: readonly Rotation[] = [90, 180, 270]
 export const FLIPS: readonly Flip[] = ['h', 'v']
 export const MAX_PAD_PIXELS = 1000
 export const MAX_SHARPEN = 10
-/** No rendition of less is of use to anybody, and none is larger than the greatest. */
+/** The range of `maxbytes`. A rendition below it would be useless, and none is larger. */
 export const MIN_MAX_BYTES = 256
 export const MAX_MAX_BYTES = 99_999_999
 
-/** Reads one parameter of a query by the parser of its values. */
+/** Reads one parameter of a query with a parser for its value. */
 type Read = <T>(name: string, parse: ValueParser<T>) => T | undefined
 
-/** Reads all operations, in their canonical form. */
+/** Reads all operations and returns them in canonical form. */
 export function readOperations(read: Read): ImageOperations {
   const crop = read('crop', parseCrop)
   const trim = read('trim', parseBoolean)
@@ -79,7 +79,10 @@ export function readOperations(read: Read): ImageOperations {
   }
 }
 
-/** The operations that make a difference to a format. JPEG lies on white anyway, and PNG and GIF have no quality to lower. */
+/**
+ * Returns the operations that have an effect on a format. The background of JPEG is white by default, and PNG
+ * and GIF have no quality to lower.
+ */
 export function effectiveOperations(
   { background, maxBytes, ...operations }: ImageOperations,
   format: ImageFormat | 'source',
@@ -92,12 +95,14 @@ export function effectiveOperations(
   }
 }
 
-/** Tells whether a format, or the unknown one of a source, has a quality that can be lowered. */
+/**
+ * Whether a format has a quality that can be lowered. The unknown format of a source counts as one that has.
+ */
 export function hasQuality(format: ImageFormat | 'source'): boolean {
   return format !== 'png' && format !== 'gif'
 }
 
-/** The parameters of a query, in a fixed order; those of `readOperations` for what it gave. */
+/** Serializes operations in a fixed order. `readOperations` reads them back to the same value. */
 export function operationParameters({
   background,
   crop,
@@ -121,7 +126,10 @@ export function operationParameters({
   return parameters.flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`]))
 }
 
-/** Eight pictures can be had of one by turning and mirroring it, and twelve spellings of them. */
+/**
+ * Returns the canonical form of a rotation and a flip. Rotating and mirroring an image gives eight different
+ * results, for which there are twelve spellings.
+ */
 function canonicalTurn(rotate: Rotation | undefined, flip: Flip | undefined): ImageOperations {
   if (flip === undefined) return rotate === undefined ? {} : { rotate }
   const other = flip === 'h' ? 'v' : 'h'
@@ -143,7 +151,7 @@ function parseRotation(value: string): Rotation | undefined {
 
 const TEN_THOUSAND = 10_000
 
-/** `x,y,w,h`: whole numbers are pixels; with a point in any of them all are fractions of up to four digits. */
+/** Parses `x,y,w,h`: pixels, or, when any number has a decimal point, fractions with up to four digits. */
 function parseCrop(value: string): Crop | undefined {
   const [x = '', y = '', width = '', height = '', ...rest] = value.split(',')
   if (rest.length > 0) return undefined
@@ -161,7 +169,7 @@ function cropOf(unit: Crop['unit'], numbers: readonly (number | undefined)[]): C
   if (x === undefined || y === undefined || !width || !height) return undefined
   if (unit === 'pixel') return { unit, x, y, width, height }
   if (x >= TEN_THOUSAND || y >= TEN_THOUSAND) return undefined
-  // What stands over is no part of the picture.
+  // The part that extends beyond the image is dropped.
   return {
     unit,
     x,
@@ -178,11 +186,12 @@ function isWhole({ unit, width, height }: Crop): boolean {
 function serializeCrop({ unit, x, y, width, height }: Crop): string {
   const numbers = [x, y, width, height]
   if (unit === 'pixel') return numbers.join(',')
-  // One point is enough, and there is none that is not needed: not all four can be whole, or nothing would be cut.
+  // At least one number has a decimal point: with four whole numbers the crop would be the whole image, which
+  // is dropped. One point is enough for the parser to read all four as fractions.
   return numbers.map((number) => number / TEN_THOUSAND).join(',')
 }
 
-/** As in CSS: all sides; top and bottom, left and right; top, left and right, bottom; or each, clockwise from the top. */
+/** Parses one to four sides as in CSS: all; vertical, horizontal; top, horizontal, bottom; or clockwise. */
 function parsePad(value: string): Pad | undefined {
   const sides = value.split(',').map((side) => parseInteger(side, 0, MAX_PAD_PIXELS))
   const [top, right = top, bottom = top, left = right] = sides

@@ -3,7 +3,9 @@ import type { ImageOperations } from './image-operations.ts'
 import type { ObjectKey } from './object-key.ts'
 import type { RelayRequest } from './relay.ts'
 
-/** Everything a URL can ask of the service. A value of this type has passed the grammar: it cannot be invalid. */
+/**
+ * Any request that a URL can make to the service. A value of this type has passed the grammar and is valid.
+ */
 export type MediaRequest =
   | AssetRequest
   | AttachmentRequest
@@ -13,26 +15,26 @@ export type MediaRequest =
   | RelayRequest
   | PlaygroundRequest
 
-/** What reads or renders media, and therefore has a canonical URL. */
+/** A request that reads or renders media and therefore has a canonical URL. */
 export type SourceRequest = AssetRequest | AttachmentRequest | FileRequest | VerifiedExternal
 
-/** An avatar, icon, banner, splash, emoji or sticker: always a rendition. */
+/** An avatar, icon, banner, splash, emoji or sticker. The response is always a rendition. */
 export interface AssetRequest {
   readonly kind: 'asset'
   readonly route: AssetRoute
-  /** The object, without extension and without the `a_` that marks an animated hash. */
+  /** The object key, without the extension and without the `a_` that marks an animated hash. */
   readonly key: ObjectKey
-  /** Part of the cache key, because a missing object is looked for again under `<key>.<extension>`. */
+  /** Part of the cache key, because a missing object is looked up again as `<key>.<extension>`. */
   readonly extension: AssetExtension
   readonly rendition: AssetRendition
-  /** The object that stands in for a missing one (`fallback`): its answer is kept for minutes only. */
+  /** The request is for the `fallback` of a missing object; its response is cached for minutes only. */
   readonly standsIn?: true
   readonly download: boolean
-  /** The answer depends on `Accept`. */
+  /** The response depends on `Accept`. */
   readonly negotiable: boolean
 }
 
-/** Folders of images that belong to somebody or something; each is a route of its own. */
+/** The folders of images that belong to a user, a guild or another entity. Each is a separate route. */
 export const IMAGE_ROUTES = [
   'avatars',
   'icons',
@@ -48,7 +50,7 @@ export type ImageRoute = (typeof IMAGE_ROUTES)[number]
 export type AssetRoute = ImageRoute | 'member-avatars' | 'member-banners' | 'emojis' | 'stickers'
 
 export interface AssetRendition extends ImageOperations {
-  /** Pixels, 16..16384, with `dpr` folded in: bounds the width, for stickers both sides. */
+  /** The largest width, for stickers the largest side, in pixels, 16..16384. Includes `dpr`. */
   readonly size: number
   readonly format: ImageFormat
   readonly quality: Quality
@@ -56,68 +58,68 @@ export interface AssetRendition extends ImageOperations {
   readonly blur?: number
 }
 
-/** 1..100 on the WebP and JPEG scale, or exact. */
+/** A quality of 1..100 on the scale of WebP and JPEG, or `lossless`. */
 export type Quality = number | 'lossless'
 
-/** A stored file: streamed as it is, or an image or video still made of it. */
+/** A stored file: streamed unchanged, or transformed into an image or a clip. */
 export interface AttachmentRequest {
   readonly kind: 'attachment'
   readonly key: ObjectKey
   readonly transformation?: Transformation
-  /** As the URL states it; nothing of it holds before `verifyAttachment`. */
+  /** The signature in the URL. It is not verified before `verifyAttachment`. */
   readonly signature?: AttachmentSignature | 'malformed'
-  /** Unix seconds from which on the URL is refused, once its signature was checked. */
+  /** The expiry of the URL, in unix seconds. Set when the signature has been verified. */
   readonly expiresAt?: number
   readonly download: boolean
   readonly negotiable: boolean
 }
 
-/** The parameters `ex`, `is`, `hm` and `uc` of an attachment's URL; times are eight hexadecimal digits of unix seconds. */
+/** The parameters `ex`, `is`, `hm`, `uc` of an attachment URL. Times are eight hex digits of unix seconds. */
 export interface AttachmentSignature {
   readonly issued: string
-  /** `never`: the URL of a data package. */
+  /** `never` in the URL of a data package. */
   readonly expires: string
   /** 64 lower-case hexadecimal digits. */
   readonly mac: string
 }
 
-/** A theme or an entrance sound: streamed as it is. */
+/** A theme or an entrance sound, streamed unchanged. */
 export interface FileRequest {
   readonly kind: 'file'
   readonly route: 'themes' | 'entrance-sounds'
   readonly key: ObjectKey
 }
 
-/** What attachments and external media can be turned into. */
+/** A rendition of an attachment or of external media. */
 export interface Transformation extends ImageOperations {
-  /** Pixels, 1..16384, with `dpr` folded in. */
+  /** In pixels, 1..16384. Includes `dpr`. */
   readonly width?: number
   readonly height?: number
-  /** Only `cover` where one of the sides is missing: then it has no effect. */
+  /** Always `cover` when one of the sides is missing, because then it has no effect. */
   readonly fit: Fit
   readonly gravity: Gravity
-  /** `source`: the source's own format, or WebP where that is none which is written. */
+  /** `source` is the format of the source, or WebP when the service does not write that format. */
   readonly format: RenditionFormat | 'source'
   readonly quality: Quality
-  /** A quality was asked for: then even an unchanged picture is encoded anew. */
+  /** The URL specifies a quality. An image that is otherwise unchanged is then encoded again. */
   readonly qualityAsked: boolean
-  /** Keep all frames where the output format can hold them. */
+  /** Keeps all frames when the output format supports animation. */
   readonly animated: boolean
-  /** Gaussian sigma in pixels of the rendition, 1..100. */
+  /** The sigma of the Gaussian blur, in pixels of the rendition, 1..100. */
   readonly blur?: number
-  /** Which frame of a video, or where a clip begins; the first that is shown where nothing is asked. */
+  /** The frame of a video, or the start of a clip. Undefined for the first frame that decodes. */
   readonly time?: MediaTime
-  /** Longest duration of what is made of a video, in milliseconds. */
+  /** The longest duration of a clip or a preview, in milliseconds. */
   readonly durationMs?: number
-  /** Most pictures a second of what moves, 1..30. */
+  /** The highest frame rate of a clip, a preview or an animation, in frames per second, 1..30. */
   readonly fps?: number
-  /** A clip without its sound. */
+  /** The clip has no audio track. */
   readonly silent?: true
-  /** A sheet of evenly spaced frames of a video; `width` is that of each. */
+  /** A sprite sheet of evenly spaced frames of a video. `width` is the width of each frame. */
   readonly sprite?: Sprite
 }
 
-/** How many frames lie beside each other, and below each other. */
+/** The grid of a sprite sheet, in frames. */
 export interface Sprite {
   readonly columns: number
   readonly rows: number
@@ -133,49 +135,49 @@ export const GRAVITIES = [
 export type Gravity = (typeof GRAVITIES)[number]
 
 /**
- * Where in a video: milliseconds from its start, a whole percentage (0..100) of its duration, or the best of several
- * frames.
+ * A position in a video: milliseconds from its start, a whole percentage (0..100) of its duration, or the
+ * best of several frames.
  */
 export type MediaTime = { readonly milliseconds: number } | { readonly percent: number } | 'best'
 
-/** External media as the URL states it; nothing of it may be used before `verifyExternal`. */
+/** External media as the URL states it. No part of it may be used before `verifyExternal`. */
 export interface ExternalRequest {
   readonly kind: 'external'
   readonly signature: string
-  /** Exactly as it stands in the URL's path: this is what was signed. */
+  /** The target exactly as it stands in the path of the URL, which is the signed text. */
   readonly rawTarget: string
-  /** The parameters as they were signed, where the target says that they were. */
+  /** The signed text of the query parameters. Undefined when the signature does not cover them. */
   readonly signedParameters?: string
-  /** Unix seconds from which on the URL is refused. */
+  /** The expiry of the URL, in unix seconds. */
   readonly expiresAt?: number
   readonly transformation?: Transformation
   readonly download: boolean
   readonly negotiable: boolean
 }
 
-/** External media whose signature and expiry were checked and whose target was decoded. */
+/** External media with a verified signature and expiry and a decoded target. */
 export interface VerifiedExternal extends Omit<ExternalRequest, 'kind'> {
   readonly kind: 'verified-external'
-  /** Absolute and normalised, http or https, without fragment. Its address is not checked yet. */
+  /** An absolute, normalised http or https URL without a fragment. Its address is not checked yet. */
   readonly url: string
 }
 
-/** What is answered by the service itself rather than from a source. */
+/** A request that the service answers itself, without a source. */
 export interface EndpointRequest {
   readonly kind: 'endpoint'
   readonly endpoint: Endpoint
 }
 
-/** The playground's page, what it is made of, and what it asks of the service. */
+/** A request for the playground's page or its assets, or one that the page makes to the service. */
 export interface PlaygroundRequest {
   readonly kind: 'playground'
-  /** `entrance` is `/`, which leads to the page. */
+  /** `entrance` is `/`, which redirects to the page. */
   readonly resource: 'entrance' | PlaygroundFile | PlaygroundAction
 }
 
 export type PlaygroundFile = 'page' | 'script' | 'style'
 
-/** What signs, stores or reads with the service's authority: POST only, for pages of the same host alone. */
+/** Requests that use the service's authority. POST only, and only from pages of the same host. */
 export type PlaygroundAction = 'session' | 'sign' | 'upload' | 'metadata' | 'frames' | 'progress'
 
 export type Endpoint =

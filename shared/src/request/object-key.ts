@@ -2,7 +2,7 @@ import { type Failure, failOpenly } from '../response/failure.ts'
 
 declare const objectKeyBrand: unique symbol
 
-/** A key inside a bucket: slash-separated segments, none of which can climb out of its folder. */
+/** An object key: slash-separated segments, none of which allows path traversal. */
 export type ObjectKey = string & { readonly [objectKeyBrand]: true }
 
 /** S3's limit on the length of a key, in UTF-8 bytes. */
@@ -11,11 +11,11 @@ export const MAX_KEY_BYTES = 1024
 const encoder = new TextEncoder()
 
 /**
- * Makes a key of percent-encoded path segments.
+ * Builds a key from percent-encoded path segments.
  *
- * Each segment is decoded once and the whole is checked after decoding, so that `%2e%2e%2f` is seen for what
- * it is. Fails with `bad-request` on invalid UTF-8, an empty segment, `.`, `..`, a control character, a
- * backslash, or more than 1024 bytes.
+ * Each segment is decoded once, and the complete key is checked after decoding, so that `%2e%2e%2f` is
+ * recognised as `../`. Fails with `bad-request` on invalid UTF-8, an empty segment, `.`, `..`, a control
+ * character, a backslash, or more than 1024 bytes.
  */
 export function decodeObjectKey(encodedSegments: readonly string[]): ObjectKey | Failure {
   const decoded: string[] = []
@@ -27,13 +27,13 @@ export function decodeObjectKey(encodedSegments: readonly string[]): ObjectKey |
   return toObjectKey(decoded.join('/'))
 }
 
-/** Checks a decoded key; the same rules and failures as `decodeObjectKey`. */
+/** Checks a decoded key, with the same rules and failures as `decodeObjectKey`. */
 export function toObjectKey(key: string): ObjectKey | Failure {
   if (/[\u0000-\u001f\u007f-\u009f\\]/.test(key))
     return failOpenly('bad-request', 'the path has a control character or a backslash')
-  // Half of a surrogate pair has no bytes in UTF-8; only JSON can bring one.
+  // A lone surrogate has no encoding in UTF-8. Only a key from JSON can contain one.
   if (!key.isWellFormed()) return failOpenly('bad-request', 'the path has half of a character')
-  // A character is three bytes at the most and one at the least: count only where it can matter.
+  // A UTF-16 code unit takes one to three bytes in UTF-8, so short keys need no encoding to be measured.
   if (
     key.length > MAX_KEY_BYTES ||
     (key.length * 3 > MAX_KEY_BYTES && encoder.encode(key).length > MAX_KEY_BYTES)
@@ -47,22 +47,22 @@ export function toObjectKey(key: string): ObjectKey | Failure {
   return key as ObjectKey
 }
 
-/** Appends to the last segment of a key, as the fallback keys `<key>.<ext>` do. */
+/** Appends a suffix to the last segment of a key, as in the fallback keys `<key>.<ext>`. */
 export function withSuffix(key: ObjectKey, suffix: `.${string}`): ObjectKey {
   return `${key}${suffix}` as ObjectKey
 }
 
-/** The last segment of a key. */
+/** Returns the last segment of a key. */
 export function fileNameOf(key: ObjectKey): string {
   return key.slice(key.lastIndexOf('/') + 1)
 }
 
-/** A key as the path of a URL: every segment percent-encoded, the slashes kept. */
+/** Encodes a key as a URL path: percent-encodes every segment and keeps the slashes. */
 export function encodeKey(key: string): string {
   return key.split('/').map(encodeURIComponent).join('/')
 }
 
-/** Percent-decodes one path segment; undefined where that is not valid UTF-8. */
+/** Percent-decodes one path segment. Undefined when the result is not valid UTF-8. */
 export function decodeSegment(segment: string): string | undefined {
   if (!segment.includes('%')) return segment
   try {

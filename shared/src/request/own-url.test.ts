@@ -51,7 +51,7 @@ describe('the URL of media', () => {
       stored: { rendition: { size: 64 } },
     })
     expect(readMediaUrl(`${asset}?preset=other`, named)).toBe('no-media')
-    // Whoever signed it was trusted with more than presets.
+    // The holder of the key may use more than presets.
     expect(readMediaUrl(`${asset}?size=80`, named)).toMatchObject({ stored: { rendition: { size: 80 } } })
   })
 

@@ -1,4 +1,6 @@
-/** URLs of the service itself: what they name is read from the store, not fetched by way of the network. */
+/**
+ * Recognises URLs of the service itself. Their media are read from the store, not fetched over the network.
+ */
 
 import type { Config } from '../config/schema.ts'
 import { isFailure } from '../response/failure.ts'
@@ -9,27 +11,33 @@ import { type PresetRules, presetRules } from './presets.ts'
 import { withoutPublicPath } from './public-path.ts'
 
 export interface OwnUrls extends Pick<PresetRules, 'presetOf'> {
-  /** Where clients reach this service (`publicUrl`). */
+  /** The base URLs at which clients reach this service (`publicUrl`). */
   readonly publicUrls: readonly string[]
   readonly publicPath: string
 }
 
-/** The own URLs of a configuration. Presets are no limit here: whoever names a URL was trusted already. */
+/**
+ * Returns the service's own URLs from a configuration. `presetsOnly` does not apply to them, because the
+ * caller that names such a URL is already authorised.
+ */
 export function ownUrlsOf({ publicUrl, publicPath, presets }: Config): OwnUrls {
   return { publicUrls: publicUrl, publicPath, ...presetRules({ presets, presetsOnly: false }) }
 }
 
 export type StoredRequest = Extract<MediaRequest, { readonly kind: 'asset' | 'attachment' | 'file' }>
 
-/** What a URL turns out to name: media in the store, media elsewhere, or something of the service that is no media. */
+/** What a URL names: media in the store, media on another host, or a non-media resource of the service. */
 export type NamedMedia = { readonly stored: StoredRequest } | { readonly url: string } | 'no-media'
 
-/** An external URL of the service names another URL, which may be one of its own again; nobody does that often. */
+/**
+ * The largest number of nested URLs that are resolved. An external URL of the service may wrap another one.
+ */
 const MAX_NESTING = 3
 
 /**
- * Reads the URL of media. One whose host is among `publicUrls` names an object; its external URLs name what they wrap,
- * since whoever asks may ask for that too. Anything else stays the URL that it is.
+ * Resolves the URL of media. A URL whose host is among `publicUrls` names an object, and an external URL of
+ * the service names the URL that it wraps, which the caller is allowed to request as well. Any other URL is
+ * returned unchanged.
  */
 export function readMediaUrl(url: string, own: OwnUrls): NamedMedia {
   let current = url
@@ -40,7 +48,7 @@ export function readMediaUrl(url: string, own: OwnUrls): NamedMedia {
       ...{ accept: null, assets: false },
       ...(own.presetOf && { presetOf: own.presetOf }),
     })
-    // Behind a host that is not ours alone.
+    // With a `publicPath`, other applications share the host.
     if (isFailure(parsed) && parsed.code === 'no-route' && own.publicPath !== '') return { url: current }
     if (isFailure(parsed)) return 'no-media'
     if (parsed.kind === 'endpoint' || parsed.kind === 'playground' || parsed.kind === 'relay')
@@ -53,7 +61,9 @@ export function readMediaUrl(url: string, own: OwnUrls): NamedMedia {
   return 'no-media'
 }
 
-/** The path below the public URL that has this host, whatever its scheme; undefined where none has. */
+/**
+ * Returns the URL below the public URL of the same host, whose scheme does not count. Undefined without one.
+ */
 function ownPath(url: URL, publicUrls: readonly string[]): URL | undefined {
   for (const publicUrl of publicUrls) {
     const { host, pathname } = new URL(publicUrl)

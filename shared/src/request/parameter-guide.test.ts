@@ -46,7 +46,7 @@ describe('the guide of parameters', () => {
       if (parameter.values.kind !== 'text') return
       const pattern = new RegExp(parameter.values.pattern, 'u')
       for (const value of parameter.values.examples) expect(value).toMatch(pattern)
-      // What is no name of a preset is told by the configuration alone.
+      // Only the configuration decides which preset names are invalid.
       if (parameter.name === 'preset') return
       for (const value of parameter.values.strangers) expect(value).not.toMatch(pattern)
     },

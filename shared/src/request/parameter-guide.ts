@@ -1,6 +1,7 @@
 /**
- * Every query parameter in words and in values: what the playground makes its controls of and the documents their
- * tables. The grammar itself is `parameters.ts`; a test holds the two together.
+ * The description and the values of every query parameter, from which the controls of the playground and the
+ * tables of the documents are generated. The grammar itself is in `parameters.ts`; a test keeps the two
+ * consistent.
  */
 
 import { CLIP_FORMATS, IMAGE_FORMAT_NAMES } from '../formats.ts'
@@ -17,13 +18,13 @@ import { ASSET_SIZES, DEFAULT_ASSET_SIZE, DPRS, MAX_FPS, MAX_SIDE_PIXELS } from 
 
 export interface ParameterGuide {
   readonly name: string
-  /** Which URLs have it: assets, emojis and stickers; attachments and external media; both. */
+  /** The URLs that accept it: assets, emojis and stickers; attachments and external media; or both. */
   readonly on: 'asset' | 'transformation' | 'both'
   readonly values: ParameterValues
-  /** What holds where it is not given. */
+  /** The default, in words. */
   readonly otherwise: string
   readonly summary: string
-  /** A query that shows what it does. */
+  /** A query that shows its effect. */
   readonly example: string
 }
 
@@ -38,12 +39,12 @@ export type ParameterValues =
       readonly max: number
     }
   | { readonly kind: 'flag' }
-  /** What is written rather than chosen. */
+  /** Free text. */
   | {
       readonly kind: 'text'
-      /** What it takes, in words. */
+      /** The accepted values, in words. */
       readonly words: string
-      /** The same as a regular expression of JSON Schema. */
+      /** The accepted values, as a JSON Schema regular expression. */
       readonly pattern: string
       readonly placeholder: string
       readonly examples: readonly string[]
@@ -69,23 +70,23 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     values: { kind: 'choice', of: ASSET_SIZES.map(String) },
     otherwise: String(DEFAULT_ASSET_SIZE),
     summary:
-      'Bounds the width in pixels; of stickers both sides. Never enlarges. Another number counts as the next larger one.',
+      'Limits the width in pixels; for stickers, both sides. Never enlarges. A number that is not listed is rounded up to the next larger one.',
     example: 'size=64',
   },
   {
     name: 'width',
     on: 'transformation',
     values: PIXELS,
-    otherwise: "the source's, or from the height",
-    summary: 'Width in pixels. Never enlarges.',
+    otherwise: 'the width of the source, or computed from the height',
+    summary: 'The width in pixels. Never enlarges.',
     example: 'width=200',
   },
   {
     name: 'height',
     on: 'transformation',
     values: PIXELS,
-    otherwise: "the source's, or from the width",
-    summary: 'Height in pixels. Never enlarges.',
+    otherwise: 'the height of the source, or computed from the width',
+    summary: 'The height in pixels. Never enlarges.',
     example: 'height=100',
   },
   {
@@ -93,7 +94,8 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     on: 'transformation',
     values: { kind: 'choice', of: FITS },
     otherwise: 'cover',
-    summary: 'What happens where both sides are given: cut to fill, pad to fit, or only fit.',
+    summary:
+      'How the image fits when both sides are given: `cover` crops it to fill them, `contain` pads it, and `inside` only scales it.',
     example: 'width=200&height=200&fit=contain',
   },
   {
@@ -102,18 +104,18 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     values: { kind: 'choice', of: GRAVITIES },
     otherwise: 'centre',
     summary:
-      'Which part of the picture is kept by a cut. `attention` seeks bright colours and skin, `entropy` detail, `face` ' +
-      'the faces of a portrait, and where there are none what `attention` seeks.',
+      'The part of the image that cropping keeps. `attention` looks for bright colours and skin, `entropy` for detail, and ' +
+      '`face` for the faces of a portrait; without a face, `face` works like `attention`.',
     example: 'width=120&height=200&gravity=east',
   },
   {
     name: 'format',
     on: 'both',
     values: { kind: 'choice', of: [...IMAGE_FORMAT_NAMES, ...CLIP_FORMATS, 'auto'] },
-    otherwise: "the extension's, or the source's own",
+    otherwise: 'the format of the extension, or of the source',
     summary:
-      'Format of the answer. `auto`: AVIF or WebP to whoever names it in `Accept`. Of a video: a still. `mp4` and `webm`, of ' +
-      'attachments and external media that move: a clip, with `fit=inside`.',
+      'The format of the response. `auto` gives AVIF or WebP to clients that list it in `Accept`. An image format makes a ' +
+      'still of a video. `mp4` and `webm` make a clip, with `fit=inside`, of attachments and external media that move.',
     example: 'width=200&format=webp',
   },
   {
@@ -121,7 +123,8 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     on: 'both',
     values: { kind: 'quality', names: ['high', 'low', 'lossless'], min: 1, max: 100 },
     otherwise: 'high',
-    summary: 'On the scale of WebP and JPEG: `high` is 80, `low` is 20; `lossless` keeps every pixel.',
+    summary:
+      'The quality on the scale of WebP and JPEG: `high` is 80, `low` is 20, and `lossless` keeps every pixel.',
     example: 'width=200&format=webp&quality=5',
   },
   {
@@ -129,7 +132,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     on: 'both',
     values: { kind: 'flag' },
     otherwise: 'true for `a_` hashes as gif, webp, avif or apng, and for emojis and stickers as gif or apng',
-    summary: 'Keeps the animation, where the format can hold one; of a film a preview that moves.',
+    summary: 'Keeps the animation when the format supports one. For a video, makes an animated preview.',
     example: 'width=100&format=webp&animated=true',
   },
   {
@@ -137,7 +140,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     on: 'both',
     values: { kind: 'choice', of: DPRS.map(String) },
     otherwise: '1',
-    summary: 'Device pixel ratio: multiplies the wanted sides.',
+    summary: 'The device pixel ratio, by which the requested sides are multiplied.',
     example: 'width=100&dpr=2',
   },
   {
@@ -145,7 +148,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     on: 'both',
     values: { kind: 'number', min: 1, max: 100, unit: 'px' },
     otherwise: 'none',
-    summary: 'Gaussian blur, for spoilers and content warnings.',
+    summary: 'A Gaussian blur, for spoilers and content warnings.',
     example: 'width=200&blur=8',
   },
   {
@@ -168,8 +171,8 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
         '01,0,1,1',
       ],
     },
-    otherwise: 'the whole',
-    summary: 'The part of the picture that is used, before anything else is done to it.',
+    otherwise: 'the whole image',
+    summary: 'The part of the image that is used. It is cropped before any other operation.',
     example: 'crop=0.5,0.3,0.4,0.6&width=200',
   },
   {
@@ -177,7 +180,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     on: 'both',
     values: { kind: 'flag' },
     otherwise: 'false',
-    summary: 'Cuts off borders of one colour, or of none. An animation that is kept is not trimmed.',
+    summary: 'Removes borders that are transparent or of one colour. Animations are not trimmed.',
     example: 'width=200&trim=true',
   },
   {
@@ -185,7 +188,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     on: 'both',
     values: { kind: 'choice', of: ROTATIONS.map(String) },
     otherwise: 'upright',
-    summary: 'Degrees clockwise. Width and height are those of the turned picture.',
+    summary: 'Rotates by degrees clockwise. Width and height apply to the rotated image.',
     example: 'width=150&rotate=90',
   },
   {
@@ -193,7 +196,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     on: 'both',
     values: { kind: 'choice', of: FLIPS },
     otherwise: 'none',
-    summary: 'Mirrors the turned picture: `h` swaps left and right, `v` top and bottom.',
+    summary: 'Mirrors the rotated image: `h` swaps left and right, `v` top and bottom.',
     example: 'width=200&flip=h',
   },
   {
@@ -208,7 +211,8 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
       strangers: ['-1', '1.5', '1,2,3,4,5', '1,', String(MAX_PAD_PIXELS + 1)],
     },
     otherwise: '0',
-    summary: 'Adds a border around the scaled picture: transparent, white in JPEG, or of the `background`.',
+    summary:
+      'Adds a border around the scaled image: transparent, white in JPEG, or of the `background` colour.',
     example: 'width=180&pad=10&background=f59e0b',
   },
   {
@@ -223,7 +227,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
       strangers: ['fff', '#ffffff', 'red', 'gggggg', 'ffffff00'],
     },
     otherwise: 'transparent; white in JPEG',
-    summary: 'Fills what is transparent, and what `fit=contain` and `pad` add.',
+    summary: 'The colour that fills transparent areas and the areas that `fit=contain` and `pad` add.',
     example: 'width=200&height=200&fit=contain&background=1e3a5f',
   },
   {
@@ -231,16 +235,16 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     on: 'both',
     values: { kind: 'number', min: 1, max: MAX_SHARPEN, unit: 'strength' },
     otherwise: 'none',
-    summary: 'Sharpens the scaled picture: 2 is much already.',
+    summary: 'Sharpens the scaled image. 2 is already strong.',
     example: 'width=200&sharpen=4',
   },
   {
     name: 'maxbytes',
     on: 'both',
     values: { kind: 'number', min: MIN_MAX_BYTES, max: MAX_MAX_BYTES, unit: 'bytes' },
-    otherwise: 'as many as it takes',
+    otherwise: 'no limit',
     summary:
-      'Lowers the quality until the answer has no more bytes, in at most four attempts; where none fits, the smallest is answered. Not of PNG and GIF.',
+      'The largest size of the response in bytes. The quality is lowered to meet it, in at most four attempts; when none is small enough, the smallest is returned. Has no effect on PNG and GIF.',
     example: 'width=200&format=webp&maxbytes=2000',
   },
   {
@@ -249,25 +253,25 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     values: { kind: 'time' },
     otherwise: 'the first frame that decodes',
     summary:
-      'Moment of a video, in seconds or as a whole percentage; `best`: of eight evenly spaced frames one that is neither ' +
-      'black, nor blank, nor blurred. Of a clip where it begins.',
+      'The position in a video, in seconds or as a whole percentage. `best` chooses, among eight evenly spaced frames, one ' +
+      'that is neither black, nor blank, nor blurred. For a clip, its start.',
     example: 'width=200&format=webp&time=75%25',
   },
   {
     name: 'duration',
     on: 'transformation',
     values: { kind: 'seconds', min: 0.01 },
-    otherwise: 'as long as the source and clips may be; of a preview 4',
-    summary: 'Longest duration of a clip or a preview, in seconds.',
+    otherwise: 'the duration of the source, up to the limit of clips; 4 for a preview',
+    summary: 'The longest duration of a clip or a preview, in seconds.',
     example: 'width=200&format=webp&animated=true&duration=1',
   },
   {
     name: 'fps',
     on: 'transformation',
     values: { kind: 'number', min: 1, max: MAX_FPS, unit: 'a second' },
-    otherwise: "the source's; of a preview 15",
+    otherwise: 'the frame rate of the source; 15 for a preview',
     summary:
-      'Most pictures a second of a clip, a preview or an animation, which lasts as long with fewer of them.',
+      'The highest frame rate of a clip, a preview or an animation, in frames per second. The duration stays the same.',
     example: 'width=200&format=webp&animated=true&fps=3',
   },
   {
@@ -283,8 +287,8 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     },
     otherwise: 'none',
     summary:
-      'A sheet of evenly spaced frames of a video, each as wide as `width` says (default 160); `X-Sprite-Interval` tells the ' +
-      'seconds between them.',
+      'A sprite sheet of evenly spaced frames of a video. `width` is the width of each frame (default 160). The response ' +
+      'header `X-Sprite-Interval` states the seconds between frames.',
     example: 'width=100&format=webp&sprite=3x2',
   },
   {
@@ -292,7 +296,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     on: 'transformation',
     values: { kind: 'flag' },
     otherwise: 'true',
-    summary: 'Whether a clip has the sound of its source.',
+    summary: 'Whether a clip keeps the audio of its source.',
     example: 'width=200&format=mp4&audio=false',
   },
   {
@@ -308,7 +312,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     },
     otherwise: 'none',
     summary:
-      'Stands for the parameters that `presets` of the configuration gives this name; others beside it precede.',
+      'Stands for the parameters that the setting `presets` defines under this name. Other parameters of the URL take precedence.',
     example: 'preset=thumb',
   },
   {
@@ -316,7 +320,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     on: 'both',
     values: { kind: 'flag' },
     otherwise: 'false',
-    summary: 'Answers a file to keep: `Content-Disposition: attachment`.',
+    summary: 'Makes browsers save the response as a file, with `Content-Disposition: attachment`.',
     example: 'download=true',
   },
 ]

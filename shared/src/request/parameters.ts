@@ -1,6 +1,7 @@
 /**
- * The query parameters: names, values, defaults, and which of them have an effect (contract, section 2).
- * An unknown parameter is ignored; of a repeated one the first counts; a bad value of a known one is refused.
+ * The query parameters: names, values, defaults, and which of them have an effect (contract, section 2). An
+ * unknown parameter is ignored, the first value of a repeated parameter counts, and a bad value of a known
+ * parameter is rejected.
  */
 
 import {
@@ -27,31 +28,31 @@ import {
 import { oneOf, parseBoolean, parseInteger, type ValueParser } from './parameter-values.ts'
 import type { PresetRules } from './presets.ts'
 
-/** The sizes an asset can be asked for, in pixels. */
+/** The sizes in which assets are rendered, in pixels. */
 export const ASSET_SIZES = [
   16, 20, 22, 24, 28, 32, 40, 44, 48, 56, 60, 64, 80, 96, 100, 128, 160, 240, 256, 300, 320, 480, 512, 600,
   640, 1024, 1280, 1536, 2048, 3072, 4096, 8192, 16384,
 ] as const
 
 export const DEFAULT_ASSET_SIZE = 128
-/** No source has a longer side, so no rendition can. In pixels. */
+/** The largest side of a source, and therefore of a rendition, in pixels. */
 export const MAX_SIDE_PIXELS = 16384
 export const DEFAULT_QUALITY = 80
 /** Device pixel ratios. */
 export const DPRS = [1, 1.5, 2, 3] as const
 
 const NAMED_QUALITIES: Readonly<Record<string, Quality>> = { high: 80, low: 20, lossless: 'lossless' }
-/** Pixels of each frame of a sheet, where no side is asked for. */
+/** The width of each frame of a sprite sheet when the URL specifies no side, in pixels. */
 const DEFAULT_SPRITE_WIDTH = 160
-/** Pictures a second of a clip or a preview. */
+/** The highest frame rate of a clip or a preview, in frames per second. */
 export const MAX_FPS = 30
 const LEAST_DURATION_MS = 10
 const CLIP_FITS: readonly Fit[] = ['inside']
 
-/** What a URL's parameters mean besides themselves: the choice of a format, and presets. */
+/** The input besides the URL that decides what its parameters mean: format negotiation and presets. */
 export interface Negotiation extends PresetRules {
   readonly accept: string | null | undefined
-  /** Whether assets that name no format negotiate too (`negotiateFormat`). */
+  /** Whether assets without a `format` parameter are negotiated too (`negotiateFormat`). */
   readonly assets: boolean
 }
 
@@ -62,13 +63,15 @@ export interface ParsedRendition<T> {
 }
 
 export interface AssetDefaults {
-  /** What the extension asks for. */
+  /** The format of the extension. */
   readonly format: ImageFormat
-  /** Whether the animation is kept where the URL does not say; `asked` is the format that the URL names, if any. */
+  /**
+   * Whether the animation is kept when the URL has no `animated`. `asked` is the `format` of the URL, if any.
+   */
   readonly animated: (asked: ImageFormat | undefined) => boolean
-  /** The formats this route writes; anything else becomes WebP. */
+  /** The formats that this route writes. Any other format becomes WebP. */
   readonly formats: readonly ImageFormat[]
-  /** Whether `negotiateFormat` applies where the URL gives no format. */
+  /** Whether `negotiateFormat` applies when the URL has no `format`. */
   readonly negotiates: boolean
 }
 
@@ -128,7 +131,7 @@ export function parseTransformation(
   const format = read('format', parseTransformedFormat)
   const quality = read('quality', parseQuality)
   const animated = read('animated', parseBoolean) ?? false
-  // Only a whole picture becomes a clip.
+  // A clip always shows the whole frame, so it accepts only `fit=inside`.
   const isClip = format !== undefined && isClipFormat(format)
   const fit = read('fit', oneOf(isClip ? CLIP_FITS : FITS)) ?? (isClip ? 'inside' : 'cover')
   const gravity = read('gravity', oneOf(GRAVITIES)) ?? 'centre'
@@ -143,7 +146,7 @@ export function parseTransformation(
   const download = read('download', parseBoolean) ?? false
   if (read.rejected !== undefined) return badParameter(read.rejected, query)
 
-  // A clip is no sheet.
+  // A clip cannot be a sprite sheet.
   const sprite = isClip ? undefined : asksSprite
   const isBareSheet = sprite !== undefined && givenWidth === undefined && givenHeight === undefined
   const askedWidth = givenWidth === undefined ? undefined : scaled(givenWidth, dpr)
@@ -165,20 +168,20 @@ export function parseTransformation(
     width === undefined && height === undefined ? undefined : Math.max(width ?? 0, height ?? 0)
   const rule = format === 'auto' ? 'auto' : 'none'
   const avif = canBeAvif(animated, largerSide)
-  // Sheets are made of videos alone, whose stills are WebP.
+  // Sprite sheets are made only from videos, whose stills are WebP.
   const unsaid = sprite === undefined ? 'source' : 'webp'
   const negotiable = canNegotiate(rule, unsaid, avif)
   const own = format === undefined || format === 'auto' ? unsaid : format
   const resolved = negotiate(rule, negotiation.accept, avif) ?? own
   const effective = effectiveQuality(resolved, quality ?? DEFAULT_QUALITY)
-  // Neither a sheet moves nor a JPEG.
+  // Neither sprite sheets nor JPEG images are animated.
   const moves = isClip || (animated && sprite === undefined && resolved !== 'jpeg')
   const bothSides = width !== undefined && height !== undefined
   return {
     rendition: {
       ...(width === undefined ? {} : { width }),
       ...(height === undefined ? {} : { height }),
-      // The frames of a sheet are whole, and its own.
+      // The frames of a sprite sheet are never cropped or padded.
       fit: sprite === undefined && (bothSides || isClip) ? fit : 'cover',
       gravity: sprite === undefined && bothSides ? effectiveGravity(fit, gravity) : 'centre',
       format: resolved,
@@ -198,23 +201,23 @@ export function parseTransformation(
   }
 }
 
-/** The quality that makes a difference: PNG knows exact or not, GIF has none. */
+/** Returns the quality that has an effect. PNG is only lossless or not, and GIF has no quality. */
 function effectiveQuality(format: RenditionFormat | 'source', quality: Quality): Quality {
   if (format === 'gif') return DEFAULT_QUALITY
   if (format === 'png' && quality !== 'lossless') return DEFAULT_QUALITY
   return quality
 }
 
-/** Cropping has a point of interest, padding only a side, and `inside` neither. */
+/** Returns the gravity that has an effect: none with `inside`, and no point of interest with padding. */
 function effectiveGravity(fit: Fit, gravity: Gravity): Gravity {
   const interest = gravity === 'attention' || gravity === 'entropy' || gravity === 'face'
   return fit === 'inside' || (fit === 'contain' && interest) ? 'centre' : gravity
 }
 
-/** `auto` chooses AVIF, then WebP; `avif` only that, which is what assets do by themselves. */
+/** `auto` chooses AVIF, then WebP. `avif`, the rule of assets without a `format`, chooses AVIF only. */
 type NegotiationRule = 'auto' | 'avif' | 'none'
 
-/** What `Accept` makes of the format; undefined leaves the own one. `avif`: whether an AVIF may be answered. */
+/** Chooses the format by `Accept`. `avif` states whether AVIF is allowed. Undefined for no change. */
 function negotiate(
   rule: NegotiationRule,
   accept: string | null | undefined,
@@ -225,7 +228,7 @@ function negotiate(
   return rule === 'auto' && acceptsType(accept, 'image/webp') ? 'webp' : undefined
 }
 
-/** Whether two `Accept` headers can get two formats; then every answer of the URL varies. */
+/** Whether two `Accept` headers can lead to different formats. Every response of the URL then has `Vary`. */
 function canNegotiate(rule: NegotiationRule, own: ImageFormat | 'source', avif: boolean): boolean {
   if (rule === 'none') return false
   return (avif && own !== 'avif') || (rule === 'auto' && own !== 'webp')
@@ -241,11 +244,11 @@ function scaled(pixels: number, dpr: number): number {
 
 interface Reader {
   <T>(name: string, parse: ValueParser<T>): T | undefined
-  /** The first parameter whose value was refused. */
+  /** The first parameter with a rejected value. */
   rejected: string | undefined
 }
 
-/** Reads one parameter after the other and remembers the first that was refused. */
+/** Returns a function that reads parameters by name and remembers the first one whose value was rejected. */
 function reader(query: URLSearchParams): Reader {
   const read: Reader = <T>(name: string, parse: ValueParser<T>) => {
     const value = query.get(name)
@@ -265,7 +268,9 @@ function badParameter(name: string, query: URLSearchParams): Failure {
   return { ...fail('bad-request', `bad value of the parameter ${name}`), hint }
 }
 
-/** Why a value that the parameter takes elsewhere was refused; undefined where it takes no such value at all. */
+/**
+ * Explains a rejected value that the parameter accepts in other requests. Undefined when it never accepts it.
+ */
 function clashOf(name: string, found: string): string | undefined {
   if (name === 'fit' && oneOf(FITS)(found) !== undefined) return 'a clip takes fit=inside alone'
   if (name === 'time' && parseTime(found) !== undefined) return 'a clip begins at seconds or at a percentage'
@@ -273,7 +278,7 @@ function clashOf(name: string, found: string): string | undefined {
   return undefined
 }
 
-/** The listed size that a number asks for: clients compute theirs, and no picture is worth a refusal. */
+/** Rounds a number up to the next listed size, because clients compute sizes. */
 function parseSize(value: string): number | undefined {
   if (!/^\d+(\.\d+)?$/.test(value)) return undefined
   return ASSET_SIZES.find((size) => size >= Number(value)) ?? MAX_SIDE_PIXELS
@@ -307,7 +312,7 @@ function parseTime(value: string): MediaTime | undefined {
   return value === 'best' ? value : parseMoment(value)
 }
 
-/** Where a clip begins is no matter of taste. */
+/** Parses the start of a clip, which cannot be `best`. */
 function parseMoment(value: string): Exclude<MediaTime, 'best'> | undefined {
   if (value.endsWith('%')) {
     const percent = parseInteger(value.slice(0, -1), 0, 100)
@@ -317,7 +322,7 @@ function parseMoment(value: string): Exclude<MediaTime, 'best'> | undefined {
   return { milliseconds: Math.round(Number(value) * 1000) }
 }
 
-/** Seconds, at least a hundredth, in whole milliseconds. */
+/** Parses a duration of at least 0.01 seconds into whole milliseconds. */
 function parseDuration(value: string): number | undefined {
   const time = parseMoment(value)
   if (time === undefined || 'percent' in time) return undefined

@@ -1,4 +1,4 @@
-/** The URL grammar: from a method and a URL to a `MediaRequest`, the same at both doors (contract, sections 1 and 2). */
+/** The URL grammar, shared by the edge and the origin (contract, sections 1 and 2). */
 
 import {
   type AssetExtension,
@@ -31,9 +31,9 @@ import { expandPreset } from './presets.ts'
 import { parseRelay, RELAY_METHODS } from './relay.ts'
 
 /**
- * Reads the request that a URL states. `url` is the raw one: its path is checked undecoded, segment by segment.
- * Fails with `no-route`, `bad-request`, or, for an asset's own grammar, `not-found`. The method is not checked
- * here: see `validateMethod`.
+ * Parses a URL to a request. `url` is the raw URL: its path is split before any segment is decoded. Fails
+ * with `no-route`, `bad-request`, or `not-found` for a malformed theme id. The method is not checked here;
+ * see `validateMethod`.
  */
 export function parseRequest(url: URL, negotiation: Negotiation): MediaRequest | Failure {
   const [, first = '', ...rest] = url.pathname.split('/')
@@ -96,20 +96,23 @@ const PLAYGROUND_FILES: readonly PlaygroundRequest['resource'][] = ['entrance', 
 
 const POST_ENDPOINTS: readonly Endpoint[] = ['purge', 'metadata', 'thumbnail', 'frames', 'sniff', 'prepare']
 
-/** What is posted with the internal secret. */
+/** Whether a request is a POST to an internal endpoint, which requires the internal secret. */
 export function isInternal(request: MediaRequest): boolean {
   return request.kind === 'endpoint' && POST_ENDPOINTS.includes(request.endpoint)
 }
 
-/** The `Allow` header of a request's resource. */
+/** Returns the `Allow` header for the resource of a request. */
 export function allowedMethods(request: MediaRequest): string {
-  // For pages of its own host alone: a preflight gets no answer that could allow anything.
+  // The playground serves only pages of its own host, so a CORS preflight must not succeed.
   if (request.kind === 'playground') return PLAYGROUND_FILES.includes(request.resource) ? 'GET, HEAD' : 'POST'
   if (request.kind === 'relay') return RELAY_METHODS
   return isInternal(request) ? 'POST, OPTIONS' : 'GET, HEAD, OPTIONS'
 }
 
-/** Fails with `method-not-allowed` where a resource does not answer a method. OPTIONS is answered by all but the playground. */
+/**
+ * Fails with `method-not-allowed` when a resource does not support a method. All resources but those of the
+ * playground support OPTIONS.
+ */
 export function validateMethod(request: MediaRequest, method: string): Failure | undefined {
   const allow = allowedMethods(request)
   return allow.split(', ').includes(method)
@@ -121,17 +124,19 @@ function isImageRoute(segment: string): segment is ImageRoute {
   return (IMAGE_ROUTES as readonly string[]).includes(segment)
 }
 
-/** Emojis and stickers have transparency and often motion: what cannot hold it is answered as WebP. */
+/**
+ * The formats of emojis and stickers, which are often transparent or animated. Requests for others get WebP.
+ */
 const EXPRESSION_FORMATS: readonly ImageFormat[] = ['webp', 'gif', 'png', 'avif']
 const EXPRESSION_DEFAULT_EXTENSION: AssetExtension = 'webp'
 
 const ID = /^[A-Za-z0-9_-]{1,64}$/
 const HASH = /^[A-Za-z0-9_]{1,100}$/
 const ANIMATED_HASH_PREFIX = 'a_'
-/** What is expected to move. A PNG or JPEG of a moving avatar is its still. */
+/** The extensions that keep the animation. A PNG or JPEG of an animated avatar is a still. */
 const MOVING_EXTENSIONS: readonly AssetExtension[] = ['gif', 'webp', 'avif', 'apng']
 
-/** `encodedPath` ends in the file name `<hash>.<extension>`; the segments before it are the key's folder. */
+/** Parses an asset. `encodedPath` is the folder of its key and the file name `<hash>.<extension>`. */
 function parseAsset(
   route: AssetRoute,
   encodedPath: readonly string[],
@@ -185,7 +190,7 @@ function parseExpression(
     )
   const { extension } = file
   return assetRequest(route, `${route}/${file.name}`, extension, query, negotiation, {
-    // Who asks for a GIF wants motion, and clients have no other way to say so.
+    // A request for a GIF implies animation, because clients have no other way to request it.
     animated: (asked) =>
       asked === undefined
         ? extension === 'gif' || extension === 'apng'
@@ -258,7 +263,7 @@ function parseExternal(
   if (expiry !== null && !/^[1-9][0-9]{0,10}$/.test(expiry))
     return badRequest('bad value of ex', 'ex is the expiry in unix seconds')
   const isCovered = coversParameters(rawTarget)
-  // Whoever holds a key asks for what it likes.
+  // Signed parameters come from the holder of a key, so `presetsOnly` does not apply to them.
   const expanded = expandPreset(query, isCovered ? { ...negotiation, presetsOnly: false } : negotiation)
   if (isFailure(expanded)) return expanded
   const parsed = parseTransformation(expanded, negotiation)

@@ -5,7 +5,7 @@ import { parseAssetParameters, parseTransformation } from './parameters.ts'
 const NEGOTIATION = { accept: null, assets: false }
 const ASSET = { format: 'webp', animated: () => false, formats: ['webp'], negotiates: false } as const
 
-/** What is wrong with the query of a preset, in words; undefined where nothing is. */
+/** Describes what is wrong with the query of a preset. Undefined when it is valid. */
 export function presetFault(text: string): string | undefined {
   const query = new URLSearchParams(text)
   if (query.size === 0) return 'no parameters'

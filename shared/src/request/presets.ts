@@ -1,6 +1,6 @@
 /**
- * Named parameters (contract, section 2): `preset=thumb` stands for what the configuration says of that name. Taken for
- * themselves, they close the endless spellings of unsigned URLs.
+ * Named parameters (contract, section 2): `preset=thumb` stands for the parameters that the configuration
+ * gives that name. With `presetsOnly`, they limit the number of renditions that unsigned URLs can request.
  */
 
 import { type Failure, fail } from '../response/failure.ts'
@@ -9,13 +9,13 @@ import { PARAMETER_GUIDE, PRESET_NAME_PATTERN } from './parameter-guide.ts'
 export const PRESET_NAME = new RegExp(PRESET_NAME_PATTERN)
 
 export interface PresetRules {
-  /** The query of a preset; undefined where there is none of that name. Without it there is none of any name. */
+  /** Returns the query of a preset. Undefined when there is none. Without it, there are no presets. */
   readonly presetOf?: (name: string) => string | undefined
-  /** Nothing but a preset is taken of all that would make another rendition. */
+  /** Rejects every parameter other than `preset` that would change the rendition. */
   readonly presetsOnly?: boolean
 }
 
-/** The rules that a configuration sets. */
+/** Returns the rules of a configuration. */
 export function presetRules({
   presets,
   presetsOnly,
@@ -27,8 +27,8 @@ export function presetRules({
 }
 
 /**
- * The query with the parameters of its preset, which those that stand beside it precede. Fails with `bad-request` for an
- * unknown preset, and for what is not taken beside one.
+ * Replaces `preset` with its parameters. Parameters of the query take precedence over those of the preset.
+ * Fails with `bad-request` for an unknown preset, and for a parameter that `presetsOnly` does not allow.
  */
 export function expandPreset(
   query: URLSearchParams,
@@ -47,7 +47,7 @@ export function expandPreset(
   return new URLSearchParams([...query, ...new URLSearchParams(parameters)])
 }
 
-/** A download is the same rendition. */
+/** The parameters that select a different rendition. `download` does not change the rendition. */
 const MAKES_ANOTHER = PARAMETER_GUIDE.map(({ name }) => name).filter(
   (name) => name !== 'preset' && name !== 'download',
 )

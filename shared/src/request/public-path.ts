@@ -1,6 +1,7 @@
 /**
- * The URL without the prefix under which a reverse proxy passes the service (`publicPath`, such as `/media`). A URL
- * that does not have it stays as it is: both are answered, and neither keys nor signatures know of the prefix.
+ * Removes the path prefix under which a reverse proxy exposes the service (`publicPath`, such as `/media`). A
+ * URL without the prefix is returned unchanged, because the service answers both. Keys and signatures never
+ * contain the prefix.
  */
 export function withoutPublicPath(url: URL, publicPath: string): URL {
   if (publicPath === '' || !(url.pathname === publicPath || url.pathname.startsWith(`${publicPath}/`)))

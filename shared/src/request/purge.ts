@@ -1,4 +1,6 @@
-/** What is to be purged: every rendition of an object, or of an external URL (contract, section 1). */
+/**
+ * Parses purges. A purge covers every rendition of an object, or of an external URL (contract, section 1).
+ */
 
 import { parseAssetExtension } from '../formats.ts'
 import { type Failure, fail } from '../response/failure.ts'
@@ -6,16 +8,16 @@ import { purgeSchema } from './body-schemas.ts'
 import type { SourceRequest } from './media-request.ts'
 import { type OwnUrls, readMediaUrl } from './own-url.ts'
 
-/** Names a source in the caches of both doors. */
+/** The name of a source in the caches of the edge and the origin. */
 export type SourceName = string
 
-/** Longest body of a purge, in bytes. */
+/** The largest body of a purge, in bytes. */
 export const MAX_PURGE_BYTES = 16 * 1024
 
 /**
- * The names that a purge's body stands for. An object that is stored under its file name (`avatars/1/abc.png`) is
- * also the source of the asset without extension, and an external URL that is one of ours names an object. Fails with
- * `bad-json` or `bad-field`.
+ * Returns the source names that the body of a purge selects. An object that is stored with an extension
+ * (`avatars/1/abc.png`) is also the source of the asset without it. An external URL of the service itself
+ * names an object. Fails with `bad-json` or `bad-field`.
  */
 export function parsePurge(body: string, own: OwnUrls): readonly SourceName[] | Failure {
   let value: unknown
@@ -41,12 +43,12 @@ function namesOfObject(key: string): readonly SourceName[] {
     : [key, key.slice(0, -suffix.length)]
 }
 
-/** The name of what a request is made of, where external URLs of ours have been read. */
+/** Returns the name of a request's source. External URLs of the service itself must already be resolved. */
 export function sourceNameOf(request: SourceRequest): SourceName {
   return request.kind === 'verified-external' ? externalName(request.url) : request.key
 }
 
-/** The same where they have not. */
+/** Returns the name of a request's source and resolves external URLs of the service itself. */
 export function resolvedSourceName(request: SourceRequest, own: OwnUrls): SourceName {
   return request.kind === 'verified-external' ? nameOfUrl(request.url, own) : request.key
 }
@@ -61,7 +63,7 @@ function isExternal(name: SourceName): boolean {
   return name.startsWith('external//')
 }
 
-/** No key of an object contains an empty segment, so nothing else has this name. */
+/** Returns the name of an external URL. It cannot be a key, because no key has an empty segment. */
 function externalName(url: string): SourceName {
   return `external//${url}`
 }

@@ -1,9 +1,9 @@
-/** Bodies of requests, held whole. */
+/** Reads complete request bodies into memory. */
 
 import { joinChunks } from '../join-chunks.ts'
 import { type Failure, fail } from '../response/failure.ts'
 
-/** Reads a body up to a limit in bytes. Beyond it, reads no further and fails with `source-too-large`. */
+/** Reads a body. Stops and fails with `source-too-large` when it has more than `maxBytes` bytes. */
 export async function readBody(
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   maxBytes: number,

@@ -1,39 +1,44 @@
-/** The URL of an upload through the relay (contract, section 14): `/v1/relay/<key>?t=<token>[&uploadId=&partNumber=]`. */
+/**
+ * Parses the URL of an upload through the relay (contract, section 14):
+ * `/v1/relay/<key>?t=<token>[&uploadId=&partNumber=]`.
+ */
 
 import { type Failure, fail, isFailure } from '../response/failure.ts'
 import { decodeObjectKey, type ObjectKey } from './object-key.ts'
 
-/** An upload as its URL states it; nothing of it may be used before its token was checked. */
+/** An upload as its URL states it. No part of it may be used before the token has been verified. */
 export interface RelayRequest {
   readonly kind: 'relay'
   readonly encodedKey: string
   readonly query: readonly (readonly [name: string, value: string])[]
 }
 
-/** Where an upload goes. */
+/** The destination of an upload. */
 export interface RelayTarget {
   readonly key: ObjectKey
   readonly part?: { readonly uploadId: string; readonly partNumber: number }
 }
 
-/** S3's bounds. */
+/** The limits of S3. */
 const MAX_PART_NUMBER = 10_000
 const MAX_UPLOAD_ID_LENGTH = 1024
 
 export const RELAY_METHODS = 'PUT, OPTIONS'
 
-/** Reads `/v1/relay/...`; undefined where the path is none. */
+/** Parses `/v1/relay/…`. Undefined for any other path. */
 export function parseRelay(url: URL): RelayRequest | undefined {
   const encodedKey = /^\/v1\/relay\/(.+)$/.exec(url.pathname)?.[1]
   return encodedKey === undefined ? undefined : { kind: 'relay', encodedKey, query: [...url.searchParams] }
 }
 
-/** The token of the URL; of a repeated one the first, so that its check comes before that of the query. */
+/**
+ * Returns the first token of the URL, so that it can be verified before the rest of the query is validated.
+ */
 export function relayTokenOf({ query }: RelayRequest): string | undefined {
   return query.find(([name]) => name === 't')?.[1]
 }
 
-/** The object and the part that the URL names. Fails with `bad-request`. */
+/** Returns the object and the part that the URL names. Fails with `bad-request`. */
 export function relayTargetOf({ encodedKey, query }: RelayRequest): RelayTarget | Failure {
   const key = decodeObjectKey([encodedKey])
   if (isFailure(key)) return key

@@ -1,10 +1,10 @@
 import { isClipFormat } from '../formats.ts'
 import type { SourceRequest } from './media-request.ts'
 
-/** Seconds of a clip whose URL tells none: a short film, and more than most animations. */
+/** The seconds that count for a clip without a `duration`: a short video, longer than most animations. */
 const UNTOLD_SECONDS = 10
 
-/** How many attempts of the budget of renders a request is: a clip as many as it has seconds, as far as its URL tells. */
+/** Returns the attempts of the render budget that a request costs: one, or one per second of a clip. */
 export function renderAttempts(request: SourceRequest): number {
   const transformation = 'transformation' in request ? request.transformation : undefined
   if (transformation === undefined || !isClipFormat(transformation.format)) return 1

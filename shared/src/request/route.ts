@@ -1,7 +1,7 @@
 import { type Failure, isFailure } from '../response/failure.ts'
 import type { MediaRequest } from './media-request.ts'
 
-/** The name of a request's route, for logs and metrics: one of a few words, never an id. */
+/** Returns the route name for logs and metrics: one of a few values, never an id. */
 export function routeOf(parsed: MediaRequest | Failure): string {
   if (isFailure(parsed)) return 'none'
   switch (parsed.kind) {

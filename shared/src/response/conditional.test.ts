@@ -18,7 +18,7 @@ describe('a condition', () => {
     [{ 'if-modified-since': 'Sunday, 01-Mar-26 12:00:00 GMT' }, 'not-modified'],
     [{ 'if-modified-since': 'Sun Mar  1 12:00:00 2026' }, 'not-modified'],
     [{ 'if-modified-since': 'soon' }, undefined],
-    // The ETag has the say where both are given (RFC 9110, section 13.2.2).
+    // With both headers, the ETag takes precedence (RFC 9110, section 13.2.2).
     [{ 'if-none-match': '"x"', 'if-modified-since': 'Sun, 01 Mar 2026 12:00:00 GMT' }, undefined],
     [{}, undefined],
     [{ 'if-match': '"abc"' }, undefined],
@@ -38,7 +38,7 @@ describe('a condition', () => {
     expect(checkConditions(new Headers(headers as Record<string, string>), known)).toBe(verdict)
   })
 
-  // However well it could be guessed (RFC 9110, section 13.1.3).
+  // An invalid date is ignored even when a lenient parser could read it (RFC 9110, section 13.1.3).
   it.each([
     '2099',
     'garbage 2099',

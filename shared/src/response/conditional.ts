@@ -1,19 +1,19 @@
-/** Conditional requests and ranges (RFC 9110, sections 13 and 14), decided from headers alone. */
+/** Conditional requests and ranges (RFC 9110, sections 13 and 14), evaluated from headers only. */
 
-/** What a representation is known by. */
+/** The validators of a representation. */
 export interface Validators {
-  /** Quoted, strong. */
+  /** Quoted and strong. */
   readonly etag?: string | undefined
   readonly lastModified?: Date | undefined
 }
 
-/** The part of a representation that is answered, in bytes, `end` inclusive as in `Content-Range`. */
+/** The part of a representation that is sent, in bytes. `end` is inclusive, as in `Content-Range`. */
 export interface ByteRange {
   readonly start: number
   readonly end: number
 }
 
-/** A range as it was asked for, before the size is known: `end` inclusive, or the last `suffix` bytes. */
+/** A requested range, before the size is known: `end` is inclusive, `suffix` means the last bytes. */
 export type RangeRequest = { readonly start: number; readonly end?: number } | { readonly suffix: number }
 
 /** Headers that make a request conditional. */
@@ -24,7 +24,7 @@ export const CONDITIONAL_HEADERS = [
   'if-modified-since',
 ] as const
 
-/** What the conditions of a request come to: a 412, a 304, or, undefined, the answer that there would be without them. */
+/** Evaluates conditions to a 412 or a 304. Undefined when the response is the same as without them. */
 export function checkConditions(
   headers: Headers,
   validators: Validators,
@@ -33,7 +33,7 @@ export function checkConditions(
   return isNotModified(headers, validators) ? 'not-modified' : undefined
 }
 
-/** `If-Match`, or without it `If-Unmodified-Since` (RFC 9110, section 13.2.2); the comparison is strong. */
+/** Whether `If-Match`, or else `If-Unmodified-Since`, fails (RFC 9110, section 13.2.2). Compares strongly. */
 function failsPrecondition(headers: Headers, { etag, lastModified }: Validators): boolean {
   const ifMatch = headers.get('if-match')
   if (ifMatch !== null) {
@@ -44,32 +44,34 @@ function failsPrecondition(headers: Headers, { etag, lastModified }: Validators)
   return since !== undefined && lastModified !== undefined && wholeSeconds(lastModified) > wholeSeconds(since)
 }
 
-/** Tells whether `If-None-Match`, or without it `If-Modified-Since`, allows a 304. */
+/** Whether `If-None-Match`, or without it `If-Modified-Since`, allows a 304. */
 function isNotModified(headers: Headers, { etag, lastModified }: Validators): boolean {
   const ifNoneMatch = headers.get('if-none-match')
   if (ifNoneMatch !== null) return etag !== undefined && listsEtag(ifNoneMatch, etag)
   const since = parseConditionDate(headers.get('if-modified-since'))
-  // HTTP dates have whole seconds: a fraction of the last one must not make a copy look older than it is.
+  // HTTP dates have whole seconds, so the fraction of a second is ignored. A copy would otherwise look
+  // outdated.
   return (
     since !== undefined && lastModified !== undefined && wholeSeconds(lastModified) <= wholeSeconds(since)
   )
 }
 
-/** Tells whether the client has the very answer with this ETag: `*` and a date say that of no answer in particular. */
+/** Whether the client has exactly the response with this ETag, which `*` and a date do not identify. */
 export function namesEtag(headers: Headers, etag: string): boolean {
   const header = headers.get('if-none-match')
   return header !== null && header.trim() !== '*' && listsEtag(header, etag)
 }
 
-/** Weak comparison, as section 13.1.2 asks. */
+/** Whether a header lists an ETag. The comparison is weak, as section 13.1.2 requires. */
 function listsEtag(header: string, etag: string): boolean {
   if (header.trim() === '*') return true
   return header.split(',').some((candidate) => candidate.trim().replace(/^W\//, '') === etag)
 }
 
 /**
- * The range a request asks for, checked against `If-Range`. Undefined where the whole is to be answered: no
- * range, another unit, several ranges, a malformed one, or an `If-Range` that no longer holds.
+ * Returns the requested range after checking `If-Range`. Undefined when the whole representation is to be
+ * sent: for no range, another unit, several ranges, a malformed range, or an `If-Range` that no longer
+ * matches.
  */
 export function requestedRange(headers: Headers, validators?: Validators): RangeRequest | undefined {
   const header = headers.get('range')
@@ -79,7 +81,7 @@ export function requestedRange(headers: Headers, validators?: Validators): Range
   return parseRange(header)
 }
 
-/** `If-Range` wants a strong match: equal ETags, or the very date. */
+/** Whether `If-Range` matches strongly: the ETags or the dates are equal. */
 function holds(ifRange: string, { etag, lastModified }: Validators): boolean {
   if (ifRange.includes('"')) return etag !== undefined && ifRange.trim() === etag && !etag.startsWith('W/')
   const date = parseConditionDate(ifRange)
@@ -95,7 +97,7 @@ function parseRange(header: string): RangeRequest | undefined {
   return Number(last) < Number(first) ? undefined : { start: Number(first), end: Number(last) }
 }
 
-/** Fits a range to a size in bytes: clamped to the end, or `unsatisfiable`. */
+/** Resolves a range against a size in bytes. Its end is clamped to the size. */
 export function resolveRange(range: RangeRequest, size: number): ByteRange | 'unsatisfiable' {
   if ('suffix' in range) {
     return range.suffix === 0 || size === 0
@@ -107,17 +109,19 @@ export function resolveRange(range: RangeRequest, size: number): ByteRange | 'un
     : { start: range.start, end: Math.min(range.end ?? Number.POSITIVE_INFINITY, size - 1) }
 }
 
-/** A range as the `Range` header has it. */
+/** Serializes a range for the `Range` header. */
 export function formatRange(range: RangeRequest): string {
   return 'suffix' in range ? `bytes=-${range.suffix}` : `bytes=${range.start}-${range.end ?? ''}`
 }
 
-/** The value of `Content-Range` for a part; of a whole of unknown size too. */
+/**
+ * Returns the value of `Content-Range`. `size` is that of the whole representation; undefined means unknown.
+ */
 export function contentRange({ start, end }: ByteRange, size: number | undefined): string {
   return `bytes ${start}-${end}/${size ?? '*'}`
 }
 
-/** A strong ETag of 128 bits: a truncated SHA-256 of the parts. */
+/** Computes a strong ETag of 128 bits: a truncated SHA-256 of the parts. */
 export async function strongEtag(...parts: readonly string[]): Promise<string> {
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(parts.join('\n')))
   const hex = Array.from(new Uint8Array(digest, 0, 16), (byte) => byte.toString(16).padStart(2, '0'))
@@ -127,20 +131,23 @@ export async function strongEtag(...parts: readonly string[]): Promise<string> {
 const DAY = '(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)'
 const MONTH = '(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)'
 const TIME = '\\d{2}:\\d{2}:\\d{2}'
-/** The three forms of RFC 9110, section 5.6.7. */
+/** The three date formats of RFC 9110, section 5.6.7. */
 const HTTP_DATE = new RegExp(
   `^(?:${DAY}, \\d{2} ${MONTH} \\d{4} ${TIME} GMT|${DAY}[a-z]{3,6}, \\d{2}-${MONTH}-\\d{2} ${TIME} GMT)$`,
 )
 const ASCTIME = new RegExp(`^${DAY} ${MONTH} [ \\d]\\d ${TIME} \\d{4}$`)
 
-/** The date of a condition; undefined for what is none, which RFC 9110 has us ignore, however well it could be guessed. */
+/**
+ * Parses the date of a condition. Undefined for any other format, which RFC 9110 requires to ignore, even
+ * where a lenient parser could read it.
+ */
 function parseConditionDate(value: string | null): Date | undefined {
   if (value === null) return undefined
   if (HTTP_DATE.test(value)) return parseHttpDate(value)
   return ASCTIME.test(value) ? parseHttpDate(`${value} GMT`) : undefined
 }
 
-/** Reads the date of a server, which not all spell as they should; undefined where there is none. */
+/** Parses a date in a server's response leniently, because not all servers use the standard format. */
 export function parseHttpDate(value: string | null | undefined): Date | undefined {
   if (!value) return undefined
   const date = new Date(value)

@@ -1,8 +1,8 @@
-/** What scripts of other origins may send and read (Fetch standard, CORS protocol; contract, section 9). */
+/** The headers that scripts may send and read (Fetch standard, CORS protocol; contract, section 9). */
 
 import type { HeaderRecord } from './headers.ts'
 
-/** What of an answer a script may read besides the safelisted headers. */
+/** The response headers that a script may read in addition to the safelisted ones. */
 const EXPOSED_HEADERS = [
   'Accept-Ranges',
   'Content-Disposition',
@@ -19,13 +19,13 @@ const EXPOSED_HEADERS = [
   'X-Sprite-Interval',
 ].join(', ')
 
-/** The headers of every answer that anybody's script may read. */
+/** The headers of every response that scripts of any origin may read. */
 export const CORS_HEADERS: Readonly<HeaderRecord> = {
   'access-control-allow-origin': '*',
   'access-control-expose-headers': EXPOSED_HEADERS,
 }
 
-/** What a script may send that the browser asks about first. */
+/** The request headers that a script may send after a preflight. */
 const PUBLIC_REQUEST_HEADERS = [
   'Accept',
   'Cache-Control',
@@ -46,7 +46,7 @@ const PUBLIC_REQUEST_HEADERS = [
 
 const INTERNAL_REQUEST_HEADERS = ['Authorization', 'X-Internal-Secret', ...PUBLIC_REQUEST_HEADERS]
 
-/** The answer to OPTIONS. `allow` as `allowedMethods` gives it; only what is posted to takes a secret. */
+/** Returns the response to OPTIONS. `allow` is from `allowedMethods`; only POST endpoints accept a secret. */
 export function preflightResponse(allow: string, requestId: string): Response {
   const internal = allow.includes('POST')
   return new Response(null, {
@@ -65,8 +65,9 @@ export function preflightResponse(allow: string, requestId: string): Response {
 }
 
 /**
- * Keeps an answer that allows every origin to those of a list (`corsOrigins`); `*` in it allows every one. The answer
- * then varies by `Origin`, also where the origin is none of them: a cache must not give it to those that are.
+ * Restricts a response that allows every origin to a list of origins (`corsOrigins`); `*` in the list allows
+ * every origin. The response then varies by `Origin`, even for an origin that is not listed, because a cache
+ * must not serve that response to a listed one.
  */
 export function restrictOrigins(headers: Headers, origin: string | null, allowed: readonly string[]): void {
   if (allowed.includes('*') || !headers.has('access-control-allow-origin')) return

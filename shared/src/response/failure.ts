@@ -1,12 +1,12 @@
 /**
- * Every way in which a request can end without media.
+ * The failures with which a request can end without media.
  *
- * A failure is a value: functions return `T | Failure`. The table below is the only place that knows what
- * the client is told; `detail` is for the operator's log and never leaves the service, because a refusal
- * that explains itself to a stranger explains the store, the network and the keys.
+ * A failure is a value: functions return `T | Failure`. The table below is the only place that defines the
+ * response to the client. `detail` is for the operator's log and never leaves the service, because it could
+ * reveal details of the store, the network and the keys to anyone.
  */
 
-/** What the client sees for each failure: status and one short phrase (contract, section 9). */
+/** The status and the phrase that the client sees for each failure (contract, section 9). */
 const FAILURES = {
   'bad-request': [400, 'Bad Request'],
   undecodable: [400, 'Bad Request'],
@@ -24,7 +24,7 @@ const FAILURES = {
   forbidden: [403, 'Forbidden'],
   'no-route': [404, 'Not Found'],
   'not-found': [404, 'Not Found'],
-  // Nobody learns whether there is such an object.
+  // The same response as for a missing object, so that it does not reveal whether the object exists.
   'attachment-refused': [404, 'Not Found'],
   'method-not-allowed': [405, 'Method Not Allowed'],
   'upload-too-slow': [408, 'Request Timeout'],
@@ -51,20 +51,20 @@ const FAILURES = {
 
 export type FailureCode = keyof typeof FAILURES
 
-/** An expected failure. `detail` is for the log; `headers` (lower-case names) go to the client with it. */
+/** An expected failure. `detail` is for the log. `headers` (lower-case names) are sent to the client. */
 export interface Failure {
-  /** What tells a failure from everything that a function hopes to give: no other type has `ok: false` with a code. */
+  /** Distinguishes a failure from every other value: no other type has `ok: false` together with a code. */
   readonly ok: false
   readonly code: FailureCode
   readonly detail?: string
-  /** What the operator can do about it, where that is known; like `detail`, never for the client. */
+  /** What the operator can do about it, if known. Like `detail`, it is never sent to the client. */
   readonly fix?: string
   readonly headers?: Readonly<Record<string, string>>
-  /** What of the URL or of the file was refused, for whoever asked; told where `explainErrors` is on. */
+  /** The part of the URL or the file that was rejected. Sent to the client when `explainErrors` is on. */
   readonly hint?: { readonly parameter: string; readonly found: string } | { readonly text: string }
 }
 
-/** Makes a failure value. */
+/** Creates a failure. */
 export function fail(
   code: FailureCode,
   detail?: string,
@@ -78,22 +78,24 @@ export function fail(
   }
 }
 
-/** A failure whose detail speaks of the request or of the file's own header alone, so that whoever asked may know it. */
+/**
+ * Creates a failure with a detail about only the request or the header of the file, which the client may see.
+ */
 export function failOpenly(code: FailureCode, detail: string): Failure {
   return { ...fail(code, detail), hint: { text: detail } }
 }
 
-/** Tells a failure from the value that was hoped for. */
+/** Whether a value is a failure. */
 export function isFailure(value: unknown): value is Failure {
   return typeof value === 'object' && value !== null && 'code' in value && 'ok' in value && value.ok === false
 }
 
-/** The HTTP status of a failure. */
+/** Returns the HTTP status of a failure. */
 export function statusOf(failure: Failure): number {
   return FAILURES[failure.code][0]
 }
 
-/** The text of a failure's answer, the same for everybody. */
+/** Returns the text of the response to a failure, which is the same for every client. */
 export function phraseOf(failure: Failure): string {
   return FAILURES[failure.code][1]
 }

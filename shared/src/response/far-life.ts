@@ -1,12 +1,13 @@
-/** How long what lies on a far server may be kept (contract, section 5). */
+/** The cache lifetime of media from external servers (contract, section 5). */
 
 const DAY_SECONDS = 86_400
-/** Whoever asks for less gets this: it is what protects both sides from a crowd. */
+/** The shortest lifetime. It protects this service and the external server from many requests at once. */
 const LEAST_SECONDS = 300
 
 /**
- * Seconds for which an answer may be kept that a far server sent with this `Cache-Control` (RFC 9111, section 5.2.2);
- * undefined where nothing shortens our own year. A public life of a day or more does not.
+ * Returns the lifetime, in seconds, of a response that an external server sent with this `Cache-Control` (RFC
+ * 9111, section 5.2.2). Undefined when it does not shorten the default of one year; a public lifetime of a
+ * day or more does not.
  */
 export function farLifeSeconds(cacheControl: string | undefined): number | undefined {
   if (cacheControl === undefined) return undefined

@@ -9,9 +9,9 @@ import {
 import { fail } from './failure.ts'
 import { failureResponse, type HeaderRecord } from './headers.ts'
 
-/** What would be answered to a plain GET, its bytes aside. */
+/** The response to a plain GET, without its bytes. */
 export interface Representation extends Validators {
-  /** Without `content-length`, `etag` and `last-modified`, which come from the fields below. */
+  /** Excludes `content-length`, `etag` and `last-modified`, which are set from the other fields. */
   readonly headers: Readonly<HeaderRecord>
   readonly sizeBytes: number
 }
@@ -23,8 +23,9 @@ export interface FinishedRequest {
 }
 
 /**
- * Answers a GET or HEAD with a representation whose every part can be had: 304, 206, 416 or 200 as RFC 9110
- * says. `open` is called at most once, and only where a body is sent; without a range it opens the whole.
+ * Answers a GET or HEAD with a representation of which any range can be opened. The status is 200, 206, 304,
+ * 412 or 416, according to RFC 9110. `open` is called at most once, and only when a body is sent. Without a
+ * range it opens the whole representation.
  */
 export function finish(
   request: FinishedRequest,
@@ -36,7 +37,7 @@ export function finish(
   const verdict = checkConditions(request.headers, representation)
   if (verdict === 'precondition-failed') return failureResponse(fail(verdict), request.requestId)
   if (verdict === 'not-modified') {
-    // The length of what was kept, which no 304 tells.
+    // A stored response can bring its length, which a 304 must not repeat.
     delete headers['content-length']
     return new Response(null, { status: 304, headers })
   }
@@ -51,7 +52,7 @@ export function finish(
   return new Response(open(range), { status: 206, headers })
 }
 
-/** The headers of a representation with its validators, in a new object. */
+/** Returns the headers of a representation with its validators, in a new object. */
 export function representationHeaders(
   representation: Omit<Representation, 'sizeBytes'>,
   requestId: string,
@@ -63,7 +64,7 @@ export function representationHeaders(
   return headers
 }
 
-/** 416 with the size that would have been there. */
+/** Returns a 416 that states the size of the representation. */
 export function unsatisfiable(sizeBytes: number, requestId: string): Response {
   return failureResponse(
     fail('range-not-satisfiable', undefined, {

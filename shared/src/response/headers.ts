@@ -1,19 +1,19 @@
-/** The header policy: what every answer carries, at both doors (contract, sections 4 and 9). */
+/** The header policy of responses, shared by the edge and the origin (contract, sections 4 and 9). */
 
 import { CORS_HEADERS } from './cors.ts'
 import { type Failure, phraseOf, statusOf } from './failure.ts'
 
-/** Header names are lower case throughout, so that objects can be compared and spread. */
+/** Headers by lower-case name, so that objects can be compared and spread. */
 export type HeaderRecord = Record<string, string>
 
 const YEAR_SECONDS = 31_536_000
 const IMMUTABLE = `public, max-age=${YEAR_SECONDS}, immutable`
 
-/** A picture or video opened by itself in a browser must still show; nothing else may run. */
+/** Browsers can still display an image or a video that is opened as a page; nothing else may load or run. */
 const CONTENT_SECURITY_POLICY =
   "default-src 'none'; img-src 'self' blob: data:; media-src 'self' blob:; style-src 'unsafe-inline'; sandbox allow-same-origin"
 
-/** What every answer with media carries besides what describes its bytes. */
+/** The headers of every media response, apart from those that describe its bytes. */
 export const MEDIA_HEADERS: Readonly<HeaderRecord> = {
   'accept-ranges': 'bytes',
   ...CORS_HEADERS,
@@ -23,26 +23,28 @@ export const MEDIA_HEADERS: Readonly<HeaderRecord> = {
   'x-robots-tag': 'noindex',
 }
 
-/** `Cache-Control` of media. An intermediary must not recompress video and audio. */
+/**
+ * Returns the `Cache-Control` of media. For video and audio, it forbids intermediaries to recompress them.
+ */
 export function mediaCacheControl(contentType: string): string {
   return /^(video|audio)\//.test(contentType) ? `${IMMUTABLE}, no-transform` : IMMUTABLE
 }
 
-/** `Cache-Control` under a signed expiry: never longer than the URL is good for. Times in unix seconds. */
+/** Returns a `Cache-Control` that does not outlive a signed URL. Times are unix seconds. */
 export function expiringCacheControl(expiresAt: number, nowSeconds: number): string {
   return `public, max-age=${Math.max(0, Math.min(YEAR_SECONDS, Math.floor(expiresAt - nowSeconds)))}`
 }
 
 /**
- * The type under which a stored file may be answered: whatever a browser could execute becomes plain text,
- * since the file would run with the rights of the host that serves it.
+ * Returns the content type under which a stored file may be served. Any type that a browser could execute
+ * becomes plain text, because a script would run with the rights of the serving host.
  */
 export function inertContentType(contentType: string): string {
   const essence = mimeEssence(contentType)
   return EXECUTABLE_TYPES.has(essence) || essence.endsWith('+xml') ? 'text/plain; charset=utf-8' : contentType
 }
 
-/** JavaScript in all its names: WHATWG MIME Sniffing, section 4.6; XML types: RFC 7303. */
+/** HTML, JavaScript in all its names (WHATWG MIME Sniffing, section 4.6) and XML types (RFC 7303). */
 const EXECUTABLE_TYPES: ReadonlySet<string> = new Set([
   'text/html',
   'text/xml',
@@ -66,18 +68,18 @@ const EXECUTABLE_TYPES: ReadonlySet<string> = new Set([
   'text/x-javascript',
 ])
 
-/** A content type without its parameters, lower case. */
+/** Returns a content type without its parameters, in lower case. */
 export function mimeEssence(contentType: string): string {
   return (contentType.split(';')[0] ?? '').trim().toLowerCase()
 }
 
-/** `inline` for what a browser shows, `attachment` for the rest and for a download. */
+/** Returns `inline` for types that browsers display, and `attachment` for all others and for downloads. */
 export function dispositionType(contentType: string, download: boolean): 'inline' | 'attachment' {
   const shown = /^(image|video|audio)\//.test(contentType) && mimeEssence(contentType) !== 'image/svg+xml'
   return shown && !download ? 'inline' : 'attachment'
 }
 
-/** `Content-Disposition` with a quoted ASCII fall-back and the exact name (RFC 6266, RFC 8187). */
+/** Returns a `Content-Disposition` with a quoted ASCII fallback and the exact name (RFC 6266, RFC 8187). */
 export function contentDisposition(type: 'inline' | 'attachment', fileName: string): string {
   const ascii = fileName.replace(/[^\x20-\x7e]/g, '?').replace(/["\\%]/g, '_')
   const exact = encodeURIComponent(fileName.toWellFormed()).replace(
@@ -87,7 +89,7 @@ export function contentDisposition(type: 'inline' | 'attachment', fileName: stri
   return `${type}; filename="${ascii}"; filename*=UTF-8''${exact}`
 }
 
-/** The last segment of a URL's path, decoded where it can be; empty where it ends in a slash. */
+/** Returns the last segment of a URL's path, decoded if possible. Empty when the path ends with a slash. */
 export function fileNameOfUrl(url: string): string {
   const segment = new URL(url).pathname.split('/').at(-1) ?? ''
   try {
@@ -98,20 +100,20 @@ export function fileNameOfUrl(url: string): string {
   }
 }
 
-/** Replaces a file name's extension, or appends one where there is none. */
+/** Replaces the extension of a file name, or appends one when it has none. */
 export function withExtension(fileName: string, extension: string): string {
   const dot = fileName.lastIndexOf('.')
   return `${dot > 0 ? fileName.slice(0, dot) : fileName}.${extension}`
 }
 
-/** The answer to a failure: its phrase as plain text, never kept by a cache. */
+/** Returns the response to a failure: its phrase as plain text, not cacheable. */
 export function failureResponse(failure: Failure, requestId: string): Response {
   const phrase = phraseOf(failure)
   return new Response(phrase, {
     status: statusOf(failure),
     headers: {
       'content-type': 'text/plain; charset=utf-8',
-      // HEAD tells it too.
+      // A HEAD response states the length too.
       'content-length': String(phrase.length),
       'cache-control': 'no-store',
       ...CORS_HEADERS,
@@ -122,10 +124,10 @@ export function failureResponse(failure: Failure, requestId: string): Response {
   })
 }
 
-/** Headers as they are asked: by name, in lower case. */
+/** Headers that are read by lower-case name. */
 export type ReadableHeaders = Pick<Headers, 'get' | 'has'>
 
-/** The caller's request id where it is well-formed, else a new one. */
+/** Returns the caller's request id if it is well-formed, or a new one. */
 export function requestIdOf(headers: ReadableHeaders): string {
   const given = headers.get('x-request-id')
   return given !== null && /^[A-Za-z0-9._:-]{1,128}$/.test(given) ? given : crypto.randomUUID()

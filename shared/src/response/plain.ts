@@ -1,4 +1,4 @@
-/** Answers about the service itself: short, never kept by a cache. */
+/** Short responses of the service itself. They are not cacheable. */
 
 import { CORS_HEADERS } from './cors.ts'
 
@@ -7,17 +7,17 @@ export interface PlainRequest {
   readonly requestId: string
 }
 
-/** A short text. */
+/** Returns a plain-text response. */
 export function textResponse(text: string, status: number, request: PlainRequest): Response {
   return plainResponse(text, status, 'text/plain; charset=utf-8', request)
 }
 
-/** A value as JSON. */
+/** Returns a value as a JSON response. */
 export function jsonResponse(value: unknown, request: PlainRequest, status = 200): Response {
   return plainResponse(JSON.stringify(value), status, 'application/json', request)
 }
 
-/** Leads on to a path of the same host. */
+/** Returns a redirect to a path of the same host. */
 export function redirectResponse(location: string, { requestId }: PlainRequest): Response {
   const headers = { location, 'cache-control': 'no-store', 'x-request-id': requestId }
   return new Response(null, { status: 302, headers })

@@ -1,11 +1,12 @@
 /**
- * What a refusal means, in one sentence: with `explainErrors` the answer says it, the playground shows it, and
- * docs/faq.md lists it. Nothing here speaks of the store, the network or the keys.
+ * The meaning of failures, in one sentence each. The response includes it with `explainErrors`, the
+ * playground shows it, and docs/faq.md lists it. The texts reveal nothing about the store, the network or the
+ * keys.
  */
 
 import { type FailureCode, phraseOf } from './failure.ts'
 
-/** What a refused file or address is about; the answer tells these too. */
+/** The meaning of failures about a file or an address. The response includes them with `explainErrors`. */
 export const SOURCE_WORDS = {
   undecodable:
     'The file begins like media, but nothing of it can be decoded: it is damaged, or cut off early.',
@@ -21,7 +22,7 @@ export const SOURCE_WORDS = {
   'source-too-large': 'The file is larger than the service takes.',
 } as const satisfies Partial<Record<FailureCode, string>>
 
-/** What the other refusals mean, for whoever sees nothing but their phrase. */
+/** The meaning of the other failures, for clients that see only the phrase. */
 const PHRASE_WORDS: Readonly<Record<string, string>> = {
   'Bad Request':
     'A value is not one the service takes, an address is not fetched, or the media cannot be decoded.',
@@ -36,7 +37,7 @@ const PHRASE_WORDS: Readonly<Record<string, string>> = {
   'Gateway Timeout': 'It took too long.',
 }
 
-/** Words by phrase: where several failures share a phrase, what is true of all of them. */
+/** Explanations by phrase. When several failures share a phrase, the explanation is true for all of them. */
 export const REFUSAL_WORDS: Readonly<Record<string, string>> = {
   ...Object.fromEntries(
     Object.entries(SOURCE_WORDS).map(([code, words]) => [
@@ -47,12 +48,12 @@ export const REFUSAL_WORDS: Readonly<Record<string, string>> = {
   ...PHRASE_WORDS,
 }
 
-/** The words of a source's refusal; undefined for one that is about something else. */
+/** Returns the explanation of a failure about a source. Undefined for other failures. */
 export function sourceWords(code: FailureCode): string | undefined {
   return Object.hasOwn(SOURCE_WORDS, code) ? SOURCE_WORDS[code as keyof typeof SOURCE_WORDS] : undefined
 }
 
-/** The phrase of a refusal's text, and what is said behind it. */
+/** Splits the text of a failure response into its phrase and the explanation after it. */
 export function splitRefusal(text: string): { readonly phrase: string; readonly explanation: string } {
   const phrase =
     Object.keys(REFUSAL_WORDS)

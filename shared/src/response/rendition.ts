@@ -1,4 +1,4 @@
-/** What a rendition is answered with, at whichever door it is found. */
+/** The response headers of renditions, shared by the edge and the origin. */
 
 import { extensionOf, isClipFormat, mimeOf, type RenditionFormat } from '../formats.ts'
 import type { AssetRequest, AttachmentRequest, VerifiedExternal } from '../request/media-request.ts'
@@ -13,23 +13,23 @@ import {
 } from './headers.ts'
 import { formatLife, LIFE_HEADER, limitedCacheControl } from './life.ts'
 
-/** Answers that carry a verdict of a scan tell its probability by this header. */
+/** The response header with the probability from an NSFW scan, when there was one. */
 export const NSFW_HEADER = 'x-media-nsfw'
 
-/** A request that can be answered by a rendition. */
+/** A request whose response can be a rendition. */
 export type RenderableRequest = AssetRequest | AttachmentRequest | VerifiedExternal
 
 export interface RenditionDescription {
   readonly format: RenditionFormat
-  /** How likely the source is not safe for work, 0..1, where that was looked at. */
+  /** The probability that the source is not safe for work, 0..1. Undefined when it was not scanned. */
   readonly nsfwProbability?: number | undefined
-  /** What bounds the life of the answer, in seconds. */
+  /** The cache lifetime of the response, in seconds. Undefined for the default. */
   readonly lifeSeconds?: number | undefined
-  /** Of a sheet of frames: seconds from one to the next. */
+  /** The time between two frames of a sprite sheet, in seconds. */
   readonly spriteIntervalSeconds?: number | undefined
 }
 
-/** All headers of a rendition but its length and validators. */
+/** Returns all headers of a rendition except its length and validators. */
 export function renditionHeaders(
   request: RenderableRequest,
   { format, nsfwProbability, lifeSeconds, spriteIntervalSeconds }: RenditionDescription,
@@ -43,7 +43,7 @@ export function renditionHeaders(
   return headers
 }
 
-/** Those that do not depend on what was made, for a 304. */
+/** Returns the headers that do not depend on the rendered result, for a 304. */
 export function renditionPolicyHeaders(request: RenderableRequest): HeaderRecord {
   const headers: HeaderRecord = {
     ...MEDIA_HEADERS,
@@ -54,7 +54,7 @@ export function renditionPolicyHeaders(request: RenderableRequest): HeaderRecord
   return headers
 }
 
-/** What stands in for a missing object makes way for it soon. */
+/** The cache lifetime of a fallback, which the missing object is to replace soon. */
 const FALLBACK_SECONDS = 300
 
 function shortLife(seconds: number): HeaderRecord {
@@ -69,7 +69,9 @@ function isClip(request: RenderableRequest): boolean {
   return asked !== undefined && isClipFormat(asked.format)
 }
 
-/** The file name takes the output's extension; an asset has a name only where it is downloaded. */
+/**
+ * Returns a `Content-Disposition` with the output's extension. Undefined for an asset that is not downloaded.
+ */
 function dispositionOf(request: RenderableRequest, format: RenditionFormat): string | undefined {
   if (request.kind === 'asset' && !request.download) return undefined
   const source =

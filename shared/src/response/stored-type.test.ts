@@ -21,7 +21,7 @@ describe('the type of a stored file', () => {
     ['text/plain; charset="utf-8"', 'x', 'text/plain; charset="utf-8"'],
     ['video/mp2t', 'x.ts', 'video/mp2t'],
     ['audio/ogg; codecs=opus', 'x', 'audio/ogg; codecs=opus'],
-    // No type at all, so the name has the word.
+    // Not a valid type, so the name decides.
     ['image/png, text/html', 'a.png', 'image/png'],
     ['image/png, text/html', 'a', 'application/octet-stream'],
     ['image/png,', 'a.pdf', 'application/pdf'],
@@ -32,7 +32,7 @@ describe('the type of a stored file', () => {
     ['image/png\r\nx: y', 'a', 'application/octet-stream'],
     ['image/png; a="b', 'a', 'application/octet-stream'],
     ['', 'a.png', 'image/png'],
-    // Source code is text, whatever lists of types make of its extension.
+    // Source code is text, regardless of what MIME type lists have for its extension.
     ['application/octet-stream', 'x.ts', PLAIN],
     [undefined, 'x.ts', PLAIN],
     [undefined, 'App.VUE', PLAIN],
@@ -40,7 +40,7 @@ describe('the type of a stored file', () => {
     ['application/x-python', 'main.go', PLAIN],
     [undefined, 'Makefile', PLAIN],
     [undefined, 'Dockerfile', PLAIN],
-    // The rest.
+    // All other files.
     ['application/octet-stream', 'a.pdf', 'application/pdf'],
     ['application/zip', 'a', 'application/zip'],
     [undefined, 'a', 'application/octet-stream'],

@@ -1,14 +1,16 @@
 /** The content type of a stored file (contract, section 4). */
 
-/** RFC 9110, section 8.3.1: `type "/" subtype *( ";" name "=" value )`; one value. */
+/** A single media type: `type "/" subtype *( ";" name "=" value )` (RFC 9110, section 8.3.1). */
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 const QUOTED = '"(?:[\\t \\x21\\x23-\\x5b\\x5d-\\x7e]|\\\\[\\t \\x21-\\x7e])*"'
 const MEDIA_TYPE = new RegExp(`^${TOKEN}/${TOKEN}(?:[ \\t]*;[ \\t]*(?:${TOKEN}=(?:${TOKEN}|${QUOTED}))?)*$`)
 
-/** What a browser shows, and a store is believed about. */
+/** The types that browsers display. A stored type of these is trusted. */
 const SHOWN = /^(image|video|audio|text)\//
 
-/** Source code and other plain text, by extensions that type lists give to something else or do not know. */
+/**
+ * Extensions of source code and other plain text that MIME type lists do not know or map to something else.
+ */
 const TEXT_EXTENSIONS: ReadonlySet<string> = new Set(
   (
     'bash bat bib c cc cfg clj cljs cmake cmd conf cpp cs cts cxx d dart diff dockerfile editorconfig el elm env erl ex ' +
@@ -19,9 +21,9 @@ const TEXT_EXTENSIONS: ReadonlySet<string> = new Set(
 )
 
 /**
- * The type to answer a file with, before what could be executed is made plain text: the stored one where it is one
- * well-formed type that browsers show, else that of the name, else the stored one. `named`: what a list of types makes of
- * the name's extension.
+ * Returns the content type of a stored file, before `inertContentType`. It is the stored type if that is a
+ * single well-formed type that browsers display, else the type of the file name, else the stored type.
+ * `named` looks up the extension of the name in a list of MIME types.
  */
 export function storedContentType(
   stored: string | undefined,
@@ -35,7 +37,7 @@ export function storedContentType(
   return named(fileName) ?? type ?? 'application/octet-stream'
 }
 
-/** A media type in lower case; undefined for anything else, such as two of them. */
+/** Returns a media type in lower case. Undefined for anything else, such as a list of two types. */
 export function wellFormedType(text: string): string | undefined {
   const type = text.trim()
   return type.length <= 255 && MEDIA_TYPE.test(type) ? type.toLowerCase() : undefined

@@ -1,6 +1,6 @@
 /**
- * Signatures of attachment URLs (contract, section 4): whoever may not see a file has no URL of it that works, and one
- * that was passed on stops working. The signature is no part of any cache key.
+ * Signatures of attachment URLs (contract, section 4). A file is not readable without a signed URL, and a URL
+ * that was passed on expires. The signature is not part of any cache key.
  */
 
 import type { Config } from '../config/schema.ts'
@@ -10,16 +10,16 @@ import { type Failure, fail, isFailure } from '../response/failure.ts'
 import { createBase64KeyRing, encodeHex, type KeyRing, SIGNATURE_BYTES, sign, verify } from './hmac.ts'
 
 const VERSION = 'fluxer-attachment-url-v1'
-/** The one use besides an ordinary one: a data package, whose URLs never expire. */
+/** The value of `uc` for URLs in a data package, which never expire. Other URLs have no `uc`. */
 const DATA_PACKAGE = 'dp'
 const NAMES: ReadonlySet<string> = new Set(['ex', 'is', 'hm', 'uc'])
 const SECONDS = /^[0-9a-f]{8}$/
 const MAC = /^[0-9a-f]{64}$/
 
 /**
- * Reads the signature of a raw query (with or without its question mark). Names may be percent-encoded, values may not;
- * the order does not count. `malformed` where a part is missing, repeated, or not of its form; undefined where the query
- * has no part of one.
+ * Reads the signature from a raw query, with or without its question mark. Names may be percent-encoded,
+ * values may not, and the order is free. Returns `malformed` when a parameter is missing, repeated or
+ * invalid. Undefined when the query has none of the parameters.
  */
 export function readAttachmentSignature(search: string): AttachmentSignature | 'malformed' | undefined {
   const parts = new Map<string, string>()
@@ -41,19 +41,19 @@ export function readAttachmentSignature(search: string): AttachmentSignature | '
   return SECONDS.test(expires) && issued <= expires ? { issued, mac, expires } : 'malformed'
 }
 
-/** The query of a signature, as it was read. */
+/** Serializes a signature to the query that it was read from. */
 export function serializeAttachmentSignature({ issued, mac, expires }: AttachmentSignature): string {
   return expires === 'never'
     ? `ex=0&is=${issued}&hm=${mac}&uc=${DATA_PACKAGE}`
     : `ex=${expires}&is=${issued}&hm=${mac}`
 }
 
-/** What `attachmentSignatures` and `attachmentSecrets` come to. */
+/** The policy that `attachmentSignatures` and `attachmentSecrets` define. */
 export type AttachmentPolicy =
   | { readonly mode: 'off' }
   | { readonly mode: 'report' | 'enforce'; readonly ring: KeyRing }
 
-/** Imports the secrets of a configuration. */
+/** Builds the policy of a configuration and imports its secrets. */
 export async function attachmentPolicyOf({
   attachmentSignatures: mode,
   attachmentSecrets,
@@ -62,9 +62,9 @@ export async function attachmentPolicyOf({
 }
 
 /**
- * Checks the signature of an attachment's URL. Gives the request with the end of its life, where it has one; fails with
- * `attachment-refused`, whose answer is that of a missing object. Under `report` nothing is refused: `onReport` hears
- * what would have been. `nowSeconds` is unix time.
+ * Verifies the signature of an attachment URL. Returns the request with its expiry, if it has one. Fails with
+ * `attachment-refused`, whose response is the same as for a missing object. In the mode `report` it never
+ * fails but passes the failure to `onReport`. `nowSeconds` is unix time.
  */
 export async function verifyAttachment(
   request: AttachmentRequest,
@@ -99,7 +99,7 @@ async function check(
     : { ...request, expiresAt }
 }
 
-/** Signs an object's key. Times in unix seconds; `never` is a data package's. */
+/** Signs an object key. Times are unix seconds; `never` is for data packages. */
 export async function signAttachment(
   ring: KeyRing,
   key: ObjectKey,

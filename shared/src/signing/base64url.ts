@@ -2,7 +2,7 @@
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 
-/** Encodes bytes; never padded. */
+/** Encodes bytes without padding. */
 export function encodeBase64Url(bytes: Uint8Array): string {
   let binary = ''
   for (const byte of bytes) binary += String.fromCharCode(byte)
@@ -10,8 +10,8 @@ export function encodeBase64Url(bytes: Uint8Array): string {
 }
 
 /**
- * Decodes strictly: undefined for padding, a foreign character, an impossible length, or spare bits that
- * are set, so that no two texts mean the same bytes.
+ * Decodes strictly, so that no two texts decode to the same bytes. Undefined for padding, a character outside
+ * the alphabet, an impossible length, or spare bits that are set.
  */
 export function decodeBase64Url(text: string): Uint8Array<ArrayBuffer> | undefined {
   if (!/^[A-Za-z0-9_-]*$/.test(text) || text.length % 4 === 1) return undefined

@@ -1,7 +1,8 @@
 /**
- * The signature of the edge worker's requests to the origin. Cloudflare's address ranges prove only that somebody's
- * worker asks; this proves that ours does, and for whom: time, method, path with query, and client address are
- * signed, so that a captured request is of no use for another path, another client, or a minute later.
+ * The signature of the edge worker's requests to the origin. Cloudflare's address ranges prove only that a
+ * request comes from some worker. The signature proves that it comes from this deployment's worker, and for
+ * which client. It covers the time, the method, the path with the query, and the client address, so that a
+ * captured request cannot be used for another path, for another client, or after a minute.
  */
 
 import { type Failure, fail } from '../response/failure.ts'
@@ -9,7 +10,7 @@ import type { ReadableHeaders } from '../response/headers.ts'
 import { decodeBase64Url, encodeBase64Url } from './base64url.ts'
 import { type KeyRing, sign, verify } from './hmac.ts'
 
-/** Names of the headers that carry the signature. */
+/** The headers that carry the signature. */
 export const EDGE_HEADERS = {
   time: 'x-edge-time',
   client: 'x-edge-client',
@@ -18,30 +19,30 @@ export const EDGE_HEADERS = {
 
 const EDGE_HEADER_NAMES = Object.values(EDGE_HEADERS)
 
-/** On the origin's refusal of whoever asks it: it is the edge's own fault then, and no answer for its client. */
+/** Set when the origin rejects the edge's signature. Its client must not get that response. */
 export const EDGE_REFUSED_HEADER = 'x-edge-refused'
 
-/** On a refusal to the edge that is about the signature of one URL, and says nothing of what that names. */
+/** Set when the origin rejects the signature of a URL, which says nothing about the source of the URL. */
 export const URL_REFUSED_HEADER = 'x-media-url-refused'
 
 /**
- * The host by which a client asked the edge, on requests for the playground. Believed only beside a signature: a page
- * that was led to the origin by a rebound name could send it too.
+ * The host of the client's request to the edge, sent with playground requests. It is trusted only with a
+ * valid signature, because a page that reached the origin by DNS rebinding could send it too.
  */
 export const ASKED_HOST_HEADER = 'x-edge-host'
 
-/** How old a signed request may be, or how far in the future where clocks disagree. */
+/** The largest difference between the signed time and the origin's clock, in the past or the future. */
 export const EDGE_SIGNATURE_SECONDS = 60
 
-/** What is signed of a request. */
+/** The signed parts of a request, apart from the time. */
 export interface EdgeRequest {
   readonly method: string
-  /** Raw path and query. */
+  /** The raw path and query. */
   readonly path: string
   readonly clientAddress: string
 }
 
-/** The headers that sign a request. `nowMs` is milliseconds since the epoch. */
+/** Returns the headers that sign a request. `nowMs` is milliseconds since the epoch. */
 export async function signEdgeRequest(
   ring: KeyRing,
   request: EdgeRequest,
@@ -56,14 +57,14 @@ export async function signEdgeRequest(
   }
 }
 
-/** Tells whether a request claims to come from the edge, rightly or not. */
+/** Whether a request claims to come from the edge. The claim is not verified. */
 export function isEdgeClaimed(headers: ReadableHeaders): boolean {
   return EDGE_HEADER_NAMES.some((name) => headers.has(name))
 }
 
 /**
- * The client address that the edge vouches for. Fails with `forbidden` where anything is missing, wrong, or older
- * than a minute.
+ * Verifies the signature and returns the client address that the edge states. Fails with `forbidden` when a
+ * header is missing, the signature is wrong, or its time differs by more than a minute.
  */
 export async function verifyEdgeRequest(
   ring: KeyRing | undefined,

@@ -1,4 +1,4 @@
-/** Signatures of external URLs (contract, section 5): only who holds a key can make the service fetch. */
+/** Signatures of external URLs (contract, section 5). Only a key holder can make the service fetch a URL. */
 
 import { decodeExternalTarget, encodeExternalTarget } from '../request/external-target.ts'
 import type { ExternalRequest, VerifiedExternal } from '../request/media-request.ts'
@@ -7,7 +7,9 @@ import { type Failure, fail, isFailure } from '../response/failure.ts'
 import { decodeBase64Url, encodeBase64Url } from './base64url.ts'
 import { type KeyRing, SIGNATURE_BYTES, sign, verify } from './hmac.ts'
 
-/** What is signed of a target: it and the expiry where there is one, or, of `v3`, all parameters. */
+/**
+ * Returns the signed text: the target with the expiry, if any, or, for a `v3` target, with all parameters.
+ */
 export function externalMessage({
   rawTarget,
   expiresAt,
@@ -18,8 +20,8 @@ export function externalMessage({
 }
 
 /**
- * The parameters of a query as a signature covers them: those that are known, decoded, sorted by name; of a repeated one
- * the first.
+ * Returns the parameters of a query as a signature covers them: known parameters, decoded, sorted by name,
+ * with the first value of a repeated one.
  */
 export function parametersToSign(query: URLSearchParams): string {
   return SIGNED_PARAMETERS.flatMap((name) => {
@@ -33,7 +35,7 @@ const SIGNED_PARAMETERS = PARAMETER_GUIDE.filter(({ on }) => on !== 'asset')
   .concat('ex')
   .sort()
 
-/** The base64url signature of a raw target. `expiresAt` in unix seconds. */
+/** Returns the base64url signature of a raw target. `expiresAt` is in unix seconds. */
 export async function signExternalTarget(
   ring: KeyRing,
   rawTarget: string,
@@ -42,7 +44,7 @@ export async function signExternalTarget(
   return signMessage(ring, externalMessage({ rawTarget, ...(expiresAt === undefined ? {} : { expiresAt }) }))
 }
 
-/** The path of a URL whose signature covers the parameters of its query (`v3`). */
+/** Returns the path of an external URL whose signature also covers the query parameters (`v3`). */
 export async function signExternalPath(ring: KeyRing, url: string, query: URLSearchParams): Promise<string> {
   const rawTarget = encodeExternalTarget(url, 'v3')
   const message = externalMessage({ rawTarget, signedParameters: parametersToSign(query) })
@@ -54,8 +56,8 @@ async function signMessage(ring: KeyRing, message: string): Promise<string> {
 }
 
 /**
- * Checks an external request in the contract's order: signature, expiry, decoding of the target. Fails with
- * `bad-signature`, `expired`, `bad-request` or `address-refused`. `nowSeconds` is unix time.
+ * Verifies an external request in the order of the contract: signature, expiry, decoding of the target. Fails
+ * with `bad-signature`, `expired`, `bad-request` or `address-refused`. `nowSeconds` is unix time.
  */
 export async function verifyExternal(
   request: ExternalRequest,
@@ -72,7 +74,7 @@ export async function verifyExternal(
   return isFailure(url) ? url : { ...request, kind: 'verified-external', url }
 }
 
-/** Base64url without padding (43 characters) or lower-case hex (64); anything else is no signature. */
+/** Decodes base64url without padding (43 characters) or lower-case hex (64). Undefined for anything else. */
 function decodeSignature(text: string): Uint8Array<ArrayBuffer> | undefined {
   if (text.length === 2 * SIGNATURE_BYTES) return decodeHex(text)
   const bytes = text.length === 43 ? decodeBase64Url(text) : undefined

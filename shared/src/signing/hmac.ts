@@ -1,6 +1,6 @@
 /** HMAC-SHA256 with key rotation: the first key signs, every key verifies. */
 
-/** Imported keys, ready for use. Never empty. */
+/** A non-empty list of imported keys. */
 export interface KeyRing {
   readonly signing: CryptoKey
   readonly verifying: readonly CryptoKey[]
@@ -9,15 +9,15 @@ export interface KeyRing {
 const encoder = new TextEncoder()
 const ALGORITHM = { name: 'HMAC', hash: 'SHA-256' }
 
-/** Length of a signature in bytes. */
+/** The length of a signature, in bytes. */
 export const SIGNATURE_BYTES = 32
 
-/** Imports the UTF-8 bytes of each secret. Rejects if there is none, or an empty one. */
+/** Imports the UTF-8 bytes of each secret. Rejects when there are no secrets or one is empty. */
 export function createKeyRing(secrets: readonly string[]): Promise<KeyRing> {
   return importKeys(secrets.map((secret) => encoder.encode(secret)))
 }
 
-/** Imports secrets that are written in base64, standard or of URLs, padded or not. Rejects as `createKeyRing` does. */
+/** Imports secrets in base64 or base64url, with or without padding. Rejects as `createKeyRing` does. */
 export function createBase64KeyRing(secrets: readonly string[]): Promise<KeyRing> {
   return importKeys(
     secrets.map((secret) =>
@@ -39,7 +39,7 @@ async function importKeys(secrets: readonly Uint8Array<ArrayBuffer>[]): Promise<
   return { signing, verifying: keys }
 }
 
-/** Lower-case hexadecimal digits, two a byte. */
+/** Encodes bytes as lower-case hexadecimal digits. */
 export function encodeHex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
@@ -50,8 +50,8 @@ export async function sign(ring: KeyRing, message: string): Promise<Uint8Array> 
 }
 
 /**
- * Verifies in constant time against every key of the ring, so that the time taken does not tell which key,
- * or how much of a signature, was right.
+ * Verifies in constant time against every key of the ring, so that the time does not reveal which key matched
+ * or how much of a signature was correct.
  */
 export async function verify(
   ring: KeyRing,

@@ -1,11 +1,11 @@
-/** The secret of the internal endpoints, in either of its two headers. */
+/** Checks the secret of the internal endpoints. */
 
 import { type Failure, fail } from '../response/failure.ts'
 import { type KeyRing, sign, verify } from './hmac.ts'
 
 /**
- * Checks `X-Internal-Secret` or `Authorization: Bearer` against every configured secret. Fails with `bad-secret`.
- * The comparison is one of MACs, so its time tells nothing of either text or its length.
+ * Checks `X-Internal-Secret` or `Authorization: Bearer` against every configured secret. Fails with
+ * `bad-secret`. It compares MACs, so that the time reveals nothing about either text or its length.
  */
 export async function checkInternalSecret(
   headers: Headers,
@@ -23,7 +23,7 @@ function bearer(authorization: string | null): string | undefined {
   return /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1]
 }
 
-/** A ring for comparisons only: its key is random and never leaves the process. */
+/** Creates a key ring for comparisons only, with a random key that never leaves the process. */
 export async function createComparisonRing(): Promise<KeyRing> {
   const key = await crypto.subtle.generateKey({ name: 'HMAC', hash: 'SHA-256' }, false, ['sign', 'verify'])
   return { signing: key, verifying: [key] }

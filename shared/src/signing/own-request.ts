@@ -1,7 +1,8 @@
 /**
- * Requests of this service to itself. A far server may redirect to a URL that makes the service ask that server again,
- * which would go on for ever; so what it sends to far servers carries its name (RFC 8586), and what carries its name is
- * refused. The name is an HMAC, since deployments that know nothing of each other may well ask each other.
+ * Detection of request loops. An external server could redirect to a URL that makes the service request that
+ * server again, without end. Requests to external servers therefore carry the service's name in `CDN-Loop`
+ * (RFC 8586), and requests with its own name are rejected. The name is an HMAC, because unrelated deployments
+ * may request each other.
  */
 
 import { encodeHex, type KeyRing, SIGNATURE_BYTES, sign, verify } from './hmac.ts'
@@ -10,15 +11,15 @@ export const LOOP_HEADER = 'cdn-loop'
 const PREFIX = 'media-proxy-'
 const MESSAGE = 'cdn-loop'
 const NAME = new RegExp(`^${PREFIX}([0-9a-f]{${2 * SIGNATURE_BYTES}})$`)
-/** Of a list that is longer, the rest is not looked at. */
+/** The number of names that are checked; the rest of a longer list is ignored. */
 const MOST_NAMES = 20
 
-/** What requests to far servers carry. */
+/** Returns the name that requests to external servers carry. */
 export async function ownName(ring: KeyRing): Promise<string> {
   return PREFIX + encodeHex(await sign(ring, MESSAGE))
 }
 
-/** Tells whether a request carries the name of this service. */
+/** Whether a request carries the name of this service. */
 export async function isOwnRequest(headers: Headers, ring: KeyRing): Promise<boolean> {
   const names = headers.get(LOOP_HEADER)?.split(',', MOST_NAMES) ?? []
   for (const name of names) {

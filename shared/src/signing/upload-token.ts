@@ -1,6 +1,7 @@
 /**
- * Upload tokens (contract, section 14): an API server hands one to an app, which may then put one object, or one part of
- * one, through the relay. `<base64url of a JSON text>.<base64url of its HMAC-SHA256>`, both without padding.
+ * Upload tokens (contract, section 14). An API server gives a token to an app, which may then upload one
+ * object, or one part of it, through the relay. The format is `<base64url of a JSON text>.<base64url of its
+ * HMAC-SHA256>`, both without padding.
  */
 
 import { type Failure, fail } from '../response/failure.ts'
@@ -8,24 +9,24 @@ import { wellFormedType } from '../response/stored-type.ts'
 import { decodeBase64Url, encodeBase64Url } from './base64url.ts'
 import { type KeyRing, SIGNATURE_BYTES, sign, verify } from './hmac.ts'
 
-/** What a token allows. */
+/** The upload that a token allows. */
 export interface UploadGrant {
   readonly bucket: string
   readonly key: string
   readonly method: string
-  /** One part of a multipart upload that the store knows. */
+  /** The multipart upload of the store that the part belongs to. */
   readonly uploadId?: string
   readonly partNumber?: number
-  /** The type under which the object is stored. */
+  /** The content type that the object is stored with. */
   readonly contentType?: string
   readonly maxBytes: number
-  /** Unix seconds from which on the token is refused. */
+  /** The expiry of the token, in unix seconds. */
   readonly expiresAt: number
 }
 
 const MAX_TOKEN_LENGTH = 8192
 
-/** The token of a grant. */
+/** Signs a grant and returns its token. */
 export async function signUploadToken(ring: KeyRing, grant: UploadGrant): Promise<string> {
   const claims = {
     b: grant.bucket,
@@ -41,7 +42,7 @@ export async function signUploadToken(ring: KeyRing, grant: UploadGrant): Promis
   return `${text}.${encodeBase64Url(await sign(ring, text))}`
 }
 
-/** Reads a token whose signature holds and which has not expired. Fails with `bad-signature` or `expired`. */
+/** Verifies a token and returns its grant. Fails with `bad-signature` or `expired`. */
 export async function verifyUploadToken(
   ring: KeyRing,
   token: string | undefined,

@@ -1,9 +1,9 @@
 import { type Failure, phraseOf } from '../response/failure.ts'
 
 /**
- * What a body is errored with: a stream can tell of an expected failure only by throwing. It becomes a `Failure`
- * again where a request is answered. The message may reach a client whose answer has already begun, so it says
- * no more than the failure's phrase.
+ * The error of a body with an expected failure, because a stream can report one only by an error. The code
+ * that answers the request turns it back into a `Failure`. The message can reach a client whose response has
+ * already started, so it contains only the failure's phrase.
  */
 export class BodyError extends Error {
   readonly failure: Failure

@@ -1,4 +1,6 @@
-/** Stored objects under conditions and by parts, also where they are replaced while they are asked for. */
+/**
+ * Conditional requests and ranges of stored objects, including objects that are replaced during the request.
+ */
 
 import {
   CONDITIONAL_HEADERS,
@@ -9,7 +11,7 @@ import {
 import { type Failure, fail, isFailure } from '../response/failure.ts'
 import { type ObjectInfo, type StoredObject, validatorOf } from './store.ts'
 
-/** How one object is read. */
+/** Reads one object. */
 export interface ObjectReader {
   head(): Promise<ObjectInfo | Failure>
   get(range?: RangeRequest): Promise<StoredObject | Failure>
@@ -20,18 +22,19 @@ export interface ConditionalRequest {
   readonly headers: Headers
 }
 
-/** What a GET or HEAD comes to. */
+/** The outcome of a GET or HEAD. */
 export type ConditionalObject =
   | { readonly kind: 'precondition-failed' | 'not-modified' | 'head'; readonly info: ObjectInfo }
   | { readonly kind: 'opened'; readonly object: StoredObject }
 
-/** How often an object may be replaced, or called another one, while it is asked for. */
+/** How often an object may change, or get a different validator, during one request. */
 const MOST_REPLACEMENTS = 3
 
 /**
- * Opens what a request asks for of an object. Its validators are asked for first only where something depends on them; what
- * is opened then and is another object already is judged anew, or a part of it would complete a copy of the old one. Fails as the
- * store does, and with `store-unreachable` for what is another object whenever it is asked for.
+ * Opens an object for a request. The validators are read first only if the result depends on them. If the
+ * object then opened has other validators, the conditions are evaluated again, because the client could
+ * otherwise combine a part of the new object with its copy of the old one. Fails as the store does, and with
+ * `store-unreachable` for an object that changes on every read.
  */
 export async function openConditionally(
   { head, get }: ObjectReader,
@@ -65,7 +68,7 @@ export async function openConditionally(
   return fail('store-unreachable', 'the object changed whenever it was read')
 }
 
-/** What can only be decided with the validators in hand. */
+/** Whether a request depends on the validators of the object. */
 function needsValidators({ method, headers }: ConditionalRequest): boolean {
   return (
     method === 'HEAD' ||

@@ -5,8 +5,8 @@ import { createS3Store } from './s3.ts'
 import type { ObjectStore } from './store.ts'
 
 /**
- * The S3 store of a configuration, at either door. Undefined where there is none, or no keys for it; `chain` gives
- * those that are not in the settings.
+ * Creates the S3 store of a configuration, for the edge and the origin. Undefined when there is no endpoint,
+ * or no credentials for it. `chain` provides credentials that the settings do not contain.
  */
 export function createConfiguredS3Store(config: Config, chain?: CredentialSource): ObjectStore | undefined {
   const { endpoint, writeEndpoint, pathStyle, region, timeoutMs } = config.s3

@@ -1,9 +1,9 @@
 /**
- * What the runtime has beside the web's own interfaces, without an import that only one of them could resolve: Node's
- * modules are there in Node and, with `nodejs_compat`, in workerd.
+ * Access to Node's modules, which exist in Node and, with `nodejs_compat`, in workerd. They are not imported,
+ * because an import that only one runtime can resolve would break the other.
  */
 
-/** A stream of `node:zlib`, as much of it as is used here. */
+/** The part of a `node:zlib` stream that is used here. */
 export interface ZlibStream extends AsyncIterable<Uint8Array> {
   readonly destroyed: boolean
   write(chunk: Uint8Array): boolean
@@ -67,7 +67,7 @@ function runtime(): Runtime {
   return globalThis as Runtime
 }
 
-/** One of Node's modules; undefined where the runtime has none. */
+/** Returns one of Node's modules. Undefined when the runtime does not have it. */
 export function builtinModule<N extends keyof BuiltinModules>(name: N): BuiltinModules[N] | undefined {
   return runtime().process?.getBuiltinModule?.(name) as BuiltinModules[N] | undefined
 }

@@ -1,7 +1,7 @@
 /**
- * `fetch` whose bodies are the bytes that travelled. The platforms' own undo a `Content-Encoding` but leave the length
- * of the encoded bytes in the headers: whoever passes both on sends more bytes than were announced, and what is too
- * many is read as the next answer.
+ * A `fetch` that returns bodies without decoding them. The platforms' `fetch` decodes a `Content-Encoding`
+ * but keeps the length of the encoded bytes in the headers. A service that forwards both sends more bytes
+ * than announced, and the client reads the excess as the next response.
  */
 
 import { builtinModule, isWorkerd } from './platform.ts'
@@ -14,10 +14,10 @@ export interface RawRequest {
   readonly signal: AbortSignal
 }
 
-/** Redirects are answers like others: followed ones would carry the signature to wherever they lead. */
+/** Sends a request. Does not follow redirects, which would send the signature to their target. */
 export type RawFetch = (request: RawRequest) => Promise<Response>
 
-/** That of the runtime this runs in, with connections of its own where the runtime keeps none. */
+/** Returns the implementation for the runtime. The one for Node has its own pools of connections. */
 export function createRawFetch(): RawFetch {
   const http = builtinModule('node:http')
   const https = builtinModule('node:https')
@@ -42,12 +42,13 @@ export function createRawFetch(): RawFetch {
           const status = message.statusCode ?? 0
           const headers = new Headers(pairs(message.rawHeaders))
           const bodiless = isBodiless(request.method, status, headers)
-          // Left unread, even an answer without a body would take its connection with it.
+          // An unread response, even one without a body, would prevent its connection from being reused.
           if (bodiless) message.resume()
           const body = bodiless ? null : stream.Readable.toWeb(message)
           resolve(new Response(body, { status, headers }))
         } catch (error) {
-          // A status that no `Response` has; thrown from here, it would be nobody's.
+          // `Response` rejects some status codes. The listener must not throw, because nothing would catch
+          // the error.
           message.destroy()
           reject(error)
         }
@@ -65,7 +66,8 @@ function isBodiless(method: string, status: number, headers: Headers): boolean {
 async function fetchInWorker({ url, method, headers, body, signal }: RawRequest): Promise<Response> {
   const init: RequestInit & { readonly encodeResponseBody: 'manual' } = {
     ...{ method, headers, signal, redirect: 'manual' as const, encodeResponseBody: 'manual' as const },
-    // What a bucket answers the platform would keep by itself where the object's own `Cache-Control` allows it.
+    // The platform would otherwise cache responses of a bucket by itself when the object's `Cache-Control`
+    // allows it.
     cache: 'no-store',
     ...(body === undefined ? {} : { body }),
   }

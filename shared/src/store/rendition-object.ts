@@ -1,6 +1,6 @@
 /**
- * A finished rendition as an object in the bucket `renditions`: a line of JSON, then its bytes. Self-contained, so
- * that every kind of store can hold it, and both doors can read it.
+ * The format of a finished rendition in the bucket `renditions`: a line of JSON, then its bytes. The object
+ * is self-contained, so that every kind of store can hold it and both the edge and the origin can read it.
  */
 
 import * as z from 'zod'
@@ -10,7 +10,7 @@ import type { SourceName } from '../request/purge.ts'
 
 const headSchema = z.object({
   format: z.enum(RENDITION_FORMATS),
-  /** Names source, request and renderer: an object with another one than is expected is out of date. */
+  /** Identifies source, request and renderer. An object with another ETag than expected is outdated. */
   etag: z.string(),
   lastModified: z.number().optional(),
   nsfwProbability: z.number().optional(),
@@ -27,15 +27,15 @@ export interface RenditionObject {
 }
 
 const NEWLINE = 0x0a
-/** Longest line of JSON. */
+/** The largest line of JSON, in bytes. */
 export const MAX_HEAD_BYTES = 8192
 
-/** The folder of everything that was made of a source. */
+/** Returns the folder of all renditions of a source. */
 export async function renditionFolder(sourceName: SourceName): Promise<string> {
   return `${await hashOf(sourceName)}/`
 }
 
-/** The key of one rendition. */
+/** Returns the key of a rendition. */
 export async function renditionKey(sourceName: SourceName, url: CanonicalUrl): Promise<string> {
   return (await renditionFolder(sourceName)) + (await hashOf(url))
 }
@@ -48,7 +48,7 @@ export function encodeRendition(head: RenditionHead, bytes: Uint8Array): Uint8Ar
   return object
 }
 
-/** Undefined for what is no rendition object. */
+/** Parses a rendition object. Undefined for any other object. */
 export function decodeRendition(object: Uint8Array<ArrayBuffer>): RenditionObject | undefined {
   const end = object.subarray(0, MAX_HEAD_BYTES).indexOf(NEWLINE)
   if (end === -1) return undefined

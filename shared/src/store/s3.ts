@@ -1,4 +1,4 @@
-/** A store that speaks S3, with signatures of version 4. */
+/** An object store with the S3 protocol and Signature Version 4. */
 
 import { formatRange } from '../response/conditional.ts'
 import { type Failure, fail, isFailure } from '../response/failure.ts'
@@ -19,30 +19,32 @@ export type S3StoreOptions = S3Place & (S3Keys | { readonly credentials: Credent
 interface S3Keys {
   readonly accessKeyId: string
   readonly secretAccessKey: string
-  /** Of temporary credentials. */
+  /** Only for temporary credentials. */
   readonly sessionToken?: string | undefined
 }
 
 interface S3Place {
-  /** Absolute URL without a slash at its end. */
+  /** An absolute URL without a trailing slash. */
   readonly endpoint: string
-  /** Endpoints of buckets that are elsewhere, by the bucket's name. */
+  /** The endpoints of buckets that differ from `endpoint`, by bucket name. */
   readonly bucketEndpoints?: Readonly<Record<string, string>>
-  /** Where is written and removed, where that is not where is read. */
+  /** The endpoint for writes and removals, if it differs from the one for reads. */
   readonly writeEndpoint?: string | undefined
-  /** Buckets as the first segment of the path (the default), else as the first label of the host. */
+  /**
+   * Whether the bucket is the first segment of the path (the default) instead of the first label of the host.
+   */
   readonly pathStyle?: boolean
-  /** `auto` takes that of the endpoint's name, else that of the store's own answers. */
+  /** `auto` takes the region from the endpoint's host name, or else from the responses of the store. */
   readonly region: string
-  /** Longest wait for an answer's head, and between two chunks of its body. */
+  /** The timeout for the header of a response, and between two chunks of its body. */
   readonly timeoutMs: number
-  /** Most bytes that an object with a `Content-Encoding` may decode to; 500 MiB unless given. */
+  /** The largest decoded size of an object with a `Content-Encoding`, in bytes. Default: 500 MiB. */
   readonly maxDecodedBytes?: number
 }
 
 const DEFAULT_MAX_DECODED_BYTES = 500 * 1024 * 1024
 
-/** No object has this name: a store that says so has let us in. */
+/** A key that does not exist. A store that reports it as missing has accepted the credentials. */
 const PROBE = 'media-proxy-readiness-probe'
 
 export function createS3Store(options: S3StoreOptions): ObjectStore {
@@ -71,7 +73,7 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
     ...decodeObjects(encoded, { maxBytes: maxDecodedBytes }),
 
     async put(bucket, key, bytes) {
-      // Writing the same bytes twice is harmless, so writes are tried again like reads.
+      // Writing the same bytes twice is harmless, so writes are retried like reads.
       const url = objectUrl(toWrite(bucket), bucket, key)
       const outcome = await ask({ method: 'PUT', bucket, url, body: bytes })
       if (isRefusal(outcome)) return failureOf(outcome, bucket, 'write')
@@ -123,10 +125,10 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
   }
 }
 
-/** Objects that are removed at once: a takedown of thousands must not wait for the store so many times in turn. */
+/** The number of concurrent removals. A takedown of thousands of objects would be too slow one by one. */
 const CONCURRENT_REMOVALS = 16
 
-/** Gives the first failure, after which no other removal begins. */
+/** Removes keys concurrently. Returns the first failure, after which no other removal starts. */
 async function removeEach(
   keys: readonly string[],
   remove: (key: string) => Promise<Failure | undefined>,
@@ -161,7 +163,7 @@ interface EncodedObjectsOptions {
   readonly timeoutMs: number
 }
 
-/** Objects with the bytes that the store holds. */
+/** Reads objects with the bytes that the store holds. */
 function encodedObjects(ask: S3Exchange, { toRead, readRefusal, timeoutMs }: EncodedObjectsOptions) {
   async function head(bucket: string, key: string, signal?: AbortSignal): Promise<EncodedInfo | Failure> {
     const url = objectUrl(toRead(bucket), bucket, key)
@@ -169,13 +171,13 @@ function encodedObjects(ask: S3Exchange, { toRead, readRefusal, timeoutMs }: Enc
     if (isFailure(outcome)) return outcome
     if (!isRefusal(outcome)) return infoOf(outcome.headers)
     if (outcome.code !== '') return readRefusal(outcome, bucket, signal)
-    // Answers to HEAD have no body, and only a body tells what is the matter.
+    // Responses to HEAD have no body, and only the body states the error, so a GET reads it.
     const first = await ask({ method: 'GET', bucket, url, range: 'bytes=0-0', signal })
     const isEmpty = isRefusal(first) && first.status === 416
     const told = isEmpty ? await ask({ method: 'GET', bucket, url, signal }) : first
     if (isFailure(told)) return told
     if (isRefusal(told)) return readRefusal(told, bucket, signal)
-    // It may be read, whatever is the matter with HEAD: some keys and gateways allow no other method.
+    // The object is readable although HEAD fails: some keys and gateways allow only GET.
     const answer = readAnswer(told, isEmpty ? undefined : { start: 0, end: 0 })
     await (isFailure(answer) ? told : answer).body?.cancel()
     return isFailure(answer) ? failureOf(outcome, bucket) : answer.info

@@ -1,4 +1,4 @@
-/** Static mode: a bucket as a web site's host, the same at both doors (contract, section 12). */
+/** Static mode: serves a bucket as a web site, from the edge and the origin (contract, section 12). */
 
 import { decodeObjectKey, type ObjectKey } from '../request/object-key.ts'
 import { CORS_HEADERS, preflightResponse } from '../response/cors.ts'
@@ -21,14 +21,14 @@ const ALLOW = 'GET, HEAD, OPTIONS'
 export interface StaticBucket {
   readonly store: Pick<ObjectStore, 'head' | 'get'>
   readonly bucket: string
-  /** What a path that ends in a slash reads (`staticIndex`). */
+  /** The object that is served for a path that ends with a slash (`staticIndex`). */
   readonly index: string
 }
 
-/** What is answered, with status 404, where there is no object; the phrase where there is no such object either. */
+/** The page that is served with status 404 for a missing object. Without it, the response is the phrase. */
 const NOT_FOUND_PAGE = '404.html' as ObjectKey
 
-/** The key of a raw path. Fails with `bad-request`, for one that names another host (`//host/x`) too. */
+/** Returns the key of a raw path. Fails with `bad-request`, also for another host (`//host/x`). */
 export function staticKeyOf(rawPath: string, index: string): ObjectKey | Failure {
   const segments = rawPath.slice(1).split('/')
   return decodeObjectKey(
@@ -36,7 +36,7 @@ export function staticKeyOf(rawPath: string, index: string): ObjectKey | Failure
   )
 }
 
-/** Answers from the bucket what stands at the raw path, streamed, with its stored headers. */
+/** Serves the object at a raw path from the bucket, streamed, with its stored headers. */
 export async function serveStaticSite(
   site: StaticBucket,
   rawPath: string,
@@ -52,7 +52,9 @@ export async function serveStaticSite(
   return isFailure(answer) && answer.code === 'not-found' ? notFound(site, answer, request) : answer
 }
 
-/** The site's own page for what is missing: its bytes, but no validators, which would be those of another page. */
+/**
+ * Returns the site's page for missing objects, without validators, which would be those of a different page.
+ */
 async function notFound(
   { store, bucket }: StaticBucket,
   failure: Failure,
@@ -102,7 +104,7 @@ async function serveObject(
   }
 }
 
-/** A site's own types and life: nothing is neutralised, nothing sandboxed. */
+/** Returns the headers of an object with its own type and lifetime. Nothing is made inert or sandboxed. */
 function headersOf(info: ObjectInfo, requestId: string) {
   return representationHeaders(
     {

@@ -2,9 +2,10 @@ import { fail } from '../response/failure.ts'
 import { BodyError } from './body-error.ts'
 
 /**
- * Passes a store's body on, but errors it where the next chunk takes longer than `timeoutMs`: a store that stops
- * in the middle of an object must not hold a request for ever. Time in which nobody reads does not count. Every
- * error is a `BodyError`: `store-timeout`, or `store-unreachable` where the connection broke.
+ * Passes on the body of a store, and errors it when the next chunk takes longer than `timeoutMs`, so that a
+ * store that stops in the middle of an object cannot keep a request open. Time without a pending read does
+ * not count. Every error is a `BodyError` with `store-timeout`, or with `store-unreachable` when the
+ * connection breaks.
  */
 export function watchBody(body: ReadableStream<Uint8Array>, timeoutMs: number): ReadableStream<Uint8Array> {
   const reader = body.getReader()
@@ -17,7 +18,7 @@ export function watchBody(body: ReadableStream<Uint8Array>, timeoutMs: number): 
           )
           controller.error(reason)
           reader.cancel(reason).catch(() => {
-            // The body is lost either way; the reason has already gone to whoever reads it.
+            // The body has already failed, and its reader has the reason.
           })
         }, timeoutMs)
         try {
@@ -43,13 +44,13 @@ export function watchBody(body: ReadableStream<Uint8Array>, timeoutMs: number): 
 
 export interface WatchedUpload {
   readonly stream: ReadableStream<Uint8Array>
-  /** Ends the watch. */
+  /** Stops the timeout after the store's response. */
   answered(): void
 }
 
 /**
- * Passes an upload on to a store, and aborts where the store takes nothing for `timeoutMs`, or does not answer for so
- * long after the last byte. Time in which the client sends nothing does not count.
+ * Passes an upload on to a store, and aborts when the store reads nothing for `timeoutMs`, or does not
+ * respond within that time after the last byte. Time in which the client sends nothing does not count.
  */
 export function watchUpload(
   body: ReadableStream<Uint8Array>,

@@ -1,4 +1,4 @@
-/** The codings that an object was stored with (RFC 9110, section 8.4), and how they are undone. */
+/** The content codings of stored objects (RFC 9110, section 8.4), and their decoders. */
 
 import { type Failure, fail } from '../../response/failure.ts'
 import type { Zlib, ZlibStream } from '../platform.ts'
@@ -13,15 +13,18 @@ const CODINGS: Readonly<Record<string, Coding>> = {
   zstd: 'zstd',
 }
 
-/** Registered at IANA, and nothing here undoes them. */
+/** Codings that are registered at IANA but not supported here. */
 const FOREIGN_CODINGS: readonly string[] = ['compress', 'x-compress', 'dcb', 'dcz', 'exi', 'pack200-gzip']
 
-/** Nobody stores more of them one over the other but to keep us busy. */
+/**
+ * The largest number of codings of an object. More of them serve no purpose other than to use up CPU time.
+ */
 const MAX_CODINGS = 3
 
 /**
- * The codings of a stored object in the order in which they are undone. What is no coding (`identity`; `aws-chunked`,
- * which was undone when the object was stored; `utf-8` and other misunderstandings) does not count, as in browsers.
+ * Returns the codings of a stored object in the order of decoding. As in browsers, values that are not
+ * codings are ignored: `identity`, `aws-chunked` (which is decoded when the object is stored), and mistakes
+ * such as `utf-8`.
  */
 export function codingsOf(contentEncoding: string | undefined): readonly Coding[] | Failure {
   const tokens = (contentEncoding ?? '')
@@ -36,16 +39,16 @@ export function codingsOf(contentEncoding: string | undefined): readonly Coding[
   return codings.toReversed()
 }
 
-/** Content codings may have windows of at most 8 MiB (RFC 9659): without a limit a frame may ask for gigabytes. */
+/** The largest Zstandard window is 8 MiB (RFC 9659). Without a limit, a frame could require gigabytes. */
 const ZSTD_WINDOW_LOG = 23
 
-/** What undoes a coding; `first` is the first byte of what is coded. */
+/** Creates the decoder of a coding. `first` is the first encoded byte. */
 export function createDecoder(zlib: Zlib, coding: Coding, first: number): ZlibStream {
   switch (coding) {
     case 'gzip':
       return zlib.createGunzip()
     case 'deflate':
-      // Some have always sent it without zlib's header, so every client takes both.
+      // Some servers send deflate without the zlib header, so all clients accept both forms.
       return (first & 0x0f) === 8 ? zlib.createInflate() : zlib.createInflateRaw()
     case 'br':
       return zlib.createBrotliDecompress()

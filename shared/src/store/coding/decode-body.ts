@@ -6,15 +6,16 @@ import { type Coding, createDecoder } from './content-coding.ts'
 
 export type DecodedBody =
   | { readonly complete: true; readonly bytes: Uint8Array<ArrayBuffer> }
-  /** All of the body, its start included. */
+  /** The whole body, including its start. */
   | { readonly complete: false; readonly body: ReadableStream<Uint8Array> }
 
-/** What decodes to no more is held, so that its length is known before its first byte is sent. */
+/** The largest decoded body held in memory, so that its length is known before the first byte is sent. */
 export const HELD_BYTES = 1024 * 1024
 
 /**
- * Undoes the codings of a stored body. Fails with `broken-source` where the bytes are not what their coding says, or
- * with `source-too-large` beyond `maxBytes`; behind the first megabyte the body errors with these instead.
+ * Decodes a stored body. Fails with `broken-source` when the bytes do not match their coding, and with
+ * `source-too-large` beyond `maxBytes`. After the first megabyte, the body errors with these failures
+ * instead.
  */
 export async function decodeBody(
   body: ReadableStream<Uint8Array>,
@@ -72,7 +73,7 @@ async function* decoded(source: Chunks, codings: readonly Coding[], zlib: Zlib, 
 
 async function* undo(source: Chunks, coding: Coding, zlib: Zlib): Chunks {
   const { value: first } = await source.next()
-  // Nothing at all is what nothing was coded to.
+  // An empty body decodes to an empty body.
   if (first === undefined) return undefined
   const decoder = createDecoder(zlib, coding, first[0] ?? 0)
   const broken = Promise.withResolvers<void>()
@@ -89,7 +90,7 @@ async function* undo(source: Chunks, coding: Coding, zlib: Zlib): Chunks {
   return undefined
 }
 
-/** Writes no more than is read on the other side; what goes wrong in the source goes through the decoder. */
+/** Feeds a decoder with backpressure. Errors of the source are passed on through the decoder. */
 async function feed(
   decoder: ZlibStream,
   first: Uint8Array,
@@ -134,7 +135,7 @@ function streamOf(held: readonly Uint8Array[], rest: Chunks, reader: Reader): Re
         }
       },
       async cancel(reason) {
-        // First, since it ends the read that the other may wait for.
+        // The reader is cancelled first, because this ends the read that the generator may be waiting for.
         await reader.cancel(reason)
         await rest.return(undefined)
       },

@@ -1,6 +1,7 @@
 /**
- * A store whose objects are what was encoded, not what it was encoded to (contract, section 4). Length, ranges and
- * bytes all come from here: each of a layer of its own would let a client read bytes of the object as an answer.
+ * A store that returns objects decoded from their content coding (contract, section 4). Length, ranges and
+ * bytes all come from this layer. If they came from different layers, they could disagree, and a client could
+ * read bytes of the object as the next response.
  */
 
 import { resolveRange } from '../../response/conditional.ts'
@@ -9,9 +10,9 @@ import type { GetOptions, ObjectInfo, ObjectStore, StoredObject } from '../store
 import { codingsOf } from './content-coding.ts'
 import { decodeBody } from './decode-body.ts'
 
-/** What a store tells of the bytes it holds. */
+/** The metadata of an object's stored bytes. */
 export interface EncodedInfo extends ObjectInfo {
-  /** As it was stored. */
+  /** The stored `Content-Encoding`. */
   readonly contentEncoding?: string
 }
 
@@ -19,18 +20,20 @@ export interface EncodedObject extends StoredObject {
   readonly info: EncodedInfo
 }
 
-/** Objects as they are stored. */
+/** Reads objects with their stored bytes. */
 export interface EncodedObjects {
   head(bucket: string, key: string, signal?: AbortSignal): Promise<EncodedInfo | Failure>
   get(bucket: string, key: string, options?: GetOptions): Promise<EncodedObject | Failure>
 }
 
 export interface DecodingOptions {
-  /** Most bytes that an object may decode to. */
+  /** The largest decoded size of an object, in bytes. */
   readonly maxBytes: number
 }
 
-/** Decoded objects of at most a megabyte have a length and ranges; of larger ones neither is told. */
+/**
+ * Decodes objects. Decoded objects of up to one megabyte have a length and ranges, larger ones have neither.
+ */
 export function decodeObjects(
   encoded: EncodedObjects,
   { maxBytes }: DecodingOptions,
@@ -61,7 +64,7 @@ export function decodeObjects(
       const codings = codingsOf(contentEncoding)
       if (isFailure(codings)) return codings
       if (codings.length === 0) return info
-      // Only the bytes tell how many they are.
+      // The decoded size is known only after decoding.
       const object = await get(bucket, key, signal === undefined ? {} : { signal })
       if (isFailure(object)) return object
       await object.body.cancel()
@@ -70,7 +73,7 @@ export function decodeObjects(
   }
 }
 
-/** The part that was asked for; of an encoded object the whole, since a part of it says nothing. */
+/** Opens the requested part, or the whole of an encoded object, of which a part cannot be decoded. */
 async function openWhole(
   encoded: EncodedObjects,
   bucket: string,
@@ -82,7 +85,7 @@ async function openWhole(
   if (range === undefined) return object
   if (isFailure(object)) {
     if (object.code !== 'range-not-satisfiable') return object
-    // What lies behind the end of the encoded bytes may lie well inside the decoded ones.
+    // A range beyond the end of the encoded bytes can lie within the decoded ones.
     const known = await encoded.head(bucket, key, signal)
     return isFailure(known) || !isEncoded(known) ? object : encoded.get(bucket, key, within)
   }

@@ -1,25 +1,25 @@
-/** How buckets and objects are addressed at an S3 endpoint. */
+/** The URLs of buckets and objects at an S3 endpoint. */
 
 export interface S3Address {
-  /** Absolute URL without a slash at its end. */
+  /** An absolute URL without a trailing slash. */
   readonly endpoint: string
-  /** Whether the bucket is the first segment of the path, or the first label of the host. */
+  /** Whether the bucket is the first segment of the path instead of the first label of the host. */
   readonly pathStyle: boolean
 }
 
-/** The URL of a bucket; `query` with its question mark. */
+/** Returns the URL of a bucket. `query` includes its question mark. */
 export function bucketUrl(address: S3Address, bucket: string, query = ''): string {
   return address.pathStyle ? `${baseOf(address, bucket)}${query}` : `${baseOf(address, bucket)}/${query}`
 }
 
-/** The URL of an object. */
+/** Returns the URL of an object. */
 export function objectUrl(address: S3Address, bucket: string, key: string): string {
   return `${baseOf(address, bucket)}/${key.split('/').map(encodeSegment).join('/')}`
 }
 
 /**
- * The region that an endpoint of AWS names; undefined for other endpoints, which mostly take any. `s3.amazonaws.com`
- * is in `us-east-1`.
+ * Returns the region in the host name of an AWS endpoint. `s3.amazonaws.com` is in `us-east-1`. Undefined for
+ * other endpoints, most of which accept any region.
  */
 export function regionOfEndpoint(endpoint: string): string | undefined {
   const { hostname } = new URL(endpoint)
@@ -36,8 +36,9 @@ function baseOf({ endpoint, pathStyle }: S3Address, bucket: string): string {
 }
 
 /**
- * As signatures of version 4 want it: everything encoded but RFC 3986's unreserved characters. What is signed is
- * what is sent only if the URL is spelled like that to begin with, and some servers sign the path as it came.
+ * Encodes a segment as Signature Version 4 requires: everything except the unreserved characters of RFC 3986.
+ * The signed path equals the sent one only if the URL is already spelled this way, and some servers sign the
+ * path as received.
  */
 function encodeSegment(segment: string): string {
   return encodeURIComponent(segment).replace(

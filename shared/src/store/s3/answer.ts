@@ -1,18 +1,18 @@
-/** From an answer of a store to an object, believing no more of it than fits together. */
+/** Reads objects from the responses of a store, and rejects responses that contradict themselves. */
 
 import { type ByteRange, parseHttpDate, type RangeRequest, resolveRange } from '../../response/conditional.ts'
 import { type Failure, fail, isFailure } from '../../response/failure.ts'
 import type { EncodedInfo, EncodedObject } from '../coding/decoded-objects.ts'
 
 /**
- * An answer of the 2xx to a request for an object, or for a part of it. Fails with `range-not-satisfiable`, or with
- * `store-misconfigured` where the answer contradicts itself; its body is then still to be cancelled.
+ * Reads a 2xx response to a request for an object or a part of it. Fails with `range-not-satisfiable`, or
+ * with `store-misconfigured` when the response contradicts itself. The caller must then cancel the body.
  */
 export function readAnswer(response: Response, wanted: RangeRequest | undefined): EncodedObject | Failure {
   const body = response.body ?? new Blob([]).stream()
   const info = infoOf(response.headers)
   if (response.status === 200) {
-    // Some stores answer the whole object to a range behind its end.
+    // Some stores return the whole object for a range beyond its end.
     return wanted !== undefined && isBehind(wanted, info.sizeBytes)
       ? beyondTheEnd(info.sizeBytes)
       : { info, body }
@@ -31,7 +31,7 @@ export function readAnswer(response: Response, wanted: RangeRequest | undefined)
 }
 
 interface Part extends ByteRange {
-  /** Of the whole. */
+  /** The size of the whole object. */
   readonly sizeBytes: number | undefined
 }
 
@@ -51,7 +51,7 @@ function isBehind(wanted: RangeRequest, sizeBytes: number | undefined): boolean 
   return sizeBytes !== undefined && resolveRange(wanted, sizeBytes) === 'unsatisfiable'
 }
 
-/** What was asked for, where it lies within what was answered: some stores give a byte or more too many. */
+/** Returns the requested range if the returned part contains it. Some stores return too many bytes. */
 function rangeWithin(wanted: RangeRequest, part: Part): ByteRange | undefined {
   const { start, end, sizeBytes } = part
   if (sizeBytes === undefined) {
@@ -63,8 +63,8 @@ function rangeWithin(wanted: RangeRequest, part: Part): ByteRange | undefined {
 }
 
 /**
- * The last bytes of an object as a range that has a beginning, which every store understands; undefined for other
- * ranges, and where the store did not even tell the size.
+ * Converts a suffix range to one with a start, which every store supports. Undefined for other ranges, and
+ * when the response does not state the size of the object.
  */
 export function resolveSuffix(
   { headers }: Response,
@@ -78,7 +78,9 @@ export function resolveSuffix(
   return range === 'unsatisfiable' ? undefined : range
 }
 
-/** The bytes of a range out of a body that begins at `part.start`; what lies behind them is not read. */
+/**
+ * Returns the bytes of a range from a body that starts at `part.start`. Bytes after the range are not read.
+ */
 function cut(
   body: ReadableStream<Uint8Array>,
   part: ByteRange,
@@ -109,7 +111,7 @@ function cut(
   )
 }
 
-/** What a store tells of an object; what it does not tell is not made up. */
+/** Reads the metadata of an object from response headers. Missing or invalid values are left out. */
 export function infoOf(headers: Headers): EncodedInfo {
   const etag = etagOf(headers.get('etag'))
   const length = headers.get('content-length')
@@ -127,13 +129,18 @@ export function infoOf(headers: Headers): EncodedInfo {
   }
 }
 
-/** Some stores forget the quotes, and proxies before them make it a weak one, whose bytes are the same all the same. */
+/**
+ * Returns a strong, quoted ETag. Some stores omit the quotes, and proxies in front of them make the ETag weak
+ * although the bytes are the same.
+ */
 function etagOf(header: string | null): string | undefined {
   const opaque = /^(?:W\/)?"?([\x21\x23-\x7e]{1,200})"?$/.exec(header?.trim() ?? '')?.[1]
   return opaque === undefined ? undefined : `"${opaque}"`
 }
 
-/** 416 with the object's size, which not every store tells with its refusal. */
+/**
+ * Returns a failure for an unsatisfiable range with the size of the object, which not every store includes.
+ */
 export function beyondTheEnd(sizeBytes: number | undefined): Failure {
   return fail(
     'range-not-satisfiable',

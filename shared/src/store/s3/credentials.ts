@@ -7,9 +7,9 @@ export interface S3Credentials {
 }
 
 export interface CredentialsRequest {
-  /** The store says that the last ones are past their time, whatever their expiry says. */
+  /** The store reports that the last credentials have expired, regardless of their stated expiry. */
   readonly renew: boolean
 }
 
-/** Gives credentials that are good now; keeps them itself for as long as they are. */
+/** Returns credentials that are currently valid. The source caches them until they expire. */
 export type CredentialSource = (request: CredentialsRequest) => Promise<S3Credentials | Failure>

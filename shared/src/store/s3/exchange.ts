@@ -1,4 +1,4 @@
-/** One question to an S3 endpoint: signed, in time, and asked again where that may help. */
+/** Requests to an S3 endpoint, with signatures, timeouts and retries. */
 
 import { AwsV4Signer } from 'aws4fetch'
 import { type Failure, fail, isFailure } from '../../response/failure.ts'
@@ -12,19 +12,21 @@ export interface S3Request {
   readonly method: 'GET' | 'HEAD' | 'PUT' | 'DELETE'
   readonly bucket: string
   readonly url: string
-  /** As the `Range` header has it. */
+  /** The value of the `Range` header. */
   readonly range?: string | undefined
   readonly body?: Uint8Array<ArrayBuffer> | undefined
-  /** Ends the exchange, and rejects with its reason. */
+  /** Aborts the request, which then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined
 }
 
-/** An answer of the 2xx, what the store says instead, or why it says nothing. */
+/** A 2xx response, an error response of the store, or a failure to get any response. */
 export type S3Outcome = Response | Refusal | Failure
 
 export interface S3Exchange {
   (request: S3Request): Promise<S3Outcome>
-  /** Puts what can be sent only once: it is not asked again. The body is used up either way. */
+  /**
+   * Uploads a stream, without retries because it can be sent only once. The body is consumed or cancelled.
+   */
   stream(request: S3Upload): Promise<S3Outcome>
 }
 
@@ -37,21 +39,21 @@ export interface S3Upload extends Pick<S3Request, 'bucket' | 'url'> {
 export interface S3ExchangeOptions {
   readonly fetch: RawFetch
   readonly credentials: CredentialSource
-  /** `auto`: that of the endpoint's name, else that of the store's own answer. */
+  /** `auto` takes the region from the endpoint's host name, or else from the store's response. */
   readonly region: string
-  /** Longest wait for an answer's head, and between two chunks of its body. */
+  /** The timeout for the header of a response, and between two chunks of its body. */
   readonly timeoutMs: number
 }
 
-/** Waits before the second and the third try. Only what another try may mend is tried again. */
+/** The delays before the second and the third attempt. Only errors that may be temporary are retried. */
 const RETRY_DELAYS_MS = [50, 250]
-/** A request does not wait longer than this for a store that asks for it; its client is then told to. */
+/** The longest wait for a store's `Retry-After`. The client gets a longer one as its own `Retry-After`. */
 const MAX_WAIT_MS = 2000
 
 export function createS3Exchange(options: S3ExchangeOptions): S3Exchange {
-  /** What a store said of its buckets' regions. */
+  /** The regions of buckets that the store reported. */
   const regions = new Map<string, string>()
-  /** Signing keys of the day, which are dear to derive. */
+  /** The signing keys of the day, which are expensive to derive. */
   const signingKeys = new Map<string, ArrayBuffer>()
 
   const regionOf = ({ bucket, url }: Pick<S3Request, 'bucket' | 'url'>) =>
@@ -64,7 +66,7 @@ export function createS3Exchange(options: S3ExchangeOptions): S3Exchange {
     return isFailure(headers) ? headers : exchange(request, headers, options)
   }
 
-  /** Asks once more at once where the refusal itself says what was wrong. */
+  /** Sends a request, and immediately retries it once when the error states what to correct. */
   async function attemptWithLessons(request: S3Request): Promise<S3Outcome> {
     const first = await attempt(request, false)
     if (!isRefusal(first)) return first
@@ -72,7 +74,7 @@ export function createS3Exchange(options: S3ExchangeOptions): S3Exchange {
     return learnsRegion(request, first) ? attempt(request, false) : first
   }
 
-  /** Whether a refusal names another region than was signed for; it is remembered. */
+  /** Whether an error names another region than the signed one. Stores the region for later requests. */
   function learnsRegion(request: Pick<S3Request, 'bucket' | 'url'>, refusal: Refusal): boolean {
     if (!tellsRegion(refusal) || refusal.region === regionOf(request)) return false
     regions.set(request.bucket, refusal.region)
@@ -103,7 +105,7 @@ export function createS3Exchange(options: S3ExchangeOptions): S3Exchange {
       return headers
     }
     const outcome = await exchangeStream(request, headers, options)
-    // What is refused now is not refused when its client tries again.
+    // The upload cannot be retried here, but the client's next attempt then succeeds.
     if (isRefusal(outcome)) {
       if (isExpired(outcome)) await options.credentials({ renew: true })
       learnsRegion(request, outcome)
@@ -114,7 +116,7 @@ export function createS3Exchange(options: S3ExchangeOptions): S3Exchange {
   return Object.assign(askPatiently, { stream })
 }
 
-/** Signs what is to be sent. A header that cannot be sent is a fault of the credentials, and is not to be logged. */
+/** Signs a request. An invalid header value is a fault of the credentials, and must not be logged. */
 async function sign(
   { method, url, range, body }: S3Request,
   { accessKeyId, secretAccessKey, sessionToken }: S3Credentials,
@@ -129,8 +131,8 @@ async function sign(
       ...(body === undefined ? {} : { body }),
     })
     const { headers } = await signer.sign()
-    // A compressed answer would have another length than the object, and ranges of other bytes. Not signed,
-    // because proxies in front of a store rewrite this header.
+    // A compressed response would have another length than the object, and ranges of other bytes. The header
+    // is not signed, because proxies in front of a store rewrite it.
     headers.set('accept-encoding', 'identity')
     return headers
   } catch (error) {
@@ -160,7 +162,7 @@ async function exchange(
   }
 }
 
-/** The bytes are not signed, since they are not known beforehand. */
+/** Sends an upload. The signature does not cover the bytes, because they are not known in advance. */
 async function exchangeStream(
   { url, body, sizeBytes, contentType }: S3Upload,
   headers: Headers,
@@ -172,7 +174,7 @@ async function exchangeStream(
   if (contentType !== undefined) headers.set('content-type', contentType)
   const init = {
     ...{ method: 'PUT', headers, body: watched.stream, signal: stalled.signal },
-    // The answer comes after the body.
+    // `fetch` requires this for a stream: the response comes after the body.
     duplex: 'half',
     redirect: 'manual' as const,
   }
@@ -189,7 +191,7 @@ async function exchangeStream(
   }
 }
 
-/** These refusals speak of the region that was meant. */
+/** Whether an error response names the correct region. */
 function tellsRegion(refusal: Refusal): refusal is Refusal & { readonly region: string } {
   const { status, region } = refusal
   return region !== undefined && (status === 400 || (status >= 300 && status < 400))
@@ -204,7 +206,7 @@ function waitOf(outcome: Refusal | Failure): number {
   return isRefusal(outcome) ? Math.min(MAX_WAIT_MS, outcome.retryAfterMs ?? 0) : 0
 }
 
-/** Waits, or rejects with the caller's reason as soon as it leaves. */
+/** Waits, or rejects with the reason of the caller's signal as soon as it aborts. */
 function pause(milliseconds: number, caller: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     const leave = () => {
@@ -224,7 +226,7 @@ const NO_TLS = 'write http:// in MEDIA_PROXY_S3_ENDPOINT, or name a port at whic
 const OTHER_AUTHORITY =
   'name the file of the authority that signed its certificate as NODE_EXTRA_CA_CERTS, or give it one that is known'
 
-/** What can be done about some of the system's words. */
+/** Fixes for some error codes of the system. */
 const FIXES: Readonly<Record<string, string>> = {
   EPROTO: NO_TLS,
   ERR_SSL_WRONG_VERSION_NUMBER: NO_TLS,
@@ -242,7 +244,7 @@ function unreachable(error: unknown): Failure {
     : { ...fail('store-unreachable', `${reason}: ${fix}`), fix }
 }
 
-/** The system's word for what happened; texts may quote headers, and so signatures. */
+/** Returns the system's error code, if any. Messages are checked for headers with signatures. */
 function reasonOf(error: unknown): string {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
   if (!(cause instanceof Error)) return 'unknown'

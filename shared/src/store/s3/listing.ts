@@ -1,16 +1,16 @@
-/** Keys of one listing; the most that S3 gives. */
+/** The number of keys in one listing, which is the maximum of S3. */
 export const LISTED_KEYS = 1000
 
 const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }
 
-/** An answer to ListObjectsV2. */
+/** A response to ListObjectsV2. */
 export interface Listing {
   readonly keys: readonly string[]
-  /** Asks for the rest, which a store may keep back of far fewer keys than it was asked for; undefined at the end. */
+  /** The token for the remaining keys. A store may return fewer keys than requested. Undefined at the end. */
   readonly continuation: string | undefined
 }
 
-/** Undefined for what is no listing, such as the page of a proxy: nothing must be taken for an empty folder. */
+/** Parses a listing. Undefined for anything else, such as a proxy's page, which is not an empty folder. */
 export function readListing(xml: string): Listing | undefined {
   if (!/<ListBucketResult[\s/>]/.test(xml)) return undefined
   const token = /<NextContinuationToken>([^<]+)<\/NextContinuationToken>/.exec(xml)?.[1]

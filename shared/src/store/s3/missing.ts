@@ -1,6 +1,6 @@
 /**
- * Missing, or not allowed: to a key that may not list the bucket, AWS answers 403 for an object that is not there, so
- * that nobody learns by it what is.
+ * Distinguishes missing objects from denied access. AWS returns 403 for a missing object when the key may not
+ * list the bucket, so as not to reveal which objects exist.
  */
 
 import { type Failure, fail, isFailure } from '../../response/failure.ts'
@@ -8,10 +8,12 @@ import { bucketUrl, type S3Address } from './address.ts'
 import type { S3Exchange } from './exchange.ts'
 import { failureOf, isRefusal, type Refusal } from './refusal.ts'
 
-/** How long it is remembered whether a bucket may be listed. */
+/** The time for which the permission to list a bucket is cached. */
 const REMEMBERED_MS = 60_000
 
-/** Tells what a refusal to read an object means: `not-found`, or what the operator has to mend. */
+/**
+ * Returns the meaning of an error on reading an object: `not-found`, or a fault that the operator has to fix.
+ */
 export type RefusalReader = (refusal: Refusal, bucket: string, signal?: AbortSignal) => Promise<Failure>
 
 export function createRefusalReader(
@@ -20,7 +22,9 @@ export function createRefusalReader(
 ): RefusalReader {
   const listable = new Map<string, { readonly verdict: boolean; readonly until: number }>()
 
-  /** A key that may list is told 404 of what is missing, so that 403 then means what it says. */
+  /**
+   * Whether the key may list a bucket. It then gets 404 for missing objects, so that 403 means denied access.
+   */
   async function mayList(bucket: string, signal: AbortSignal | undefined): Promise<boolean | Failure> {
     const now = performance.now()
     const known = listable.get(bucket)

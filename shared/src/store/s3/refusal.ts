@@ -1,18 +1,18 @@
-/** What a store says where it does not do what it was asked, and what the operator can do about it. */
+/** Error responses of a store, and how the operator can fix their cause. */
 
 import { type Failure, fail } from '../../response/failure.ts'
 
 export interface Refusal {
   readonly refused: true
   readonly status: number
-  /** S3's name for the fault; empty where the answer has none, as those to HEAD. */
+  /** The S3 error code. Empty when the response has none, as for HEAD. */
   readonly code: string
-  /** Where the bucket is, or what the signature should have said. */
+  /** The region of the bucket, or the one that the signature must have. */
   readonly region: string | undefined
   readonly retryAfterMs: number | undefined
-  /** The permission that is missing, where the store tells. */
+  /** The missing permission, if the store states it. */
   readonly lacks: 'object' | 'list' | undefined
-  /** Of the object, where a range lies behind its end. */
+  /** The size of the object, when a range lies beyond its end. */
   readonly sizeBytes: number | undefined
 }
 
@@ -22,7 +22,9 @@ export function isRefusal(value: unknown): value is Refusal {
 
 const MAX_BODY_BYTES = 8192
 
-/** Reads a refusal; of its body, which is the store's to write, only names that are known to be harmless. */
+/**
+ * Reads an error response. The body is untrusted, so only values of a known, harmless form are taken from it.
+ */
 export async function readRefusal(
   response: Response,
   body: ReadableStream<Uint8Array> | null,
@@ -43,7 +45,7 @@ export async function readRefusal(
   }
 }
 
-/** Seconds or a date (RFC 9110, section 10.2.3). */
+/** Parses `Retry-After`, in seconds or as a date (RFC 9110, section 10.2.3), to milliseconds. */
 function retryAfter(header: string | null): number | undefined {
   if (header === null) return undefined
   if (/^\d{1,9}$/.test(header.trim())) return Number(header) * 1000
@@ -70,19 +72,19 @@ const BUSY_CODES: readonly string[] = [
   'ThrottlingException',
 ]
 
-/** The store has too much to do; it says so in several ways. */
+/** Whether the store is overloaded, which stores report in several ways. */
 export function isBusy({ status, code }: Refusal): boolean {
   return status === 503 || status === 429 || BUSY_CODES.includes(code)
 }
 
-/** Credentials that were good once. */
+/** Whether the credentials have expired. */
 export function isExpired({ code }: Refusal): boolean {
   return code === 'ExpiredToken' || code === 'ExpiredTokenException' || code === 'TokenRefreshRequired'
 }
 
 const MAX_RETRY_AFTER_SECONDS = 60
 
-/** A refusal as what the caller of a store gets; the client learns nothing of what the operator has to mend. */
+/** Converts an error response to a failure. Its details are for the operator and not sent to the client. */
 export function failureOf(refusal: Refusal, bucket: string, wanted: Wanted = 'read'): Failure {
   const { status, code, retryAfterMs = 1000 } = refusal
   if (isBusy(refusal)) {
@@ -105,7 +107,7 @@ export function failureOf(refusal: Refusal, bucket: string, wanted: Wanted = 're
 
 type Fault = readonly ['store-denied' | 'store-misconfigured' | 'broken-source', found: string, fix: string]
 
-/** What was asked for, and what lets a key do it. */
+/** The permissions that a key needs for each operation. */
 const PERMISSIONS = {
   read: (bucket: string) => `read and list the bucket ${bucket} (s3:GetObject and s3:ListBucket at AWS)`,
   write: (bucket: string) => `write to the bucket ${bucket} (s3:PutObject at AWS)`,
