@@ -1,4 +1,4 @@
-/** A box of ISO/IEC 14496-12, section 4.2: its length, its type of four characters, its content. */
+/** Builds a box of ISO/IEC 14496-12, section 4.2: its length, its type of four characters, its content. */
 export function isoBox(type: string, ...content: readonly Uint8Array[]): Buffer {
   const body = Buffer.concat(content)
   const head = Buffer.alloc(8)

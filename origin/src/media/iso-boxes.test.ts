@@ -2,14 +2,14 @@ import { expect, test } from 'vitest'
 import { isoBox } from './iso-boxes.test-data.ts'
 import { boxesIn, findBox, findBoxes } from './iso-boxes.ts'
 
-/** The same box with another size in its header. */
+/** Returns the same box with another size in its header. */
 function told(box: Buffer, size: number): Buffer {
   const copy = Buffer.from(box)
   copy.writeUInt32BE(size)
   return copy
 }
 
-/** A box whose size is told in 64 bits. */
+/** Builds a box with a 64-bit size. */
 function largeBox(type: string, content: Buffer, size = 16 + content.length): Buffer {
   const large = Buffer.alloc(8)
   large.writeBigUInt64BE(BigInt(size))

@@ -1,6 +1,6 @@
 /**
- * The media this service accepts, as one table: what `/_metadata` calls a format, the MIME type it is served
- * with, and the file name extensions that stand for it. A format that is not here is refused everywhere.
+ * The table of accepted media: the name of a format in `/_metadata`, the MIME type it is served with, and its
+ * file name extensions. A format that is not in the table is rejected everywhere.
  */
 
 export type ImageFormat = 'png' | 'jpeg' | 'gif' | 'webp' | 'avif' | 'svg' | 'heic' | 'jxl' | 'tiff' | 'bmp'
@@ -21,12 +21,12 @@ export type MediaFormat = ImageFormat | VideoFormat | AudioFormat
 
 interface KindOf<Kind extends string, Format extends MediaFormat> {
   readonly kind: Kind
-  /** APNG is `png`, Opus in Ogg is `opus`, any other sound in Ogg is `ogg`. */
+  /** APNG is `png`, Opus in Ogg is `opus`, any other audio in Ogg is `ogg`. */
   readonly format: Format
-  /** The name in `/_metadata`'s `format`, where that is another one. */
+  /** The value of `format` in `/_metadata`, when it differs. */
   readonly toldAs?: string
   readonly mime: string
-  /** Lower case, without the dot; the first is the usual one. */
+  /** In lower case, without the dot. The first one is the usual one. */
   readonly extensions: readonly [string, ...string[]]
 }
 
@@ -70,13 +70,16 @@ const KINDS: Readonly<
   mka: { kind: 'audio', format: 'mka', mime: 'audio/x-matroska', extensions: ['mka', 'mkv'] },
 }
 
-/** Every accepted kind, in the order of the contract. */
+/** All accepted kinds, in the order of the contract. */
 export const MEDIA_KINDS: readonly MediaKind[] = Object.values(KINDS)
 
-/** The kind of a format name. */
+/** Returns the kind of a format. */
 export const mediaKind = (format: MediaFormat): MediaKind => KINDS[format]
 
-/** What a container of films is that holds sound alone; undefined for one that is not accepted so. */
+/**
+ * Returns the kind of a video container that holds only audio. Undefined when it is not accepted without
+ * video.
+ */
 export const soundAlone = (format: MediaFormat): AudioKind | undefined => SOUND_ALONE.get(format)
 
 const SOUND_ALONE: ReadonlyMap<MediaFormat, AudioKind> = new Map([
@@ -87,7 +90,9 @@ const SOUND_ALONE: ReadonlyMap<MediaFormat, AudioKind> = new Map([
   ['mkv', KINDS.mka],
 ])
 
-/** What the container of a sound is where it holds a film; undefined where it holds none. */
+/**
+ * Returns the kind of an audio container that holds video. Undefined when the format has no video variant.
+ */
 export const filmAround = (format: MediaFormat): VideoKind | undefined => FILM_AROUND.get(format)
 
 const FILM_AROUND: ReadonlyMap<MediaFormat, VideoKind> = new Map([
@@ -96,7 +101,10 @@ const FILM_AROUND: ReadonlyMap<MediaFormat, VideoKind> = new Map([
   ['mka', KINDS.mkv],
 ])
 
-/** The kind that a file name's extension stands for, in any case; undefined for none or an unknown one. */
+/**
+ * Returns the kind for the extension of a file name, in any case. Undefined when the extension is missing or
+ * unknown.
+ */
 export const mediaKindOfName = (fileName: string): MediaKind | undefined => {
   const extension = /\.([^.]+)$/.exec(fileName)?.[1]?.toLowerCase()
   if (extension === undefined) return undefined

@@ -1,6 +1,6 @@
 import { type Failure, failOpenly } from '@media-proxy/shared/response/failure.ts'
 
-/** What a source may cost before anything of it is decoded. */
+/** The limits on a source that are checked before any of it is decoded. */
 export interface MediaLimits {
   readonly sourceBytes: number
   readonly decodedBytes: number
@@ -8,31 +8,32 @@ export interface MediaLimits {
   readonly frames: number
 }
 
-/** What a job may cost beside that. */
+/** The limits on a source and on the jobs that render it. */
 export interface SourceLimits extends MediaLimits {
-  /** Largest video that is put into a temporary file. */
+  /** The largest video that is written to a temporary file, in bytes. */
   readonly temporaryFileBytes: number
-  /** Largest rendition in AVIF, in pixels; what is larger is answered as WebP. */
+  /** The largest AVIF rendition, in pixels. Larger renditions are encoded as WebP. */
   readonly avifPixels: number
-  /** Longest clip of a film or an animation, in seconds. */
+  /** The longest clip of a video or an animation, in seconds. */
   readonly clipSeconds: number
-  /** A clip ends where it has so many bytes. */
+  /** The maximum size of a clip, in bytes. A clip ends when it reaches it. */
   readonly clipBytes: number
 }
 
-/** What a header declares, which is all that is known before decoding. */
+/** The values that a header declares. Nothing else is known before decoding. */
 export interface DeclaredSize {
   readonly width: number
   readonly height: number
   readonly bands: number
   readonly bytesPerSample: number
-  /** Of a picture that does not move, or of which only some frames are looked at, one. */
+  /** One for a still image, or when only some frames are decoded. */
   readonly decodedFrames: number
 }
 
 /**
- * Checks what a header declares. Not by pixels: a file of 41 bytes can declare 25 megapixels of 16-bit RGBA,
- * and only the bytes they decode to tell what that costs. Fails with `too-large-dimensions` or `too-many-frames`.
+ * Checks the declared size of an image. The limit is in decoded bytes rather than in pixels: a file of 41
+ * bytes can declare 25 megapixels of 16-bit RGBA, and only the number of decoded bytes shows what that costs.
+ * Fails with `too-large-dimensions` or `too-many-frames`.
  */
 export function validateDeclaredSize(declared: DeclaredSize, limits: MediaLimits): Failure | undefined {
   const { width, height, decodedFrames } = declared
@@ -49,7 +50,7 @@ export function validateDeclaredSize(declared: DeclaredSize, limits: MediaLimits
     : undefined
 }
 
-/** Bytes of the decoded frames. */
+/** Returns the size of the decoded frames, in bytes. */
 function decodedBytes({ width, height, bands, bytesPerSample, decodedFrames }: DeclaredSize): number {
   return width * height * bands * bytesPerSample * decodedFrames
 }

@@ -1,4 +1,4 @@
-/** Pixels of a picture, across and down. */
+/** The size of an image, in pixels. */
 export interface Size {
   readonly width: number
   readonly height: number

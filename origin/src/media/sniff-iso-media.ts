@@ -1,12 +1,15 @@
-/** MP4, QuickTime, M4A, AVIF and HEIC share one container (ISO/IEC 14496-12); the brands tell them apart. */
+/**
+ * Detects MP4, QuickTime, M4A, AVIF and HEIC. They share one container (ISO/IEC 14496-12) and differ in their
+ * brands.
+ */
 
 import { fourCharacters } from './iso-boxes.ts'
 import { hasFilmTrack } from './iso-tracks.ts'
 import type { MediaFormat } from './kinds.ts'
 
 /**
- * The format of a file in the ISO base media container, `other` for a brand that is not accepted (camera raw),
- * undefined where the bytes are of no such file.
+ * Returns the format of a file in the ISO base media container, or `other` for a brand that is not accepted
+ * (camera raw). Undefined for any other file.
  */
 export const sniffIsoMedia = (
   bytes: Uint8Array,
@@ -19,11 +22,12 @@ export const sniffIsoMedia = (
   if (type === 'ftyp') {
     const [major = '', ...compatible] = brands(bytes, boxBytes)
     const format = formatOfBrands(major, compatible, named)
-    // Neither a brand nor a name makes sound of a film.
+    // A file with a video track is not audio, whatever its brand or name says.
     return format === 'm4a' && hasFilmTrack(bytes) ? 'mp4' : format
   }
-  // Files older than the brands, and recorders that write the media first. Without brands nothing tells MP4
-  // from QuickTime but the name. Text that happens to have such a word there has no sensible size before it.
+  // Some files predate the brands, and some recorders write the media first. Without brands, only the name
+  // distinguishes MP4 from QuickTime. Text that happens to contain one of these types has no plausible size
+  // before it.
   const isBox = boxBytes === 1 || (boxBytes >= 8 && boxBytes < MAX_UNBRANDED_BOX_BYTES)
   if (!UNBRANDED_TYPES.has(type) || !isBox) return undefined
   if (named === 'm4a') return hasFilmTrack(bytes) ? 'mp4' : 'm4a'
@@ -31,7 +35,7 @@ export const sniffIsoMedia = (
 }
 
 const UNBRANDED_TYPES: ReadonlySet<string> = new Set(['moov', 'mdat', 'free', 'skip', 'wide', 'pnot'])
-/** Four printable characters read as a size are at least this. */
+/** Four printable characters that are read as a size have at least this value. */
 const MAX_UNBRANDED_BOX_BYTES = 0x2000_0000
 
 const brands = (bytes: Uint8Array, boxBytes: number): string[] => {
@@ -51,14 +55,14 @@ const formatOfBrands = (
   const all = [major, ...compatible]
   if (AVIF_BRANDS.has(major)) return 'avif'
   if (HEVC_IMAGE_BRANDS.has(major)) return 'heic'
-  // The generic image brands say only "HEIF"; what codec it holds stands in the compatible ones.
+  // The generic image brands declare only HEIF. The compatible brands declare the codec.
   if (major === 'mif1' || major === 'msf1')
     return all.some((brand) => AVIF_BRANDS.has(brand)) ? 'avif' : 'heic'
   if (major === 'qt  ') return 'mov'
   if (major === 'crx ') return 'other'
   if (/^(M4A|M4B|F4A|F4B)/.test(major)) return 'm4a'
   if (/^3g[pg2]/.test(major)) return '3gp'
-  // A video brand may hold sound alone; the tracks are further in the file.
+  // A file with a video brand may hold only audio. Its tracks are further inside the file.
   return named === 'm4a' ? 'm4a' : 'mp4'
 }
 

@@ -1,6 +1,9 @@
-/** WebM and Matroska with sound alone, as browsers record voices: the list of tracks stands near the start. */
+/**
+ * Detects WebM and Matroska files that hold only audio, such as voice recordings of browsers. Their list of
+ * tracks is near the start.
+ */
 
-/** Tells whether all tracks of a file are sound; false where its first bytes do not tell. */
+/** Whether all tracks of a file are audio. False when its first bytes do not contain the list of tracks. */
 export function isMatroskaSound(bytes: Uint8Array): boolean {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const segment = find(elements(buffer, 0, buffer.length), SEGMENT)
@@ -15,7 +18,7 @@ export function isMatroskaSound(bytes: Uint8Array): boolean {
   return types.length > 0 && types.every((type) => type === AUDIO)
 }
 
-/** Ids and types of Matroska (RFC 9559). */
+/** Element ids and track types of Matroska (RFC 9559). */
 const SEGMENT = 0x18538067
 const TRACKS = 0x1654ae6b
 const TRACK_ENTRY = 0xae
@@ -24,7 +27,7 @@ const AUDIO = 2
 
 interface Element {
   readonly id: number
-  /** Of its content; an element of unknown length ends with what holds it. */
+  /** The range of the content. An element of unknown length ends where its parent ends. */
   readonly start: number
   readonly end: number
 }
@@ -34,7 +37,7 @@ function find(all: Iterable<Element>, id: number): Element | undefined {
   return undefined
 }
 
-/** The elements of a range whose headers are there (RFC 8794, section 6). */
+/** Iterates over the elements of a range whose headers are available (RFC 8794, section 6). */
 function* elements(buffer: Buffer, from: number, to: number): Generator<Element> {
   for (let at = from; at < Math.min(to, buffer.length); ) {
     const idLength = Math.clz32(buffer[at] ?? 0) - 23
@@ -50,7 +53,10 @@ function* elements(buffer: Buffer, from: number, to: number): Generator<Element>
   }
 }
 
-/** A number without its marker bit; undefined where all other bits are set, which means that nobody knows. */
+/**
+ * Returns a number without its marker bit. Undefined when all other bits are set, which means an unknown
+ * length.
+ */
 function lengthOf(bytes: Uint8Array): number | undefined {
   const [first = 0, ...rest] = bytes
   const mask = 0xff >> bytes.length

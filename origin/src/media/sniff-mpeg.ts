@@ -1,13 +1,16 @@
-/** Streams of MPEG that have no name in their first bytes: packets and frames that follow each other tell them. */
+/**
+ * Detects MPEG streams. They have no magic number at the start, so they are detected by consecutive packets
+ * and frames.
+ */
 
 const SYNC = 0x47
 const PACKET_BYTES = 188
-/** Cameras put a clock of four bytes before each packet (Blu-ray's M2TS). */
+/** Cameras write a timestamp of four bytes before each packet (M2TS of Blu-ray). */
 const CLOCK_BYTES = 4
-/** A recording may begin in the middle of a packet; then so many in a row are wanted. */
+/** A recording may start in the middle of a packet. Then this number of consecutive packets is required. */
 const PACKETS_IN_A_ROW = 5
 
-/** Tells whether bytes are a transport stream (ISO/IEC 13818-1, section 2.4.3). */
+/** Whether the bytes are a transport stream (ISO/IEC 13818-1, section 2.4.3). */
 export function isTransportStream(bytes: Uint8Array): boolean {
   for (const step of [PACKET_BYTES, PACKET_BYTES + CLOCK_BYTES]) {
     const first = step - PACKET_BYTES
@@ -19,34 +22,38 @@ export function isTransportStream(bytes: Uint8Array): boolean {
   return false
 }
 
-/** How many packets follow each other from a place on. */
+/** Counts the consecutive packets from an offset on. */
 function packetsFrom(bytes: Uint8Array, start: number, step: number): number {
   let packets = 0
   while (bytes[start + packets * step] === SYNC) packets += 1
   return packets
 }
 
-/** A program stream, as DVDs and old cameras have them, begins with its pack header. */
+/** Whether the bytes start with the pack header of a program stream, as on DVDs and from old cameras. */
 export function isProgramStream(bytes: Uint8Array): boolean {
   return bytes[0] === 0 && bytes[1] === 0 && bytes[2] === 1 && bytes[3] === 0xba
 }
 
 const HEADER_BYTES = 4
-/** Of ID3, as it stands before the frames. */
+/** The identifier of an ID3 tag, which precedes the frames. */
 const TAG = Buffer.from('ID3', 'latin1')
-/** Kilobits a second of layer III by the four bits of the header, for MPEG 1 and for MPEG 2 and 2.5. */
+/**
+ * Bit rates of layer III in kilobits per second, by the four bits of the header, for MPEG 1 and for MPEG 2
+ * and 2.5.
+ */
 const RATES = [
   [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320],
   [8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
 ] as const
 const HERTZ = [44_100, 48_000, 32_000] as const
 
-/** Frames of one kind that follow each other: whatever they stand in, that is no chance. */
+/** This number of consecutive frames of the same kind is not a coincidence, whatever precedes them. */
 const FRAMES_IN_A_ROW = 4
 
 /**
- * Tells whether an MP3 begins later than at the first byte. Behind zeros its tag, two frames, or one that fills the head are
- * enough; elsewhere, as in a recording that was cut within a frame, some frames have to follow each other.
+ * Whether an MP3 starts later than at the first byte. After zeros, an ID3 tag, two frames, or one frame that
+ * extends beyond the given bytes is enough. After other bytes, as in a recording that was cut within a frame,
+ * `FRAMES_IN_A_ROW` consecutive frames are required.
  */
 export function isLateMp3(bytes: Uint8Array): boolean {
   const start = bytes.findIndex((byte) => byte !== 0)
@@ -67,7 +74,7 @@ function isTwoFrames(bytes: Uint8Array, start: number): boolean {
   return next + HEADER_BYTES > bytes.length || frameBytes(bytes, next) !== undefined
 }
 
-/** How many frames of the same version, layer and sample rate follow each other, as far as it matters. */
+/** Counts the consecutive frames of the same version, layer and sample rate, up to `FRAMES_IN_A_ROW`. */
 function framesFrom(bytes: Uint8Array, start: number): number {
   let at = start
   for (let frames = 0; frames < FRAMES_IN_A_ROW; frames += 1) {
@@ -81,7 +88,10 @@ function framesFrom(bytes: Uint8Array, start: number): number {
   return FRAMES_IN_A_ROW
 }
 
-/** The length of the frame of layer III whose header stands at a place (ISO/IEC 11172-3, section 2.4.1.3). */
+/**
+ * Returns the length of the layer III frame at an offset, in bytes (ISO/IEC 11172-3, section 2.4.1.3).
+ * Undefined when there is no such header.
+ */
 function frameBytes(bytes: Uint8Array, at: number): number | undefined {
   const [sync = 0, version = 0, rate = 0] = bytes.subarray(at, at + HEADER_BYTES)
   if (sync !== 0xff || (version & 0xe6) !== 0xe2) return undefined

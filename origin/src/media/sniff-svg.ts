@@ -1,10 +1,13 @@
 import { constants, inflateRawSync, type ZlibOptions } from 'node:zlib'
 
-/** SVG has no magic number: it is XML whose root element is `svg`, behind whatever XML allows before a root. */
+/**
+ * Detects SVG. It has no magic number: it is XML with the root element `svg`, preceded by anything that XML
+ * allows before the root.
+ */
 
 /**
- * Whether these first bytes are of an SVG document. Where they end before the root element does (a long comment
- * or document type), `named` decides.
+ * Whether these first bytes are those of an SVG document. When they end before the root element (a long
+ * comment or document type), `named` decides.
  */
 export const isSvg = (bytes: Uint8Array, named: boolean): boolean => {
   if (isGzip(bytes)) return isSvg(inflateStart(bytes), named)
@@ -16,8 +19,8 @@ export const isSvg = (bytes: Uint8Array, named: boolean): boolean => {
 }
 
 /**
- * Where the root element of an SVG document begins; undefined where the root is another element or there is none,
- * `unfinished` where the text ends before it.
+ * Returns where the root element of an SVG document starts. Undefined when the root is another element or
+ * missing, `unfinished` when the text ends before it.
  */
 export const findSvgRoot = (text: string): number | 'unfinished' | undefined => {
   let at = 0
@@ -31,22 +34,25 @@ export const findSvgRoot = (text: string): number | 'unfinished' | undefined => 
   }
 }
 
-/** An `.svgz`, if anything that concerns us. */
+/** Whether the bytes are gzip. The only accepted gzip files are `.svgz`. */
 export const isGzip = (bytes: Uint8Array): boolean => bytes[0] === 0x1f && bytes[1] === 0x8b
 
-/** They become at most a thousand times as many. */
+/** The number of compressed bytes that are inflated. They become at most a thousand times as many. */
 const INFLATED_START_BYTES = 2048
 
 const inflateStart = (bytes: Uint8Array): Uint8Array => {
   try {
     return gunzipFirst(bytes.subarray(0, INFLATED_START_BYTES), { finishFlush: constants.Z_SYNC_FLUSH })
   } catch {
-    // Broken, or nothing that begins like text.
+    // The data are broken, or do not start like text.
     return new Uint8Array()
   }
 }
 
-/** The first member of a gzip file (RFC 1952), whatever stands behind it. Throws what zlib throws. */
+/**
+ * Decompresses the first member of a gzip file (RFC 1952) and ignores anything after it. Throws the errors of
+ * zlib.
+ */
 export const gunzipFirst = (bytes: Uint8Array, options: ZlibOptions): Uint8Array => {
   const flags = bytes[GZIP_FLAGS_AT] ?? 0
   let at = GZIP_HEADER_BYTES
@@ -59,12 +65,18 @@ export const gunzipFirst = (bytes: Uint8Array, options: ZlibOptions): Uint8Array
 const [GZIP_FLAGS_AT, GZIP_HEADER_BYTES] = [3, 10]
 const [GZIP_SUM, GZIP_EXTRA, GZIP_NAME, GZIP_COMMENT] = [2, 4, 8, 16]
 
-/** The usual picture is told from text by its first two bytes, without decoding any of it: byte order mark, space, `<`. */
+/**
+ * Whether the bytes may be text, by the first two: a byte order mark, a space, or `<`. This excludes most
+ * images without decoding any text.
+ */
 const mayBeText = ([first = 0, second = 0]: Uint8Array): boolean =>
   TEXT_STARTS.has(first) || MARK_ENDS.get(first) === second
 
 const TEXT_STARTS: ReadonlySet<number> = new Set([0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x20, 0x3c])
-/** The second byte of a mark of UTF-8 or UTF-16, or of a `<` in big-endian UTF-16, by the first: JPEG begins with ff too. */
+/**
+ * The second byte of a UTF-8 or UTF-16 byte order mark, or of a `<` in big-endian UTF-16, by the first byte.
+ * The second one matters because JPEG also starts with ff.
+ */
 const MARK_ENDS: ReadonlyMap<number, number> = new Map([
   [0xef, 0xbb],
   [0xff, 0xfe],
@@ -72,13 +84,18 @@ const MARK_ENDS: ReadonlyMap<number, number> = new Map([
   [0x00, 0x3c],
 ])
 
-/** `<svg>`, or the same with a namespace prefix; another element's name may begin alike (`<svgfoo>`). */
+/**
+ * `<svg>`, with or without a namespace prefix. The name of another element may start with the same letters
+ * (`<svgfoo>`).
+ */
 const ROOT = /^<(?:[A-Za-z_][\w.-]{0,40}:)?svg[\s/>]/
 const MAX_ROOT_CHARACTERS = 64
 
 const decode = (bytes: Uint8Array): string => new TextDecoder(xmlEncoding(bytes)).decode(bytes)
 
-/** The encoding that the first bytes of a document tell (XML 1.0, appendix F.1): of a byte order mark, or of `<`. */
+/**
+ * Returns the encoding of a document, detected from a byte order mark or from `<` (XML 1.0, appendix F.1).
+ */
 export const xmlEncoding = ([first, second]: Uint8Array): 'utf-8' | 'utf-16le' | 'utf-16be' => {
   if ((first === 0xff && second === 0xfe) || (first === LESS_THAN && second === 0)) return 'utf-16le'
   if ((first === 0xfe && second === 0xff) || (first === 0 && second === LESS_THAN)) return 'utf-16be'
@@ -93,7 +110,10 @@ const skipSpace = (text: string, from: number): number => {
   return at
 }
 
-/** The end of a comment, processing instruction or document type at `at`; undefined where there is none. */
+/**
+ * Returns the end of the comment, processing instruction or document type at `at`. Undefined when there is
+ * none.
+ */
 const skipMisc = (text: string, at: number): number | 'unfinished' | undefined => {
   if (text.startsWith('<!--', at)) return after(text, '-->', at + 4)
   if (text.startsWith('<?', at)) return after(text, '?>', at + 2)
@@ -106,7 +126,7 @@ const after = (text: string, end: string, from: number): number | 'unfinished' =
   return found < 0 ? 'unfinished' : found + end.length
 }
 
-/** A document type may hold declarations in brackets, and `>` in quoted strings (entities). */
+/** Skips a document type. It may contain declarations in brackets, and `>` in quoted strings (entities). */
 const skipDoctype = (text: string, from: number): number | 'unfinished' => {
   let depth = 0
   let quote = ''

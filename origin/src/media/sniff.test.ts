@@ -154,7 +154,7 @@ describe('sound', () => {
     expect(await formatOf(tag(20, [0xff, 0xf1, 0x50, 0x80]))).toBe('aac')
     expect(await formatOf(tag(16_383, []).subarray(0, 4096), 'a.aac')).toBe('aac')
     expect(await formatOf(tag(16_383, []).subarray(0, 4096), 'a.wav')).toBe('mp3')
-    // Longer than it says, or shorter.
+    // The tag is longer than it declares, or shorter.
     expect(await formatOf(Buffer.concat([tag(20, []), Buffer.from('more of a tag')]))).toBe('mp3')
     expect(await formatOf(Buffer.from('ID3 is a format of tags, which this text is about'))).toBeUndefined()
   })

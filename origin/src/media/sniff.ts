@@ -1,6 +1,6 @@
 /**
- * What a file is, decided by its first bytes. Names and declared types are claims of whoever uploaded the file:
- * a name decides only between types that these bytes cannot tell apart.
+ * Detects the type of a file from its first bytes. Names and declared types are claims of the uploader: a
+ * name decides only between types that these bytes cannot distinguish.
  */
 
 import { fileTypeFromBuffer } from 'file-type'
@@ -10,12 +10,14 @@ import { isMatroskaSound } from './sniff-matroska.ts'
 import { isLateMp3, isProgramStream, isTransportStream } from './sniff-mpeg.ts'
 import { isSvg } from './sniff-svg.ts'
 
-/** How many bytes from the start of a file `sniff` wants to see; fewer only where the file is shorter. */
+/**
+ * The number of bytes from the start of a file that `sniff` needs. Pass fewer only when the file is shorter.
+ */
 export const SNIFF_BYTES = 16 * 1024
 
 /**
- * The kind of a file from its first `SNIFF_BYTES` bytes; undefined for everything the service does not accept.
- * More bytes than that are not looked at.
+ * Returns the kind of a file from its first `SNIFF_BYTES` bytes, and ignores further bytes. Undefined for
+ * everything that the service does not accept.
  */
 export const sniff = async (head: Uint8Array, fileName?: string): Promise<MediaKind | undefined> => {
   const bytes = head.subarray(0, SNIFF_BYTES)
@@ -46,10 +48,15 @@ const sniffFormat = async (
   return FORMAT_OF_DETECTED.get(detected.ext)
 }
 
-/** A tag of which nobody knows what comes behind it, or frames behind something else. */
+/**
+ * Whether the bytes are an ID3 tag whose following data are not available, or MP3 frames that start later.
+ */
 const isMp3 = (bytes: Uint8Array): boolean => isId3(bytes) || isLateMp3(bytes)
 
-/** A version and a size as tags have them (ID3v2, section 3.1): three letters may begin a text. */
+/**
+ * Checks the version and the size of a tag (ID3v2, section 3.1), because a text may start with the same three
+ * letters.
+ */
 const isId3 = (bytes: Uint8Array): boolean =>
   startsWith(bytes, 'ID3') &&
   ID3_VERSIONS.has(bytes[3] ?? 0) &&
@@ -57,7 +64,9 @@ const isId3 = (bytes: Uint8Array): boolean =>
 
 const ID3_VERSIONS: ReadonlySet<number> = new Set([2, 3, 4])
 
-/** The names that file-type gives; what is missing here (camera raw files, MP2, ...) is not accepted. */
+/**
+ * The names that file-type returns. A type that is missing here (camera raw files, MP2, ...) is not accepted.
+ */
 const FORMAT_OF_DETECTED: ReadonlyMap<string, MediaFormat> = new Map([
   ['png', 'png'],
   ['apng', 'png'],
@@ -77,8 +86,8 @@ const FORMAT_OF_DETECTED: ReadonlyMap<string, MediaFormat> = new Map([
 ])
 
 /**
- * The streams of an Ogg file announce themselves in the pages at its very start (RFC 3533, section 4), so the
- * head has them all. Speex in Ogg is still `ogg` here: refusing it is the codec check's part.
+ * Detects the format of an Ogg file. All its streams start in the pages at the very start (RFC 3533, section
+ * 4), so the head contains all of them. Speex in Ogg is still `ogg` here, and is rejected by the codec check.
  */
 const sniffOgg = (bytes: Uint8Array): MediaFormat => {
   const text = latin1(bytes, 0, bytes.length)
@@ -86,7 +95,9 @@ const sniffOgg = (bytes: Uint8Array): MediaFormat => {
   return text.includes('OpusHead') && !text.includes('\x01vorbis') ? 'opus' : 'ogg'
 }
 
-/** An ID3 tag longer than the head hides what follows it. AAC and FLAC with ID3 exist, so the name decides. */
+/**
+ * An ID3 tag longer than the head hides what follows it. AAC and FLAC with ID3 exist, so the name decides.
+ */
 const sniffBehindId3 = (bytes: Uint8Array, named: MediaFormat | undefined): MediaFormat | undefined => {
   if (startsWith(bytes, 'ID3') && !isId3(bytes)) return undefined
   const hidden = startsWith(bytes, 'ID3') && id3Bytes(bytes) + MPEG_HEADER_BYTES > bytes.length
@@ -100,22 +111,31 @@ const id3Bytes = (bytes: Uint8Array): number => {
   return 10 + size
 }
 
-/** WAV beyond 4 GiB: the 64-bit forms of RIFF (EBU Tech 3306, ITU-R BS.2088), which file-type does not know. */
+/**
+ * Detects WAV beyond 4 GiB: the 64-bit forms of RIFF (EBU Tech 3306, ITU-R BS.2088), which file-type does not
+ * know.
+ */
 const isRiffWave64 = (bytes: Uint8Array): boolean =>
   (startsWith(bytes, 'RF64') || startsWith(bytes, 'BW64')) && latin1(bytes, 8, 12) === 'WAVE'
 
-/** Two letters begin many a text: the size of the second header, which is one of a few, tells a BMP. */
+/**
+ * Detects BMP. Many texts start with its two letters, so the size of the second header, which is one of a few
+ * values, is checked as well.
+ */
 const isBmp = (bytes: Uint8Array): boolean =>
   bytes.length >= 18 && BMP_HEADER_BYTES.has(bytes[14] ?? 0) && latin1(bytes, 15, 18) === '\0\0\0'
 
-/** OS/2's first, its second in all its lengths, and those of Windows. */
+/** The header sizes of OS/2 version 1, of OS/2 version 2 in all its lengths, and of Windows. */
 const BMP_HEADER_BYTES: ReadonlySet<number> = new Set([
   12,
   ...[16, 20, 24, 28, 32, 36, 40, 42, 44, 46, 48, 52, 56, 60, 64],
   ...[108, 124],
 ])
 
-/** Writers put the directory of a TIFF at its end; file-type, which wants to read it, then finds nothing. */
+/**
+ * Detects TIFF files whose directory is at the end. file-type does not recognise them, because it tries to
+ * read the directory.
+ */
 const isTiff = (bytes: Uint8Array): boolean =>
   (startsWith(bytes, 'II*\0') || startsWith(bytes, 'MM\0*')) && latin1(bytes, 8, 10) !== 'CR'
 

@@ -1,4 +1,7 @@
-/** Spellings of what external fetches may never reach, for the tests of every layer that could be fooled. */
+/**
+ * URLs that external fetches must never reach, in many spellings, for the tests of every layer that could be
+ * tricked.
+ */
 export const FORBIDDEN_URLS: readonly string[] = [
   'http://127.0.0.1/',
   'http://127.1/',

@@ -1,6 +1,7 @@
 /**
- * Connections to external hosts: a name is resolved once, every address of the answer is checked, and the
- * connection goes to one that was. Checking first and connecting later would let a resolver answer twice.
+ * Connects to external hosts: a name is resolved once, every address of the answer is checked, and the
+ * connection uses one of the checked addresses. Resolving once for the check and again for the connection
+ * would allow a resolver to return different answers.
  */
 
 import { lookup } from 'node:dns'
@@ -12,12 +13,12 @@ import { type AddressPolicy, isPublicAddress } from './address-policy.ts'
 
 export interface PinnedAgentOptions {
   readonly policy: AddressPolicy
-  /** Name servers to ask, as `address` or `address:port`; the system's where there are none. */
+  /** The name servers to query, as `address` or `address:port`. When empty, those of the system. */
   readonly nameServers: readonly string[]
   readonly connectTimeoutMs: number
 }
 
-/** What a connection is refused with; `failure` says why. */
+/** The error with which a connection is refused. `failure` is the reason. */
 export class ConnectionRejection extends Error {
   readonly failure: Failure
 
@@ -29,15 +30,15 @@ export class ConnectionRejection extends Error {
 
 const RESOLVE_TIMEOUT_MS = 5000
 const RESOLVE_TRIES = 2
-/** Addresses of one answer that are checked; a longer answer is not one of an honest host. */
+/** The maximum number of addresses in one answer. An honest host does not have more. */
 const MAX_ADDRESSES = 64
 
-/** The agent of all hosts under the policy. */
+/** Creates the agent for all hosts under the policy. */
 export function createPinnedAgent(options: PinnedAgentOptions): Agent {
   return createAgent(options, createPinnedLookup(options.policy, options.nameServers))
 }
 
-/** The agent of the hosts that the operator has exempted: their names may be anything the system resolves. */
+/** Creates the agent for the hosts that the operator has exempted. Their names may resolve to anything. */
 export function createExemptAgent(options: PinnedAgentOptions): Agent {
   return createAgent(options, lookup as LookupFunction)
 }
@@ -45,7 +46,7 @@ export function createExemptAgent(options: PinnedAgentOptions): Agent {
 function createAgent({ connectTimeoutMs }: PinnedAgentOptions, resolve: LookupFunction): Agent {
   return new Agent({
     connect: { timeout: connectTimeoutMs, lookup: resolve },
-    // An upstream's parser tricks stay with its own connection.
+    // A malformed response of an upstream can then affect only its own connection.
     pipelining: 1,
     keepAliveTimeout: 4000,
     keepAliveMaxTimeout: 10_000,
@@ -54,8 +55,8 @@ function createAgent({ connectTimeoutMs }: PinnedAgentOptions, resolve: LookupFu
 }
 
 /**
- * Resolves a name for one connection and hands over checked addresses only. Not the system's `getaddrinfo`: that
- * blocks a thread of the pool on which pictures are rendered.
+ * Returns a lookup function that resolves a name for one connection and returns only checked addresses. It
+ * does not use `getaddrinfo` of the system, which blocks a thread of the pool on which images are rendered.
  */
 export function createPinnedLookup(
   policy: Pick<AddressPolicy, 'ownAddresses'>,
@@ -82,7 +83,10 @@ interface Address {
   readonly family: 4 | 6
 }
 
-/** Both families; one may fail where the other answers, since only what was checked is connected to. */
+/**
+ * Resolves both address families. One may fail when the other succeeds, since only checked addresses are
+ * connected to.
+ */
 async function resolveAll(resolver: Resolver, hostname: string): Promise<Address[]> {
   const [four, six] = await Promise.allSettled([resolver.resolve4(hostname), resolver.resolve6(hostname)])
   if (four.status === 'rejected' && six.status === 'rejected') throw four.reason
@@ -92,7 +96,7 @@ async function resolveAll(resolver: Resolver, hostname: string): Promise<Address
   ]
 }
 
-/** One address that is not public spoils the whole answer: an honest host has none. */
+/** Fails when any address of the answer is not public: an honest host has none. */
 function validateAll(
   addresses: readonly Address[],
   policy: Pick<AddressPolicy, 'ownAddresses'>,
