@@ -1,4 +1,4 @@
-/** Real animations and HEIC pictures; MEDIA_CORPUS names their folder. */
+/** Real animations and HEIC images. MEDIA_CORPUS names their folder. */
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -41,7 +41,7 @@ async function play(apng: Apng): Promise<readonly Buffer[]> {
 }
 
 describe.skipIf(corpus === undefined)('animated PNG in (skipped without MEDIA_CORPUS)', () => {
-  // The colour that the test pictures' author says every conforming viewer ends with.
+  // The final colour in every conforming viewer, according to the author of the test images.
   it.each([
     ['apng-blend-over.png', 2, [100, 100], [0, 255, 0, 255]],
     ['apng-delay.png', 4, [500, 1000, 500, 1000], [255, 255, 0, 255]],
@@ -95,7 +95,7 @@ describe.skipIf(corpus === undefined)('other inputs (skipped without MEDIA_CORPU
     const corner = (x: number, y: number) => [
       ...picture.data.subarray((y * 451 + x) * 3, (y * 451 + x) * 3 + 3),
     ]
-    // Violet, cyan, red and green at the corners; nearly white in the middle.
+    // Violet, cyan, red and green at the corners, and almost white in the middle.
     expect(corner(2, 2)).toEqual([
       expect.closeTo(159, -1.5),
       expect.closeTo(9, -1.5),

@@ -1,4 +1,7 @@
-/** The folder of real and hostile media that `MEDIA_CORPUS` names; without it the tests over it are skipped. */
+/**
+ * The folder of real and malicious media, named by `MEDIA_CORPUS`. Without it, the tests that use it are
+ * skipped.
+ */
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,7 +10,7 @@ export const CORPUS = process.env.MEDIA_CORPUS
 
 if (CORPUS === undefined) console.warn('MEDIA_CORPUS names no folder: the tests over real media are skipped')
 
-/** Names of the corpus's folders; none where there is no corpus. */
+/** Returns the names of the corpus folders. Empty when there is no corpus. */
 export function corpusFolders(): readonly string[] {
   if (CORPUS === undefined) return []
   const entries = readdirSync(CORPUS, { withFileTypes: true })
@@ -17,7 +20,9 @@ export function corpusFolders(): readonly string[] {
     .toSorted()
 }
 
-/** Names of the files in one folder of the corpus, as `folder/file`; none where there is no corpus. */
+/**
+ * Returns the names of the files in a folder of the corpus, as `folder/file`. Empty when there is no corpus.
+ */
 export function corpusFiles(folder: string): readonly string[] {
   if (CORPUS === undefined) return []
   return readdirSync(join(CORPUS, folder))

@@ -1,4 +1,7 @@
-/** Every film and sound of the corpus against FFmpeg's own command, which decodes it from its start to its end. */
+/**
+ * Compares every video and audio file of the corpus with the ffmpeg command, which decodes it from start to
+ * end.
+ */
 
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
@@ -14,9 +17,9 @@ import { CORPUS, corpusFiles, corpusFolders, readCorpus } from './corpus.ts'
 const run = promisify(execFile)
 const SECRET = 'a-secret-for-tests'
 
-/** The most that a frame may be off by in the mean, out of 255. */
+/** The maximum mean difference of a frame, out of 255. */
 const TOLERANCE = 6
-/** HDR comes out of FFmpeg pale, where nobody tells it to map the tones. */
+/** HDR frames of FFmpeg look pale, because the command does no tone mapping. */
 const HDR_TOLERANCE = 20
 const MOST_OUTPUT_BYTES = 512 * 1024 * 1024
 
@@ -77,7 +80,7 @@ describe.skipIf(CORPUS === undefined || FFMPEG === undefined)(
       })
       expect(status, door.log.at(-1)?.detail).toBe(200)
       const told = JSON.parse(body.toString()).duration
-      // Told in whole seconds, rounded up.
+      // Reported in whole seconds, rounded up.
       expect(Math.abs(told - Math.ceil(await playedSeconds(file)))).toBeLessThanOrEqual(1)
     }
   },
@@ -85,7 +88,7 @@ describe.skipIf(CORPUS === undefined || FFMPEG === undefined)(
 
 const pathOf = (file: string) => join(CORPUS ?? '', file)
 
-/** When each frame of the first video is shown, and whether its colours are more than a screen has. */
+/** Returns when each frame of the first video stream is shown, and whether its colours are HDR. */
 async function frameTimes(file: string) {
   const { stderr } = await ffmpeg(file, [
     '-map',
@@ -102,7 +105,7 @@ async function frameTimes(file: string) {
   return { times, isHdr: /arib-std-b67|smpte2084/.test(text) }
 }
 
-/** One frame of the first video in RGB, as large as it is to be. */
+/** Returns a frame of the first video stream in RGB, at the given size. */
 async function decodeFrame(
   file: string,
   index: number,
@@ -125,10 +128,10 @@ async function decodeFrame(
 
 const EVERY_FRAME = ['-fps_mode', 'passthrough']
 
-/** How long it takes to play all of it. */
+/** Returns the time it takes to play the whole file, in seconds. */
 async function playedSeconds(file: string): Promise<number> {
   const output = ['-f', 'null', '-progress', 'pipe:1', '-']
-  // FFmpeg's command gives up at sound that it does not know: then the pictures tell.
+  // The ffmpeg command fails on audio of an unknown codec. Then the video stream determines the duration.
   const { stdout } = await ffmpeg(file, output).catch(() => ffmpeg(file, ['-an', ...output]))
   return (
     Math.max(...[...stdout.toString().matchAll(/^out_time_us=(\d+)/gm)].map(([, time]) => Number(time))) / 1e6

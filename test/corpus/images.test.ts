@@ -7,7 +7,7 @@ import { CORPUS, corpusFiles, readCorpus } from './corpus.ts'
 const PICTURES = ['photos', 'orientation', 'colour', 'animated', 'vector'].flatMap(corpusFiles)
 const HOSTILE = corpusFiles('hostile')
 
-/** What the header alone refuses, on every route and at once. */
+/** Files that are rejected by their header, on every route and immediately. */
 const TOO_LARGE = [
   'hostile/png-41-bytes-1280-mib.png',
   'hostile/17000x17000.avif',

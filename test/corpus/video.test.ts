@@ -1,4 +1,4 @@
-/** Real and hostile videos and sounds that nobody here made; `MEDIA_CORPUS` names their folder. */
+/** Real and malicious video and audio files from third parties. `MEDIA_CORPUS` names their folder. */
 
 import { existsSync, readFileSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
@@ -94,7 +94,7 @@ describe.skipIf(CORPUS === undefined)('the corpus of videos (skipped without MED
   })
 })
 
-/** The first frame of what was opened. */
+/** Reads the first frame of an opened video. */
 async function checked(video: Video | Failure) {
   if (isFailure(video)) return video
   try {
@@ -104,7 +104,7 @@ async function checked(video: Video | Failure) {
   }
 }
 
-/** No child of this process, and no temporary file. */
+/** Expects that no child of this process and no temporary file is left. */
 async function nothingIsLeft(): Promise<void> {
   expect(
     (await readdir(tmpdir())).filter(

@@ -1,4 +1,4 @@
-/** Animations that play in browsers play here. */
+/** Animations that play in browsers are also rendered here. */
 
 import { readSequence } from '@media-proxy/origin/engine/process/formats/heif/sequence.ts'
 import { pngChunks } from '@media-proxy/origin/engine/process/formats/png/png-chunks.ts'
@@ -11,7 +11,10 @@ import { send } from '../http.ts'
 const SECRET = 'internal-secret'
 const [WIDTH, HEIGHT] = [24, 16]
 
-/** Each pixel of each frame has a colour of its own; `cleared` columns of all but the first have none. */
+/**
+ * Makes an animated WebP in which each pixel of each frame has a different colour. `cleared` columns of all
+ * frames but the first are transparent.
+ */
 async function animatedWebp(orientation?: number, cleared = 0): Promise<Buffer> {
   const pixels = Buffer.from(
     [0, 1, 2].flatMap((frame) =>

@@ -39,7 +39,7 @@ function read(bytes: Uint8Array): Apng {
   return apng
 }
 
-/** Each frame's colours at the top left and the bottom right. */
+/** Plays an APNG and returns the top left and bottom right colour of each frame. */
 async function play(bytes: Uint8Array) {
   const frames: unknown[] = []
   for await (const shown of playApng(read(bytes))) {
@@ -322,7 +322,7 @@ describe('writing an animated PNG', () => {
   const height = 16
   const delay = [20, 70_000, 100_000_000, 0, 33]
 
-  /** Five frames: noise, a changed pixel, no change, a changed part, all changed. */
+  /** Returns five frames: noise, one changed pixel, no change, a changed part, everything changed. */
   function frames(alpha: number): readonly Uint8Array[] {
     const first = new Uint8Array(width * height * 4).map((_, at) => (at % 4 === 3 ? alpha : (at * 73) % 256))
     const second = first.with(4 * (width * 5 + 7), 1)
@@ -351,7 +351,7 @@ describe('writing an animated PNG', () => {
     const data = Buffer.concat(frames(255))
     const apng = read(await encodeApng({ data, width, height, timing: { loop: 5, delay } }))
     expect(apng.loop).toBe(5)
-    // Beyond 65 seconds the format counts in seconds, and ends at 65535 of them.
+    // Above 65 seconds the delay is stored in seconds, with a maximum of 65535.
     expect(apng.frames.map(({ delayMs }) => delayMs)).toEqual([20, 70_000, 65_535_000, 0, 33])
     expect(apng.frames.map((frame) => [frame.left, frame.top, frame.width, frame.height])).toEqual([
       [0, 0, width, height],

@@ -1,4 +1,4 @@
-/** A background has the colour that is asked for, whatever the colours of the picture on it are. */
+/** A background has exactly the requested colour, whatever the colour space of the image on it. */
 
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -10,7 +10,7 @@ const GREY = { r: 90, g: 90, b: 90 }
 const grey = (alpha: number) =>
   sharp({ create: { width: 40, height: 24, channels: 4, background: { ...GREY, alpha } } })
 
-/** Each with alpha, where there is any, of a half. */
+/** Images in several colour spaces. Those with alpha have an alpha of one half. */
 const PICTURES = {
   'grey.jpg': () => grey(1).removeAlpha().toColourspace('b-w').jpeg().toBuffer(),
   'grey-alpha.png': () => grey(0.5).toColourspace('b-w').png().toBuffer(),

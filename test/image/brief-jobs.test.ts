@@ -1,4 +1,7 @@
-/** A job that takes no longer than a header may tells that it got beyond it only where something comes after the first picture. */
+/**
+ * A job that is as short as reading a header reports its cost after the header only when it does more than
+ * decode the first image.
+ */
 
 import type { Cost, Job } from '@media-proxy/origin/engine/jobs.ts'
 import type { Channel } from '@media-proxy/origin/engine/process/channel.ts'

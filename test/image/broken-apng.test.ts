@@ -1,4 +1,4 @@
-/** Animated PNGs of which chunks are missing or told twice: as many frames as there are, or the picture beside them. */
+/** Animated PNGs with missing or duplicate chunks: the frames that exist are shown, or the default image. */
 
 import {
   encodePngChunk,
@@ -16,7 +16,10 @@ const FRAME = { left: 0, top: 0, width: 16, height: 12, delay: [1, 10], dispose:
 const [RED, GREEN, BLUE] = ['255,0,0', '0,255,0', '0,0,255']
 const frame = (colour: PngFrame['colour']): PngFrame => ({ ...FRAME, colour })
 
-/** A green picture that is no frame, then a red frame and a blue one, with some chunks changed. */
+/**
+ * Makes an APNG with a green default image that is not a frame, then a red frame and a blue one, with some
+ * chunks changed.
+ */
 async function broken(change: (chunk: PngChunk, ordinal: number) => readonly PngChunk[]): Promise<Buffer> {
   const bytes = await animatedPng({
     ...{ width: 16, height: 12, loop: 0, defaultColour: [0, 255, 0, 255] },

@@ -1,4 +1,4 @@
-/** Whatever tells the colours of a picture, they come out as browsers show them: in sRGB. */
+/** Colours come out in sRGB as browsers show them, however the image declares its colour space. */
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -36,7 +36,7 @@ const deep = (profile: 'srgb' | 'p3', alpha?: number) => {
 const avif = (profile: 'srgb' | 'p3', bitdepth: 10 | 12) =>
   red().removeAlpha().withIccProfile(profile).avif({ bitdepth, quality: 95, chromaSubsampling: '4:4:4' })
 
-/** All of one red, by different numbers. */
+/** The same red in different encodings. */
 const DEEP = {
   'PNG of 16 bits, sRGB': ['png', () => deep('srgb').png().toBuffer()],
   'PNG of 16 bits, Display P3': ['png', () => deep('p3').png().toBuffer()],
@@ -66,7 +66,7 @@ describe('colours', () => {
     for (const path of [
       `/attachments/1/${keyOf(name)}?format=png`,
       `/attachments/1/${keyOf(name)}?format=webp&quality=95&width=8`,
-      // JPEG lays what is transparent on white.
+      // JPEG renders transparency on white.
       ...(name.includes('alpha') ? [] : [`/attachments/1/${keyOf(name)}?format=jpeg&quality=95`]),
       `/avatars/1/${keyOf(name)}.png?size=16`,
     ]) {
@@ -81,9 +81,9 @@ describe('colours', () => {
       body: JSON.stringify({ type: 'upload', upload_filename: keyOf(name), isNSFWAllowed: true }),
     })
     const { r, g, b } = thumbHashToAverageRGBA(Buffer.from(JSON.parse(body.toString()).placeholder, 'base64'))
-    // A hash has six bits for a colour.
+    // A ThumbHash has six bits per colour.
     expectRed([r * 255, g * 255, b * 255], 12)
-    // What a scan sees.
+    // The input of a scan.
     const bytes = files.get(name) ?? Buffer.alloc(0)
     const info = await inspectImage(bytes, format, { limits, animated: false })
     if (isFailure(info)) throw new Error(info.detail)
@@ -117,7 +117,7 @@ describe('inks without a profile', () => {
   })
 })
 
-/** Colours that grow to the right and downwards, as a press would print them. */
+/** Makes a CMYK image whose colours increase to the right and downwards. */
 function inkPicture(format: 'jpeg' | 'tiff'): Promise<Buffer> {
   const pixels = Buffer.from(
     Array.from({ length: SIDE * SIDE }, (_, at) => [8 * (at % SIDE), 8 * Math.floor(at / SIDE), 90]).flat(),
@@ -128,7 +128,10 @@ function inkPicture(format: 'jpeg' | 'tiff'): Promise<Buffer> {
     .toBuffer()
 }
 
-/** A JPEG with a profile of another kind of colours, in the segment that holds profiles (ICC.1:2022, annex B.4). */
+/**
+ * Returns a JPEG with a profile of another colour space, in the segment that holds profiles (ICC.1:2022,
+ * annex B.4).
+ */
 async function withProfile(jpeg: Buffer, profile: 'srgb'): Promise<Buffer> {
   const { icc } = await sharp(await red().withIccProfile(profile).png().toBuffer()).metadata()
   const data = Buffer.concat([Buffer.from('ICC_PROFILE\0\x01\x01', 'latin1'), icc ?? Buffer.alloc(0)])
@@ -136,7 +139,7 @@ async function withProfile(jpeg: Buffer, profile: 'srgb'): Promise<Buffer> {
   return Buffer.concat([start, data, jpeg.subarray(2)])
 }
 
-/** A PNG that tells its colours by chunks of its own. */
+/** Makes a PNG with its own chunks for the colour space. */
 async function toldPng(
   colours: readonly Uint8Array[],
   { deep = false, grey = false, dim = false } = {},
@@ -172,10 +175,10 @@ function uint32(value: number): Buffer {
   return bytes
 }
 
-/** Made with avifenc of one red (220, 30, 30), or as it is called. */
+/** Files made with avifenc from a red (220, 30, 30), unless the name says otherwise. */
 const media = (name: string) => readFile(join(import.meta.dirname, `../media/${name}.avif`))
 
-/** What Chromium 156 shows for (220, 30, 30), or for a grey of 100. */
+/** The colour that Chromium 156 shows for (220, 30, 30), or for a grey of 100. */
 const TOLD: Readonly<Record<string, readonly [() => Promise<Buffer>, readonly [number, number, number]]>> = {
   'cICP of sRGB': [() => toldPng([cicp(1, 13)]), RED],
   'cICP of Display P3': [() => toldPng([cicp(12, 13)]), [240, 0, 0]],

@@ -1,4 +1,4 @@
-/** Files that are cut off or broken, as they arrive from a download that ended early: what is there is shown. */
+/** Truncated or damaged files, such as those of an interrupted download: the part that is there is shown. */
 
 import { deflateSync, inflateSync } from 'node:zlib'
 import {
@@ -15,7 +15,7 @@ import { seededRandom } from '../seeded-random.ts'
 
 const SECRET = 'internal-secret'
 const [WIDTH, HEIGHT] = [160, 120]
-/** Red grows to the right, green downwards, blue is a chequerboard. */
+/** Red increases to the right, green downwards, and blue is a chequerboard. */
 const PIXELS = Buffer.from(
   Array.from({ length: WIDTH * HEIGHT }, (_, at) => {
     const [x, y] = [at % WIDTH, Math.floor(at / WIDTH)]
@@ -28,7 +28,7 @@ const jpeg = (progressive = false) => picture().jpeg({ quality: 90, progressive 
 const png = (progressive = false) => picture().png({ progressive }).toBuffer()
 const gif = (progressive = false) => picture().gif({ colours: 256, dither: 0, progressive }).toBuffer()
 
-/** A PNG with its data in several chunks, one of which has a wrong checksum. */
+/** Makes a PNG with its data in several chunks, one of which has a wrong checksum. */
 async function wrongChecksum(id: 'IHDR' | 'IDAT'): Promise<Buffer> {
   const chunks = [...pngChunks(await png())].flatMap((chunk) =>
     chunk.id === 'IDAT'
@@ -43,12 +43,12 @@ async function wrongChecksum(id: 'IHDR' | 'IDAT'): Promise<Buffer> {
   return Buffer.concat([PNG_SIGNATURE, ...encoded])
 }
 
-/** A PNG whose chunks are whole, and whose data or whose end is not what it should be. */
+/** Makes a PNG with complete chunks, but with invalid data or another end chunk. */
 async function brokenPng(damage: (data: Buffer) => Buffer, end = 'IEND'): Promise<Buffer> {
   const [header, ...rest] = [...pngChunks(await png())]
   const data = damage(Buffer.concat(rest.filter(({ id }) => id === 'IDAT').map((chunk) => chunk.data)))
   const chunk = Buffer.from(encodePngChunk('IDAT', data))
-  // With a wrong checksum, as whatever broke it leaves it.
+  // With a wrong checksum, as after real damage.
   chunk.writeUInt32BE(1, chunk.length - 4)
   return Buffer.concat([
     PNG_SIGNATURE,
@@ -58,17 +58,17 @@ async function brokenPng(damage: (data: Buffer) => Buffer, end = 'IEND'): Promis
   ])
 }
 
-/** The four bytes at its end are a sum over the pixels. */
+/** Overwrites the last four bytes of the data, which are a checksum of the pixels. */
 const withWrongSum = (data: Buffer) => Buffer.from(data).fill(7, data.length - 4)
 
-/** From the middle on rows are filtered as no filter is numbered. */
+/** From the middle on, the rows have an undefined filter number. */
 function withUnknownFilter(data: Buffer): Buffer {
   const rows = inflateSync(data)
   rows[(HEIGHT / 2) * (1 + 3 * WIDTH)] = 9
   return deflateSync(rows)
 }
 
-/** More than libjpeg is silent about: an unknown revision, and broken data. */
+/** Makes a JPEG with faults that libjpeg reports: an unknown JFIF revision, and broken data. */
 async function withFaults(): Promise<Buffer> {
   const application = Buffer.from('\xff\xe0\0\x10JFIF\0\xff\x01\0\0\x01\0\x01\0\0', 'latin1')
   const bytes = await flipped(await jpeg())
@@ -79,20 +79,20 @@ async function flipped(bytes: Buffer): Promise<Buffer> {
   return Buffer.from(bytes).fill(0x77, bytes.length >> 1, (bytes.length >> 1) + 8)
 }
 
-/** A progressive JPEG in which a byte became a marker's, at this share of it. */
+/** Makes a progressive JPEG in which a byte, at this fraction of its length, starts a marker. */
 async function withMarker(share: number, marker: number): Promise<Buffer> {
   const bytes = Buffer.from(await jpeg(true))
   bytes.set([0xff, marker], Math.floor(bytes.length * share))
   return bytes
 }
 
-/** Codes of ones, of which there are none yet. */
+/** Overwrites some bytes with ones, which are codes that are not defined yet. */
 function overwritten(bytes: Buffer): Buffer {
   const at = Math.floor(bytes.length * 0.7)
   return Buffer.from(bytes).fill(0xff, at, at + 8)
 }
 
-/** Each with the share of its rows that have to be right. */
+/** Each file with the fraction of its rows that have to be correct. */
 const SHOWN: Readonly<Record<string, readonly [() => Promise<Buffer>, number]>> = {
   'JPEG without its end': [async () => (await jpeg()).subarray(0, -2), 0.9],
   'JPEG of 70 %': [async () => start(await jpeg(), 0.7), 0.5],
@@ -116,7 +116,7 @@ const SHOWN: Readonly<Record<string, readonly [() => Promise<Buffer>, number]>> 
   'GIF without its last bytes': [async () => (await gif()).subarray(0, -2), 0.9],
 }
 
-/** What has a header and nothing behind it, or nothing that its decoder can do without. */
+/** Files with a header and nothing after it, or without data that their decoder requires. */
 const EMPTY: Readonly<Record<string, () => Promise<Buffer>>> = {
   'JPEG without a scan': async () => {
     const bytes = await jpeg()
@@ -187,7 +187,7 @@ describe('damaged pictures', () => {
         .toBuffer({ resolveWithObject: true })
       expect([info.width, info.height]).toEqual([WIDTH, HEIGHT])
       const shown = Math.floor(HEIGHT * share) * WIDTH * 3
-      // JPEG and GIF blur the chequerboard; a row that is missing differs by 60.
+      // JPEG and GIF blur the chequerboard. A missing row would differ by 60.
       expect(meanDifference(data.subarray(0, shown), PIXELS)).toBeLessThan(20)
     }
     const metadata = await post('/_metadata', String(file))

@@ -1,4 +1,4 @@
-/** Where faces are found, and what `gravity=face` cuts. */
+/** Face detection, and the crop of `gravity=face`. */
 
 import { findFaces } from '@media-proxy/origin/engine/process/faces/find-faces.ts'
 import { keepFaces } from '@media-proxy/origin/engine/process/faces/towards-faces.ts'

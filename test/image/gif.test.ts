@@ -1,4 +1,4 @@
-/** GIF as browsers show it: nothing where no frame has painted, and where one was disposed of. */
+/** GIF as in browsers: transparent where no frame has painted, and where a frame was disposed of. */
 
 import { gifFrames } from '@media-proxy/origin/engine/process/formats/gif/gif-frames.ts'
 import { pngChunks } from '@media-proxy/origin/engine/process/formats/png/png-chunks.ts'
@@ -16,13 +16,13 @@ interface Frame {
   readonly left: number
   readonly top: number
   readonly side: number
-  /** Of the palette: 0 black, 1 red, 2 blue, further ones grey. */
+  /** An index of the palette: 0 black, 1 red, 2 blue, further ones grey. */
   readonly colour: number
   readonly disposal: number
   readonly transparent?: number
 }
 
-/** A GIF with as many colours as its bits allow, the frames of which are not compressed. */
+/** Makes a GIF with as many colours as its bits allow, and with uncompressed frames. */
 function gif(frames: readonly Frame[], bits: 2 | 8, control = true): Buffer {
   const palette = Buffer.alloc(3 * 2 ** bits, 0x80)
   palette.set([0, 0, 0, 255, 0, 0, 0, 0, 255])
@@ -42,7 +42,7 @@ function gif(frames: readonly Frame[], bits: 2 | 8, control = true): Buffer {
   return Buffer.concat([head, palette, ...blocks, Buffer.from([0x3b])])
 }
 
-/** Each pixel as itself, and a clear often enough for no code to grow. */
+/** Encodes each pixel as a literal, with a clear code often enough to keep the code size constant. */
 function coded(pixels: Uint8Array, bits: number): Buffer {
   const clear = 2 ** bits
   const codes: number[] = []
@@ -208,7 +208,7 @@ async function cornersOf(bytes: Buffer): Promise<readonly (readonly number[])[]>
     .raw()
     .toBuffer({ resolveWithObject: true })
   const frameBytes = info.width * info.width * 4
-  // Frames that are made smaller bleed a little into each other.
+  // Frames that are scaled down bleed slightly into each other.
   const clean = (value: number) => (value > 235 ? 255 : value < 20 ? 0 : value)
   const pixel = (at: number) =>
     clean(data[at + 3] ?? 0) === 0 ? NOTHING : [...data.subarray(at, at + 4)].map(clean)

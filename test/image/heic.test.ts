@@ -9,7 +9,7 @@ const info = { width: 48, height: 64, hasAlpha: true }
 
 const failureOf = (result: unknown) => (isFailure(result) ? result.code : 'decoded')
 
-/** The file with another size in every property that says one. */
+/** Returns the file with another size in every property that declares one. */
 async function declaring(width: number, height: number): Promise<Buffer> {
   const bytes = await turnedHeic()
   for (let at = bytes.indexOf('ispe'); at >= 0; at = bytes.indexOf('ispe', at + 1)) {

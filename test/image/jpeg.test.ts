@@ -8,7 +8,7 @@ import { seededRandom } from '../seeded-random.ts'
 const [WIDTH, HEIGHT] = [600, 400]
 const RENDERED = { width: 120, height: 80 }
 
-/** Gravel, whose chroma is stored at half its size. */
+/** Makes a JPEG of noise like gravel, whose chroma is stored at half its size. */
 async function gravel(orientation = 1): Promise<Buffer> {
   const random = seededRandom(3)
   const data = Buffer.from(Array.from({ length: WIDTH * HEIGHT * 3 }, () => 40 + 200 * random()))
@@ -18,7 +18,7 @@ async function gravel(orientation = 1): Promise<Buffer> {
     .toBuffer()
 }
 
-/** Mean distance of a rendition to the reduction of the whole picture. */
+/** Returns the mean difference between a rendition and the downscaled complete image. */
 async function distance(bytes: Buffer, fast: boolean): Promise<number> {
   const info = await readInfo(bytes, 'jpeg')
   if (isFailure(info)) throw new Error(info.detail)

@@ -10,7 +10,7 @@ import { corpusFiles, corpusFolders, readCorpus } from '../corpus/corpus.ts'
 import { seededRandom } from '../seeded-random.ts'
 import { ANY_COST, tellNobody, videoTools } from '../video-tools.ts'
 
-/** A photograph's stand-in: every row and column differs, and the sides are odd. */
+/** Makes a substitute for a photograph: all rows and columns differ, and the sides are odd. */
 function gradient(width: number, height: number, channels: 1 | 2 | 3 | 4): Sharp {
   const random = seededRandom(7)
   const pixels = Uint8Array.from(
@@ -20,7 +20,9 @@ function gradient(width: number, height: number, channels: 1 | 2 | 3 | 4): Sharp
   return sharp(pixels, { raw: { width, height, channels } })
 }
 
-/** 24 bits a pixel, from the bottom to the top, each row a multiple of four bytes. */
+/**
+ * Makes a BMP with 24 bits per pixel, from bottom to top, with each row padded to a multiple of four bytes.
+ */
 function bitmap(width: number, height: number): Buffer {
   const rowBytes = 4 * Math.ceil((3 * width) / 4)
   const file = Buffer.alloc(54 + rowBytes * height)
@@ -36,7 +38,10 @@ function bitmap(width: number, height: number): Buffer {
   return file
 }
 
-/** Sources that the kept pixels serve, and those that they do not: both have to come out the same. */
+/**
+ * Sources for which the cached pixels are used, and sources for which they are not. Both have to give the
+ * same result.
+ */
 const SOURCES: Readonly<Record<string, () => Promise<Buffer>>> = {
   'a JPEG': () => gradient(1301, 977, 3).jpeg({ quality: 90 }).toBuffer(),
   'a progressive JPEG of 4:4:4': () =>
@@ -68,7 +73,7 @@ const OPTIONS = {
 const within = (width: number, height: number, fit: 'cover' | 'contain' | 'inside' = 'cover') =>
   ({ kind: 'transformation', width, height, fit, gravity: 'centre' }) as const
 
-/** What is wanted of each source, one after the other. */
+/** The renditions of each source, in this order. */
 const WANTED: readonly RenderOptions[] = [
   { ...OPTIONS, geometry: { kind: 'transformation', width: 128, fit: 'cover', gravity: 'centre' } },
   { ...OPTIONS, geometry: { kind: 'asset', route: 'avatars', size: 64 }, format: 'png' },
@@ -129,7 +134,7 @@ async function render(file: Buffer, name: string, options: RenderOptions, kept: 
 }
 
 describe('the pixels of a shared still', () => {
-  /** Renders, and tells whether the picture was decoded for it. */
+  /** Renders, and returns whether the image was decoded for it. */
   async function decodes(file: Buffer, kept: KeptStill, allowance = ANY_COST): Promise<boolean> {
     let decoded = false
     const watched: KeptStill = {
@@ -158,7 +163,7 @@ describe('the pixels of a shared still', () => {
   it('are decoded once, until a job has another source, or there is none', async () => {
     const keeper = createStillKeeper()
     const file = await gradient(1301, 977, 3).jpeg().toBuffer()
-    // One by Sharp, one by a decoder of our own.
+    // One for Sharp, one for a decoder of our own.
     for (const source of [file, bitmap(301, 277)]) {
       keeper.forget()
       expect(await decodes(source, keeper.begin({ id: 1, shared: true }))).toBe(true)

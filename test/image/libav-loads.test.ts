@@ -9,7 +9,7 @@ import { animatedGif, GIF_DELAYS_MS } from '../fixtures.ts'
 
 const COST = { memoryBytes: 1e9, cpuSeconds: 60 }
 
-/** Renders an animated GIF where libav is not there; tells how often it was asked for. */
+/** Renders an animated GIF without libav, and returns how often libav was requested. */
 async function renderGif(format: RenderOptions['format']) {
   const loaded = loadConfig('origin', { environment: {} })
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.faults))

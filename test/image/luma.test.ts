@@ -1,4 +1,4 @@
-/** A TIFF of luma and differences of colour, which is not inside of JPEG. */
+/** A YCbCr TIFF that does not use JPEG compression. */
 
 import { wrapInTiff } from '@media-proxy/origin/engine/process/formats/tiff/tiff-wrap.ts'
 import sharp from 'sharp'
@@ -7,13 +7,16 @@ import { openFilesystemOrigin } from '../doors.ts'
 import { send } from '../http.ts'
 
 const SIDE = 16
-/** Luma, blue and red of (220, 30, 30) and (30, 60, 200), by the weights of TIFF 6.0, section 21. */
+/**
+ * Luma and the blue and red differences of (220, 30, 30) and (30, 60, 200), with the weights of TIFF 6.0,
+ * section 21.
+ */
 const [RED, BLUE] = [
   [87, 96, 223],
   [67, 203, 102],
 ]
 
-/** The left half red, the right one blue. */
+/** Makes a TIFF with a red left half and a blue right half. */
 function lumaTiff(): Buffer {
   const samples = Array.from({ length: SIDE * SIDE }, (_, at) => (at % SIDE < SIDE / 2 ? RED : BLUE)).flat()
   const data = Uint8Array.from(samples.filter((sample) => sample !== undefined))
@@ -24,7 +27,8 @@ function lumaTiff(): Buffer {
     throw new Error(`no tag ${tag}`)
   }
   file.writeUInt16LE(6, entryOf(262) + 8)
-  // Instead of what is so anyway: as many differences as luma, to the right and down.
+  // Replaces PlanarConfiguration, which has its default value, with YCbCrSubSampling: as many chroma samples
+  // as luma samples, horizontally and vertically.
   const at = entryOf(284)
   file.writeUInt16LE(530, at)
   file.writeUInt32LE(2, at + 4)

@@ -1,4 +1,4 @@
-/** AVIF that moves: its frames, their times, its alpha, and how much smaller it is. */
+/** Animated AVIF: its frames, their delays, its alpha, and its size. */
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -39,7 +39,8 @@ describe.skipIf(libav === undefined)('AVIF that moves (needs libav)', () => {
   })
 
   it('is turned as its pictures are described', async () => {
-    // Made with avifenc: its left half red, then green, and told to be turned by 90 degrees against the clock.
+    // Made with avifenc: its left half is red, then green, and it declares a rotation of 90 degrees
+    // anticlockwise.
     const bytes = await readFile(join(import.meta.dirname, '../media/moving-turned.avif'))
     const { body } = await ask('turned.avif', bytes, 'format=webp&animated=true&quality=lossless')
     const { data, info } = await sharp(body, { pages: -1 })
@@ -146,7 +147,7 @@ const BALLS: readonly (readonly number[])[] = [
   [240, 180, 30],
 ]
 
-/** A ball that jumps about, with a transparent edge on its left. */
+/** Makes an animation of a bouncing ball, with a transparent left edge. */
 async function moving(): Promise<Buffer> {
   const { data, raw } = bouncing()
   const holed = Buffer.from(data)

@@ -1,4 +1,7 @@
-/** Profiles that are of other colours than their picture, which browsers pass over, and of grey, which Sharp does. */
+/**
+ * Profiles of another colour space than their image, which browsers ignore, and profiles of grey, which Sharp
+ * ignores.
+ */
 
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -14,7 +17,7 @@ const RED = [220, 30, 30] as const
 const GREY = [90, 90, 90] as const
 const SIDE = 16
 
-/** A deep red of which each sample's bytes are the same. */
+/** Makes an image of a 16-bit red in which both bytes of each sample are equal. */
 function deepRed(profile: Uint8Array): Uint8Array {
   const data = Buffer.from(
     Array.from({ length: SIDE * SIDE }, () => RED.flatMap((level) => [level, level])).flat(),
@@ -22,7 +25,7 @@ function deepRed(profile: Uint8Array): Uint8Array {
   return wrapInTiff({ data, width: SIDE, height: SIDE, channels: 3 }, profile, 16)
 }
 
-/** Linear light, of grey and with alpha of a half. */
+/** Makes an image of grey in linear light, or with an alpha of one half. */
 async function linearGrey(channels: 3 | 4): Promise<Buffer> {
   const directory = await mkdtemp(join(tmpdir(), 'media-proxy-profile-'))
   const profile = join(directory, 'linear.icc')
@@ -43,7 +46,7 @@ const PICTURES: Readonly<Record<string, readonly [() => Promise<Uint8Array>, rea
   'colours-grey.tif': [async () => deepRed(greyProfile(1)), RED],
   'grey.tif': [() => linearGrey(3), GREY],
   'grey-alpha.tif': [() => linearGrey(4), GREY],
-  // Made with avifenc; what Chromium 156 shows.
+  // Made with avifenc. The colour is the one that Chromium 156 shows.
   'grey.avif': [() => readFile(join(import.meta.dirname, '../media/grey-profile.avif')), [50, 50, 50]],
 }
 

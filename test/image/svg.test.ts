@@ -1,4 +1,4 @@
-/** Drawings: as large as they are wanted, and without a wish as large as a browser shows them. */
+/** SVG is drawn at the requested size, and by default at the size that a browser shows. */
 
 import { gzipSync } from 'node:zlib'
 import sharp from 'sharp'
@@ -13,7 +13,7 @@ const drawing = (attributes: string, content = '<rect width="100%" height="100%"
 
 const GREEN = [0, 255, 0, 255]
 
-/** Natural sizes, as Chromium 156 has them. */
+/** The natural sizes in Chromium 156. */
 const SIZES: Readonly<Record<string, readonly [Buffer, width: number, height: number]>> = {
   'a viewBox alone': [drawing('viewBox="0 0 24 24"'), 150, 150],
   'a viewBox of one unit': [drawing('viewBox="0 0 1 1"'), 150, 150],
@@ -122,7 +122,7 @@ describe('drawings', () => {
     await door.put('avatars/1/circle', circle)
     const { body } = await send(door.url, '/avatars/1/circle.png?size=1024')
     const alpha = await sharp(body).extractChannel(3).raw().toBuffer()
-    // The edge of a circle is one pixel wide: 2πr of them.
+    // The edge of a circle is one pixel wide, so it has 2πr pixels.
     expect(alpha.filter((value) => value > 0 && value < 255).length).toBeLessThan(6000)
   })
 

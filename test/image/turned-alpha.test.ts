@@ -1,4 +1,7 @@
-/** An AVIF whose picture is turned by a property that its alpha lacks, or that its tiles have too: browsers turn all of it once. */
+/**
+ * An AVIF with a rotation property on its image that its alpha lacks, or that its tiles also have. Browsers
+ * rotate the whole image once.
+ */
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -9,7 +12,7 @@ import { send } from '../http.ts'
 
 it('has its alpha turned with its colours', async () => {
   const door = await openFilesystemOrigin({})
-  // Of 96x64, alpha grows to the right; shown a quarter turn against the clock.
+  // 96x64, with alpha increasing to the right. It is shown rotated by a quarter turn anticlockwise.
   await door.put(
     'attachments/1/turned.avif',
     await readFile(join(import.meta.dirname, '../media/turned-alpha.avif')),
@@ -25,7 +28,8 @@ it('has its alpha turned with its colours', async () => {
 
 it('is turned once where its tiles are told to be turned too', async () => {
   const door = await openFilesystemOrigin({})
-  // Made with avifenc: four tiles of 64x64 beside each other, the first one red; shown a quarter turn against the clock.
+  // Made with avifenc: four tiles of 64x64 next to each other, the first one red. It is shown rotated by a
+  // quarter turn anticlockwise.
   await door.put(
     'attachments/1/tiles.avif',
     await readFile(join(import.meta.dirname, '../media/turned-tiles.avif')),

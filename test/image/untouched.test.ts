@@ -1,4 +1,4 @@
-/** Files that are a rendition of themselves. */
+/** Files that already are the requested rendition. */
 
 import { render } from '@media-proxy/origin/engine/process/render.ts'
 import { memorySource } from '@media-proxy/origin/engine/process/source/media-source.ts'
@@ -10,7 +10,7 @@ import { ANY_COST, tellNobody, videoTools } from '../video-tools.ts'
 
 const [SIDE, FRAMES] = [400, 60]
 
-/** Lossless, so that it may turn out broken only when it is decoded. */
+/** Makes a lossless animation, in which damage may show only when it is decoded. */
 async function moving(): Promise<Buffer> {
   const frame = (index: number) => Buffer.alloc(SIDE * SIDE * 4, 3 * index + 1)
   const strip = Buffer.concat(Array.from({ length: FRAMES }, (_, index) => frame(index)))

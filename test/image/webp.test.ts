@@ -1,4 +1,4 @@
-/** A WebP becomes smaller as well as any other picture does. */
+/** Scaling down a WebP gives the same quality as for other formats. */
 
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -7,7 +7,7 @@ import { send } from '../http.ts'
 
 const SIDE = 300
 
-/** Rings that become finer from the middle on: whatever scales badly draws others beside them. */
+/** Draws rings that become finer outwards. A poor scaler adds moiré rings. */
 function rings(): Buffer {
   const data = Buffer.alloc(SIDE * SIDE * 3)
   for (let at = 0; at < SIDE * SIDE; at += 1) {
@@ -19,7 +19,7 @@ function rings(): Buffer {
 
 const raw = { width: SIDE, height: SIDE, channels: 3 } as const
 const picture = () => sharp(rings(), { raw })
-/** The same twice, one below the other. */
+/** Makes an animation of two equal frames. */
 const moving = () =>
   sharp(Buffer.concat([rings(), rings()]), { raw: { ...raw, height: 2 * SIDE, pageHeight: SIDE } })
 

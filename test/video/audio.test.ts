@@ -30,7 +30,7 @@ describe.skipIf(FFMPEG === undefined).each([
     ['A-law', 'wav', ['-c:a', 'pcm_alaw'], 'unsupported-codec'],
     ['ADPCM', 'wav', ['-c:a', 'adpcm_ms'], 'unsupported-codec'],
     ['ALAC', 'm4a', ['-c:a', 'alac'], 'alac'],
-    // What reads Ogg without libav knows no FLAC in it.
+    // The Ogg reader that is used without libav does not support FLAC.
     ['FLAC in Ogg', 'ogg', ['-c:a', 'flac'], tools === libavTools ? 'flac' : 'undecodable'],
     ['Speex in Ogg', 'ogg', ['-c:a', 'libspeex', '-ar', '16000'], 'unsupported-codec'],
   ] as const)('%s', async (_, extension, output, codec) => {

@@ -1,4 +1,4 @@
-/** A moment means the same frame, whatever decodes. */
+/** A time selects the same frame with both decoders. */
 
 import { openVideo, type VideoTools } from '@media-proxy/origin/engine/process/video/video.ts'
 import type { VideoFormat } from '@media-proxy/origin/media/kinds.ts'
@@ -13,9 +13,9 @@ afterAll(() => libav?.pool.close())
 
 const H264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-preset', 'ultrafast', '-bf', '2']
 const MPEG4 = ['-c:v', 'mpeg4', '-q:v', '3']
-/** Of four seconds at 24 frames a second: at frames, beside them, and past the end. */
+/** Times in four seconds at 24 frames per second: at frames, between them, and past the end. */
 const MOMENTS = [undefined, 0, 0.02, 1, 1.041, 1.042, 2.5, 3.95, 3.96, 4, 99]
-/** What two builds of a decoder and of its scaler may differ by in the mean, out of 255. */
+/** The mean difference, out of 255, that two builds of a decoder and its scaler may have. */
 const TOLERANCE = 2
 
 async function framesOf(tools: VideoTools, bytes: Buffer, format: VideoFormat, moments: typeof MOMENTS) {

@@ -1,4 +1,4 @@
-/** What FFmpeg's own programs say of a clip. */
+/** Inspects a clip with the programs of FFmpeg. */
 
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
@@ -15,11 +15,11 @@ export interface ClipFacts {
   readonly channels: string | undefined
   readonly width: number
   readonly height: number
-  /** How long it plays. */
+  /** The duration of the clip, in seconds. */
   readonly seconds: number
-  /** Pictures a second, on average. */
+  /** The average frame rate. */
   readonly rate: number
-  /** When each picture is shown, in seconds. */
+  /** The presentation time of each frame, in seconds. */
   readonly times: readonly number[]
 }
 
@@ -34,7 +34,7 @@ async function ffmpeg(
   return { stdout, stderr: stderr.toString() }
 }
 
-/** Reads a clip through; fails where anything in it does not decode. */
+/** Decodes a whole clip. Fails when any part of it cannot be decoded. */
 export async function inspectClip(clip: Buffer, decoder?: string): Promise<ClipFacts> {
   const chosen = decoder === undefined ? [] : ['-c:v', decoder]
   const { stderr } = await withFile(clip, (path) =>
@@ -63,7 +63,7 @@ export async function inspectClip(clip: Buffer, decoder?: string): Promise<ClipF
   }
 }
 
-/** All of its pictures, as RGBA. */
+/** Returns all frames as RGBA. */
 export async function framesOf(
   clip: Buffer,
   { width, height }: Pick<ClipFacts, 'width' | 'height'>,
@@ -82,11 +82,11 @@ export async function framesOf(
   )
 }
 
-/** A hash of every coded picture and every coded piece of sound, in the order of the file, by stream. */
+/** Returns a hash of every video and audio packet, in the order of the file, by stream. */
 export async function packetsOf(clip: Buffer): Promise<Readonly<Record<string, readonly string[]>>> {
   const packets: Record<string, string[]> = {}
   const { stdout } = await withFile(clip, (path) =>
-    // Parameter sets before each key frame, as some containers have them.
+    // Parameter sets are repeated before each key frame, as in some containers.
     ffmpeg(['-v', 'error', '-i', path, '-map', '0', '-c', 'copy', '-f', 'framemd5', '-']),
   )
   for (const line of stdout.toString().split('\n')) {
@@ -101,7 +101,7 @@ const HERTZ = 8000
 const LOUD = 2000
 const BRIGHT = 128
 
-/** When the picture turns white, and when it becomes loud, in seconds. */
+/** Returns when the video turns white and when the audio becomes loud, in seconds. */
 export async function flashesAndBeeps(clip: Buffer) {
   const facts = await inspectClip(clip)
   const frames = await framesOf(clip, facts)
@@ -123,7 +123,7 @@ export async function flashesAndBeeps(clip: Buffer) {
   return { flashes, beeps }
 }
 
-/** How much of the time of its sound something is heard. */
+/** Returns the fraction of the audio duration that is not silent. */
 export async function loudShare(clip: Buffer): Promise<number> {
   const { stdout } = await withFile(clip, (path) =>
     ffmpeg(['-v', 'error', '-i', path, '-map', '0:a', '-f', 's16le', '-ac', '1', '-ar', String(HERTZ), '-']),
@@ -137,7 +137,7 @@ export async function loudShare(clip: Buffer): Promise<number> {
   return Array.from({ length: parts }, (_, at) => isLoud(at * part)).filter(Boolean).length / parts
 }
 
-/** Where it becomes true after so many that are false. */
+/** Returns the indices at which a value becomes true after more than `quiet` false ones. */
 function onsets(values: readonly boolean[], quiet: number): readonly number[] {
   const found: number[] = []
   let since = Number.POSITIVE_INFINITY
@@ -148,10 +148,10 @@ function onsets(values: readonly boolean[], quiet: number): readonly number[] {
   return found
 }
 
-/** What chroma, range and scaling may change of an even colour, of 255. */
+/** How much chroma subsampling, range conversion and scaling may change an even colour, out of 255. */
 export const TOLERANCE = 10
 
-/** The name of the colour of a picture's first pixel, or its numbers. */
+/** Returns the name of the colour of a frame's first pixel, or its numbers. */
 export function colourOf(frame: Buffer | undefined): string {
   const [red = 0, green = 0, blue = 0] = frame ?? []
   const colours = { red: [255, 0, 0], lime: [0, 255, 0], blue: [0, 0, 255] } as const

@@ -1,4 +1,4 @@
-/** How far a clip is, in the metrics, while it is being made. */
+/** The progress of a clip in the metrics while it is being encoded. */
 
 import { setTimeout } from 'node:timers/promises'
 import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
@@ -27,7 +27,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
     }
 
     it('tells how much of it is done, and nothing when it is', async () => {
-      // Its clip takes seconds on a fast machine too, and is told of every quarter of one.
+      // This clip takes seconds even on a fast machine, and its progress is reported four times a second.
       const coding = ['-c:v', 'libx264', '-preset', 'ultrafast']
       const film = await makeVideo('mp4', 'testsrc2=s=1280x720:r=30', coding, 20)
       await door.put('attachments/1/long.mp4', film)

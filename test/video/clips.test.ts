@@ -1,4 +1,4 @@
-/** Clips of films and of animated images: what is in them, when, how large, and what is refused. */
+/** Clips of videos and of animations: their content, their timing, their size, and rejections. */
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -388,7 +388,7 @@ describe.skipIf(CORPUS === undefined || FFMPEG === undefined || libav === undefi
   },
 )
 
-/** A ball that jumps about, with a transparent edge on its left. */
+/** Makes an animation of a bouncing ball, with a transparent left edge. */
 async function moving() {
   const { data, raw } = bouncing()
   const holed = Buffer.from(data)
@@ -397,7 +397,7 @@ async function moving() {
   return sharp(holed, { raw: { ...raw, pageHeight: FRAME_HEIGHT } })
 }
 
-/** How long the pictures of an MP4 last one after the other (ISO/IEC 14496-12, section 8.6.1.2). */
+/** Returns the total duration of the samples of an MP4, in seconds (ISO/IEC 14496-12, section 8.6.1.2). */
 function sampleSeconds(mp4: Buffer): number {
   const ticksPerSecond = mp4.readUInt32BE(mp4.indexOf('mdhd') + 16)
   const table = mp4.indexOf('stts') + 8
@@ -405,7 +405,10 @@ function sampleSeconds(mp4: Buffer): number {
   return total(entries.map((at) => mp4.readUInt32BE(at) * mp4.readUInt32BE(at + 4))) / ticksPerSecond
 }
 
-/** A board of four colours that moves up with each picture: what x264 codes out of order. */
+/**
+ * Makes an animation of a board of four colours that moves up with each frame, which x264 encodes with
+ * reordered frames.
+ */
 function boards(delay: number[]): Promise<Buffer> {
   const [red, lime, blue, yellow] = [
     [255, 0, 0],

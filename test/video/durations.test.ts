@@ -1,4 +1,4 @@
-/** How long sounds play of which no header tells, or tells wrongly. */
+/** Durations of audio files whose header declares none, or a wrong one. */
 
 import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -10,12 +10,12 @@ const SECRET = 'a-secret-for-tests'
 const SECONDS = 40
 const MP3_FRAME_SAMPLES = 1152
 const libav = await loadLibav()
-/** Silence, then noise: what the first seconds come to tells nothing of the rest. */
+/** Silence, then noise, so that the bit rate of the first seconds says nothing about the rest. */
 const GROWING = `aevalsrc=if(lt(t\\,10)\\,0\\,random(0)-0.5):d=${SECONDS}:s=44100`
 const SHRINKING = `aevalsrc=if(lt(t\\,30)\\,random(0)-0.5\\,0):d=${SECONDS}:s=44100`
 const VBR = ['-c:a', 'libmp3lame', '-q:a', '2', '-write_xing', '0', '-id3v2_version', '0']
 
-/** A header of Fraunhofer's encoder before the frames. */
+/** Adds a VBRI header of the Fraunhofer encoder before the frames. */
 function withVbri(frames: Buffer, count: number): Buffer {
   const header = Buffer.alloc(417)
   header.writeUInt32BE(0xfffb9064)
@@ -27,7 +27,7 @@ function withVbri(frames: Buffer, count: number): Buffer {
   return Buffer.concat([header, frames])
 }
 
-/** An Ogg without the pages in its middle third. */
+/** Removes the pages in the middle third of an Ogg. */
 function withGap(file: Buffer): Buffer {
   const starts: number[] = []
   for (let at = file.indexOf('OggS'); at >= 0; at = file.indexOf('OggS', at + 4)) starts.push(at)
@@ -35,7 +35,7 @@ function withGap(file: Buffer): Buffer {
   return Buffer.concat([file.subarray(0, starts[third]), file.subarray(starts[2 * third])])
 }
 
-/** An Ogg of two streams one behind the other. */
+/** Makes an Ogg of two chained streams. */
 async function chained(extension: string, codec: readonly string[]): Promise<Buffer> {
   const part = (seconds: number) => makeVideo(extension, GROWING, codec, seconds)
   return Buffer.concat([await part(SECONDS / 4), await part((3 * SECONDS) / 4)])

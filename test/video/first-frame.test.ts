@@ -1,4 +1,4 @@
-/** What the first frame of a film costs: one picture that is decoded once, and what is read for it. */
+/** The cost of the first frame of a video: one frame is decoded once, and few bytes are read. */
 
 import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
 import sharp from 'sharp'
@@ -9,7 +9,7 @@ import { canEncode, FFMPEG, makeVideo } from '../videos.ts'
 
 const H264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-preset', 'ultrafast', '-g', '250']
 const VP9 = ['-c:v', 'libvpx-vp9', '-deadline', 'realtime', '-cpu-used', '8', '-crf', '10', '-b:v', '0']
-/** Noise does not compress: two seconds are a megabyte and more. */
+/** Noise does not compress well, so two seconds take more than a megabyte. */
 const NOISE = 'testsrc2=s=640x360:r=30:d=2,noise=alls=40:allf=t'
 
 const libav = await loadLibav()
@@ -77,7 +77,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       ]
       const film = await makeVideo('mp4', NOISE, coder)
       const alone = await still('first.mp4', film, query)
-      // Between the first picture and the second.
+      // Between the first frame and the second one.
       const reached = await still('first.mp4', film, 'time=0.02')
       expect(alone.data.equals(reached.data)).toBe(true)
     })

@@ -1,4 +1,4 @@
-/** Several frames of one film, read with one decoder that goes on from where it stands. */
+/** Several frames of one video, read with one decoder that continues from its current position. */
 
 import { openVideo, type VideoTools } from '@media-proxy/origin/engine/process/video/video.ts'
 import type { VideoFormat } from '@media-proxy/origin/media/kinds.ts'
@@ -12,7 +12,7 @@ afterAll(() => libav?.pool.close())
 
 const H264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-preset', 'ultrafast', '-bf', '2']
 const ONE_KEY_FRAME = [...H264, '-g', '9999', '-sc_threshold', '0']
-/** Out of order, twice the same, close together, and behind the end. */
+/** Out of order, repeated, close together, and past the end. */
 const MOMENTS = [3.1, 0, 0.5, 0.51, 0.55, 2, 2.04, 5, 3.96, 3.1, 60]
 
 async function open(tools: VideoTools, bytes: Buffer, format: VideoFormat) {
@@ -58,7 +58,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
     })
 
     it('are those that are read alone where the time of one coded frame is that of another', async () => {
-      // Many fit into one packet of the container, which tells the time of one of them.
+      // Many frames fit into one packet of the container, which has the timestamp of only one of them.
       const flat = "nullsrc=s=192x128:r=25,geq=lum='if(lt(mod(X+160-N*7,160),16),255,100)':cb=128:cr=128"
       const bytes = await makeVideo('mpg', flat, ['-c:v', 'mpeg2video', '-bf', '2'], 2)
       const moments = [0, 0.05, 0.1, 0.15]
@@ -100,7 +100,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       if (isFailure(video)) throw new Error(video.detail)
       await video.readFrames(Array.from({ length: 19 }, (_, second) => second + second / 30))
       await video.close()
-      // Two seconds are read again at each of nineteen moments.
+      // For each of nineteen times, two seconds are read again.
       expect(bytesRead / film.length).toBeLessThan(4)
     })
 
@@ -112,7 +112,8 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
           isFailure(frame) ? frame.code : Number(frame.timestampSeconds.toFixed(2)),
         )
       expect(await timesOf()).toEqual([3.88, 4.2, 7.88])
-      // Five frames behind its key frame are near; three and a half seconds are too far to be early.
+      // A frame five frames after its key frame is close. A distance of three and a half seconds exceeds the
+      // tolerance.
       expect(await timesOf(3.5)).toEqual([3.88, 4.2, 7.88])
       expect(await timesOf(4)).toEqual([0, 4.2, 4])
       await video.close()

@@ -39,7 +39,7 @@ describe('the three moments', () => {
   })
 })
 
-/** Counts the children that are started. */
+/** Counts the child processes that are started. */
 function counting(bare: Ffmpeg): Ffmpeg & { readonly runs: number } {
   let runs = 0
   return {
@@ -94,7 +94,7 @@ describe.skipIf(FFMPEG === undefined)('three frames (skipped without FFmpeg)', (
     ['AV1', 'mp4', 'libsvtav1', ['-c:v', 'libsvtav1', '-preset', '12', '-g', '20'], 1],
     ['MPEG-4 in AVI', 'avi', 'mpeg4', ['-c:v', 'mpeg4', '-q:v', '2'], 3],
   ] as const)('%s', async (name, extension, encoder, output, children) => {
-    // An FFmpeg without the encoder cannot make the video to try.
+    // The test video cannot be made with an FFmpeg that lacks the encoder.
     if (!(await canEncode(encoder))) return console.warn(`${name}: no encoder ${encoder}, not tried`)
     const file = await makeVideo(extension, SECONDS, output)
     if (ffmpeg === undefined) throw new Error('no FFmpeg')

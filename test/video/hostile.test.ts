@@ -16,7 +16,10 @@ import { CORNERS, FFMPEG, makeVideo, partsOf, withFile } from '../videos.ts'
 
 const HAS_PROC = existsSync('/proc/self/task')
 
-/** Nothing runs but the engine, and no temporary file is left, of which there are none but those of this file's own. */
+/**
+ * Expects that only the engine is running, and that no temporary file is left. The tests of this file use
+ * their own temporary folder.
+ */
 async function expectNothingLeft(): Promise<void> {
   const isOurs = (name: string) => /^media-proxy-(video|spool)-/.test(name)
   await expect.poll(async () => (await readdir(tmpdir())).filter(isOurs)).toEqual([])
@@ -51,14 +54,14 @@ describe.skipIf(FFMPEG === undefined)('hostile videos (skipped without FFmpeg)',
   })
 
   let files = 0
-  /** The status of a still of a video. */
+  /** Returns the status of a still of a video. */
   async function still(file: Uint8Array): Promise<number> {
     files += 1
     await door.put(`attachments/1/${files}.mp4`, file)
     return (await send(door.url, `/attachments/1/${files}.mp4?format=webp&width=64`)).status
   }
 
-  /** The first box of a kind with the four bytes at `offset` behind its name replaced. */
+  /** Replaces four bytes in the first box of a type, at `offset` after its name. */
   function patched(file: Buffer, box: string, offset: number, value = 0xffffffff): Buffer {
     const copy = Buffer.from(file)
     const at = copy.indexOf(box, 0, 'latin1')
@@ -82,7 +85,7 @@ describe.skipIf(FFMPEG === undefined)('hostile videos (skipped without FFmpeg)',
     ['65535x65535 pixels', () => patched(plain, 'avc1', 24)],
   ] as const)('%s', async (_, make) => {
     expect([200, 400]).toContain(await still(make()))
-    // The next one is served as if nothing had been.
+    // The next request is served normally.
     expect(await still(plain)).toBe(200)
   })
 

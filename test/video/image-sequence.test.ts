@@ -18,7 +18,7 @@ const tools = videoTools
 const AV1 = (await Promise.all(['libaom-av1', 'libsvtav1'].map(canEncode))).indexOf(true)
 const ENCODER = ['libaom-av1', 'libsvtav1'][AV1] ?? ''
 const corpus = process.env.MEDIA_CORPUS
-/** Red, from 1.2 s lime, from 1.8 s blue, up to 3 s. */
+/** Red, lime from 1.2 s, blue from 1.8 s, up to 3 s. */
 const COLOURS =
   'color=red:s=320x192:r=5:d=1.2[a];color=lime:s=320x192:r=5:d=0.6[b];color=blue:s=320x192:r=5:d=1.2[c];[a][b][c]concat=n=3'
 
@@ -43,7 +43,7 @@ describe.skipIf(FFMPEG === undefined || ENCODER === '')(
         durationSeconds: expect.closeTo(3, 1),
       })
       const colours = 'frames' in examined ? examined.frames.map(colourOf) : []
-      // The still, the first frame and the last, and what is shown after 1.5, 0.9, 2.7, 0.3 and 2.1 seconds.
+      // The still, the first and the last frame, and the frames at 1.5, 0.9, 2.7, 0.3 and 2.1 seconds.
       expect(colours).toEqual(['red', 'red', 'blue', 'lime', 'red', 'blue', 'red', 'blue'])
     })
 
@@ -76,7 +76,7 @@ describe.skipIf(FFMPEG === undefined || ENCODER === '')(
   },
 )
 
-/** Which of the three a picture of one colour is. */
+/** Returns which of the three colours a single-colour image has. */
 function colourOf({ data }: { readonly data: Uint8Array }): string {
   const [red = 0, green = 0, blue = 0] = data
   return red > 128 ? 'red' : green > 128 ? 'lime' : blue > 128 ? 'blue' : 'none'

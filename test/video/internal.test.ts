@@ -13,7 +13,7 @@ const DOORS = [
   ['the edge', openEdge],
 ] as const
 
-/** Frames that do not compress. */
+/** Makes an animation of frames that do not compress well. */
 async function noisyAnimation(): Promise<Buffer> {
   const frames = await Promise.all(
     Array.from({ length: 4 }, () =>
@@ -178,7 +178,7 @@ describe.each(DOORS)('internal stills at %s', (_, open) => {
       const answer = await post('/_frames', body)
       expect([name, answer.status]).toEqual([name, 200])
       expect(answer.body.length).toBeLessThan(512 * 1024)
-      // Not smaller than need be; noise shrinks faster than pictures do.
+      // The frames are not smaller than necessary. Noise shrinks faster than real images do.
       expect(answer.body.length).toBeGreaterThan(150 * 1024)
       const found = JSON.parse(answer.body.toString()).frames
       expect(new Set(found.map(({ timestamp }: { timestamp: number }) => timestamp)).size).toBe(3)
@@ -241,7 +241,7 @@ describe.skipIf(FFMPEG === undefined)(
           body: JSON.stringify({ type: 'upload', upload_filename: 'video.avi' }),
         })
         const { frames } = JSON.parse(body.toString())
-        // 25 frames a second: those that are shown at 1, 1.5 and 2 seconds.
+        // At 25 frames per second: the frames that are shown at 1, 1.5 and 2 seconds.
         expect(frames.map(({ timestamp }: { timestamp: number }) => timestamp)).toEqual([1, 1.48, 2])
         expect(await colourOf(frames[2].base64)).toBe('blue')
       } finally {

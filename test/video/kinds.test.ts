@@ -1,4 +1,4 @@
-/** Containers of films, with pictures and with sound alone, and what each is told to be. */
+/** Video containers, with video and with audio only, and the type reported for each. */
 
 import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
 import sharp from 'sharp'
@@ -115,7 +115,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       ['Vorbis in WebM', 'webm', ['-c:a', 'libvorbis'], 'webm', 'audio/webm', 'audio/webm'],
       ['AAC in Matroska', 'mkv', ['-c:a', 'aac'], 'mka', 'audio/x-matroska', 'audio/x-matroska'],
       ['FLAC in Matroska', 'mka', ['-c:a', 'flac'], 'mka', 'audio/x-matroska', 'audio/x-matroska'],
-      // What tracks an MP4 has stands anywhere in it.
+      // The track list of an MP4 may be anywhere in the file.
       ['AAC in MP4', 'mp4', ['-c:a', 'aac'], 'm4a', 'audio/mp4', 'video/mp4'],
       ['ALAC in M4A', 'm4a', ['-c:a', 'alac'], 'm4a', 'audio/mp4', 'audio/mp4'],
       ['AAC in QuickTime', 'mov', ['-c:a', 'aac'], 'm4a', 'audio/mp4', 'video/quicktime'],
@@ -135,7 +135,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
     it.each([
       ['index first, by its name', 'isom', ['-movflags', '+faststart'], 'video/mp4'],
       ['index first, by its brand', 'M4A ', ['-movflags', '+faststart'], 'video/mp4'],
-      // Its tracks lie behind what is looked at then.
+      // Its tracks are beyond the bytes that are sniffed.
       ['index last, by its name', 'isom', [], 'audio/mp4'],
       ['index last, by its brand', 'M4A ', [], 'audio/mp4'],
     ] as const)('a film that calls itself sound is a film: %s', async (_, brand, flags, sniffed) => {

@@ -1,4 +1,4 @@
-/** Videos through the door where there is no FFmpeg at all: made here by libav, and those of the corpus. */
+/** Videos in an origin without FFmpeg: made here with libav, and those of the corpus. */
 
 import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
 import { mediaKindOfName } from '@media-proxy/origin/media/kinds.ts'
@@ -11,10 +11,10 @@ import { send } from '../http.ts'
 
 const SECRET = 'a-secret-for-tests'
 const [RED, LIME, BLUE] = FILM_SECONDS
-/** What colour conversion, chroma subsampling and coding together may be off by, out of 255. */
+/** The tolerance for colour conversion, chroma subsampling and encoding together, out of 255. */
 const TOLERANCE = 12
 
-/** Of Matroska, at its last place: behind it stands how long the description of the tracks is. */
+/** The last occurrence of this Matroska id is followed by the length of the track descriptions. */
 const TRACKS_ID = Buffer.from('1654ae6b', 'hex')
 
 const libav = await loadLibav()

@@ -1,4 +1,4 @@
-/** Clips, previews and stills of films that are cut, joined, marked or timed otherwise than most are. */
+/** Clips, previews and stills of videos with unusual edits, concatenation, flags or timestamps. */
 
 import { readWaveform } from '@media-proxy/origin/engine/process/clip/waveform.ts'
 import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
@@ -55,7 +55,7 @@ async function made(name: string, bytes: Uint8Array, wishes: Wishes = {}): Promi
   return result
 }
 
-/** The colours of the pictures of a clip, each as often as it changes. */
+/** Returns the colours of the frames of a clip, without consecutive repetitions. */
 async function coloursOf(clip: Buffer): Promise<readonly string[]> {
   const frames = await framesOf(clip, await inspectClip(clip))
   const colours = frames.map((frame) => colourOf(frame))
@@ -287,13 +287,15 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd films (need FF
       const clip = await made('a.mkv', film, wishes)
       const { times, seconds } = await inspectClip(clip)
       expect(seconds).toBeGreaterThan(times.at(-1) ?? Number.POSITIVE_INFINITY)
-      // An edit list ends what is longer.
+      // An edit list limits the longer decoding duration.
       expect(decodingSeconds(clip)).toBeGreaterThan(seconds - 0.05)
     })
   })
 
   describe('with edits', () => {
-    /** Shows the first second, then the last; the numbers are those that FFmpeg writes. */
+    /**
+     * Makes a video that shows the first second, then the last one. The numbers are those that FFmpeg writes.
+     */
     async function shortened(): Promise<Buffer> {
       const film = await makeVideo('mp4', SECONDS, [...H264, '-g', '75', '-video_track_timescale', '1000'])
       return withEdits(film, [
@@ -387,7 +389,10 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd films (need FF
   })
 })
 
-/** How long the first track of an MP4 is decoded, which is how long some players take it for. */
+/**
+ * Returns the decoding duration of the first track of an MP4 in seconds, which some players use as its
+ * duration.
+ */
 function decodingSeconds(clip: Buffer): number {
   const [unit, times] = [clip.indexOf('mdhd') + 16, clip.indexOf('stts') + 8]
   const entries = Array.from({ length: clip.readUInt32BE(times) }, (_, at) => times + 4 + 8 * at)
@@ -399,7 +404,10 @@ async function pixelsOf(png: Buffer): Promise<Buffer> {
   return sharp(png).ensureAlpha().raw().toBuffer()
 }
 
-/** A film with its index at its end and an edit list in a track, whose entries are replaced: how long, and from where. */
+/**
+ * Replaces the entries of the edit list of a track in a video whose index is at the end. An entry is a
+ * duration and a start time.
+ */
 function withEdits(
   film: Buffer,
   edits: readonly (readonly number[])[],

@@ -1,4 +1,4 @@
-/** `time=best`: the frame that stands for a film. */
+/** `time=best`: the frame that represents a video. */
 
 import { readPoster } from '@media-proxy/origin/engine/process/video/poster.ts'
 import { openVideo } from '@media-proxy/origin/engine/process/video/video.ts'
@@ -21,13 +21,13 @@ const PARTS = {
   sharp: 'mandelbrot=s=320x192:r=10,negate,setpts=N/10/TB',
 } as const
 
-/** A film of parts of one second each. */
+/** Builds a lavfi graph of parts of one second each. */
 function filmOf(parts: readonly (keyof typeof PARTS)[]): string {
   const made = parts.map((part, index) => `${PARTS[part]},trim=duration=1,setpts=PTS-STARTPTS[p${index}]`)
   return `${made.join(';')};${parts.map((_, index) => `[p${index}]`).join('')}concat=n=${parts.length}`
 }
 
-/** What is to be chosen of eight frames, one of each second. */
+/** Videos of eight frames, one per second, and the frame that should be chosen. */
 const FILMS = [
   ['black', 'black', 'white', 'blurred', 'blurred', 'grey', 'white', 'sharp'],
   ['sharp', 'blurred', 'blurred', 'blurred', 'grey', 'black', 'black', 'white'],

@@ -1,4 +1,4 @@
-/** Previews that move and sheets of frames: how many pictures, of which moments, in which places. */
+/** Animated previews and sprite sheets: the number of frames, their times, and their positions. */
 
 import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
 import sharp from 'sharp'
@@ -83,7 +83,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('a film (needs FFmp
   })
 })
 
-/** Red, lime and blue for a second each, with something below that is other in every picture. */
+/** Red, lime and blue for a second each, with a part below that differs in every frame. */
 const COUNTING = `${SECONDS}[s];testsrc2=s=64x40:r=25:d=3,noise=alls=90:allf=t[m];[s][m]overlay=x=200:y=140`
 
 function total(delays: readonly number[]): number {

@@ -1,4 +1,4 @@
-/** Films and sounds as people send them, at both doors and on every route that takes them. */
+/** Typical uploads of video and audio, at the edge and at the origin, on every route that accepts them. */
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -15,9 +15,9 @@ const DOORS = [
   ['the edge', openEdge],
 ] as const
 
-/** What colour conversion and scaling may differ by, out of 255. */
+/** The tolerance for colour conversion and scaling, out of 255. */
 const TOLERANCE = 5
-/** What JPEG adds to that in small frames. */
+/** The additional tolerance for JPEG compression of small frames. */
 const JPEG_TOLERANCE = 10
 
 describe.skipIf(CORPUS === undefined).each(DOORS)('at %s (skipped without MEDIA_CORPUS)', (_, open) => {
@@ -78,7 +78,7 @@ describe.skipIf(CORPUS === undefined).each(DOORS)('at %s (skipped without MEDIA_
   })
 })
 
-/** Red, green and blue of each quarter. */
+/** Returns red, green and blue of each quarter. */
 async function quartersOf(file: Buffer): Promise<readonly number[]> {
   const { width, height } = await sharp(file).metadata()
   const [halfWidth, halfHeight] = [width >> 1, height >> 1]

@@ -1,18 +1,19 @@
-/** Films that people send, and what is right of them. */
+/** Typical video uploads, and the expected results. */
 
 export interface SentFilm {
   readonly name: string
   readonly format: string
   readonly mime: string
   readonly size: readonly [width: number, height: number]
-  /** Whole seconds, rounded up. */
+  /** In whole seconds, rounded up. */
   readonly duration: number
   /**
-   * Mean colours of the quarters of a frame, from left to right and from top to bottom, by the moment it is asked for;
-   * without one, of what a player shows first. Told by `ffmpeg -i <name>`, which decodes all that comes before.
+   * The mean colours of the quarters of a frame, from left to right and from top to bottom, keyed by the
+   * requested time. Without a time, of the frame that a player shows first. Measured with `ffmpeg -i <name>`,
+   * which decodes everything before.
    */
   readonly shown: Readonly<Record<string, string>>
-  /** Times of the three frames. */
+  /** The times of the three frames. */
   readonly frames: readonly number[]
 }
 
@@ -184,7 +185,7 @@ export interface SentSound {
   readonly name: string
   readonly format: string
   readonly mime: string
-  /** Whole seconds, rounded up. */
+  /** In whole seconds, rounded up. */
   readonly duration: number
 }
 

@@ -1,4 +1,4 @@
-/** The sound beside a picture: which is accepted, and what the others refuse. */
+/** Audio tracks in videos: which codecs are accepted, and which operations reject the others. */
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Door, openFilesystemOrigin } from '../doors.ts'
@@ -13,14 +13,14 @@ const MPEG4 = ['-c:v', 'mpeg4', '-q:v', '5']
 const MJPEG = ['-c:v', 'mjpeg', '-q:v', '5', '-pix_fmt', 'yuvj420p']
 const PRORES = ['-c:v', 'prores_ks', '-profile:v', '0']
 
-/** A film with tracks of sound in this order. */
+/** Makes a video with audio tracks in this order. */
 function film(extension: string, video: readonly string[], sounds: readonly string[]): Promise<Buffer> {
   const maps = ['-map', '0:v', ...sounds.flatMap(() => ['-map', '1:a'])]
   const coders = sounds.flatMap((sound, track) => [`-c:a:${track}`, sound])
   return makeVideo(extension, SECONDS, [...SINE, ...maps, ...video, ...coders], 2)
 }
 
-/** The same film with its first track of sound under a name that nobody knows. */
+/** Renames the codec of the first audio track to an unknown one. */
 function renamed(file: Buffer, codec: string, name: string): Buffer {
   const copy = Buffer.from(file)
   const at = copy.indexOf(codec, Math.max(0, copy.indexOf('soun', 0, 'latin1')), 'latin1')
@@ -62,14 +62,17 @@ describe.skipIf(FFMPEG === undefined).each([
     door = await openFilesystemOrigin({
       MEDIA_PROXY_SECRET_KEY: SECRET,
       MEDIA_PROXY_NSFW_ENABLED: 'true',
-      // Whether a film is accepted does not depend on how much of it is looked at.
+      // Whether a video is accepted must not depend on how many frames are scanned.
       MEDIA_PROXY_NSFW_FRAMES: '1',
       ...settings,
     })
   })
   afterAll(() => door.close())
 
-  /** What `/_metadata` says with a scan and without one, and a still of the first, the last and another frame. */
+  /**
+   * Returns the responses of `/_metadata` with and without a scan, and of stills of the first, the last and
+   * another frame.
+   */
   async function answers(name: string, bytes: Buffer): Promise<readonly string[]> {
     await door.put(`attachments/1/${name}`, bytes)
     await door.put(name, bytes, undefined, 'uploads')

@@ -18,7 +18,7 @@ const LIME = [0, 255, 0]
 const BLUE = [0, 0, 255]
 const WHITE = [255, 255, 255]
 const H264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-preset', 'ultrafast', '-crf', '10']
-/** What colour conversion, chroma subsampling and coding together may be off by, out of 255. */
+/** The tolerance for colour conversion, chroma subsampling and encoding together, out of 255. */
 const TOLERANCE = 12
 
 describe.skipIf(FFMPEG === undefined)('stills of made videos (skipped without FFmpeg)', () => {
@@ -81,7 +81,7 @@ describe.skipIf(FFMPEG === undefined)('stills of made videos (skipped without FF
   ] as const
 
   it.each(codecs)('%s', async (name, extension, encoder, output) => {
-    // An FFmpeg without the encoder cannot make the video to try.
+    // The test video cannot be made with an FFmpeg that lacks the encoder.
     if (!(await canEncode(encoder))) return console.warn(`${name}: no encoder ${encoder}, not tried`)
     const video = await makeVideo(extension, CORNERS, output, 1)
     const found = await still(`${name.replaceAll(' ', '-')}.${extension}`, video)
@@ -120,7 +120,7 @@ describe.skipIf(FFMPEG === undefined)('stills of made videos (skipped without FF
     ['mkv', [...H264, '-bf', '2']],
     ['ts', [...H264, '-bf', '2']],
   ] as const)('the last frame of %s, whatever its container tells of its end', async (extension, output) => {
-    // Red for two seconds, and one frame of blue that comes late.
+    // Red for two seconds, and one blue frame that comes late.
     const late = "setpts='if(lt(N,50),N/25,2.13)/TB'"
     const film = `color=red:s=160x96:r=25,trim=end_frame=51,drawbox=c=blue:t=fill:enable='gte(n,50)',${late}`
     const sound = ['-f', 'lavfi', '-i', 'sine=d=1', '-map', '0:v', '-map', '1:a']
@@ -148,7 +148,7 @@ describe.skipIf(FFMPEG === undefined)('stills of made videos (skipped without FF
     ['mpeg4', ['-c:v', 'mpeg4', '-q:v', '2', '-sc_threshold', '1000000000']],
   ] as const)('the frame of %s where frames are marked as key frames that are none', async (codec, coder) => {
     const film = Buffer.from(await makeVideo('mp4', SECONDS, [...coder, '-g', '250']))
-    // Without a list of them every frame is one (ISO/IEC 14496-12, section 8.6.2).
+    // Without a sync sample box, every frame is a key frame (ISO/IEC 14496-12, section 8.6.2).
     film.write('free', film.indexOf('stss', 0, 'latin1'), 'latin1')
     for (const [time, colour] of [
       ['time=0.5', RED],
@@ -220,7 +220,7 @@ describe.skipIf(FFMPEG === undefined)('stills of made videos (skipped without FF
   })
 
   it.each(['smpte2084', 'arib-std-b67'])('HDR is mapped to what every screen shows: %s', async (transfer) => {
-    // An FFmpeg without the encoder or the filter cannot make the video to try.
+    // The test video cannot be made with an FFmpeg that lacks the encoder or the filter.
     if (!(await canEncode('libx265')) || !(await canFilter('zscale'))) return console.warn('HDR: not tried')
     const linear =
       'format=gbrp,setparams=colorspace=gbr:color_primaries=bt709:color_trc=iec61966-2-1:range=pc,' +
@@ -231,7 +231,7 @@ describe.skipIf(FFMPEG === undefined)('stills of made videos (skipped without FF
     const video = await makeVideo('mp4', source, ['-c:v', 'libx265', '-x265-params', tags], 0.2)
     const { at } = await still(`${transfer}.mp4`, video)
     const [red = 0, green = 0, blue = 0] = at(0.5, 0.5)
-    // Below the knee of the curve a colour stays what it was.
+    // Below the knee of the tone mapping curve, colours are unchanged.
     expect(Math.max(Math.abs(red - 0x40), Math.abs(green - 0x60), Math.abs(blue - 0xa0))).toBeLessThan(14)
   })
 
@@ -295,7 +295,7 @@ async function picture(bytes: Buffer): Promise<Decoded> {
   }
 }
 
-/** Top left, top right, bottom left, bottom right. */
+/** The corners are top left, top right, bottom left, bottom right. */
 function expectCorners(found: Decoded, corners: readonly (readonly number[])[]): void {
   const places = [
     [0.25, 0.25],

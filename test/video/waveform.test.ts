@@ -1,4 +1,4 @@
-/** The waveforms of voice messages, by whatever codec they come. */
+/** The waveforms of voice messages, in all codecs. */
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -22,11 +22,11 @@ const SECRET = 'a-secret-for-tests'
 const libav = await loadLibav()
 const BYTES = 256
 /**
- * What lossy codecs make of a peak, of 255. Bare AAC does not tell which of its samples are none of the recording: its
- * parts are other ones.
+ * The change of a peak by lossy codecs, out of 255. Raw AAC does not declare which of its samples are
+ * padding, so its parts are shifted.
  */
 const MOST_DIFFERENCE = { flac: 1, mp3: 7, ogg: 6, aac: 90 } as const
-/** Silence, then half as loud as can be, then silence, for a second each. */
+/** Silence, then a tone at half of the maximum level, then silence, for one second each. */
 const BURST = "aevalsrc='if(between(t,1,2),0.5*sin(2*PI*400*t),0)':s=48000:d=3"
 
 describe.skipIf(libav === undefined)('waveforms (need libav)', () => {
@@ -188,7 +188,10 @@ describe.skipIf(libav === undefined)('waveforms (need libav)', () => {
   })
 })
 
-/** A thousand loud samples at the start, and as many at a later second, as PCM in Matroska (RFC 9559). */
+/**
+ * Makes a file with a thousand loud samples at the start, and as many at a later second, as PCM in Matroska
+ * (RFC 9559).
+ */
 function pausedMatroska(hertz: number, secondSecond: number): Buffer {
   const loud = Buffer.alloc(2000, 0x40)
   const cluster = (seconds: number) =>
@@ -197,7 +200,7 @@ function pausedMatroska(hertz: number, secondSecond: number): Buffer {
     element('1a45dfa3', element('4282', Buffer.from('matroska'))),
     element(
       '18538067',
-      // Times in seconds.
+      // The time base is one second.
       element('1549a966', element('2ad7b1', number(1_000_000_000)), element('4489', real(secondSecond + 1))),
       element(
         '1654ae6b',
@@ -214,7 +217,7 @@ function pausedMatroska(hertz: number, secondSecond: number): Buffer {
   ])
 }
 
-/** An element of EBML (RFC 8794), its length in four bytes. */
+/** Encodes an EBML element (RFC 8794), with its length in four bytes. */
 function element(id: string, ...content: readonly Buffer[]): Buffer {
   const body = Buffer.concat(content)
   const length = Buffer.alloc(4)
