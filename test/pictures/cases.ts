@@ -1,27 +1,27 @@
-/** Every golden: a source, what is asked of it, and how alike the answer has to be. */
+/** All golden cases: a source, a request, and how similar the rendition has to be. */
 
 import type { SourceName } from './sources.ts'
 
 export interface PictureCase {
-  /** Of its files. */
+  /** The name of the golden's files. */
   readonly name: string
   readonly source: SourceName
-  /** Parameters of an attachment. */
+  /** The parameters of the attachment. */
   readonly query: string
   /** The lowest similarity (0 to 100) of any frame to the golden. */
   readonly bound: number
 }
 
 /**
- * An encoder makes more of it where another processor rounds a pixel in ten another way: 97 are left of WebP, 98 of the
- * others. Of 15 of quality less, 90 to 95 are.
+ * Encoders amplify small differences, such as a pixel in ten that another CPU rounds differently: WebP then
+ * scores 97, the others 98. With a quality lower by 15, they score 90 to 95.
  */
 const LOSSY = 96
-/** The coarser the steps, the more one of them shows. */
+/** The coarser the quantisation, the more a single step shows. */
 const COARSE = 92
-/** Pixels are kept, so only the arithmetic of scaling can differ. */
+/** Pixels are kept losslessly, so only the arithmetic of scaling can differ. */
 const EXACT = 99
-/** A palette is chosen anew, and a small change may swap two of its colours. */
+/** A palette is computed from the image, and a small change may swap two of its colours. */
 const PALETTE = 95
 
 /** With a border above and below. */

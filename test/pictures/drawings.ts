@@ -1,11 +1,11 @@
 /**
- * What the goldens are made of, drawn pixel by pixel so that it is the same on every machine. No side of a drawing is like
- * another one, so that whatever is turned, mirrored or cut wrongly shows.
+ * The sources of the goldens, drawn pixel by pixel so that they are identical on every machine. No two sides
+ * of a drawing are alike, so that wrong rotation, mirroring or cropping shows.
  */
 
 import { seededRandom } from '../seeded-random.ts'
 
-/** Pixels as Sharp takes them. */
+/** Raw pixels in the form that Sharp expects. */
 export interface Drawing {
   readonly data: Buffer
   readonly raw: { readonly width: number; readonly height: number; readonly channels: 3 | 4 }
@@ -16,8 +16,8 @@ type Colour = readonly [red: number, green: number, blue: number]
 export const [PHOTO_WIDTH, PHOTO_HEIGHT] = [240, 180]
 
 /**
- * A landscape like a photograph: a sky that changes slowly, edges in every direction, thin lines as letters have them, a
- * meadow of noise, and colours that are as strong as they can be.
+ * Draws a landscape like a photograph: a sky with a slow gradient, edges in every direction, thin lines as in
+ * letters, a meadow of noise, and fully saturated colours.
  */
 export function photo(): Drawing {
   const random = seededRandom(7)
@@ -40,7 +40,10 @@ export function photo(): Drawing {
   })
 }
 
-/** Gravel under stripes of saturated colours: every pixel differs from the next, and chroma as much as light. */
+/**
+ * Draws gravel under stripes of saturated colours: every pixel differs from the next one, in chroma as much
+ * as in luma.
+ */
 export function grain(): Drawing {
   const random = seededRandom(11)
   return draw(240, 180, 3, (x, y) => {
@@ -51,8 +54,8 @@ export function grain(): Drawing {
 }
 
 /**
- * A sticker: a ring with soft edges and a glass pane on nothing. What cannot be seen is bright green, which shows as a rim
- * where pixels are mixed without regard to their alpha.
+ * Draws a sticker: a ring with soft edges and a glass pane on a transparent ground. Fully transparent pixels
+ * are bright green, which shows as a rim when pixels are mixed without regard to alpha.
  */
 export function sticker(): Drawing {
   return draw(160, 120, 4, (x, y) => {
@@ -64,7 +67,7 @@ export function sticker(): Drawing {
   })
 }
 
-/** A flat drawing of six colours, as a palette holds them. */
+/** Draws a flat image of six colours, suitable for a palette. */
 export function flag(): Drawing {
   const stripes = [
     [230, 40, 40],
@@ -80,7 +83,9 @@ export function flag(): Drawing {
 export const FRAME_DELAYS_MS = [100, 250, 400, 70]
 export const [FRAME_WIDTH, FRAME_HEIGHT] = [96, 72]
 
-/** Frames below each other in one strip: a ball that goes from corner to corner and changes its colour. */
+/**
+ * Draws frames below each other in one strip: a ball that moves from corner to corner and changes its colour.
+ */
 export function bouncing(): Drawing {
   const colours: readonly Colour[] = [
     [220, 30, 40],
@@ -113,7 +118,7 @@ function draw(
   return { data, raw: { width, height, channels } }
 }
 
-/** How much of a pixel lies inside of an edge, by its distance. */
+/** Returns how much of a pixel is inside an edge, by its distance. */
 function covered(distance: number): number {
   return Math.min(1, Math.max(0, distance + 0.5))
 }
@@ -128,7 +133,7 @@ function mix(from: Colour, to: Colour, share: number): Colour {
   return [between(from[0], to[0]), between(from[1], to[1]), between(from[2], to[2])]
 }
 
-/** Strokes of one to two pixels, in rows of a sign each. */
+/** Strokes of one to two pixels, one sign per row. */
 const SIGNS = ['101111', '100110', '111101', '010111', '110011', '011110', '111010']
 
 function letters(x: number, y: number): number {

@@ -1,11 +1,13 @@
-/** What is to be said of a rendition beside its looks: how it was coded, and when its frames are shown. */
+/** Facts about a rendition besides its appearance: how it is encoded, and when its frames are shown. */
 
 import sharp from 'sharp'
 import { pngFacts, readPng } from './png-facts.ts'
 
 export type Facts = Readonly<Record<string, unknown>>
 
-/** The facts of a file, without its size in bytes. Those that a format does not have are left out. */
+/**
+ * Returns the facts about a file, except its size in bytes. Facts that a format does not have are omitted.
+ */
 export async function factsOf(bytes: Buffer): Promise<Facts> {
   const header = await sharp(bytes, { animated: true }).metadata()
   const { format, width, height, pageHeight = height, pages = 1, loop, delay, hasAlpha } = header
@@ -33,12 +35,15 @@ export async function factsOf(bytes: Buffer): Promise<Facts> {
 
 const [PROGRESSIVE, SCAN] = [0xc2, 0xda]
 
-/** Scans, and by how much each channel is coded larger than the smallest (ITU-T T.81, annex B). */
+/**
+ * Returns the number of scans, and the chroma subsampling as the factors of each channel (ITU-T T.81, annex
+ * B).
+ */
 function jpegFacts(bytes: Buffer) {
   let [progressive, scans, sampling] = [false, 0, '']
   for (let at = 2; at + 4 <= bytes.length; ) {
     const marker = bytes[at] === 0xff ? (bytes[at + 1] ?? 0) : 0
-    // Coded pixels, in which 0xff is followed by 0 or by a restart marker.
+    // Entropy-coded data, in which 0xff is followed by 0 or by a restart marker.
     if (marker === 0 || marker === 0xff || (marker >= 0xd0 && marker <= 0xd9)) {
       at += 1
       continue
@@ -63,7 +68,7 @@ function webpCodings(bytes: Buffer): readonly string[] {
   return [...(lossy ? ['lossy'] : []), ...(lossless ? ['lossless'] : [])]
 }
 
-/** Of the configuration of the first coding (AV1 in ISO media, section 2.3.3). */
+/** Reads the configuration of the first coded item (AV1 in ISO media, section 2.3.3). */
 function avifFacts(bytes: Buffer) {
   const at = bytes.indexOf('av1C', 0, 'latin1')
   const flags = bytes[at + 6] ?? 0

@@ -1,11 +1,11 @@
-/** The frames of a rendition as they are shown, read by nothing of the service itself. */
+/** Reads the frames of a rendition as they are shown, without code of the service. */
 
 import { crc32 } from 'node:zlib'
 import sharp from 'sharp'
 import { type PngFile, type PngPart, readPng } from './png-facts.ts'
 import type { Frame } from './score.ts'
 
-/** Every frame of a file. */
+/** Returns all frames of a file. */
 export async function framesOf(bytes: Buffer): Promise<readonly Frame[]> {
   const png = readPng(bytes)
   if (png !== undefined && png.frames.length > 0) return playApng(png)
@@ -22,7 +22,10 @@ export async function framesOf(bytes: Buffer): Promise<readonly Frame[]> {
   }))
 }
 
-/** Plays what the service writes: parts that replace what was there and are left. */
+/**
+ * Plays an APNG of the kind that the service writes: parts that replace the previous content and are not
+ * disposed of.
+ */
 async function playApng(png: PngFile): Promise<readonly Frame[]> {
   const { width, height } = png
   const canvas = Buffer.alloc(width * height * 4)

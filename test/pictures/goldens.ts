@@ -1,4 +1,4 @@
-/** The reviewed pictures, and what is said of each: the rendition itself, and a line of facts for those who read. */
+/** The reviewed images. Each consists of the rendition itself and a line of facts for reviewers. */
 
 import { existsSync } from 'node:fs'
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
@@ -19,7 +19,7 @@ export interface Golden {
 
 type Recorded = Readonly<Record<string, Facts & { readonly sizeBytes: number }>>
 
-/** The golden of a case; undefined where there is none yet. */
+/** Returns the golden of a case. Undefined when there is none yet. */
 export async function readGolden({ name }: PictureCase): Promise<Golden | undefined> {
   const file = existsSync(FOLDER) ? (await readdir(FOLDER)).find((entry) => isOf(entry, name)) : undefined
   const recorded = existsSync(FACTS_FILE)
@@ -30,7 +30,7 @@ export async function readGolden({ name }: PictureCase): Promise<Golden | undefi
   return { picture: await readFile(join(FOLDER, file)), facts, sizeBytes }
 }
 
-/** Makes renditions the goldens of their cases, and removes those of cases that are no more. */
+/** Makes renditions the goldens of their cases, and removes goldens without a case. */
 export async function writeGoldens(renditions: ReadonlyMap<PictureCase, Buffer>): Promise<void> {
   const recorded: Record<string, Facts> = {}
   for (const entry of await readdir(FOLDER)) await rm(join(FOLDER, entry))
@@ -51,17 +51,17 @@ function isOf(file: string, name: string): boolean {
   return file.slice(0, file.lastIndexOf('.')) === name
 }
 
-/** Renditions may be this much larger or smaller, which other builds of the encoders are. */
+/** The size of a rendition may differ by this fraction, as it does with other builds of the encoders. */
 const SIZE_TOLERANCE = 0.1
 
 export interface Comparison {
-  /** Similarity of each frame, 0 to 100. */
+  /** The similarity of each frame, 0 to 100. */
   readonly scores: readonly number[]
-  /** What is not as it should be; empty where all is. */
+  /** The differences from the golden. Empty when there are none. */
   readonly faults: readonly string[]
 }
 
-/** Holds a rendition against its golden. */
+/** Compares a rendition with its golden. */
 export async function compareWithGolden(
   { bound }: PictureCase,
   golden: Golden,
@@ -84,7 +84,7 @@ export async function compareWithGolden(
   return { scores, faults }
 }
 
-/** Names of files in the folder that belong to no case. */
+/** Returns the names of files in the folder that belong to no case. */
 export async function strayGoldens(): Promise<readonly string[]> {
   const entries = (await readdir(FOLDER)).filter((entry) => entry !== 'facts.json')
   return entries.filter((entry) => !CASES.some(({ name }) => isOf(entry, name)))

@@ -1,6 +1,6 @@
 /**
- * Makes the videos of the goldens anew, with FFmpeg: they are kept in test/pictures/media, since not everyone has an FFmpeg
- * and no two of them write the same file. `node test/pictures/make-videos.ts`
+ * Regenerates the videos of the goldens with FFmpeg. They are stored in test/pictures/media, because not
+ * every machine has FFmpeg and no two versions write the same file. Run `node test/pictures/make-videos.ts`.
  */
 
 import { mkdir, rm, writeFile } from 'node:fs/promises'

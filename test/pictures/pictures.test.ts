@@ -1,4 +1,4 @@
-/** What the service renders looks as it did when people last looked at it, and is coded as it was. */
+/** Renditions look the same as when they were last reviewed, and are encoded in the same way. */
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CASES } from './cases.ts'

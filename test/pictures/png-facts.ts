@@ -1,4 +1,4 @@
-/** How a PNG was written, read without the service's own reader: it is what is being tested. */
+/** Reads how a PNG was written. It does not use the service's own reader, because that is under test. */
 
 import { inflateSync } from 'node:zlib'
 
@@ -6,12 +6,12 @@ export interface PngFile {
   readonly header: Buffer
   readonly width: number
   readonly height: number
-  /** Chunks between the header and the pixels. */
+  /** The chunks between the header and the pixels. */
   readonly palette: readonly Buffer[]
-  /** Coded pixels of a still, or of the first frame. */
+  /** The compressed pixels of a still image, or of the first frame. */
   readonly data: Buffer
   readonly loop: number | undefined
-  /** Of an animation. */
+  /** The frames of an animation. */
   readonly frames: readonly PngPart[]
 }
 
@@ -29,7 +29,7 @@ export interface PngPart {
 const SIGNATURE = '89504e470d0a1a0a'
 const PALETTE_CHUNKS = ['PLTE', 'tRNS']
 
-/** Reads the structure of a PNG; undefined for another file. */
+/** Reads the structure of a PNG. Undefined for another file. */
 export function readPng(bytes: Buffer): PngFile | undefined {
   if (bytes.toString('hex', 0, 8) !== SIGNATURE) return undefined
   const chunks = chunksOf(bytes)
@@ -72,10 +72,10 @@ const COLOUR_TYPES: Readonly<Record<number, string>> = {
 }
 const SAMPLES: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 }
 const FILTERS = ['none', 'sub', 'up', 'average', 'paeth']
-/** What zlib says of its level (RFC 1950, FLEVEL). */
+/** The compression levels in the zlib header (RFC 1950, FLEVEL). */
 const EFFORTS = ['fastest', 'fast', 'default', 'best']
 
-/** The facts of the header and of the coded rows. */
+/** Returns the facts about the header and the filtered rows. */
 export function pngFacts({ header, width, height, data }: PngFile) {
   const [depth = 0, colourType = 0, , , interlaced = 0] = header.subarray(8)
   const rowBytes = 1 + Math.ceil((width * depth * (SAMPLES[colourType] ?? 1)) / 8)

@@ -1,4 +1,4 @@
-/** Has the service itself render the cases: the whole origin, with its engine processes, over a folder. */
+/** Renders the cases with the service itself: the whole origin, with its engine processes, on a folder. */
 
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -11,12 +11,12 @@ import type { PictureCase } from './cases.ts'
 import { SOURCES } from './sources.ts'
 
 export interface PictureRenderer {
-  /** Throws where the answer is no picture. */
+  /** Renders a case. Throws when the response is not an image. */
   render(wanted: PictureCase): Promise<Buffer>
   close(): Promise<void>
 }
 
-/** Starts an origin with the sources of the cases; the caller closes it. */
+/** Starts an origin with the sources of the cases. The caller has to close it. */
 export async function openRenderer(): Promise<PictureRenderer> {
   const directory = await mkdtemp(join(tmpdir(), 'media-proxy-goldens-'))
   const attachments = join(directory, 'cdn/attachments/1')

@@ -1,6 +1,7 @@
 /**
- * `pnpm pictures:review` writes pictures-review/index.html: of each golden what is expected, what is rendered now and where
- * they differ. With `--accept` what is rendered now becomes the golden; look at it first.
+ * `pnpm pictures:review` writes pictures-review/index.html: for each golden the expected image, the current
+ * rendition, and their difference. With `--accept`, the current renditions become the goldens. Review them
+ * first.
  */
 
 import { mkdir, rm, writeFile } from 'node:fs/promises'
@@ -14,7 +15,7 @@ import { openRenderer } from './render.ts'
 import type { Frame } from './score.ts'
 
 const FOLDER = join(import.meta.dirname, '../../pictures-review')
-/** Differences are shown larger than they are. */
+/** The factor by which differences are amplified. */
 const DIFFERENCE_GAIN = 8
 
 const renderer = await openRenderer()
@@ -51,7 +52,10 @@ async function rowOf(picture: PictureCase, got: Buffer): Promise<string> {
     <pre>${escapeHtml(JSON.stringify(facts, null, 1))}</pre><b>${escapeHtml(faults.join('\n'))}</b></td></tr>`
 }
 
-/** The frames side by side, each channel's distance brighter than it is; alpha counts as it covers. */
+/**
+ * Returns the frames side by side, with the amplified difference of each channel. A difference of alpha
+ * counts by its coverage.
+ */
 async function differenceOf(expected: Buffer, got: Buffer): Promise<Buffer> {
   const [a, b] = await Promise.all([framesOf(expected), framesOf(got)])
   const pairs = a.flatMap((frame, at) => {

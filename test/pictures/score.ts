@@ -1,17 +1,21 @@
 /**
- * How alike two pictures look: structural similarity (Wang et al., 2004) of lightness and of both colour channels of OKLab, at
- * three sizes, with the worst places counting most, and the shift of colours that are locally even. 100 is the same
- * picture, 99 one whose every level is one higher, and 90 to 95 the same one in JPEG, WebP or AVIF of 15 of quality less.
+ * Computes how similar two images look: structural similarity (Wang et al., 2004) of lightness and of both
+ * colour channels of OKLab, at three sizes, with the worst places weighted most, and the shift of locally
+ * even colours. 100 is an identical image, 99 one with all levels one higher, and 90 to 95 the same image in
+ * JPEG, WebP or AVIF with a quality lower by 15.
  */
 
-/** One frame as it is shown, straight alpha. */
+/** A frame as shown, with straight alpha. */
 export interface Frame {
   readonly data: Uint8Array
   readonly width: number
   readonly height: number
 }
 
-/** The lower one of the scores on white and on black, since alpha shows on one of them at least. Sizes have to agree. */
+/**
+ * Returns the lower one of the scores on white and on black, because alpha shows on at least one of them. The
+ * sizes have to match.
+ */
 export function similarity(expected: Frame, got: Frame): number {
   const grounds = [expected, got].every(isOpaque) ? [1] : [0, 1]
   return Math.min(...grounds.map((ground) => scoreOf(planesOf(expected, ground), planesOf(got, ground))))
@@ -19,11 +23,11 @@ export function similarity(expected: Frame, got: Frame): number {
 
 const SCALES = 3
 const LEAST_SIDE = 8
-/** Lightness is seen sharper than colour. */
+/** Lightness is perceived in more detail than colour. */
 const CHANNEL_WEIGHTS = [0.6, 0.2, 0.2] as const
-/** Points for a shift of 1 in OKLab, where 0.02 can just be seen. */
+/** The points deducted for a shift of 1 in OKLab. A shift of 0.02 is just visible. */
 const SHIFT_POINTS = 300
-/** Keeps noise that nobody sees from counting as structure (0.03 squared). */
+/** Prevents invisible noise from counting as structure (0.03 squared). */
 const STABILITY = 0.0009
 
 interface Plane {
@@ -48,7 +52,7 @@ function scoreOf(expected: readonly Plane[], got: readonly Plane[]): number {
   return Math.max(0, 100 - 100 * structure - SHIFT_POINTS * shift)
 }
 
-/** The error of structure, 0 to 1 and rarely more, and how far the means of neighbourhoods lie apart. */
+/** Returns the error of the structure, usually 0 to 1, and the distance between the local means. */
 function compare(expected: Plane, got: Plane): { readonly error: number; readonly shift: number } {
   const { width, height } = expected
   const product = (a: Plane, b: Plane) => ({
@@ -82,7 +86,7 @@ function smooth({ values, width, height }: Plane): Float32Array {
   return smoothRows(smoothRows(values, width, height), height, width)
 }
 
-/** Smooths along rows and gives the result with rows and columns exchanged. */
+/** Smooths along rows and returns the result transposed. */
 function smoothRows(values: Float32Array, width: number, height: number): Float32Array {
   const turned = new Float32Array(values.length)
   for (let y = 0; y < height; y += 1) {
@@ -115,7 +119,10 @@ function isOpaque({ data }: Frame): boolean {
   return true
 }
 
-/** OKLab (https://bottosson.github.io/posts/oklab/) of a frame on an even ground, black being 0 and white 1. */
+/**
+ * Converts a frame on an even ground to OKLab (https://bottosson.github.io/posts/oklab/). The ground is 0 for
+ * black and 1 for white.
+ */
 function planesOf({ data, width, height }: Frame, ground: number): readonly Plane[] {
   const planes = [0, 1, 2].map(() => new Float32Array(width * height))
   for (let at = 0; at < width * height; at += 1) {

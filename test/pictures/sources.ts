@@ -1,4 +1,4 @@
-/** The sources of the goldens, by their names in the store. Nothing of them leaves anything to the machine they are made on. */
+/** The sources of the goldens, by their names in the store. They are identical on every machine. */
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -21,11 +21,11 @@ const SHARED_MEDIA = join(import.meta.dirname, '../media')
 
 const LOOP = 3
 
-/** Makers of the sources: what is asked for is made. */
+/** Functions that make the sources on demand. */
 export const SOURCES = {
   'photo.png': () => open(photo()).png().toBuffer(),
   'photo.jpg': () => jpeg(open(photo())),
-  /** Fine detail, with its chroma halved, as cameras write it. */
+  /** Fine detail with chroma subsampling, as cameras write it. */
   'grain.jpg': () => open(grain()).jpeg({ quality: 92, chromaSubsampling: '4:2:0' }).toBuffer(),
   /** Stored on its side. */
   'lying.jpg': async () => {
@@ -83,7 +83,9 @@ function moving(): Sharp {
   return sharp(data, { raw: { ...raw, pageHeight: FRAME_HEIGHT } })
 }
 
-/** Each frame leans on what the ones before it left: disposal and blending of every kind. */
+/**
+ * Makes an APNG in which each frame depends on the previous ones, with all kinds of disposal and blending.
+ */
 function drawnPng(): Promise<Buffer> {
   const whole = { left: 0, top: 0, width: 96, height: 72, dispose: 0, blend: 0 }
   const part = { left: 12, top: 10, width: 40, height: 30, blend: 1 }
@@ -109,7 +111,7 @@ function drawnPng(): Promise<Buffer> {
   })
 }
 
-/** The colours of a drawing from the bottom up, blue first (BITMAPINFOHEADER). */
+/** Makes a BMP: the pixels from bottom to top, with blue first (BITMAPINFOHEADER). */
 function bmp({ data, raw: { width, height } }: Drawing): Buffer {
   const header = Buffer.alloc(54)
   header.write('BM', 'latin1')
