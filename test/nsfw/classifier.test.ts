@@ -19,7 +19,7 @@ function open(options: Partial<ClassifierOptions> = {}) {
   return createClassifier({ start: scanProcesses(bundled), model: bundled.path, queue: 16, log, ...options })
 }
 
-/** Any test that forgets a process leaves it to the next. */
+/** Runs a test with a classifier and closes it, so that no process is left to the next test. */
 async function using(
   options: Partial<ClassifierOptions>,
   work: (classifier: ReturnType<typeof createClassifier>) => Promise<void>,
@@ -32,7 +32,7 @@ async function using(
   }
 }
 
-/** A picture of one grey, or with a first byte that tells the faulty process what to do. */
+/** An image of one grey. The first byte may tell the faulty process what to do. */
 const picture = (value: number) => new Uint8Array(MODEL_PICTURE_BYTES).fill(value)
 
 const failureOf = (result: unknown) => (isFailure(result) ? result.code : result)
@@ -81,7 +81,7 @@ describe('the bundled model', () => {
 })
 
 describe('another model', () => {
-  /** Its first three predictions are the means of the three channels of its input. */
+  /** Builds a model whose first three predictions are the means of the three input channels. */
   function averaging(layout: 'nhwc' | 'nchw', batch: number | string, bias = BIAS): Uint8Array {
     const pooled: Operation[] = [
       { type: 'GlobalAveragePool', inputs: [layout === 'nhwc' ? 'planes' : 'input'], output: 'means' },
@@ -135,7 +135,7 @@ describe('another model', () => {
     const path = join(directory, 'one-by-one.onnx')
     await writeFile(path, averaging('nhwc', 1))
     await using({ start: scanProcesses({ ...bundled, path }), model: path }, async (classifier) => {
-      // A large batch and a small one by turns: the small one must not overtake.
+      // Large and small batches alternate: a small one must not overtake.
       const greys = [10, 60, 110, 160, 210]
       const results = await Promise.all(
         greys.map((grey, index) =>

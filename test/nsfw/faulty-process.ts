@@ -1,6 +1,6 @@
 /**
- * Stands in for the scanning process where a fault has to be forced: the first byte of a picture says what it
- * does with the batch. Any other byte is answered as neutral.
+ * Replaces the scan process to force faults: the first byte of an image selects the behaviour for the batch.
+ * Any other byte is classified as neutral.
  */
 
 import { existsSync } from 'node:fs'
@@ -20,7 +20,10 @@ export const CANNOT_SCAN = 4
 const GATE_MS = 5
 const SCRIPT = fileURLToPath(import.meta.url)
 
-/** Starts this script as an engine process, which gets ready once no file `gate` is there; or other words of Node. */
+/**
+ * Starts this script as an engine process, which becomes ready once the file `gate` does not exist; or starts
+ * Node with other arguments.
+ */
 export function startFaultyProcess({ gate, words }: { gate?: string; words?: readonly string[] } = {}) {
   return startEngineProcess({
     words: words ?? [SCRIPT, ...(gate === undefined ? [] : [gate])],

@@ -17,7 +17,7 @@ async function opened(mode: string, settings: Settings = {}): Promise<string> {
   door = await openFilesystemOrigin({
     MEDIA_PROXY_NSFW_ENABLED: 'true',
     MEDIA_PROXY_NSFW_ON_SERVE: mode,
-    // No probability is 0, so everything that is looked at is flagged.
+    // No probability is exactly 0, so everything that is scanned is flagged.
     MEDIA_PROXY_NSFW_THRESHOLD: '0',
     ...settings,
   })
@@ -45,7 +45,7 @@ describe('flagged media', () => {
 
   it('carry their probability', async () => {
     const url = await opened('header')
-    // Five in ten thousand, where the noise would be written as 0.0000.
+    // Its probability is five in ten thousand, where noise would be formatted as 0.0000.
     await door?.put('attachments/1/a.png', await halvesPng(200, 150))
     for (const path of PICTURE) {
       for (let visit = 0; visit < 2; visit += 1) {
@@ -188,7 +188,10 @@ describe('external media', () => {
   let far: UpstreamServer | undefined
   afterEach(() => far?.close())
 
-  /** Other bytes each time, under one ETag and with ranges. */
+  /**
+   * Opens an external server that returns other bytes each time, with the same ETag and with support for
+   * ranges.
+   */
   async function openedBefore(pictures: readonly Buffer[], mode: string) {
     let asked = 0
     far = await openUpstreamServer((request, response) => {

@@ -1,15 +1,17 @@
-/** A model that counts red: `porn` is how much more red there is than green and blue, the rest is neutral. */
+/**
+ * A model that measures red: `porn` is how much more red there is than green and blue, the rest is neutral.
+ */
 
 import { encodeModel } from '@media-proxy/scripts/nsfw-model/onnx.ts'
 
-/** Rows are red, green and blue; columns the five classes. */
+/** The rows are red, green and blue, the columns are the five classes. */
 const WEIGHTS = [
   [0, 0, 0, 1, 0],
   [0, 0, 0, -1, 0],
   [0, 0, 0, -1, 0],
 ].flat()
 
-/** The bytes of the model, for pictures in RGB with their channels last. */
+/** Returns the bytes of the model, for RGB images with the channels last. */
 export function redModel(): Uint8Array {
   return encodeModel({
     name: 'counts red',

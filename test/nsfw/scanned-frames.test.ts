@@ -1,4 +1,4 @@
-/** What a scan looks at of what moves: with a model that counts red. */
+/** Which frames of animations and videos a scan classifies, tested with a model that measures red. */
 
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -43,22 +43,22 @@ async function verdictOn(door: Door, name: string, bytes: Uint8Array) {
   return { nsfw, probability }
 }
 
-/** How many frames the model has seen. */
+/** Returns how many frames the model has classified. */
 async function seenFrames(door: Door): Promise<number> {
   const { body } = await send(door.url, '/_metrics', { headers: { 'x-internal-secret': SECRET } })
   return Number(/^media_proxy_nsfw_frames_total(?:\{.*\})? (\d+)/m.exec(body.toString())?.[1] ?? 0)
 }
 
-/** Grey but for some time in seconds, in which it is red. */
+/** Returns a lavfi graph that is grey, and red during an interval in seconds. */
 function redAt(from: number, to: number, rate = 5): string {
   return `color=gray:s=64x64:r=${rate},drawbox=c=red:t=fill:enable='between(t,${from},${to - 0.5 / rate})'`
 }
 
 type Colour = 'red' | 'grey'
-/** An animation of frames of one colour, each shown so long, in milliseconds. */
+/** Makes an animation of single-colour frames, each with its delay in milliseconds. */
 function animation(format: 'gif' | 'webp', frames: readonly (readonly [Colour, number])[]): Promise<Buffer> {
   const colours = { red: [255, 0, 0], grey: [128, 128, 128] } as const
-  // No frame is the one before it.
+  // One pixel differs, so that no frame equals the previous one.
   const pixels = frames.map(([colour], index) =>
     Buffer.from(
       Array.from({ length: 32 * 32 }, (_, pixel) => (pixel === index ? [0, 0, 0] : colours[colour])).flat(),
@@ -169,7 +169,8 @@ describe.each([
   })
 
   it('looks at each picture of an AVIF with several', async () => {
-    // Grey, and red beside it, which Chromium shows instead since it is the first alternative, though a thumbnail too.
+    // A grey image and a red one. Chromium shows the red one, because it is the first alternative, although
+    // it is also a thumbnail.
     const both = await readFile(join(import.meta.dirname, '../media/alternatives.avif'))
     const without = (...boxes: readonly string[]) => {
       const file = Buffer.from(both)
@@ -218,7 +219,7 @@ describe.skipIf(FFMPEG === undefined)('a scan of films (needs FFmpeg)', () => {
   ] as const)('by %s', (_, more) => {
     let door: Door
     beforeAll(async () => {
-      // The poster is not red all over.
+      // The poster is not completely red.
       door = await openFilesystemOrigin({ ...settings, MEDIA_PROXY_NSFW_THRESHOLD: '0.5', ...more })
     })
     afterAll(() => door.close())
@@ -241,7 +242,7 @@ describe.skipIf(FFMPEG === undefined)('a scan of films (needs FFmpeg)', () => {
     })
 
     it('sees the poster', async () => {
-      // Nothing but the poster says anything, and none of the evenly spaced frames is it.
+      // Only the poster is red, and it is not one of the evenly spaced frames.
       const then = "enable='between(t,1.8,1.95)'"
       const film = `color=black:s=64x64:r=20,drawbox=c=red:t=fill:${then},drawgrid=w=64:h=64:t=1:c=black:${then}`
       const bytes = await makeVideo('mp4', film, [...H264, '-crf', '5'], 10)
@@ -330,7 +331,7 @@ describe.skipIf(FFMPEG === undefined)('a scan of films (needs FFmpeg)', () => {
         expect(nsfw).toBe(from < seconds)
         seen.push((await seenFrames(door)) - before)
       }
-      // First and poster; then the last and others, four at a time.
+      // The first frame and the poster, then the last frame and others, four at a time.
       expect(seen).toEqual([2, 6, 8, 10])
     } finally {
       await door.close()
@@ -341,7 +342,7 @@ describe.skipIf(FFMPEG === undefined)('a scan of films (needs FFmpeg)', () => {
     const door = await openFilesystemOrigin({ ...settings, MEDIA_PROXY_NSFW_FRAMES: '2' })
     try {
       await verdictOn(door, 'a.mp4', await makeVideo('mp4', redAt(500, 600), H264, 200))
-      // And those that are shown by default, and at the end.
+      // In addition to the frames that are shown by default and the last one.
       expect(await seenFrames(door)).toBe(5)
     } finally {
       await door.close()

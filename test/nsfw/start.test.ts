@@ -1,4 +1,4 @@
-/** How the origin starts with a model that is there, and with one that is not. */
+/** The start of the origin with an existing model and with a missing one. */
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -43,7 +43,7 @@ async function listening(child: ChildProcess): Promise<string> {
   return `http://127.0.0.1:${(message as { listening: number }).listening}`
 }
 
-/** Resolves with the first line of the log that has these words. */
+/** Resolves with the first line of the log that contains the text. */
 async function logged(child: ChildProcess, words: string): Promise<string> {
   let text = ''
   for await (const chunk of child.stdout ?? []) {
