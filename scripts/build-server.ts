@@ -41,8 +41,8 @@ async function buildServer(platforms: readonly string[]): Promise<void> {
     entryPoints: {
       cli: join(PACKAGE, 'src/cli.ts'),
       server: join(PACKAGE, 'src/server.ts'),
-      // An entry point, so that it is not a chunk: chunks are compiled ahead by processes that must not start
-      // the service.
+      // An entry point, so that it is not a chunk: chunks are
+      // compiled ahead by processes that must not start the service.
       main: join(ROOT, 'origin/src/main.ts'),
       engine: join(ROOT, 'origin/src/engine/process/main.ts'),
     },
@@ -140,8 +140,8 @@ async function serverManifest(platforms: readonly string[]): Promise<string> {
 }
 
 /**
- * Fails when the bundle imports a package that is not a dependency. Otherwise only the users of the package
- * would notice.
+ * Fails when the bundle imports a package that is not a dependency.
+ * Otherwise only the users of the package would notice.
  */
 async function assertInstalled({ outputs }: Metafile): Promise<void> {
   const known = new Set(Object.keys(await dependencies()))

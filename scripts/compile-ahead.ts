@@ -1,6 +1,6 @@
 /**
- * Runs after `pnpm install` and before a start: compiles the server and its engine when a source is newer
- * than the cache.
+ * Runs after `pnpm install` and before a start: compiles the
+ * server and its engine when a source is newer than the cache.
  */
 
 import { compileAhead } from '@media-proxy/origin/engine/compile-cache.ts'

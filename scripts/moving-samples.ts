@@ -18,8 +18,8 @@ const FRAMES_PER_SECOND = 12
 const SECONDS = 4
 
 /**
- * Returns an MP4 video of a day over hills, with a chime. All its frames differ. Undefined when it cannot be
- * encoded.
+ * Returns an MP4 video of a day over hills, with a chime. All
+ * its frames differ. Undefined when it cannot be encoded.
  */
 export async function dayVideo(): Promise<Uint8Array | undefined> {
   const libav = await loadLibav()

@@ -1,6 +1,6 @@
 /**
- * Imported first by commands that take no arguments. It prints the usage on request, and then nothing is
- * started.
+ * Imported first by commands that take no arguments. It
+ * prints the usage on request, and then nothing is started.
  */
 
 import { basename } from 'node:path'

@@ -22,8 +22,8 @@ export const ORIGIN_ARGUMENTS = [...ORIGIN_FLAGS, join(ROOT, 'origin/src/main.ts
 export const POOL_THREADS = 8
 
 /**
- * Returns the environment variables that have to be set before Node starts, because they are read once at the
- * start.
+ * Returns the environment variables that have to be set before
+ * Node starts, because they are read once at the start.
  */
 export function nativeEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return {

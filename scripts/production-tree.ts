@@ -54,8 +54,8 @@ function copy(rest: string, folder: string): void {
   const target = words.at(-1) ?? ''
   const sources = words.slice(0, -1)
   for (const source of sources) {
-    // The semantics of Docker: a file is copied into a folder, and the content of a folder becomes the
-    // target.
+    // The semantics of Docker: a file is copied into a
+    // folder, and the content of a folder becomes the target.
     const intoFolder = target.endsWith('/')
     const isFolder = !/\.\w+$/.test(basename(source))
     const path = isFolder ? join(folder, target) : join(folder, target, intoFolder ? basename(source) : '')

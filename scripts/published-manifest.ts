@@ -2,9 +2,9 @@
 const OWN_OF_THE_WORKSPACE = new Set(['private', 'scripts', 'exports', 'dependencies', 'devDependencies'])
 
 /**
- * Returns the `package.json` of a published package: that of its workspace, extended by the build. When a
- * workflow publishes it, it contains the repository, without which the registry accepts no provenance
- * statement.
+ * Returns the `package.json` of a published package: that of its workspace,
+ * extended by the build. When a workflow publishes it, it contains the
+ * repository, without which the registry accepts no provenance statement.
  */
 export function publishedManifest(workspace: object, built: object): string {
   const own = Object.entries(workspace).filter(([name]) => !OWN_OF_THE_WORKSPACE.has(name))

@@ -75,8 +75,8 @@ async function startOrigin(): Promise<string> {
 }
 
 /**
- * Starts the edge. The variables and secrets of the worker are stored in the data folder, where pnpm diagnose
- * compares them.
+ * Starts the edge. The variables and secrets of the worker are
+ * stored in the data folder, where pnpm diagnose compares them.
  */
 async function startEdge(originUrl: string): Promise<string> {
   const state = join(directory, 'edge')

@@ -31,8 +31,8 @@ export const halvesJpeg = (width: number, height: number) =>
   halves(width, height).jpeg({ quality: 95 }).toBuffer()
 
 /**
- * A JPEG that is red above blue when upright. It is stored on its side with EXIF orientation 6 and a GPS
- * position.
+ * A JPEG that is red above blue when upright. It is stored
+ * on its side with EXIF orientation 6 and a GPS position.
  */
 export const orientedJpeg = (width: number, height: number) =>
   halves(width, height)
@@ -223,8 +223,8 @@ export function movingPng(width: number, height: number): Promise<Buffer> {
 }
 
 /**
- * 48x64 when upright, blue above red in sRGB. It is stored on its side (`irot`) with a Display P3 profile and
- * alpha.
+ * 48x64 when upright, blue above red in sRGB. It is stored
+ * on its side (`irot`) with a Display P3 profile and alpha.
  */
 export const turnedHeic = () => readFile(join(import.meta.dirname, 'media/turned-p3.heic'))
 

@@ -32,8 +32,8 @@ export function patient(milliseconds: number): number {
 }
 
 /**
- * Measures work at the priority of the engine processes, which get a third of the CPU time of others when all
- * CPUs are busy.
+ * Measures work at the priority of the engine processes, which
+ * get a third of the CPU time of others when all CPUs are busy.
  */
 function workMs(): number {
   const { stdout } = spawnSync('nice', ['-n', String(NICENESS), process.execPath, '-e', `(${work})()`])

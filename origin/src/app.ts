@@ -1,6 +1,6 @@
 /**
- * The HTTP application of the origin: admits a request, parses its URL, applies the limits, and dispatches to
- * a route.
+ * The HTTP application of the origin: admits a request, parses
+ * its URL, applies the limits, and dispatches to a route.
  */
 
 import type { IncomingMessage } from 'node:http'
@@ -69,8 +69,8 @@ export function createApp(options: AppOptions): Hono {
       attributes = requestAttributes(report)
       const milliseconds = performance.now() - startedAt
       recordRequest(options.observer.metrics, attributes, report, milliseconds)
-      // A response from memory has no stages, and setting a header would make the server create a `Headers`
-      // object.
+      // A response from memory has no stages, and setting a
+      // header would make the server create a `Headers` object.
       if (stages.size > 0) answer.response.headers.set('server-timing', serverTiming(stages, milliseconds))
       logRequest(options.log, report, { milliseconds, stages })
       const incoming = incomingOf(context)
@@ -109,8 +109,8 @@ async function mayTrace(headers: Headers, { admitted }: Arrived, { internal }: A
 }
 
 /**
- * Wraps a streamed response: it ends when the client stops reading. Responses from memory are sent by the
- * server alone.
+ * Wraps a streamed response: it ends when the client stops
+ * reading. Responses from memory are sent by the server alone.
  */
 function patiently(
   response: Response,
@@ -201,8 +201,8 @@ function bodyOf(request: Request): ReadableStream<Uint8Array> | null {
 }
 
 /**
- * With `explainErrors`, extends the text of a rejection by the parameter or the property of the file that
- * caused it.
+ * With `explainErrors`, extends the text of a rejection by
+ * the parameter or the property of the file that caused it.
  */
 function explained(answer: Answer, { requestId }: Exchange, { config }: AppOptions): Answer {
   // When the status differs, the route has made its own response for the failure.
@@ -219,8 +219,8 @@ const TWO_HOSTS = fail('bad-request', 'two Host headers')
 const NOTHING_TO_SPEND: RequestLimits = { consume: async () => undefined, headers: {} }
 
 /**
- * Answers a request. Anything that is thrown is a defect: it is logged and answered with 500, and never ends
- * the process.
+ * Answers a request. Anything that is thrown is a defect: it
+ * is logged and answered with 500, and never ends the process.
  */
 async function answerSafely(
   parsed: Parsed,

@@ -93,8 +93,8 @@ export function createHotAnswers({ pipeline, gate, limiter, metrics, log }: HotA
   }
 
   /**
-   * Admits a request and returns the rate limit headers of the response. Undefined when the request has to be
-   * processed.
+   * Admits a request and returns the rate limit headers of the
+   * response. Undefined when the request has to be processed.
    */
   function admit(
     { path, isLimited }: HotAnswer,
@@ -194,8 +194,8 @@ function keyOf({ url = '', headers }: IncomingMessage, viaEdge: boolean): string
 }
 
 /**
- * Counts the `Host` headers. A request with two is rejected (RFC 9112, section 3.2), and Node exposes only
- * the first one.
+ * Counts the `Host` headers. A request with two is rejected
+ * (RFC 9112, section 3.2), and Node exposes only the first one.
  */
 export function countHosts(rawHeaders: readonly string[]): number {
   let hosts = 0

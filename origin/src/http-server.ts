@@ -11,8 +11,8 @@ import type { Origin } from './origin.ts'
 import { encodedRequest, oneRequestConnection } from './raw-target.ts'
 
 /**
- * The limit of the edge: a response must not depend on whether the edge is in front. The default of Node is
- * 16 KiB.
+ * The limit of the edge: a response must not depend on whether
+ * the edge is in front. The default of Node is 16 KiB.
  */
 const MAX_HEADER_BYTES = 128 * 1024
 /**
@@ -101,8 +101,8 @@ function withoutBackslashes(target: string): string {
 }
 
 /**
- * Answers something that is not HTTP, or that exceeds a limit. Only possible before any header of a response
- * was sent.
+ * Answers something that is not HTTP, or that exceeds a limit.
+ * Only possible before any header of a response was sent.
  */
 function refuse({ code = '' }: ClientError, socket: Socket): void {
   if (code === 'ECONNRESET' || !socket.writable || socket.bytesWritten > 0) {

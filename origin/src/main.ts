@@ -14,8 +14,8 @@ import { createLog } from './telemetry/log.ts'
 /** The maximum time from a signal to the end of the process, in milliseconds. */
 const DRAIN_MS = 30_000
 /**
- * The part of that time that is reserved for background work after the responses. A receiver of traces may be
- * gone, or hang.
+ * The part of that time that is reserved for background work
+ * after the responses. A receiver of traces may be gone, or hang.
  */
 const FAREWELL_MS = 5000
 /** A connection that is silent for this time while the process drains is closed, in milliseconds. */
@@ -70,8 +70,8 @@ const origin = await createOrigin({
   ...(classifier === undefined ? {} : { classifier }),
 })
 
-// An unhandled rejection is a defect of one request. After an uncaught exception the state of the process is
-// unknown.
+// An unhandled rejection is a defect of one request. After
+// an uncaught exception the state of the process is unknown.
 process.on('unhandledRejection', (error) => {
   origin.countDefect()
   log.error({ err: error }, 'a rejection that nobody handled')

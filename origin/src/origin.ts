@@ -203,8 +203,8 @@ function openRenditionStore(
   return createRenditionStore({
     store,
     bucket: s3.bucketRenditions,
-    // A clip is too large for the memory cache, and too expensive to encode again for every range that a
-    // player requests.
+    // A clip is too large for the memory cache, and too expensive
+    // to encode again for every range that a player requests.
     maxEntryBytes: Math.max(cache.memoryEntryBytes, limits.clipBytes),
     log,
   })

@@ -1,6 +1,6 @@
 /**
- * Computes the costs of a rendition: CPU time of the origin, bytes, and the price of the edge platform for a
- * million of them.
+ * Computes the costs of a rendition: CPU time of the origin,
+ * bytes, and the price of the edge platform for a million of them.
  */
 
 import { EDGE_COSTS, priceOf } from '@media-proxy/shared/edge-costs.ts'

@@ -56,8 +56,8 @@ export function createFocus(canvas: HTMLElement, onPoint: (point: FocalPoint) =>
   canvas.addEventListener('dragstart', (event) => {
     if (!handle.hidden) event.preventDefault()
   })
-  // The rendition is made when the handle is released: during the drag, the image would move under the
-  // pointer.
+  // The rendition is made when the handle is released:
+  // during the drag, the image would move under the pointer.
   handle.addEventListener('pointerup', () => onPoint(point))
   handle.addEventListener('keydown', (event) => {
     const step = KEYS[event.key]

@@ -11,8 +11,8 @@ export interface Loaded {
   /** The time until the whole response was received, in milliseconds. */
   readonly tookMs: number
   /**
-   * The object URL of the bytes. Undefined when there is nothing to show. Has to be revoked when it is no
-   * longer shown.
+   * The object URL of the bytes. Undefined when there is nothing
+   * to show. Has to be revoked when it is no longer shown.
    */
   readonly objectUrl: string | undefined
 }

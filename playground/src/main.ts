@@ -138,8 +138,8 @@ async function renderSource(signal: AbortSignal): Promise<void> {
   if (signal.aborted || base === undefined) return
   renderUrl()
   void renderRendition()
-  // The original of an asset is its largest rendition in the format of the source, which is known only from
-  // the metadata.
+  // The original of an asset is its largest rendition in the
+  // format of the source, which is known only from the metadata.
   const described = renderDescription(signal)
   const metadata = familyOf(state.source) === 'asset' ? await described : undefined
   await renderOriginal(originalUrl(base, metadata), signal)
@@ -182,8 +182,8 @@ async function renderRendition(): Promise<void> {
 }
 
 /**
- * Returns the reason of a rejection. When attachments have to be signed, an unsigned one is answered like a
- * missing one.
+ * Returns the reason of a rejection. When attachments have to
+ * be signed, an unsigned one is answered like a missing one.
  */
 async function reasonOf({ status, phrase }: { readonly status: number; readonly phrase: string }) {
   await opened

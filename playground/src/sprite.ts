@@ -36,8 +36,8 @@ export function createSprite(onMoment: (seconds: number) => void): Sprite {
       const loaded = await load(withQuery(base, query), signal)
       interval = Number(loaded.headers.get('x-sprite-interval') ?? 0)
       close()
-      // The file has no video track, or the decoder makes no sprite sheets. Only the slider is available
-      // then.
+      // The file has no video track, or the decoder makes no
+      // sprite sheets. Only the slider is available then.
       if (signal.aborted || loaded.objectUrl === undefined || !(interval > 0)) return
       sheet = loaded.objectUrl
       tiles = Array.from({ length: COLUMNS * ROWS }, (_, index) => tileOf(index, loaded.objectUrl ?? ''))

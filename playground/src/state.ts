@@ -42,8 +42,8 @@ export function queryOf({ source, parameters }: State): string {
     const value = parameters[name]
     if (value !== undefined) query.set(name, value)
   }
-  // Everything is percent-encoded, even where the service does not require it: the URL is pasted into shells
-  // and pages.
+  // Everything is percent-encoded, even where the service does
+  // not require it: the URL is pasted into shells and pages.
   return query.toString()
 }
 

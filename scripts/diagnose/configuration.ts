@@ -191,8 +191,8 @@ function fingerprints(keys: readonly string[]): string {
 }
 
 /**
- * Reads the secrets that `pnpm start` keeps for a stack on this machine. Returns findings when they cannot be
- * read.
+ * Reads the secrets that `pnpm start` keeps for a stack on
+ * this machine. Returns findings when they cannot be read.
  */
 export async function keptSecrets(
   storageDir: string,

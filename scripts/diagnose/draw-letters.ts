@@ -1,6 +1,6 @@
 /**
- * Runs in a separate process for `checkFonts`. Exits with 0 when letters are drawn, with 1 when each letter
- * is the same box.
+ * Runs in a separate process for `checkFonts`. Exits with 0 when
+ * letters are drawn, with 1 when each letter is the same box.
  */
 
 import sharp from 'sharp'

@@ -5,8 +5,8 @@ const TIMEOUT_MS = 2000
 const UNTRUSTED = /^media_proxy_gate_untrusted_proxies_total(?:\{[^}]*\})? (\d+)/m
 
 /**
- * Checks the metrics of an origin that is running with this configuration. Returns no findings when none is
- * running.
+ * Checks the metrics of an origin that is running with this
+ * configuration. Returns no findings when none is running.
  */
 export async function checkRunning({ host, port, secretKey }: Config): Promise<readonly Finding[]> {
   const check = 'clients'

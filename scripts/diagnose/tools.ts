@@ -18,8 +18,8 @@ import { type Finding, failed, ok, warning } from './finding.ts'
 type Environment = Readonly<Record<string, string | undefined>>
 
 /**
- * The video codecs of the contract, under the names of FFmpeg. Stills of a codec that is missing are
- * rejected.
+ * The video codecs of the contract, under the names of
+ * FFmpeg. Stills of a codec that is missing are rejected.
  */
 const DECODERS = [
   'h264',

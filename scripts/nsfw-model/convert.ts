@@ -145,8 +145,8 @@ export function convert({ nodes, weights }: GraphModel): Uint8Array {
 
   /** Computes a node after its inputs, because the nodes of the graph are not in order of use. */
   function compute(name: string): void {
-    // The weights of convolutions are transposed where they are used. `^` marks a control dependency, not
-    // data.
+    // The weights of convolutions are transposed where they
+    // are used. `^` marks a control dependency, not data.
     if (values.has(name) || convolutionWeights.has(name) || name.startsWith('^')) return
     const node = nodesByName.get(name)
     if (node === undefined) throw new Error(`there is no node ${name}`)

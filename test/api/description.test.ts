@@ -1,6 +1,6 @@
 /**
- * The OpenAPI description: the edge and the origin serve it, and its parameters accept what the grammar
- * accepts.
+ * The OpenAPI description: the edge and the origin serve
+ * it, and its parameters accept what the grammar accepts.
  */
 
 import { readFileSync } from 'node:fs'

@@ -1,6 +1,6 @@
 /**
- * Plain Sharp in a separate process, with the settings of the service. The message `{ count }` renders that
- * many times.
+ * Plain Sharp in a separate process, with the settings of the
+ * service. The message `{ count }` renders that many times.
  */
 
 import { readFileSync } from 'node:fs'

@@ -50,8 +50,8 @@ const VARIANTS = 8
 
 export interface Chat {
   /**
-   * The paths by the popularity of their objects, the most popular first. The sizes of one object are
-   * grouped.
+   * The paths by the popularity of their objects, the most
+   * popular first. The sizes of one object are grouped.
    */
   readonly objects: readonly { readonly kind: Kind; readonly paths: readonly string[] }[]
 }
@@ -131,8 +131,8 @@ function shuffle<T>(items: readonly T[]): T[] {
 }
 
 /**
- * Returns the requests of a day: objects by Zipf's law with exponent 1, each in one of the sizes that its
- * clients request.
+ * Returns the requests of a day: objects by Zipf's law with
+ * exponent 1, each in one of the sizes that its clients request.
  */
 export function dayOfRequests({ objects }: Chat, count: number, seed = 7): readonly string[] {
   const random = seededRandom(seed)

@@ -18,8 +18,8 @@ import { CODINGS, type Coding, type Content, sidesOf } from './cost-pictures.ts'
 import type { BenchRow } from './measure.ts'
 
 /**
- * Disables limits and fallback formats, because the costs of jobs that are too expensive are measured as
- * well.
+ * Disables limits and fallback formats, because the costs
+ * of jobs that are too expensive are measured as well.
  */
 const NO_LIMITS = { ...LIMITS, decodedBytes: 2 ** 40, avifPixels: 2 ** 40 }
 const MAPPED_BYTES = 16 * 2 ** 30

@@ -1,6 +1,6 @@
 /**
- * Measures cache hits at the edge against a plain worker that answers from the same cache, in the same
- * runtime.
+ * Measures cache hits at the edge against a plain worker
+ * that answers from the same cache, in the same runtime.
  */
 
 import { join } from 'node:path'
@@ -39,8 +39,8 @@ export async function benchEdge(): Promise<readonly BenchRow[]> {
     const fill = (path: string, headers: Readonly<Record<string, string>>) =>
       bare.fetch(path, { method: 'POST', body, headers: { 'x-headers': JSON.stringify(headers) } })
     const told = [...answer.headers].filter(([name]) => !CONNECTION_HEADERS.has(name))
-    // The overhead of the gateway is the difference to exactly its response. A response with only two headers
-    // costs less.
+    // The overhead of the gateway is the difference to exactly
+    // its response. A response with only two headers costs less.
     await fill('/same', Object.fromEntries(told))
     await fill('/two', { 'content-type': 'image/webp', 'cache-control': 'public, max-age=3600' })
     const rowOf = (name: string, path: string, atLeast: number) =>

@@ -1,6 +1,6 @@
 /**
- * Common parts of all benchmarks: contenders that alternate in rounds, and ratios that are robust on a noisy
- * machine.
+ * Common parts of all benchmarks: contenders that alternate
+ * in rounds, and ratios that are robust on a noisy machine.
  */
 
 export interface Contender {

@@ -186,8 +186,8 @@ async function bareCall(ffmpeg: string, path: string): Promise<void> {
 const BINARY = { encoding: 'buffer', maxBuffer: 64 * 1024 * 1024 } as const
 
 /**
- * The common approach: download the object to a file, one process to probe it, one to make a JPEG, and the
- * same once more.
+ * The common approach: download the object to a file, one process
+ * to probe it, one to make a JPEG, and the same once more.
  */
 async function threeSteps(ffmpeg: string, folder: string, path: string): Promise<void> {
   const copy = join(folder, 'copy.mp4')

@@ -1,6 +1,6 @@
 /**
- * Compares scans with the classifier with a plain loop over onnxruntime, and measures the delay of the event
- * loop.
+ * Compares scans with the classifier with a plain loop over
+ * onnxruntime, and measures the delay of the event loop.
  */
 
 import './no-telemetry.ts'

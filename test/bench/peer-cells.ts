@@ -111,8 +111,8 @@ export const PEER_CELLS: readonly PeerCell[] = [
 /** Makes a screenshot with text and flat colours, from the documentation. */
 function screenshot(): Promise<Buffer> {
   const file = join(import.meta.dirname, '../../docs/pictures/playground-light.webp')
-  // Passed as bytes, because the engine's settings for Sharp, which are also loaded here, forbid opening
-  // files.
+  // Passed as bytes, because the engine's settings for
+  // Sharp, which are also loaded here, forbid opening files.
   return sharp(readFileSync(file)).png().toBuffer()
 }
 

@@ -1,6 +1,6 @@
 /**
- * The services of the comparison: this one, those that are installed for it, and those that are running
- * already.
+ * The services of the comparison: this one, those that are
+ * installed for it, and those that are running already.
  */
 
 import { execFile, spawn } from 'node:child_process'

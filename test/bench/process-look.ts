@@ -20,8 +20,8 @@ export function lookAt(pid: number): ProcessLook {
 }
 
 /**
- * Returns the proportional set size of a process and all its descendants, in MiB: shared memory is counted
- * once.
+ * Returns the proportional set size of a process and all
+ * its descendants, in MiB: shared memory is counted once.
  */
 export function treeMib(pid: number): number {
   return [pid, ...descendantsOf(pid)].reduce((sum, each) => sum + pssMib(each), 0)

@@ -54,8 +54,8 @@ const PNG: readonly Setting[] = [6, 8, 9].flatMap((compressionLevel) =>
 )
 
 /**
- * Ways to decode a JPEG before it is encoded as WebP. The score is computed against the downscaled complete
- * image.
+ * Ways to decode a JPEG before it is encoded as WebP. The
+ * score is computed against the downscaled complete image.
  */
 const READINGS: readonly (Setting & { readonly read: (photograph: Buffer) => Sharp })[] = [
   {

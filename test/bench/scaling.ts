@@ -13,8 +13,8 @@ const REQUESTS = 400_000
 /** The number of renditions that fit into the memory of one origin. */
 const MEMORY_RENDITIONS = 10_000
 /**
- * The number of requests that arrive during one render. Those for the same rendition on the same origin are
- * coalesced.
+ * The number of requests that arrive during one render. Those
+ * for the same rendition on the same origin are coalesced.
  */
 const ARRIVALS_A_RENDER = 20
 const ORIGINS = [1, 3, 10, 30, 100] as const

@@ -12,8 +12,8 @@ import { framesOf } from '../pictures/frames.ts'
 import { similarity } from '../pictures/score.ts'
 
 /**
- * Returns the complete image scaled to the width, lossless, and uncompressed so that reading it costs almost
- * nothing.
+ * Returns the complete image scaled to the width, lossless,
+ * and uncompressed so that reading it costs almost nothing.
  */
 export function reduce(photograph: Buffer, width: number): Promise<Buffer> {
   return sharp(photograph)

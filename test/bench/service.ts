@@ -57,8 +57,8 @@ export async function startService(
     async put(key, bytes) {
       const path = join(directory, key)
       await mkdir(dirname(path), { recursive: true })
-      // A path instead of bytes is a file to copy, so that half a gigabyte does not pass through this
-      // process.
+      // A path instead of bytes is a file to copy, so that
+      // half a gigabyte does not pass through this process.
       if (typeof bytes === 'string') await cp(bytes, path)
       else await writeFile(path, bytes)
     },
@@ -84,8 +84,8 @@ export async function startProcess(
 }
 
 /**
- * Creates a client with persistent connections. `get` returns the length of the body, and throws for any
- * status but 200.
+ * Creates a client with persistent connections. `get` returns
+ * the length of the body, and throws for any status but 200.
  */
 export function createClient(connections: number) {
   const dispatcher = new Agent({ connections, pipelining: 1 })

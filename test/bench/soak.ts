@@ -1,6 +1,6 @@
 /**
- * A mixed load for minutes, during which memory and other resources must not grow. Also writes a chart of the
- * memory.
+ * A mixed load for minutes, during which memory and other
+ * resources must not grow. Also writes a chart of the memory.
  */
 
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -47,8 +47,8 @@ export async function benchSoak(): Promise<readonly BenchRow[]> {
       () => elapsed() < MINUTES * 60,
       CLIENTS,
       async (index) => {
-        // Every second request is for a new rendition, so that there are always renders. The others are those
-        // of a day.
+        // Every second request is for a new rendition, so that
+        // there are always renders. The others are those of a day.
         const path = requests[index % requests.length] ?? '/'
         samples.push(await client.get(index % 2 === 0 ? path : `${path}&blur=${1 + (index % 100)}`))
       },

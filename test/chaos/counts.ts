@@ -11,8 +11,8 @@ import { until } from '../until.ts'
 export const HAS_PROC = existsSync('/proc/self/task')
 
 /**
- * The libraries and their caches grow while they warm up. A leak of the data that these tests process would
- * be far larger.
+ * The libraries and their caches grow while they warm up. A leak
+ * of the data that these tests process would be far larger.
  */
 const MAX_GROWTH_MIB = 150
 

@@ -62,8 +62,8 @@ describe.each([
   })
 
   /**
-   * Uploads an image of one grey, which selects the behaviour of the process. Each width makes different
-   * content.
+   * Uploads an image of one grey, which selects the behaviour
+   * of the process. Each width makes different content.
    */
   async function upload(grey: number, width: number) {
     const background = { r: grey, g: grey, b: grey }

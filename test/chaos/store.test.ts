@@ -210,8 +210,8 @@ describe('a store', () => {
 })
 
 /**
- * Returns the latest log record of a rejection. Other records, such as the FFmpeg version, may come at any
- * time.
+ * Returns the latest log record of a rejection. Other
+ * records, such as the FFmpeg version, may come at any time.
  */
 function lastRejection({ log }: Omit<Door, 'put'>) {
   return log.findLast(({ failure }) => failure !== undefined)

@@ -1,6 +1,6 @@
 /**
- * The clients in other languages, tested against the vectors, and with the running service at the edge and at
- * the origin.
+ * The clients in other languages, tested against the vectors,
+ * and with the running service at the edge and at the origin.
  */
 
 import { spawn, spawnSync } from 'node:child_process'

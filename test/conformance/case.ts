@@ -23,8 +23,8 @@ export interface Picture {
   readonly delays?: readonly number[]
   readonly loop?: number
   /**
-   * Pixels that reveal wrong colours, orientation or padding: at x, y of the first frame, RGBA within a
-   * tolerance.
+   * Pixels that reveal wrong colours, orientation or padding:
+   * at x, y of the first frame, RGBA within a tolerance.
    */
   readonly pixels?: readonly Pixel[]
 }

@@ -30,8 +30,8 @@ describe.each(DOORS)('%s', (_, open) => {
   afterAll(() => door.close())
 
   it.each(TABLE)('$name', async (row) => {
-    // Requested twice: the first response is rendered, the second may come from a cache, and they must not
-    // differ.
+    // Requested twice: the first response is rendered, the
+    // second may come from a cache, and they must not differ.
     const cold = await send(door.url, row.path, asked(row))
     await validate(cold, row)
     const warm = await send(door.url, row.path, asked(row))

@@ -1,6 +1,6 @@
 /**
- * Sends thousands of malformed requests, byte by byte, to the edge and to the origin. The responses have to
- * be the same.
+ * Sends thousands of malformed requests, byte by byte, to the
+ * edge and to the origin. The responses have to be the same.
  */
 
 import { afterAll, beforeAll, expect, it } from 'vitest'

@@ -1,6 +1,6 @@
 /**
- * The folder of real and malicious media, named by `MEDIA_CORPUS`. Without it, the tests that use it are
- * skipped.
+ * The folder of real and malicious media, named by
+ * `MEDIA_CORPUS`. Without it, the tests that use it are skipped.
  */
 
 import { readdirSync, readFileSync } from 'node:fs'

@@ -1,6 +1,6 @@
 /**
- * Compares every video and audio file of the corpus with the ffmpeg command, which decodes it from start to
- * end.
+ * Compares every video and audio file of the corpus with
+ * the ffmpeg command, which decodes it from start to end.
  */
 
 import { execFile } from 'node:child_process'

@@ -31,8 +31,8 @@ const TREE = join(temporary, 'app')
 const NODE = realpathSync(process.execPath)
 
 /**
- * Sets up a mount namespace: an empty /tmp, everything else read-only, including the tree and Node when they
- * are in /tmp.
+ * Sets up a mount namespace: an empty /tmp, everything else
+ * read-only, including the tree and Node when they are in /tmp.
  */
 const READ_ONLY = [
   'mount --make-rprivate /',

@@ -193,8 +193,8 @@ describe('an origin that is gone', () => {
     expect([other.status, other.body.toString()]).toEqual([502, 'Bad Gateway'])
     expect(Number(other.headers['retry-after'])).toBeGreaterThanOrEqual(1)
     expect((await send(door.url, '/_health')).body.toString()).toBe('OK')
-    // Also after its expiry, when the edge revalidates it and the connection breaks: a stale copy is better
-    // than none.
+    // Also after its expiry, when the edge revalidates it and
+    // the connection breaks: a stale copy is better than none.
     let asked = 0
     const broken = createServer((socket) => {
       asked += 1

@@ -132,8 +132,8 @@ describe('a far server that misbehaves', () => {
   })
 
   /**
-   * Starts an external server that answers a range at the first bytes correctly, and any other range with the
-   * given values.
+   * Starts an external server that answers a range at the first
+   * bytes correctly, and any other range with the given values.
    */
   async function answeringParts(contentRange: string, body: string, length: number | undefined) {
     const picture = await halvesPng(400, 300)

@@ -221,8 +221,8 @@ function chunked(base: string, path: string, sizeBytes: number): Promise<number>
 }
 
 /**
- * How the connection breaks: closed together with the request, closed while the server waits for more, or
- * reset then.
+ * How the connection breaks: closed together with the request,
+ * closed while the server waits for more, or reset then.
  */
 const BREAKS = ['at once', 'later', 'by a reset'] as const
 

@@ -195,8 +195,8 @@ async function isRunning(pid: number): Promise<boolean> {
 }
 
 /**
- * Returns the resident bytes that belong to these processes alone (their files in the page cache do not
- * count).
+ * Returns the resident bytes that belong to these processes
+ * alone (their files in the page cache do not count).
  */
 async function memoryOf(pids: readonly number[]): Promise<number> {
   const each = await Promise.all(

@@ -11,8 +11,8 @@ const SETTINGS = {
   MEDIA_PROXY_NODE_ENV: 'test',
   MEDIA_PROXY_SECRET_KEY: 'secret',
   MEDIA_PROXY_EDGE_SECRET_KEY: 'edge',
-  // With a ratio of 0, ordinary requests log nothing, so a line that appears is logged for every such
-  // request.
+  // With a ratio of 0, ordinary requests log nothing, so
+  // a line that appears is logged for every such request.
   MEDIA_PROXY_TELEMETRY_EDGE_LOG_RATIO: '0',
 }
 const LIMITS = {

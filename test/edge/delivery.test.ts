@@ -87,8 +87,8 @@ describe('what players ask for', () => {
 })
 
 /**
- * Waits until the origin answers, which no longer has the object. A cached part of the file would be served
- * for a day.
+ * Waits until the origin answers, which no longer has the
+ * object. A cached part of the file would be served for a day.
  */
 const untilForgotten = (door: Pick<Door, 'url'>) =>
   until(async () => {

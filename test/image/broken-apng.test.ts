@@ -17,8 +17,8 @@ const [RED, GREEN, BLUE] = ['255,0,0', '0,255,0', '0,0,255']
 const frame = (colour: PngFrame['colour']): PngFrame => ({ ...FRAME, colour })
 
 /**
- * Makes an APNG with a green default image that is not a frame, then a red frame and a blue one, with some
- * chunks changed.
+ * Makes an APNG with a green default image that is not a frame,
+ * then a red frame and a blue one, with some chunks changed.
  */
 async function broken(change: (chunk: PngChunk, ordinal: number) => readonly PngChunk[]): Promise<Buffer> {
   const bytes = await animatedPng({

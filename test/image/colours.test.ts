@@ -129,8 +129,8 @@ function inkPicture(format: 'jpeg' | 'tiff'): Promise<Buffer> {
 }
 
 /**
- * Returns a JPEG with a profile of another colour space, in the segment that holds profiles (ICC.1:2022,
- * annex B.4).
+ * Returns a JPEG with a profile of another colour space, in
+ * the segment that holds profiles (ICC.1:2022, annex B.4).
  */
 async function withProfile(jpeg: Buffer, profile: 'srgb'): Promise<Buffer> {
   const { icc } = await sharp(await red().withIccProfile(profile).png().toBuffer()).metadata()

@@ -39,8 +39,8 @@ function bitmap(width: number, height: number): Buffer {
 }
 
 /**
- * Sources for which the cached pixels are used, and sources for which they are not. Both have to give the
- * same result.
+ * Sources for which the cached pixels are used, and sources
+ * for which they are not. Both have to give the same result.
  */
 const SOURCES: Readonly<Record<string, () => Promise<Buffer>>> = {
   'a JPEG': () => gradient(1301, 977, 3).jpeg({ quality: 90 }).toBuffer(),

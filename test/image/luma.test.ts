@@ -8,8 +8,8 @@ import { send } from '../http.ts'
 
 const SIDE = 16
 /**
- * Luma and the blue and red differences of (220, 30, 30) and (30, 60, 200), with the weights of TIFF 6.0,
- * section 21.
+ * Luma and the blue and red differences of (220, 30, 30) and
+ * (30, 60, 200), with the weights of TIFF 6.0, section 21.
  */
 const [RED, BLUE] = [
   [87, 96, 223],

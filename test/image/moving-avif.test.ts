@@ -39,8 +39,8 @@ describe.skipIf(libav === undefined)('AVIF that moves (needs libav)', () => {
   })
 
   it('is turned as its pictures are described', async () => {
-    // Made with avifenc: its left half is red, then green, and it declares a rotation of 90 degrees
-    // anticlockwise.
+    // Made with avifenc: its left half is red, then green,
+    // and it declares a rotation of 90 degrees anticlockwise.
     const bytes = await readFile(join(import.meta.dirname, '../media/moving-turned.avif'))
     const { body } = await ask('turned.avif', bytes, 'format=webp&animated=true&quality=lossless')
     const { data, info } = await sharp(body, { pages: -1 })

@@ -1,6 +1,6 @@
 /**
- * Profiles of another colour space than their image, which browsers ignore, and profiles of grey, which Sharp
- * ignores.
+ * Profiles of another colour space than their image, which
+ * browsers ignore, and profiles of grey, which Sharp ignores.
  */
 
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'

@@ -40,8 +40,8 @@ try {
 }
 
 /**
- * Copies the sources to a new folder. The installed packages are linked, with the workspace packages pointing
- * to the copy.
+ * Copies the sources to a new folder. The installed packages
+ * are linked, with the workspace packages pointing to the copy.
  */
 async function copyTree(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'media-proxy-mutants-'))

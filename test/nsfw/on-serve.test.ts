@@ -189,8 +189,8 @@ describe('external media', () => {
   afterEach(() => far?.close())
 
   /**
-   * Opens an external server that returns other bytes each time, with the same ETag and with support for
-   * ranges.
+   * Opens an external server that returns other bytes each
+   * time, with the same ETag and with support for ranges.
    */
   async function openedBefore(pictures: readonly Buffer[], mode: string) {
     let asked = 0

@@ -41,8 +41,8 @@ export function photo(): Drawing {
 }
 
 /**
- * Draws gravel under stripes of saturated colours: every pixel differs from the next one, in chroma as much
- * as in luma.
+ * Draws gravel under stripes of saturated colours: every pixel
+ * differs from the next one, in chroma as much as in luma.
  */
 export function grain(): Drawing {
   const random = seededRandom(11)

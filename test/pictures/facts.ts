@@ -36,8 +36,8 @@ export async function factsOf(bytes: Buffer): Promise<Facts> {
 const [PROGRESSIVE, SCAN] = [0xc2, 0xda]
 
 /**
- * Returns the number of scans, and the chroma subsampling as the factors of each channel (ITU-T T.81, annex
- * B).
+ * Returns the number of scans, and the chroma subsampling
+ * as the factors of each channel (ITU-T T.81, annex B).
  */
 function jpegFacts(bytes: Buffer) {
   let [progressive, scans, sampling] = [false, 0, '']

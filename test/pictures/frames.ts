@@ -23,8 +23,8 @@ export async function framesOf(bytes: Buffer): Promise<readonly Frame[]> {
 }
 
 /**
- * Plays an APNG of the kind that the service writes: parts that replace the previous content and are not
- * disposed of.
+ * Plays an APNG of the kind that the service writes: parts
+ * that replace the previous content and are not disposed of.
  */
 async function playApng(png: PngFile): Promise<readonly Frame[]> {
   const { width, height } = png

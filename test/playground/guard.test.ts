@@ -64,8 +64,8 @@ describe.each(PLAYGROUND_DOORS)('the playground at %s', (_, open) => {
       { method: 'POST', headers: { origin: 'https://evil.example' }, status: 403 },
       { method: 'POST', headers: { origin: 'null' }, status: 403 },
       { method: 'POST', headers: { origin: door.url, 'sec-fetch-site': 'cross-site' }, status: 403 },
-      // A name that was rebound to this machine, so that the browser treats page and service as the same
-      // host.
+      // A name that was rebound to this machine, so that the
+      // browser treats page and service as the same host.
       {
         method: 'POST',
         headers: { host: `evil.example:${port}`, origin: `http://evil.example:${port}` },

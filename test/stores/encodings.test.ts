@@ -1,7 +1,7 @@
 /**
- * Objects stored with a `Content-Encoding`, at the origin and at the edge: length, ranges and bytes have to
- * refer to the same encoding. It uses s3rver, because the S3 endpoint of miniflare encodes such objects once
- * more.
+ * Objects stored with a `Content-Encoding`, at the origin and at the edge:
+ * length, ranges and bytes have to refer to the same encoding. It uses s3rver,
+ * because the S3 endpoint of miniflare encodes such objects once more.
  */
 
 import { gzipSync } from 'node:zlib'
@@ -172,8 +172,8 @@ describe.each(PLACES)('an encoded object at %s', (_, open) => {
       ({ body }) => body.length,
       () => 'broken off' as const,
     )
-    // At the edge, the runtime ends a response without a length as if it were complete, even when it broke
-    // off.
+    // At the edge, the runtime ends a response without a
+    // length as if it were complete, even when it broke off.
     expect(broken === 'broken off' || broken <= LIMIT).toBe(true)
   })
 

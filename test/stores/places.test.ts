@@ -111,8 +111,8 @@ describe('a bucket', () => {
 
 describe('a folder', () => {
   /**
-   * Simulates a bucket that lists fewer keys than requested, as stores may, and returns where the next page
-   * starts.
+   * Simulates a bucket that lists fewer keys than requested,
+   * as stores may, and returns where the next page starts.
    */
   function pagedBucket(keys: Set<string>, pageSize: number, mayRemove: (key: string) => boolean): Answer {
     return (request, response) => {
@@ -237,8 +237,8 @@ describe('the keys', () => {
 
 describe('the standard chain', () => {
   /**
-   * Starts a server like those of ECS and EKS, which returns credentials that are valid for this number of
-   * seconds.
+   * Starts a server like those of ECS and EKS, which returns
+   * credentials that are valid for this number of seconds.
    */
   async function openRoles(seconds: number) {
     let asked = 0

@@ -1,6 +1,6 @@
 /**
- * How error responses of a store are handled: missing or denied objects, another region, throttling, other
- * credentials.
+ * How error responses of a store are handled: missing or denied
+ * objects, another region, throttling, other credentials.
  */
 
 import { afterEach, describe, expect, it } from 'vitest'

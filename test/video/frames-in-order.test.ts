@@ -112,8 +112,8 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
           isFailure(frame) ? frame.code : Number(frame.timestampSeconds.toFixed(2)),
         )
       expect(await timesOf()).toEqual([3.88, 4.2, 7.88])
-      // A frame five frames after its key frame is close. A distance of three and a half seconds exceeds the
-      // tolerance.
+      // A frame five frames after its key frame is close. A
+      // distance of three and a half seconds exceeds the tolerance.
       expect(await timesOf(3.5)).toEqual([3.88, 4.2, 7.88])
       expect(await timesOf(4)).toEqual([0, 4.2, 4])
       await video.close()

@@ -390,8 +390,8 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd films (need FF
 })
 
 /**
- * Returns the decoding duration of the first track of an MP4 in seconds, which some players use as its
- * duration.
+ * Returns the decoding duration of the first track of an
+ * MP4 in seconds, which some players use as its duration.
  */
 function decodingSeconds(clip: Buffer): number {
   const [unit, times] = [clip.indexOf('mdhd') + 16, clip.indexOf('stts') + 8]

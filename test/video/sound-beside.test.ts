@@ -70,8 +70,8 @@ describe.skipIf(FFMPEG === undefined).each([
   afterAll(() => door.close())
 
   /**
-   * Returns the responses of `/_metadata` with and without a scan, and of stills of the first, the last and
-   * another frame.
+   * Returns the responses of `/_metadata` with and without a
+   * scan, and of stills of the first, the last and another frame.
    */
   async function answers(name: string, bytes: Buffer): Promise<readonly string[]> {
     await door.put(`attachments/1/${name}`, bytes)

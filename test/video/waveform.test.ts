@@ -189,8 +189,8 @@ describe.skipIf(libav === undefined)('waveforms (need libav)', () => {
 })
 
 /**
- * Makes a file with a thousand loud samples at the start, and as many at a later second, as PCM in Matroska
- * (RFC 9559).
+ * Makes a file with a thousand loud samples at the start, and
+ * as many at a later second, as PCM in Matroska (RFC 9559).
  */
 function pausedMatroska(hertz: number, secondSecond: number): Buffer {
   const loud = Buffer.alloc(2000, 0x40)

@@ -37,8 +37,8 @@ const TRANSFORMED: readonly FailureCode[] = [...RENDERED, 'not-visual', 'scan-fa
 const IMAGES = ['image/png', 'image/jpeg', 'image/webp', 'image/gif', 'image/avif']
 
 /**
- * The names of presets of a particular service. Undefined for a description that is independent of a
- * configuration.
+ * The names of presets of a particular service. Undefined
+ * for a description that is independent of a configuration.
  */
 type Presets = readonly string[] | undefined
 

@@ -69,8 +69,8 @@ function parameterOf(
 }
 
 function schemaOf({ name, values }: ParameterGuide, family: Family): JsonSchema {
-  // A value between two sizes counts as the next larger one, and a value above the largest counts as the
-  // largest.
+  // A value between two sizes counts as the next larger one,
+  // and a value above the largest counts as the largest.
   if (name === 'size') return { type: 'number', minimum: 0, examples: ASSET_SIZES }
   return name === 'format' && family === 'asset'
     ? schemaOfValues(values, (value) => !CLIPS.includes(value))

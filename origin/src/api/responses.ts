@@ -92,8 +92,8 @@ export function text(status: string, description: string, example: string): Resp
 }
 
 /**
- * Responses that are sent before the service sees the request. At the edge they come from the platform,
- * without a text.
+ * Responses that are sent before the service sees the request.
+ * At the edge they come from the platform, without a text.
  */
 export const NEVER_READ: Responses = {
   '414': { $ref: '#/components/responses/NeverRead' },

@@ -39,8 +39,8 @@ export interface OpenedEngine {
 /** The niceness of engine processes. It gives the thread that serves requests precedence on the CPUs. */
 export const ENGINE_NICENESS = 5
 /**
- * The niceness of processes that run long jobs. Five steps make a difference of three quarters of a CPU
- * (sched(7)).
+ * The niceness of processes that run long jobs. Five steps
+ * make a difference of three quarters of a CPU (sched(7)).
  */
 export const HEAVY_NICENESS = 12
 export const SCAN_NICENESS = 10
@@ -75,8 +75,8 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
     // Keeps one spare process ready until all lanes are busy. After that, when a process ends, one job waits
     // for the start of another.
     quick: poolOf(ENGINE_NICENESS, availableParallelism(), pictures),
-    // This pool opens videos and loads libav. Each process holds about 60 MiB, so by default there are no
-    // more than CPUs.
+    // This pool opens videos and loads libav. Each process holds
+    // about 60 MiB, so by default there are no more than CPUs.
     heavy: poolOf(HEAVY_NICENESS, 1, Math.max(availableParallelism(), ...asked), true),
     clips: poolOf(CLIP_NICENESS, 0, config.limits.clips),
   }

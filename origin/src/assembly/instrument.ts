@@ -185,8 +185,8 @@ const JOB_KINDS: readonly Job['kind'][] = ['render', 'examine', 'frames', 'scan'
 
 /** Returns the handlers that turn the events of engine jobs into metrics and log records. */
 export function engineEvents({ metrics, note }: Observer, log: Log): EngineEvents {
-  // Initialises the counters with 0. No job may be lost for weeks, and an alert on a missing counter never
-  // fires.
+  // Initialises the counters with 0. No job may be lost for
+  // weeks, and an alert on a missing counter never fires.
   for (const job of JOB_KINDS) metrics.count('media_proxy.engine.lost', { job }, 0)
   return {
     onJob(job, outcome, seconds, cpuSeconds) {

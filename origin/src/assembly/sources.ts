@@ -67,8 +67,8 @@ export function openSources(
   const readers = new Map([
     [s3.bucketUploads, open(s3.bucketUploads)],
     [s3.bucketStatic, open(s3.bucketStatic)],
-    // The last entry, so that a bucket that is configured under several names shares its reads with the
-    // public routes.
+    // The last entry, so that a bucket that is configured under
+    // several names shares its reads with the public routes.
     [s3.bucketCdn, publicReader],
   ])
   return { reads, memory, publicReader, readerOf: (bucket) => readers.get(bucket) }

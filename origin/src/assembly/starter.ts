@@ -123,8 +123,8 @@ function processOptions(
 }
 
 /**
- * Whether the package is installed, with a build for this platform. Whether it loads is found out by an
- * engine process.
+ * Whether the package is installed, with a build for this
+ * platform. Whether it loads is found out by an engine process.
  */
 function hasLibav(): boolean {
   try {

@@ -12,8 +12,8 @@ export interface LaneOptions {
   /** The maximum number of waiting jobs. Further ones are rejected at once. */
   readonly queue: number
   /**
-   * The maximum total weight of the running jobs, in bytes. A job that runs alone may weigh more. Unlimited
-   * by default.
+   * The maximum total weight of the running jobs, in bytes. A
+   * job that runs alone may weigh more. Unlimited by default.
    */
   readonly capacityBytes?: number
   /** A monotonic clock, in milliseconds. Default: that of the process. */
@@ -29,8 +29,8 @@ export interface Admission {
    */
   readonly effort?: number
   /**
-   * The job is rejected at once if it would still be waiting after this time, in milliseconds. Unlimited by
-   * default.
+   * The job is rejected at once if it would still be waiting
+   * after this time, in milliseconds. Unlimited by default.
    */
   readonly timeLeftMs?: number
 }

@@ -6,9 +6,9 @@
 
 export interface Coalescer<T> {
   /**
-   * Joins the work of a key, or starts it. The caller has to `release` the handle exactly once, when it no
-   * longer needs the value or no longer waits for it. A rejection reaches all callers that wait for it and is
-   * not kept.
+   * Joins the work of a key, or starts it. The caller has to `release` the
+   * handle exactly once, when it no longer needs the value or no longer waits
+   * for it. A rejection reaches all callers that wait for it and is not kept.
    */
   join(key: string, start: (signal: AbortSignal) => Promise<T>): Handle<T>
   has(key: string): boolean
@@ -26,8 +26,8 @@ export interface Handle<T> {
   /** Whether this caller started the work. */
   readonly leader: boolean
   /**
-   * Releases the handle. `finished` means that nothing that this caller started with the value is still
-   * running.
+   * Releases the handle. `finished` means that nothing that
+   * this caller started with the value is still running.
    */
   release(finished?: boolean): void
 }

@@ -9,8 +9,8 @@ const MAX_CLIENTS = 100_000
 
 /** Counts the attempts of clients, in the memory of this process. `now` is monotonic, in milliseconds. */
 export function createAttemptCounter(now: () => number): AttemptCounter {
-  // Each entry has a size of 1. With a maximum number of entries instead, the memory would be allocated in
-  // advance.
+  // Each entry has a size of 1. With a maximum number of
+  // entries instead, the memory would be allocated in advance.
   const spentByClient = new LRUCache<string, Spent>({ maxSize: MAX_CLIENTS, sizeCalculation: () => 1 })
   return {
     async attempt(name, client, budget) {

@@ -1,6 +1,6 @@
 /**
- * Reads the tracks of a file in the ISO base media container from its first bytes (ISO/IEC 14496-12, section
- * 8).
+ * Reads the tracks of a file in the ISO base media container
+ * from its first bytes (ISO/IEC 14496-12, section 8).
  */
 
 import { findBox, findBoxes, fourCharacters, type Span } from './iso-boxes.ts'

@@ -77,8 +77,8 @@ export const MEDIA_KINDS: readonly MediaKind[] = Object.values(KINDS)
 export const mediaKind = (format: MediaFormat): MediaKind => KINDS[format]
 
 /**
- * Returns the kind of a video container that holds only audio. Undefined when it is not accepted without
- * video.
+ * Returns the kind of a video container that holds only
+ * audio. Undefined when it is not accepted without video.
  */
 export const soundAlone = (format: MediaFormat): AudioKind | undefined => SOUND_ALONE.get(format)
 
@@ -102,8 +102,8 @@ const FILM_AROUND: ReadonlyMap<MediaFormat, VideoKind> = new Map([
 ])
 
 /**
- * Returns the kind for the extension of a file name, in any case. Undefined when the extension is missing or
- * unknown.
+ * Returns the kind for the extension of a file name, in any
+ * case. Undefined when the extension is missing or unknown.
  */
 export const mediaKindOfName = (fileName: string): MediaKind | undefined => {
   const extension = /\.([^.]+)$/.exec(fileName)?.[1]?.toLowerCase()

@@ -1,6 +1,6 @@
 /**
- * Detects MP4, QuickTime, M4A, AVIF and HEIC. They share one container (ISO/IEC 14496-12) and differ in their
- * brands.
+ * Detects MP4, QuickTime, M4A, AVIF and HEIC. They share one
+ * container (ISO/IEC 14496-12) and differ in their brands.
  */
 
 import { fourCharacters } from './iso-boxes.ts'
@@ -25,9 +25,9 @@ export const sniffIsoMedia = (
     // A file with a video track is not audio, whatever its brand or name says.
     return format === 'm4a' && hasFilmTrack(bytes) ? 'mp4' : format
   }
-  // Some files predate the brands, and some recorders write the media first. Without brands, only the name
-  // distinguishes MP4 from QuickTime. Text that happens to contain one of these types has no plausible size
-  // before it.
+  // Some files predate the brands, and some recorders write the media first.
+  // Without brands, only the name distinguishes MP4 from QuickTime. Text that
+  // happens to contain one of these types has no plausible size before it.
   const isBox = boxBytes === 1 || (boxBytes >= 8 && boxBytes < MAX_UNBRANDED_BOX_BYTES)
   if (!UNBRANDED_TYPES.has(type) || !isBox) return undefined
   if (named === 'm4a') return hasFilmTrack(bytes) ? 'mp4' : 'm4a'

@@ -54,8 +54,8 @@ function* elements(buffer: Buffer, from: number, to: number): Generator<Element>
 }
 
 /**
- * Returns a number without its marker bit. Undefined when all other bits are set, which means an unknown
- * length.
+ * Returns a number without its marker bit. Undefined when
+ * all other bits are set, which means an unknown length.
  */
 function lengthOf(bytes: Uint8Array): number | undefined {
   const [first = 0, ...rest] = bytes

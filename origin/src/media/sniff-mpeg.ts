@@ -1,6 +1,6 @@
 /**
- * Detects MPEG streams. They have no magic number at the start, so they are detected by consecutive packets
- * and frames.
+ * Detects MPEG streams. They have no magic number at the start,
+ * so they are detected by consecutive packets and frames.
  */
 
 const SYNC = 0x47
@@ -38,8 +38,8 @@ const HEADER_BYTES = 4
 /** The identifier of an ID3 tag, which precedes the frames. */
 const TAG = Buffer.from('ID3', 'latin1')
 /**
- * Bit rates of layer III in kilobits per second, by the four bits of the header, for MPEG 1 and for MPEG 2
- * and 2.5.
+ * Bit rates of layer III in kilobits per second, by the four
+ * bits of the header, for MPEG 1 and for MPEG 2 and 2.5.
  */
 const RATES = [
   [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320],

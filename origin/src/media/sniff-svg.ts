@@ -50,8 +50,8 @@ const inflateStart = (bytes: Uint8Array): Uint8Array => {
 }
 
 /**
- * Decompresses the first member of a gzip file (RFC 1952) and ignores anything after it. Throws the errors of
- * zlib.
+ * Decompresses the first member of a gzip file (RFC 1952)
+ * and ignores anything after it. Throws the errors of zlib.
  */
 export const gunzipFirst = (bytes: Uint8Array, options: ZlibOptions): Uint8Array => {
   const flags = bytes[GZIP_FLAGS_AT] ?? 0
@@ -111,8 +111,8 @@ const skipSpace = (text: string, from: number): number => {
 }
 
 /**
- * Returns the end of the comment, processing instruction or document type at `at`. Undefined when there is
- * none.
+ * Returns the end of the comment, processing instruction
+ * or document type at `at`. Undefined when there is none.
  */
 const skipMisc = (text: string, at: number): number | 'unfinished' | undefined => {
   if (text.startsWith('<!--', at)) return after(text, '-->', at + 4)

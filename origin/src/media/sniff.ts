@@ -54,8 +54,8 @@ const sniffFormat = async (
 const isMp3 = (bytes: Uint8Array): boolean => isId3(bytes) || isLateMp3(bytes)
 
 /**
- * Checks the version and the size of a tag (ID3v2, section 3.1), because a text may start with the same three
- * letters.
+ * Checks the version and the size of a tag (ID3v2, section
+ * 3.1), because a text may start with the same three letters.
  */
 const isId3 = (bytes: Uint8Array): boolean =>
   startsWith(bytes, 'ID3') &&
@@ -112,8 +112,8 @@ const id3Bytes = (bytes: Uint8Array): number => {
 }
 
 /**
- * Detects WAV beyond 4 GiB: the 64-bit forms of RIFF (EBU Tech 3306, ITU-R BS.2088), which file-type does not
- * know.
+ * Detects WAV beyond 4 GiB: the 64-bit forms of RIFF (EBU
+ * Tech 3306, ITU-R BS.2088), which file-type does not know.
  */
 const isRiffWave64 = (bytes: Uint8Array): boolean =>
   (startsWith(bytes, 'RF64') || startsWith(bytes, 'BW64')) && latin1(bytes, 8, 12) === 'WAVE'

@@ -40,8 +40,8 @@ export interface Scanner {
 const REMEMBERED_VERDICTS = 100_000
 
 export function createScanner({ classifier, score, failClosed, log }: ScannerOptions): Scanner {
-  // Each entry has a size of 1. With a maximum number of entries instead, the memory would be allocated in
-  // advance.
+  // Each entry has a size of 1. With a maximum number of
+  // entries instead, the memory would be allocated in advance.
   const verdicts = new LRUCache<string, Verdict>({ maxSize: REMEMBERED_VERDICTS, sizeCalculation: () => 1 })
 
   function failed(failure: Failure): Failure | undefined {

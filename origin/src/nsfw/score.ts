@@ -51,8 +51,8 @@ export function scoreFrames(
 }
 
 /**
- * Returns the verdict on one image as seen on several backgrounds. The highest score decides, without support
- * by a second one.
+ * Returns the verdict on one image as seen on several backgrounds.
+ * The highest score decides, without support by a second one.
  */
 export function scoreViews(views: readonly [Predictions, ...Predictions[]], options: ScoreOptions): Verdict {
   const [first, ...rest] = views

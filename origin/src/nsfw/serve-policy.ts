@@ -51,15 +51,15 @@ export interface ServePolicyOptions {
 }
 
 /**
- * The Gaussian sigma, in pixels, at which nothing can be recognised in a rendition of at most `FLAGGED_SIDE`
- * pixels a side.
+ * The Gaussian sigma, in pixels, at which nothing can be recognised
+ * in a rendition of at most `FLAGGED_SIDE` pixels a side.
  */
 export const FLAGGED_BLUR = 40
 export const FLAGGED_SIDE = 480
 
 /**
- * Whether a source may have visual content. A file that is detected as audio by its first bytes may still
- * contain video.
+ * Whether a source may have visual content. A file that is
+ * detected as audio by its first bytes may still contain video.
  */
 function mayBeSeen(kind: MediaKind | undefined): boolean {
   return kind !== undefined && (kind.kind !== 'audio' || filmAround(kind.format) !== undefined)

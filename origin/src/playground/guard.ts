@@ -39,8 +39,8 @@ function isLoopback(address: string): boolean {
 }
 
 /**
- * Returns the requested host. The edge reports the host of the original request. That header is ignored from
- * any other peer.
+ * Returns the requested host. The edge reports the host of the
+ * original request. That header is ignored from any other peer.
  */
 function askedHost({ viaEdge, headers }: Exchange): string {
   return (viaEdge ? headers.get(ASKED_HOST_HEADER) : headers.get('host'))?.toLowerCase() ?? ''

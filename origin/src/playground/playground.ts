@@ -38,8 +38,8 @@ export function createPlayground(options: PlaygroundOptions): Playground {
     return files
   }
   if (hasPlayground(options.config)) {
-    // Builds the page before the first visit. If that fails, the first visit builds it again and reports the
-    // failure.
+    // Builds the page before the first visit. If that fails,
+    // the first visit builds it again and reports the failure.
     bundled().catch(() => {
       files = undefined
     })

@@ -1,6 +1,6 @@
 /**
- * Stores a file that was dropped on the page: in the uploads bucket, and as an attachment in the public
- * bucket.
+ * Stores a file that was dropped on the page: in the uploads
+ * bucket, and as an attachment in the public bucket.
  */
 
 import { randomBytes } from 'node:crypto'

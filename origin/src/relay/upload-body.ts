@@ -32,8 +32,8 @@ export interface UploadBody {
 }
 
 /**
- * Wraps the body of a client. The stream errors with a `BodyError` when the body is too long, too slow, or
- * breaks off.
+ * Wraps the body of a client. The stream errors with a
+ * `BodyError` when the body is too long, too slow, or breaks off.
  */
 export function uploadBody(
   body: ReadableStream<Uint8Array>,

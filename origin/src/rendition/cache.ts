@@ -11,9 +11,9 @@ export interface RenditionCacheOptions {
    */
   readonly maxEntryBytes: number
   /**
-   * The maximum total size of the larger renditions, in bytes. One of them may take up to half of it. They
-   * are clips: a player requests them in several ranges, and without the cache each range request would cost
-   * another render.
+   * The maximum total size of the larger renditions, in bytes. One of them may
+   * take up to half of it. They are clips: a player requests them in several
+   * ranges, and without the cache each range request would cost another render.
    */
   readonly maxLargeBytes: number
   /** The age in milliseconds after which an entry has to be revalidated with the store. */

@@ -1,6 +1,6 @@
 /**
- * Turns a request into a rendition job. This is the only place where assets and attachments are treated
- * differently.
+ * Turns a request into a rendition job. This is the only
+ * place where assets and attachments are treated differently.
  */
 
 import type {
@@ -33,8 +33,8 @@ export interface RenditionJob {
   /** Whether `nsfw.onServe` applies. It does for user uploads and external media. */
   readonly moderated: boolean
   /**
-   * The failure to report when the source cannot be decoded: either a bad upload, or a broken object in the
-   * store.
+   * The failure to report when the source cannot be decoded:
+   * either a bad upload, or a broken object in the store.
    */
   readonly undecodableIs: FailureCode
   readonly options: RenderOptions

@@ -94,8 +94,8 @@ function lifeOf({ info }: Source, unjudged: boolean): Pick<Rendition, 'lifeSecon
 }
 
 /**
- * Runs the policy and renders the source. Depending on the policy, flagged media are blurred or not rendered
- * at all.
+ * Runs the policy and renders the source. Depending on the
+ * policy, flagged media are blurred or not rendered at all.
  */
 async function renderModerated(
   source: Source,
@@ -127,8 +127,8 @@ export function deadlineOf(
 }
 
 /**
- * Blurs a rendition and also bounds its size: a large blurred image becomes sharp again when it is scaled
- * down.
+ * Blurs a rendition and also bounds its size: a large
+ * blurred image becomes sharp again when it is scaled down.
  */
 function blurred(options: RenderOptions): RenderOptions {
   return {

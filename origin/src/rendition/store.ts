@@ -1,6 +1,6 @@
 /**
- * Finished renditions in a bucket that all origins share. They are read before rendering and written after
- * the response.
+ * Finished renditions in a bucket that all origins share. They
+ * are read before rendering and written after the response.
  */
 
 import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
@@ -20,8 +20,8 @@ import type { Rendition } from './rendition.ts'
 
 export interface RenditionStore {
   /**
-   * Returns the stored rendition with this ETag. Undefined when there is none, when it is outdated, or when
-   * the store fails.
+   * Returns the stored rendition with this ETag. Undefined when
+   * there is none, when it is outdated, or when the store fails.
    */
   get(
     url: CanonicalUrl,
@@ -30,8 +30,8 @@ export interface RenditionStore {
     signal: AbortSignal,
   ): Promise<Rendition | undefined>
   /**
-   * Queues a rendition to be written in the background. It is dropped if it is too large or if too many bytes
-   * are queued.
+   * Queues a rendition to be written in the background. It is
+   * dropped if it is too large or if too many bytes are queued.
    */
   put(url: CanonicalUrl, rendition: Rendition): void
   /** Removes all renditions of these sources and returns how many there were. */

@@ -11,8 +11,8 @@ export interface AssetOptions {
 }
 
 /**
- * Serves an asset, or its fallback. All missing assets share one rendition of the fallback, so that they cost
- * no renders.
+ * Serves an asset, or its fallback. All missing assets share
+ * one rendition of the fallback, so that they cost no renders.
  */
 export async function serveAsset(
   { pipeline, fallback }: AssetOptions,

@@ -21,8 +21,8 @@ export interface Exchange {
   /** The rate limits of the client. */
   readonly requestLimits: RequestLimits
   /**
-   * The request body. It is created on demand, like `signal`, so read the property only when the body is
-   * needed.
+   * The request body. It is created on demand, like `signal`,
+   * so read the property only when the body is needed.
    */
   readonly body: ReadableStream<Uint8Array> | null
   /**
@@ -54,8 +54,8 @@ export interface Answer {
  * `nowMs` in milliseconds.
  */
 export function limitLife(answer: Answer, expiresAt: number | undefined, nowMs: number): Answer {
-  // Most URLs have no expiry, and reading the headers of a response from memory would make the server create
-  // them.
+  // Most URLs have no expiry, and reading the headers of a
+  // response from memory would make the server create them.
   if (expiresAt === undefined) return answer
   const { status, headers } = answer.response
   if (status < 300 || status === 304) {

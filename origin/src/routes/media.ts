@@ -59,8 +59,8 @@ export async function serveMedia(
 }
 
 /**
- * Serves an attachment. Where attachments are signed, an invalid signature gets the response of a missing
- * object.
+ * Serves an attachment. Where attachments are signed, an
+ * invalid signature gets the response of a missing object.
  */
 async function answerAttachment(
   request: AttachmentRequest,

@@ -91,8 +91,8 @@ function extrasOf({ extras = [], waveform }: Body): readonly ExtraName[] {
 }
 
 /**
- * How to open the source. Requests with the same `name` share one call. Undefined when the call cannot be
- * shared.
+ * How to open the source. Requests with the same `name`
+ * share one call. Undefined when the call cannot be shared.
  */
 interface Work {
   readonly open: () => Handle<Source | Failure>

@@ -70,8 +70,8 @@ export async function serveModerated(
 }
 
 /**
- * Failures for which the route of the media makes the response itself: a missing object, and content that is
- * not media.
+ * Failures for which the route of the media makes the response
+ * itself: a missing object, and content that is not media.
  */
 const FOR_ITS_ROUTE: ReadonlySet<FailureCode> = new Set(['not-found', 'unsupported-format'])
 

@@ -20,8 +20,8 @@ export interface PrepareOptions {
 const MAX_BODY_BYTES = 256 * 1024
 
 /**
- * Responds with 202 and the state of each rendition. Fails with `bad-field` when a path is not a rendition of
- * the object.
+ * Responds with 202 and the state of each rendition. Fails with
+ * `bad-field` when a path is not a rendition of the object.
  */
 export async function servePrepare(
   exchange: Exchange,

@@ -74,8 +74,8 @@ function preflight(requestId: string): Response {
 }
 
 /**
- * Rejects an upload. The rest of the body is discarded first, so that the response reaches a client that is
- * still writing.
+ * Rejects an upload. The rest of the body is discarded first,
+ * so that the response reaches a client that is still writing.
  */
 async function refuse(failure: Failure, exchange: Exchange): Promise<Answer> {
   await discard(exchange)
@@ -88,8 +88,8 @@ interface AllowedUpload {
 }
 
 /**
- * Checks the token before anything else, so that a client without one learns nothing about the rest of the
- * request.
+ * Checks the token before anything else, so that a client
+ * without one learns nothing about the rest of the request.
  */
 async function authorize(
   request: RelayRequest,

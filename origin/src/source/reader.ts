@@ -143,8 +143,8 @@ interface ReadOptions extends Pick<SourceReaderOptions, 'limits' | 'memory'> {
 type SizedInfo = ObjectInfo & { readonly sizeBytes: number }
 
 /**
- * Sniffs the head before the rest is read. Everything but images of at most `WHOLE_BYTES` is read by ranges
- * later.
+ * Sniffs the head before the rest is read. Everything but
+ * images of at most `WHOLE_BYTES` is read by ranges later.
  */
 async function readObject(
   key: string,
@@ -163,8 +163,8 @@ async function readObject(
     const info = { etag: etag ?? (await strongEtag(key)), lastModified }
     return { key, info, kind, bytes: head, parts: memoryRanges(head) }
   }
-  // Ranges of an object can be combined only when a validator shows that all of them belong to the same
-  // version.
+  // Ranges of an object can be combined only when a validator
+  // shows that all of them belong to the same version.
   if (sizeBytes === undefined || etag === undefined) {
     const read = await readUnsized(kind, head, rest, options)
     if (isFailure(read)) return read

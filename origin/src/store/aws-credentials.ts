@@ -4,9 +4,9 @@ import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import type { CredentialSource, S3Credentials } from '@media-proxy/shared/store/s3/credentials.ts'
 
 /**
- * Returns the standard credential chain of AWS: environment, files, SSO, EKS, ECS, EC2. It is loaded on the
- * first call and may then connect to remote services. The credentials are cached and renewed before they
- * expire.
+ * Returns the standard credential chain of AWS: environment, files, SSO, EKS,
+ * ECS, EC2. It is loaded on the first call and may then connect to remote
+ * services. The credentials are cached and renewed before they expire.
  */
 export function createChainCredentials(region: string): CredentialSource {
   let loading: ReturnType<typeof loadChain> | undefined

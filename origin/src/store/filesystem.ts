@@ -30,9 +30,9 @@ const STREAM_CHUNK_BYTES = 64 * 1024
 const SMALL_FILE_BYTES = 1024 * 1024
 
 /**
- * Creates a store in a folder: `<directory>/<bucket>/<key>`. Content types follow from the names. A symbolic
- * link may lead to another place inside its bucket but never outside. Anything but a regular file is treated
- * as missing.
+ * Creates a store in a folder: `<directory>/<bucket>/<key>`. Content types
+ * follow from the names. A symbolic link may lead to another place inside its
+ * bucket but never outside. Anything but a regular file is treated as missing.
  */
 export function createFilesystemStore(directory: string): ObjectStore {
   const rootOf = createRoots(directory)
@@ -122,9 +122,9 @@ interface Replacement {
 }
 
 /**
- * Writes a file under another name and renames it when it is complete, so that a reader sees the old file or
- * the new one, never half of it. That name is short, because the names of objects may be as long as the
- * system allows.
+ * Writes a file under another name and renames it when it is complete, so
+ * that a reader sees the old file or the new one, never half of it. That name
+ * is short, because the names of objects may be as long as the system allows.
  */
 async function replaceFile(path: string, { rootOf, write }: Replacement): Promise<Failure | undefined> {
   const folder = dirname(path)
@@ -219,8 +219,8 @@ function closedOnError<T>(descriptor: number, work: () => T): T {
 }
 
 /**
- * Uses `join`, because V8 represents the result of a template as a tree of its pieces, and thousands of these
- * are kept.
+ * Uses `join`, because V8 represents the result of a template
+ * as a tree of its pieces, and thousands of these are kept.
  */
 function etagOf(facts: readonly bigint[]): string {
   return ['"', facts.map((fact) => fact.toString(16)).join('-'), '"'].join('')

@@ -6,8 +6,8 @@ const NONE = new Headers()
 const CHUNK = new Uint8Array(1000)
 
 /**
- * Creates a body that pauses before each chunk and then ends, or never does. Also counts the chunks that were
- * read.
+ * Creates a body that pauses before each chunk and then ends,
+ * or never does. Also counts the chunks that were read.
  */
 function body(pausesMs: readonly number[], ends: boolean) {
   const left = [...pausesMs]

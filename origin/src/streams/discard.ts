@@ -12,14 +12,14 @@ export interface ReceivedRequest {
 }
 
 /**
- * Reads and discards the rest of a body before its request is rejected. The server also does so after the
- * response, and for longer (`lingering.ts`). But workerd, which may be in front of the origin, closes the
- * client connection with the response while the client is still writing, and the client never sees the
- * response.
+ * Reads and discards the rest of a body before its request is rejected. The server
+ * also does so after the response, and for longer (`lingering.ts`). But workerd,
+ * which may be in front of the origin, closes the client connection with the response
+ * while the client is still writing, and the client never sees the response.
  */
 export async function discard({ body, headers }: ReceivedRequest): Promise<void> {
-  // A client that sent `Expect` has not sent the body yet, and is never workerd. A locked body still has a
-  // reader.
+  // A client that sent `Expect` has not sent the body yet,
+  // and is never workerd. A locked body still has a reader.
   if (headers.has('expect') || body === null || body.locked) return
   const reader = body.getReader()
   const endsAt = performance.now() + LONGEST_MS

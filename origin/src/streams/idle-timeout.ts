@@ -18,8 +18,8 @@ export interface IdleTimeoutOptions {
 }
 
 /**
- * Passes a body on and cancels it when a chunk is not taken in time. Time in which the source sends nothing
- * does not count.
+ * Passes a body on and cancels it when a chunk is not taken in
+ * time. Time in which the source sends nothing does not count.
  */
 export function withIdleTimeout(
   body: ReadableStream<Uint8Array>,

@@ -11,8 +11,8 @@ export interface TemporaryFolder {
 }
 
 /**
- * Creates a folder, named after its purpose and the process. Fails with `overloaded` when there is no space
- * left.
+ * Creates a folder, named after its purpose and the process.
+ * Fails with `overloaded` when there is no space left.
  */
 export async function makeTemporaryFolder(purpose: Purpose): Promise<TemporaryFolder | Failure> {
   try {
@@ -79,9 +79,9 @@ const WRITING_CALLS = new Set<unknown>(['mkdtemp', 'open', 'write', 'close'])
 const RETRY_AFTER = { 'retry-after': '10' }
 
 /**
- * Returns the failure for an error from writing a temporary file: a disk that is full or broken is neither a
- * defect of the service nor a fault of the file. Undefined when the error has another cause, such as reading
- * the source.
+ * Returns the failure for an error from writing a temporary file: a disk that
+ * is full or broken is neither a defect of the service nor a fault of the file.
+ * Undefined when the error has another cause, such as reading the source.
  */
 export function writeFailure(error: unknown): Failure | undefined {
   if (!(error instanceof Error && 'code' in error && 'syscall' in error)) return undefined

@@ -1,6 +1,6 @@
 /**
- * Observes a piece of work: its span, its duration as a metric, and its stage in the log record of the
- * request.
+ * Observes a piece of work: its span, its duration as a
+ * metric, and its stage in the log record of the request.
  */
 
 import { AsyncLocalStorage } from 'node:async_hooks'

@@ -9,8 +9,8 @@ export interface TracingOptions {
   /** The base URL of the receiver. */
   readonly otlpEndpoint: string
   /**
-   * The share of traces started here that is sampled, 0 to 1. A trace that started elsewhere keeps its own
-   * decision.
+   * The share of traces started here that is sampled, 0 to 1.
+   * A trace that started elsewhere keeps its own decision.
    */
   readonly sampleRatio: number
 }

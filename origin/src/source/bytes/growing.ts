@@ -1,6 +1,6 @@
 /**
- * Reads bodies of unknown length. Memory is acquired while they grow, and they are rejected when there is not
- * enough.
+ * Reads bodies of unknown length. Memory is acquired while
+ * they grow, and they are rejected when there is not enough.
  */
 
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'

@@ -13,8 +13,8 @@ export interface RangeSource {
   /** Reads the bytes from `start` up to, not including, `end`. Both have to be inside the source. */
   read(start: number, end: number): Promise<Uint8Array | Failure>
   /**
-   * Streams all bytes in order, bypassing the cache. The caller has to read the stream to its end or cancel
-   * it.
+   * Streams all bytes in order, bypassing the cache. The
+   * caller has to read the stream to its end or cancel it.
    */
   stream(): Promise<ReadableStream<Uint8Array> | Failure>
 }
@@ -22,8 +22,8 @@ export interface RangeSource {
 export interface RangeSourceOptions {
   readonly sizeBytes: number
   /**
-   * Fetches the bytes from `start` up to, not including, `end`. It is bound to the signal of the opened
-   * source.
+   * Fetches the bytes from `start` up to, not including,
+   * `end`. It is bound to the signal of the opened source.
    */
   readonly fetchPart: (start: number, end: number) => Promise<Uint8Array | Failure>
   readonly fetchAll: () => Promise<ReadableStream<Uint8Array> | Failure>

@@ -28,15 +28,15 @@ export interface SourceInfo {
   readonly etag: string
   readonly lastModified: Date | undefined
   /**
-   * How long the server of the source allows it to be cached, in seconds. Undefined when that does not limit
-   * the response.
+   * How long the server of the source allows it to be cached, in
+   * seconds. Undefined when that does not limit the response.
    */
   readonly lifeSeconds?: number | undefined
 }
 
 /**
- * The largest image that is held in memory, shared by all its renditions, in bytes. Larger ones are read by
- * ranges.
+ * The largest image that is held in memory, shared by all
+ * its renditions, in bytes. Larger ones are read by ranges.
  */
 export const WHOLE_BYTES = 16 * 1024 * 1024
 

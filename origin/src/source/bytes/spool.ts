@@ -26,9 +26,9 @@ export interface Spooled {
 }
 
 /**
- * Writes a body to a temporary file, to be read by ranges, for external servers that do not support ranges.
- * Fails with `source-too-large`, with `overloaded` when there is no space left, or with the failure of the
- * body.
+ * Writes a body to a temporary file, to be read by ranges, for external
+ * servers that do not support ranges. Fails with `source-too-large`, with
+ * `overloaded` when there is no space left, or with the failure of the body.
  */
 export async function spool({ body, sizeBytes, maxBytes, signal }: SpoolOptions): Promise<Spooled | Failure> {
   if (sizeBytes !== undefined && sizeBytes > maxBytes) {

@@ -22,8 +22,8 @@ export interface ExternalFetchOptions {
   readonly nameServers: readonly string[]
   readonly userAgent: string
   /**
-   * The name by which the service recognises a request of its own. Undefined when it serves no external
-   * media.
+   * The name by which the service recognises a request of
+   * its own. Undefined when it serves no external media.
    */
   readonly ownName: string | undefined
   /** The timeout of the whole exchange, in milliseconds: name resolution, connection, redirects and body. */
@@ -148,8 +148,8 @@ async function ask(
       bodyTimeout: timeoutMs,
       headers: {
         accept: '*/*',
-        // Decoded bytes would have another length than the server declares, and a decompression bomb would
-        // have no bound.
+        // Decoded bytes would have another length than the server
+        // declares, and a decompression bomb would have no bound.
         'accept-encoding': 'identity',
         'user-agent': userAgent,
         ...(ownName === undefined ? {} : { [LOOP_HEADER]: ownName }),

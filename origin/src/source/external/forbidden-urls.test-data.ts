@@ -1,6 +1,6 @@
 /**
- * URLs that external fetches must never reach, in many spellings, for the tests of every layer that could be
- * tricked.
+ * URLs that external fetches must never reach, in many
+ * spellings, for the tests of every layer that could be tricked.
  */
 export const FORBIDDEN_URLS: readonly string[] = [
   'http://127.0.0.1/',

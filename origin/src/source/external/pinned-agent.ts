@@ -84,8 +84,8 @@ interface Address {
 }
 
 /**
- * Resolves both address families. One may fail when the other succeeds, since only checked addresses are
- * connected to.
+ * Resolves both address families. One may fail when the other
+ * succeeds, since only checked addresses are connected to.
  */
 async function resolveAll(resolver: Resolver, hostname: string): Promise<Address[]> {
   const [four, six] = await Promise.allSettled([resolver.resolve4(hostname), resolver.resolve6(hostname)])
