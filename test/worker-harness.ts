@@ -1,4 +1,4 @@
-/** The worker harness of wrangler, without any network access of its own. */
+/** The worker harness of wrangler, without network access other than that of the worker. */
 
 import { createTestHarness, type TestHarness, type TestHarnessOptions } from 'wrangler'
 

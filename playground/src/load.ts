@@ -17,7 +17,7 @@ export interface Loaded {
   readonly objectUrl: string | undefined
 }
 
-/** Of larger responses only the headers are read. A video plays from its own URL. */
+/** Larger responses are not read beyond their headers. A video plays from its own URL. */
 const MAX_SHOWN_BYTES = 48_000_000
 
 const PICTURES: ReadonlySet<'image' | 'video'> = new Set(['image'])

@@ -80,7 +80,7 @@ async function checkBucket(
   const failure = await createStore(config).check(bucket)
   if (failure === undefined) return ok(check, 'readable')
   const detail = failure.detail ?? failure.code
-  // The problem without the fix, which is shown on a line of its own.
+  // The problem without the fix, which is shown on a separate line.
   const found = failure.fix === undefined ? detail : detail.replace(`: ${failure.fix}`, '')
   if (/does not exist|no name of a bucket/.test(found)) {
     return failed(check, found, `create the bucket, or set MEDIA_PROXY_S3_${variableOf(name)}`)

@@ -21,7 +21,7 @@ export async function benchEdge(): Promise<readonly BenchRow[]> {
   const vars = {
     MEDIA_PROXY_NODE_ENV: 'test',
     MEDIA_PROXY_ORIGIN_URL: origin.originUrl,
-    // As in production.
+    // The ratio of production.
     MEDIA_PROXY_TELEMETRY_EDGE_LOG_RATIO: String(ORDINARY_LOG_RATIO),
   }
   const harness = createWorkerHarness({

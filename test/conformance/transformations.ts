@@ -1,4 +1,4 @@
-/** Renditions of attachments, and the formats that they accept. */
+/** Renditions of attachments, and the formats of their sources. */
 
 import { BLUE, type Case, MEDIA_HEADERS, RED } from './case.ts'
 

@@ -18,7 +18,7 @@ import { until } from '../until.ts'
 const ROOT = join(import.meta.dirname, '../..')
 const PLATFORM = `${process.platform}-${process.arch}`
 
-/** Returns the folder of a package on which one of the given packages depends. */
+/** Returns the installed folder of a package, found from the folders of the packages that depend on it. */
 function folderOf(name: string, ...from: readonly string[]): string {
   const found = from
     .flatMap((folder) => createRequire(join(folder, 'package.json')).resolve.paths(name) ?? [])
@@ -49,7 +49,7 @@ describe('the server as a package', () => {
     expect(unpack.status).toBe(0)
   }
 
-  /** Links the packages of this repository that npm would install from the registry. */
+  /** Links a package that npm would install from the registry to its installed copy in this repository. */
   async function link(name: string, folder: string): Promise<void> {
     const target = join(directory, 'node_modules', name)
     await mkdir(dirname(target), { recursive: true })

@@ -1,6 +1,6 @@
 /**
- * A job that is as short as reading a header reports its cost after the header only when it does more than
- * decode the first image.
+ * A job with as little predicted CPU time as reading a header takes reports that cost only when it decodes
+ * more than the first image.
  */
 
 import type { Cost, Job } from '@media-proxy/origin/engine/jobs.ts'

@@ -112,8 +112,8 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
           isFailure(frame) ? frame.code : Number(frame.timestampSeconds.toFixed(2)),
         )
       expect(await timesOf()).toEqual([3.88, 4.2, 7.88])
-      // A frame five frames after its key frame is close. A
-      // distance of three and a half seconds exceeds the tolerance.
+      // 4.2 s is five frames after its key frame, which is close. The other two are 3.88 s after theirs,
+      // which exceeds a tolerance of 3.5 s.
       expect(await timesOf(3.5)).toEqual([3.88, 4.2, 7.88])
       expect(await timesOf(4)).toEqual([0, 4.2, 4])
       await video.close()

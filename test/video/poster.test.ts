@@ -27,7 +27,7 @@ function filmOf(parts: readonly (keyof typeof PARTS)[]): string {
   return `${made.join(';')};${parts.map((_, index) => `[p${index}]`).join('')}concat=n=${parts.length}`
 }
 
-/** Videos of eight frames, one per second, and the frame that should be chosen. */
+/** The parts of the test videos, one per second, from which a frame is chosen. */
 const FILMS = [
   ['black', 'black', 'white', 'blurred', 'blurred', 'grey', 'white', 'sharp'],
   ['sharp', 'blurred', 'blurred', 'blurred', 'grey', 'black', 'black', 'white'],

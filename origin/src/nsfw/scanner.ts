@@ -20,7 +20,7 @@ export interface ScannerOptions {
 export interface Looked {
   /** The input of the model: consecutive images. */
   readonly pictures: Uint8Array
-  /** Undefined for a still image. Its pictures then show the same image on different backgrounds. */
+  /** Undefined for a still image, which is then scanned on several backgrounds. */
   readonly durationSeconds?: number | undefined
 }
 

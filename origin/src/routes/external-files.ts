@@ -126,7 +126,7 @@ async function openWhole(
 
 /**
  * Opens the requested range. The type of the file cannot be determined from a part of it, so the first bytes
- * are fetched with a small request of their own.
+ * are fetched with a separate small request.
  */
 async function openPart(
   external: ExternalFetch,

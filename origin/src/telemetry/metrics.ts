@@ -47,7 +47,7 @@ const COUNT_BOUNDS = [1, 2, 3, 4, 8, 16]
 const BOUNDS = { s: SECOND_BOUNDS, By: BYTE_BOUNDS, '1': COUNT_BOUNDS } as const
 const PUSH_INTERVAL_MS = 30_000
 
-/** A reader without a schedule of its own: each scrape of Prometheus triggers a collection. */
+/** A reader without a schedule: each scrape of Prometheus triggers a collection. */
 class PullReader extends MetricReader {
   protected override async onForceFlush(): Promise<void> {}
   protected override async onShutdown(): Promise<void> {}

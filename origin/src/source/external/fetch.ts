@@ -22,8 +22,7 @@ export interface ExternalFetchOptions {
   readonly nameServers: readonly string[]
   readonly userAgent: string
   /**
-   * The name by which the service recognises a request of
-   * its own. Undefined when it serves no external media.
+   * The name by which the service recognises its own requests. Undefined when it serves no external media.
    */
   readonly ownName: string | undefined
   /** The timeout of the whole exchange, in milliseconds: name resolution, connection, redirects and body. */
