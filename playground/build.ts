@@ -1,4 +1,4 @@
-/** Bundles the page: one document, one script, one style sheet, and nothing from elsewhere. */
+/** Bundles the page into one document, one script and one style sheet, without external resources. */
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -13,8 +13,9 @@ export interface PlaygroundFiles {
 const SOURCE = join(import.meta.dirname, 'src')
 
 /**
- * Takes a tenth of a second; whoever serves the files keeps them. The synchronous call is the one that leaves no
- * child process behind: the other keeps a service, shared with whatever else in this process bundles.
+ * Bundles the page, which takes a tenth of a second. The caller should cache the result. The synchronous call
+ * of esbuild leaves no child process behind, whereas the asynchronous one keeps a service that is shared with
+ * everything else in this process that bundles.
  */
 export async function buildPlayground(): Promise<PlaygroundFiles> {
   const { outputFiles } = buildSync({

@@ -1,6 +1,7 @@
 /**
- * `pnpm build:client [folder]`: the URL builder and client as a package of its own, in `dist/client` by default: one module
- * without a dependency, as an ES module and for `require`, with types for both. Its `package.json` is that of `client/`.
+ * `pnpm build:client [folder]`: builds the URL builder and client as a separate package, in `dist/client` by
+ * default. It is one module without dependencies, as an ES module and for `require`, with types for both. Its
+ * `package.json` is made from that of `client/`.
  */
 
 import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
@@ -13,17 +14,17 @@ import { publishedManifest } from './published-manifest.ts'
 const PACKAGE = join(ROOT, 'client')
 const SOURCE = join(ROOT, 'shared/src')
 const ENTRY = 'client/index'
-/** Where `tsc -b` writes the declarations of `shared`. */
+/** The folder into which `tsc -b` writes the declarations of `shared`. */
 const DECLARATIONS = join(ROOT, 'node_modules/.cache/tsc/shared')
 
-/** Of each way to be loaded: the module's file, and how a declaration for it ends. */
+/** For each module format: the file of the module, and the file extensions of its declarations. */
 const FLAVOURS = {
   import: { format: 'esm', module: 'index.js', script: '.js', declaration: '.d.ts' },
   require: { format: 'cjs', module: 'index.cjs', script: '.cjs', declaration: '.d.cts' },
 } as const
 type Flavour = (typeof FLAVOURS)[keyof typeof FLAVOURS]
 
-/** Writes the package; `tsc -b shared` has to have run. */
+/** Writes the package. Requires that `tsc -b shared` has run. */
 export async function buildClient(directory: string): Promise<void> {
   await rm(directory, { recursive: true, force: true })
   for (const flavour of Object.values(FLAVOURS)) {
@@ -45,7 +46,7 @@ export async function buildClient(directory: string): Promise<void> {
   ])
   const manifest = publishedManifest(JSON.parse(await readFile(join(PACKAGE, 'package.json'), 'utf8')), {
     files: ['index.js', 'index.cjs', 'types'],
-    // For what resolves modules without `exports`.
+    // For tools that resolve modules without `exports`.
     main: `./${FLAVOURS.require.module}`,
     types: typesOf(FLAVOURS.require),
     exports: { '.': Object.fromEntries(conditions), './package.json': './package.json' },
@@ -55,7 +56,9 @@ export async function buildClient(directory: string): Promise<void> {
   await copyFile(join(ROOT, 'LICENSE'), join(directory, 'LICENSE'))
 }
 
-/** A declaration and those that it imports, with the names that plain TypeScript looks for. */
+/**
+ * Copies a declaration and the ones that it imports, with the file extensions that plain TypeScript expects.
+ */
 async function copyDeclarations(
   path: string,
   directory: string,

@@ -1,8 +1,9 @@
 /**
- * `pnpm build:server [folder]`: the origin as packages to publish, in `dist/server` and `dist/onnxruntime-<platform>` by
- * default. All of this repository is bundled, with what has to be as it is here: mediabunny, which is patched, and the
- * layers of JavaScript over onnxruntime and libav, whose packages fetch files when they are installed. Their binaries are
- * packages for one platform each, of which npm installs the one that fits; everything else is a dependency of the very
+ * `pnpm build:server [folder]`: builds the origin as packages for publication, in `dist/server` and
+ * `dist/onnxruntime-<platform>` by default. All code of this repository is bundled, and so are the packages
+ * that have to be exactly the ones used here: mediabunny, which is patched, and the JavaScript layers of
+ * onnxruntime and libav, whose packages download files during installation. Their binaries are packages for
+ * one platform each, of which npm installs the matching one. Everything else is a dependency with exactly the
  * version that is tested here.
  */
 
@@ -16,9 +17,9 @@ import { publishedManifest } from './published-manifest.ts'
 
 const PACKAGE = join(ROOT, 'server')
 const BUNDLED = ['mediabunny', 'node-av', 'onnxruntime-node']
-/** Platforms on which libav is used. */
+/** The platforms on which libav is used. */
 const LIBAV_BUILD = /^@seydx\/node-av-(linux|darwin)-/
-/** Where onnxruntime-node has its binaries, by platform and processor. */
+/** The folder of the binaries in onnxruntime-node, by platform and CPU architecture. */
 const ONNXRUNTIME_BINARIES = 'bin/napi-v6'
 const ONNXRUNTIME_PACKAGE = '@media-proxy/onnxruntime'
 
@@ -40,19 +41,20 @@ async function buildServer(platforms: readonly string[]): Promise<void> {
     entryPoints: {
       cli: join(PACKAGE, 'src/cli.ts'),
       server: join(PACKAGE, 'src/server.ts'),
-      // An entry too, so that it is no chunk: those are compiled ahead by who must not start the service.
+      // An entry point, so that it is not a chunk: chunks are
+      // compiled ahead by processes that must not start the service.
       main: join(ROOT, 'origin/src/main.ts'),
       engine: join(ROOT, 'origin/src/engine/process/main.ts'),
     },
     outdir: join(server, 'dist'),
     bundle: true,
-    // What a process does not need is a file that it does not load.
+    // Puts code that a process does not need into files that it does not load.
     splitting: true,
     chunkNames: 'chunks/[name]-[hash]',
     format: 'esm',
     platform: 'node',
     target: 'node22',
-    // What is bundled of CommonJS asks for its native parts by `require`.
+    // Bundled CommonJS modules load their native parts with `require`.
     banner: {
       js: "import { createRequire as requireOfBundle } from 'node:module'; const require = requireOfBundle(import.meta.url);",
     },
@@ -79,7 +81,7 @@ async function buildServer(platforms: readonly string[]): Promise<void> {
     await cp(join(ROOT, 'origin', folder), join(server, folder), { recursive: true })
   await cp(join(ROOT, 'scripts/photographs'), join(server, 'photographs'), { recursive: true })
   await cp(join(ROOT, 'patches'), join(server, 'patches'), { recursive: true })
-  // For those who run the package without this repository.
+  // For users who run the package without this repository.
   for (const folder of ['systemd', 'nginx']) {
     await cp(join(ROOT, 'deploy', folder), join(server, 'deploy', folder), { recursive: true })
   }
@@ -88,7 +90,7 @@ async function buildServer(platforms: readonly string[]): Promise<void> {
   await cp(join(ROOT, 'LICENSE'), join(server, 'LICENSE'))
 }
 
-/** The files of the package in place of those that know where things lie in the repository. */
+/** Replaces the modules that contain the paths of the repository by those of the package. */
 const filesOfThePackage: Plugin = {
   name: 'files of the package',
   setup({ onResolve }) {
@@ -112,7 +114,7 @@ const onnxruntimeBinding: Plugin = {
   },
 }
 
-/** What the bundle imports from elsewhere, with the versions that are installed here. */
+/** Returns the packages that the bundle imports, with the versions installed here. */
 async function dependencies(): Promise<Readonly<Record<string, string>>> {
   const rooms = await Promise.all(['shared', 'origin'].map((room) => manifestOf(join(ROOT, room))))
   const all = Object.assign({}, ...rooms.map((manifest) => manifest.dependencies)) as Record<string, string>
@@ -137,7 +139,10 @@ async function serverManifest(platforms: readonly string[]): Promise<string> {
   })
 }
 
-/** An import that is not installed would be found out by whoever starts the package. */
+/**
+ * Fails when the bundle imports a package that is not a dependency.
+ * Otherwise only the users of the package would notice.
+ */
 async function assertInstalled({ outputs }: Metafile): Promise<void> {
   const known = new Set(Object.keys(await dependencies()))
   const imported = Object.values(outputs).flatMap(({ imports }) =>
@@ -151,7 +156,7 @@ async function assertInstalled({ outputs }: Metafile): Promise<void> {
   if (missing.length > 0) throw new Error(`imported, and not installed: ${[...new Set(missing)].join(', ')}`)
 }
 
-/** The licences of what is bundled. */
+/** Returns the licences of the bundled packages. */
 async function licences(): Promise<string> {
   const texts = BUNDLED.concat('onnxruntime-common').map(async (name) => {
     const folder = name === 'onnxruntime-common' ? folderOf(name, onnxruntime) : folderOf(name)
@@ -177,7 +182,7 @@ function packageFolder(platform: string): string {
   return `onnxruntime-${platform.replace('/', '-')}`
 }
 
-/** The binary of onnxruntime for one platform, as a package that has no script. */
+/** Builds the package with the binary of onnxruntime for one platform. It has no install script. */
 async function buildOnnxruntime(platform: string): Promise<void> {
   const folder = join(output, packageFolder(platform))
   const [system = '', processor = ''] = platform.split('/')
@@ -201,7 +206,7 @@ async function manifestOf(folder: string): Promise<Manifest> {
   return JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'))
 }
 
-/** The folder of a package as the origin, or another package, finds it. */
+/** Returns the folder of a package, resolved from the origin or from another package. */
 function folderOf(name: string, from?: string): string {
   const { resolve: find } = from === undefined ? requireInOrigin : createRequire(join(from, 'package.json'))
   const entry = find(name)

@@ -1,4 +1,7 @@
-/** `pnpm check`: types, lint and format, dead code, generated files, packages, and the worker's bundle with its size. */
+/**
+ * `pnpm check`: checks types, lint and format, dead code, generated files, packages, and the worker bundle
+ * with its size.
+ */
 
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
@@ -7,7 +10,7 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { ROOT } from './origin-process.ts'
 
-/** Larger bundles start slower at every location; compressed, as the platform counts. */
+/** Larger bundles start more slowly at every location. Compressed, as the platform counts. */
 const MAX_BUNDLE_KILOBYTES = 150
 
 const bundle = mkdtempSync(join(tmpdir(), 'media-proxy-bundle-'))

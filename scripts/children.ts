@@ -1,18 +1,18 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 
 /**
- * Child processes that end together, whole families at a time: each gets a process group of its own, so that a
- * terminal's Ctrl-C reaches only the parent, which then ends them in order.
+ * Child processes that end together with their descendants. Each gets its own process group, so that Ctrl-C
+ * in a terminal reaches only the parent, which then ends the children in order.
  */
 export interface Children {
   start(name: string, command: string, words: readonly string[], options: SpawnOptions): ChildProcess
-  /** Ends all of them: asks, waits, and then no longer asks. Safe to call again. */
+  /** Ends all children: sends SIGTERM, waits, and then sends SIGKILL. Can be called several times. */
   stop(): Promise<void>
 }
 
 const PATIENCE_MS = 10_000
 
-/** `onExit` is told of a child that ends before it was asked to. */
+/** Creates a group of children. `onExit` is called for a child that ends before it was told to stop. */
 export function createChildren(onExit: (name: string, code: number | null) => void): Children {
   const running = new Map<ChildProcess, Promise<void>>()
   let stopping: Promise<void> | undefined
@@ -37,7 +37,7 @@ export function createChildren(onExit: (name: string, code: number | null) => vo
         })
         child.once('exit', (code) => {
           running.delete(child)
-          // Whatever the child left of its family goes with it.
+          // Ends the remaining processes of the child's group.
           signalGroup(child, 'SIGKILL')
           resolve()
           if (stopping === undefined) onExit(name, code)
@@ -58,7 +58,7 @@ function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   try {
     process.kill(-child.pid, signal)
   } catch (error) {
-    // The group is gone, which is what was wanted.
+    // The group has ended already.
     if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
   }
 }

@@ -1,4 +1,4 @@
-/** `pnpm model`: makes the bundled NSFW model of what the package `nsfwjs` carries. */
+/** `pnpm model`: makes the bundled NSFW model from the one in the package `nsfwjs`. */
 
 import { writeFile } from 'node:fs/promises'
 import { NSFW_MODEL } from '@media-proxy/origin/paths/paths.ts'

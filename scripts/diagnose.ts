@@ -1,4 +1,4 @@
-/** `pnpm diagnose`: looks at the set-up of this machine and says what is wrong and what to do. */
+/** `pnpm diagnose`: checks the setup of this machine and reports what is wrong and how to fix it. */
 
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -35,7 +35,7 @@ process.exitCode = failed ? 1 : 0
 
 async function* diagnose(edgeVariables: string | undefined): AsyncGenerator<Finding> {
   const storageDir = resolve(ROOT, process.env.MEDIA_PROXY_STORAGE_DIR ?? '.data')
-  // As pnpm start and pnpm start:origin set it up.
+  // The same environment as in pnpm start and pnpm start:origin.
   const kept = await keptSecrets(storageDir)
   yield* kept.findings
   const environment = nativeEnvironment({
@@ -65,7 +65,7 @@ async function* diagnose(edgeVariables: string | undefined): AsyncGenerator<Find
   yield* await checkVideoDecoder(environment, config?.engine.libav ?? true)
   yield checkSharp()
   yield checkFonts()
-  // In production nobody but the container or the service manager sets it up.
+  // In production, only the container or the service manager sets it up.
   if (config !== undefined) yield* await checkPlatform(config)
   yield* checkProcess(config?.nodeEnv === 'production' ? process.env : environment)
   if (config !== undefined) yield await checkModel(config)

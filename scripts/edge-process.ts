@@ -1,8 +1,10 @@
 /**
- * The edge of `pnpm start`: the real worker in the real runtime, by Miniflare itself. wrangler's development server would put
- * a proxy, a watcher and a second runtime before it: three times the memory, ten times the cost of a hit.
+ * The edge of `pnpm start`: the real worker in the real runtime, run by Miniflare directly. The development
+ * server of wrangler would add a proxy, a watcher and a second runtime in front of it: three times the
+ * memory, ten times the cost of a cache hit.
  *
- * Started with a channel to its parent; its first message is the settings of the worker, its answer where it listens.
+ * Started with an IPC channel to its parent. The first message contains the settings of the worker. The reply
+ * is the port that it listens on.
  */
 
 import { once } from 'node:events'
@@ -13,15 +15,15 @@ import { build, stop as stopBundler } from 'esbuild'
 import { Miniflare } from 'miniflare'
 import { ROOT } from './origin-process.ts'
 
-/** What the parent says. */
+/** The message from the parent process. */
 export interface EdgeSettings {
   readonly host: string
   readonly port: number
-  /** Variables and secrets of the worker. */
+  /** The variables and secrets of the worker. */
   readonly bindings: Readonly<Record<string, string>>
 }
 
-/** Miniflare's runtime knows no later date; nothing that came since is used. */
+/** The latest date that the runtime of Miniflare supports. The worker uses nothing newer. */
 const COMPATIBILITY_DATE = '2026-07-01'
 const RESTART_MS = 500
 
@@ -41,7 +43,7 @@ async function stop(): Promise<void> {
   process.exit(0)
 }
 
-/** One file, as a deployment uploads it. */
+/** Bundles the worker into one file, as a deployment does. */
 async function bundle(): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [join(ROOT, 'edge-worker/src/worker.ts')],
@@ -67,26 +69,26 @@ function open(port: number): Miniflare {
     handleRuntimeStdio(output: Readable, errors: Readable) {
       show(output)
       show(errors)
-      // The runtime's end is the end of its output.
+      // The output of the runtime closes when it ends.
       output.once('close', () => void restart())
     },
   })
 }
 
-/** A line a request is for production; here only what went wrong. */
+/** Shows only errors and warnings. One line per request is useful only in production. */
 function show(stream: Readable): void {
   createInterface({ input: stream }).on('line', (line) => {
     if (/error|warn|exception|fault/i.test(line)) console.error(line)
   })
 }
 
-/** A runtime that ended by itself, or was ended, is started again at the same port. */
+/** Restarts a runtime that ended unexpectedly, on the same port. */
 async function restart(): Promise<void> {
   if (stopping) return
   console.error('the runtime of the edge ended unexpectedly; it is started again')
   const { port } = url
   await edge.dispose().catch(() => {
-    // What is gone cannot be ended.
+    // The runtime has ended already.
   })
   await new Promise((resolve) => setTimeout(resolve, RESTART_MS))
   if (stopping) return

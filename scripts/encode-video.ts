@@ -1,4 +1,4 @@
-/** Videos encoded by libav in this process, so that a film to look at needs no program beside the packages. */
+/** Encodes videos with libav in this process, so that sample videos need no program besides the packages. */
 
 import { openChain, pictureSource } from '@media-proxy/origin/engine/process/clip/chain.ts'
 import { openEncoder } from '@media-proxy/origin/engine/process/clip/encoder.ts'
@@ -12,22 +12,22 @@ export interface Film {
   readonly width: number
   readonly height: number
   readonly framesPerSecond: number
-  /** What is shown, frame after frame: rows of RGB, or of RGBA where the encoding has alpha. */
+  /** The frames in order: rows of RGB, or of RGBA when the encoding has alpha. */
   readonly frames: AsyncIterable<Buffer> | Iterable<Buffer>
   /** One channel, from -1 to 1. */
   readonly audio?: { readonly samples: Float32Array; readonly rateHz: number }
 }
 
-/** H.264 and AAC in MP4, with its index first; VP9 with alpha in WebM, without sound. */
+/** H.264 and AAC in MP4, with the index first; or VP9 with alpha in WebM, without audio. */
 export type Encoding = 'mp4' | 'webm'
 
-/** Frames from one key frame to the next. */
+/** The number of frames from one key frame to the next. */
 const GROUP_FRAMES = 24
 const AAC_BITS_PER_SECOND = 64_000n
-/** The one bit of the front centre, as FFmpeg's AV_CHANNEL_LAYOUT_MONO has it. */
+/** The bit of the front centre channel, as in FFmpeg's AV_CHANNEL_LAYOUT_MONO. */
 const MONO_MASK = 4n
 
-/** Encodes a film. Throws where this build of libav cannot. */
+/** Encodes a video. Throws when this build of libav cannot. */
 export async function encodeVideo(libav: Libav, film: Film, encoding: Encoding): Promise<Buffer> {
   const { library, constants } = libav
   const { width, height, framesPerSecond, audio } = film
@@ -49,7 +49,7 @@ export async function encodeVideo(libav: Libav, film: Film, encoding: Encoding):
     ],
   })
   const show = (packet: Packet) => {
-    // Encoders of pictures leave it to the muxer, which knows none for the last one.
+    // Video encoders leave the duration to the muxer, which knows none for the last packet.
     if (packet.duration === 0n) packet.duration = 1n
     shown.write(packet, unit)
   }

@@ -1,4 +1,7 @@
-/** `pnpm generate`: the files that are made of code. With `--check`, fails where one of them is stale. */
+/**
+ * `pnpm generate`: writes the files that are generated from code. With `--check`, fails when one of them is
+ * out of date.
+ */
 
 import { readFileSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
@@ -31,7 +34,7 @@ const GENERATED: Readonly<Record<string, () => string | Promise<string>>> = {
   'docs/urls.md': urlsPage,
 }
 
-/** Paths of the generated files that differ from what they would be now. */
+/** Returns the paths of the generated files that are out of date. */
 export async function staleFiles(): Promise<readonly string[]> {
   const stale = await Promise.all(
     Object.entries(GENERATED).map(async ([path, make]) => {
@@ -42,7 +45,7 @@ export async function staleFiles(): Promise<readonly string[]> {
   return stale.flat()
 }
 
-/** What is published alone carries the licence with it. */
+/** Packages that are published separately include the licence. */
 function license(): string {
   return readFileSync(join(ROOT, 'LICENSE'), 'utf8')
 }
@@ -89,7 +92,7 @@ function apiDescription(): string {
   return `${JSON.stringify(describeApi({ version: serviceVersion() }), null, 2)}\n`
 }
 
-/** Only the part between the marks is made. */
+/** Only the part between the markers is generated. */
 function operationsPage(): string {
   return withPart('docs/operations.md', 'edge costs', edgeCostsTable())
 }
@@ -113,7 +116,7 @@ function withPart(path: string, name: string, part: string): string {
 
 function configurationSchema(): string {
   const schema = z.toJSONSchema(configSchema, { unrepresentable: 'any', io: 'output' })
-  // As output every default is filled in; a file may leave all of them out.
+  // The output form of the schema requires all settings with a default, but a file may omit them.
   const optional = JSON.parse(
     JSON.stringify(schema, (key, value) => (key === 'required' ? undefined : value)),
   )

@@ -1,8 +1,9 @@
 import { networkInterfaces } from 'node:os'
 
 /**
- * Where the doors of a local stack are reached: by `localhost` and by every address of this machine. The service then
- * knows its own URLs, and reads what they name from the store. Ports that are still to be chosen (0) have none.
+ * Returns the URLs of a local stack: under `localhost` and every address of
+ * this machine. The service then recognises its own URLs and reads their
+ * media from the store. Ports that are not chosen yet (0) are skipped.
  */
 export function localPublicUrls(ports: readonly string[]): string {
   const addresses = Object.values(networkInterfaces()).flatMap((found = []) =>

@@ -9,8 +9,8 @@ const SECRET_VARIABLES = ['MEDIA_PROXY_SECRET_KEY', 'MEDIA_PROXY_EDGE_SECRET_KEY
 const kept = z.partialRecord(z.enum(SECRET_VARIABLES), z.string())
 
 /**
- * The secrets of a local stack: the configured ones, else those kept in the data folder, else new random ones that
- * are kept there from now on, readable by their owner alone.
+ * Returns the secrets of a local stack: the configured ones, otherwise those in the data folder, otherwise
+ * new random ones. New ones are stored in the data folder, readable only by their owner.
  */
 export async function localSecrets(
   directory: string,

@@ -1,4 +1,4 @@
-/** A short film and a sound for a fresh store, made here like the pictures. */
+/** Makes a short video and an audio file for a new store. They are generated, like the images. */
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -17,13 +17,16 @@ const HEIGHT_PIXELS = 360
 const FRAMES_PER_SECOND = 12
 const SECONDS = 4
 
-/** A day over the hills as MP4, with a chime: every moment of it looks another. Undefined where nothing encodes it. */
+/**
+ * Returns an MP4 video of a day over hills, with a chime. All
+ * its frames differ. Undefined when it cannot be encoded.
+ */
 export async function dayVideo(): Promise<Uint8Array | undefined> {
   const libav = await loadLibav()
   try {
     return await (libav === undefined ? encodeWithFfmpeg() : encodeVideo(libav, day(), 'mp4'))
   } catch (error) {
-    // What cannot write H.264 leaves the store without a film, and the rest of the service is well.
+    // Without an H.264 encoder the store has no sample video, and the rest of the service works.
     console.warn(
       `The sample video could not be made: ${error instanceof Error ? error.message : String(error)}`,
     )
@@ -43,10 +46,10 @@ function day(): Film {
   }
 }
 
-/** Where libav has no build for this platform. */
+/** Used when libav has no build for this platform. */
 async function encodeWithFfmpeg(): Promise<Uint8Array | undefined> {
   const ffmpeg = findFfmpeg(process.env)
-  // The origin says at its start what is missing.
+  // The origin reports at its start that FFmpeg is missing.
   if (ffmpeg === undefined) return undefined
   const folder = await mkdtemp(join(tmpdir(), 'media-proxy-sample-'))
   try {
@@ -86,7 +89,7 @@ async function* frames(): AsyncGenerator<Buffer> {
   }
 }
 
-/** `progress` from 0, sunrise, to 1, sunset. */
+/** Draws a frame. `progress` goes from 0, sunrise, to 1, sunset. */
 function hour(progress: number): string {
   const height = Math.sin(Math.PI * progress)
   const mix = (low: number, high: number) => Math.round(low + (high - low) * height)
@@ -106,7 +109,7 @@ const SAMPLE_RATE_HZ = 22_050
 const NOTES_HZ = [523.25, 659.25, 783.99, 1046.5]
 const NOTE_SECONDS = 0.45
 
-/** Four notes that fade, as WAV. */
+/** Returns four fading notes as WAV. */
 export function chime(): Uint8Array {
   const samples = notes()
   const bytes = Buffer.alloc(44 + samples.length * 2)
@@ -127,7 +130,7 @@ export function chime(): Uint8Array {
   return bytes
 }
 
-/** From -1 to 1. */
+/** Returns the samples, from -1 to 1. */
 function notes(): Float32Array {
   const perNote = Math.round(SAMPLE_RATE_HZ * NOTE_SECONDS)
   return Float32Array.from({ length: perNote * NOTES_HZ.length }, (_, at) => {

@@ -1,4 +1,7 @@
-/** Imported first by commands that take no words: whoever asks for help gets it, and nothing is started. */
+/**
+ * Imported first by commands that take no arguments. It
+ * prints the usage on request, and then nothing is started.
+ */
 
 import { basename } from 'node:path'
 

@@ -1,6 +1,6 @@
 /**
- * The pictures of docs/urls.md: each is what the service itself answers to the example of a parameter, over the
- * samples. With `--check`, fails where one of them would look another now.
+ * Makes the images of docs/urls.md. Each is the response of the service to the example of a parameter, on the
+ * samples. With `--check`, fails when one of them would look different now.
  */
 
 import { existsSync } from 'node:fs'
@@ -17,7 +17,7 @@ import { ROOT } from './origin-process.ts'
 import { writeSamples } from './samples.ts'
 
 const FOLDER = join(ROOT, 'docs/pictures')
-/** Mean difference of a channel, 0..255: what encoders and processors may differ by. */
+/** The mean difference of a channel, 0 to 255, that different encoders and CPUs may cause. */
 const MAX_DIFFERENCE = 3
 
 const check = process.argv.includes('--check')

@@ -1,6 +1,7 @@
 /**
- * `pnpm build:tree [folder]`: the tree of the image, made without Docker by the very steps of the Dockerfile that are
- * not about the system, with its size. The folder must not be there; without one the tree is removed again.
+ * `pnpm build:tree [folder]`: builds the file tree of the image without Docker and reports its size. It runs
+ * those steps of the Dockerfile that do not concern the system. The folder must not exist. Without one, the
+ * tree is removed again.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -13,7 +14,7 @@ import { ROOT } from './origin-process.ts'
 /** Steps that need the system of the image. */
 const OF_THE_SYSTEM = /apt-get|chown/
 
-/** Makes the tree in a new folder. Throws where a step fails. */
+/** Builds the tree in a new folder. Throws when a step fails. */
 export function makeProductionTree(folder: string): void {
   mkdirSync(folder)
   let environment: NodeJS.ProcessEnv = { ...process.env }
@@ -24,7 +25,7 @@ export function makeProductionTree(folder: string): void {
   }
 }
 
-/** Bytes on the disk of what lies below a folder; `except` matches paths that do not count. */
+/** Returns the disk usage of a folder, in bytes. `except` is a pattern of paths that do not count. */
 export function bytesOf(folder: string, except?: string): number {
   const words = ['-sB1', ...(except === undefined ? [] : [`--exclude=${except}`]), folder]
   const { stdout, status, stderr } = spawnSync('du', words, { encoding: 'utf8' })
@@ -32,10 +33,10 @@ export function bytesOf(folder: string, except?: string): number {
   return Number(stdout.split('\t')[0])
 }
 
-/** What the image has only where somebody wants its videos decoded inside the service. */
+/** The part of the image that is needed only to decode videos inside the service. */
 export const LIBAV = '*node-av*'
 
-/** The lines of the Dockerfile, joined where they go on, without comments. */
+/** Returns the instructions of the Dockerfile, with continued lines joined and without comments. */
 function instructions(): readonly (readonly [instruction: string, rest: string])[] {
   const text = readFileSync(join(ROOT, 'Dockerfile'), 'utf8').replaceAll(/^#.*\n/gm, '')
   return text
@@ -53,20 +54,21 @@ function copy(rest: string, folder: string): void {
   const target = words.at(-1) ?? ''
   const sources = words.slice(0, -1)
   for (const source of sources) {
-    // As Docker has it: a file goes into a folder, the content of a folder becomes the target.
+    // The semantics of Docker: a file is copied into a
+    // folder, and the content of a folder becomes the target.
     const intoFolder = target.endsWith('/')
     const isFolder = !/\.\w+$/.test(basename(source))
     const path = isFolder ? join(folder, target) : join(folder, target, intoFolder ? basename(source) : '')
     mkdirSync(join(path, '..'), { recursive: true })
     cpSync(join(ROOT, source), path, {
       recursive: true,
-      // As .dockerignore has it.
+      // The same exclusions as in .dockerignore.
       filter: (from) => !/\.test(-data)?\.ts$|\/node_modules(\/|$)/.test(from.slice(ROOT.length)),
     })
   }
 }
 
-/** Of the environment what decides how packages are installed; the rest is for the service. */
+/** Returns the variables that affect the installation of packages. The others are for the service. */
 function settingsOfTheBuild(rest: string): NodeJS.ProcessEnv {
   const entries = rest.split(/\s+/).map((word) => word.split('=', 2))
   return Object.fromEntries(entries.filter(([name = '']) => name === 'CI'))

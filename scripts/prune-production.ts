@@ -1,6 +1,7 @@
 /**
- * `node scripts/prune-production.ts [folder]`: takes out of a production tree what its platform never loads: the binaries
- * of onnxruntime for other platforms, which are two thirds of all packages, and what is for readers. Needs no package.
+ * `node scripts/prune-production.ts [folder]`: removes files from a production tree that its platform never
+ * loads: the binaries of onnxruntime for other platforms, which are two thirds of all packages, and
+ * documentation. It needs no packages.
  */
 
 import { globSync, readdirSync, rmSync } from 'node:fs'

@@ -1,9 +1,10 @@
-/** What a workspace's `package.json` has that a published one has otherwise. */
+/** The fields of a workspace's `package.json` that are not copied to the published one. */
 const OWN_OF_THE_WORKSPACE = new Set(['private', 'scripts', 'exports', 'dependencies', 'devDependencies'])
 
 /**
- * The `package.json` of a package as it is published: that of its workspace, with what the build says. Where a workflow
- * publishes it, it names the repository, without which the registry takes no statement of provenance.
+ * Returns the `package.json` of a published package: that of its workspace,
+ * extended by the build. When a workflow publishes it, it contains the
+ * repository, without which the registry accepts no provenance statement.
  */
 export function publishedManifest(workspace: object, built: object): string {
   const own = Object.entries(workspace).filter(([name]) => !OWN_OF_THE_WORKSPACE.has(name))

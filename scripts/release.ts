@@ -1,7 +1,8 @@
 /**
- * `pnpm release <version>` makes a release ready: one version in every manifest, and what the changelog has under
- * "Unreleased" under that version. `--notes <version>` prints what the changelog says of it, and fails where it says
- * nothing or a manifest has another version; the release workflow asks that of its tag.
+ * `pnpm release <version>` prepares a release: it sets the version in every manifest, and moves the
+ * "Unreleased" entries of the changelog under that version. `--notes <version>` prints the changelog of a
+ * version. It fails when there is none, or when a manifest has another version. The release workflow calls it
+ * for its tag.
  */
 
 import { readFile, writeFile } from 'node:fs/promises'
@@ -10,7 +11,7 @@ import { parseArgs } from 'node:util'
 import { ROOT } from './origin-process.ts'
 import { changelogOfRelease, notesOf } from './release/changelog.ts'
 
-/** What is released together: the repository, its published packages, and the chart. */
+/** The files that are released together: those of the repository, its published packages, and the chart. */
 const MANIFEST = /^( {2}"version": ")([^"]+)(")/m
 const CHART = 'deploy/helm/media-proxy/Chart.yaml'
 const VERSIONED: readonly (readonly [path: string, version: RegExp])[] = [

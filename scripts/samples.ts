@@ -1,6 +1,6 @@
 /**
- * The objects that a fresh store starts with: drawn here, but for two photographs that lie beside, so that nothing has to
- * be fetched to try the service.
+ * The objects of a new store. They are drawn here, apart from two photographs in the repository, so that
+ * nothing has to be downloaded to try the service.
  */
 
 import { access, mkdir, readFile, rename, writeFile } from 'node:fs/promises'
@@ -23,7 +23,7 @@ export const SAMPLE_KEYS = {
   theme: 'themes/00c0ffee00c0ffee.css',
 } as const
 
-/** Writes what is missing of the samples into `<directory>/cdn`; what is there is never touched. */
+/** Writes the missing samples into `<directory>/cdn`. Existing files are never changed. */
 export async function writeSamples(directory: string): Promise<void> {
   await Promise.all(
     ['cdn', 'uploads', 'static'].map((bucket) => mkdir(join(directory, bucket), { recursive: true })),
@@ -32,7 +32,7 @@ export async function writeSamples(directory: string): Promise<void> {
     const path = join(directory, 'cdn', SAMPLE_KEYS[name as keyof typeof SAMPLE_KEYS])
     if (await exists(path)) return
     await mkdir(dirname(path), { recursive: true })
-    // Complete or not at all: a start that is interrupted leaves no half picture behind.
+    // Renamed when complete, so that an interrupted start leaves no partial file behind.
     const unfinished = `${path}.${process.pid}.part`
     const bytes = await make()
     if (bytes === undefined) return
@@ -67,7 +67,7 @@ function photograph(name: string): Promise<Uint8Array> {
   return readFile(join(PHOTOGRAPHS, name))
 }
 
-/** Stored lying on its side with EXIF orientation 6, as a phone held upright does it. */
+/** Returns an image stored on its side with EXIF orientation 6, as from a phone held upright. */
 async function lyingPicture(): Promise<Uint8Array> {
   const upright = await draw(hills(), 1600, 1200).png().toBuffer()
   return sharp(upright).rotate(-90).withMetadata({ orientation: 6 }).jpeg({ quality: 90 }).toBuffer()

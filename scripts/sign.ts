@@ -51,7 +51,7 @@ async function sign(): Promise<string> {
   const baseUrl = base ?? config.publicUrl[0] ?? `http://127.0.0.1:${process.env.EDGE_PORT ?? 8787}`
   const secretKey = keys.split(',')[0] ?? keys
   const urls = createExternalUrls({ baseUrl, secretKey })
-  // The parameters are passed on as they were typed; the service's own grammar judges them.
+  // The parameters are passed on as given, and validated by the grammar of the service below.
   const signed = new URL(
     await urls.sign(url, expires === undefined ? {} : { expiresInSeconds: secondsOf(expires) }),
   )

@@ -1,4 +1,4 @@
-/** `pnpm smoke <URL of a picture>`: what only the deployed edge can show, asked of it once. */
+/** `pnpm smoke <URL of a picture>`: checks properties that only the deployed edge has. */
 
 import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
@@ -11,7 +11,7 @@ The URL is that of an attachment, as clients get it: pnpm smoke https://media.ex
 With the key of the service in MEDIA_PROXY_SECRET_KEY the picture is purged too. --exhaust sends up to 3,000 requests, until
 the limit of this machine's address is reached. --within: seconds until what was asked for is to be a hit.`
 
-/** How long an answer may take until it is a hit, in milliseconds. */
+/** How long a response may take to become a cache hit, in milliseconds. */
 let hitWithinMs = 10_000
 const AT_ONCE = 32
 const MOST_REQUESTS = 3000
@@ -69,7 +69,7 @@ function objectOf(url: string): string {
   return (parsed as Extract<SourceRequest, { readonly kind: 'attachment' }>).key
 }
 
-/** A rendition that is in no cache: of many widths one. */
+/** Returns the URL of a rendition that is in no cache, with a random width and quality. */
 function rendition(url: URL): URL {
   const wanted = new URL(url)
   wanted.searchParams.set('width', String(randomInt(16, 1600)))
@@ -158,7 +158,7 @@ async function checkPurge(url: URL, object: string): Promise<readonly Check[]> {
     headers: { 'x-internal-secret': secret, 'content-type': 'application/json' },
     body: JSON.stringify({ object }),
   })
-  // Other isolates of the location read the log of purges once in ten seconds.
+  // Other isolates of the location read the purge log once every ten seconds.
   const until = Date.now() + 2 * hitWithinMs
   let answer = await ask(wanted)
   while (answer.cache === 'HIT' && Date.now() < until) {

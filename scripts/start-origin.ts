@@ -1,4 +1,7 @@
-/** `pnpm start:origin`: the origin alone, with what has to be set before its process starts. */
+/**
+ * `pnpm start:origin`: starts the origin alone, with the variables that have to be set before its process
+ * starts.
+ */
 
 import './no-words.ts'
 import { createChildren } from './children.ts'

@@ -1,4 +1,4 @@
-/** `pnpm start`: the whole stack on this machine, edge in front of origin, with samples to look at. */
+/** `pnpm start`: starts the whole stack on this machine, the edge in front of the origin, with samples. */
 
 import './no-words.ts'
 import { once } from 'node:events'
@@ -54,7 +54,7 @@ console.log(
   `  curl -sI '${edgeUrl}/${SAMPLE_KEYS.animatedAvatar.replace(/\/(?=[^/]+$)/, '/a_')}.gif?size=96'`,
 )
 
-/** Signed where attachments have to be. */
+/** Returns the URL of the sample photo, signed when attachments have to be. */
 function photoUrl(baseUrl: string): Promise<string> | string {
   const path = SAMPLE_KEYS.photo.replace(/^attachments\//, '')
   const parameters = { width: 400, format: 'avif' } as const
@@ -74,7 +74,10 @@ async function startOrigin(): Promise<string> {
   return `http://127.0.0.1:${message.listening}`
 }
 
-/** The worker's variables and secrets are kept beside the objects, where pnpm diagnose compares them. */
+/**
+ * Starts the edge. The variables and secrets of the worker are
+ * stored in the data folder, where pnpm diagnose compares them.
+ */
 async function startEdge(originUrl: string): Promise<string> {
   const state = join(directory, 'edge')
   await mkdir(state, { recursive: true })
@@ -96,7 +99,7 @@ async function startEdge(originUrl: string): Promise<string> {
   return `http://127.0.0.1:${message.listening}`
 }
 
-/** The settings of the service count for the worker too, wherever they were found: it reads no files. */
+/** Returns the settings of the service as variables for the worker, which reads no files. */
 function workerSettings(): Record<string, string> {
   const given = listSettings().flatMap(({ path, variable, defaultValue }) => {
     const value = path.reduce<unknown>(
@@ -109,7 +112,7 @@ function workerSettings(): Record<string, string> {
   return Object.fromEntries(given)
 }
 
-/** A setting as a variable spells it: lists with commas, named queries as `name:query;name:query`. */
+/** Formats a setting as a variable: lists with commas, named queries as `name:query;name:query`. */
 function asVariable(value: unknown): string {
   if (Array.isArray(value)) return value.join(',')
   if (typeof value !== 'object' || value === null) return String(value)

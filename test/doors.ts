@@ -1,4 +1,4 @@
-/** The set-ups that every answer is judged against: the real thing each time, on ports of their own. */
+/** The setups against which responses are tested: real servers, on their own ports. */
 
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
@@ -20,23 +20,23 @@ import { patient } from './patience.ts'
 import { type S3Server, writerTo } from './stores/s3-server.ts'
 import { createWorkerHarness } from './worker-harness.ts'
 
-/** A way into the service. */
+/** A way to reach the service: the origin itself, or the edge in front of it. */
 export interface Door {
   readonly url: string
-  /** Stores an object, in the bucket `cdn` unless another is named. */
+  /** Stores an object, in the bucket `cdn` by default. */
   put(key: string, bytes: Uint8Array, contentType?: string, bucket?: TestBucket): Promise<void>
-  /** Log lines of the origin so far. */
+  /** The log records of the origin so far. */
   readonly log: readonly LogLine[]
-  /** The origin's own address; the door's, unless the edge stands before it. */
+  /** The address of the origin. It is that of the door, unless the edge is in front. */
   readonly originUrl: string
-  /** Operations on the store so far. */
+  /** The store operations so far. */
   readonly storeOperations: readonly StoreOperation[]
-  /** Has each later read wait so long, so that requests which leave together also meet there. */
+  /** Delays every later read of the store, so that requests sent at the same time overlap there. */
   slowReads(milliseconds: number): void
   close(): Promise<void>
 }
 
-/** One whose store is a folder. */
+/** A door whose store is a folder. */
 export interface FilesystemDoor extends Door {
   readonly hotAnswers: Origin['hotAnswers']
   readonly directory: string
@@ -59,12 +59,12 @@ export interface StoreOperation {
   bytes: number
 }
 
-/** What is to go wrong. */
+/** Faults to inject. */
 export type Faults = Pick<OriginOptions, 'crashOn'>
 
 export type Settings = Readonly<Record<string, string>>
 
-/** The origin with a folder as its store. */
+/** Opens an origin with a folder as its store. */
 export async function openFilesystemOrigin(
   settings: Settings = {},
   faults: Faults = {},
@@ -101,12 +101,12 @@ const S3_CREDENTIALS = {
   secretAccessKey: 'test-secret-access-key',
 }
 
-/** The origin with a real S3 endpoint, which checks signatures. */
+/** Opens an origin with a real S3 endpoint, which verifies signatures. */
 export async function openS3Origin(settings: Settings = {}): Promise<Door> {
   return openOriginBefore(await openS3Server(), settings)
 }
 
-/** The origin in front of an S3 server that is there; the server ends with it. */
+/** Opens an origin with an existing S3 server. The server is closed together with the origin. */
 export async function openOriginBefore(s3: S3Server, settings: Settings = {}): Promise<Door> {
   const { endpoint, region, credentials } = s3
   const environment = {
@@ -128,7 +128,7 @@ export async function openOriginBefore(s3: S3Server, settings: Settings = {}): P
   }
 }
 
-/** An S3 server in front of nothing but memory, with the credentials that `openS3Origin` uses. */
+/** Opens an S3 server that keeps its objects in memory, with the credentials that `openS3Origin` uses. */
 export async function openS3Server(): Promise<S3Server> {
   const miniflare = new Miniflare({
     modules: true,
@@ -152,12 +152,12 @@ export async function openS3Server(): Promise<S3Server> {
   return { ...where, ...writerTo(where), close: () => miniflare.dispose() }
 }
 
-/** The worker in the real runtime, in front of the origin with a folder. */
+/** Opens the worker in the real runtime, in front of an origin with a folder. */
 export async function openEdge(settings: Settings = {}): Promise<FilesystemDoor> {
   return openEdgeBefore(await openFilesystemOrigin(settings), settings)
 }
 
-/** The worker in front of an origin that is there; it ends with its worker. */
+/** Opens the worker in front of an existing origin, which is closed together with the worker. */
 export async function openEdgeBefore<D extends Door>(origin: D, settings: Settings = {}): Promise<D> {
   const vars = { MEDIA_PROXY_NODE_ENV: 'test', ...settings, MEDIA_PROXY_ORIGIN_URL: origin.originUrl }
   const harness = createWorkerHarness({
@@ -189,7 +189,7 @@ export async function openOrigin(
   const storeOperations: StoreOperation[] = []
   let readDelayMs = 0
   const pinoLog = pino({ level: 'info' }, { write: (line: string) => log.push(JSON.parse(line)) })
-  // A model costs a second to load: only who asks for scans gets one.
+  // Loading a model takes a second, so it is loaded only on request.
   const classifier =
     settings.MEDIA_PROXY_NSFW_ENABLED === 'true' ? openClassifier(config, pinoLog) : undefined
   await classifier?.loaded
@@ -197,7 +197,7 @@ export async function openOrigin(
     config,
     ...(classifier === undefined ? {} : { classifier }),
     store: observe(store, storeOperations, () => (readDelayMs > 0 ? pause(readDelayMs) : undefined)),
-    // So that a test can take FFmpeg away from one origin.
+    // Allows a test to hide FFmpeg from one origin.
     environment: { ...process.env, ...settings },
     log: pinoLog,
     ...faults,
@@ -227,7 +227,7 @@ function configOf(environment: Settings): Config {
   return loaded.config
 }
 
-/** Passes everything through and writes down what was asked and how much was read. */
+/** Wraps a store and records its operations and the number of bytes read. */
 function observe(
   store: ObjectStore,
   operations: StoreOperation[],

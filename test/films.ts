@@ -1,4 +1,4 @@
-/** Small films that the tests encode by libav in their own process, where there is no FFmpeg to make them. */
+/** Small videos that the tests encode with libav in their own process, for use without FFmpeg. */
 
 import type { Libav } from '@media-proxy/origin/engine/process/libav/load.ts'
 import { encodeVideo } from '@media-proxy/scripts/encode-video.ts'
@@ -8,14 +8,14 @@ export const FILM_HEIGHT = 96
 const FRAMES_PER_SECOND = 25
 const AUDIO_HZ = 22_050
 
-/** The colour of each second, red, green and blue: tells which moment a still is of. */
+/** The colour of each second, red, green and blue. It shows which second a still is from. */
 export const FILM_SECONDS = [
   [255, 0, 0],
   [0, 255, 0],
   [0, 0, 255],
 ] as const
 
-/** H.264 and AAC in MP4: the three seconds, each white in its upper left quarter. */
+/** Makes an MP4 of H.264 and AAC: the three seconds, each white in its upper left quarter. */
 export function secondsMp4(libav: Libav): Promise<Buffer> {
   const samples = Float32Array.from(
     { length: AUDIO_HZ * FILM_SECONDS.length },
@@ -24,7 +24,7 @@ export function secondsMp4(libav: Libav): Promise<Buffer> {
   return encodeVideo(libav, { ...shape(3), audio: { samples, rateHz: AUDIO_HZ } }, 'mp4')
 }
 
-/** VP9 in WebM: the three seconds, transparent in their upper left quarter. */
+/** Makes a WebM of VP9: the three seconds, transparent in their upper left quarter. */
 export function transparentWebm(libav: Libav): Promise<Buffer> {
   return encodeVideo(libav, shape(4), 'webm')
 }

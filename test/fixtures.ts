@@ -1,4 +1,4 @@
-/** Media that the tests make themselves. */
+/** Media that the tests generate. */
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -14,7 +14,7 @@ import { seededRandom } from './seeded-random.ts'
 const RED = { r: 220, g: 30, b: 30 }
 const BLUE = { r: 30, g: 30, b: 220 }
 
-/** Left half red, right half blue: tells apart what was turned, cut or mirrored. */
+/** An image with a red left half and a blue right half, which shows rotation, cropping and mirroring. */
 function halves(width: number, height: number) {
   return sharp({ create: { width, height, channels: 3, background: RED } }).composite([
     {
@@ -30,7 +30,10 @@ export const halvesPng = (width: number, height: number) => halves(width, height
 export const halvesJpeg = (width: number, height: number) =>
   halves(width, height).jpeg({ quality: 95 }).toBuffer()
 
-/** Upright: red above blue. Stored on its side with EXIF orientation 6 and a GPS position. */
+/**
+ * A JPEG that is red above blue when upright. It is stored
+ * on its side with EXIF orientation 6 and a GPS position.
+ */
 export const orientedJpeg = (width: number, height: number) =>
   halves(width, height)
     .jpeg({ quality: 95 })
@@ -38,7 +41,9 @@ export const orientedJpeg = (width: number, height: number) =>
     .withExifMerge({ IFD0: { Make: 'TestCamera' }, IFD3: { GPSLatitude: '52/1 31/1 0/1' } })
     .toBuffer()
 
-/** Noise that no encoder can make small: for measuring sizes and for telling qualities apart. The same every time. */
+/**
+ * Noise that no encoder can compress well, for measuring sizes and comparing qualities. It is deterministic.
+ */
 export function noisePng(width: number, height: number): Promise<Buffer> {
   const random = seededRandom(1)
   const pixels = Uint8Array.from({ length: width * height * 3 }, () => 256 * random())
@@ -47,7 +52,7 @@ export function noisePng(width: number, height: number): Promise<Buffer> {
     .toBuffer()
 }
 
-/** Halves of 100x60 within 20 transparent pixels. */
+/** An image of two halves, 100x60, with a border of 20 transparent pixels. */
 export const borderedPng = async () =>
   sharp(await halvesPng(100, 60))
     .extend({ top: 20, right: 20, bottom: 20, left: 20, background: { r: 0, g: 0, b: 0, alpha: 0 } })
@@ -59,7 +64,7 @@ export const transparentPng = (width: number, height: number) =>
     .png()
     .toBuffer()
 
-/** Drawn faces around some points, each some 160 wide and 200 high, before a wall. */
+/** Draws faces around the given points in front of a wall, each about 160 pixels wide and 200 high. */
 export function portraitSvg(
   width: number,
   height: number,
@@ -87,7 +92,7 @@ export const portraitPng = (...words: Parameters<typeof portraitSvg>) =>
 
 export const GIF_DELAYS_MS = [100, 250, 400]
 
-/** Three frames (red, green, blue) with different times, played twice. */
+/** A GIF of three frames (red, green, blue) with different delays, played twice. */
 export async function animatedGif(width: number, height: number): Promise<Buffer> {
   const frames = await Promise.all(
     ['red', 'green', 'blue'].map((background) =>
@@ -105,7 +110,7 @@ export const SVG = Buffer.from(
     '<rect width="200" height="100" fill="#00ff00"/></svg>',
 )
 
-/** A PNG of a few bytes that declares any size: what it costs is only told by its header. */
+/** A PNG of a few bytes that declares any size, so that only its header shows its cost. */
 export function declaredPng(width: number, height: number): Buffer {
   const header = Buffer.alloc(13)
   header.writeUInt32BE(width, 0)
@@ -125,9 +130,9 @@ export interface PngFrame {
   readonly top: number
   readonly width: number
   readonly height: number
-  /** RGBA, 0..255. */
+  /** RGBA, 0 to 255. */
   readonly colour: readonly [number, number, number, number]
-  /** Numerator and denominator of the seconds it is shown. */
+  /** The delay in seconds, as numerator and denominator. */
   readonly delay: readonly [number, number]
   /** 0 none, 1 background, 2 previous. */
   readonly dispose: number
@@ -140,9 +145,9 @@ export interface AnimatedPngOptions {
   readonly height: number
   readonly loop: number
   readonly frames: readonly PngFrame[]
-  /** Colour of a picture that is no frame, shown by viewers without animation. */
+  /** The colour of a default image that is not a frame. Viewers without animation show it. */
   readonly defaultColour?: PngFrame['colour']
-  /** What the header says, where that is a lie. */
+  /** The number of frames declared in the header, when it is wrong on purpose. */
   readonly announcedFrames?: number
 }
 
@@ -179,7 +184,7 @@ export async function animatedPng(options: AnimatedPngOptions): Promise<Buffer> 
   ])
 }
 
-/** The coded pixels of one colour, as an `IDAT` holds them. */
+/** Returns the compressed pixels of a rectangle of one colour, as in an `IDAT` chunk. */
 async function rectangleData(
   width: number,
   height: number,
@@ -198,7 +203,10 @@ function uint32(value: number): Buffer {
   return bytes
 }
 
-/** The same three frames as `animatedGif`, with the same times, played twice; the second and third draw only a part. */
+/**
+ * An APNG of the same three frames as `animatedGif`, with the same delays, played twice. The second and third
+ * frame cover only a part.
+ */
 export function movingPng(width: number, height: number): Promise<Buffer> {
   const whole = { left: 0, top: 0, width, height, dispose: 0, blend: 0 }
   const half = { ...whole, width: width / 2, blend: 1 }
@@ -214,8 +222,11 @@ export function movingPng(width: number, height: number): Promise<Buffer> {
   })
 }
 
-/** 48x64 upright, blue above red in sRGB; stored on its side (`irot`) with a Display P3 profile and alpha. */
+/**
+ * 48x64 when upright, blue above red in sRGB. It is stored
+ * on its side (`irot`) with a Display P3 profile and alpha.
+ */
 export const turnedHeic = () => readFile(join(import.meta.dirname, 'media/turned-p3.heic'))
 
-/** For pictures that Sharp decodes: a decoder of the others that is never asked. */
+/** The decoder of other images, for tests with images that Sharp decodes. It must not be called. */
 export const noStills = async () => fail('defect', 'no such picture here')

@@ -8,12 +8,12 @@ export interface RawRequest {
 
 export interface RawResponse {
   readonly status: number
-  /** Lower-case names; repeated ones joined by a comma. */
+  /** Keyed by lower-case name. Values of repeated headers are joined by a comma. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: Buffer
 }
 
-/** One exchange with the path exactly as given: no client that tidies it up stands between. */
+/** Sends a request with the path exactly as given. Other HTTP clients normalise it. */
 export function send(base: string, path: string, options: RawRequest = {}): Promise<RawResponse> {
   const { hostname, port } = new URL(base)
   return new Promise((resolve, reject) => {

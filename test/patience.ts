@@ -1,7 +1,7 @@
 /**
- * How long tests wait. A limit says what a machine at rest needs many times over; where this one is slower, or busy
- * with other work, every limit grows with it. `TEST_PATIENCE` sets the factor; a run measures it once, and passes it
- * on to the processes of its tests.
+ * Scales the timeouts of tests. A timeout is many times what an idle machine needs. On a slower or busy
+ * machine, all timeouts grow by a common factor. `TEST_PATIENCE` sets the factor. Otherwise a run measures it
+ * once and passes it on to the processes of its tests.
  */
 
 import { spawnSync } from 'node:child_process'
@@ -9,40 +9,42 @@ import { availableParallelism, loadavg } from 'node:os'
 
 const VARIABLE = 'TEST_PATIENCE'
 const MOST = 10
-/** Of the engine's ordinary processes. */
+/** The niceness of the ordinary engine processes. */
 const NICENESS = 5
-/** What the piece of work takes on a machine that has nothing else to do. */
+/** The duration of the measured work on an idle machine, in milliseconds. */
 const WORK_MS = 80
 
-/** Sets the factor for this process and for those that it starts. */
+/** Sets the factor for this process and its children. */
 export function measurePatience(): void {
   if (process.env[VARIABLE] !== undefined) return
   const load = loadavg()[0] ?? 0
-  // The load is an average of a minute: what has begun just now is felt by work alone.
+  // The load is an average over a minute, so load that has just started shows only in the measured work.
   const busy = Math.max(1, workMs() / WORK_MS, load / availableParallelism())
-  // Twice what is beyond rest: the tests and their processes are themselves among those that share the machine.
+  // The excess counts twice, because the tests and their processes add to the load themselves.
   process.env[VARIABLE] = Math.min(MOST, 1 + 2 * (busy - 1)).toFixed(1)
 }
 
-/** A limit in milliseconds for a machine at rest, as this machine needs it. Outside of a test run it stays as it is. */
+/**
+ * Scales a timeout for an idle machine, in milliseconds, to this machine. Outside a test run it is unchanged.
+ */
 export function patient(milliseconds: number): number {
   return Math.round(milliseconds * Number(process.env[VARIABLE] ?? 1))
 }
 
 /**
- * A piece of work at the priority of the engine's processes, which get a third of what others get where all want
- * more than there is.
+ * Measures work at the priority of the engine processes, which
+ * get a third of the CPU time of others when all CPUs are busy.
  */
 function workMs(): number {
   const { stdout } = spawnSync('nice', ['-n', String(NICENESS), process.execPath, '-e', `(${work})()`])
   return Number(stdout ?? 0)
 }
 
-/** Runs by itself, as text. */
+/** Passed to another process as text, so it must not use anything from outside. */
 function work(): void {
   const startedAt = performance.now()
   let value = 1
   for (let step = 0; step < 60_000_000; step += 1) value = (Math.imul(value, 1_664_525) + 1_013_904_223) | 0
-  // Looked at, so that the loop is not optimised away.
+  // The value is used, so that the loop is not optimised away.
   process.stdout.write(String(value === 0 ? 0 : performance.now() - startedAt))
 }

@@ -1,15 +1,15 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 
-/** What came back on a connection of its own: status 0 where nothing did. */
+/** The response on a separate connection. The status is 0 when there was none. */
 export interface RawAnswer {
   readonly status: number
-  /** By lower-case name. */
+  /** Keyed by lower-case name. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
 }
 
-/** Sends bytes as they are, one character each, and reads until the server closes. */
+/** Sends raw bytes, one per character, and reads until the server closes the connection. */
 export function exchange(base: string, bytes: string): Promise<RawAnswer> {
   const { hostname, port } = new URL(base)
   return new Promise((resolve) => {
@@ -35,8 +35,8 @@ export function exchange(base: string, bytes: string): Promise<RawAnswer> {
 }
 
 /**
- * Sends a request on a connection of its own, and a second one behind it: all that comes back, byte by byte. A body
- * that is longer than it says would stand where the second answer begins.
+ * Sends a request on a separate connection, and a second one after it. Returns all bytes of the responses. A
+ * body that is longer than declared would appear at the start of the second response.
  */
 export async function pipelined(
   base: string,

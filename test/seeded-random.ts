@@ -1,4 +1,4 @@
-/** Numbers from 0 to below 1, the same ones for a seed every time: Mulberry32. */
+/** Returns a deterministic generator of numbers in [0, 1) for a seed: Mulberry32. */
 export function seededRandom(seed: number): () => number {
   let state = seed
   return () => {

@@ -2,8 +2,8 @@ import { vi } from 'vitest'
 import { patient } from './patience.ts'
 
 /**
- * Asks until the answer is yes; what is thrown meanwhile is thrown on. For what tells of no event, such as another
- * process, and also outside of a test, where `expect.poll` may not be.
+ * Polls until the answer is true. An exception of `ask` is passed on. It is for conditions without an event,
+ * such as the state of another process, and also works outside a test, where `expect.poll` does not.
  */
 export async function until(ask: () => boolean | Promise<boolean>, limitMs = 20_000): Promise<void> {
   await vi.waitUntil(ask, { interval: 2, timeout: patient(limitMs) })

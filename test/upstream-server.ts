@@ -1,4 +1,4 @@
-/** A far server on loopback, which the service may reach because the test says so. */
+/** An external server on loopback, which the test allows the service to fetch from. */
 
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
@@ -6,9 +6,9 @@ import type { AddressInfo } from 'node:net'
 
 export interface UpstreamServer {
   readonly url: string
-  /** As `external.allowedHosts` names it. */
+  /** In the form of `external.allowedHosts`. */
   readonly host: string
-  /** What was asked so far. */
+  /** The requests so far. */
   readonly requests: readonly IncomingMessage[]
   close(): Promise<void>
 }
@@ -33,7 +33,7 @@ export async function openUpstreamServer(listener: RequestListener): Promise<Ups
   }
 }
 
-/** Answers files by their paths, with ranges and validators as a good server does. */
+/** Serves files by their paths, with ranges and validators, like a correct server. */
 export function files(contents: Readonly<Record<string, Uint8Array>>, ranges = true): RequestListener {
   return (request, response) => {
     const body = contents[new URL(request.url ?? '/', 'http://far').pathname]

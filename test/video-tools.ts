@@ -1,4 +1,4 @@
-/** What a video is opened with in an engine process, here without one. */
+/** The tools with which an engine process opens videos, here without such a process. */
 
 import { inspectFfmpeg } from '@media-proxy/origin/engine/ffmpeg-binary.ts'
 import { createFfmpeg, type Ffmpeg } from '@media-proxy/origin/engine/process/ffmpeg/ffmpeg.ts'
@@ -19,7 +19,7 @@ export const LIMITS: SourceLimits = {
   avifPixels: 8_400_000,
 }
 
-/** Whatever a job costs, it is admitted. */
+/** Costs that admit every job. */
 export const ANY_COST = { memoryBytes: Number.MAX_SAFE_INTEGER, cpuSeconds: Number.MAX_SAFE_INTEGER }
 
 export const tellNobody = () => undefined
@@ -27,7 +27,7 @@ export const tellNobody = () => undefined
 const libav = await loadLibav()
 const binary = await inspectFfmpeg(process.env)
 
-/** FFmpeg's binary; undefined where there is none. */
+/** The FFmpeg binary. Undefined when it is not installed. */
 export const ffmpeg: Ffmpeg | undefined =
   'fault' in binary ? undefined : createFfmpeg({ binary, memoryBytes: 2 * 2 ** 30 })
 
@@ -44,5 +44,5 @@ export const ffmpegTools: VideoTools = {
   limits: LIMITS,
 }
 
-/** What the service itself would use here. */
+/** The decoder that the service itself would use on this machine. */
 export const videoTools: VideoTools = libav === undefined ? ffmpegTools : libavTools

@@ -1,4 +1,4 @@
-/** Videos that the tests make themselves, with the FFmpeg that the service runs. */
+/** Videos that the tests generate, with the FFmpeg that the service uses. */
 
 import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
@@ -10,24 +10,24 @@ import { type MediaSource, memorySource } from '@media-proxy/origin/engine/proce
 
 const run = promisify(execFile)
 
-/** The FFmpeg to make videos with; undefined where there is none. */
+/** The FFmpeg that generates videos. Undefined when it is not installed. */
 export const FFMPEG = findFfmpeg(process.env)
 
-/** Red, green, blue and white in the corners: tells apart what was turned, mirrored or coloured wrongly. */
+/** Red, green, blue and white in the corners, which shows rotation, mirroring and wrong colours. */
 export const CORNERS =
   'color=red:s=160x96:r=25[a];color=lime:s=160x96:r=25[b];color=blue:s=160x96:r=25[c];color=white:s=160x96:r=25[d];' +
   '[a][b][c][d]xstack=inputs=4:layout=0_0|w0_0|0_h0|w0_h0'
 
-/** Red for the first second, then lime, then blue: tells which moment a still is of. */
+/** Red for the first second, then lime, then blue. It shows which second a still is from. */
 export const SECONDS =
   'color=red:s=320x192:r=25:d=1[a];color=lime:s=320x192:r=25:d=1[b];color=blue:s=320x192:r=25:d=1[c];[a][b][c]concat=n=3'
 
-/** A file to be read by parts, as from a store. */
+/** Returns a source that is read by ranges, as from a store. */
 export function partsOf(file: Uint8Array): MediaSource {
   return memorySource(file, undefined)
 }
 
-/** Runs FFmpeg over `source` (a lavfi graph) and gives the file it makes. */
+/** Runs FFmpeg on `source` (a lavfi graph) and returns the resulting file. */
 export async function makeVideo(
   extension: string,
   source: string,
@@ -39,7 +39,7 @@ export async function makeVideo(
   ])
 }
 
-/** Runs FFmpeg over a file and gives the file it makes of it. */
+/** Runs FFmpeg on a file and returns the resulting file. */
 export async function remakeVideo(
   input: { readonly path: string },
   extension: string,
@@ -49,7 +49,7 @@ export async function remakeVideo(
   return withOutput(extension, (path) => [...before, '-i', input.path, ...output, path])
 }
 
-/** Gives a file its own name on the disk for as long as `use` runs. */
+/** Writes bytes to a file that exists while `use` runs. */
 export async function withFile<T>(bytes: Uint8Array, use: (path: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'media-proxy-made-'))
   try {
@@ -73,12 +73,12 @@ async function withOutput(extension: string, args: (path: string) => readonly st
   }
 }
 
-/** Tells whether the FFmpeg at hand can encode with `encoder`. */
+/** Whether the installed FFmpeg has the encoder `encoder`. */
 export function canEncode(encoder: string): Promise<boolean> {
   return lists('-encoders', encoder)
 }
 
-/** Tells whether the FFmpeg at hand has a filter. */
+/** Whether the installed FFmpeg has a filter. */
 export function canFilter(filter: string): Promise<boolean> {
   return lists('-filters', filter)
 }

@@ -1,8 +1,8 @@
-/** wrangler's harness for workers, which connects to nothing that was not asked for. */
+/** The worker harness of wrangler, without network access other than that of the worker. */
 
 import { createTestHarness, type TestHarness, type TestHarnessOptions } from 'wrangler'
 
-/** Outside of a test wrangler asks its maker for a sample of `Request.cf`, and tells it how it is used. */
+/** Outside a test, wrangler downloads a sample of `Request.cf` from Cloudflare and reports usage metrics. */
 const OFFLINE = { CLOUDFLARE_CF_FETCH_ENABLED: 'false', WRANGLER_SEND_METRICS: 'false' }
 
 export function createWorkerHarness(options: TestHarnessOptions): TestHarness {

@@ -1,4 +1,7 @@
-/** The origin: who asks, what the URL says, what it may cost, and the route that answers. */
+/**
+ * The HTTP application of the origin: admits a request, parses
+ * its URL, applies the limits, and dispatches to a route.
+ */
 
 import type { IncomingMessage } from 'node:http'
 import { explainsErrors } from '@media-proxy/shared/config/schema.ts'
@@ -45,7 +48,7 @@ export interface AppOptions extends MediaOptions {
   readonly relay: RelayOptions
   readonly playground: Playground
   readonly collector: BufferCollector
-  /** Undefined where no answer is the same for everybody who asks for it. */
+  /** Undefined when no response is the same for all clients. */
   readonly hotAnswers: HotAnswers | undefined
 }
 
@@ -66,7 +69,8 @@ export function createApp(options: AppOptions): Hono {
       attributes = requestAttributes(report)
       const milliseconds = performance.now() - startedAt
       recordRequest(options.observer.metrics, attributes, report, milliseconds)
-      // What came from memory has no stages to tell, and is spared the making of its headers.
+      // A response from memory has no stages, and setting a
+      // header would make the server create a `Headers` object.
       if (stages.size > 0) answer.response.headers.set('server-timing', serverTiming(stages, milliseconds))
       logRequest(options.log, report, { milliseconds, stages })
       const incoming = incomingOf(context)
@@ -80,9 +84,9 @@ export function createApp(options: AppOptions): Hono {
   return app
 }
 
-/** A request as it came, and what the gate says of it. */
+/** A request and the verdict of the gate. */
 interface Arrived {
-  /** Below the public path. */
+  /** The URL below the public path. */
   readonly url: URL
   readonly peer: string
   readonly admitted: Awaited<ReturnType<Gate>>
@@ -90,21 +94,24 @@ interface Arrived {
 
 async function admit(context: Context, { gate, config }: AppOptions): Promise<Arrived> {
   const { url: asked, method, headers } = context.req.raw
-  // The edge signs what it asks for, whatever path stands before that.
+  // The signature of the edge covers the path without the public path.
   const url = withoutPublicPath(new URL(asked), config.publicPath)
   const peer = incomingOf(context)?.socket?.remoteAddress ?? '127.0.0.1'
   const admitted = await gate({ method, path: url.pathname + url.search, headers, peer })
   return { url, peer, admitted }
 }
 
-/** Who may have a request traced: the edge, and who holds the secret. */
+/** Whether a request may be traced: only if it comes from the edge or carries the secret. */
 async function mayTrace(headers: Headers, { admitted }: Arrived, { internal }: AppOptions): Promise<boolean> {
   if (!headers.has('traceparent')) return false
   const viaEdge = !isFailure(admitted) && admitted.viaEdge
   return viaEdge || (await internal.checkSecret(headers)) === undefined
 }
 
-/** A stream ends where its client does not take it; what is in memory is sent by the server alone. */
+/**
+ * Wraps a streamed response: it ends when the client stops
+ * reading. Responses from memory are sent by the server alone.
+ */
 function patiently(
   response: Response,
   { requestId }: Exchange,
@@ -126,7 +133,7 @@ function patiently(
   return new Response(body, response)
 }
 
-/** What the server knows of the request; absent where a test calls the application itself. */
+/** Returns the Node request. Undefined when a test calls the application directly. */
 function incomingOf(context: Context): IncomingMessage | undefined {
   return context.env?.incoming
 }
@@ -144,10 +151,10 @@ async function handle(
   const parsed = parseRequest(url, {
     accept: headers.get('accept'),
     assets: negotiateFormat === 'always' || (negotiateFormat === 'edge' && viaEdge),
-    // The edge asks for what its presets stand for.
+    // The edge has expanded presets already, so its requests contain their parameters.
     ...presetRules({ presets, presetsOnly: presetsOnly && !viaEdge }),
   })
-  // What came through the edge has spent its budgets there.
+  // The rate limits of requests through the edge were applied there.
   const requestLimits = viaEdge
     ? NOTHING_TO_SPEND
     : createRequestLimits(options.limiter, url.pathname, clientAddress)
@@ -177,7 +184,7 @@ async function handle(
         : undefined
   const answer = explained(await answerSafely(parsed, exchange, turnedAway, options), exchange, options)
   for (const [name, value] of Object.entries(requestLimits.headers)) answer.response.headers.set(name, value)
-  // Apps of any origin upload; their tokens are what counts.
+  // Apps of any origin may upload. Their authorisation is the token.
   const isRelay = !isFailure(parsed) && parsed.kind === 'relay' && !options.config.staticMode
   if (!isRelay && !options.config.corsOrigins.includes('*')) {
     restrictOrigins(answer.response.headers, headers.get('origin'), options.config.corsOrigins)
@@ -185,7 +192,7 @@ async function handle(
   return { exchange, parsed, answer }
 }
 
-/** The body of a request, without the end mark that the edge puts behind one without a length. */
+/** Returns the body of a request, without the end mark that the edge appends to a body of unknown length. */
 function bodyOf(request: Request): ReadableStream<Uint8Array> | null {
   if (request.method === 'GET' || request.method === 'HEAD') return null
   const body = requestBody(() => request.body)
@@ -193,9 +200,12 @@ function bodyOf(request: Request): ReadableStream<Uint8Array> | null {
   return mark === null ? body : withoutMark(body, mark)
 }
 
-/** Where `explainErrors` is on, a refusal says what of the URL or of the file it is about. */
+/**
+ * With `explainErrors`, extends the text of a rejection by
+ * the parameter or the property of the file that caused it.
+ */
 function explained(answer: Answer, { requestId }: Exchange, { config }: AppOptions): Answer {
-  // A failure behind another status is a route's own answer to it.
+  // When the status differs, the route has made its own response for the failure.
   if (answer.failure === undefined || !explainsErrors(config)) return answer
   if (answer.response.status !== statusOf(answer.failure)) return answer
   const response = explainedResponse(answer.failure, requestId)
@@ -203,12 +213,15 @@ function explained(answer: Answer, { requestId }: Exchange, { config }: AppOptio
   return { ...answer, response, bodyBytes: Number(response.headers.get('content-length')) }
 }
 
-/** RFC 9112, section 3.2: whoever stands before us may have gone by the other one. */
+/** RFC 9112, section 3.2: a proxy in front of the origin may have used the other one. */
 const TWO_HOSTS = fail('bad-request', 'two Host headers')
 
 const NOTHING_TO_SPEND: RequestLimits = { consume: async () => undefined, headers: {} }
 
-/** What is thrown is a defect: one logged 500, never the end of the process. */
+/**
+ * Answers a request. Anything that is thrown is a defect: it
+ * is logged and answered with 500, and never ends the process.
+ */
 async function answerSafely(
   parsed: Parsed,
   exchange: Exchange,
@@ -267,7 +280,7 @@ async function answerRequest(parsed: Parsed, exchange: Exchange, options: AppOpt
   }
 }
 
-/** Outside development there is no such path, whatever the method. */
+/** Outside development, the path of the description does not exist, for any method. */
 function isUndescribed(parsed: MediaRequest, { description }: ServiceOptions): boolean {
   return parsed.kind === 'endpoint' && parsed.endpoint === 'openapi' && description === undefined
 }

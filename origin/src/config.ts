@@ -5,8 +5,8 @@ import { CONFIG_FILE_VARIABLE, type LoadedConfig, loadConfig } from '@media-prox
 type Environment = Readonly<Record<string, string | undefined>>
 
 /**
- * Loads the origin's configuration: defaults, the file that `FLUXER_CONFIG` names, the one that `MEDIA_PROXY_CONFIG` names,
- * the environment.
+ * Loads the configuration of the origin from the defaults, the file named by `FLUXER_CONFIG`, the file named
+ * by `MEDIA_PROXY_CONFIG`, and the environment.
  */
 export function loadOriginConfig(environment: Environment): LoadedConfig {
   const faults: string[] = []
@@ -15,10 +15,10 @@ export function loadOriginConfig(environment: Environment): LoadedConfig {
     if (!text) return undefined
     const inline = variable === FLUXER_CONFIG_VARIABLE && text.startsWith('{')
     try {
-      // Editors on Windows put a byte order mark before it, which is no JSON.
+      // Editors on Windows add a byte order mark, which is not valid JSON.
       return JSON.parse(inline ? text : readFileSync(text, 'utf8').replace(/^\uFEFF/, ''))
     } catch (error) {
-      // The words of a syntax error show what stands there, and secrets stand there.
+      // The message of a syntax error quotes the text, which may contain secrets.
       const reason = error instanceof SyntaxError ? `it is no JSON${placeIn(error)}` : String(error)
       faults.push(`${variable}: cannot read ${inline ? 'the JSON text' : text}: ${reason}`)
       return undefined
@@ -32,7 +32,7 @@ export function loadOriginConfig(environment: Environment): LoadedConfig {
   return faults.length > 0 ? { ok: false, faults } : loadConfig('origin', sources)
 }
 
-/** Where the fault lies, which V8 tells of most. */
+/** Returns the position of the fault, which most messages of V8 contain. */
 function placeIn({ message }: SyntaxError): string {
   const [, line, column] = /\(line (\d+) column (\d+)\)/.exec(message) ?? []
   return line === undefined ? '' : ` at line ${line}, column ${column}`

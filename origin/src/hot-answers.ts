@@ -1,8 +1,8 @@
 /**
- * Answers from memory that are given again without reading the request anew: parsing, routing and describing an answer
- * cost twice what sending it does. A request is the same where all that its answer depends on is: host, target, what it
- * accepts, and whether the edge asks. Who asks and how often is judged each time, and so is whether the rendition
- * still holds.
+ * Repeats responses from memory without processing the request again: parsing, routing and building a
+ * response cost twice as much as sending it. Two requests are equal when everything that the response depends
+ * on is equal: host, target, `Accept`, and whether the edge sent it. The client's admission and rate limits
+ * are checked for each request, and so is whether the rendition is still valid.
  */
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -28,9 +28,12 @@ import type { Labels } from './telemetry/metric-table.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 
 export interface HotAnswers {
-  /** Answers a request that is like one before; false, with nothing sent, where it has to be answered anew. */
+  /**
+   * Answers a request that is equal to an earlier one. Returns false without sending anything when the
+   * request has to be processed.
+   */
   answer(request: IncomingMessage, response: ServerResponse): boolean | Promise<boolean>
-  /** Remembers an answer that the same request would get again. */
+  /** Remembers a response that an equal request would get again. */
   remember(request: IncomingMessage, exchange: Exchange, answer: Answer, report: RequestReport): void
 }
 
@@ -42,30 +45,34 @@ export interface HotAnswersOptions {
   readonly log: Log
 }
 
-/** An answer as it is sent, but for what each request has of its own. */
+/** A response, without the parts that differ between requests. */
 interface HotAnswer {
   readonly url: CanonicalUrl
-  /** By which a rendition in memory is known to be the one that was described. */
+  /**
+   * The ETag of the rendition that the headers describe. Another rendition in memory makes the entry invalid.
+   */
   readonly etag: string
   readonly lastModified: number | undefined
-  /** Names and values in turn. */
+  /** Alternating names and values. */
   readonly headers: readonly string[]
-  /** Path of the request, by which limits skip it. */
+  /** The path of the request, by which rate limits exempt requests. */
   readonly path: string
-  /** Whether there is a budget for it. */
+  /** Whether a rate limit applies. */
   readonly isLimited: boolean
   readonly report: RecordedReport
   readonly attributes: Labels
-  /** Has written what the lines of all its requests share. */
+  /** A child log with the fields that all its records share. */
   readonly log: Log
 }
 
 const NO_LIMITS: Readonly<HeaderRecord> = {}
 
 const MAX_ANSWERS = 2000
-/** Longer targets are read anew: what is remembered for them would cost more than it saves. */
+/**
+ * Requests with a longer target are always processed, because remembering them would cost more than it saves.
+ */
 const MAX_KEY_LENGTH = 4096
-/** Each asks for something else than the whole, or for a trace. */
+/** A request with one of these headers needs another response than the whole rendition, or a trace. */
 const READ_ANEW = [
   'range',
   'if-range',
@@ -85,7 +92,10 @@ export function createHotAnswers({ pipeline, gate, limiter, metrics, log }: HotA
     return rendition
   }
 
-  /** What the answer says of the client's budgets; undefined where the request has to be answered anew. */
+  /**
+   * Admits a request and returns the rate limit headers of the
+   * response. Undefined when the request has to be processed.
+   */
   function admit(
     { path, isLimited }: HotAnswer,
     request: IncomingMessage,
@@ -93,7 +103,7 @@ export function createHotAnswers({ pipeline, gate, limiter, metrics, log }: HotA
   ): Readonly<HeaderRecord> | undefined | Promise<Readonly<HeaderRecord> | undefined> {
     const peer = request.socket.remoteAddress ?? ''
     const admitted = gate({ method: 'GET', path: request.url ?? '', headers, peer })
-    // Most are neither signed nor limited: nothing is waited for.
+    // Most requests are neither signed nor limited, so this stays synchronous.
     if (!isLimited && !(admitted instanceof Promise)) return isFailure(admitted) ? undefined : NO_LIMITS
     return consume(path, admitted)
   }
@@ -179,11 +189,14 @@ export function createHotAnswers({ pipeline, gate, limiter, metrics, log }: HotA
 }
 
 function keyOf({ url = '', headers }: IncomingMessage, viaEdge: boolean): string {
-  // No target and no host has a line break.
+  // Neither a target nor a host contains a line break.
   return [viaEdge ? 'edge' : '', headers.host ?? '', url, headers.accept ?? ''].join('\n')
 }
 
-/** RFC 9112, section 3.2: a request with two is refused, and Node tells the first alone. */
+/**
+ * Counts the `Host` headers. A request with two is rejected
+ * (RFC 9112, section 3.2), and Node exposes only the first one.
+ */
 export function countHosts(rawHeaders: readonly string[]): number {
   let hosts = 0
   for (let at = 0; at < rawHeaders.length; at += 2) {

@@ -30,7 +30,7 @@ it('keeps connections longer than nginx and load balancers do before it', async 
 })
 
 describe('a client that waits to be asked for its body', () => {
-  /** All that it is told; it sends the body when it is asked for it. */
+  /** Returns everything that the server sends. The client sends the body once the server asks for it. */
   async function told(fetch: Fetch): Promise<string> {
     const server = serve(fetch).listen(0, '127.0.0.1')
     await once(server, 'listening')

@@ -1,4 +1,6 @@
-/** Node's HTTP server as the origin listens with it: what never reaches the application is answered in its words too. */
+/**
+ * The HTTP server of the origin. It also answers requests that never reach the application, in the same form.
+ */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
@@ -8,14 +10,18 @@ import { LINGERING, lingerBehind } from './lingering.ts'
 import type { Origin } from './origin.ts'
 import { encodedRequest, oneRequestConnection } from './raw-target.ts'
 
-/** As much as the edge takes: an answer must not depend on the door. Node's own limit is 16 KiB. */
+/**
+ * The limit of the edge: a response must not depend on whether
+ * the edge is in front. The default of Node is 16 KiB.
+ */
 const MAX_HEADER_BYTES = 128 * 1024
 /**
- * Longer than those who stand before the origin keep a connection by default: nginx and load balancers 60 s. Whoever closes
- * first must be the one that asks: a request that meets the end of its connection is a 502, and a POST is not sent again.
+ * How long idle connections are kept, in milliseconds. This is longer than the default of proxies in front of
+ * the origin, which is 60 s for nginx and load balancers. The client side has to close first: a request that
+ * meets a closed connection becomes a 502, and a POST is not retried.
  */
 const KEPT_MS = 65_000
-/** Silence beyond the time that the longest answer may take to begin: nobody is there. */
+/** A connection that is silent for this time beyond the longest possible response is considered dead. */
 const SPARE_IDLE_MS = 30_000
 
 const REFUSALS: Readonly<Record<string, readonly [status: number, phrase: string]>> = {
@@ -25,7 +31,7 @@ const REFUSALS: Readonly<Record<string, readonly [status: number, phrase: string
 const BAD_REQUEST = [400, 'Bad Request'] as const
 
 interface ClientError extends NodeJS.ErrnoException {
-  /** What arrived last. */
+  /** The bytes that arrived last. */
   readonly rawPacket?: Buffer
 }
 
@@ -33,11 +39,11 @@ type Served = Pick<Origin, 'fetch' | 'hotAnswers' | 'longestAnswerMs'>
 
 export function createHttpServer({ fetch, hotAnswers, longestAnswerMs }: Served): Server {
   const listener = getRequestListener(fetch, {
-    // For HTTP/1.0, which needs no Host: load balancers ask for health by it.
+    // For HTTP/1.0, which requires no `Host`. Load balancers use it for health checks.
     hostname: 'localhost',
-    // What is left of a body is read here, for longer.
+    // The rest of a body is read by `lingerBehind`, for a longer time.
     autoCleanupIncoming: false,
-    // A target or a Host that is none: the application answers its own failures itself.
+    // Called for an invalid target or `Host`. The application handles its own failures.
     errorHandler: () => {
       const [status, phrase] = BAD_REQUEST
       return new Response(phrase, { status, headers: refusalHeaders(phrase) })
@@ -48,7 +54,7 @@ export function createHttpServer({ fetch, hotAnswers, longestAnswerMs }: Served)
     request.url = withoutBackslashes(request.url ?? '')
     const fail = (error: unknown) => {
       response.destroy()
-      // A defect of one request: the process is told of it, and goes on.
+      // A defect of one request. The rejection is reported to the process, which continues.
       return Promise.reject(error)
     }
     try {
@@ -61,18 +67,19 @@ export function createHttpServer({ fetch, hotAnswers, longestAnswerMs }: Served)
     }
   }
   const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, handle)
-  // Whoever reads the body asks for it; by itself Node does at once, and what is then refused was sent for nothing.
+  // The body is requested from the client when it is first read. By default Node requests it at once, and the
+  // client then sends bodies that are rejected.
   server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     request.once('resume', () => {
       if (!response.headersSent) response.writeContinue()
     })
-    // A body that was never asked for does not come: nothing can follow it.
+    // A body that was not requested is never sent, so the connection cannot be reused.
     response.shouldKeepAlive = false
     return handle(request, response)
   })
   server.keepAliveTimeout = KEPT_MS
   server.timeout = longestAnswerMs + SPARE_IDLE_MS
-  // An upload may take longer than Node's five minutes; the relay has a floor of its own.
+  // An upload may take longer than the five minutes of Node's default. The relay has a minimum rate instead.
   server.requestTimeout = 0
   server.on('clientError', (error: ClientError, socket: Socket) => {
     const encoded =
@@ -85,7 +92,7 @@ export function createHttpServer({ fetch, hotAnswers, longestAnswerMs }: Served)
   return server
 }
 
-/** The path as the URL standard reads it, and with it the edge: `\` is `/`, but not in the query. */
+/** Replaces `\` by `/` in the path but not in the query, as the URL standard does, and therefore the edge. */
 function withoutBackslashes(target: string): string {
   if (!target.includes('\\')) return target
   const query = target.indexOf('?')
@@ -93,7 +100,10 @@ function withoutBackslashes(target: string): string {
   return target.slice(0, end).replaceAll('\\', '/') + target.slice(end)
 }
 
-/** What is no HTTP, or too much of it: before any header of an answer was sent, its client can still be told. */
+/**
+ * Answers something that is not HTTP, or that exceeds a limit.
+ * Only possible before any header of a response was sent.
+ */
 function refuse({ code = '' }: ClientError, socket: Socket): void {
   if (code === 'ECONNRESET' || !socket.writable || socket.bytesWritten > 0) {
     socket.destroy()

@@ -7,7 +7,7 @@ import { createHttpServer } from './http-server.ts'
 import { lingerBehind } from './lingering.ts'
 
 const PIECE = 'x'.repeat(100_000)
-/** More than the buffers of a connection hold: a client that nobody reads from waits. */
+/** More than the buffers of a connection hold, so that a client whose data are not read has to wait. */
 const PIECES = 60
 
 let server: Server | undefined
@@ -19,7 +19,7 @@ async function listen(made: Server): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
-/** A server that reads nothing of a request. */
+/** Creates a server that never reads a request body. */
 const refusing = (longestMs: number, silenceMs: number) => {
   const listener: RequestListener = (request, response) => {
     lingerBehind(request, response, { longestMs, silenceMs })
@@ -31,7 +31,7 @@ const refusing = (longestMs: number, silenceMs: number) => {
 interface Client {
   readonly socket: ReturnType<typeof connect>
   seen(): string
-  /** Resolves when the server ends the connection. */
+  /** Resolves when the server closes the connection. */
   readonly ended: Promise<unknown>
   send(text: string): Promise<void>
 }
@@ -47,7 +47,7 @@ function client(port: number): Client {
     socket.on('close', resolve)
   })
   const failed = new Promise<never>((_, reject) => socket.on('error', reject))
-  // It is raced against where something is sent; elsewhere nobody waits for it.
+  // `send` races against it. Otherwise nothing handles the rejection.
   failed.catch(() => undefined)
   return {
     socket,
@@ -81,7 +81,7 @@ describe.each([
     )
     const { socket, seen, send, ended } = client(port)
     await send(heading({ ...headers, connection }))
-    // The answer is there before the body, and it is not the end.
+    // The response arrives before the body is complete, and the connection stays open.
     await expect.poll(seen).toMatch(/^HTTP\/1.1 403 .*refused$/s)
     for (let piece = 0; piece < PIECES; piece += 1) {
       await send(framed(PIECE))
@@ -108,7 +108,7 @@ describe.each([
     const { socket, ended, send } = client(await listen(refusing(200, 100)))
     await send(heading(headers))
     const sending = setInterval(() => {
-      // That the connection has ended is what is waited for.
+      // The test waits for the end of the connection, so sending may fail.
       send(framed('x')).catch(() => undefined)
     }, 10)
     await ended

@@ -1,21 +1,22 @@
 /**
- * Requests that are answered before their body has ended. A connection that is closed on a client which still writes
- * is reset, and the client never sees its answer (RFC 9112, section 9.6): what is left is read and dropped behind it.
+ * Handles requests that are answered before their body has ended. A connection that is closed while the
+ * client is still writing is reset, and the client never sees the response (RFC 9112, section 9.6). Therefore
+ * the rest of the body is read and discarded after the response.
  */
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
 export interface Lingering {
-  /** In all, of an answered request. */
+  /** The maximum time to read after a response, in milliseconds. */
   readonly longestMs: number
-  /** Without a byte, at the least; twice as much at the most. */
+  /** The time without a byte after which reading ends, in milliseconds. It may take up to twice as long. */
   readonly silenceMs: number
 }
 
-/** As long as nginx reads on by default. */
+/** The defaults of nginx. */
 export const LINGERING: Lingering = { longestMs: 30_000, silenceMs: 5000 }
 
-/** Call it before the request is handled. */
+/** Keeps reading the body of a request after its response. Has to be called before the request is handled. */
 export function lingerBehind(
   request: IncomingMessage,
   response: ServerResponse,
@@ -26,7 +27,7 @@ export function lingerBehind(
   if (!response.shouldKeepAlive) keepReading(request)
   response.once('finish', () => {
     if (request.complete || socket.destroyed) return
-    // Whoever read the body has left it: what comes is not kept for him.
+    // The reader of the body has stopped, so further chunks must not be buffered for it.
     request.removeAllListeners('data')
     request.resume()
     const endsAt = performance.now() + longestMs
@@ -40,7 +41,10 @@ export function lingerBehind(
   })
 }
 
-/** Where the connection closes with its answer, Node closes it both ways: its writing half is enough until all is read. */
+/**
+ * Delays the full close of a connection that ends with its response. Node closes both directions at once.
+ * Here only the writing direction is closed until the body is read.
+ */
 function keepReading(request: IncomingMessage): void {
   const { socket } = request
   const destroySoon = socket.destroySoon

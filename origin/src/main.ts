@@ -1,4 +1,4 @@
-/** The shell of the origin: configuration in, listening server out, signals. */
+/** The entry point of the origin: loads the configuration, listens, and handles signals. */
 
 import { readFileSync } from 'node:fs'
 import { Server } from 'node:net'
@@ -11,17 +11,23 @@ import { watchConnections } from './silent-connections.ts'
 import { removeAbandonedFolders } from './streams/temporary-folder.ts'
 import { createLog } from './telemetry/log.ts'
 
-/** Longest time from a signal to the end of the process. */
+/** The maximum time from a signal to the end of the process, in milliseconds. */
 const DRAIN_MS = 30_000
-/** The part of it that is kept for what goes on behind the answers: a receiver of traces may be gone, or hang. */
+/**
+ * The part of that time that is reserved for background work
+ * after the responses. A receiver of traces may be gone, or hang.
+ */
 const FAREWELL_MS = 5000
-/** A connection that is silent for so long while the process drains has nothing more to ask. */
+/** A connection that is silent for this time while the process drains is closed, in milliseconds. */
 const LAST_WORD_MS = 2000
-/** A second signal is haste, but for that of a parent that passes on what a terminal tells all of its processes. */
+/**
+ * A second signal ends the process at once, unless it comes within this time in milliseconds: a terminal
+ * signals all its processes, and a parent may forward its own signal.
+ */
 const ECHO_MS = 1000
 /**
- * Connections that may wait to be accepted; the kernel's `somaxconn` bounds it too. With Node's 511, a crowd that
- * comes all at once is made to wait seconds for its connections to be tried again.
+ * The maximum number of connections that wait to be accepted. The kernel also bounds it with `somaxconn`.
+ * With the default of Node, 511, clients of a burst wait seconds until their connections are retried.
  */
 const LISTEN_BACKLOG = 4096
 
@@ -64,7 +70,8 @@ const origin = await createOrigin({
   ...(classifier === undefined ? {} : { classifier }),
 })
 
-// A promise that nobody waited for is a defect of one request; an exception that nobody caught leaves nobody knows what.
+// An unhandled rejection is a defect of one request. After
+// an uncaught exception the state of the process is unknown.
 process.on('unhandledRejection', (error) => {
   origin.countDefect()
   log.error({ err: error }, 'a rejection that nobody handled')
@@ -107,8 +114,9 @@ server.once('error', (error) => {
 })
 
 /**
- * Not ready, no new connections; what runs gets its time, then nothing is left. A connection that stays open gets one
- * more answer, which says that it is the last: closed at once, it would cut off the request that is on its way.
+ * Drains the process: it reports that it is not ready, accepts no new connections, and ends when the running
+ * requests have finished or their time is over. An open connection gets one more response, which announces
+ * that it is the last one. Closing it at once would cut off a request that is already on its way.
  */
 function drain(): void {
   if (draining) return
@@ -117,7 +125,7 @@ function drain(): void {
   server.prependListener('request', (_, response) => {
     response.shouldKeepAlive = false
   })
-  // That of HTTP would close the idle connections with it.
+  // The `close` method of the HTTP server would also close the idle connections.
   Server.prototype.close.call(server, () => void end())
   silentConnections.end()
   setInterval(() => silentConnections.end(), LAST_WORD_MS).unref()
@@ -126,7 +134,7 @@ function drain(): void {
 
 async function end(): Promise<void> {
   setTimeout(() => process.exit(0), FAREWELL_MS).unref()
-  // What is cut off removes what it has begun to write.
+  // Requests that are cut off remove their unfinished files.
   server.closeAllConnections()
   await Promise.allSettled([origin.close(), stopTracing?.()])
   process.exit(0)
@@ -140,10 +148,10 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     drain()
   })
 }
-// Started by another process, it ends with it, however that one ends.
+// When another process started this one, this process ends with it, however that one ends.
 process.once('disconnect', drain)
 
-/** What allocates memory here, as the process itself sees it: a preload that failed is silent. */
+/** Returns the memory allocator in use, as seen by the process itself: a preload that fails is silent. */
 function allocator(): string {
   try {
     if (readFileSync('/proc/self/maps', 'latin1').includes('jemalloc')) return 'jemalloc'

@@ -1,4 +1,4 @@
-/** Puts the origin together from a configuration. */
+/** Builds the origin from a configuration. */
 
 import { configuredBuckets } from '@media-proxy/shared/config/buckets.ts'
 import { type Config, hasDescription } from '@media-proxy/shared/config/schema.ts'
@@ -52,30 +52,33 @@ export interface OriginOptions {
   readonly log: Log
   /** The store to use instead of the configured one. */
   readonly store?: ObjectStore
-  /** What scans; without it nothing is scanned. */
+  /** The classifier. Without it nothing is scanned. */
   readonly classifier?: Classifier
-  /** Whether the process is about to end: then it is not ready. */
+  /** Whether the process is shutting down. It then reports that it is not ready. */
   readonly draining?: () => boolean
-  /** Where FFmpeg is looked for; the process's own unless given. */
+  /** The environment variables in which FFmpeg is searched. Default: those of the process. */
   readonly environment?: Readonly<Record<string, string | undefined>>
-  /** A file whose presence makes every job crash its process: for tests of what a crash does. */
+  /** A file whose presence makes every job crash its process. For tests of crashes. */
   readonly crashOn?: string
 }
 
-/** The whole origin, ready to be served. */
+/** The complete origin. */
 export interface Origin {
   readonly fetch: Hono['fetch']
-  /** Asked before `fetch`; undefined where it has to be asked for everything. */
+  /** Called before `fetch`. Undefined when every request has to be processed. */
   readonly hotAnswers: HotAnswers | undefined
-  /** Longest time from a request to the first byte of its answer. */
+  /** The maximum time from a request to the first byte of its response, in milliseconds. */
   readonly longestAnswerMs: number
-  /** What `/_metrics` answers, for a port of its own. */
+  /** Serves `/_metrics` on a separate port. */
   readonly metrics: (request: Request) => Promise<Response>
-  /** Processes of the engine. */
+  /** Returns the ids of the engine processes. */
   readonly enginePids: () => readonly number[]
-  /** Counts an error that nobody handled. */
+  /** Counts an unhandled error. */
   countDefect(): void
-  /** Finishes what is being answered, and what goes on behind the answers: writes what is to be stored, sends what is to be told. */
+  /**
+   * Waits for the running requests and for background work after them: pending writes to the store, and
+   * pending telemetry.
+   */
   close(): Promise<void>
 }
 
@@ -132,7 +135,7 @@ export async function createOrigin({
   const collector = createBufferCollector()
   const gate = openGate(config, { log, metrics, edgeRing, now })
   const limiter = observeLimiter(openLimiter(config, log, now), observer)
-  // An answer names the origin that may read it, or has a trace of its own.
+  // Otherwise a response names the origin that may read it, or has its own trace.
   const areSame = config.corsOrigins.includes('*') && config.telemetry.otlpEndpoint === undefined
   const hotAnswers = areSame ? createHotAnswers({ pipeline, gate, limiter, metrics, log }) : undefined
   const app = createApp({
@@ -200,7 +203,8 @@ function openRenditionStore(
   return createRenditionStore({
     store,
     bucket: s3.bucketRenditions,
-    // A clip is too large for memory, and too dear to be made for every part that a player asks for.
+    // A clip is too large for the memory cache, and too expensive
+    // to encode again for every range that a player requests.
     maxEntryBytes: Math.max(cache.memoryEntryBytes, limits.clipBytes),
     log,
   })
@@ -238,7 +242,9 @@ function openPipeline({ cache, limits }: Config, parts: PipelineParts): Pipeline
   })
 }
 
-/** What is made ahead takes nobody's place. */
+/**
+ * Creates the preparation of renditions. It runs only when all lanes are idle, so that it delays no request.
+ */
 function openPreparation(pipeline: Pipeline, opened: OpenedEngine, sources: Sources, log: Log): Preparation {
   const lanes = [...Object.values(opened.lanes), ...Object.values(sources.reads)]
   const isIdle = () => lanes.every(({ running, waiting }) => running + waiting === 0)
@@ -282,7 +288,7 @@ function internalOptions(
   }
 }
 
-/** What is being answered. */
+/** Tracks the requests in progress. */
 function createRunning() {
   const running = new Set<Promise<unknown>>()
   return {
@@ -299,7 +305,7 @@ function createRunning() {
   }
 }
 
-/** Nobody's budget bounds these questions: those that come together are one. */
+/** Coalesces concurrent calls. No rate limit applies to readiness checks. */
 function createSharedQuestion<T>(): (ask: () => Promise<T>) => Promise<T> {
   let asking: Promise<T> | undefined
   return (ask) => {

@@ -1,16 +1,19 @@
-/** Request targets with bytes beyond ASCII, as `curl` sends what is typed: Node's parser refuses them, other servers do not. */
+/**
+ * Accepts request targets with non-ASCII bytes, as `curl` sends them when they are typed. The parser of Node
+ * rejects them, other servers do not.
+ */
 
 import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 
-/** One whole request, and nothing behind it. */
+/** One complete request with nothing after it. */
 const WHOLE_REQUEST = /^([A-Z]+) ([^ \r\n]+) (HTTP\/1\.[01])\r\n((?:[^\r\n]+\r\n)*)\r\n$/
 const BODY_FOLLOWS = /^(?:content-length: *0*[1-9]|transfer-encoding:)/im
 
 /**
- * The same request with those bytes percent-encoded, as browsers send them and the edge reads them; its connection
- * closes after it. Undefined where the bytes are not one whole request without a body, or no encoding makes its
- * target one.
+ * Returns the same request with those bytes percent-encoded, as browsers send them and as the edge reads
+ * them. The connection closes after it. Undefined when the bytes are not one complete request without a body,
+ * or when encoding does not make the target valid.
  */
 export function encodedRequest(bytes: Buffer): Buffer | undefined {
   const match = WHOLE_REQUEST.exec(bytes.toString('latin1'))
@@ -26,8 +29,9 @@ export function encodedRequest(bytes: Buffer): Buffer | undefined {
 }
 
 /**
- * A connection that brings one request and takes its answer to `socket`: for an HTTP server's `connection` event,
- * which takes any stream. It ends with the socket, and the socket with it.
+ * Returns a connection that delivers one request and writes its response to `socket`. It is for the
+ * `connection` event of an HTTP server, which accepts any duplex stream. The connection and the socket close
+ * each other.
  */
 export function oneRequestConnection(socket: Socket, request: Buffer): Duplex {
   const connection = new Duplex({
@@ -39,7 +43,7 @@ export function oneRequestConnection(socket: Socket, request: Buffer): Duplex {
       done(error)
     },
   })
-  // What tells whose request it is.
+  // The properties that identify the client.
   for (const name of ['remoteAddress', 'remotePort', 'remoteFamily'] as const)
     Object.defineProperty(connection, name, { value: socket[name] })
   socket.on('close', () => connection.destroy())

@@ -11,7 +11,10 @@ import type { Metrics } from './telemetry/metrics.ts'
 
 type Parsed = ReturnType<typeof parseRequest>
 
-/** What log, metrics and traces are told of a request: of its URL only the route, since paths hold names and addresses. */
+/**
+ * The facts about a request for the log, metrics and traces. They contain the route but not the URL, because
+ * paths contain names and addresses.
+ */
 export interface RequestReport {
   readonly requestId: string
   readonly traceId: string | undefined
@@ -45,7 +48,7 @@ export function requestAttributes({ method, route, status }: RequestReport): Lab
   }
 }
 
-/** A method is any word a client likes: as a label it would have endless values. */
+/** A client may send any method. As a label it would have unlimited values. */
 const KNOWN_METHODS: ReadonlySet<string> = new Set([
   'GET',
   'HEAD',
@@ -56,7 +59,7 @@ const KNOWN_METHODS: ReadonlySet<string> = new Set([
   'PATCH',
 ])
 
-/** What of a report the metrics are told beside its attributes. */
+/** The parts of a report that the metrics need besides the attributes. */
 export type RecordedReport = Pick<RequestReport, 'route' | 'bytes' | 'outcome' | 'failure'>
 
 export function recordRequest(
@@ -77,7 +80,7 @@ export interface RequestTimes {
   readonly stages: ReadonlyMap<string, number>
 }
 
-/** One line a request. */
+/** Writes one log record per request. */
 export function logRequest(
   log: Log,
   { failure, outcome, ...report }: RequestReport,
@@ -97,7 +100,7 @@ export function logRequest(
   )
 }
 
-/** The running trace's id; without tracing, that of the caller. */
+/** Returns the id of the current trace. Without tracing, that of the caller. */
 function traceIdNow(headers: Headers): string | undefined {
   const running = trace.getActiveSpan()?.spanContext().traceId
   if (running !== undefined && !/^0+$/.test(running)) return running

@@ -1,19 +1,25 @@
 /**
- * Connections on which nothing is under way. Node ends those that were answered when it is told to, and not those that
- * never said a word: browsers open some ahead, and load balancers to see that somebody listens.
+ * Tracks connections without a request in progress. On request, Node closes idle connections that have had a
+ * response, but not those that never sent anything: browsers open some in advance, and load balancers to
+ * check whether the port accepts connections.
  */
 
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
 export interface SilentConnections {
-  /** Ends those on which nothing is being answered, and nothing has come since the last time that this was called. */
+  /**
+   * Closes the connections that have no response in progress and have received nothing since the last call.
+   */
   end(): void
 }
 
-/** Call it before the server listens, and behind its own listeners. */
+/**
+ * Starts to track the connections of a server. Has to be called before the server listens, and after its own
+ * listeners are added.
+ */
 export function watchConnections(server: Server): SilentConnections {
-  /** With the newest answer of each. */
+  /** The open connections, with the latest response of each. */
   const open = new Map<Socket, ServerResponse | undefined>()
   const bytesBefore = new WeakMap<Socket, number>()
   server.on('connection', (socket: Socket) => {
@@ -25,7 +31,7 @@ export function watchConnections(server: Server): SilentConnections {
   }
   server.prependListener('request', onRequest)
   server.prependListener('checkContinue', onRequest)
-  // Ended already, or gone on with as another connection.
+  // The connection was closed already, or continues as another one.
   server.prependListener('clientError', (_, socket) => open.delete(socket as Socket))
   return {
     end() {

@@ -1,4 +1,7 @@
-/** What the page asks of the service beyond media: POST, to its own host, with the secret where one was typed in. */
+/**
+ * The requests of the page to the service, apart from those for media. They are POST requests to its own
+ * host, with the secret if one was entered.
+ */
 
 import {
   type Metadata,
@@ -16,14 +19,14 @@ export interface Session {
   readonly trusted: boolean
   readonly signs: boolean
   readonly uploads: boolean
-  /** Attachments have to be signed, and the page signs none. */
+  /** Whether attachments have to be signed. The page does not sign them. */
   readonly attachmentsSigned: boolean
   readonly maxUploadBytes: number
   readonly buckets: { readonly cdn: string; readonly uploads: string }
   readonly objects: readonly string[]
-  /** No more of them are listed. */
+  /** The maximum number of objects that are listed. */
   readonly maxObjects: number
-  /** Names of the configured presets. */
+  /** The names of the configured presets. */
   readonly presets: readonly string[]
 }
 
@@ -64,19 +67,19 @@ async function post<T>(
 const postJson = <T>(action: string, body: object, read: (value: unknown) => T | undefined) =>
   post(action, JSON.stringify(body), 'application/json', read)
 
-// The page and the service are of one version: their own small answers need no more than a look.
+// The page and the service have the same version, so their own small responses need little validation.
 const asOwn =
   <T extends object>(field: keyof T & string) =>
   (value: unknown): T | undefined =>
     typeof value === 'object' && value !== null && field in value ? (value as T) : undefined
 
-/** How much is done of each clip that the service makes, from 0 to 1. */
+/** Returns the progress of each clip that the service is encoding, 0 to 1. */
 export const clipProgress = () =>
   postJson('progress', {}, asOwn<{ readonly clips: readonly number[] }>('clips'))
 export const openSession = () => postJson('session', {}, asOwn<Session>('trusted'))
 export const signUrl = (url: string) => postJson('sign', { url }, asOwn<{ readonly path: string }>('path'))
 
-/** Tells how many bytes have left, which `fetch` does not. */
+/** Uploads a file. It reports the number of bytes sent, which `fetch` does not support. */
 export function upload(
   file: File,
   signal: AbortSignal,
@@ -113,7 +116,10 @@ export const metadataOf = (place: Place): Promise<Metadata | ClientFailure> =>
 export const framesOf = (place: Place): Promise<readonly StillFrame[] | ClientFailure> =>
   postJson('frames', place, readFrames)
 
-/** Where the object of a path lies; `extension` false leaves the one of an asset's URL out. */
+/**
+ * Returns the place of a source. The key of an asset has neither the extension of its URL nor the leading
+ * `a_` of its hash.
+ */
 export function placeOf(source: string, bucket: string): Place {
   if (/^https?:/i.test(source)) return { type: 'external', url: source }
   const path = source.split('?')[0] ?? ''
@@ -126,7 +132,7 @@ function decodeSegment(segment: string): string {
   try {
     return decodeURIComponent(segment)
   } catch {
-    // The service refuses such a path and says so.
+    // The service rejects such a path and reports why.
     return segment
   }
 }

@@ -1,13 +1,13 @@
-/** How far a clip is while it is waited for. */
+/** Shows the progress of a clip while the page waits for it. */
 
 import { isClientFailure } from '@media-proxy/shared/client/client-failure.ts'
 import { clipProgress } from './api.ts'
 import { byId, show } from './dom.ts'
 
-/** A shorter clip is there before it is seen to grow. */
+/** A clip that takes less time is complete before any progress would be visible. */
 const ASK_EVERY_MS = 700
 
-/** Shows a bar until the signal fires; none where the service tells nothing. */
+/** Shows a progress bar until the signal fires. Shows none when the service reports no progress. */
 export function watchClip(signal: AbortSignal): void {
   const bar = byId('progress', HTMLProgressElement)
   const timer = setInterval(async () => {

@@ -1,4 +1,4 @@
-/** The tabs with the picture's code, after the tabs pattern of the ARIA Authoring Practices. */
+/** The tabs with code for the rendition, following the tabs pattern of the ARIA Authoring Practices. */
 
 import { byId, h } from './dom.ts'
 import { LANGUAGES, type Language, snippet } from './snippets.ts'

@@ -1,4 +1,4 @@
-/** The controls, made of the guide of parameters: one row each, whatever its values are. */
+/** The controls, made from the parameter guide: one row per parameter. */
 
 import { isClipFormat } from '@media-proxy/shared/formats.ts'
 import type { ParameterGuide } from '@media-proxy/shared/request/parameter-guide.ts'
@@ -9,11 +9,11 @@ export interface Controls {
   update(shown: readonly ParameterGuide[], values: Readonly<Record<string, string>>, bounds: Bounds): void
 }
 
-/** What the source bounds, where it is known. */
+/** The properties of the source that affect the controls, as far as they are known. */
 export interface Bounds {
   readonly sidePixels: number | undefined
   readonly isVideo: boolean
-  /** Names that the configuration gives to sets of parameters. */
+  /** The names of the configured presets. */
   readonly presets: readonly string[]
 }
 
@@ -25,16 +25,16 @@ interface Row {
 }
 
 const OF_VIDEOS: ReadonlySet<string> = new Set(['time', 'sprite'])
-/** What only clips and previews have. */
+/** Parameters that only clips and previews have. */
 const CLIP_PARAMETERS: ReadonlySet<string> = new Set(['duration', 'fps', 'audio'])
 
 function isMoving({ format, animated }: Readonly<Record<string, string>>): boolean {
   return isClipFormat(format ?? '') || animated === 'true'
 }
 
-/** Choices of so many are buttons in a row, of more a list. */
+/** Up to this number of choices are buttons in a row, more are a list. */
 const MAX_SEGMENTS = 4
-/** Where nothing is known of the source, a slider reaches so far. */
+/** The maximum of a slider when the size of the source is not known. */
 const USUAL_SIDE_PIXELS = 2048
 
 export function createControls(
@@ -99,7 +99,7 @@ function rowElement(
   )
 }
 
-/** Words with what stands between backticks as code. */
+/** Formats a text: the parts between backticks become code. */
 function marked(text: string): readonly (string | HTMLElement)[] {
   return text.split('`').map((part, index) => (index % 2 === 0 ? part : h('code', {}, part)))
 }
@@ -179,7 +179,7 @@ function numberRow(
       }
       const isName = value !== undefined && names.includes(value)
       const text = value === undefined || isName ? '' : value
-      // What is being typed stays as it is typed.
+      // A value that is being typed is not overwritten.
       if (document.activeElement !== number) number.value = text
       slider.value = text === '' ? slider.max : text
       row.classList.toggle('unset', text === '')
@@ -189,7 +189,7 @@ function numberRow(
   }
 }
 
-/** Text, and buttons for the words among its values: `best` of times, the configured names of presets. */
+/** Creates a row with a text input, and buttons for named values: `best` for times, the names of presets. */
 function textRow(
   parameter: ParameterGuide,
   placeholder: string,

@@ -1,6 +1,6 @@
 import { byId } from './dom.ts'
 
-/** Copies a text and says so, to eyes and to screen readers. */
+/** Copies a text, and reports it visually and to screen readers. */
 export async function copy(text: string, button: HTMLButtonElement): Promise<void> {
   const done = await write(text)
   const label = button.dataset.label ?? button.textContent ?? ''
@@ -14,13 +14,13 @@ export async function copy(text: string, button: HTMLButtonElement): Promise<voi
 
 async function write(text: string): Promise<boolean> {
   try {
-    // Not there on a plain http page of another machine.
+    // Not available on a plain http page of another machine.
     if (navigator.clipboard !== undefined) {
       await navigator.clipboard.writeText(text)
       return true
     }
   } catch {
-    // Refused by the person or the browser: the old way may still be open.
+    // Denied by the user or the browser. The older method may still work.
   }
   const area = document.createElement('textarea')
   area.value = text

@@ -1,4 +1,7 @@
-/** What a rendition costs: processor time of the origin, bytes, and what the edge's platform asks for a million of them. */
+/**
+ * Computes the costs of a rendition: CPU time of the origin,
+ * bytes, and the price of the edge platform for a million of them.
+ */
 
 import { EDGE_COSTS, priceOf } from '@media-proxy/shared/edge-costs.ts'
 import { type Loaded, readServerTiming } from './load.ts'

@@ -1,8 +1,10 @@
-/** The little that is needed to build a page without a framework. */
+/** Helpers for building a page without a framework. */
 
 type Child = Node | string | undefined
 
-/** An element with attributes and children. `undefined` and `false` leave an attribute out. */
+/**
+ * Creates an element with attributes and children. An attribute that is `undefined` or `false` is omitted.
+ */
 export function h<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   attributes: Readonly<Record<string, string | number | boolean | undefined>> = {},
@@ -17,7 +19,7 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   return element
 }
 
-/** The element of an id, of the type that it has in the document. */
+/** Returns the element with an id. Throws when it is missing or of another type. */
 export function byId<T extends HTMLElement>(id: string, type: new () => T): T {
   const element = document.getElementById(id)
   if (!(element instanceof type)) throw new Error(`the document has no ${type.name} #${id}`)
@@ -28,7 +30,7 @@ export function show(element: HTMLElement, shown: boolean): void {
   element.hidden = !shown
 }
 
-/** Calls back once nothing has been asked for so long. */
+/** Returns a function that runs the work once it has not been called for this time, in milliseconds. */
 export function debounce(milliseconds: number, work: () => void): () => void {
   let timer: number | undefined
   return () => {

@@ -1,6 +1,6 @@
 import { show } from './dom.ts'
 
-/** Files that are dropped anywhere on the page, chosen, or pasted. */
+/** Watches for files that are dropped anywhere on the page, chosen, or pasted. */
 export function watchDrops(cover: HTMLElement, input: HTMLInputElement, onFile: (file: File) => void): void {
   const first = (files: FileList | null | undefined) => {
     const file = files?.[0]
@@ -13,7 +13,7 @@ export function watchDrops(cover: HTMLElement, input: HTMLInputElement, onFile: 
     show(cover, true)
   })
   window.addEventListener('dragleave', (event) => {
-    // Only where the pointer leaves the window, not where it passes from one element to the next.
+    // Only when the pointer leaves the window, not when it moves between elements.
     if (event.relatedTarget === null) show(cover, false)
   })
   window.addEventListener('drop', (event) => {
@@ -25,7 +25,7 @@ export function watchDrops(cover: HTMLElement, input: HTMLInputElement, onFile: 
   window.addEventListener('paste', (event) => first(event.clipboardData?.files))
   input.addEventListener('change', () => {
     first(input.files)
-    // The same file may be chosen again.
+    // Allows choosing the same file again.
     input.value = ''
   })
 }

@@ -8,7 +8,7 @@ export interface Shown {
   readonly height: number | undefined
 }
 
-/** Original and rendition, row by row; what differs is what the page is about. */
+/** Fills the table that compares the original and the rendition. */
 export function renderFacts(
   table: HTMLTableElement,
   original: Shown | undefined,
@@ -53,7 +53,7 @@ export function renderFacts(
   )
 }
 
-/** Bytes and saving on the pictures themselves. */
+/** Fills the captions of the images with their size and the saving. */
 export function renderCaptions(original: Shown | undefined, rendition: Shown | undefined): void {
   const of = (shown: Shown | undefined) => (shown?.loaded.ok ? bytesInWords(shown.loaded.bytes) : undefined)
   const sight = (shown: Shown | undefined) =>
@@ -71,7 +71,7 @@ export function renderCaptions(original: Shown | undefined, rendition: Shown | u
   byId('rendition-caption', HTMLElement).textContent = caption('Rendition', after, saving, sight(rendition))
 }
 
-/** What the rendition saves, in the heading. */
+/** Shows in the heading how much the rendition saves. */
 export function renderSaving(
   element: HTMLElement,
   original: Shown | undefined,
@@ -82,7 +82,7 @@ export function renderSaving(
   element.classList.toggle('larger', both && rendition.loaded.bytes > original.loaded.bytes)
 }
 
-/** The stages of the answer as bars against the longest. */
+/** Shows the stages of the response as bars, relative to the longest one. */
 export function renderTimings(element: HTMLElement, rendition: Shown | undefined): void {
   const stages = readServerTiming(rendition?.loaded.headers.get('server-timing') ?? null)
   const longest = Math.max(0.1, ...stages.map(({ duration }) => duration))

@@ -1,4 +1,4 @@
-/** What lies in the store, folder by folder; the service lists the first few hundred objects. */
+/** Lists the objects of the store by folder. The service lists only the first few hundred. */
 
 import { byId, h } from './dom.ts'
 
@@ -8,7 +8,7 @@ interface Folder {
 }
 
 export interface Files {
-  /** `most`: how many the service lists at the most. */
+  /** Sets the listed paths. `most` is the maximum number that the service lists. */
   list(paths: readonly string[], most: number): void
 }
 
@@ -16,14 +16,14 @@ export function createFiles(onChoose: (path: string) => void): Files {
   const panel = byId('files', HTMLDetailsElement)
   const tree = byId('file-tree', HTMLDivElement)
   let paths: readonly string[] = []
-  // Hundreds of buttons are made only for who wants to see them.
+  // Hundreds of buttons are created only when the panel is open.
   panel.addEventListener('toggle', () => {
     if (panel.open) tree.replaceChildren(...render(folderOf(paths), onChoose))
   })
   return {
     list(listed, most) {
       paths = listed
-      // Its place is kept, so that nothing moves once it is known what there is.
+      // The panel keeps its place while it is hidden, so that nothing moves once the list is loaded.
       panel.toggleAttribute('data-locked', listed.length === 0)
       byId('file-count', HTMLElement).textContent =
         listed.length >= most ? `the first ${most}` : String(listed.length)

@@ -1,25 +1,25 @@
-/** From the point of a picture that matters to the parameters that keep it. */
+/** Converts a focal point of an image to the parameters that keep it visible. */
 
-/** Shares of the upright source, from its top left. */
+/** A point in fractions of the upright source, from its top left. */
 export interface FocalPoint {
   readonly x: number
   readonly y: number
 }
 
 export interface Wanted {
-  /** Of the source. */
+  /** The size of the source. */
   readonly width: number
   readonly height: number
-  /** Width by height of what is wanted; undefined where only one side is, or none. */
+  /** The aspect ratio of the wanted rendition. Undefined when at most one side is set. */
   readonly ratio: number | undefined
 }
 
-/** Without a ratio the half of each side around the point. */
+/** Without a ratio, the crop has this fraction of each side, around the point. */
 const CLOSE_UP = 0.5
-/** Nearer than this a cut is the one that a gravity makes. */
+/** A crop that is closer than this to the crop of a gravity counts as the same. */
 const SAME_PLACE = 0.01
 
-/** `gravity` where one of its words cuts there, else `crop`; what is not wanted is undefined. */
+/** Returns `gravity` when one of its values makes this crop, otherwise `crop`. The other one is undefined. */
 export function parametersOfPoint(
   point: FocalPoint,
   { width, height, ratio }: Wanted,
@@ -34,7 +34,10 @@ export function parametersOfPoint(
   return { gravity: undefined, crop: [x, y, w, h].map(share).join(',') }
 }
 
-/** A cut takes from one side only: the other is whole, its place 0 of 0. */
+/**
+ * Returns the gravity of a crop. A crop to a ratio cuts only one side. The position along the other side is 0
+ * / 0, which is NaN.
+ */
 function gravityOf(x: number, y: number): string | undefined {
   const at = (place: number, there: number) => Number.isNaN(place) || Math.abs(place - there) < SAME_PLACE
   if (at(x, 0.5) && at(y, 0.5)) return 'centre'
@@ -44,6 +47,6 @@ function gravityOf(x: number, y: number): string | undefined {
 }
 
 function share(value: number): string {
-  // Down, so that no part reaches over the edge.
+  // Rounds down, so that no crop extends beyond the edge.
   return String(Math.floor(value * 1000 + 1e-9) / 1000)
 }

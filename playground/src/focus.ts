@@ -1,4 +1,4 @@
-/** A handle on the picture that is dragged, or moved by arrow keys, to what matters in it. */
+/** A handle on the image for its focal point. It is dragged, or moved with the arrow keys. */
 
 import { byId, show } from './dom.ts'
 import type { FocalPoint } from './focal-point.ts'
@@ -12,7 +12,7 @@ const KEYS: Readonly<Record<string, FocalPoint>> = {
 }
 
 export interface Focus {
-  /** Puts the handle away, for another source. */
+  /** Hides the handle and resets its position, for another source. */
   reset(): void
 }
 
@@ -52,11 +52,12 @@ export function createFocus(canvas: HTMLElement, onPoint: (point: FocalPoint) =>
     const { left, top, width, height } = shownPart(picture)
     moveTo({ x: (event.clientX - left) / width, y: (event.clientY - top) / height })
   })
-  // Browsers would drag the picture below instead.
+  // Browsers would drag the image below instead.
   canvas.addEventListener('dragstart', (event) => {
     if (!handle.hidden) event.preventDefault()
   })
-  // The picture is made anew where the handle is let go: on its way it would jump under the pointer.
+  // The rendition is made when the handle is released:
+  // during the drag, the image would move under the pointer.
   handle.addEventListener('pointerup', () => onPoint(point))
   handle.addEventListener('keydown', (event) => {
     const step = KEYS[event.key]
@@ -65,7 +66,7 @@ export function createFocus(canvas: HTMLElement, onPoint: (point: FocalPoint) =>
     moveTo({ x: point.x + step.x, y: point.y + step.y })
     onPoint(point)
   })
-  // What it stands on moves with the layout and with the zoom.
+  // The image moves with the layout and with the zoom.
   new ResizeObserver(place).observe(picture)
   new MutationObserver(place).observe(canvas, { attributes: true, attributeFilter: ['style', 'data-view'] })
 
@@ -78,7 +79,9 @@ export function createFocus(canvas: HTMLElement, onPoint: (point: FocalPoint) =>
   }
 }
 
-/** Where the picture itself lies on the page, without the space that `object-fit: contain` leaves beside it. */
+/**
+ * Returns the rectangle of the image itself, without the space that `object-fit: contain` leaves around it.
+ */
 function shownPart(image: HTMLImageElement) {
   const box = image.getBoundingClientRect()
   const { naturalWidth, naturalHeight } = image

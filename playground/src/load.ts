@@ -1,4 +1,4 @@
-/** One answer of the service with all that is shown of it. */
+/** A response of the service, with everything that the page shows about it. */
 
 export interface Loaded {
   readonly url: string
@@ -8,20 +8,25 @@ export interface Loaded {
   readonly contentType: string
   readonly bytes: number
   readonly headers: Headers
-  /** Milliseconds until the whole answer was here. */
+  /** The time until the whole response was received, in milliseconds. */
   readonly tookMs: number
-  /** Of the bytes; undefined where there are none to show. Revoke it when it is no longer shown. */
+  /**
+   * The object URL of the bytes. Undefined when there is nothing
+   * to show. Has to be revoked when it is no longer shown.
+   */
   readonly objectUrl: string | undefined
 }
 
-/** Of more, only the head is read: a video plays from its own URL. */
+/** Larger responses are not read beyond their headers. A video plays from its own URL. */
 const MAX_SHOWN_BYTES = 48_000_000
 
 const PICTURES: ReadonlySet<'image' | 'video'> = new Set(['image'])
-/** What a rendition can be; of an original, a video plays from its own URL. */
+/** The types that a rendition may have. The video of an original plays from its own URL. */
 export const PICTURES_AND_CLIPS: ReadonlySet<'image' | 'video'> = new Set(['image', 'video'])
 
-/** Past the browser's own cache, so that what is told is told of this request. */
+/**
+ * Loads a URL. It bypasses the cache of the browser, so that the headers and timings belong to this request.
+ */
 export async function load(
   url: string,
   signal: AbortSignal,
@@ -55,11 +60,11 @@ export function release(loaded: Loaded | undefined): void {
 
 export interface Timing {
   readonly name: string
-  /** Milliseconds. */
+  /** In milliseconds. */
   readonly duration: number
 }
 
-/** The stages of a `Server-Timing` header. */
+/** Parses the stages of a `Server-Timing` header. */
 export function readServerTiming(header: string | null): readonly Timing[] {
   return (header ?? '').split(',').flatMap((stage) => {
     const [name = '', ...attributes] = stage.split(';').map((part) => part.trim())

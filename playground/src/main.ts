@@ -1,4 +1,4 @@
-/** The page: one state, spelled in the address bar, and everything that is shown of it. */
+/** The page: a single state, which is encoded in the address bar, and the rendering of that state. */
 
 import type { Metadata } from '@media-proxy/shared/client/client-answers.ts'
 import { isClientFailure } from '@media-proxy/shared/client/client-failure.ts'
@@ -40,7 +40,7 @@ const RENDER_DELAY_MS = 120
 
 let state: State = readHash(location.hash) ?? FIRST_STATE
 let session: Session | undefined
-/** Path of the source, signed where it is an external one; undefined until it is. */
+/** The path of the source, signed if it is external. Undefined until it is known. */
 let base: string | undefined
 let original: Shown | undefined
 let rendition: Shown | undefined
@@ -94,7 +94,7 @@ function setParameter(name: string, value: string | undefined): void {
   renderSoon()
 }
 
-/** What keeps a point of the source, for the sides that are asked for. */
+/** Sets the parameters that keep a point of the source visible, for the requested size. */
 function keepPoint(point: FocalPoint): void {
   if (original?.width === undefined || original.height === undefined) return
   const [width, height] = [Number(state.parameters.width), Number(state.parameters.height)]
@@ -138,7 +138,8 @@ async function renderSource(signal: AbortSignal): Promise<void> {
   if (signal.aborted || base === undefined) return
   renderUrl()
   void renderRendition()
-  // Of an asset the original is the largest rendition in the source's own format, which only the metadata tell.
+  // The original of an asset is its largest rendition in the
+  // format of the source, which is known only from the metadata.
   const described = renderDescription(signal)
   const metadata = familyOf(state.source) === 'asset' ? await described : undefined
   await renderOriginal(originalUrl(base, metadata), signal)
@@ -180,7 +181,10 @@ async function renderRendition(): Promise<void> {
   }
 }
 
-/** Where attachments have to be signed, all others are answered like one that is missing. */
+/**
+ * Returns the reason of a rejection. When attachments have to
+ * be signed, an unsigned one is answered like a missing one.
+ */
 async function reasonOf({ status, phrase }: { readonly status: number; readonly phrase: string }) {
   await opened
   return status === 404 && session?.attachmentsSigned && state.source.startsWith('/attachments/')
@@ -204,12 +208,12 @@ async function renderOriginal(url: string, signal: AbortSignal): Promise<void> {
     renderControls()
     renderKnown()
   } catch (error) {
-    // The rendition's own failure is shown already.
+    // The failure of the rendition is shown already.
     if (!signal.aborted && !(error instanceof TypeError)) throw error
   }
 }
 
-/** Behind the picture itself: twelve frames take longer than one. */
+/** Loaded after the rendition itself, because twelve frames take longer than one. */
 async function openSheet(path: string, signal: AbortSignal): Promise<void> {
   await firstPicture.promise
   try {
@@ -290,7 +294,7 @@ async function openTheSession(): Promise<void> {
 }
 
 function wire(): void {
-  // A long URL scrolls in its line, also by keys.
+  // A long URL scrolls inside its line, also with the keyboard.
   byId('url', HTMLElement).tabIndex = 0
   byId('source', HTMLFormElement).addEventListener('submit', (event) => {
     event.preventDefault()

@@ -5,7 +5,7 @@ import { splitRefusal } from '@media-proxy/shared/response/refusal-words.ts'
 import { h } from './dom.ts'
 import { bytesInWords, rejectionInWords } from './words.ts'
 
-/** Facts, placeholder and scan of a source; or, in words, why there are none. */
+/** Shows the metadata, placeholder and scan of a source, or the reason why there are none. */
 export function renderMetadata(container: HTMLElement, answer: Metadata | ClientFailure): void {
   if (isClientFailure(answer)) {
     container.replaceChildren(

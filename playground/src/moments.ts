@@ -1,4 +1,4 @@
-/** Videos: the moment of the poster on a scrubber, and the three frames of `/_frames`. */
+/** The controls for videos: the time of the poster on a slider, and the three frames of `/_frames`. */
 
 import type { StillFrame } from '@media-proxy/shared/client/client-answers.ts'
 import { type ClientFailure, isClientFailure } from '@media-proxy/shared/client/client-failure.ts'
@@ -16,9 +16,9 @@ export interface Moments {
   reset(): void
   setKind(kind: 'video' | 'audio' | undefined): void
   setDuration(seconds: number): void
-  /** Asks for the frames to choose a moment by. */
+  /** Loads the frames from which a time can be chosen. */
   openSheet(base: string, signal: AbortSignal): Promise<void>
-  /** Moves the scrubber to where the parameter stands. */
+  /** Moves the slider to the value of the parameter. */
   setTime(time: string | undefined, durationSeconds: number | undefined): void
 }
 
@@ -60,7 +60,7 @@ export function createMoments({ onTime, readFrames }: MomentsOptions): Moments {
       show(section, false)
       frames.replaceChildren()
       sprite.close()
-      // A slider without a length is none.
+      // Without a duration, the slider is useless.
       show(control, false)
     },
     openSheet: (base, signal) => sprite.open(base, signal),

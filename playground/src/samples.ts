@@ -3,11 +3,11 @@ import { h } from './dom.ts'
 interface Sample {
   readonly label: string
   readonly source: string
-  /** What the small picture on its button asks for; none where there is nothing to see. */
+  /** The query of the thumbnail on the button. Undefined when there is nothing to see. */
   readonly thumbnail?: string
 }
 
-/** What `pnpm start` puts into a fresh store. */
+/** The samples that `pnpm start` puts into an empty store. */
 const SAMPLES: readonly Sample[] = [
   { label: 'Photo', source: '/attachments/1/1/coffee.jpg', thumbnail: 'width=80&height=80&format=webp' },
   {
@@ -30,8 +30,8 @@ const SAMPLES: readonly Sample[] = [
 ]
 
 /**
- * Buttons for the samples; those that a store does not have take themselves away. Their small pictures wait for
- * `firstPicture`: eight renders would otherwise stand before the one that somebody looks at.
+ * Creates buttons for the samples. Those that are missing in the store are removed. The thumbnails are loaded
+ * after `firstPicture`, because otherwise eight renders would run before the one that the user is looking at.
  */
 export function renderSamples(
   list: HTMLElement,

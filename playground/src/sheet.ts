@@ -1,4 +1,4 @@
-/** The contact sheet: one picture in every format and named quality, with what each costs. */
+/** The contact sheet: one image in every format and named quality, with the size of each. */
 
 import { h } from './dom.ts'
 import { load } from './load.ts'
@@ -8,7 +8,7 @@ import { bytesInWords, savingInWords } from './words.ts'
 
 const FORMATS = ['avif', 'webp', 'jpg', 'png', 'gif'] as const
 const QUALITIES = ['low', 'high', 'lossless'] as const
-/** Renders that are asked for at the same time. */
+/** The maximum number of concurrent renders. */
 const AT_ONCE = 3
 
 export async function renderSheet(

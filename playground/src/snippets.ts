@@ -1,4 +1,4 @@
-/** The same picture in the languages it is used from. */
+/** Generates code for the rendition, in several languages. */
 
 import { densitySrcset, widthSrcset } from '@media-proxy/shared/client/srcset.ts'
 import { PARAMETER_GUIDE } from '@media-proxy/shared/request/parameter-guide.ts'
@@ -7,7 +7,7 @@ import { familyOf, isExternal, queryOf, type State, urlOf, withQuery } from './s
 export const LANGUAGES = ['URL', 'curl', 'img', 'picture', 'CSS', 'TypeScript'] as const
 export type Language = (typeof LANGUAGES)[number]
 
-/** `base`: the absolute URL of the source, without parameters. */
+/** Returns the code in a language. `base` is the absolute URL of the source, without parameters. */
 export function snippet(language: Language, base: string, state: State): string {
   const url = urlOf(base, state)
   switch (language) {
@@ -85,13 +85,15 @@ const media = createMediaUrls(MEDIA_URL)
 const url = media.${callOf(state.source, braces)}`
 }
 
-/** A value as the builder's types have it: a colour of six digits is text. */
+/**
+ * Returns a value as a literal of the type that the URL builder expects: a colour of six digits is a string.
+ */
 function literalOf(name: string, value: string): string {
   const isText = PARAMETER_GUIDE.find((parameter) => parameter.name === name)?.values.kind === 'text'
   return !isText && /^(\d+(\.\d+)?|true|false)$/.test(value) ? value : JSON.stringify(value)
 }
 
-/** The builder's call for a path of the store. */
+/** Returns the call of the URL builder for a path of the store. */
 function callOf(source: string, braces: string): string {
   const [path = ''] = source.split('?')
   const [, first = '', ...rest] = path.split('/').map((segment) => decodeURIComponent(segment))
@@ -138,7 +140,7 @@ function htmlQuoted(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('"', '&quot;')
 }
 
-/** The same picture in every format, for the contact sheet. */
+/** Returns the URL of the same image in another format and quality, for the contact sheet. */
 export function variantUrl(base: string, state: State, format: string, quality: string): string {
   const parameters = { ...state.parameters, format, quality }
   return withQuery(base, queryOf({ ...state, parameters }))

@@ -1,4 +1,4 @@
-/** A sheet of a video's frames, of which the one nearest to a moment is shown. */
+/** A sprite sheet of the frames of a video. It highlights the frame closest to a time. */
 
 import { byId, h, show } from './dom.ts'
 import { load } from './load.ts'
@@ -9,7 +9,7 @@ const ROWS = 3
 const TILE_PIXELS = 160
 
 export interface Sprite {
-  /** Asks for the sheet of a source; its tiles choose their moments. */
+  /** Loads the sprite sheet of a source. Its tiles select their times. */
   open(base: string, signal: AbortSignal): Promise<void>
   showAt(seconds: number): void
   close(): void
@@ -36,7 +36,8 @@ export function createSprite(onMoment: (seconds: number) => void): Sprite {
       const loaded = await load(withQuery(base, query), signal)
       interval = Number(loaded.headers.get('x-sprite-interval') ?? 0)
       close()
-      // A film without a picture, or a decoder that makes no sheets: the slider alone has to do.
+      // The file has no video track, or the decoder makes no
+      // sprite sheets. Only the slider is available then.
       if (signal.aborted || loaded.objectUrl === undefined || !(interval > 0)) return
       sheet = loaded.objectUrl
       tiles = Array.from({ length: COLUMNS * ROWS }, (_, index) => tileOf(index, loaded.objectUrl ?? ''))

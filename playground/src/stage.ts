@@ -1,4 +1,6 @@
-/** Original and rendition, one over the other with a cut to move, or side by side. */
+/**
+ * Shows the original and the rendition, either on top of each other with a movable divider, or side by side.
+ */
 
 import { splitRefusal } from '@media-proxy/shared/response/refusal-words.ts'
 import { byId, h, show } from './dom.ts'
@@ -14,13 +16,13 @@ export interface VideoInfo {
   readonly height: number
 }
 
-/** Pictures of other proportions cannot lie on one another. */
+/** Images whose aspect ratios differ by more than this cannot be laid on top of each other. */
 const SAME_RATIO = 0.02
 
 export interface Stage {
   showOriginal(loaded: Loaded): Promise<Shown>
   showRendition(loaded: Loaded): Promise<Shown>
-  /** The moving or sounding original beside the still one. */
+  /** Shows a player for an original that is a video or audio. */
   showPlayer(kind: 'video' | 'audio' | undefined, url: string): void
   reject(status: number | undefined, phrase: string): void
   busy(isBusy: boolean): void
@@ -47,16 +49,16 @@ export function createStage(onVideo: (video: VideoInfo) => void): Stage {
 
   const arrange = () => {
     const [a, b] = [ratioOf(images.original), ratioOf(images.rendition)]
-    // Until both are there nothing speaks against it, and nothing has to move.
+    // Until both are loaded, the slider view stays, so that nothing has to move.
     const alike = a === undefined || b === undefined || Math.abs(a / b - 1) <= SAME_RATIO
     const isStill = player === undefined && clip.hidden
     const view = wanted === 'slider' && isStill && alike ? 'slider' : 'side'
     canvas.dataset.view = view
-    // The cut lies over the pictures alone, not over the space beside them.
+    // The divider covers the images only, not the space around them.
     const ratio = a ?? b
     if (ratio !== undefined) canvas.style.setProperty('--ratio', String(ratio))
     show(cut, view === 'slider')
-    // No choice where pictures that move, or of other proportions, cannot lie on one another.
+    // There is no choice when the media move, or have different aspect ratios.
     show(views, isStill && alike)
   }
   const moveCut = () => canvas.style.setProperty('--cut', `${cut.value}%`)
@@ -80,7 +82,7 @@ export function createStage(onVideo: (video: VideoInfo) => void): Stage {
     } else {
       image.src = loaded.objectUrl
       await image.decode().catch(() => {
-        // A format this browser does not show: its caption says so, and its facts stand beside it all the same.
+        // The browser does not support the format. The caption reports that, and the facts are shown anyway.
         image.removeAttribute('src')
       })
     }

@@ -1,11 +1,11 @@
-/** What the page shows, and how the address bar spells it. */
+/** The state of the page, and how it is encoded in the address bar. */
 
 import { PARAMETER_GUIDE, type ParameterGuide } from '@media-proxy/shared/request/parameter-guide.ts'
 
 export interface State {
   /** A path of the store, or an external http or https URL. */
   readonly source: string
-  /** As the query spells them; what is not given is not there. */
+  /** The values as in the query. A parameter that is not set is absent. */
   readonly parameters: Readonly<Record<string, string>>
 }
 
@@ -20,7 +20,7 @@ export function isExternal(source: string): boolean {
   return /^https?:\/\//i.test(source)
 }
 
-/** Which parameters a source has. */
+/** Returns the family of a source, which determines its parameters. */
 export function familyOf(source: string): Family {
   if (isExternal(source) || source.startsWith('/attachments/') || source.startsWith('/external/')) {
     return 'transformation'
@@ -32,14 +32,18 @@ export function parametersOf(family: Family): readonly ParameterGuide[] {
   return PARAMETER_GUIDE.filter(({ on }) => family !== 'file' && (on === 'both' || on === family))
 }
 
-/** Only those that the source has: what was set for another kind is kept, but not asked. */
+/**
+ * Returns the query with only the parameters that apply to the source. Parameters that were set for another
+ * kind of source are kept in the state but not sent.
+ */
 export function queryOf({ source, parameters }: State): string {
   const query = new URLSearchParams()
   for (const { name } of parametersOf(familyOf(source))) {
     const value = parameters[name]
     if (value !== undefined) query.set(name, value)
   }
-  // Percent-encoded, also what the service takes as it is: the URL is pasted into shells and pages.
+  // Everything is percent-encoded, even where the service does
+  // not require it: the URL is pasted into shells and pages.
   return query.toString()
 }
 
@@ -58,7 +62,7 @@ export function serializeHash(state: State): string {
   return `#${new URLSearchParams({ source: state.source, ...state.parameters })}`
 }
 
-/** A path with the query of a state; `base` is the source's path, signed where it is an external one. */
+/** Returns a path with the query of a state. `base` is the path of the source, signed if it is external. */
 export function urlOf(base: string, state: State): string {
   return withQuery(base, queryOf(state))
 }

@@ -1,7 +1,7 @@
 const THEMES = ['auto', 'light', 'dark'] as const
 const KEY = 'media-proxy-theme'
 
-/** Light, dark, or as the system has it; remembered in this browser. */
+/** Switches between light, dark, and the theme of the system. The choice is stored in the browser. */
 export function createTheme(button: HTMLButtonElement): void {
   let at = Math.max(0, THEMES.map(String).indexOf(localStorage.getItem(KEY) ?? 'auto'))
   const apply = () => {

@@ -1,4 +1,4 @@
-/** A file on its way to the store: what may be sent, how far it has come, and how to stop it. */
+/** Uploads a file to the store, with its limits, its progress, and a button to stop it. */
 
 import { isClientFailure } from '@media-proxy/shared/client/client-failure.ts'
 import { type Kept, type Session, upload } from './api.ts'
@@ -6,7 +6,7 @@ import { byId, h, show } from './dom.ts'
 import { bytesInWords } from './words.ts'
 
 export interface Uploading {
-  /** Says what may be sent, before anything is. */
+  /** Sets what may be uploaded, and shows the limit. */
   allow(session: Session): void
   send(file: File): Promise<void>
 }
@@ -31,7 +31,7 @@ export function createUploading({ onKept, onRefused }: UploadingOptions): Upload
     },
     async send(file) {
       if (session?.uploads !== true) return onRefused(403, 'Forbidden')
-      // Known before anything is sent: a refusal in the middle of a body may never reach the page.
+      // Checked before anything is sent: a rejection in the middle of a body may never reach the page.
       if (file.size > session.maxUploadBytes) {
         return onRefused(
           413,

@@ -1,8 +1,8 @@
-/** Numbers and refusals in words. */
+/** Formats numbers and rejections as text. */
 
 import { REFUSAL_WORDS, splitRefusal } from '@media-proxy/shared/response/refusal-words.ts'
 
-/** 1,234,567 as `1.23 MB`; three digits that count. */
+/** Formats a size with three significant digits: 1,234,567 as `1.23 MB`. */
 export function bytesInWords(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB']
   let value = bytes
@@ -14,14 +14,14 @@ export function bytesInWords(bytes: number): string {
   return `${unit === 0 ? value : Number(value.toPrecision(3))} ${units[unit]}`
 }
 
-/** How much smaller, as `−87 %`; or larger, as `+12 %`. */
+/** Formats how much smaller the rendition is, as `−87 %`, or how much larger, as `+12 %`. */
 export function savingInWords(original: number, rendition: number): string {
   if (original === 0) return ''
   const percent = Math.round((1 - rendition / original) * 100)
   return percent >= 0 ? `−${percent} %` : `+${-percent} %`
 }
 
-/** What a refusal means for whoever sees it: the service's own explanation where it gives one. */
+/** Explains a rejection. Uses the explanation of the service if there is one. */
 export function rejectionInWords(status: number | undefined, text: string): string {
   const { phrase, explanation } = splitRefusal(text)
   if (explanation !== '') return explanation

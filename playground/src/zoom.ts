@@ -1,15 +1,15 @@
 /**
- * Looks closer at original and rendition together: by the wheel with Ctrl (which is what a pinch on a touchpad is), by two
- * fingers, by keys and buttons. The cut between them stays where it is.
+ * Zooms the original and the rendition together: with Ctrl and the wheel (which is also how a pinch on a
+ * touchpad arrives), with two fingers, with keys, and with buttons. The divider between them stays in place.
  */
 
 import { byId } from './dom.ts'
 
 const MOST = 16
 const STEP = 1.25
-/** From here on single pixels are what is looked at. */
+/** From this scale on, single pixels are visible. */
 const CLOSE = 4
-/** Of the picture's side, for a key. */
+/** The fraction of the image's side that a key moves it by. */
 const PAN_STEP = 0.1
 
 export interface Zoom {
@@ -26,7 +26,7 @@ export function createZoom(canvas: HTMLElement): Zoom {
   const picture = byId('rendition', HTMLImageElement)
   const fingers = new Map<number, Point>()
   let scale = 1
-  /** Where the picture's centre lies beside the middle, in shares of its shown side. */
+  /** The offset of the image's centre from the middle, in fractions of its shown sides. */
   let centre: Point = { x: 0, y: 0 }
 
   function apply(): void {
@@ -41,7 +41,7 @@ export function createZoom(canvas: HTMLElement): Zoom {
     whole.setAttribute('aria-label', `${whole.textContent}: show the whole picture`)
   }
 
-  /** Keeps what lies under a point where it is. */
+  /** Zooms and keeps the point `at` in place. */
   function zoomBy(factor: number, at: Point = { x: 0, y: 0 }): void {
     const next = Math.min(MOST, Math.max(1, scale * factor))
     const grown = next / scale
@@ -55,13 +55,13 @@ export function createZoom(canvas: HTMLElement): Zoom {
     apply()
   }
 
-  /** The sides of the picture as it is shown without zoom: what shares are of. */
+  /** Returns the sides of the image as shown without zoom. Fractions refer to them. */
   function sides(): { readonly width: number; readonly height: number } {
     const { offsetWidth, offsetHeight } = picture
     return { width: offsetWidth || canvas.offsetWidth, height: offsetHeight || canvas.offsetHeight }
   }
 
-  /** A point of the page beside the middle of the picture, in shares of its sides. */
+  /** Converts a point of the page to an offset from the middle of the image, in fractions of its sides. */
   function placeOf({ x, y }: Point): Point {
     const { left, top } = canvas.getBoundingClientRect()
     const { width, height } = sides()
@@ -87,7 +87,7 @@ export function createZoom(canvas: HTMLElement): Zoom {
     { passive: false },
   )
 
-  // Before the slider between the pictures, which would move its cut by the first of two fingers.
+  // Handled before the slider between the images, whose divider would move with the first of two fingers.
   canvas.addEventListener('pointerdown', (event) => {
     if (event.pointerType === 'touch') fingers.set(event.pointerId, { x: event.clientX, y: event.clientY })
   })
@@ -145,7 +145,7 @@ export function createZoom(canvas: HTMLElement): Zoom {
   return { reset }
 }
 
-/** Shift and an arrow look that way: the picture moves the other. */
+/** Shift and an arrow move the view in that direction, so the image moves in the opposite one. */
 const PAN_STEPS: Readonly<Record<string, readonly [x: number, y: number]>> = {
   ArrowLeft: [PAN_STEP, 0],
   ArrowRight: [-PAN_STEP, 0],

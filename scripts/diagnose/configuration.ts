@@ -1,4 +1,4 @@
-/** The settings of both doors, and whether they fit together. */
+/** Checks the settings of the origin and of the worker, and whether they match. */
 
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
@@ -14,7 +14,7 @@ import { type Finding, failed, ok, warning } from './finding.ts'
 type Environment = Readonly<Record<string, string | undefined>>
 
 export interface OriginConfiguration {
-  /** Undefined where it has faults: then nothing else can be looked at. */
+  /** Undefined when the configuration is invalid. Nothing else can be checked then. */
   readonly config: Config | undefined
   readonly findings: readonly Finding[]
 }
@@ -64,11 +64,14 @@ function checkSecrets({ secretKey, edgeSecretKey }: Config): readonly Finding[] 
 
 export interface WorkerSources {
   readonly wranglerToml: string
-  /** Files with variables and secrets, as wrangler reads them; later ones win, those that are not there do not count. */
+  /**
+   * Files with variables and secrets, in the format of wrangler. Later ones override earlier ones, and
+   * missing ones are skipped.
+   */
   readonly variableFiles: readonly string[]
 }
 
-/** The worker's own settings, and its secrets against the origin's, by fingerprint. */
+/** Checks the settings of the worker, and compares its secrets with those of the origin by fingerprint. */
 export async function checkWorker(sources: WorkerSources, origin: Config): Promise<readonly Finding[]> {
   const declared = declaredVariables(sources.wranglerToml)
   if ('finding' in declared) return [declared.finding]
@@ -88,7 +91,7 @@ export async function checkWorker(sources: WorkerSources, origin: Config): Promi
   return [...findings, ...compareDoors(environment, read, origin)]
 }
 
-/** What `wrangler.toml` sets, or why it cannot be read. */
+/** Returns the variables in `wrangler.toml`, or a finding when it cannot be read. */
 function declaredVariables(
   wranglerToml: string,
 ): { readonly variables: Readonly<Record<string, unknown>> } | { readonly finding: Finding } {
@@ -133,7 +136,10 @@ function compareDoors(
   ]
 }
 
-/** The edge signs with its first key; the origin has to know it. External URLs are judged at both. */
+/**
+ * Compares the keys. The edge signs with its first key, which the origin has to know. External URLs are
+ * verified by both.
+ */
 function compare(
   name: string,
   edge: readonly string[],
@@ -163,7 +169,7 @@ function compareSettings(edge: Config, origin: Config): readonly Finding[] {
     ['presets', JSON.stringify(edge.presets), JSON.stringify(origin.presets)],
     ['presetsOnly', edge.presetsOnly, origin.presetsOnly],
   ] as const
-  // In development `pnpm start` tells the origin by which names it is reached.
+  // In development, `pnpm start` sets the public URLs of the origin.
   const isTold = (name: string) => name === 'publicUrl' && origin.nodeEnv === 'development'
   return pairs
     .filter(([name, atEdge, atOrigin]) => atEdge !== atOrigin && !(isTold(name) && atOrigin === ''))
@@ -176,7 +182,7 @@ function compareSettings(edge: Config, origin: Config): readonly Finding[] {
     )
 }
 
-/** Enough of a hash to tell secrets apart, too little to guess one by. */
+/** Returns fingerprints of secrets: enough of a hash to distinguish them, too little to guess one. */
 function fingerprints(keys: readonly string[]): string {
   if (keys.length === 0) return 'none'
   return keys
@@ -184,7 +190,10 @@ function fingerprints(keys: readonly string[]): string {
     .join(', ')
 }
 
-/** What `pnpm start` keeps for a stack on this machine, and what keeps it from being read. */
+/**
+ * Reads the secrets that `pnpm start` keeps for a stack on
+ * this machine. Returns findings when they cannot be read.
+ */
 export async function keptSecrets(
   storageDir: string,
 ): Promise<{ readonly secrets: Environment; readonly findings: readonly Finding[] }> {
@@ -206,7 +215,7 @@ export async function keptSecrets(
   }
 }
 
-/** The text of a file; undefined where there is none, and the system's word where it may not be read. */
+/** Reads a file. Undefined when it does not exist, and the error code when it cannot be read. */
 async function readIfThere(path: string): Promise<string | { readonly code: string } | undefined> {
   try {
     return await readFile(path, 'utf8')

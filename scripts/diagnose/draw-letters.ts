@@ -1,4 +1,7 @@
-/** A process of its own for `checkFonts`: ends with 0 where letters are drawn, with 1 where each is the same box. */
+/**
+ * Runs in a separate process for `checkFonts`. Exits with 0 when
+ * letters are drawn, with 1 when each letter is the same box.
+ */
 
 import sharp from 'sharp'
 

@@ -1,11 +1,11 @@
-/** What one look at the set-up found. */
+/** The result of one check. */
 export interface Finding {
-  /** What was looked at, in a word or three. */
+  /** The name of the check, one to three words. */
   readonly check: string
   readonly state: 'ok' | 'warning' | 'failed'
-  /** What is there. Never a secret. */
+  /** What was found. Never a secret. */
   readonly found: string
-  /** What to do; absent where all is well. */
+  /** How to fix it. Absent when there is no problem. */
   readonly fix?: string
 }
 

@@ -1,14 +1,17 @@
-/** What this machine allows: open files, memory, processors, and room for what waits in temporary files. */
+/** Checks the limits of this machine: open files, memory, CPUs, and space for temporary files. */
 
 import { readFile, statfs } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import type { Config } from '@media-proxy/shared/config/schema.ts'
 import { type Finding, ok, warning } from './finding.ts'
 
-/** A client, its store's connection and a file of its own, for some thousand of them at once. */
+/**
+ * Each client takes up to three descriptors: its connection, one to the store, and a file. This is enough for
+ * more than a thousand clients at once.
+ */
 const ENOUGH_OPEN_FILES = 4096
 const MIB = 1024 * 1024
-/** The server, its model and idle engine processes, as docs/sizing.md measures them. */
+/** The memory of the server, its model and idle engine processes, as measured in docs/sizing.md. */
 const IDLE_MEMORY_BYTES = 512 * MIB
 
 export async function checkPlatform({ limits }: Config): Promise<readonly Finding[]> {
@@ -20,7 +23,7 @@ export async function checkPlatform({ limits }: Config): Promise<readonly Findin
   ]
 }
 
-/** Only Linux tells it to the process itself. */
+/** Checks the limit on open files. Only on Linux a process can read it itself. */
 async function checkOpenFiles(): Promise<readonly Finding[]> {
   const text = await readFile('/proc/self/limits', 'utf8').catch(() => '')
   const soft = /^Max open files\s+(\d+|unlimited)/m.exec(text)?.[1]
@@ -38,7 +41,7 @@ async function checkOpenFiles(): Promise<readonly Finding[]> {
 }
 
 function checkMemory(renderMemoryBytes: number): readonly Finding[] {
-  // What a container or a service manager allows; else what the machine has.
+  // The limit of a container or a service manager, otherwise the memory of the machine.
   const allowed = process.constrainedMemory()
   const bytes = allowed > 0 ? Math.min(allowed, process.availableMemory()) : process.availableMemory()
   const wanted = IDLE_MEMORY_BYTES + renderMemoryBytes

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { type Finding, failed, ok, warning } from './finding.ts'
 
-/** Whether a port is free, or already this service's. */
+/** Checks whether a port is free, or in use by this service. */
 export async function checkPort(
   name: string,
   host: string,
@@ -51,7 +51,7 @@ async function answersHealth(host: string, port: number): Promise<boolean> {
     const response = await fetch(`http://${address}:${port}/_health`, { signal: AbortSignal.timeout(2000) })
     return response.ok && (await response.text()) === 'OK'
   } catch {
-    // Whatever listens there does not speak HTTP, or not in time: not this service.
+    // The program on this port does not speak HTTP, or does not respond in time, so it is not this service.
     return false
   }
 }

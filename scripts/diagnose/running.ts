@@ -4,7 +4,10 @@ import { type Finding, ok, warning } from './finding.ts'
 const TIMEOUT_MS = 2000
 const UNTRUSTED = /^media_proxy_gate_untrusted_proxies_total(?:\{[^}]*\})? (\d+)/m
 
-/** What an origin that runs with this configuration has seen; nothing where none does. */
+/**
+ * Checks the metrics of an origin that is running with this
+ * configuration. Returns no findings when none is running.
+ */
 export async function checkRunning({ host, port, secretKey }: Config): Promise<readonly Finding[]> {
   const check = 'clients'
   const metrics = await readMetrics(`http://${host}:${port}/_metrics`, secretKey[0])
@@ -28,7 +31,7 @@ async function readMetrics(url: string, secret: string | undefined): Promise<str
     })
     return response.ok ? await response.text() : undefined
   } catch {
-    // Nothing runs there, or something else; the check of the port has said so.
+    // Nothing is running there, or another program is, which the check of the port has reported.
     return undefined
   }
 }

@@ -1,4 +1,6 @@
-/** The store: whether it is there, lets us in, has its buckets, and goes by the same clock. */
+/**
+ * Checks the store: whether it is reachable, accepts the credentials, has the buckets, and has the same time.
+ */
 
 import { randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
@@ -11,7 +13,7 @@ import type { Config } from '@media-proxy/shared/config/schema.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { type Finding, failed, ok, warning } from './finding.ts'
 
-/** S3 refuses a signature that is older or newer than this. */
+/** S3 rejects a signature whose time differs by more than this. */
 const MAX_SKEW_SECONDS = 15 * 60
 const NOTICEABLE_SKEW_SECONDS = 60
 
@@ -26,10 +28,10 @@ export async function checkStore(config: Config, nowMs: number): Promise<readonl
   return [...all, await checkClock(config.s3.endpoint ?? '', nowMs)]
 }
 
-/** Where nothing of the service lies: what is written there is removed again. */
+/** A folder that the service does not use. The objects written there are removed again. */
 const PROBE_FOLDER = 'pnpm-diagnose/'
 
-/** The bucket of renditions is also written to, and purges remove from it. */
+/** The service also writes to the bucket of renditions, and purges remove objects from it. */
 function checkWriting(config: Config): readonly Promise<Finding>[] {
   const { bucketRenditions } = config.s3
   return config.staticMode || bucketRenditions === undefined ? [] : [tryToWrite(config, bucketRenditions)]
@@ -69,7 +71,7 @@ async function checkFolder(folder: string): Promise<Finding> {
   }
 }
 
-/** Looks at a bucket as `/_ready` does: by reading it. */
+/** Checks a bucket in the same way as `/_ready`: by reading from it. */
 async function checkBucket(
   config: Config,
   { name, bucket, endpoint = '' }: ConfiguredBucket,
@@ -78,7 +80,7 @@ async function checkBucket(
   const failure = await createStore(config).check(bucket)
   if (failure === undefined) return ok(check, 'readable')
   const detail = failure.detail ?? failure.code
-  // What is found, without what is to be done, which has a line of its own.
+  // The problem without the fix, which is shown on a separate line.
   const found = failure.fix === undefined ? detail : detail.replace(`: ${failure.fix}`, '')
   if (/does not exist|no name of a bucket/.test(found)) {
     return failed(check, found, `create the bucket, or set MEDIA_PROXY_S3_${variableOf(name)}`)
@@ -98,7 +100,7 @@ function variableOf(name: string): string {
   return name.replace(/[A-Z]/g, '_$&').toUpperCase()
 }
 
-/** Every answer of the store tells its time; whether it is a refusal does not matter. */
+/** Compares the clocks. Every response of the store contains its time, even a rejection. */
 async function checkClock(endpoint: string, nowMs: number): Promise<Finding> {
   const check = 'clock'
   try {
@@ -116,7 +118,7 @@ async function checkClock(endpoint: string, nowMs: number): Promise<Finding> {
     if (Math.abs(skew) >= MAX_SKEW_SECONDS) return failed(check, `${found}: it refuses every signature`, fix)
     return Math.abs(skew) >= NOTICEABLE_SKEW_SECONDS ? warning(check, found, fix) : ok(check, found)
   } catch {
-    // The buckets' own line says that the store cannot be reached.
+    // The checks of the buckets report that the store cannot be reached.
     return warning(check, 'not compared: the store does not answer', 'mend the store first')
   }
 }

@@ -6,7 +6,7 @@ const SIGNS: Readonly<Record<Finding['state'], string>> = {
   failed: 'FAILED ',
 }
 
-/** A line for each finding, and under it what to do. */
+/** Formats the findings: one line each, followed by the fix. */
 export function renderTable(findings: readonly Finding[]): string {
   const width = Math.max(0, ...findings.map(({ check }) => check.length))
   const lines = findings.flatMap(({ check, state, found, fix }) => {

@@ -1,4 +1,4 @@
-/** What the origin works with: what decodes videos, Sharp, the model, the allocator. */
+/** Checks the tools of the origin: the video decoder, Sharp, the model, the allocator. */
 
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
@@ -17,7 +17,10 @@ import { type Finding, failed, ok, warning } from './finding.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** Video codecs of the contract under FFmpeg's names; without one of them its stills are refused. */
+/**
+ * The video codecs of the contract, under the names of
+ * FFmpeg. Stills of a codec that is missing are rejected.
+ */
 const DECODERS = [
   'h264',
   'hevc',
@@ -41,7 +44,7 @@ const AV1_DECODERS = ['libdav1d', 'libaom-av1', 'av1']
 const INSTALL_FFMPEG =
   'install FFmpeg 5 or newer (Debian and Ubuntu: apt-get install ffmpeg; macOS: brew install ffmpeg), or set FFMPEG_PATH'
 
-/** Looks at what decodes videos: libav in the engine, else FFmpeg's binary. `usesLibav` is the setting. */
+/** Checks the video decoder: libav in the engine, otherwise the FFmpeg binary. `usesLibav` is the setting. */
 export async function checkVideoDecoder(
   environment: Environment,
   usesLibav: boolean,
@@ -90,7 +93,7 @@ function checkFfmpeg(environment: Environment): readonly Finding[] {
   ]
 }
 
-/** The second word of a line, after the column of flags. */
+/** Returns the second word of each line, after the column of flags. */
 function namesIn(listing: string | null): ReadonlySet<string> {
   return new Set((listing ?? '').split('\n').flatMap((line) => /^ ?\S+ +(\S+)/.exec(line)?.[1] ?? []))
 }
@@ -113,7 +116,7 @@ export function checkSharp(): Finding {
       )
 }
 
-/** Draws letters as the engine draws them: with its fonts, and what fontconfig complains of unheard. */
+/** Draws letters in the same way as the engine, with its fonts. Warnings of fontconfig are discarded. */
 export function checkFonts(configuration: string = FONT_CONFIGURATION): Finding {
   const { status } = spawnSync(process.execPath, [join(import.meta.dirname, 'draw-letters.ts')], {
     env: { ...process.env, FONTCONFIG_FILE: configuration },
@@ -130,7 +133,7 @@ export function checkFonts(configuration: string = FONT_CONFIGURATION): Finding 
 
 const MODEL_TIMEOUT_MS = 30_000
 
-/** Loads the model and has it look at a grey square. */
+/** Loads the model and scans a grey square with it. */
 export async function checkModel(config: Config): Promise<Finding> {
   const check = 'NSFW model'
   if (!config.nsfw.enabled || config.staticMode) return ok(check, 'not used')
@@ -153,7 +156,10 @@ export async function checkModel(config: Config): Promise<Finding> {
   }
 }
 
-/** What has to stand in the environment before Node starts. `pnpm start:origin` sets all of it but jemalloc. */
+/**
+ * Checks the environment variables that have to be set before Node starts. `pnpm start:origin` sets all of
+ * them but jemalloc.
+ */
 export function checkProcess(environment: Environment): readonly Finding[] {
   const jemalloc = /jemalloc|mimalloc|tcmalloc/.exec(environment.LD_PRELOAD ?? '')?.[0]
   const arenas = environment.MALLOC_ARENA_MAX

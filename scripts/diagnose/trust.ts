@@ -1,10 +1,13 @@
-/** Whom the origin believes: proxies that tell the client's address, and who signs uploads. */
+/** Checks which proxies the origin trusts to report the client address, and who can sign uploads. */
 
 import { parseRanges } from '@media-proxy/origin/gate/cloudflare-ranges.ts'
 import type { Config } from '@media-proxy/shared/config/schema.ts'
 import { type Finding, ok, warning } from './finding.ts'
 
-/** Addresses of strangers (RFC 5737, RFC 3849): who believes these believes everybody. */
+/**
+ * Addresses of documentation ranges (RFC 5737, RFC 3849), which belong to no proxy. A configuration that
+ * trusts them trusts any address.
+ */
 const STRANGERS = ['198.51.100.1', '203.0.113.1', '2001:db8::1']
 
 export function checkTrust(config: Config): readonly Finding[] {

@@ -1,6 +1,6 @@
 /**
- * `clients/vectors.json`: what the clients of all languages are held to. The service's own grammar says which values are
- * taken, and the client in TypeScript what URLs come of them.
+ * Generates `clients/vectors.json`, which the clients of all languages are tested against. The grammar of the
+ * service decides which values are accepted, and the TypeScript client which URLs result.
  */
 
 import {
@@ -26,7 +26,7 @@ const BASE_URL = 'https://media.example.com'
 const SECRET_KEY = 'secret'
 const BASE64_SECRET = 'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8='
 
-/** One call of a client; `url` is null where the client refuses it, because the service would. */
+/** A call of a client. `url` is null when the client rejects it, because the service would. */
 interface UrlVector {
   readonly call: keyof typeof CALLS
   readonly arguments: Parameters
@@ -34,7 +34,7 @@ interface UrlVector {
   readonly url: string | null
 }
 
-/** The file's text. */
+/** Returns the text of the file. */
 export async function clientVectors(): Promise<string> {
   const urls: UrlVector[] = []
   for (const [call, given, parameters] of calls()) {
@@ -60,7 +60,7 @@ export async function clientVectors(): Promise<string> {
 `
 }
 
-/** A line for each, so that a change shows what it changes. */
+/** One line per item, so that a diff shows exactly the items that change. */
 function lines(open: string, items: readonly string[], close: string): string {
   return `${open}\n${items.join(',\n')}\n${close}`
 }
@@ -136,7 +136,7 @@ function fileCalls(): readonly Call[] {
 }
 
 const FOLDER = '1544725486800732163/1544971349200470016'
-/** When the id of the second folder was made, in unix seconds. */
+/** The creation time in the id of the second folder, in Unix seconds. */
 const MADE_AT = 0x6a9920b1
 
 function attachmentCalls(): readonly Call[] {
@@ -173,7 +173,7 @@ function attachmentCalls(): readonly Call[] {
     plain({ duration: 0.001 }),
     plain({ width: 16_385 }),
     plain({ width: -5 }),
-    // The grid of issue times begins with the attachment's id, and no URL is issued before it.
+    // Issue times are rounded on a grid that starts with the attachment's id, and no URL is issued before it.
     ...[0, at - 1, at, at + 43_199, at + 43_200, at + 86_400.5].map(
       (now): Call => ['signAttachment', { path, now }, { width: 200, format: 'webp' }],
     ),
@@ -184,7 +184,7 @@ function attachmentCalls(): readonly Call[] {
   ]
 }
 
-/** As a URL parser writes them: the other clients sign what they are given. */
+/** In the form that a URL parser writes, because the other clients sign a URL as given. */
 const FAR_URLS = [
   ...[
     'https://example.com/',
@@ -251,7 +251,10 @@ function uploadCalls(): readonly Call[] {
 
 const media = createMediaUrls(BASE_URL)
 
-/** What each call is in the client. The vectors are data: what is no value of a type is refused when it is run. */
+/**
+ * The function of the TypeScript client for each call. The vectors are data, so a value of the wrong type is
+ * rejected only at run time.
+ */
 const CALLS = {
   asset: ({ kind, id, hash, extension }: Parameters, parameters: Parameters) =>
     media.asset(kind as AssetKind, text(id), text(hash), options(extension, parameters)),
@@ -316,7 +319,7 @@ function attachmentsAt(now: Value | undefined) {
   return createAttachmentUrls({ baseUrl: BASE_URL, secret: BASE64_SECRET, now: clock(now) })
 }
 
-/** Seconds in the vectors, milliseconds in JavaScript. */
+/** Returns a clock. The vectors contain seconds, JavaScript uses milliseconds. */
 function clock(seconds: Value | undefined): () => number {
   return () => Number(seconds) * 1000
 }

@@ -1,10 +1,10 @@
-/** The table of docs/operations.md: what requests cost at the edge. */
+/** Generates the table in docs/operations.md of what requests cost at the edge. */
 
 import { type Charges, EDGE_COSTS, ORDINARY_LOG_RATIO, priceOf } from '@media-proxy/shared/edge-costs.ts'
 
 const HEADINGS = ['DO requests', 'rows', 'log lines', 'a million']
 
-/** Padded as the formatter of the documents pads it. */
+/** Returns the table, padded in the same way as by the formatter of the documents. */
 export function edgeCostsTable(): string {
   const cells = (charges: Charges) => [
     String(charges.durableObjects),

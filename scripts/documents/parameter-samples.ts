@@ -1,4 +1,7 @@
-/** Values of the parameters, for what is held to the service's own grammar: those that it takes, and those that it refuses. */
+/**
+ * Sample values of the parameters, for tests against the grammar of the service: values that it accepts, and
+ * values that it rejects.
+ */
 
 import { anyPreset } from '@media-proxy/shared/client/serialize-path.ts'
 import {
@@ -14,7 +17,7 @@ export type Parameters = Readonly<Record<string, Value>>
 
 const ANY_BASE = 'https://media.example.com'
 
-/** Texts that are near to values of some parameter. */
+/** Texts that are similar to values of some parameter. */
 const STRANGE_VALUES = [
   ...[
     '',
@@ -69,12 +72,12 @@ const STRANGE_VALUES = [
   ...['1000,1000', '1001,0', '1,,2', '10x11', '1x', 'ff00zz', `${'a'.repeat(40)}`, `${'a'.repeat(41)}`],
 ]
 
-/** Every text that a client is asked of, for each parameter. */
+/** All texts to test for each parameter. */
 export const VALUES = [
   ...new Set([...PARAMETER_GUIDE.flatMap(({ values }) => toldValues(values)), ...STRANGE_VALUES]),
 ]
 
-/** The texts that the service takes, of each parameter of a family; the others it refuses. */
+/** Returns the texts that the service accepts for each parameter of a family. It rejects the others. */
 export function acceptedValues(
   family: 'asset' | 'transformation',
 ): Readonly<Record<string, readonly string[]>> {
@@ -111,7 +114,7 @@ function toldValues(values: ParameterValues): readonly string[] {
   }
 }
 
-/** A value of each parameter; `size` and what follows it of assets, and of the others, are told by the guide. */
+/** One value of each parameter. The guide declares which of them apply to assets and which to other media. */
 export const SAMPLES: Parameters = {
   size: 64,
   width: 400,
@@ -140,7 +143,7 @@ export const SAMPLES: Parameters = {
   download: true,
 }
 
-/** As the guide has them, whatever the order in which they are written here. */
+/** Returns the parameters in the order of the guide. */
 export function inOrder(parameters: Parameters): Parameters {
   const names = Object.keys(parameters)
   const sorted = PARAMETER_GUIDE.map(({ name }) => name).filter((name) => names.includes(name))

@@ -1,11 +1,11 @@
-/** docs/urls.md: every parameter with its values, and what it does to a picture. */
+/** Generates docs/urls.md: all parameters with their values, and their effect on an image. */
 
 import { PARAMETER_GUIDE, type ParameterGuide } from '@media-proxy/shared/request/parameter-guide.ts'
 
 export interface DocumentedPicture {
-  /** Name in docs/pictures. */
+  /** The file name in docs/pictures. */
   readonly file: string
-  /** What is asked of the service. */
+  /** The path and query of the request. */
   readonly path: string
 }
 
@@ -16,7 +16,7 @@ const FRAMED = '/stickers/2001.webp?size=160'
 const VIDEO = '/attachments/1/1/day.mp4'
 const PREVIEW = `${VIDEO}?width=200&format=webp&animated=true`
 
-/** Pictures small enough for a page, where the guide's own example would be a whole photo. */
+/** Sources that are small enough for a page, where the example of the guide would be a whole photo. */
 const SOURCES: Readonly<Record<string, string>> = {
   size: AVATAR,
   time: VIDEO,
@@ -40,16 +40,19 @@ const PLAIN: Readonly<Record<string, string>> = {
   maxbytes: `${PHOTO}?width=200&format=webp`,
   animated: `${MOVING}&animated=false`,
 }
-/** Attachments that move, or have a border, are not among the samples; the parameters are the same for assets. */
+/**
+ * The samples contain no attachments that are animated or have a border, so assets are shown. The parameters
+ * are the same for them.
+ */
 const SHOWN: Readonly<Record<string, string>> = {
   animated: `${MOVING}&animated=true`,
   trim: `${FRAMED}&trim=true`,
 }
 
-/** What no picture can show. */
+/** Parameters without a visible effect. */
 const HEARD: ReadonlySet<string> = new Set(['audio'])
 
-/** With the parameter, and for comparison without. */
+/** Returns the image with the parameter, and one without it for comparison. */
 export function picturesOf({ name, example }: ParameterGuide): readonly DocumentedPicture[] {
   if (HEARD.has(name)) return []
   const source = SOURCES[name] ?? PHOTO

@@ -1,10 +1,11 @@
 /**
- * From the TensorFlow.js graph of MobileNetV2 to ONNX, keeping the contract of the models that deployments
- * mount: `input` [N,224,224,3] float32 0..1 RGB, `prediction` [N,5].
+ * Converts the TensorFlow.js graph of MobileNetV2 to ONNX, with the contract of the models that deployments
+ * provide: `input` [N,224,224,3] float32 0..1 RGB, `prediction` [N,5].
  *
- * TensorFlow computes on NHWC and keeps weights as HWIO; ONNX wants NCHW and OIHW. The input is transposed once
- * and the weights here. They stay bytes in the file, a quarter of its size as floats, and become floats when
- * the model is loaded: that costs nothing at run time and loses nothing against the original.
+ * TensorFlow computes in NHWC and stores weights as HWIO, ONNX uses NCHW and OIHW. The input is transposed
+ * once in the model, and the weights are transposed here. The weights stay bytes in the file, a quarter of
+ * their size as floats, and become floats when the model is loaded. That costs nothing at run time and loses
+ * nothing against the original.
  */
 
 import type { GraphModel, GraphNode, QuantisedWeight } from './graph-model.ts'
@@ -14,13 +15,13 @@ const SIDE_PIXELS = 224
 const CLASSES = 5
 const ELEMENT_FLOAT = 1
 
-/** What a node of the graph computes: its name in the model, and the side of the picture it is. */
+/** The output of a graph node: its name in the model, and the side of its feature map in pixels. */
 interface Value {
   readonly name: string
   readonly sidePixels: number
 }
 
-/** Makes the ONNX file; throws on anything in the graph that it would have to guess. */
+/** Builds the ONNX file. Throws on anything in the graph that it would have to guess. */
 export function convert({ nodes, weights }: GraphModel): Uint8Array {
   const constants: Tensor[] = [
     { name: 'relu/min', shape: [], data: Float32Array.of(0) },
@@ -142,9 +143,10 @@ export function convert({ nodes, weights }: GraphModel): Uint8Array {
     nodes.filter((node) => /Conv/.test(node.op)).flatMap((node) => node.inputs.slice(1)),
   )
 
-  /** The graph's nodes come in no order of use. */
+  /** Computes a node after its inputs, because the nodes of the graph are not in order of use. */
   function compute(name: string): void {
-    // The weights of convolutions are transposed where they are used; `^` marks order, not data.
+    // The weights of convolutions are transposed where they
+    // are used. `^` marks a control dependency, not data.
     if (values.has(name) || convolutionWeights.has(name) || name.startsWith('^')) return
     const node = nodesByName.get(name)
     if (node === undefined) throw new Error(`there is no node ${name}`)
@@ -164,14 +166,17 @@ export function convert({ nodes, weights }: GraphModel): Uint8Array {
   })
 }
 
-/** TensorFlow's SAME: what is missing is added around, the odd pixel at the end (top, left, bottom, right). */
+/**
+ * Returns the SAME padding of TensorFlow: the padding is split between both sides, with the odd pixel at the
+ * end (top, left, bottom, right).
+ */
 function samePadding(input: number, output: number, stride: number, kernel: number): readonly number[] {
   const missing = Math.max(0, (output - 1) * stride + kernel - input)
   const start = Math.floor(missing / 2)
   return [start, start, missing - start, missing - start]
 }
 
-/** Reorders a weight of four axes; `axes` names for each axis of the result the one it comes from. */
+/** Reorders a weight with four axes. `axes` lists for each axis of the result the axis that it comes from. */
 function transpose(weight: QuantisedWeight, axes: readonly number[]): QuantisedWeight {
   const strides = weight.shape.map((_, axis) => weight.shape.slice(axis + 1).reduce((a, b) => a * b, 1))
   const shape = axes.map((axis) => weight.shape[axis] ?? 0)

@@ -1,4 +1,4 @@
-/** Reads the TensorFlow.js graph model that the package `nsfwjs` carries. */
+/** Reads the TensorFlow.js graph model in the package `nsfwjs`. */
 
 import { MobileNetV2MidModel } from 'nsfwjs/models/mobilenet_v2_mid'
 import * as z from 'zod'
@@ -18,7 +18,7 @@ export interface GraphNode {
   readonly fused: readonly string[]
 }
 
-/** Stands for `value * scale + min` of each byte. */
+/** Each byte represents `value * scale + min`. */
 export interface QuantisedWeight {
   readonly shape: readonly number[]
   readonly values: Uint8Array
@@ -26,7 +26,7 @@ export interface QuantisedWeight {
   readonly scale: number
 }
 
-// Everything the converter does not know stops it: a model that is another one must not become a wrong one.
+// Anything that the converter does not know stops it: a different model must not be converted incorrectly.
 const numbers = z.object({ list: z.object({ i: z.array(z.coerce.number()) }) })
 const word = z.base64().transform((value) => Buffer.from(value, 'base64').toString())
 const nodeSchema = z.object({

@@ -1,9 +1,9 @@
 /**
- * Writes ONNX models: the few messages of onnx.proto3 that a small network needs, in protobuf's wire format
- * (a key of field number and wire type, then a varint, four bytes, or a length and bytes).
+ * Writes ONNX models: the few messages of onnx.proto3 that a small network needs, in the wire format of
+ * protobuf (a key of field number and wire type, then a varint, four bytes, or a length and bytes).
  */
 
-/** A constant; the data is in row-major order and little-endian, as on every machine this runs on. */
+/** A constant. The data are in row-major order and little-endian, as on all machines on which this runs. */
 export interface Tensor {
   readonly name: string
   readonly shape: readonly number[]
@@ -14,11 +14,11 @@ export interface Operation {
   readonly type: string
   readonly inputs: readonly string[]
   readonly output: string
-  /** Whole numbers and lists of them are all that is needed here. */
+  /** Only integers and lists of integers are needed here. */
   readonly attributes?: Readonly<Record<string, number | readonly number[]>>
 }
 
-/** A float32 input or output; a name instead of a number is a size that may vary. */
+/** A float32 input or output. A name instead of a number is a variable dimension. */
 export interface Port {
   readonly name: string
   readonly shape: readonly (number | string)[]
@@ -30,11 +30,11 @@ export interface Model {
   readonly input: Port
   readonly output: Port
   readonly constants: readonly Tensor[]
-  /** In an order in which each is computed from what stands before it. */
+  /** In topological order: each operation uses only results of earlier ones. */
   readonly operations: readonly Operation[]
 }
 
-/** Read by every runtime since ONNX 1.8 (2020). */
+/** Supported by all runtimes since ONNX 1.8 (2020). */
 const IR_VERSION = 7
 const OPERATOR_SET_VERSION = 13
 
@@ -45,7 +45,7 @@ const ELEMENT_INT64 = 7
 const ATTRIBUTE_INT = 2
 const ATTRIBUTE_INTS = 7
 
-/** The bytes of a model file; the same for the same model. */
+/** Returns the bytes of a model file. The output is deterministic. */
 export function encodeModel(model: Model): Uint8Array {
   const graph = message(
     ...model.operations.map((operation) => bytes(1, encodeOperation(operation))),

@@ -1,4 +1,4 @@
-/** The bundled model against its original: nsfwjs on TensorFlow.js, on the same pixels. */
+/** Compares the bundled model with its original, nsfwjs on TensorFlow.js, on the same pixels. */
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -23,7 +23,7 @@ const classifier = classifierOf({ path: NSFW_MODEL, layout: 'nhwc', colours: 'rg
 let original: NSFWJS
 
 beforeAll(async () => {
-  // The pure JavaScript backend needs seconds a picture.
+  // The pure JavaScript backend takes seconds per image.
   await tf.setBackend('wasm')
   original = await load('MobileNetV2Mid', { modelDefinitions: [MobileNetV2MidModel] })
 })

@@ -1,15 +1,20 @@
-/** The changelog (https://keepachangelog.com/en/1.1.0/): a section for each version, the newest first. */
+/**
+ * Reads and edits the changelog (https://keepachangelog.com/en/1.1.0/): one section per version, the newest
+ * first.
+ */
 
 const UNRELEASED = '## Unreleased'
 
-/** The changelog with what is unreleased under a version and a date. Throws where nothing is. */
+/**
+ * Returns the changelog with the unreleased entries under a version and a date. Throws when there are none.
+ */
 export function changelogOfRelease(changelog: string, version: string, date: string): string {
   if (sectionOf(changelog, version) !== undefined) throw new Error(`the changelog has ${version} already`)
   if (!sectionOf(changelog, 'Unreleased')) throw new Error('the changelog has nothing under "Unreleased"')
   return changelog.replace(UNRELEASED, `${UNRELEASED}\n\n## ${version} - ${date}`)
 }
 
-/** What the changelog says of a version. Throws where it says nothing. */
+/** Returns the changelog of a version. Throws when it has no entries. */
 export function notesOf(changelog: string, version: string): string {
   const notes = sectionOf(changelog, version)
   if (!notes) throw new Error(`the changelog says nothing of ${version}`)

@@ -1,4 +1,7 @@
-/** The description in OpenAPI: it is the service's own, at both doors, and its parameters take what the grammar takes. */
+/**
+ * The OpenAPI description: the edge and the origin serve
+ * it, and its parameters accept what the grammar accepts.
+ */
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -20,7 +23,7 @@ interface Schema {
   readonly pattern?: string
 }
 
-/** Whether a schema takes the text of a parameter. */
+/** Whether a schema accepts the text of a parameter. */
 function takes(schema: Schema, text: string): boolean {
   if (schema.anyOf !== undefined) return schema.anyOf.some((one) => takes(one, text))
   if (schema.enum !== undefined) return schema.enum.map(String).includes(text)
@@ -31,7 +34,7 @@ function takes(schema: Schema, text: string): boolean {
   return isNumber.test(text) && Number(text) >= minimum && Number(text) <= maximum
 }
 
-/** What is taken besides, and need not be told: other spellings of a number. */
+/** Values that the grammar also accepts without a description: other spellings of a number. */
 const TAKEN_BESIDES: Readonly<Record<string, (text: string) => boolean>> = {
   size: (text) => /^0\d+$/.test(text),
   duration: (text) => /^0\d|^0\.0095$/.test(text),

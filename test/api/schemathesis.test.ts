@@ -1,4 +1,7 @@
-/** What schemathesis, a package of Python, makes of the description: it asks both doors for all that is described. */
+/**
+ * Tests the description with schemathesis, a Python package: it requests everything that is described from
+ * the edge and from the origin.
+ */
 
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
@@ -24,7 +27,7 @@ const SETTINGS = {
   MEDIA_PROXY_UPLOAD_RELAY_SECRET: RELAY_SECRET,
   MEDIA_PROXY_PRESETS: 'tiny:width=10&size=16',
 }
-/** What the examples of the description name. */
+/** The objects that the examples of the description refer to. */
 const OBJECTS = [
   ...IMAGE_ROUTES.map((route) => `${route}/1/abc`),
   ...['guilds/1/users/1/avatars/abc', 'guilds/1/users/1/banners/abc', 'emojis/1', 'stickers/1'],

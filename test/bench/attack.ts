@@ -1,4 +1,7 @@
-/** Files that are cheap to send and dear to open, ten at once, and how somebody else's avatar fares meanwhile. */
+/**
+ * Measures files that are cheap to send and expensive to open, ten at once, and the latency of other users'
+ * avatars meanwhile.
+ */
 
 import { deflateSync } from 'node:zlib'
 import { encodePngChunk, PNG_SIGNATURE } from '@media-proxy/origin/engine/process/formats/png/png-chunks.ts'
@@ -61,7 +64,7 @@ async function run({ name, make, query }: Attack): Promise<readonly BenchRow[]> 
     })
     const avatars: number[] = []
     const pending: Promise<void>[] = []
-    // Each is another rendition: none comes from memory.
+    // Each is a different rendition, so none comes from memory.
     for (let asked = 0; !over || asked < 10; asked += 1) {
       const path = `/avatars/1/a.webp?size=128&quality=${1 + (asked % 100)}&blur=${1 + Math.floor(asked / 100)}`
       pending.push(client.get(path).then(({ milliseconds }) => void avatars.push(milliseconds)))
@@ -133,7 +136,7 @@ function textPng(index: number): Buffer {
   ])
 }
 
-/** Directories of one grey pixel each, one behind the other. */
+/** Makes a TIFF of many directories with one grey pixel each. */
 function pagedTiff(index: number): Buffer {
   const pages = 65_000 - index
   const entries: readonly (readonly [number, number, number])[] = [

@@ -1,4 +1,4 @@
-/** What a hot rendition is measured against: Node's server with nothing behind it, answering the same bytes and headers. */
+/** The baseline for cached renditions: a plain Node server that sends the same bytes and headers. */
 
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'

@@ -1,4 +1,7 @@
-/** Sharp alone in a process of its own, with the service's settings: the message `{ count }` renders so often. */
+/**
+ * Plain Sharp in a separate process, with the settings of the
+ * service. The message `{ count }` renders that many times.
+ */
 
 import { readFileSync } from 'node:fs'
 import sharp from 'sharp'
@@ -14,7 +17,7 @@ const render = OVERHEAD_CASES.find((each) => each.name === name)?.bare
 if (render === undefined) throw new Error(`there is no case ${name}`)
 
 process.on('message', async ({ count }: { readonly count: number }) => {
-  // As many at a time as the service renders on two cores.
+  // The concurrency of the service on two cores.
   await inFlight(count, 2, () => render(source))
   process.send?.({ done: count })
 })

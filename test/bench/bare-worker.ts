@@ -1,6 +1,6 @@
-/** What a hit is measured against: nothing but a look into the cache. */
+/** The baseline for edge cache hits: only a lookup in the cache. */
 
-/** What the runtime has and Node has not. */
+/** APIs of the runtime that Node does not have. */
 interface Platform {
   readonly caches: {
     readonly default: {
@@ -11,9 +11,9 @@ interface Platform {
 }
 
 export default {
-  /** `POST` keeps a body, with the headers that `x-headers` has as JSON, under its path; `GET` answers it. */
+  /** `POST` stores a body under its path, with the headers in `x-headers` as JSON. `GET` returns it. */
   async fetch(request: Request): Promise<Response> {
-    // Node's types, which this package is checked with, know no such caches.
+    // The types of Node, with which this package is checked, do not contain this cache.
     const { default: cache } = (globalThis as unknown as Platform).caches
     const key = `http://bare.test${new URL(request.url).pathname}`
     if (request.method === 'POST') {

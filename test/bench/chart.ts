@@ -1,4 +1,4 @@
-/** One line over time, as SVG. */
+/** Draws a line chart over time, as SVG. */
 
 export interface ChartOptions {
   readonly title: string

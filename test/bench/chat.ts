@@ -1,4 +1,4 @@
-/** A chat product in small: what it stores, and what its clients ask for. */
+/** A small model of a chat product: its stored objects, and the requests of its clients. */
 
 import sharp from 'sharp'
 import { animatedGif } from '../fixtures.ts'
@@ -9,10 +9,10 @@ import type { BenchService } from './service.ts'
 type Kind = 'avatar' | 'emoji' | 'attachment' | 'animation' | 'video'
 
 interface KindOfObject {
-  /** Share of all objects. */
+  /** The share of all objects. */
   readonly share: number
   readonly key: (index: number) => string
-  /** What clients ask of one object. */
+  /** Returns the paths that clients request for one object. */
   readonly paths: (index: number) => readonly string[]
 }
 
@@ -45,15 +45,18 @@ const KINDS: Readonly<Record<Kind, KindOfObject>> = {
 }
 
 const OBJECTS = 2000
-/** Different pictures of a kind; each object is stored by itself all the same. */
+/** The number of different images of a kind. Each object is still stored separately. */
 const VARIANTS = 8
 
 export interface Chat {
-  /** Paths by the popularity of their objects, most wanted first; several sizes of one object together. */
+  /**
+   * The paths by the popularity of their objects, the most
+   * popular first. The sizes of one object are grouped.
+   */
   readonly objects: readonly { readonly kind: Kind; readonly paths: readonly string[] }[]
 }
 
-/** Fills a service's store. Without FFmpeg there are no videos. */
+/** Fills the store of a service. Without FFmpeg there are no videos. */
 export async function fillChat(service: BenchService): Promise<Chat> {
   const media = await makeMedia()
   const kinds = Object.keys(KINDS) as Kind[]
@@ -127,7 +130,10 @@ function shuffle<T>(items: readonly T[]): T[] {
     .map(({ item }) => item)
 }
 
-/** A day's requests: objects by Zipf's law with exponent 1, each in one of the sizes its clients want. */
+/**
+ * Returns the requests of a day: objects by Zipf's law with
+ * exponent 1, each in one of the sizes that its clients request.
+ */
 export function dayOfRequests({ objects }: Chat, count: number, seed = 7): readonly string[] {
   const random = seededRandom(seed)
   const cumulative: number[] = []

@@ -1,6 +1,6 @@
 /**
- * Pictures to measure costs with: each way of coding one, smooth as an enlarged photograph, and of noise, which is the
- * worst that a coder is given.
+ * Images for measuring costs: each encoding, with smooth content like an enlarged photograph, and with noise,
+ * which is the worst case for an encoder.
  */
 
 import type { ImageFormat } from '@media-proxy/origin/media/kinds.ts'
@@ -11,9 +11,9 @@ export type Content = 'smooth' | 'noise'
 export interface Coding {
   readonly name: string
   readonly format: ImageFormat
-  /** Above this they take longer to make than all the rest. */
+  /** Larger images take longer to make than all the others together. */
   readonly mostMegapixels: number
-  /** Of many frames. */
+  /** Whether it has many frames. */
   readonly moves: boolean
   readonly make: (content: Content, width: number, height: number) => Promise<Buffer>
 }
@@ -50,7 +50,7 @@ export const CODINGS: readonly Coding[] = [
   moving('WebP of 50 frames', 'webp', (strip) => strip.webp({ quality: 80, effort: 0 })),
 ]
 
-/** Sides of a picture of 4 to 3. */
+/** Returns the sides of an image with an aspect ratio of 4:3. */
 export function sidesOf(megapixels: number): { readonly width: number; readonly height: number } {
   const width = Math.round(Math.sqrt((megapixels * 1e6 * 4) / 3))
   return { width, height: Math.round((width * 3) / 4) }
@@ -87,7 +87,7 @@ function pixelsOf(content: Content, width: number, height: number): Sharp {
   return content === 'noise' ? noise : noise.resize(width, height, { fit: 'fill', kernel: 'cubic' })
 }
 
-/** A drawing: what it costs lies in its size, and in its filters. */
+/** Makes a drawing. Its cost depends on its size and its filters. */
 function drawn(name: string, filter: string): Coding {
   const attribute = filter === '' ? '' : ' filter="url(#f)"'
   return {

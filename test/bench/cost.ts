@@ -1,6 +1,6 @@
 /**
- * `pnpm bench cost`: what jobs are predicted to cost against what they cost, each in a process of its own. The tables of
- * `origin/src/engine/cost.ts` are made of what this prints; it takes some ten minutes.
+ * `pnpm bench cost`: compares the predicted costs of jobs with the actual ones, each in a separate process.
+ * The tables of `origin/src/engine/cost.ts` are made from its output. It takes about ten minutes.
  */
 
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -17,11 +17,14 @@ import { LIMITS } from '../video-tools.ts'
 import { CODINGS, type Coding, type Content, sidesOf } from './cost-pictures.ts'
 import type { BenchRow } from './measure.ts'
 
-/** Nothing is refused and nothing is answered as something else: the truth is wanted of what is too dear, too. */
+/**
+ * Disables limits and fallback formats, because the costs
+ * of jobs that are too expensive are measured as well.
+ */
 const NO_LIMITS = { ...LIMITS, decodedBytes: 2 ** 40, avifPixels: 2 ** 40 }
 const MAPPED_BYTES = 16 * 2 ** 30
 
-/** A prediction below these is never too high: nothing depends on it. */
+/** A prediction below these values is never too high, because nothing depends on it. */
 const FLOOR_BYTES = 16 * 2 ** 20
 const FLOOR_SECONDS = 0.05
 const MOST_RATIO = 3
@@ -34,7 +37,7 @@ interface CostRow {
   readonly predictedMib: number
   readonly usedMib: number
   readonly memoryRatio: number
-  /** Peak of mapped memory, which is what the kernel's limit counts. */
+  /** The peak of mapped memory, which the limit of the kernel counts. */
   readonly mappedMib: number
   readonly predictedSeconds: number
   readonly usedSeconds: number
@@ -51,7 +54,7 @@ export async function benchCost(): Promise<readonly BenchRow[]> {
   for await (const { name, source, renditions } of sources()) {
     for (const { name: rendition, options } of renditions) {
       const metered = await meterRender(engine, source, options, NO_LIMITS)
-      // A file of the corpus that is broken, or made to take for ever.
+      // A file of the corpus that is broken, or made to take forever.
       if (isFailure(metered)) continue
       rows.push(rowOf(name, rendition, metered))
     }
@@ -121,7 +124,7 @@ function rendition(
   }
 }
 
-/** By their names in a URL. */
+/** Returns the operations in the options, by their names in a URL. */
 function operationsIn(options: Partial<RenderOptions>): readonly string[] {
   return (['crop', 'trim', 'rotate', 'pad', 'sharpen', 'maxBytes'] as const).filter((name) => name in options)
 }
@@ -165,7 +168,10 @@ const OPERATIONS: readonly Partial<RenderOptions>[] = [
   { maxBytes: 20_000 },
 ]
 
-/** Every coding small, which is decoding alone; those that stand for the others in every way there is. */
+/**
+ * Returns the renditions to measure: each source at a small size, which measures decoding alone, and
+ * representative sources in all formats and operations.
+ */
 function renditionsOf({ name }: Coding, content: Content, megapixels: number): readonly Rendition[] {
   const small = [rendition('jpeg', { width: 64 }), rendition('webp', { width: 512 })]
   const half = Math.round(sidesOf(megapixels).width / 2)
@@ -179,7 +185,7 @@ function renditionsOf({ name }: Coding, content: Content, megapixels: number): r
       rendition('jpeg', { width: half }),
     ]
   if (name !== 'JPEG' && name !== 'PNG RGBA') return small
-  // Dithering noise takes seconds for a megapixel.
+  // Dithering noise takes seconds per megapixel.
   const formats = FORMATS.filter((format) => format !== 'gif' || content === 'smooth' || megapixels <= 1)
   return [
     ...small,
@@ -191,7 +197,7 @@ function renditionsOf({ name }: Coding, content: Content, megapixels: number): r
   ]
 }
 
-/** Real pictures and videos, where there are some. */
+/** Real images and videos, when there is a corpus. */
 async function* corpusSources(): AsyncGenerator<CostSource> {
   const corpus = process.env.MEDIA_CORPUS
   if (corpus === undefined) return
@@ -230,7 +236,7 @@ const rounded = (value: number) => Number(value.toPrecision(3))
 
 interface Checked {
   readonly ratio: number
-  /** Too little to matter when the prediction is higher. */
+  /** The cost is too small for a higher prediction to matter. */
   readonly floor: boolean
 }
 
@@ -243,7 +249,7 @@ const secondsOf = (row: CostRow): Checked => ({
   floor: row.usedSeconds <= FLOOR_SECONDS,
 })
 
-/** The lowest and the highest ratios of predicted to true. */
+/** Summarises the lowest and highest ratios of predicted to actual costs. */
 function summary(
   name: string,
   rows: readonly CostRow[],

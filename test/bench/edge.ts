@@ -1,4 +1,7 @@
-/** A hit at the edge against a bare worker that answers from the same cache, in the same runtime. */
+/**
+ * Measures cache hits at the edge against a plain worker
+ * that answers from the same cache, in the same runtime.
+ */
 
 import { join } from 'node:path'
 import { ORDINARY_LOG_RATIO } from '@media-proxy/shared/edge-costs.ts'
@@ -9,7 +12,7 @@ import { type BenchRow, comparePair, inFlight } from './measure.ts'
 
 const CONNECTIONS = 16
 const PATH = '/avatars/1/a.webp?size=128'
-/** Of one answer, not of what is kept. */
+/** Headers that belong to one response and are not cached. */
 const CONNECTION_HEADERS: ReadonlySet<string> = new Set(['connection', 'date', 'transfer-encoding'])
 
 export async function benchEdge(): Promise<readonly BenchRow[]> {
@@ -18,7 +21,7 @@ export async function benchEdge(): Promise<readonly BenchRow[]> {
   const vars = {
     MEDIA_PROXY_NODE_ENV: 'test',
     MEDIA_PROXY_ORIGIN_URL: origin.originUrl,
-    // As in production.
+    // The ratio of production.
     MEDIA_PROXY_TELEMETRY_EDGE_LOG_RATIO: String(ORDINARY_LOG_RATIO),
   }
   const harness = createWorkerHarness({
@@ -36,7 +39,8 @@ export async function benchEdge(): Promise<readonly BenchRow[]> {
     const fill = (path: string, headers: Readonly<Record<string, string>>) =>
       bare.fetch(path, { method: 'POST', body, headers: { 'x-headers': JSON.stringify(headers) } })
     const told = [...answer.headers].filter(([name]) => !CONNECTION_HEADERS.has(name))
-    // What the gateway does is the difference to its very answer; what an answer with two headers costs is less.
+    // The overhead of the gateway is the difference to exactly
+    // its response. A response with only two headers costs less.
     await fill('/same', Object.fromEntries(told))
     await fill('/two', { 'content-type': 'image/webp', 'cache-control': 'public, max-age=3600' })
     const rowOf = (name: string, path: string, atLeast: number) =>

@@ -1,6 +1,6 @@
 /**
- * `pnpm bench hostile`: thousands of broken files of the corpus through the door, and what they cost. What fails is
- * kept in `bench-results/hostile/` with its recipe.
+ * `pnpm bench hostile`: sends thousands of damaged files of the corpus to the service and measures their
+ * cost. Failing files are stored in `bench-results/hostile/` with their recipe.
  */
 
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
@@ -15,17 +15,19 @@ import { mutate, type NamedFile } from './mutate.ts'
 import { largestEngineMib } from './process-look.ts'
 import { type BenchService, startService } from './service.ts'
 
-/** `BENCH_HOSTILE_FILES`, and the seed of the first one: `BENCH_HOSTILE_SEED`. */
+/** The number of files is `BENCH_HOSTILE_FILES`, and the seed of the first one is `BENCH_HOSTILE_SEED`. */
 const FILES = Number(process.env.BENCH_HOSTILE_FILES ?? 5000)
 const FIRST_SEED = Number(process.env.BENCH_HOSTILE_SEED ?? 0)
 const CLIENTS = 4
-/** Of the routes below, for each file; all of them would be the same decoders again. */
+/**
+ * The number of the routes below that are requested per file. All of them would use the same decoders again.
+ */
 const ROUTES_A_FILE = 3
 
 const MOST_ENGINE_MIB = 1024
 const MOST_CPU_SECONDS = 5
 const LATE_MS = 20_000
-/** Answers beside which so much processor time was used are asked for again, alone. */
+/** Requests during which this much CPU time was used are repeated alone. */
 const SUSPECT_CPU_SECONDS = 3
 const MOST_SUSPECTS = 40
 const SAMPLE_MS = 50
@@ -63,15 +65,17 @@ const ROUTES: readonly Route[] = [
 ]
 
 interface Answer {
-  /** Of its file, which is made again where it is wanted: thousands of them are too much to hold. */
+  /**
+   * The seed of the file, which is regenerated on demand, because thousands of files take too much memory.
+   */
   readonly seed: number
   readonly name: string
   readonly recipe: string
   readonly route: Route
-  /** 0 where the connection broke. */
+  /** 0 when the connection broke. */
   readonly status: number
   readonly milliseconds: number
-  /** Of all jobs that ended meanwhile: an upper bound of its own. */
+  /** The CPU time of all jobs that ended meanwhile, which is an upper bound for this one. */
   readonly cpuSeconds: number
   readonly requestId: string
 }
@@ -107,7 +111,7 @@ export async function benchHostile(): Promise<readonly BenchRow[]> {
   }
 }
 
-/** A cache would answer for the engine. */
+/** The cache is disabled, because it would answer instead of the engine. */
 const SETTINGS = {
   MEDIA_PROXY_TELEMETRY_LOG_LEVEL: 'info',
   MEDIA_PROXY_CACHE_MEMORY_BYTES: '0',
@@ -133,7 +137,7 @@ async function askAll(
       for (const route of routesOf(seed)) {
         const before = usedSeconds
         const startedAt = performance.now()
-        // A connection that breaks is an answer too, and the worst.
+        // A broken connection is recorded as well, as the worst result.
         const answered = await route.ask(service.url, name).catch(() => undefined)
         const milliseconds = performance.now() - startedAt
         usedSeconds = Math.max(usedSeconds, await engineCpuSeconds(service.url))
@@ -151,7 +155,7 @@ async function askAll(
   return answers
 }
 
-/** Some of the routes, others for each seed. */
+/** Selects some of the routes, different ones for each seed. */
 function routesOf(seed: number): readonly Route[] {
   const random = seededRandom(Math.imul(seed + 1, 0x85ebca6b))
   return ROUTES.map((route) => ({ route, at: random() }))
@@ -160,7 +164,7 @@ function routesOf(seed: number): readonly Route[] {
     .map(({ route }) => route)
 }
 
-/** Asks for the suspects once more, each alone in a service that does not remember it. */
+/** Repeats the suspicious requests, each alone in a service without a cached result. */
 async function costsOf(
   answers: readonly Answer[],
   files: readonly NamedFile[],
@@ -187,14 +191,14 @@ async function costsOf(
 }
 
 async function engineCpuSeconds(url: string): Promise<number> {
-  // A service that is gone tells nothing, and the row of its answers says so.
+  // A service that has crashed returns no metrics, and the row of its responses reports that.
   const answered = await send(url, '/_metrics').catch(() => undefined)
   const lines =
     answered?.body.toString().matchAll(/^media_proxy_engine_cpu_time_total\{[^}]*\} (\S+)/gm) ?? []
   return [...lines].reduce((sum, [, seconds]) => sum + Number(seconds), 0)
 }
 
-/** What the service says of its refusals, and of the jobs that ended their process. */
+/** Collects from the log the reasons of rejections, and the jobs that ended their process. */
 function createLog() {
   const rejections = new Map<string, string>()
   const lost: string[] = []
@@ -209,7 +213,7 @@ function createLog() {
   }
 }
 
-/** The exit and, where code of the engine threw, which function did. */
+/** Formats the exit and, when code of the engine threw, the function that did. */
 function formatEnd(detail: string): string {
   const thrower = /at (?:async )?(\S+) \(file:\S*\/engine\/process\//.exec(detail)?.[1]
   return thrower === undefined ? detail : `${detail.slice(0, detail.indexOf(' ', 7))} in ${thrower}`
@@ -227,7 +231,7 @@ interface Findings {
 function rowsOf({ answers, rejections, costs, engineMib, endedEarly, lost }: Findings): readonly BenchRow[] {
   const times = answers.map(({ milliseconds }) => milliseconds)
   const dearest = [...costs].toSorted(([, a], [, b]) => b - a)[0]
-  // Beside the suspects no answer took more than all together did.
+  // Apart from the suspicious ones, no request took more than all concurrent ones together.
   const most = dearest?.[1] ?? Math.max(0, ...answers.map(({ cpuSeconds }) => cpuSeconds))
   return [
     {
@@ -279,7 +283,7 @@ function rowsOf({ answers, rejections, costs, engineMib, endedEarly, lost }: Fin
   ]
 }
 
-/** An avatar that cannot be rendered is the operator's own object, and 500 by the contract. */
+/** An avatar that cannot be rendered is an object of the operator, for which the contract specifies 500. */
 function isDefect({ status, route }: Answer): boolean {
   return status === 500 && route.name !== 'avatar'
 }
@@ -293,7 +297,7 @@ function formatCounts(values: readonly string[]): string {
     .join('; ')
 }
 
-/** Writes the files behind what should not have been, and a list of what they did. */
+/** Writes the files that caused failures, and a list of what happened. */
 function keep(
   answers: readonly Answer[],
   files: readonly NamedFile[],
@@ -322,7 +326,7 @@ function keep(
   writeFileSync(join(FOLDER, 'list.json'), `${JSON.stringify(list, null, 2)}\n`)
 }
 
-/** Where a file lies for all of the routes. */
+/** Returns the keys under which the routes find a file. */
 function keysOf(file: string): readonly string[] {
   return [`cdn/attachments/1/${file}`, `cdn/avatars/1/${baseName(file)}`, `uploads/${file}`]
 }

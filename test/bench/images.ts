@@ -1,4 +1,4 @@
-/** The same work by bare Sharp and by the service; hot renditions against a bare server. */
+/** Compares the service with plain Sharp on the same work, and cached renditions with a plain server. */
 
 import { execFile, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -32,7 +32,7 @@ export async function benchImages(): Promise<readonly BenchRow[]> {
   ]
 }
 
-/** A photograph from the corpus; without one, a picture of the same size with a photograph's detail. */
+/** Returns a photograph from the corpus, otherwise an image of the same size with similar detail. */
 export async function largePhotograph(): Promise<Buffer> {
   const corpus = process.env.MEDIA_CORPUS
   if (corpus !== undefined) return readFileSync(join(corpus, 'photos/barge-2725x2225.jpg'))
@@ -50,7 +50,7 @@ async function benchCold(
   const service = await startService()
   const client = createClient(IN_FLIGHT)
   const name = (round: number, index: number) => `attachments/1/${round}-${index}.bin`
-  // Distinct objects, so that nothing is shared and nothing is in a cache.
+  // Distinct objects, so that nothing is shared or cached.
   for (let round = 0; round <= ROUNDS; round += 1) {
     for (let index = 0; index < units; index += 1) await service.put(`cdn/${name(round, index)}`, source)
   }
@@ -87,8 +87,8 @@ async function benchCold(
 }
 
 /**
- * As in production: each request has its line in the log. By a client in Node, which may be what limits both, and by a
- * compiled one where there is one.
+ * Measures as in production, with a log record per request. It uses a client in Node, which may limit both
+ * contenders, and a compiled one if it is installed.
  */
 async function benchHot(bench: string, source: Buffer, path: string): Promise<readonly BenchRow[]> {
   const service = await startService({ MEDIA_PROXY_TELEMETRY_LOG_LEVEL: 'info' })
@@ -139,7 +139,7 @@ async function benchHot(bench: string, source: Buffer, path: string): Promise<re
   }
 }
 
-/** `go install github.com/rakyll/hey@latest`. */
+/** Installed with `go install github.com/rakyll/hey@latest`. */
 const COMPILED_CLIENT = 'hey'
 
 const hasCompiledClient = () => spawnSync(COMPILED_CLIENT, ['-h']).error === undefined
@@ -147,6 +147,6 @@ const hasCompiledClient = () => spawnSync(COMPILED_CLIENT, ['-h']).error === und
 async function askCompiled(url: string, count: number): Promise<void> {
   const connections = String(HOT_CONNECTIONS)
   const { stdout } = await run(COMPILED_CLIENT, ['-n', String(count), '-c', connections, url])
-  // As many answers as there were requests: whatever was refused is no figure.
+  // The result is valid only when every request succeeded.
   if (!stdout.includes(`[200]\t${count} responses`)) throw new Error(`${url} was refused: ${stdout}`)
 }

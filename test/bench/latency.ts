@@ -1,4 +1,4 @@
-/** Times of requests, and what is said of them. */
+/** Latencies of requests, and their summary. */
 
 import type { BenchRow } from './measure.ts'
 
@@ -12,13 +12,13 @@ export function percentile(values: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
 }
 
-/** The half, the tail, and the far tail of some times, as one note. */
+/** Formats the median, p95 and p99 of latencies as one note. */
 export function formatLatencies(milliseconds: readonly number[]): string {
   const [half, tail, far] = [0.5, 0.95, 0.99].map((share) => percentile(milliseconds, share).toFixed(0))
   return `p50 ${half} ms, p95 ${tail} ms, p99 ${far} ms`
 }
 
-/** Requests per second with their latencies. */
+/** Returns a row with the requests per second and their latencies. */
 export function rateRow(name: string, samples: readonly Sample[], seconds: number): BenchRow {
   const answered = samples.filter(({ status }) => status === 200)
   return {

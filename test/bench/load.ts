@@ -1,4 +1,7 @@
-/** The whole service under load: a chat's day, each lane at every crowd, ten times what it can do, lanes beside each other. */
+/**
+ * The whole service under load: a day of a chat, each lane at every concurrency, ten times its capacity, and
+ * several lanes at once.
+ */
 
 import { seededRandom } from '../seeded-random.ts'
 import { type Chat, dayOfRequests, fillChat } from './chat.ts'
@@ -10,7 +13,7 @@ const DAY_REQUESTS = 8000
 const CLIENTS = 16
 const CROWDS = [1, 4, 16, 64, 256] as const
 const REQUESTS_A_CROWD = 300
-/** `BENCH_OVERLOAD_SECONDS`; a minute for the figure of record. */
+/** Set with `BENCH_OVERLOAD_SECONDS`. Published figures use a minute. */
 const OVERLOAD_SECONDS = Number(process.env.BENCH_OVERLOAD_SECONDS ?? 10)
 const NEIGHBOUR_REQUESTS = 600
 const REFUSED_WITHIN_MS = 50
@@ -55,7 +58,7 @@ async function benchDay(name: string, settings: Record<string, string>): Promise
   }
 }
 
-/** Renditions that nobody has asked for before, of one kind. */
+/** Returns a function that generates paths of new renditions of one kind. */
 function freshPaths(chat: Chat, kind: Chat['objects'][number]['kind'], seed: number): () => string {
   const random = seededRandom(seed)
   const objects = chat.objects.filter((object) => object.kind === kind)
@@ -63,8 +66,8 @@ function freshPaths(chat: Chat, kind: Chat['objects'][number]['kind'], seed: num
   return () => {
     asked += 1
     const path = objects[Math.floor(random() * objects.length)]?.paths[0] ?? '/'
-    // No two are the same: quality and blur make each its own rendition. All pairs in an order in which none is
-    // near its like: 7919 is a prime, and the cost grows with the blur.
+    // Each pair of quality and blur is a distinct rendition. The pairs are in an order in which consecutive
+    // ones differ much, because the cost grows with the blur. 7919 is prime.
     const pair = (asked * 7919) % 10_000
     return `${path}&quality=${1 + (pair % 100)}&blur=${1 + Math.floor(pair / 100)}`
   }
@@ -95,14 +98,15 @@ async function benchCrowds(): Promise<readonly BenchRow[]> {
   }
 }
 
-/** Arrivals that do not wait for answers, ten times as many as the service can render. */
+/** Sends ten times as many requests as the service can render, without waiting for responses. */
 async function benchOverload(): Promise<readonly BenchRow[]> {
   const service = await startService()
   const client = createTimedClient(service.url)
   try {
     const next = freshPaths(await fillChat(service), 'avatar', 13)
     const capacity = await capacityOf(client, next)
-    // Its connections are open, as those of an edge are: what is measured is an answer, not a crowd at the door.
+    // Opens the connections in advance, as an edge has them, so that responses are measured rather than
+    // connection setup.
     await inFlight(4 * CONNECTIONS, CONNECTIONS, () => client.get('/_health'))
     const samples: Sample[] = []
     const running: Promise<void>[] = []
@@ -158,7 +162,7 @@ async function capacityOf(client: TimedClient, next: () => string): Promise<numb
   return 2000 / ((performance.now() - startedAt) / 1000)
 }
 
-/** Avatars while videos have all that their lane gives them. */
+/** Measures avatars while videos use their whole lane. */
 async function benchNeighbours(): Promise<readonly BenchRow[]> {
   const service = await startService()
   const client = createTimedClient(service.url)

@@ -1,4 +1,4 @@
-/** `pnpm bench [suite ...]`: runs the named suites (all without a name), prints a table and writes JSON. */
+/** `pnpm bench [suite ...]`: runs the named suites, or all without a name, prints a table and writes JSON. */
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { arch, availableParallelism, cpus } from 'node:os'
@@ -34,7 +34,7 @@ const SUITES: Readonly<Record<string, () => Promise<readonly BenchRow[]>>> = {
   sizes: benchSizes,
 }
 
-/** Only where they are named: they take minutes. */
+/** These run only when they are named, because they take minutes. */
 const LONG_SUITES: typeof SUITES = {
   soak: benchSoak,
   cost: benchCost,

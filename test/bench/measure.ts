@@ -1,4 +1,7 @@
-/** What every benchmark needs: work that is interleaved round by round, and ratios that survive a noisy machine. */
+/**
+ * Common parts of all benchmarks: contenders that alternate
+ * in rounds, and ratios that are robust on a noisy machine.
+ */
 
 export interface Contender {
   readonly name: string
@@ -6,14 +9,14 @@ export interface Contender {
   readonly run: (units: number, round: number) => Promise<void>
 }
 
-/** A line of the result. */
+/** A row of the result. */
 export interface BenchRow {
   readonly name: string
   readonly value: number
   readonly unit: 'times' | 's' | 'ms' | 'KiB' | 'MiB' | 'per second' | 'count'
-  /** What the value has to stay below, or above. */
+  /** The bound on the value. */
   readonly target?: { readonly atMost: number } | { readonly atLeast: number }
-  /** What the value is made of. */
+  /** Details of the value. */
   readonly note?: string
 }
 
@@ -23,11 +26,13 @@ export interface PairOptions {
   readonly baseline: Contender
   readonly units: number
   readonly rounds: number
-  /** What the subject's throughput has to be of the baseline's, at least. */
+  /** The minimum ratio of the subject's throughput to that of the baseline. */
   readonly atLeast: number
 }
 
-/** Runs both in turn, round by round, and compares their throughput. One round before them is not counted. */
+/**
+ * Runs both contenders alternately in rounds, and compares their throughput. The first round is a warm-up.
+ */
 export async function comparePair(options: PairOptions): Promise<BenchRow> {
   const { bench, subject, baseline, units, rounds, atLeast } = options
   const subjectRates: number[] = []
@@ -49,7 +54,7 @@ export async function comparePair(options: PairOptions): Promise<BenchRow> {
   }
 }
 
-/** On a terminal only: where a log is kept, a line for each round would be the log. */
+/** Shows the progress on a terminal only. In a stored log, it would be most of the output. */
 function showRound(bench: string, round: number, rounds: number): void {
   if (!process.stderr.isTTY) return
   process.stderr.write(`\r\u001b[K${bench}: ${round === 0 ? 'warming up' : `round ${round} of ${rounds}`}`)
@@ -69,7 +74,7 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2
 }
 
-/** Does a piece of work `count` times, `concurrency` at a time. */
+/** Runs a function `count` times, `concurrency` at a time. */
 export function inFlight(
   count: number,
   concurrency: number,
@@ -78,7 +83,9 @@ export function inFlight(
   return inFlightWhile((index) => index < count, concurrency, work)
 }
 
-/** Does a piece of work again and again, `concurrency` at a time, as long as `goesOn` says so of the next one. */
+/**
+ * Runs a function repeatedly, `concurrency` at a time, as long as `goesOn` returns true for the next index.
+ */
 export async function inFlightWhile(
   goesOn: (index: number) => boolean,
   concurrency: number,

@@ -1,4 +1,4 @@
-/** `pnpm bench media`: stills of videos through the whole origin, against FFmpeg on the local file. */
+/** `pnpm bench media`: compares stills of videos through the whole origin with FFmpeg on the local file. */
 
 import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
@@ -20,7 +20,7 @@ const run = promisify(execFile)
 const ROUNDS = 15
 const QUERY = 'format=jpeg&width=400'
 
-/** Measures on videos it makes itself; needs an FFmpeg. */
+/** Measures with videos that it generates, which requires FFmpeg. */
 export async function benchMedia(): Promise<BenchRow[]> {
   if (FFMPEG === undefined) throw new Error('no FFmpeg: install it or set FFMPEG_PATH')
   const folder = await mkdtemp(join(tmpdir(), 'media-proxy-bench-'))
@@ -106,7 +106,9 @@ const HEIGHTS = [
   { height: 1080, atLeast: 2.5 },
 ] as const
 
-/** First frames of what browsers play, through HTTP, against one call of FFmpeg on the local file. */
+/**
+ * Compares first frames of videos that browsers play, over HTTP, with one call of FFmpeg on the local file.
+ */
 async function benchFirstFrames(ffmpeg: string, folder: string): Promise<BenchRow[]> {
   const service = await startService({ MEDIA_PROXY_CACHE_MEMORY_BYTES: '0' })
   const rows: BenchRow[] = []
@@ -120,7 +122,7 @@ async function benchFirstFrames(ffmpeg: string, folder: string): Promise<BenchRo
         await service.put(`cdn/attachments/1/${file}`, path)
         const times = { ours: [] as number[], bare: [] as number[] }
         for (let round = 0; round < ROUNDS; round += 1) {
-          // Another rendition each time: nothing comes from memory.
+          // A different rendition each time, so that none comes from memory.
           const query = `format=jpeg&width=${400 - round}&time=0`
           times.ours.push(
             await timed(async () => {
@@ -146,7 +148,7 @@ async function benchFirstFrames(ffmpeg: string, folder: string): Promise<BenchRo
   }
 }
 
-/** Round by round in turn, so that whatever else the machine does weighs on all alike. */
+/** The contenders alternate, so that other load on the machine affects all of them. */
 async function benchStill(ffmpeg: string, folder: string, path: string): Promise<BenchRow[]> {
   const door = await openFilesystemOrigin({ MEDIA_PROXY_CACHE_MEMORY_BYTES: '0' })
   try {
@@ -183,7 +185,10 @@ async function bareCall(ffmpeg: string, path: string): Promise<void> {
 
 const BINARY = { encoding: 'buffer', maxBuffer: 64 * 1024 * 1024 } as const
 
-/** How it is commonly done: the object to a file, one process to ask, one for a JPEG, and that once more. */
+/**
+ * The common approach: download the object to a file, one process
+ * to probe it, one to make a JPEG, and the same once more.
+ */
 async function threeSteps(ffmpeg: string, folder: string, path: string): Promise<void> {
   const copy = join(folder, 'copy.mp4')
   await writeFile(copy, await readFile(path))
@@ -197,7 +202,9 @@ async function threeSteps(ffmpeg: string, folder: string, path: string): Promise
     .toBuffer()
 }
 
-/** What a still of a large file reads, and what it costs beside that of a small one of the same kind. */
+/**
+ * Measures how much a still of a large file reads, and its cost compared with a small file of the same kind.
+ */
 async function benchReads(
   paths: { readonly large: string; readonly small: string },
   name: string,

@@ -1,4 +1,4 @@
-/** Broken media of whole media: what a fuzzer without feedback does, the same for a seed every time. */
+/** Generates damaged media from intact ones: a fuzzer without feedback, deterministic for a seed. */
 
 import { seededRandom } from '../seeded-random.ts'
 
@@ -8,16 +8,16 @@ export interface NamedFile {
 }
 
 export interface Mutant extends NamedFile {
-  /** What was done to which file. */
+  /** Which file was damaged, and how. */
   readonly recipe: string
 }
 
-/** Most ways of damage that one file takes. */
+/** The maximum number of damages per file. */
 const MOST_STEPS = 3
 
-/** The file of a seed: one of `files`, damaged in one to three ways. */
+/** Returns the file of a seed: one of `files`, damaged in one to three ways. */
 export function mutate(files: readonly NamedFile[], seed: number): Mutant {
-  // Neighbouring seeds give first numbers that are alike.
+  // The first numbers of neighbouring seeds are similar, so the seed is mixed.
   const random = seededRandom(Math.imul(seed + 1, 0x9e3779b1))
   const pick = <T>(values: readonly T[]): T => {
     const value = values[Math.floor(random() * values.length)]
@@ -55,7 +55,7 @@ const WAYS: readonly (readonly [name: string, damage: (given: Damage) => Buffer]
 const HEADER_BYTES = 512
 const MOST_FLIPS = 24
 
-/** Other bytes in some places; every second time in the header alone. */
+/** Replaces some bytes, in half of the cases only in the header. */
 function flip({ bytes, random }: Damage): Buffer {
   const copy = Buffer.from(bytes)
   const reach = random() < 0.5 ? Math.min(HEADER_BYTES, copy.length) : copy.length
@@ -69,7 +69,7 @@ function truncate({ bytes, random }: Damage): Buffer {
   return bytes.subarray(0, Math.floor(random() * bytes.length))
 }
 
-/** A number that somebody may believe, where a format keeps a length. */
+/** Writes a plausible but wrong number where a format stores a length. */
 function blowUp({ bytes, random }: Damage): Buffer {
   const places = lengthsIn(bytes)
   const place = places[Math.floor(random() * places.length)]
@@ -83,7 +83,7 @@ function blowUp({ bytes, random }: Damage): Buffer {
 }
 
 const LENGTHS = [0, 1, 7, 8, 0xffff, 0x10000, 0x00ffffff, 0x7fffffff, 0x80000000, 0xfffffff0, 0xffffffff]
-/** How far fields are looked for. */
+/** The number of bytes in which length fields are searched. */
 const SEARCHED_BYTES = 64 * 1024
 
 interface LengthField {
@@ -92,7 +92,10 @@ interface LengthField {
   readonly order?: 'little'
 }
 
-/** Beside the four letters of a chunk, as PNG, ISO files (before them) and RIFF (behind them) have it; JPEG's markers. */
+/**
+ * Returns length fields: those next to the four letters of a chunk, as in PNG and ISO files (before them) and
+ * in RIFF (after them), and those of JPEG markers.
+ */
 function lengthsIn(bytes: Buffer): readonly LengthField[] {
   const fields: LengthField[] = []
   const end = Math.min(bytes.length, SEARCHED_BYTES) - 8
@@ -115,7 +118,7 @@ function isName(bytes: Buffer, at: number): boolean {
   return true
 }
 
-/** A piece once more, or a few times more, behind itself. */
+/** Repeats a piece once or a few times. */
 function double({ bytes, random }: Damage): Buffer {
   const start = Math.floor(random() * bytes.length)
   const length = Math.floor(random() * Math.min(bytes.length - start, SEARCHED_BYTES))
@@ -124,13 +127,13 @@ function double({ bytes, random }: Damage): Buffer {
   return Buffer.concat([bytes.subarray(0, start + length), ...copies, bytes.subarray(start + length)])
 }
 
-/** The beginning of one file and the end of another. */
+/** Joins the beginning of one file and the end of another. */
 function splice({ bytes, other, random }: Damage): Buffer {
   const [cut, from] = [Math.floor(random() * bytes.length), Math.floor(random() * other.length)]
   return Buffer.concat([bytes.subarray(0, cut), other.subarray(from)])
 }
 
-/** Another file's head on this one's body. */
+/** Puts the head of another file on the body of this one. */
 function swapHead({ bytes, other, random }: Damage): Buffer {
   const length = 4 + Math.floor(random() * HEADER_BYTES)
   return Buffer.concat([other.subarray(0, length), bytes.subarray(length)])

@@ -1,4 +1,4 @@
-/** Imported before onnxruntime, which reports to its maker unless it is told not to before it is loaded. */
+/** Imported before onnxruntime, which sends telemetry unless it is disabled before it is loaded. */
 
 import { ENGINE_ENVIRONMENT } from '@media-proxy/origin/engine/sandbox.ts'
 

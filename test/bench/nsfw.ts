@@ -1,4 +1,7 @@
-/** Scans through the classifier against a bare loop over onnxruntime, and what they do to the event loop. */
+/**
+ * Compares scans with the classifier with a plain loop over
+ * onnxruntime, and measures the delay of the event loop.
+ */
 
 import './no-telemetry.ts'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
@@ -50,7 +53,7 @@ export async function benchNsfw(): Promise<readonly BenchRow[]> {
     const delay = monitorEventLoopDelay({ resolution: 1 })
     const bare: number[] = []
     const scans: number[] = []
-    // In turns, so that a busy machine slows both alike.
+    // The contenders alternate, so that a busy machine slows both.
     for (let round = 0; round < ROUNDS; round += 1) {
       bare.push(await rate(1, () => session.run({ input })))
       delay.enable()
@@ -82,7 +85,7 @@ export async function benchNsfw(): Promise<readonly BenchRow[]> {
   }
 }
 
-/** Calls per second with so many callers, each of which calls again when it is answered. */
+/** Returns the calls per second with a number of concurrent callers. */
 async function rate(callers: number, call: () => Promise<unknown>): Promise<number> {
   const startedAt = performance.now()
   let calls = 0
@@ -100,7 +103,7 @@ const FILM_SECONDS = 30
 const FILMS = 12
 const SECRET = 'a-secret-of-the-bench'
 
-/** Scans of whole films through HTTP: read, decoded, scaled and looked at, two at a time. */
+/** Measures scans of whole videos over HTTP: reading, decoding, scaling and classifying, two at a time. */
 async function benchFilms(): Promise<BenchRow> {
   const door = await openFilesystemOrigin({
     MEDIA_PROXY_NSFW_ENABLED: 'true',
@@ -116,7 +119,7 @@ async function benchFilms(): Promise<BenchRow> {
     const coder = ['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '25', '-pix_fmt', 'yuv420p', '-g', '60']
     const film = await makeVideo('mp4', 'testsrc2=s=1280x720:r=30', coder, FILM_SECONDS)
     for (let index = 0; index < FILMS; index += 1) {
-      // A box that nobody reads makes another content of it, whose verdict is not known.
+      // An unused box changes the content hash, so that the verdict is not cached.
       const unread = Buffer.from(`\0\0\0\x0cfree${String(index).padStart(4, '0')}`, 'latin1')
       await door.put(`film-${index}.mp4`, Buffer.concat([film, unread]), undefined, 'uploads')
     }

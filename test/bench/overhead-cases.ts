@@ -1,16 +1,16 @@
-/** Small and large renditions, and the bare calls that make the same bytes. */
+/** Small and large renditions, and the plain Sharp calls that make the same bytes. */
 
 import sharp from 'sharp'
 
 export interface OverheadCase {
   readonly name: string
-  /** The source, of a photograph. */
+  /** Makes the source from a photograph. */
   readonly source: (photograph: Buffer) => Promise<Buffer>
-  /** What is asked of the service. */
+  /** The query of the request. */
   readonly query: string
   readonly bare: (source: Buffer) => Promise<Buffer>
   readonly count: number
-  /** Most milliseconds of processor time that a rendition may cost beside the bare call. */
+  /** The maximum CPU time that a rendition may cost on top of the plain call, in milliseconds. */
   readonly atMostMs: number
 }
 
@@ -28,7 +28,7 @@ export const OVERHEAD_CASES: readonly OverheadCase[] = [
     source: (photograph) => sharp(photograph).resize(512, 512).webp({ quality: 90 }).toBuffer(),
     query: 'width=128&format=webp',
     bare: async (source) => {
-      // Halved by its codec, and then by a good filter.
+      // Halved by the JPEG decoder, and then scaled with a good filter.
       const half = sharp(source).autoOrient().resize(256, 256, { fit: 'fill' }).raw()
       const { data, info: raw } = await half.toBuffer({ resolveWithObject: true })
       return sharp(data, { raw }).resize(128).webp({ quality: 80, effort: 2 }).toBuffer()

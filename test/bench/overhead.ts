@@ -1,4 +1,7 @@
-/** What a cold rendition costs beside its bare call: processor time of the whole tree, which a busy machine leaves alone. */
+/**
+ * Measures how much more CPU time an uncached rendition costs than its plain call, over the whole process
+ * tree. CPU time is independent of other load.
+ */
 
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
@@ -66,13 +69,16 @@ async function benchCase(
   ]
 }
 
-/** Processor milliseconds so far: of a bare process, of a server, and of all below it. */
+/** Returns the CPU milliseconds so far: of a plain process, of a server, and of all its descendants. */
 function cpuOf(bare: number, server: number): Record<'bare' | 'server' | 'engine', number> {
   const engine = descendantsOf(server).reduce((sum, pid) => sum + cpuMs(pid), 0)
   return { bare: cpuMs(bare), server: cpuMs(server), engine }
 }
 
-/** User and system time, from the fourteenth and fifteenth field of proc_pid_stat(5), in hundredths of a second. */
+/**
+ * Returns the CPU time in milliseconds: user and system time, the fourteenth and fifteenth field of
+ * proc_pid_stat(5), in hundredths of a second.
+ */
 function cpuMs(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')

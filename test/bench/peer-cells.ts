@@ -1,4 +1,4 @@
-/** What all services are asked for, beside each other. */
+/** The requests with which all services are compared. */
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,16 +9,16 @@ export type PeerFormat = 'webp' | 'avif' | 'jpeg' | 'png'
 
 export interface PeerCell {
   readonly name: string
-  /** Extension of the source. */
+  /** The file extension of the source. */
   readonly extension: string
   readonly source: () => Promise<Buffer>
-  /** Of one picture, asked for together; in pixels. */
+  /** The widths that are requested together for one image, in pixels. */
   readonly widths: readonly number[]
   readonly format: PeerFormat
   readonly quality: number
-  /** Distinct sources a round. */
+  /** The number of distinct sources per round. */
   readonly count: number
-  /** Whether the answers are stills, which can be scored. */
+  /** Whether the results are still images, which can be scored. */
   readonly scored: boolean
 }
 
@@ -108,14 +108,15 @@ export const PEER_CELLS: readonly PeerCell[] = [
   },
 ]
 
-/** Text and flat colours, as the documentation shows them. */
+/** Makes a screenshot with text and flat colours, from the documentation. */
 function screenshot(): Promise<Buffer> {
   const file = join(import.meta.dirname, '../../docs/pictures/playground-light.webp')
-  // By its bytes: the engine's Sharp, where it is loaded too, opens no files.
+  // Passed as bytes, because the engine's settings for
+  // Sharp, which are also loaded here, forbid opening files.
   return sharp(readFileSync(file)).png().toBuffer()
 }
 
-/** A window that moves over a photograph. */
+/** Makes a GIF of a window that moves over a photograph. */
 async function movingGif(): Promise<Buffer> {
   const photograph = sharp(await largePhotograph()).resize(700)
   const frames = Array.from({ length: GIF_FRAMES }, (_, frame) =>

@@ -1,4 +1,7 @@
-/** The services of the comparison: ours, those that are installed for it, and those that run already. */
+/**
+ * The services of the comparison: this one, those that are
+ * installed for it, and those that are running already.
+ */
 
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -11,7 +14,7 @@ import type { PeerFormat } from './peer-cells.ts'
 import { startService } from './service.ts'
 
 export interface PeerQuestion {
-  /** Name of the source below the folder. */
+  /** The name of the source below the folder. */
   readonly file: string
   readonly width: number
   readonly format: PeerFormat
@@ -26,11 +29,11 @@ export interface PeerService {
 }
 
 const run = promisify(execFile)
-/** What is installed for the comparison stays there for the next one. */
+/** Services that are installed for the comparison are kept for the next run. */
 const INSTALLED = join(import.meta.dirname, '../../node_modules/.cache/media-proxy/peers')
 const START_MS = 60_000
 
-/** Ours, in front of the folder of all; `quality` is `render.quality`. */
+/** Opens this service on the common folder. `quality` is `render.quality`. */
 export async function openOurs(folder: string, quality: 'fine' | 'fast'): Promise<PeerService> {
   const service = await startService({
     MEDIA_PROXY_STORAGE_DIR: folder,
@@ -40,14 +43,14 @@ export async function openOurs(folder: string, quality: 'fine' | 'fast'): Promis
   return {
     name: `this service, ${quality}`,
     pid: service.pid,
-    // Its usual quality, which is one scale for all formats.
+    // Its default quality, which is one scale for all formats.
     urlOf: ({ file, width, format }) =>
       `${service.url}/attachments/1/${file}?width=${width}&format=${format}&animated=true`,
     close: () => service.close(),
   }
 }
 
-/** Sharp behind a server, of the package of that name. */
+/** Opens ipx, a server based on Sharp. */
 export async function openIpx(folder: string): Promise<PeerService> {
   const home = join(INSTALLED, 'ipx')
   if (!existsSync(join(home, 'node_modules/ipx'))) {
@@ -79,7 +82,7 @@ const server = createServer(createIPXNodeServer(ipx)).listen(0, '127.0.0.1', () 
   }
 }
 
-/** Pillow behind a server of as many processes as there are cores, of the package of that name. */
+/** Opens thumbor, a server based on Pillow, with as many processes as there are cores. */
 export async function openThumbor(folder: string, port: number): Promise<PeerService> {
   const home = join(INSTALLED, 'thumbor')
   const program = join(home, 'bin/thumbor')
@@ -111,8 +114,8 @@ STORAGE = 'thumbor.storages.no_storage'
 }
 
 /**
- * One that runs already, by what stands in its URLs: `{file}` (below the folder of all), `{width}`, `{format}` and
- * `{quality}`. Throws where nobody listens there.
+ * Uses a service that is running already, with a URL template that contains `{file}` (below the common
+ * folder), `{width}`, `{format}` and `{quality}`. Throws when nothing listens there.
  */
 export async function openRunning(name: string, template: string): Promise<PeerService> {
   const { port } = new URL(template)
@@ -129,21 +132,21 @@ export async function openRunning(name: string, template: string): Promise<PeerS
 
 async function answering(url: string): Promise<void> {
   const signal = AbortSignal.timeout(START_MS)
-  // A service that starts refuses connections; how long that may last is what the signal says.
+  // A starting service refuses connections. The signal limits the wait.
   while ((await fetch(url, { signal }).catch(() => undefined))?.ok !== true) {
     signal.throwIfAborted()
     await setTimeout(100)
   }
 }
 
-/** Ends a service with its whole group: its processes do not end with the first of them. */
+/** Ends a service with its process group, because its processes do not end with the first one. */
 async function ended(child: ReturnType<typeof spawn>): Promise<void> {
   if (child.exitCode !== null || child.pid === undefined) return
   process.kill(-child.pid, 'SIGTERM')
   await once(child, 'exit')
 }
 
-/** The process that listens on a port of this machine, as Linux tells it. */
+/** Returns the id of the process that listens on a port, on Linux. */
 async function listenerOn(port: number): Promise<number> {
   const sockets = new Set<string>()
   for (const table of ['/proc/net/tcp', '/proc/net/tcp6']) {

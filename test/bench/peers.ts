@@ -1,8 +1,9 @@
 /**
- * `pnpm bench peers`: this service beside others, in one run, each asked for the same of the same files. ipx and thumbor are
- * installed into a folder of their own the first time; one that runs already is named, and reads the files from the
- * folder that is named with it:
- * `pnpm bench peers --folder /srv/files --peer 'imgproxy=http://127.0.0.1:8090/insecure/rs:fit:{width}:0/q:{quality}/plain/local:///{file}@{format}'`
+ * `pnpm bench peers`: compares this service with others in one run, with the same requests for the same
+ * files. ipx and thumbor are installed into a separate folder on the first run. A service that is running
+ * already is named, and reads the files from the folder that is given with it:
+ * `pnpm bench peers --folder /srv/files --peer
+ * 'imgproxy=http://127.0.0.1:8090/insecure/rs:fit:{width}:0/q:{quality}/plain/local:///{file}@{format}'`
  */
 
 import { link, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -17,9 +18,9 @@ import { treeCpuMs } from './process-look.ts'
 import { reduce, scoreOf } from './score.ts'
 
 export interface PeersOptions {
-  /** `name=template of its URLs`. */
+  /** Each is `name=URL template`. */
   readonly peers: readonly string[]
-  /** Where the files are put; a temporary one unless given. */
+  /** The folder for the files. Default: a temporary one. */
   readonly folder: string | undefined
 }
 
@@ -28,7 +29,7 @@ const IN_FLIGHT = 4
 
 export async function benchPeers({ peers, folder }: PeersOptions): Promise<readonly BenchRow[]> {
   const root = folder ?? (await mkdtemp(join(tmpdir(), 'media-proxy-peers-')))
-  // As this service has them; the others see the innermost folder.
+  // The layout that this service expects. The others use the innermost folder.
   const files = join(root, 'cdn/attachments/1')
   await mkdir(files, { recursive: true })
   const services: PeerService[] = []
@@ -80,14 +81,14 @@ async function benchCell(
   const measured = services.map(
     (): Measured => ({ rates: [], cpuMs: [], bytes: 0, answers: 0, errors: 0, first: undefined }),
   )
-  // One round before them is not counted.
+  // The first round is a warm-up.
   for (let round = 0; round <= ROUNDS; round += 1) {
     const names = Array.from(
       { length: cell.count },
       (_, index) => `${stem}-${round}-${index}.${cell.extension}`,
     )
     for (const name of names) {
-      // Of an earlier run, where the folder was named.
+      // The file may exist from an earlier run with the same folder.
       await rm(join(files, name), { force: true })
       await link(original, join(files, name))
     }

@@ -1,12 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
-/** What a process holds, as Linux tells it. */
+/** The resources of a process, on Linux. */
 export interface ProcessLook {
-  /** Resident memory of the process itself. */
+  /** The resident memory of the process itself. */
   readonly rssMib: number
-  /** Open files and sockets. */
+  /** The open files and sockets. */
   readonly files: number
-  /** Processes below it, however deep, beside those of its engine. */
+  /** The number of descendants, apart from engine processes. */
   readonly children: number
 }
 
@@ -19,17 +19,20 @@ export function lookAt(pid: number): ProcessLook {
   }
 }
 
-/** Proportional set sizes of a process and of all below it, in MiB: what they share is counted once. */
+/**
+ * Returns the proportional set size of a process and all
+ * its descendants, in MiB: shared memory is counted once.
+ */
 export function treeMib(pid: number): number {
   return [pid, ...descendantsOf(pid)].reduce((sum, each) => sum + pssMib(each), 0)
 }
 
-/** The largest resident memory that a process below this one has had so far, in MiB. */
+/** Returns the largest resident memory that any descendant has had so far, in MiB. */
 export function largestChildMib(pid: number): number {
   return Math.max(0, ...descendantsOf(pid).map(peakMib))
 }
 
-/** The same of the processes of the engine alone. */
+/** The same for engine processes only. */
 export function largestEngineMib(pid: number): number {
   return Math.max(0, ...engineOf(pid).map(peakMib))
 }
@@ -39,8 +42,8 @@ function peakMib(pid: number): number {
 }
 
 /**
- * Processor milliseconds so far of a process and of all below it, those that have ended and were waited for among them:
- * the fields 14 to 17 of proc_pid_stat(5), in hundredths of a second.
+ * Returns the CPU milliseconds so far of a process and all its descendants, including those that have ended
+ * and were waited for: the fields 14 to 17 of proc_pid_stat(5), in hundredths of a second.
  */
 export function treeCpuMs(pid: number): number {
   return [pid, ...descendantsOf(pid)].reduce((sum, each) => sum + cpuMs(each), 0)
@@ -52,7 +55,7 @@ function cpuMs(pid: number): number {
   return fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0) * 10
 }
 
-/** Processes of the engine below this one. */
+/** Returns the engine processes among the descendants. */
 export function engineOf(pid: number): readonly number[] {
   return descendantsOf(pid).filter(isEngine)
 }
@@ -66,7 +69,7 @@ export function childrenOf(pid: number): readonly number[] {
   return children === '' ? [] : children.split(' ').map(Number)
 }
 
-/** Named by itself once its code runs, by its script before. */
+/** An engine process sets its title once its code runs. Before that, it is recognised by its script. */
 function isEngine(pid: number): boolean {
   return /media-proxy engine|engine\/process\/main/.test(read(pid, 'cmdline'))
 }
@@ -75,7 +78,7 @@ function pssMib(pid: number): number {
   return Number(/^Pss:\s+(\d+)/m.exec(read(pid, 'smaps_rollup'))?.[1] ?? 0) / 1024
 }
 
-/** Empty where the process has just ended. */
+/** Reads a file of a process in /proc. Empty when the process has just ended. */
 function read(pid: number, file: string): string {
   try {
     return readFileSync(`/proc/${pid}/${file}`, 'utf8')

@@ -1,4 +1,7 @@
-/** `pnpm bench quality`: what each encoder's settings cost, and what they give, on photographs that are scaled already. */
+/**
+ * `pnpm bench quality`: measures the cost and the quality of encoder settings, on photographs that are scaled
+ * already.
+ */
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,7 +11,7 @@ import type { BenchRow } from './measure.ts'
 import { reduce, scoreOf } from './score.ts'
 
 const PHOTOGRAPHS = ['barge-2725x2225.jpg', 'clic-097c.png', 'clic-100f.png', 'kodak-12.png']
-/** Of each the fastest counts: what else the machine does only adds. */
+/** The fastest round counts, because other load can only add time. */
 const ROUNDS = 4
 
 type Encode = (pipeline: Sharp) => Sharp
@@ -50,7 +53,10 @@ const PNG: readonly Setting[] = [6, 8, 9].flatMap((compressionLevel) =>
   })),
 )
 
-/** How a JPEG is read before it becomes WebP; the score is against the whole picture, reduced. */
+/**
+ * Ways to decode a JPEG before it is encoded as WebP. The
+ * score is computed against the downscaled complete image.
+ */
 const READINGS: readonly (Setting & { readonly read: (photograph: Buffer) => Sharp })[] = [
   {
     name: 'read as coarsely as the codec can',

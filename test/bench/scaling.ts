@@ -1,7 +1,7 @@
 /**
- * A simulation, not a measurement: what caches and coalescing leave to be rendered by 1 to 100 origins behind one
- * balancer, with and without the bucket of renditions that they share, under a chat's Zipf load. The load is what
- * the edge lets through, so every request is a miss there.
+ * A simulation, not a measurement: how many renders remain, after caches and coalescing, for 1 to 100 origins
+ * behind one load balancer, with and without a shared bucket of renditions, under the Zipf load of a chat.
+ * The load is what the edge forwards, so every request is a cache miss there.
  */
 
 import { LRUCache } from 'lru-cache'
@@ -10,9 +10,12 @@ import type { BenchRow } from './measure.ts'
 
 const RENDITIONS = 50_000
 const REQUESTS = 400_000
-/** Renditions that fit into one origin's memory. */
+/** The number of renditions that fit into the memory of one origin. */
 const MEMORY_RENDITIONS = 10_000
-/** Requests that arrive while one rendition is made: those for the same one on the same origin are one. */
+/**
+ * The number of requests that arrive during one render. Those
+ * for the same rendition on the same origin are coalesced.
+ */
 const ARRIVALS_A_RENDER = 20
 const ORIGINS = [1, 3, 10, 30, 100] as const
 
@@ -38,7 +41,7 @@ function simulate(origins: number, shared: boolean) {
     () => new LRUCache<number, true>({ max: MEMORY_RENDITIONS }),
   )
   const inFlight = Array.from({ length: origins }, () => new Map<number, number>())
-  /** When a rendition is in the bucket. */
+  /** The time at which each rendition is in the bucket. */
   const bucket = new Map<number, number>()
   const seen = new Set<number>()
   let renders = 0

@@ -1,6 +1,6 @@
 /**
- * How much of a picture is left: SSIMULACRA2 where a program of that name is told (`SSIMULACRA2=<path of ssimulacra2_rs>`),
- * else the likeness of test/pictures.
+ * Scores the quality of an image: SSIMULACRA2 if the program is given (`SSIMULACRA2=<path of
+ * ssimulacra2_rs>`), otherwise the similarity of test/pictures.
  */
 
 import { execFileSync } from 'node:child_process'
@@ -11,7 +11,10 @@ import sharp from 'sharp'
 import { framesOf } from '../pictures/frames.ts'
 import { similarity } from '../pictures/score.ts'
 
-/** The whole picture at that width, without loss; uncompressed, so that reading it costs next to nothing. */
+/**
+ * Returns the complete image scaled to the width, lossless,
+ * and uncompressed so that reading it costs almost nothing.
+ */
 export function reduce(photograph: Buffer, width: number): Promise<Buffer> {
   return sharp(photograph)
     .pipelineColourspace('srgb')
@@ -21,7 +24,7 @@ export function reduce(photograph: Buffer, width: number): Promise<Buffer> {
     .toBuffer()
 }
 
-/** 100 for what is the same. */
+/** Returns the score. 100 is an identical image. */
 export async function scoreOf(expected: Buffer, got: Buffer): Promise<number> {
   const program = process.env.SSIMULACRA2
   if (program === undefined) {

@@ -1,4 +1,4 @@
-/** The service as its operator runs it: a process of its own, over HTTP. */
+/** Runs the service as an operator does: as a separate process, over HTTP. */
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -18,12 +18,12 @@ export interface BenchService {
   /** The exit code, once it has ended. */
   readonly exited: Promise<number | null>
   put(key: string, bytes: Uint8Array | string): Promise<void>
-  /** How each request was answered so far, as the log tells; nothing where it is silent. */
+  /** Returns the outcome of each request so far, from the log. Empty when logging is off. */
   outcomes(): readonly string[]
   close(): Promise<void>
 }
 
-/** The origin on a folder of its own, without its log; `onLine` is told every line where there is one. */
+/** Starts the origin on a new folder, without logging by default. `onLine` is called for every log line. */
 export async function startService(
   settings: Readonly<Record<string, string>> = {},
   onLine: (line: string) => void = () => undefined,
@@ -57,7 +57,8 @@ export async function startService(
     async put(key, bytes) {
       const path = join(directory, key)
       await mkdir(dirname(path), { recursive: true })
-      // A path instead of bytes is a file to copy: half a gigabyte need not pass through here.
+      // A path instead of bytes is a file to copy, so that
+      // half a gigabyte does not pass through this process.
       if (typeof bytes === 'string') await cp(bytes, path)
       else await writeFile(path, bytes)
     },
@@ -69,7 +70,7 @@ export async function startService(
   }
 }
 
-/** A Node process that sends `{ listening: port }` when it can be asked. */
+/** Starts a Node process that sends `{ listening: port }` when it is ready. */
 export async function startProcess(
   words: readonly string[],
   environment: Readonly<Record<string, string>> = {},
@@ -82,7 +83,10 @@ export async function startProcess(
   return { child, url: `http://127.0.0.1:${message.listening}` }
 }
 
-/** A client with connections that stay open. Gives the body's length; throws for anything but 200. */
+/**
+ * Creates a client with persistent connections. `get` returns
+ * the length of the body, and throws for any status but 200.
+ */
 export function createClient(connections: number) {
   const dispatcher = new Agent({ connections, pipelining: 1 })
   return {
@@ -96,10 +100,10 @@ export function createClient(connections: number) {
   }
 }
 
-/** More than may wait in the service's queue, so that a refusal never waits for a connection. */
+/** More than the queue of the service, so that a rejection never waits for a connection. */
 export const CONNECTIONS = 1024
 
-/** A client that takes every answer, and tells how long it took. */
+/** Creates a client that accepts every response and measures its time. */
 export function createTimedClient(base: string) {
   const dispatcher = new Agent({ connections: CONNECTIONS, pipelining: 1, headersTimeout: patient(120_000) })
   return {

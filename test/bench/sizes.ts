@@ -1,6 +1,6 @@
 /**
- * Sixteen sizes of one picture: one by one, and all at once. What is asked for together is read once, and, where that gives
- * the same bytes, decoded once by each process that works on it.
+ * Measures sixteen sizes of one image: one by one, and all at once. For concurrent requests, the source is
+ * read once and, if that gives the same bytes, decoded once per process.
  */
 
 import sharp from 'sharp'
@@ -42,7 +42,7 @@ export async function benchSizes(): Promise<readonly BenchRow[]> {
     const service = await startService()
     try {
       const rounds: { readonly alone: Cost; readonly together: Cost }[] = []
-      // The first round warms the processes up.
+      // The first round is a warm-up.
       for (let round = 0; round <= ROUNDS; round += 1) {
         const alone = await costOf(service, `${round}-alone.${extension}`, source, async (ask) => {
           for (const width of WIDTHS) await ask(width)

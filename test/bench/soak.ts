@@ -1,4 +1,7 @@
-/** A mixed load for minutes: what must not grow does not. Writes a chart of the memory beside the figures. */
+/**
+ * A mixed load for minutes, during which memory and other
+ * resources must not grow. Also writes a chart of the memory.
+ */
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,14 +12,14 @@ import { type BenchRow, inFlightWhile } from './measure.ts'
 import { lookAt, treeMib } from './process-look.ts'
 import { createTimedClient, startService } from './service.ts'
 
-/** `BENCH_SOAK_MINUTES`. */
+/** Set with `BENCH_SOAK_MINUTES`. */
 const MINUTES = Number(process.env.BENCH_SOAK_MINUTES ?? 20)
-/** What is left out of the slope: the cache fills, code is compiled. */
+/** The share of the time that is excluded from the slope: the cache fills, and code is compiled. */
 const WARM_UP_SHARE = 0.4
 const CLIENTS = 16
-/** The kernel walks every page of every process for each. */
+/** For each sample, the kernel walks all pages of every process. */
 const SAMPLE_MS = 5000
-/** What is set up in the background after the start is over by then. */
+/** Background setup after the start takes less than this. */
 const IDLE_MS = 5000
 
 /** Proportional set sizes of the origin and of its engine. */
@@ -44,7 +47,8 @@ export async function benchSoak(): Promise<readonly BenchRow[]> {
       () => elapsed() < MINUTES * 60,
       CLIENTS,
       async (index) => {
-        // Every second one is new, so that renders never end; the others are what a day brings.
+        // Every second request is for a new rendition, so that
+        // there are always renders. The others are those of a day.
         const path = requests[index % requests.length] ?? '/'
         samples.push(await client.get(index % 2 === 0 ? path : `${path}&blur=${1 + (index % 100)}`))
       },
@@ -87,7 +91,7 @@ export async function benchSoak(): Promise<readonly BenchRow[]> {
   }
 }
 
-/** Least squares. */
+/** The slope by least squares. */
 function slopePerMinute(looks: readonly TimedLook[]): number {
   const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
   const times = looks.map(({ seconds }) => seconds / 60)

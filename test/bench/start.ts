@@ -1,4 +1,6 @@
-/** `pnpm bench start`: how soon a new process answers, renders, and is ready with its model. */
+/**
+ * `pnpm bench start`: measures the time until a new process responds, renders, and is ready with its model.
+ */
 
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
@@ -6,7 +8,7 @@ import { type BenchRow, median } from './measure.ts'
 import { type BenchService, startService } from './service.ts'
 
 const STARTS = 5
-/** An orchestrator may ask for the health after a second at the earliest. */
+/** An orchestrator checks the health after a second at the earliest. */
 const HEALTH_MS = 1000
 const FIRST_RENDITION_MS = 1500
 const READY_MS = 2000
@@ -25,7 +27,7 @@ export async function benchStart(): Promise<readonly BenchRow[]> {
       renditions.push(elapsedMs())
     })
     await timeStart({ MEDIA_PROXY_NSFW_ENABLED: 'true' }, async (service, elapsedMs) => {
-      // As an orchestrator asks, but without its pauses.
+      // Like the checks of an orchestrator, but without pauses.
       while ((await send(service.url, '/_ready')).status !== 200);
       readies.push(elapsedMs())
     })

@@ -1,4 +1,6 @@
-/** The service as a chat uses it: a page of another origin with a hundred avatars, attachments, and a video. */
+/**
+ * The service as a chat uses it: a page of another origin with a hundred avatars, attachments, and a video.
+ */
 
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -59,7 +61,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)('a chat in front 
     await page.waitForFunction(() =>
       document.querySelector<HTMLImageElement>('#moving')?.currentSrc.includes('animated=true'),
     )
-    // The same element, now a moving picture: what is drawn of it changes.
+    // The same element now shows an animation, so its rendering changes.
     const first = await page.locator('#moving').screenshot()
     await expect.poll(async () => first.equals(await page.locator('#moving').screenshot())).toBe(false)
 

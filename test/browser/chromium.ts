@@ -1,17 +1,17 @@
-/** The system's Chromium, for tests that look at pages as people do. */
+/** The Chromium of the system, for tests in a real browser. */
 
 import { existsSync } from 'node:fs'
 import { type Browser, chromium } from 'playwright-core'
 
 const CANDIDATES = [process.env.CHROMIUM_PATH, '/usr/bin/chromium', '/usr/bin/google-chrome']
 
-/** Path of the browser; undefined where there is none. */
+/** The path of the browser. Undefined when there is none. */
 export const CHROMIUM = CANDIDATES.find((path) => path !== undefined && existsSync(path))
 
-/** Why browser tests are skipped, for their names. */
+/** The reason why browser tests are skipped, for their titles. */
 export const NO_CHROMIUM = 'no Chromium was found: set CHROMIUM_PATH, or on Debian apt-get install chromium'
 
-/** Nothing of it asks for anything but the page under test. */
+/** Flags with which Chromium requests nothing but the page under test. */
 const FLAGS = [
   '--no-sandbox',
   '--disable-gpu',

@@ -1,4 +1,4 @@
-/** Clips as Chromium plays them, from the first picture to the last. */
+/** Clips played in Chromium, from the first frame to the last. */
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -15,7 +15,7 @@ const libav = await loadLibav()
 const COUNTING = 'testsrc2=s=192x108:r=25:d=2'
 const SINE = ['-f', 'lavfi', '-i', 'sine=r=48000:d=2', '-map', '0:v', '-map', '1:a']
 const H264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-preset', 'ultrafast']
-/** What the last picture and the last piece of sound may make of a duration, in seconds. */
+/** The tolerance of a duration, in seconds, for the last video frame and the last audio frame. */
 const TOLERANCE = 0.1
 
 interface Played {

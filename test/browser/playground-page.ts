@@ -1,4 +1,4 @@
-/** The playground, opened in a real browser. */
+/** Opens the playground in a real browser. */
 
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll } from 'vitest'
@@ -6,7 +6,7 @@ import type { FilesystemDoor } from '../doors.ts'
 import { patient } from '../patience.ts'
 import { openBrowser } from './chromium.ts'
 
-/** Registers a door and a browser for the tests of a suite; gives what opens the page. */
+/** Registers a door and a browser for the tests of a suite. Returns a function that opens the page. */
 export function usePlayground(openDoor: () => Promise<FilesystemDoor>) {
   let door: FilesystemDoor
   let browser: Browser
@@ -25,7 +25,9 @@ export function usePlayground(openDoor: () => Promise<FilesystemDoor>) {
 
 type PageOptions = Parameters<Browser['newPage']>[0]
 
-/** A page, what it asked for in order, and what it complained of or asked of other hosts. */
+/**
+ * Opens a page. Returns it with its requests in order, and with its errors and its requests to other hosts.
+ */
 async function openPlayground(browser: Browser, base: string, hash = '', options: PageOptions = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options })
   context.setDefaultTimeout(patient(20_000))
@@ -48,7 +50,7 @@ async function openPlayground(browser: Browser, base: string, hash = '', options
   return { page, asked, complaints, close: () => context.close() }
 }
 
-/** Notes every shift of the layout that nobody asked for. */
+/** Records every layout shift that was not caused by user input. */
 function measureShift(): void {
   new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) {
@@ -60,7 +62,7 @@ function measureShift(): void {
   }).observe({ type: 'layout-shift', buffered: true })
 }
 
-/** Resolves once the page has shown what it was asked for. */
+/** Resolves once the page has loaded and shown its rendition. */
 export async function settled(page: Page): Promise<void> {
   await page.waitForLoadState('networkidle')
   await page.waitForFunction(() => document.querySelector('#canvas')?.getAttribute('aria-busy') === 'false')

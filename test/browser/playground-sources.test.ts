@@ -1,4 +1,4 @@
-/** What is put into the playground: files that are dropped or lie in the store, videos, sound, and media from elsewhere. */
+/** Sources of the playground: dropped files, files of the store, videos, audio, and external media. */
 
 import type { Page } from 'playwright-core'
 import { describe, expect, it } from 'vitest'
@@ -41,7 +41,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
     it('says what may be sent, how far it has come, and stops', async () => {
       const { page, close } = await openPage()
       expect(await page.textContent('#upload-limit')).toContain('up to 3 MB')
-      // Nobody answers until the button was pressed.
+      // The upload is not answered until the button was pressed.
       const { promise: pressed, resolve: press } = Promise.withResolvers<void>()
       await page.route('**/_playground/upload?*', async (route) => {
         await pressed
@@ -106,7 +106,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
   },
 )
 
-/** As the browser tells a page of a file that is let go over it. */
+/** Dispatches the events of a browser for a file that is dropped on the page. */
 async function drop(page: Page, name: string, type: string, bytes: Uint8Array): Promise<void> {
   const transfer = await page.evaluateHandle(
     ({ name, type, base64 }) => {

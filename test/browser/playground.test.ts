@@ -1,4 +1,4 @@
-/** The playground as people use it: in a real browser, by pointer and by keyboard. */
+/** The playground in a real browser, used with the pointer and with the keyboard. */
 
 import { PARAMETER_GUIDE } from '@media-proxy/shared/request/parameter-guide.ts'
 import axe from 'axe-core'
@@ -8,12 +8,12 @@ import { PLAYGROUND_DOORS } from '../playground/doors.ts'
 import { CHROMIUM, NO_CHROMIUM } from './chromium.ts'
 import { settled, usePlayground } from './playground-page.ts'
 
-/** Fonts of every width, as far as this machine has them: the last is wider than any of them. */
+/** Fonts of different widths, as far as this machine has them. The last one is wider than all others. */
 const FONTS = [
   ['sans-serif', 'font-family: sans-serif'],
   ['serif', 'font-family: serif'],
   ['monospace', 'font-family: monospace'],
-  // The letter spacing that WCAG 2.2, 1.4.12 asks every page to stand.
+  // The letter spacing with which pages have to work by WCAG 2.2, 1.4.12.
   ['monospace and letter-spacing', 'font-family: monospace; letter-spacing: 0.12em; word-spacing: 0.16em'],
 ] as const
 const NARROW_WIDTHS = [320, 360, 390, 768, 900, 1000]
@@ -65,7 +65,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
       const { page, close } = await openPage(hash, options)
       await page.click('#sheet-button')
       await page.waitForFunction(() => document.querySelectorAll('.sheet img').length === 15)
-      // Into the page's world from outside: its own policy would let no such script in.
+      // Evaluated from outside the page, because its content security policy allows no such script.
       const violations = await page.evaluate(
         `${axe.source}; axe.run().then(({ violations }) => violations.map((v) => v.id + ': ' + v.nodes.map((n) => n.html.slice(0, 120)).join(' | ')))`,
       )
@@ -292,7 +292,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
       await page.keyboard.up('Control')
       await expect.poll(told).not.toBe('100 %')
       await page.click('#zoom-reset')
-      // Without zoom and without a key the wheel is the page's.
+      // Without zoom and without a key, the wheel scrolls the page.
       await page.hover('#cut')
       await page.mouse.wheel(0, 200)
       await page.waitForFunction(() => window.scrollY > 0)

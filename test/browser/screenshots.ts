@@ -1,4 +1,4 @@
-/** The README's picture of the playground, made by a browser: part of `pnpm pictures`. */
+/** Makes the README's image of the playground with a browser. It is a part of `pnpm pictures`. */
 
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'

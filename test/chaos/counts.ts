@@ -1,4 +1,4 @@
-/** What a service must not keep after a fault. */
+/** Checks for resources that the service must not keep after a fault. */
 
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
@@ -7,13 +7,16 @@ import { lookAt, type ProcessLook } from '../bench/process-look.ts'
 import { patient } from '../patience.ts'
 import { until } from '../until.ts'
 
-/** Files, children and memory of another process are told by Linux alone. */
+/** Open files, children and memory of another process are readable only on Linux. */
 export const HAS_PROC = existsSync('/proc/self/task')
 
-/** The library and its caches grow while they warm up; a leak of what these tests move is far more. */
+/**
+ * The libraries and their caches grow while they warm up. A leak
+ * of the data that these tests process would be far larger.
+ */
 const MAX_GROWTH_MIB = 150
 
-/** What a process holds that has nothing to do: no child, and no socket that is still closing. */
+/** Returns the resources of a process once it is idle: no children, and no socket that is still closing. */
 export async function lookAtRest(pid: number): Promise<ProcessLook> {
   let last = lookAt(pid)
   let since = performance.now()
@@ -29,13 +32,13 @@ export async function lookAtRest(pid: number): Promise<ProcessLook> {
 
 const REST_MS = 100
 
-/** Passes once the process holds no more than it did, and its folder of temporary files nothing. */
+/** Passes once the process holds no more than before, and its temporary folder is empty. */
 export async function expectNothingKept(
   pid: number,
   before: ProcessLook,
   temporaryFolder?: string,
 ): Promise<void> {
-  // That time is over is no failure yet: what is looked at below says what was kept.
+  // A timeout here is not a failure yet. The checks below show what was kept.
   await until(() => {
     const { files, children } = lookAt(pid)
     return files <= before.files && children <= before.children
@@ -45,7 +48,7 @@ export async function expectNothingKept(
   expect(after.children).toBeLessThanOrEqual(before.children)
   expect(after.rssMib).toBeLessThan(before.rssMib + MAX_GROWTH_MIB)
   if (temporaryFolder !== undefined) {
-    // The answer may be there some milliseconds before the folder of its request is gone.
+    // The response may arrive some milliseconds before the folder of its request is removed.
     await until(async () => (await ownFolders(temporaryFolder)).length === 0).catch(() => undefined)
     expect(await ownFolders(temporaryFolder)).toEqual([])
   }

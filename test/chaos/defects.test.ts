@@ -1,10 +1,10 @@
-/** Defects that no request handler sees: what a promise left behind, and what a callback threw. */
+/** Defects that no request handler sees: an unhandled rejection, and an exception in a callback. */
 
 import { expect, it } from 'vitest'
 import { startService } from '../bench/service.ts'
 import { send } from '../http.ts'
 
-/** A module that makes a defect at a signal, as code deep inside a library would. */
+/** A module that causes a defect on a signal, as code deep inside a library could. */
 const onSignal = (defect: string) =>
   `--import=data:text/javascript,${encodeURIComponent(`process.on('SIGUSR2', () => { ${defect} })`)}`
 

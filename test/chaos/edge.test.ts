@@ -1,4 +1,4 @@
-/** The edge while its platform fails: what it answers meanwhile, and that all is well afterwards. */
+/** The edge while its platform fails: its responses meanwhile, and its recovery afterwards. */
 
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -79,7 +79,7 @@ it('a leader that is lost leaves its place at once, not when it would have been 
   const followed = await answer('/__follow')
   expect(await led).toEqual({ leads: true })
   expect(followed).toEqual({ leads: false, kind: 'abandoned' })
-  // Of the 35 seconds after which a silent one is given up.
+  // Less than the 35 seconds after which a silent leader is given up.
   expect(Date.now() - began).toBeLessThan(20_000)
 })
 

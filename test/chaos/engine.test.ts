@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
-/** Engine processes that end in the middle of their work: killed from outside, or by the file they open. */
+/**
+ * Engine processes that end in the middle of their work: killed from outside, or by the file that they open.
+ */
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
@@ -49,23 +51,23 @@ describe.skipIf(!HAS_PROC)('an engine process that is killed (needs /proc)', () 
         const victim = processes[killed % Math.max(1, processes.length)]
         if (victim !== undefined && endProcess(victim)) killed += 1
         const answered = statuses.length
-        // The next is answered before another is killed.
+        // Waits for the next response before another process is killed.
         await expect.poll(() => statuses.length, { interval: 1 }).toBeGreaterThan(answered)
       }
       killing = false
       await clients
       for (const status of new Set(statuses)) expect([200, 503]).toContain(status)
-      // Of those that were killed some had nothing to do.
+      // Some of the killed processes were idle.
       expect(statuses.filter((status) => status === 503).length).toBeLessThanOrEqual(KILLS)
       expect((await send(service.url, path(700))).status).toBe(200)
       await expectNothingKept(service.pid, before)
-      // Each kill waits for an answer, and each answer may wait for a process that starts.
+      // Each kill waits for a response, and each response may wait for a process to start.
     },
     patient(120_000),
   )
 })
 
-/** Tells whether it was there to be ended: what a rush called for ends by itself. */
+/** Kills a process. Returns whether it was still running: extra processes of a burst end by themselves. */
 function endProcess(pid: number): boolean {
   try {
     return process.kill(pid, 'SIGKILL')
@@ -87,7 +89,7 @@ describe.skipIf(!HAS_PROC)('a client that leaves (needs /proc)', () => {
       const leaving = request(`${service.url}/attachments/1/large.png?format=webp&quality=lossless`)
       leaving.on('error', () => undefined)
       leaving.end()
-      // Read whole and at work: while it still reads, a job ends by itself.
+      // The source is read and the job is running. While it is still reading, a job ends without its process.
       await expect.poll(async () => (await send(service.url, '/_metrics')).body.toString()).toMatch(RUNNING)
       const used = engineOf(service.pid).map(cpuTicksOf)
       const more = () =>
@@ -96,7 +98,7 @@ describe.skipIf(!HAS_PROC)('a client that leaves (needs /proc)', () => {
       leaving.destroy()
       const left = () => engineOf(service.pid).filter((pid) => processes.includes(pid)).length
       await expect.poll(left).toBeLessThan(processes.length)
-      // Another one where the picture had moved to those that open what takes long.
+      // A second process may be gone, when the job had moved to the pool of slow jobs.
       expect(left()).toBeGreaterThanOrEqual(processes.length - 2)
       expect((await send(service.url, '/attachments/1/small.png?width=30')).status).toBe(200)
       await expectNothingKept(service.pid, before)
@@ -105,7 +107,7 @@ describe.skipIf(!HAS_PROC)('a client that leaves (needs /proc)', () => {
     }
   })
 
-  /** Processor time of a process, in hundredths of a second. */
+  /** Returns the CPU time of a process, in hundredths of a second. */
   function cpuTicksOf(pid: number): number {
     const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)?.split(' ') ?? []
     return Number(fields[11]) + Number(fields[12])
@@ -143,7 +145,7 @@ describe('a file that crashes its decoder', () => {
     expect((await send(door.url, path)).status).toBe(status)
     expect(lost()).toBe(before + 1)
     await rm(crashOn)
-    // Another of its sizes opens nothing.
+    // A rendition of another size does not open the file again.
     expect((await send(door.url, path.replace('20', '22'))).status).toBe(status)
     expect(lost()).toBe(before + 1)
     expect((await send(door.url, other)).status).toBe(200)

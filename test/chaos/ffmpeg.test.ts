@@ -1,4 +1,4 @@
-/** FFmpeg ends in the middle of its work, as where the kernel is short of memory. */
+/** FFmpeg ends in the middle of its work, as when the kernel is out of memory. */
 
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -11,7 +11,7 @@ import { until } from '../until.ts'
 import { FFMPEG, makeVideo } from '../videos.ts'
 import { expectNothingKept, HAS_PROC, lookAtRest } from './counts.ts'
 
-/** One group of pictures: a late moment takes long to decode. */
+/** A single group of pictures, so that a late frame takes long to decode. */
 const ONE_GROUP = ['-g', '1000', '-pix_fmt', 'yuv420p']
 const PATTERN = 'testsrc2=s=1280x720:r=30'
 
@@ -56,12 +56,12 @@ describe.skipIf(FFMPEG === undefined || !HAS_PROC)('FFmpeg that is killed (needs
   })
 })
 
-/** A process below the service that has become FFmpeg. */
+/** Waits for a descendant of the service that runs FFmpeg, and returns its id. */
 async function workingChild(pid: number): Promise<number> {
   let found = 0
   await until(async () => {
     for (const child of descendantsOf(pid)) {
-      // Gone already: not the one.
+      // The process has ended already, so it is not the one.
       const name = await readFile(`/proc/${child}/comm`, 'utf8').catch(() => '')
       if (name.startsWith('ffmpeg')) found = child
     }

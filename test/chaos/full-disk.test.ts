@@ -1,4 +1,4 @@
-/** No room for temporary files: a full disk, or none where it should be. */
+/** No space for temporary files: the disk is full, or the folder does not exist. */
 
 import { execFileSync } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -15,7 +15,7 @@ import { expectNothingKept, HAS_PROC, lookAtRest } from './counts.ts'
 
 const DISK_BYTES = 256 * 1024
 const SECRET = 'bench-secret'
-/** Noise fills any disk. */
+/** Noise, which makes large files. */
 const NOISE = 'testsrc2=s=320x192:r=25,noise=alls=80:allf=t'
 const SMALL = 'testsrc2=s=160x96:r=25'
 const MPEG4 = ['-c:v', 'mpeg4', '-q:v', '2']
@@ -40,11 +40,11 @@ describe.skipIf(FFMPEG === undefined || !HAS_PROC).each([
     const small = await makeVideo('avi', SMALL, MPEG4, 0.4)
     expect(large.length).toBeGreaterThan(2 * DISK_BYTES)
     expect(small.length).toBeLessThan(DISK_BYTES / 2)
-    // Without ranges: all of it has to be fetched at once, and put somewhere.
+    // Without ranges, so the whole file has to be downloaded and stored.
     far = await openUpstreamServer(files({ '/large.avi': large, '/small.avi': small }, false))
     service = await startService({
       MEDIA_PROXY_NSFW_ENABLED: 'false',
-      // Libav reads ranges; only FFmpeg's binary wants a file.
+      // libav reads ranges. Only the FFmpeg binary needs a file.
       MEDIA_PROXY_ENGINE_LIBAV: 'false',
       MEDIA_PROXY_SECRET_KEY: SECRET,
       MEDIA_PROXY_EXTERNAL_ALLOWED_HOSTS: far.host,
@@ -77,7 +77,7 @@ describe.skipIf(FFMPEG === undefined || !HAS_PROC).each([
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([503]))
     const small = await send(service.url, `${await pathOf('small')}?${still}`)
     expect(small.status).toBe(folder === disk ? 200 : 503)
-    // What needs no file goes on.
+    // Requests that need no file still work.
     expect((await send(service.url, '/attachments/1/a.txt')).status).toBe(200)
     await expectNothingKept(service.pid, before, folder === disk ? folder : undefined)
   })
@@ -88,7 +88,7 @@ async function externalPath(far: UpstreamServer, path: string): Promise<string> 
   return `/external/${await signExternalTarget(await createKeyRing([SECRET]), target)}/${target}`
 }
 
-/** A very small disk; undefined where this user may not mount one. */
+/** Mounts a very small disk. Undefined when this user must not mount one. */
 async function mountDisk(): Promise<string | undefined> {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) return undefined
   const folder = await mkdtemp(join(tmpdir(), 'media-proxy-disk-'))
@@ -96,7 +96,7 @@ async function mountDisk(): Promise<string | undefined> {
     execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${DISK_BYTES}`, 'tmpfs', folder], { stdio: 'ignore' })
     return folder
   } catch {
-    // A container's root without the right to mount.
+    // Root in a container without the permission to mount.
     await rm(folder, { recursive: true })
     return undefined
   }

@@ -1,4 +1,4 @@
-/** Connections that are opened and then say nothing: each costs a socket, and none may cost an answer. */
+/** Connections that are opened and then stay silent: each costs a socket, and none may affect a response. */
 
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
@@ -12,7 +12,7 @@ import { until } from '../until.ts'
 import { HAS_PROC, lookAtRest } from './counts.ts'
 
 const CONNECTIONS = 2000
-/** What Node, the libraries and the test itself hold open. */
+/** File descriptors that Node, the libraries and the test itself keep open. */
 const SPARE_FILES = 300
 const ENOUGH_FILES = openFilesLimit() >= CONNECTIONS + SPARE_FILES
 const MAX_GROWTH_MIB = 100
@@ -55,7 +55,7 @@ describe.skipIf(!HAS_PROC || !ENOUGH_FILES)(`${CONNECTIONS} idle connections (${
     await open('GET /_health HTTP/1.1\r\nHost: test\r\n\r\n')
     const closed = Promise.all(sockets.map((socket) => once(socket, 'close')))
     await Promise.all(sockets.map((socket) => once(socket, 'readable')))
-    // Reading is what tells of the end.
+    // The end of a connection is noticed only while reading.
     for (const socket of sockets) socket.resume()
     await expectAnswers()
     await closed
@@ -63,7 +63,7 @@ describe.skipIf(!HAS_PROC || !ENOUGH_FILES)(`${CONNECTIONS} idle connections (${
   })
 
   async function open(words: string): Promise<void> {
-    // Not all at once: the system keeps 511 that have not been accepted yet.
+    // In batches: the system queues at most 511 connections that are not accepted yet.
     while (sockets.length < CONNECTIONS) {
       const some = Array.from({ length: 200 }, () => connect(Number(url.port), url.hostname))
       sockets.push(...some)
@@ -76,7 +76,7 @@ describe.skipIf(!HAS_PROC || !ENOUGH_FILES)(`${CONNECTIONS} idle connections (${
     await until(() => lookAt(service.pid).files >= before.files + CONNECTIONS)
   }
 
-  /** A rendition and the health by turns. */
+  /** Expects alternating requests for a rendition and for the health endpoint to succeed. */
   async function expectAnswers(): Promise<void> {
     for (let index = 0; index < 50; index += 1) {
       const path = index % 2 === 0 ? '/avatars/1/a.webp?size=64' : '/_health'
@@ -91,7 +91,7 @@ describe.skipIf(!HAS_PROC || !ENOUGH_FILES)(`${CONNECTIONS} idle connections (${
   }
 })
 
-/** How many files a process may open, as this one and the service it starts. */
+/** Returns the limit on open files, which applies to this process and to the service that it starts. */
 function openFilesLimit(): number {
   if (!existsSync('/proc/self/limits')) return 0
   return Number(/^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1] ?? 0)

@@ -1,4 +1,4 @@
-/** The origin dies under load and comes back, with the edge before it all the while. */
+/** The origin crashes under load and is restarted, while the edge stays in front of it. */
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { type BenchService, startService } from '../bench/service.ts'
@@ -15,10 +15,10 @@ const SETTINGS = {
   MEDIA_PROXY_EDGE_SECRET_KEY: 'edge',
 }
 const CLIENTS = 8
-/** Two starts of the origin, and hundreds of requests between them. */
+/** Enough for two starts of the origin, and hundreds of requests between them. */
 const LIMIT_MS = patient(60_000)
 const CACHED = '/avatars/1/a.webp?size=128'
-/** Every one is new to the edge. */
+/** Returns a path that is new to the edge. */
 const fresh = (index: number) =>
   `/attachments/1/a.png?width=200&format=webp&blur=${1 + (index % 100)}&height=${50 + Math.floor(index / 100)}`
 
@@ -119,7 +119,7 @@ describe.each(['SIGKILL', 'SIGTERM'] as const)('an origin that ends by %s behind
   )
 })
 
-/** Clients that ask without a pause, every third time for what the edge knows. */
+/** Starts clients that send requests without a pause, every third one for a path that the edge has cached. */
 function startLoad(url: string) {
   const answers: Answer[] = []
   let running = true
@@ -128,7 +128,7 @@ function startLoad(url: string) {
     while (running) {
       asked += 1
       const path = asked % 3 === 0 ? CACHED : fresh(asked)
-      // 0 stands for a connection that breaks.
+      // 0 stands for a broken connection.
       const { status, headers } = await send(url, path).catch(() => ({ status: 0, headers: {} as Headers }))
       answers.push({ path, status, retryAfter: headers['retry-after'], cache: headers['x-cache'] })
     }

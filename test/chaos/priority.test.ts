@@ -5,12 +5,12 @@ import { engineOf } from '../bench/process-look.ts'
 import { startService } from '../bench/service.ts'
 import { send } from '../http.ts'
 
-/** The niceness of every thread of a process. */
+/** Returns the niceness of every thread of a process. */
 function nicenessOf(pid: number): ReadonlySet<number> {
   const levels = new Set<number>()
   for (const id of readdirSync(`/proc/${pid}/task`)) {
     const stat = readFileSync(`/proc/${pid}/task/${id}/stat`, 'latin1')
-    // The nineteenth field of proc_pid_stat(5); the name, the second, may hold anything.
+    // The nineteenth field of proc_pid_stat(5). The second one, the name, may contain any characters.
     levels.add(Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16]))
   }
   return levels

@@ -1,4 +1,4 @@
-/** The process that scans ends in the middle of its work; the service around it does not. */
+/** The scan process ends in the middle of its work, and the service continues. */
 
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
@@ -17,7 +17,7 @@ import { expectNothingKept, HAS_PROC, lookAtRest } from './counts.ts'
 
 const SECRET = 'internal-secret'
 const HARMLESS = 128
-/** While this file is there, no process gets ready. */
+/** While this file exists, no process becomes ready. */
 const GATE = 'gate'
 
 describe.each([
@@ -61,7 +61,10 @@ describe.each([
     await rm(directory, { recursive: true })
   })
 
-  /** An upload of one grey, which tells the process what to do; each width is a content of its own. */
+  /**
+   * Uploads an image of one grey, which selects the behaviour
+   * of the process. Each width makes different content.
+   */
   async function upload(grey: number, width: number) {
     const background = { r: grey, g: grey, b: grey }
     const png = await sharp({ create: { width, height: 32, channels: 3, background } })
@@ -89,12 +92,12 @@ describe.each([
       expect(lost).toEqual({ status: 503, value: 'Service Unavailable' })
     } else {
       expect(lost).toMatchObject({ status: 200, value: { format: 'png', width: 33, height: 32 } })
-      // Nothing is claimed of what was not scanned.
+      // Nothing is reported about a file that was not scanned.
       expect(lost.value.nsfw_predictions).toEqual({})
     }
     expect((await send(url, '/_ready')).body.toString()).toMatch(/^Not ready: .*model/)
     await rm(join(directory, GATE))
-    // While there is no process they wait for the next one; none has been scanned before.
+    // Without a process, scans wait for the next one. None of these files was scanned before.
     const all = await Promise.all(
       Array.from({ length: 12 }, (_, index) => upload(HARMLESS, 40 * fault + index)),
     )

@@ -23,7 +23,7 @@ it('answers every request that it has accepted, and ends with 0', async () => {
     client.get(`/attachments/1/a.png?width=600&format=avif&quality=${index + 1}`),
   )
   await client.get('/_health')
-  // The lane is full.
+  // All places in the lane are taken.
   await until(async () => (await send(service.url, '/_metrics')).body.toString().includes('lane="small"} 2'))
   process.kill(service.pid, 'SIGTERM')
   expect((await Promise.all(running)).map(({ status }) => status)).toEqual(new Array(20).fill(200))
@@ -61,7 +61,7 @@ it('ends although its clients keep their connections and go on asking, and cuts 
   await Promise.all(clients)
   await dispatcher.close()
   expect([...statuses]).toEqual([200])
-  // At the limit for work, connections that were still open would be cut off: ECONNRESET.
+  // Connections that are open when the drain time is over would be cut off with ECONNRESET.
   expect(new Set(ends)).toEqual(new Set(['ECONNREFUSED']))
   await service.close()
 })
@@ -89,7 +89,7 @@ it('waits for no connection on which nothing is asked, and for every one on whic
     socket.destroy()
   }
   expect(await service.exited).toBe(0)
-  // All of the time to drain is 25 s.
+  // The whole drain time is 25 s.
   expect(performance.now() - startedAt).toBeLessThan(patient(10_000))
   await service.close()
 })
@@ -101,7 +101,7 @@ it('does not wait for a receiver of traces that never answers', async () => {
     MEDIA_PROXY_NSFW_ENABLED: 'false',
     MEDIA_PROXY_TELEMETRY_OTLP_ENDPOINT: `http://127.0.0.1:${(silent.address() as AddressInfo).port}`,
     MEDIA_PROXY_TELEMETRY_SAMPLE_RATIO: '1',
-    // The exporter itself would have patience for an hour.
+    // The exporter itself would wait an hour.
     OTEL_EXPORTER_OTLP_TIMEOUT: '3600000',
   })
   expect((await send(service.url, '/avatars/1/none.png')).status).toBe(404)
@@ -114,7 +114,9 @@ it('does not wait for a receiver of traces that never answers', async () => {
 
 const PART = Buffer.concat([Buffer.from('100000\r\n'), Buffer.alloc(0x100000), Buffer.from('\r\n')])
 
-/** A service with two uploads under way that never end, one to a file of the store and one to a temporary one. */
+/**
+ * Starts a service with two uploads that never end, one to a file of the store and one to a temporary file.
+ */
 async function withUploads(temporary: string) {
   const service = await startService({ MEDIA_PROXY_NSFW_ENABLED: 'false', ...SETTINGS, TMPDIR: temporary })
   const { port, hostname } = new URL(service.url)
@@ -155,7 +157,7 @@ describe('uploads that are under way', () => {
     await service.exited
     expect(await left()).toHaveLength(4)
     const next = await startService({ MEDIA_PROXY_NSFW_ENABLED: 'false', TMPDIR: temporary })
-    // Another host may be at work on its own.
+    // Folders of another host are kept, because it may be running.
     expect(await readdir(temporary)).toEqual([basename(foreign)])
     await next.close()
     await service.close()
@@ -167,7 +169,7 @@ it('ends at once at a second signal, a second after the first', async () => {
   await service.put('cdn/attachments/1/a.bin', Buffer.alloc(50_000_000))
   const response = await fetch(`${service.url}/attachments/1/a.bin`)
   process.kill(service.pid, 'SIGTERM')
-  // The first has been heard when nobody is let in any more; two at once would be one.
+  // Once connections are refused, the first signal was handled. Two signals at once would arrive as one.
   await until(() =>
     send(service.url, '/_health').then(
       () => false,
@@ -177,7 +179,7 @@ it('ends at once at a second signal, a second after the first', async () => {
   await setTimeout(1100)
   process.kill(service.pid, 'SIGTERM')
   expect(await service.exited).toBe(1)
-  // The process is gone, and the rest of the body with it.
+  // The process has ended, so the rest of the body never comes.
   await response.body?.cancel().catch(() => undefined)
   await service.close()
 })

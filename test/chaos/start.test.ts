@@ -1,4 +1,4 @@
-/** What a new process answers, and in what order; how soon is measured by `pnpm bench start`. */
+/** The responses of a new process, and their order. The start time is measured by `pnpm bench start`. */
 
 import { expect, it } from 'vitest'
 import { startService } from '../bench/service.ts'
@@ -24,7 +24,7 @@ it('answers from its first moment, and is ready once its model is loaded', async
 })
 
 it('renders before its model is loaded', async () => {
-  // One that is not there never will be.
+  // A model that does not exist never becomes ready.
   const service = await startService({
     MEDIA_PROXY_NSFW_ENABLED: 'true',
     MEDIA_PROXY_NSFW_MODEL_PATH: '/nonexistent/model.onnx',

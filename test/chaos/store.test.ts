@@ -1,4 +1,6 @@
-/** What a client and an operator get to see when the store is down, slow, wrong, or says strange things. */
+/**
+ * What clients and operators see when the store is down, slow, misconfigured, or returns invalid responses.
+ */
 
 import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
@@ -15,7 +17,7 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close()
 })
 
-/** An origin whose S3 is this listener. */
+/** Opens an origin with this listener as its S3 endpoint. */
 async function originOn(listener: RequestListener, timeoutMs = patient(2000)): Promise<Omit<Door, 'put'>> {
   const server = createServer(listener)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -207,7 +209,10 @@ describe('a store', () => {
   })
 })
 
-/** The newest log line of a refusal: others (what FFmpeg is there, say) may come at any time. */
+/**
+ * Returns the latest log record of a rejection. Other
+ * records, such as the FFmpeg version, may come at any time.
+ */
 function lastRejection({ log }: Omit<Door, 'put'>) {
   return log.findLast(({ failure }) => failure !== undefined)
 }

@@ -1,18 +1,18 @@
-/** What a process and all below it ask of the kernel, as far as it leaves the machine or stays on it. */
+/** The system calls of a process and its descendants that connect to others or write files. */
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 
 export interface Trace {
-  /** Every attempt to reach somebody, as `family address port`; one that failed was an attempt too. */
+  /** All attempts to connect or send, as `family address port`, including failed ones. */
   readonly connections: readonly string[]
-  /** Paths that were opened for writing, created, or the new name of something. */
+  /** Paths that were opened for writing, created, or the target of a rename. */
   readonly written: readonly string[]
-  /** Calls that were read, so that an empty list is known to be one. */
+  /** The number of parsed calls, which shows that an empty list is not a parsing error. */
   readonly calls: number
 }
 
-/** Tells whether there is an strace that may trace here; a container may forbid it. */
+/** Whether strace is installed and permitted. A container may forbid it. */
 export const CAN_TRACE =
   process.platform === 'linux' && spawnSync('strace', ['-f', '-o', '/dev/null', 'true']).status === 0
 
@@ -30,16 +30,16 @@ const WRITES = [
 ]
 const MORE_WRITES = ['symlink', 'symlinkat', 'mknod', 'mknodat', 'truncate']
 const SENDS = ['connect', 'sendto', 'sendmsg', 'sendmmsg']
-/** Only these stop the traced processes, where the kernel can filter. */
+/** Only these calls stop the traced processes, if the kernel can filter. */
 const CALLS = [...WRITES, ...MORE_WRITES, ...SENDS]
 
-/** Starts a program under strace; what it asked for is in `file` once it has ended. */
+/** Starts a program under strace. Its calls are in `file` once it has ended. */
 export function startTraced(
   command: readonly string[],
   file: string,
   environment: Readonly<Record<string, string>>,
 ): ChildProcess {
-  // Every call by its own name alone: a machine without the older ones has them not.
+  // The question mark makes strace ignore a call that does not exist on this architecture.
   const calls = CALLS.map((call) => `?${call}`).join(',')
   const options = [
     '-f',
@@ -56,7 +56,7 @@ export function startTraced(
   return spawn('strace', [...options, '-o', file, '--', ...command], {
     env: environment,
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    // A group of its own, so that all of it can be ended.
+    // A separate process group, so that all its processes can be ended.
     detached: true,
   })
 }
@@ -70,7 +70,10 @@ export async function readTrace(file: string): Promise<Trace> {
   }
 }
 
-/** A call that another process interrupted stands in two lines: `… <unfinished ...>` and `<... openat resumed> …`. */
+/**
+ * Joins calls that strace has split. A call that is interrupted by another process takes two lines: `…
+ * <unfinished ...>` and `<... openat resumed> …`.
+ */
 function wholeCalls(text: string): readonly string[] {
   const unfinished = new Map<string, string>()
   const calls: string[] = []
@@ -95,7 +98,7 @@ function connectionsOf(call: string): readonly string[] {
   })
 }
 
-/** Of a call that succeeded: the path, with the folder before it where it is relative to one. */
+/** Returns the path that a successful call writes, joined with its folder when it is relative to one. */
 function writtenBy(call: string): readonly string[] {
   if (/= -1 /.test(call)) return []
   const [, name = '', words = ''] = /^(\w+)\((.*)\) += /.exec(call) ?? []
@@ -104,6 +107,6 @@ function writtenBy(call: string): readonly string[] {
   const paths = [...words.matchAll(/(?:<([^>]*)>, )?"([^"]*)"/g)].map(([, folder = '', path = '']) =>
     path.startsWith('/') ? path : `${folder}/${path}`,
   )
-  // Of two names the second is the new one.
+  // Of two names, the second is the new one.
   return paths.slice(-1)
 }

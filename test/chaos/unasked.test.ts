@@ -1,6 +1,6 @@
 /**
- * Nothing leaves the service but what was configured or asked for, and nothing stays behind it: every connection, every
- * name that is looked up, and every file, as the kernel saw them.
+ * The service makes no connection that was not configured or requested, and leaves no files behind. The test
+ * checks all connections, DNS lookups and files on the level of system calls.
  */
 
 import type { ChildProcess } from 'node:child_process'
@@ -77,7 +77,7 @@ describe.skipIf(!CAN_TRACE)('an origin in production (needs Linux, and an strace
     trace = await readTrace(join(folder, 'trace'))
   })
   afterAll(async () => {
-    // Where something failed it still runs, and strace would let go of it instead of ending it.
+    // After a failure the service is still running, and ending strace would only detach from it.
     if (child?.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL')
     await far.close()
     await rm(folder, { recursive: true })
@@ -87,7 +87,10 @@ describe.skipIf(!CAN_TRACE)('an origin in production (needs Linux, and an strace
     await writeFile(join(folder, 'store', key), bytes)
   }
 
-  /** As of a service manager: none of the tests' own. A machine that builds is told by `CI`, and some report less there. */
+  /**
+   * Returns the environment that a service manager would set, without the variables of the tests. `CI`, for
+   * example, makes some libraries report less.
+   */
   function environment(): Record<string, string> {
     const set = nativeEnvironment({
       PATH: process.env.PATH,

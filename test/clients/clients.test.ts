@@ -1,4 +1,7 @@
-/** The clients in other languages: held to the vectors, and before the running service at both doors. */
+/**
+ * The clients in other languages, tested against the vectors,
+ * and with the running service at the edge and at the origin.
+ */
 
 import { spawn, spawnSync } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
@@ -20,12 +23,12 @@ const RELAY_SECRET = Buffer.alloc(32, 9).toString('base64')
 interface Language {
   readonly name: string
   readonly command: string
-  /** Words that succeed where the language is installed. */
+  /** Arguments that succeed when the language is installed. */
   readonly probe: readonly string[]
   readonly words: readonly string[]
   readonly folder: string
   readonly environment: Readonly<Record<string, string>>
-  /** What is missing where the probe fails. */
+  /** What is missing when the probe fails. */
   readonly needs: string
 }
 
@@ -42,11 +45,11 @@ const LANGUAGES: readonly Language[] = [
   {
     name: 'Go',
     command: 'go',
-    // Fails where the toolchain is older than go.mod says.
+    // Fails when the toolchain is older than go.mod requires.
     probe: ['list', '-m'],
     words: ['test', '-count=1', '-v', '.'],
     folder: 'go',
-    // Nothing is fetched, and what is compiled is kept.
+    // Nothing is downloaded, and the compiled packages are cached.
     environment: {
       GOCACHE: join(tmpdir(), 'media-proxy-go-cache'),
       GOTOOLCHAIN: 'local',
@@ -58,7 +61,7 @@ const LANGUAGES: readonly Language[] = [
   {
     name: 'Rust',
     command: 'cargo',
-    // Fails where the crates have not been fetched: no test does.
+    // Fails when the crates are not downloaded. Tests do not download them.
     probe: ['tree', '--offline', '--locked'],
     words: ['test', '--offline', '--locked', '--', '--nocapture'],
     folder: 'rust',

@@ -1,4 +1,4 @@
-/** Avatars, icons, banners and their like; emojis and stickers. */
+/** Assets such as avatars, icons and banners; emojis and stickers. */
 
 import { BLUE, type Case, ERROR_HEADERS, MEDIA_HEADERS, RED } from './case.ts'
 

@@ -1,4 +1,4 @@
-/** What a row of the contract's table is, and what many rows have in common. */
+/** The type of a row of the contract's table, and values that many rows share. */
 
 export interface Case {
   readonly name: string
@@ -8,7 +8,7 @@ export interface Case {
   readonly status: number
   /** Exact values, or patterns. */
   readonly expect?: Readonly<Record<string, string | RegExp>>
-  /** Headers that must not be there. */
+  /** Headers that must be absent. */
   readonly absent?: readonly string[]
   readonly body?: string | RegExp
   readonly picture?: Picture
@@ -19,10 +19,13 @@ export interface Picture {
   readonly width: number
   readonly height: number
   readonly frames?: number
-  /** Milliseconds each frame is shown. */
+  /** How long each frame is shown, in milliseconds. */
   readonly delays?: readonly number[]
   readonly loop?: number
-  /** A pixel that tells colours, orientation and padding: at x, y of the first frame, RGBA within a tolerance. */
+  /**
+   * Pixels that reveal wrong colours, orientation or padding:
+   * at x, y of the first frame, RGBA within a tolerance.
+   */
   readonly pixels?: readonly Pixel[]
 }
 

@@ -1,8 +1,8 @@
-/** Clips, previews and sheets of attachments that move. */
+/** Clips, previews and sprite sheets of attachments that move. */
 
 import { type Case, ERROR_HEADERS, MEDIA_HEADERS } from './case.ts'
 
-/** `ftyp` of an MP4 file, and the head of Matroska. */
+/** The `ftyp` box of an MP4 file, and the start of a Matroska file. */
 const MP4 = /^....ftyp/s
 const WEBM = /^\u001aE/
 

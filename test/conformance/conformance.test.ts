@@ -30,7 +30,8 @@ describe.each(DOORS)('%s', (_, open) => {
   afterAll(() => door.close())
 
   it.each(TABLE)('$name', async (row) => {
-    // Twice: the first answer is made, the second may come from a cache, and nobody may see the difference.
+    // Requested twice: the first response is rendered, the
+    // second may come from a cache, and they must not differ.
     const cold = await send(door.url, row.path, asked(row))
     await validate(cold, row)
     const warm = await send(door.url, row.path, asked(row))
@@ -178,7 +179,7 @@ async function checkPicture(bytes: Buffer, picture: Picture): Promise<void> {
   }
 }
 
-/** What Sharp tells of an animation, but not of a PNG. */
+/** Returns the facts about an APNG that Sharp reports for animations but not for PNG. */
 function apngOf(bytes: Buffer): { pages?: number; delay?: number[]; loop?: number } {
   if (countApngFrames(bytes) === 1) return {}
   const apng = readApng(bytes)
@@ -195,15 +196,15 @@ const DIFFERING_HEADERS = new Set([
   'keep-alive',
 ])
 
-/** What must not differ between two answers to one question. */
+/** Returns the parts of a response that must be the same for every equal request. */
 function comparable({ status, headers, body }: RawResponse) {
   const same = Object.entries(headers).filter(([name]) => !DIFFERING_HEADERS.has(name))
-  // The clock of the telemetry answer goes on.
+  // The telemetry response contains the current time.
   const bytes = headers['content-type'] === 'application/json' ? '' : body.toString('base64')
   return { status, headers: Object.fromEntries(same), bytes }
 }
 
-/** What is asked by a row. */
+/** Returns the request of a row. */
 function asked({ method = 'GET', headers = {} }: Case): RawRequest {
   return { method, headers }
 }

@@ -1,4 +1,4 @@
-/** What is streamed as it is stored, whole and in ranges. */
+/** Files that are streamed unchanged, as a whole and in ranges. */
 
 import { type Case, ERROR_HEADERS, MEDIA_HEADERS } from './case.ts'
 

@@ -1,4 +1,6 @@
-/** What the store holds while the table runs: key, bytes, and the content type an uploader claimed. */
+/**
+ * The objects in the store while the table runs: key, bytes, and the content type that an uploader declared.
+ */
 
 import {
   animatedGif,
@@ -36,7 +38,7 @@ async function videos(): Promise<readonly TestObject[]> {
     0.2,
   )
   const disguised = Buffer.from(prores4444)
-  // Under the name of a ProRes that is accepted.
+  // The codec tag of a ProRes variant that is accepted.
   disguised.write('apcn', disguised.indexOf('ap4h', 0, 'latin1'), 'latin1')
   const badSound = ['-f', 'lavfi', '-i', 'sine=d=1', '-c:a', 'ac3']
   return [

@@ -1,4 +1,4 @@
-/** What is done to a picture besides scaling it. */
+/** Operations on an image other than scaling. */
 
 import { BLUE, type Case, RED } from './case.ts'
 
@@ -6,7 +6,7 @@ const LIME = [0, 255, 0, 255] as const
 const CLEAR = [0, 0, 0, 0] as const
 const WHITE = [255, 255, 255, 255] as const
 
-/** What the first of the moving pictures shows, and its times. */
+/** The colour of the first frame of the test animations, and their timing. */
 const FIRST = [255, 0, 0, 255] as const
 const MOVING = { frames: 3, delays: [100, 250, 400], loop: 2 }
 
@@ -53,7 +53,7 @@ export const operations: readonly Case[] = [
     name: 'a cut keeps the face',
     path: '/attachments/1/portrait.png?width=200&height=250&gravity=face',
     status: 200,
-    // 400 by 500 of the source, from 800 on: the forehead is in the middle.
+    // A crop of 400 by 500 pixels of the source, from x = 800 on: the forehead is in the middle.
     picture: {
       format: 'png',
       width: 200,

@@ -1,4 +1,7 @@
-/** Thousands of requests that no client should send, byte by byte to both doors: the answers are the same. */
+/**
+ * Sends thousands of malformed requests, byte by byte, to the
+ * edge and to the origin. The responses have to be the same.
+ */
 
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type FilesystemDoor, openEdge } from '../doors.ts'
@@ -7,7 +10,7 @@ import { patient } from '../patience.ts'
 import { exchange, type RawAnswer } from '../raw-exchange.ts'
 import { seededRandom } from '../seeded-random.ts'
 
-/** Another seed, or more of them: `RAW_SEED=7 RAW_REQUESTS=50000 pnpm test raw-differential`. */
+/** Use another seed or more requests with `RAW_SEED=7 RAW_REQUESTS=50000 pnpm test raw-differential`. */
 const REQUESTS = Number(process.env.RAW_REQUESTS ?? 5000)
 const SEED = Number(process.env.RAW_SEED ?? 1)
 const AT_ONCE = 8
@@ -30,7 +33,7 @@ const PATHS = [
   ...'/themes/0123456789abcdef.css /external/abc/https/x.test/a.png /_health /_metadata /_frames'.split(' '),
   '/guilds/1/users/2/avatars/b.png',
 ]
-/** What is put somewhere into a path, or in place of a character of it. */
+/** Pieces that are inserted into a path, or that replace a character of it. */
 const PIECES = [
   ...'/ // . .. /../ /./ %2e %2E%2e/ %2f %2F %5c %00 %0d%0a % %z %c3 %C3%BC %ff %20 %40 %7E %3f %23'.split(
     ' ',
@@ -151,7 +154,7 @@ it(
     }
     await Promise.all(Array.from({ length: AT_ONCE }, askBoth))
     expect(differences).toEqual([])
-    // The requests reach as far as they should.
+    // The requests reach the expected parts of the service.
     expect([...statuses].sort()).toEqual(
       expect.arrayContaining([200, 204, 206, 304, 400, 404, 405, 412, 416]),
     )
@@ -181,8 +184,8 @@ function seen({ status, headers, body }: RawAnswer): Seen {
 }
 
 /**
- * The local runtime refuses what its parser of URLs does not take (`<`, a backtick, bytes that are not UTF-8), in words
- * of its own, before there is a worker; the origin serves nothing for it either.
+ * The local runtime rejects targets that its URL parser does not accept (`<`, a backtick, bytes that are not
+ * UTF-8) with its own text, before the worker runs. The origin serves nothing for them either.
  */
 function refusedBeforeTheWorker(edge: Seen, origin: Seen): boolean {
   const own = edge.status === 400 && edge['content-type'] === 'text/plain'

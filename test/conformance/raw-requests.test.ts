@@ -1,4 +1,7 @@
-/** Bytes as they are, sent to both doors: what Node's and the platform's servers make of them before anything of ours. */
+/**
+ * Sends raw bytes to the edge and to the origin, to test how the servers of Node and of the platform handle
+ * them before our code runs.
+ */
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Door, openEdge } from '../doors.ts'

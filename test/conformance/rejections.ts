@@ -1,4 +1,4 @@
-/** What is refused, and what the service says of itself. */
+/** Rejected requests, and the endpoints about the service itself. */
 
 import { type Case, ERROR_HEADERS } from './case.ts'
 

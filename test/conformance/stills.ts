@@ -1,4 +1,4 @@
-/** Attachments that are videos. */
+/** Stills of attachments that are videos. */
 
 import { type Case, ERROR_HEADERS, MEDIA_HEADERS } from './case.ts'
 

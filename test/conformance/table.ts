@@ -1,4 +1,4 @@
-/** The contract as a table: what is asked, and what has to come back, at every door. */
+/** The contract as a table of requests and expected responses, for the edge and the origin. */
 
 import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
 import { FFMPEG } from '../videos.ts'

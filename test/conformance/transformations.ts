@@ -1,4 +1,4 @@
-/** Attachments of which a rendition is asked, and the formats they may come in. */
+/** Renditions of attachments, and the formats of their sources. */
 
 import { BLUE, type Case, MEDIA_HEADERS, RED } from './case.ts'
 

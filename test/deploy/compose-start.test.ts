@@ -1,6 +1,7 @@
 /**
- * The origin as deploy/compose.yaml and the Dockerfile start it, without Docker: the tree that the Dockerfile's steps make,
- * their environment and command, on a root that is read-only, with a temporary /tmp, and behind a proxy that it trusts.
+ * Starts the origin as deploy/compose.yaml and the Dockerfile do, but without Docker: in the tree that the
+ * steps of the Dockerfile make, with their environment and command, on a read-only root with a temporary
+ * /tmp, and behind a trusted proxy.
  */
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
@@ -21,7 +22,7 @@ const GIVEN: Readonly<Record<string, string>> = {
   MEDIA_PROXY_SITE: 'media.example.com',
 }
 
-/** Of the image's packages and code, without the optional libav. */
+/** The maximum size of the packages and code in the image, without the optional libav. */
 const MAX_TREE_BYTES = 160e6
 
 const temporary = mkdtempSync(join(tmpdir(), 'media-proxy-tree-'))
@@ -29,7 +30,10 @@ const TREE = join(temporary, 'app')
 
 const NODE = realpathSync(process.execPath)
 
-/** A mount namespace: an empty /tmp, everything else read-only, the tree and Node too where they lie in /tmp. */
+/**
+ * Sets up a mount namespace: an empty /tmp, everything else
+ * read-only, including the tree and Node when they are in /tmp.
+ */
 const READ_ONLY = [
   'mount --make-rprivate /',
   'mount --bind "$0" /mnt',
@@ -79,7 +83,7 @@ interface Image {
   readonly healthCheck: readonly string[]
 }
 
-/** `ENV` of the image, and its commands, of which Node is the one that runs the tests. */
+/** Returns the `ENV` of the image and its commands, run with the Node that runs the tests. */
 function image(): Image {
   const text = readFileSync(join(ROOT, 'Dockerfile'), 'utf8')
   const environment = [...text.matchAll(/^(?:ENV| {2})\s*(MEDIA_PROXY_\w+)=(\S+)/gm)].map(
@@ -149,7 +153,7 @@ describe.skipIf(!canMount)('the origin of compose.yaml (needs Linux, and the rig
     await until(() => Promise.resolve(portOf() !== undefined))
     const url = `http://127.0.0.1:${portOf()}`
     await until(async () => (await send(url, '/_ready')).status === 200)
-    // The model and libav are read from the tree: what was taken out of it is not missed.
+    // The model and libav are loaded from the tree, so pruning has removed nothing that they need.
     await until(() => log.includes('the NSFW model is loaded') && log.includes('libav decodes videos'))
     const [program = '', ...words] = healthCheck
     const healthy = (port: string | undefined) =>
@@ -158,7 +162,7 @@ describe.skipIf(!canMount)('the origin of compose.yaml (needs Linux, and the rig
     const headers = { 'x-forwarded-for': '198.51.100.7', host: 'media.example.com' }
     const { status, headers: answered } = await send(url, '/avatars/1/a.webp?size=32', { headers })
     expect([status, answered['content-type']]).toEqual([200, 'image/webp'])
-    // Its clients have budgets of their own.
+    // The clients of the proxy have separate rate limits.
     expect(Number(answered['ratelimit-remaining'])).toBeGreaterThan(900)
     expect(log).not.toContain('MEDIA_PROXY_TRUSTED_PROXIES does not name')
     child.kill('SIGTERM')

@@ -1,4 +1,4 @@
-/** What cannot be run without an engine or a cluster is checked as far as its text goes. */
+/** Deployments that cannot be run without a container engine or a cluster are checked by their text. */
 
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,7 +9,7 @@ import { parseAllDocuments } from 'yaml'
 const ROOT = join(import.meta.dirname, '../..')
 const KNOWN = new Set(listSettings().map(({ variable }) => variable))
 
-/** The configuration's file, and variables of deploy/compose.yaml alone. */
+/** The variable for the configuration file, and variables that are used only in deploy/compose.yaml. */
 const OTHERS = new Set(['MEDIA_PROXY_CONFIG', 'MEDIA_PROXY_SITE', 'MEDIA_PROXY_ORIGIN', 'MEDIA_PROXY_IMAGE'])
 
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8')
@@ -32,7 +32,7 @@ const TEMPLATES = [
 describe.each(TEMPLATES)('%s', (path) => {
   it('names only settings that there are', () => {
     const unknown = variablesOf(read(path)).filter(
-      // A prefix in a sentence ends in an underscore.
+      // A name that ends in an underscore is a prefix mentioned in a sentence.
       (name) => !KNOWN.has(name) && !name.endsWith('_') && !OTHERS.has(name),
     )
     expect(unknown).toEqual([])
@@ -150,7 +150,7 @@ it('compose.yaml limits the origin and keeps secrets out of the file', () => {
   expect(document?.errors).toEqual([])
   expect(Object.keys(compose.services)).toEqual(['origin', 'caddy', 'store', 'buckets'])
   expect(compose.services.origin).toMatchObject({ read_only: true, mem_limit: '2g' })
-  // Every secret is asked for by name; none has a default.
+  // Every secret is required by name and has no default.
   for (const name of ['MEDIA_PROXY_SECRET_KEY', 'S3_SECRET_ACCESS_KEY']) {
     expect(read('deploy/compose.yaml')).toMatch(new RegExp(`\\$\\{${name}:\\?`))
   }

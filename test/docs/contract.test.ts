@@ -1,4 +1,4 @@
-/** What refers to the contract by a section's number refers to a section that there is. */
+/** References to sections of the contract refer to existing sections. */
 
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
@@ -34,7 +34,7 @@ it('the contract refers to sections of its own that there are', () => {
   expect(own.filter((number) => !sections.includes(number))).toEqual([])
 })
 
-/** Also where a comment breaks the line between the words. */
+/** Returns the section numbers in a text, also when a comment breaks the line inside a reference. */
 function sectionsNamedIn(text: string): readonly number[] {
   const flowing = text.replaceAll(/\s*\n\s*(?:\*|\/\/|>)?\s*/g, ' ')
   return [...flowing.matchAll(REFERENCE)].flatMap(([, after = '', before = '']) =>

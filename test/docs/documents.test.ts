@@ -1,4 +1,4 @@
-/** The documents name nothing that is not there: links, paths, tests, settings, commands. */
+/** The documents refer only to existing links, paths, tests, settings and commands. */
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -20,13 +20,16 @@ const DOCUMENTS = [
     .filter((name) => name.endsWith('.md'))
     .map((name) => `docs/${name}`),
 ]
-/** Settings, the configuration's file, and variables of deploy/compose.yaml alone. */
+/**
+ * The settings, the variable for the configuration file, and variables that are used only in
+ * deploy/compose.yaml.
+ */
 const SETTINGS = new Set([
   ...listSettings().map(({ variable }) => variable),
   ...['MEDIA_PROXY_CONFIG', 'MEDIA_PROXY_SITE', 'MEDIA_PROXY_ORIGIN', 'MEDIA_PROXY_IMAGE'],
 ])
 const SCRIPTS: Readonly<Record<string, string>> = JSON.parse(read('package.json')).scripts
-/** What pnpm itself understands. */
+/** Commands of pnpm itself. */
 const PNPM_COMMANDS = new Set(['install', 'exec'])
 const ROOMS = /^(shared|client|server|edge-worker|origin|playground|scripts|test|docs)\//
 
@@ -86,7 +89,7 @@ describe('docs/migration.md', () => {
       ...[...INHERITED_VARIABLES, ...AWS_VARIABLES].map(({ from, path }) => `\`${from}\` | \`${path}\``),
       ...INHERITED_MEMBERS.map(({ member, path }) => `\`${member}\` | \`${path}\``),
     ]
-    // Tables are padded where they are formatted.
+    // The formatter pads the cells of tables.
     const cells = page.replaceAll(/ +\|/g, ' |')
     expect(names.filter((name) => !cells.includes(name))).toEqual([])
   })

@@ -28,7 +28,7 @@ const settings = (mode: string) => ({
   MEDIA_PROXY_PUBLIC_URL: OWN,
 })
 
-/** How long the store took is told to who may ask it. */
+/** `Server-Timing` is excluded, because it depends on whether the store was read. */
 const namesOf = ({ headers }: RawResponse) =>
   Object.keys(headers)
     .filter((name) => name !== 'server-timing')

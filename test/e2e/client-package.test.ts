@@ -24,7 +24,10 @@ createMediaUrls('').emoji('1', { size: 65 })
 // @ts-expect-error there is no such side
 createMediaUrls('').attachment('1/a.png', { width: 1, height: 1, gravity: 'left' })
 `
-/** What the playground shows for TypeScript, with every parameter as its guide has it, and a colour of digits alone. */
+/**
+ * The TypeScript code that the playground shows, for every parameter with the example of its guide, and for a
+ * colour of digits only.
+ */
 const SHOWN = (['asset', 'transformation'] as const).flatMap((family) =>
   [
     ...parametersOf(family).map(({ example }) => example),
@@ -96,7 +99,7 @@ describe('the client as a package', () => {
 
   it.skipIf(!isThere('deno'))('runs in Deno (skipped where there is none)', async () => {
     await writeFile(join(directory, 'other.mjs'), PRINTS)
-    // It asks nobody, reads no file and knows no environment.
+    // It has no permission for the network, for files or for the environment.
     expect(run('deno', 'run', '--no-prompt', '--cached-only', 'other.mjs').stdout.trim()).toBe(SIGNED)
   })
 

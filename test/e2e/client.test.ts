@@ -1,4 +1,7 @@
-/** The URL builder and the client against both doors: what the builder makes is accepted, what the client is told is typed. */
+/**
+ * The URL builder and the client against the edge and the origin: the URLs are accepted, and the responses
+ * have the declared types.
+ */
 
 import { once } from 'node:events'
 import { createServer } from 'node:http'
@@ -22,7 +25,7 @@ const SETTINGS = {
   MEDIA_PROXY_SECRET_KEY: SECRET,
   MEDIA_PROXY_UPLOAD_RELAY_SECRET: RELAY_SECRET,
   MEDIA_PROXY_EDGE_SECRET_KEY: 'edge-secret',
-  // Allowed, and nobody is there: what is accepted ends with 502.
+  // Allowed, but nothing listens there, so an accepted URL results in 502.
   MEDIA_PROXY_EXTERNAL_ALLOWED_HOSTS: '127.0.0.1:9',
 }
 

@@ -47,7 +47,8 @@ describe('two spellings of one rendition', () => {
     for (const path of SPELLINGS) {
       const answer = await send(edge.url, path)
       answers.push(answer)
-      // The entry is written behind the answer: wait for it, as a second visitor would come a moment later.
+      // The cache entry is written after the response, so the test waits for it, as a second client would
+      // come a moment later.
       if (answers.length === 1) await hit(edge, path)
     }
     expect(answers.map(({ headers }) => headers['x-cache'])).toEqual([
@@ -118,7 +119,7 @@ describe('a copy at the edge', () => {
     const first = await send(edge.url, path)
     await hit(edge, path)
     const asked = edge.log.length
-    // Older than its time as soon as the origin is asked again.
+    // The cached copy has expired once the edge has revalidated it with the origin.
     await until(async () => {
       expect((await send(edge.url, path)).headers['x-cache']).toBe('HIT')
       return edge.log.length > asked

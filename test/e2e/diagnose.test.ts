@@ -1,4 +1,4 @@
-/** `pnpm diagnose` on set-ups with one fault each: it names the fault, says what to do, and ends with 1. */
+/** Runs `pnpm diagnose` on setups with one fault each: it reports the fault and the fix, and exits with 1. */
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -14,7 +14,7 @@ import { answering, awsBucket, refuse } from '../stores/aws-server.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const SECRETS = 'MEDIA_PROXY_SECRET_KEY=one\nMEDIA_PROXY_EDGE_SECRET_KEY=two\n'
-/** Somebody without rights, for whom a locked folder is locked. */
+/** A user without permissions, for whom a locked folder is inaccessible. */
 const NOBODY = 65_534
 
 interface Diagnosis {
@@ -22,7 +22,7 @@ interface Diagnosis {
   readonly ok: boolean
   readonly findings: readonly Finding[]
   readonly text: string
-  /** What stands on the standard error. */
+  /** The output on standard error. */
   readonly complaints: string
 }
 
@@ -87,7 +87,7 @@ describe('pnpm diagnose', () => {
     }
   }
 
-  /** The one failure there is. */
+  /** Expects exactly one failure and returns it. */
   async function fault(...args: Parameters<typeof diagnose>): Promise<Finding | undefined> {
     const { code, ok, findings } = await diagnose(...args)
     expect([code, ok]).toEqual([1, false])
@@ -338,7 +338,7 @@ interface DiagnoseOptions {
   readonly words?: readonly string[]
 }
 
-/** Knows no object, and is ahead of this machine by so many seconds. */
+/** Starts a store without objects, whose clock is ahead of this machine by this number of seconds. */
 async function openStoreOfAnotherTime(seconds: number): Promise<Server> {
   const server = createHttpServer((_, response) => {
     response.sendDate = false

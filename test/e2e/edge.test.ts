@@ -28,7 +28,7 @@ describe('single flight at the edge', () => {
     const door = await edge()
     await door.put('avatars/1/big', await halvesPng(3000, 2000))
     const path = '/avatars/1/big.webp?size=512'
-    // Longer under way than it takes the second of the thousand to come.
+    // The render takes longer than it takes for all thousand requests to arrive.
     door.slowReads(3000)
     const answers = await Promise.all(Array.from({ length: 1000 }, () => send(door.url, path)))
     door.slowReads(0)
@@ -41,7 +41,7 @@ describe('single flight at the edge', () => {
     const outcomes = answers.map(({ headers }) => headers['x-cache'])
     expect(outcomes.filter((outcome) => outcome === 'MISS')).toHaveLength(1)
     expect(outcomes).toContain('COALESCED')
-    // Who comes when all is done finds it in the cache.
+    // A request that arrives after the render finds the rendition in the cache.
     expect(['MISS', 'COALESCED', 'HIT']).toEqual(expect.arrayContaining([...new Set(outcomes)]))
   })
 
@@ -193,7 +193,8 @@ describe('an origin that is gone', () => {
     expect([other.status, other.body.toString()]).toEqual([502, 'Bad Gateway'])
     expect(Number(other.headers['retry-after'])).toBeGreaterThanOrEqual(1)
     expect((await send(door.url, '/_health')).body.toString()).toBe('OK')
-    // Also past its time, when the edge asks again and is cut off: an old copy is better than none.
+    // Also after its expiry, when the edge revalidates it and
+    // the connection breaks: a stale copy is better than none.
     let asked = 0
     const broken = createServer((socket) => {
       asked += 1

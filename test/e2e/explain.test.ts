@@ -10,7 +10,7 @@ const KEY = 'explained'
 const NO_MEDIA =
   'The content is neither an image nor a video nor audio of a kind the service reads, whatever its name says.'
 
-/** What of a file is refused. */
+/** Rejected files, and the explanations. */
 const REFUSED_FILES = [
   ['/attachments/1/notes.png?width=10', `Unsupported file format: ${NO_MEDIA}`],
   [
@@ -34,7 +34,7 @@ async function putRefusedFiles(door: FilesystemDoor): Promise<void> {
     door.put('attachments/1/notes.png', Buffer.from('this is no picture')),
     door.put('attachments/1/sound.wav', chime()),
     door.put('attachments/1/large.png', await halvesPng(90, 10)),
-    // Nothing behind the header.
+    // Cut off after the header.
     door.put('attachments/1/cut.png', (await halvesPng(20, 10)).subarray(0, 33)),
   ])
 }

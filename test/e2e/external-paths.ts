@@ -1,4 +1,4 @@
-/** Signed paths of external media, and the settings of who takes them. */
+/** Signed paths of external media, and the settings of a service that accepts them. */
 
 import { signExternalTarget } from '@media-proxy/shared/signing/external-url.ts'
 import { createKeyRing } from '@media-proxy/shared/signing/hmac.ts'

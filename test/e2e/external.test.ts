@@ -17,7 +17,7 @@ const DOORS = [
   ['the edge', openEdge],
 ] as const
 
-/** What is kept ages. */
+/** Allows for the time that a cached response has aged. */
 function expectLife(cacheControl: string | undefined, seconds: number): void {
   const left = Number(/^public, max-age=(\d+)$/.exec(cacheControl ?? '')?.[1])
   expect(left).toBeLessThanOrEqual(seconds)
@@ -187,13 +187,13 @@ describe.each(DOORS)('external media at %s', (_, open) => {
         expect(status).toBe(200)
         const age = /^public, max-age=(\d+)$/.exec(headers['cache-control'] ?? '')?.[1]
         expect(Number(age)).toBeLessThanOrEqual(soon - now)
-        // An hour is more than any machine needs to answer.
+        // An hour is more than any machine needs to respond.
         expect(Number(age)).toBeGreaterThan(soon - now - 3600)
       }
     }
     expect((await get(target, `ex=${now - 1}`)).status).toBe(401)
     expect((await get(target, 'ex=0')).status).toBe(400)
-    // The same rendition without an expiry has its own life.
+    // The same rendition without an expiry has its own lifetime.
     const { headers } = await get(target, 'width=100')
     expect(headers['cache-control']).toBe('public, max-age=31536000, immutable')
     const moved = (await path(target, `ex=${now + 100}`)).replace(`ex=${now + 100}`, `ex=${now + 9999}`)
@@ -307,7 +307,7 @@ describe.each(DOORS)('external media at %s', (_, open) => {
       }
     }
     if (seconds !== undefined) {
-      // A signature that is good for longer lengthens nothing.
+      // A longer expiry of the signature does not extend the lifetime.
       const expiry = Math.floor(Date.now() / 1000) + 36_000
       for (const query of ['', 'width=24&format=webp&']) {
         const { headers } = await get(v2(far.url + path), `${query}ex=${expiry}`)

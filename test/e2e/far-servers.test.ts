@@ -69,7 +69,7 @@ describe('a far server that misbehaves', () => {
       Array.from({ length: 40 }, (_, index) => path(v2(`${far.url}/${index}`), 'width=10')),
     )
     const waiting = paths.map((slow) => fetch(door.url + slow, { signal: leaving.signal }))
-    // As many as are read at once.
+    // The maximum number of concurrent reads.
     await until(() => far.requests.length === 32)
     expect((await send(door.url, '/avatars/1/a.webp?size=16')).status).toBe(200)
     leaving.abort()
@@ -111,7 +111,7 @@ describe('a far server that misbehaves', () => {
         () => 'left',
       ),
     )
-    // There is room for one.
+    // There is memory for one of them.
     expect(await Promise.race(statuses)).toBe(503)
     expect((await send(door.url, '/attachments/1/a.png?width=16')).status).toBe(200)
     leaving.abort()
@@ -131,7 +131,10 @@ describe('a far server that misbehaves', () => {
     expect([await wrong.status(), await wrong.status('width=10')]).toEqual([502, 502])
   })
 
-  /** A server of ranges that answers the first bytes properly, and anything else by these words. */
+  /**
+   * Starts an external server that answers a range at the first
+   * bytes correctly, and any other range with the given values.
+   */
   async function answeringParts(contentRange: string, body: string, length: number | undefined) {
     const picture = await halvesPng(400, 300)
     const { door, far } = await opened((request, response) => {
@@ -209,7 +212,7 @@ describe('a far server that misbehaves', () => {
         response.writeHead(302, { location: '/own' }).end()
         return
       }
-      // What stands before the service passes on what it is asked.
+      // A proxy in front of the service forwards the requests.
       const passed = request(door.url + target, { headers: incoming.headers }, (answer) => {
         own ??= `${answer.statusCode}`
         response.writeHead(answer.statusCode ?? 500)

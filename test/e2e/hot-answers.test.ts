@@ -1,4 +1,7 @@
-/** Answers that are given again without reading their request anew: when, and that nobody can tell. */
+/**
+ * Responses that are repeated without processing their request: under which conditions, and that they do not
+ * differ from others.
+ */
 
 import type { AddressInfo } from 'node:net'
 import { createHttpServer } from '@media-proxy/origin/http-server.ts'
@@ -20,12 +23,12 @@ afterEach(async () => {
 })
 
 const PATH = '/attachments/1/2/a%20b.png?width=32&format=webp'
-/** What stands behind the hot answers here, so that it shows who answered. */
+/** The status of the handler behind the hot answers, which shows whether they answered a request. */
 const ANEW = 299
 
 interface Opened {
   readonly door: FilesystemDoor
-  /** The hot answers alone, asked as the door was. */
+  /** Sends a request to the hot answers alone, as to the door. */
   hot(path: string, options?: RawRequest): Promise<RawResponse>
   readonly hotUrl: string
   readonly host: string
@@ -54,7 +57,9 @@ async function opened(settings: Settings = {}): Promise<Opened> {
   return { door, hotUrl, host, hot }
 }
 
-/** Rendered, then found in memory and remembered. */
+/**
+ * Requests a path twice: the first time it is rendered, the second time it is found in memory and remembered.
+ */
 async function heat(door: FilesystemDoor, path: string, options?: RawRequest): Promise<RawResponse> {
   const first = await send(door.url, path, options)
   expect(first.status).toBe(200)
@@ -62,7 +67,7 @@ async function heat(door: FilesystemDoor, path: string, options?: RawRequest): P
   return first
 }
 
-/** Without what each answer has of its own. */
+/** Returns a response without the headers that differ between responses. */
 function shared({ status, headers, body }: RawResponse) {
   const { 'x-request-id': id, 'server-timing': timing, date, ...rest } = headers
   expect(id).toBeTruthy()

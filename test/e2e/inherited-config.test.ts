@@ -9,7 +9,7 @@ import { openS3Server } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
 
-/** Deployments that are there, with the configuration that they have. */
+/** Existing deployments, with their existing configuration. */
 describe('an origin with the configuration of an existing deployment', () => {
   let s3: Awaited<ReturnType<typeof openS3Server>>
   let folder = ''
@@ -26,7 +26,7 @@ describe('an origin with the configuration of an existing deployment', () => {
     await rm(folder, { recursive: true })
   })
 
-  /** Starts the origin with nothing in its environment but this. */
+  /** Starts the origin with only these environment variables. */
   async function serves(environment: Record<string, string>): Promise<string> {
     const child = spawn(process.execPath, ORIGIN_ARGUMENTS, {
       cwd: folder,

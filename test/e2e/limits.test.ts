@@ -49,7 +49,7 @@ describe.each([
       'x-ratelimit-remaining': '0',
       'access-control-allow-origin': '*',
     })
-    // One comes back every 12 seconds.
+    // One attempt becomes available every 12 seconds.
     const retryAfter = Number(rejected?.headers['retry-after'])
     expect(retryAfter).toBeGreaterThanOrEqual(1)
     expect(retryAfter).toBeLessThanOrEqual(12)
@@ -91,7 +91,7 @@ describe.each([
     expect(statuses(wrong)).toEqual([401, 401, 401, 429, 429])
     const target = `v2/${Buffer.from('http://127.0.0.1/').toString('base64url')}`
     const signature = await signExternalTarget(await createKeyRing(['secret']), target)
-    // Signed rightly, then refused for its address.
+    // The signature is valid, and the address is refused.
     expect((await send(url, `/external/${signature}/${target}`)).status).toBe(400)
     expect((await send(url, '/avatars/1/a.webp')).status).toBe(200)
     const secrets = await send(url, '/_metadata', {
@@ -139,7 +139,7 @@ describe.each([
       MEDIA_PROXY_RATE_LIMIT_RENDER_MAX_ATTEMPTS: '25',
       MEDIA_PROXY_RATE_LIMIT_WINDOW_MS: '6000000',
     })
-    // None of them is there: what counts is that they were asked for.
+    // None of these objects exists. The requests count anyway.
     const answered = []
     for (const [index, query] of ['duration=12.3', '', 'duration=1', 'duration=1', 'duration=0.2'].entries())
       answered.push((await send(url, `/attachments/1/none-${index}.mp4?format=mp4&${query}`)).status)

@@ -276,7 +276,7 @@ describe.each([
   })
 })
 
-/** An impossible size of codes in the last frame of a GIF. */
+/** Sets an invalid code size in the last frame of a GIF. */
 function breakLastFrame(gif: Buffer): Buffer {
   const copy = Buffer.from(gif)
   const descriptor = gif.lastIndexOf(Buffer.from([0x21, 0xf9, 0x04])) + 8

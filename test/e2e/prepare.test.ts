@@ -1,4 +1,4 @@
-/** Renditions that are made before anybody asks for them. */
+/** Renditions that are made before they are requested. */
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Door, openEdge, openFilesystemOrigin } from '../doors.ts'

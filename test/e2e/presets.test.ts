@@ -20,7 +20,7 @@ const SETTINGS = {
   MEDIA_PROXY_PRESETS_ONLY: 'true',
 }
 
-/** Values that each parameter takes. */
+/** Values that each parameter accepts. */
 const VALUES: Readonly<Record<string, readonly string[]>> = Object.fromEntries(
   PARAMETER_GUIDE.filter(({ name }) => name !== 'preset' && name !== 'download').map(({ name, values }) => [
     name,
@@ -47,7 +47,7 @@ function valuesOf(values: ParameterValues): readonly string[] {
   }
 }
 
-/** Of one to five parameters, half of the time beside a preset. */
+/** Returns a query of one to five parameters, in half of the cases together with a preset. */
 function anyQuery(random: () => number): string {
   const pick = (of: readonly string[]) => of[Math.floor(random() * of.length)] ?? ''
   const query = new URLSearchParams(random() < 0.5 ? 'preset=thumb' : '')
@@ -88,7 +88,7 @@ describe.each(DOORS)('presets alone, at %s', (_, open) => {
     const url = `${door.originUrl}/gone.png`
     const query = 'width=33&blur=2'
     const path = await signExternalPath(await createKeyRing(['secret']), url, new URLSearchParams(query))
-    // The address is refused, once the signature was not.
+    // The signature is accepted, and the address is refused.
     expect((await send(door.url, `${path}?${query}`)).body.toString()).toBe('Bad Request')
     expect((await send(door.url, `${path}?width=34&blur=2`)).status).toBe(401)
     expect((await send(door.url, `${external}?${query}`)).status).toBe(400)

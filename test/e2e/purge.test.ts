@@ -1,4 +1,7 @@
-/** What is under way while a source is purged: it was read before, and nobody gets or keeps it afterwards. */
+/**
+ * Requests in progress while their source is purged: the source was read before the purge, so its rendition
+ * must not be served or cached afterwards.
+ */
 
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -29,7 +32,7 @@ const purge = (url: string, body: object = { object: 'avatars/1/a' }) =>
 
 const heightOf = async ({ body }: { readonly body: Buffer }) => (await sharp(body).metadata()).height
 
-/** An origin whose store can be made to wait before its next answers. */
+/** Opens an origin whose store can be held before it returns its next results. */
 async function opened(settings: Settings = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'media-proxy-purge-'))
   closers.push(() => rm(directory, { recursive: true }))
@@ -45,7 +48,7 @@ async function opened(settings: Settings = {}) {
   const store: ObjectStore = {
     ...bare,
     async get(...words) {
-      // What is held has been read already.
+      // The object has been read before it is held.
       const found = await bare.get(...words)
       await wait('get')
       return found
@@ -86,7 +89,7 @@ describe('at the origin', () => {
     const { door, put, held, hold } = await opened({ MEDIA_PROXY_S3_BUCKET_RENDITIONS: 'renditions' })
     await put(await halvesPng(400, 200))
     hold('put')
-    // Four are written at a time.
+    // Four writes run at a time.
     const sizes = [16, 20, 24, 32, 48, 64]
     for (const size of sizes) await send(door.url, `/avatars/1/a.webp?size=${size}`)
     await until(() => held.length === 4)

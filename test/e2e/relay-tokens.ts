@@ -1,4 +1,4 @@
-/** What a test of the upload relay needs: a configuration, and tokens of its secret. */
+/** The configuration and tokens for tests of the upload relay. */
 
 import { createBase64KeyRing } from '@media-proxy/shared/signing/hmac.ts'
 import { signUploadToken, type UploadGrant } from '@media-proxy/shared/signing/upload-token.ts'

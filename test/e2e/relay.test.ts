@@ -27,7 +27,7 @@ describe.each(DOORS)('the upload relay at %s', (_, open) => {
   const put = (path: string, body: Uint8Array | string, headers: Record<string, string> = {}) =>
     send(door.url, path, { method: 'PUT', headers: { origin: 'https://other.example', ...headers }, body })
 
-  /** What is in the bucket, by way of the internal endpoint; undefined where there is nothing. */
+  /** Checks the content of the bucket with the internal endpoint. Undefined when the object is missing. */
   async function stored(key: string): Promise<number | undefined> {
     const answer = await send(door.originUrl, '/_metadata', {
       method: 'POST',
@@ -46,7 +46,7 @@ describe.each(DOORS)('the upload relay at %s', (_, open) => {
       expect(answer.headers['access-control-allow-origin']).toBe('*')
       expect(answer.headers['access-control-expose-headers']).toMatch(/\bETag\b/)
       expect(answer.headers['cache-control']).toBe('no-store')
-      // It is no media, and it is there.
+      // The object exists but is not media.
       expect(await stored(key)).toBe(400)
     }
   })
@@ -163,7 +163,7 @@ describe.each(DOORS)('the upload relay at %s', (_, open) => {
     const answer = await chunked(door.url, pathOf(await token({ key: 'spool' }), 'spool'), 4_500_000)
     expect(answer).toBe(503)
     expect(await stored('spool')).toBeUndefined()
-    // The room is free again.
+    // The space of the spool is free again.
     expect(await chunked(door.url, pathOf(await token({ key: 'spool' }), 'spool'), 3_500_000)).toBe(200)
   })
 
@@ -183,7 +183,7 @@ describe.each(DOORS)('the upload relay at %s', (_, open) => {
       const ended = () => door.log.filter(({ route }) => route === 'relay').length
       const before = ended()
       expect(await breakOff(door.url, path, { header, body, way })).not.toMatch(/^HTTP\/1\.1 2/)
-      // What breaks off at once may never reach the origin.
+      // A request that breaks off at once may never reach the origin.
       await until(() => ended() > before, 300).catch(() => undefined)
       expect([way, await stored(key)]).toEqual([way, undefined])
       expect((await put(pathOf(await token({ key }), key), 'whole')).status).toBe(200)
@@ -203,7 +203,7 @@ describe.each([
   })
 })
 
-/** A body without a length, in pieces; answers the status. */
+/** Sends a body without a length in pieces, and returns the status. */
 function chunked(base: string, path: string, sizeBytes: number): Promise<number> {
   const { hostname, port } = new URL(base)
   return new Promise((resolve, reject) => {
@@ -220,7 +220,10 @@ function chunked(base: string, path: string, sizeBytes: number): Promise<number>
   })
 }
 
-/** A connection that ends with its request, one that ends when the server waits for more, one that is reset then. */
+/**
+ * How the connection breaks: closed together with the request,
+ * closed while the server waits for more, or reset then.
+ */
 const BREAKS = ['at once', 'later', 'by a reset'] as const
 
 interface Broken {
@@ -229,7 +232,7 @@ interface Broken {
   readonly way: (typeof BREAKS)[number]
 }
 
-/** Sends less than it says; answers what came back. */
+/** Sends fewer bytes than declared, and returns the response. */
 function breakOff(base: string, path: string, { header, body, way }: Broken): Promise<string> {
   const { hostname, port } = new URL(base)
   return new Promise((resolve) => {

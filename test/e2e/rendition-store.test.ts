@@ -78,7 +78,7 @@ describe.each([
     const { shared, first, second } = await opened()
     const rendered = await Promise.all(PATHS.map((path) => send(first.url, path)))
     expect(outcomes(first)).toEqual(['rendered', 'rendered'])
-    // They are written behind the answers.
+    // They are written after the responses.
     for (const path of PATHS) await untilStored(shared.store, path)
     const found = []
     for (const path of PATHS) found.push(await send(second.url, path))
@@ -127,7 +127,7 @@ describe.each([
   })
 })
 
-/** The stored rendition of a path. */
+/** Looks up the stored rendition of a path. */
 async function find(store: ObjectStore, path: string) {
   const request = parseRequest(new URL(path, 'http://test'), { accept: null, assets: false })
   if (isFailure(request) || request.kind !== 'asset') throw new Error(path)

@@ -1,4 +1,6 @@
-/** The server as it is published: packed, unpacked into an empty folder, started, and given a picture. */
+/**
+ * The server as it is published: packed, unpacked into an empty folder, started, and used to render an image.
+ */
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
@@ -16,7 +18,7 @@ import { until } from '../until.ts'
 const ROOT = join(import.meta.dirname, '../..')
 const PLATFORM = `${process.platform}-${process.arch}`
 
-/** The folder of a package that one of the rooms, or another package, depends on. */
+/** Returns the installed folder of a package, found from the folders of the packages that depend on it. */
 function folderOf(name: string, ...from: readonly string[]): string {
   const found = from
     .flatMap((folder) => createRequire(join(folder, 'package.json')).resolve.paths(name) ?? [])
@@ -34,7 +36,7 @@ describe('the server as a package', () => {
   const run = (...words: string[]) =>
     spawnSync(process.execPath, [installed('dist/cli.js'), ...words], { cwd: directory, encoding: 'utf8' })
 
-  /** Packs a folder as npm would publish it, and unpacks that as npm would install it. */
+  /** Packs a folder as npm would publish it, and unpacks it as npm would install it. */
   async function install(packed: string, name: string): Promise<void> {
     const pack = spawnSync('npm', ['pack', packed, '--json', '--pack-destination', directory], {
       encoding: 'utf8',
@@ -47,7 +49,7 @@ describe('the server as a package', () => {
     expect(unpack.status).toBe(0)
   }
 
-  /** The packages that npm would bring from the registry, as they lie here. */
+  /** Links a package that npm would install from the registry to its installed copy in this repository. */
   async function link(name: string, folder: string): Promise<void> {
     const target = join(directory, 'node_modules', name)
     await mkdir(dirname(target), { recursive: true })
@@ -159,7 +161,7 @@ describe('the server as a package', () => {
       const [engine = 0] = engineOf(child?.pid ?? 0)
       const environment = readFileSync(`/proc/${engine}/environ`, 'utf8').split('\0')
       const file = environment.find((each) => each.startsWith('FONTCONFIG_FILE='))?.split('=')[1] ?? ''
-      // Without it fontconfig goes by its own, and leaves a cache on the system.
+      // Without it, fontconfig uses its default configuration and leaves a cache on the system.
       expect(readFileSync(file, 'utf8')).toContain('<cachedir>/dev/null/')
       expect(file.startsWith(realpathSync(directory))).toBe(true)
     },

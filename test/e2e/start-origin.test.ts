@@ -1,4 +1,4 @@
-/** `pnpm start:origin`, as a supervisor starts it: the process that it knows is the service. */
+/** `pnpm start:origin` under a supervisor: the process that the supervisor starts is the service itself. */
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -1,4 +1,4 @@
-/** Commands that take no words: who asks for help gets it, and nothing is started. */
+/** Commands without arguments: they print their usage on request, and start nothing then. */
 
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-/** `pnpm start` as a person uses it: one ready line, samples, streams of any size, and a clean end. */
+/** `pnpm start` as a user runs it: one ready line, samples, streams of any size, and a clean end. */
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -169,7 +169,7 @@ describe('the whole stack', () => {
   })
 })
 
-/** Every process below this one, as Linux tells it. */
+/** Returns all descendants of a process, on Linux. */
 async function descendants(pid: number): Promise<readonly number[]> {
   const parents = new Map<number, number>()
   for (const entry of await readdir('/proc')) {
@@ -194,7 +194,10 @@ async function isRunning(pid: number): Promise<boolean> {
   return status !== undefined && !/^State:\s+Z/m.test(status)
 }
 
-/** Resident bytes that belong to these processes alone (their files in the page cache do not count). */
+/**
+ * Returns the resident bytes that belong to these processes
+ * alone (their files in the page cache do not count).
+ */
 async function memoryOf(pids: readonly number[]): Promise<number> {
   const each = await Promise.all(
     pids.map(async (pid) => Number(/^RssAnon:\s+(\d+)/m.exec((await statusOf(pid)) ?? '')?.[1] ?? 0)),
@@ -210,7 +213,7 @@ async function statusOf(pid: number): Promise<string | undefined> {
   try {
     return await readFile(`/proc/${pid}/status`, 'utf8')
   } catch {
-    // It ended between two looks.
+    // The process ended in the meantime.
     return undefined
   }
 }

@@ -20,7 +20,7 @@ interface Site extends Pick<Door, 'put'> {
   close(): Promise<void>
 }
 
-/** The worker with S3 and no origin at all. */
+/** The worker with S3 and without an origin. */
 async function edgeWithS3(): Promise<Site> {
   const s3 = await openS3Server()
   for (const [key, content, type] of FILES) await s3.put(key, Buffer.from(content), type, 'static')
@@ -84,7 +84,7 @@ it('a site at the edge asks its bucket past the cache of the platform', async ()
   await site.close()
 })
 
-/** The worker in front of an origin with a folder: only the origin can read it. */
+/** The worker in front of an origin with a folder, which only the origin can read. */
 async function edgeWithFolder(): Promise<Site> {
   const origin = await originWithFolder()
   return harness({ ...STATIC, MEDIA_PROXY_ORIGIN_URL: origin.url }, origin)
@@ -141,7 +141,7 @@ describe.each([
     expect(headers['content-type']).toMatch(new RegExp(`^${type.replace(/[+/]/g, '\\$&')}`))
     expect(headers).toMatchObject({
       'cache-control': 'public, max-age=0, must-revalidate',
-      // The local runtime looks into HTML to reload it, and then no longer knows its length.
+      // The local runtime inserts a reload script into HTML and then sends no length.
       ...(type === 'text/html' ? {} : { 'content-length': String(content.length) }),
       'accept-ranges': 'bytes',
       etag: expect.stringMatching(/^"/),

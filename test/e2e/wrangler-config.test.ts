@@ -6,7 +6,7 @@ import { unstable_readConfig as readConfig } from 'wrangler'
 const CONFIG = join(import.meta.dirname, '../../wrangler.toml')
 const SECRETS = { MEDIA_PROXY_SECRET_KEY: 'a', MEDIA_PROXY_EDGE_SECRET_KEY: 'b' }
 
-/** What the tests read of it; wrangler's own type of it is not exported whole. */
+/** The part of the configuration that the tests read. wrangler does not export its complete type. */
 interface WorkerConfig {
   readonly vars: Readonly<Record<string, unknown>>
   readonly durable_objects: { readonly bindings: readonly { name: string; class_name: string }[] }

@@ -11,7 +11,8 @@ const SETTINGS = {
   MEDIA_PROXY_NODE_ENV: 'test',
   MEDIA_PROXY_SECRET_KEY: 'secret',
   MEDIA_PROXY_EDGE_SECRET_KEY: 'edge',
-  // Then what is told is told of every such request.
+  // With a ratio of 0, ordinary requests log nothing, so
+  // a line that appears is logged for every such request.
   MEDIA_PROXY_TELEMETRY_EDGE_LOG_RATIO: '0',
 }
 const LIMITS = {
@@ -54,7 +55,7 @@ describe.each(['platform', 'ledger'] as const)('what a request costs at the edge
     await origin.put('avatars/1/a', await halvesPng(64, 48))
     await origin.put('avatars/1/slow', await halvesPng(64, 48))
     await origin.put('attachments/1/a.bin', Buffer.alloc(1000, 7))
-    // The log of purges is read once in ten seconds, not for each request.
+    // The purge log is read once every ten seconds, not for each request.
     await send(edge.url, '/avatars/1/warm.webp')
   })
   afterAll(async () => {
@@ -85,7 +86,7 @@ describe.each(['platform', 'ledger'] as const)('what a request costs at the edge
     const path = '/avatars/1/a.webp?size=32'
     const miss = await cost(async () => expect((await send(edge.url, path)).headers['x-cache']).toBe('MISS'))
     expect([miss.rows, miss.lines]).toEqual([0, 0])
-    // On a busy machine it is a slow one.
+    // On a busy machine the request may count as a slow one.
     expect([expected('miss, quick')?.durableObjects, expected('miss, slow')?.durableObjects]).toContain(
       miss.durableObjects,
     )

@@ -43,7 +43,7 @@ describe('what players ask for', () => {
     }
     const whole = await send(door.url, '/attachments/1/film.mp4')
     expect([whole.headers['x-cache'], whole.body.equals(film)]).toEqual(['HIT', true])
-    // Once behind the first answers, however many of them there were.
+    // The whole file is fetched once, in the background, however many range requests there were.
     const wholes = door.log.filter(({ msg, status }) => msg === 'request' && status === 200)
     expect(wholes).toHaveLength(1)
   })
@@ -86,7 +86,10 @@ describe('what players ask for', () => {
   })
 })
 
-/** Waits until the origin, which has nothing any more, is what answers: a part of a file that was kept would for a day. */
+/**
+ * Waits until the origin answers, which no longer has the
+ * object. A cached part of the file would be served for a day.
+ */
 const untilForgotten = (door: Pick<Door, 'url'>) =>
   until(async () => {
     const found = await send(door.url, '/attachments/1/a.png').catch(() => undefined)
@@ -151,7 +154,7 @@ describe('an origin that answers as it likes', () => {
       ({ status, body }) => [status, body.length],
       () => 'cut',
     )
-    // Never a whole answer of fewer bytes.
+    // Never a complete response with fewer bytes.
     if (outcome !== 'cut') expect(outcome).toEqual([502, 'Bad Gateway'.length])
     gone = true
     await untilForgotten(door)
@@ -168,7 +171,8 @@ describe('an origin that answers as it likes', () => {
       return response.write(Buffer.alloc(bytes), () => setTimeout(() => response.destroy(), 50))
     })
     const first = await send(door.url, '/attachments/1/a.png').catch(() => undefined)
-    // Of what it has begun to send without a length, workerd writes the last chunk whatever happens: nobody can tell.
+    // For a response without a length, workerd writes the final chunk even when the body broke off, so that a
+    // client cannot notice it.
     if (bytes < 1_000_000) expect(first?.status ?? 502).toBe(502)
     gone = true
     await untilForgotten(door)
@@ -270,7 +274,7 @@ describe('an origin that answers as it likes', () => {
     const began = Date.now()
     const second = await send(door.url, '/attachments/1/film.mp4')
     expect([second.status, second.body.equals(bytes)]).toEqual([200, true])
-    // Of the 35 seconds after which a leader is given up.
+    // Less than the 35 seconds after which a leader is given up.
     expect(Date.now() - began).toBeLessThan(25_000)
     answer.destroy()
   })

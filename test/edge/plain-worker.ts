@@ -9,8 +9,8 @@ const ROOT = join(import.meta.dirname, '../..')
 const WRANGLER = join(ROOT, 'test/node_modules/wrangler/bin/wrangler.js')
 
 /**
- * The built worker alone, in the runtime itself: the harness of wrangler sends what a worker fetches through Node's
- * `fetch`, which decodes and encodes on the way, and hides where an answer breaks off.
+ * Runs the built worker alone in the runtime. The harness of wrangler sends the fetches of a worker through
+ * Node's `fetch`, which decodes and encodes bodies on the way, and hides where a response breaks off.
  */
 export async function openPlainWorker(
   bindings: Readonly<Record<string, string>>,

@@ -1,6 +1,6 @@
 /**
- * The second driver of the edge's cache. No cache stands before an inner entrypoint here: what is tested is that the two
- * entrypoints together answer as the first driver does, and what they tell the platform.
+ * The second driver of the edge cache. No cache is in front of an inner entry point here. The test checks
+ * that the two entry points together respond like the first driver, and what they report to the platform.
  */
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -83,7 +83,7 @@ describe('renditions by Workers Cache', () => {
   })
 })
 
-/** Without what each answer has of its own. */
+/** Returns a response without the headers that differ between responses. */
 function shared({ status, headers, body }: RawResponse) {
   const own = new Set(['x-request-id', 'server-timing', 'x-cache', 'date', 'last-modified', 'etag'])
   const kept = Object.entries(headers).filter(([name]) => !own.has(name))

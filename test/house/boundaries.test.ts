@@ -1,4 +1,4 @@
-/** The walls of the house: which room may know of which. */
+/** The dependency rules of the code: which folder may import from which. */
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize, relative } from 'node:path'
@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest'
 const ROOT = join(import.meta.dirname, '../..')
 const ORIGIN = join(ROOT, 'origin/src')
 
-/** What opens media, in native code or in WebAssembly. */
+/** Libraries that open media, in native code or in WebAssembly. */
 const MEDIA_LIBRARIES = ['sharp', 'node-av', 'libheif-js', 'onnxruntime-node']
 
 function sourcesOf(folder: string): readonly string[] {
@@ -16,7 +16,7 @@ function sourcesOf(folder: string): readonly string[] {
     .map((name) => join(ROOT, folder, name))
 }
 
-/** The modules that a file imports, types too, also on demand. */
+/** Returns the modules that a file imports, including types and dynamic imports. */
 function importsOf(file: string): readonly string[] {
   const text = readFileSync(file, 'utf8')
   const names = text.matchAll(/(?:\bfrom\s+|\bimport\s*\(\s*|\bimport\s+|\brequire\(\s*)'([^']+)'/g)
@@ -27,7 +27,7 @@ describe('the rooms of the origin', () => {
   const below = new Map<string, Set<string>>()
   for (const file of sourcesOf('origin/src')) {
     const room = relative(ORIGIN, dirname(file))
-    // The files at the top put the rooms together.
+    // The files at the top assemble the folders.
     if (room === '') continue
     const known = below.get(room) ?? new Set<string>()
     below.set(room, known)

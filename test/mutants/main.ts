@@ -1,6 +1,6 @@
 /**
- * `pnpm test:mutants` puts one fault after the other into a copy of the sources and runs the tests of pictures over it: each
- * has to make one fail. Words behind it choose the mutants that have one of them in their name.
+ * `pnpm test:mutants` applies one fault after the other to a copy of the sources and runs the picture tests
+ * on it. Each fault has to make a test fail. Arguments select the mutants whose name contains one of them.
  */
 
 import { spawn } from 'node:child_process'
@@ -13,11 +13,11 @@ import { MUTANTS, type Mutant } from './mutants.ts'
 import { mutated, pathIn } from './mutate.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
-/** Folders of the workspace. */
+/** The folders of the workspace. */
 const PACKAGES = globSync('*/package.json', { cwd: ROOT }).map(dirname)
 const FILES = ['package.json', 'tsconfig.base.json', 'tsconfig.json', 'vitest.config.ts', 'wrangler.toml']
 const TESTS = 'test/pictures'
-/** A mutant may have the service wait for ever. */
+/** A mutant may make the service wait forever. */
 const LIMIT_MS = 120_000
 
 measurePatience()
@@ -39,7 +39,10 @@ try {
   await rm(copy, { recursive: true })
 }
 
-/** The sources in a folder of their own. What is installed is only linked, and finds the packages of the copy. */
+/**
+ * Copies the sources to a new folder. The installed packages
+ * are linked, with the workspace packages pointing to the copy.
+ */
 async function copyTree(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'media-proxy-mutants-'))
   const isKept = (path: string) => !/[\\/](?:\.cache|\.wrangler|dist)$/.test(path)
@@ -75,7 +78,7 @@ interface Report {
   }[]
 }
 
-/** The first test that fails and why; undefined where none does. Throws where there was nothing to run. */
+/** Returns the first failing test with its reason. Undefined when none fails. Throws when no test ran. */
 async function runTests(root: string): Promise<string | undefined> {
   const report = join(root, 'report.json')
   await rm(report, { force: true })
@@ -95,7 +98,7 @@ async function runTests(root: string): Promise<string | undefined> {
   return failed && `${failed.title} (${reasonOf(failed.failureMessages?.[0] ?? '')})`
 }
 
-/** What a comparison says, without what it is wrapped into. */
+/** Returns the message of a comparison without the values around it. */
 function reasonOf(message: string): string {
   const [first = ''] = message.split('\n')
   return first.replace(/^\w*Error: /, '').replace(/: expected (?:\[|…|Array).*$/, '')

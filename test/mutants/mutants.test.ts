@@ -1,4 +1,4 @@
-/** The mutants themselves run by `pnpm test:mutants`, which takes minutes; here they are kept up to date. */
+/** Checks that the mutants match the sources. `pnpm test:mutants` runs them, which takes minutes. */
 
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'

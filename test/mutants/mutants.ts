@@ -1,13 +1,13 @@
-/** Faults that were once put into the renderer and that no test of a picture noticed, and others of their kind. */
+/** Faults in the renderer that once were not noticed by any picture test, and similar ones. */
 
 export interface Mutant {
-  /** What the service does wrong with it. */
+  /** What the service does wrong with this fault. */
   readonly name: string
-  /** Under origin/src/engine/process. */
+  /** The path below origin/src/engine/process. */
   readonly file: string
-  /** What stands there once. */
+  /** A text that occurs exactly once in the file. */
   readonly text: string
-  /** What stands there instead. */
+  /** The text that replaces it. */
   readonly replacement: string
 }
 

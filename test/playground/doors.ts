@@ -11,7 +11,7 @@ const SETTINGS = {
   MEDIA_PROXY_LIMITS_SOURCE_BYTES: '3000000',
 }
 
-/** The origin where attachments have to be signed. */
+/** Opens an origin where attachments have to be signed. */
 export const openSignedPlayground = () =>
   withSamples(
     openFilesystemOrigin({
@@ -21,7 +21,7 @@ export const openSignedPlayground = () =>
     }),
   )
 
-/** Both doors as `pnpm start` opens them, with the samples. */
+/** The edge and the origin as `pnpm start` opens them, with the samples. */
 export const PLAYGROUND_DOORS: readonly (readonly [name: string, open: () => Promise<FilesystemDoor>])[] = [
   ['the edge', () => withSamples(openEdge(SETTINGS))],
   ['the origin', () => withSamples(openFilesystemOrigin(SETTINGS))],

@@ -1,4 +1,7 @@
-/** `/_playground` to whoever is not the page itself: a strange page, a rebound name, somebody far away. */
+/**
+ * `/_playground` for requests that do not come from its own page: from another page, under a rebound name, or
+ * from another machine.
+ */
 
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -61,7 +64,8 @@ describe.each(PLAYGROUND_DOORS)('the playground at %s', (_, open) => {
       { method: 'POST', headers: { origin: 'https://evil.example' }, status: 403 },
       { method: 'POST', headers: { origin: 'null' }, status: 403 },
       { method: 'POST', headers: { origin: door.url, 'sec-fetch-site': 'cross-site' }, status: 403 },
-      // A name that was rebound to this machine: the browser takes page and service for one host.
+      // A name that was rebound to this machine, so that the
+      // browser treats page and service as the same host.
       {
         method: 'POST',
         headers: { host: `evil.example:${port}`, origin: `http://evil.example:${port}` },
@@ -112,7 +116,7 @@ describe.each(PLAYGROUND_DOORS)('the playground at %s', (_, open) => {
 
   it('signs what can be fetched, and refuses what cannot', async () => {
     const { path } = json(await post('sign', JSON.stringify({ url: 'http://169.254.169.254/a.png' })))
-    // The signature is right: it is the address that is refused.
+    // The signature is valid, and the address is refused.
     expect((await send(door.url, path)).status).toBe(400)
     expect((await post('sign', JSON.stringify({ url: 'file:///etc/passwd' }))).status).toBe(400)
     expect((await post('sign', 'not json')).status).toBe(400)
@@ -127,7 +131,7 @@ describe.each(PLAYGROUND_DOORS)('the playground at %s', (_, open) => {
     expect((await send(door.url, path)).body.toString()).toBe('a file')
     const kept = await readdir(join(door.directory, 'uploads'))
     expect(kept).toContain(upload_filename)
-    // The refusal arrives each time, whatever is left of the body before it.
+    // The rejection arrives each time, even when the rest of the body was not read.
     for (const bytes of [3_000_001, 20_000_000, 3_000_001]) {
       expect((await post('upload?name=a', Buffer.alloc(bytes))).status).toBe(413)
     }

@@ -1,4 +1,4 @@
-/** An API server on Express that hands out signed URLs to those who are logged in. */
+/** An API server on Express that returns signed URLs to logged-in users. */
 
 import { createExternalUrls } from '@media-proxy/client'
 import express, { type Express } from 'express'
@@ -12,7 +12,7 @@ export function createExpressApi({ mediaUrl, secretKey }: ApiOptions): Express {
   const external = createExternalUrls({ baseUrl: mediaUrl, secretKey })
   const app = express()
   app.get('/api/media', async (request, response) => {
-    // Here your own check of who asks: whoever gets a signature makes the service fetch.
+    // Add your own authorisation check here, because a signature makes the service fetch the URL.
     const { url } = request.query
     try {
       response.json({

@@ -1,4 +1,4 @@
-/** The same on Hono: runs in Node, Workers, Deno and Bun. */
+/** The same API server on Hono. It runs in Node, Workers, Deno and Bun. */
 
 import { createExternalUrls } from '@media-proxy/client'
 import { Hono } from 'hono'
@@ -13,7 +13,7 @@ export function createHonoApi({
   const external = createExternalUrls({ baseUrl: mediaUrl, secretKey })
   const app = new Hono()
   app.get('/api/media', async (context) => {
-    // Here your own check of who asks: whoever gets a signature makes the service fetch.
+    // Add your own authorisation check here, because a signature makes the service fetch the URL.
     try {
       const url = await external.sign(context.req.query('url') ?? '', {
         width: 400,

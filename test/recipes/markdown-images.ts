@@ -1,8 +1,13 @@
-/** Markdown whose images are fetched by the service instead of by every reader: no address leaks, no mixed content. */
+/**
+ * Rewrites Markdown so that its images are fetched by the service rather than by every reader. That leaks no
+ * addresses and avoids mixed content.
+ */
 
 import type { ExternalUrls } from '@media-proxy/client'
 
-/** Fenced blocks and code spans stay as they are; of the rest, `![words](https://… "title")`. */
+/**
+ * Matches fenced blocks and code spans, which stay unchanged, and otherwise `![words](https://… "title")`.
+ */
 const CODE_OR_IMAGE =
   /(```[\s\S]*?(?:```|$)|`[^`\n]*`)|!\[([^\]\n]*)\]\((https?:\/\/[^\s)]+)((?:\s+"[^"\n]*")?)\)/g
 

@@ -1,16 +1,18 @@
-/** An attachment in React: a placeholder at once, the picture when it comes, a video with a poster. */
+/**
+ * An attachment in React: a placeholder immediately, the image when it has loaded, and a video with a poster.
+ */
 
 import { createMediaUrls, type Metadata, placeholderDataUrl, widthSrcset } from '@media-proxy/client'
 
 export interface MediaProps {
-  /** Where the service is reached. */
+  /** The base URL of the service. */
   readonly baseUrl: string
-  /** Key below `attachments/`. */
+  /** The key below `attachments/`. */
   readonly path: string
-  /** What `/_metadata` told of it when it was uploaded. */
+  /** The response of `/_metadata` from when it was uploaded. */
   readonly metadata: Pick<Metadata, 'content_type' | 'width' | 'height' | 'placeholder'>
   readonly alt: string
-  /** CSS pixels. */
+  /** In CSS pixels. */
   readonly maxWidth: number
 }
 

@@ -1,4 +1,4 @@
-/** Every recipe runs, and what it makes is accepted by the service. */
+/** Every recipe runs, and the service accepts its URLs. */
 
 import { once } from 'node:events'
 import { createServer } from 'node:http'
@@ -20,7 +20,7 @@ import mediaLoader from './next-image-loader.ts'
 const MEDIA = 'https://media.example.com'
 const SECRET = 'secret'
 
-/** The URL that the service would fetch; throws where it would refuse. */
+/** Returns the URL that the service would fetch. Throws when it would reject it. */
 async function verified(signed: string): Promise<string> {
   const parsed = parseRequest(new URL(signed), { accept: null, assets: false })
   if (isFailure(parsed) || parsed.kind !== 'external') throw new Error(`refused: ${signed}`)

@@ -1,6 +1,6 @@
 /**
- * What AWS itself answers where no other server does so, after its documentation: "Error responses" and "Troubleshoot
- * access denied (403 Forbidden) errors" of the Amazon S3 User Guide.
+ * Responses of AWS that no other server makes, following its documentation: "Error responses" and
+ * "Troubleshoot access denied (403 Forbidden) errors" in the Amazon S3 User Guide.
  */
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
@@ -17,7 +17,7 @@ export interface ErrorWords {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** A refusal; like AWS, without a body where the method is HEAD. */
+/** Sends an error response. Like AWS, it has no body when the method is HEAD. */
 export function refuse(
   request: IncomingMessage,
   response: ServerResponse,
@@ -30,16 +30,16 @@ export function refuse(
 }
 
 export interface AwsOptions {
-  /** Objects by their path, `/cdn/a`. */
+  /** The objects by path, such as `/cdn/a`. */
   readonly objects: Readonly<Record<string, Uint8Array>>
-  /** Without, missing objects are answered with 403. */
+  /** Whether listing is allowed. Without it, missing objects are answered with 403. */
   readonly mayList: boolean
-  /** How 403 is worded: since 2024 with the action that is missing, across accounts without it. */
+  /** The wording of a 403: since 2024 it contains the missing action, except across accounts. */
   readonly wording?: 'enhanced' | 'plain'
   readonly mayRead?: boolean
 }
 
-/** A bucket at AWS, by what its policy allows. */
+/** Simulates a bucket at AWS with the given permissions. */
 export function awsBucket({ objects, mayList, wording = 'plain', mayRead = true }: AwsOptions): Answer {
   return (request, response) => {
     const url = new URL(request.url ?? '', 'http://aws')
@@ -71,14 +71,14 @@ export function awsBucket({ objects, mayList, wording = 'plain', mayRead = true 
 export interface AnsweringServer {
   readonly endpoint: string
   readonly asked: readonly string[]
-  /** The `Authorization` of each request. */
+  /** The `Authorization` header of each request. */
   readonly signatures: readonly string[]
-  /** How many connections were made. */
+  /** The number of connections. */
   readonly connections: number
   close(): Promise<void>
 }
 
-/** A server on a port of its own, with what it was asked. */
+/** Starts a server on its own port and records its requests. */
 export async function answering(answer: Answer): Promise<AnsweringServer> {
   const asked: string[] = []
   const signatures: string[] = []

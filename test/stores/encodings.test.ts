@@ -1,6 +1,7 @@
 /**
- * Objects stored with a `Content-Encoding`, at both doors: length, ranges and bytes are of one layer. By s3rver, since
- * miniflare's S3 endpoint encodes what is encoded once more.
+ * Objects stored with a `Content-Encoding`, at the origin and at the edge:
+ * length, ranges and bytes have to refer to the same encoding. It uses s3rver,
+ * because the S3 endpoint of miniflare encodes such objects once more.
  */
 
 import { gzipSync } from 'node:zlib'
@@ -21,7 +22,7 @@ const SETTINGS = { MEDIA_PROXY_SECRET_KEY: 'secret', MEDIA_PROXY_LIMITS_SOURCE_B
 
 interface Place {
   readonly url: string
-  /** Stores what is then found at the path. */
+  /** Stores an object and returns the path that serves it. */
   put(name: string, bytes: Uint8Array, headers: Readonly<Record<string, string>>): Promise<string>
   close(): Promise<unknown>
 }
@@ -71,7 +72,7 @@ async function staticS3(): Promise<Place> {
   }
 }
 
-/** With a bucket that is bound to it. */
+/** A static site from an R2 bucket that is bound to the worker. */
 async function staticR2(): Promise<Place> {
   const { url, worker, close } = await openWorker({}, ['STATIC'])
   const bucket = await worker.getR2Bucket('STATIC')
@@ -171,7 +172,8 @@ describe.each(PLACES)('an encoded object at %s', (_, open) => {
       ({ body }) => body.length,
       () => 'broken off' as const,
     )
-    // At the edge the runtime ends an answer without a length that broke off as if it were whole.
+    // At the edge, the runtime ends a response without a
+    // length as if it were complete, even when it broke off.
     expect(broken === 'broken off' || broken <= LIMIT).toBe(true)
   })
 

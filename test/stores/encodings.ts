@@ -1,21 +1,21 @@
-/** Objects as they are stored with a `Content-Encoding`, and what is to be answered of them. */
+/** Objects stored with a `Content-Encoding`, and the expected responses. */
 
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 
 export interface Encoded {
   readonly coding: string
   readonly stored: Uint8Array
-  /** What was encoded. */
+  /** The content before encoding. */
   readonly plain: Uint8Array
 }
 
-/** Short when it is compressed, and no two parts of it are alike. */
+/** Returns a text that compresses well and in which no two parts are equal. */
 export function textOf(bytes: number): Buffer {
   const lines = Array.from({ length: Math.ceil(bytes / 16) }, (_, index) => `${`line ${index}`.padEnd(15)}\n`)
   return Buffer.from(lines.join('')).subarray(0, bytes)
 }
 
-/** Every way of encoding that is undone, and those that are none. */
+/** Returns the content in all supported encodings, and in some that are not decoded. */
 export function encodedOf(plain: Uint8Array): readonly Encoded[] {
   const gzipped = gzipSync(plain)
   const half = Math.floor(plain.length / 2)
@@ -23,7 +23,7 @@ export function encodedOf(plain: Uint8Array): readonly Encoded[] {
     ['gzip', gzipped],
     ['GZIP', gzipped],
     ['x-gzip', gzipped],
-    // RFC 1952 lets members follow each other.
+    // RFC 1952 allows several members in a row.
     ['gzip ', Buffer.concat([gzipSync(plain.subarray(0, half)), gzipSync(plain.subarray(half))])],
     ['br', brotliCompressSync(plain)],
     ['deflate', deflateSync(plain)],
@@ -39,7 +39,7 @@ export function encodedOf(plain: Uint8Array): readonly Encoded[] {
   ].map(([coding, stored]) => ({ coding: String(coding), stored: stored as Uint8Array, plain }))
 }
 
-/** What cannot be answered as what it says. */
+/** Returns data that do not match their declared encoding. */
 export function brokenOf(plain: Uint8Array): readonly Omit<Encoded, 'plain'>[] {
   const gzipped = gzipSync(plain)
   const damaged = Buffer.from(gzipped)
@@ -55,7 +55,7 @@ export function brokenOf(plain: Uint8Array): readonly Omit<Encoded, 'plain'>[] {
 
 export const MIB = 1024 * 1024
 
-/** Small as it is stored, and without an end once it is decoded. */
+/** Returns data that are small when stored and very large when decoded. */
 export function bombOf(decodedBytes: number): Buffer {
   return gzipSync(Buffer.alloc(decodedBytes))
 }

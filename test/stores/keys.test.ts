@@ -1,4 +1,4 @@
-/** Objects of every name, by servers that others wrote; miniflare and moto verify what was signed. */
+/** Objects with unusual names, on third-party servers. miniflare and moto verify the signatures. */
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Door, openOriginBefore, openS3Server } from '../doors.ts'

@@ -1,4 +1,4 @@
-/** Names of objects that clients, servers and their signatures do not agree about. */
+/** Object names that clients, servers and signature implementations treat differently. */
 export const STRANGE_NAMES: readonly string[] = [
   'plain.txt',
   'a b.txt',

@@ -5,7 +5,7 @@ import { freePort } from '../free-port.ts'
 import { until } from '../until.ts'
 import { BUCKETS, type S3Server, writerTo } from './s3-server.ts'
 
-/** A Python that has moto: `MOTO_PYTHON`, else the system's. Nothing is installed for a test. */
+/** A Python with moto: `MOTO_PYTHON`, otherwise that of the system. Tests install nothing. */
 const PYTHON = process.env.MOTO_PYTHON ?? 'python3'
 
 const VERSION = spawnSync(PYTHON, ['-c', 'import moto.server; print(moto.__version__)'], {
@@ -13,7 +13,9 @@ const VERSION = spawnSync(PYTHON, ['-c', 'import moto.server; print(moto.__versi
   stdio: ['ignore', 'pipe', 'ignore'],
 }).stdout?.trim()
 
-/** Before 5.2.5 it verifies decoded paths, so that AWS's own clients cannot store `(1).txt` in it either. */
+/**
+ * Versions before 5.2.5 verify decoded paths, so that not even AWS's own clients can store `(1).txt` in them.
+ */
 export const HAS_MOTO = VERSION !== undefined && isAtLeast(VERSION, [5, 2, 5])
 
 function isAtLeast(version: string, wanted: readonly number[]): boolean {
@@ -25,10 +27,10 @@ function isAtLeast(version: string, wanted: readonly number[]): boolean {
 export const MOTO_SKIPPED =
   'skipped: no moto here, or an old one (pip install "moto[server,s3]>=5.2.5"; MOTO_PYTHON names the Python that has it)'
 
-/** What is done before moto asks for credentials: a user, its key, and its rights. */
+/** The number of calls before moto requires credentials: creating a user, its key, and its permissions. */
 const SETUP_ACTIONS = 3
 
-/** moto with authentication switched on: signatures and rights are judged as AWS does it. */
+/** Opens moto with authentication enabled: it checks signatures and permissions like AWS. */
 export async function openMoto(actions: readonly string[] = ['s3:*']): Promise<S3Server> {
   const port = await freePort()
   const child = spawn(PYTHON, ['-m', 'moto.server', '-H', '127.0.0.1', '-p', String(port)], {

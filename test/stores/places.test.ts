@@ -1,4 +1,4 @@
-/** Where buckets are, and whose keys open them. */
+/** Locations of buckets, and the credentials for them. */
 
 import dns from 'node:dns'
 import { createServer } from 'node:http'
@@ -110,7 +110,10 @@ describe('a bucket', () => {
 })
 
 describe('a folder', () => {
-  /** Lists fewer keys than it is asked for, as stores may, and says where the next listing begins. */
+  /**
+   * Simulates a bucket that lists fewer keys than requested,
+   * as stores may, and returns where the next page starts.
+   */
   function pagedBucket(keys: Set<string>, pageSize: number, mayRemove: (key: string) => boolean): Answer {
     return (request, response) => {
       const url = new URL(request.url ?? '', 'http://aws')
@@ -233,7 +236,10 @@ describe('the keys', () => {
 })
 
 describe('the standard chain', () => {
-  /** What ECS and EKS ask: keys that are good for so many seconds. */
+  /**
+   * Starts a server like those of ECS and EKS, which returns
+   * credentials that are valid for this number of seconds.
+   */
   async function openRoles(seconds: number) {
     let asked = 0
     const server = createServer((_, response) => {

@@ -1,4 +1,7 @@
-/** What is made of a store's refusals: missing or not allowed, another region, too much to do, other credentials. */
+/**
+ * How error responses of a store are handled: missing or denied
+ * objects, another region, throttling, other credentials.
+ */
 
 import { afterEach, describe, expect, it } from 'vitest'
 import { type Door, openOriginBefore, openS3Server } from '../doors.ts'
@@ -28,7 +31,7 @@ async function originOn(
   return { ...door, aws }
 }
 
-/** Whatever happens, what signs and what is signed is not told. */
+/** Expects that no credentials and no signatures are logged. */
 function expectNoSecrets({ log }: Door): void {
   expect(JSON.stringify(log)).not.toMatch(/AWS4-HMAC|Signature=|wJalrXUtn|SESSIONTOKEN/i)
 }

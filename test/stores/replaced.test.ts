@@ -1,4 +1,4 @@
-/** Objects that are replaced between two questions to their store. */
+/** Objects that are replaced between two requests to their store. */
 
 import { createS3Store } from '@media-proxy/shared/store/s3.ts'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -11,7 +11,7 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close()
 })
 
-/** An object that is another one as soon as its validators were asked for. */
+/** Opens an origin with an object that is replaced as soon as its validators were requested. */
 async function replacedOnce(settings: Settings) {
   let [etag, text] = ['"old"', 'the old one']
   const server = await answering((request, response) => {

@@ -1,4 +1,4 @@
-/** What every S3 server of the tests can do, whoever wrote it. */
+/** The common interface of all S3 servers in the tests. */
 
 import { AwsClient } from 'aws4fetch'
 import type { TestBucket } from '../doors.ts'
@@ -10,7 +10,7 @@ export interface S3Server {
   readonly region: string
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string }
   put(key: string, bytes: Uint8Array, contentType?: string, bucket?: TestBucket): Promise<void>
-  /** Stores an object with headers of its own, `content-encoding` among them. */
+  /** Stores an object with additional headers, such as `content-encoding`. */
   putWith(
     key: string,
     bytes: Uint8Array,
@@ -22,7 +22,7 @@ export interface S3Server {
 
 type Where = Pick<S3Server, 'endpoint' | 'region' | 'credentials'>
 
-/** The ways into a server by a client that is not the one under test. */
+/** Returns functions that write to a server with a client other than the one under test. */
 export function writerTo({ endpoint, region, credentials }: Where): Pick<S3Server, 'put' | 'putWith'> {
   const client = new AwsClient({ ...credentials, region, service: 's3' })
   const putWith: S3Server['putWith'] = async (key, bytes, headers, bucket = 'cdn') => {
@@ -41,7 +41,7 @@ export function writerTo({ endpoint, region, credentials }: Where): Pick<S3Serve
   }
 }
 
-/** Byte by byte, by the letter of RFC 3986. */
+/** Encodes a key byte by byte, strictly by RFC 3986. */
 export function strictlyEncoded(key: string): string {
   return Array.from(new TextEncoder().encode(key), (byte) => {
     const character = String.fromCharCode(byte)

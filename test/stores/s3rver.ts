@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import S3rver from 's3rver'
 import { BUCKETS, type S3Server, writerTo } from './s3-server.ts'
 
-/** s3rver: keeps objects in files; it reads signatures of version 4 and does not verify them. */
+/** Opens s3rver. It keeps objects in files, and parses signatures of version 4 without verifying them. */
 export async function openS3rver(): Promise<S3Server> {
   const directory = await mkdtemp(join(tmpdir(), 'media-proxy-s3rver-'))
   const server = new S3rver({

@@ -14,7 +14,7 @@ let far: UpstreamServer
 let door: FilesystemDoor
 const signatures: string[] = []
 
-/** The path of a signed external URL. */
+/** Returns the path of a signed external URL. */
 async function signed(url: string): Promise<string> {
   const target = `v2/${Buffer.from(url).toString('base64url')}`
   const signature = await signExternalTarget(await createKeyRing([KEY]), target)
@@ -22,10 +22,10 @@ async function signed(url: string): Promise<string> {
   return `/external/${signature}/${target}`
 }
 
-/** The log's line of the one request that this is. */
+/** Sends a request and returns its log record. */
 async function lineOf(path: string, requestId: string, options: Parameters<typeof send>[2] = {}) {
   const headers = { 'x-request-id': requestId, ...TRACED, ...options.headers }
-  // A body that breaks off fails at the client too; what counts is what the log says of it.
+  // A body that breaks off also fails at the client. Only the log record matters here.
   const answer = await send(door.url, path, { ...options, headers }).catch(() => undefined)
   const lines = door.log.filter((line) => 'requestId' in line && line.requestId === requestId)
   return { answer, lines, line: lines.find(({ msg }) => msg === 'request') }
@@ -37,7 +37,7 @@ beforeAll(async () => {
   far = await openUpstreamServer((request, response) => {
     if (!request.url?.startsWith('/hidden-path/broken')) return served(request, response)
     response.writeHead(200, { 'content-length': 1_000_000 })
-    // More than is looked at before the answer begins.
+    // More than is read before the response starts.
     response.write(Buffer.concat([picture, Buffer.alloc(300_000)]), () => response.socket?.end())
   })
   door = await openFilesystemOrigin({

@@ -26,7 +26,7 @@ describe('the metrics', () => {
       MEDIA_PROXY_ATTACHMENT_SECRETS: 'AAAA',
       MEDIA_PROXY_RATE_LIMIT_ENABLED: 'true',
       MEDIA_PROXY_RATE_LIMIT_BAD_SIGNATURE_MAX_ATTEMPTS: '1',
-      // Little memory and short queues, so that something has to leave and somebody is turned away.
+      // Little memory and short queues, so that renditions are evicted and requests are rejected.
       MEDIA_PROXY_CACHE_MEMORY_BYTES: '4000',
       MEDIA_PROXY_ENGINE_PROCESSES: '1',
       MEDIA_PROXY_LIMITS_QUEUED_RENDERS: '1',
@@ -72,7 +72,7 @@ describe('the metrics', () => {
         .split('\n')
         .filter((line) => new RegExp(`^${serialized}(_count|_bucket|_sum)?[ {]`).test(line))
       expect(lines.length, text.slice(0, 2000)).toBeGreaterThan(0)
-      // Defects, processes that a job ended and, on a quiet machine, waiting and clips are rightly nought.
+      // Defects, lost jobs and, on a quiet machine, waiting jobs and clips may be 0.
       const still = [
         'media_proxy.engine.lost',
         'media_proxy.unhandled_errors',
@@ -102,7 +102,7 @@ describe('the metrics', () => {
       ...['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-real-ip', 'via', 'true-client-ip'],
       ...['cf-ray', 'cf-connecting-ip', 'x-edge-signature'],
     ]) {
-      // After a few wrong ones the stricter budget says no first.
+      // After a few wrong secrets, the stricter rate limit applies first.
       expect([403, 429], header).toContain(await status({ [header]: '1' }))
       expect(await status({ [header]: '1', 'x-internal-secret': 'secret' }), header).toBe(200)
     }

@@ -18,7 +18,7 @@ interface Span {
   readonly name: string
 }
 
-/** A receiver of OTLP over HTTP in JSON, as the protocol has it. */
+/** Starts a receiver of OTLP over HTTP in JSON. */
 async function openReceiver() {
   const spans: Span[] = []
   const metrics = new Set<string>()
@@ -56,7 +56,7 @@ it('follows a request from the edge through every room', async () => {
   const far = await openUpstreamServer(files({ '/a.png': await halvesPng(64, 48) }))
   const service = await startService({
     MEDIA_PROXY_TELEMETRY_OTLP_ENDPOINT: receiver.url,
-    // Nothing begins here: what the caller has begun goes on.
+    // No trace starts here. Traces that the caller has started continue.
     MEDIA_PROXY_TELEMETRY_SAMPLE_RATIO: '0',
     MEDIA_PROXY_EXTERNAL_ALLOWED_HOSTS: far.host,
     MEDIA_PROXY_EDGE_SECRET_KEY: 'edge',
@@ -70,7 +70,7 @@ it('follows a request from the edge through every room', async () => {
       const signature = await signEdgeRequest(ring, request, Date.now())
       return send(service.url, path, { headers: { traceparent: trace(digit), ...signature } })
     }
-    // Neither a stranger's wish nor a plain request is traced.
+    // Neither a request with the trace context of an untrusted client nor a plain request is traced.
     await send(service.url, '/avatars/1/a.webp?size=16', { headers: { traceparent: trace('d') } })
     await send(service.url, '/avatars/1/a.webp?size=32')
     await ask('/avatars/1/a.webp?size=64', 'a')
@@ -81,7 +81,7 @@ it('follows a request from the edge through every room', async () => {
     const target = `v2/${Buffer.from(`${far.url}/a.png`).toString('base64url')}`
     const signature = await signExternalTarget(await createKeyRing(['bench-secret']), target)
     await ask(`/external/${signature}/${target}?width=16`, 'c')
-    // Who holds the secret may have a call traced.
+    // A caller that knows the secret may have its call traced.
     await service.put('uploads/film', FFMPEG === undefined ? await halvesPng(64, 48) : await readLongFilm())
     const post = (digit: string, secret: string) =>
       send(service.url, '/_metadata', {
@@ -92,7 +92,7 @@ it('follows a request from the edge through every room', async () => {
     expect((await post('e', 'bench-secret')).status).toBe(200)
     expect((await post('f', 'wrong')).status).toBe(401)
   } finally {
-    // What is left is sent before the process ends.
+    // Pending spans are sent before the process ends.
     await service.close()
     await far.close()
     await receiver.close()
@@ -125,12 +125,12 @@ it('follows a request from the edge through every room', async () => {
   expect([...receiver.metrics]).toEqual(expect.arrayContaining(pushed))
 })
 
-/** A film whose index comes last: it is read by many ranges. */
+/** Makes a video whose index is at the end, so that it is read in many ranges. */
 async function readLongFilm(): Promise<Buffer> {
   return makeVideo('mp4', SECONDS, ['-pix_fmt', 'yuv420p', '-crf', '1', '-preset', 'ultrafast'])
 }
 
-/** Names of the spans below each span of a trace, in the order of their ends. */
+/** Returns the names of the spans below each span of a trace, in the order in which they ended. */
 function tree(spans: readonly Span[], digit: string): Record<string, string[]> {
   const own = spans.filter(({ traceId }) => traceId === digit.repeat(32))
   const below: Record<string, string[]> = {}

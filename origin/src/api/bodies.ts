@@ -1,10 +1,12 @@
-/** The bodies of the internal endpoints (contract, section 6): what they are checked by, and described by. */
+/**
+ * The bodies of the internal endpoints (contract, section 6). These schemas validate them and describe them.
+ */
 
 import { objectKeySchema } from '@media-proxy/shared/request/body-schemas.ts'
 import * as z from 'zod'
 import { EXTRA_NAMES } from '../engine/jobs.ts'
 
-/** An object in the bucket of uploads. */
+/** An object in the uploads bucket. */
 export const uploadSchema = z.object({ type: z.literal('upload'), upload_filename: objectKeySchema })
 
 /** An object in one of the configured buckets. */
@@ -42,7 +44,7 @@ export const metadataSchema = z.discriminatedUnion('type', [
   s3Schema.extend(common),
 ])
 
-/** Most renditions that are asked for at once. */
+/** The maximum number of renditions per request. */
 const MAX_RENDITIONS = 64
 
 export const prepareSchema = z.object({

@@ -1,4 +1,7 @@
-/** The service described in OpenAPI 3.1, one description for both doors, made of what requests are parsed and checked by. */
+/**
+ * Describes the service in OpenAPI 3.1. There is one description for the edge and the origin, made from the
+ * schemas that parse and validate the requests.
+ */
 
 import { purgeSchema } from '@media-proxy/shared/request/body-schemas.ts'
 import * as z from 'zod'
@@ -16,11 +19,12 @@ import { familyParameters } from './parameters.ts'
 import { HEADERS, NEVER_READ, NEVER_READ_RESPONSE, refusals } from './responses.ts'
 import { INTERNAL_OPERATIONS, SERVICE_OPERATIONS, UPLOAD_OPERATION } from './service-operations.ts'
 
-const SUMMARY = `A media proxy for chat-sized products. Every GET answers HEAD with the same status and headers and no body,
-and every path but the playground's answers OPTIONS with 204; any other method is 405 with \`Allow\`. Every path is also
-answered under \`publicPath\` where one is configured. Of a repeated parameter the first counts, and an unknown one is ignored;
-the upload relay alone refuses repeated ones. An invalid value of a known parameter is 400. A clip (\`format=mp4\` or \`webm\`)
-takes \`fit=inside\` alone and no \`time=best\`. Where \`explainErrors\` is on, the text of a 400 goes on with what it is about.`
+const SUMMARY = `A media proxy for chat-sized products. Every GET route also answers HEAD, with the same status and headers
+and without a body. Every path but the playground's answers OPTIONS with 204. Any other method gets 405 with \`Allow\`. If
+\`publicPath\` is configured, every path is also served below it. The first value of a repeated parameter counts, and unknown
+parameters are ignored; only the upload relay rejects repeated ones. An invalid value of a known parameter gets 400. A clip
+(\`format=mp4\` or \`webm\`) accepts only \`fit=inside\`, and not \`time=best\`. If \`explainErrors\` is on, the text of a 400 also
+names its cause.`
 
 const REQUESTS = {
   MetadataRequest: metadataSchema,
@@ -41,7 +45,9 @@ const ANSWERS = {
 
 export interface DescriptionOptions {
   readonly version: string
-  /** The presets of a configuration; undefined for a description of no service in particular. */
+  /**
+   * The names of the configured presets. Undefined for a description that is independent of a configuration.
+   */
   readonly presets?: readonly string[]
 }
 
@@ -87,7 +93,10 @@ function byMethod(method: string, operations: Readonly<Record<string, Operation>
   )
 }
 
-/** As they are written: what is optional or transformed is told as it comes in. */
+/**
+ * Converts schemas to JSON Schema in their input form, before optional values are filled in and
+ * transformations are applied.
+ */
 function schemasOf(schemas: Readonly<Record<string, z.ZodType>>) {
   return Object.fromEntries(
     Object.entries(schemas).map(([name, schema]) => {

@@ -6,7 +6,7 @@ import type { FailureCode } from '@media-proxy/shared/response/failure.ts'
 import { type Parameter, queryParameters } from './parameters.ts'
 import { failures, media } from './responses.ts'
 
-/** An operation of one path and method. */
+/** An OpenAPI operation of one path and method. */
 export interface Operation {
   readonly operationId: string
   readonly summary: string
@@ -21,12 +21,12 @@ const ID = '[A-Za-z0-9_-]{1,64}'
 const HASH = '[A-Za-z0-9_]{1,100}'
 const EXTENSIONS = '(png|apng|jpg|jpeg|webp|gif|avif|svg|heic|jxl)'
 
-/** Whatever is read from a store can end so. */
+/** Failures of any operation that reads from a store. */
 const STORED: readonly FailureCode[] = [
   ...(['bad-request', 'forbidden', 'not-found', 'precondition-failed', 'range-not-satisfiable'] as const),
   ...(['rate-limited', 'defect', 'store-unreachable', 'store-busy', 'store-timeout'] as const),
 ]
-/** Whatever is rendered can end so too. */
+/** Failures of any operation that renders. */
 const RENDERED: readonly FailureCode[] = [
   ...STORED,
   ...(['too-large-dimensions', 'too-many-frames', 'unsupported-format', 'unsupported-codec'] as const),
@@ -36,23 +36,26 @@ const TRANSFORMED: readonly FailureCode[] = [...RENDERED, 'not-visual', 'scan-fa
 
 const IMAGES = ['image/png', 'image/jpeg', 'image/webp', 'image/gif', 'image/avif']
 
-/** The names of presets, where a service is described; undefined where none in particular is. */
+/**
+ * The names of presets of a particular service. Undefined
+ * for a description that is independent of a configuration.
+ */
 type Presets = readonly string[] | undefined
 
-/** By path; each is a GET. */
+/** Returns the operations by path. Each is a GET. */
 export function mediaOperations(presets: Presets): Readonly<Record<string, Operation>> {
   const asset = (operationId: string, summary: string, parameters: readonly Parameter[]): Operation => ({
     operationId,
     summary,
     tags: ['media'],
     parameters: [...parameters, ...queryParameters('asset', presets)],
-    responses: { ...media('The picture.', IMAGES), ...failures([...RENDERED, 'broken-source']) },
+    responses: { ...media('The image.', IMAGES), ...failures([...RENDERED, 'broken-source']) },
   })
   const hashFile = path(
     'file',
     `^${HASH}\\.${EXTENSIONS}$`,
     'abc.webp',
-    'A hash and an extension, in any case; a_ before the hash keeps an animation.',
+    'A hash and an extension, in any case. A hash that starts with a_ keeps its animation.',
   )
   const folders = IMAGE_ROUTES.map((route): [string, Operation] => [
     `/${route}/{id}/{file}`,
@@ -71,7 +74,7 @@ export function mediaOperations(presets: Presets): Readonly<Record<string, Opera
     '/emojis/{file}': asset('get-emoji', 'An emoji, bounded in width.', [
       path('file', `^${ID}\\.${EXTENSIONS}$`, '1.webp', 'An id and an extension.'),
     ]),
-    '/stickers/{file}': asset('get-sticker', 'A sticker, padded to its box.', [
+    '/stickers/{file}': asset('get-sticker', 'A sticker, scaled to fit its box and padded.', [
       path('file', `^${ID}(\\.${EXTENSIONS})?$`, '1', 'An id, with or without an extension.'),
     ]),
     '/attachments/{path}': attachment(presets),
@@ -83,15 +86,15 @@ export function mediaOperations(presets: Presets): Readonly<Record<string, Opera
 function attachment(presets: Presets): Operation {
   return {
     operationId: 'get-attachment',
-    summary: 'A stored file: streamed, or transformed where a parameter asks for it.',
+    summary: 'A stored file, streamed unchanged, or transformed if a parameter requests it.',
     tags: ['media'],
     parameters: [
-      key('path', 'Below `attachments/`; its slashes may stand as they are.', '1/a.png'),
+      key('path', 'The key below `attachments/`. Slashes need not be encoded.', '1/a.png'),
       ...queryParameters('transformation', presets),
       ...ATTACHMENT_SIGNATURE,
     ],
     responses: {
-      ...media('The file, or what was made of it.', ['*/*']),
+      ...media('The file, or its rendition.', ['*/*']),
       ...failures([...TRANSFORMED, 'undecodable']),
     },
   }
@@ -100,22 +103,22 @@ function attachment(presets: Presets): Operation {
 function external(presets: Presets): Operation {
   return {
     operationId: 'get-external',
-    summary: 'Media from elsewhere, signed: passed through, or transformed where a parameter asks for it.',
+    summary: 'Signed external media, passed through unchanged, or transformed if a parameter requests it.',
     tags: ['media'],
     parameters: [
       path(
         'signature',
         '^([A-Za-z0-9_-]{43}|[0-9a-f]{64})$',
         'jkGeYYCiqJ67eS5T6lWJ4eQ77pwIaf6yoXXF5LncsHY',
-        'HMAC-SHA256 of the target as it stands in the path, in base64url or hexadecimal.',
+        'HMAC-SHA256 of the target exactly as in the path, in base64url or hexadecimal.',
       ),
       {
         name: 'target',
         in: 'path',
         required: true,
         description:
-          '`v2/` (or `v3/`, whose signature covers the parameters) and the base64url of the URL without padding, or the ' +
-          'URL in segments or percent-encoded; the slash stands as it is.',
+          '`v2/` (or `v3/`, whose signature covers the parameters) and the URL in base64url without padding, or the URL in ' +
+          'segments or percent-encoded. The slash is not encoded.',
         schema: { type: 'string', minLength: 1 },
         example: 'v2/aHR0cHM6Ly9leGFtcGxlLmNvbS8',
       },
@@ -123,12 +126,12 @@ function external(presets: Presets): Operation {
       {
         name: 'ex',
         in: 'query',
-        description: 'Unix seconds from which on the URL is refused; part of what is signed.',
+        description: 'The time from which the URL is rejected, in Unix seconds. Covered by the signature.',
         schema: { type: 'integer', minimum: 1, maximum: 99_999_999_999 },
       },
     ],
     responses: {
-      ...media('The media, or what was made of them.', ['image/*', 'video/*', 'audio/*']),
+      ...media('The media, or their rendition.', ['image/*', 'video/*', 'audio/*']),
       ...failures([
         ...TRANSFORMED,
         ...(['undecodable', 'address-refused', 'bad-signature', 'expired'] as const),
@@ -139,18 +142,22 @@ function external(presets: Presets): Operation {
 }
 
 const ATTACHMENT_SIGNATURE: readonly Parameter[] = [
-  signed('ex', '^([0-9a-f]{8}|0)$', 'Unix seconds of expiry in hexadecimal; 0 of a data package.'),
-  signed('is', '^[0-9a-f]{8}$', 'Unix seconds of issue in hexadecimal.'),
-  signed('hm', '^[0-9a-f]{64}$', 'HMAC-SHA256 in hexadecimal.'),
-  signed('uc', '^dp$', 'The use, of a data package.'),
+  signed(
+    'ex',
+    '^([0-9a-f]{8}|0)$',
+    'The time of expiry in Unix seconds, in hexadecimal. 0 for a data package.',
+  ),
+  signed('is', '^[0-9a-f]{8}$', 'The time of issue in Unix seconds, in hexadecimal.'),
+  signed('hm', '^[0-9a-f]{64}$', 'The HMAC-SHA256 signature, in hexadecimal.'),
+  signed('uc', '^dp$', 'The purpose of the URL: a data package.'),
 ]
 
-/** Judged where `attachmentSignatures` are enforced, else ignored whatever they are. */
+/** Describes a parameter that is checked only when `attachmentSignatures` is on, and ignored otherwise. */
 function signed(name: string, pattern: string, description: string): Parameter {
   return {
     name,
     in: 'query',
-    description: `${description} Judged only where \`attachmentSignatures\` is on.`,
+    description: `${description} Checked only if \`attachmentSignatures\` is on.`,
     schema: { type: 'string', pattern },
   }
 }
@@ -159,7 +166,7 @@ function id(name: string): Parameter {
   return path(name, `^${ID}$`, '1')
 }
 
-/** A key of an object in a path. */
+/** Describes an object key in a path. */
 export function key(name: string, description: string, example: string): Parameter {
   return path(name, OBJECT_KEY_PATTERN, example, description)
 }

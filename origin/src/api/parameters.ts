@@ -1,4 +1,4 @@
-/** Query parameters as OpenAPI tells them: made of the guide, and so of the grammar. */
+/** Describes query parameters in OpenAPI. They are made from the parameter guide, and so from the grammar. */
 
 import {
   PARAMETER_GUIDE,
@@ -22,12 +22,14 @@ const SECONDS = '[0-9]{1,7}(\\.[0-9]{1,9})?'
 
 export type Family = 'asset' | 'transformation'
 
-/** A parameter that the description tells of once. */
+/** A reference to a parameter that is described once, in the components. */
 export interface ParameterReference {
   readonly $ref: string
 }
 
-/** The parameters of a family of URLs, by reference. `presets` as `familyParameters` has them. */
+/**
+ * Returns references to the parameters of a family of URLs. `presets` is the same as for `familyParameters`.
+ */
 export function queryParameters(
   family: Family,
   presets: readonly string[] | undefined,
@@ -38,8 +40,8 @@ export function queryParameters(
 }
 
 /**
- * The parameters of a family of URLs. `presets`: the names that the configuration knows; undefined in a description of no
- * service in particular.
+ * Returns the parameters of a family of URLs. `presets` are the names of the configured presets. Undefined
+ * for a description that is independent of a configuration.
  */
 export function familyParameters(
   family: Family,
@@ -67,14 +69,15 @@ function parameterOf(
 }
 
 function schemaOf({ name, values }: ParameterGuide, family: Family): JsonSchema {
-  // What is between two sizes counts as the next larger one, and what is above the largest as the largest.
+  // A value between two sizes counts as the next larger one,
+  // and a value above the largest counts as the largest.
   if (name === 'size') return { type: 'number', minimum: 0, examples: ASSET_SIZES }
   return name === 'format' && family === 'asset'
     ? schemaOfValues(values, (value) => !CLIPS.includes(value))
     : schemaOfValues(values)
 }
 
-/** Only what moves with sound is one of these, and no asset does. */
+/** Clip formats are for videos and animations with audio, which assets never are. */
 const CLIPS = ['mp4', 'webm']
 
 function schemaOfValues(
@@ -107,7 +110,7 @@ function schemaOfValues(
         examples: ['1.5', '50%', 'best'],
       }
     case 'seconds':
-      // A hundredth at least.
+      // At least one hundredth.
       return {
         type: 'string',
         pattern: '^(0\\.(0[1-9][0-9]{0,7}|[1-9][0-9]{0,8})|[1-9][0-9]{0,6}(\\.[0-9]{1,9})?)$',

@@ -1,4 +1,4 @@
-/** What is answered, as OpenAPI tells it: refusals are made of the list of failures. */
+/** Describes responses in OpenAPI. The rejections are made from the list of failures. */
 
 import {
   FAILURE_CODES,
@@ -12,7 +12,7 @@ type Responses = Readonly<Record<string, object>>
 
 const REQUEST_ID = { 'X-Request-Id': { $ref: '#/components/headers/RequestId' } }
 
-/** The answers to failures: one for each status, told of once for all operations. */
+/** Returns references to the responses of failures, one per status. */
 export function failures(codes: readonly FailureCode[]): Responses {
   const statuses = codes.map((code) => statusOf(fail(code))).sort((a, b) => a - b)
   return Object.fromEntries(
@@ -20,14 +20,14 @@ export function failures(codes: readonly FailureCode[]): Responses {
   )
 }
 
-/** What `failures` refers to: each status with every phrase that it can have. */
+/** Returns the responses to which `failures` refers: each status with all its phrases. */
 export function refusals(): Responses {
   const phrases = new Map<number, Set<string>>()
   for (const failure of FAILURE_CODES.map((code) => fail(code))) {
     const known = phrases.get(statusOf(failure)) ?? new Set()
     phrases.set(statusOf(failure), known.add(phraseOf(failure)))
   }
-  // Nobody is there to read 499, and 405 is of no method that is described.
+  // No client reads 499, and 405 belongs to methods that are not described.
   return Object.fromEntries(
     [...phrases]
       .filter(([status]) => status !== 405 && status !== 499)
@@ -48,7 +48,7 @@ function refusal(status: number, phrases: readonly string[]): object {
   }
 }
 
-/** Media of the given types, whole and in part, or nothing where the client has it. */
+/** Describes media of the given types: whole, in part, or 304 when the client has them. */
 export function media(description: string, types: readonly string[]): Responses {
   const headers = {
     ...REQUEST_ID,
@@ -60,11 +60,14 @@ export function media(description: string, types: readonly string[]): Responses 
   return {
     '200': { description, headers, content },
     '206': {
-      description: 'The part that `Range` asks for.',
+      description: 'The part that `Range` requests.',
       headers: { ...headers, 'Content-Range': contentRange },
       content,
     },
-    '304': { description: 'The client has it: `If-None-Match`, `If-Modified-Since`.', headers },
+    '304': {
+      description: 'The copy of the client is current, by `If-None-Match` or `If-Modified-Since`.',
+      headers,
+    },
   }
 }
 
@@ -88,7 +91,10 @@ export function text(status: string, description: string, example: string): Resp
   }
 }
 
-/** What is answered before the service sees a request, at the edge by its platform and without a text. */
+/**
+ * Responses that are sent before the service sees the request.
+ * At the edge they come from the platform, without a text.
+ */
 export const NEVER_READ: Responses = {
   '414': { $ref: '#/components/responses/NeverRead' },
   '431': { $ref: '#/components/responses/NeverRead' },
@@ -96,20 +102,21 @@ export const NEVER_READ: Responses = {
 
 export const NEVER_READ_RESPONSE = {
   description:
-    'The URL (414, at the edge), or it and the headers (431), have more bytes than any server reads: at the origin 128 KiB.',
+    'The URL (414, at the edge), or the URL and the headers (431), are larger than the server accepts: 128 KiB at the origin.',
 }
 
 export const HEADERS = {
   RequestId: {
-    description: 'The name of the request in the logs: that of the request where it is well-formed.',
+    description:
+      'The id of the request in the logs. The `X-Request-Id` of the request is used if it is well-formed.',
     required: true,
     schema: { type: 'string', pattern: '^[A-Za-z0-9._:-]{1,128}$' },
   },
-  ETag: { description: 'Strong; changes with the bytes.', schema: { type: 'string' } },
+  ETag: { description: 'A strong ETag that changes with the bytes.', schema: { type: 'string' } },
   CacheControl: {
-    description: 'A year and immutable; shorter where a signature expires or a far server says so.',
+    description: 'A year and immutable, or shorter if a signature expires or an external server requires it.',
     schema: { type: 'string' },
   },
   ContentRange: { required: true, schema: { type: 'string' } },
-  RetryAfter: { description: 'Whole seconds.', schema: { type: 'integer', minimum: 1 } },
+  RetryAfter: { description: 'The time to wait, in whole seconds.', schema: { type: 'integer', minimum: 1 } },
 } as const

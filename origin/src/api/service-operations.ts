@@ -15,13 +15,13 @@ const INTERNAL: readonly FailureCode[] = [
 const OF_STORE: readonly FailureCode[] = ['not-found', 'store-unreachable', 'store-busy', 'store-timeout']
 const OF_MEDIA: readonly FailureCode[] = ['overloaded', 'deadline']
 
-/** By path; each is a POST with the internal secret. */
+/** By path. Each is a POST with the internal secret. */
 export const INTERNAL_OPERATIONS: Readonly<Record<string, Operation>> = {
   '/_metadata': internal(
     'tell-metadata',
-    'What a file is: format, size, hash, placeholder, scan.',
+    'Returns the metadata of a file: format, size, hash, placeholder, scan result.',
     'MetadataRequest',
-    json('200', 'What it is.', 'Metadata'),
+    json('200', 'The metadata.', 'Metadata'),
     [
       ...[...INTERNAL, ...OF_STORE, ...OF_MEDIA],
       ...(['unsupported-format', 'unsupported-codec', 'undecodable', 'too-large-dimensions'] as const),
@@ -36,11 +36,11 @@ export const INTERNAL_OPERATIONS: Readonly<Record<string, Operation>> = {
   ),
   '/_thumbnail': internal(
     'make-thumbnail',
-    'The first frame of an uploaded video that decodes.',
+    'Returns the first frame of an uploaded video that can be decoded.',
     'UploadRequest',
     {
       '200': {
-        description: 'The frame, as large as it is.',
+        description: 'The frame at its full size.',
         headers: { 'X-Request-Id': { $ref: '#/components/headers/RequestId' } },
         content: { 'image/jpeg': {} },
       },
@@ -49,30 +49,30 @@ export const INTERNAL_OPERATIONS: Readonly<Record<string, Operation>> = {
   ),
   '/_frames': internal(
     'read-frames',
-    'Three frames of a video or animation; the picture itself of a still one; none of what cannot be read.',
+    'Returns three frames of a video or an animation, the image itself if it is still, or none if the file cannot be read.',
     'FramesRequest',
     json('200', 'The frames.', 'Frames'),
     [...INTERNAL, ...OF_STORE, ...OF_MEDIA],
   ),
   '/_sniff': internal(
     'sniff',
-    'The type of an upload by its first bytes.',
+    'Returns the type of an upload, detected from its first bytes.',
     'SniffRequest',
     json('200', 'The type.', 'Sniffed'),
     [...INTERNAL, ...OF_STORE],
   ),
   '/_prepare': internal(
     'prepare',
-    'Has renditions of an object made before anybody asks for them.',
+    'Makes renditions of an object before they are requested.',
     'PrepareRequest',
-    json('202', 'What becomes of each.', 'Preparation'),
+    json('202', 'The state of each rendition.', 'Preparation'),
     INTERNAL,
   ),
   '/_purge': internal(
     'purge',
-    'Forgets every rendition of an object, or of an external URL, in all caches.',
+    'Removes all renditions of an object, or of an external URL, from all caches.',
     'PurgeRequest',
-    json('200', 'How many left the origin.', 'Purged'),
+    json('200', 'The number of renditions removed at the origin.', 'Purged'),
     [...INTERNAL, 'store-unreachable', 'store-busy', 'store-timeout'],
   ),
 }
@@ -100,33 +100,33 @@ function internal(
 export const UPLOAD_OPERATION: Operation = {
   operationId: 'upload',
   summary:
-    'Stores one object, or one part of one, for an app that cannot reach the store. 404 where no relay is configured.',
+    'Stores an object, or a part of one, for an app that cannot reach the store. 404 if no relay is configured.',
   tags: ['uploads'],
   parameters: [
-    key('key', 'Of the object in the bucket of uploads.', 'folder/a.png'),
+    key('key', 'The key of the object in the uploads bucket.', 'folder/a.png'),
     {
       name: 't',
       in: 'query',
       required: true,
-      description: 'The token, which names the object, its most bytes and its expiry.',
+      description: 'The token, which contains the object key, the maximum size and the expiry.',
       schema: { type: 'string', pattern: '^[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]{43}$' },
     },
     {
       name: 'uploadId',
       in: 'query',
       description:
-        'Of a multipart upload that the store knows; together with `partNumber`, and in the token.',
+        'The id of a multipart upload in the store. Requires `partNumber`, and has to match the token.',
       schema: { type: 'string', minLength: 1, maxLength: 1024 },
     },
     {
       name: 'partNumber',
       in: 'query',
-      description: 'Together with `uploadId`, and in the token.',
+      description: 'The number of the part. Requires `uploadId`, and has to match the token.',
       schema: { type: 'integer', minimum: 1, maximum: 10_000 },
     },
   ],
   requestBody: {
-    description: 'The bytes, whatever their type: the one that counts is in the token.',
+    description: 'The bytes. Their `Content-Type` is ignored, because the token contains the type.',
     content: { '*/*': {} },
   },
   responses: {
@@ -151,27 +151,27 @@ export const UPLOAD_OPERATION: Operation = {
   },
 }
 
-/** By path; each is a GET. */
+/** By path. Each is a GET. */
 export const SERVICE_OPERATIONS: Readonly<Record<string, Operation>> = {
   '/_health': {
     operationId: 'health',
-    summary: 'Whether the process runs.',
+    summary: 'Reports whether the process is running.',
     tags: ['service'],
-    responses: text('200', 'It runs.', 'OK'),
+    responses: text('200', 'The process is running.', 'OK'),
   },
   '/_ready': {
     operationId: 'ready',
-    summary: 'Whether the service can serve.',
+    summary: 'Reports whether the service is ready.',
     tags: ['service'],
     responses: {
-      ...text('200', 'It can.', 'OK'),
-      ...text('503', 'It cannot: the text names what is not ready.', 'Not ready: store'),
+      ...text('200', 'The service is ready.', 'OK'),
+      ...text('503', 'The service is not ready. The text names the missing parts.', 'Not ready: store'),
     },
   },
   '/_metrics': {
     operationId: 'metrics',
     summary:
-      'Metrics for Prometheus: to a collector on the same machine, and with the internal secret. Never at the edge.',
+      'Returns metrics for Prometheus, to a collector on the same machine or with the internal secret. Not available at the edge.',
     tags: ['service'],
     responses: {
       ...text('200', 'The metrics.', ''),
@@ -180,11 +180,11 @@ export const SERVICE_OPERATIONS: Readonly<Record<string, Operation>> = {
   },
   '/_openapi.json': {
     operationId: 'describe',
-    summary: 'This description: in development alone, elsewhere 404.',
+    summary: 'Returns this description. Only in development, otherwise 404.',
     tags: ['service'],
     responses: {
       '200': {
-        description: 'OpenAPI 3.1.',
+        description: 'The description in OpenAPI 3.1.',
         headers: { 'X-Request-Id': { $ref: '#/components/headers/RequestId' } },
         content: { 'application/json': { schema: { type: 'object' } } },
       },
@@ -193,10 +193,10 @@ export const SERVICE_OPERATIONS: Readonly<Record<string, Operation>> = {
   },
   '/internal/telemetry': {
     operationId: 'telemetry',
-    summary: 'Whether telemetry is on.',
+    summary: 'Reports whether telemetry is enabled.',
     tags: ['service'],
     responses: {
-      ...json('200', 'Whether it is.', 'Telemetry'),
+      ...json('200', 'The state of telemetry.', 'Telemetry'),
       ...failures(['forbidden', 'rate-limited', 'defect', 'origin-unreachable', 'deadline']),
     },
   },

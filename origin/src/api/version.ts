@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 
-/** The version of the service, as its package tells it. */
+/** Returns the version of the service from its package.json. */
 export function serviceVersion(): string {
   return JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version
 }

@@ -1,4 +1,4 @@
-/** Who is let in, and how often. */
+/** Builds the gate and the rate limiter from the configuration. */
 
 import type { Config } from '@media-proxy/shared/config/schema.ts'
 import { createRateLimiter, type RateLimiter } from '@media-proxy/shared/rate-limit.ts'
@@ -9,7 +9,7 @@ import { createGate, type Gate } from '../gate/gate.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 
-/** Peers that are warned of. */
+/** The maximum number of peers to warn about. */
 const MOST_WARNINGS = 10
 
 export function openGate(

@@ -1,4 +1,4 @@
-/** The engine of a configuration: its processes, its lanes, and what decodes videos. */
+/** Builds the engine from the configuration: its processes, its lanes, and the video decoder. */
 
 import { availableParallelism } from 'node:os'
 import type { Config } from '@media-proxy/shared/config/schema.ts'
@@ -18,11 +18,11 @@ export interface OpenEngineOptions {
   readonly config: Config
   readonly log: Log
   readonly observer: Observer
-  /** Where FFmpeg is looked for. */
+  /** The environment variables in which FFmpeg is searched. */
   readonly environment: Readonly<Record<string, string | undefined>>
-  /** Puts whoever watches at the door of a lane. */
+  /** Wraps a lane with an observer. */
   readonly watched: (name: string, lane: Lane) => Lane
-  /** A file whose presence makes every job crash its process: for tests of what a crash does. */
+  /** A file whose presence makes every job crash its process. For tests of crashes. */
   readonly crashOn?: string
 }
 
@@ -30,22 +30,25 @@ export interface OpenedEngine {
   readonly engine: Engine
   readonly lanes: EngineLanes
   readonly pools: EnginePools
-  /** All that decides the bytes of a rendition besides its source and its options. */
+  /** Everything that affects the bytes of a rendition besides its source and its options. */
   readonly rendererVersion: Promise<string>
-  /** What of the engine is not ready, by name. */
+  /** Returns the names of the parts of the engine that are not ready. */
   notReady(): Promise<readonly string[]>
 }
 
-/** Niceness of engine processes: the thread that answers gets a processor first. */
+/** The niceness of engine processes. It gives the thread that serves requests precedence on the CPUs. */
 export const ENGINE_NICENESS = 5
-/** Of those that open what takes long: five steps are three quarters of a processor (sched(7)). */
+/**
+ * The niceness of processes that run long jobs. Five steps
+ * make a difference of three quarters of a CPU (sched(7)).
+ */
 export const HEAVY_NICENESS = 12
 export const SCAN_NICENESS = 10
-/** Of those that make clips: whatever else is wanted comes first. */
+/** The niceness of processes that encode clips. Everything else takes precedence. */
 const CLIP_NICENESS = 15
 
 const RENEW_AFTER_BYTES = 8 * 1024 ** 3
-/** How long processes that a rush called for are kept. */
+/** How long the extra processes of a burst are kept, in milliseconds. */
 const IDLE_MS = 10_000
 
 export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngine> {
@@ -69,15 +72,16 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
       },
     })
   const pools = {
-    // One stands ready until all lanes are at work: then the end of a process costs one job the start of another.
+    // Keeps one spare process ready until all lanes are busy. After that, when a process ends, one job waits
+    // for the start of another.
     quick: poolOf(ENGINE_NICENESS, availableParallelism(), pictures),
-    // Videos are opened here, and libav with them: each process holds some 60 MiB, so there are no more than processors,
-    // unless more are asked for.
+    // This pool opens videos and loads libav. Each process holds
+    // about 60 MiB, so by default there are no more than CPUs.
     heavy: poolOf(HEAVY_NICENESS, 1, Math.max(availableParallelism(), ...asked), true),
     clips: poolOf(CLIP_NICENESS, 0, config.limits.clips),
   }
   void starter.decoder.then(({ changed }) => {
-    // Those that run were not told of the binary.
+    // The running processes do not know the binary.
     if (changed) for (const pool of Object.values(pools)) pool.renew()
   })
   observer.metrics.watch('media_proxy.engine.processes', () =>

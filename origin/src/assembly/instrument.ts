@@ -1,4 +1,4 @@
-/** The rooms of the service with an observer at their doors; inside, nothing knows of it. */
+/** Wraps the parts of the service with an observer. The parts themselves do not know about it. */
 
 import type { RateLimiter } from '@media-proxy/shared/rate-limit.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -49,7 +49,7 @@ export function observeExternal(external: ExternalFetch, observer: Observer): Ex
   }
 }
 
-/** Tells who shares a read with whom. */
+/** Counts the opens of sources as leader or follower of a shared read. */
 export function observeSources(reader: SourceReader, { metrics }: Observer): SourceReader {
   return {
     locate: (...words) => reader.locate(...words),
@@ -84,7 +84,7 @@ export function observeClassifier(classifier: Classifier, observer: Observer): C
   }
 }
 
-/** Tells how long scans take, but for those whose verdict is known. */
+/** Measures the duration of scans, except those whose verdict is cached. */
 export function observeScanner(scanner: Scanner, observer: Observer): Scanner {
   return {
     enabled: scanner.enabled,
@@ -98,7 +98,7 @@ export function observeScanner(scanner: Scanner, observer: Observer): Scanner {
   }
 }
 
-/** Tells what waits and runs in lanes, by their names. */
+/** Reports the waiting and running work of lanes, labelled by their names. */
 export function watchLanes(lanes: Readonly<Record<string, Lane>>, { metrics }: Observer): void {
   const each = (read: (lane: Lane) => number) => () =>
     Object.entries(lanes).map(([lane, own]) => [read(own), { lane }] as const)
@@ -112,7 +112,7 @@ export function watchLanes(lanes: Readonly<Record<string, Lane>>, { metrics }: O
   )
 }
 
-/** `name` is the label of its metrics. */
+/** Wraps a lane with an observer. `name` is the label of its metrics. */
 export function observeLane(lane: Lane, name: string, { metrics, observe }: Observer): Lane {
   const countRejection = ({ code }: Failure) =>
     metrics.count('media_proxy.admission.refusals', { lane: name, failure: code })
@@ -154,7 +154,7 @@ export function observeLimiter(limiter: RateLimiter, { metrics }: Observer): Rat
   }
 }
 
-/** Tells how long renders take, waiting for admission and a process included. */
+/** Measures the duration of renders, including the wait for admission and for a process. */
 export function observeEngine(engine: Engine, observer: Observer): Engine {
   return {
     async render(source, options, time) {
@@ -176,14 +176,17 @@ export function observeEngine(engine: Engine, observer: Observer): Engine {
   }
 }
 
-/** Processor time as a stage: it is part of none of the others, and may be more than all of them. */
+/**
+ * The name of CPU time as a stage. It is not a part of any other stage, and may be longer than all of them.
+ */
 const PROCESSOR_STAGE = 'cpu'
 
 const JOB_KINDS: readonly Job['kind'][] = ['render', 'examine', 'frames', 'scan']
 
-/** What the engine tells of its jobs. */
+/** Returns the handlers that turn the events of engine jobs into metrics and log records. */
 export function engineEvents({ metrics, note }: Observer, log: Log): EngineEvents {
-  // Nothing is lost for weeks, and an alert on a counter that is not there would be blind.
+  // Initialises the counters with 0. No job may be lost for
+  // weeks, and an alert on a missing counter never fires.
   for (const job of JOB_KINDS) metrics.count('media_proxy.engine.lost', { job }, 0)
   return {
     onJob(job, outcome, seconds, cpuSeconds) {

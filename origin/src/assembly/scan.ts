@@ -8,7 +8,7 @@ import type { Log } from '../telemetry/log.ts'
 import { SCAN_NICENESS } from './engine.ts'
 import { engineWords } from './starter.ts'
 
-/** The classifier that a configuration asks for, loading its model; undefined where nothing is scanned. */
+/** Creates the configured classifier and starts to load its model. Undefined when scanning is disabled. */
 export function openClassifier(config: Config, log: Log): Classifier | undefined {
   if (!config.nsfw.enabled || config.staticMode) return undefined
   const classifier = classifierOf(modelOf(config), config.nsfw.queuedScans, log)
@@ -18,15 +18,15 @@ export function openClassifier(config: Config, log: Log): Classifier | undefined
   return classifier
 }
 
-/** A classifier with a process that holds this model. */
+/** Creates a classifier with a process for this model. */
 export function classifierOf(model: ModelOptions, queue: number, log: Log): Classifier {
   return createClassifier({ start: scanProcesses(model), model: model.path, queue, log })
 }
 
-/** Memory that the runtime, its session and a batch take beside an idle process. */
+/** The memory that the runtime, its session and a batch take on top of an idle process, in bytes. */
 const SCAN_MEMORY_BYTES = 1024 * 1024 * 1024
 
-/** What starts a process that holds this model. */
+/** Returns a function that starts a process with this model. */
 export function scanProcesses(model: ModelOptions): () => EngineProcess {
   const { path, layout, colours, threads } = model
   const words = engineWords({ role: 'scan', path, layout, colours, threads })

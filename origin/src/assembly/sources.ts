@@ -1,4 +1,4 @@
-/** Where sources come from: the buckets, and elsewhere. */
+/** Builds the readers of sources: of the buckets and of external servers. */
 
 import { networkInterfaces } from 'node:os'
 import type { Config } from '@media-proxy/shared/config/schema.ts'
@@ -12,14 +12,14 @@ import { createSourceReader, type ReadLanes, type SourceReader } from '../source
 import type { Observer } from '../telemetry/observer.ts'
 import { observeSources } from './instrument.ts'
 
-/** Reads of each lane that may run at the same time; they wait for the network rather than for a processor. */
+/** The maximum number of concurrent reads per lane. Reads wait for the network rather than for a CPU. */
 const CONCURRENT_READS = 32
 
 export interface Sources {
   readonly reads: ReadLanes
   readonly memory: Lane
   readonly publicReader: SourceReader
-  /** The sources of a bucket; undefined for one that is not configured. */
+  /** Returns the sources of a bucket. Undefined for a bucket that is not configured. */
   readerOf(bucket: string): SourceReader | undefined
 }
 
@@ -27,7 +27,7 @@ export interface OpenSourcesOptions {
   readonly store: ObjectStore
   readonly external: ExternalFetch
   readonly observer: Observer
-  /** Puts whoever watches at the door of a lane. */
+  /** Wraps a lane with an observer. */
   readonly watched: (name: string, lane: Lane) => Lane
 }
 
@@ -49,7 +49,7 @@ export function openSources(
       capacityBytes: limits.sourceMemoryBytes,
     }),
   )
-  // Far servers that stop in the middle leave the rest to stored objects.
+  // External servers that stall can hold only half of the memory, so the rest remains for stored objects.
   const capacityBytes = Math.max(limits.sourceMemoryBytes / 2, WHOLE_BYTES)
   const externalMemory = shareOf(
     memory,
@@ -67,7 +67,8 @@ export function openSources(
   const readers = new Map([
     [s3.bucketUploads, open(s3.bucketUploads)],
     [s3.bucketStatic, open(s3.bucketStatic)],
-    // Last, so that a bucket of several names shares its reads with the public routes.
+    // The last entry, so that a bucket that is configured under
+    // several names shares its reads with the public routes.
     [s3.bucketCdn, publicReader],
   ])
   return { reads, memory, publicReader, readerOf: (bucket) => readers.get(bucket) }
@@ -88,7 +89,7 @@ export function openExternal({ external, limits }: Config, ownName: string | und
   })
 }
 
-/** Every address of this machine, however public it looks. */
+/** Returns all addresses of this machine, including public ones. */
 function ownAddresses(): readonly string[] {
   return Object.values(networkInterfaces()).flatMap((addresses = []) =>
     addresses.map(({ address }) => address),

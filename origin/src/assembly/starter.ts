@@ -1,4 +1,4 @@
-/** Starts the processes that open media, and finds out what decodes videos in them. */
+/** Starts the processes that open media, and determines which decoder they use for videos. */
 
 import { tmpdir } from 'node:os'
 import { type EngineProcess, startEngineProcess } from '../engine/engine-process.ts'
@@ -12,33 +12,36 @@ import type { Log } from '../telemetry/log.ts'
 import type { OpenEngineOptions } from './engine.ts'
 
 export interface Starter {
-  /** `decodesVideos` where the process is one that may be asked whether libav loads. */
+  /** Starts a process. `decodesVideos` is true for the processes that may report whether libav loads. */
   start(niceness: number, decodesVideos: boolean): EngineProcess
-  /** Removes what a process left behind that has ended. */
+  /** Removes the temporary files of a process that has ended. */
   cleanUp(process: EngineProcess): void
-  /** What renders, and what decodes videos, once a process has told whether libav loads. */
+  /** The renderer and the video decoder. Resolves once a process has reported whether libav loads. */
   readonly decoder: Promise<Decoder>
 }
 
 export interface Decoder {
   readonly renderer: string
-  /** Of libav, or of FFmpeg's binary; undefined where neither is there. */
+  /** The version of libav, or of the FFmpeg binary. Undefined when neither is available. */
   readonly version: string | undefined
-  /** Processes that were started before were told of another one. */
+  /** Whether processes that were started earlier were configured with another decoder. */
   readonly changed: boolean
 }
 
-/** Arguments of Node before the script: a job's own objects are small, what it decodes is not on V8's heap. */
+/**
+ * The arguments of Node before the script. The JavaScript objects of a job are small, because decoded pixels
+ * are not on the heap of V8.
+ */
 const NODE_FLAGS = [
   '--max-semi-space-size=2',
   '--max-old-space-size=256',
   '--disable-warning=ExperimentalWarning',
 ]
 
-/** Processes that are asked whether libav loads and end without an answer, until it is not asked again. */
+/** After this number of processes that ended while loading libav, it is no longer tried. */
 const MOST_TRIES = 3
 
-/** The words that start an engine process of a role. */
+/** Returns the arguments that start an engine process in a role. */
 export function engineWords(setup: EngineSetup): readonly string[] {
   return [...NODE_FLAGS, ENGINE_SCRIPT, encodeSetup(setup)]
 }
@@ -66,10 +69,10 @@ export async function openStarter(options: OpenEngineOptions): Promise<Starter> 
   return {
     decoder,
     start(niceness, decodesVideos) {
-      // One of them loads libav at once, and tells whether it could.
+      // One of these processes loads libav at once and reports whether that works.
       const asks = decodesVideos && !asked
       if (asks) asked = true
-      // A libav that ends its process while it loads is done without.
+      // When libav keeps crashing its process while it loads, the processes run without it.
       const given = usesLibav && tries < MOST_TRIES
       const libav = !given ? 'off' : asks ? 'at once' : 'when needed'
       const started = startEngineProcess(processOptions(options, { niceness, libav, ffmpeg, isolation }))
@@ -109,7 +112,7 @@ function processOptions(
   }
   return {
     words: engineWords(setup),
-    // Only FFmpeg has a use for files.
+    // Only FFmpeg uses files.
     environment: ffmpeg === undefined ? {} : { TMPDIR: tmpdir() },
     sandbox: {
       jobMemoryBytes: engine.memoryBytes,
@@ -119,13 +122,16 @@ function processOptions(
   }
 }
 
-/** Tells whether the package is there, with a build for this platform; whether it loads is told by a process. */
+/**
+ * Whether the package is installed, with a build for this
+ * platform. Whether it loads is found out by an engine process.
+ */
 function hasLibav(): boolean {
   try {
     requireOfLibav().resolve(`@seydx/node-av-${process.platform}-${process.arch}/package.json`)
     return true
   } catch (error) {
-    // An optional dependency: its absence is one of the cases that this is for.
+    // It is an optional dependency, so it may be missing.
     if (error instanceof Error && 'code' in error && error.code === 'MODULE_NOT_FOUND') return false
     throw error
   }

@@ -5,7 +5,7 @@ import type { ObjectStore } from '@media-proxy/shared/store/store.ts'
 import { createChainCredentials } from '../store/aws-credentials.ts'
 import { createFilesystemStore } from '../store/filesystem.ts'
 
-/** The store that a configuration names. */
+/** Creates the configured store. */
 export function createStore(config: Config): ObjectStore {
   if (storageOf(config) === 'filesystem') return createFilesystemStore(config.storageDir)
   const { credentials, region } = config.s3

@@ -1,14 +1,17 @@
 /**
- * A deadline that ends with its work. That of `AbortSignal.timeout` lives on until it fires, and keeps all that its
- * request knew until then: half a minute of finished requests.
+ * A deadline that ends together with its work. The timer of `AbortSignal.timeout` stays alive until it fires
+ * and keeps everything that its request references, which would be half a minute of finished requests.
  */
 
 export interface Deadline extends Disposable {
-  /** Fires with the signal it was made of, or when the time is over (a `TimeoutError`); never once it is disposed of. */
+  /**
+   * Fires when the caller's signal fires, or with a `TimeoutError` when the time is over. Never fires once
+   * the deadline is disposed of.
+   */
   readonly signal: AbortSignal
 }
 
-/** Starts a deadline of so many milliseconds for what `caller` may end before. */
+/** Starts a deadline of a number of milliseconds. `caller` can abort it earlier. */
 export function startDeadline(caller: AbortSignal, milliseconds: number): Deadline {
   const controller = new AbortController()
   const onCaller = () => controller.abort(caller.reason)

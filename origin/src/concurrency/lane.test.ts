@@ -72,13 +72,13 @@ describe('a lane', () => {
   it('refuses what could not start in time', async () => {
     let nowMs = 0
     const lane = createLane({ concurrency: 1, queue: 100, now: () => nowMs })
-    // A tenth of the newest duration counts: the lane expects work of 100 ms.
+    // Each duration contributes a tenth to the average, so the lane now expects work to take 100 ms.
     const first = await place(lane)
     nowMs += 1000
     first.release()
     const held = await place(lane)
     const patient = lane.acquire(never, { timeLeftMs: 100 })
-    // The second to wait would have to wait for two.
+    // The second waiter would have to wait for two jobs.
     expect(await lane.acquire(never, { timeLeftMs: 199 })).toMatchObject({ code: 'overloaded' })
     const second = lane.acquire(never, { timeLeftMs: 200 })
     held.release()

@@ -1,43 +1,56 @@
 /**
- * Admission: how much of each kind of work runs at once, how much may wait, and what is refused at once rather than
- * answered too late. Every kind has a lane of its own, so that none starves another.
+ * Admission control: bounds how much work of each kind runs and waits, and rejects work at once that would
+ * finish too late. Every kind of work has its own lane, so that none starves another.
  */
 
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import { abortFailure } from './wait.ts'
 
 export interface LaneOptions {
-  /** How much runs at the same time. */
+  /** The maximum number of running jobs. */
   readonly concurrency: number
-  /** How much may wait; beyond it work is refused at once. */
+  /** The maximum number of waiting jobs. Further ones are rejected at once. */
   readonly queue: number
-  /** Bound on the sum of the weights that run, in bytes. One piece of work alone may weigh more. Default: none. */
+  /**
+   * The maximum total weight of the running jobs, in bytes. A
+   * job that runs alone may weigh more. Unlimited by default.
+   */
   readonly capacityBytes?: number
-  /** Milliseconds of a clock that never goes back. Default: that of the process. */
+  /** A monotonic clock, in milliseconds. Default: that of the process. */
   readonly now?: () => number
 }
 
 export interface Admission {
-  /** What the work weighs, in bytes. Default 0. */
+  /** The weight of the job, in bytes. Default 0. */
   readonly weightBytes?: number
-  /** How much work it may be, on a scale of its lane: what waits and is less goes first, for a while. Default 0. */
+  /**
+   * The expected amount of work, on a scale of the lane. Waiting jobs with less effort go first, up to a
+   * maximum wait of the others. Default 0.
+   */
   readonly effort?: number
-  /** Work that would still be waiting when this time is over is refused at once. Default: for ever. */
+  /**
+   * The job is rejected at once if it would still be waiting
+   * after this time, in milliseconds. Unlimited by default.
+   */
   readonly timeLeftMs?: number
 }
 
 /**
- * Bounded work; of what waits, the least first, and what has waited for a second before that. Refuses with `overloaded`
- * and a `Retry-After` computed from the queue where the queue is full, or so long that the work could not start in time; a
- * caller whose signal fires while it waits leaves the queue.
+ * Runs a bounded number of jobs. Of the waiting ones, the smallest effort goes first, except that jobs that
+ * have waited for a second precede all others. When the queue is full, or so long that the job could not
+ * start in time, it is rejected with `overloaded` and a `Retry-After` computed from the queue. A job whose
+ * signal fires while it waits leaves the queue.
  */
 export interface Lane {
   run<T>(signal: AbortSignal, work: () => Promise<T>, admission?: Admission): Promise<T | Failure>
-  /** A place that is held until `release` is called, once. */
+  /** Acquires a place, which is held until `release` is called. */
   acquire(signal: AbortSignal, admission?: Admission): Promise<Place | Failure>
-  /** A place for work of this weight, in bytes, where there is one at once; undefined otherwise. */
+  /** Acquires a place for work of this weight, in bytes, without waiting. Undefined when there is none. */
   tryAcquire(weightBytes: number): Place | undefined
-  /** Why work would be refused now, if so much more than what waits here is on its way to it. */
+  /**
+   * Returns the failure with which a job would be rejected now, if `underWay` more jobs than the waiting ones
+   * are expected to arrive. Undefined when it would be accepted.
+   */
   rejection(underWay: number): Failure | undefined
   readonly running: number
   readonly waiting: number
@@ -47,7 +60,7 @@ export interface Place {
   release(): void
 }
 
-/** Work that has a place for as long as it runs, however places are got. */
+/** Runs work in a place of a lane, and releases the place afterwards. */
 export async function runIn<T>(
   lane: Pick<Lane, 'acquire'>,
   signal: AbortSignal,
@@ -63,10 +76,10 @@ export async function runIn<T>(
   }
 }
 
-/** Share of the newest duration in the running average. */
+/** The share of the latest duration in the running average. */
 const SMOOTHING = 0.1
 
-/** Nothing is let past work that has waited for so long, in milliseconds. */
+/** Once a job has waited for this time, in milliseconds, no other job overtakes it. */
 const PATIENCE_MS = 1000
 
 interface Waiter {
@@ -139,9 +152,9 @@ class BoundedLane implements Lane {
     return this.#running < this.#concurrency && this.#usedBytes + weightBytes <= this.#capacityBytes
   }
 
-  /** Resolves to whether a place was got; false where the signal fired first. */
+  /** Resolves to whether a place was acquired. False when the signal fired first. */
   #enter(signal: AbortSignal, weightBytes: number, effort: number): Promise<boolean> {
-    // Nobody takes a place past those that wait: whose turn it is, is told among them.
+    // A new job never takes a place ahead of the waiting ones. Their order decides.
     if (this.#waiters.size === 0 && this.#fits(weightBytes)) {
       this.#take(weightBytes)
       return Promise.resolve(true)
@@ -178,7 +191,7 @@ class BoundedLane implements Lane {
     }
   }
 
-  /** Whose turn it is; of equals, the oldest. */
+  /** Returns the waiter whose turn it is. The oldest one among those of equal effort. */
   #next(): Waiter | undefined {
     let [next] = this.#waiters
     if (next === undefined || this.#now() - next.since >= PATIENCE_MS) return next
@@ -186,7 +199,7 @@ class BoundedLane implements Lane {
     return next
   }
 
-  /** A place that was taken. */
+  /** Returns the handle of a place that was taken. */
   #placeOf(weightBytes: number): Place {
     const startedAt = this.#now()
     let held = true
@@ -202,7 +215,7 @@ class BoundedLane implements Lane {
     }
   }
 
-  /** How long the newest to wait would wait. */
+  /** Returns the expected wait of a job that joins the queue now, in milliseconds. */
   #expectedWaitMs(): number {
     return (this.#averageMs * (this.#waiters.size + 1)) / this.#concurrency
   }

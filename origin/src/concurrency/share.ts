@@ -2,8 +2,8 @@ import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { type Lane, type Place, runIn } from './lane.ts'
 
 /**
- * A lane within another: its work has a place in both, so that it takes no more of the other than its own lane bounds,
- * and leaves the rest to whoever asks that one directly.
+ * Returns a lane inside another one. Its jobs hold a place in both, so that they take no more of the outer
+ * lane than their own lane allows, and leave the rest to jobs that use the outer lane directly.
  */
 export function shareOf(whole: Lane, own: Lane): Lane {
   const lane: Lane = {

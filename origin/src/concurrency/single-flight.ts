@@ -1,18 +1,23 @@
 /**
- * Work that is in flight together is one operation. The first caller of a key starts it; later ones join; it
- * is cancelled when the last of them has left, and forgotten when the last of them is done with its value.
+ * Coalesces concurrent work of the same key (single flight). The first caller starts the work and later
+ * callers join it. It is cancelled when all callers have left, and forgotten when the last caller has
+ * released its value.
  */
 
 export interface Coalescer<T> {
   /**
-   * Joins the work of a key, or starts it. The caller must `release` the handle exactly once, when it no longer
-   * needs the value or no longer waits for it. A rejection is shared by those that waited and not kept.
+   * Joins the work of a key, or starts it. The caller has to `release` the
+   * handle exactly once, when it no longer needs the value or no longer waits
+   * for it. A rejection reaches all callers that wait for it and is not kept.
    */
   join(key: string, start: (signal: AbortSignal) => Promise<T>): Handle<T>
   has(key: string): boolean
-  /** What is in flight of these keys goes on for those that have joined it; whoever comes from here on starts anew. */
+  /**
+   * Detaches the calls in flight of these keys. They continue for the callers that have joined them. Later
+   * callers start a new call.
+   */
   startAnew(isConcerned: (key: string) => boolean): void
-  /** Keys in flight that can be joined. */
+  /** The number of calls in flight that can be joined. */
   readonly size: number
 }
 
@@ -20,7 +25,10 @@ export interface Handle<T> {
   readonly value: Promise<T>
   /** Whether this caller started the work. */
   readonly leader: boolean
-  /** `finished`: nothing that this caller began with the value is under way any more. */
+  /**
+   * Releases the handle. `finished` means that nothing that
+   * this caller started with the value is still running.
+   */
   release(finished?: boolean): void
 }
 
@@ -28,7 +36,7 @@ interface Call<T> {
   readonly value: Promise<T>
   readonly controller: AbortController
   users: number
-  /** Whether all that have left had finished. */
+  /** Whether all callers that have left had finished. */
   finished: boolean
 }
 
@@ -39,7 +47,7 @@ export function createCoalescer<T>(): Coalescer<T> {
     call.users -= 1
     call.finished &&= finished
     if (call.users > 0) return
-    // From here on nobody can join: whoever comes next starts anew instead of sharing a cancelled call.
+    // No caller can join from here on: the next one starts a new call instead of sharing a cancelled one.
     if (calls.get(key) === call) calls.delete(key)
     call.controller.abort(call.finished ? ALL_FINISHED : NOBODY_WAITS)
   }
@@ -71,11 +79,11 @@ export function createCoalescer<T>(): Coalescer<T> {
   }
 }
 
-/** Made once: a reason with a stack for every request costs a tenth of a millisecond. */
+/** Created once, because creating a reason with a stack for every request takes a tenth of a millisecond. */
 const NOBODY_WAITS = new DOMException('nobody waits for it any more', 'AbortError')
 const ALL_FINISHED = new DOMException('all have finished with it', 'AbortError')
 
-/** Whether the signal of a call fired when all that had joined it were finished with its value. */
+/** Whether the signal of a call fired because all callers had finished with its value. */
 export function allFinished(signal: AbortSignal): boolean {
   return signal.reason === ALL_FINISHED
 }
@@ -83,7 +91,7 @@ export function allFinished(signal: AbortSignal): boolean {
 function startCall<T>(start: (signal: AbortSignal) => Promise<T>): Call<T> {
   const controller = new AbortController()
   const value = start(controller.signal)
-  // The last caller may have left before a rejection arrives; it is not unhandled, only unwanted.
+  // The last caller may have left before a rejection arrives. Then nothing handles it, which is not an error.
   value.catch(() => undefined)
   return { value, controller, users: 0, finished: true }
 }

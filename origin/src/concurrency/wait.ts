@@ -1,8 +1,8 @@
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 
 /**
- * Waits for shared work on behalf of one caller. Where the caller's own signal fires first the work goes on for
- * the others, and this one gets `deadline` or `client-gone`.
+ * Waits for shared work on behalf of one caller. When the signal of this caller fires first, the work
+ * continues for the others, and this caller gets `deadline` or `client-gone`.
  */
 export async function waitFor<T>(work: Promise<T>, signal: AbortSignal): Promise<T | Failure> {
   if (signal.aborted) return abortFailure(signal)
@@ -16,7 +16,10 @@ export async function waitFor<T>(work: Promise<T>, signal: AbortSignal): Promise
   }
 }
 
-/** Why a request's signal fired: its deadline, or its client. */
+/**
+ * Returns the failure for a signal that has fired: `deadline` for its deadline, `client-gone` for a client
+ * that disconnected.
+ */
 export function abortFailure(signal: AbortSignal): Failure {
   const timedOut = signal.reason instanceof DOMException && signal.reason.name === 'TimeoutError'
   return timedOut ? fail('deadline') : fail('client-gone')

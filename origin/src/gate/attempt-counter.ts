@@ -1,12 +1,16 @@
 import { type AttemptCounter, checkAttempt, type Spent } from '@media-proxy/shared/rate-limit.ts'
 import { LRUCache } from 'lru-cache'
 
-/** Beyond so many clients the one not seen for longest is forgotten: a flood of addresses must not fill the memory. */
+/**
+ * The maximum number of clients to remember. Beyond it, the least recently seen one is forgotten, so that a
+ * flood of addresses cannot fill the memory.
+ */
 const MAX_CLIENTS = 100_000
 
-/** What clients have spent, in this process's memory. `now` in milliseconds, monotonic. */
+/** Counts the attempts of clients, in the memory of this process. `now` is monotonic, in milliseconds. */
 export function createAttemptCounter(now: () => number): AttemptCounter {
-  // Bounded by a size of 1 each: room for a number of entries would be taken at once.
+  // Each entry has a size of 1. With a maximum number of
+  // entries instead, the memory would be allocated in advance.
   const spentByClient = new LRUCache<string, Spent>({ maxSize: MAX_CLIENTS, sizeCalculation: () => 1 })
   return {
     async attempt(name, client, budget) {

@@ -1,4 +1,4 @@
-/** Cloudflare's published address ranges: built in, refreshed while the service runs. */
+/** The published address ranges of Cloudflare: built in, and refreshed while the service runs. */
 
 import ipaddr from 'ipaddr.js'
 import { LRUCache } from 'lru-cache'
@@ -16,16 +16,21 @@ const BUILT_IN = [
 const LISTS = ['https://www.cloudflare.com/ips-v4', 'https://www.cloudflare.com/ips-v6']
 const REFRESH_MS = 86_400_000
 const FETCH_TIMEOUT_MS = 10_000
-/** The lists have a handful of lines; a page of something else has many more. */
+/** The lists have a few lines. Another page, such as an error page, has many more. */
 const MAX_RANGES = 200
-/** The same few peers ask again and again, and an address takes longer to read than to remember. */
+/**
+ * The number of addresses whose result is remembered. The same few peers recur, and parsing an address takes
+ * longer than a lookup.
+ */
 const REMEMBERED_ADDRESSES = 1024
 
 export interface AddressRanges {
   includes(address: string): boolean
 }
 
-/** Ranges in CIDR notation or single addresses. Throws a `RangeError` that names the first that is neither. */
+/**
+ * Parses ranges in CIDR notation or single addresses. Throws a `RangeError` that names the first invalid one.
+ */
 export function parseRanges(texts: readonly string[]): AddressRanges {
   const ranges = texts.map(parseRange)
   const isIncluded = (address: string) => {
@@ -46,11 +51,11 @@ function parseRange(text: string): [ipaddr.IPv4 | ipaddr.IPv6, number] {
 
 export interface CloudflareRangesOptions {
   readonly log: Log
-  /** How a list is fetched; rejects where it cannot be. */
+  /** Fetches a list. Rejects when that fails. */
   readonly fetchText?: (url: string) => Promise<string>
 }
 
-/** The ranges, and how they are kept up to date. A refresh that fails keeps the list there is. */
+/** Creates the ranges. When a refresh fails, the current list stays in use. */
 export function createCloudflareRanges({ log, fetchText = fetchList }: CloudflareRangesOptions) {
   let current = parseRanges(BUILT_IN)
   return {
@@ -69,7 +74,7 @@ export function createCloudflareRanges({ log, fetchText = fetchList }: Cloudflar
       }
     },
 
-    /** Refreshes now and once a day, until the process ends. */
+    /** Refreshes the lists now and once a day, until the process ends. */
     keepFresh(): void {
       void this.refresh()
       setInterval(() => void this.refresh(), REFRESH_MS).unref()

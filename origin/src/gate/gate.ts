@@ -1,4 +1,4 @@
-/** Who is asking, and whether the origin answers them (contract, section 11). */
+/** Identifies the client of a request and decides whether the origin serves it (contract, section 11). */
 
 import type { MediaRequest } from '@media-proxy/shared/request/media-request.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -16,9 +16,14 @@ export interface GateOptions {
   readonly requireCloudflareEdge: boolean
   readonly cloudflare: AddressRanges
   readonly trustedProxies: AddressRanges
-  /** Hears of each request that carries `X-Forwarded-For` from a near peer that `trustedProxies` does not name. */
+  /**
+   * Called for each request that carries `X-Forwarded-For` and comes from a nearby peer that is not in
+   * `trustedProxies`.
+   */
   readonly onUntrustedProxy: (peer: string) => void
-  /** Of `edgeSecretKey`; undefined where none is set: then no edge signature can be right. */
+  /**
+   * The keys derived from `edgeSecretKey`. Undefined when it is not set, so that no edge signature is valid.
+   */
   readonly edgeRing: KeyRing | undefined
   /** Milliseconds since the epoch. */
   readonly now: () => number
@@ -26,22 +31,22 @@ export interface GateOptions {
 
 export interface Arrival {
   readonly method: string
-  /** Raw path and query. */
+  /** The raw path and query. */
   readonly path: string
   readonly headers: ReadableHeaders
-  /** Address of the socket's other end. */
+  /** The address of the other end of the socket. */
   readonly peer: string
 }
 
 export interface Admitted {
   readonly clientAddress: string
-  /** Signed by the edge worker, which has checked its budgets already. */
+  /** Whether the edge worker signed the request. It has then applied its rate limits already. */
   readonly viaEdge: boolean
 }
 
 /**
- * Checks an arrival, at once where there is no signature to verify. Fails with `forbidden`. A wrong edge signature is never
- * treated as none.
+ * Checks an incoming request, synchronously when there is no signature to verify. Fails with `forbidden`. A
+ * wrong edge signature is never treated as a missing one.
  */
 export type Gate = (arrival: Arrival) => Admitted | Failure | Promise<Admitted | Failure>
 
@@ -63,16 +68,20 @@ export function createGate(options: GateOptions): Gate {
   }
 }
 
-/** What has to be reachable past the gate: health for the machine's keepers, the internal endpoints by their secret. */
+/**
+ * Whether the gate applies to a request. It does not apply to the health endpoints, which orchestrators call,
+ * nor to the internal endpoints, which require the secret.
+ */
 export function isGated(request: MediaRequest | Failure): boolean {
   if (isFailure(request) || request.kind !== 'endpoint') return true
-  // `/_metrics` has a rule of its own, which is narrower.
+  // `/_metrics` has its own, stricter rule.
   return request.endpoint === 'telemetry' || request.endpoint === 'openapi'
 }
 
 /**
- * The client behind the peer. A peer in Cloudflare's ranges is believed in `CF-Connecting-IP` alone; a trusted proxy
- * in `X-Forwarded-For`, which is walked from the right, since everything left of the last trusted hop is a claim.
+ * Returns the address of the client behind the peer. From a peer in the ranges of Cloudflare, only
+ * `CF-Connecting-IP` is trusted. From a trusted proxy, `X-Forwarded-For` is walked from the right, since
+ * everything left of the last trusted hop is an unverified claim.
  */
 function clientAddressOf({ headers, peer }: Arrival, { cloudflare, trustedProxies }: GateOptions): string {
   if (cloudflare.includes(peer)) {
@@ -89,10 +98,12 @@ function clientAddressOf({ headers, peer }: Arrival, { cloudflare, trustedProxie
   return client
 }
 
-/** `address`, `address:port`, `[v6]` or `[v6]:port`; undefined for anything else, such as `unknown`. */
+/**
+ * Parses `address`, `address:port`, `[v6]` or `[v6]:port`. Undefined for anything else, such as `unknown`.
+ */
 function addressOfHop(hop: string): string | undefined {
   const address = /^\[([^\]]+)\](?::\d{1,5})?$/.exec(hop)?.[1] ?? /^([\d.]+):\d{1,5}$/.exec(hop)?.[1] ?? hop
-  // The parser of addresses takes `8` for one too.
+  // ipaddr.js accepts `8` as an address as well.
   const isAddress = address.includes(':')
     ? ipaddr.IPv6.isValid(address)
     : ipaddr.IPv4.isValidFourPartDecimal(address)
@@ -100,8 +111,8 @@ function addressOfHop(hop: string): string | undefined {
 }
 
 /**
- * Whether a request came through a proxy that is not trusted though it stands near: all its clients then share one budget
- * and one address in the log.
+ * Whether a request came through a nearby proxy that is not trusted. All its clients then share one rate
+ * limit and one address in the log.
  */
 function isUntrustedProxy({ headers, peer }: Arrival, { cloudflare, trustedProxies }: GateOptions): boolean {
   if (!headers.has('x-forwarded-for') || !ipaddr.isValid(peer)) return false

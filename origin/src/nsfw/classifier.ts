@@ -1,4 +1,6 @@
-/** Has pictures looked at by the model, in an engine process of its own: batches, a queue, and its readiness. */
+/**
+ * Classifies images with the model, in a separate engine process. Manages batches, the queue, and readiness.
+ */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { abortFailure } from '../concurrency/wait.ts'
@@ -9,34 +11,34 @@ import type { Log } from '../telemetry/log.ts'
 import type { Predictions } from './score.ts'
 
 export interface ClassifierOptions {
-  /** Starts the process that holds the model. */
+  /** Starts the process that runs the model. */
   readonly start: () => EngineProcess
-  /** What the log and failures call the model. */
+  /** The name of the model in the log and in failures. */
   readonly model: string
-  /** Sources that may wait; beyond it a scan is refused at once. */
+  /** The maximum number of waiting sources. Further scans are rejected at once. */
   readonly queue: number
   readonly log: Log
-  /** Longest time one batch may take, in milliseconds, before its process counts as stuck. */
+  /** The maximum time for one batch, in milliseconds, before its process is considered stuck. */
   readonly batchTimeoutMs?: number
 }
 
-/** Scans pictures in a process of its own. */
+/** Classifies images in a separate process. */
 export interface Classifier {
-  /** Settles once the model is loaded (undefined) or turned out not to be usable (`not-ready`). */
+  /** Resolves once the model is loaded (undefined) or has turned out to be unusable (`not-ready`). */
   readonly loaded: Promise<Failure | undefined>
-  /** Why nothing can be scanned now; undefined where all is well. */
+  /** The reason why nothing can be scanned now. Undefined when scanning works. */
   readonly fault: Failure | undefined
-  /** Sources that wait for the process. */
+  /** The number of sources that wait for the process. */
   readonly waiting: number
   readonly pids: readonly number[]
   /**
-   * The predictions of pictures of `MODEL_PICTURE_BYTES` of RGB, one after the other. Fails with `not-ready`,
-   * `overloaded`, `scan-failed`, `deadline` or `client-gone`.
+   * Returns the predictions for consecutive images of `MODEL_PICTURE_BYTES` of RGB each. Fails with
+   * `not-ready`, `overloaded`, `scan-failed`, `deadline` or `client-gone`.
    */
   classify(pictures: Uint8Array, signal: AbortSignal): Promise<readonly Predictions[] | Failure>
-  /** Calls with the number of pictures of each batch that is given to the process. */
+  /** Calls `onBatch` with the number of images of each batch that is sent to the process. */
   watchBatches(onBatch: (pictures: number) => void): void
-  /** Ends the process; whatever waits fails with `not-ready`. */
+  /** Ends the process. Waiting tasks fail with `not-ready`. */
   close(): Promise<void>
 }
 
@@ -45,19 +47,19 @@ interface Task {
   readonly settle: (result: readonly Predictions[] | Failure) => void
 }
 
-/** More pictures at once make nothing faster on a processor, but everybody in the batch waits for all of it. */
+/** Larger batches are not faster on a CPU, and every task of a batch waits for all of it. */
 const MAX_BATCH_BYTES = 4 * MODEL_PICTURE_BYTES
 const BATCH_TIMEOUT_MS = 30_000
-/** About what a full queue of the default length takes. */
+/** About the time that a full queue of the default length takes. */
 const RETRY_AFTER = { 'retry-after': '1' }
-/** The session's memory does not grow; a process is renewed before what else it leaks counts. */
+/** The memory of the session does not grow. The process is replaced before other leaks matter. */
 const RENEW_AFTER_JOBS = 100_000
 
 export function createClassifier(options: ClassifierOptions): Classifier {
   return new BatchingClassifier(options)
 }
 
-/** Holds what waits, and gives it to the process in batches. */
+/** Queues the tasks and sends them to the process in batches. */
 class BatchingClassifier implements Classifier {
   readonly loaded: Promise<Failure | undefined>
   readonly #options: ClassifierOptions
@@ -148,7 +150,7 @@ class BatchingClassifier implements Classifier {
       log.warn({ reason: detail }, 'the scanning process ended and is started again')
       return
     }
-    // What cannot be used now will not be usable in a second: an operator has to look.
+    // A model that cannot be used now will not work a second later. An operator has to intervene.
     this.#fault = fail('not-ready', `NSFW model ${model}: ${detail}`)
     this.#resolveLoaded(this.#fault)
     this.#failAll(this.#fault)

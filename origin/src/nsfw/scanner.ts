@@ -1,4 +1,4 @@
-/** Scans the frames of a source, and remembers the scores by the hash of its content. */
+/** Scans the frames of a source and caches the verdicts by the hash of its content. */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { LRUCache } from 'lru-cache'
@@ -8,38 +8,40 @@ import type { Classifier } from './classifier.ts'
 import { type Predictions, type ScoreOptions, scoreFrames, scoreViews, type Verdict } from './score.ts'
 
 export interface ScannerOptions {
-  /** Undefined where nothing is scanned. */
+  /** Undefined when scanning is disabled. */
   readonly classifier: Classifier | undefined
   readonly score: ScoreOptions
-  /** A scan that fails is a failure, instead of no flag. */
+  /** Whether a scan that fails is reported as a failure. Otherwise the media count as not flagged. */
   readonly failClosed: boolean
   readonly log: Log
 }
 
-/** What is to be looked at. */
+/** The images to scan. */
 export interface Looked {
-  /** For the model, one after the other. */
+  /** The input of the model: consecutive images. */
   readonly pictures: Uint8Array
-  /** Undefined for what does not move: its pictures are the same one on other pages. */
+  /** Undefined for a still image, which is then scanned on several backgrounds. */
   readonly durationSeconds?: number | undefined
 }
 
 export interface Scanner {
   readonly enabled: boolean
-  /** What is known of a content; undefined where it was not scanned lately. */
+  /** Returns the cached verdict on a content. Undefined when it was not scanned recently. */
   known(contentHash: string): Verdict | undefined
   /**
-   * The verdict over the pictures that the model is to see of a source, of as many of them as it takes; undefined where
-   * nothing is scanned, or where a scan failed and may. Fails with `scan-failed` where it may not, or with the signal.
+   * Returns the verdict on the images of a source. Scans only as many of them as are needed. Undefined when
+   * scanning is disabled, or when a scan failed and `failClosed` is off. Fails with `scan-failed` when it is
+   * on, or with the failure of the signal.
    */
   scan(contentHash: string, looked: Looked, signal: AbortSignal): Promise<Verdict | Failure | undefined>
 }
 
-/** A verdict is a few numbers: a hundred thousand are some megabytes. */
+/** A verdict is a few numbers, so a hundred thousand of them take a few megabytes. */
 const REMEMBERED_VERDICTS = 100_000
 
 export function createScanner({ classifier, score, failClosed, log }: ScannerOptions): Scanner {
-  // Bounded by a size of 1 each: room for a number of entries would be taken at once.
+  // Each entry has a size of 1. With a maximum number of
+  // entries instead, the memory would be allocated in advance.
   const verdicts = new LRUCache<string, Verdict>({ maxSize: REMEMBERED_VERDICTS, sizeCalculation: () => 1 })
 
   function failed(failure: Failure): Failure | undefined {
@@ -65,11 +67,14 @@ export function createScanner({ classifier, score, failClosed, log }: ScannerOpt
   }
 }
 
-/** What of a film is shown by default, and then as much at once as the model takes without keeping others waiting. */
+/**
+ * The first round takes the frames of a video that are shown by default. Each further round takes as many as
+ * the model can process at once without delaying other scans.
+ */
 const FIRST_ROUND_PICTURES = 2
 const ROUND_PICTURES = 4
 
-/** Looks at the pictures in their order, a few at a time, until there is a verdict: flagged, or nothing more to see. */
+/** Scans the images in order, a few at a time, until one flags the source or none is left. */
 async function look(
   classifier: Classifier,
   { pictures, durationSeconds }: Looked,

@@ -1,36 +1,40 @@
-/** What the model's five numbers mean. */
+/** Computes a verdict from the five probabilities of the model. */
 
 import { CLASSES } from '../engine/scan-model.ts'
 
 export { CLASSES }
 
-/** The probability of each class, 0..1; together 1. */
+/** The probability of each class, 0 to 1. They add up to 1. */
 export type Predictions = Readonly<Record<(typeof CLASSES)[number], number>>
 
 export interface Verdict {
   readonly nsfw: boolean
-  /** 0..1, of the frame that decided. */
+  /** The probability of the frame that decided, 0 to 1. */
   readonly probability: number
   readonly predictions: Predictions
 }
 
 export interface ScoreOptions {
-  /** Flagged above this, 0..1. */
+  /** The source is flagged above this value, 0 to 1. */
   readonly threshold: number
-  /** Drawings are easily taken for it: reported always, counted only where asked. */
+  /**
+   * Whether the class `hentai` counts. Ordinary drawings are easily misclassified as it, so it is always
+   * reported but counts only on request.
+   */
   readonly countHentai: boolean
 }
 
-/** How likely a picture is not safe for work, 0..1. */
+/** Returns the probability that an image is not safe for work, 0 to 1. */
 export function probabilityOf(predictions: Predictions, { countHentai }: ScoreOptions): number {
   const { porn, sexy, hentai } = predictions
   return Math.min(1, porn + sexy + (countHentai ? hentai : 0))
 }
 
 /**
- * The verdict over the frames of one source (one for a picture, several for what moves): the highest score. Of
- * several frames, one that is barely above the threshold (by less than half of what is left to 1) is not
- * enough unless another comes at least half as far: a single blurred frame should not flag a whole video.
+ * Returns the verdict on the frames of one source: one for a still image, several for an animation or a
+ * video. The highest score decides. With several frames, a score barely above the threshold (by less than
+ * half of the rest to 1) is not enough unless a second frame reaches at least half of the threshold: a single
+ * blurred frame should not flag a whole video.
  */
 export function scoreFrames(
   frames: readonly [Predictions, ...Predictions[]],
@@ -46,7 +50,10 @@ export function scoreFrames(
   return { ...best, nsfw: best.probability > threshold && (clear || supported) }
 }
 
-/** The verdict over one picture as it looks on several pages: the highest score, which needs no other beside it. */
+/**
+ * Returns the verdict on one image as seen on several backgrounds.
+ * The highest score decides, without support by a second one.
+ */
 export function scoreViews(views: readonly [Predictions, ...Predictions[]], options: ScoreOptions): Verdict {
   const [first, ...rest] = views
   return rest

@@ -1,6 +1,6 @@
 /**
- * What becomes of flagged media when they are served (`nsfw.onServe`): a header, a blur, or nothing at all. Off by
- * default, since it makes everything that is served be looked at first.
+ * The policy for flagged media when they are served (`nsfw.onServe`): a header, a blur, or a rejection. Off
+ * by default, because everything has to be scanned before it is served.
  */
 
 import { type Failure, type FailureCode, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -14,22 +14,23 @@ import type { ScoreOptions, Verdict } from './score.ts'
 
 export type ServeMode = 'off' | 'header' | 'blur' | 'block'
 
-/** What nobody could judge is asked for again so soon. */
+/** How long a response may be cached when its source could not be scanned, in seconds. */
 export const UNJUDGED_SECONDS = 60
 
-/** Whether flagged media are kept from being seen. */
+/** Whether the mode prevents flagged media from being seen. */
 export function hides(mode: ServeMode): boolean {
   return mode === 'blur' || mode === 'block'
 }
 
 export interface ServePolicy {
   readonly mode: ServeMode
-  /** Part of every ETag it has a say in: another policy gives other answers. */
+  /** A part of the ETag of all renditions under the policy, because another policy makes other renditions. */
   readonly version: string
   /**
-   * The verdict over a source; undefined where there is nothing to see. `unjudged` where a scan failed and may: what is
-   * answered then is nothing to keep. Fails with `forbidden` for what is flagged and blocked, with `scan-failed`, as the
-   * source does, or as what is beyond the limits of a scan and may not be shown unseen.
+   * Returns the verdict on a source. Undefined when it has no visual content. `unjudged` when a scan failed
+   * and `failClosed` is off: the response must then not be cached for long. Fails with `forbidden` for
+   * flagged media in the mode `block`, with `scan-failed`, with the failures of the source, or with the
+   * failure of media beyond the limits of a scan that must not be shown without one.
    */
   check(source: Source, timeLeftMs: number, signal: AbortSignal): Promise<Judgement | Failure>
 }
@@ -39,28 +40,34 @@ export type Judgement = Verdict | 'unjudged' | undefined
 export interface ServePolicyOptions {
   readonly mode: ServeMode
   readonly score: ScoreOptions
-  /** Most evenly spaced frames of what moves that a scan looks at. */
+  /** The maximum number of evenly spaced frames of an animation or a video to scan. */
   readonly frames: number
-  /** All that another model differs by. */
+  /** The options by which models differ. */
   readonly model: Pick<ModelOptions, 'path' | 'layout' | 'colours'>
   readonly scanner: Scanner
-  /** A scan that fails is a failure. */
+  /** Whether a scan that fails is reported as a failure. */
   readonly failClosed: boolean
   readonly engine: Pick<Engine, 'examine'>
 }
 
-/** Gaussian sigma at which nothing is recognised any more, in pixels of a rendition of that side at the most. */
+/**
+ * The Gaussian sigma, in pixels, at which nothing can be recognised
+ * in a rendition of at most `FLAGGED_SIDE` pixels a side.
+ */
 export const FLAGGED_BLUR = 40
 export const FLAGGED_SIDE = 480
 
-/** A film may call itself sound, and tell otherwise only behind its first bytes. */
+/**
+ * Whether a source may have visual content. A file that is
+ * detected as audio by its first bytes may still contain video.
+ */
 function mayBeSeen(kind: MediaKind | undefined): boolean {
   return kind !== undefined && (kind.kind !== 'audio' || filmAround(kind.format) !== undefined)
 }
 
-/** Of these there is nothing to be seen. */
+/** Failures of media without visual content. */
 const NOTHING_TO_SEE: ReadonlySet<FailureCode> = new Set(['unsupported-format', 'not-visual'])
-/** A scan fails by these for a while, whatever the media are. */
+/** Failures that are temporary and independent of the media. */
 const PASSING: ReadonlySet<FailureCode> = new Set(['overloaded', 'not-ready', 'scan-failed'])
 
 export function createServePolicy(options: ServePolicyOptions): ServePolicy {
@@ -109,13 +116,16 @@ async function scan(
   if (NOTHING_TO_SEE.has(code)) return undefined
   if (signal.aborted) return examined
   if (PASSING.has(code)) return failClosed ? examined : 'unjudged'
-  // What is too much for a scan, or decoded by browsers alone, is so tomorrow: let past unseen, it would be the way past
-  // the scan.
+  // Media that exceed the limits of a scan, or that only browsers can decode, will still do so later. Serving
+  // them unscanned would make this a way around the scan.
   if (hides(mode)) return examined
   return code === 'deadline' ? 'unjudged' : undefined
 }
 
-/** The hash of what is in memory; of a video, which is not read whole for one still, what stands for its bytes. */
+/**
+ * Returns a key for the verdict: the content hash when the bytes are in memory. A video is not read as a
+ * whole for one frame, so its key and ETag are used.
+ */
 async function contentName(source: Source): Promise<string | Failure> {
   const inMemory = source.bytes.length === source.parts.sizeBytes
   return inMemory ? contentHash(source) : `${source.key}\n${source.info.etag}`

@@ -1,6 +1,6 @@
 /**
- * Where the files lie that are started or read by their path. These are the ones of the repository; the package
- * `@media-proxy/server`, whose code lies in one folder, has its own (`server/src/paths.ts`).
+ * The paths of files that are started or read by path. These are the paths in the repository. The package
+ * `@media-proxy/server`, whose code is in one folder, has its own (`server/src/paths.ts`).
  */
 
 import { createRequire } from 'node:module'
@@ -13,25 +13,25 @@ export const SERVER_SCRIPT = join(SOURCES, 'main.ts')
 export const ENGINE_SCRIPT = join(SOURCES, 'engine/process/main.ts')
 /** MobileNetV2, made by `pnpm model` (see origin/models/README.md). */
 export const NSFW_MODEL = join(MODELS, 'nsfw.onnx')
-/** For an engine process, which reads the system's fonts and leaves no cache of them. */
+/** The font configuration of engine processes. It uses the fonts of the system and writes no font cache. */
 export const FONT_CONFIGURATION = join(SOURCES, '../fonts/fonts.conf')
-/** For the samples of a fresh store (see scripts/photographs/README.md). */
+/** Photographs for the samples of a new store (see scripts/photographs/README.md). */
 export const PHOTOGRAPHS = join(SOURCES, '../../scripts/photographs')
 export const FACE_MODEL = join(MODELS, 'face-detection.tflite')
 
-/** Node's compile cache, and of what it is made. */
+/** The folder of Node's compile cache, and the modules that it is made from. */
 export const COMPILE_CACHE = join(SOURCES, '../node_modules/.cache/media-proxy/compiled')
-/** Patterns of all sources: the cache is older than none of them. */
+/** Patterns of all sources. The cache is outdated when any of them is newer. */
 export const COMPILED_SOURCES = [join(SOURCES, '**/*.ts'), join(SOURCES, '../../shared/src/**/*.ts')]
-/** Pattern of the modules of an engine process; what they import is compiled with them. */
+/** A pattern of the modules of an engine process. Their imports are compiled as well. */
 export const ENGINE_MODULES = join(SOURCES, 'engine/process/**/*.ts')
 export const SERVER_MODULES = ['origin.ts', 'telemetry/tracing.ts', 'main.ts'].map((path) =>
   join(SOURCES, path),
 )
 
 /**
- * What finds the build of libav for this platform, which is a package of its own. Throws `MODULE_NOT_FOUND` where
- * node-av is not installed.
+ * Returns a `require` function that finds the build of libav for this platform, which is a separate package.
+ * Throws `MODULE_NOT_FOUND` when node-av is not installed.
  */
 export function requireOfLibav(): NodeJS.Require {
   return createRequire(createRequire(import.meta.url).resolve('node-av/lib'))

@@ -1,7 +1,7 @@
 /**
- * Who may drive the playground. Two attacks are met here: a strange web page that sends requests through somebody's
- * browser (its `Origin` is another), and one whose name was rebound to this machine's address (its `Host` is a name
- * that is none of ours, and says so).
+ * Access control of the playground. It prevents two attacks: another web page that sends requests through the
+ * browser of a user (its `Origin` differs), and a page whose host name was rebound to the address of this
+ * machine (its `Host` is not one of the service's hosts).
  */
 
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
@@ -9,7 +9,7 @@ import { ASKED_HOST_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
 import { isPassedOn } from '../gate/proxy-headers.ts'
 import type { Exchange } from '../routes/exchange.ts'
 
-/** Fails with `forbidden` where a request comes from no page of this service's own hosts. */
+/** Fails with `forbidden` when a request does not come from a page on one of the service's own hosts. */
 export function validatePage(exchange: Exchange, publicUrls: readonly string[]): Failure | undefined {
   const host = askedHost(exchange)
   if (!isOwnHost(host, publicUrls)) return fail('forbidden', 'a host that is not the playground’s')
@@ -21,14 +21,14 @@ export function validatePage(exchange: Exchange, publicUrls: readonly string[]):
   return site === 'same-origin' ? undefined : fail('forbidden', 'a request from another site')
 }
 
-/** Fails with `forbidden` where the page is asked for by a name that is none of this service's. */
+/** Fails with `forbidden` when the page is requested under a host name that is not one of the service's. */
 export function validateHost(exchange: Exchange, publicUrls: readonly string[]): Failure | undefined {
   return isOwnHost(askedHost(exchange), publicUrls)
     ? undefined
     : fail('forbidden', 'a host that is not the playground’s')
 }
 
-/** Somebody at this very machine: nothing stands between, as far as headers can tell. */
+/** Whether the request comes from this machine without a proxy in between, as far as the headers show. */
 export function isLocal({ peer, viaEdge, clientAddress, headers }: Exchange): boolean {
   if (!isLoopback(peer) || (viaEdge && !isLoopback(clientAddress))) return false
   return !isPassedOn(headers, viaEdge)
@@ -38,12 +38,18 @@ function isLoopback(address: string): boolean {
   return /^(127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+)$/.test(address)
 }
 
-/** The edge tells by which host it was asked; nobody else is believed about it. */
+/**
+ * Returns the requested host. The edge reports the host of the
+ * original request. That header is ignored from any other peer.
+ */
 function askedHost({ viaEdge, headers }: Exchange): string {
   return (viaEdge ? headers.get(ASKED_HOST_HEADER) : headers.get('host'))?.toLowerCase() ?? ''
 }
 
-/** A name can be rebound to any address, an address cannot; `localhost` is never looked up by a browser. */
+/**
+ * Whether a host is one of the service's. A name can be rebound to any address, an address cannot, and
+ * browsers never resolve `localhost` with DNS.
+ */
 function isOwnHost(host: string, publicUrls: readonly string[]): boolean {
   if (!URL.canParse(`http://${host}`)) return false
   const { hostname } = new URL(`http://${host}`)

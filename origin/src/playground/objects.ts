@@ -1,4 +1,4 @@
-/** What lies in a local store, as the URLs it is reached by. */
+/** Lists the objects of a local store as the URLs that serve them. */
 
 import { opendir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -6,11 +6,11 @@ import { IMAGE_ROUTES } from '@media-proxy/shared/request/media-request.ts'
 import { encodeKey } from '@media-proxy/shared/request/object-key.ts'
 
 export const MAX_OBJECTS = 500
-/** Folders that are looked into: a store of millions of objects must not hold up a page. */
+/** The maximum number of folders to read, so that a store of millions of objects does not delay the page. */
 const MAX_FOLDERS = 2000
 const MAX_DEPTH = 8
 
-/** Up to 500 paths of objects, those first that lie nearest to the bucket's root. */
+/** Returns up to 500 paths of objects, those closest to the root of the bucket first. */
 export async function listObjectPaths(bucketFolder: string): Promise<readonly string[]> {
   const paths: string[] = []
   const folders: { readonly key: string; readonly depth: number }[] = [{ key: '', depth: 0 }]
@@ -29,7 +29,7 @@ export async function listObjectPaths(bucketFolder: string): Promise<readonly st
   return paths
 }
 
-/** The path that answers an object; undefined where none does. */
+/** Returns the path that serves an object. Undefined when there is none. */
 export function pathOfKey(key: string): string | undefined {
   const [first = '', ...rest] = key.split('/')
   switch (first) {
@@ -50,7 +50,7 @@ export function pathOfKey(key: string): string | undefined {
 
 const ASSET_FOLDERS: ReadonlySet<string> = new Set(IMAGE_ROUTES)
 
-/** Assets lie without an extension, or with one as the fallback key has it. */
+/** Assets are stored without an extension, or with one as in the fallback key. */
 function withExtension(key: string): string {
   return /\.[a-z]{3,4}$/.test(key) ? key : `${key}.webp`
 }
@@ -66,7 +66,7 @@ async function entriesOf(folder: string): Promise<readonly { name: string; isFol
       if (entries.length > MAX_OBJECTS) break
     }
   } catch (error) {
-    // A folder that is gone or locked has nothing to show.
+    // A folder that was removed or cannot be read is treated as empty.
     if (!(error instanceof Error && 'code' in error)) throw error
   }
   return entries.sort((a, b) => (a.name < b.name ? -1 : 1))

@@ -1,4 +1,4 @@
-/** `/_playground`: the page, and what it may ask of the service beyond what every client may. */
+/** `/_playground`: the page, and the requests that only this page may send. */
 
 import { join } from 'node:path'
 import type { PlaygroundFiles } from '@media-proxy/playground/build.ts'
@@ -24,7 +24,7 @@ import { keepUpload } from './upload.ts'
 export interface PlaygroundOptions {
   readonly config: Config
   readonly internal: InternalOptions
-  /** How much is done of each clip that is being made, from 0 to 1. */
+  /** Returns the progress of each clip that is being encoded, 0 to 1. */
   readonly clipProgress: () => readonly number[]
 }
 
@@ -33,12 +33,13 @@ export type Playground = (request: PlaygroundRequest, exchange: Exchange) => Pro
 export function createPlayground(options: PlaygroundOptions): Playground {
   let files: Promise<PlaygroundFiles> | undefined
   const bundled = () => {
-    // Where there is no playground there need not be a bundler either.
+    // Imported on demand, because without a playground no bundler has to be installed.
     files ??= import('@media-proxy/playground/build.ts').then(({ buildPlayground }) => buildPlayground())
     return files
   }
   if (hasPlayground(options.config)) {
-    // Ahead of the first visit; a failure is met again by it, and told there.
+    // Builds the page before the first visit. If that fails,
+    // the first visit builds it again and reports the failure.
     bundled().catch(() => {
       files = undefined
     })
@@ -46,7 +47,7 @@ export function createPlayground(options: PlaygroundOptions): Playground {
   return async (request, exchange) => {
     if (request.resource === 'entrance') return answerEntrance(request, exchange, options)
     const answer = await answerPlayground(request, exchange, options, bundled)
-    // Nothing here is for other origins to read, refusals included.
+    // Other origins must not read any of these responses, including rejections.
     answer.response.headers.delete('access-control-allow-origin')
     return answer
   }
@@ -91,7 +92,7 @@ async function answerPlayground(
   return isFailure(answer) ? reject(answer, requestId) : answer
 }
 
-/** Somebody at this machine, or whoever knows the secret. Fails with `bad-secret`. */
+/** Checks that the request comes from this machine or carries the secret. Fails with `bad-secret`. */
 async function checkAuthority(
   exchange: Exchange,
   { internal }: PlaygroundOptions,
@@ -132,7 +133,7 @@ async function act(
   }
 }
 
-/** What the page can do for whom it is shown to. */
+/** Returns the capabilities of the page for this client. */
 async function sessionOf(exchange: Exchange, options: PlaygroundOptions) {
   const { config } = options
   const trusted = (await checkAuthority(exchange, options)) === undefined
@@ -188,7 +189,7 @@ const CONTENT_TYPES: Readonly<Record<PlaygroundFile, string>> = {
   style: 'text/css; charset=utf-8',
 }
 
-/** No request leaves for another host, nothing runs that is not the page's own file, nobody frames it. */
+/** The page loads only from its own host, runs only its own script file, and cannot be framed. */
 const CONTENT_SECURITY_POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' blob: data:; " +
   "media-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

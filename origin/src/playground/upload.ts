@@ -1,4 +1,7 @@
-/** Keeps a file that was dropped on the page: in the bucket of uploads, and as an attachment to look at. */
+/**
+ * Stores a file that was dropped on the page: in the uploads
+ * bucket, and as an attachment in the public bucket.
+ */
 
 import { randomBytes } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
@@ -19,13 +22,16 @@ export interface UploadOptions {
 }
 
 export interface Upload {
-  /** Key in the bucket of uploads. */
+  /** The key in the uploads bucket. */
   readonly upload_filename: string
-  /** Path of the copy in the public bucket. */
+  /** The path of the copy in the public bucket. */
   readonly path: string
 }
 
-/** Fails with `bad-request` for an empty file, with `source-too-large`, or where the folder cannot be written. */
+/**
+ * Stores the request body. Fails with `bad-request` for an empty file, with `source-too-large`, or with
+ * `store-denied` when the folder is not writable.
+ */
 export async function keepUpload(exchange: Exchange, options: UploadOptions): Promise<Upload | Failure> {
   const name = `playground-${randomBytes(6).toString('hex')}-${tameName(exchange.url.searchParams.get('name'))}`
   const upload = join(options.storageDir, options.bucketUploads, name)
@@ -70,7 +76,7 @@ async function write(exchange: Exchange, path: string, maxBytes: number): Promis
 
 const MAX_NAME_LENGTH = 60
 
-/** What is harmless in any file system; the end is kept, since it holds the extension. */
+/** Returns a name that is safe in any file system. It keeps the end, because that holds the extension. */
 function tameName(name: string | null): string {
   const tame = (name ?? '').replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[.-]+|\.{2,}/g, '')
   return tame.slice(-MAX_NAME_LENGTH) || 'file'

@@ -1,4 +1,4 @@
-/** Bodies that do not tell their length: a store wants to know it, so they wait in temporary files. */
+/** Spools upload bodies of unknown length to temporary files, because a store needs the length in advance. */
 
 import { createReadStream, createWriteStream } from 'node:fs'
 import { join } from 'node:path'
@@ -16,13 +16,16 @@ export interface SpooledUpload {
 }
 
 export interface Spool {
-  /** Fails with `overloaded` where all spooled bodies together would be too many, else as the body does. */
+  /**
+   * Writes a body to a file. Fails with `overloaded` when the spooled bodies together exceed the limit, or
+   * with the failure of the body.
+   */
   keep(body: ReadableStream<Uint8Array>): Promise<SpooledUpload | Failure>
 }
 
 const RETRY_AFTER = { 'retry-after': '10' }
 
-/** `maxBytes`: of all bodies together. */
+/** Creates a spool. `maxBytes` limits all bodies together. */
 export function createSpool(maxBytes: number, collector: BufferCollector): Spool {
   let usedBytes = 0
 
@@ -55,7 +58,7 @@ export function createSpool(maxBytes: number, collector: BufferCollector): Spool
         },
       })
       try {
-        // Node's and the platform's stream types differ only in name.
+        // The stream types of Node and of the platform differ only in their names.
         await pipeline(Readable.fromWeb(body as never), counted, createWriteStream(path, { mode: 0o600 }))
       } catch (error) {
         await release()

@@ -1,18 +1,21 @@
-/** The body of an upload on its way to the store: counted, bounded, and not slower than a floor. */
+/** The body of an upload on its way to the store: counted, limited in size, and with a minimum rate. */
 
 import { type Failure, fail, failOpenly } from '@media-proxy/shared/response/failure.ts'
 import { BodyError } from '@media-proxy/shared/store/body-error.ts'
 import type { BufferCollector } from '../streams/buffer-collector.ts'
 
 export interface UploadBodyOptions {
-  /** Fails with `source-too-large` beyond. */
+  /** A larger body fails with `source-too-large`. */
   readonly maxBytes: number
   readonly pace: Pace
-  /** Hears of every byte. */
+  /** Called with the number of bytes of each chunk. */
   readonly collector: BufferCollector
 }
 
-/** Each window must bring `bytesPerSecond` on average: there is no deadline, but nobody holds a place for nothing. */
+/**
+ * The minimum rate of an upload. Each window has to bring `bytesPerSecond` on average: there is no deadline,
+ * but a stalled upload is ended.
+ */
 export interface Pace {
   readonly bytesPerSecond: number
   readonly windowMs: number
@@ -23,12 +26,15 @@ export const UPLOAD_PACE: Pace = { bytesPerSecond: 16 * 1024, windowMs: 15 * 60_
 
 export interface UploadBody {
   readonly stream: ReadableStream<Uint8Array>
-  /** What went wrong with the body, once it has: the store only sees that it broke off. */
+  /** The failure of the body, once it has failed. The store sees only that the body broke off. */
   readonly failure: Failure | undefined
   readonly receivedBytes: number
 }
 
-/** Wraps a client's body. It errors with a `BodyError` where it is too long, too slow, or breaks off. */
+/**
+ * Wraps the body of a client. The stream errors with a
+ * `BodyError` when the body is too long, too slow, or breaks off.
+ */
 export function uploadBody(
   body: ReadableStream<Uint8Array>,
   { maxBytes, pace, collector }: UploadBodyOptions,
@@ -83,7 +89,7 @@ export function uploadBody(
   function end(reason: Failure): void {
     failure ??= reason
     clearInterval(timer)
-    // What is left is read and dropped behind the answer.
+    // The rest of the body is read and discarded after the response.
     reader.releaseLock()
   }
 

@@ -88,7 +88,7 @@ it('keeps nothing where it may hold no bytes', () => {
 
 it('keeps a large one for as long as somebody asks for it, and few of them', () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
-  // lru-cache takes an age from 0 for none.
+  // lru-cache treats an entry whose start time is 0 as one without a TTL.
   let now = 1
   const pass = (milliseconds: number) => {
     now += milliseconds

@@ -3,20 +3,24 @@ import { LRUCache } from 'lru-cache'
 import type { Rendition } from './rendition.ts'
 
 export interface RenditionCacheOptions {
-  /** Bound on the sum of all entries; 0 keeps nothing. */
+  /** The maximum total size of the small entries, in bytes. With 0, the cache stores nothing. */
   readonly maxBytes: number
-  /** Larger renditions are not among them, so that one of them cannot push out a thousand avatars. */
+  /**
+   * Renditions larger than this are kept in a separate part of the cache, so that one of them cannot evict a
+   * thousand avatars.
+   */
   readonly maxEntryBytes: number
   /**
-   * Bound on the sum of those, each of half of it at the most. They are clips: a player asks for one part after the other,
-   * and each would be another render.
+   * The maximum total size of the larger renditions, in bytes. One of them may
+   * take up to half of it. They are clips: a player requests them in several
+   * ranges, and without the cache each range request would cost another render.
    */
   readonly maxLargeBytes: number
-  /** Age at which the store has to be asked whether an entry still holds. */
+  /** The age in milliseconds after which an entry has to be revalidated with the store. */
   readonly freshForMs: number
-  /** Called for each entry that had to make room. */
+  /** Called for each entry that is evicted for lack of space. */
   readonly onEvict?: () => void
-  /** Milliseconds; monotonic. */
+  /** A monotonic clock, in milliseconds. */
   readonly now: () => number
 }
 
@@ -25,13 +29,13 @@ export interface CachedRendition {
   readonly fresh: boolean
 }
 
-/** Finished renditions in memory, by canonical URL, least recently used first out. */
+/** An in-memory LRU cache of finished renditions, keyed by canonical URL. */
 export interface RenditionCache {
   get(key: string): CachedRendition | undefined
-  /** Keeps a rendition; also says of a kept one that it was found to hold. */
+  /** Stores a rendition. Also called with a cached rendition that was revalidated, to mark it as fresh. */
   set(key: string, rendition: Rendition): void
   delete(key: string): void
-  /** Removes all that were made of these sources; gives their number. */
+  /** Removes all renditions made from these sources and returns how many there were. */
   purge(names: readonly SourceName[]): number
   readonly bytes: number
 }
@@ -42,12 +46,12 @@ interface Entry {
 }
 
 /**
- * What an entry costs beside its bytes: key, validators, the buffer's own objects. Measured as the growth of the
- * process over 50,000 entries of 100 bytes.
+ * The memory that an entry takes besides its bytes, for the key, the validators and the buffer objects.
+ * Measured as the growth of the process over 50,000 entries of 100 bytes.
  */
 const ENTRY_OVERHEAD_BYTES = 1792
 
-/** A large one leaves when nobody has asked for it for so long. */
+/** A large entry is evicted when it has not been requested for this time, in milliseconds. */
 const LARGE_IDLE_MS = 60_000
 
 export function createRenditionCache(options: RenditionCacheOptions): RenditionCache {
@@ -75,14 +79,15 @@ export function createRenditionCache(options: RenditionCacheOptions): RenditionC
       return { rendition: entry.rendition, fresh: options.now() - entry.checkedAt < options.freshForMs }
     },
     set(key, rendition) {
-      // An older one of the same name may be of the other size.
+      // An existing entry of the same key may be in the other part of the cache.
       this.delete(key)
       if (rendition.bytes.length > options.maxEntryBytes) {
         if (2 * rendition.bytes.length <= options.maxLargeBytes)
           large.set(key, { rendition, checkedAt: options.now() })
         return
       }
-      // A copy, of just its length: what Sharp gives holds 16 KB of native memory for a picture of 60 bytes.
+      // Copies exactly the bytes of the rendition: a buffer from Sharp can hold 16 KB of native memory for an
+      // image of 60 bytes.
       const bytes = new Uint8Array(rendition.bytes)
       entries.set(key, { rendition: { ...rendition, bytes }, checkedAt: options.now() })
     },

@@ -1,4 +1,7 @@
-/** From a request to what has to be done: the one place where assets and attachments differ. */
+/**
+ * Turns a request into a rendition job. This is the only
+ * place where assets and attachments are treated differently.
+ */
 
 import type {
   AssetRequest,
@@ -14,25 +17,28 @@ import type { FailureCode } from '@media-proxy/shared/response/failure.ts'
 import type { Geometry, RenderOptions } from '../engine/render-options.ts'
 import type { SourcePlace } from '../source/reader.ts'
 
-/** An attachment that is not streamed as it is. */
+/** A request for an attachment that is transformed rather than streamed unchanged. */
 export type TransformedAttachment = AttachmentRequest & { readonly transformation: Transformation }
 
-/** External media that are not passed through as they are. */
+/** A request for external media that are transformed rather than passed through unchanged. */
 export type TransformedExternal = VerifiedExternal & { readonly transformation: Transformation }
 
 export type RenditionRequest = AssetRequest | TransformedAttachment | TransformedExternal
 
-/** What a request wants done: where its source is, and what is to be made of it. */
+/** The work that a request needs: where its source is, and what to make from it. */
 export interface RenditionJob {
   readonly place: SourcePlace
-  /** What a purge calls the source. */
+  /** The name of the source in purge requests. */
   readonly sourceName: SourceName
-  /** Uploads of users and media from elsewhere: `nsfw.onServe` has a say. */
+  /** Whether `nsfw.onServe` applies. It does for user uploads and external media. */
   readonly moderated: boolean
-  /** What a source that cannot be decoded is to this request: a bad upload, or a broken store. */
+  /**
+   * The failure to report when the source cannot be decoded:
+   * either a bad upload, or a broken object in the store.
+   */
   readonly undecodableIs: FailureCode
   readonly options: RenderOptions
-  /** Another rendition of the source is made next. */
+  /** Whether the next job renders the same source. */
   readonly isFollowed?: boolean
 }
 
@@ -47,7 +53,7 @@ export function jobOf(request: RenditionRequest): RenditionJob {
   }
 }
 
-/** Where stored media are. */
+/** Returns where stored media are in the store. */
 export function placeOf(
   stored:
     | Pick<AssetRequest, 'kind' | 'key' | 'extension'>
@@ -72,7 +78,10 @@ function assetJob({ route, key, extension, rendition }: AssetRequest): Rendition
   }
 }
 
-/** Older deployments stored assets under their file name; `jpg` and `jpeg` are one extension here. */
+/**
+ * Older deployments stored assets under their file name, so the key with an extension is tried as well. `jpg`
+ * and `jpeg` count as the same extension.
+ */
 function assetKeys(key: ObjectKey, extension: AssetRequest['extension']): readonly ObjectKey[] {
   const suffixes = extension === 'jpg' ? (['.jpg', '.jpeg'] as const) : ([`.${extension}`] as const)
   return [key, ...suffixes.map((suffix) => withSuffix(key, suffix))]
@@ -99,7 +108,7 @@ function transformationJob(
   }
 }
 
-/** What an SVG becomes where nothing was asked of it. */
+/** Adds the default transformation with which an SVG is rasterised when the request contains none. */
 export function rasterised<R extends AttachmentRequest | VerifiedExternal>(
   request: R,
 ): R & { readonly transformation: Transformation } {

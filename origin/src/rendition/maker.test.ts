@@ -12,7 +12,7 @@ const source = {
   bytes: new Uint8Array(1),
 } as Source
 
-// Of a job, the maker uses no more than this.
+// The maker uses only these fields of a job.
 const job = {
   place: { keys: [source.key] },
   sourceName: source.key,
@@ -22,7 +22,7 @@ const job = {
 } as unknown as RenditionJob
 
 async function made(judgement: Judgement) {
-  // Of its options, making a still uses no more than these.
+  // The maker uses only these options to make a still image.
   const maker = createMaker({
     sources: { open: () => ({ value: Promise.resolve(source), leader: true, release: () => undefined }) },
     engine: { render: async () => ({ format: 'png', bytes: new Uint8Array(3) }) },

@@ -1,4 +1,4 @@
-/** From a source to its rendition: opened, moderated, rendered, and named by its ETag. */
+/** Makes a rendition from its source: opens and moderates the source, renders it, and computes the ETag. */
 
 import { isClipFormat } from '@media-proxy/shared/formats.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -16,18 +16,18 @@ export interface MakerOptions {
   readonly sources: SourceReader
   readonly engine: Pick<Engine, 'render'>
   readonly policy: ServePolicy
-  /** All that decides the bytes of a rendition besides its source and its request. */
+  /** Everything that affects the bytes of a rendition besides its source and its request. */
   readonly rendererVersion: Promise<string>
-  /** Longest time from a request to its rendition, in milliseconds. */
+  /** The maximum time from a request to its rendition, in milliseconds. */
   readonly deadlineMs: number
-  /** The same where the rendition is a clip. */
+  /** The same for clips, in milliseconds. */
   readonly clipDeadlineMs: number
 }
 
 export interface Maker {
   /**
-   * Makes a rendition; gives `kept`, which was made before, where the source is still the same. Fails as the source,
-   * the policy or the engine does.
+   * Makes a rendition. Returns `kept`, an earlier rendition, if the source has not changed since. Returns the
+   * failures of the source, the policy and the engine.
    */
   make(
     url: string,
@@ -35,7 +35,10 @@ export interface Maker {
     kept: Rendition | undefined,
     signal: AbortSignal,
   ): Promise<Rendition | Failure>
-  /** The same on every node that would make the same bytes, another as soon as it would not. */
+  /**
+   * Computes the ETag of a rendition. It is the same on all nodes that would produce the same bytes, and
+   * differs as soon as a node would produce others.
+   */
   etag(sourceEtag: string, url: string, job: RenditionJob): Promise<string>
 }
 
@@ -52,14 +55,14 @@ export function createMaker(options: MakerOptions): Maker {
       try {
         const source = await waitFor(handle.value, signal)
         if (isFailure(source)) return source
-        // Read again, and found to be the same.
+        // The source was read again and has not changed.
         if (kept?.sourceKey === source.key && kept.sourceEtag === source.info.etag) {
           finished = true
           return kept
         }
         const made = await waitFor(renderModerated(source, job, options, startedAt, signal), signal)
         if (isFailure(made)) return made.code === 'undecodable' ? { ...made, code: job.undecodableIs } : made
-        // What is served as it is stays in use.
+        // A rendition that shares the buffer of the source keeps that memory in use.
         finished = made.bytes.buffer !== source.bytes.buffer
         return {
           ...made,
@@ -77,7 +80,10 @@ export function createMaker(options: MakerOptions): Maker {
   }
 }
 
-/** What nobody has judged is not confirmed by who has judged it since. */
+/**
+ * Returns a different ETag for a rendition whose source could not be scanned, so that it is not confirmed by
+ * a node that has scanned the source since.
+ */
 function etagOfMade(etag: string, unjudged: boolean): string {
   return unjudged ? etagOf(etag, 'unjudged') : etag
 }
@@ -87,7 +93,10 @@ function lifeOf({ info }: Source, unjudged: boolean): Pick<Rendition, 'lifeSecon
   return info.lifeSeconds === undefined ? {} : { lifeSeconds: info.lifeSeconds }
 }
 
-/** Flagged media is blurred, or not rendered at all, by the policy. */
+/**
+ * Runs the policy and renders the source. Depending on the
+ * policy, flagged media are blurred or not rendered at all.
+ */
 async function renderModerated(
   source: Source,
   job: RenditionJob,
@@ -109,7 +118,7 @@ async function renderModerated(
 
 type Moderated = Rendered & Pick<Rendition, 'nsfwProbability' | 'unjudged'>
 
-/** In milliseconds. */
+/** Returns the deadline of a job, in milliseconds. */
 export function deadlineOf(
   job: RenditionJob,
   { deadlineMs, clipDeadlineMs }: Pick<MakerOptions, 'deadlineMs' | 'clipDeadlineMs'>,
@@ -117,7 +126,10 @@ export function deadlineOf(
   return isClipFormat(job.options.format) ? clipDeadlineMs : deadlineMs
 }
 
-/** Made small, too: a large picture that somebody makes small again is sharp again. */
+/**
+ * Blurs a rendition and also bounds its size: a large
+ * blurred image becomes sharp again when it is scaled down.
+ */
 function blurred(options: RenderOptions): RenderOptions {
   return {
     ...options,

@@ -1,4 +1,7 @@
-/** The way of a rendition: memory, coalescing, source, header, limits, render, and back into memory. */
+/**
+ * Produces renditions: looks in memory, coalesces equal requests, opens the source, checks its header against
+ * the limits, renders it, and stores the result in memory.
+ */
 
 import { isClipFormat } from '@media-proxy/shared/formats.ts'
 import { type CanonicalUrl, renditionUrl } from '@media-proxy/shared/request/canonical.ts'
@@ -19,31 +22,34 @@ import type { RenditionStore } from './store.ts'
 
 export interface PipelineOptions extends MakerOptions {
   readonly cache: RenditionCache
-  /** What is being read, or waits for it, and will want the engine. */
+  /** The lanes of source reads, running and waiting. Most of these jobs will need the engine next. */
   readonly reads: ReadLanes
   readonly engine: Pick<Engine, 'render' | 'rejection'>
-  /** What all origins share; undefined without a bucket for it. */
+  /** The rendition store that all origins share. Undefined when no bucket is configured for it. */
   readonly stored: RenditionStore | undefined
 }
 
-/** How a rendition came about: from memory, confirmed by the store, made by another origin, with others, or made. */
+/**
+ * How a rendition was obtained: from memory, from memory after revalidation, from the shared store, by
+ * joining another request, or by rendering it.
+ */
 export type RenditionOutcome = 'hit' | 'revalidated' | 'stored' | 'coalesced' | 'rendered'
 
 export type PipelineResult =
   | { readonly outcome: RenditionOutcome; readonly rendition: Rendition }
-  /** The caller's copy still holds, and nothing had to be rendered to know it. */
+  /** The client's copy is still valid, which was found out without rendering anything. */
   | { readonly outcome: 'not-modified'; readonly validators: Validators }
 
 export interface Pipeline {
-  /** A rendition from memory that needs no question to the store, by its `renditionUrl`. */
+  /** Returns a rendition from memory that does not have to be revalidated, by its `renditionUrl`. */
   fresh(url: CanonicalUrl): Rendition | undefined
-  /** Neither in memory nor under way: answering it would take a render. */
+  /** Whether the request would need a new render: its rendition is neither in memory nor in progress. */
   costsRender(request: RenditionRequest): boolean
-  /** Forgets every rendition of these sources; gives their number. */
+  /** Removes all renditions of these sources and returns how many there were. */
   purge(names: readonly SourceName[]): Promise<number | Failure>
   /**
-   * A rendition by any way; `headers` are the request's, for its validators. `isFollowed`: another of the same source is
-   * made next.
+   * Returns a rendition by whichever way is cheapest. `headers` are those of the request, for conditional
+   * requests. `isFollowed` means that the next request renders the same source.
    */
   render(
     request: RenditionRequest,
@@ -55,7 +61,7 @@ export interface Pipeline {
 
 interface Made {
   readonly rendition: Rendition
-  /** Undefined where it was rendered. */
+  /** Undefined when it was rendered. */
   readonly found?: 'revalidated' | 'stored'
 }
 
@@ -67,7 +73,7 @@ class CoalescingPipeline implements Pipeline {
   readonly #options: PipelineOptions
   readonly #maker: Maker
   readonly #calls = createCoalescer<Made | Failure>()
-  /** What is under way, and whether its source was purged meanwhile. */
+  /** The calls in progress, and whether their source was purged in the meantime. */
   readonly #running = new Set<{ readonly sourceName: SourceName; isPurged: boolean }>()
 
   constructor(options: PipelineOptions) {
@@ -105,7 +111,8 @@ class CoalescingPipeline implements Pipeline {
     const job = { ...jobOf(request), isFollowed }
     const decided = await this.#decideByConditions(url, job, headers, signal)
     if (decided !== undefined) return decided
-    // Told before anything is read: under overload, reading what is then refused would take the time of what is not.
+    // Checked before the source is read: under overload, reading sources of requests that are then rejected
+    // would slow down the accepted ones.
     const { running, waiting } = readLaneOf(job.place, reads)
     const underWay = running + waiting
     const rejected = this.costsRender(request) ? engine.rejection(kindOfName(job), underWay) : undefined
@@ -131,7 +138,7 @@ class CoalescingPipeline implements Pipeline {
     try {
       return await this.#find(url, job, signal, running)
     } catch (error) {
-      // A store ends an exchange whose time is over by rejecting.
+      // When its exchange is aborted at the deadline, a store rejects instead of returning a failure.
       if (signal.aborted) return abortFailure(signal)
       throw error
     } finally {
@@ -150,14 +157,14 @@ class CoalescingPipeline implements Pipeline {
     if (kept !== undefined) {
       const verdict = await this.#confirm(kept, job, signal)
       if (verdict === 'holds' && !running.isPurged) cache.set(url, kept)
-      // A store that cannot be asked is no reason to withhold what was right two minutes ago.
+      // When the store is unreachable, a rendition that was valid two minutes ago is still served.
       if (verdict === 'holds' || verdict === 'unknown') return { rendition: kept, found: 'revalidated' }
       if (verdict === 'replaced') cache.delete(url)
     }
     const stored = await this.#findStored(url, job, signal)
     const rendition = stored ?? (await this.#maker.make(url, job, kept, signal))
     if (isFailure(rendition)) return rendition
-    // What was read before a purge must not be remembered after it.
+    // A source that was read before a purge must not be cached after it.
     if (!running.isPurged && rendition.unjudged !== true) {
       cache.set(url, rendition)
       if (rendition !== stored && rendition !== kept && 'keys' in job.place)
@@ -167,7 +174,7 @@ class CoalescingPipeline implements Pipeline {
     return rendition === kept ? { rendition, found: 'revalidated' } : { rendition }
   }
 
-  /** What another origin made of the very source that is in the store now. */
+  /** Looks for a rendition that another origin made from exactly the current version of the source. */
   async #findStored(
     url: CanonicalUrl,
     job: RenditionJob,
@@ -191,15 +198,15 @@ class CoalescingPipeline implements Pipeline {
     return located.key === kept.sourceKey && located.info.etag === kept.sourceEtag ? 'holds' : 'replaced'
   }
 
-  /** A caller with a copy is answered from the validators alone, which cost one question to the store. */
+  /** Answers a conditional request from the validators alone, which takes one request to the store. */
   async #decideByConditions(
     url: string,
     job: RenditionJob,
     headers: Headers,
     signal: AbortSignal,
   ): Promise<PipelineResult | undefined> {
-    // Only a copy proves that there is something to have a copy of, which no date and no `*` does: not every source can
-    // be rendered, and what cannot is refused whatever the conditions are.
+    // Only `If-None-Match` with an ETag shows that the client has a rendition. A date or `*` does not: not
+    // every source can be rendered, and a source that cannot is rejected whatever the conditions are.
     if (!headers.has('if-none-match')) return undefined
     const located = await this.#options.sources.locate(job.place, signal)
     if (located === undefined || isFailure(located)) return undefined
@@ -211,12 +218,12 @@ class CoalescingPipeline implements Pipeline {
   }
 }
 
-/** No name of a source has a line break. */
+/** Returns the key of a call. A source name never contains a line break, so it separates the two parts. */
 function callKey(sourceName: SourceName, url: CanonicalUrl): string {
   return `${sourceName}\n${url}`
 }
 
-/** A name is only a hint at the kind; it decides nothing but in which lane a crowd is seen early. */
+/** Guesses the media kind from the file name. The guess selects only the lane whose load is checked early. */
 function kindOfName({ place, options }: Pick<RenditionJob, 'place' | 'options'>): 'image' | 'video' | 'clip' {
   if (isClipFormat(options.format)) return 'clip'
   const name = 'url' in place ? new URL(place.url).pathname : (place.keys[0] ?? '')

@@ -1,4 +1,6 @@
-/** Renditions that are made before anybody asks for them: one at a time, and only while nothing else has work. */
+/**
+ * Makes renditions before they are requested: one at a time, and only while the service is otherwise idle.
+ */
 
 import { setImmediate, setTimeout } from 'node:timers/promises'
 import { type CanonicalUrl, renditionUrl } from '@media-proxy/shared/request/canonical.ts'
@@ -10,21 +12,21 @@ import type { Pipeline } from './pipeline.ts'
 
 export interface PreparationOptions {
   readonly pipeline: Pick<Pipeline, 'fresh' | 'render'>
-  /** Whether a job would take nobody's place. */
+  /** Whether a job can run without delaying others. */
   readonly isIdle: () => boolean
   readonly log: Log
 }
 
 export interface Preparation {
-  /** Has a rendition made some day, unless too many wait: then, and where it is waiting already, nothing happens. */
+  /** Queues a rendition to be made later. Does nothing if it is queued already, or if the queue is full. */
   add(request: RenditionRequest): 'ready' | 'queued' | 'full'
-  /** Stops what is being made, and forgets what waits. */
+  /** Aborts the rendition in progress and clears the queue. */
   close(): Promise<void>
 }
 
-/** Renditions that may wait. */
+/** The maximum number of queued renditions. */
 const MOST_WAITING = 1024
-/** How often it is looked whether there is time, in milliseconds. */
+/** How often to check whether the service is idle, in milliseconds. */
 const LOOK_MS = 100
 
 export function createPreparation({ pipeline, isIdle, log }: PreparationOptions): Preparation {
@@ -33,7 +35,7 @@ export function createPreparation({ pipeline, isIdle, log }: PreparationOptions)
   let work: Promise<void> | undefined
 
   async function makeAll(): Promise<void> {
-    // What is added together is seen together.
+    // Requests that are added in the same tick are all in the queue before the first one starts.
     await setImmediate()
     for (;;) {
       while (!isIdle() && !closing.signal.aborted) await setTimeout(LOOK_MS, undefined, { ref: false })
@@ -52,7 +54,7 @@ export function createPreparation({ pipeline, isIdle, log }: PreparationOptions)
       if (isFailure(made) && !closing.signal.aborted)
         log.info({ failure: made.code, detail: made.detail }, 'a rendition could not be made ahead')
     } catch (error) {
-      // Of a source that breaks off, or because all ends.
+      // Either the source broke off, or the service is shutting down, which is not logged.
       if (!closing.signal.aborted) log.warn({ err: error }, 'a rendition could not be made ahead')
     }
   }

@@ -1,24 +1,24 @@
 import type { RenditionFormat } from '@media-proxy/shared/formats.ts'
 import type { SourceName } from '@media-proxy/shared/request/purge.ts'
 
-/** What a request made of a source, ready to be answered. */
+/** A rendition: the result of a request, ready to be sent. */
 export interface Rendition {
   readonly bytes: Uint8Array
   readonly format: RenditionFormat
-  /** Of the rendition: quoted and strong. */
+  /** The ETag of the rendition, strong and quoted. */
   readonly etag: string
   readonly lastModified: Date | undefined
-  /** How long the server of its source lets it be kept, in seconds. */
+  /** How long the server of the source allows it to be cached, in seconds. */
   readonly lifeSeconds?: number
-  /** How likely the source is not safe for work, 0..1, where that was looked at. */
+  /** The probability that the source is not safe for work, 0 to 1. Undefined when it was not scanned. */
   readonly nsfwProbability?: number
-  /** Its source was to be looked at, which failed: it is answered, and not kept. */
+  /** Set when the scan of the source failed. The rendition is sent but not cached. */
   readonly unjudged?: boolean
-  /** Of a sheet of frames: seconds from one to the next. */
+  /** The time between two frames of a sprite sheet, in seconds. */
   readonly spriteIntervalSeconds?: number
-  /** What a purge calls its source. */
+  /** The name of the source in purge requests. */
   readonly sourceName: SourceName
-  /** The object or URL it was made of, and that source's validator. */
+  /** The object key or URL of the source. `sourceEtag` is the validator of that source. */
   readonly sourceKey: string
   readonly sourceEtag: string
 }

@@ -1,4 +1,7 @@
-/** Finished renditions in a bucket that all origins share: read before rendering, written behind the answer. */
+/**
+ * Finished renditions in a bucket that all origins share. They
+ * are read before rendering and written after the response.
+ */
 
 import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
 import type { SourceName } from '@media-proxy/shared/request/purge.ts'
@@ -16,18 +19,24 @@ import type { Log } from '../telemetry/log.ts'
 import type { Rendition } from './rendition.ts'
 
 export interface RenditionStore {
-  /** A stored rendition that has this ETag; undefined for none, an outdated one, or a store that fails. */
+  /**
+   * Returns the stored rendition with this ETag. Undefined when
+   * there is none, when it is outdated, or when the store fails.
+   */
   get(
     url: CanonicalUrl,
     sourceName: SourceName,
     etag: string,
     signal: AbortSignal,
   ): Promise<Rendition | undefined>
-  /** Writes behind the answer. What is too large, or would have to wait too long, is not written. */
+  /**
+   * Queues a rendition to be written in the background. It is
+   * dropped if it is too large or if too many bytes are queued.
+   */
   put(url: CanonicalUrl, rendition: Rendition): void
-  /** Removes every rendition of these sources; gives their number. */
+  /** Removes all renditions of these sources and returns how many there were. */
   purge(names: readonly SourceName[]): Promise<number | Failure>
-  /** Resolves when all that was to be written is. */
+  /** Resolves when all queued writes have finished. */
   settled(): Promise<void>
 }
 
@@ -38,7 +47,10 @@ export interface RenditionStoreOptions {
   readonly log: Log
 }
 
-/** Bytes of renditions that wait to be written; beyond it they are dropped, and made again some day. */
+/**
+ * The maximum number of bytes queued for writing. Renditions beyond it are dropped, and made again when they
+ * are next requested.
+ */
 const MAX_PENDING_BYTES = 64 * 1024 * 1024
 const CONCURRENT_WRITES = 4
 
@@ -85,7 +97,9 @@ export function createRenditionStore(options: RenditionStoreOptions): RenditionS
   }
 }
 
-/** Undefined for what breaks off, or is larger than what is written here. */
+/**
+ * Reads and decodes a stored rendition. Undefined when it breaks off or is larger than anything written here.
+ */
 async function readStored(
   { info, body }: StoredObject,
   { maxEntryBytes, log }: RenditionStoreOptions,
@@ -130,7 +144,7 @@ interface Write {
   readonly work: () => Promise<void>
 }
 
-/** Writes behind the answers: a few at a time, and no more bytes than may wait. */
+/** A queue of background writes, bounded in concurrency and in bytes. */
 function createWrites() {
   let waiting: Write[] = []
   const writing = new Map<Write, Promise<void>>()
@@ -150,7 +164,10 @@ function createWrites() {
   }
 
   return {
-    /** What would have to wait too long is not written; alone it may be of any size. */
+    /**
+     * Queues a write, or drops it when too many bytes are queued. When the queue is empty, a write of any
+     * size is accepted.
+     */
     add(write: Write): void {
       if (pendingBytes > 0 && pendingBytes + write.sizeBytes > MAX_PENDING_BYTES) return
       pendingBytes += write.sizeBytes
@@ -158,7 +175,7 @@ function createWrites() {
       startNext()
     },
 
-    /** Resolves when nothing that was made of these sources will be written any more. */
+    /** Drops the queued writes of these sources. Resolves when no write of them is in progress any more. */
     async drop(names: ReadonlySet<SourceName>): Promise<void> {
       const [dropped, kept] = [true, false].map((isDropped) =>
         waiting.filter(({ sourceName }) => names.has(sourceName) === isDropped),

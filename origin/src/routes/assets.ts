@@ -6,11 +6,14 @@ import { serveRendition } from './renditions.ts'
 
 export interface AssetOptions {
   readonly pipeline: Pipeline
-  /** Answered where an asset is missing; undefined where nothing is. */
+  /** The key of the object that is served when an asset is missing. Undefined when none is configured. */
   readonly fallback: ObjectKey | undefined
 }
 
-/** Answers an asset, or what stands in for it: one rendition for all that are missing, so that they cost no renders. */
+/**
+ * Serves an asset, or its fallback. All missing assets share
+ * one rendition of the fallback, so that they cost no renders.
+ */
 export async function serveAsset(
   { pipeline, fallback }: AssetOptions,
   request: AssetRequest,
@@ -18,6 +21,6 @@ export async function serveAsset(
 ): Promise<Answer> {
   const answer = await serveRendition(pipeline, request, exchange)
   if (fallback === undefined || answer.failure?.code !== 'not-found') return answer
-  // The asset itself may be there the next time.
+  // The asset itself may exist on the next request.
   return once(await serveRendition(pipeline, { ...request, key: fallback, standsIn: true }, exchange))
 }

@@ -1,14 +1,23 @@
-/** A JSON object whose last member is a file in base64, streamed: a file of 128 MiB is never held whole. */
+/**
+ * A streamed JSON object whose last member is a file in base64, so that a file of 128 MiB is never held in
+ * memory as a whole.
+ */
 
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { BodyError } from '@media-proxy/shared/store/body-error.ts'
 import type { Source } from '../source/bytes/source.ts'
 import type { Exchange } from './exchange.ts'
 
-/** Of the file, a multiple of three, so that every piece but the last is whole base64. */
+/**
+ * The size of a piece of the file. It is a multiple of three, so that every piece but the last encodes to
+ * base64 without padding.
+ */
 const PIECE_BYTES = 3 * 64 * 1024
 
-/** Answers `members` with `base64` behind them. `close` is called when nothing more is read of the source, maybe twice. */
+/**
+ * Returns a response with `members` and an additional member `base64`. `close` is called when the source is
+ * no longer read. It may be called twice.
+ */
 export function base64Answer(
   members: Readonly<Record<string, unknown>>,
   source: Source,
@@ -27,7 +36,7 @@ export function base64Answer(
         sent += piece.length
         yield encoder.encode(piece.toString('base64'))
       }
-      // An answer of another length than it says would be read together with the next one.
+      // A body whose length differs from `Content-Length` would be read as part of the next response.
       if (sent !== sizeBytes) throw new Error(`${sent} of ${sizeBytes} bytes of a source`)
       yield end
     } finally {
@@ -46,7 +55,10 @@ export function base64Answer(
   })
 }
 
-/** Not `ReadableStream.from`: a generator that has not begun ends without its `finally`, and its client may leave before. */
+/**
+ * Turns a generator into a stream. `ReadableStream.from` is not used: a generator that has not started ends
+ * without running its `finally`, and the client may disconnect before it starts.
+ */
 function streamOf(chunks: AsyncGenerator<Uint8Array>, close: () => void): ReadableStream<Uint8Array> {
   return new ReadableStream<Uint8Array>(
     {
@@ -56,7 +68,7 @@ function streamOf(chunks: AsyncGenerator<Uint8Array>, close: () => void): Readab
         else controller.enqueue(value)
       },
       async cancel() {
-        // First, since it ends the read that the other may wait for.
+        // Called first, because it ends the read that `chunks.return` would wait for.
         close()
         await chunks.return(undefined)
       },

@@ -6,40 +6,56 @@ import { LIFE_HEADER, readLife } from '@media-proxy/shared/response/life.ts'
 import type { RenditionOutcome } from '../rendition/pipeline.ts'
 import type { Rendition } from '../rendition/rendition.ts'
 
-/** One request on its way through the routes. */
+/** A request and its context, as passed to the routes. */
 export interface Exchange {
   readonly method: string
   readonly headers: Headers
   readonly url: URL
   readonly requestId: string
-  /** Who asks, as far as it can be believed. */
+  /** The address of the client, as far as it can be trusted. */
   readonly clientAddress: string
-  /** The socket's other end. */
+  /** The address of the other end of the socket. */
   readonly peer: string
-  /** Signed by the edge worker. */
+  /** Whether the edge worker signed the request. */
   readonly viaEdge: boolean
-  /** The budgets of the client. */
+  /** The rate limits of the client. */
   readonly requestLimits: RequestLimits
-  /** Read it only where it is wanted, as `signal`: it is made on demand. */
+  /**
+   * The request body. It is created on demand, like `signal`,
+   * so read the property only when the body is needed.
+   */
   readonly body: ReadableStream<Uint8Array> | null
-  /** Fires when the client leaves. Read it only where there is something to cancel: it is made on demand. */
+  /**
+   * Fires when the client disconnects. It is created on demand, so read the property only when there is
+   * something to cancel.
+   */
   readonly signal: AbortSignal
 }
 
-/** What goes to the client, and what the log is told of it. */
+/** A response, with the details that are logged about it. */
 export interface Answer {
   readonly response: Response
   readonly outcome?: RenditionOutcome | 'not-modified' | 'streamed'
   readonly failure?: Failure
-  /** Length of the body, where it is known without the headers, which the server would have to make for it. */
+  /**
+   * The length of the body, when it is known without reading the headers. Reading them would make the server
+   * create a `Headers` object.
+   */
   readonly bodyBytes?: number
-  /** Set where it is the whole of a fresh rendition in memory, and the same request would get it again. */
+  /**
+   * Set when the response is a complete, fresh rendition from memory, so that an identical request would get
+   * the same response.
+   */
   readonly repeatable?: { readonly url: CanonicalUrl; readonly rendition: Rendition }
 }
 
-/** An answer under a signed expiry is not kept for longer than its URL is good. Times: unix seconds, and milliseconds. */
+/**
+ * Limits the cache lifetime of a response to the expiry of its signed URL. `expiresAt` is in Unix seconds,
+ * `nowMs` in milliseconds.
+ */
 export function limitLife(answer: Answer, expiresAt: number | undefined, nowMs: number): Answer {
-  // Most URLs have none, and reading the headers of an answer from memory would have the server make them.
+  // Most URLs have no expiry, and reading the headers of a
+  // response from memory would make the server create them.
   if (expiresAt === undefined) return answer
   const { status, headers } = answer.response
   if (status < 300 || status === 304) {
@@ -49,7 +65,9 @@ export function limitLife(answer: Answer, expiresAt: number | undefined, nowMs: 
   return once(answer)
 }
 
-/** What bounds the life of an answer already, in seconds. */
+/**
+ * Returns the lifetime to which the response is already limited, in seconds. Infinity when there is no limit.
+ */
 function lifeSecondsOf(headers: Headers): number {
   const limited = /^public, max-age=(\d+)$/.exec(headers.get('cache-control') ?? '')?.[1]
   return limited === undefined
@@ -57,12 +75,12 @@ function lifeSecondsOf(headers: Headers): number {
     : Number(limited)
 }
 
-/** An answer that the same request may not get again. */
+/** Marks a response as not repeatable: an identical request may get another one. */
 export function once({ repeatable, ...answer }: Answer): Answer {
   return answer
 }
 
-/** The answer to a failure. */
+/** Returns the response for a failure. */
 export function reject(failure: Failure, requestId: string): Answer {
   return { response: failureResponse(failure, requestId), failure, bodyBytes: phraseOf(failure).length }
 }

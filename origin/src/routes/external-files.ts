@@ -1,4 +1,7 @@
-/** External media that pass through as they are: sniffed before the first byte leaves, streamed, by parts. */
+/**
+ * Passes external media through unchanged: they are sniffed before the first byte is sent, then streamed,
+ * with support for ranges.
+ */
 
 import type { VerifiedExternal } from '@media-proxy/shared/request/media-request.ts'
 import {
@@ -34,8 +37,8 @@ import { type Answer, type Exchange, reject } from './exchange.ts'
 import { IS_SVG } from './stored-files.ts'
 
 /**
- * Streams external media through. The upstream's word for their type counts for nothing: it could be HTML. Gives
- * `IS_SVG` where they are an SVG and no download was asked for.
+ * Streams external media to the client. The `Content-Type` of the upstream is ignored, because it could be
+ * HTML. Returns `IS_SVG` when the content is an SVG and no download was requested.
  */
 export async function serveExternalFile(
   external: ExternalFetch,
@@ -77,8 +80,8 @@ export async function serveExternalFile(
 }
 
 /**
- * Answers external media from what was read of them: another reading might be of other bytes, which nobody has looked
- * at. `release` is called once nothing more is read.
+ * Serves external media from the source that was scanned. A second fetch might return other bytes, which were
+ * not scanned. `release` is called once the source is no longer read.
  */
 export function serveReadExternal(
   { kind, info, parts }: Source,
@@ -108,7 +111,7 @@ interface Opened {
   readonly kind: MediaKind
   readonly validators: Validators
   readonly response: ExternalResponse
-  /** All of what `response` is of, still to be read. */
+  /** The complete body of `response`, not read yet. */
   readonly body: ReadableStream<Uint8Array>
 }
 
@@ -121,7 +124,10 @@ async function openWhole(
   return isFailure(response) ? response : lookAt(url, response)
 }
 
-/** A part tells nothing of what the whole is, so the first bytes are asked for by a small request of their own. */
+/**
+ * Opens the requested range. The type of the file cannot be determined from a part of it, so the first bytes
+ * are fetched with a separate small request.
+ */
 async function openPart(
   external: ExternalFetch,
   request: VerifiedExternal,
@@ -130,9 +136,9 @@ async function openPart(
   const start = await external.open(request.url, { range: { start: 0, end: SNIFF_BYTES - 1 }, signal })
   if (isFailure(start)) return start
   const opened = await lookAt(request.url, start)
-  // An upstream that ignores ranges has answered the whole.
+  // The upstream ignores ranges and has sent the whole file.
   if (isFailure(opened) || start.range === undefined) return opened
-  // What is decided by conditions needs no part.
+  // The conditions decide the response, so the range is not needed.
   if (checkConditions(headers, opened.validators) !== undefined) return opened
   await opened.body.cancel()
   const range: RangeRequest | undefined = requestedRange(headers, opened.validators)
@@ -143,7 +149,8 @@ async function openPart(
     return { ...opened, validators: await validatorsOf(request.url, response), response, body }
   }
   if (isSameFile(response, start)) return { ...opened, response, body }
-  // Replaced in between, or answered by a server of several that disagree: nothing says what this is a part of.
+  // The file was replaced in between, or several servers behind the upstream disagree. The part cannot be
+  // attributed to a known version, so no validators are sent.
   if (!headers.has('if-range')) return { ...opened, validators: NO_VALIDATORS, response, body }
   await body.cancel()
   return fail('external-unreachable', 'another file than the one before')
@@ -192,7 +199,7 @@ function lifeOf({ lifeSeconds }: { readonly lifeSeconds?: number | undefined }):
 }
 
 const NO_MEDIA = fail('unsupported-format', 'the first bytes are of no accepted type')
-/** Bytes that are read at once. */
+/** The number of bytes per read. */
 const CHUNK_BYTES = 256 * 1024
 
 function streamOf(
@@ -226,7 +233,7 @@ function streamOf(
   )
 }
 
-/** The name in the URL, with an extension that tells what the bytes are. */
+/** Returns the file name of the URL, with an extension that matches the content. */
 function nameOf(url: string, kind: MediaKind): string {
   const name = fileNameOfUrl(url) || 'file'
   const extension = /\.([^.]+)$/.exec(name)?.[1]?.toLowerCase()

@@ -1,4 +1,4 @@
-/** Signed external media, once the signature has been checked. */
+/** Serves external media after their signature has been verified. */
 
 import type { AttachmentRequest, VerifiedExternal } from '@media-proxy/shared/request/media-request.ts'
 import { type OwnUrls, readMediaUrl, type StoredRequest } from '@media-proxy/shared/request/own-url.ts'
@@ -19,9 +19,12 @@ export interface ExternalOptions {
   readonly pipeline: Pipeline
   readonly moderated: ModeratedOptions
   readonly ownUrls: OwnUrls
-  /** As far as attachments are signed: who has a URL wrapped may do no more by it than by the URL itself. */
+  /**
+   * Verifies the signature of a stored attachment whose URL is wrapped in an external one, as far as
+   * attachments are signed. Wrapping a URL must not grant more than the URL itself.
+   */
   readonly verify: (request: AttachmentRequest, exchange: Exchange) => Promise<AttachmentRequest | Failure>
-  /** Answers stored media. */
+  /** Serves stored media. */
   readonly serveStored: (request: StoredRequest, exchange: Exchange) => Promise<Answer>
   /** Milliseconds since the epoch. */
   readonly now: () => number
@@ -35,7 +38,7 @@ export async function serveExternal(
   exchange: Exchange,
 ): Promise<Answer> {
   const answer = limitLife(await answerExternal(options, request, exchange), request.expiresAt, options.now())
-  // Only the edge keeps one answer for URLs of several lives.
+  // Only the edge caches one response for several URLs with different expiries, so only it gets this header.
   if (!exchange.viaEdge) answer.response.headers.delete(LIFE_HEADER)
   return answer
 }
@@ -92,7 +95,10 @@ async function answerStored(
   return limitLife(answer, expiresAt, now())
 }
 
-/** What stands in the store for an own URL. A transformation is one of the stored source, whatever the URL asks of it. */
+/**
+ * Returns the request for the stored media that an own URL names. A transformation in the outer request
+ * applies to the stored source and replaces the parameters of the inner URL.
+ */
 function storedRequest(
   stored: StoredRequest,
   { transformation, download, negotiable }: VerifiedExternal,

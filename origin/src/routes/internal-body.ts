@@ -1,4 +1,4 @@
-/** Bounded JSON bodies of the internal endpoints (contract, section 6). */
+/** Reads the bounded JSON bodies of the internal endpoints (contract, section 6). */
 
 import { readBody } from '@media-proxy/shared/request/read-body.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -6,7 +6,10 @@ import type * as z from 'zod'
 import { discard } from '../streams/discard.ts'
 import type { Exchange } from './exchange.ts'
 
-/** Depth and number of values of a body: each costs memory, and deep ones the stack of whoever walks them. */
+/**
+ * The maximum depth and number of values of a body. Each value costs memory, and deep nesting costs stack
+ * when the value is walked recursively.
+ */
 const MAX_DEPTH = 64
 const MAX_VALUES = 10_000
 
@@ -57,7 +60,10 @@ const OPENING: ReadonlySet<number> = new Set([0x5b, 0x7b])
 const CLOSING: ReadonlySet<number> = new Set([0x5d, 0x7d])
 const COMMA = 0x2c
 
-/** Counts before anything is parsed: 48 MB of brackets would become gigabytes of arrays. */
+/**
+ * Whether depth and number of values are within the limits. They are counted before parsing, because 48 MB of
+ * brackets would become gigabytes of arrays.
+ */
 function isShallow(json: Uint8Array): boolean {
   let depth = 0
   let values = 0
@@ -78,7 +84,10 @@ function isShallow(json: Uint8Array): boolean {
   return true
 }
 
-/** Where the string that starts at `start` ends: at the first quote that no odd number of backslashes precedes. */
+/**
+ * Returns where the string that starts at `start` ends: at the first quote that is not preceded by an odd
+ * number of backslashes.
+ */
 function endOfString(json: Uint8Array, start: number): number {
   for (let end = json.indexOf(QUOTE, start + 1); end !== -1; end = json.indexOf(QUOTE, end + 1)) {
     let slashes = 0

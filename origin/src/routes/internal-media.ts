@@ -1,4 +1,7 @@
-/** `POST /_thumbnail` and `POST /_frames`: stills for whoever holds the secret. Never cached. */
+/**
+ * `POST /_thumbnail` and `POST /_frames`: still images for callers that know the internal secret. The
+ * responses are never cached.
+ */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { FramesAnswer } from '../api/answers.ts'
@@ -13,17 +16,17 @@ import type { Answer, Exchange } from './exchange.ts'
 import { readJsonBody } from './internal-body.ts'
 
 export interface InternalMediaOptions {
-  /** The sources of a bucket; undefined for one that is not configured. */
+  /** Returns the sources of a bucket. Undefined for a bucket that is not configured. */
   readonly sourcesOf: (bucket: string) => SourceReader | undefined
   readonly uploadsBucket: string
   readonly engine: Engine
   readonly maxBodyBytes: number
-  /** Largest still image that is answered as base64. */
+  /** The largest still image that is returned as base64, in bytes. */
   readonly maxBase64Bytes: number
   readonly deadlineMs: number
 }
 
-/** The first shown frame, as large as it is. */
+/** The first shown frame, at its full size. */
 const THUMBNAIL: RenderOptions = {
   geometry: FULL_SIZE,
   format: 'jpeg',
@@ -33,7 +36,7 @@ const THUMBNAIL: RenderOptions = {
   imagesOnly: false,
 }
 
-/** The first frame of an uploaded video that decodes, as JPEG of its full size. */
+/** Returns the first frame of an uploaded video that can be decoded, as a full-size JPEG. */
 export async function serveThumbnail(
   exchange: Exchange,
   options: InternalMediaOptions,
@@ -56,7 +59,7 @@ export async function serveThumbnail(
   })
 }
 
-/** Three frames of a video or animation; the picture itself for a still one. */
+/** Returns three frames of a video or an animation, or a still image itself. */
 export async function serveFrames(
   exchange: Exchange,
   options: InternalMediaOptions,
@@ -92,7 +95,7 @@ interface InternalBody {
   readonly contentType: string
 }
 
-/** The work under the deadline, and one answer that no cache keeps. */
+/** Runs the work under the deadline and returns its result as a response that is never cached. */
 async function answerInternal(
   exchange: Exchange,
   { deadlineMs }: Pick<InternalMediaOptions, 'deadlineMs'>,
@@ -108,11 +111,11 @@ async function answerInternal(
     'x-content-type-options': 'nosniff',
     'x-request-id': exchange.requestId,
   }
-  // The bytes never live in shared memory, which is all that the cast rules out.
+  // The bytes are never in shared memory. That is the only case that this cast excludes.
   return { response: new Response(made.bytes as Uint8Array<ArrayBuffer>, { status: 200, headers }) }
 }
 
-/** Opens a source for as long as `use` runs. */
+/** Opens a source while `use` runs. */
 async function withSource<T>(
   { sourcesOf }: InternalMediaOptions,
   bucket: string,
@@ -131,7 +134,7 @@ async function withSource<T>(
   }
 }
 
-/** Failures that say something of the media rather than of the service. */
+/** Whether a failure is about the media rather than about the service. */
 function isAboutMedia({ code }: Failure): boolean {
   return MEDIA_FAILURES.has(code)
 }

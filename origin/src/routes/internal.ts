@@ -1,4 +1,6 @@
-/** What every internal endpoint has in common: the secret, a budget, and answers that no cache keeps. */
+/**
+ * The common part of all internal endpoints: the secret, the rate limit, and responses that are never cached.
+ */
 
 import type { OwnUrls } from '@media-proxy/shared/request/own-url.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -20,7 +22,9 @@ export interface InternalOptions extends InternalMediaOptions, SniffOptions, Pre
   readonly serveMetadata: ServeMetadata
 }
 
-/** Checks the secret before anything of the body is read, and wrong ones by the budget of wrong signatures. */
+/**
+ * Checks the secret before the body is read. Wrong secrets count against the rate limit of bad signatures.
+ */
 export async function serveInternal(
   endpoint: InternalEndpoint,
   exchange: Exchange,
@@ -36,7 +40,7 @@ export async function serveInternal(
   return isFailure(answer) ? reject(answer, requestId) : answer
 }
 
-/** The endpoint's own work, once it is known that the caller may have it done. */
+/** Runs the endpoint. The caller has to be authorised already. */
 export function dispatchInternal(
   endpoint: InternalEndpoint,
   exchange: Exchange,

@@ -1,4 +1,4 @@
-/** Media for everybody: assets, attachments, stored files and signed external media. */
+/** Serves the public media: assets, attachments, stored files and signed external media. */
 
 import type { Config } from '@media-proxy/shared/config/schema.ts'
 import type { AttachmentRequest, MediaRequest } from '@media-proxy/shared/request/media-request.ts'
@@ -29,7 +29,7 @@ export interface MediaOptions {
   readonly pipeline: Pipeline
   readonly moderated: ModeratedOptions
   readonly observer: Observer
-  /** Of `secretKey`; undefined where none is set: then no signature can be right. */
+  /** The keys derived from `secretKey`. Undefined when it is not set, so that no signature is valid. */
   readonly externalRing: KeyRing | undefined
   readonly attachments: AttachmentPolicy
   readonly log: Log
@@ -37,7 +37,7 @@ export interface MediaOptions {
   readonly now: () => number
 }
 
-/** Spends the budget of who asks, checks what is signed, and answers. */
+/** Applies the rate limit of the client, verifies the signature where there is one, and serves the media. */
 export async function serveMedia(
   request: Extract<MediaRequest, { readonly kind: 'attachment' | 'asset' | 'file' | 'external' }>,
   exchange: Exchange,
@@ -58,7 +58,10 @@ export async function serveMedia(
   }
 }
 
-/** Without a signature that holds there is no such object. */
+/**
+ * Serves an attachment. Where attachments are signed, an
+ * invalid signature gets the response of a missing object.
+ */
 async function answerAttachment(
   request: AttachmentRequest,
   exchange: Exchange,
@@ -73,7 +76,10 @@ async function answerAttachment(
   return options.attachments.mode === 'off' ? answer : once(answer)
 }
 
-/** The edge must not take it for what others are answered, whose URLs are signed otherwise. */
+/**
+ * Returns a rejection that concerns only the signature of this URL. The header keeps the edge from serving it
+ * to clients whose URLs are signed differently.
+ */
 function rejectUrl(failure: Failure, { requestId, viaEdge }: Exchange): Answer {
   const answer = reject(failure, requestId)
   if (viaEdge) answer.response.headers.set(URL_REFUSED_HEADER, '1')
@@ -93,7 +99,10 @@ function verify(
   })
 }
 
-/** The signature comes before anything else is consumed, and a wrong one consumes a stricter budget. */
+/**
+ * Serves external media. The signature is verified before anything else is consumed, and a bad one counts
+ * against a stricter rate limit.
+ */
 async function answerExternal(
   request: Extract<MediaRequest, { kind: 'external' }>,
   exchange: Exchange,
@@ -145,7 +154,7 @@ async function serveStored(
         const answer = await serveAttachment(files, request, exchange)
         return answer === IS_SVG ? rasterise() : answer
       }
-      // Flagged, it goes through the pipeline, which blurs it.
+      // A flagged attachment goes through the pipeline, which blurs it.
       return serveModerated(moderated, { keys: [request.key] }, exchange, { pass, blur: rasterise })
     }
     case 'file':

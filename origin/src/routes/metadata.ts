@@ -1,4 +1,7 @@
-/** `POST /_metadata`: all that an API server wants to know of an upload, from one reading (contract, section 6). */
+/**
+ * `POST /_metadata`: everything that an API server needs to know about an upload, from reading it once
+ * (contract, section 6).
+ */
 
 import { type OwnUrls, readMediaUrl } from '@media-proxy/shared/request/own-url.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -23,7 +26,7 @@ import type { Answer, Exchange } from './exchange.ts'
 import { readJsonBody } from './internal-body.ts'
 
 export interface MetadataOptions {
-  /** The sources of a bucket; undefined for one that is not configured. */
+  /** Returns the sources of a bucket. Undefined for a bucket that is not configured. */
   readonly sourcesOf: (bucket: string) => SourceReader | undefined
   readonly uploadsBucket: string
   readonly publicBucket: string
@@ -39,7 +42,7 @@ export type ServeMetadata = (exchange: Exchange) => Promise<Answer | Failure>
 
 type Metadata = Readonly<MetadataAnswer>
 
-/** The route; requests for the same source that are in flight together are one. */
+/** Creates the route. Concurrent equal requests for the same source share one examination. */
 export function createMetadataRoute(options: MetadataOptions): ServeMetadata {
   const calls = createCoalescer<Metadata | Failure>()
   return async (exchange) => {
@@ -54,7 +57,7 @@ export function createMetadataRoute(options: MetadataOptions): ServeMetadata {
       return await tell(work, body, options, ofCall.signal)
     }
     const call = calls.join(work.name ?? `own//${crypto.randomUUID()}`, start)
-    // Held from the beginning, so that the source is not read again for its bytes.
+    // Opened before the examination ends, so that the source does not have to be read again for its bytes.
     const held = body.with_base64 === true ? work.open() : undefined
     let streams = false
     try {
@@ -77,17 +80,20 @@ export function createMetadataRoute(options: MetadataOptions): ServeMetadata {
 
 type Body = z.output<typeof metadataSchema>
 
-/** Both dialects; where neither says anything, a scan is made. */
+/** Whether a scan is requested, in either dialect of the body. A scan is the default. */
 function wantsScan({ isNSFWAllowed, nsfw }: Body): boolean {
   return isNSFWAllowed !== true && nsfw !== 'allow'
 }
 
-/** Each once, in one order. */
+/** Returns the requested extras, without duplicates and in a fixed order. */
 function extrasOf({ extras = [], waveform }: Body): readonly ExtraName[] {
   return EXTRA_NAMES.filter((name) => extras.includes(name) || (name === 'waveform' && waveform === true))
 }
 
-/** Where the source is. `name` tells what may share one call. */
+/**
+ * How to open the source. Requests with the same `name`
+ * share one call. Undefined when the call cannot be shared.
+ */
 interface Work {
   readonly open: () => Handle<Source | Failure>
   readonly name: string | undefined
@@ -125,7 +131,7 @@ async function workOf(body: Body, options: MetadataOptions): Promise<Work | Fail
   }
 }
 
-/** Standard base64, padded or not, plain or in a data URL; undefined for anything else. */
+/** Decodes standard base64, padded or not, plain or in a data URL. Undefined for anything else. */
 function decodeBase64(text: string): Uint8Array | undefined {
   const encoded = text.replace(/^data:[^,]{0,200};base64,/i, '')
   const unpadded = encoded.replace(/={1,2}$/, '')
@@ -152,7 +158,7 @@ async function tell(
     const scan = options.scanner.enabled && wantsScan(body)
     const look = { scan, extras: extrasOf(body) }
     const examining = options.engine.examine(source, look, { timeLeftMs, signal })
-    // The hash is read beside the examination: one waits for the network, the other for a processor.
+    // The hash is computed during the examination: one waits for the network, the other for a CPU.
     const [examined, hash] = await waitForBoth(examining, contentHash(source), signal)
     if (isFailure(examined)) return examined
     if (isFailure(hash)) return hash
@@ -170,13 +176,13 @@ async function waitForBoth<A, B>(
   second: Promise<B>,
   signal: AbortSignal,
 ): Promise<readonly [A | Failure, B | Failure]> {
-  // Neither is left to reject unheard while the other is waited for.
+  // `Promise.all` handles a rejection of either promise, so that none is left unhandled.
   const both = Promise.all([first, second])
   const waited = await waitFor(both, signal)
   return isFailure(waited) ? [waited, waited] : waited
 }
 
-/** The fields that apply; one that does not is absent, never null. */
+/** Builds the response. A field that does not apply is absent, never null. */
 function describe(
   { parts }: Source,
   {

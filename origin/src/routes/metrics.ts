@@ -1,4 +1,4 @@
-/** `GET /_metrics`: for who holds the internal secret, and for a collector on this very machine. */
+/** `GET /_metrics`: for callers that know the internal secret, and for a collector on the same machine. */
 
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import { failureResponse, requestIdOf } from '@media-proxy/shared/response/headers.ts'
@@ -25,7 +25,7 @@ export async function serveMetrics(
   return { response: await metricsResponse(metrics, method, requestId) }
 }
 
-/** The port of its own (`metricsPort`): nothing else is there, and whoever reaches it may read. */
+/** Serves the separate metrics port (`metricsPort`). It serves nothing else, and needs no secret. */
 export async function serveMetricsAlone(metrics: Metrics, request: Request): Promise<Response> {
   const requestId = requestIdOf(request.headers)
   if (new URL(request.url).pathname !== '/_metrics') return failureResponse(fail('no-route'), requestId)
@@ -46,7 +46,10 @@ async function metricsResponse(metrics: Metrics, method: string, requestId: stri
   })
 }
 
-/** A peer on loopback that speaks for itself: a proxy or tunnel on this machine passes on the requests of strangers. */
+/**
+ * Whether the request comes directly from this machine. A loopback peer is not enough, because a proxy or
+ * tunnel on this machine forwards requests of other clients.
+ */
 function isLocal({ peer, headers }: Exchange): boolean {
   if (!ipaddr.isValid(peer) || ipaddr.process(peer).range() !== 'loopback') return false
   return !isPassedOn(headers, false)

@@ -1,4 +1,4 @@
-/** Untransformed media under `nsfw.onServe`: looked at before the first byte leaves. */
+/** Serves untransformed media under `nsfw.onServe`: they are scanned before the first byte is sent. */
 
 import { type FailureCode, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { formatLife, LIFE_HEADER, limitedCacheControl } from '@media-proxy/shared/response/life.ts'
@@ -17,17 +17,20 @@ export interface ModeratedOptions {
 }
 
 export interface ModeratedWays {
-  /** As it is. */
+  /** Serves the media unchanged. */
   readonly pass: () => Promise<Answer>
   /**
-   * The same from what was looked at, where another reading might be of other bytes. `release` is called once nothing
-   * more is read of it.
+   * Serves the media unchanged from the source that was scanned, for sources where a second fetch might
+   * return other bytes. `release` is called once the source is no longer read.
    */
   readonly passScanned?: (source: Source, release: () => void) => Promise<Answer>
   readonly blur: () => Promise<Answer>
 }
 
-/** Answers as it is, unless the source is flagged: then not at all, or blurred (a still), by the mode. */
+/**
+ * Serves the media unchanged unless the source is flagged. Depending on the mode, flagged media are rejected
+ * or served as a blurred still.
+ */
 export async function serveModerated(
   { policy, sources, deadlineMs }: ModeratedOptions,
   place: SourcePlace,
@@ -47,7 +50,7 @@ export async function serveModerated(
   try {
     const source = await waitFor(handle.value, signal)
     if (isFailure(source)) {
-      // A far server that has nothing now may have something a moment later, which nobody has looked at.
+      // An external server that has nothing now may return something a moment later, which was not scanned.
       const mayPass = passScanned === undefined && FOR_ITS_ROUTE.has(source.code)
       return mayPass || !hides(policy.mode) ? once(await pass()) : reject(source, exchange.requestId)
     }
@@ -66,7 +69,10 @@ export async function serveModerated(
   }
 }
 
-/** What is not there, or is no media, is refused or passed by its own route, in its own words. */
+/**
+ * Failures for which the route of the media makes the response
+ * itself: a missing object, and content that is not media.
+ */
 const FOR_ITS_ROUTE: ReadonlySet<FailureCode> = new Set(['not-found', 'unsupported-format'])
 
 function limitUnjudged({ headers }: Response, { viaEdge }: Exchange): void {

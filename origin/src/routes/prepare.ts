@@ -1,4 +1,4 @@
-/** `POST /_prepare`: has renditions of an object made before anybody asks for them. */
+/** `POST /_prepare`: has renditions of an object made before they are requested. */
 
 import type { AssetRequest, MediaRequest } from '@media-proxy/shared/request/media-request.ts'
 import { parseRequest } from '@media-proxy/shared/request/parse.ts'
@@ -19,7 +19,10 @@ export interface PrepareOptions {
 
 const MAX_BODY_BYTES = 256 * 1024
 
-/** Answers 202 with what is there already; fails with `bad-field` where a path is no rendition of the object. */
+/**
+ * Responds with 202 and the state of each rendition. Fails with
+ * `bad-field` when a path is not a rendition of the object.
+ */
 export async function servePrepare(
   exchange: Exchange,
   { preparation, presetOf }: PrepareOptions,

@@ -7,7 +7,7 @@ import type { Pipeline } from '../rendition/pipeline.ts'
 import type { Answer, Exchange } from './exchange.ts'
 import { readInternalBody } from './internal-body.ts'
 
-/** `POST /_purge`: forgets every rendition that was made of a source. */
+/** `POST /_purge`: removes all renditions that were made from a source. */
 export async function servePurge(
   exchange: Exchange,
   pipeline: Pipeline,

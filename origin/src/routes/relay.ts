@@ -1,4 +1,6 @@
-/** `PUT /v1/relay/<key>`: uploads of clients that cannot reach the store themselves (contract, section 14). */
+/**
+ * `PUT /v1/relay/<key>`: uploads of clients that cannot reach the store themselves (contract, section 14).
+ */
 
 import {
   RELAY_METHODS,
@@ -19,11 +21,11 @@ import { discard } from '../streams/discard.ts'
 import { type Answer, type Exchange, reject } from './exchange.ts'
 
 export interface RelayOptions {
-  /** Of `uploadRelaySecret`; undefined where there is none: then there is no relay. */
+  /** The keys derived from `uploadRelaySecret`. Undefined when it is not set, which disables the relay. */
   readonly ring: KeyRing | undefined
   readonly store: ObjectStore
   readonly bucket: string
-  /** Largest upload, whatever its token says. */
+  /** The largest upload, in bytes, even if the token allows more. */
   readonly maxBytes: number
   readonly spool: Spool
   readonly pace: Pace
@@ -71,7 +73,10 @@ function preflight(requestId: string): Response {
   })
 }
 
-/** What is left of the body is dropped first, so that the refusal reaches a client which still writes. */
+/**
+ * Rejects an upload. The rest of the body is discarded first,
+ * so that the response reaches a client that is still writing.
+ */
 async function refuse(failure: Failure, exchange: Exchange): Promise<Answer> {
   await discard(exchange)
   return reject(failure, exchange.requestId)
@@ -82,7 +87,10 @@ interface AllowedUpload {
   readonly target: RelayTarget
 }
 
-/** The token comes first: who has none learns nothing of what is wrong with the rest. */
+/**
+ * Checks the token before anything else, so that a client
+ * without one learns nothing about the rest of the request.
+ */
 async function authorize(
   request: RelayRequest,
   { requestLimits }: Exchange,
@@ -132,15 +140,21 @@ async function upload(
   }
 }
 
-/** A body that broke off is its client's fault, whatever the store makes of it; all else is the store's. */
+/**
+ * Decides which failure to report. A body that broke off is the fault of the client, whatever the store
+ * reports. All other failures are those of the store.
+ */
 function whose(received: UploadBody, stored: StoredUpload | Failure): StoredUpload | Failure {
   if (!isFailure(stored)) return stored
   if (received.failure !== undefined) return received.failure
-  // An upload that the store does not know is no missing page.
+  // When the store does not know the multipart upload, that is not a missing page, so it is not a 404.
   return stored.code === 'not-found' ? fail('store-misconfigured', 'the store knows no such upload') : stored
 }
 
-/** Undefined where the length is not told; a request without either header has no body (RFC 9112, section 6.3). */
+/**
+ * Returns the declared length of the body. Undefined when it is not declared. A request with neither header
+ * has no body (RFC 9112, section 6.3).
+ */
 function declaredBytes(headers: Headers): number | undefined {
   if (headers.has('transfer-encoding')) return undefined
   return Number(headers.get('content-length') ?? 0)

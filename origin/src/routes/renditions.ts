@@ -9,7 +9,7 @@ import type { Pipeline } from '../rendition/pipeline.ts'
 import type { Rendition } from '../rendition/rendition.ts'
 import { type Answer, type Exchange, reject } from './exchange.ts'
 
-/** Answers an asset, or what was made of an attachment or of external media. */
+/** Serves an asset, or a rendition of an attachment or of external media. */
 export async function serveRendition(
   pipeline: Pipeline,
   request: RenditionRequest,
@@ -42,14 +42,14 @@ export async function serveRendition(
 function finishRendition(rendition: Rendition, request: RenditionRequest, exchange: Exchange): Answer {
   const { bytes, etag, lastModified } = rendition
   const headers = renditionHeaders(request, rendition)
-  // Only the edge keeps one answer for URLs of several lives.
+  // Only the edge caches one response for several URLs with different expiries, so only it gets this header.
   if (!exchange.viaEdge) delete headers[LIFE_HEADER]
   const representation: Representation = { headers, etag, lastModified, sizeBytes: bytes.length }
   let bodyBytes = 0
   const response = finish(exchange, representation, (range) => {
     const part = range === undefined ? bytes : bytes.subarray(range.start, range.end + 1)
     bodyBytes = part.length
-    // The bytes of a rendition never live in shared memory, which is all that the cast rules out.
+    // The bytes of a rendition are never in shared memory. That is the only case that this cast excludes.
     return part as Uint8Array<ArrayBuffer>
   })
   return { response, bodyBytes }

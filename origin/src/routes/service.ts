@@ -7,15 +7,15 @@ import type { InternalEndpoint } from './internal.ts'
 import { type MetricsRouteOptions, serveMetrics } from './metrics.ts'
 
 export interface ServiceOptions extends MetricsRouteOptions {
-  /** The service in OpenAPI; undefined where it does not describe itself. */
+  /** Returns the OpenAPI description of the service. Undefined when the service does not publish one. */
   readonly description: (() => object) | undefined
   readonly telemetryEnabled: boolean
-  /** What is not ready, by name; empty when all is. */
+  /** Returns the names of the parts that are not ready. Empty when all are ready. */
   readonly notReady: () => Promise<readonly string[]>
   readonly now: () => Date
 }
 
-/** Answers what is about the service itself. */
+/** Serves the endpoints about the service itself. */
 export async function serveEndpoint(
   endpoint: Exclude<Endpoint, InternalEndpoint>,
   exchange: Exchange,

@@ -1,4 +1,7 @@
-/** `POST /_sniff`: the type of an upload by its first bytes, for API servers that trust no client's word for it. */
+/**
+ * `POST /_sniff`: the type of an upload by its first bytes, for API servers that do not trust the type that a
+ * client declares.
+ */
 
 import { fileNameOf } from '@media-proxy/shared/request/object-key.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -19,7 +22,10 @@ export interface SniffOptions {
 
 const HEAD_BYTES = 8 * 1024
 
-/** Null for what is not accepted, and for an SVG, which is never served as one. */
+/**
+ * Returns the MIME type of an upload. It is null for a format that is not accepted, and for an SVG, which is
+ * never served as one.
+ */
 export async function serveSniff(
   exchange: Exchange,
   { store, uploadsBucket, maxBodyBytes }: SniffOptions,

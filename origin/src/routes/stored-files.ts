@@ -26,12 +26,12 @@ export interface StoredFileOptions {
   readonly bucket: string
 }
 
-/** An attachment that turned out to be an SVG: it is rasterised, never passed through. */
+/** The result for an attachment that is an SVG. It is rasterised and never passed through. */
 export const IS_SVG = Symbol('is an SVG')
 
 /**
- * Streams an attachment as it is stored, by parts where a range is asked for. Gives `IS_SVG` instead where the
- * name, the stored type or the content says SVG and no download was asked for.
+ * Streams an attachment unchanged, with support for ranges. Returns `IS_SVG` instead when the name, the
+ * stored type or the content indicates an SVG and no download was requested.
  */
 export async function serveAttachment(
   options: StoredFileOptions,
@@ -47,7 +47,7 @@ export async function serveAttachment(
   })
 }
 
-/** Streams a theme or an entrance sound; its type is that of its name, whatever was stored. */
+/** Streams a theme or an entrance sound. Its type follows from its name, whatever type was stored. */
 export async function serveNamedFile(
   options: StoredFileOptions,
   request: FileRequest,
@@ -107,7 +107,7 @@ function withRangeUnit(failure: Failure): Failure {
     : failure
 }
 
-/** How far into a file its root element is looked for. */
+/** The number of bytes from the start of a file in which its root element is searched. */
 const SVG_HEAD_BYTES = 4096
 
 function headBytesOf({ sizeBytes = SVG_HEAD_BYTES }: ObjectInfo): number {
@@ -116,7 +116,10 @@ function headBytesOf({ sizeBytes = SVG_HEAD_BYTES }: ObjectInfo): number {
 
 type GetPart = (range: RangeRequest) => Promise<StoredObject | Failure>
 
-/** The start of a whole body is at hand; that of a part has to be fetched. */
+/**
+ * Returns the object with a body that is still complete, or `IS_SVG`. The start of a whole body is read from
+ * it. For a range, the start has to be fetched separately.
+ */
 async function lookForSvg(object: StoredObject, get: GetPart): Promise<StoredObject | typeof IS_SVG> {
   const { info, range, body } = object
   if (range !== undefined && (range.start > 0 || range.end + 1 < headBytesOf(info))) {

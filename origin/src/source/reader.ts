@@ -23,19 +23,25 @@ import { readUnsized } from './bytes/unsized.ts'
 import type { ExternalFetch } from './external/fetch.ts'
 import { readExternalSource } from './external/source.ts'
 
-/** Where a source is: the first of some keys that exists, or an external URL. */
+/** The location of a source: the first of several keys that exists, or an external URL. */
 export type SourcePlace = { readonly keys: readonly string[] } | { readonly url: string }
 
 export interface SourceReader {
   /**
-   * Opens a source, reads and sniffs it. Those who ask for one place together, by the same keys in the same order, share
-   * one read, which stays in memory until the last handle is released. Fails with `not-found`, `source-too-large`, a
-   * store's failure or that of an external fetch.
+   * Opens a source: reads and sniffs it. Concurrent calls for the same place, that is with the same keys in
+   * the same order, share one read. The bytes stay in memory until the last handle is released. Fails with
+   * `not-found`, `source-too-large`, or a failure of the store or of the external fetch.
    */
   open(place: SourcePlace): Handle<Source | Failure>
-  /** What is being read of these sources is what was there before: nobody who comes from here on gets it. */
+  /**
+   * Detaches the reads in progress of these sources, because they may return the bytes from before a purge.
+   * Later calls start a new read.
+   */
   startAnew(names: ReadonlySet<SourceName>): void
-  /** Finds a stored source without reading it; undefined for one that only its bytes tell, as external ones. */
+  /**
+   * Finds a stored source without reading it. Undefined when the source has to be read to be identified, as
+   * for external ones.
+   */
   locate(place: SourcePlace, signal: AbortSignal): Promise<LocatedSource | Failure | undefined>
 }
 
@@ -51,20 +57,23 @@ export interface SourceReaderOptions {
   readonly limits: SourceLimits
   /** Bounds the bytes of sources in memory. */
   readonly memory: Lane
-  /** Bounds those of external media among them. */
+  /** Bounds the bytes of external sources among them. */
   readonly externalMemory: GrowingMemory
-  /** External media are read whole, once. */
+  /** Whether external media are read as a whole, and only once. */
   readonly readsWhole: boolean
   readonly lanes: ReadLanes
 }
 
-/** Bounds how many sources are read at the same time: far servers, however slow, keep no stored object waiting. */
+/**
+ * Bound the number of concurrent reads. They are separate, so that slow external servers do not delay reads
+ * of stored objects.
+ */
 export interface ReadLanes {
   readonly stored: Lane
   readonly external: Lane
 }
 
-/** The lane in which a source is read. */
+/** Returns the lane in which a source is read. */
 export function readLaneOf(place: SourcePlace, { stored, external }: ReadLanes): Lane {
   return 'url' in place ? external : stored
 }
@@ -116,7 +125,10 @@ async function readFirst(
   return fail('not-found')
 }
 
-/** A source that came with its request. Its name is its content: no two of them are one. */
+/**
+ * Creates a source from bytes that were sent with the request. It is identified by its content and never
+ * shared between requests.
+ */
 export async function sourceFromBytes(bytes: Uint8Array, fileName: string | undefined): Promise<Source> {
   const kind = await sniff(bytes, fileName)
   const etag = `"${createHash('sha256').update(bytes).digest('hex')}"`
@@ -130,7 +142,10 @@ interface ReadOptions extends Pick<SourceReaderOptions, 'limits' | 'memory'> {
 
 type SizedInfo = ObjectInfo & { readonly sizeBytes: number }
 
-/** Sniffs the head before the rest is read: of what is no picture, and of large ones, ranges are read later. */
+/**
+ * Sniffs the head before the rest is read. Everything but
+ * images of at most `WHOLE_BYTES` is read by ranges later.
+ */
 async function readObject(
   key: string,
   { info: { sizeBytes, ...told }, body }: StoredObject,
@@ -144,11 +159,12 @@ async function readObject(
   const etag = validatorOf({ ...told, ...(sizeBytes === undefined ? {} : { sizeBytes }) })
   if (kind === undefined) {
     await rest.cancel()
-    // Nothing more is read of what is no media.
+    // Nothing more is read of content that is not media.
     const info = { etag: etag ?? (await strongEtag(key)), lastModified }
     return { key, info, kind, bytes: head, parts: memoryRanges(head) }
   }
-  // Parts of an object can only be put together where something tells that all are of one.
+  // Ranges of an object can be combined only when a validator
+  // shows that all of them belong to the same version.
   if (sizeBytes === undefined || etag === undefined) {
     const read = await readUnsized(kind, head, rest, options)
     if (isFailure(read)) return read

@@ -1,11 +1,12 @@
-/** Keys that are not in the settings: of roles, and of whoever is signed in. */
+/** Credentials that are not configured explicitly, such as those of a role or of a signed-in user. */
 
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import type { CredentialSource, S3Credentials } from '@media-proxy/shared/store/s3/credentials.ts'
 
 /**
- * The standard chain of AWS: environment, files, SSO, EKS, ECS, EC2. Loaded when it is first asked, which connects to
- * wherever the chain leads; it keeps what it found, and finds anew before that expires.
+ * Returns the standard credential chain of AWS: environment, files, SSO, EKS,
+ * ECS, EC2. It is loaded on the first call and may then connect to remote
+ * services. The credentials are cached and renewed before they expire.
  */
 export function createChainCredentials(region: string): CredentialSource {
   let loading: ReturnType<typeof loadChain> | undefined
@@ -27,7 +28,10 @@ async function loadChain(region: string) {
   return defaultProvider(region === 'auto' ? {} : { clientConfig: { region } })
 }
 
-/** Without the chain's own words: they may quote what a process or a file said. */
+/**
+ * Returns the failure without the error message of the chain, which may quote the output of a process or the
+ * content of a file.
+ */
 function unavailable(error: unknown): Failure {
   const name = error instanceof Error ? error.name : 'unknown'
   const fix =

@@ -21,8 +21,8 @@ import { BodyError } from '@media-proxy/shared/store/body-error.ts'
 import type { GetOptions, ObjectInfo, ObjectStore, StoredObject } from '@media-proxy/shared/store/store.ts'
 import mime from 'mime'
 
-// What may wait for a disk goes by way of a thread. What is known of a file that was just opened, and that it is closed, does
-// not wait, and costs a fiftieth of such a trip.
+// Calls that may wait for a disk run on a thread. Reading the metadata of a file that was just opened, and
+// closing it, does not wait, and costs a fiftieth of such a round trip when done synchronously.
 const open = promisify(openCallback)
 const readInto = promisify(readCallback)
 
@@ -30,8 +30,9 @@ const STREAM_CHUNK_BYTES = 64 * 1024
 const SMALL_FILE_BYTES = 1024 * 1024
 
 /**
- * A store in a folder: `<directory>/<bucket>/<key>`. Content types come from the names. A symbolic link may
- * lead to another place inside its bucket, never out of it; what is no regular file does not exist.
+ * Creates a store in a folder: `<directory>/<bucket>/<key>`. Content types
+ * follow from the names. A symbolic link may lead to another place inside its
+ * bucket but never outside. Anything but a regular file is treated as missing.
  */
 export function createFilesystemStore(directory: string): ObjectStore {
   const rootOf = createRoots(directory)
@@ -69,7 +70,7 @@ export function createFilesystemStore(directory: string): ObjectStore {
         return fail('store-misconfigured', 'a folder knows no multipart uploads')
       }
       const write = async (to: string) => {
-        // Node's and the platform's stream types differ only in name.
+        // The stream types of Node and of the platform differ only in their names.
         await pipeline(Readable.fromWeb(body as never), createWriteStream(to, { flags: 'wx' }))
         if ((await stat(to)).size !== sizeBytes)
           throw new BodyError(fail('bad-request', 'a body of another length'))
@@ -77,7 +78,7 @@ export function createFilesystemStore(directory: string): ObjectStore {
       const path = join(directory, bucket, key)
       const failure = await replaceFile(path, { rootOf: () => rootOf(bucket), write })
       if (failure !== undefined) {
-        // Not read at all where there is no place for it.
+        // The body is not read at all when there is no place for it.
         if (!body.locked) await body.cancel()
         return failure
       }
@@ -115,14 +116,15 @@ export function createFilesystemStore(directory: string): ObjectStore {
 }
 
 interface Replacement {
-  /** Where the folder of the bucket really is. */
+  /** Returns the real path of the folder of the bucket. */
   readonly rootOf: () => Promise<string>
   readonly write: (path: string) => Promise<void>
 }
 
 /**
- * Writes a file under another name until it is whole: a reader sees the old one or the new one, never half of it. That
- * name is short, since those of objects are as long as the system allows.
+ * Writes a file under another name and renames it when it is complete, so
+ * that a reader sees the old file or the new one, never half of it. That name
+ * is short, because the names of objects may be as long as the system allows.
  */
 async function replaceFile(path: string, { rootOf, write }: Replacement): Promise<Failure | undefined> {
   const folder = dirname(path)
@@ -144,10 +146,10 @@ async function replaceFile(path: string, { rootOf, write }: Replacement): Promis
   }
 }
 
-/** How long it is remembered where a bucket's folder really is. */
+/** How long the real path of a bucket folder is cached, in milliseconds. */
 const ROOT_MS = 1000
 
-/** Where the folder of a bucket really is, symbolic links followed. */
+/** Returns a function that resolves the real path of the folder of a bucket, with symbolic links followed. */
 function createRoots(directory: string): (bucket: string) => Promise<string> {
   const roots = new Map<string, { readonly path: Promise<string>; readonly until: number }>()
   return (bucket) => {
@@ -179,13 +181,13 @@ async function openObject(
 }
 
 const LEADS_OUT = fail('not-found', 'a symbolic link leads out of the bucket')
-/** Linux tells where an open file really is. */
+/** On Linux, this folder has a link to the real path of each open file. */
 const OPEN_FILES = '/proc/self/fd'
 const TELLS_OF_OPEN_FILES = existsSync(OPEN_FILES)
 // Without O_NONBLOCK, opening a named pipe would wait for its writer.
 const OPEN_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK
 
-/** Opens a file, and tells where it really is, symbolic links followed. */
+/** Opens a file and returns its descriptor and its real path, with symbolic links followed. */
 async function openReally(name: string): Promise<{ readonly descriptor: number; readonly path: string }> {
   if (!TELLS_OF_OPEN_FILES) {
     const path = await realpath(name)
@@ -216,12 +218,15 @@ function closedOnError<T>(descriptor: number, work: () => T): T {
   }
 }
 
-/** Joined: a template leaves V8 a tree of its pieces, and thousands of these are kept. */
+/**
+ * Uses `join`, because V8 represents the result of a template
+ * as a tree of its pieces, and thousands of these are kept.
+ */
 function etagOf(facts: readonly bigint[]): string {
   return ['"', facts.map((fact) => fact.toString(16)).join('-'), '"'].join('')
 }
 
-/** Small files come as one chunk, without the machinery of a stream behind it. */
+/** Reads a range of a file. Small files are returned as one chunk, without the overhead of a file stream. */
 async function read(
   descriptor: number,
   start: number,
@@ -243,7 +248,7 @@ async function read(
     end: start + length - 1,
     highWaterMark: STREAM_CHUNK_BYTES,
   })
-  // An abort must close the file even when nobody reads any more.
+  // An abort has to close the file even when nothing reads the stream any more.
   signal?.addEventListener('abort', () => stream.destroy(), { once: true })
   return Readable.toWeb(stream) as ReadableStream<Uint8Array>
 }

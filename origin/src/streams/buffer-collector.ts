@@ -1,12 +1,12 @@
-/** Hears of bytes that streamed through buffers which are garbage now. */
+/** Called with the number of bytes that were streamed through buffers that are garbage now. */
 export type BufferCollector = (bytes: number) => void
 
 const COLLECT_AFTER_BYTES = 4 * 1024 * 1024
 
 /**
- * Has the young generation collected after each 4 MiB that streamed. V8 counts the objects in it, not the buffers behind
- * them: by itself 100 uploaded MiB hold some 40 MiB of them. A collection takes about a millisecond. Does nothing where
- * Node was started without `--expose-gc`.
+ * Returns a function that triggers a collection of the young generation after each 4 MiB streamed. V8 counts
+ * the objects in it, not the buffers behind them: without this, an upload of 100 MiB keeps about 40 MiB of
+ * buffers. A collection takes about a millisecond. Does nothing when Node was started without `--expose-gc`.
  */
 export function createBufferCollector(
   collect: NodeJS.GCFunction | undefined = globalThis.gc,

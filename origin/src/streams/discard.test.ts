@@ -5,7 +5,10 @@ import { discard } from './discard.ts'
 const NONE = new Headers()
 const CHUNK = new Uint8Array(1000)
 
-/** A body that pauses before each chunk, and then ends, or never does; and how many chunks were taken. */
+/**
+ * Creates a body that pauses before each chunk and then ends,
+ * or never does. Also counts the chunks that were read.
+ */
 function body(pausesMs: readonly number[], ends: boolean) {
   const left = [...pausesMs]
   const stream = new ReadableStream<Uint8Array>(

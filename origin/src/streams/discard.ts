@@ -1,9 +1,9 @@
-/** How much of a body that nobody wants is read, and for how long, before its request is answered. */
+/** The limits on discarding an unwanted body before its request is answered. */
 const MOST_BYTES = 64 * 1024 * 1024
 const LONGEST_MS = 2000
-/** A client that has sent nothing for so long may be waiting for the answer before it begins. */
+/** A client that has sent nothing for this time may be waiting for the response before it starts. */
 const SILENCE_BEFORE_MS = 100
-/** One that has begun pauses for a round trip of its network, or of its machine. */
+/** A client that has started pauses at most for a round trip of its network, or for its scheduler. */
 const SILENCE_BETWEEN_MS = 1000
 
 export interface ReceivedRequest {
@@ -12,13 +12,14 @@ export interface ReceivedRequest {
 }
 
 /**
- * Reads and drops what is left of a body before it is refused. The server does so behind the answer, and for longer
- * (`lingering.ts`); workerd, which may stand before it, closes its client's connection with the answer where that still
- * writes, and the client never sees it.
+ * Reads and discards the rest of a body before its request is rejected. The server
+ * also does so after the response, and for longer (`lingering.ts`). But workerd,
+ * which may be in front of the origin, closes the client connection with the response
+ * while the client is still writing, and the client never sees the response.
  */
 export async function discard({ body, headers }: ReceivedRequest): Promise<void> {
-  // A client that waits to be asked has sent nothing that was not asked for, and is never workerd; a body that is locked
-  // is still read by somebody.
+  // A client that sent `Expect` has not sent the body yet,
+  // and is never workerd. A locked body still has a reader.
   if (headers.has('expect') || body === null || body.locked) return
   const reader = body.getReader()
   const endsAt = performance.now() + LONGEST_MS
@@ -29,7 +30,7 @@ export async function discard({ body, headers }: ReceivedRequest): Promise<void>
       bytes += chunk.value.length
     }
   } catch {
-    // The client has gone: nobody reads the refusal.
+    // The client disconnected, so nothing reads the response.
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * Frees bytes that nobody looks at any more, where they are no part of other memory: now, and not when V8 comes by, which
- * collects everything after some 64 MiB of them.
+ * Frees the memory of bytes that are no longer needed, unless they are a part of a larger buffer. This
+ * happens at once rather than at the next garbage collection, which comes after about 64 MiB of them.
  */
 export function giveBack({ buffer, byteLength }: Uint8Array): void {
   if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0)

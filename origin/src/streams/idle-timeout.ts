@@ -1,20 +1,26 @@
 /**
- * Ends streams that nobody takes: a client that reads a byte an hour would otherwise hold a connection to the store,
- * and its buffers, for as long as it likes.
+ * Ends streams that are not read. Otherwise a client that reads a byte an hour could hold a connection to the
+ * store and its buffers without limit.
  */
 
 export interface IdleTimeoutOptions {
-  /** Longest that a client may take for one chunk, in milliseconds; with chunks of 64 KiB, a minimum rate too. */
+  /**
+   * The maximum time that a client may take for one chunk, in milliseconds. With chunks of 64 KiB, this is
+   * also a minimum rate.
+   */
   readonly idleMs: number
-  /** Cuts the client's connection: it would not notice the end of a stream that it does not read. */
+  /** Closes the connection of the client. A client that does not read the stream would not notice its end. */
   readonly cutOff: () => void
-  /** Told of a source that breaks off in the middle; its words are not for the client. */
+  /** Called when the source breaks off. The error must not reach the client. */
   readonly onBreak: (error: unknown) => void
-  /** Hears of every byte that passes. */
+  /** Called with the number of bytes of each chunk. */
   readonly onBytes: (bytes: number) => void
 }
 
-/** Passes a body on, and gives it up where a chunk is not taken in time. Time in which the source is silent does not count. */
+/**
+ * Passes a body on and cancels it when a chunk is not taken in
+ * time. Time in which the source sends nothing does not count.
+ */
 export function withIdleTimeout(
   body: ReadableStream<Uint8Array>,
   { idleMs, cutOff, onBreak, onBytes }: IdleTimeoutOptions,
@@ -28,7 +34,7 @@ export function withIdleTimeout(
         const { done, value } = await reader.read().catch((error: unknown) => {
           onBreak(error)
           cutOff()
-          // The connection is gone: what is left of the stream is nobody's.
+          // The connection is closed, so the rest of the stream has no reader.
           return { done: true, value: undefined }
         })
         if (done || value === undefined) return controller.close()
@@ -36,7 +42,7 @@ export function withIdleTimeout(
         controller.enqueue(value)
         timer = setTimeout(() => {
           reader.cancel().catch(() => {
-            // It is given up either way.
+            // The stream is abandoned in any case.
           })
           cutOff()
         }, idleMs)

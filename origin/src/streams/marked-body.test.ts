@@ -5,7 +5,7 @@ import { withoutMark } from './marked-body.ts'
 
 const MARK = 'the mark of 24 characters'
 
-/** Cut into chunks at any places, which may be the same. */
+/** Cuts bytes into chunks at arbitrary offsets, which may be equal. */
 const anyChunks = (bytes: Buffer) =>
   fc.array(fc.nat(bytes.length), { maxLength: 8 }).map((places) => {
     const cuts = [0, ...places.sort((a, b) => a - b), bytes.length]

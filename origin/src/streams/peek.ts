@@ -1,11 +1,11 @@
 export interface HeadAndRest {
-  /** The first bytes: at least as many as were asked for, or all there are. */
+  /** The first bytes: at least as many as requested, or the whole body when it is shorter. */
   readonly head: Uint8Array
-  /** The whole body, head included, still to be read. */
+  /** The whole body including the head, not read yet. */
   readonly rest: ReadableStream<Uint8Array>
 }
 
-/** Looks at the first bytes of a body without taking them away. */
+/** Reads the first bytes of a body without consuming it. */
 export async function peek(body: ReadableStream<Uint8Array>, bytes: number): Promise<HeadAndRest> {
   const reader = body.getReader()
   const chunks: Uint8Array[] = []
@@ -21,7 +21,7 @@ export async function peek(body: ReadableStream<Uint8Array>, bytes: number): Pro
   return { head, rest: resumed(chunks, reader) }
 }
 
-/** A body whose start was read already: that again, and then the rest. */
+/** Returns a body whose start was read already: the chunks that were read, then the rest. */
 export function resumed(
   chunks: readonly Uint8Array[],
   reader: ReadableStreamDefaultReader<Uint8Array>,

@@ -1,8 +1,8 @@
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 
 /**
- * Reads a body of known size into one buffer. Fails with `store-unreachable` where it is shorter or longer than
- * its store said; an abort rejects.
+ * Reads a body of known size into one buffer. Fails with `store-unreachable` when it is shorter or longer
+ * than the store declared. An abort rejects.
  */
 export async function readAll(
   body: ReadableStream<Uint8Array>,
@@ -10,7 +10,7 @@ export async function readAll(
 ): Promise<Uint8Array | Failure> {
   const reader = body.getReader()
   const first = await readChunk(reader)
-  // The usual small object comes as one chunk, which then need not be copied.
+  // A typical small object arrives as one chunk, which does not have to be copied.
   if (first?.length === sizeBytes) {
     const rest = await readChunk(reader)
     return rest === undefined ? first : tooLong(reader)

@@ -1,6 +1,6 @@
 /**
- * The body of a request, opened when it is first read. Whoever leaves it early leaves its connection as it is: the
- * server reads what is left, behind the answer.
+ * Returns the body of a request, opened when it is first read. Cancelling it does not affect the connection:
+ * the server reads the rest of the body after the response.
  */
 export function requestBody(open: () => ReadableStream<Uint8Array> | null): ReadableStream<Uint8Array> {
   let reader: ReadableStreamDefaultReader<Uint8Array> | undefined

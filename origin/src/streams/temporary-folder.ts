@@ -1,4 +1,4 @@
-/** Where files lie that are needed for the length of one request. */
+/** Temporary folders for files that are needed during one request. */
 
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
@@ -10,7 +10,10 @@ export interface TemporaryFolder {
   remove(): Promise<void>
 }
 
-/** A folder of its own, named after what it is for and the process. Fails with `overloaded` where there is no room. */
+/**
+ * Creates a folder, named after its purpose and the process.
+ * Fails with `overloaded` when there is no space left.
+ */
 export async function makeTemporaryFolder(purpose: Purpose): Promise<TemporaryFolder | Failure> {
   try {
     const path = await mkdtemp(join(tmpdir(), prefixOf(purpose, process.pid)))
@@ -24,7 +27,9 @@ export async function makeTemporaryFolder(purpose: Purpose): Promise<TemporaryFo
 
 type Purpose = 'spool' | 'upload' | 'video'
 
-/** Of this machine or container: several may share a folder, and each has processes of the same numbers. */
+/**
+ * The name of this machine or container. Several may share a temporary folder, and their process ids overlap.
+ */
 const HOST = hostname().replace(/\W/g, '_')
 
 function prefixOf(purpose: Purpose, pid: number): string {
@@ -34,8 +39,9 @@ function prefixOf(purpose: Purpose, pid: number): string {
 const OWN_NAME = new RegExp(`^media-proxy-(?:spool|upload|video)-${HOST}-(\\d+)-`)
 
 /**
- * Removes what was left by processes of this host that were killed, which nobody else would: the folder may outlive
- * them, and its disk is full some day. Call it before this process makes a folder; it may have the number of a dead one.
+ * Removes the folders of processes of this host that were killed. Nothing else removes them: the temporary
+ * folder may outlive the processes, and its disk would fill up. Has to be called before this process creates
+ * a folder, because its id may be that of a dead process.
  */
 export async function removeAbandonedFolders(): Promise<void> {
   const names = await readdir(tmpdir()).catch(() => [])
@@ -43,13 +49,13 @@ export async function removeAbandonedFolders(): Promise<void> {
     const pid = OWN_NAME.exec(name)?.[1]
     return pid !== undefined && !isAnother(Number(pid))
   })
-  // What is not ours to remove stays.
+  // Folders that cannot be removed are left in place.
   await Promise.allSettled(
     abandoned.map((name) => rm(join(tmpdir(), name), { recursive: true, force: true })),
   )
 }
 
-/** Whether another process than this one runs by that number. */
+/** Whether the id belongs to a running process other than this one. */
 function isAnother(pid: number): boolean {
   if (pid === process.pid) return false
   try {
@@ -60,21 +66,22 @@ function isAnother(pid: number): boolean {
   }
 }
 
-/** Removes what a process left that was killed. */
+/** Removes the folders of a process that was killed. */
 export async function removeFoldersOf(pid: number, purpose: Purpose): Promise<void> {
   const names = await readdir(tmpdir()).catch(() => [])
   const left = names.filter((name) => name.startsWith(prefixOf(purpose, pid)))
   await Promise.all(left.map((name) => rm(join(tmpdir(), name), { recursive: true, force: true })))
 }
 
-/** The system calls that only whoever makes or writes a file gets an error from. */
+/** The system calls whose errors come only from creating or writing a file. */
 const WRITING_CALLS = new Set<unknown>(['mkdtemp', 'open', 'write', 'close'])
-/** A full disk is empty again when the requests that fill it have ended. */
+/** A full disk has space again once the requests that filled it have ended. */
 const RETRY_AFTER = { 'retry-after': '10' }
 
 /**
- * What an error means that came of writing a temporary file: a disk that is full or broken is no defect, and no
- * fault of the file. Undefined where it is about something else, such as the reading of the source.
+ * Returns the failure for an error from writing a temporary file: a disk that
+ * is full or broken is neither a defect of the service nor a fault of the file.
+ * Undefined when the error has another cause, such as reading the source.
  */
 export function writeFailure(error: unknown): Failure | undefined {
   if (!(error instanceof Error && 'code' in error && 'syscall' in error)) return undefined

@@ -1,6 +1,7 @@
 /**
- * An answer has as many bytes as it was told to have. What a far server, a store or a file that is written to sends
- * beyond them would be read as the next answer on the same connection; what it lacks would be taken from that one.
+ * Enforces the declared length of a response body. If an external server, a store or a file that is being
+ * written sends more bytes, they would be read as the next response on the same connection. If it sends
+ * fewer, the rest would be taken from that response.
  */
 
 import { fail } from '@media-proxy/shared/response/failure.ts'
@@ -8,7 +9,10 @@ import { BodyError } from '@media-proxy/shared/store/body-error.ts'
 
 const NOTHING = new Uint8Array()
 
-/** Passes so many bytes of a body on and leaves what is behind them; errored with a `BodyError` where it ends before. */
+/**
+ * Passes on this number of bytes of a body and drops the rest. The stream errors with a `BodyError` when the
+ * body ends earlier.
+ */
 export function ofToldLength(
   body: ReadableStream<Uint8Array>,
   sizeBytes: number,
@@ -18,7 +22,7 @@ export function ofToldLength(
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        // Nobody pulls again where nothing was enqueued.
+        // `pull` is not called again when nothing was enqueued.
         for (let own: Uint8Array = NOTHING; own.length === 0; ) {
           const { done, value } = await reader.read()
           if (done) {

@@ -25,7 +25,7 @@ it('hold what those of the SDK hold', async () => {
   }
   for (const value of [...BOUNDS, 0, 0.000_5, 0.5, 1.0001, 99, Number.NaN])
     for (const operation of ['get', 'head']) record(value, { operation, outcome: 'ok' })
-  // The order in which labels are told is nothing.
+  // The order of the labels does not matter.
   record(0.2, { outcome: 'ok', operation: 'get' })
   record(0.3, { operation: 'get', outcome: 'not-found' })
 

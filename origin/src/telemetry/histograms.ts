@@ -1,6 +1,6 @@
 /**
- * Histograms in plain arrays: every answer is in two of them, and those of OpenTelemetry's SDK take twice the time. Its
- * readers take these as they take its own (`MetricProducer`).
+ * Histograms in plain arrays. Every response is recorded in two of them, and the histograms of the
+ * OpenTelemetry SDK take twice the time. The readers of the SDK accept these as well (`MetricProducer`).
  */
 
 import { type HrTime, ValueType } from '@opentelemetry/api'
@@ -15,14 +15,14 @@ import { type HistogramName, type Labels, METRICS, type MetricDefinition } from 
 
 export interface HistogramOptions {
   readonly resource: Resource
-  /** Of what made them, as for a meter. */
+  /** The name of the instrumentation scope, as for a meter. */
   readonly scope: string
-  /** Largest values of the buckets but the last, which takes all beyond, in rising order. */
+  /** Returns the upper bounds of the buckets, in ascending order. The last bucket has no bound. */
   readonly boundsOf: (name: HistogramName) => readonly number[]
 }
 
 export interface Histograms extends MetricProducer {
-  /** Counts a value, in the metric's own unit. */
+  /** Records a value, in the unit of the metric. */
   record(name: HistogramName, value: number, labels: Labels): void
 }
 
@@ -37,7 +37,7 @@ interface Series {
 interface Histogram {
   readonly definition: MetricDefinition
   readonly bounds: readonly number[]
-  /** By the values of the labels, in the order of the table. */
+  /** Keyed by the values of the labels, in the order of the table. */
   readonly series: Map<string, Series>
 }
 

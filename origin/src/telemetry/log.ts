@@ -4,13 +4,13 @@ export type Log = Logger
 
 export interface LogOptions {
   readonly level: string
-  /** For eyes instead of for a collector. */
+  /** Whether to write human-readable lines instead of JSON. */
   readonly pretty: boolean
 }
 
 const STANDARD_OUTPUT = 1
 
-/** The service's log: JSON lines on standard output, or readable ones in development. */
+/** Creates the log of the service: JSON lines on standard output, or human-readable lines in development. */
 export function createLog({ level, pretty }: LogOptions): Log {
   const base = { level, base: null, timestamp: createIsoTime() }
   if (!pretty) {
@@ -27,17 +27,17 @@ export function createLog({ level, pretty }: LogOptions): Log {
   })
 }
 
-/** A destination as pino wants one: `flushSync` is called for what is fatal. */
+/** A destination for pino, which calls `flushSync` after a fatal record. */
 export interface Lines extends DestinationStream {
   flushSync(): void
 }
 
-/** A line is written so much later at the most. In milliseconds. */
+/** The maximum delay before a line is written, in milliseconds. */
 const HELD_MS = 10
 
 /**
- * Hands the lines of a few milliseconds over together: written one by one they cost a tenth of an answer from memory. A
- * process that is killed takes with it what it held.
+ * Buffers the lines of a few milliseconds and writes them together: written one by one, they cost a tenth of
+ * the time of a response from memory. When the process is killed, the buffered lines are lost.
  */
 export function together(destination: Lines): Lines {
   let lines = ''
@@ -60,7 +60,7 @@ export function together(destination: Lines): Lines {
   }
 }
 
-/** As pino's own, but made once for all lines of a millisecond. */
+/** Returns the same timestamps as pino does, but formats them only once per millisecond. */
 function createIsoTime(): () => string {
   let madeAt = Number.NaN
   let text = ''

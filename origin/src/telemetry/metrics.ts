@@ -1,4 +1,7 @@
-/** The metrics of one origin: kept in OpenTelemetry's terms, read by Prometheus, pushed by OTLP where that is asked for. */
+/**
+ * The metrics of an origin, recorded with OpenTelemetry, exposed to Prometheus, and pushed with OTLP when
+ * that is configured.
+ */
 
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { PrometheusSerializer } from '@opentelemetry/exporter-prometheus'
@@ -23,15 +26,15 @@ import {
 export interface Metrics {
   count(name: CounterName, labels?: Labels, by?: number): void
   record(name: HistogramName, value: number, labels?: Labels): void
-  /** A value that is asked for when the metrics are read. */
+  /** Registers a gauge whose value is read when the metrics are collected. */
   watch(name: GaugeName, read: () => readonly (readonly [value: number, labels: Labels])[]): void
-  /** In the text format of Prometheus. */
+  /** Returns the metrics in the text format of Prometheus. */
   exposition(): Promise<string>
   close(): Promise<void>
 }
 
 export interface MetricsOptions {
-  /** Base URL of an OTLP/HTTP receiver; metrics are pushed there too. */
+  /** The base URL of an OTLP/HTTP receiver to which the metrics are pushed. */
   readonly otlpEndpoint: string | undefined
 }
 
@@ -44,7 +47,7 @@ const COUNT_BOUNDS = [1, 2, 3, 4, 8, 16]
 const BOUNDS = { s: SECOND_BOUNDS, By: BYTE_BOUNDS, '1': COUNT_BOUNDS } as const
 const PUSH_INTERVAL_MS = 30_000
 
-/** Is asked rather than asking: the scrape of Prometheus decides when. */
+/** A reader without a schedule: each scrape of Prometheus triggers a collection. */
 class PullReader extends MetricReader {
   protected override async onForceFlush(): Promise<void> {}
   protected override async onShutdown(): Promise<void> {}
@@ -61,7 +64,7 @@ export async function createMetrics({ otlpEndpoint }: MetricsOptions): Promise<M
   const pull = new PullReader({ metricProducers })
   const readers: IMetricReader[] = [pull]
   if (otlpEndpoint !== undefined) {
-    // Where nothing is pushed it would cost the start a tenth of a second, and 20 MB.
+    // Imported only when metrics are pushed, because it adds a tenth of a second to the start, and 20 MB.
     const { OTLPMetricExporter } = await import('@opentelemetry/exporter-metrics-otlp-http')
     const exporter = new OTLPMetricExporter({ url: `${otlpEndpoint}/v1/metrics` })
     readers.push(
@@ -88,7 +91,7 @@ export async function createMetrics({ otlpEndpoint }: MetricsOptions): Promise<M
   const counters = named('counter', (name) => meter.createCounter(name, optionsOf(name)))
   const gauges = named('gauge', (name) => meter.createObservableGauge(name, optionsOf(name)))
 
-  // A counter that has never counted would be missing, and an alert on it blind.
+  // A counter that was never incremented would be missing, and an alert on it would never fire.
   for (const [name, counter] of counters) if (METRICS[name].labels.length === 0) counter.add(0)
 
   const metrics: Metrics = {

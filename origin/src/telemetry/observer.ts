@@ -1,4 +1,7 @@
-/** What is told of a piece of work: its span, its duration as a metric, and its part in the request's log line. */
+/**
+ * Observes a piece of work: its span, its duration as a
+ * metric, and its stage in the log record of the request.
+ */
 
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -20,13 +23,13 @@ import type { Metrics } from './metrics.ts'
 export interface Observer {
   readonly metrics: Metrics
   /**
-   * Runs work as a span under the request's, and records how long it took with `outcome` beside the labels: `ok`, a
-   * failure's code, or `error` where it threw.
+   * Runs work as a span below that of the request, and records its duration with the label `outcome`: `ok`,
+   * the code of a failure, or `error` when it threw.
    */
   observe<T>(what: Observed, work: () => Promise<T>): Promise<T>
-  /** Adds to a stage of the request that is under way, where one is. */
+  /** Adds time to a stage of the current request, if there is one. */
   note(stage: string, milliseconds: number): void
-  /** Runs a request as the root span of this service, with a sheet of its own for the times of its stages. */
+  /** Runs a request as the root span of this service, with its own times of stages. */
   request<T>(request: ObservedRequest, work: (stages: Stages) => Promise<T>): Promise<T>
 }
 
@@ -39,18 +42,24 @@ export interface Observed {
 export interface ObservedRequest {
   readonly name: string
   readonly headers: Headers
-  /** Whether the caller's word counts for the trace: the edge's, and that of whoever holds the secret. */
+  /**
+   * Whether the trace context of the caller is used. It is for the edge and for callers that know the secret.
+   */
   readonly trusted: boolean
-  /** Attributes of the span once the work is done. */
+  /** Returns the attributes of the span, once the work is done. */
   readonly attributes: () => Labels
 }
 
-/** Milliseconds by stage, summed. What is shared by several requests stands with the one that began it. */
+/**
+ * The total milliseconds by stage. Work that several requests share is attributed to the one that started it.
+ */
 export type Stages = Map<string, number>
 
 export interface ObserverOptions {
   readonly metrics: Metrics
-  /** Whether spans go anywhere: even those that do not cost a hit a twentieth of its time. */
+  /**
+   * Whether spans are exported. Even spans that are not exported take a twentieth of the time of a cache hit.
+   */
   readonly traced: boolean
 }
 
@@ -105,7 +114,7 @@ export function createObserver({ metrics, traced }: ObserverOptions): Observer {
   }
 }
 
-/** Runs work as a span below another. */
+/** Runs work in a span below another one. */
 type InSpan = <T>(name: string, options: SpanOptions, parent: Context, work: (span: Span) => T) => T
 
 const spansOf =

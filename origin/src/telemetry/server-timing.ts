@@ -1,8 +1,8 @@
 import type { Stages } from './observer.ts'
 
 /**
- * The value of `Server-Timing`: the stages of a request and its whole, in milliseconds. What is shared by several
- * requests stands with the one that began it.
+ * Formats the value of `Server-Timing`: the stages of a request and its total, in milliseconds. Work that
+ * several requests share is attributed to the one that started it.
  */
 export function serverTiming(stages: Stages, milliseconds: number): string {
   return [...stages, ['total', milliseconds] as const]

@@ -1,16 +1,23 @@
-/** Traces by OTLP/HTTP. Loaded only where they are wanted: without an endpoint nothing of it is there. */
+/**
+ * Exports traces with OTLP/HTTP. The OpenTelemetry SDK for it is loaded only when an endpoint is configured.
+ */
 
 import { context, propagation, trace } from '@opentelemetry/api'
 import { SERVICE_NAME } from './metrics.ts'
 
 export interface TracingOptions {
-  /** Base URL of the receiver. */
+  /** The base URL of the receiver. */
   readonly otlpEndpoint: string
-  /** Share of the traces that begin here, 0..1; one that began before us goes on as it began. */
+  /**
+   * The share of traces started here that is sampled, 0 to 1.
+   * A trace that started elsewhere keeps its own decision.
+   */
   readonly sampleRatio: number
 }
 
-/** Starts tracing for the whole process; the result ends it, sending what is left. */
+/**
+ * Starts tracing for the whole process. Returns a function that stops it after sending the remaining spans.
+ */
 export async function startTracing({
   otlpEndpoint,
   sampleRatio,

@@ -2,7 +2,10 @@ import { createHash } from 'node:crypto'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Source } from './source.ts'
 
-/** Lower-case hex SHA-256 of all bytes of a source: of memory where they are there, else streamed, never held. */
+/**
+ * Computes the SHA-256 of all bytes of a source, in lower-case hex. The bytes are taken from memory when they
+ * are there, and streamed otherwise.
+ */
 export async function contentHash({ bytes, parts }: Source): Promise<string | Failure> {
   const hash = createHash('sha256')
   if (bytes.length === parts.sizeBytes) return hash.update(bytes).digest('hex')

@@ -4,7 +4,7 @@ import { readGrowing } from './growing.ts'
 
 const MIB = 1024 * 1024
 
-/** A body of so many chunks of half a MiB, each filled with its number. */
+/** Creates a body of chunks of half a MiB, each filled with its number. */
 function bodyOf(chunks: number) {
   let sent = 0
   let cancelled = false

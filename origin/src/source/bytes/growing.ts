@@ -1,4 +1,7 @@
-/** Bodies whose length nobody tells: they are charged as they grow, and refused where there is no room for more. */
+/**
+ * Reads bodies of unknown length. Memory is acquired while
+ * they grow, and they are rejected when there is not enough.
+ */
 
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import type { Lane } from '../../concurrency/lane.ts'
@@ -6,28 +9,28 @@ import { resumed } from '../../streams/peek.ts'
 import { releaseWith } from './source.ts'
 
 export interface GrowingOptions {
-  /** Beyond it the body is given back instead, still to be read. */
+  /** A longer body is not kept but returned as a stream. */
   readonly maxBytes: number
   readonly memory: GrowingMemory
-  /** Fires when what was read is no longer needed. */
+  /** Fires when the bytes are no longer needed. */
   readonly signal: AbortSignal
 }
 
-/** Bounds the bytes of sources in memory; nobody waits for it. */
+/** Bounds the bytes of sources in memory. Acquiring never waits. */
 export type GrowingMemory = Pick<Lane, 'tryAcquire'>
 
 export type GrowingBody =
   | { readonly complete: true; readonly bytes: Uint8Array }
-  /** All of the body, its start included. */
+  /** The complete body, including its start. */
   | { readonly complete: false; readonly body: ReadableStream<Uint8Array> }
 
-/** Memory is taken in steps of so much. */
+/** Memory is acquired in steps of this size. */
 const STEP_BYTES = 1024 * 1024
 const RETRY_AFTER = { 'retry-after': '1' }
 
 /**
- * Reads a body into memory. Fails with `overloaded` where there is no memory for more of it: who holds a part must not
- * wait for the rest, since all could wait for each other.
+ * Reads a body into memory. Fails with `overloaded` when there is no memory for the next part of it. It does
+ * not wait, because bodies that each hold a part of the memory could wait for each other forever.
  */
 export async function readGrowing(
   body: ReadableStream<Uint8Array>,

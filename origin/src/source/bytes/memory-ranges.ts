@@ -1,6 +1,6 @@
 import { createRangeSource, type RangeSource } from './ranges.ts'
 
-/** Bytes that are in memory already, read by parts like any others. */
+/** Returns a range source of bytes that are in memory already. */
 export function memoryRanges(bytes: Uint8Array): RangeSource {
   return createRangeSource({
     sizeBytes: bytes.length,

@@ -14,17 +14,18 @@ export interface ObjectBytesOptions {
   readonly store: Pick<ObjectStore, 'get'>
   readonly bucket: string
   readonly key: string
-  /** As it was when the object was opened: another validator later on means other bytes. */
+  /** The info from when the object was opened. Another validator later on means other bytes. */
   readonly info: ObjectInfo & { readonly sizeBytes: number }
-  /** The first bytes, where they are known already. */
+  /** The first bytes, when they are known already. */
   readonly head?: Uint8Array
-  /** Ends every read that is under way. */
+  /** Aborts every read in progress. */
   readonly signal: AbortSignal
 }
 
 /**
- * A stored object, read by parts. Fails with a store's failures, and with `store-unreachable` where the object
- * was replaced between two reads: parts of two files must never be put together.
+ * Returns a range source of a stored object. Reads fail with the failures of the store, and with
+ * `store-unreachable` when the object was replaced between two reads: parts of two versions must never be
+ * combined.
  */
 export function objectRanges({ store, bucket, key, info, head, signal }: ObjectBytesOptions): RangeSource {
   async function checked(object: StoredObject | Failure): Promise<StoredObject | Failure> {
@@ -33,7 +34,7 @@ export function objectRanges({ store, bucket, key, info, head, signal }: ObjectB
     return fail('store-unreachable', 'the object was replaced while it was read')
   }
 
-  /** A request that ends in the middle of a read is a failure like others, not an exception. */
+  /** Returns a failure instead of throwing when the request is aborted in the middle of a read. */
   async function guarded<T>(work: () => Promise<T | Failure>): Promise<T | Failure> {
     try {
       return await work()

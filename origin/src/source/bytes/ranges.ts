@@ -1,34 +1,41 @@
 /**
- * Bytes that are read by parts: what a container is demuxed from, so that a video of any size costs only the
- * parts that are looked at. Independent of where the bytes are: a store and a ranged HTTP source serve alike.
+ * Byte sources that are read by ranges. Containers are demuxed from them, so that a video of any size costs
+ * only the parts that are needed. They are independent of where the bytes are: a store, or an HTTP server
+ * that supports ranges.
  */
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 
 export interface RangeSource {
   readonly sizeBytes: number
-  /** How many bytes the source has been asked for so far, for limits, logs and tests. */
+  /** The number of bytes fetched from the source so far, for limits, logs and tests. */
   readonly bytesRead: number
-  /** The bytes from `start` up to, not including, `end`; both have to lie inside the source. */
+  /** Reads the bytes from `start` up to, not including, `end`. Both have to be inside the source. */
   read(start: number, end: number): Promise<Uint8Array | Failure>
-  /** All bytes in order, past the cache. Whoever gets it reads it to its end or cancels it. */
+  /**
+   * Streams all bytes in order, bypassing the cache. The
+   * caller has to read the stream to its end or cancel it.
+   */
   stream(): Promise<ReadableStream<Uint8Array> | Failure>
 }
 
 export interface RangeSourceOptions {
   readonly sizeBytes: number
-  /** Fetches `start` up to, not including, `end`. Bound to the signal of whoever opened the source. */
+  /**
+   * Fetches the bytes from `start` up to, not including,
+   * `end`. It is bound to the signal of the opened source.
+   */
   readonly fetchPart: (start: number, end: number) => Promise<Uint8Array | Failure>
   readonly fetchAll: () => Promise<ReadableStream<Uint8Array> | Failure>
-  /** The first bytes, where they are known already. */
+  /** The first bytes, when they are known already. */
   readonly head?: Uint8Array
 }
 
-/** Reads are made of whole blocks: containers ask for many small pieces that lie side by side. */
+/** The unit of reading. Containers request many small pieces that are close to each other. */
 const BLOCK_BYTES = 32 * 1024
-/** Blocks that are kept; with the head, all that a source holds in memory between two reads. */
+/** The number of cached blocks. They and the head are all that a source holds in memory between two reads. */
 const KEPT_BLOCKS = 64
-/** The most that is fetched beyond what was asked for, when reads follow each other. */
+/** The maximum number of bytes to read ahead when reads are sequential. */
 const MAX_READ_AHEAD_BYTES = 512 * 1024
 
 export function createRangeSource(options: RangeSourceOptions): RangeSource {
@@ -60,9 +67,9 @@ class CachedRanges implements RangeSource {
 
   read(start: number, end: number): Promise<Uint8Array | Failure> {
     if (start < 0 || end > this.sizeBytes || start >= end) throw new RangeError(`no bytes ${start}..${end}`)
-    // One after the other: two readers of one block must not fetch it twice.
+    // Reads run one after the other, so that two readers of one block do not fetch it twice.
     const reading = this.#lastRead.then(() => this.#readNow(start, end))
-    // Whoever asked is told of the failure; the next one tries for itself.
+    // The caller gets the failure. The next read starts regardless of it.
     this.#lastRead = reading.catch(() => undefined)
     return reading
   }
@@ -91,12 +98,12 @@ class CachedRanges implements RangeSource {
     const end = Math.min(start + BLOCK_BYTES, this.sizeBytes)
     if (end <= this.#head.length) return this.#head.subarray(start, end)
     const block = this.#blocks.get(index)
-    // Used again: the last to go.
+    // Moves the block to the end of the map, so that it is evicted last.
     if (block !== undefined && this.#blocks.delete(index)) this.#blocks.set(index, block)
     return block
   }
 
-  /** Fetches the blocks of a gap in one go, with some more where reading goes on where it stopped. */
+  /** Fetches the missing blocks of a gap in one request, and reads ahead when the reads are sequential. */
   async #fill(first: number, last: number, into: Map<number, Uint8Array>): Promise<Failure | undefined> {
     const goesOn = first === this.#expectedBlock
     const doubled = Math.max(BLOCK_BYTES, this.#readAheadBytes * 2)
@@ -109,7 +116,7 @@ class CachedRanges implements RangeSource {
     for (let at = 0, index = first; at < part.length; at += BLOCK_BYTES, index += 1) {
       const block = part.subarray(at, at + BLOCK_BYTES)
       if (index <= last) into.set(index, block)
-      // A copy: a kept block must not hold a part of many megabytes in memory.
+      // A copy, because a cached block must not keep a part of many megabytes in memory.
       this.#keep(index, part.length > BLOCK_BYTES ? block.slice() : block)
       this.#expectedBlock = index + 1
     }
@@ -123,7 +130,7 @@ class CachedRanges implements RangeSource {
   }
 }
 
-/** The bytes from `start` up to `end`, out of the blocks that hold them. */
+/** Joins the bytes from `start` up to `end` from their blocks. */
 function joined(blocks: ReadonlyMap<number, Uint8Array>, start: number, end: number): Uint8Array {
   const whole = new Uint8Array(end - start)
   for (const [index, block] of blocks) {

@@ -3,7 +3,10 @@ import { createCoalescer } from '../../concurrency/single-flight.ts'
 import { giveBackWith } from './source.ts'
 
 describe('the memory of a source', () => {
-  /** Opens bytes as often as there are words on how each is released, and releases them in that order. */
+  /**
+   * Opens the bytes once per element of `finished`, and releases the handles with these values, in this
+   * order. Returns the length of the bytes after each release.
+   */
   async function afterwards(bytes: Uint8Array, ...finished: readonly boolean[]): Promise<number[]> {
     const reads = createCoalescer<Uint8Array>()
     const handles = finished.map(() =>

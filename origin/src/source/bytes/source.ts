@@ -1,4 +1,4 @@
-/** An opened source, wherever it came from. */
+/** An opened source, wherever it comes from. */
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Lane } from '../../concurrency/lane.ts'
@@ -7,36 +7,40 @@ import type { MediaKind } from '../../media/kinds.ts'
 import { giveBack } from '../../streams/give-back.ts'
 import type { RangeSource } from './ranges.ts'
 
-/** A source, known by its content. */
+/** An opened source whose type is detected. */
 export interface Source {
-  /** The object's key, or the external URL. */
+  /** The object key, or the external URL. */
   readonly key: string
   readonly info: SourceInfo
-  /** Undefined where the content is no accepted media. */
+  /** Undefined when the content is not an accepted medium. */
   readonly kind: MediaKind | undefined
-  /** The whole object where it is a picture of at most `WHOLE_BYTES`; only its head otherwise. */
+  /** The whole object for an image of at most `WHOLE_BYTES`, otherwise only its head. */
   readonly bytes: Uint8Array
-  /** The object by ranges; it can be read until the handle is released. */
+  /** The object by ranges. It can be read until the handle is released. */
   readonly parts: RangeSource
-  /** Each part is asked of a far server, which may take its time. */
+  /** Whether parts are fetched from an external server, which may be slow. */
   readonly isFar?: boolean
 }
 
-/** What a source is known by. */
+/** The identity of a source. */
 export interface SourceInfo {
-  /** Another as soon as the bytes are others. */
+  /** Changes whenever the bytes change. */
   readonly etag: string
   readonly lastModified: Date | undefined
-  /** How long its server lets it be kept, in seconds, where that bounds an answer's life. */
+  /**
+   * How long the server of the source allows it to be cached, in
+   * seconds. Undefined when that does not limit the response.
+   */
   readonly lifeSeconds?: number | undefined
 }
 
-/** The largest picture that is held in memory, shared by all its renditions; of larger ones ranges are read. */
+/**
+ * The largest image that is held in memory, shared by all
+ * its renditions, in bytes. Larger ones are read by ranges.
+ */
 export const WHOLE_BYTES = 16 * 1024 * 1024
 
-/**
- * Waits until the memory for a source is there, and holds it for as long as the source is open. Gives what failed.
- */
+/** Waits for the memory of a source and holds it while the source is open. Returns the failure, if any. */
 export async function hold(bytes: number, memory: Lane, signal: AbortSignal): Promise<Failure | undefined> {
   const place = await memory.acquire(signal, { weightBytes: bytes })
   if (isFailure(place)) return place
@@ -45,8 +49,8 @@ export async function hold(bytes: number, memory: Lane, signal: AbortSignal): Pr
 }
 
 /**
- * Gives the memory of a source back as soon as all that opened it have finished: left to V8, that was a quarter of the
- * server's own time for photographs.
+ * Frees the memory of a source as soon as all its users have finished. When this was left to V8, it took a
+ * quarter of the server's own time for photographs.
  */
 export function giveBackWith(signal: AbortSignal, bytes: Uint8Array): void {
   const onAbort = () => {
@@ -55,7 +59,10 @@ export function giveBackWith(signal: AbortSignal, bytes: Uint8Array): void {
   signal.addEventListener('abort', onAbort, { once: true })
 }
 
-/** The signal of an open source fires when the last handle is released. */
+/**
+ * Releases a slot of a lane when the source is closed: the signal of an open source fires when the last
+ * handle is released.
+ */
 export function releaseWith(signal: AbortSignal, place: { release(): void }): void {
   if (signal.aborted) place.release()
   else signal.addEventListener('abort', () => place.release(), { once: true })

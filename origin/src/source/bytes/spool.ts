@@ -12,22 +12,23 @@ import { createRangeSource, type RangeSource } from './ranges.ts'
 
 export interface SpoolOptions {
   readonly body: ReadableStream<Uint8Array>
-  /** Undefined where the upstream does not tell. */
+  /** Undefined when the upstream does not declare it. */
   readonly sizeBytes: number | undefined
   readonly maxBytes: number
-  /** The file is gone as soon as this fires. */
+  /** The file is removed as soon as this fires. */
   readonly signal: AbortSignal
 }
 
 export interface Spooled {
   readonly parts: RangeSource
-  /** Of all bytes, lower-case hex. */
+  /** The hash of all bytes, in lower-case hex. */
   readonly sha256: string
 }
 
 /**
- * Puts a body into a temporary file, to be read by parts: for far servers that cannot give parts themselves. Fails
- * with `source-too-large`, with `overloaded` where there is no room, or as the body does.
+ * Writes a body to a temporary file, to be read by ranges, for external
+ * servers that do not support ranges. Fails with `source-too-large`, with
+ * `overloaded` when there is no space left, or with the failure of the body.
  */
 export async function spool({ body, sizeBytes, maxBytes, signal }: SpoolOptions): Promise<Spooled | Failure> {
   if (sizeBytes !== undefined && sizeBytes > maxBytes) {
@@ -51,7 +52,7 @@ export async function spool({ body, sizeBytes, maxBytes, signal }: SpoolOptions)
     },
   })
   try {
-    // Node's and the platform's stream types differ only in name.
+    // The stream types of Node and of the platform differ only in their names.
     await pipeline(Readable.fromWeb(body as never), bounded, createWriteStream(path, { mode: 0o600 }), {
       signal,
     })
@@ -63,7 +64,7 @@ export async function spool({ body, sizeBytes, maxBytes, signal }: SpoolOptions)
     if (failure === undefined) throw error
     return failure
   }
-  // Nothing waits for the removal: whoever read the file has left.
+  // Nothing waits for the removal, because no reader is left.
   signal.addEventListener('abort', () => void folder.remove(), { once: true })
   const parts = createRangeSource({
     sizeBytes: length,

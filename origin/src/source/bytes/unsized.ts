@@ -1,4 +1,4 @@
-/** Bodies whose length nobody tells: small pictures are held in memory, all else in a temporary file. */
+/** Reads bodies of unknown length: small images into memory, everything else into a temporary file. */
 
 import { createHash } from 'node:crypto'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -13,19 +13,21 @@ import { spool } from './spool.ts'
 export interface UnsizedOptions {
   readonly limits: SourceLimits
   readonly memory: GrowingMemory
-  /** Fires when what was read is no longer needed. */
+  /** Fires when the bytes are no longer needed. */
   readonly signal: AbortSignal
 }
 
 export interface UnsizedBody {
-  /** All of it where it is a small picture, else the head that was given. */
+  /** The whole body for a small image, otherwise the given head. */
   readonly bytes: Uint8Array
   readonly parts: RangeSource
-  /** A hash of all of it, quoted: what its bytes are tells more than what its server says of them. */
+  /**
+   * A quoted hash of the whole body. It identifies the bytes more reliably than the validators of the server.
+   */
   readonly etag: string
 }
 
-/** Reads a body to its end. Fails with `overloaded`, `source-too-large`, or as the body does. */
+/** Reads a body to its end. Fails with `overloaded`, `source-too-large`, or the failure of the body. */
 export async function readUnsized(
   kind: MediaKind,
   head: Uint8Array,

@@ -11,7 +11,7 @@ describe('the address policy', () => {
   })
 
   it.each(FORBIDDEN_URLS)('refuses %s', (spelling) => {
-    // What the URL parser itself refuses never gets as far as the policy.
+    // The policy never sees what the URL parser itself rejects.
     if (URL.canParse(spelling)) {
       expect(validateUrl(new URL(spelling), POLICY)).toMatchObject({ code: 'address-refused' })
     }

@@ -1,19 +1,20 @@
 /**
- * Which addresses external fetches may reach (contract, section 8). It stops a URL that somebody had signed, or a
- * redirect behind it, from reaching what only this machine or its network can: metadata services, databases,
- * the service itself. Names are checked here by their form; what they resolve to is checked by `isPublicAddress` on
- * the very address that is then connected to (see `pinned-agent.ts`), because a second resolution may differ.
+ * The addresses that external fetches may reach (contract, section 8). The policy prevents a signed URL, or a
+ * redirect from it, from reaching anything that only this machine or its network can reach: metadata
+ * services, databases, the service itself. Names are checked here by their form. Their addresses are checked
+ * by `isPublicAddress`, on the same address that is then connected to (see `pinned-agent.ts`), because a
+ * second resolution may return another one.
  */
 
 import { type Failure, failOpenly } from '@media-proxy/shared/response/failure.ts'
 import ipaddr from 'ipaddr.js'
 
 export interface AddressPolicy {
-  /** Ports besides 80 and 443. */
+  /** Allowed ports besides 80 and 443. */
   readonly ports: readonly number[]
-  /** `host` or `host:port`, exempt from the rules of addresses and ports. */
+  /** Entries are `host` or `host:port`. They are exempt from the rules for addresses and ports. */
   readonly allowedHosts: readonly string[]
-  /** Addresses of this machine, however public they look. */
+  /** The addresses of this machine, which are refused even when they are public. */
   readonly ownAddresses: readonly string[]
 }
 
@@ -22,8 +23,8 @@ const MAX_NAME_LENGTH = 253
 const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/
 
 /**
- * Checks everything about a URL that can be checked before a name is resolved. The URL parser has already turned
- * decimal, octal, hexadecimal and short forms of IPv4, percent-encoded hosts and foreign dots into one spelling.
+ * Checks everything about a URL that can be checked before its name is resolved. The URL parser has already
+ * normalised decimal, octal, hexadecimal and short forms of IPv4, percent-encoded hosts and non-ASCII dots.
  * Fails with `address-refused`.
  */
 export function validateUrl(url: URL, policy: AddressPolicy): Failure | undefined {
@@ -45,7 +46,7 @@ export function isAllowedHost(url: URL, { allowedHosts }: AddressPolicy): boolea
   return allowedHosts.includes(url.hostname) || allowedHosts.includes(`${url.hostname}:${portOf(url)}`)
 }
 
-/** The address that a URL's host is, without the brackets of IPv6; undefined for a name. */
+/** Returns the IP address in the host of a URL, without the brackets of IPv6. Undefined for a name. */
 export function literalAddress(hostname: string): string | undefined {
   const bare = hostname.startsWith('[') && hostname.endsWith(']') ? hostname.slice(1, -1) : hostname
   return ipaddr.isValid(bare) && (bare !== hostname || ipaddr.IPv4.isValidFourPartDecimal(bare))
@@ -53,14 +54,17 @@ export function literalAddress(hostname: string): string | undefined {
     : undefined
 }
 
-/** A dotted name of valid labels; a trailing dot, a single label or a numeric top level is none. */
+/**
+ * Whether a host is a name of at least two valid labels. A trailing dot, a single label or a numeric
+ * top-level domain is not valid.
+ */
 function isHostName(hostname: string): boolean {
   const labels = hostname.split('.')
   if (hostname.length > MAX_NAME_LENGTH || labels.length < 2) return false
   return labels.every((label) => LABEL.test(label)) && !/^\d+$/.test(labels.at(-1) ?? '')
 }
 
-/** Whether an address may be connected to. What cannot be parsed, or carries a zone, may not. */
+/** Whether an address may be connected to. An address that cannot be parsed, or that has a zone, may not. */
 export function isPublicAddress(
   address: string,
   { ownAddresses }: Pick<AddressPolicy, 'ownAddresses'>,
@@ -71,8 +75,8 @@ export function isPublicAddress(
 }
 
 /**
- * An address with IPv4-mapped ones turned into the IPv4 they are. The URL parser writes IPv6 first, without dots:
- * ipaddr.js takes `::1.2.3.4`, as resolvers print it, for a mapped address, which it is not.
+ * Parses an address and converts an IPv4-mapped one to IPv4. The URL parser first rewrites IPv6 without dots:
+ * ipaddr.js treats `::1.2.3.4`, as resolvers print it, as a mapped address, which it is not.
  */
 function parseAddress(address: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
   if (!address.includes(':')) {
@@ -102,7 +106,7 @@ const REFUSED_IPV4 = [
   '203.0.113.0/24',
   '224.0.0.0/4',
   '240.0.0.0/4',
-  // The host endpoint of one cloud's virtual machines.
+  // The host endpoint of the virtual machines of one cloud provider.
   '168.63.129.16/32',
 ].map((range) => ipaddr.IPv4.parseCIDR(range))
 
@@ -112,7 +116,7 @@ function isPublicIpv4(address: ipaddr.IPv4): boolean {
 
 const GLOBAL_IPV6 = ipaddr.IPv6.parseCIDR('2000::/3')
 const REFUSED_IPV6 = [
-  // Protocol assignments, Teredo among them, whose addresses embed IPv4.
+  // Protocol assignments, including Teredo, whose addresses embed IPv4.
   '2001::/23',
   '2001:db8::/32',
   // 6to4, which embeds IPv4.

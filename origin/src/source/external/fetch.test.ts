@@ -39,7 +39,7 @@ function fetcher(
     })
 }
 
-/** A server on loopback that counts who connects to it. */
+/** Starts a server on loopback that counts its connections. */
 async function listen(listener: RequestListener) {
   const server = createServer(listener)
   let connections = 0
@@ -58,7 +58,7 @@ function closeServer(server: Server): Promise<unknown> {
   return new Promise((resolve) => server.close(resolve))
 }
 
-/** A name server that says whatever the test wants, and counts how often it was asked. */
+/** Starts a name server that returns the answers of the test and counts its queries. */
 async function lie(answers: (name: string, type: string, asked: number) => Answer[] | 'silence') {
   const socket = createSocket('udp4')
   let asked = 0
@@ -355,7 +355,7 @@ describe('a name server that lies', () => {
   })
 
   it('first public, then internal, hands over no second address', async () => {
-    // The addresses are only looked up here: a connection is made to the very one that is handed over.
+    // The addresses are only looked up here. A connection is made to exactly the address that is returned.
     const { nameServers, asked } = await lie((name, type, count) =>
       type === 'A' ? [a(name, count < 2 ? '192.0.9.1' : '127.0.0.1')] : [],
     )

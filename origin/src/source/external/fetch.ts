@@ -1,4 +1,4 @@
-/** Fetches external media: checked addresses, few redirects, one deadline, no more bytes than allowed. */
+/** Fetches external media with checked addresses, few redirects, one deadline and a size limit. */
 
 import {
   type ByteRange,
@@ -21,35 +21,39 @@ export interface ExternalFetchOptions {
   readonly policy: AddressPolicy
   readonly nameServers: readonly string[]
   readonly userAgent: string
-  /** By which the service knows a request of its own; undefined where it is asked for no external media. */
+  /**
+   * The name by which the service recognises its own requests. Undefined when it serves no external media.
+   */
   readonly ownName: string | undefined
-  /** For the whole exchange: names, connection, redirects and body. */
+  /** The timeout of the whole exchange, in milliseconds: name resolution, connection, redirects and body. */
   readonly timeoutMs: number
   readonly maxBytes: number
 }
 
-/** An upstream's answer. Whoever gets it reads `body` to its end or cancels it. */
+/** A response of the upstream. The caller has to read `body` to its end or cancel it. */
 export interface ExternalResponse {
-  /** After redirects. */
+  /** The URL after redirects. */
   readonly url: string
-  /** Of the whole; undefined where the upstream does not tell. */
+  /** The size of the whole file. Undefined when the upstream does not declare it. */
   readonly sizeBytes: number | undefined
-  /** The part that `body` is, where a range was asked for and the upstream gave one. */
+  /** The range of `body`, when a range was requested and the upstream supports it. */
   readonly range?: ByteRange
-  /** Only a strong one: a weak one says nothing of bytes. */
+  /** A strong ETag. A weak one is ignored, because it does not identify the bytes. */
   readonly etag: string | undefined
   readonly lastModified: Date | undefined
-  /** The upstream says that it answers ranges, or has just done so. */
+  /** Whether the upstream announces support for ranges, or has just answered one. */
   readonly offersRanges: boolean
-  /** How long the upstream lets it be kept, in seconds, where that is less than we would. */
+  /**
+   * How long the upstream allows the response to be cached, in seconds, when that is less than our own limit.
+   */
   readonly lifeSeconds: number | undefined
   readonly body: ReadableStream<Uint8Array>
 }
 
 /**
  * Opens an external URL. Fails with `address-refused`, `external-unreachable`, `external-timeout`,
- * `source-too-large`, `not-found` or `range-not-satisfiable`. The body is errored with a `BodyError` where it
- * breaks, exceeds the limit or outlasts the deadline. An abort of `signal` ends the exchange.
+ * `source-too-large`, `not-found` or `range-not-satisfiable`. The body errors with a `BodyError` when it
+ * breaks off, exceeds the limit or outlasts the deadline. An abort of `signal` ends the exchange.
  */
 export interface ExternalFetch {
   open(url: string, options: OpenOptions): Promise<ExternalResponse | Failure>
@@ -95,7 +99,7 @@ export function createExternalFetch(options: ExternalFetchOptions): ExternalFetc
           }
           if (codings.length === 0 || wanted === undefined)
             return read(url, answer, options, wanted, deadline, codings)
-          // A part of coded bytes is none of the file: the whole is asked for instead.
+          // A part of encoded bytes is not a part of the file, so the whole file is requested instead.
           discard(answer)
           wanted = undefined
           continue
@@ -114,7 +118,10 @@ export function createExternalFetch(options: ExternalFetchOptions): ExternalFetc
   }
 }
 
-/** Where an answer leads, which many servers write in UTF-8 as it is; browsers send the same bytes back, encoded. */
+/**
+ * Returns the target of a redirect. Undefined for any other response. Many servers write it in raw UTF-8. As
+ * in browsers, the same bytes are sent back percent-encoded.
+ */
 function redirectOf(answer: Dispatcher.ResponseData): string | undefined {
   if (!REDIRECTS.includes(answer.statusCode)) return undefined
   return header(answer, 'location')?.replace(
@@ -140,7 +147,8 @@ async function ask(
       bodyTimeout: timeoutMs,
       headers: {
         accept: '*/*',
-        // Decoded bytes would have another length than their server says, and a bomb's bytes no bound.
+        // Decoded bytes would have another length than the server
+        // declares, and a decompression bomb would have no bound.
         'accept-encoding': 'identity',
         'user-agent': userAgent,
         ...(ownName === undefined ? {} : { [LOOP_HEADER]: ownName }),
@@ -152,7 +160,10 @@ async function ask(
   }
 }
 
-/** Turns an answer that is not a redirect into a response or a failure. `codings` are undone, within the limit. */
+/**
+ * Turns a response that is not a redirect into an `ExternalResponse` or a failure. `codings` are decoded,
+ * within the size limit.
+ */
 async function read(
   url: URL,
   answer: Dispatcher.ResponseData,
@@ -192,7 +203,10 @@ async function read(
   }
 }
 
-/** 203 is 200 by way of a proxy; some servers call all of a file a part of it, though nobody has asked for one. */
+/**
+ * Whether a response contains the whole file. 203 is a 200 that a proxy modified. Some servers send the whole
+ * file as a 206 although no range was requested.
+ */
 function isWhole(answer: Dispatcher.ResponseData, range: RangeRequest | undefined): boolean {
   const { statusCode } = answer
   if (statusCode === 200 || statusCode === 203) return true
@@ -203,11 +217,14 @@ function isWhole(answer: Dispatcher.ResponseData, range: RangeRequest | undefine
 
 interface Part {
   readonly range: ByteRange
-  /** Of the whole; undefined where it is not told. */
+  /** The size of the whole file. Undefined when it is not declared. */
   readonly sizeBytes: number | undefined
 }
 
-/** The part that an answer says it is; undefined where it says none, contradicts itself, or is another than was asked for. */
+/**
+ * Returns the part that a response declares. Undefined when it declares none, contradicts itself, or is not
+ * the requested one.
+ */
 function partOf(answer: Dispatcher.ResponseData, wanted: RangeRequest): Part | undefined {
   const match = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15}|\*)$/.exec(header(answer, 'content-range') ?? '')
   if (match === null) return undefined
@@ -249,7 +266,7 @@ function rejectionOf(answer: Dispatcher.ResponseData, range: RangeRequest | unde
   return fail('external-unreachable', detail ?? `the far server says ${statusCode}`)
 }
 
-/** Passes the body on up to the limit; whatever goes wrong on the way is a `BodyError`. */
+/** Passes the body on up to the size limit. Every error is thrown as a `BodyError`. */
 function boundedBody(
   body: Dispatcher.ResponseData['body'],
   maxBytes: number,
@@ -257,7 +274,7 @@ function boundedBody(
   deadline: AbortSignal,
 ): ReadableStream<Uint8Array> {
   const chunks: AsyncIterator<Uint8Array> = body[Symbol.asyncIterator]()
-  // Destroyed before anybody read it, it reports the abort that was asked for.
+  // A body that is destroyed before it is read emits the abort as an error.
   body.on('error', () => undefined)
   let length = 0
   return new ReadableStream<Uint8Array>(
@@ -281,7 +298,7 @@ function boundedBody(
 }
 
 function discard({ body }: Dispatcher.ResponseData): void {
-  // Destroying an unread body reports the abort that was asked for.
+  // Destroying an unread body emits the abort as an error.
   body.on('error', () => undefined)
   body.destroy()
 }

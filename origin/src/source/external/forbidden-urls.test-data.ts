@@ -1,7 +1,10 @@
-/** The addresses of the service itself among them. */
+/** The addresses of the service itself, which `FORBIDDEN_URLS` contains. */
 export const OWN_ADDRESSES: readonly string[] = ['198.41.0.4', '2001:4860::1']
 
-/** Spellings of what external fetches may never reach, for the tests of every layer that could be fooled. */
+/**
+ * URLs that external fetches must never reach, in many
+ * spellings, for the tests of every layer that could be tricked.
+ */
 export const FORBIDDEN_URLS: readonly string[] = [
   'http://127.0.0.1/',
   'http://127.1/',

@@ -1,6 +1,7 @@
 /**
- * Connections to external hosts: a name is resolved once, every address of the answer is checked, and the
- * connection goes to one that was. Checking first and connecting later would let a resolver answer twice.
+ * Connects to external hosts: a name is resolved once, every address of the answer is checked, and the
+ * connection uses one of the checked addresses. Resolving once for the check and again for the connection
+ * would allow a resolver to return different answers.
  */
 
 import { lookup } from 'node:dns'
@@ -13,12 +14,12 @@ import { type AddressPolicy, isPublicAddress } from './address-policy.ts'
 
 export interface PinnedAgentOptions {
   readonly policy: AddressPolicy
-  /** Name servers to ask, as `address` or `address:port`; the system's where there are none. */
+  /** The name servers to query, as `address` or `address:port`. When empty, those of the system. */
   readonly nameServers: readonly string[]
   readonly connectTimeoutMs: number
 }
 
-/** What a connection is refused with; `failure` says why. */
+/** The error with which a connection is refused. `failure` is the reason. */
 export class ConnectionRejection extends Error {
   readonly failure: Failure
 
@@ -31,24 +32,24 @@ export class ConnectionRejection extends Error {
 const RESOLVE_TIMEOUT_MS = 5000
 const RESOLVE_TRIES = 2
 /**
- * How long IPv6 addresses are waited for once there are IPv4 addresses (RFC 8305, section 3, names 50 ms; a busy process
- * needs more). Some name servers never answer questions for IPv6.
+ * How long to wait for IPv6 addresses once there are IPv4 addresses, in milliseconds. Some name servers never
+ * answer queries for IPv6. RFC 8305, section 3, recommends 50 ms; a busy process needs more.
  */
 const IPV6_DELAY_MS = 250
 /**
- * How long a connection to one of several addresses may take before the next address is tried. Node's 250 ms abandon a
- * far or a lossy server: a lost SYN is sent again after one second (RFC 6298).
+ * How long to try one of several addresses before the next one, in milliseconds. A lost SYN is sent again
+ * after one second (RFC 6298), so Node's default of 250 ms abandons servers on distant or lossy networks.
  */
 const ATTEMPT_TIMEOUT_MS = 2500
-/** Addresses of one answer that are checked; a longer answer is not one of an honest host. */
+/** The maximum number of addresses in one answer. An honest host does not have more. */
 const MAX_ADDRESSES = 64
 
-/** The agent of all hosts under the policy. */
+/** Creates the agent for all hosts under the policy. */
 export function createPinnedAgent(options: PinnedAgentOptions): Agent {
   return createAgent(options, createPinnedLookup(options.policy, options.nameServers))
 }
 
-/** The agent of the hosts that the operator has exempted: their names may be anything the system resolves. */
+/** Creates the agent for the hosts that the operator has exempted. Their names may resolve to anything. */
 export function createExemptAgent(options: PinnedAgentOptions): Agent {
   return createAgent(options, lookup as LookupFunction)
 }
@@ -61,7 +62,7 @@ function createAgent({ connectTimeoutMs }: PinnedAgentOptions, resolve: LookupFu
       autoSelectFamily: true,
       autoSelectFamilyAttemptTimeout: ATTEMPT_TIMEOUT_MS,
     },
-    // An upstream's parser tricks stay with its own connection.
+    // A malformed response of an upstream can then affect only its own connection.
     pipelining: 1,
     keepAliveTimeout: 4000,
     keepAliveMaxTimeout: 10_000,
@@ -70,8 +71,8 @@ function createAgent({ connectTimeoutMs }: PinnedAgentOptions, resolve: LookupFu
 }
 
 /**
- * Resolves a name for one connection and hands over checked addresses only. Not the system's `getaddrinfo`: that
- * blocks a thread of the pool on which pictures are rendered.
+ * Returns a lookup function that resolves a name for one connection and returns only checked addresses. It
+ * does not use `getaddrinfo` of the system, which blocks a thread of the pool on which images are rendered.
  */
 export function createPinnedLookup(
   policy: Pick<AddressPolicy, 'ownAddresses'>,
@@ -99,8 +100,8 @@ interface Address {
 }
 
 /**
- * Resolves both families. One may fail, or IPv6 may be late, where the other has addresses: the connection goes only to
- * addresses in this list, and all of them are checked.
+ * Resolves both address families. One may fail, or IPv6 may be late, when the other has addresses: the
+ * connection goes only to the returned addresses, which are all checked.
  */
 async function resolveAll(resolver: Resolver, hostname: string): Promise<Address[]> {
   const six = settled(resolver.resolve6(hostname))
@@ -129,7 +130,7 @@ function settled(answer: Promise<readonly string[]>): Promise<Resolved> {
   )
 }
 
-/** One address that is not public spoils the whole answer: an honest host has none. */
+/** Fails when any address of the answer is not public: an honest host has none. */
 function validateAll(
   addresses: readonly Address[],
   policy: Pick<AddressPolicy, 'ownAddresses'>,

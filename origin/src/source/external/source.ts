@@ -1,4 +1,4 @@
-/** External media as the source of a rendition: read whole where it is a small picture, else by ranges. */
+/** Reads external media as the source of a rendition: small images as a whole, everything else by ranges. */
 
 import { strongEtag } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -19,11 +19,14 @@ export interface ExternalSourceOptions {
   readonly external: ExternalFetch
   readonly limits: SourceLimits
   readonly memory: GrowingMemory
-  /** All of a file is read, once: a server that gives parts may give others the next time. */
+  /**
+   * Whether every file is read as a whole, and only once. A server that returns ranges may return other bytes
+   * on the next request.
+   */
   readonly readsWhole: boolean
 }
 
-/** Opens, sniffs and reads external media. `signal` ends every read, and what is kept of it. */
+/** Opens, sniffs and reads external media. `signal` aborts every read and frees the bytes. */
 export async function readExternalSource(
   { external, limits, memory, readsWhole }: ExternalSourceOptions,
   url: string,
@@ -67,12 +70,14 @@ function sourceOf(
   return { key: url, info: { etag, lastModified, lifeSeconds }, kind, bytes, parts }
 }
 
-/** What stands for the bytes of a file that is not read whole. */
+/**
+ * Computes the ETag of a file that is not read as a whole, from its URL and its declared validators and size.
+ */
 function etagOf({ url, etag, lastModified, sizeBytes }: ExternalResponse): Promise<string> {
   return strongEtag(url, etag ?? '', lastModified?.toUTCString() ?? '', String(sizeBytes))
 }
 
-/** By ranges of the upstream, so that only what is looked at travels. */
+/** Reads ranges from the upstream, so that only the needed parts are transferred. */
 function rangesOf(
   external: ExternalFetch,
   response: ExternalResponse,
