@@ -51,6 +51,15 @@ describe('a condition', () => {
   })
 })
 
+it.each([
+  [{ 'if-none-match': '"x,1", W/"a,b"' }, 'not-modified'],
+  [{ 'if-match': '"x","a,b"' }, undefined],
+  [{ 'if-match': '"a", "b"' }, 'precondition-failed'],
+])('an ETag with a comma is one ETag: %j is %s', (headers, verdict) => {
+  const comma = { etag: '"a,b"', lastModified }
+  expect(checkConditions(new Headers(headers as Record<string, string>), comma)).toBe(verdict)
+})
+
 describe('a range', () => {
   it.each([
     ['bytes=0-0', 10, { start: 0, end: 0 }],

@@ -38,7 +38,7 @@ function failsPrecondition(headers: Headers, { etag, lastModified }: Validators)
   const ifMatch = headers.get('if-match')
   if (ifMatch !== null) {
     if (ifMatch.trim() === '*') return false
-    return etag === undefined || !ifMatch.split(',').some((candidate) => candidate.trim() === etag)
+    return etag === undefined || !etagsOf(ifMatch).includes(etag)
   }
   const since = parseConditionDate(headers.get('if-unmodified-since'))
   return since !== undefined && lastModified !== undefined && wholeSeconds(lastModified) > wholeSeconds(since)
@@ -65,7 +65,12 @@ export function namesEtag(headers: Headers, etag: string): boolean {
 /** Whether a header lists an ETag. The comparison is weak, as section 13.1.2 requires. */
 function listsEtag(header: string, etag: string): boolean {
   if (header.trim() === '*') return true
-  return header.split(',').some((candidate) => candidate.trim().replace(/^W\//, '') === etag)
+  return etagsOf(header).some((candidate) => candidate.replace(/^W\//, '') === etag)
+}
+
+/** Returns the ETags of a list. An ETag may contain commas (RFC 9110, section 8.8.3). */
+function etagsOf(header: string): readonly string[] {
+  return header.match(/(?:W\/)?"[^"]*"/g) ?? []
 }
 
 /**
