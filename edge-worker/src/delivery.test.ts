@@ -80,7 +80,7 @@ it.each([
     localFlights: { begin: () => undefined, wait: async () => ({ kind: 'slow' }) },
     singleFlight: { join: async () => ({ kind: 'lead', settle }) },
     purgedAt: async () => purgedAt,
-    origin: async () => new Response('abc', { headers: { 'content-length': '3' } }),
+    origin: async () => new Response('abc', { headers: { 'content-length': '3', 'x-request-id': 'r' } }),
   })
   const { exchange, behind } = exchangeOf()
   await deliver(delivery, WANTED, exchange)

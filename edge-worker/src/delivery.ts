@@ -294,7 +294,7 @@ async function revalidate(
  */
 function isUntold(response: Response): boolean {
   const { status } = response
-  return status >= 500 || status === 429 || (status >= 400 && !namesRequest(response))
+  return status >= 500 || status === 429 || (status !== 304 && !namesRequest(response))
 }
 
 async function fetchWhole(

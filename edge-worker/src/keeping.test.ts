@@ -57,7 +57,10 @@ describe('an origin that stops in the middle of a small body', () => {
     vi.useFakeTimers()
     const cancelled = vi.fn()
     const body = new ReadableStream({ start: (begun) => begun.enqueue(new Uint8Array(3)), cancel: cancelled })
-    const answer = delivered(fakeCache(), new Response(body, { headers: { 'content-length': '1000' } }))
+    const answer = delivered(
+      fakeCache(),
+      new Response(body, { headers: { 'content-length': '1000', 'x-request-id': 'r' } }),
+    )
     await vi.advanceTimersByTimeAsync(31_000)
     expect((await answer).delivered.response.status).toBe(502)
     expect(cancelled).toHaveBeenCalledOnce()

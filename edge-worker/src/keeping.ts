@@ -35,7 +35,10 @@ const KEEPING_MS = 5000
 /** The timeout between two chunks of a small body from the origin, in milliseconds. */
 const STALLED_MS = 30_000
 
-/** Caches a complete response of the origin, and answers the client with the requested part. */
+/**
+ * Caches a complete response of the origin, and answers the client with the requested part. A response that is
+ * not the origin's, such as a login page, is passed on and not cached.
+ */
 export async function store(
   delivery: Delivery,
   response: Response,
@@ -45,6 +48,8 @@ export async function store(
 ): Promise<Fetched> {
   if (response.status !== 200) return shareRejection(delivery, response, wanted, exchange, entry)
   const { body } = response
+  if (body !== null && !namesRequest(response))
+    return { delivered: passBy(response, delivery, wanted), outcome: { kind: 'uncached' } }
   const declared = response.headers.get('content-length')
   const sizeBytes = Number(declared ?? Number.POSITIVE_INFINITY)
   if (body === null) return { delivered: passBy(response, delivery, wanted), outcome: { kind: 'uncached' } }
@@ -126,7 +131,8 @@ export async function keepBehind(
   entry: EntryInfo,
 ): Promise<LeaderOutcome> {
   const sizeBytes = Number(response.headers.get('content-length') ?? Number.POSITIVE_INFINITY)
-  if (response.status !== 200 || response.body === null || sizeBytes > delivery.maxEntryBytes) {
+  const isCacheable = response.status === 200 && namesRequest(response) && sizeBytes <= delivery.maxEntryBytes
+  if (!isCacheable || response.body === null) {
     await response.body?.cancel()
     return { kind: 'uncached' }
   }

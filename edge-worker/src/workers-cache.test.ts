@@ -66,6 +66,7 @@ const picture = (headers: Readonly<Record<string, string>> = {}) =>
       'content-type': 'image/webp',
       'content-length': '10',
       etag: '"e"',
+      'x-request-id': 'origins',
       vary: 'Accept',
       ...headers,
     },
@@ -114,7 +115,13 @@ describe('a rendition by Workers Cache', () => {
   it.each([
     ['as long as the edge may believe it', picture(), 'public, max-age=1000'],
     ['no longer than its source', picture({ [LIFE_HEADER]: '60' }), 'public, max-age=60'],
-    ['for a while where it is missing', new Response('Not Found', { status: 404 }), 'public, max-age=30'],
+    [
+      'for a while where it is missing',
+      new Response('Not Found', { status: 404, headers: { 'x-request-id': 'r' } }),
+      'public, max-age=30',
+    ],
+    ['never where an ingress has no backend', new Response('Not Found', { status: 404 }), 'no-store'],
+    ['never where a login page stands before it', new Response('<p>Log in</p>'), 'no-store'],
     ['never where it is refused', new Response('Bad Request', { status: 400 }), 'no-store'],
     ['never where the origin fails', new Response('', { status: 503 }), 'no-store'],
   ])('is kept %s', async (_, answer, control) => {

@@ -18,7 +18,7 @@ import type { DeliveryRequest } from './delivery.ts'
 import type { Delivered, EdgeExchange } from './exchange.ts'
 import { mutable } from './forward.ts'
 import { isUrlRefused } from './keeping.ts'
-import type { FetchOrigin } from './origin.ts'
+import { type FetchOrigin, namesRequest } from './origin.ts'
 import { cacheTagOf, type Purge } from './purge.ts'
 
 /** The calls of the outer entrypoint to the inner one. */
@@ -115,8 +115,9 @@ export async function answerInside(
       { clientAddress: client, requestId, traceparent: told('traceparent') },
     ))
   if (isFailure(asked)) return failureResponse(asked, requestId)
-  const life =
-    asked.status === 200
+  const life = !namesRequest(asked)
+    ? 0
+    : asked.status === 200
       ? Math.min(freshSeconds, readLife(asked.headers.get(LIFE_HEADER))?.seconds ?? freshSeconds)
       : asked.status === 404 && !isUrlRefused(asked)
         ? notFoundSeconds

@@ -21,6 +21,9 @@ const LIMITS = {
   MEDIA_PROXY_RATE_LIMIT_RENDER_MAX_ATTEMPTS: '300',
 }
 
+/** The edge asks a coordinator when the origin takes this long (`QUICK_MS` in `delivery.ts`), in milliseconds. */
+const COORDINATED_AFTER_MS = 100
+
 interface Counts {
   readonly calls: Readonly<Record<string, number>>
   readonly objects: Readonly<Record<string, number>>
@@ -117,10 +120,16 @@ describe.each(['platform', 'ledger'] as const)('what a request costs at the edge
     const missing = await cost(() => send(edge.url, '/avatars/1/none.webp'))
     expect([expected('missing object')?.durableObjects, 2]).toContain(missing.durableObjects)
     expect(missing.lines).toBe(0)
-    for (let index = 0; index < 60; index += 1) await send(edge.url, `/avatars/1/none${index}.webp`)
+    let slow = missing.durableObjects === 2 ? 1 : 0
+    for (let index = 0; index < 60; index += 1) {
+      const began = performance.now()
+      await send(edge.url, `/avatars/1/none${index}.webp`)
+      if (performance.now() - began >= COORDINATED_AFTER_MS) slow += 1
+    }
     const after = await counts()
-    // On a busy machine one of them may not be quick.
-    expect((after.objects.FLIGHTS ?? 0) - (before.objects.FLIGHTS ?? 0)).toBeLessThan(10)
+    // On a busy machine some of them are not quick.
+    expect((after.objects.FLIGHTS ?? 0) - (before.objects.FLIGHTS ?? 0)).toBeLessThanOrEqual(slow)
+    expect(slow).toBeLessThan(60)
     expect(after.rows).toBe(before.rows)
   })
 

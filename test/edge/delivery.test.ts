@@ -178,6 +178,28 @@ describe('an origin that answers as it likes', () => {
     await untilForgotten(door)
   })
 
+  it('and is a page of something before it is passed on, never kept, and never takes the place of a copy', async () => {
+    let isLogin = true
+    const { door } = await before((_, response) => {
+      if (isLogin) response.writeHead(200, { 'content-type': 'text/html' }).end('<p>Log in</p>')
+      else response.writeHead(200, { ...headers, 'x-media-life': '0' }).end(Buffer.alloc(100))
+    })
+    for (let visit = 0; visit < 2; visit += 1) {
+      const page = await send(door.url, '/attachments/1/a.png')
+      expect([page.status, page.headers['x-cache'], page.body.toString()]).toEqual([
+        200,
+        'BYPASS',
+        '<p>Log in</p>',
+      ])
+    }
+    isLogin = false
+    expect((await send(door.url, '/attachments/1/a.png')).body).toHaveLength(100)
+    await until(async () => (await send(door.url, '/attachments/1/a.png')).body.length === 100)
+    isLogin = true
+    const kept = await send(door.url, '/attachments/1/a.png')
+    expect([kept.headers['x-cache'], kept.body.length]).toEqual(['HIT', 100])
+  })
+
   it('and tells no length is kept where it is small', async () => {
     const { door, asked } = await before((path, response) => {
       response.writeHead(200, headers)
