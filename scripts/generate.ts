@@ -12,8 +12,8 @@ import { serviceVersion } from '@media-proxy/origin/api/version.ts'
 import { METRICS, type MetricName, prometheusName } from '@media-proxy/origin/telemetry/metric-table.ts'
 import { CONFIG_FILE_VARIABLE, listSettings, VARIABLE_PREFIX } from '@media-proxy/shared/config/load.ts'
 import { configSchema } from '@media-proxy/shared/config/schema.ts'
+import { explanationOf } from '@media-proxy/shared/response/explanations.ts'
 import { FAILURE_CODES, phraseOf, statusOf } from '@media-proxy/shared/response/failure.ts'
-import { sourceWords } from '@media-proxy/shared/response/refusal-words.ts'
 import * as z from 'zod'
 import { clientVectors } from './documents/client-vectors.ts'
 import { edgeCostsTable } from './documents/edge-costs.ts'
@@ -99,7 +99,7 @@ function operationsPage(): string {
 
 function questionsPage(): string {
   const rows = FAILURE_CODES.flatMap((code) => {
-    const words = sourceWords(code)
+    const words = explanationOf(code)
     const failure = { ok: false, code } as const
     return words === undefined
       ? []

@@ -3,7 +3,7 @@
  * starts.
  */
 
-import './no-words.ts'
+import './no-arguments.ts'
 import { createChildren } from './children.ts'
 import './compile-ahead.ts'
 import { becomeNode, nativeEnvironment, ORIGIN_ARGUMENTS } from './origin-process.ts'

@@ -1,6 +1,6 @@
 /** `pnpm start`: starts the whole stack on this machine, the edge in front of the origin, with samples. */
 
-import './no-words.ts'
+import './no-arguments.ts'
 import { once } from 'node:events'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'

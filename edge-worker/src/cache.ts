@@ -6,17 +6,17 @@
 
 import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
 import type { HeaderRecord } from '@media-proxy/shared/response/headers.ts'
-import { LIFE_HEADER, readLife } from '@media-proxy/shared/response/life.ts'
+import { LIFETIME_HEADER, parseLifetime } from '@media-proxy/shared/response/lifetime.ts'
 
 /** A response in the cache. */
-export interface CachedAnswer {
+export interface CachedResponse {
   /** The headers for the client, except for those that differ between requests. */
   readonly headers: HeaderRecord
   readonly sizeBytes: number
   readonly etag: string | undefined
   readonly lastModified: Date | undefined
   /** When the origin sent or last validated it, in milliseconds since the epoch. */
-  readonly confirmedAt: number
+  readonly validatedAt: number
   /** Whether it may be served without a request to the origin. */
   readonly fresh: boolean
   /** Whether it may be served stale when the origin is unreachable. */
@@ -25,7 +25,7 @@ export interface CachedAnswer {
 }
 
 export interface EdgeCache {
-  match(url: CanonicalUrl): Promise<CachedAnswer | undefined>
+  match(url: CanonicalUrl): Promise<CachedResponse | undefined>
   /** Stores a response, or validates it. `headers` are those for the client, with `content-length`. */
   put(url: CanonicalUrl, headers: Readonly<HeaderRecord>, body: BodyInit, entry: EntryInfo): Promise<void>
   /** Removes a response, or the entry that marks it as missing. */
@@ -38,7 +38,7 @@ export interface EdgeCache {
 /** The metadata of a cache entry. */
 export interface EntryInfo {
   /** When the request to the origin started, in milliseconds since the epoch. */
-  readonly askedAt: number
+  readonly requestedAt: number
   /** The cache tag that a zone purge selects by. Undefined when no zone is configured. */
   readonly tag: string | undefined
 }
@@ -62,15 +62,15 @@ const CLOCK_SKEW_MS = 60_000
 const KEY_PREFIX = '/.cache/3'
 const MISSING_PREFIX = '/.cache/missing'
 /** How long an entry is stored for revalidation, in seconds. Requests for it do not extend the time. */
-const KEPT_SECONDS = 30 * 86_400
+const ENTRY_SECONDS = 30 * 86_400
 
-const CONFIRMED_AT = 'x-edge-confirmed-at'
+const VALIDATED_AT = 'x-edge-confirmed-at'
 /** The header that contains all headers for the client, because reading each header calls the platform. */
-const KEPT = 'x-edge-kept'
+const STORED_INFO = 'x-edge-kept'
 
-interface Kept {
+interface StoredInfo {
   readonly headers: HeaderRecord
-  readonly confirmedAt: number
+  readonly validatedAt: number
 }
 
 export function createEdgeCache(options: EdgeCacheOptions): EdgeCache {
@@ -88,32 +88,32 @@ export function createEdgeCache(options: EdgeCacheOptions): EdgeCache {
   return {
     async match(url) {
       const stored = await read(keyOf(url))
-      const kept = stored?.headers.get(KEPT)
+      const kept = stored?.headers.get(STORED_INFO)
       if (stored?.body == null || kept == null) return undefined
-      const { headers, confirmedAt }: Kept = JSON.parse(kept)
+      const { headers, validatedAt }: StoredInfo = JSON.parse(kept)
       const lastModified = headers['last-modified']
-      const ageMs = now() - confirmedAt
-      const life = readLife(headers[LIFE_HEADER])
+      const ageMs = now() - validatedAt
+      const life = parseLifetime(headers[LIFETIME_HEADER])
       const lives = (seconds: number) => ageMs > -CLOCK_SKEW_MS && ageMs < seconds * 1000
       return {
         headers,
         sizeBytes: Number(headers['content-length']),
         etag: headers.etag,
         lastModified: lastModified === undefined ? undefined : new Date(lastModified),
-        confirmedAt,
+        validatedAt,
         fresh: lives(Math.min(freshSeconds, life?.seconds ?? freshSeconds)),
         usable: !life?.mustRevalidate || lives(life.seconds),
         body: stored.body,
       }
     },
 
-    async put(url, headers, body, { askedAt, tag }) {
-      const kept: Kept = { headers, confirmedAt: askedAt }
+    async put(url, headers, body, { requestedAt, tag }) {
+      const kept: StoredInfo = { headers, validatedAt: requestedAt }
       const stored = {
-        'cache-control': `public, max-age=${KEPT_SECONDS}`,
+        'cache-control': `public, max-age=${ENTRY_SECONDS}`,
         'content-type': headers['content-type'] ?? 'application/octet-stream',
         ...(headers['content-length'] === undefined ? {} : { 'content-length': headers['content-length'] }),
-        [KEPT]: JSON.stringify(kept),
+        [STORED_INFO]: JSON.stringify(kept),
         ...(tag === undefined ? {} : { 'cache-tag': tag }),
       }
       await cache.put(keyOf(url), new Response(body, { headers: stored }))
@@ -127,14 +127,14 @@ export function createEdgeCache(options: EdgeCacheOptions): EdgeCache {
     async missingSince(url) {
       if (notFoundSeconds === 0) return undefined
       const found = await read(missingKeyOf(url))
-      return found === undefined ? undefined : Number(found.headers.get(CONFIRMED_AT))
+      return found === undefined ? undefined : Number(found.headers.get(VALIDATED_AT))
     },
 
-    async putMissing(url, { askedAt, tag }) {
+    async putMissing(url, { requestedAt, tag }) {
       if (notFoundSeconds === 0) return
       const headers = {
         'cache-control': `public, max-age=${notFoundSeconds}`,
-        [CONFIRMED_AT]: String(askedAt),
+        [VALIDATED_AT]: String(requestedAt),
         ...(tag === undefined ? {} : { 'cache-tag': tag }),
       }
       await cache.put(missingKeyOf(url), new Response('missing', { headers }))

@@ -7,11 +7,11 @@ import {
   type HeaderRecord,
   mediaCacheControl,
 } from '@media-proxy/shared/response/headers.ts'
-import { LIFE_HEADER, readLife } from '@media-proxy/shared/response/life.ts'
+import { LIFETIME_HEADER, parseLifetime } from '@media-proxy/shared/response/lifetime.ts'
 import { URL_REFUSED_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
-import type { CachedAnswer } from './cache.ts'
+import type { CachedResponse } from './cache.ts'
 import type { EdgeExchange } from './exchange.ts'
-import { mutable, WAY_HEADERS } from './forward.ts'
+import { HOP_HEADERS, mutable } from './forward.ts'
 import { slice } from './slice.ts'
 
 /** The request and the time that a client's response depends on. */
@@ -30,8 +30,8 @@ export function viewOf(
 }
 
 /** Builds the response for a client from a cached one, with its conditions and its range applied. */
-export function fromCache(cached: CachedAnswer, view: ClientView, exchange: EdgeExchange): Response {
-  const representation = { ...cached, headers: clientHeaders(cached.headers, view, cached.confirmedAt) }
+export function fromCache(cached: CachedResponse, view: ClientView, exchange: EdgeExchange): Response {
+  const representation = { ...cached, headers: clientHeaders(cached.headers, view, cached.validatedAt) }
   let opened = false
   const response = finish(exchange, representation, (range) => {
     opened = true
@@ -48,7 +48,7 @@ export function passedThrough(response: Response, view: ClientView): Response {
   if (!response.ok && response.status !== 304) return copy
   copy.headers.delete('vary')
   const own = clientHeaders(Object.fromEntries(copy.headers), view)
-  copy.headers.delete(LIFE_HEADER)
+  copy.headers.delete(LIFETIME_HEADER)
   for (const [name, value] of Object.entries(own)) copy.headers.set(name, value)
   return copy
 }
@@ -56,7 +56,7 @@ export function passedThrough(response: Response, view: ClientView): Response {
 /** Returns the headers of an origin's response that are shared by all clients. */
 export function storedHeaders(response: Response): HeaderRecord {
   const headers: HeaderRecord = Object.fromEntries(response.headers)
-  for (const name of [...WAY_HEADERS, 'vary', 'x-request-id']) delete headers[name]
+  for (const name of [...HOP_HEADERS, 'vary', 'x-request-id']) delete headers[name]
   return headers
 }
 
@@ -81,11 +81,11 @@ function clientHeaders(
   { request, nowMs }: ClientView,
   saidAtMs = nowMs,
 ): HeaderRecord {
-  const { [LIFE_HEADER]: life, ...own }: HeaderRecord = headers
+  const { [LIFETIME_HEADER]: life, ...own }: HeaderRecord = headers
   if (request.kind !== 'file' && request.negotiable) own.vary = 'Accept'
   if (request.kind === 'verified-external' || request.kind === 'attachment') {
     const { expiresAt = Number.POSITIVE_INFINITY } = request
-    const { seconds = Number.POSITIVE_INFINITY } = readLife(life) ?? {}
+    const { seconds = Number.POSITIVE_INFINITY } = parseLifetime(life) ?? {}
     const endsAt = Math.min(expiresAt, saidAtMs / 1000 + seconds)
     own['cache-control'] =
       endsAt === Number.POSITIVE_INFINITY

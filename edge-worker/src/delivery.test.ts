@@ -110,7 +110,7 @@ it('a rendition of the bucket is as old as it is there', async () => {
   await deliver(delivery, { ...WANTED, whole: true }, exchange)
   await Promise.all(behind)
   expect(cache.put).toHaveBeenCalledWith(URL_OF_IT, expect.anything(), expect.anything(), {
-    askedAt: 20_000,
+    requestedAt: 20_000,
     tag: undefined,
   })
 })

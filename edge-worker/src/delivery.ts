@@ -7,16 +7,16 @@ import type { SourceName } from '@media-proxy/shared/request/purge.ts'
 import { CONDITIONAL_HEADERS } from '@media-proxy/shared/response/conditional.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { failureResponse, type HeaderRecord } from '@media-proxy/shared/response/headers.ts'
-import type { CachedAnswer, EdgeCache, EntryInfo } from './cache.ts'
+import type { CachedResponse, EdgeCache, EntryInfo } from './cache.ts'
 import { fromCache, passedThrough, viewOf } from './client-answer.ts'
 import type { Delivered, EdgeExchange } from './exchange.ts'
 import { pick } from './forward.ts'
-import { confirm, isUrlRefused, keep, keepBehind, shareFailure, store } from './keeping.ts'
 import type { LocalFlight, LocalFlights } from './local-flights.ts'
 import { type FetchOrigin, namesRequest } from './origin.ts'
 import { pause } from './pause.ts'
 import type { LeaderOutcome, Role, SingleFlight } from './single-flight.ts'
 import type { StoredRendition, StoredRenditions } from './stored-renditions.ts'
+import { isUrlRefused, markValidated, shareFailure, store, storeBytes, storeInBackground } from './storing.ts'
 import { within } from './within.ts'
 
 export interface Delivery {
@@ -74,21 +74,21 @@ export async function deliver(
   if (known === undefined && ((await cache.missingSince(wanted.url)) ?? 0) > purgedAt)
     return { response: failureResponse(fail('not-found'), exchange.requestId), cache: 'HIT' }
   if (known === undefined && !wanted.whole && isPartial(exchange))
-    return passPart(delivery, wanted, exchange, purgedAt < delivery.now())
+    return deliverPart(delivery, wanted, exchange, purgedAt < delivery.now())
 
   const local = localFlights.begin(wanted.url)
-  if (local !== undefined) return leadHere(delivery, wanted, exchange, local)
+  if (local !== undefined) return leadInIsolate(delivery, wanted, exchange, local)
   const found = await exchange.timings.measure('flight', () => localFlights.wait(wanted.url))
   if (found.kind !== 'slow') {
     const shared = await follow(delivery, wanted, exchange, found)
     if (shared !== undefined) return shared
   }
-  return fly(delivery, wanted, exchange)
+  return deliverByCoordinator(delivery, wanted, exchange)
 }
 
 interface Found {
   /** The cached response, if it was validated after the last purge of its source. */
-  readonly known: CachedAnswer | undefined
+  readonly known: CachedResponse | undefined
   /** In milliseconds since the epoch. */
   readonly purgedAt: number
 }
@@ -98,7 +98,7 @@ async function lookUp(
   { name, url }: DeliveryRequest,
 ): Promise<Found> {
   const [cached, purgedAt] = await Promise.all([cache.match(url), purgedAtOf(name)])
-  if (cached === undefined || cached.confirmedAt > purgedAt) return { known: cached, purgedAt }
+  if (cached === undefined || cached.validatedAt > purgedAt) return { known: cached, purgedAt }
   await cached.body.cancel()
   return { known: undefined, purgedAt }
 }
@@ -110,7 +110,7 @@ function isPartial({ method, headers }: EdgeExchange): boolean {
 }
 
 /** Sends the isolate's first request to the origin at once, and joins the coordinator if that takes long. */
-async function leadHere(
+async function leadInIsolate(
   delivery: Delivery,
   wanted: DeliveryRequest,
   exchange: EdgeExchange,
@@ -141,7 +141,7 @@ async function leadHere(
 }
 
 /** Delivers through the coordinator when another request of this isolate was first. */
-async function fly(
+async function deliverByCoordinator(
   delivery: Delivery,
   wanted: DeliveryRequest,
   exchange: EdgeExchange,
@@ -173,7 +173,7 @@ async function settleWith(
   await role.settle(await outcome.catch((): LeaderOutcome => ({ kind: 'abandoned' })))
 }
 
-async function outcomeOf(work: Promise<Led>): Promise<LeaderOutcome> {
+async function outcomeOf(work: Promise<LeaderResult>): Promise<LeaderOutcome> {
   return (await work).outcome
 }
 
@@ -199,12 +199,16 @@ async function follow(
 }
 
 /** Like `Fetched`, but the leader's own request can also have failed. */
-interface Led {
+interface LeaderResult {
   readonly delivered: Delivered | Failure
   readonly outcome: LeaderOutcome | Promise<LeaderOutcome>
 }
 
-async function asLeader(delivery: Delivery, wanted: DeliveryRequest, exchange: EdgeExchange): Promise<Led> {
+async function asLeader(
+  delivery: Delivery,
+  wanted: DeliveryRequest,
+  exchange: EdgeExchange,
+): Promise<LeaderResult> {
   const entry = await entryOf(delivery, wanted)
   // The previous flight may have settled between the first cache lookup and joining this one.
   const { known, purgedAt } = await lookUp(delivery, wanted)
@@ -216,23 +220,23 @@ async function asLeader(delivery: Delivery, wanted: DeliveryRequest, exchange: E
   const stored = wanted.whole ? await findStored(delivery, wanted, exchange, purgedAt) : undefined
   if (stored !== undefined) {
     // The source was last checked when the rendition was written.
-    const written = { ...entry, askedAt: stored.writtenAt }
-    return keep(delivery, stored.bytes, stored.headers, wanted, exchange, written)
+    const written = { ...entry, requestedAt: stored.writtenAt }
+    return storeBytes(delivery, stored.bytes, stored.headers, wanted, exchange, written)
   }
   const rejected = await wanted.beforeRender()
   if (rejected !== undefined) return { delivered: rejected, outcome: { kind: 'abandoned' } }
   const { delivered, outcome } = await fetchWhole(delivery, wanted, exchange, entry)
-  return { delivered, outcome: entry.askedAt > purgedAt ? outcome : unkept(outcome) }
+  return { delivered, outcome: entry.requestedAt > purgedAt ? outcome : withoutCached(outcome) }
 }
 
 /** Replaces `cached` with `uncached`: followers ignore an entry that was requested too soon after a purge. */
-async function unkept(outcome: Led['outcome']): Promise<LeaderOutcome> {
+async function withoutCached(outcome: LeaderResult['outcome']): Promise<LeaderOutcome> {
   const found = await outcome
   return found.kind === 'cached' ? { kind: 'uncached' } : found
 }
 
 async function entryOf({ now, tagOf }: Delivery, { name }: DeliveryRequest): Promise<EntryInfo> {
-  return { askedAt: now(), tag: await tagOf(name) }
+  return { requestedAt: now(), tag: await tagOf(name) }
 }
 
 /** Returns a stored rendition. When the bucket fails or times out, the request goes to the origin instead. */
@@ -254,19 +258,19 @@ async function findStored(
 /** Revalidates a stale copy by its ETag. When the origin cannot be asked, most copies may still be served. */
 async function revalidate(
   delivery: Delivery,
-  cached: CachedAnswer,
+  cached: CachedResponse,
   wanted: DeliveryRequest,
   exchange: EdgeExchange,
   entry: EntryInfo,
-): Promise<Led> {
+): Promise<LeaderResult> {
   const { cache } = delivery
   const condition = cached.etag === undefined ? {} : { 'if-none-match': cached.etag }
   const response = await askOrigin(delivery, wanted, condition, exchange)
-  const asBefore = (kept: CachedAnswer): Delivered => ({
+  const asBefore = (kept: CachedResponse): Delivered => ({
     response: fromCache(kept, viewOf(delivery, wanted), exchange),
     cache: 'HIT',
   })
-  if (cached.usable && (isFailure(response) || isUntold(response))) {
+  if (cached.usable && (isFailure(response) || saysNothingOfObject(response))) {
     if (!isFailure(response)) exchange.waitUntil(response.body?.cancel() ?? Promise.resolve())
     return { delivered: asBefore(cached), outcome: { kind: 'cached' } }
   }
@@ -275,15 +279,15 @@ async function revalidate(
     return failed(response, exchange)
   }
   if (response.status === 304) {
-    const confirmed = confirm(delivery, wanted.url, cached, entry)
+    const confirmed = markValidated(delivery, wanted.url, cached, entry)
     exchange.waitUntil(confirmed)
     return {
-      delivered: asBefore({ ...cached, confirmedAt: entry.askedAt }),
+      delivered: asBefore({ ...cached, validatedAt: entry.requestedAt }),
       outcome: confirmed.then(() => ({ kind: 'cached' })),
     }
   }
   await cached.body.cancel()
-  if (response.status !== 200 && !isUntold(response) && !isUrlRefused(response))
+  if (response.status !== 200 && !saysNothingOfObject(response) && !isUrlRefused(response))
     exchange.waitUntil(cache.delete(wanted.url))
   return store(delivery, response, wanted, exchange, entry)
 }
@@ -292,7 +296,7 @@ async function revalidate(
  * Whether a response says nothing about the object itself: a temporary rejection, or one that a proxy in
  * front of the origin made.
  */
-function isUntold(response: Response): boolean {
+function saysNothingOfObject(response: Response): boolean {
   const { status } = response
   return status >= 500 || status === 429 || (status !== 304 && !namesRequest(response))
 }
@@ -302,12 +306,12 @@ async function fetchWhole(
   wanted: DeliveryRequest,
   exchange: EdgeExchange,
   entry: EntryInfo,
-): Promise<Led> {
+): Promise<LeaderResult> {
   const response = await askOrigin(delivery, wanted, {}, exchange)
   return isFailure(response) ? failed(response, exchange) : store(delivery, response, wanted, exchange, entry)
 }
 
-async function failed(failure: Failure, { requestId }: EdgeExchange): Promise<Led> {
+async function failed(failure: Failure, { requestId }: EdgeExchange): Promise<LeaderResult> {
   const { outcome } = await shareFailure(failureResponse(failure, requestId))
   return { delivered: failure, outcome }
 }
@@ -326,7 +330,7 @@ async function askOrigin(
 }
 
 /** Requests only the client's part of a file, and fetches the whole in the background to cache it. */
-async function passPart(
+async function deliverPart(
   delivery: Delivery,
   wanted: DeliveryRequest,
   exchange: EdgeExchange,
@@ -339,12 +343,13 @@ async function passPart(
   if (isFailure(response)) return response
   const total = /\/(\d+)$/.exec(response.headers.get('content-range') ?? '')?.[1]
   const fits = total !== undefined && Number(total) <= delivery.maxEntryBytes
-  if (isKept && response.status === 206 && fits) exchange.waitUntil(fetchBehind(delivery, wanted, exchange))
+  if (isKept && response.status === 206 && fits)
+    exchange.waitUntil(fetchWholeInBackground(delivery, wanted, exchange))
   return { response: passedThrough(response, viewOf(delivery, wanted)), cache: 'BYPASS' }
 }
 
 /** Fetches the whole in the background. Players request only parts, which are never cached. */
-async function fetchBehind(
+async function fetchWholeInBackground(
   delivery: Delivery,
   wanted: DeliveryRequest,
   exchange: EdgeExchange,
@@ -355,7 +360,7 @@ async function fetchBehind(
     const role = await delivery.singleFlight.join(wanted.url, isClip(wanted))
     local.slow()
     if (role.kind !== 'lead') return
-    const outcome = readBehind(delivery, wanted, exchange)
+    const outcome = storeWhole(delivery, wanted, exchange)
     await settleWith(role, outcome)
     await outcome
   } finally {
@@ -363,7 +368,7 @@ async function fetchBehind(
   }
 }
 
-async function readBehind(
+async function storeWhole(
   delivery: Delivery,
   wanted: DeliveryRequest,
   exchange: EdgeExchange,
@@ -373,7 +378,9 @@ async function readBehind(
   await known?.body.cancel()
   if (known?.fresh) return { kind: 'cached' }
   const response = await delivery.origin({ method: 'GET', path: wanted.originPath }, exchange)
-  return isFailure(response) ? { kind: 'abandoned' } : keepBehind(delivery, response, wanted.url, entry)
+  return isFailure(response)
+    ? { kind: 'abandoned' }
+    : storeInBackground(delivery, response, wanted.url, entry)
 }
 
 /** Whether the rendition is a clip, which may take minutes to render. */

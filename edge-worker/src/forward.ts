@@ -63,7 +63,7 @@ export function pick(headers: Headers, names: readonly string[]): Record<string,
 /** Returns a copy of a response with mutable headers, without those of the connection to the origin. */
 export function mutable(response: Response): Response {
   const copy = new Response(response.body, response)
-  for (const name of WAY_HEADERS) copy.headers.delete(name)
+  for (const name of HOP_HEADERS) copy.headers.delete(name)
   return copy
 }
 
@@ -72,7 +72,7 @@ export function mutable(response: Response): Response {
  * proxies in front of the origin (a load balancer names a backend in a cookie), and the rate limits of the
  * requester.
  */
-export const WAY_HEADERS = [
+export const HOP_HEADERS = [
   ...(['connection', 'keep-alive', 'date', 'transfer-encoding'] as const),
   ...(['age', 'alt-svc', 'nel', 'report-to', 'set-cookie', 'via'] as const),
   ...(['ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset'] as const),

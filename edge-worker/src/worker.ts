@@ -29,7 +29,7 @@ import { report } from './report.ts'
 import { createSingleFlight } from './single-flight.ts'
 import { createStaticSite } from './static-site.ts'
 import { createStoredRenditions } from './stored-renditions.ts'
-import { answerInside, createWorkersCachePurge, type InnerEntrypoint } from './workers-cache.ts'
+import { createWorkersCachePurge, handleMiss, type InnerEntrypoint } from './workers-cache.ts'
 
 export { AttemptLedger } from './limiter.ts'
 export { PurgeLog } from './purge-log.ts'
@@ -88,7 +88,7 @@ export class KeptMedia extends WorkerEntrypoint<Bindings> {
     if (!settings.ok || keys === undefined)
       return failureResponse(fail('defect'), requestIdOf(request.headers))
     const { config } = settings
-    return answerInside(
+    return handleMiss(
       {
         origin: originOf(config, keys, this.env),
         limiter: limiterOf(config, this.env),

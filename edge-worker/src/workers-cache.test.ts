@@ -3,15 +3,15 @@ import type { SourceRequest } from '@media-proxy/shared/request/media-request.ts
 import { parseRequest } from '@media-proxy/shared/request/parse.ts'
 import { sourceNameOf } from '@media-proxy/shared/request/purge.ts'
 import { fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { LIFE_HEADER } from '@media-proxy/shared/response/life.ts'
+import { LIFETIME_HEADER } from '@media-proxy/shared/response/lifetime.ts'
 import { describe, expect, it } from 'vitest'
 import type { EdgeExchange } from './exchange.ts'
 import { cacheTagOf } from './purge.ts'
 import { createTimings } from './timings.ts'
 import {
-  answerInside,
   createWorkersCachePurge,
   deliverByWorkersCache,
+  handleMiss,
   type InnerEntrypoint,
   type InnerOptions,
 } from './workers-cache.ts'
@@ -50,7 +50,7 @@ function inside(answer: Response, changes: Partial<InnerOptions> = {}) {
   const entrypoint = (status: string): InnerEntrypoint => ({
     async fetch(url, init) {
       urls.push(url)
-      const made = await answerInside(options, new Request(url, init))
+      const made = await handleMiss(options, new Request(url, init))
       const headers = new Headers(made.headers)
       headers.set('cf-cache-status', status)
       return new Response(made.body, { status: made.status, headers })
@@ -114,7 +114,7 @@ describe('a rendition by Workers Cache', () => {
 
   it.each([
     ['as long as the edge may believe it', picture(), 'public, max-age=1000'],
-    ['no longer than its source', picture({ [LIFE_HEADER]: '60' }), 'public, max-age=60'],
+    ['no longer than its source', picture({ [LIFETIME_HEADER]: '60' }), 'public, max-age=60'],
     [
       'for a while where it is missing',
       new Response('Not Found', { status: 404, headers: { 'x-request-id': 'r' } }),
@@ -127,7 +127,7 @@ describe('a rendition by Workers Cache', () => {
   ])('is kept %s', async (_, answer, control) => {
     const { options } = inside(answer)
     const headers = { 'x-kept-path': PATH, 'x-kept-tag': 'tag' }
-    const made = await answerInside(options, new Request('https://m.example/', { headers }))
+    const made = await handleMiss(options, new Request('https://m.example/', { headers }))
     expect([
       made.headers.get('cache-control'),
       made.headers.get('cache-tag'),

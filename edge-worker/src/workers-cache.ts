@@ -11,15 +11,15 @@ import { createRequestLimits } from '@media-proxy/shared/rate-limit.ts'
 import { renderAttempts } from '@media-proxy/shared/request/render-attempts.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { failureResponse, type HeaderRecord } from '@media-proxy/shared/response/headers.ts'
-import { LIFE_HEADER, readLife } from '@media-proxy/shared/response/life.ts'
+import { LIFETIME_HEADER, parseLifetime } from '@media-proxy/shared/response/lifetime.ts'
 import { URL_REFUSED_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
 import { fromCache, storedHeaders, viewOf } from './client-answer.ts'
 import type { DeliveryRequest } from './delivery.ts'
 import type { Delivered, EdgeExchange } from './exchange.ts'
 import { mutable } from './forward.ts'
-import { isUrlRefused } from './keeping.ts'
 import { type FetchOrigin, namesRequest } from './origin.ts'
 import { cacheTagOf, type Purge } from './purge.ts'
+import { isUrlRefused } from './storing.ts'
 
 /** The calls of the outer entrypoint to the inner one. */
 export interface InnerEntrypoint {
@@ -30,7 +30,7 @@ export interface InnerEntrypoint {
 }
 
 /** The headers with details of a request for the inner entrypoint. They are not part of the cache key. */
-const TOLD = {
+const DETAIL_HEADERS = {
   path: 'x-kept-path',
   client: 'x-kept-client',
   tag: 'x-kept-tag',
@@ -40,7 +40,7 @@ const TOLD = {
 } as const
 
 /** The header of a cached response that contains the headers for the client's response. */
-const KEPT = 'x-kept-headers'
+const STORED_HEADERS = 'x-kept-headers'
 /** The prefix of the cache keys. Its version is incremented when the format of cached responses changes. */
 const KEY_PREFIX = '/.kept/1'
 /** The platform's cache statuses of responses that the inner entrypoint did not produce for this request. */
@@ -61,18 +61,18 @@ export async function deliverByWorkersCache(
   exchange: EdgeExchange,
 ): Promise<Delivered | Failure> {
   const headers = {
-    [TOLD.path]: wanted.originPath,
-    [TOLD.client]: exchange.clientAddress,
-    [TOLD.tag]: await cacheTagOf(wanted.name),
-    [TOLD.attempts]: String(renderAttempts(wanted.request)),
-    [TOLD.requestId]: exchange.requestId,
-    [TOLD.traceparent]: exchange.traceparent,
+    [DETAIL_HEADERS.path]: wanted.originPath,
+    [DETAIL_HEADERS.client]: exchange.clientAddress,
+    [DETAIL_HEADERS.tag]: await cacheTagOf(wanted.name),
+    [DETAIL_HEADERS.attempts]: String(renderAttempts(wanted.request)),
+    [DETAIL_HEADERS.requestId]: exchange.requestId,
+    [DETAIL_HEADERS.traceparent]: exchange.traceparent,
   }
   const response = await exchange.timings.measure('cache', () =>
     inner.fetch(`${publicUrl}${KEY_PREFIX}${wanted.url}`, { headers }),
   )
   const cache = HITS.has(response.headers.get('cf-cache-status') ?? '') ? 'HIT' : 'MISS'
-  const kept = response.headers.get(KEPT)
+  const kept = response.headers.get(STORED_HEADERS)
   if (kept === null || response.body === null) {
     const rejected = mutable(response)
     rejected.headers.set('x-request-id', exchange.requestId)
@@ -87,7 +87,7 @@ export async function deliverByWorkersCache(
     sizeBytes: Number(own['content-length']),
     etag: own.etag,
     lastModified: lastModified === undefined ? undefined : new Date(lastModified),
-    ...{ confirmedAt: now(), fresh: true, usable: true, body: response.body },
+    ...{ validatedAt: now(), fresh: true, usable: true, body: response.body },
   }
   return { response: fromCache(answer, viewOf({ now }, wanted), exchange), cache }
 }
@@ -100,11 +100,11 @@ export interface InnerOptions {
 }
 
 /** Handles a cache miss in the inner entrypoint: requests the origin and sets the lifetime in the cache. */
-export async function answerInside(
+export async function handleMiss(
   { origin, limiter, freshSeconds, notFoundSeconds }: InnerOptions,
   { headers }: Request,
 ): Promise<Response> {
-  const told = (name: keyof typeof TOLD) => headers.get(TOLD[name]) ?? ''
+  const told = (name: keyof typeof DETAIL_HEADERS) => headers.get(DETAIL_HEADERS[name]) ?? ''
   const [path, client, requestId] = [told('path'), told('client'), told('requestId')]
   const [pathname = ''] = path.split('?')
   const limits = createRequestLimits(limiter, pathname, client)
@@ -118,7 +118,7 @@ export async function answerInside(
   const life = !namesRequest(asked)
     ? 0
     : asked.status === 200
-      ? Math.min(freshSeconds, readLife(asked.headers.get(LIFE_HEADER))?.seconds ?? freshSeconds)
+      ? Math.min(freshSeconds, parseLifetime(asked.headers.get(LIFETIME_HEADER))?.seconds ?? freshSeconds)
       : asked.status === 404 && !isUrlRefused(asked)
         ? notFoundSeconds
         : 0
@@ -128,7 +128,7 @@ export async function answerInside(
   answer.headers.set('cache-tag', told('tag'))
   // Each key has one response, because the negotiated format is part of the key.
   answer.headers.delete('vary')
-  if (asked.status === 200) answer.headers.set(KEPT, JSON.stringify(storedHeaders(asked)))
+  if (asked.status === 200) answer.headers.set(STORED_HEADERS, JSON.stringify(storedHeaders(asked)))
   return answer
 }
 

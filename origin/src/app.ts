@@ -33,10 +33,10 @@ import { type MediaOptions, serveMedia } from './routes/media.ts'
 import { type RelayOptions, serveRelay } from './routes/relay.ts'
 import { type ServiceOptions, serveEndpoint } from './routes/service.ts'
 import type { BufferCollector } from './streams/buffer-collector.ts'
+import { withDeclaredLength } from './streams/declared-length.ts'
 import { withIdleTimeout } from './streams/idle-timeout.ts'
 import { withoutMark } from './streams/marked-body.ts'
 import { requestBody } from './streams/request-body.ts'
-import { ofToldLength } from './streams/told-length.ts'
 import type { Labels } from './telemetry/metric-table.ts'
 import { serverTiming } from './telemetry/server-timing.ts'
 
@@ -77,7 +77,7 @@ export function createApp(options: AppOptions): Hono {
       if (answer.repeatable !== undefined && incoming !== undefined)
         options.hotAnswers?.remember(incoming, exchange, answer, report)
       return answer.outcome === 'streamed'
-        ? patiently(answer.response, exchange, context, options)
+        ? withIdleLimit(answer.response, exchange, context, options)
         : answer.response
     })
   })
@@ -112,7 +112,7 @@ async function mayTrace(headers: Headers, { admitted }: Arrived, { internal }: A
  * Wraps a streamed response: it ends when the client stops
  * reading. Responses from memory are sent by the server alone.
  */
-function patiently(
+function withIdleLimit(
   response: Response,
   { requestId }: Exchange,
   context: Context,
@@ -120,7 +120,7 @@ function patiently(
 ): Response {
   if (response.body === null) return response
   const told = response.headers.get('content-length')
-  const whole = told === null ? response.body : ofToldLength(response.body, Number(told))
+  const whole = told === null ? response.body : withDeclaredLength(response.body, Number(told))
   const body = withIdleTimeout(whole, {
     idleMs: config.limits.streamIdleMs,
     onBytes: collector,

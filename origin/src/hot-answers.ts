@@ -73,7 +73,7 @@ const MAX_ANSWERS = 2000
  */
 const MAX_KEY_LENGTH = 4096
 /** A request with one of these headers needs another response than the whole rendition, or a trace. */
-const READ_ANEW = [
+const BYPASS_HEADERS = [
   'range',
   'if-range',
   'if-match',
@@ -147,7 +147,7 @@ export function createHotAnswers({ pipeline, gate, limiter, metrics, log }: HotA
       }
       const key = keyOf(request, isEdgeClaimed(headers))
       const hot = answers.get(key)
-      if (hot === undefined || READ_ANEW.some(headers.has) || countHosts(request.rawHeaders) !== 1)
+      if (hot === undefined || BYPASS_HEADERS.some(headers.has) || countHosts(request.rawHeaders) !== 1)
         return false
       const rendition = holding(hot)
       if (rendition === undefined) {

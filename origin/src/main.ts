@@ -17,14 +17,14 @@ const DRAIN_MS = 30_000
  * The part of that time that is reserved for background work
  * after the responses. A receiver of traces may be gone, or hang.
  */
-const FAREWELL_MS = 5000
+const BACKGROUND_WORK_MS = 5000
 /** A connection that is silent for this time while the process drains is closed, in milliseconds. */
-const LAST_WORD_MS = 2000
+const SILENT_CONNECTION_MS = 2000
 /**
  * A second signal ends the process at once, unless it comes within this time in milliseconds: a terminal
  * signals all its processes, and a parent may forward its own signal.
  */
-const ECHO_MS = 1000
+const REPEATED_SIGNAL_MS = 1000
 /**
  * The maximum number of connections that wait to be accepted. The kernel also bounds it with `somaxconn`.
  * With the default of Node, 511, clients of a burst wait seconds until their connections are retried.
@@ -128,12 +128,12 @@ function drain(): void {
   // The `close` method of the HTTP server would also close the idle connections.
   Server.prototype.close.call(server, () => void end())
   silentConnections.end()
-  setInterval(() => silentConnections.end(), LAST_WORD_MS).unref()
-  setTimeout(() => void end(), DRAIN_MS - FAREWELL_MS).unref()
+  setInterval(() => silentConnections.end(), SILENT_CONNECTION_MS).unref()
+  setTimeout(() => void end(), DRAIN_MS - BACKGROUND_WORK_MS).unref()
 }
 
 async function end(): Promise<void> {
-  setTimeout(() => process.exit(0), FAREWELL_MS).unref()
+  setTimeout(() => process.exit(0), BACKGROUND_WORK_MS).unref()
   // Requests that are cut off remove their unfinished files.
   server.closeAllConnections()
   await Promise.allSettled([origin.close(), stopTracing?.()])
@@ -143,7 +143,7 @@ async function end(): Promise<void> {
 let toldToEndAt = Number.POSITIVE_INFINITY
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.on(signal, () => {
-    if (performance.now() - toldToEndAt > ECHO_MS) process.exit(1)
+    if (performance.now() - toldToEndAt > REPEATED_SIGNAL_MS) process.exit(1)
     toldToEndAt = Math.min(toldToEndAt, performance.now())
     drain()
   })

@@ -12,8 +12,8 @@ import type { Hono } from 'hono'
 import { describeApi } from './api/description.ts'
 import { serviceVersion } from './api/version.ts'
 import { createApp } from './app.ts'
-import { openGate, openLimiter } from './assembly/doors.ts'
 import { type OpenedEngine, openEngine } from './assembly/engine.ts'
+import { openGate, openLimiter } from './assembly/gate.ts'
 import {
   observeClassifier,
   observeExternal,

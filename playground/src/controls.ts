@@ -85,11 +85,11 @@ function createRow(parameter: ParameterGuide, onChange: (value: string | undefin
 }
 
 function rowElement(
-  { name, summary, otherwise }: ParameterGuide,
+  { name, summary, defaultText }: ParameterGuide,
   label: HTMLElement,
   ...inputs: HTMLElement[]
 ) {
-  const hint = h('p', { class: 'hint', id: `hint-${name}` }, ...marked(`${summary} Default: ${otherwise}.`))
+  const hint = h('p', { class: 'hint', id: `hint-${name}` }, ...marked(`${summary} Default: ${defaultText}.`))
   return h(
     'div',
     { class: 'control', 'data-parameter': name },

@@ -4,8 +4,8 @@
  */
 
 import { EDGE_COSTS, priceOf } from '@media-proxy/shared/edge-costs.ts'
+import { formatBytes } from './format.ts'
 import { type Loaded, readServerTiming } from './load.ts'
-import { bytesInWords } from './words.ts'
 
 export function costInWords({ headers, bytes }: Loaded): string {
   const made = readServerTiming(headers.get('server-timing')).find(({ name }) => name === 'render-cpu')
@@ -13,7 +13,7 @@ export function costInWords({ headers, bytes }: Loaded): string {
     made === undefined
       ? 'no processor time: it was there already'
       : `${made.duration.toFixed(0)} ms of processor time`
-  return `This answer cost ${work}, ${bytesInWords(bytes)}. A million at the edge: ${PRICES}, whatever their bytes.`
+  return `This answer cost ${work}, ${formatBytes(bytes)}. A million at the edge: ${PRICES}, whatever their bytes.`
 }
 
 const priceFor = (wanted: string) => {

@@ -1,6 +1,6 @@
 import { byId, h } from './dom.ts'
+import { formatBytes, formatSaving } from './format.ts'
 import { type Loaded, readServerTiming } from './load.ts'
-import { bytesInWords, savingInWords } from './words.ts'
 
 export interface Shown {
   readonly loaded: Loaded
@@ -21,7 +21,7 @@ export function renderFacts(
     [
       'Bytes',
       ({ loaded }) =>
-        loaded.ok ? `${bytesInWords(loaded.bytes)} (${loaded.bytes.toLocaleString('en')})` : '',
+        loaded.ok ? `${formatBytes(loaded.bytes)} (${loaded.bytes.toLocaleString('en')})` : '',
     ],
     ['Took', ({ loaded }) => `${loaded.tookMs.toFixed(0)} ms`],
     ['X-Cache', ({ loaded }) => loaded.headers.get('x-cache') ?? ''],
@@ -55,7 +55,7 @@ export function renderFacts(
 
 /** Fills the captions of the images with their size and the saving. */
 export function renderCaptions(original: Shown | undefined, rendition: Shown | undefined): void {
-  const of = (shown: Shown | undefined) => (shown?.loaded.ok ? bytesInWords(shown.loaded.bytes) : undefined)
+  const of = (shown: Shown | undefined) => (shown?.loaded.ok ? formatBytes(shown.loaded.bytes) : undefined)
   const sight = (shown: Shown | undefined) =>
     shown?.width === undefined && shown?.loaded.objectUrl !== undefined
       ? 'not shown by this browser'
@@ -64,7 +64,7 @@ export function renderCaptions(original: Shown | undefined, rendition: Shown | u
   const saving =
     before === undefined || after === undefined || original === undefined || rendition === undefined
       ? undefined
-      : savingInWords(original.loaded.bytes, rendition.loaded.bytes)
+      : formatSaving(original.loaded.bytes, rendition.loaded.bytes)
   const caption = (name: string, ...facts: readonly (string | undefined)[]) =>
     [name, ...facts.filter((fact) => fact !== undefined && fact !== '')].join(' · ')
   byId('original-caption', HTMLElement).textContent = caption('Original', before, sight(original))
@@ -78,7 +78,7 @@ export function renderSaving(
   rendition: Shown | undefined,
 ): void {
   const both = original?.loaded.ok === true && rendition?.loaded.ok === true
-  element.textContent = both ? savingInWords(original.loaded.bytes, rendition.loaded.bytes) : ''
+  element.textContent = both ? formatSaving(original.loaded.bytes, rendition.loaded.bytes) : ''
   element.classList.toggle('larger', both && rendition.loaded.bytes > original.loaded.bytes)
 }
 

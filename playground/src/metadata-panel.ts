@@ -1,16 +1,16 @@
 import type { Metadata } from '@media-proxy/shared/client/client-answers.ts'
 import { type ClientFailure, isClientFailure } from '@media-proxy/shared/client/client-failure.ts'
 import { placeholderDataUrl } from '@media-proxy/shared/client/placeholder.ts'
-import { splitRefusal } from '@media-proxy/shared/response/refusal-words.ts'
+import { splitExplanation } from '@media-proxy/shared/response/explanations.ts'
 import { h } from './dom.ts'
-import { bytesInWords, rejectionInWords } from './words.ts'
+import { describeRejection, formatBytes } from './format.ts'
 
 /** Shows the metadata, placeholder and scan of a source, or the reason why there are none. */
 export function renderMetadata(container: HTMLElement, answer: Metadata | ClientFailure): void {
   if (isClientFailure(answer)) {
     container.replaceChildren(
-      h('p', {}, h('strong', {}, `${answer.status ?? ''} ${splitRefusal(answer.message).phrase}`.trim())),
-      h('p', { class: 'hint' }, rejectionInWords(answer.status, answer.message)),
+      h('p', {}, h('strong', {}, `${answer.status ?? ''} ${splitExplanation(answer.message).phrase}`.trim())),
+      h('p', { class: 'hint' }, describeRejection(answer.status, answer.message)),
     )
     return
   }
@@ -21,7 +21,7 @@ function infoOf(metadata: Metadata): HTMLElement {
   const { format, content_type, size, width, height, duration, animated, content_hash } = metadata
   const facts: readonly (readonly [string, string | undefined])[] = [
     ['Format', `${format} (${content_type})`],
-    ['Size', bytesInWords(size)],
+    ['Size', formatBytes(size)],
     ['Dimensions', width === undefined ? undefined : `${width} × ${height}`],
     ['Duration', duration === undefined ? undefined : `${duration} s`],
     ['Animated', animated === undefined ? undefined : animated ? 'yes' : 'no'],

@@ -3,8 +3,8 @@
 import type { StillFrame } from '@media-proxy/shared/client/client-answers.ts'
 import { type ClientFailure, isClientFailure } from '@media-proxy/shared/client/client-failure.ts'
 import { byId, h, show } from './dom.ts'
+import { describeRejection } from './format.ts'
 import { createSprite } from './sprite.ts'
-import { rejectionInWords } from './words.ts'
 
 export interface MomentsOptions {
   readonly onTime: (time: string) => void
@@ -85,7 +85,7 @@ export function createMoments({ onTime, readFrames }: MomentsOptions): Moments {
 function renderFrames(answer: readonly StillFrame[] | ClientFailure): readonly HTMLElement[] {
   if (isClientFailure(answer)) {
     return [
-      h('p', { class: 'hint' }, `${answer.message}: ${rejectionInWords(answer.status, answer.message)}`),
+      h('p', { class: 'hint' }, `${answer.message}: ${describeRejection(answer.status, answer.message)}`),
     ]
   }
   if (answer.length === 0) return [h('p', { class: 'hint' }, 'There is no frame that can be read.')]

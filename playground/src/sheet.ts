@@ -1,10 +1,10 @@
 /** The contact sheet: one image in every format and named quality, with the size of each. */
 
 import { h } from './dom.ts'
+import { formatBytes, formatSaving } from './format.ts'
 import { load } from './load.ts'
 import { variantUrl } from './snippets.ts'
 import type { State } from './state.ts'
-import { bytesInWords, savingInWords } from './words.ts'
 
 const FORMATS = ['avif', 'webp', 'jpg', 'png', 'gif'] as const
 const QUALITIES = ['low', 'high', 'lossless'] as const
@@ -33,11 +33,11 @@ export async function renderSheet(
         continue
       }
       sizes.push({ element, bytes: loaded.bytes })
-      const saving = originalBytes === undefined ? '' : savingInWords(originalBytes, loaded.bytes)
+      const saving = originalBytes === undefined ? '' : formatSaving(originalBytes, loaded.bytes)
       const image = h('img', { src: loaded.objectUrl, alt: `${format}, ${quality}` })
       element.replaceChildren(
         image,
-        h('strong', {}, bytesInWords(loaded.bytes)),
+        h('strong', {}, formatBytes(loaded.bytes)),
         h('span', { class: 'hint' }, saving),
       )
       await image.decode().catch(() => {

@@ -2,11 +2,11 @@
  * Shows the original and the rendition, either on top of each other with a movable divider, or side by side.
  */
 
-import { splitRefusal } from '@media-proxy/shared/response/refusal-words.ts'
+import { splitExplanation } from '@media-proxy/shared/response/explanations.ts'
 import { byId, h, show } from './dom.ts'
 import type { Shown } from './facts.ts'
+import { describeRejection } from './format.ts'
 import { type Loaded, release } from './load.ts'
-import { rejectionInWords } from './words.ts'
 
 export type View = 'slider' | 'side'
 
@@ -136,8 +136,8 @@ export function createStage(onVideo: (video: VideoInfo) => void): Stage {
       clip.removeAttribute('src')
       show(clip, false)
       refusal.replaceChildren(
-        h('strong', {}, status === undefined ? 'No answer' : `${status} ${splitRefusal(phrase).phrase}`),
-        h('p', {}, rejectionInWords(status, phrase)),
+        h('strong', {}, status === undefined ? 'No answer' : `${status} ${splitExplanation(phrase).phrase}`),
+        h('p', {}, describeRejection(status, phrase)),
       )
       show(refusal, true)
       arrange()

@@ -3,7 +3,7 @@
 import { isClientFailure } from '@media-proxy/shared/client/client-failure.ts'
 import { type Kept, type Session, upload } from './api.ts'
 import { byId, h, show } from './dom.ts'
-import { bytesInWords } from './words.ts'
+import { formatBytes } from './format.ts'
 
 export interface Uploading {
   /** Sets what may be uploaded, and shows the limit. */
@@ -26,7 +26,7 @@ export function createUploading({ onKept, onRefused }: UploadingOptions): Upload
     allow(opened) {
       session = opened
       limit.textContent = opened.uploads
-        ? `Or drop a file: pictures, videos and sound, up to ${bytesInWords(opened.maxUploadBytes)}.`
+        ? `Or drop a file: pictures, videos and sound, up to ${formatBytes(opened.maxUploadBytes)}.`
         : ''
     },
     async send(file) {
@@ -48,7 +48,7 @@ export function createUploading({ onKept, onRefused }: UploadingOptions): Upload
       said.textContent = `Sending ${file.name}`
       const kept = await upload(file, cancel.signal, (bytes) => {
         progress.value = bytes
-        told.textContent = `${bytesInWords(bytes)} of ${bytesInWords(file.size)}`
+        told.textContent = `${formatBytes(bytes)} of ${formatBytes(file.size)}`
       })
       show(line, false)
       said.textContent = isClientFailure(kept) ? '' : `${file.name} is there`

@@ -8,7 +8,7 @@ import { type Finding, ok, warning } from './finding.ts'
  * Addresses of documentation ranges (RFC 5737, RFC 3849), which belong to no proxy. A configuration that
  * trusts them trusts any address.
  */
-const STRANGERS = ['198.51.100.1', '203.0.113.1', '2001:db8::1']
+const DOCUMENTATION_ADDRESSES = ['198.51.100.1', '203.0.113.1', '2001:db8::1']
 
 export function checkTrust(config: Config): readonly Finding[] {
   return [checkTrustedProxies(config), ...checkRelaySecret(config)]
@@ -20,7 +20,7 @@ function checkTrustedProxies({ trustedProxies, host }: Config): Finding {
     return ok(check, `none: the peer is the client${host === '127.0.0.1' ? ', or the edge' : ''}`)
   }
   const ranges = parseRanges(trustedProxies)
-  return STRANGERS.some((address) => ranges.includes(address))
+  return DOCUMENTATION_ADDRESSES.some((address) => ranges.includes(address))
     ? warning(
         check,
         `${trustedProxies.join(', ')}: strangers are among them, and may claim any address`,

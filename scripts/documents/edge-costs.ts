@@ -1,12 +1,17 @@
 /** Generates the table in docs/operations.md of what requests cost at the edge. */
 
-import { type Charges, EDGE_COSTS, ORDINARY_LOG_RATIO, priceOf } from '@media-proxy/shared/edge-costs.ts'
+import {
+  type BilledOperations,
+  EDGE_COSTS,
+  ORDINARY_LOG_RATIO,
+  priceOf,
+} from '@media-proxy/shared/edge-costs.ts'
 
 const HEADINGS = ['DO requests', 'rows', 'log lines', 'a million']
 
 /** Returns the table, padded in the same way as by the formatter of the documents. */
 export function edgeCostsTable(): string {
-  const cells = (charges: Charges) => [
+  const cells = (charges: BilledOperations) => [
     String(charges.durableObjects),
     String(charges.rows),
     String(Math.max(charges.lines, ORDINARY_LOG_RATIO)),

@@ -105,7 +105,7 @@ function toldValues(values: ParameterValues): readonly string[] {
     case 'quality':
       return [...values.names, ...[values.min - 1, values.min, values.max, values.max + 1].map(String)]
     case 'text':
-      return [...values.examples, ...values.strangers]
+      return [...values.examples, ...values.invalidExamples]
     case 'flag':
       return ['true', 'false', '1', '0']
     case 'seconds':

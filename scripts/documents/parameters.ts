@@ -106,8 +106,8 @@ const PLACES: Readonly<Record<ParameterGuide['on'], string>> = {
 }
 
 function row(parameter: ParameterGuide): string {
-  const { name, on, otherwise } = parameter
-  return `| [\`${name}\`](#${name}) | ${PLACES[on]} | ${valuesOf(parameter)} | ${otherwise} |`
+  const { name, on, defaultText } = parameter
+  return `| [\`${name}\`](#${name}) | ${PLACES[on]} | ${valuesOf(parameter)} | ${defaultText} |`
 }
 
 function valuesOf({ values }: ParameterGuide): string {

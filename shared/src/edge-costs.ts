@@ -5,7 +5,7 @@
  */
 
 /** The billed operations of a request, in addition to the request itself. */
-export interface Charges {
+export interface BilledOperations {
   readonly durableObjects: number
   readonly rows: number
   /** Log records, each with its data point, that are written for every such request. */
@@ -15,8 +15,8 @@ export interface Charges {
 /** The costs with the rate limits of the template, counted by the platform or by the ledger. */
 export interface EdgeCost {
   readonly name: string
-  readonly platform: Charges
-  readonly ledger: Charges
+  readonly platform: BilledOperations
+  readonly ledger: BilledOperations
 }
 
 /** The share of ordinary responses that are logged in production. */
@@ -37,7 +37,7 @@ export const EDGE_COSTS: readonly EdgeCost[] = [
 function row(
   name: string,
   [platform, ledger]: readonly [platform: number, ledger: number],
-  rest: Omit<Charges, 'durableObjects'> = { rows: 0, lines: 0 },
+  rest: Omit<BilledOperations, 'durableObjects'> = { rows: 0, lines: 0 },
 ): EdgeCost {
   return {
     name,
@@ -56,7 +56,7 @@ const PRICES = {
 }
 
 /** Returns the price of a million requests, in dollars. */
-export function priceOf({ durableObjects, rows, lines }: Charges): number {
+export function priceOf({ durableObjects, rows, lines }: BilledOperations): number {
   return (
     PRICES.workerRequest +
     durableObjects * PRICES.durableObjectRequest +

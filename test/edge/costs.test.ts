@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { type Charges, EDGE_COSTS, priceOf } from '@media-proxy/shared/edge-costs.ts'
+import { type BilledOperations, EDGE_COSTS, priceOf } from '@media-proxy/shared/edge-costs.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Door, openFilesystemOrigin } from '../doors.ts'
 import { halvesPng } from '../fixtures.ts'
@@ -68,7 +68,7 @@ describe.each(['platform', 'ledger'] as const)('what a request costs at the edge
 
   const counts = async (): Promise<Counts> => JSON.parse((await send(edge.url, '/__counts')).body.toString())
 
-  async function cost(work: () => Promise<unknown>): Promise<Charges> {
+  async function cost(work: () => Promise<unknown>): Promise<BilledOperations> {
     const before = await counts()
     await work()
     const after = await counts()

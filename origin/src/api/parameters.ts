@@ -63,7 +63,7 @@ function parameterOf(
   return {
     name: guide.name,
     in: 'query',
-    description: `${guide.summary} Default: ${guide.otherwise}.`,
+    description: `${guide.summary} Default: ${guide.defaultText}.`,
     schema: isKnownPreset ? { type: 'string', enum: presets } : schemaOf(guide, family),
   }
 }

@@ -2,7 +2,7 @@ import type { RequestLimits } from '@media-proxy/shared/rate-limit.ts'
 import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
 import { type Failure, phraseOf } from '@media-proxy/shared/response/failure.ts'
 import { expiringCacheControl, failureResponse } from '@media-proxy/shared/response/headers.ts'
-import { LIFE_HEADER, readLife } from '@media-proxy/shared/response/life.ts'
+import { LIFETIME_HEADER, parseLifetime } from '@media-proxy/shared/response/lifetime.ts'
 import type { RenditionOutcome } from '../rendition/pipeline.ts'
 import type { Rendition } from '../rendition/rendition.ts'
 
@@ -71,7 +71,7 @@ export function limitLife(answer: Answer, expiresAt: number | undefined, nowMs: 
 function lifeSecondsOf(headers: Headers): number {
   const limited = /^public, max-age=(\d+)$/.exec(headers.get('cache-control') ?? '')?.[1]
   return limited === undefined
-    ? (readLife(headers.get(LIFE_HEADER))?.seconds ?? Number.POSITIVE_INFINITY)
+    ? (parseLifetime(headers.get(LIFETIME_HEADER))?.seconds ?? Number.POSITIVE_INFINITY)
     : Number(limited)
 }
 

@@ -25,7 +25,11 @@ import {
   mediaCacheControl,
   withExtension,
 } from '@media-proxy/shared/response/headers.ts'
-import { formatLife, LIFE_HEADER, limitedCacheControl } from '@media-proxy/shared/response/life.ts'
+import {
+  formatLifetime,
+  LIFETIME_HEADER,
+  limitedCacheControl,
+} from '@media-proxy/shared/response/lifetime.ts'
 import { BodyError } from '@media-proxy/shared/store/body-error.ts'
 import type { MediaKind } from '../media/kinds.ts'
 import { SNIFF_BYTES, sniff } from '../media/sniff.ts'
@@ -194,7 +198,7 @@ function lifeOf({ lifeSeconds }: { readonly lifeSeconds?: number | undefined }):
     ? {}
     : {
         'cache-control': limitedCacheControl(lifeSeconds),
-        [LIFE_HEADER]: formatLife({ seconds: lifeSeconds, mustRevalidate: false }),
+        [LIFETIME_HEADER]: formatLifetime({ seconds: lifeSeconds, mustRevalidate: false }),
       }
 }
 

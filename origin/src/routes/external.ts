@@ -3,7 +3,7 @@
 import type { AttachmentRequest, VerifiedExternal } from '@media-proxy/shared/request/media-request.ts'
 import { type OwnUrls, readMediaUrl, type StoredRequest } from '@media-proxy/shared/request/own-url.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { formatLife, LIFE_HEADER, readLife } from '@media-proxy/shared/response/life.ts'
+import { formatLifetime, LIFETIME_HEADER, parseLifetime } from '@media-proxy/shared/response/lifetime.ts'
 import { rasterised, type TransformedExternal } from '../rendition/job.ts'
 import type { Pipeline } from '../rendition/pipeline.ts'
 import type { Source } from '../source/bytes/source.ts'
@@ -39,7 +39,7 @@ export async function serveExternal(
 ): Promise<Answer> {
   const answer = limitLife(await answerExternal(options, request, exchange), request.expiresAt, options.now())
   // Only the edge caches one response for several URLs with different expiries, so only it gets this header.
-  if (!exchange.viaEdge) answer.response.headers.delete(LIFE_HEADER)
+  if (!exchange.viaEdge) answer.response.headers.delete(LIFETIME_HEADER)
   return answer
 }
 
@@ -90,8 +90,11 @@ async function answerStored(
   if (expiresAt === undefined || answer.failure !== undefined) return answer
   const { headers } = answer.response
   const leftSeconds = Math.max(0, Math.floor(expiresAt - now() / 1000))
-  const { seconds = leftSeconds } = readLife(headers.get(LIFE_HEADER)) ?? {}
-  headers.set(LIFE_HEADER, formatLife({ seconds: Math.min(leftSeconds, seconds), mustRevalidate: true }))
+  const { seconds = leftSeconds } = parseLifetime(headers.get(LIFETIME_HEADER)) ?? {}
+  headers.set(
+    LIFETIME_HEADER,
+    formatLifetime({ seconds: Math.min(leftSeconds, seconds), mustRevalidate: true }),
+  )
   return limitLife(answer, expiresAt, now())
 }
 

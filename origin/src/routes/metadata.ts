@@ -54,7 +54,7 @@ export function createMetadataRoute(options: MetadataOptions): ServeMetadata {
     if (isFailure(work)) return work
     const start = async (callSignal: AbortSignal) => {
       using ofCall = startDeadline(callSignal, options.deadlineMs)
-      return await tell(work, body, options, ofCall.signal)
+      return await examineSource(work, body, options, ofCall.signal)
     }
     const call = calls.join(work.name ?? `own//${crypto.randomUUID()}`, start)
     // Opened before the examination ends, so that the source does not have to be read again for its bytes.
@@ -139,7 +139,7 @@ function decodeBase64(text: string): Uint8Array | undefined {
   return Buffer.from(unpadded, 'base64')
 }
 
-async function tell(
+async function examineSource(
   work: Work,
   body: Body,
   options: MetadataOptions,

@@ -1,7 +1,11 @@
 /** Serves untransformed media under `nsfw.onServe`: they are scanned before the first byte is sent. */
 
 import { type FailureCode, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { formatLife, LIFE_HEADER, limitedCacheControl } from '@media-proxy/shared/response/life.ts'
+import {
+  formatLifetime,
+  LIFETIME_HEADER,
+  limitedCacheControl,
+} from '@media-proxy/shared/response/lifetime.ts'
 import { NSFW_HEADER } from '@media-proxy/shared/response/rendition.ts'
 import { startDeadline } from '../concurrency/deadline.ts'
 import { waitFor } from '../concurrency/wait.ts'
@@ -77,5 +81,6 @@ const FOR_ITS_ROUTE: ReadonlySet<FailureCode> = new Set(['not-found', 'unsupport
 
 function limitUnjudged({ headers }: Response, { viaEdge }: Exchange): void {
   headers.set('cache-control', limitedCacheControl(UNJUDGED_SECONDS))
-  if (viaEdge) headers.set(LIFE_HEADER, formatLife({ seconds: UNJUDGED_SECONDS, mustRevalidate: true }))
+  if (viaEdge)
+    headers.set(LIFETIME_HEADER, formatLifetime({ seconds: UNJUDGED_SECONDS, mustRevalidate: true }))
 }

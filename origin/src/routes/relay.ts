@@ -121,7 +121,7 @@ async function upload(
     return failOpenly('source-too-large', `${declared} bytes of upload, ${maxBytes} allowed`)
   const received = uploadBody(exchange.body ?? new Blob([]).stream(), { maxBytes, pace, collector })
   const put = async (body: ReadableStream<Uint8Array>, sizeBytes: number) =>
-    whose(
+    resultOf(
       received,
       await store.upload(bucket, target.key, {
         body,
@@ -144,7 +144,7 @@ async function upload(
  * Decides which failure to report. A body that broke off is the fault of the client, whatever the store
  * reports. All other failures are those of the store.
  */
-function whose(received: UploadBody, stored: StoredUpload | Failure): StoredUpload | Failure {
+function resultOf(received: UploadBody, stored: StoredUpload | Failure): StoredUpload | Failure {
   if (!isFailure(stored)) return stored
   if (received.failure !== undefined) return received.failure
   // When the store does not know the multipart upload, that is not a missing page, so it is not a 404.

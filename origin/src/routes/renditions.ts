@@ -2,7 +2,7 @@ import { renditionUrl } from '@media-proxy/shared/request/canonical.ts'
 import { renderAttempts } from '@media-proxy/shared/request/render-attempts.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { finish, type Representation, representationHeaders } from '@media-proxy/shared/response/finish.ts'
-import { LIFE_HEADER } from '@media-proxy/shared/response/life.ts'
+import { LIFETIME_HEADER } from '@media-proxy/shared/response/lifetime.ts'
 import { renditionHeaders, renditionPolicyHeaders } from '@media-proxy/shared/response/rendition.ts'
 import type { RenditionRequest } from '../rendition/job.ts'
 import type { Pipeline } from '../rendition/pipeline.ts'
@@ -35,7 +35,7 @@ export async function serveRendition(
     { headers: renditionPolicyHeaders(request), ...rendered.validators },
     exchange.requestId,
   )
-  if (!exchange.viaEdge) delete headers[LIFE_HEADER]
+  if (!exchange.viaEdge) delete headers[LIFETIME_HEADER]
   return { response: new Response(null, { status: 304, headers }), outcome: 'not-modified' }
 }
 
@@ -43,7 +43,7 @@ function finishRendition(rendition: Rendition, request: RenditionRequest, exchan
   const { bytes, etag, lastModified } = rendition
   const headers = renditionHeaders(request, rendition)
   // Only the edge caches one response for several URLs with different expiries, so only it gets this header.
-  if (!exchange.viaEdge) delete headers[LIFE_HEADER]
+  if (!exchange.viaEdge) delete headers[LIFETIME_HEADER]
   const representation: Representation = { headers, etag, lastModified, sizeBytes: bytes.length }
   let bodyBytes = 0
   const response = finish(exchange, representation, (range) => {

@@ -14,7 +14,7 @@ export const VARIABLE_PREFIX = 'MEDIA_PROXY_'
 /** The variable that contains the path of the JSON file. It is not a setting. */
 export const CONFIG_FILE_VARIABLE = 'MEDIA_PROXY_CONFIG'
 
-export type Door = 'edge' | 'origin'
+export type ServiceSide = 'edge' | 'origin'
 
 export interface ConfigSources {
   /** The parsed content of the JSON file. */
@@ -48,7 +48,7 @@ export interface Setting {
  * of a Fluxer Media Proxy deployment, the JSON file and the environment. Every fault names its variable, the
  * value found (never a secret) and the accepted values.
  */
-export function loadConfig(door: Door, sources: ConfigSources): LoadedConfig {
+export function loadConfig(door: ServiceSide, sources: ConfigSources): LoadedConfig {
   const settings = listSettings()
   const input = isRecord(sources.json) ? structuredClone(sources.json) : {}
   const known = new Set(settings.map((setting) => setting.variable))
@@ -64,12 +64,12 @@ export function loadConfig(door: Door, sources: ConfigSources): LoadedConfig {
   }
   let parsed = configSchema.safeParse(input)
   for (const issue of parsed.error?.issues ?? []) {
-    const fault = wordFault(issue, input, settings, inherited)
+    const fault = describeFault(issue, input, settings, inherited)
     if (!faults.has(fault.name)) faults.set(fault.name, fault.text)
   }
   // Rules about several settings are checked too. Faulty settings are left out.
   if (!parsed.success) parsed = configSchema.safeParse(without(input, parsed.error.issues))
-  for (const fault of parsed.success ? crossFaults(door, parsed.data, inherited) : []) {
+  for (const fault of parsed.success ? crossSettingFaults(door, parsed.data, inherited) : []) {
     if (!faults.has(fault.name)) faults.set(fault.name, fault.text)
   }
   if (!parsed.success || faults.size > 0) return { ok: false, faults: [...faults.values()] }
@@ -79,7 +79,7 @@ export function loadConfig(door: Door, sources: ConfigSources): LoadedConfig {
       const nearest = nearestName(name, known)
       return `${name}: no such setting, ignored${nearest === undefined ? '' : `; did you mean ${nearest}?`}`
     })
-    .concat([...known].flatMap((name) => warnOfRest(name, sources.environment[name])))
+    .concat([...known].flatMap((name) => warnOfQuotes(name, sources.environment[name])))
   const notices = inherited.map(({ path, from }) => `${variableOf(path)} is not set: ${from} is taken for it`)
   return { ok: true, config: parsed.data, warnings, notices }
 }
@@ -89,7 +89,7 @@ export function loadConfig(door: Door, sources: ConfigSources): LoadedConfig {
  * Docker keep some of them, and a secret that contains them is a different secret. The warning does not show
  * the value.
  */
-function warnOfRest(name: string, value: unknown): string[] {
+function warnOfQuotes(name: string, value: unknown): string[] {
   if (typeof value !== 'string') return []
   if (/\s#/.test(value))
     return [`${name}: the # in its value begins no comment, and belongs to it with what follows`]
@@ -165,7 +165,11 @@ function walk(schema: z.ZodType, path: readonly string[]): Setting[] {
 }
 
 /** Returns the faults that only several settings together have. */
-function crossFaults(door: Door, config: Config, inherited: readonly InheritedSetting[]): Fault[] {
+function crossSettingFaults(
+  door: ServiceSide,
+  config: Config,
+  inherited: readonly InheritedSetting[],
+): Fault[] {
   const faults: Fault[] = []
   const require = (present: boolean, path: readonly string[], why: string) => {
     const name = variableOf(path)
@@ -210,7 +214,7 @@ function crossFaults(door: Door, config: Config, inherited: readonly InheritedSe
   return storageOf(config) === 's3' ? [...faults, ...storeFaults(door, config)] : faults
 }
 
-function storeFaults(door: Door, { s3, staticMode }: Config): readonly Fault[] {
+function storeFaults(door: ServiceSide, { s3, staticMode }: Config): readonly Fault[] {
   const { endpoint, accessKeyId, secretAccessKey, sessionToken, credentials } = s3
   const missing = (path: readonly string[], why: string): Fault => {
     const name = variableOf(path)
@@ -253,7 +257,7 @@ interface Fault {
   readonly text: string
 }
 
-function wordFault(
+function describeFault(
   issue: z.core.$ZodIssue,
   input: unknown,
   settings: readonly Setting[],

@@ -3,9 +3,9 @@
  * accepted values, or the reason why a file or an address was rejected.
  */
 
+import { explanationOf } from '../response/explanations.ts'
 import { type Failure, phraseOf } from '../response/failure.ts'
 import { failureResponse } from '../response/headers.ts'
-import { sourceWords } from '../response/refusal-words.ts'
 import { PARAMETER_GUIDE, type ParameterValues } from './parameter-guide.ts'
 
 /** The largest part of a rejected value that the explanation repeats, in characters. */
@@ -31,7 +31,7 @@ export function detailOf({ detail, hint }: Failure): string | undefined {
 
 function explain({ code, hint }: Failure): string | undefined {
   if (hint !== undefined && 'parameter' in hint) return explainParameter(hint)
-  const words = sourceWords(code)
+  const words = explanationOf(code)
   if (hint === undefined || words === undefined) return hint?.text ?? words
   return `${hint.text}. ${words}`
 }

@@ -48,7 +48,7 @@ describe('the guide of parameters', () => {
       for (const value of parameter.values.examples) expect(value).toMatch(pattern)
       // Only the configuration decides which preset names are invalid.
       if (parameter.name === 'preset') return
-      for (const value of parameter.values.strangers) expect(value).not.toMatch(pattern)
+      for (const value of parameter.values.invalidExamples) expect(value).not.toMatch(pattern)
     },
   )
 })
@@ -78,7 +78,7 @@ function strangersOf({ values }: ParameterGuide): readonly string[] {
     case 'quality':
       return ['', 'x', String(values.min - 1), String(values.max + 1), `${values.min}.5`]
     case 'text':
-      return ['', 'x', ...values.strangers]
+      return ['', 'x', ...values.invalidExamples]
     case 'time':
       return ['', '-1', '101%', '1.5%', 'BEST', 'worst']
     case 'seconds':

@@ -22,7 +22,7 @@ export interface ParameterGuide {
   readonly on: 'asset' | 'transformation' | 'both'
   readonly values: ParameterValues
   /** The default, in words. */
-  readonly otherwise: string
+  readonly defaultText: string
   readonly summary: string
   /** A query that shows its effect. */
   readonly example: string
@@ -48,7 +48,7 @@ export type ParameterValues =
       readonly pattern: string
       readonly placeholder: string
       readonly examples: readonly string[]
-      readonly strangers: readonly string[]
+      readonly invalidExamples: readonly string[]
     }
   /** Seconds, a whole percentage, or `best`. */
   | { readonly kind: 'time' }
@@ -68,7 +68,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     name: 'size',
     on: 'asset',
     values: { kind: 'choice', of: ASSET_SIZES.map(String) },
-    otherwise: String(DEFAULT_ASSET_SIZE),
+    defaultText: String(DEFAULT_ASSET_SIZE),
     summary:
       'Limits the width in pixels; for stickers, both sides. Never enlarges. A number that is not listed is rounded up to the next larger one.',
     example: 'size=64',
@@ -77,7 +77,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     name: 'width',
     on: 'transformation',
     values: PIXELS,
-    otherwise: 'the width of the source, or computed from the height',
+    defaultText: 'the width of the source, or computed from the height',
     summary: 'The width in pixels. Never enlarges.',
     example: 'width=200',
   },
@@ -85,7 +85,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     name: 'height',
     on: 'transformation',
     values: PIXELS,
-    otherwise: 'the height of the source, or computed from the width',
+    defaultText: 'the height of the source, or computed from the width',
     summary: 'The height in pixels. Never enlarges.',
     example: 'height=100',
   },
@@ -93,7 +93,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     name: 'fit',
     on: 'transformation',
     values: { kind: 'choice', of: FITS },
-    otherwise: 'cover',
+    defaultText: 'cover',
     summary:
       'How the image fits when both sides are given: `cover` crops it to fill them, `contain` pads it, and `inside` only scales it.',
     example: 'width=200&height=200&fit=contain',
@@ -102,7 +102,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     name: 'gravity',
     on: 'transformation',
     values: { kind: 'choice', of: GRAVITIES },
-    otherwise: 'centre',
+    defaultText: 'centre',
     summary:
       'The part of the image that cropping keeps. `attention` looks for bright colours and skin, `entropy` for detail, and ' +
       '`face` for the faces of a portrait; without a face, `face` works like `attention`.',
@@ -112,7 +112,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     name: 'format',
     on: 'both',
     values: { kind: 'choice', of: [...IMAGE_FORMAT_NAMES, ...CLIP_FORMATS, 'auto'] },
-    otherwise: 'the format of the extension, or of the source',
+    defaultText: 'the format of the extension, or of the source',
     summary:
       'The format of the response. `auto` gives AVIF or WebP to clients that list it in `Accept`. An image format makes a ' +
       'still of a video. `mp4` and `webm` make a clip, with `fit=inside`, of attachments and external media that move.',
@@ -122,7 +122,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     name: 'quality',
     on: 'both',
     values: { kind: 'quality', names: ['high', 'low', 'lossless'], min: 1, max: 100 },
-    otherwise: 'high',
+    defaultText: 'high',
     summary:
       'The quality on the scale of WebP and JPEG: `high` is 80, `low` is 20, and `lossless` keeps every pixel.',
     example: 'width=200&format=webp&quality=5',
@@ -131,7 +131,8 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     name: 'animated',
     on: 'both',
     values: { kind: 'flag' },
-    otherwise: 'true for `a_` hashes as gif, webp, avif or apng, and for emojis and stickers as gif or apng',
+    defaultText:
+      'true for `a_` hashes as gif, webp, avif or apng, and for emojis and stickers as gif or apng',
     summary: 'Keeps the animation when the format supports one. For a video, makes an animated preview.',
     example: 'width=100&format=webp&animated=true',
   },
@@ -139,7 +140,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     name: 'dpr',
     on: 'both',
     values: { kind: 'choice', of: DPRS.map(String) },
-    otherwise: '1',
+    defaultText: '1',
     summary: 'The device pixel ratio, by which the requested sides are multiplied.',
     example: 'width=100&dpr=2',
   },
@@ -147,7 +148,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     name: 'blur',
     on: 'both',
     values: { kind: 'number', min: 1, max: 100, unit: 'px' },
-    otherwise: 'none',
+    defaultText: 'none',
     summary: 'A Gaussian blur, for spoilers and content warnings.',
     example: 'width=200&blur=8',
   },
@@ -160,7 +161,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
       pattern: CROP_PATTERN,
       placeholder: '0.25,0,0.5,1',
       examples: ['0,0,1,1', '10,20,300,400', '0.25,0,0.5,1', '0.3333,0.1,0.9,0.9', '0,0,1.0,1.0'],
-      strangers: [
+      invalidExamples: [
         '1,2,3',
         '1,2,3,4,5',
         '0,0,0,10',
@@ -171,7 +172,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
         '01,0,1,1',
       ],
     },
-    otherwise: 'the whole image',
+    defaultText: 'the whole image',
     summary: 'The part of the image that is used. It is cropped before any other operation.',
     example: 'crop=0.5,0.3,0.4,0.6&width=200',
   },
@@ -179,7 +180,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     name: 'trim',
     on: 'both',
     values: { kind: 'flag' },
-    otherwise: 'false',
+    defaultText: 'false',
     summary: 'Removes borders that are transparent or of one colour. Animations are not trimmed.',
     example: 'width=200&trim=true',
   },
@@ -187,7 +188,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     name: 'rotate',
     on: 'both',
     values: { kind: 'choice', of: ROTATIONS.map(String) },
-    otherwise: 'upright',
+    defaultText: 'upright',
     summary: 'Rotates by degrees clockwise. Width and height apply to the rotated image.',
     example: 'width=150&rotate=90',
   },
@@ -195,7 +196,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     name: 'flip',
     on: 'both',
     values: { kind: 'choice', of: FLIPS },
-    otherwise: 'none',
+    defaultText: 'none',
     summary: 'Mirrors the rotated image: `h` swaps left and right, `v` top and bottom.',
     example: 'width=200&flip=h',
   },
@@ -208,9 +209,9 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
       pattern: '^(0|[1-9][0-9]{0,2}|1000)(,(0|[1-9][0-9]{0,2}|1000)){0,3}$',
       placeholder: '10 or 5,20',
       examples: ['0', '10', '5,20', '1,2,3', '1,2,3,4', String(MAX_PAD_PIXELS)],
-      strangers: ['-1', '1.5', '1,2,3,4,5', '1,', String(MAX_PAD_PIXELS + 1)],
+      invalidExamples: ['-1', '1.5', '1,2,3,4,5', '1,', String(MAX_PAD_PIXELS + 1)],
     },
-    otherwise: '0',
+    defaultText: '0',
     summary:
       'Adds a border around the scaled image: transparent, white in JPEG, or of the `background` colour.',
     example: 'width=180&pad=10&background=f59e0b',
@@ -224,9 +225,9 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
       pattern: '^[0-9A-Fa-f]{6}$',
       placeholder: 'ffffff',
       examples: ['000000', 'ffFFff', '12ab9e'],
-      strangers: ['fff', '#ffffff', 'red', 'gggggg', 'ffffff00'],
+      invalidExamples: ['fff', '#ffffff', 'red', 'gggggg', 'ffffff00'],
     },
-    otherwise: 'transparent; white in JPEG',
+    defaultText: 'transparent; white in JPEG',
     summary: 'The colour that fills transparent areas and the areas that `fit=contain` and `pad` add.',
     example: 'width=200&height=200&fit=contain&background=1e3a5f',
   },
@@ -234,7 +235,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     name: 'sharpen',
     on: 'both',
     values: { kind: 'number', min: 1, max: MAX_SHARPEN, unit: 'strength' },
-    otherwise: 'none',
+    defaultText: 'none',
     summary: 'Sharpens the scaled image. 2 is already strong.',
     example: 'width=200&sharpen=4',
   },
@@ -242,7 +243,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     name: 'maxbytes',
     on: 'both',
     values: { kind: 'number', min: MIN_MAX_BYTES, max: MAX_MAX_BYTES, unit: 'bytes' },
-    otherwise: 'no limit',
+    defaultText: 'no limit',
     summary:
       'The largest size of the response in bytes. The quality is lowered to meet it, in at most four attempts; when none is small enough, the smallest is returned. Has no effect on PNG and GIF.',
     example: 'width=200&format=webp&maxbytes=2000',
@@ -251,7 +252,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     name: 'time',
     on: 'transformation',
     values: { kind: 'time' },
-    otherwise: 'the first frame that decodes',
+    defaultText: 'the first frame that decodes',
     summary:
       'The position in a video, in seconds or as a whole percentage. `best` chooses, among eight evenly spaced frames, one ' +
       'that is neither black, nor blank, nor blurred. For a clip, its start.',
@@ -261,7 +262,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     name: 'duration',
     on: 'transformation',
     values: { kind: 'seconds', min: 0.01 },
-    otherwise: 'the duration of the source, up to the limit of clips; 4 for a preview',
+    defaultText: 'the duration of the source, up to the limit of clips; 4 for a preview',
     summary: 'The longest duration of a clip or a preview, in seconds.',
     example: 'width=200&format=webp&animated=true&duration=1',
   },
@@ -269,7 +270,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     name: 'fps',
     on: 'transformation',
     values: { kind: 'number', min: 1, max: MAX_FPS, unit: 'a second' },
-    otherwise: 'the frame rate of the source; 15 for a preview',
+    defaultText: 'the frame rate of the source; 15 for a preview',
     summary:
       'The highest frame rate of a clip, a preview or an animation, in frames per second. The duration stays the same.',
     example: 'width=200&format=webp&animated=true&fps=3',
@@ -283,9 +284,9 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
       pattern: '^([1-9]|10)x([1-9]|10)$',
       placeholder: '4x3',
       examples: ['1x1', '4x3', '10x10'],
-      strangers: ['0x1', '11x1', '3', '3x', '4X3'],
+      invalidExamples: ['0x1', '11x1', '3', '3x', '4X3'],
     },
-    otherwise: 'none',
+    defaultText: 'none',
     summary:
       'A sprite sheet of evenly spaced frames of a video. `width` is the width of each frame (default 160). The response ' +
       'header `X-Sprite-Interval` states the seconds between frames.',
@@ -295,7 +296,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     name: 'audio',
     on: 'transformation',
     values: { kind: 'flag' },
-    otherwise: 'true',
+    defaultText: 'true',
     summary: 'Whether a clip keeps the audio of its source.',
     example: 'width=200&format=mp4&audio=false',
   },
@@ -308,9 +309,9 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
       pattern: PRESET_NAME_PATTERN,
       placeholder: 'thumb',
       examples: ['thumb'],
-      strangers: ['other', 'toString', 'THUMB'],
+      invalidExamples: ['other', 'toString', 'THUMB'],
     },
-    otherwise: 'none',
+    defaultText: 'none',
     summary:
       'Stands for the parameters that the setting `presets` defines under this name. Other parameters of the URL take precedence.',
     example: 'preset=thumb',
@@ -319,7 +320,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     name: 'download',
     on: 'both',
     values: { kind: 'flag' },
-    otherwise: 'false',
+    defaultText: 'false',
     summary: 'Makes browsers save the response as a file, with `Content-Disposition: attachment`.',
     example: 'download=true',
   },

@@ -34,7 +34,7 @@ export function expandPreset(
   query: URLSearchParams,
   { presetOf, presetsOnly }: PresetRules,
 ): URLSearchParams | Failure {
-  const refused = presetsOnly ? MAKES_ANOTHER.find((name) => query.has(name)) : undefined
+  const refused = presetsOnly ? RENDITION_PARAMETERS.find((name) => query.has(name)) : undefined
   if (refused !== undefined) {
     const hint = { text: 'only presets are taken here, such as ?preset=<name>' }
     return { ...fail('bad-request', `the parameter ${refused} beside presets`), hint }
@@ -48,6 +48,6 @@ export function expandPreset(
 }
 
 /** The parameters that select a different rendition. `download` does not change the rendition. */
-const MAKES_ANOTHER = PARAMETER_GUIDE.map(({ name }) => name).filter(
+const RENDITION_PARAMETERS = PARAMETER_GUIDE.map(({ name }) => name).filter(
   (name) => name !== 'preset' && name !== 'download',
 )

@@ -11,7 +11,7 @@ import {
   mediaCacheControl,
   withExtension,
 } from './headers.ts'
-import { formatLife, LIFE_HEADER, limitedCacheControl } from './life.ts'
+import { formatLifetime, LIFETIME_HEADER, limitedCacheControl } from './lifetime.ts'
 
 /** The response header with the probability from an NSFW scan, when there was one. */
 export const NSFW_HEADER = 'x-media-nsfw'
@@ -60,7 +60,7 @@ const FALLBACK_SECONDS = 300
 function shortLife(seconds: number): HeaderRecord {
   return {
     'cache-control': limitedCacheControl(seconds),
-    [LIFE_HEADER]: formatLife({ seconds, mustRevalidate: false }),
+    [LIFETIME_HEADER]: formatLifetime({ seconds, mustRevalidate: false }),
   }
 }
 

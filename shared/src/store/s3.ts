@@ -7,10 +7,10 @@ import { createRawFetch } from './raw-fetch.ts'
 import { bucketUrl, objectUrl } from './s3/address.ts'
 import { beyondTheEnd, infoOf, readAnswer, resolveSuffix } from './s3/answer.ts'
 import type { CredentialSource } from './s3/credentials.ts'
+import { createErrorInterpreter } from './s3/error-interpreter.ts'
+import { failureOf, isErrorResponse } from './s3/error-response.ts'
 import { createS3Exchange, type S3Exchange } from './s3/exchange.ts'
 import { LISTED_KEYS, readListing } from './s3/listing.ts'
-import { createRefusalReader } from './s3/missing.ts'
-import { failureOf, isRefusal } from './s3/refusal.ts'
 import type { GetOptions, ObjectStore } from './store.ts'
 import { watchBody } from './watched-body.ts'
 
@@ -58,12 +58,13 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
   const readEndpoint = (bucket: string) => options.bucketEndpoints?.[bucket] ?? options.endpoint
   const toRead = (bucket: string) => ({ endpoint: readEndpoint(bucket), pathStyle })
   const toWrite = (bucket: string) => ({ endpoint: writeEndpoint ?? readEndpoint(bucket), pathStyle })
-  const readRefusal = createRefusalReader(ask, toRead)
-  const encoded = encodedObjects(ask, { toRead, readRefusal, timeoutMs: options.timeoutMs })
+  const interpretError = createErrorInterpreter(ask, toRead)
+  const encoded = encodedObjects(ask, { toRead, interpretError, timeoutMs: options.timeoutMs })
 
   async function remove(bucket: string, url: string): Promise<Failure | undefined> {
     const outcome = await ask({ method: 'DELETE', bucket, url })
-    if (isRefusal(outcome)) return outcome.status === 404 ? undefined : failureOf(outcome, bucket, 'remove')
+    if (isErrorResponse(outcome))
+      return outcome.status === 404 ? undefined : failureOf(outcome, bucket, 'remove')
     if (isFailure(outcome)) return outcome
     await outcome.body?.cancel()
     return undefined
@@ -76,7 +77,7 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
       // Writing the same bytes twice is harmless, so writes are retried like reads.
       const url = objectUrl(toWrite(bucket), bucket, key)
       const outcome = await ask({ method: 'PUT', bucket, url, body: bytes })
-      if (isRefusal(outcome)) return failureOf(outcome, bucket, 'write')
+      if (isErrorResponse(outcome)) return failureOf(outcome, bucket, 'write')
       if (isFailure(outcome)) return outcome
       await outcome.body?.cancel()
       return undefined
@@ -89,7 +90,7 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
           : `?partNumber=${part.partNumber}&uploadId=${encodeURIComponent(part.uploadId)}`
       const url = `${objectUrl(toWrite(bucket), bucket, key)}${query}`
       const outcome = await ask.stream({ bucket, url, body, sizeBytes, contentType })
-      if (isRefusal(outcome)) return failureOf(outcome, bucket, 'write')
+      if (isErrorResponse(outcome)) return failureOf(outcome, bucket, 'write')
       if (isFailure(outcome)) return outcome
       await outcome.body?.cancel()
       const etag = outcome.headers.get('etag')
@@ -103,7 +104,7 @@ export function createS3Store(options: S3StoreOptions): ObjectStore {
       let from = ''
       for (;;) {
         const listing = await ask({ method: 'GET', bucket, url: bucketUrl(address, bucket, query + from) })
-        if (isRefusal(listing)) return failureOf(listing, bucket)
+        if (isErrorResponse(listing)) return failureOf(listing, bucket)
         if (isFailure(listing)) return listing
         const listed = readListing(await textOf(listing, options.timeoutMs))
         if (listed === undefined) return fail('store-misconfigured', 'S3 answered no listing')
@@ -158,25 +159,25 @@ function credentialsOf(options: S3StoreOptions): CredentialSource {
 }
 
 interface EncodedObjectsOptions {
-  readonly toRead: Parameters<typeof createRefusalReader>[1]
-  readonly readRefusal: ReturnType<typeof createRefusalReader>
+  readonly toRead: Parameters<typeof createErrorInterpreter>[1]
+  readonly interpretError: ReturnType<typeof createErrorInterpreter>
   readonly timeoutMs: number
 }
 
 /** Reads objects with the bytes that the store holds. */
-function encodedObjects(ask: S3Exchange, { toRead, readRefusal, timeoutMs }: EncodedObjectsOptions) {
+function encodedObjects(ask: S3Exchange, { toRead, interpretError, timeoutMs }: EncodedObjectsOptions) {
   async function head(bucket: string, key: string, signal?: AbortSignal): Promise<EncodedInfo | Failure> {
     const url = objectUrl(toRead(bucket), bucket, key)
     const outcome = await ask({ method: 'HEAD', bucket, url, signal })
     if (isFailure(outcome)) return outcome
-    if (!isRefusal(outcome)) return infoOf(outcome.headers)
-    if (outcome.code !== '') return readRefusal(outcome, bucket, signal)
+    if (!isErrorResponse(outcome)) return infoOf(outcome.headers)
+    if (outcome.code !== '') return interpretError(outcome, bucket, signal)
     // Responses to HEAD have no body, and only the body states the error, so a GET reads it.
     const first = await ask({ method: 'GET', bucket, url, range: 'bytes=0-0', signal })
-    const isEmpty = isRefusal(first) && first.status === 416
+    const isEmpty = isErrorResponse(first) && first.status === 416
     const told = isEmpty ? await ask({ method: 'GET', bucket, url, signal }) : first
     if (isFailure(told)) return told
-    if (isRefusal(told)) return readRefusal(told, bucket, signal)
+    if (isErrorResponse(told)) return interpretError(told, bucket, signal)
     // The object is readable although HEAD fails: some keys and gateways allow only GET.
     const answer = readAnswer(told, isEmpty ? undefined : { start: 0, end: 0 })
     await (isFailure(answer) ? told : answer).body?.cancel()
@@ -192,8 +193,8 @@ function encodedObjects(ask: S3Exchange, { toRead, readRefusal, timeoutMs }: Enc
     const wanted = range === undefined ? undefined : formatRange(range)
     const outcome = await ask({ method: 'GET', bucket, url, range: wanted, signal })
     if (isFailure(outcome)) return outcome
-    if (isRefusal(outcome)) {
-      if (outcome.status !== 416) return readRefusal(outcome, bucket, signal)
+    if (isErrorResponse(outcome)) {
+      if (outcome.status !== 416) return interpretError(outcome, bucket, signal)
       const known = outcome.sizeBytes ?? (await head(bucket, key, signal))
       if (isFailure(known)) return known
       return beyondTheEnd(typeof known === 'number' ? known : known.sizeBytes)

@@ -4,7 +4,7 @@ import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts
 import type { Lane } from '../../concurrency/lane.ts'
 import { allFinished } from '../../concurrency/single-flight.ts'
 import type { MediaKind } from '../../media/kinds.ts'
-import { giveBack } from '../../streams/give-back.ts'
+import { freeBuffer } from '../../streams/free-buffer.ts'
 import type { RangeSource } from './ranges.ts'
 
 /** An opened source whose type is detected. */
@@ -54,7 +54,7 @@ export async function hold(bytes: number, memory: Lane, signal: AbortSignal): Pr
  */
 export function giveBackWith(signal: AbortSignal, bytes: Uint8Array): void {
   const onAbort = () => {
-    if (allFinished(signal)) giveBack(bytes)
+    if (allFinished(signal)) freeBuffer(bytes)
   }
   signal.addEventListener('abort', onAbort, { once: true })
 }

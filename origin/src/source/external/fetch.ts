@@ -7,8 +7,8 @@ import {
   type RangeRequest,
   resolveRange,
 } from '@media-proxy/shared/response/conditional.ts'
+import { externalLifetimeSeconds } from '@media-proxy/shared/response/external-lifetime.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { farLifeSeconds } from '@media-proxy/shared/response/far-life.ts'
 import { LOOP_HEADER } from '@media-proxy/shared/signing/own-request.ts'
 import { BodyError } from '@media-proxy/shared/store/body-error.ts'
 import { type Coding, codingsOf } from '@media-proxy/shared/store/coding/content-coding.ts'
@@ -198,7 +198,7 @@ async function read(
     offersRanges:
       codings.length === 0 &&
       (statusCode === 206 || header(answer, 'accept-ranges')?.toLowerCase() === 'bytes'),
-    lifeSeconds: farLifeSeconds(header(answer, 'cache-control')),
+    lifeSeconds: externalLifetimeSeconds(header(answer, 'cache-control')),
     body: decoded === undefined ? sent : bodyOf(decoded),
   }
 }

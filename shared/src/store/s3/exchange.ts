@@ -6,7 +6,13 @@ import type { RawFetch } from '../raw-fetch.ts'
 import { watchBody, watchUpload } from '../watched-body.ts'
 import { regionOfEndpoint } from './address.ts'
 import type { CredentialSource, S3Credentials } from './credentials.ts'
-import { isBusy, isExpired, isRefusal, type Refusal, readRefusal } from './refusal.ts'
+import {
+  type ErrorResponse,
+  isBusy,
+  isErrorResponse,
+  isExpired,
+  readErrorResponse,
+} from './error-response.ts'
 
 export interface S3Request {
   readonly method: 'GET' | 'HEAD' | 'PUT' | 'DELETE'
@@ -20,7 +26,7 @@ export interface S3Request {
 }
 
 /** A 2xx response, an error response of the store, or a failure to get any response. */
-export type S3Outcome = Response | Refusal | Failure
+export type S3Outcome = Response | ErrorResponse | Failure
 
 export interface S3Exchange {
   (request: S3Request): Promise<S3Outcome>
@@ -67,27 +73,27 @@ export function createS3Exchange(options: S3ExchangeOptions): S3Exchange {
   }
 
   /** Sends a request, and immediately retries it once when the error states what to correct. */
-  async function attemptWithLessons(request: S3Request): Promise<S3Outcome> {
+  async function attemptWithCorrection(request: S3Request): Promise<S3Outcome> {
     const first = await attempt(request, false)
-    if (!isRefusal(first)) return first
+    if (!isErrorResponse(first)) return first
     if (isExpired(first)) return attempt(request, true)
     return learnsRegion(request, first) ? attempt(request, false) : first
   }
 
   /** Whether an error names another region than the signed one. Stores the region for later requests. */
-  function learnsRegion(request: Pick<S3Request, 'bucket' | 'url'>, refusal: Refusal): boolean {
-    if (!tellsRegion(refusal) || refusal.region === regionOf(request)) return false
+  function learnsRegion(request: Pick<S3Request, 'bucket' | 'url'>, refusal: ErrorResponse): boolean {
+    if (!statesRegion(refusal) || refusal.region === regionOf(request)) return false
     regions.set(request.bucket, refusal.region)
     return true
   }
 
-  async function askPatiently(request: S3Request): Promise<S3Outcome> {
+  async function requestWithRetries(request: S3Request): Promise<S3Outcome> {
     for (const delay of RETRY_DELAYS_MS) {
-      const outcome = await attemptWithLessons(request)
+      const outcome = await attemptWithCorrection(request)
       if (!isWorthRetrying(outcome)) return outcome
       await pause(Math.max(delay, waitOf(outcome)), request.signal)
     }
-    return attemptWithLessons(request)
+    return attemptWithCorrection(request)
   }
 
   async function stream(request: S3Upload): Promise<S3Outcome> {
@@ -106,14 +112,14 @@ export function createS3Exchange(options: S3ExchangeOptions): S3Exchange {
     }
     const outcome = await exchangeStream(request, headers, options)
     // The upload cannot be retried here, but the client's next attempt then succeeds.
-    if (isRefusal(outcome)) {
+    if (isErrorResponse(outcome)) {
       if (isExpired(outcome)) await options.credentials({ renew: true })
       learnsRegion(request, outcome)
     }
     return outcome
   }
 
-  return Object.assign(askPatiently, { stream })
+  return Object.assign(requestWithRetries, { stream })
 }
 
 /** Signs a request. An invalid header value is a fault of the credentials, and must not be logged. */
@@ -152,7 +158,7 @@ async function exchange(
   try {
     const response = await fetch({ url, method, headers, body, signal })
     if (response.ok) return response
-    return await readRefusal(response, response.body && watchBody(response.body, timeoutMs))
+    return await readErrorResponse(response, response.body && watchBody(response.body, timeoutMs))
   } catch (error) {
     caller?.throwIfAborted()
     if (timeout.signal.aborted) return fail('store-timeout', `no answer in ${timeoutMs} ms`)
@@ -181,7 +187,7 @@ async function exchangeStream(
   try {
     const response = await fetch(url, init)
     if (response.ok) return response
-    return await readRefusal(response, response.body && watchBody(response.body, timeoutMs))
+    return await readErrorResponse(response, response.body && watchBody(response.body, timeoutMs))
   } catch (error) {
     return stalled.signal.aborted
       ? fail('store-timeout', `nothing taken for ${timeoutMs} ms`)
@@ -192,18 +198,18 @@ async function exchangeStream(
 }
 
 /** Whether an error response names the correct region. */
-function tellsRegion(refusal: Refusal): refusal is Refusal & { readonly region: string } {
+function statesRegion(refusal: ErrorResponse): refusal is ErrorResponse & { readonly region: string } {
   const { status, region } = refusal
   return region !== undefined && (status === 400 || (status >= 300 && status < 400))
 }
 
-function isWorthRetrying(outcome: S3Outcome): outcome is Refusal | Failure {
+function isWorthRetrying(outcome: S3Outcome): outcome is ErrorResponse | Failure {
   if (isFailure(outcome)) return outcome.code === 'store-unreachable'
-  return isRefusal(outcome) && (outcome.status >= 500 || isBusy(outcome))
+  return isErrorResponse(outcome) && (outcome.status >= 500 || isBusy(outcome))
 }
 
-function waitOf(outcome: Refusal | Failure): number {
-  return isRefusal(outcome) ? Math.min(MAX_WAIT_MS, outcome.retryAfterMs ?? 0) : 0
+function waitOf(outcome: ErrorResponse | Failure): number {
+  return isErrorResponse(outcome) ? Math.min(MAX_WAIT_MS, outcome.retryAfterMs ?? 0) : 0
 }
 
 /** Waits, or rejects with the reason of the caller's signal as soon as it aborts. */

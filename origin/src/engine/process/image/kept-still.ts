@@ -6,7 +6,7 @@
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
-import { giveBack } from '../../../streams/give-back.ts'
+import { freeBuffer } from '../../../streams/free-buffer.ts'
 import type { Sharing } from '../../jobs.ts'
 import type { ImageInfo } from './inspect.ts'
 import { isReadWhole } from './reading.ts'
@@ -41,7 +41,7 @@ export function createStillKeeper(): StillKeeper {
   let kept: { readonly id: number; readonly pixels: Pixels } | undefined
 
   function forget(): void {
-    if (kept !== undefined) giveBack(kept.pixels.data)
+    if (kept !== undefined) freeBuffer(kept.pixels.data)
     kept = undefined
   }
 

@@ -2,7 +2,7 @@ import type { ImageFormat } from '@media-proxy/shared/formats.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Sharp } from 'sharp'
 import type { Size } from '../../../media/size.ts'
-import { giveBack } from '../../../streams/give-back.ts'
+import { freeBuffer } from '../../../streams/free-buffer.ts'
 import { wrapInTiff } from '../formats/tiff/tiff-wrap.ts'
 import type { RawPicture } from '../pixels/raw-picture.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
@@ -82,7 +82,7 @@ async function finish(
   const arranged = isArranged(render) ? arrange(openRaw(pixels), render) : openRaw(pixels)
   if (render.pad === undefined || !isFiltered(render)) return run(filter(arranged, render), info, render)
   const padded = await pixelsOf(arranged)
-  giveBack(pixels.data)
+  freeBuffer(pixels.data)
   return isFailure(padded) ? padded : run(filter(openRaw(padded), render), info, render)
 }
 
@@ -114,7 +114,7 @@ async function renderCoarse(
   )
   if (isFailure(pixels)) return pixels
   const rendered = await finish(openRaw(pixels), { ...info, ...coarse }, render)
-  giveBack(pixels.data)
+  freeBuffer(pixels.data)
   return rendered
 }
 
@@ -142,7 +142,7 @@ async function renderStill(
     const pixels = await pixelsOf(openStill(bytes, info, render))
     if (isFailure(pixels)) return pixels
     const data = wrapInTiff(pixels)
-    giveBack(pixels.data)
+    freeBuffer(pixels.data)
     return { data }
   })
   return isFailure(file) ? file : finish(sharp(file.data, UNLIMITED_PIXELS), info, render)

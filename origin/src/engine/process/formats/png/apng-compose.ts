@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
-import { giveBack } from '../../../../streams/give-back.ts'
+import { freeBuffer } from '../../../../streams/free-buffer.ts'
 import { hasDeepProfile, toScreen } from '../../colours/deep-profile.ts'
 import type { RawPicture } from '../../pixels/raw-picture.ts'
 import { sharp, UNLIMITED_PIXELS } from '../../pixels/sharp.ts'
@@ -30,7 +30,7 @@ export async function* playApng(
       ? { data: canvas.data, width, height, channels: RGBA }
       : turned(canvas.data, { width, height }, orientation)
     if (restored !== undefined) {
-      giveBack(canvas.data)
+      freeBuffer(canvas.data)
       canvas.data = restored
     } else if (frame.dispose !== 'none') clear(frame, canvas)
   }
@@ -55,7 +55,7 @@ async function draw(frame: ApngFrame, canvas: Canvas): Promise<Failure | undefin
       return fail('undecodable', `a frame of ${pixels.length} bytes`)
     if (frame.blend === 'source') copy(pixels, frame, canvas)
     else await blendOver(pixels, frame, canvas)
-    giveBack(pixels)
+    freeBuffer(pixels)
     return undefined
   } catch (error) {
     return fail('undecodable', error instanceof Error ? error.message : String(error))

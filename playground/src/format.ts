@@ -1,9 +1,9 @@
 /** Formats numbers and rejections as text. */
 
-import { REFUSAL_WORDS, splitRefusal } from '@media-proxy/shared/response/refusal-words.ts'
+import { FAILURE_EXPLANATIONS, splitExplanation } from '@media-proxy/shared/response/explanations.ts'
 
 /** Formats a size with three significant digits: 1,234,567 as `1.23 MB`. */
-export function bytesInWords(bytes: number): string {
+export function formatBytes(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB']
   let value = bytes
   let unit = 0
@@ -15,17 +15,18 @@ export function bytesInWords(bytes: number): string {
 }
 
 /** Formats how much smaller the rendition is, as `−87 %`, or how much larger, as `+12 %`. */
-export function savingInWords(original: number, rendition: number): string {
+export function formatSaving(original: number, rendition: number): string {
   if (original === 0) return ''
   const percent = Math.round((1 - rendition / original) * 100)
   return percent >= 0 ? `−${percent} %` : `+${-percent} %`
 }
 
 /** Explains a rejection. Uses the explanation of the service if there is one. */
-export function rejectionInWords(status: number | undefined, text: string): string {
-  const { phrase, explanation } = splitRefusal(text)
+export function describeRejection(status: number | undefined, text: string): string {
+  const { phrase, explanation } = splitExplanation(text)
   if (explanation !== '') return explanation
   return (
-    REFUSAL_WORDS[phrase] ?? (status === undefined ? 'The service did not answer.' : 'The service refused.')
+    FAILURE_EXPLANATIONS[phrase] ??
+    (status === undefined ? 'The service did not answer.' : 'The service refused.')
   )
 }

@@ -9,7 +9,7 @@ const LEAST_SECONDS = 300
  * 9111, section 5.2.2). Undefined when it does not shorten the default of one year; a public lifetime of a
  * day or more does not.
  */
-export function farLifeSeconds(cacheControl: string | undefined): number | undefined {
+export function externalLifetimeSeconds(cacheControl: string | undefined): number | undefined {
   if (cacheControl === undefined) return undefined
   const directives = cacheControl.split(',').map((text) => text.trim().toLowerCase())
   if (directives.some((text) => /^(no-store|no-cache|private)\b/.test(text))) return LEAST_SECONDS

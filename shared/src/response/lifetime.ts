@@ -9,10 +9,10 @@ export function limitedCacheControl(seconds: number): string {
  * The header in which the origin states for how many seconds the edge may cache a response. The value does
  * not take the expiry of a signed URL into account.
  */
-export const LIFE_HEADER = 'x-media-life'
+export const LIFETIME_HEADER = 'x-media-life'
 
 /** The cache lifetime of a response. */
-export interface Life {
+export interface CacheLifetime {
   readonly seconds: number
   /**
    * The response is never served stale, even when the origin is unreachable (`must-revalidate` of RFC 9111).
@@ -23,12 +23,12 @@ export interface Life {
 const MUST_REVALIDATE = ', must-revalidate'
 
 /** Serializes a lifetime for the header, whole seconds first. */
-export function formatLife({ seconds, mustRevalidate }: Life): string {
+export function formatLifetime({ seconds, mustRevalidate }: CacheLifetime): string {
   return `${seconds}${mustRevalidate ? MUST_REVALIDATE : ''}`
 }
 
 /** Parses the header. Undefined when it is missing. */
-export function readLife(value: string | null | undefined): Life | undefined {
+export function parseLifetime(value: string | null | undefined): CacheLifetime | undefined {
   if (value == null) return undefined
   return { seconds: Number.parseInt(value, 10), mustRevalidate: value.endsWith(MUST_REVALIDATE) }
 }

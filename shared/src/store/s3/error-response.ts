@@ -2,7 +2,7 @@
 
 import { type Failure, fail } from '../../response/failure.ts'
 
-export interface Refusal {
+export interface ErrorResponse {
   readonly refused: true
   readonly status: number
   /** The S3 error code. Empty when the response has none, as for HEAD. */
@@ -16,7 +16,7 @@ export interface Refusal {
   readonly sizeBytes: number | undefined
 }
 
-export function isRefusal(value: unknown): value is Refusal {
+export function isErrorResponse(value: unknown): value is ErrorResponse {
   return typeof value === 'object' && value !== null && 'refused' in value
 }
 
@@ -25,10 +25,10 @@ const MAX_BODY_BYTES = 8192
 /**
  * Reads an error response. The body is untrusted, so only values of a known, harmless form are taken from it.
  */
-export async function readRefusal(
+export async function readErrorResponse(
   response: Response,
   body: ReadableStream<Uint8Array> | null,
-): Promise<Refusal> {
+): Promise<ErrorResponse> {
   const text = body === null ? '' : await readStart(body)
   const { status, headers } = response
   const region = headers.get('x-amz-bucket-region') ?? /<Region>([^<]*)<\/Region>/.exec(text)?.[1] ?? ''
@@ -73,19 +73,19 @@ const BUSY_CODES: readonly string[] = [
 ]
 
 /** Whether the store is overloaded, which stores report in several ways. */
-export function isBusy({ status, code }: Refusal): boolean {
+export function isBusy({ status, code }: ErrorResponse): boolean {
   return status === 503 || status === 429 || BUSY_CODES.includes(code)
 }
 
 /** Whether the credentials have expired. */
-export function isExpired({ code }: Refusal): boolean {
+export function isExpired({ code }: ErrorResponse): boolean {
   return code === 'ExpiredToken' || code === 'ExpiredTokenException' || code === 'TokenRefreshRequired'
 }
 
 const MAX_RETRY_AFTER_SECONDS = 60
 
 /** Converts an error response to a failure. Its details are for the operator and not sent to the client. */
-export function failureOf(refusal: Refusal, bucket: string, wanted: Wanted = 'read'): Failure {
+export function failureOf(refusal: ErrorResponse, bucket: string, wanted: Wanted = 'read'): Failure {
   const { status, code, retryAfterMs = 1000 } = refusal
   if (isBusy(refusal)) {
     const seconds = Math.min(MAX_RETRY_AFTER_SECONDS, Math.max(1, Math.ceil(retryAfterMs / 1000)))
@@ -116,7 +116,7 @@ const PERMISSIONS = {
 
 type Wanted = keyof typeof PERMISSIONS
 
-function faultOf({ status, code, region }: Refusal, bucket: string, wanted: Wanted): Fault | undefined {
+function faultOf({ status, code, region }: ErrorResponse, bucket: string, wanted: Wanted): Fault | undefined {
   const refused = `S3 refused the credentials (${code || status})`
   switch (code) {
     case 'NoSuchBucket':

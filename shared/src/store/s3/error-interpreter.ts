@@ -5,8 +5,8 @@
 
 import { type Failure, fail, isFailure } from '../../response/failure.ts'
 import { bucketUrl, type S3Address } from './address.ts'
+import { type ErrorResponse, failureOf, isErrorResponse } from './error-response.ts'
 import type { S3Exchange } from './exchange.ts'
-import { failureOf, isRefusal, type Refusal } from './refusal.ts'
 
 /** The time for which the permission to list a bucket is cached. */
 const REMEMBERED_MS = 60_000
@@ -14,12 +14,16 @@ const REMEMBERED_MS = 60_000
 /**
  * Returns the meaning of an error on reading an object: `not-found`, or a fault that the operator has to fix.
  */
-export type RefusalReader = (refusal: Refusal, bucket: string, signal?: AbortSignal) => Promise<Failure>
+export type ErrorInterpreter = (
+  refusal: ErrorResponse,
+  bucket: string,
+  signal?: AbortSignal,
+) => Promise<Failure>
 
-export function createRefusalReader(
+export function createErrorInterpreter(
   ask: S3Exchange,
   addressOf: (bucket: string) => S3Address,
-): RefusalReader {
+): ErrorInterpreter {
   const listable = new Map<string, { readonly verdict: boolean; readonly until: number }>()
 
   /**
@@ -32,9 +36,9 @@ export function createRefusalReader(
     const url = bucketUrl(addressOf(bucket), bucket, '?list-type=2&max-keys=1')
     const outcome = await ask({ method: 'GET', bucket, url, signal })
     if (isFailure(outcome)) return outcome
-    if (isRefusal(outcome) && outcome.code !== 'AccessDenied') return failureOf(outcome, bucket)
-    if (!isRefusal(outcome)) await outcome.body?.cancel()
-    const verdict = !isRefusal(outcome)
+    if (isErrorResponse(outcome) && outcome.code !== 'AccessDenied') return failureOf(outcome, bucket)
+    if (!isErrorResponse(outcome)) await outcome.body?.cancel()
+    const verdict = !isErrorResponse(outcome)
     listable.set(bucket, { verdict, until: now + REMEMBERED_MS })
     return verdict
   }

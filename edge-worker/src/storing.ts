@@ -8,11 +8,11 @@ import { fail } from '@media-proxy/shared/response/failure.ts'
 import { finish, type Representation } from '@media-proxy/shared/response/finish.ts'
 import { failureResponse, type HeaderRecord } from '@media-proxy/shared/response/headers.ts'
 import { URL_REFUSED_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
-import type { CachedAnswer, EntryInfo } from './cache.ts'
+import type { CachedResponse, EntryInfo } from './cache.ts'
 import { describe, passedThrough, storedHeaders, viewOf } from './client-answer.ts'
 import type { Delivery, DeliveryRequest } from './delivery.ts'
 import type { Delivered, EdgeExchange } from './exchange.ts'
-import { WAY_HEADERS } from './forward.ts'
+import { HOP_HEADERS } from './forward.ts'
 import { namesRequest } from './origin.ts'
 import { pause } from './pause.ts'
 import type { LeaderOutcome } from './single-flight.ts'
@@ -31,7 +31,7 @@ const BUFFERED_BYTES = 1024 * 1024
  * How long followers wait until a larger body is cached, in milliseconds. The cache receives it only as fast
  * as the leader's client reads it.
  */
-const KEEPING_MS = 5000
+const CACHE_WAIT_MS = 5000
 /** The timeout between two chunks of a small body from the origin, in milliseconds. */
 const STALLED_MS = 30_000
 
@@ -61,7 +61,7 @@ export async function store(
   }
   if (sizeBytes > BUFFERED_BYTES && declared !== null)
     return storeStreamed(delivery, response, body, sizeBytes, wanted, exchange, entry)
-  const held = await hold(body)
+  const held = await readSmallBody(body)
   if ('error' in held) return brokenOff(held.error, exchange)
   if (held.rest !== undefined) {
     const copy = new Response(held.rest, response)
@@ -69,7 +69,7 @@ export async function store(
   }
   if (declared !== null && held.bytes.length !== sizeBytes) return brokenOff('another length', exchange)
   const headers = { ...storedHeaders(response), 'content-length': String(held.bytes.length) }
-  return keep(delivery, held.bytes, headers, wanted, exchange, entry)
+  return storeBytes(delivery, held.bytes, headers, wanted, exchange, entry)
 }
 
 function storeStreamed(
@@ -83,9 +83,9 @@ function storeStreamed(
 ): Fetched {
   const headers = storedHeaders(response)
   const [copy, sent] = body.tee()
-  const kept = putStreamAway(delivery, copy, sizeBytes, headers, wanted.url, entry)
+  const kept = putStream(delivery, copy, sizeBytes, headers, wanted.url, entry)
   exchange.waitUntil(kept)
-  const outcome = Promise.race([kept, pause(KEEPING_MS).then((): LeaderOutcome => ({ kind: 'uncached' }))])
+  const outcome = Promise.race([kept, pause(CACHE_WAIT_MS).then((): LeaderOutcome => ({ kind: 'uncached' }))])
   const answer = answerFrom(sent, describe(headers, sizeBytes, viewOf(delivery, wanted)), exchange)
   return { delivered: { response: answer, cache: 'MISS' }, outcome }
 }
@@ -106,7 +106,7 @@ function answerFrom(
 }
 
 /** Caches a body that is in memory, and answers with it. */
-export function keep(
+export function storeBytes(
   delivery: Delivery,
   bytes: Uint8Array<ArrayBuffer>,
   headers: HeaderRecord,
@@ -119,12 +119,12 @@ export function keep(
   )
   return {
     delivered: { response: answer, cache: 'MISS' },
-    outcome: putAway(delivery, bytes, headers, wanted.url, entry),
+    outcome: putBody(delivery, bytes, headers, wanted.url, entry),
   }
 }
 
 /** Caches a complete response that was fetched in the background of a partial one. */
-export async function keepBehind(
+export async function storeInBackground(
   delivery: Delivery,
   response: Response,
   url: CanonicalUrl,
@@ -136,14 +136,14 @@ export async function keepBehind(
     await response.body?.cancel()
     return { kind: 'uncached' }
   }
-  return putStreamAway(delivery, response.body, sizeBytes, storedHeaders(response), url, entry)
+  return putStream(delivery, response.body, sizeBytes, storedHeaders(response), url, entry)
 }
 
 /** Marks a cached response as validated. */
-export async function confirm(
+export async function markValidated(
   { cache }: Delivery,
   url: CanonicalUrl,
-  { etag }: CachedAnswer,
+  { etag }: CachedResponse,
   entry: EntryInfo,
 ): Promise<void> {
   const again = await cache.match(url)
@@ -156,7 +156,7 @@ export async function confirm(
 /** Returns a short response that is shared with all followers. */
 export async function shareFailure(response: Response): Promise<Fetched> {
   const headers: HeaderRecord = Object.fromEntries(response.headers)
-  for (const name of [...WAY_HEADERS, URL_REFUSED_HEADER]) delete headers[name]
+  for (const name of [...HOP_HEADERS, URL_REFUSED_HEADER]) delete headers[name]
   const text = await textOf(response)
   headers['content-length'] = String(new TextEncoder().encode(text).length)
   const rejection = { status: response.status, text, headers }
@@ -200,14 +200,14 @@ function passBy(response: Response, delivery: Delivery, wanted: DeliveryRequest)
   return { response: passedThrough(response, viewOf(delivery, wanted)), cache: 'BYPASS' }
 }
 
-type Held =
+type SmallBody =
   | { readonly bytes: Uint8Array<ArrayBuffer>; readonly rest?: undefined }
   /** The whole body, including its start. */
   | { readonly rest: ReadableStream<Uint8Array> }
   | { readonly error: unknown }
 
 /** Reads a small body completely. */
-async function hold(body: ReadableStream<Uint8Array>): Promise<Held> {
+async function readSmallBody(body: ReadableStream<Uint8Array>): Promise<SmallBody> {
   const reader = body.getReader()
   const chunks: Uint8Array[] = []
   let length = 0
@@ -223,10 +223,10 @@ async function hold(body: ReadableStream<Uint8Array>): Promise<Held> {
     await reader.cancel(error).catch(() => undefined)
     return { error }
   }
-  return { rest: behind(chunks, reader) }
+  return { rest: rejoinBody(chunks, reader) }
 }
 
-function behind(
+function rejoinBody(
   chunks: readonly Uint8Array[],
   reader: ReadableStreamDefaultReader<Uint8Array>,
 ): ReadableStream<Uint8Array> {
@@ -244,13 +244,13 @@ function behind(
 }
 
 /** Removes an entry, with retries: the cache of local development still writes after `put` has resolved. */
-async function removeSurely({ cache }: Delivery, url: CanonicalUrl): Promise<void> {
+async function removeWithRetries({ cache }: Delivery, url: CanonicalUrl): Promise<void> {
   for (let waitMs = 50; !(await cache.delete(url)) && waitMs < 2000; waitMs *= 2)
     await new Promise((resolve) => setTimeout(resolve, waitMs))
 }
 
 /** Caches a stream, and removes the entry if the stream breaks off, which not every cache detects. */
-async function putStreamAway(
+async function putStream(
   delivery: Delivery,
   body: ReadableStream<Uint8Array>,
   sizeBytes: number,
@@ -266,14 +266,14 @@ async function putStreamAway(
     },
   })
   const stream = body.pipeThrough(counter).pipeThrough(new FixedLengthStream(sizeBytes))
-  const outcome = await putAway(delivery, stream, headers, url, entry)
+  const outcome = await putBody(delivery, stream, headers, url, entry)
   if (seen === sizeBytes) return outcome
-  await removeSurely(delivery, url)
+  await removeWithRetries(delivery, url)
   return { kind: 'uncached' }
 }
 
 /** Caches a body. If that fails, each follower requests it again. */
-async function putAway(
+async function putBody(
   { cache }: Delivery,
   body: BodyInit,
   headers: HeaderRecord,

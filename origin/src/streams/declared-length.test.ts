@@ -1,7 +1,7 @@
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { BodyError } from '@media-proxy/shared/store/body-error.ts'
 import { describe, expect, it, vi } from 'vitest'
-import { ofToldLength } from './told-length.ts'
+import { withDeclaredLength } from './declared-length.ts'
 
 function bodyOf(chunks: readonly string[], cancel: () => void = () => undefined) {
   const rest = chunks.map((text) => new TextEncoder().encode(text))
@@ -24,17 +24,17 @@ describe('a body of told length', () => {
     [[], 0, ''],
     [['0'], 0, ''],
   ])('of %j is at most %i bytes', async (chunks, sizeBytes, passed) => {
-    expect(await new Response(ofToldLength(bodyOf(chunks), sizeBytes)).text()).toBe(passed)
+    expect(await new Response(withDeclaredLength(bodyOf(chunks), sizeBytes)).text()).toBe(passed)
   })
 
   it('reads nothing more of what is too long', async () => {
     const cancel = vi.fn()
-    await new Response(ofToldLength(bodyOf(['0123', '4567', '89'], cancel), 6)).text()
+    await new Response(withDeclaredLength(bodyOf(['0123', '4567', '89'], cancel), 6)).text()
     expect(cancel).toHaveBeenCalledOnce()
   })
 
   it('breaks where bytes are missing', async () => {
-    const failed = await new Response(ofToldLength(bodyOf(['012']), 4))
+    const failed = await new Response(withDeclaredLength(bodyOf(['012']), 4))
       .text()
       .catch((error: unknown) => error)
     expect(failed).toBeInstanceOf(BodyError)

@@ -7,7 +7,7 @@
 import { type FailureCode, phraseOf } from './failure.ts'
 
 /** The meaning of failures about a file or an address. The response includes them with `explainErrors`. */
-export const SOURCE_WORDS = {
+export const SOURCE_EXPLANATIONS = {
   undecodable:
     'The file begins like media, but nothing of it can be decoded: it is damaged, or cut off early.',
   'address-refused':
@@ -23,7 +23,7 @@ export const SOURCE_WORDS = {
 } as const satisfies Partial<Record<FailureCode, string>>
 
 /** The meaning of the other failures, for clients that see only the phrase. */
-const PHRASE_WORDS: Readonly<Record<string, string>> = {
+const PHRASE_EXPLANATIONS: Readonly<Record<string, string>> = {
   'Bad Request':
     'A value is not one the service takes, an address is not fetched, or the media cannot be decoded.',
   Unauthorized: 'The signature or the secret is wrong, or the URL has expired.',
@@ -38,25 +38,27 @@ const PHRASE_WORDS: Readonly<Record<string, string>> = {
 }
 
 /** Explanations by phrase. When several failures share a phrase, the explanation is true for all of them. */
-export const REFUSAL_WORDS: Readonly<Record<string, string>> = {
+export const FAILURE_EXPLANATIONS: Readonly<Record<string, string>> = {
   ...Object.fromEntries(
-    Object.entries(SOURCE_WORDS).map(([code, words]) => [
+    Object.entries(SOURCE_EXPLANATIONS).map(([code, words]) => [
       phraseOf({ ok: false, code: code as FailureCode }),
       words,
     ]),
   ),
-  ...PHRASE_WORDS,
+  ...PHRASE_EXPLANATIONS,
 }
 
 /** Returns the explanation of a failure about a source. Undefined for other failures. */
-export function sourceWords(code: FailureCode): string | undefined {
-  return Object.hasOwn(SOURCE_WORDS, code) ? SOURCE_WORDS[code as keyof typeof SOURCE_WORDS] : undefined
+export function explanationOf(code: FailureCode): string | undefined {
+  return Object.hasOwn(SOURCE_EXPLANATIONS, code)
+    ? SOURCE_EXPLANATIONS[code as keyof typeof SOURCE_EXPLANATIONS]
+    : undefined
 }
 
 /** Splits the text of a failure response into its phrase and the explanation after it. */
-export function splitRefusal(text: string): { readonly phrase: string; readonly explanation: string } {
+export function splitExplanation(text: string): { readonly phrase: string; readonly explanation: string } {
   const phrase =
-    Object.keys(REFUSAL_WORDS)
+    Object.keys(FAILURE_EXPLANATIONS)
       .filter((known) => text === known || text.startsWith(`${known}: `))
       .toSorted((a, b) => b.length - a.length)[0] ?? text
   return { phrase, explanation: text.slice(phrase.length + 2) }

@@ -1,20 +1,20 @@
 import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
 import { URL_REFUSED_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import type { CachedAnswer, EdgeCache } from './cache.ts'
+import type { CachedResponse, EdgeCache } from './cache.ts'
 import type { Delivery, DeliveryRequest } from './delivery.ts'
 import type { EdgeExchange } from './exchange.ts'
-import { confirm, store } from './keeping.ts'
+import { markValidated, store } from './storing.ts'
 
-const ENTRY = { askedAt: 5, tag: undefined }
+const ENTRY = { requestedAt: 5, tag: undefined }
 const URL_OF_IT = '/attachments/1/a.png' as CanonicalUrl
 const wanted = { url: URL_OF_IT } as DeliveryRequest
 // The functions under test use only this member of an exchange.
 const exchange = { waitUntil: () => undefined } as unknown as EdgeExchange
 
-function fakeCache(kept?: Partial<CachedAnswer>) {
+function fakeCache(kept?: Partial<CachedResponse>) {
   return {
-    match: async () => kept as CachedAnswer | undefined,
+    match: async () => kept as CachedResponse | undefined,
     put: vi.fn(async () => undefined),
     putMissing: vi.fn(async () => undefined),
     delete: async () => true,
@@ -74,13 +74,13 @@ describe('a confirmation', () => {
 
   it('keeps the headers of the body that it finds', async () => {
     const cache = fakeCache({ etag: '"a"', headers: { etag: '"a"' }, body: body() })
-    await confirm(delivery(cache), URL_OF_IT, { etag: '"a"' } as CachedAnswer, ENTRY)
+    await markValidated(delivery(cache), URL_OF_IT, { etag: '"a"' } as CachedResponse, ENTRY)
     expect(cache.put).toHaveBeenCalledWith(URL_OF_IT, { etag: '"a"' }, expect.anything(), ENTRY)
   })
 
   it('leaves what was put in the place of what was confirmed', async () => {
     const cache = fakeCache({ etag: '"b"', headers: { etag: '"b"' }, body: body() })
-    await confirm(delivery(cache), URL_OF_IT, { etag: '"a"' } as CachedAnswer, ENTRY)
+    await markValidated(delivery(cache), URL_OF_IT, { etag: '"a"' } as CachedResponse, ENTRY)
     expect(cache.put).not.toHaveBeenCalled()
   })
 })

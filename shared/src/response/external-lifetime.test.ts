@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { farLifeSeconds } from './far-life.ts'
+import { externalLifetimeSeconds } from './external-lifetime.ts'
 
 it.each([
   [undefined, undefined],
@@ -22,5 +22,5 @@ it.each([
   ['max-age=x', undefined],
   ['max-age=-5', undefined],
 ])('%j allows %j seconds', (cacheControl, seconds) => {
-  expect(farLifeSeconds(cacheControl)).toBe(seconds)
+  expect(externalLifetimeSeconds(cacheControl)).toBe(seconds)
 })

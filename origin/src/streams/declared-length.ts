@@ -13,7 +13,7 @@ const NOTHING = new Uint8Array()
  * Passes on this number of bytes of a body and drops the rest. The stream errors with a `BodyError` when the
  * body ends earlier.
  */
-export function ofToldLength(
+export function withDeclaredLength(
   body: ReadableStream<Uint8Array>,
   sizeBytes: number,
 ): ReadableStream<Uint8Array> {
