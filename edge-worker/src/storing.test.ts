@@ -2,7 +2,7 @@ import type { CanonicalUrl } from '@media-proxy/shared/request/canonical.ts'
 import { URL_REFUSED_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { CachedResponse, EdgeCache } from './cache.ts'
-import type { Delivery, DeliveryRequest } from './delivery.ts'
+import type { Delivery, DeliveryRequest } from './delivery-request.ts'
 import type { EdgeExchange } from './exchange.ts'
 import { markValidated, store } from './storing.ts'
 

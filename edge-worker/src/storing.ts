@@ -10,7 +10,7 @@ import { failureResponse, type HeaderRecord } from '@media-proxy/shared/response
 import { URL_REFUSED_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
 import type { CachedResponse, EntryInfo } from './cache.ts'
 import { describe, passedThrough, storedHeaders, viewOf } from './client-answer.ts'
-import type { Delivery, DeliveryRequest } from './delivery.ts'
+import type { Delivery, DeliveryRequest } from './delivery-request.ts'
 import type { Delivered, EdgeExchange } from './exchange.ts'
 import { HOP_HEADERS } from './forward.ts'
 import { namesRequest } from './origin.ts'

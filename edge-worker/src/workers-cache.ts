@@ -14,7 +14,7 @@ import { failureResponse, type HeaderRecord } from '@media-proxy/shared/response
 import { LIFETIME_HEADER, parseLifetime } from '@media-proxy/shared/response/lifetime.ts'
 import { URL_REFUSED_HEADER } from '@media-proxy/shared/signing/edge-request.ts'
 import { fromCache, storedHeaders, viewOf } from './client-answer.ts'
-import type { DeliveryRequest } from './delivery.ts'
+import type { DeliveryRequest } from './delivery-request.ts'
 import type { Delivered, EdgeExchange } from './exchange.ts'
 import { mutable } from './forward.ts'
 import { type FetchOrigin, namesRequest } from './origin.ts'

@@ -1,0 +1,147 @@
+/** The work of a leader: it asks the cache, the bucket of renditions and the origin on behalf of all followers. */
+
+import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { failureResponse, type HeaderRecord } from '@media-proxy/shared/response/headers.ts'
+import type { CachedResponse, EntryInfo } from './cache.ts'
+import { fromCache, viewOf } from './client-answer.ts'
+import { type Delivery, type DeliveryRequest, entryOf, lookUp } from './delivery-request.ts'
+import type { Delivered, EdgeExchange } from './exchange.ts'
+import { namesRequest } from './origin.ts'
+import type { LeaderOutcome } from './single-flight.ts'
+import type { StoredRendition } from './stored-renditions.ts'
+import { isUrlRefused, markValidated, shareFailure, store, storeBytes } from './storing.ts'
+import { within } from './within.ts'
+
+/** The timeout for the bucket of renditions, in milliseconds. */
+const STORE_MS = 5000
+
+/** Like `Fetched`, but the leader's own request can also have failed. */
+export interface LeaderResult {
+  readonly delivered: Delivered | Failure
+  readonly outcome: LeaderOutcome | Promise<LeaderOutcome>
+}
+
+/**
+ * Answers the leader's client, and determines the outcome for its followers. A response that was requested before
+ * the last purge of its source is not cached for them.
+ */
+export async function asLeader(
+  delivery: Delivery,
+  wanted: DeliveryRequest,
+  exchange: EdgeExchange,
+): Promise<LeaderResult> {
+  const entry = await entryOf(delivery, wanted)
+  // The previous flight may have settled between the first cache lookup and joining this one.
+  const { known, purgedAt } = await lookUp(delivery, wanted)
+  if (known?.fresh) {
+    const response = fromCache(known, viewOf(delivery, wanted), exchange)
+    return { delivered: { response, cache: 'HIT' }, outcome: { kind: 'cached' } }
+  }
+  if (known !== undefined) return revalidate(delivery, known, wanted, exchange, entry)
+  const stored = wanted.whole ? await findStored(delivery, wanted, exchange, purgedAt) : undefined
+  if (stored !== undefined) {
+    // The source was last checked when the rendition was written.
+    const written = { ...entry, requestedAt: stored.writtenAt }
+    return storeBytes(delivery, stored.bytes, stored.headers, wanted, exchange, written)
+  }
+  const rejected = await wanted.beforeRender()
+  if (rejected !== undefined) return { delivered: rejected, outcome: { kind: 'abandoned' } }
+  const { delivered, outcome } = await fetchWhole(delivery, wanted, exchange, entry)
+  return { delivered, outcome: entry.requestedAt > purgedAt ? outcome : withoutCached(outcome) }
+}
+
+/** Replaces `cached` with `uncached`: followers ignore an entry that was requested too soon after a purge. */
+async function withoutCached(outcome: LeaderResult['outcome']): Promise<LeaderOutcome> {
+  const found = await outcome
+  return found.kind === 'cached' ? { kind: 'uncached' } : found
+}
+
+/** Returns a stored rendition. When the bucket fails or times out, the request goes to the origin instead. */
+async function findStored(
+  { renditions }: Delivery,
+  { request, url }: DeliveryRequest,
+  { timings }: EdgeExchange,
+  purgedAt: number,
+): Promise<StoredRendition | undefined> {
+  try {
+    const found = renditions?.find(request, url, purgedAt)
+    return found && (await timings.measure('store', () => within(STORE_MS, found)))
+  } catch (error) {
+    console.warn({ message: 'stored renditions cannot be read', error: String(error) })
+    return undefined
+  }
+}
+
+/** Revalidates a stale copy by its ETag. When the origin cannot be asked, most copies may still be served. */
+async function revalidate(
+  delivery: Delivery,
+  cached: CachedResponse,
+  wanted: DeliveryRequest,
+  exchange: EdgeExchange,
+  entry: EntryInfo,
+): Promise<LeaderResult> {
+  const { cache } = delivery
+  const condition = cached.etag === undefined ? {} : { 'if-none-match': cached.etag }
+  const response = await askOrigin(delivery, wanted, condition, exchange)
+  const asBefore = (kept: CachedResponse): Delivered => ({
+    response: fromCache(kept, viewOf(delivery, wanted), exchange),
+    cache: 'HIT',
+  })
+  if (cached.usable && (isFailure(response) || saysNothingOfObject(response))) {
+    if (!isFailure(response)) exchange.waitUntil(response.body?.cancel() ?? Promise.resolve())
+    return { delivered: asBefore(cached), outcome: { kind: 'cached' } }
+  }
+  if (isFailure(response)) {
+    await cached.body.cancel()
+    return failed(response, exchange)
+  }
+  if (response.status === 304) {
+    const confirmed = markValidated(delivery, wanted.url, cached, entry)
+    exchange.waitUntil(confirmed)
+    return {
+      delivered: asBefore({ ...cached, validatedAt: entry.requestedAt }),
+      outcome: confirmed.then(() => ({ kind: 'cached' })),
+    }
+  }
+  await cached.body.cancel()
+  if (response.status !== 200 && !saysNothingOfObject(response) && !isUrlRefused(response))
+    exchange.waitUntil(cache.delete(wanted.url))
+  return store(delivery, response, wanted, exchange, entry)
+}
+
+/**
+ * Whether a response says nothing about the object itself: a temporary rejection, or one that a proxy in
+ * front of the origin made.
+ */
+function saysNothingOfObject(response: Response): boolean {
+  const { status } = response
+  return status >= 500 || status === 429 || (status !== 304 && !namesRequest(response))
+}
+
+export async function fetchWhole(
+  delivery: Delivery,
+  wanted: DeliveryRequest,
+  exchange: EdgeExchange,
+  entry: EntryInfo,
+): Promise<LeaderResult> {
+  const response = await askOrigin(delivery, wanted, {}, exchange)
+  return isFailure(response) ? failed(response, exchange) : store(delivery, response, wanted, exchange, entry)
+}
+
+async function failed(failure: Failure, { requestId }: EdgeExchange): Promise<LeaderResult> {
+  const { outcome } = await shareFailure(failureResponse(failure, requestId))
+  return { delivered: failure, outcome }
+}
+
+async function askOrigin(
+  { origin }: Delivery,
+  { originPath }: DeliveryRequest,
+  headers: HeaderRecord,
+  exchange: EdgeExchange,
+): Promise<Response | Failure> {
+  const response = await exchange.timings.measure('origin', () =>
+    origin({ method: 'GET', path: originPath, headers }, exchange),
+  )
+  if (!isFailure(response)) exchange.timings.adopt(response.headers.get('server-timing'))
+  return response
+}
