@@ -5,7 +5,7 @@
 
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { engineWords } from '@media-proxy/origin/assembly/starter.ts'
+import { engineArguments } from '@media-proxy/origin/assembly/starter.ts'
 import type { EngineProcessOptions } from '@media-proxy/origin/engine/engine-process.ts'
 import { inspectFfmpeg } from '@media-proxy/origin/engine/ffmpeg-binary.ts'
 import { type MeteredRender, type MeteredSource, meterRender } from '@media-proxy/origin/engine/job-meter.ts'
@@ -69,7 +69,7 @@ async function engineOptions(): Promise<EngineProcessOptions> {
   const binary = await inspectFfmpeg(process.env)
   const setup = { role: 'media', libav: 'off', temporaryFileBytes: 0, decoderMemoryBytes: 2 ** 31 } as const
   return {
-    words: engineWords('fault' in binary ? setup : { ...setup, ffmpeg: binary }),
+    words: engineArguments('fault' in binary ? setup : { ...setup, ffmpeg: binary }),
     environment: { TMPDIR: process.env.TMPDIR ?? '/tmp' },
     sandbox: {
       jobMemoryBytes: MAPPED_BYTES,

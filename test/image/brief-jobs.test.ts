@@ -5,7 +5,7 @@
 
 import type { Cost, Job } from '@media-proxy/origin/engine/jobs.ts'
 import type { Channel } from '@media-proxy/origin/engine/process/channel.ts'
-import { openMediaWorkshop } from '@media-proxy/origin/engine/process/media-workshop.ts'
+import { openMediaHandler } from '@media-proxy/origin/engine/process/media-handler.ts'
 import { expect, it } from 'vitest'
 import { halvesPng } from '../fixtures.ts'
 import { ANY_COST, LIMITS } from '../video-tools.ts'
@@ -17,13 +17,13 @@ it.each([
   const costs: Cost[] = []
   const channel = { tellCost: (cost: Cost) => costs.push(cost) } as unknown as Channel
   const setup = { role: 'media', libav: 'off', temporaryFileBytes: 0, decoderMemoryBytes: 0 } as const
-  const workshop = await openMediaWorkshop(setup, channel)
+  const handler = await openMediaHandler(setup, channel)
   const bytes = await halvesPng(20, 10)
   const job: Job = {
     ...{ kind: 'examine', limits: LIMITS, allowance: ANY_COST },
     source: { format: 'png', sizeBytes: bytes.length, whole: true, id: 1, shared: false },
     ...{ scan, scanFrames: 1, anySound: false, extras: [] },
   }
-  expect((await workshop.work(job, bytes)).result).toMatchObject({ kind: 'examined' })
+  expect((await handler.work(job, bytes)).result).toMatchObject({ kind: 'examined' })
   expect(costs).toHaveLength(told)
 })

@@ -2,12 +2,12 @@
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { predictWaveform } from '@media-proxy/origin/engine/film-cost.ts'
 import type { ExtraName } from '@media-proxy/origin/engine/jobs.ts'
 import { readWaveform } from '@media-proxy/origin/engine/process/clip/waveform.ts'
 import { examine } from '@media-proxy/origin/engine/process/examine.ts'
 import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
 import { memorySource } from '@media-proxy/origin/engine/process/source/media-source.ts'
+import { predictWaveform } from '@media-proxy/origin/engine/video-cost.ts'
 import { mediaKind } from '@media-proxy/origin/media/kinds.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'

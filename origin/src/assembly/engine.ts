@@ -5,10 +5,10 @@ import type { Config } from '@media-proxy/shared/config/schema.ts'
 import type { Lane } from '../concurrency/lane.ts'
 import { createEngine, type Engine } from '../engine/client.ts'
 import { CLIP_THREADS } from '../engine/clip-threads.ts'
+import { createJobClasses, type EnginePools } from '../engine/job-classes.ts'
 import { createEngineLanes, type EngineLanes } from '../engine/lanes.ts'
 import { createPool } from '../engine/pool.ts'
 import { createRunner } from '../engine/runner.ts'
-import { createWays, type EnginePools } from '../engine/ways.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { Observer } from '../telemetry/observer.ts'
 import { engineEvents, observeEngine } from './instrument.ts'
@@ -101,7 +101,11 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
     memoryBytes: config.engine.memoryBytes,
     cpuSeconds: (config.limits.clipDeadlineMs / 1000) * CLIP_THREADS,
   }
-  const run = createRunner({ ways: createWays(lanes, pools, mostOfClip), mostCost: config.engine, events })
+  const run = createRunner({
+    classes: createJobClasses(lanes, pools, mostOfClip),
+    mostCost: config.engine,
+    events,
+  })
   return {
     engine: observeEngine(
       createEngine({

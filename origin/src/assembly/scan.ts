@@ -6,7 +6,7 @@ import { type Classifier, createClassifier } from '../nsfw/classifier.ts'
 import { modelOf } from '../nsfw/model.ts'
 import type { Log } from '../telemetry/log.ts'
 import { SCAN_NICENESS } from './engine.ts'
-import { engineWords } from './starter.ts'
+import { engineArguments } from './starter.ts'
 
 /** Creates the configured classifier and starts to load its model. Undefined when scanning is disabled. */
 export function openClassifier(config: Config, log: Log): Classifier | undefined {
@@ -29,7 +29,7 @@ const SCAN_MEMORY_BYTES = 1024 * 1024 * 1024
 /** Returns a function that starts a process with this model. */
 export function scanProcesses(model: ModelOptions): () => EngineProcess {
   const { path, layout, colours, threads } = model
-  const words = engineWords({ role: 'scan', path, layout, colours, threads })
+  const words = engineArguments({ role: 'scan', path, layout, colours, threads })
   const sandbox = {
     jobMemoryBytes: SCAN_MEMORY_BYTES,
     fileBytes: 0,

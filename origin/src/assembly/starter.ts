@@ -42,7 +42,7 @@ const NODE_FLAGS = [
 const MOST_TRIES = 3
 
 /** Returns the arguments that start an engine process in a role. */
-export function engineWords(setup: EngineSetup): readonly string[] {
+export function engineArguments(setup: EngineSetup): readonly string[] {
   return [...NODE_FLAGS, ENGINE_SCRIPT, encodeSetup(setup)]
 }
 
@@ -91,7 +91,7 @@ export async function openStarter(options: OpenEngineOptions): Promise<Starter> 
   }
 }
 
-interface ProcessWishes {
+interface ProcessSettings {
   readonly niceness: number
   readonly libav: 'off' | 'when needed' | 'at once'
   readonly ffmpeg: FfmpegBinary | undefined
@@ -100,7 +100,7 @@ interface ProcessWishes {
 
 function processOptions(
   { config: { limits, engine }, crashOn }: OpenEngineOptions,
-  { niceness, libav, ffmpeg, isolation }: ProcessWishes,
+  { niceness, libav, ffmpeg, isolation }: ProcessSettings,
 ) {
   const setup: EngineSetup = {
     role: 'media',
@@ -111,7 +111,7 @@ function processOptions(
     ...(crashOn === undefined ? {} : { crashOn }),
   }
   return {
-    words: engineWords(setup),
+    words: engineArguments(setup),
     // Only FFmpeg uses files.
     environment: ffmpeg === undefined ? {} : { TMPDIR: tmpdir() },
     sandbox: {

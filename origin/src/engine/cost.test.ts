@@ -5,7 +5,6 @@ import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
 import { type CostRender, type CostSource, predictRender } from './cost.ts'
-import { predictStill } from './film-cost.ts'
 import { type MeteredSource, meterRender } from './job-meter.ts'
 import { SMALL_JOB } from './lanes.ts'
 import { greyProfile } from './process/colours/icc-profile.ts'
@@ -13,6 +12,7 @@ import { encodeApng } from './process/formats/png/apng-encode.ts'
 import { pngChunks } from './process/formats/png/png-chunks.ts'
 import type { RenderOptions } from './render-options.ts'
 import { encodeSetup } from './setup.ts'
+import { predictStill } from './video-cost.ts'
 
 const MIB = 2 ** 20
 

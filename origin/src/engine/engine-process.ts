@@ -94,7 +94,7 @@ export interface EngineProcess {
    * Tells an idle process that no job is pending, so that it releases the memory that it keeps for the next
    * one.
    */
-  rest(): void
+  releaseMemory(): void
   kill(reason: KillReason): void
 }
 
@@ -205,7 +205,7 @@ class ChildEngine implements EngineProcess {
     return now === undefined ? undefined : Math.max(0, now - this.#usedCpuSeconds)
   }
 
-  rest(): void {
+  releaseMemory(): void {
     if (this.alive && this.#current === undefined) send(this.#socket, FRAME.rest, {}, NOTHING)
   }
 

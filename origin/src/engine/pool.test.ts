@@ -14,7 +14,7 @@ function fakeProcess(pid: number): EngineProcess & { rests: number; sourceId: nu
     ended: ended.promise,
     run: () => Promise.reject(new Error('it runs nothing')),
     cpuSeconds: () => 0,
-    rest() {
+    releaseMemory() {
       this.rests += 1
     },
     kill: (reason) => ended.resolve({ cpuSeconds: 0, cause: { kind: 'killed', reason } }),

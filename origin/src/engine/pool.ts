@@ -58,7 +58,7 @@ class ProcessPool implements Pool {
   /** When each process became idle, in milliseconds. */
   readonly #idleSince = new WeakMap<EngineProcess, number>()
   /** Idle processes whose `rest` has not been called yet. */
-  readonly #restless = new Set<EngineProcess>()
+  readonly #unreleased = new Set<EngineProcess>()
   readonly #waiters = new Set<(process: EngineProcess | undefined) => void>()
   #starting = 0
   #closed = false
@@ -76,7 +76,7 @@ class ProcessPool implements Pool {
   async take(signal: AbortSignal, sourceId?: number): Promise<EngineProcess | undefined> {
     if (this.#closed || signal.aborted) return undefined
     for (let next = this.#pick(sourceId); next !== undefined; next = this.#pick(sourceId)) {
-      this.#restless.delete(next)
+      this.#unreleased.delete(next)
       if (!next.alive) continue
       if (this.#idle.length === 0) this.#fill()
       return next
@@ -191,7 +191,7 @@ class ProcessPool implements Pool {
     })
     void started.ended.then((end) => {
       this.#all.delete(started)
-      this.#restless.delete(started)
+      this.#unreleased.delete(started)
       const at = this.#idle.indexOf(started)
       if (at !== -1) this.#idle.splice(at, 1)
       if (this.#closed) return
@@ -228,7 +228,7 @@ class ProcessPool implements Pool {
     }
     this.#idle.push(process)
     this.#idleSince.set(process, performance.now())
-    this.#restless.add(process)
+    this.#unreleased.add(process)
     this.#restLater()
     if (this.#all.size > this.#options.warm) this.#trimLater()
   }
@@ -237,12 +237,12 @@ class ProcessPool implements Pool {
     if (this.#restTimer !== undefined) return
     this.#restTimer = setTimeout(() => {
       this.#restTimer = undefined
-      for (const process of this.#restless) {
+      for (const process of this.#unreleased) {
         if (!this.#isIdleFor(process, REST_MS)) continue
-        this.#restless.delete(process)
-        process.rest()
+        this.#unreleased.delete(process)
+        process.releaseMemory()
       }
-      if (this.#restless.size > 0) this.#restLater()
+      if (this.#unreleased.size > 0) this.#restLater()
     }, REST_MS)
     this.#restTimer.unref()
   }
@@ -272,7 +272,7 @@ class ProcessPool implements Pool {
 
   #retire(process: EngineProcess): void {
     this.#all.delete(process)
-    this.#restless.delete(process)
+    this.#unreleased.delete(process)
     process.kill('renewed')
   }
 }

@@ -7,13 +7,13 @@ import { describe, expect, it } from 'vitest'
 import { createLane } from '../concurrency/lane.ts'
 import type { SourceLimits } from '../media/limits.ts'
 import type { Source } from '../source/bytes/source.ts'
+import { createCrashHistory } from './crash-history.ts'
 import type { EngineProcess, JobOutput, ProcessEnd } from './engine-process.ts'
+import type { JobClass } from './job-classes.ts'
 import type { ExamineJob, Job, RenderJob } from './jobs.ts'
-import { createLethalWork } from './lethal-work.ts'
 import type { Pool } from './pool.ts'
 import { FULL_SIZE, type RenderOptions } from './render-options.ts'
 import { createRunner } from './runner.ts'
-import type { Way } from './ways.ts'
 
 const COST = { memoryBytes: 1, cpuSeconds: 1 }
 const CRASH: ProcessEnd = { cpuSeconds: 1, cause: { kind: 'crashed', detail: 'SIGSEGV' } }
@@ -31,7 +31,7 @@ const PLAIN: RenderOptions = {
 const AT_SIX: RenderOptions = { ...PLAIN, time: { milliseconds: 6000 } }
 const AT_SEVEN: RenderOptions = { ...PLAIN, time: { milliseconds: 7000 } }
 const SHEET: RenderOptions = { ...PLAIN, sprite: { columns: 2, rows: 2 } }
-const still = (wishes: string) => ({ kind: 'still', wishes }) as const
+const still = (options: string) => ({ kind: 'still', options }) as const
 
 describe('work that ends its process', () => {
   it.each([
@@ -73,7 +73,7 @@ describe('work that ends its process', () => {
   })
 
   it('of one source is not forgotten for that of others', () => {
-    const lethalWork = createLethalWork()
+    const lethalWork = createCrashHistory()
     const end = { failure: fail('undecodable'), inspected: true, threw: false }
     lethalWork.remember('a', still('b'), end)
     for (let work = 0; work < 2000; work += 1) lethalWork.remember('other', still(`${work}`), end)
@@ -91,7 +91,7 @@ describe('work that ends its process', () => {
 
   it('is forgotten after ten minutes, a defect after one', () => {
     let now = 1000
-    const lethalWork = createLethalWork(() => now)
+    const lethalWork = createCrashHistory(() => now)
     const failure = fail('undecodable')
     lethalWork.remember('a', still('crashed'), { failure, inspected: true, threw: false })
     lethalWork.remember('a', still('threw'), { failure, inspected: true, threw: true })
@@ -126,12 +126,12 @@ function runner(endings: readonly Ending[]) {
     take: async () => process as unknown as EngineProcess,
     release: () => undefined,
   }
-  const way: Way = {
+  const jobClass: JobClass = {
     ...{ lane: createLane({ concurrency: 1, queue: 1 }), pool: pool as Pool, allowance: COST },
     ...{ weightBytes: 0, headerCpuSeconds: 1, isQuick: false },
   }
   const run = createRunner({
-    ways: { first: () => way, clip: way, slow: way, admitted: () => way },
+    classes: { first: () => jobClass, clip: jobClass, slow: jobClass, admitted: () => jobClass },
     mostCost: COST,
     events: { onJob: () => undefined, onLost: () => undefined },
   })

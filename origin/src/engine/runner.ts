@@ -4,11 +4,11 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import { LRUCache } from 'lru-cache'
 import { abortFailure } from '../concurrency/wait.ts'
 import type { Source } from '../source/bytes/source.ts'
+import { type Crash, createCrashHistory } from './crash-history.ts'
 import type { EngineProcess, JobInput, JobOutput, ProcessEnd } from './engine-process.ts'
+import type { JobClass, JobClasses } from './job-classes.ts'
 import type { Cost, Job, ResultOf, Sharing } from './jobs.ts'
-import { createLethalWork, type LethalEnd } from './lethal-work.ts'
 import { watchOver } from './watch.ts'
-import type { Way, Ways } from './ways.ts'
 import { workOf } from './work.ts'
 
 export interface JobTime {
@@ -32,7 +32,7 @@ export interface EngineEvents {
 }
 
 export interface RunnerOptions {
-  readonly ways: Ways
+  readonly classes: JobClasses
   /** The largest cost of one job. A job that is predicted to cost more is rejected before it starts. */
   readonly mostCost: Cost
   readonly events: EngineEvents
@@ -55,18 +55,18 @@ export type Runner = <J extends SourceJob>(
  * The largest number of attempts of one job: by its first bytes, in the large lane, at the cost that its
  * header predicts, and once more when that prediction changes.
  */
-const MOST_ROUNDS = 4
+const MAX_ATTEMPTS = 4
 const REMEMBERED_SOURCES = 1000
 const REMEMBERED_MS = 600_000
 
 /**
  * Creates a runner. It remembers work that ended its process, and rejects it at once for a while. Jobs on a
- * source that took long start in the slow way.
+ * source that took long start in the slow class.
  */
-export function createRunner({ ways, mostCost, events }: RunnerOptions): Runner {
-  const lethalWork = createLethalWork()
+export function createRunner({ classes, mostCost, events }: RunnerOptions): Runner {
+  const crashes = createCrashHistory()
   const slowSources = new LRUCache<string, true>({ max: REMEMBERED_SOURCES, ttl: REMEMBERED_MS })
-  const waiting = createCrowds()
+  const waiting = createWaitingJobs()
   const ids = new LRUCache<string, number>({ max: REMEMBERED_SOURCES })
   let lastId = 0
   const idOf = (name: string) => {
@@ -76,21 +76,21 @@ export function createRunner({ ways, mostCost, events }: RunnerOptions): Runner 
   }
   return async (source, jobOf, time, work) => {
     const name = `${source.key}\n${source.info.etag}`
-    let way = work === 'clip' ? ways.clip : ways.first(source, slowSources.has(name))
+    let jobClass = work === 'clip' ? classes.clip : classes.first(source, slowSources.has(name))
     const id = idOf(name)
-    const wanted = workOf(jobOf(way.allowance, { id, shared: false }))
-    const known = lethalWork.rejection(name, wanted)
+    const wanted = workOf(jobOf(jobClass.allowance, { id, shared: false }))
+    const known = crashes.rejection(name, wanted)
     if (known !== undefined) return known
-    for (let round = 0; round < MOST_ROUNDS; round += 1) {
-      const ended = await runInLane(way, jobOf, { source, id }, time, { events, waiting })
+    for (let round = 0; round < MAX_ATTEMPTS; round += 1) {
+      const ended = await runInLane(jobClass, jobOf, { source, id }, time, { events, waiting })
       if ('rejected' in ended) return ended.rejected
-      if ('lethal' in ended) {
-        lethalWork.remember(name, wanted, ended.lethal)
-        return ended.lethal.failure
+      if ('crash' in ended) {
+        crashes.remember(name, wanted, ended.crash)
+        return ended.crash.failure
       }
       if ('tooSlow' in ended) {
         slowSources.set(name, true)
-        way = ways.slow
+        jobClass = classes.slow
         continue
       }
       const { result } = ended.output
@@ -98,7 +98,7 @@ export function createRunner({ ways, mostCost, events }: RunnerOptions): Runner 
       const { cost } = result
       if (cost.memoryBytes > mostCost.memoryBytes || cost.cpuSeconds > mostCost.cpuSeconds)
         return fail('too-large-dimensions', `predicted ${describeCost(cost)}`)
-      way = ways.admitted(cost, source)
+      jobClass = classes.admitted(cost, source)
     }
     return fail('defect', 'a job costs more each time than it said')
   }
@@ -110,18 +110,18 @@ type Ended<Kind extends Job['kind']> =
   /** A failure that is not the source's fault, or that the job itself returned. */
   | { readonly rejected: Failure }
   /** The job ended its process. */
-  | { readonly lethal: LethalEnd }
-  /** The job exceeded the time of the quick way. */
+  | { readonly crash: Crash }
+  /** The job exceeded the time of the quick class. */
   | { readonly tooSlow: true }
 
 async function runInLane<J extends SourceJob>(
-  way: Way,
+  jobClass: JobClass,
   jobOf: (allowance: Cost, sharing: Sharing) => J,
   { source, id }: { readonly source: Source; readonly id: number },
   { signal, timeLeftMs, isFollowed = false }: JobTime,
-  { events, waiting }: { readonly events: EngineEvents; readonly waiting: Crowds },
+  { events, waiting }: { readonly events: EngineEvents; readonly waiting: WaitingJobs },
 ): Promise<Ended<J['kind']>> {
-  const { lane, pool, weightBytes } = way
+  const { lane, pool, weightBytes } = jobClass
   const leave = waiting.join(id)
   // Before the header is read, the size of the file is the only hint at the size of the image.
   const place = await lane.acquire(signal, { timeLeftMs, weightBytes, effort: source.parts.sizeBytes })
@@ -134,8 +134,8 @@ async function runInLane<J extends SourceJob>(
     if (process === undefined)
       return { rejected: signal.aborted ? abortFailure(signal) : fail('not-ready', 'the engine is closed') }
     try {
-      const job = jobOf(way.allowance, { id, shared: isFollowed || waiting.has(id) })
-      return await runOn(process, way, job, inputOf(source, signal), signal, events)
+      const job = jobOf(jobClass.allowance, { id, shared: isFollowed || waiting.has(id) })
+      return await runOn(process, jobClass, job, inputOf(source, signal), signal, events)
     } finally {
       pool.release(process)
     }
@@ -145,13 +145,13 @@ async function runInLane<J extends SourceJob>(
 }
 
 /** Counts the waiting jobs of each source. */
-interface Crowds {
+interface WaitingJobs {
   /** Counts a waiting job. The caller calls the returned function when the job no longer waits. */
   join(sourceId: number): () => void
   has(sourceId: number): boolean
 }
 
-function createCrowds(): Crowds {
+function createWaitingJobs(): WaitingJobs {
   const sizes = new Map<number, number>()
   return {
     join(sourceId) {
@@ -168,14 +168,14 @@ function createCrowds(): Crowds {
 
 async function runOn<J extends SourceJob>(
   process: EngineProcess,
-  way: Way,
+  jobClass: JobClass,
   job: J,
   input: JobInput,
   signal: AbortSignal,
   events: EngineEvents,
 ): Promise<Ended<J['kind']>> {
   const startedAt = performance.now()
-  const watch = watchOver(process, signal, way.headerCpuSeconds)
+  const watch = watchOver(process, signal, jobClass.headerCpuSeconds)
   let cpuSeconds = 0
   let outcome = 'error'
   let inspected = false
@@ -187,12 +187,12 @@ async function runOn<J extends SourceJob>(
     const ended = await process.run(job, input, onInspected)
     if ('cause' in ended) {
       cpuSeconds = ended.cpuSeconds ?? 0
-      const reported = classifyEnd(ended, way, signal)
+      const reported = classifyEnd(ended, jobClass, signal)
       outcome =
-        'tooSlow' in reported ? 'too-slow' : ('lethal' in reported ? reported.lethal : reported.rejected).code
+        'tooSlow' in reported ? 'too-slow' : ('crash' in reported ? reported.crash : reported.rejected).code
       if ('lost' in reported) events.onLost(job.kind, reported.lost)
-      if (!('lethal' in reported)) return reported
-      return { lethal: { failure: reported.lethal, inspected, threw: reported.threw === true } }
+      if (!('crash' in reported)) return reported
+      return { crash: { failure: reported.crash, inspected, threw: reported.threw === true } }
     }
     cpuSeconds = ended.usedCpuSeconds
     const { result } = ended
@@ -208,7 +208,7 @@ async function runOn<J extends SourceJob>(
 
 type Reported =
   | { readonly rejected: Failure }
-  | { readonly lethal: Failure; readonly threw?: true }
+  | { readonly crash: Failure; readonly threw?: true }
   | { readonly tooSlow: true }
 
 const RETRY_AFTER = { 'retry-after': '1' }
@@ -217,7 +217,7 @@ const TOO_MUCH_TIME = 'more processor time than was admitted'
 /** Derives the outcome of a job from the end of its process. `lost` is the message for the operator. */
 function classifyEnd(
   { cause }: ProcessEnd,
-  { isQuick }: Way,
+  { isQuick }: JobClass,
   signal: AbortSignal,
 ): Reported & { readonly lost?: string } {
   switch (cause.kind) {
@@ -230,17 +230,17 @@ function classifyEnd(
       // An uncaught error is a fault of this code, and says nothing about the file.
       if (cause.threw) {
         const defect = fail('defect', `it threw: ${cause.detail}`.slice(0, 300))
-        return { lethal: defect, threw: true, lost: cause.detail }
+        return { crash: defect, threw: true, lost: cause.detail }
       }
       return {
-        lethal: fail('undecodable', `it ended its process: ${cause.detail}`.slice(0, 300)),
+        crash: fail('undecodable', `it ended its process: ${cause.detail}`.slice(0, 300)),
         lost: cause.detail,
       }
     case 'killed': {
       if (cause.reason === 'cpu')
         return isQuick
           ? { tooSlow: true }
-          : { lethal: fail('too-large-dimensions', TOO_MUCH_TIME), lost: TOO_MUCH_TIME }
+          : { crash: fail('too-large-dimensions', TOO_MUCH_TIME), lost: TOO_MUCH_TIME }
       if (signal.aborted) return { rejected: abortFailure(signal) }
       return { rejected: fail('not-ready', `the process was ended: ${cause.reason}`) }
     }

@@ -8,10 +8,10 @@ export interface Work {
   /** `plain` is work on the header and the first frame. */
   readonly kind: 'plain' | 'still' | 'animated' | 'sprite' | 'clip' | 'examine' | 'frames' | 'scan'
   /** The options that determine the work, as JSON. */
-  readonly wishes: string
+  readonly options: string
 }
 
-const PLAIN: Work = { kind: 'plain', wishes: '' }
+const PLAIN: Work = { kind: 'plain', options: '' }
 
 export function workOf(job: Job): Work {
   switch (job.kind) {
@@ -32,6 +32,6 @@ export function workOf(job: Job): Work {
   }
 }
 
-function workOn(kind: Work['kind'], ...wishes: readonly unknown[]): Work {
-  return { kind, wishes: JSON.stringify(wishes) }
+function workOn(kind: Work['kind'], ...options: readonly unknown[]): Work {
+  return { kind, options: JSON.stringify(options) }
 }

@@ -7,7 +7,7 @@ import type { Job } from '../jobs.ts'
 import { FRAME } from '../protocol.ts'
 import { decodeSetup } from '../setup.ts'
 import { openChannel } from './channel.ts'
-import type { Workshop } from './workshop.ts'
+import type { JobHandler } from './job-handler.ts'
 
 /** The descriptor of the socket. The process has no others except the three standard streams. */
 const CHANNEL_DESCRIPTOR = 3
@@ -23,7 +23,7 @@ process.title = 'media-proxy engine'
 const server = process.ppid
 const channel = openChannel(CHANNEL_DESCRIPTOR)
 const setup = decodeSetup(process.argv[2])
-const workshop = await openWorkshop().catch((error: unknown) => {
+const handler = await openHandler().catch((error: unknown) => {
   // The server logs the first line for the operator.
   process.stderr.write((error instanceof Error ? error.message : String(error)).split('\n', 1).join(''))
   process.exit(1)
@@ -31,7 +31,7 @@ const workshop = await openWorkshop().catch((error: unknown) => {
 const collectGarbage = garbageCollector()
 let restCpuSeconds = 0
 
-channel.send(FRAME.ready, { ...workshop.ready, cpuSeconds: cpuSeconds() })
+channel.send(FRAME.ready, { ...handler.ready, cpuSeconds: cpuSeconds() })
 // The timer fires only while a job runs. Between two jobs the process waits in a blocking read, which ends
 // with the server.
 setInterval(() => {
@@ -53,13 +53,13 @@ async function workOnNext(): Promise<number | undefined> {
   const frame = channel.receiveJob()
   if (frame === undefined) return undefined
   if (frame.kind === FRAME.rest) {
-    workshop.rest()
+    handler.rest()
     rest()
     return 0
   }
   if (frame.kind !== FRAME.job) throw new Error(`frame ${frame.kind} instead of a job`)
   const job: Job = JSON.parse(frame.text)
-  const { result, body } = await workshop.work(job, frame.body)
+  const { result, body } = await handler.work(job, frame.body)
   channel.send(FRAME.done, { cpuSeconds: cpuSeconds(), restCpuSeconds, result }, body)
   restCpuSeconds = 0
   return frame.body.length + (body?.length ?? 0)
@@ -86,9 +86,9 @@ async function childrenEnded(): Promise<void> {
 }
 
 /** Each role imports only its own libraries. */
-async function openWorkshop(): Promise<Workshop> {
-  if (setup.role === 'scan') return (await import('./scan-workshop.ts')).openScanWorkshop(setup)
-  return (await import('./media-workshop.ts')).openMediaWorkshop(setup, channel)
+async function openHandler(): Promise<JobHandler> {
+  if (setup.role === 'scan') return (await import('./scan-handler.ts')).openScanHandler(setup)
+  return (await import('./media-handler.ts')).openMediaHandler(setup, channel)
 }
 
 function garbageCollector(): () => void {

@@ -10,8 +10,8 @@ import {
   oneAfterTheOther,
   predictRender,
 } from '../cost.ts'
-import { predictStill } from '../film-cost.ts'
 import type { Cost } from '../jobs.ts'
+import { predictStill } from '../video-cost.ts'
 import { MAX_PIXELS as MAX_GIF_PIXELS } from './formats/gif/mend-gif.ts'
 import { isWholePng } from './formats/png/mend-png.ts'
 import { picturesInSvg } from './formats/svg/svg-picture-sizes.ts'

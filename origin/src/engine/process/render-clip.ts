@@ -4,9 +4,9 @@ import type { ClipFormat } from '@media-proxy/shared/formats.ts'
 import { type Failure, fail, failOpenly, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { ImageFormat as SourceFormat, VideoFormat } from '../../media/kinds.ts'
 import type { SourceLimits } from '../../media/limits.ts'
-import { predictAnimationClip, predictCopy, predictFilmClip } from '../film-cost.ts'
 import type { Cost, RenderJob } from '../jobs.ts'
 import type { RenderOptions } from '../render-options.ts'
+import { predictAnimationClip, predictCopy, predictVideoClip } from '../video-cost.ts'
 import { type Admission, admit, type Reports } from './admit.ts'
 import { encodeAnimation } from './clip/animation-clip.ts'
 import { clipSize, mostPictures, reducedRate, spanOf, startSecondsOf } from './clip/clip-plan.ts'
@@ -99,7 +99,7 @@ function newFilm(
   const sourceRate = film.pictureRate
   const pictureRate = reducedRate(options.fps, sourceRate)
   const costOf = (endSeconds: number) =>
-    predictFilmClip({
+    predictVideoClip({
       ...{ format, size, sourceRate },
       seconds: endSeconds - span.startSeconds,
       coded: { width: video.codedWidth, height: video.codedHeight },

@@ -2,8 +2,8 @@
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { VideoFormat } from '../../media/kinds.ts'
-import { predictPreview } from '../film-cost.ts'
 import type { Deferred, RenderJob } from '../jobs.ts'
+import { predictPreview } from '../video-cost.ts'
 import { type Admission, admit } from './admit.ts'
 import { previewSize, spanOf, startSecondsOf } from './clip/clip-plan.ts'
 import { openFilm } from './clip/open-film.ts'
@@ -61,7 +61,7 @@ export async function renderPreview(
     predictPreview({
       coded: { width: video.codedWidth, height: video.codedHeight },
       pictures: film.pictureRate * (span.endSeconds - span.startSeconds),
-      handedOver: size,
+      decodedSize: size,
       render: { ...costRender(render), frames: previewPictures(span, pictureRate) },
     }),
     admission,

@@ -3,9 +3,9 @@
 import type { Sprite } from '@media-proxy/shared/request/media-request.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { VideoFormat } from '../../media/kinds.ts'
-import { predictSheet } from '../film-cost.ts'
 import type { Deferred } from '../jobs.ts'
 import type { RenderOptions } from '../render-options.ts'
+import { predictSheet } from '../video-cost.ts'
 import { type Admission, admit } from './admit.ts'
 import type { Moment } from './container/video-decoder.ts'
 import { type Layout, layoutOf, seeksFaces, sizeOf } from './image/layout.ts'
@@ -98,7 +98,7 @@ async function renderSheet(
     validateSize(plan, limits) ??
     admit(
       predictSheet({
-        ...{ video: video.info.video, handedOver: frameSize(video.info.video, frame) },
+        ...{ video: video.info.video, decodedSize: frameSize(video.info.video, frame) },
         ...{ frames: sprite.columns * sprite.rows, held: SHEET_FRAMES_HELD, render: costRender(wanted) },
       }),
       admission,

@@ -11,16 +11,16 @@ import { extrasOf, waveformOf } from './extras.ts'
 import { readFrameFiles } from './frames.ts'
 import { createStillKeeper, type KeptStill } from './image/kept-still.ts'
 import { placeholderOf } from './image/placeholder.ts'
+import type { JobHandler, Work } from './job-handler.ts'
 import { RENDERER_VERSION } from './pixels/sharp.ts'
 import { render } from './render.ts'
 import { modelPixels } from './scan/pixels.ts'
 import { type MediaSource, memorySource, rangedSource } from './source/media-source.ts'
 import { createDecoders } from './video/load-decoder.ts'
 import type { VideoTools } from './video/video.ts'
-import type { Work, Workshop } from './workshop.ts'
 
 /** Opens the role that decodes and renders media. */
-export async function openMediaWorkshop(setup: MediaSetup, channel: Channel): Promise<Workshop> {
+export async function openMediaHandler(setup: MediaSetup, channel: Channel): Promise<JobHandler> {
   const decoders = createDecoders(setup)
   const stills = createStillKeeper()
   const libav = setup.libav === 'at once' ? await decoders.libav() : undefined

@@ -45,7 +45,7 @@ export function predictStill(video: Size, render: CostRender, samples = 0): Cost
 export interface SheetCost {
   readonly video: Size
   /** The size of each frame as it is read. */
-  readonly handedOver: Size
+  readonly decodedSize: Size
   readonly frames: number
   /** The largest number of frames in memory at the same time. */
   readonly held: number
@@ -53,9 +53,9 @@ export interface SheetCost {
 }
 
 /** Predicts the cost of a sprite sheet: the sheet, and a few frames at a time, each at its decoded size. */
-export function predictSheet({ video, handedOver, frames, held, render }: SheetCost): Cost {
+export function predictSheet({ video, decodedSize, frames, held, render }: SheetCost): Cost {
   const still = predictStill(video, render)
-  const framePixels = handedOver.width * handedOver.height
+  const framePixels = decodedSize.width * decodedSize.height
   return {
     memoryBytes: Math.ceil(
       still.memoryBytes +
@@ -81,7 +81,7 @@ const SAMPLE_BYTES_PER_PIXEL = 4
 const SAMPLE_SECONDS = 1
 const MOST_SAMPLES_SECONDS = 20
 
-export interface FilmClipCost {
+export interface VideoClipCost {
   readonly format: ClipFormat
   readonly seconds: number
   readonly coded: Size
@@ -93,14 +93,14 @@ export interface FilmClipCost {
 }
 
 /** Predicts the cost of a clip of a video: each frame is decoded, scaled and encoded. */
-export function predictFilmClip({
+export function predictVideoClip({
   format,
   seconds,
   coded,
   sourceRate,
   pictureRate,
   size,
-}: FilmClipCost): Cost {
+}: VideoClipCost): Cost {
   const [codedMegapixels, megapixels] = [coded, size].map(({ width, height }) => (width * height) / 1e6) as [
     number,
     number,
@@ -153,13 +153,13 @@ export interface PreviewCost {
   /** The number of frames of the video that are decoded. */
   readonly pictures: number
   /** The size at which each frame is kept before it is fitted into the preview. */
-  readonly handedOver: Size
+  readonly decodedSize: Size
   readonly render: CostRender
 }
 
 /** Predicts the cost of an animated preview of a video. */
-export function predictPreview({ coded, pictures, handedOver, render }: PreviewCost): Cost {
-  const source = { ...handedOver, palette: false, hasAlpha: false, lossless: false }
+export function predictPreview({ coded, pictures, decodedSize, render }: PreviewCost): Cost {
+  const source = { ...decodedSize, palette: false, hasAlpha: false, lossless: false }
   const encoder = ENCODERS[encoderOf(source, render)]
   const pixels = render.width * render.height * render.frames
   const codedPixels = coded.width * coded.height
@@ -167,7 +167,7 @@ export function predictPreview({ coded, pictures, handedOver, render }: PreviewC
     memoryBytes: Math.ceil(
       VIDEO_BASE_BYTES +
         codedPixels * VIDEO_BYTES_PER_PIXEL +
-        handedOver.width * handedOver.height * 4 * render.frames +
+        decodedSize.width * decodedSize.height * 4 * render.frames +
         pixels * STRIP_BYTES_PER_PIXEL * (render.encodes > 1 ? 2 : 1),
     ),
     cpuSeconds:

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import type { CostRender } from './cost.ts'
-import { predictPreview, predictSheet } from './film-cost.ts'
+import { predictPreview, predictSheet } from './video-cost.ts'
 
 const MIB = 1024 * 1024
 const RENDER: CostRender = {
@@ -11,7 +11,7 @@ const FILM = { width: 1920, height: 1080 }
 
 it('a preview that has to fit into some bytes is encoded several times', () => {
   const preview = (encodes: number) =>
-    predictPreview({ coded: FILM, pictures: 60, handedOver: RENDER, render: { ...RENDER, encodes } })
+    predictPreview({ coded: FILM, pictures: 60, decodedSize: RENDER, render: { ...RENDER, encodes } })
   const [once, often] = [preview(1), preview(6)]
   expect(often.cpuSeconds - once.cpuSeconds).toBeGreaterThan(0.5 * once.cpuSeconds)
   expect(often.memoryBytes).toBeGreaterThan(once.memoryBytes)
@@ -21,7 +21,7 @@ it('a sheet takes the memory of the frames that are there at a time, and of itse
   const video = { width: 3840, height: 2160 }
   const sheet = (held: number) =>
     predictSheet({
-      ...{ video, handedOver: video, frames: 50, held },
+      ...{ video, decodedSize: video, frames: 50, held },
       render: { ...RENDER, width: 9640, height: 2710, frames: 1 },
     }).memoryBytes
   const frameBytes = video.width * video.height * 4

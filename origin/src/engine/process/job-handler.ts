@@ -1,7 +1,7 @@
 import type { Job, Ready, ResultSent } from '../jobs.ts'
 
 /** The jobs that a role of the engine can run. */
-export interface Workshop {
+export interface JobHandler {
   readonly ready: Omit<Ready, 'cpuSeconds'>
   /** Runs a job. Expected failures are returned as its result; an exception ends the process. */
   work(job: Job, body: Uint8Array): Promise<Work>

@@ -10,14 +10,14 @@ import type { Failure } from '@media-proxy/shared/response/failure.ts'
 import { LRUCache } from 'lru-cache'
 import type { Work } from './work.ts'
 
-export interface LethalWork {
+export interface CrashHistory {
   /** Returns the failure with which work on a source is rejected at once. Undefined when it may run. */
   rejection(source: string, work: Work): Failure | undefined
   /** Records that work on a source ended its process. */
-  remember(source: string, work: Work, end: LethalEnd): void
+  remember(source: string, work: Work, end: Crash): void
 }
 
-export interface LethalEnd {
+export interface Crash {
   readonly failure: Failure
   /** Whether its header had been read before. */
   readonly inspected: boolean
@@ -39,34 +39,34 @@ const THREW_MS = 60_000
  */
 const MOST_OF_KIND = 5
 
-type Wished = LRUCache<string, Failure>
-type Kinds = Map<Work['kind'] | 'whole', Wished>
+type FailuresByOptions = LRUCache<string, Failure>
+type Kinds = Map<Work['kind'] | 'whole', FailuresByOptions>
 
 /** Creates the memory of failures. `now` returns milliseconds. */
-export function createLethalWork(now: () => number = () => performance.now()): LethalWork {
+export function createCrashHistory(now: () => number = () => performance.now()): CrashHistory {
   const lifetime = { ttl: REMEMBERED_MS, ttlResolution: 0, perf: { now } }
   const sources = new LRUCache<string, Kinds>({ max: REMEMBERED_SOURCES })
   return {
-    rejection(source, { kind, wishes }) {
+    rejection(source, { kind, options }) {
       const kinds = sources.get(source)
-      const whole = kinds?.get('whole')?.get(WHOLE.wishes)
+      const whole = kinds?.get('whole')?.get(WHOLE.options)
       if (whole !== undefined) return whole
-      const wished = kinds?.get(kind)
-      if (wished === undefined) return undefined
-      wished.purgeStale()
-      return wished.get(wishes) ?? (wished.size < MOST_OF_KIND ? undefined : [...wished.values()][0])
+      const failures = kinds?.get(kind)
+      if (failures === undefined) return undefined
+      failures.purgeStale()
+      return failures.get(options) ?? (failures.size < MOST_OF_KIND ? undefined : [...failures.values()][0])
     },
     remember(source, work, { failure, inspected, threw }) {
       const kinds: Kinds = sources.get(source) ?? new Map()
       const isWhole = !threw && (work.kind === 'plain' || !inspected)
-      const { kind, wishes } = isWhole ? WHOLE : work
-      const wished: Wished = kinds.get(kind) ?? new LRUCache({ max: MOST_OF_KIND, ...lifetime })
-      wished.set(wishes, failure, threw ? { ttl: THREW_MS } : {})
-      kinds.set(kind, wished)
+      const { kind, options } = isWhole ? WHOLE : work
+      const failures: FailuresByOptions = kinds.get(kind) ?? new LRUCache({ max: MOST_OF_KIND, ...lifetime })
+      failures.set(options, failure, threw ? { ttl: THREW_MS } : {})
+      kinds.set(kind, failures)
       sources.set(source, kinds)
     },
   }
 }
 
 /** Stands for all work on a source. */
-const WHOLE = { kind: 'whole', wishes: '' } as const
+const WHOLE = { kind: 'whole', options: '' } as const

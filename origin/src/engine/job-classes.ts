@@ -1,6 +1,6 @@
 /**
- * The ways of a job to a process: the lane, the pool, and the cost that is admitted before the header is
- * read.
+ * The classes of jobs. A class determines the lane, the pool, and the cost that is admitted before the header
+ * is read.
  */
 
 import type { Lane } from '../concurrency/lane.ts'
@@ -11,7 +11,7 @@ import type { Cost } from './jobs.ts'
 import { type EngineLanes, SMALL_JOB, VIDEO_JOB } from './lanes.ts'
 import type { Pool } from './pool.ts'
 
-export interface Way {
+export interface JobClass {
   readonly lane: Lane
   readonly pool: Pool
   readonly allowance: Cost
@@ -20,7 +20,7 @@ export interface Way {
    * The CPU time until the header is read, in seconds, and the limit of a job that does not report its cost.
    */
   readonly headerCpuSeconds: number
-  /** Whether a job that takes longer starts again in another way, instead of being rejected. */
+  /** Whether a job that takes longer starts again in another class, instead of being rejected. */
   readonly isQuick: boolean
 }
 
@@ -35,26 +35,26 @@ export interface EnginePools {
   readonly clips: Pool
 }
 
-export interface Ways {
-  /** Returns where a job starts, based on what is known before its header is read. */
-  first(source: Source, isSlow: boolean): Way
+export interface JobClasses {
+  /** Returns the class in which a job starts, based on what is known before its header is read. */
+  first(source: Source, isSlow: boolean): JobClass
   /** For clips, whatever their source is. */
-  readonly clip: Way
-  /** For a job that exceeded the time of the quick way. */
-  readonly slow: Way
-  /** Returns the way of a job with a predicted cost. */
-  admitted(cost: Cost, source: Source): Way
+  readonly clip: JobClass
+  /** For a job that exceeded the time of the quick class. */
+  readonly slow: JobClass
+  /** Returns the class of a job with a predicted cost. */
+  admitted(cost: Cost, source: Source): JobClass
 }
 
 /** Reading a header takes milliseconds. A header that takes this long was crafted to. */
 const HEADER_CPU_SECONDS = 2
-/** A job that takes longer starts again in the slow way, where it does not delay quick jobs. */
+/** A job that takes longer starts again in the slow class, where it does not delay quick jobs. */
 const QUICK_CPU_SECONDS = 0.15
 /** The memory that is admitted for a slow header, in bytes, because its real memory use is unknown. */
 const SLOW_HEADER_BYTES = 384 * 1024 * 1024
 
-export function createWays(lanes: EngineLanes, pools: EnginePools, mostOfClip: Cost): Ways {
-  const quick: Way = {
+export function createJobClasses(lanes: EngineLanes, pools: EnginePools, mostOfClip: Cost): JobClasses {
+  const quick: JobClass = {
     lane: lanes.small,
     pool: pools.quick,
     allowance: SMALL_JOB,
@@ -62,7 +62,7 @@ export function createWays(lanes: EngineLanes, pools: EnginePools, mostOfClip: C
     headerCpuSeconds: QUICK_CPU_SECONDS,
     isQuick: true,
   }
-  const video: Way = {
+  const video: JobClass = {
     ...quick,
     lane: lanes.videos,
     pool: pools.heavy,
@@ -71,18 +71,18 @@ export function createWays(lanes: EngineLanes, pools: EnginePools, mostOfClip: C
     isQuick: false,
   }
   const externalLarge = shareOf(lanes.large, lanes.external)
-  const externalVideo: Way = { ...video, lane: shareOf(lanes.videos, lanes.external) }
+  const externalVideo: JobClass = { ...video, lane: shareOf(lanes.videos, lanes.external) }
   const heavy = (
     allowance: Cost,
     weightBytes: number,
     { isFar = false }: Pick<Source, 'isFar'> = {},
-  ): Way => ({
+  ): JobClass => ({
     ...video,
     lane: isFar ? externalLarge : lanes.large,
     allowance,
     weightBytes,
   })
-  const clip: Way = { ...video, lane: lanes.clips, pool: pools.clips, allowance: mostOfClip }
+  const clip: JobClass = { ...video, lane: lanes.clips, pool: pools.clips, allowance: mostOfClip }
   const slow = heavy(SMALL_JOB, SLOW_HEADER_BYTES)
   return {
     slow,

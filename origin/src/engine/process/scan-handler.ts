@@ -1,10 +1,10 @@
 import { fail } from '@media-proxy/shared/response/failure.ts'
 import type { ModelOptions } from '../scan-model.ts'
+import type { JobHandler } from './job-handler.ts'
 import { loadScan } from './scan/scan.ts'
-import type { Workshop } from './workshop.ts'
 
 /** Opens the role that runs the scan model. Throws when the model cannot be used. */
-export async function openScanWorkshop(model: ModelOptions): Promise<Workshop> {
+export async function openScanHandler(model: ModelOptions): Promise<JobHandler> {
   const scan = await loadScan(model)
   return {
     ready: { renderer: '', libav: null },

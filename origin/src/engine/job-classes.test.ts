@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest'
 import { mediaKind } from '../media/kinds.ts'
 import type { Source } from '../source/bytes/source.ts'
+import { createJobClasses, type EnginePools } from './job-classes.ts'
 import type { EngineLanes } from './lanes.ts'
-import { createWays, type EnginePools } from './ways.ts'
 
 const COST = { memoryBytes: 10, cpuSeconds: 1 }
-const ways = createWays({} as EngineLanes, {} as EnginePools, COST)
+const classes = createJobClasses({} as EngineLanes, {} as EnginePools, COST)
 
 function sourceOf(format: 'png' | 'mp4', sizeBytes: number, heldBytes: number): Source {
   const [bytes, parts] = [new Uint8Array(heldBytes), { sizeBytes }]
@@ -14,12 +14,12 @@ function sourceOf(format: 'png' | 'mp4', sizeBytes: number, heldBytes: number): 
 
 it('a picture that its process reads whole weighs its bytes too', () => {
   const large = sourceOf('png', 400_000_000, 16)
-  expect(ways.first(large, false).weightBytes).toBeGreaterThan(400_000_000)
-  expect(ways.admitted(COST, large).weightBytes).toBe(400_000_010)
+  expect(classes.first(large, false).weightBytes).toBeGreaterThan(400_000_000)
+  expect(classes.admitted(COST, large).weightBytes).toBe(400_000_010)
 })
 
 it('what is in memory already, or read by parts, does not', () => {
-  expect(ways.first(sourceOf('png', 16, 16), false).weightBytes).toBe(0)
-  expect(ways.admitted(COST, sourceOf('png', 16, 16)).weightBytes).toBe(10)
-  expect(ways.admitted(COST, sourceOf('mp4', 400_000_000, 16)).weightBytes).toBe(10)
+  expect(classes.first(sourceOf('png', 16, 16), false).weightBytes).toBe(0)
+  expect(classes.admitted(COST, sourceOf('png', 16, 16)).weightBytes).toBe(10)
+  expect(classes.admitted(COST, sourceOf('mp4', 400_000_000, 16)).weightBytes).toBe(10)
 })
