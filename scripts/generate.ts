@@ -57,13 +57,13 @@ function configurationPage(): string {
   })
   return `# Configuration
 
-Made of \`shared/src/config/schema.ts\` by \`pnpm generate\`; do not edit.
+This page is generated from \`shared/src/config/schema.ts\` by \`pnpm generate\`. Do not edit it.
 
-Sources, later wins: the defaults, the JSON file named by \`${CONFIG_FILE_VARIABLE}\`, environment variables. A variable is
-\`${VARIABLE_PREFIX}\` and the key in upper snake case; the worker's variables and secrets have the same names. Lists are
-comma-separated. A bad configuration stops the start and names every fault at once.
+Environment variables override the JSON file that \`${CONFIG_FILE_VARIABLE}\` names, which overrides the defaults. The name of a
+variable is \`${VARIABLE_PREFIX}\` followed by the key in upper snake case. The worker's variables and secrets have the same names.
+Lists are comma-separated. An invalid configuration stops the start, and every error is reported at once.
 
-| key | variable | default | accepts | what it does |
+| key | variable | default | accepts | description |
 | --- | --- | --- | --- | --- |
 ${rows.join('\n')}
 `
@@ -76,13 +76,13 @@ function metricsPage(): string {
   })
   return `# Metrics
 
-Made of \`origin/src/telemetry/metric-table.ts\` by \`pnpm generate\`; do not edit.
+This page is generated from \`origin/src/telemetry/metric-table.ts\` by \`pnpm generate\`. Do not edit it.
 
-\`GET /_metrics\` answers in the text format of Prometheus: to a collector on the same machine, and to whoever sends the
-internal secret. With \`MEDIA_PROXY_TELEMETRY_OTLP_ENDPOINT\` they are pushed by OTLP/HTTP too. A dashboard and alert
-rules over them are in [deploy/](../deploy).
+\`GET /_metrics\` returns the metrics in the text format of Prometheus, to clients on the same machine and to clients that send the
+internal secret. With \`MEDIA_PROXY_TELEMETRY_OTLP_ENDPOINT\` the service also pushes them by OTLP/HTTP. [deploy/](../deploy)
+contains a dashboard and alert rules for them.
 
-| name | in Prometheus | kind | unit | labels | what it tells |
+| name | in Prometheus | kind | unit | labels | description |
 | --- | --- | --- | --- | --- | --- |
 ${rows.join('\n')}
 `

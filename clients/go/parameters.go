@@ -242,7 +242,7 @@ func pairsOf(fields reflect.Value, checks map[string]check) ([]pair, error) {
 		name := fields.Type().Field(at).Tag.Get("query")
 		text := textOf(field)
 		if !checks[name](text) {
-			return nil, fmt.Errorf("%q is no value of the parameter %s", text, name)
+			return nil, fmt.Errorf("%q is not a valid value of the parameter %s", text, name)
 		}
 		pairs = append(pairs, pair{name, text})
 	}

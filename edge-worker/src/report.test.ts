@@ -39,7 +39,7 @@ it('says in the log what was refused, beside the request id, whatever the answer
         requestId: 'asked-for',
         status: 400,
         failure: 'bad-request',
-        detail: expect.stringMatching(/^size=big is no value of size; it takes 16, 20/),
+        detail: expect.stringMatching(/^size=big is invalid; accepted: 16, 20/),
       }),
     ],
   ])

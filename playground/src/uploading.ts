@@ -35,7 +35,7 @@ export function createUploading({ onKept, onRefused }: UploadingOptions): Upload
       if (file.size > session.maxUploadBytes) {
         return onRefused(
           413,
-          `Payload Too Large: ${file.name} is larger than the service takes: ${file.size.toLocaleString('en')} bytes, at most ${session.maxUploadBytes.toLocaleString('en')}`,
+          `Payload Too Large: ${file.name} is larger than the limit of the service: ${file.size.toLocaleString('en')} bytes, at most ${session.maxUploadBytes.toLocaleString('en')}`,
         )
       }
       const cancel = new AbortController()

@@ -16,18 +16,18 @@ const SETTINGS = {
 
 export const HELP = `Usage: npx @media-proxy/server [options]
 
-Serves media from a folder, or from S3, and shows what it can do at /_playground.
+Serves media from a folder or from S3. The playground is at /_playground.
 
-  --port <number>     port to listen on; 0 takes a free one     (${SETTINGS.port}, default 8080)
+  --port <number>     port to listen on; 0 selects a free port  (${SETTINGS.port}, default 8080)
   --host <address>    address to listen on                      (${SETTINGS.host}, default 127.0.0.1)
-  --storage <folder>  folder of the store, a folder per bucket  (${SETTINGS.storage}, default .data)
+  --storage <folder>  folder with one subfolder per bucket      (${SETTINGS.storage}, default .data)
   --config <file>     configuration as JSON                     (${SETTINGS.config})
-  --check             names every fault of the configuration, and ends with 1 where there is one
+  --check             reports every error of the configuration; the exit code is 1 if there is one
   --version           prints the version
-  --help              prints this
+  --help              prints this help
 
-Every other setting is a variable MEDIA_PROXY_*, or a field of that file. With MEDIA_PROXY_NODE_ENV=production there is no
-playground, secrets have to be given, and the log is JSON.`
+All other settings are environment variables MEDIA_PROXY_* or fields of the configuration file. With
+MEDIA_PROXY_NODE_ENV=production there is no playground, the secrets are required, and the log is JSON.`
 
 /** Parses the command line. An option takes precedence over its environment variable. */
 export function readCommandLine(words: readonly string[]): CommandLine | { readonly fault: string } {

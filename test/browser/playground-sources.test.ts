@@ -34,7 +34,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
       await expect.poll(() => page.textContent('#original-caption')).toContain('not shown by this browser')
       expect(await page.getAttribute('#original', 'src')).toBeNull()
       await drop(page, 'large.png', 'image/png', Buffer.alloc(3_000_001))
-      await expect.poll(() => page.textContent('#refusal')).toContain('larger than the service takes')
+      await expect.poll(() => page.textContent('#refusal')).toContain('larger than the limit of the service')
       await close()
     })
 

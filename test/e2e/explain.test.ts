@@ -7,8 +7,7 @@ import { send } from '../http.ts'
 import { pathOf, SECRET, token } from './relay-tokens.ts'
 
 const KEY = 'explained'
-const NO_MEDIA =
-  'The content is neither an image nor a video nor audio of a kind the service reads, whatever its name says.'
+const NO_MEDIA = 'The content is not a supported image, video or audio format. The file name does not matter.'
 
 /** Rejected files, and the explanations. */
 const REFUSED_FILES = [
@@ -16,16 +15,16 @@ const REFUSED_FILES = [
   [
     '/attachments/1/sound.wav?width=10',
     'Only images and videos can be transformed: the file is wav, which is sound. ' +
-      'There is no picture, or none that moves: leave out the parameters and the file is streamed.',
+      'The file has no image, or no moving image, to transform. Without parameters it is served unchanged.',
   ],
   [
     '/attachments/1/large.png?width=10',
     'Image dimensions too large: 90 x 10 pixels, at most 64 a side. ' +
-      'A side, or the memory or time that decoding takes, is over the limits of the service.',
+      'The dimensions, or the memory or time for decoding, exceed the limits of the service.',
   ],
   [
     '/attachments/1/cut.png?width=10',
-    'Bad Request: The file begins like media, but nothing of it can be decoded: it is damaged, or cut off early.',
+    'Bad Request: The file starts like media, but nothing of it can be decoded. It is damaged or truncated.',
   ],
 ] as const
 
@@ -56,18 +55,15 @@ describe.each([
   afterAll(() => door.close())
 
   it.each([
-    ['/avatars/1/a.webp?size=big', 'Bad Request: size=big is no value of size; it takes 16, 20, 22'],
+    ['/avatars/1/a.webp?size=big', 'Bad Request: size=big is invalid; accepted: 16, 20, 22'],
     [
       '/attachments/1/a.png?width=0',
-      'Bad Request: width=0 is no value of width; it takes a whole number from 1 to 16384 (px)',
+      'Bad Request: width=0 is invalid; accepted: a whole number from 1 to 16384 (px)',
     ],
-    [
-      '/attachments/1/a.png?fit=crop',
-      'Bad Request: fit=crop is no value of fit; it takes cover, contain, inside',
-    ],
+    ['/attachments/1/a.png?fit=crop', 'Bad Request: fit=crop is invalid; accepted: cover, contain, inside'],
     [
       '/attachments/1/a.png?time=%3Cscript%3E',
-      'Bad Request: time=%3Cscript%3E is no value of time; it takes seconds',
+      'Bad Request: time=%3Cscript%3E is invalid; accepted: seconds',
     ],
     ['/attachments/1/a.gif?format=mp4&fit=cover', 'Bad Request: a clip takes fit=inside alone'],
     ['/attachments/1/a.mp4?format=webm&time=best', 'Bad Request: a clip begins at seconds or'],
@@ -100,8 +96,8 @@ describe.each([
     const { status, body } = await send(door.url, path)
     expect([status, body.toString()]).toEqual([
       400,
-      'Bad Request: port 8080 is not fetched. The address is not fetched: http and https on their usual ports, to a ' +
-        'public address, without a user name.',
+      'Bad Request: port 8080 is not allowed. The service fetches only http and https URLs with the default port, ' +
+        'a public address and no user name.',
     ])
     const wrong = await send(door.url, path.replace('/external/', '/external/A'))
     expect([wrong.status, wrong.body.toString()]).toEqual([401, 'Unauthorized'])
@@ -112,7 +108,7 @@ describe.each([
     const { status, body } = await send(door.url, path, { method: 'PUT', body: '0123456789' })
     expect([status, body.toString()]).toEqual([
       413,
-      'Payload Too Large: 10 bytes of upload, 9 allowed. The file is larger than the service takes.',
+      'Payload Too Large: 10 bytes of upload, 9 allowed. The file is larger than the limit of the service.',
     ])
   })
 

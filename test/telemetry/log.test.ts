@@ -75,7 +75,7 @@ it('has one line for a request, with what it was, what became of it, and where i
 })
 
 it.each([
-  ['size', '/avatars/1/brokenavatar.webp?size=big', /^size=big is no value of size; it takes 16, 20/],
+  ['size', '/avatars/1/brokenavatar.webp?size=big', /^size=big is invalid; accepted: 16, 20/],
   ['file', '/attachments/1/notes.png?width=9', /^the first bytes are of no accepted type$/],
 ])('says what was refused, the %s, where the answer does not', async (name, path, detail) => {
   const { answer, line } = await lineOf(path, `refused-${name}`)

@@ -33,7 +33,7 @@ macro_rules! parameters {
                         let check: Check = $check;
                         if !check(&text) {
                             let name = stringify!($name);
-                            return Err(Invalid(format!("{text:?} is no value of the parameter {name}")));
+                            return Err(Invalid(format!("{text:?} is not a valid value of the parameter {name}")));
                         }
                         pairs.push((stringify!($name), text));
                     }

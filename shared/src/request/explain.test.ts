@@ -12,5 +12,5 @@ it.each([
   ['a whole one', '😀', '%F0%9F%98%80'],
 ])('a value with %s is told of', (_, found, shown) => {
   const failure = { ...fail('bad-request'), hint: { parameter: 'width', found } }
-  expect(detailOf(failure)).toContain(`width=${shown} is no value of width`)
+  expect(detailOf(failure)).toContain(`width=${shown} is invalid`)
 })

@@ -46,8 +46,8 @@ function explainParameter({
   const guide = PARAMETER_GUIDE.find(({ name }) => name === parameter)
   // Percent-encoded, so that no part of the value can be taken for the surrounding text or for markup.
   const shown = encodeURIComponent(found.slice(0, SHOWN_VALUE).toWellFormed())
-  const accepted = guide === undefined ? '' : `; it takes ${wordsOf(guide.values)}`
-  return `${parameter}=${shown} is no value of ${parameter}${accepted}`
+  const accepted = guide === undefined ? '' : `; accepted: ${wordsOf(guide.values)}`
+  return `${parameter}=${shown} is invalid${accepted}`
 }
 
 /** Describes the values that a parameter accepts. */

@@ -29,7 +29,7 @@ export function decodeExternalTarget(rawTarget: string): string | Failure {
   if (!URL.canParse(absolute)) return failOpenly('bad-request', 'the external target is no absolute URL')
   const url = new URL(absolute)
   if (url.protocol !== 'http:' && url.protocol !== 'https:')
-    return failOpenly('address-refused', 'only http and https are fetched')
+    return failOpenly('address-refused', 'only http and https are allowed')
   url.hash = ''
   return url.href.length > MAX_EXTERNAL_URL_LENGTH
     ? failOpenly('address-refused', `the URL is longer than ${MAX_EXTERNAL_URL_LENGTH} characters`)

@@ -8,33 +8,32 @@ import { type FailureCode, phraseOf } from './failure.ts'
 
 /** The meaning of failures about a file or an address. The response includes them with `explainErrors`. */
 export const SOURCE_EXPLANATIONS = {
-  undecodable:
-    'The file begins like media, but nothing of it can be decoded: it is damaged, or cut off early.',
+  undecodable: 'The file starts like media, but nothing of it can be decoded. It is damaged or truncated.',
   'address-refused':
-    'The address is not fetched: http and https on their usual ports, to a public address, without a user name.',
+    'The service fetches only http and https URLs with the default port, a public address and no user name.',
   'unsupported-format':
-    'The content is neither an image nor a video nor audio of a kind the service reads, whatever its name says.',
-  'unsupported-codec': 'The container is known, but browsers do not play what is coded in it.',
-  'not-visual': 'There is no picture, or none that moves: leave out the parameters and the file is streamed.',
+    'The content is not a supported image, video or audio format. The file name does not matter.',
+  'unsupported-codec': 'The container is supported, but browsers cannot play its codec.',
+  'not-visual':
+    'The file has no image, or no moving image, to transform. Without parameters it is served unchanged.',
   'too-large-dimensions':
-    'A side, or the memory or time that decoding takes, is over the limits of the service.',
-  'too-many-frames': 'The animation has more frames than the service plays: ask for a still.',
-  'source-too-large': 'The file is larger than the service takes.',
+    'The dimensions, or the memory or time for decoding, exceed the limits of the service.',
+  'too-many-frames': 'The animation has too many frames. Request a still image.',
+  'source-too-large': 'The file is larger than the limit of the service.',
 } as const satisfies Partial<Record<FailureCode, string>>
 
 /** The meaning of the other failures, for clients that see only the phrase. */
 const PHRASE_EXPLANATIONS: Readonly<Record<string, string>> = {
-  'Bad Request':
-    'A value is not one the service takes, an address is not fetched, or the media cannot be decoded.',
+  'Bad Request': 'A value is invalid, an address is not allowed, or the media cannot be decoded.',
   Unauthorized: 'The signature or the secret is wrong, or the URL has expired.',
-  Forbidden: 'The service does not answer this from here.',
-  'Not Found': 'There is no such object, or no such route.',
-  'Too Many Requests': 'The budget of requests is spent: wait a little.',
+  Forbidden: 'The service does not accept this request from your address.',
+  'Not Found': 'The object or the route does not exist.',
+  'Too Many Requests': 'Too many requests. Wait and try again.',
   'Internal Server Error':
-    'The stored file is broken, or the service has a fault: its log has the request id.',
-  'Bad Gateway': 'The store, or the far server, cannot be reached or refused.',
-  'Service Unavailable': 'The service is busy or not ready: try again.',
-  'Gateway Timeout': 'It took too long.',
+    'The stored file is damaged, or the service has a fault. Search its log for the request id.',
+  'Bad Gateway': 'The store or the external server is unreachable, or rejected the request.',
+  'Service Unavailable': 'The service is busy or not ready. Try again later.',
+  'Gateway Timeout': 'The request took too long.',
 }
 
 /** Explanations by phrase. When several failures share a phrase, the explanation is true for all of them. */

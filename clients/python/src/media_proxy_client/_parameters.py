@@ -182,7 +182,7 @@ def _pairs(parameters: Mapping[str, object], checks: Mapping[str, Check]) -> Pai
             continue
         text = text_of(value)
         if not checks[name](text):
-            raise ValueError(f"{text!r} is no value of the parameter {name}")
+            raise ValueError(f"{text!r} is not a valid value of the parameter {name}")
         pairs.append((name, text))
     return pairs
 

@@ -28,17 +28,17 @@ const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/
  * Fails with `address-refused`.
  */
 export function validateUrl(url: URL, policy: AddressPolicy): Failure | undefined {
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') return reject('only http and https are fetched')
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') return reject('only http and https are allowed')
   if (url.username !== '' || url.password !== '')
-    return reject('a URL with a user name or password is not fetched')
+    return reject('a URL with a user name or password is not allowed')
   if (isAllowedHost(url, policy)) return undefined
   const port = portOf(url)
   if (!DEFAULT_PORTS.includes(port) && !policy.ports.includes(port))
-    return reject(`port ${port} is not fetched`)
+    return reject(`port ${port} is not allowed`)
   const literal = literalAddress(url.hostname)
   if (literal !== undefined)
     return isPublicAddress(literal, policy) ? undefined : reject('the address is not public')
-  return isHostName(url.hostname) ? undefined : reject('the host is no dotted name')
+  return isHostName(url.hostname) ? undefined : reject('the host is not a fully qualified name')
 }
 
 /** Whether the operator has exempted this host, or this host with this port. */
