@@ -1,6 +1,6 @@
 /** How long a file plays. */
 
-import type { FormatContext } from 'node-av/lib'
+import type { FormatContext, Packet } from 'node-av/lib'
 import type { Demuxer } from './formats.ts'
 import type { Libav } from './load.ts'
 import { chainedSeconds, mayBeChained, type OggBytes } from './ogg-links.ts'
@@ -9,6 +9,8 @@ export interface DurationOptions {
   readonly context: FormatContext
   readonly demuxer: Demuxer
   readonly sizeBytes: number
+  /** Its index says that its samples come in fragments. */
+  readonly isFragmented: boolean
   /** The bytes of a range, past libav. */
   readonly peek: OggBytes['read']
   /** Lets so many bytes be read from now on. */
@@ -34,12 +36,9 @@ export interface Duration {
 }
 
 /** Finds out how long a file plays. */
-export function readDuration(
-  libav: Libav,
-  { context, demuxer, sizeBytes, peek, allow }: DurationOptions,
-): Duration {
-  const declared =
-    chainedDuration(libav, { context, demuxer, sizeBytes, peek, allow }) ?? declaredDuration(context, demuxer)
+export function readDuration(libav: Libav, options: DurationOptions): Duration {
+  const { context, demuxer, sizeBytes, allow } = options
+  const declared = chainedDuration(libav, options) ?? declaredDuration(options)
   const exact = declared !== undefined && !WITHOUT_INDEX.has(demuxer.name)
   if (exact || sizeBytes > MAX_SCANNED_BYTES) return { seconds: declared, readThrough: false }
   allow(sizeBytes + REREAD_BYTES)
@@ -62,9 +61,17 @@ function chainedDuration(
   return chainedSeconds(file)
 }
 
-/** Matroska tells when the last frame ends, which is no duration where the first one does not come at 0. */
-function declaredDuration({ duration, startTime }: FormatContext, demuxer: Demuxer): number | undefined {
-  const unplayed = demuxer.name === 'matroska' && startTime > 0n ? startTime : 0n
+/**
+ * Matroska tells when the last frame ends, and so does libav of fragments, which is no duration where the first one does not
+ * come at 0, as in what was recorded from a broadcast.
+ */
+function declaredDuration({
+  context: { duration, startTime },
+  demuxer,
+  isFragmented,
+}: DurationOptions): number | undefined {
+  const tellsEnd = demuxer.name === 'matroska' || isFragmented
+  const unplayed = tellsEnd && startTime > 0n ? startTime : 0n
   return duration > unplayed ? Number(duration - unplayed) / MICROSECONDS : undefined
 }
 
@@ -79,6 +86,14 @@ function scannedDuration(
     ({ codecpar: { codecType } }) =>
       codecType === constants.AVMEDIA_TYPE_VIDEO || codecType === constants.AVMEDIA_TYPE_AUDIO,
   )
+  const hertz = context.streams.map(({ codecpar }) => codecpar.sampleRate)
+  /** What an encoder put before and behind the sound, as LAME's header tells, is not played. */
+  const skippedSeconds = (of: Packet) => {
+    const skipped = of.getSideData(constants.AV_PKT_DATA_SKIP_SAMPLES)
+    const rate = hertz[of.streamIndex] ?? 0
+    if (skipped === null || skipped.length < SKIPPED_BYTES || rate <= 0) return 0
+    return (skipped.readUInt32LE(0) + skipped.readUInt32LE(4)) / rate
+  }
   const spans = units.map(() => ({ start: Number.POSITIVE_INFINITY, end: 0, played: 0 }))
   let frameSeconds: number | undefined
   using packet = new library.Packet()
@@ -88,7 +103,7 @@ function scannedDuration(
     const unit = units[packet.streamIndex] ?? 0
     const span = spans[packet.streamIndex]
     if (span !== undefined && plays[packet.streamIndex]) {
-      const seconds = frameSeconds ?? Number(packet.duration) * unit
+      const seconds = (frameSeconds ?? Number(packet.duration) * unit) - skippedSeconds(packet)
       const start = packet.pts === constants.AV_NOPTS_VALUE ? span.played : Number(packet.pts) * unit
       span.played += seconds
       span.start = Math.min(span.start, start)
@@ -102,8 +117,12 @@ function scannedDuration(
   const first = Math.min(...spans.map(({ start }) => start))
   const last = Math.max(0, ...spans.map(({ end }) => end))
   const longest = isBare ? longestPlayed : Math.max(longestPlayed, last - first)
-  return longest > 0 ? longest : undefined
+  // As exactly as libav tells durations: a sum of frames is a little more than it should be.
+  return longest > 0 ? Math.round(longest * MICROSECONDS) / MICROSECONDS : undefined
 }
+
+/** Two numbers of samples: those before the sound, and those behind it. */
+const SKIPPED_BYTES = 8
 
 const ADTS_SAMPLES = 1024
 const ADTS_HERTZ = [

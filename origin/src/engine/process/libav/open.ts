@@ -86,11 +86,12 @@ export function openStreams(
   try {
     const rejected = openInput(libav, { context, bytes, demuxer, undecoded })
     const { peek, allow } = bytes
+    const { isFragmented } = index
     described =
       rejected ??
       describe(
         libav,
-        { context, demuxer, sizeBytes: source.sizeBytes, peek, allow },
+        { context, demuxer, sizeBytes: source.sizeBytes, isFragmented, peek, allow },
         encryptedStreams(context, index),
         other,
       )
