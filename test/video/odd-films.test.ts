@@ -266,6 +266,30 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd films (need FF
     })
   })
 
+  describe('of a picture for seconds', () => {
+    it.each<[string, string, readonly string[], Wishes]>([
+      ['copied', 'mkv', ['-bf', '0'], { durationMs: 5000 }],
+      ['copied where pictures are decoded out of order', 'mkv', ['-bf', '2'], { durationMs: 5000 }],
+      ['encoded', 'mkv', ['-bf', '0'], { durationMs: 5000, width: 160 }],
+      ['encoded from the middle', 'mkv', ['-bf', '0'], { durationMs: 5000, time: TIME(0.5) }],
+      ['encoded as WebM', 'mkv', ['-bf', '0'], { durationMs: 5000, format: 'webm' }],
+      ['encoded from MP4', 'mp4', ['-bf', '0'], { durationMs: 5000, width: 160 }],
+    ])('last as long as is asked: %s', async (_, extension, order, wishes) => {
+      const film = await makeVideo(
+        extension,
+        'testsrc2=s=160x96:r=4:d=1',
+        [
+          ...['-vf', "settb=1/1000,setpts='N*N*N*1000'", '-fps_mode', 'passthrough'],
+          ...['-enc_time_base', '1:1000', ...H264, ...order],
+        ],
+        60,
+      )
+      const { times, seconds } = await inspectClip(await made(`a.${extension}`, film, wishes))
+      expect(times).toHaveLength(2)
+      expect(seconds).toBeCloseTo(5, 1)
+    })
+  })
+
   describe('whose pictures are decoded out of order and shown for unequal times', () => {
     it.each([
       ['copied', 'N*40+max(0,N-35)*700', {}],

@@ -11,6 +11,8 @@ import { RefusedByLibav } from './refused.ts'
 export interface MuxedStream {
   /** Times of the packet are in `timeBase`. Throws `RefusedByLibav` where the muxer does not take it. */
   write(packet: Packet, timeBase: IRational): void
+  /** Has the last picture of an MP4 shown up to a moment at least, in `timeBase`. */
+  holdUntil(tick: bigint, timeBase: IRational): void
 }
 
 export interface Muxer extends Disposable {
@@ -74,6 +76,10 @@ export function openMuxer(libav: Libav, format: ClipFormat | 'avif', { loop }: M
         packet.pos = -1n
         if (end === undefined) put(packet)
         else end.write(packet)
+      },
+      holdUntil(tick, { num, den }) {
+        const { timeBase } = stream
+        end?.holdUntil(BigInt(Math.round((Number(tick) * num * timeBase.den) / (den * timeBase.num))))
       },
     }
   }

@@ -9,6 +9,8 @@ import type { Packet } from 'node-av/lib'
 export interface PictureEnd extends Disposable {
   /** Takes the next packet in the order of decoding, in the unit of the file. */
   write(packet: Packet): void
+  /** Has the last picture shown up to a moment at least: the film goes on with a later one. */
+  holdUntil(tick: bigint): void
   /** Hands over the last one. */
   finish(): void
 }
@@ -35,6 +37,9 @@ export function createPictureEnd(put: (packet: Packet) => void): PictureEnd {
       const { start, end } = shown ?? { start: pts, end: pts }
       shown = { start: min(start, pts), end: max(end, pts + duration) }
       held = packet.clone() ?? undefined
+    },
+    holdUntil(tick) {
+      if (shown !== undefined) shown = { ...shown, end: max(shown.end, tick) }
     },
     finish() {
       if (held !== undefined && shown !== undefined) {

@@ -43,6 +43,8 @@ class PictureTrack implements Track {
   #lastTick = -1n
   /** The last picture before the span, which is what is shown at its start. */
   #early: Frame | undefined
+  /** The last picture of the span so far: the next one ends it. */
+  #held: { readonly picture: Frame; readonly seconds: number } | undefined
 
   constructor(libav: Libav, stream: Stream, options: FilmClipOptions) {
     const { format, size, quality, pictureRate, sourceRate } = options
@@ -70,7 +72,8 @@ class PictureTrack implements Track {
     const { startSeconds } = span
     if (seconds >= lastSeconds) {
       // Where nothing is shown until then, a clip has what comes next.
-      if (!this.#isFed) this.#early ??= picture.clone() ?? undefined
+      if (this.#held === undefined) this.#early ??= picture.clone() ?? undefined
+      this.#release(lastSeconds - startSeconds)
       return false
     }
     if (seconds < startSeconds) {
@@ -81,32 +84,51 @@ class PictureTrack implements Track {
     if (seconds > startSeconds) this.#showEarly()
     this.#early?.free()
     this.#early = undefined
-    this.#feed(picture, seconds - startSeconds)
+    this.#hold(picture, seconds - startSeconds)
     return true
   }
 
   end(): void {
     // Nothing changes within the span.
-    if (!this.#isFed) this.#showEarly()
+    if (this.#held === undefined && !this.#isFed) this.#showEarly()
+    this.#release()
     this.#chain?.drain(this.#encode)
     this.encoder.drain(this.#write)
   }
 
   [Symbol.dispose](): void {
     this.#early?.free()
+    this.#held?.picture.free()
     this.#chain?.[Symbol.dispose]()
     this.encoder[Symbol.dispose]()
   }
 
   #showEarly(): void {
-    if (this.#early !== undefined) this.#feed(this.#early, 0)
+    if (this.#early !== undefined) this.#hold(this.#early, 0)
   }
 
-  #feed(picture: Frame, seconds: number): void {
+  #hold(picture: Frame, seconds: number): void {
+    this.#release(seconds)
+    const kept = picture.clone()
+    if (kept !== null) this.#held = { picture: kept, seconds }
+  }
+
+  /** Shows the picture that is held until a second of the clip, or for its own time. */
+  #release(untilSeconds?: number): void {
+    if (this.#held === undefined) return
+    const { picture, seconds } = this.#held
+    this.#held = undefined
+    this.#feed(picture, seconds, untilSeconds)
+    picture.free()
+  }
+
+  #feed(picture: Frame, seconds: number, untilSeconds = seconds): void {
     const ticks = Math.round(seconds * TICKS_PER_SECOND)
     const chain = this.#chainFor(picture, ticks)
     const { sourceRate, pictureRate = sourceRate } = this.#options
-    const ownSeconds = Number(picture.duration) * this.#tickSeconds
+    // Not all containers tell how long a picture is shown, nor do those whose times go back.
+    const ownSeconds =
+      untilSeconds > seconds ? untilSeconds - seconds : Number(picture.duration) * this.#tickSeconds
     // The only one may not be passed over by the filter of the rate.
     const leastSeconds = this.#count === 0 ? 1 / pictureRate : 0
     const shownSeconds = Math.max(leastSeconds, ownSeconds > 0 ? ownSeconds : 1 / sourceRate)
