@@ -132,6 +132,15 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       expect([status, body.toString()]).toEqual([400, 'Only images and videos can be transformed'])
     })
 
+    it.each(['wmv', 'avi', 'flv', 'ts'])(
+      'sound alone in %s is no format that is taken',
+      async (extension) => {
+        const sound = await makeVideo(extension, SECONDS, [...SOUND, '-c:a', 'libmp3lame', '-ar', '44100'])
+        await put(`sound.${extension}`, sound)
+        expect(await ask('/_metadata', `sound.${extension}`)).toBe('400 Unsupported file format')
+      },
+    )
+
     it.each([
       ['index first, by its name', 'isom', ['-movflags', '+faststart'], 'video/mp4'],
       ['index first, by its brand', 'M4A ', ['-movflags', '+faststart'], 'video/mp4'],

@@ -3,7 +3,7 @@
  * kind ends in the same shape, and frames come no larger than those that look at them need.
  */
 
-import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, fail, failOpenly, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { filmAround, type MediaKind, soundAlone } from '../../media/kinds.ts'
 import type { Size } from '../../media/size.ts'
 import { FREE, oneAfterTheOther } from '../cost.ts'
@@ -192,9 +192,11 @@ async function examineVideo(
 ): Promise<Examined | Deferred | Failure> {
   const video = await openVideo(options.tools, source, kind.format)
   if (isFailure(video)) {
+    if (video.code !== 'not-visual') return video
     // A container for videos that holds sound alone is sound.
-    const sound = video.code === 'not-visual' ? soundAlone(kind.format) : undefined
-    return sound === undefined ? video : examineAudio(source, sound, options)
+    const sound = soundAlone(kind.format)
+    if (sound === undefined) return failOpenly('unsupported-format', `sound alone in ${kind.format}`)
+    return examineAudio(source, sound, options)
   }
   try {
     const openOther = (index: number) => openVideo(options.tools, source, kind.format, index)
