@@ -16,7 +16,7 @@ export const sniffIsoMedia = (
   const boxBytes = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0)
   const type = fourCharacters(bytes, 4)
 
-  if (type === 'ftyp') {
+  if (BRANDED_TYPES.has(type)) {
     const [major = '', ...compatible] = brands(bytes, boxBytes)
     const format = formatOfBrands(major, compatible, named)
     // Neither a brand nor a name makes sound of a film.
@@ -29,6 +29,9 @@ export const sniffIsoMedia = (
   if (named === 'm4a') return hasFilmTrack(bytes) ? 'mp4' : 'm4a'
   return named === 'mp4' ? 'mp4' : 'mov'
 }
+
+/** Of a file, and of a segment of a stream, which may be a whole film (section 8.16.2). */
+const BRANDED_TYPES: ReadonlySet<string> = new Set(['ftyp', 'styp'])
 
 const UNBRANDED_TYPES: ReadonlySet<string> = new Set(['moov', 'mdat', 'free', 'skip', 'wide', 'pnot'])
 /** Four printable characters read as a size are at least this. */
