@@ -197,6 +197,12 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd films (need FF
     expect(delay.reduce((sum, milliseconds) => sum + milliseconds, 0)).toBe(5000)
   })
 
+  it.each(['ts', 'mpg'])('of a single picture begin with it, from %s', async (extension) => {
+    const film = await makeVideo(extension, SECONDS, ['-c:v', 'mpeg2video', '-frames:v', '1'])
+    const name = extension === 'mpg' ? 'a.mpeg' : 'a.ts'
+    expect((await inspectClip(await made(name, film))).seconds).toBeLessThan(0.1)
+  })
+
   it('show the track that plays beside one that nothing plays', async () => {
     const film = await makeVideo('mp4', SECONDS, ['-map', '0:v', '-map', '0:v', ...H264])
     film.write('xxxx', film.indexOf('avc1', film.indexOf('stsd')), 'latin1')

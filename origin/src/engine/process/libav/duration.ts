@@ -111,6 +111,13 @@ function scannedDuration(
     }
     packet.unref()
   }
+  for (const [index, stream] of context.streams.entries()) {
+    const start = spans[index]?.start ?? Number.POSITIVE_INFINITY
+    const ticks = Math.round(start / (units[index] ?? 1))
+    // Of a single picture libav knows no start, and a broadcast's clock begins anywhere.
+    if (stream.startTime === constants.AV_NOPTS_VALUE && Number.isFinite(ticks))
+      stream.startTime = BigInt(ticks)
+  }
   const isBare = WITHOUT_INDEX.has(demuxer.name)
   const longestPlayed = Math.max(0, ...spans.map(({ played }) => played))
   // Pictures and sound may begin one after the other.
