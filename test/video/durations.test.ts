@@ -97,15 +97,36 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
         () => makeVideo('webm', GROWING, ['-c:a', 'libopus', '-live', '1'], SECONDS),
       ],
     ] as const)('%s', async (_, extension, make) => {
-      const name = `sound.${extension}`
-      await door.put(name, await make(), undefined, 'uploads')
+      expect([SECONDS, SECONDS + 1]).toContain(await durationOf(`sound.${extension}`, await make()))
+    })
+
+    it.each([
+      ['of a constant rate', ['-b:a', '128k']],
+      ['of a rate that varies', ['-q:a', '4']],
+    ])('MP3 %s leaves out what its encoder put around it', async (_, rate) => {
+      const sound = await makeVideo('mp3', GROWING, ['-c:a', 'libmp3lame', ...rate], 4)
+      expect(await durationOf('sound.mp3', sound)).toBe(4)
+    })
+
+    it('a recording of a broadcast in fragments begins when it begins', async () => {
+      const film = await makeVideo('mp4', 'color=red:s=64x64:r=25', [
+        ...['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-g', '25', '-video_track_timescale', '1000'],
+        ...['-movflags', '+empty_moov+default_base_moof+frag_keyframe'],
+      ])
+      for (let at = film.indexOf('tfdt'); at >= 0; at = film.indexOf('tfdt', at + 4))
+        film.writeBigUInt64BE(film.readBigUInt64BE(at + 8) + 1_000_000n, at + 8)
+      expect(await durationOf('late.mp4', film)).toBeLessThanOrEqual(4)
+    })
+
+    async function durationOf(name: string, file: Buffer): Promise<number> {
+      await door.put(name, file, undefined, 'uploads')
       const { status, body } = await send(door.url, '/_metadata', {
         method: 'POST',
         headers: { 'x-internal-secret': SECRET, 'content-type': 'application/json' },
         body: JSON.stringify({ type: 'upload', upload_filename: name }),
       })
       expect(status, door.log.at(-1)?.detail).toBe(200)
-      expect([SECONDS, SECONDS + 1]).toContain(JSON.parse(body.toString()).duration)
-    })
+      return JSON.parse(body.toString()).duration
+    }
   },
 )

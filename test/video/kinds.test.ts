@@ -132,6 +132,15 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       expect([status, body.toString()]).toEqual([400, 'Only images and videos can be transformed'])
     })
 
+    it.each(['wmv', 'avi', 'flv', 'ts'])(
+      'sound alone in %s is no format that is taken',
+      async (extension) => {
+        const sound = await makeVideo(extension, SECONDS, [...SOUND, '-c:a', 'libmp3lame', '-ar', '44100'])
+        await put(`sound.${extension}`, sound)
+        expect(await ask('/_metadata', `sound.${extension}`)).toBe('400 Unsupported file format')
+      },
+    )
+
     it.each([
       ['index first, by its name', 'isom', ['-movflags', '+faststart'], 'video/mp4'],
       ['index first, by its brand', 'M4A ', ['-movflags', '+faststart'], 'video/mp4'],
@@ -157,6 +166,31 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       expect(told).not.toHaveProperty('width')
     })
 
+    describe('what is encrypted is refused, and told why', () => {
+      const KEY = '00112233445566778899aabbccddeeff'
+      const CENC = [
+        ...['-encryption_scheme', 'cenc-aes-ctr', '-encryption_key', KEY],
+        ...['-encryption_kid', KEY],
+      ]
+      const refused = [400, 'File contains unsupported or non-web-compatible codecs']
+
+      it.each<[string, string, readonly string[], (film: Buffer) => Buffer]>([
+        ['a film in MP4', 'mp4', [...SINE, ...H264, '-c:a', 'aac', ...CENC], (film) => film],
+        ['sound in MP4', 'm4a', [...SOUND, '-c:a', 'aac', '-f', 'mp4', ...CENC], (film) => film],
+        ['a film in WebM', 'webm', ['-c:v', 'libvpx', '-live', '1', '-write_crc32', '0'], withKeyInWebm],
+      ])('%s', async (_, extension, output, change) => {
+        const name = `encrypted.${extension}`
+        await put(name, change(await makeVideo(extension, SECONDS, output)))
+        expect(await ask('/_metadata', name)).toBe(refused.join(' '))
+        if (extension === 'm4a') return
+        // The coded pictures may be copied into a clip, which nobody could play.
+        for (const wish of ['mp4', 'webm', 'webp']) {
+          const { status, body } = await send(door.url, `/attachments/1/${name}?format=${wish}`)
+          expect([status, body.toString()], wish).toEqual(refused)
+        }
+      })
+    })
+
     it('an MP3 behind zero bytes is one', async () => {
       const sound = await makeVideo('mp3', SECONDS, [
         ...SOUND,
@@ -173,3 +207,29 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
     })
   },
 )
+
+/** Tells that the only track of a WebM is encrypted (RFC 9559, section 5.1.4.1.31). */
+function withKeyInWebm(film: Buffer): Buffer {
+  const at = film.lastIndexOf('1654ae6b', undefined, 'hex')
+  const tracks = contentAt(film, at + 4)
+  const entry = contentAt(film, tracks.start + 1)
+  const encryption = element('5035', element('47e1', Buffer.of(5)), element('47e2', Buffer.alloc(16, 1)))
+  const encoding = element('6240', element('5033', Buffer.of(1)), encryption)
+  const track = element('ae', film.subarray(entry.start, entry.end), element('6d80', encoding))
+  return Buffer.concat([film.subarray(0, at), element('1654ae6b', track), film.subarray(tracks.end)])
+}
+
+/** What an element holds whose size stands at a place. */
+function contentAt(film: Buffer, at: number): { readonly start: number; readonly end: number } {
+  const length = Math.clz32(film[at] ?? 0) - 23
+  // Of the longest ones the lower four bytes tell enough.
+  const size = length === 8 ? film.readUInt32BE(at + 4) : film.readUIntBE(at, length) - 2 ** (7 * length)
+  return { start: at + length, end: at + length + size }
+}
+
+function element(id: string, ...content: readonly Buffer[]): Buffer {
+  const bytes = Buffer.concat(content)
+  const size = Buffer.of(0x10, 0, 0, 0)
+  size.writeUInt32BE(0x1000_0000 + bytes.length)
+  return Buffer.concat([Buffer.from(id, 'hex'), size, bytes])
+}

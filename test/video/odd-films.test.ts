@@ -197,6 +197,12 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd films (need FF
     expect(delay.reduce((sum, milliseconds) => sum + milliseconds, 0)).toBe(5000)
   })
 
+  it.each(['ts', 'mpg'])('of a single picture begin with it, from %s', async (extension) => {
+    const film = await makeVideo(extension, SECONDS, ['-c:v', 'mpeg2video', '-frames:v', '1'])
+    const name = extension === 'mpg' ? 'a.mpeg' : 'a.ts'
+    expect((await inspectClip(await made(name, film))).seconds).toBeLessThan(0.1)
+  })
+
   it('show the track that plays beside one that nothing plays', async () => {
     const film = await makeVideo('mp4', SECONDS, ['-map', '0:v', '-map', '0:v', ...H264])
     film.write('xxxx', film.indexOf('avc1', film.indexOf('stsd')), 'latin1')
@@ -263,6 +269,30 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd films (need FF
       const clip = await made(`a.${extension}`, film, wishes)
       expect(await coloursOf(clip)).toEqual(['red'])
       expect((await inspectClip(clip)).seconds).toBeCloseTo(wishes.durationMs / 1000, 1)
+    })
+  })
+
+  describe('of a picture for seconds', () => {
+    it.each<[string, string, readonly string[], Wishes]>([
+      ['copied', 'mkv', ['-bf', '0'], { durationMs: 5000 }],
+      ['copied where pictures are decoded out of order', 'mkv', ['-bf', '2'], { durationMs: 5000 }],
+      ['encoded', 'mkv', ['-bf', '0'], { durationMs: 5000, width: 160 }],
+      ['encoded from the middle', 'mkv', ['-bf', '0'], { durationMs: 5000, time: TIME(0.5) }],
+      ['encoded as WebM', 'mkv', ['-bf', '0'], { durationMs: 5000, format: 'webm' }],
+      ['encoded from MP4', 'mp4', ['-bf', '0'], { durationMs: 5000, width: 160 }],
+    ])('last as long as is asked: %s', async (_, extension, order, wishes) => {
+      const film = await makeVideo(
+        extension,
+        'testsrc2=s=160x96:r=4:d=1',
+        [
+          ...['-vf', "settb=1/1000,setpts='N*N*N*1000'", '-fps_mode', 'passthrough'],
+          ...['-enc_time_base', '1:1000', ...H264, ...order],
+        ],
+        60,
+      )
+      const { times, seconds } = await inspectClip(await made(`a.${extension}`, film, wishes))
+      expect(times).toHaveLength(2)
+      expect(seconds).toBeCloseTo(5, 1)
     })
   })
 

@@ -19,7 +19,7 @@ export const sniffIsoMedia = (
   const boxBytes = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0)
   const type = fourCharacters(bytes, 4)
 
-  if (type === 'ftyp') {
+  if (BRANDED_TYPES.has(type)) {
     const [major = '', ...compatible] = brands(bytes, boxBytes)
     const format = formatOfBrands(major, compatible, named)
     // A file with a video is never audio, whatever its brand or name.
@@ -33,6 +33,9 @@ export const sniffIsoMedia = (
   if (named === 'm4a') return hasFilmTrack(bytes) ? 'mp4' : 'm4a'
   return named === 'mp4' ? 'mp4' : 'mov'
 }
+
+/** The brand boxes of a file and of a segment, which can be a complete video (section 8.16.2). */
+const BRANDED_TYPES: ReadonlySet<string> = new Set(['ftyp', 'styp'])
 
 const UNBRANDED_TYPES: ReadonlySet<string> = new Set(['moov', 'mdat', 'free', 'skip', 'wide', 'pnot'])
 /** Four printable characters read as a size are at least this. */

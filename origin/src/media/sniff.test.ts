@@ -77,6 +77,12 @@ describe('the brands of the ISO container', () => {
     expect(await formatOf(ftyp(major, ...compatible))).toBe(format)
   })
 
+  it('stand at the start of a recorded segment of a stream, too', async () => {
+    const segment = ftyp('msdh', 'msix')
+    segment.write('styp', 4, 'latin1')
+    expect(await formatOf(segment)).toBe('mp4')
+  })
+
   it('lets the name decide where a video brand may hold sound alone', async () => {
     expect(await formatOf(ftyp('mp42'), 'voice.M4A')).toBe('m4a')
     expect(await formatOf(ftyp('mp42'), 'voice.png')).toBe('mp4')

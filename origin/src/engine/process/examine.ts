@@ -3,7 +3,7 @@
  * kind of media returns the same shape, and frames are decoded no larger than their use requires.
  */
 
-import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
+import { type Failure, fail, failOpenly, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { filmAround, type MediaKind, soundAlone } from '../../media/kinds.ts'
 import type { Size } from '../../media/size.ts'
 import { FREE, oneAfterTheOther } from '../cost.ts'
@@ -199,9 +199,11 @@ async function examineVideo(
 ): Promise<Examined | Deferred | Failure> {
   const video = await openVideo(options.tools, source, kind.format)
   if (isFailure(video)) {
+    if (video.code !== 'not-visual') return video
     // A video container with audio streams only is treated as audio.
-    const sound = video.code === 'not-visual' ? soundAlone(kind.format) : undefined
-    return sound === undefined ? video : examineAudio(source, sound, options)
+    const sound = soundAlone(kind.format)
+    if (sound === undefined) return failOpenly('unsupported-format', `sound alone in ${kind.format}`)
+    return examineAudio(source, sound, options)
   }
   try {
     const openOther = (index: number) => openVideo(options.tools, source, kind.format, index)

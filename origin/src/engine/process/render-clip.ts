@@ -185,7 +185,7 @@ function secondsOf({ durationMs }: RenderOptions, { clipSeconds }: SourceLimits)
 }
 
 function soundOf(libav: Libav, film: Film, { silent }: RenderOptions): SoundTrack | undefined {
-  return silent ? undefined : decodableAudio(libav, film.context.streams)
+  return silent ? undefined : decodableAudio(libav, film.tracks)
 }
 
 function keepsPictures({ qualityAsked, blur, time, fps }: RenderOptions): boolean {

@@ -13,6 +13,8 @@ export interface MuxedStream {
    * Writes a packet whose timestamps are in `timeBase`. Throws `RefusedByLibav` when the muxer rejects it.
    */
   write(packet: Packet, timeBase: IRational): void
+  /** Extends the last frame of an MP4 at least to a moment, in `timeBase`. */
+  holdUntil(tick: bigint, timeBase: IRational): void
 }
 
 export interface Muxer extends Disposable {
@@ -76,6 +78,10 @@ export function openMuxer(libav: Libav, format: ClipFormat | 'avif', { loop }: M
         packet.pos = -1n
         if (end === undefined) put(packet)
         else end.write(packet)
+      },
+      holdUntil(tick, { num, den }) {
+        const { timeBase } = stream
+        end?.holdUntil(BigInt(Math.round((Number(tick) * num * timeBase.den) / (den * timeBase.num))))
       },
     }
   }

@@ -9,6 +9,8 @@ import type { Packet } from 'node-av/lib'
 export interface PictureEnd extends Disposable {
   /** Takes the next packet in decoding order, in the time base of the file. */
   write(packet: Packet): void
+  /** Extends the last packet at least to a moment, because the video continues with a later frame. */
+  holdUntil(tick: bigint): void
   /** Writes the last packet. */
   finish(): void
 }
@@ -35,6 +37,9 @@ export function createPictureEnd(put: (packet: Packet) => void): PictureEnd {
       const { start, end } = shown ?? { start: pts, end: pts }
       shown = { start: min(start, pts), end: max(end, pts + duration) }
       held = packet.clone() ?? undefined
+    },
+    holdUntil(tick) {
+      if (shown !== undefined) shown = { ...shown, end: max(shown.end, tick) }
     },
     finish() {
       if (held !== undefined && shown !== undefined) {

@@ -49,6 +49,8 @@ class PictureTrack implements Track {
   #lastTick = -1n
   /** The last frame before the span, which is shown at its start. */
   #early: Frame | undefined
+  /** The last frame of the span so far. Its duration is known when the next frame arrives. */
+  #held: { readonly picture: Frame; readonly seconds: number } | undefined
 
   constructor(libav: Libav, stream: Stream, options: FilmClipOptions) {
     const { format, size, quality, pictureRate, sourceRate } = options
@@ -76,7 +78,8 @@ class PictureTrack implements Track {
     const { startSeconds } = span
     if (seconds >= lastSeconds) {
       // When no frame is shown before the end, the clip contains the next one.
-      if (!this.#isFed) this.#early ??= picture.clone() ?? undefined
+      if (this.#held === undefined) this.#early ??= picture.clone() ?? undefined
+      this.#release(lastSeconds - startSeconds)
       return false
     }
     if (seconds < startSeconds) {
@@ -87,32 +90,51 @@ class PictureTrack implements Track {
     if (seconds > startSeconds) this.#showEarly()
     this.#early?.free()
     this.#early = undefined
-    this.#feed(picture, seconds - startSeconds)
+    this.#hold(picture, seconds - startSeconds)
     return true
   }
 
   end(): void {
     // No frame changes within the span.
-    if (!this.#isFed) this.#showEarly()
+    if (this.#held === undefined && !this.#isFed) this.#showEarly()
+    this.#release()
     this.#chain?.drain(this.#encode)
     this.encoder.drain(this.#write)
   }
 
   [Symbol.dispose](): void {
     this.#early?.free()
+    this.#held?.picture.free()
     this.#chain?.[Symbol.dispose]()
     this.encoder[Symbol.dispose]()
   }
 
   #showEarly(): void {
-    if (this.#early !== undefined) this.#feed(this.#early, 0)
+    if (this.#early !== undefined) this.#hold(this.#early, 0)
   }
 
-  #feed(picture: Frame, seconds: number): void {
+  #hold(picture: Frame, seconds: number): void {
+    this.#release(seconds)
+    const kept = picture.clone()
+    if (kept !== null) this.#held = { picture: kept, seconds }
+  }
+
+  /** Passes the held frame on. It is shown until a second of the clip, or for its own duration. */
+  #release(untilSeconds?: number): void {
+    if (this.#held === undefined) return
+    const { picture, seconds } = this.#held
+    this.#held = undefined
+    this.#feed(picture, seconds, untilSeconds)
+    picture.free()
+  }
+
+  #feed(picture: Frame, seconds: number, untilSeconds = seconds): void {
     const ticks = Math.round(seconds * TICKS_PER_SECOND)
     const chain = this.#chainFor(picture, ticks)
     const { sourceRate, pictureRate = sourceRate } = this.#options
-    const ownSeconds = Number(picture.duration) * this.#tickSeconds
+    // Not all containers declare how long a frame is shown, and timestamps may go back.
+    const ownSeconds =
+      untilSeconds > seconds ? untilSeconds - seconds : Number(picture.duration) * this.#tickSeconds
     // The rate filter must not drop the only frame.
     const leastSeconds = this.#count === 0 ? 1 / pictureRate : 0
     const shownSeconds = Math.max(leastSeconds, ownSeconds > 0 ? ownSeconds : 1 / sourceRate)

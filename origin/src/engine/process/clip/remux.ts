@@ -90,8 +90,15 @@ function copyPackets(
       packet.dts = dts - output.originTicks
       packet.pts -= output.originTicks
       if (packet.duration === 0n && !isPicture) packet.duration = usualDuration(output.source)
-      output.isOver = secondsOf(output.source, packet.dts) >= maxSeconds || muxer.sizeBytes >= maxBytes
-      const leftTicks = ticksOf(output.source, maxSeconds) - packet.pts
+      const isPastEnd = secondsOf(output.source, packet.dts) >= maxSeconds
+      output.isOver = isPastEnd || muxer.sizeBytes >= maxBytes
+      const endTicks = ticksOf(output.source, maxSeconds)
+      // The last frame lasts until then, whatever duration it declares.
+      if (isPicture && isPastEnd) output.muxed.holdUntil(endTicks, output.source.timeBase)
+      const leftTicks = endTicks - packet.pts
+      // Other frames depend on it, but it is shown long after the end.
+      if (isPicture && !output.isOver && secondsOf(output.source, -leftTicks) > MOST_LATE_SECONDS)
+        return undefined
       if (isPicture && packet.duration > leftTicks) packet.duration = leftTicks > 1n ? leftTicks : 1n
       if (!output.isOver) {
         pictures += isPicture ? 1 : 0
@@ -102,6 +109,9 @@ function copyPackets(
   }
   return pictures === 0 ? undefined : muxer.finish()
 }
+
+/** How far frames that are decoded out of order may be shown after the end of a clip. */
+const MOST_LATE_SECONDS = 0.25
 
 interface Output {
   readonly source: Stream

@@ -42,7 +42,7 @@ export function readWaveform(
   const opened = openStreams(libav, source, format)
   if (isFailure(opened)) return opened
   using file = opened
-  const track = playedAudio(libav, file.context.streams)
+  const track = playedAudio(libav, file.tracks)
   if (track === undefined) return undefined
   file.bytes.allow(mostBytesRead(source.sizeBytes))
   const { stream } = track

@@ -1,6 +1,6 @@
 /** Determines the duration of a file. */
 
-import type { FormatContext } from 'node-av/lib'
+import type { FormatContext, Packet } from 'node-av/lib'
 import type { Demuxer } from './formats.ts'
 import type { Libav } from './load.ts'
 import { chainedSeconds, mayBeChained, type OggBytes } from './ogg-links.ts'
@@ -9,6 +9,8 @@ export interface DurationOptions {
   readonly context: FormatContext
   readonly demuxer: Demuxer
   readonly sizeBytes: number
+  /** Whether the index declares that the samples come in fragments. */
+  readonly isFragmented: boolean
   /** Reads the bytes of a range, bypassing libav. */
   readonly peek: OggBytes['read']
   /** Sets how many bytes may be read from now on. */
@@ -37,12 +39,9 @@ export interface Duration {
 }
 
 /** Determines the duration of a file. */
-export function readDuration(
-  libav: Libav,
-  { context, demuxer, sizeBytes, peek, allow }: DurationOptions,
-): Duration {
-  const declared =
-    chainedDuration(libav, { context, demuxer, sizeBytes, peek, allow }) ?? declaredDuration(context, demuxer)
+export function readDuration(libav: Libav, options: DurationOptions): Duration {
+  const { context, demuxer, sizeBytes, allow } = options
+  const declared = chainedDuration(libav, options) ?? declaredDuration(options)
   const exact = declared !== undefined && !WITHOUT_INDEX.has(demuxer.name)
   if (exact || sizeBytes > MAX_SCANNED_BYTES) return { seconds: declared, readThrough: false }
   allow(sizeBytes + REREAD_BYTES)
@@ -66,11 +65,17 @@ function chainedDuration(
 }
 
 /**
- * Returns the duration that the container declares, in seconds. Matroska declares when the last frame ends,
- * which is not the duration when the first frame does not start at 0.
+ * Returns the duration that the container declares, in seconds. Matroska declares when the last frame ends, and
+ * so does libav for fragments. That is not the duration when the first frame does not start at 0, as in a
+ * recorded broadcast.
  */
-function declaredDuration({ duration, startTime }: FormatContext, demuxer: Demuxer): number | undefined {
-  const unplayed = demuxer.name === 'matroska' && startTime > 0n ? startTime : 0n
+function declaredDuration({
+  context: { duration, startTime },
+  demuxer,
+  isFragmented,
+}: DurationOptions): number | undefined {
+  const declaresEnd = demuxer.name === 'matroska' || isFragmented
+  const unplayed = declaresEnd && startTime > 0n ? startTime : 0n
   return duration > unplayed ? Number(duration - unplayed) / MICROSECONDS : undefined
 }
 
@@ -88,6 +93,14 @@ function scannedDuration(
     ({ codecpar: { codecType } }) =>
       codecType === constants.AVMEDIA_TYPE_VIDEO || codecType === constants.AVMEDIA_TYPE_AUDIO,
   )
+  const hertz = context.streams.map(({ codecpar }) => codecpar.sampleRate)
+  /** The samples that the encoder added before and after the audio (LAME header), which are not played. */
+  const skippedSeconds = (of: Packet) => {
+    const skipped = of.getSideData(constants.AV_PKT_DATA_SKIP_SAMPLES)
+    const rate = hertz[of.streamIndex] ?? 0
+    if (skipped === null || skipped.length < SKIPPED_BYTES || rate <= 0) return 0
+    return (skipped.readUInt32LE(0) + skipped.readUInt32LE(4)) / rate
+  }
   const spans = units.map(() => ({ start: Number.POSITIVE_INFINITY, end: 0, played: 0 }))
   let frameSeconds: number | undefined
   using packet = new library.Packet()
@@ -97,7 +110,7 @@ function scannedDuration(
     const unit = units[packet.streamIndex] ?? 0
     const span = spans[packet.streamIndex]
     if (span !== undefined && plays[packet.streamIndex]) {
-      const seconds = frameSeconds ?? Number(packet.duration) * unit
+      const seconds = (frameSeconds ?? Number(packet.duration) * unit) - skippedSeconds(packet)
       const start = packet.pts === constants.AV_NOPTS_VALUE ? span.played : Number(packet.pts) * unit
       span.played += seconds
       span.start = Math.min(span.start, start)
@@ -105,14 +118,25 @@ function scannedDuration(
     }
     packet.unref()
   }
+  for (const [index, stream] of context.streams.entries()) {
+    const start = spans[index]?.start ?? Number.POSITIVE_INFINITY
+    const ticks = Math.round(start / (units[index] ?? 1))
+    // libav does not report the start time of a single frame, and the clock of a broadcast starts anywhere.
+    if (stream.startTime === constants.AV_NOPTS_VALUE && Number.isFinite(ticks))
+      stream.startTime = BigInt(ticks)
+  }
   const isBare = WITHOUT_INDEX.has(demuxer.name)
   const longestPlayed = Math.max(0, ...spans.map(({ played }) => played))
   // Video and audio may start at different times.
   const first = Math.min(...spans.map(({ start }) => start))
   const last = Math.max(0, ...spans.map(({ end }) => end))
   const longest = isBare ? longestPlayed : Math.max(longestPlayed, last - first)
-  return longest > 0 ? longest : undefined
+  // Rounded to the precision of libav durations, because a sum of frame durations is slightly too large.
+  return longest > 0 ? Math.round(longest * MICROSECONDS) / MICROSECONDS : undefined
 }
+
+/** The numbers of samples before and after the audio. */
+const SKIPPED_BYTES = 8
 
 const ADTS_SAMPLES = 1024
 const ADTS_HERTZ = [

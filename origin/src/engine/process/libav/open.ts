@@ -6,16 +6,16 @@
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { FormatContext, Stream } from 'node-av/lib'
 import type { VideoCodec } from '../container/codecs.ts'
-import type { ContainerInfo } from '../container/container.ts'
+import type { ContainerInfo, VideoInfo } from '../container/container.ts'
 import type { DecodeOptions, Frame } from '../container/video-decoder.ts'
 import { type DurationOptions, readDuration } from './duration.ts'
-import { mostEdits } from './edit-lists.ts'
 import { type Demuxer, demuxerOf, type LibavFormat } from './formats.ts'
 import { openInput } from './input.ts'
+import { type IsoIndex, lookAtIndex } from './iso-index.ts'
 import type { Libav } from './load.ts'
 import { openRangeIo, type RangeIo, type RangeSource } from './range-io.ts'
 import { createShownFrameReader, type ShownFrameReader } from './shown-frame.ts'
-import { audioCodecs, pictureTracks, videoInfo } from './stream-info.ts'
+import { audioCodecs, pictureTracks, type Tracks, videoInfo } from './stream-info.ts'
 
 export interface LibavFile extends Disposable {
   readonly info: ContainerInfo
@@ -45,6 +45,7 @@ export interface OpenedStreams extends Disposable {
   readonly demuxer: Demuxer
   readonly bytes: RangeIo
   readonly info: ContainerInfo
+  readonly tracks: Tracks
   /** The video stream that is shown. */
   readonly stream: Stream | undefined
   /** Whether an edit list shows parts of the video one after the other. libav cannot seek in such a file. */
@@ -60,7 +61,7 @@ export interface StreamOptions {
 
 /** The largest number of edits. With more, libav takes a second to build its index. */
 const MAX_EDITS = 250
-const NO_EDITS = { ofAny: 0, ofPictures: 0 }
+const NO_INDEX: IsoIndex = { edits: 0, pictureEdits: 0, isFragmented: false, encryptedTracks: new Set() }
 
 /**
  * Opens a file and describes its streams. The caller disposes of it. Fails with `undecodable`, or as the
@@ -80,20 +81,23 @@ export function openStreams(
     bytes[Symbol.dispose]()
   }
   bytes.allow(MAX_INDEX_BYTES)
-  const edits =
-    demuxer.name === 'mov' ? mostEdits({ sizeBytes: source.sizeBytes, read: bytes.peek }) : NO_EDITS
-  if (isFailure(edits) || edits.ofAny > MAX_EDITS) {
+  const index =
+    demuxer.name === 'mov' ? lookAtIndex({ sizeBytes: source.sizeBytes, read: bytes.peek }) : NO_INDEX
+  if (isFailure(index) || index.edits > MAX_EDITS) {
     dispose()
-    return isFailure(edits) ? edits : fail('undecodable', `${edits.ofAny} edits, at most ${MAX_EDITS}`)
+    return isFailure(index) ? index : fail('undecodable', `${index.edits} edits, at most ${MAX_EDITS}`)
   }
   let described: Described | Failure
   try {
     const rejected = openInput(libav, { context, bytes, demuxer, undecoded })
+    const { peek, allow } = bytes
+    const { isFragmented } = index
     described =
       rejected ??
       describe(
         libav,
-        { context, demuxer, sizeBytes: source.sizeBytes, peek: bytes.peek, allow: bytes.allow },
+        { context, demuxer, sizeBytes: source.sizeBytes, isFragmented, peek, allow },
+        encryptedStreams(context, index),
         other,
       )
     // libav describes the data that it received. When the source failed, that is not the whole file.
@@ -107,8 +111,26 @@ export function openStreams(
     dispose()
     return described
   }
-  return { ...described, context, demuxer, bytes, isEdited: edits.ofPictures > 1, [Symbol.dispose]: dispose }
+  return {
+    ...described,
+    context,
+    demuxer,
+    bytes,
+    isEdited: index.pictureEdits > 1,
+    [Symbol.dispose]: dispose,
+  }
 }
+
+/** Returns the indexes of the encrypted streams. */
+function encryptedStreams({ streams }: FormatContext, { encryptedTracks }: IsoIndex): ReadonlySet<number> {
+  const encrypted = streams.filter(
+    ({ id, metadata }) => encryptedTracks.has(id) || metadata?.get(MATROSKA_KEY) != null,
+  )
+  return new Set(encrypted.map(({ index }) => index))
+}
+
+/** The metadata key under which libav reports the key id of an encrypted track (RFC 9559, section 5.1.4.1.31.8). */
+const MATROSKA_KEY = 'enc_key_id'
 
 /** The container declares the frame size of these codecs. */
 const TOLD_BY_CONTAINER: readonly VideoCodec[] = ['vp8', 'vp9', 'av1']
@@ -198,20 +220,32 @@ export function openWithLibav(
 
 interface Described {
   readonly info: ContainerInfo
+  readonly tracks: Tracks
   readonly stream: Stream | undefined
   readonly isAtStart: boolean
 }
 
-function describe(libav: Libav, options: DurationOptions, other: number | undefined): Described {
-  const streams = options.context.streams
-  const { shown, others } = pictureTracks(libav, streams)
+function describe(
+  libav: Libav,
+  options: DurationOptions,
+  encrypted: ReadonlySet<number>,
+  other: number | undefined,
+): Described {
+  const tracks: Tracks = { streams: options.context.streams, encrypted }
+  const { shown, others } = pictureTracks(libav, tracks)
   const stream = other === undefined ? shown : others[other]
   const duration = readDuration(libav, options)
   const info: ContainerInfo = {
-    video: stream === undefined ? undefined : videoInfo(libav, stream),
+    video: stream === undefined ? undefined : infoOf(libav, stream, tracks),
     others: others.map((track) => videoInfo(libav, track)),
-    audio: audioCodecs(libav, streams),
+    audio: audioCodecs(libav, tracks),
     durationSeconds: duration.seconds,
   }
-  return { info, stream, isAtStart: !duration.readThrough }
+  return { info, tracks, stream, isAtStart: !duration.readThrough }
+}
+
+/** Encrypted streams count as having an unsupported codec. */
+function infoOf(libav: Libav, stream: Stream, { encrypted }: Tracks): VideoInfo {
+  const info = videoInfo(libav, stream)
+  return encrypted.has(stream.index) ? { ...info, codec: undefined } : info
 }

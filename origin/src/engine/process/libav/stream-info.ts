@@ -7,6 +7,13 @@ import type { VideoInfo } from '../container/container.ts'
 import { acceptedAudioCodec, acceptedVideoCodec, soundDecoderOf } from './codec-names.ts'
 import type { Libav } from './load.ts'
 
+/** The streams of a file. */
+export interface Tracks {
+  readonly streams: readonly Stream[]
+  /** The indexes of the encrypted streams. They count as having no known codec, whatever they declare. */
+  readonly encrypted: ReadonlySet<number>
+}
+
 export interface PictureTracks {
   readonly shown: Stream | undefined
   /**
@@ -21,8 +28,9 @@ export interface PictureTracks {
  * The others are needed because players differ: in Matroska, browsers play the first track, whatever is
  * marked.
  */
-export function pictureTracks({ constants, library }: Libav, streams: readonly Stream[]): PictureTracks {
-  const tracks = streams.filter(({ codecpar }) => codecpar.codecType === constants.AVMEDIA_TYPE_VIDEO)
+export function pictureTracks(libav: Libav, all: Tracks): PictureTracks {
+  const { constants } = libav
+  const tracks = all.streams.filter(({ codecpar }) => codecpar.codecType === constants.AVMEDIA_TYPE_VIDEO)
   const videos = tracks.filter(
     (stream) =>
       !stream.hasDisposition(constants.AV_DISPOSITION_ATTACHED_PIC) &&
@@ -30,8 +38,10 @@ export function pictureTracks({ constants, library }: Libav, streams: readonly S
       !stream.hasDisposition(constants.AV_DISPOSITION_STILL_IMAGE),
   )
   const isMarked = (stream: Stream) => stream.hasDisposition(constants.AV_DISPOSITION_DEFAULT)
-  const isAccepted = ({ codecpar: { codecId, profile } }: Stream) =>
-    acceptedVideoCodec(library.avGetCodecName(codecId), { profile, fullChroma: false }) !== undefined
+  const isAccepted = (stream: Stream) => {
+    const { profile } = stream.codecpar
+    return acceptedVideoCodec(codecNameOf(libav, all, stream), { profile, fullChroma: false }) !== undefined
+  }
   const isCover = (stream: Stream) =>
     stream.hasDisposition(constants.AV_DISPOSITION_ATTACHED_PIC) &&
     !stream.hasDisposition(constants.AV_DISPOSITION_TIMED_THUMBNAILS)
@@ -78,15 +88,12 @@ export function videoInfo(
  * Returns the codec of each audio stream; undefined for one that is not accepted. A FLAC stream without a
  * sample rate is left out, because the FLAC demuxer accepts any data and then knows no sample rate.
  */
-export function audioCodecs(
-  { library, constants }: Libav,
-  streams: readonly Stream[],
-): readonly (AudioCodec | undefined)[] {
-  return streams
-    .filter(({ codecpar }) => codecpar.codecType === constants.AVMEDIA_TYPE_AUDIO)
-    .map(({ codecpar }) => ({
-      codec: acceptedAudioCodec(library.avGetCodecName(codecpar.codecId)),
-      hertz: codecpar.sampleRate,
+export function audioCodecs(libav: Libav, tracks: Tracks): readonly (AudioCodec | undefined)[] {
+  return tracks.streams
+    .filter(({ codecpar }) => codecpar.codecType === libav.constants.AVMEDIA_TYPE_AUDIO)
+    .map((stream) => ({
+      codec: acceptedAudioCodec(codecNameOf(libav, tracks, stream)),
+      hertz: stream.codecpar.sampleRate,
     }))
     .filter(({ codec, hertz }) => codec !== 'flac' || hertz > 0)
     .map(({ codec }) => codec)
@@ -99,34 +106,39 @@ export interface SoundTrack {
 }
 
 /** Returns the audio track that plays, which a file may mark. Undefined when none has an accepted codec. */
-export function playedAudio(libav: Libav, streams: readonly Stream[]): SoundTrack | undefined {
+export function playedAudio(libav: Libav, tracks: Tracks): SoundTrack | undefined {
   return markedTrack(
     libav,
-    soundTracks(libav, streams).filter(({ codec }) => acceptedAudioCodec(codec) !== undefined),
+    soundTracks(libav, tracks).filter(({ codec }) => acceptedAudioCodec(codec) !== undefined),
   )
 }
 
 /**
  * Returns the track that plays or, when no codec is accepted, one that can be decoded: its clip is playable.
  */
-export function decodableAudio(libav: Libav, streams: readonly Stream[]): SoundTrack | undefined {
-  const decodable = soundTracks(libav, streams).filter(
+export function decodableAudio(libav: Libav, tracks: Tracks): SoundTrack | undefined {
+  const decodable = soundTracks(libav, tracks).filter(
     ({ codec }) => soundDecoderOf(libav, codec) !== undefined,
   )
-  return playedAudio(libav, streams) ?? markedTrack(libav, decodable)
+  return playedAudio(libav, tracks) ?? markedTrack(libav, decodable)
 }
 
-function soundTracks({ library, constants }: Libav, streams: readonly Stream[]): readonly SoundTrack[] {
-  return streams.flatMap((stream) => {
-    const { codecType, codecId, sampleRate } = stream.codecpar
-    const codec = library.avGetCodecName(codecId)
-    if (codecType !== constants.AVMEDIA_TYPE_AUDIO || codec === null) return []
+function soundTracks(libav: Libav, tracks: Tracks): readonly SoundTrack[] {
+  return tracks.streams.flatMap((stream) => {
+    const { codecType, sampleRate } = stream.codecpar
+    const codec = codecNameOf(libav, tracks, stream)
+    if (codecType !== libav.constants.AVMEDIA_TYPE_AUDIO || codec === null) return []
     return codec === 'flac' && sampleRate <= 0 ? [] : [{ stream, codec }]
   })
 }
 
 function markedTrack({ constants }: Libav, tracks: readonly SoundTrack[]): SoundTrack | undefined {
   return tracks.find(({ stream }) => stream.hasDisposition(constants.AV_DISPOSITION_DEFAULT)) ?? tracks[0]
+}
+
+/** Returns the name of a stream's codec. Null for an unknown or an encrypted one. */
+function codecNameOf({ library }: Libav, { encrypted }: Tracks, { index, codecpar }: Stream): string | null {
+  return encrypted.has(index) ? null : library.avGetCodecName(codecpar.codecId)
 }
 
 /** Returns the pixel formats that ProRes decodes to when its chroma is not subsampled. */

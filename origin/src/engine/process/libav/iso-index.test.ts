@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { isoBox } from '../../../media/iso-boxes.test-data.ts'
-import { type IsoBytes, mostEdits } from './edit-lists.ts'
+import { type IsoBytes, lookAtIndex } from './iso-index.ts'
 
 /** Builds a track whose edits start at these media times; -1 is an empty edit. */
 function track(handler: string, times: readonly number[]): Buffer {
@@ -27,6 +27,39 @@ describe('the most edits of a track', () => {
     ['count no gaps', [track('vide', [-1, 0])], 1, 1],
     ['are none without a track', [], 0, 0],
   ])('%s', (_, tracks, ofAny, ofPictures) => {
-    expect(mostEdits(film(...tracks))).toEqual({ ofAny, ofPictures })
+    expect(lookAtIndex(film(...tracks))).toMatchObject({ edits: ofAny, pictureEdits: ofPictures })
+  })
+})
+
+describe('the tracks that are encrypted', () => {
+  const coded = (number: number, version: number, codec: string) => {
+    const head = Buffer.alloc(24)
+    head.writeUInt8(version)
+    head.writeUInt32BE(number, version === 1 ? 20 : 12)
+    const entries = Buffer.alloc(16)
+    entries.write(codec, 12, 'latin1')
+    return isoBox(
+      'trak',
+      isoBox('tkhd', head),
+      isoBox('mdia', isoBox('minf', isoBox('stbl', isoBox('stsd', entries)))),
+    )
+  }
+
+  it('are told by their numbers, in either version of the header', () => {
+    const tracks = [coded(1, 0, 'encv'), coded(2, 0, 'mp4a'), coded(7, 1, 'drms')]
+    expect(lookAtIndex(bytesOf(isoBox('moov', ...tracks)))).toMatchObject({
+      encryptedTracks: new Set([1, 7]),
+    })
+  })
+})
+
+describe('fragments', () => {
+  it.each([
+    ['are there where the index says so', [isoBox('mvex')], true],
+    ['are none elsewhere', [], false],
+  ])('%s', (_, extension, isFragmented) => {
+    expect(lookAtIndex(bytesOf(isoBox('moov', track('vide', [0]), ...extension)))).toMatchObject({
+      isFragmented,
+    })
   })
 })

@@ -1,7 +1,7 @@
 /**
- * Reads the edit lists of a file in the ISO base media container (ISO/IEC 14496-12, section 8.6.6) before
- * libav opens it. libav builds an index for each edit, which takes minutes when a file has thousands, and it
- * cannot seek in a track with several edits.
+ * Reads the index of a video in the ISO base media container (ISO/IEC 14496-12, section 8) before libav opens it.
+ * libav builds an index for each edit, which takes minutes when a file has thousands, and it cannot seek in a
+ * track with several edits. It also does not report encryption and fragments.
  */
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
@@ -13,21 +13,28 @@ export interface IsoBytes {
   read(start: number, end: number): Uint8Array | Failure
 }
 
-/** The largest number of edits that show something in any one track. */
-export interface MostEdits {
-  readonly ofAny: number
-  readonly ofPictures: number
+export interface IsoIndex {
+  /** The largest number of edits that show something in any one track. */
+  readonly edits: number
+  /** The largest number of edits that show something in any one video track. */
+  readonly pictureEdits: number
+  /** Whether samples, or more of them, come in fragments after the index. */
+  readonly isFragmented: boolean
+  /** The ids of the tracks that cannot be decoded without a key. */
+  readonly encryptedTracks: ReadonlySet<number>
 }
 
-/** Counts the edits of each track. Fails as reading the bytes fails. */
-export function mostEdits(file: IsoBytes): MostEdits | Failure {
+/** Reads the index. Fails as reading the bytes fails. */
+export function lookAtIndex(file: IsoBytes): IsoIndex | Failure {
   const walk: Walk = { file, left: MOST_BOXES }
   const tracks: Track[] = []
+  let isFragmented = false
   const failed = look(walk, { start: 0, end: file.sizeBytes }, (type, index) => {
     if (type !== 'moov') return undefined
     const seen = look(walk, index, (inside, content) => {
+      if (inside === 'mvex') isFragmented = true
       if (inside !== 'trak') return undefined
-      const track: Track = { edits: 0, handler: '' }
+      const track: Track = { number: 0, edits: 0, handler: '', codec: '' }
       tracks.push(track)
       return lookAtTrack(walk, content, track)
     })
@@ -36,17 +43,25 @@ export function mostEdits(file: IsoBytes): MostEdits | Failure {
   })
   if (failed !== undefined && failed !== 'seen') return failed
   const most = (some: readonly Track[]) => Math.max(0, ...some.map(({ edits }) => edits))
-  return { ofAny: most(tracks), ofPictures: most(tracks.filter(({ handler }) => handler === PICTURES)) }
+  const encrypted = tracks.filter(({ codec }) => ENCRYPTED.has(codec))
+  return {
+    edits: most(tracks),
+    pictureEdits: most(tracks.filter(({ handler }) => handler === PICTURES)),
+    isFragmented,
+    encryptedTracks: new Set(encrypted.map(({ number }) => number)),
+  }
 }
+
+/** The boxes of a track that contain the wanted ones. */
+const HOLDERS: ReadonlySet<string> = new Set(['edts', 'mdia', 'minf', 'stbl'])
 
 function lookAtTrack(walk: Walk, track: Span, found: Track): Failure | 'seen' | undefined {
   return look(walk, track, (type, content) => {
-    if (type === 'edts')
-      return look(walk, content, (inside, list) => (inside === 'elst' ? count(walk, list, found) : undefined))
-    if (type === 'mdia')
-      return look(walk, content, (inside, handler) =>
-        inside === 'hdlr' ? readHandler(walk, handler, found) : undefined,
-      )
+    if (HOLDERS.has(type)) return lookAtTrack(walk, content, found)
+    if (type === 'tkhd') return readNumber(walk, content, found)
+    if (type === 'elst') return count(walk, content, found)
+    if (type === 'hdlr') return readName(walk, content, HANDLER_AT, (name) => (found.handler = name))
+    if (type === 'stsd') return readName(walk, content, CODEC_AT, (name) => (found.codec = name))
     return undefined
   })
 }
@@ -62,7 +77,11 @@ const EMPTY = -1
 /** The handler type of a video track, which follows eight other bytes. */
 const PICTURES = 'vide'
 const HANDLER_AT = 8
+/** The offset of the first codec name, after the number of entries and its size. */
+const CODEC_AT = 12
 const NAME_BYTES = 4
+/** The sample entries of Common Encryption (ISO/IEC 23001-7, section 4) and of Apple's FairPlay. */
+const ENCRYPTED: ReadonlySet<string> = new Set(['encv', 'enca', 'drmi', 'drms'])
 
 interface Walk {
   readonly file: IsoBytes
@@ -70,8 +89,10 @@ interface Walk {
 }
 
 interface Track {
+  number: number
   edits: number
   handler: string
+  codec: string
 }
 
 /** Iterates over the boxes of a range until the callback ends the walk. */
@@ -116,12 +137,28 @@ function count(walk: Walk, { start, end }: Span, track: Track): Failure | undefi
   return undefined
 }
 
-function readHandler(walk: Walk, { start, end }: Span, track: Track): Failure | undefined {
-  const at = start + HANDLER_AT
+/** The id of a track follows two timestamps, which are twice as long in version 1. */
+function readNumber(walk: Walk, { start, end }: Span, track: Track): Failure | undefined {
+  if (start + TRACK_HEAD_BYTES > end) return undefined
+  const head = viewOf(walk.file, { start, end: start + TRACK_HEAD_BYTES })
+  if (isFailure(head)) return head
+  track.number = head.getUint32(head.getUint8(0) === 1 ? 20 : 12)
+  return undefined
+}
+
+const TRACK_HEAD_BYTES = 24
+
+function readName(
+  walk: Walk,
+  { start, end }: Span,
+  offset: number,
+  onName: (name: string) => void,
+): Failure | undefined {
+  const at = start + offset
   if (at + NAME_BYTES > end) return undefined
   const name = readBytes(walk.file, { start: at, end: at + NAME_BYTES })
   if (isFailure(name)) return name
-  track.handler = fourCharacters(name, 0)
+  onName(fourCharacters(name, 0))
   return undefined
 }
 
