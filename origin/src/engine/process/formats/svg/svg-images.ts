@@ -1,11 +1,12 @@
 /**
- * Pictures inside a drawing. librsvg knows PNG and JPEG, by the type that a data URL tells, in base64; browsers look at the
- * bytes. What it would not draw becomes PNG.
+ * Pictures inside a drawing. librsvg knows PNG and JPEG, by the type that a data URL tells, in base64, and nothing of how
+ * they are turned and of their profiles; browsers look at the bytes. What it would not draw as they do becomes PNG.
  */
 
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { sniff } from '../../../../media/sniff.ts'
 import { isGzip } from '../../../../media/sniff-svg.ts'
+import { isProfileOf } from '../../colours/icc-header.ts'
 import { sharp, UNLIMITED_PIXELS } from '../../pixels/sharp.ts'
 import { bmpSize, decodeBmp } from '../bmp/bmp.ts'
 import { svgAsUtf8 } from './svg-text.ts'
@@ -34,10 +35,11 @@ async function replaceIn(svg: Uint8Array, left: Left, depth: number): Promise<Ui
   const parts: Buffer[] = []
   let at = 0
   for (const { start, end, type, parameters, data } of dataUrls(file.toString('latin1'))) {
-    if (isDrawn(type, parameters, data)) continue
+    const isKnown = isDrawn(type, parameters, data)
+    if (isKnown && !mayTellMore(data)) continue
     left.pictures -= 1
     if (left.pictures < 0) break
-    const replaced = await asKnown(bytesOf(parameters, data), type, left, depth)
+    const replaced = await asKnown(bytesOf(parameters, data), { type, isKnown }, left, depth)
     if (replaced === undefined) continue
     parts.push(file.subarray(at, start), Buffer.from(replaced))
     at = end
@@ -86,6 +88,17 @@ function isDrawn(type: string, parameters: string, data: string): boolean {
   return start !== undefined && parameters === ';base64' && data.trimStart().startsWith(start)
 }
 
+/** Room for what cameras put before the pixels, with a preview. */
+const HEAD_CHARACTERS = 256 * 1024
+/** What begins metadata and a profile in JPEG and in PNG. */
+const MARKS: readonly string[] = ['Exif\0', 'ICC_PROFILE\0', 'eXIf', 'iCCP']
+
+/** Tells whether a picture may be turned, or have a profile: then its header is read. */
+function mayTellMore(data: string): boolean {
+  const head = Buffer.from(data.slice(0, HEAD_CHARACTERS), 'base64')
+  return MARKS.some((mark) => head.includes(mark, 0, 'latin1'))
+}
+
 function bytesOf(parameters: string, data: string): Buffer {
   const plain = data.includes('%') ? unescapeBytes(data) : data
   if (!parameters.endsWith(';base64')) return Buffer.from(plain, 'latin1')
@@ -100,10 +113,16 @@ function unescapeBytes(text: string): string {
   )
 }
 
-/** A data URL that librsvg draws; undefined where it would not help. */
+interface Told {
+  readonly type: string
+  /** librsvg draws it. */
+  readonly isKnown: boolean
+}
+
+/** A data URL that librsvg draws as browsers do; undefined where it would not help. */
 async function asKnown(
   picture: Buffer,
-  type: string,
+  { type, isKnown }: Told,
   left: Left,
   depth: number,
 ): Promise<string | undefined> {
@@ -117,7 +136,11 @@ async function asKnown(
     const isSame = type === 'image/svg+xml' && drawing === picture
     return drawing === undefined || isSame ? undefined : dataUrl('image/svg+xml', drawing)
   }
-  if (format === 'png' || format === 'jpeg') return dataUrl(`image/${format}`, picture)
+  if (format === 'png' || format === 'jpeg') {
+    const shown = (await isShownOtherwise(picture)) ? await asPng(picture, left) : undefined
+    if (shown !== undefined) return dataUrl('image/png', shown)
+    return isKnown ? undefined : dataUrl(`image/${format}`, picture)
+  }
   if (format === undefined) return undefined
   const png = format === 'bmp' ? await bmpAsPng(picture, left) : await asPng(picture, left)
   return png && dataUrl('image/png', png)
@@ -139,12 +162,28 @@ async function bmpAsPng(picture: Buffer, left: Left): Promise<Buffer | undefined
     .toBuffer()
 }
 
+/** Tells whether a PNG or a JPEG has to be turned, or to be converted by its profile. */
+async function isShownOtherwise(picture: Buffer): Promise<boolean> {
+  try {
+    const { orientation = 1, icc, space } = await sharp(picture, UNLIMITED_PIXELS).metadata()
+    return orientation > 1 || (isProfileOf(icc, space) && !SRGB_NAMES.some((name) => icc?.includes(name)))
+  } catch {
+    return false
+  }
+}
+
+/** As profiles of both versions write it. */
+const SRGB_NAMES: readonly Buffer[] = [Buffer.from('sRGB'), Buffer.from('s\0R\0G\0B')]
+
 async function asPng(picture: Buffer, left: Left): Promise<Buffer | undefined> {
   try {
-    const { width, height } = await sharp(picture, UNLIMITED_PIXELS).metadata()
+    const { width, height, format } = await sharp(picture, UNLIMITED_PIXELS).metadata()
     if (width * height > left.pixels) return undefined
     left.pixels -= width * height
-    return await sharp(picture, UNLIMITED_PIXELS).png({ compressionLevel: 1 }).toBuffer()
+    const opened = sharp(picture, UNLIMITED_PIXELS)
+    // Browsers turn no other format in a drawing by what EXIF tells.
+    const upright = format === 'jpeg' || format === 'png' ? opened.autoOrient() : opened
+    return await upright.png({ compressionLevel: 1 }).toBuffer()
   } catch {
     // Browsers show nothing of it either.
     return undefined
