@@ -45,6 +45,7 @@ const CLOTHES: Readonly<Record<string, Buffer>> = {
   'Latin-1': Buffer.from(`<?xml version="1.0" encoding="ISO-8859-1"?><!-- \xe9 -->${PLAIN}`, 'latin1'),
   compressed: gzipSync(PLAIN),
   'compressed, with bytes behind': Buffer.concat([gzipSync(PLAIN), Buffer.from('junk')]),
+  'XML 1.1': Buffer.from(`\uFEFF<?xml version='1.1' encoding="UTF-8"?>${PLAIN}`),
   'UTF-8 that calls itself UTF-16': Buffer.from(`<?xml version="1.0" encoding="UTF-16"?>${PLAIN}`),
   'a namespace without a scheme': drawing(
     'width="60" height="40"',

@@ -42,15 +42,24 @@ function declaredEncoding(bytes: Uint8Array): string | undefined {
   return /^<\?xml\s[^>]*encoding\s*=\s*["']([\w.:-]+)["']/.exec(head)?.[1]?.toLowerCase()
 }
 
-/** What libxml warns of, and libvips takes for broken: namespaces without a scheme, and ways of spacing that there are not. */
+/**
+ * What libxml warns of, and libvips takes for broken: another version of XML, namespaces without a scheme, and ways of spacing
+ * that there are not.
+ */
 export function withoutWarnings(svg: Uint8Array): Uint8Array {
   const file = Buffer.from(svg.buffer, svg.byteOffset, svg.byteLength)
-  if (!file.includes('xmlns') && !file.includes('xml:space')) return svg
+  if (!WARNED.some((name) => file.includes(name))) return svg
   const text = file.toString('latin1')
-  const plain = text.replace(RELATIVE_NAMESPACE, '$1$2urn:$3$2').replace(UNKNOWN_SPACING, '')
+  const plain = text
+    .replace(OTHER_VERSION, '$11.0$3')
+    .replace(RELATIVE_NAMESPACE, '$1$2urn:$3$2')
+    .replace(UNKNOWN_SPACING, '')
   return plain === text ? svg : Buffer.from(plain, 'latin1')
 }
 
+const WARNED: readonly string[] = ['<?xml', 'xmlns', 'xml:space']
+/** Behind a mark of UTF-8, as bytes. */
+const OTHER_VERSION = /^((?:\xef\xbb\xbf)?<\?xml\s+version\s*=\s*(["']))1\.[1-9](\2)/
 /** One that is told by an entity is as it should be, for all that can be seen here. */
 const RELATIVE_NAMESPACE = /(\sxmlns(?::[\w.-]+)?\s*=\s*)(["'])([^"':&]+)\2/g
 const UNKNOWN_SPACING = /\sxml:space\s*=\s*(?:"(?!default"|preserve")[^"]*"|'(?!default'|preserve')[^']*')/g
