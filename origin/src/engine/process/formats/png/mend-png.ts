@@ -11,13 +11,14 @@ import { adam7Passes, fillMissingPasses } from './adam7.ts'
 import { encodePngChunk, PNG_SIGNATURE, type PngChunk, pngChunks } from './png-chunks.ts'
 
 /**
- * Gives a whole PNG for one that is cut off or has wrong checksums; undefined for one that has neither. Fails with
- * `undecodable` where not even a first row is there. Its header has to be validated.
+ * Gives a whole PNG for one that is cut off, has wrong checksums or tells too small a window; undefined for one that is
+ * as it should be. Fails with `undecodable` where not even a first row is there. Its header has to be validated.
  */
 export async function mendPng(bytes: Uint8Array): Promise<Uint8Array | Failure | undefined> {
   if (!startsWithZlib(bytes)) return fail('undecodable', 'no picture data')
-  if (isWholePng(bytes)) return undefined
-  const chunks = [...neededChunks(bytes)]
+  const seen = withWholeWindow(bytes)
+  if (isWholePng(bytes)) return seen
+  const chunks = [...neededChunks(seen ?? bytes)]
   const header = headerOf(chunks)
   if (header === undefined) return fail('undecodable', 'no header')
   if (header.dataBytes > MAX_DATA_BYTES) return rewrite(chunks)
@@ -51,6 +52,34 @@ function startsWithZlib(bytes: Uint8Array): boolean {
   const [method = 0, flags] = start
   return flags !== undefined && (method & 0xf) === 8 && (method * 256 + flags) % 31 === 0
 }
+
+const WINDOW_AT = 4
+/** The largest window of deflate, 32 KiB, with the method's number, and its check sum. */
+const WHOLE_WINDOW = [0x78, 0x01] as const
+
+/**
+ * The file with the whole window told, where a smaller one is told than the picture is large; undefined where that is not so.
+ * Writers with an old libpng told too small ones: decoders that do not believe them show the picture, libpng shows noise.
+ */
+function withWholeWindow(bytes: Uint8Array): Uint8Array | undefined {
+  const chunks: PngChunk[] = []
+  for (const chunk of pngChunks(bytes)) {
+    if (chunk.id === 'IHDR' || chunk.id === 'IDAT') chunks.push(chunk)
+    if (chunk.id === 'IDAT') break
+  }
+  const first = chunks.at(-1)
+  const dataBytes = headerOf(chunks)?.dataBytes ?? 0
+  const method = first?.id === 'IDAT' && first.data.length > 1 ? first.data[0] : undefined
+  if (first === undefined || method === undefined || first.end > bytes.length) return undefined
+  const windowBytes = 256 << (method >> WINDOW_AT)
+  if (windowBytes >= Math.min(dataBytes, MOST_WINDOW_BYTES)) return undefined
+  const data = Buffer.from(first.data)
+  data.set(WHOLE_WINDOW)
+  const [start, end] = [first.end - data.length - 12, first.end]
+  return Buffer.concat([bytes.subarray(0, start), encodePngChunk('IDAT', data), bytes.subarray(end)])
+}
+
+const MOST_WINDOW_BYTES = 32 * 1024
 
 /** Tells whether a chunk is all there, as it was written. */
 function hasRightChecksum({ data, end }: PngChunk, bytes: Uint8Array): boolean {
