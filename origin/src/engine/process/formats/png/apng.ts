@@ -27,14 +27,19 @@ export interface ApngFrame {
   readonly png: () => Uint8Array
 }
 
-/** Frames that the header announces, as far as they are there; 1 for a plain PNG. */
+/** Frames that the header announces, as far as they are there and lie on the canvas; 1 for a plain PNG. */
 export function countApngFrames(bytes: Uint8Array): number {
+  let header: Uint8Array | undefined
   let announced = 1
   let controls = 0
   for (const { id, data } of pngChunks(bytes)) {
+    if (id === 'IHDR' && data.length === IHDR_BYTES) header ??= data
     if (id === 'acTL' && data.length >= ACTL_BYTES && announced === 1)
       announced = Math.max(1, viewOf(data).getUint32(0))
-    if (id === 'fcTL') controls += 1
+    if (id === 'fcTL') {
+      if (header !== undefined && typeof partOf(data, header) === 'string') break
+      controls += 1
+    }
     if ((id === 'IDAT' && announced === 1) || controls === announced) break
   }
   return Math.max(1, Math.min(announced, controls))
@@ -46,14 +51,19 @@ export function countApngFrames(bytes: Uint8Array): number {
  */
 export function hidesDefaultImage(bytes: Uint8Array): boolean {
   let [animated, hidden, controlled] = [false, false, false]
+  let header: Uint8Array | undefined
   for (const { id, data } of pngChunks(bytes)) {
+    if (id === 'IHDR' && data.length === IHDR_BYTES) header ??= data
     if (id === 'acTL') animated = true
     if (id === 'IDAT' && !hidden) {
       if (!animated) return false
       hidden = true
     }
     if (id === 'fcTL' && !hidden) return false
-    if (id === 'fcTL') controlled = true
+    if (id === 'fcTL') {
+      if (header !== undefined && typeof partOf(data, header) === 'string') return false
+      controlled = true
+    }
     // Where nothing takes its place, it is what there is.
     if (id === 'fdAT' && controlled && data.length > SEQUENCE_BYTES) return true
   }
@@ -61,9 +71,9 @@ export function hidesDefaultImage(bytes: Uint8Array): boolean {
 }
 
 /**
- * Splits an animation into its frames, as many as there are where the file is cut off; a control without data is none.
- * Fails with `undecodable` where there is none or one lies outside of the canvas; more than announced are not looked at,
- * as nobody checked what they cost.
+ * Splits an animation into its frames, as many as there are where the file is cut off, and up to the first that does not lie on
+ * the canvas, as browsers play it; a control without data is none. Fails with `undecodable` where there is none; more than
+ * announced are not looked at, as nobody checked what they cost.
  */
 export function readApng(bytes: Uint8Array): Apng | Failure {
   let header: Uint8Array | undefined
@@ -74,15 +84,15 @@ export function readApng(bytes: Uint8Array): Apng | Failure {
   let control: Uint8Array | undefined
   let data: Uint8Array[] = []
 
-  /** Ends the frame under way; undefined where it is as it should be. */
-  const endFrame = (): Failure | undefined => {
-    if (control === undefined || header === undefined || data.length === 0) return undefined
+  let fault: string | undefined
+  /** Ends the frame under way. */
+  const endFrame = (): void => {
+    if (control === undefined || header === undefined || data.length === 0) return
     const frame = frameOf(control, header, [...colours.values()], data)
     control = undefined
     data = []
-    if (typeof frame === 'string') return fail('undecodable', frame)
-    frames.push(frame)
-    return undefined
+    if (typeof frame === 'string') fault = frame
+    else frames.push(frame)
   }
 
   for (const chunk of pngChunks(bytes)) {
@@ -98,8 +108,7 @@ export function readApng(bytes: Uint8Array): Apng | Failure {
         break
       }
       case 'fcTL': {
-        const failure = endFrame()
-        if (failure !== undefined) return failure
+        endFrame()
         control = chunk.data
         data = []
         break
@@ -113,15 +122,16 @@ export function readApng(bytes: Uint8Array): Apng | Failure {
         break
       default:
         if (!COLOUR_CHUNKS.has(chunk.id) || colours.has(chunk.id)) break
-        if (isDear(chunk)) return fail('undecodable', `a large ${chunk.id}`)
+        // The pixels count for more than their exact colours: a scan has to see them.
+        if (isDear(chunk)) break
         colours.set(chunk.id, encodePngChunk(chunk.id, chunk.data))
     }
-    if (frames.length > 0 && frames.length === announced) break
+    if (fault !== undefined || (frames.length > 0 && frames.length === announced)) break
   }
   // Of a file that is cut off the last control may stand without its data.
-  const failure = frames.length < announced && data.length > 0 ? endFrame() : undefined
-  if (failure !== undefined) return failure
-  if (header === undefined || frames.length === 0) return fail('undecodable', `none of ${announced} frames`)
+  if (fault === undefined && frames.length < announced && data.length > 0) endFrame()
+  if (header === undefined || frames.length === 0)
+    return fail('undecodable', fault ?? `none of ${announced} frames`)
   const view = viewOf(header)
   return { width: view.getUint32(0), height: view.getUint32(4), loop, frames }
 }
@@ -147,13 +157,10 @@ function isDear({ id, data }: PngChunk): boolean {
 const DISPOSALS = ['none', 'background', 'previous'] as const
 const BLENDS = ['source', 'over'] as const
 
-/** The frame, or what is wrong with it. */
-function frameOf(
-  control: Uint8Array,
-  header: Uint8Array,
-  colours: readonly Uint8Array[],
-  data: readonly Uint8Array[],
-): ApngFrame | string {
+type Part = Omit<ApngFrame, 'isDeep' | 'png'>
+
+/** What a control tells, or what is wrong with it. */
+function partOf(control: Uint8Array, header: Uint8Array): Part | string {
   if (control.length < FCTL_BYTES) return 'a frame without its control'
   const canvas = viewOf(header)
   const view = viewOf(control)
@@ -164,19 +171,26 @@ function frameOf(
   const dispose = DISPOSALS[view.getUint8(24)]
   const blend = BLENDS[view.getUint8(25)]
   if (dispose === undefined || blend === undefined) return 'a frame with unknown flags'
+  const delayMs = Math.round((1000 * view.getUint16(20)) / (view.getUint16(22) || 100))
+  return { left, top, width, height, delayMs, dispose, blend }
+}
+
+/** The frame, or what is wrong with it. */
+function frameOf(
+  control: Uint8Array,
+  header: Uint8Array,
+  colours: readonly Uint8Array[],
+  data: readonly Uint8Array[],
+): ApngFrame | string {
+  const part = partOf(control, header)
+  if (typeof part === 'string') return part
   return {
-    left,
-    top,
-    width,
-    height,
-    delayMs: Math.round((1000 * view.getUint16(20)) / (view.getUint16(22) || 100)),
-    dispose,
-    blend,
+    ...part,
     isDeep: header[BIT_DEPTH_AT] === 16,
     png: () => {
       const own = Buffer.from(header)
-      own.writeUInt32BE(width, 0)
-      own.writeUInt32BE(height, 4)
+      own.writeUInt32BE(part.width, 0)
+      own.writeUInt32BE(part.height, 4)
       return Buffer.concat([
         PNG_SIGNATURE,
         encodePngChunk('IHDR', own),
