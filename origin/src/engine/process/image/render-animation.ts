@@ -2,6 +2,7 @@
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { OutputInfo, Sharp } from 'sharp'
+import { AS_FAR_AS_IT_GOES } from '../formats/mend.ts'
 import { readApng } from '../formats/png/apng.ts'
 import { playApng } from '../formats/png/apng-compose.ts'
 import { encodeApng } from '../formats/png/apng-encode.ts'
@@ -30,6 +31,7 @@ import {
 } from './render-stages.ts'
 import { thinFrames } from './thin-frames.ts'
 import { playTurned } from './turned-animation.ts'
+import { countWholeFrames } from './whole-frames.ts'
 
 /** What another decoder plays, frame by frame. */
 export interface Played {
@@ -38,39 +40,57 @@ export interface Played {
   readonly timing: AnimationTiming
 }
 
-/** Fails with `undecodable` where a frame is broken. */
-export async function renderAnimation(
+/** Fails with `undecodable` where the first frame is broken, or all but the first. */
+export function renderAnimation(
   bytes: Uint8Array,
-  info: ImageInfo,
+  source: ImageInfo,
   render: Render,
 ): Promise<Uint8Array | Failure> {
-  try {
+  return asFarAsItPlays(bytes, source, async (info) => {
     const played = await playedOf(bytes, info, render)
     if (isFailure(played)) return played
     if (played !== undefined) return await renderPlayed(played, info, render)
     const scaled = await scaleFrames(bytes, info, render)
     if (render.format !== 'png' && !takesFrames(render)) return await run(scaled, info, render)
-    return await encodeFrames(await stripOf(scaled, bytes), info, render)
-  } catch (error) {
-    return decodingFailure(error)
-  }
+    return await encodeFrames(await stripOf(scaled, bytes, info), info, render)
+  })
 }
 
-/** The frames of an animation, scaled and blurred, with their timing. Fails with `undecodable` where one is broken. */
-export async function animationStrip(
+/** The frames of an animation, scaled and blurred, with their timing. Fails as `renderAnimation` does. */
+export function animationStrip(
   bytes: Uint8Array,
-  info: ImageInfo,
+  source: ImageInfo,
   render: Render,
 ): Promise<Strip | Failure> {
-  try {
+  return asFarAsItPlays(bytes, source, async (info) => {
     const played = await playedOf(bytes, info, render)
     if (isFailure(played)) return played
     if (played !== undefined) return await playedStrip(played, info, render)
-    const strip = await stripOf(await scaleFrames(bytes, info, render), bytes)
-    return await finishFrames(strip, info, render)
-  } catch (error) {
-    return decodingFailure(error)
+    return await finishFrames(
+      await stripOf(await scaleFrames(bytes, info, render), bytes, info),
+      info,
+      render,
+    )
+  })
+}
+
+/** Makes something of all frames, or of those before the first that is broken, where there are several. */
+async function asFarAsItPlays<T>(
+  bytes: Uint8Array,
+  info: ImageInfo,
+  make: (info: ImageInfo) => Promise<T | Failure>,
+): Promise<T | Failure> {
+  const attempt = async (seen: ImageInfo): Promise<T | Failure> => {
+    try {
+      return await make(seen)
+    } catch (error) {
+      return decodingFailure(error)
+    }
   }
+  const made = await attempt(info)
+  if (!isFailure(made) || made.code !== 'undecodable' || info.format === 'png') return made
+  const frames = await countWholeFrames(bytes, info, { from: 0, to: info.frames })
+  return frames > 1 && frames < info.frames ? attempt({ ...info, frames }) : made
 }
 
 /** The same for what Sharp shows only the first frame of. */
@@ -121,7 +141,7 @@ async function encodeFrames(
 
 /** All frames of a file that Sharp plays. */
 async function scaleFrames(bytes: Uint8Array, info: ImageInfo, render: Render): Promise<Sharp> {
-  const opened = inItsColours(openFile(bytes, info, { pages: -1 }), info, render)
+  const opened = inItsColours(openFile(bytes, info, { pages: info.frames }), info, render)
   if (!seeksInterest(render)) return scale(opened, info, render)
   const crop = await cropOf(openFile(bytes, info, { pages: 1 }), info, render)
   return crop(opened)
@@ -184,14 +204,14 @@ async function cropOf(
       .extract(part)
 }
 
-async function stripOf(pipeline: Sharp, bytes: Uint8Array): Promise<Strip> {
-  const { loop = 0, delay } = await sharp(bytes, UNLIMITED_PIXELS).metadata()
+async function stripOf(pipeline: Sharp, bytes: Uint8Array, { frames }: ImageInfo): Promise<Strip> {
+  const { loop = 0, delay } = await sharp(bytes, { ...UNLIMITED_PIXELS, ...AS_FAR_AS_IT_GOES }).metadata()
   const { data, info } = await pipeline
     .toColourspace('srgb')
     .ensureAlpha()
     .raw({ depth: 'uchar' })
     .toBuffer({ resolveWithObject: true })
-  const timing = { loop, ...(delay === undefined ? {} : { delay }) }
+  const timing = { loop, ...(delay === undefined ? {} : { delay: delay.slice(0, frames) }) }
   return { data, width: info.width, height: info.pageHeight ?? info.height, timing }
 }
 

@@ -32,7 +32,7 @@ export type { Render } from './render-stages.ts'
 
 /**
  * Renders an image: decode, turn upright, cut, scale, turn, pad, blur, convert to sRGB, encode without metadata. An animation
- * with a broken frame is rendered once more as a still. The pixels of a still are those that are kept, where they are.
+ * with a broken frame is rendered once more with those before it, one without several of them as a still. The pixels of a still are those that are kept, where they are.
  * Fails with `undecodable`.
  */
 export async function renderImage(
