@@ -13,6 +13,7 @@ import { animatedPng } from '../fixtures.ts'
 import { send } from '../http.ts'
 import { seededRandom } from '../seeded-random.ts'
 
+const SECRET = 'internal-secret'
 const SIDE = 16
 const [FRAMES, BROKEN] = [40, 3]
 const SHOWN = 1
@@ -73,9 +74,10 @@ describe.each(FORMATS)('%s with a broken frame', (format) => {
   let door: Door
   let bytes: Buffer
   beforeAll(async () => {
-    door = await openFilesystemOrigin()
+    door = await openFilesystemOrigin({ MEDIA_PROXY_SECRET_KEY: SECRET })
     bytes = await broken(format)
     await door.put(`attachments/1/a.${format}`, bytes)
+    await door.put('a', bytes, undefined, 'uploads')
   })
   afterAll(() => door.close())
 
@@ -87,6 +89,15 @@ describe.each(FORMATS)('%s with a broken frame', (format) => {
       const { pages, delay } = await sharp(body).metadata()
       expect([pages, delay?.length]).toEqual([BROKEN, BROKEN])
     }
+  })
+
+  it('has frames up to that frame', async () => {
+    const { body } = await send(door.url, '/_frames', {
+      method: 'POST',
+      headers: { 'x-internal-secret': SECRET, 'content-type': 'application/json' },
+      body: JSON.stringify({ type: 'upload', upload_filename: 'a' }),
+    })
+    expect(JSON.parse(body.toString()).frames).toHaveLength(BROKEN)
   })
 
   it('is scanned up to that frame', async () => {

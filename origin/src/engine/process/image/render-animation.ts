@@ -11,7 +11,7 @@ import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 import type { AnimationTiming } from '../pixels/strip.ts'
 import { framesOf, type Strip } from '../pixels/strip.ts'
 import { inItsColours } from './background.ts'
-import { decodingFailure } from './decode.ts'
+import { decodePaged, decodingFailure } from './decode.ts'
 import type { ImageInfo } from './inspect.ts'
 import { sizeOf } from './layout.ts'
 import { openFile } from './open-file.ts'
@@ -89,7 +89,8 @@ async function asFarAsItPlays<T>(
   }
   const made = await attempt(info)
   if (!isFailure(made) || made.code !== 'undecodable' || info.format === 'png') return made
-  const frames = await countWholeFrames(bytes, info, { from: 0, to: info.frames })
+  const decodesFrame = async (frame: number) => !isFailure(await decodePaged(bytes, info, frame, 1))
+  const frames = await countWholeFrames(decodesFrame, { from: 0, to: info.frames })
   return frames > 1 && frames < info.frames ? attempt({ ...info, frames }) : made
 }
 

@@ -51,10 +51,13 @@ export async function decodeScanFrames(
   const { pictures, whole, broken } = await look(info.frames)
   if (broken === undefined) return [...still, ...coarseFirst(pictures)]
   // Browsers play what comes before it, and no more: of that as much is looked at.
+  const decodesFrame = async (frame: number) => !isFailure(await decodePaged(bytes, info, frame, 1))
   const frames =
-    info.format === 'png' ? broken : await countWholeFrames(bytes, info, { from: whole, to: broken, decodes })
+    info.format === 'png'
+      ? broken
+      : await countWholeFrames(decodesFrame, { from: whole, to: broken, decodes })
   const played = frames > 1 ? (await look(frames)).pictures : []
-  return [...still, ...coarseFirst([...played, ...pictures])]
+  return [...still, ...coarseFirst([...played, ...pictures].slice(0, most + 1))]
 }
 
 interface Looked {

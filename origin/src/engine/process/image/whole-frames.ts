@@ -1,6 +1,4 @@
-import { isFailure } from '@media-proxy/shared/response/failure.ts'
-import { decodePaged } from './decode.ts'
-import type { ImageInfo } from './inspect.ts'
+/** The frames of an animation that browsers play where one is broken: those before it. */
 
 export interface WholeFramesOptions {
   /** A frame that decodes. */
@@ -12,12 +10,11 @@ export interface WholeFramesOptions {
 }
 
 /**
- * How many frames an animation has that Sharp plays, before the first that is broken: browsers play those. With fewer
- * decodes it may be more than are found.
+ * How many frames there are before the first that is broken. With fewer decodes than that takes it may be more than are
+ * found.
  */
 export async function countWholeFrames(
-  bytes: Uint8Array,
-  info: ImageInfo,
+  decodesFrame: (frame: number) => Promise<boolean>,
   { from, to, decodes = Number.POSITIVE_INFINITY }: WholeFramesOptions,
 ): Promise<number> {
   let [whole, broken, left] = [from, to, decodes]
@@ -25,8 +22,8 @@ export async function countWholeFrames(
   while (broken - whole > 1 && left > 0) {
     const frame = (whole + broken) >> 1
     left -= frame + 1
-    if (isFailure(await decodePaged(bytes, info, frame, 1))) broken = frame
-    else whole = frame
+    if (await decodesFrame(frame)) whole = frame
+    else broken = frame
   }
   return whole + 1
 }
