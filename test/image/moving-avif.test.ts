@@ -52,6 +52,22 @@ describe.skipIf(libav === undefined)('AVIF that moves (needs libav)', () => {
     expect([4, 28, 36, 60].map(isLight)).toEqual([true, false, true, false])
   })
 
+  it.each(['isom', 'MA1B', 'heic'])('is no film where it leads with the brand %s', async (brand) => {
+    const bytes = await readFile(join(import.meta.dirname, '../media/moving-turned.avif'))
+    bytes.write(brand, 8, 'latin1')
+    await door.put(brand, bytes, undefined, 'uploads')
+    const { body } = await send(door.url, '/_metadata', {
+      method: 'POST',
+      headers: { 'x-internal-secret': SECRET, 'content-type': 'application/json' },
+      body: JSON.stringify({ type: 'upload', upload_filename: brand }),
+    })
+    expect(JSON.parse(body.toString())).toMatchObject({ format: 'avif', animated: true, width: 16 })
+    const shown = await ask(`${brand}.avif`, bytes, 'format=webp&animated=true')
+    expect((await sharp(shown.body).metadata()).pages).toBe(2)
+    const still = await ask(`${brand}.avif`, bytes, 'width=8')
+    expect(still.headers['content-type']).toBe('image/avif')
+  })
+
   it.skipIf(CHROMIUM === undefined)('shows each frame for its time, with its colours and holes', async () => {
     const { body, headers } = await ask('moving.gif', await moving(), 'format=avif&animated=true')
     expect(headers['content-type']).toBe('image/avif')

@@ -45,6 +45,7 @@ const CLOTHES: Readonly<Record<string, Buffer>> = {
   'Latin-1': Buffer.from(`<?xml version="1.0" encoding="ISO-8859-1"?><!-- \xe9 -->${PLAIN}`, 'latin1'),
   compressed: gzipSync(PLAIN),
   'compressed, with bytes behind': Buffer.concat([gzipSync(PLAIN), Buffer.from('junk')]),
+  'XML 1.1': Buffer.from(`\uFEFF<?xml version='1.1' encoding="UTF-8"?>${PLAIN}`),
   'UTF-8 that calls itself UTF-16': Buffer.from(`<?xml version="1.0" encoding="UTF-16"?>${PLAIN}`),
   'a namespace without a scheme': drawing(
     'width="60" height="40"',
@@ -209,6 +210,32 @@ describe('drawings', () => {
     const nested = drawing('width="60" height="40"', image).toString('base64')
     const outer = `<image width="60" height="40" href="data:image/svg+xml;base64,${nested}"/>`
     expect(await middleOf(`nested ${name}`, drawing('width="60" height="40"', outer))).toEqual(GREEN)
+  })
+
+  it.each(['jpeg', 'png'] as const)('turn a %s that is inside as its EXIF tells', async (format) => {
+    const pixels = Buffer.from([...Array(16).keys()].flatMap((x) => (x < 8 ? [255, 0, 0] : [0, 255, 0])))
+    const picture = await sharp(pixels, { raw: { width: 16, height: 1, channels: 3 } })
+      .resize(16, 16, { kernel: 'nearest', fit: 'fill' })
+      .withMetadata({ orientation: 6 })
+      .toFormat(format, { quality: 100, chromaSubsampling: '4:4:4' })
+      .toBuffer()
+    const href = `data:image/${format};base64,${picture.toString('base64')}`
+    // The centre is to the left of the image's centre, and below it.
+    const image = `<image x="10" y="-16" width="60" height="60" href="${href}"/>`
+    const [red = 0, green = 0] = await middleOf(`turned ${format}`, drawing('width="60" height="40"', image))
+    expect([red < 40, green > 215]).toEqual([true, true])
+  })
+
+  it('draw a picture that is inside in the colours of its profile', async () => {
+    const picture = await sharp({ create: { width: 8, height: 8, channels: 3, background: '#00ff00' } })
+      .withIccProfile('p3')
+      .png()
+      .toBuffer()
+    const href = `data:image/png;base64,${picture.toString('base64')}`
+    const image = `<image width="60" height="40" preserveAspectRatio="none" href="${href}"/>`
+    const shown = await middleOf('of display p3', drawing('width="60" height="40"', image))
+    const farthest = Math.max(...shown.map((value, at) => Math.abs(value - (GREEN[at] ?? 0))))
+    expect(farthest).toBeLessThan(8)
   })
 
   it.each([

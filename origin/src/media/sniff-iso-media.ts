@@ -55,12 +55,9 @@ const formatOfBrands = (
   compatible: readonly string[],
   named: MediaFormat | undefined,
 ): MediaFormat | 'other' => {
-  const all = [major, ...compatible]
-  if (AVIF_BRANDS.has(major)) return 'avif'
-  if (HEVC_IMAGE_BRANDS.has(major)) return 'heic'
-  // The generic image brands only mean "HEIF". The compatible brands state the codec.
-  if (major === 'mif1' || major === 'msf1')
-    return all.some((brand) => AVIF_BRANDS.has(brand)) ? 'avif' : 'heic'
+  // Browsers accept an AVIF brand at any position, and videos do not have one.
+  if ([major, ...compatible].some((brand) => AVIF_BRANDS.has(brand))) return 'avif'
+  if (HEVC_IMAGE_BRANDS.has(major) || GENERIC_IMAGE_BRANDS.has(major)) return 'heic'
   if (major === 'qt  ') return 'mov'
   if (major === 'crx ') return 'other'
   if (/^(M4A|M4B|F4A|F4B)/.test(major)) return 'm4a'
@@ -70,6 +67,8 @@ const formatOfBrands = (
 }
 
 const AVIF_BRANDS: ReadonlySet<string> = new Set(['avif', 'avis'])
+/** The brands of HEIF (ISO/IEC 23008-12, section 10) and MIAF (ISO/IEC 23000-22, section 10). */
+const GENERIC_IMAGE_BRANDS: ReadonlySet<string> = new Set(['mif1', 'mif2', 'msf1', 'miaf'])
 const HEVC_IMAGE_BRANDS: ReadonlySet<string> = new Set([
   'heic',
   'heix',

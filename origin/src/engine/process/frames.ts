@@ -15,6 +15,7 @@ import { decodePicture } from './image/decode.ts'
 import { type ImageInfo, validateInfo } from './image/inspect.ts'
 import { affordableDecodes, reachableFrames } from './image/reach.ts'
 import { type Render, renderRaw } from './image/render-image.ts'
+import { countWholeFrames } from './image/whole-frames.ts'
 import { threeFrames, threeMoments } from './moments/moments.ts'
 import { openPicture } from './open-picture.ts'
 import type { RawPicture } from './pixels/raw-picture.ts'
@@ -99,19 +100,35 @@ async function pictureFiles(
   if (info.frames === 1) return [{ timestampSeconds: 0, mime: kind.mime, bytes }]
   const sequence = info.format === 'avif' ? readSequence(bytes) : undefined
   const times = sequence === undefined ? await animationTimes(bytes, info) : sequenceTimes(sequence)
-  const wanted = threeMoments(times.at(-1) ?? 0).map((moment) => frameAt(times, moment))
-  const reachable = reachableFrames(threeFrames(wanted, info.frames), affordableDecodes(info, limits))
+  const decodes = affordableDecodes(info, limits)
+  const reachable = (frames: number) => {
+    const moments = threeMoments(times[frames] ?? 0)
+    const wanted = moments.map((moment) => Math.min(frames - 1, frameAt(times, moment)))
+    return reachableFrames(threeFrames(wanted, frames), decodes)
+  }
   if (sequence !== undefined) {
-    const played = await playedPictures(sequence, { info, frames: reachable, times }, tools)
+    const frames = reachable(info.frames)
+    const played = await playedPictures(sequence, { info, frames, times }, tools)
     return isFailure(played) ? played : jpegFiles(played)
   }
-  const shown: ShownPicture[] = []
-  for (const frame of reachable) {
-    const maxSidePixels = Math.max(info.width, info.height)
-    const picture = await decodePicture(bytes, info, { frame, maxSidePixels }, createStillDecoder(tools))
-    if (!isFailure(picture)) shown.push({ picture, timestampSeconds: times[frame] ?? 0 })
+  const decodeStill = createStillDecoder(tools)
+  const decode = (frame: number, maxSidePixels: number) =>
+    decodePicture(bytes, info, { frame, maxSidePixels }, decodeStill)
+  const look = async (frames: readonly number[]): Promise<readonly ShownPicture[]> => {
+    const shown: ShownPicture[] = []
+    for (const frame of frames) {
+      const picture = await decode(frame, Math.max(info.width, info.height))
+      if (!isFailure(picture)) shown.push({ picture, timestampSeconds: times[frame] ?? 0 })
+    }
+    return shown
   }
-  return jpegFiles(shown)
+  const wanted = reachable(info.frames)
+  const shown = await look(wanted)
+  if (shown.length === wanted.length) return jpegFiles(shown)
+  // One frame is broken, and browsers play those before it.
+  const decodesFrame = async (frame: number) => !isFailure(await decode(frame, 1))
+  const whole = await countWholeFrames(decodesFrame, { from: 0, to: info.frames, decodes })
+  return jpegFiles(await look(reachable(whole)))
 }
 
 const FRAMES = 3

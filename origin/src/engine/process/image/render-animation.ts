@@ -2,6 +2,7 @@
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { OutputInfo, Sharp } from 'sharp'
+import { AS_FAR_AS_IT_GOES } from '../formats/mend.ts'
 import { readApng } from '../formats/png/apng.ts'
 import { playApng } from '../formats/png/apng-compose.ts'
 import { encodeApng } from '../formats/png/apng-encode.ts'
@@ -10,7 +11,7 @@ import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 import type { AnimationTiming } from '../pixels/strip.ts'
 import { framesOf, type Strip } from '../pixels/strip.ts'
 import { inItsColours } from './background.ts'
-import { decodingFailure } from './decode.ts'
+import { decodePaged, decodingFailure } from './decode.ts'
 import type { ImageInfo } from './inspect.ts'
 import { sizeOf } from './layout.ts'
 import { openFile } from './open-file.ts'
@@ -30,6 +31,7 @@ import {
 } from './render-stages.ts'
 import { thinFrames } from './thin-frames.ts'
 import { playTurned } from './turned-animation.ts'
+import { countWholeFrames } from './whole-frames.ts'
 
 /** Frames that a decoder other than Sharp returns one by one. */
 export interface Played {
@@ -38,42 +40,60 @@ export interface Played {
   readonly timing: AnimationTiming
 }
 
-/** Renders an animation. Fails with `undecodable` when a frame is broken. */
-export async function renderAnimation(
+/** Renders an animation. Fails with `undecodable` when the first frame is broken, or all but the first. */
+export function renderAnimation(
   bytes: Uint8Array,
-  info: ImageInfo,
+  source: ImageInfo,
   render: Render,
 ): Promise<Uint8Array | Failure> {
-  try {
+  return asFarAsItPlays(bytes, source, async (info) => {
     const played = await playedOf(bytes, info, render)
     if (isFailure(played)) return played
     if (played !== undefined) return await renderPlayed(played, info, render)
     const scaled = await scaleFrames(bytes, info, render)
     if (render.format !== 'png' && !takesFrames(render)) return await run(scaled, info, render)
-    return await encodeFrames(await stripOf(scaled, bytes), info, render)
-  } catch (error) {
-    return decodingFailure(error)
-  }
+    return await encodeFrames(await stripOf(scaled, bytes, info), info, render)
+  })
 }
 
 /**
- * Returns the frames of an animation, scaled and filtered, with their timing. Fails with `undecodable` when
- * one is broken.
+ * Returns the frames of an animation, scaled and filtered, with their timing. Fails as `renderAnimation` does.
  */
-export async function animationStrip(
+export function animationStrip(
   bytes: Uint8Array,
-  info: ImageInfo,
+  source: ImageInfo,
   render: Render,
 ): Promise<Strip | Failure> {
-  try {
+  return asFarAsItPlays(bytes, source, async (info) => {
     const played = await playedOf(bytes, info, render)
     if (isFailure(played)) return played
     if (played !== undefined) return await playedStrip(played, info, render)
-    const strip = await stripOf(await scaleFrames(bytes, info, render), bytes)
-    return await finishFrames(strip, info, render)
-  } catch (error) {
-    return decodingFailure(error)
+    return await finishFrames(
+      await stripOf(await scaleFrames(bytes, info, render), bytes, info),
+      info,
+      render,
+    )
+  })
+}
+
+/** Runs `work` on all frames or, when one is broken, on those before it if there are several. */
+async function asFarAsItPlays<T>(
+  bytes: Uint8Array,
+  info: ImageInfo,
+  make: (info: ImageInfo) => Promise<T | Failure>,
+): Promise<T | Failure> {
+  const attempt = async (seen: ImageInfo): Promise<T | Failure> => {
+    try {
+      return await make(seen)
+    } catch (error) {
+      return decodingFailure(error)
+    }
   }
+  const made = await attempt(info)
+  if (!isFailure(made) || made.code !== 'undecodable' || info.format === 'png') return made
+  const decodesFrame = async (frame: number) => !isFailure(await decodePaged(bytes, info, frame, 1))
+  const frames = await countWholeFrames(decodesFrame, { from: 0, to: info.frames })
+  return frames > 1 && frames < info.frames ? attempt({ ...info, frames }) : made
 }
 
 /** Returns the scaled and filtered frames of an animation of which Sharp decodes only the first frame. */
@@ -124,7 +144,7 @@ async function encodeFrames(
 
 /** Scales all frames of a file that Sharp decodes. */
 async function scaleFrames(bytes: Uint8Array, info: ImageInfo, render: Render): Promise<Sharp> {
-  const opened = inItsColours(openFile(bytes, info, { pages: -1 }), info, render)
+  const opened = inItsColours(openFile(bytes, info, { pages: info.frames }), info, render)
   if (!seeksInterest(render)) return scale(opened, info, render)
   const crop = await cropOf(openFile(bytes, info, { pages: 1 }), info, render)
   return crop(opened)
@@ -190,14 +210,14 @@ async function cropOf(
       .extract(part)
 }
 
-async function stripOf(pipeline: Sharp, bytes: Uint8Array): Promise<Strip> {
-  const { loop = 0, delay } = await sharp(bytes, UNLIMITED_PIXELS).metadata()
+async function stripOf(pipeline: Sharp, bytes: Uint8Array, { frames }: ImageInfo): Promise<Strip> {
+  const { loop = 0, delay } = await sharp(bytes, { ...UNLIMITED_PIXELS, ...AS_FAR_AS_IT_GOES }).metadata()
   const { data, info } = await pipeline
     .toColourspace('srgb')
     .ensureAlpha()
     .raw({ depth: 'uchar' })
     .toBuffer({ resolveWithObject: true })
-  const timing = { loop, ...(delay === undefined ? {} : { delay }) }
+  const timing = { loop, ...(delay === undefined ? {} : { delay: delay.slice(0, frames) }) }
   return { data, width: info.width, height: info.pageHeight ?? info.height, timing }
 }
 

@@ -9,6 +9,7 @@ import { frameAt } from './animation-frames.ts'
 import { decodePaged, shrink } from './decode.ts'
 import type { ImageInfo } from './inspect.ts'
 import { affordableDecodes, reachableFrames } from './reach.ts'
+import { countWholeFrames } from './whole-frames.ts'
 
 /** Twice the side of the model's input image. */
 const SIDE_PIXELS = 448
@@ -41,18 +42,37 @@ export async function decodeScanFrames(
   times: readonly number[],
   { most, limits }: { readonly most: number; readonly limits: MediaLimits },
 ): Promise<readonly RawPicture[]> {
-  const still = info.hidesDefault === true ? await pagedFrames(bytes, info, [0]) : []
+  const still = info.hidesDefault === true ? (await pagedFrames(bytes, info, [0])).pictures : []
   if (info.frames === 1) return still
-  const wanted = framesToScan(times, info.frames, most)
   const decodes = affordableDecodes(info, limits)
-  const decoded = await (info.format === 'png'
-    ? playedFrames(
-        bytes,
-        info,
-        wanted.filter((frame) => frame < decodes),
-      )
-    : pagedFrames(bytes, info, reachableFrames(wanted, decodes)))
-  return [...still, ...coarseFirst(decoded)]
+  const look = (frames: number) => {
+    const wanted = framesToScan(times.slice(0, frames + 1), frames, most)
+    return info.format === 'png'
+      ? playedFrames(
+          bytes,
+          info,
+          wanted.filter((frame) => frame < decodes),
+        )
+      : pagedFrames(bytes, info, reachableFrames(wanted, decodes))
+  }
+  const { pictures, whole, broken } = await look(info.frames)
+  if (broken === undefined) return [...still, ...coarseFirst(pictures)]
+  // Browsers play only the frames before it, so the scan takes its frames from those.
+  const decodesFrame = async (frame: number) => !isFailure(await decodePaged(bytes, info, frame, 1))
+  const frames =
+    info.format === 'png'
+      ? broken
+      : await countWholeFrames(decodesFrame, { from: whole, to: broken, decodes })
+  const played = frames > 1 ? (await look(frames)).pictures : []
+  return [...still, ...coarseFirst([...played, ...pictures].slice(0, most + 1))]
+}
+
+interface Looked {
+  readonly pictures: readonly RawPicture[]
+  /** The last frame before the first broken one. */
+  readonly whole: number
+  /** The first frame that was found to be broken. Undefined when all were decoded. */
+  readonly broken?: number
 }
 
 /**
@@ -76,37 +96,36 @@ export function framesToScan(times: readonly number[], frames: number, most: num
 /**
  * Decodes the wanted frames of an APNG. Every frame is composed on the previous one, so all are decoded once.
  */
-async function playedFrames(
-  bytes: Uint8Array,
-  info: ImageInfo,
-  wanted: readonly number[],
-): Promise<readonly RawPicture[]> {
+async function playedFrames(bytes: Uint8Array, info: ImageInfo, wanted: readonly number[]): Promise<Looked> {
   const apng = readApng(bytes)
-  if (isFailure(apng)) return []
-  const frames: RawPicture[] = []
+  if (isFailure(apng)) return { pictures: [], whole: 0 }
+  const pictures: RawPicture[] = []
   const last = wanted.at(-1) ?? 0
   let index = 0
   for await (const shown of playApng(apng, info.orientation)) {
-    if (isFailure(shown)) break
+    if (isFailure(shown)) return { pictures, whole: index - 1, broken: index }
     if (wanted.includes(index)) {
       const picture = await shrink({ ...shown, data: Buffer.from(shown.data) }, SIDE_PIXELS)
-      if (!isFailure(picture)) frames.push(picture)
+      if (!isFailure(picture)) pictures.push(picture)
     }
     if (index === last) break
     index += 1
   }
-  return frames
+  return { pictures, whole: last }
 }
 
-async function pagedFrames(
-  bytes: Uint8Array,
-  info: ImageInfo,
-  wanted: readonly number[],
-): Promise<readonly RawPicture[]> {
-  const frames: RawPicture[] = []
+async function pagedFrames(bytes: Uint8Array, info: ImageInfo, wanted: readonly number[]): Promise<Looked> {
+  const pictures: RawPicture[] = []
+  let whole = 0
+  let broken: number | undefined
   for (const frame of wanted) {
     const picture = await decodePaged(bytes, info, frame, SIDE_PIXELS)
-    if (!isFailure(picture)) frames.push(picture)
+    if (isFailure(picture)) {
+      broken ??= frame
+      continue
+    }
+    pictures.push(picture)
+    if (broken === undefined) whole = frame
   }
-  return frames
+  return { pictures, whole, ...(broken === undefined ? {} : { broken }) }
 }

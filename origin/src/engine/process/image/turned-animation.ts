@@ -22,7 +22,7 @@ export async function playTurned(bytes: Uint8Array, info: ImageInfo, render: Ren
   const { width, height } = isSideways(info.orientation)
     ? { width: upright.height, height: upright.width }
     : upright
-  const opened = sharp(bytes, { ...UNLIMITED_PIXELS, ...AS_FAR_AS_IT_GOES, pages: -1 })
+  const opened = sharp(bytes, { ...UNLIMITED_PIXELS, ...AS_FAR_AS_IT_GOES, pages: info.frames })
   const { loop = 0, delay } = await opened.metadata()
   const data = await opened
     .resize(width, height, { fit: 'fill', ...readingOptions(info, render) })
@@ -30,7 +30,7 @@ export async function playTurned(bytes: Uint8Array, info: ImageInfo, render: Ren
     .ensureAlpha()
     .raw({ depth: 'uchar' })
     .toBuffer()
-  const timing = { loop, ...(delay === undefined ? {} : { delay }) }
+  const timing = { loop, ...(delay === undefined ? {} : { delay: delay.slice(0, info.frames) }) }
   const frames = framesOf({ data, width, height, timing })
   return {
     frames: turnedFrames(frames, { width, height }, info.orientation),

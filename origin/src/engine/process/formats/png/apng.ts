@@ -30,14 +30,22 @@ export interface ApngFrame {
   readonly png: () => Uint8Array
 }
 
-/** Returns the number of frames that the header declares and that are present, or 1 for a plain PNG. */
+/**
+ * Returns the number of frames that the header declares and that are present inside the canvas, or 1 for a plain
+ * PNG.
+ */
 export function countApngFrames(bytes: Uint8Array): number {
+  let header: Uint8Array | undefined
   let announced = 1
   let controls = 0
   for (const { id, data } of pngChunks(bytes)) {
+    if (id === 'IHDR' && data.length === IHDR_BYTES) header ??= data
     if (id === 'acTL' && data.length >= ACTL_BYTES && announced === 1)
       announced = Math.max(1, viewOf(data).getUint32(0))
-    if (id === 'fcTL') controls += 1
+    if (id === 'fcTL') {
+      if (header !== undefined && typeof partOf(data, header) === 'string') break
+      controls += 1
+    }
     if ((id === 'IDAT' && announced === 1) || controls === announced) break
   }
   return Math.max(1, Math.min(announced, controls))
@@ -49,14 +57,19 @@ export function countApngFrames(bytes: Uint8Array): number {
  */
 export function hidesDefaultImage(bytes: Uint8Array): boolean {
   let [animated, hidden, controlled] = [false, false, false]
+  let header: Uint8Array | undefined
   for (const { id, data } of pngChunks(bytes)) {
+    if (id === 'IHDR' && data.length === IHDR_BYTES) header ??= data
     if (id === 'acTL') animated = true
     if (id === 'IDAT' && !hidden) {
       if (!animated) return false
       hidden = true
     }
     if (id === 'fcTL' && !hidden) return false
-    if (id === 'fcTL') controlled = true
+    if (id === 'fcTL') {
+      if (header !== undefined && typeof partOf(data, header) === 'string') return false
+      controlled = true
+    }
     // When no frame replaces it, browsers show the default image.
     if (id === 'fdAT' && controlled && data.length > SEQUENCE_BYTES) return true
   }
@@ -65,8 +78,9 @@ export function hidesDefaultImage(bytes: Uint8Array): boolean {
 
 /**
  * Splits an animation into its frames. A truncated file has as many frames as are present; a control chunk
- * without data is no frame. Fails with `undecodable` when there is no frame, or when one lies outside the
- * canvas. Frames beyond the declared number are not read, because their cost was not checked.
+ * without data is no frame. As in browsers, the animation ends before the first frame that lies outside the
+ * canvas. Fails with `undecodable` when there is no frame. Frames beyond the declared number are not read,
+ * because their cost was not checked.
  */
 export function readApng(bytes: Uint8Array): Apng | Failure {
   let header: Uint8Array | undefined
@@ -77,15 +91,15 @@ export function readApng(bytes: Uint8Array): Apng | Failure {
   let control: Uint8Array | undefined
   let data: Uint8Array[] = []
 
-  /** Finishes the current frame. Returns a failure when the frame is invalid. */
-  const endFrame = (): Failure | undefined => {
-    if (control === undefined || header === undefined || data.length === 0) return undefined
+  let fault: string | undefined
+  /** Finishes the current frame. */
+  const endFrame = (): void => {
+    if (control === undefined || header === undefined || data.length === 0) return
     const frame = frameOf(control, header, [...colours.values()], data)
     control = undefined
     data = []
-    if (typeof frame === 'string') return fail('undecodable', frame)
-    frames.push(frame)
-    return undefined
+    if (typeof frame === 'string') fault = frame
+    else frames.push(frame)
   }
 
   for (const chunk of pngChunks(bytes)) {
@@ -101,8 +115,7 @@ export function readApng(bytes: Uint8Array): Apng | Failure {
         break
       }
       case 'fcTL': {
-        const failure = endFrame()
-        if (failure !== undefined) return failure
+        endFrame()
         control = chunk.data
         data = []
         break
@@ -116,15 +129,16 @@ export function readApng(bytes: Uint8Array): Apng | Failure {
         break
       default:
         if (!COLOUR_CHUNKS.has(chunk.id) || colours.has(chunk.id)) break
-        if (isDear(chunk)) return fail('undecodable', `a large ${chunk.id}`)
+        // Played without the profile: a scan has to see the pixels, whose exact colours matter less.
+        if (isDear(chunk)) break
         colours.set(chunk.id, encodePngChunk(chunk.id, chunk.data))
     }
-    if (frames.length > 0 && frames.length === announced) break
+    if (fault !== undefined || (frames.length > 0 && frames.length === announced)) break
   }
   // In a truncated file the last control chunk may have no data.
-  const failure = frames.length < announced && data.length > 0 ? endFrame() : undefined
-  if (failure !== undefined) return failure
-  if (header === undefined || frames.length === 0) return fail('undecodable', `none of ${announced} frames`)
+  if (fault === undefined && frames.length < announced && data.length > 0) endFrame()
+  if (header === undefined || frames.length === 0)
+    return fail('undecodable', fault ?? `none of ${announced} frames`)
   const view = viewOf(header)
   return { width: view.getUint32(0), height: view.getUint32(4), loop, frames }
 }
@@ -153,13 +167,10 @@ function isDear({ id, data }: PngChunk): boolean {
 const DISPOSALS = ['none', 'background', 'previous'] as const
 const BLENDS = ['source', 'over'] as const
 
-/** Returns the frame, or a description of what is wrong with it. */
-function frameOf(
-  control: Uint8Array,
-  header: Uint8Array,
-  colours: readonly Uint8Array[],
-  data: readonly Uint8Array[],
-): ApngFrame | string {
+type Part = Omit<ApngFrame, 'isDeep' | 'png'>
+
+/** Returns the area and timing that a control chunk declares, or a description of what is wrong with them. */
+function partOf(control: Uint8Array, header: Uint8Array): Part | string {
   if (control.length < FCTL_BYTES) return 'a frame without its control'
   const canvas = viewOf(header)
   const view = viewOf(control)
@@ -170,19 +181,26 @@ function frameOf(
   const dispose = DISPOSALS[view.getUint8(24)]
   const blend = BLENDS[view.getUint8(25)]
   if (dispose === undefined || blend === undefined) return 'a frame with unknown flags'
+  const delayMs = Math.round((1000 * view.getUint16(20)) / (view.getUint16(22) || 100))
+  return { left, top, width, height, delayMs, dispose, blend }
+}
+
+/** Returns the frame, or a description of what is wrong with it. */
+function frameOf(
+  control: Uint8Array,
+  header: Uint8Array,
+  colours: readonly Uint8Array[],
+  data: readonly Uint8Array[],
+): ApngFrame | string {
+  const part = partOf(control, header)
+  if (typeof part === 'string') return part
   return {
-    left,
-    top,
-    width,
-    height,
-    delayMs: Math.round((1000 * view.getUint16(20)) / (view.getUint16(22) || 100)),
-    dispose,
-    blend,
+    ...part,
     isDeep: header[BIT_DEPTH_AT] === 16,
     png: () => {
       const own = Buffer.from(header)
-      own.writeUInt32BE(width, 0)
-      own.writeUInt32BE(height, 4)
+      own.writeUInt32BE(part.width, 0)
+      own.writeUInt32BE(part.height, 4)
       return Buffer.concat([
         PNG_SIGNATURE,
         encodePngChunk('IHDR', own),

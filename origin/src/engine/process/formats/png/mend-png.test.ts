@@ -1,3 +1,4 @@
+import { deflateSync } from 'node:zlib'
 import sharp from 'sharp'
 import { expect, it } from 'vitest'
 import { isWholePng, mendPng } from './mend-png.ts'
@@ -70,4 +71,26 @@ it('passes over transparency whose checksum is wrong, as browsers do', async () 
   }
   expect(await alphaOf(allRed)).toBe(0)
   expect(await alphaOf(Buffer.from(allRed).fill(7, allRed.length - 4))).toBe(255)
+})
+
+it.each([
+  ['a window smaller than what it repeats', 0, true],
+  ['a window of its picture', 6, false],
+])('has the pixels of one that tells %s', async (_, window, isMended) => {
+  const [width, height] = [64, 64]
+  const header = Buffer.of(0, 0, 0, width, 0, 0, 0, height, 8, 0, 0, 0, 0)
+  // The lower half repeats the upper half.
+  const rows = Array.from({ length: height }, (_, y) =>
+    Array.from({ length: width }, (_, x) => (x * x * 31 + (y % 32) * 97 * x + (y % 32)) & 0xff),
+  )
+  const data = deflateSync(Buffer.from(rows.flatMap((row) => [0, ...row])))
+  const method = (window << 4) | 8
+  data.set([method, 31 - ((method * 256) % 31)])
+  const chunks = [encodePngChunk('IHDR', header), encodePngChunk('IDAT', data), encodePngChunk('IEND')]
+  const png = Buffer.concat([PNG_SIGNATURE, ...chunks])
+  const mended = await mendPng(png)
+  expect(mended !== undefined).toBe(isMended)
+  const read = mended instanceof Uint8Array ? mended : png
+  const shown = await sharp(read, { failOn: 'none' }).toColourspace('b-w').raw().toBuffer()
+  expect(shown.equals(Buffer.from(rows.flat()))).toBe(true)
 })

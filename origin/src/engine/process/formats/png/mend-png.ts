@@ -12,14 +12,15 @@ import { adam7Passes, fillMissingPasses } from './adam7.ts'
 import { encodePngChunk, PNG_SIGNATURE, type PngChunk, pngChunks } from './png-chunks.ts'
 
 /**
- * Returns a complete PNG for one that is truncated or has wrong checksums. Undefined when the PNG has neither
- * fault. Fails with `undecodable` when not even the first row is present. The header must have been
- * validated.
+ * Returns a complete PNG for one that is truncated, has wrong checksums, or declares a zlib window that is too
+ * small. Undefined when the PNG has none of these faults. Fails with `undecodable` when not even the first row
+ * is present. The header must have been validated.
  */
 export async function mendPng(bytes: Uint8Array): Promise<Uint8Array | Failure | undefined> {
   if (!startsWithZlib(bytes)) return fail('undecodable', 'no picture data')
-  if (isWholePng(bytes)) return undefined
-  const chunks = [...neededChunks(bytes)]
+  const seen = withWholeWindow(bytes)
+  if (isWholePng(bytes)) return seen
+  const chunks = [...neededChunks(seen ?? bytes)]
   const header = headerOf(chunks)
   if (header === undefined) return fail('undecodable', 'no header')
   if (header.dataBytes > MAX_DATA_BYTES) return rewrite(chunks)
@@ -56,6 +57,35 @@ function startsWithZlib(bytes: Uint8Array): boolean {
   const [method = 0, flags] = start
   return flags !== undefined && (method & 0xf) === 8 && (method * 256 + flags) % 31 === 0
 }
+
+const WINDOW_AT = 4
+/** The zlib header of the largest window, 32 KiB: method, window and checksum. */
+const WHOLE_WINDOW = [0x78, 0x01] as const
+
+/**
+ * Returns a copy that declares the largest zlib window. Undefined when the declared window is large enough for
+ * the image. Writers with an old libpng declared windows that are too small: decoders that ignore the
+ * declaration show the image, and libpng shows noise.
+ */
+function withWholeWindow(bytes: Uint8Array): Uint8Array | undefined {
+  const chunks: PngChunk[] = []
+  for (const chunk of pngChunks(bytes)) {
+    if (chunk.id === 'IHDR' || chunk.id === 'IDAT') chunks.push(chunk)
+    if (chunk.id === 'IDAT') break
+  }
+  const first = chunks.at(-1)
+  const dataBytes = headerOf(chunks)?.dataBytes ?? 0
+  const method = first?.id === 'IDAT' && first.data.length > 1 ? first.data[0] : undefined
+  if (first === undefined || method === undefined || first.end > bytes.length) return undefined
+  const windowBytes = 256 << (method >> WINDOW_AT)
+  if (windowBytes >= Math.min(dataBytes, MOST_WINDOW_BYTES)) return undefined
+  const data = Buffer.from(first.data)
+  data.set(WHOLE_WINDOW)
+  const [start, end] = [first.end - data.length - 12, first.end]
+  return Buffer.concat([bytes.subarray(0, start), encodePngChunk('IDAT', data), bytes.subarray(end)])
+}
+
+const MOST_WINDOW_BYTES = 32 * 1024
 
 /** Returns whether a chunk is complete and its checksum correct. */
 function hasRightChecksum({ data, end }: PngChunk, bytes: Uint8Array): boolean {

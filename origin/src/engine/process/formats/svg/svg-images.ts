@@ -1,11 +1,13 @@
 /**
- * Converts images embedded in an SVG. librsvg draws only PNG and JPEG in base64, and goes by the type that a
- * data URL declares; browsers look at the bytes. Images that librsvg would not draw are converted to PNG.
+ * Converts images embedded in an SVG. librsvg draws only PNG and JPEG in base64, goes by the type that a data URL
+ * declares, and ignores orientation and profiles; browsers look at the bytes. Images that librsvg would not
+ * draw as browsers do are converted to PNG.
  */
 
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { sniff } from '../../../../media/sniff.ts'
 import { isGzip } from '../../../../media/sniff-svg.ts'
+import { isProfileOf } from '../../colours/icc-header.ts'
 import { sharp, UNLIMITED_PIXELS } from '../../pixels/sharp.ts'
 import { bmpSize, decodeBmp } from '../bmp/bmp.ts'
 import { svgAsUtf8 } from './svg-text.ts'
@@ -37,10 +39,11 @@ async function replaceIn(svg: Uint8Array, left: Left, depth: number): Promise<Ui
   const parts: Buffer[] = []
   let at = 0
   for (const { start, end, type, parameters, data } of dataUrls(file.toString('latin1'))) {
-    if (isDrawn(type, parameters, data)) continue
+    const isKnown = isDrawn(type, parameters, data)
+    if (isKnown && !mayTellMore(data)) continue
     left.pictures -= 1
     if (left.pictures < 0) break
-    const replaced = await asKnown(bytesOf(parameters, data), type, left, depth)
+    const replaced = await asKnown(bytesOf(parameters, data), { type, isKnown }, left, depth)
     if (replaced === undefined) continue
     parts.push(file.subarray(at, start), Buffer.from(replaced))
     at = end
@@ -92,6 +95,17 @@ function isDrawn(type: string, parameters: string, data: string): boolean {
   return start !== undefined && parameters === ';base64' && data.trimStart().startsWith(start)
 }
 
+/** The bytes searched for metadata, which includes the preview image of a camera. */
+const HEAD_CHARACTERS = 256 * 1024
+/** The signatures of EXIF and ICC profiles in JPEG and PNG. */
+const MARKS: readonly string[] = ['Exif\0', 'ICC_PROFILE\0', 'eXIf', 'iCCP']
+
+/** Returns whether an image may have an orientation or a profile, so that its header has to be read. */
+function mayTellMore(data: string): boolean {
+  const head = Buffer.from(data.slice(0, HEAD_CHARACTERS), 'base64')
+  return MARKS.some((mark) => head.includes(mark, 0, 'latin1'))
+}
+
 function bytesOf(parameters: string, data: string): Buffer {
   const plain = data.includes('%') ? unescapeBytes(data) : data
   if (!parameters.endsWith(';base64')) return Buffer.from(plain, 'latin1')
@@ -106,10 +120,16 @@ function unescapeBytes(text: string): string {
   )
 }
 
-/** Returns a data URL that librsvg draws. Undefined when a conversion would not help. */
+interface DeclaredType {
+  readonly type: string
+  /** Whether librsvg draws it. */
+  readonly isKnown: boolean
+}
+
+/** Returns a data URL that librsvg draws as browsers do. Undefined when a conversion would not help. */
 async function asKnown(
   picture: Buffer,
-  type: string,
+  { type, isKnown }: DeclaredType,
   left: Left,
   depth: number,
 ): Promise<string | undefined> {
@@ -123,7 +143,11 @@ async function asKnown(
     const isSame = type === 'image/svg+xml' && drawing === picture
     return drawing === undefined || isSame ? undefined : dataUrl('image/svg+xml', drawing)
   }
-  if (format === 'png' || format === 'jpeg') return dataUrl(`image/${format}`, picture)
+  if (format === 'png' || format === 'jpeg') {
+    const shown = (await isShownOtherwise(picture)) ? await asPng(picture, left) : undefined
+    if (shown !== undefined) return dataUrl('image/png', shown)
+    return isKnown ? undefined : dataUrl(`image/${format}`, picture)
+  }
   if (format === undefined) return undefined
   const png = format === 'bmp' ? await bmpAsPng(picture, left) : await asPng(picture, left)
   return png && dataUrl('image/png', png)
@@ -145,12 +169,28 @@ async function bmpAsPng(picture: Buffer, left: Left): Promise<Buffer | undefined
     .toBuffer()
 }
 
+/** Returns whether a PNG or JPEG has to be rotated, or converted by its profile. */
+async function isShownOtherwise(picture: Buffer): Promise<boolean> {
+  try {
+    const { orientation = 1, icc, space } = await sharp(picture, UNLIMITED_PIXELS).metadata()
+    return orientation > 1 || (isProfileOf(icc, space) && !SRGB_NAMES.some((name) => icc?.includes(name)))
+  } catch {
+    return false
+  }
+}
+
+/** The name of sRGB as both versions of ICC profiles encode it. */
+const SRGB_NAMES: readonly Buffer[] = [Buffer.from('sRGB'), Buffer.from('s\0R\0G\0B')]
+
 async function asPng(picture: Buffer, left: Left): Promise<Buffer | undefined> {
   try {
-    const { width, height } = await sharp(picture, UNLIMITED_PIXELS).metadata()
+    const { width, height, format } = await sharp(picture, UNLIMITED_PIXELS).metadata()
     if (width * height > left.pixels) return undefined
     left.pixels -= width * height
-    return await sharp(picture, UNLIMITED_PIXELS).png({ compressionLevel: 1 }).toBuffer()
+    const opened = sharp(picture, UNLIMITED_PIXELS)
+    // In an SVG, browsers apply the EXIF orientation only to these formats.
+    const upright = format === 'jpeg' || format === 'png' ? opened.autoOrient() : opened
+    return await upright.png({ compressionLevel: 1 }).toBuffer()
   } catch {
     // Browsers do not show such an image either.
     return undefined

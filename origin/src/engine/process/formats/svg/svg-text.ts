@@ -52,17 +52,23 @@ function declaredEncoding(bytes: Uint8Array): string | undefined {
 }
 
 /**
- * Removes what libxml warns about, because libvips treats warnings as errors: namespaces without a scheme,
- * and unknown values of `xml:space`.
+ * Removes what libxml warns about, because libvips treats warnings as errors: other versions of XML, namespaces
+ * without a scheme, and unknown values of `xml:space`.
  */
 export function withoutWarnings(svg: Uint8Array): Uint8Array {
   const file = Buffer.from(svg.buffer, svg.byteOffset, svg.byteLength)
-  if (!file.includes('xmlns') && !file.includes('xml:space')) return svg
+  if (!WARNED.some((name) => file.includes(name))) return svg
   const text = file.toString('latin1')
-  const plain = text.replace(RELATIVE_NAMESPACE, '$1$2urn:$3$2').replace(UNKNOWN_SPACING, '')
+  const plain = text
+    .replace(OTHER_VERSION, '$11.0$3')
+    .replace(RELATIVE_NAMESPACE, '$1$2urn:$3$2')
+    .replace(UNKNOWN_SPACING, '')
   return plain === text ? svg : Buffer.from(plain, 'latin1')
 }
 
+const WARNED: readonly string[] = ['<?xml', 'xmlns', 'xml:space']
+/** Matches an XML declaration of another version, after an optional UTF-8 byte order mark. */
+const OTHER_VERSION = /^((?:\xef\xbb\xbf)?<\?xml\s+version\s*=\s*(["']))1\.[1-9](\2)/
 /** A namespace given by an entity cannot be checked here and is assumed to be valid. */
 const RELATIVE_NAMESPACE = /(\sxmlns(?::[\w.-]+)?\s*=\s*)(["'])([^"':&]+)\2/g
 const UNKNOWN_SPACING = /\sxml:space\s*=\s*(?:"(?!default"|preserve")[^"]*"|'(?!default'|preserve')[^']*')/g
