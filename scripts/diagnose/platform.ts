@@ -31,10 +31,10 @@ async function checkOpenFiles(): Promise<readonly Finding[]> {
   const check = 'open files'
   return [
     soft === 'unlimited' || Number(soft) >= ENOUGH_OPEN_FILES
-      ? ok(check, `${soft} at once`)
+      ? ok(check, `${soft} at the same time`)
       : warning(
           check,
-          `${soft} at once: under load connections are refused`,
+          `${soft} at once: connections can fail under load`,
           `ulimit -n ${ENOUGH_OPEN_FILES}, or LimitNOFILE= in the unit, or nofile in the container’s ulimits`,
         ),
   ]
@@ -45,7 +45,7 @@ function checkMemory(renderMemoryBytes: number): readonly Finding[] {
   const allowed = process.constrainedMemory()
   const bytes = allowed > 0 ? Math.min(allowed, process.availableMemory()) : process.availableMemory()
   const wanted = IDLE_MEMORY_BYTES + renderMemoryBytes
-  const found = `${mebibytes(bytes)} free, ${mebibytes(wanted)} wanted at the most`
+  const found = `${mebibytes(bytes)} free, ${mebibytes(wanted)} needed at most`
   return [
     bytes >= wanted
       ? ok('memory', found)

@@ -13,7 +13,7 @@ export async function checkRunning({ host, port, secretKey }: Config): Promise<r
   const metrics = await readMetrics(`http://${host}:${port}/_metrics`, secretKey[0])
   if (metrics === undefined) return []
   const requests = Number(UNTRUSTED.exec(metrics)?.[1] ?? 0)
-  if (requests === 0) return [ok(check, 'no proxy near this machine is untrusted')]
+  if (requests === 0) return [ok(check, 'no untrusted proxy was seen')]
   return [
     warning(
       check,

@@ -89,7 +89,7 @@ async function checkBucket(
     return failed(
       check,
       `${endpoint} cannot be reached (${found})`,
-      failure.fix ?? 'mend MEDIA_PROXY_S3_ENDPOINT, or let this machine reach it',
+      failure.fix ?? 'correct MEDIA_PROXY_S3_ENDPOINT, or allow this machine to reach it',
     )
   }
   const unknown = 'see that MEDIA_PROXY_S3_ENDPOINT speaks S3, and nothing stands before it'
@@ -115,7 +115,7 @@ async function checkClock(endpoint: string, nowMs: number): Promise<Finding> {
     const skew = Math.round((nowMs - reported) / 1000)
     const found = `${Math.abs(skew)} s ${skew < 0 ? 'behind' : 'ahead of'} the store`
     const fix = 'set the clock: timedatectl set-ntp true'
-    if (Math.abs(skew) >= MAX_SKEW_SECONDS) return failed(check, `${found}: it refuses every signature`, fix)
+    if (Math.abs(skew) >= MAX_SKEW_SECONDS) return failed(check, `${found}: it rejects every signature`, fix)
     return Math.abs(skew) >= NOTICEABLE_SKEW_SECONDS ? warning(check, found, fix) : ok(check, found)
   } catch {
     // The checks of the buckets report that the store cannot be reached.

@@ -19,6 +19,6 @@ export function renderTable(findings: readonly Finding[]): string {
 function summaryOf(findings: readonly Finding[]): string {
   const count = (state: Finding['state']) => findings.filter((finding) => finding.state === state).length
   const [bad, doubtful] = [count('failed'), count('warning')]
-  if (bad === 0 && doubtful === 0) return 'All is well.'
-  return `${bad} failed, ${doubtful} to look at.`
+  if (bad === 0 && doubtful === 0) return 'No problems found.'
+  return `${bad} failed, ${doubtful} warnings.`
 }

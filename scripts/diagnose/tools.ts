@@ -84,7 +84,7 @@ function checkFfmpeg(environment: Environment): readonly Finding[] {
       ? ok('FFmpeg decoders', 'all that matter')
       : warning('FFmpeg decoders', `without ${missing.join(', ')}`, 'install a full build of FFmpeg'),
     toneMaps
-      ? ok('FFmpeg filters', 'maps HDR to what every screen shows')
+      ? ok('FFmpeg filters', 'tone maps HDR')
       : warning(
           'FFmpeg filters',
           'without zscale: stills of HDR videos look pale',
@@ -123,10 +123,10 @@ export function checkFonts(configuration: string = FONT_CONFIGURATION): Finding 
     stdio: 'ignore',
   })
   return status === 0
-    ? ok('fonts', 'text in drawings is drawn')
+    ? ok('fonts', 'SVG text is rendered')
     : warning(
         'fonts',
-        'there are none: drawings have boxes for letters',
+        'none: SVG text becomes boxes',
         'install some (Debian and Ubuntu: apt-get install fonts-dejavu-core)',
       )
 }
@@ -177,7 +177,7 @@ export function checkProcess(environment: Environment): readonly Finding[] {
       ? ok('thread pool', `${threads} threads`)
       : warning(
           'thread pool',
-          `${threads} threads: files and names wait for each other`,
+          `${threads} threads: file reads and name lookups wait for each other`,
           `start with pnpm start:origin, or set UV_THREADPOOL_SIZE=${POOL_THREADS}`,
         ),
   ]

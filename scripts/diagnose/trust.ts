@@ -23,7 +23,7 @@ function checkTrustedProxies({ trustedProxies, host }: Config): Finding {
   return DOCUMENTATION_ADDRESSES.some((address) => ranges.includes(address))
     ? warning(
         check,
-        `${trustedProxies.join(', ')}: strangers are among them, and may claim any address`,
+        `${trustedProxies.join(', ')}: this includes public addresses, and their owners can claim any client address`,
         'name in MEDIA_PROXY_TRUSTED_PROXIES only the addresses of your own proxies',
       )
     : ok(check, trustedProxies.join(', '))
@@ -38,8 +38,8 @@ function checkRelaySecret(config: Config): readonly Finding[] {
     uploadRelaySecret.some((secret) => others.has(secret))
       ? warning(
           check,
-          'it is another secret of the service too: who may sign uploads may sign more',
-          'make one of its own for MEDIA_PROXY_UPLOAD_RELAY_SECRET: openssl rand -base64 32',
+          'it equals another secret of the service: whoever can sign uploads can sign more',
+          'set MEDIA_PROXY_UPLOAD_RELAY_SECRET to a separate secret: openssl rand -base64 32',
         )
       : ok(check, `${uploadRelaySecret.length === 1 ? 'one' : uploadRelaySecret.length}, of its own`),
   ]
