@@ -8,7 +8,7 @@ function purgeOf(answer: () => Promise<Response>) {
   return { purge: createZonePurge({ zone: 'z', token: 't', fetch }), fetch }
 }
 
-it('a zone is asked to forget by tags, thirty a call', async () => {
+it('purges a zone by cache tags, thirty per call', async () => {
   const names = Array.from({ length: 31 }, (_, index) => `avatars/1/${index}`)
   const bodies: unknown[] = []
   const purge = createZonePurge({
