@@ -11,7 +11,7 @@ const uploads = createUploadUrls({
   now: () => NOW * 1000,
 })
 
-it('an upload URL carries a token of the object that it names', async () => {
+it('an upload URL contains a token for the object in its path', async () => {
   const part = { uploadId: 'a/b+c', partNumber: 3 }
   const url = new URL(
     await uploads.sign('a/b c', { maxBytes: 10, expiresInSeconds: 60, contentType: 'image/png', part }),
