@@ -31,7 +31,7 @@ it.each<[string, () => Promise<Response>]>([
   ['answers what is no JSON', async () => new Response('<html>')],
   ['cannot be reached', () => Promise.reject(new Error('Network connection lost.'))],
   ['says nothing', () => new Promise(() => undefined)],
-])('a zone that %s is no success', async (_, answer) => {
+])('reports a failure when a zone %s', async (_, answer) => {
   vi.useFakeTimers()
   const { purge, fetch } = purgeOf(answer)
   const outcome = purge(['avatars/1/a'])

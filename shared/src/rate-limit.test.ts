@@ -44,14 +44,14 @@ describe('the rate limit', () => {
   })
 })
 
-describe('the key of a client', () => {
+describe('the scope of the rate limit', () => {
   it.each([
     ['192.0.9.1', '192.0.9.1'],
     ['::ffff:192.0.9.1', '192.0.9.1'],
     ['2606:4700:1:2:3:4:5:6', '2606:4700:1:2::/64'],
     ['2606:4700:1:2::', '2606:4700:1:2::/64'],
     ['nonsense', 'unknown'],
-  ])('for %s is %s', (address, key) => {
+  ])('counts the address %s as %s', (address, key) => {
     expect(rateLimitKey(address)).toBe(key)
   })
 

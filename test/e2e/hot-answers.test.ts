@@ -113,7 +113,7 @@ describe('a hot response', () => {
     ['another host', { headers: { host: 'elsewhere' } }],
     ['a trace', { headers: { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' } }],
     ['a signature of the edge', { headers: { 'x-edge-signature': 'x' } }],
-  ])('is not given where %s is asked for', async (_, options) => {
+  ])('is not served to a request with %s', async (_, options) => {
     const { door, hot } = await opened()
     await heat(door, PATH)
     expect((await hot(PATH)).status).toBe(200)

@@ -100,7 +100,7 @@ describe.each(DOORS)('scripts of other origins at %s', (_, open) => {
 
 describe.each(DOORS)('a page of another origin at %s', (_, open) => {
   it.skipIf(CHROMIUM === undefined)(
-    `reads ranges, validators and limits by script${CHROMIUM === undefined ? `: ${NO_CHROMIUM}` : ''}`,
+    `can read ranges, validators and rate limits by script${CHROMIUM === undefined ? `: ${NO_CHROMIUM}` : ''}`,
     async () => {
       const door = await open({ MEDIA_PROXY_RATE_LIMIT_ENABLED: 'true' })
       await door.put('attachments/1/digits.bin', Buffer.from('0123456789'))

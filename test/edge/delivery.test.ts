@@ -222,7 +222,7 @@ describe('the edge, with an origin that responds in unusual ways', () => {
   it.each([
     ['is answered from what was kept', '1', 200],
     ['is not, where that must not outlive its time', '1, must-revalidate', 502],
-  ])('when a later request fails, %s', async (_, life, later) => {
+  ])('a request during a failure of the origin %s', async (_, life, later) => {
     let fails = false
     const { door } = await before((_, response) => {
       if (fails) response.writeHead(500).end('broken')

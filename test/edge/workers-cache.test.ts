@@ -44,7 +44,7 @@ describe('renditions in Workers Cache', () => {
     ['what is no request', `${PATH}&width=0`, {}],
     ['a stored file', '/attachments/1/2/a%20b.png', {}],
     ['a part of a stored file', '/attachments/1/2/a%20b.png', { headers: { range: 'bytes=0-9' } }],
-  ])('are answered as by the Cache API: %s', async (_, path, options) => {
+  ])('are served as with the Cache API: %s', async (_, path, options) => {
     const [one, two] = [await send(usual.url, path, options), await send(other.url, path, options)]
     expect(shared(two)).toEqual(shared(one))
   })

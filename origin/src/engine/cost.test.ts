@@ -92,7 +92,7 @@ describe('the predicted cost', () => {
     expect(predictRender(source, { ...render, sharpened: true }).cpuSeconds).toBeGreaterThan(plain.cpuSeconds)
   })
 
-  it('is several times more memory for AVIF than for JPEG', () => {
+  it('includes several times as much memory for AVIF as for JPEG', () => {
     const memory = (format: CostRender['format']) =>
       predictRender(photograph(4000, 3000), to(format, 4000, 3000)).memoryBytes
     expect(memory('avif')).toBeGreaterThan(3 * memory('jpeg'))

@@ -23,7 +23,7 @@ describe('the URLs of stored media', () => {
     ],
     [urls.theme('0123456789abcdef'), '/themes/0123456789abcdef.css'],
     [urls.entranceSound('9', 'abc', 'mp3'), '/entrance-sounds/9/abc.mp3'],
-  ])('include %s, which the service reads', (url, expected) => {
+  ])('%s is read by the service', (url, expected) => {
     expect(url).toBe(BASE + expected)
     expect(isFailure(parse(url))).toBe(false)
   })

@@ -39,7 +39,7 @@ it.each<[string, string, Partial<UploadOptions>]>([
   ['a part of no upload', 'a', { part: { uploadId: '', partNumber: 1 } }],
   ['a part before the first', 'a', { part: { uploadId: 'u', partNumber: 0 } }],
   ['a part after the last', 'a', { part: { uploadId: 'u', partNumber: 10_001 } }],
-])('%s is refused', async (_, key, change) => {
+])('an upload URL for %s is rejected', async (_, key, change) => {
   await expect(uploads.sign(key, { maxBytes: 1, expiresInSeconds: 60, ...change })).rejects.toThrow(
     RangeError,
   )

@@ -179,7 +179,7 @@ describe('the AWS variables', () => {
     expect(notices).toEqual([])
   })
 
-  it('are ignored as half of a key pair', () => {
+  it('are never combined with half of another key pair', () => {
     const { config } = load({
       ...aws,
       MEDIA_PROXY_S3_ENDPOINT: 'http://127.0.0.1:1',

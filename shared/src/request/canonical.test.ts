@@ -239,7 +239,7 @@ describe('the canonical URL', () => {
     expect(key(auto)).toBe(key('/avatars/1/abc.webp'))
   })
 
-  it('does not contain the signature and the spelling of an external target', () => {
+  it('contains neither the signature nor the spelling of an external target', () => {
     expect(key('/external/one/https/example.com/a.png?width=5')).toBe(
       key('/external/two/v2/aHR0cHM6Ly9leGFtcGxlLmNvbS8?width=5&ex=99'),
     )

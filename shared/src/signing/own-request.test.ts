@@ -19,7 +19,7 @@ describe('a request of the service to itself', () => {
     [`${own}0`, false],
     [own.toUpperCase(), false],
     [`${'x,'.repeat(30)}${own}`, false],
-  ])('is recognised by its name in the header: %s', async (names, isOwn) => {
+  ])('is recognised only by one of its names in the header: %s', async (names, isOwn) => {
     expect(await isOwnRequest(new Headers({ [LOOP_HEADER]: names }), ring)).toBe(isOwn)
   })
 
