@@ -1,5 +1,6 @@
 # syntax=docker/dockerfile:1.7
-# The origin. Built from the lock file alone; runs on amd64 and arm64 as a user without rights, on a read-only root:
+# The image of the origin. It is built from the lock file and runs on amd64 and arm64, as an unprivileged user and with a
+# read-only root file system:
 #   docker build -t media-proxy .
 #   docker run --read-only --tmpfs /tmp -p 8080:8080 --env-file production.env media-proxy
 FROM node:24-bookworm-slim AS dependencies
@@ -15,10 +16,10 @@ COPY origin/package.json origin/
 COPY edge-worker/package.json edge-worker/
 COPY scripts/package.json scripts/
 COPY test/package.json test/
-# Only what the origin needs at run time: no wrangler, no test tools, no TensorFlow. No package's script is run: all that they
-# do is fetch what nobody here calls.
+# Installs only what the origin needs at run time: no wrangler, no test tools, no TensorFlow. Install scripts of packages
+# do not run, because they only download files that the origin does not use.
 RUN npx -y pnpm@12 install --frozen-lockfile --prod --ignore-scripts --filter @media-proxy/origin...
-# Of onnxruntime this platform's binary alone: 245 MB less.
+# Keeps only the onnxruntime binary for this platform, which saves 245 MB.
 COPY scripts/prune-production.ts scripts/
 RUN node scripts/prune-production.ts
 
@@ -36,8 +37,8 @@ COPY origin/src origin/src
 COPY origin/fonts origin/fonts
 COPY origin/models origin/models
 
-# Text in drawings is drawn with the fonts that are there. jemalloc gives memory back where glibc keeps it; the pool reads files and looks names up. Videos are decoded by
-# libav, which is one of the packages.
+# Text in SVG images is drawn with the installed fonts. jemalloc returns freed memory to the system, which glibc keeps.
+# The libuv thread pool reads files and resolves host names. Videos are decoded by libav, which is an npm package.
 ENV NODE_ENV=production \
   MEDIA_PROXY_NODE_ENV=production \
   MEDIA_PROXY_HOST=0.0.0.0 \
@@ -47,7 +48,7 @@ ENV NODE_ENV=production \
   MEDIA_PROXY_RATE_LIMIT_RENDER_MAX_ATTEMPTS=300 \
   LD_PRELOAD=/usr/lib/libjemalloc.so \
   UV_THREADPOOL_SIZE=16
-# Node keeps a compile cache for each user.
+# Node keeps a separate compile cache for each user.
 RUN mkdir -p origin/node_modules/.cache && chown node origin/node_modules/.cache
 USER node
 RUN node --input-type=module --eval "(await import('./origin/src/engine/compile-cache.ts')).compileAhead(['--max-semi-space-size=2', '--heap-growing-percent=50', '--expose-gc'])"

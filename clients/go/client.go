@@ -14,51 +14,51 @@ import (
 	"time"
 )
 
-// Client asks the internal endpoints, for API servers. Every method has a time limit for its whole answer and gives an
-// *Error for what ends otherwise. Goroutines may share a client.
+// Client calls the internal endpoints, for API servers. Every method has a timeout for the whole response and returns
+// an *Error when the call fails. Goroutines may share a client.
 type Client struct {
-	// BaseURL is where the service is reached, with or without a slash at its end.
+	// BaseURL is the URL of the service, with or without a trailing slash.
 	BaseURL string
-	// SecretKey is one of the service's secrets: it opens everything below.
+	// SecretKey is one of the secrets of the service. It gives access to all methods below.
 	SecretKey string
-	// Timeout is the longest wait for a whole answer; 30 seconds where it is zero.
+	// Timeout is the timeout for a whole response. Zero means 30 seconds.
 	Timeout time.Duration
-	// HTTPClient sends the requests; http.DefaultClient where it is nil. Its redirects are not followed.
+	// HTTPClient sends the requests. Nil means http.DefaultClient. Redirects are never followed.
 	HTTPClient *http.Client
 }
 
 // The codes of errors.
 const (
-	// Refused is 400: the request, or media that the service does not take.
+	// Refused is status 400: the request is invalid, or the service does not accept the media.
 	Refused = "refused"
-	// Unauthorized is 401 or 403.
+	// Unauthorized is status 401 or 403.
 	Unauthorized = "unauthorized"
 	NotFound     = "not-found"
 	TooLarge     = "too-large"
 	RateLimited  = "rate-limited"
-	// Unavailable is 5xx: the service, its store, or an upstream; worth another try.
+	// Unavailable is a 5xx status: the service, its store or an upstream failed. A retry may succeed.
 	Unavailable = "unavailable"
-	// Timeout is no answer, or no end of one, within the time limit.
+	// Timeout means that no complete response arrived within the timeout.
 	Timeout = "timeout"
-	// Canceled is the caller's own context.
+	// Canceled means that the context of the caller ended.
 	Canceled = "canceled"
-	// Unreachable is no connection, an answer that breaks off, or a redirect.
+	// Unreachable means that there was no connection, that the response broke off, or that it was a redirect.
 	Unreachable = "unreachable"
-	// Unexpected is an answer that is none of this service's.
+	// Unexpected means that the response is not from this service.
 	Unexpected = "unexpected"
 )
 
-// Error tells how a call ended without what it asked for.
+// Error describes why a call failed.
 type Error struct {
 	// Code is one of the codes above.
 	Code string
-	// Message is the service's phrase, or what went wrong before there was one.
+	// Message is the message of the service, or the cause if there was no response.
 	Message string
-	// Status is that of the answer; zero where there was none.
+	// Status is the status of the response. Zero if there was none.
 	Status int
-	// RetryAfter tells when another try makes sense; zero where it is not told.
+	// RetryAfter is the time to wait before a retry. Zero if the service did not specify it.
 	RetryAfter time.Duration
-	// RequestID is the request's name in the logs of the service.
+	// RequestID is the id of the request in the logs of the service.
 	RequestID string
 	cause     error
 }
@@ -67,7 +67,7 @@ func (failure *Error) Error() string { return "media proxy: " + failure.Code + "
 
 func (failure *Error) Unwrap() error { return failure.cause }
 
-// Source is what metadata and frames can be asked of.
+// Source is the media for which metadata or frames are requested.
 type Source struct {
 	Type           string `json:"type"`
 	URL            string `json:"url,omitempty"`
@@ -75,17 +75,17 @@ type Source struct {
 	Base64         string `json:"base64,omitempty"`
 	Bucket         string `json:"bucket,omitempty"`
 	Key            string `json:"key,omitempty"`
-	// Filename tells types apart that bytes cannot tell apart.
+	// Filename distinguishes types that the bytes do not distinguish.
 	Filename string `json:"filename,omitempty"`
 }
 
-// ExternalSource is media elsewhere.
+// ExternalSource is external media.
 func ExternalSource(url string) Source { return Source{Type: "external", URL: url} }
 
-// UploadSource is an object in the bucket of uploads.
+// UploadSource is an object in the upload bucket.
 func UploadSource(key string) Source { return Source{Type: "upload", UploadFilename: key} }
 
-// BytesSource is media that are sent along.
+// BytesSource is media in the request body.
 func BytesSource(media []byte) Source {
 	return Source{Type: "base64", Base64: base64.StdEncoding.EncodeToString(media)}
 }
@@ -93,17 +93,17 @@ func BytesSource(media []byte) Source {
 // StoredSource is an object in one of the configured buckets.
 func StoredSource(bucket, key string) Source { return Source{Type: "s3", Bucket: bucket, Key: key} }
 
-// MetadataOptions may be left empty.
+// MetadataOptions are the options of Metadata. The zero value is valid.
 type MetadataOptions struct {
-	// NSFW is block, flag or allow, which does not scan; flag where it is empty.
+	// NSFW is block, flag or allow, which skips the scan. Empty means flag.
 	NSFW string
-	// Extras are answered only where they are asked for: codecs, blurhash, palette, phash, waveform.
+	// Extras are additional fields of the response: codecs, blurhash, palette, phash, waveform.
 	Extras []string
-	// WithBytes answers the bytes too; not of what was sent along.
+	// WithBytes adds the bytes to the response, except for a BytesSource.
 	WithBytes bool
 }
 
-// Metadata is what a file is. Fields that do not apply are zero.
+// Metadata is the metadata of a file. Fields that do not apply are zero.
 type Metadata struct {
 	Format      string `json:"format"`
 	ContentType string `json:"content_type"`
@@ -111,7 +111,7 @@ type Metadata struct {
 	ContentHash string `json:"content_hash"`
 	// Size is in bytes.
 	Size int64 `json:"size"`
-	// Width and Height are pixels of one frame, upright.
+	// Width and Height are the size of one frame in pixels, after orientation.
 	Width  int `json:"width"`
 	Height int `json:"height"`
 	// Duration is in whole seconds, rounded up.
@@ -126,18 +126,18 @@ type Metadata struct {
 	BlurHash string `json:"blurhash"`
 	// Palette has up to five colours as #rrggbb, the most frequent first.
 	Palette []string `json:"palette"`
-	// PHash is 64 bits as 16 hexadecimal digits: pictures that look alike differ in few of them.
+	// PHash is a perceptual hash: 64 bits as 16 hexadecimal digits. Similar images differ in few bits.
 	PHash string `json:"phash"`
-	// Waveform has the peak of each 1/256 of the duration.
+	// Waveform has the peak level of each 1/256 of the duration.
 	Waveform        []byte  `json:"waveform"`
 	NSFW            bool    `json:"nsfw"`
 	NSFWProbability float64 `json:"nsfw_probability"`
-	// NSFWPredictions is empty where nothing was scanned.
+	// NSFWPredictions is empty if nothing was scanned.
 	NSFWPredictions map[string]float64 `json:"nsfw_predictions"`
 	Bytes           []byte             `json:"base64"`
 }
 
-// StillFrame is one of a video or an animation.
+// StillFrame is one frame of a video or an animation.
 type StillFrame struct {
 	// Timestamp is in seconds from the start.
 	Timestamp float64 `json:"timestamp"`
@@ -145,15 +145,15 @@ type StillFrame struct {
 	Bytes     []byte  `json:"base64"`
 }
 
-// Preparation is what became of the renditions that were to be made ahead, each by its path.
+// Preparation is the result of Prepare: the paths of the renditions by status.
 type Preparation struct {
 	Ready  []string `json:"ready"`
 	Queued []string `json:"queued"`
-	// Refused are those for which too many are waiting: ask again.
+	// Refused were rejected because too many renditions are waiting. Request them again later.
 	Refused []string `json:"refused"`
 }
 
-// Metadata tells what a file is: format, size, hash, placeholder, scan.
+// Metadata returns the metadata of a file: format, size, hash, placeholder and scan result.
 func (client *Client) Metadata(
 	ctx context.Context,
 	source Source,
@@ -179,12 +179,13 @@ func (client *Client) Metadata(
 	return &metadata, nil
 }
 
-// Thumbnail is the first frame of an uploaded video that decodes, as JPEG.
+// Thumbnail returns the first decodable frame of an uploaded video as JPEG.
 func (client *Client) Thumbnail(ctx context.Context, uploadFilename string) ([]byte, error) {
 	return client.ask(ctx, "/_thumbnail", UploadSource(uploadFilename))
 }
 
-// Sniff tells the type of an upload by its first bytes; empty for what the service does not accept.
+// Sniff detects the content type of an upload from its first bytes. It returns an empty string if the service does not
+// accept the upload.
 func (client *Client) Sniff(ctx context.Context, uploadFilename string) (string, error) {
 	body := map[string]string{"upload_filename": uploadFilename}
 	var answer struct {
@@ -197,7 +198,7 @@ func (client *Client) Sniff(ctx context.Context, uploadFilename string) (string,
 	return *answer.ContentType, nil
 }
 
-// Frames gives three of a video or animation, the picture itself of a still one, none of what cannot be read.
+// Frames returns three frames of a video or animation, a still image itself, or no frames for an unreadable file.
 func (client *Client) Frames(ctx context.Context, source Source) ([]StillFrame, error) {
 	var answer struct {
 		Frames []StillFrame `json:"frames"`
@@ -213,7 +214,8 @@ func (client *Client) Frames(ctx context.Context, source Source) ([]StillFrame, 
 	return answer.Frames, nil
 }
 
-// Prepare has renditions of an object made ahead: paths with their queries, at most 64.
+// Prepare requests that renditions of an object are rendered in advance. The renditions are at most 64 paths with their
+// queries.
 func (client *Client) Prepare(
 	ctx context.Context,
 	object string,
@@ -228,12 +230,12 @@ func (client *Client) Prepare(
 	return &preparation, nil
 }
 
-// PurgeObject forgets every rendition of an object, in all caches, and answers how many.
+// PurgeObject removes all renditions of an object from all caches, and returns their number.
 func (client *Client) PurgeObject(ctx context.Context, key string) (int, error) {
 	return client.purge(ctx, map[string]string{"object": key})
 }
 
-// PurgeExternal forgets every rendition of an external URL, in all caches, and answers how many.
+// PurgeExternal removes all renditions of an external URL from all caches, and returns their number.
 func (client *Client) PurgeExternal(ctx context.Context, url string) (int, error) {
 	return client.purge(ctx, map[string]string{"external": url})
 }
@@ -246,7 +248,7 @@ func (client *Client) purge(ctx context.Context, body any) (int, error) {
 	return answer.Removed, err
 }
 
-// askJSON reads an answer that has to have the required members; only content_type may be null.
+// askJSON reads a response that must have the required members. Only content_type may be null.
 func (client *Client) askJSON(
 	ctx context.Context,
 	path string,
@@ -310,7 +312,7 @@ func (client *Client) ask(ctx context.Context, path string, body any) ([]byte, e
 	return content, nil
 }
 
-// sender follows no redirect: it would carry the secret to wherever it leads.
+// sender returns an HTTP client that follows no redirects, because a redirect would send the secret to another server.
 func (client *Client) sender() *http.Client {
 	sender := http.Client{}
 	if client.HTTPClient != nil {
@@ -331,7 +333,7 @@ func broken(ctx, limited context.Context, cause error) *Error {
 	}
 }
 
-// The longest phrase that is passed on, in bytes: an answer of something else may be a whole page.
+// The longest error message that is kept, in bytes. The response of another server may be a whole page.
 const maxPhrase = 200
 
 func refused(response *http.Response, content []byte) *Error {

@@ -1,6 +1,6 @@
 package mediaproxy
 
-// The client before a service that is none: each failure has its name.
+// Tests the client against a fake service: each kind of failure has its own code.
 
 import (
 	"context"
@@ -32,7 +32,7 @@ func asError(t *testing.T, err error) *Error {
 	return failure
 }
 
-// waitForEnd returns when the client has gone, which a server sees once it has read what was sent.
+// waitForEnd returns when the client has disconnected. A server notices that only after it has read the request body.
 func waitForEnd(request *http.Request) {
 	io.Copy(io.Discard, request.Body)
 	<-request.Context().Done()

@@ -1,3 +1,3 @@
-// Package mediaproxy spells URLs of the media proxy, signs them where they have to be signed, and asks its internal
-// endpoints. It uses the standard library alone.
+// Package mediaproxy builds and signs URLs of the media proxy, and calls its internal endpoints. It uses only the
+// standard library.
 package mediaproxy

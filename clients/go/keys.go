@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// S3's limit on the length of a key, in UTF-8 bytes.
+// The limit of S3 for the length of a key, in UTF-8 bytes.
 const maxKeyBytes = 1024
 
 var (
@@ -18,7 +18,7 @@ var (
 	hashes          = regexp.MustCompile(`^[A-Za-z0-9_]{1,100}$`)
 )
 
-// checkKey refuses the keys of objects that the service refuses.
+// checkKey returns an error for an object key that the service would reject.
 func checkKey(key string) error {
 	if !utf8.ValidString(key) {
 		return errors.New("a key that is no UTF-8")
@@ -51,7 +51,7 @@ func checkHash(hash string) error {
 	return nil
 }
 
-// checkAssetHash knows that the mark of an animated hash is no part of the object's key.
+// checkAssetHash rejects a hash that is only the prefix of an animated one: the prefix is not part of the object key.
 func checkAssetHash(hash string) error {
 	if hash == "a_" {
 		return errors.New("a hash that is nothing but the mark of an animated one")
@@ -61,7 +61,7 @@ func checkAssetHash(hash string) error {
 
 var unescaped = strings.NewReplacer("+", "%20", "%21", "!", "%27", "'", "%28", "(", "%29", ")", "%2A", "*")
 
-// encodeComponent encodes as JavaScript's encodeURIComponent does.
+// encodeComponent encodes text like encodeURIComponent of JavaScript.
 func encodeComponent(text string) string {
 	return unescaped.Replace(url.QueryEscape(text))
 }

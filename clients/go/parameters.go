@@ -10,54 +10,54 @@ import (
 	"strings"
 )
 
-// AssetParameters are those of avatars, icons, banners, splashes, emojis and stickers. The zero value of a field is one
-// that is not given.
+// AssetParameters are the parameters of avatars, icons, banners, splashes, emojis and stickers. The zero value of a
+// field means that it is not set.
 type AssetParameters struct {
-	// Size bounds the width in pixels (of stickers both sides); another than the listed ones counts as the next larger.
+	// Size is the maximum width in pixels (for stickers, of both sides), rounded up to the next listed size.
 	Size int `query:"size"`
 	// Format is png, jpg, jpeg, webp, gif, avif or auto.
 	Format string `query:"format"`
 	// Quality is high, low, lossless, or 1 to 100 on the scale of WebP and JPEG.
 	Quality string `query:"quality"`
-	// Animated is true by itself where a hash starts with a_ and its extension can move.
+	// Animated defaults to true if the hash starts with a_ and the format of the extension can be animated.
 	Animated *bool `query:"animated"`
 	// DPR is the device pixel ratio: 1, 1.5, 2 or 3.
 	DPR float64 `query:"dpr"`
-	// Blur is a Gaussian sigma, 1 to 100.
+	// Blur is the sigma of a Gaussian blur, 1 to 100.
 	Blur int `query:"blur"`
-	// Crop is x,y,width,height of the upright source: pixels, or fractions where one has a point.
+	// Crop is x,y,width,height in the source after orientation: pixels, or fractions if any has a decimal point.
 	Crop string `query:"crop"`
-	// Trim cuts off borders of one colour.
+	// Trim removes borders of a uniform colour.
 	Trim bool `query:"trim"`
 	// Rotate is 90, 180 or 270 degrees clockwise.
 	Rotate int `query:"rotate"`
 	// Flip is h or v.
 	Flip string `query:"flip"`
-	// Pad is pixels around the picture, or several as in CSS, such as 5,20; each at most 1000.
+	// Pad is the padding in pixels: one value, or up to four as in CSS, such as 5,20. Each is at most 1000.
 	Pad string `query:"pad"`
 	// Background is six hexadecimal digits.
 	Background string `query:"background"`
 	// Sharpen is 1 to 10.
 	Sharpen int `query:"sharpen"`
-	// MaxBytes lowers the quality until the answer has no more bytes.
+	// MaxBytes is the maximum size of the response. The quality is lowered to reach it.
 	MaxBytes int `query:"maxbytes"`
-	// Preset is a name of the service's configuration; parameters beside it precede.
+	// Preset is the name of a preset in the configuration of the service. Other parameters override it.
 	Preset string `query:"preset"`
-	// Download answers a file to keep.
+	// Download makes browsers save the response as a file.
 	Download bool `query:"download"`
 }
 
-// Transformation has the parameters of attachments and of external media. The zero value of a field is one that is not
-// given.
+// Transformation has the parameters of attachments and of external media. The zero value of a field means that it is
+// not set.
 type Transformation struct {
-	// Width and Height are 1 to 16384 pixels; nothing is enlarged.
+	// Width and Height are 1 to 16384 pixels. Images are never enlarged.
 	Width  int `query:"width"`
 	Height int `query:"height"`
 	// Fit is cover, contain or inside.
 	Fit string `query:"fit"`
 	// Gravity is centre, north, east, south, west, attention, entropy or face.
 	Gravity string `query:"gravity"`
-	// Format is one of AssetParameters, or mp4 or webm: a clip of what moves.
+	// Format is a format of AssetParameters, or mp4 or webm for a clip of a video or an animation.
 	Format     string  `query:"format"`
 	Quality    string  `query:"quality"`
 	Animated   *bool   `query:"animated"`
@@ -71,21 +71,21 @@ type Transformation struct {
 	Background string  `query:"background"`
 	Sharpen    int     `query:"sharpen"`
 	MaxBytes   int     `query:"maxbytes"`
-	// Time is a moment of a video: seconds, a whole percentage such as 50%, or best.
+	// Time is a position in a video: seconds, a whole percentage such as 50%, or best.
 	Time string `query:"time"`
-	// Duration is the longest of a clip, in seconds.
+	// Duration is the maximum duration of a clip, in seconds.
 	Duration float64 `query:"duration"`
 	// FPS is 1 to 30.
 	FPS int `query:"fps"`
-	// Sprite is a sheet of frames, such as 4x3.
+	// Sprite is the columns and rows of a sprite sheet, such as 4x3.
 	Sprite string `query:"sprite"`
-	// Audio tells whether a clip has the sound of its source; true by itself.
+	// Audio specifies whether a clip contains the audio of its source. The default is true.
 	Audio    *bool  `query:"audio"`
 	Preset   string `query:"preset"`
 	Download bool   `query:"download"`
 }
 
-// Bool is for Animated and Audio, which are not false by themselves.
+// Bool returns a pointer for Animated and Audio, whose default is not always false.
 func Bool(value bool) *bool { return &value }
 
 type check func(text string) bool
@@ -134,7 +134,7 @@ func isTime(text string) bool {
 	return text == "best" || isSeconds(text)
 }
 
-// A hundredth of a second at least, in whole milliseconds.
+// isDuration accepts at least 10 milliseconds, after rounding to whole milliseconds.
 func isDuration(text string) bool {
 	seconds, err := strconv.ParseFloat(text, 64)
 	return err == nil && isSeconds(text) && seconds*1000 >= 9.5
@@ -202,7 +202,7 @@ var transformationChecks = besides(map[string]check{
 	"audio":    isFlag,
 })
 
-// besides gives the checks with those that all families have and that are not among them.
+// besides adds the common checks that are not overridden to the checks of one family.
 func besides(checks map[string]check) map[string]check {
 	for name, common := range commonChecks {
 		if _, found := checks[name]; !found {
@@ -219,7 +219,7 @@ func (parameters AssetParameters) pairs() ([]pair, error) {
 }
 
 func (parameters Transformation) pairs() ([]pair, error) {
-	// Only a whole picture becomes a clip, and where one begins is no matter of taste.
+	// A clip shows whole frames, and it starts at a given time, not at a frame that the service selects.
 	if isClip(parameters.Format) {
 		if parameters.Fit != "" && parameters.Fit != "inside" {
 			return nil, fmt.Errorf("a clip takes fit=inside alone")
@@ -231,7 +231,7 @@ func (parameters Transformation) pairs() ([]pair, error) {
 	return pairsOf(reflect.ValueOf(parameters), transformationChecks)
 }
 
-// pairsOf gives the fields that are given, in their order.
+// pairsOf returns the fields that are set as query pairs, in the order of the fields.
 func pairsOf(fields reflect.Value, checks map[string]check) ([]pair, error) {
 	var pairs []pair
 	for at := range fields.NumField() {
@@ -258,14 +258,14 @@ func textOf(field reflect.Value) string {
 	case reflect.Int:
 		return strconv.FormatInt(field.Int(), 10)
 	case reflect.Float64:
-		// Without an exponent.
+		// The service accepts no exponent.
 		return strconv.FormatFloat(field.Float(), 'f', -1, 64)
 	default:
 		return field.String()
 	}
 }
 
-// queryOf gives a query with its question mark; empty for none.
+// queryOf returns a query string with its question mark. Empty without parameters.
 func queryOf(pairs []pair) string {
 	if len(pairs) == 0 {
 		return ""
@@ -281,7 +281,7 @@ var formEncoding = strings.NewReplacer("%2A", "*", "~", "%7E")
 
 func formEncoded(text string) string { return formEncoding.Replace(url.QueryEscape(text)) }
 
-// messageOf gives the parameters as a signature covers them: decoded, sorted by name.
+// messageOf returns the parameters in the form that a signature covers: decoded and sorted by name.
 func messageOf(pairs []pair) string {
 	sorted := append([]pair(nil), pairs...)
 	sort.Slice(sorted, func(a, b int) bool { return sorted[a].name < sorted[b].name })

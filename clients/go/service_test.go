@@ -1,6 +1,6 @@
 package mediaproxy
 
-// The client against a running service, which the variables below tell of; skipped where there is none.
+// Tests the client against the running service that the variables below name. Skipped without one.
 
 import (
 	"bytes"
@@ -19,7 +19,7 @@ var (
 	serviceSecretKey = os.Getenv("MEDIA_PROXY_CLIENT_TEST_SECRET_KEY")
 	attachmentSecret = os.Getenv("MEDIA_PROXY_CLIENT_TEST_ATTACHMENT_SECRET")
 	relaySecret      = os.Getenv("MEDIA_PROXY_CLIENT_TEST_RELAY_SECRET")
-	// A picture of 60x40 pixels elsewhere.
+	// The URL of an external image of 60x40 pixels.
 	farURL = os.Getenv("MEDIA_PROXY_CLIENT_TEST_FAR_URL")
 )
 
@@ -33,7 +33,7 @@ func runningService(t *testing.T) *Client {
 	return &Client{BaseURL: serviceURL, SecretKey: serviceSecretKey}
 }
 
-// expect asks for a URL that was made, and gives the type of the answer.
+// expect requests a URL, checks the status, and returns the content type of the response.
 func expect(t *testing.T, status int, url string, err error) string {
 	t.Helper()
 	if err != nil {
@@ -55,7 +55,7 @@ func TestServiceTakesExternalURLs(t *testing.T) {
 	small := Transformation{Width: 20, Format: "webp"}
 	for _, signsParameters := range []bool{false, true} {
 		urls := ExternalURLs{BaseURL: serviceURL, SecretKey: serviceSecretKey, SignsParameters: signsParameters}
-		// Spelled as people do: the service reads the URL as every parser does.
+		// Not percent-encoded, as users write URLs. The service parses a URL like any standard parser.
 		for _, far := range []string{farURL, farURL + "?a=ä b#c"} {
 			url, err := urls.Sign(far, small, Expiry{In: time.Hour})
 			if mime := expect(t, 200, url, err); mime != "image/webp" {

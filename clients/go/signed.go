@@ -16,25 +16,25 @@ import (
 	"unicode/utf8"
 )
 
-// ExternalURLs signs URLs of media elsewhere. On servers only: who has the key can make the service fetch.
+// ExternalURLs signs URLs of external media. Use it only on servers: the key allows making the service fetch any URL.
 type ExternalURLs struct {
-	// BaseURL is where clients reach the service, with or without a slash at its end.
+	// BaseURL is the public URL of the service, with or without a trailing slash.
 	BaseURL string
-	// SecretKey is the service's secretKey; of several, the first.
+	// SecretKey is the secretKey of the service, or the first of several.
 	SecretKey string
-	// SignsParameters has the signature cover the parameters too (v3), so that nobody can ask for another rendition by
-	// it. Without (v2) one signature serves every size.
+	// SignsParameters makes the signature cover the parameters too (v3), so that a URL cannot be changed to request
+	// another rendition. Without it (v2) one signature is valid for every size.
 	SignsParameters bool
-	// Now is the clock; time.Now where it is nil.
+	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 }
 
-// Expiry is the end of a URL's life.
+// Expiry specifies when a URL expires.
 type Expiry struct {
-	// In is how long the URL is good at least; zero for ever.
+	// In is the minimum lifetime of the URL. Zero means that it never expires.
 	In time.Duration
-	// Bucket rounds the moment up to a multiple of whole seconds, so that the URLs made in one bucket are the same and
-	// caches keep hitting. An hour where it is zero.
+	// Bucket is a number of whole seconds. The expiry time is rounded up to a multiple of it, so that URLs made in one
+	// bucket are identical and caches keep hitting. Zero means an hour.
 	Bucket time.Duration
 }
 
@@ -47,7 +47,8 @@ var (
 	forbiddenInHosts = regexp.MustCompile("[\\x00-\\x20\\x7f\"<>^`{|}%]")
 )
 
-// Sign fails for anything but an absolute http or https URL, and for parameters that the service would refuse.
+// Sign returns a signed URL. It fails for anything but an absolute http or https URL, and for parameters that the
+// service would reject.
 func (urls ExternalURLs) Sign(url string, parameters Transformation, expiry Expiry) (string, error) {
 	if err := checkFarURL(url); err != nil {
 		return "", err
@@ -74,7 +75,7 @@ func (urls ExternalURLs) Sign(url string, parameters Transformation, expiry Expi
 	return base(urls.BaseURL) + "/external/" + signature + "/" + target + queryOf(pairs), nil
 }
 
-// at gives unix seconds.
+// at returns the expiry time in Unix seconds.
 func (expiry Expiry) at(now time.Time) int64 {
 	bucket := int64(expiry.Bucket / time.Second)
 	if expiry.Bucket == 0 {
@@ -101,7 +102,7 @@ func checkFarURL(url string) error {
 	for _, char := range []byte(url) {
 		length++
 		if char >= utf8.RuneSelf {
-			// The service encodes it.
+			// The service encodes the byte as three characters.
 			length += 2
 		}
 	}
@@ -111,30 +112,30 @@ func checkFarURL(url string) error {
 	return nil
 }
 
-// AttachmentURLs signs URLs of attachments. On servers only.
+// AttachmentURLs signs URLs of attachments. Use it only on servers.
 type AttachmentURLs struct {
 	BaseURL string
-	// Secret is the service's attachmentSecrets, in base64; of several, the first.
+	// Secret is the attachmentSecrets of the service in base64, or the first of several.
 	Secret string
-	// Now is the clock; time.Now where it is nil.
+	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 }
 
 const (
 	lifetimeSeconds = 86_400
-	// URLs made in one cell of the grid are the same, so that browsers keep what they have.
+	// URLs issued in one interval of this grid are identical, so that browsers can use their caches.
 	gridSeconds = 43_200
-	// Of the ids of attachments, which count milliseconds from here above their lowest 22 bits.
+	// The epoch of attachment ids. The bits above the lowest 22 of an id count milliseconds since this time.
 	snowflakeEpochSeconds = 1_420_070_400
 )
 
-// Sign makes a URL that is good for 12 to 24 hours. The path is the object's key below attachments/, decoded.
+// Sign returns a URL that is valid for 12 to 24 hours. The path is the decoded object key below attachments/.
 func (urls AttachmentURLs) Sign(path string, parameters Transformation) (string, error) {
 	issued := issueTime(path, now(urls.Now).Unix())
 	return urls.sign(path, parameters, hexSeconds(issued+lifetimeSeconds), hexSeconds(issued), "")
 }
 
-// SignForDataPackage makes a URL that is good for ever.
+// SignForDataPackage returns a URL that never expires.
 func (urls AttachmentURLs) SignForDataPackage(path string) (string, error) {
 	return urls.sign(path, Transformation{}, hexSeconds(0), hexSeconds(now(urls.Now).Unix()), "dp")
 }
@@ -168,13 +169,14 @@ func (urls AttachmentURLs) sign(
 
 var snowflakes = regexp.MustCompile(`^[0-9]{15,20}$`)
 
-// issueTime is the last point of the grid that is not to come. It begins when the attachment's id was made.
+// issueTime returns the last grid point that is not in the future. The grid starts at the creation time in the id of the
+// attachment.
 func issueTime(path string, now int64) int64 {
 	segments := strings.Split(path, "/")
 	start := int64(0)
 	if len(segments) > 1 {
 		if name := segments[len(segments)-2]; snowflakes.MatchString(name) {
-			// More than 64 bits are no id of the service's.
+			// A number of more than 64 bits is not an id.
 			if id, err := strconv.ParseUint(name, 10, 64); err == nil {
 				start = int64(id>>22)/1000 + snowflakeEpochSeconds
 			}
@@ -188,26 +190,26 @@ func issueTime(path string, now int64) int64 {
 
 func hexSeconds(seconds int64) string { return fmt.Sprintf("%08x", seconds) }
 
-// UploadURLs signs URLs that an app may PUT one object to, through the relay. On servers only.
+// UploadURLs signs URLs for the upload relay. A client may PUT one object to each. Use it only on servers.
 type UploadURLs struct {
 	BaseURL string
-	// Secret is the service's uploadRelaySecret, in base64; of several, the first.
+	// Secret is the uploadRelaySecret of the service in base64, or the first of several.
 	Secret string
-	// Bucket is the service's s3.bucketUploads; uploads where it is empty.
+	// Bucket is the s3.bucketUploads of the service. Empty means uploads.
 	Bucket string
-	// Now is the clock; time.Now where it is nil.
+	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 }
 
-// Upload is what a URL of an upload allows.
+// Upload specifies what an upload URL allows.
 type Upload struct {
-	// MaxBytes is the most that is taken; the service's own limit holds beside it.
+	// MaxBytes is the maximum size of the body. The limit of the service applies too.
 	MaxBytes int64
-	// ExpiresIn is how long the URL is good.
+	// ExpiresIn is the lifetime of the URL.
 	ExpiresIn time.Duration
-	// ContentType is the type under which the object is stored; what the app says of it does not count.
+	// ContentType is the type that the object is stored with, regardless of the type that the client sends.
 	ContentType string
-	// UploadID and PartNumber (1 to 10000) name one part of a multipart upload that the store knows.
+	// UploadID and PartNumber (1 to 10000) select one part of a multipart upload that exists in the store.
 	UploadID   string
 	PartNumber int
 }
@@ -217,7 +219,7 @@ const (
 	maxUploadIDLength = 1024
 )
 
-// claims are in the order in which all clients write them.
+// claims are serialised in the same order by all clients.
 type claims struct {
 	Bucket      string `json:"b"`
 	Key         string `json:"k"`
@@ -229,7 +231,7 @@ type claims struct {
 	ExpiresAt   int64  `json:"e"`
 }
 
-// Sign makes the URL of an object by its key, decoded.
+// Sign returns the upload URL of an object. The key is decoded.
 func (urls UploadURLs) Sign(key string, upload Upload) (string, error) {
 	if err := checkKey(key); err != nil {
 		return "", err
@@ -272,7 +274,7 @@ func (urls UploadURLs) Sign(key string, upload Upload) (string, error) {
 func encodeClaims(claims claims) (string, error) {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
-	// As other languages write it.
+	// The clients in other languages do not escape HTML characters.
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(claims); err != nil {
 		return "", err
@@ -293,7 +295,7 @@ func mac(key []byte, message string) []byte {
 	return hash.Sum(nil)
 }
 
-// decodeSecret reads base64, standard or of URLs, padded or not.
+// decodeSecret decodes standard or URL-safe base64, with or without padding.
 func decodeSecret(secret string) ([]byte, error) {
 	text := strings.NewReplacer("+", "-", "/", "_").Replace(strings.TrimRight(secret, "="))
 	key, err := base64.RawURLEncoding.DecodeString(text)

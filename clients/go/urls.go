@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// URLs spells URLs of stored media: nothing is signed, nothing is asked. All methods fail for what the service would
-// refuse.
+// URLs builds unsigned URLs of stored media without sending requests. All methods fail for input that the service would
+// reject.
 type URLs struct {
-	// BaseURL is where clients reach the service, with or without a slash at its end.
+	// BaseURL is the public URL of the service, with or without a trailing slash.
 	BaseURL string
 }
 
@@ -24,7 +24,7 @@ var (
 	themeIDs         = regexp.MustCompile(`^[0-9a-f]{16}$`)
 )
 
-// Asset is /<kind>/<id>/<hash>.<extension>, the kind being avatars, icons, banners, splashes, embed-splashes,
+// Asset returns /<kind>/<id>/<hash>.<extension>. The kind is avatars, icons, banners, splashes, embed-splashes,
 // discovery-splashes or branding.
 func (urls URLs) Asset(kind, id, hash, extension string, parameters AssetParameters) (string, error) {
 	if !isAssetKind(kind) {
@@ -36,7 +36,7 @@ func (urls URLs) Asset(kind, id, hash, extension string, parameters AssetParamet
 	return urls.asset(kind+"/"+id+"/"+hash, extension, parameters)
 }
 
-// MemberAsset is an avatar or banner (the kinds avatars and banners) of a member in one guild.
+// MemberAsset returns the URL of an avatar or banner of a member in one guild. The kind is avatars or banners.
 func (urls URLs) MemberAsset(
 	guildID, userID, kind, hash, extension string,
 	parameters AssetParameters,
@@ -50,7 +50,7 @@ func (urls URLs) MemberAsset(
 	return urls.asset("guilds/"+guildID+"/users/"+userID+"/"+kind+"/"+hash, extension, parameters)
 }
 
-// Emoji is /emojis/<id>.<extension>.
+// Emoji returns /emojis/<id>.<extension>.
 func (urls URLs) Emoji(id, extension string, parameters AssetParameters) (string, error) {
 	if err := checkID(id); err != nil {
 		return "", err
@@ -58,7 +58,7 @@ func (urls URLs) Emoji(id, extension string, parameters AssetParameters) (string
 	return urls.asset("emojis/"+id, extension, parameters)
 }
 
-// Sticker is /stickers/<id>.<extension>.
+// Sticker returns /stickers/<id>.<extension>.
 func (urls URLs) Sticker(id, extension string, parameters AssetParameters) (string, error) {
 	if err := checkID(id); err != nil {
 		return "", err
@@ -66,7 +66,7 @@ func (urls URLs) Sticker(id, extension string, parameters AssetParameters) (stri
 	return urls.asset("stickers/"+id, extension, parameters)
 }
 
-// Attachment is that of an object by its key below attachments/, decoded.
+// Attachment returns the URL of an attachment. The path is the decoded object key below attachments/.
 func (urls URLs) Attachment(path string, parameters Transformation) (string, error) {
 	encoded, err := attachmentPath(path)
 	if err != nil {
@@ -79,7 +79,7 @@ func (urls URLs) Attachment(path string, parameters Transformation) (string, err
 	return base(urls.BaseURL) + encoded + queryOf(pairs), nil
 }
 
-// Theme has an id of 16 lower-case hexadecimal digits.
+// Theme returns the URL of a theme. Its id has 16 lower-case hexadecimal digits.
 func (urls URLs) Theme(id string) (string, error) {
 	if !themeIDs.MatchString(id) {
 		return "", errors.New("a theme has an id of 16 lower-case hexadecimal digits")
@@ -87,7 +87,7 @@ func (urls URLs) Theme(id string) (string, error) {
 	return base(urls.BaseURL) + "/themes/" + id + ".css", nil
 }
 
-// EntranceSound has the extension mp3, ogg, m4a or wav.
+// EntranceSound returns the URL of an entrance sound. The extension is mp3, ogg, m4a or wav.
 func (urls URLs) EntranceSound(userID, hash, extension string) (string, error) {
 	if !isSoundExtension(extension) {
 		return "", fmt.Errorf("%q is no extension of a sound", extension)

@@ -1,6 +1,6 @@
 package mediaproxy
 
-// The client is held to the vectors that the service's own grammar and client give.
+// Tests the client with the vectors that the grammar and the TypeScript client of the service generate.
 
 import (
 	"encoding/json"

@@ -1,4 +1,4 @@
-/** The edge worker with the origin as a container beside it: one deployment, no machine of one's own. */
+/** The edge worker with the origin in Cloudflare Containers: one deployment without a server to operate. */
 
 import { Container, getRandom } from '@cloudflare/containers'
 import type { Bindings } from '@media-proxy/edge-worker/env.ts'
@@ -6,14 +6,14 @@ import edge from '@media-proxy/edge-worker/worker.ts'
 
 export { AttemptLedger, FlightCoordinator, PurgeLog } from '@media-proxy/edge-worker/worker.ts'
 
-/** Containers that requests are spread over; what they have rendered they share through the bucket `renditions`. */
+/** The number of containers that share the requests. They share renditions through the bucket `renditions`. */
 const INSTANCES = 3
 
 interface ContainerBindings extends Bindings {
   readonly ORIGINS: DurableObjectNamespace<OriginContainer>
 }
 
-/** One container with the origin in it, started by its first request. */
+/** A container that runs the origin. Its first request starts it. */
 export class OriginContainer extends Container<ContainerBindings> {
   override defaultPort = 8080
   override sleepAfter = '15m'
@@ -24,7 +24,7 @@ export class OriginContainer extends Container<ContainerBindings> {
     bindings: ContainerBindings,
   ) {
     super(context, bindings)
-    // The worker's variables and secrets have the names of the origin's.
+    // The variables and secrets of the worker have the same names as those of the origin.
     const own = Object.entries(bindings).filter(([name]) => name.startsWith('MEDIA_PROXY_'))
     this.envVars = Object.fromEntries(own.map(([name, value]) => [name, String(value)]))
   }

@@ -55,7 +55,7 @@ function deliveryOf(parts: Partial<Delivery>): Delivery {
   }
 }
 
-it('who fetches the whole behind a part settles, also where it fails', async () => {
+it('a leader that fetches the whole file behind a range settles its flight, even when it fails', async () => {
   const settle = vi.fn(async () => undefined)
   let asked = 0
   const delivery = deliveryOf({
@@ -75,21 +75,24 @@ it('who fetches the whole behind a part settles, also where it fails', async () 
 it.each([
   ['before', NOW - 1, 'cached'],
   ['so lately that an origin may not know of it', NOW + 1, 'uncached'],
-])('of what was purged %s those that wait are told what they can do', async (_, purgedAt, kind) => {
-  const settle = vi.fn(async () => undefined)
-  const delivery = deliveryOf({
-    localFlights: { begin: () => undefined, wait: async () => ({ kind: 'slow' }) },
-    singleFlight: { join: async () => ({ kind: 'lead', settle }) },
-    purgedAt: async () => purgedAt,
-    origin: async () => new Response('abc', { headers: { 'content-length': '3', 'x-request-id': 'r' } }),
-  })
-  const { exchange, behind } = exchangeOf()
-  await deliver(delivery, WANTED, exchange)
-  await Promise.all(behind)
-  expect(settle).toHaveBeenCalledWith({ kind })
-})
+])(
+  "when the object was purged %s, followers learn how the leader's response was handled",
+  async (_, purgedAt, kind) => {
+    const settle = vi.fn(async () => undefined)
+    const delivery = deliveryOf({
+      localFlights: { begin: () => undefined, wait: async () => ({ kind: 'slow' }) },
+      singleFlight: { join: async () => ({ kind: 'lead', settle }) },
+      purgedAt: async () => purgedAt,
+      origin: async () => new Response('abc', { headers: { 'content-length': '3', 'x-request-id': 'r' } }),
+    })
+    const { exchange, behind } = exchangeOf()
+    await deliver(delivery, WANTED, exchange)
+    await Promise.all(behind)
+    expect(settle).toHaveBeenCalledWith({ kind })
+  },
+)
 
-it('a rendition of the bucket is as old as it is there', async () => {
+it('the age of a rendition from the bucket counts from its upload', async () => {
   const bytes = encodeRendition(
     { format: 'webp', etag: '"a"', sourceKey: REQUEST.key, sourceEtag: '"s"' },
     new Uint8Array(3),

@@ -4,7 +4,7 @@ import { createLocalFlights } from './local-flights.ts'
 
 const URL_OF_IT = '/attachments/1/a.png' as CanonicalUrl
 
-it('one at a time asks for itself, until it has ended', async () => {
+it('only one request leads at a time, until it ends', async () => {
   const flights = createLocalFlights(() => 0)
   const first = flights.begin(URL_OF_IT)
   expect(flights.begin(URL_OF_IT)).toBeUndefined()
@@ -12,7 +12,7 @@ it('one at a time asks for itself, until it has ended', async () => {
   expect(flights.begin(URL_OF_IT)).toBeDefined()
 })
 
-it('who is gone without an end makes way for the next, and ends nothing of it any more', async () => {
+it('a leader that never ends is replaced after a timeout, and can no longer end the flight of its successor', async () => {
   let now = 0
   const flights = createLocalFlights(() => now)
   const lost = flights.begin(URL_OF_IT)

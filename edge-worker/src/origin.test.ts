@@ -37,7 +37,7 @@ const anyPath = fc.oneof(
 )
 
 it.each(['http://origin.test', 'http://origin.test:8080', 'https://origin.test/base/'])(
-  'asks nobody but %s, whatever the path',
+  'requests only %s, whatever the path',
   async (originUrl) => {
     await fc.assert(
       fc.asyncProperty(anyPath, async (path) => {
@@ -50,12 +50,12 @@ it.each(['http://origin.test', 'http://origin.test:8080', 'https://origin.test/b
   },
 )
 
-it('asks for the path and the query as they are', async () => {
+it('forwards the path and the query unchanged', async () => {
   const asked = await askedFor('https://origin.test/base', '/attachments/a%2Fb%20c?x=1%25&y=?z')
   expect(asked.href).toBe('https://origin.test/base/attachments/a%2Fb%20c?x=1%25&y=?z')
 })
 
-it('takes the refusal of its own signature for an origin that cannot be reached', async () => {
+it('treats the rejection of its own signature as an unreachable origin', async () => {
   const answer = async (headers: Record<string, string>) =>
     createOriginFetch({
       originUrl: 'https://origin.test',

@@ -32,8 +32,8 @@ function isolate(purges: Purges) {
 
 const PURGED: Purges = { floor: 5, names: { a: 9 * HOUR_MS } }
 
-describe('the log of purges, as an isolate knows it', () => {
-  it('is read by all who come before it was read at all', async () => {
+describe('the purge log in an isolate', () => {
+  it('is read by every request until it was read once', async () => {
     const { reader, readings } = isolate(PURGED)
     const asked = ['a', 'a', 'b'].map((name) => reader.purgedAt(name))
     expect(readings).toHaveLength(3)
@@ -44,7 +44,7 @@ describe('the log of purges, as an isolate knows it', () => {
     expect(readings).toHaveLength(3)
   })
 
-  it('is read anew after ten seconds, by one, while the others go by what is known', async () => {
+  it('is read again after ten seconds, by one request, while the others use the known state', async () => {
     const { reader, readings, pass } = isolate(PURGED)
     const first = reader.purgedAt('a')
     readings[0]?.resolve({ floor: 0, names: {} })
@@ -57,7 +57,7 @@ describe('the log of purges, as an isolate knows it', () => {
     expect(readings).toHaveLength(2)
   })
 
-  it('lets nothing from before count where it was never read, and asks again', async () => {
+  it('invalidates all older copies while it could not be read, and is then read again', async () => {
     const { reader, readings, failures, pass } = isolate(PURGED)
     const start = pass(0)
     const first = reader.purgedAt('b')
@@ -72,7 +72,7 @@ describe('the log of purges, as an isolate knows it', () => {
     expect(await again).toBe(5)
   })
 
-  it('leaves what was known where it cannot be read any more', async () => {
+  it('keeps the known state when it can no longer be read', async () => {
     const { reader, readings, pass } = isolate(PURGED)
     const first = reader.purgedAt('a')
     readings[0]?.resolve(PURGED)

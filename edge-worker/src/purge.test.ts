@@ -8,7 +8,7 @@ function purgeOf(answer: () => Promise<Response>) {
   return { purge: createZonePurge({ zone: 'z', token: 't', fetch }), fetch }
 }
 
-it('a zone is asked to forget by tags, thirty a call', async () => {
+it('purges a zone by cache tags, thirty per call', async () => {
   const names = Array.from({ length: 31 }, (_, index) => `avatars/1/${index}`)
   const bodies: unknown[] = []
   const purge = createZonePurge({
@@ -31,7 +31,7 @@ it.each<[string, () => Promise<Response>]>([
   ['answers what is no JSON', async () => new Response('<html>')],
   ['cannot be reached', () => Promise.reject(new Error('Network connection lost.'))],
   ['says nothing', () => new Promise(() => undefined)],
-])('a zone that %s is no success', async (_, answer) => {
+])('reports a failure when a zone %s', async (_, answer) => {
   vi.useFakeTimers()
   const { purge, fetch } = purgeOf(answer)
   const outcome = purge(['avatars/1/a'])

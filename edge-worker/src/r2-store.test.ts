@@ -15,8 +15,8 @@ const opened = (text: string) => ({ ...objectOf(text), body: new Blob([text]).st
 describe.each([
   ['fails', () => Promise.reject(new Error('internal error (10001)')), 'store-unreachable'],
   ['says nothing', () => new Promise(() => undefined), 'store-timeout'],
-])('a bucket that %s', (_, call, code) => {
-  it('is a store that does', async () => {
+])('an R2 bucket that %s', (_, call, code) => {
+  it('makes the store report that failure', async () => {
     const store = storeOf({ head: call, get: call })
     expect(await store.head('static', 'a')).toMatchObject({ code })
     expect(await store.get('static', 'a')).toMatchObject({ code })
@@ -25,7 +25,7 @@ describe.each([
   })
 })
 
-it('a part of what is replaced meanwhile is one of the new object', async () => {
+it('a range of an object that is replaced meanwhile comes from the new object', async () => {
   const sizes = [objectOf('the old one'), objectOf('new')]
   const bodies = [objectOf('new'), opened('new')]
   const store = storeOf({ head: async () => sizes.shift(), get: async () => bodies.shift() })
@@ -39,7 +39,7 @@ it.each([
   ['text/html\r\nset-cookie: a=b', undefined],
   ['text/html\u0000', undefined],
   ['', undefined],
-])('the stored type %j is told where it can be', async (contentType, told) => {
+])('the stored type %j is reported only if it is a valid header value', async (contentType, told) => {
   const store = storeOf({ head: async () => objectOf('a', { contentType, cacheControl: contentType }) })
   const info = await store.head('static', 'a')
   expect([info].map((known) => 'contentType' in known && known.contentType)).toEqual([told ?? false])

@@ -29,7 +29,7 @@ const parsed = parseRequest(url, {
 })
 const refused = isFailure(parsed) ? parsed : fail('defect', 'it was not refused')
 
-it('says in the log what was refused, beside the request id, whatever the answer says', () => {
+it('logs the cause of a rejection with the request id, whatever the response contains', () => {
   const log = vi.spyOn(console, 'log').mockImplementation(() => {})
   const handled = { response: failureResponse(refused, 'asked-for'), exchange, parsed, failure: refused }
   report(handled, { ordinaryRatio: 0, requests: undefined })
@@ -45,7 +45,7 @@ it('says in the log what was refused, beside the request id, whatever the answer
   ])
 })
 
-it('tells of a share of the ordinary answers, each for so many, and of every other one', () => {
+it('records a sample of ordinary responses, with its weight, and every other response', () => {
   const log = vi.spyOn(console, 'log').mockImplementation(() => {})
   const random = vi.spyOn(Math, 'random')
   const weights: unknown[] = []

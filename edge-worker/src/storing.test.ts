@@ -25,8 +25,8 @@ function fakeCache(kept?: Partial<CachedResponse>) {
 const delivered = (cache: EdgeCache, response: Response) =>
   store({ cache } as Delivery, response, wanted, exchange, ENTRY)
 
-describe('a refusal of the origin', () => {
-  it('is the same for all that wait, and remembered where nothing is there', async () => {
+describe('a rejection by the origin', () => {
+  it('is shared with all followers, and remembered when the object is missing', async () => {
     const cache = fakeCache()
     const told = { status: 404, headers: { 'x-request-id': 'r' } }
     const { outcome } = await delivered(cache, new Response('Not Found', told))
@@ -34,13 +34,13 @@ describe('a refusal of the origin', () => {
     expect(cache.putMissing).toHaveBeenCalledOnce()
   })
 
-  it('is not remembered where something before the origin said it', async () => {
+  it('is not remembered when a program in front of the origin sent it', async () => {
     const cache = fakeCache()
     await delivered(cache, new Response('default backend', { status: 404 }))
     expect(cache.putMissing).not.toHaveBeenCalled()
   })
 
-  it.each([404, 401])('is for its own client alone where it is about the URL: %i', async (status) => {
+  it.each([404, 401])('applies only to its own client when it concerns the URL: %i', async (status) => {
     const cache = fakeCache()
     const refused = new Response('No', { status, headers: { [URL_REFUSED_HEADER]: '1' } })
     const { outcome, delivered: answer } = await delivered(cache, refused)
@@ -53,7 +53,7 @@ describe('a refusal of the origin', () => {
 describe('an origin that stops in the middle of a small body', () => {
   afterEach(() => void vi.useRealTimers())
 
-  it('is gone after half a minute', async () => {
+  it('is given up after half a minute', async () => {
     vi.useFakeTimers()
     const cancelled = vi.fn()
     const body = new ReadableStream({ start: (begun) => begun.enqueue(new Uint8Array(3)), cancel: cancelled })
@@ -67,18 +67,18 @@ describe('an origin that stops in the middle of a small body', () => {
   })
 })
 
-describe('a confirmation', () => {
+describe('a revalidation', () => {
   const body = () => new Blob(['new']).stream()
   // `confirm` uses only the cache of a delivery.
   const delivery = (cache: ReturnType<typeof fakeCache>) => ({ cache }) as unknown as Delivery
 
-  it('keeps the headers of the body that it finds', async () => {
+  it('keeps the headers of the cached copy', async () => {
     const cache = fakeCache({ etag: '"a"', headers: { etag: '"a"' }, body: body() })
     await markValidated(delivery(cache), URL_OF_IT, { etag: '"a"' } as CachedResponse, ENTRY)
     expect(cache.put).toHaveBeenCalledWith(URL_OF_IT, { etag: '"a"' }, expect.anything(), ENTRY)
   })
 
-  it('leaves what was put in the place of what was confirmed', async () => {
+  it('does not overwrite a copy that replaced the validated one', async () => {
     const cache = fakeCache({ etag: '"b"', headers: { etag: '"b"' }, body: body() })
     await markValidated(delivery(cache), URL_OF_IT, { etag: '"a"' } as CachedResponse, ENTRY)
     expect(cache.put).not.toHaveBeenCalled()

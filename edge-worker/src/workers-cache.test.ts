@@ -79,8 +79,8 @@ async function delivered(entrypoint: InnerEntrypoint, headers?: Readonly<Record<
   return found
 }
 
-describe('a rendition by Workers Cache', () => {
-  it('has one key for all clients, and the origin is asked for the one who was first', async () => {
+describe('a rendition in Workers Cache', () => {
+  it('has one cache key for all clients, and the origin gets the request of the first client', async () => {
     const { asked, urls, entrypoint } = inside(picture())
     const { response, cache } = await delivered(entrypoint('MISS'))
     expect([cache, response.status, await response.text()]).toEqual(['MISS', 200, '0123456789'])
@@ -102,11 +102,11 @@ describe('a rendition by Workers Cache', () => {
     ['EXPIRED', 'MISS'],
     ['BYPASS', 'MISS'],
     ['', 'MISS'],
-  ])('whose cache says %s is a %s', async (status, cache) => {
+  ])('with the cache status %s counts as %s', async (status, cache) => {
     expect((await delivered(inside(picture()).entrypoint(status))).cache).toBe(cache)
   })
 
-  it('is judged outside, for each client', async () => {
+  it('is validated outside the cache, for each client', async () => {
     const known = await delivered(inside(picture()).entrypoint('HIT'), { 'if-none-match': '"e"' })
     expect(known.response.status).toBe(304)
     expect(known.response.headers.get('x-request-id')).toBe('mine')
@@ -124,7 +124,7 @@ describe('a rendition by Workers Cache', () => {
     ['never where a login page stands before it', new Response('<p>Log in</p>'), 'no-store'],
     ['never where it is refused', new Response('Bad Request', { status: 400 }), 'no-store'],
     ['never where the origin fails', new Response('', { status: 503 }), 'no-store'],
-  ])('is kept %s', async (_, answer, control) => {
+  ])('is cached %s', async (_, answer, control) => {
     const { options } = inside(answer)
     const headers = { 'x-kept-path': PATH, 'x-kept-tag': 'tag' }
     const made = await handleMiss(options, new Request('https://m.example/', { headers }))
@@ -135,7 +135,7 @@ describe('a rendition by Workers Cache', () => {
     ]).toEqual([control, 'tag', null])
   })
 
-  it('that is beyond the budget of its client is not kept, and the origin is not asked', async () => {
+  it('that exceeds the rate limit of its client is not cached, and the origin is not asked', async () => {
     const limiter = {
       limits: () => true,
       consume: async () => ({ headers: {}, failure: fail('rate-limited') }),
@@ -145,7 +145,7 @@ describe('a rendition by Workers Cache', () => {
     expect([response.status, response.headers.get('cache-control'), asked]).toEqual([429, 'no-store', []])
   })
 
-  it('is purged by tag, after all that is kept elsewhere', async () => {
+  it('is purged by tag, after all other caches', async () => {
     const order: unknown[] = []
     const inner: InnerEntrypoint = {
       fetch: async () => new Response(),

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadOriginConfig } from './config.ts'
 
-describe('the file of the configuration', () => {
+describe('the configuration file', () => {
   let directory: string
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'media-proxy-config-'))
@@ -17,11 +17,11 @@ describe('the file of the configuration', () => {
     return loadOriginConfig({ MEDIA_PROXY_CONFIG: path })
   }
 
-  it('may begin with a byte order mark', async () => {
+  it('may start with a byte order mark', async () => {
     expect(await load('\uFEFF{ "port": 8090 }')).toMatchObject({ ok: true, config: { port: 8090 } })
   })
 
-  it('is told where it is no JSON, and nothing of what stands there', async () => {
+  it('is reported when it is not JSON, without its content', async () => {
     expect(await load('{\n  "secretKey": "hidden",\n}')).toEqual({
       ok: false,
       faults: [

@@ -16,12 +16,12 @@ function serve(fetch: Fetch, longestAnswerMs = 30_000) {
   return server
 }
 
-it('closes no connection that may still get its answer', () => {
+it('does not close a connection that may still get its response', () => {
   for (const longestAnswerMs of [30_000, 600_000])
     expect(serve(() => new Response(), longestAnswerMs).timeout).toBeGreaterThan(longestAnswerMs)
 })
 
-it('keeps connections longer than nginx and load balancers do before it', async () => {
+it('keeps idle connections open longer than nginx and load balancers in front of it', async () => {
   const server = serve(() => new Response('a')).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
@@ -29,7 +29,7 @@ it('keeps connections longer than nginx and load balancers do before it', async 
   expect(Number(/timeout=(\d+)/.exec(headers.get('keep-alive') ?? '')?.[1])).toBeGreaterThan(60)
 })
 
-describe('a client that waits to be asked for its body', () => {
+describe('a client that sends Expect: 100-continue', () => {
   /** Returns everything that the server sends. The client sends the body once the server asks for it. */
   async function told(fetch: Fetch): Promise<string> {
     const server = serve(fetch).listen(0, '127.0.0.1')
@@ -47,12 +47,12 @@ describe('a client that waits to be asked for its body', () => {
     return seen
   }
 
-  it('is asked for what is read', async () => {
+  it('is asked for a body that is read', async () => {
     const seen = await told(async (request) => new Response(`got ${await request.text()}`))
     expect(seen).toMatch(/^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 200 OK\r\n.*got body$/s)
   })
 
-  it('is not asked for what is refused', async () => {
+  it('is not asked for a body that is rejected', async () => {
     const seen = await told(() => new Response('no', { status: 401 }))
     expect(seen).toMatch(/^HTTP\/1.1 401 Unauthorized\r\n.*connection: close\r\n.*no$/is)
   })

@@ -70,7 +70,7 @@ const CHUNKED = { 'transfer-encoding': 'chunked' }
 describe.each([
   ['with a length', LENGTH, (piece: string) => piece],
   ['in chunks', CHUNKED, (piece: string) => `${piece.length.toString(16)}\r\n${piece}\r\n`],
-])('a request that is answered before its body has come, %s', (_, headers, framed) => {
+])('the body of a request that is answered early, %s', (_, headers, framed) => {
   it.each(['keep-alive', 'close'])('is read to its end: %s', async (connection) => {
     const port = await listen(
       createHttpServer({
@@ -97,14 +97,14 @@ describe.each([
     socket.destroy()
   })
 
-  it('is not waited for where nothing more comes', async () => {
+  it('is not waited for when nothing more arrives', async () => {
     const { send, ended } = client(await listen(refusing(60_000, 50)))
     await send(heading(headers))
     await send(framed(PIECE))
     await ended
   })
 
-  it('is not read for ever', async () => {
+  it('is not read forever', async () => {
     const { socket, ended, send } = client(await listen(refusing(200, 100)))
     await send(heading(headers))
     const sending = setInterval(() => {

@@ -17,7 +17,7 @@ describe('the parameters of a focal point', () => {
     // Without both sides: a closer view, inside the image.
     [{ x: 0.5, y: 0.5 }, undefined, { crop: '0.25,0.25,0.5,0.5' }],
     [{ x: 0, y: 0.9 }, undefined, { crop: '0,0.5,0.5,0.5' }],
-  ])('%o at %s', (point, ratio, expected) => {
+  ])('for %o at the aspect ratio %s', (point, ratio, expected) => {
     expect(parametersOfPoint(point, { ...SOURCE, ratio })).toEqual({
       gravity: undefined,
       crop: undefined,

@@ -23,14 +23,14 @@ describe('the snippets', () => {
     [of('/stickers/6.webp', { size: '160' }), '/stickers/6.webp?size=160'],
     [of('/themes/0123456789abcdef.css'), '/themes/0123456789abcdef.css'],
     [of('/entrance-sounds/9/abc.mp3'), '/entrance-sounds/9/abc.mp3'],
-  ])('in TypeScript make the URL that is shown: %j', (state, expected) => {
+  ])('in TypeScript build the displayed URL: %j', (state, expected) => {
     const call = /media\.(.*)$/s.exec(typeScript(state))?.[1] ?? ''
     const made: unknown = new Function('media', `return media.${call}`)(createMediaUrls(BASE))
     expect(made).toBe(BASE + expected)
     expect(snippet('URL', BASE + state.source, state)).toBe(BASE + expected)
   })
 
-  it('have no way out of their quotes', () => {
+  it('escape the quotes of their language', () => {
     const state = of(`/attachments/1/it's "x".png`, { width: '64', height: '32' })
     expect(snippet('curl', BASE + state.source, state)).toContain(String.raw`it'\''s`)
     expect(snippet('img', BASE + state.source, state)).toContain('&quot;x&quot;.png?width=64&amp;height=32')
@@ -42,12 +42,12 @@ describe('the snippets', () => {
     expect(text).toContain(`external.sign("https://example.com/a.png", { width: 64 })`)
   })
 
-  it.each(LANGUAGES)('exist in %s for what has no parameters', (language) => {
+  it.each(LANGUAGES)('exist in %s for a URL without parameters', (language) => {
     expect(snippet(language, `${BASE}/attachments/1/a.png`, of('/attachments/1/a.png'))).toContain('1/a.png')
   })
 })
 
-it('the address bar keeps the state, and ignores what is none', () => {
+it('the address bar stores the state, and ignores an invalid one', () => {
   const state = of('/attachments/1/a b&c.png', { width: '64', time: '50%' })
   expect(readHash(serializeHash(state))).toEqual(state)
   expect(readHash('#source=javascript:alert(1)')).toBeUndefined()

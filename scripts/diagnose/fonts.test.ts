@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { checkFonts } from './tools.ts'
 
-it('says that drawings have boxes for letters where there are no fonts', async () => {
+it('reports that text in SVG images becomes boxes when no fonts are installed', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'media-proxy-test-'))
   try {
     const file = join(folder, 'fonts.conf')

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest'
 import { convert } from './convert.ts'
 import { readGraphModel } from './graph-model.ts'
 
-it('is exactly what the converter makes of the package', async () => {
+it("is exactly the converter's output for the package", async () => {
   const made = Buffer.from(convert(await readGraphModel()))
   expect(made.equals(await readFile(NSFW_MODEL))).toBe(true)
 })

@@ -46,12 +46,12 @@ async function compare(picture: Sharp): Promise<void> {
   }
 }
 
-describe('pictures made here', () => {
-  it.each(['#000000', '#ffffff', '#c68863', '#3366cc'])('all of %s', (background) =>
+describe('predictions for generated images', () => {
+  it.each(['#000000', '#ffffff', '#c68863', '#3366cc'])('of the colour %s', (background) =>
     compare(sharp({ create: { width: 300, height: 200, channels: 3, background } })),
   )
 
-  it('of noise, with alpha', () => {
+  it('of noise with alpha', () => {
     const noise = { type: 'gaussian', mean: 128, sigma: 60 } as const
     const create = { width: 400, height: 300, channels: 3, background: 'black', noise } as const
     return compare(sharp({ create }).ensureAlpha(0.5))
@@ -82,8 +82,11 @@ const CORPUS_PICTURES = [
   'vector/logo.svg',
 ]
 
-describe.skipIf(corpus === undefined)('pictures of the corpus (MEDIA_CORPUS names its folder)', () => {
-  it.each(CORPUS_PICTURES)('%s', async (path) => {
-    await compare(sharp(await readFile(join(corpus ?? '', path))).autoOrient())
-  })
-})
+describe.skipIf(corpus === undefined)(
+  'predictions for images of the corpus (skipped unless MEDIA_CORPUS names its folder)',
+  () => {
+    it.each(CORPUS_PICTURES)('%s', async (path) => {
+      await compare(sharp(await readFile(join(corpus ?? '', path))).autoOrient())
+    })
+  },
+)

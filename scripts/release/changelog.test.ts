@@ -19,7 +19,7 @@ const CHANGELOG = `# Changelog
 `
 
 describe('a release', () => {
-  it('puts what is unreleased under its version', () => {
+  it('moves the unreleased changes under its version', () => {
     const released = changelogOfRelease(CHANGELOG, '0.2.0', '2026-03-04')
     expect(released).toContain(
       '## Unreleased\n\n## 0.2.0 - 2026-03-04\n\n### Added\n\n- A thing.\n\n## 0.1.0',
@@ -28,7 +28,7 @@ describe('a release', () => {
     expect(notesOf(released, '0.1.0')).toBe('### Added\n\n- All of it.')
   })
 
-  it('is refused where nothing changed, and where it was made already', () => {
+  it('is rejected when nothing changed, and when it exists already', () => {
     const released = changelogOfRelease(CHANGELOG, '0.2.0', '2026-03-04')
     expect(() => changelogOfRelease(released, '0.3.0', '2026-03-05')).toThrow('nothing under "Unreleased"')
     expect(() => changelogOfRelease(CHANGELOG, '0.1.0', '2026-03-04')).toThrow('has 0.1.0 already')
@@ -36,7 +36,7 @@ describe('a release', () => {
     expect(() => notesOf(released, '0.2')).toThrow('says nothing of 0.2')
   })
 
-  it('can be made of the changelog that there is', () => {
+  it('can be made from the current changelog', () => {
     const text = readFileSync(join(import.meta.dirname, '../../CHANGELOG.md'), 'utf8')
     const released = changelogOfRelease(text, '999.0.0', '2026-03-04')
     expect(notesOf(released, '999.0.0')).toMatch(/^### /)

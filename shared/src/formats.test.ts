@@ -13,6 +13,6 @@ it.each([
   ['image/avif-sequence', false],
   ['', false],
   [null, false],
-])('Accept %s asks for AVIF: %s', (accept, verdict) => {
+])('Accept %s requests AVIF: %s', (accept, verdict) => {
   expect(acceptsType(accept, 'image/avif')).toBe(verdict)
 })

@@ -11,15 +11,15 @@ function attempts(times: readonly number[], budget: Budget) {
   })
 }
 
-describe('the limit', () => {
-  it('lets a burst through and no more', () => {
+describe('the rate limit', () => {
+  it('allows exactly a burst', () => {
     const verdicts = attempts(new Array(9).fill(1000), { maxAttempts: 5, windowMs: 3000 })
     expect(verdicts.map(({ allowed }) => allowed)).toEqual([...Array(5).fill(true), ...Array(4).fill(false)])
     expect(verdicts.map(({ remaining }) => remaining)).toEqual([4, 3, 2, 1, 0, 0, 0, 0, 0])
     expect(verdicts[8]).toMatchObject({ retryMs: 600, resetMs: 3000 })
   })
 
-  it('gives one attempt back every window / attempts', () => {
+  it('restores one attempt every window / attempts', () => {
     const verdicts = attempts([0, 0, 0, 599, 600, 601, 1200, 4200, 4200], { maxAttempts: 5, windowMs: 3000 })
     expect(verdicts.every(({ allowed }) => allowed)).toBe(true)
     const tight = attempts([0, 999, 1000, 1999, 2000], { maxAttempts: 1, windowMs: 1000 })
@@ -32,26 +32,26 @@ describe('the limit', () => {
     [7, 100],
     [100, 60_000],
     [999, 1234],
-  ])('passes exactly %i of a burst in %i ms, whatever the fractions', (maxAttempts, windowMs) => {
+  ])('allows exactly %i of a burst in %i ms, despite fractions', (maxAttempts, windowMs) => {
     const verdicts = attempts(new Array(maxAttempts * 2).fill(1_795_000_000_123), { maxAttempts, windowMs })
     expect(verdicts.filter(({ allowed }) => allowed)).toHaveLength(maxAttempts)
     expect(verdicts[maxAttempts - 1]?.remaining).toBe(0)
   })
 
-  it('forgets what was spent long ago', () => {
+  it('forgets old attempts', () => {
     const verdicts = attempts([0, 0, 100_000], { maxAttempts: 2, windowMs: 1000 })
     expect(verdicts[2]).toMatchObject({ allowed: true, remaining: 1, resetMs: 500 })
   })
 })
 
-describe('who is limited', () => {
+describe('the scope of the rate limit', () => {
   it.each([
     ['192.0.9.1', '192.0.9.1'],
     ['::ffff:192.0.9.1', '192.0.9.1'],
     ['2606:4700:1:2:3:4:5:6', '2606:4700:1:2::/64'],
     ['2606:4700:1:2::', '2606:4700:1:2::/64'],
     ['nonsense', 'unknown'],
-  ])('%s counts as %s', (address, key) => {
+  ])('counts the address %s as %s', (address, key) => {
     expect(rateLimitKey(address)).toBe(key)
   })
 
@@ -62,7 +62,7 @@ describe('who is limited', () => {
     ['/_ready', ['/_ready'], true],
     ['/_ready/x', ['/_ready'], false],
     ['/anything', ['*'], true],
-  ])('%s with %j is skipped: %s', (path, list, verdict) => {
+  ])('%s with the skip list %j is skipped: %s', (path, list, verdict) => {
     expect(isSkipped(path, list)).toBe(verdict)
   })
 })

@@ -41,11 +41,11 @@ const TAKEN_BESIDES: Readonly<Record<string, (text: string) => boolean>> = {
   time: (text) => /^0\d+$/.test(text),
 }
 
-describe.each(['asset', 'transformation'] as const)('a parameter of an %s', (family) => {
+describe.each(['asset', 'transformation'] as const)('the parameters of an %s', (family) => {
   const accepted: Readonly<Record<string, readonly string[]>> = vectors.accepted[family]
   const parameters = description.components.parameters
 
-  it.each(Object.keys(accepted))('%s takes what the grammar takes', (name) => {
+  it.each(Object.keys(accepted))('%s accepts the same values as the grammar', (name) => {
     const schema = parameters[`${family}-${name}`]?.schema as Schema
     for (const text of vectors.values as readonly string[]) {
       const isTaken = accepted[name]?.includes(text) === true
@@ -55,7 +55,7 @@ describe.each(['asset', 'transformation'] as const)('a parameter of an %s', (fam
   })
 })
 
-it('every reference leads somewhere, and nothing is told of that nobody refers to', () => {
+it('every reference has a target, and every component is referenced', () => {
   const text = JSON.stringify(description)
   const referred = new Set([...text.matchAll(/"\$ref":"#\/components\/([^"]+)"/g)].map(([, path]) => path))
   const { headers, parameters, responses, schemas } = description.components
@@ -65,7 +65,7 @@ it('every reference leads somewhere, and nothing is told of that nobody refers t
   expect([...referred].sort()).toEqual(there.sort())
 })
 
-it('every status that a client is answered is described', () => {
+it('every status that a client can receive is described', () => {
   const described = new Set(
     Object.values(description.paths).flatMap((item) =>
       Object.values(item).flatMap(({ responses }) => Object.keys(responses)),
@@ -96,7 +96,7 @@ describe.each([
     await closed.close()
   })
 
-  it('describes itself in development, with its own presets', async () => {
+  it('serves its description in development, with its own presets', async () => {
     const answer = await fetch(`${door.url}/_openapi.json`)
     expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'application/json'])
     const told = await answer.json()
@@ -104,7 +104,7 @@ describe.each([
     expect(told.components.parameters['asset-preset'].schema).toEqual({ type: 'string', enum: ['tiny'] })
   })
 
-  it('does not elsewhere, whatever the method', async () => {
+  it('does not serve it otherwise, whatever the method', async () => {
     for (const method of ['GET', 'HEAD', 'OPTIONS', 'POST'])
       expect((await fetch(`${closed.url}/_openapi.json`, { method })).status, method).toBe(404)
   })

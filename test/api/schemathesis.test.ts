@@ -37,7 +37,7 @@ const OBJECTS = [
 describe.skipIf(COMMAND === undefined).each([
   ['the edge', openEdge],
   ['the origin', openFilesystemOrigin],
-] as const)('%s (skipped where SCHEMATHESIS does not name its command)', (_, open) => {
+] as const)('%s (skipped unless SCHEMATHESIS names its command)', (_, open) => {
   let door: Door
   let far: UpstreamServer
   beforeAll(async () => {
@@ -53,7 +53,7 @@ describe.skipIf(COMMAND === undefined).each([
     await far.close()
   })
 
-  it('answers as it is described', { timeout: patient(600_000) }, async () => {
+  it('answers as described', { timeout: patient(600_000) }, async () => {
     const grant = {
       bucket: 'uploads',
       key: 'folder/b',

@@ -23,7 +23,7 @@ function importsOf(file: string): readonly string[] {
   return [...names].map(([, name = '']) => name)
 }
 
-describe('the rooms of the origin', () => {
+describe('the folders of the origin', () => {
   const below = new Map<string, Set<string>>()
   for (const file of sourcesOf('origin/src')) {
     const room = relative(ORIGIN, dirname(file))
@@ -42,11 +42,11 @@ describe('the rooms of the origin', () => {
     expect(below.size).toBeGreaterThan(15)
   })
 
-  it('know nothing of the files that put them together', () => {
+  it('do not import the files that assemble them', () => {
     expect([...below].filter(([, others]) => others.has('')).map(([room]) => room)).toEqual([])
   })
 
-  it.each([...below.keys()])('%s is known to nothing that it knows', (room) => {
+  it.each([...below.keys()])('%s is imported by nothing that it imports', (room) => {
     const reached = new Set<string>()
     const waiting = [...(below.get(room) ?? [])]
     for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
@@ -62,13 +62,13 @@ describe('media', () => {
   const isLibrary = (name: string) =>
     MEDIA_LIBRARIES.some((library) => name === library || name.startsWith(`${library}/`))
 
-  it('is opened in the processes of the engine, and nowhere else', () => {
+  it('is opened only in engine processes', () => {
     const openers = sourcesOf('origin/src').filter((file) => importsOf(file).some(isLibrary))
     const rooms = new Set(openers.map((file) => relative(ORIGIN, file).split('/').slice(0, 2).join('/')))
     expect([...rooms]).toEqual(['engine/process'])
   })
 
-  it('is opened by code that the server does not load', () => {
+  it('is opened by code that the server does not import', () => {
     const inProcess = (file: string) => relative(ORIGIN, file).startsWith('engine/process/')
     const loaders = sourcesOf('origin/src').filter(
       (file) =>
@@ -81,14 +81,14 @@ describe('media', () => {
   })
 })
 
-it('what both doors share runs in any of them', () => {
+it('shared code runs in every runtime', () => {
   const users = sourcesOf('shared/src').filter((file) =>
     importsOf(file).some((name) => name.startsWith('node:') || name.startsWith('cloudflare:')),
   )
   expect(users.map((file) => relative(ROOT, file))).toEqual([])
 })
 
-it('workers are tried by a harness that connects to nothing else', () => {
+it('workers are tested only with a harness that makes no other connections', () => {
   const harnesses = readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' }).filter(
     (name) =>
       name.endsWith('.ts') &&

@@ -22,7 +22,7 @@ import { CHROMIUM, openBrowser } from './chromium.ts'
 const AVATARS = 100
 const ATTACHMENTS = 20
 
-describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)('a chat in front of %s', (_, open) => {
+describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)('a chat page in front of %s', (_, open) => {
   let door: FilesystemDoor
   let site: Server
   let html = ''
@@ -38,7 +38,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)('a chat in front 
     await door.close()
   })
 
-  it('has every picture decoded, animates on hover, and hears no complaint', async () => {
+  it('decodes every image, animates on hover, and reports no errors', async () => {
     const browser = await openBrowser()
     const page = await browser.newPage({ viewport: { width: 1000, height: 800 } })
     page.setDefaultTimeout(patient(20_000))

@@ -127,7 +127,7 @@ describe.skipIf(CHROMIUM === undefined || FFMPEG === undefined || libav === unde
         [],
         [192, 108],
       ],
-    ] as const)('plays a film that is %s', async (kind, extension, output, changes, size) => {
+    ] as const)('play a video that is %s', async (kind, extension, output, changes, size) => {
       const made = await makeVideo(extension, COUNTING, output, 2)
       const film =
         changes.length === 0
@@ -137,13 +137,13 @@ describe.skipIf(CHROMIUM === undefined || FFMPEG === undefined || libav === unde
         expectPlayed(await play(`${kind.replaceAll(' ', '-')}.${extension}`, film, query), 2, size)
     })
 
-    it.skipIf(CORPUS === undefined)('plays an animation for as long as it moves', async () => {
+    it.skipIf(CORPUS === undefined)('play an animation for as long as it lasts', async () => {
       const gif = await readFile(join(CORPUS ?? '', 'animated/party.gif'))
       for (const query of ['format=mp4', 'format=webm'])
         expectPlayed(await play('party.gif', gif, query), 0.48, [28, 18])
     })
 
-    it('shows what is below a clip with alpha', async () => {
+    it('show the background below a clip with alpha', async () => {
       const film = await makeVideo(
         'webm',
         'color=red@0:s=64x64:r=25,format=yuva420p',

@@ -5,10 +5,10 @@ import { usePlayground } from './playground-page.ts'
 
 if (CHROMIUM === undefined) console.warn(`skipped: ${NO_CHROMIUM}`)
 
-describe.skipIf(CHROMIUM === undefined)('the playground where attachments have to be signed', () => {
+describe.skipIf(CHROMIUM === undefined)('the playground, when attachments require a signature', () => {
   const { openPage } = usePlayground(openSignedPlayground)
 
-  it('says why there are none, and shows everything else', async () => {
+  it('explains why it shows no attachments, and shows everything else', async () => {
     const { page, close } = await openPage()
     await expect
       .poll(() => page.textContent('#refusal'))

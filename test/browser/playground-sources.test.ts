@@ -14,7 +14,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
   (_, open) => {
     const { openPage } = usePlayground(open)
 
-    it('takes a file that is dropped, shows it and what is known of it', async () => {
+    it('uploads a dropped file, and shows it with its metadata', async () => {
       const { page, complaints, close } = await openPage()
       await drop(page, 'my picture.png', 'image/png', await halvesPng(300, 200))
       await page.waitForFunction(() =>
@@ -38,7 +38,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
       await close()
     })
 
-    it('says what may be sent, how far it has come, and stops', async () => {
+    it('states what may be uploaded, shows the progress, and can cancel', async () => {
       const { page, close } = await openPage()
       expect(await page.textContent('#upload-limit')).toContain('up to 3 MB')
       // The upload is not answered until the button was pressed.
@@ -57,7 +57,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
       await close()
     })
 
-    it('opens what lies in the store, folder by folder', async () => {
+    it('opens objects in the store, folder by folder', async () => {
       const { page, close } = await openPage()
       await page.click('#files > summary')
       await page.click('#file-tree summary:text-is("emojis/")')
@@ -68,7 +68,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
       await close()
     })
 
-    it('shows a moment of a video, its three frames, and plays sound', async () => {
+    it('shows a frame of a video, its three frames, and plays audio', async () => {
       const { page, complaints, close } = await openPage(
         '#source=/attachments/1/1/day.mp4&width=320&format=webp',
       )
@@ -95,7 +95,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
       await close()
     })
 
-    it('signs an external URL, and says in words why it is not shown', async () => {
+    it('signs an external URL, and explains why it is not shown', async () => {
       const { page, close } = await openPage()
       await page.fill('#source-input', 'http://192.168.0.1/cat.png')
       await page.keyboard.press('Enter')

@@ -25,7 +25,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
   (_, open) => {
     const { openPage, urlOf } = usePlayground(open)
 
-    it('asks for its first picture before all that can wait, and shows it without a shift, a complaint or a stranger', async () => {
+    it('requests its first image before everything that can wait, without layout shifts, errors or requests to other hosts', async () => {
       const { page, asked, complaints, close } = await openPage()
       const { width, shift } = await page.evaluate(() => ({
         width: document.querySelector<HTMLImageElement>('#rendition')?.naturalWidth,
@@ -61,7 +61,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
         '',
       ],
       ['forced colours', { forcedColors: 'active' as const }, ''],
-    ])('has nothing that axe objects to, %s', async (_name, options, hash) => {
+    ])('has no accessibility violations, %s', async (_name, options, hash) => {
       const { page, close } = await openPage(hash, options)
       await page.click('#sheet-button')
       await page.waitForFunction(() => document.querySelectorAll('.sheet img').length === 15)
@@ -77,7 +77,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
       await close()
     })
 
-    it.each(FONTS)('never scrolls sideways, in %s', async (_name, style) => {
+    it.each(FONTS)('never scrolls horizontally, in %s', async (_name, style) => {
       const { page, close } = await openPage('#source=/attachments/1/1/day.mp4&width=320&format=webp')
       await page.evaluate((rules) => {
         const sheet = new CSSStyleSheet()
@@ -94,7 +94,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
       await close()
     })
 
-    it('changes the URL and the picture with every control', async () => {
+    it('changes the URL and the image with every control', async () => {
       const { page, complaints, close } = await openPage(
         '#source=/attachments/1/1/harbour.jpg&width=300&height=300',
       )
@@ -151,7 +151,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
       await close()
     })
 
-    it('plays a clip, as short and as silent as it is wanted', async () => {
+    it('plays a clip, with the selected duration and audio', async () => {
       const { page, complaints, close } = await openPage('#source=/attachments/1/1/day.mp4&width=160')
       expect(await page.locator('[data-parameter=fps]').isVisible()).toBe(false)
       await page.selectOption('#parameter-format', 'mp4')
@@ -171,7 +171,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
       await close()
     })
 
-    it('shows how far a clip is while it is being made', async () => {
+    it('shows the progress of a clip while it is rendered', async () => {
       const { page, complaints, close } = await openPage('#source=/attachments/1/1/day.mp4&width=160')
       const shares = [0.25, 0.5]
       await page.route('**/_playground/progress', (route) => {
@@ -199,7 +199,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
       await close()
     })
 
-    it('is used by the keyboard alone', async () => {
+    it('works with the keyboard alone', async () => {
       const { page, close } = await openPage()
       await page.keyboard.press('Tab')
       expect(await focused(page)).toContain('Skip to the picture')
@@ -243,7 +243,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
       await close()
     })
 
-    it('copies the URL and each language', async () => {
+    it('copies the URL and the code of each language', async () => {
       const { page, close } = await openPage('', { permissions: ['clipboard-read', 'clipboard-write'] })
       const copied = () => page.evaluate(() => navigator.clipboard.readText())
       await page.click('#copy-url')
@@ -263,7 +263,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
       await close()
     })
 
-    it('looks closer by keys, wheel and two fingers, at both pictures alike', async () => {
+    it('zooms with keys, wheel and pinch, in both images alike', async () => {
       const { page, complaints, close } = await openPage()
       const told = () => page.textContent('#zoom-reset')
       const widths = () =>
@@ -316,7 +316,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
       await close()
     })
 
-    it('keeps what matters, by a point that is dragged or moved by keys', async () => {
+    it('sets the focal point by dragging and by keys', async () => {
       const { page, close } = await openPage('#source=/attachments/1/1/harbour.jpg&width=200&height=200')
       const url = () => page.textContent('#url')
       await page.click('#focus-toggle')

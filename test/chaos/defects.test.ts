@@ -11,7 +11,7 @@ const onSignal = (defect: string) =>
 const defectsIn = (exposition: string) =>
   Number(/^media_proxy_unhandled_errors_total (\d+)$/m.exec(exposition)?.[1])
 
-it('a rejection that nobody handles is counted, and the others are answered', async () => {
+it('counts an unhandled rejection, and still answers other requests', async () => {
   const service = await startService({
     MEDIA_PROXY_NSFW_ENABLED: 'false',
     NODE_OPTIONS: onSignal("Promise.reject(new Error('left behind'))"),
@@ -25,7 +25,7 @@ it('a rejection that nobody handles is counted, and the others are answered', as
   expect(await service.exited).toBe(0)
 })
 
-it('an exception that nobody catches ends the process, which says so by its exit code', async () => {
+it('exits with an error code after an uncaught exception', async () => {
   const service = await startService({
     MEDIA_PROXY_NSFW_ENABLED: 'false',
     NODE_OPTIONS: onSignal("throw new Error('uncaught')"),

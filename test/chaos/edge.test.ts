@@ -50,7 +50,7 @@ const ask = async (path: string) => {
 }
 const becomesHit = (path: string) => until(async () => (await ask(path)).cache === 'HIT')
 
-describe('a picture is answered while', () => {
+describe('the edge answers concurrent requests for an image, and caches it afterwards, when', () => {
   it.each([
     ['the coordinator fails', 'flights=fail'],
     ['the coordinator hangs', 'flights=hang'],
@@ -61,7 +61,7 @@ describe('a picture is answered while', () => {
     ['the cache cannot be read or written', 'cache=fail'],
     ['the cache cannot be written', 'put=fail'],
     ['all of them fail', 'flights=fail&ledgers=fail&purges=fail&cache=fail&clock=60000'],
-  ])('%s, to many at once, and kept afterwards', async (name, faults) => {
+  ])('%s', async (name, faults) => {
     const path = `/avatars/1/${name.length % 12}.webp?size=${16 + name.length}`
     await suffer(faults)
     const answers = await Promise.all(Array.from({ length: 20 }, () => ask(path)))
@@ -71,7 +71,7 @@ describe('a picture is answered while', () => {
   })
 })
 
-it('a leader that is lost leaves its place at once, not when it would have been given up', async () => {
+it('a follower gives up at once when its leader is lost, not at the timeout', async () => {
   const answer = async (path: string) => JSON.parse((await send(edge.url, path)).body.toString())
   const led = answer('/__lead?milliseconds=1000')
   await new Promise((resolve) => setTimeout(resolve, 200))
@@ -83,14 +83,14 @@ it('a leader that is lost leaves its place at once, not when it would have been 
   expect(Date.now() - began).toBeLessThan(20_000)
 })
 
-it('what the cache has is answered while everything else fails', async () => {
+it('a cached response is served while everything else fails', async () => {
   const path = '/avatars/1/3.webp?size=256'
   await becomesHit(path)
   await suffer('flights=fail&ledgers=hang&purges=fail&clock=80000')
   expect(await ask(path)).toEqual({ status: 200, cache: 'HIT' })
 })
 
-it('a purge that cannot be written down is no success, and can be repeated', async () => {
+it('a purge that cannot be recorded fails, and can be repeated', async () => {
   const path = '/avatars/1/4.webp?size=64'
   await becomesHit(path)
   const purge = () =>
@@ -107,7 +107,7 @@ it('a purge that cannot be written down is no success, and can be repeated', asy
 })
 
 describe('a clock that jumps', () => {
-  it('ahead: what is kept is confirmed, and kept again', async () => {
+  it('ahead makes cached copies stale: they are revalidated and cached again', async () => {
     const path = '/avatars/1/5.webp?size=64'
     await becomesHit(path)
     await suffer(`clock=${400 * DAY_MS}`)
@@ -115,7 +115,7 @@ describe('a clock that jumps', () => {
     await becomesHit(path)
   })
 
-  it('back: what was kept in the future is confirmed, not believed until then', async () => {
+  it('back does not make copies from the future valid: they are revalidated', async () => {
     const path = '/avatars/1/6.webp?size=64'
     await suffer(`clock=${2 * DAY_MS}`)
     await becomesHit(path)
@@ -126,7 +126,7 @@ describe('a clock that jumps', () => {
     await becomesHit(path)
   })
 
-  it('leaves a client its budget', async () => {
+  it('does not use up the rate limit of a client', async () => {
     await suffer(`clock=${DAY_MS}`)
     expect((await ask('/avatars/1/7.webp?size=64')).status).toBe(200)
     await suffer(`clock=${-DAY_MS}`)

@@ -18,7 +18,7 @@ import { expectNothingKept, HAS_PROC, lookAtRest } from './counts.ts'
 
 const KILLS = 100
 
-describe.skipIf(!HAS_PROC)('an engine process that is killed (needs /proc)', () => {
+describe.skipIf(!HAS_PROC)('a killed engine process (needs /proc)', () => {
   let service: BenchService
 
   beforeAll(async () => {
@@ -28,7 +28,7 @@ describe.skipIf(!HAS_PROC)('an engine process that is killed (needs /proc)', () 
   afterAll(() => service.close())
 
   it(
-    `costs its own request alone, ${KILLS} times under load`,
+    `fails only its own request, ${KILLS} times under load`,
     async () => {
       const path = (index: number) => `/attachments/1/a.png?width=${100 + index}&format=webp`
       expect((await send(service.url, path(0))).status).toBe(200)
@@ -77,8 +77,8 @@ function endProcess(pid: number): boolean {
   }
 }
 
-describe.skipIf(!HAS_PROC)('a client that leaves (needs /proc)', () => {
-  it('takes the process with it that works for nobody any more, and nothing else', async () => {
+describe.skipIf(!HAS_PROC)('a client that disconnects (needs /proc)', () => {
+  it('ends only the process that works for no other client', async () => {
     const service = await startService({ MEDIA_PROXY_NSFW_ENABLED: 'false' })
     try {
       await service.put('cdn/attachments/1/large.png', await noisePng(2200, 1700))
@@ -138,7 +138,7 @@ describe('a file that crashes its decoder', () => {
   it.each([
     ['an attachment', '/attachments/1/a.png?width=20', '/attachments/1/b.png?width=20', 400],
     ['an asset', '/avatars/1/a.webp?size=20', '/avatars/1/b.webp?size=20', 500],
-  ])('as %s is refused, and at once the second time', async (_, path, other, status) => {
+  ])('as %s is rejected, and without decoding the second time', async (_, path, other, status) => {
     const lost = () => door.log.filter(({ msg }) => msg === 'a job ended its process').length
     const before = lost()
     await writeFile(crashOn, '')
@@ -151,7 +151,7 @@ describe('a file that crashes its decoder', () => {
     expect((await send(door.url, other)).status).toBe(200)
   })
 
-  it('is told to the operator without its name', () => {
+  it('is reported to the operator without its name', () => {
     const lines = door.log.filter(({ msg }) => msg === 'a job ended its process')
     expect(lines.length).toBeGreaterThan(0)
     for (const line of lines) {

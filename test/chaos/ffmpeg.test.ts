@@ -15,7 +15,7 @@ import { expectNothingKept, HAS_PROC, lookAtRest } from './counts.ts'
 const ONE_GROUP = ['-g', '1000', '-pix_fmt', 'yuv420p']
 const PATTERN = 'testsrc2=s=1280x720:r=30'
 
-describe.skipIf(FFMPEG === undefined || !HAS_PROC)('FFmpeg that is killed (needs FFmpeg and /proc)', () => {
+describe.skipIf(FFMPEG === undefined || !HAS_PROC)('a killed FFmpeg process (needs FFmpeg and /proc)', () => {
   let service: BenchService
   let temporary = ''
 
@@ -41,7 +41,7 @@ describe.skipIf(FFMPEG === undefined || !HAS_PROC)('FFmpeg that is killed (needs
   it.each([
     ['reads the parts it is given', 'parts.mp4'],
     ['reads a temporary file', 'whole.avi'],
-  ])('while it %s: 503, and the next still is there', async (_, name) => {
+  ])('causes a 503 while it %s, and the next still works', async (_, name) => {
     const path = (seconds: number) => `/attachments/1/${name}?format=webp&width=64&time=${seconds}`
     expect((await send(service.url, path(0.1))).status).toBe(200)
     const before = await lookAtRest(service.pid)

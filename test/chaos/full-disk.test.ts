@@ -63,7 +63,7 @@ describe.skipIf(FFMPEG === undefined || !HAS_PROC).each([
   it.skipIf(folder === undefined).each([
     ['the store', async (name: string) => `/attachments/1/${name}.avi`],
     ['a far server without ranges', async (name: string) => externalPath(far, `/${name}.avi`)],
-  ])('a video of %s gets 503 and a time to come back, and nothing is left', async (_, pathOf) => {
+  ])('cause a 503 with Retry-After for a video of %s, and nothing is left behind', async (_, pathOf) => {
     const still = 'format=webp&width=64'
     const path = `${await pathOf('large')}?${still}`
     const first = await send(service.url, path)

@@ -43,7 +43,7 @@ describe.skipIf(!HAS_PROC || !ENOUGH_FILES)(`${CONNECTIONS} idle connections (${
   it.each([
     ['that never said a word', ''],
     ['that never ended their request', 'GET /_health HTTP/1.1\r\nHost: te'],
-  ])('%s: others are answered, and when they leave nothing is kept', async (_, words) => {
+  ])('%s: other requests are answered, and nothing is left after they close', async (_, words) => {
     await open(words)
     await expectAnswers()
     expect(lookAt(service.pid).files).toBeGreaterThanOrEqual(before.files + CONNECTIONS)
@@ -51,7 +51,7 @@ describe.skipIf(!HAS_PROC || !ENOUGH_FILES)(`${CONNECTIONS} idle connections (${
     await expectLetGo()
   })
 
-  it('that were answered are closed by the service itself', async () => {
+  it('that were answered are closed by the service', async () => {
     await open('GET /_health HTTP/1.1\r\nHost: test\r\n\r\n')
     const closed = Promise.all(sockets.map((socket) => once(socket, 'close')))
     await Promise.all(sockets.map((socket) => once(socket, 'readable')))

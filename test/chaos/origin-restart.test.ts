@@ -31,7 +31,7 @@ interface Answer {
   readonly cache: string | undefined
 }
 
-describe.each(['SIGKILL', 'SIGTERM'] as const)('an origin that ends by %s behind the edge', (signal) => {
+describe.each(['SIGKILL', 'SIGTERM'] as const)('the edge, when the origin ends by %s', (signal) => {
   const origins: BenchService[] = []
   let load: ReturnType<typeof startLoad> | undefined
   let edge: Door
@@ -61,7 +61,7 @@ describe.each(['SIGKILL', 'SIGTERM'] as const)('an origin that ends by %s behind
   })
 
   it(
-    'what is cached goes on, the rest gets 502 and a time to come back, then all is well',
+    'serves cached responses, answers 502 with Retry-After for others, and recovers',
     async () => {
       const [first] = origins
       if (first === undefined) throw new Error('no origin')
@@ -105,7 +105,7 @@ describe.each(['SIGKILL', 'SIGTERM'] as const)('an origin that ends by %s behind
   )
 
   it.skipIf(!HAS_PROC)(
-    'and the new one keeps nothing of another hundred requests (needs /proc)',
+    'leaves no resources of another hundred requests in the new origin (needs /proc)',
     async () => {
       const pid = origins.at(-1)?.pid ?? 0
       await send(edge.url, fresh(100_000))

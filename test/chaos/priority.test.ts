@@ -17,7 +17,7 @@ function nicenessOf(pid: number): ReadonlySet<number> {
 }
 
 it.skipIf(!existsSync('/proc/self/task'))(
-  'renders and scans give way to the process that answers (needs /proc)',
+  'renders and scans run at a lower priority than the server process (needs /proc)',
   async () => {
     const service = await startService()
     try {

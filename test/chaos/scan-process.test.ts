@@ -23,7 +23,7 @@ const GATE = 'gate'
 describe.each([
   ['a scan may fail', 'false'],
   ['a scan may not fail', 'true'],
-])('a scanning process that is killed, where %s', (_, failClosed) => {
+])('a killed scan process, where %s', (_, failClosed) => {
   let directory = ''
   let classifier: ReturnType<typeof createClassifier>
   let server: ServerType
@@ -83,7 +83,7 @@ describe.each([
   it.each([
     ['ends', ENDS],
     ['throws', THROWS],
-  ])('and %s: /_metadata goes on, and scans again', async (_, fault) => {
+  ])('that %s: /_metadata still works, and scans again', async (_, fault) => {
     expect((await upload(HARMLESS, 20 + fault)).value).toMatchObject({ nsfw: false })
     const before = HAS_PROC ? await lookAtRest(process.pid) : undefined
     await writeFile(join(directory, GATE), '')

@@ -14,7 +14,7 @@ import { send } from '../http.ts'
 import { patient } from '../patience.ts'
 import { until } from '../until.ts'
 
-it('answers every request that it has accepted, and ends with 0', async () => {
+it('answers every accepted request, and exits with 0', async () => {
   const service = await startService({ MEDIA_PROXY_NSFW_ENABLED: 'false', MEDIA_PROXY_ENGINE_PROCESSES: '2' })
   await service.put('cdn/attachments/1/a.png', await noisePng(1500, 1000))
   const client = createTimedClient(service.url)
@@ -33,7 +33,7 @@ it('answers every request that it has accepted, and ends with 0', async () => {
   await service.close()
 })
 
-it('ends although its clients keep their connections and go on asking, and cuts none of them off', async () => {
+it('exits although clients keep their connections and send more requests, and cuts none of them off', async () => {
   const service = await startService({ MEDIA_PROXY_NSFW_ENABLED: 'false' })
   await service.put('cdn/attachments/1/a.png', await noisePng(400, 300))
   const dispatcher = new Agent({ connections: 8, pipelining: 1 })
@@ -66,7 +66,7 @@ it('ends although its clients keep their connections and go on asking, and cuts 
   await service.close()
 })
 
-it('waits for no connection on which nothing is asked, and for every one on which something is', async () => {
+it('closes idle connections at once, and waits for those with a request', async () => {
   const service = await startService({ MEDIA_PROXY_NSFW_ENABLED: 'false', ...SETTINGS })
   const { port, hostname } = new URL(service.url)
   const open = async (words: string) => {
@@ -94,7 +94,7 @@ it('waits for no connection on which nothing is asked, and for every one on whic
   await service.close()
 })
 
-it('does not wait for a receiver of traces that never answers', async () => {
+it('does not wait for a trace collector that never answers', async () => {
   const silent = createServer(() => undefined).listen(0, '127.0.0.1')
   await once(silent, 'listening')
   const service = await startService({
@@ -134,14 +134,14 @@ async function withUploads(temporary: string) {
   return { service, left }
 }
 
-describe('uploads that are under way', () => {
+describe('uploads in progress at shutdown', () => {
   let temporary: string
   beforeAll(async () => {
     temporary = await mkdtemp(join(tmpdir(), 'media-proxy-test-'))
   })
   afterAll(() => rm(temporary, { recursive: true }))
 
-  it('are cut off at the end of the time to drain, and leave nothing', async () => {
+  it('are aborted when the drain time ends, and leave nothing behind', async () => {
     const { service, left } = await withUploads(temporary)
     process.kill(service.pid, 'SIGTERM')
     expect(await service.exited).toBe(0)
@@ -149,7 +149,7 @@ describe('uploads that are under way', () => {
     await service.close()
   })
 
-  it('leave what the next process removes where theirs is killed', async () => {
+  it('leave files that the next process removes when their process is killed', async () => {
     const { service, left } = await withUploads(temporary)
     const foreign = join(temporary, 'media-proxy-upload-elsewhere-1-abcdef')
     await mkdir(foreign)
@@ -164,7 +164,7 @@ describe('uploads that are under way', () => {
   })
 })
 
-it('ends at once at a second signal, a second after the first', async () => {
+it('exits at once at a second signal, a second after the first', async () => {
   const service = await startService({ MEDIA_PROXY_NSFW_ENABLED: 'false' })
   await service.put('cdn/attachments/1/a.bin', Buffer.alloc(50_000_000))
   const response = await fetch(`${service.url}/attachments/1/a.bin`)
@@ -184,7 +184,7 @@ it('ends at once at a second signal, a second after the first', async () => {
   await service.close()
 })
 
-it('takes a signal that a terminal and a parent send both for one', async () => {
+it('treats the same signal from a terminal and a parent process as one', async () => {
   const service = await startService({ MEDIA_PROXY_NSFW_ENABLED: 'false' })
   await service.put('cdn/attachments/1/a.bin', Buffer.alloc(50_000_000))
   const response = await fetch(`${service.url}/attachments/1/a.bin`)

@@ -6,7 +6,7 @@ import { expect, it } from 'vitest'
 import { openOrigin } from '../doors.ts'
 import { patient } from '../patience.ts'
 
-it('cuts off a client that does not read, and lets go of the store', async () => {
+it('disconnects a client that does not read, and releases the store', async () => {
   const { promise: released, resolve: onRelease } = Promise.withResolvers<void>()
   const store = createServer((_, response) => {
     response.writeHead(200, {

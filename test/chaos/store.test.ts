@@ -49,7 +49,7 @@ const PATHS = ['/avatars/1/a.webp', '/attachments/1/a.bin', '/attachments/1/a.pn
 const HEADERS = { etag: '"e"', 'last-modified': 'Sun, 01 Mar 2026 12:00:00 GMT' }
 
 describe('a store', () => {
-  it('that is down gives 502, and the log says why', async () => {
+  it('that is down causes 502, and the log states the reason', async () => {
     const gone = createServer().listen(0, '127.0.0.1')
     await once(gone, 'listening')
     const { port } = gone.address() as AddressInfo
@@ -64,7 +64,7 @@ describe('a store', () => {
     expect([ready.status, ready.body.toString()]).toEqual([503, 'Not ready: store'])
   })
 
-  it('that speaks no TLS gives 502, and the log says what to write', async () => {
+  it('that speaks no TLS causes 502, and the log states the correct setting', async () => {
     const plain = createTcpServer((socket) => {
       socket.on('error', () => undefined).resume()
       socket.end('HTTP/1.1 400 Bad Request\r\n\r\n', () => socket.destroy())
@@ -82,13 +82,13 @@ describe('a store', () => {
     })
   })
 
-  it('that does not answer gives 504', async () => {
+  it('that does not answer causes 504', async () => {
     const origin = await originOn(() => undefined, 200)
     for (const path of PATHS) expect((await send(origin.url, path)).status).toBe(504)
     expect(lastRejection(origin)).toMatchObject({ failure: 'store-timeout', detail: 'no answer in 200 ms' })
   })
 
-  it('that refuses the credentials gives 502, and the log names what to mend', async () => {
+  it('that rejects the credentials causes 502, and the log states what to fix', async () => {
     const s3 = await openS3Server()
     closers.push(s3.close)
     const origin = await originAt(s3.endpoint, patient(5000), 'wrong')
@@ -99,7 +99,7 @@ describe('a store', () => {
     expect(JSON.stringify(origin.log)).not.toMatch(/AWS4-HMAC|x-amz-signature/i)
   })
 
-  it('that lacks the bucket gives 502, and the log names the bucket', async () => {
+  it('without the bucket causes 502, and the log names the bucket', async () => {
     const origin = await originOn((_, response) => {
       response.writeHead(404).end('<Error><Code>NoSuchBucket</Code></Error>')
     })
@@ -107,7 +107,7 @@ describe('a store', () => {
     expect(lastRejection(origin)?.detail).toMatch(/the bucket cdn does not exist/)
   })
 
-  it('that fails twice is asked a third time', async () => {
+  it('that fails twice is tried a third time', async () => {
     const picture = await halvesPng(40, 30)
     let asked = 0
     const origin = await originOn((_, response) => {
@@ -119,7 +119,7 @@ describe('a store', () => {
     expect(asked).toBe(3)
   })
 
-  it('that refuses is not asked again', async () => {
+  it('that rejects a request is not tried again', async () => {
     let asked = 0
     const origin = await originOn((_, response) => {
       asked += 1
@@ -129,7 +129,7 @@ describe('a store', () => {
     expect(asked).toBe(1)
   })
 
-  it('that ends in the middle of an object gives 502 and no half picture', async () => {
+  it('that ends in the middle of an object causes 502 and no partial image', async () => {
     const origin = await originOn((_, response) => {
       response.writeHead(200, { ...HEADERS, 'content-length': 1000 })
       response.write(declaredPng(100, 100).subarray(0, 40))
@@ -138,7 +138,7 @@ describe('a store', () => {
     expect((await send(origin.url, '/avatars/1/a.webp')).status).toBe(502)
   })
 
-  it('that stops in the middle of an object ends the answer instead of holding it', async () => {
+  it('that stops in the middle of an object causes the response to end instead of hanging', async () => {
     const origin = await originOn((_, response) => {
       response.writeHead(200, { ...HEADERS, 'content-length': 100_000 })
       response.write(Buffer.concat([declaredPng(100, 100).subarray(0, 40), Buffer.alloc(50_000)]))
@@ -155,7 +155,7 @@ describe('a store', () => {
     [{ etag: 'W/"e"' }, ['"e"', undefined]],
     [{ 'last-modified': HEADERS['last-modified'] }, [undefined, HEADERS['last-modified']]],
     [{ etag: '', 'last-modified': 'soon' }, [undefined, undefined]],
-  ])('that tells only %j is passed on without the rest', async (told, expected) => {
+  ])('that sends only %j is passed on without the other headers', async (told, expected) => {
     const origin = await originOn((_, response) => {
       response.writeHead(200, told).flushHeaders()
       response.end('x')
@@ -167,7 +167,7 @@ describe('a store', () => {
     expect([head.status, head.headers.etag]).toEqual([200, expected[0]])
   })
 
-  it('that tells nothing of its objects has renditions all the same, whose ETags are of their bytes', async () => {
+  it('without validators still has renditions, with ETags of their content', async () => {
     const pictures = [await halvesPng(40, 30), await halvesPng(30, 40)]
     const origin = await originOn((_, response) => response.end(pictures[0]), patient(2000))
     const first = await send(origin.url, '/avatars/1/a.webp?size=32')
@@ -187,7 +187,7 @@ describe('a store', () => {
     expect(asked).toBe(1)
   })
 
-  it('is let go when the client leaves in the middle', async () => {
+  it('is released when the client disconnects in the middle', async () => {
     const { promise: closed, resolve: onClose } = Promise.withResolvers<void>()
     const { promise: started, resolve: onStart } = Promise.withResolvers<void>()
     const origin = await originOn((_, response) => {

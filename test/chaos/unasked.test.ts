@@ -112,13 +112,13 @@ describe.skipIf(!CAN_TRACE)('an origin in production (needs Linux, and an strace
     )
   }
 
-  it('does its work, and ends when it is told to', () => {
+  it('serves its requests, and exits when requested', () => {
     expect(new Set(statuses)).toEqual(new Set([200]))
     expect(exitCode).toBe(0)
     expect(trace.calls).toBeGreaterThan(100)
   })
 
-  it('connects to nobody but the server that it was told of', () => {
+  it('connects only to the configured server', () => {
     const port = new URL(far.url).port
     const network = trace.connections.filter((connection) => connection.startsWith('AF_INET'))
     expect(network.map((connection) => connection.replace(/ (127\.0\.0\.1|::1) /, ' loopback '))).toEqual([
@@ -127,7 +127,7 @@ describe.skipIf(!CAN_TRACE)('an origin in production (needs Linux, and an strace
     expect(network.filter((connection) => connection.endsWith(` ${DNS_PORT}`))).toEqual([])
   })
 
-  it('writes nothing outside of its folder for temporary files, and leaves nothing in it', async () => {
+  it('writes only to its temporary folder, and leaves nothing in it', async () => {
     const elsewhere = trace.written.filter(
       (path) => !path.startsWith(join(folder, 'tmp')) && !/^\/dev\/(null|tty)$|^\/proc\/self\//.test(path),
     )

@@ -86,7 +86,7 @@ async function run({ command, words, folder, environment }: Language, service: R
   return { status: await ended, output: output + errors }
 }
 
-it('the vectors are those of the client in TypeScript', async () => {
+it('the vectors equal those of the TypeScript client', async () => {
   expect(await clientVectors()).toBe(await readFile(join(CLIENTS, 'vectors.json'), 'utf8'))
 })
 
@@ -118,7 +118,7 @@ describe.each([
   for (const language of LANGUAGES) {
     const isThere = probe(language) === 0
     it.skipIf(!isThere)(
-      `the ${language.name} client does what the vectors and the service say (skipped where there is no ${language.needs})`,
+      `the ${language.name} client agrees with the vectors and the service (skipped without ${language.needs})`,
       { timeout: patient(300_000) },
       async () => {
         const { status, output } = await run(language, {

@@ -56,7 +56,7 @@ describe.each(DOORS)('%s', (_, open) => {
     }
   })
 
-  it('answers 304 to the ETag and to the date it gave', async () => {
+  it('answers 304 to its ETag and its date', async () => {
     for (const path of ['/avatars/1/land.webp?size=100', '/attachments/1/digits.bin']) {
       const { headers } = await send(door.url, path)
       const etag = headers.etag ?? ''
@@ -72,7 +72,7 @@ describe.each(DOORS)('%s', (_, open) => {
     }
   })
 
-  it('answers a part to an If-Range that holds', async () => {
+  it('answers a range with a matching If-Range', async () => {
     for (const path of ['/avatars/1/land.webp?size=100', '/attachments/1/digits.bin']) {
       const whole = await send(door.url, path)
       for (const validator of [whole.headers.etag, whole.headers['last-modified']]) {
@@ -85,7 +85,7 @@ describe.each(DOORS)('%s', (_, open) => {
     }
   })
 
-  it('gives 304 for a validator that no cache has seen before', async () => {
+  it('answers 304 for a validator that no cache has seen before', async () => {
     const path = '/avatars/1/lastmod.webp?size=48'
     const again = await send(door.url, path, {
       headers: { 'if-modified-since': 'Fri, 01 Jan 2100 00:00:00 GMT' },
@@ -94,7 +94,7 @@ describe.each(DOORS)('%s', (_, open) => {
     expect(again.headers.etag).toBe((await send(door.url, path)).headers.etag)
   })
 
-  it('answers the original bytes where they are few enough already', async () => {
+  it('serves the original bytes when they already fit into maxbytes', async () => {
     const path = '/attachments/1/plain.jpg'
     const original = await send(door.url, path)
     const enough = await send(door.url, `${path}?maxbytes=${original.body.length}`)
@@ -113,7 +113,7 @@ describe.each(DOORS)('%s', (_, open) => {
     }
   })
 
-  it('lets no metadata out of a rendition', async () => {
+  it('removes all metadata from a rendition', async () => {
     for (const format of ['jpeg', 'webp', 'png', 'avif', 'auto']) {
       const { body } = await send(door.url, `/attachments/1/photo.jpg?format=${format}`)
       const { exif, xmp, iptc, icc } = await sharp(body).metadata()
@@ -121,7 +121,7 @@ describe.each(DOORS)('%s', (_, open) => {
     }
   })
 
-  it('gives a smaller file for a lower quality, and the same one for its name', async () => {
+  it('makes a smaller file for a lower quality, and the same file for a named quality', async () => {
     const sizes = await Promise.all(
       [20, 80, 95].map(async (quality) => {
         const { body } = await send(door.url, `/attachments/1/noise.png?format=webp&quality=${quality}`)
@@ -137,7 +137,7 @@ describe.each(DOORS)('%s', (_, open) => {
     expect([low?.body.length, high?.body.length]).toEqual(sizes.slice(0, 2))
   })
 
-  it('answers with exactly one Content-Length and with bytes to match', async () => {
+  it('sends exactly one Content-Length, which matches the body', async () => {
     const { headers, body } = await send(door.url, '/avatars/1/land.webp?size=64')
     expect(headers['content-length']).toBe(String(body.length))
   })

@@ -136,7 +136,7 @@ beforeAll(async () => {
 afterAll(() => door.close())
 
 it(
-  'raw requests are answered alike at both doors',
+  'raw requests get the same responses from the edge and the origin',
   async () => {
     const random = seededRandom(SEED)
     const requests = Array.from({ length: REQUESTS }, () => rawRequest(random)).values()

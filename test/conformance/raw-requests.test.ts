@@ -62,14 +62,14 @@ describe('raw requests', () => {
     ['HEAD of a picture', request(`HEAD ${PICTURE} HTTP/1.1`), 200],
   ]
 
-  it.each(SAME)('%s is the same at both doors', async (_, bytes, status) => {
+  it.each(SAME)('%s gets the same response from the edge and the origin', async (_, bytes, status) => {
     const origin = seen(await exchange(door.originUrl, bytes))
     expect(origin.status).toBe(status)
     expect(origin.length).toMatch(/^\d+$/)
     expect(seen(await exchange(door.url, bytes))).toEqual(origin)
   })
 
-  it('health needs no Host of HTTP/1.0, as a load balancer asks', async () => {
+  it('the health check needs no Host in HTTP/1.0, as load balancers send it', async () => {
     expect(seen(await exchange(door.originUrl, 'GET /_health HTTP/1.0\r\n\r\n'))).toMatchObject({
       status: 200,
       body: 'OK',
@@ -96,7 +96,7 @@ describe('raw requests', () => {
       request(`GET ${PICTURE} HTTP/1.1`, ['Host: x', `Cookie: ${'x'.repeat(200_000)}`]),
       431,
     ],
-  ])('%s is refused by the origin in its own words', async (_, bytes, status) => {
+  ])('%s is rejected by the origin with its own message', async (_, bytes, status) => {
     const { headers, ...answer } = await exchange(door.originUrl, bytes)
     expect(answer.status).toBe(status)
     expect(headers).toMatchObject({

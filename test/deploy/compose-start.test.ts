@@ -104,8 +104,8 @@ function image(): Image {
 beforeAll(() => makeProductionTree(TREE))
 afterAll(() => rmSync(temporary, { recursive: true }))
 
-describe('the tree of the image', () => {
-  it('has the binaries of one platform, and no more than it needs', () => {
+describe('the file tree of the image', () => {
+  it('contains the binaries of one platform, and nothing unnecessary', () => {
     const binaries = globSync('node_modules/.pnpm/**/{onnxruntime_binding,node-av}.node', { cwd: TREE })
     const foreign = binaries.filter((path) => !path.includes(join(process.platform, process.arch)))
     expect(foreign.filter((path) => !path.includes(`${process.platform}-${process.arch}`))).toEqual([])
@@ -113,7 +113,7 @@ describe('the tree of the image', () => {
     expect(bytesOf(TREE, LIBAV)).toBeLessThan(MAX_TREE_BYTES)
   })
 
-  it('has no code that only tests and builds need', () => {
+  it('contains no code for tests and builds', () => {
     expect(globSync('**/*.test.ts', { cwd: TREE })).toEqual([])
     expect(globSync('node_modules/.pnpm/{wrangler,typescript,vitest,@tensorflow}*', { cwd: TREE })).toEqual(
       [],
@@ -127,7 +127,7 @@ describe.skipIf(!canMount)('the origin of compose.yaml (needs Linux, and the rig
     child?.kill('SIGKILL')
   })
 
-  it('serves a picture from the store on a read-only root, and knows its clients', async () => {
+  it('serves an image from the store on a read-only root, and knows the addresses of its clients', async () => {
     const s3 = await openS3Server()
     await s3.put('avatars/1/a', await halvesPng(64, 48))
     const { environment, command, healthCheck } = image()

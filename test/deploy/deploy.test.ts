@@ -30,7 +30,7 @@ const TEMPLATES = [
 ]
 
 describe.each(TEMPLATES)('%s', (path) => {
-  it('names only settings that there are', () => {
+  it('names only existing settings', () => {
     const unknown = variablesOf(read(path)).filter(
       // A name that ends in an underscore is a prefix mentioned in a sentence.
       (name) => !KNOWN.has(name) && !name.endsWith('_') && !OTHERS.has(name),
@@ -42,14 +42,14 @@ describe.each(TEMPLATES)('%s', (path) => {
 describe('the Dockerfile', () => {
   const lines = read('Dockerfile').split('\n')
 
-  it('copies what there is', () => {
+  it('copies only existing files', () => {
     for (const line of lines.filter((text) => text.startsWith('COPY ') && !text.includes('--from'))) {
       const sources = line.split(/\s+/).slice(1, -1)
       for (const source of sources) expect(existsSync(join(ROOT, source)), source).toBe(true)
     }
   })
 
-  it('ends as a user without rights, with a health check and a pinned base', () => {
+  it('ends with an unprivileged user, a health check and a pinned base image', () => {
     expect(lines.filter((line) => line.startsWith('FROM ')).every((line) => /:\d+-\w+-slim/.test(line))).toBe(
       true,
     )
@@ -62,13 +62,13 @@ describe('the Dockerfile', () => {
     expect(lines.some((line) => line.startsWith('HEALTHCHECK '))).toBe(true)
   })
 
-  it('installs by the lock file, and runs no script that fetches something', () => {
+  it('installs from the lock file, and runs no script that downloads something', () => {
     expect(lines[0]).toBe('# syntax=docker/dockerfile:1.7')
     expect(read('Dockerfile')).toMatch(/install --frozen-lockfile --prod --ignore-scripts/)
     expect(read('Dockerfile')).not.toMatch(/\b(curl|wget|ADD http)/)
   })
 
-  it('may copy what .dockerignore lets through', () => {
+  it('copies only what .dockerignore allows', () => {
     const allowed = read('.dockerignore')
       .split('\n')
       .filter((line) => line.startsWith('!'))
@@ -80,7 +80,7 @@ describe('the Dockerfile', () => {
     expect(kept).toEqual([])
   })
 
-  it('has every manifest of the workspace, without which the lock file is refused', () => {
+  it('copies every manifest of the workspace, which the lock file requires', () => {
     const rooms = read('pnpm-workspace.yaml').matchAll(/^ {2}- ([a-z-]+)$/gm)
     for (const [, room] of rooms) expect(lines).toContain(`COPY ${room}/package.json ${room}/`)
   })
@@ -93,12 +93,12 @@ interface Manifest {
   readonly [field: string]: any
 }
 
-describe('the manifests for Kubernetes', () => {
+describe('the Kubernetes manifests', () => {
   const documents = parseAllDocuments(read('deploy/kubernetes/origin.yaml'))
   const manifests = documents.map((document) => document.toJS() as Manifest)
   const find = (kind: string) => manifests.find((manifest) => manifest.kind === kind)
 
-  it('are all there', () => {
+  it('are all present', () => {
     for (const document of documents) expect(document.errors).toEqual([])
     expect(manifests.map(({ kind }) => kind)).toEqual([
       'ConfigMap',
@@ -110,7 +110,7 @@ describe('the manifests for Kubernetes', () => {
     ])
   })
 
-  it('select the very pods that the deployment makes', () => {
+  it('select exactly the pods of the deployment', () => {
     const labels = find('Deployment')?.spec.template.metadata.labels
     expect(find('Deployment')?.spec.selector.matchLabels).toEqual(labels)
     expect(find('Service')?.spec.selector).toEqual(labels)
@@ -119,7 +119,7 @@ describe('the manifests for Kubernetes', () => {
     expect(find('HorizontalPodAutoscaler')?.spec.scaleTargetRef.name).toBe(find('Deployment')?.metadata.name)
   })
 
-  it('run without rights, and leave time to drain', () => {
+  it('run without privileges, and leave time to drain', () => {
     const { spec } = find('Deployment')?.spec.template ?? {}
     expect(spec.terminationGracePeriodSeconds).toBeGreaterThan(30)
     expect(spec.securityContext.runAsNonRoot).toBe(true)
@@ -142,7 +142,7 @@ describe('the manifests for Kubernetes', () => {
   })
 })
 
-it('compose.yaml limits the origin and keeps secrets out of the file', () => {
+it('compose.yaml limits the origin, and contains no secrets', () => {
   const [document] = parseAllDocuments(read('deploy/compose.yaml'), { merge: true })
   const compose = document?.toJS() as {
     services: Record<string, { read_only?: boolean; mem_limit?: string }>

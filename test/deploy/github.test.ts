@@ -17,28 +17,25 @@ const hasActionlint = spawnSync('actionlint', ['--version']).status === 0
 describe.each(WORKFLOWS)('%s', (path) => {
   const workflow = parse(read(path))
 
-  it('is well formed', async () => {
+  it('is valid', async () => {
     const lint = await createLinter()
     // The WebAssembly build is older than this runner image.
     const faults = lint(read(path), path).filter(({ message }) => !/^label "ubuntu-24.04"/.test(message))
     expect(faults).toEqual([])
   })
 
-  it.skipIf(!hasActionlint)(
-    'is well formed for the actionlint of this machine (skipped where there is none)',
-    () => {
-      expect(execFileSync('actionlint', [join(ROOT, path)], { encoding: 'utf8' })).toBe('')
-    },
-  )
+  it.skipIf(!hasActionlint)('is valid according to the installed actionlint (skipped without one)', () => {
+    expect(execFileSync('actionlint', [join(ROOT, path)], { encoding: 'utf8' })).toBe('')
+  })
 
-  it('gives no job more rights than it needs, and ends', () => {
+  it('gives every job minimal permissions and a timeout', () => {
     expect(workflow.permissions).toEqual({ contents: 'read' })
     for (const [name, job] of Object.entries<{ 'timeout-minutes'?: number }>(workflow.jobs)) {
       expect(job['timeout-minutes'], name).toBeGreaterThan(0)
     }
   })
 
-  it('uses actions at the very commit that was looked at', () => {
+  it('pins actions to a reviewed commit', () => {
     const uses = [...read(path).matchAll(/uses: (\S+)(.*)/g)]
     expect(uses.length).toBeGreaterThan(0)
     for (const [line, action, comment] of uses) {
@@ -47,7 +44,7 @@ describe.each(WORKFLOWS)('%s', (path) => {
     }
   })
 
-  it('runs scripts that there are', () => {
+  it('runs only existing scripts', () => {
     const { scripts } = JSON.parse(read('package.json'))
     for (const [, script = ''] of read(path).matchAll(/pnpm@12 ([a-z:]+)/g)) {
       if (script !== 'install') expect(scripts, script).toHaveProperty([script])
@@ -55,7 +52,7 @@ describe.each(WORKFLOWS)('%s', (path) => {
   })
 })
 
-it('a release is checked before anything is published, with provenance', () => {
+it('a release is checked before anything is published, and has provenance', () => {
   const { jobs } = parse(read('.github/workflows/release.yml'))
   expect(jobs.npm.needs).toBe('check')
   expect(jobs.image.needs).toBe('check')
@@ -64,10 +61,10 @@ it('a release is checked before anything is published, with provenance', () => {
   expect(jobs.check.steps.at(-1).run).toBe('.ci/run')
 })
 
-describe.each(FORMS)('the form %s', (name) => {
+describe.each(FORMS)('the issue form %s', (name) => {
   const form = parse(read(`.github/ISSUE_TEMPLATE/${name}`))
 
-  it('has what a form needs', () => {
+  it('has all required fields', () => {
     expect(form).toMatchObject({ name: expect.any(String), description: expect.any(String) })
     const fields = form.body.filter(({ type }: { type: string }) => type !== 'markdown')
     const ids = fields.map(({ id }: { id: string }) => id)
@@ -81,7 +78,7 @@ describe.each(FORMS)('the form %s', (name) => {
   })
 })
 
-it('updates are asked for where there is something to update', () => {
+it('Dependabot updates every ecosystem in use', () => {
   const { version, updates } = parse(read('.github/dependabot.yml'))
   expect(version).toBe(2)
   expect(updates.map((update: { 'package-ecosystem': string }) => update['package-ecosystem'])).toEqual([

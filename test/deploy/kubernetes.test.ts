@@ -64,14 +64,14 @@ function faultsOf(manifests: readonly Manifest[]): string {
   return stdout
 }
 
-describe('the types of the API', () => {
+describe('the schema check of manifests', () => {
   const manifests = manifestsOf(read('deploy/kubernetes/origin.yaml'))
 
-  it('have every field of the plain manifests', () => {
+  it('accepts the plain manifests', () => {
     expect(faultsOf(manifests)).toBe('')
   })
 
-  it('notice a field that there is not', () => {
+  it('reports an unknown field', () => {
     const [service] = manifests.filter(({ kind }) => kind === 'Service')
     expect(
       faultsOf([{ ...(service as Manifest), spec: { ...service?.spec, sessionAffinty: 'None' } }]),
@@ -79,16 +79,16 @@ describe('the types of the API', () => {
   })
 })
 
-describe('the chart', () => {
+describe('the Helm chart', () => {
   const values = parse(read('deploy/helm/media-proxy/values.yaml'))
 
-  it('has the version of what it runs', () => {
+  it('has the version of the service', () => {
     const { version, appVersion } = parse(read('deploy/helm/media-proxy/Chart.yaml'))
     const { version: released } = JSON.parse(read('package.json'))
     expect([version, appVersion]).toEqual([released, released])
   })
 
-  it('gives settings that there are, and no secret', () => {
+  it('contains only existing settings, and no secrets', () => {
     const known = new Map(listSettings().map(({ variable, meta }) => [variable, meta.secret ?? false]))
     for (const name of Object.keys(values.settings)) expect(known.get(name), name).toBe(false)
   })
@@ -105,7 +105,7 @@ function render(...words: readonly string[]): readonly Manifest[] {
   return manifestsOf(stdout)
 }
 
-describe.skipIf(!hasHelm)('the chart as Helm renders it (skipped where there is no Helm)', () => {
+describe.skipIf(!hasHelm)('the chart rendered by Helm (skipped without Helm)', () => {
   const everything = [
     'metrics.serviceMonitor.enabled=true',
     'metrics.serviceMonitor.labels.release=prometheus',
@@ -122,12 +122,12 @@ describe.skipIf(!hasHelm)('the chart as Helm renders it (skipped where there is 
   const find = (manifests: readonly Manifest[], kind: string) =>
     manifests.find((manifest) => manifest.kind === kind)
 
-  it('has no fault that Helm knows', () => {
+  it('passes helm lint', () => {
     const { stdout, status } = spawnSync('helm', ['lint', '--strict', CHART], { encoding: 'utf8' })
     expect(status, stdout).toBe(0)
   })
 
-  it('has only fields that the API has, with little and with everything', () => {
+  it('has only fields of the Kubernetes API, with minimal and with full values', () => {
     const all = render(...everything)
     expect(faultsOf([...render(), ...all, ...render('--set', 'autoscaling.enabled=false')])).toBe('')
     expect(all.map(({ kind }) => kind).sort()).toEqual([
@@ -137,7 +137,7 @@ describe.skipIf(!hasHelm)('the chart as Helm renders it (skipped where there is 
     expect(find(all, 'HorizontalPodAutoscaler')?.spec.metrics).toHaveLength(2)
   })
 
-  it('runs the pods of the plain manifests', () => {
+  it('runs the same pods as the plain manifests', () => {
     const pod = (manifests: readonly Manifest[]) => find(manifests, 'Deployment')?.spec.template.spec
     const ours = pod(render())
     const plain = pod(manifestsOf(read('deploy/kubernetes/origin.yaml')))
@@ -154,7 +154,7 @@ describe.skipIf(!hasHelm)('the chart as Helm renders it (skipped where there is 
     expect(container).toEqual(expected)
   })
 
-  it('is watched where its metrics are, and selects its pods', () => {
+  it('monitors the metrics port, and selects its pods', () => {
     const all = render(...everything)
     const labels = find(all, 'Deployment')?.spec.template.metadata.labels
     const selectors = [
@@ -177,7 +177,7 @@ describe.skipIf(!hasHelm)('the chart as Helm renders it (skipped where there is 
     expect(find(all, 'ConfigMap')?.data.MEDIA_PROXY_METRICS_PORT).toBe('9090')
   })
 
-  it('refuses secrets among the settings, and values that there are not', () => {
+  it('rejects secrets in the settings, and unknown values', () => {
     expect(() => render('--set', 'settings.MEDIA_PROXY_SECRET_KEY=x')).toThrow('MEDIA_PROXY_SECRET_KEY')
     expect(() => render('--set', 'replicsa=3')).toThrow('replicsa')
   })

@@ -100,7 +100,7 @@ function configureCaddy({ directory, port, origin }: Place) {
 }
 
 for (const { name, isThere, configure, metrics } of PROXIES)
-  describe.skipIf(!isThere)(`behind ${name} (skipped where there is none)`, () => {
+  describe.skipIf(!isThere)(`behind ${name} (skipped without it)`, () => {
     let directory: string
     let origin: FilesystemDoor
     let upstream: UpstreamServer
@@ -160,7 +160,7 @@ for (const { name, isThere, configure, metrics } of PROXIES)
       return promise
     }
 
-    it('a picture is the same byte for byte, with its validator and its ranges', async () => {
+    it('an image has identical bytes, validators and ranges', async () => {
       const path = '/avatars/1/a.webp?size=32'
       const plain = await fetch(origin.url + path)
       const proxied = await ask(path)
@@ -172,7 +172,7 @@ for (const { name, isThere, configure, metrics } of PROXIES)
       expect((await ask(path, { headers: { range: 'bytes=0-9' } })).body).toHaveLength(10)
     })
 
-    it('a signed path goes on as it is, with escapes and doubled slashes', async () => {
+    it('a signed path is forwarded unchanged, with escapes and double slashes', async () => {
       const target = `http/${upstream.host}/a%2520b.png`
       const sign = (text: string) => createHmac('sha256', SECRET).update(text).digest('base64url')
       expect((await ask(`/external/${sign(target)}/${target}`)).status).toBe(200)
@@ -182,7 +182,7 @@ for (const { name, isThere, configure, metrics } of PROXIES)
       expect((await ask('/attachments//a.png')).status).toBe(400)
     })
 
-    it('clients have budgets of their own, whatever they claim to be', async () => {
+    it('each client has its own rate limit, whatever address it claims', async () => {
       const claim = (address: string) => ({ headers: { 'x-forwarded-for': address, 'x-real-ip': address } })
       const statuses = new Set<number>()
       for (let attempt = 0; attempt <= ATTEMPTS; attempt += 1) {
@@ -197,7 +197,7 @@ for (const { name, isThere, configure, metrics } of PROXIES)
       expect(origin.log.filter(({ msg }) => msg.includes('MEDIA_PROXY_TRUSTED_PROXIES'))).toEqual([])
     })
 
-    it('metrics stay inside, and bodies of more than a megabyte go through', async () => {
+    it('metrics are not public, and bodies of more than a megabyte are accepted', async () => {
       expect((await ask('/_metrics')).status).toBe(metrics)
       const body = Buffer.alloc(2_000_000, 'x')
       const headers = { 'x-internal-secret': SECRET, 'content-type': 'application/json' }

@@ -15,8 +15,8 @@ const valuesOf = (name: string) =>
 const MAX_EXPOSURE = 3
 const hasSystemd = spawnSync('systemd-analyze', ['security', '--help']).stdout?.includes('--offline') ?? false
 
-describe.skipIf(!hasSystemd)('the unit (skipped without systemd-analyze)', () => {
-  it('may do little', () => {
+describe.skipIf(!hasSystemd)('the systemd unit (skipped without systemd-analyze)', () => {
+  it('grants few privileges', () => {
     const { stdout } = spawnSync('systemd-analyze', ['security', '--offline=true', PATH], {
       encoding: 'utf8',
     })
@@ -24,13 +24,13 @@ describe.skipIf(!hasSystemd)('the unit (skipped without systemd-analyze)', () =>
     expect(Number(exposure), stdout).toBeLessThan(MAX_EXPOSURE)
   })
 
-  it('has no line that systemd does not know', () => {
+  it('contains no line that systemd does not know', () => {
     const { stderr } = spawnSync('systemd-analyze', ['verify', PATH], { encoding: 'utf8' })
     expect(stderr.split('\n').filter((line) => line.includes('media-proxy.service:'))).toEqual([])
   })
 })
 
-it('the unit starts the server as the repository does', () => {
+it('the systemd unit starts the server with the same flags as the repository', () => {
   const [start = ''] = valuesOf('ExecStart')
   const script = '/opt/media-proxy/current/node_modules/@media-proxy/server/dist/server.js'
   expect(start.split(' ')).toEqual(['/usr/bin/node', ...ORIGIN_FLAGS, script])
@@ -41,14 +41,14 @@ it('the unit starts the server as the repository does', () => {
   expect(given).toMatchObject(native)
 })
 
-it('the unit waits as long as the service takes to end, and its engine may cut itself off', () => {
+it('the systemd unit waits until the service has stopped, and allows its engine to isolate itself', () => {
   expect(Number(valuesOf('TimeoutStopSec')[0])).toBeGreaterThan(30)
   // The engine needs `unshare --user --net`, and V8 writes memory that it executes.
   expect(valuesOf('RestrictNamespaces')).toEqual(['user net'])
   expect(valuesOf('MemoryDenyWriteExecute')).toEqual([])
 })
 
-it('the settings of the documents are what systemd reads them as', () => {
+it('systemd reads the documented settings as intended', () => {
   const page = readFileSync(join(import.meta.dirname, '../../docs/deploy.md'), 'utf8')
   const [, block = ''] =
     /`\/etc\/media-proxy\/environment` of an origin[^`]*```sh\n([^`]*)```/.exec(page) ?? []

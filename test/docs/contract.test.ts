@@ -14,12 +14,12 @@ const REFERENCE =
 
 const sections = [...read(CONTRACT).matchAll(/^## (\d+)\. /gm)].map(([, number]) => Number(number))
 
-it('the contract numbers its sections without a gap', () => {
+it('the sections of the contract are numbered without gaps', () => {
   expect(sections).toEqual(Array.from({ length: sections.length }, (_, index) => index + 1))
   expect(sections.length).toBeGreaterThan(0)
 })
 
-it('every reference to a section of the contract finds it', () => {
+it('every reference to the contract names an existing section', () => {
   const files = execFileSync('git', ['ls-files', '*.ts', '*.md'], { cwd: ROOT, encoding: 'utf8' })
   const references = files
     .split('\n')
@@ -29,7 +29,7 @@ it('every reference to a section of the contract finds it', () => {
   expect(references.filter(({ number }) => !sections.includes(number))).toEqual([])
 })
 
-it('the contract refers to sections of its own that there are', () => {
+it('the contract refers only to its own existing sections', () => {
   const own = [...read(CONTRACT).matchAll(/\bsection (\d+)/g)].map(([, number]) => Number(number))
   expect(own.filter((number) => !sections.includes(number))).toEqual([])
 })

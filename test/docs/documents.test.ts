@@ -37,7 +37,7 @@ describe.each(DOCUMENTS)('%s', (document) => {
   const text = read(document)
   const spans = [...text.matchAll(/`([^`\n]+)`/g)].map(([, span = '']) => span)
 
-  it('links to what is there', () => {
+  it('links only to existing targets', () => {
     const links = [...text.matchAll(/\]\(([^)\s]+)\)|(?:src|srcset)="(docs[^"]+)"/g)].map(
       ([, a, b]) => a ?? b ?? '',
     )
@@ -47,18 +47,18 @@ describe.each(DOCUMENTS)('%s', (document) => {
     expect(broken).toEqual([])
   })
 
-  it('names paths that are there', () => {
+  it('names only existing paths', () => {
     const paths = spans.filter((span) => ROOMS.test(span) && !/[\s*<>…]/.test(span))
     expect(paths.filter((path) => !existsSync(join(ROOT, path)))).toEqual([])
   })
 
-  it('names tests by what they are called', () => {
+  it('names tests by their exact titles', () => {
     for (const [, file = '', name = ''] of text.matchAll(/`([^`\n]+\.test\.ts)` › `([^`\n]+)`/g)) {
       expect(read(file), `${file} › ${name}`).toContain(name)
     }
   })
 
-  it('names settings and commands that there are', () => {
+  it('names only existing settings and commands', () => {
     const settings = (text.match(/(?<!FLUXER_)MEDIA_PROXY_[A-Z0-9_]+/g) ?? []).filter(
       (name) => !name.endsWith('_'),
     )
@@ -73,7 +73,7 @@ describe.each(DOCUMENTS)('%s', (document) => {
   })
 })
 
-it('every parameter has its section and, unless it is heard, its two pictures', () => {
+it('every parameter except audio has its section and two images', () => {
   const text = read('docs/urls.md')
   for (const { name } of PARAMETER_GUIDE.filter((parameter) => parameter.name !== 'audio')) {
     const pictures = [...text.matchAll(new RegExp(`\\(pictures/(${name}(?:-without)?\\.\\w+)\\)`, 'g'))]
@@ -83,7 +83,7 @@ it('every parameter has its section and, unless it is heard, its two pictures', 
 })
 
 describe('docs/migration.md', () => {
-  it('maps every name of another program that is read', () => {
+  it('lists every setting that is read from other programs', () => {
     const page = read('docs/migration.md')
     const names = [
       ...[...INHERITED_VARIABLES, ...AWS_VARIABLES].map(({ from, path }) => `\`${from}\` | \`${path}\``),
@@ -95,7 +95,7 @@ describe('docs/migration.md', () => {
   })
 })
 
-it.each(['client/README.md', 'docs/recipes.md'])('%s names everything that the client makes', (document) => {
+it.each(['client/README.md', 'docs/recipes.md'])('%s names every function of the client', (document) => {
   const makers = Object.keys(client).filter((name) => /^create/.test(name))
   expect(makers.filter((name) => !read(document).includes(`| \`${name}(`))).toEqual([])
 })

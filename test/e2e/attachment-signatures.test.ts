@@ -42,14 +42,14 @@ async function opened(open: (typeof DOORS)[number][1], mode: string): Promise<Do
   return door
 }
 
-describe.each(DOORS)('attachments that must be signed, at %s', (_, open) => {
+describe.each(DOORS)('attachments that require a signature, at %s', (_, open) => {
   let door: Door
   beforeAll(async () => {
     door = await opened(open, 'enforce')
   })
   afterAll(() => door.close())
 
-  it('are answered for as long as their URL is good', async () => {
+  it('are served until their URL expires', async () => {
     for (const path of ['1/2/a.png', '1/2/b ü.txt']) {
       for (const _ of ['cold', 'warm']) {
         const url = await urls().sign(path)
@@ -62,7 +62,7 @@ describe.each(DOORS)('attachments that must be signed, at %s', (_, open) => {
     }
   })
 
-  it('are one rendition whatever the signature', async () => {
+  it('share one rendition across different signatures', async () => {
     const first = await send(door.url, await urls().sign('1/2/a.png', { width: 20 }))
     const second = await send(door.url, await urls(OLD_SECRET).sign('1/2/a.png', { width: 20 }))
     const dataPackage = await urls(OLD_SECRET).signForDataPackage('1/2/a.png')
@@ -74,7 +74,7 @@ describe.each(DOORS)('attachments that must be signed, at %s', (_, open) => {
     if (first.headers['x-cache'] !== undefined) expect(second.headers['x-cache']).toBe('HIT')
   })
 
-  it('are not there without a signature that holds, cold and warm, whoever asks how', async () => {
+  it('return 404 without a valid signature, cold or cached, for every method and range', async () => {
     const missing = await send(door.url, await urls().sign('1/2/none.png'))
     const old = Date.now() - 3 * 86_400_000
     for (const path of ['1/2/a.png', '1/2/b ü.txt']) {
@@ -100,7 +100,7 @@ describe.each(DOORS)('attachments that must be signed, at %s', (_, open) => {
     expect(missing.status).toBe(404)
   })
 
-  it('have the same life as an external URL of theirs, whatever is asked of it', async () => {
+  it('expire at the same time when an external URL wraps them, for the original and for renditions', async () => {
     const external = createExternalUrls({ baseUrl: '', secretKey: 'secret' })
     for (const parameters of [{}, { width: 24 }]) {
       const good = await urls().sign('1/2/a.png')
@@ -125,7 +125,7 @@ describe.each(DOORS)('attachments that must be signed, at %s', (_, open) => {
     ])
   })
 
-  it('answer ranges and conditions where it holds', async () => {
+  it('answer range and conditional requests with a valid signature', async () => {
     const url = await urls().sign('1/2/b ü.txt')
     const part = await send(door.url, url, { headers: { range: 'bytes=2-4' } })
     expect([part.status, part.body.toString()]).toEqual([206, '234'])
@@ -137,8 +137,8 @@ describe.each(DOORS)('attachments that must be signed, at %s', (_, open) => {
   })
 })
 
-describe('an attachment that an external URL wraps', () => {
-  it('is gone with its signature, also where the origin cannot be asked', async () => {
+describe('an attachment wrapped by an external URL', () => {
+  it('is not served after its signature expires, even when the origin is unreachable', async () => {
     const origin = await openFilesystemOrigin(settings('enforce'))
     await origin.put('attachments/1/2/a.png', await halvesPng(64, 48))
     const door = await openEdgeBefore({ ...origin, close: async () => undefined }, settings('enforce'))
@@ -164,8 +164,8 @@ describe('an attachment that an external URL wraps', () => {
   })
 })
 
-describe.each(DOORS)('attachments whose signatures are only watched, at %s', (_, open) => {
-  it('are answered, and what would be refused is logged', async () => {
+describe.each(DOORS)('attachments whose signatures are only reported, at %s', (_, open) => {
+  it('are served, and a request that would be rejected is logged', async () => {
     const door = await opened(open, 'report')
     const { status, headers } = await send(door.url, '/attachments/1/2/a.png?ex=1')
     expect([status, headers['cache-control']]).toEqual([200, 'public, max-age=31536000, immutable'])

@@ -50,7 +50,7 @@ function isThere(program: string): boolean {
   return spawnSync(program, ['--version']).status === 0
 }
 
-describe('the client as a package', () => {
+describe('the client package', () => {
   let directory: string
   const installed = (path: string) => join(directory, 'node_modules/@media-proxy/client', path)
   const run = (command: string, ...words: string[]) =>
@@ -71,7 +71,7 @@ describe('the client as a package', () => {
   })
   afterAll(() => rm(directory, { recursive: true }))
 
-  it('has its licence and its readme, and imports nothing', async () => {
+  it('contains its licence and readme, and imports nothing', async () => {
     expect(await readFile(installed('LICENSE'), 'utf8')).toContain('Apache License')
     expect(await readFile(installed('README.md'), 'utf8')).toContain('npm install @media-proxy/client')
     const manifest = JSON.parse(await readFile(installed('package.json'), 'utf8'))
@@ -92,12 +92,12 @@ describe('the client as a package', () => {
     expect([stderr, stdout.trim()]).toEqual(['', SIGNED])
   })
 
-  it.skipIf(!isThere('bun'))('runs in Bun (skipped where there is none)', async () => {
+  it.skipIf(!isThere('bun'))('runs in Bun (skipped without Bun)', async () => {
     await writeFile(join(directory, 'other.mjs'), PRINTS)
     expect(run('bun', 'other.mjs').stdout.trim()).toBe(SIGNED)
   })
 
-  it.skipIf(!isThere('deno'))('runs in Deno (skipped where there is none)', async () => {
+  it.skipIf(!isThere('deno'))('runs in Deno (skipped without Deno)', async () => {
     await writeFile(join(directory, 'other.mjs'), PRINTS)
     // It has no permission for the network, for files or for the environment.
     expect(run('deno', 'run', '--no-prompt', '--cached-only', 'other.mjs').stdout.trim()).toBe(SIGNED)
@@ -127,7 +127,7 @@ describe('the client as a package', () => {
     ['use.mts', 'nodenext', 'nodenext'],
     ['use.cts', 'nodenext', 'nodenext'],
     ['use.ts', 'esnext', 'bundler'],
-  ])('has types that stand alone: %s, module %s, resolution %s', async (file, module, resolution) => {
+  ])('has self-contained types: %s, module %s, resolution %s', async (file, module, resolution) => {
     await writeFile(join(directory, file), USE)
     const options = {
       ...{ module, moduleResolution: resolution, target: 'es2022', strict: true, noEmit: true },

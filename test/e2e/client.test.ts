@@ -78,7 +78,7 @@ describe.each([
   })
   afterAll(() => door.close())
 
-  it('every URL that the builder makes is accepted', async () => {
+  it('every URL from the builder is accepted', async () => {
     const urls = createMediaUrls(door.url)
     const external = createExternalUrls({ baseUrl: door.url, secretKey: SECRET })
     await fc.assert(
@@ -98,7 +98,7 @@ describe.each([
     )
   })
 
-  it('an upload URL takes what it was signed for, and no more', async () => {
+  it('an upload URL accepts only the upload that it was signed for', async () => {
     const uploads = createUploadUrls({ baseUrl: door.url, secret: RELAY_SECRET })
     const gif = Uint8Array.from(await animatedGif(20, 10))
     const put = async (maxBytes: number) =>
@@ -115,7 +115,7 @@ describe.each([
     expect(await client.sniff('folder/a b.gif')).toBe('image/gif')
   })
 
-  it('the client tells of media, and of refusals by their kind', async () => {
+  it('the client returns metadata, and reports rejections by kind', async () => {
     const client = createMediaClient({ baseUrl: `${door.url}/`, secretKey: SECRET })
     expect(
       await client.metadata({ type: 's3', bucket: 'cdn', key: 'attachments/1/halves.png' }),
@@ -161,7 +161,7 @@ describe.each([
   })
 })
 
-describe('the client before a service that is none', () => {
+describe('the client against a fake service', () => {
   const ask = (baseUrl: string, options = {}) =>
     createMediaClient({ baseUrl, secretKey: SECRET }).frames(
       { type: 'upload', upload_filename: 'a' },
@@ -198,20 +198,23 @@ describe('the client before a service that is none', () => {
       'unexpected',
       {},
     ],
-  ] as const)('%s: the failure has a name', async (_name, listener, failure, options) => {
-    expect(await before(listener as Parameters<typeof createServer>[1], options)).toMatchObject({ failure })
-  })
+  ] as const)(
+    'reports the kind of failure when the service %s',
+    async (_name, listener, failure, options) => {
+      expect(await before(listener as Parameters<typeof createServer>[1], options)).toMatchObject({ failure })
+    },
+  )
 
   it.each([
     [413, 'too-large'],
     [429, 'rate-limited'],
     [503, 'unavailable'],
-  ])('status %i is %s', async (status, failure) => {
+  ])('maps status %i to %s', async (status, failure) => {
     const answer = await before((_, response) => response.writeHead(status, { 'retry-after': '7' }).end('No'))
     expect(answer).toEqual({ failure, message: 'No', status, retryAfterSeconds: 7 })
   })
 
-  it('carries the secret nowhere else, and tells of a service that is not there', async () => {
+  it('does not send the secret to other servers, and reports an unreachable service', async () => {
     let visits = 0
     const elsewhere = createServer((_, response) => {
       visits += 1

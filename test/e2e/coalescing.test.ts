@@ -31,7 +31,7 @@ const SPELLINGS = [
 ]
 
 describe('two spellings of one rendition', () => {
-  it('are one render at the origin', async () => {
+  it('are rendered once at the origin', async () => {
     const origin = await opened(openFilesystemOrigin)
     await origin.put('avatars/1/land', await halvesPng(400, 300))
     const bodies = []
@@ -40,7 +40,7 @@ describe('two spellings of one rendition', () => {
     expect([count(origin, 'rendered'), count(origin, 'hit')]).toEqual([1, SPELLINGS.length - 1])
   })
 
-  it('are one request to the origin, and hits of the edge from the second on', async () => {
+  it('cause one request to the origin, and are cache hits at the edge from the second request on', async () => {
     const edge = await opened(openEdge)
     await edge.put('avatars/1/land', await halvesPng(400, 300))
     const answers = []
@@ -65,8 +65,8 @@ async function hit(edge: Door, path: string): Promise<void> {
   await until(async () => (await send(edge.url, path)).headers['x-cache'] === 'HIT')
 }
 
-describe('what is asked for together', () => {
-  it('is rendered once for a hundred callers', async () => {
+describe('concurrent requests', () => {
+  it('render once for a hundred callers', async () => {
     const origin = await opened(openFilesystemOrigin)
     await origin.put('avatars/1/big', await halvesPng(3000, 2000))
     const answers = await Promise.all(
@@ -80,7 +80,7 @@ describe('what is asked for together', () => {
     expect(reads(origin)).toBe(1)
   })
 
-  it('reads a 12-megapixel source once for four sizes', async () => {
+  it('read a 12-megapixel source once for four sizes', async () => {
     const origin = await opened(openFilesystemOrigin)
     await origin.put('banners/1/big', await halvesPng(4000, 3000))
     const answers = await Promise.all(
@@ -94,7 +94,7 @@ describe('what is asked for together', () => {
 })
 
 describe('a rendition in memory', () => {
-  it('is confirmed by the store when its time is over, and made again when the object was replaced', async () => {
+  it('is revalidated against the store when it is stale, and rendered again when the object was replaced', async () => {
     const origin = await opened(openFilesystemOrigin, { MEDIA_PROXY_CACHE_MEMORY_SECONDS: '0' })
     await origin.put('avatars/1/a', await halvesPng(400, 300))
     const first = await send(origin.url, '/avatars/1/a.webp?size=64')
@@ -108,8 +108,8 @@ describe('a rendition in memory', () => {
   })
 })
 
-describe('a copy at the edge', () => {
-  it('is confirmed by its ETag when its time is over, and replaced when it no longer holds', async () => {
+describe('a cached copy at the edge', () => {
+  it('is revalidated by its ETag when it is stale, and replaced when the ETag no longer matches', async () => {
     const edge = await opened(openEdge, {
       MEDIA_PROXY_CACHE_EDGE_SECONDS: '1',
       MEDIA_PROXY_CACHE_MEMORY_SECONDS: '0',

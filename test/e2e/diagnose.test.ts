@@ -97,7 +97,7 @@ describe('pnpm diagnose', () => {
     return failures[0]
   }
 
-  it('finds nothing wrong with what is well, and ends with 0', async () => {
+  it('finds no fault in a correct setup, and exits with 0', async () => {
     const folder = await diagnose()
     expect(folder.findings.filter(({ state }) => state === 'failed')).toEqual([])
     expect([folder.code, folder.ok, folder.complaints]).toEqual([0, true, ''])
@@ -107,7 +107,7 @@ describe('pnpm diagnose', () => {
     expect(bucket.text + folder.text).not.toContain(s3.credentials.secretAccessKey)
   })
 
-  it('names a wrong secret of the store', async () => {
+  it('reports a wrong secret of the store', async () => {
     const { findings } = await diagnose(s3Settings({ MEDIA_PROXY_S3_SECRET_ACCESS_KEY: 'wrong' }))
     const denied = findings.filter(({ state }) => state === 'failed')
     expect(denied.map(({ check }) => check)).toEqual(['bucket cdn', 'bucket uploads'])
@@ -145,7 +145,7 @@ describe('pnpm diagnose', () => {
     ],
     ['a clock that it refuses', { status: 403, code: 'RequestTimeTooSkewed' }, /clock/, /timedatectl/],
     ['what is no S3', { status: 400, code: '' }, /S3 answered 400/, /speaks S3/],
-  ])('names %s, and what to do', async (_, refusal, found, fix) => {
+  ])('reports %s, and how to fix it', async (_, refusal, found, fix) => {
     const store = await answering((request, response) => refuse(request, response, refusal))
     const { findings, text } = await diagnose(s3Settings({ MEDIA_PROXY_S3_ENDPOINT: store.endpoint }))
     await store.close()
@@ -157,7 +157,7 @@ describe('pnpm diagnose', () => {
     expect(text).not.toMatch(/AWS4-HMAC|Signature=/)
   })
 
-  it('finds nothing wrong with a store that tells neither ETag nor date, or that may not be listed', async () => {
+  it('accepts a store that sends neither ETag nor date, or that denies listing', async () => {
     const silent = await answering((_, response) => response.end('x'))
     const unlisted = await answering(awsBucket({ objects: {}, mayList: false }))
     for (const { endpoint } of [silent, unlisted]) {
@@ -167,7 +167,7 @@ describe('pnpm diagnose', () => {
     await Promise.all([silent.close(), unlisted.close()])
   })
 
-  it('takes a newline at the end of a key for none', async () => {
+  it('ignores a newline at the end of a key', async () => {
     const { accessKeyId, secretAccessKey } = s3.credentials
     const { findings } = await diagnose(
       s3Settings({
@@ -178,7 +178,7 @@ describe('pnpm diagnose', () => {
     expect(findings).toContainEqual({ check: 'bucket cdn', state: 'ok', found: 'readable' })
   })
 
-  it('names a store that cannot be reached', async () => {
+  it('reports an unreachable store', async () => {
     const { findings } = await diagnose(s3Settings({ MEDIA_PROXY_S3_ENDPOINT: 'http://127.0.0.1:9' }))
     expect(findings.find(({ check }) => check === 'bucket cdn')).toMatchObject({
       state: 'failed',
@@ -187,14 +187,14 @@ describe('pnpm diagnose', () => {
     })
   })
 
-  it('names a bucket that does not exist', async () => {
+  it('reports a bucket that does not exist', async () => {
     expect(await fault(s3Settings({ MEDIA_PROXY_S3_BUCKET_UPLOADS: 'nowhere' }))).toMatchObject({
       check: 'bucket nowhere',
       fix: expect.stringMatching(/create the bucket, or set MEDIA_PROXY_S3_BUCKET_UPLOADS/),
     })
   })
 
-  it('names an FFmpeg that is missing where nothing else decodes videos', async () => {
+  it('reports a missing FFmpeg when nothing else decodes videos', async () => {
     expect(await fault({ FFMPEG_PATH: '/nowhere/ffmpeg', MEDIA_PROXY_ENGINE_LIBAV: 'false' })).toMatchObject({
       check: 'FFmpeg',
       found: expect.stringContaining('/nowhere/ffmpeg'),
@@ -202,7 +202,7 @@ describe('pnpm diagnose', () => {
     })
   })
 
-  it('names a model that is broken', async () => {
+  it('reports a broken model', async () => {
     await writeFile(join(directory, 'broken.onnx'), 'no model')
     expect(await fault({ MEDIA_PROXY_NSFW_MODEL_PATH: join(directory, 'broken.onnx') })).toMatchObject({
       check: 'NSFW model',
@@ -210,7 +210,7 @@ describe('pnpm diagnose', () => {
     })
   })
 
-  it('names a port that another program has', async () => {
+  it('reports a port that another program uses', async () => {
     const other = createServer().listen(0, '127.0.0.1')
     await once(other, 'listening')
     const { port } = other.address() as AddressInfo
@@ -222,7 +222,7 @@ describe('pnpm diagnose', () => {
     other.close()
   })
 
-  it('names a clock that goes wrong', async () => {
+  it('reports a wrong clock', async () => {
     const store = await openStoreOfAnotherTime(20 * 60)
     const { findings } = await diagnose(s3Settings({ MEDIA_PROXY_S3_ENDPOINT: urlOf(store) }))
     expect(findings.find(({ check }) => check === 'clock')).toMatchObject({
@@ -237,7 +237,7 @@ describe('pnpm diagnose', () => {
     punctual.close()
   })
 
-  it('names secrets that differ between the doors, without telling them', async () => {
+  it('reports secrets that differ between the edge and the origin, without showing them', async () => {
     const found = await fault({}, { variables: 'others' })
     expect(found).toMatchObject({
       check: 'worker edgeSecretKey',
@@ -246,7 +246,7 @@ describe('pnpm diagnose', () => {
     expect(found?.found).not.toMatch(/two|three/)
   })
 
-  it('names a folder that cannot be read', async () => {
+  it('reports an unreadable folder', async () => {
     await mkdir(join(directory, 'locked'), { mode: 0o000 })
     const found = await fault(
       { MEDIA_PROXY_S3_BUCKET_CDN: 'locked', MEDIA_PROXY_NSFW_ENABLED: 'false' },
@@ -259,7 +259,7 @@ describe('pnpm diagnose', () => {
     })
   })
 
-  it.skipIf(process.getuid?.() !== 0)('names files that it may not read, and goes on', async () => {
+  it.skipIf(process.getuid?.() !== 0)('reports unreadable files, and continues', async () => {
     const files = [join(directory, 'secrets.json'), join(directory, 'locked-variables')]
     for (const file of files) {
       await writeFile(file, '{}')
@@ -274,14 +274,14 @@ describe('pnpm diagnose', () => {
     await Promise.all(files.map((file) => rm(file)))
   })
 
-  it('names secrets of pnpm start that are none', async () => {
+  it('reports invalid secrets of pnpm start', async () => {
     await writeFile(join(directory, 'secrets.json'), 'not JSON')
     const { findings } = await diagnose()
     expect(findings[0]).toMatchObject({ check: 'file', state: 'warning' })
     await rm(join(directory, 'secrets.json'))
   })
 
-  it('writes to the bucket of renditions, and removes what it wrote', async () => {
+  it('writes to the renditions bucket, and removes what it wrote', async () => {
     await mkdir(join(directory, 'renditions'))
     const well = await diagnose({ MEDIA_PROXY_S3_BUCKET_RENDITIONS: 'renditions' })
     expect(well.findings).toContainEqual({
@@ -296,7 +296,7 @@ describe('pnpm diagnose', () => {
     expect(missing.findings.find(({ check }) => check === 'writing to no-such-bucket')?.state).toBe('failed')
   })
 
-  it('names proxies that are everybody, or nobody, and a secret of uploads that opens more', async () => {
+  it('reports trusted proxies that include everyone or nobody, and an upload secret that opens more than uploads', async () => {
     const secret = Buffer.alloc(32, 7).toString('base64')
     const { findings } = await diagnose({
       MEDIA_PROXY_TRUSTED_PROXIES: '0.0.0.0/0',
@@ -310,7 +310,7 @@ describe('pnpm diagnose', () => {
     expect(faulty).toMatchObject({ check: 'configuration', found: expect.stringMatching(/proxy\.local/) })
   })
 
-  it('names every fault of a bad configuration', async () => {
+  it('reports every fault of an invalid configuration', async () => {
     const { findings } = await diagnose({ MEDIA_PROXY_PORT: 'x', MEDIA_PROXY_STORAGE: 'tape' })
     const faults = findings.filter(({ check, state }) => check === 'configuration' && state === 'failed')
     expect(faults.map(({ found }) => found.split(':')[0])).toEqual([
@@ -320,7 +320,7 @@ describe('pnpm diagnose', () => {
     expect(faults[0]?.fix).toContain('docs/configuration.md')
   })
 
-  it('is a table for people, and has words for words it does not know', async () => {
+  it('prints a readable table, and explains unknown arguments', async () => {
     const { text, code } = await diagnose(
       { FFMPEG_PATH: '/nowhere', MEDIA_PROXY_ENGINE_LIBAV: 'false' },
       { words: [] },

@@ -24,7 +24,7 @@ const requests = ({ log }: Door) => log.filter(({ msg }) => msg === 'request')
 const renders = ({ log }: Door) => log.filter(({ outcome }) => outcome === 'rendered')
 
 describe('single flight at the edge', () => {
-  it('makes one request to the origin of a thousand', async () => {
+  it('makes one request to the origin for a thousand requests', async () => {
     const door = await edge()
     await door.put('avatars/1/big', await halvesPng(3000, 2000))
     const path = '/avatars/1/big.webp?size=512'
@@ -45,7 +45,7 @@ describe('single flight at the edge', () => {
     expect(['MISS', 'COALESCED', 'HIT']).toEqual(expect.arrayContaining([...new Set(outcomes)]))
   })
 
-  it('makes one render of what two edges ask for', async () => {
+  it('renders once for two edges', async () => {
     const origin = await openFilesystemOrigin(KEYS)
     await origin.put('avatars/1/big', await halvesPng(3000, 2000))
     const first = await openEdgeBefore(origin, KEYS)
@@ -61,7 +61,7 @@ describe('single flight at the edge', () => {
     expect(renders(origin)).toHaveLength(1)
   })
 
-  it('answers the others when the leader leaves', async () => {
+  it('answers the followers when the leader disconnects', async () => {
     const door = await edge()
     await door.put('avatars/1/big', await halvesPng(4000, 3000))
     const path = '/avatars/1/big.avif?size=2048&quality=lossless'
@@ -77,7 +77,7 @@ describe('single flight at the edge', () => {
     expect(renders(door)).toHaveLength(1)
   })
 
-  it('shares a refusal and keeps none', async () => {
+  it('shares a rejection, and does not cache it', async () => {
     const door = await edge({ MEDIA_PROXY_CACHE_NOT_FOUND_SECONDS: '0' })
     const answers = await Promise.all(
       Array.from({ length: 50 }, () => send(door.url, '/avatars/1/none.webp')),
@@ -92,8 +92,8 @@ describe('single flight at the edge', () => {
   })
 })
 
-describe('what is missing', () => {
-  it('is remembered at the edge alone', async () => {
+describe('a missing object', () => {
+  it('is remembered only at the edge', async () => {
     const door = await edge({ MEDIA_PROXY_CACHE_NOT_FOUND_SECONDS: '3600' })
     const path = '/avatars/1/none.webp'
     await send(door.url, path)
@@ -113,7 +113,7 @@ describe('a purge', () => {
       body: JSON.stringify(body),
     })
 
-  it('shows a replaced object at once, at both doors and in every size', async () => {
+  it('shows a replaced object at once, at the edge and the origin, and in every size', async () => {
     const door = await edge()
     const paths = [
       '/avatars/1/a.webp?size=64',
@@ -149,7 +149,7 @@ describe('a purge', () => {
     ['both named', { 'x-internal-secret': 'secret' }, '{"object":"a","external":"http://a/"}', 400],
     ['a key that climbs', { 'x-internal-secret': 'secret' }, '{"object":"../a"}', 400],
     ['too much', { 'x-internal-secret': 'secret' }, `{"object":"${'a'.repeat(20_000)}"}`, 413],
-  ])('is refused with %s', async (_, headers, body, status) => {
+  ])('is rejected with %s', async (_, headers, body, status) => {
     const door = await edge()
     for (const url of [door.url, door.originUrl]) {
       const answer = await send(url, '/_purge', { method: 'POST', headers: headers as never, body })
@@ -157,7 +157,7 @@ describe('a purge', () => {
     }
   })
 
-  it('is refused as soon as it is too much, of whatever length it is', async () => {
+  it('is rejected as soon as the body exceeds the limit, with or without a declared length', async () => {
     const door = await edge()
     for (const base of [door.url, door.originUrl]) {
       const endless = rawRequest(new URL('/_purge', base), {
@@ -175,8 +175,8 @@ describe('a purge', () => {
   })
 })
 
-describe('an origin that is gone', () => {
-  it('leaves what the cache holds, and 502 with Retry-After for the rest', async () => {
+describe('an unreachable origin', () => {
+  it('still allows cache hits, and gives 502 with Retry-After for everything else', async () => {
     const origin = await openFilesystemOrigin(KEYS)
     await origin.put('avatars/1/a', await halvesPng(400, 300))
     const door = await openEdgeBefore(
@@ -209,7 +209,7 @@ describe('an origin that is gone', () => {
 })
 
 describe('a request through the edge', () => {
-  it('carries its ids to the origin and nothing of the client but its address', async () => {
+  it('passes its ids to the origin, and nothing about the client except its address', async () => {
     const door = await edge()
     await send(door.url, '/attachments/none', {
       headers: {
@@ -221,7 +221,7 @@ describe('a request through the edge', () => {
     expect(requests(door).at(-1)).toMatchObject({ requestId: 'from-client', status: 404 })
   })
 
-  it('negotiates AVIF for assets asked for as WebP, at the edge only', async () => {
+  it('negotiates AVIF for assets requested as WebP, only at the edge', async () => {
     const door = await edge()
     await door.put('avatars/1/a', await halvesPng(400, 300))
     const accept = { headers: { accept: 'image/avif,*/*' } }

@@ -41,7 +41,7 @@ async function putRefusedFiles(door: FilesystemDoor): Promise<void> {
 describe.each([
   ['the origin', openFilesystemOrigin],
   ['the edge', openEdge],
-] as const)('a refusal that explains itself, at %s', (_, open) => {
+] as const)('explanations of rejected requests, at %s', (_, open) => {
   let door: FilesystemDoor
   beforeAll(async () => {
     door = await open({
@@ -90,7 +90,7 @@ describe.each([
     expect(headers['content-length']).toBe(String(body.length))
   })
 
-  it('says what of an address is not fetched, and nothing of a wrong signature', async () => {
+  it('explain why an address is not fetched, but nothing about a wrong signature', async () => {
     const external = createExternalUrls({ baseUrl: '', secretKey: KEY })
     const path = await external.sign('http://192.168.0.1:8080/cat.png')
     const { status, body } = await send(door.url, path)
@@ -103,7 +103,7 @@ describe.each([
     expect([wrong.status, wrong.body.toString()]).toEqual([401, 'Unauthorized'])
   })
 
-  it('says how much an upload may have, which its token may tell', async () => {
+  it('state the maximum size of an upload, because its token contains it', async () => {
     const path = pathOf(await token({ maxBytes: 9 }))
     const { status, body } = await send(door.url, path, { method: 'PUT', body: '0123456789' })
     expect([status, body.toString()]).toEqual([
@@ -112,7 +112,7 @@ describe.each([
     ])
   })
 
-  it('explains nothing of what is not in the URL', async () => {
+  it('mention nothing that is not in the URL', async () => {
     const { status, body } = await send(door.url, '/attachments/1/none.png')
     expect([status, body.toString()]).toEqual([404, 'Not Found'])
   })

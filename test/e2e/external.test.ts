@@ -84,7 +84,7 @@ describe.each(DOORS)('external media at %s', (_, open) => {
   const get = async (target: string, query = '', headers: Record<string, string> = {}) =>
     send(door.url, await path(target, query), { headers })
 
-  it('passes through, typed by its content', async () => {
+  it('passes through, with a type detected from its content', async () => {
     const answer = await get(v2(`${far.url}/a.png`))
     expect(answer.status).toBe(200)
     expect(answer.body.equals(picture)).toBe(true)
@@ -100,7 +100,7 @@ describe.each(DOORS)('external media at %s', (_, open) => {
     expect(answer.headers.etag).toMatch(/^"[0-9a-f]{32}"$/)
   })
 
-  it('takes all three encodings of a target', async () => {
+  it('accepts all three encodings of a target', async () => {
     const { host } = far
     for (const target of [
       v2(`${far.url}/a.png?c=d`),
@@ -119,7 +119,7 @@ describe.each(DOORS)('external media at %s', (_, open) => {
     }
   })
 
-  it('is signed by any key, in base64url or hex', async () => {
+  it('accepts a signature by any key, in base64url or hex', async () => {
     const target = v2(`${far.url}/a.png`)
     expect((await send(door.url, await path(target, '', 'older'))).status).toBe(200)
     const signature = await signExternalTarget(await createKeyRing([SECRET]), target)
@@ -127,7 +127,7 @@ describe.each(DOORS)('external media at %s', (_, open) => {
     expect((await send(door.url, `/external/${hex}/${target}`)).status).toBe(200)
   })
 
-  it('is refused with a wrong signature, and nothing is fetched', async () => {
+  it('is rejected with a wrong signature, and nothing is fetched', async () => {
     const target = v2(`${far.url}/never.png`)
     const right = await signExternalTarget(await createKeyRing([SECRET]), target)
     const before = far.requests.length
@@ -147,7 +147,7 @@ describe.each(DOORS)('external media at %s', (_, open) => {
     expect(far.requests).toHaveLength(before)
   })
 
-  it('is what was signed, where the signature covers the parameters', async () => {
+  it('allows only the signed parameters when the signature covers them', async () => {
     const sign = async (query: string) =>
       signExternalPath(await createKeyRing([SECRET]), `${far.url}/a.png`, new URLSearchParams(query))
     const status = async (path: string) => (await send(door.url, path)).status
@@ -164,7 +164,7 @@ describe.each(DOORS)('external media at %s', (_, open) => {
     expect(await status(`${await sign(ends)}?${ends}`)).toBe(200)
   })
 
-  it('negotiates under a signature of its parameters', async () => {
+  it('negotiates the format when the signature covers the parameters', async () => {
     const ring = await createKeyRing([SECRET])
     const query = 'format=auto&width=120'
     const path = `${await signExternalPath(ring, `${far.url}/a.png`, new URLSearchParams(query))}?${query}`
@@ -177,7 +177,7 @@ describe.each(DOORS)('external media at %s', (_, open) => {
     }
   })
 
-  it('ends at its expiry, and is kept no longer than until then', async () => {
+  it('is rejected after its expiry, and is not cached beyond it', async () => {
     const now = Math.floor(Date.now() / 1000)
     const soon = now + 36_000
     const target = v2(`${far.url}/photo.jpg`)
@@ -210,14 +210,14 @@ describe.each(DOORS)('external media at %s', (_, open) => {
     )
   })
 
-  it('negotiates AVIF where that is asked', async () => {
+  it('negotiates AVIF when requested', async () => {
     const answer = await get(v2(`${far.url}/a.png`), 'format=auto', { accept: 'image/avif' })
     expect(answer.headers).toMatchObject({ 'content-type': 'image/avif', vary: 'Accept' })
     const other = await get(v2(`${far.url}/a.png`), 'format=auto')
     expect(other.headers).toMatchObject({ 'content-type': 'image/png', vary: 'Accept' })
   })
 
-  it('rasterises an SVG, and gives its text only to keep', async () => {
+  it('rasterises an SVG, and serves its text only as a download', async () => {
     const shown = await get(v2(`${far.url}/logo.svg`))
     expect(shown.headers['content-type']).toBe('image/webp')
     const kept = await get(v2(`${far.url}/logo.svg`), 'download=true')
@@ -226,7 +226,7 @@ describe.each(DOORS)('external media at %s', (_, open) => {
     expect(kept.body.equals(SVG)).toBe(true)
   })
 
-  it('answers parts, 304 and HEAD', async () => {
+  it('answers ranges, 304 and HEAD', async () => {
     const target = v2(`${far.url}/photo.jpg`)
     const whole = await get(target)
     const part = await get(target, '', { range: 'bytes=2-4' })
@@ -246,7 +246,7 @@ describe.each(DOORS)('external media at %s', (_, open) => {
     ])
   })
 
-  it.skipIf(FFMPEG === undefined)('makes stills of videos, by ranges (needs FFmpeg)', async () => {
+  it.skipIf(FFMPEG === undefined)('makes stills of videos from ranges (needs FFmpeg)', async () => {
     const still = await get(v2(`${far.url}/video.mp4`), 'time=1.5&format=png')
     expect(await sharp(still.body).metadata()).toMatchObject({ width: 320, height: 192 })
     const { dominant } = await sharp(still.body).stats()
@@ -256,7 +256,7 @@ describe.each(DOORS)('external media at %s', (_, open) => {
     expect((await get(v2(`${far.url}/sound.mp3`))).headers['content-type']).toBe('audio/mpeg')
   })
 
-  it('is refused where it is no media, whatever its server says', async () => {
+  it('is rejected when the content is not media, whatever type its server declares', async () => {
     for (const query of ['', 'width=10']) {
       const { status, body } = await get(v2(`${far.url}/page.png`), query)
       expect([status, body.toString()]).toEqual([400, 'Unsupported file format'])
@@ -277,7 +277,7 @@ describe.each(DOORS)('external media at %s', (_, open) => {
     expect((await get(target())).status).toBe(status)
   })
 
-  it('reads its own URLs from the store', async () => {
+  it('reads URLs of the service itself from the store', async () => {
     const before = far.requests.length
     const own = await get(v2('https://media.example.com/attachments/1/own.png'))
     expect(own.body.equals(picture)).toBe(true)
@@ -294,7 +294,7 @@ describe.each(DOORS)('external media at %s', (_, open) => {
     ['private, max-age=9999999', 300],
     ['max-age=3600', 3600],
     ['public, max-age=31536000', undefined],
-  ])('keeps what its server sends with %s for %j seconds', async (cacheControl, seconds) => {
+  ])('caches a response with %s for %j seconds', async (cacheControl, seconds) => {
     life = cacheControl
     const path = `/life/${encodeURIComponent(cacheControl)}.png`
     for (const query of ['', 'width=20&format=webp']) {
@@ -321,7 +321,7 @@ describe.each(DOORS)('external media at %s', (_, open) => {
   })
 
   it.each(['gzip', 'br', 'deflate', 'zstd'])(
-    'decodes what a server sends as %s in spite of identity',
+    'decodes %s from a server that ignores a request for identity',
     async (coding) => {
       const whole = await get(v2(`${far.url}/coded/${coding}/a.png`))
       expect([whole.status, whole.headers['content-type'], whole.body.equals(picture)]).toEqual([
@@ -338,7 +338,7 @@ describe.each(DOORS)('external media at %s', (_, open) => {
     },
   )
 
-  it('passes on a part of a whole that nobody measured', async () => {
+  it('passes on a range of unknown total length', async () => {
     const { status, headers, body } = await get(v2(`${far.url}/unmeasured.png`), '', { range: 'bytes=1-3' })
     expect([status, headers['content-range'], body.equals(picture.subarray(1, 4))]).toEqual([
       206,
@@ -347,13 +347,13 @@ describe.each(DOORS)('external media at %s', (_, open) => {
     ])
   })
 
-  it('reads what its own external URLs wrap', async () => {
+  it('unwraps external URLs of the service itself', async () => {
     const wrapped = `https://media.example.com/external/any/${v2(`${far.url}/a.png`)}?width=300`
     const small = await get(v2(wrapped), 'width=40')
     expect(await sharp(small.body).metadata()).toMatchObject({ width: 40, height: 30 })
   })
 
-  it('is one rendition however its target is spelled', async () => {
+  it('is rendered once for all spellings of its target', async () => {
     const url = `${far.url}/a.png`
     const before = door.log.filter(({ outcome }) => outcome === 'rendered').length
     for (const target of [
@@ -367,7 +367,7 @@ describe.each(DOORS)('external media at %s', (_, open) => {
     expect(door.log.filter(({ outcome }) => outcome === 'rendered').length - before).toBe(1)
   })
 
-  it('is built by the builder', async () => {
+  it('accepts URLs from the builder', async () => {
     const urls = createExternalUrls({ baseUrl: door.url, secretKey: SECRET })
     const url = new URL(await urls.sign(`${far.url}/photo.jpg`, { width: 60, expiresInSeconds: 60 }))
     const { body } = await send(door.url, url.pathname + url.search)

@@ -15,7 +15,7 @@ const SETTINGS = {
   MEDIA_PROXY_FALLBACK: 'defaults/nobody.png',
 }
 
-describe.each(DOORS)('a missing asset with a fallback, at %s', (_, open) => {
+describe.each(DOORS)('the fallback of a missing asset, at %s', (_, open) => {
   let door: Door
 
   beforeAll(async () => {
@@ -27,7 +27,7 @@ describe.each(DOORS)('a missing asset with a fallback, at %s', (_, open) => {
 
   const rendered = () => door.log.filter(({ outcome }) => outcome === 'rendered').length
 
-  it('is the fallback as it was asked for, for five minutes', async () => {
+  it('is served with the requested parameters, for five minutes', async () => {
     const { status, headers, body } = await send(door.url, '/avatars/1/gone.webp?size=64')
     expect([status, headers['content-type'], headers['cache-control'], headers['x-media-life']]).toEqual([
       200,
@@ -39,7 +39,7 @@ describe.each(DOORS)('a missing asset with a fallback, at %s', (_, open) => {
     expect([width, height]).toEqual([64, 32])
   })
 
-  it('has the ETag of the fallback, and answers 304 to it', async () => {
+  it('has its own ETag, and answers 304 to it', async () => {
     const { headers } = await send(door.url, '/avatars/1/gone.webp?size=80')
     const other = await send(door.url, '/avatars/2/also_gone.webp?size=80')
     expect(headers.etag).toMatch(/^"[^"]+"$/)
@@ -51,7 +51,7 @@ describe.each(DOORS)('a missing asset with a fallback, at %s', (_, open) => {
     expect((await send(door.url, '/avatars/1/there.webp?size=80')).headers.etag).not.toBe(headers.etag)
   })
 
-  it('costs one render for all that are missing', async () => {
+  it('is rendered once for all missing objects', async () => {
     await send(door.url, '/avatars/1/first.webp?size=96')
     const before = rendered()
     for (let id = 1; id <= 20; id += 1)
@@ -59,7 +59,7 @@ describe.each(DOORS)('a missing asset with a fallback, at %s', (_, open) => {
     expect(rendered()).toBe(before)
   })
 
-  it('of another kind is made of it in its own way', async () => {
+  it('is transformed by the rules of the requested kind', async () => {
     const sizeOf = async (path: string) => {
       const { width, height } = await sharp((await send(door.url, path)).body).metadata()
       return [width, height]
@@ -68,7 +68,7 @@ describe.each(DOORS)('a missing asset with a fallback, at %s', (_, open) => {
     expect(await sizeOf('/stickers/9.webp?size=100')).toEqual([100, 100])
   })
 
-  it('makes way for the object, at the latest when it is purged', async () => {
+  it('is replaced by the object once it exists, at the latest after a purge', async () => {
     const path = '/avatars/1/late.webp?size=64'
     expect((await send(door.url, path)).headers['cache-control']).toBe('public, max-age=300')
     await door.put('avatars/1/late', await halvesPng(100, 100))
@@ -82,14 +82,14 @@ describe.each(DOORS)('a missing asset with a fallback, at %s', (_, open) => {
       .toBe('public, max-age=31536000, immutable')
   })
 
-  it('is only of assets', async () => {
+  it('applies only to assets', async () => {
     expect((await send(door.url, '/attachments/1/gone.png')).status).toBe(404)
     expect((await send(door.url, '/attachments/1/gone.png?width=5')).status).toBe(404)
     expect((await send(door.url, '/themes/0123456789abcdef.css')).status).toBe(404)
   })
 })
 
-it('is missing where the fallback is missing too', async () => {
+it('a missing asset is 404 when the fallback is missing too', async () => {
   const door = await openFilesystemOrigin(SETTINGS)
   expect((await send(door.url, '/avatars/1/gone.webp')).status).toBe(404)
   await door.close()

@@ -11,7 +11,7 @@ import { KEYS, path, v2 } from './external-paths.ts'
 
 const PNG_SIGNATURE = Buffer.from('89504e470d0a1a0a', 'hex')
 
-describe('a far server that misbehaves', () => {
+describe('a faulty external server', () => {
   const closers: (() => Promise<void>)[] = []
   afterEach(async () => {
     for (const close of closers.splice(0).reverse()) await close()
@@ -37,7 +37,7 @@ describe('a far server that misbehaves', () => {
     }
   }
 
-  it('is 502 where it fails, and 404 where it has nothing', async () => {
+  it('causes 502 when it fails, and 404 when it has no such file', async () => {
     for (const [theirs, ours] of [
       [500, 502],
       [403, 502],
@@ -49,7 +49,7 @@ describe('a far server that misbehaves', () => {
     }
   })
 
-  it('is 504 where it says nothing, or a byte at a time', async () => {
+  it('causes 504 when it sends nothing, or one byte at a time', async () => {
     const silent = await opened(() => undefined)
     expect([await silent.status(), await silent.status('width=10')]).toEqual([504, 504])
     const slow = await opened((_, response) => {
@@ -59,7 +59,7 @@ describe('a far server that misbehaves', () => {
     expect([await slow.status(), await slow.status('width=10')]).toEqual([504, 504])
   })
 
-  it('keeps no stored object waiting, however many there are', async () => {
+  it('delays no stored object, however many external requests wait', async () => {
     const { far, door } = await opened((_, response) => response.writeHead(200).write(PNG_SIGNATURE), {
       MEDIA_PROXY_EXTERNAL_TIMEOUT_MS: '60000',
     })
@@ -76,7 +76,9 @@ describe('a far server that misbehaves', () => {
     expect((await Promise.allSettled(waiting)).map(({ status }) => status)).not.toContain('fulfilled')
   })
 
-  it('keeps no process from stored videos, though it answers no part (needs FFmpeg)', async ({ skip }) => {
+  it('blocks no process that stored videos need, although it answers no range (needs FFmpeg)', async ({
+    skip,
+  }) => {
     if (FFMPEG === undefined) return skip()
     const film = await makeVideo('mp4', 'testsrc=s=640x480:r=25', ['-c:v', 'mpeg4', '-q:v', '1'], 5)
     const whole = files({ '/0.mp4': film, '/1.mp4': film, '/2.mp4': film })
@@ -96,7 +98,7 @@ describe('a far server that misbehaves', () => {
     expect((await Promise.allSettled(waiting)).map(({ status }) => status)).not.toContain('fulfilled')
   })
 
-  it('leaves memory to stored objects, however much it has sent', async () => {
+  it('leaves memory for stored objects, however much it sends', async () => {
     const sent = Buffer.concat([await halvesPng(40, 30), Buffer.alloc(15_000_000)])
     const { far, door } = await opened((_, response) => response.writeHead(200).write(sent), {
       MEDIA_PROXY_EXTERNAL_TIMEOUT_MS: '60000',
@@ -118,7 +120,7 @@ describe('a far server that misbehaves', () => {
     expect((await Promise.all(statuses)).toSorted()).toEqual([503, 'left'])
   })
 
-  it('is 502 where it redirects for ever, or tells a wrong length', async () => {
+  it('causes 502 when it redirects forever, or declares a wrong length', async () => {
     const endless = await opened((_, response) => response.writeHead(302, { location: '/' }).end())
     expect(await endless.status()).toBe(502)
     expect(endless.far.requests).toHaveLength(6)
@@ -154,7 +156,7 @@ describe('a far server that misbehaves', () => {
     ['a part beyond the end', 'bytes 50-59/20', undefined],
     ['another part', 'bytes 10-19/100000', undefined],
     ['a longer part', 'bytes 50-127/100000', 78],
-  ])('puts no answer of its own on the connection by %s', async (_, contentRange, length) => {
+  ])('cannot inject a response into the connection with %s', async (_, contentRange, length) => {
     const forged = `0123456789HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n<forged/>${' '.repeat(10)}`
     const { door, target } = await answeringParts(contentRange, forged.padEnd(78), length)
     const both = await pipelined(door.url, target, '/_health', { range: 'bytes=50-59' })
@@ -162,14 +164,14 @@ describe('a far server that misbehaves', () => {
     expect(both.match(/HTTP\/1\.1 \d+/g)).toEqual([expect.stringMatching(/206|502/), 'HTTP/1.1 200'])
   })
 
-  it('takes no byte from the next answer where a part is too short', async () => {
+  it('cannot take bytes from the next response when its range is too short', async () => {
     const { door, target } = await answeringParts('bytes 50-59/100000', '0123', undefined)
     const both = await pipelined(door.url, target, '/_health', { range: 'bytes=50-59' })
     expect(both.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 206'])
     expect(both).toMatch(/\r\n\r\n0123$/)
   })
 
-  it('is 304 by a condition, whatever part is asked for', async () => {
+  it('does not prevent a 304, whatever range is requested', async () => {
     const picture = await halvesPng(400, 300)
     const { door, far } = await opened(files({ '/': picture }))
     const target = await path(v2(far.url))
@@ -178,7 +180,7 @@ describe('a far server that misbehaves', () => {
       expect((await send(door.url, target, { headers: { range, 'if-none-match': etag } })).status).toBe(304)
   })
 
-  it('vouches for no part of a file that was replaced in between', async () => {
+  it('gives no validators for a range of a file that was replaced meanwhile', async () => {
     const picture = await halvesPng(400, 300)
     let asked = 0
     const { door, far } = await opened((request, response) => {
@@ -204,7 +206,7 @@ describe('a far server that misbehaves', () => {
   it.each([
     ['origin', openFilesystemOrigin],
     ['edge', openEdge],
-  ] as const)('cannot make the service ask itself without end, at the %s', async (_, open) => {
+  ] as const)('cannot make the service request itself in a loop, at the %s', async (_, open) => {
     let target = ''
     let own: string | undefined
     const listener: RequestListener = (incoming, response) => {
@@ -227,7 +229,7 @@ describe('a far server that misbehaves', () => {
     expect(far.requests[0]?.headers['cdn-loop']).toMatch(/^media-proxy-[0-9a-f]{64}$/)
   })
 
-  it('is 413 where it sends too much', async () => {
+  it('causes 413 when it sends too much', async () => {
     const limit = { MEDIA_PROXY_LIMITS_SOURCE_BYTES: '100000' }
     const served = await opened((_, response) => {
       response.writeHead(200, { 'content-length': 100_001 })
@@ -247,7 +249,7 @@ describe('a far server that misbehaves', () => {
   })
 
   it.skipIf(FFMPEG === undefined)(
-    'is answered even without ranges, by way of a file (needs FFmpeg)',
+    'may lack range support, because the file is spooled (needs FFmpeg)',
     async () => {
       const video = await makeVideo('mp4', SECONDS, ['-pix_fmt', 'yuv420p'])
       const { status, far } = await opened(files({ '/': video }, false), {

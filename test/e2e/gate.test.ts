@@ -5,7 +5,7 @@ import { type Door, openEdge, openEdgeBefore, openFilesystemOrigin } from '../do
 import { halvesPng } from '../fixtures.ts'
 import { send } from '../http.ts'
 
-describe('an origin that answers the edge alone', () => {
+describe('an origin that accepts only the edge', () => {
   let door: Door
   const path = '/avatars/1/a.webp?size=16'
 
@@ -27,11 +27,11 @@ describe('an origin that answers the edge alone', () => {
     )
   }
 
-  it('answers what comes through the edge', async () => {
+  it('accepts requests through the edge', async () => {
     expect((await send(door.url, path)).status).toBe(200)
   })
 
-  it('turns everybody else away, however they dress', async () => {
+  it('rejects all other requests, whatever headers they send', async () => {
     for (const headers of [
       {},
       { 'cf-connecting-ip': '104.16.0.1', 'cf-ray': '1-FRA' },
@@ -52,14 +52,14 @@ describe('an origin that answers the edge alone', () => {
     expect((await send(door.originUrl, '/_metrics', { headers })).status).toBe(403)
   })
 
-  it('takes every key of a rotation', async () => {
+  it('accepts every key of a rotation', async () => {
     for (const secret of ['new', 'old']) {
       const { status } = await send(door.originUrl, path, { headers: await signed({ secret }) })
       expect(status).toBe(200)
     }
   })
 
-  it('keeps health and the internal endpoints reachable', async () => {
+  it('keeps the health and internal endpoints reachable', async () => {
     expect((await send(door.originUrl, '/_health')).body.toString()).toBe('OK')
     expect((await send(door.originUrl, '/_ready')).status).toBe(200)
     const internal = await send(door.originUrl, '/_thumbnail', {
@@ -71,8 +71,8 @@ describe('an origin that answers the edge alone', () => {
   })
 })
 
-describe('an edge whose signature the origin refuses', () => {
-  it('answers 502: its own fault is none of its client', async () => {
+describe('an edge whose signature the origin rejects', () => {
+  it("answers 502, because the fault is not the client's", async () => {
     const origin = await openFilesystemOrigin({
       MEDIA_PROXY_SECRET_KEY: 'secret',
       MEDIA_PROXY_EDGE_SECRET_KEY: 'one',
@@ -88,8 +88,8 @@ describe('an edge whose signature the origin refuses', () => {
   })
 })
 
-describe('an edge before an origin below a path', () => {
-  it.each(['/media/', '/media', '/'])('signs what that takes: %s', async (base) => {
+describe('an edge in front of an origin below a path', () => {
+  it.each(['/media/', '/media', '/'])('signs the path that the origin sees: %s', async (base) => {
     const settings = {
       MEDIA_PROXY_SECRET_KEY: 'secret',
       MEDIA_PROXY_EDGE_SECRET_KEY: 'one',

@@ -74,12 +74,12 @@ function shared({ status, headers, body }: RawResponse) {
   return { status, headers: rest, body: body.toString('base64') }
 }
 
-describe('a hot answer', () => {
+describe('a hot response', () => {
   it.each([
     ['an attachment', PATH],
     ['an avatar', '/avatars/1/a.webp?size=32'],
     ['a download', '/avatars/1/a.png?size=32&download=true'],
-  ])('of %s is the one that was given before', async (_, path) => {
+  ])('for %s equals the first response', async (_, path) => {
     const { door, hot } = await opened()
     const first = await heat(door, path)
     const again = await hot(path, { headers: { 'x-request-id': 'mine' } })
@@ -88,7 +88,7 @@ describe('a hot answer', () => {
     expect((await hot(path)).headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/)
   })
 
-  it('is logged and counted as any other', async () => {
+  it('is logged and counted like any other', async () => {
     const { door } = await opened()
     await heat(door, PATH)
     for (let times = 0; times < 5; times += 1) await send(door.url, PATH)
@@ -113,14 +113,14 @@ describe('a hot answer', () => {
     ['another host', { headers: { host: 'elsewhere' } }],
     ['a trace', { headers: { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' } }],
     ['a signature of the edge', { headers: { 'x-edge-signature': 'x' } }],
-  ])('is not given where %s is asked for', async (_, options) => {
+  ])('is not served to a request with %s', async (_, options) => {
     const { door, hot } = await opened()
     await heat(door, PATH)
     expect((await hot(PATH)).status).toBe(200)
     expect((await hot(PATH, options)).status).toBe(ANEW)
   })
 
-  it('is not given to a request that is refused', async () => {
+  it('is not served to a rejected request', async () => {
     const { door, host, hotUrl } = await opened()
     await heat(door, PATH)
     const ask = async (lines: string) =>
@@ -129,7 +129,7 @@ describe('a hot answer', () => {
     expect(await ask(`Host: ${host}\r\nHost: ${host}\r\n`)).toBe(ANEW)
   })
 
-  it('goes with a purge, and with its time', async () => {
+  it('is removed by a purge, and when it expires', async () => {
     const { door, hot } = await opened({ MEDIA_PROXY_CACHE_MEMORY_SECONDS: '2' })
     await heat(door, PATH)
     await send(door.url, '/_purge', {
@@ -142,7 +142,7 @@ describe('a hot answer', () => {
     await until(async () => (await hot(PATH)).status === ANEW)
   })
 
-  it('spends the budget of who asks, and is refused beyond it', async () => {
+  it('counts towards the rate limit of the client, and is rejected beyond it', async () => {
     const { door } = await opened({
       MEDIA_PROXY_RATE_LIMIT_ENABLED: 'true',
       MEDIA_PROXY_RATE_LIMIT_MAX_ATTEMPTS: '5',
@@ -160,7 +160,7 @@ describe('a hot answer', () => {
     ])
   })
 
-  it('is for the edge what the edge was answered, and for nobody else', async () => {
+  it('made for a signed request of the edge is served only to signed requests of the edge', async () => {
     const { door, hot } = await opened({ MEDIA_PROXY_REQUIRE_CLOUDFLARE_EDGE: 'true' })
     const ring = await createKeyRing(['edge'])
     const signed = async () => ({
@@ -177,7 +177,7 @@ describe('a hot answer', () => {
     expect((await hot(PATH, { headers: { ...headers, 'x-edge-client': '192.0.2.2' } })).status).toBe(ANEW)
   })
 
-  it('is none where it would differ the next time', async () => {
+  it('is not kept when the response would differ the next time', async () => {
     const secret = Buffer.alloc(32, 5).toString('base64')
     const picture = await halvesPng(64, 48)
     const far = await openUpstreamServer((_, response) => {
@@ -206,7 +206,7 @@ describe('a hot answer', () => {
   it.each([
     ['answers name the origin that may read them', { MEDIA_PROXY_CORS_ORIGINS: 'https://app.example' }],
     ['requests are traced', { MEDIA_PROXY_TELEMETRY_OTLP_ENDPOINT: 'http://127.0.0.1:9' }],
-  ])('is never given where %s', async (_, settings: Settings) => {
+  ])('is never served when %s', async (_, settings: Settings) => {
     const { door } = await opened(settings)
     expect(door.hotAnswers).toBeUndefined()
   })

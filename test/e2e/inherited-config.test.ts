@@ -66,7 +66,7 @@ describe('an origin with the configuration of an existing deployment', () => {
     },
   })
 
-  it('starts with the file that FLUXER_CONFIG names', async () => {
+  it('starts with the file in FLUXER_CONFIG', async () => {
     const path = join(folder, 'fluxer.json')
     await writeFile(path, JSON.stringify(fluxer()))
     const output = await serves({
@@ -79,7 +79,7 @@ describe('an origin with the configuration of an existing deployment', () => {
     expect(output).not.toContain(s3.credentials.secretAccessKey)
   })
 
-  it('starts with its variables', async () => {
+  it('starts with its environment variables', async () => {
     const output = await serves({
       FLUXER_MEDIA_PROXY_PORT: '0',
       FLUXER_MEDIA_PROXY_HOST: '127.0.0.1',
@@ -98,7 +98,7 @@ describe('an origin with the configuration of an existing deployment', () => {
     await serves({ FLUXER_MEDIA_PROXY_STORAGE_ROOT: join(folder, 'store'), FLUXER_MEDIA_PROXY_PORT: '0' })
   })
 
-  it("starts with AWS's variables", async () => {
+  it('starts with the AWS variables', async () => {
     await serves({
       MEDIA_PROXY_PORT: '0',
       MEDIA_PROXY_STORAGE: 's3',
@@ -130,7 +130,7 @@ describe('an origin with the configuration of an existing deployment', () => {
     await serves({ MEDIA_PROXY_CONFIG: path })
   })
 
-  it('does not show what stands in a file that is no JSON', async () => {
+  it('does not print the content of a file that is not JSON', async () => {
     const path = join(folder, 'broken.json')
     await writeFile(path, '{"secret_key": "a-secret-of-theirs" oops')
     for (const variable of ['FLUXER_CONFIG', 'MEDIA_PROXY_CONFIG']) {

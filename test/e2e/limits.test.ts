@@ -17,7 +17,7 @@ const statuses = (answers: readonly RawResponse[]) => answers.map(({ status }) =
 describe.each([
   ['the origin', openFilesystemOrigin],
   ['the edge', openEdge],
-] as const)('limits at %s', (_, open) => {
+] as const)('rate limits at %s', (_, open) => {
   let door: Door
   afterEach(() => door.close())
 
@@ -27,7 +27,7 @@ describe.each([
     return door
   }
 
-  it('let exactly the burst through, and say what is left', async () => {
+  it('allow exactly the burst, and report the remaining attempts', async () => {
     const { url } = await opened({
       MEDIA_PROXY_RATE_LIMIT_MAX_ATTEMPTS: '5',
       MEDIA_PROXY_RATE_LIMIT_WINDOW_MS: '60000',
@@ -57,7 +57,7 @@ describe.each([
     expect(Number(rejected?.headers['x-ratelimit-reset'])).toBeGreaterThan(askedAtSeconds)
   })
 
-  it('give attempts back', async () => {
+  it('restore attempts over time', async () => {
     const { url } = await opened({
       MEDIA_PROXY_RATE_LIMIT_MAX_ATTEMPTS: '2',
       MEDIA_PROXY_RATE_LIMIT_WINDOW_MS: String(patient(2000)),
@@ -67,7 +67,7 @@ describe.each([
     await expect.poll(attempt).toBe(200)
   })
 
-  it('never touch health or what is skipped', async () => {
+  it('never apply to health checks and skipped paths', async () => {
     const { url } = await opened({
       MEDIA_PROXY_RATE_LIMIT_MAX_ATTEMPTS: '1',
       MEDIA_PROXY_RATE_LIMIT_SKIP_PATHS: '/avatars/*,/_ready',
@@ -80,7 +80,7 @@ describe.each([
     expect(statuses(others)).toEqual([404, 429, 429])
   })
 
-  it('count wrong signatures by a stricter budget, and right ones not at all by it', async () => {
+  it('count wrong signatures with a stricter limit, and valid ones not at all', async () => {
     const { url } = await opened({
       MEDIA_PROXY_RATE_LIMIT_MAX_ATTEMPTS: '100',
       MEDIA_PROXY_RATE_LIMIT_BAD_SIGNATURE_MAX_ATTEMPTS: '3',
@@ -101,7 +101,7 @@ describe.each([
     expect(secrets.status).toBe(429)
   })
 
-  it('count the internal endpoints apart', async () => {
+  it('count the internal endpoints separately', async () => {
     const { url } = await opened({
       MEDIA_PROXY_RATE_LIMIT_MAX_ATTEMPTS: '1',
       MEDIA_PROXY_RATE_LIMIT_INTERNAL_MAX_ATTEMPTS: '3',
@@ -113,7 +113,7 @@ describe.each([
     expect((await send(url, '/avatars/1/a.webp')).status).toBe(200)
   })
 
-  it('stop an attacker of the cold cache, and leave hits free', async () => {
+  it('stop an attacker who requests uncached renditions, while cache hits stay free', async () => {
     const { url, log } = await opened({
       MEDIA_PROXY_RATE_LIMIT_MAX_ATTEMPTS: '10000',
       MEDIA_PROXY_RATE_LIMIT_RENDER_MAX_ATTEMPTS: '20',
@@ -148,8 +148,8 @@ describe.each([
   })
 })
 
-describe('the two doors together', () => {
-  it('spend a request once', async () => {
+describe('the edge and the origin together', () => {
+  it('count a request once', async () => {
     const door = await openEdge({ ...BASE, MEDIA_PROXY_RATE_LIMIT_MAX_ATTEMPTS: '3' })
     try {
       await door.put('avatars/1/a', await halvesPng(64, 48))

@@ -50,7 +50,7 @@ describe.each([
 
   const upload = (name: string, more: object = {}) => ask({ type: 'upload', upload_filename: name, ...more })
 
-  it('tells more where it is asked for, and only then', async () => {
+  it('returns extras only when requested', async () => {
     const extras = ['codecs', 'blurhash', 'palette', 'phash']
     const { value } = await upload('still', { extras })
     expect(value).toMatchObject({
@@ -65,7 +65,7 @@ describe.each([
     for (const name of extras) expect(none.value[name], name).toBeUndefined()
   })
 
-  it.skipIf(FFMPEG === undefined)('tells how videos and sound are coded', async () => {
+  it.skipIf(FFMPEG === undefined)('returns the codecs of video and audio', async () => {
     const video = await upload('video', { extras: ['codecs', 'phash'] })
     expect(video.value).toMatchObject({ codecs: { video: 'h264' }, phash: expect.any(String) })
     expect(video.value.codecs.audio).toBeUndefined()
@@ -74,11 +74,11 @@ describe.each([
     for (const name of ['phash', 'palette', 'blurhash']) expect(sound.value[name], name).toBeUndefined()
   })
 
-  it.each([[['colour']], ['phash'], [[1]]])('refuses %j as extras', async (extras) => {
+  it.each([[['colour']], ['phash'], [[1]]])('rejects %j as extras', async (extras) => {
     expect((await upload('still', { extras })).status).toBe(400)
   })
 
-  it('tells all of a picture', async () => {
+  it('returns all metadata of an image', async () => {
     const bytes = await halvesPng(400, 300)
     const { status, value, headers } = await upload('still')
     expect([status, headers['cache-control']]).toEqual([200, 'no-store'])
@@ -120,22 +120,22 @@ describe.each([
   })
 
   it.each(['https://media.example.com/_metrics', 'http://127.0.0.1:10/attachments/1/a.png'])(
-    'refuses %s',
+    'rejects %s',
     async (url) => {
       expect((await ask({ type: 'external', url })).status).toBe(400)
     },
   )
 
-  it('tells the size as it is shown', async () => {
+  it('returns the size after orientation', async () => {
     expect((await upload('photo')).value).toMatchObject({ format: 'jpeg', width: 300, height: 400 })
   })
 
-  it('tells how long an animation takes', async () => {
+  it('returns the duration of an animation', async () => {
     // 100 + 250 + 400 ms, rounded up.
     expect((await upload('anim')).value).toMatchObject({ format: 'gif', animated: true, duration: 1 })
   })
 
-  it('tells an SVG by its content', async () => {
+  it('detects an SVG by its content', async () => {
     expect((await upload('drawing')).value).toMatchObject({
       format: 'svg',
       content_type: 'image/svg+xml',
@@ -144,13 +144,13 @@ describe.each([
     })
   })
 
-  it('tells of the frames before one that is broken', async () => {
+  it('describes an animation by the frames before a broken one', async () => {
     await door.put('broken-anim', breakLastFrame(await animatedGif(80, 60)), undefined, 'uploads')
     expect((await upload('broken-anim')).value).toMatchObject({ format: 'gif', animated: true, duration: 1 })
     expect(door.log.map(({ msg }) => msg)).not.toContain('a job ended its process')
   })
 
-  it.skipIf(FFMPEG === undefined)('tells all of a video and of sound (needs FFmpeg)', async () => {
+  it.skipIf(FFMPEG === undefined)('returns all metadata of video and audio (needs FFmpeg)', async () => {
     const video = (await upload('video')).value
     expect(video).toMatchObject({
       format: 'mp4',
@@ -169,7 +169,7 @@ describe.each([
   })
 
   it.each([{ isNSFWAllowed: true }, { version: 2, nsfw: 'allow' }])(
-    'does not scan for %j',
+    'does not scan with %j',
     async (dialect) => {
       expect((await upload('still', dialect)).value).toMatchObject({
         nsfw: false,
@@ -180,20 +180,20 @@ describe.each([
   )
 
   it.each([{ isNSFWAllowed: false }, { version: 2, nsfw: 'flag' }, { version: 2, nsfw: 'block' }, {}])(
-    'scans for %j',
+    'scans with %j',
     async (dialect) => {
       expect(Object.keys((await upload('still', dialect)).value.nsfw_predictions)).toHaveLength(5)
     },
   )
 
-  it('gives the bytes where they are wanted', async () => {
+  it('returns the bytes when requested', async () => {
     const { value, headers, body } = await upload('still', { with_base64: true })
     expect(headers['content-length']).toBe(String(body.length))
     expect(Object.keys(value).at(-1)).toBe('base64')
     expect(Buffer.from(value.base64, 'base64').equals(await halvesPng(400, 300))).toBe(true)
   })
 
-  it('takes bytes, plain and as a data URL, and a bucket by name', async () => {
+  it('accepts base64, plain and as a data URL, and a bucket by name', async () => {
     const large = Buffer.alloc(20_000_001, 'abcdefghijk')
     large.write(
       'RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x44\xac\0\0\x88\x58\x01\0\x02\0\x10\0data',
@@ -217,7 +217,7 @@ describe.each([
     })
   })
 
-  it('takes either form of the secret, and any of them', async () => {
+  it('accepts both headers of the secret, and every secret', async () => {
     for (const headers of [
       { authorization: `Bearer ${SECRET}` },
       { 'x-internal-secret': 'older-secret' },
@@ -251,7 +251,7 @@ describe.each([
     expect((await ask(body)).status).toBe(status)
   })
 
-  it('refuses a body beyond the limit before it is sent', async () => {
+  it('rejects a body beyond the limit before it is sent', async () => {
     const { status } = await ask({ type: 'upload', upload_filename: 'still' }, {
       'x-internal-secret': SECRET,
       'content-length': String(100 * 1024 * 1024),
@@ -259,7 +259,7 @@ describe.each([
     expect(status).toBe(413)
   })
 
-  it('reads one upload once for all that ask together', async () => {
+  it('reads an upload once for concurrent requests', async () => {
     const before = door.storeOperations.length
     door.slowReads(1000)
     const answers = await Promise.all(
@@ -269,7 +269,7 @@ describe.each([
     expect(door.storeOperations.slice(before).filter(({ operation }) => operation === 'get')).toHaveLength(1)
   })
 
-  it('agrees with the picture it describes', async () => {
+  it('agrees with the image that it describes', async () => {
     const { value } = await upload('anim')
     const { pages } = await sharp(await animatedGif(80, 60)).metadata()
     expect(value.animated).toBe((pages ?? 1) > 1)
@@ -286,14 +286,14 @@ function breakLastFrame(gif: Buffer): Buffer {
   return copy
 }
 
-describe('an animation of more frames than may be decoded together', () => {
+describe('an animation with more frames than may be decoded together', () => {
   // A frame decodes to 19,200 bytes.
   const LIMITS = { ...SETTINGS, MEDIA_PROXY_LIMITS_DECODED_BYTES: '20000' }
 
   it.each([
     ['gif', () => animatedGif(80, 60)],
     ['png', () => movingPng(80, 60)],
-  ] as const)('is what it is, scanned or not, and shows some of them: %s', async (name, made) => {
+  ] as const)('has metadata with and without a scan, and gives some frames: %s', async (name, made) => {
     const door = await openFilesystemOrigin(LIMITS)
     await door.put(name, await made(), undefined, 'uploads')
     const ask = async (path: string, more: object = {}) => {

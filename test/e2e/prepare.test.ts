@@ -39,7 +39,7 @@ describe.each([
     }
   }
 
-  it('makes what is not there, and tells what is', async () => {
+  it('renders missing renditions, and reports existing ones', async () => {
     const wanted = { object: OBJECT, renditions: [SMALL, SMALLER] }
     expect(await prepare(wanted)).toEqual({
       status: 202,
@@ -51,7 +51,7 @@ describe.each([
     expect((await send(door.url, SMALL)).headers['content-type']).toBe('image/webp')
   })
 
-  it('makes assets by their key, with and without an extension', async () => {
+  it('renders assets by their key, with and without an extension', async () => {
     const renditions = ['/avatars/1/a.webp?size=16']
     expect((await prepare({ object: 'avatars/1/a', renditions })).status).toBe(202)
     expect((await prepare({ object: 'avatars/1/a.webp', renditions })).status).toBe(202)
@@ -68,11 +68,11 @@ describe.each([
       'too many',
       { object: OBJECT, renditions: Array.from({ length: 65 }, (__, width) => `${SMALL}&v=${width}`) },
     ],
-  ])('refuses renditions %s', async (__, body) => {
+  ])('rejects renditions %s', async (__, body) => {
     expect((await prepare(body)).status).toBe(400)
   })
 
-  it('is for whoever has the secret', async () => {
+  it('requires the secret', async () => {
     expect((await prepare({ object: OBJECT, renditions: [SMALL] }, 'wrong')).status).toBe(401)
   })
 })

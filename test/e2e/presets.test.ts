@@ -58,7 +58,7 @@ function anyQuery(random: () => number): string {
   return query.toString()
 }
 
-describe.each(DOORS)('presets alone, at %s', (_, open) => {
+describe.each(DOORS)('presetsOnly, at %s', (_, open) => {
   let door: Door
   let external: string
 
@@ -71,7 +71,7 @@ describe.each(DOORS)('presets alone, at %s', (_, open) => {
   })
   afterAll(() => door.close())
 
-  it('are what is answered', async () => {
+  it('allows the presets', async () => {
     const sizeOf = async (path: string) => {
       const { status, body } = await send(door.url, path)
       const { format, width, height } = await sharp(body).metadata()
@@ -84,7 +84,7 @@ describe.each(DOORS)('presets alone, at %s', (_, open) => {
     expect(await sizeOf('/attachments/1/a.png')).toEqual([200, 'png', 400, 300])
   })
 
-  it('are no limit to who signs the parameters', async () => {
+  it('does not restrict URLs whose signature covers the parameters', async () => {
     const url = `${door.originUrl}/gone.png`
     const query = 'width=33&blur=2'
     const path = await signExternalPath(await createKeyRing(['secret']), url, new URLSearchParams(query))
@@ -94,7 +94,7 @@ describe.each(DOORS)('presets alone, at %s', (_, open) => {
     expect((await send(door.url, `${external}?${query}`)).status).toBe(400)
   })
 
-  it('leave 1,000 other sets of parameters nothing: 400, and no object is read', async () => {
+  it('rejects 1,000 other sets of parameters with 400, without reading an object', async () => {
     const random = seededRandom(7)
     const before = door.storeOperations.length
     for (let count = 0; count < 1000; count += 1) {

@@ -11,7 +11,7 @@ const DOORS = [
   ['the edge', openEdge],
 ] as const
 
-describe.each(DOORS)('behind the prefix of a reverse proxy, %s', (_, open) => {
+describe.each(DOORS)('a public URL with a path prefix, at %s', (_, open) => {
   let door: Door
 
   beforeAll(async () => {
@@ -32,14 +32,14 @@ describe.each(DOORS)('behind the prefix of a reverse proxy, %s', (_, open) => {
     ['/_health', 'text/plain; charset=utf-8'],
     ['/_ready', 'text/plain; charset=utf-8'],
     ['/internal/telemetry', 'application/json'],
-  ])('answers %s with and without it', async (path, contentType) => {
+  ])('serves %s with and without the prefix', async (path, contentType) => {
     for (const prefix of ['', '/media']) {
       const { status, headers } = await send(door.url, prefix + path)
       expect([prefix, status, headers['content-type']]).toEqual([prefix, 200, contentType])
     }
   })
 
-  it('posts to internal endpoints below it', async () => {
+  it('serves POST requests to internal endpoints below the prefix', async () => {
     const answer = await send(door.url, '/media/_metadata', {
       method: 'POST',
       headers: { 'x-internal-secret': 'secret' },
@@ -48,7 +48,7 @@ describe.each(DOORS)('behind the prefix of a reverse proxy, %s', (_, open) => {
     expect([answer.status, JSON.parse(answer.body.toString()).width]).toEqual([200, 64])
   })
 
-  it('takes it off once, and only as a whole segment', async () => {
+  it('removes the prefix once, and only as a whole segment', async () => {
     for (const path of [
       '/media',
       '/media/media/avatars/1/a.webp',
@@ -58,7 +58,7 @@ describe.each(DOORS)('behind the prefix of a reverse proxy, %s', (_, open) => {
       expect((await send(door.url, path)).status, path).toBe(404)
   })
 
-  it('keeps one rendition for both spellings', async () => {
+  it('caches one rendition for both spellings', async () => {
     const first = await send(door.url, '/media/avatars/1/a.webp?size=20')
     const second = await send(door.url, '/avatars/1/a.webp?size=20')
     expect(second.headers.etag).toBe(first.headers.etag)
@@ -78,7 +78,7 @@ describe.each(DOORS)('scripts of other origins at %s', (_, open) => {
   })
   afterAll(() => door.close())
 
-  it('are answered where the list names them, whoever asked before', async () => {
+  it('may read responses when the list names their origin, whoever requested first', async () => {
     const allowed = async (path: string, origin?: string, method = 'GET') => {
       const headers = origin === undefined ? {} : { origin }
       const answer = await send(door.url, path, { method, headers })
@@ -100,7 +100,7 @@ describe.each(DOORS)('scripts of other origins at %s', (_, open) => {
 
 describe.each(DOORS)('a page of another origin at %s', (_, open) => {
   it.skipIf(CHROMIUM === undefined)(
-    `reads ranges, validators and limits by script${CHROMIUM === undefined ? `: ${NO_CHROMIUM}` : ''}`,
+    `can read ranges, validators and rate limits by script${CHROMIUM === undefined ? `: ${NO_CHROMIUM}` : ''}`,
     async () => {
       const door = await open({ MEDIA_PROXY_RATE_LIMIT_ENABLED: 'true' })
       await door.put('attachments/1/digits.bin', Buffer.from('0123456789'))

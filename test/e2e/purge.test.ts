@@ -68,8 +68,8 @@ async function opened(settings: Settings = {}) {
   return { door, put, held, hold: (operation?: string) => (holds = operation) }
 }
 
-describe('at the origin', () => {
-  it('what was being read is for nobody who comes later, in no size', async () => {
+describe('a purge at the origin', () => {
+  it('does not show a render that was in progress to later requests, in any size', async () => {
     const { door, put, held, hold } = await opened()
     await put(await halvesPng(400, 200))
     hold('get')
@@ -85,7 +85,7 @@ describe('at the origin', () => {
     expect(await heightOf(await send(door.url, '/avatars/1/a.webp?size=64'))).toBe(64)
   })
 
-  it('what waited to be stored is stored no more, and what was being stored is removed', async () => {
+  it('cancels the writes of renditions that wait, and removes those in progress', async () => {
     const { door, put, held, hold } = await opened({ MEDIA_PROXY_S3_BUCKET_RENDITIONS: 'renditions' })
     await put(await halvesPng(400, 200))
     hold('put')
@@ -102,8 +102,8 @@ describe('at the origin', () => {
   })
 })
 
-describe('at the edge', () => {
-  it('a purge of an object reaches its external URL, and one of that the object', async () => {
+describe('a purge at the edge', () => {
+  it('of an object also removes its external URL, and vice versa', async () => {
     const door = await openEdge({ ...SETTINGS, MEDIA_PROXY_PUBLIC_URL: 'https://media.example.com' })
     closers.push(door.close)
     const urls = createExternalUrls({ baseUrl: '', secretKey: 'secret' })

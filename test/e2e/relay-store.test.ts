@@ -43,7 +43,7 @@ describe('the store behind the relay', () => {
     }
   }
 
-  it('gets the type of the token, the part, and the length, and its ETag is told', async () => {
+  it('receives the type from the token, the part and the length, and its ETag is returned', async () => {
     await withStore({ status: 200, headers: { etag: '"of the store"' } }, async (door, seen) => {
       const part = { uploadId: 'u/+ ', partNumber: 7, contentType: 'image/png' }
       const answer = await send(
@@ -62,7 +62,7 @@ describe('the store behind the relay', () => {
     })
   })
 
-  it.each([400, 403, 404, 500, 503])('that answers %i is a bad gateway', async (status) => {
+  it.each([400, 403, 404, 500, 503])('causes 502 when it answers %i', async (status) => {
     await withStore({ status }, async (door) => {
       const answer = await send(door.url, pathOf(await token()), { method: 'PUT', body: 'x' })
       expect([answer.status, answer.headers['access-control-allow-origin']]).toEqual([
@@ -73,7 +73,7 @@ describe('the store behind the relay', () => {
     })
   })
 
-  it('that does not answer is not waited for', async () => {
+  it('causes a timeout when it does not answer', async () => {
     await withStore({ status: 200, silent: true }, async (door) => {
       const answer = await send(door.url, pathOf(await token()), { method: 'PUT', body: 'x' })
       expect(answer.status).toBe(504)

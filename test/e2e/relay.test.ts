@@ -72,7 +72,7 @@ describe.each(DOORS)('the upload relay at %s', (_, open) => {
     })
   })
 
-  it('knows no other method', async () => {
+  it('rejects other methods', async () => {
     for (const method of ['GET', 'HEAD', 'POST', 'DELETE', 'TRACE']) {
       for (const body of [undefined, 'a body']) {
         const options = {
@@ -141,7 +141,7 @@ describe.each(DOORS)('the upload relay at %s', (_, open) => {
     ['an empty segment', 400, async () => pathOf(await token({ key: 'a//x' }), 'a//x')],
     ['no key', 404, async () => '/v1/relay/'],
     ['another version', 404, async () => '/v2/relay/x'],
-  ])('refuses %s with %i, and scripts can read it', async (__, status, path) => {
+  ])('rejects %s with %i, readable by scripts', async (__, status, path) => {
     const answer = await put(await path(), 'body')
     expect(answer.status).toBe(status)
     if (status !== 404) expect(answer.headers['access-control-allow-origin']).toBe('*')
@@ -149,7 +149,7 @@ describe.each(DOORS)('the upload relay at %s', (_, open) => {
     expect(await stored('folder/a b')).toBeUndefined()
   })
 
-  it('refuses what is longer than the token or the limit allows, known or not', async () => {
+  it('rejects a body longer than the token or the limit allows, with or without a declared length', async () => {
     const small = await token({ maxBytes: 9 })
     expect((await put(pathOf(small), '0123456789')).status).toBe(413)
     expect(await chunked(door.url, pathOf(small), 10)).toBe(413)
@@ -159,7 +159,7 @@ describe.each(DOORS)('the upload relay at %s', (_, open) => {
     expect((await put(pathOf(await token({ maxBytes: 10 })), '0123456789')).status).toBe(200)
   })
 
-  it('refuses uploads of unknown length beyond its spool', async () => {
+  it('rejects uploads of unknown length beyond its spool limit', async () => {
     const answer = await chunked(door.url, pathOf(await token({ key: 'spool' }), 'spool'), 4_500_000)
     expect(answer).toBe(503)
     expect(await stored('spool')).toBeUndefined()
@@ -176,7 +176,7 @@ describe.each(DOORS)('the upload relay at %s', (_, open) => {
     ['no chunk', CHUNKED, ''],
     ['all but its last line', CHUNKED, '5\r\nhello\r\n0\r\n'],
     ['much', CHUNKED, `ffff\r\n${'x'.repeat(0xffff)}\r\n`],
-  ])('stores nothing of a body that breaks off after %s', async (what, header, body) => {
+  ])('stores nothing when a body breaks off after %s', async (what, header, body) => {
     for (const way of BREAKS) {
       const key = `broken ${what} ${way}`
       const path = pathOf(await token({ key }), key)
@@ -194,8 +194,8 @@ describe.each(DOORS)('the upload relay at %s', (_, open) => {
 describe.each([
   ['the origin', openFilesystemOrigin],
   ['the edge', openEdge],
-] as const)('without a secret, at %s', (_, open) => {
-  it('there is no relay', async () => {
+] as const)('an upload relay without a secret, at %s', (_, open) => {
+  it('is disabled', async () => {
     const door = await open({ MEDIA_PROXY_SECRET_KEY: INTERNAL })
     for (const method of ['PUT', 'OPTIONS', 'GET'])
       expect((await send(door.url, pathOf(await token()), { method })).status).toBe(404)

@@ -92,7 +92,7 @@ describe.each([
     }
   })
 
-  it('are made again when their source is replaced', async () => {
+  it('are rendered again when their source is replaced', async () => {
     const { shared, first, second } = await opened()
     const path = PATHS[0] ?? ''
     const before = await send(first.url, path)
@@ -103,7 +103,7 @@ describe.each([
     expect(after.headers.etag).not.toBe(before.headers.etag)
   })
 
-  it('leave with a purge', async () => {
+  it('are removed by a purge', async () => {
     const { shared, first } = await opened()
     for (const path of PATHS) await send(first.url, path)
     for (const path of PATHS) await untilStored(shared.store, path)
@@ -117,7 +117,7 @@ describe.each([
     for (const path of PATHS) expect(await find(shared.store, path)).toMatchObject({ code: 'not-found' })
   })
 
-  it('are no reason to fail where they cannot be written', async () => {
+  it('do not cause failures when they cannot be written', async () => {
     const { shared } = await opened()
     const broken = { ...shared.store, put: async () => fail('store-denied') }
     const origin = await openOrigin(broken, SETTINGS)

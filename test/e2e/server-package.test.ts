@@ -28,7 +28,7 @@ function folderOf(name: string, ...from: readonly string[]): string {
   return found
 }
 
-describe('the server as a package', () => {
+describe('the server package', () => {
   let directory: string
   let child: ChildProcess | undefined
   let url: string
@@ -91,7 +91,7 @@ describe('the server as a package', () => {
     await rm(directory, { recursive: true })
   })
 
-  it('tells of its options, and refuses those that there are not', () => {
+  it('prints its options, and rejects unknown ones', () => {
     expect(run('--help').stdout).toContain('--port <number>')
     expect(run('--version').stdout.trim()).toBe(
       JSON.parse(readFileSync(join(ROOT, 'server/package.json'), 'utf8')).version,
@@ -100,7 +100,7 @@ describe('the server as a package', () => {
     expect([status, stderr.split('\n')[0]]).toEqual([2, expect.stringContaining("'--prot'")])
   })
 
-  it('says what an old Node lacks, to systemd too', () => {
+  it('states which Node version it needs, also when systemd starts it', () => {
     const { engines } = JSON.parse(readFileSync(installed('package.json'), 'utf8'))
     const under = (version: string, script = 'dist/cli.js') => {
       const versions = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '${version}' } })`
@@ -117,7 +117,7 @@ describe('the server as a package', () => {
     expect(engines.node).toBe('>=22.19')
   })
 
-  it('names every fault of its configuration, and makes up nothing in production', () => {
+  it('reports every fault of its configuration, and generates no secrets in production', () => {
     const check = (port: string, environment: Readonly<Record<string, string>>) =>
       spawnSync(process.execPath, [installed('dist/cli.js'), '--check', '--port', port], {
         cwd: directory,
@@ -132,7 +132,7 @@ describe('the server as a package', () => {
     expect(check('1', secrets)).toMatchObject({ status: 0, stdout: 'the configuration has no fault\n' })
   })
 
-  it('shows the playground, renders what is dropped on it, and scans it', async () => {
+  it('serves the playground, renders an uploaded file, and scans it', async () => {
     const page = await send(url, '/_playground')
     expect([page.status, page.body.includes('<script')]).toEqual([200, true])
     const script = /src="([^"]+)"/.exec(page.body.toString())?.[1] ?? ''
@@ -156,7 +156,7 @@ describe('the server as a package', () => {
   })
 
   it.skipIf(!existsSync('/proc/self/environ'))(
-    'has its engine use its own list of fonts (needs /proc)',
+    'gives its engine its own font configuration (needs /proc)',
     () => {
       const [engine = 0] = engineOf(child?.pid ?? 0)
       const environment = readFileSync(`/proc/${engine}/environ`, 'utf8').split('\0')
@@ -167,7 +167,7 @@ describe('the server as a package', () => {
     },
   )
 
-  it('takes a still of a film by libav, a clip of it, and looks for faces', async () => {
+  it('makes a still and a clip of a video with libav, and detects faces', async () => {
     const queries = [
       'day.mp4?format=webp&width=32&time=50%25',
       'day.mp4?format=mp4&width=64&duration=1',
@@ -177,7 +177,7 @@ describe('the server as a package', () => {
       expect((await send(url, `/attachments/1/1/${query}`)).status, query).toBe(200)
   })
 
-  it('has licences and the patch of what is bundled', () => {
+  it('contains the licences and the patches of bundled packages', () => {
     expect(readFileSync(installed('LICENSE'), 'utf8')).toContain('Apache License')
     expect(readFileSync(installed('THIRD-PARTY.txt'), 'utf8')).toMatch(/mediabunny.*node-av.*onnxruntime/s)
     expect(readdirSync(installed('deploy')).sort()).toEqual(['Caddyfile', 'nginx', 'systemd'])
@@ -187,7 +187,7 @@ describe('the server as a package', () => {
     expect(demuxers.join('')).toContain('startPos + 1')
   })
 
-  it('asks the registry for exact versions alone, and for no package that fetches something', async () => {
+  it('requests only exact versions from the registry, and no package that downloads files', async () => {
     const manifest = JSON.parse(readFileSync(installed('package.json'), 'utf8'))
     expect(manifest).not.toHaveProperty('private')
     const wanted: Record<string, string> = { ...manifest.dependencies, ...manifest.optionalDependencies }

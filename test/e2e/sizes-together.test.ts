@@ -17,7 +17,7 @@ const ask = (file: string, width: number, query = '') =>
   send(door.url, `/attachments/1/${file}?width=${width}&format=webp${query}`)
 
 it.each(['png', 'jpg', 'avif'] as const)(
-  'sizes of one %s that are asked for at once are those that are asked for one by one',
+  'renders sizes of one %s requested together exactly like sizes requested one by one',
   async (extension) => {
     const noise = await noisePng(1201, 901)
     const source = {
@@ -37,7 +37,7 @@ it.each(['png', 'jpg', 'avif'] as const)(
   },
 )
 
-it('one that cannot be made keeps none of the others', async () => {
+it('renders the other sizes when one cannot be rendered', async () => {
   await door.put('attachments/1/mixed.png', await noisePng(801, 601))
   const [wide, ...others] = await Promise.all([
     ask('mixed.png', 16, '&pad=4000,4000,4000,4000&height=16384'),

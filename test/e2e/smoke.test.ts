@@ -33,7 +33,7 @@ async function smoke(
   return { code: await exited, lines: output.trim().split('\n') }
 }
 
-it('finds an edge in order', async () => {
+it('finds no fault in an edge', async () => {
   const { code, lines } = await smoke(`${door.url}/attachments/1/a.png`, '--exhaust')
   expect(lines.filter((line) => !line.startsWith('ok '))).toHaveLength(1)
   expect(lines.join('\n')).toMatch(/HIT: HIT, the same bytes/)
@@ -44,7 +44,7 @@ it('finds an edge in order', async () => {
   expect(code).toBe(0)
 })
 
-it('says what fails: an origin has no cache of this kind', async () => {
+it('reports what fails: an origin has no such cache', async () => {
   const { code, lines } = await smoke(`${door.originUrl}/attachments/1/a.png`, '--within', '1')
   expect(lines.filter((line) => line.startsWith('FAILED')).join('\n')).toMatch(/HIT: none/)
   expect(code).toBe(1)

@@ -62,11 +62,11 @@ describe.each([
     ['page.png', 'null'],
     ['text', 'null'],
     ['empty', 'null'],
-  ])('%s is %s', async (key, type) => {
+  ])('returns for %s: %s', async (key, type) => {
     expect(await sniff({ upload_filename: key })).toEqual([200, `{"content_type":${type}}`])
   })
 
-  it('refuses what it cannot answer', async () => {
+  it('rejects invalid requests', async () => {
     expect(await sniff({ upload_filename: 'none' })).toEqual([404, 'Not Found'])
     expect(await sniff({ upload_filename: '../x' })).toEqual([400, 'Invalid request body'])
     expect(await sniff({})).toEqual([400, 'Invalid request body'])
@@ -74,7 +74,7 @@ describe.each([
     expect((await send(door.url, '/_sniff')).status).toBe(405)
   })
 
-  it('is asked by the client', async () => {
+  it('is called by the client', async () => {
     const client = createMediaClient({ baseUrl: door.url, secretKey: SECRET })
     expect(await client.sniff('gif')).toBe('image/gif')
     expect(await client.sniff('text')).toBeNull()

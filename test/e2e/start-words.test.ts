@@ -9,14 +9,14 @@ const run = (script: string, ...words: string[]) =>
     encoding: 'utf8',
   })
 
-it.each(['start.ts', 'start-origin.ts'])('%s tells how it is used', (script) => {
+it.each(['start.ts', 'start-origin.ts'])('%s prints its usage', (script) => {
   for (const words of [['--help'], ['--', '-h']]) {
     const { status, stdout } = run(script, ...words)
     expect([status, stdout]).toEqual([0, expect.stringContaining('MEDIA_PROXY_PORT')])
   }
 })
 
-it.each(['start.ts', 'start-origin.ts'])('%s refuses what it does not take', (script) => {
+it.each(['start.ts', 'start-origin.ts'])('%s rejects unknown arguments', (script) => {
   const { status, stderr } = run(script, '--prot', '8081')
   expect([status, stderr]).toEqual([2, expect.stringContaining('--prot 8081')])
 })

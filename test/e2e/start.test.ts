@@ -53,7 +53,7 @@ async function stopStack({ child, directory }: Stack, signal: NodeJS.Signals): P
   return code
 }
 
-describe('the whole stack', () => {
+describe('pnpm start', () => {
   let stack: Stack
   let directory: string
 
@@ -67,7 +67,7 @@ describe('the whole stack', () => {
     expect(await stopStack(stack, 'SIGTERM')).toBe(0)
   })
 
-  it('is ready with two URLs and three commands to try, which work', async () => {
+  it('prints two URLs and three working example commands when it is ready', async () => {
     expect(stack.edge).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
     expect(stack.origin).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
     for (const line of stack.tries) {
@@ -76,7 +76,7 @@ describe('the whole stack', () => {
     }
   })
 
-  it('has samples at both doors, byte for byte the same', async () => {
+  it('serves the same samples at the edge and the origin, byte for byte', async () => {
     for (const path of ['/avatars/1/5a6d0c1e.webp?size=64', '/attachments/1/1/harbour.jpg?width=400']) {
       const [edge, origin] = await Promise.all([send(stack.edge, path), send(stack.origin, path)])
       expect(edge.status).toBe(200)
@@ -88,26 +88,26 @@ describe('the whole stack', () => {
     expect([width, height]).toEqual([400, 300])
   })
 
-  it('gives its settings to both doors, presets too', async () => {
+  it('passes its settings to both, including presets', async () => {
     for (const door of [stack.edge, stack.origin]) {
       const { status, body } = await send(door, '/attachments/1/1/harbour.jpg?preset=thumb')
       expect([status, (await sharp(body).metadata()).width]).toEqual([200, 40])
     }
   })
 
-  it('leaves alone what was there', async () => {
+  it('does not overwrite existing files', async () => {
     expect((await send(stack.edge, '/themes/00c0ffee00c0ffee.css')).body.toString()).toBe(
       'body { color: mine }',
     )
   })
 
-  it('keeps its secrets readable by their owner alone', async () => {
+  it('makes its secrets readable only by their owner', async () => {
     const file = await open(join(directory, 'secrets.json'))
     expect((await file.stat()).mode & 0o077).toBe(0)
     await file.close()
   })
 
-  it('streams 500 MiB through both doors without holding it', async () => {
+  it('streams 500 MiB through the edge and the origin without buffering it', async () => {
     const path = join(directory, 'cdn/attachments/1/large.bin')
     await mkdir(join(path, '..'), { recursive: true })
     const file = await open(path, 'w')
@@ -134,7 +134,7 @@ describe('the whole stack', () => {
     }
   })
 
-  it('starts the runtime of the edge again where it ends', async () => {
+  it('restarts the runtime of the edge when it exits', async () => {
     const family = await descendants(stack.child.pid ?? 0)
     const runtimes = (
       await Promise.all(family.map(async (pid) => [pid, await commandOf(pid)] as const))
@@ -146,7 +146,7 @@ describe('the whole stack', () => {
     expect((await send(stack.edge, '/avatars/1/5a6d0c1e.webp?size=64')).status).toBe(200)
   })
 
-  it('takes little memory for the edge', async () => {
+  it('uses little memory for the edge', async () => {
     const family = await descendants(stack.child.pid ?? 0)
     const commands = await Promise.all(family.map(async (pid) => [pid, await commandOf(pid)] as const))
     const edge = commands
@@ -155,7 +155,7 @@ describe('the whole stack', () => {
     expect((await memoryOf(edge)) / MIB).toBeLessThan(500)
   })
 
-  it('runs beside another stack, which ends by SIGINT while a request runs', async () => {
+  it('runs next to another stack, which ends by SIGINT during a request', async () => {
     const other = await startStack(await mkdtemp(join(tmpdir(), 'media-proxy-start-')))
     await until(async () => (await send(other.edge, '/_ready')).body.toString() === 'OK')
     const { headers } = await send(other.edge, '/avatars/1/5a6d0c1e.webp?size=64')

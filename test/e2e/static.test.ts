@@ -34,8 +34,8 @@ async function edgeWithS3(): Promise<Site> {
   return harness(vars, s3)
 }
 
-describe('a site at the edge', () => {
-  it('is ready where its bucket can be read, and only there', async () => {
+describe('a static site at the edge', () => {
+  it('is ready only when its bucket can be read', async () => {
     const s3 = await openS3Server()
     for (const [secret, expected] of [
       [s3.credentials.secretAccessKey, [200, 'OK']],
@@ -63,7 +63,7 @@ describe('a site at the edge', () => {
   })
 })
 
-it('a site at the edge asks its bucket past the cache of the platform', async () => {
+it("a static site at the edge reads its bucket past the platform's cache", async () => {
   const told: (string | undefined)[] = []
   const server = await answering((request, response) => {
     told.push(request.headers['cache-control'])
@@ -151,7 +151,7 @@ describe.each([
     }
   })
 
-  it('answers parts, conditions and HEAD', async () => {
+  it('answers ranges, conditional requests and HEAD', async () => {
     const path = '/a%20b/c+d/%C3%BC%25.txt'
     const whole = await send(site.url, path)
     const part = await send(site.url, path, { headers: { range: 'bytes=2-4' } })
@@ -190,7 +190,7 @@ describe.each([
     expect((await send(site.url, path)).status).toBe(status)
   })
 
-  it("answers the site's own page for what is missing", async () => {
+  it("serves the site's own error page for missing files", async () => {
     expect((await send(site.url, '/none')).body.toString()).toBe('Not Found')
     await site.put('404.html', Buffer.from('<h1>nothing here</h1>'), 'text/html', 'static')
     for (const path of ['/none', '/a%20b/']) {
@@ -208,7 +208,7 @@ describe.each([
     }
   })
 
-  it('has no internal endpoints, and other methods are refused', async () => {
+  it('has no internal endpoints, and rejects other methods', async () => {
     expect((await send(site.url, '/_metadata', { method: 'POST', body: '{}' })).status).toBe(404)
     expect((await send(site.url, '/index.html', { method: 'PUT' })).status).toBe(405)
     expect((await send(site.url, '/index.html', { method: 'OPTIONS' })).status).toBe(204)

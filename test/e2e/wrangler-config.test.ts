@@ -21,11 +21,11 @@ describe.each([undefined, 'production'])('wrangler.toml, environment %s', (env) 
   const config: WorkerConfig = readConfig({ config: CONFIG, ...(env === undefined ? {} : { env }) })
   const loaded = loadConfig('edge', { environment: { ...config.vars, ...SECRETS } })
 
-  it('has variables that the worker accepts, and no others', () => {
+  it('has only variables that the worker accepts', () => {
     expect(loaded).toMatchObject({ ok: true, warnings: [] })
   })
 
-  it('binds what the worker needs, and has a migration for each class', () => {
+  it('has the bindings that the worker needs, and a migration for each class', () => {
     const bound = config.durable_objects.bindings.map(({ name, class_name }) => [name, class_name])
     expect(bound).toEqual([
       ['FLIGHTS', 'FlightCoordinator'],
@@ -39,7 +39,7 @@ describe.each([undefined, 'production'])('wrangler.toml, environment %s', (env) 
     )
   })
 
-  it('limits by the binding what the variables say', () => {
+  it('sets the same limits in the binding and in the variables', () => {
     if (!loaded.ok) throw new Error(loaded.faults.join('\n'))
     const { maxAttempts, windowMs } = loaded.config.rateLimitConfig
     for (const { name, simple } of config.ratelimits ?? []) {
@@ -52,7 +52,7 @@ describe.each([undefined, 'production'])('wrangler.toml, environment %s', (env) 
   })
 })
 
-it('wrangler.toml limits clients in production, and what they may have rendered', () => {
+it('wrangler.toml limits clients and renders in production', () => {
   const { vars }: WorkerConfig = readConfig({ config: CONFIG, env: 'production' })
   expect(vars).toMatchObject({
     MEDIA_PROXY_RATE_LIMIT_ENABLED: 'true',

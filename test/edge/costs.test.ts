@@ -34,7 +34,7 @@ interface Counts {
 const total = (calls: Readonly<Record<string, number>>) =>
   Object.values(calls).reduce((sum, count) => sum + count, 0)
 
-describe.each(['platform', 'ledger'] as const)('what a request costs at the edge with the %s', (driver) => {
+describe.each(['platform', 'ledger'] as const)('the cost of a request at the edge with the %s', (driver) => {
   let origin: Door
   let edge: { readonly url: string; close(): Promise<unknown> }
 
@@ -85,7 +85,7 @@ describe.each(['platform', 'ledger'] as const)('what a request costs at the edge
     await until(async () => (await send(edge.url, path)).headers['x-cache'] === 'HIT')
   }
 
-  it('a miss that is quick, and a hit', async () => {
+  it('is as documented for a fast miss and for a hit', async () => {
     const path = '/avatars/1/a.webp?size=32'
     const miss = await cost(async () => expect((await send(edge.url, path)).headers['x-cache']).toBe('MISS'))
     expect([miss.rows, miss.lines]).toEqual([0, 0])
@@ -97,14 +97,14 @@ describe.each(['platform', 'ledger'] as const)('what a request costs at the edge
     expect(await cost(() => send(edge.url, path))).toEqual(expected('hit'))
   })
 
-  it('a miss that is slow', async () => {
+  it('is as documented for a slow miss', async () => {
     origin.slowReads(400)
     const slow = await cost(() => send(edge.url, '/avatars/1/slow.webp?size=32'))
     origin.slowReads(0)
     expect(slow).toEqual(expected('miss, slow'))
   })
 
-  it('a range of what is kept', async () => {
+  it('is as documented for a range of a cached file', async () => {
     await hit('/attachments/1/a.bin')
     const part = await cost(async () => {
       const { status, headers } = await send(edge.url, '/attachments/1/a.bin', {
@@ -115,7 +115,7 @@ describe.each(['platform', 'ledger'] as const)('what a request costs at the edge
     expect(part).toEqual(expected('range of what is kept'))
   })
 
-  it('missing objects make no coordinator', async () => {
+  it('does not include a coordinator for missing objects', async () => {
     const before = await counts()
     const missing = await cost(() => send(edge.url, '/avatars/1/none.webp'))
     expect([expected('missing object')?.durableObjects, 2]).toContain(missing.durableObjects)
@@ -133,7 +133,7 @@ describe.each(['platform', 'ledger'] as const)('what a request costs at the edge
     expect(after.rows).toBe(before.rows)
   })
 
-  it('a purge', async () => {
+  it('is as documented for a purge', async () => {
     const purge = () =>
       send(edge.url, '/_purge', {
         method: 'POST',
@@ -144,7 +144,7 @@ describe.each(['platform', 'ledger'] as const)('what a request costs at the edge
   })
 })
 
-it('hits and misses cost what they may', () => {
+it('hits and misses stay within their price limits', () => {
   for (const { name, platform } of EDGE_COSTS) {
     if (name === 'hit' || name === 'range of what is kept')
       expect(priceOf(platform)).toBeLessThanOrEqual(0.35)

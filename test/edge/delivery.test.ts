@@ -24,8 +24,8 @@ async function edge(settings: Settings = {}): Promise<Door> {
 const cacheOf = async (door: Pick<Door, 'url'>, path: string, headers: Record<string, string> = {}) =>
   (await send(door.url, path, { headers })).headers['x-cache']
 
-describe('what players ask for', () => {
-  it('is a hit by the third time, though it was only ever asked for in parts', async () => {
+describe('requests of media players', () => {
+  it('become cache hits by the third request, even when they are all range requests', async () => {
     const door = await edge()
     const film = Buffer.alloc(3_000_000, 'abcdefg')
     await door.put('attachments/1/film.mp4', film)
@@ -48,7 +48,7 @@ describe('what players ask for', () => {
     expect(wholes).toHaveLength(1)
   })
 
-  it('streams past the cache where it is too large', async () => {
+  it('bypass the cache when the file is too large', async () => {
     const door = await edge({ MEDIA_PROXY_CACHE_EDGE_ENTRY_BYTES: '1000' })
     await door.put('attachments/1/large.bin', Buffer.alloc(5000))
     for (let visit = 0; visit < 4; visit += 1) {
@@ -57,7 +57,7 @@ describe('what players ask for', () => {
     }
   })
 
-  it('is answered by parts, conditions and HEAD where it is made, and too large to be kept', async () => {
+  it('answer ranges, conditions and HEAD for a rendition that is too large to cache', async () => {
     const door = await edge({ MEDIA_PROXY_CACHE_EDGE_ENTRY_BYTES: '100' })
     await door.put('attachments/1/a.png', await halvesPng(400, 300))
     const path = '/attachments/1/a.png?width=300&format=png'
@@ -73,7 +73,7 @@ describe('what players ask for', () => {
     expect([head.status, head.headers['content-length']]).toEqual([200, String(whole.body.length)])
   })
 
-  it('large media are whole for everybody, while they are kept', async () => {
+  it('deliver complete large media to all clients while it is being cached', async () => {
     const door = await edge()
     const bytes = Buffer.alloc(2 * 1024 * 1024 + 7, 'xyz')
     await door.put('attachments/1/two.bin', bytes)
@@ -96,7 +96,7 @@ const untilForgotten = (door: Pick<Door, 'url'>) =>
     return found?.status === 404
   })
 
-describe('an origin that answers as it likes', () => {
+describe('the edge, with an origin that responds in unusual ways', () => {
   type Answer = (path: string, response: ServerResponse, asked: IncomingMessage) => unknown
 
   async function before(
@@ -124,7 +124,7 @@ describe('an origin that answers as it likes', () => {
 
   const headers = { 'content-type': 'image/png', 'x-request-id': 'r', 'cache-control': 'public, max-age=100' }
 
-  it('and breaks off before anything was sent is a bad gateway, and nothing is kept', async () => {
+  it('answers 502 and caches nothing when the response breaks off at its start', async () => {
     let whole = false
     const { door } = await before((_, response) => {
       response.writeHead(200, { ...headers, 'content-length': '1000' })
@@ -143,7 +143,7 @@ describe('an origin that answers as it likes', () => {
     expect([again.status, again.body.length, again.headers['x-cache']]).toEqual([200, 1000, 'MISS'])
   })
 
-  it('and breaks off in the middle cuts the connection, and nothing is kept', async () => {
+  it('cuts the connection and caches nothing when the response breaks off in the middle', async () => {
     let gone = false
     const { door } = await before((_, response) => {
       if (gone) return response.writeHead(404, { 'x-request-id': 'r' }).end('Not Found')
@@ -163,7 +163,7 @@ describe('an origin that answers as it likes', () => {
   it.each([
     ['a little', 1000],
     ['much', 3_000_000],
-  ])('and breaks off after %s of what has no length leaves nothing', async (_, bytes) => {
+  ])('caches nothing when a response without a length breaks off after %s', async (_, bytes) => {
     let gone = false
     const { door } = await before((_, response) => {
       if (gone) return response.writeHead(404, { 'x-request-id': 'r' }).end('Not Found')
@@ -178,7 +178,7 @@ describe('an origin that answers as it likes', () => {
     await untilForgotten(door)
   })
 
-  it('and is a page of something before it is passed on, never kept, and never takes the place of a copy', async () => {
+  it('passes on a page of another program, never caches it, and never replaces a cached copy with it', async () => {
     let isLogin = true
     const { door } = await before((_, response) => {
       if (isLogin) response.writeHead(200, { 'content-type': 'text/html' }).end('<p>Log in</p>')
@@ -200,7 +200,7 @@ describe('an origin that answers as it likes', () => {
     expect([kept.headers['x-cache'], kept.body.length]).toEqual(['HIT', 100])
   })
 
-  it('and tells no length is kept where it is small', async () => {
+  it('caches a small response without a length', async () => {
     const { door, asked } = await before((path, response) => {
       response.writeHead(200, headers)
       response.write(Buffer.alloc(1000, 1))
@@ -222,7 +222,7 @@ describe('an origin that answers as it likes', () => {
   it.each([
     ['is answered from what was kept', '1', 200],
     ['is not, where that must not outlive its time', '1, must-revalidate', 502],
-  ])('and then fails %s', async (_, life, later) => {
+  ])('a request during a failure of the origin %s', async (_, life, later) => {
     let fails = false
     const { door } = await before((_, response) => {
       if (fails) response.writeHead(500).end('broken')
@@ -245,7 +245,7 @@ describe('an origin that answers as it likes', () => {
     ['an ingress without a backend', 404, {}, [404, 'elsewhere']],
     ['a login page', 302, { location: 'https://login.test/' }, [502, 'Bad Gateway']],
     ['a filter', 403, {}, [403, 'elsewhere']],
-  ])('and is hidden by %s is not there, and nothing is kept of that', async (_, status, told, seen) => {
+  ])('does not cache the response of %s in front of the origin', async (_, status, told, seen) => {
     let isHidden = true
     const { door } = await before(
       (_path, response) => {
@@ -267,7 +267,7 @@ describe('an origin that answers as it likes', () => {
       expect((await send(door.url, '/attachments/1/a.png')).status).toBe(200)
   })
 
-  it('and has had enough for now leaves what is kept', async () => {
+  it('keeps its cached copy when the origin is overloaded', async () => {
     let isTired = false
     const { door } = await before(
       (_, response) => {
@@ -283,7 +283,7 @@ describe('an origin that answers as it likes', () => {
       expect((await send(door.url, '/attachments/1/a.png')).body.toString()).toBe('abc')
   })
 
-  it('gives a large file to those who wait for it, though the first reads nothing of it', async () => {
+  it('delivers a large file to followers, even when the leader reads nothing', async () => {
     const bytes = Buffer.alloc(30_000_000, 'abc')
     const { door } = await before((_, response) => {
       response.writeHead(200, { ...headers, 'content-length': String(bytes.length) }).end(bytes)
@@ -301,7 +301,7 @@ describe('an origin that answers as it likes', () => {
     answer.destroy()
   })
 
-  it('and breaks off in the middle of a refusal has refused', async () => {
+  it('keeps the status of a rejection that breaks off in the middle', async () => {
     const { door } = await before((_, response) => {
       response.writeHead(404, { 'x-request-id': 'r', 'content-length': '100' })
       response.write('Not', () => setTimeout(() => response.destroy(), 20))
@@ -310,7 +310,7 @@ describe('an origin that answers as it likes', () => {
     expect([status, told['content-length']]).toEqual([404, '0'])
   })
 
-  it('and is answered through a balancer tells its clients nothing of that', async () => {
+  it('removes the headers that a load balancer adds', async () => {
     const { door } = await before((_, response) => {
       const own = { 'set-cookie': 'node=1', 'ratelimit-remaining': '3', age: '7', via: '1.1 balancer' }
       response.writeHead(200, { ...headers, ...own, 'content-length': '3' }).end('abc')
@@ -324,7 +324,7 @@ describe('an origin that answers as it likes', () => {
         expect(told[name], name).toBeUndefined()
   })
 
-  it('is asked past whatever cache stands before it', async () => {
+  it('bypasses every cache in front of the origin', async () => {
     const seen: IncomingMessage['headers'][] = []
     const { door } = await before((_, response, asked) => {
       seen.push(asked.headers)
@@ -336,7 +336,7 @@ describe('an origin that answers as it likes', () => {
     for (const told of seen) expect(told['cache-control']).toBe('no-cache')
   })
 
-  it('and is encoded on the way is kept and cut as it was made', async () => {
+  it('decodes a body that was encoded in transit, then caches and slices it', async () => {
     const text = 'body { color: red }'.repeat(20)
     const { door } = await before((_, response, request) => {
       expect(request.headers['accept-encoding']).toBe('identity')
@@ -360,7 +360,7 @@ describe('an origin that answers as it likes', () => {
     ])
   })
 
-  it('and confirms what lives for a while gives it that while again', async () => {
+  it('renews the limited lifetime of a copy when the origin confirms it', async () => {
     const { door } = await before((_, response, request) => {
       const told = { ...headers, etag: '"a"', 'x-media-life': '2' }
       if (request.headers['if-none-match'] === '"a"') response.writeHead(304, told).end()
@@ -372,7 +372,7 @@ describe('an origin that answers as it likes', () => {
     expect(confirmed.headers['cache-control']).toMatch(/^public, max-age=[12]$/)
   })
 
-  it('gets no cookie of the client', async () => {
+  it('does not forward the cookies of the client', async () => {
     const { door, asked } = await before((_, response) => response.writeHead(200, headers).end('x'))
     await send(door.url, '/attachments/1/a.png', { headers: { cookie: 'session=secret' } })
     await send(door.url, '/attachments/1/b.png', {
@@ -391,7 +391,7 @@ describe('a takedown', () => {
       body: JSON.stringify({ object }),
     })
 
-  it('reaches every rendition, and files as they are, and can be repeated', async () => {
+  it('reaches every rendition and the original files, and can be repeated', async () => {
     const door = await edge()
     await door.put('avatars/1/a', await halvesPng(64, 48))
     await door.put('attachments/1/a.png', await halvesPng(64, 48))
@@ -414,7 +414,7 @@ describe('a takedown', () => {
     }
   })
 
-  it('leaves what is put back at once', async () => {
+  it('does not hide an object that is stored again', async () => {
     const door = await edge()
     await send(door.url, '/avatars/1/later.webp')
     await until(async () => (await cacheOf(door, '/avatars/1/later.webp')) === 'HIT')

@@ -11,7 +11,7 @@ import { type RawRequest, type RawResponse, send } from '../http.ts'
 const KEYS = { MEDIA_PROXY_SECRET_KEY: 'secret', MEDIA_PROXY_EDGE_SECRET_KEY: 'edge' }
 const PATH = '/attachments/1/2/a%20b.png?width=32&format=webp'
 
-describe('renditions by Workers Cache', () => {
+describe('renditions in Workers Cache', () => {
   let usual: Door
   let other: Door
   beforeAll(async () => {
@@ -44,12 +44,12 @@ describe('renditions by Workers Cache', () => {
     ['what is no request', `${PATH}&width=0`, {}],
     ['a stored file', '/attachments/1/2/a%20b.png', {}],
     ['a part of a stored file', '/attachments/1/2/a%20b.png', { headers: { range: 'bytes=0-9' } }],
-  ])('are answered as by the Cache API: %s', async (_, path, options) => {
+  ])('are served as with the Cache API: %s', async (_, path, options) => {
     const [one, two] = [await send(usual.url, path, options), await send(other.url, path, options)]
     expect(shared(two)).toEqual(shared(one))
   })
 
-  it('spend the budget of who asks', async () => {
+  it('count towards the rate limit of the client', async () => {
     const door = await openEdge({
       ...KEYS,
       MEDIA_PROXY_CACHE_EDGE_DRIVER: 'workers-cache',
@@ -73,7 +73,7 @@ describe('renditions by Workers Cache', () => {
     }
   })
 
-  it('are not said to be purged where the platform does not say so', async () => {
+  it('are not reported as purged unless the platform confirms it', async () => {
     const { status } = await send(other.url, '/_purge', {
       method: 'POST',
       headers: { 'x-internal-secret': 'secret' },

@@ -8,11 +8,11 @@ import { mutated } from './mutate.ts'
 const ROOT = join(import.meta.dirname, '../..')
 
 describe('mutants', () => {
-  it.each(MUTANTS)('can still be made: $name', async (mutant) => {
+  it.each(MUTANTS)('can still be applied: $name', async (mutant) => {
     expect(await mutated(ROOT, mutant)).toContain(mutant.replacement)
   })
 
-  it('have names of their own, and do something', () => {
+  it('have unique names, and change something', () => {
     expect(new Set(MUTANTS.map(({ name }) => name)).size).toBe(MUTANTS.length)
     for (const { text, replacement } of MUTANTS) expect(replacement).not.toBe(text)
   })

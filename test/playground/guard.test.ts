@@ -27,7 +27,7 @@ describe.each(PLAYGROUND_DOORS)('the playground at %s', (_, open) => {
       headers: { origin: door.url, ...headers },
     })
 
-  it('is one page with its files, for itself alone', async () => {
+  it('consists of one page with its files, and refers to no other host', async () => {
     for (const [path, type] of [
       ['', 'text/html; charset=utf-8'],
       ['/app.js', 'text/javascript; charset=utf-8'],
@@ -45,13 +45,13 @@ describe.each(PLAYGROUND_DOORS)('the playground at %s', (_, open) => {
     expect((await send(door.url, '/_playground/app.ts')).status).toBe(404)
   })
 
-  it('is where / leads in development', async () => {
+  it('is where / redirects in development', async () => {
     const { status, headers } = await send(door.url, '/')
     expect([status, headers.location, headers['cache-control']]).toEqual([302, '/_playground', 'no-store'])
     expect((await send(door.url, '/', { method: 'POST' })).status).toBe(405)
   })
 
-  it.each(ACTIONS)('%s is for POST from a page of the same host only', async (action) => {
+  it.each(ACTIONS)('%s accepts only POST from a page of the same host', async (action) => {
     const { port } = new URL(door.url)
     const rejected = [
       { method: 'GET', headers: {}, status: 405 },
@@ -93,7 +93,7 @@ describe.each(PLAYGROUND_DOORS)('the playground at %s', (_, open) => {
   })
 
   it.each(ACTIONS.filter((action) => action !== 'session'))(
-    '%s asks somebody far away for the secret',
+    '%s requires the secret from a remote client',
     async (action) => {
       const far = { 'x-forwarded-for': '203.0.113.7' }
       expect((await post(action, '{}', far)).status).toBe(401)
@@ -102,7 +102,7 @@ describe.each(PLAYGROUND_DOORS)('the playground at %s', (_, open) => {
     },
   )
 
-  it('tells the page what it may do, and somebody far away nothing of the store', async () => {
+  it('tells the page what it may do, and a remote client nothing about the store', async () => {
     expect(json(await post('session', ''))).toMatchObject({ trusted: true, signs: true, uploads: true })
     expect(json(await post('session', '')).objects).toContain('/attachments/1/1/harbour.jpg')
     expect(json(await post('session', '', { forwarded: 'for=203.0.113.7' }))).toMatchObject({
@@ -114,7 +114,7 @@ describe.each(PLAYGROUND_DOORS)('the playground at %s', (_, open) => {
     })
   })
 
-  it('signs what can be fetched, and refuses what cannot', async () => {
+  it('signs allowed URLs, and rejects others', async () => {
     const { path } = json(await post('sign', JSON.stringify({ url: 'http://169.254.169.254/a.png' })))
     // The signature is valid, and the address is refused.
     expect((await send(door.url, path)).status).toBe(400)
@@ -123,7 +123,7 @@ describe.each(PLAYGROUND_DOORS)('the playground at %s', (_, open) => {
     expect((await post('sign', 'x'.repeat(40_000))).status).toBe(413)
   })
 
-  it('keeps an upload under a tame name, and no more than the limit', async () => {
+  it('stores an upload under a safe name, up to the size limit', async () => {
     const { path, upload_filename } = json(
       await post('upload?name=..%2F..%2Fmy%20cat.png', Buffer.from('a file')),
     )
@@ -140,7 +140,7 @@ describe.each(PLAYGROUND_DOORS)('the playground at %s', (_, open) => {
     expect(await readdir(join(door.directory, 'uploads')), 'nothing half').toEqual(kept)
   })
 
-  it('answers metadata and frames of the store', async () => {
+  it('returns the metadata and frames of stored objects', async () => {
     const place = JSON.stringify({ type: 's3', bucket: 'cdn', key: 'attachments/1/1/harbour.jpg' })
     expect(json(await post('metadata', place))).toMatchObject({ format: 'jpeg', width: 1600, height: 1200 })
     expect(json(await post('frames', place)).frames).toHaveLength(1)
@@ -159,8 +159,8 @@ const PRODUCTION = {
 describe.each([
   ['the edge', openEdge],
   ['the origin', openFilesystemOrigin],
-] as const)('in production at %s', (_, open) => {
-  it('there is no playground unless it is asked for, and then it takes no uploads', async () => {
+] as const)('in production, at %s', (_, open) => {
+  it('the playground is disabled unless configured, and then accepts no uploads', async () => {
     const off = await open(PRODUCTION)
     for (const path of ['', '/app.js', '/session']) {
       const method = path === '/session' ? 'POST' : 'GET'
@@ -179,7 +179,7 @@ describe.each([
   })
 })
 
-it('over S3 there is neither a list of objects nor an upload', async () => {
+it('the playground over S3 has neither a list of objects nor uploads', async () => {
   const door = await openS3Origin({
     MEDIA_PROXY_NODE_ENV: 'development',
     MEDIA_PROXY_STORAGE: 's3',

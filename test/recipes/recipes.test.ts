@@ -47,7 +47,7 @@ describe('<Media>', () => {
   const render = (changes: Partial<MediaProps> = {}) =>
     renderToStaticMarkup(createElement(Media, { ...base, ...changes })).replaceAll('&amp;', '&')
 
-  it('is a picture with its place, its placeholder and its widths', () => {
+  it('is an image with its size, placeholder and srcset', () => {
     const html = render()
     expect(html).toContain('width="400" height="200"')
     expect(html).toContain('url(data:image/png;base64,')
@@ -72,7 +72,7 @@ describe('<Media>', () => {
   })
 })
 
-it('the Next.js loader answers URLs of attachments and of avatars in the sizes there are', () => {
+it('the Next.js loader builds URLs of attachments and avatars in the allowed sizes', () => {
   expect(mediaLoader({ src: '1/2/a.png', width: 640, quality: 75 })).toBe(
     'http://127.0.0.1:8787/attachments/1/2/a.png?width=640&format=auto&quality=75',
   )
@@ -81,7 +81,7 @@ it('the Next.js loader answers URLs of attachments and of avatars in the sizes t
   )
 })
 
-it('Markdown images are signed, and code is left alone', async () => {
+it('Markdown images are signed, and code is left unchanged', async () => {
   const markdown =
     'A ![cat](https://example.com/a.png?b=c "Cat") and `![no](https://example.com/b.png)`.\n![x](/own.png)'
   const signed = await signImages(markdown, createExternalUrls({ baseUrl: MEDIA, secretKey: SECRET }))
@@ -94,7 +94,7 @@ describe.each([
   ['Express', createExpressApi({ mediaUrl: MEDIA, secretKey: SECRET })],
   ['Hono', createHonoApi({ mediaUrl: MEDIA, secretKey: SECRET })],
 ] as const)('the API server on %s', (_, app) => {
-  it('signs what can be fetched and refuses what cannot', async () => {
+  it('signs allowed URLs, and rejects others', async () => {
     const ask = 'request' in app && 'fetch' in app ? (path: string) => app.request(path) : askServer(app)
     const response = await ask('/api/media?url=https%3A%2F%2Fexample.com%2Fa.png')
     expect(await verified((await response.json()).url)).toBe('https://example.com/a.png')

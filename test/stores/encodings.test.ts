@@ -108,7 +108,7 @@ describe.each(PLACES)('an encoded object at %s', (_, open) => {
   const SMALL = textOf(32_000)
 
   it.each(encodedOf(SMALL).map((encoded, index) => ({ ...encoded, index })))(
-    'of $coding ($index) is answered decoded, with the length and the ranges of that',
+    'with $coding ($index) is served decoded, with the length and ranges of the decoded bytes',
     async ({ coding, stored, plain, index }) => {
       const type = { 'content-type': 'text/plain', 'content-encoding': coding }
       const path = await place.put(`text-${index}.txt`, stored, type)
@@ -133,7 +133,7 @@ describe.each(PLACES)('an encoded object at %s', (_, open) => {
     },
   )
 
-  it('that is large is answered whole, without a length and without parts', async () => {
+  it('that is large is served whole, without a length and without ranges', async () => {
     const plain = textOf(2 * MIB)
     const type = { 'content-type': 'text/plain', 'content-encoding': 'gzip' }
     const path = await place.put('large.txt', gzipSync(plain), type)
@@ -148,14 +148,14 @@ describe.each(PLACES)('an encoded object at %s', (_, open) => {
     expect([head.status, head.headers['content-length']]).toEqual([200, undefined])
   })
 
-  it('of nothing at all is nothing', async () => {
+  it('that is empty is served as empty', async () => {
     const path = await place.put('empty.txt', new Uint8Array(), { 'content-encoding': 'gzip' })
     const { status, body, headers } = await send(place.url, path)
     expect([status, body.length, headers['content-length']]).toEqual([200, 0, '0'])
   })
 
   it.each(brokenOf(SMALL).map((broken, index) => ({ ...broken, index })))(
-    'that is not the $coding it says ($index) is an error, and no half of it',
+    'that is not valid $coding ($index) causes an error, and no partial body',
     async ({ coding, stored, index }) => {
       const path = await place.put(`broken-${index}.txt`, stored, { 'content-encoding': coding })
       for (const range of [{}, { range: 'bytes=0-9' }]) {
@@ -177,7 +177,7 @@ describe.each(PLACES)('an encoded object at %s', (_, open) => {
     expect(broken === 'broken off' || broken <= LIMIT).toBe(true)
   })
 
-  it('cannot put an answer of its own on the connection', async () => {
+  it('cannot inject a response into the connection', async () => {
     const forged = 'HTTP/1.1 200 OK\r\nX-Forged: yes\r\nContent-Length: 6\r\n\r\nforged'
     const plain = Buffer.concat([Buffer.alloc(500, 'a'), Buffer.from(forged), Buffer.alloc(500, 'b')])
     const path = await place.put('smuggled.txt', gzipSync(plain), {
@@ -192,7 +192,7 @@ describe.each(PLACES)('an encoded object at %s', (_, open) => {
   })
 })
 
-describe('media made of encoded objects', () => {
+describe('media from encoded objects', () => {
   let place: Awaited<ReturnType<typeof originPlace>>
 
   beforeAll(async () => {
@@ -200,7 +200,7 @@ describe('media made of encoded objects', () => {
   })
   afterAll(() => place.close())
 
-  it('are renditions and metadata of what was encoded', async () => {
+  it('has the renditions and metadata of the decoded bytes', async () => {
     const png = await halvesPng(400, 300)
     for (const { coding, stored } of encodedOf(png)) {
       const headers = { 'content-type': 'image/png', 'content-encoding': coding }
@@ -224,7 +224,7 @@ describe('media made of encoded objects', () => {
     }
   })
 
-  it('are themes and sounds of what was encoded', async () => {
+  it('includes themes and sounds of the decoded bytes', async () => {
     const css = textOf(32_000)
     await place.s3.putWith('themes/0123456789abcdef.css', gzipSync(css), { 'content-encoding': 'gzip' })
     const { body, headers } = await send(place.url, '/themes/0123456789abcdef.css')
@@ -232,7 +232,7 @@ describe('media made of encoded objects', () => {
   })
 
   it(
-    'are refused where they decode to more than a source may have',
+    'is rejected when it decodes to more than the source limit',
     async () => {
       await place.s3.putWith('avatars/1/bomb', bombOf(8 * MIB), { 'content-encoding': 'gzip' })
       const png = Buffer.concat([await halvesPng(400, 300), Buffer.alloc(8 * MIB)])

@@ -24,7 +24,7 @@ describe.each(SERVERS)('an object in %s', (_, open) => {
   })
   afterAll(() => door.close())
 
-  it.each(STRANGE_NAMES)('named %j is found, whole, in part and by HEAD', async (name) => {
+  it.each(STRANGE_NAMES)('named %j is found: whole, as a range and with HEAD', async (name) => {
     const key = `attachments/1/${name}`
     await door.put(key, Buffer.from('0123456789'), 'text/plain')
     const path = `/${strictlyEncoded(key)}`

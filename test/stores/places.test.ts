@@ -37,7 +37,7 @@ function storeOf(environment: Readonly<Record<string, string>>) {
 const hosts = ({ asked }: AnsweringServer) => asked.map((line) => line.split(' ').slice(1).join(' '))
 
 describe('a bucket', () => {
-  it('is in the path, or in the name of the host', () => {
+  it('is part of the path, or of the host name', () => {
     const at = { endpoint: 'https://s3.example.com/base', pathStyle: true }
     expect(objectUrl(at, 'cdn', "a/b (1)'!*.png")).toBe(
       'https://s3.example.com/base/cdn/a/b%20%281%29%27%21%2A.png',
@@ -45,7 +45,7 @@ describe('a bucket', () => {
     expect(objectUrl({ ...at, pathStyle: false }, 'cdn', 'a')).toBe('https://cdn.s3.example.com/base/a')
   })
 
-  it('is asked for by the name of the host where that is set', async () => {
+  it('is requested by the host name when that is configured', async () => {
     const server = await bucketServer((request, response) => {
       if (request.headers.host?.startsWith('cdn.') !== true) response.writeHead(400)
       response.end('a')
@@ -62,7 +62,7 @@ describe('a bucket', () => {
     expect(hosts(server)).toEqual([`cdn.s3.test:${port} /a`])
   })
 
-  it('is read at an endpoint of its own, and written to where all is written to', async () => {
+  it('is read at its own endpoint, and written to the common write endpoint', async () => {
     const [main, uploads, writes] = [await bucketServer(), await bucketServer(), await bucketServer()]
     const store = storeOf({
       ...KEYS,
@@ -99,7 +99,7 @@ describe('a bucket', () => {
     expect(regionOfEndpoint(endpoint)).toBe(region)
   })
 
-  it('is listed with the names that its objects have', () => {
+  it('is listed with the real names of its objects', () => {
     const keys = '<Key>a &amp; b</Key><Key>&lt;1&gt;&quot;&#39;&#x1F600;</Key><Key>&unknown;</Key>'
     expect(readListing(`<ListBucketResult xmlns="http://a/">${keys}</ListBucketResult>`)?.keys).toEqual([
       'a & b',
@@ -109,7 +109,7 @@ describe('a bucket', () => {
   })
 })
 
-describe('a folder', () => {
+describe('removing a folder', () => {
   /**
    * Simulates a bucket that lists fewer keys than requested,
    * as stores may, and returns where the next page starts.
@@ -134,7 +134,7 @@ describe('a folder', () => {
   const named = (count: number) =>
     new Set(Array.from({ length: count }, (_, index) => `folder/${String(index).padStart(5, '0')} +&é`))
 
-  it('is removed to the last of 2,500 objects, though the store lists 300 at a time', async () => {
+  it('removes all of 2,500 objects, although the store lists 300 at a time', async () => {
     const keys = named(2500)
     const server = await bucketServer(pagedBucket(keys, 300, () => true))
     const store = storeOf({ ...KEYS, MEDIA_PROXY_S3_ENDPOINT: server.endpoint })
@@ -143,7 +143,7 @@ describe('a folder', () => {
   })
 
   it.each([['<html>Back soon</html>'], ['<Error><Code>InternalError</Code></Error>'], ['']])(
-    'is not taken for an empty one where no listing comes (%s)',
+    'fails when the store returns no listing (%s)',
     async (page) => {
       const server = await bucketServer((_, response) => response.end(page))
       const store = storeOf({ ...KEYS, MEDIA_PROXY_S3_ENDPOINT: server.endpoint })
@@ -151,7 +151,7 @@ describe('a folder', () => {
     },
   )
 
-  it('of which one object cannot be removed is a failure, and ends', async () => {
+  it('fails, and ends, when one object cannot be removed', async () => {
     const keys = named(100)
     const locked = [...keys][50] ?? ''
     const server = await bucketServer(pagedBucket(keys, 30, (key) => key !== locked))
@@ -161,8 +161,8 @@ describe('a folder', () => {
   })
 })
 
-describe('a connection', () => {
-  it('is used again whatever was asked, bodies or none', async () => {
+describe('a connection to the store', () => {
+  it('is reused after every kind of request, with or without a body', async () => {
     const read = awsBucket({
       objects: { '/cdn/a': Buffer.from('a'), '/cdn/b': Buffer.alloc(0) },
       mayList: true,
@@ -185,7 +185,7 @@ describe('a connection', () => {
   })
 })
 
-describe('the keys', () => {
+describe('the credentials', () => {
   it.each([
     [{ MEDIA_PROXY_S3_SECRET_ACCESS_KEY: 'secret\n' }, undefined],
     [{ MEDIA_PROXY_S3_ACCESS_KEY_ID: ' AKIDEXAMPLE\r\n', MEDIA_PROXY_S3_REGION: 'eu-west-1\n' }, undefined],
@@ -205,7 +205,7 @@ describe('the keys', () => {
       { MEDIA_PROXY_S3_BUCKET_UPLOADS: 'cdn', MEDIA_PROXY_S3_ENDPOINT_UPLOADS: 'http://elsewhere' },
       /^MEDIA_PROXY_S3_BUCKET_UPLOADS: the bucket cdn is also/,
     ],
-  ])('%j are trimmed and judged at the start', (changes, fault) => {
+  ])('%j are trimmed and validated at start', (changes, fault) => {
     const environment = { ...KEYS, MEDIA_PROXY_S3_ENDPOINT: 'https://s3.example.com', ...changes }
     const loaded = loadConfig('origin', { environment })
     const faults = loaded.ok ? [] : loaded.faults
@@ -218,7 +218,7 @@ describe('the keys', () => {
     expect(region).toMatch(/^(auto|eu-west-1)$/)
   })
 
-  it('come with their session token', async () => {
+  it('are sent with their session token', async () => {
     const tokens: unknown[] = []
     const server = await bucketServer((request, response) => {
       tokens.push(request.headers['x-amz-security-token'])
@@ -235,7 +235,7 @@ describe('the keys', () => {
   })
 })
 
-describe('the standard chain', () => {
+describe('the default credential chain', () => {
   /**
    * Starts a server like those of ECS and EKS, which returns
    * credentials that are valid for this number of seconds.
@@ -266,7 +266,7 @@ describe('the standard chain', () => {
     return { count: () => asked }
   }
 
-  it('gives keys where it is asked for, once for as long as they are good', async () => {
+  it('is asked only when configured, once while the credentials are valid', async () => {
     const roles = await openRoles(3600)
     const server = await bucketServer()
     const store = storeOf({ MEDIA_PROXY_S3_ENDPOINT: server.endpoint, MEDIA_PROXY_S3_CREDENTIALS: 'chain' })
@@ -276,7 +276,7 @@ describe('the standard chain', () => {
     expect(server.signatures.every((signature) => signature.includes('ASIAROLE1/'))).toBe(true)
   })
 
-  it('is asked again before they expire, and where the store says that they have', async () => {
+  it('is asked again before they expire, and when the store reports that they have expired', async () => {
     const roles = await openRoles(60)
     const server = await bucketServer()
     const store = storeOf({ MEDIA_PROXY_S3_ENDPOINT: server.endpoint, MEDIA_PROXY_S3_CREDENTIALS: 'chain' })
@@ -296,7 +296,7 @@ describe('the standard chain', () => {
     expect(lasting.count()).toBe(2)
   })
 
-  it('is not asked where keys are set, and nothing starts without either', async () => {
+  it('is not asked when keys are configured, and without either the service does not start', async () => {
     const roles = await openRoles(3600)
     const server = await bucketServer()
     for (const more of [{}, { MEDIA_PROXY_S3_CREDENTIALS: 'chain' }]) {
@@ -311,7 +311,7 @@ describe('the standard chain', () => {
     })
   })
 
-  it('that has nothing is a refusal, not a defect', async () => {
+  it('without credentials causes a rejection, not a defect', async () => {
     await openRoles(3600)
     vi.stubEnv('AWS_CONTAINER_CREDENTIALS_FULL_URI', 'http://127.0.0.1:9/role')
     vi.stubEnv('AWS_EC2_METADATA_DISABLED', 'true')

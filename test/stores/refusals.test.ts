@@ -36,9 +36,9 @@ function expectNoSecrets({ log }: Door): void {
   expect(JSON.stringify(log)).not.toMatch(/AWS4-HMAC|Signature=|wJalrXUtn|SESSIONTOKEN/i)
 }
 
-describe('403 for an object', () => {
+describe('a 403 for an object', () => {
   it.each([['plain'], ['enhanced']] as const)(
-    'is a missing one where the key may not list the bucket (%s)',
+    'means that it is missing when the key may not list the bucket (%s)',
     async (wording) => {
       const picture = await halvesPng(40, 30)
       const objects = { '/cdn/avatars/1/a.webp': picture, '/cdn/attachments/1/b.bin': Buffer.from('b') }
@@ -58,7 +58,7 @@ describe('403 for an object', () => {
   it.each([
     ['may list and not read', { mayList: true, mayRead: false }],
     ['is told that it may not read', { mayList: false, mayRead: false, wording: 'enhanced' }],
-  ] as const)('is a fault where the key %s', async (_, policy) => {
+  ] as const)('is a fault when the key %s', async (_, policy) => {
     const door = await originOn(awsBucket({ objects: {}, ...policy }))
     expect((await send(door.url, '/attachments/1/a.bin')).status).toBe(502)
     expect((await send(door.url, '/avatars/1/a.webp')).status).toBe(502)
@@ -87,7 +87,7 @@ describe('a store that names its region', () => {
       { status: 301, code: 'PermanentRedirect', headers: { 'x-amz-bucket-region': 'eu-west-1' } },
     ],
     ['for a while', { status: 307, code: 'TemporaryRedirect', more: '<Region>eu-west-1</Region>' }],
-  ])('%s is signed for it, and asked once only', async (_, refusal) => {
+  ])('%s gets requests signed for that region, after one rejection', async (_, refusal) => {
     const door = await originOn(inRegion('eu-west-1', refusal))
     for (const method of ['GET', 'HEAD', 'GET']) {
       expect((await send(door.url, '/attachments/1/a.bin', { method })).status).toBe(200)
@@ -101,7 +101,7 @@ describe('a store that names its region', () => {
       { status: 400, code: 'AuthorizationHeaderMalformed', more: '<Region>eu-west-1</Region>' },
     ],
     ['it by a redirect', { status: 307, code: 'TemporaryRedirect', more: '<Region>eu-west-1</Region>' }],
-  ])('is signed for it where an upload is tried again that was told %s', async (_, refusal) => {
+  ])('accepts a repeated upload signed for that region, after it answered with %s', async (_, refusal) => {
     const door = await originOn(
       (request, response) =>
         request.resume().on('end', () => {
@@ -119,7 +119,7 @@ describe('a store that names its region', () => {
     expect(statuses).toEqual([502, 200])
   })
 
-  it('and answers only there says so to the operator', async () => {
+  it('for which another endpoint is needed is reported to the operator', async () => {
     const door = await originOn((request, response) =>
       refuse(request, response, {
         status: 301,
@@ -132,8 +132,8 @@ describe('a store that names its region', () => {
   })
 })
 
-describe('a store that refuses HEAD and not GET', () => {
-  it.each([[400], [403], [405], [501]])('is asked by GET (%i)', async (status) => {
+describe('a store that rejects HEAD but not GET', () => {
+  it.each([[400], [403], [405], [501]])('is read with GET (%i)', async (status) => {
     const objects: Readonly<Record<string, string>> = {
       '/cdn/attachments/1/a.bin': 'abc',
       '/cdn/attachments/1/empty.bin': '',
@@ -160,8 +160,8 @@ describe('a store that refuses HEAD and not GET', () => {
   })
 })
 
-describe('a store that answers no status of HTTP', () => {
-  it.each([[101], [600], [999]])('cannot be reached (%i), and the service goes on', async (status) => {
+describe('a store that answers with an invalid HTTP status', () => {
+  it.each([[101], [600], [999]])('counts as unreachable (%i), and the service continues', async (status) => {
     const door = await originOn((_, response) => response.writeHead(status).end())
     for (const path of ['/attachments/1/a.bin', '/avatars/1/a.webp?size=32'])
       expect((await send(door.url, path)).status).toBe(502)
@@ -169,8 +169,8 @@ describe('a store that answers no status of HTTP', () => {
   })
 })
 
-describe('a store that does not answer in the time of a request', () => {
-  it.each([[{}], [{ 'if-none-match': '"x"' }]])('is 504, and no defect (%j)', async (headers) => {
+describe('a store that does not answer within the timeout of a request', () => {
+  it.each([[{}], [{ 'if-none-match': '"x"' }]])('causes 504, and no defect (%j)', async (headers) => {
     const bucket = awsBucket({ objects: { '/cdn/avatars/1/a': await halvesPng(40, 30) }, mayList: true })
     const door = await originOn(
       (request, response) => (request.method === 'HEAD' ? undefined : bucket(request, response)),
@@ -185,13 +185,13 @@ describe('a store that does not answer in the time of a request', () => {
   })
 })
 
-describe('a store that has too much to do', () => {
+describe('an overloaded store', () => {
   it.each([
     [503, 'SlowDown'],
     [503, 'ServiceUnavailable'],
     [429, 'TooManyRequests'],
     [400, 'SlowDown'],
-  ])('with %i %s is waited for as it asks', async (status, code) => {
+  ])('that answers %i %s is retried after the delay that it requests', async (status, code) => {
     const times: number[] = []
     const door = await originOn((request, response) => {
       times.push(performance.now())
@@ -212,7 +212,7 @@ describe('a store that has too much to do', () => {
     ['86400', '60'],
     [new Date(Date.now() + 86_400_000).toUTCString(), '60'],
     ['soon', '1'],
-  ])('for longer, with Retry-After %s, is told to the client as 503', async (asked, told) => {
+  ])('that stays overloaded, with Retry-After %s, causes 503', async (asked, told) => {
     const door = await originOn((request, response) =>
       refuse(request, response, { status: 503, code: 'SlowDown', headers: { 'retry-after': asked } }),
     )
@@ -223,7 +223,7 @@ describe('a store that has too much to do', () => {
   })
 })
 
-describe('a refusal of the credentials', () => {
+describe('rejected credentials', () => {
   it.each([
     ['InvalidAccessKeyId', /does not know the access key: .*MEDIA_PROXY_S3_ACCESS_KEY_ID/],
     ['SignatureDoesNotMatch', /MEDIA_PROXY_S3_SECRET_ACCESS_KEY/],
@@ -231,7 +231,7 @@ describe('a refusal of the credentials', () => {
     ['ExpiredToken', /past its time: .*MEDIA_PROXY_S3_SESSION_TOKEN/],
     ['InvalidToken', /not one of this key/],
     ['AccessDenied', /s3:GetObject/],
-  ])('%s is named with what to do, and never with a signature', async (code, words) => {
+  ])('with %s are reported with a fix, and never with a signature', async (code, words) => {
     const door = await originOn(
       (request, response) =>
         request.url?.includes('list-type') === true
@@ -254,7 +254,7 @@ describe('a refusal of the credentials', () => {
     expectNoSecrets(door)
   })
 
-  it('of an upload names what lets the key write', async () => {
+  it('for an upload are reported with the permission that the key needs', async () => {
     const door = await originOn(
       (request, response) => refuse(request, response, { status: 403, code: 'AccessDenied' }),
       SETTINGS,
@@ -267,7 +267,7 @@ describe('a refusal of the credentials', () => {
   })
 
   it.each([['miniflare', openS3Server], ...(HAS_MOTO ? [['moto', () => openMoto()] as const] : [])] as const)(
-    'by %s makes the origin not ready',
+    'at %s make the origin not ready',
     async (_, open) => {
       const server = await open()
       const { secretAccessKey } = server.credentials
@@ -294,14 +294,14 @@ describe('/_ready', () => {
     ['MEDIA_PROXY_S3_BUCKET_CDN', {}],
     ['MEDIA_PROXY_S3_BUCKET_RENDITIONS', {}],
     ['MEDIA_PROXY_S3_BUCKET_STATIC', { MEDIA_PROXY_STATIC_MODE: 'true' }],
-  ])('reads the bucket of %s', async (name, more) => {
+  ])('reads the bucket in %s', async (name, more) => {
     const door = await openOriginBefore(await openS3rver(), { ...more, [name]: 'nowhere' })
     closers.push(door.close)
     const { status, body } = await send(door.url, '/_ready')
     expect([status, body.toString()]).toEqual([503, 'Not ready: store'])
   })
 
-  it('spends nobody’s budget', async () => {
+  it('does not count towards a rate limit', async () => {
     const door = await openOriginBefore(await openS3rver(), {
       MEDIA_PROXY_RATE_LIMIT_ENABLED: 'true',
       MEDIA_PROXY_RATE_LIMIT_MAX_ATTEMPTS: '1',

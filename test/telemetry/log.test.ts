@@ -54,7 +54,7 @@ afterAll(async () => {
   await far.close()
 })
 
-it('has one line for a request, with what it was, what became of it, and where its time went', async () => {
+it('writes one record for a request, with its route, its outcome and its timing', async () => {
   const { answer, line, lines } = await lineOf('/attachments/1/holiday-plans.png?width=50&format=webp', 'one')
   expect(lines).toHaveLength(1)
   expect(line).toMatchObject({
@@ -77,7 +77,7 @@ it('has one line for a request, with what it was, what became of it, and where i
 it.each([
   ['size', '/avatars/1/brokenavatar.webp?size=big', /^size=big is invalid; accepted: 16, 20/],
   ['file', '/attachments/1/notes.png?width=9', /^the first bytes are of no accepted type$/],
-])('says what was refused, the %s, where the answer does not', async (name, path, detail) => {
+])('states the cause of a rejection, the %s, when the response does not', async (name, path, detail) => {
   const { answer, line } = await lineOf(path, `refused-${name}`)
   expect([answer?.status, answer?.body.toString()]).toEqual([
     400,
@@ -86,7 +86,7 @@ it.each([
   expect(line?.detail).toMatch(detail)
 })
 
-it('tells the same times to the client', async () => {
+it('sends the same timing to the client', async () => {
   const { answer } = await lineOf('/attachments/1/holiday-plans.png?width=51&format=webp', 'timing')
   expect(answer?.headers['server-timing']).toMatch(
     /^queue-reads;dur=[\d.]+, .*\bstore-get;dur=[\d.]+, .*\brender;dur=[\d.]+, total;dur=[\d.]+$/,
@@ -101,7 +101,7 @@ it.each([
   expect((await lineOf(path, `failure-${status}`)).line).toMatchObject({ status, failure })
 })
 
-it('has a line for an answer that breaks off, and no word of it reaches the client', async () => {
+it('writes a record when a response breaks off, and sends nothing of it to the client', async () => {
   const path = await signed(`${far.url}/hidden-path/broken.png`)
   const { answer, lines } = await lineOf(path, 'broken')
   expect(answer).toBeUndefined()
@@ -110,7 +110,7 @@ it('has a line for an answer that breaks off, and no word of it reaches the clie
   expect((await lineOf('/_health', 'after')).answer?.status).toBe(200)
 })
 
-it('never holds a name, a far address, a signature or a secret', async () => {
+it('never contains a name, an external address, a signature or a secret', async () => {
   const secret = { 'x-internal-secret': KEY }
   const post = (body: unknown, headers: Record<string, string> = secret) => ({
     method: 'POST',

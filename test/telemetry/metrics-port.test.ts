@@ -3,7 +3,7 @@ import { startService } from '../bench/service.ts'
 import { freePort } from '../free-port.ts'
 import { send } from '../http.ts'
 
-it('a port of their own answers metrics, and nothing else', async () => {
+it('the metrics port serves only metrics', async () => {
   const port = await freePort()
   const service = await startService({
     MEDIA_PROXY_METRICS_PORT: String(port),

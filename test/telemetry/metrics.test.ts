@@ -65,7 +65,7 @@ describe('the metrics', () => {
   afterAll(() => door.close())
 
   it.each(NAMES.filter((name) => FFMPEG !== undefined || !name.includes('ffmpeg')))(
-    '%s is there and has moved',
+    'include %s, with a value that has changed',
     (name) => {
       const serialized = prometheusName(name)
       const lines = text
@@ -84,7 +84,7 @@ describe('the metrics', () => {
     },
   )
 
-  it('have no other labels than the table names, and no ids in them', () => {
+  it('have only the labels in the table, and contain no ids', () => {
     const allowed = new Set(
       ['le', ...NAMES.flatMap((name) => METRICS[name].labels)].map((label) => label.replaceAll('.', '_')),
     )
@@ -94,7 +94,7 @@ describe('the metrics', () => {
     expect(text).not.toMatch(/987654321|hash123|169\.254/)
   })
 
-  it('are for this machine and for who has the secret', async () => {
+  it('are available only on this machine and with the secret', async () => {
     const status = async (headers: Record<string, string>) =>
       (await send(door.originUrl, '/_metrics', { headers })).status
     expect(await status({})).toBe(200)
@@ -113,7 +113,7 @@ describe('the metrics', () => {
   })
 })
 
-describe('what is built on the metrics', () => {
+describe('everything built on the metrics', () => {
   const known = NAMES.flatMap((name) => {
     const serialized = prometheusName(name)
     return METRICS[name].kind === 'histogram'
@@ -123,7 +123,7 @@ describe('what is built on the metrics', () => {
   const used = (expression: string) =>
     expression.match(/\b(?:media_proxy|http_server|nodejs|process|v8js)_\w+/g) ?? []
 
-  it('the dashboard asks for what there is', () => {
+  it('the dashboard uses only existing metrics, and shows all of them', () => {
     const dashboard = JSON.parse(readFileSync(join(ROOT, 'deploy/grafana-dashboard.json'), 'utf8'))
     const expressions: string[] = dashboard.panels.flatMap((panel: { targets?: { expr: string }[] }) =>
       (panel.targets ?? []).map(({ expr }) => expr),
@@ -136,7 +136,7 @@ describe('what is built on the metrics', () => {
     expect(new Set(places.map(({ x, y }: { x: number; y: number }) => `${x} ${y}`)).size).toBe(places.length)
   })
 
-  it('every alert asks for what there is, and says what to do', () => {
+  it('every alert uses only existing metrics, and has documented steps', () => {
     const { groups } = parse(readFileSync(join(ROOT, 'deploy/alerts.yaml'), 'utf8'))
     const operations = readFileSync(join(ROOT, 'docs/operations.md'), 'utf8')
     for (const { alert, expr, annotations } of groups.flatMap(({ rules }: { rules: unknown[] }) => rules)) {

@@ -51,7 +51,7 @@ async function openReceiver() {
 
 const trace = (digit: string) => `00-${digit.repeat(32)}-${'1'.repeat(16)}-01`
 
-it('follows a request from the edge through every room', async () => {
+it('traces a request from the edge through every part of the origin', async () => {
   const receiver = await openReceiver()
   const far = await openUpstreamServer(files({ '/a.png': await halvesPng(64, 48) }))
   const service = await startService({

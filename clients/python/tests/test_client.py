@@ -1,4 +1,4 @@
-"""The client before a service that is none: each failure has its name."""
+"""Tests the client against a fake service: each kind of failure has its own code."""
 
 import json
 import threading
@@ -19,7 +19,7 @@ METADATA = {
 
 
 class Service:
-    """Answers every request by a function, and remembers what was asked."""
+    """Answers every request with a function, and records the requests."""
 
     def __init__(self, answer):
         self.asked = []
@@ -67,7 +67,7 @@ def saying_nothing(_, service):
 def never_ending(handler, service):
     handler.send_response(200)
     handler.end_headers()
-    # A byte now and then: no read waits for long, and the answer has no end.
+    # Sends a byte at short intervals: no read waits for long, but the response never ends.
     while not service.released.wait(0.01):
         try:
             handler.wfile.write(b" ")

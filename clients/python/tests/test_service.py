@@ -1,4 +1,4 @@
-"""The client against a running service, which the variables below tell of; skipped where there is none."""
+"""Tests the client against the running service that the variables below name. Skipped without one."""
 
 import base64
 import os
@@ -12,7 +12,7 @@ BASE = os.environ.get("MEDIA_PROXY_CLIENT_TEST_URL", "")
 SECRET_KEY = os.environ.get("MEDIA_PROXY_CLIENT_TEST_SECRET_KEY", "")
 ATTACHMENT_SECRET = os.environ.get("MEDIA_PROXY_CLIENT_TEST_ATTACHMENT_SECRET", "")
 RELAY_SECRET = os.environ.get("MEDIA_PROXY_CLIENT_TEST_RELAY_SECRET", "")
-# A picture of 60x40 pixels elsewhere.
+# The URL of an external image of 60x40 pixels.
 FAR_URL = os.environ.get("MEDIA_PROXY_CLIENT_TEST_FAR_URL", "")
 
 PNG = base64.b64decode(
@@ -46,7 +46,7 @@ class RunningService(unittest.TestCase):
     def test_signs_external_urls(self):
         for signs_parameters in (False, True):
             urls = ExternalUrls(BASE, SECRET_KEY, signs_parameters=signs_parameters)
-            # Spelled as people do: the service reads the URL as every parser does.
+            # Not percent-encoded, as users write URLs. The service parses a URL like any standard parser.
             for far in (FAR_URL, f"{FAR_URL}?a=ä b#c"):
                 url = urls.sign(far, width=20, format="webp", expires_in_seconds=600)
                 with self.subTest(url=url), urlopen(url) as answer:

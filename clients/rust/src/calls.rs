@@ -13,8 +13,9 @@ use serde_json::{Value, json};
 use crate::keys::base;
 use crate::{Code, Error, Invalid};
 
-/// Makes the requests of the internal endpoints, for API servers, and reads their answers. It sends nothing: any HTTP
-/// client does, blocking or not. Have that client follow no redirect, and give the whole answer a time limit.
+/// Builds the requests to the internal endpoints, for API servers, and parses their responses. It sends nothing itself:
+/// use any HTTP client, blocking or asynchronous. Configure that client to follow no redirects, and to have a timeout
+/// for the whole response.
 #[derive(Clone, Debug)]
 pub struct Service {
     base: String,
@@ -24,24 +25,24 @@ pub struct Service {
 const SECRET: HeaderName = HeaderName::from_static("x-internal-secret");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// A request, and the reader of its answer.
+/// A request, and the parser of its response.
 #[derive(Debug)]
 #[must_use]
 pub struct Call<T> {
-    /// What to send.
+    /// The request to send.
     pub request: Request<Vec<u8>>,
-    /// What to give the answer to.
+    /// The parser of the response.
     pub answer: Answer<T>,
 }
 
-/// Reads the answer of one call.
+/// Parses the response of one call.
 #[derive(Debug)]
 pub struct Answer<T> {
     read: fn(&[u8]) -> Option<T>,
 }
 
 impl<T> Answer<T> {
-    /// Fails for every answer that is not what the call asked for.
+    /// Parses a response. Fails for every response that is not a success with the expected body.
     pub fn read(&self, response: &Response<impl AsRef<[u8]>>) -> Result<T, Error> {
         let content = response.body().as_ref();
         if !response.status().is_success() {
@@ -57,22 +58,22 @@ impl<T> Answer<T> {
     }
 }
 
-/// What metadata and frames can be asked of.
+/// The media for which metadata or frames are requested.
 #[derive(Clone, Debug)]
 pub struct Source(Value);
 
 impl Source {
-    /// Media elsewhere.
+    /// External media.
     pub fn external(url: &str) -> Self {
         Self(json!({ "type": "external", "url": url }))
     }
 
-    /// An object in the bucket of uploads.
+    /// An object in the upload bucket.
     pub fn upload(key: &str) -> Self {
         Self(json!({ "type": "upload", "upload_filename": key }))
     }
 
-    /// Media that are sent along.
+    /// Media in the request body.
     pub fn bytes(media: impl AsRef<[u8]>) -> Self {
         Self(json!({ "type": "base64", "base64": STANDARD.encode(media) }))
     }
@@ -82,7 +83,7 @@ impl Source {
         Self(json!({ "type": "s3", "bucket": bucket, "key": key }))
     }
 
-    /// A name that tells types apart that bytes cannot tell apart.
+    /// Adds a file name, which distinguishes types that the bytes do not distinguish.
     #[must_use]
     pub fn named(self, filename: &str) -> Self {
         self.with("filename", filename)
@@ -94,15 +95,15 @@ impl Source {
     }
 }
 
-/// What is done about a scan.
+/// The NSFW policy of a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Nsfw {
-    /// Scans, and refuses what is not safe for work.
+    /// Scans, and rejects media that is not safe for work.
     Block,
-    /// Scans, and tells.
+    /// Scans, and reports the result.
     #[default]
     Flag,
-    /// Does not scan.
+    /// Skips the scan.
     Allow,
 }
 
@@ -116,100 +117,101 @@ impl fmt::Display for Nsfw {
     }
 }
 
-/// What is asked for beside the plain metadata.
+/// The options of a metadata request.
 #[derive(Clone, Debug, Default)]
 pub struct MetadataOptions {
-    /// What is done about a scan.
+    /// The NSFW policy.
     pub nsfw: Nsfw,
-    /// Answered only where they are asked for: `codecs`, `blurhash`, `palette`, `phash`, `waveform`.
+    /// Additional fields of the response: `codecs`, `blurhash`, `palette`, `phash`, `waveform`.
     pub extras: Vec<String>,
-    /// Answers the bytes too; not of what was sent along.
+    /// Adds the bytes to the response, except for [`Source::bytes`].
     pub with_bytes: bool,
 }
 
-/// What a file is.
+/// The metadata of a file.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[non_exhaustive]
 pub struct Metadata {
-    /// Such as `png`.
+    /// For example `png`.
     pub format: String,
-    /// Such as `image/png`.
+    /// For example `image/png`.
     pub content_type: String,
     /// The lower-case hexadecimal SHA-256 of the bytes.
     pub content_hash: String,
     /// In bytes.
     pub size: u64,
-    /// Pixels of one frame, upright; not of what only sounds.
+    /// The size of one frame in pixels, after orientation. Absent for audio.
     pub width: Option<u32>,
-    /// Pixels of one frame, upright; not of what only sounds.
+    /// The size of one frame in pixels, after orientation. Absent for audio.
     pub height: Option<u32>,
-    /// In whole seconds, rounded up; of what plays.
+    /// In whole seconds, rounded up. Present only for media with a duration.
     pub duration: Option<u64>,
     /// A `ThumbHash`.
     #[serde(default, deserialize_with = "base64_or_none")]
     pub placeholder: Option<Vec<u8>>,
-    /// Whether it moves; of pictures.
+    /// Whether the image is animated. Present only for images.
     pub animated: Option<bool>,
-    /// Where it was asked for.
+    /// Present only if requested.
     pub codecs: Option<Codecs>,
-    /// Where it was asked for.
+    /// Present only if requested.
     pub blurhash: Option<String>,
-    /// Up to five colours as `#rrggbb`, the most frequent first; where it was asked for.
+    /// Up to five colours as `#rrggbb`, the most frequent first. Present only if requested.
     pub palette: Option<Vec<String>>,
-    /// 64 bits as 16 hexadecimal digits, where it was asked for: pictures that look alike differ in few of them.
+    /// A perceptual hash: 64 bits as 16 hexadecimal digits. Similar images differ in few bits. Present only if
+    /// requested.
     pub phash: Option<String>,
-    /// The peak of each 1/256 of the duration, where it was asked for.
+    /// The peak level of each 1/256 of the duration. Present only if requested.
     #[serde(default, deserialize_with = "base64_or_none")]
     pub waveform: Option<Vec<u8>>,
-    /// The verdict of the scan.
+    /// Whether the scan found the media not safe for work.
     pub nsfw: bool,
     /// 0 to 1.
     pub nsfw_probability: f64,
-    /// Empty where nothing was scanned.
+    /// Empty if nothing was scanned.
     pub nsfw_predictions: BTreeMap<String, f64>,
-    /// The file, where it was asked for.
+    /// The bytes of the file. Present only if requested.
     #[serde(default, rename = "base64", deserialize_with = "base64_or_none")]
     pub bytes: Option<Vec<u8>>,
 }
 
-/// How a film or a recording is coded.
+/// The codecs of a video or an audio file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct Codecs {
-    /// Such as `h264`.
+    /// For example `h264`.
     pub video: Option<String>,
-    /// Such as `aac`.
+    /// For example `aac`.
     pub audio: Option<String>,
 }
 
-/// One of a video or an animation.
+/// One frame of a video or an animation.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[non_exhaustive]
 pub struct StillFrame {
     /// In seconds from the start.
     pub timestamp: f64,
-    /// Of the bytes.
+    /// The type of the bytes.
     pub mime_type: String,
-    /// The encoded picture.
+    /// The encoded image.
     #[serde(rename = "base64", deserialize_with = "from_base64")]
     pub bytes: Vec<u8>,
 }
 
-/// What became of the renditions that were to be made ahead, each by its path.
+/// The result of [`Service::prepare`]: the paths of the renditions by status.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct Preparation {
-    /// Those that are there.
+    /// Renditions that exist.
     pub ready: Vec<String>,
-    /// Those that will be made.
+    /// Renditions that will be rendered.
     pub queued: Vec<String>,
-    /// Those for which too many are waiting: ask again.
+    /// Renditions that were rejected because too many are waiting. Request them again later.
     pub refused: Vec<String>,
 }
 
 impl Service {
-    /// `base_url` is where the service is reached, with or without a slash at its end; `secret_key` is one of its
-    /// secrets, which opens everything below. Fails where a request cannot have them.
+    /// `base_url` is the URL of the service, with or without a trailing slash. `secret_key` is one of its secrets, and
+    /// gives access to all calls below. Fails if either is not valid in a request.
     pub fn new(base_url: &str, secret_key: &str) -> Result<Self, Invalid> {
         let base = base(base_url).to_owned();
         let address: Uri = base.parse().map_err(|_| Invalid::new("an address that is no URL"))?;
@@ -222,7 +224,7 @@ impl Service {
         Ok(Self { base, secret })
     }
 
-    /// What a file is: format, size, hash, placeholder, scan.
+    /// Requests the metadata of a file: format, size, hash, placeholder and scan result.
     pub fn metadata(&self, source: &Source, options: &MetadataOptions) -> Call<Metadata> {
         let mut body = source.clone().with("version", 2).with("nsfw", options.nsfw.to_string());
         if !options.extras.is_empty() {
@@ -234,34 +236,34 @@ impl Service {
         self.call("/_metadata", &body.0, from_json)
     }
 
-    /// The first frame of an uploaded video that decodes, as JPEG.
+    /// Requests the first decodable frame of an uploaded video as JPEG.
     pub fn thumbnail(&self, upload_filename: &str) -> Call<Vec<u8>> {
         self.call("/_thumbnail", &Source::upload(upload_filename).0, |content| Some(content.to_vec()))
     }
 
-    /// The type of an upload by its first bytes; none for what the service does not accept.
+    /// Detects the content type of an upload from its first bytes. `None` if the service does not accept it.
     pub fn sniff(&self, upload_filename: &str) -> Call<Option<String>> {
         self.call("/_sniff", &json!({ "upload_filename": upload_filename }), |content| {
             from_json(content).map(|Sniffed { content_type }| content_type)
         })
     }
 
-    /// Three frames of a video or animation, the picture itself of a still one, none of what cannot be read.
+    /// Requests three frames of a video or animation, a still image itself, or no frames for an unreadable file.
     pub fn frames(&self, source: &Source) -> Call<Vec<StillFrame>> {
         self.call("/_frames", &source.0, |content| from_json(content).map(|Frames { frames }| frames))
     }
 
-    /// Has renditions of an object made ahead: paths with their queries, at most 64.
+    /// Requests that renditions of an object are rendered in advance. They are at most 64 paths with their queries.
     pub fn prepare(&self, object: &str, renditions: &[&str]) -> Call<Preparation> {
         self.call("/_prepare", &json!({ "object": object, "renditions": renditions }), from_json)
     }
 
-    /// Forgets every rendition of an object, in all caches, and tells how many.
+    /// Removes all renditions of an object from all caches. The response is their number.
     pub fn purge_object(&self, key: &str) -> Call<u64> {
         self.purge(&json!({ "object": key }))
     }
 
-    /// Forgets every rendition of an external URL, in all caches, and tells how many.
+    /// Removes all renditions of an external URL from all caches. The response is their number.
     pub fn purge_external(&self, url: &str) -> Call<u64> {
         self.purge(&json!({ "external": url }))
     }
@@ -282,7 +284,7 @@ impl Service {
 
 #[derive(Deserialize)]
 struct Sniffed {
-    /// Null, but there.
+    /// Must be present, but may be null.
     #[serde(deserialize_with = "Deserialize::deserialize")]
     content_type: Option<String>,
 }
@@ -311,7 +313,7 @@ fn base64_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<V
     text.map(|text| STANDARD.decode(text).map_err(serde::de::Error::custom)).transpose()
 }
 
-/// The longest phrase that is passed on, in bytes: an answer of something else may be a whole page.
+/// The longest error message that is kept, in bytes. The response of another server may be a whole page.
 const MAX_PHRASE: usize = 200;
 
 fn refusal(status: StatusCode, headers: &HeaderMap, content: &[u8]) -> Error {

@@ -1,6 +1,6 @@
 use std::{error, fmt, time::Duration};
 
-/// What the service would refuse, refused before it is asked.
+/// Invalid input, which the service would reject. It is detected before a request is built.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invalid(pub(crate) String);
 
@@ -22,7 +22,7 @@ impl error::Error for Invalid {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Code {
-    /// 400: the request, or media that the service does not take.
+    /// 400: the request is invalid, or the service does not accept the media.
     Refused,
     /// 401 or 403.
     Unauthorized,
@@ -32,11 +32,11 @@ pub enum Code {
     TooLarge,
     /// 429.
     RateLimited,
-    /// 5xx: the service, its store, or an upstream; worth another try.
+    /// 5xx: the service, its store or an upstream failed. A retry may succeed.
     Unavailable,
-    /// A redirect: this service makes none, and it would carry the secret to wherever it leads.
+    /// A redirect. The service sends none, and following one would send the secret to another server.
     Redirected,
-    /// An answer that is none of this service's.
+    /// The response is not from this service.
     Unexpected,
 }
 
@@ -55,18 +55,18 @@ impl fmt::Display for Code {
     }
 }
 
-/// Tells how a call ended without what it asked for.
+/// Describes why a call failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
-    /// What kind of failure it is.
+    /// The kind of failure.
     pub code: Code,
-    /// The service's phrase, or what is wrong with its answer.
+    /// The message of the service, or what is wrong with its response.
     pub message: String,
-    /// That of the answer.
+    /// The status of the response.
     pub status: u16,
-    /// When another try makes sense, where it is told.
+    /// The time to wait before a retry, if the service specified it.
     pub retry_after: Option<Duration>,
-    /// The request's name in the logs of the service.
+    /// The id of the request in the logs of the service.
     pub request_id: Option<String>,
 }
 

@@ -2,12 +2,12 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::Invalid;
 
-/// S3's limit on the length of a key, in UTF-8 bytes.
+/// The limit of S3 for the length of a key, in UTF-8 bytes.
 const MAX_KEY_BYTES: usize = 1024;
 const MAX_ID_LENGTH: usize = 64;
 const MAX_HASH_LENGTH: usize = 100;
 
-/// What JavaScript's `encodeURIComponent` encodes.
+/// The characters that `encodeURIComponent` of JavaScript encodes.
 const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')
@@ -19,7 +19,7 @@ const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'(')
     .remove(b')');
 
-/// Refuses the keys of objects that the service refuses.
+/// Fails for an object key that the service would reject.
 pub fn check_key(key: &str) -> Result<(), Invalid> {
     if key.chars().any(|char| char.is_control() || char == '\\') {
         return Err(Invalid::new("a key with a control character or a backslash"));
@@ -49,7 +49,7 @@ pub fn check_hash(hash: &str) -> Result<(), Invalid> {
     Ok(())
 }
 
-/// The mark of an animated hash is no part of the object's key.
+/// Rejects a hash that is only the prefix of an animated one: the prefix is not part of the object key.
 pub fn check_asset_hash(hash: &str) -> Result<(), Invalid> {
     if hash == "a_" {
         return Err(Invalid::new("a hash that is nothing but the mark of an animated one"));
@@ -65,7 +65,7 @@ pub fn encode_key(key: &str) -> String {
     key.split('/').map(encode_component).collect::<Vec<_>>().join("/")
 }
 
-/// The address of a service without the slashes at its end.
+/// Returns the URL of a service without trailing slashes.
 pub fn base(url: &str) -> &str {
     url.trim_end_matches('/')
 }

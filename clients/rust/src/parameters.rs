@@ -2,12 +2,12 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::Invalid;
 
-/// A parameter as it is written in a query, decoded.
+/// The name and the decoded value of a query parameter.
 pub type Pair = (&'static str, String);
 
 type Check = fn(&str) -> bool;
 
-/// Declares the parameters of one family in the order in which URLs have them, each with what the service takes.
+/// Declares the parameters of one family in the order that they have in URLs, each with a check of its values.
 macro_rules! parameters {
     (
         $(#[$about:meta])*
@@ -24,7 +24,7 @@ macro_rules! parameters {
             #[cfg(test)]
             pub(crate) const CHECKS: &[(&str, Check)] = &[$((stringify!($name), $check)),*];
 
-            /// Those that are given, in their order. Fails for what the service would refuse.
+            /// Returns the parameters that are set, in their order. Fails for values that the service would reject.
             fn given(&self) -> Result<Vec<Pair>, Invalid> {
                 let mut pairs = Vec::new();
                 $(
@@ -45,93 +45,93 @@ macro_rules! parameters {
 }
 
 parameters! {
-    /// Those of avatars, icons, banners, splashes, emojis and stickers.
+    /// The parameters of avatars, icons, banners, splashes, emojis and stickers.
     AssetParameters {
-        /// Bounds the width in pixels (of stickers both sides); another than the listed ones counts as the next larger.
+        /// The maximum width in pixels (for stickers, of both sides), rounded up to the next listed size.
         size: u32 => is_size;
         /// `png`, `jpg`, `jpeg`, `webp`, `gif`, `avif` or `auto`.
         format: String => is_format;
         /// `high`, `low`, `lossless`, or 1 to 100 on the scale of WebP and JPEG.
         quality: String => is_quality;
-        /// True by itself where a hash starts with `a_` and its extension can move.
+        /// Defaults to true if the hash starts with `a_` and the format of the extension can be animated.
         animated: bool => is_flag;
-        /// Device pixel ratio: 1, 1.5, 2 or 3.
+        /// The device pixel ratio: 1, 1.5, 2 or 3.
         dpr: f64 => is_dpr;
-        /// A Gaussian sigma, 1 to 100.
+        /// The sigma of a Gaussian blur, 1 to 100.
         blur: u32 => is_blur;
-        /// `x,y,width,height` of the upright source: pixels, or fractions where one has a point.
+        /// `x,y,width,height` in the source after orientation: pixels, or fractions if any has a decimal point.
         crop: String => is_crop;
-        /// Cuts off borders of one colour.
+        /// Removes borders of a uniform colour.
         trim: bool => is_flag;
         /// 90, 180 or 270 degrees clockwise.
         rotate: u32 => is_rotation;
         /// `h` or `v`.
         flip: String => is_flip;
-        /// Pixels around the picture, or several as in CSS, such as `5,20`; each at most 1000.
+        /// The padding in pixels: one value, or up to four as in CSS, such as `5,20`. Each is at most 1000.
         pad: String => is_pad;
         /// Six hexadecimal digits.
         background: String => is_colour;
         /// 1 to 10.
         sharpen: u32 => is_sharpness;
-        /// Lowers the quality until the answer has no more bytes.
+        /// The maximum size of the response in bytes. The quality is lowered to reach it.
         maxbytes: u32 => is_byte_limit;
-        /// A name of the service's configuration; parameters beside it precede.
+        /// The name of a preset in the configuration of the service. Other parameters override it.
         preset: String => is_preset;
-        /// Answers a file to keep.
+        /// Makes browsers save the response as a file.
         download: bool => is_flag;
     }
 }
 
 parameters! {
-    /// Those of attachments and of external media.
+    /// The parameters of attachments and of external media.
     Transformation {
-        /// 1 to 16384 pixels; nothing is enlarged.
+        /// 1 to 16384 pixels. Images are never enlarged.
         width: u32 => is_side;
-        /// 1 to 16384 pixels; nothing is enlarged.
+        /// 1 to 16384 pixels. Images are never enlarged.
         height: u32 => is_side;
         /// `cover`, `contain` or `inside`.
         fit: String => is_fit;
         /// `centre`, `north`, `east`, `south`, `west`, `attention`, `entropy` or `face`.
         gravity: String => is_gravity;
-        /// One of [`AssetParameters`], or `mp4` or `webm`: a clip of what moves.
+        /// A format of [`AssetParameters`], or `mp4` or `webm` for a clip of a video or an animation.
         format: String => is_format_or_clip;
-        /// As of [`AssetParameters`].
+        /// As in [`AssetParameters`].
         quality: String => is_quality;
-        /// Whether what moves goes on moving.
+        /// Whether the output of an animated source is animated.
         animated: bool => is_flag;
-        /// As of [`AssetParameters`].
+        /// As in [`AssetParameters`].
         dpr: f64 => is_dpr;
-        /// As of [`AssetParameters`].
+        /// As in [`AssetParameters`].
         blur: u32 => is_blur;
-        /// As of [`AssetParameters`].
+        /// As in [`AssetParameters`].
         crop: String => is_crop;
-        /// As of [`AssetParameters`].
+        /// As in [`AssetParameters`].
         trim: bool => is_flag;
-        /// As of [`AssetParameters`].
+        /// As in [`AssetParameters`].
         rotate: u32 => is_rotation;
-        /// As of [`AssetParameters`].
+        /// As in [`AssetParameters`].
         flip: String => is_flip;
-        /// As of [`AssetParameters`].
+        /// As in [`AssetParameters`].
         pad: String => is_pad;
-        /// As of [`AssetParameters`].
+        /// As in [`AssetParameters`].
         background: String => is_colour;
-        /// As of [`AssetParameters`].
+        /// As in [`AssetParameters`].
         sharpen: u32 => is_sharpness;
-        /// As of [`AssetParameters`].
+        /// As in [`AssetParameters`].
         maxbytes: u32 => is_byte_limit;
-        /// A moment of a video: seconds, a whole percentage such as `50%`, or `best`.
+        /// A position in a video: seconds, a whole percentage such as `50%`, or `best`.
         time: String => is_time;
-        /// The longest of a clip, in seconds.
+        /// The maximum duration of a clip, in seconds.
         duration: f64 => is_duration;
         /// 1 to 30.
         fps: u32 => is_frame_rate;
-        /// A sheet of frames, such as `4x3`.
+        /// The columns and rows of a sprite sheet, such as `4x3`.
         sprite: String => is_sprite;
-        /// Whether a clip has the sound of its source; true by itself.
+        /// Whether a clip contains the audio of its source. The default is true.
         audio: bool => is_flag;
-        /// As of [`AssetParameters`].
+        /// As in [`AssetParameters`].
         preset: String => is_preset;
-        /// As of [`AssetParameters`].
+        /// As in [`AssetParameters`].
         download: bool => is_flag;
     }
 }
@@ -144,7 +144,7 @@ impl AssetParameters {
 
 impl Transformation {
     pub(crate) fn pairs(&self) -> Result<Vec<Pair>, Invalid> {
-        // Only a whole picture becomes a clip, and where one begins is no matter of taste.
+        // A clip shows whole frames, and it starts at a given time, not at a frame that the service selects.
         if self.format.as_deref().is_some_and(is_clip) {
             if self.fit.as_deref().is_some_and(|fit| fit != "inside") {
                 return Err(Invalid::new("a clip takes fit=inside alone"));
@@ -157,16 +157,16 @@ impl Transformation {
     }
 }
 
-/// A query with its question mark; empty for none.
+/// Returns a query string with its question mark. Empty without parameters.
 pub fn query_of(pairs: &[Pair]) -> String {
     let query = joined(pairs, |text| utf8_percent_encode(text, FORM).to_string().replace("%20", "+"));
     if query.is_empty() { query } else { format!("?{query}") }
 }
 
-/// What a form encodes, but for the space, which becomes a plus.
+/// The characters that form encoding escapes, except the space, which becomes a plus.
 const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'*').remove(b'-').remove(b'.').remove(b'_');
 
-/// The parameters as a signature covers them: decoded, sorted by name.
+/// Returns the parameters in the form that a signature covers: decoded and sorted by name.
 pub fn message_of(pairs: &[Pair]) -> String {
     let mut sorted = pairs.to_vec();
     sorted.sort_by_key(|(name, _)| *name);
@@ -259,7 +259,7 @@ fn is_time(text: &str) -> bool {
     }
 }
 
-/// A hundredth of a second at least, in whole milliseconds.
+/// At least 10 milliseconds, after rounding to whole milliseconds.
 fn is_duration(text: &str) -> bool {
     is_seconds(text) && text.parse().is_ok_and(|seconds: f64| seconds * 1000.0 >= 9.5)
 }
@@ -291,13 +291,13 @@ fn is_integer(text: &str, least: u32, most: u32) -> bool {
     is_digits(text) && has_one_spelling && text.parse().is_ok_and(|number| (least..=most).contains(&number))
 }
 
-/// Up to seven digits, and up to nine behind a point.
+/// Up to seven digits, and up to nine decimal places.
 fn is_seconds(text: &str) -> bool {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     is_digits(whole) && whole.len() <= 7 && is_digits(fraction) && fraction.len() <= 9
 }
 
-/// 0 to 1, with up to four digits behind a point.
+/// 0 to 1, with up to four decimal places.
 fn is_fraction(text: &str) -> bool {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let is_at_most_one = whole == "0" || whole == "1" && fraction.bytes().all(|digit| digit == b'0');

@@ -13,7 +13,7 @@ use crate::parameters::{Pair, message_of, query_of};
 use crate::urls::attachment_path;
 use crate::{Invalid, Transformation};
 
-/// Signs URLs of media elsewhere. On servers only: who has the key can make the service fetch.
+/// Signs URLs of external media. Use it only on servers: the key allows making the service fetch any URL.
 #[derive(Clone, Debug)]
 pub struct ExternalUrls {
     base: String,
@@ -21,23 +21,23 @@ pub struct ExternalUrls {
     signs_parameters: bool,
 }
 
-/// The end of a URL's life.
+/// Specifies when a URL expires.
 #[derive(Clone, Copy, Debug)]
 pub struct Expiry {
-    /// How long the URL is good at least.
+    /// The minimum lifetime of the URL.
     pub within: Duration,
-    /// The moment is rounded up to a multiple of whole seconds, so that the URLs made in one bucket are the same and
-    /// caches keep hitting.
+    /// A number of whole seconds. The expiry time is rounded up to a multiple of it, so that URLs made in one bucket
+    /// are identical and caches keep hitting.
     pub bucket: Duration,
 }
 
 impl Expiry {
-    /// In buckets of an hour.
+    /// An expiry with buckets of an hour.
     pub fn within(within: Duration) -> Self {
         Self { within, bucket: Duration::from_secs(3600) }
     }
 
-    /// Unix seconds.
+    /// Returns the expiry time in Unix seconds.
     fn at(self, now: SystemTime) -> u64 {
         let end = since_epoch(now).saturating_add(self.within);
         let seconds = end.as_secs().saturating_add(u64::from(end.subsec_nanos() > 0));
@@ -48,19 +48,21 @@ impl Expiry {
 const MAX_URL_LENGTH: usize = 8192;
 
 impl ExternalUrls {
-    /// `secret_key` is the service's `secretKey`; of several, the first. One signature (`v2`) serves every size.
+    /// `secret_key` is the `secretKey` of the service, or the first of several. One signature (`v2`) is valid for every
+    /// size.
     pub fn new(base_url: &str, secret_key: &str) -> Self {
         Self { base: base(base_url).to_owned(), key: Key(secret_key.into()), signs_parameters: false }
     }
 
-    /// Has the signature cover the parameters too (`v3`), so that nobody can ask for another rendition by a URL.
+    /// Makes the signature cover the parameters too (`v3`), so that a URL cannot be changed to request another
+    /// rendition.
     #[must_use]
     pub fn signing_parameters(self) -> Self {
         Self { signs_parameters: true, ..self }
     }
 
-    /// Fails for anything but an absolute http or https URL, and for parameters that the service would refuse. Without
-    /// an expiry the URL is good for ever.
+    /// Returns a signed URL. Without an expiry it never expires. Fails for anything but an absolute http or https URL,
+    /// and for parameters that the service would reject.
     pub fn sign(
         &self,
         url: &str,
@@ -70,7 +72,7 @@ impl ExternalUrls {
         self.sign_at(SystemTime::now(), url, parameters, expiry)
     }
 
-    /// As [`ExternalUrls::sign`] at another moment.
+    /// Like [`ExternalUrls::sign`], at the given time.
     pub fn sign_at(
         &self,
         now: SystemTime,
@@ -108,7 +110,7 @@ fn check_far_url(url: &str) -> Result<(), Invalid> {
     if host.is_empty() || !host.chars().all(is_of_hosts) || !is_port(port) {
         return Err(not_far());
     }
-    // Three for each byte that the service will encode.
+    // The service encodes each non-ASCII byte as three characters.
     if url.bytes().map(|byte| if byte.is_ascii() { 1 } else { 3 }).sum::<usize>() > MAX_URL_LENGTH {
         return Err(Invalid::new("a URL that is too long"));
     }
@@ -123,7 +125,7 @@ fn is_of_names(char: char) -> bool {
     char > ' ' && !"\"<>^`{|}%[]\u{7f}".contains(char)
 }
 
-/// With its colon, or empty.
+/// Whether the text is a colon with a valid port, a colon alone, or empty.
 fn is_port(text: &str) -> bool {
     match text.strip_prefix(':') {
         None => text.is_empty(),
@@ -136,7 +138,7 @@ fn is_port(text: &str) -> bool {
     }
 }
 
-/// Signs URLs of attachments. On servers only.
+/// Signs URLs of attachments. Use it only on servers.
 #[derive(Clone, Debug)]
 pub struct AttachmentUrls {
     base: String,
@@ -144,23 +146,24 @@ pub struct AttachmentUrls {
 }
 
 const LIFETIME_SECONDS: u64 = 86_400;
-/// URLs made in one cell of the grid are the same, so that browsers keep what they have.
+/// URLs issued in one interval of this grid are identical, so that browsers can use their caches.
 const GRID_SECONDS: u64 = 43_200;
-/// Of the ids of attachments, which count milliseconds from here above their lowest 22 bits.
+/// The epoch of attachment ids. The bits above the lowest 22 of an id count milliseconds since this time.
 const SNOWFLAKE_EPOCH_SECONDS: u64 = 1_420_070_400;
 
 impl AttachmentUrls {
-    /// `secret` is the service's `attachmentSecrets`, in base64; of several, the first. Fails where it is none.
+    /// `secret` is the `attachmentSecrets` of the service in base64, or the first of several. Fails if it is not
+    /// base64.
     pub fn new(base_url: &str, secret: &str) -> Result<Self, Invalid> {
         Ok(Self { base: base(base_url).to_owned(), key: decode_secret(secret)? })
     }
 
-    /// A URL that is good for 12 to 24 hours. The path is the object's key below `attachments/`, decoded.
+    /// Returns a URL that is valid for 12 to 24 hours. The path is the decoded object key below `attachments/`.
     pub fn sign(&self, path: &str, parameters: &Transformation) -> Result<String, Invalid> {
         self.sign_at(SystemTime::now(), path, parameters)
     }
 
-    /// As [`AttachmentUrls::sign`] at another moment.
+    /// Like [`AttachmentUrls::sign`], at the given time.
     pub fn sign_at(
         &self,
         now: SystemTime,
@@ -172,12 +175,12 @@ impl AttachmentUrls {
         self.spell(path, parameters, &expires, &hex_seconds(issued), None)
     }
 
-    /// A URL that is good for ever.
+    /// Returns a URL that never expires.
     pub fn sign_for_data_package(&self, path: &str) -> Result<String, Invalid> {
         self.sign_for_data_package_at(SystemTime::now(), path)
     }
 
-    /// As [`AttachmentUrls::sign_for_data_package`] at another moment.
+    /// Like [`AttachmentUrls::sign_for_data_package`], at the given time.
     pub fn sign_for_data_package_at(&self, now: SystemTime, path: &str) -> Result<String, Invalid> {
         let issued = hex_seconds(since_epoch(now).as_secs());
         self.spell(path, &Transformation::default(), &hex_seconds(0), &issued, Some("dp"))
@@ -205,13 +208,14 @@ impl AttachmentUrls {
     }
 }
 
-/// The last point of the grid that is not to come. It begins when the attachment's id was made.
+/// Returns the last grid point that is not in the future. The grid starts at the creation time in the id of the
+/// attachment.
 fn issue_time(path: &str, now: u64) -> u64 {
     let start = path.rsplit('/').nth(1).and_then(snowflake_seconds).unwrap_or(0);
     start + now.saturating_sub(start) / GRID_SECONDS * GRID_SECONDS
 }
 
-/// Unix seconds of an id, which has 15 to 20 digits and 64 bits.
+/// Returns the creation time of an id in Unix seconds. An id has 15 to 20 digits and fits into 64 bits.
 fn snowflake_seconds(id: &str) -> Option<u64> {
     let is_id = (15..=20).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_digit());
     let number: u64 = is_id.then(|| id.parse().ok())??;
@@ -222,7 +226,7 @@ fn hex_seconds(seconds: u64) -> String {
     format!("{seconds:08x}")
 }
 
-/// Signs URLs that an app may `PUT` one object to, through the relay. On servers only.
+/// Signs URLs for the upload relay. A client may `PUT` one object to each. Use it only on servers.
 #[derive(Clone, Debug)]
 pub struct UploadUrls {
     base: String,
@@ -230,16 +234,16 @@ pub struct UploadUrls {
     bucket: String,
 }
 
-/// What a URL of an upload allows.
+/// Specifies what an upload URL allows.
 #[derive(Clone, Debug)]
 pub struct Upload {
-    /// The most that is taken; the service's own limit holds beside it.
+    /// The maximum size of the body. The limit of the service applies too.
     pub max_bytes: u64,
-    /// How long the URL is good.
+    /// The lifetime of the URL.
     pub expires_in: Duration,
-    /// The type under which the object is stored; what the app says of it does not count.
+    /// The type that the object is stored with, regardless of the type that the client sends.
     pub content_type: Option<String>,
-    /// One part of a multipart upload that the store knows.
+    /// One part of a multipart upload that exists in the store.
     pub part: Option<Part>,
 }
 
@@ -255,7 +259,7 @@ pub struct Part {
 const MAX_PART_NUMBER: u32 = 10_000;
 const MAX_UPLOAD_ID_LENGTH: usize = 1024;
 
-/// In the order in which all clients write them.
+/// The claims of a token. All clients serialise them in this order.
 #[derive(Serialize)]
 struct Claims<'a> {
     #[serde(rename = "b")]
@@ -277,18 +281,18 @@ struct Claims<'a> {
 }
 
 impl UploadUrls {
-    /// `secret` is the service's `uploadRelaySecret`, in base64; of several, the first. Fails where it is none. `bucket`
-    /// is the service's `s3.bucketUploads`, which is `uploads` where nothing else is configured.
+    /// `secret` is the `uploadRelaySecret` of the service in base64, or the first of several. Fails if it is not
+    /// base64. `bucket` is the `s3.bucketUploads` of the service, by default `uploads`.
     pub fn new(base_url: &str, secret: &str, bucket: &str) -> Result<Self, Invalid> {
         Ok(Self { base: base(base_url).to_owned(), key: decode_secret(secret)?, bucket: bucket.to_owned() })
     }
 
-    /// The URL of an object by its key, decoded.
+    /// Returns the upload URL of an object. The key is decoded.
     pub fn sign(&self, key: &str, upload: &Upload) -> Result<String, Invalid> {
         self.sign_at(SystemTime::now(), key, upload)
     }
 
-    /// As [`UploadUrls::sign`] at another moment.
+    /// Like [`UploadUrls::sign`], at the given time.
     pub fn sign_at(&self, now: SystemTime, key: &str, upload: &Upload) -> Result<String, Invalid> {
         check_key(key)?;
         let part = upload.part.as_ref();
@@ -319,7 +323,7 @@ impl UploadUrls {
     }
 }
 
-/// Never shown.
+/// A key that `Debug` output hides.
 #[derive(Clone)]
 struct Key(Vec<u8>);
 
@@ -329,7 +333,7 @@ impl fmt::Debug for Key {
     }
 }
 
-/// Zero for what was before.
+/// Returns the time since the Unix epoch. Zero for an earlier time.
 fn since_epoch(moment: SystemTime) -> Duration {
     moment.duration_since(UNIX_EPOCH).unwrap_or_default()
 }
@@ -340,7 +344,7 @@ fn mac(Key(key): &Key, message: &str) -> Output<Sha256> {
     mac.finalize().into_bytes()
 }
 
-/// Reads base64, standard or of URLs, padded or not.
+/// Decodes standard or URL-safe base64, with or without padding.
 fn decode_secret(secret: &str) -> Result<Key, Invalid> {
     let text = secret.trim_end_matches('=').replace('+', "-").replace('/', "_");
     match URL_SAFE_NO_PAD.decode(text) {

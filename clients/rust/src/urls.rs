@@ -2,20 +2,21 @@ use crate::keys::{base, check_asset_hash, check_hash, check_id, check_key, encod
 use crate::parameters::query_of;
 use crate::{AssetParameters, Invalid, Transformation};
 
-/// Spells URLs of stored media: nothing is signed, nothing is asked. All methods fail for what the service would refuse.
+/// Builds unsigned URLs of stored media without sending requests. All methods fail for input that the service would
+/// reject.
 #[derive(Clone, Debug)]
 pub struct Urls {
     base: String,
 }
 
 impl Urls {
-    /// `base_url` is where clients reach the service, with or without a slash at its end.
+    /// `base_url` is the public URL of the service, with or without a trailing slash.
     pub fn new(base_url: &str) -> Self {
         Self { base: base(base_url).to_owned() }
     }
 
-    /// `/<kind>/<id>/<hash>.<extension>`, the kind being `avatars`, `icons`, `banners`, `splashes`, `embed-splashes`,
-    /// `discovery-splashes` or `branding`.
+    /// Returns `/<kind>/<id>/<hash>.<extension>`. The kind is `avatars`, `icons`, `banners`, `splashes`,
+    /// `embed-splashes`, `discovery-splashes` or `branding`.
     pub fn asset(
         &self,
         kind: &str,
@@ -32,7 +33,7 @@ impl Urls {
         self.image(&format!("{kind}/{id}/{hash}"), extension, parameters)
     }
 
-    /// An avatar or a banner (the kinds `avatars` and `banners`) of a member in one guild.
+    /// Returns the URL of an avatar or banner of a member in one guild. The kind is `avatars` or `banners`.
     pub fn member_asset(
         &self,
         guild_id: &str,
@@ -52,13 +53,13 @@ impl Urls {
         self.image(&name, extension, parameters)
     }
 
-    /// `/emojis/<id>.<extension>`.
+    /// Returns `/emojis/<id>.<extension>`.
     pub fn emoji(&self, id: &str, extension: &str, parameters: &AssetParameters) -> Result<String, Invalid> {
         check_id(id)?;
         self.image(&format!("emojis/{id}"), extension, parameters)
     }
 
-    /// `/stickers/<id>.<extension>`.
+    /// Returns `/stickers/<id>.<extension>`.
     pub fn sticker(
         &self,
         id: &str,
@@ -69,12 +70,12 @@ impl Urls {
         self.image(&format!("stickers/{id}"), extension, parameters)
     }
 
-    /// An object by its key below `attachments/`, decoded.
+    /// Returns the URL of an attachment. The path is the decoded object key below `attachments/`.
     pub fn attachment(&self, path: &str, parameters: &Transformation) -> Result<String, Invalid> {
         Ok(format!("{}{}{}", self.base, attachment_path(path)?, query_of(&parameters.pairs()?)))
     }
 
-    /// A theme has an id of 16 lower-case hexadecimal digits.
+    /// Returns the URL of a theme. Its id has 16 lower-case hexadecimal digits.
     pub fn theme(&self, id: &str) -> Result<String, Invalid> {
         if id.len() != 16 || !id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
             return Err(Invalid::new("a theme has an id of 16 lower-case hexadecimal digits"));
@@ -82,7 +83,7 @@ impl Urls {
         Ok(format!("{}/themes/{id}.css", self.base))
     }
 
-    /// The extension is `mp3`, `ogg`, `m4a` or `wav`.
+    /// Returns the URL of an entrance sound. The extension is `mp3`, `ogg`, `m4a` or `wav`.
     pub fn entrance_sound(&self, user_id: &str, hash: &str, extension: &str) -> Result<String, Invalid> {
         if !matches!(extension, "mp3" | "ogg" | "m4a" | "wav") {
             return Err(Invalid::new(format!("{extension:?} is no extension of a sound")));

@@ -1,4 +1,4 @@
-//! The crate is held to the vectors that the service's own grammar and client give.
+//! Tests the crate with the vectors that the grammar and the TypeScript client of the service generate.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -79,7 +79,7 @@ fn every_url_is_the_one_of_the_other_clients() {
     }
 }
 
-/// What no value of the types can say counts as refused.
+/// Builds the URL of a vector. A value that the types cannot represent counts as rejected.
 fn made(vectors: &Vectors, vector: &UrlVector) -> Result<String, Invalid> {
     let given: Arguments = typed(&vector.arguments)?;
     let urls = Urls::new(&vectors.base_url);

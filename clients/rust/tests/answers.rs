@@ -1,4 +1,4 @@
-//! What is asked, and how every answer is read: no service is asked here.
+//! Tests the requests and the parsing of responses, without a service.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Before the running service that `MEDIA_PROXY_CLIENT_TEST_URL` names: without it these tests tell nothing, and say so.
+//! Tests against the running service that `MEDIA_PROXY_CLIENT_TEST_URL` names. Without it they pass, and print that
+//! they are skipped.
 
 use std::env;
 use std::time::Duration;
@@ -20,7 +21,7 @@ struct Running {
     secret_key: String,
     attachment_secret: String,
     relay_secret: String,
-    /// A picture of 60x40 pixels elsewhere.
+    /// The URL of an external image of 60x40 pixels.
     far_url: String,
     agent: Agent,
 }
@@ -56,7 +57,7 @@ impl Running {
         answer.read(&http::Response::from_parts(parts, content))
     }
 
-    /// The status and the type of the answer to a URL.
+    /// Requests a URL, and returns the status and the content type of the response.
     fn get(&self, url: &str) -> (u16, String) {
         let response = self.agent.get(url).call().expect("an answer");
         let media_type = response.headers().get("content-type").and_then(|value| value.to_str().ok());
@@ -86,7 +87,7 @@ fn takes_external_urls() {
     let plain = ExternalUrls::new(&running.url, &running.secret_key);
     let expiry = Some(Expiry::within(Duration::from_secs(3600)));
     for (urls, other_size) in [(plain.clone(), 200), (plain.signing_parameters(), 401)] {
-        // Spelled as people do: the service reads the URL as every parser does.
+        // Not percent-encoded, as users write URLs. The service parses a URL like any standard parser.
         for far in [running.far_url.clone(), format!("{}?a=ä b#c", running.far_url)] {
             let url = urls.sign(&far, &small(), expiry).expect("a URL");
             assert_eq!(running.get(&url), (200, "image/webp".to_owned()), "{url}");

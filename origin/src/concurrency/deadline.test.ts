@@ -9,7 +9,7 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-it('fires when its time is over, and that is a deadline', () => {
+it('aborts at its timeout, with the deadline as its reason', () => {
   const { signal } = startDeadline(new AbortController().signal, 1000)
   vi.advanceTimersByTime(999)
   expect(signal.aborted).toBe(false)
@@ -17,7 +17,7 @@ it('fires when its time is over, and that is a deadline', () => {
   expect(abortFailure(signal).code).toBe('deadline')
 })
 
-it('fires with its caller, for the same reason, and at once where that has fired', () => {
+it('aborts together with its caller, for the same reason, and at once if the caller has already aborted', () => {
   const caller = new AbortController()
   const { signal } = startDeadline(caller.signal, 1000)
   caller.abort('gone')
@@ -25,7 +25,7 @@ it('fires with its caller, for the same reason, and at once where that has fired
   expect(startDeadline(caller.signal, 1000).signal.reason).toBe('gone')
 })
 
-it('leaves nothing behind, and never fires, once its work has ended', () => {
+it('removes its listeners, and never aborts, after its work has ended', () => {
   const caller = new AbortController()
   const removed = vi.spyOn(caller.signal, 'removeEventListener')
   let signal: AbortSignal

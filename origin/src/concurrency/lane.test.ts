@@ -17,7 +17,7 @@ async function settled(promise: Promise<unknown>): Promise<boolean> {
 }
 
 describe('a lane', () => {
-  it('runs no more at once than it may, first come first served', async () => {
+  it('runs only as many jobs at a time as allowed, in the order of arrival', async () => {
     const lane = createLane({ concurrency: 2, queue: 10 })
     const order: number[] = []
     let most = 0
@@ -31,7 +31,7 @@ describe('a lane', () => {
     expect([most, order, lane.running]).toEqual([2, [0, 1, 2, 3, 4, 5], 0])
   })
 
-  it('lets less work past more of it, but for what has waited for a second', async () => {
+  it('prefers jobs with less effort, except over jobs that have waited for a second', async () => {
     let nowMs = 0
     const lane = createLane({ concurrency: 1, queue: 10, now: () => nowMs })
     const order: string[] = []
@@ -57,7 +57,7 @@ describe('a lane', () => {
     expect(order).toEqual(['small', 'small too', 'large', 'middle', 'late'])
   })
 
-  it('refuses what finds the queue full, at once and with a time to come back', async () => {
+  it('rejects a job at once, with Retry-After, when the queue is full', async () => {
     const lane = createLane({ concurrency: 1, queue: 1 })
     const first = await place(lane)
     const second = lane.acquire(never)
@@ -69,7 +69,7 @@ describe('a lane', () => {
     expect(isFailure(await second)).toBe(false)
   })
 
-  it('refuses what could not start in time', async () => {
+  it('rejects a job that could not start in time', async () => {
     let nowMs = 0
     const lane = createLane({ concurrency: 1, queue: 100, now: () => nowMs })
     // Each duration contributes a tenth to the average, so the lane now expects work to take 100 ms.
@@ -88,7 +88,7 @@ describe('a lane', () => {
     expect(isFailure(await second)).toBe(false)
   })
 
-  it('bounds the sum of the weights, and lets nothing light past what is heavy', async () => {
+  it('limits the sum of the weights, and lets no light job overtake a heavy one', async () => {
     const lane = createLane({ concurrency: 10, queue: 10, capacityBytes: 100 })
     const light = await place(lane, 60)
     const heavy = lane.acquire(never, { weightBytes: 80 })
@@ -100,7 +100,7 @@ describe('a lane', () => {
     expect(lane.running).toBe(2)
   })
 
-  it('runs what is heavier than all it may hold, alone', async () => {
+  it('runs a job that is heavier than the limit, alone', async () => {
     const lane = createLane({ concurrency: 10, queue: 10, capacityBytes: 100 })
     const giant = await place(lane, 500)
     const other = lane.acquire(never, { weightBytes: 1 })
@@ -109,7 +109,7 @@ describe('a lane', () => {
     expect(isFailure(await other)).toBe(false)
   })
 
-  it('lets a caller leave the queue, and those behind it move up', async () => {
+  it('lets a caller leave the queue, and the others move up', async () => {
     const lane = createLane({ concurrency: 10, queue: 10, capacityBytes: 100 })
     const first = await place(lane, 60)
     const controller = new AbortController()
@@ -124,7 +124,7 @@ describe('a lane', () => {
     expect(lane.running).toBe(1)
   })
 
-  it('gives back the place of work that throws', async () => {
+  it('releases the place of a job that throws', async () => {
     const lane = createLane({ concurrency: 1, queue: 1 })
     await expect(lane.run(never, () => Promise.reject(new Error('no')))).rejects.toThrow('no')
     expect(lane.running).toBe(0)

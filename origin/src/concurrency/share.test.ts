@@ -11,7 +11,7 @@ async function placeIn(lane: Lane) {
   return place
 }
 
-it('leaves the rest of a lane to others, and both places when it is done', async () => {
+it('leaves the rest of the lane to other jobs, and releases both places at the end', async () => {
   const whole = createLane({ concurrency: 2, queue: 4 })
   const share = shareOf(whole, createLane({ concurrency: 1, queue: 4 }))
   const first = await placeIn(share)
@@ -24,7 +24,7 @@ it('leaves the rest of a lane to others, and both places when it is done', async
   expect([whole.running, share.running]).toEqual([0, 0])
 })
 
-it('holds no place where the other lane has none', async () => {
+it('holds no place while the other lane is full', async () => {
   const whole = createLane({ concurrency: 1, queue: 0 })
   const share = shareOf(whole, createLane({ concurrency: 1, queue: 4 }))
   const other = await placeIn(whole)

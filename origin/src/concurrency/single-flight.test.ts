@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { createCoalescer } from './single-flight.ts'
 
 describe('the coalescer', () => {
-  it('runs what is in flight together once', async () => {
+  it('runs concurrent calls with the same key once', async () => {
     const coalescer = createCoalescer<number>()
     let starts = 0
     const start = async () => {
@@ -17,7 +17,7 @@ describe('the coalescer', () => {
     expect(coalescer.size).toBe(0)
   })
 
-  it('goes on while one caller stays, and is cancelled when the last one leaves', () => {
+  it('continues while one caller waits, and is cancelled when the last one leaves', () => {
     const coalescer = createCoalescer<never>()
     let cancelled = false
     const start = (signal: AbortSignal) => {
@@ -35,7 +35,7 @@ describe('the coalescer', () => {
     expect(cancelled).toBe(true)
   })
 
-  it('never lets anybody join what was cancelled', async () => {
+  it('lets no caller join a cancelled call', async () => {
     const coalescer = createCoalescer<number>()
     coalescer.join('key', () => new Promise<number>(() => undefined)).release()
     const next = coalescer.join('key', async () => 2)
@@ -43,7 +43,7 @@ describe('the coalescer', () => {
     expect(await next.value).toBe(2)
   })
 
-  it('shares an error with those that waited and does not keep it', async () => {
+  it('shares an error with the waiting callers, and does not keep it', async () => {
     const coalescer = createCoalescer<number>()
     const fails = () => Promise.reject(new Error('no'))
     const handles = [coalescer.join('key', fails), coalescer.join('key', fails)]

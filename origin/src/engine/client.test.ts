@@ -10,7 +10,7 @@ import type { Runner } from './runner.ts'
 it.each([
   ['a sound is examined without its waveform', 'audio', [['codecs', 'waveform'], ['codecs']]],
   ['a picture is refused at once', 'image', [['codecs', 'waveform']]],
-] as const)('of what is too large %s', async (_, kind, examinations) => {
+] as const)('when the cost is too high, %s', async (_, kind, examinations) => {
   const asked: (readonly ExtraName[])[] = []
   const run = (async (_source, jobOf) => {
     const job = jobOf({ memoryBytes: 1, cpuSeconds: 1 }, { id: 1, shared: false })

@@ -23,7 +23,7 @@ it.each([
   ['an engine process', [ENGINE, JSON.stringify({ role: 'media', libav: 'off' })], {}],
   // The server exits at its invalid configuration, after it has loaded every module.
   ['the server', [...FLAGS, SERVER], { MEDIA_PROXY_PORT: 'none' }],
-] as const)('holds all that %s loads before its first job', (_, args, environment) => {
+] as const)('contains everything that %s loads before its first job', (_, args, environment) => {
   const { NODE_COMPILE_CACHE: folder = '' } = compileCacheEnvironment()
   // A copy, so that missing entries are not added to the original.
   cpSync(folder, copy, { recursive: true })
@@ -38,7 +38,7 @@ it.each([
   expect(reads.filter((line) => !line.includes('success'))).toEqual([])
 })
 
-it('is whole for each of two who write it together', async () => {
+it('is complete for both of two concurrent writers', async () => {
   utimesSync(COMPILE_CACHE, 0, 0)
   const module = JSON.stringify(join(import.meta.dirname, 'compile-cache.ts'))
   const script = `const { compileAhead } = await import(${module}); compileAhead(${JSON.stringify(FLAGS)})`

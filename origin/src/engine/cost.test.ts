@@ -51,8 +51,8 @@ const SOURCES = ['jpeg', 'png', 'webp', 'gif', 'avif', 'heic', 'tiff', 'svg'] as
 /** The budgets of the default configuration. */
 const MOST = { memoryBytes: 768 * MIB, cpuSeconds: 40 }
 
-describe('a predicted cost', () => {
-  it.each(SOURCES)('of %s grows with its pixels and with those of its rendition', (format) => {
+describe('the predicted cost', () => {
+  it.each(SOURCES)('of %s grows with its pixels and with the pixels of its rendition', (format) => {
     const cost = (source: number, rendition: number) =>
       predictRender(
         { ...photograph(source, source), format, sourceBytes: 1000 },
@@ -65,7 +65,7 @@ describe('a predicted cost', () => {
     expect(cost(2000, 500).memoryBytes).toBeLessThanOrEqual(cost(4000, 500).memoryBytes)
   })
 
-  it('grows with frames, with the bytes of the source, with passes, with turning and with blur', () => {
+  it('grows with frames, source bytes, passes, rotation and blur', () => {
     const source = { ...photograph(2000, 1000), turned: false }
     const render = to('webp', 1000, 500)
     const plain = predictRender(source, render)
@@ -92,14 +92,14 @@ describe('a predicted cost', () => {
     expect(predictRender(source, { ...render, sharpened: true }).cpuSeconds).toBeGreaterThan(plain.cpuSeconds)
   })
 
-  it('tells that AVIF takes several times the memory of JPEG', () => {
+  it('includes several times as much memory for AVIF as for JPEG', () => {
     const memory = (format: CostRender['format']) =>
       predictRender(photograph(4000, 3000), to(format, 4000, 3000)).memoryBytes
     expect(memory('avif')).toBeGreaterThan(3 * memory('jpeg'))
     expect(memory('webp')).toBeGreaterThan(memory('jpeg'))
   })
 
-  it('of a GIF counts the choice of colours where those of the source are not enough', () => {
+  it('of a GIF includes a new palette when the colours of the source are not sufficient', () => {
     const gif = { ...photograph(1000, 500), format: 'gif', palette: true, turned: false } as const
     const render = to('gif', 1000, 500)
     for (const changed of [{ laid: true }, { arranged: true }])
@@ -108,19 +108,19 @@ describe('a predicted cost', () => {
       )
   })
 
-  it('of a few bytes that declare a huge PNG is beyond any budget', () => {
+  it('of a small file that declares a huge PNG is beyond every budget', () => {
     const huge = { ...photograph(16_384, 10_000), format: 'png', turned: false, sourceBytes: 1000 } as const
     for (const format of FORMATS)
       expect(predictRender(huge, to(format, 16_384, 10_000)).memoryBytes).toBeGreaterThan(MOST.memoryBytes)
   })
 
-  it('of an ordinary photograph is that of a small job', () => {
+  it('of an ordinary photograph counts as a small job', () => {
     const cost = predictRender(photograph(4032, 3024), to('webp', 550, 413))
     expect(cost.memoryBytes).toBeLessThan(SMALL_JOB.memoryBytes)
     expect(cost.cpuSeconds).toBeLessThan(SMALL_JOB.cpuSeconds)
   })
 
-  it.each(FORMATS)('of what a telephone takes is within the budget, to %s', (format) => {
+  it.each(FORMATS)('of a smartphone photo is within the budget, for output as %s', (format) => {
     for (const cost of [
       predictRender(photograph(6000, 4000), to(format, 4096, 2731)),
       predictRender(photograph(8000, 6000), to(format, 2048, 1536)),
@@ -130,7 +130,7 @@ describe('a predicted cost', () => {
     }
   })
 
-  it('of a still of a video grows with both sizes', () => {
+  it('of a still from a video grows with the size of the source and of the rendition', () => {
     const cost = (height: number, rendition: number) =>
       predictStill({ width: height * 2, height }, to('jpeg', rendition, rendition)).memoryBytes
     expect(cost(1080, 64)).toBeGreaterThan(cost(540, 64))
@@ -479,12 +479,15 @@ const CASES: readonly {
 ]
 
 // The peak of a process is read from Linux's /proc. On other systems the tables are not checked.
-describe.skipIf(process.platform !== 'linux')('the memory of a real job', () => {
-  it.each(CASES)('is what was predicted, or down to a third of it: $name', async ({ source, options }) => {
-    const metered = await meterRender(engine, await source(), options, LIMITS)
-    if (isFailure(metered)) throw new Error(metered.detail ?? metered.code)
-    const { predicted, used } = metered
-    expect(used.memoryBytes).toBeLessThanOrEqual(predicted.memoryBytes)
-    expect(predicted.memoryBytes).toBeLessThanOrEqual(3 * used.memoryBytes + FLOOR_BYTES)
-  })
+describe.skipIf(process.platform !== 'linux')('the predicted memory of a real job', () => {
+  it.each(CASES)(
+    'is at least the measured memory and at most three times it: $name',
+    async ({ source, options }) => {
+      const metered = await meterRender(engine, await source(), options, LIMITS)
+      if (isFailure(metered)) throw new Error(metered.detail ?? metered.code)
+      const { predicted, used } = metered
+      expect(used.memoryBytes).toBeLessThanOrEqual(predicted.memoryBytes)
+      expect(predicted.memoryBytes).toBeLessThanOrEqual(3 * used.memoryBytes + FLOOR_BYTES)
+    },
+  )
 })

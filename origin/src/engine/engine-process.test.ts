@@ -15,7 +15,7 @@ const SANDBOX = {
 } as const
 
 it.skipIf(!existsSync('/proc/self/stat'))(
-  'the processor time of a process that was ended is told with its end (needs /proc)',
+  'the CPU time of a killed process is reported with its end (needs /proc)',
   async () => {
     const endless = startEngineProcess({
       words: ['-e', 'for (;;);'],
@@ -32,7 +32,7 @@ it.skipIf(!existsSync('/proc/self/stat'))(
   },
 )
 
-it('a job is not charged for the start of its process, nor for what it did between two jobs', async () => {
+it('a job is not charged for the start of its process, nor for work between two jobs', async () => {
   const frame = (kind: number, value: unknown) => {
     const text = JSON.stringify(value)
     const head = Buffer.alloc(12)
@@ -71,7 +71,7 @@ it('a job is not charged for the start of its process, nor for what it did betwe
   }
 })
 
-it('a job is not over before all of its source is taken, whatever its process says', async () => {
+it('a job is not finished before all of its source is read, whatever its process reports', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'media-proxy-test-'))
   const [said, mayRead] = [join(folder, 'said'), join(folder, 'may-read')]
   const result = JSON.stringify({
@@ -118,7 +118,7 @@ it('a job is not over before all of its source is taken, whatever its process sa
 it.each([
   ['two ranges at once', { start: 0, end: 10 }, 2],
   ['too large a range', { start: 0, end: 33 * 1024 * 1024 }, 1],
-])('a process that asks for %s is ended', async (_, range, times) => {
+])('a process that requests %s is killed', async (_, range, times) => {
   const text = JSON.stringify(range)
   const greedy = startEngineProcess({
     words: [
@@ -143,7 +143,7 @@ it.each([
 })
 
 it.skipIf(process.platform === 'win32')(
-  'a process that cannot be started for want of descriptors has ended, and says why',
+  'a process that cannot start because descriptors are exhausted has ended, with the reason',
   () => {
     const script = `
       import { openSync } from 'node:fs'

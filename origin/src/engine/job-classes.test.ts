@@ -12,13 +12,13 @@ function sourceOf(format: 'png' | 'mp4', sizeBytes: number, heldBytes: number): 
   return { kind: mediaKind(format), bytes, parts } as Source
 }
 
-it('a picture that its process reads whole weighs its bytes too', () => {
+it('the weight of an image that its process reads whole includes its bytes', () => {
   const large = sourceOf('png', 400_000_000, 16)
   expect(classes.first(large, false).weightBytes).toBeGreaterThan(400_000_000)
   expect(classes.admitted(COST, large).weightBytes).toBe(400_000_010)
 })
 
-it('what is in memory already, or read by parts, does not', () => {
+it('the weight of a source in memory, or read in ranges, does not include its bytes', () => {
   expect(classes.first(sourceOf('png', 16, 16), false).weightBytes).toBe(0)
   expect(classes.admitted(COST, sourceOf('png', 16, 16)).weightBytes).toBe(10)
   expect(classes.admitted(COST, sourceOf('mp4', 400_000_000, 16)).weightBytes).toBe(10)

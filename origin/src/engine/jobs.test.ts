@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { parseDone } from './jobs.ts'
 
-it('a complaint of any length is a failure, with its beginning', () => {
+it('a long error message is cut to its first 1000 characters', () => {
   const detail = 'bad item; '.repeat(500)
   const text = JSON.stringify({
     cpuSeconds: 1,
@@ -14,7 +14,7 @@ it('a complaint of any length is a failure, with its beginning', () => {
   })
 })
 
-it('an overload comes with when to ask again', () => {
+it('an overload includes a Retry-After', () => {
   const text = JSON.stringify({ cpuSeconds: 1, restCpuSeconds: 0, result: { ok: false, code: 'overloaded' } })
   expect(parseDone('render', text)?.result).toMatchObject({ headers: { 'retry-after': '10' } })
 })

@@ -21,7 +21,7 @@ function fakeProcess(pid: number): EngineProcess & { rests: number; sourceId: nu
   }
 }
 
-describe('a pool', () => {
+describe('the pool', () => {
   const { signal } = new AbortController()
   let processes: ReturnType<typeof fakeProcess>[] = []
   const start = () => {
@@ -44,7 +44,7 @@ describe('a pool', () => {
     vi.useRealTimers()
   })
 
-  it('gives a source to the process that had it last, and else the process that worked last', async () => {
+  it('prefers the process that had the source last, and then the process that worked last', async () => {
     const pool = open()
     const taken = [await pool.take(signal, 1), await pool.take(signal, 2), await pool.take(signal, 3)]
     for (const [at, process] of processes.entries()) {
@@ -59,7 +59,7 @@ describe('a pool', () => {
     await pool.close()
   })
 
-  it('tells a process once that there is nothing for it, a second after its last work', async () => {
+  it('sends an idle process one rest message, a second after its last job', async () => {
     const pool = open()
     const process = await pool.take(signal)
     await vi.advanceTimersByTimeAsync(5000)
@@ -78,7 +78,7 @@ describe('a pool', () => {
     await pool.close()
   })
 
-  it('goes on where the system starts no process, says why, and tries again', async () => {
+  it('continues when the system cannot start a process, reports the reason, and tries again', async () => {
     let refusals = 2
     const pool = open({
       start() {
@@ -95,7 +95,7 @@ describe('a pool', () => {
     await pool.close()
   })
 
-  it('ends what a rush called for once each has had nothing to do, whatever the others do', async () => {
+  it('ends the extra processes of a burst once each has been idle, whatever the others do', async () => {
     const pool = open({ warm: 1 })
     await vi.advanceTimersByTimeAsync(0)
     const taken = await Promise.all([pool.take(signal), pool.take(signal), pool.take(signal)])

@@ -30,15 +30,18 @@ const FRAMES = [
 const WHOLE = Buffer.concat(FRAMES.map(([kind, value, body]) => encode(kind, value, body)))
 
 describe('frames', () => {
-  it.each([1, 2, 11, 12, 13, 1000, 65_536, WHOLE.length])('arrive whole from chunks of %i bytes', (bytes) => {
-    const chunks = []
-    for (let at = 0; at < WHOLE.length; at += bytes) chunks.push(WHOLE.subarray(at, at + bytes))
-    expect(read(chunks).map(({ kind, text, body }) => [kind, JSON.parse(text), Buffer.from(body)])).toEqual(
-      FRAMES.map(([...frame]) => frame),
-    )
-  })
+  it.each([1, 2, 11, 12, 13, 1000, 65_536, WHOLE.length])(
+    'arrive complete from chunks of %i bytes',
+    (bytes) => {
+      const chunks = []
+      for (let at = 0; at < WHOLE.length; at += bytes) chunks.push(WHOLE.subarray(at, at + bytes))
+      expect(read(chunks).map(({ kind, text, body }) => [kind, JSON.parse(text), Buffer.from(body)])).toEqual(
+        FRAMES.map(([...frame]) => frame),
+      )
+    },
+  )
 
-  it('of many megabytes are put together', () => {
+  it('of many megabytes are assembled', () => {
     const body = Buffer.alloc(20_000_003, 'abcdefg')
     const whole = encode(FRAME.done, {}, body)
     const chunks = []
@@ -47,7 +50,7 @@ describe('frames', () => {
     expect(frame && body.equals(frame.body)).toBe(true)
   })
 
-  it('take no memory for what a head says alone', () => {
+  it('allocate no memory for the size that a header declares', () => {
     const before = process.memoryUsage().arrayBuffers
     const take = createFrameReader(() => undefined)
     take(encodeHead(FRAME.done, {}, MAX_BODY_BYTES))
@@ -67,7 +70,7 @@ describe('frames', () => {
     ['a body that is too long', [FRAME.done, 2, MAX_BODY_BYTES + 1]],
     ['too large a part', [FRAME.part, 2, MAX_PART_BYTES + 1]],
     ['a body where there is none', [FRAME.read, 2, 1]],
-  ])('with %s are none', (_, numbers) => {
+  ])('with %s are rejected', (_, numbers) => {
     const head = Buffer.alloc(HEAD_BYTES)
     for (const [index, number] of numbers.entries()) head.writeUInt32LE(number, index * 4)
     expect(() => read([head])).toThrow(RangeError)

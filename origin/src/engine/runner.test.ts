@@ -33,14 +33,14 @@ const AT_SEVEN: RenderOptions = { ...PLAIN, time: { milliseconds: 7000 } }
 const SHEET: RenderOptions = { ...PLAIN, sprite: { columns: 2, rows: 2 } }
 const still = (options: string) => ({ kind: 'still', options }) as const
 
-describe('work that ends its process', () => {
+describe('a job that crashes its process', () => {
   it.each([
     ['a moment', AT_SIX, CRASH],
     ['a moment that takes too long', AT_SIX, SLOW],
     ['a sheet', SHEET, CRASH],
     ['a clip', { ...PLAIN, format: 'mp4' } as RenderOptions, CRASH],
     ['an animation', { ...PLAIN, animated: true }, CRASH],
-  ])('is refused alone where it is %s', async (_, options, end) => {
+  ])('is rejected afterwards, while other jobs still run, when it is %s', async (_, options, end) => {
     const { render, begun } = runner([{ end, inspected: true }])
     expect(await render(options)).toMatchObject({ ok: false })
     expect(await render(options)).toMatchObject({ ok: false })
@@ -51,7 +51,7 @@ describe('work that ends its process', () => {
   it.each([
     ['the first picture', PLAIN, true],
     ['the header', AT_SIX, false],
-  ])('condemns the whole source where it is %s', async (_, options, inspected) => {
+  ])('blocks the whole source when it is %s', async (_, options, inspected) => {
     const { render, examine, begun } = runner([{ end: CRASH, inspected }])
     expect(await render(options)).toMatchObject({ code: 'undecodable' })
     for (const other of [PLAIN, AT_SEVEN, SHEET])
@@ -63,7 +63,7 @@ describe('work that ends its process', () => {
   it.each([
     ['moments', 'webp', CRASH, 'undecodable'],
     ['clips that take too long', 'mp4', SLOW, 'too-large-dimensions'],
-  ] as const)('is refused as a kind where five of it did: %s', async (_, format, end, code) => {
+  ] as const)('blocks its kind of job after five crashes: %s', async (_, format, end, code) => {
     const { render, examine, begun } = runner(Array.from({ length: 5 }, () => ({ end, inspected: true })))
     const at = (milliseconds: number) => render({ ...PLAIN, format, time: { milliseconds } })
     for (let second = 1; second <= 9; second += 1) expect(await at(second * 1000)).toMatchObject({ code })
@@ -72,7 +72,7 @@ describe('work that ends its process', () => {
     expect(await examine()).not.toMatchObject({ ok: false })
   })
 
-  it('of one source is not forgotten for that of others', () => {
+  it('of one source is not forgotten because of crashes of others', () => {
     const lethalWork = createCrashHistory()
     const end = { failure: fail('undecodable'), inspected: true, threw: false }
     lethalWork.remember('a', still('b'), end)
@@ -81,7 +81,7 @@ describe('work that ends its process', () => {
     expect(lethalWork.rejection('a', still('c'))).toBeUndefined()
   })
 
-  it('is a defect where it threw an error, and refused alone for a while', async () => {
+  it('is a defect when it threw an error, and is rejected for a while', async () => {
     const { render, begun } = runner([{ end: THROWN, inspected: false }])
     expect(await render(PLAIN)).toMatchObject({ code: 'defect' })
     expect(await render(PLAIN)).toMatchObject({ code: 'defect' })
@@ -89,7 +89,7 @@ describe('work that ends its process', () => {
     expect(await render(AT_SIX)).toMatchObject({ body: RENDERED.body })
   })
 
-  it('is forgotten after ten minutes, a defect after one', () => {
+  it('is forgotten after ten minutes, or after one minute when it threw', () => {
     let now = 1000
     const lethalWork = createCrashHistory(() => now)
     const failure = fail('undecodable')

@@ -22,18 +22,18 @@ function inSandbox(script: string, options: Partial<Parameters<typeof sandboxed>
 }
 
 describe.skipIf(process.platform === 'win32')('an engine process', () => {
-  it('sees nothing of the environment', () => {
+  it('cannot see the environment', () => {
     const names = JSON.parse(inSandbox('console.log(JSON.stringify(Object.keys(process.env)))'))
     // Variables that a shell sets by itself reveal nothing.
     const own = names.filter((name: string) => !['PWD', 'OLDPWD', 'SHLVL', '_'].includes(name))
     expect(own.toSorted()).toEqual(Object.keys(ENGINE_ENVIRONMENT).toSorted())
   })
 
-  it('is told of fonts, and of no folder for a cache of them', () => {
+  it('knows the fonts, and has no cache folder for them', () => {
     expect(readFileSync(ENGINE_ENVIRONMENT.FONTCONFIG_FILE ?? '', 'utf8')).toContain('<cachedir>/dev/null/')
   })
 
-  it('gets no more memory than its job may take', () => {
+  it('gets no more memory than its job may use', () => {
     const grab = (mebibytes: number) => `
       const parts = []
       try {
@@ -44,14 +44,14 @@ describe.skipIf(process.platform === 'win32')('an engine process', () => {
     expect(inSandbox(grab(1024))).not.toContain('all of it')
   })
 
-  it('writes no file', () => {
+  it('cannot write a file', () => {
     const path = join(tmpdir(), `media-proxy-sandbox-${process.pid}`)
     const write = `try { require('node:fs').writeFileSync(${JSON.stringify(path)}, 'x'.repeat(9999)); console.log('written') } catch (error) { console.log(error.code) }`
     expect(inSandbox(write)).toContain('EFBIG')
     rmSync(path, { force: true })
   })
 
-  it('leaves no core and has the priority that it is given', () => {
+  it('leaves no core dump, and has the given priority', () => {
     expect(inSandbox("console.log(require('node:os').getPriority())")).toContain('5')
     if (HAS_PROC)
       expect(inSandbox("console.log(require('node:fs').readFileSync('/proc/self/limits', 'utf8'))")).toMatch(
@@ -59,10 +59,13 @@ describe.skipIf(process.platform === 'win32')('an engine process', () => {
       )
   })
 
-  it.skipIf(isolation.network === 'shared')('reaches nobody (where the system cuts it off)', () => {
-    const connect = `require('node:net').connect(9, '127.0.0.1').on('error', ({ code }) => console.log(code)); console.log(Object.keys(require('node:os').networkInterfaces()).length)`
-    const said = inSandbox(connect)
-    expect(said).toContain('0')
-    expect(said).toContain('ENETUNREACH')
-  })
+  it.skipIf(isolation.network === 'shared')(
+    'cannot reach the network (where the system supports isolation)',
+    () => {
+      const connect = `require('node:net').connect(9, '127.0.0.1').on('error', ({ code }) => console.log(code)); console.log(Object.keys(require('node:os').networkInterfaces()).length)`
+      const said = inSandbox(connect)
+      expect(said).toContain('0')
+      expect(said).toContain('ENETUNREACH')
+    },
+  )
 })

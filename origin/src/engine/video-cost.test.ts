@@ -9,7 +9,7 @@ const RENDER: CostRender = {
 }
 const FILM = { width: 1920, height: 1080 }
 
-it('a preview that has to fit into some bytes is encoded several times', () => {
+it('a preview with a byte limit is encoded several times', () => {
   const preview = (encodes: number) =>
     predictPreview({ coded: FILM, pictures: 60, decodedSize: RENDER, render: { ...RENDER, encodes } })
   const [once, often] = [preview(1), preview(6)]
@@ -17,7 +17,7 @@ it('a preview that has to fit into some bytes is encoded several times', () => {
   expect(often.memoryBytes).toBeGreaterThan(once.memoryBytes)
 })
 
-it('a sheet takes the memory of the frames that are there at a time, and of itself', () => {
+it('a sprite sheet needs memory for its concurrent frames and for itself', () => {
   const video = { width: 3840, height: 2160 }
   const sheet = (held: number) =>
     predictSheet({

@@ -30,7 +30,7 @@ const arrival = (peer: string, headers: Record<string, string> = {}) => ({
   peer,
 })
 
-describe('the client', () => {
+describe('the client address', () => {
   const trusting = { trustedProxies: parseRanges(['10.0.0.0/8', '127.0.0.1', 'fd00::/8']) }
 
   it.each([
@@ -74,7 +74,7 @@ describe('the client', () => {
   })
 })
 
-describe('a proxy that nobody named', () => {
+describe('an untrusted proxy', () => {
   const told = async (peer: string, headers: Record<string, string>, options: Partial<GateOptions> = {}) => {
     const peers: string[] = []
     await (await gate({ onUntrustedProxy: (found) => peers.push(found), ...options }))(arrival(peer, headers))
@@ -83,13 +83,13 @@ describe('a proxy that nobody named', () => {
   const forwarded = { 'x-forwarded-for': '8.8.8.8' }
 
   it.each(['10.0.0.5', '127.0.0.1', '::1', '192.168.1.1', 'fd00::1', '::ffff:10.0.0.5'])(
-    '%s is told',
+    '%s is reported',
     async (peer) => {
       expect(await told(peer, forwarded)).toEqual([peer])
     },
   )
 
-  it('is no stranger, no trusted one, no Cloudflare, and none that forwards nothing', async () => {
+  it('is not reported for a public peer, a trusted proxy, Cloudflare, or without forwarding headers', async () => {
     expect(await told('9.9.9.9', forwarded)).toEqual([])
     expect(await told(CLOUDFLARE, forwarded)).toEqual([])
     expect(await told('10.0.0.5', forwarded, { trustedProxies: parseRanges(['10.0.0.0/8']) })).toEqual([])
@@ -98,7 +98,7 @@ describe('a proxy that nobody named', () => {
 })
 
 describe('the gate', () => {
-  it('lets in Cloudflare and the signed edge where it must, and nobody else', async () => {
+  it('accepts only Cloudflare and the signed edge when it must', async () => {
     const closed = await gate({ requireCloudflareEdge: true })
     expect(await closed(arrival(STRANGER))).toMatchObject({ code: 'forbidden' })
     for (const forged of ['cf-connecting-ip', 'x-forwarded-for', 'cf-ray']) {
@@ -116,7 +116,7 @@ describe('the gate', () => {
     expect(await closed(arrival(STRANGER, signed))).toEqual({ clientAddress: '8.8.8.8', viaEdge: true })
   })
 
-  it('never takes a wrong signature for none', async () => {
+  it('never treats a wrong signature as a missing one', async () => {
     const open = await gate()
     const wrong = { 'x-edge-signature': 'AAAA', 'x-edge-time': String(NOW), 'x-edge-client': '8.8.8.8' }
     expect(await open(arrival(STRANGER, wrong))).toMatchObject({ code: 'forbidden' })
@@ -128,7 +128,7 @@ describe('the gate', () => {
   })
 })
 
-describe("Cloudflare's ranges", () => {
+describe('the ranges of Cloudflare', () => {
   const ranges = (lists: Record<string, string | Error>) =>
     createCloudflareRanges({
       log: LOG,
@@ -146,7 +146,7 @@ describe("Cloudflare's ranges", () => {
     ['2606:4700:ffff::1', true],
     ['2606:4701::1', false],
     ['nonsense', false],
-  ])('%s: %s', (address, included) => {
+  ])('contain %s: %s', (address, included) => {
     expect(ranges({}).includes(address)).toBe(included)
   })
 
@@ -161,7 +161,7 @@ describe("Cloudflare's ranges", () => {
     ['is empty', { v4: '', v6: '' }],
     ['is a page', { v4: '<html></html>', v6: '2606:1::/32' }],
     ['is endless', { v4: '192.0.9.0/24\n'.repeat(1000), v6: '' }],
-  ])('stay where the list %s', async (_, lists) => {
+  ])('stay unchanged when the list %s', async (_, lists) => {
     const kept = ranges(lists)
     await kept.refresh()
     expect([kept.includes('192.0.9.7'), kept.includes(CLOUDFLARE)]).toEqual([false, true])

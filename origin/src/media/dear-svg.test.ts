@@ -19,6 +19,6 @@ it.each([
 it.each([
   ['compressed', Buffer.from([0x1f, 0x8b, 8, 0])],
   ['in two bytes a character', Buffer.from('<svg/>', 'utf16le')],
-])('what is %s is not taken for an icon', (_, bytes) => {
+])('an SVG that is %s does not count as a simple icon', (_, bytes) => {
   expect(mayBeDear(bytes)).toBe(true)
 })

@@ -24,7 +24,7 @@ const seen = (file: Buffer) =>
     isWhole,
   ])
 
-test('boxes of sizes of 32 and of 64 bits follow each other, the last may have none', () => {
+test('boxes with 32-bit and 64-bit sizes follow each other, and the last may have no size', () => {
   const file = Buffer.concat([
     isoBox('ftyp', text('abcd')),
     largeBox('free', text('large')),
@@ -49,11 +49,11 @@ test.each([
 test.each([
   ['in 32 bits', told(isoBox('moov', text('abcd')), 1000)],
   ['in 64 bits', largeBox('moov', text('abcd'), Number.MAX_SAFE_INTEGER)],
-])('a box that is cut ends where its bytes do, told %s', (_, cut) => {
+])('a truncated box ends at the end of its bytes, with a declared size %s', (_, cut) => {
   expect(seen(cut)).toEqual([['moov', 'abcd', false]])
 })
 
-test('a path finds all boxes that it leads to, inside what holds them', () => {
+test('a path finds all boxes that it selects, inside their parents', () => {
   const track = (name: string) => isoBox('trak', isoBox('mdia', isoBox('hdlr', text(name))))
   const file = Buffer.concat([
     isoBox('moov', Buffer.concat([track('one'), track('two')])),
@@ -67,7 +67,7 @@ test('a path finds all boxes that it leads to, inside what holds them', () => {
   expect(findBox(file, whole, 'moov', 'mdia')).toBeUndefined()
 })
 
-test('a box does not reach beyond what holds it', () => {
+test('a box does not extend beyond its parent', () => {
   const file = Buffer.concat([
     isoBox('moov', told(isoBox('trak', text('abcd')), 100)),
     isoBox('mdat', text('media')),
@@ -76,7 +76,7 @@ test('a box does not reach beyond what holds it', () => {
   expect(file.toString('latin1', track?.start, track?.end)).toBe('abcd')
 })
 
-test('a list of more boxes than a file has is not walked to its end', () => {
+test('a list with more boxes than a file may have is not walked to its end', () => {
   expect([
     ...boxesIn(Buffer.concat(Array.from({ length: 5000 }, () => isoBox('free', text(''))))),
   ]).toHaveLength(4096)

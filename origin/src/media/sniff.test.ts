@@ -29,16 +29,16 @@ const oggPage = (payload: string): Buffer =>
     Buffer.from(payload, 'latin1'),
   ])
 
-describe('images that Sharp wrote', () => {
+describe('images encoded by Sharp', () => {
   it.each(['png', 'jpeg', 'gif', 'webp', 'avif', 'tiff'] as const)(
-    '%s is known by its content',
+    '%s is detected by its content',
     async (format) => {
       const bytes = await pixels().toFormat(format).toBuffer()
       expect(await formatOf(bytes, 'wrong-name.mp3')).toBe(format)
     },
   )
 
-  it('knows a TIFF whose directory lies behind the head', async () => {
+  it('a TIFF whose directory is behind the header is detected', async () => {
     const noise = sharp({
       create: {
         width: 300,
@@ -54,7 +54,7 @@ describe('images that Sharp wrote', () => {
   })
 })
 
-describe('the brands of the ISO container', () => {
+describe('the brands of ISO containers', () => {
   it.each([
     ['isom', [], 'mp4'],
     ['iso5', ['dash'], 'mp4'],
@@ -80,30 +80,30 @@ describe('the brands of the ISO container', () => {
     ['heic', ['avif'], 'avif'],
     ['hevc', ['msf1'], 'heic'],
     ['crx ', [], undefined],
-  ])('%s with %j is %s', async (major, compatible, format) => {
+  ])('%s with %j is detected as %s', async (major, compatible, format) => {
     expect(await formatOf(ftyp(major, ...compatible))).toBe(format)
   })
 
-  it('stand at the start of a recorded segment of a stream, too', async () => {
+  it('are found at the start of a recorded segment, too', async () => {
     const segment = ftyp('msdh', 'msix')
     segment.write('styp', 4, 'latin1')
     expect(await formatOf(segment)).toBe('mp4')
   })
 
-  it('lets the name decide where a video brand may hold sound alone', async () => {
+  it('leave the decision to the name when a video brand may be audio only', async () => {
     expect(await formatOf(ftyp('mp42'), 'voice.M4A')).toBe('m4a')
     expect(await formatOf(ftyp('mp42'), 'voice.png')).toBe('mp4')
   })
 
   it.each(['moov', 'mdat', 'free', 'skip', 'wide'])(
-    'takes a file that starts with %s for QuickTime',
+    'are not needed for a QuickTime file that starts with %s',
     async (type) => {
       expect(await formatOf(box(type))).toBe('mov')
       expect(await formatOf(box(type), 'clip.mp4')).toBe('mp4')
     },
   )
 
-  it('does not take prose for a box', async () => {
+  it('are not found in plain text', async () => {
     expect(await formatOf(Buffer.from('The free world, a text of some length'), 'text.mp4')).toBeUndefined()
   })
 })
@@ -120,11 +120,11 @@ describe('SVG', () => {
     ['style sheet instruction', `<?xml version='1.0'?><?xml-stylesheet href="a.css"?>${root}`],
     ['prefix', '<s:svg xmlns:s="http://www.w3.org/2000/svg"/>'],
     ['line break after the name', '<svg\nwidth="1">'],
-  ])('is found behind: %s', async (_, text) => {
+  ])('is detected: %s', async (_, text) => {
     expect(await formatOf(Buffer.from(text))).toBe('svg')
   })
 
-  it.each(['utf-16le', 'utf-16be'])('is found in %s', async (encoding) => {
+  it.each(['utf-16le', 'utf-16be'])('is detected in %s', async (encoding) => {
     const bytes = Buffer.from(`\uFEFF<?xml version="1.0"?>${root}`, 'utf16le')
     expect(await formatOf(encoding === 'utf-16be' ? bytes.swap16() : bytes)).toBe('svg')
   })
@@ -137,26 +137,26 @@ describe('SVG', () => {
     ['text before it', `hello ${root}`],
     ['nothing', ''],
     ['one byte', '<'],
-  ])('is not: %s', async (_, text) => {
+  ])('is not detected in: %s', async (_, text) => {
     expect(await formatOf(Buffer.from(text))).toBeUndefined()
   })
 
-  it('behind a comment longer than the head is known by its name alone', async () => {
+  it('behind a comment longer than the header is detected only by its name', async () => {
     const text = Buffer.from(`<!-- ${'x'.repeat(SNIFF_BYTES)} -->${root}`)
     expect(await formatOf(text)).toBeUndefined()
     expect(await formatOf(text, 'drawing.svg')).toBe('svg')
   })
 })
 
-describe('sound', () => {
-  it('tells Opus from the rest of Ogg, wherever its page stands', async () => {
+describe('audio', () => {
+  it('is detected as Opus or other Ogg, wherever the page is', async () => {
     expect(await formatOf(oggPage('OpusHead\x01\x02'))).toBe('opus')
     expect(await formatOf(oggPage('\x01vorbis'))).toBe('ogg')
     expect(await formatOf(Buffer.concat([oggPage('fishead\0'), oggPage('OpusHead')]))).toBe('opus')
     expect(await formatOf(Buffer.concat([oggPage('\x80theora'), oggPage('OpusHead')]), 'a.opus')).toBe('ogv')
   })
 
-  it('looks behind an ID3 tag, or goes by the name where the tag is longer than the head', async () => {
+  it('is detected behind an ID3 tag, or by the name when the tag is longer than the header', async () => {
     const tag = (bytes: number, then: number[]) =>
       Buffer.concat([
         Buffer.from([0x49, 0x44, 0x33, 4, 0, 0, 0, 0, bytes >> 7, bytes & 0x7f]),
@@ -172,12 +172,12 @@ describe('sound', () => {
     expect(await formatOf(Buffer.from('ID3 is a format of tags, which this text is about'))).toBeUndefined()
   })
 
-  it('knows the 64-bit forms of WAV', async () => {
+  it('is detected in the 64-bit forms of WAV', async () => {
     expect(await formatOf(Buffer.from('RF64\xff\xff\xff\xffWAVEds64', 'latin1'))).toBe('wav')
   })
 })
 
-describe('streams of MPEG', () => {
+describe('MPEG streams', () => {
   const packets = (count: number, clockBytes = 0) =>
     Buffer.concat(
       Array.from({ length: count }, () =>
@@ -245,7 +245,7 @@ describe('Matroska', () => {
     expect(await formatOf(file(docType, element('1654ae6b', Buffer.concat(types.map(track)))))).toBe(format)
   })
 
-  it('whose tracks are behind the head is a film until it is opened', async () => {
+  it('with tracks behind the header counts as video until it is opened', async () => {
     expect(await formatOf(file('webm', element('1654ae6b', track(2), 9000)))).toBe('webm')
     expect(await formatOf(file('webm', Buffer.alloc(0)))).toBe('webm')
   })
@@ -258,13 +258,13 @@ it.each([
   '%PDF-1.7',
   'PK\x03\x04',
   'BM123456',
-])('refuses %j whatever it is called', async (text) => {
+])('rejects %j whatever its name', async (text) => {
   for (const { extensions } of MEDIA_KINDS.filter(({ format }) => format !== 'svg')) {
     expect(await formatOf(Buffer.from(text), `file.${extensions[0]}`)).toBeUndefined()
   }
 })
 
-it('never throws, whatever the first bytes are cut to', async () => {
+it('never throws, however the header is truncated', async () => {
   const whole = await pixels().png().toBuffer()
   for (const head of [
     whole,
@@ -278,7 +278,7 @@ it('never throws, whatever the first bytes are cut to', async () => {
   }
 })
 
-it('finds a kind by the extension of a name in any case, and only by the last one', () => {
+it('detects a kind by the last extension of a name, in any case', () => {
   expect(mediaKindOfName('a.b.MP4')?.format).toBe('mp4')
   expect(mediaKindOfName('png')).toBeUndefined()
   expect(mediaKindOfName('a.png.exe')).toBeUndefined()

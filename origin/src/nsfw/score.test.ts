@@ -5,18 +5,18 @@ const NEUTRAL: Predictions = { drawing: 0, hentai: 0, neutral: 1, porn: 0, sexy:
 const frame = (porn: number, sexy = 0): Predictions => ({ ...NEUTRAL, neutral: 1 - porn - sexy, porn, sexy })
 const options = { threshold: 0.85, countHentai: false }
 
-describe('the probability of a picture', () => {
-  it('is porn and sexy together', () => {
+describe('the probability of an image', () => {
+  it('is the sum of porn and sexy', () => {
     expect(probabilityOf(frame(0.5, 0.25), options)).toBe(0.75)
   })
 
-  it('counts hentai only where that is asked', () => {
+  it('includes hentai only when configured', () => {
     const drawn = { ...frame(0.25), hentai: 0.5 }
     expect(probabilityOf(drawn, options)).toBe(0.25)
     expect(probabilityOf(drawn, { ...options, countHentai: true })).toBe(0.75)
   })
 
-  it('never leaves 0..1, whatever the rounding of the model', () => {
+  it('never leaves 0 to 1, despite the rounding of the model', () => {
     expect(probabilityOf({ ...NEUTRAL, porn: 0.7, sexy: 0.3000001 }, options)).toBe(1)
   })
 })

@@ -12,7 +12,7 @@ const rendition = (bytes: number): Rendition => ({
   sourceEtag: '"s"',
 })
 
-it('bounds the sum of its entries, oldest out first', () => {
+it('limits the sum of its entries, and evicts the oldest first', () => {
   const cache = createRenditionCache({
     maxBytes: 10_000,
     maxEntryBytes: 8000,
@@ -28,7 +28,7 @@ it('bounds the sum of its entries, oldest out first', () => {
   expect(cache.bytes).toBeLessThanOrEqual(10_000)
 })
 
-it('keeps the bytes alone, not the larger buffer that they lie in', () => {
+it('keeps only the bytes, not the larger buffer that contains them', () => {
   const cache = createRenditionCache({
     maxBytes: 10_000,
     maxEntryBytes: 5000,
@@ -43,7 +43,7 @@ it('keeps the bytes alone, not the larger buffer that they lie in', () => {
   expect(kept?.buffer.byteLength).toBe(30)
 })
 
-it('does not keep what is larger than an entry may be', () => {
+it('does not keep a rendition larger than the entry limit', () => {
   const cache = createRenditionCache({
     maxBytes: 100_000,
     maxEntryBytes: 5000,
@@ -56,7 +56,7 @@ it('does not keep what is larger than an entry may be', () => {
   expect([cache.get('fits') !== undefined, cache.get('large') !== undefined]).toEqual([true, false])
 })
 
-it('tells when the store has to be asked again', () => {
+it('reports when an entry must be revalidated against the store', () => {
   let now = 0
   const cache = createRenditionCache({
     maxBytes: 10_000,
@@ -74,7 +74,7 @@ it('tells when the store has to be asked again', () => {
   expect(cache.get('a')?.fresh).toBe(true)
 })
 
-it('keeps nothing where it may hold no bytes', () => {
+it('keeps nothing with a limit of 0 bytes', () => {
   const cache = createRenditionCache({
     maxBytes: 0,
     maxEntryBytes: 5000,
@@ -86,7 +86,7 @@ it('keeps nothing where it may hold no bytes', () => {
   expect(cache.get('a')).toBeUndefined()
 })
 
-it('keeps a large one for as long as somebody asks for it, and few of them', () => {
+it('keeps a large rendition while it is requested, and only a few of them', () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
   // lru-cache treats an entry whose start time is 0 as one without a TTL.
   let now = 1

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { etagOf } from './etag.ts'
 
 it.each([[[]], [['']], [['a', 'b']], [['"source"', 'https://a.example/ü?x=1', '{}', '']]])(
-  'of %j is that of both doors',
+  'for %j is the same at the edge and the origin',
   async (parts) => {
     expect(etagOf(...parts)).toBe(await strongEtag(...parts))
   },

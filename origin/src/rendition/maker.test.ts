@@ -35,7 +35,7 @@ async function made(judgement: Judgement) {
   return rendition
 }
 
-it('what nobody could judge has an ETag of its own, and a short life', async () => {
+it('a rendition that could not be scanned has a different ETag, and a short lifetime', async () => {
   const [unjudged, seen] = [await made('unjudged'), await made(undefined)]
   expect([unjudged.unjudged, unjudged.lifeSeconds, seen.unjudged, seen.lifeSeconds]).toEqual([
     true,

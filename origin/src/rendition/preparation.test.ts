@@ -12,7 +12,7 @@ function avatar(id: string, size: number): RenditionRequest {
   return parsed
 }
 
-it('makes one at a time, and tells of each whether another of its source comes next', async () => {
+it('renders one at a time, and states whether another rendition of the same source follows', async () => {
   const made: unknown[] = []
   const done = Promise.withResolvers<void>()
   const preparation = createPreparation({

@@ -21,13 +21,13 @@ function answered() {
   return { body, isClosed: () => closed }
 }
 
-it('lets go of its source at the end', async () => {
+it('releases its source at the end', async () => {
   const { body, isClosed } = answered()
   expect(await new Response(body).json()).toEqual({ size: 4, base64: 'YWJjZA==' })
   expect(isClosed()).toBe(true)
 })
 
-it.each([[0], [1]])('lets go of its source where its client leaves after %i chunks', async (chunks) => {
+it.each([[0], [1]])('releases its source when the client disconnects after %i chunks', async (chunks) => {
   const { body, isClosed } = answered()
   const reader = body.getReader()
   for (let read = 0; read < chunks; read += 1) await reader.read()

@@ -31,7 +31,7 @@ describe('the filesystem store', () => {
     return new Response(object.body).text()
   }
 
-  it('reads wholes and parts', async () => {
+  it('reads whole files and ranges', async () => {
     expect(await read('folder/a.png')).toBe('0123456789')
     expect(await read('folder/a.png', { start: 2, end: 4 })).toBe('234')
     expect(await read('folder/a.png', { start: 8, end: 99 })).toBe('89')
@@ -43,19 +43,19 @@ describe('the filesystem store', () => {
     })
   })
 
-  it('follows links inside a bucket and none out of it', async () => {
+  it('follows links inside a bucket, but not out of it', async () => {
     expect(await read('link-in')).toBe('0123456789')
     for (const key of ['link-out', 'link-to-sibling/secret', 'loop'])
       expect(await read(key)).toBe('not-found')
   })
 
-  it('has nothing but regular files', async () => {
+  it('contains only regular files', async () => {
     for (const key of ['folder', 'pipe', 'none', 'folder/a.png/b', 'x'.repeat(300)]) {
       expect(await read(key)).toBe('not-found')
     }
   })
 
-  it('gives another ETag when the content changes', async () => {
+  it('has another ETag when the content changes', async () => {
     const path = join(directory, 'cdn/changing')
     await writeFile(path, 'one')
     const before = await store().head('cdn', 'changing')
@@ -67,7 +67,7 @@ describe('the filesystem store', () => {
   const upload = (key: string) =>
     store().upload('cdn', key, { body: new Blob(['abc']).stream(), sizeBytes: 3 })
 
-  it('takes names as long as the system does', async () => {
+  it('accepts names as long as the system does', async () => {
     const longest = `new/${'é'.repeat(127)}a`
     expect(await upload(longest)).toMatchObject({ etag: expect.any(String) })
     expect(await read(longest)).toBe('abc')
@@ -80,14 +80,14 @@ describe('the filesystem store', () => {
     ['below a file', 'folder/a.png/b'],
     ['in the place of a folder', 'folder'],
     ['by a link out of the bucket', 'link-to-sibling/b'],
-  ])('writes nothing %s, and leaves nothing there', async (_, key) => {
+  ])('rejects a write (%s), and leaves nothing behind', async (_, key) => {
     const before = await readdir(directory, { recursive: true })
     expect(isFailure(await upload(key))).toBe(true)
     expect(isFailure(await store().put('cdn', key, Buffer.from('abc')))).toBe(true)
     expect(await readdir(directory, { recursive: true })).toEqual(before)
   })
 
-  it('says of a missing bucket that it is missing', async () => {
+  it('reports a missing bucket', async () => {
     expect(await store().check('cdn')).toBeUndefined()
     expect(await store().check('nowhere')).toMatchObject({ code: 'store-misconfigured' })
   })

@@ -15,7 +15,7 @@ function bodyOf(chunks: readonly string[], cancel: () => void = () => undefined)
   })
 }
 
-describe('a body of told length', () => {
+describe('a body with a declared length', () => {
   it.each([
     [['0123', '4567'], 8, '01234567'],
     [['0123', '4567'], 5, '01234'],
@@ -23,17 +23,17 @@ describe('a body of told length', () => {
     [['', '01', ''], 2, '01'],
     [[], 0, ''],
     [['0'], 0, ''],
-  ])('of %j is at most %i bytes', async (chunks, sizeBytes, passed) => {
+  ])('of %j is cut at %i bytes', async (chunks, sizeBytes, passed) => {
     expect(await new Response(withDeclaredLength(bodyOf(chunks), sizeBytes)).text()).toBe(passed)
   })
 
-  it('reads nothing more of what is too long', async () => {
+  it('is cancelled when it is too long', async () => {
     const cancel = vi.fn()
     await new Response(withDeclaredLength(bodyOf(['0123', '4567', '89'], cancel), 6)).text()
     expect(cancel).toHaveBeenCalledOnce()
   })
 
-  it('breaks where bytes are missing', async () => {
+  it('fails when bytes are missing', async () => {
     const failed = await new Response(withDeclaredLength(bodyOf(['012']), 4))
       .text()
       .catch((error: unknown) => error)

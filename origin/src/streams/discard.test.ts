@@ -25,25 +25,25 @@ function body(pausesMs: readonly number[], ends: boolean) {
   return { stream, taken: () => pausesMs.length - left.length }
 }
 
-it('reads a body to its end, whatever a slow network makes it pause for', async () => {
+it('reads a body to its end, despite the pauses of a slow network', async () => {
   const slow = body([0, 400, 400], true)
   await discard({ body: slow.stream, headers: NONE })
   expect(slow.taken()).toBe(3)
 })
 
-it('waits for no client that does not begin, or does not go on', async () => {
+it('does not wait for a client that sends nothing, or stops sending', async () => {
   const [silent, ceasing] = [body([], false), body([0], false)]
   await Promise.all([silent, ceasing].map(({ stream }) => discard({ body: stream, headers: NONE })))
   expect([silent.taken(), ceasing.taken()]).toEqual([0, 1])
 })
 
-it('leaves a body alone that somebody reads', async () => {
+it('leaves a body alone that is being read', async () => {
   const { stream } = body([0], false)
   stream.getReader()
   await discard({ body: stream, headers: NONE })
 })
 
-it('does not ask for a body that waits to be asked for', async () => {
+it('does not request a body after Expect: 100-continue', async () => {
   const { stream, taken } = body([0], true)
   await discard({ body: stream, headers: new Headers({ expect: '100-continue' }) })
   expect(taken()).toBe(0)

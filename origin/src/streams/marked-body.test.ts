@@ -20,7 +20,7 @@ const anyMarked = fc
 const read = async (chunks: readonly Uint8Array[]) =>
   Buffer.from(await new Response(withoutMark(ReadableStream.from(chunks), MARK)).arrayBuffer())
 
-it('gives what stands before the mark, however it is cut', async () => {
+it('returns the part before the mark, however the body is split', async () => {
   await fc.assert(
     fc.asyncProperty(anyMarked, async ([content, chunks]) => {
       expect(await read(chunks)).toEqual(content)
@@ -28,7 +28,7 @@ it('gives what stands before the mark, however it is cut', async () => {
   )
 })
 
-it('errors where a single byte of the mark is missing', async () => {
+it('fails when a single byte of the mark is missing', async () => {
   await fc.assert(
     fc.asyncProperty(anyMarked, fc.nat(), async ([, chunks], place) => {
       const whole = Buffer.concat(chunks)

@@ -11,7 +11,7 @@ class Reader extends MetricReader {
   protected override async onShutdown(): Promise<void> {}
 }
 
-it('hold what those of the SDK hold', async () => {
+it('contain the same values as those of the SDK', async () => {
   const resource = resourceFromAttributes({})
   const ours = createHistograms({ resource, scope: 'test', boundsOf: () => BOUNDS })
   const reader = new Reader({ metricProducers: [ours] })

@@ -16,7 +16,7 @@ function kept() {
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
-it('hands over the lines of ten milliseconds at once, in their order', () => {
+it('writes the lines of ten milliseconds together, in their order', () => {
   const { lines, written } = kept()
   lines.write('one\n')
   lines.write('two\n')
@@ -30,7 +30,7 @@ it('hands over the lines of ten milliseconds at once, in their order', () => {
   expect(written).toEqual(['one\ntwo\nthree\n', 'four\n'])
 })
 
-it('writes at once what is fatal, and nothing twice', () => {
+it('writes fatal lines at once, and nothing twice', () => {
   const { lines, written, flushes } = kept()
   lines.write('the last word\n')
   lines.flushSync()

@@ -7,14 +7,14 @@ const at = (seconds: number) =>
   createAttachmentUrls({ baseUrl: 'https://m.example.com/', secret: SECRET, now: () => seconds * 1000 })
 
 describe('signed URLs of attachments', () => {
-  it('are those of the contract', async () => {
+  it('match the contract', async () => {
     expect(await at(0x6a9920b1).sign(PATH)).toBe(
       `https://m.example.com/attachments/${PATH}?ex=6a9a7231&is=6a9920b1` +
         '&hm=2f82fafd058d10847affccc91735bc5b95753f4081f4da68ae054c221d674f27',
     )
   })
 
-  it('are the same within a cell of the grid, and good for 12 hours at least', async () => {
+  it('are identical within an interval of the grid, and valid for at least 12 hours', async () => {
     const start = 0x6a9920b1
     const first = await at(start + 1).sign(PATH)
     expect(await at(start + 43_199).sign(PATH)).toBe(first)
@@ -23,14 +23,14 @@ describe('signed URLs of attachments', () => {
     expect(Number.parseInt(next.get('ex') ?? '', 16)).toBe(start + 43_200 + 86_400)
   })
 
-  it('have a grid where the id is no snowflake, and before it was made', async () => {
+  it('use a grid from 0 when the id is not a snowflake, and the first interval before the id was created', async () => {
     const issued = async (path: string, seconds: number) =>
       Number.parseInt(new URL(await at(seconds).sign(path)).searchParams.get('is') ?? '', 16)
     expect(await issued('1/2/a.png', 1_800_000_000)).toBe(1_799_971_200)
     expect(await issued(PATH, 0x6a9920b1 - 5)).toBe(0x6a9920b1)
   })
 
-  it('take parameters, which are not signed', async () => {
+  it('accept parameters, which the signature does not cover', async () => {
     const plain = new URL(await at(0x6a9920b1).sign('1/2/ü ä.png'))
     const small = new URL(await at(0x6a9920b1).sign('1/2/ü ä.png', { width: 64, format: 'webp' }))
     expect(small.pathname).toBe('/attachments/1/2/%C3%BC%20%C3%A4.png')
@@ -38,13 +38,13 @@ describe('signed URLs of attachments', () => {
     expect(small.search).toMatch(/&width=64&format=webp$/)
   })
 
-  it('of a data package never expire', async () => {
+  it('for a data package never expire', async () => {
     expect(await at(1_800_000_000).signForDataPackage(PATH)).toMatch(
       /\?ex=0&is=6b49d200&hm=[0-9a-f]{64}&uc=dp$/,
     )
   })
 
-  it.each(['../x', '', 'a//b', 'a\\b'])('are not made of %j', async (path) => {
+  it.each(['../x', '', 'a//b', 'a\\b'])('are not created for %j', async (path) => {
     await expect(at(0).sign(path)).rejects.toThrow(RangeError)
   })
 })

@@ -23,7 +23,7 @@ describe('the URLs of stored media', () => {
     ],
     [urls.theme('0123456789abcdef'), '/themes/0123456789abcdef.css'],
     [urls.entranceSound('9', 'abc', 'mp3'), '/entrance-sounds/9/abc.mp3'],
-  ])('%s is one the service reads', (url, expected) => {
+  ])('%s is read by the service', (url, expected) => {
     expect(url).toBe(BASE + expected)
     expect(isFailure(parse(url))).toBe(false)
   })
@@ -32,13 +32,13 @@ describe('the URLs of stored media', () => {
 describe('the URLs of external media', () => {
   const urls = createExternalUrls({ baseUrl: BASE, secretKey: 'secret', now: () => 1_000_000_500 })
 
-  it('are signed as the contract says', async () => {
+  it('are signed as in the contract', async () => {
     expect(await urls.sign('https://example.com/')).toBe(
       `${BASE}/external/jkGeYYCiqJ67eS5T6lWJ4eQ77pwIaf6yoXXF5LncsHY/v2/aHR0cHM6Ly9leGFtcGxlLmNvbS8`,
     )
   })
 
-  it('are signed with their parameters where that is asked for', async () => {
+  it('are signed with their parameters when configured', async () => {
     const strict = createExternalUrls({ baseUrl: BASE, secretKey: 'secret', signsParameters: true })
     expect(await strict.sign('https://example.com/', { width: 200, format: 'webp' })).toBe(
       `${BASE}/external/YTgT785ECsnpEgOgw1JR5ufgZdaFL5ZGObYTUgu5jng/v3/aHR0cHM6Ly9leGFtcGxlLmNvbS8?width=200&format=webp`,
@@ -58,7 +58,7 @@ describe('the URLs of external media', () => {
     })
   })
 
-  it('are the same for all that are made in one bucket', async () => {
+  it('are identical within one bucket', async () => {
     const at = (now: number) =>
       createExternalUrls({ baseUrl: BASE, secretKey: 'secret', now: () => now }).sign(
         'https://example.com/',
@@ -71,7 +71,10 @@ describe('the URLs of external media', () => {
     expect(await at(10_000)).not.toBe(await at(950_000))
   })
 
-  it.each(['ftp://example.com/', '/relative', 'javascript:alert(1)', ''])('%s is refused', async (url) => {
-    await expect(urls.sign(url)).rejects.toThrow(RangeError)
-  })
+  it.each(['ftp://example.com/', '/relative', 'javascript:alert(1)', ''])(
+    'are not created for %s',
+    async (url) => {
+      await expect(urls.sign(url)).rejects.toThrow(RangeError)
+    },
+  )
 })

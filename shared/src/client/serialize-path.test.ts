@@ -68,7 +68,7 @@ const key = (url: string) => {
   return parsed.key
 }
 
-describe('every URL that the builder makes', () => {
+describe('every URL from the builder', () => {
   it('of an asset is accepted and names that asset', () => {
     fc.assert(
       fc.property(id, hash, assetParameters, (owner, name, parameters: AssetParameters) => {
@@ -105,7 +105,7 @@ describe('every URL that the builder makes', () => {
     )
   })
 
-  it('is refused here, where the service would refuse it or read another name', () => {
+  it('is rejected if the service would reject it or read another name', () => {
     fc.assert(
       fc.property(
         fc.string({ unit: 'binary', maxLength: 20 }),
@@ -136,12 +136,12 @@ describe('every URL that the builder makes', () => {
     ['1/abc.png', { blur: 101 }],
     ['1/abc.png', { quality: Number.NaN }],
     ['1/abc.png', { time: 1e-9 }],
-  ])('is refused for %j %j', (name, parameters) => {
+  ])('is rejected for %j %j', (name, parameters) => {
     expect(() => urls.attachment(name, parameters)).toThrow(RangeError)
   })
 })
 
-it('can have every parameter of the guide', () => {
+it('the builder accepts every parameter of the guide', () => {
   const known = new Set([
     ...Object.keys(common),
     'size',

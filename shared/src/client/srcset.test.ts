@@ -4,7 +4,7 @@ import { assetSizeFor, createMediaUrls, densitySrcset, widthSrcset } from './ind
 const urls = createMediaUrls('https://media.example.com')
 
 describe('a srcset', () => {
-  it('of widths has one candidate for each, in their order', () => {
+  it('with widths has one candidate for each, in their order', () => {
     expect(
       widthSrcset([640, 320, 640], (width) => urls.attachment('1/a.png', { width, format: 'webp' })),
     ).toBe(
@@ -13,7 +13,7 @@ describe('a srcset', () => {
     )
   })
 
-  it('of densities has one candidate for each', () => {
+  it('with densities has one candidate for each', () => {
     expect(densitySrcset([1, 2], (dpr) => urls.asset('avatars', '1', 'abc', { size: 64, dpr }))).toBe(
       'https://media.example.com/avatars/1/abc.webp?size=64&dpr=1 1x, ' +
         'https://media.example.com/avatars/1/abc.webp?size=64&dpr=2 2x',
@@ -32,6 +32,6 @@ it.each([
   [129, 160],
   [16384, 16384],
   [99999, 16384],
-])('for %i pixels the size is %i', (pixels, size) => {
+])('for %i pixels has the size %i', (pixels, size) => {
   expect(assetSizeFor(pixels)).toBe(size)
 })

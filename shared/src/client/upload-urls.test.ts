@@ -11,7 +11,7 @@ const uploads = createUploadUrls({
   now: () => NOW * 1000,
 })
 
-it('an upload URL carries a token of the object that it names', async () => {
+it('an upload URL contains a token for the object in its path', async () => {
   const part = { uploadId: 'a/b+c', partNumber: 3 }
   const url = new URL(
     await uploads.sign('a/b c', { maxBytes: 10, expiresInSeconds: 60, contentType: 'image/png', part }),
@@ -39,7 +39,7 @@ it.each<[string, string, Partial<UploadOptions>]>([
   ['a part of no upload', 'a', { part: { uploadId: '', partNumber: 1 } }],
   ['a part before the first', 'a', { part: { uploadId: 'u', partNumber: 0 } }],
   ['a part after the last', 'a', { part: { uploadId: 'u', partNumber: 10_001 } }],
-])('%s is refused', async (_, key, change) => {
+])('an upload URL for %s is rejected', async (_, key, change) => {
   await expect(uploads.sign(key, { maxBytes: 1, expiresInSeconds: 60, ...change })).rejects.toThrow(
     RangeError,
   )

@@ -32,7 +32,7 @@ const FLUXER = {
 }
 
 describe('the configuration of a Fluxer deployment', () => {
-  it('counts, file and text', () => {
+  it('is read from a file and from a string', () => {
     for (const loaded of [
       load({}, { fluxerConfig: FLUXER }),
       load({ FLUXER_CONFIG: ` ${JSON.stringify(FLUXER)}` }),
@@ -94,7 +94,7 @@ describe('the configuration of a Fluxer deployment', () => {
     ['FLUXER_S3_BUCKET_STATIC', 's', { s3: { bucketStatic: 's' } }],
     ['FLUXER_S3_ACCESS_KEY_ID', 'i', { s3: { accessKeyId: 'i' } }],
     ['FLUXER_S3_SECRET_ACCESS_KEY', 'k', { s3: { secretAccessKey: 'k' } }],
-  ])('%s counts alone', (variable, value, expected) => {
+  ])('is read from %s alone', (variable, value, expected) => {
     const { config, notices } = load({ [variable]: value })
     expect(config).toMatchObject(expected)
     expect(notices).toEqual([expect.stringContaining(`${variable} is taken for it`)])
@@ -108,7 +108,7 @@ describe('the configuration of a Fluxer deployment', () => {
     ['report', 'report'],
     ['enforce', 'enforce'],
     ['REQUIRED', 'enforce'],
-  ])('the signature mode %s is %s', (mode, expected) => {
+  ])('with the signature mode %s sets %s', (mode, expected) => {
     const { config } = load({
       FLUXER_MEDIA_PROXY_ATTACHMENT_SIGNATURE_MODE: mode,
       FLUXER_MEDIA_PROXY_ATTACHMENT_URL_SECRETS_BASE64: 'AAAA',
@@ -121,7 +121,7 @@ describe('the configuration of a Fluxer deployment', () => {
     ['*', ['*']],
     ['allowlist', ['https://a.example.com']],
     ['', ['https://a.example.com']],
-  ])('the mode %j of CORS makes of a list %j', (mode, origins) => {
+  ])('with the CORS mode %j and a list sets the origins %j', (mode, origins) => {
     const { config } = load({
       FLUXER_MEDIA_PROXY_CORS_MODE: mode,
       FLUXER_MEDIA_PROXY_CORS_ALLOWED_ORIGINS: 'https://a.example.com',
@@ -129,7 +129,7 @@ describe('the configuration of a Fluxer deployment', () => {
     expect(config.corsOrigins).toEqual(origins)
   })
 
-  it('yields to our own settings, and its file to its variables', () => {
+  it('is overridden by our own settings, and its file by its variables', () => {
     const { config, notices } = load(
       { MEDIA_PROXY_PORT: '1', FLUXER_MEDIA_PROXY_PORT: '2', FLUXER_MEDIA_PROXY_HOST: '::1' },
       { json: { secretKey: 'ours' }, fluxerConfig: FLUXER },
@@ -138,7 +138,7 @@ describe('the configuration of a Fluxer deployment', () => {
     expect(notices.join('\n')).not.toMatch(/PORT|SECRET_KEY is/)
   })
 
-  it('needs no edge in production, whatever stands before it', () => {
+  it('requires no edge in production', () => {
     const environment = { MEDIA_PROXY_NODE_ENV: 'production' }
     expect(load(environment, { fluxerConfig: FLUXER }).config.edgeSecretKey).toEqual([])
   })
@@ -152,7 +152,7 @@ describe('the configuration of a Fluxer deployment', () => {
   })
 })
 
-describe("AWS's own variables", () => {
+describe('the AWS variables', () => {
   const aws = {
     AWS_ACCESS_KEY_ID: 'id',
     AWS_SECRET_ACCESS_KEY: 'key',
@@ -160,7 +160,7 @@ describe("AWS's own variables", () => {
     AWS_ENDPOINT_URL_S3: 'http://127.0.0.1:9000',
   }
 
-  it('count where S3 is chosen', () => {
+  it('are used when S3 is selected', () => {
     const { config } = load({ ...aws, MEDIA_PROXY_STORAGE: 's3' })
     expect(config.s3).toMatchObject({
       endpoint: 'http://127.0.0.1:9000',
@@ -172,14 +172,14 @@ describe("AWS's own variables", () => {
     expect(named.s3).toMatchObject({ endpoint: 'http://127.0.0.1:1', accessKeyId: 'id' })
   })
 
-  it('choose nothing by themselves', () => {
+  it('select nothing by themselves', () => {
     const { config, notices } = load(aws)
     expect(config.s3.endpoint).toBeUndefined()
     expect(config.s3.accessKeyId).toBeUndefined()
     expect(notices).toEqual([])
   })
 
-  it('give no half of a key', () => {
+  it('are never combined with half of another key pair', () => {
     const { config } = load({
       ...aws,
       MEDIA_PROXY_S3_ENDPOINT: 'http://127.0.0.1:1',
@@ -215,7 +215,7 @@ describe('a configuration without an edge', () => {
   it.each([
     ['origin', { requireCloudflareEdge: true }],
     ['edge', { originUrl: 'http://127.0.0.1:1' }],
-  ] as const)('lacks a secret at the %s with %j', (door, change) => {
+  ] as const)('requires a secret at the %s with %j', (door, change) => {
     const loaded = loadConfig(door, { environment: {}, json: { ...documented, ...change } })
     expect(loaded).toMatchObject({
       ok: false,

@@ -5,7 +5,7 @@ const load = (environment: Record<string, string>, json?: unknown) =>
   loadConfig('origin', { environment, ...(json === undefined ? {} : { json }) })
 
 describe('the configuration', () => {
-  it('has defaults for all that can have one', () => {
+  it('has a default for every optional setting', () => {
     const loaded = load({})
     expect(loaded).toMatchObject({ ok: true, warnings: [] })
     if (!loaded.ok) return
@@ -17,7 +17,7 @@ describe('the configuration', () => {
     })
   })
 
-  it('takes the environment before the file', () => {
+  it('prefers the environment over the file', () => {
     const loaded = load(
       { MEDIA_PROXY_PORT: '9000', MEDIA_PROXY_RATE_LIMIT_MAX_ATTEMPTS: '7' },
       { port: 1, host: '::1', rateLimitConfig: { maxAttempts: 3, windowMs: 500 } },
@@ -36,7 +36,7 @@ describe('the configuration', () => {
     })
   })
 
-  it('does not pretend to moderate where nothing is scanned', () => {
+  it('rejects moderation when scans are disabled', () => {
     const unscanned = { MEDIA_PROXY_NSFW_ENABLED: 'false' }
     expect(load({ ...unscanned, MEDIA_PROXY_NSFW_ON_SERVE: 'block' })).toMatchObject({
       ok: false,
@@ -45,7 +45,7 @@ describe('the configuration', () => {
     expect(load(unscanned)).toMatchObject({ ok: true })
   })
 
-  it('names every fault at once, with what was found and what is accepted', () => {
+  it('reports all faults at once, with the found value and the accepted values', () => {
     const loaded = load(
       {
         MEDIA_PROXY_NODE_ENV: 'production',
@@ -73,7 +73,7 @@ describe('the configuration', () => {
     }
   })
 
-  it('names addresses, servers and hosts that are none', () => {
+  it('reports invalid addresses, servers and hosts', () => {
     const faultsOf = (name: string, value: string) => {
       const loaded = load({ [`MEDIA_PROXY_${name}`]: value })
       return loaded.ok ? [] : loaded.faults.map((fault) => fault.split(':')[0])
@@ -100,7 +100,7 @@ describe('the configuration', () => {
     }
   })
 
-  it('warns of quotes and comments that a file of variables did not take away, and shows no value', () => {
+  it('warns of quotes and comments that remain from an environment file, without showing the value', () => {
     const loaded = load({
       MEDIA_PROXY_SECRET_KEY: 'one   # of the API server',
       MEDIA_PROXY_EDGE_SECRET_KEY: '"two"',
@@ -121,7 +121,7 @@ describe('the configuration', () => {
     expect(JSON.stringify(loaded)).not.toMatch(/a,b|17/)
   })
 
-  it('warns of a variable it does not know', () => {
+  it('warns of an unknown variable', () => {
     expect(load({ MEDIA_PROXY_SECRETKEY: 'x' })).toMatchObject({
       ok: true,
       warnings: ['MEDIA_PROXY_SECRETKEY: no such setting, ignored; did you mean MEDIA_PROXY_SECRET_KEY?'],
@@ -138,11 +138,11 @@ describe('the configuration', () => {
     ['null', null],
     ['a list', []],
     ['a text', 'x'],
-  ])('refuses a file that holds %s', (_, json) => {
+  ])('rejects a file that contains %s', (_, json) => {
     expect(load({}, json)).toMatchObject({ ok: false })
   })
 
-  it('has one variable a setting', () => {
+  it('has one variable for each setting', () => {
     const variables = listSettings().map((setting) => setting.variable)
     expect(new Set(variables).size).toBe(variables.length)
     expect(variables).toContain('MEDIA_PROXY_S3_BUCKET_CDN')

@@ -132,13 +132,13 @@ const serialize = (path: string, entries: readonly (readonly string[])[]) =>
   `${path}?${entries.map(([name, value = '']) => `${name}=${encodeURIComponent(value)}`).join('&')}`
 
 describe('the canonical URL', () => {
-  it('is tried with every parameter of the guide', () => {
+  it('is tested with every parameter of the guide', () => {
     // A preset is replaced with its parameters before the canonical URL is built.
     const guide = PARAMETER_GUIDE.map(({ name }) => name).filter((name) => name !== 'preset')
     expect(new Set([...Object.keys(pictureQuery), 'size'])).toEqual(new Set(guide))
   })
 
-  it('parses to the request it was made of', () => {
+  it('parses to the request that it was built from', () => {
     fc.assert(
       fc.property(anyUrl, fc.constantFrom(null, 'image/avif,*/*'), ({ path, entries }, accept) => {
         const request = source(parse(serialize(path, entries), accept))
@@ -163,7 +163,7 @@ describe('the canonical URL', () => {
     )
   })
 
-  it('is one for every order, repetition and unknown parameter', () => {
+  it('is the same for every order, repetition and unknown parameter', () => {
     fc.assert(
       fc.property(
         anyUrl,
@@ -214,7 +214,7 @@ describe('the canonical URL', () => {
     ['/attachments/1/a.png?format=jpg', '/attachments/1/a.png?format=jpeg&background=FFFFFF'],
     ['/attachments/1/a.png?format=png', '/attachments/1/a.png?format=png&maxbytes=5000'],
     ['/avatars/1/abc.gif?flip=h', '/avatars/1/abc.gif?flip=h&maxbytes=5000'],
-  ])('%s is %s', (first, second) => {
+  ])('of %s is %s', (first, second) => {
     expect(key(first)).toBe(key(second))
   })
 
@@ -229,23 +229,23 @@ describe('the canonical URL', () => {
     ['/attachments/1/a.png?pad=1,2,3', '/attachments/1/a.png?pad=1,2,1'],
     ['/attachments/1/a.png?format=webp&background=ffffff', '/attachments/1/a.png?format=webp'],
     ['/avatars/1/abc.webp?trim=true', '/avatars/1/abc.webp'],
-  ])('%s is not %s', (first, second) => {
+  ])('of %s is not that of %s', (first, second) => {
     expect(key(first)).not.toBe(key(second))
   })
 
-  it('resolves the format, so that `auto` shares the entry of the format it became', () => {
+  it('resolves the format, so that `auto` shares the entry of the resolved format', () => {
     const auto = '/avatars/1/abc.webp?format=auto&size=128'
     expect(key(auto, 'image/avif')).toBe(key('/avatars/1/abc.webp?format=avif'))
     expect(key(auto)).toBe(key('/avatars/1/abc.webp'))
   })
 
-  it('says nothing of how an external target was signed or spelled', () => {
+  it('contains neither the signature nor the spelling of an external target', () => {
     expect(key('/external/one/https/example.com/a.png?width=5')).toBe(
       key('/external/two/v2/aHR0cHM6Ly9leGFtcGxlLmNvbS8?width=5&ex=99'),
     )
   })
 
-  it('is refused where the request is', () => {
+  it('does not exist for a rejected request', () => {
     expect(parseRequest(new URL('http://proxy.test/avatars/1/a.webp?size=x'), NOTHING)).toMatchObject({
       code: 'bad-request',
     })

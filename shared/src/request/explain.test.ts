@@ -10,7 +10,7 @@ it.each([
   ],
   ['half of a character', '\ud83d', '%EF%BF%BD'],
   ['a whole one', '😀', '%F0%9F%98%80'],
-])('a value with %s is told of', (_, found, shown) => {
+])('a value with %s is explained', (_, found, shown) => {
   const failure = { ...fail('bad-request'), hint: { parameter: 'width', found } }
   expect(detailOf(failure)).toContain(`width=${shown} is invalid`)
 })

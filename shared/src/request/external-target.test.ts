@@ -23,7 +23,7 @@ describe('an external target', () => {
     ['HTTPS%3a%2f%2fexample.com%2fa', 'https://example.com/a'],
     ['https%3A%2F%2Fexample.com%2Fa%23fragment', 'https://example.com/a'],
     ['https/EXAMPLE.com/A', 'https://example.com/A'],
-  ])('%s is %s', (target, url) => {
+  ])('%s is decoded as %s', (target, url) => {
     expect(decodeExternalTarget(target)).toBe(url)
   })
 
@@ -42,11 +42,11 @@ describe('an external target', () => {
     ['https/example.com/%ff', 'bad-request'],
     [`https/example.com/${'a'.repeat(8200)}`, 'address-refused'],
     ['nothing', 'bad-request'],
-  ])('%s is refused', (target, failure) => {
+  ])('%s is rejected', (target, failure) => {
     expect(decodeExternalTarget(target)).toMatchObject({ code: failure })
   })
 
-  it('decodes what it encodes, once and no more', () => {
+  it('is decoded exactly once', () => {
     fc.assert(
       fc.property(fc.webUrl({ withQueryParameters: true }), (text) => {
         const url = new URL(text).href

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { isFailure } from '../response/failure.ts'
 import { MAX_KEY_BYTES, toObjectKey } from './object-key.ts'
 
-describe('a key', () => {
-  it.each(['a', "a (1)'!*.png", 'a/b', '😀', 'x'.repeat(MAX_KEY_BYTES)])('%j is one', (text) => {
+describe('an object key', () => {
+  it.each(['a', "a (1)'!*.png", 'a/b', '😀', 'x'.repeat(MAX_KEY_BYTES)])('may be %j', (text) => {
     expect(toObjectKey(text)).toBe(text)
   })
 
@@ -21,7 +21,7 @@ describe('a key', () => {
     'a\udc00b',
     'x'.repeat(MAX_KEY_BYTES + 1),
     'ü'.repeat(MAX_KEY_BYTES / 2 + 1),
-  ])('%j is none', (text) => {
+  ])('may not be %j', (text) => {
     expect(isFailure(toObjectKey(text))).toBe(true)
   })
 })

@@ -10,7 +10,7 @@ const own = {
 
 const v2 = (url: string) => `v2/${encodeBase64Url(new TextEncoder().encode(url))}`
 
-describe('the URL of media', () => {
+describe('a media URL', () => {
   it.each([
     ['https://media.example.com/attachments/1/2/a.png?ex=1&hm=2', 'attachments/1/2/a.png'],
     ['http://media.example.com/avatars/1/a_x.webp?size=64', 'avatars/1/x'],
@@ -30,7 +30,7 @@ describe('the URL of media', () => {
       `https://media.example.com/external/sig/${v2('https://example.com/b.png')}?width=5`,
       'https://example.com/b.png',
     ],
-  ])('%s is elsewhere', (url, elsewhere) => {
+  ])('%s is external', (url, elsewhere) => {
     expect(readMediaUrl(url, own)).toEqual({ url: elsewhere })
   })
 
@@ -40,11 +40,11 @@ describe('the URL of media', () => {
     'https://media.example.com/nothing',
     'https://media.example.com/attachments/1/%2e%2e%2fa',
     'https://media.example.com/external/sig/v2/!!',
-  ])('%s names no media', (url) => {
+  ])('%s is not media', (url) => {
     expect(readMediaUrl(url, own)).toBe('no-media')
   })
 
-  it('may name a preset that there is', () => {
+  it('may contain an existing preset', () => {
     const named = { ...own, ...presetRules({ presets: { thumb: 'size=64' }, presetsOnly: true }) }
     const asset = 'https://media.example.com/avatars/1/a.webp'
     expect(readMediaUrl(`${asset}?preset=thumb`, named)).toMatchObject({
@@ -55,13 +55,13 @@ describe('the URL of media', () => {
     expect(readMediaUrl(`${asset}?size=80`, named)).toMatchObject({ stored: { rendition: { size: 80 } } })
   })
 
-  it('is not followed for ever', () => {
+  it('is unwrapped only a limited number of times', () => {
     let url = 'https://media.example.com/attachments/1/a.png'
     for (let level = 0; level < 4; level += 1) url = `https://media.example.com/external/sig/${v2(url)}`
     expect(readMediaUrl(url, own)).toBe('no-media')
   })
 
-  it('knows the prefix of a reverse proxy, and that the rest of its host is not ours', () => {
+  it('is recognised below the path prefix of the public URL, and the rest of that host is external', () => {
     const prefixed = { publicUrls: ['https://chat.example.com'], publicPath: '/media' }
     expect(readMediaUrl('https://chat.example.com/media/attachments/1/a', prefixed)).toMatchObject({
       stored: { key: 'attachments/1/a' },

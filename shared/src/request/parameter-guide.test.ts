@@ -15,9 +15,9 @@ const NEGOTIATION = {
 const accepts = (base: string, query: string) =>
   !isFailure(parseRequest(new URL(`${base}?${query}`), NEGOTIATION))
 
-describe('the guide of parameters', () => {
+describe('the parameter guide', () => {
   it.each(['asset', 'transformation'] as const)(
-    'names those that the grammar of an %s reads, and no other',
+    'lists exactly the parameters in the grammar of an %s',
     (on) => {
       const read = new Set<string>()
       const url = new URL(on === 'asset' ? ASSET : ATTACHMENT)
@@ -33,7 +33,7 @@ describe('the guide of parameters', () => {
   )
 
   it.each(PARAMETER_GUIDE)(
-    '$name has values that are accepted, and what is beside them is refused',
+    'has accepted values for $name, and the values next to them are rejected',
     (parameter) => {
       const base = parameter.on === 'asset' ? ASSET : ATTACHMENT
       for (const value of valuesOf(parameter)) {

@@ -25,15 +25,15 @@ describe('a preset', () => {
     ['/attachments/1/a.png?preset=thumb&width=50', '/attachments/1/a.png?width=50&height=96&format=webp'],
     ['/attachments/1/a.png?width=50&preset=thumb', '/attachments/1/a.png?width=50&height=96&format=webp'],
     ['/attachments/1/a.png?preset=soft&preset=thumb', '/attachments/1/a.png?blur=20&trim=1'],
-  ])('%s is %s', (named, spelled) => {
+  ])('%s is equivalent to %s', (named, spelled) => {
     expect(key(named)).toBe(key(spelled))
   })
 
-  it.each(['other', '', 'toString', '__proto__'])('that is not there is refused: %s', (name) => {
+  it.each(['other', '', 'toString', '__proto__'])('that does not exist is rejected: %s', (name) => {
     expect(parse(`/attachments/1/a.png?preset=${name}`)).toMatchObject({ code: 'bad-request' })
   })
 
-  it('beside which nothing is taken refuses everything else that makes another rendition', () => {
+  it('is required for every other rendition when presetsOnly is set', () => {
     for (const query of [
       'width=96',
       'preset=thumb&width=96',
@@ -74,12 +74,12 @@ describe('the configuration of presets', () => {
     ['thumb:&', 'thumb: no parameters'],
     ['thumb', 'accepted: name:parameters'],
     ['a thumb:width=2', 'accepted: name:parameters'],
-  ])('%s is a fault', (text, fault) => {
+  ])('reports %s as a fault', (text, fault) => {
     const loaded = load({ MEDIA_PROXY_PRESETS: text })
     expect(loaded).toMatchObject({ ok: false, faults: [expect.stringContaining(fault)] })
   })
 
-  it('names the fault of every preset', () => {
+  it('reports the fault of every preset', () => {
     const loaded = load({ MEDIA_PROXY_PRESETS: 'a:width=0;b:width=5;c:blur=0' })
     expect(loaded).toMatchObject({
       ok: false,
@@ -87,7 +87,7 @@ describe('the configuration of presets', () => {
     })
   })
 
-  it('needs a signed edge where nothing else is taken', () => {
+  it('requires a signed edge with presetsOnly', () => {
     const environment = { MEDIA_PROXY_PRESETS_ONLY: 'true', MEDIA_PROXY_ORIGIN_URL: 'http://origin.example' }
     expect(load(environment)).toMatchObject({ ok: true })
     expect(load(environment, undefined, 'edge')).toMatchObject({

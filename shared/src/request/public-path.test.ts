@@ -10,7 +10,7 @@ it.each([
   ['/a/b', '/a/b/attachments/x%2Fy%20z', '/attachments/x%2Fy%20z'],
   ['/media', '/media//host/x', '//host/x'],
   ['', '/media/x', '/media/x'],
-])('%s is taken off %s', (publicPath, path, inner) => {
+])('the prefix %s is removed from %s', (publicPath, path, inner) => {
   const url = withoutPublicPath(new URL(`https://chat.example.com${path}`), publicPath)
   expect([url.host, url.pathname + url.search]).toEqual(['chat.example.com', inner])
 })

@@ -10,7 +10,7 @@ const wrap = (url: string) =>
 
 describe('a purge', () => {
   it.each(['png', 'apng', 'jpg', 'jpeg', 'webp', 'gif', 'avif', 'svg', 'heic', 'jxl', 'PNG'])(
-    'of an object that is stored as .%s is one of the asset without it',
+    'of an object stored as .%s also purges the asset without the extension',
     (extension) => {
       const object = `avatars/1/abc.${extension}`
       expect(purged({ object })).toEqual([object, 'avatars/1/abc'])
@@ -18,7 +18,7 @@ describe('a purge', () => {
   )
 
   it.each(['attachments/1/a.mp4', 'attachments/1.png/a', 'attachments/a', 'avatars/1/abc.'])(
-    'of %s is one of that alone',
+    'of %s purges only that object',
     (object) => {
       expect(purged({ object })).toEqual([object])
     },
@@ -30,7 +30,7 @@ describe('a purge', () => {
     ['https://media.example.com/avatars/1/abc.webp?size=64', ['avatars/1/abc']],
     [wrap('https://example.com/a.png'), ['external//https://example.com/a.png']],
     ['https://media.example.com/_health', ['external//https://media.example.com/_health']],
-  ])('of the external URL %s names what it is made of', (external, names) => {
+  ])('of the external URL %s purges its source', (external, names) => {
     expect(purged({ external })).toEqual(names)
     const request = { kind: 'verified-external', url: external.replace(/#.*/, '') } as VerifiedExternal
     expect(resolvedSourceName(request, OWN)).toBe(names[0])

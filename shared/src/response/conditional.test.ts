@@ -5,7 +5,7 @@ const etag = '"abc"'
 const lastModified = new Date('2026-03-01T12:00:00.700Z')
 const known = { etag, lastModified }
 
-describe('a condition', () => {
+describe('a conditional request', () => {
   it.each([
     [{ 'if-none-match': '"abc"' }, 'not-modified'],
     [{ 'if-none-match': 'W/"abc"' }, 'not-modified'],
@@ -34,7 +34,7 @@ describe('a condition', () => {
     [{ 'if-match': '"abc"', 'if-unmodified-since': 'Sun, 01 Mar 2026 11:59:59 GMT' }, undefined],
     [{ 'if-match': '"abc"', 'if-none-match': '"abc"' }, 'not-modified'],
     [{ 'if-match': '"x"', 'if-none-match': '"abc"' }, 'precondition-failed'],
-  ])('%j is %s', (headers, verdict) => {
+  ])('with %j is %s', (headers, verdict) => {
     expect(checkConditions(new Headers(headers as Record<string, string>), known)).toBe(verdict)
   })
 
@@ -45,7 +45,7 @@ describe('a condition', () => {
     'Sun, 01 Mar 2099 12:00:00',
     'Sun, 01 Mar 2099 12:00:00 +0000',
     '2099-03-01T12:00:00Z',
-  ])('by %j, which is no date of HTTP, is none', (date) => {
+  ])('ignores %j, which is not an HTTP date', (date) => {
     expect(checkConditions(new Headers({ 'if-modified-since': date }), known)).toBeUndefined()
     expect(checkConditions(new Headers({ 'if-unmodified-since': date }), known)).toBeUndefined()
   })
@@ -55,12 +55,12 @@ it.each([
   [{ 'if-none-match': '"x,1", W/"a,b"' }, 'not-modified'],
   [{ 'if-match': '"x","a,b"' }, undefined],
   [{ 'if-match': '"a", "b"' }, 'precondition-failed'],
-])('an ETag with a comma is one ETag: %j is %s', (headers, verdict) => {
+])('treats an ETag with a comma as one ETag: %j is %s', (headers, verdict) => {
   const comma = { etag: '"a,b"', lastModified }
   expect(checkConditions(new Headers(headers as Record<string, string>), comma)).toBe(verdict)
 })
 
-describe('a range', () => {
+describe('a range request', () => {
   it.each([
     ['bytes=0-0', 10, { start: 0, end: 0 }],
     ['bytes=2-', 10, { start: 2, end: 9 }],
@@ -72,13 +72,13 @@ describe('a range', () => {
     ['bytes=-0', 10, 'unsatisfiable'],
     ['bytes=0-0', 0, 'unsatisfiable'],
     ['BYTES=0-1', 10, { start: 0, end: 1 }],
-  ])('%s of %i bytes', (range, size, part) => {
+  ])('is parsed: %s of %i bytes', (range, size, part) => {
     const wanted = requestedRange(new Headers({ range }))
     expect(wanted === undefined ? undefined : resolveRange(wanted, size)).toEqual(part)
   })
 
   it.each(['bytes=0-1,3-4', 'bytes=', 'bytes=-', 'bytes=5-2', 'bytes=a-b', 'lines=0-1', 'bytes 0-1'])(
-    '%s asks for the whole',
+    'with %s requests the whole',
     (range) => {
       expect(requestedRange(new Headers({ range }))).toBeUndefined()
     },
@@ -91,12 +91,12 @@ describe('a range', () => {
     ['Sun, 01 Mar 2026 12:00:00 GMT', true],
     ['Sun, 01 Mar 2026 12:00:01 GMT', false],
     ['soon', false],
-  ])('with If-Range %s holds: %s', (ifRange, holds) => {
+  ])('with If-Range %s applies: %s', (ifRange, holds) => {
     const headers = new Headers({ range: 'bytes=0-1', 'if-range': ifRange })
     expect(requestedRange(headers, known) !== undefined).toBe(holds)
   })
 
-  it.each(['bytes=0-0', 'bytes=7-', 'bytes=-3'])('%s is spelled as it was read', (range) => {
+  it.each(['bytes=0-0', 'bytes=7-', 'bytes=-3'])('with %s is formatted as it was read', (range) => {
     const wanted = requestedRange(new Headers({ range }))
     expect(wanted && formatRange(wanted)).toBe(range)
   })

@@ -7,7 +7,7 @@ function restricted(origin: string | null, allowed: readonly string[], vary?: st
   return { allows: headers.get('access-control-allow-origin'), vary: headers.get('vary') }
 }
 
-describe('a list of origins', () => {
+describe('a list of allowed origins', () => {
   const list = ['https://app.example.com', 'http://localhost:5173']
 
   it.each([
@@ -22,15 +22,15 @@ describe('a list of origins', () => {
     expect(restricted(origin, list)).toEqual({ allows, vary: 'Origin' })
   })
 
-  it('varies by Origin besides what it varies by already', () => {
+  it('adds Origin to an existing Vary', () => {
     expect(restricted('https://app.example.com', list, 'Accept').vary).toBe('Accept, Origin')
   })
 
-  it('with a star in it is no list', () => {
+  it('that contains a star allows every origin', () => {
     expect(restricted('https://other.test', [...list, '*'])).toEqual({ allows: '*', vary: null })
   })
 
-  it('leaves alone what no script may read', () => {
+  it('does not change a response without CORS headers', () => {
     const headers = new Headers()
     restrictOrigins(headers, 'https://app.example.com', list)
     expect([...headers]).toEqual([])
@@ -41,12 +41,12 @@ describe('a preflight', () => {
   const allowedBy = (allow: string) =>
     preflightResponse(allow, 'id').headers.get('access-control-allow-headers') ?? ''
 
-  it('allows what clients send of media', () => {
+  it('allows the request headers of media clients', () => {
     const names = 'Range If-None-Match If-Match If-Range X-Request-Id traceparent Cache-Control'
     for (const name of names.split(' ')) expect(allowedBy('GET, HEAD, OPTIONS').split(', ')).toContain(name)
   })
 
-  it('allows secrets only where they are taken', () => {
+  it('allows headers with secrets only for endpoints that use them', () => {
     expect(allowedBy('GET, HEAD, OPTIONS')).not.toMatch(/Authorization|Secret/)
     expect(allowedBy('POST, OPTIONS')).toMatch(/Authorization.*X-Internal-Secret.*Content-Type/)
   })

@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest'
 import { FAILURE_CODES, fail, isFailure } from './failure.ts'
 
-it('tells every failure', () => {
+it('recognises every failure', () => {
   for (const code of FAILURE_CODES) expect(isFailure(fail(code, 'why'))).toBe(true)
 })
 
-it('takes nothing else for one, whatever fields it has', () => {
+it('recognises nothing else as a failure, whatever fields it has', () => {
   const others = [
     undefined,
     null,
@@ -22,6 +22,6 @@ it('takes nothing else for one, whatever fields it has', () => {
   for (const other of others) expect(isFailure(other)).toBe(false)
 })
 
-it('tells one that crossed a process as JSON', () => {
+it('recognises a failure that another process sent as JSON', () => {
   expect(isFailure(JSON.parse(JSON.stringify(fail('overloaded', 'full', { 'retry-after': '1' }))))).toBe(true)
 })

@@ -105,7 +105,7 @@ async function check(query: string, mode: 'off' | 'report' | 'enforce', reports:
 }
 
 describe('the signature of an attachment', () => {
-  it.each(GOOD)('%s holds', async (_, query, left) => {
+  it.each(GOOD)('is valid: %s', async (_, query, left) => {
     const verified = (await check(query, 'enforce')) as AttachmentRequest
     expect(isFailure(verified)).toBe(false)
     expect(verified.expiresAt).toBe(left === undefined ? undefined : NOW + left)
@@ -114,7 +114,7 @@ describe('the signature of an attachment', () => {
     expect(reports).toEqual([])
   })
 
-  it.each(BAD)('%s is refused', async (_, query) => {
+  it.each(BAD)('is rejected: %s', async (_, query) => {
     expect(await check(query, 'enforce')).toMatchObject({ ok: false, code: 'attachment-refused' })
     const reports: string[] = []
     expect(isFailure(await check(query, 'report', reports))).toBe(false)
@@ -122,7 +122,7 @@ describe('the signature of an attachment', () => {
     expect(isFailure(await check(query, 'off'))).toBe(false)
   })
 
-  it('is none where a query has no part of one', () => {
+  it('is missing when the query contains no part of one', () => {
     expect(readAttachmentSignature('?width=5')).toBeUndefined()
     expect(readAttachmentSignature('')).toBeUndefined()
   })

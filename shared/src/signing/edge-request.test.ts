@@ -9,8 +9,8 @@ async function signed(secret = 'edge') {
   return new Headers(await signEdgeRequest(await createKeyRing([secret]), REQUEST, NOW))
 }
 
-describe('a request of the edge', () => {
-  it('is known by its signature, by every key', async () => {
+describe('a signed request of the edge', () => {
+  it('is verified with every key', async () => {
     const ring = await createKeyRing(['new', 'edge'])
     expect(await verifyEdgeRequest(ring, REQUEST, await signed(), NOW)).toEqual({
       clientAddress: '192.0.9.1',
@@ -23,7 +23,7 @@ describe('a request of the edge', () => {
     [60_001, false],
     [-60_000, true],
     [-60_001, false],
-  ])('after %i ms is good: %s', async (age, good) => {
+  ])('is valid after %i ms: %s', async (age, good) => {
     const verdict = await verifyEdgeRequest(await createKeyRing(['edge']), REQUEST, await signed(), NOW + age)
     expect('clientAddress' in verdict).toBe(good)
   })
@@ -32,7 +32,7 @@ describe('a request of the edge', () => {
     ['another path', { path: '/avatars/1/b.webp?size=64' }],
     ['another query', { path: '/avatars/1/a.webp?size=65' }],
     ['another method', { method: 'HEAD' }],
-  ])('is of no use for %s', async (_, change) => {
+  ])('is not valid for %s', async (_, change) => {
     const ring = await createKeyRing(['edge'])
     expect(await verifyEdgeRequest(ring, { ...REQUEST, ...change }, await signed(), NOW)).toMatchObject({
       code: 'forbidden',
@@ -45,14 +45,14 @@ describe('a request of the edge', () => {
     ['x-edge-signature', 'AAAA'],
     ['x-edge-signature', '!'],
     ['x-edge-time', 'now'],
-  ])('is refused with another %s', async (name, value) => {
+  ])('is rejected with another %s', async (name, value) => {
     const headers = await signed()
     headers.set(name, value)
     const ring = await createKeyRing(['edge'])
     expect(await verifyEdgeRequest(ring, REQUEST, headers, NOW)).toMatchObject({ code: 'forbidden' })
   })
 
-  it('is refused with another key, or where there is none', async () => {
+  it('is rejected with another key, or without a key', async () => {
     for (const ring of [await createKeyRing(['other']), undefined]) {
       expect(await verifyEdgeRequest(ring, REQUEST, await signed(), NOW)).toMatchObject({
         code: 'forbidden',
@@ -60,7 +60,7 @@ describe('a request of the edge', () => {
     }
   })
 
-  it('is claimed by any of its headers', async () => {
+  it('is recognised by any of its headers', async () => {
     expect(isEdgeClaimed(await signed())).toBe(true)
     expect(isEdgeClaimed(new Headers({ 'x-edge-client': '192.0.9.1' }))).toBe(true)
     expect(isEdgeClaimed(new Headers())).toBe(false)

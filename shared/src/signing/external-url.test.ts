@@ -19,16 +19,16 @@ const request = (signature: string, more: Partial<ExternalRequest> = {}): Extern
 })
 
 describe('an external signature', () => {
-  it('is that of the contract', async () => {
+  it('matches the contract', async () => {
     expect(await signExternalTarget(await createKeyRing(['secret']), TARGET)).toBe(SIGNATURE)
   })
 
-  it.each([SIGNATURE, HEX])('verifies %s', async (signature) => {
+  it.each([SIGNATURE, HEX])('is valid as %s', async (signature) => {
     const verified = await verifyExternal(request(signature), await createKeyRing(['secret']), 0)
     expect(verified).toMatchObject({ kind: 'verified-external', url: 'https://example.com/' })
   })
 
-  it('is verified by every key, and made by the first', async () => {
+  it('is verified with every key, and created with the first', async () => {
     const rotated = await createKeyRing(['new', 'secret'])
     expect(await verifyExternal(request(SIGNATURE), rotated, 0)).toMatchObject({ kind: 'verified-external' })
     expect(await signExternalTarget(rotated, TARGET)).not.toBe(SIGNATURE)
@@ -48,7 +48,7 @@ describe('an external signature', () => {
     expect(verdict).toMatchObject({ code: 'bad-signature' })
   })
 
-  it('covers the expiry, which ends at its second', async () => {
+  it('covers the expiry, which is exact to the second', async () => {
     const ring = await createKeyRing(['secret'])
     const signature = await signExternalTarget(ring, TARGET, 1000)
     const signed = request(signature, { expiresAt: 1000 })
@@ -59,7 +59,7 @@ describe('an external signature', () => {
     expect(await verifyExternal(request(signature), ring, 999)).toMatchObject({ code: 'bad-signature' })
   })
 
-  it('is judged before the target is decoded', async () => {
+  it('is verified before the target is decoded', async () => {
     const ring = await createKeyRing(['secret'])
     expect(await verifyExternal(request('x', { rawTarget: 'v2/!' }), ring, 0)).toMatchObject({
       code: 'bad-signature',
@@ -87,11 +87,11 @@ describe('a signature that covers the parameters', () => {
   it.each([
     ['', 'vNU1qBOw3bJKq5iIjC-bTcsO4dFxdWSwsujKeMNqlZY'],
     ['width=200&format=webp', 'YTgT785ECsnpEgOgw1JR5ufgZdaFL5ZGObYTUgu5jng'],
-  ])('is that of the contract for "%s"', async (query, signature) => {
+  ])('matches the contract for "%s"', async (query, signature) => {
     expect(await sign(query)).toBe(`/external/${signature}/${V3}`)
   })
 
-  it('is of the sorted parameters', () => {
+  it('covers the sorted parameters', () => {
     const query = 'width=5&unknown=1&format=webp&width=6&ex=9&time=50%25&size=64&download=1'
     expect(parametersToSign(new URLSearchParams(query))).toBe('download=1&ex=9&format=webp&time=50%&width=5')
   })
@@ -101,7 +101,7 @@ describe('a signature that covers the parameters', () => {
     'format=webp&width=200',
     'format=webp&width=200&utm_source=x&size=64',
     'format=%77ebp&width=200&width=300',
-  ])('holds for %s', async (query) => {
+  ])('is valid for %s', async (query) => {
     expect(await verdict(`${await sign('width=200&format=webp')}?${query}`)).toBe('https://example.com/')
   })
 
@@ -114,7 +114,7 @@ describe('a signature that covers the parameters', () => {
     'width=200&format=webp&ex=4102444800',
     'width=300&width=200&format=webp',
     'width=200&format=webp&dpr=1',
-  ])('does not hold for "%s"', async (query) => {
+  ])('is not valid for "%s"', async (query) => {
     expect(await verdict(`${await sign('width=200&format=webp')}?${query}`)).toBe('bad-signature')
   })
 
@@ -123,7 +123,7 @@ describe('a signature that covers the parameters', () => {
     expect([await verdict(path, 999), await verdict(path, 1000)]).toEqual(['https://example.com/', 'expired'])
   })
 
-  it('is of no use as one that does not, nor the other way', async () => {
+  it('is not valid as one that does not cover them, and vice versa', async () => {
     const [, , v3, ...target] = (await sign('')).split('/')
     expect(await verdict(`/external/${v3}/${target.join('/').replace('v3', 'v2')}`)).toBe('bad-signature')
     expect(await verdict(`/external/${SIGNATURE}/${V3}`)).toBe('bad-signature')

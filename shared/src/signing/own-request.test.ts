@@ -19,11 +19,11 @@ describe('a request of the service to itself', () => {
     [`${own}0`, false],
     [own.toUpperCase(), false],
     [`${'x,'.repeat(30)}${own}`, false],
-  ])('carries one of its names: %s', async (names, isOwn) => {
+  ])('is recognised only by one of its names in the header: %s', async (names, isOwn) => {
     expect(await isOwnRequest(new Headers({ [LOOP_HEADER]: names }), ring)).toBe(isOwn)
   })
 
-  it('carries one at all', async () => {
+  it('is not recognised without the header', async () => {
     expect(await isOwnRequest(new Headers(), ring)).toBe(false)
   })
 })

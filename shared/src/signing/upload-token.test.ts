@@ -20,12 +20,12 @@ async function tokenOf(text: string): Promise<string> {
 }
 
 describe('an upload token', () => {
-  it('says what it was signed with', async () => {
+  it('contains the claims that it was signed with', async () => {
     for (const granted of [grant, { ...grant, uploadId: 'u', partNumber: 3 }])
       expect(await verifyUploadToken(ring, await signUploadToken(ring, granted), NOW)).toEqual(granted)
   })
 
-  it('is what an API server makes of the contract', async () => {
+  it('accepts the claims that an API server builds from the contract', async () => {
     const claims = { b: 'uploads', k: 'k', m: 'put', u: null, p: null, ct: null, mb: 5, e: NOW + 1, x: 1 }
     expect(await verifyUploadToken(ring, await tokenOf(JSON.stringify(claims)), NOW)).toEqual({
       bucket: 'uploads',
@@ -42,7 +42,7 @@ describe('an upload token', () => {
     expect(await verifyUploadToken(ring, token, NOW + 60)).toMatchObject({ code: 'expired' })
   })
 
-  it('is refused where anything of it is another', async () => {
+  it('is rejected when any part of it is changed', async () => {
     const token = await signUploadToken(ring, grant)
     const [text = '', mac = ''] = token.split('.')
     const foreign = await signUploadToken(await createBase64KeyRing(['AAAA']), grant)
@@ -78,7 +78,7 @@ describe('an upload token', () => {
     ['half a byte', '{"b":"b","k":"k","m":"put","mb":1.5,"e":9999999999}'],
     ['a number as type', '{"b":"b","k":"k","m":"put","ct":5,"mb":1,"e":9999999999}'],
     ['a text as part', '{"b":"b","k":"k","m":"put","u":"u","p":"1","mb":1,"e":9999999999}'],
-  ])('is refused with %s in it', async (_, text) => {
+  ])('is rejected with %s in it', async (_, text) => {
     expect(await verifyUploadToken(ring, await tokenOf(text), NOW)).toMatchObject({ code: 'bad-signature' })
   })
 })

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { fail } from '../response/failure.ts'
 import { openConditionally } from './conditional-object.ts'
 
-it('an object that is another one whenever it is asked for is given up', async () => {
+it('gives up when the object is different at every request', async () => {
   let asked = 0
   const reader = {
     async head() {

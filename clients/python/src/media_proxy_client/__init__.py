@@ -1,4 +1,4 @@
-"""URLs of the media proxy, signed where they have to be, and a client of its internal endpoints."""
+"""Builds and signs URLs of the media proxy, and calls its internal endpoints."""
 
 from ._answers import Metadata, Preparation, StillFrame
 from ._client import FramesSource, MediaClient, MediaError, MetadataSource

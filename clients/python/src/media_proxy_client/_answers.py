@@ -1,4 +1,4 @@
-"""The answers of the internal endpoints, read with care."""
+"""The responses of the internal endpoints, and the checks of their structure."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -13,52 +13,52 @@ class Codecs(TypedDict, total=False):
 
 
 class Metadata(TypedDict):
-    """What a file is. Fields that do not apply are absent."""
+    """The metadata of a file. Fields that do not apply are absent."""
 
     format: str
     content_type: str
     content_hash: str
     """Lower-case hexadecimal SHA-256 of the bytes."""
     size: int
-    """Bytes."""
+    """In bytes."""
     width: NotRequired[int]
-    """Pixels of one frame, upright."""
+    """The width of one frame in pixels, after orientation."""
     height: NotRequired[int]
     duration: NotRequired[int]
-    """Whole seconds, rounded up."""
+    """In whole seconds, rounded up."""
     placeholder: NotRequired[str]
-    """ThumbHash in standard base64."""
+    """A ThumbHash in standard base64."""
     animated: NotRequired[bool]
     codecs: NotRequired[Codecs]
-    """This and the next four: where `extras` names them."""
+    """Present only if requested with `extras`, like the next four fields."""
     blurhash: NotRequired[str]
     palette: NotRequired[list[str]]
     """Up to five colours as `#rrggbb`, the most frequent first."""
     phash: NotRequired[str]
-    """64 bits as 16 hexadecimal digits: pictures that look alike differ in few of them."""
+    """A perceptual hash: 64 bits as 16 hexadecimal digits. Similar images differ in few bits."""
     waveform: NotRequired[str]
-    """Base64 of 256 bytes: the peak of each 1/256 of the duration."""
+    """256 bytes in base64: the peak level of each 1/256 of the duration."""
     nsfw: bool
     nsfw_probability: float
     nsfw_predictions: dict[NsfwClass, float]
-    """Empty where nothing was scanned."""
+    """Empty if nothing was scanned."""
     base64: NotRequired[str]
 
 
 class StillFrame(TypedDict):
     timestamp: float
-    """Seconds from the start."""
+    """In seconds from the start."""
     mime_type: str
     base64: str
 
 
 class Preparation(TypedDict):
-    """What became of the renditions that were to be made ahead, each by its path."""
+    """The result of a request to render renditions in advance: their paths by status."""
 
     ready: list[str]
     queued: list[str]
     refused: list[str]
-    """Too many are waiting: ask again."""
+    """Rejected because too many renditions are waiting. Request them again later."""
 
 
 Check = Callable[[object], bool]

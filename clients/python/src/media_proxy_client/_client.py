@@ -1,4 +1,4 @@
-"""A client of the internal endpoints, for API servers: every call has a time limit, every failure a name."""
+"""A client of the internal endpoints, for API servers. Every call has a timeout, and every failure has a code."""
 
 import json
 import socket
@@ -31,7 +31,7 @@ ErrorCode = Literal[
     "unexpected",
 ]
 
-# Longest phrase that is passed on, in characters: an answer of something else may be a whole page.
+# The longest error message that is kept, in characters. The response of another server may be a whole page.
 _MAX_PHRASE = 200
 _CODES: dict[int, ErrorCode] = {
     400: "refused",
@@ -44,7 +44,7 @@ _CODES: dict[int, ErrorCode] = {
 
 
 class MediaError(Exception):
-    """A call that ended without what it asked for."""
+    """Raised when a call fails."""
 
     def __init__(
         self,
@@ -57,13 +57,14 @@ class MediaError(Exception):
     ) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
-        """`unavailable` is the service, its store or an upstream (5xx), `unexpected` an answer that is none of its."""
+        """`unavailable`: the service, its store or an upstream failed (5xx). `unexpected`: the response is not from
+        this service."""
         self.message = message
-        """The service's phrase, or what went wrong before there was one."""
+        """The message of the service, or the cause if there was no response."""
         self.status = status
         self.retry_after_seconds = retry_after_seconds
         self.request_id = request_id
-        """The request's name in the logs of the service."""
+        """The id of the request in the logs of the service."""
 
 
 class _Source(TypedDict):
@@ -92,17 +93,17 @@ class StoredSource(TypedDict):
 
 
 MetadataSource = ExternalSource | UploadSource | Base64Source | StoredSource
-"""What metadata can be asked of."""
+"""The media for which metadata can be requested."""
 FramesSource = UploadSource | StoredSource
 Extra = Literal["codecs", "blurhash", "palette", "phash", "waveform"]
 
 
 class MediaClient:
-    """Every method raises a MediaError. Threads may share a client."""
+    """Calls the internal endpoints. Every method raises a MediaError on failure. Threads may share a client."""
 
     def __init__(self, base_url: str, secret_key: str, *, timeout: float = 30) -> None:
-        """`secret_key`: one of the service's secrets, which opens everything below. `timeout`: longest wait for a whole
-        answer, in seconds; each call may have its own."""
+        """`secret_key` is one of the secrets of the service, and gives access to all methods below. `timeout` is the
+        timeout for a whole response, in seconds. Each call can override it."""
         parts = urlsplit(base_url)
         if parts.scheme not in ("http", "https") or parts.hostname is None:
             raise ValueError("the service is reached by an absolute http or https URL")
@@ -122,8 +123,9 @@ class MediaClient:
         with_base64: bool = False,
         timeout: float | None = None,
     ) -> Metadata:
-        """What a file is: format, size, hash, placeholder, scan. `allow` does not scan; `extras` are answered only where
-        they are asked for, and so are the bytes (`with_base64`; not of what was sent as base64)."""
+        """Returns the metadata of a file: format, size, hash, placeholder and scan result. `nsfw="allow"` skips the
+        scan. The response contains only the requested `extras`, and contains the bytes only with `with_base64` (never
+        for a base64 source)."""
         body: dict[str, object] = {**source, "version": 2, "nsfw": nsfw}
         if extras := list(extras):
             body["extras"] = extras
@@ -132,32 +134,33 @@ class MediaClient:
         return cast(Metadata, self._json("/_metadata", body, timeout, is_metadata))
 
     def thumbnail(self, upload_filename: str, *, timeout: float | None = None) -> bytes:
-        """The first frame of an uploaded video that decodes, as JPEG."""
+        """Returns the first decodable frame of an uploaded video as JPEG."""
         return self._call("/_thumbnail", {"type": "upload", "upload_filename": upload_filename}, timeout)
 
     def sniff(self, upload_filename: str, *, timeout: float | None = None) -> str | None:
-        """The type of an upload by its first bytes; None for what the service does not accept."""
+        """Detects the content type of an upload from its first bytes. None if the service does not accept it."""
         body = {"upload_filename": upload_filename}
         answer = self._json("/_sniff", body, timeout, is_sniffed)
         return cast(str | None, answer["content_type"])
 
     def frames(self, source: FramesSource, *, timeout: float | None = None) -> list[StillFrame]:
-        """Three frames of a video or animation, the picture itself for a still one, none for what cannot be read."""
+        """Returns three frames of a video or animation, a still image itself, or no frames for an unreadable file."""
         return cast(list[StillFrame], self._json("/_frames", source, timeout, is_frames)["frames"])
 
     def prepare(
         self, object_key: str, renditions: Iterable[str], *, timeout: float | None = None
     ) -> Preparation:
-        """Has renditions of an object made ahead: `renditions` are their paths with their queries, at most 64."""
+        """Requests that renditions of an object are rendered in advance. `renditions` are at most 64 paths with their
+        queries."""
         body = {"object": object_key, "renditions": list(renditions)}
         return cast(Preparation, self._json("/_prepare", body, timeout, is_preparation))
 
     def purge_object(self, key: str, *, timeout: float | None = None) -> int:
-        """Forgets every rendition of an object, in all caches; answers how many."""
+        """Removes all renditions of an object from all caches. Returns their number."""
         return cast(int, self._json("/_purge", {"object": key}, timeout, is_purged)["removed"])
 
     def purge_external(self, url: str, *, timeout: float | None = None) -> int:
-        """Forgets every rendition of an external URL, in all caches; answers how many."""
+        """Removes all renditions of an external URL from all caches. Returns their number."""
         return cast(int, self._json("/_purge", {"external": url}, timeout, is_purged)["removed"])
 
     def _json(
@@ -184,7 +187,7 @@ class MediaClient:
         try:
             connection.connect()
             limit.start(connection.sock)
-            # A redirect is not followed: it would carry the secret to wherever it leads.
+            # http.client follows no redirects. A redirect would send the secret to another server.
             connection.request("POST", self._path + path, json.dumps(body), headers)
             response = connection.getresponse()
             content = response.read()
@@ -198,7 +201,7 @@ class MediaClient:
             limit.cancel()
             connection.close()
         if limit.reached:
-            # What was read may end where the connection was cut.
+            # The body may be truncated at the point where the connection was cut.
             raise MediaError("timeout", "no whole answer within the time limit")
         if not 200 <= response.status < 300:
             raise _error_of(response, content)
@@ -206,7 +209,7 @@ class MediaClient:
 
 
 class _Limit:
-    """Cuts a connection after its time, whatever it is waiting for: a socket's own timeout is one of each read."""
+    """Shuts a connection down after a time limit. The timeout of a socket applies to each read separately."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -214,7 +217,8 @@ class _Limit:
         self.reached = False
 
     def start(self, connected: socket.socket) -> None:
-        # The socket itself: the connection forgets it while an answer is read that ends with it.
+        # Keeps the socket itself, because the connection drops it while it reads a response that ends at the close of
+        # the connection.
         self._timer = threading.Timer(self._seconds, self._cut, [connected])
         self._timer.daemon = True
         self._timer.start()
@@ -226,10 +230,10 @@ class _Limit:
     def _cut(self, connected: socket.socket) -> None:
         self.reached = True
         try:
-            # The plain method: that of TLS waits for what the other side says.
+            # The method of the plain socket, because that of a TLS socket waits for the peer.
             socket.socket.shutdown(connected, socket.SHUT_RDWR)
         except OSError:
-            # It has ended by itself.
+            # The connection has already ended.
             pass
 
 

@@ -1,9 +1,9 @@
-"""Keys of objects, and names in paths, as the service takes them."""
+"""Checks object keys and path segments by the rules of the service."""
 
 import re
 from urllib.parse import quote
 
-# S3's limit, in UTF-8 bytes.
+# The limit of S3, in UTF-8 bytes.
 _MAX_KEY_BYTES = 1024
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\\]")
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -11,10 +11,10 @@ _HASH = re.compile(r"[A-Za-z0-9_]{1,100}")
 
 
 def check_key(key: str) -> str:
-    """The key itself; raises a ValueError for one that the service would refuse."""
+    """Returns the key. Raises a ValueError if the service would reject it."""
     if _FORBIDDEN.search(key):
         raise ValueError("a key with a control character or a backslash")
-    # Half of a surrogate pair cannot be encoded: a UnicodeEncodeError is a ValueError.
+    # A lone surrogate cannot be encoded and raises a UnicodeEncodeError, which is a ValueError.
     if len(key.encode()) > _MAX_KEY_BYTES:
         raise ValueError(f"a key of more than {_MAX_KEY_BYTES} bytes")
     if any(segment in ("", ".", "..") for segment in key.split("/")):
@@ -35,14 +35,14 @@ def check_hash(text: str) -> str:
 
 
 def check_asset_hash(text: str) -> str:
-    # The mark of an animated hash is no part of the object's key.
+    # The prefix of an animated hash is not part of the object key.
     if text == "a_":
         raise ValueError("a hash that is nothing but the mark of an animated one")
     return check_hash(text)
 
 
 def encode_component(text: str) -> str:
-    """As JavaScript's encodeURIComponent does it."""
+    """Encodes text like encodeURIComponent of JavaScript."""
     return quote(text, safe="!~*'()")
 
 

@@ -1,4 +1,4 @@
-"""Query parameters: their types, and the values that the service takes of each."""
+"""The query parameters: their types, and the values that the service accepts for each."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -13,54 +13,54 @@ OutputQuality = Literal["high", "low", "lossless"] | int
 
 class _CommonParameters(TypedDict, total=False):
     quality: OutputQuality
-    """1 to 100 on the scale of WebP and JPEG; `high` is 80, `low` 20."""
+    """1 to 100 on the scale of WebP and JPEG. `high` is 80, `low` is 20."""
     animated: bool
     dpr: float
     """Device pixel ratio: 1, 1.5, 2 or 3."""
     blur: int
-    """Gaussian sigma, 1 to 100."""
+    """The sigma of a Gaussian blur, 1 to 100."""
     crop: str | tuple[float, float, float, float]
-    """x, y, width, height of the upright source: pixels, or fractions where one has a point."""
+    """x, y, width and height in the source after orientation: pixels, or fractions if any has a decimal point."""
     trim: bool
     rotate: Literal[90, 180, 270]
     flip: Literal["h", "v"]
     pad: int | str | tuple[int, ...]
-    """Pixels around the picture, or several as in CSS, each at most 1000."""
+    """Padding in pixels: one value, or up to four as in CSS, each at most 1000."""
     background: str
     """Six hexadecimal digits."""
     sharpen: int
     """1 to 10."""
     maxbytes: int
     preset: str
-    """A name of the service's configuration; parameters beside it precede."""
+    """The name of a preset in the configuration of the service. Other parameters override it."""
     download: bool
 
 
 class AssetParameters(_CommonParameters, total=False):
-    """Parameters of avatars, icons, banners, splashes, emojis and stickers."""
+    """The parameters of avatars, icons, banners, splashes, emojis and stickers."""
 
     size: int
-    """Bounds the width in pixels (of stickers both sides); another than the listed ones counts as the next larger one."""
+    """The maximum width in pixels (for stickers, of both sides), rounded up to the next listed size."""
     format: OutputFormat
 
 
 class TransformationParameters(_CommonParameters, total=False):
-    """Parameters of attachments and of external media."""
+    """The parameters of attachments and of external media."""
 
     width: int
-    """1 to 16384 pixels; never enlarged."""
+    """1 to 16384 pixels. Images are never enlarged."""
     height: int
     fit: Literal["cover", "contain", "inside"]
     gravity: Literal["centre", "north", "east", "south", "west", "attention", "entropy", "face"]
     format: OutputFormat | ClipFormat
-    """`mp4` and `webm`: a clip of what moves."""
+    """`mp4` and `webm` make a clip of a video or an animation."""
     time: float | str
-    """Of a video: seconds, a whole percentage such as `50%`, or `best`."""
+    """A position in a video: seconds, a whole percentage such as `50%`, or `best`."""
     duration: float
-    """Longest duration of a clip, in seconds."""
+    """The maximum duration of a clip, in seconds."""
     fps: int
     sprite: str
-    """A sheet of frames, such as `4x3`."""
+    """The columns and rows of a sprite sheet, such as `4x3`."""
     audio: bool
 
 
@@ -93,7 +93,7 @@ def _is_time(text: str) -> bool:
 
 
 def _is_duration(text: str) -> bool:
-    # A hundredth of a second, in whole milliseconds.
+    # At least 10 milliseconds, after rounding to whole milliseconds.
     return _is_seconds(text) and float(text) * 1000 >= 9.5
 
 
@@ -163,7 +163,7 @@ def asset_pairs(parameters: Mapping[str, object]) -> Pairs:
 def transformation_pairs(parameters: Mapping[str, object]) -> Pairs:
     pairs = _pairs(parameters, TRANSFORMATION_CHECKS)
     given = dict(pairs)
-    # Only a whole picture becomes a clip, and where one begins is no matter of taste.
+    # A clip shows whole frames, and it starts at a given time, not at a frame that the service selects.
     if given.get("format") in ("mp4", "webm"):
         if given.get("fit", "inside") != "inside":
             raise ValueError("a clip takes fit=inside alone")
@@ -173,7 +173,7 @@ def transformation_pairs(parameters: Mapping[str, object]) -> Pairs:
 
 
 def _pairs(parameters: Mapping[str, object], checks: Mapping[str, Check]) -> Pairs:
-    """The parameters that are given, as the query has them, in the order in which they are given."""
+    """Returns the given parameters as query pairs, in the given order."""
     pairs: Pairs = []
     for name, value in parameters.items():
         if name not in checks:
@@ -198,13 +198,13 @@ def text_of(value: object) -> str:
 
 
 def _decimal(value: float) -> str:
-    """Without an exponent, and without a fraction where there is none."""
+    """Formats a number without an exponent, and without a fraction if it is whole."""
     text = format(Decimal(repr(value)), "f")
     return text.removesuffix(".0")
 
 
 def query_of(pairs: Iterable[tuple[str, str]]) -> str:
-    """A query with its question mark; empty for none."""
+    """Returns a query string with its question mark. Empty without parameters."""
     text = "&".join(f"{_form_encoded(name)}={_form_encoded(value)}" for name, value in pairs)
     return f"?{text}" if text else ""
 

@@ -1,4 +1,4 @@
-"""URLs that are signed. On servers only: who has the secrets can make the service fetch, show and store."""
+"""Builds signed URLs. Use it only on servers: the secrets allow making the service fetch, serve and store media."""
 
 import base64
 import hashlib
@@ -22,7 +22,7 @@ _NO_HOST = re.compile(r"[\x00-\x20\x7f\"<>^`{|}%]")
 
 
 class ExternalUrls:
-    """Signs URLs of media elsewhere."""
+    """Signs URLs of external media."""
 
     def __init__(
         self,
@@ -32,8 +32,9 @@ class ExternalUrls:
         signs_parameters: bool = False,
         now: Clock = time.time,
     ) -> None:
-        """`secret_key`: the service's `secretKey`; of several, the first. With `signs_parameters` (`v3`) nobody can ask
-        for another rendition by a URL; without (`v2`) one signature serves every size."""
+        """`secret_key` is the `secretKey` of the service, or the first of several. With `signs_parameters` (`v3`) the
+        signature covers the parameters, so that a URL cannot be changed to request another rendition. Without it
+        (`v2`) one signature is valid for every size."""
         self._base = base_url.rstrip("/")
         self._key = secret_key.encode()
         self._signs_parameters = signs_parameters
@@ -48,8 +49,8 @@ class ExternalUrls:
         **parameters: Unpack[TransformationParameters],
     ) -> str:
         """Raises a ValueError for anything but an absolute http or https URL, and for parameters that the service would
-        refuse. The moment of expiry is rounded up to a multiple of `expiry_bucket_seconds`, so that the URLs made in
-        one bucket are the same and caches keep hitting. Without an expiry the URL is good for ever."""
+        reject. The expiry time is rounded up to a multiple of `expiry_bucket_seconds`, so that URLs made in one bucket
+        are identical and caches keep hitting. Without `expires_in_seconds` the URL never expires."""
         _check_far_url(url)
         pairs = transformation_pairs(parameters)
         if expires_in_seconds is not None:
@@ -67,7 +68,7 @@ def _check_far_url(url: str) -> None:
     match = _FAR_URL.fullmatch(url)
     if match is None or _NO_HOST.search(match[1]) or int(match[2] or 0) > 65_535:
         raise ValueError("only absolute http and https URLs can be signed")
-    # Three for each byte that the service will encode.
+    # The service encodes each non-ASCII byte as three characters.
     if sum(1 if byte < 128 else 3 for byte in url.encode()) > _MAX_URL_LENGTH:
         raise ValueError("a URL that is too long")
 
@@ -76,25 +77,25 @@ class AttachmentUrls:
     """Signs URLs of attachments."""
 
     _LIFETIME_SECONDS = 86_400
-    # URLs made in one cell of the grid are the same, so that browsers keep what they have.
+    # URLs issued in one interval of this grid are identical, so that browsers can use their caches.
     _GRID_SECONDS = 43_200
-    # Of the ids of attachments, which count milliseconds from here above their lowest 22 bits.
+    # The epoch of attachment ids. The bits above the lowest 22 of an id count milliseconds since this time.
     _SNOWFLAKE_EPOCH_SECONDS = 1_420_070_400
 
     def __init__(self, base_url: str, secret: str, *, now: Clock = time.time) -> None:
-        """`secret`: the service's `attachmentSecrets`, in base64; of several, the first."""
+        """`secret` is the `attachmentSecrets` of the service in base64, or the first of several."""
         self._base = base_url.rstrip("/")
         self._key = _decoded(secret)
         self._now = now
 
     def sign(self, path: str, **parameters: Unpack[TransformationParameters]) -> str:
-        """A URL that is good for 12 to 24 hours. `path` is the object's key below `attachments/`, decoded."""
+        """Returns a URL that is valid for 12 to 24 hours. `path` is the decoded object key below `attachments/`."""
         issued = self._issue_time(path)
         expires = f"{issued + self._LIFETIME_SECONDS:08x}"
         return self._signed(path, (expires, f"{issued:08x}", ""), parameters)
 
     def sign_for_data_package(self, path: str) -> str:
-        """A URL that is good for ever."""
+        """Returns a URL that never expires."""
         return self._signed(path, ("00000000", f"{math.floor(self._now()):08x}", "dp"), {})
 
     def _signed(self, path: str, times: tuple[str, str, str], parameters: TransformationParameters) -> str:
@@ -107,7 +108,8 @@ class AttachmentUrls:
         return self._base + encoded + query_of(pairs + transformation_pairs(parameters))
 
     def _issue_time(self, path: str) -> int:
-        """The last point of the grid that is not to come. It begins when the attachment's id was made."""
+        """Returns the last grid point that is not in the future. The grid starts at the creation time in the id of the
+        attachment."""
         segments = path.split("/")
         id = segments[-2] if len(segments) > 1 else ""
         start = 0
@@ -118,13 +120,13 @@ class AttachmentUrls:
 
 
 class UploadUrls:
-    """Signs URLs that an app may `PUT` one object to, through the relay."""
+    """Signs URLs for the upload relay. A client may `PUT` one object to each."""
 
     _MAX_PART_NUMBER = 10_000
     _MAX_UPLOAD_ID_LENGTH = 1024
 
     def __init__(self, base_url: str, secret: str, *, bucket: str = "uploads", now: Clock = time.time) -> None:
-        """`secret`: the service's `uploadRelaySecret`, in base64; of several, the first. `bucket`: its
+        """`secret` is the `uploadRelaySecret` of the service in base64, or the first of several. `bucket` is its
         `s3.bucketUploads`."""
         self._base = base_url.rstrip("/")
         self._key = _decoded(secret)
@@ -141,8 +143,9 @@ class UploadUrls:
         upload_id: str | None = None,
         part_number: int | None = None,
     ) -> str:
-        """`key` is the object's, decoded; `content_type` that under which it is stored, whatever the app says of it.
-        `upload_id` and `part_number` (1 to 10000) together: one part of a multipart upload that the store knows."""
+        """`key` is the decoded object key. The object is stored with `content_type`, regardless of the type that the
+        client sends. `upload_id` and `part_number` (1 to 10000) select one part of a multipart upload that exists in
+        the store; give both or neither."""
         check_key(key)
         if not 0 <= max_bytes < 2**53:
             raise ValueError("no number of bytes")
@@ -175,7 +178,7 @@ def _base64url(data: bytes) -> str:
 
 
 def _decoded(secret: str) -> bytes:
-    """Base64, standard or of URLs, padded or not."""
+    """Decodes standard or URL-safe base64, with or without padding."""
     text = secret.replace("+", "-").replace("/", "_").rstrip("=")
     key = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     if not key:

@@ -1,4 +1,4 @@
-"""URLs of stored media."""
+"""Builds URLs of stored media."""
 
 from typing import Literal, Unpack, get_args
 
@@ -22,10 +22,11 @@ _SOUNDS = ("mp3", "ogg", "m4a", "wav")
 
 
 class MediaUrls:
-    """Spells URLs: nothing is signed, nothing is asked. All raise a ValueError for what the service would refuse."""
+    """Builds unsigned URLs without sending requests. All methods raise a ValueError for input that the service would
+    reject."""
 
     def __init__(self, base_url: str) -> None:
-        """`base_url`: where clients reach the service, with or without a slash at its end."""
+        """`base_url` is the public URL of the service, with or without a trailing slash."""
         self._base = base_url.rstrip("/")
 
     def asset(
@@ -36,7 +37,7 @@ class MediaUrls:
         extension: Extension = "webp",
         **parameters: Unpack[AssetParameters],
     ) -> str:
-        """`/avatars/<id>/<hash>.<extension>` and its like."""
+        """Returns `/<kind>/<id>/<hash>.<extension>`, for example `/avatars/<id>/<hash>.<extension>`."""
         if kind not in _KINDS:
             raise ValueError(f"{kind!r} is no kind of asset")
         return self._asset(f"{kind}/{check_id(id)}/{check_asset_hash(hash)}", extension, parameters)
@@ -50,7 +51,7 @@ class MediaUrls:
         extension: Extension = "webp",
         **parameters: Unpack[AssetParameters],
     ) -> str:
-        """The avatar or banner of a member in one guild."""
+        """Returns the URL of the avatar or banner of a member in one guild."""
         if kind not in ("avatars", "banners"):
             raise ValueError(f"{kind!r} is no kind of a member's asset")
         folder = f"guilds/{check_id(guild_id)}/users/{check_id(user_id)}/{kind}"
@@ -63,11 +64,11 @@ class MediaUrls:
         return self._asset(f"stickers/{check_id(id)}", extension, parameters)
 
     def attachment(self, path: str, **parameters: Unpack[TransformationParameters]) -> str:
-        """`path` is the object's key below `attachments/`, decoded."""
+        """`path` is the decoded object key below `attachments/`."""
         return self._base + attachment_path(path) + query_of(transformation_pairs(parameters))
 
     def theme(self, id: str) -> str:
-        """`id`: 16 lower-case hexadecimal digits."""
+        """`id` has 16 lower-case hexadecimal digits."""
         if len(id) != 16 or not set(id) <= set("0123456789abcdef"):
             raise ValueError("a theme has an id of 16 lower-case hexadecimal digits")
         return f"{self._base}/themes/{id}.css"

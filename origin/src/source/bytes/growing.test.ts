@@ -24,7 +24,7 @@ function bodyOf(chunks: number) {
 const laneOf = (capacityBytes: number) => createLane({ concurrency: 100, queue: 0, capacityBytes })
 
 describe('a body without a length', () => {
-  it('is read whole where it is short, and its memory held until it is no longer needed', async () => {
+  it('is read whole when it is short, and its memory is held until it is no longer needed', async () => {
     const memory = laneOf(2 * MIB)
     const open = new AbortController()
     const read = await readGrowing(bodyOf(3).body, { maxBytes: 4 * MIB, memory, signal: open.signal })
@@ -34,7 +34,7 @@ describe('a body without a length', () => {
     expect(memory.tryAcquire(2 * MIB)).toBeDefined()
   })
 
-  it('is refused as soon as there is no memory for more, and read no further', async () => {
+  it('is rejected as soon as there is no memory for more, and read no further', async () => {
     const { body, sent, cancelled } = bodyOf(100)
     const open = new AbortController()
     const read = await readGrowing(body, { maxBytes: 64 * MIB, memory: laneOf(2 * MIB), signal: open.signal })
@@ -43,7 +43,7 @@ describe('a body without a length', () => {
     expect(sent()).toBeLessThanOrEqual(6)
   })
 
-  it('is given back with its start where it is longer than is kept', async () => {
+  it('is returned together with its start when it is longer than the buffer', async () => {
     const memory = laneOf(16 * MIB)
     const open = new AbortController()
     const read = await readGrowing(bodyOf(8).body, { maxBytes: 2 * MIB, memory, signal: open.signal })

@@ -21,7 +21,7 @@ function counted(head?: Uint8Array) {
   return { bytes, fetched }
 }
 
-describe('bytes by parts', () => {
+describe('bytes read in ranges', () => {
   it.each([
     [0, 1],
     [0, SIZE],
@@ -29,12 +29,12 @@ describe('bytes by parts', () => {
     [32_767, 32_769],
     [500_000, 700_000],
     [900_000, SIZE],
-  ])('%i to %i are those of the file', async (start, end) => {
+  ])('%i to %i equal those of the file', async (start, end) => {
     expect(await counted().bytes.read(start, end)).toEqual(FILE.slice(start, end))
     expect(await counted(FILE.slice(0, 40_000)).bytes.read(start, end)).toEqual(FILE.slice(start, end))
   })
 
-  it('random reads in any order are those of the file', async () => {
+  it('equal those of the file for random reads in any order', async () => {
     const { bytes } = counted(FILE.slice(0, 16_384))
     let seed = 7
     for (let round = 0; round < 300; round += 1) {
@@ -47,7 +47,7 @@ describe('bytes by parts', () => {
     }
   })
 
-  it('what was read is not fetched again, nor what was known', async () => {
+  it('are not fetched again, whether they were read or known before', async () => {
     const { bytes, fetched } = counted(FILE.slice(0, 65_536))
     await bytes.read(10, 20)
     expect(fetched).toEqual([])
@@ -56,14 +56,14 @@ describe('bytes by parts', () => {
     expect(bytes.bytesRead).toBe(65_536 + 32_768)
   })
 
-  it('reads that follow each other are fetched in growing pieces', async () => {
+  it('are fetched in growing pieces for sequential reads', async () => {
     const { bytes, fetched } = counted()
     for (let at = 0; at + 1000 <= SIZE; at += 1000) await bytes.read(at, at + 1000)
     expect(fetched.length).toBeLessThan(10)
     expect(bytes.bytesRead).toBe(SIZE)
   })
 
-  it('a failure is passed on and not kept', async () => {
+  it('fail when the store fails, and the failure is not cached', async () => {
     let broken = true
     const bytes = createRangeSource({
       sizeBytes: SIZE,
@@ -76,7 +76,7 @@ describe('bytes by parts', () => {
   })
 })
 
-describe('an object by parts', () => {
+describe('an object read in ranges', () => {
   const info = { sizeBytes: SIZE, etag: '"one"', lastModified: new Date(0) }
   const signal = new AbortController().signal
   const storeWith = (etag: string, shift = 0): Pick<ObjectStore, 'get'> => ({
@@ -92,17 +92,17 @@ describe('an object by parts', () => {
     },
   })
 
-  it('is read where it did not change', async () => {
+  it('is read when it did not change', async () => {
     const bytes = objectRanges({ store: storeWith('"one"'), bucket: 'b', key: 'k', info, signal })
     expect(await bytes.read(100, 200)).toEqual(FILE.slice(100, 200))
   })
 
-  it('fails where it was replaced in between', async () => {
+  it('fails when it was replaced meanwhile', async () => {
     const bytes = objectRanges({ store: storeWith('"two"'), bucket: 'b', key: 'k', info, signal })
     expect(await bytes.read(100, 200)).toMatchObject({ code: 'store-unreachable' })
   })
 
-  it('fails where the store answers another range', async () => {
+  it('fails when the store answers another range', async () => {
     const bytes = objectRanges({ store: storeWith('"one"', 1), bucket: 'b', key: 'k', info, signal })
     expect(await bytes.read(100, 200)).toMatchObject({ code: 'store-misconfigured' })
   })

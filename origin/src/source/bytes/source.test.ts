@@ -23,18 +23,18 @@ describe('the memory of a source', () => {
   }
   const own = () => new Uint8Array(100_000)
 
-  it('is given back when the last has finished', async () => {
+  it('is freed when the last user has finished', async () => {
     expect(await afterwards(own(), true, true)).toEqual([100_000, 0])
   })
 
   it.each([
     ['the first', [false, true]],
     ['the last', [true, false]],
-  ] as const)('stays where %s left before its work was over', async (_, finished) => {
+  ] as const)('is kept when %s user left before its work was finished', async (_, finished) => {
     expect(await afterwards(own(), ...finished)).toEqual([100_000, 100_000])
   })
 
-  it('stays where it is a part of other memory', async () => {
+  it('is kept when it is a part of a larger buffer', async () => {
     expect(await afterwards(own().subarray(1), true)).toEqual([99_999])
     expect(await afterwards(Buffer.from('of the pool'), true)).toEqual([11])
   })

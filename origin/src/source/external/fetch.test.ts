@@ -88,7 +88,7 @@ const text = async (opened: ExternalResponse | Failure) =>
   isFailure(opened) ? opened.code : new Response(opened.body).text()
 
 describe('an external fetch', () => {
-  it('gives the body with what is known of it', async () => {
+  it('returns the body with its metadata', async () => {
     const far = await listen((_, response) => {
       response.writeHead(200, {
         'content-length': 5,
@@ -106,7 +106,7 @@ describe('an external fetch', () => {
     expect(await text(opened)).toBe('hello')
   })
 
-  it('sends what it has to and nothing of anybody', async () => {
+  it('sends only the necessary headers, and nothing about the client', async () => {
     let headers: NodeJS.Dict<string | string[]> = {}
     const far = await listen((request, response) => {
       headers = request.headers
@@ -122,7 +122,7 @@ describe('an external fetch', () => {
     })
   })
 
-  it('forwards a range and tells what part it got', async () => {
+  it('forwards a range, and reports which range it got', async () => {
     const far = await listen((request, response) => {
       if (request.headers.range !== 'bytes=2-3') response.end('0123456789')
       else response.writeHead(206, { 'content-range': 'bytes 2-3/10', 'content-length': 2 }).end('23')
@@ -139,7 +139,7 @@ describe('an external fetch', () => {
   it.each([
     [203, {}],
     [206, { 'content-range': 'bytes 0-9/10' }],
-  ])('takes the whole by whatever name (%i)', async (status, headers) => {
+  ])('accepts a complete body with another status (%i)', async (status, headers) => {
     const far = await listen((_, response) => {
       response.writeHead(status, { ...headers, 'content-length': 10 }).end('0123456789')
     })
@@ -150,7 +150,7 @@ describe('an external fetch', () => {
   })
 
   it.each([['bytes 0-9/11'], ['bytes 1-10/11'], ['bytes 0-9/*'], ['bytes 0-8/9']])(
-    'takes no part for the whole (%s)',
+    'does not accept a range as the whole (%s)',
     async (range) => {
       const far = await listen((_, response) => {
         response.writeHead(206, { 'content-range': range, 'content-length': 10 }).end('0123456789')
@@ -172,7 +172,7 @@ describe('an external fetch', () => {
     [204, 'external-unreachable'],
     [304, 'external-unreachable'],
     [206, 'external-unreachable'],
-  ])('takes %i for %s', async (status, failure) => {
+  ])('maps %i to %s', async (status, failure) => {
     const far = await listen((_, response) => response.writeHead(status).end())
     expect(await fetcher({ allowedHosts: [far.host] })(far.url)).toMatchObject({ code: failure })
   })
@@ -180,7 +180,7 @@ describe('an external fetch', () => {
   it.each([
     ['that says its size', { 'content-length': String(MAX_BYTES + 1) }],
     ['that does not', {}],
-  ])('refuses a body beyond the limit %s', async (_, headers) => {
+  ])('rejects a body beyond the limit %s', async (_, headers) => {
     let sent = 0
     const far = await listen((__, response) => {
       response.writeHead(200, headers as Record<string, string>)
@@ -200,7 +200,7 @@ describe('an external fetch', () => {
     else await expect(text(opened)).rejects.toMatchObject({ failure: { code: 'source-too-large' } })
   })
 
-  it('unpacks what it did not ask for only within the limit', async () => {
+  it('limits the decoded size of a body with an unrequested encoding', async () => {
     const bomb = gzipSync(Buffer.alloc(10_000_000))
     const far = await listen((_, response) => {
       response.writeHead(200, { 'content-encoding': 'gzip', 'content-type': 'image/png' }).end(bomb)
@@ -209,7 +209,7 @@ describe('an external fetch', () => {
   })
 
   it.each(['compress', 'gzip, gzip, gzip, gzip', 'gzip'])(
-    'gives up what is not packed as %s',
+    'fails for a body that is not encoded as %s',
     async (coding) => {
       const far = await listen((_, response) => {
         response.writeHead(200, { 'content-encoding': coding }).end('this is no coding at all')
@@ -218,7 +218,7 @@ describe('an external fetch', () => {
     },
   )
 
-  it('has one deadline for head and body', async () => {
+  it('has one deadline for header and body', async () => {
     const silent = await listen(() => undefined)
     const slow = await listen((_, response) => {
       response.writeHead(200)
@@ -231,7 +231,7 @@ describe('an external fetch', () => {
     await expect(text(opened)).rejects.toMatchObject({ failure: { code: 'external-timeout' } })
   })
 
-  it('tells a body that is shorter than its length', async () => {
+  it('reports a body that is shorter than its length', async () => {
     const far = await listen((_, response) => {
       response.writeHead(200, { 'content-length': 100 })
       response.write('short')
@@ -243,7 +243,7 @@ describe('an external fetch', () => {
     await expect(read).rejects.toMatchObject({ failure: { code: 'external-unreachable' } })
   })
 
-  it('tells a host that nobody listens on', async () => {
+  it('reports a host where nothing listens', async () => {
     const far = await listen((_, response) => response.end())
     await closers.pop()?.()
     expect(await fetcher({ allowedHosts: [far.host] })(far.url)).toMatchObject({
@@ -252,7 +252,7 @@ describe('an external fetch', () => {
     })
   })
 
-  it('ends when its caller leaves', async () => {
+  it('ends when its caller aborts', async () => {
     const { promise: closed, resolve } = Promise.withResolvers<void>()
     const { promise: asked, resolve: onAsked } = Promise.withResolvers<void>()
     const far = await listen((_, response) => {
@@ -279,7 +279,7 @@ describe('an external fetch', () => {
 })
 
 describe('a redirect', () => {
-  it('is followed five times and no more', async () => {
+  it('is followed at most five times', async () => {
     const far = await listen((request, response) => {
       const left = Number(request.url?.slice(1))
       if (left === 0) response.end('there')
@@ -291,7 +291,7 @@ describe('a redirect', () => {
   })
 
   it.each(FORBIDDEN_URLS.filter((url) => URL.canParse(url) && url.includes('//')))(
-    'to %s is refused',
+    'to %s is rejected',
     async (location) => {
       const far = await listen((_, response) => {
         response.writeHead(302, { location: Buffer.from(location).toString('latin1') }).end()
@@ -307,7 +307,7 @@ describe('a redirect', () => {
     ['UTF-8', Buffer.from('/ä b?ö=é'), '/%C3%A4%20b?%C3%B6=%C3%A9'],
     ['Latin-1', Buffer.from('/ä?ö', 'latin1'), '/%E4?%F6'],
     ['what is encoded', Buffer.from('/%C3%A4?a%20b'), '/%C3%A4?a%20b'],
-  ])('in %s is asked for by its very bytes', async (_, location, wanted) => {
+  ])('in %s is requested with exactly its bytes', async (_, location, wanted) => {
     const asked: (string | undefined)[] = []
     const far = await listen(({ url }, response) => {
       asked.push(url)
@@ -318,7 +318,7 @@ describe('a redirect', () => {
     expect(asked).toEqual(['/', wanted])
   })
 
-  it('to nowhere is refused', async () => {
+  it('without a target is rejected', async () => {
     const far = await listen((_, response) => response.writeHead(302, { location: 'http://' }).end())
     expect(await fetcher({ allowedHosts: [far.host] })(far.url)).toMatchObject({
       code: 'external-unreachable',
@@ -326,7 +326,7 @@ describe('a redirect', () => {
   })
 })
 
-describe('a name server that lies', () => {
+describe('a malicious name server', () => {
   it.each([
     ['an internal address', [a('evil.test', '127.0.0.1')]],
     ['one among public ones', [a('evil.test', '8.8.8.8'), a('evil.test', '10.0.0.1')]],
@@ -339,7 +339,7 @@ describe('a name server that lies', () => {
         a('three.test', '127.0.0.1'),
       ],
     ],
-  ])('with %s is refused', async (_, answers) => {
+  ])('with %s is rejected', async (_, answers) => {
     const far = await listen((__, response) => response.end('reached'))
     const { nameServers } = await lie((___, type) => (type === 'A' ? answers : []))
     const open = fetcher({ nameServers, policy: { ports: [far.port], allowedHosts: [], ownAddresses: [] } })
@@ -347,14 +347,14 @@ describe('a name server that lies', () => {
     expect(far.connections()).toBe(0)
   })
 
-  it('with an internal address of IPv6 is refused', async () => {
+  it('with an internal IPv6 address is rejected', async () => {
     const { nameServers } = await lie((name, type) =>
       type === 'AAAA' ? [{ type: 'AAAA', name, data: '::1', ttl: 0 }] : [a(name, '8.8.8.8')],
     )
     expect(await fetcher({ nameServers })('http://evil.test/')).toMatchObject({ code: 'address-refused' })
   })
 
-  it('first public, then internal, hands over no second address', async () => {
+  it('that answers first with a public and then with an internal address cannot hand over the second one', async () => {
     // The addresses are only looked up here. A connection is made to exactly the address that is returned.
     const { nameServers, asked } = await lie((name, type, count) =>
       type === 'A' ? [a(name, count < 2 ? '192.0.9.1' : '127.0.0.1')] : [],
@@ -367,7 +367,7 @@ describe('a name server that lies', () => {
     expect(await look()).toMatchObject({ failure: { code: 'address-refused' } })
   })
 
-  it('needs no answer for IPv6 where there is one for IPv4', async () => {
+  it('need not answer for IPv6 when it answers for IPv4', async () => {
     const { nameServers, asked } = await lie((name, type) =>
       type === 'A' ? [a(name, '8.8.8.8')] : 'silence',
     )
@@ -380,14 +380,14 @@ describe('a name server that lies', () => {
     expect(asked()).toBe(2)
   })
 
-  it('that says nothing is a time-out', async () => {
+  it('that does not answer causes a timeout', async () => {
     const { nameServers } = await lie(() => 'silence')
     expect(await fetcher({ nameServers, timeoutMs: 300 })('http://silent.test/')).toMatchObject({
       code: 'external-timeout',
     })
   })
 
-  it('that knows nothing is unreachable', async () => {
+  it('that knows no address makes the host unreachable', async () => {
     const { nameServers } = await lie(() => [])
     expect(await fetcher({ nameServers })('http://nothing.test/')).toMatchObject({
       code: 'external-unreachable',
