@@ -157,7 +157,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     on: 'both',
     values: {
       kind: 'text',
-      words: 'x,y,width,height: pixels of the upright source, or fractions of it where one has a point',
+      words: 'x,y,width,height in pixels of the upright source, or as fractions of its size with decimal points',
       pattern: CROP_PATTERN,
       placeholder: '0.25,0,0.5,1',
       examples: ['0,0,1,1', '10,20,300,400', '0.25,0,0.5,1', '0.3333,0.1,0.9,0.9', '0,0,1.0,1.0'],
@@ -205,7 +205,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     on: 'both',
     values: {
       kind: 'text',
-      words: `pixels around the picture: one number, or as in CSS two, three or four, each at most ${MAX_PAD_PIXELS}`,
+      words: `one to four numbers of pixels in the order of CSS, each at most ${MAX_PAD_PIXELS}`,
       pattern: '^(0|[1-9][0-9]{0,2}|1000)(,(0|[1-9][0-9]{0,2}|1000)){0,3}$',
       placeholder: '10 or 5,20',
       examples: ['0', '10', '5,20', '1,2,3', '1,2,3,4', String(MAX_PAD_PIXELS)],
@@ -221,7 +221,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     on: 'both',
     values: {
       kind: 'text',
-      words: 'a colour of six hexadecimal digits, such as ffffff',
+      words: 'a colour as six hexadecimal digits, such as ffffff',
       pattern: '^[0-9A-Fa-f]{6}$',
       placeholder: 'ffffff',
       examples: ['000000', 'ffFFff', '12ab9e'],
@@ -269,7 +269,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
   {
     name: 'fps',
     on: 'transformation',
-    values: { kind: 'number', min: 1, max: MAX_FPS, unit: 'a second' },
+    values: { kind: 'number', min: 1, max: MAX_FPS, unit: 'frames per second' },
     defaultText: 'the frame rate of the source; 15 for a preview',
     summary:
       'The highest frame rate of a clip, a preview or an animation, in frames per second. The duration stays the same.',
@@ -280,7 +280,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     on: 'transformation',
     values: {
       kind: 'text',
-      words: 'columns and rows such as 4x3, at most 10x10',
+      words: 'columns x rows, such as 4x3, at most 10x10',
       pattern: '^([1-9]|10)x([1-9]|10)$',
       placeholder: '4x3',
       examples: ['1x1', '4x3', '10x10'],
@@ -305,7 +305,7 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     on: 'both',
     values: {
       kind: 'text',
-      words: 'the name of a preset of the configuration',
+      words: 'the name of a preset in the configuration',
       pattern: PRESET_NAME_PATTERN,
       placeholder: 'thumb',
       examples: ['thumb'],
