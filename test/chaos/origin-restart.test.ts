@@ -105,16 +105,21 @@ describe.each(['SIGKILL', 'SIGTERM'] as const)('the edge, when the origin ends b
   )
 
   it.skipIf(!HAS_PROC)(
-    'leaves no resources of another hundred requests in the new origin (needs /proc)',
+    'leaves no resources of hundreds of requests in the new origin (needs /proc)',
     async () => {
       const pid = origins.at(-1)?.pid ?? 0
-      await send(edge.url, fresh(100_000))
+      const sendHundred = async (first: number) => {
+        const all = await Promise.all(
+          Array.from({ length: 100 }, (_, index) => send(edge.url, fresh(first + index))),
+        )
+        expect(new Set(all.map(({ status }) => status))).toEqual(new Set([200]))
+      }
+      await sendHundred(100_000)
       const before = await lookAtRest(pid)
-      const all = await Promise.all(
-        Array.from({ length: 100 }, (_, index) => send(edge.url, fresh(200_000 + index))),
-      )
-      expect(new Set(all.map(({ status }) => status))).toEqual(new Set([200]))
-      await expectNothingKept(pid, before)
+      for (const first of [200_000, 300_000, 400_000]) await sendHundred(first)
+      // The edge keeps its connections to the origin for a minute, at most one for each concurrent request. A
+      // leak of the three hundred requests is larger.
+      await expectNothingKept(pid, { ...before, files: before.files + 100 })
     },
   )
 })
