@@ -93,7 +93,7 @@ describe.skipIf(FFMPEG === undefined)('three frames (skipped without FFmpeg)', (
     ],
     ['AV1', 'mp4', 'libsvtav1', ['-c:v', 'libsvtav1', '-preset', '12', '-g', '20'], 1],
     ['MPEG-4 in AVI', 'avi', 'mpeg4', ['-c:v', 'mpeg4', '-q:v', '2'], 3],
-  ] as const)('%s', async (name, extension, encoder, output, children) => {
+  ] as const)('are read from %s', async (name, extension, encoder, output, children) => {
     // An FFmpeg without the encoder cannot make the video, so it is not tested.
     if (!(await canEncode(encoder))) return console.warn(`${name}: no encoder ${encoder}, not tried`)
     const file = await makeVideo(extension, SECONDS, output)
