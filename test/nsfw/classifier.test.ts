@@ -197,7 +197,7 @@ describe('a process with a fault', () => {
     })
   })
 
-  it('that ends before it loads its model is not restarted', () =>
+  it('that never loads its model is reported, and scans fail', () =>
     using(
       { start: () => startFaultyProcess({ words: ['--eval', 'throw new Error("no such library")'] }) },
       async (classifier) => {

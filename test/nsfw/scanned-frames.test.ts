@@ -108,7 +108,7 @@ describe.each([
     ],
     ['the last frame alone, where it stays', [...repeated('grey', 1000, 40), ['red', 20]], true],
     ['no frame', repeated('grey', 100, 40), false],
-  ] as const)('sees or does not see red in animations: red is %s', async (name, frames, nsfw) => {
+  ] as const)('flags animations with red frames: red is %s', async (name, frames, nsfw) => {
     for (const format of ['gif', 'webp'] as const)
       expect(
         await verdictOn(door, `${name}.${format}`, await animation(format, frames)),
