@@ -8,7 +8,7 @@ const WEBM = /^\u001aE/
 
 export const clips: readonly Case[] = [
   {
-    name: 'a clip of a film',
+    name: 'a clip of a video',
     path: '/attachments/1/video.mp4?format=mp4&width=64&duration=1',
     status: 200,
     expect: {
@@ -20,7 +20,7 @@ export const clips: readonly Case[] = [
     body: MP4,
   },
   {
-    name: 'a part of a clip',
+    name: 'a range of a clip',
     path: '/attachments/1/video.mp4?format=mp4&width=64&duration=1',
     headers: { range: 'bytes=4-7' },
     status: 206,
@@ -28,52 +28,52 @@ export const clips: readonly Case[] = [
     body: 'ftyp',
   },
   {
-    name: 'a clip to keep',
+    name: 'a clip as a download',
     path: '/attachments/1/video.mp4?format=webm&width=64&duration=1&audio=false&download=true',
     status: 200,
     expect: { 'content-type': 'video/webm', 'content-disposition': /^attachment; filename="video.webm"/ },
     body: WEBM,
   },
   {
-    name: 'a clip of a still picture',
+    name: 'no clip of a still image',
     path: '/attachments/1/land.png?format=mp4',
     status: 400,
     expect: ERROR_HEADERS,
     body: 'Only images and videos can be transformed',
   },
   {
-    name: 'a clip of a part of the picture',
+    name: 'no clip that is cropped',
     path: '/attachments/1/video.mp4?format=mp4&width=64&height=64&fit=cover',
     status: 400,
     body: 'Bad Request',
   },
   {
-    name: 'a clip that begins at the best picture',
+    name: 'no clip that begins at the best frame',
     path: '/attachments/1/video.mp4?format=mp4&time=best',
     status: 400,
     body: 'Bad Request',
   },
   {
-    name: 'a clip of an asset',
+    name: 'no clip of an asset',
     path: '/avatars/1/a.png?format=mp4',
     status: 400,
     body: 'Bad Request',
   },
   {
-    name: 'a sheet of frames',
+    name: 'a sprite sheet of a video',
     path: '/attachments/1/video.mp4?sprite=2x2&width=32&format=png',
     status: 200,
     expect: { ...MEDIA_HEADERS, 'content-type': 'image/png', 'x-sprite-interval': '0.750' },
     picture: { format: 'png', width: 64, height: 38 },
   },
   {
-    name: 'a sheet of a picture',
+    name: 'no sprite sheet of an image',
     path: '/attachments/1/land.png?sprite=2x2',
     status: 400,
     body: 'Only images and videos can be transformed',
   },
   {
-    name: 'a sheet that is too large',
+    name: 'no sprite sheet that is too large',
     path: '/attachments/1/video.mp4?sprite=11x1',
     status: 400,
     body: 'Bad Request',

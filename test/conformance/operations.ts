@@ -32,25 +32,25 @@ export const operations: readonly Case[] = [
     picture: { format: 'png', width: 100, height: 75, pixels: [{ x: 4, y: 4, rgba: BLUE }] },
   },
   {
-    name: 'a crop of what EXIF turns is of the upright picture',
+    name: 'a crop applies to the image after its EXIF orientation',
     path: '/attachments/1/photo.jpg?crop=0,200,300,200&format=png',
     status: 200,
     picture: { format: 'png', width: 300, height: 200, pixels: [{ x: 150, y: 20, rgba: BLUE }] },
   },
   {
-    name: 'a crop of a drawing is drawn as large as it is wanted',
+    name: 'a crop of an SVG is rasterised at the requested size',
     path: '/attachments/1/logo.svg?crop=0,0,50,100&width=300&format=png',
     status: 200,
     picture: { format: 'png', width: 300, height: 600, pixels: [{ x: 290, y: 590, rgba: LIME }] },
   },
   {
-    name: 'a crop of every frame',
+    name: 'a crop applies to every frame',
     path: '/attachments/1/anim.gif?crop=0,0,0.5,1&animated=true',
     status: 200,
     picture: { format: 'gif', width: 40, height: 60, ...MOVING, pixels: [{ x: 20, y: 30, rgba: FIRST }] },
   },
   {
-    name: 'a cut keeps the face',
+    name: 'gravity=face keeps the face',
     path: '/attachments/1/portrait.png?width=200&height=250&gravity=face',
     status: 200,
     // A crop of 400 by 500 pixels of the source, from x = 800 on: the forehead is in the middle.
@@ -62,7 +62,7 @@ export const operations: readonly Case[] = [
     },
   },
   {
-    name: 'a cut keeps the face of what is turned and cropped',
+    name: 'gravity=face keeps the face of a rotated crop',
     path: '/attachments/1/portrait.png?crop=600,0,600,500&rotate=90&width=250&height=200&gravity=face',
     status: 200,
     picture: {
@@ -73,25 +73,25 @@ export const operations: readonly Case[] = [
     },
   },
   {
-    name: 'a cut of what has no face',
+    name: 'gravity=face of an image without a face',
     path: '/attachments/1/land.png?width=100&height=200&gravity=face',
     status: 200,
     picture: { format: 'png', width: 100, height: 200 },
   },
   {
-    name: 'a cut of an animation that has no face',
+    name: 'gravity=face of an animation without a face',
     path: '/attachments/1/anim.gif?width=20&height=40&gravity=face&animated=true',
     status: 200,
     picture: { format: 'gif', width: 20, height: 40, ...MOVING },
   },
   {
-    name: 'a cut of a drawing towards faces',
+    name: 'gravity=face of an SVG',
     path: '/attachments/1/logo.svg?width=100&height=200&gravity=face',
     status: 200,
     picture: { format: 'webp', width: 100, height: 200 },
   },
   {
-    name: 'a trim',
+    name: 'a trim removes the border',
     path: '/attachments/1/bordered.png?trim=true',
     status: 200,
     picture: {
@@ -111,13 +111,13 @@ export const operations: readonly Case[] = [
     picture: { format: 'png', width: 50, height: 30 },
   },
   {
-    name: 'a trim of an animation is none',
+    name: 'a trim does not change an animation',
     path: '/attachments/1/anim.gif?trim=true&animated=true',
     status: 200,
     picture: { format: 'gif', width: 80, height: 60, ...MOVING },
   },
   {
-    name: 'turned, and as wide as asked',
+    name: 'a rotated image has the requested width',
     path: '/attachments/1/land.png?rotate=90&width=150',
     status: 200,
     picture: {
@@ -131,25 +131,25 @@ export const operations: readonly Case[] = [
     },
   },
   {
-    name: 'turned after EXIF',
+    name: 'a rotation is applied after the EXIF orientation',
     path: '/attachments/1/photo.jpg?rotate=270&format=png',
     status: 200,
     picture: { format: 'png', width: 400, height: 300, pixels: [{ x: 20, y: 150, rgba: RED }] },
   },
   {
-    name: 'mirrored',
+    name: 'an image is mirrored',
     path: '/attachments/1/land.png?flip=h',
     status: 200,
     picture: { format: 'png', width: 400, height: 300, pixels: [{ x: 20, y: 150, rgba: BLUE }] },
   },
   {
-    name: 'an avatar mirrored',
+    name: 'an avatar is mirrored',
     path: '/avatars/1/land.webp?size=64&flip=h',
     status: 200,
     picture: { format: 'webp', width: 64, height: 48, pixels: [{ x: 8, y: 24, rgba: BLUE }] },
   },
   {
-    name: 'a sticker turned and padded to its box',
+    name: 'a sticker is rotated and padded to its box',
     path: '/stickers/8?size=128&rotate=90',
     status: 200,
     picture: {
@@ -164,7 +164,7 @@ export const operations: readonly Case[] = [
   },
   ...(['gif', 'webp', 'png'] as const).map(
     (format): Case => ({
-      name: `every frame turned, padded and sharpened, as ${format}`,
+      name: `every frame is rotated, padded and sharpened in ${format}`,
       path: `/attachments/1/anim.gif?rotate=90&pad=10,0&background=ffffff&sharpen=1&animated=true&format=${format}`,
       status: 200,
       picture: {
@@ -181,7 +181,7 @@ export const operations: readonly Case[] = [
     }),
   ),
   {
-    name: 'a turned animated PNG',
+    name: 'an animated PNG is rotated',
     path: '/attachments/1/moving.png?rotate=90&animated=true&format=webp',
     status: 200,
     picture: { format: 'webp', width: 60, height: 80, frames: 3 },
@@ -207,26 +207,26 @@ export const operations: readonly Case[] = [
     picture: { format: 'jpeg', width: 132, height: 107, pixels: [{ x: 2, y: 2, rgba: WHITE }] },
   },
   {
-    name: 'a background shines through',
+    name: 'a background is visible under transparent pixels',
     path: '/attachments/1/glass.png?background=0000ff&format=png',
     status: 200,
     picture: { format: 'png', width: 64, height: 64, pixels: [{ x: 32, y: 32, rgba: [10, 100, 138, 255] }] },
   },
   {
-    name: 'a background fills what contain adds',
+    name: 'a background fills the area that contain adds',
     path: '/attachments/1/land.png?width=200&height=200&fit=contain&background=00ff00',
     status: 200,
     picture: { format: 'png', width: 200, height: 200, pixels: [{ x: 100, y: 5, rgba: LIME }] },
   },
   {
-    name: 'sharpened',
+    name: 'an image is sharpened',
     path: '/attachments/1/land.png?width=100&sharpen=3',
     status: 200,
     picture: { format: 'png', width: 100, height: 75, pixels: [{ x: 10, y: 40, rgba: RED }] },
   },
   ...(['webp', 'jpg', 'avif'] as const).map(
     (format): Case => ({
-      name: `no more bytes than asked, as ${format}`,
+      name: `maxbytes limits the size of ${format}`,
       path: `/attachments/1/noise.png?format=${format}&maxbytes=19999`,
       status: 200,
       expect: { 'content-length': /^1?\d{1,4}$/ },
@@ -234,7 +234,7 @@ export const operations: readonly Case[] = [
     }),
   ),
   {
-    name: 'no more bytes than asked of an animation',
+    name: 'maxbytes limits the size of an animation',
     path: '/attachments/1/anim.gif?format=webp&animated=true&maxbytes=900',
     status: 200,
     expect: { 'content-length': /^\d{1,3}$/ },

@@ -37,13 +37,13 @@ describe('raw requests', () => {
 
   const long = 'x'.repeat(17_000)
   const SAME: readonly (readonly [name: string, bytes: string, status: number])[] = [
-    ['a picture', request(`GET ${PICTURE} HTTP/1.1`), 200],
+    ['an image', request(`GET ${PICTURE} HTTP/1.1`), 200],
     ['an encoded name', request('GET /attachments/1/%C3%BC.bin HTTP/1.1'), 200],
-    ['a name in UTF-8 as it is', request('GET /attachments/1/\xc3\xbc.bin HTTP/1.1'), 200],
+    ['an unencoded UTF-8 name', request('GET /attachments/1/\xc3\xbc.bin HTTP/1.1'), 200],
     ['UTF-8 in the query', request(`GET ${PICTURE}&x=\xc3\xbc HTTP/1.1`), 200],
     ['backslashes', request(`GET ${PICTURE.replaceAll('/', '\\')} HTTP/1.1`.replace(' \\', ' /')), 200],
     [
-      'any copy of what is no picture',
+      'any validator of a file that is not an image',
       request('GET /attachments/1/%C3%BC.bin?width=20 HTTP/1.1', ['Host: x', 'If-None-Match: *']),
       400,
     ],
@@ -57,9 +57,9 @@ describe('raw requests', () => {
     ['TRACE', request(`TRACE ${PICTURE} HTTP/1.1`), 405],
     ['a URL of 17 kB', request(`GET ${PICTURE}&x=${long} HTTP/1.1`), 200],
     ['headers of 17 kB', request(`GET ${PICTURE} HTTP/1.1`, ['Host: x', `Cookie: ${long}`]), 200],
-    ['HEAD of what is missing', request('HEAD /avatars/1/none.webp HTTP/1.1'), 404],
+    ['HEAD of a missing file', request('HEAD /avatars/1/none.webp HTTP/1.1'), 404],
     ['HEAD of a bad request', request('HEAD /avatars/1/a.webp?size=x HTTP/1.1'), 400],
-    ['HEAD of a picture', request(`HEAD ${PICTURE} HTTP/1.1`), 200],
+    ['HEAD of an image', request(`HEAD ${PICTURE} HTTP/1.1`), 200],
   ]
 
   it.each(SAME)('%s gets the same response from the edge and the origin', async (_, bytes, status) => {
@@ -88,7 +88,7 @@ describe('raw requests', () => {
       request(`GET ${PICTURE} HTTP/1.1`, ['Host: x', 'Content-Length: 3', 'Transfer-Encoding: chunked']),
       400,
     ],
-    ['a method that is none', request(`F=O ${PICTURE} HTTP/1.1`), 400],
+    ['an invalid method', request(`F=O ${PICTURE} HTTP/1.1`), 400],
     ['no HTTP at all', 'hello\r\n\r\n', 400],
     ['a header without a name', request(`GET ${PICTURE} HTTP/1.1`, ['Host: x', ': y']), 400],
     [

@@ -23,14 +23,14 @@ export const transformations: readonly Case[] = [
     },
   },
   {
-    name: 'height alone',
+    name: 'a height without a width keeps the aspect ratio',
     path: '/attachments/1/land.png?height=150&format=webp',
     status: 200,
     expect: { 'content-disposition': `inline; filename="land.webp"; filename*=UTF-8''land.webp` },
     picture: { format: 'webp', width: 200, height: 150 },
   },
   {
-    name: 'cover cuts the middle',
+    name: 'cover keeps the middle',
     path: '/attachments/1/land.png?width=100&height=200',
     status: 200,
     picture: {
@@ -56,7 +56,7 @@ export const transformations: readonly Case[] = [
     picture: { format: 'png', width: 100, height: 200, pixels: [{ x: 10, y: 100, rgba: BLUE }] },
   },
   {
-    name: 'attention on an animation',
+    name: 'gravity=attention of an animation',
     path: '/attachments/1/anim.gif?width=20&height=40&gravity=attention&animated=true',
     status: 200,
     picture: { format: 'gif', width: 20, height: 40, frames: 3 },
@@ -76,7 +76,7 @@ export const transformations: readonly Case[] = [
     },
   },
   {
-    name: 'contain pads white where nothing is transparent',
+    name: 'contain pads with white in a format without alpha',
     path: '/attachments/1/land.png?width=200&height=200&fit=contain&format=jpeg',
     status: 200,
     picture: {
@@ -87,7 +87,7 @@ export const transformations: readonly Case[] = [
     },
   },
   {
-    name: 'inside fits',
+    name: 'inside keeps the aspect ratio',
     path: '/attachments/1/land.png?width=200&height=200&fit=inside',
     status: 200,
     picture: { format: 'png', width: 200, height: 150 },
@@ -99,7 +99,7 @@ export const transformations: readonly Case[] = [
     picture: { format: 'png', width: 400, height: 100 },
   },
   {
-    name: 'density',
+    name: 'density multiplies the width',
     path: '/attachments/1/land.png?width=50&dpr=3',
     status: 200,
     picture: { format: 'png', width: 150, height: 113 },
@@ -117,13 +117,13 @@ export const transformations: readonly Case[] = [
     },
   },
   {
-    name: 'an animation is still unless asked',
+    name: 'an animation becomes a still unless animated=true',
     path: '/attachments/1/anim.gif?width=40',
     status: 200,
     picture: { format: 'gif', width: 40, height: 30, frames: 1 },
   },
   {
-    name: 'format=auto without width',
+    name: 'format=auto works without a width',
     path: '/attachments/1/land.png?format=auto',
     headers: { accept: 'image/avif' },
     status: 200,
@@ -131,7 +131,7 @@ export const transformations: readonly Case[] = [
     picture: { format: 'avif', width: 400, height: 300 },
   },
   {
-    name: 'download of a transformation',
+    name: 'a transformation can be downloaded',
     path: '/attachments/1/land.png?width=64&format=webp&download=true',
     status: 200,
     expect: { 'content-disposition': /^attachment; filename="land.webp"/ },
@@ -150,13 +150,13 @@ export const transformations: readonly Case[] = [
     picture: { format: 'webp', width: 200, height: 100, pixels: [{ x: 100, y: 50, rgba: [0, 255, 0, 255] }] },
   },
   {
-    name: 'an SVG by content is rasterised',
+    name: 'an SVG with another extension is rasterised',
     path: '/attachments/1/logo.png',
     status: 200,
     picture: { format: 'webp', width: 200, height: 100 },
   },
   {
-    name: 'an SVG is rasterised for a range too',
+    name: 'an SVG is rasterised for a range request too',
     path: '/attachments/1/logo.png',
     headers: { range: 'bytes=0-3' },
     status: 206,
@@ -164,7 +164,7 @@ export const transformations: readonly Case[] = [
     body: 'RIFF',
   },
   {
-    name: 'an SVG downloads as text',
+    name: 'an SVG is downloaded as text',
     path: '/attachments/1/logo.svg?download=true',
     status: 200,
     expect: {
@@ -174,19 +174,19 @@ export const transformations: readonly Case[] = [
     body: /^<svg/,
   },
   {
-    name: 'sound cannot be transformed',
+    name: 'audio cannot be transformed',
     path: '/attachments/1/clip.mp3?width=100',
     status: 400,
     body: 'Only images and videos can be transformed',
   },
   {
-    name: 'neither can text',
+    name: 'text cannot be transformed',
     path: '/attachments/1/page.html?width=100',
     status: 400,
     body: 'Unsupported file format',
   },
   {
-    name: 'a side beyond the limit',
+    name: 'an image with a side beyond the limit is rejected',
     path: '/attachments/1/huge.png?width=100',
     status: 400,
     body: 'Image dimensions too large',
@@ -250,19 +250,19 @@ export const moreInputs: readonly Case[] = [
     picture: { format: 'png', width: 80, height: 60, ...MOVING },
   },
   {
-    name: 'attention on an animated PNG, blurred',
+    name: 'gravity=attention of an animated PNG, blurred',
     path: '/attachments/1/moving.png?width=20&height=40&gravity=attention&animated=true&blur=2',
     status: 200,
     picture: { format: 'png', width: 20, height: 40, ...MOVING },
   },
   {
-    name: 'what moves and was asked for as AVIF without loss is WebP',
+    name: 'an animation requested as lossless AVIF is WebP',
     path: '/attachments/1/moving.png?width=40&animated=true&format=avif&quality=lossless',
     status: 200,
     picture: { format: 'webp', width: 40, height: 30, frames: 3 },
   },
   {
-    name: 'HEIC is turned upright and its colours are converted',
+    name: 'HEIC is rotated upright, and its colours are converted',
     path: '/attachments/1/turned.heic?format=png',
     status: 200,
     expect: { 'content-type': 'image/png' },
@@ -277,7 +277,7 @@ export const moreInputs: readonly Case[] = [
     },
   },
   {
-    name: 'HEIC has no format of its own here',
+    name: 'HEIC becomes WebP when no format is requested',
     path: '/attachments/1/turned.heic?width=24',
     status: 200,
     expect: { 'content-type': 'image/webp' },

@@ -40,13 +40,13 @@ async function play(apng: Apng): Promise<readonly Buffer[]> {
   return frames
 }
 
-describe.skipIf(corpus === undefined)('animated PNG in (skipped without MEDIA_CORPUS)', () => {
+describe.skipIf(corpus === undefined)('an animated PNG as a source (skipped without MEDIA_CORPUS)', () => {
   // The colour that every conforming viewer ends with, according to the author of the test images.
   it.each([
     ['apng-blend-over.png', 2, [100, 100], [0, 255, 0, 255]],
     ['apng-delay.png', 4, [500, 1000, 500, 1000], [255, 255, 0, 255]],
     ['apng-dispose-background.png', 3, [100, 100, 100], [0, 0, 0, 0]],
-  ] as const)('%s', async (name, count, delays, last) => {
+  ] as const)('has its frames and delays: %s', async (name, count, delays, last) => {
     const apng = value(readApng(await file(`animated/${name}`)))
     expect(apng.frames.map(({ delayMs }) => delayMs)).toEqual(delays)
     const frames = await play(apng)
@@ -56,7 +56,7 @@ describe.skipIf(corpus === undefined)('animated PNG in (skipped without MEDIA_CO
   })
 })
 
-describe.skipIf(corpus === undefined)('animated PNG out (skipped without MEDIA_CORPUS)', () => {
+describe.skipIf(corpus === undefined)('an animated PNG as output (skipped without MEDIA_CORPUS)', () => {
   it.each([
     ['dispose-background.gif', 'gif'],
     ['loop-3.gif', 'gif'],
@@ -66,7 +66,7 @@ describe.skipIf(corpus === undefined)('animated PNG out (skipped without MEDIA_C
     ['rotating-squares.gif', 'gif'],
     ['rotating-squares.webp', 'webp'],
     ['animated.webp', 'webp'],
-  ] as const)('%s keeps every pixel, its times and its loops', async (name, format) => {
+  ] as const)('keeps every pixel, delay and loop count of %s', async (name, format) => {
     const source = await file(`animated/${name}`)
     const { info, bytes } = await render(source, format, 'png')
     const apng = value(readApng(bytes))
@@ -80,14 +80,14 @@ describe.skipIf(corpus === undefined)('animated PNG out (skipped without MEDIA_C
   })
 })
 
-describe.skipIf(corpus === undefined)('other inputs (skipped without MEDIA_CORPUS)', () => {
-  it('an animated AVIF has its first frame', async () => {
+describe.skipIf(corpus === undefined)('other sources (skipped without MEDIA_CORPUS)', () => {
+  it('include an animated AVIF, by its first frame', async () => {
     const { info, bytes } = await render(await file('animated/animated.avif'), 'avif', 'webp')
     const { width, height, pages } = await sharp(bytes).metadata()
     expect([width, height, pages]).toEqual([info.width, info.height, undefined])
   })
 
-  it('HEIC', async () => {
+  it('include HEIC', async () => {
     const source = await file('heic/rainbow-451x461.heic')
     const info = value(await inspectImage(source, 'heic', { limits, animated: false }))
     expect([info.width, info.height, info.hasAlpha]).toEqual([451, 461, false])

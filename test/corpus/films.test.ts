@@ -33,7 +33,7 @@ const films = files.filter((file) => kinds.get(file)?.kind === 'video')
 const sounds = files.filter((file) => kinds.get(file)?.kind === 'audio')
 
 describe.skipIf(CORPUS === undefined || FFMPEG === undefined)(
-  `${films.length} films and ${sounds.length} sounds against FFmpeg (needs MEDIA_CORPUS and FFmpeg)`,
+  `${films.length} videos and ${sounds.length} audio files (need MEDIA_CORPUS and FFmpeg)`,
   () => {
     let door: Door
     beforeAll(async () => {
@@ -41,7 +41,7 @@ describe.skipIf(CORPUS === undefined || FFMPEG === undefined)(
     })
     afterAll(() => door.close())
 
-    it.each(films)('%s', async (file) => {
+    it.each(films)('have the frames and the duration of FFmpeg: %s', async (file) => {
       await put(file)
       const { times, isHdr } = await frameTimes(file)
       const [middle, last] = [times.length >> 1, times.length - 1]
@@ -62,7 +62,7 @@ describe.skipIf(CORPUS === undefined || FFMPEG === undefined)(
       await expectDuration(file)
     })
 
-    it.each(sounds)('%s', async (file) => {
+    it.each(sounds)('have the duration of FFmpeg: %s', async (file) => {
       await put(file)
       await expectDuration(file)
     })

@@ -28,7 +28,7 @@ describe.skipIf(CORPUS === undefined)(`the corpus: ${PICTURES.length + HOSTILE.l
   })
   afterAll(() => door.close())
 
-  it.each(PICTURES)('%s becomes a small picture of every format', async (file) => {
+  it.each(PICTURES)('%s becomes a small image in every format', async (file) => {
     for (const format of ['webp', 'avif', 'jpeg', 'png', 'gif']) {
       const answer = await send(
         door.url,
@@ -40,7 +40,7 @@ describe.skipIf(CORPUS === undefined)(`the corpus: ${PICTURES.length + HOSTILE.l
     }
   })
 
-  it.each(corpusFiles('orientation'))('%s is upright', async (file) => {
+  it.each(corpusFiles('orientation'))('%s is shown upright', async (file) => {
     const { body } = await send(door.url, `/attachments/${file}?width=120&format=png`)
     const upright = await sharp(readCorpus(file)).autoOrient().resize(120).raw().toBuffer()
     const ours = await sharp(body).removeAlpha().raw().toBuffer()
@@ -48,7 +48,7 @@ describe.skipIf(CORPUS === undefined)(`the corpus: ${PICTURES.length + HOSTILE.l
     expect(meanDifference(ours, upright)).toBeLessThan(3)
   })
 
-  it.each(TOO_LARGE)('%s is refused by its header', async (file) => {
+  it.each(TOO_LARGE)('%s is rejected by its header', async (file) => {
     const before = process.memoryUsage().rss
     for (const path of [
       `/attachments/${file}?width=64`,
@@ -62,7 +62,7 @@ describe.skipIf(CORPUS === undefined)(`the corpus: ${PICTURES.length + HOSTILE.l
     expect(process.memoryUsage().rss - before).toBeLessThan(100 * 1024 * 1024)
   })
 
-  it.each(HOSTILE)('%s is answered or refused, and the service goes on', async (file) => {
+  it.each(HOSTILE)('%s is rendered or rejected, and the service keeps running', async (file) => {
     for (const path of [
       `/attachments/${file}`,
       `/attachments/${file}?width=64&format=webp`,

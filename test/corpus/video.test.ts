@@ -36,7 +36,7 @@ describe.skipIf(CORPUS === undefined)('the corpus of videos (skipped without MED
     ['video/vp8-alpha.webm', [720, 576, 12.04, 'vp8', []]],
     ['video/vp9.mkv', [640, 480, 7.407, 'vp9', ['aac']]],
     ['video/mpeg4-one-frame.mp4', [256, 144, 0.033, 'mpeg4', []]],
-  ] as const)('facts and stills of %s', async (name, [width, height, seconds, codec, audio]) => {
+  ] as const)('yields info and stills of %s', async (name, [width, height, seconds, codec, audio]) => {
     const video = await opened(name)
     const { info } = video
     expect([info.video.width, info.video.height, info.video.codec]).toEqual([width, height, codec])
@@ -59,7 +59,7 @@ describe.skipIf(CORPUS === undefined)('the corpus of videos (skipped without MED
     ['audio/tos.flac', 3.000113, 'flac'],
     ['audio/tos.ogg', 3, 'vorbis'],
     ['audio/tos.aac', 3.0, 'aac'],
-  ] as const)('facts of %s', async (name, seconds, codec) => {
+  ] as const)('yields info of %s', async (name, seconds, codec) => {
     const kind = mediaKindOfName(name)
     if (kind?.kind !== 'audio') throw new Error('no kind')
     const info = await readAudio(tools, partsOf(readFileSync(join(CORPUS ?? '', name))), kind.format)
@@ -74,7 +74,7 @@ describe.skipIf(CORPUS === undefined)('the corpus of videos (skipped without MED
     'hostile/zero-length-atom.mp4',
     'hostile/hls-read-passwd.mp4',
     'hostile/hls-ssrf.avi',
-  ])('%s is refused', async (name) => {
+  ])('%s is rejected', async (name) => {
     const result = await checked(await open(name))
     expect(isFailure(result) ? result.code : 'a frame').toBe('undecodable')
     await nothingIsLeft()
@@ -82,7 +82,7 @@ describe.skipIf(CORPUS === undefined)('the corpus of videos (skipped without MED
 
   const truncated = ['video/bbb-480p-moov-first.mp4', 'video/bbb-480p-moov-last.mp4', 'video/av1.mp4']
   truncated.push('video/vp8-alpha.webm', 'video/vp9.mkv')
-  it.each(truncated)('%s cut at every tenth is refused or shown', async (name) => {
+  it.each(truncated)('%s cut at every tenth is rejected or shown', async (name) => {
     const whole = await readFile(join(CORPUS ?? '', name))
     for (let tenth = 1; tenth < 10; tenth += 1) {
       const part = whole.subarray(0, Math.floor((whole.length * tenth) / 10))

@@ -178,22 +178,22 @@ describe('the client against a fake service', () => {
   }
 
   it.each([
-    ['says nothing', () => {}, 'timeout', { timeoutMs: 50 }],
+    ['sends nothing', () => {}, 'timeout', { timeoutMs: 50 }],
     [
-      'never ends its answer',
+      'never ends its response',
       (_: unknown, response: { write(text: string): void }) => response.write('{'),
       'timeout',
       { timeoutMs: 200 },
     ],
-    ['is left by the caller', () => {}, 'cancelled', { signal: AbortSignal.timeout(20) }],
+    ['is aborted by the caller', () => {}, 'cancelled', { signal: AbortSignal.timeout(20) }],
     [
-      'answers a page',
+      'answers with HTML',
       (_: unknown, response: { end(text: string): void }) => response.end('<html>'),
       'unexpected',
       {},
     ],
     [
-      'answers another form',
+      'answers with unexpected JSON',
       (_: unknown, response: { end(text: string): void }) => response.end('{}'),
       'unexpected',
       {},

@@ -119,32 +119,22 @@ describe('pnpm diagnose', () => {
 
   it.each([
     [
-      'a region that is another',
+      'a wrong region',
       { status: 301, code: 'PermanentRedirect', headers: { 'x-amz-bucket-region': 'eu-west-1' } },
       /is in the region eu-west-1/,
       /MEDIA_PROXY_S3_ENDPOINT .*s3\.eu-west-1\.amazonaws\.com.* MEDIA_PROXY_S3_REGION to eu-west-1/,
     ],
-    ['a redirect to somewhere', { status: 302, code: '' }, /redirects \(302\)/, /MEDIA_PROXY_S3_ENDPOINT/],
+    ['an unknown redirect', { status: 302, code: '' }, /redirects \(302\)/, /MEDIA_PROXY_S3_ENDPOINT/],
     [
-      'a token that is past its time',
+      'an expired session token',
       { status: 400, code: 'ExpiredToken' },
       /session token is past its time/,
       /MEDIA_PROXY_S3_SESSION_TOKEN.*MEDIA_PROXY_S3_CREDENTIALS=chain/,
     ],
-    [
-      'a key that is not known',
-      { status: 403, code: 'InvalidAccessKeyId' },
-      /access key/,
-      /S3_ACCESS_KEY_ID/,
-    ],
-    [
-      'a store that is busy',
-      { status: 503, code: 'SlowDown' },
-      /too much to do \(SlowDown\)/,
-      /request rate/,
-    ],
-    ['a clock that it refuses', { status: 403, code: 'RequestTimeTooSkewed' }, /clock/, /timedatectl/],
-    ['what is no S3', { status: 400, code: '' }, /S3 answered 400/, /speaks S3/],
+    ['an unknown access key', { status: 403, code: 'InvalidAccessKeyId' }, /access key/, /S3_ACCESS_KEY_ID/],
+    ['an overloaded store', { status: 503, code: 'SlowDown' }, /too much to do \(SlowDown\)/, /request rate/],
+    ['a clock that it rejects', { status: 403, code: 'RequestTimeTooSkewed' }, /clock/, /timedatectl/],
+    ['a server without S3', { status: 400, code: '' }, /S3 answered 400/, /speaks S3/],
   ])('reports %s, and how to fix it', async (_, refusal, found, fix) => {
     const store = await answering((request, response) => refuse(request, response, refusal))
     const { findings, text } = await diagnose(s3Settings({ MEDIA_PROXY_S3_ENDPOINT: store.endpoint }))

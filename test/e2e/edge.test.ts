@@ -145,10 +145,10 @@ describe('a purge', () => {
   it.each([
     ['no secret', {}, '{"object":"a"}', 401],
     ['bad JSON', { 'x-internal-secret': 'secret' }, '{', 400],
-    ['nothing named', { 'x-internal-secret': 'secret' }, '{}', 400],
-    ['both named', { 'x-internal-secret': 'secret' }, '{"object":"a","external":"http://a/"}', 400],
-    ['a key that climbs', { 'x-internal-secret': 'secret' }, '{"object":"../a"}', 400],
-    ['too much', { 'x-internal-secret': 'secret' }, `{"object":"${'a'.repeat(20_000)}"}`, 413],
+    ['no target', { 'x-internal-secret': 'secret' }, '{}', 400],
+    ['two targets', { 'x-internal-secret': 'secret' }, '{"object":"a","external":"http://a/"}', 400],
+    ['a key with ..', { 'x-internal-secret': 'secret' }, '{"object":"../a"}', 400],
+    ['a long body', { 'x-internal-secret': 'secret' }, `{"object":"${'a'.repeat(20_000)}"}`, 413],
   ])('is rejected with %s', async (_, headers, body, status) => {
     const door = await edge()
     for (const url of [door.url, door.originUrl]) {

@@ -70,7 +70,7 @@ describe.each([
     ['/avatars/1/a.webp?format=mp4', 'Bad Request: format=mp4 is of attachments and external media'],
     ['/avatars/1/a.bmp', 'Bad Request: the file name of an asset is a hash'],
     ['/external/x', 'Bad Request: an external URL is /external/<signature>/<target>'],
-  ])('%s', async (path, words) => {
+  ])('state the reason for %s', async (path, words) => {
     const { status, body, headers } = await send(door.url, path)
     expect([status, body.toString().slice(0, words.length)]).toEqual([400, words])
     expect(headers).toMatchObject({
@@ -84,7 +84,7 @@ describe.each([
     expect([head.status, head.headers['content-length']]).toEqual([400, String(body.length)])
   })
 
-  it.each(REFUSED_FILES)('%s', async (path, words) => {
+  it.each(REFUSED_FILES)('state the reason for the file %s', async (path, words) => {
     const { status, body, headers } = await send(door.url, path)
     expect([status, body.toString()]).toEqual([400, words])
     expect(headers['content-length']).toBe(String(body.length))

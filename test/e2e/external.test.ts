@@ -271,8 +271,8 @@ describe.each(DOORS)('external media at %s', (_, open) => {
     ['another scheme', () => v2('file:///etc/passwd'), 400],
     ['user information', () => v2('http://a:b@example.com/'), 400],
     ['an undecodable target', () => 'v2/!!!', 400],
-    ['no URL', () => v2('nothing'), 400],
-    ['too long a URL', () => v2(`http://example.com/${'a'.repeat(8200)}`), 400],
+    ['a target without a URL', () => v2('nothing'), 400],
+    ['an overlong URL', () => v2(`http://example.com/${'a'.repeat(8200)}`), 400],
   ])('answers %s', async (__, target, status) => {
     expect((await get(target())).status).toBe(status)
   })

@@ -150,12 +150,12 @@ describe('a faulty external server', () => {
   }
 
   it.each([
-    ['more bytes than its part has', 'bytes 50-59/100000', undefined],
-    ["a length that is not its part's", 'bytes 50-59/100000', 78],
-    ['a part that ends before it begins', 'bytes 50-49/100000', undefined],
-    ['a part beyond the end', 'bytes 50-59/20', undefined],
-    ['another part', 'bytes 10-19/100000', undefined],
-    ['a longer part', 'bytes 50-127/100000', 78],
+    ['more bytes than its range', 'bytes 50-59/100000', undefined],
+    ['a length other than that of its range', 'bytes 50-59/100000', 78],
+    ['a reversed range', 'bytes 50-49/100000', undefined],
+    ['a range beyond the end', 'bytes 50-59/20', undefined],
+    ['another range', 'bytes 10-19/100000', undefined],
+    ['a longer range', 'bytes 50-127/100000', 78],
   ])('cannot inject a response into the connection with %s', async (_, contentRange, length) => {
     const forged = `0123456789HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n<forged/>${' '.repeat(10)}`
     const { door, target } = await answeringParts(contentRange, forged.padEnd(78), length)

@@ -106,12 +106,12 @@ describe('a hot response', () => {
 
   it.each<[string, RawRequest]>([
     ['another method', { method: 'HEAD' }],
-    ['a part', { headers: { range: 'bytes=0-9' } }],
+    ['a range', { headers: { range: 'bytes=0-9' } }],
     ['a condition', { headers: { 'if-none-match': '"x"' } }],
     ['a date', { headers: { 'if-modified-since': new Date().toUTCString() } }],
     ['other formats', { headers: { accept: 'image/avif' } }],
     ['another host', { headers: { host: 'elsewhere' } }],
-    ['a trace', { headers: { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' } }],
+    ['a trace id', { headers: { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' } }],
     ['a signature of the edge', { headers: { 'x-edge-signature': 'x' } }],
   ])('is not served to a request with %s', async (_, options) => {
     const { door, hot } = await opened()
@@ -204,7 +204,7 @@ describe('a hot response', () => {
   })
 
   it.each([
-    ['answers name the origin that may read them', { MEDIA_PROXY_CORS_ORIGINS: 'https://app.example' }],
+    ['responses list the origins that may read them', { MEDIA_PROXY_CORS_ORIGINS: 'https://app.example' }],
     ['requests are traced', { MEDIA_PROXY_TELEMETRY_OTLP_ENDPOINT: 'http://127.0.0.1:9' }],
   ])('is never served when %s', async (_, settings: Settings) => {
     const { door } = await opened(settings)

@@ -233,19 +233,19 @@ describe.each([
 
   it.each([
     ['bad JSON', '{', 400],
-    ['nothing', '', 400],
+    ['an empty body', '', 400],
     ['a list', '[]', 400],
-    ['nesting', `${'['.repeat(5000)}${']'.repeat(5000)}`, 400],
+    ['deep nesting', `${'['.repeat(5000)}${']'.repeat(5000)}`, 400],
     ['another type', { type: 'ftp', url: 'x' }, 400],
     ['a missing field', { type: 'upload' }, 400],
-    ['a key that climbs', { type: 'upload', upload_filename: '../cdn/attachments/1/a.png' }, 400],
+    ['a key with ..', { type: 'upload', upload_filename: '../cdn/attachments/1/a.png' }, 400],
     ['another bucket', { type: 's3', bucket: 'etc', key: 'passwd' }, 400],
     ['bad base64', { type: 'base64', base64: '!!!!' }, 400],
     ['another scheme', { type: 'external', url: 'file:///etc/passwd' }, 400],
     ['an internal address', { type: 'external', url: 'http://169.254.169.254/latest/' }, 400],
     ['a missing object', { type: 'upload', upload_filename: 'none' }, 404],
-    ['what is no media', { type: 'upload', upload_filename: 'text' }, 400],
-    ['too large a picture', { type: 'upload', upload_filename: 'huge' }, 400],
+    ['a text file', { type: 'upload', upload_filename: 'text' }, 400],
+    ['too large an image', { type: 'upload', upload_filename: 'huge' }, 400],
     ['unknown keys', { type: 'upload', upload_filename: 'still', colour: 'blue' }, 200],
   ])('answers %s', async (__, body, status) => {
     expect((await ask(body)).status).toBe(status)

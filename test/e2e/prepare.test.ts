@@ -59,13 +59,13 @@ describe.each([
 
   it.each([
     ['of another object', { object: 'attachments/1/b.png', renditions: [SMALL] }],
-    ['that are none', { object: OBJECT, renditions: ['/attachments/1/a.png'] }],
+    ['without parameters', { object: OBJECT, renditions: ['/attachments/1/a.png'] }],
     ['with bad values', { object: OBJECT, renditions: ['/attachments/1/a.png?width=0'] }],
-    ['elsewhere', { object: OBJECT, renditions: ['//example.com/a.png?width=20'] }],
+    ['on other hosts', { object: OBJECT, renditions: ['//example.com/a.png?width=20'] }],
     ['of endpoints', { object: OBJECT, renditions: ['/_health'] }],
-    ['by no list', { object: OBJECT, renditions: [] }],
+    ['in an empty list', { object: OBJECT, renditions: [] }],
     [
-      'too many',
+      'beyond the maximum number',
       { object: OBJECT, renditions: Array.from({ length: 65 }, (__, width) => `${SMALL}&v=${width}`) },
     ],
   ])('rejects renditions %s', async (__, body) => {

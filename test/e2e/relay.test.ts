@@ -102,12 +102,12 @@ describe.each(DOORS)('the upload relay at %s', (_, open) => {
     ['another key', 403, async () => pathOf(await token({ key: 'folder/a' }))],
     ['another method', 403, async () => pathOf(await token({ method: 'get' }))],
     [
-      'a part that the token does not name',
+      'a part that the token does not contain',
       403,
       async () => pathOf(await token(), undefined, '&uploadId=u&partNumber=1'),
     ],
     [
-      'no part where the token names one',
+      'no part when the token contains one',
       403,
       async () => pathOf(await token({ uploadId: 'u', partNumber: 1 })),
     ],
@@ -126,7 +126,7 @@ describe.each(DOORS)('the upload relay at %s', (_, open) => {
     ['a part without its upload', 400, async () => pathOf(await token(), undefined, '&partNumber=1')],
     ['an upload without a part', 400, async () => pathOf(await token(), undefined, '&uploadId=u')],
     [
-      'a part that is no number',
+      'a part that is not a number',
       400,
       async () => pathOf(await token(), undefined, '&uploadId=u&partNumber=x'),
     ],
@@ -137,7 +137,7 @@ describe.each(DOORS)('the upload relay at %s', (_, open) => {
       400,
       async () => pathOf(await token(), undefined, '&uploadId=u&partNumber=1&partNumber=1'),
     ],
-    ['a key that climbs', 400, async () => pathOf(await token({ key: '../x' }), '../x')],
+    ['a key with ..', 400, async () => pathOf(await token({ key: '../x' }), '../x')],
     ['an empty segment', 400, async () => pathOf(await token({ key: 'a//x' }), 'a//x')],
     ['no key', 404, async () => '/v1/relay/'],
     ['another version', 404, async () => '/v2/relay/x'],

@@ -58,7 +58,7 @@ describe('animations', () => {
     return JSON.parse(body.toString())
   }
 
-  it.each([1, 2, 3, 4, 5, 6, 7, 8])('WebP of orientation %d plays upright', async (orientation) => {
+  it.each([1, 2, 3, 4, 5, 6, 7, 8])('play upright from WebP of orientation %d', async (orientation) => {
     const path = `/attachments/1/${orientation}.webp?animated=true&quality=lossless`
     const { status, body } = await send(door.url, `${path}&format=webp`)
     expect(status).toBe(200)
@@ -83,7 +83,7 @@ describe('animations', () => {
   })
 
   it.each(['cover', 'contain', 'inside'])(
-    'WebP of orientation 6 is cut and padded upright, %s',
+    'are cropped and padded upright from WebP of orientation 6, %s',
     async (fit) => {
       const path = `/attachments/1/6.webp?animated=true&format=webp&width=8&height=8&gravity=north&fit=${fit}`
       const { body } = await send(door.url, path)
@@ -93,7 +93,7 @@ describe('animations', () => {
   )
 
   it.each(['attention', 'entropy'])(
-    'WebP is cut to its point of interest as its still is: %s',
+    'are cropped to the same point of interest as their still: %s',
     async (gravity) => {
       const path = `/attachments/1/1.webp?width=8&height=16&gravity=${gravity}&format=webp&quality=lossless`
       const [still, moving] = await Promise.all(
@@ -107,7 +107,7 @@ describe('animations', () => {
     },
   )
 
-  it('WebP tells of transparency where its frames leave something uncovered, and only there', async () => {
+  it('declare transparency in WebP only when their frames leave something uncovered', async () => {
     const flagsOf = async (query: string, name = '1') => {
       const { body } = await send(door.url, `/attachments/1/${name}.webp?animated=true&format=webp&${query}`)
       expect(body.toString('latin1', 12, 16)).toBe('VP8X')
@@ -126,12 +126,12 @@ describe('animations', () => {
     for (const query of ['width=12', 'pad=4&background=ffffff']) expect(await flagsOf(query)).toBe(animation)
   })
 
-  it('WebP that is cut off plays its whole frames', async () => {
+  it('play the complete frames of WebP that is cut off', async () => {
     const { status, body } = await send(door.url, '/attachments/1/cut.webp?animated=true&format=webp')
     expect([status, (await sharp(body).metadata()).pages]).toEqual([200, 2])
   })
 
-  it.skipIf(corpusAvif === undefined)('AVIF without a still (skipped without MEDIA_CORPUS)', async () => {
+  it.skipIf(corpusAvif === undefined)('need no AVIF still (skipped without MEDIA_CORPUS)', async () => {
     const { frames } = readSequence(readCorpus(String(corpusAvif))) ?? { frames: 0 }
     expect(frames).toBeGreaterThan(10)
     const moving = await send(door.url, '/attachments/1/sequence.avif?animated=true&format=webp&width=64')

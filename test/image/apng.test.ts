@@ -55,25 +55,25 @@ describe('playing an animated PNG', () => {
 
   it.each([
     {
-      why: 'a part is drawn over what is there',
+      why: 'draws a part over the earlier pixels',
       first: whole,
       second: { ...corner, colour: GREEN },
       end: GREEN,
     },
     {
-      why: 'source replaces what is there, alpha too',
+      why: 'replaces the earlier pixels and their alpha with the blending source',
       first: whole,
       second: { ...corner, colour: NOTHING },
       end: NOTHING,
     },
     {
-      why: 'over leaves what shows through',
+      why: 'keeps the earlier pixels under transparent ones with the blending over',
       first: whole,
       second: { ...corner, colour: NOTHING, blend: OVER },
       end: RED,
     },
     {
-      why: 'over mixes',
+      why: 'mixes the colours with the blending over',
       first: whole,
       second: { ...corner, colour: half, blend: OVER },
       end: [127, 0, 128, 255] as const,
@@ -85,7 +85,7 @@ describe('playing an animated PNG', () => {
     ])
   })
 
-  it('mixes hundreds of times without growing darker', async () => {
+  it('mixes hundreds of times without getting darker', async () => {
     const veil = { ...whole, colour: [200, 200, 200, 3] as const, blend: OVER }
     const frames = [
       { ...whole, colour: [200, 200, 200, 255] as const },
@@ -101,7 +101,7 @@ describe('playing an animated PNG', () => {
     ['none', NONE, GREEN],
     ['background', BACKGROUND, NOTHING],
     ['previous', PREVIOUS, RED],
-  ])('disposal %s', async (_, dispose, left) => {
+  ])('applies the disposal %s', async (_, dispose, left) => {
     const frames = [
       whole,
       { ...corner, colour: GREEN, dispose },
@@ -114,7 +114,7 @@ describe('playing an animated PNG', () => {
     ])
   })
 
-  it('takes previous on the first frame as background', async () => {
+  it('treats the disposal previous of the first frame as background', async () => {
     const frames = [
       { ...whole, dispose: PREVIOUS },
       { ...corner, colour: BLUE },
@@ -125,7 +125,7 @@ describe('playing an animated PNG', () => {
     ])
   })
 
-  it('reads delays as fractions, a denominator of 0 as hundredths', async () => {
+  it('reads delays as fractions, and a denominator of 0 as hundredths', async () => {
     const delays: readonly (readonly [number, number])[] = [
       [1, 3],
       [7, 0],
@@ -142,19 +142,19 @@ describe('playing an animated PNG', () => {
     expect(loop).toBe(3)
   })
 
-  it('looks at no more frames than the header announced', async () => {
+  it('reads no more frames than the header declares', async () => {
     const bytes = await make([whole, whole, whole], { announcedFrames: 2 })
     expect(countApngFrames(bytes)).toBe(2)
     expect(read(bytes).frames).toHaveLength(2)
   })
 
-  it('has the frames that are there where the header announced more', async () => {
+  it('reads the existing frames when the header declares more', async () => {
     const bytes = await make([whole, whole], { announcedFrames: 3 })
     expect(countApngFrames(bytes)).toBe(2)
     expect(read(bytes).frames).toHaveLength(2)
   })
 
-  it('believes the first header, which was judged, and no second one', async () => {
+  it('uses the first header, which was checked, and ignores a second one', async () => {
     const bytes = await make([whole, whole, whole], { announcedFrames: 2 })
     const header = bytes.subarray(33, 53)
     const second = Buffer.concat([bytes.subarray(0, 53), header, bytes.subarray(53)])
@@ -165,8 +165,8 @@ describe('playing an animated PNG', () => {
 
   it.each([
     ['is large', Buffer.alloc(300 * 1024)],
-    ['unpacks to much', Buffer.concat([Buffer.from('x\0\0'), deflateSync(Buffer.alloc(2 * 1024 * 1024))])],
-  ])('copies no profile into every frame that %s', async (_, profile) => {
+    ['unpacks to a lot', Buffer.concat([Buffer.from('x\0\0'), deflateSync(Buffer.alloc(2 * 1024 * 1024))])],
+  ])('does not copy into every frame a profile that %s', async (_, profile) => {
     const bytes = await movingPng(8, 8)
     const told = Buffer.concat([bytes.subarray(0, 33), encodePngChunk('iCCP', profile), bytes.subarray(33)])
     const [first] = read(told).frames
@@ -181,7 +181,7 @@ describe('playing an animated PNG', () => {
     ['a frame far outside', { ...corner, left: 0xffff_fff0, width: 16 }],
     ['an unknown disposal', { ...corner, dispose: 3 }],
     ['an unknown blending', { ...corner, blend: 2 }],
-  ] as const)('ends before %s, as in browsers', async (_, frame) => {
+  ] as const)('ends before %s, as browsers do', async (_, frame) => {
     const bytes = await make([whole, corner, frame, corner])
     expect(countApngFrames(bytes)).toBe(2)
     expect(read(bytes).frames).toHaveLength(2)
@@ -189,12 +189,12 @@ describe('playing an animated PNG', () => {
     expect([countApngFrames(hidden), hidesDefaultImage(hidden)]).toEqual([1, false])
   })
 
-  it('is none without a frame', async () => {
+  it('fails without a frame', async () => {
     const apng = readApng(await make([], { announcedFrames: 3, defaultColour: BLUE }))
     expect(isFailure(apng) && apng.code).toBe('undecodable')
   })
 
-  it('ends at a frame whose pixels are broken', async () => {
+  it('ends at a frame with corrupt pixels', async () => {
     const bytes = await make([whole, { ...corner, colour: GREEN }])
     // Overwrites the data of the last frame, after its sequence number.
     bytes.fill(0xff, bytes.lastIndexOf('fdAT') + 8, bytes.lastIndexOf('IEND') - 8)
@@ -206,10 +206,10 @@ describe('playing an animated PNG', () => {
 
 const limits = { sourceBytes: 1e6, decodedBytes: 1e6, sidePixels: 16384, frames: 100 }
 
-describe('a picture that only viewers without animation show', () => {
+describe('a default image that is not a frame', () => {
   const hidden = () => make([whole, { ...whole, colour: GREEN }], { defaultColour: BLUE })
 
-  it('is told from a first frame', async () => {
+  it('is distinguished from a first frame', async () => {
     expect(hidesDefaultImage(await hidden())).toBe(true)
     expect(hidesDefaultImage(await make([whole]))).toBe(false)
     expect(
@@ -221,7 +221,7 @@ describe('a picture that only viewers without animation show', () => {
     ).toBe(false)
   })
 
-  it('is not in the still', async () => {
+  it('is not shown as the still', async () => {
     const bytes = await hidden()
     const info = await inspectImage(bytes, 'png', { limits, animated: false })
     if (isFailure(info)) throw new Error(info.detail)
@@ -234,7 +234,7 @@ describe('a picture that only viewers without animation show', () => {
 })
 
 describe('an animation that costs too much', () => {
-  it('is refused by its header: each frame is a whole canvas, whatever part it draws', async () => {
+  it('is rejected by its header: each frame costs a whole canvas, whatever part it draws', async () => {
     const frames = Array.from({ length: 20 }, () => ({ ...whole, width: 1, height: 1 }))
     const bytes = await animatedPng({ width: 200, height: 200, loop: 0, frames })
     const rejected = await inspectImage(bytes, 'png', { limits, animated: true })
@@ -244,7 +244,7 @@ describe('an animation that costs too much', () => {
 })
 
 describe('an orientation in an animated PNG', () => {
-  it('turns its measures and all of its frames', async () => {
+  it('rotates its dimensions and all of its frames', async () => {
     const bytes = await movingPng(40, 30)
     const exif = Buffer.from('MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0', 'latin1')
     const turned = Buffer.concat([bytes.subarray(0, 33), encodePngChunk('eXIf', exif), bytes.subarray(33)])
@@ -274,7 +274,7 @@ describe('single frames', () => {
     [0, RED],
     [2, BLUE],
     [99, BLUE],
-  ])('frame %d of an animation is as it is shown', async (frame, [red, , blue]) => {
+  ])('show frame %d of an animation as it is displayed', async (frame, [red, , blue]) => {
     const animated = await movingPng(40, 30)
     for (const [format, bytes] of [
       ['png', animated],
@@ -302,8 +302,8 @@ describe('single frames', () => {
   }
 })
 
-describe('times that other formats do not hold', () => {
-  it.each(['webp', 'gif'] as const)('are as long as %s has them', async (format) => {
+describe('delays and loop counts beyond the limits of other formats', () => {
+  it.each(['webp', 'gif'] as const)('are as large as %s can store them', async (format) => {
     const bytes = await make(
       [
         { ...whole, delay: [120, 1] },
@@ -355,7 +355,7 @@ describe('writing an animated PNG', () => {
     expect((await sharp(bytes).metadata()).channels).toBe(alpha === 255 ? 3 : 4)
   })
 
-  it('keeps its timing, and draws no more than changed', async () => {
+  it('keeps its timing, and draws only what changed', async () => {
     const data = Buffer.concat(frames(255))
     const apng = read(await encodeApng({ data, width, height, timing: { loop: 5, delay } }))
     expect(apng.loop).toBe(5)

@@ -38,14 +38,14 @@ describe('a background', () => {
     return sharp(body).toColourspace('srgb').removeAlpha().raw().toBuffer()
   }
 
-  it.each(Object.keys(PICTURES))('around %s', async (name) => {
+  it.each(Object.keys(PICTURES))('has its colour around %s', async (name) => {
     for (const query of ['width=20&height=24&fit=contain', 'pad=2', 'width=20&height=24&fit=contain&pad=2']) {
       const [r = 0, g = 0, b = 0] = await pixels(name, query)
       expectNear([r, g, b], BACKGROUND)
     }
   })
 
-  it('is exact around a picture of more colours than sRGB has', async () => {
+  it('is exact around an image of a wider gamut than sRGB', async () => {
     for (const colour of ['ff0000', '00ff00', '1284d6', 'ffffff']) {
       const path = `/attachments/1/deep-p3.png?background=${colour}&width=20&height=24&fit=contain`
       for (const format of ['png', 'webp&quality=lossless']) {
@@ -56,7 +56,7 @@ describe('a background', () => {
     }
   })
 
-  it.each(['grey.gif', 'moving.gif'])('in a GIF made of %s, whose colours do not have it', async (name) => {
+  it.each(['grey.gif', 'moving.gif'])('is exact in a GIF of %s, which lacks its colour', async (name) => {
     await door.put('attachments/1/moving.gif', await animatedGif(40, 24))
     for (const query of ['width=20&height=24&fit=contain', 'width=40&height=10&fit=contain&animated=true']) {
       const [r = 0, g = 0, b = 0] = await pixels(name, `${query}&format=gif`)
@@ -64,7 +64,7 @@ describe('a background', () => {
     }
   })
 
-  it.each(Object.keys(PICTURES))('that is none darkens no blurred edge of %s', async (name) => {
+  it.each(Object.keys(PICTURES))('that is not set darkens no blurred edge of %s', async (name) => {
     for (const query of ['pad=8', 'pad=8&rotate=90', 'width=40&height=12&fit=contain']) {
       const { body } = await send(door.url, `/attachments/1/${name}?format=png&blur=3&${query}`)
       const pixels = await sharp(body).ensureAlpha().raw().toBuffer()
@@ -79,7 +79,7 @@ describe('a background', () => {
     }
   })
 
-  it.each(Object.keys(PICTURES).filter((name) => name.includes('.png')))('under %s', async (name) => {
+  it.each(Object.keys(PICTURES).filter((name) => name.includes('.png')))('shows through %s', async (name) => {
     for (const query of ['width=20', 'width=20&rotate=90']) {
       const [r = 0, g = 0, b = 0] = await pixels(name, query)
       expectNear(

@@ -11,9 +11,9 @@ import { halvesPng } from '../fixtures.ts'
 import { ANY_COST, LIMITS } from '../video-tools.ts'
 
 it.each([
-  ['nothing where it is the first picture', false, 0],
-  ['its cost where more is looked at', true, 1],
-])('a brief job tells %s', async (_, scan, told) => {
+  ['no cost when it only reads the first image', false, 0],
+  ['its cost when it does more', true, 1],
+])('a brief job reports %s', async (_, scan, told) => {
   const costs: Cost[] = []
   const channel = { tellCost: (cost: Cost) => costs.push(cost) } as unknown as Channel
   const setup = { role: 'media', libav: 'off', temporaryFileBytes: 0, decoderMemoryBytes: 0 } as const

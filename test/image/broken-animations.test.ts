@@ -81,7 +81,7 @@ describe.each(FORMATS)('%s with a broken frame', (format) => {
   })
   afterAll(() => door.close())
 
-  it.each(['webp', 'gif'])('plays up to that frame as %s', async (written) => {
+  it.each(['webp', 'gif'])('plays up to that frame in %s', async (written) => {
     for (const more of ['', '&blur=1']) {
       const path = `/attachments/1/a.${format}?width=8&format=${written}&animated=true${more}`
       const { status, body } = await send(door.url, path)

@@ -43,12 +43,12 @@ const CASES: readonly (readonly [
   still: string,
   frames: number,
 ])[] = [
-  ['nothing changed', (chunk) => [chunk], RED, 2],
+  ['no change', (chunk) => [chunk], RED, 2],
   ['no data of the first frame', (chunk, n) => (chunk.id === 'fdAT' && n === 0 ? [] : [chunk]), BLUE, 1],
   ['no data of any frame', (chunk) => (chunk.id === 'fdAT' ? [] : [chunk]), GREEN, 1],
-  ['no control', (chunk) => (chunk.id === 'fcTL' ? [] : [chunk]), GREEN, 1],
-  ['a control told twice', (chunk, n) => (chunk.id === 'fcTL' && n === 0 ? [chunk, chunk] : [chunk]), RED, 2],
-  ['two headers of the animation', (chunk) => (chunk.id === 'acTL' ? [chunk, chunk] : [chunk]), RED, 2],
+  ['no control chunks', (chunk) => (chunk.id === 'fcTL' ? [] : [chunk]), GREEN, 1],
+  ['a repeated control', (chunk, n) => (chunk.id === 'fcTL' && n === 0 ? [chunk, chunk] : [chunk]), RED, 2],
+  ['two animation headers', (chunk) => (chunk.id === 'acTL' ? [chunk, chunk] : [chunk]), RED, 2],
 ]
 
 describe('an animated PNG', () => {

@@ -62,7 +62,7 @@ describe('colours', () => {
   })
   afterAll(() => door.close())
 
-  it.each(Object.entries(DEEP))('%s', async (name, [format]) => {
+  it.each(Object.entries(DEEP))('are right on every route: %s', async (name, [format]) => {
     for (const path of [
       `/attachments/1/${keyOf(name)}?format=png`,
       `/attachments/1/${keyOf(name)}?format=webp&quality=95&width=8`,
@@ -93,12 +93,12 @@ describe('colours', () => {
   })
 })
 
-describe('inks without a profile', () => {
+describe('CMYK inks without a profile', () => {
   it.each([
-    ['JPEG with none', 'jpeg', undefined],
-    ['JPEG with one of light', 'jpeg', 'srgb'],
-    ['TIFF with none', 'tiff', undefined],
-  ] as const)('darken paper each by itself: %s', async (_, format, profile) => {
+    ['JPEG without a profile', 'jpeg', undefined],
+    ['JPEG with an RGB profile', 'jpeg', 'srgb'],
+    ['TIFF without a profile', 'tiff', undefined],
+  ] as const)('darken the paper independently: %s', async (_, format, profile) => {
     const door = await openFilesystemOrigin({})
     const inks = await inkPicture(format)
     const file = profile === undefined ? inks : await withProfile(inks, profile)
@@ -235,7 +235,7 @@ const TOLD: Readonly<Record<string, readonly [() => Promise<Buffer>, readonly [n
   'AVIF of linear light': [() => media('told-linear'), [239, 95, 95]],
 }
 
-describe('colours that are told without a profile', () => {
+describe('colours declared without a profile', () => {
   let door: Door
   beforeAll(async () => {
     door = await openFilesystemOrigin({ MEDIA_PROXY_SECRET_KEY: SECRET })
@@ -256,7 +256,7 @@ describe('colours that are told without a profile', () => {
   })
   afterAll(() => door.close())
 
-  it.each(Object.entries(TOLD))('%s', async (name, [, colour]) => {
+  it.each(Object.entries(TOLD))('are shown as Chromium shows them: %s', async (name, [, colour]) => {
     for (const path of [
       `/attachments/1/${keyOf(name)}?format=png`,
       `/attachments/1/${keyOf(name)}?format=webp&quality=lossless&width=8`,
@@ -269,7 +269,7 @@ describe('colours that are told without a profile', () => {
     }
   })
 
-  it('beyond a screen count before a profile for who does not know them', async () => {
+  it('for HDR take precedence over the fallback profile', async () => {
     const colourOf = async (name: string) => {
       const { status, body } = await send(door.url, `/attachments/1/${name}?format=png`)
       expect(status).toBe(200)
@@ -278,20 +278,20 @@ describe('colours that are told without a profile', () => {
     expect(await colourOf('pq-profiled.png')).toEqual(await colourOf('pq-deep.png'))
   })
 
-  it('grey of limited range fills the whole range', async () => {
+  it('of grey in limited range fill the whole range', async () => {
     const { body } = await send(door.url, '/attachments/1/grey-limited?format=png')
     const { data, info } = await sharp(body).raw().toBuffer({ resolveWithObject: true })
     const last = data.subarray(-info.channels)
     expect([data[0], Math.abs((last[0] ?? 0) - 200) < 3]).toEqual([0, true])
   })
 
-  it('colours multiplied by their alpha are divided by it', async () => {
+  it('that are premultiplied by their alpha are divided by it', async () => {
     const { body } = await send(door.url, '/attachments/1/premultiplied?format=png')
     const data = await sharp(body).raw().toBuffer()
     expectColour([...data.subarray(0, 4)], [220, 120, 30, 128], 3)
   })
 
-  it.each(['pq.png', 'hlg.png', 'pq.avif'])('%s is tone mapped: saturated, and not grey', async (file) => {
+  it.each(['pq.png', 'hlg.png', 'pq.avif'])('of %s are tone mapped and stay saturated', async (file) => {
     const { status, body } = await send(door.url, `/attachments/1/${file}?format=png`)
     expect(status).toBe(200)
     const [r = 0, g = 0, b = 0] = await sharp(body).raw().toBuffer()

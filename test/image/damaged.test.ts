@@ -141,7 +141,7 @@ const EMPTY: Readonly<Record<string, () => Promise<Buffer>>> = {
   'GIF without a frame': async () => (await gif()).subarray(0, 30),
 }
 
-describe('damaged pictures', () => {
+describe('damaged images', () => {
   let door: Door
   const files = new Map<string, string>()
   beforeAll(async () => {
@@ -171,7 +171,7 @@ describe('damaged pictures', () => {
       body: JSON.stringify({ type: 'upload', upload_filename: file, isNSFWAllowed: true }),
     })
 
-  it.each(Object.entries(SHOWN))('%s is shown as far as it goes', async (name, [, share]) => {
+  it.each(Object.entries(SHOWN))('%s is shown up to the damage', async (name, [, share]) => {
     const file = files.get(name)
     for (const path of [
       `/attachments/1/${file}?format=png`,
@@ -199,13 +199,13 @@ describe('damaged pictures', () => {
     expect([frames.status, JSON.parse(frames.body.toString()).frames.length]).toEqual([200, 1])
   })
 
-  it('rows that are missing of a PNG are transparent, as browsers show them', async () => {
+  it('missing rows of a PNG are transparent, as in browsers', async () => {
     const { body } = await get(`/attachments/1/${files.get('PNG of 50 %')}?format=png`)
     const data = await sharp(body).raw().toBuffer()
     expect([data[3], data.at(-1)]).toEqual([255, 0])
   })
 
-  it.each(Object.keys(EMPTY))('%s is refused, the same on every route', async (name) => {
+  it.each(Object.keys(EMPTY))('%s is rejected in the same way on every route', async (name) => {
     const file = String(files.get(name))
     const statuses = []
     for (const path of [
@@ -224,7 +224,7 @@ describe('damaged pictures', () => {
     ['GIF of three frames, of 70 %', 'webp'],
     ['APNG of three frames, without its last', 'png'],
     ['APNG of three frames, without its last', 'webp'],
-  ])('%s plays the frames that it has, as %s', async (name, format) => {
+  ])('%s plays its existing frames, in %s', async (name, format) => {
     const { status, body } = await get(`/attachments/1/${files.get(name)}?animated=true&format=${format}`)
     expect(status).toBe(200)
     expect(framesOf(body, await sharp(body).metadata())).toBe(2)
@@ -234,7 +234,7 @@ describe('damaged pictures', () => {
 })
 
 describe('a GIF with broken bytes', () => {
-  it('is answered or refused on every route, and is never a defect', async () => {
+  it('is rendered or rejected on every route, and never causes an exception', async () => {
     const door = await openFilesystemOrigin({ MEDIA_PROXY_SECRET_KEY: SECRET })
     const random = seededRandom(3)
     const whole = await animatedGif(40, 30)

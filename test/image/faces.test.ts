@@ -21,7 +21,7 @@ describe('faces', () => {
     [600, 450, 450, 220],
     [400, 800, 200, 150],
     [400, 800, 200, 600],
-  ])('of a picture of %ix%i are found at %i,%i', async (width, height, x, y) => {
+  ])('of an image of %ix%i are found at %i,%i', async (width, height, x, y) => {
     const found = await facesIn(portraitSvg(width, height, [[x, y]]))
     expect(found.length).toBeGreaterThan(0)
     for (const face of found) {
@@ -56,39 +56,39 @@ describe('faces', () => {
   })
 })
 
-describe('a cut towards faces', () => {
+describe('a crop towards faces', () => {
   const source = { width: 1000, height: 500 }
   const plan = { width: 100, height: 100, mode: 'cover', gravity: 'face' } as const
   const face = (left: number, top: number, side: number) => ({ left, top, width: side, height: side })
 
   it.each([
-    ['in the middle of it', [face(600, 100, 100)], { left: 400, top: 0, width: 500, height: 500 }],
-    ['at the edge', [face(20, 100, 100)], { left: 0, top: 0, width: 500, height: 500 }],
-    ['at the other edge', [face(890, 100, 100)], { left: 500, top: 0, width: 500, height: 500 }],
+    ['in the middle', [face(600, 100, 100)], { left: 400, top: 0, width: 500, height: 500 }],
+    ['at the left edge', [face(20, 100, 100)], { left: 0, top: 0, width: 500, height: 500 }],
+    ['at the right edge', [face(890, 100, 100)], { left: 500, top: 0, width: 500, height: 500 }],
     [
       'between several',
       [face(300, 100, 100), face(500, 100, 100)],
       { left: 200, top: 0, width: 500, height: 500 },
     ],
     [
-      'at the largest where not all fit',
+      'at the largest when not all fit',
       [face(0, 0, 100), face(800, 100, 150)],
       { left: 500, top: 0, width: 500, height: 500 },
     ],
-  ])('has them %s', (_, faces, part) => {
+  ])('contains them %s', (_, faces, part) => {
     expect(keepFaces({ plan }, source, faces)).toEqual({
       plan: { width: 100, height: 100, mode: 'exact', gravity: 'centre' },
       part,
     })
   })
 
-  it('stays within the part that is used', () => {
+  it('stays inside the selected part of the image', () => {
     const part = { left: 100, top: 50, width: 400, height: 300 }
     expect(keepFaces({ plan, part }, source, [face(120, 60, 80)]).part).toEqual({ ...part, width: 300 })
     expect(keepFaces({ plan, part }, source, [face(800, 60, 80)]).plan.gravity).toBe('attention')
   })
 
-  it('is one towards what draws attention where there are none', () => {
+  it('falls back to the gravity attention when there are none', () => {
     expect(keepFaces({ plan }, source, [])).toEqual({ plan: { ...plan, gravity: 'attention' } })
   })
 })

@@ -130,7 +130,7 @@ describe('GIF without a transparent index', () => {
     ),
   )
 
-  it.each(cases)('$name is transparent where nothing is: $bits bits as $format', async (example) => {
+  it.each(cases)('$name is transparent where nothing is painted: $bits bits in $format', async (example) => {
     const { name, bits, format, pixels } = example
     const path = `/attachments/1/${keyOf(name)}${bits}.gif?format=${format}&quality=lossless&width=8`
     expect(await cornersOf((await send(door.url, path)).body)).toEqual(pixels.slice(0, 2))
@@ -142,12 +142,12 @@ describe('GIF without a transparent index', () => {
     expect((await cornersOf(emoji.body)).slice(0, 2)).toEqual(pixels.slice(0, 2))
   })
 
-  it('needs no control to be transparent', async () => {
+  it('needs no control extension to be transparent', async () => {
     const { body } = await send(door.url, '/attachments/1/bare.gif?format=png')
     expect(await cornersOf(body)).toEqual([NOTHING, RED_PIXEL])
   })
 
-  it('is left as it is where nothing is asked of it', async () => {
+  it('is passed through unchanged when no change is requested', async () => {
     const { body } = await send(
       door.url,
       `/attachments/1/${keyOf('a frame that is cleared')}2.gif?format=gif&animated=true`,
@@ -176,20 +176,20 @@ describe('a GIF of 2,000 frames', () => {
     '/attachments/1/many.gif?format=webp',
     '/attachments/1/many.gif?format=jpeg&animated=true',
     '/avatars/1/many.png?size=16',
-  ])('%s needs the first one', async (path) => {
+  ])('%s needs only the first frame', async (path) => {
     const { status, body } = await send(door.url, path)
     expect([status, (await sharp(body).metadata()).width]).toEqual([200, SIDE])
   })
 
   it.each(['/attachments/1/many.gif?format=webp&animated=true', '/avatars/1/a_many.webp'])(
-    '%s says what is too many',
+    '%s is rejected because of its frames',
     async (path) => {
       const { status, body } = await send(door.url, path)
       expect([status, body.toString()]).toEqual([400, 'Image dimensions too large: too many frames'])
     },
   )
 
-  it('is examined, and three of its frames are given', async () => {
+  it('has metadata and three frames', async () => {
     const post = (route: string) =>
       send(door.url, route, {
         method: 'POST',

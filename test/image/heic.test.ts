@@ -19,8 +19,8 @@ async function declaring(width: number, height: number): Promise<Buffer> {
   return bytes
 }
 
-describe('a HEIC picture', () => {
-  it('is measured upright, without decoding it', async () => {
+describe('a HEIC image', () => {
+  it('has its upright dimensions without being decoded', async () => {
     const found = await inspectImage(await turnedHeic(), 'heic', { limits, animated: false })
     expect(found).toMatchObject({ width: 48, height: 64, frames: 1, orientation: 1, hasAlpha: true })
   })
@@ -38,25 +38,25 @@ describe('a HEIC picture', () => {
       expect(Math.max(...wanted.map((value, at) => Math.abs(value - (found[at] ?? 0))))).toBeLessThan(8)
   })
 
-  it('has no alpha where its header names none', async () => {
+  it('has no alpha when its header declares none', async () => {
     const picture = await decodeHeic(await turnedHeic(), { ...info, hasAlpha: false })
     if (isFailure(picture)) throw new Error(picture.detail)
     expect([picture.channels, picture.data.length]).toEqual([3, 48 * 64 * 3])
   })
 
-  it('of a size that costs too much is refused by its header', async () => {
+  it('is rejected by its header when its size costs too much', async () => {
     const bytes = await declaring(15_000, 15_000)
     expect(failureOf(await inspectImage(bytes, 'heic', { limits, animated: false }))).toBe(
       'too-large-dimensions',
     )
   })
 
-  it('whose stream has another size than its header is refused', async () => {
+  it('is rejected when its stream has another size than its header', async () => {
     const bytes = await declaring(200, 100)
     expect(failureOf(await decodeHeic(bytes, { ...info, width: 100, height: 200 }))).toBe('undecodable')
   })
 
-  it('ends with an answer wherever it is cut', async () => {
+  it('is rejected as undecodable wherever it is cut', async () => {
     const bytes = await turnedHeic()
     for (let tenth = 1; tenth < 10; tenth += 1) {
       const cut = bytes.subarray(0, Math.floor((bytes.length * tenth) / 10))
@@ -64,7 +64,7 @@ describe('a HEIC picture', () => {
     }
   })
 
-  it('carrying more than a picture is not handed to the decoder', async () => {
+  it('is not passed to the decoder when it has too many bytes for its pixels', async () => {
     const bytes = Buffer.concat([await turnedHeic(), Buffer.alloc(33 * 1024 * 1024)])
     const rejected = await decodeHeic(bytes, info)
     expect(isFailure(rejected) && rejected.detail).toContain('bytes for 48x64')

@@ -42,7 +42,7 @@ async function distance(bytes: Buffer, fast: boolean): Promise<number> {
 }
 
 it.each([1, 3, 6])(
-  'JPEG of orientation %i is read at full size, and coarsely where that is asked',
+  'a JPEG of orientation %i is decoded at full size, or reduced in fast mode',
   async (orientation) => {
     const bytes = await gravel(orientation)
     expect(await distance(bytes, false)).toBeLessThan(0.5)

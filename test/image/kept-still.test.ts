@@ -87,7 +87,7 @@ const WANTED: readonly RenderOptions[] = [
   { ...OPTIONS, geometry: within(100, 80), trim: true, background: 'ff8800' },
 ]
 
-describe('a rendition of pixels that are kept is the same as one alone', () => {
+describe('a rendition from kept pixels is the same as one from the file', () => {
   it.each(Object.keys(SOURCES))('%s', async (name) => {
     await expectSame((await SOURCES[name]?.()) ?? Buffer.alloc(0), name)
   })
@@ -155,7 +155,7 @@ describe('the pixels of a shared still', () => {
     return decoded
   }
 
-  it('are decoded once, until a job has another source, or there is none', async () => {
+  it('are decoded once, until a job has another source or they are forgotten', async () => {
     const keeper = createStillKeeper()
     const file = await gradient(1301, 977, 3).jpeg().toBuffer()
     // One is decoded by Sharp, the other by the project's own decoder.
@@ -171,14 +171,14 @@ describe('the pixels of a shared still', () => {
     }
   })
 
-  it('are not kept where nobody else wants them', async () => {
+  it('are not kept when no other job shares them', async () => {
     const keeper = createStillKeeper()
     const file = await gradient(701, 477, 3).png().toBuffer()
     expect(await decodes(file, keeper.begin({ id: 1, shared: false }))).toBe(false)
     expect(keeper.begin({ id: 1, shared: false }).wanted).toBe(false)
   })
 
-  it('are not kept beyond the memory that was admitted', async () => {
+  it('are not kept beyond the admitted memory', async () => {
     const keeper = createStillKeeper()
     const file = await gradient(3401, 2477, 3).png().toBuffer()
     const allowance = { memoryBytes: 50 * 2 ** 20, cpuSeconds: 60 }

@@ -40,11 +40,11 @@ async function renderGif(format: RenderOptions['format']) {
   return { loads, pages }
 }
 
-it.each(['webp', 'gif', 'png', 'jpeg'] as const)('what moves, as %s, loads no libav', async (format) => {
+it.each(['webp', 'gif', 'png', 'jpeg'] as const)('an animation in %s loads no libav', async (format) => {
   expect((await renderGif(format)).loads).toBe(0)
 })
 
-it('AVIF that is to move asks for libav, and moves as WebP without it', async () => {
+it('an animation in AVIF needs libav, and becomes WebP without it', async () => {
   const { loads, pages } = await renderGif('avif')
   expect(loads).toBeGreaterThan(0)
   expect(pages).toBe(GIF_DELAYS_MS.length)

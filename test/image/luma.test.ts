@@ -33,7 +33,7 @@ function lumaTiff(): Buffer {
   return file
 }
 
-it('has the colours that its luma stands for', async () => {
+it('a TIFF of luma and chroma has the right colours', async () => {
   const door = await openFilesystemOrigin({})
   await door.put('attachments/1/luma.tiff', lumaTiff())
   const answers = await Promise.all(

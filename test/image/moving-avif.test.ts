@@ -15,7 +15,7 @@ import { bouncing, FRAME_DELAYS_MS, FRAME_HEIGHT, FRAME_WIDTH } from '../picture
 const libav = await loadLibav()
 const SECRET = 'internal-secret'
 
-describe.skipIf(libav === undefined)('AVIF that moves (needs libav)', () => {
+describe.skipIf(libav === undefined)('animated AVIF (needs libav)', () => {
   let door: Door
   beforeAll(async () => {
     door = await openFilesystemOrigin({ MEDIA_PROXY_NSFW_ENABLED: 'false', MEDIA_PROXY_SECRET_KEY: SECRET })
@@ -29,7 +29,7 @@ describe.skipIf(libav === undefined)('AVIF that moves (needs libav)', () => {
     return answer
   }
 
-  it('moves however often it plays', async () => {
+  it('is animated whatever its loop count is', async () => {
     const { body } = await ask('often.gif', await moving(), 'format=png&animated=true')
     const at = body.indexOf('acTL')
     body.writeUInt32BE(0xffffffff, at + 8)
@@ -38,7 +38,7 @@ describe.skipIf(libav === undefined)('AVIF that moves (needs libav)', () => {
     expect(avif.toString('latin1', 8, 12)).toBe('avis')
   })
 
-  it('is turned as its pictures are described', async () => {
+  it('is rotated as its header declares', async () => {
     // Made with avifenc: its left half is red, then green, and it declares a rotation by 90 degrees
     // anticlockwise.
     const bytes = await readFile(join(import.meta.dirname, '../media/moving-turned.avif'))
@@ -52,7 +52,7 @@ describe.skipIf(libav === undefined)('AVIF that moves (needs libav)', () => {
     expect([4, 28, 36, 60].map(isLight)).toEqual([true, false, true, false])
   })
 
-  it.each(['isom', 'MA1B', 'heic'])('is no film where it leads with the brand %s', async (brand) => {
+  it.each(['isom', 'MA1B', 'heic'])('is not a video when its major brand is %s', async (brand) => {
     const bytes = await readFile(join(import.meta.dirname, '../media/moving-turned.avif'))
     bytes.write(brand, 8, 'latin1')
     await door.put(brand, bytes, undefined, 'uploads')
@@ -68,7 +68,7 @@ describe.skipIf(libav === undefined)('AVIF that moves (needs libav)', () => {
     expect(still.headers['content-type']).toBe('image/avif')
   })
 
-  it.skipIf(CHROMIUM === undefined)('shows each frame for its time, with its colours and holes', async () => {
+  it.skipIf(CHROMIUM === undefined)('shows each frame for its delay, with colours and alpha', async () => {
     const { body, headers } = await ask('moving.gif', await moving(), 'format=avif&animated=true')
     expect(headers['content-type']).toBe('image/avif')
     expect(body.toString('latin1', 8, 12)).toBe('avis')
@@ -109,7 +109,7 @@ describe.skipIf(libav === undefined)('AVIF that moves (needs libav)', () => {
     }
   })
 
-  it('has its frames on white, as other animations have', async () => {
+  it('has its frames on white, as other animations do', async () => {
     const { body: avif } = await ask('moving.gif', await moving(), 'format=avif&animated=true')
     const framesOf = async (name: string, bytes: Uint8Array) => {
       await door.put(name, bytes, undefined, 'uploads')
@@ -136,7 +136,7 @@ describe.skipIf(libav === undefined)('AVIF that moves (needs libav)', () => {
     expect(frames).toEqual(await framesOf('moving.gif', await moving()))
   })
 
-  it('is WebP where it would be too small, exact, or bounded in bytes', async () => {
+  it('becomes WebP when it would be too small, lossless, or limited in bytes', async () => {
     for (const query of ['width=12', 'quality=lossless', 'maxbytes=100000'])
       expect(
         (await ask('other.gif', await moving(), `format=avif&animated=true&${query}`)).headers[

@@ -59,7 +59,7 @@ describe('a profile', () => {
   })
   afterAll(() => door.close())
 
-  it.each(Object.entries(PICTURES))('of %s', async (name, [, colour]) => {
+  it.each(Object.entries(PICTURES))('is applied or ignored as in browsers: %s', async (name, [, colour]) => {
     const { status, body } = await send(door.url, `/attachments/1/${name}?format=png`)
     expect(status).toBe(200)
     const shown = await sharp(body).toColourspace('srgb').removeAlpha().raw().toBuffer()

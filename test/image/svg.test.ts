@@ -58,7 +58,7 @@ const CLOTHES: Readonly<Record<string, Buffer>> = {
   'a long comment': Buffer.from(`<?xml version="1.0"?><!-- ${'licence '.repeat(300)} -->${PLAIN}`),
 }
 
-describe('drawings', () => {
+describe('SVG drawings', () => {
   let door: Door
   beforeAll(async () => {
     door = await openFilesystemOrigin({ MEDIA_PROXY_SECRET_KEY: SECRET })
@@ -94,7 +94,7 @@ describe('drawings', () => {
     })
 
   it.each(Object.entries(SIZES))(
-    'that tell %s have the size of browsers',
+    'with %s have the same size as in browsers',
     async (name, [, width, height]) => {
       expect(await sizeAt(`/attachments/1/${keyOf(name)}`)).toEqual([width, height])
       const { body } = await metadata(keyOf(name))
@@ -114,11 +114,11 @@ describe('drawings', () => {
     ['/attachments/1/f_a_width_and_a_viewBox?width=300&height=300', 300, 300],
     ['/attachments/1/f_a_width_and_a_viewBox?width=300&height=300&fit=inside', 150, 300],
     ['/attachments/1/f_a_viewBox_alone?width=20', 20, 20],
-  ] as const)('%s is drawn at the size that is asked', async (path, width, height) => {
+  ] as const)('are drawn at the requested size: %s', async (path, width, height) => {
     expect(await sizeAt(path)).toEqual([width, height])
   })
 
-  it('are drawn anew, not made larger', async () => {
+  it('are drawn at their new size, not scaled up', async () => {
     const circle = drawing('viewBox="0 0 24 24"', '<circle cx="12" cy="12" r="10"/>')
     await door.put('avatars/1/circle', circle)
     const { body } = await send(door.url, '/avatars/1/circle.png?size=1024')
@@ -127,7 +127,7 @@ describe('drawings', () => {
     expect(alpha.filter((value) => value > 0 && value < 255).length).toBeLessThan(6000)
   })
 
-  it('are bounded by what they cost', async () => {
+  it('are limited by their cost', async () => {
     const { status, body } = await send(door.url, '/avatars/1/f_pixels.png?size=16384')
     expect([status, body.toString()]).toEqual([400, 'Image dimensions too large'])
   })
@@ -139,7 +139,7 @@ describe('drawings', () => {
     expect(JSON.parse(body.toString())).toMatchObject({ format: 'svg', width: 60, height: 40 })
   })
 
-  it('know custom properties', async () => {
+  it('support custom properties', async () => {
     const style = '--a:#00ff00;--b:var(--a)'
     const content = '<style>:root{--c:lime}.c{fill:var(--c)}</style><rect class="c" width="20" height="40"/>'
     const others = ['var(--b)', 'var(--none, rgb(0, 255, 0))'].map(
@@ -155,7 +155,7 @@ describe('drawings', () => {
       expect([...data.subarray(x * info.channels, x * info.channels + 3)]).toEqual([0, 255, 0])
   })
 
-  it('that choose by language are in English', async () => {
+  it('that switch by language are in English', async () => {
     const parts = ['de', 'en', 'fr'].map(
       (language, index) =>
         `<rect systemLanguage="${language}" width="8" height="8" fill="${['red', 'lime', 'blue'][index]}"/>`,
@@ -170,7 +170,7 @@ describe('drawings', () => {
     expect([...(await sharp(body).removeAlpha().raw().toBuffer()).subarray(0, 3)]).toEqual([0, 255, 0])
   })
 
-  it('with properties that would grow without end are drawn without', async () => {
+  it('with endlessly growing properties are drawn without them', async () => {
     const names = Array.from(
       { length: 30 },
       (_, index) => `--x${index}:${`var(--x${index + 1}) `.repeat(40)}`,
@@ -182,7 +182,7 @@ describe('drawings', () => {
     expect(await sizeAt('/attachments/1/growing')).toEqual([150, 150])
   })
 
-  it.each(['webp', 'gif', 'avif', 'png'] as const)('show %s that is inside', async (format) => {
+  it.each(['webp', 'gif', 'avif', 'png'] as const)('show an embedded image: %s', async (format) => {
     const picture = await sharp({ create: { width: 8, height: 8, channels: 3, background: '#00ff00' } })
       .toFormat(format, { lossless: true })
       .toBuffer()
@@ -199,7 +199,7 @@ describe('drawings', () => {
     ['of no type', ';base64', 'base64'],
     ['with a character set', 'image/webp;charset=utf-8;base64', 'base64'],
     ['with escapes', 'image/webp;base64', 'escaped'],
-  ] as const)('show a picture that is inside %s', async (name, type, coding) => {
+  ] as const)('show an embedded image %s', async (name, type, coding) => {
     const picture = await sharp({ create: { width: 8, height: 8, channels: 3, background: '#00ff00' } })
       .webp({ lossless: true })
       .toBuffer()
@@ -212,7 +212,7 @@ describe('drawings', () => {
     expect(await middleOf(`nested ${name}`, drawing('width="60" height="40"', outer))).toEqual(GREEN)
   })
 
-  it.each(['jpeg', 'png'] as const)('turn a %s that is inside as its EXIF tells', async (format) => {
+  it.each(['jpeg', 'png'] as const)('rotate an embedded %s by its EXIF orientation', async (format) => {
     const pixels = Buffer.from([...Array(16).keys()].flatMap((x) => (x < 8 ? [255, 0, 0] : [0, 255, 0])))
     const picture = await sharp(pixels, { raw: { width: 16, height: 1, channels: 3 } })
       .resize(16, 16, { kernel: 'nearest', fit: 'fill' })
@@ -226,7 +226,7 @@ describe('drawings', () => {
     expect([red < 40, green > 215]).toEqual([true, true])
   })
 
-  it('draw a picture that is inside in the colours of its profile', async () => {
+  it('apply the colour profile of an embedded image', async () => {
     const picture = await sharp({ create: { width: 8, height: 8, channels: 3, background: '#00ff00' } })
       .withIccProfile('p3')
       .png()
@@ -256,7 +256,7 @@ describe('drawings', () => {
     'fill:red; background-color: rgb(0, 255, 0)',
     'background: light-dark(#00ff00, var(--dark, #000))',
     'background: Lime !important; fill-opacity: .2',
-  ])('are painted on what their style says: %s', async (style) => {
+  ])('have the background of their style: %s', async (style) => {
     for (const [name, viewBox] of [
       ['near', '-5 -5 10 90'],
       ['far', '5000 -7000 10 90'],
@@ -268,7 +268,7 @@ describe('drawings', () => {
   })
 
   it.each(['unset', 'initial', 'inherit;fill:#00f', 'Canvas', 'none', 'url(#a) red'])(
-    'are painted on nothing where that is no colour: %s',
+    'have no background when it is not a colour: %s',
     async (background) => {
       const attributes = `width="60" height="40" style="background:${background}"`
       expect((await middleOf(`none ${background}`, drawing(attributes, '<g/>')))[3]).toBe(0)
@@ -279,7 +279,7 @@ describe('drawings', () => {
     ['JPEG called image/jpg', 'jpeg', 'image/jpg'],
     ['PNG called image/webp', 'png', 'image/webp'],
     ['WebP', 'webp', 'image/webp'],
-  ] as const)('show a picture whose lines end by references: %s', async (name, format, type) => {
+  ] as const)('show an image with encoded line breaks: %s', async (name, format, type) => {
     const picture = await sharp({ create: { width: 60, height: 40, channels: 3, background: '#00ff00' } })
       .toFormat(format, { quality: 100, lossless: true })
       .toBuffer()
@@ -292,18 +292,18 @@ describe('drawings', () => {
     expect([red < 4, green > 250, blue < 4]).toEqual([true, true, true])
   })
 
-  it('leave a drawing inside whole, whatever quotes it has', async () => {
+  it('leave an embedded drawing intact, whatever quotes it has', async () => {
     const inner = `%3Csvg xmlns=%22http://www.w3.org/2000/svg%22 width=%2260%22 height=%2240%22%3E%3Crect width=%2260%22 height=%2240%22 style=%22font-family:'a';fill:%2300ff00%22/%3E%3Cimage href='data:image/webp;base64,AAAA'/%3E%3C/svg%3E`
     const image = `<image width="60" height="40" href="data:image/svg+xml,${inner}"/>`
     expect(await middleOf('quotes', drawing('width="60" height="40"', image))).toEqual(GREEN)
   })
 
-  it('with rules that never open are looked at once', async () => {
+  it('with rules that never open are scanned only once', async () => {
     const content = `<style>${'@media '.repeat(120_000)}</style><rect width="60" height="40" fill="#0f0"/>`
     expect(await middleOf('never', drawing('width="60" height="40"', content))).toEqual(GREEN)
   })
 
-  it('with a data URL of a million parameters are no defect', async () => {
+  it('with a data URL of a million parameters cause no exception', async () => {
     const content = `<image href="data:${';a'.repeat(1_000_000)},"/><rect width="60" height="40" fill="#0f0"/>`
     expect(await middleOf('parameters', drawing('width="60" height="40"', content))).toEqual(GREEN)
   })
@@ -315,7 +315,7 @@ describe('drawings', () => {
     ['not print', true],
     ['(min-width: 100px)', false],
     ['(prefers-color-scheme: dark)', false],
-  ])('follow the rules for %s: %s', async (query, isFollowed) => {
+  ])('apply the rules for %s: %s', async (query, isFollowed) => {
     const style = `<style>rect{fill:red}@media ${query}{rect{fill:#0f0}}</style>`
     const content = `${style}<rect width="60" height="40"/>`
     const wanted = isFollowed ? GREEN : [255, 0, 0, 255]
@@ -331,7 +331,7 @@ describe('drawings', () => {
     return [...data.subarray(at, at + 4)]
   }
 
-  it('show a picture of ten megabytes that is inside', async () => {
+  it('show an embedded image of ten megabytes', async () => {
     const pixels = Buffer.from(
       Uint8Array.from({ length: 2800 * 1400 * 3 }, (_, at) => (at % 3 === 1 ? 255 : 4 * Math.random())),
     )
@@ -347,7 +347,7 @@ describe('drawings', () => {
     expect(await sizeAt('/attachments/1/large?width=28')).toEqual([28, 14])
   })
 
-  it('that become a thousand times as large are refused', async () => {
+  it('that decompress to a thousand times their size are rejected', async () => {
     const { status, body } = await send(door.url, '/attachments/1/f_bomb')
     expect([status, body.toString()]).toEqual([400, 'Image dimensions too large'])
   })

@@ -10,7 +10,7 @@ import { expect, it } from 'vitest'
 import { openFilesystemOrigin } from '../doors.ts'
 import { send } from '../http.ts'
 
-it('has its alpha turned with its colours', async () => {
+it('an AVIF has its alpha rotated with its colours', async () => {
   const door = await openFilesystemOrigin({})
   // A file of 96x64 whose alpha grows to the right, shown rotated by a quarter anticlockwise.
   await door.put(
@@ -26,7 +26,7 @@ it('has its alpha turned with its colours', async () => {
   expect([alphaOfRow(0), alphaOfRow(95)]).toEqual([255, 0])
 })
 
-it('is turned once where its tiles are told to be turned too', async () => {
+it('an AVIF is rotated only once when its tiles declare the rotation too', async () => {
   const door = await openFilesystemOrigin({})
   // Made with avifenc: four tiles of 64x64 next to each other, the first one red, shown rotated by a quarter
   // anticlockwise.

@@ -20,7 +20,7 @@ async function moving(): Promise<Buffer> {
     .toBuffer()
 }
 
-it('one that has to be looked at costs that look, whatever its encoding would', async () => {
+it('a file that is only checked costs its decoding, whatever its encoding would cost', async () => {
   const bytes = await moving()
   const rendered = await render(
     memorySource(bytes, mediaKind('webp')),

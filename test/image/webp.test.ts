@@ -66,7 +66,7 @@ describe('a WebP', () => {
     'width=60',
     'width=80&height=50',
     'width=80&height=50&gravity=east',
-  ])('is scaled by %s as the same PNG is', async (query) => {
+  ])('is scaled by %s like the same PNG', async (query) => {
     const png = await pixels(fine, 'still.png', query)
     expect(meanDifference(await pixels(fine, 'still.webp', query), png)).toBeLessThan(1)
     expect(meanDifference(await pixels(fine, 'moving.webp', `${query}&animated=true`), png)).toBeLessThan(1)
@@ -78,7 +78,7 @@ describe('a WebP', () => {
     [16_383, 2],
     [5, 5],
     [1023, 77],
-  ])('of %i by %i pixels becomes as large as the same PNG does', async (width, height) => {
+  ])('of %i by %i pixels gets the same size as a PNG', async (width, height) => {
     const colour = { create: { width, height, channels: 3, background: '#3080c0' } } as const
     await fine.put('attachments/1/odd.png', await sharp(colour).png().toBuffer())
     await fine.put('attachments/1/odd.webp', await sharp(colour).webp({ quality: 90 }).toBuffer())
@@ -93,7 +93,7 @@ describe('a WebP', () => {
     }
   })
 
-  it('is scaled by its codec where time counts for more', async () => {
+  it('is scaled by its codec in fast mode', async () => {
     const png = await pixels(fast, 'still.png', 'width=97')
     expect(meanDifference(await pixels(fast, 'still.webp', 'width=97'), png)).toBeGreaterThan(2)
   })

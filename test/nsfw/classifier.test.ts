@@ -46,7 +46,7 @@ beforeAll(async () => {
 afterAll(() => rm(directory, { recursive: true }))
 
 describe('the bundled model', () => {
-  it('gives every frame of a source its five probabilities, in order', () =>
+  it('returns the five probabilities of every frame of a source, in order', () =>
     using({}, async (classifier) => {
       expect(await classifier.loaded).toBeUndefined()
       expect(classifier.fault).toBeUndefined()
@@ -61,7 +61,7 @@ describe('the bundled model', () => {
         expect(Object.values(predictions).reduce((sum, value) => sum + value, 0)).toBeCloseTo(1)
     }))
 
-  it('answers many at once, each with its own', () =>
+  it('returns each of many concurrent callers its own result', () =>
     using({ queue: 64 }, async (classifier) => {
       const greys = Array.from({ length: 24 }, (_, index) => index * 10)
       const alone = new Map<number, unknown>()
@@ -75,7 +75,7 @@ describe('the bundled model', () => {
       expect(all.every((result) => !isFailure(result))).toBe(true)
     }))
 
-  it('can be asked before it is loaded', () =>
+  it('accepts scans before it is loaded', () =>
     using({}, async (classifier) => {
       expect(failureOf(classifier.fault)).toBe('not-ready')
       expect(await classifier.classify(picture(0), never)).toHaveLength(1)
@@ -116,7 +116,7 @@ describe('another model', () => {
     { layout: 'nchw', colours: 'rgb', batch: 'N', input: [1, 0.2, 0] },
     { layout: 'nhwc', colours: 'bgr-caffe', batch: 1, input: [-103.939, 51 - 116.779, 255 - 123.68] },
     { layout: 'nchw', colours: 'bgr-caffe', batch: 1, input: [-103.939, 51 - 116.779, 255 - 123.68] },
-  ] as const)('of $layout and $colours, batch $batch', async ({ layout, colours, batch, input }) => {
+  ] as const)('reads $layout and $colours, batch $batch', async ({ layout, colours, batch, input }) => {
     const path = join(directory, `${layout}-${colours}.onnx`)
     await writeFile(path, averaging(layout, batch))
     const orange = new Uint8Array(MODEL_PICTURE_BYTES)
@@ -133,7 +133,7 @@ describe('another model', () => {
     )
   })
 
-  it('that takes one picture at a time answers everybody in turn', async () => {
+  it('with a batch of one image answers all callers in order', async () => {
     const path = join(directory, 'one-by-one.onnx')
     await writeFile(path, averaging('nhwc', 1))
     await using({ start: scanProcesses({ ...bundled, path }), model: path }, async (classifier) => {
@@ -159,7 +159,7 @@ describe('another model', () => {
     ['of another shape than configured', () => averaging('nchw', 'N'), 'invalid dimensions'],
     ['whose output is no probability', () => averaging('nhwc', 'N', -1), 'prediction is no probability'],
     ['whose names are others', renamed, 'this one is input -> prognostic'],
-  ] as const)('%s is named by its fault, and nothing hangs', async (why, make, words) => {
+  ] as const)('%s is reported as a fault, and no call hangs', async (why, make, words) => {
     const path = join(directory, `${why}.onnx`)
     if (make !== undefined) await writeFile(path, make())
     await using({ start: scanProcesses({ ...bundled, path }), model: path }, async (classifier) => {
@@ -187,7 +187,7 @@ describe('a process with a fault', () => {
   it.each([
     ['ends', ENDS],
     ['throws', THROWS],
-  ])('that %s fails what it had, and the next one scans again', async (_, byte) => {
+  ])('that %s fails its scan, and the next process scans again', async (_, byte) => {
     await using({ start }, async (classifier) => {
       expect(await classifier.loaded).toBeUndefined()
       expect(failureOf(await classifier.classify(picture(byte), never))).toBe('scan-failed')
@@ -197,7 +197,7 @@ describe('a process with a fault', () => {
     })
   })
 
-  it('that never gets to load its model is given up', () =>
+  it('that never loads its model is reported, and scans fail', () =>
     using(
       { start: () => startFaultyProcess({ words: ['--eval', 'throw new Error("no such library")'] }) },
       async (classifier) => {
@@ -207,20 +207,20 @@ describe('a process with a fault', () => {
       },
     ))
 
-  it('that is stuck is ended, and the next one scans again', () =>
+  it('that hangs is killed, and the next process scans again', () =>
     using({ start, batchTimeoutMs: 200 }, async (classifier) => {
       expect(failureOf(await classifier.classify(picture(NEVER_ANSWERS), never))).toBe('scan-failed')
       expect(await classifier.classify(picture(0), never)).toHaveLength(1)
     }))
 
-  it('fails a scan alone', () =>
+  it('fails only the scan that it cannot do', () =>
     using({ start }, async (classifier) => {
       expect(failureOf(await classifier.classify(picture(CANNOT_SCAN), never))).toBe('scan-failed')
       expect(classifier.fault).toBeUndefined()
       expect(await classifier.classify(picture(0), never)).toHaveLength(1)
     }))
 
-  it('refuses at once what the queue cannot hold', () =>
+  it('rejects at once what does not fit in the queue', () =>
     using({ start, queue: 2 }, async (classifier) => {
       await classifier.loaded
       const stuck = [classifier.classify(picture(NEVER_ANSWERS), never)]
@@ -234,7 +234,7 @@ describe('a process with a fault', () => {
       expect((await Promise.all(queued)).map(failureOf)).toEqual(['not-ready', 'not-ready'])
     }))
 
-  it('lets go of those who leave or run out of time, waiting or under way', () =>
+  it('releases callers that disconnect or time out, queued or in progress', () =>
     using({ start }, async (classifier) => {
       await classifier.loaded
       const leaver = new AbortController()

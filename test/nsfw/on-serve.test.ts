@@ -35,7 +35,7 @@ const deviation = async (bytes: Buffer) =>
   Math.max(...(await sharp(bytes).stats()).channels.map(({ stdev }) => stdev))
 
 describe('flagged media', () => {
-  it('are served as they are where nothing is asked for', async () => {
+  it('is served unchanged when the mode is off', async () => {
     const url = await opened('off')
     for (const path of PICTURE) {
       const { status, headers } = await send(url, path)
@@ -43,7 +43,7 @@ describe('flagged media', () => {
     }
   })
 
-  it('carry their probability', async () => {
+  it('has its probability in a header', async () => {
     const url = await opened('header')
     // The probability of this image is five in ten thousand. That of noise would be written as 0.0000.
     await door?.put('attachments/1/a.png', await halvesPng(200, 150))
@@ -61,7 +61,7 @@ describe('flagged media', () => {
     expect([avatar.status, avatar.headers['x-media-nsfw']]).toEqual([200, undefined])
   })
 
-  it('are blurred', async () => {
+  it('is blurred', async () => {
     const url = await opened('blur')
     for (const path of PICTURE) {
       const { status, body } = await send(url, path)
@@ -84,13 +84,13 @@ describe('flagged media', () => {
     expect(part.headers['content-type']).toBe('image/webp')
   })
 
-  it.skipIf(FFMPEG === undefined)('are blurred stills where they are videos (needs FFmpeg)', async () => {
+  it.skipIf(FFMPEG === undefined)('is a blurred still for a video (needs FFmpeg)', async () => {
     const url = await opened('blur')
     const { headers } = await send(url, '/attachments/1/v.mp4')
     expect(headers['content-type']).toBe('image/webp')
   })
 
-  it('are not served', async () => {
+  it('is blocked', async () => {
     const url = await opened('block')
     for (const path of PICTURE) {
       const { status, body } = await send(url, path)
@@ -99,7 +99,7 @@ describe('flagged media', () => {
     expect((await send(url, '/attachments/1/a.txt')).status).toBe(200)
   })
 
-  it('are another answer than before, by their ETag', async () => {
+  it('has another ETag in each mode', async () => {
     const tags = []
     for (const mode of ['header', 'blur']) {
       const url = await opened(mode)
@@ -111,8 +111,8 @@ describe('flagged media', () => {
   })
 })
 
-describe('what is not flagged', () => {
-  it.each(['header', 'blur', 'block'])('is served whatever the mode: %s', async (mode) => {
+describe('media that is not flagged', () => {
+  it.each(['header', 'blur', 'block'])('is served in every mode: %s', async (mode) => {
     const url = await opened(mode, { MEDIA_PROXY_NSFW_THRESHOLD: '1' })
     for (const path of PICTURE) {
       const { status, body } = await send(url, path)
@@ -122,10 +122,10 @@ describe('what is not flagged', () => {
   })
 })
 
-describe('what nobody could judge', () => {
+describe('media that could not be scanned', () => {
   const NO_MODEL = { MEDIA_PROXY_NSFW_MODEL_PATH: '/none/model.onnx' }
 
-  it.each(['header', 'blur', 'block'])('is answered while scans fail, and not kept: %s', async (mode) => {
+  it.each(['header', 'blur', 'block'])('is served while scans fail, and not cached: %s', async (mode) => {
     const url = await opened(mode, NO_MODEL)
     for (let visit = 0; visit < 2; visit += 1) {
       for (const path of PICTURE) {
@@ -136,7 +136,7 @@ describe('what nobody could judge', () => {
     expect(door?.log.filter(({ outcome }) => outcome === 'rendered')).toHaveLength(2)
   })
 
-  it('is not answered where a scan that fails is a failure', async () => {
+  it('is rejected with 503 when failClosed is set', async () => {
     const url = await opened('block', { ...NO_MODEL, MEDIA_PROXY_NSFW_FAIL_CLOSED: 'true' })
     for (const path of PICTURE) expect((await send(url, path)).status).toBe(503)
   })
@@ -145,13 +145,13 @@ describe('what nobody could judge', () => {
     ['header', 200],
     ['blur', 400],
     ['block', 400],
-  ])('because it is more than a scan may cost, is as it is for %s: %i', async (mode, status) => {
+  ])('because it is too expensive to scan is unchanged or rejected, by mode %s: %i', async (mode, status) => {
     const url = await opened(mode, { MEDIA_PROXY_LIMITS_DECODED_BYTES: '20000' })
     expect((await send(url, PICTURE[0] ?? '')).status).toBe(status)
   })
 
   it.skipIf(FFMPEG === undefined)(
-    'does not include a film whose sound is none that we take (needs FFmpeg)',
+    'does not include a video with an unsupported audio codec (needs FFmpeg)',
     async () => {
       const url = await opened('block')
       const words = ['-f', 'lavfi', '-i', 'sine=d=2', '-map', '0:v', '-map', '1:a']
@@ -167,7 +167,7 @@ it.each([
   ['header', 200],
   ['blur', 400],
   ['block', 400],
-])('what does not decode is passed or refused: %s', async (mode, status) => {
+])('an undecodable image is served or rejected, by mode: %s', async (mode, status) => {
   const url = await opened(mode)
   const webp = await sharp(await noisePng(64, 64))
     .webp({ lossless: true })
@@ -176,7 +176,7 @@ it.each([
   expect((await send(url, '/attachments/1/broken.webp')).status).toBe(status)
 })
 
-it.skipIf(FFMPEG === undefined)('a film that calls itself sound is looked at (needs FFmpeg)', async () => {
+it.skipIf(FFMPEG === undefined)('a video that is named as audio is scanned (needs FFmpeg)', async () => {
   const url = await opened('block')
   await door?.put('attachments/1/f.m4a', await makeVideo('mp4', SECONDS, ['-pix_fmt', 'yuv420p']))
   await door?.put('attachments/1/s.m4a', await makeVideo('m4a', 'sine=d=1', ['-c:a', 'aac'], 1))
@@ -205,7 +205,7 @@ describe('external media', () => {
   }
 
   it.each(['blur', 'block'])(
-    'are what was looked at, however often their server changes its mind: %s',
+    'is served from the scanned bytes, whatever its server sends next: %s',
     async (mode) => {
       const pictures = [await noisePng(200, 150), await halvesPng(200, 150)]
       const { url, target } = await openedBefore(pictures, mode)
@@ -220,7 +220,7 @@ describe('external media', () => {
     },
   )
 
-  it.skipIf(FFMPEG === undefined)('are read whole where they are films (needs FFmpeg)', async () => {
+  it.skipIf(FFMPEG === undefined)('is read completely when it is a video (needs FFmpeg)', async () => {
     const film = await makeVideo('mp4', SECONDS, ['-pix_fmt', 'yuv420p', '-movflags', '+faststart'])
     const { url, target } = await openedBefore([film], 'block')
     const whole = await send(url, target)
@@ -240,7 +240,7 @@ describe('external media', () => {
     ])
   })
 
-  it('are not there where their server says so at first', async () => {
+  it('is 404 when its server first answers 404', async () => {
     const picture = await halvesPng(200, 150)
     let asked = 0
     far = await openUpstreamServer((request, response) => {
@@ -257,7 +257,7 @@ describe('external media', () => {
     expect(asked).toBe(1)
   })
 
-  it('are drawn where they are drawings, and refused where they are no media', async () => {
+  it('is rasterised when it is SVG, and rejected when it is not media', async () => {
     const drawing = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="20" height="10"/>')
     const { url, target } = await openedBefore([drawing], 'block')
     expect((await send(url, target)).headers['content-type']).toBe('image/webp')

@@ -85,7 +85,7 @@ describe.each([
   })
   afterAll(() => door.close())
 
-  it.skipIf(CORPUS === undefined)('flags what shows red first (needs MEDIA_CORPUS)', async () => {
+  it.skipIf(CORPUS === undefined)('flags a first frame of red (needs MEDIA_CORPUS)', async () => {
     expect(await verdictOn(door, 'n_first.gif', readCorpus('wild/n_first.gif'))).toMatchObject({ nsfw: true })
   })
 
@@ -108,7 +108,7 @@ describe.each([
     ],
     ['the last frame alone, where it stays', [...repeated('grey', 1000, 40), ['red', 20]], true],
     ['no frame', repeated('grey', 100, 40), false],
-  ] as const)('looks at animations: red is %s', async (name, frames, nsfw) => {
+  ] as const)('flags animations with red frames: red is %s', async (name, frames, nsfw) => {
     for (const format of ['gif', 'webp'] as const)
       expect(
         await verdictOn(door, `${name}.${format}`, await animation(format, frames)),
@@ -116,7 +116,7 @@ describe.each([
       ).toMatchObject({ nsfw })
   })
 
-  it('looks at what viewers without animation show of an animated PNG', async () => {
+  it('sees the default image of an animated PNG', async () => {
     for (const frames of [1, 3]) {
       const shown = { left: 0, top: 0, width: 32, height: 32, dispose: 0, blend: 0 } as const
       const frame: PngFrame = { ...shown, colour: [128, 128, 128, 255], delay: [1, 10] }
@@ -128,7 +128,7 @@ describe.each([
     }
   })
 
-  it('looks at what shows on a dark page alone', async () => {
+  it('sees an image that is visible only on a dark page', async () => {
     // On white it is too pale to be flagged.
     const pixels = Buffer.alloc(64 * 64 * 4)
     for (let at = 0; at < pixels.length; at += 4) pixels.set([255, 0, 0, 230], at)
@@ -143,7 +143,7 @@ describe.each([
     ['tall', 100, 1000],
     ['wide', 1000, 100],
     ['a sliver', 10, 4000],
-  ])('looks at each part of a picture that is long: %s', async (name, width, height) => {
+  ])('sees each part of a long image: %s', async (name, width, height) => {
     const red = await sharp({
       create: {
         width: Math.min(width, 200),
@@ -168,7 +168,7 @@ describe.each([
     }
   })
 
-  it('looks at each picture of an AVIF with several', async () => {
+  it('sees each image of an AVIF with several', async () => {
     // A grey image and a red one. Chromium shows the red one, because it is the first alternative, even
     // though it is also a thumbnail.
     const both = await readFile(join(import.meta.dirname, '../media/alternatives.avif'))
@@ -187,7 +187,7 @@ describe.each([
     }
   })
 
-  it.skipIf(FFMPEG === undefined)('looks at animated PNG and AVIF (needs FFmpeg)', async () => {
+  it.skipIf(FFMPEG === undefined)('sees the frames of animated PNG and AVIF (needs FFmpeg)', async () => {
     const coders = [
       ['apng', []],
       ['avif', ['-c:v', 'libaom-av1', '-cpu-used', '8', '-usage', 'realtime']],
@@ -212,7 +212,7 @@ describe.each([
 const H264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-preset', 'ultrafast']
 const ONE_KEY_FRAME = [...H264, '-g', '9999', '-sc_threshold', '0']
 
-describe.skipIf(FFMPEG === undefined)('a scan of films (needs FFmpeg)', () => {
+describe.skipIf(FFMPEG === undefined)('a scan of videos (needs FFmpeg)', () => {
   describe.each([
     ['libav', {}],
     ["FFmpeg's binary", { MEDIA_PROXY_ENGINE_LIBAV: 'false' }],
@@ -224,14 +224,14 @@ describe.skipIf(FFMPEG === undefined)('a scan of films (needs FFmpeg)', () => {
     })
     afterAll(() => door.close())
 
-    it('sees the last frame, which stays', async () => {
+    it('sees the last frame, which players leave on the screen', async () => {
       const bytes = await makeVideo('mp4', redAt(39.7, 41, 5), H264, 40)
       expect(await verdictOn(door, 'ends.mp4', bytes)).toMatchObject({ nsfw: true })
     })
 
     it.each([
       ['at its first frame', 0, 0.4, 5],
-      ['at one spot behind frame 600', 26, 30, 30],
+      ['after frame 600', 26, 30, 30],
       ['at its end', 35, 40, 5],
       ['between its start and its middle', 9, 15, 5],
     ] as const)('sees red %s, with one key frame and with many', async (_name, from, to, rate) => {
@@ -255,7 +255,7 @@ describe.skipIf(FFMPEG === undefined)('a scan of films (needs FFmpeg)', () => {
       ['mp4', 0],
       ['mp4', 1],
     ] as const)(
-      'sees the tracks of which a player may choose one, in %s with track %d marked',
+      'sees all tracks from which a player may choose, in %s with track %d as default',
       async (extension, marked) => {
         for (const [first, second] of [
           ['gray', 'red'],
@@ -271,7 +271,7 @@ describe.skipIf(FFMPEG === undefined)('a scan of films (needs FFmpeg)', () => {
       },
     )
 
-    it('sees the colours of a transparent film, which some players show', async () => {
+    it('sees the colours of a transparent video, which some players show', async () => {
       const film = 'color=red:s=64x64:r=5,format=yuva420p,geq=lum=lum(X\\,Y):cb=cb(X\\,Y):cr=cr(X\\,Y):a=0'
       const coder = ['-c:v', 'libvpx-vp9', '-pix_fmt', 'yuva420p', '-cpu-used', '8', '-deadline', 'realtime']
       expect(await verdictOn(door, 'clear.webm', await makeVideo('webm', film, coder, 2))).toMatchObject({
@@ -279,14 +279,14 @@ describe.skipIf(FFMPEG === undefined)('a scan of films (needs FFmpeg)', () => {
       })
     })
 
-    it('finds nothing where there is nothing', async () => {
+    it('does not flag a video without red', async () => {
       const bytes = await makeVideo('mp4', redAt(50, 60), ONE_KEY_FRAME, 40)
       expect(await verdictOn(door, 'grey.mp4', bytes)).toMatchObject({ nsfw: false })
     })
   })
 
   it.skipIf(libav === undefined)(
-    'sees what comes behind the end that a container tells (needs libav)',
+    'sees frames after the duration that a container declares (needs libav)',
     async () => {
       const door = await openFilesystemOrigin(settings)
       try {
@@ -302,7 +302,7 @@ describe.skipIf(FFMPEG === undefined)('a scan of films (needs FFmpeg)', () => {
   )
 
   it.skipIf(libav === undefined)(
-    'sees what plays of a film whose container tells a longer time (needs libav)',
+    'sees the frames of a video whose container declares a longer duration (needs libav)',
     async () => {
       const door = await openFilesystemOrigin(settings)
       try {
@@ -315,7 +315,7 @@ describe.skipIf(FFMPEG === undefined)('a scan of films (needs FFmpeg)', () => {
     },
   )
 
-  it('looks at the fewest frames first, and no further than it has to', async () => {
+  it('decodes a few frames first, and stops at a flagged one', async () => {
     const door = await openFilesystemOrigin(settings)
     try {
       const seen: number[] = []
@@ -338,7 +338,7 @@ describe.skipIf(FFMPEG === undefined)('a scan of films (needs FFmpeg)', () => {
     }
   })
 
-  it('looks at no more frames than are configured', async () => {
+  it('decodes no more frames than are configured', async () => {
     const door = await openFilesystemOrigin({ ...settings, MEDIA_PROXY_NSFW_FRAMES: '2' })
     try {
       await verdictOn(door, 'a.mp4', await makeVideo('mp4', redAt(500, 600), H264, 200))

@@ -54,13 +54,13 @@ async function logged(child: ChildProcess, words: string): Promise<string> {
   throw new Error(`the origin ended without logging "${words}": ${text}`)
 }
 
-it('is ready with a model that it cannot start without', async () => {
+it('is ready when the required model exists', async () => {
   const child = start({ MEDIA_PROXY_NSFW_REQUIRED: 'true' })
   const url = await listening(child)
   expect((await fetch(`${url}/_ready`)).status).toBe(200)
 })
 
-it('starts without its model, and says so', async () => {
+it('starts without its model, and logs a warning', async () => {
   const child = start({ MEDIA_PROXY_NSFW_MODEL_PATH: join(directory, 'missing.onnx') })
   const [url, line] = await Promise.all([listening(child), logged(child, 'nothing is scanned')])
   expect(line).toContain('missing.onnx')
@@ -68,7 +68,7 @@ it('starts without its model, and says so', async () => {
   expect([ready.status, await ready.text()]).toEqual([503, 'Not ready: model'])
 })
 
-it('does not start without a model that is required, and says why in one line', async () => {
+it('does not start without a required model, and prints the reason in one line', async () => {
   const child = start({
     MEDIA_PROXY_NSFW_MODEL_PATH: join(directory, 'missing.onnx'),
     MEDIA_PROXY_NSFW_REQUIRED: 'true',
@@ -82,7 +82,7 @@ it('does not start without a model that is required, and says why in one line', 
   expect(complaint).toMatch(/^The origin does not start without its model: .*missing\.onnx.*\n$/)
 })
 
-it('loads no model where nothing is scanned', async () => {
+it('loads no model when scans are disabled', async () => {
   const child = start({
     MEDIA_PROXY_NSFW_MODEL_PATH: join(directory, 'missing.onnx'),
     MEDIA_PROXY_NSFW_ENABLED: 'false',

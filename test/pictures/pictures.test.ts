@@ -5,21 +5,21 @@ import { CASES } from './cases.ts'
 import { compareWithGolden, readGolden, strayGoldens } from './goldens.ts'
 import { openRenderer, type PictureRenderer } from './render.ts'
 
-describe('pictures', () => {
+describe('golden images', () => {
   let renderer: PictureRenderer
   beforeAll(async () => {
     renderer = await openRenderer()
   })
   afterAll(() => renderer.close())
 
-  it.each(CASES)('$name is as its golden', async (picture) => {
+  it.each(CASES)('$name matches its golden', async (picture) => {
     const golden = await readGolden(picture)
     if (golden === undefined) throw new Error('no golden: see pnpm pictures:review')
     const { faults } = await compareWithGolden(picture, golden, await renderer.render(picture))
     expect(faults, faults.join('; ')).toEqual([])
   })
 
-  it('has no golden of a case that is gone', async () => {
+  it('exist only for current cases', async () => {
     expect(await strayGoldens()).toEqual([])
   })
 })

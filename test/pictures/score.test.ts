@@ -26,11 +26,11 @@ describe('similarity', () => {
     data: Uint8Array.from(picture.data, (value, at) => Math.max(0, Math.min(255, change(value, at)))),
   })
 
-  it('is 100 for the same picture', () => {
+  it('is 100 for the same image', () => {
     expect(similarity(picture, picture)).toBe(100)
   })
 
-  it('stays high where levels are rounded another way', () => {
+  it('stays high when levels are rounded differently', () => {
     expect(
       similarity(
         picture,
@@ -43,7 +43,7 @@ describe('similarity', () => {
     ['jpeg', [80, 65, 20]],
     ['webp', [80, 65, 20]],
     ['avif', [50, 25, 10]],
-  ] as const)('tells qualities of %s apart', async (format, qualities) => {
+  ] as const)('distinguishes the qualities of %s', async (format, qualities) => {
     const [high, middle, low] = await Promise.all(
       qualities.map(async (quality) => frameOf(await scaled()[format]({ quality }).toBuffer())),
     )
@@ -55,11 +55,11 @@ describe('similarity', () => {
   it.each([
     ['the nearest pixel', 'nearest'],
     ['linear scaling', 'linear'],
-  ] as const)('tells %s apart', async (_, kernel) => {
+  ] as const)('distinguishes %s', async (_, kernel) => {
     expect(similarity(picture, await frameOf(await scaled(kernel).png().toBuffer()))).toBeLessThan(99)
   })
 
-  it('sees what only its alpha changes', () => {
+  it('drops when only the alpha changes', () => {
     expect(
       similarity(
         picture,
@@ -68,7 +68,7 @@ describe('similarity', () => {
     ).toBeLessThan(90)
   })
 
-  it('sees a shift of colours without an edge', () => {
+  it('drops when colours shift without an edge', () => {
     expect(
       similarity(
         picture,

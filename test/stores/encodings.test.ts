@@ -224,7 +224,7 @@ describe('media from encoded objects', () => {
     }
   })
 
-  it('includes themes and sounds of the decoded bytes', async () => {
+  it('includes themes and audio of the decoded bytes', async () => {
     const css = textOf(32_000)
     await place.s3.putWith('themes/0123456789abcdef.css', gzipSync(css), { 'content-encoding': 'gzip' })
     const { body, headers } = await send(place.url, '/themes/0123456789abcdef.css')

@@ -56,8 +56,8 @@ describe('a 403 for an object', () => {
   )
 
   it.each([
-    ['may list and not read', { mayList: true, mayRead: false }],
-    ['is told that it may not read', { mayList: false, mayRead: false, wording: 'enhanced' }],
+    ['may list but not read', { mayList: true, mayRead: false }],
+    ['gets an explicit denial', { mayList: false, mayRead: false, wording: 'enhanced' }],
   ] as const)('is a fault when the key %s', async (_, policy) => {
     const door = await originOn(awsBucket({ objects: {}, ...policy }))
     expect((await send(door.url, '/attachments/1/a.bin')).status).toBe(502)
@@ -86,7 +86,7 @@ describe('a store that names its region', () => {
       'by a redirect',
       { status: 301, code: 'PermanentRedirect', headers: { 'x-amz-bucket-region': 'eu-west-1' } },
     ],
-    ['for a while', { status: 307, code: 'TemporaryRedirect', more: '<Region>eu-west-1</Region>' }],
+    ['by a 307 redirect', { status: 307, code: 'TemporaryRedirect', more: '<Region>eu-west-1</Region>' }],
   ])('%s gets requests signed for that region, after one rejection', async (_, refusal) => {
     const door = await originOn(inRegion('eu-west-1', refusal))
     for (const method of ['GET', 'HEAD', 'GET']) {
@@ -100,7 +100,7 @@ describe('a store that names its region', () => {
       'another region',
       { status: 400, code: 'AuthorizationHeaderMalformed', more: '<Region>eu-west-1</Region>' },
     ],
-    ['it by a redirect', { status: 307, code: 'TemporaryRedirect', more: '<Region>eu-west-1</Region>' }],
+    ['a redirect to it', { status: 307, code: 'TemporaryRedirect', more: '<Region>eu-west-1</Region>' }],
   ])('accepts a repeated upload signed for that region, after it answered with %s', async (_, refusal) => {
     const door = await originOn(
       (request, response) =>

@@ -44,24 +44,24 @@ describe.each([
 ])('%s', (_, settings) => {
   it.each([
     [
-      'a part that is to be of the old one gives the new one whole',
+      'a range with If-Range of the old object returns the whole new one',
       { range: 'bytes=4-6', 'if-range': '"old"' },
       200,
     ],
     [
-      'a part of the old one that the new one has not gives the new one whole',
+      'a range with If-Range beyond the new object returns the whole new one',
       { range: 'bytes=8-9', 'if-range': '"old"' },
       200,
     ],
-    ['what is to be the old one is refused', { 'if-match': '"old"' }, 412],
+    ['an If-Match of the old object is rejected', { 'if-match': '"old"' }, 412],
     [
-      'a part of what is to be the old one, which the new one has not, is refused',
+      'a range beyond the new object with If-Match of the old one is rejected',
       { range: 'bytes=8-9', 'if-match': '"old"' },
       412,
     ],
-    ['what is not to be the new one is not modified', { 'if-none-match': '"new"' }, 304],
-    ['a part of any gives that of the new one', { range: 'bytes=4-6', 'if-match': '*' }, 206],
-    ['a part that the new one has not is refused', { range: 'bytes=8-9', 'if-match': '*' }, 416],
+    ['an If-None-Match of the new object causes 304', { 'if-none-match': '"new"' }, 304],
+    ['a range with any If-Match is of the new object', { range: 'bytes=4-6', 'if-match': '*' }, 206],
+    ['a range beyond the new object is rejected', { range: 'bytes=8-9', 'if-match': '*' }, 416],
   ])('%s', async (_, headers, wanted) => {
     const door = await replacedOnce(settings)
     const { status, body, headers: told } = await send(door.url, '/attachments/1/a.mp3', { headers })

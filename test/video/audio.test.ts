@@ -11,7 +11,7 @@ const COVER = ['-f', 'lavfi', '-i', 'color=red:s=64x64', '-map', '0', '-map', '1
 describe.skipIf(FFMPEG === undefined).each([
   ['by libav', libavTools],
   ['without libav', ffmpegTools],
-] as const)('sound %s (skipped without FFmpeg)', (__, tools) => {
+] as const)('audio decoded %s (skipped without FFmpeg)', (__, tools) => {
   it.each([
     ['mp3', 'mp3', [], 'mp3'],
     ['mp3 with cover art', 'mp3', [...COVER, '-c:v', 'mjpeg', '-disposition:v', 'attached_pic'], 'mp3'],
@@ -22,18 +22,18 @@ describe.skipIf(FFMPEG === undefined).each([
     ['vorbis', 'ogg', ['-c:a', 'libvorbis'], 'vorbis'],
     ['opus', 'opus', ['-c:a', 'libopus'], 'opus'],
     ['aac', 'aac', ['-c:a', 'aac'], 'aac'],
-    ['16 bits', 'wav', ['-c:a', 'pcm_s16le'], 'pcm_s16le'],
-    ['24 bits', 'wav', ['-c:a', 'pcm_s24le'], 'pcm_s24le'],
-    ['floating point', 'wav', ['-c:a', 'pcm_f32le'], 'pcm_f32le'],
-    ['8 bits', 'wav', ['-c:a', 'pcm_u8'], 'unsupported-codec'],
-    ['32 bits', 'wav', ['-c:a', 'pcm_s32le'], 'unsupported-codec'],
+    ['16-bit PCM', 'wav', ['-c:a', 'pcm_s16le'], 'pcm_s16le'],
+    ['24-bit PCM', 'wav', ['-c:a', 'pcm_s24le'], 'pcm_s24le'],
+    ['floating-point PCM', 'wav', ['-c:a', 'pcm_f32le'], 'pcm_f32le'],
+    ['8-bit PCM', 'wav', ['-c:a', 'pcm_u8'], 'unsupported-codec'],
+    ['32-bit PCM', 'wav', ['-c:a', 'pcm_s32le'], 'unsupported-codec'],
     ['A-law', 'wav', ['-c:a', 'pcm_alaw'], 'unsupported-codec'],
     ['ADPCM', 'wav', ['-c:a', 'adpcm_ms'], 'unsupported-codec'],
     ['ALAC', 'm4a', ['-c:a', 'alac'], 'alac'],
     // Without libav, the demuxer does not support FLAC in Ogg.
     ['FLAC in Ogg', 'ogg', ['-c:a', 'flac'], tools === libavTools ? 'flac' : 'undecodable'],
     ['Speex in Ogg', 'ogg', ['-c:a', 'libspeex', '-ar', '16000'], 'unsupported-codec'],
-  ] as const)('%s', async (_, extension, output, codec) => {
+  ] as const)('has its codec and duration, or its error: %s', async (_, extension, output, codec) => {
     const file = await makeVideo(extension, SINE, output)
     const kind = await sniff(file, `sound.${extension}`)
     expect(kind?.format).toBe(extension)
@@ -46,7 +46,7 @@ describe.skipIf(FFMPEG === undefined).each([
   })
 
   it.each(['mp3', 'wav', 'flac', 'ogg', 'opus', 'aac', 'm4a'] as const)(
-    'nothing that is %s',
+    'is rejected as undecodable when a file named %s contains text',
     async (format) => {
       const text = Buffer.from('this is no sound at all'.repeat(10))
       const info = await readAudio(tools, partsOf(text), format)

@@ -47,7 +47,7 @@ function meanDifference(a: Uint8Array = Buffer.alloc(0), b: Uint8Array = Buffer.
 }
 
 describe.skipIf(FFMPEG === undefined || libav === undefined)(
-  "a moment by libav and by FFmpeg's binary (needs both)",
+  'libav and the binary of FFmpeg (these tests need both)',
   () => {
     it.each([
       ['MP4', 'mp4', 'mp4', [...H264, '-g', '48']],
@@ -67,12 +67,12 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       ['ProRes', 'mov', 'mov', ['-c:v', 'prores_ks', '-profile:v', '0']],
       ['3GP', '3gp', '3gp', [...H264, '-g', '48']],
       ['a transport stream', 'ts', 'ts', [...H264, '-g', '24']],
-    ] as const)('is the same frame: %s', async (_, extension, format, output) => {
+    ] as const)('decode the same frame at a moment: %s', async (_, extension, format, output) => {
       const bytes = await makeVideo(extension, 'testsrc2=s=160x96:r=24', output, 4)
       await expectSame(bytes, format, MOMENTS)
     })
 
-    it('is the same frame behind more than 600 others', async () => {
+    it('decode the same frame after more than 600 others', async () => {
       const output = [...H264, '-g', '9999', '-sc_threshold', '0']
       const bytes = await makeVideo('mp4', 'testsrc2=s=64x64:r=30', output, 40)
       await expectSame(bytes, 'mp4', [19.9, 21, 30, 39.5, 99])
@@ -87,7 +87,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       ['trunc.avi', 'avi', [undefined, 1, 99]],
       ['iphone_apac.mov', 'mov', [undefined, 1, 99]],
       ['v.3gp', '3gp', [undefined, 1, 99]],
-    ] as const)('is the same frame of %s', async (name, format, moments) => {
+    ] as const)('decode the same frame of %s', async (name, format, moments) => {
       await expectSame(readCorpus(`wild/${name}`), format, [...moments])
     })
   },

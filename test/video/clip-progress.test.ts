@@ -11,7 +11,7 @@ const libav = await loadLibav()
 afterAll(() => libav?.pool.close())
 
 describe.skipIf(FFMPEG === undefined || libav === undefined)(
-  'a clip under way (needs FFmpeg and libav)',
+  'a clip in progress (needs FFmpeg and libav)',
   () => {
     let door: Door
 
@@ -26,7 +26,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       return Number(told)
     }
 
-    it('tells how much of it is done, and nothing when it is', async () => {
+    it('reports its share of completion in the metrics, and 0 when it is finished', async () => {
       // Encoding this clip takes seconds even on a fast machine, and progress is reported every quarter of a
       // second.
       const coding = ['-c:v', 'libx264', '-preset', 'ultrafast']

@@ -59,7 +59,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg
       ],
     ] as const
 
-    it.each(animations)('plays as MP4 as long as the %s, silent, on white', async (extension, make) => {
+    it.each(animations)('plays in MP4 as long as the %s, muted, on white', async (extension, make) => {
       const body = await clip(`moving.${extension}`, await make(), 'format=mp4')
       const facts = await inspectClip(body)
       expect(facts).toMatchObject({ video: 'h264', audio: undefined, pixels: 'yuv420p', profile: 'High' })
@@ -70,7 +70,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg
       expect(first && [...first.subarray(0, 3)].every((channel) => channel > 245)).toBe(true)
     })
 
-    it('shows each picture for its time in MP4, however unequal they are', async () => {
+    it('keeps the duration of each frame in MP4, however unequal they are', async () => {
       const delay = [100, 3000, 100]
       const gif = await boards(delay)
       const body = await clip('unequal.gif', gif, 'format=mp4')
@@ -79,7 +79,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg
       expect(facts.times.map((time) => Math.round(time * 1000))).toEqual(starts(delay))
     })
 
-    it.each(['format=mp4', 'format=webm'])('has fewer pictures where it is asked to: %s', async (query) => {
+    it.each(['format=mp4', 'format=webm'])('has fewer frames when fps asks for them: %s', async (query) => {
       const body = await clip('thin.gif', await boards(Array(10).fill(100)), `${query}&fps=5`)
       const { times, seconds } = await inspectClip(body)
       expect(times.map((time) => Math.round(time * 10))).toEqual([0, 2, 4, 6, 8])
@@ -87,7 +87,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg
     })
 
     it.each(['webp', 'webp&width=8&blur=1', 'gif', 'gif&rotate=90'])(
-      'has fewer frames where it stays one: %s',
+      'has fewer frames when it stays an animated image: %s',
       async (format) => {
         const gif = await boards(Array(10).fill(100))
         const thin = await ask('thin.gif', gif, `format=${format}&animated=true&fps=5`)
@@ -96,7 +96,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg
       },
     )
 
-    it('as AVIF has the range of colours that every browser reads alike', async () => {
+    it('declares in AVIF the colour range that every browser reads alike', async () => {
       const gif = await boards([100, 100])
       const avif = await ask('red.gif', gif, 'format=avif&animated=true')
       expect(avif.status, door.log.at(-1)?.detail).toBe(200)
@@ -107,7 +107,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg
       expect(colourOf(pixels)).toBe('red')
     })
 
-    it('keeps what is transparent in WebM', async () => {
+    it('keeps transparency in WebM', async () => {
       const body = await clip('see-through.gif', await animations[0][1](), 'format=webm')
       const facts = await inspectClip(body, 'libvpx-vp9')
       expect(facts).toMatchObject({ video: 'vp9', audio: undefined })
@@ -118,7 +118,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg
       expect(Math.max(...(first ?? []).filter((_, at) => at % 4 === 3))).toBeGreaterThan(245)
     })
 
-    it('is as small as it is asked to be, with even sides', async () => {
+    it('has the requested size, with even sides', async () => {
       const body = await clip('small.gif', await animations[0][1](), 'format=mp4&width=31')
       expect(await inspectClip(body)).toMatchObject({
         width: 30,
@@ -126,7 +126,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg
       })
     })
 
-    it('begins and ends where it is asked to', async () => {
+    it('has the requested start and duration', async () => {
       const body = await clip('part.gif', await animations[0][1](), 'format=mp4&time=0.05&duration=0.1')
       const facts = await inspectClip(body)
       expect(facts.seconds).toBeCloseTo(0.1, 2)
@@ -137,14 +137,14 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg
       ['time=0.8', 0.1],
       ['time=100', 0.1],
       ['time=100%25', 0.1],
-    ])('has something in it with %s', async (query, seconds) => {
+    ])('contains at least one frame with %s', async (query, seconds) => {
       const body = await clip('late.gif', await animations[0][1](), `format=mp4&${query}`)
       const facts = await inspectClip(body)
       expect(facts.times.length).toBeGreaterThan(0)
       expect(facts.seconds).toBeCloseTo(seconds, 2)
     })
 
-    it('is refused of what does not move, and of sound', async () => {
+    it('is rejected for a still image and for audio', async () => {
       const still = await sharp(await animations[0][1]())
         .png()
         .toBuffer()
@@ -154,11 +154,11 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg
     })
   })
 
-  describe('of a film', () => {
+  describe('of a video', () => {
     it.each([
       ['mp4', 'h264', 'aac'],
       ['webm', 'vp9', 'opus'],
-    ])('is %s with %s and %s', async (format, video, audio) => {
+    ])('has in %s the codecs %s and %s', async (format, video, audio) => {
       const film = await makeVideo('mov', SECONDS, [...SINE, ...H264, '-c:a', 'pcm_s16le'])
       const body = await clip('plain.mov', film, `format=${format}&width=160`)
       const facts = await inspectClip(body)
@@ -168,12 +168,12 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg
     })
 
     it.each([
-      ['turned', 'mp4', [...H264], ['-metadata:s:v', 'rotate=90']],
-      ['HEVC', 'mp4', ['-c:v', 'libx265', '-x265-params', 'log-level=0', '-pix_fmt', 'yuv420p'], []],
+      ['rotated', 'mp4', [...H264], ['-metadata:s:v', 'rotate=90']],
+      ['in HEVC', 'mp4', ['-c:v', 'libx265', '-x265-params', 'log-level=0', '-pix_fmt', 'yuv420p'], []],
       ['of odd sides', 'mkv', ['-vf', 'scale=319:191,setsar=1', ...VP8], []],
-      ['MPEG-2, interlaced', 'ts', ['-c:v', 'mpeg2video', '-q:v', '2', '-flags', '+ilme+ildct'], []],
+      ['interlaced MPEG-2', 'ts', ['-c:v', 'mpeg2video', '-q:v', '2', '-flags', '+ilme+ildct'], []],
       ['of full range', 'mkv', [...H264, '-vf', 'scale=out_range=full', '-color_range', 'pc'], []],
-    ])('shows a film that is %s as it is shown', async (_, extension, output, rotation) => {
+    ])('shows the same frame as a still of a video that is %s', async (_, extension, output, rotation) => {
       const made = await makeVideo(extension === 'mp4' ? 'mp4' : extension, CORNERS, output, 1)
       const film =
         rotation.length === 0
@@ -201,7 +201,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg
       }
     })
 
-    it('is the same coded pictures and sound where every player plays them', async () => {
+    it('copies the packets of codecs that every player supports', async () => {
       const film = await makeVideo('mkv', SECONDS, [...SINE, ...H264, '-bf', '2', '-c:a', 'aac'])
       const body = await clip('playable.mkv', film, 'format=mp4')
       expect(await packetsOf(body)).toEqual(await packetsOf(film))
@@ -215,7 +215,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg
       ['format=mp4&time=1&duration=1.5', { seconds: 1.5 }],
       ['format=mp4&fps=5', { rate: 5 }],
       ['format=webm&time=50%25&width=80', { seconds: 1.5, width: 80 }],
-    ])('has what %s asks for', async (query, expected) => {
+    ])('has the properties that %s asks for', async (query, expected) => {
       const film = await makeVideo('mp4', SECONDS, [...SINE, ...H264, '-c:a', 'aac'])
       const facts = await inspectClip(await clip('asked.mp4', film, query))
       for (const [name, value] of Object.entries(expected)) {
@@ -225,7 +225,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg
       }
     })
 
-    it('begins with the picture that is shown then', async () => {
+    it('begins with the frame that is shown at its start time', async () => {
       const film = await makeVideo('mp4', SECONDS, [...H264, '-g', '250'])
       const body = await clip('late.mp4', film, 'format=mp4&time=1.5&duration=1')
       const frames = await framesOf(body, await inspectClip(body))
@@ -233,7 +233,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg
       expect(colourOf(frames.at(-1))).toBe('blue')
     })
 
-    it.each(['mp4', 'webm'])('has sound in step with its pictures as %s', async (format) => {
+    it.each(['mp4', 'webm'])('has its audio in sync with its frames in %s', async (format) => {
       const film = await makeVideo('mov', BEEPING, [...BEEPS, ...H264, '-c:a', 'pcm_s16le'], 4)
       const { flashes, beeps } = await flashesAndBeeps(
         await clip('beeps.mov', film, `format=${format}&width=64`),
@@ -247,7 +247,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg
     it.each([
       ['webm', [...VP8, '-c:a', 'libopus', '-f', 'webm']],
       ['mkv', [...H264, '-c:a', 'aac', '-f', 'matroska']],
-    ])('has all of a recording in %s that does not tell its duration', async (extension, output) => {
+    ])('contains all of a recording in %s that declares no duration', async (extension, output) => {
       const film = await makeVideo(extension, SECONDS, [...SINE, '-live', '1', ...output])
       const facts = await inspectClip(await clip(`recorded.${extension}`, film, 'format=mp4'))
       expect(facts.seconds).toBeCloseTo(3, 0)
@@ -256,7 +256,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg
       expect([status, (await sharp(body, { pages: -1 }).metadata()).pages]).toEqual([200, 3])
     })
 
-    it('has stereo of six channels', async () => {
+    it('mixes six channels down to stereo', async () => {
       const film = await makeVideo('mkv', SECONDS, [
         ...SINE,
         ...H264,
@@ -269,17 +269,17 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg
     })
 
     it.each([
-      ['fit=cover&width=10&height=10', 'whole'],
-      ['fps=31', 'too many'],
-      ['fps=0', 'none'],
-      ['duration=0', 'nothing'],
-      ['duration=50%25', 'no seconds'],
-    ])('is refused with %s: %s', async (query) => {
+      ['fit=cover&width=10&height=10', 'a size that crops'],
+      ['fps=31', 'too many frames per second'],
+      ['fps=0', 'no frames per second'],
+      ['duration=0', 'no duration'],
+      ['duration=50%25', 'a duration that is not in seconds'],
+    ])('is rejected with %s: %s', async (query) => {
       const film = await makeVideo('mp4', SECONDS, H264, 1)
       expect((await ask('refused.mp4', film, `format=mp4&${query}`)).status).toBe(400)
     })
 
-    it('is refused before it begins where it would cost too much', async () => {
+    it('is rejected before it starts when it would cost too much', async () => {
       const film = await makeVideo('mp4', 'color=red:s=3840x2160:r=60', [...H264, '-g', '10'], 1 / 6)
       const long = await withFile(film, (path) =>
         remakeVideo({ path }, 'mp4', ['-c', 'copy'], ['-stream_loop', '400']),
@@ -289,8 +289,8 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg
     })
   })
 
-  describe('of what was made to cost much', () => {
-    it('is cut to its longest duration, however long the film is', async () => {
+  describe('of an attack on its cost', () => {
+    it('is cut to the longest allowed duration, however long the video is', async () => {
       const film = await makeVideo('mp4', 'color=red:s=16x16:r=1', [...H264, '-g', '600'], 36_000)
       const facts = await inspectClip(await clip('ten-hours.mp4', film, 'format=mp4&quality=50'))
       expect(facts.seconds).toBeCloseTo(60, 0)
@@ -299,26 +299,26 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('clips (need FFmpeg
       )
     })
 
-    it('has sixty pictures a second at most', async () => {
+    it('has at most sixty frames per second', async () => {
       const film = await makeVideo('mp4', 'testsrc2=s=64x64:r=1000', H264, 1)
       expect((await inspectClip(await clip('fast.mp4', film, 'format=mp4&quality=50'))).rate).toBeLessThan(61)
     })
 
-    it('is refused of more frames than an animation may have', async () => {
+    it('is rejected for more frames than an animation may have', async () => {
       const frames = await makeVideo('gif', 'testsrc2=s=16x16:r=50', [], 30)
       const { status, body } = await ask('frames.gif', frames, 'format=mp4')
       expect([status, body.toString()]).toEqual([400, 'Image dimensions too large: too many frames'])
     })
   })
 
-  it.each(['mp4', 'webm'])('has the same bytes each time it is made, as %s', async (format) => {
+  it.each(['mp4', 'webm'])('have the same bytes each time they are made, in %s', async (format) => {
     const film = await makeVideo('mov', SECONDS, [...SINE, ...H264, '-c:a', 'pcm_s16le'])
     const query = `format=${format}&width=64`
     const [one, other] = [await clip('one.mov', film, query), await clip('other.mov', film, query)]
     expect(one.equals(other)).toBe(true)
   })
 
-  it('answers ranges, conditions and two callers with one clip, at both doors', async () => {
+  it('answer ranges, conditions and two callers with the same bytes, at both doors', async () => {
     const edge = await openEdge({ MEDIA_PROXY_SECRET_KEY: SECRET, MEDIA_PROXY_NSFW_ENABLED: 'false' })
     try {
       const film = await makeVideo('mov', SECONDS, [...SINE, ...H264, '-c:a', 'pcm_s16le'])
@@ -348,7 +348,7 @@ describe.skipIf(CORPUS === undefined || FFMPEG === undefined || libav === undefi
     })
     afterAll(() => door.close())
 
-    it.each(['mp4', 'webm'])('has, as %s, less than 15 percent of the bytes of a GIF', async (format) => {
+    it.each(['mp4', 'webm'])('have in %s less than 15 percent of the bytes of a GIF', async (format) => {
       const gif = await readFile(join(CORPUS ?? '', 'wild/mb.gif'))
       await door.put('attachments/1/mb.gif', gif)
       const { body } = await send(door.url, `/attachments/1/mb.gif?format=${format}`)
@@ -368,7 +368,7 @@ describe.skipIf(CORPUS === undefined || FFMPEG === undefined || libav === undefi
       'v.wmv',
       'two-seconds.mp4',
       'sef-svc-prefix.mp4',
-    ])('plays what is shown of %s', async (name) => {
+    ])('begin with the first frame of %s', async (name) => {
       await door.put(`attachments/1/${name}`, await readFile(join(CORPUS ?? '', 'wild', name)))
       const { status, body } = await send(door.url, `/attachments/1/${name}?format=mp4&quality=95`)
       expect(status, door.log.at(-1)?.detail).toBe(200)

@@ -42,7 +42,7 @@ async function chained(extension: string, codec: readonly string[]): Promise<Buf
 }
 
 describe.skipIf(FFMPEG === undefined || libav === undefined)(
-  'durations of sounds (needs FFmpeg and libav)',
+  'durations of audio files (need FFmpeg and libav)',
   () => {
     let door: Door
 
@@ -55,11 +55,11 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
     })
 
     it.each([
-      ['MP3 of a rate that grows', 'mp3', () => makeVideo('mp3', GROWING, VBR, SECONDS)],
-      ['MP3 of a rate that shrinks', 'mp3', () => makeVideo('mp3', SHRINKING, VBR, SECONDS)],
-      ['MP3 of MPEG 2', 'mp3', () => makeVideo('mp3', GROWING, [...VBR, '-ar', '22050'], SECONDS)],
+      ['MP3 of an increasing bit rate', 'mp3', () => makeVideo('mp3', GROWING, VBR, SECONDS)],
+      ['MP3 of a decreasing bit rate', 'mp3', () => makeVideo('mp3', SHRINKING, VBR, SECONDS)],
+      ['MP3 of MPEG-2', 'mp3', () => makeVideo('mp3', GROWING, [...VBR, '-ar', '22050'], SECONDS)],
       [
-        'MP3 of a constant rate',
+        'MP3 of a constant bit rate',
         'mp3',
         () => makeVideo('mp3', GROWING, ['-c:a', 'libmp3lame', '-b:a', '96k', '-write_xing', '0'], SECONDS),
       ],
@@ -77,7 +77,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
             Math.round((SECONDS * 44_100) / MP3_FRAME_SAMPLES),
           ),
       ],
-      ['AAC of a rate that grows', 'aac', () => makeVideo('aac', GROWING, ['-c:a', 'aac'], SECONDS)],
+      ['AAC of an increasing bit rate', 'aac', () => makeVideo('aac', GROWING, ['-c:a', 'aac'], SECONDS)],
       ['Vorbis', 'ogg', () => makeVideo('ogg', GROWING, ['-c:a', 'libvorbis'], SECONDS)],
       [
         'Vorbis with a gap',
@@ -96,19 +96,19 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
         'webm',
         () => makeVideo('webm', GROWING, ['-c:a', 'libopus', '-live', '1'], SECONDS),
       ],
-    ] as const)('%s', async (_, extension, make) => {
+    ] as const)('are exact to a second: %s', async (_, extension, make) => {
       expect([SECONDS, SECONDS + 1]).toContain(await durationOf(`sound.${extension}`, await make()))
     })
 
     it.each([
-      ['of a constant rate', ['-b:a', '128k']],
-      ['of a rate that varies', ['-q:a', '4']],
-    ])('MP3 %s leaves out what its encoder put around it', async (_, rate) => {
+      ['of a constant bit rate', ['-b:a', '128k']],
+      ['of a variable bit rate', ['-q:a', '4']],
+    ])('exclude the padding that the encoder adds around an MP3 %s', async (_, rate) => {
       const sound = await makeVideo('mp3', GROWING, ['-c:a', 'libmp3lame', ...rate], 4)
       expect(await durationOf('sound.mp3', sound)).toBe(4)
     })
 
-    it('a recording of a broadcast in fragments begins when it begins', async () => {
+    it('exclude the start time of a fragmented recording of a broadcast', async () => {
       const film = await makeVideo('mp4', 'color=red:s=64x64:r=25', [
         ...['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-g', '25', '-video_track_timescale', '1000'],
         ...['-movflags', '+empty_moov+default_base_moof+frag_keyframe'],

@@ -38,14 +38,14 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       return { data, size: [info.width, info.height], read }
     }
 
-    it.skipIf(!canMakeVp9)('of a WebM with one key frame reads its start alone', async () => {
+    it.skipIf(!canMakeVp9)('of a WebM with one key frame reads only the start of the file', async () => {
       const film = await makeVideo('webm', NOISE, [...VP9, '-g', '250'])
       expect(film.length).toBeGreaterThan(1_000_000)
       for (const query of ['', 'time=0', 'time=0%25'])
         expect((await still('one-key.webm', film, query)).read).toBeLessThan(film.length / 2)
     })
 
-    it('has the size that its parameter sets tell, whatever the container does', async () => {
+    it('has the size that its parameter sets declare, whatever the container declares', async () => {
       const film = await makeVideo('mp4', NOISE, H264)
       const entry = film.indexOf('avc1', film.indexOf('stsd'))
       const other = Buffer.from(film)
@@ -64,7 +64,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       ['bframes=3:ref=4', ''],
       ['bframes=3:b-pyramid=2:open-gop=1', ''],
       ['interlaced=1:bframes=2', ''],
-    ])('is the picture that reading on shows there: %s, "%s"', async (parameters, query) => {
+    ])('is the frame that sequential decoding shows there: %s, "%s"', async (parameters, query) => {
       const coder = [
         '-c:v',
         'libx264',

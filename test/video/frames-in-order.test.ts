@@ -22,11 +22,11 @@ async function open(tools: VideoTools, bytes: Buffer, format: VideoFormat) {
 }
 
 describe.skipIf(FFMPEG === undefined || libav === undefined)(
-  'frames in order (needs FFmpeg and libav)',
+  'frames read in order (needs FFmpeg and libav)',
   () => {
     it.each([
       ['one key frame', 'mp4', 'mp4', ONE_KEY_FRAME],
-      ['key frames', 'mp4', 'mp4', [...H264, '-g', '20']],
+      ['several key frames', 'mp4', 'mp4', [...H264, '-g', '20']],
       ['open groups', 'mp4', 'mp4', [...H264, '-g', '20', '-x264-params', 'open-gop=1']],
       ['fragments', 'mp4', 'mp4', [...ONE_KEY_FRAME, '-movflags', 'frag_every_frame+empty_moov']],
       ['one key frame in Matroska', 'mkv', 'mkv', ONE_KEY_FRAME],
@@ -40,7 +40,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       ['Theora', 'ogv', 'ogv', ['-c:v', 'libtheora', '-g', '600']],
       ['VP8', 'webm', 'webm', ['-c:v', 'libvpx', '-deadline', 'realtime', '-g', '600']],
       ['HEVC', 'mp4', 'mp4', ['-c:v', 'libx265', '-preset', 'ultrafast', '-x265-params', 'log-level=none']],
-    ] as const)('are those that are read alone: %s', async (_, extension, format, output) => {
+    ] as const)('equal the frames that are read one at a time: %s', async (_, extension, format, output) => {
       const bytes = await makeVideo(extension, 'testsrc2=s=160x96:r=25', output, 4)
       const together = await open(libavTools, bytes, format)
       const frames = await together.readFrames(MOMENTS)
@@ -57,7 +57,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       }
     })
 
-    it('are those that are read alone where the time of one coded frame is that of another', async () => {
+    it('equal the frames that are read one at a time when a packet holds many of them', async () => {
       // One packet of the container holds many frames and the timestamp of only one of them.
       const flat = "nullsrc=s=192x128:r=25,geq=lum='if(lt(mod(X+160-N*7,160),16),255,100)':cb=128:cr=128"
       const bytes = await makeVideo('mpg', flat, ['-c:v', 'mpeg2video', '-bf', '2'], 2)
@@ -75,7 +75,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       }
     })
 
-    it('come from behind one key frame however far they are', async () => {
+    it('are found however far they are from the only key frame', async () => {
       const bytes = await makeVideo('mp4', 'testsrc2=s=32x32:r=60', ONE_KEY_FRAME, 90)
       const video = await open(libavTools, bytes, 'mp4')
       const frames = await video.readFrames([80, 89.5])
@@ -84,7 +84,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       expect(times).toEqual([80, 89.5])
     })
 
-    it('are read in one pass from one key frame', async () => {
+    it('are read in one pass when there is one key frame', async () => {
       const coder = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-bf', '3', '-g', '9999', '-sc_threshold', '0']
       const film = await makeVideo('mp4', 'testsrc2=s=320x192:r=30,noise=alls=20:allf=t', coder, 20)
       const parts = partsOf(film)
@@ -104,7 +104,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       expect(bytesRead / film.length).toBeLessThan(4)
     })
 
-    it('may be early by a tolerance where it is dear to get there, and only there', async () => {
+    it('may be early by a tolerance only when the exact frame is expensive to reach', async () => {
       const dear = await makeVideo('mp4', 'color=red:s=1920x1080:r=25', [...H264, '-g', '100'], 8)
       const video = await open(libavTools, dear, 'mp4')
       const timesOf = async (toleranceSeconds?: number) =>

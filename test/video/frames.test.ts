@@ -8,7 +8,7 @@ import { describe, expect, it } from 'vitest'
 import { ffmpeg, LIMITS } from '../video-tools.ts'
 import { canEncode, FFMPEG, makeVideo, partsOf, SECONDS } from '../videos.ts'
 
-describe('the three moments', () => {
+describe('three moments', () => {
   it.each([
     [0, [0, 0, 0]],
     [0.6, [0.1, 0.3, 0.5]],
@@ -20,7 +20,7 @@ describe('the three moments', () => {
     [10, [1.5, 5, 9]],
     [15, [2, 7.5, 14]],
     [600, [2, 300, 599]],
-  ])('of %d seconds', (seconds, moments) => {
+  ])('are inside a video of %d seconds', (seconds, moments) => {
     const found = threeMoments(seconds)
     for (const [index, moment] of moments.entries()) expect(found[index]).toBeCloseTo(moment, 9)
   })
@@ -34,7 +34,7 @@ describe('the three moments', () => {
     [[4, 4, 4], 9, [4, 5, 6]],
     [[1, 4, 8], 9, [1, 4, 8]],
     [[3, 3, 8], 9, [3, 4, 8]],
-  ])('are different frames: %j of %i', (wanted, frames, different) => {
+  ])('become different frames: %j of %i', (wanted, frames, different) => {
     expect(threeFrames(wanted, frames)).toEqual(different)
   })
 })
@@ -93,7 +93,7 @@ describe.skipIf(FFMPEG === undefined)('three frames (skipped without FFmpeg)', (
     ],
     ['AV1', 'mp4', 'libsvtav1', ['-c:v', 'libsvtav1', '-preset', '12', '-g', '20'], 1],
     ['MPEG-4 in AVI', 'avi', 'mpeg4', ['-c:v', 'mpeg4', '-q:v', '2'], 3],
-  ] as const)('%s', async (name, extension, encoder, output, children) => {
+  ] as const)('are read from %s', async (name, extension, encoder, output, children) => {
     // An FFmpeg without the encoder cannot make the video, so it is not tested.
     if (!(await canEncode(encoder))) return console.warn(`${name}: no encoder ${encoder}, not tried`)
     const file = await makeVideo(extension, SECONDS, output)

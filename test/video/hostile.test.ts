@@ -70,25 +70,25 @@ describe.skipIf(FFMPEG === undefined)('hostile videos (skipped without FFmpeg)',
   }
 
   it.each([
-    ['four billion samples of one duration', () => patched(plain, 'stts', 8)],
-    ['four billion entries of durations', () => patched(plain, 'stts', 4)],
-    ['four billion offsets', () => patched(plain, 'ctts', 8)],
-    ['four billion sizes', () => patched(plain, 'stsz', 8)],
-    ['four billion key frames', () => patched(plain, 'stss', 4)],
-    ['four billion samples in a chunk', () => patched(plain, 'stsc', 12)],
-    ['a sample of four gigabytes', () => patched(plain, 'stsz', 12)],
-    ['a chunk behind the end', () => patched(plain, 'stco', 8)],
-    ['four billion samples in a fragment', () => patched(fragmented, 'trun', 4)],
-    ['no time scale', () => patched(plain, 'mdhd', 12, 0)],
-    ['no size', () => patched(plain, 'avc1', 24, 0)],
-    ['65535x65535 pixels', () => patched(plain, 'avc1', 24)],
-  ] as const)('%s', async (_, make) => {
+    ['stts declares four billion samples of one duration', () => patched(plain, 'stts', 8)],
+    ['stts declares four billion entries', () => patched(plain, 'stts', 4)],
+    ['ctts declares four billion offsets', () => patched(plain, 'ctts', 8)],
+    ['stsz declares four billion sizes', () => patched(plain, 'stsz', 8)],
+    ['stss declares four billion key frames', () => patched(plain, 'stss', 4)],
+    ['stsc declares four billion samples in a chunk', () => patched(plain, 'stsc', 12)],
+    ['stsz declares a sample of four gigabytes', () => patched(plain, 'stsz', 12)],
+    ['stco declares a chunk beyond the end', () => patched(plain, 'stco', 8)],
+    ['trun declares four billion samples in a fragment', () => patched(fragmented, 'trun', 4)],
+    ['mdhd declares no time scale', () => patched(plain, 'mdhd', 12, 0)],
+    ['avc1 declares no size', () => patched(plain, 'avc1', 24, 0)],
+    ['avc1 declares 65535x65535 pixels', () => patched(plain, 'avc1', 24)],
+  ] as const)('end with a frame or an error, and the next video is served: %s', async (_, make) => {
     expect([200, 400]).toContain(await still(make()))
     // The next one is served normally.
     expect(await still(plain)).toBe(200)
   })
 
-  it('random damage to an index ends in a frame or a refusal', async () => {
+  it('end with a frame or an error when their index has random damage', async () => {
     const moov = plain.indexOf('moov', 0, 'latin1')
     const mdat = plain.indexOf('mdat', 0, 'latin1')
     const random = seededRandom(1)
@@ -102,7 +102,7 @@ describe.skipIf(FFMPEG === undefined)('hostile videos (skipped without FFmpeg)',
     await expectNothingLeft()
   })
 
-  it('a bitstream larger than its container says is stopped by the decoder', async () => {
+  it('are stopped by the decoder when the bitstream is larger than the container declares', async () => {
     const container = await demux(partsOf(plain), 'mp4')
     if (isFailure(container) || container.info.video === undefined) throw new Error('not opened')
     const run = await container.readRun(undefined)
@@ -118,7 +118,7 @@ describe.skipIf(FFMPEG === undefined)('hostile videos (skipped without FFmpeg)',
     }
   })
 
-  it.each(['mov', 'matroska', 'avi'] as const)('a playlist opens nothing, even as %s', async (demuxer) => {
+  it.each(['mov', 'matroska', 'avi'] as const)('open no files as a playlist, as %s', async (demuxer) => {
     const secret = Buffer.from('secret')
     await withFile(secret, (secretPath) =>
       withFile(Buffer.from(`#EXTM3U\n#EXTINF:1,\nfile://${secretPath}\n#EXT-X-ENDLIST\n`), async (path) => {
@@ -137,7 +137,7 @@ describe.skipIf(FFMPEG === undefined)('hostile videos (skipped without FFmpeg)',
     )
   })
 
-  it('a codec that only the bitstream names is refused by the decoder', async () => {
+  it('are rejected by the decoder for a codec that only the bitstream declares', async () => {
     const video = await makeVideo('mkv', CORNERS, ['-c:v', 'huffyuv', '-pix_fmt', 'yuv422p'], 0.2)
     const opened = await openVideo(ffmpegTools, partsOf(video), 'mkv')
     if (isFailure(opened)) throw new Error(opened.detail)

@@ -35,7 +35,7 @@ function look(bytes: Uint8Array, scan = true, allowance = ANY_COST) {
 describe.skipIf(FFMPEG === undefined || ENCODER === '')(
   'an animated AVIF (needs FFmpeg and an AV1 encoder)',
   () => {
-    it('is looked at evenly from its first frame on, besides its still', async () => {
+    it('is scanned evenly from its first frame on, and its still too', async () => {
       const examined = await look(await made)
       expect(examined).toMatchObject({
         size: { width: 320, height: 192 },
@@ -48,17 +48,17 @@ describe.skipIf(FFMPEG === undefined || ENCODER === '')(
       expect(colours).toEqual(['red', 'red', 'blue', 'lime', 'red', 'blue', 'red', 'blue'])
     })
 
-    it('has no frames where nothing is scanned', async () => {
+    it('returns no frames when it is not scanned', async () => {
       expect(await look(await made, false)).toMatchObject({ animated: true, frames: [] })
     })
 
-    it('is admitted first where what it plays is scanned, which its still alone is not', async () => {
+    it('needs admission when its animation is scanned, and none for its still alone', async () => {
       const quick = { ...ANY_COST, cpuSeconds: 2 }
       expect(await look(await made, false, quick)).toMatchObject({ animated: true })
       expect(await look(await made, true, quick)).toMatchObject({ kind: 'deferred' })
     })
 
-    it('with a track that does not decode is refused', async () => {
+    it('is rejected when its track does not decode', async () => {
       const broken = Buffer.from(await made)
       const offsets = broken.indexOf('stco', 0, 'latin1')
       broken.writeUInt32BE(0xffff_fff0, offsets + 12)
@@ -66,7 +66,7 @@ describe.skipIf(FFMPEG === undefined || ENCODER === '')(
     })
 
     it.each([10, 30, 50, 70, 90])(
-      'cut at %i hundredths is refused, or looked at as far as it goes',
+      'is rejected, or scanned up to its end, when it is cut at %i percent',
       async (share) => {
         const file = await made
         const cut = file.subarray(0, Math.floor((file.length * share) / 100))
@@ -96,7 +96,7 @@ describe.skipIf(FFMPEG === undefined || ENCODER === '')(
     })
     afterAll(() => door.close())
 
-    it.each(['webp', 'gif', 'avif', 'png'])('plays as %s where that is asked for', async (format) => {
+    it.each(['webp', 'gif', 'avif', 'png'])('plays in %s when animated=true asks for it', async (format) => {
       const { status, headers, body } = await send(
         door.url,
         `/attachments/1/a.avif?width=80&animated=true&format=${format}`,
@@ -120,7 +120,7 @@ describe.skipIf(FFMPEG === undefined || ENCODER === '')(
       expect(colours).toEqual(['red', 'blue'])
     })
 
-    it('plays where its track is called that of a film', async () => {
+    it('plays when its track is declared as a video track', async () => {
       const film = Buffer.from(await made)
       film.write('vide', film.indexOf('pict', film.indexOf('moov', 0, 'latin1'), 'latin1'), 'latin1')
       await door.put('attachments/1/film.avif', film)
@@ -128,7 +128,7 @@ describe.skipIf(FFMPEG === undefined || ENCODER === '')(
       expect((await sharp(body, { pages: -1 }).metadata()).pages).toBe(3)
     })
 
-    it('of a damaged file is a picture or a refusal', async () => {
+    it('is an image or an error when the file is damaged', async () => {
       const random = seededRandom(5)
       const file = await made
       const moov = file.indexOf('moov', 0, 'latin1')
@@ -142,7 +142,7 @@ describe.skipIf(FFMPEG === undefined || ENCODER === '')(
       }
     })
 
-    it('is a still where none is asked for, or the track does not decode', async () => {
+    it('is a still when no animation is requested, or when the track does not decode', async () => {
       for (const path of ['a.avif?width=80&format=webp', 'broken.avif?width=80&format=webp&animated=true']) {
         const { status, body } = await send(door.url, `/attachments/1/${path}`)
         expect(status).toBe(200)
@@ -153,15 +153,15 @@ describe.skipIf(FFMPEG === undefined || ENCODER === '')(
   },
 )
 
-describe('a sequence of images', () => {
-  it('is none without its track', () => {
+describe('an image sequence', () => {
+  it('is not found without its track', () => {
     expect(readSequence(Buffer.from('no boxes at all'))).toBeUndefined()
     expect(readSequence(new Uint8Array(0))).toBeUndefined()
     expect(readSequence(Buffer.alloc(64))).toBeUndefined()
   })
 
   it.skipIf(corpus === undefined || FFMPEG === undefined)(
-    'of the corpus plays with its alpha (MEDIA_CORPUS names its folder; needs FFmpeg)',
+    'of the corpus plays with its alpha (needs MEDIA_CORPUS and FFmpeg)',
     async () => {
       const file = await readFile(join(corpus ?? '', 'animated/animated.avif'))
       const examined = await look(file)

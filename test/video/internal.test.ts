@@ -86,13 +86,13 @@ describe.each(DOORS)('internal stills at %s', (_, open) => {
   }
 
   it.each([
-    ['none', {}],
-    ['a wrong one', { 'x-internal-secret': 'wrong' }],
-    ['a part of it', { 'x-internal-secret': SECRET.slice(0, -1) }],
-    ['an empty one', { 'x-internal-secret': '' }],
-    ['a wrong bearer', { authorization: 'Bearer wrong' }],
+    ['no secret', {}],
+    ['a wrong secret', { 'x-internal-secret': 'wrong' }],
+    ['a part of the secret', { 'x-internal-secret': SECRET.slice(0, -1) }],
+    ['an empty secret', { 'x-internal-secret': '' }],
+    ['a wrong bearer token', { authorization: 'Bearer wrong' }],
     ['another scheme', { authorization: `Basic ${SECRET}` }],
-  ])('a secret is wanted: %s', async (__, headers) => {
+  ])('are rejected without a valid secret: %s', async (__, headers) => {
     for (const path of ['/_thumbnail', '/_frames']) {
       const response = await post(path, { type: 'upload', upload_filename: 'picture' }, headers)
       expect([response.status, response.body.toString()]).toEqual([401, 'Unauthorized'])
@@ -101,9 +101,9 @@ describe.each(DOORS)('internal stills at %s', (_, open) => {
 
   it.each([
     ['the header', { 'x-internal-secret': SECRET }],
-    ['a bearer', { authorization: `Bearer ${SECRET}` }],
-    ['an older secret', { authorization: 'Bearer an-older-one' }],
-  ])('a secret is taken by %s', async (__, headers) => {
+    ['a bearer token', { authorization: `Bearer ${SECRET}` }],
+    ['a bearer token with an older secret', { authorization: 'Bearer an-older-one' }],
+  ])('accept the secret in %s', async (__, headers) => {
     const response = await post('/_frames', { type: 'upload', upload_filename: 'picture' }, headers)
     expect(response.status).toBe(200)
   })
@@ -126,7 +126,7 @@ describe.each(DOORS)('internal stills at %s', (_, open) => {
     ['a name that climbs', '{"type":"upload","upload_filename":"../cdn/x"}', 'Invalid request body'],
     ['a name with a NUL', '{"type":"upload","upload_filename":"a\\u0000b"}', 'Invalid request body'],
     ['an empty name', '{"type":"upload","upload_filename":""}', 'Invalid request body'],
-  ])('a body is judged: %s', async (name, body, phrase) => {
+  ])('reject an invalid body: %s', async (name, body, phrase) => {
     for (const path of ['/_thumbnail', '/_frames']) {
       const response = await post(path, body)
       expect(response.status).toBe(400)
@@ -135,36 +135,36 @@ describe.each(DOORS)('internal stills at %s', (_, open) => {
     }
   })
 
-  it('a bucket has to be a configured one', async () => {
+  it('reject a bucket that is not configured', async () => {
     const response = await post('/_frames', { type: 's3', bucket: 'etc', key: 'passwd' })
     expect([response.status, response.body.toString()]).toEqual([400, 'Invalid request body'])
   })
 
-  it('a missing object is 404', async () => {
+  it('are 404 for a missing object', async () => {
     expect((await thumbnail('none')).status).toBe(404)
     expect((await post('/_frames', { type: 'upload', upload_filename: 'none' })).status).toBe(404)
   })
 
   it.each(['picture', 'text', 'animation', 'broken.mp4'])(
-    'no thumbnail of what is no video: %s',
+    'have no thumbnail of a file that is not a video: %s',
     async (name) => {
       const response = await thumbnail(name)
       expect([response.status, response.body.toString()]).toEqual([404, 'Not Found'])
     },
   )
 
-  it.each(['text', 'broken.mp4'])('no frames of what cannot be read: %s', async (name) => {
+  it.each(['text', 'broken.mp4'])('have no frames of a file that cannot be decoded: %s', async (name) => {
     expect(await frames({ type: 'upload', upload_filename: name })).toEqual([])
   })
 
-  it('a still picture is its only frame, byte for byte', async () => {
+  it('return a still image as its only frame, byte for byte', async () => {
     const bytes = await halvesPng(40, 30)
     expect(await frames({ type: 'upload', upload_filename: 'picture' })).toEqual([
       { timestamp: 0, mime_type: 'image/png', base64: bytes.toString('base64') },
     ])
   })
 
-  it('an animation gives the frames of its moments', async () => {
+  it('return the frames of an animation with their times', async () => {
     const found = await frames({ type: 'upload', upload_filename: 'animation' })
     expect(found.map(({ timestamp }: { timestamp: number }) => timestamp)).toEqual([0, 0.1, 0.35])
     expect(found[0].mime_type).toBe('image/jpeg')
@@ -172,7 +172,7 @@ describe.each(DOORS)('internal stills at %s', (_, open) => {
     expect(await colourOf(found[2].base64)).toBe('blue')
   })
 
-  it('are small enough for the clients that read them', async () => {
+  it('are small enough for their clients', async () => {
     for (const name of ['large animation', ...(FFMPEG === undefined ? [] : ['large video'])]) {
       const body = { type: 'upload', upload_filename: name }
       const answer = await post('/_frames', body)
@@ -190,7 +190,7 @@ describe.each(DOORS)('internal stills at %s', (_, open) => {
   })
 
   it.skipIf(FFMPEG === undefined)(
-    'of a video of few frames are different ones (skipped without FFmpeg)',
+    'are different frames of a video that has few (skipped without FFmpeg)',
     async () => {
       const found = await frames({ type: 'upload', upload_filename: 'slow video' })
       expect(found.map(({ timestamp }: { timestamp: number }) => timestamp)).toEqual([0, 1, 2])
@@ -198,7 +198,7 @@ describe.each(DOORS)('internal stills at %s', (_, open) => {
   )
 
   it.skipIf(FFMPEG === undefined)(
-    'a thumbnail is the first frame in full size (skipped without FFmpeg)',
+    'return the first frame in full size as a thumbnail (skipped without FFmpeg)',
     async () => {
       const response = await thumbnail('video')
       expect([response.status, response.headers['content-type']]).toEqual([200, 'image/jpeg'])
@@ -209,7 +209,7 @@ describe.each(DOORS)('internal stills at %s', (_, open) => {
   )
 
   it.skipIf(FFMPEG === undefined)(
-    'three frames of a video, each with its time (skipped without FFmpeg)',
+    'return three frames of a video, each with its time (skipped without FFmpeg)',
     async () => {
       for (const body of [
         { type: 'upload', upload_filename: 'video' },
@@ -228,9 +228,9 @@ describe.each(DOORS)('internal stills at %s', (_, open) => {
 })
 
 describe.skipIf(FFMPEG === undefined)(
-  'frames of what only the decoder reads (skipped without FFmpeg)',
+  'frames of a container that only the decoder reads (skipped without FFmpeg)',
   () => {
-    it('have their true times', async () => {
+    it('have their exact times', async () => {
       const door = await openFilesystemOrigin(SETTINGS)
       try {
         const video = await makeVideo('avi', SECONDS, ['-c:v', 'mpeg4', '-q:v', '2'])
@@ -252,7 +252,7 @@ describe.skipIf(FFMPEG === undefined)(
 )
 
 describe('an origin with neither libav nor FFmpeg', () => {
-  it('says so, refuses stills for now, and serves the rest', async () => {
+  it('logs a warning, answers stills with 503, and serves the rest', async () => {
     const door = await openFilesystemOrigin({
       ...SETTINGS,
       FFMPEG_PATH: '/no/such/ffmpeg',
@@ -276,8 +276,8 @@ describe('an origin with neither libav nor FFmpeg', () => {
   })
 })
 
-describe('the size of a body', () => {
-  it('is judged by what is declared and by what comes', async () => {
+describe('a request body', () => {
+  it('is rejected by its declared size and by its actual size', async () => {
     const door = await openFilesystemOrigin({ ...SETTINGS, MEDIA_PROXY_LIMITS_INTERNAL_BODY_BYTES: '2048' })
     try {
       for (const headers of [{}, { 'transfer-encoding': 'chunked' }]) {

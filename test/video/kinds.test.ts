@@ -15,7 +15,7 @@ const H264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-preset', 'ultrafast', 
 const MPEG2 = ['-c:v', 'mpeg2video', '-q:v', '2', '-bf', '2']
 
 describe.skipIf(FFMPEG === undefined || libav === undefined)(
-  'kinds of films (needs FFmpeg and libav)',
+  'detection of media kinds (needs FFmpeg and libav)',
   () => {
     let door: Door
 
@@ -53,7 +53,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       ['WMV 2 in ASF', 'wmv', ['-c:v', 'wmv2', '-q:v', '2', '-c:a', 'libmp3lame'], 'wmv', 'video/x-ms-wmv'],
       ['WMV 1 in ASF', 'wmv', ['-c:v', 'wmv1', '-q:v', '2', '-c:a', 'aac'], 'wmv', 'video/x-ms-wmv'],
       ['H.264 in a transport stream', 'ts', [...H264, '-c:a', 'aac'], 'ts', 'video/mp2t'],
-      ['MPEG-2 in a transport stream of a camera', 'm2ts', [...MPEG2, '-c:a', 'ac3'], 'ts', 'video/mp2t'],
+      ['MPEG-2 in the transport stream of a camera', 'm2ts', [...MPEG2, '-c:a', 'ac3'], 'ts', 'video/mp2t'],
       ['MPEG-2 in a program stream', 'mpg', [...MPEG2, '-c:a', 'ac3', '-f', 'vob'], 'mpeg', 'video/mpeg'],
       [
         'MPEG-1 in a program stream',
@@ -79,7 +79,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
         'video/3gpp',
       ],
       ['MPEG-4 in 3G2', '3g2', ['-c:v', 'mpeg4', '-q:v', '2', '-c:a', 'aac'], '3gp', 'video/3gpp'],
-    ] as const)('%s', async (_, extension, output, format, mime) => {
+    ] as const)('recognises a video: %s', async (_, extension, output, format, mime) => {
       const name = `film.${extension}`
       await put(name, await makeVideo(extension, SECONDS, [...SINE, ...output]))
       expect(await ask('/_sniff', name)).toEqual({ content_type: mime })
@@ -105,7 +105,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
     it.each([
       ['Opus in WebM', 'webm', ['-c:a', 'libopus'], 'webm', 'audio/webm', 'audio/webm'],
       [
-        'Opus in WebM as it is recorded',
+        'Opus in WebM of a live recording',
         'webm',
         ['-c:a', 'libopus', '-live', '1'],
         'webm',
@@ -120,7 +120,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       ['ALAC in M4A', 'm4a', ['-c:a', 'alac'], 'm4a', 'audio/mp4', 'audio/mp4'],
       ['AAC in QuickTime', 'mov', ['-c:a', 'aac'], 'm4a', 'audio/mp4', 'video/quicktime'],
       ['AAC in 3GP', '3gp', ['-c:a', 'aac'], 'm4a', 'audio/mp4', 'video/3gpp'],
-    ] as const)('sound alone: %s', async (_, extension, output, format, mime, sniffed) => {
+    ] as const)('recognises audio only: %s', async (_, extension, output, format, mime, sniffed) => {
       const name = `sound.${extension}`
       await put(name, await makeVideo(extension, SECONDS, [...SOUND, ...output]))
       expect(await ask('/_sniff', name)).toEqual({ content_type: sniffed })
@@ -133,7 +133,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
     })
 
     it.each(['wmv', 'avi', 'flv', 'ts'])(
-      'sound alone in %s is no format that is taken',
+      'rejects %s with only audio as an unsupported format',
       async (extension) => {
         const sound = await makeVideo(extension, SECONDS, [...SOUND, '-c:a', 'libmp3lame', '-ar', '44100'])
         await put(`sound.${extension}`, sound)
@@ -142,12 +142,12 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
     )
 
     it.each([
-      ['index first, by its name', 'isom', ['-movflags', '+faststart'], 'video/mp4'],
-      ['index first, by its brand', 'M4A ', ['-movflags', '+faststart'], 'video/mp4'],
+      ['index first, audio by its name', 'isom', ['-movflags', '+faststart'], 'video/mp4'],
+      ['index first, audio by its brand', 'M4A ', ['-movflags', '+faststart'], 'video/mp4'],
       // The tracks come after the bytes that are read to identify the file.
-      ['index last, by its name', 'isom', [], 'audio/mp4'],
-      ['index last, by its brand', 'M4A ', [], 'audio/mp4'],
-    ] as const)('a film that calls itself sound is a film: %s', async (_, brand, flags, sniffed) => {
+      ['index last, audio by its name', 'isom', [], 'audio/mp4'],
+      ['index last, audio by its brand', 'M4A ', [], 'audio/mp4'],
+    ] as const)('treats a video declared as audio as a video: %s', async (_, brand, flags, sniffed) => {
       const film = await makeVideo('mp4', SECONDS, [...SINE, ...H264, '-c:a', 'aac', ...flags])
       film.write(brand, 8, 'latin1')
       await put('film.m4a', film)
@@ -157,7 +157,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       })
     })
 
-    it('a sound beside pictures that do not decode is one', async () => {
+    it('treats a file with decodable audio and undecodable video as audio', async () => {
       const film = await makeVideo('mp4', SECONDS, [...SINE, ...H264, '-c:a', 'aac'])
       film.fill(0, film.indexOf('mdat') + 4, film.indexOf('moov') - 4)
       await put('broken.m4a', film)
@@ -166,7 +166,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       expect(told).not.toHaveProperty('width')
     })
 
-    describe('what is encrypted is refused, and told why', () => {
+    describe('rejects encrypted media with a reason', () => {
       const KEY = '00112233445566778899aabbccddeeff'
       const CENC = [
         ...['-encryption_scheme', 'cenc-aes-ctr', '-encryption_key', KEY],
@@ -175,9 +175,9 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       const refused = [400, 'File contains unsupported or non-web-compatible codecs']
 
       it.each<[string, string, readonly string[], (film: Buffer) => Buffer]>([
-        ['a film in MP4', 'mp4', [...SINE, ...H264, '-c:a', 'aac', ...CENC], (film) => film],
-        ['sound in MP4', 'm4a', [...SOUND, '-c:a', 'aac', '-f', 'mp4', ...CENC], (film) => film],
-        ['a film in WebM', 'webm', ['-c:v', 'libvpx', '-live', '1', '-write_crc32', '0'], withKeyInWebm],
+        ['a video in MP4', 'mp4', [...SINE, ...H264, '-c:a', 'aac', ...CENC], (film) => film],
+        ['audio in MP4', 'm4a', [...SOUND, '-c:a', 'aac', '-f', 'mp4', ...CENC], (film) => film],
+        ['a video in WebM', 'webm', ['-c:v', 'libvpx', '-live', '1', '-write_crc32', '0'], withKeyInWebm],
       ])('%s', async (_, extension, output, change) => {
         const name = `encrypted.${extension}`
         await put(name, change(await makeVideo(extension, SECONDS, output)))
@@ -191,7 +191,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       })
     })
 
-    it('an MP3 behind zero bytes is one', async () => {
+    it('recognises an MP3 after zero bytes', async () => {
       const sound = await makeVideo('mp3', SECONDS, [
         ...SOUND,
         '-c:a',

@@ -70,13 +70,13 @@ describe.skipIf(libav === undefined)('videos without FFmpeg (needs libav: node-a
   describe.each(['seconds.mp4', 'transparent.webm'])('%s', (name) => {
     it.each([
       ['without a moment', '', RED],
-      ['at its start', '&time=0', RED],
+      ['at the start', '&time=0', RED],
       ['before a cut', '&time=0.99', RED],
       ['at a cut', '&time=1', LIME],
-      ['by a share', '&time=50%', LIME],
-      ['at its last frame', '&time=2.96', BLUE],
-      ['behind its end', '&time=60', BLUE],
-    ])('a still %s', async (_, time, colour) => {
+      ['at a percentage', '&time=50%', LIME],
+      ['at the last frame', '&time=2.96', BLUE],
+      ['beyond the end', '&time=60', BLUE],
+    ])('shows the right frame %s', async (_, time, colour) => {
       const { body } = await still(name, `format=png${time}`)
       const { data, info } = await sharp(body).raw().toBuffer({ resolveWithObject: true })
       expect([info.width, info.height]).toEqual([FILM_WIDTH, FILM_HEIGHT])
@@ -89,14 +89,14 @@ describe.skipIf(libav === undefined)('videos without FFmpeg (needs libav: node-a
       else expectColour(at(40, 24), [255, 255, 255])
     })
 
-    it('is told of', async () => {
+    it('has its metadata', async () => {
       const info = JSON.parse((await ask('/_metadata', name)).body.toString())
       const format = name.endsWith('.mp4') ? 'mp4' : 'webm'
       expect(info).toMatchObject({ format, width: FILM_WIDTH, height: FILM_HEIGHT, duration: 3 })
       expect(info.placeholder).toBeTypeOf('string')
     })
 
-    it('gives its three frames and its thumbnail', async () => {
+    it('has three frames and a thumbnail', async () => {
       const { frames } = JSON.parse((await ask('/_frames', name)).body.toString())
       expect(frames.map(({ timestamp }: { timestamp: number }) => timestamp)).toEqual([1, 1.48, 2])
       for (const [index, colour] of [LIME, LIME, BLUE].entries())
@@ -107,7 +107,7 @@ describe.skipIf(libav === undefined)('videos without FFmpeg (needs libav: node-a
     })
   })
 
-  it('that are broken WebM end in an answer, not in their process', async () => {
+  it('get a response and crash no process when they are broken WebM', async () => {
     if (libav === undefined) throw new Error('no libav')
     const film = await transparentWebm(libav)
     const headAlone = Buffer.concat([film.subarray(0, 300), Buffer.alloc(100_000)])
@@ -122,8 +122,8 @@ describe.skipIf(libav === undefined)('videos without FFmpeg (needs libav: node-a
     expect(door.log.map(({ msg }) => msg)).not.toContain('a job ended its process')
   })
 
-  describe.skipIf(CORPUS === undefined)('those of the corpus (skipped without MEDIA_CORPUS)', () => {
-    it.each(corpusFiles('video').map(fileName))('%s', async (name) => {
+  describe.skipIf(CORPUS === undefined)('of the corpus (skipped without MEDIA_CORPUS)', () => {
+    it.each(corpusFiles('video').map(fileName))('are decoded: %s', async (name) => {
       const info = JSON.parse((await ask('/_metadata', name)).body.toString())
       expect(info).toMatchObject({ format: mediaKindOfName(name)?.format, placeholder: expect.any(String) })
       for (const time of ['', '&time=0', '&time=50%', '&time=600']) {

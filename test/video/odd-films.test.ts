@@ -62,10 +62,10 @@ async function coloursOf(clip: Buffer): Promise<readonly string[]> {
   return colours.filter((colour, at) => colour !== colours[at - 1])
 }
 
-describe.skipIf(FFMPEG === undefined || libav === undefined)('odd films (need FFmpeg and libav)', () => {
+describe.skipIf(FFMPEG === undefined || libav === undefined)('odd videos (need FFmpeg and libav)', () => {
   afterAll(() => libav?.pool.close())
 
-  describe('whose store fails in the middle', () => {
+  describe('whose store fails in the middle of the file', () => {
     function failing(name: string, bytes: Uint8Array): MediaSource {
       const source = sourceOf(name, bytes)
       return {
@@ -79,21 +79,21 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd films (need FF
       ['copied', {}],
       ['encoded as MP4', { width: 160 }],
       ['encoded as WebM', { format: 'webm', width: 160 }],
-      ['as a preview', { format: 'webp', animated: true }],
-    ])('are no shorter clip, %s', async (_, wishes) => {
+      ['made into a preview', { format: 'webp', animated: true }],
+    ])('are an error, not a shorter clip, when %s', async (_, wishes) => {
       const film = await makeVideo('mp4', 'testsrc2=s=640x360:r=25', [...H264, '-movflags', '+faststart'])
       expect(await rendered(failing('a.mp4', film), wishes)).toMatchObject({ code: 'store-unreachable' })
     })
   })
 
-  it.each(['mkv', 'flv'])('with several pictures at one moment are encoded, from %s', async (extension) => {
+  it.each(['mkv', 'flv'])('with several frames at one timestamp are encoded, from %s', async (extension) => {
     const film = await makeVideo(extension, 'testsrc2=s=64x64:r=3000', [...H264, '-bf', '2'], 0.2)
     expect(await inspectClip(await made(`a.${extension}`, film))).toMatchObject({ video: 'h264' })
     const late = await made(`a.${extension}`, film, { time: TIME(3), durationMs: 1000 })
     expect((await inspectClip(late)).times.length).toBeGreaterThan(0)
   })
 
-  describe('with sound', () => {
+  describe('with audio', () => {
     async function joined(first: readonly string[], second: readonly string[]): Promise<Buffer> {
       const part = (sound: readonly string[], offset: number) =>
         makeVideo(
@@ -108,14 +108,14 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd films (need FF
       return Buffer.concat([await part(first, 0), await part(second, 1)])
     }
 
-    it('that goes on in another layout play to their end', async () => {
+    it('whose channel layout changes play to their end', async () => {
       const film = await joined(['-c:a', 'ac3', '-ac', '2'], ['-c:a', 'ac3', '-ac', '6'])
       const clip = await made('a.ts', film)
       expect((await inspectClip(clip)).seconds).toBeCloseTo(2, 0)
       expect(await loudShare(clip)).toBeGreaterThan(0.9)
     })
 
-    it('that goes on at another rate have a waveform of as much of each', async () => {
+    it('whose sample rate changes have a waveform with the right share of each part', async () => {
       if (libav === undefined) throw new Error('no libav')
       const quiet = await makeVideo('aac', 'sine=r=22050,volume=0.1', ['-ar', '22050'])
       const loud = await makeVideo('aac', 'sine=r=48000,volume=4', ['-ar', '48000'])
@@ -125,7 +125,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd films (need FF
       expect(change / peaks.length).toBeCloseTo(0.5, 1)
     })
 
-    it('of several pieces in a packet are heard throughout', async () => {
+    it('of several frames in a packet have audio throughout', async () => {
       const film = await makeVideo('ts', SECONDS, [...SINE, ...H264, '-c:a', 'aac', '-shortest'])
       expect(await loudShare(await made('a.ts', film))).toBeGreaterThan(0.95)
     })
@@ -137,7 +137,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd films (need FF
       ['avi', ['-c:v', 'mpeg4', '-c:a', 'adpcm_ms']],
       ['mkv', [...H264, '-c:a', 'dca', '-strict', '-2']],
       ['mov', [...H264, '-c:a', 'pcm_mulaw']],
-    ])('that no player has in %s are heard in a clip', async (container, codecs) => {
+    ])('in a codec that no player supports, in %s, have audio in a clip', async (container, codecs) => {
       const film = await makeVideo(container, SECONDS, [...SINE, ...codecs, '-shortest'])
       for (const format of ['mp4', 'webm'] as const) {
         const clip = await made(`a.${container}`, film, { format })
@@ -145,7 +145,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd films (need FF
       }
     })
 
-    it('that pauses for less than a tenth of a second stay in step', async () => {
+    it('that pauses for less than a tenth of a second stay in sync', async () => {
       const film = await makeVideo('mkv', SECONDS, [
         ...['-f', 'lavfi', '-i', "sine=r=48000:d=3,aselect='not(between(t,1,1.06))'"],
         ...['-map', '0:v', '-map', '1:a', ...H264, '-c:a', 'pcm_s16le'],
@@ -155,7 +155,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd films (need FF
       expect(share).toBeLessThan(0.99)
     })
 
-    it('before the first picture are copied with it', async () => {
+    it('before the first frame keep it when they are copied or encoded', async () => {
       const late = await makeVideo('mkv', SECONDS, [
         ...['-itsoffset', '-1', ...SINE, ...H264, '-c:a', 'aac', '-avoid_negative_ts', 'make_zero'],
       ])
@@ -167,7 +167,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd films (need FF
     })
   })
 
-  it('play to their end where the container tells a shorter time', async () => {
+  it('play to their end when the container declares a shorter duration', async () => {
     const film = await makeVideo('flv', SECONDS, [...SINE, ...H264, '-c:a', 'aac', '-ar', '44100'])
     film.writeDoubleBE(0.5, film.indexOf('duration') + 'duration'.length + 1)
     const { seconds, times } = await inspectClip(await made('a.flv', film, { width: 160 }))
@@ -177,7 +177,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd films (need FF
     expect(short.seconds).toBeCloseTo(1, 1)
   })
 
-  it('that tell no time last from the first of sound and pictures to the last', async () => {
+  it('without a declared duration last from their first packet of any track to the last', async () => {
     const sound = ['-f', 'lavfi', '-itsoffset', '2', '-i', 'sine=r=48000:d=3', '-map', '0:v', '-map', '1:a']
     const film = await makeVideo('mkv', SECONDS, [...sound, ...H264, '-c:a', 'flac', '-live', '1'], 5)
     const { seconds } = await inspectClip(await made('a.mkv', film, { width: 160 }))
@@ -187,7 +187,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd films (need FF
     ).toBeCloseTo(0.5, 1)
   })
 
-  it('of a picture for minutes have a preview no longer than is asked', async () => {
+  it('with a frame of minutes have a preview no longer than requested', async () => {
     const late = "testsrc2=s=64x64:r=25,setpts='if(lt(N,50),PTS,PTS+100/TB)'"
     const film = await makeVideo('mp4', late, [...H264, '-fps_mode', 'vfr', '-frames:v', '51'], 200)
     const { format, delay = [] } = await sharp(
@@ -197,25 +197,25 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd films (need FF
     expect(delay.reduce((sum, milliseconds) => sum + milliseconds, 0)).toBe(5000)
   })
 
-  it.each(['ts', 'mpg'])('of a single picture begin with it, from %s', async (extension) => {
+  it.each(['ts', 'mpg'])('of a single frame become a clip of it, from %s', async (extension) => {
     const film = await makeVideo(extension, SECONDS, ['-c:v', 'mpeg2video', '-frames:v', '1'])
     const name = extension === 'mpg' ? 'a.mpeg' : 'a.ts'
     expect((await inspectClip(await made(name, film))).seconds).toBeLessThan(0.1)
   })
 
-  it('show the track that plays beside one that nothing plays', async () => {
+  it('show the decodable track when another one is not decodable', async () => {
     const film = await makeVideo('mp4', SECONDS, ['-map', '0:v', '-map', '0:v', ...H264])
     film.write('xxxx', film.indexOf('avc1', film.indexOf('stsd')), 'latin1')
     expect(colourOf(await pixelsOf(await made('a.mp4', film, { format: 'png' })))).toBe('red')
   })
 
-  it.skipIf(!HAS_THEORA)('small ones in Ogg have a waveform', async () => {
+  it.skipIf(!HAS_THEORA)('that are small and in Ogg have a waveform', async () => {
     if (libav === undefined) throw new Error('no libav')
     const film = await makeVideo('ogv', SECONDS, [...SINE, '-c:v', 'libtheora', '-c:a', 'libvorbis'])
     expect(readWaveform(libav, sourceOf('a.ogv', film), 'ogv')).toBeInstanceOf(Uint8Array)
   })
 
-  describe('begin at the moment that is asked for', () => {
+  describe('begin at the requested moment', () => {
     const longGroups = [...H264, '-g', '75', '-bf', '2']
 
     it.each(['ts', 'mpg', 'mp4'])('between the key frames of %s', async (extension) => {
@@ -227,7 +227,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd films (need FF
       expect((await inspectClip(clip)).seconds).toBeCloseTo(1, 1)
     })
 
-    it.each(['mp4', 'webm'] as const)('of fewer pictures a second, as %s', async (format) => {
+    it.each(['mp4', 'webm'] as const)('with a lower frame rate, in %s', async (format) => {
       const film = await makeVideo('mkv', SECONDS, [...H264, '-output_ts_offset', '0.02'])
       const clip = await made('a.mkv', film, { format, time: TIME(0.7), fps: 1 })
       const frames = await framesOf(clip, await inspectClip(clip))
@@ -237,14 +237,14 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd films (need FF
       expect(times).toHaveLength(6)
     })
 
-    it('where every picture is marked as a key frame', async () => {
+    it('when every frame is marked as a key frame', async () => {
       const film = await makeVideo('mp4', SECONDS, longGroups)
       film.write('free', film.lastIndexOf('stss'), 'latin1')
       const clip = await made('a.mp4', film, { time: TIME(1.2), durationMs: 1000 })
       expect(await coloursOf(clip)).toEqual(['lime', 'blue'])
     })
 
-    it('where the first pictures are not marked as key frames', async () => {
+    it('when the first frames are not marked as key frames', async () => {
       const film = await makeVideo('mp4', SECONDS, [...H264, '-g', '25'])
       const marks = film.lastIndexOf('stss') + 4
       film.writeUInt32BE(1, marks + 4)
@@ -256,15 +256,15 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd films (need FF
     })
   })
 
-  describe('in a clip that ends before the next picture', () => {
+  describe('in a clip that ends before the next frame', () => {
     const briefly = { time: TIME(0.8), durationMs: 200, width: 160 }
 
     it.each([
-      ['of fewer pictures a second', 'mp4', H264, { ...briefly, fps: 1 }],
-      ['of few pictures a second in WebM', 'mp4', H264, { ...briefly, fps: 1, format: 'webm' }],
-      ['of a single picture', 'mp4', H264, { ...briefly, time: TIME(0.96), durationMs: 40 }],
-      ['of one interlaced picture', 'ts', INTERLACED, { ...briefly, time: TIME(0.96), durationMs: 30 }],
-    ] as const)('show none of what comes after it: %s', async (_, extension, codec, wishes) => {
+      ['with a lower frame rate', 'mp4', H264, { ...briefly, fps: 1 }],
+      ['with a lower frame rate in WebM', 'mp4', H264, { ...briefly, fps: 1, format: 'webm' }],
+      ['of a single frame', 'mp4', H264, { ...briefly, time: TIME(0.96), durationMs: 40 }],
+      ['of one interlaced frame', 'ts', INTERLACED, { ...briefly, time: TIME(0.96), durationMs: 30 }],
+    ] as const)('show no frame after its end: %s', async (_, extension, codec, wishes) => {
       const film = await makeVideo(extension, SECONDS, codec)
       const clip = await made(`a.${extension}`, film, wishes)
       expect(await coloursOf(clip)).toEqual(['red'])
@@ -272,15 +272,15 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd films (need FF
     })
   })
 
-  describe('of a picture for seconds', () => {
+  describe('with a frame of several seconds', () => {
     it.each<[string, string, readonly string[], Wishes]>([
       ['copied', 'mkv', ['-bf', '0'], { durationMs: 5000 }],
-      ['copied where pictures are decoded out of order', 'mkv', ['-bf', '2'], { durationMs: 5000 }],
+      ['copied with reordered frames', 'mkv', ['-bf', '2'], { durationMs: 5000 }],
       ['encoded', 'mkv', ['-bf', '0'], { durationMs: 5000, width: 160 }],
       ['encoded from the middle', 'mkv', ['-bf', '0'], { durationMs: 5000, time: TIME(0.5) }],
       ['encoded as WebM', 'mkv', ['-bf', '0'], { durationMs: 5000, format: 'webm' }],
       ['encoded from MP4', 'mp4', ['-bf', '0'], { durationMs: 5000, width: 160 }],
-    ])('last as long as is asked: %s', async (_, extension, order, wishes) => {
+    ])('last as long as requested: %s', async (_, extension, order, wishes) => {
       const film = await makeVideo(
         extension,
         'testsrc2=s=160x96:r=4:d=1',
@@ -296,12 +296,12 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd films (need FF
     })
   })
 
-  describe('whose pictures are decoded out of order and shown for unequal times', () => {
+  describe('with reordered frames of unequal durations', () => {
     it.each([
       ['copied', 'N*40+max(0,N-35)*700', {}],
       ['encoded', 'N*40+max(0,N-35)*700', { width: 160 }],
-      ['with long ones at the start', '3*N*(80-N)', { width: 160 }],
-    ])('are no shorter a track in MP4 than they are shown: %s', async (_, milliseconds, wishes) => {
+      ['with long frames at the start', '3*N*(80-N)', { width: 160 }],
+    ])('have in MP4 a track no shorter than their presentation: %s', async (_, milliseconds, wishes) => {
       const uneven = [
         '-vf',
         `settb=1/1000,setpts='${milliseconds}',settb=1/90000`,
@@ -322,7 +322,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd films (need FF
     })
   })
 
-  describe('with edits', () => {
+  describe('with an edit list', () => {
     /** Shows the first second, then the last one. The numbers are those that FFmpeg writes. */
     async function shortened(): Promise<Buffer> {
       const film = await makeVideo('mp4', SECONDS, [...H264, '-g', '75', '-video_track_timescale', '1000'])
@@ -332,7 +332,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd films (need FF
       ])
     }
 
-    it('show their parts in order, in clips and in stills', async () => {
+    it('show its parts in order, in clips and in stills', async () => {
       const film = await shortened()
       expect(await coloursOf(await made('a.mp4', film))).toEqual(['red', 'blue'])
       const part = await made('a.mp4', film, { time: TIME(0.5), durationMs: 1000 })
@@ -347,7 +347,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd films (need FF
       }
     })
 
-    it('of the sound alone are searched, and stay in step', async () => {
+    it('of only the audio are searched correctly, and stay in sync', async () => {
       const halves = "aevalsrc='if(between(t,1,2),0,sin(2000*t))':s=48000:d=3"
       const film = withEdits(
         await makeVideo('mp4', SECONDS, [
@@ -371,7 +371,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd films (need FF
       }
     })
 
-    it('are refused where there are thousands', async () => {
+    it('of thousands of entries are rejected', async () => {
       const film = withEdits(
         await makeVideo('mp4', SECONDS, H264),
         Array.from({ length: 20_000 }, () => [1, 0]),
@@ -384,14 +384,14 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd films (need FF
   })
 
   describe('that are copied', () => {
-    it('begin at 0 whatever their clock says', async () => {
+    it('begin at 0 whatever their first timestamp is', async () => {
       const film = await makeVideo('mkv', SECONDS, [...H264, '-output_ts_offset', '10'])
       const { seconds, times } = await inspectClip(await made('a.mkv', film))
       expect(times[0]).toBeCloseTo(0, 1)
       expect(seconds).toBeCloseTo(3, 1)
     })
 
-    it('keep the shape of pixels that the container alone tells', async () => {
+    it('keep the pixel aspect ratio that only the container declares', async () => {
       const film = await makeVideo('mp4', SECONDS, H264)
       const wide = await withFile(film, (path) =>
         remakeVideo({ path }, 'mkv', ['-c', 'copy', '-aspect', '10:3']),
@@ -409,7 +409,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('odd films (need FF
     it.each([
       ['copied', {}],
       ['encoded', { width: 160 }],
-    ])('last no longer than asked where a picture does, %s', async (_, wishes) => {
+    ])('last no longer than requested when a frame is longer, %s', async (_, wishes) => {
       const film = await makeVideo('mp4', 'testsrc2=s=320x192:r=1/5', H264, 10)
       const clip = await made('a.mp4', film, { ...wishes, durationMs: 1000 })
       expect((await inspectClip(clip)).seconds).toBeCloseTo(1, 1)

@@ -41,11 +41,11 @@ const chosenOf = (film: readonly string[]) => {
   return { from: second, to: second + 1 }
 }
 
-describe.skipIf(FFMPEG === undefined)('the poster of a film (skipped without FFmpeg)', () => {
+describe.skipIf(FFMPEG === undefined)('the poster of a video (skipped without FFmpeg)', () => {
   it.each([
     ['libav', libavTools],
     ["FFmpeg's binary", ffmpegTools],
-  ] as const)('is the same by %s, whatever the key frames', async (_, tools) => {
+  ] as const)('is the best frame by %s, whatever the key frames', async (_, tools) => {
     if ((await tools.decoder()) === undefined) return
     for (const film of FILMS) {
       const { from, to } = chosenOf(film)
@@ -78,7 +78,7 @@ describe.skipIf(FFMPEG === undefined)('the poster of a film (skipped without FFm
       return { body, headers }
     }
 
-    it('is a still like any other, at full size', async () => {
+    it('is a still in full size', async () => {
       await door.put('attachments/1/a.mp4', await makeVideo('mp4', filmOf(FILMS[0]), ONE_KEY_FRAME, 8))
       const { body: best, headers } = await still('a.mp4', 'time=best&format=png')
       expect(headers['content-type']).toBe('image/png')
@@ -94,7 +94,7 @@ describe.skipIf(FFMPEG === undefined)('the poster of a film (skipped without FFm
       ['of nothing but black', ['black', 'black'], 'mp4', H264],
       ['of one frame', ['sharp'], 'mp4', [...H264, '-frames:v', '1']],
       ['that tells no duration', ['sharp', 'grey'], 'mkv', [...H264, '-live', '1']],
-    ] as const)('there is one of a film %s', async (name, film, extension, output) => {
+    ] as const)('exists for a video %s', async (name, film, extension, output) => {
       const file = `${name.replaceAll(' ', '-')}.${extension}`
       await door.put(`attachments/1/${file}`, await makeVideo(extension, filmOf(film), output, film.length))
       const { width, height } = await sharp((await still(file, 'time=best&format=png')).body).metadata()

@@ -11,7 +11,7 @@ import { colourOf } from './clip-facts.ts'
 const libav = await loadLibav()
 const H264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-preset', 'ultrafast', '-crf', '12']
 
-describe.skipIf(FFMPEG === undefined || libav === undefined)('a film (needs FFmpeg and libav)', () => {
+describe.skipIf(FFMPEG === undefined || libav === undefined)('a video (needs FFmpeg and libav)', () => {
   let door: Door
 
   beforeAll(async () => {
@@ -25,7 +25,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('a film (needs FFmp
   }
 
   describe('as a preview', () => {
-    it.each(['webp', 'gif', 'png'])('moves as %s, four seconds of fifteen pictures', async (format) => {
+    it.each(['webp', 'gif', 'png'])('is animated in %s, at fifteen frames per second', async (format) => {
       const film = await makeVideo('mp4', COUNTING, H264)
       const { status, body } = await ask('preview.mp4', film, `format=${format}&animated=true&width=160`)
       expect(status, door.log.at(-1)?.detail).toBe(200)
@@ -41,7 +41,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('a film (needs FFmp
       expect(colourOf(data)).toBe('lime')
     })
 
-    it('has the moment, the duration and the rate that are asked for', async () => {
+    it('has the requested start, duration and frame rate', async () => {
       const film = await makeVideo('mp4', COUNTING, H264)
       const query = 'format=webp&animated=true&width=160&time=1&duration=1&fps=5'
       const { body } = await ask('part.mp4', film, query)
@@ -55,8 +55,8 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('a film (needs FFmp
     })
   })
 
-  describe('as a sheet', () => {
-    it('has its frames in their places, and tells how far apart they are', async () => {
+  describe('as a sprite sheet', () => {
+    it('has its frames in their places, and states their interval', async () => {
       const film = await makeVideo('mp4', SECONDS, H264)
       const { status, body, headers } = await ask('sheet.mp4', film, 'format=png&sprite=3x2&width=40')
       expect(status, door.log.at(-1)?.detail).toBe(200)
@@ -73,7 +73,7 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)('a film (needs FFmp
       ])
     })
 
-    it('is 160 pixels a frame unless it is said, and is of films alone', async () => {
+    it('has frames 160 pixels wide by default, and is rejected for an image', async () => {
       const film = await makeVideo('mp4', SECONDS, H264)
       const { body } = await ask('usual.mp4', film, 'sprite=2x1')
       expect(await sharp(body).metadata()).toMatchObject({ format: 'webp', width: 320, height: 96 })

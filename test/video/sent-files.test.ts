@@ -46,20 +46,20 @@ describe.skipIf(CORPUS === undefined).each(DOORS)('at %s (skipped without MEDIA_
   describe.each(SENT_FILMS)(
     '$name',
     ({ name, format, mime, size: [width, height], duration, shown, frames }) => {
-      it('is told of', async () => {
+      it('has its metadata', async () => {
         const told = JSON.parse((await post('/_metadata', name)).toString())
         expect(told).toMatchObject({ format, content_type: mime, width, height, duration, nsfw: false })
         expect(told.placeholder).toBeTypeOf('string')
       })
 
-      it.each(Object.entries(shown))('shows its frame at "%s"', async (time, quarters) => {
+      it.each(Object.entries(shown))('shows the right frame at "%s"', async (time, quarters) => {
         const moment = time === '' ? '' : `&time=${encodeURIComponent(time)}`
         const response = await send(door.url, `/attachments/1/${name}?format=png${moment}`)
         expect(response.status, door.log.at(-1)?.detail).toBe(200)
         expectQuarters(await quartersOf(response.body), quarters)
       })
 
-      it('has a thumbnail, and three frames', async () => {
+      it('has a thumbnail and three frames', async () => {
         const first = shown['']
         if (first !== undefined)
           expectQuarters(await quartersOf(await post('/_thumbnail', name)), first, JPEG_TOLERANCE)
@@ -70,7 +70,7 @@ describe.skipIf(CORPUS === undefined).each(DOORS)('at %s (skipped without MEDIA_
     },
   )
 
-  it.each(SENT_SOUNDS)('$name is the sound that it is', async ({ name, format, mime, duration }) => {
+  it.each(SENT_SOUNDS)('$name has the right audio metadata', async ({ name, format, mime, duration }) => {
     const told = JSON.parse((await post('/_metadata', name)).toString())
     expect(told).toMatchObject({ format, content_type: mime, duration })
     expect(told).not.toHaveProperty('placeholder')

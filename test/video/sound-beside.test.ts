@@ -55,7 +55,7 @@ const ACCEPTED = [
 describe.skipIf(FFMPEG === undefined).each([
   ['libav', {}],
   ['FFmpeg’s binary', { MEDIA_PROXY_ENGINE_LIBAV: 'false' }],
-])('films decoded by %s (skipped without FFmpeg)', (_, settings) => {
+])('videos decoded by %s (skipped without FFmpeg)', (_, settings) => {
   let door: Door
 
   beforeAll(async () => {
@@ -91,17 +91,20 @@ describe.skipIf(FFMPEG === undefined).each([
     return (await Promise.all([...told, ...stills])).map(tell)
   }
 
-  it.each(ACCEPTED)('in %s with %j and the sound %j are accepted', async (extension, video, sounds) => {
-    const name = `${video[1]}-${sounds.join('-')}.${extension}`
-    expect(await answers(name, await film(extension, video, sounds))).toEqual(Array(5).fill('200'))
-  })
+  it.each(ACCEPTED)(
+    'in %s with %j and the audio tracks %j are accepted',
+    async (extension, video, sounds) => {
+      const name = `${video[1]}-${sounds.join('-')}.${extension}`
+      expect(await answers(name, await film(extension, video, sounds))).toEqual(Array(5).fill('200'))
+    },
+  )
 
   it.each([
     ['mp4', ['aac', 'aac'], 'mp4a', 'apac'],
     ['mov', ['pcm_s16le', 'aac'], 'sowt', 'xxxx'],
     ['mkv', ['ac3', 'aac'], 'A_AC3', 'A_XYZ'],
   ] as const)(
-    'in %s with %j of which the first is unknown are accepted',
+    'in %s with the audio tracks %j are accepted when the first is unknown',
     async (extension, sounds, from, to) => {
       const file = renamed(await film(extension, H264, sounds), from, to)
       expect(await answers(`unknown-first.${extension}`, file)).toEqual(Array(5).fill('200'))
@@ -112,7 +115,7 @@ describe.skipIf(FFMPEG === undefined).each([
     ['mp4', 'ac3', 'ac-3', 'apac'],
     ['mkv', 'ac3', 'A_AC3', 'A_XYZ'],
   ] as const)(
-    'in %s with an unknown sound alone are none, but their stills are',
+    'in %s with only an unknown audio track are rejected, but have stills',
     async (extension, sound, from, to) => {
       const file = renamed(await film(extension, H264, [sound]), from, to)
       const refused = `400 ${REFUSED}`
@@ -127,7 +130,7 @@ describe.skipIf(FFMPEG === undefined).each([
     ['mkv', H264, 'aac'],
     ['mkv', MPEG4, 'libmp3lame'],
   ] as const)(
-    'in %s with %j and %s that are cut off are shown as far as they go',
+    'in %s with %j and %s are shown up to their end when they are cut off',
     async (extension, video, sound) => {
       const whole = await film(extension, video, [sound])
       const file = whole.subarray(0, Math.floor(whole.length * 0.6))

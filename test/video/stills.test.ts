@@ -21,7 +21,7 @@ const H264 = ['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-preset', 'ultrafast', 
 /** The most that colour conversion, chroma subsampling and coding may be off by together, out of 255. */
 const TOLERANCE = 12
 
-describe.skipIf(FFMPEG === undefined)('stills of made videos (skipped without FFmpeg)', () => {
+describe.skipIf(FFMPEG === undefined)('stills of generated videos (skipped without FFmpeg)', () => {
   let door: Door
   let upright: Buffer
 
@@ -43,7 +43,7 @@ describe.skipIf(FFMPEG === undefined)('stills of made videos (skipped without FF
     [90, [BLUE, RED, WHITE, LIME], [192, 320]],
     [180, [WHITE, BLUE, LIME, RED], [320, 192]],
     [270, [LIME, WHITE, RED, BLUE], [192, 320]],
-  ])('a video turned by %i degrees is shown upright', async (degrees, corners, [width, height]) => {
+  ])('show a video rotated by %i degrees upright', async (degrees, corners, [width, height]) => {
     const turned = await withFile(upright, (path) =>
       remakeVideo({ path }, 'mp4', ['-metadata:s:v', `rotate=${360 - degrees}`, '-c', 'copy']),
     )
@@ -52,7 +52,7 @@ describe.skipIf(FFMPEG === undefined)('stills of made videos (skipped without FF
     expectCorners(found, corners)
   })
 
-  it('pixels that are not square are stretched', async () => {
+  it('stretch pixels that are not square', async () => {
     const anamorphic = await makeVideo('mp4', `${CORNERS},setsar=4/3`, H264, 1)
     const found = await still('anamorphic.mp4', anamorphic)
     expect([found.width, found.height]).toEqual([427, 192])
@@ -80,7 +80,7 @@ describe.skipIf(FFMPEG === undefined)('stills of made videos (skipped without FF
     ['h264 in AVI', 'avi', 'libx264', H264],
   ] as const
 
-  it.each(codecs)('%s', async (name, extension, encoder, output) => {
+  it.each(codecs)('show the frame of %s', async (name, extension, encoder, output) => {
     // An FFmpeg without the encoder cannot make the video, so it is not tested.
     if (!(await canEncode(encoder))) return console.warn(`${name}: no encoder ${encoder}, not tried`)
     const video = await makeVideo(extension, CORNERS, output, 1)
@@ -100,7 +100,7 @@ describe.skipIf(FFMPEG === undefined)('stills of made videos (skipped without FF
     ['time=0%25', RED],
     ['time=100%25', BLUE],
     ['time=9999', BLUE],
-  ])('the frame at "%s"', async (time, colour) => {
+  ])('show the frame at "%s"', async (time, colour) => {
     const oneKeyFrame = await makeVideo('mp4', SECONDS, [
       ...H264,
       '-g',
@@ -119,7 +119,7 @@ describe.skipIf(FFMPEG === undefined)('stills of made videos (skipped without FF
     ['flv', [...H264, '-bf', '2', '-flvflags', 'no_duration_filesize+no_metadata']],
     ['mkv', [...H264, '-bf', '2']],
     ['ts', [...H264, '-bf', '2']],
-  ] as const)('the last frame of %s, whatever its container tells of its end', async (extension, output) => {
+  ] as const)('show the last frame of %s, whatever duration it declares', async (extension, output) => {
     // Two seconds of red, then one blue frame that comes late.
     const late = "setpts='if(lt(N,50),N/25,2.13)/TB'"
     const film = `color=red:s=160x96:r=25,trim=end_frame=51,drawbox=c=blue:t=fill:enable='gte(n,50)',${late}`
@@ -134,7 +134,7 @@ describe.skipIf(FFMPEG === undefined)('stills of made videos (skipped without FF
   it.each([
     ['time=1.5', LIME],
     ['time=99', BLUE],
-  ])('the frame at "%s" of what only FFmpeg can read', async (time, colour) => {
+  ])('show the frame at "%s" of a container that only FFmpeg reads', async (time, colour) => {
     const found = await still(
       'seconds.avi',
       await makeVideo('avi', SECONDS, ['-c:v', 'mpeg4', '-q:v', '2']),
@@ -146,7 +146,7 @@ describe.skipIf(FFMPEG === undefined)('stills of made videos (skipped without FF
   it.each([
     ['h264', [...H264, '-sc_threshold', '0', '-bf', '2']],
     ['mpeg4', ['-c:v', 'mpeg4', '-q:v', '2', '-sc_threshold', '1000000000']],
-  ] as const)('the frame of %s where frames are marked as key frames that are none', async (codec, coder) => {
+  ] as const)('show the right frame of %s when all are marked as key frames', async (codec, coder) => {
     const film = Buffer.from(await makeVideo('mp4', SECONDS, [...coder, '-g', '250']))
     // Without a list of key frames, every frame is one (ISO/IEC 14496-12, section 8.6.2).
     film.write('free', film.indexOf('stss', 0, 'latin1'), 'latin1')
@@ -167,7 +167,7 @@ describe.skipIf(FFMPEG === undefined)('stills of made videos (skipped without FF
     ['time=1.5', LIME],
     ['time=1.96', LIME],
     ['time=100%25', BLUE],
-  ])('the frame at "%s" of a file that is cut off', async (time, colour) => {
+  ])('show the frame at "%s" of a file that is cut off', async (time, colour) => {
     const film = await makeVideo('avi', SECONDS, ['-c:v', 'msmpeg4', '-q:v', '2', '-g', '250'])
     const found = await still('cut.avi', film.subarray(0, film.length * 0.85), `format=png&${time}`)
     expectCorners(found, [colour, colour, colour, colour])
@@ -176,7 +176,7 @@ describe.skipIf(FFMPEG === undefined)('stills of made videos (skipped without FF
   it.each([
     ['mp4', H264],
     ['mkv', H264],
-  ] as const)('the frame of a film in %s whose clock starts late', async (extension, coder) => {
+  ] as const)('show the right frame of %s with a late first timestamp', async (extension, coder) => {
     const film = await makeVideo(extension, SECONDS, [...coder, '-output_ts_offset', '100'])
     for (const [time, colour] of [
       ['', RED],
@@ -196,7 +196,7 @@ describe.skipIf(FFMPEG === undefined)('stills of made videos (skipped without FF
     ['bt709', 'full'],
     ['bt2020', 'limited'],
   ] as const
-  it.each(matrices)('colours of %s in %s range are right', async (matrix, range) => {
+  it.each(matrices)('have the right colours for %s in %s range', async (matrix, range) => {
     const tag = { bt709: 'bt709', bt601: 'smpte170m', bt2020: 'bt2020nc' }[matrix]
     const wide = range === 'full' ? 'pc' : 'tv'
     const video = await makeVideo(
@@ -208,7 +208,7 @@ describe.skipIf(FFMPEG === undefined)('stills of made videos (skipped without FF
     expectCorners(await still(`${matrix}-${range}.mp4`, video), [RED, LIME, BLUE, WHITE])
   })
 
-  it('a large video that does not say is BT.709, a small one BT.601', async () => {
+  it('assume BT.709 for a large video that declares no matrix, and BT.601 for a small one', async () => {
     for (const [size, matrix] of [
       ['1280x720', 'bt709'],
       ['640x360', 'bt601'],
@@ -219,7 +219,7 @@ describe.skipIf(FFMPEG === undefined)('stills of made videos (skipped without FF
     }
   })
 
-  it.each(['smpte2084', 'arib-std-b67'])('HDR is mapped to what every screen shows: %s', async (transfer) => {
+  it.each(['smpte2084', 'arib-std-b67'])('map HDR to sRGB: %s', async (transfer) => {
     // An FFmpeg without the encoder or the filter cannot make the video, so it is not tested.
     if (!(await canEncode('libx265')) || !(await canFilter('zscale'))) return console.warn('HDR: not tried')
     const linear =
@@ -235,7 +235,7 @@ describe.skipIf(FFMPEG === undefined)('stills of made videos (skipped without FF
     expect(Math.max(Math.abs(red - 0x40), Math.abs(green - 0x60), Math.abs(blue - 0xa0))).toBeLessThan(14)
   })
 
-  it('alpha is kept where the output has it', async () => {
+  it('keep alpha when the output format has it', async () => {
     const source = `${CORNERS},format=rgba,colorchannelmixer=aa=0.5`
     const video = await makeVideo(
       'webm',
@@ -251,7 +251,7 @@ describe.skipIf(FFMPEG === undefined)('stills of made videos (skipped without FF
   })
 
   it.each(['90', '180'])(
-    'a transformation of a turned video (%s) without a format is WebP',
+    'are WebP when a transformation of a rotated video (%s) has no format',
     async (degrees) => {
       const turned = await withFile(upright, (path) =>
         remakeVideo({ path }, 'mp4', ['-metadata:s:v', `rotate=${degrees}`, '-c', 'copy']),
@@ -263,7 +263,7 @@ describe.skipIf(FFMPEG === undefined)('stills of made videos (skipped without FF
     },
   )
 
-  it('a much larger frame is scaled on its way and keeps its colours', async () => {
+  it('scale a much larger frame while it is converted, and keep its colours', async () => {
     const large = await makeVideo(
       'mp4',
       `${CORNERS},scale=3840:2304:flags=neighbor:out_color_matrix=bt709,format=yuv420p`,

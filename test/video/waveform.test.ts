@@ -49,10 +49,15 @@ describe.skipIf(libav === undefined)('waveforms (need libav)', () => {
   }
 
   it.skipIf(FFMPEG === undefined).each([
-    ['a pause in the sound', 'mka', ['-af', "aselect='not(between(t,1,2))'", '-c:a', 'pcm_s16le'], 3],
-    ['a pause in the sound of a film', 'mkv', ['-af', "aselect='not(between(t,1,2))'", '-c:a', 'flac'], 3],
-    ['a film before its sound and behind it', 'mp4', ['-af', 'atrim=duration=1', '-c:a', 'aac'], 1],
-  ])('is silent in %s', async (_, extension, output, lastThird) => {
+    ['during a pause in the audio', 'mka', ['-af', "aselect='not(between(t,1,2))'", '-c:a', 'pcm_s16le'], 3],
+    [
+      'during a pause in the audio of a video',
+      'mkv',
+      ['-af', "aselect='not(between(t,1,2))'", '-c:a', 'flac'],
+      3,
+    ],
+    ['before and after the audio of a video', 'mp4', ['-af', 'atrim=duration=1', '-c:a', 'aac'], 1],
+  ])('are silent %s', async (_, extension, output, lastThird) => {
     const sound = 'aevalsrc=0.5*sin(2*PI*400*t):s=48000:d=3'
     const film = [
       '-f',
@@ -84,7 +89,7 @@ describe.skipIf(libav === undefined)('waveforms (need libav)', () => {
     ['ogg', ['-c:a', 'libvorbis', '-q:a', '8']],
     ['m4a', ['-c:a', 'aac', '-b:a', '192k']],
     ['webm', ['-c:a', 'libopus', '-b:a', '128k']],
-  ])('is loud where the sound is, in %s', async (extension, output) => {
+  ])('are loud only where the audio is, in %s', async (extension, output) => {
     const peaks = await waveformOf(`burst.${extension}`, await makeVideo(extension, BURST, output))
     expect(peaks).toHaveLength(BYTES)
     const third = BYTES / 3
@@ -97,7 +102,7 @@ describe.skipIf(libav === undefined)('waveforms (need libav)', () => {
   })
 
   it.skipIf(FFMPEG === undefined).each(['libvorbis', 'libopus'])(
-    'is one of all links of a chain, of %s in Ogg',
+    'cover all links of a chain, of %s in Ogg',
     async (coder) => {
       const links = [1, 2].map((serial) =>
         makeVideo('ogg', BURST, ['-c:a', coder, '-serial_offset', String(serial)]),
@@ -112,7 +117,7 @@ describe.skipIf(libav === undefined)('waveforms (need libav)', () => {
   )
 
   it.skipIf(FFMPEG === undefined)(
-    'is told of films, by either word, and only where it is asked for',
+    'are returned for videos, by either parameter, and only when requested',
     async () => {
       const words = [
         '-f',
@@ -142,7 +147,7 @@ describe.skipIf(libav === undefined)('waveforms (need libav)', () => {
     },
   )
 
-  it('takes no memory for the rate and the pauses that a file tells', () => {
+  it('take no memory for the sample rate and the pauses that a file declares', () => {
     if (libav === undefined) throw new Error('skipped without libav')
     const before = process.memoryUsage.rss()
     const source = memorySource(pausedMatroska(2_000_000_000, 4_000_000), mediaKind('mka'))
@@ -154,7 +159,7 @@ describe.skipIf(libav === undefined)('waveforms (need libav)', () => {
     expect(process.memoryUsage.rss() - before).toBeLessThan(256 * 2 ** 20)
   })
 
-  it.skipIf(FFMPEG === undefined)('is paid for with what else is looked at', async () => {
+  it.skipIf(FFMPEG === undefined)('add their predicted cost to the examination', async () => {
     const told = async (extras: readonly ExtraName[]) => {
       const costs: number[] = []
       const source = memorySource(await makeVideo('wav', BURST, []), mediaKind('wav'))
@@ -172,7 +177,7 @@ describe.skipIf(libav === undefined)('waveforms (need libav)', () => {
     expect(await told(['waveform'])).toEqual([predictWaveform(3).cpuSeconds])
   })
 
-  it.skipIf(CORPUS === undefined)('is nearly the same for one recording in several codecs', async () => {
+  it.skipIf(CORPUS === undefined)('are nearly the same for one recording in several codecs', async () => {
     const [reference, ...others] = await Promise.all(
       ['wav', ...Object.keys(MOST_DIFFERENCE)].map(async (extension) =>
         waveformOf(`tos.${extension}`, await readFile(join(CORPUS ?? '', `audio/tos.${extension}`))),

@@ -8,8 +8,8 @@ import type { EngineLanes } from './lanes.ts'
 import type { Runner } from './runner.ts'
 
 it.each([
-  ['a sound is examined without its waveform', 'audio', [['codecs', 'waveform'], ['codecs']]],
-  ['a picture is refused at once', 'image', [['codecs', 'waveform']]],
+  ['an audio file is examined without its waveform', 'audio', [['codecs', 'waveform'], ['codecs']]],
+  ['an image is rejected at once', 'image', [['codecs', 'waveform']]],
 ] as const)('when the cost is too high, %s', async (_, kind, examinations) => {
   const asked: (readonly ExtraName[])[] = []
   const run = (async (_source, jobOf) => {

@@ -228,7 +228,7 @@ const CASES: readonly {
     options: options('webp', 550),
   },
   {
-    name: 'a turned JPEG to AVIF',
+    name: 'a rotated JPEG to AVIF',
     source: async () => ({
       format: 'jpeg',
       bytes: await noise(1600, 1200).withMetadata({ orientation: 6 }).jpeg().toBuffer(),
@@ -236,12 +236,12 @@ const CASES: readonly {
     options: options('avif', 1200),
   },
   {
-    name: 'a JPEG to WebP of its size',
+    name: 'a JPEG to WebP of the same size',
     source: async () => ({ format: 'jpeg', bytes: await noise(2000, 1500).jpeg().toBuffer() }),
     options: options('webp', 2000),
   },
   {
-    name: 'a PNG in passes, of one colour, to a small JPEG',
+    name: 'an interlaced PNG of one colour to a small JPEG',
     source: async () => ({
       format: 'png',
       bytes: await sharp({ create: { width: 4000, height: 3000, channels: 3, background: '#0a0' } })
@@ -273,7 +273,7 @@ const CASES: readonly {
     options: options('webp', 1600, { blur: 20 }),
   },
   {
-    name: 'a part of a large JPEG, turned and padded',
+    name: 'a part of a large JPEG, rotated and padded',
     source: async () => ({ format: 'jpeg', bytes: await noise(4000, 3000).jpeg().toBuffer() }),
     options: options('webp', 1200, {
       crop: { unit: 'pixel', x: 500, y: 500, width: 3000, height: 2000 },
@@ -282,7 +282,7 @@ const CASES: readonly {
     }),
   },
   {
-    name: 'a JPEG cut towards faces',
+    name: 'a JPEG cropped towards faces',
     source: async () => ({ format: 'jpeg', bytes: await noise(3000, 2000).jpeg().toBuffer() }),
     options: options('webp', 600, {
       geometry: { kind: 'transformation', width: 600, height: 900, fit: 'cover', gravity: 'face' },
@@ -314,7 +314,7 @@ const CASES: readonly {
     options: options('webp', 200),
   },
   {
-    name: 'a drawing of many elements',
+    name: 'an SVG of many elements',
     source: async () => ({
       format: 'svg',
       bytes: Buffer.from(
@@ -324,7 +324,7 @@ const CASES: readonly {
     options: options('webp', 64),
   },
   {
-    name: 'a drawing of many paths',
+    name: 'an SVG of many paths',
     source: async () => ({
       format: 'svg',
       bytes: Buffer.from(
@@ -337,7 +337,7 @@ const CASES: readonly {
     options: options('webp', 64),
   },
   {
-    name: 'a drawing of a long path',
+    name: 'an SVG of a long path',
     source: async () => ({
       format: 'svg',
       bytes: Buffer.from(
@@ -347,7 +347,7 @@ const CASES: readonly {
     options: options('webp', 64),
   },
   {
-    name: 'a TIFF of 16 bits of grey with a profile',
+    name: 'a TIFF of 16-bit grey with a profile',
     source: async () => ({ format: 'tiff', bytes: await deepGrey(2000, 1500) }),
     options: options('webp', 400),
   },
@@ -360,7 +360,7 @@ const CASES: readonly {
     options: options('webp', 400),
   },
   {
-    name: 'noise of every colour',
+    name: 'a PNG of noise in every colour to GIF',
     source: async () => ({
       format: 'png',
       bytes: await noise(1000, 1000).png({ compressionLevel: 1 }).toBuffer(),
@@ -368,7 +368,7 @@ const CASES: readonly {
     options: options('gif', 1000),
   },
   {
-    name: 'a JPEG of which others want the pixels',
+    name: 'a JPEG whose pixels are kept for other jobs',
     source: async () => ({
       format: 'jpeg',
       shared: true,
@@ -377,7 +377,7 @@ const CASES: readonly {
     options: options('webp', 400),
   },
   {
-    name: 'a PNG of which others want the pixels',
+    name: 'a PNG whose pixels are kept for other jobs',
     source: async () => ({
       format: 'png',
       shared: true,
@@ -386,12 +386,12 @@ const CASES: readonly {
     options: options('webp', 1600),
   },
   {
-    name: 'a sharpened JPEG within so many bytes',
+    name: 'a sharpened JPEG to WebP with a byte limit',
     source: async () => ({ format: 'jpeg', bytes: await noise(2000, 1500).jpeg().toBuffer() }),
     options: options('webp', 1600, { sharpen: 2, maxBytes: 30_000 }),
   },
   {
-    name: 'a part of a drawing',
+    name: 'a part of an SVG',
     source: async () => ({
       format: 'svg',
       bytes: Buffer.from(
@@ -403,7 +403,7 @@ const CASES: readonly {
     }),
   },
   {
-    name: 'an animation turned, sharpened and within so many bytes',
+    name: 'an animation, rotated and sharpened, with a byte limit',
     source: async () => ({
       format: 'webp',
       bytes: await sharp(
@@ -435,12 +435,12 @@ const CASES: readonly {
     options: options('png', 320, { animated: true }),
   },
   {
-    name: 'an animated PNG to a small WebP that moves',
+    name: 'an animated PNG to a small animated WebP',
     source: async () => ({ format: 'png', bytes: await largeApng() }),
     options: options('webp', 64, { animated: true }),
   },
   {
-    name: 'an animated PNG that hides its first picture, to a small still',
+    name: 'an animated PNG with a hidden default image to a small still',
     source: async () => ({ format: 'png', bytes: await largeApng(true) }),
     options: options('webp', 64),
   },
@@ -455,7 +455,7 @@ const CASES: readonly {
     options: options('webp', 64),
   },
   {
-    name: 'a drawing of a photograph',
+    name: 'an SVG with an embedded photograph',
     source: async () => {
       const photo = (await noise(3000, 2000).jpeg().toBuffer()).toString('base64')
       const image = `<image width="300" height="200" href="data:image/jpeg;base64,${photo}"/>`
@@ -467,7 +467,7 @@ const CASES: readonly {
     options: options('png', 300),
   },
   {
-    name: 'a drawing',
+    name: 'an SVG of one circle',
     source: async () => ({
       format: 'svg',
       bytes: Buffer.from(
@@ -479,9 +479,9 @@ const CASES: readonly {
 ]
 
 // The peak of a process is read from Linux's /proc. On other systems the tables are not checked.
-describe.skipIf(process.platform !== 'linux')('the predicted memory of a real job', () => {
+describe.skipIf(process.platform !== 'linux')('the cost model of real jobs', () => {
   it.each(CASES)(
-    'is at least the measured memory and at most three times it: $name',
+    'predicts at least the measured memory and at most three times it: $name',
     async ({ source, options }) => {
       const metered = await meterRender(engine, await source(), options, LIMITS)
       if (isFailure(metered)) throw new Error(metered.detail ?? metered.code)

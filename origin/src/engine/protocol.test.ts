@@ -68,8 +68,8 @@ describe('frames', () => {
     ['another unknown kind', [Math.max(...Object.values(FRAME)) + 1, 2, 0]],
     ['a text that is too long', [FRAME.done, MAX_TEXT_BYTES + 1, 0]],
     ['a body that is too long', [FRAME.done, 2, MAX_BODY_BYTES + 1]],
-    ['too large a part', [FRAME.part, 2, MAX_PART_BYTES + 1]],
-    ['a body where there is none', [FRAME.read, 2, 1]],
+    ['a part that is too large', [FRAME.part, 2, MAX_PART_BYTES + 1]],
+    ['a body that its kind does not have', [FRAME.read, 2, 1]],
   ])('with %s are rejected', (_, numbers) => {
     const head = Buffer.alloc(HEAD_BYTES)
     for (const [index, number] of numbers.entries()) head.writeUInt32LE(number, index * 4)

@@ -35,9 +35,9 @@ const still = (options: string) => ({ kind: 'still', options }) as const
 
 describe('a job that crashes its process', () => {
   it.each([
-    ['a moment', AT_SIX, CRASH],
-    ['a moment that takes too long', AT_SIX, SLOW],
-    ['a sheet', SHEET, CRASH],
+    ['a still of a moment', AT_SIX, CRASH],
+    ['a still that takes too long', AT_SIX, SLOW],
+    ['a sprite sheet', SHEET, CRASH],
     ['a clip', { ...PLAIN, format: 'mp4' } as RenderOptions, CRASH],
     ['an animation', { ...PLAIN, animated: true }, CRASH],
   ])('is rejected afterwards, while other jobs still run, when it is %s', async (_, options, end) => {
@@ -49,7 +49,7 @@ describe('a job that crashes its process', () => {
   })
 
   it.each([
-    ['the first picture', PLAIN, true],
+    ['the first image', PLAIN, true],
     ['the header', AT_SIX, false],
   ])('blocks the whole source when it is %s', async (_, options, inspected) => {
     const { render, examine, begun } = runner([{ end: CRASH, inspected }])

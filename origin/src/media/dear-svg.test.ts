@@ -8,17 +8,17 @@ it.each([
   ['an icon', '<style>.a{fill:red}</style><path class="a" d="M0 0h24v24z"/>', false],
   ['a filter', '<filter id="f"><feMorphology/></filter>', true],
   ['a filter with a prefix', '<s:filter id="f"/>', true],
-  ['a primitive alone', '<feTurbulence/>', true],
+  ['only a filter primitive', '<feTurbulence/>', true],
   ['a pattern', '<pattern id="p"/>', true],
-  ['what is drawn again', '<use href="#a"/>', true],
+  ['reused content', '<use href="#a"/>', true],
   ['32 KiB', `<path d="${'M0 0'.repeat(9000)}"/>`, true],
-])('%s', (_, inside, dear) => {
+])('an SVG with %s counts as simple or expensive', (_, inside, dear) => {
   expect(mayBeDear(icon(inside))).toBe(dear)
 })
 
 it.each([
   ['compressed', Buffer.from([0x1f, 0x8b, 8, 0])],
-  ['in two bytes a character', Buffer.from('<svg/>', 'utf16le')],
+  ['in UTF-16', Buffer.from('<svg/>', 'utf16le')],
 ])('an SVG that is %s does not count as a simple icon', (_, bytes) => {
   expect(mayBeDear(bytes)).toBe(true)
 })

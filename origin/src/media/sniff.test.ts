@@ -38,7 +38,7 @@ describe('images encoded by Sharp', () => {
     },
   )
 
-  it('a TIFF whose directory is behind the header is detected', async () => {
+  it('a TIFF whose directory is after the header is detected', async () => {
     const noise = sharp({
       create: {
         width: 300,
@@ -130,10 +130,10 @@ describe('SVG', () => {
   })
 
   it.each([
-    ['a page that holds one', `<!DOCTYPE html><html>${root}</html>`],
+    ['a page that contains one', `<!DOCTYPE html><html>${root}</html>`],
     ['another root', '<svgfoo/>'],
     ['a feed', '<?xml version="1.0"?><rss/>'],
-    ['a comment alone', `<!-- ${root} -->`],
+    ['only a comment', `<!-- ${root} -->`],
     ['text before it', `hello ${root}`],
     ['nothing', ''],
     ['one byte', '<'],
@@ -141,7 +141,7 @@ describe('SVG', () => {
     expect(await formatOf(Buffer.from(text))).toBeUndefined()
   })
 
-  it('behind a comment longer than the header is detected only by its name', async () => {
+  it('after a comment longer than the header is detected only by its name', async () => {
     const text = Buffer.from(`<!-- ${'x'.repeat(SNIFF_BYTES)} -->${root}`)
     expect(await formatOf(text)).toBeUndefined()
     expect(await formatOf(text, 'drawing.svg')).toBe('svg')
@@ -156,7 +156,7 @@ describe('audio', () => {
     expect(await formatOf(Buffer.concat([oggPage('\x80theora'), oggPage('OpusHead')]), 'a.opus')).toBe('ogv')
   })
 
-  it('is detected behind an ID3 tag, or by the name when the tag is longer than the header', async () => {
+  it('is detected after an ID3 tag, or by the name when the tag is longer than the header', async () => {
     const tag = (bytes: number, then: number[]) =>
       Buffer.concat([
         Buffer.from([0x49, 0x44, 0x33, 4, 0, 0, 0, 0, bytes >> 7, bytes & 0x7f]),
@@ -188,12 +188,12 @@ describe('MPEG streams', () => {
   it.each([
     ['two packets', packets(2), 'ts'],
     ['packets with clocks', packets(6, 4), 'ts'],
-    ['packets that begin in the middle of one', packets(8).subarray(100), 'ts'],
+    ['packets after a part of one', packets(8).subarray(100), 'ts'],
     ['one packet', packets(1), undefined],
-    ['a letter that comes again', Buffer.from(`G${'x'.repeat(187)}Gx${'y'.repeat(400)}`), undefined],
+    ['a repeated letter', Buffer.from(`G${'x'.repeat(187)}Gx${'y'.repeat(400)}`), undefined],
     ['a pack header', Buffer.from('000001ba44000400', 'hex'), 'mpeg'],
     ['a start code of another kind', Buffer.from('000001b644000400', 'hex'), undefined],
-  ])('%s', async (_, bytes, format) => {
+  ])('are detected or not by their packets: %s', async (_, bytes, format) => {
     expect(await formatOf(bytes, 'a.ts')).toBe(format)
   })
 
@@ -201,7 +201,7 @@ describe('MPEG streams', () => {
   it.each([
     ['two frames', [frame, frame], 'mp3'],
     [
-      'frames of MPEG 2',
+      'frames of MPEG-2',
       ['fff3408440', 'fff3408440'].map((head) => Buffer.concat([Buffer.from(head, 'hex'), Buffer.alloc(99)])),
       'mp3',
     ],
@@ -209,14 +209,14 @@ describe('MPEG streams', () => {
     ['a frame and something else', [frame, Buffer.from('something else')], undefined],
     ['a header of layer II', [Buffer.from('fffd9064', 'hex'), Buffer.alloc(600)], undefined],
     ['nothing', [], undefined],
-    ['half a frame and some whole ones', [frame.subarray(200), frame, frame, frame, frame], 'mp3'],
-    ['half a frame and three', [frame.subarray(200), frame, frame, frame], undefined],
+    ['half a frame and four complete ones', [frame.subarray(200), frame, frame, frame, frame], 'mp3'],
+    ['half a frame and three complete ones', [frame.subarray(200), frame, frame, frame], undefined],
     [
-      'frames of different rates',
+      'frames of different bit rates',
       [frame.subarray(200), frame, frame, Buffer.from('fffb9464', 'hex'), Buffer.alloc(380), frame],
       undefined,
     ],
-  ])('behind zero bytes: %s', async (_, parts, format) => {
+  ])('are detected or not after zero bytes: %s', async (_, parts, format) => {
     expect(await formatOf(Buffer.concat([Buffer.alloc(700), ...parts]))).toBe(format)
   })
 })
@@ -241,11 +241,11 @@ describe('Matroska', () => {
     ['webm', [1], 'webm'],
     ['matroska', [2, 2], 'mka'],
     ['matroska', [2, 17], 'mkv'],
-  ] as const)('%s with tracks of the types %j', async (docType, types, format) => {
+  ] as const)('%s is detected by its track types %j', async (docType, types, format) => {
     expect(await formatOf(file(docType, element('1654ae6b', Buffer.concat(types.map(track)))))).toBe(format)
   })
 
-  it('with tracks behind the header counts as video until it is opened', async () => {
+  it('with tracks after the header counts as video until it is opened', async () => {
     expect(await formatOf(file('webm', element('1654ae6b', track(2), 9000)))).toBe('webm')
     expect(await formatOf(file('webm', Buffer.alloc(0)))).toBe('webm')
   })

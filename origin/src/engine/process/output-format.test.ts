@@ -10,14 +10,14 @@ function written(format: 'webp' | 'avif' | 'gif', width: number, height: number)
   return outputFormat(format, { frames: 1 }, OPTIONS, { plan }, FORMATS)
 }
 
-it('is PNG where a side is longer than that of a WebP may be', () => {
+it('the output is PNG when a side is too long for WebP', () => {
   expect(written('webp', 2, 16_383)).toBe('webp')
   expect(written('webp', 2, 16_384)).toBe('png')
   expect(written('webp', 16_384, 2)).toBe('png')
   expect(written('gif', 16_384, 2)).toBe('gif')
 })
 
-it('is that of WebP where a picture is too large for AVIF', () => {
+it('the output is WebP, or its replacement, when an image is too large for AVIF', () => {
   expect(written('avif', 2, 16_384)).toBe('avif')
   expect(written('avif', 1000, 1001)).toBe('webp')
   expect(written('avif', 16_384, 100)).toBe('png')

@@ -17,7 +17,7 @@ async function costOf(content: string, seenBytes = Number.POSITIVE_INFINITY) {
   return costOfPicture(info, render, { frames: 1, cutLate: false }, seen)
 }
 
-it('takes a photograph in a drawing for no drawing of its bytes, also where its head alone is seen', async () => {
+it('an embedded photograph costs less than SVG of its size, even when only the start is read', async () => {
   const image = `<image width="400" height="300" href="data:image/jpeg;base64,${'A'.repeat(LARGE)}"/>`
   for (const seenBytes of [LARGE + 1000, 256 * 1024]) {
     const { cpuSeconds, memoryBytes } = await costOf(image, seenBytes)
@@ -28,7 +28,7 @@ it('takes a photograph in a drawing for no drawing of its bytes, also where its 
   expect(cpuSeconds).toBeGreaterThan(40)
 })
 
-it('counts the samples of a PNG that is brighter than a screen, which are held', async () => {
+it('the memory of an HDR PNG includes its decoded samples', async () => {
   const plain = await sharp({ create: { width: 400, height: 300, channels: 3, background: 'red' } })
     .toColourspace('rgb16')
     .png()

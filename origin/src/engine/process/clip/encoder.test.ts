@@ -3,9 +3,9 @@ import type { Libav } from '../libav/load.ts'
 import { openEncoder } from './encoder.ts'
 
 it.each([
-  ['what describes it fails', 0],
+  ['its setup fails', 0],
   ['it does not open', -22],
-])('gives its context back where %s', (_, code) => {
+])('an encoder frees its context when %s', (_, code) => {
   let contexts = 0
   class CodecContext {
     allocContext3() {

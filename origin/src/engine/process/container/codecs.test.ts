@@ -36,7 +36,7 @@ describe('names of video codecs', () => {
     'V_UNCOMPRESSED',
     'V_PRORES',
     '',
-  ])('%s is none that is accepted', (name) => {
+  ])('%s is rejected', (name) => {
     expect(videoCodecOf(name)).toBeUndefined()
   })
 })
@@ -55,7 +55,7 @@ describe('names of audio codecs', () => {
     ['A_ALAC', 'alac'],
     ['apac', undefined],
     ['', undefined],
-  ])('%s', (name, codec) => {
+  ])('map %s to its codec', (name, codec) => {
     expect(audioCodecOf(name)).toBe(codec)
   })
 
@@ -70,13 +70,13 @@ describe('names of audio codecs', () => {
     [0x50, 0, undefined],
     [0x2000, 0, 'ac3'],
     [0x161, 0, undefined],
-  ])('format tag %i with %i bits', (tag, bits, codec) => {
+  ])('map format tag %i with %i bits to a codec', (tag, bits, codec) => {
     expect(audioCodecOfTag(tag, bits)).toBe(codec)
   })
 })
 
-describe('the judgement', () => {
-  it('is of the picture that is shown', () => {
+describe('the check of codecs', () => {
+  it('rejects unsupported codecs of the video track', () => {
     expect(validatePicture({ codec: undefined, codecName: 'dvsd' })).toMatchObject({
       code: 'unsupported-codec',
       hint: { text: 'the video is coded as dvsd' },
@@ -89,16 +89,16 @@ describe('the judgement', () => {
 
   it.each([
     ['silence', 'film', [], true],
-    ['one good track', 'film', ['aac'], true],
-    ['a good track beside an unknown one', 'film', [undefined, 'aac'], true],
-    ['a good track before an unknown one', 'film', ['opus', undefined], true],
-    ['none but unknown tracks', 'film', [undefined, undefined], false],
-    ['sound of disks beside a picture', 'film', ['ac3'], true],
-    ['sound of disks alone', 'sound file', ['ac3'], false],
-    ['8 bits alone', 'sound file', ['pcm_u8'], false],
+    ['one supported track', 'film', ['aac'], true],
+    ['a supported track after an unknown one', 'film', [undefined, 'aac'], true],
+    ['a supported track before an unknown one', 'film', ['opus', undefined], true],
+    ['only unknown tracks', 'film', [undefined, undefined], false],
+    ['AC-3 with a video track', 'film', ['ac3'], true],
+    ['AC-3 alone', 'sound file', ['ac3'], false],
+    ['8-bit PCM alone', 'sound file', ['pcm_u8'], false],
     ['ALAC alone', 'sound file', ['alac'], true],
     ['MP3 alone', 'sound file', ['mp3'], true],
-  ] as const)('takes %s of a %s or does not', (_, holder, tracks, accepted) => {
+  ] as const)('accepts or rejects %s of a %s', (_, holder, tracks, accepted) => {
     expect(validateSound(tracks, holder) === undefined).toBe(accepted)
   })
 })

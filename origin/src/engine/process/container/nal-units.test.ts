@@ -12,12 +12,12 @@ function frameOf(units: number): Uint8Array {
   return Buffer.concat([length, body])
 }
 
-it.each([1, 3, 300_000])('finds %i units behind one length', (units) => {
+it.each([1, 3, 300_000])('finds %i NAL units after one length', (units) => {
   expect(nalUnits(frameOf(units), 4)).toHaveLength(units)
   // A configuration without parameter sets, with lengths of four bytes.
   expect(isIdr('h264', frameOf(units), Uint8Array.of(1, 66, 0, 10, 0xff, 0xe0, 0))).toBe(true)
 })
 
-it('finds none where a length leads out of the frame', () => {
+it('finds no NAL units when a length exceeds the frame', () => {
   expect(nalUnits(frameOf(3).subarray(0, -1), 4)).toBeUndefined()
 })

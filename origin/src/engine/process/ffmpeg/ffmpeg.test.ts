@@ -18,9 +18,9 @@ const copy = (input: string) => ({
   outputBytes: input.length,
 })
 
-describe('the binary', () => {
+describe('the FFmpeg binary', () => {
   it.each(['/no/such/ffmpeg', 'no-such-ffmpeg', '/etc/passwd', '/', '/bin/true'])(
-    '%s is none',
+    'cannot be %s',
     async (path) => {
       expect(await inspectFfmpeg({ FFMPEG_PATH: path, PATH: process.env.PATH })).toMatchObject({
         fault: expect.any(String),
@@ -29,29 +29,29 @@ describe('the binary', () => {
   )
 })
 
-describe.skipIf(binary === undefined)('a child (skipped without FFmpeg)', () => {
-  it('gives what it wrote', async () => {
+describe.skipIf(binary === undefined)('an FFmpeg child process (skipped without FFmpeg)', () => {
+  it('returns what it wrote', async () => {
     const output = await create().run(copy('some bytes'))
     expect(isFailure(output) || Buffer.from(output.bytes).toString()).toBe('some bytes')
   })
 
-  it('that writes too little failed', async () => {
+  it('fails when it writes too little', async () => {
     const output = await create().run({ ...copy('some bytes'), outputBytes: 11 })
     expect(output).toMatchObject({ code: 'undecodable' })
   })
 
-  it('that writes more is cut off', async () => {
+  it('is cut off when it writes more', async () => {
     const output = await create().run({ ...copy('some bytes'), outputBytes: 4 })
     expect(isFailure(output) || Buffer.from(output.bytes).toString()).toBe('some')
   })
 
-  it('may end without reading what it is given', async () => {
+  it('may end without reading its input', async () => {
     const args = ['-f', 'lavfi', '-i', 'color=black:s=16x16:d=0.04', '-f', 'rawvideo', 'pipe:1']
     const output = await create().run({ args, inputs: [[Buffer.alloc(8 * 2 ** 20)]], outputBytes: 4 })
     expect(isFailure(output)).toBe(false)
   })
 
-  it('gets no more address space than it is given', async () => {
+  it('gets no more address space than its limit', async () => {
     const output = await create(16 * 2 ** 20).run(copy('some bytes'))
     expect(isFailure(output)).toBe(true)
   })

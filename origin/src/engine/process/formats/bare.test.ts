@@ -23,7 +23,7 @@ function withHiddenText(webp: Buffer): Buffer {
   return hiding
 }
 
-it('takes an animated WebP for bare that holds its frames alone', async () => {
+it('an animated WebP is bare when it contains only its frames', async () => {
   const webp = await moving()
   expect(isBare(webp, 'webp')).toBe(true)
   const hiding = withHiddenText(webp)
@@ -44,7 +44,7 @@ function segment(marker: number, ...data: readonly (string | Uint8Array)[]): Buf
   return Buffer.concat([Buffer.from([0xff, marker, 0, body.length + 2]), body])
 }
 
-describe('a JPEG', () => {
+describe('whether a JPEG is bare', () => {
   const JFIF = Buffer.from('JFIF\0\x01\x01\0\0\x01\0\x01\0\0', 'latin1')
   const ADOBE = Buffer.from('Adobe\0\x64\0\0\0\0\x01', 'latin1')
   it.each([
@@ -54,10 +54,10 @@ describe('a JPEG', () => {
     ['a JFIF thumbnail', [segment(0xe0, JFIF.subarray(0, 12), '\x01\x01rgb')], false],
     ['a JFXX thumbnail', [segment(0xe0, JFIF), segment(0xe0, 'JFXX\0\x10thumbnail')], false],
     ["a camera's data in APP0", [segment(0xe0, 'II\x1a\0\0\0HEAPJPGM')], false],
-    ['more behind JFIF', [segment(0xe0, JFIF, 'secret')], false],
-    ["more behind Adobe's marker", [segment(0xee, ADOBE, 'secret')], false],
+    ['more data after JFIF', [segment(0xe0, JFIF, 'secret')], false],
+    ["more data after Adobe's marker", [segment(0xee, ADOBE, 'secret')], false],
     ['EXIF', [segment(0xe1, 'Exif\0\0')], false],
-  ])('with %s', async (_, segments, bare) => {
+  ])('is decided by its segments: %s', async (_, segments, bare) => {
     // Sharp writes none of these segments but JFIF, directly behind the start of the image.
     const jpeg = await plain.clone().jpeg().toBuffer()
     const bytes = jpeg[3] === 0xe0 ? Buffer.concat([jpeg.subarray(0, 2), jpeg.subarray(20)]) : jpeg
@@ -65,7 +65,7 @@ describe('a JPEG', () => {
   })
 })
 
-describe('a PNG', () => {
+describe('whether a PNG is bare', () => {
   it.each([
     ['gAMA', 4, true],
     ['gAMA', 5, false],
@@ -74,22 +74,22 @@ describe('a PNG', () => {
     ['pHYs', 9, true],
     ['pHYs', 100, false],
     ['tEXt', 1, false],
-  ])('with %s of %i bytes', async (id, length, bare) => {
+  ])('is decided by its chunks: %s of %i bytes', async (id, length, bare) => {
     const png = await plain.clone().png().toBuffer()
     // Behind IHDR.
     expect(isBare(insert(png, 33, encodePngChunk(id, new Uint8Array(length))), 'png')).toBe(bare)
   })
 })
 
-describe('a GIF', () => {
+describe('whether a GIF is bare', () => {
   const NETSCAPE = '\x21\xff\x0bNETSCAPE2.0'
   it.each([
     ['a loop count', `${NETSCAPE}\x03\x01\0\0\0`, true],
     ['a loop count and a buffer size', `${NETSCAPE}\x03\x01\0\0\x05\x02\0\0\0\0\0`, true],
-    ['text behind the loop count', `${NETSCAPE}\x03\x01\0\0\x0csecret notes\0`, false],
+    ['text after the loop count', `${NETSCAPE}\x03\x01\0\0\x0csecret notes\0`, false],
     ['text in a graphic control', '\x21\xf9\x04\0\0\0\0\x06secret\0', false],
     ['a comment', '\x21\xfe\x06secret\0', false],
-  ])('with %s', async (_, extension, bare) => {
+  ])('is decided by its extensions: %s', async (_, extension, bare) => {
     const gif = await plain.clone().gif().toBuffer()
     const start = gif.indexOf(Buffer.from([0x21, 0xf9]))
     expect(isBare(insert(gif, start, Buffer.from(extension, 'latin1')), 'gif')).toBe(bare)

@@ -20,6 +20,6 @@ it.each([
   [0.099, 0],
   [0.1, 1],
   [5, 1],
-])('shows at %f seconds frame %i', (seconds, frame) => {
+])('shows at %f seconds the frame %i', (seconds, frame) => {
   expect(frameAt([0, 0.1, 0.3], seconds)).toBe(frame)
 })

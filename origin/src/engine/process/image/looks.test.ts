@@ -49,14 +49,14 @@ describe('the perceptual hash', () => {
     ['brighter', (picture: Sharp) => picture.linear(0.8, 30)],
     ['grey', (picture: Sharp) => picture.modulate({ saturation: 0 })],
     ['blurred', (picture: Sharp) => picture.blur(2)],
-  ])('of the same picture %s differs in few bits', async (_, change) => {
+  ])('of the same image %s differs in few bits', async (_, change) => {
     const [hash, changed] = await Promise.all([hashOf(drawing(HILLS)), hashOf(change(drawing(HILLS)))])
     expect(hash).toMatch(/^[0-9a-f]{16}$/)
     expect(distance(hash, changed)).toBeLessThanOrEqual(6)
   })
 
   it.each(['red', '#000', '#888', '#fefefe', '#fff'])(
-    'of nothing but %s is that of any plain picture',
+    'of only %s is that of any plain image',
     async (background) => {
       for (const [width, height] of [
         [320, 240],
@@ -68,7 +68,7 @@ describe('the perceptual hash', () => {
     },
   )
 
-  it('of two halves has the bits that tell left from right', async () => {
+  it('of two halves has the bits that distinguish left from right', async () => {
     const halves = drawing('<rect width="160" height="240" fill="red"/>')
     expect(await hashOf(halves)).toBe('9100000000000000')
     expect(await hashOf(halves.clone().resize(160))).toBe('9100000000000000')
@@ -78,14 +78,14 @@ describe('the perceptual hash', () => {
     ['a square', '<rect x="80" y="60" width="160" height="120"/>'],
     ['a disc', '<circle cx="160" cy="120" r="90" fill="red"/>'],
     ['a cross', '<path d="M0 120H320M160 0V240" stroke="blue" stroke-width="50"/>'],
-  ])('of %s, which is symmetric, differs in few bits when it is smaller or a JPEG', async (_, body) => {
+  ])('of %s, which is symmetric, differs in few bits when scaled down or in JPEG', async (_, body) => {
     const hash = await hashOf(drawing(body))
     const jpeg = await drawing(body).jpeg({ quality: 60 }).toBuffer()
     for (const other of [drawing(body).resize(160), sharp(jpeg)])
       expect(distance(hash, await hashOf(other))).toBeLessThanOrEqual(6)
   })
 
-  it('of another picture differs in many', async () => {
+  it('of another image differs in many bits', async () => {
     const [hash, other, turned] = await Promise.all([
       hashOf(drawing(HILLS)),
       hashOf(drawing(BARS)),
@@ -95,7 +95,7 @@ describe('the perceptual hash', () => {
     expect(distance(hash, turned)).toBeGreaterThanOrEqual(16)
   })
 
-  it('has the bits of a transform that is computed by its definition', async () => {
+  it('equals a cosine transform that is computed by its definition', async () => {
     const picture = await rawOf(drawing(HILLS).resize(32, 32, { fit: 'fill' }))
     const grey = (x: number, y: number) => {
       const at = (y * 32 + x) * 3
@@ -126,7 +126,7 @@ describe('the perceptual hash', () => {
 describe('the palette', () => {
   const colours = async (picture: Promise<RawPicture>) => successOf(paletteOf(await picture))
 
-  it('names the colours of a picture, the most frequent first', async () => {
+  it('lists the colours of an image, the most frequent first', async () => {
     const shares = [
       ['#c83232', 0],
       ['#32c832', 100],
@@ -146,12 +146,12 @@ describe('the palette', () => {
     expect(found.map((colour, index) => near(colour, order[index] ?? ''))).toEqual(Array(5).fill(true))
   })
 
-  it('of one colour is that', async () => {
+  it('of one colour is that colour', async () => {
     const plain = sharp({ create: { width: 40, height: 30, channels: 3, background: '#336699' } })
     expect(await colours(rawOf(plain))).toEqual(['#336699'])
   })
 
-  it('leaves out what is transparent, and is none of what is nothing else', async () => {
+  it('ignores transparent pixels, and is undefined when there are no others', async () => {
     const clear = { r: 255, g: 0, b: 0, alpha: 0 }
     const glass = () => sharp({ create: { width: 40, height: 30, channels: 4, background: clear } })
     expect(await colours(rawOf(glass()))).toBeUndefined()
@@ -161,7 +161,7 @@ describe('the palette', () => {
 })
 
 describe('the BlurHash', () => {
-  it('has four by three components, and the colours of the picture', async () => {
+  it('has four by three components, and the colours of the image', async () => {
     const hash = await successOf(
       blurHashOf(
         await rawOf(
@@ -182,7 +182,7 @@ describe('the BlurHash', () => {
     [1, 1],
     [4000, 1],
     [1, 4000],
-  ])('of %ix%i is one', async (width, height) => {
+  ])('of %ix%i is valid', async (width, height) => {
     const plain = sharp({ create: { width, height, channels: 4, background: '#336699' } })
     expect(isBlurhashValid(await successOf(blurHashOf(await rawOf(plain)))).result).toBe(true)
   })

@@ -93,18 +93,18 @@ const TURNS = [0, 90, 180, 270].flatMap((rotate) => ['', 'h', 'v'].map((flip) =>
 const queryOf = ({ rotate, flip }: { rotate: number; flip: string }) =>
   `${rotate === 0 ? '' : `rotate=${rotate}&`}${flip === '' ? '' : `flip=${flip}`}`
 
-describe('a turn', () => {
+describe('a rotation', () => {
   const rows: Rows = [
     [RED, GREEN, BLUE],
     [GREY, WHITE, RED],
   ]
 
-  it.each(TURNS)('by $rotate and across "$flip" moves every block where it belongs', async (turn) => {
+  it.each(TURNS)('by $rotate and flip "$flip" moves every block to its place', async (turn) => {
     const shown = await render(mosaic(rows, 8), queryOf(turn))
     expect(blocksOf(shown, 8)).toEqual(turned(rows, turn.rotate, turn.flip))
   })
 
-  it.each(TURNS)('by $rotate and across "$flip" comes before the sides that are asked for', async (turn) => {
+  it.each(TURNS)('by $rotate and flip "$flip" comes before the requested size', async (turn) => {
     const shown = await render(mosaic(rows, 16), queryOf(turn), { width: turn.rotate % 180 === 0 ? 24 : 16 })
     expect(blocksOf(shown, 8)).toEqual(turned(rows, turn.rotate, turn.flip))
   })
@@ -113,7 +113,7 @@ describe('a turn', () => {
     TURNS.flatMap((turn) =>
       (['north', 'east', 'south', 'west'] as const).map((gravity) => ({ ...turn, gravity })),
     ),
-  )('by $rotate and across "$flip" leaves $gravity where it is', async ({ gravity, ...turn }) => {
+  )('by $rotate and flip "$flip" does not change gravity $gravity', async ({ gravity, ...turn }) => {
     const whole = turned(rows, turn.rotate, turn.flip)
     const [across, down] = [whole[0]?.length ?? 0, whole.length]
     // One block is cut off, at the side opposite to the gravity.
@@ -140,21 +140,21 @@ describe('a crop', () => {
     ['30,10,400,400', [[BLUE]]],
     ['0.5,0.5,1,1', [[GREEN, BLUE]]],
     ['0,0,40,20', rows],
-  ])('of %s is that part', async (crop, kept) => {
+  ])('of %s returns that part', async (crop, kept) => {
     expect(blocksOf(await render(picture, `crop=${crop}`), 10)).toEqual(kept)
   })
 
-  it('of a share below a pixel is one pixel', async () => {
+  it('of less than a pixel is one pixel', async () => {
     const { width, height } = await render(picture, 'crop=0.9999,0.0,0.0001,0.0001')
     expect([width, height]).toEqual([1, 1])
   })
 
-  it('outside of the picture is refused', async () => {
+  it('outside the image is rejected', async () => {
     const failure = await cutPixels(picture, operationsOf('crop=40,0,10,10'))
     expect(isFailure(failure) && failure.code).toBe('bad-request')
   })
 
-  it('comes before turning and scaling', async () => {
+  it('comes before rotating and scaling', async () => {
     const shown = await render(picture, 'crop=0,0,20,10&rotate=90', { width: 10 })
     expect([shown.width, shown.height]).toEqual([10, 20])
     expect([shown.at(5, 5).slice(0, 3), shown.at(5, 15).slice(0, 3)]).toEqual([RED, GREEN])
@@ -162,7 +162,7 @@ describe('a crop', () => {
 })
 
 describe('a trim', () => {
-  it('takes the border off, and nothing else', async () => {
+  it('removes the border, and nothing else', async () => {
     const rows: Rows = [
       [WHITE, WHITE, WHITE, WHITE],
       [WHITE, RED, BLUE, WHITE],
@@ -171,7 +171,7 @@ describe('a trim', () => {
     expect(blocksOf(await render(mosaic(rows, 10), 'trim=true'), 10)).toEqual([[RED, BLUE]])
   })
 
-  it('takes noise for its border, and what is transparent for one colour', async () => {
+  it('treats noise as border, and all transparent pixels as one colour', async () => {
     const width = 30
     const data = new Uint8Array(width * width * 4)
     for (let at = 0; at < width * width; at += 1) {
@@ -203,7 +203,7 @@ describe('a trim', () => {
     expect([width, height]).toEqual([14, 17])
   })
 
-  it('takes a crop for the whole', async () => {
+  it('applies to the cropped part', async () => {
     const rows: Rows = [
       [RED, WHITE, WHITE],
       [RED, WHITE, BLUE],
@@ -215,7 +215,7 @@ describe('a trim', () => {
     [[[WHITE]], 1],
     [[[WHITE, WHITE]], 2],
     [[[WHITE, WHITE]], 20],
-  ])('leaves what is of one colour: %#', async (rows, block) => {
+  ])('leaves an image of one colour unchanged: %#', async (rows, block) => {
     const picture = mosaic(rows, block)
     const { width, height } = await render(picture, 'trim=true')
     expect([width, height]).toEqual([picture.width, picture.height])
@@ -239,7 +239,7 @@ describe('a border', () => {
     expect((await render(mosaic([[RED]], 16), 'pad=16', {}, 'jpeg')).at(0, 0)).toEqual([...WHITE, 255])
   })
 
-  it('comes after turning', async () => {
+  it('comes after rotating', async () => {
     const shown = await render(mosaic([[RED, BLUE]], 10), 'rotate=90&pad=5,0,0,0')
     expect([shown.width, shown.height, shown.at(5, 2)[3], shown.at(5, 10).slice(0, 3)]).toEqual([
       10,
@@ -251,7 +251,7 @@ describe('a border', () => {
 })
 
 describe('a background', () => {
-  it('shines through what is transparent, and fills what `contain` adds', async () => {
+  it('is visible under transparent pixels, and fills the area that `contain` adds', async () => {
     const glass = await sharp({
       create: { width: 20, height: 10, channels: 4, background: { r: 0, g: 0, b: 0, alpha: 0.5 } },
     })
@@ -296,7 +296,7 @@ describe('a limit of bytes', () => {
   }
 
   it.each(Object.keys(CURVES) as (keyof typeof CURVES)[])(
-    'is kept in at most four encodes wherever that can be, by a quality near the largest: %s',
+    'is met in at most four encodes when possible, with a quality near the highest: %s',
     async (curve) => {
       for (let maxBytes = 300; maxBytes < 30_000; maxBytes += 97) {
         const { encodeAt, qualities } = encoder(CURVES[curve])
@@ -314,13 +314,13 @@ describe('a limit of bytes', () => {
     },
   )
 
-  it('leaves alone what fits', async () => {
+  it('does not encode again what fits', async () => {
     const { encodeAt, qualities } = encoder(CURVES.line)
     await fitBytes(encodeAt, 'lossless', 40_000)
     expect(qualities).toEqual(['lossless'])
   })
 
-  it('gives up exactness first', async () => {
+  it('is met by giving up lossless encoding first', async () => {
     const { encodeAt, qualities } = encoder(CURVES.line)
     await fitBytes(encodeAt, 'lossless', 9400)
     expect(qualities.length).toBeGreaterThan(1)

@@ -37,20 +37,20 @@ describe('the placeholder', () => {
     [1, 1],
     [4000, 1],
     [1, 4000],
-  ])('of %dx%d has its colour', async (width, height) => {
+  ])('of %dx%d has the colour of its image', async (width, height) => {
     expect(distanceFromRed(await hashOf(await create(width, height)))).toBeLessThan(12)
   })
 
-  it('keeps what is transparent transparent', async () => {
+  it('keeps transparency', async () => {
     const hash = await hashOf(await create(64, 64, 0))
     expect(thumbHashToAverageRGBA(hash).a).toBeLessThan(0.05)
   })
 
-  it('has the proportions of the picture', async () => {
+  it('has the aspect ratio of the image', async () => {
     expect(thumbHashToApproximateAspectRatio(await hashOf(await create(100, 300)))).toBeLessThan(0.5)
   })
 
-  it('of fewer pixels than told is a failure', async () => {
+  it('of fewer pixels than declared is a failure', async () => {
     const picture = await create(8, 8)
     const broken = await placeholderOf({ ...picture, data: picture.data.subarray(8) })
     expect(isFailure(broken) && broken.code).toBe('undecodable')

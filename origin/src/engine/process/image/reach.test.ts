@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { affordableDecodes, reachableFrames } from './reach.ts'
 
-describe('the frames of an animation that a few are taken of', () => {
+describe('the selected frames of an animation', () => {
   it.each([
     [[10, 30, 50, 70, 90], 1000, [10, 30, 50, 70, 90]],
     [[10, 30, 50, 70, 90], 255, [10, 30, 50, 70, 90]],
@@ -10,11 +10,11 @@ describe('the frames of an animation that a few are taken of', () => {
     [[10, 30, 50, 70, 90], 70, [69]],
     [[10], 1, [0]],
     [[], 5, []],
-  ])('%j are as far as %i decodes go: %j', (wanted, decodes, reached) => {
+  ])('%j are limited by %i decodes to %j', (wanted, decodes, reached) => {
     expect(reachableFrames(wanted, decodes)).toEqual(reached)
   })
 
-  it('are bounded by what they decode to, and never none', () => {
+  it('are limited by their decoded bytes, and are at least one', () => {
     const info = { width: 1000, height: 1000, bands: 4, bytesPerSample: 1 }
     expect(affordableDecodes(info, { decodedBytes: 512 * 2 ** 20 })).toBe(536)
     expect(affordableDecodes(info, { decodedBytes: 1024 })).toBe(1)

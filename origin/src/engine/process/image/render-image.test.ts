@@ -27,7 +27,7 @@ async function decode(bytes: unknown) {
 }
 
 describe('raw pixels', () => {
-  it.each(['png', 'jpeg', 'webp', 'gif', 'avif'] as const)('become %s by the plan', async (format) => {
+  it.each(['png', 'jpeg', 'webp', 'gif', 'avif'] as const)('become %s as planned', async (format) => {
     const picture = { data: halves(80, 40, 3), width: 80, height: 40, channels: 3 as const }
     const { info, pixel } = await decode(await renderRaw(picture, render(format, 40, 20)))
     expect([info.width, info.height]).toEqual([40, 20])
@@ -36,7 +36,7 @@ describe('raw pixels', () => {
     expect(blue).toBeLessThan(50)
   })
 
-  it('keep their alpha, and lie on white where the format has none', async () => {
+  it('keep their alpha, or are placed on white when the format has none', async () => {
     const picture = { data: halves(16, 16, 4, 0), width: 16, height: 16, channels: 4 as const }
     const kept = await decode(await renderRaw(picture, render('webp', 16, 16)))
     expect([kept.info.channels, kept.pixel(4, 4)[3]]).toEqual([4, 0])
@@ -44,7 +44,7 @@ describe('raw pixels', () => {
     expect(flat.pixel(4, 4).slice(0, 3)).toEqual([255, 255, 255])
   })
 
-  it('that are fewer than their size says are a failure', async () => {
+  it('fail when they are fewer than their declared size', async () => {
     const picture = { data: new Uint8Array(10), width: 80, height: 40, channels: 3 as const }
     const rendered = await renderRaw(picture, render('webp', 40, 20))
     expect(isFailure(rendered) && rendered.code).toBe('undecodable')

@@ -7,34 +7,34 @@ function strip(delay: readonly number[]) {
   return { data, width: 1, height: 1, timing: { loop: 3, delay: [...delay] } }
 }
 
-describe('an animation of fewer frames a second', () => {
+describe('an animation with a lower frame rate', () => {
   it.each([
-    ['ten a second as five', Array(10).fill(100), 5, [0, 2, 4, 6, 8], [200, 200, 200, 200, 200]],
+    ['ten frames per second to five', Array(10).fill(100), 5, [0, 2, 4, 6, 8], [200, 200, 200, 200, 200]],
     [
-      'ten a second as nine',
+      'ten frames per second to nine',
       Array(10).fill(100),
       9,
       [0, 2, 3, 4, 5, 6, 7, 8, 9],
       [200, ...Array(8).fill(100)],
     ],
     [
-      'what a GIF makes of fifteen a second',
+      'a GIF of fifteen frames per second',
       [60, 70, 70, 60, 70, 70],
       15,
       [0, 1, 2, 3, 4, 5],
       [60, 70, 70, 60, 70, 70],
     ],
     ['a burst between pauses', [1000, 20, 20, 20, 1000], 10, [0, 4], [1060, 1000]],
-    ['a brief one before one that stays', [20, 1000, 100], 5, [1, 2], [1020, 100]],
-    ['frames for which browsers take a tenth of a second', [0, 10, 0, 0], 5, [0, 2], [200, 200]],
-    ['one that is over before its second frame is wanted', [40, 40, 40], 1, [0], [120]],
-  ])('lasts as long: %s', (_, delay, fps, frames, times) => {
+    ['a brief frame before a long one', [20, 1000, 100], 5, [1, 2], [1020, 100]],
+    ['frames that browsers show for a tenth of a second', [0, 10, 0, 0], 5, [0, 2], [200, 200]],
+    ['one that ends before its second frame is needed', [40, 40, 40], 1, [0], [120]],
+  ])('keeps its duration: %s', (_, delay, fps, frames, times) => {
     const { data, timing } = thinFrames(strip(delay), fps)
     expect([...data].filter((_, at) => at % 4 === 0)).toEqual(frames)
     expect(timing).toEqual({ loop: 3, delay: times })
   })
 
-  it('is what it was where there are no more of them', () => {
+  it('is unchanged when it has no more frames than requested', () => {
     const slow = strip([0, 100, 250])
     expect(thinFrames(slow, 10)).toBe(slow)
     expect(thinFrames(slow, undefined)).toBe(slow)

@@ -14,7 +14,7 @@ setFlagsFromString('--expose-gc')
 const collectGarbage: () => void = runInNewContext('gc')
 
 it.skipIf(libav === undefined)(
-  'keeps its pixels, whoever else has forgotten them (needs libav)',
+  'a frame keeps its pixels after garbage collection (needs libav)',
   async () => {
     if (libav === undefined) return
     const format = libav.constants.AV_PIX_FMT_RGB24

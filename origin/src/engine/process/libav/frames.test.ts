@@ -183,7 +183,7 @@ function pixelAt(
 describe.skipIf(corpus === undefined || libav === undefined)(
   'frames of videos (needs MEDIA_CORPUS and FFmpeg’s libraries)',
   () => {
-    it.each(EXPECTED)('of $name are decoded to the pixels of FFmpeg’s own command', async (wanted) => {
+    it.each(EXPECTED)('of $name have the same pixels as with FFmpeg’s own command', async (wanted) => {
       const { file, video } = await open(wanted.name, wanted.format)
       using opened = file
       for (const [index, moment] of wanted.moments.entries()) {
@@ -195,7 +195,7 @@ describe.skipIf(corpus === undefined || libav === undefined)(
       }
     })
 
-    it('have the alpha beside them as it stands', async () => {
+    it('have the unchanged values of their alpha track', async () => {
       const { file, video } = await open('video/vp8-alpha.webm', 'webm')
       using opened = file
       const frame = readFrame(opened, video, 2.2, video)
@@ -208,14 +208,14 @@ describe.skipIf(corpus === undefined || libav === undefined)(
         expect(frame.pixels[(y * video.width + x) * 4 + 3]).toBe(alpha)
     })
 
-    it('are given in whatever order they are wanted', async () => {
+    it('are returned in any requested order', async () => {
       const { file, video } = await open('video/bbb-480p-moov-first.mp4', 'mp4')
       using opened = file
       const times = [2.2, 0.5, 2.2, 1].map((moment) => readFrame(opened, video, moment, SIZE).at)
       expect(times).toEqual([2.167, 0.5, 2.167, 1])
     })
 
-    it('are refused where they are larger than the limit, whatever the container says', async () => {
+    it('are rejected when they are larger than the limit, whatever the container declares', async () => {
       const { file, video } = await open('video/av1.mp4', 'mp4')
       using opened = file
       const claimed = { ...video, codedWidth: 16, codedHeight: 16 }
@@ -223,7 +223,7 @@ describe.skipIf(corpus === undefined || libav === undefined)(
       expect(readFrame(opened, claimed, 0, SIZE, 1280 * 720).at).toBe(0)
     })
 
-    it('are turned clockwise and then mirrored', async () => {
+    it('are rotated clockwise and then mirrored', async () => {
       const { file, video } = await open('video/bbb-480p-moov-first.mp4', 'mp4')
       using opened = file
       const upright = readFrame(opened, video, 2.2, { width: 3, height: 2 })

@@ -16,22 +16,22 @@ function bytesOf(file: Buffer): IsoBytes {
   return { sizeBytes: file.length, read: (start, end) => file.subarray(start, end) }
 }
 
-describe('the most edits of a track', () => {
+describe('the largest number of edits of a track', () => {
   const film = (...tracks: readonly Buffer[]) =>
     bytesOf(Buffer.concat([isoBox('ftyp', Buffer.from('isom')), isoBox('moov', ...tracks), isoBox('mdat')]))
 
   it.each([
-    ['of sound are none of its pictures', [track('vide', [0]), track('soun', [0, 500])], 2, 1],
-    ['of pictures are', [track('soun', [0]), track('vide', [0, 500, 900])], 3, 3],
-    ['are of any track that has pictures', [track('vide', [0]), track('vide', [0, 500])], 2, 2],
-    ['count no gaps', [track('vide', [-1, 0])], 1, 1],
-    ['are none without a track', [], 0, 0],
+    ['does not count edits of audio as edits of video', [track('vide', [0]), track('soun', [0, 500])], 2, 1],
+    ['counts edits of video', [track('soun', [0]), track('vide', [0, 500, 900])], 3, 3],
+    ['counts edits of any video track', [track('vide', [0]), track('vide', [0, 500])], 2, 2],
+    ['does not count empty edits', [track('vide', [-1, 0])], 1, 1],
+    ['is 0 without a track', [], 0, 0],
   ])('%s', (_, tracks, ofAny, ofPictures) => {
     expect(lookAtIndex(film(...tracks))).toMatchObject({ edits: ofAny, pictureEdits: ofPictures })
   })
 })
 
-describe('the tracks that are encrypted', () => {
+describe('encrypted tracks', () => {
   const coded = (number: number, version: number, codec: string) => {
     const head = Buffer.alloc(24)
     head.writeUInt8(version)
@@ -45,7 +45,7 @@ describe('the tracks that are encrypted', () => {
     )
   }
 
-  it('are told by their numbers, in either version of the header', () => {
+  it('are listed by their numbers, in both versions of the header', () => {
     const tracks = [coded(1, 0, 'encv'), coded(2, 0, 'mp4a'), coded(7, 1, 'drms')]
     expect(lookAtIndex(bytesOf(isoBox('moov', ...tracks)))).toMatchObject({
       encryptedTracks: new Set([1, 7]),
@@ -55,8 +55,8 @@ describe('the tracks that are encrypted', () => {
 
 describe('fragments', () => {
   it.each([
-    ['are there where the index says so', [isoBox('mvex')], true],
-    ['are none elsewhere', [], false],
+    ['are declared by the index', [isoBox('mvex')], true],
+    ['are absent otherwise', [], false],
   ])('%s', (_, extension, isFragmented) => {
     expect(lookAtIndex(bytesOf(isoBox('moov', track('vide', [0]), ...extension)))).toMatchObject({
       isFragmented,

@@ -36,21 +36,21 @@ function counted(bytes: Buffer) {
 }
 
 describe('links of an Ogg', () => {
-  it('are told by its ends, in two reads', () => {
+  it('are recognised by its start and end, in two reads', () => {
     const { file, reads } = counted(link(1, 40))
     expect(mayBeChained(file)).toBe(false)
     expect(reads()).toBe(2)
     expect(mayBeChained(counted(Buffer.concat([link(1, 40), link(2, 20)])).file)).toBe(true)
   })
 
-  it('are gone through in few reads', () => {
+  it('are traversed in a few reads', () => {
     const bytes = Buffer.concat([link(1, 40), link(2, 20)])
     const { file, reads } = counted(bytes)
     expect(chainedSeconds(file)).toBe(60)
     expect(reads()).toBeLessThan(10)
   })
 
-  it('are none in what is no Ogg, and in an empty file', () => {
+  it('are absent from an empty file and from other files', () => {
     for (const bytes of [Buffer.alloc(0), Buffer.alloc(100_000), Buffer.from('OggS')])
       expect(mayBeChained(counted(bytes).file)).toBe(false)
   })

@@ -27,7 +27,7 @@ function optionsOf({ info: { video } }: LibavFile): DecodeOptions {
 }
 
 describe.skipIf(corpus === undefined || libav === undefined)(
-  'files that libav demuxes (needs MEDIA_CORPUS and FFmpeg’s libraries)',
+  'libav (needs MEDIA_CORPUS and FFmpeg’s libraries)',
   () => {
     it.each([
       ['wild/full.avi', 'avi', 'mpeg4', [320, 180], 4.049, ['mp3']],
@@ -40,7 +40,7 @@ describe.skipIf(corpus === undefined || libav === undefined)(
       ['wild/cut.mp4', 'mp4', 'h264', [320, 180], 2.3, ['aac']],
       ['video/bbb-480p-moov-last.mp4', 'mp4', 'h264', [853, 480], 10.03, ['aac']],
       ['video/mpeg4-one-frame.mp4', 'mp4', 'mpeg4', [256, 144], 0.033, []],
-    ] as const)('tells what %s holds', async (name, format, codec, [width, height], seconds, audio) => {
+    ] as const)('reads the metadata of %s', async (name, format, codec, [width, height], seconds, audio) => {
       const file = await open(name, format)
       if (isFailure(file)) throw new Error(file.detail)
       using opened = file
@@ -55,7 +55,7 @@ describe.skipIf(corpus === undefined || libav === undefined)(
       ['wild/alac.m4a', 'm4a', 'alac', 3],
       ['audio/tos.wav', 'wav', 'pcm_s16le', 3],
     ] as const)(
-      'tells how long %s plays, by its frames where nothing else does',
+      'reads the duration of %s, from its frames when nothing declares it',
       async (name, format, codec, seconds) => {
         const file = await open(name, format)
         if (isFailure(file)) throw new Error(file.detail)
@@ -153,7 +153,7 @@ describe.skipIf(corpus === undefined || libav === undefined)(
           [99, 39.967],
         ],
       ],
-    ] as const)('gives the frame of %s that is shown at a moment', async (name, format, moments) => {
+    ] as const)('returns the frame of %s that is shown at a moment', async (name, format, moments) => {
       const file = await open(name, format)
       if (isFailure(file)) throw new Error(file.detail)
       using opened = file
@@ -168,11 +168,11 @@ describe.skipIf(corpus === undefined || libav === undefined)(
       ['hostile/hls-read-passwd.mp4', 'mp4'],
       ['hostile/chunk-out-of-range.mp4', 'mp4'],
       ['wild/v.wmv', 'avi'],
-    ] as const)('opens %s with no other demuxer than that of %s', async (name, format) => {
+    ] as const)('rejects %s with the demuxer of %s, and tries no other one', async (name, format) => {
       expect(await open(name, format)).toMatchObject({ code: 'undecodable' })
     })
 
-    it('refuses to decode a frame that is larger than its limit', async () => {
+    it('rejects a frame that is larger than its limit', async () => {
       const file = await open('wild/full.avi', 'avi')
       if (isFailure(file)) throw new Error(file.detail)
       using opened = file
@@ -180,7 +180,7 @@ describe.skipIf(corpus === undefined || libav === undefined)(
       expect(frame).toMatchObject({ code: 'undecodable' })
     })
 
-    it('lets what its source throws through, and holds on to nothing', () => {
+    it('rethrows an exception of its source', () => {
       if (libav === undefined) throw new Error('no libraries')
       const read = () => {
         throw new Error('a defect')
@@ -188,7 +188,7 @@ describe.skipIf(corpus === undefined || libav === undefined)(
       expect(() => openWithLibav(libav, { sizeBytes: 1000, read }, 'avi')).toThrow('a defect')
     })
 
-    it('fails as its source does, and reads the next file right', async () => {
+    it('returns the failure of its source, and reads the next file correctly', async () => {
       if (libav === undefined) throw new Error('no libraries')
       const source = { sizeBytes: 1000, read: () => fail('store-unreachable', 'gone') }
       expect(openWithLibav(libav, source, 'avi')).toEqual(fail('store-unreachable', 'gone'))

@@ -7,7 +7,7 @@ afterAll(() => libav?.pool.close())
 
 const FILE = new Uint8Array(5_000_003).map((_, index) => (index * 31 + (index >> 8)) & 0xff)
 
-describe.skipIf(libav === undefined)('what libav reads (needs FFmpeg’s libraries)', () => {
+describe.skipIf(libav === undefined)('the input of libav (needs FFmpeg’s libraries)', () => {
   function opened() {
     if (libav === undefined) throw new Error('no libraries')
     const asked: number[] = []
@@ -23,7 +23,7 @@ describe.skipIf(libav === undefined)('what libav reads (needs FFmpeg’s librari
     return { ranges, asked, constants: libav.constants }
   }
 
-  it('comes in ever larger parts where it goes on', () => {
+  it('is read in larger and larger parts when it is read sequentially', () => {
     const { ranges, asked } = opened()
     using open = ranges
     const parts: Buffer[] = []
@@ -37,7 +37,7 @@ describe.skipIf(libav === undefined)('what libav reads (needs FFmpeg’s librari
     expect(Math.max(...asked)).toBe(512 * 1024)
   })
 
-  it('is never more than may be read', () => {
+  it('is limited to the allowed bytes', () => {
     const { ranges, asked } = opened()
     using open = ranges
     open.allow(300_000)
@@ -46,7 +46,7 @@ describe.skipIf(libav === undefined)('what libav reads (needs FFmpeg’s librari
     expect(asked.reduce((sum, bytes) => sum + bytes, 0)).toBeLessThanOrEqual(300_000)
   })
 
-  it('is what stands there, wherever it is read next', () => {
+  it('has the right bytes at every position', () => {
     const { ranges, constants } = opened()
     using open = ranges
     let seed = 7

@@ -15,7 +15,7 @@ const MAX_PIXELS = 4e7
 const turnedHeic = join(import.meta.dirname, '../../../../../test/media/turned-p3.heic')
 
 describe.skipIf(libav === undefined)('HEIC (needs FFmpeg’s libraries)', () => {
-  it('puts tiles together, turns them, and gives alpha and profile', async () => {
+  it('joins its tiles, rotates them, and returns alpha and profile', async () => {
     if (libav === undefined) return
     const still = decodeHeifStill(libav, await readFile(turnedHeic), MAX_PIXELS)
     expect(still).toMatchObject({ width: 48, height: 64, channels: 4, bitsPerSample: 8 })
@@ -26,7 +26,7 @@ describe.skipIf(libav === undefined)('HEIC (needs FFmpeg’s libraries)', () => 
     expect([...still.data.subarray(-4)]).toEqual([184, 71, 65, 255])
   })
 
-  it('takes a file that is cut off anywhere for a broken one', async () => {
+  it('is rejected as undecodable wherever it is cut off', async () => {
     if (libav === undefined) return
     const bytes = await readFile(turnedHeic)
     for (let length = 0; length < bytes.length - 170; length += 37)
@@ -35,7 +35,7 @@ describe.skipIf(libav === undefined)('HEIC (needs FFmpeg’s libraries)', () => 
       })
   })
 
-  it('refuses what is larger than its limit', async () => {
+  it('is rejected when it is larger than its limit', async () => {
     if (libav === undefined) return
     const still = decodeHeifStill(libav, await readFile(turnedHeic), 64 * 48 - 1)
     expect(still).toMatchObject({ code: 'undecodable' })
@@ -47,7 +47,7 @@ describe.skipIf(corpus === undefined || libav === undefined)(
   () => {
     const read = (name: string) => readFile(join(corpus ?? '', name))
 
-    it('decodes JPEG XL', async () => {
+    it('include JPEG XL', async () => {
       if (libav === undefined) return
       const still = decodeJxl(libav, await read('wild/p.jxl'), MAX_PIXELS)
       if (isFailure(still)) throw new Error(still.detail)
@@ -57,7 +57,7 @@ describe.skipIf(corpus === undefined || libav === undefined)(
       expect(decodeJxl(libav, await read('wild/p.jxl'), 200 * 100 - 1)).toMatchObject({ code: 'undecodable' })
     })
 
-    it('crops a HEIC to the pixel', async () => {
+    it('have the exact size of a HEIC', async () => {
       if (libav === undefined) return
       const still = decodeHeifStill(libav, await read('heic/rainbow-451x461.heic'), MAX_PIXELS)
       expect(still).toMatchObject({ width: 451, height: 461, channels: 3 })
@@ -66,7 +66,7 @@ describe.skipIf(corpus === undefined || libav === undefined)(
     it.each([
       ['animated/animated.avif', { width: 150, height: 150 }, 5, 4],
       ['wild/Chimera-AV1-10bit-480x270.avif', { width: 480, height: 270 }, 95, 3],
-    ] as const)('plays %s frame by frame', async (name, size, count, channels) => {
+    ] as const)('play %s frame by frame', async (name, size, count, channels) => {
       if (libav === undefined) return
       const sequence = readSequence(await read(name))
       if (sequence === undefined) throw new Error('no sequence')
@@ -83,7 +83,7 @@ describe.skipIf(corpus === undefined || libav === undefined)(
       expect(frames).toBe(count)
     })
 
-    it('ends a sequence that is cut off with what is missing', async () => {
+    it('end with a failure when a sequence is cut off', async () => {
       if (libav === undefined) return
       const bytes = await read('wild/Chimera-AV1-10bit-480x270.avif')
       const sequence = readSequence(bytes.subarray(0, Math.floor(bytes.length / 2)))

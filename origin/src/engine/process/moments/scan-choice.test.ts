@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { coarseFirst, scanCount } from './scan-choice.ts'
 
-describe('how many frames are scanned', () => {
+describe('the number of scanned frames', () => {
   it.each([
     [0, 5],
     [59, 5],
@@ -12,23 +12,23 @@ describe('how many frames are scanned', () => {
     [480, 12],
     [481, 12],
     [36_000, 12],
-  ])('of %d seconds %d', (seconds, frames) => {
+  ])('of %d seconds is %d', (seconds, frames) => {
     expect(scanCount(seconds, 12)).toBe(frames)
   })
 
-  it('is bounded by what is configured', () => {
+  it('is limited by the configuration', () => {
     expect([scanCount(10, 3), scanCount(600, 3), scanCount(600, 30)]).toEqual([3, 3, 14])
   })
 })
 
-describe('their order', () => {
+describe('the order of scanned frames', () => {
   it.each([
     [0, []],
     [1, [0]],
     [2, [1, 0]],
     [5, [2, 1, 4, 0, 3]],
     [12, [6, 3, 9, 1, 5, 8, 11, 0, 2, 4, 7, 10]],
-  ])('of %d has the far ones first', (count, ordered) => {
+  ])('of %d has distant ones first', (count, ordered) => {
     expect(coarseFirst(Array.from({ length: count }, (_, index) => index))).toEqual(ordered)
   })
 })

@@ -16,24 +16,19 @@ async function cornersOf(picture: RawPicture) {
   return squares.map((pixels) => [pixels[0], pixels[223 * 3]])
 }
 
-describe('what the model sees', () => {
+describe('the input of the model', () => {
   it.each([
-    ['of opaque pictures, their colours', [255, 255, 255], [0, 0, 0], [255, 0]],
-    ['of what is transparent, white', [0, 0, 0, 0], [100, 0, 0, 255], [255, 100]],
-    [
-      'of what is white where it is to be seen, black behind it',
-      [0, 0, 0, 0],
-      [255, 255, 255, 255],
-      [0, 255],
-    ],
-    ['of what shines through, the same', [255, 255, 255, 51], [255, 255, 255, 255], [51, 255]],
-    ['of white that is opaque, white', [255, 255, 255, 255], [255, 255, 255, 255], [255, 255]],
-    ['of nothing at all, white', [0, 0, 0, 0], [0, 0, 0, 0], [255, 255]],
+    ['the colours of an opaque image', [255, 255, 255], [0, 0, 0], [255, 0]],
+    ['white for transparent pixels', [0, 0, 0, 0], [100, 0, 0, 255], [255, 100]],
+    ['black under an image that is white where it is visible', [0, 0, 0, 0], [255, 255, 255, 255], [0, 255]],
+    ['black under translucent white', [255, 255, 255, 51], [255, 255, 255, 255], [51, 255]],
+    ['white for opaque white', [255, 255, 255, 255], [255, 255, 255, 255], [255, 255]],
+    ['white for a fully transparent image', [0, 0, 0, 0], [0, 0, 0, 0], [255, 255]],
   ])('is %s', async (_, left, right, corners) => {
     expect(await cornersOf(halves(left, right))).toEqual([corners])
   })
 
-  it('is a picture on white and on black where much of it changes with the page', async () => {
+  it('is an image on white and on black when it depends on the background', async () => {
     // Pixels with hardly any alpha are invisible, and the others are translucent.
     expect(await cornersOf(halves([200, 200, 200, 5], [200, 200, 200, 128]))).toEqual([
       [253, 227],
@@ -45,7 +40,7 @@ describe('what the model sees', () => {
     expect(await modelPixels(decoy)).toHaveLength(2)
   })
 
-  it('is a picture on white alone where only its edges change with the page', async () => {
+  it('is an image on white only when just its edges depend on the background', async () => {
     const cut = halves([0, 0, 0, 0], [90, 90, 90, 255])
     for (let row = 0; row < 16; row += 2) cut.data.set([90, 90, 90, 128], (row * 16 + 8) * 4)
     expect(await modelPixels(cut)).toHaveLength(1)

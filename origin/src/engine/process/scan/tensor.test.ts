@@ -8,21 +8,21 @@ const [RED, GREEN, BLUE] = [255, 51, 0] as const
 const pictures = new Uint8Array(2 * MODEL_PICTURE_BYTES)
 pictures.set([RED, GREEN, BLUE], MODEL_PICTURE_BYTES + 3)
 
-describe('what the model sees', () => {
-  it('is 0..1, channels last', () => {
+describe('the tensor of the model', () => {
+  it('has values from 0 to 1, with the channels last', () => {
     const data = toTensorData(pictures, { layout: 'nhwc', colours: 'rgb' })
     const at = MODEL_PICTURE_BYTES + 3
     expect([...data.subarray(at, at + 3)]).toEqual([1, Math.fround(0.2), 0])
     expect(data.reduce((sum, value) => sum + value, 0)).toBeCloseTo(1.2)
   })
 
-  it('has a plane a channel where channels come first', () => {
+  it('has a plane for each channel when channels come first', () => {
     const data = toTensorData(pictures, { layout: 'nchw', colours: 'rgb' })
     const at = MODEL_PICTURE_BYTES + 1
     expect([data[at], data[at + PLANE], data[at + 2 * PLANE]]).toEqual([1, Math.fround(0.2), 0])
   })
 
-  it('is BGR around the means of ImageNet for models from Caffe', () => {
+  it('has BGR around the means of ImageNet for models from Caffe', () => {
     const data = toTensorData(pictures, { layout: 'nhwc', colours: 'bgr-caffe' })
     const at = MODEL_PICTURE_BYTES + 3
     expect([...data.subarray(at, at + 3)]).toEqual(

@@ -6,7 +6,7 @@ import type { Video } from './video.ts'
 
 const SIZE = { width: 2, height: 2 }
 
-it('a sheet holds few frames at a time, and shows what does not decode as the frame beside it', async () => {
+it('a sprite sheet holds few frames at a time, and replaces an undecodable frame by its neighbour', async () => {
   const read: number[] = []
   // The only parts of a video that a sheet uses.
   const video = {

@@ -64,13 +64,13 @@ const [RED, BLUE] = ['255,0,0', '0,0,255']
 const PALETTE = [0, 0, 255, 0, 255, 0, 0, 0]
 
 describe('a bitmap', () => {
-  it('stands from bottom to top, or from top to bottom, in rows of whole words', () => {
+  it('is stored bottom-up or top-down, in rows padded to four bytes', () => {
     const pixels = [0, 0, 255, 9, 255, 0, 0, 9]
     expect(drawn(made({ width: 1, height: 2, bits: 24, pixels }))).toEqual([BLUE, RED])
     expect(drawn(made({ width: 1, height: -2, bits: 24, pixels }))).toEqual([RED, BLUE])
   })
 
-  it('has alpha from its fourth header on where a mask of it is told, whatever the coding', () => {
+  it('has alpha from header version 4 on when an alpha mask is declared, whatever the compression', () => {
     const more = [...uint32(0, 0, 0, 0xff000000), ...Array.from({ length: 52 }, () => 0)]
     const pixels = [0, 0, 255, 128, 255, 0, 0, 255]
     const file = { width: 2, height: 1, bits: 32, pixels }
@@ -83,11 +83,11 @@ describe('a bitmap', () => {
     [2, [0b00010000, 0, 0, 0]],
     [4, [0x01, 0, 0, 0]],
     [8, [0, 1, 0, 0]],
-  ])('of %i bits a pixel has the colours of its palette', (bits, pixels) => {
+  ])('of %i bits per pixel has the colours of its palette', (bits, pixels) => {
     expect(drawn(made({ width: 2, height: 1, bits, palette: PALETTE, pixels }))).toEqual([RED, BLUE])
   })
 
-  it('of a palette that lacks a colour has black there', () => {
+  it('has black where its palette lacks a colour', () => {
     const pixels = [0, 7, 0, 0]
     expect(drawn(made({ width: 2, height: 1, bits: 8, palette: PALETTE, pixels }))).toEqual([RED, '0,0,0'])
   })
@@ -95,20 +95,20 @@ describe('a bitmap', () => {
   it.each<[string, Partial<Made>, readonly number[], string]>([
     ['16 bits', { bits: 16 }, [0x00, 0x7c, 0, 0], '255,0,0'],
     [
-      '5, 6 and 5 bits',
+      '5, 6 and 5 bits by masks',
       { bits: 16, coding: 3, more: uint32(0xf800, 0x7e0, 0x1f) },
       [0x1f, 0x04, 0, 0],
       '0,130,255',
     ],
     [
-      '11 bits',
+      '11 bits by masks',
       { bits: 32, coding: 3, more: uint32(0xffe00000, 0x1ffc00, 0x3ff) },
       uint32(0xffe00000),
       '255,0,0',
     ],
     ['32 bits without alpha', { bits: 32 }, [1, 2, 3, 77], '3,2,1'],
     [
-      'alpha beside them',
+      'alpha by a mask',
       { bits: 32, coding: 6, more: uint32(0xff, 0xff00, 0xff0000, 0xff000000) },
       [3, 2, 1, 77],
       '3,2,1,77',
@@ -120,16 +120,16 @@ describe('a bitmap', () => {
       '3,2,1,77',
     ],
     [
-      'alpha that is always 0, which its writer did not know',
+      'alpha that is always 0, and is ignored',
       { bits: 32, coding: 6, more: uint32(0xff, 0xff00, 0xff0000, 0xff000000) },
       [3, 2, 1, 0],
       '3,2,1',
     ],
-  ])('has colours of %s', (_, header, pixels, colour) => {
+  ])('has pixels of %s', (_, header, pixels, colour) => {
     expect(drawn(made({ width: 1, height: 1, bits: 32, ...header, pixels }))).toEqual([colour])
   })
 
-  it('of OS/2 has three bytes a colour, and sides of 16 bits', () => {
+  it('of OS/2 has three bytes per palette entry, and dimensions of 16 bits', () => {
     const header = [...uint32(12), 2, 0, 1, 0, 1, 0, 8, 0]
     const palette = [0, 0, 255, 255, 0, 0]
     const bytes = Buffer.from(
@@ -145,13 +145,13 @@ describe('a bitmap', () => {
   it.each<[string, number, number, readonly number[]]>([
     ['8 bits', 8, 1, [2, 1, 0, 0, 1, 0, 0, 3, 0, 1, 0, 9, 0, 1]],
     ['4 bits', 4, 2, [2, 0x11, 0, 0, 1, 0x00, 0, 3, 0x01, 0x00, 0, 1]],
-  ])('of runs of %s has its rows', (_, bits, coding, pixels) => {
+  ])('with run lengths of %s has its rows', (_, bits, coding, pixels) => {
     const bytes = made({ width: 4, height: 2, bits, coding, palette: PALETTE, pixels })
     // The end-of-row code leaves out the rest of the first row. The second row is complete.
     expect(drawn(bytes)).toEqual([RED, RED, BLUE, RED, BLUE, BLUE, '0,0,0', '0,0,0'])
   })
 
-  it('of runs that go beyond it keeps what is within', () => {
+  it('ignores runs beyond its size', () => {
     const pixels = [200, 1, 0, 2, 250, 250, 5, 0]
     expect(drawn(made({ width: 2, height: 1, bits: 8, coding: 1, palette: PALETTE, pixels }))).toEqual([
       BLUE,
@@ -159,7 +159,7 @@ describe('a bitmap', () => {
     ])
   })
 
-  it('that is cut off is transparent there', () => {
+  it('is transparent where it is cut off', () => {
     const pixels = [0, 0, 255, 255, 0, 0]
     expect(drawn(made({ width: 2, height: 2, bits: 24, pixels }))).toEqual([
       '0,0,0,0',
@@ -173,14 +173,14 @@ describe('a bitmap', () => {
     ['a fax', { coding: 3, headerBytes: 64, bits: 1 }],
     ['a JPEG', { coding: 4, bits: 24 }],
     ['of 5 bits', { bits: 5 }],
-    ['without the masks that it names', { bits: 32, coding: 3, pixels: [] }],
-  ])('that is %s is refused', (_, header) => {
+    ['without its declared masks', { bits: 32, coding: 3, pixels: [] }],
+  ])('is rejected when it is %s', (_, header) => {
     expect(decodeBmp(made({ width: 1, height: 1, bits: 8, pixels: [0, 0, 0], ...header }))).toMatchObject({
       code: 'undecodable',
     })
   })
 
-  it('that ends anywhere is drawn as far as it goes, or refused', () => {
+  it('is decoded up to its end, or rejected, wherever it ends', () => {
     const bytes = made({
       width: 4,
       height: 2,
@@ -199,7 +199,7 @@ describe('a bitmap', () => {
 it.each([
   ['8', 1],
   ['4', 2],
-])('passes over what its runs of %s bits name beyond the end of a row', (_, coding) => {
+])('a bitmap with runs of %s bits skips those beyond the end of a row', (_, coding) => {
   const header = Buffer.alloc(54)
   header.write('BM', 'latin1')
   header.writeUInt32LE(54, 10)

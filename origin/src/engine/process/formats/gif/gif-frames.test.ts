@@ -11,7 +11,7 @@ function gif(...frames: readonly (readonly number[])[]): Buffer {
   return Buffer.concat([header, ...coded, Buffer.of(0x3b)])
 }
 
-it('joins the blocks of each frame', () => {
+it('the data blocks of each frame are joined', () => {
   const frames = [...gifFrames(gif([3, 1], [], [255])).frames]
   expect(frames.map(({ data }) => [...data])).toEqual([[1, 1, 1, 2], [], Array(255).fill(1)])
 })
@@ -23,13 +23,13 @@ it.each([
   [4, 3],
   [5, 3],
   [6, 2],
-])('gives what is there of a frame that is cut off by %i bytes', (missing, there) => {
+])('a frame that is cut off by %i bytes has the remaining data', (missing, there) => {
   const whole = gif([3, 2])
   const [frame] = gifFrames(whole.subarray(0, whole.length - missing)).frames
   expect([...(frame?.data ?? [])]).toEqual([1, 1, 1, 2, 2].slice(0, there))
 })
 
-it('keeps no more than the data of blocks, however small they are', () => {
+it('small blocks take no more memory than their data', () => {
   const blocks = 4_000_000
   const bytes = Buffer.concat([gif([]).subarray(0, -2), Buffer.alloc(2 * blocks, Buffer.of(1, 7))])
   const before = process.memoryUsage().heapUsed

@@ -31,7 +31,7 @@ async function firstFrame(bytes: Uint8Array) {
   return frame
 }
 
-it('what is written is read again, and is what a decoder reads', async () => {
+it('written LZW data is read back as the same pixels', async () => {
   const frame = await firstFrame(await gif())
   const pixels = new Uint8Array(AREA)
   expect(readLzw(frame.data, frame.codeBits, AREA, pixels)).toEqual({ pixels: AREA, isEnded: true })
@@ -44,7 +44,7 @@ it('what is written is read again, and is what a decoder reads', async () => {
   expect(Buffer.compare(again, pixels)).toBe(0)
 })
 
-it('of what is cut off some pixels are read', async () => {
+it('some pixels are read from LZW data that is cut off', async () => {
   const { data, codeBits } = await firstFrame(await gif())
   const { pixels, isEnded } = readLzw(data.subarray(0, data.length >> 1), codeBits, AREA)
   expect(isEnded).toBe(false)
@@ -52,11 +52,11 @@ it('of what is cut off some pixels are read', async () => {
   expect(pixels).toBeLessThan(AREA)
 })
 
-it.each([false, true])('a whole GIF is left alone, interlaced: %s', async (progressive) => {
+it.each([false, true])('a complete GIF is unchanged, interlaced: %s', async (progressive) => {
   expect(mendGif(await gif(progressive))).toBeUndefined()
 })
 
-it('one without the code for its end is whole again', async () => {
+it('a GIF without its end code is repaired', async () => {
   const whole = await gif()
   const { data, end } = await firstFrame(whole)
   // Drops the last byte of the last block, which may be the only one.
@@ -69,7 +69,7 @@ it('one without the code for its end is whole again', async () => {
   expect(same).toBeGreaterThan(wanted.length * 0.95)
 })
 
-it('the rows of an interlaced one that is cut off stand for those that are missing', async () => {
+it('the rows of an interlaced GIF that is cut off replace the missing ones', async () => {
   const whole = await gif(true)
   const mended = mendGif(whole.subarray(0, whole.length >> 1))
   expect(mended?.isPartial).toBe(true)
@@ -79,7 +79,7 @@ it('the rows of an interlaced one that is cut off stand for those that are missi
   expect(rows[1]).toEqual(rows[0])
 })
 
-it('a GIF without colours is black, and its fourth way to dispose is the third', async () => {
+it('a GIF without a colour table is black, and disposal 4 is treated as 3', async () => {
   const whole = await gif()
   const table = 3 * 2 ** (((whole[10] ?? 0) & 7) + 1)
   const bare = Buffer.concat([whole.subarray(0, 13), whole.subarray(13 + table)])

@@ -32,7 +32,7 @@ function bytesOfPicture(file: Buffer): Buffer | undefined {
   return read?.bytesOf(read.primary)
 }
 
-it('puts the parts of a picture together', () => {
+it('the extents of an image are joined', () => {
   const start = heif([], 10).length + 2 * 8 - 10
   const file = heif(
     [
@@ -44,15 +44,15 @@ it('puts the parts of a picture together', () => {
   expect(bytesOfPicture(file)).toEqual(Buffer.alloc(10, 7))
 })
 
-it('takes a part without a length for the rest of the file', () => {
+it('an extent without a length is the rest of the file', () => {
   const start = heif([], 10).length + 8 - 10
   expect(bytesOfPicture(heif([[start, 0]], 10))).toEqual(Buffer.alloc(10, 7))
 })
 
 it.each([
-  ['parts that lie upon each other', [0, 100]],
-  ['parts that each are the rest of the file', [0, 0]],
-  ['a part behind the end', [1000, 100_000]],
-] as const)('gives nothing of a picture of %s', (_, part) => {
+  ['overlapping extents', [0, 100]],
+  ['extents that each are the rest of the file', [0, 0]],
+  ['an extent beyond the end', [1000, 100_000]],
+] as const)('an image has no bytes when it has %s', (_, part) => {
   expect(bytesOfPicture(heif(Array(32).fill(part), 1000))).toBeUndefined()
 })

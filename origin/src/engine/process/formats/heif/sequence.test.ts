@@ -23,7 +23,7 @@ function sequence(runs: readonly (readonly [frames: number, units: number])[]): 
   ])
 }
 
-it('tells how many frames there are, and how long each is shown', () => {
+it('a sequence has its number of frames and their durations', () => {
   const read = readSequence(
     sequence([
       [2, 40],
@@ -34,7 +34,7 @@ it('tells how many frames there are, and how long each is shown', () => {
   expect(read?.timing(99).delay).toEqual([40, 40, 100])
 })
 
-it('believes in no more frames than could be told apart', () => {
+it('a sequence has at most a million frames', () => {
   const read = readSequence(
     sequence([
       [0xffff_ffff, 40],
@@ -86,13 +86,13 @@ it.each([
     ['trak vide', 'free auxv'],
     ['trak vide', 'trak vide'],
   ],
-])('is played by its own tracks: %j', (handlers, alone, withAlpha) => {
+])('a sequence is played by its own tracks: %j', (handlers, alone, withAlpha) => {
   const read = readSequence(tracksOf(...handlers))
   expect(tracksIn(read?.asVideo() ?? Buffer.alloc(0))).toEqual(alone)
   expect(tracksIn(read?.asVideo('with alpha') ?? Buffer.alloc(0))).toEqual(withAlpha)
 })
 
-it('is played by its pictures first, whatever their alpha is', () => {
+it('a sequence is played by its image track first, wherever its alpha track is', () => {
   const file = tracksOf('auxv', 'soun', 'pict')
   const played = readSequence(file)?.asVideo('with alpha') ?? Buffer.alloc(0)
   expect(played).toHaveLength(file.length)
@@ -125,14 +125,14 @@ const irot = (turns: number) => isoBox('irot', Buffer.of(turns))
 const imir = (axis: number) => isoBox('imir', Buffer.of(axis))
 
 it.each([
-  ['nothing', [], [1, 0, 0, 1], false],
+  ['no property', [], [1, 0, 0, 1], false],
   ['irot 1', [irot(1)], [0, -1, 1, 0], true],
   ['irot 2', [irot(2)], [-1, 0, 0, -1], false],
   ['irot 3', [irot(3)], [0, 1, -1, 0], true],
   ['imir 0', [imir(0)], [1, 0, 0, -1], false],
   ['imir 1', [imir(1)], [-1, 0, 0, 1], false],
   ['irot 1, imir 0', [irot(1), imir(0)], [0, 1, 1, 0], true],
-] as const)('turns the pictures of a track as they are described: %s', (_, boxes, matrix, isSideways) => {
+] as const)('a track is rotated and mirrored by its properties: %s', (_, boxes, matrix, isSideways) => {
   const read = readSequence(described(boxes))
   expect(read?.size).toEqual(isSideways ? { width: 43, height: 61 } : { width: 61, height: 43 })
   const video = Buffer.from(read?.asVideo() ?? [])
@@ -141,7 +141,7 @@ it.each([
   expect(told).toEqual(matrix)
 })
 
-it('is turned once where a matrix turns it already', () => {
+it('a track is rotated only once when its matrix declares the rotation too', () => {
   const read = readSequence(described([irot(1)], [0, 1, -1, 0]))
   expect(read?.size).toEqual({ width: 43, height: 61 })
   expect(Buffer.from(read?.asVideo() ?? []).readInt32BE(described([]).indexOf('tkhd') + 4 + 44)).toBe(65_536)

@@ -6,7 +6,7 @@ import { encodePngChunk, pngChunks } from './png-chunks.ts'
 
 const picture = sharp({ create: { width: 8, height: 8, channels: 3, background: '#3366cc' } })
 
-it.each(['tEXt', 'zTXt', 'iTXt'])('hides %s of a PNG, and its pixels stay', async (id) => {
+it.each(['tEXt', 'zTXt', 'iTXt'])('hides %s of a PNG, and keeps its pixels', async (id) => {
   const plain = await picture.clone().png().toBuffer()
   const headEnd = [...pngChunks(plain)][0]?.end ?? 0
   const text = Buffer.concat([Buffer.from('Comment\0\0\0\0\0'), deflateSync(Buffer.alloc(1_000_000, 'a'))])
@@ -38,7 +38,7 @@ it.each([false, true])('hides all but the first page of a TIFF (BigTIFF: %s)', a
   expect([...(await sharp(pages).raw().toBuffer()).subarray(0, 3)]).toEqual([255, 0, 0])
 })
 
-it.each(['png', 'tiff'] as const)('takes whatever bytes there are for a %s', (format) => {
+it.each(['png', 'tiff'] as const)('accepts any bytes as a %s', (format) => {
   for (let length = 0; length < 64; length += 1) hideTheRest(Buffer.alloc(length, 0x49), format)
   for (let length = 0; length < 64; length += 1) hideTheRest(Buffer.alloc(length, 0xff), format)
 })

@@ -22,7 +22,7 @@ async function withChunks(count: number): Promise<Buffer> {
 const MANY = 400_000
 const MOST_BYTES = 40_000_000
 
-it('keeps none of the chunks that it passes over, however many there are', async () => {
+it('stores none of the chunks that it skips, however many there are', async () => {
   const png = await withChunks(MANY)
   const before = process.memoryUsage().heapUsed
   expect(isWholePng(png)).toBe(true)
@@ -32,7 +32,7 @@ it('keeps none of the chunks that it passes over, however many there are', async
   expect(process.memoryUsage().heapUsed - before).toBeLessThan(MOST_BYTES)
 })
 
-it('keeps a bounded number of the chunks of a damaged file', async () => {
+it('stores a limited number of the chunks of a damaged file', async () => {
   const png = await withChunks(MANY)
   const before = process.memoryUsage().heapUsed
   expect(isWholePng(png.subarray(0, -4))).toBe(false)
@@ -43,7 +43,7 @@ it('keeps a bounded number of the chunks of a damaged file', async () => {
   expect(mended).toBeInstanceOf(Uint8Array)
 })
 
-it('has a profile instead of what told the colours, and what else was there', async () => {
+it('replaces the chunks that declare the colours by a profile, and keeps the others', async () => {
   const [header, ...rest] = [...pngChunks(await withChunks(2))].map(({ id, data }) =>
     encodePngChunk(id, data),
   )
@@ -57,7 +57,7 @@ it('has a profile instead of what told the colours, and what else was there', as
   expect(idsOf(told ?? plain)).toEqual(idsOf(plain).toSpliced(1, 0, 'iCCP'))
 })
 
-it('passes over transparency whose checksum is wrong, as browsers do', async () => {
+it('ignores transparency with a wrong checksum, as browsers do', async () => {
   const [header, ...rest] = [...pngChunks(await withChunks(0))].map(({ id, data }) =>
     encodePngChunk(id, data),
   )
@@ -74,9 +74,9 @@ it('passes over transparency whose checksum is wrong, as browsers do', async () 
 })
 
 it.each([
-  ['a window smaller than what it repeats', 0, true],
-  ['a window of its picture', 6, false],
-])('has the pixels of one that tells %s', async (_, window, isMended) => {
+  ['a window smaller than its distances', 0, true],
+  ['a large enough window', 6, false],
+])('decodes a PNG that declares %s', async (_, window, isMended) => {
   const [width, height] = [64, 64]
   const header = Buffer.of(0, 0, 0, width, 0, 0, 0, height, 8, 0, 0, 0, 0)
   // The lower half repeats the upper half.

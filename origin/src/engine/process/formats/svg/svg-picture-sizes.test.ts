@@ -22,40 +22,40 @@ function bitmap(): Buffer {
   return header
 }
 
-describe('pictures in a drawing', () => {
+describe('images embedded in SVG', () => {
   it.each([
     ['JPEG', photograph],
-    ['JPEG with a profile before its measures', () => picture().withIccProfile('p3').jpeg().toBuffer()],
+    ['JPEG with a profile before its dimensions', () => picture().withIccProfile('p3').jpeg().toBuffer()],
     ['PNG', () => picture().png().toBuffer()],
     ['GIF', () => picture().gif().toBuffer()],
     ['lossy WebP', () => picture().webp().toBuffer()],
     ['lossless WebP', () => picture().webp({ lossless: true }).toBuffer()],
     ['WebP with alpha', () => picture().ensureAlpha(0.5).webp().toBuffer()],
     ['bitmap', async () => bitmap()],
-  ])('tell their size: %s', async (_, make) => {
+  ])('are measured by their headers: %s', async (_, make) => {
     const bytes = await make()
     const encoded = 4 * Math.ceil(bytes.length / 3)
     expect(picturesInSvg(drawingOf(bytes))).toEqual({ bytes: encoded, pixels: 1200, isUnfinished: false })
     expect(picturesInSvg(drawingOf(bytes, bytes))).toMatchObject({ bytes: 2 * encoded, pixels: 2400 })
   })
 
-  it('are the most that are converted where they do not tell', async () => {
+  it('count as the largest convertible size when they declare none', async () => {
     const { pixels } = picturesInSvg(drawingOf(await picture().avif().toBuffer()))
     expect(pixels).toBe(16_000_000)
   })
 
-  it('are none where the data are a font, or nothing', () => {
+  it('are not found in a font or in empty data', () => {
     expect(picturesInSvg(drawingOf(Buffer.from('wOF2 and so on')))).toMatchObject({ pixels: 0 })
     expect(picturesInSvg(drawingOf(Buffer.alloc(0)))).toEqual({ bytes: 0, pixels: 0, isUnfinished: false })
     expect(picturesInSvg(drawingOf())).toEqual({ bytes: 0, pixels: 0, isUnfinished: false })
   })
 
-  it('go on behind the end of what was looked at', async () => {
+  it('are unfinished when they continue after the scanned bytes', async () => {
     const drawing = drawingOf(await photograph())
     expect(picturesInSvg(drawing.subarray(0, -100))).toMatchObject({ pixels: 1200, isUnfinished: true })
   })
 
-  it('may be many', () => {
+  it('may be very many', () => {
     const drawing = Buffer.alloc(4_000_000, ';base64,')
     expect(picturesInSvg(drawing)).toMatchObject({ pixels: 0, isUnfinished: true })
     expect(picturesInSvg(Buffer.alloc(4_000_000, ';base64,"'))).toMatchObject({ bytes: 0 })

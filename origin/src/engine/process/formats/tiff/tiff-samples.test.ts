@@ -21,12 +21,12 @@ function tiff(little: boolean, entries: readonly Entry[]): Uint8Array {
   return new Uint8Array(file.buffer)
 }
 
-describe.each([true, false])('a TIFF, the lower byte first: %s', (little) => {
-  it.each([50_000, 34_925, 34_712, 50_002, 34_887])('of compression %i is not read', (compression) => {
+describe.each([true, false])('a TIFF (little-endian: %s)', (little) => {
+  it.each([50_000, 34_925, 34_712, 50_002, 34_887])('of compression %i is not supported', (compression) => {
     expect(whyTiffIsUnread(tiff(little, [[259, compression]]))).toContain('compression')
   })
 
-  it.each([1, 5, 7, 8, 32_773, 50_001])('of compression %i is read', (compression) => {
+  it.each([1, 5, 7, 8, 32_773, 50_001])('of compression %i is supported', (compression) => {
     expect(whyTiffIsUnread(tiff(little, [[259, compression]]))).toBeUndefined()
   })
 
@@ -34,14 +34,14 @@ describe.each([true, false])('a TIFF, the lower byte first: %s', (little) => {
     ['strips', [[278, 40]], 1],
     ['one strip', [], 1],
     [
-      'strips of a colour each',
+      'strips of one channel each',
       [
         [284, 2],
         [278, 40],
       ],
       40,
     ],
-    ['one strip of a colour each', [[284, 2]], Number.POSITIVE_INFINITY],
+    ['one strip for each channel', [[284, 2]], Number.POSITIVE_INFINITY],
     [
       'tiles',
       [
@@ -50,11 +50,11 @@ describe.each([true, false])('a TIFF, the lower byte first: %s', (little) => {
       ],
       48,
     ],
-  ] as const)('of %s is held by so many rows', (_, entries, rows) => {
+  ] as const)('of %s is decoded by the right number of rows at once', (_, entries, rows) => {
     expect(rowsAtOnce(tiff(little, entries))).toBe(rows)
   })
 
-  it('of large integers or of grey with an exponent is not read', () => {
+  it('of 32-bit integers or of floating-point grey is not supported', () => {
     const of = (bits: number, samples: number, format: number) =>
       whyTiffIsUnread(
         tiff(little, [
@@ -68,13 +68,13 @@ describe.each([true, false])('a TIFF, the lower byte first: %s', (little) => {
   })
 })
 
-it('of a directory that lies outside of the file nothing is said', () => {
+it('a TIFF with its directory outside the file is left to the decoder', () => {
   const file = Buffer.from(tiff(true, [[259, 50_000]]))
   file.writeUInt32LE(1e9, 4)
   expect(whyTiffIsUnread(file)).toBeUndefined()
 })
 
-it('a TIFF with all bits of its samples elsewhere in the file is read', async () => {
+it('a TIFF with its bits per sample stored elsewhere in the file is supported', async () => {
   const opened = sharp({ create: { width: 9, height: 9, channels: 3, background: 'red' } })
   expect(whyTiffIsUnread(await opened.tiff({ compression: 'lzw' }).toBuffer())).toBeUndefined()
 })

@@ -26,23 +26,23 @@ it.each([
     true,
   ],
   [
-    'an animation of which the first frame is lossless',
+    'an animation whose first frame is lossless',
     webp(chunk('VP8X', Buffer.alloc(10)), frame(chunk('VP8L')), frame(chunk('VP8 '))),
     true,
     true,
   ],
   [
-    'an animation of which a later frame is lossless',
+    'an animation whose later frame is lossless',
     webp(chunk('VP8X', Buffer.alloc(10)), frame(chunk('VP8 ')), frame(chunk('VP8L'))),
     false,
     false,
   ],
-])('knows %s', (_, bytes, isLossless, isFragile) => {
+])('recognises %s', (_, bytes, isLossless, isFragile) => {
   expect(isLosslessWebp(bytes)).toBe(isLossless)
   expect(mayBeBroken(bytes, 'webp')).toBe(isFragile)
 })
 
-it('is not led into frames within frames, however many', () => {
+it('does not recurse into nested frames, however many there are', () => {
   const depth = 100_000
   const file = Buffer.alloc(12 + depth * 24)
   file.write('RIFF', 'latin1')

@@ -25,7 +25,7 @@ function underPlainHeader(webp: Buffer): Buffer {
 
 const alphaOf = async (webp: Uint8Array) => (await sharp(webp).ensureAlpha().raw().toBuffer())[3]
 
-it('tells of the alpha of a picture without loss whose header does not', async () => {
+it('sets the alpha flag of a lossless image whose header lacks it', async () => {
   const plain = underPlainHeader(await picture().webp({ lossless: true }).toBuffer())
   expect(await alphaOf(plain)).toBe(255)
   const told = withTransparencyFlag(plain)
@@ -33,13 +33,13 @@ it('tells of the alpha of a picture without loss whose header does not', async (
   expect(withTransparencyFlag(told ?? plain)).toBeUndefined()
 })
 
-it('leaves a picture alone that has none, or no such header', async () => {
+it('leaves an image unchanged that has no alpha or no such header', async () => {
   const opaque = await picture().flatten().webp({ lossless: true }).toBuffer()
   expect(withTransparencyFlag(underPlainHeader(opaque))).toBeUndefined()
   expect(withTransparencyFlag(await picture().webp({ lossless: true }).toBuffer())).toBeUndefined()
 })
 
-it.each([true, false])('tells of the alpha of a frame, lossless %s', async (lossless) => {
+it.each([true, false])('sets the alpha flag for a frame with alpha, lossless: %s', async (lossless) => {
   // Half transparent, and brighter in the second frame.
   const pixels = Buffer.alloc(2 * SIDE * SIDE * 4, 100).fill(200, SIDE * SIDE * 4)
   const raw = { width: SIDE, height: 2 * SIDE, channels: 4, pageHeight: SIDE } as const
