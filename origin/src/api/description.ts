@@ -19,7 +19,7 @@ import { familyParameters } from './parameters.ts'
 import { HEADERS, NEVER_READ, NEVER_READ_RESPONSE, refusals } from './responses.ts'
 import { INTERNAL_OPERATIONS, SERVICE_OPERATIONS, UPLOAD_OPERATION } from './service-operations.ts'
 
-const SUMMARY = `A media proxy for chat-sized products. Every GET route also answers HEAD, with the same status and headers
+const SUMMARY = `A media proxy for chat products. Every GET route also answers HEAD, with the same status and headers
 and without a body. Every path but the playground's answers OPTIONS with 204. Any other method gets 405 with \`Allow\`. If
 \`publicPath\` is configured, every path is also served below it. The first value of a repeated parameter counts, and unknown
 parameters are ignored; only the upload relay rejects repeated ones. An invalid value of a known parameter gets 400. A clip
