@@ -6,7 +6,7 @@ export async function copy(text: string, button: HTMLButtonElement): Promise<voi
   const label = button.dataset.label ?? button.textContent ?? ''
   button.dataset.label = label
   button.textContent = done ? 'Copied' : 'Not allowed'
-  byId('said', HTMLParagraphElement).textContent = done ? 'Copied' : 'The browser did not allow to copy'
+  byId('said', HTMLParagraphElement).textContent = done ? 'Copied' : 'The browser did not allow copying'
   window.setTimeout(() => {
     button.textContent = label
   }, 1500)

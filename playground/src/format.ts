@@ -27,6 +27,6 @@ export function describeRejection(status: number | undefined, text: string): str
   if (explanation !== '') return explanation
   return (
     FAILURE_EXPLANATIONS[phrase] ??
-    (status === undefined ? 'The service did not answer.' : 'The service refused.')
+    (status === undefined ? 'The service did not respond.' : 'The service rejected the request.')
   )
 }

@@ -126,7 +126,7 @@ function renderAll(): void {
   zoom.reset()
   focus.reset()
   byId('sheet', HTMLDivElement).replaceChildren(
-    h('p', { class: 'hint' }, 'The same picture in every format and named quality, with its bytes.'),
+    h('p', { class: 'hint' }, 'The image in every format and named quality, with its size in bytes.'),
   )
   renderControls()
   renderKnown()

@@ -88,7 +88,7 @@ function renderFrames(answer: readonly StillFrame[] | ClientFailure): readonly H
       h('p', { class: 'hint' }, `${answer.message}: ${describeRejection(answer.status, answer.message)}`),
     ]
   }
-  if (answer.length === 0) return [h('p', { class: 'hint' }, 'There is no frame that can be read.')]
+  if (answer.length === 0) return [h('p', { class: 'hint' }, 'No frame can be decoded.')]
   return answer.map(({ timestamp, mime_type, base64 }) =>
     h(
       'figure',

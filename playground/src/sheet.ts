@@ -66,7 +66,7 @@ function tableOf(
   const table = h('table', { class: 'sheet' }, h('thead', {}, head), h('tbody', {}, ...rows))
   return h(
     'div',
-    { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Pictures of the sheet' },
+    { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Images of the sheet' },
     table,
   )
 }

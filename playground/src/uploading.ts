@@ -26,7 +26,7 @@ export function createUploading({ onKept, onRefused }: UploadingOptions): Upload
     allow(opened) {
       session = opened
       limit.textContent = opened.uploads
-        ? `Or drop a file: pictures, videos and sound, up to ${formatBytes(opened.maxUploadBytes)}.`
+        ? `Or drop a file: images, videos and audio, up to ${formatBytes(opened.maxUploadBytes)}.`
         : ''
     },
     async send(file) {

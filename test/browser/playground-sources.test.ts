@@ -30,7 +30,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
       await drop(page, 'notes.png', 'image/png', Buffer.from('this is no picture'))
       await page.waitForSelector('#refusal:not([hidden])')
       await expect.poll(() => page.textContent('#metadata')).toContain('Unsupported file format')
-      await expect.poll(() => page.textContent('#metadata')).toContain('whatever its name says')
+      await expect.poll(() => page.textContent('#metadata')).toContain('The file name does not matter')
       await expect.poll(() => page.textContent('#original-caption')).toContain('not shown by this browser')
       expect(await page.getAttribute('#original', 'src')).toBeNull()
       await drop(page, 'large.png', 'image/png', Buffer.alloc(3_000_001))

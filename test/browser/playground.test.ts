@@ -202,7 +202,7 @@ describe.skipIf(CHROMIUM === undefined).each(PLAYGROUND_DOORS)(
     it('works with the keyboard alone', async () => {
       const { page, close } = await openPage()
       await page.keyboard.press('Tab')
-      expect(await focused(page)).toContain('Skip to the picture')
+      expect(await focused(page)).toContain('Skip to the image')
       const reached = new Set<string>()
       for (let presses = 0; presses < 80; presses += 1) {
         await page.keyboard.press('Tab')

@@ -157,7 +157,8 @@ export const PARAMETER_GUIDE: readonly ParameterGuide[] = [
     on: 'both',
     values: {
       kind: 'text',
-      words: 'x,y,width,height in pixels of the upright source, or as fractions of its size with decimal points',
+      words:
+        'x,y,width,height in pixels of the upright source, or as fractions of its size with decimal points',
       pattern: CROP_PATTERN,
       placeholder: '0.25,0,0.5,1',
       examples: ['0,0,1,1', '10,20,300,400', '0.25,0,0.5,1', '0.3333,0.1,0.9,0.9', '0,0,1.0,1.0'],
