@@ -36,19 +36,19 @@ export interface ApngFrame {
  */
 export function countApngFrames(bytes: Uint8Array): number {
   let header: Uint8Array | undefined
-  let announced = 1
+  let announced: number | undefined
   let controls = 0
   for (const { id, data } of pngChunks(bytes)) {
     if (id === 'IHDR' && data.length === IHDR_BYTES) header ??= data
-    if (id === 'acTL' && data.length >= ACTL_BYTES && announced === 1)
-      announced = Math.max(1, viewOf(data).getUint32(0))
+    // The control chunk of the first frame may come before this one.
+    if (id === 'acTL' && data.length >= ACTL_BYTES) announced ??= Math.max(1, viewOf(data).getUint32(0))
     if (id === 'fcTL') {
       if (header !== undefined && typeof partOf(data, header) === 'string') break
       controls += 1
     }
-    if ((id === 'IDAT' && announced === 1) || controls === announced) break
+    if ((id === 'IDAT' && announced === undefined) || controls === announced) break
   }
-  return Math.max(1, Math.min(announced, controls))
+  return Math.max(1, Math.min(announced ?? 1, controls))
 }
 
 /**
