@@ -235,6 +235,9 @@ const TOLD: Readonly<Record<string, readonly [() => Promise<Buffer>, readonly [n
   'AVIF of linear light': [() => media('told-linear'), [239, 95, 95]],
 }
 
+/** The position of the byte with the range flag, from the type of the code points. */
+const NCLX_RANGE_AT = 10
+
 describe('colours that are told without a profile', () => {
   let door: Door
   beforeAll(async () => {
@@ -246,6 +249,11 @@ describe('colours that are told without a profile', () => {
     }
     for (const name of ['grey-limited', 'premultiplied'])
       await door.put(`attachments/1/${name}`, await media(name))
+    for (const name of ['grey-limited', 'unspecified-limited']) {
+      const bytes = await media(name)
+      bytes[bytes.indexOf('nclx') + NCLX_RANGE_AT] = 0x80
+      await door.put(`attachments/1/${name}-declared-full`, bytes)
+    }
     await door.put('attachments/1/pq.png', await toldPng([cicp(9, 16)]))
     await door.put('attachments/1/hlg.png', await toldPng([cicp(9, 18)], { deep: true }))
     await door.put('attachments/1/pq.avif', await media('told-pq'))
@@ -283,6 +291,20 @@ describe('colours that are told without a profile', () => {
     const { data, info } = await sharp(body).raw().toBuffer({ resolveWithObject: true })
     const last = data.subarray(-info.channels)
     expect([data[0], Math.abs((last[0] ?? 0) - 200) < 3]).toEqual([0, true])
+  })
+
+  it('the range of an AVIF is the one that its code points declare, whatever its stream does', async () => {
+    const cornersOf = async (name: string) => {
+      const { status, body } = await send(door.url, `/attachments/1/${name}?format=png`)
+      expect(status).toBe(200)
+      const data = await sharp(body).toColourspace('srgb').removeAlpha().raw().toBuffer()
+      return [[...data.subarray(0, 3)], [...data.subarray(-3)]] as const
+    }
+    // Measured with libavif.
+    const [black, grey] = await cornersOf('grey-limited-declared-full')
+    expectColour(black, [16, 16, 16], 2)
+    expectColour(grey, [188, 188, 188], 2)
+    expectColour((await cornersOf('unspecified-limited-declared-full'))[0], [238, 14, 14], 3)
   })
 
   it('colours multiplied by their alpha are divided by it', async () => {
