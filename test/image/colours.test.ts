@@ -175,6 +175,18 @@ function uint32(value: number): Buffer {
   return bytes
 }
 
+/** Adds code points to a profile (cicpTag, ICC.1:2022, section 9.2.17). */
+function withCodePoints(icc: Buffer, primaries: number, transfer: number): Buffer {
+  const [head, count] = [icc.subarray(0, 128), icc.readUInt32BE(128)]
+  const table = Buffer.from(icc.subarray(132, 132 + 12 * count))
+  for (let tag = 0; tag < count; tag += 1)
+    table.writeUInt32BE(table.readUInt32BE(12 * tag + 4) + 12, 12 * tag + 4)
+  const data = icc.subarray(132 + 12 * count)
+  const entry = [Buffer.from('cicp', 'latin1'), uint32(icc.length + 12), uint32(12)]
+  const points = [Buffer.from('cicp\0\0\0\0', 'latin1'), Uint8Array.of(primaries, transfer, 0, 1)]
+  return Buffer.concat([head, uint32(count + 1), table, ...entry, data, ...points])
+}
+
 /** Reads a file that avifenc made of one red (220, 30, 30), or of the colour in its name. */
 const media = (name: string) => readFile(join(import.meta.dirname, `../media/${name}.avif`))
 
@@ -261,6 +273,8 @@ describe('colours that are told without a profile', () => {
     const forOthers = iccp(rgbProfile(BT709, 2.2))
     await door.put('attachments/1/pq-deep.png', await toldPng([cicp(9, 16)], dimly))
     await door.put('attachments/1/pq-profiled.png', await toldPng([cicp(9, 16), forOthers], dimly))
+    const profile = withCodePoints(rgbProfile(BT709, 2.2), 9, 16)
+    await door.put('attachments/1/pq-points-of-profile.png', await toldPng([iccp(profile)], dimly))
   })
   afterAll(() => door.close())
 
@@ -284,6 +298,7 @@ describe('colours that are told without a profile', () => {
       return [...(await sharp(body).raw().toBuffer()).subarray(0, 3)]
     }
     expect(await colourOf('pq-profiled.png')).toEqual(await colourOf('pq-deep.png'))
+    expect(await colourOf('pq-points-of-profile.png')).toEqual(await colourOf('pq-deep.png'))
   })
 
   it('grey of limited range fills the whole range', async () => {
