@@ -59,7 +59,8 @@ const PICTURE_TYPES: ReadonlySet<string> = new Set(['av01', 'hvc1', 'grid', 'ide
 
 /** The largest number of items that is read. A phone's image of 200 megapixels has some 800 tiles. */
 const MAX_ITEMS = 4096
-const ALPHA_TYPES: ReadonlySet<string> = new Set([
+/** The types of auxiliary images that are alpha. */
+export const ALPHA_TYPES: ReadonlySet<string> = new Set([
   'urn:mpeg:mpegB:cicp:systems:auxiliary:alpha',
   'urn:mpeg:hevc:2015:auxid:1',
 ])
