@@ -56,3 +56,16 @@ it.each([
 ] as const)('gives nothing of a picture of %s', (_, part) => {
   expect(bytesOfPicture(heif(Array(32).fill(part), 1000))).toBeUndefined()
 })
+
+it('takes an image for the primary one when only its thumbnail is declared, and keeps both', () => {
+  const info = (id: number, type: string) =>
+    isoBox('infe', Buffer.of(2, 0, 0, 0), uint16(id), uint16(0), Buffer.from(type))
+  const file = isoBox(
+    'meta',
+    ...[FULL, isoBox('pitm', FULL, uint16(1))],
+    isoBox('iinf', FULL, uint16(2), info(1, 'hvc1'), info(2, 'hvc1')),
+    isoBox('iref', FULL, isoBox('thmb', uint16(1), uint16(1), uint16(2))),
+  )
+  const read = readHeif(file)
+  expect([read?.primary.id, read?.others.map(({ id }) => id)]).toEqual([2, [1]])
+})

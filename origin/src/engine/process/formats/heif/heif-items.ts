@@ -19,6 +19,7 @@ export interface HeifProperty {
 }
 
 export interface HeifFile {
+  /** The primary image, or the image whose thumbnail is declared as the primary one. */
   readonly primary: HeifItem
   /**
    * The images, other than the primary one, that a viewer may show: first its alternatives (`altr`), then
@@ -88,15 +89,19 @@ function parse(file: Buffer): HeifFile | undefined {
   const extents = extentsOf(meta)
   const idat = childOf(meta, 'idat')
   const primaryId = childOf(meta, 'pitm')
-  const primary = primaryId && items.get(idAt(primaryId, FULL_BOX, primaryId[0] !== 0))
-  if (primary === undefined) return undefined
+  const declared = primaryId && items.get(idAt(primaryId, FULL_BOX, primaryId[0] !== 0))
+  if (declared === undefined) return undefined
   const ofIds = (ids: readonly number[]) =>
     ids.map((id) => items.get(id)).filter((item) => item !== undefined)
+  // libheif shows the image itself instead of its thumbnail.
+  const masters = references.filter(({ type, from }) => type === 'thmb' && from === declared.id)
+  const primary =
+    ofIds(masters.flatMap(({ to }) => to)).find(({ type }) => PICTURE_TYPES.has(type)) ?? declared
   const parts = new Set(
     references.flatMap(({ type, from, to }) => (type === 'dimg' ? to : BELONGS.has(type) ? [from] : [])),
   )
   const exchanged = ofIds(alternativesOf(meta, primary.id))
-  const others = new Set([...exchanged, ...[...items.values()].filter(({ id }) => !parts.has(id))])
+  const others = new Set([declared, ...exchanged, ...[...items.values()].filter(({ id }) => !parts.has(id))])
   others.delete(primary)
   return {
     primary,
