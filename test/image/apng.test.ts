@@ -169,6 +169,21 @@ describe('playing an animated PNG', () => {
     expect([countApngFrames(swapped), (await play(swapped)).length]).toEqual([2, 2])
   })
 
+  it('does not count a control chunk without data', async () => {
+    const bytes = await make([whole, whole])
+    const last = bytes.lastIndexOf('fdAT') - 4
+    const without = Buffer.concat([bytes.subarray(0, last), encodePngChunk('IEND')])
+    expect([countApngFrames(without), read(without).frames.length]).toEqual([1, 1])
+  })
+
+  it.each([0, 0x8000_0000, 0xffff_ffff])(
+    'is a plain PNG when its header declares %i frames',
+    async (count) => {
+      const bytes = await make([whole, whole], { announcedFrames: count, defaultColour: BLUE })
+      expect([countApngFrames(bytes), hidesDefaultImage(bytes)]).toEqual([1, false])
+    },
+  )
+
   it('believes the first header, which was judged, and no second one', async () => {
     const bytes = await make([whole, whole, whole], { announcedFrames: 2 })
     const header = bytes.subarray(33, 53)
