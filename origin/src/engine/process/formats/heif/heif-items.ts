@@ -41,7 +41,7 @@ export interface HeifFile {
 
 /**
  * Returns the image that is shown. An identity item (`iden`) is resolved to its source, with the properties
- * of both.
+ * of both. A grid without colours has those of its first tile, where early iPhones write them.
  */
 export function shownItem(file: HeifFile): HeifItem {
   let found = file.primary
@@ -50,8 +50,12 @@ export function shownItem(file: HeifFile): HeifItem {
     if (source === undefined) break
     found = { ...source, properties: [...source.properties, ...found.properties] }
   }
-  return found
+  if (found.type !== 'grid' || found.properties.some(isColour)) return found
+  const [tile] = file.sourcesOf(found)
+  return { ...found, properties: [...found.properties, ...(tile?.properties ?? []).filter(isColour)] }
 }
+
+const isColour = ({ type }: HeifProperty) => type === 'colr'
 
 /** The longest chain of identity items (an image that is another one, cropped or turned) that is followed. */
 const MAX_IDENTITIES = 4
