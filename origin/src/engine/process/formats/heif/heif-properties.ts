@@ -1,7 +1,7 @@
 /** The transformations that the properties of a HEIF item declare. */
 
-import type { Size } from '../../../media/size.ts'
-import type { HeifItem, HeifProperty } from '../formats/heif/heif-items.ts'
+import type { Size } from '../../../../media/size.ts'
+import type { HeifItem, HeifProperty } from './heif-items.ts'
 
 export interface Transforms {
   readonly filters: readonly string[]
