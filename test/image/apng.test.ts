@@ -7,7 +7,11 @@ import {
 } from '@media-proxy/origin/engine/process/formats/png/apng.ts'
 import { playApng } from '@media-proxy/origin/engine/process/formats/png/apng-compose.ts'
 import { encodeApng } from '@media-proxy/origin/engine/process/formats/png/apng-encode.ts'
-import { encodePngChunk } from '@media-proxy/origin/engine/process/formats/png/png-chunks.ts'
+import {
+  encodePngChunk,
+  PNG_SIGNATURE,
+  pngChunks,
+} from '@media-proxy/origin/engine/process/formats/png/png-chunks.ts'
 import { decodePicture } from '@media-proxy/origin/engine/process/image/decode.ts'
 import { inspectImage } from '@media-proxy/origin/engine/process/image/inspect.ts'
 import { renderImage } from '@media-proxy/origin/engine/process/image/render-image.ts'
@@ -153,6 +157,32 @@ describe('playing an animated PNG', () => {
     expect(countApngFrames(bytes)).toBe(2)
     expect(read(bytes).frames).toHaveLength(2)
   })
+
+  it('has its frames when the control chunk of the first one precedes the header', async () => {
+    const bytes = await make([whole, { ...whole, colour: GREEN }])
+    const chunks = [...pngChunks(bytes)].filter(({ id }) => id !== 'acTL')
+    const header = encodePngChunk('acTL', Buffer.from([0, 0, 0, 2, 0, 0, 0, 0]))
+    const swapped = Buffer.concat([
+      PNG_SIGNATURE,
+      ...chunks.flatMap(({ id, data }) => [...(id === 'IDAT' ? [header] : []), encodePngChunk(id, data)]),
+    ])
+    expect([countApngFrames(swapped), (await play(swapped)).length]).toEqual([2, 2])
+  })
+
+  it('does not count a control chunk without data', async () => {
+    const bytes = await make([whole, whole])
+    const last = bytes.lastIndexOf('fdAT') - 4
+    const without = Buffer.concat([bytes.subarray(0, last), encodePngChunk('IEND')])
+    expect([countApngFrames(without), read(without).frames.length]).toEqual([1, 1])
+  })
+
+  it.each([0, 0x8000_0000, 0xffff_ffff])(
+    'is a plain PNG when its header declares %i frames',
+    async (count) => {
+      const bytes = await make([whole, whole], { announcedFrames: count, defaultColour: BLUE })
+      expect([countApngFrames(bytes), hidesDefaultImage(bytes)]).toEqual([1, false])
+    },
+  )
 
   it('uses the first header, which was checked, and ignores a second one', async () => {
     const bytes = await make([whole, whole, whole], { announcedFrames: 2 })

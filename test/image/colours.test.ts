@@ -175,6 +175,18 @@ function uint32(value: number): Buffer {
   return bytes
 }
 
+/** Adds code points to a profile (cicpTag, ICC.1:2022, section 9.2.17). */
+function withCodePoints(icc: Buffer, primaries: number, transfer: number): Buffer {
+  const [head, count] = [icc.subarray(0, 128), icc.readUInt32BE(128)]
+  const table = Buffer.from(icc.subarray(132, 132 + 12 * count))
+  for (let tag = 0; tag < count; tag += 1)
+    table.writeUInt32BE(table.readUInt32BE(12 * tag + 4) + 12, 12 * tag + 4)
+  const data = icc.subarray(132 + 12 * count)
+  const entry = [Buffer.from('cicp', 'latin1'), uint32(icc.length + 12), uint32(12)]
+  const points = [Buffer.from('cicp\0\0\0\0', 'latin1'), Uint8Array.of(primaries, transfer, 0, 1)]
+  return Buffer.concat([head, uint32(count + 1), table, ...entry, data, ...points])
+}
+
 /** Reads a file that avifenc made of one red (220, 30, 30), or of the colour in its name. */
 const media = (name: string) => readFile(join(import.meta.dirname, `../media/${name}.avif`))
 
@@ -235,6 +247,9 @@ const TOLD: Readonly<Record<string, readonly [() => Promise<Buffer>, readonly [n
   'AVIF of linear light': [() => media('told-linear'), [239, 95, 95]],
 }
 
+/** The position of the byte with the range flag, from the type of the code points. */
+const NCLX_RANGE_AT = 10
+
 describe('colours declared without a profile', () => {
   let door: Door
   beforeAll(async () => {
@@ -246,6 +261,11 @@ describe('colours declared without a profile', () => {
     }
     for (const name of ['grey-limited', 'premultiplied'])
       await door.put(`attachments/1/${name}`, await media(name))
+    for (const name of ['grey-limited', 'unspecified-limited']) {
+      const bytes = await media(name)
+      bytes[bytes.indexOf('nclx') + NCLX_RANGE_AT] = 0x80
+      await door.put(`attachments/1/${name}-declared-full`, bytes)
+    }
     await door.put('attachments/1/pq.png', await toldPng([cicp(9, 16)]))
     await door.put('attachments/1/hlg.png', await toldPng([cicp(9, 18)], { deep: true }))
     await door.put('attachments/1/pq.avif', await media('told-pq'))
@@ -253,6 +273,8 @@ describe('colours declared without a profile', () => {
     const forOthers = iccp(rgbProfile(BT709, 2.2))
     await door.put('attachments/1/pq-deep.png', await toldPng([cicp(9, 16)], dimly))
     await door.put('attachments/1/pq-profiled.png', await toldPng([cicp(9, 16), forOthers], dimly))
+    const profile = withCodePoints(rgbProfile(BT709, 2.2), 9, 16)
+    await door.put('attachments/1/pq-points-of-profile.png', await toldPng([iccp(profile)], dimly))
   })
   afterAll(() => door.close())
 
@@ -276,6 +298,7 @@ describe('colours declared without a profile', () => {
       return [...(await sharp(body).raw().toBuffer()).subarray(0, 3)]
     }
     expect(await colourOf('pq-profiled.png')).toEqual(await colourOf('pq-deep.png'))
+    expect(await colourOf('pq-points-of-profile.png')).toEqual(await colourOf('pq-deep.png'))
   })
 
   it('of grey in limited range fill the whole range', async () => {
@@ -283,6 +306,20 @@ describe('colours declared without a profile', () => {
     const { data, info } = await sharp(body).raw().toBuffer({ resolveWithObject: true })
     const last = data.subarray(-info.channels)
     expect([data[0], Math.abs((last[0] ?? 0) - 200) < 3]).toEqual([0, true])
+  })
+
+  it('the range of an AVIF is the one that its code points declare, whatever its stream does', async () => {
+    const cornersOf = async (name: string) => {
+      const { status, body } = await send(door.url, `/attachments/1/${name}?format=png`)
+      expect(status).toBe(200)
+      const data = await sharp(body).toColourspace('srgb').removeAlpha().raw().toBuffer()
+      return [[...data.subarray(0, 3)], [...data.subarray(-3)]] as const
+    }
+    // Measured with libavif.
+    const [black, grey] = await cornersOf('grey-limited-declared-full')
+    expectColour(black, [16, 16, 16], 2)
+    expectColour(grey, [188, 188, 188], 2)
+    expectColour((await cornersOf('unspecified-limited-declared-full'))[0], [238, 14, 14], 3)
   })
 
   it('that are premultiplied by their alpha are divided by it', async () => {

@@ -1,11 +1,16 @@
 import { decodeHeic } from '@media-proxy/origin/engine/process/image/heic.ts'
 import { inspectImage } from '@media-proxy/origin/engine/process/image/inspect.ts'
-import { isFailure } from '@media-proxy/shared/response/failure.ts'
+import { decodeHeifStill } from '@media-proxy/origin/engine/process/libav/heic.ts'
+import { loadLibav } from '@media-proxy/origin/engine/process/libav/load.ts'
+import { isoBox } from '@media-proxy/origin/media/iso-boxes.test-data.ts'
+import { fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { describe, expect, it } from 'vitest'
 import { turnedHeic } from '../fixtures.ts'
 
 const limits = { sourceBytes: 1e6, decodedBytes: 1e8, sidePixels: 16384, frames: 100 }
 const info = { width: 48, height: 64, hasAlpha: true }
+
+const libav = await loadLibav()
 
 const failureOf = (result: unknown) => (isFailure(result) ? result.code : 'decoded')
 
@@ -19,11 +24,53 @@ async function declaring(width: number, height: number): Promise<Buffer> {
   return bytes
 }
 
+/** Returns the file with more items, which are not images. */
+async function withItems(count: number): Promise<Buffer> {
+  const bytes = await turnedHeic()
+  const list = bytes.indexOf('iinf') - 4
+  const end = list + bytes.readUInt32BE(list)
+  const items = Buffer.concat(
+    Array.from({ length: count }, (_, index) =>
+      isoBox(
+        'infe',
+        Buffer.of(2, 0, 0, 0, (1000 + index) >> 8, (1000 + index) & 255, 0, 0),
+        Buffer.from('Exif'),
+      ),
+    ),
+  )
+  const grow = (at: number) => bytes.writeUInt32BE(bytes.readUInt32BE(at) + items.length, at)
+  grow(list)
+  grow(bytes.indexOf('meta') - 4)
+  bytes.writeUInt16BE(bytes.readUInt16BE(list + 12) + count, list + 12)
+  const locations = bytes.indexOf('iloc') + 8
+  for (let item = 0; item < bytes.readUInt16BE(locations + 2); item += 1) {
+    const at = locations + 4 + item * LOCATION_BYTES
+    // The others lie in `idat`.
+    if (bytes.readUInt16BE(at + 2) === 0) grow(at + EXTENT_AT)
+  }
+  return Buffer.concat([bytes.subarray(0, end), items, bytes.subarray(end)])
+}
+
+/** The bytes of an item of `iloc`, and where its offset starts: after ids, method, base and count. */
+const [LOCATION_BYTES, EXTENT_AT] = [20, 12]
+
 describe('a HEIC image', () => {
   it('has its upright dimensions without being decoded', async () => {
     const found = await inspectImage(await turnedHeic(), 'heic', { limits, animated: false })
     expect(found).toMatchObject({ width: 48, height: 64, frames: 1, orientation: 1, hasAlpha: true })
   })
+
+  it.skipIf(libav === undefined)(
+    'with more items than libheif reads is measured and decoded all the same',
+    async () => {
+      const bytes = await withItems(300)
+      const found = await inspectImage(bytes, 'heic', { limits, animated: false })
+      expect(found).toMatchObject({ width: 48, height: 64, bands: 4, bytesPerSample: 1, hasAlpha: true })
+      const picture = libav === undefined ? fail('not-ready') : decodeHeifStill(libav, bytes, 1e6)
+      if (isFailure(picture)) throw new Error(picture.detail)
+      expect([picture.width, picture.height, picture.channels]).toEqual([48, 64, 4])
+    },
+  )
 
   it('is decoded upright, in sRGB, with its alpha', async () => {
     const picture = await decodeHeic(await turnedHeic(), info)

@@ -1,7 +1,11 @@
 /**
  * Builds colour profiles (ICC.1:2022) for images that declare their colours without one. A profile contains
- * three primaries and a curve, or only a curve for grey, which is all that a conversion to sRGB needs.
+ * three primaries and a curve, or only a curve for grey, which is all that a conversion to sRGB needs. Also
+ * reads the code points of profiles.
  */
+
+import { type Colours, coloursOf } from './colours.ts'
+import { spaceOfProfile } from './icc-header.ts'
 
 /** Chromaticities, as CIE 1931 x and y. */
 export interface Primaries {
@@ -51,6 +55,22 @@ export function greyProfile(curve: Curve): Buffer {
 export function rgbProfileOfGrey(grey: Buffer): Buffer | undefined {
   const curve = tagOf(grey, 'kTRC')
   return curve && rgbProfileOf(BT709, curve)
+}
+
+/** The type of a tag, and four reserved bytes. */
+const TYPE_BYTES = 8
+const POINTS_BYTES = 4
+
+/**
+ * Returns the code points of an RGB profile (cicpTag, ICC.1:2022, section 9.2.17), which browsers use instead
+ * of its curves and tables. Undefined when it has none for full-range RGB.
+ */
+export function codePointsOfProfile(icc: Buffer): Colours | undefined {
+  const points = spaceOfProfile(icc) === 'RGB ' ? tagOf(icc, 'cicp')?.subarray(TYPE_BYTES) : undefined
+  if (points === undefined || points.length < POINTS_BYTES) return undefined
+  const [colorPrimaries = 0, colorTrc = 0, colorSpace, range] = points
+  if (colorSpace !== 0 || range !== 1) return undefined
+  return coloursOf({ colorPrimaries, colorTrc, colorSpace, colorRange: 2 })
 }
 
 function tagOf(icc: Buffer, wanted: string): Buffer | undefined {

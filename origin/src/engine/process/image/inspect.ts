@@ -7,6 +7,8 @@ import { hasDeepProfile, hasUselessProfile } from '../colours/deep-profile.ts'
 import { isProfileOf } from '../colours/icc-header.ts'
 import { bmpSize } from '../formats/bmp/bmp.ts'
 import { isBeyondSharp } from '../formats/heif/avif-colours.ts'
+import { readHeif, shownItem } from '../formats/heif/heif-items.ts'
+import { isDeepHevc, sizeOfItem } from '../formats/heif/heif-properties.ts'
 import { readSequence } from '../formats/heif/sequence.ts'
 import { underStillBrand } from '../formats/heif/still-brand.ts'
 import { jxlSize } from '../formats/jxl-header.ts'
@@ -79,7 +81,7 @@ export async function readInfo(bytes: Uint8Array, format: SourceFormat): Promise
   if (format === 'bmp' || format === 'jxl') return plainInfo(bytes, format)
   if (format === 'svg') return drawingInfo(bytes)
   const metadata = await readHeader(bytes)
-  if (isFailure(metadata)) return sequenceInfo(bytes, format) ?? metadata
+  if (isFailure(metadata)) return sequenceInfo(bytes, format) ?? heicInfo(bytes, format) ?? metadata
   return infoOf(metadata, format, bytes)
 }
 
@@ -115,6 +117,25 @@ function sequenceInfo(bytes: Uint8Array, format: SourceFormat): ImageInfo | unde
     frames: format === 'avif' ? frames : 1,
     ...{ plainColours: false, deepProfile: false, lossless: false, bands: 4, bytesPerSample: 2 },
     ownDecoder: 'sequence',
+  }
+}
+
+/**
+ * Returns the header of a HEIC that libheif does not open. It reads at most 256 items, and a photo of 108
+ * megapixels has more tiles.
+ */
+function heicInfo(bytes: Uint8Array, format: SourceFormat): ImageInfo | undefined {
+  const file = format === 'heic' ? readHeif(bytes) : undefined
+  if (file === undefined) return undefined
+  const shown = shownItem(file)
+  const size = sizeOfItem(shown)
+  if (size === undefined || size.width === 0 || size.height === 0) return undefined
+  const hasAlpha = (file.alphaOf(file.primary) ?? file.alphaOf(shown)) !== undefined
+  const [coded = shown] = shown.type === 'grid' ? file.sourcesOf(shown) : []
+  return {
+    ...{ format, ...size, hasAlpha, frames: 1, orientation: 1, palette: false, interlaced: false },
+    ...{ plainColours: false, deepProfile: false, lossless: false, bands: hasAlpha ? 4 : 3 },
+    bytesPerSample: isDeepHevc(coded) ? 2 : 1,
   }
 }
 

@@ -9,13 +9,13 @@ import type { Size } from '../../../media/size.ts'
 import type { Colours } from '../colours/colours.ts'
 import { coloursOf, mergeColours } from '../colours/colours.ts'
 import { isFullRangeAv1 } from '../formats/heif/av1-range.ts'
-import { nclxColours, profileOf } from '../formats/heif/heif-colours.ts'
+import { isFullRangeNclx, nclxColours, profileOf } from '../formats/heif/heif-colours.ts'
 import { type HeifFile, type HeifItem, readHeif, shownItem } from '../formats/heif/heif-items.ts'
+import { transformsOf } from '../formats/heif/heif-properties.ts'
 import { decoderOf } from './codec-names.ts'
 import { createConverter } from './convert.ts'
 import { openDecoder } from './decoder.ts'
 import { frameOfPixels } from './frame-of-pixels.ts'
-import { transformsOf } from './heif-properties.ts'
 import type { Libav } from './load.ts'
 import { DEEP, isGrey, isPixelFormat, pixelName } from './pixels.ts'
 import type { DecodedStill } from './still.ts'
@@ -40,9 +40,10 @@ export function decodeHeifStill(libav: Libav, bytes: Uint8Array, maxPixels: numb
   const pixels = alphaItem === undefined ? (deep ? 'rgb48le' : 'rgb24') : deep ? 'rgba64le' : 'rgba'
   // The conversion comes first: cropping to the pixel before it would shift the chroma.
   const grey = isGrey(pixelName(libav, picture))
-  const coded = primary.type === 'av01' ? file.bytesOf(primary) : undefined
-  // The filter treats grey as full range, whatever the stream declares.
-  const expands = grey && coded !== undefined && isFullRangeAv1(coded) === false
+  const [coded = primary] = primary.type === 'grid' ? file.sourcesOf(primary) : []
+  // The filter treats grey as full range, whatever the file declares.
+  const isFull = isFullRangeNclx(primary.properties) ?? isFullRangeAv1(file.bytesOf(coded) ?? Buffer.alloc(0))
+  const expands = grey && coded.type === 'av01' && isFull === false
   const scale = expands ? EXPAND_GREY : scaleFilter(colours)
   const filters = [scale, `format=${pixels}`, ...transforms.filters]
   using converter = createConverter(libav, { filtersFor: () => filters, pixels })

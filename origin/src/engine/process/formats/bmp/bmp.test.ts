@@ -151,6 +151,14 @@ describe('a bitmap', () => {
     expect(drawn(bytes)).toEqual([RED, RED, BLUE, RED, BLUE, BLUE, '0,0,0', '0,0,0'])
   })
 
+  it.each<[string, readonly number[], string]>([
+    ['is truncated', [4, 1, 0, 0, 1, 0], '0,0,0,0'],
+    ['ends early by its own end code', [4, 1, 0, 0, 1, 0, 0, 1], '0,0,0'],
+  ])('of runs that %s lacks pixels as in browsers', (_, pixels, missing) => {
+    const bytes = made({ width: 4, height: 2, bits: 8, coding: 1, palette: PALETTE, pixels })
+    expect(drawn(bytes)[1]).toBe(missing)
+  })
+
   it('ignores runs beyond its size', () => {
     const pixels = [200, 1, 0, 2, 250, 250, 5, 0]
     expect(drawn(made({ width: 2, height: 1, bits: 8, coding: 1, palette: PALETTE, pixels }))).toEqual([

@@ -1,8 +1,8 @@
 /**
  * Decodes Windows and OS/2 bitmaps as browsers show them: every header since 1988, palettes, masks of any
  * width, and run lengths. Follows Microsoft's "Bitmap Storage" and the OS/2 Presentation Manager's
- * BITMAPINFOHEADER2. Pixels missing from a truncated file are transparent; pixels that run lengths skip are
- * black.
+ * BITMAPINFOHEADER2. Pixels missing from a truncated file are transparent; pixels that the run lengths of a
+ * complete file skip are black.
  */
 
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
@@ -237,7 +237,6 @@ function drawRows(bytes: Uint8Array, { bits, start }: Header, canvas: Canvas, re
  */
 function drawRuns(bytes: Uint8Array, { palette, start }: Header, runs: Runs, canvas: Canvas): void {
   const { width, height, rgba } = canvas
-  for (let alpha = 3; alpha < rgba.length; alpha += 4) rgba[alpha] = 255
   let [at, x, row] = [start, 0, 0]
   /** Draws pixel `index` of those that start at offset `from` of the file. */
   function draw(from: number, index: number): void {
@@ -267,7 +266,7 @@ function drawRuns(bytes: Uint8Array, { palette, start }: Header, runs: Runs, can
     } else if (code === END_OF_ROW) {
       ;[at, x, row] = [at + 2, 0, row + 1]
     } else if (code === END_OF_BITMAP) {
-      return
+      row = height
     } else if (code === MOVE) {
       ;[x, row] = [x + (bytes[at + 2] ?? 0), row + (bytes[at + 3] ?? 0)]
       at += 4
@@ -278,6 +277,8 @@ function drawRuns(bytes: Uint8Array, { palette, start }: Header, runs: Runs, can
       at += 2 + Math.ceil(bytesOf(code) / 2) * 2
     }
   }
+  const isWhole = row >= height || (row === height - 1 && x >= width)
+  if (isWhole) for (let alpha = 3; alpha < rgba.length; alpha += 4) rgba[alpha] = 255
 }
 
 const [END_OF_ROW, END_OF_BITMAP, MOVE] = [0, 1, 2]

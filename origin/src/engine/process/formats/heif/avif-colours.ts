@@ -1,13 +1,13 @@
 import { spaceOfProfile } from '../../colours/icc-header.ts'
 import { toldColours } from '../../colours/told-colours.ts'
 import { isFullRangeAv1 } from './av1-range.ts'
-import { nclxColours, profileOf } from './heif-colours.ts'
+import { isFullRangeNclx, nclxColours, profileOf } from './heif-colours.ts'
 import { type HeifFile, type HeifItem, readHeif, shownItem } from './heif-items.ts'
 
 /**
  * Returns whether an AVIF has a feature that Sharp ignores: colours declared by code points, premultiplied
- * colours, alpha or grey of limited range, grey with a profile, or alpha that is not transformed like its
- * image. It also returns true for grids whose tiles carry the transformations of the image, as avifenc wrote
+ * colours, alpha or grey of limited range, full range that only the code points declare, grey with a profile,
+ * or alpha that is not transformed like its image. It also returns true for grids whose tiles carry the transformations of the image, as avifenc wrote
  * them: browsers transform such an image as a whole.
  */
 export function isBeyondSharp(bytes: Uint8Array): boolean {
@@ -18,12 +18,16 @@ export function isBeyondSharp(bytes: Uint8Array): boolean {
   const profile = profileOf(properties)
   const told = profile === undefined ? toldColours(nclxColours(properties), 'as sRGB') : 'srgb'
   const alpha = file.alphaOf(file.primary) ?? file.alphaOf(shown)
+  const [coded = shown] = shown.type === 'grid' ? file.sourcesOf(shown) : []
+  const isFull = isFullRangeNclx(properties)
   return (
     told !== 'srgb' ||
     file.isPremultiplied(file.primary) ||
     (shown.type === 'grid' && file.sourcesOf(shown).some(isMoved)) ||
     (alpha !== undefined && (isLimited(file, alpha) || !movesWith(alpha, shown))) ||
-    (isMonochrome(properties) && (spaceOfProfile(profile) === 'GRAY' || isLimited(file, shown)))
+    (isFull === true && isLimited(file, coded)) ||
+    (isMonochrome(coded.properties) &&
+      (spaceOfProfile(profile) === 'GRAY' || !(isFull ?? !isLimited(file, coded))))
   )
 }
 

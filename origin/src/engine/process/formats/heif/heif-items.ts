@@ -19,6 +19,7 @@ export interface HeifProperty {
 }
 
 export interface HeifFile {
+  /** The primary image, or the image whose thumbnail is declared as the primary one. */
   readonly primary: HeifItem
   /**
    * The images, other than the primary one, that a viewer may show: first its alternatives (`altr`), then
@@ -40,7 +41,7 @@ export interface HeifFile {
 
 /**
  * Returns the image that is shown. An identity item (`iden`) is resolved to its source, with the properties
- * of both.
+ * of both. A grid without colours has those of its first tile, where early iPhones write them.
  */
 export function shownItem(file: HeifFile): HeifItem {
   let found = file.primary
@@ -49,8 +50,12 @@ export function shownItem(file: HeifFile): HeifItem {
     if (source === undefined) break
     found = { ...source, properties: [...source.properties, ...found.properties] }
   }
-  return found
+  if (found.type !== 'grid' || found.properties.some(isColour)) return found
+  const [tile] = file.sourcesOf(found)
+  return { ...found, properties: [...found.properties, ...(tile?.properties ?? []).filter(isColour)] }
 }
+
+const isColour = ({ type }: HeifProperty) => type === 'colr'
 
 /** The longest chain of identity items (an image that is another one, cropped or turned) that is followed. */
 const MAX_IDENTITIES = 4
@@ -59,7 +64,8 @@ const PICTURE_TYPES: ReadonlySet<string> = new Set(['av01', 'hvc1', 'grid', 'ide
 
 /** The largest number of items that is read. A phone's image of 200 megapixels has some 800 tiles. */
 const MAX_ITEMS = 4096
-const ALPHA_TYPES: ReadonlySet<string> = new Set([
+/** The types of auxiliary images that are alpha. */
+export const ALPHA_TYPES: ReadonlySet<string> = new Set([
   'urn:mpeg:mpegB:cicp:systems:auxiliary:alpha',
   'urn:mpeg:hevc:2015:auxid:1',
 ])
@@ -87,15 +93,19 @@ function parse(file: Buffer): HeifFile | undefined {
   const extents = extentsOf(meta)
   const idat = childOf(meta, 'idat')
   const primaryId = childOf(meta, 'pitm')
-  const primary = primaryId && items.get(idAt(primaryId, FULL_BOX, primaryId[0] !== 0))
-  if (primary === undefined) return undefined
+  const declared = primaryId && items.get(idAt(primaryId, FULL_BOX, primaryId[0] !== 0))
+  if (declared === undefined) return undefined
   const ofIds = (ids: readonly number[]) =>
     ids.map((id) => items.get(id)).filter((item) => item !== undefined)
+  // libheif shows the image itself instead of its thumbnail.
+  const masters = references.filter(({ type, from }) => type === 'thmb' && from === declared.id)
+  const primary =
+    ofIds(masters.flatMap(({ to }) => to)).find(({ type }) => PICTURE_TYPES.has(type)) ?? declared
   const parts = new Set(
     references.flatMap(({ type, from, to }) => (type === 'dimg' ? to : BELONGS.has(type) ? [from] : [])),
   )
   const exchanged = ofIds(alternativesOf(meta, primary.id))
-  const others = new Set([...exchanged, ...[...items.values()].filter(({ id }) => !parts.has(id))])
+  const others = new Set([declared, ...exchanged, ...[...items.values()].filter(({ id }) => !parts.has(id))])
   others.delete(primary)
   return {
     primary,

@@ -146,3 +146,19 @@ it('a track is rotated only once when its matrix declares the rotation too', () 
   expect(read?.size).toEqual({ width: 43, height: 61 })
   expect(Buffer.from(read?.asVideo() ?? []).readInt32BE(described([]).indexOf('tkhd') + 4 + 44)).toBe(65_536)
 })
+
+it.each([
+  ['urn:mpeg:mpegB:cicp:systems:auxiliary:alpha', true],
+  ['urn:mpeg:hevc:2015:auxid:1', true],
+  ['urn:mpeg:mpegB:cicp:systems:auxiliary:depth', false],
+  [undefined, true],
+])('takes an auxiliary track of type %s for alpha: %s', (type, hasAlpha) => {
+  const auxiliary = type === undefined ? [] : [isoBox('auxi', Buffer.alloc(4), Buffer.from(`${type}\0`))]
+  const entry = isoBox('av01', Buffer.alloc(78), isoBox('free', Buffer.alloc(2)), ...auxiliary)
+  const table = isoBox('stbl', isoBox('stsd', Buffer.alloc(8), entry))
+  const trackOf = (handler: string, ...more: readonly Buffer[]) =>
+    isoBox('trak', isoBox('mdia', isoBox('hdlr', Buffer.alloc(8), Buffer.from(handler)), ...more))
+  const tracks = [trackOf('pict'), trackOf('auxv', isoBox('minf', table))]
+  const file = Buffer.concat([isoBox('ftyp', Buffer.from('avis')), isoBox('moov', ...tracks)])
+  expect(readSequence(file)?.hasAlpha).toBe(hasAlpha)
+})

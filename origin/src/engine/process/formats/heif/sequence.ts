@@ -7,6 +7,7 @@
 import { boxesIn, findBoxes, type IsoBox, type Span } from '../../../../media/iso-boxes.ts'
 import type { Size } from '../../../../media/size.ts'
 import type { AnimationTiming } from '../../pixels/strip.ts'
+import { ALPHA_TYPES } from './heif-items.ts'
 
 /** What the index of a sequence declares. */
 export interface ImageSequence {
@@ -54,7 +55,7 @@ export function readSequence(bytes: Uint8Array): ImageSequence | undefined {
     (isSequence ? tracks.find(({ handler }) => handler === VIDEO) : undefined)
   if (pictures === undefined) return undefined
   const runs = durationRuns(file, pictures.box)
-  const alpha = tracks.find(({ handler }) => handler === AUXILIARY)
+  const alpha = tracks.find(({ handler, box }) => handler === AUXILIARY && isAlpha(file, box))
   const turn = turnOf(file, pictures.box)
   return {
     frames: Math.min(
@@ -114,6 +115,20 @@ function trackOf(file: Buffer, box: IsoBox) {
   return { box, handlerAt, handler: file.toString('latin1', handlerAt, handlerAt + 4) }
 }
 
+const AUXILIARY_TYPE_AT = 4
+
+/**
+ * Returns whether an auxiliary track holds alpha, and not depth for example, according to the type in its
+ * sample entry (AuxiliaryTypeInfoBox, ISO/IEC 23008-12). A track without a type holds alpha.
+ */
+function isAlpha(file: Buffer, track: IsoBox): boolean {
+  const entry = sampleEntry(file, track)
+  const [type] = entry === undefined ? [] : inside(file, entry, 'auxi')
+  if (type === undefined) return true
+  const [name = ''] = file.toString('latin1', type.start + AUXILIARY_TYPE_AT, type.end).split('\0', 1)
+  return ALPHA_TYPES.has(name)
+}
+
 const MATRIX_BYTES = 36
 const FIXED_POINT = 65_536
 
@@ -140,10 +155,8 @@ const ANTICLOCKWISE: readonly Turn[] = [
 function turnOf(file: Buffer, track: IsoBox): Turn | undefined {
   const header = matrixIn(file, track)
   if (header === undefined || word(file, header, 0) !== FIXED_POINT) return undefined
-  const [table] = inside(file, track, 'mdia', 'minf', 'stbl', 'stsd')
-  const [entry] = table === undefined ? [] : boxesIn(file, { start: table.start + 8, end: table.end })
-  if (entry === undefined) return undefined
-  const described = { start: entry.start + PICTURE_ENTRY_BYTES, end: entry.end }
+  const described = sampleEntry(file, track)
+  if (described === undefined) return undefined
   const [turned] = inside(file, described, 'irot')
   const [mirrored] = inside(file, described, 'imir')
   if (turned === undefined && mirrored === undefined) return undefined
@@ -156,6 +169,13 @@ function turnOf(file: Buffer, track: IsoBox): Turn | undefined {
 
 /** The bytes of a visual sample entry before its child boxes (ISO/IEC 14496-12, section 12.1.3). */
 const PICTURE_ENTRY_BYTES = 78
+
+/** Returns the child boxes of the first sample entry of a track. */
+function sampleEntry(file: Buffer, track: IsoBox): Span | undefined {
+  const [table] = inside(file, track, 'mdia', 'minf', 'stbl', 'stsd')
+  const [entry] = table === undefined ? [] : boxesIn(file, { start: table.start + 8, end: table.end })
+  return entry && { start: entry.start + PICTURE_ENTRY_BYTES, end: entry.end }
+}
 
 function writeTurn(file: Buffer, track: IsoBox, { right, down }: Turn): void {
   const matrix = matrixIn(file, track)

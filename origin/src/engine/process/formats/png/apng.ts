@@ -32,23 +32,29 @@ export interface ApngFrame {
 
 /**
  * Returns the number of frames that the header declares and that are present inside the canvas, or 1 for a plain
- * PNG.
+ * PNG. A control chunk without data is no frame.
  */
 export function countApngFrames(bytes: Uint8Array): number {
   let header: Uint8Array | undefined
-  let announced = 1
-  let controls = 0
+  let announced: number | undefined
+  let isControlled = false
+  let frames = 0
   for (const { id, data } of pngChunks(bytes)) {
     if (id === 'IHDR' && data.length === IHDR_BYTES) header ??= data
-    if (id === 'acTL' && data.length >= ACTL_BYTES && announced === 1)
-      announced = Math.max(1, viewOf(data).getUint32(0))
+    // The control chunk of the first frame may come before this one.
+    if (id === 'acTL') announced ??= announcedFrames(data)
     if (id === 'fcTL') {
       if (header !== undefined && typeof partOf(data, header) === 'string') break
-      controls += 1
+      isControlled = true
     }
-    if ((id === 'IDAT' && announced === 1) || controls === announced) break
+    if (id === 'IDAT' && announced === undefined) break
+    if (isControlled && (id === 'IDAT' || (id === 'fdAT' && data.length > SEQUENCE_BYTES))) {
+      isControlled = false
+      frames += 1
+    }
+    if (frames === announced) break
   }
-  return Math.max(1, Math.min(announced, controls))
+  return Math.max(1, Math.min(announced ?? 1, frames))
 }
 
 /**
@@ -60,7 +66,7 @@ export function hidesDefaultImage(bytes: Uint8Array): boolean {
   let header: Uint8Array | undefined
   for (const { id, data } of pngChunks(bytes)) {
     if (id === 'IHDR' && data.length === IHDR_BYTES) header ??= data
-    if (id === 'acTL') animated = true
+    if (id === 'acTL' && announcedFrames(data) !== undefined) animated = true
     if (id === 'IDAT' && !hidden) {
       if (!animated) return false
       hidden = true
@@ -109,8 +115,9 @@ export function readApng(bytes: Uint8Array): Apng | Failure {
         break
       case 'acTL': {
         // The first one counts, because that is the one that was checked.
-        if (chunk.data.length < ACTL_BYTES || announced > 0) break
-        announced = Math.max(1, viewOf(chunk.data).getUint32(0))
+        const frames = announcedFrames(chunk.data)
+        if (frames === undefined || announced > 0) break
+        announced = frames
         loop = viewOf(chunk.data).getUint32(4)
         break
       }
@@ -142,6 +149,18 @@ export function readApng(bytes: Uint8Array): Apng | Failure {
   const view = viewOf(header)
   return { width: view.getUint32(0), height: view.getUint32(4), loop, frames }
 }
+
+/**
+ * Returns the number of frames that the header of an animation declares. Undefined when it is invalid: browsers
+ * then show a plain PNG.
+ */
+function announcedFrames(header: Uint8Array): number | undefined {
+  const frames = header.length < ACTL_BYTES ? 0 : viewOf(header).getUint32(0)
+  return frames > 0 && frames <= MAX_FRAMES ? frames : undefined
+}
+
+/** The largest number in a PNG (PNG specification, third edition, section 7.1). */
+const MAX_FRAMES = 0x7fff_ffff
 
 const IHDR_BYTES = 13
 const BIT_DEPTH_AT = 8

@@ -8,7 +8,14 @@ import { deflateSync } from 'node:zlib'
 import type { Colours } from '../../colours/colours.ts'
 import { coloursOf } from '../../colours/colours.ts'
 import { isProfileOf, spaceOfProfile } from '../../colours/icc-header.ts'
-import { BT709, type Curve, greyProfile, type Primaries, rgbProfile } from '../../colours/icc-profile.ts'
+import {
+  BT709,
+  type Curve,
+  codePointsOfProfile,
+  greyProfile,
+  type Primaries,
+  rgbProfile,
+} from '../../colours/icc-profile.ts'
 import { curveOf, type ToldColours, toldColours } from '../../colours/told-colours.ts'
 import { sharp, UNLIMITED_PIXELS } from '../../pixels/sharp.ts'
 import { encodePngChunk, PNG_SIGNATURE, pngChunks, unpackProfile } from './png-chunks.ts'
@@ -147,11 +154,24 @@ const USUAL_GAMMA = 45_455
 
 const GAMMA_UNIT = 100_000
 
+/** The largest profile whose code points are read, in bytes. Such profiles have some kilobytes. */
+const MAX_HDR_PROFILE_BYTES = 1024 * 1024
+
+/** Returns the code points of the image, or those of its profile when they are HDR. */
+function codePoints(chunks: Chunks): Colours | undefined {
+  const points = chunkCodePoints(chunks)
+  const data = chunks.get('iCCP')
+  if (points !== undefined || data === undefined || isGrey(chunks)) return points
+  const profile = unpackProfile(data, MAX_HDR_PROFILE_BYTES)
+  const profiled = profile && codePointsOfProfile(profile)
+  return profiled !== undefined && toldColours(profiled, 'as on television') === 'hdr' ? profiled : undefined
+}
+
 /**
  * Also undefined when the code points leave something unspecified, or when they are not for full-range RGB:
  * they are ignored then.
  */
-function codePoints(chunks: Chunks): Colours | undefined {
+function chunkCodePoints(chunks: Chunks): Colours | undefined {
   const view = viewOf(chunks, 'cICP')
   if (view === undefined || view.getUint8(2) !== 0 || view.getUint8(3) !== 1) return undefined
   const colours = coloursOf({

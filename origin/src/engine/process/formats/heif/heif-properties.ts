@@ -1,7 +1,7 @@
 /** The transformations that the properties of a HEIF item declare. */
 
-import type { Size } from '../../../media/size.ts'
-import type { HeifProperty } from '../formats/heif/heif-items.ts'
+import type { Size } from '../../../../media/size.ts'
+import type { HeifItem, HeifProperty } from './heif-items.ts'
 
 export interface Transforms {
   readonly filters: readonly string[]
@@ -31,6 +31,25 @@ export function transformsOf(properties: readonly HeifProperty[], coded: Size): 
     }
   }
   return { filters, size: { width, height } }
+}
+
+/** The bytes of `ispe`: version and flags, width, and height (ISO/IEC 23008-12, section 6.5.3). */
+const SIZE_BYTES = 12
+
+/** Returns the size of an item as shown. Undefined when the item declares none. */
+export function sizeOfItem({ properties }: HeifItem): Size | undefined {
+  const coded = properties.find(({ type, data }) => type === 'ispe' && data.length >= SIZE_BYTES)?.data
+  if (coded === undefined) return undefined
+  return transformsOf(properties, { width: coded.readUInt32BE(4), height: coded.readUInt32BE(8) })?.size
+}
+
+/** The offset of the luma bit depth in `hvcC`, in the three lowest bits (ISO/IEC 14496-15, section 8.3.3.1). */
+const LUMA_DEPTH_AT = 17
+
+/** Returns whether an HEVC image has more than 8 bits per sample, or does not declare it. */
+export function isDeepHevc({ properties }: HeifItem): boolean {
+  const depth = properties.find(({ type }) => type === 'hvcC')?.data[LUMA_DEPTH_AT]
+  return depth === undefined || (depth & 7) > 0
 }
 
 const ANTICLOCKWISE = [[], ['transpose=cclock'], ['hflip', 'vflip'], ['transpose=clock']]
