@@ -15,6 +15,8 @@ const GROWING = `aevalsrc=if(lt(t\\,10)\\,0\\,random(0)-0.5):d=${SECONDS}:s=4410
 const SHRINKING = `aevalsrc=if(lt(t\\,30)\\,random(0)-0.5\\,0):d=${SECONDS}:s=44100`
 const VBR = ['-c:a', 'libmp3lame', '-q:a', '2', '-write_xing', '0', '-id3v2_version', '0']
 
+const WITH_SINE = ['-f', 'lavfi', '-i', 'sine=r=48000:d=4', '-map', '0:v', '-map', '1:a', '-pix_fmt', 'yuv420p']
+
 /** Adds a header of Fraunhofer's encoder before the frames. */
 function withVbri(frames: Buffer, count: number): Buffer {
   const header = Buffer.alloc(417)
@@ -106,6 +108,35 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
     ])('MP3 %s leaves out what its encoder put around it', async (_, rate) => {
       const sound = await makeVideo('mp3', GROWING, ['-c:a', 'libmp3lame', ...rate], 4)
       expect(await durationOf('sound.mp3', sound)).toBe(4)
+    })
+
+    it.each([
+      ['Ogg', 'opus', []],
+      ['WebM', 'webm', []],
+      ['MP4', 'mp4', []],
+      ['fragmented MP4', 'mp4', ['-movflags', '+frag_keyframe+empty_moov']],
+      ['fragmented MP4 with an edit list', 'mp4', ['-movflags', '+frag_keyframe+delay_moov']],
+    ])('Opus in %s does not count its pre-skip', async (_, extension, output) => {
+      const sound = await makeVideo(extension, GROWING, ['-c:a', 'libopus', ...output], 4)
+      expect(await durationOf(`sound.${extension}`, sound)).toBe(4)
+    })
+
+    it.each([
+      ['VP9 and Opus in WebM', 'webm', ['-c:v', 'libvpx-vp9', '-deadline', 'realtime', '-c:a', 'libopus']],
+      ['Theora and Opus in Ogg', 'ogv', ['-c:v', 'libtheora', '-c:a', 'libopus']],
+      [
+        'AAC in fragments',
+        'mp4',
+        ['-c:v', 'libx264', '-c:a', 'aac', '-movflags', '+frag_keyframe+delay_moov'],
+      ],
+    ])('%s do not count the samples before the audio', async (_, extension, output) => {
+      const video = await makeVideo(extension, 'color=red:s=64x64:r=25:d=4', [...WITH_SINE, ...output], 4)
+      expect(await durationOf(`video.${extension}`, video)).toBe(4)
+    })
+
+    it('FLAC in Ogg lasts as long as all its links', async () => {
+      const part = (hertz: number) => makeVideo('oga', GROWING, ['-c:a', 'flac', '-ar', String(hertz)], 3)
+      expect(await durationOf('sound.oga', Buffer.concat([await part(48_000), await part(44_100)]))).toBe(6)
     })
 
     it('a recording of a broadcast in fragments begins when it begins', async () => {

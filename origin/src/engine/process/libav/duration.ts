@@ -41,7 +41,7 @@ export interface Duration {
 /** Determines the duration of a file. */
 export function readDuration(libav: Libav, options: DurationOptions): Duration {
   const { context, demuxer, sizeBytes, allow } = options
-  const declared = chainedDuration(libav, options) ?? declaredDuration(options)
+  const declared = chainedDuration(libav, options) ?? declaredDuration(libav, options)
   const exact = declared !== undefined && !WITHOUT_INDEX.has(demuxer.name)
   if (exact || sizeBytes > MAX_SCANNED_BYTES) return { seconds: declared, readThrough: false }
   allow(sizeBytes + REREAD_BYTES)
@@ -65,18 +65,63 @@ function chainedDuration(
 }
 
 /**
- * Returns the duration that the container declares, in seconds. Matroska declares when the last frame ends, and
- * so does libav for fragments. That is not the duration when the first frame does not start at 0, as in a
- * recorded broadcast.
+ * Returns the duration that the container declares, in seconds, without the samples that the encoder added before
+ * the audio. Ogg and fragments count these samples as part of each stream (RFC 7845, section 4). Matroska declares
+ * when the last frame ends, and so does libav for fragments. That is not the duration when the first frame does
+ * not start at 0, as in a recorded broadcast.
  */
-function declaredDuration({
-  context: { duration, startTime },
-  demuxer,
-  isFragmented,
-}: DurationOptions): number | undefined {
-  const declaresEnd = demuxer.name === 'matroska' || isFragmented
-  const unplayed = declaresEnd && startTime > 0n ? startTime : 0n
-  return duration > unplayed ? Number(duration - unplayed) / MICROSECONDS : undefined
+function declaredDuration({ constants }: Libav, options: DurationOptions): number | undefined {
+  const { context, demuxer, isFragmented } = options
+  const streams = playedStreams(constants, context)
+  const seconds = Number(context.duration) / MICROSECONDS
+  const start = Math.max(0, Number(context.startTime) / MICROSECONDS)
+  let unplayed = 0
+  if (demuxer.name === 'matroska')
+    unplayed = Math.max(0, Math.min(...streams.map((stream) => stream.start + stream.padding)))
+  if (demuxer.name === 'ogg') unplayed = trailingPadding(streams, (stream) => Math.max(0, stream.start))
+  // For fragments, libav counts the duration of a stream from 0 rather than from its start.
+  if (isFragmented) unplayed = start + trailingPadding(streams, () => 0)
+  if (!Number.isFinite(unplayed)) unplayed = 0
+  return seconds > unplayed ? seconds - unplayed : undefined
+}
+
+/**
+ * Returns by how much the last stream to end is declared too long, in seconds, because its duration counts the
+ * samples that the encoder added before the audio.
+ */
+function trailingPadding(
+  streams: readonly PlayedStream[],
+  countedFrom: (stream: PlayedStream) => number,
+): number {
+  const ends = streams.map((stream) => countedFrom(stream) + (stream.duration ?? Number.NaN))
+  const playedEnds = streams.map(({ padding }, index) => (ends[index] ?? 0) - padding)
+  return Math.max(...ends) - Math.max(...playedEnds)
+}
+
+/** The times that the container declares for a stream, in seconds. */
+interface PlayedStream {
+  readonly start: number
+  readonly duration: number | undefined
+  /** How long the samples that the encoder added before the audio last. A player drops them. */
+  readonly padding: number
+}
+
+/** Returns the video and audio streams whose start is known. Cover images have no time. */
+function playedStreams(constants: Libav['constants'], { streams }: FormatContext): readonly PlayedStream[] {
+  return streams.flatMap((stream) => {
+    const { codecType, initialPadding, sampleRate } = stream.codecpar
+    const isAudio = codecType === constants.AVMEDIA_TYPE_AUDIO
+    const isShown =
+      codecType === constants.AVMEDIA_TYPE_VIDEO &&
+      !stream.hasDisposition(constants.AV_DISPOSITION_ATTACHED_PIC)
+    if ((!isAudio && !isShown) || stream.startTime === constants.AV_NOPTS_VALUE) return []
+    const unit = stream.timeBase.num / stream.timeBase.den
+    return {
+      start: Number(stream.startTime) * unit,
+      duration: stream.duration > 0n ? Number(stream.duration) * unit : undefined,
+      padding: isAudio && sampleRate > 0 ? initialPadding / sampleRate : 0,
+    }
+  })
 }
 
 /**
