@@ -15,7 +15,18 @@ const GROWING = `aevalsrc=if(lt(t\\,10)\\,0\\,random(0)-0.5):d=${SECONDS}:s=4410
 const SHRINKING = `aevalsrc=if(lt(t\\,30)\\,random(0)-0.5\\,0):d=${SECONDS}:s=44100`
 const VBR = ['-c:a', 'libmp3lame', '-q:a', '2', '-write_xing', '0', '-id3v2_version', '0']
 
-const WITH_SINE = ['-f', 'lavfi', '-i', 'sine=r=48000:d=4', '-map', '0:v', '-map', '1:a', '-pix_fmt', 'yuv420p']
+const WITH_SINE = [
+  '-f',
+  'lavfi',
+  '-i',
+  'sine=r=48000:d=4',
+  '-map',
+  '0:v',
+  '-map',
+  '1:a',
+  '-pix_fmt',
+  'yuv420p',
+]
 
 /** Adds a header of Fraunhofer's encoder before the frames. */
 function withVbri(frames: Buffer, count: number): Buffer {
@@ -149,15 +160,31 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       expect(await durationOf('late.mp4', film)).toBeLessThanOrEqual(4)
     })
 
+    it('an audio file whose index has no samples is rejected, as a video is', async () => {
+      const file = await makeVideo(
+        'mp4',
+        GROWING,
+        ['-c:a', 'aac', '-movflags', '+frag_keyframe+empty_moov+default_base_moof'],
+        1,
+      )
+      const initialization = file.subarray(0, file.indexOf('moof') - 4)
+      const { status, body } = await describeFile('initialization.mp4', initialization)
+      expect([status, body.toString()]).toEqual([400, 'Bad Request'])
+    })
+
     async function durationOf(name: string, file: Buffer): Promise<number> {
+      const { status, body } = await describeFile(name, file)
+      expect(status, door.log.at(-1)?.detail).toBe(200)
+      return JSON.parse(body.toString()).duration
+    }
+
+    async function describeFile(name: string, file: Buffer) {
       await door.put(name, file, undefined, 'uploads')
-      const { status, body } = await send(door.url, '/_metadata', {
+      return send(door.url, '/_metadata', {
         method: 'POST',
         headers: { 'x-internal-secret': SECRET, 'content-type': 'application/json' },
         body: JSON.stringify({ type: 'upload', upload_filename: name }),
       })
-      expect(status, door.log.at(-1)?.detail).toBe(200)
-      return JSON.parse(body.toString()).duration
     }
   },
 )

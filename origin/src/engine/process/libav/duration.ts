@@ -36,6 +36,8 @@ export interface Duration {
   readonly seconds: number | undefined
   /** Whether the file was read to its end for this. */
   readonly readThrough: boolean
+  /** Whether the file was read to its end and has no packet: an index without samples. */
+  readonly isEmpty: boolean
 }
 
 /** Determines the duration of a file. */
@@ -43,9 +45,10 @@ export function readDuration(libav: Libav, options: DurationOptions): Duration {
   const { context, demuxer, sizeBytes, allow } = options
   const declared = chainedDuration(libav, options) ?? declaredDuration(libav, options)
   const exact = declared !== undefined && !WITHOUT_INDEX.has(demuxer.name)
-  if (exact || sizeBytes > MAX_SCANNED_BYTES) return { seconds: declared, readThrough: false }
+  if (exact || sizeBytes > MAX_SCANNED_BYTES) return { seconds: declared, readThrough: false, isEmpty: false }
   allow(sizeBytes + REREAD_BYTES)
-  return { seconds: scannedDuration(libav, context, demuxer) ?? declared, readThrough: true }
+  const scanned = scan(libav, context, demuxer)
+  return { seconds: scanned.seconds ?? declared, readThrough: true, isEmpty: scanned.packets === 0 }
 }
 
 /** The largest chained Ogg audio file that is searched for its links, in bytes. */
@@ -124,47 +127,62 @@ function playedStreams(constants: Libav['constants'], { streams }: FormatContext
   })
 }
 
+interface Scanned {
+  /** Undefined when no packet has a duration. */
+  readonly seconds: number | undefined
+  readonly packets: number
+}
+
 /**
  * Determines the duration by reading the file through. Reading on afterwards requires a seek. The timestamps
  * of bare streams are guesses, but the durations of their packets are not.
  */
-function scannedDuration(
-  { library, constants }: Libav,
-  context: FormatContext,
-  demuxer: Demuxer,
-): number | undefined {
+function scan({ library, constants }: Libav, context: FormatContext, demuxer: Demuxer): Scanned {
   const units = context.streams.map(({ timeBase }) => timeBase.num / timeBase.den)
   const plays = context.streams.map(
     ({ codecpar: { codecType } }) =>
       codecType === constants.AVMEDIA_TYPE_VIDEO || codecType === constants.AVMEDIA_TYPE_AUDIO,
   )
   const hertz = context.streams.map(({ codecpar }) => codecpar.sampleRate)
-  /** The samples that the encoder added before and after the audio (LAME header), which are not played. */
+  /**
+   * The samples that the encoder added before and after the audio (LAME header, pre-skip of Opus), which are not
+   * played, in seconds.
+   */
   const skippedSeconds = (of: Packet) => {
     const skipped = of.getSideData(constants.AV_PKT_DATA_SKIP_SAMPLES)
     const rate = hertz[of.streamIndex] ?? 0
-    if (skipped === null || skipped.length < SKIPPED_BYTES || rate <= 0) return 0
-    return (skipped.readUInt32LE(0) + skipped.readUInt32LE(4)) / rate
+    if (skipped === null || skipped.length < SKIPPED_BYTES || rate <= 0) return { before: 0, after: 0 }
+    return { before: skipped.readUInt32LE(0) / rate, after: skipped.readUInt32LE(4) / rate }
   }
-  const spans = units.map(() => ({ start: Number.POSITIVE_INFINITY, end: 0, played: 0 }))
+  const spans = units.map(() => ({
+    firstPacket: Number.POSITIVE_INFINITY,
+    start: Number.POSITIVE_INFINITY,
+    end: 0,
+    played: 0,
+  }))
   let frameSeconds: number | undefined
+  let packets = 0
   using packet = new library.Packet()
   packet.alloc()
   while (context.readFrameSync(packet) >= 0) {
+    packets += 1
     if (demuxer.name === 'aac') frameSeconds ??= adtsSeconds(packet.data)
     const unit = units[packet.streamIndex] ?? 0
     const span = spans[packet.streamIndex]
     if (span !== undefined && plays[packet.streamIndex]) {
-      const seconds = (frameSeconds ?? Number(packet.duration) * unit) - skippedSeconds(packet)
-      const start = packet.pts === constants.AV_NOPTS_VALUE ? span.played : Number(packet.pts) * unit
+      const { before, after } = skippedSeconds(packet)
+      const seconds = (frameSeconds ?? Number(packet.duration) * unit) - before - after
+      const packetStart = packet.pts === constants.AV_NOPTS_VALUE ? span.played : Number(packet.pts) * unit
+      const start = packetStart + before
       span.played += seconds
+      span.firstPacket = Math.min(span.firstPacket, packetStart)
       span.start = Math.min(span.start, start)
       span.end = Math.max(span.end, start + seconds)
     }
     packet.unref()
   }
   for (const [index, stream] of context.streams.entries()) {
-    const start = spans[index]?.start ?? Number.POSITIVE_INFINITY
+    const start = spans[index]?.firstPacket ?? Number.POSITIVE_INFINITY
     const ticks = Math.round(start / (units[index] ?? 1))
     // libav does not report the start time of a single frame, and the clock of a broadcast starts anywhere.
     if (stream.startTime === constants.AV_NOPTS_VALUE && Number.isFinite(ticks))
@@ -177,7 +195,8 @@ function scannedDuration(
   const last = Math.max(0, ...spans.map(({ end }) => end))
   const longest = isBare ? longestPlayed : Math.max(longestPlayed, last - first)
   // Rounded to the precision of libav durations, because a sum of frame durations is slightly too large.
-  return longest > 0 ? Math.round(longest * MICROSECONDS) / MICROSECONDS : undefined
+  const seconds = Math.round(longest * MICROSECONDS) / MICROSECONDS
+  return { seconds: longest > 0 ? seconds : undefined, packets }
 }
 
 /** The numbers of samples before and after the audio. */
