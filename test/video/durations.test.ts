@@ -150,6 +150,11 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       expect(await durationOf('sound.oga', Buffer.concat([await part(48_000), await part(44_100)]))).toBe(6)
     })
 
+    it('a file of two joined WebM recordings lasts as long as the first, which is all that plays', async () => {
+      const recording = await makeVideo('webm', GROWING, ['-c:a', 'libopus', '-live', '1'], 4)
+      expect(await durationOf('joined.webm', Buffer.concat([recording, recording]))).toBeLessThanOrEqual(5)
+    })
+
     it('a recording of a broadcast in fragments begins when it begins', async () => {
       const film = await makeVideo('mp4', 'color=red:s=64x64:r=25', [
         ...['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-g', '25', '-video_track_timescale', '1000'],

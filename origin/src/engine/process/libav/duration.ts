@@ -188,12 +188,12 @@ function scan({ library, constants }: Libav, context: FormatContext, demuxer: De
     if (stream.startTime === constants.AV_NOPTS_VALUE && Number.isFinite(ticks))
       stream.startTime = BigInt(ticks)
   }
-  const isBare = WITHOUT_INDEX.has(demuxer.name)
-  const longestPlayed = Math.max(0, ...spans.map(({ played }) => played))
-  // Video and audio may start at different times.
+  const played = Math.max(0, ...spans.map((span) => span.played))
+  // Video and audio may start at different times. Where recordings were joined, timestamps start again: players
+  // and clips end with the first recording, so the packets of the others do not count.
   const first = Math.min(...spans.map(({ start }) => start))
   const last = Math.max(0, ...spans.map(({ end }) => end))
-  const longest = isBare ? longestPlayed : Math.max(longestPlayed, last - first)
+  const longest = WITHOUT_INDEX.has(demuxer.name) || last <= first ? played : last - first
   // Rounded to the precision of libav durations, because a sum of frame durations is slightly too large.
   const seconds = Math.round(longest * MICROSECONDS) / MICROSECONDS
   return { seconds: longest > 0 ? seconds : undefined, packets }
