@@ -48,6 +48,14 @@ function withGap(file: Buffer): Buffer {
   return Buffer.concat([file.subarray(0, starts[third]), file.subarray(starts[2 * third])])
 }
 
+/** Returns an Ogg whose recording began in the middle of a stream: its headers, and the second half of its pages. */
+function joinedLate(file: Buffer): Buffer {
+  const starts: number[] = []
+  for (let at = file.indexOf('OggS'); at >= 0; at = file.indexOf('OggS', at + 4)) starts.push(at)
+  const first = starts.find((at) => file.readBigInt64LE(at + 6) > 0n)
+  return Buffer.concat([file.subarray(0, first), file.subarray(starts[Math.floor(starts.length / 2)])])
+}
+
 /** Builds an Ogg of two streams, one after the other. */
 async function chained(extension: string, codec: readonly string[]): Promise<Buffer> {
   const part = (seconds: number) => makeVideo(extension, GROWING, codec, seconds)
@@ -149,6 +157,18 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       const part = (hertz: number) => makeVideo('oga', GROWING, ['-c:a', 'flac', '-ar', String(hertz)], 3)
       expect(await durationOf('sound.oga', Buffer.concat([await part(48_000), await part(44_100)]))).toBe(6)
     })
+
+    it.each([
+      ['Opus', 'libopus'],
+      ['Vorbis', 'libvorbis'],
+    ])(
+      '%s that was recorded from the middle of a stream lasts as long as the recording',
+      async (_, codec) => {
+        const sound = await makeVideo('ogg', GROWING, ['-c:a', codec, '-page_duration', '500000'], SECONDS)
+        const duration = await durationOf('late.ogg', joinedLate(sound))
+        expect(Math.abs(duration - SECONDS / 2)).toBeLessThanOrEqual(1)
+      },
+    )
 
     it('a file of two joined WebM recordings lasts as long as the first, which is all that plays', async () => {
       const recording = await makeVideo('webm', GROWING, ['-c:a', 'libopus', '-live', '1'], 4)

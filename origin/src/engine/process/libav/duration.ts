@@ -73,57 +73,50 @@ function chainedDuration(
  * when the last frame ends, and so does libav for fragments. That is not the duration when the first frame does
  * not start at 0, as in a recorded broadcast.
  */
-function declaredDuration({ constants }: Libav, options: DurationOptions): number | undefined {
-  const { context, demuxer, isFragmented } = options
-  const streams = playedStreams(constants, context)
+function declaredDuration(libav: Libav, options: DurationOptions): number | undefined {
+  const { context, demuxer } = options
   const seconds = Number(context.duration) / MICROSECONDS
   const start = Math.max(0, Number(context.startTime) / MICROSECONDS)
+  const streams = playedStreams(libav, options)
+  const lastEnd = Math.max(...streams.map(({ end }) => end))
+  const lastPlayed = Math.max(...streams.map(({ end, padding }) => end - padding))
   let unplayed = 0
   if (demuxer.name === 'matroska')
     unplayed = Math.max(0, Math.min(...streams.map((stream) => stream.start + stream.padding)))
-  if (demuxer.name === 'ogg') unplayed = trailingPadding(streams, (stream) => Math.max(0, stream.start))
-  // For fragments, libav counts the duration of a stream from 0 rather than from its start.
-  if (isFragmented) unplayed = start + trailingPadding(streams, () => 0)
+  if (demuxer.name === 'ogg') unplayed = Math.max(0, seconds - (lastPlayed - start))
+  if (options.isFragmented) unplayed = start + lastEnd - lastPlayed
   if (!Number.isFinite(unplayed)) unplayed = 0
   return seconds > unplayed ? seconds - unplayed : undefined
-}
-
-/**
- * Returns by how much the last stream to end is declared too long, in seconds, because its duration counts the
- * samples that the encoder added before the audio.
- */
-function trailingPadding(
-  streams: readonly PlayedStream[],
-  countedFrom: (stream: PlayedStream) => number,
-): number {
-  const ends = streams.map((stream) => countedFrom(stream) + (stream.duration ?? Number.NaN))
-  const playedEnds = streams.map(({ padding }, index) => (ends[index] ?? 0) - padding)
-  return Math.max(...ends) - Math.max(...playedEnds)
 }
 
 /** The times that the container declares for a stream, in seconds. */
 interface PlayedStream {
   readonly start: number
-  readonly duration: number | undefined
+  /** When the last frame ends. Not a number when it is not declared. */
+  readonly end: number
   /** How long the samples that the encoder added before the audio last. A player drops them. */
   readonly padding: number
 }
 
 /** Returns the video and audio streams whose start is known. Cover images have no time. */
-function playedStreams(constants: Libav['constants'], { streams }: FormatContext): readonly PlayedStream[] {
-  return streams.flatMap((stream) => {
-    const { codecType, initialPadding, sampleRate } = stream.codecpar
+function playedStreams(
+  { library, constants }: Libav,
+  { context, demuxer, isFragmented }: DurationOptions,
+): readonly PlayedStream[] {
+  return context.streams.flatMap((stream) => {
+    const { codecType, codecId, initialPadding, sampleRate } = stream.codecpar
     const isAudio = codecType === constants.AVMEDIA_TYPE_AUDIO
     const isShown =
       codecType === constants.AVMEDIA_TYPE_VIDEO &&
       !stream.hasDisposition(constants.AV_DISPOSITION_ATTACHED_PIC)
     if ((!isAudio && !isShown) || stream.startTime === constants.AV_NOPTS_VALUE) return []
     const unit = stream.timeBase.num / stream.timeBase.den
-    return {
-      start: Number(stream.startTime) * unit,
-      duration: stream.duration > 0n ? Number(stream.duration) * unit : undefined,
-      padding: isAudio && sampleRate > 0 ? initialPadding / sampleRate : 0,
-    }
+    const start = Number(stream.startTime) * unit
+    const duration = stream.duration > 0n ? Number(stream.duration) * unit : Number.NaN
+    // libav counts the duration of fragments, and of Opus in Ogg, from 0 rather than from the first frame.
+    const isOpusInOgg = demuxer.name === 'ogg' && library.avGetCodecName(codecId) === 'opus'
+    const end = isFragmented || isOpusInOgg ? duration : Math.max(0, start) + duration
+    return { start, end, padding: isAudio && sampleRate > 0 ? initialPadding / sampleRate : 0 }
   })
 }
 
