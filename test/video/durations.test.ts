@@ -153,6 +153,21 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       expect(await durationOf(`video.${extension}`, video)).toBe(4)
     })
 
+    it('a transport stream lasts from its first video frame, also if audio precedes it', async () => {
+      const output = [
+        '-vf',
+        'setpts=PTS+1.5/TB',
+        '-fps_mode',
+        'passthrough',
+        '-c:v',
+        'libx264',
+        '-c:a',
+        'aac',
+      ]
+      const video = await makeVideo('ts', 'color=red:s=64x64:r=25:d=2.5', [...WITH_SINE, ...output], 4)
+      expect(await durationOf('broadcast.ts', video)).toBe(3)
+    })
+
     it('FLAC in Ogg lasts as long as all its links', async () => {
       const part = (hertz: number) => makeVideo('oga', GROWING, ['-c:a', 'flac', '-ar', String(hertz)], 3)
       expect(await durationOf('sound.oga', Buffer.concat([await part(48_000), await part(44_100)]))).toBe(6)

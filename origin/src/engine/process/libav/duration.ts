@@ -76,21 +76,27 @@ function chainedDuration(
 function declaredDuration(libav: Libav, options: DurationOptions): number | undefined {
   const { context, demuxer } = options
   const seconds = Number(context.duration) / MICROSECONDS
-  const start = Math.max(0, Number(context.startTime) / MICROSECONDS)
+  const contextStart = Number(context.startTime) / MICROSECONDS
+  const start = Math.max(0, contextStart)
   const streams = playedStreams(libav, options)
+  // Clips and stills of a broadcast start at its first video frame.
+  const videos = demuxer.startsWithPicture ? streams.filter(({ isVideo }) => isVideo) : []
+  const skipped =
+    videos.length > 0 ? Math.max(0, Math.min(...videos.map((video) => video.start)) - contextStart) : 0
   const lastEnd = Math.max(...streams.map(({ end }) => end))
   const lastPlayed = Math.max(...streams.map(({ end, padding }) => end - padding))
-  let unplayed = 0
+  let unplayed = skipped
   if (demuxer.name === 'matroska')
     unplayed = Math.max(0, Math.min(...streams.map((stream) => stream.start + stream.padding)))
-  if (demuxer.name === 'ogg') unplayed = Math.max(0, seconds - (lastPlayed - start))
+  if (demuxer.name === 'ogg') unplayed = Math.max(0, seconds - (lastPlayed - start)) + skipped
   if (options.isFragmented) unplayed = start + lastEnd - lastPlayed
   if (!Number.isFinite(unplayed)) unplayed = 0
-  return seconds > unplayed ? seconds - unplayed : undefined
+  return seconds > unplayed ? Math.round((seconds - unplayed) * MICROSECONDS) / MICROSECONDS : undefined
 }
 
 /** The times that the container declares for a stream, in seconds. */
 interface PlayedStream {
+  readonly isVideo: boolean
   readonly start: number
   /** When the last frame ends. Not a number when it is not declared. */
   readonly end: number
@@ -116,7 +122,12 @@ function playedStreams(
     // libav counts the duration of fragments, and of Opus in Ogg, from 0 rather than from the first frame.
     const isOpusInOgg = demuxer.name === 'ogg' && library.avGetCodecName(codecId) === 'opus'
     const end = isFragmented || isOpusInOgg ? duration : Math.max(0, start) + duration
-    return { start, end, padding: isAudio && sampleRate > 0 ? initialPadding / sampleRate : 0 }
+    return {
+      isVideo: isShown,
+      start,
+      end,
+      padding: isAudio && sampleRate > 0 ? initialPadding / sampleRate : 0,
+    }
   })
 }
 
