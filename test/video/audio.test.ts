@@ -45,6 +45,18 @@ describe.skipIf(FFMPEG === undefined).each([
     expect(Math.abs((info.durationSeconds ?? 0) - 2.5)).toBeLessThan(0.1)
   })
 
+  it.each([
+    ['opus', 'opus'],
+    ['webm', 'weba'],
+    ['mka', 'mka'],
+  ] as const)('Opus in %s does not count its pre-skip', async (extension, format) => {
+    const file = await makeVideo(extension, 'sine=d=2.5:r=48000', ['-c:a', 'libopus'])
+    const info = await readAudio(tools, partsOf(file), format)
+    if (isFailure(info)) throw new Error(info.detail)
+    // Matroska rounds timestamps to milliseconds.
+    expect(Math.abs((info.durationSeconds ?? 0) - 2.5)).toBeLessThan(0.002)
+  })
+
   it.each(['mp3', 'wav', 'flac', 'ogg', 'opus', 'aac', 'm4a'] as const)(
     'is rejected as undecodable when a file named %s contains text',
     async (format) => {

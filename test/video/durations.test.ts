@@ -15,6 +15,19 @@ const GROWING = `aevalsrc=if(lt(t\\,10)\\,0\\,random(0)-0.5):d=${SECONDS}:s=4410
 const SHRINKING = `aevalsrc=if(lt(t\\,30)\\,random(0)-0.5\\,0):d=${SECONDS}:s=44100`
 const VBR = ['-c:a', 'libmp3lame', '-q:a', '2', '-write_xing', '0', '-id3v2_version', '0']
 
+const WITH_SINE = [
+  '-f',
+  'lavfi',
+  '-i',
+  'sine=r=48000:d=4',
+  '-map',
+  '0:v',
+  '-map',
+  '1:a',
+  '-pix_fmt',
+  'yuv420p',
+]
+
 /** Adds a header of Fraunhofer's encoder before the frames. */
 function withVbri(frames: Buffer, count: number): Buffer {
   const header = Buffer.alloc(417)
@@ -33,6 +46,14 @@ function withGap(file: Buffer): Buffer {
   for (let at = file.indexOf('OggS'); at >= 0; at = file.indexOf('OggS', at + 4)) starts.push(at)
   const third = Math.floor(starts.length / 3)
   return Buffer.concat([file.subarray(0, starts[third]), file.subarray(starts[2 * third])])
+}
+
+/** Returns an Ogg whose recording began in the middle of a stream: its headers, and the second half of its pages. */
+function joinedLate(file: Buffer): Buffer {
+  const starts: number[] = []
+  for (let at = file.indexOf('OggS'); at >= 0; at = file.indexOf('OggS', at + 4)) starts.push(at)
+  const first = starts.find((at) => file.readBigInt64LE(at + 6) > 0n)
+  return Buffer.concat([file.subarray(0, first), file.subarray(starts[Math.floor(starts.length / 2)])])
 }
 
 /** Builds an Ogg of two streams, one after the other. */
@@ -108,6 +129,67 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       expect(await durationOf('sound.mp3', sound)).toBe(4)
     })
 
+    it.each([
+      ['Ogg', 'opus', []],
+      ['WebM', 'webm', []],
+      ['MP4', 'mp4', []],
+      ['fragmented MP4', 'mp4', ['-movflags', '+frag_keyframe+empty_moov']],
+      ['fragmented MP4 with an edit list', 'mp4', ['-movflags', '+frag_keyframe+delay_moov']],
+    ])('Opus in %s does not count its pre-skip', async (_, extension, output) => {
+      const sound = await makeVideo(extension, GROWING, ['-c:a', 'libopus', ...output], 4)
+      expect(await durationOf(`sound.${extension}`, sound)).toBe(4)
+    })
+
+    it.each([
+      ['VP9 and Opus in WebM', 'webm', ['-c:v', 'libvpx-vp9', '-deadline', 'realtime', '-c:a', 'libopus']],
+      ['Theora and Opus in Ogg', 'ogv', ['-c:v', 'libtheora', '-c:a', 'libopus']],
+      [
+        'AAC in fragments',
+        'mp4',
+        ['-c:v', 'libx264', '-c:a', 'aac', '-movflags', '+frag_keyframe+delay_moov'],
+      ],
+    ])('%s do not count the samples before the audio', async (_, extension, output) => {
+      const video = await makeVideo(extension, 'color=red:s=64x64:r=25:d=4', [...WITH_SINE, ...output], 4)
+      expect(await durationOf(`video.${extension}`, video)).toBe(4)
+    })
+
+    it('a transport stream lasts from its first video frame, also if audio precedes it', async () => {
+      const output = [
+        '-vf',
+        'setpts=PTS+1.5/TB',
+        '-fps_mode',
+        'passthrough',
+        '-c:v',
+        'libx264',
+        '-c:a',
+        'aac',
+      ]
+      const video = await makeVideo('ts', 'color=red:s=64x64:r=25:d=2.5', [...WITH_SINE, ...output], 4)
+      expect(await durationOf('broadcast.ts', video)).toBe(3)
+    })
+
+    it('FLAC in Ogg lasts as long as all its links', async () => {
+      const part = (hertz: number) => makeVideo('oga', GROWING, ['-c:a', 'flac', '-ar', String(hertz)], 3)
+      expect(await durationOf('sound.oga', Buffer.concat([await part(48_000), await part(44_100)]))).toBe(6)
+    })
+
+    it.each([
+      ['Opus', 'libopus'],
+      ['Vorbis', 'libvorbis'],
+    ])(
+      '%s that was recorded from the middle of a stream lasts as long as the recording',
+      async (_, codec) => {
+        const sound = await makeVideo('ogg', GROWING, ['-c:a', codec, '-page_duration', '500000'], SECONDS)
+        const duration = await durationOf('late.ogg', joinedLate(sound))
+        expect(Math.abs(duration - SECONDS / 2)).toBeLessThanOrEqual(1)
+      },
+    )
+
+    it('a file of two joined WebM recordings lasts as long as the first, which is all that plays', async () => {
+      const recording = await makeVideo('webm', GROWING, ['-c:a', 'libopus', '-live', '1'], 4)
+      expect(await durationOf('joined.webm', Buffer.concat([recording, recording]))).toBeLessThanOrEqual(5)
+    })
+
     it('exclude the start time of a fragmented recording of a broadcast', async () => {
       const film = await makeVideo('mp4', 'color=red:s=64x64:r=25', [
         ...['-c:v', 'libx264', '-pix_fmt', 'yuv420p', '-g', '25', '-video_track_timescale', '1000'],
@@ -118,15 +200,31 @@ describe.skipIf(FFMPEG === undefined || libav === undefined)(
       expect(await durationOf('late.mp4', film)).toBeLessThanOrEqual(4)
     })
 
+    it('an audio file whose index has no samples is rejected, as a video is', async () => {
+      const file = await makeVideo(
+        'mp4',
+        GROWING,
+        ['-c:a', 'aac', '-movflags', '+frag_keyframe+empty_moov+default_base_moof'],
+        1,
+      )
+      const initialization = file.subarray(0, file.indexOf('moof') - 4)
+      const { status, body } = await describeFile('initialization.mp4', initialization)
+      expect([status, body.toString()]).toEqual([400, 'Bad Request'])
+    })
+
     async function durationOf(name: string, file: Buffer): Promise<number> {
+      const { status, body } = await describeFile(name, file)
+      expect(status, door.log.at(-1)?.detail).toBe(200)
+      return JSON.parse(body.toString()).duration
+    }
+
+    async function describeFile(name: string, file: Buffer) {
       await door.put(name, file, undefined, 'uploads')
-      const { status, body } = await send(door.url, '/_metadata', {
+      return send(door.url, '/_metadata', {
         method: 'POST',
         headers: { 'x-internal-secret': SECRET, 'content-type': 'application/json' },
         body: JSON.stringify({ type: 'upload', upload_filename: name }),
       })
-      expect(status, door.log.at(-1)?.detail).toBe(200)
-      return JSON.parse(body.toString()).duration
     }
   },
 )

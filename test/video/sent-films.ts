@@ -190,7 +190,7 @@ export interface SentSound {
 }
 
 export const SENT_SOUNDS: readonly SentSound[] = [
-  { name: 'voice.webm', format: 'webm', mime: 'audio/webm', duration: 5 },
+  { name: 'voice.webm', format: 'webm', mime: 'audio/webm', duration: 4 },
   { name: 'alac.m4a', format: 'm4a', mime: 'audio/mp4', duration: 3 },
   { name: 'noxing.mp3', format: 'mp3', mime: 'audio/mpeg', duration: 5 },
   { name: 'vbr-without-xing-60s.mp3', format: 'mp3', mime: 'audio/mpeg', duration: 61 },

@@ -147,6 +147,20 @@ describe.skipIf(libav === undefined)('waveforms (need libav)', () => {
     },
   )
 
+  it.skipIf(FFMPEG === undefined)(
+    'starts with the first sample that is played, after the pre-skip of Opus',
+    async () => {
+      const fragments = ['-c:a', 'libopus', '-movflags', '+frag_keyframe+empty_moov+default_base_moof']
+      const bytes = await makeVideo('mp4', BURST, fragments)
+      // The specific box of Opus (dOps): version, channels, and the pre-skip in samples.
+      bytes.writeUInt16BE(48_000, bytes.indexOf('dOps') + 6)
+      const peaks = [...((await waveformOf('skipped.mp4', bytes)) ?? [])]
+      const half = BYTES / 2
+      expect(Math.min(...peaks.slice(3, 0.9 * half))).toBeGreaterThan(100)
+      expect(Math.max(...peaks.slice(1.1 * half))).toBeLessThan(10)
+    },
+  )
+
   it('take no memory for the sample rate and the pauses that a file declares', () => {
     if (libav === undefined) throw new Error('skipped without libav')
     const before = process.memoryUsage.rss()

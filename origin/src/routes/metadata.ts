@@ -207,7 +207,7 @@ function describe(
     content_hash: hash,
     size: parts.sizeBytes,
     ...size,
-    ...(durationSeconds === undefined ? {} : { duration: Math.ceil(durationSeconds) }),
+    ...(durationSeconds === undefined ? {} : { duration: wholeSeconds(durationSeconds) }),
     ...(placeholder === undefined ? {} : { placeholder }),
     ...(animated === undefined ? {} : { animated }),
     ...(codecs === undefined ? {} : { codecs }),
@@ -219,4 +219,16 @@ function describe(
     nsfw_probability: verdict?.probability ?? 0,
     nsfw_predictions: verdict?.predictions ?? {},
   }
+}
+
+/**
+ * Containers round timestamps, Matroska to milliseconds: the difference of two of them may exceed the real
+ * duration by this much, in seconds.
+ */
+const TIMESTAMP_ROUNDING_SECONDS = 0.002
+
+/** Rounds a duration up to whole seconds. */
+function wholeSeconds(seconds: number): number {
+  const whole = Math.floor(seconds)
+  return whole > 0 && seconds - whole < TIMESTAMP_ROUNDING_SECONDS ? whole : Math.ceil(seconds)
 }

@@ -1,7 +1,7 @@
 /** Computes the loudness of a recording over time, as players of voice messages draw it. */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { FormatContext, Frame } from 'node-av/lib'
+import type { FormatContext, Frame, Stream } from 'node-av/lib'
 import type { LibavFormat } from '../libav/formats.ts'
 import type { Libav } from '../libav/load.ts'
 import { openStreams } from '../libav/open.ts'
@@ -53,7 +53,8 @@ export function readWaveform(
   const peaks = createPeaks()
   const pictures = file.stream
   const shown = pictures ?? stream
-  const start = Number(startOf({ ...file, stream: shown }, libav)) * (shown.timeBase.num / shown.timeBase.den)
+  let start = Number(startOf({ ...file, stream: shown }, libav)) * (shown.timeBase.num / shown.timeBase.den)
+  let isFirst = true
   const { durationSeconds = 0 } = file.info
   let heardSeconds = 0
   let samplesInAll = 0
@@ -61,6 +62,10 @@ export function readWaveform(
     playSound(libav, file.context, track, {
       onSamples: peaks.add,
       onPiece(fileSeconds, seconds, hertz) {
+        // Audio alone starts with its first sample that is played, after the pre-skip of Opus.
+        if (isFirst && pictures === undefined && fileSeconds !== undefined)
+          start = Math.max(start, Math.min(fileSeconds, start + paddingOf(stream)))
+        isFirst = false
         const at =
           fileSeconds === undefined || UNTIMED.has(file.demuxer.name) ? heardSeconds : fileSeconds - start
         const pause = Math.min(at, durationSeconds) - heardSeconds
@@ -74,6 +79,11 @@ export function readWaveform(
   if (isFailure(failed)) return failed
   if (pictures !== undefined) peaks.end(samplesInAll)
   return file.bytes.failure ?? peaks.summary()
+}
+
+/** Returns how long the samples last that the encoder added before the audio, in seconds. */
+function paddingOf({ codecpar: { initialPadding, sampleRate } }: Stream): number {
+  return sampleRate > 0 ? initialPadding / sampleRate : 0
 }
 
 interface SoundReaders {

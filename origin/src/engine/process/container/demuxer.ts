@@ -85,8 +85,9 @@ export async function demux(
     const others = await accepted(more)
     const video = other === undefined ? first : others[other]?.track
     const startSeconds = video === undefined ? 0 : await startOf(input, video, format)
+    const unplayedSeconds = video === undefined ? await preSkipOf(tracks) : startSeconds
     const info: ContainerInfo = {
-      durationSeconds: await durationOf(input, bytes, TELLS_ITS_END.has(format) ? startSeconds : 0),
+      durationSeconds: await durationOf(input, bytes, TELLS_ITS_END.has(format) ? unplayedSeconds : 0),
       video: video === undefined ? undefined : await videoInfo(video),
       others: others.map(({ info: described }) => described),
       audio: await audioCodecs(tracks),
@@ -112,7 +113,7 @@ export async function demux(
 }
 
 /** Formats whose duration counts from 0, whenever their content starts. */
-const TELLS_ITS_END: ReadonlySet<MediaFormat> = new Set(['ts', 'mkv', 'webm'])
+const TELLS_ITS_END: ReadonlySet<MediaFormat> = new Set(['ts', 'mkv', 'webm', 'mka', 'weba'])
 
 /**
  * Returns the timestamp that a player shows as 0. It skips the time before the first video or audio; in a
@@ -120,6 +121,18 @@ const TELLS_ITS_END: ReadonlySet<MediaFormat> = new Set(['ts', 'mkv', 'webm'])
  */
 async function startOf(input: Input, video: InputVideoTrack, format: MediaFormat): Promise<number> {
   return Math.max(0, format === 'ts' ? await video.getFirstTimestamp() : await input.getFirstTimestamp())
+}
+
+/** Returns how long the samples at the start of Opus last that are not played, in seconds (RFC 7845, section 4). */
+async function preSkipOf(tracks: readonly InputTrack[]): Promise<number> {
+  const audio = tracks.find((track) => track.isAudioTrack())
+  const header = (await audio?.getDecoderConfig())?.description
+  if (header === undefined) return 0
+  const bytes = ArrayBuffer.isView(header)
+    ? Buffer.from(header.buffer, header.byteOffset, header.byteLength)
+    : Buffer.from(header)
+  const isOpus = bytes.length >= 12 && bytes.toString('latin1', 0, 8) === 'OpusHead'
+  return isOpus ? bytes.readUInt16LE(10) / 48_000 : 0
 }
 
 /** Carries a failure through a demuxer that only supports exceptions. */

@@ -36,16 +36,19 @@ export interface Duration {
   readonly seconds: number | undefined
   /** Whether the file was read to its end for this. */
   readonly readThrough: boolean
+  /** Whether the file was read to its end and has no packet: an index without samples. */
+  readonly isEmpty: boolean
 }
 
 /** Determines the duration of a file. */
 export function readDuration(libav: Libav, options: DurationOptions): Duration {
   const { context, demuxer, sizeBytes, allow } = options
-  const declared = chainedDuration(libav, options) ?? declaredDuration(options)
+  const declared = chainedDuration(libav, options) ?? declaredDuration(libav, options)
   const exact = declared !== undefined && !WITHOUT_INDEX.has(demuxer.name)
-  if (exact || sizeBytes > MAX_SCANNED_BYTES) return { seconds: declared, readThrough: false }
+  if (exact || sizeBytes > MAX_SCANNED_BYTES) return { seconds: declared, readThrough: false, isEmpty: false }
   allow(sizeBytes + REREAD_BYTES)
-  return { seconds: scannedDuration(libav, context, demuxer) ?? declared, readThrough: true }
+  const scanned = scan(libav, context, demuxer)
+  return { seconds: scanned.seconds ?? declared, readThrough: true, isEmpty: scanned.packets === 0 }
 }
 
 /** The largest chained Ogg audio file that is searched for its links, in bytes. */
@@ -65,74 +68,139 @@ function chainedDuration(
 }
 
 /**
- * Returns the duration that the container declares, in seconds. Matroska declares when the last frame ends, and
- * so does libav for fragments. That is not the duration when the first frame does not start at 0, as in a
- * recorded broadcast.
+ * Returns the duration that the container declares, in seconds, without the samples that the encoder added before
+ * the audio. Ogg and fragments count these samples as part of each stream (RFC 7845, section 4). Matroska declares
+ * when the last frame ends, and so does libav for fragments. That is not the duration when the first frame does
+ * not start at 0, as in a recorded broadcast.
  */
-function declaredDuration({
-  context: { duration, startTime },
-  demuxer,
-  isFragmented,
-}: DurationOptions): number | undefined {
-  const declaresEnd = demuxer.name === 'matroska' || isFragmented
-  const unplayed = declaresEnd && startTime > 0n ? startTime : 0n
-  return duration > unplayed ? Number(duration - unplayed) / MICROSECONDS : undefined
+function declaredDuration(libav: Libav, options: DurationOptions): number | undefined {
+  const { context, demuxer } = options
+  const seconds = Number(context.duration) / MICROSECONDS
+  const contextStart = Number(context.startTime) / MICROSECONDS
+  const start = Math.max(0, contextStart)
+  const streams = playedStreams(libav, options)
+  // Clips and stills of a broadcast start at its first video frame.
+  const videos = demuxer.startsWithPicture ? streams.filter(({ isVideo }) => isVideo) : []
+  const skipped =
+    videos.length > 0 ? Math.max(0, Math.min(...videos.map((video) => video.start)) - contextStart) : 0
+  const lastEnd = Math.max(...streams.map(({ end }) => end))
+  const lastPlayed = Math.max(...streams.map(({ end, padding }) => end - padding))
+  let unplayed = skipped
+  if (demuxer.name === 'matroska')
+    unplayed = Math.max(0, Math.min(...streams.map((stream) => stream.start + stream.padding)))
+  if (demuxer.name === 'ogg') unplayed = Math.max(0, seconds - (lastPlayed - start)) + skipped
+  if (options.isFragmented) unplayed = start + lastEnd - lastPlayed
+  if (!Number.isFinite(unplayed)) unplayed = 0
+  return seconds > unplayed ? Math.round((seconds - unplayed) * MICROSECONDS) / MICROSECONDS : undefined
+}
+
+/** The times that the container declares for a stream, in seconds. */
+interface PlayedStream {
+  readonly isVideo: boolean
+  readonly start: number
+  /** When the last frame ends. Not a number when it is not declared. */
+  readonly end: number
+  /** How long the samples that the encoder added before the audio last. A player drops them. */
+  readonly padding: number
+}
+
+/** Returns the video and audio streams whose start is known. Cover images have no time. */
+function playedStreams(
+  { library, constants }: Libav,
+  { context, demuxer, isFragmented }: DurationOptions,
+): readonly PlayedStream[] {
+  return context.streams.flatMap((stream) => {
+    const { codecType, codecId, initialPadding, sampleRate } = stream.codecpar
+    const isAudio = codecType === constants.AVMEDIA_TYPE_AUDIO
+    const isShown =
+      codecType === constants.AVMEDIA_TYPE_VIDEO &&
+      !stream.hasDisposition(constants.AV_DISPOSITION_ATTACHED_PIC)
+    if ((!isAudio && !isShown) || stream.startTime === constants.AV_NOPTS_VALUE) return []
+    const unit = stream.timeBase.num / stream.timeBase.den
+    const start = Number(stream.startTime) * unit
+    const duration = stream.duration > 0n ? Number(stream.duration) * unit : Number.NaN
+    // libav counts the duration of fragments, and of Opus in Ogg, from 0 rather than from the first frame.
+    const isOpusInOgg = demuxer.name === 'ogg' && library.avGetCodecName(codecId) === 'opus'
+    const end = isFragmented || isOpusInOgg ? duration : Math.max(0, start) + duration
+    return {
+      isVideo: isShown,
+      start,
+      end,
+      padding: isAudio && sampleRate > 0 ? initialPadding / sampleRate : 0,
+    }
+  })
+}
+
+interface Scanned {
+  /** Undefined when no packet has a duration. */
+  readonly seconds: number | undefined
+  readonly packets: number
 }
 
 /**
  * Determines the duration by reading the file through. Reading on afterwards requires a seek. The timestamps
  * of bare streams are guesses, but the durations of their packets are not.
  */
-function scannedDuration(
-  { library, constants }: Libav,
-  context: FormatContext,
-  demuxer: Demuxer,
-): number | undefined {
+function scan({ library, constants }: Libav, context: FormatContext, demuxer: Demuxer): Scanned {
   const units = context.streams.map(({ timeBase }) => timeBase.num / timeBase.den)
   const plays = context.streams.map(
     ({ codecpar: { codecType } }) =>
       codecType === constants.AVMEDIA_TYPE_VIDEO || codecType === constants.AVMEDIA_TYPE_AUDIO,
   )
   const hertz = context.streams.map(({ codecpar }) => codecpar.sampleRate)
-  /** The samples that the encoder added before and after the audio (LAME header), which are not played. */
+  /**
+   * The samples that the encoder added before and after the audio (LAME header, pre-skip of Opus), which are not
+   * played, in seconds.
+   */
   const skippedSeconds = (of: Packet) => {
     const skipped = of.getSideData(constants.AV_PKT_DATA_SKIP_SAMPLES)
     const rate = hertz[of.streamIndex] ?? 0
-    if (skipped === null || skipped.length < SKIPPED_BYTES || rate <= 0) return 0
-    return (skipped.readUInt32LE(0) + skipped.readUInt32LE(4)) / rate
+    if (skipped === null || skipped.length < SKIPPED_BYTES || rate <= 0) return { before: 0, after: 0 }
+    return { before: skipped.readUInt32LE(0) / rate, after: skipped.readUInt32LE(4) / rate }
   }
-  const spans = units.map(() => ({ start: Number.POSITIVE_INFINITY, end: 0, played: 0 }))
+  const spans = units.map(() => ({
+    firstPacket: Number.POSITIVE_INFINITY,
+    start: Number.POSITIVE_INFINITY,
+    end: 0,
+    played: 0,
+  }))
   let frameSeconds: number | undefined
+  let packets = 0
   using packet = new library.Packet()
   packet.alloc()
   while (context.readFrameSync(packet) >= 0) {
+    packets += 1
     if (demuxer.name === 'aac') frameSeconds ??= adtsSeconds(packet.data)
     const unit = units[packet.streamIndex] ?? 0
     const span = spans[packet.streamIndex]
     if (span !== undefined && plays[packet.streamIndex]) {
-      const seconds = (frameSeconds ?? Number(packet.duration) * unit) - skippedSeconds(packet)
-      const start = packet.pts === constants.AV_NOPTS_VALUE ? span.played : Number(packet.pts) * unit
+      const { before, after } = skippedSeconds(packet)
+      const seconds = (frameSeconds ?? Number(packet.duration) * unit) - before - after
+      const packetStart = packet.pts === constants.AV_NOPTS_VALUE ? span.played : Number(packet.pts) * unit
+      const start = packetStart + before
       span.played += seconds
+      span.firstPacket = Math.min(span.firstPacket, packetStart)
       span.start = Math.min(span.start, start)
       span.end = Math.max(span.end, start + seconds)
     }
     packet.unref()
   }
   for (const [index, stream] of context.streams.entries()) {
-    const start = spans[index]?.start ?? Number.POSITIVE_INFINITY
+    const start = spans[index]?.firstPacket ?? Number.POSITIVE_INFINITY
     const ticks = Math.round(start / (units[index] ?? 1))
     // libav does not report the start time of a single frame, and the clock of a broadcast starts anywhere.
     if (stream.startTime === constants.AV_NOPTS_VALUE && Number.isFinite(ticks))
       stream.startTime = BigInt(ticks)
   }
-  const isBare = WITHOUT_INDEX.has(demuxer.name)
-  const longestPlayed = Math.max(0, ...spans.map(({ played }) => played))
-  // Video and audio may start at different times.
+  const played = Math.max(0, ...spans.map((span) => span.played))
+  // Video and audio may start at different times. Where recordings were joined, timestamps start again: players
+  // and clips end with the first recording, so the packets of the others do not count.
   const first = Math.min(...spans.map(({ start }) => start))
   const last = Math.max(0, ...spans.map(({ end }) => end))
-  const longest = isBare ? longestPlayed : Math.max(longestPlayed, last - first)
+  const longest = WITHOUT_INDEX.has(demuxer.name) || last <= first ? played : last - first
   // Rounded to the precision of libav durations, because a sum of frame durations is slightly too large.
-  return longest > 0 ? Math.round(longest * MICROSECONDS) / MICROSECONDS : undefined
+  const seconds = Math.round(longest * MICROSECONDS) / MICROSECONDS
+  return { seconds: longest > 0 ? seconds : undefined, packets }
 }
 
 /** The numbers of samples before and after the audio. */

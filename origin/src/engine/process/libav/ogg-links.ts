@@ -130,10 +130,22 @@ function clockOf(payload: Buffer): Clock | undefined {
   if (payload.length < 16) return undefined
   if (payload.toString('latin1', 0, 8) === 'OpusHead')
     return { hertz: OPUS_HERTZ, skipped: payload.readUInt16LE(10) }
-  if (payload.toString('latin1', 0, 7) !== '\x01vorbis') return undefined
-  const hertz = payload.readUInt32LE(12)
+  const hertz = sampleRateOf(payload)
   return hertz > 0 ? { hertz, skipped: 0 } : undefined
 }
+
+/** Returns the sample rate of Vorbis or FLAC, in hertz. 0 when it is not declared. */
+function sampleRateOf(payload: Buffer): number {
+  if (payload.toString('latin1', 0, 7) === '\x01vorbis') return payload.readUInt32LE(12)
+  const isFlac = payload.toString('latin1', 0, 5) === '\x7fFLAC' && payload.length >= FLAC_RATE_AT + 3
+  return isFlac ? payload.readUIntBE(FLAC_RATE_AT, 3) >> 4 : 0
+}
+
+/**
+ * The offset of the sample rate, in 20 bits: 9 bytes of the mapping (RFC 9639, section 10.1), the signature, the
+ * header of the metadata block, and 10 bytes of the stream info.
+ */
+const FLAC_RATE_AT = 27
 
 /** Opus always counts at this rate, whatever the original sample rate (RFC 7845, section 4). */
 const OPUS_HERTZ = 48_000

@@ -230,11 +230,12 @@ function describe(
   options: DurationOptions,
   encrypted: ReadonlySet<number>,
   other: number | undefined,
-): Described {
+): Described | Failure {
   const tracks: Tracks = { streams: options.context.streams, encrypted }
   const { shown, others } = pictureTracks(libav, tracks)
   const stream = other === undefined ? shown : others[other]
   const duration = readDuration(libav, options)
+  if (duration.isEmpty) return fail('undecodable', 'no packets')
   const info: ContainerInfo = {
     video: stream === undefined ? undefined : infoOf(libav, stream, tracks),
     others: others.map((track) => videoInfo(libav, track)),
