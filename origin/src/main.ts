@@ -140,11 +140,11 @@ async function end(): Promise<void> {
   process.exit(0)
 }
 
-let toldToEndAt = Number.POSITIVE_INFINITY
+let firstSignalAt = Number.POSITIVE_INFINITY
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.on(signal, () => {
-    if (performance.now() - toldToEndAt > REPEATED_SIGNAL_MS) process.exit(1)
-    toldToEndAt = Math.min(toldToEndAt, performance.now())
+    if (performance.now() - firstSignalAt > REPEATED_SIGNAL_MS) process.exit(1)
+    firstSignalAt = Math.min(firstSignalAt, performance.now())
     drain()
   })
 }

@@ -14,7 +14,7 @@ const REFUSED_FILES = [
   ['/attachments/1/notes.png?width=10', `Unsupported file format: ${NO_MEDIA}`],
   [
     '/attachments/1/sound.wav?width=10',
-    'Only images and videos can be transformed: the file is wav, which is sound. ' +
+    'Only images and videos can be transformed: the file is wav, which is audio. ' +
       'The file has no image, or no moving image, to transform. Without parameters it is served unchanged.',
   ],
   [

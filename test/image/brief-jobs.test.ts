@@ -15,14 +15,14 @@ it.each([
   ['its cost when it does more', true, 1],
 ])('a brief job reports %s', async (_, scan, told) => {
   const costs: Cost[] = []
-  const channel = { tellCost: (cost: Cost) => costs.push(cost) } as unknown as Channel
+  const channel = { reportCost: (cost: Cost) => costs.push(cost) } as unknown as Channel
   const setup = { role: 'media', libav: 'off', temporaryFileBytes: 0, decoderMemoryBytes: 0 } as const
   const handler = await openMediaHandler(setup, channel)
   const bytes = await halvesPng(20, 10)
   const job: Job = {
     ...{ kind: 'examine', limits: LIMITS, allowance: ANY_COST },
     source: { format: 'png', sizeBytes: bytes.length, whole: true, id: 1, shared: false },
-    ...{ scan, scanFrames: 1, anySound: false, extras: [] },
+    ...{ scan, scanFrames: 1, acceptAnyAudio: false, extras: [] },
   }
   expect((await handler.work(job, bytes)).result).toMatchObject({ kind: 'examined' })
   expect(costs).toHaveLength(told)

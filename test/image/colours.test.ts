@@ -140,7 +140,7 @@ async function withProfile(jpeg: Buffer, profile: 'srgb'): Promise<Buffer> {
 }
 
 /** Builds a PNG that declares its colours by other chunks than a profile. */
-async function toldPng(
+async function declaredPng(
   colours: readonly Uint8Array[],
   { deep = false, grey = false, dim = false } = {},
 ): Promise<Buffer> {
@@ -192,52 +192,52 @@ const media = (name: string) => readFile(join(import.meta.dirname, `../media/${n
 
 /** What Chromium 156 shows for (220, 30, 30), or for a grey of 100. */
 const TOLD: Readonly<Record<string, readonly [() => Promise<Buffer>, readonly [number, number, number]]>> = {
-  'cICP of sRGB': [() => toldPng([cicp(1, 13)]), RED],
-  'cICP of Display P3': [() => toldPng([cicp(12, 13)]), [240, 0, 0]],
-  'cICP of Display P3, 16 bits': [() => toldPng([cicp(12, 13)], { deep: true }), [240, 0, 0]],
-  'cICP of linear light': [() => toldPng([cicp(1, 8)]), [239, 95, 95]],
+  'cICP of sRGB': [() => declaredPng([cicp(1, 13)]), RED],
+  'cICP of Display P3': [() => declaredPng([cicp(12, 13)]), [240, 0, 0]],
+  'cICP of Display P3, 16 bits': [() => declaredPng([cicp(12, 13)], { deep: true }), [240, 0, 0]],
+  'cICP of linear light': [() => declaredPng([cicp(1, 8)]), [239, 95, 95]],
   'cICP before sRGB and gAMA': [
-    () => toldPng([cicp(1, 8), encodePngChunk('sRGB', Uint8Array.of(0)), gama(45455)]),
+    () => declaredPng([cicp(1, 8), encodePngChunk('sRGB', Uint8Array.of(0)), gama(45455)]),
     [239, 95, 95],
   ],
-  'gAMA of linear light': [() => toldPng([gama(100000)]), [239, 95, 95]],
-  'gAMA of linear light, 16 bits': [() => toldPng([gama(100000)], { deep: true }), [239, 95, 95]],
-  'sRGB before gAMA': [() => toldPng([encodePngChunk('sRGB', Uint8Array.of(0)), gama(100000)]), RED],
-  'gAMA and cHRM of Display P3': [() => toldPng([gama(45455), P3]), [241, 0, 0]],
-  'cHRM alone': [() => toldPng([P3]), RED],
-  'gAMA of grey': [() => toldPng([gama(100000)], { grey: true }), [168, 168, 168]],
-  'gAMA of grey, 16 bits': [() => toldPng([gama(100000)], { grey: true, deep: true }), [168, 168, 168]],
+  'gAMA of linear light': [() => declaredPng([gama(100000)]), [239, 95, 95]],
+  'gAMA of linear light, 16 bits': [() => declaredPng([gama(100000)], { deep: true }), [239, 95, 95]],
+  'sRGB before gAMA': [() => declaredPng([encodePngChunk('sRGB', Uint8Array.of(0)), gama(100000)]), RED],
+  'gAMA and cHRM of Display P3': [() => declaredPng([gama(45455), P3]), [241, 0, 0]],
+  'cHRM alone': [() => declaredPng([P3]), RED],
+  'gAMA of grey': [() => declaredPng([gama(100000)], { grey: true }), [168, 168, 168]],
+  'gAMA of grey, 16 bits': [() => declaredPng([gama(100000)], { grey: true, deep: true }), [168, 168, 168]],
   'gAMA of linear light behind code points that leave it open': [
-    () => toldPng([cicp(2, 2), gama(100000)]),
+    () => declaredPng([cicp(2, 2), gama(100000)]),
     [239, 95, 95],
   ],
   'gAMA of linear light behind code points of limited range': [
-    () => toldPng([encodePngChunk('cICP', Uint8Array.of(12, 13, 0, 0)), gama(100000)]),
+    () => declaredPng([encodePngChunk('cICP', Uint8Array.of(12, 13, 0, 0)), gama(100000)]),
     [239, 95, 95],
   ],
   'gAMA of linear light behind what is no profile': [
-    () => toldPng([encodePngChunk('iCCP', Buffer.from('junk\0\0junk')), gama(100000)]),
+    () => declaredPng([encodePngChunk('iCCP', Buffer.from('junk\0\0junk')), gama(100000)]),
     [239, 95, 95],
   ],
   'gAMA of linear light with primaries of nothing': [
-    () => toldPng([gama(100000), chrm(...Array(8).fill(0))]),
+    () => declaredPng([gama(100000), chrm(...Array(8).fill(0))]),
     RED,
   ],
   'gAMA of linear light with a byte too much': [
-    () => toldPng([encodePngChunk('gAMA', uint32(100000), Buffer.alloc(1))]),
+    () => declaredPng([encodePngChunk('gAMA', uint32(100000), Buffer.alloc(1))]),
     RED,
   ],
-  'gAMA of linear light with a wrong checksum': [() => toldPng([withWrongChecksum(gama(100000))]), RED],
+  'gAMA of linear light with a wrong checksum': [() => declaredPng([withWrongChecksum(gama(100000))]), RED],
   'cICP of linear light behind a palette': [
-    () => toldPng([encodePngChunk('PLTE', Uint8Array.of(0, 0, 0)), cicp(1, 8)]),
+    () => declaredPng([encodePngChunk('PLTE', Uint8Array.of(0, 0, 0)), cicp(1, 8)]),
     RED,
   ],
   'what is no profile, 16 bits': [
-    () => toldPng([iccp(Buffer.from('no profile '.repeat(20)))], { deep: true }),
+    () => declaredPng([iccp(Buffer.from('no profile '.repeat(20)))], { deep: true }),
     RED,
   ],
   'grey with a profile of linear colours': [
-    () => toldPng([iccp(rgbProfile(BT709, 1))], { grey: true }),
+    () => declaredPng([iccp(rgbProfile(BT709, 1))], { grey: true }),
     [168, 168, 168],
   ],
   'AVIF of sRGB': [() => media('told-srgb'), RED],
@@ -266,15 +266,15 @@ describe('colours declared without a profile', () => {
       bytes[bytes.indexOf('nclx') + NCLX_RANGE_AT] = 0x80
       await door.put(`attachments/1/${name}-declared-full`, bytes)
     }
-    await door.put('attachments/1/pq.png', await toldPng([cicp(9, 16)]))
-    await door.put('attachments/1/hlg.png', await toldPng([cicp(9, 18)], { deep: true }))
+    await door.put('attachments/1/pq.png', await declaredPng([cicp(9, 16)]))
+    await door.put('attachments/1/hlg.png', await declaredPng([cicp(9, 18)], { deep: true }))
     await door.put('attachments/1/pq.avif', await media('told-pq'))
     const dimly = { deep: true, dim: true }
     const forOthers = iccp(rgbProfile(BT709, 2.2))
-    await door.put('attachments/1/pq-deep.png', await toldPng([cicp(9, 16)], dimly))
-    await door.put('attachments/1/pq-profiled.png', await toldPng([cicp(9, 16), forOthers], dimly))
+    await door.put('attachments/1/pq-deep.png', await declaredPng([cicp(9, 16)], dimly))
+    await door.put('attachments/1/pq-profiled.png', await declaredPng([cicp(9, 16), forOthers], dimly))
     const profile = withCodePoints(rgbProfile(BT709, 2.2), 9, 16)
-    await door.put('attachments/1/pq-points-of-profile.png', await toldPng([iccp(profile)], dimly))
+    await door.put('attachments/1/pq-points-of-profile.png', await declaredPng([iccp(profile)], dimly))
   })
   afterAll(() => door.close())
 

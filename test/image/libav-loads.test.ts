@@ -33,7 +33,7 @@ async function renderGif(format: RenderOptions['format']) {
     'gif',
     { options, renderQuality: 'fine', limits },
     tools,
-    { allowance: COST, tellCost: () => undefined },
+    { allowance: COST, reportCost: () => undefined },
   )
   if (isFailure(rendered) || rendered.kind === 'deferred') throw new Error(JSON.stringify(rendered))
   const { pages } = await sharp(rendered.bytes).metadata()

@@ -37,7 +37,7 @@ it('a file that is only checked costs its decoding, whatever its encoding would 
       limits: videoTools.limits as never,
     },
     videoTools,
-    { tellCost: tellNobody, tellProgress: () => undefined },
+    { reportCost: tellNobody, reportProgress: () => undefined },
   )
   expect(rendered).toMatchObject({ kind: 'rendered', bytes: undefined })
 })

@@ -173,7 +173,12 @@ const COLOURS: readonly Mutant[] = [
     'ignoreIcc: true,',
   ),
   mutant('a deep profile is ignored', 'colours/deep-profile.ts', 'return deepProfile ?', 'return false ?'),
-  mutant('told primaries are ignored', 'colours/told-colours.ts', "['smpte432', { white: D65, ...P3 }],", ''),
+  mutant(
+    'declared primaries are ignored',
+    'colours/declared-colours.ts',
+    "['smpte432', { white: D65, ...P3 }],",
+    '',
+  ),
   mutant(
     'a video takes the other matrix',
     'container/filters.ts',
@@ -213,7 +218,7 @@ const COLOURS: readonly Mutant[] = [
   ),
   mutant(
     'rows of a cut-off GIF stand for none',
-    'formats/gif/mend-gif.ts',
+    'formats/gif/repair-gif.ts',
     'isWhole ? covers : 1',
     'isWhole ? 1 : 1',
   ),

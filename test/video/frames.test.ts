@@ -1,6 +1,6 @@
 import type { Ffmpeg } from '@media-proxy/origin/engine/process/ffmpeg/ffmpeg.ts'
 import { createFfmpegDecoder } from '@media-proxy/origin/engine/process/ffmpeg/ffmpeg-decoder.ts'
-import { threeFrames, threeMoments } from '@media-proxy/origin/engine/process/moments/moments.ts'
+import { threeFrames, threeMoments } from '@media-proxy/origin/engine/process/timestamps/timestamps.ts'
 import { readThreeFrames } from '@media-proxy/origin/engine/process/video/frames.ts'
 import { openVideo } from '@media-proxy/origin/engine/process/video/video.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'

@@ -29,7 +29,12 @@ const made =
 
 function look(bytes: Uint8Array, scan = true, allowance = ANY_COST) {
   const source = memorySource(bytes, mediaKind('avif'))
-  return examine(source, { scan, scanFrames: 5, anySound: false, extras: [], allowance }, tools, tellNobody)
+  return examine(
+    source,
+    { scan, scanFrames: 5, acceptAnyAudio: false, extras: [], allowance },
+    tools,
+    tellNobody,
+  )
 }
 
 describe.skipIf(FFMPEG === undefined || ENCODER === '')(

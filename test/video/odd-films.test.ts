@@ -42,7 +42,7 @@ async function rendered(source: MediaSource, wishes: Wishes): Promise<Buffer | F
       ...{ limits: LIMITS, renderQuality: 'fine', allowance: ANY_COST },
     },
     libavTools,
-    { tellCost: tellNobody, tellProgress: tellNobody },
+    { reportCost: tellNobody, reportProgress: tellNobody },
   )
   if (isFailure(result)) return result
   if (result.kind !== 'rendered' || result.bytes === undefined) throw new Error(result.kind)

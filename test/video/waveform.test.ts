@@ -179,7 +179,7 @@ describe.skipIf(libav === undefined)('waveforms (need libav)', () => {
       const source = memorySource(await makeVideo('wav', BURST, []), mediaKind('wav'))
       await examine(
         source,
-        { scan: false, scanFrames: 5, anySound: false, extras, allowance: ANY_COST },
+        { scan: false, scanFrames: 5, acceptAnyAudio: false, extras, allowance: ANY_COST },
         libavTools,
         (cost) => {
           costs.push(cost.cpuSeconds)

@@ -39,11 +39,11 @@ export interface Examined
 }
 
 /** What an examination returns in addition to the fields that it always returns. */
-export interface Look {
+export interface ExaminationOptions {
   /** Whether to return images for the scan model. */
   readonly scan: boolean
   /** Whether to examine the images even if the audio codec is not accepted. */
-  readonly anySound?: boolean
+  readonly acceptAnyAudio?: boolean
   readonly extras?: readonly ExtraName[]
 }
 
@@ -61,7 +61,7 @@ export interface Engine {
   /** Makes a rendition. */
   render(source: Source, options: RenderOptions, time: JobTime): Promise<Rendered | Failure>
   /** Returns the metadata of a source. */
-  examine(source: Source, look: Look, time: JobTime): Promise<Examined | Failure>
+  examine(source: Source, look: ExaminationOptions, time: JobTime): Promise<Examined | Failure>
   /** Returns three frames of an animation or a video, or the file of a still image unchanged. */
   readFrames(source: Source, time: JobTime): Promise<readonly FrameFile[] | Failure>
   /**
@@ -91,13 +91,13 @@ export function createEngine({ run, lanes, limits, renderQuality, scanFrames }: 
       const { result, body } = ended
       if (isFailure(result)) return result
       if (result.kind !== 'rendered') return fail('defect', result.kind)
-      const bytes = result.untouched ? await wholeOf(lanes.large, source, time) : body
+      const bytes = result.untouched ? await readWhole(lanes.large, source, time) : body
       const { format, spriteIntervalSeconds } = result
       if (isFailure(bytes)) return bytes
       return { format, bytes, ...(spriteIntervalSeconds === undefined ? {} : { spriteIntervalSeconds }) }
     },
 
-    async examine(source, { scan, anySound = false, extras = [] }, time) {
+    async examine(source, { scan, acceptAnyAudio = false, extras = [] }, time) {
       const examineWith = (wanted: readonly ExtraName[]) =>
         run(
           source,
@@ -107,7 +107,7 @@ export function createEngine({ run, lanes, limits, renderQuality, scanFrames }: 
             limits,
             scan,
             scanFrames,
-            anySound,
+            acceptAnyAudio,
             extras: wanted,
             allowance,
           }),
@@ -155,7 +155,7 @@ function jobSource({ kind, bytes, parts }: Source, sharing: Sharing): JobSource 
 }
 
 /** Returns all bytes of a source. A large source is read in the given lane, which bounds memory. */
-async function wholeOf(
+async function readWhole(
   lane: Lane,
   { bytes, parts }: Source,
   { signal, timeLeftMs }: JobTime,

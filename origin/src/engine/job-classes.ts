@@ -5,7 +5,7 @@
 
 import type { Lane } from '../concurrency/lane.ts'
 import { shareOf } from '../concurrency/share.ts'
-import { mayBeDear } from '../media/dear-svg.ts'
+import { mayBeExpensive } from '../media/expensive-svg.ts'
 import type { Source } from '../source/bytes/source.ts'
 import type { Cost } from './jobs.ts'
 import { type EngineLanes, SMALL_JOB, VIDEO_JOB } from './lanes.ts'
@@ -91,7 +91,7 @@ export function createJobClasses(lanes: EngineLanes, pools: EnginePools, mostOfC
     first(source, isSlow) {
       const { kind, bytes, parts, isFar } = source
       if (kind?.kind === 'video' || kind?.kind === 'audio') return isFar ? externalVideo : video
-      if (isSlow || (kind?.format === 'svg' && mayBeDear(bytes))) return slow
+      if (isSlow || (kind?.format === 'svg' && mayBeExpensive(bytes))) return slow
       // A source that is not in memory is read first, which may take long.
       return bytes.length === parts.sizeBytes
         ? quick

@@ -55,7 +55,7 @@ export interface ExamineJob extends MediaJob {
    * Whether to examine the images even if the audio codec is not accepted: the media was accepted already, or
    * is delivered unchanged.
    */
-  readonly anySound: boolean
+  readonly acceptAnyAudio: boolean
   readonly extras: readonly ExtraName[]
   /** The largest number of evenly spaced frames of an animation or a video for the model. */
   readonly scanFrames: number

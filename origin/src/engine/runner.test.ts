@@ -158,7 +158,7 @@ function runner(endings: readonly Ending[]) {
         source,
         (allowance, sharing): ExamineJob => ({
           ...{ kind: 'examine', source: { ...jobSource, ...sharing }, limits, allowance },
-          ...{ scan: true, anySound: false, extras: [], scanFrames: 1 },
+          ...{ scan: true, acceptAnyAudio: false, extras: [], scanFrames: 1 },
         }),
         time,
       ),

@@ -24,7 +24,7 @@ interface KindOf<Kind extends string, Format extends MediaFormat> {
   /** APNG is `png`, Opus in Ogg is `opus`, any other audio in Ogg is `ogg`. */
   readonly format: Format
   /** The value of `format` in `/_metadata`, when it differs from the format's name. */
-  readonly toldAs?: string
+  readonly reportedAs?: string
   readonly mime: string
   /** Lower case, without the dot. The first is the usual one. */
   readonly extensions: readonly [string, ...string[]]
@@ -66,7 +66,13 @@ const KINDS: Readonly<
   opus: { kind: 'audio', format: 'opus', mime: 'audio/ogg', extensions: ['opus'] },
   aac: { kind: 'audio', format: 'aac', mime: 'audio/aac', extensions: ['aac'] },
   m4a: { kind: 'audio', format: 'm4a', mime: 'audio/mp4', extensions: ['m4a', 'm4b'] },
-  weba: { kind: 'audio', format: 'weba', toldAs: 'webm', mime: 'audio/webm', extensions: ['weba', 'webm'] },
+  weba: {
+    kind: 'audio',
+    format: 'weba',
+    reportedAs: 'webm',
+    mime: 'audio/webm',
+    extensions: ['weba', 'webm'],
+  },
   mka: { kind: 'audio', format: 'mka', mime: 'audio/x-matroska', extensions: ['mka', 'mkv'] },
 }
 
@@ -77,9 +83,9 @@ export const MEDIA_KINDS: readonly MediaKind[] = Object.values(KINDS)
 export const mediaKind = (format: MediaFormat): MediaKind => KINDS[format]
 
 /** Returns the audio kind of a video container that holds only audio. Undefined when that is not accepted. */
-export const soundAlone = (format: MediaFormat): AudioKind | undefined => SOUND_ALONE.get(format)
+export const audioOnlyKind = (format: MediaFormat): AudioKind | undefined => AUDIO_ONLY_KINDS.get(format)
 
-const SOUND_ALONE: ReadonlyMap<MediaFormat, AudioKind> = new Map([
+const AUDIO_ONLY_KINDS: ReadonlyMap<MediaFormat, AudioKind> = new Map([
   ['mp4', KINDS.m4a],
   ['mov', KINDS.m4a],
   ['3gp', KINDS.m4a],
@@ -88,9 +94,9 @@ const SOUND_ALONE: ReadonlyMap<MediaFormat, AudioKind> = new Map([
 ])
 
 /** Returns the video kind of an audio container that holds a video. Undefined when it cannot hold one. */
-export const filmAround = (format: MediaFormat): VideoKind | undefined => FILM_AROUND.get(format)
+export const videoKindOf = (format: MediaFormat): VideoKind | undefined => VIDEO_KINDS.get(format)
 
-const FILM_AROUND: ReadonlyMap<MediaFormat, VideoKind> = new Map([
+const VIDEO_KINDS: ReadonlyMap<MediaFormat, VideoKind> = new Map([
   ['m4a', KINDS.mp4],
   ['weba', KINDS.webm],
   ['mka', KINDS.mkv],

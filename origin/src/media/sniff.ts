@@ -4,7 +4,7 @@
  */
 
 import { fileTypeFromBuffer } from 'file-type'
-import { type MediaFormat, type MediaKind, mediaKind, mediaKindOfName, soundAlone } from './kinds.ts'
+import { audioOnlyKind, type MediaFormat, type MediaKind, mediaKind, mediaKindOfName } from './kinds.ts'
 import { sniffIsoMedia } from './sniff-iso-media.ts'
 import { isMatroskaSound } from './sniff-matroska.ts'
 import { isLateMp3, isProgramStream, isTransportStream } from './sniff-mpeg.ts'
@@ -45,7 +45,7 @@ const sniffFormat = async (
   if (detected.ext === 'mp3') return sniffBehindId3(bytes, named)
   if (detected.ext === 'bmp') return isBmp(bytes) ? 'bmp' : undefined
   if ((detected.ext === 'webm' || detected.ext === 'mkv') && isMatroskaSound(bytes))
-    return soundAlone(detected.ext)?.format
+    return audioOnlyKind(detected.ext)?.format
   return FORMAT_OF_DETECTED.get(detected.ext)
 }
 

@@ -6,7 +6,7 @@
 import { type Failure, type FailureCode, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Engine } from '../engine/client.ts'
 import type { ModelOptions } from '../engine/scan-model.ts'
-import { filmAround, type MediaKind } from '../media/kinds.ts'
+import { type MediaKind, videoKindOf } from '../media/kinds.ts'
 import { contentHash } from '../source/bytes/content-hash.ts'
 import type { Source } from '../source/bytes/source.ts'
 import type { Scanner } from './scanner.ts'
@@ -62,7 +62,7 @@ export const FLAGGED_SIDE = 480
  * detected as audio by its first bytes may still contain video.
  */
 function mayBeSeen(kind: MediaKind | undefined): boolean {
-  return kind !== undefined && (kind.kind !== 'audio' || filmAround(kind.format) !== undefined)
+  return kind !== undefined && (kind.kind !== 'audio' || videoKindOf(kind.format) !== undefined)
 }
 
 /** Failures of media without visual content. */
@@ -107,7 +107,7 @@ async function scan(
   }: { readonly name: string; readonly timeLeftMs: number; readonly signal: AbortSignal },
 ): Promise<Judgement | Failure> {
   if (!scanner.enabled) return undefined
-  const examined = await engine.examine(source, { scan: true, anySound: true }, { timeLeftMs, signal })
+  const examined = await engine.examine(source, { scan: true, acceptAnyAudio: true }, { timeLeftMs, signal })
   if (!isFailure(examined)) {
     const verdict = await scanner.scan(name, examined, signal)
     return verdict ?? (examined.pictures.length === 0 ? undefined : 'unjudged')

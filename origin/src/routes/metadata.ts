@@ -200,9 +200,9 @@ function describe(
   hash: string,
   verdict: Verdict | undefined,
 ): Metadata {
-  const { toldAs, mime } = mediaKind(format)
+  const { reportedAs, mime } = mediaKind(format)
   return {
-    format: toldAs ?? format,
+    format: reportedAs ?? format,
     content_type: mime,
     content_hash: hash,
     size: parts.sizeBytes,

@@ -245,7 +245,8 @@ function parseSound(encodedPath: readonly string[]): MediaRequest | Failure {
   const [id, file] = encodedPath.map(decodeSegment)
   const match = /^(.*)\.(mp3|ogg|m4a|wav)$/.exec(file ?? '')
   if (match === null) return file === undefined ? fail('bad-request', 'path is not valid UTF-8') : noRoute()
-  if (id === undefined || !ID.test(id) || !HASH.test(match[1] ?? '')) return fail('bad-request', 'sound name')
+  if (id === undefined || !ID.test(id) || !HASH.test(match[1] ?? ''))
+    return fail('bad-request', 'audio file name')
   const key = decodeObjectKey([`entrance-sounds/${id}/${file}`])
   return isFailure(key) ? key : { kind: 'file', route: 'entrance-sounds', key }
 }

@@ -9,20 +9,20 @@ export interface Admission {
    * Reports to the server that the header has been read, and the predicted cost of a job that takes longer
    * than a header may.
    */
-  readonly tellCost: (cost: Cost) => void
+  readonly reportCost: (cost: Cost) => void
 }
 
 /** What a job reports to the server while it runs. */
 export interface Reports {
-  readonly tellCost: (cost: Cost) => void
+  readonly reportCost: (cost: Cost) => void
   /** Reports the progress of a long job, from 0 to 1. */
-  readonly tellProgress: (share: number) => void
+  readonly reportProgress: (share: number) => void
 }
 
 /** Returns the cost that the server has to admit first. Undefined when the job may continue. */
-export function admit(cost: Cost, { allowance, tellCost }: Admission): Deferred | undefined {
+export function admit(cost: Cost, { allowance, reportCost }: Admission): Deferred | undefined {
   if (cost.memoryBytes > allowance.memoryBytes || cost.cpuSeconds > allowance.cpuSeconds)
     return { kind: 'deferred', cost }
-  tellCost(cost)
+  reportCost(cost)
   return undefined
 }

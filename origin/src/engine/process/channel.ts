@@ -29,16 +29,16 @@ export interface Channel {
    */
   readRange(start: number, end: number): Uint8Array | Failure
   /** Reports the predicted cost of a job that takes longer than usual. */
-  tellCost(cost: Cost): void
+  reportCost(cost: Cost): void
   /** Reports the progress of the job, from 0 to 1. Sends at most one report per `PROGRESS_MS`. */
-  tellProgress(share: number): void
+  reportProgress(share: number): void
 }
 
 export function openChannel(descriptor: number): Channel {
   const head = Buffer.alloc(HEAD_BYTES)
   let jobBody: Buffer | undefined
   let usedBytes = 0
-  let toldAt = 0
+  let reportedAt = 0
 
   /**
    * Returns memory for the body of a job. Small bodies share one buffer, because a new one for each job would
@@ -71,11 +71,11 @@ export function openChannel(descriptor: number): Channel {
     receiveJob: () => receive(roomForJob),
     send,
     readRange: (start, end) => readInParts(start, end, readPart),
-    tellCost: (cost) => send(FRAME.inspected, { cost }),
-    tellProgress(share) {
+    reportCost: (cost) => send(FRAME.inspected, { cost }),
+    reportProgress(share) {
       const now = performance.now()
-      if (now - toldAt < PROGRESS_MS) return
-      toldAt = now
+      if (now - reportedAt < PROGRESS_MS) return
+      reportedAt = now
       send(FRAME.progress, { share: Math.min(1, Math.max(0, share)) })
     },
   }

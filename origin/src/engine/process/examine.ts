@@ -4,7 +4,7 @@
  */
 
 import { type Failure, fail, failOpenly, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { filmAround, type MediaKind, soundAlone } from '../../media/kinds.ts'
+import { audioOnlyKind, type MediaKind, videoKindOf } from '../../media/kinds.ts'
 import type { Size } from '../../media/size.ts'
 import { FREE, oneAfterTheOther } from '../cost.ts'
 import type { Cost, Deferred, ExamineJob } from '../jobs.ts'
@@ -31,7 +31,7 @@ import {
   readOtherTracks,
   readScanFrames,
   scanSamples,
-  withHiddenColours,
+  withOpaqueCopy,
 } from './video/scan-frames.ts'
 import { openVideo, type Video, type VideoTools } from './video/video.ts'
 
@@ -64,13 +64,13 @@ const LOOK_SIDE_PIXELS = 448
  */
 export async function examine(
   source: MediaSource,
-  { scan, scanFrames, anySound, extras, allowance }: Omit<ExamineJob, 'kind' | 'source' | 'limits'>,
+  { scan, scanFrames, acceptAnyAudio, extras, allowance }: Omit<ExamineJob, 'kind' | 'source' | 'limits'>,
   tools: VideoTools,
-  tellCost: (cost: Cost) => void,
+  reportCost: (cost: Cost) => void,
 ): Promise<Examined | Deferred | Failure> {
   const { kind } = source
   const isHeard = extras.includes('waveform')
-  const options = { scan, scanFrames, anySound, isHeard, tools, admission: { allowance, tellCost } }
+  const options = { scan, scanFrames, acceptAnyAudio, isHeard, tools, admission: { allowance, reportCost } }
   switch (kind?.kind) {
     case undefined:
       return fail('unsupported-format', 'the first bytes are of no accepted type')
@@ -86,7 +86,7 @@ export async function examine(
 interface ExamineOptions {
   readonly scan: boolean
   readonly scanFrames: number
-  readonly anySound: boolean
+  readonly acceptAnyAudio: boolean
   /** Whether all audio is decoded for the waveform. */
   readonly isHeard: boolean
   readonly tools: VideoTools
@@ -201,8 +201,8 @@ async function examineVideo(
   if (isFailure(video)) {
     if (video.code !== 'not-visual') return video
     // A video container with audio streams only is treated as audio.
-    const sound = soundAlone(kind.format)
-    if (sound === undefined) return failOpenly('unsupported-format', `sound alone in ${kind.format}`)
+    const sound = audioOnlyKind(kind.format)
+    if (sound === undefined) return failOpenly('unsupported-format', `audio only in ${kind.format}`)
     return examineAudio(source, sound, options)
   }
   try {
@@ -223,7 +223,7 @@ async function examineHiddenFilm(
   { format }: MediaKind,
   options: ExamineOptions,
 ): Promise<Examined | Deferred | Failure | undefined> {
-  const kind = filmAround(format)
+  const kind = videoKindOf(format)
   if (kind === undefined) return undefined
   const video = await openVideo(options.tools, source, kind.format)
   // Without a video stream that decodes there is nothing to scan. Other faults of the file are reported by
@@ -232,7 +232,7 @@ async function examineHiddenFilm(
   try {
     // A cover image, or the images of chapters.
     if (video.info.video.codec === 'mjpeg') return undefined
-    if (!options.anySound && validateSound(video.info.audio, 'film') !== undefined) return undefined
+    if (!options.acceptAnyAudio && validateSound(video.info.audio, 'film') !== undefined) return undefined
     const openOther = (index: number) => openVideo(options.tools, source, kind.format, index)
     const looked = await lookAtVideo(video, kind, { ...options, openOther })
     return isFailure(looked) && looked.code === 'undecodable' ? undefined : looked
@@ -249,9 +249,9 @@ interface FilmOptions extends ExamineOptions {
 async function lookAtVideo(
   video: Video,
   kind: MediaKind,
-  { scan, scanFrames, anySound, isHeard, admission, openOther }: FilmOptions,
+  { scan, scanFrames, acceptAnyAudio, isHeard, admission, openOther }: FilmOptions,
 ): Promise<Examined | Deferred | Failure> {
-  const rejected = anySound ? undefined : validateSound(video.info.audio, 'film')
+  const rejected = acceptAnyAudio ? undefined : validateSound(video.info.audio, 'film')
   if (rejected !== undefined) return rejected
   const { width, height } = video.info.video
   const shownAt = sizeWithin(video.info.video, LOOK_SIDE_PIXELS)
@@ -276,7 +276,7 @@ async function lookAtVideo(
     ...(durationSeconds === undefined ? {} : { durationSeconds }),
     codecs: codecsOf(video.info),
     first,
-    frames: [...shown, ...others].flatMap(withHiddenColours),
+    frames: [...shown, ...others].flatMap(withOpaqueCopy),
   }
 }
 

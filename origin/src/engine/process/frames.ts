@@ -12,16 +12,16 @@ import { type Admission, admit } from './admit.ts'
 import { type ImageSequence, readSequence } from './formats/heif/sequence.ts'
 import { animationTimes, frameAt } from './image/animation-frames.ts'
 import { decodePicture } from './image/decode.ts'
+import { affordableDecodes, reachableFrames } from './image/frame-budget.ts'
 import { type ImageInfo, validateInfo } from './image/inspect.ts'
-import { affordableDecodes, reachableFrames } from './image/reach.ts'
 import { type Render, renderRaw } from './image/render-image.ts'
 import { countWholeFrames } from './image/whole-frames.ts'
-import { threeFrames, threeMoments } from './moments/moments.ts'
 import { openPicture } from './open-picture.ts'
 import type { RawPicture } from './pixels/raw-picture.ts'
-import { costOfPicture, costOfStill, MOST_SECONDS, type SeenBytes } from './predict.ts'
+import { type AvailableBytes, costOfPicture, costOfStill, MOST_SECONDS } from './predict.ts'
 import type { MediaSource } from './source/media-source.ts'
 import { createStillDecoder } from './stills.ts'
+import { threeFrames, threeMoments } from './timestamps/timestamps.ts'
 import { readThreeFrames } from './video/frames.ts'
 import { playSequence } from './video/play-sequence.ts'
 import { openVideo, type Video, type VideoTools } from './video/video.ts'
@@ -42,10 +42,10 @@ export async function readFrameFiles(
   source: MediaSource,
   { allowance }: Pick<FramesJob, 'allowance'>,
   tools: VideoTools,
-  tellCost: (cost: Cost) => void,
+  reportCost: (cost: Cost) => void,
 ): Promise<readonly FrameFile[] | Deferred | Failure> {
   const { kind } = source
-  const admission = { allowance, tellCost }
+  const admission = { allowance, reportCost }
   switch (kind?.kind) {
     case undefined:
     case 'audio':
@@ -137,7 +137,7 @@ const FRAMES = 3
  * Predicts the cost of three frames: near the start, in the middle, and at the end. All are held in memory,
  * and each is decoded again from the first frame.
  */
-function costOfFrames(info: ImageInfo, seen: SeenBytes, limits: MediaLimits): Cost {
+function costOfFrames(info: ImageInfo, seen: AvailableBytes, limits: MediaLimits): Cost {
   const one = costOfPicture(info, jpegRender(info), { frames: 1, cutLate: false }, seen)
   const decodes = Math.min(affordableDecodes(info, limits), (FRAMES * info.frames) / 2 + FRAMES)
   return {

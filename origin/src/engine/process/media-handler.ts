@@ -9,7 +9,7 @@ import type { Channel } from './channel.ts'
 import { examine } from './examine.ts'
 import { extrasOf, waveformOf } from './extras.ts'
 import { readFrameFiles } from './frames.ts'
-import { createStillKeeper, type KeptStill } from './image/kept-still.ts'
+import { createPixelCache, type SharedPixels } from './image/pixel-cache.ts'
 import { placeholderOf } from './image/placeholder.ts'
 import type { JobHandler, Work } from './job-handler.ts'
 import { RENDERER_VERSION } from './pixels/sharp.ts'
@@ -22,7 +22,7 @@ import type { VideoTools } from './video/video.ts'
 /** Opens the role that decodes and renders media. */
 export async function openMediaHandler(setup: MediaSetup, channel: Channel): Promise<JobHandler> {
   const decoders = createDecoders(setup)
-  const stills = createStillKeeper()
+  const stills = createPixelCache()
   const libav = setup.libav === 'at once' ? await decoders.libav() : undefined
   return {
     ready: { renderer: RENDERER_VERSION, libav: libav?.version ?? null },
@@ -35,7 +35,7 @@ export async function openMediaHandler(setup: MediaSetup, channel: Channel): Pro
         limits: job.limits,
       }
       const kept = stills.begin(job.source)
-      const reports = { tellProgress: channel.tellProgress, tellCost: costTeller(job, channel) }
+      const reports = { reportProgress: channel.reportProgress, reportCost: costTeller(job, channel) }
       return workOn(sourceOf(job.source, body, kept, channel), job, tools, reports)
     },
     rest: stills.forget,
@@ -53,10 +53,10 @@ const BRIEF_CPU_SECONDS = 0.05
  * a short one reports nothing. A job that does further work always reports that it got this far: if it ends
  * its process after that, only that work is rejected, and not the whole source.
  */
-function costTeller(job: SourceJob, { tellCost }: Channel): Reports['tellCost'] {
+function costTeller(job: SourceJob, { reportCost }: Channel): Reports['reportCost'] {
   const isPlain = workOf(job).kind === 'plain'
   return (cost) => {
-    if (!isPlain || cost.cpuSeconds > BRIEF_CPU_SECONDS) tellCost(cost)
+    if (!isPlain || cost.cpuSeconds > BRIEF_CPU_SECONDS) reportCost(cost)
   }
 }
 
@@ -82,7 +82,7 @@ async function workOn(
     case 'examine':
       return workOnExamination(source, job, tools, reports)
     case 'frames': {
-      const files = await readFrameFiles(source, job, tools, reports.tellCost)
+      const files = await readFrameFiles(source, job, tools, reports.reportCost)
       if (isFailure(files) || 'kind' in files) return { result: files }
       return {
         result: {
@@ -105,7 +105,7 @@ async function workOnExamination(
   tools: VideoTools,
   reports: Reports,
 ): Promise<Work> {
-  const examined = await examine(source, job, tools, reports.tellCost)
+  const examined = await examine(source, job, tools, reports.reportCost)
   if (isFailure(examined)) return { result: examined }
   if (!('frames' in examined)) return { result: examined }
   const { kind, size, durationSeconds, animated, first, frames } = examined
@@ -139,7 +139,7 @@ async function workOnExamination(
 function sourceOf(
   { format, sizeBytes, whole }: JobSource,
   body: Uint8Array,
-  kept: KeptStill,
+  kept: SharedPixels,
   channel: Channel,
 ): MediaSource {
   const kind: MediaKind | undefined = MEDIA_KINDS.find((known) => known.format === format)

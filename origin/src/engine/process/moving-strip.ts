@@ -16,7 +16,7 @@ export async function movingStrip(
 ): Promise<Strip | Failure> {
   if (info.format !== 'avif') return animationStrip(bytes, info, render)
   const sequence = readSequence(bytes)
-  if (sequence === undefined) return failOpenly('not-visual', 'the picture does not move')
+  if (sequence === undefined) return failOpenly('not-visual', 'the image is not animated')
   const played = await playSequence(tools, sequence, info)
   return isFailure(played) ? played : playedStrip(played, info, render)
 }

@@ -1,17 +1,17 @@
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { ImageFormat as SourceFormat } from '../../media/kinds.ts'
 import type { Deferred } from '../jobs.ts'
-import { type Mended, mend, readable } from './formats/mend.ts'
-import { hideTheRest } from './formats/png/hide-the-rest.ts'
+import { hideUnusedParts } from './formats/png/hide-unused-parts.ts'
+import { type Repaired, repair, repairHeader } from './formats/repair.ts'
 import { type ImageInfo, readInfo } from './image/inspect.ts'
-import type { SeenBytes } from './predict.ts'
+import type { AvailableBytes } from './predict.ts'
 import type { MediaSource } from './source/media-source.ts'
 
 /**
  * An opened image. `bytes` are those of the source, unless decoders would render them differently from
  * browsers.
  */
-export interface OpenedPicture extends Mended {
+export interface OpenedPicture extends Repaired {
   readonly info: ImageInfo
 }
 
@@ -19,7 +19,7 @@ export interface OpenedPicture extends Mended {
  * Validates a header and the planned rendition. Returns the result with which the job ends, or undefined when
  * it continues.
  */
-export type Validate = (info: ImageInfo, seen: SeenBytes) => Failure | Deferred | undefined
+export type Validate = (info: ImageInfo, seen: AvailableBytes) => Failure | Deferred | undefined
 
 export interface OpenPictureOptions {
   readonly format: SourceFormat
@@ -57,20 +57,20 @@ export async function openPicture(
   }
   const bytes = source.whole(maxBytes)
   if (isFailure(bytes)) return bytes
-  if (!intact) hideTheRest(bytes, format)
-  const read = readable(bytes, format)
+  if (!intact) hideUnusedParts(bytes, format)
+  const read = repairHeader(bytes, format)
   if (isFailure(read)) return read
   const info = await readInfo(read.bytes, format)
   if (isFailure(info)) return info
   const ended = validate(info, { bytes: read.bytes, sizeBytes: read.bytes.length })
   if (ended !== undefined) return ended
   if (intact && info.frames === 1) return { bytes, info, damaged: false }
-  const mended = await mend(read.bytes, format)
-  if (isFailure(mended)) return mended
-  // A mended drawing declares its size in pixels, so the size of the original is kept.
-  const isSame = mended.bytes === read.bytes || info.drawing !== undefined
-  const mendedInfo = isSame ? info : await readInfo(mended.bytes, format)
-  return isFailure(mendedInfo)
-    ? mendedInfo
-    : { ...mended, damaged: read.damaged || mended.damaged, info: mendedInfo }
+  const repaired = await repair(read.bytes, format)
+  if (isFailure(repaired)) return repaired
+  // A repaired drawing declares its size in pixels, so the size of the original is kept.
+  const isSame = repaired.bytes === read.bytes || info.drawing !== undefined
+  const repairedInfo = isSame ? info : await readInfo(repaired.bytes, format)
+  return isFailure(repairedInfo)
+    ? repairedInfo
+    : { ...repaired, damaged: read.damaged || repaired.damaged, info: repairedInfo }
 }

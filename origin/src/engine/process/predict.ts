@@ -12,19 +12,19 @@ import {
 } from '../cost.ts'
 import type { Cost } from '../jobs.ts'
 import { predictStill } from '../video-cost.ts'
-import { MAX_PIXELS as MAX_GIF_PIXELS } from './formats/gif/mend-gif.ts'
-import { isWholePng } from './formats/png/mend-png.ts'
+import { MAX_PIXELS as MAX_GIF_PIXELS } from './formats/gif/repair-gif.ts'
+import { isWholePng } from './formats/png/repair-png.ts'
 import { picturesInSvg } from './formats/svg/svg-picture-sizes.ts'
 import { rowsAtOnce } from './formats/tiff/tiff-samples.ts'
 import { MAX_ENCODES } from './image/fit-bytes.ts'
 import type { ImageInfo } from './image/inspect.ts'
 import { seeksFaces, sizeOf } from './image/layout.ts'
-import { coarseSize, isWholeWebp } from './image/reading.ts'
 import type { Render } from './image/render-image.ts'
 import { isHeld } from './image/render-stages.ts'
+import { coarseSize, isWholeWebp } from './image/shrink-on-load.ts'
 
 /** The bytes of a source that are available when its header has been read. */
-export interface SeenBytes {
+export interface AvailableBytes {
   /** The whole source, or its start. */
   readonly bytes: Uint8Array
   readonly sizeBytes: number
@@ -43,7 +43,7 @@ export function costOfPicture(
   info: ImageInfo,
   render: Render,
   { frames, cutLate }: Decoding,
-  seen: SeenBytes,
+  seen: AvailableBytes,
 ): Cost {
   // The positions of faces are not known yet, but the crop will use only a part of the image.
   const isCutEarly = render.part !== undefined || seeksFaces(render)
@@ -79,21 +79,21 @@ function heldOfWebp(info: ImageInfo, render: Render): CostSource['held'] {
 }
 
 /** Predicts the cost of repairing a file before or while it is decoded. */
-function costOfReading({ format, width, height }: ImageInfo, { bytes, sizeBytes }: SeenBytes): Cost {
+function costOfReading({ format, width, height }: ImageInfo, { bytes, sizeBytes }: AvailableBytes): Cost {
   // A file of which only the start is available cannot be checked.
   if (format === 'png' && bytes.length === sizeBytes && !isWholePng(bytes)) {
     const pixels = width * height
     return {
-      memoryBytes: BASE_BYTES + sizeBytes + pixels * REPAINTED_BYTES_PER_PIXEL,
-      cpuSeconds: (pixels / 1e6) * REPAINTED_SECONDS_PER_MEGAPIXEL,
+      memoryBytes: BASE_BYTES + sizeBytes + pixels * REPAIRED_PNG_BYTES_PER_PIXEL,
+      cpuSeconds: (pixels / 1e6) * REPAIRED_PNG_SECONDS_PER_MEGAPIXEL,
     }
   }
   // Whether the first frame is complete is known only once it has been decoded.
   if (format === 'gif' && width * height <= MAX_GIF_PIXELS) {
     const pixels = width * height
     return {
-      memoryBytes: BASE_BYTES + 2 * sizeBytes + pixels * CODED_ANEW_BYTES_PER_PIXEL,
-      cpuSeconds: (pixels / 1e6) * CODED_ANEW_SECONDS_PER_MEGAPIXEL,
+      memoryBytes: BASE_BYTES + 2 * sizeBytes + pixels * REENCODED_GIF_BYTES_PER_PIXEL,
+      cpuSeconds: (pixels / 1e6) * REENCODED_GIF_SECONDS_PER_MEGAPIXEL,
     }
   }
   return FREE
@@ -103,12 +103,12 @@ function costOfReading({ format, width, height }: ImageInfo, { bytes, sizeBytes 
  * The bytes per pixel to re-encode a GIF: its indices, and their nine-bit codes, twice. Doubled, because V8
  * may not have collected the garbage of reading the header.
  */
-const CODED_ANEW_BYTES_PER_PIXEL = 11
-const CODED_ANEW_SECONDS_PER_MEGAPIXEL = 0.03
+const REENCODED_GIF_BYTES_PER_PIXEL = 11
+const REENCODED_GIF_SECONDS_PER_MEGAPIXEL = 0.03
 
 /** The bytes per pixel to repair a PNG: unpacked, padded, packed, in a file, decoded, and in another file. */
-const REPAINTED_BYTES_PER_PIXEL = 26
-const REPAINTED_SECONDS_PER_MEGAPIXEL = 0.06
+const REPAIRED_PNG_BYTES_PER_PIXEL = 26
+const REPAIRED_PNG_SECONDS_PER_MEGAPIXEL = 0.06
 
 /**
  * The bytes that librsvg allocates while it draws: per element, however short, per attribute, and per number
@@ -130,7 +130,7 @@ const treeBytesOf = Uint16Array.from(
 const SLASH = 0x2f
 
 /** Returns the bytes of a drawing's element tree, which is held in addition to its pixels. */
-function treeBytes({ format }: ImageInfo, { bytes }: SeenBytes): number {
+function treeBytes({ format }: ImageInfo, { bytes }: AvailableBytes): number {
   if (format !== 'svg') return 0
   let sum = 0
   for (let at = 0; at + 1 < bytes.length; at += 1)
@@ -144,7 +144,7 @@ const COPIES_OF_TILES = 2
 /** Returns the bytes that are held for a TIFF whose rows are not decoded one by one. */
 function tilesBytes(
   { format, width, height, bands, bytesPerSample }: ImageInfo,
-  { bytes }: SeenBytes,
+  { bytes }: AvailableBytes,
 ): number {
   if (format !== 'tiff') return 0
   return COPIES_OF_TILES * width * Math.min(height, rowsAtOnce(bytes)) * bands * bytesPerSample
@@ -165,7 +165,7 @@ const PICTURE_SECONDS_PER_MIB = 0.1
  */
 function costOfPictures(
   { format }: ImageInfo,
-  { bytes, sizeBytes }: SeenBytes,
+  { bytes, sizeBytes }: AvailableBytes,
 ): Cost & { readonly sourceBytes: number } {
   if (format !== 'svg') return { ...FREE, sourceBytes: 0 }
   const pictures = picturesInSvg(bytes)
@@ -182,7 +182,7 @@ function costOfPictures(
 const COPIES_WHILE_KEEPING = 2.5
 
 /** Returns the cost when the pixels of the source are also kept as a file for other jobs. */
-export function costOfKeeping(cost: Cost, keptBytes: number, { sizeBytes }: SeenBytes): Cost {
+export function costOfKeeping(cost: Cost, keptBytes: number, { sizeBytes }: AvailableBytes): Cost {
   const making = BASE_BYTES + sizeBytes + COPIES_WHILE_KEEPING * keptBytes
   return { ...cost, memoryBytes: Math.max(cost.memoryBytes + keptBytes, making) }
 }
@@ -194,7 +194,7 @@ export function costOfKeeping(cost: Cost, keptBytes: number, { sizeBytes }: Seen
 const FACES_BYTES = 12 * 2 ** 20
 const FACES_SECONDS = 0.3
 
-function withLook(cost: Cost, info: ImageInfo, seen: SeenBytes): Cost {
+function withLook(cost: Cost, info: ImageInfo, seen: AvailableBytes): Cost {
   const look = costOfThumbnails(info, seen, 1)
   return {
     memoryBytes: Math.max(cost.memoryBytes, look.memoryBytes) + FACES_BYTES,
@@ -235,7 +235,7 @@ export const MOST_SECONDS = 20
  * Predicts the cost of an image at the size that a scan or a placeholder needs. `decodes` is the number of
  * frames that are decoded for it.
  */
-export function costOfThumbnails(info: ImageInfo, seen: SeenBytes, decodes: number): Cost {
+export function costOfThumbnails(info: ImageInfo, seen: AvailableBytes, decodes: number): Cost {
   const plan = { width: 448, height: 448, mode: 'exact', gravity: 'centre' } as const
   const small = info.drawing === undefined ? info : { ...info, width: plan.width, height: plan.height }
   const render = { plan, format: 'jpeg', quality: 80, animated: false } as const

@@ -11,8 +11,8 @@ import { type Admission, admit, type Reports } from './admit.ts'
 import { encodeAnimation } from './clip/animation-clip.ts'
 import { clipSize, mostPictures, reducedRate, spanOf, startSecondsOf } from './clip/clip-plan.ts'
 import { encodeFilm } from './clip/film-clip.ts'
+import { asFailure } from './clip/libav-rejection.ts'
 import { type Film, openFilm } from './clip/open-film.ts'
-import { orRefused } from './clip/refused.ts'
 import { isPlayableEverywhere, remuxFilm } from './clip/remux.ts'
 import { type ImageInfo, validateInfo } from './image/inspect.ts'
 import { keepsSize, type Plan, planOf } from './image/plan.ts'
@@ -26,7 +26,7 @@ import type { MediaSource } from './source/media-source.ts'
 import { maxPixels } from './video/frame-size.ts'
 import type { VideoTools } from './video/video.ts'
 
-interface ClipJob extends Pick<RenderJob, 'options' | 'limits'>, Pick<Reports, 'tellProgress'> {}
+interface ClipJob extends Pick<RenderJob, 'options' | 'limits'>, Pick<Reports, 'reportProgress'> {}
 
 /** The options and bounds of a clip. */
 interface ClipTask extends ClipJob {
@@ -41,14 +41,14 @@ interface ClipTask extends ClipJob {
 export async function renderClip(
   source: MediaSource,
   format: ClipFormat,
-  { options, limits, tellProgress }: ClipJob,
+  { options, limits, reportProgress }: ClipJob,
   tools: VideoTools,
   admission: Admission,
 ): Promise<Rendered | Failure> {
   const { kind } = source
   const libav = await tools.libav()
   if (libav === undefined) return fail('not-ready', 'clips are made by libav, which is not installed')
-  const task: ClipTask = { format, options, limits, tellProgress, admission }
+  const task: ClipTask = { format, options, limits, reportProgress, admission }
   const clip =
     kind?.kind === 'video'
       ? (copyOfFilm(libav, source, kind.format, task) ?? newFilm(libav, source, kind.format, task))
@@ -83,7 +83,7 @@ function newFilm(
   libav: Libav,
   source: MediaSource,
   sourceFormat: VideoFormat,
-  { format, options, limits, tellProgress, admission }: ClipTask,
+  { format, options, limits, reportProgress, admission }: ClipTask,
 ): Buffer | Failure {
   const opened = openFilm(libav, source, sourceFormat, limits)
   if (isFailure(opened)) return opened
@@ -117,7 +117,7 @@ function newFilm(
     maxPixels: maxPixels(limits),
     maxBytes: limits.clipBytes,
     maxPictures: mostPictures({ ...span, endSeconds: lastSeconds }),
-    tellProgress,
+    reportProgress,
   })
 }
 
@@ -125,7 +125,7 @@ async function clipOfAnimation(
   libav: Libav,
   source: MediaSource,
   sourceFormat: SourceFormat,
-  { format, options, limits, tellProgress, admission }: ClipTask,
+  { format, options, limits, reportProgress, admission }: ClipTask,
   tools: VideoTools,
 ): Promise<Buffer | Failure> {
   const planFor = (info: ImageInfo): Plan => {
@@ -136,7 +136,7 @@ async function clipOfAnimation(
     format: sourceFormat,
     maxBytes: limits.sourceBytes,
     validate(info) {
-      if (info.frames < 2) return failOpenly('not-visual', 'the picture does not move')
+      if (info.frames < 2) return failOpenly('not-visual', 'the image is not animated')
       return (
         validateInfo(info, { limits, animated: true }) ??
         reject(
@@ -158,10 +158,10 @@ async function clipOfAnimation(
   }
   const strip = await movingStrip(bytes, info, render, tools)
   if (isFailure(strip)) return strip
-  return orRefused(() =>
+  return asFailure(() =>
     encodeAnimation(libav, strip, {
       ...{ format, quality, time: options.time, seconds: secondsOf(options, limits) },
-      ...{ maxBytes: limits.clipBytes, tellProgress },
+      ...{ maxBytes: limits.clipBytes, reportProgress },
     }),
   )
 }

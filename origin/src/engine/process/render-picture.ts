@@ -6,36 +6,36 @@ import type { ImageFormat as SourceFormat } from '../../media/kinds.ts'
 import type { Cost, Deferred } from '../jobs.ts'
 import type { RenderOptions } from '../render-options.ts'
 import { type Admission, admit } from './admit.ts'
+import { asFailure } from './clip/libav-rejection.ts'
 import { encodeMovingAvif } from './clip/moving-avif.ts'
-import { orRefused } from './clip/refused.ts'
 import { towardsFaces } from './faces/towards-faces.ts'
 import { isBare } from './formats/bare.ts'
 import { readSequence } from './formats/heif/sequence.ts'
-import { mayBeBroken } from './formats/webp/webp-lossless.ts'
+import { mayFailLate } from './formats/webp/webp-lossless.ts'
 import { type DecodeStill, decodePaged, decodePicture } from './image/decode.ts'
 import { type ImageInfo, validateInfo } from './image/inspect.ts'
-import { bytesToKeep, type KeptStill } from './image/kept-still.ts'
 import { drawnWhole, keepsPixels, type Layout, layoutOf, seeksFaces, sizeOf } from './image/layout.ts'
 import { openFile } from './image/open-file.ts'
+import { bytesToKeep, type SharedPixels } from './image/pixel-cache.ts'
 import { keepsAnimation, type Render, renderImage, renderPlayed } from './image/render-image.ts'
 import { pixelsOf } from './image/render-stages.ts'
 import { movingStrip } from './moving-strip.ts'
 import { openPicture } from './open-picture.ts'
 import { type FormatOptions, outputFormat, writtenFormat } from './output-format.ts'
-import { costOfKeeping, costOfPicture, costOfThumbnails, type SeenBytes } from './predict.ts'
+import { type AvailableBytes, costOfKeeping, costOfPicture, costOfThumbnails } from './predict.ts'
+import {
+  type RenderRequest,
+  renderOf,
+  renderPixels,
+  untrimmed,
+  validateSize,
+  withCrop,
+} from './render-request.ts'
 import type { Rendered } from './rendered.ts'
 import type { MediaSource } from './source/media-source.ts'
 import { createStillDecoder } from './stills.ts'
 import { playSequence } from './video/play-sequence.ts'
 import type { VideoTools } from './video/video.ts'
-import {
-  renderOf,
-  renderPixels,
-  untrimmed,
-  validateSize,
-  type WantedRender,
-  withCrop,
-} from './wanted-render.ts'
 
 /**
  * Makes a rendition of an image, or returns its cost when that exceeds the admitted cost. Fails with the
@@ -44,7 +44,7 @@ import {
 export async function renderPicture(
   source: MediaSource,
   sourceFormat: SourceFormat,
-  job: WantedRender,
+  job: RenderRequest,
   tools: VideoTools,
   admission: Admission,
 ): Promise<Rendered | Deferred | Failure> {
@@ -79,7 +79,7 @@ export async function renderPicture(
   if (mayBeUntouched(info, options, wanted.render, bytes.length)) {
     const isUntouched = !opened.damaged && isBare(bytes, info.format)
     const untouched = { kind: 'rendered', format, bytes: undefined } as const
-    if (isUntouched && !mayBeBroken(bytes, info.format)) return untouched
+    if (isUntouched && !mayFailLate(bytes, info.format)) return untouched
     // One of its frames is decoded at a small size, to check that it decodes.
     const seen = { bytes, sizeBytes: bytes.length }
     const deferred = admit(isUntouched ? costOfThumbnails(info, seen, 1) : cost, admission)
@@ -100,7 +100,7 @@ async function renderWhole(
   info: ImageInfo,
   wanted: Render,
   tools: VideoTools,
-  kept: KeptStill | undefined,
+  kept: SharedPixels | undefined,
 ): Promise<Uint8Array | Failure> {
   const decodeStill = createStillDecoder(tools)
   const layout = await cutLayout(bytes, info, wanted, decodeStill)
@@ -129,7 +129,7 @@ async function renderMovingAvif(
   // Raw pixels with alpha.
   const strip = await movingStrip(bytes, info, { ...render, format: 'png' }, tools)
   if (isFailure(strip)) return strip
-  return orRefused(() => encodeMovingAvif(libav, strip, quality))
+  return asFailure(() => encodeMovingAvif(libav, strip, quality))
 }
 
 /**
@@ -163,7 +163,7 @@ interface WantedPicture {
   readonly cutLate: boolean
 }
 
-function wantedPicture(info: ImageInfo, job: WantedRender, formats: FormatOptions): WantedPicture | Failure {
+function wantedPicture(info: ImageInfo, job: RenderRequest, formats: FormatOptions): WantedPicture | Failure {
   const { options } = job
   const own = writtenFormat(options.format, info.format)
   const { fps } = options
@@ -197,7 +197,7 @@ async function renderCut(
   bytes: Uint8Array,
   info: ImageInfo,
   { drawn, render }: WantedPicture,
-  job: WantedRender,
+  job: RenderRequest,
   tools: VideoTools,
 ): Promise<Uint8Array | Failure> {
   const { options } = job
@@ -225,8 +225,8 @@ interface Costs {
 function costsOf(
   info: ImageInfo,
   { render, drawn, cutLate }: WantedPicture,
-  seen: SeenBytes,
-  kept: KeptStill | undefined,
+  seen: AvailableBytes,
+  kept: SharedPixels | undefined,
 ): Costs {
   const frames = keepsAnimation(info, render) ? info.frames : 1
   const alone = costOfPicture(drawn, render, { frames, cutLate }, seen)

@@ -14,19 +14,19 @@ import { type Render, renderRaw } from './image/render-image.ts'
 import { outputFormat, writtenFormat } from './output-format.ts'
 import { costOfStill, costRender } from './predict.ts'
 import { renderPreview } from './render-preview.ts'
+import { type RenderRequest, renderOf, renderPixels, untrimmed, validateSize } from './render-request.ts'
 import type { Rendered } from './rendered.ts'
 import type { MediaSource } from './source/media-source.ts'
 import { frameSize } from './video/frame-size.ts'
 import { POSTER_CANDIDATES, readPoster } from './video/poster.ts'
 import { drawSpriteSheet, SHEET_FRAMES_HELD, sheetSize } from './video/sprite-sheet.ts'
 import { momentOf, openVideo, type Video, type VideoTools } from './video/video.ts'
-import { renderOf, renderPixels, untrimmed, validateSize, type WantedRender } from './wanted-render.ts'
 
 /** Makes a rendition of a video. A still goes through the same plan and the same encoders as an image. */
 export async function renderVideo(
   source: MediaSource,
   sourceFormat: VideoFormat,
-  job: WantedRender,
+  job: RenderRequest,
   tools: VideoTools,
   admission: Admission,
 ): Promise<Rendered | Deferred | Failure> {
@@ -70,7 +70,7 @@ export async function renderVideo(
 async function renderSheet(
   video: Video,
   sprite: Sprite,
-  job: WantedRender,
+  job: RenderRequest,
   { limits }: VideoTools,
   admission: Admission,
 ): Promise<Rendered | Deferred | Failure> {

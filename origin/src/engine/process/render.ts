@@ -19,21 +19,21 @@ export async function render(
   source: MediaSource,
   job: Pick<RenderJob, 'options' | 'renderQuality' | 'allowance' | 'limits'>,
   tools: VideoTools,
-  { tellCost, tellProgress }: Reports,
+  { reportCost, reportProgress }: Reports,
 ): Promise<Rendered | Deferred | Failure> {
   const { kind } = source
   const { options } = job
-  const admission = { allowance: job.allowance, tellCost }
+  const admission = { allowance: job.allowance, reportCost }
   if (options.imagesOnly && kind?.kind !== 'image') return fail('undecodable', `content is ${kind?.format}`)
   if (options.sprite !== undefined && kind?.kind === 'image')
     return failOpenly('not-visual', 'a sprite sheet is made of a video, and this is a picture')
   if (isClipFormat(options.format))
-    return renderClip(source, options.format, { ...job, tellProgress }, tools, admission)
+    return renderClip(source, options.format, { ...job, reportProgress }, tools, admission)
   switch (kind?.kind) {
     case undefined:
       return fail('unsupported-format', 'the first bytes are of no accepted type')
     case 'audio':
-      return failOpenly('not-visual', `the file is ${kind.format}, which is sound`)
+      return failOpenly('not-visual', `the file is ${kind.format}, which is audio`)
     case 'video':
       return renderVideo(source, kind.format, job, tools, admission)
     case 'image':

@@ -4,19 +4,19 @@
  */
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
-import { toldColours } from './colours/told-colours.ts'
+import { declaredColours } from './colours/declared-colours.ts'
 import { decodeGreySamples, decodePngSamples } from './decode-samples.ts'
 import { decodeBmp } from './formats/bmp/bmp.ts'
 import { readSequence } from './formats/heif/sequence.ts'
-import { underStillBrand } from './formats/heif/still-brand.ts'
+import { withStillBrand } from './formats/heif/still-brand.ts'
+import { decodeCmykJpeg } from './image/cmyk-jpeg.ts'
 import type { DecodeStill } from './image/decode.ts'
 import { decodeHeic } from './image/heic.ts'
-import { decodeInks } from './image/inks.ts'
 import type { ImageInfo } from './image/inspect.ts'
-import { decodeLuma } from './image/luma.ts'
 import { openFile } from './image/open-file.ts'
 import { pixelsOf } from './image/render-stages.ts'
 import { toSrgb } from './image/to-srgb.ts'
+import { decodeYcbcrTiff } from './image/ycbcr-tiff.ts'
 import type { Libav } from './libav/load.ts'
 import type { DecodedStill } from './libav/still.ts'
 import type { RawPicture } from './pixels/raw-picture.ts'
@@ -30,8 +30,8 @@ import type { VideoTools } from './video/video.ts'
 export function createStillDecoder(tools: VideoTools): DecodeStill {
   return async (bytes, info) => {
     if (info.format === 'bmp') return decodeBmp(bytes)
-    if (info.ownDecoder === 'inks') return decodeInks(bytes, info)
-    if (info.ownDecoder === 'luma') return decodeLuma(bytes, info)
+    if (info.ownDecoder === 'inks') return decodeCmykJpeg(bytes, info)
+    if (info.ownDecoder === 'luma') return decodeYcbcrTiff(bytes, info)
     if (info.ownDecoder === 'grey') {
       const grey = await decodeGreySamples(bytes, info)
       return isFailure(grey) ? grey : toSrgb(grey)
@@ -82,7 +82,7 @@ async function decodeWithLibav(
   if (still.width !== width || still.height !== height)
     return fail('undecodable', `decoded to ${still.width}x${still.height} instead of ${width}x${height}`)
   if (still.icc !== undefined) return toSrgb(still)
-  const told = toldColours(still.colours, 'as sRGB')
+  const told = declaredColours(still.colours, 'as sRGB')
   if (told === 'hdr') {
     const { toneMapStill } = await import('./libav/tone-map.ts')
     return toneMapStill(libav, still)
@@ -111,7 +111,7 @@ async function decode(
     case 'avif':
     case 'heic': {
       const { decodeHeifStill } = await import('./libav/heic.ts')
-      return decodeHeifStill(libav, underStillBrand(bytes), maxPixels)
+      return decodeHeifStill(libav, withStillBrand(bytes), maxPixels)
     }
     case 'jxl': {
       const { decodeJxl } = await import('./libav/still.ts')

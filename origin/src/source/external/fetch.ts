@@ -253,7 +253,8 @@ function bodyOf(decoded: DecodedBody): ReadableStream<Uint8Array> {
 
 function rejectionOf(answer: Dispatcher.ResponseData, range: RangeRequest | undefined): Failure {
   const { statusCode } = answer
-  if (statusCode === 404 || statusCode === 410) return fail('not-found', `the far server says ${statusCode}`)
+  if (statusCode === 404 || statusCode === 410)
+    return fail('not-found', `the external server responded ${statusCode}`)
   if (statusCode === 416 && range !== undefined) {
     const total = /^bytes \*\/(\d{1,15})$/.exec(header(answer, 'content-range') ?? '')?.[1]
     return fail(
@@ -262,8 +263,8 @@ function rejectionOf(answer: Dispatcher.ResponseData, range: RangeRequest | unde
       total === undefined ? {} : { 'content-range': `bytes */${total}` },
     )
   }
-  const detail = statusCode === 206 ? 'the far server answers no part that was asked for' : undefined
-  return fail('external-unreachable', detail ?? `the far server says ${statusCode}`)
+  const detail = statusCode === 206 ? 'the external server sent another part than requested' : undefined
+  return fail('external-unreachable', detail ?? `the external server responded ${statusCode}`)
 }
 
 /** Passes the body on up to the size limit. Every error is thrown as a `BodyError`. */

@@ -110,5 +110,5 @@ async function readRange(
     return readAll(part.body, end - start)
   }
   await part.body.cancel()
-  return fail('external-unreachable', 'the far server answers another range, or another file')
+  return fail('external-unreachable', 'the external server sent another range or another file')
 }

@@ -21,7 +21,7 @@ export interface AnimationClipOptions {
   readonly seconds: number
   readonly maxBytes: number
   /** Called with the encoded share, from 0 to 1. */
-  readonly tellProgress: (share: number) => void
+  readonly reportProgress: (share: number) => void
 }
 
 /** Frame delays of images are milliseconds, so the clip has the same time base. */
@@ -68,7 +68,7 @@ export function encodeAnimation(libav: Libav, strip: Strip, options: AnimationCl
     durations.set(BigInt(at), BigInt(milliseconds))
     chain.push(picture, (converted) => encoder.encode(converted, write))
     at += milliseconds
-    options.tellProgress(at / totalMs)
+    options.reportProgress(at / totalMs)
   }
   encoder.drain(write)
   return muxer.finish()

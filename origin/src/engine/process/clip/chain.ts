@@ -2,7 +2,7 @@
 
 import type { FilterContext, Frame, IRational } from 'node-av/lib'
 import type { Libav } from '../libav/load.ts'
-import { RefusedByLibav } from './refused.ts'
+import { LibavRejection } from './libav-rejection.ts'
 
 export interface Chain extends Disposable {
   /** The time base of the output. */
@@ -55,7 +55,7 @@ export function openChain({ library, constants }: Libav, { source, filters, kind
   const [from, to] = [graph.getFilter(`${first}@source`), graph.getFilter(`${last}@sink`)]
   if (configured < 0 || from === null || to === null) {
     graph.free()
-    throw new RefusedByLibav(`libav does not take the filters ${description}: ${configured}`)
+    throw new LibavRejection(`libav does not take the filters ${description}: ${configured}`)
   }
   const out = new library.Frame()
   out.alloc()
@@ -75,7 +75,7 @@ export function openChain({ library, constants }: Libav, { source, filters, kind
     push(frame, onFrame) {
       const given = from.buffersrcAddFrameSync(frame, constants.AV_BUFFERSRC_FLAG_KEEP_REF)
       if (given < 0 && given !== constants.AVERROR_EOF)
-        throw new RefusedByLibav(`the filters refuse a frame: ${given}`)
+        throw new LibavRejection(`the filters refuse a frame: ${given}`)
       take(to, onFrame)
       return given >= 0
     },

@@ -3,7 +3,7 @@
 import type { FFEncoderCodec } from 'node-av/constants'
 import type { Codec, CodecContext, Frame, Packet } from 'node-av/lib'
 import type { Libav } from '../libav/load.ts'
-import { RefusedByLibav } from './refused.ts'
+import { LibavRejection } from './libav-rejection.ts'
 
 export interface Encoder extends Disposable {
   readonly context: CodecContext
@@ -34,7 +34,7 @@ export function openEncoder(
   // Containers store parameter sets outside the stream.
   context.setFlags(constants.AV_CODEC_FLAG_GLOBAL_HEADER)
   const opened = context.open2Sync(codec)
-  if (opened < 0) throw new RefusedByLibav(`the encoder ${name} does not open: ${opened}`)
+  if (opened < 0) throw new LibavRejection(`the encoder ${name} does not open: ${opened}`)
   const packet = new library.Packet()
   stack.defer(() => packet.free())
   packet.alloc()
@@ -42,7 +42,7 @@ export function openEncoder(
 
   function send(frame: Frame | null, onPacket: (packet: Packet) => void): void {
     const sent = context.sendFrameSync(frame)
-    if (sent < 0 && frame !== null) throw new RefusedByLibav(`the encoder ${name} refuses a frame: ${sent}`)
+    if (sent < 0 && frame !== null) throw new LibavRejection(`the encoder ${name} refuses a frame: ${sent}`)
     while (context.receivePacketSync(packet) >= 0) {
       try {
         onPacket(packet)

@@ -9,9 +9,9 @@ import type { Libav } from '../libav/load.ts'
 import type { OpenedStreams } from '../libav/open.ts'
 import type { SoundTrack } from '../libav/stream-info.ts'
 import { readFilm, type Span } from './film.ts'
+import { asFailure } from './libav-rejection.ts'
 import { openMuxer } from './muxer.ts'
 import { keepsAlpha, openPictureTrack } from './picture-track.ts'
-import { orRefused } from './refused.ts'
 import { openSoundTrack } from './sound-track.ts'
 
 export interface FilmClipOptions {
@@ -45,7 +45,7 @@ export interface FilmClipOptions {
   readonly maxBytes: number
   readonly maxPictures: number
   /** Called with the share of the span that is read, from 0 to 1. */
-  readonly tellProgress: (share: number) => void
+  readonly reportProgress: (share: number) => void
 }
 
 /**
@@ -53,7 +53,7 @@ export interface FilmClipOptions {
  * cannot be encoded, or as reading the video fails.
  */
 export function encodeFilm(libav: Libav, film: OpenedStreams, options: FilmClipOptions): Buffer | Failure {
-  return orRefused(() => encode(libav, film, options))
+  return asFailure(() => encode(libav, film, options))
 }
 
 function encode(libav: Libav, film: OpenedStreams, options: FilmClipOptions): Buffer | Failure {
@@ -69,7 +69,7 @@ function encode(libav: Libav, film: OpenedStreams, options: FilmClipOptions): Bu
   let goesPastEnd: boolean | undefined
   const failed = readFilm(libav, film, options, options.span, {
     onPicture(picture, seconds) {
-      options.tellProgress((seconds - startSeconds) / (endSeconds - startSeconds))
+      options.reportProgress((seconds - startSeconds) / (endSeconds - startSeconds))
       if (seconds >= endSeconds) goesPastEnd ??= endSeconds < options.lastSeconds && options.goesPastEnd()
       return pictures.add(picture, seconds) && goesPastEnd !== false && goesOn()
     },

@@ -4,11 +4,11 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import type { Frame, Packet } from 'node-av/lib'
 import { CLIP_THREADS } from '../../clip-threads.ts'
 import type { VideoInfo } from '../container/container.ts'
-import { soundDecoderOf } from '../libav/codec-names.ts'
+import { audioDecoderOf } from '../libav/codec-names.ts'
 import { type Decoder, openDecoder } from '../libav/decoder.ts'
 import type { Libav } from '../libav/load.ts'
 import type { OpenedStreams } from '../libav/open.ts'
-import { leans, seekToPicture } from '../libav/seek-to-picture.ts'
+import { dependsOnOthers, seekToPicture } from '../libav/seek-to-picture.ts'
 import type { SoundTrack } from '../libav/stream-info.ts'
 import { startOf } from '../libav/stream-start.ts'
 import { openVideoDecoder } from '../libav/video-decoder.ts'
@@ -79,7 +79,8 @@ export function readFilm(
     const tick = picture.bestEffortTimestamp
     // Frames that depend on others before the start of the file are not shown. Not every independent frame is
     // marked as a key frame.
-    hasBegun ||= key === 'at once' || !leans(libav.constants, picture) || (key !== undefined && tick >= key)
+    hasBegun ||=
+      key === 'at once' || !dependsOnOthers(libav.constants, picture) || (key !== undefined && tick >= key)
     if (!hasBegun) return
     const seconds = tick === AV_NOPTS_VALUE ? next : Number(tick) * unit - originSeconds
     next = seconds + pictureSeconds
@@ -126,7 +127,7 @@ function timeOf({ pts, dts }: Packet, none: bigint): bigint {
 
 /** Opens the decoder of an audio track. Undefined when it cannot be opened: players leave such audio out. */
 export function openSound(libav: Libav, { stream, codec: name }: SoundTrack): Decoder | undefined {
-  const codec = soundDecoderOf(libav, name)
+  const codec = audioDecoderOf(libav, name)
   if (codec === undefined) return undefined
   const opened = openDecoder(libav, {
     codec,

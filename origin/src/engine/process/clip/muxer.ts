@@ -4,9 +4,9 @@ import type { ClipFormat } from '@media-proxy/shared/formats.ts'
 import type { CodecContext, IRational, Packet, Stream } from 'node-av/lib'
 import type { Libav } from '../libav/load.ts'
 import { indexFirst } from './fast-start.ts'
+import { LibavRejection } from './libav-rejection.ts'
 import { openMemoryFile } from './memory-file.ts'
 import { createPictureEnd, type PictureEnd } from './picture-end.ts'
-import { RefusedByLibav } from './refused.ts'
 
 export interface MuxedStream {
   /**
@@ -131,5 +131,5 @@ export function openMuxer(libav: Libav, format: ClipFormat | 'avif', { loop }: M
 
 /** Throws when libav returns an error: a file may have timestamps that no other file can hold. */
 function check(code: number, what: string): void {
-  if (code < 0) throw new RefusedByLibav(`the muxer refuses its ${what}: ${code}`)
+  if (code < 0) throw new LibavRejection(`the muxer refuses its ${what}: ${code}`)
 }

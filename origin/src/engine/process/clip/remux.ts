@@ -6,8 +6,8 @@ import type { Libav } from '../libav/load.ts'
 import type { OpenedStreams } from '../libav/open.ts'
 import type { SoundTrack } from '../libav/stream-info.ts'
 import { seekToStart, startOf } from '../libav/stream-start.ts'
+import { asFailure } from './libav-rejection.ts'
 import { type MuxedStream, openMuxer } from './muxer.ts'
-import { orRefused } from './refused.ts'
 
 export interface RemuxOptions {
   readonly sound: SoundTrack | undefined
@@ -49,7 +49,7 @@ export function remuxFilm(
   film: OpenedStreams,
   options: RemuxOptions,
 ): Buffer | Failure | undefined {
-  const copied = orRefused(() => copyPackets(libav, film, options))
+  const copied = asFailure(() => copyPackets(libav, film, options))
   return film.bytes.failure ?? (isFailure(copied) ? undefined : copied)
 }
 

@@ -9,8 +9,8 @@ import type { RangeSource } from '../libav/range-io.ts'
 import { playedAudio, type SoundTrack } from '../libav/stream-info.ts'
 import { seekToStart, startOf } from '../libav/stream-start.ts'
 import { openSound } from './film.ts'
+import { asFailure } from './libav-rejection.ts'
 import { mostBytesRead } from './open-film.ts'
-import { orRefused } from './refused.ts'
 import { openSoundChain, type SoundChain } from './sound-chain.ts'
 
 /** The bytes of a waveform. Each is the peak of an equal part of the duration. */
@@ -58,7 +58,7 @@ export function readWaveform(
   const { durationSeconds = 0 } = file.info
   let heardSeconds = 0
   let samplesInAll = 0
-  const failed = orRefused(() =>
+  const failed = asFailure(() =>
     playSound(libav, file.context, track, {
       onSamples: peaks.add,
       onPiece(fileSeconds, seconds, hertz) {

@@ -87,7 +87,7 @@ export async function demux(
     const startSeconds = video === undefined ? 0 : await startOf(input, video, format)
     const unplayedSeconds = video === undefined ? await preSkipOf(tracks) : startSeconds
     const info: ContainerInfo = {
-      durationSeconds: await durationOf(input, bytes, TELLS_ITS_END.has(format) ? unplayedSeconds : 0),
+      durationSeconds: await durationOf(input, bytes, DURATION_FROM_ZERO.has(format) ? unplayedSeconds : 0),
       video: video === undefined ? undefined : await videoInfo(video),
       others: others.map(({ info: described }) => described),
       audio: await audioCodecs(tracks),
@@ -113,7 +113,7 @@ export async function demux(
 }
 
 /** Formats whose duration counts from 0, whenever their content starts. */
-const TELLS_ITS_END: ReadonlySet<MediaFormat> = new Set(['ts', 'mkv', 'webm', 'mka', 'weba'])
+const DURATION_FROM_ZERO: ReadonlySet<MediaFormat> = new Set(['ts', 'mkv', 'webm', 'mka', 'weba'])
 
 /**
  * Returns the timestamp that a player shows as 0. It skips the time before the first video or audio; in a

@@ -18,8 +18,8 @@ export function frameFilters({ video, size, toneMaps }: FilterOptions): readonly
   return [
     ...(isHdr(video.colours) && toneMaps
       ? toneMapFilters(video.colours, '2020_ncl', stored)
-      : converted(video, stored)),
-    ...turned(video),
+      : conversionFilters(video, stored)),
+    ...orientationFilters(video),
   ]
 }
 
@@ -38,13 +38,13 @@ export function clipFilters({ video, size, hasAlpha }: ClipFilterOptions): reado
   if (isHdr(video.colours))
     return [
       ...toneMapFilters(video.colours, '2020_ncl', stored),
-      ...turned(video),
+      ...orientationFilters(video),
       `scale=${CLIP_COLOURS}`,
       pixels,
     ]
   const scale = `scale=${stored.width}:${stored.height}:flags=bicubic:${inColours(video)}:${CLIP_COLOURS}`
-  if (video.hasAlpha && !hasAlpha) return [scale, ON_WHITE, pixels, ...turned(video)]
-  return [scale, pixels, ...turned(video)]
+  if (video.hasAlpha && !hasAlpha) return [scale, ON_WHITE, pixels, ...orientationFilters(video)]
+  return [scale, pixels, ...orientationFilters(video)]
 }
 
 /** Blends transparent frames over white. */
@@ -59,7 +59,7 @@ const CLIP_COLOURS = 'out_color_matrix=bt709:out_range=limited'
 /** Returns the filters of an alpha stream. Its luma is used as alpha without conversion. */
 export function alphaFilters({ video, size }: Omit<FilterOptions, 'toneMaps'>): readonly string[] {
   const stored = storedSize(video, size)
-  return ['extractplanes=y', `scale=${stored.width}:${stored.height}`, ...turned(video)]
+  return ['extractplanes=y', `scale=${stored.width}:${stored.height}`, ...orientationFilters(video)]
 }
 
 /** Returns the size before a frame is rotated upright. */
@@ -78,7 +78,7 @@ const HDR_TRANSFERS: ReadonlyMap<string, string> = new Map([
   ['hlg', 'arib-std-b67'],
 ])
 
-function converted(video: VideoInfo, { width, height }: Size): readonly string[] {
+function conversionFilters(video: VideoInfo, { width, height }: Size): readonly string[] {
   return [
     `scale=${width}:${height}:flags=bicubic+full_chroma_int:${inColours(video)}`,
     video.hasAlpha ? 'format=rgba' : 'format=rgb24',
@@ -141,7 +141,7 @@ const PRIMARIES: ReadonlyMap<string, string> = new Map([
   ['smpte432', 'smpte432'],
 ])
 
-function turned({ rotation, mirrored }: VideoInfo): readonly string[] {
+function orientationFilters({ rotation, mirrored }: VideoInfo): readonly string[] {
   const turn = { 0: [], 90: ['transpose=clock'], 180: ['hflip', 'vflip'], 270: ['transpose=cclock'] }[
     rotation
   ]

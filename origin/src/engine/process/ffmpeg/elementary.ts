@@ -55,7 +55,7 @@ export function alphaStream(
  * Returns whether a run can follow another one in a stream, because its key frame resets the decoder. A
  * recovery point of H.264 and a clean random access picture of HEVC do so only at the start of a stream.
  */
-export function startsAnew(codec: VideoInfo['codec'], { packets, description }: PacketRun): boolean {
+export function resetsDecoder(codec: VideoInfo['codec'], { packets, description }: PacketRun): boolean {
   const key = packets[0]?.data
   if (key === undefined) return false
   return codec === 'h264' || codec === 'hevc' ? isIdr(codec, key, description) : hasElementaryForm(codec)

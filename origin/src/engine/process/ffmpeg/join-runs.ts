@@ -5,7 +5,7 @@
 
 import type { CodedFrame, PacketRun, VideoInfo } from '../container/container.ts'
 import { isDisposable } from '../container/nal-units.ts'
-import { startsAnew } from './elementary.ts'
+import { resetsDecoder } from './elementary.ts'
 
 export interface JoinedRuns {
   /** All packets to decode, in order. */
@@ -28,7 +28,7 @@ export function joinRuns(codec: VideoInfo['codec'], runs: readonly PacketRun[]):
     if (known === undefined || run.packets.length > known.packets.length) longest.set(key, run)
   }
   const groups = [...longest].sort(([a], [b]) => a - b)
-  if (groups.slice(1).some(([, run]) => !startsAnew(codec, run))) return undefined
+  if (groups.slice(1).some(([, run]) => !resetsDecoder(codec, run))) return undefined
   const wantedTimes = new Set(runs.map(({ timestampSeconds }) => timestampSeconds))
   const packets: CodedFrame[] = []
   const indexOf = new Map<number, number>()

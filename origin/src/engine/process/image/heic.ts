@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import type { MainModule } from 'libheif-js/libheif-wasm/libheif.js'
-import { underStillBrand } from '../formats/heif/still-brand.ts'
+import { withStillBrand } from '../formats/heif/still-brand.ts'
 import { wrapInTiff } from '../formats/tiff/tiff-wrap.ts'
 import type { RawPicture } from '../pixels/raw-picture.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
@@ -27,7 +27,7 @@ export async function decodeHeic(
 ): Promise<RawPicture | Failure> {
   if (bytes.length > width * height * RGBA + MAX_PAYLOAD_BYTES)
     return fail('undecodable', `${bytes.length} bytes for ${width}x${height}`)
-  const file = underStillBrand(bytes)
+  const file = withStillBrand(bytes)
   try {
     const data = await decodePrimary(file, width, height)
     const { icc } = await sharp(file, UNLIMITED_PIXELS).metadata()

@@ -10,13 +10,13 @@ import { isBeyondSharp } from '../formats/heif/avif-colours.ts'
 import { readHeif, shownItem } from '../formats/heif/heif-items.ts'
 import { isDeepHevc, sizeOfItem } from '../formats/heif/heif-properties.ts'
 import { readSequence } from '../formats/heif/sequence.ts'
-import { underStillBrand } from '../formats/heif/still-brand.ts'
+import { withStillBrand } from '../formats/heif/still-brand.ts'
 import { jxlSize } from '../formats/jxl-header.ts'
-import { AS_FAR_AS_IT_GOES } from '../formats/mend.ts'
 import { countApngFrames, hidesDefaultImage } from '../formats/png/apng.ts'
 import { isHdrPng } from '../formats/png/png-colours.ts'
+import { TOLERANT_OPTIONS } from '../formats/repair.ts'
 import { svgSize } from '../formats/svg/svg-root.ts'
-import { isOfBareLuma } from '../formats/tiff/tiff-samples.ts'
+import { isUnsubsampledYcc } from '../formats/tiff/tiff-samples.ts'
 import { isLosslessWebp } from '../formats/webp/webp-lossless.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 
@@ -158,7 +158,7 @@ function drawingInfo(bytes: Uint8Array): ImageInfo | Failure {
 /** Reads the header, even if the rest of the file is broken. Fails with `undecodable`. */
 export async function readHeader(bytes: Uint8Array): Promise<Metadata | Failure> {
   try {
-    return await sharp(underStillBrand(bytes), { ...UNLIMITED_PIXELS, ...AS_FAR_AS_IT_GOES }).metadata()
+    return await sharp(withStillBrand(bytes), { ...UNLIMITED_PIXELS, ...TOLERANT_OPTIONS }).metadata()
   } catch (error) {
     return fail('undecodable', error instanceof Error ? error.message : String(error))
   }
@@ -202,7 +202,7 @@ function infoOf(metadata: Metadata, format: SourceFormat, bytes: Uint8Array): Im
     ...(!hidesDefault && hasOtherColours(bytes, format) ? { ownDecoder: 'colours' } : {}),
     ...(isOfBareInks(metadata) ? { ownDecoder: 'inks' } : {}),
     ...(isDeepGrey(metadata) ? { ownDecoder: 'grey' } : {}),
-    ...(format === 'tiff' && isOfBareLuma(bytes) ? { ownDecoder: 'luma' } : {}),
+    ...(format === 'tiff' && isUnsubsampledYcc(bytes) ? { ownDecoder: 'luma' } : {}),
   }
 }
 

@@ -1,16 +1,16 @@
 import type { Sharp, SharpOptions } from 'sharp'
 import { toScreen } from '../colours/deep-profile.ts'
-import { underStillBrand } from '../formats/heif/still-brand.ts'
-import { AS_FAR_AS_IT_GOES } from '../formats/mend.ts'
+import { withStillBrand } from '../formats/heif/still-brand.ts'
+import { TOLERANT_OPTIONS } from '../formats/repair.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 import type { ImageInfo } from './inspect.ts'
 
 /** Opens a file with Sharp: in display orientation, converted to sRGB, and decoded as far as it is intact. */
 export function openFile(bytes: Uint8Array, info: ImageInfo, options: SharpOptions): Sharp {
   const drawing = info.drawing === undefined ? {} : { density: CSS_DENSITY }
-  const opened = sharp(underStillBrand(bytes), {
+  const opened = sharp(withStillBrand(bytes), {
     ...UNLIMITED_PIXELS,
-    ...AS_FAR_AS_IT_GOES,
+    ...TOLERANT_OPTIONS,
     ...drawing,
     unlimited: isHarmless(bytes, info),
     ignoreIcc: info.uselessProfile === true,

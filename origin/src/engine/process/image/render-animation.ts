@@ -2,10 +2,10 @@
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { OutputInfo, Sharp } from 'sharp'
-import { AS_FAR_AS_IT_GOES } from '../formats/mend.ts'
 import { readApng } from '../formats/png/apng.ts'
 import { playApng } from '../formats/png/apng-compose.ts'
 import { encodeApng } from '../formats/png/apng-encode.ts'
+import { TOLERANT_OPTIONS } from '../formats/repair.ts'
 import type { RawPicture } from '../pixels/raw-picture.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 import type { AnimationTiming } from '../pixels/strip.ts'
@@ -15,7 +15,6 @@ import { decodePaged, decodingFailure } from './decode.ts'
 import type { ImageInfo } from './inspect.ts'
 import { sizeOf } from './layout.ts'
 import { openFile } from './open-file.ts'
-import { readingOptions } from './reading.ts'
 import {
   arrange,
   cut,
@@ -29,6 +28,7 @@ import {
   type SourceImageInfo,
   scale,
 } from './render-stages.ts'
+import { readingOptions } from './shrink-on-load.ts'
 import { thinFrames } from './thin-frames.ts'
 import { playTurned } from './turned-animation.ts'
 import { countWholeFrames } from './whole-frames.ts'
@@ -211,7 +211,7 @@ async function cropOf(
 }
 
 async function stripOf(pipeline: Sharp, bytes: Uint8Array, { frames }: ImageInfo): Promise<Strip> {
-  const { loop = 0, delay } = await sharp(bytes, { ...UNLIMITED_PIXELS, ...AS_FAR_AS_IT_GOES }).metadata()
+  const { loop = 0, delay } = await sharp(bytes, { ...UNLIMITED_PIXELS, ...TOLERANT_OPTIONS }).metadata()
   const { data, info } = await pipeline
     .toColourspace('srgb')
     .ensureAlpha()

@@ -9,9 +9,8 @@ import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 import { awaitingBackground, inItsColours } from './background.ts'
 import { type DecodeStill, decodeFrame, needsOwnDecoder } from './decode.ts'
 import type { ImageInfo } from './inspect.ts'
-import { bytesToKeep, type KeptStill } from './kept-still.ts'
 import { openFile } from './open-file.ts'
-import { coarseSize, readFully } from './reading.ts'
+import { bytesToKeep, type SharedPixels } from './pixel-cache.ts'
 import { renderAnimation } from './render-animation.ts'
 import {
   arrange,
@@ -26,6 +25,7 @@ import {
   type SourceImageInfo,
   scale,
 } from './render-stages.ts'
+import { coarseSize, readFully } from './shrink-on-load.ts'
 
 export { type Played, renderPlayed } from './render-animation.ts'
 export type { Render } from './render-stages.ts'
@@ -40,7 +40,7 @@ export async function renderImage(
   info: ImageInfo,
   render: Render,
   decodeStill: DecodeStill,
-  kept?: KeptStill,
+  kept?: SharedPixels,
 ): Promise<Uint8Array | Failure> {
   // Sharp does not decode the frames of an AVIF; `renderPlayed` renders them.
   if (!keepsAnimation(info, render) || info.format === 'avif')
@@ -123,7 +123,7 @@ async function renderStill(
   info: ImageInfo,
   render: Render,
   decodeStill: DecodeStill,
-  kept?: KeptStill,
+  kept?: SharedPixels,
 ): Promise<Uint8Array | Failure> {
   if (needsOwnDecoder(info)) {
     const decode = () => decodeFrame(bytes, info, 0, decodeStill)

@@ -7,7 +7,7 @@ import type { ImageFormat } from '@media-proxy/shared/formats.ts'
 import type { Quality } from '@media-proxy/shared/request/media-request.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { FitEnum, Sharp } from 'sharp'
-import { tellTransparency } from '../formats/webp/webp-transparency.ts'
+import { setTransparencyFlag } from '../formats/webp/webp-transparency.ts'
 import type { RawPicture } from '../pixels/raw-picture.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 import type { AnimationTiming } from '../pixels/strip.ts'
@@ -18,7 +18,7 @@ import { isGrainy } from './grain.ts'
 import type { ImageInfo } from './inspect.ts'
 import { isRightAngle, type Layout, sizeOf } from './layout.ts'
 import { keepsSize, type Plan } from './plan.ts'
-import { readingOptions } from './reading.ts'
+import { readingOptions } from './shrink-on-load.ts'
 
 /**
  * The requested rendition of a known source: the geometry is resolved to a plan, and the format to one that
@@ -187,7 +187,7 @@ export async function run(
       ...(moving === undefined ? {} : { timing: moving.timing }),
     })
     const encoded = await encoder.toBuffer()
-    return format === 'webp' ? tellTransparency(encoded) : encoded
+    return format === 'webp' ? setTransparencyFlag(encoded) : encoded
   }
   const isLookedAt = moving === undefined && grainCounts(render, info, sourcePalette)
   try {

@@ -4,15 +4,15 @@
  */
 
 import type { Size } from '../../../media/size.ts'
-import { AS_FAR_AS_IT_GOES } from '../formats/mend.ts'
+import { TOLERANT_OPTIONS } from '../formats/repair.ts'
 import type { RawPicture } from '../pixels/raw-picture.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 import { framesOf } from '../pixels/strip.ts'
 import { isSideways, turned } from '../pixels/turn-pixels.ts'
 import type { ImageInfo } from './inspect.ts'
-import { readingOptions } from './reading.ts'
 import type { Played } from './render-animation.ts'
 import type { Render } from './render-stages.ts'
+import { readingOptions } from './shrink-on-load.ts'
 
 /** Plays a file in display orientation. Throws the exceptions of Sharp. */
 export async function playTurned(bytes: Uint8Array, info: ImageInfo, render: Render): Promise<Played> {
@@ -22,7 +22,7 @@ export async function playTurned(bytes: Uint8Array, info: ImageInfo, render: Ren
   const { width, height } = isSideways(info.orientation)
     ? { width: upright.height, height: upright.width }
     : upright
-  const opened = sharp(bytes, { ...UNLIMITED_PIXELS, ...AS_FAR_AS_IT_GOES, pages: info.frames })
+  const opened = sharp(bytes, { ...UNLIMITED_PIXELS, ...TOLERANT_OPTIONS, pages: info.frames })
   const { loop = 0, delay } = await opened.metadata()
   const data = await opened
     .resize(width, height, { fit: 'fill', ...readingOptions(info, render) })

@@ -35,9 +35,9 @@ export function acceptedAudioCodec(name: string | null): AudioCodec | undefined 
  * Returns the audio decoder for libav's codec name. It covers the accepted codecs, and other codecs that
  * videos contain and that a clip makes playable. Undefined for all others.
  */
-export function soundDecoderOf(libav: Libav, codec: string): Codec | undefined {
-  const isKnown = acceptedAudioCodec(codec) !== undefined || SOUND_OF_OLD_FILMS.has(codec)
-  return isKnown ? codecNamed(libav, SOUND_DECODERS.get(codec) ?? codec) : undefined
+export function audioDecoderOf(libav: Libav, codec: string): Codec | undefined {
+  const isKnown = acceptedAudioCodec(codec) !== undefined || CONVERTIBLE_AUDIO.has(codec)
+  return isKnown ? codecNamed(libav, AUDIO_DECODERS.get(codec) ?? codec) : undefined
 }
 
 /**
@@ -55,7 +55,7 @@ export function codecNamed({ library }: Libav, name: string): Codec | undefined 
 }
 
 /** The decoders whose name differs from that of their codec. */
-const SOUND_DECODERS: ReadonlyMap<string, string> = new Map([
+const AUDIO_DECODERS: ReadonlyMap<string, string> = new Map([
   ['mp3', 'mp3float'],
   ['mp2', 'mp2float'],
   ['dts', 'dca'],
@@ -64,7 +64,7 @@ const SOUND_DECODERS: ReadonlyMap<string, string> = new Map([
 ])
 
 /** Audio codecs of Windows Media, discs and broadcasts, phones, cameras and Flash. */
-const SOUND_OF_OLD_FILMS: ReadonlySet<string> = new Set([
+const CONVERTIBLE_AUDIO: ReadonlySet<string> = new Set([
   ...['wmav1', 'wmav2', 'wmapro', 'mp2', 'dts', 'truehd', 'aac_latm', 'amr_nb', 'amr_wb', 'qdm2'],
   ...['nellymoser', 'speex', 'adpcm_ms', 'adpcm_ima_wav', 'adpcm_ima_qt', 'adpcm_swf', 'adpcm_yamaha'],
   ...['pcm_mulaw', 'pcm_alaw', 'pcm_s8', 'pcm_s32le', 'pcm_s32be', 'pcm_f32be', 'pcm_f64le', 'pcm_f64be'],

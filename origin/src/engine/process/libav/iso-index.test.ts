@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { isoBox } from '../../../media/iso-boxes.test-data.ts'
-import { type IsoBytes, lookAtIndex } from './iso-index.ts'
+import { type IsoBytes, readIndex } from './iso-index.ts'
 
 /** Builds a track whose edits start at these media times; -1 is an empty edit. */
 function track(handler: string, times: readonly number[]): Buffer {
@@ -27,7 +27,7 @@ describe('the largest number of edits of a track', () => {
     ['does not count empty edits', [track('vide', [-1, 0])], 1, 1],
     ['is 0 without a track', [], 0, 0],
   ])('%s', (_, tracks, ofAny, ofPictures) => {
-    expect(lookAtIndex(film(...tracks))).toMatchObject({ edits: ofAny, pictureEdits: ofPictures })
+    expect(readIndex(film(...tracks))).toMatchObject({ edits: ofAny, pictureEdits: ofPictures })
   })
 })
 
@@ -47,7 +47,7 @@ describe('encrypted tracks', () => {
 
   it('are listed by their numbers, in both versions of the header', () => {
     const tracks = [coded(1, 0, 'encv'), coded(2, 0, 'mp4a'), coded(7, 1, 'drms')]
-    expect(lookAtIndex(bytesOf(isoBox('moov', ...tracks)))).toMatchObject({
+    expect(readIndex(bytesOf(isoBox('moov', ...tracks)))).toMatchObject({
       encryptedTracks: new Set([1, 7]),
     })
   })
@@ -58,7 +58,7 @@ describe('fragments', () => {
     ['are declared by the index', [isoBox('mvex')], true],
     ['are absent otherwise', [], false],
   ])('%s', (_, extension, isFragmented) => {
-    expect(lookAtIndex(bytesOf(isoBox('moov', track('vide', [0]), ...extension)))).toMatchObject({
+    expect(readIndex(bytesOf(isoBox('moov', track('vide', [0]), ...extension)))).toMatchObject({
       isFragmented,
     })
   })

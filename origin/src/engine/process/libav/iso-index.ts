@@ -25,18 +25,18 @@ export interface IsoIndex {
 }
 
 /** Reads the index. Fails as reading the bytes fails. */
-export function lookAtIndex(file: IsoBytes): IsoIndex | Failure {
+export function readIndex(file: IsoBytes): IsoIndex | Failure {
   const walk: Walk = { file, left: MOST_BOXES }
   const tracks: Track[] = []
   let isFragmented = false
-  const failed = look(walk, { start: 0, end: file.sizeBytes }, (type, index) => {
+  const failed = walkBoxes(walk, { start: 0, end: file.sizeBytes }, (type, index) => {
     if (type !== 'moov') return undefined
-    const seen = look(walk, index, (inside, content) => {
+    const seen = walkBoxes(walk, index, (inside, content) => {
       if (inside === 'mvex') isFragmented = true
       if (inside !== 'trak') return undefined
       const track: Track = { number: 0, edits: 0, handler: '', codec: '' }
       tracks.push(track)
-      return lookAtTrack(walk, content, track)
+      return readTrack(walk, content, track)
     })
     // A file has only one index.
     return seen ?? 'seen'
@@ -55,9 +55,9 @@ export function lookAtIndex(file: IsoBytes): IsoIndex | Failure {
 /** The boxes of a track that contain the wanted ones. */
 const HOLDERS: ReadonlySet<string> = new Set(['edts', 'mdia', 'minf', 'stbl'])
 
-function lookAtTrack(walk: Walk, track: Span, found: Track): Failure | 'seen' | undefined {
-  return look(walk, track, (type, content) => {
-    if (HOLDERS.has(type)) return lookAtTrack(walk, content, found)
+function readTrack(walk: Walk, track: Span, found: Track): Failure | 'seen' | undefined {
+  return walkBoxes(walk, track, (type, content) => {
+    if (HOLDERS.has(type)) return readTrack(walk, content, found)
     if (type === 'tkhd') return readNumber(walk, content, found)
     if (type === 'elst') return count(walk, content, found)
     if (type === 'hdlr') return readName(walk, content, HANDLER_AT, (name) => (found.handler = name))
@@ -96,7 +96,7 @@ interface Track {
 }
 
 /** Iterates over the boxes of a range until the callback ends the walk. */
-function look(
+function walkBoxes(
   walk: Walk,
   { start, end }: Span,
   onBox: (type: string, content: Span) => Failure | 'seen' | undefined,

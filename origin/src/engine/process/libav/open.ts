@@ -11,7 +11,7 @@ import type { DecodeOptions, Frame } from '../container/video-decoder.ts'
 import { type DurationOptions, readDuration } from './duration.ts'
 import { type Demuxer, demuxerOf, type LibavFormat } from './formats.ts'
 import { openInput } from './input.ts'
-import { type IsoIndex, lookAtIndex } from './iso-index.ts'
+import { type IsoIndex, readIndex } from './iso-index.ts'
 import type { Libav } from './load.ts'
 import { openRangeIo, type RangeIo, type RangeSource } from './range-io.ts'
 import { createShownFrameReader, type ShownFrameReader } from './shown-frame.ts'
@@ -82,7 +82,7 @@ export function openStreams(
   }
   bytes.allow(MAX_INDEX_BYTES)
   const index =
-    demuxer.name === 'mov' ? lookAtIndex({ sizeBytes: source.sizeBytes, read: bytes.peek }) : NO_INDEX
+    demuxer.name === 'mov' ? readIndex({ sizeBytes: source.sizeBytes, read: bytes.peek }) : NO_INDEX
   if (isFailure(index) || index.edits > MAX_EDITS) {
     dispose()
     return isFailure(index) ? index : fail('undecodable', `${index.edits} edits, at most ${MAX_EDITS}`)
@@ -133,19 +133,19 @@ function encryptedStreams({ streams }: FormatContext, { encryptedTracks }: IsoIn
 const MATROSKA_KEY = 'enc_key_id'
 
 /** The container declares the frame size of these codecs. */
-const TOLD_BY_CONTAINER: readonly VideoCodec[] = ['vp8', 'vp9', 'av1']
+const SIZE_IN_CONTAINER: readonly VideoCodec[] = ['vp8', 'vp9', 'av1']
 /**
  * The parameter sets of these codecs may declare another size than the container. Their first frame has the
  * actual size; it is decoded once and also shown.
  */
-const TOLD_BY_PICTURE: readonly VideoCodec[] = ['h264', 'hevc']
+const SIZE_IN_FRAME: readonly VideoCodec[] = ['h264', 'hevc']
 /**
  * The codecs of which libav need not decode a frame to probe a stream, by demuxer. Matroska stores no
  * decoding timestamps; libav finds them by decoding when a video starts with reordered frames.
  */
-const TOLD: ReadonlyMap<string, readonly VideoCodec[]> = new Map([
-  ['mov', [...TOLD_BY_CONTAINER, ...TOLD_BY_PICTURE]],
-  ['matroska', TOLD_BY_CONTAINER],
+const KNOWN_WITHOUT_DECODING: ReadonlyMap<string, readonly VideoCodec[]> = new Map([
+  ['mov', [...SIZE_IN_CONTAINER, ...SIZE_IN_FRAME]],
+  ['matroska', SIZE_IN_CONTAINER],
 ])
 
 /**
@@ -159,7 +159,8 @@ export function openWithLibav(
   maxPixels?: number,
   other?: number,
 ): LibavFile | Failure {
-  const undecoded = (maxPixels === undefined ? undefined : TOLD.get(demuxerOf(format).name)) ?? []
+  const undecoded =
+    (maxPixels === undefined ? undefined : KNOWN_WITHOUT_DECODING.get(demuxerOf(format).name)) ?? []
   const opened = openStreams(libav, source, format, { undecoded, other })
   if (isFailure(opened)) return opened
   const { info, stream, bytes } = opened
@@ -184,7 +185,7 @@ export function openWithLibav(
       isAtStart,
       durationSeconds: info.durationSeconds,
     })
-  const isLeft = TOLD_BY_PICTURE.some((codec) => codec === video.codec && undecoded.includes(codec))
+  const isLeft = SIZE_IN_FRAME.some((codec) => codec === video.codec && undecoded.includes(codec))
   if (maxPixels !== undefined && isLeft) {
     bytes.allow(MAX_FRAME_BYTES)
     reader = openReader(opened.isAtStart)

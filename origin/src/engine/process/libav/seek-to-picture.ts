@@ -14,7 +14,7 @@ import { type StreamPlace, seekToStart, startOf } from './stream-start.ts'
  */
 export const LOOK_BACK_SECONDS = [0, 2, 8, 32] as const
 
-export interface FilmPlace extends StreamPlace {
+export interface VideoPosition extends StreamPlace {
   /** Whether the file cannot be searched, because its timestamps go back. */
   readonly isEdited: boolean
   /** Whether the next packet is the first one of the file. */
@@ -28,7 +28,7 @@ export type Begin = 'anything' | 'key frame'
  * Moves the file to a position from which decoding yields the frame shown at a tick of the stream, or the
  * earliest one that exists. The decoder is reset.
  */
-export function seekToPicture(libav: Libav, place: FilmPlace, decoder: Decoder, tick: bigint): Begin {
+export function seekToPicture(libav: Libav, place: VideoPosition, decoder: Decoder, tick: bigint): Begin {
   const { context, stream } = place
   const start = startOf(place, libav)
   // Before the first frame there is none to search for, and a seek to it would skip the audio there.
@@ -41,7 +41,7 @@ export function seekToPicture(libav: Libav, place: FilmPlace, decoder: Decoder, 
     isMoved = true
     const seek = () => context.seekFrameSync(stream.index, target, libav.constants.AVSEEK_FLAG_BACKWARD) >= 0
     // Audio packets lie between those of the video, so the packets read to check the frame are read again.
-    if (seek() && isPlaceToBegin(libav, place, decoder, tick) && seek()) return 'key frame'
+    if (seek() && canStartHere(libav, place, decoder, tick) && seek()) return 'key frame'
   }
   // A seek in the video stream skips the audio before its first frame.
   if (!place.isAtStart || isMoved) seekToStart(place, libav)
@@ -52,9 +52,9 @@ export function seekToPicture(libav: Libav, place: FilmPlace, decoder: Decoder, 
  * Decodes the first frame from the next key frame on, and returns whether reading can start there: writers
  * mark frames as key frames that are none.
  */
-function isPlaceToBegin(
+function canStartHere(
   { library, constants }: Libav,
-  { context, stream }: FilmPlace,
+  { context, stream }: VideoPosition,
   decoder: Decoder,
   tick: bigint,
 ): boolean {
@@ -62,7 +62,7 @@ function isPlaceToBegin(
   let keySeen = false
   const look = (picture: Frame) => {
     const time = picture.bestEffortTimestamp
-    isPlace ??= !leans(constants, picture) && (time === constants.AV_NOPTS_VALUE || time <= tick)
+    isPlace ??= !dependsOnOthers(constants, picture) && (time === constants.AV_NOPTS_VALUE || time <= tick)
   }
   using packet = new library.Packet()
   packet.alloc()
@@ -80,7 +80,7 @@ function isPlaceToBegin(
 }
 
 /** Returns whether a frame depends on other frames. Not all decoders report this. */
-export function leans(
+export function dependsOnOthers(
   { AV_PICTURE_TYPE_I, AV_PICTURE_TYPE_NONE }: Libav['constants'],
   { pictType }: Frame,
 ): boolean {

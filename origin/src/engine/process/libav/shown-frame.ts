@@ -8,7 +8,7 @@ import type { DecodeOptions, Frame } from '../container/video-decoder.ts'
 import type { Decoder } from './decoder.ts'
 import type { Libav } from './load.ts'
 import { createPainter } from './painter.ts'
-import { LOOK_BACK_SECONDS, leans } from './seek-to-picture.ts'
+import { dependsOnOthers, LOOK_BACK_SECONDS } from './seek-to-picture.ts'
 import { type StreamPlace, seekToStart, startOf } from './stream-start.ts'
 import { openVideoDecoder } from './video-decoder.ts'
 
@@ -208,7 +208,7 @@ class SeekingReader implements ShownFrameReader {
     if (first?.isKeyframe === false) {
       // Some frames are independent of others without being marked as key frames.
       if (this.#begin(decoder, first) && this.#shown !== undefined) {
-        if (!leans(this.#libav.constants, this.#shown.picture)) return true
+        if (!dependsOnOthers(this.#libav.constants, this.#shown.picture)) return true
       }
       seekToStart(this.#options, this.#libav)
     }
@@ -268,7 +268,7 @@ class SeekingReader implements ShownFrameReader {
     const [first] = this.#ahead
     if (first === undefined) return false
     if (lastTick !== undefined) {
-      const isNoKey = leans(this.#libav.constants, first.picture)
+      const isNoKey = dependsOnOthers(this.#libav.constants, first.picture)
       if (isNoKey) this.#marksLie = true
       if (isNoKey || first.tick > lastTick) {
         this.#forget()

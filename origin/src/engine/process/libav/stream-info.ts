@@ -4,7 +4,7 @@ import type { CodecParameters, Rational, Stream } from 'node-av/lib'
 import { coloursOf } from '../colours/colours.ts'
 import type { AudioCodec } from '../container/codecs.ts'
 import type { VideoInfo } from '../container/container.ts'
-import { acceptedAudioCodec, acceptedVideoCodec, soundDecoderOf } from './codec-names.ts'
+import { acceptedAudioCodec, acceptedVideoCodec, audioDecoderOf } from './codec-names.ts'
 import type { Libav } from './load.ts'
 
 /** The streams of a file. */
@@ -118,7 +118,7 @@ export function playedAudio(libav: Libav, tracks: Tracks): SoundTrack | undefine
  */
 export function decodableAudio(libav: Libav, tracks: Tracks): SoundTrack | undefined {
   const decodable = soundTracks(libav, tracks).filter(
-    ({ codec }) => soundDecoderOf(libav, codec) !== undefined,
+    ({ codec }) => audioDecoderOf(libav, codec) !== undefined,
   )
   return playedAudio(libav, tracks) ?? markedTrack(libav, decodable)
 }

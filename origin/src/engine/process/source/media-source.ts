@@ -2,13 +2,13 @@
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { MediaKind } from '../../../media/kinds.ts'
-import type { KeptStill } from '../image/kept-still.ts'
+import type { SharedPixels } from '../image/pixel-cache.ts'
 
 export interface MediaSource {
   readonly kind: MediaKind | undefined
   readonly sizeBytes: number
   /** The decoded pixels that jobs on the same source share, where available. */
-  readonly kept?: KeptStill
+  readonly kept?: SharedPixels
   /** Whether every read is a request to the server. */
   readonly isRanged: boolean
   /** Returns the bytes from `start` (inclusive) to `end` (exclusive); both have to lie inside the source. */
@@ -18,7 +18,11 @@ export interface MediaSource {
 }
 
 /** Creates a source whose bytes are in memory. */
-export function memorySource(bytes: Uint8Array, kind: MediaKind | undefined, kept?: KeptStill): MediaSource {
+export function memorySource(
+  bytes: Uint8Array,
+  kind: MediaKind | undefined,
+  kept?: SharedPixels,
+): MediaSource {
   return {
     kind,
     ...(kept === undefined ? {} : { kept }),

@@ -1,7 +1,7 @@
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Size } from '../../../media/size.ts'
 import type { Frame } from '../container/video-decoder.ts'
-import { threeMoments } from '../moments/moments.ts'
+import { threeMoments } from '../timestamps/timestamps.ts'
 import type { Video } from './video.ts'
 
 /**

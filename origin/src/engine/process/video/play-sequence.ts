@@ -16,7 +16,7 @@ export async function playSequence(
   mostFrames = sequence.frames,
 ): Promise<Played | Failure> {
   const decoder = await tools.decoder()
-  if (decoder === undefined) return fail('not-ready', 'there is no decoder of videos')
+  if (decoder === undefined) return fail('not-ready', 'there is no video decoder')
   const count = Math.min(sequence.frames, mostFrames)
   const frames = decoder.playFrames(sequence, {
     count,

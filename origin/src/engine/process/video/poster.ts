@@ -4,9 +4,9 @@ import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts
 import type { Size } from '../../../media/size.ts'
 import type { Frame } from '../container/video-decoder.ts'
 import { sizeWithin } from '../image/plan.ts'
-import { evenMoments } from '../moments/moments.ts'
 import type { RawPicture } from '../pixels/raw-picture.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
+import { evenMoments } from '../timestamps/timestamps.ts'
 import type { Video } from './video.ts'
 
 /** The number of frames that the poster is chosen from. */

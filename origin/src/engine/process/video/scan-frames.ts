@@ -1,8 +1,8 @@
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Frame } from '../container/video-decoder.ts'
-import { evenMoments } from '../moments/moments.ts'
-import { coarseFirst, scanCount } from '../moments/scan-choice.ts'
 import type { RawPicture } from '../pixels/raw-picture.ts'
+import { coarseFirst, scanCount } from '../timestamps/scan-choice.ts'
+import { evenMoments } from '../timestamps/timestamps.ts'
 import { choosePoster, POSTER_CANDIDATES, posterMoments, sampleSize } from './poster.ts'
 import { PAST_THE_END_SECONDS, type Video } from './video.ts'
 
@@ -109,7 +109,7 @@ export async function readOtherTracks(
   { info: { others } }: Video,
   openOther: (index: number) => Promise<Video | Failure>,
 ): Promise<readonly RawPicture[] | Failure> {
-  if (others.length > MOST_OTHER_TRACKS) return fail('undecodable', `${others.length + 1} tracks of pictures`)
+  if (others.length > MOST_OTHER_TRACKS) return fail('undecodable', `${others.length + 1} video tracks`)
   const frames: RawPicture[] = []
   for (const index of others.keys()) {
     const track = await openOther(index)
@@ -135,7 +135,7 @@ export async function readOtherTracks(
  * Returns a frame, followed by its colours without alpha if it has any: many players ignore the alpha of a
  * video.
  */
-export function withHiddenColours(frame: RawPicture): readonly RawPicture[] {
+export function withOpaqueCopy(frame: RawPicture): readonly RawPicture[] {
   const { data, width, height, channels } = frame
   if (channels === 3) return [frame]
   const colours = Buffer.alloc(width * height * 3)

@@ -55,7 +55,7 @@ export async function openVideo(
   if (bytes.sizeBytes > limits.sourceBytes)
     return failOpenly('source-too-large', `${bytes.sizeBytes} bytes, at most ${limits.sourceBytes}`)
   const decoder = await loadDecoder()
-  if (decoder === undefined) return fail('not-ready', 'there is no decoder of videos')
+  if (decoder === undefined) return fail('not-ready', 'there is no video decoder')
   const file = await decoder.openFile(bytes, format, maxPixels(limits), other)
   if (isFailure(file)) return file
   const info = validateVideo(file.info, limits)
@@ -99,7 +99,7 @@ export function validateVideo(info: ContainerInfo, limits: SourceLimits): Video[
   const { video, audio } = info
   if (video === undefined)
     return audio.length > 0
-      ? failOpenly('not-visual', 'the file holds sound alone')
+      ? failOpenly('not-visual', 'the file contains only audio')
       : fail('undecodable', 'no stream')
   const rejected = validatePicture(video)
   if (rejected !== undefined) return rejected

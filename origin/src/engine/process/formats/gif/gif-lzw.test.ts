@@ -1,9 +1,9 @@
 import sharp from 'sharp'
 import { expect, it } from 'vitest'
 import { gifFrames } from './gif-frames.ts'
-import { asBrowsersReadGif } from './gif-habits.ts'
 import { readLzw, writePlainLzw } from './gif-lzw.ts'
-import { mendGif } from './mend-gif.ts'
+import { normalizeGif } from './normalize-gif.ts'
+import { repairGif } from './repair-gif.ts'
 
 const [WIDTH, HEIGHT] = [40, 30]
 const AREA = WIDTH * HEIGHT
@@ -53,7 +53,7 @@ it('some pixels are read from LZW data that is cut off', async () => {
 })
 
 it.each([false, true])('a complete GIF is unchanged, interlaced: %s', async (progressive) => {
-  expect(mendGif(await gif(progressive))).toBeUndefined()
+  expect(repairGif(await gif(progressive))).toBeUndefined()
 })
 
 it('a GIF without its end code is repaired', async () => {
@@ -62,18 +62,18 @@ it('a GIF without its end code is repaired', async () => {
   // Drops the last byte of the last block, which may be the only one.
   const cut = Buffer.concat([whole.subarray(0, end - 2), Uint8Array.of(0, 0x3b)])
   cut[end - 2 - (data.length % 255 || 255)] = (data.length % 255 || 255) - 1
-  const mended = mendGif(cut)
-  if (mended === undefined) throw new Error('not mended')
-  const [shown, wanted] = [await pixelsOf(mended.bytes), await pixelsOf(whole)]
+  const repaired = repairGif(cut)
+  if (repaired === undefined) throw new Error('not repaired')
+  const [shown, wanted] = [await pixelsOf(repaired.bytes), await pixelsOf(whole)]
   const same = shown.filter((level, at) => level === wanted[at]).length
   expect(same).toBeGreaterThan(wanted.length * 0.95)
 })
 
 it('the rows of an interlaced GIF that is cut off replace the missing ones', async () => {
   const whole = await gif(true)
-  const mended = mendGif(whole.subarray(0, whole.length >> 1))
-  expect(mended?.isPartial).toBe(true)
-  const shown = await pixelsOf(mended?.bytes ?? Buffer.alloc(0))
+  const repaired = repairGif(whole.subarray(0, whole.length >> 1))
+  expect(repaired?.isPartial).toBe(true)
+  const shown = await pixelsOf(repaired?.bytes ?? Buffer.alloc(0))
   const rows = Array.from({ length: HEIGHT }, (_, y) => shown.subarray(y * WIDTH * 4, (y + 1) * WIDTH * 4))
   expect(rows.filter((row) => row[3] === 255).length).toBe(HEIGHT)
   expect(rows[1]).toEqual(rows[0])
@@ -84,11 +84,11 @@ it('a GIF without a colour table is black, and disposal 4 is treated as 3', asyn
   const table = 3 * 2 ** (((whole[10] ?? 0) & 7) + 1)
   const bare = Buffer.concat([whole.subarray(0, 13), whole.subarray(13 + table)])
   bare[10] = 0
-  const shown = await pixelsOf(asBrowsersReadGif(bare) ?? bare)
+  const shown = await pixelsOf(normalizeGif(bare) ?? bare)
   expect([...shown.subarray(0, 4)]).toEqual([0, 0, 0, 255])
   const { control } = await firstFrame(whole)
   if (control === undefined) throw new Error('no control')
   const odd = Buffer.from(whole)
   odd[control + 3] = 4 << 2
-  expect((asBrowsersReadGif(odd) ?? odd)[control + 3]).toBe(3 << 2)
+  expect((normalizeGif(odd) ?? odd)[control + 3]).toBe(3 << 2)
 })

@@ -1,5 +1,5 @@
+import { declaredColours } from '../../colours/declared-colours.ts'
 import { spaceOfProfile } from '../../colours/icc-header.ts'
-import { toldColours } from '../../colours/told-colours.ts'
 import { isFullRangeAv1 } from './av1-range.ts'
 import { isFullRangeNclx, nclxColours, profileOf } from './heif-colours.ts'
 import { type HeifFile, type HeifItem, readHeif, shownItem } from './heif-items.ts'
@@ -16,7 +16,7 @@ export function isBeyondSharp(bytes: Uint8Array): boolean {
   const shown = shownItem(file)
   const { properties } = shown
   const profile = profileOf(properties)
-  const told = profile === undefined ? toldColours(nclxColours(properties), 'as sRGB') : 'srgb'
+  const told = profile === undefined ? declaredColours(nclxColours(properties), 'as sRGB') : 'srgb'
   const alpha = file.alphaOf(file.primary) ?? file.alphaOf(shown)
   const [coded = shown] = shown.type === 'grid' ? file.sourcesOf(shown) : []
   const isFull = isFullRangeNclx(properties)

@@ -14,7 +14,7 @@ const STILL_OF_SEQUENCE: ReadonlyMap<string, string> = new Map([
  * unchanged otherwise. Image sequences (animated AVIF, HEIC of a burst) also hold a still image, and browsers
  * accept AVIF under every brand, but Sharp identifies files by their major brand.
  */
-export function underStillBrand(bytes: Uint8Array): Uint8Array {
+export function withStillBrand(bytes: Uint8Array): Uint8Array {
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1', 4, 12)
   const brand = head.slice(4)
   if (!head.startsWith('ftyp') || STILL_BRANDS.has(brand)) return bytes

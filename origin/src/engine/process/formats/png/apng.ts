@@ -137,7 +137,7 @@ export function readApng(bytes: Uint8Array): Apng | Failure {
       default:
         if (!COLOUR_CHUNKS.has(chunk.id) || colours.has(chunk.id)) break
         // Played without the profile: a scan has to see the pixels, whose exact colours matter less.
-        if (isDear(chunk)) break
+        if (isTooExpensive(chunk)) break
         colours.set(chunk.id, encodePngChunk(chunk.id, chunk.data))
     }
     if (fault !== undefined || (frames.length > 0 && frames.length === announced)) break
@@ -178,7 +178,7 @@ const MAX_PROFILE_BYTES = 1024 * 1024
  * Returns whether a chunk is too large to be repeated for every frame, or its profile too large to be
  * decompressed for every frame.
  */
-function isDear({ id, data }: PngChunk): boolean {
+function isTooExpensive({ id, data }: PngChunk): boolean {
   if (data.length > MAX_COLOUR_CHUNK_BYTES) return true
   return id === 'iCCP' && unpackProfile(data, MAX_PROFILE_BYTES) === undefined
 }

@@ -7,6 +7,7 @@
 import { deflateSync } from 'node:zlib'
 import type { Colours } from '../../colours/colours.ts'
 import { coloursOf } from '../../colours/colours.ts'
+import { curveOf, type DeclaredColours, declaredColours } from '../../colours/declared-colours.ts'
 import { isProfileOf, spaceOfProfile } from '../../colours/icc-header.ts'
 import {
   BT709,
@@ -16,7 +17,6 @@ import {
   type Primaries,
   rgbProfile,
 } from '../../colours/icc-profile.ts'
-import { curveOf, type ToldColours, toldColours } from '../../colours/told-colours.ts'
 import { sharp, UNLIMITED_PIXELS } from '../../pixels/sharp.ts'
 import { encodePngChunk, PNG_SIGNATURE, pngChunks, unpackProfile } from './png-chunks.ts'
 
@@ -25,13 +25,13 @@ import { encodePngChunk, PNG_SIGNATURE, pngChunks, unpackProfile } from './png-c
  * Undefined when neither is needed. A grey image with a profile that Sharp would not convert is changed to a
  * form that Sharp does convert: 8 bits, and RGB when the profile is an RGB profile. Throws what Sharp throws.
  */
-export async function withToldProfile(bytes: Uint8Array): Promise<Uint8Array | undefined> {
+export async function withDeclaredProfile(bytes: Uint8Array): Promise<Uint8Array | undefined> {
   const told = withProfile(bytes)
   const profiled = told ?? bytes
   const chunks = chunksBeforeData(profiled)
   const profile = chunks.get('iCCP')
   const isAnimated = chunks.has('acTL')
-  if (profile === undefined || isAnimated || !isGrey(chunks) || toldBy(chunks) === 'hdr') return told
+  if (profile === undefined || isAnimated || !isGrey(chunks) || declaredBy(chunks) === 'hdr') return told
   const isOfColours = spaceOfProfile(profileIn(chunks)) === 'RGB '
   const isDeep = viewOf(chunks, 'IHDR')?.getUint8(BIT_DEPTH_AT) === 16
   if (!isDeep && !isOfColours) return told
@@ -48,7 +48,7 @@ const BIT_DEPTH_AT = 8
 
 function withProfile(bytes: Uint8Array): Uint8Array | undefined {
   const chunks = chunksBeforeData(bytes)
-  const told = toldBy(chunks)
+  const told = declaredBy(chunks)
   if (told === 'hdr' || told === 'profile') return undefined
   const icc = told === 'srgb' ? undefined : told.icc
   // Sharp would apply a profile that browsers ignore.
@@ -80,7 +80,7 @@ function* withoutColours(bytes: Uint8Array): Generator<Uint8Array, void, void> {
 export function isHdrPng(bytes: Uint8Array): boolean {
   const chunks = chunksBeforeData(bytes)
   const points = codePoints(chunks)
-  return points !== undefined && toldByPoints(points, isGrey(chunks)) === 'hdr'
+  return points !== undefined && declaredByPoints(points, isGrey(chunks)) === 'hdr'
 }
 
 /** Returns the code points that declare the image's colours. Undefined when there are none. */
@@ -119,9 +119,9 @@ function chunksBeforeData(bytes: Uint8Array): Chunks {
 }
 
 /** Returns what declares the colours: code points, an existing profile, or values that become a profile. */
-function toldBy(chunks: Chunks): ToldColours | 'profile' {
+function declaredBy(chunks: Chunks): DeclaredColours | 'profile' {
   const points = codePoints(chunks)
-  if (points !== undefined) return toldByPoints(points, isGrey(chunks))
+  if (points !== undefined) return declaredByPoints(points, isGrey(chunks))
   if (isProfileOf(profileIn(chunks), isGrey(chunks) ? 'b-w' : 'srgb')) return 'profile'
   if (chunks.has('sRGB') || !chunks.has('gAMA')) return 'srgb'
   const exponent = viewOf(chunks, 'gAMA')?.getUint32(0) ?? 0
@@ -143,8 +143,8 @@ function profileIn(chunks: Chunks): Buffer | undefined {
   return data && unpackProfile(data, MAX_PROFILE_BYTES)
 }
 
-function toldByPoints(points: Colours, grey: boolean): ToldColours {
-  const told = toldColours(points, 'as on television')
+function declaredByPoints(points: Colours, grey: boolean): DeclaredColours {
+  const told = declaredColours(points, 'as on television')
   if (!grey || typeof told === 'string') return told
   const curve = curveOf(points.transfer, 'as on television')
   return curve === undefined ? 'srgb' : { icc: greyProfile(curve) }
@@ -164,7 +164,9 @@ function codePoints(chunks: Chunks): Colours | undefined {
   if (points !== undefined || data === undefined || isGrey(chunks)) return points
   const profile = unpackProfile(data, MAX_HDR_PROFILE_BYTES)
   const profiled = profile && codePointsOfProfile(profile)
-  return profiled !== undefined && toldColours(profiled, 'as on television') === 'hdr' ? profiled : undefined
+  return profiled !== undefined && declaredColours(profiled, 'as on television') === 'hdr'
+    ? profiled
+    : undefined
 }
 
 /**

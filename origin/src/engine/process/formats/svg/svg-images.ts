@@ -24,7 +24,7 @@ const MAX_DEPTH = 2
  * Returns the document with such images replaced, or the same bytes when it has none. Images that cannot be
  * decoded are left unchanged.
  */
-export function withKnownImages(svg: Uint8Array): Promise<Uint8Array> {
+export function withSupportedImages(svg: Uint8Array): Promise<Uint8Array> {
   return replaceIn(svg, { pixels: MAX_PIXELS, pictures: MAX_PICTURES }, MAX_DEPTH)
 }
 
@@ -43,7 +43,7 @@ async function replaceIn(svg: Uint8Array, left: Left, depth: number): Promise<Ui
     if (isKnown && !mayTellMore(data)) continue
     left.pictures -= 1
     if (left.pictures < 0) break
-    const replaced = await asKnown(bytesOf(parameters, data), { type, isKnown }, left, depth)
+    const replaced = await asSupported(bytesOf(parameters, data), { type, isKnown }, left, depth)
     if (replaced === undefined) continue
     parts.push(file.subarray(at, start), Buffer.from(replaced))
     at = end
@@ -127,7 +127,7 @@ interface DeclaredType {
 }
 
 /** Returns a data URL that librsvg draws as browsers do. Undefined when a conversion would not help. */
-async function asKnown(
+async function asSupported(
   picture: Buffer,
   { type, isKnown }: DeclaredType,
   left: Left,

@@ -141,7 +141,7 @@ const TAG = /^<(?:"[^"]*"|'[^']*'|[^"'>])*>/
 const ATTRIBUTE = /\s([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')/g
 
 function sizeOf(root: Root): Size {
-  const { width, height } = toldSize(root)
+  const { width, height } = declaredSize(root)
   if (width !== undefined && height !== undefined) return { width, height }
   const ratio = viewBoxOf(root)
   // Without an aspect ratio to keep, one side does not determine the other.
@@ -158,7 +158,7 @@ function sizeOf(root: Root): Size {
 const STRETCHED = /^\s*none\b/
 
 /** Reads attributes only: browsers do not consult style sheets for an image's size. */
-function toldSize({ attributes }: Root): { readonly [side in keyof Size]: number | undefined } {
+function declaredSize({ attributes }: Root): { readonly [side in keyof Size]: number | undefined } {
   const fontSize = lengthOf(attributes.get('font-size'), DEFAULT_FONT_SIZE)
   return {
     width: lengthOf(attributes.get('width'), fontSize),

@@ -1,6 +1,6 @@
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
-import { rowsAtOnce, whyTiffIsUnread } from './tiff-samples.ts'
+import { rowsAtOnce, unsupportedTiffReason } from './tiff-samples.ts'
 
 type Entry = readonly [tag: number, value: number]
 
@@ -25,12 +25,12 @@ describe.each([true, false])('a TIFF (little-endian: %s)', (little) => {
   it.each([6, 50_000, 34_925, 34_712, 50_002, 34_887])(
     'of compression %i is not supported',
     (compression) => {
-      expect(whyTiffIsUnread(tiff(little, [[259, compression]]))).toContain('compression')
+      expect(unsupportedTiffReason(tiff(little, [[259, compression]]))).toContain('compression')
     },
   )
 
   it.each([1, 5, 7, 8, 32_773, 50_001])('of compression %i is supported', (compression) => {
-    expect(whyTiffIsUnread(tiff(little, [[259, compression]]))).toBeUndefined()
+    expect(unsupportedTiffReason(tiff(little, [[259, compression]]))).toBeUndefined()
   })
 
   it.each([
@@ -59,7 +59,7 @@ describe.each([true, false])('a TIFF (little-endian: %s)', (little) => {
 
   it('of 32-bit integers or of floating-point grey is not supported', () => {
     const of = (bits: number, samples: number, format: number) =>
-      whyTiffIsUnread(
+      unsupportedTiffReason(
         tiff(little, [
           [258, bits],
           [277, samples],
@@ -74,10 +74,10 @@ describe.each([true, false])('a TIFF (little-endian: %s)', (little) => {
 it('a TIFF with its directory outside the file is left to the decoder', () => {
   const file = Buffer.from(tiff(true, [[259, 50_000]]))
   file.writeUInt32LE(1e9, 4)
-  expect(whyTiffIsUnread(file)).toBeUndefined()
+  expect(unsupportedTiffReason(file)).toBeUndefined()
 })
 
 it('a TIFF with its bits per sample stored elsewhere in the file is supported', async () => {
   const opened = sharp({ create: { width: 9, height: 9, channels: 3, background: 'red' } })
-  expect(whyTiffIsUnread(await opened.tiff({ compression: 'lzw' }).toBuffer())).toBeUndefined()
+  expect(unsupportedTiffReason(await opened.tiff({ compression: 'lzw' }).toBuffer())).toBeUndefined()
 })

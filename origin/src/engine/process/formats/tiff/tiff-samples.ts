@@ -8,7 +8,7 @@
  * Returns why a TIFF cannot be shown, according to its first directory. Undefined when it can be shown, or
  * when the directory cannot be read.
  */
-export function whyTiffIsUnread(bytes: Uint8Array): string | undefined {
+export function unsupportedTiffReason(bytes: Uint8Array): string | undefined {
   const tags = firstDirectory(bytes)
   if (tags === undefined) return undefined
   const compression = tags.get(COMPRESSION) ?? 1
@@ -22,7 +22,7 @@ export function whyTiffIsUnread(bytes: Uint8Array): string | undefined {
 }
 
 /** Returns whether a TIFF stores luma and chroma without subsampling, and not inside JPEG. */
-export function isOfBareLuma(bytes: Uint8Array): boolean {
+export function isUnsubsampledYcc(bytes: Uint8Array): boolean {
   const tags = firstDirectory(bytes)
   return (
     tags?.get(PHOTOMETRIC) === LUMA &&

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { isLosslessWebp, mayBeBroken } from './webp-lossless.ts'
+import { isLosslessWebp, mayFailLate } from './webp-lossless.ts'
 
 function chunk(id: string, ...data: readonly Uint8Array[]): Buffer {
   const body = Buffer.concat(data)
@@ -39,7 +39,7 @@ it.each([
   ],
 ])('recognises %s', (_, bytes, isLossless, isFragile) => {
   expect(isLosslessWebp(bytes)).toBe(isLossless)
-  expect(mayBeBroken(bytes, 'webp')).toBe(isFragile)
+  expect(mayFailLate(bytes, 'webp')).toBe(isFragile)
 })
 
 it('does not recurse into nested frames, however many there are', () => {
@@ -53,5 +53,5 @@ it('does not recurse into nested frames, however many there are', () => {
     file.writeUInt32LE(file.length - at - 8, at + 4)
   }
   expect(isLosslessWebp(file)).toBe(false)
-  expect(mayBeBroken(file, 'webp')).toBe(false)
+  expect(mayFailLate(file, 'webp')).toBe(false)
 })

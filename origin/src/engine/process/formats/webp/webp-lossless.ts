@@ -17,7 +17,7 @@ export function isLosslessWebp(bytes: Uint8Array): boolean {
  * This applies to losslessly coded pixels or alpha of a WebP. Other decoders continue after an error, or
  * their files are repaired.
  */
-export function mayBeBroken(bytes: Uint8Array, format: SourceFormat): boolean {
+export function mayFailLate(bytes: Uint8Array, format: SourceFormat): boolean {
   return format === 'webp' && (isLosslessWebp(bytes) || hasCodedAlpha(bytes))
 }
 

@@ -47,7 +47,7 @@ function isLosslessAlpha(id: string, data: Uint8Array): boolean {
 }
 
 /** Sets the flag in place when a part of an animation's canvas may be uncovered. */
-export function tellTransparency(webp: Buffer): Buffer {
+export function setTransparencyFlag(webp: Buffer): Buffer {
   let header: Uint8Array | undefined
   let isFirst = true
   for (const { id, data } of riffChunks(webp, WEBP_HEADER_BYTES)) {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { mayBeDear } from './dear-svg.ts'
+import { mayBeExpensive } from './expensive-svg.ts'
 
 const icon = (inside: string) =>
   Buffer.from(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24">${inside}</svg>`)
@@ -13,12 +13,12 @@ it.each([
   ['reused content', '<use href="#a"/>', true],
   ['32 KiB', `<path d="${'M0 0'.repeat(9000)}"/>`, true],
 ])('an SVG with %s counts as simple or expensive', (_, inside, dear) => {
-  expect(mayBeDear(icon(inside))).toBe(dear)
+  expect(mayBeExpensive(icon(inside))).toBe(dear)
 })
 
 it.each([
   ['compressed', Buffer.from([0x1f, 0x8b, 8, 0])],
   ['in UTF-16', Buffer.from('<svg/>', 'utf16le')],
 ])('an SVG that is %s does not count as a simple icon', (_, bytes) => {
-  expect(mayBeDear(bytes)).toBe(true)
+  expect(mayBeExpensive(bytes)).toBe(true)
 })

@@ -6,17 +6,17 @@ import type { Colours } from './colours.ts'
 import { BT709, type Curve, D65, type Point, type Primaries, rgbProfile, SRGB_CURVE } from './icc-profile.ts'
 
 /** `srgb` needs no conversion, `hdr` needs tone mapping, and other colours are converted by a profile. */
-export type ToldColours = 'srgb' | 'hdr' | { readonly icc: Buffer }
+export type DeclaredColours = 'srgb' | 'hdr' | { readonly icc: Buffer }
 
 /**
  * Resolves code points; unspecified and unknown ones mean sRGB. Browsers treat the television transfer
  * function as that of sRGB in images that are coded like video, but as that of a television (BT.1886) in a
  * PNG.
  */
-export function toldColours(
+export function declaredColours(
   { primaries, transfer }: Pick<Colours, 'primaries' | 'transfer'>,
   television: 'as sRGB' | 'as on television',
-): ToldColours {
+): DeclaredColours {
   if (transfer === 'pq' || transfer === 'hlg') return 'hdr'
   const told = PRIMARIES.get(primaries ?? '')
   const curve = curveOf(transfer, television)

@@ -9,7 +9,7 @@ import type { ImageFormat as SourceFormat } from '../../../../media/kinds.ts'
 import { pngChunks } from './png-chunks.ts'
 
 /** Leaves only the image in a file that is about to be decoded. Modifies `bytes`. */
-export function hideTheRest(bytes: Uint8Array, format: SourceFormat): void {
+export function hideUnusedParts(bytes: Uint8Array, format: SourceFormat): void {
   if (format === 'png') hideTexts(bytes)
   if (format === 'tiff') hidePages(bytes)
 }

@@ -1,7 +1,7 @@
 import { deflateSync } from 'node:zlib'
 import sharp from 'sharp'
 import { expect, it } from 'vitest'
-import { hideTheRest } from './hide-the-rest.ts'
+import { hideUnusedParts } from './hide-unused-parts.ts'
 import { encodePngChunk, pngChunks } from './png-chunks.ts'
 
 const picture = sharp({ create: { width: 8, height: 8, channels: 3, background: '#3366cc' } })
@@ -11,7 +11,7 @@ it.each(['tEXt', 'zTXt', 'iTXt'])('hides %s of a PNG, and keeps its pixels', asy
   const headEnd = [...pngChunks(plain)][0]?.end ?? 0
   const text = Buffer.concat([Buffer.from('Comment\0\0\0\0\0'), deflateSync(Buffer.alloc(1_000_000, 'a'))])
   const file = Buffer.concat([plain.subarray(0, headEnd), encodePngChunk(id, text), plain.subarray(headEnd)])
-  hideTheRest(file, 'png')
+  hideUnusedParts(file, 'png')
   expect([...pngChunks(file)].map((chunk) => chunk.id)).not.toContain(id)
   expect(await sharp(file, { failOn: 'warning' }).raw().toBuffer()).toEqual(
     await sharp(plain).raw().toBuffer(),
@@ -32,13 +32,13 @@ it.each([false, true])('hides all but the first page of a TIFF (BigTIFF: %s)', a
     .tiff({ bigtiff, compression: 'lzw' })
     .toBuffer()
   expect((await sharp(pages).metadata()).pages).toBe(3)
-  hideTheRest(pages, 'tiff')
+  hideUnusedParts(pages, 'tiff')
   const { pages: left } = await sharp(pages).metadata()
   expect(left).toBe(1)
   expect([...(await sharp(pages).raw().toBuffer()).subarray(0, 3)]).toEqual([255, 0, 0])
 })
 
 it.each(['png', 'tiff'] as const)('accepts any bytes as a %s', (format) => {
-  for (let length = 0; length < 64; length += 1) hideTheRest(Buffer.alloc(length, 0x49), format)
-  for (let length = 0; length < 64; length += 1) hideTheRest(Buffer.alloc(length, 0xff), format)
+  for (let length = 0; length < 64; length += 1) hideUnusedParts(Buffer.alloc(length, 0x49), format)
+  for (let length = 0; length < 64; length += 1) hideUnusedParts(Buffer.alloc(length, 0xff), format)
 })

@@ -1,9 +1,9 @@
 import { deflateSync } from 'node:zlib'
 import sharp from 'sharp'
 import { expect, it } from 'vitest'
-import { isWholePng, mendPng } from './mend-png.ts'
 import { encodePngChunk, PNG_SIGNATURE, pngChunks } from './png-chunks.ts'
-import { isHdrPng, withToldProfile } from './png-colours.ts'
+import { isHdrPng, withDeclaredProfile } from './png-colours.ts'
+import { isWholePng, repairPng } from './repair-png.ts'
 
 /** Encodes a red PNG with `count` meaningless chunks before its image data. */
 async function withChunks(count: number): Promise<Buffer> {
@@ -27,8 +27,8 @@ it('stores none of the chunks that it skips, however many there are', async () =
   const before = process.memoryUsage().heapUsed
   expect(isWholePng(png)).toBe(true)
   expect(isHdrPng(png)).toBe(false)
-  expect(await mendPng(png)).toBeUndefined()
-  expect(await withToldProfile(png)).toBeUndefined()
+  expect(await repairPng(png)).toBeUndefined()
+  expect(await withDeclaredProfile(png)).toBeUndefined()
   expect(process.memoryUsage().heapUsed - before).toBeLessThan(MOST_BYTES)
 })
 
@@ -36,11 +36,11 @@ it('stores a limited number of the chunks of a damaged file', async () => {
   const png = await withChunks(MANY)
   const before = process.memoryUsage().heapUsed
   expect(isWholePng(png.subarray(0, -4))).toBe(false)
-  expect(await mendPng(png.subarray(0, -4))).toMatchObject({ code: 'undecodable' })
+  expect(await repairPng(png.subarray(0, -4))).toMatchObject({ code: 'undecodable' })
   expect(process.memoryUsage().heapUsed - before).toBeLessThan(MOST_BYTES)
   const few = await withChunks(100)
-  const mended = await mendPng(few.subarray(0, -4))
-  expect(mended).toBeInstanceOf(Uint8Array)
+  const repaired = await repairPng(few.subarray(0, -4))
+  expect(repaired).toBeInstanceOf(Uint8Array)
 })
 
 it('replaces the chunks that declare the colours by a profile, and keeps the others', async () => {
@@ -50,7 +50,7 @@ it('replaces the chunks that declare the colours by a profile, and keeps the oth
   if (header === undefined) throw new Error('no header')
   const gamma = encodePngChunk('gAMA', Buffer.of(0, 0, 0x27, 0x10))
   const idsOf = (png: Uint8Array) => [...pngChunks(png)].map(({ id }) => id)
-  const told = await withToldProfile(
+  const told = await withDeclaredProfile(
     Buffer.concat([PNG_SIGNATURE, header, ...rest.slice(0, 1), gamma, ...rest.slice(1)]),
   )
   const plain = Buffer.concat([PNG_SIGNATURE, header, ...rest])
@@ -65,9 +65,9 @@ it('ignores transparency with a wrong checksum, as browsers do', async () => {
   const allRed = Buffer.from(encodePngChunk('tRNS', Uint8Array.of(0, 255, 0, 0, 0, 0)))
   const alphaOf = async (transparency: Uint8Array) => {
     const png = Buffer.concat([PNG_SIGNATURE, header, transparency, ...rest])
-    const mended = (await mendPng(png)) ?? png
-    if (!(mended instanceof Uint8Array)) throw new Error(mended.detail)
-    return (await sharp(mended).ensureAlpha().raw().toBuffer())[3]
+    const repaired = (await repairPng(png)) ?? png
+    if (!(repaired instanceof Uint8Array)) throw new Error(repaired.detail)
+    return (await sharp(repaired).ensureAlpha().raw().toBuffer())[3]
   }
   expect(await alphaOf(allRed)).toBe(0)
   expect(await alphaOf(Buffer.from(allRed).fill(7, allRed.length - 4))).toBe(255)
@@ -76,7 +76,7 @@ it('ignores transparency with a wrong checksum, as browsers do', async () => {
 it.each([
   ['a window smaller than its distances', 0, true],
   ['a large enough window', 6, false],
-])('decodes a PNG that declares %s', async (_, window, isMended) => {
+])('decodes a PNG that declares %s', async (_, window, isRepaired) => {
   const [width, height] = [64, 64]
   const header = Buffer.of(0, 0, 0, width, 0, 0, 0, height, 8, 0, 0, 0, 0)
   // The lower half repeats the upper half.
@@ -88,9 +88,9 @@ it.each([
   data.set([method, 31 - ((method * 256) % 31)])
   const chunks = [encodePngChunk('IHDR', header), encodePngChunk('IDAT', data), encodePngChunk('IEND')]
   const png = Buffer.concat([PNG_SIGNATURE, ...chunks])
-  const mended = await mendPng(png)
-  expect(mended !== undefined).toBe(isMended)
-  const read = mended instanceof Uint8Array ? mended : png
+  const repaired = await repairPng(png)
+  expect(repaired !== undefined).toBe(isRepaired)
+  const read = repaired instanceof Uint8Array ? repaired : png
   const shown = await sharp(read, { failOn: 'none' }).toColourspace('b-w').raw().toBuffer()
   expect(shown.equals(Buffer.from(rows.flat()))).toBe(true)
 })

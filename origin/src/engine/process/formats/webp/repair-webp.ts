@@ -4,7 +4,7 @@ import { riffChunks, WEBP_HEADER_BYTES } from './riff.ts'
  * Returns a truncated animated WebP reduced to its complete frames, because libwebp does not open it
  * otherwise. Undefined when it is not truncated, or has no complete frame.
  */
-export function mendWebp(bytes: Uint8Array): Uint8Array | undefined {
+export function repairWebp(bytes: Uint8Array): Uint8Array | undefined {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (file.length < WEBP_HEADER_BYTES || file.readUInt32LE(4) + RIFF_BYTES <= file.length) return undefined
   let end = WEBP_HEADER_BYTES

@@ -13,7 +13,7 @@ const INKS = 4
 const FULL = 255
 
 /** Decodes the image at its full size. Fails with `undecodable`. */
-export async function decodeInks(bytes: Uint8Array, info: ImageInfo): Promise<RawPicture | Failure> {
+export async function decodeCmykJpeg(bytes: Uint8Array, info: ImageInfo): Promise<RawPicture | Failure> {
   try {
     const { data, info: decoded } = await openFile(bytes, info, { ignoreIcc: true })
       .pipelineColourspace('cmyk')

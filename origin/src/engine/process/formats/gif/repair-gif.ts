@@ -8,7 +8,7 @@
 import { colourTableBytes, type GifFrame, gifFrames } from './gif-frames.ts'
 import { readLzw, writePlainLzw } from './gif-lzw.ts'
 
-export interface MendedGif {
+export interface RepairedGif {
   readonly bytes: Uint8Array
   /** Whether some of the pixels are missing. */
   readonly isPartial: boolean
@@ -18,7 +18,7 @@ export interface MendedGif {
  * Returns a copy of the GIF with its first image encoded again. Undefined when that image is complete, or
  * when the file has none.
  */
-export function mendGif(bytes: Uint8Array): MendedGif | undefined {
+export function repairGif(bytes: Uint8Array): RepairedGif | undefined {
   const [frame] = gifFrames(bytes).frames
   if (frame === undefined) return undefined
   const { width, height, data, codeBits } = frame

@@ -6,7 +6,7 @@ import { gifFrames } from './gif-frames.ts'
  * Returns a copy of the GIF in which disposal method 4 is replaced by 3, as old encoders meant it, and a
  * missing global colour table is replaced by a black one. Undefined when neither applies.
  */
-export function asBrowsersReadGif(bytes: Uint8Array): Uint8Array | undefined {
+export function normalizeGif(bytes: Uint8Array): Uint8Array | undefined {
   let isEmpty = true
   let file: Buffer | undefined
   for (const { disposal, control } of gifFrames(bytes).frames) {

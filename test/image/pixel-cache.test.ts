@@ -1,4 +1,4 @@
-import { createStillKeeper, type KeptStill } from '@media-proxy/origin/engine/process/image/kept-still.ts'
+import { createPixelCache, type SharedPixels } from '@media-proxy/origin/engine/process/image/pixel-cache.ts'
 import { renderPicture } from '@media-proxy/origin/engine/process/render-picture.ts'
 import { memorySource } from '@media-proxy/origin/engine/process/source/media-source.ts'
 import { FULL_SIZE, type RenderOptions } from '@media-proxy/origin/engine/render-options.ts'
@@ -106,7 +106,7 @@ describe('a rendition from kept pixels is the same as one from the file', () => 
 })
 
 async function expectSame(file: Buffer, name: string): Promise<void> {
-  const keeper = createStillKeeper()
+  const keeper = createPixelCache()
   for (const options of WANTED) {
     const alone = await render(file, name, options, undefined)
     const together = await render(file, name, options, keeper.begin({ id: 1, shared: true }))
@@ -114,7 +114,7 @@ async function expectSame(file: Buffer, name: string): Promise<void> {
   }
 }
 
-async function render(file: Buffer, name: string, options: RenderOptions, kept: KeptStill | undefined) {
+async function render(file: Buffer, name: string, options: RenderOptions, kept: SharedPixels | undefined) {
   const bytes = Buffer.from(file)
   const kind = await sniff(bytes, name)
   if (kind?.kind !== 'image') return undefined
@@ -123,16 +123,16 @@ async function render(file: Buffer, name: string, options: RenderOptions, kept: 
     kind.format,
     { options, renderQuality: 'fine', limits: videoTools.limits },
     videoTools,
-    { allowance: ANY_COST, tellCost: tellNobody },
+    { allowance: ANY_COST, reportCost: tellNobody },
   )
   return isFailure(rendered) || rendered.kind === 'deferred' ? rendered : rendered.bytes
 }
 
 describe('the pixels of a shared still', () => {
   /** Renders, and returns whether the image was decoded for it. */
-  async function decodes(file: Buffer, kept: KeptStill, allowance = ANY_COST): Promise<boolean> {
+  async function decodes(file: Buffer, kept: SharedPixels, allowance = ANY_COST): Promise<boolean> {
     let decoded = false
-    const watched: KeptStill = {
+    const watched: SharedPixels = {
       wanted: kept.wanted,
       read: (decode) =>
         kept.read(() => {
@@ -149,14 +149,14 @@ describe('the pixels of a shared still', () => {
       kind.format,
       { options, renderQuality: 'fine', limits: videoTools.limits },
       videoTools,
-      { allowance, tellCost: tellNobody },
+      { allowance, reportCost: tellNobody },
     )
     if (isFailure(rendered)) throw new Error(rendered.code)
     return decoded
   }
 
   it('are decoded once, until a job has another source or they are forgotten', async () => {
-    const keeper = createStillKeeper()
+    const keeper = createPixelCache()
     const file = await gradient(1301, 977, 3).jpeg().toBuffer()
     // One is decoded by Sharp, the other by the project's own decoder.
     for (const source of [file, bitmap(301, 277)]) {
@@ -172,14 +172,14 @@ describe('the pixels of a shared still', () => {
   })
 
   it('are not kept when no other job shares them', async () => {
-    const keeper = createStillKeeper()
+    const keeper = createPixelCache()
     const file = await gradient(701, 477, 3).png().toBuffer()
     expect(await decodes(file, keeper.begin({ id: 1, shared: false }))).toBe(false)
     expect(keeper.begin({ id: 1, shared: false }).wanted).toBe(false)
   })
 
   it('are not kept beyond the admitted memory', async () => {
-    const keeper = createStillKeeper()
+    const keeper = createPixelCache()
     const file = await gradient(3401, 2477, 3).png().toBuffer()
     const allowance = { memoryBytes: 50 * 2 ** 20, cpuSeconds: 60 }
     expect(await decodes(file, keeper.begin({ id: 1, shared: true }), allowance)).toBe(false)

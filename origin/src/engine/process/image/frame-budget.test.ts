@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { affordableDecodes, reachableFrames } from './reach.ts'
+import { affordableDecodes, reachableFrames } from './frame-budget.ts'
 
 describe('the selected frames of an animation', () => {
   it.each([

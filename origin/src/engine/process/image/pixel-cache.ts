@@ -9,15 +9,15 @@ import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
 import { freeBuffer } from '../../../streams/free-buffer.ts'
 import type { Sharing } from '../../jobs.ts'
 import type { ImageInfo } from './inspect.ts'
-import { isReadWhole } from './reading.ts'
 import type { Render } from './render-stages.ts'
+import { isReadWhole } from './shrink-on-load.ts'
 
 /** A decoded image, or a file of raw pixels. */
 interface Pixels {
   readonly data: Uint8Array
 }
 
-export interface KeptStill {
+export interface SharedPixels {
   /** Whether another job will need this image, or its pixels are kept already. */
   readonly wanted: boolean
   /**
@@ -27,9 +27,9 @@ export interface KeptStill {
   read<P extends Pixels>(decode: () => Promise<P | Failure>): Promise<P | Failure>
 }
 
-export interface StillKeeper {
+export interface PixelCache {
   /** Begins a job, and releases the pixels of any other source. */
-  begin(source: Sharing): KeptStill
+  begin(source: Sharing): SharedPixels
   /** Releases the kept pixels. */
   forget(): void
 }
@@ -37,7 +37,7 @@ export interface StillKeeper {
 /** Twelve megapixels with alpha, or sixteen without. */
 const MOST_KEPT_BYTES = 48 * 1024 * 1024
 
-export function createStillKeeper(): StillKeeper {
+export function createPixelCache(): PixelCache {
   let kept: { readonly id: number; readonly pixels: Pixels } | undefined
 
   function forget(): void {

@@ -16,11 +16,11 @@ import { type Render, renderRaw } from './image/render-image.ts'
 import type { RawPicture } from './pixels/raw-picture.ts'
 
 /** The parts of a render job that determine its output. */
-export type WantedRender = Pick<RenderJob, 'options' | 'renderQuality' | 'limits'>
+export type RenderRequest = Pick<RenderJob, 'options' | 'renderQuality' | 'limits'>
 
 /** Returns the render for a layout. */
 export function renderOf(
-  { options, renderQuality }: WantedRender,
+  { options, renderQuality }: RenderRequest,
   format: ImageFormat,
   layout: Layout,
 ): Render {
@@ -62,7 +62,7 @@ export function withCrop({ crop: _, ...options }: RenderOptions, crop: RenderOpt
 /** Renders decoded pixels, after cropping and trimming them. */
 export async function renderPixels(
   picture: RawPicture,
-  job: WantedRender,
+  job: RenderRequest,
   format: ImageFormat,
   source?: Pick<ImageInfo, 'lossless' | 'palette'>,
 ): Promise<Uint8Array | Failure> {

@@ -6,16 +6,16 @@ import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
  * Thrown by the callbacks of decoders, filters and encoders. The function that started the work returns it as
  * a failure.
  */
-export class RefusedByLibav extends Error {
+export class LibavRejection extends Error {
   override readonly name = 'RefusedByLibav'
 }
 
 /** Runs some work. Returns `undecodable` when libav rejects the data. */
-export function orRefused<T>(work: () => T): T | Failure {
+export function asFailure<T>(work: () => T): T | Failure {
   try {
     return work()
   } catch (error) {
-    if (error instanceof RefusedByLibav) return fail('undecodable', error.message)
+    if (error instanceof LibavRejection) return fail('undecodable', error.message)
     throw error
   }
 }

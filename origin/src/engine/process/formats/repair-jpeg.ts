@@ -7,7 +7,7 @@
  * Returns the image up to its first invalid marker, followed by an end marker. Undefined when there is no
  * invalid marker.
  */
-export function mendJpeg(bytes: Uint8Array): Uint8Array | undefined {
+export function repairJpeg(bytes: Uint8Array): Uint8Array | undefined {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   let at = 2
   let [isProgressive, isScanned] = [false, false]

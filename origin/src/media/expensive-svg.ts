@@ -7,12 +7,12 @@
 /** The largest size of an icon, in bytes. */
 const MAX_PLAIN_BYTES = 32 * 1024
 
-const DEAR_ELEMENTS = /<(?:[\w.-]+:)?(?:fe[A-Z]|(?:filter|pattern|mask|use|image|foreignObject)\b)/
+const EXPENSIVE_ELEMENTS = /<(?:[\w.-]+:)?(?:fe[A-Z]|(?:filter|pattern|mask|use|image|foreignObject)\b)/
 
 /** Returns whether an SVG may take long to draw. `svg` has to be the whole file. */
-export function mayBeDear(svg: Uint8Array): boolean {
+export function mayBeExpensive(svg: Uint8Array): boolean {
   if (svg.length > MAX_PLAIN_BYTES) return true
   const text = Buffer.from(svg.buffer, svg.byteOffset, svg.byteLength).toString('latin1')
   // Compressed SVGs, and those in an encoding of two bytes per character, are not searched.
-  return !text.includes('<svg') || DEAR_ELEMENTS.test(text)
+  return !text.includes('<svg') || EXPENSIVE_ELEMENTS.test(text)
 }

@@ -16,7 +16,7 @@ import { encodePngChunk, PNG_SIGNATURE, type PngChunk, pngChunks } from './png-c
  * small. Undefined when the PNG has none of these faults. Fails with `undecodable` when not even the first row
  * is present. The header must have been validated.
  */
-export async function mendPng(bytes: Uint8Array): Promise<Uint8Array | Failure | undefined> {
+export async function repairPng(bytes: Uint8Array): Promise<Uint8Array | Failure | undefined> {
   if (!startsWithZlib(bytes)) return fail('undecodable', 'no picture data')
   const seen = withWholeWindow(bytes)
   if (isWholePng(bytes)) return seen

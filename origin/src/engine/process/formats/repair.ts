@@ -6,28 +6,28 @@
 
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
-import { asBrowsersReadGif } from './gif/gif-habits.ts'
 import { withTransparency } from './gif/gif-transparency.ts'
-import { mendGif } from './gif/mend-gif.ts'
-import { mendJpeg } from './mend-jpeg.ts'
-import { mendPng } from './png/mend-png.ts'
-import { withToldProfile } from './png/png-colours.ts'
-import { withKnownImages } from './svg/svg-images.ts'
+import { normalizeGif } from './gif/normalize-gif.ts'
+import { repairGif } from './gif/repair-gif.ts'
+import { withDeclaredProfile } from './png/png-colours.ts'
+import { repairPng } from './png/repair-png.ts'
+import { repairJpeg } from './repair-jpeg.ts'
+import { withSupportedImages } from './svg/svg-images.ts'
 import { withScreenRules } from './svg/svg-media.ts'
 import { svgSize, withPixelSize } from './svg/svg-root.ts'
 import { svgAsUtf8, withoutWarnings } from './svg/svg-text.ts'
 import { withVariables } from './svg/svg-variables.ts'
-import { whyTiffIsUnread } from './tiff/tiff-samples.ts'
-import { mendWebp } from './webp/mend-webp.ts'
+import { unsupportedTiffReason } from './tiff/tiff-samples.ts'
+import { repairWebp } from './webp/repair-webp.ts'
 import { withTransparencyFlag } from './webp/webp-transparency.ts'
 
 /**
  * A Sharp option: warnings, errors and missing data do not reject an image of which every browser shows a
  * part.
  */
-export const AS_FAR_AS_IT_GOES = { failOn: 'none' } as const
+export const TOLERANT_OPTIONS = { failOn: 'none' } as const
 
-export interface Mended {
+export interface Repaired {
   readonly bytes: Uint8Array
   /** Whether the source is damaged, so that its own bytes must not be passed through as the rendition. */
   readonly damaged: boolean
@@ -37,15 +37,15 @@ export interface Mended {
  * Returns a file whose header decoders can read, repairing it when they cannot read that of the source. Fails
  * with `undecodable` or `too-large-dimensions`.
  */
-export function readable(bytes: Uint8Array, format: SourceFormat): Mended | Failure {
+export function repairHeader(bytes: Uint8Array, format: SourceFormat): Repaired | Failure {
   if (format === 'svg') {
     const svg = svgAsUtf8(bytes)
     return isFailure(svg) ? svg : { bytes: svg, damaged: false }
   }
-  const unread = format === 'tiff' ? whyTiffIsUnread(bytes) : undefined
+  const unread = format === 'tiff' ? unsupportedTiffReason(bytes) : undefined
   if (unread !== undefined) return fail('undecodable', unread)
   if (format !== 'webp') return { bytes, damaged: false }
-  const whole = mendWebp(bytes)
+  const whole = repairWebp(bytes)
   const read = whole ?? bytes
   return { bytes: withTransparencyFlag(read) ?? read, damaged: whole !== undefined }
 }
@@ -54,27 +54,27 @@ export function readable(bytes: Uint8Array, format: SourceFormat): Mended | Fail
  * Returns a file that decoders show as browsers do, repairing it when they would show the source differently.
  * The header must have been validated. Fails with `undecodable` when there is nothing to show.
  */
-export async function mend(bytes: Uint8Array, format: SourceFormat): Promise<Mended | Failure> {
+export async function repair(bytes: Uint8Array, format: SourceFormat): Promise<Repaired | Failure> {
   switch (format) {
     case 'png': {
-      const mended = await mendPng(bytes)
-      if (mended !== undefined && !(mended instanceof Uint8Array)) return mended
-      const whole = mended ?? bytes
-      const told = await withToldProfile(whole)
+      const repaired = await repairPng(bytes)
+      if (repaired !== undefined && !(repaired instanceof Uint8Array)) return repaired
+      const whole = repaired ?? bytes
+      const told = await withDeclaredProfile(whole)
       // The source also counts as damaged when colour chunks were dropped: the check for private data sees
       // only the repaired bytes, and not what these chunks held.
-      return { bytes: told ?? whole, damaged: mended !== undefined || told !== undefined }
+      return { bytes: told ?? whole, damaged: repaired !== undefined || told !== undefined }
     }
     case 'jpeg': {
       if (!hasScan(bytes)) return fail('undecodable', 'no scan')
-      const whole = mendJpeg(bytes)
+      const whole = repairJpeg(bytes)
       return { bytes: whole ?? bytes, damaged: whole !== undefined }
     }
     case 'gif': {
-      const read = asBrowsersReadGif(bytes) ?? bytes
-      const mended = mendGif(read)
-      const whole = mended?.bytes ?? read
-      return { bytes: withTransparency(whole) ?? whole, damaged: mended?.isPartial === true }
+      const read = normalizeGif(bytes) ?? bytes
+      const repaired = repairGif(read)
+      const whole = repaired?.bytes ?? read
+      return { bytes: withTransparency(whole) ?? whole, damaged: repaired?.isPartial === true }
     }
     case 'svg':
       return { bytes: await asLibrsvgReads(bytes), damaged: false }
@@ -84,7 +84,7 @@ export async function mend(bytes: Uint8Array, format: SourceFormat): Promise<Men
 }
 
 async function asLibrsvgReads(svg: Uint8Array): Promise<Uint8Array> {
-  const known = withoutWarnings(await withKnownImages(svg))
+  const known = withoutWarnings(await withSupportedImages(svg))
   return withPixelSize(withVariables(withScreenRules(known, svgSize(known))))
 }
 

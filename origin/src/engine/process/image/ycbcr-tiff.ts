@@ -10,7 +10,7 @@ import type { ImageInfo } from './inspect.ts'
 import { openFile } from './open-file.ts'
 
 /** Decodes the image at its full size. Fails with `undecodable`. */
-export async function decodeLuma(bytes: Uint8Array, info: ImageInfo): Promise<RawPicture | Failure> {
+export async function decodeYcbcrTiff(bytes: Uint8Array, info: ImageInfo): Promise<RawPicture | Failure> {
   try {
     const { data, info: decoded } = await openFile(bytes, info, { ignoreIcc: true })
       .raw({ depth: 'uchar' })
