@@ -26,7 +26,7 @@ const SAMPLES: readonly Sample[] = [
     source: '/attachments/1/1/day.mp4',
     thumbnail: 'width=80&height=80&format=webp&time=50%25',
   },
-  { label: 'Sound', source: '/attachments/1/1/chime.wav' },
+  { label: 'Audio', source: '/attachments/1/1/chime.wav' },
 ]
 
 /**
