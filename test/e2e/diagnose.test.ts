@@ -317,7 +317,7 @@ describe('pnpm diagnose', () => {
     )
     expect(code).toBe(1)
     expect(text).toMatch(/^FAILED {3}FFmpeg .*\n +→ install FFmpeg/m)
-    expect(text).toMatch(/\n1 failed, \d to look at\.\n$/)
+    expect(text).toMatch(/\n1 failed, \d warnings\.\n$/)
     expect((await diagnose({}, { words: ['--nonsense'] })).code).toBe(2)
   })
 })
