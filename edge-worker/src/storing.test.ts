@@ -69,7 +69,7 @@ describe('an origin that stops in the middle of a small body', () => {
 
 describe('a revalidation', () => {
   const body = () => new Blob(['new']).stream()
-  // `confirm` uses only the cache of a delivery.
+  // `markValidated` uses only the cache of a delivery.
   const delivery = (cache: ReturnType<typeof fakeCache>) => ({ cache }) as unknown as Delivery
 
   it('keeps the headers of the cached copy', async () => {

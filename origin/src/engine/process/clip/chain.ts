@@ -9,7 +9,7 @@ export interface Chain extends Disposable {
   readonly timeBase: IRational
   /**
    * Filters a frame and passes the results to `onFrame`; the chain owns them again when it returns. Returns
-   * false once the filters accept no more frames. Throws `RefusedByLibav` when the filters reject the frame.
+   * false once the filters accept no more frames. Throws `LibavRejection` when the filters reject the frame.
    */
   push(frame: Frame, onFrame: (frame: Frame) => void): boolean
   /** Passes the frames that the filters still hold to `onFrame`. */
@@ -41,7 +41,7 @@ export function soundSource(
 }
 
 /**
- * Opens a chain. The caller disposes of it. Throws `RefusedByLibav` when libav does not accept the
+ * Opens a chain. The caller disposes of it. Throws `LibavRejection` when libav does not accept the
  * description.
  */
 export function openChain({ library, constants }: Libav, { source, filters, kind }: ChainOptions): Chain {

@@ -9,7 +9,7 @@ export interface Encoder extends Disposable {
   readonly context: CodecContext
   /**
    * Encodes a frame and passes packets to `onPacket`; the encoder owns them again when it returns. Throws
-   * `RefusedByLibav` when the encoder rejects the frame.
+   * `LibavRejection` when the encoder rejects the frame.
    */
   encode(frame: Frame, onPacket: (packet: Packet) => void): void
   /** Passes the remaining packets to `onPacket`. Called when no more frames follow. */
@@ -17,7 +17,7 @@ export interface Encoder extends Disposable {
 }
 
 /**
- * Opens an encoder that `setUp` has configured. The caller disposes of it. Throws `RefusedByLibav` when it
+ * Opens an encoder that `setUp` has configured. The caller disposes of it. Throws `LibavRejection` when it
  * cannot be opened with this configuration, and an error when the build has no such encoder.
  */
 export function openEncoder(

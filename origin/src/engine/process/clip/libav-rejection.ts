@@ -7,7 +7,7 @@ import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
  * a failure.
  */
 export class LibavRejection extends Error {
-  override readonly name = 'RefusedByLibav'
+  override readonly name = 'LibavRejection'
 }
 
 /** Runs some work. Returns `undecodable` when libav rejects the data. */

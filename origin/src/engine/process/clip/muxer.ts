@@ -10,7 +10,7 @@ import { createPictureEnd, type PictureEnd } from './picture-end.ts'
 
 export interface MuxedStream {
   /**
-   * Writes a packet whose timestamps are in `timeBase`. Throws `RefusedByLibav` when the muxer rejects it.
+   * Writes a packet whose timestamps are in `timeBase`. Throws `LibavRejection` when the muxer rejects it.
    */
   write(packet: Packet, timeBase: IRational): void
   /** Extends the last frame of an MP4 at least to a moment, in `timeBase`. */

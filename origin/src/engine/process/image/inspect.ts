@@ -208,7 +208,7 @@ function infoOf(metadata: Metadata, format: SourceFormat, bytes: Uint8Array): Im
 
 /**
  * Whether it is 16-bit grey with a profile. Sharp applies a profile to grey of 8 bits only. A grey PNG with a
- * profile is reduced to 8 bits before this (`withToldProfile`).
+ * profile is reduced to 8 bits before this (`withDeclaredProfile`).
  */
 function isDeepGrey({ space, icc }: Metadata): boolean {
   return space === 'grey16' && isProfileOf(icc, space)
