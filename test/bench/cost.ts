@@ -1,6 +1,6 @@
 /**
  * `pnpm bench cost`: compares the predicted costs of jobs with the actual ones, each in a separate process.
- * The tables of `origin/src/engine/cost.ts` are made from its output. It takes about ten minutes.
+ * The tables of `origin/src/engine/cost-tables.ts` are made from its output. It takes about ten minutes.
  */
 
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'

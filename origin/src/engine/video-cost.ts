@@ -6,18 +6,16 @@
 import type { ClipFormat } from '@media-proxy/shared/formats.ts'
 import type { ImageFormat as SourceFormat } from '../media/kinds.ts'
 import type { Size } from '../media/size.ts'
+import { type CostRender, encoderOf, filterSeconds } from './cost.ts'
 import {
   BASE_SECONDS,
-  type CostRender,
   ENCODERS,
-  encoderOf,
-  filterSeconds,
   HELD_BYTES_PER_PIXEL,
   MIB,
   PLAYED_BYTES_PER_PIXEL,
   SECONDS_PER_FRAME,
   STRIP_BYTES_PER_PIXEL,
-} from './cost.ts'
+} from './cost-tables.ts'
 import type { Cost } from './jobs.ts'
 
 /**

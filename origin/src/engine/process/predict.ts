@@ -1,15 +1,8 @@
 /** Predicts the cost of a job from what its process knows about the source. */
 
 import type { Size } from '../../media/size.ts'
-import {
-  BASE_BYTES,
-  type CostRender,
-  type CostSource,
-  FREE,
-  MIB,
-  oneAfterTheOther,
-  predictRender,
-} from '../cost.ts'
+import { type CostRender, type CostSource, FREE, oneAfterTheOther, predictRender } from '../cost.ts'
+import { BASE_BYTES, MIB } from '../cost-tables.ts'
 import type { Cost } from '../jobs.ts'
 import { predictStill } from '../video-cost.ts'
 import { MAX_PIXELS as MAX_GIF_PIXELS } from './formats/gif/repair-gif.ts'
