@@ -104,15 +104,15 @@ export async function handleMiss(
   { origin, limiter, freshSeconds, notFoundSeconds }: InnerOptions,
   { headers }: Request,
 ): Promise<Response> {
-  const told = (name: keyof typeof DETAIL_HEADERS) => headers.get(DETAIL_HEADERS[name]) ?? ''
-  const [path, client, requestId] = [told('path'), told('client'), told('requestId')]
+  const detail = (name: keyof typeof DETAIL_HEADERS) => headers.get(DETAIL_HEADERS[name]) ?? ''
+  const [path, client, requestId] = [detail('path'), detail('client'), detail('requestId')]
   const [pathname = ''] = path.split('?')
   const limits = createRequestLimits(limiter, pathname, client)
   const asked =
-    (await limits.consume('renders', Number(told('attempts')) || 1)) ??
+    (await limits.consume('renders', Number(detail('attempts')) || 1)) ??
     (await origin(
       { method: 'GET', path },
-      { clientAddress: client, requestId, traceparent: told('traceparent') },
+      { clientAddress: client, requestId, traceparent: detail('traceparent') },
     ))
   if (isFailure(asked)) return failureResponse(asked, requestId)
   const life = !namesRequest(asked)
@@ -125,7 +125,7 @@ export async function handleMiss(
   const answer = mutable(asked)
   answer.headers.delete(URL_REFUSED_HEADER)
   answer.headers.set('cache-control', life > 0 ? `public, max-age=${life}` : 'no-store')
-  answer.headers.set('cache-tag', told('tag'))
+  answer.headers.set('cache-tag', detail('tag'))
   // Each key has one response, because the negotiated format is part of the key.
   answer.headers.delete('vary')
   if (asked.status === 200) answer.headers.set(STORED_HEADERS, JSON.stringify(storedHeaders(asked)))

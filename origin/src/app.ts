@@ -119,8 +119,8 @@ function withIdleLimit(
   { config, log, collector }: AppOptions,
 ): Response {
   if (response.body === null) return response
-  const told = response.headers.get('content-length')
-  const whole = told === null ? response.body : withDeclaredLength(response.body, Number(told))
+  const declared = response.headers.get('content-length')
+  const whole = declared === null ? response.body : withDeclaredLength(response.body, Number(declared))
   const body = withIdleTimeout(whole, {
     idleMs: config.limits.streamIdleMs,
     onBytes: collector,

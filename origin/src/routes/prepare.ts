@@ -38,8 +38,8 @@ export async function servePrepare(
       return fail('bad-field', `no rendition of the object: ${path.slice(0, 100)}`)
     requests.push([path, request])
   }
-  const told = requests.map(([path, request]) => ({ path, state: preparation.add(request) }))
-  const pathsOf = (wanted: string) => told.filter(({ state }) => state === wanted).map(({ path }) => path)
+  const states = requests.map(([path, request]) => ({ path, state: preparation.add(request) }))
+  const pathsOf = (wanted: string) => states.filter(({ state }) => state === wanted).map(({ path }) => path)
   const answer: PreparationAnswer = {
     ready: pathsOf('ready'),
     queued: pathsOf('queued'),

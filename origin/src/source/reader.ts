@@ -148,15 +148,15 @@ type SizedInfo = ObjectInfo & { readonly sizeBytes: number }
  */
 async function readObject(
   key: string,
-  { info: { sizeBytes, ...told }, body }: StoredObject,
+  { info: { sizeBytes, ...details }, body }: StoredObject,
   partsBehind: (info: SizedInfo, head: Uint8Array) => RangeSource,
   options: ReadOptions,
 ): Promise<Source | Failure> {
   const { limits, memory: lane, signal } = options
-  const { lastModified } = told
+  const { lastModified } = details
   const { head, rest } = await peek(body, SNIFF_BYTES)
   const kind = await sniff(head, key)
-  const etag = validatorOf({ ...told, ...(sizeBytes === undefined ? {} : { sizeBytes }) })
+  const etag = validatorOf({ ...details, ...(sizeBytes === undefined ? {} : { sizeBytes }) })
   if (kind === undefined) {
     await rest.cancel()
     // Nothing more is read of content that is not media.
@@ -177,7 +177,7 @@ async function readObject(
     }
   }
   const info = { etag, lastModified }
-  const sized = { ...told, sizeBytes }
+  const sized = { ...details, sizeBytes }
   const isImage = kind.kind === 'image'
   const rejected =
     isImage && sizeBytes > limits.sourceBytes

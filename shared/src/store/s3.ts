@@ -175,12 +175,12 @@ function encodedObjects(ask: S3Exchange, { toRead, interpretError, timeoutMs }: 
     // Responses to HEAD have no body, and only the body states the error, so a GET reads it.
     const first = await ask({ method: 'GET', bucket, url, range: 'bytes=0-0', signal })
     const isEmpty = isErrorResponse(first) && first.status === 416
-    const told = isEmpty ? await ask({ method: 'GET', bucket, url, signal }) : first
-    if (isFailure(told)) return told
-    if (isErrorResponse(told)) return interpretError(told, bucket, signal)
+    const response = isEmpty ? await ask({ method: 'GET', bucket, url, signal }) : first
+    if (isFailure(response)) return response
+    if (isErrorResponse(response)) return interpretError(response, bucket, signal)
     // The object is readable although HEAD fails: some keys and gateways allow only GET.
-    const answer = readAnswer(told, isEmpty ? undefined : { start: 0, end: 0 })
-    await (isFailure(answer) ? told : answer).body?.cancel()
+    const answer = readAnswer(response, isEmpty ? undefined : { start: 0, end: 0 })
+    await (isFailure(answer) ? response : answer).body?.cancel()
     return isFailure(answer) ? failureOf(outcome, bucket) : answer.info
   }
 

@@ -82,12 +82,12 @@ async function decodeWithLibav(
   if (still.width !== width || still.height !== height)
     return fail('undecodable', `decoded to ${still.width}x${still.height} instead of ${width}x${height}`)
   if (still.icc !== undefined) return toSrgb(still)
-  const told = declaredColours(still.colours, 'as sRGB')
-  if (told === 'hdr') {
+  const declared = declaredColours(still.colours, 'as sRGB')
+  if (declared === 'hdr') {
     const { toneMapStill } = await import('./libav/tone-map.ts')
     return toneMapStill(libav, still)
   }
-  return toSrgb(told === 'srgb' ? still : { ...still, icc: told.icc })
+  return toSrgb(declared === 'srgb' ? still : { ...still, icc: declared.icc })
 }
 
 /**

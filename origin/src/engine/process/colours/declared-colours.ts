@@ -18,10 +18,10 @@ export function declaredColours(
   television: 'as sRGB' | 'as on television',
 ): DeclaredColours {
   if (transfer === 'pq' || transfer === 'hlg') return 'hdr'
-  const told = PRIMARIES.get(primaries ?? '')
+  const gamut = PRIMARIES.get(primaries ?? '')
   const curve = curveOf(transfer, television)
-  if (told === undefined && curve === undefined) return 'srgb'
-  return { icc: rgbProfile(told ?? BT709, curve ?? SRGB_CURVE) }
+  if (gamut === undefined && curve === undefined) return 'srgb'
+  return { icc: rgbProfile(gamut ?? BT709, curve ?? SRGB_CURVE) }
 }
 
 /** Returns the transfer function. Undefined when it is that of sRGB. */

@@ -21,9 +21,9 @@ export function spaceOfProfile(icc: Buffer | undefined): string | undefined {
  * grey profile does not apply to RGB.
  */
 export function isProfileOf(icc: Buffer | undefined, space: Metadata['space']): boolean {
-  const told = spaceOfProfile(icc)
-  if (GREYS.has(space)) return told === 'GRAY' || told === 'RGB '
-  return told === (space === 'cmyk' ? 'CMYK' : 'RGB ')
+  const actual = spaceOfProfile(icc)
+  if (GREYS.has(space)) return actual === 'GRAY' || actual === 'RGB '
+  return actual === (space === 'cmyk' ? 'CMYK' : 'RGB ')
 }
 
 const GREYS: ReadonlySet<string> = new Set(['b-w', 'grey16'])

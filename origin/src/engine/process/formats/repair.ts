@@ -60,10 +60,10 @@ export async function repair(bytes: Uint8Array, format: SourceFormat): Promise<R
       const repaired = await repairPng(bytes)
       if (repaired !== undefined && !(repaired instanceof Uint8Array)) return repaired
       const whole = repaired ?? bytes
-      const told = await withDeclaredProfile(whole)
+      const profiled = await withDeclaredProfile(whole)
       // The source also counts as damaged when colour chunks were dropped: the check for private data sees
       // only the repaired bytes, and not what these chunks held.
-      return { bytes: told ?? whole, damaged: repaired !== undefined || told !== undefined }
+      return { bytes: profiled ?? whole, damaged: repaired !== undefined || profiled !== undefined }
     }
     case 'jpeg': {
       if (!hasScan(bytes)) return fail('undecodable', 'no scan')

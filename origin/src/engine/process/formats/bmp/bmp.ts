@@ -93,11 +93,11 @@ function readHeader(bytes: Uint8Array): Header | undefined {
     count: bits > 8 ? 0 : field(46) || 2 ** bits,
     pixelsAt: view.getUint32(10, true),
   })
-  const told = view.getUint32(10, true)
+  const declared = view.getUint32(10, true)
   return {
     topDown: !isFirst && view.getInt32(22, true) < 0,
     ...{ bits, coding, masks, palette },
-    start: told > behind ? told : end,
+    start: declared > behind ? declared : end,
   }
 }
 

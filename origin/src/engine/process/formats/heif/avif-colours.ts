@@ -16,12 +16,12 @@ export function isBeyondSharp(bytes: Uint8Array): boolean {
   const shown = shownItem(file)
   const { properties } = shown
   const profile = profileOf(properties)
-  const told = profile === undefined ? declaredColours(nclxColours(properties), 'as sRGB') : 'srgb'
+  const declared = profile === undefined ? declaredColours(nclxColours(properties), 'as sRGB') : 'srgb'
   const alpha = file.alphaOf(file.primary) ?? file.alphaOf(shown)
   const [coded = shown] = shown.type === 'grid' ? file.sourcesOf(shown) : []
   const isFull = isFullRangeNclx(properties)
   return (
-    told !== 'srgb' ||
+    declared !== 'srgb' ||
     file.isPremultiplied(file.primary) ||
     (shown.type === 'grid' && file.sourcesOf(shown).some(isMoved)) ||
     (alpha !== undefined && (isLimited(file, alpha) || !movesWith(alpha, shown))) ||

@@ -26,15 +26,15 @@ import { encodePngChunk, PNG_SIGNATURE, pngChunks, unpackProfile } from './png-c
  * form that Sharp does convert: 8 bits, and RGB when the profile is an RGB profile. Throws what Sharp throws.
  */
 export async function withDeclaredProfile(bytes: Uint8Array): Promise<Uint8Array | undefined> {
-  const told = withProfile(bytes)
-  const profiled = told ?? bytes
+  const declared = withProfile(bytes)
+  const profiled = declared ?? bytes
   const chunks = chunksBeforeData(profiled)
   const profile = chunks.get('iCCP')
   const isAnimated = chunks.has('acTL')
-  if (profile === undefined || isAnimated || !isGrey(chunks) || declaredBy(chunks) === 'hdr') return told
+  if (profile === undefined || isAnimated || !isGrey(chunks) || declaredBy(chunks) === 'hdr') return declared
   const isOfColours = spaceOfProfile(profileIn(chunks)) === 'RGB '
   const isDeep = viewOf(chunks, 'IHDR')?.getUint8(BIT_DEPTH_AT) === 16
-  if (!isDeep && !isOfColours) return told
+  if (!isDeep && !isOfColours) return declared
   const png = await sharp(profiled, { ...UNLIMITED_PIXELS, failOn: 'none', ignoreIcc: true })
     .toColourspace(isOfColours ? 'srgb' : 'b-w')
     .png({ compressionLevel: 1 })
@@ -48,9 +48,9 @@ const BIT_DEPTH_AT = 8
 
 function withProfile(bytes: Uint8Array): Uint8Array | undefined {
   const chunks = chunksBeforeData(bytes)
-  const told = declaredBy(chunks)
-  if (told === 'hdr' || told === 'profile') return undefined
-  const icc = told === 'srgb' ? undefined : told.icc
+  const declared = declaredBy(chunks)
+  if (declared === 'hdr' || declared === 'profile') return undefined
+  const icc = declared === 'srgb' ? undefined : declared.icc
   // Sharp would apply a profile that browsers ignore.
   if (icc === undefined && !chunks.has('iCCP')) return undefined
   const profile = icc === undefined ? [] : [encodePngChunk('iCCP', PROFILE_HEAD, deflateSync(icc))]
@@ -144,8 +144,8 @@ function profileIn(chunks: Chunks): Buffer | undefined {
 }
 
 function declaredByPoints(points: Colours, grey: boolean): DeclaredColours {
-  const told = declaredColours(points, 'as on television')
-  if (!grey || typeof told === 'string') return told
+  const declared = declaredColours(points, 'as on television')
+  if (!grey || typeof declared === 'string') return declared
   const curve = curveOf(points.transfer, 'as on television')
   return curve === undefined ? 'srgb' : { icc: greyProfile(curve) }
 }

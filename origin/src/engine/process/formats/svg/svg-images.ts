@@ -40,7 +40,7 @@ async function replaceIn(svg: Uint8Array, left: Left, depth: number): Promise<Ui
   let at = 0
   for (const { start, end, type, parameters, data } of dataUrls(file.toString('latin1'))) {
     const isKnown = isDrawn(type, parameters, data)
-    if (isKnown && !mayTellMore(data)) continue
+    if (isKnown && !mayHaveMetadata(data)) continue
     left.pictures -= 1
     if (left.pictures < 0) break
     const replaced = await asSupported(bytesOf(parameters, data), { type, isKnown }, left, depth)
@@ -101,7 +101,7 @@ const HEAD_CHARACTERS = 256 * 1024
 const MARKS: readonly string[] = ['Exif\0', 'ICC_PROFILE\0', 'eXIf', 'iCCP']
 
 /** Returns whether an image may have an orientation or a profile, so that its header has to be read. */
-function mayTellMore(data: string): boolean {
+function mayHaveMetadata(data: string): boolean {
   const head = Buffer.from(data.slice(0, HEAD_CHARACTERS), 'base64')
   return MARKS.some((mark) => head.includes(mark, 0, 'latin1'))
 }

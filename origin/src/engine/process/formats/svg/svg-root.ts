@@ -67,8 +67,8 @@ export function withPixelSize(svg: Uint8Array): Uint8Array {
 function backgroundOf(root: Root): Buffer {
   const { tag, attributes } = root
   const style = attributes.get('style') ?? ''
-  const told = [...style.matchAll(BACKGROUND)].at(-1)?.[1]
-  const colour = told
+  const declared = [...style.matchAll(BACKGROUND)].at(-1)?.[1]
+  const colour = declared
     ?.trimEnd()
     .replace(/!important$/, '')
     .replace(/^light-dark\(([^,()]+),.*$/, '$1')

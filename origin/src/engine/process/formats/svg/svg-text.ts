@@ -19,11 +19,11 @@ const MAX_INFLATED_BYTES = 16 * 1024 * 1024
 export function svgAsUtf8(bytes: Uint8Array): Uint8Array | Failure {
   const plain = isGzip(bytes) ? inflate(bytes) : bytes
   if (!(plain instanceof Uint8Array)) return plain
-  const told = xmlEncoding(plain)
-  const declared = told === 'utf-8' ? declaredEncoding(plain) : undefined
-  if (declared === undefined && told === 'utf-8') return plain
+  const detected = xmlEncoding(plain)
+  const declared = detected === 'utf-8' ? declaredEncoding(plain) : undefined
+  if (declared === undefined && detected === 'utf-8') return plain
   // A declaration of UTF-16 that could be read as ASCII is wrong: the text is in another encoding.
-  const encoding = declared === undefined || declared.startsWith('utf-16') ? told : declared
+  const encoding = declared === undefined || declared.startsWith('utf-16') ? detected : declared
   if (declared === 'utf-8') return plain
   try {
     const text = new TextDecoder(encoding).decode(plain)

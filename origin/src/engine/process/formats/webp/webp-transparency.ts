@@ -26,9 +26,9 @@ export function withTransparencyFlag(bytes: Uint8Array): Uint8Array | undefined 
     if (id === 'VP8X') flagsAt ??= data.byteOffset - bytes.byteOffset
     if (flagsAt === undefined || ((bytes[flagsAt] ?? 0) & ALPHA_FLAG) !== 0) return undefined
     if (!(id === 'ANMF' ? hasAlpha(data) : isLosslessAlpha(id, data))) continue
-    const told = Buffer.from(bytes)
-    told[flagsAt] = (bytes[flagsAt] ?? 0) | ALPHA_FLAG
-    return told
+    const flagged = Buffer.from(bytes)
+    flagged[flagsAt] = (bytes[flagsAt] ?? 0) | ALPHA_FLAG
+    return flagged
   }
   return undefined
 }
