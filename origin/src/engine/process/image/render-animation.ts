@@ -76,7 +76,10 @@ export function animationStrip(
   })
 }
 
-/** Runs `work` on all frames or, when one is broken, on those before it if there are several. */
+/** The number of times that all frames may be decoded to find the first broken one. */
+const SEARCH_PASSES = 4
+
+/** Renders all frames or, when one is broken, those before it if there are several. */
 async function asFarAsItPlays<T>(
   bytes: Uint8Array,
   info: ImageInfo,
@@ -92,7 +95,11 @@ async function asFarAsItPlays<T>(
   const made = await attempt(info)
   if (!isFailure(made) || made.code !== 'undecodable' || info.format === 'png') return made
   const decodesFrame = async (frame: number) => !isFailure(await decodePaged(bytes, info, frame, 1))
-  const frames = await countWholeFrames(decodesFrame, { from: 0, to: info.frames })
+  const frames = await countWholeFrames(decodesFrame, {
+    from: 0,
+    to: info.frames,
+    decodes: SEARCH_PASSES * info.frames,
+  })
   return frames > 1 && frames < info.frames ? attempt({ ...info, frames }) : made
 }
 

@@ -5,8 +5,11 @@ export interface WholeFramesOptions {
   readonly from: number
   /** A later frame that cannot be decoded, or the number of frames. */
   readonly to: number
-  /** The largest number of frames to decode, including those before the wanted ones. */
-  readonly decodes?: number
+  /**
+   * The number of frames to decode, including those before the wanted ones. The search ends with the decode that
+   * reaches it.
+   */
+  readonly decodes: number
 }
 
 /**
@@ -15,7 +18,7 @@ export interface WholeFramesOptions {
  */
 export async function countWholeFrames(
   decodesFrame: (frame: number) => Promise<boolean>,
-  { from, to, decodes = Number.POSITIVE_INFINITY }: WholeFramesOptions,
+  { from, to, decodes }: WholeFramesOptions,
 ): Promise<number> {
   let [whole, broken, left] = [from, to, decodes]
   // Each frame is composed on the previous ones, so if one decodes, all before it do.
