@@ -7,7 +7,7 @@ import { hasDeepProfile, hasUselessProfile } from '../colours/deep-profile.ts'
 import { isProfileOf } from '../colours/icc-header.ts'
 import { bmpSize } from '../formats/bmp/bmp.ts'
 import { isBeyondSharp } from '../formats/heif/avif-colours.ts'
-import { readHeif, shownItem } from '../formats/heif/heif-items.ts'
+import { codedItem, readHeif, shownItem } from '../formats/heif/heif-items.ts'
 import { isDeepHevc, sizeOfItem } from '../formats/heif/heif-properties.ts'
 import { readSequence } from '../formats/heif/sequence.ts'
 import { withStillBrand } from '../formats/heif/still-brand.ts'
@@ -131,11 +131,10 @@ function heicInfo(bytes: Uint8Array, format: SourceFormat): ImageInfo | undefine
   const size = sizeOfItem(shown)
   if (size === undefined || size.width === 0 || size.height === 0) return undefined
   const hasAlpha = (file.alphaOf(file.primary) ?? file.alphaOf(shown)) !== undefined
-  const [coded = shown] = shown.type === 'grid' ? file.sourcesOf(shown) : []
   return {
     ...{ format, ...size, hasAlpha, frames: 1, orientation: 1, palette: false, interlaced: false },
     ...{ plainColours: false, deepProfile: false, lossless: false, bands: hasAlpha ? 4 : 3 },
-    bytesPerSample: isDeepHevc(coded) ? 2 : 1,
+    bytesPerSample: isDeepHevc(codedItem(file, shown)) ? 2 : 1,
   }
 }
 

@@ -74,24 +74,28 @@ function chainedDuration(
  * not start at 0, as in a recorded broadcast.
  */
 function declaredDuration(libav: Libav, options: DurationOptions): number | undefined {
-  const { context, demuxer } = options
-  const seconds = Number(context.duration) / MICROSECONDS
+  const seconds = Number(options.context.duration) / MICROSECONDS
+  const unplayed = unplayedSeconds(libav, options, seconds)
+  const played = seconds - (Number.isFinite(unplayed) ? unplayed : 0)
+  return played > 0 ? Math.round(played * MICROSECONDS) / MICROSECONDS : undefined
+}
+
+/** Returns the part of the declared duration that is not played. Not finite when the streams do not declare it. */
+function unplayedSeconds(libav: Libav, options: DurationOptions, seconds: number): number {
+  const { context, demuxer, isFragmented } = options
   const contextStart = Number(context.startTime) / MICROSECONDS
   const start = Math.max(0, contextStart)
   const streams = playedStreams(libav, options)
+  const lastEnd = Math.max(...streams.map(({ end }) => end))
+  const lastPlayed = Math.max(...streams.map(({ end, padding }) => end - padding))
+  if (isFragmented) return start + lastEnd - lastPlayed
+  if (demuxer.name === 'matroska')
+    return Math.max(0, Math.min(...streams.map((stream) => stream.start + stream.padding)))
   // Clips and stills of a broadcast start at its first video frame.
   const videos = demuxer.startsWithPicture ? streams.filter(({ isVideo }) => isVideo) : []
   const skipped =
     videos.length > 0 ? Math.max(0, Math.min(...videos.map((video) => video.start)) - contextStart) : 0
-  const lastEnd = Math.max(...streams.map(({ end }) => end))
-  const lastPlayed = Math.max(...streams.map(({ end, padding }) => end - padding))
-  let unplayed = skipped
-  if (demuxer.name === 'matroska')
-    unplayed = Math.max(0, Math.min(...streams.map((stream) => stream.start + stream.padding)))
-  if (demuxer.name === 'ogg') unplayed = Math.max(0, seconds - (lastPlayed - start)) + skipped
-  if (options.isFragmented) unplayed = start + lastEnd - lastPlayed
-  if (!Number.isFinite(unplayed)) unplayed = 0
-  return seconds > unplayed ? Math.round((seconds - unplayed) * MICROSECONDS) / MICROSECONDS : undefined
+  return demuxer.name === 'ogg' ? Math.max(0, seconds - (lastPlayed - start)) + skipped : skipped
 }
 
 /** The times that the container declares for a stream, in seconds. */

@@ -10,7 +10,7 @@ import type { Colours } from '../colours/colours.ts'
 import { coloursOf, mergeColours } from '../colours/colours.ts'
 import { isFullRangeAv1 } from '../formats/heif/av1-range.ts'
 import { isFullRangeNclx, nclxColours, profileOf } from '../formats/heif/heif-colours.ts'
-import { type HeifFile, type HeifItem, readHeif, shownItem } from '../formats/heif/heif-items.ts'
+import { codedItem, type HeifFile, type HeifItem, readHeif, shownItem } from '../formats/heif/heif-items.ts'
 import { transformsOf } from '../formats/heif/heif-properties.ts'
 import { decoderOf } from './codec-names.ts'
 import { createConverter } from './convert.ts'
@@ -40,7 +40,7 @@ export function decodeHeifStill(libav: Libav, bytes: Uint8Array, maxPixels: numb
   const pixels = alphaItem === undefined ? (deep ? 'rgb48le' : 'rgb24') : deep ? 'rgba64le' : 'rgba'
   // The conversion comes first: cropping to the pixel before it would shift the chroma.
   const grey = isGrey(pixelName(libav, picture))
-  const [coded = primary] = primary.type === 'grid' ? file.sourcesOf(primary) : []
+  const coded = codedItem(file, primary)
   // The filter treats grey as full range, whatever the file declares.
   const isFull = isFullRangeNclx(primary.properties) ?? isFullRangeAv1(file.bytesOf(coded) ?? Buffer.alloc(0))
   const expands = grey && coded.type === 'av01' && isFull === false

@@ -2,7 +2,7 @@ import { declaredColours } from '../../colours/declared-colours.ts'
 import { spaceOfProfile } from '../../colours/icc-header.ts'
 import { isFullRangeAv1 } from './av1-range.ts'
 import { isFullRangeNclx, nclxColours, profileOf } from './heif-colours.ts'
-import { type HeifFile, type HeifItem, readHeif, shownItem } from './heif-items.ts'
+import { codedItem, type HeifFile, type HeifItem, readHeif, shownItem } from './heif-items.ts'
 
 /**
  * Returns whether an AVIF has a feature that Sharp ignores: colours declared by code points, premultiplied
@@ -18,7 +18,7 @@ export function isBeyondSharp(bytes: Uint8Array): boolean {
   const profile = profileOf(properties)
   const declared = profile === undefined ? declaredColours(nclxColours(properties), 'as sRGB') : 'srgb'
   const alpha = file.alphaOf(file.primary) ?? file.alphaOf(shown)
-  const [coded = shown] = shown.type === 'grid' ? file.sourcesOf(shown) : []
+  const coded = codedItem(file, shown)
   const isFull = isFullRangeNclx(properties)
   return (
     declared !== 'srgb' ||

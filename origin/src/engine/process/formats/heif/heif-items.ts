@@ -51,11 +51,17 @@ export function shownItem(file: HeifFile): HeifItem {
     found = { ...source, properties: [...source.properties, ...found.properties] }
   }
   if (found.type !== 'grid' || found.properties.some(isColour)) return found
-  const [tile] = file.sourcesOf(found)
-  return { ...found, properties: [...found.properties, ...(tile?.properties ?? []).filter(isColour)] }
+  const colours = codedItem(file, found).properties.filter(isColour)
+  return { ...found, properties: [...found.properties, ...colours] }
 }
 
 const isColour = ({ type }: HeifProperty) => type === 'colr'
+
+/** Returns the item with the coded pixels of an image: the first tile of a grid, or the image itself. */
+export function codedItem(file: HeifFile, image: HeifItem): HeifItem {
+  const [tile] = image.type === 'grid' ? file.sourcesOf(image) : []
+  return tile ?? image
+}
 
 /** The longest chain of identity items (an image that is another one, cropped or turned) that is followed. */
 const MAX_IDENTITIES = 4
