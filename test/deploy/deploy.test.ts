@@ -68,16 +68,17 @@ describe('the Dockerfile', () => {
     expect(read('Dockerfile')).not.toMatch(/\b(curl|wget|ADD http)/)
   })
 
-  it('copies only what .dockerignore allows', () => {
+  // Docker's classic builder skips a folder that .dockerignore excludes unless an exception begins with its name, so an
+  // exception with a wildcard is not enough.
+  it('copies only what .dockerignore allows by name', () => {
     const allowed = read('.dockerignore')
       .split('\n')
       .filter((line) => line.startsWith('!'))
-      .map((line) => line.slice(1).replace('*/package.json', '[a-z-]+/package.json'))
+      .map((line) => line.slice(1))
     const copied = lines
       .filter((line) => line.startsWith('COPY ') && !line.includes('--from'))
       .flatMap((line) => line.split(/\s+/).slice(1, -1))
-    const kept = copied.filter((path) => !allowed.some((pattern) => new RegExp(`^${pattern}$`).test(path)))
-    expect(kept).toEqual([])
+    expect(copied.filter((path) => !allowed.includes(path))).toEqual([])
   })
 
   it('copies every manifest of the workspace, which the lock file requires', () => {
