@@ -1,6 +1,6 @@
 /** Encodes videos with libav in this process, so that sample videos need no program besides the packages. */
 
-import { openChain, pictureSource } from '@media-proxy/origin/engine/process/clip/chain.ts'
+import { openChain, videoFilterSource } from '@media-proxy/origin/engine/process/clip/chain.ts'
 import { openEncoder } from '@media-proxy/origin/engine/process/clip/encoder.ts'
 import { openMuxer } from '@media-proxy/origin/engine/process/clip/muxer.ts'
 import type { Libav } from '@media-proxy/origin/engine/process/libav/load.ts'
@@ -34,15 +34,15 @@ export async function encodeVideo(libav: Libav, film: Film, encoding: Encoding):
   const hasAlpha = encoding === 'webm'
   const format = hasAlpha ? constants.AV_PIX_FMT_RGBA : constants.AV_PIX_FMT_RGB24
   using muxer = openMuxer(libav, encoding)
-  using pictures = openPictures(libav, film, hasAlpha)
+  using encoder = openVideoEncoder(libav, film, hasAlpha)
   using sound = audio && openSound(libav, audio.rateHz)
-  const shown = muxer.addEncoded(pictures.context, { hasAlpha })
+  const shown = muxer.addEncoded(encoder.context, { hasAlpha })
   const heard = sound && muxer.addEncoded(sound.context)
   muxer.begin()
   const unit = { num: 1, den: framesPerSecond }
   using chain = openChain(libav, {
-    kind: 'pictures',
-    source: pictureSource({ width, height, format }, framesPerSecond),
+    kind: 'video',
+    source: videoFilterSource({ width, height, format }, framesPerSecond),
     filters: [
       'scale=out_color_matrix=bt709:out_range=tv:flags=bicubic+full_chroma_int+accurate_rnd',
       `format=${hasAlpha ? 'yuva420p' : 'yuv420p'}`,
@@ -56,10 +56,10 @@ export async function encodeVideo(libav: Libav, film: Film, encoding: Encoding):
   let at = 0n
   for await (const pixels of film.frames) {
     using given = library.Frame.fromVideoBuffer(pixels, { width, height, format, pts: at })
-    chain.push(given, (picture) => pictures.encode(picture, show))
+    chain.push(given, (frame) => encoder.encode(frame, show))
     at += 1n
   }
-  pictures.drain(show)
+  encoder.drain(show)
   if (audio !== undefined && sound !== undefined) {
     const hear = (packet: Packet) => heard?.write(packet, { num: 1, den: audio.rateHz })
     for (const frame of audioFrames(libav, audio, sound.context.frameSize)) {
@@ -71,7 +71,7 @@ export async function encodeVideo(libav: Libav, film: Film, encoding: Encoding):
   return muxer.finish()
 }
 
-function openPictures(libav: Libav, { width, height, framesPerSecond }: Film, hasAlpha: boolean) {
+function openVideoEncoder(libav: Libav, { width, height, framesPerSecond }: Film, hasAlpha: boolean) {
   const { library, constants } = libav
   return openEncoder(libav, hasAlpha ? 'libvpx-vp9' : 'libx264', (context) => {
     context.width = width

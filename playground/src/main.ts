@@ -16,7 +16,7 @@ import { renderCaptions, renderFacts, renderSaving, renderTimings, type Shown } 
 import { createFiles } from './files.ts'
 import { type FocalPoint, parametersOfPoint } from './focal-point.ts'
 import { createFocus } from './focus.ts'
-import { load, PICTURES_AND_CLIPS } from './load.ts'
+import { IMAGES_AND_VIDEOS, load } from './load.ts'
 import { renderMetadata } from './metadata-panel.ts'
 import { createMoments } from './moments.ts'
 import { renderSamples } from './samples.ts'
@@ -79,8 +79,8 @@ const focus = createFocus(canvas, keepPoint)
 const renderSoon = debounce(RENDER_DELAY_MS, () => void renderRendition())
 
 createTheme(byId('theme', HTMLButtonElement))
-const firstPicture = Promise.withResolvers<void>()
-renderSamples(byId('samples', HTMLUListElement), firstPicture.promise, chooseSource)
+const firstImage = Promise.withResolvers<void>()
+renderSamples(byId('samples', HTMLUListElement), firstImage.promise, chooseSource)
 wire()
 let opened = openTheSession()
 renderAll()
@@ -162,7 +162,7 @@ async function renderRendition(): Promise<void> {
   const waiting = new AbortController()
   if (isClipFormat(state.parameters.format ?? '')) watchClip(AbortSignal.any([signal, waiting.signal]))
   try {
-    const loaded = await load(urlOf(base, state), signal, PICTURES_AND_CLIPS)
+    const loaded = await load(urlOf(base, state), signal, IMAGES_AND_VIDEOS)
     waiting.abort()
     if (signal.aborted) return
     rendition = loaded.ok
@@ -171,13 +171,13 @@ async function renderRendition(): Promise<void> {
     if (!loaded.ok) stage.reject(loaded.status, await reasonOf(loaded))
     renderKnown()
     stage.busy(false)
-    firstPicture.resolve()
+    firstImage.resolve()
   } catch (error) {
     waiting.abort()
     if (signal.aborted) return
     stage.busy(false)
     stage.reject(undefined, error instanceof Error ? error.message : String(error))
-    firstPicture.resolve()
+    firstImage.resolve()
   }
 }
 
@@ -215,7 +215,7 @@ async function renderOriginal(url: string, signal: AbortSignal): Promise<void> {
 
 /** Loaded after the rendition itself, because twelve frames take longer than one. */
 async function openSheet(path: string, signal: AbortSignal): Promise<void> {
-  await firstPicture.promise
+  await firstImage.promise
   try {
     await moments.openSheet(path, signal)
   } catch (error) {

@@ -8,7 +8,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { classifierOf } from '@media-proxy/origin/assembly/scan.ts'
 import { modelPixels } from '@media-proxy/origin/engine/process/scan/pixels.ts'
 import { toTensorData } from '@media-proxy/origin/engine/process/scan/tensor.ts'
-import { MODEL_PICTURE_BYTES } from '@media-proxy/origin/engine/scan-model.ts'
+import { MODEL_IMAGE_BYTES } from '@media-proxy/origin/engine/scan-model.ts'
 import { NSFW_MODEL } from '@media-proxy/origin/paths/paths.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
@@ -37,7 +37,7 @@ export async function benchNsfw(): Promise<readonly BenchRow[]> {
   const source = { data, width: 640, height: 480, channels: 3 } as const
   const input = new Tensor(
     'float32',
-    toTensorData(new Uint8Array(MODEL_PICTURE_BYTES).fill(90), preprocessing),
+    toTensorData(new Uint8Array(MODEL_IMAGE_BYTES).fill(90), preprocessing),
     [1, 224, 224, 3],
   )
   const never = new AbortController().signal

@@ -9,7 +9,7 @@ import {
   PNG_SIGNATURE,
   pngChunks,
 } from '@media-proxy/origin/engine/process/formats/png/png-chunks.ts'
-import { decodePicture } from '@media-proxy/origin/engine/process/image/decode.ts'
+import { decodeImage } from '@media-proxy/origin/engine/process/image/decode.ts'
 import { inspectImage } from '@media-proxy/origin/engine/process/image/inspect.ts'
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'
@@ -87,7 +87,7 @@ describe('colours', () => {
     const bytes = files.get(name) ?? Buffer.alloc(0)
     const info = await inspectImage(bytes, format, { limits, animated: false })
     if (isFailure(info)) throw new Error(info.detail)
-    const seen = await decodePicture(bytes, info, { frame: 0, maxSidePixels: SIDE }, noStills)
+    const seen = await decodeImage(bytes, info, { frame: 0, maxSidePixels: SIDE }, noStills)
     if (isFailure(seen)) throw new Error(seen.detail)
     expectRed([...seen.data.subarray(0, 3)], 2)
   })

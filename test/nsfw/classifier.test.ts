@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { scanProcesses } from '@media-proxy/origin/assembly/scan.ts'
-import { MODEL_PICTURE_BYTES, type ModelOptions } from '@media-proxy/origin/engine/scan-model.ts'
+import { MODEL_IMAGE_BYTES, type ModelOptions } from '@media-proxy/origin/engine/scan-model.ts'
 import { type ClassifierOptions, createClassifier } from '@media-proxy/origin/nsfw/classifier.ts'
 import { NSFW_MODEL } from '@media-proxy/origin/paths/paths.ts'
 import { encodeModel, type Operation } from '@media-proxy/scripts/nsfw-model/onnx.ts'
@@ -35,7 +35,7 @@ async function using(
 }
 
 /** Builds an image of one grey. Its first byte can also select what the faulty process does. */
-const picture = (value: number) => new Uint8Array(MODEL_PICTURE_BYTES).fill(value)
+const picture = (value: number) => new Uint8Array(MODEL_IMAGE_BYTES).fill(value)
 
 const failureOf = (result: unknown) => (isFailure(result) ? result.code : result)
 
@@ -119,7 +119,7 @@ describe('another model', () => {
   ] as const)('reads $layout and $colours, batch $batch', async ({ layout, colours, batch, input }) => {
     const path = join(directory, `${layout}-${colours}.onnx`)
     await writeFile(path, averaging(layout, batch))
-    const orange = new Uint8Array(MODEL_PICTURE_BYTES)
+    const orange = new Uint8Array(MODEL_IMAGE_BYTES)
     for (let at = 0; at < orange.length; at += 3) orange.set([255, 51, 0], at)
     await using(
       { start: scanProcesses({ ...bundled, path, layout, colours }), model: path },

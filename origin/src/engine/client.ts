@@ -35,7 +35,7 @@ export interface Examined
    * The images for the model, concatenated, the most important first. Empty when no scan was requested or
    * there is nothing to see.
    */
-  readonly pictures: Uint8Array
+  readonly images: Uint8Array
 }
 
 /** What an examination returns in addition to the fields that it always returns. */
@@ -125,7 +125,7 @@ export function createEngine({ run, lanes, limits, renderQuality, scanFrames }: 
       if (isFailure(result)) return result
       if (result.kind !== 'examined') return fail('defect', result.kind)
       const { kind: _, ...examined } = result
-      return { ...examined, pictures: body }
+      return { ...examined, images: body }
     },
 
     async readFrames(source, time) {

@@ -85,7 +85,7 @@ export interface VideoClipCost {
   readonly coded: Size
   /** The frames per second that are decoded, and that are encoded. */
   readonly sourceRate: number
-  readonly pictureRate: number
+  readonly frameRate: number
   /** The size of the clip. */
   readonly size: Size
 }
@@ -96,7 +96,7 @@ export function predictVideoClip({
   seconds,
   coded,
   sourceRate,
-  pictureRate,
+  frameRate,
   size,
 }: VideoClipCost): Cost {
   const [codedMegapixels, megapixels] = [coded, size].map(({ width, height }) => (width * height) / 1e6) as [
@@ -111,7 +111,7 @@ export function predictVideoClip({
     cpuSeconds:
       BASE_SECONDS +
       seconds * sourceRate * codedMegapixels * DECODE_SECONDS_PER_MEGAPIXEL +
-      seconds * pictureRate * megapixels * secondsPerMegapixel,
+      seconds * frameRate * megapixels * secondsPerMegapixel,
   }
 }
 
@@ -149,14 +149,14 @@ const COPY_SECONDS_PER_MIB = 0.01
 export interface PreviewCost {
   readonly coded: Size
   /** The number of frames of the video that are decoded. */
-  readonly pictures: number
+  readonly frames: number
   /** The size at which each frame is kept before it is fitted into the preview. */
   readonly decodedSize: Size
   readonly render: CostRender
 }
 
 /** Predicts the cost of an animated preview of a video. */
-export function predictPreview({ coded, pictures, decodedSize, render }: PreviewCost): Cost {
+export function predictPreview({ coded, frames, decodedSize, render }: PreviewCost): Cost {
   const source = { ...decodedSize, palette: false, hasAlpha: false, lossless: false }
   const encoder = ENCODERS[encoderOf(source, render)]
   const pixels = render.width * render.height * render.frames
@@ -170,7 +170,7 @@ export function predictPreview({ coded, pictures, decodedSize, render }: Preview
     ),
     cpuSeconds:
       BASE_SECONDS +
-      ((pictures * codedPixels) / 1e6) * DECODE_SECONDS_PER_MEGAPIXEL +
+      ((frames * codedPixels) / 1e6) * DECODE_SECONDS_PER_MEGAPIXEL +
       render.encodes *
         ((pixels / 1e6) * encoder.secondsPerMegapixel + render.frames * SECONDS_PER_FRAME[render.format]),
   }

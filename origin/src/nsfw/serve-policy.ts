@@ -110,7 +110,7 @@ async function scan(
   const examined = await engine.examine(source, { scan: true, acceptAnyAudio: true }, { timeLeftMs, signal })
   if (!isFailure(examined)) {
     const verdict = await scanner.scan(name, examined, signal)
-    return verdict ?? (examined.pictures.length === 0 ? undefined : 'unjudged')
+    return verdict ?? (examined.images.length === 0 ? undefined : 'unjudged')
   }
   const { code } = examined
   if (NOTHING_TO_SEE.has(code)) return undefined

@@ -14,15 +14,15 @@ import { validateSound } from './container/codecs.ts'
 import type { ContainerInfo } from './container/container.ts'
 import { type ImageSequence, readSequence } from './formats/heif/sequence.ts'
 import { animationTimes } from './image/animation-frames.ts'
-import { decodePicture, shrink } from './image/decode.ts'
+import { decodeImage, shrink } from './image/decode.ts'
 import { type ImageInfo, validateInfo } from './image/inspect.ts'
 import { sizeWithin } from './image/plan.ts'
 import { decodeScanFrames, scanDecodes } from './image/scan-frames.ts'
-import { openPicture } from './open-picture.ts'
-import type { RawPicture } from './pixels/raw-picture.ts'
-import { costOfStill, costOfThumbnails } from './predict.ts'
+import { openImage } from './open-picture.ts'
+import type { RawImage } from './pixels/raw-picture.ts'
+import { predictRawImage, predictThumbnails } from './predict.ts'
 import { cutIntoParts, partsOf } from './scan/long-picture.ts'
-import { otherPictures, readOthers } from './scan/other-pictures.ts'
+import { otherImages, readOthers } from './scan/other-pictures.ts'
 import { type MediaSource, memorySource } from './source/media-source.ts'
 import { createStillDecoder } from './stills.ts'
 import { readAudio } from './video/audio.ts'
@@ -46,12 +46,12 @@ export interface Examined {
   /** The codec names of the contract, section 7. */
   readonly codecs?: { readonly video?: string; readonly audio?: string }
   /** The first displayed frame. Undefined for audio. */
-  readonly first?: RawPicture
+  readonly first?: RawImage
   /**
    * The images for a scan, in order: the image, or frames of an animation or a video. Empty for audio, or
    * when no scan was requested.
    */
-  readonly frames: readonly RawPicture[]
+  readonly frames: readonly RawImage[]
 }
 
 /** Twice the side of the model's input image. A placeholder needs less. */
@@ -101,7 +101,7 @@ async function examineImage(
   const { tools, scan, scanFrames, admission } = options
   const { limits } = tools
   const isSequence = (info: ImageInfo) => info.format === 'avif' || info.format === 'heic'
-  const opened = await openPicture(source, {
+  const opened = await openImage(source, {
     format: kind.format,
     maxBytes: limits.sourceBytes,
     // Only single frames are decoded, also of a sequence, so the number of frames is not checked.
@@ -110,11 +110,11 @@ async function examineImage(
       if (rejected !== undefined) return rejected
       const isPlayed = isSequence(info) && (info.frames > 1 || info.ownDecoder === 'sequence')
       const decodes = scan && !isSequence(info) ? scanDecodes(info, scanFrames, limits) : 1
-      const still = costOfThumbnails(info, seen, decodes)
-      const others = scan && isSequence(info) ? otherPictures(seen.bytes) : []
+      const still = predictThumbnails(info, seen, decodes)
+      const others = scan && isSequence(info) ? otherImages(seen.bytes) : []
       const stills = others.map(() => still).reduce(oneAfterTheOther, still)
       return admit(
-        scan && isPlayed ? oneAfterTheOther(stills, costOfLook(info, scanFrames + 1)) : stills,
+        scan && isPlayed ? oneAfterTheOther(stills, predictAnalysis(info, scanFrames + 1)) : stills,
         admission,
       )
     },
@@ -124,10 +124,10 @@ async function examineImage(
   const sequence = isSequence(info) ? readSequence(bytes) : undefined
   const decodeStill = createStillDecoder(tools)
   const decodeFirst = (file: Uint8Array, header: ImageInfo) =>
-    decodePicture(file, header, { frame: 0, maxSidePixels: LOOK_SIDE_PIXELS }, decodeStill)
+    decodeImage(file, header, { frame: 0, maxSidePixels: LOOK_SIDE_PIXELS }, decodeStill)
   const isPlayed = sequence !== undefined || info.frames > 1
   const maxSidePixels = LOOK_SIDE_PIXELS * (scan && !isPlayed ? partsOf(info) : 1)
-  const whole = await decodePicture(bytes, info, { frame: 0, maxSidePixels }, decodeStill)
+  const whole = await decodeImage(bytes, info, { frame: 0, maxSidePixels }, decodeStill)
   if (isFailure(whole)) return whole
   const parts = scan && !isPlayed ? await cutIntoParts(whole) : []
   if (isFailure(parts)) return parts
@@ -176,7 +176,7 @@ async function examineImage(
 async function lookAtSequence(
   sequence: ImageSequence,
   { scan, scanFrames, tools }: ExamineOptions,
-): Promise<{ readonly durationSeconds: number; readonly frames: readonly RawPicture[] } | Failure> {
+): Promise<{ readonly durationSeconds: number; readonly frames: readonly RawImage[] } | Failure> {
   const video = await openVideo(tools, memorySource(sequence.asVideo(), undefined), 'mp4')
   if (isFailure(video)) return video
   try {
@@ -256,8 +256,8 @@ async function lookAtVideo(
   const { width, height } = video.info.video
   const shownAt = sizeWithin(video.info.video, LOOK_SIDE_PIXELS)
   const looks = [
-    costOfLook(video.info.video, scan ? scanSamples(scanFrames) : 0),
-    ...(scan ? video.info.others.map((other) => costOfLook(other, OTHER_SAMPLES)) : []),
+    predictAnalysis(video.info.video, scan ? scanSamples(scanFrames) : 0),
+    ...(scan ? video.info.others.map((other) => predictAnalysis(other, OTHER_SAMPLES)) : []),
   ]
   const seen = looks.reduce(oneAfterTheOther)
   const heard = isHeard ? predictWaveform(video.info.durationSeconds ?? 0) : FREE
@@ -281,9 +281,9 @@ async function lookAtVideo(
 }
 
 /** Predicts the cost of the first frame of a video and of `samples` more for the scan. */
-function costOfLook(video: Size, samples: number): Cost {
+function predictAnalysis(video: Size, samples: number): Cost {
   const plan = { ...sizeWithin(video, LOOK_SIDE_PIXELS), mode: 'exact', gravity: 'centre' } as const
-  return costOfStill(video, { plan, format: 'jpeg', quality: 80, animated: false }, samples)
+  return predictRawImage(video, { plan, format: 'jpeg', quality: 80, animated: false }, samples)
 }
 
 /**
@@ -291,9 +291,9 @@ function costOfLook(video: Size, samples: number): Cost {
  */
 function codecsOf({ video, audio }: ContainerInfo): NonNullable<Examined['codecs']> {
   const sound = audio.find((codec) => codec !== undefined)
-  const picture = video?.codec === 'hidden' ? undefined : video?.codec
+  const videoCodec = video?.codec === 'hidden' ? undefined : video?.codec
   return {
-    ...(picture === undefined ? {} : { video: picture }),
+    ...(videoCodec === undefined ? {} : { video: videoCodec }),
     ...(sound === undefined ? {} : { audio: sound }),
   }
 }

@@ -7,7 +7,7 @@ import type { Examined } from './examine.ts'
 import { blurHashOf } from './image/blur-hash.ts'
 import { paletteOf } from './image/palette.ts'
 import { perceptualHashOf } from './image/perceptual-hash.ts'
-import type { RawPicture } from './pixels/raw-picture.ts'
+import type { RawImage } from './pixels/raw-picture.ts'
 import type { MediaSource } from './source/media-source.ts'
 import type { VideoTools } from './video/video.ts'
 
@@ -34,7 +34,7 @@ export async function extrasOf(
 }
 
 async function collect(
-  first: RawPicture,
+  first: RawImage,
   names: readonly ExtraName[],
   extras: Extras,
 ): Promise<Extras | Failure> {

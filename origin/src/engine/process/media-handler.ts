@@ -115,11 +115,11 @@ async function workOnExamination(
   if (isFailure(extras)) return { result: extras }
   const waveform = job.extras.includes('waveform') ? await waveformOf(source, examined, tools) : undefined
   if (typeof waveform === 'object') return { result: waveform }
-  const pictures: Uint8Array[] = []
+  const images: Uint8Array[] = []
   for (const frame of frames) {
     const pixels = await modelPixels(frame)
     if (isFailure(pixels)) return { result: pixels }
-    pictures.push(...pixels)
+    images.push(...pixels)
   }
   return {
     result: {
@@ -132,7 +132,7 @@ async function workOnExamination(
       ...extras,
       ...(waveform === undefined ? {} : { waveform }),
     },
-    body: Buffer.concat(pictures),
+    body: Buffer.concat(images),
   }
 }
 

@@ -7,7 +7,7 @@ import type { Cost } from '../jobs.ts'
 import { predictStill } from '../video-cost.ts'
 import { MAX_PIXELS as MAX_GIF_PIXELS } from './formats/gif/repair-gif.ts'
 import { isWholePng } from './formats/png/repair-png.ts'
-import { picturesInSvg } from './formats/svg/svg-picture-sizes.ts'
+import { imagesInSvg } from './formats/svg/svg-picture-sizes.ts'
 import { rowsAtOnce } from './formats/tiff/tiff-samples.ts'
 import { MAX_ENCODES } from './image/fit-bytes.ts'
 import type { ImageInfo } from './image/inspect.ts'
@@ -32,7 +32,7 @@ export interface Decoding {
 }
 
 /** Predicts the cost of rendering an image. The size of a drawing is the one at which it is rasterised. */
-export function costOfPicture(
+export function predictImage(
   info: ImageInfo,
   render: Render,
   { frames, cutLate }: Decoding,
@@ -40,7 +40,7 @@ export function costOfPicture(
 ): Cost {
   // The positions of faces are not known yet, but the crop will use only a part of the image.
   const isCutEarly = render.part !== undefined || seeksFaces(render)
-  const pictures = costOfPictures(info, seen)
+  const embedded = predictSvgImages(info, seen)
   const source = {
     ...info,
     frames,
@@ -49,14 +49,14 @@ export function costOfPicture(
     held: heldOfWebp(info, render),
     filtered: info.format === 'svg' && hasFilters(seen.bytes),
     cut: cutLate ? ('late' as const) : isCutEarly ? ('early' as const) : undefined,
-    sourceBytes: seen.sizeBytes - pictures.sourceBytes,
+    sourceBytes: seen.sizeBytes - embedded.sourceBytes,
   }
   const plain = predictRender(source, { ...costRender(render), frames })
   const drawn = {
-    memoryBytes: plain.memoryBytes + treeBytes(info, seen) + tilesBytes(info, seen) + pictures.memoryBytes,
-    cpuSeconds: plain.cpuSeconds + pictures.cpuSeconds,
+    memoryBytes: plain.memoryBytes + treeBytes(info, seen) + tilesBytes(info, seen) + embedded.memoryBytes,
+    cpuSeconds: plain.cpuSeconds + embedded.cpuSeconds,
   }
-  const cost = oneAfterTheOther(drawn, costOfReading(info, seen))
+  const cost = oneAfterTheOther(drawn, predictReading(info, seen))
   return seeksFaces(render) ? withLook(cost, info, seen) : cost
 }
 
@@ -72,7 +72,7 @@ function heldOfWebp(info: ImageInfo, render: Render): CostSource['held'] {
 }
 
 /** Predicts the cost of repairing a file before or while it is decoded. */
-function costOfReading({ format, width, height }: ImageInfo, { bytes, sizeBytes }: AvailableBytes): Cost {
+function predictReading({ format, width, height }: ImageInfo, { bytes, sizeBytes }: AvailableBytes): Cost {
   // A file of which only the start is available cannot be checked.
   if (format === 'png' && bytes.length === sizeBytes && !isWholePng(bytes)) {
     const pixels = width * height
@@ -144,30 +144,31 @@ function tilesBytes(
 }
 
 /** The document as text and as bytes alternately, and the copies that libxml and librsvg make of it. */
-const COPIES_OF_PICTURES = 7
+const SVG_IMAGE_COPIES = 7
 /**
  * Decoded, in librsvg's format, and in between. All embedded images are held until the drawing is finished.
  */
-const PICTURE_BYTES_PER_PIXEL = 14
-const PICTURE_SECONDS_PER_MEGAPIXEL = 0.05
-const PICTURE_SECONDS_PER_MIB = 0.1
+const SVG_IMAGE_BYTES_PER_PIXEL = 14
+const SVG_IMAGE_SECONDS_PER_MEGAPIXEL = 0.05
+const SVG_IMAGE_SECONDS_PER_MIB = 0.1
 
 /**
  * Predicts the cost of the images embedded in a drawing, and returns the number of their bytes, which have no
  * other cost.
  */
-function costOfPictures(
+function predictSvgImages(
   { format }: ImageInfo,
   { bytes, sizeBytes }: AvailableBytes,
 ): Cost & { readonly sourceBytes: number } {
   if (format !== 'svg') return { ...FREE, sourceBytes: 0 }
-  const pictures = picturesInSvg(bytes)
-  const sourceBytes = pictures.bytes + (pictures.isUnfinished ? sizeBytes - bytes.length : 0)
+  const embedded = imagesInSvg(bytes)
+  const sourceBytes = embedded.bytes + (embedded.isUnfinished ? sizeBytes - bytes.length : 0)
   return {
     sourceBytes,
-    memoryBytes: COPIES_OF_PICTURES * sourceBytes + pictures.pixels * PICTURE_BYTES_PER_PIXEL,
+    memoryBytes: SVG_IMAGE_COPIES * sourceBytes + embedded.pixels * SVG_IMAGE_BYTES_PER_PIXEL,
     cpuSeconds:
-      (sourceBytes / MIB) * PICTURE_SECONDS_PER_MIB + (pictures.pixels / 1e6) * PICTURE_SECONDS_PER_MEGAPIXEL,
+      (sourceBytes / MIB) * SVG_IMAGE_SECONDS_PER_MIB +
+      (embedded.pixels / 1e6) * SVG_IMAGE_SECONDS_PER_MEGAPIXEL,
   }
 }
 
@@ -175,7 +176,7 @@ function costOfPictures(
 const COPIES_WHILE_KEEPING = 2.5
 
 /** Returns the cost when the pixels of the source are also kept as a file for other jobs. */
-export function costOfKeeping(cost: Cost, keptBytes: number, { sizeBytes }: AvailableBytes): Cost {
+export function predictKeptPixels(cost: Cost, keptBytes: number, { sizeBytes }: AvailableBytes): Cost {
   const making = BASE_BYTES + sizeBytes + COPIES_WHILE_KEEPING * keptBytes
   return { ...cost, memoryBytes: Math.max(cost.memoryBytes + keptBytes, making) }
 }
@@ -188,7 +189,7 @@ const FACES_BYTES = 12 * 2 ** 20
 const FACES_SECONDS = 0.3
 
 function withLook(cost: Cost, info: ImageInfo, seen: AvailableBytes): Cost {
-  const look = costOfThumbnails(info, seen, 1)
+  const look = predictThumbnails(info, seen, 1)
   return {
     memoryBytes: Math.max(cost.memoryBytes, look.memoryBytes) + FACES_BYTES,
     cpuSeconds: cost.cpuSeconds + look.cpuSeconds + FACES_SECONDS,
@@ -214,7 +215,7 @@ export function costRender(render: Render): CostRender {
 }
 
 /** Predicts the cost of a still of a video, and of `samples` small frames that are analysed for it. */
-export function costOfStill(video: Size, render: Render, samples = 0): Cost {
+export function predictRawImage(video: Size, render: Render, samples = 0): Cost {
   return predictStill(video, costRender(render), samples)
 }
 
@@ -228,12 +229,12 @@ export const MOST_SECONDS = 20
  * Predicts the cost of an image at the size that a scan or a placeholder needs. `decodes` is the number of
  * frames that are decoded for it.
  */
-export function costOfThumbnails(info: ImageInfo, seen: AvailableBytes, decodes: number): Cost {
+export function predictThumbnails(info: ImageInfo, seen: AvailableBytes, decodes: number): Cost {
   const plan = { width: 448, height: 448, mode: 'exact', gravity: 'centre' } as const
   const small = info.drawing === undefined ? info : { ...info, width: plan.width, height: plan.height }
   const render = { plan, format: 'jpeg', quality: 80, animated: false } as const
-  const one = costOfPicture(small, render, { frames: 1, cutLate: false }, seen)
-  const two = costOfPicture(small, render, { frames: 2, cutLate: false }, seen)
+  const one = predictImage(small, render, { frames: 1, cutLate: false }, seen)
+  const two = predictImage(small, render, { frames: 2, cutLate: false }, seen)
   const cpuSeconds = one.cpuSeconds + (decodes - 1) * (two.cpuSeconds - one.cpuSeconds)
   return { ...one, cpuSeconds: Math.max(one.cpuSeconds, Math.min(MOST_SECONDS, cpuSeconds)) }
 }

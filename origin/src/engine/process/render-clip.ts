@@ -9,7 +9,7 @@ import type { RenderOptions } from '../render-options.ts'
 import { predictAnimationClip, predictCopy, predictVideoClip } from '../video-cost.ts'
 import { type Admission, admit, type Reports } from './admit.ts'
 import { encodeAnimation } from './clip/animation-clip.ts'
-import { clipSize, mostPictures, reducedRate, spanOf, startSecondsOf } from './clip/clip-plan.ts'
+import { clipSize, maxFramesOf, reducedRate, spanOf, startSecondsOf } from './clip/clip-plan.ts'
 import { encodeFilm } from './clip/film-clip.ts'
 import { asFailure } from './clip/libav-rejection.ts'
 import { type Film, openFilm } from './clip/open-film.ts'
@@ -20,7 +20,7 @@ import type { Render } from './image/render-stages.ts'
 import type { Libav } from './libav/load.ts'
 import { decodableAudio, type SoundTrack } from './libav/stream-info.ts'
 import { movingStrip } from './moving-strip.ts'
-import { openPicture } from './open-picture.ts'
+import { openImage } from './open-picture.ts'
 import type { Rendered } from './rendered.ts'
 import type { MediaSource } from './source/media-source.ts'
 import { maxPixels } from './video/frame-size.ts'
@@ -68,7 +68,7 @@ function copyOfFilm(
   sourceFormat: VideoFormat,
   { format, options, limits, admission }: ClipTask,
 ): Buffer | Failure | undefined {
-  if (format !== 'mp4' || !keepsPictures(options)) return undefined
+  if (format !== 'mp4' || !keepsFrames(options)) return undefined
   const opened = openFilm(libav, source, sourceFormat, limits)
   if (isFailure(opened)) return undefined
   using film = opened
@@ -96,19 +96,19 @@ function newFilm(
   })
   const lastSeconds = span.startSeconds + secondsOf(options, limits)
   const size = clipSize(planOf(options.geometry, video), options.geometry)
-  const sourceRate = film.pictureRate
-  const pictureRate = reducedRate(options.fps, sourceRate)
+  const sourceRate = film.frameRate
+  const frameRate = reducedRate(options.fps, sourceRate)
   const costOf = (endSeconds: number) =>
     predictVideoClip({
       ...{ format, size, sourceRate },
       seconds: endSeconds - span.startSeconds,
       coded: { width: video.codedWidth, height: video.codedHeight },
-      pictureRate: pictureRate ?? sourceRate,
+      frameRate: frameRate ?? sourceRate,
     })
   const rejected = reject(costOf(span.endSeconds), admission)
   if (rejected !== undefined) return rejected
   return encodeFilm(libav, film, {
-    ...{ format, video, size, span, pictureRate, sourceRate },
+    ...{ format, video, size, span, frameRate, sourceRate },
     lastSeconds,
     goesPastEnd: () => admit(costOf(lastSeconds), admission) === undefined,
     sound: soundOf(libav, film, options),
@@ -116,7 +116,7 @@ function newFilm(
     blur: options.blur,
     maxPixels: maxPixels(limits),
     maxBytes: limits.clipBytes,
-    maxPictures: mostPictures({ ...span, endSeconds: lastSeconds }),
+    maxFrames: maxFramesOf({ ...span, endSeconds: lastSeconds }),
     reportProgress,
   })
 }
@@ -132,7 +132,7 @@ async function clipOfAnimation(
     const plan = planOf(options.geometry, info)
     return { ...plan, ...clipSize(plan, options.geometry) }
   }
-  const opened = await openPicture(source, {
+  const opened = await openImage(source, {
     format: sourceFormat,
     maxBytes: limits.sourceBytes,
     validate(info) {
@@ -188,6 +188,6 @@ function soundOf(libav: Libav, film: Film, { silent }: RenderOptions): SoundTrac
   return silent ? undefined : decodableAudio(libav, film.tracks)
 }
 
-function keepsPictures({ qualityAsked, blur, time, fps }: RenderOptions): boolean {
+function keepsFrames({ qualityAsked, blur, time, fps }: RenderOptions): boolean {
   return !qualityAsked && blur === undefined && time === undefined && fps === undefined
 }

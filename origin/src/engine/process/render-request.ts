@@ -13,7 +13,7 @@ import type { ImageInfo } from './image/inspect.ts'
 import { isRightAngle, type Layout, largestPlan, layoutOf, seeksFaces } from './image/layout.ts'
 import { swapped } from './image/plan.ts'
 import { type Render, renderRaw } from './image/render-image.ts'
-import type { RawPicture } from './pixels/raw-picture.ts'
+import type { RawImage } from './pixels/raw-picture.ts'
 
 /** The parts of a render job that determine its output. */
 export type RenderRequest = Pick<RenderJob, 'options' | 'renderQuality' | 'limits'>
@@ -61,13 +61,13 @@ export function withCrop({ crop: _, ...options }: RenderOptions, crop: RenderOpt
 
 /** Renders decoded pixels, after cropping and trimming them. */
 export async function renderPixels(
-  picture: RawPicture,
+  image: RawImage,
   job: RenderRequest,
   format: ImageFormat,
   source?: Pick<ImageInfo, 'lossless' | 'palette'>,
 ): Promise<Uint8Array | Failure> {
   const { options } = job
-  const part = await cutPixels(picture, options)
+  const part = await cutPixels(image, options)
   if (isFailure(part)) return part
   const laid = layoutOf(withCrop(options, undefined), part)
   if (isFailure(laid)) return laid

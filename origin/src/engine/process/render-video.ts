@@ -12,7 +12,7 @@ import { type Layout, layoutOf, seeksFaces, sizeOf } from './image/layout.ts'
 import { type Plan, planTransformation } from './image/plan.ts'
 import { type Render, renderRaw } from './image/render-image.ts'
 import { outputFormat, writtenFormat } from './output-format.ts'
-import { costOfStill, costRender } from './predict.ts'
+import { costRender, predictRawImage } from './predict.ts'
 import { renderPreview } from './render-preview.ts'
 import { type RenderRequest, renderOf, renderPixels, untrimmed, validateSize } from './render-request.ts'
 import type { Rendered } from './rendered.ts'
@@ -54,7 +54,8 @@ export async function renderVideo(
     const wanted = renderOf(job, format, most)
     const samples = options.time === 'best' ? POSTER_CANDIDATES : 0
     const ended =
-      validateSize(sizeOf(wanted), tools.limits) ?? admit(costOfStill(info.video, wanted, samples), admission)
+      validateSize(sizeOf(wanted), tools.limits) ??
+      admit(predictRawImage(info.video, wanted, samples), admission)
     if (ended !== undefined) return ended
     const moment = await askedMoment(video, options)
     if (isFailure(moment)) return moment
@@ -106,7 +107,7 @@ async function renderSheet(
   if (ended !== undefined) return ended
   const sheet = await drawSpriteSheet(video, sprite, frame)
   if (isFailure(sheet)) return sheet
-  const bytes = await renderRaw(sheet.picture, wanted)
+  const bytes = await renderRaw(sheet.image, wanted)
   if (isFailure(bytes)) return bytes
   return { kind: 'rendered', format, bytes, spriteIntervalSeconds: sheet.intervalSeconds }
 }

@@ -10,7 +10,7 @@ import type { Span } from './film.ts'
 /** The most pixels of a clip without a requested size: 1080p. */
 const DEFAULT_PIXELS = 1920 * 1080
 /** The highest frame rate. A chat application shows no more. */
-const MAX_PICTURE_RATE = 60
+const MAX_FRAME_RATE = 60
 const LEAST_SECONDS = 0.1
 
 /**
@@ -69,7 +69,7 @@ export function spanOf({ startSeconds, seconds, durationSeconds }: SpanWishes): 
 
 /** Returns the frame rate that a video is reduced to. Undefined when all its frames are kept. */
 export function reducedRate(asked: number | undefined, sourceRate: number): number | undefined {
-  const wanted = Math.min(asked ?? MAX_PICTURE_RATE, MAX_PICTURE_RATE)
+  const wanted = Math.min(asked ?? MAX_FRAME_RATE, MAX_FRAME_RATE)
   // A rate of 60.02 counts as 60.
   return wanted < sourceRate * RATE_TOLERANCE ? wanted : undefined
 }
@@ -77,6 +77,6 @@ export function reducedRate(asked: number | undefined, sourceRate: number): numb
 const RATE_TOLERANCE = 0.995
 
 /** Returns the most frames that the span can have, with some to spare. */
-export function mostPictures({ startSeconds, endSeconds }: Span): number {
-  return Math.ceil((endSeconds - startSeconds) * MAX_PICTURE_RATE) + MAX_PICTURE_RATE
+export function maxFramesOf({ startSeconds, endSeconds }: Span): number {
+  return Math.ceil((endSeconds - startSeconds) * MAX_FRAME_RATE) + MAX_FRAME_RATE
 }

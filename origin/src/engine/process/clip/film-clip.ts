@@ -11,7 +11,7 @@ import type { SoundTrack } from '../libav/stream-info.ts'
 import { readFilm, type Span } from './film.ts'
 import { asFailure } from './libav-rejection.ts'
 import { openMuxer } from './muxer.ts'
-import { keepsAlpha, openPictureTrack } from './picture-track.ts'
+import { keepsAlpha, openVideoTrack } from './picture-track.ts'
 import { openSoundTrack } from './sound-track.ts'
 
 export interface FilmClipOptions {
@@ -33,7 +33,7 @@ export interface FilmClipOptions {
    */
   readonly goesPastEnd: () => boolean
   /** The frame rate, when it is lower than that of the video. */
-  readonly pictureRate: number | undefined
+  readonly frameRate: number | undefined
   /** The approximate frame rate of the video. */
   readonly sourceRate: number
   /** Gaussian sigma in pixels of the clip. */
@@ -43,7 +43,7 @@ export interface FilmClipOptions {
   readonly maxPixels: number
   /** The clip ends at this size, whatever remains of the video. */
   readonly maxBytes: number
-  readonly maxPictures: number
+  readonly maxFrames: number
   /** Called with the share of the span that is read, from 0 to 1. */
   readonly reportProgress: (share: number) => void
 }
@@ -59,25 +59,25 @@ export function encodeFilm(libav: Libav, film: OpenedStreams, options: FilmClipO
 function encode(libav: Libav, film: OpenedStreams, options: FilmClipOptions): Buffer | Failure {
   if (film.stream === undefined) return fail('undecodable', 'no video')
   using muxer = openMuxer(libav, options.format)
-  using pictures = openPictureTrack(libav, film.stream, options)
+  using videoTrack = openVideoTrack(libav, film.stream, options)
   using sound = options.sound && openSoundTrack(libav, options.sound.stream, options)
-  pictures.begin(muxer.addEncoded(pictures.encoder.context, { hasAlpha: keepsAlpha(options) }))
+  videoTrack.begin(muxer.addEncoded(videoTrack.encoder.context, { hasAlpha: keepsAlpha(options) }))
   sound?.begin(muxer.addEncoded(sound.encoder.context))
   muxer.begin()
-  const goesOn = () => muxer.sizeBytes < options.maxBytes && pictures.count < options.maxPictures
+  const goesOn = () => muxer.sizeBytes < options.maxBytes && videoTrack.count < options.maxFrames
   const { startSeconds, endSeconds } = options.span
   let goesPastEnd: boolean | undefined
   const failed = readFilm(libav, film, options, options.span, {
-    onPicture(picture, seconds) {
+    onFrame(frame, seconds) {
       options.reportProgress((seconds - startSeconds) / (endSeconds - startSeconds))
       if (seconds >= endSeconds) goesPastEnd ??= endSeconds < options.lastSeconds && options.goesPastEnd()
-      return pictures.add(picture, seconds) && goesPastEnd !== false && goesOn()
+      return videoTrack.add(frame, seconds) && goesPastEnd !== false && goesOn()
     },
     onSound: (samples, seconds) => sound?.add(samples, seconds) === true && goesOn(),
   })
   if (isFailure(failed)) return failed
-  pictures.end()
+  videoTrack.end()
   sound?.end()
-  if (pictures.count === 0) return fail('undecodable', 'no picture decodes')
+  if (videoTrack.count === 0) return fail('undecodable', 'no picture decodes')
   return muxer.finish()
 }

@@ -8,7 +8,7 @@ import { audioDecoderOf } from '../libav/codec-names.ts'
 import { type Decoder, openDecoder } from '../libav/decoder.ts'
 import type { Libav } from '../libav/load.ts'
 import type { OpenedStreams } from '../libav/open.ts'
-import { dependsOnOthers, seekToPicture } from '../libav/seek-to-picture.ts'
+import { dependsOnOthers, seekToFrame } from '../libav/seek-to-picture.ts'
 import type { SoundTrack } from '../libav/stream-info.ts'
 import { startOf } from '../libav/stream-start.ts'
 import { openVideoDecoder } from '../libav/video-decoder.ts'
@@ -21,7 +21,7 @@ export interface Span {
 
 export interface FilmReaders {
   /** Receives frames in presentation order, with their time in seconds. Returning false ends the track. */
-  readonly onPicture: (picture: Frame, seconds: number) => boolean
+  readonly onFrame: (frame: Frame, seconds: number) => boolean
   /**
    * Receives audio in order, with timestamps in the stream's time base, 0 at the first frame of the video.
    * Returning false ends the track.
@@ -45,12 +45,12 @@ export function readFilm(
   { context, demuxer, stream, bytes, isAtStart, isEdited }: OpenedStreams,
   { video, maxPixels, sound }: FilmOptions,
   { startSeconds }: Span,
-  { onPicture, onSound }: FilmReaders,
+  { onFrame, onSound }: FilmReaders,
 ): Failure | undefined {
   if (stream === undefined) return fail('undecodable', 'no video')
-  const pictures = openVideoDecoder(libav, { stream, video, maxPixels, threads: CLIP_THREADS })
-  if (isFailure(pictures)) return pictures
-  using pictureDecoder = pictures
+  const opened = openVideoDecoder(libav, { stream, video, maxPixels, threads: CLIP_THREADS })
+  if (isFailure(opened)) return opened
+  using videoDecoder = opened
   using soundDecoder = sound && openSound(libav, sound)
   const { AV_NOPTS_VALUE, AVDISCARD_ALL } = libav.constants
   for (const other of context.streams) {
@@ -61,11 +61,11 @@ export function readFilm(
   const unit = stream.timeBase.num / stream.timeBase.den
   const originSeconds = Number(start) * unit
   const startTick = start + BigInt(Math.floor(startSeconds / unit))
-  const begin = seekToPicture(libav, { ...place, isAtStart, isEdited }, pictureDecoder, startTick)
+  const begin = seekToFrame(libav, { ...place, isAtStart, isEdited }, videoDecoder, startTick)
 
   const { num, den } = stream.avgFrameRate
-  const pictureSeconds = num > 0 ? den / num : 0.04
-  let pictureWanted = true
+  const frameSeconds = num > 0 ? den / num : 0.04
+  let wantsVideo = true
   let soundWanted = soundDecoder !== undefined
   let next = 0
   let isFed = false
@@ -74,17 +74,17 @@ export function readFilm(
    */
   let key: bigint | 'at once' | undefined
   let hasBegun = false
-  const seePicture = (picture: Frame) => {
-    if (!pictureWanted) return
-    const tick = picture.bestEffortTimestamp
+  const handleFrame = (frame: Frame) => {
+    if (!wantsVideo) return
+    const tick = frame.bestEffortTimestamp
     // Frames that depend on others before the start of the file are not shown. Not every independent frame is
     // marked as a key frame.
     hasBegun ||=
-      key === 'at once' || !dependsOnOthers(libav.constants, picture) || (key !== undefined && tick >= key)
+      key === 'at once' || !dependsOnOthers(libav.constants, frame) || (key !== undefined && tick >= key)
     if (!hasBegun) return
     const seconds = tick === AV_NOPTS_VALUE ? next : Number(tick) * unit - originSeconds
-    next = seconds + pictureSeconds
-    pictureWanted = onPicture(picture, seconds)
+    next = seconds + frameSeconds
+    wantsVideo = onFrame(frame, seconds)
   }
   const soundUnit = sound === undefined ? 1 : sound.stream.timeBase.num / sound.stream.timeBase.den
   let nextSound = 0
@@ -101,20 +101,20 @@ export function readFilm(
 
   using packet = new libav.library.Packet()
   packet.alloc()
-  while ((pictureWanted || soundWanted) && context.readFrameSync(packet) >= 0) {
-    if (packet.streamIndex === stream.index && pictureWanted) {
+  while ((wantsVideo || soundWanted) && context.readFrameSync(packet) >= 0) {
+    if (packet.streamIndex === stream.index && wantsVideo) {
       if (packet.isKeyframe) key ??= isFed ? timeOf(packet, AV_NOPTS_VALUE) : 'at once'
       if (begin === 'anything' || key !== undefined) {
         if (!isFed) next = Math.max(0, Number(timeOf(packet, AV_NOPTS_VALUE)) * unit - originSeconds)
         isFed = true
-        pictureDecoder.decode(packet, seePicture)
+        videoDecoder.decode(packet, handleFrame)
       }
     } else if (packet.streamIndex === sound?.stream.index && soundWanted) {
       soundDecoder?.decode(packet, hearSound)
     }
     packet.unref()
   }
-  if (pictureWanted) pictureDecoder.drain(seePicture)
+  if (wantsVideo) videoDecoder.drain(handleFrame)
   if (soundWanted) soundDecoder?.drain(hearSound)
   // When reading stopped early, this is not the end of the video.
   return bytes.failure

@@ -11,7 +11,7 @@ import { type Video, validateVideo } from '../video/video.ts'
 export interface Film extends OpenedStreams {
   readonly info: Video['info']
   /** The approximate frame rate. */
-  readonly pictureRate: number
+  readonly frameRate: number
 }
 
 /**
@@ -45,5 +45,5 @@ export function openFilm(
   }
   opened.bytes.allow(mostBytesRead(source.sizeBytes))
   const { num, den } = opened.stream?.avgFrameRate ?? { num: 0, den: 1 }
-  return { ...opened, info, pictureRate: num > 0 && den > 0 ? num / den : USUAL_RATE }
+  return { ...opened, info, frameRate: num > 0 && den > 0 ? num / den : USUAL_RATE }
 }

@@ -76,38 +76,38 @@ function copyPackets(
   if (!film.isAtStart) seekToStart(place, libav)
   using packet = new library.Packet()
   packet.alloc()
-  let pictures = 0
+  let frames = 0
   while (![...outputs.values()].every(({ isOver }) => isOver) && context.readFrameSync(packet) >= 0) {
     const output = outputs.get(packet.streamIndex)
     if (output !== undefined && !output.isOver) {
-      const isPicture = output.source.index === stream.index
+      const isVideo = output.source.index === stream.index
       // Frames that are decoded but not shown, because of an edit list, would be shown in the copy.
-      if (isPicture && packet.hasFlags(constants.AV_PKT_FLAG_DISCARD)) return undefined
+      if (isVideo && packet.hasFlags(constants.AV_PKT_FLAG_DISCARD)) return undefined
       const dts = decodingTime(packet, output, constants.AV_NOPTS_VALUE)
       if (dts === undefined || packet.pts === constants.AV_NOPTS_VALUE || dts > packet.pts) return undefined
       if (output.lastDts !== undefined && dts <= output.lastDts) return undefined
       output.lastDts = dts
       packet.dts = dts - output.originTicks
       packet.pts -= output.originTicks
-      if (packet.duration === 0n && !isPicture) packet.duration = usualDuration(output.source)
+      if (packet.duration === 0n && !isVideo) packet.duration = usualDuration(output.source)
       const isPastEnd = secondsOf(output.source, packet.dts) >= maxSeconds
       output.isOver = isPastEnd || muxer.sizeBytes >= maxBytes
       const endTicks = ticksOf(output.source, maxSeconds)
       // The last frame lasts until then, whatever duration it declares.
-      if (isPicture && isPastEnd) output.muxed.holdUntil(endTicks, output.source.timeBase)
+      if (isVideo && isPastEnd) output.muxed.holdUntil(endTicks, output.source.timeBase)
       const leftTicks = endTicks - packet.pts
       // Other frames depend on it, but it is shown long after the end.
-      if (isPicture && !output.isOver && secondsOf(output.source, -leftTicks) > MOST_LATE_SECONDS)
+      if (isVideo && !output.isOver && secondsOf(output.source, -leftTicks) > MOST_LATE_SECONDS)
         return undefined
-      if (isPicture && packet.duration > leftTicks) packet.duration = leftTicks > 1n ? leftTicks : 1n
+      if (isVideo && packet.duration > leftTicks) packet.duration = leftTicks > 1n ? leftTicks : 1n
       if (!output.isOver) {
-        pictures += isPicture ? 1 : 0
+        frames += isVideo ? 1 : 0
         output.muxed.write(packet, output.source.timeBase)
       }
     }
     packet.unref()
   }
-  return pictures === 0 ? undefined : muxer.finish()
+  return frames === 0 ? undefined : muxer.finish()
 }
 
 /** How far frames that are decoded out of order may be shown after the end of a clip. */

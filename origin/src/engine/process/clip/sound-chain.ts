@@ -5,7 +5,7 @@
 
 import type { Frame, IRational } from 'node-av/lib'
 import type { Libav } from '../libav/load.ts'
-import { type Chain, openChain, soundSource } from './chain.ts'
+import { audioFilterSource, type Chain, openChain } from './chain.ts'
 
 export type SoundChain = Pick<Chain, 'push' | 'drain'> & Disposable
 
@@ -19,12 +19,12 @@ export function openSoundChain(libav: Libav, unit: IRational, filters: readonly 
 
   return {
     push(samples, onFrame) {
-      const source = soundSource(samples, unit)
+      const source = audioFilterSource(samples, unit)
       if (chain === undefined || source !== kind) {
         chain?.drain(onFrame)
         chain?.[Symbol.dispose]()
         chain = undefined
-        chain = openChain(libav, { kind: 'sound', source, filters })
+        chain = openChain(libav, { kind: 'audio', source, filters })
         kind = source
       }
       return chain.push(samples, onFrame)

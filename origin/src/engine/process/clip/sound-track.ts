@@ -46,7 +46,7 @@ class EncodedSound implements Track {
     )
     this.#cutter = stack.use(
       openChain(libav, {
-        kind: 'sound',
+        kind: 'audio',
         source: `time_base=1/${CLIP_HERTZ}:sample_rate=${CLIP_HERTZ}:sample_fmt=${samples}:channel_layout=stereo`,
         filters: [
           // Fills gaps with silence, so that the audio after them stays in sync.

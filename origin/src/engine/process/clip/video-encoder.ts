@@ -17,7 +17,7 @@ export interface VideoEncoderOptions {
   /** The time base of the frames. */
   readonly timeBase: IRational
   /** The approximate frame rate, which the encoder plans with. */
-  readonly pictureRate: number
+  readonly frameRate: number
   readonly quality: Quality
   /**
    * Whether the frames are drawn, with flat colours and hard edges or the dither of a GIF. Such clips have
@@ -35,14 +35,14 @@ const KEY_FRAME_SECONDS = 2
 /** Opens the video encoder of a format. The caller disposes of it. */
 export function openVideoEncoder(libav: Libav, options: VideoEncoderOptions): Encoder {
   const { library, constants } = libav
-  const { format, size, timeBase, pictureRate, quality, isAnimation, isUneven = false, hasAlpha } = options
+  const { format, size, timeBase, frameRate, quality, isAnimation, isUneven = false, hasAlpha } = options
   return openEncoder(libav, format === 'mp4' ? 'libx264' : 'libvpx-vp9', (context) => {
     context.width = size.width
     context.height = size.height
     context.pixelFormat = hasAlpha ? constants.AV_PIX_FMT_YUVA420P : constants.AV_PIX_FMT_YUV420P
     context.timeBase = new library.Rational(timeBase.num, timeBase.den)
-    context.framerate = new library.Rational(Math.round(pictureRate * RATE_UNITS), RATE_UNITS)
-    context.gopSize = Math.max(1, Math.round(pictureRate * KEY_FRAME_SECONDS))
+    context.framerate = new library.Rational(Math.round(frameRate * RATE_UNITS), RATE_UNITS)
+    context.gopSize = Math.max(1, Math.round(frameRate * KEY_FRAME_SECONDS))
     context.threadCount = CLIP_THREADS
     context.colorSpace = constants.AVCOL_SPC_BT709
     context.colorPrimaries = constants.AVCOL_PRI_BT709

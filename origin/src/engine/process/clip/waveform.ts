@@ -51,8 +51,8 @@ export function readWaveform(
   // In Ogg, seeking skips all links of a chain but one.
   if (!file.isAtStart) seekToStart({ ...file, stream }, libav)
   const peaks = createPeaks()
-  const pictures = file.stream
-  const shown = pictures ?? stream
+  const video = file.stream
+  const shown = video ?? stream
   let start = Number(startOf({ ...file, stream: shown }, libav)) * (shown.timeBase.num / shown.timeBase.den)
   let isFirst = true
   const { durationSeconds = 0 } = file.info
@@ -63,7 +63,7 @@ export function readWaveform(
       onSamples: peaks.add,
       onPiece(fileSeconds, seconds, hertz) {
         // Audio alone starts with its first sample that is played, after the pre-skip of Opus.
-        if (isFirst && pictures === undefined && fileSeconds !== undefined)
+        if (isFirst && video === undefined && fileSeconds !== undefined)
           start = Math.max(start, Math.min(fileSeconds, start + paddingOf(stream)))
         isFirst = false
         const at =
@@ -77,7 +77,7 @@ export function readWaveform(
     }),
   )
   if (isFailure(failed)) return failed
-  if (pictures !== undefined) peaks.end(samplesInAll)
+  if (video !== undefined) peaks.end(samplesInAll)
   return file.bytes.failure ?? peaks.summary()
 }
 

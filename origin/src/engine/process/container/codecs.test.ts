@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { audioCodecOf, audioCodecOfTag, validatePicture, validateSound, videoCodecOf } from './codecs.ts'
+import { audioCodecOf, audioCodecOfTag, validateSound, validateVideoCodec, videoCodecOf } from './codecs.ts'
 
 describe('names of video codecs', () => {
   it.each([
@@ -77,14 +77,14 @@ describe('names of audio codecs', () => {
 
 describe('the check of codecs', () => {
   it('rejects unsupported codecs of the video track', () => {
-    expect(validatePicture({ codec: undefined, codecName: 'dvsd' })).toMatchObject({
+    expect(validateVideoCodec({ codec: undefined, codecName: 'dvsd' })).toMatchObject({
       code: 'unsupported-codec',
       hint: { text: 'the video is coded as dvsd' },
     })
-    expect(validatePicture({ codec: undefined, codecName: '<b>\n' })?.detail).toBe(
+    expect(validateVideoCodec({ codec: undefined, codecName: '<b>\n' })?.detail).toBe(
       'the video is coded as a codec without a name',
     )
-    expect(validatePicture({ codec: 'av1' })).toBeUndefined()
+    expect(validateVideoCodec({ codec: 'av1' })).toBeUndefined()
   })
 
   it.each([

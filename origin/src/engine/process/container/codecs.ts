@@ -64,14 +64,14 @@ export const FFMPEG_DECODERS = [
 ].join(',')
 
 /** Fails with `unsupported-codec` when the video codec is not accepted. */
-export function validatePicture({ codec, codecName = '' }: CodedPicture): Failure | undefined {
+export function validateVideoCodec({ codec, codecName = '' }: DeclaredVideoCodec): Failure | undefined {
   if (codec !== undefined) return undefined
   // A file may contain any text here.
   const name = /^[\w./-]{1,30}$/.test(codecName.trim()) ? codecName.trim() : 'a codec without a name'
   return failOpenly('unsupported-codec', `the video is coded as ${name}`)
 }
 
-interface CodedPicture {
+interface DeclaredVideoCodec {
   readonly codec: VideoCodec | 'hidden' | undefined
   /** The name that the file or its demuxer gives. */
   readonly codecName?: string | undefined

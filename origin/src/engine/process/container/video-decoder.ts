@@ -7,12 +7,12 @@ import type { Failure } from '@media-proxy/shared/response/failure.ts'
 import type { VideoFormat } from '../../../media/kinds.ts'
 import type { Size } from '../../../media/size.ts'
 import type { ImageSequence } from '../formats/heif/sequence.ts'
-import type { RawPicture } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-picture.ts'
 import type { MediaSource } from '../source/media-source.ts'
 import type { ContainerInfo, VideoInfo } from './container.ts'
 
 /** A decoded frame, with square pixels. */
-export interface Frame extends RawPicture {
+export interface Frame extends RawImage {
   readonly timestampSeconds: number
 }
 
@@ -48,7 +48,7 @@ export interface VideoDecoder {
     other?: number,
   ): Promise<DecodedFile | Failure>
   /** Yields the first frames of an image sequence in order. Ends with a failure when there are fewer. */
-  playFrames(sequence: ImageSequence, options: PlayOptions): AsyncIterable<RawPicture | Failure>
+  playFrames(sequence: ImageSequence, options: PlayOptions): AsyncIterable<RawImage | Failure>
 }
 
 /**

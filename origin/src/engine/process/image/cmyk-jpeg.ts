@@ -4,7 +4,7 @@
  */
 
 import type { Failure } from '@media-proxy/shared/response/failure.ts'
-import type { RawPicture } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-picture.ts'
 import { decodingFailure } from './decode.ts'
 import type { ImageInfo } from './inspect.ts'
 import { openFile } from './open-file.ts'
@@ -13,7 +13,7 @@ const INKS = 4
 const FULL = 255
 
 /** Decodes the image at its full size. Fails with `undecodable`. */
-export async function decodeCmykJpeg(bytes: Uint8Array, info: ImageInfo): Promise<RawPicture | Failure> {
+export async function decodeCmykJpeg(bytes: Uint8Array, info: ImageInfo): Promise<RawImage | Failure> {
   try {
     const { data, info: decoded } = await openFile(bytes, info, { ignoreIcc: true })
       .pipelineColourspace('cmyk')

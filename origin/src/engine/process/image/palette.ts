@@ -1,5 +1,5 @@
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { RawPicture } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-picture.ts'
 import { sharp } from '../pixels/sharp.ts'
 import { decodingFailure } from './decode.ts'
 import { openRaw } from './render-stages.ts'
@@ -22,8 +22,8 @@ const SEEN_ALPHA = 128
  * has fewer. libvips reduces the image to sixteen colours, and similar ones are counted together. Undefined
  * when the image is entirely transparent. Fails with `undecodable`.
  */
-export async function paletteOf(picture: RawPicture): Promise<readonly string[] | Failure | undefined> {
-  const small = await smallOf(picture, { maxSidePixels: MAX_SIDE_PIXELS })
+export async function paletteOf(image: RawImage): Promise<readonly string[] | Failure | undefined> {
+  const small = await smallOf(image, { maxSidePixels: MAX_SIDE_PIXELS })
   if (isFailure(small)) return small
   const seen = seenPixels(small.data)
   if (seen.length === 0) return undefined

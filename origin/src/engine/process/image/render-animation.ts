@@ -6,7 +6,7 @@ import { readApng } from '../formats/png/apng.ts'
 import { playApng } from '../formats/png/apng-compose.ts'
 import { encodeApng } from '../formats/png/apng-encode.ts'
 import { TOLERANT_OPTIONS } from '../formats/repair.ts'
-import type { RawPicture } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-picture.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 import type { AnimationTiming } from '../pixels/strip.ts'
 import { framesOf, type Strip } from '../pixels/strip.ts'
@@ -35,7 +35,7 @@ import { countWholeFrames } from './whole-frames.ts'
 
 /** Frames that a decoder other than Sharp returns one by one. */
 export interface Played {
-  readonly frames: Iterable<RawPicture> | AsyncIterable<RawPicture | Failure>
+  readonly frames: Iterable<RawImage> | AsyncIterable<RawImage | Failure>
   readonly count: number
   readonly timing: AnimationTiming
 }

@@ -4,7 +4,7 @@ import type { Sharp } from 'sharp'
 import type { Size } from '../../../media/size.ts'
 import { freeBuffer } from '../../../streams/free-buffer.ts'
 import { wrapInTiff } from '../formats/tiff/tiff-wrap.ts'
-import type { RawPicture } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-picture.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 import { awaitingBackground, inItsColours } from './background.ts'
 import { type DecodeStill, decodeFrame, needsOwnDecoder } from './decode.ts'
@@ -55,13 +55,13 @@ export async function renderImage(
  * `source` describes the codec of the source. Fails with `undecodable`.
  */
 export function renderRaw(
-  picture: RawPicture,
+  image: RawImage,
   render: Render,
   source: Pick<ImageInfo, 'lossless' | 'palette'> = { lossless: false, palette: false },
 ): Promise<Uint8Array | Failure> {
-  const { width, height, channels } = picture
+  const { width, height, channels } = image
   const { lossless, palette } = source
-  return finish(openRaw(picture), { width, height, hasAlpha: channels === 4, palette, lossless }, render)
+  return finish(openRaw(image), { width, height, hasAlpha: channels === 4, palette, lossless }, render)
 }
 
 /**
@@ -127,10 +127,8 @@ async function renderStill(
 ): Promise<Uint8Array | Failure> {
   if (needsOwnDecoder(info)) {
     const decode = () => decodeFrame(bytes, info, 0, decodeStill)
-    const picture = await (kept?.read(decode) ?? decode())
-    return isFailure(picture)
-      ? picture
-      : renderRaw(picture, render, { lossless: info.lossless, palette: false })
+    const image = await (kept?.read(decode) ?? decode())
+    return isFailure(image) ? image : renderRaw(image, render, { lossless: info.lossless, palette: false })
   }
   const coarse = coarseSize(info, render)
   if (coarse !== undefined) return renderCoarse(bytes, info, render, coarse)

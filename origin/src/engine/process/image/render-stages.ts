@@ -8,7 +8,7 @@ import type { Quality } from '@media-proxy/shared/request/media-request.ts'
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { FitEnum, Sharp } from 'sharp'
 import { setTransparencyFlag } from '../formats/webp/webp-transparency.ts'
-import type { RawPicture } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-picture.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 import type { AnimationTiming } from '../pixels/strip.ts'
 import { decodingFailure } from './decode.ts'
@@ -50,7 +50,7 @@ export type SourceImageInfo = Pick<
 >
 
 /** Opens decoded pixels. */
-export function openRaw({ data, width, height, channels }: RawPicture): Sharp {
+export function openRaw({ data, width, height, channels }: RawImage): Sharp {
   return sharp(data, { ...UNLIMITED_PIXELS, raw: { width, height, channels } })
 }
 
@@ -145,7 +145,7 @@ export function lay(pipeline: Sharp, { hasAlpha }: Pick<SourceImageInfo, 'hasAlp
 }
 
 /** Runs a pipeline to raw pixels in 8-bit sRGB. An exception of Sharp is always about the source. */
-export async function pixelsOf(pipeline: Sharp): Promise<RawPicture | Failure> {
+export async function pixelsOf(pipeline: Sharp): Promise<RawImage | Failure> {
   try {
     const { data, info } = await pipeline
       .toColourspace('srgb')

@@ -5,7 +5,7 @@
 
 import type { Size } from '../../../media/size.ts'
 import { TOLERANT_OPTIONS } from '../formats/repair.ts'
-import type { RawPicture } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-picture.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 import { framesOf } from '../pixels/strip.ts'
 import { isSideways, turned } from '../pixels/turn-pixels.ts'
@@ -51,6 +51,6 @@ function* turnedFrames(
   frames: readonly Uint8Array[],
   stored: Size,
   orientation: number,
-): Generator<RawPicture, void, void> {
+): Generator<RawImage, void, void> {
   for (const frame of frames) yield turned(frame, stored, orientation)
 }

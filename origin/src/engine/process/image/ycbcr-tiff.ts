@@ -4,13 +4,13 @@
  */
 
 import type { Failure } from '@media-proxy/shared/response/failure.ts'
-import type { RawPicture } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-picture.ts'
 import { decodingFailure } from './decode.ts'
 import type { ImageInfo } from './inspect.ts'
 import { openFile } from './open-file.ts'
 
 /** Decodes the image at its full size. Fails with `undecodable`. */
-export async function decodeYcbcrTiff(bytes: Uint8Array, info: ImageInfo): Promise<RawPicture | Failure> {
+export async function decodeYcbcrTiff(bytes: Uint8Array, info: ImageInfo): Promise<RawImage | Failure> {
   try {
     const { data, info: decoded } = await openFile(bytes, info, { ignoreIcc: true })
       .raw({ depth: 'uchar' })

@@ -92,7 +92,7 @@ function unplayedSeconds(libav: Libav, options: DurationOptions, seconds: number
   if (demuxer.name === 'matroska')
     return Math.max(0, Math.min(...streams.map((stream) => stream.start + stream.padding)))
   // Clips and stills of a broadcast start at its first video frame.
-  const videos = demuxer.startsWithPicture ? streams.filter(({ isVideo }) => isVideo) : []
+  const videos = demuxer.startsWithVideo ? streams.filter(({ isVideo }) => isVideo) : []
   const skipped =
     videos.length > 0 ? Math.max(0, Math.min(...videos.map((video) => video.start)) - contextStart) : 0
   return demuxer.name === 'ogg' ? Math.max(0, seconds - (lastPlayed - start)) + skipped : skipped

@@ -17,7 +17,7 @@ export interface IsoIndex {
   /** The largest number of edits that show something in any one track. */
   readonly edits: number
   /** The largest number of edits that show something in any one video track. */
-  readonly pictureEdits: number
+  readonly videoEdits: number
   /** Whether samples, or more of them, come in fragments after the index. */
   readonly isFragmented: boolean
   /** The ids of the tracks that cannot be decoded without a key. */
@@ -46,7 +46,7 @@ export function readIndex(file: IsoBytes): IsoIndex | Failure {
   const encrypted = tracks.filter(({ codec }) => ENCRYPTED.has(codec))
   return {
     edits: most(tracks),
-    pictureEdits: most(tracks.filter(({ handler }) => handler === PICTURES)),
+    videoEdits: most(tracks.filter(({ handler }) => handler === VIDEO_HANDLER)),
     isFragmented,
     encryptedTracks: new Set(encrypted.map(({ number }) => number)),
   }
@@ -75,7 +75,7 @@ const JUDGED_ENTRIES = 1000
 const EMPTY = -1
 
 /** The handler type of a video track, which follows eight other bytes. */
-const PICTURES = 'vide'
+const VIDEO_HANDLER = 'vide'
 const HANDLER_AT = 8
 /** The offset of the first codec name, after the number of entries and its size. */
 const CODEC_AT = 12

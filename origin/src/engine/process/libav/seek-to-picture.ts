@@ -28,7 +28,7 @@ export type Begin = 'anything' | 'key frame'
  * Moves the file to a position from which decoding yields the frame shown at a tick of the stream, or the
  * earliest one that exists. The decoder is reset.
  */
-export function seekToPicture(libav: Libav, place: VideoPosition, decoder: Decoder, tick: bigint): Begin {
+export function seekToFrame(libav: Libav, place: VideoPosition, decoder: Decoder, tick: bigint): Begin {
   const { context, stream } = place
   const start = startOf(place, libav)
   // Before the first frame there is none to search for, and a seek to it would skip the audio there.
@@ -60,9 +60,9 @@ function canStartHere(
 ): boolean {
   let isPlace: boolean | undefined
   let keySeen = false
-  const look = (picture: Frame) => {
-    const time = picture.bestEffortTimestamp
-    isPlace ??= !dependsOnOthers(constants, picture) && (time === constants.AV_NOPTS_VALUE || time <= tick)
+  const look = (frame: Frame) => {
+    const time = frame.bestEffortTimestamp
+    isPlace ??= !dependsOnOthers(constants, frame) && (time === constants.AV_NOPTS_VALUE || time <= tick)
   }
   using packet = new library.Packet()
   packet.alloc()

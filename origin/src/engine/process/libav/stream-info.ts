@@ -14,7 +14,7 @@ export interface Tracks {
   readonly encrypted: ReadonlySet<number>
 }
 
-export interface PictureTracks {
+export interface VideoTracks {
   readonly shown: Stream | undefined
   /**
    * The other tracks of an accepted codec that a player may show, including chapter images, in file order.
@@ -28,7 +28,7 @@ export interface PictureTracks {
  * The others are needed because players differ: in Matroska, browsers play the first track, whatever is
  * marked.
  */
-export function pictureTracks(libav: Libav, all: Tracks): PictureTracks {
+export function selectVideoTracks(libav: Libav, all: Tracks): VideoTracks {
   const { constants } = libav
   const tracks = all.streams.filter(({ codecpar }) => codecpar.codecType === constants.AVMEDIA_TYPE_VIDEO)
   const videos = tracks.filter(
@@ -55,13 +55,13 @@ export function pictureTracks(libav: Libav, all: Tracks): PictureTracks {
 export function videoInfo(
   libav: Libav,
   stream: Stream,
-  picture: Pick<CodecParameters, 'width' | 'height' | 'sampleAspectRatio'> = stream.codecpar,
+  frame: Pick<CodecParameters, 'width' | 'height' | 'sampleAspectRatio'> = stream.codecpar,
 ): VideoInfo {
   const { library } = libav
   const parameters = stream.codecpar
-  const { width: codedWidth, height: codedHeight } = picture
+  const { width: codedWidth, height: codedHeight } = frame
   const { rotation, mirrored } = orientationOf(libav, parameters)
-  const aspect = aspectOf(stream.sampleAspectRatio) ?? aspectOf(picture.sampleAspectRatio) ?? 1
+  const aspect = aspectOf(stream.sampleAspectRatio) ?? aspectOf(frame.sampleAspectRatio) ?? 1
   const width = aspect > 1 ? Math.round(codedWidth * aspect) : codedWidth
   const height = aspect < 1 ? Math.round(codedHeight / aspect) : codedHeight
   const sideways = rotation === 90 || rotation === 270

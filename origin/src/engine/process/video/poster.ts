@@ -4,7 +4,7 @@ import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts
 import type { Size } from '../../../media/size.ts'
 import type { Frame } from '../container/video-decoder.ts'
 import { sizeWithin } from '../image/plan.ts'
-import type { RawPicture } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-picture.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 import { evenMoments } from '../timestamps/timestamps.ts'
 import type { Video } from './video.ts'
@@ -51,7 +51,7 @@ export function sampleSize(video: Size): Size {
 }
 
 /** Returns the best candidate, or the earlier of two equals. Undefined when there are none. */
-export async function choosePoster<T extends RawPicture>(candidates: readonly T[]): Promise<T | undefined> {
+export async function choosePoster<T extends RawImage>(candidates: readonly T[]): Promise<T | undefined> {
   let best: T | undefined
   let bestLooks: Looks = { worth: 'none', sharpness: -1 }
   for (const candidate of candidates) {
@@ -68,7 +68,7 @@ interface Luma extends Size {
   readonly data: Uint8Array
 }
 
-async function lumaOf({ data, width, height, channels }: RawPicture): Promise<Luma> {
+async function lumaOf({ data, width, height, channels }: RawImage): Promise<Luma> {
   const decoded = await sharp(data, { ...UNLIMITED_PIXELS, raw: { width, height, channels } })
     .flatten({ background: '#ffffff' })
     .greyscale()
@@ -92,7 +92,7 @@ const LEAST_DEVIATION = 6
  * Ranks of frames, the worst first. A black frame with camera noise is sharper than a blank page but shows
  * less.
  */
-const WORTHS = ['none', 'black', 'blank', 'picture'] as const
+const WORTHS = ['none', 'black', 'blank', 'image'] as const
 
 interface Looks {
   readonly worth: (typeof WORTHS)[number]
@@ -119,7 +119,7 @@ function looksOf({ data, width, height }: Luma): Looks {
   }
   const isBlack = bright / data.length < LEAST_BRIGHT
   return {
-    worth: isBlack ? 'black' : deviation < LEAST_DEVIATION ? 'blank' : 'picture',
+    worth: isBlack ? 'black' : deviation < LEAST_DEVIATION ? 'blank' : 'image',
     sharpness: energy / data.length,
   }
 }

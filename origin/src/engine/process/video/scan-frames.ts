@@ -1,6 +1,6 @@
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Frame } from '../container/video-decoder.ts'
-import type { RawPicture } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-picture.ts'
 import { coarseFirst, scanCount } from '../timestamps/scan-choice.ts'
 import { evenMoments } from '../timestamps/timestamps.ts'
 import { choosePoster, POSTER_CANDIDATES, posterMoments, sampleSize } from './poster.ts'
@@ -37,7 +37,7 @@ export async function readScanFrames(
   video: Video,
   first: Frame,
   options: ScanFramesOptions,
-): Promise<readonly RawPicture[] | Failure> {
+): Promise<readonly RawImage[] | Failure> {
   const seconds = video.info.durationSeconds ?? 0
   const seen = await readEvenly(video, seconds, options)
   if (isFailure(seen)) return seen
@@ -108,9 +108,9 @@ export const OTHER_SAMPLES = OTHER_FRAMES + 2
 export async function readOtherTracks(
   { info: { others } }: Video,
   openOther: (index: number) => Promise<Video | Failure>,
-): Promise<readonly RawPicture[] | Failure> {
+): Promise<readonly RawImage[] | Failure> {
   if (others.length > MOST_OTHER_TRACKS) return fail('undecodable', `${others.length + 1} video tracks`)
-  const frames: RawPicture[] = []
+  const frames: RawImage[] = []
   for (const index of others.keys()) {
     const track = await openOther(index)
     if (isFailure(track)) {
@@ -135,7 +135,7 @@ export async function readOtherTracks(
  * Returns a frame, followed by its colours without alpha if it has any: many players ignore the alpha of a
  * video.
  */
-export function withOpaqueCopy(frame: RawPicture): readonly RawPicture[] {
+export function withOpaqueCopy(frame: RawImage): readonly RawImage[] {
   const { data, width, height, channels } = frame
   if (channels === 3) return [frame]
   const colours = Buffer.alloc(width * height * 3)

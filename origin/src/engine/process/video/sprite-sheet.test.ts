@@ -19,9 +19,9 @@ it('a sprite sheet holds few frames at a time, and replaces an undecodable frame
     },
   } as unknown as Video
   const sheet = await drawSpriteSheet(video, { columns: 5, rows: 4 }, SIZE)
-  if (!('picture' in sheet)) throw new Error(sheet.code)
+  if (!('image' in sheet)) throw new Error(sheet.code)
   expect(Math.max(...read)).toBe(SHEET_FRAMES_HELD)
-  const { data, width } = sheet.picture
+  const { data, width } = sheet.image
   const shown = Array.from({ length: 20 }, (_, place) => {
     const [left, top] = [(place % 5) * SIZE.width, Math.floor(place / 5) * SIZE.height]
     return data[(top * width + left) * 4]

@@ -8,11 +8,11 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import type { Size } from '../../../media/size.ts'
 import type { Frame } from '../container/video-decoder.ts'
 import { openRaw } from '../image/render-stages.ts'
-import type { RawPicture } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-picture.ts'
 import type { Video } from './video.ts'
 
 export interface SpriteSheet {
-  readonly picture: RawPicture
+  readonly image: RawImage
   /** The seconds of the video between two frames. */
   readonly intervalSeconds: number
 }
@@ -65,7 +65,7 @@ export async function drawSpriteSheet(
     }
   }
   if (shown === undefined) return failure ?? fail('undecodable')
-  return { picture: { data, width, height, channels: 4 }, intervalSeconds }
+  return { image: { data, width, height, channels: 4 }, intervalSeconds }
 
   function draw(tile: Buffer, place: number): void {
     const left = (place % sprite.columns) * size.width

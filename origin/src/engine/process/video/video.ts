@@ -5,7 +5,7 @@ import { type Failure, fail, failOpenly, isFailure } from '@media-proxy/shared/r
 import type { VideoFormat } from '../../../media/kinds.ts'
 import { type SourceLimits, validateDeclaredSize } from '../../../media/limits.ts'
 import type { Size } from '../../../media/size.ts'
-import { validatePicture } from '../container/codecs.ts'
+import { validateVideoCodec } from '../container/codecs.ts'
 import type { ContainerInfo, VideoInfo } from '../container/container.ts'
 import type { ByRange, Frame, Moment, VideoDecoder } from '../container/video-decoder.ts'
 import type { Libav } from '../libav/load.ts'
@@ -101,7 +101,7 @@ export function validateVideo(info: ContainerInfo, limits: SourceLimits): Video[
     return audio.length > 0
       ? failOpenly('not-visual', 'the file contains only audio')
       : fail('undecodable', 'no stream')
-  const rejected = validatePicture(video)
+  const rejected = validateVideoCodec(video)
   if (rejected !== undefined) return rejected
   for (const size of [video, { width: video.codedWidth, height: video.codedHeight }]) {
     if (!(size.width > 0 && size.height > 0)) return fail('undecodable', `${size.width}x${size.height}`)

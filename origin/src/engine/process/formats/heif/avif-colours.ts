@@ -41,10 +41,10 @@ function isMoved({ properties }: HeifItem): boolean {
  * Returns whether the alpha item declares the same transformations as its image. Browsers then transform both
  * together; libheif does not.
  */
-function movesWith(alpha: HeifItem, picture: HeifItem): boolean {
+function movesWith(alpha: HeifItem, image: HeifItem): boolean {
   const moves = ({ properties }: HeifItem) =>
     properties.filter(({ type }) => MOVES.has(type)).map(({ type, data }) => type + data.toString('latin1'))
-  const [own, wanted] = [moves(alpha), moves(picture)]
+  const [own, wanted] = [moves(alpha), moves(image)]
   return own.length === wanted.length && own.every((move, at) => move === wanted[at])
 }
 

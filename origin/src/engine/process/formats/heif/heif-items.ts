@@ -66,7 +66,7 @@ export function codedItem(file: HeifFile, image: HeifItem): HeifItem {
 /** The longest chain of identity items (an image that is another one, cropped or turned) that is followed. */
 const MAX_IDENTITIES = 4
 
-const PICTURE_TYPES: ReadonlySet<string> = new Set(['av01', 'hvc1', 'grid', 'iden', 'iovl'])
+const IMAGE_ITEM_TYPES: ReadonlySet<string> = new Set(['av01', 'hvc1', 'grid', 'iden', 'iovl'])
 
 /** The largest number of items that is read. A phone's image of 200 megapixels has some 800 tiles. */
 const MAX_ITEMS = 4096
@@ -106,7 +106,7 @@ function parse(file: Buffer): HeifFile | undefined {
   // libheif shows the image itself instead of its thumbnail.
   const masters = references.filter(({ type, from }) => type === 'thmb' && from === declared.id)
   const primary =
-    ofIds(masters.flatMap(({ to }) => to)).find(({ type }) => PICTURE_TYPES.has(type)) ?? declared
+    ofIds(masters.flatMap(({ to }) => to)).find(({ type }) => IMAGE_ITEM_TYPES.has(type)) ?? declared
   const parts = new Set(
     references.flatMap(({ type, from, to }) => (type === 'dimg' ? to : BELONGS.has(type) ? [from] : [])),
   )
@@ -115,7 +115,7 @@ function parse(file: Buffer): HeifFile | undefined {
   others.delete(primary)
   return {
     primary,
-    others: [...others].filter(({ type }) => PICTURE_TYPES.has(type)),
+    others: [...others].filter(({ type }) => IMAGE_ITEM_TYPES.has(type)),
     sourcesOf: ({ id }) =>
       ofIds(references.filter(({ type, from }) => type === 'dimg' && from === id).flatMap(({ to }) => to)),
     alphaOf: ({ id }) =>

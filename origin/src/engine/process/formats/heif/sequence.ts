@@ -32,7 +32,7 @@ const MAX_RUNS = 10_000
  */
 const MAX_FRAMES = 1_000_000
 const HANDLER_OFFSET = 8
-const PICTURES = 'pict'
+const IMAGE_HANDLER = 'pict'
 const AUXILIARY = 'auxv'
 const VIDEO = 'vide'
 /** The brand of an animated AVIF (AV1 Image File Format, section 6.3). */
@@ -50,22 +50,22 @@ export function readSequence(bytes: Uint8Array): ImageSequence | undefined {
   if (brand === undefined) return undefined
   const isSequence = file.toString('latin1', brand.start, brand.end).includes(SEQUENCE_BRAND)
   // Video writers also write sequences, with the handler type of a video track.
-  const pictures =
-    tracks.find(({ handler }) => handler === PICTURES) ??
+  const imageTrack =
+    tracks.find(({ handler }) => handler === IMAGE_HANDLER) ??
     (isSequence ? tracks.find(({ handler }) => handler === VIDEO) : undefined)
-  if (pictures === undefined) return undefined
-  const runs = durationRuns(file, pictures.box)
+  if (imageTrack === undefined) return undefined
+  const runs = durationRuns(file, imageTrack.box)
   const alpha = tracks.find(({ handler, box }) => handler === AUXILIARY && isAlpha(file, box))
-  const turn = turnOf(file, pictures.box)
+  const turn = turnOf(file, imageTrack.box)
   return {
     frames: Math.min(
       MAX_FRAMES,
       runs.reduce((sum, { frames }) => sum + frames, 0),
     ),
-    size: sizeOf(file, pictures.box, turn),
+    size: sizeOf(file, imageTrack.box, turn),
     hasAlpha: alpha !== undefined,
     timing: (mostFrames) => ({
-      loop: loopOf(file, pictures.box),
+      loop: loopOf(file, imageTrack.box),
       delay: delaysOf(runs, mostFrames),
     }),
     asVideo(withAlpha) {
@@ -75,14 +75,14 @@ export function readSequence(bytes: Uint8Array): ImageSequence | undefined {
       for (const box of inside(file, whole, 'meta')) video.write(IGNORED_BOX, typeAt(box), 'latin1')
       const mask = withAlpha && alpha
       for (const track of tracks) {
-        const isPlayed = track === pictures || track === mask
+        const isPlayed = track === imageTrack || track === mask
         if (isPlayed) {
           video.write(VIDEO, track.handlerAt, 'latin1')
           if (turn !== undefined) writeTurn(video, track.box, turn)
         } else video.write(IGNORED_BOX, typeAt(track.box), 'latin1')
       }
-      return mask !== undefined && mask.box.start < pictures.box.start
-        ? exchanged(video, mask.box, pictures.box)
+      return mask !== undefined && mask.box.start < imageTrack.box.start
+        ? exchanged(video, mask.box, imageTrack.box)
         : video
     },
   }
@@ -168,13 +168,13 @@ function turnOf(file: Buffer, track: IsoBox): Turn | undefined {
 }
 
 /** The bytes of a visual sample entry before its child boxes (ISO/IEC 14496-12, section 12.1.3). */
-const PICTURE_ENTRY_BYTES = 78
+const VISUAL_ENTRY_BYTES = 78
 
 /** Returns the child boxes of the first sample entry of a track. */
 function sampleEntry(file: Buffer, track: IsoBox): Span | undefined {
   const [table] = inside(file, track, 'mdia', 'minf', 'stbl', 'stsd')
   const [entry] = table === undefined ? [] : boxesIn(file, { start: table.start + 8, end: table.end })
-  return entry && { start: entry.start + PICTURE_ENTRY_BYTES, end: entry.end }
+  return entry && { start: entry.start + VISUAL_ENTRY_BYTES, end: entry.end }
 }
 
 function writeTurn(file: Buffer, track: IsoBox, { right, down }: Turn): void {

@@ -144,7 +144,7 @@ function passesOf(header: Omit<Header, 'dataBytes'>): readonly Rows[] {
  */
 const INFLATED_CHUNK_BYTES = 1024
 const SMALL_CHUNK_BYTES = 64
-const SMALL_PICTURE_BYTES = 64 * 1024
+const SMALL_IMAGE_BYTES = 64 * 1024
 
 interface Inflated {
   readonly pixels: Buffer
@@ -154,7 +154,7 @@ interface Inflated {
 
 /** Inflates as much as a corrupt stream yields, up to a limit. */
 async function inflateStart(data: readonly Uint8Array[], maxBytes: number): Promise<Inflated> {
-  const chunkSize = maxBytes < SMALL_PICTURE_BYTES ? SMALL_CHUNK_BYTES : INFLATED_CHUNK_BYTES
+  const chunkSize = maxBytes < SMALL_IMAGE_BYTES ? SMALL_CHUNK_BYTES : INFLATED_CHUNK_BYTES
   const inflate = createInflate({ chunkSize, finishFlush: constants.Z_SYNC_FLUSH })
   const parts: Buffer[] = []
   let bytes = 0

@@ -1,12 +1,12 @@
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
-import { picturesInSvg } from './svg-picture-sizes.ts'
+import { imagesInSvg } from './svg-picture-sizes.ts'
 
-const picture = () => sharp({ create: { width: 40, height: 30, channels: 3, background: '#336699' } })
-const photograph = async () => (await picture().jpeg().toBuffer()) as Buffer
+const image = () => sharp({ create: { width: 40, height: 30, channels: 3, background: '#336699' } })
+const photograph = async () => (await image().jpeg().toBuffer()) as Buffer
 
-function drawingOf(...pictures: readonly Uint8Array[]): Buffer {
-  const images = pictures.map((bytes) => {
+function drawingOf(...embedded: readonly Uint8Array[]): Buffer {
+  const images = embedded.map((bytes) => {
     const data = Buffer.from(bytes).toString('base64')
     return `<image width="4" height="3" href="data:image/any;base64,${data}"/>`
   })
@@ -25,39 +25,39 @@ function bitmap(): Buffer {
 describe('images embedded in SVG', () => {
   it.each([
     ['JPEG', photograph],
-    ['JPEG with a profile before its dimensions', () => picture().withIccProfile('p3').jpeg().toBuffer()],
-    ['PNG', () => picture().png().toBuffer()],
-    ['GIF', () => picture().gif().toBuffer()],
-    ['lossy WebP', () => picture().webp().toBuffer()],
-    ['lossless WebP', () => picture().webp({ lossless: true }).toBuffer()],
-    ['WebP with alpha', () => picture().ensureAlpha(0.5).webp().toBuffer()],
+    ['JPEG with a profile before its dimensions', () => image().withIccProfile('p3').jpeg().toBuffer()],
+    ['PNG', () => image().png().toBuffer()],
+    ['GIF', () => image().gif().toBuffer()],
+    ['lossy WebP', () => image().webp().toBuffer()],
+    ['lossless WebP', () => image().webp({ lossless: true }).toBuffer()],
+    ['WebP with alpha', () => image().ensureAlpha(0.5).webp().toBuffer()],
     ['bitmap', async () => bitmap()],
   ])('are measured by their headers: %s', async (_, make) => {
     const bytes = await make()
     const encoded = 4 * Math.ceil(bytes.length / 3)
-    expect(picturesInSvg(drawingOf(bytes))).toEqual({ bytes: encoded, pixels: 1200, isUnfinished: false })
-    expect(picturesInSvg(drawingOf(bytes, bytes))).toMatchObject({ bytes: 2 * encoded, pixels: 2400 })
+    expect(imagesInSvg(drawingOf(bytes))).toEqual({ bytes: encoded, pixels: 1200, isUnfinished: false })
+    expect(imagesInSvg(drawingOf(bytes, bytes))).toMatchObject({ bytes: 2 * encoded, pixels: 2400 })
   })
 
   it('count as the largest convertible size when they declare none', async () => {
-    const { pixels } = picturesInSvg(drawingOf(await picture().avif().toBuffer()))
+    const { pixels } = imagesInSvg(drawingOf(await image().avif().toBuffer()))
     expect(pixels).toBe(16_000_000)
   })
 
   it('are not found in a font or in empty data', () => {
-    expect(picturesInSvg(drawingOf(Buffer.from('wOF2 and so on')))).toMatchObject({ pixels: 0 })
-    expect(picturesInSvg(drawingOf(Buffer.alloc(0)))).toEqual({ bytes: 0, pixels: 0, isUnfinished: false })
-    expect(picturesInSvg(drawingOf())).toEqual({ bytes: 0, pixels: 0, isUnfinished: false })
+    expect(imagesInSvg(drawingOf(Buffer.from('wOF2 and so on')))).toMatchObject({ pixels: 0 })
+    expect(imagesInSvg(drawingOf(Buffer.alloc(0)))).toEqual({ bytes: 0, pixels: 0, isUnfinished: false })
+    expect(imagesInSvg(drawingOf())).toEqual({ bytes: 0, pixels: 0, isUnfinished: false })
   })
 
   it('are unfinished when they continue after the scanned bytes', async () => {
     const drawing = drawingOf(await photograph())
-    expect(picturesInSvg(drawing.subarray(0, -100))).toMatchObject({ pixels: 1200, isUnfinished: true })
+    expect(imagesInSvg(drawing.subarray(0, -100))).toMatchObject({ pixels: 1200, isUnfinished: true })
   })
 
   it('may be very many', () => {
     const drawing = Buffer.alloc(4_000_000, ';base64,')
-    expect(picturesInSvg(drawing)).toMatchObject({ pixels: 0, isUnfinished: true })
-    expect(picturesInSvg(Buffer.alloc(4_000_000, ';base64,"'))).toMatchObject({ bytes: 0 })
+    expect(imagesInSvg(drawing)).toMatchObject({ pixels: 0, isUnfinished: true })
+    expect(imagesInSvg(Buffer.alloc(4_000_000, ';base64,"'))).toMatchObject({ bytes: 0 })
   })
 })
