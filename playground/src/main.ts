@@ -105,9 +105,9 @@ function keepPoint(point: FocalPoint): void {
 }
 
 function chooseSource(source: string): void {
-  const isSound = /\.(mp3|ogg|opus|wav|flac|m4a|aac)$/i.test(source)
+  const isAudio = /\.(mp3|ogg|opus|wav|flac|m4a|aac)$/i.test(source)
   const { time: _, ...parameters } = state.parameters
-  state = { source, parameters: isSound ? {} : parameters }
+  state = { source, parameters: isAudio ? {} : parameters }
   history.pushState(null, '', serializeHash(state))
   renderAll()
 }

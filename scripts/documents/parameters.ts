@@ -50,11 +50,11 @@ const SHOWN: Readonly<Record<string, string>> = {
 }
 
 /** Parameters without a visible effect. */
-const HEARD: ReadonlySet<string> = new Set(['audio'])
+const AUDIO_PARAMETERS: ReadonlySet<string> = new Set(['audio'])
 
 /** Returns the image with the parameter, and one without it for comparison. */
 export function exampleImagesOf({ name, example }: ParameterGuide): readonly ExampleImage[] {
-  if (HEARD.has(name)) return []
+  if (AUDIO_PARAMETERS.has(name)) return []
   const source = SOURCES[name] ?? PHOTO
   const small = /\b(size|width|height)=/.test(example) ? example : `width=200&${example}`
   const query = /\bformat=/.test(small) || source === AVATAR ? small : `${small}&format=webp`

@@ -116,9 +116,9 @@ export function createEngine({ run, lanes, limits, renderQuality, scanFrames }: 
       let ended = await examineWith(extras)
       // Media that is too long to decode completely is examined without its waveform. An image has no
       // waveform, so a second attempt would be too large again.
-      const mayBeHeard = source.kind?.kind === 'audio' || source.kind?.kind === 'video'
-      const isHeard = mayBeHeard && extras.includes('waveform')
-      if (isFailure(ended) && ended.code === 'too-large-dimensions' && isHeard)
+      const mayHaveAudio = source.kind?.kind === 'audio' || source.kind?.kind === 'video'
+      const wantsWaveform = mayHaveAudio && extras.includes('waveform')
+      if (isFailure(ended) && ended.code === 'too-large-dimensions' && wantsWaveform)
         ended = await examineWith(extras.filter((extra) => extra !== 'waveform'))
       if (isFailure(ended)) return ended
       const { result, body } = ended

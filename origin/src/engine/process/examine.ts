@@ -10,7 +10,7 @@ import { FREE, oneAfterTheOther } from '../cost.ts'
 import type { Cost, Deferred, ExamineJob } from '../jobs.ts'
 import { predictWaveform } from '../video-cost.ts'
 import { type Admission, admit } from './admit.ts'
-import { validateSound } from './container/codecs.ts'
+import { validateAudioCodecs } from './container/codecs.ts'
 import type { ContainerInfo } from './container/container.ts'
 import { type ImageSequence, readSequence } from './formats/heif/sequence.ts'
 import { animationTimes } from './image/animation-frames.ts'
@@ -69,8 +69,15 @@ export async function examine(
   reportCost: (cost: Cost) => void,
 ): Promise<Examined | Deferred | Failure> {
   const { kind } = source
-  const isHeard = extras.includes('waveform')
-  const options = { scan, scanFrames, acceptAnyAudio, isHeard, tools, admission: { allowance, reportCost } }
+  const wantsWaveform = extras.includes('waveform')
+  const options = {
+    scan,
+    scanFrames,
+    acceptAnyAudio,
+    wantsWaveform,
+    tools,
+    admission: { allowance, reportCost },
+  }
   switch (kind?.kind) {
     case undefined:
       return fail('unsupported-format', 'the first bytes are of no accepted type')
@@ -79,7 +86,7 @@ export async function examine(
     case 'video':
       return examineVideo(source, kind, options)
     case 'audio':
-      return (await examineHiddenFilm(source, kind, options)) ?? examineAudio(source, kind, options)
+      return (await examineVideoInAudioFile(source, kind, options)) ?? examineAudio(source, kind, options)
   }
 }
 
@@ -88,7 +95,7 @@ interface ExamineOptions {
   readonly scanFrames: number
   readonly acceptAnyAudio: boolean
   /** Whether all audio is decoded for the waveform. */
-  readonly isHeard: boolean
+  readonly wantsWaveform: boolean
   readonly tools: VideoTools
   readonly admission: Admission
 }
@@ -201,13 +208,13 @@ async function examineVideo(
   if (isFailure(video)) {
     if (video.code !== 'not-visual') return video
     // A video container with audio streams only is treated as audio.
-    const sound = audioOnlyKind(kind.format)
-    if (sound === undefined) return failOpenly('unsupported-format', `audio only in ${kind.format}`)
-    return examineAudio(source, sound, options)
+    const audioKind = audioOnlyKind(kind.format)
+    if (audioKind === undefined) return failOpenly('unsupported-format', `audio only in ${kind.format}`)
+    return examineAudio(source, audioKind, options)
   }
   try {
     const openOther = (index: number) => openVideo(options.tools, source, kind.format, index)
-    return await lookAtVideo(video, kind, { ...options, openOther })
+    return await examineOpenedVideo(video, kind, { ...options, openOther })
   } finally {
     await video.close()
   }
@@ -218,7 +225,7 @@ async function examineVideo(
  * and the video track may lie behind the first bytes, from which the kind was detected. Undefined when the
  * file is audio.
  */
-async function examineHiddenFilm(
+async function examineVideoInAudioFile(
   source: MediaSource,
   { format }: MediaKind,
   options: ExamineOptions,
@@ -232,26 +239,27 @@ async function examineHiddenFilm(
   try {
     // A cover image, or the images of chapters.
     if (video.info.video.codec === 'mjpeg') return undefined
-    if (!options.acceptAnyAudio && validateSound(video.info.audio, 'film') !== undefined) return undefined
+    if (!options.acceptAnyAudio && validateAudioCodecs(video.info.audio, 'video') !== undefined)
+      return undefined
     const openOther = (index: number) => openVideo(options.tools, source, kind.format, index)
-    const looked = await lookAtVideo(video, kind, { ...options, openOther })
+    const looked = await examineOpenedVideo(video, kind, { ...options, openOther })
     return isFailure(looked) && looked.code === 'undecodable' ? undefined : looked
   } finally {
     await video.close()
   }
 }
 
-interface FilmOptions extends ExamineOptions {
+interface ExamineVideoOptions extends ExamineOptions {
   /** Opens the same file for one of its other video tracks. */
   readonly openOther: (index: number) => Promise<Video | Failure>
 }
 
-async function lookAtVideo(
+async function examineOpenedVideo(
   video: Video,
   kind: MediaKind,
-  { scan, scanFrames, acceptAnyAudio, isHeard, admission, openOther }: FilmOptions,
+  { scan, scanFrames, acceptAnyAudio, wantsWaveform, admission, openOther }: ExamineVideoOptions,
 ): Promise<Examined | Deferred | Failure> {
-  const rejected = acceptAnyAudio ? undefined : validateSound(video.info.audio, 'film')
+  const rejected = acceptAnyAudio ? undefined : validateAudioCodecs(video.info.audio, 'video')
   if (rejected !== undefined) return rejected
   const { width, height } = video.info.video
   const shownAt = sizeWithin(video.info.video, LOOK_SIDE_PIXELS)
@@ -260,8 +268,8 @@ async function lookAtVideo(
     ...(scan ? video.info.others.map((other) => predictAnalysis(other, OTHER_SAMPLES)) : []),
   ]
   const seen = looks.reduce(oneAfterTheOther)
-  const heard = isHeard ? predictWaveform(video.info.durationSeconds ?? 0) : FREE
-  const deferred = admit(oneAfterTheOther(seen, heard), admission)
+  const waveformCost = wantsWaveform ? predictWaveform(video.info.durationSeconds ?? 0) : FREE
+  const deferred = admit(oneAfterTheOther(seen, waveformCost), admission)
   if (deferred !== undefined) return deferred
   const first = await video.readFrame(undefined, shownAt)
   if (isFailure(first)) return first
@@ -290,23 +298,23 @@ function predictAnalysis(video: Size, samples: number): Cost {
  * Returns the codec names. Of several audio tracks the first with an accepted codec is the one that plays.
  */
 function codecsOf({ video, audio }: ContainerInfo): NonNullable<Examined['codecs']> {
-  const sound = audio.find((codec) => codec !== undefined)
+  const audioCodec = audio.find((codec) => codec !== undefined)
   const videoCodec = video?.codec === 'hidden' ? undefined : video?.codec
   return {
     ...(videoCodec === undefined ? {} : { video: videoCodec }),
-    ...(sound === undefined ? {} : { audio: sound }),
+    ...(audioCodec === undefined ? {} : { audio: audioCodec }),
   }
 }
 
 async function examineAudio(
   source: MediaSource,
   kind: MediaKind & { readonly kind: 'audio' },
-  { tools, isHeard, admission }: ExamineOptions,
+  { tools, wantsWaveform, admission }: ExamineOptions,
 ): Promise<Examined | Deferred | Failure> {
   const info = await readAudio(tools, source, kind.format)
   if (isFailure(info)) return info
   const { durationSeconds } = info
-  const deferred = isHeard ? admit(predictWaveform(durationSeconds ?? 0), admission) : undefined
+  const deferred = wantsWaveform ? admit(predictWaveform(durationSeconds ?? 0), admission) : undefined
   if (deferred !== undefined) return deferred
   const codecs = codecsOf({ ...info, video: undefined })
   return { kind, ...(durationSeconds === undefined ? {} : { durationSeconds }), codecs, frames: [] }

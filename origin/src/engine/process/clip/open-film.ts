@@ -8,7 +8,7 @@ import { type OpenedStreams, openStreams } from '../libav/open.ts'
 import type { MediaSource } from '../source/media-source.ts'
 import { type Video, validateVideo } from '../video/video.ts'
 
-export interface Film extends OpenedStreams {
+export interface VideoInput extends OpenedStreams {
   readonly info: Video['info']
   /** The approximate frame rate. */
   readonly frameRate: number
@@ -29,12 +29,12 @@ const REREAD_BYTES = 16 * 1024 * 1024
 const USUAL_RATE = 30
 
 /** Opens a video. The caller disposes of it. Fails as `openVideo` does. */
-export function openFilm(
+export function openVideoInput(
   libav: Libav,
   source: MediaSource,
   format: VideoFormat,
   limits: SourceLimits,
-): Film | Failure {
+): VideoInput | Failure {
   if (source.sizeBytes > limits.sourceBytes) return fail('source-too-large', `${source.sizeBytes} bytes`)
   const opened = openStreams(libav, source, format)
   if (isFailure(opened)) return opened

@@ -6,7 +6,7 @@ import { clipFilters } from '../container/filters.ts'
 import type { Libav } from '../libav/load.ts'
 import { type Chain, openChain, videoFilterSource } from './chain.ts'
 import type { Encoder } from './encoder.ts'
-import type { FilmClipOptions } from './film-clip.ts'
+import type { VideoClipOptions } from './film-clip.ts'
 import type { MuxedStream } from './muxer.ts'
 import type { Track } from './track.ts'
 import { createDurations, openVideoEncoder } from './video-encoder.ts'
@@ -16,7 +16,7 @@ const TICKS_PER_SECOND = 90_000
 const UNIT: IRational = { num: 1, den: TICKS_PER_SECOND }
 
 /** Opens the track. The caller disposes of it. */
-export function openVideoTrack(libav: Libav, stream: Stream, options: FilmClipOptions): Track {
+export function openVideoTrack(libav: Libav, stream: Stream, options: VideoClipOptions): Track {
   return new EncodedVideo(libav, stream, options)
 }
 
@@ -24,14 +24,14 @@ export function openVideoTrack(libav: Libav, stream: Stream, options: FilmClipOp
  * Returns whether a clip keeps alpha. MP4 clips have none, and only sources of VP8 and VP9 in WebM or
  * Matroska have it.
  */
-export function keepsAlpha({ format, video }: Pick<FilmClipOptions, 'format' | 'video'>): boolean {
+export function keepsAlpha({ format, video }: Pick<VideoClipOptions, 'format' | 'video'>): boolean {
   return format === 'webm' && video.hasAlpha
 }
 
 class EncodedVideo implements Track {
   readonly encoder: Encoder
   readonly #libav: Libav
-  readonly #options: FilmClipOptions
+  readonly #options: VideoClipOptions
   readonly #tickSeconds: number
   readonly #durations = createDurations()
   #muxed: MuxedStream | undefined
@@ -52,7 +52,7 @@ class EncodedVideo implements Track {
   /** The last frame of the span so far. Its duration is known when the next frame arrives. */
   #held: { readonly frame: Frame; readonly seconds: number } | undefined
 
-  constructor(libav: Libav, stream: Stream, options: FilmClipOptions) {
+  constructor(libav: Libav, stream: Stream, options: VideoClipOptions) {
     const { format, size, quality, frameRate, sourceRate } = options
     this.#libav = libav
     this.#options = options

@@ -10,7 +10,7 @@ import type { Libav } from '../libav/load.ts'
 import type { OpenedStreams } from '../libav/open.ts'
 import { createPainter, type Painter } from '../libav/painter.ts'
 import type { RawImage } from '../pixels/raw-picture.ts'
-import { readFilm, type Span } from './film.ts'
+import { readVideo, type Span } from './film.ts'
 
 export interface PreviewOptions {
   readonly video: VideoInfo
@@ -52,12 +52,12 @@ export function previewFrameCount({ startSeconds, endSeconds }: Span, frameRate:
 const ROUNDING = 1e-6
 
 /** Returns the frames shown at evenly spaced moments of the span. Fails as reading the video fails. */
-export function playPreview(libav: Libav, film: OpenedStreams, options: PreviewOptions): Preview | Failure {
+export function playPreview(libav: Libav, input: OpenedStreams, options: PreviewOptions): Preview | Failure {
   const { video, size, span, frameRate, timeUnitMs, maxPixels } = options
   using sampler = createSampler(createPainter(libav, { video, size }), span, frameRate)
-  const failed = readFilm(libav, film, { video, maxPixels, sound: undefined }, span, {
+  const failed = readVideo(libav, input, { video, maxPixels, audio: undefined }, span, {
     onFrame: sampler.handleFrame,
-    onSound: () => false,
+    onAudio: () => false,
   })
   const frames = isFailure(failed) ? failed : sampler.finish()
   if (isFailure(frames)) return frames

@@ -4,13 +4,13 @@ import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts
 import type { Packet, Stream } from 'node-av/lib'
 import type { Libav } from '../libav/load.ts'
 import type { OpenedStreams } from '../libav/open.ts'
-import type { SoundTrack } from '../libav/stream-info.ts'
+import type { AudioTrack } from '../libav/stream-info.ts'
 import { seekToStart, startOf } from '../libav/stream-start.ts'
 import { asFailure } from './libav-rejection.ts'
 import { type MuxedStream, openMuxer } from './muxer.ts'
 
 export interface RemuxOptions {
-  readonly sound: SoundTrack | undefined
+  readonly audio: AudioTrack | undefined
   /** The time after which the clip ends, in seconds. */
   readonly maxSeconds: number
   readonly maxBytes: number
@@ -27,7 +27,7 @@ const PROFILE_MASK = 0xff
 export function isPlayableEverywhere(
   { constants, library }: Libav,
   { stream, demuxer, info }: OpenedStreams,
-  sound: SoundTrack | undefined,
+  audio: AudioTrack | undefined,
 ): boolean {
   if (stream === undefined || info.video?.codec !== 'h264' || !TIMED.has(demuxer.name)) return false
   const { format, profile, codecId } = stream.codecpar
@@ -36,7 +36,7 @@ export function isPlayableEverywhere(
     library.avGetCodecName(codecId) === 'h264' &&
     isPlain &&
     (profile & PROFILE_MASK) <= HIGH_PROFILE &&
-    (sound === undefined || sound.codec === 'aac')
+    (audio === undefined || audio.codec === 'aac')
   )
 }
 
@@ -44,28 +44,28 @@ export function isPlayableEverywhere(
  * Returns the video from its start as MP4. Undefined when it cannot be copied, because it starts in the
  * middle of its coded frames, or has timestamps that MP4 cannot hold. Fails as the source does.
  */
-export function remuxFilm(
+export function remuxVideo(
   libav: Libav,
-  film: OpenedStreams,
+  input: OpenedStreams,
   options: RemuxOptions,
 ): Buffer | Failure | undefined {
-  const copied = asFailure(() => copyPackets(libav, film, options))
-  return film.bytes.failure ?? (isFailure(copied) ? undefined : copied)
+  const copied = asFailure(() => copyPackets(libav, input, options))
+  return input.bytes.failure ?? (isFailure(copied) ? undefined : copied)
 }
 
 function copyPackets(
   libav: Libav,
-  film: OpenedStreams,
-  { sound, maxSeconds, maxBytes }: RemuxOptions,
+  input: OpenedStreams,
+  { audio, maxSeconds, maxBytes }: RemuxOptions,
 ): Buffer | undefined {
-  const { context, stream, demuxer } = film
+  const { context, stream, demuxer } = input
   if (stream === undefined) return undefined
   const { library, constants } = libav
   using muxer = openMuxer(libav, 'mp4')
   const place = { context, stream, demuxer }
   const origin = secondsOf(stream, startOf(place, libav))
   const outputs = new Map<number, Output>()
-  for (const source of sound === undefined ? [stream] : [stream, sound.stream])
+  for (const source of audio === undefined ? [stream] : [stream, audio.stream])
     outputs.set(source.index, {
       ...{ source, muxed: muxer.addCopied(source), isOver: false, lastDts: undefined },
       originTicks: ticksOf(source, origin),
@@ -73,7 +73,7 @@ function copyPackets(
   for (const other of context.streams) if (!outputs.has(other.index)) other.discard = constants.AVDISCARD_ALL
   muxer.begin()
   // A seek in the video stream skips the audio before its first frame.
-  if (!film.isAtStart) seekToStart(place, libav)
+  if (!input.isAtStart) seekToStart(place, libav)
   using packet = new library.Packet()
   packet.alloc()
   let frames = 0

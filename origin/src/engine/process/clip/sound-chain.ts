@@ -7,13 +7,13 @@ import type { Frame, IRational } from 'node-av/lib'
 import type { Libav } from '../libav/load.ts'
 import { audioFilterSource, type Chain, openChain } from './chain.ts'
 
-export type SoundChain = Pick<Chain, 'push' | 'drain'> & Disposable
+export type AudioFilter = Pick<Chain, 'push' | 'drain'> & Disposable
 
 /**
  * Opens a chain for audio with timestamps in `unit`. The filters have to end in a single layout, rate and
  * format. The caller disposes of it.
  */
-export function openSoundChain(libav: Libav, unit: IRational, filters: readonly string[]): SoundChain {
+export function openAudioFilter(libav: Libav, unit: IRational, filters: readonly string[]): AudioFilter {
   let chain: Chain | undefined
   let kind = ''
 

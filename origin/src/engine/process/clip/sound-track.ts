@@ -5,9 +5,9 @@ import type { Libav } from '../libav/load.ts'
 import { AUDIO_ENCODINGS, CLIP_HERTZ, openAudioEncoder } from './audio-encoder.ts'
 import { type Chain, openChain } from './chain.ts'
 import type { Encoder } from './encoder.ts'
-import type { FilmClipOptions } from './film-clip.ts'
+import type { VideoClipOptions } from './film-clip.ts'
 import type { MuxedStream } from './muxer.ts'
-import { openSoundChain, type SoundChain } from './sound-chain.ts'
+import { type AudioFilter, openAudioFilter } from './sound-chain.ts'
 import type { Track } from './track.ts'
 
 const UNIT: IRational = { num: 1, den: CLIP_HERTZ }
@@ -17,28 +17,28 @@ const LEAD_SECONDS = 0.5
 const LEAST_GAP_SECONDS = 0.01
 
 /** Opens the track. The caller disposes of it. */
-export function openSoundTrack(libav: Libav, stream: Stream, options: FilmClipOptions): Track {
-  return new EncodedSound(libav, stream, options)
+export function openAudioTrack(libav: Libav, stream: Stream, options: VideoClipOptions): Track {
+  return new EncodedAudio(libav, stream, options)
 }
 
-class EncodedSound implements Track {
+class EncodedAudio implements Track {
   readonly encoder: Encoder
-  readonly #options: Pick<FilmClipOptions, 'format' | 'span' | 'lastSeconds'>
+  readonly #options: Pick<VideoClipOptions, 'format' | 'span' | 'lastSeconds'>
   /** Converts decoded audio to the layout, rate and format of the clip. */
-  readonly #converter: SoundChain
+  readonly #converter: AudioFilter
   readonly #cutter: Chain
   #muxed: MuxedStream | undefined
   #count = 0
   #isOver = false
 
-  constructor(libav: Libav, stream: Stream, options: FilmClipOptions) {
+  constructor(libav: Libav, stream: Stream, options: VideoClipOptions) {
     const { format, span, lastSeconds } = options
     const { frameSamples, samples } = AUDIO_ENCODINGS[format]
     this.#options = options
     using stack = new DisposableStack()
     this.encoder = stack.use(openAudioEncoder(libav, format))
     this.#converter = stack.use(
-      openSoundChain(libav, stream.timeBase, [
+      openAudioFilter(libav, stream.timeBase, [
         `asetpts=PTS-${span.startSeconds}/TB`,
         `aformat=sample_fmts=${samples}:sample_rates=${CLIP_HERTZ}:channel_layouts=stereo`,
         `asettb=1/${CLIP_HERTZ}`,

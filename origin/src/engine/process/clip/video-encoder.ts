@@ -64,7 +64,7 @@ function x264(
 ): Readonly<Record<string, string | number>> {
   return {
     profile: 'high',
-    crf: between(isAnimation ? X264_ANIMATION : X264_FILM, level),
+    crf: between(isAnimation ? X264_ANIMATION : X264_VIDEO, level),
     preset: isAnimation ? 'medium' : 'veryfast',
     ...(isAnimation ? { tune: 'animation' } : {}),
     // MP4 derives how long frames are shown from their decoding times. With reordered frames, unequal times
@@ -82,7 +82,7 @@ function vp9(
   hasAlpha: boolean,
 ): Readonly<Record<string, string | number>> {
   return {
-    crf: Math.round(between(isAnimation ? VP9_ANIMATION : VP9_FILM, level)),
+    crf: Math.round(between(isAnimation ? VP9_ANIMATION : VP9_VIDEO, level)),
     deadline: isAnimation ? 'good' : 'realtime',
     'cpu-used': isAnimation ? 2 : 6,
     'row-mt': 1,
@@ -95,7 +95,7 @@ function vp9(
 /** The rate factors of the encoders by quality on the WebP and JPEG scale, linear between the points. */
 type Scale = readonly (readonly [quality: number, factor: number])[]
 
-const X264_FILM: Scale = [
+const X264_VIDEO: Scale = [
   [1, 45],
   [20, 36],
   [80, 24],
@@ -107,7 +107,7 @@ const X264_ANIMATION: Scale = [
   [80, 29],
   [100, 16],
 ]
-const VP9_FILM: Scale = [
+const VP9_VIDEO: Scale = [
   [1, 63],
   [20, 52],
   [80, 34],

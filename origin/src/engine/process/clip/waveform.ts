@@ -6,12 +6,12 @@ import type { LibavFormat } from '../libav/formats.ts'
 import type { Libav } from '../libav/load.ts'
 import { openStreams } from '../libav/open.ts'
 import type { RangeSource } from '../libav/range-io.ts'
-import { playedAudio, type SoundTrack } from '../libav/stream-info.ts'
+import { type AudioTrack, playedAudio } from '../libav/stream-info.ts'
 import { seekToStart, startOf } from '../libav/stream-start.ts'
-import { openSound } from './film.ts'
+import { openAudioDecoder } from './film.ts'
 import { asFailure } from './libav-rejection.ts'
 import { mostBytesRead } from './open-film.ts'
-import { openSoundChain, type SoundChain } from './sound-chain.ts'
+import { type AudioFilter, openAudioFilter } from './sound-chain.ts'
 
 /** The bytes of a waveform. Each is the peak of an equal part of the duration. */
 const WAVEFORM_BYTES = 256
@@ -56,10 +56,10 @@ export function readWaveform(
   let start = Number(startOf({ ...file, stream: shown }, libav)) * (shown.timeBase.num / shown.timeBase.den)
   let isFirst = true
   const { durationSeconds = 0 } = file.info
-  let heardSeconds = 0
+  let coveredSeconds = 0
   let samplesInAll = 0
   const failed = asFailure(() =>
-    playSound(libav, file.context, track, {
+    decodeAudio(libav, file.context, track, {
       onSamples: peaks.add,
       onPiece(fileSeconds, seconds, hertz) {
         // Audio alone starts with its first sample that is played, after the pre-skip of Opus.
@@ -67,11 +67,11 @@ export function readWaveform(
           start = Math.max(start, Math.min(fileSeconds, start + paddingOf(stream)))
         isFirst = false
         const at =
-          fileSeconds === undefined || UNTIMED.has(file.demuxer.name) ? heardSeconds : fileSeconds - start
-        const pause = Math.min(at, durationSeconds) - heardSeconds
+          fileSeconds === undefined || UNTIMED.has(file.demuxer.name) ? coveredSeconds : fileSeconds - start
+        const pause = Math.min(at, durationSeconds) - coveredSeconds
         if (pause > LEAST_PAUSE_SECONDS) peaks.pause(pause * hertz)
         // Timestamps may go back, for example where recordings were joined.
-        heardSeconds = Math.max(heardSeconds, at + seconds)
+        coveredSeconds = Math.max(coveredSeconds, at + seconds)
         samplesInAll = durationSeconds * hertz
       },
     }),
@@ -86,7 +86,7 @@ function paddingOf({ codecpar: { initialPadding, sampleRate } }: Stream): number
   return sampleRate > 0 ? initialPadding / sampleRate : 0
 }
 
-interface SoundReaders {
+interface WaveformHandlers {
   readonly onSamples: (samples: Float32Array, channels: number) => void
   /**
    * Called before the samples of a piece with its time in the file, if known, and its duration, both in
@@ -96,18 +96,18 @@ interface SoundReaders {
 }
 
 /** Decodes a track from the current position of its file, to interleaved 32-bit floats. */
-function playSound(
+function decodeAudio(
   libav: Libav,
   context: FormatContext,
-  track: SoundTrack,
-  { onSamples, onPiece }: SoundReaders,
+  track: AudioTrack,
+  { onSamples, onPiece }: WaveformHandlers,
 ): Failure | undefined {
-  const decoder = openSound(libav, track)
+  const decoder = openAudioDecoder(libav, track)
   if (decoder === undefined) return fail('unsupported-codec', 'sound')
   using opened = decoder
   const { timeBase } = track.stream
   const unit = timeBase.num / timeBase.den
-  let chain: SoundChain | undefined
+  let chain: AudioFilter | undefined
   let hertz = 0
   const take = (floats: Frame) => {
     const bytes = floats.toBuffer()
@@ -128,7 +128,7 @@ function playSound(
       hertz,
     )
     // With a constant rate, equal numbers of samples are equal times throughout.
-    chain ??= openSoundChain(libav, timeBase, [`aformat=sample_fmts=flt:sample_rates=${hertz}`])
+    chain ??= openAudioFilter(libav, timeBase, [`aformat=sample_fmts=flt:sample_rates=${hertz}`])
     chain.push(samples, take)
   }
   using packet = new libav.library.Packet()
@@ -156,12 +156,12 @@ function createPeaks() {
   let samplesPerPeak = SAMPLES_PER_PEAK
   let count = 0
   let loudest = 0
-  let heard = 0
+  let peakSamples = 0
   const keep = () => {
     peaks[count] = Math.min(LOUDEST, Math.round(loudest * LOUDEST))
     count += 1
     loudest = 0
-    heard = 0
+    peakSamples = 0
     if (count === MOST_PEAKS) halve()
   }
   const halve = () => {
@@ -171,27 +171,27 @@ function createPeaks() {
   }
   const addSilence = (samples: number) => {
     for (let left = Math.round(samples); left > 0; ) {
-      const taken = Math.min(left, samplesPerPeak - heard)
-      heard += taken
+      const taken = Math.min(left, samplesPerPeak - peakSamples)
+      peakSamples += taken
       left -= taken
-      if (heard === samplesPerPeak) keep()
+      if (peakSamples === samplesPerPeak) keep()
     }
   }
   return {
     add(samples: Float32Array, channels: number): void {
       for (let at = 0; at < samples.length; at += 1) {
         loudest = Math.max(loudest, Math.abs(samples[at] ?? 0))
-        if (at % channels === channels - 1 && ++heard === samplesPerPeak) keep()
+        if (at % channels === channels - 1 && ++peakSamples === samplesPerPeak) keep()
       }
     },
     /** Adds silence of this many samples. */
     pause: addSilence,
     /** Adds silence up to this total number of samples. */
     end(samples: number): void {
-      addSilence(samples - count * samplesPerPeak - heard)
+      addSilence(samples - count * samplesPerPeak - peakSamples)
     },
     summary(): Uint8Array | undefined {
-      if (heard > 0) keep()
+      if (peakSamples > 0) keep()
       if (count === 0) return undefined
       return Uint8Array.from({ length: WAVEFORM_BYTES }, (_, part) => {
         const start = Math.floor((part * count) / WAVEFORM_BYTES)

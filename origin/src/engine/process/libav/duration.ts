@@ -58,8 +58,10 @@ function chainedDuration(
   { constants }: Libav,
   { context, demuxer, sizeBytes, peek, allow }: DurationOptions,
 ): number | undefined {
-  const isSound = context.streams.every(({ codecpar }) => codecpar.codecType === constants.AVMEDIA_TYPE_AUDIO)
-  if (demuxer.name !== 'ogg' || !isSound || sizeBytes > MAX_CHAIN_BYTES) return undefined
+  const isAudioOnly = context.streams.every(
+    ({ codecpar }) => codecpar.codecType === constants.AVMEDIA_TYPE_AUDIO,
+  )
+  if (demuxer.name !== 'ogg' || !isAudioOnly || sizeBytes > MAX_CHAIN_BYTES) return undefined
   const file = { sizeBytes, read: peek }
   allow(REREAD_BYTES)
   if (!mayBeChained(file)) return undefined

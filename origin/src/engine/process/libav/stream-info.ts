@@ -100,30 +100,30 @@ export function audioCodecs(libav: Libav, tracks: Tracks): readonly (AudioCodec 
 }
 
 /** An audio track and libav's name of its codec. */
-export interface SoundTrack {
+export interface AudioTrack {
   readonly stream: Stream
   readonly codec: string
 }
 
 /** Returns the audio track that plays, which a file may mark. Undefined when none has an accepted codec. */
-export function playedAudio(libav: Libav, tracks: Tracks): SoundTrack | undefined {
+export function playedAudio(libav: Libav, tracks: Tracks): AudioTrack | undefined {
   return markedTrack(
     libav,
-    soundTracks(libav, tracks).filter(({ codec }) => acceptedAudioCodec(codec) !== undefined),
+    audioTracks(libav, tracks).filter(({ codec }) => acceptedAudioCodec(codec) !== undefined),
   )
 }
 
 /**
  * Returns the track that plays or, when no codec is accepted, one that can be decoded: its clip is playable.
  */
-export function decodableAudio(libav: Libav, tracks: Tracks): SoundTrack | undefined {
-  const decodable = soundTracks(libav, tracks).filter(
+export function decodableAudio(libav: Libav, tracks: Tracks): AudioTrack | undefined {
+  const decodable = audioTracks(libav, tracks).filter(
     ({ codec }) => audioDecoderOf(libav, codec) !== undefined,
   )
   return playedAudio(libav, tracks) ?? markedTrack(libav, decodable)
 }
 
-function soundTracks(libav: Libav, tracks: Tracks): readonly SoundTrack[] {
+function audioTracks(libav: Libav, tracks: Tracks): readonly AudioTrack[] {
   return tracks.streams.flatMap((stream) => {
     const { codecType, sampleRate } = stream.codecpar
     const codec = codecNameOf(libav, tracks, stream)
@@ -132,7 +132,7 @@ function soundTracks(libav: Libav, tracks: Tracks): readonly SoundTrack[] {
   })
 }
 
-function markedTrack({ constants }: Libav, tracks: readonly SoundTrack[]): SoundTrack | undefined {
+function markedTrack({ constants }: Libav, tracks: readonly AudioTrack[]): AudioTrack | undefined {
   return tracks.find(({ stream }) => stream.hasDisposition(constants.AV_DISPOSITION_DEFAULT)) ?? tracks[0]
 }
 

@@ -28,7 +28,7 @@ export async function repairPng(bytes: Uint8Array): Promise<Uint8Array | Failure
   const inflated = await inflateStart(data, header.dataBytes)
   const pixels = withoutBadRows(header, inflated.pixels)
   if (pixels.length < header.dataBytes) return repaint(chunks, header, pixels)
-  return inflated.isSound ? rewrite(chunks) : repack(chunks, pixels)
+  return inflated.isIntact ? rewrite(chunks) : repack(chunks, pixels)
 }
 
 /**
@@ -149,7 +149,7 @@ const SMALL_IMAGE_BYTES = 64 * 1024
 interface Inflated {
   readonly pixels: Buffer
   /** Whether the stream is free of errors up to its end. */
-  readonly isSound: boolean
+  readonly isIntact: boolean
 }
 
 /** Inflates as much as a corrupt stream yields, up to a limit. */
@@ -158,7 +158,7 @@ async function inflateStart(data: readonly Uint8Array[], maxBytes: number): Prom
   const inflate = createInflate({ chunkSize, finishFlush: constants.Z_SYNC_FLUSH })
   const parts: Buffer[] = []
   let bytes = 0
-  let isSound = true
+  let isIntact = true
   inflate.end(Buffer.concat(data))
   try {
     for await (const part of inflate) {
@@ -168,9 +168,9 @@ async function inflateStart(data: readonly Uint8Array[], maxBytes: number): Prom
     }
   } catch {
     // The stream is corrupt here; the image consists of what came before.
-    isSound = false
+    isIntact = false
   }
-  return { pixels: Buffer.concat(parts).subarray(0, maxBytes), isSound }
+  return { pixels: Buffer.concat(parts).subarray(0, maxBytes), isIntact }
 }
 
 /** The highest filter number of a row; they start at 0 (PNG specification, section 9.2). */
