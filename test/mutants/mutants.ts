@@ -96,7 +96,7 @@ const GEOMETRY: readonly Mutant[] = [
   ),
   mutant(
     'animations are turned the other way',
-    'pixels/turn-pixels.ts',
+    'pixels/orient-pixels.ts',
     'new Set([2, 3, 7, 8])',
     'new Set([2, 3, 5, 6])',
   ),

@@ -7,7 +7,7 @@ import type { Examined } from './examine.ts'
 import { blurHashOf } from './image/blur-hash.ts'
 import { paletteOf } from './image/palette.ts'
 import { perceptualHashOf } from './image/perceptual-hash.ts'
-import type { RawImage } from './pixels/raw-picture.ts'
+import type { RawImage } from './pixels/raw-image.ts'
 import type { MediaSource } from './source/media-source.ts'
 import type { VideoTools } from './video/video.ts'
 

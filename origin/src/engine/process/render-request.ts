@@ -13,7 +13,7 @@ import type { ImageInfo } from './image/inspect.ts'
 import { isRightAngle, type Layout, largestPlan, layoutOf, seeksFaces } from './image/layout.ts'
 import { swapped } from './image/plan.ts'
 import { type Render, renderRaw } from './image/render-image.ts'
-import type { RawImage } from './pixels/raw-picture.ts'
+import type { RawImage } from './pixels/raw-image.ts'
 
 /** The parts of a render job that determine its output. */
 export type RenderRequest = Pick<RenderJob, 'options' | 'renderQuality' | 'limits'>

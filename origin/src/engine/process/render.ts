@@ -5,7 +5,7 @@ import { type Failure, fail, failOpenly } from '@media-proxy/shared/response/fai
 import type { Deferred, RenderJob } from '../jobs.ts'
 import type { Reports } from './admit.ts'
 import { renderClip } from './render-clip.ts'
-import { renderImageJob } from './render-picture.ts'
+import { renderImageJob } from './render-image-job.ts'
 import { renderVideo } from './render-video.ts'
 import type { Rendered } from './rendered.ts'
 import type { MediaSource } from './source/media-source.ts'

@@ -19,7 +19,7 @@ import { toSrgb } from './image/to-srgb.ts'
 import { decodeYcbcrTiff } from './image/ycbcr-tiff.ts'
 import type { Libav } from './libav/load.ts'
 import type { DecodedStill } from './libav/still.ts'
-import type { RawImage } from './pixels/raw-picture.ts'
+import type { RawImage } from './pixels/raw-image.ts'
 import { playSequence } from './video/play-sequence.ts'
 import type { VideoTools } from './video/video.ts'
 

@@ -5,7 +5,7 @@ import type { Size } from '../../../media/size.ts'
 import type { Geometry } from '../../render-options.ts'
 import type { Plan } from '../image/plan.ts'
 import { momentOf } from '../video/video.ts'
-import type { Span } from './film.ts'
+import type { Span } from './read-video.ts'
 
 /** The most pixels of a clip without a requested size: 1080p. */
 const DEFAULT_PIXELS = 1920 * 1080

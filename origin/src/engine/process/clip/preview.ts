@@ -9,8 +9,8 @@ import type { Played } from '../image/render-image.ts'
 import type { Libav } from '../libav/load.ts'
 import type { OpenedStreams } from '../libav/open.ts'
 import { createPainter, type Painter } from '../libav/painter.ts'
-import type { RawImage } from '../pixels/raw-picture.ts'
-import { readVideo, type Span } from './film.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
+import { readVideo, type Span } from './read-video.ts'
 
 export interface PreviewOptions {
   readonly video: VideoInfo

@@ -8,10 +8,10 @@ import { openStreams } from '../libav/open.ts'
 import type { RangeSource } from '../libav/range-io.ts'
 import { type AudioTrack, playedAudio } from '../libav/stream-info.ts'
 import { seekToStart, startOf } from '../libav/stream-start.ts'
-import { openAudioDecoder } from './film.ts'
+import { type AudioFilter, openAudioFilter } from './audio-filter.ts'
 import { asFailure } from './libav-rejection.ts'
-import { mostBytesRead } from './open-film.ts'
-import { type AudioFilter, openAudioFilter } from './sound-chain.ts'
+import { mostBytesRead } from './open-video.ts'
+import { openAudioDecoder } from './read-video.ts'
 
 /** The bytes of a waveform. Each is the peak of an equal part of the duration. */
 const WAVEFORM_BYTES = 256

@@ -7,7 +7,7 @@ import type { Failure } from '@media-proxy/shared/response/failure.ts'
 import type { VideoFormat } from '../../../media/kinds.ts'
 import type { Size } from '../../../media/size.ts'
 import type { ImageSequence } from '../formats/heif/sequence.ts'
-import type { RawImage } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import type { MediaSource } from '../source/media-source.ts'
 import type { ContainerInfo, VideoInfo } from './container.ts'
 

@@ -4,7 +4,7 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import { openContainer } from '../container/open-container.ts'
 import type { PlayOptions, VideoDecoder } from '../container/video-decoder.ts'
 import type { ImageSequence } from '../formats/heif/sequence.ts'
-import type { RawImage } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { memorySource } from '../source/media-source.ts'
 import { decodeSequence } from './decode.ts'
 import type { Ffmpeg } from './ffmpeg.ts'

@@ -1,7 +1,7 @@
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { encode } from 'blurhash'
-import type { RawImage } from '../pixels/raw-picture.ts'
-import { smallOf } from './small-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
+import { smallOf } from './small-image.ts'
 
 /** The largest side of the encoded image. More pixels make no visible difference to the hash. */
 const MAX_SIDE_PIXELS = 64

@@ -1,4 +1,4 @@
-import type { RawImage } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import type { Part } from './layout.ts'
 
 /**

@@ -4,7 +4,7 @@
  */
 
 import type { Failure } from '@media-proxy/shared/response/failure.ts'
-import type { RawImage } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { decodingFailure } from './decode.ts'
 import type { ImageInfo } from './inspect.ts'
 import { openFile } from './open-file.ts'

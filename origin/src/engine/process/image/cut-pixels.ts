@@ -2,7 +2,7 @@
 
 import type { ImageOperations } from '@media-proxy/shared/request/image-operations.ts'
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { RawImage } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { insideBorder } from './border.ts'
 import { type Part, partOf } from './layout.ts'
 import { openRaw, pixelsOf } from './render-stages.ts'

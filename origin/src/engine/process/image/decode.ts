@@ -4,7 +4,7 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import type { ImageFormat as SourceFormat } from '../../../media/kinds.ts'
 import { readApng } from '../formats/png/apng.ts'
 import { playApng } from '../formats/png/apng-compose.ts'
-import type { RawImage } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 import type { ImageInfo } from './inspect.ts'
 import { openFile } from './open-file.ts'

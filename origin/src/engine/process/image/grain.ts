@@ -1,4 +1,4 @@
-import type { RawImage } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 
 /** The number of rows that are sampled. */
 const SAMPLED_ROWS = 64

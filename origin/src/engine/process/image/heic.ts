@@ -6,7 +6,7 @@ import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import type { MainModule } from 'libheif-js/libheif-wasm/libheif.js'
 import { withStillBrand } from '../formats/heif/still-brand.ts'
 import { wrapInTiff } from '../formats/tiff/tiff-wrap.ts'
-import type { RawImage } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 import type { ImageInfo } from './inspect.ts'
 

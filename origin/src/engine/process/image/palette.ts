@@ -1,9 +1,9 @@
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { RawImage } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { sharp } from '../pixels/sharp.ts'
 import { decodingFailure } from './decode.ts'
 import { openRaw } from './render-stages.ts'
-import { smallOf } from './small-picture.ts'
+import { smallOf } from './small-image.ts'
 
 const COLOURS = 5
 /**

@@ -1,6 +1,6 @@
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
-import type { RawImage } from '../pixels/raw-picture.ts'
-import { smallOf } from './small-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
+import { smallOf } from './small-image.ts'
 
 /** The image is scaled to `SIDE` pixels per side, and the lowest `KEPT` frequencies per side are kept. */
 const SIDE = 32

@@ -2,7 +2,7 @@ import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import sharp from 'sharp'
 import { thumbHashToApproximateAspectRatio, thumbHashToAverageRGBA } from 'thumbhash'
 import { describe, expect, it } from 'vitest'
-import type { RawImage } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { placeholderOf } from './placeholder.ts'
 
 const RED = { r: 200, g: 40, b: 20 }

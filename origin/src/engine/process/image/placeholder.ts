@@ -1,6 +1,6 @@
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import { rgbaToThumbHash } from 'thumbhash'
-import type { RawImage } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 
 /** ThumbHash accepts at most this side, and larger images would not improve it. */

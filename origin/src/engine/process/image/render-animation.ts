@@ -6,7 +6,7 @@ import { readApng } from '../formats/png/apng.ts'
 import { playApng } from '../formats/png/apng-compose.ts'
 import { encodeApng } from '../formats/png/apng-encode.ts'
 import { TOLERANT_OPTIONS } from '../formats/repair.ts'
-import type { RawImage } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 import type { AnimationTiming } from '../pixels/strip.ts'
 import { framesOf, type Strip } from '../pixels/strip.ts'
@@ -15,6 +15,7 @@ import { decodePaged, decodingFailure } from './decode.ts'
 import type { ImageInfo } from './inspect.ts'
 import { sizeOf } from './layout.ts'
 import { openFile } from './open-file.ts'
+import { playTurned } from './oriented-animation.ts'
 import {
   arrange,
   cut,
@@ -30,7 +31,6 @@ import {
 } from './render-stages.ts'
 import { readingOptions } from './shrink-on-load.ts'
 import { thinFrames } from './thin-frames.ts'
-import { playTurned } from './turned-animation.ts'
 import { countWholeFrames } from './whole-frames.ts'
 
 /** Frames that a decoder other than Sharp returns one by one. */

@@ -3,7 +3,7 @@ import { hasDeepProfile, toScreen } from '../colours/deep-profile.ts'
 import { spaceOfProfile } from '../colours/icc-header.ts'
 import { rgbProfileOfGrey } from '../colours/icc-profile.ts'
 import { wrapInTiff } from '../formats/tiff/tiff-wrap.ts'
-import type { RawImage } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 
 /** Pixels in the colour space of their file. */

@@ -4,7 +4,7 @@ import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts
 import { decode, isBlurhashValid } from 'blurhash'
 import sharp, { type Sharp } from 'sharp'
 import { describe, expect, it } from 'vitest'
-import type { RawImage } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { blurHashOf } from './blur-hash.ts'
 import { paletteOf } from './palette.ts'
 import { perceptualHashOf } from './perceptual-hash.ts'

@@ -6,7 +6,7 @@ import type { Size } from '../../../media/size.ts'
 import { coloursOf, mergeColours } from '../colours/colours.ts'
 import type { VideoInfo } from '../container/container.ts'
 import { alphaFilters, frameFilters } from '../container/filters.ts'
-import type { RawImage } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { createConverter, type FrameProperties } from './convert.ts'
 import type { Libav } from './load.ts'
 

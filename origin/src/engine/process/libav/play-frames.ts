@@ -7,7 +7,7 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import type { FormatContext, Frame, Packet, Stream } from 'node-av/lib'
 import type { PlayOptions } from '../container/video-decoder.ts'
 import type { ImageSequence } from '../formats/heif/sequence.ts'
-import type { RawImage } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { acceptedVideoCodec, decoderOf } from './codec-names.ts'
 import { type Decoder, openDecoder } from './decoder.ts'
 import { demuxerOf } from './formats.ts'

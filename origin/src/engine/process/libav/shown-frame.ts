@@ -8,7 +8,7 @@ import type { DecodeOptions, Frame } from '../container/video-decoder.ts'
 import type { Decoder } from './decoder.ts'
 import type { Libav } from './load.ts'
 import { createPainter } from './painter.ts'
-import { dependsOnOthers, LOOK_BACK_SECONDS } from './seek-to-picture.ts'
+import { dependsOnOthers, LOOK_BACK_SECONDS } from './seek-to-frame.ts'
 import { type StreamPlace, seekToStart, startOf } from './stream-start.ts'
 import { openVideoDecoder } from './video-decoder.ts'
 

@@ -2,7 +2,7 @@
 
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import { toneMapFilters } from '../container/filters.ts'
-import type { RawImage } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { createConverter } from './convert.ts'
 import { frameOfPixels } from './frame-of-pixels.ts'
 import type { Libav } from './load.ts'

@@ -1,6 +1,6 @@
 import { isFailure } from '@media-proxy/shared/response/failure.ts'
 import { describe, expect, it } from 'vitest'
-import type { RawImage } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { modelPixels } from './pixels.ts'
 
 /** The left half in one colour, the right half in another. */

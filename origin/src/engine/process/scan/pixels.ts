@@ -1,6 +1,6 @@
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import { MODEL_SIDE_PIXELS } from '../../scan-model.ts'
-import type { RawImage } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 
 /**

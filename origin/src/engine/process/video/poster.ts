@@ -4,7 +4,7 @@ import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts
 import type { Size } from '../../../media/size.ts'
 import type { Frame } from '../container/video-decoder.ts'
 import { sizeWithin } from '../image/plan.ts'
-import type { RawImage } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 import { evenMoments } from '../timestamps/timestamps.ts'
 import type { Video } from './video.ts'

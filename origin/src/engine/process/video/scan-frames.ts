@@ -1,6 +1,6 @@
 import { type Failure, fail, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Frame } from '../container/video-decoder.ts'
-import type { RawImage } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { coarseFirst, scanCount } from '../timestamps/scan-choice.ts'
 import { evenMoments } from '../timestamps/timestamps.ts'
 import { choosePoster, POSTER_CANDIDATES, posterMoments, sampleSize } from './poster.ts'

@@ -8,7 +8,7 @@ import { type Failure, fail, isFailure } from '@media-proxy/shared/response/fail
 import type { Size } from '../../../media/size.ts'
 import type { Frame } from '../container/video-decoder.ts'
 import { openRaw } from '../image/render-stages.ts'
-import type { RawImage } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import type { Video } from './video.ts'
 
 export interface SpriteSheet {

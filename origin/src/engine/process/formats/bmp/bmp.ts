@@ -7,7 +7,7 @@
 
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import type { Size } from '../../../../media/size.ts'
-import type { RawImage } from '../../pixels/raw-picture.ts'
+import type { RawImage } from '../../pixels/raw-image.ts'
 
 /** Returns the size of a bitmap in pixels, as shown. Undefined when the file has no bitmap header. */
 export function bmpSize(bytes: Uint8Array): Size | undefined {

@@ -2,9 +2,9 @@ import { setImmediate } from 'node:timers/promises'
 import { type Failure, fail } from '@media-proxy/shared/response/failure.ts'
 import { freeBuffer } from '../../../../streams/free-buffer.ts'
 import { hasDeepProfile, toScreen } from '../../colours/deep-profile.ts'
-import type { RawImage } from '../../pixels/raw-picture.ts'
+import { turned } from '../../pixels/orient-pixels.ts'
+import type { RawImage } from '../../pixels/raw-image.ts'
 import { sharp, UNLIMITED_PIXELS } from '../../pixels/sharp.ts'
-import { turned } from '../../pixels/turn-pixels.ts'
 import type { Apng, ApngFrame } from './apng.ts'
 
 /**

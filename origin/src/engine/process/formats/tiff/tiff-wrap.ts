@@ -4,7 +4,7 @@
  * pixels, the profile, and a directory with their offsets.
  */
 
-import type { RawImage } from '../../pixels/raw-picture.ts'
+import type { RawImage } from '../../pixels/raw-image.ts'
 
 /**
  * Wraps RGB or RGBA pixels in a TIFF, with a profile if one is given. Samples of 16 bits are little-endian.

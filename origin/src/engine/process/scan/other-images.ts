@@ -8,7 +8,7 @@ import type { MediaLimits } from '../../../media/limits.ts'
 import { readHeif, withPrimary } from '../formats/heif/heif-items.ts'
 import type { DecodeStill } from '../image/decode.ts'
 import { type ImageInfo, readInfo, validateInfo } from '../image/inspect.ts'
-import type { RawImage } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 
 /** The largest number of other images that are scanned. */
 const MOST_OTHERS = 16

@@ -5,10 +5,10 @@
 
 import type { Size } from '../../../media/size.ts'
 import { TOLERANT_OPTIONS } from '../formats/repair.ts'
-import type { RawImage } from '../pixels/raw-picture.ts'
+import { isSideways, turned } from '../pixels/orient-pixels.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { sharp, UNLIMITED_PIXELS } from '../pixels/sharp.ts'
 import { framesOf } from '../pixels/strip.ts'
-import { isSideways, turned } from '../pixels/turn-pixels.ts'
 import type { ImageInfo } from './inspect.ts'
 import type { Played } from './render-animation.ts'
 import type { Render } from './render-stages.ts'

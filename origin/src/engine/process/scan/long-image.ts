@@ -6,7 +6,7 @@
 import { type Failure, isFailure } from '@media-proxy/shared/response/failure.ts'
 import type { Size } from '../../../media/size.ts'
 import { openRaw, pixelsOf } from '../image/render-stages.ts'
-import type { RawImage } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 
 /**
  * The ratio of the sides above which an image is split. Below it the content is still recognisable in the

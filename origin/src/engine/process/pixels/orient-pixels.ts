@@ -1,7 +1,7 @@
 /** Applies the EXIF orientation (Exif 2.32, tag 274) to raw pixels where Sharp does not. */
 
 import type { Size } from '../../../media/size.ts'
-import type { RawImage } from './raw-picture.ts'
+import type { RawImage } from './raw-image.ts'
 
 /** Whether an orientation swaps width and height. */
 export function isSideways(orientation: number): boolean {

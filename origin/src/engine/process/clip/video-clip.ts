@@ -8,11 +8,11 @@ import type { VideoInfo } from '../container/container.ts'
 import type { Libav } from '../libav/load.ts'
 import type { OpenedStreams } from '../libav/open.ts'
 import type { AudioTrack } from '../libav/stream-info.ts'
-import { readVideo, type Span } from './film.ts'
+import { openAudioTrack } from './audio-track.ts'
 import { asFailure } from './libav-rejection.ts'
 import { openMuxer } from './muxer.ts'
-import { keepsAlpha, openVideoTrack } from './picture-track.ts'
-import { openAudioTrack } from './sound-track.ts'
+import { readVideo, type Span } from './read-video.ts'
+import { keepsAlpha, openVideoTrack } from './video-track.ts'
 
 export interface VideoClipOptions {
   readonly format: ClipFormat

@@ -1,6 +1,6 @@
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
-import { imagesInSvg } from './svg-picture-sizes.ts'
+import { imagesInSvg } from './svg-image-sizes.ts'
 
 const image = () => sharp({ create: { width: 40, height: 30, channels: 3, background: '#336699' } })
 const photograph = async () => (await image().jpeg().toBuffer()) as Buffer

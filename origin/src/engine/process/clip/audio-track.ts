@@ -3,12 +3,12 @@
 import type { Frame, IRational, Packet, Stream } from 'node-av/lib'
 import type { Libav } from '../libav/load.ts'
 import { AUDIO_ENCODINGS, CLIP_HERTZ, openAudioEncoder } from './audio-encoder.ts'
+import { type AudioFilter, openAudioFilter } from './audio-filter.ts'
 import { type Chain, openChain } from './chain.ts'
 import type { Encoder } from './encoder.ts'
-import type { VideoClipOptions } from './film-clip.ts'
 import type { MuxedStream } from './muxer.ts'
-import { type AudioFilter, openAudioFilter } from './sound-chain.ts'
 import type { Track } from './track.ts'
+import type { VideoClipOptions } from './video-clip.ts'
 
 const UNIT: IRational = { num: 1, den: CLIP_HERTZ }
 /** How long before the moment it is needed for an audio frame may start, in seconds. */

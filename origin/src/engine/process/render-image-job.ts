@@ -20,7 +20,7 @@ import { bytesToKeep, type SharedPixels } from './image/pixel-cache.ts'
 import { keepsAnimation, type Render, renderImage, renderPlayed } from './image/render-image.ts'
 import { pixelsOf } from './image/render-stages.ts'
 import { movingStrip } from './moving-strip.ts'
-import { openImage } from './open-picture.ts'
+import { openImage } from './open-image.ts'
 import { type FormatOptions, outputFormat, writtenFormat } from './output-format.ts'
 import { type AvailableBytes, predictImage, predictKeptPixels, predictThumbnails } from './predict.ts'
 import {

@@ -1,5 +1,5 @@
 import type { Failure } from '@media-proxy/shared/response/failure.ts'
-import type { RawImage } from '../pixels/raw-picture.ts'
+import type { RawImage } from '../pixels/raw-image.ts'
 import { decodingFailure } from './decode.ts'
 import { openRaw } from './render-stages.ts'
 
